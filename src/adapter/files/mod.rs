@@ -1,0 +1,1 @@
+//! Records from files: JSON Lines, CSV, TSV, access logs and plain lines.

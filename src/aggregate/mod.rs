@@ -1,0 +1,104 @@
+//! Aggregates: what is computed of the records of a window.
+//!
+//! An [`Aggregate`] is a *specification* (which field, which `k`, which seed) and works on an *accumulator*, plain data of which the
+//! engine keeps one per pane. Accumulators of the same specification merge, and merging is the same as having seen the records
+//! of both: that is what makes sliding windows, shards and threads agree.
+//!
+//! A keyed aggregation is an aggregate ([`group_by`]), and so is a tuple of aggregates, so that
+//! `(count(), sum(bytes), group_by(country, top_k(10, url)))` composes freely.
+
+use crate::error::Error;
+use crate::time::Timestamp;
+
+/// What is computed of the records of a window. `R` is the type of the records.
+///
+/// # Laws
+/// For any records `r`, with `fold` for adding them one after the other to a fresh accumulator:
+/// - *identity*: merging a fresh accumulator, into or from, changes no output;
+/// - *associativity*: `merge(merge(a, b), c)` and `merge(a, merge(b, c))` have the same output;
+/// - *replay*: `merge(fold(x), fold(y))` has the output of `fold(x then y)`;
+/// - `output` changes nothing.
+///
+/// Exact aggregates keep them to the bit. A sketch that has begun to approximate keeps them within its stated bounds, and gives the
+/// same output for the same records in the same order.
+///
+/// # Example: the geometric mean
+/// ```
+/// use streamgauge::prelude::*;
+///
+/// struct GeometricMean;
+///
+/// impl Aggregate<f64> for GeometricMean {
+///     type Accumulator = (u64, f64);
+///     type Output = Option<f64>;
+///     fn init(&self) -> (u64, f64) {
+///         (0, 0.0)
+///     }
+///     fn add(&self, (n, logs): &mut (u64, f64), record: &f64, _time: Timestamp) {
+///         *n += 1;
+///         *logs += record.ln();
+///     }
+///     fn merge(&self, into: &mut (u64, f64), from: &(u64, f64)) -> Result<(), Error> {
+///         into.0 += from.0;
+///         into.1 += from.1;
+///         Ok(())
+///     }
+///     fn output(&self, &(n, logs): &(u64, f64)) -> Option<f64> {
+///         (n > 0).then(|| (logs / n as f64).exp())
+///     }
+/// }
+///
+/// let both = (count(), GeometricMean);
+/// let mut accumulator = both.init();
+/// for x in [2.0, 8.0] {
+///     both.add(&mut accumulator, &x, Timestamp::from_millis(0));
+/// }
+/// let (n, mean) = both.output(&accumulator);
+/// assert_eq!(n, 2);
+/// assert!((mean.unwrap() - 4.0).abs() < 1e-12);
+/// ```
+pub trait Aggregate<R: ?Sized> {
+    /// The state that grows with the records: plain data.
+    type Accumulator: Clone + Send + Sync + 'static;
+
+    /// The answer.
+    type Output;
+
+    /// Whether [`check`](Aggregate::check) looks at the accumulator; lets a `group_by` around spare a look-up where it does not.
+    const CHECKS_ACCUMULATOR: bool = false;
+
+    /// A fresh accumulator, of no records.
+    fn init(&self) -> Self::Accumulator;
+
+    /// Whether [`add`](Aggregate::add) can take this record; called before it, with the accumulator it will be added to, or `None` if
+    /// that is yet to be made. Default: it can.
+    ///
+    /// A record is added to all aggregates of a tuple or to none, so what can be wrong with it is found here, not in `add`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRecord`](crate::ErrorKind::InvalidRecord) if the record has to become a dead letter, such as a NaN;
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if it would pass a limit.
+    #[inline]
+    fn check(&self, accumulator: Option<&Self::Accumulator>, record: &R) -> Result<(), Error> {
+        let _ = (accumulator, record);
+        Ok(())
+    }
+
+    /// Adds a record with its event time.
+    fn add(&self, accumulator: &mut Self::Accumulator, record: &R, time: Timestamp);
+
+    /// Adds what `from` has seen to `into`. `from`'s records are taken as having come after `into`'s.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if the accumulators are not of this specification,
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if the merged one would pass a limit. `into` may then be used no more.
+    fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error>;
+
+    /// The answer of the records so far. The accumulator can go on.
+    fn output(&self, accumulator: &Self::Accumulator) -> Self::Output;
+
+    /// Approximate bytes of the accumulator, what it holds on the heap included. Default: its size without the heap.
+    fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
+        size_of_val(accumulator)
+    }
+}

@@ -1,0 +1,26 @@
+//! What an engine has counted.
+
+/// Counts since the engine was made. They saturate at `u64::MAX`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Stats {
+    /// Records added to at least one window.
+    pub applied: u64,
+    /// Records that did not pass the filter.
+    pub filtered: u64,
+    /// Records all of whose windows had closed.
+    pub late: u64,
+    /// Records that could not be decoded or aggregated.
+    pub dead_letters: u64,
+    /// Records that had been delivered before, by their position.
+    pub duplicates: u64,
+    /// Records between two windows.
+    pub between_windows: u64,
+    /// Emissions, revisions included.
+    pub emitted: u64,
+    /// Panes that are open now.
+    pub open_panes: u64,
+    /// Approximate bytes of all accumulators, as of the last check.
+    pub state_bytes: u64,
+}

@@ -1,0 +1,121 @@
+//! The one error type of the crate.
+//!
+//! An [`Error`] is one word wide, so a `Result<(), Error>` costs a register. It carries an [`ErrorKind`] to match on and a
+//! sentence that says what was wrong, with which value, where, and what would have been right.
+//!
+//! Late, duplicate and filtered records are not errors: they are [outcomes](crate::engine::Outcome) and are counted.
+//! An `Err` means that the caller has to change something; the call that returned it changed nothing.
+
+use std::fmt;
+
+/// What went wrong, as a word to match on.
+///
+/// More kinds may be added in any version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A value given by the caller is outside of the documented range.
+    InvalidArgument,
+    /// Text could not be read as what it should be: a duration, a time, an expression, a specification.
+    Parse,
+    /// A time, or a window around it, is outside of the range of [`Timestamp`](crate::Timestamp).
+    TimeOutOfRange,
+    /// Two aggregates or sketches of unequal shape, seed or specification were to be merged.
+    Mismatch,
+    /// A limit of [`Limits`](crate::Limits) was reached and the caller chose an error over an overflow bucket.
+    LimitExceeded,
+    /// A record cannot be aggregated, such as one whose value is NaN.
+    InvalidRecord,
+    /// Bytes that should hold a snapshot, a sketch or a record are damaged, truncated or of a newer version.
+    Corrupt,
+    /// The operating system refused to read or write.
+    Io,
+}
+
+/// An error with its kind, a sentence, and optionally the place where it happened.
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync + 'static>>,
+}
+
+impl Error {
+    /// Makes an error of the given kind; `message` is a sentence without a full stop, holding the offending value.
+    #[cold]
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Error(Box::new(Inner { kind, message: message.into(), source: None }))
+    }
+
+    /// The same error with the error that caused it.
+    #[cold]
+    pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Box::new(source));
+        self
+    }
+
+    /// The same error with a place in front of its sentence, as in `access.log:17: ...`.
+    #[cold]
+    pub fn at(mut self, place: impl fmt::Display) -> Self {
+        self.0.message = format!("{place}: {}", self.0.message);
+        self
+    }
+
+    /// What went wrong, as a word to match on.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The sentence alone, without the source.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    #[cold]
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Error::new(ErrorKind::InvalidArgument, message)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        match &self.0.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error").field("kind", &self.0.kind).field("message", &self.0.message).field("source", &self.0.source).finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_word_wide() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+        assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn place_and_source_stand_around_the_sentence() {
+        let source = std::io::Error::other("disk on fire");
+        let error = Error::new(ErrorKind::Io, "cannot read").with_source(source).at("a.log:3");
+        assert_eq!(error.to_string(), "a.log:3: cannot read: disk on fire");
+        assert_eq!(error.kind(), ErrorKind::Io);
+    }
+}

@@ -1,0 +1,287 @@
+//! What can be a key of a group, a top-k, a distinct count or a frequency.
+
+use crate::hash::{Seed, hash_bytes, hash_u64};
+use std::borrow::Borrow;
+use std::fmt::Debug;
+use std::hash::Hash;
+
+/// A key: something that is compared, ordered, and hashed the same way everywhere.
+///
+/// A key is looked up borrowed (`&str`) and taken over only when it is new (`Box<str>`), so a known key costs no allocation.
+/// Implemented for `str`, `[u8]`, the integers, `bool`, `char`, and pairs and triples of owned keys.
+///
+/// # Laws
+/// - `Self::from_bytes(bytes of k) == Some(k.to_key())` for every key `k`: the bytes name the key.
+/// - Equal keys have equal bytes, and unequal keys unequal ones, on every platform and in every version.
+/// - `Owned` orders, compares and hashes as `Self` does ([`Borrow`]'s contract).
+pub trait Key: Eq + Ord + Hash {
+    /// The key as it is kept.
+    type Owned: Borrow<Self> + Clone + Eq + Ord + Hash + Debug + Send + Sync + 'static;
+
+    /// The key, taken over.
+    fn to_key(&self) -> Self::Owned;
+
+    /// Calls `f` with the key's bytes.
+    fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T;
+
+    /// The key whose bytes these are, or `None` if they are no key's.
+    fn from_bytes(bytes: &[u8]) -> Option<Self::Owned>;
+
+    /// The stable hash of the key under a seed.
+    #[inline]
+    fn stable_hash(&self, seed: Seed) -> u64 {
+        self.with_bytes(|bytes| hash_bytes(seed, bytes))
+    }
+
+    /// Bytes that the kept key holds on the heap.
+    fn heap_bytes(key: &Self::Owned) -> usize;
+}
+
+impl Key for str {
+    type Owned = Box<str>;
+
+    fn to_key(&self) -> Box<str> {
+        self.into()
+    }
+
+    #[inline]
+    fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T {
+        f(self.as_bytes())
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Box<str>> {
+        std::str::from_utf8(bytes).ok().map(Into::into)
+    }
+
+    fn heap_bytes(key: &Box<str>) -> usize {
+        key.len()
+    }
+}
+
+impl Key for [u8] {
+    type Owned = Box<[u8]>;
+
+    fn to_key(&self) -> Box<[u8]> {
+        self.into()
+    }
+
+    #[inline]
+    fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T {
+        f(self)
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Box<[u8]>> {
+        Some(bytes.into())
+    }
+
+    fn heap_bytes(key: &Box<[u8]>) -> usize {
+        key.len()
+    }
+}
+
+/// `String` is `str` already taken over, for keys that are computed.
+impl Key for String {
+    type Owned = String;
+
+    fn to_key(&self) -> String {
+        self.clone()
+    }
+
+    #[inline]
+    fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T {
+        f(self.as_bytes())
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<String> {
+        std::str::from_utf8(bytes).ok().map(Into::into)
+    }
+
+    fn heap_bytes(key: &String) -> usize {
+        key.capacity()
+    }
+}
+
+macro_rules! integer_keys {
+    ($($integer:ty => $wide:ty),*) => {$(
+        impl Key for $integer {
+            type Owned = $integer;
+
+            #[inline]
+            fn to_key(&self) -> $integer {
+                *self
+            }
+
+            #[inline]
+            fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T {
+                f(&self.to_le_bytes())
+            }
+
+            fn from_bytes(bytes: &[u8]) -> Option<$integer> {
+                bytes.try_into().ok().map(<$integer>::from_le_bytes)
+            }
+
+            #[inline]
+            fn stable_hash(&self, seed: Seed) -> u64 {
+                // Sign extension first, so that the hash does not depend on the width of the type.
+                hash_u64(seed, *self as $wide as u64)
+            }
+
+            fn heap_bytes(_: &$integer) -> usize {
+                0
+            }
+        }
+    )*};
+}
+integer_keys!(u8 => u64, u16 => u64, u32 => u64, u64 => u64, i8 => i64, i16 => i64, i32 => i64, i64 => i64);
+
+impl Key for bool {
+    type Owned = bool;
+
+    fn to_key(&self) -> bool {
+        *self
+    }
+
+    #[inline]
+    fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T {
+        f(&[u8::from(*self)])
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<bool> {
+        match bytes {
+            [0] => Some(false),
+            [1] => Some(true),
+            _ => None,
+        }
+    }
+
+    fn heap_bytes(_: &bool) -> usize {
+        0
+    }
+}
+
+impl Key for char {
+    type Owned = char;
+
+    fn to_key(&self) -> char {
+        *self
+    }
+
+    #[inline]
+    fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T {
+        f(&u32::from(*self).to_le_bytes())
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<char> {
+        bytes.try_into().ok().map(u32::from_le_bytes).and_then(char::from_u32)
+    }
+
+    fn heap_bytes(_: &char) -> usize {
+        0
+    }
+}
+
+/// Calls `f` with the parts' bytes, each but the last behind its length (4 bytes, little-endian).
+fn with_joined<T>(parts: &[&[u8]], f: impl FnOnce(&[u8]) -> T) -> T {
+    let mut joined = smallvec::SmallVec::<[u8; 128]>::new();
+    for (index, part) in parts.iter().enumerate() {
+        if index + 1 < parts.len() {
+            // A part of 4 GiB or more cannot be told from a shorter one; no limit of the crate lets one through.
+            joined.extend_from_slice(&(part.len() as u32).to_le_bytes());
+        }
+        joined.extend_from_slice(part);
+    }
+    f(&joined)
+}
+
+/// The first part of joined bytes, and the rest.
+fn split_joined(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    rest.split_at_checked(u32::from_le_bytes(*length) as usize)
+}
+
+impl<A, B> Key for (A, B)
+where
+    A: Key<Owned = A> + Clone + Debug + Send + Sync + 'static,
+    B: Key<Owned = B> + Clone + Debug + Send + Sync + 'static,
+{
+    type Owned = (A, B);
+
+    fn to_key(&self) -> (A, B) {
+        self.clone()
+    }
+
+    fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T {
+        self.0.with_bytes(|a| self.1.with_bytes(|b| with_joined(&[a, b], f)))
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<(A, B)> {
+        let (a, b) = split_joined(bytes)?;
+        Some((A::from_bytes(a)?, B::from_bytes(b)?))
+    }
+
+    fn heap_bytes(key: &(A, B)) -> usize {
+        A::heap_bytes(&key.0) + B::heap_bytes(&key.1)
+    }
+}
+
+impl<A, B, C> Key for (A, B, C)
+where
+    A: Key<Owned = A> + Clone + Debug + Send + Sync + 'static,
+    B: Key<Owned = B> + Clone + Debug + Send + Sync + 'static,
+    C: Key<Owned = C> + Clone + Debug + Send + Sync + 'static,
+{
+    type Owned = (A, B, C);
+
+    fn to_key(&self) -> (A, B, C) {
+        self.clone()
+    }
+
+    fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T {
+        self.0.with_bytes(|a| self.1.with_bytes(|b| self.2.with_bytes(|c| with_joined(&[a, b, c], f))))
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<(A, B, C)> {
+        let (a, rest) = split_joined(bytes)?;
+        let (b, c) = split_joined(rest)?;
+        Some((A::from_bytes(a)?, B::from_bytes(b)?, C::from_bytes(c)?))
+    }
+
+    fn heap_bytes(key: &(A, B, C)) -> usize {
+        A::heap_bytes(&key.0) + B::heap_bytes(&key.1) + C::heap_bytes(&key.2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip<K: Key + ?Sized>(key: &K) {
+        let back = key.with_bytes(K::from_bytes).expect("a key's own bytes name it");
+        assert!(back.borrow() == key);
+    }
+
+    #[test]
+    fn bytes_name_the_key() {
+        round_trip("");
+        round_trip("/a");
+        round_trip(&b"\xff\x00"[..]);
+        round_trip(&-3i64);
+        round_trip(&'ß');
+        round_trip(&(String::from("DE"), 404u16));
+        round_trip(&(String::from("a"), String::new(), true));
+    }
+
+    #[test]
+    fn joined_parts_do_not_run_together() {
+        let left = (String::from("ab"), String::from("c"));
+        let right = (String::from("a"), String::from("bc"));
+        assert_ne!(left.with_bytes(<[u8]>::to_vec), right.with_bytes(<[u8]>::to_vec));
+    }
+
+    #[test]
+    fn the_hash_of_an_integer_does_not_depend_on_its_width() {
+        let seed = Seed::PUBLIC;
+        assert_eq!(5u8.stable_hash(seed), 5u64.stable_hash(seed));
+        assert_eq!((-5i8).stable_hash(seed), (-5i64).stable_hash(seed));
+    }
+}

@@ -1,0 +1,1 @@
+//! The declared pipeline: event time, filter, window, aggregate, and the builder that a user meets.

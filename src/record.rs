@@ -1,0 +1,182 @@
+//! Records as transports deliver them, and their position in the stream.
+//!
+//! A [`Position`] (shard, sequence number, sub-sequence number) identifies a record for ever; it is how a redelivered record is
+//! recognised. A consumer of its own typed records needs none of this: `Pipeline::push` takes any type.
+
+use crate::error::{Error, ErrorKind};
+use crate::time::Timestamp;
+use bytes::Bytes;
+use smallvec::SmallVec;
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// The name of a shard: one ordered part of a stream, such as a Kinesis shard or a file.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardId(Arc<str>);
+
+impl ShardId {
+    /// The shard of that name.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        ShardId(name.into())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for ShardId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ShardId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ShardId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// A sequence number: a decimal integer of any length, ordered as an integer.
+///
+/// Kinesis' have 56 digits as a rule and may have 129, more than any integer type holds.
+///
+/// # Example
+/// ```
+/// use streamgauge::record::SequenceNumber;
+/// let small: SequenceNumber = "0009".parse()?;
+/// let large: SequenceNumber = "49680500000000000000000000000000000000000000000000000698".parse()?;
+/// assert!(small < large);
+/// assert_eq!(small, SequenceNumber::from(9u64));
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SequenceNumber {
+    /// ASCII digits without leading zeros; "0" for zero.
+    digits: SmallVec<[u8; 64]>,
+}
+
+impl SequenceNumber {
+    /// The decimal digits, without leading zeros.
+    pub fn as_str(&self) -> &str {
+        // Only `from_str` and `From<u64>` make one, from ASCII digits.
+        std::str::from_utf8(&self.digits).unwrap_or("0")
+    }
+}
+
+impl FromStr for SequenceNumber {
+    type Err = Error;
+
+    /// # Errors
+    /// [`ErrorKind::Parse`] if the text is empty or holds anything but ASCII digits.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let shown: String = text.chars().take(150).collect();
+            return Err(Error::new(ErrorKind::Parse, format!("{shown:?} is not a sequence number: decimal digits only")));
+        }
+        let significant = text.trim_start_matches('0');
+        let digits = if significant.is_empty() { "0" } else { significant };
+        Ok(SequenceNumber { digits: SmallVec::from_slice(digits.as_bytes()) })
+    }
+}
+
+impl From<u64> for SequenceNumber {
+    fn from(number: u64) -> Self {
+        SequenceNumber { digits: SmallVec::from_slice(number.to_string().as_bytes()) }
+    }
+}
+
+impl Ord for SequenceNumber {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Without leading zeros the longer number is the larger one.
+        self.digits.len().cmp(&other.digits.len()).then_with(|| self.digits.cmp(&other.digits))
+    }
+}
+
+impl PartialOrd for SequenceNumber {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for SequenceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for SequenceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Where in a shard a record stands: its sequence number, and its place inside of an aggregated record.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Sequence {
+    /// The sequence number that the stream gave the (possibly aggregated) record.
+    pub number: SequenceNumber,
+    /// The index of the user record inside of an aggregated record; 0 otherwise.
+    pub sub: u64,
+}
+
+impl Sequence {
+    /// The place of a record that is not part of an aggregated one.
+    pub fn new(number: impl Into<SequenceNumber>) -> Self {
+        Sequence { number: number.into(), sub: 0 }
+    }
+}
+
+/// What identifies a record: its shard and its place in the shard.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Position {
+    /// The shard.
+    pub shard: ShardId,
+    /// The place in the shard.
+    pub sequence: Sequence,
+}
+
+/// A record as a transport delivers it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// The key by which the producer chose the shard.
+    pub partition_key: Bytes,
+    /// The payload, not yet decoded.
+    pub data: Bytes,
+    /// When the stream took the record over.
+    pub arrival: Timestamp,
+    /// What identifies the record.
+    pub position: Position,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn anything_but_digits_is_refused() {
+        for wrong in ["", "-1", "1 ", "TRIM_HORIZON", "٣"] {
+            assert_eq!(wrong.parse::<SequenceNumber>().unwrap_err().kind(), ErrorKind::Parse, "{wrong:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sequence_numbers_order_as_integers(a: u128, b: u128, zeros in 0usize..5) {
+            let parse = |n: u128| format!("{}{n}", "0".repeat(zeros)).parse::<SequenceNumber>().unwrap();
+            prop_assert_eq!(parse(a).cmp(&parse(b)), a.cmp(&b));
+            prop_assert_eq!(parse(a).to_string(), a.to_string());
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Sketches that are usable alone: they know nothing of windows.
