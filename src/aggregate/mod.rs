@@ -7,6 +7,8 @@
 //! A keyed aggregation is an aggregate ([`group_by`]), and so is a tuple of aggregates, so that
 //! `(count(), sum(bytes), group_by(country, top_k(10, url)))` composes freely.
 
+mod empty;
+
 use crate::error::Error;
 use crate::time::Timestamp;
 
