@@ -14,6 +14,7 @@ use std::hash::Hash;
 /// - `Self::from_bytes(bytes of k) == Some(k.to_key())` for every key `k`: the bytes name the key.
 /// - Equal keys have equal bytes, and unequal keys unequal ones, on every platform and in every version.
 /// - `Owned` orders, compares and hashes as `Self` does ([`Borrow`]'s contract).
+/// - The bytes of text, integers, `bool` and `char` order as the keys do. Those of pairs and triples need not.
 pub trait Key: Eq + Ord + Hash {
     /// The key as it is kept.
     type Owned: Borrow<Self> + Clone + Eq + Ord + Hash + Debug + Send + Sync + 'static;
@@ -113,11 +114,12 @@ macro_rules! integer_keys {
 
             #[inline]
             fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T {
-                f(&self.to_le_bytes())
+                // The highest byte first and the sign turned: the bytes order as the integers do, and neighbours share their beginning.
+                f(&(*self ^ <$integer>::MIN).to_be_bytes())
             }
 
             fn from_bytes(bytes: &[u8]) -> Option<$integer> {
-                bytes.try_into().ok().map(<$integer>::from_le_bytes)
+                bytes.try_into().ok().map(|bytes| <$integer>::from_be_bytes(bytes) ^ <$integer>::MIN)
             }
 
             #[inline]
@@ -168,11 +170,11 @@ impl Key for char {
 
     #[inline]
     fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T {
-        f(&u32::from(*self).to_le_bytes())
+        f(&u32::from(*self).to_be_bytes())
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<char> {
-        bytes.try_into().ok().map(u32::from_le_bytes).and_then(char::from_u32)
+        bytes.try_into().ok().map(u32::from_be_bytes).and_then(char::from_u32)
     }
 
     fn heap_bytes(_: &char) -> usize {
@@ -269,6 +271,14 @@ mod tests {
         round_trip(&'ß');
         round_trip(&(String::from("DE"), 404u16));
         round_trip(&(String::from("a"), String::new(), true));
+    }
+
+    #[test]
+    fn bytes_of_integers_order_as_the_integers() {
+        let bytes = |key: i32| key.with_bytes(<[u8]>::to_vec);
+        let ascending = [i32::MIN, -256, -1, 0, 1, 255, 256, i32::MAX];
+        assert!(ascending.windows(2).all(|pair| bytes(pair[0]) < bytes(pair[1])));
+        assert!(255u16.with_bytes(<[u8]>::to_vec) < 256u16.with_bytes(<[u8]>::to_vec));
     }
 
     #[test]
