@@ -11,6 +11,8 @@ pub mod limits;
 pub mod pipeline;
 pub mod record;
 pub mod sketch;
+pub mod snapshot;
+mod sorted_keys;
 #[cfg(feature = "spec")]
 pub mod spec;
 pub mod time;
@@ -23,12 +25,13 @@ pub use hash::Seed;
 pub use key::Key;
 pub use limits::Limits;
 pub use record::{Position, Record, Sequence, SequenceNumber, ShardId};
+pub use snapshot::Snapshot;
 pub use time::Timestamp;
 pub use window::Window;
 
 /// What a user of pipelines needs, to be imported whole.
 pub mod prelude {
-    pub use crate::aggregate::Aggregate;
+    pub use crate::aggregate::*;
     pub use crate::engine::{Emission, Outcome, Stats};
     pub use crate::error::{Error, ErrorKind};
     pub use crate::hash::Seed;
@@ -36,6 +39,7 @@ pub mod prelude {
     pub use crate::limits::Limits;
     pub use crate::pipeline::{AnyPipeline, BoxedPipeline, Pipeline};
     pub use crate::record::{Position, Record, Sequence, SequenceNumber, ShardId};
+    pub use crate::snapshot::Snapshot;
     pub use crate::time::{Timestamp, days, hours, millis, minutes, seconds};
     pub use crate::window::{Global, Sliding, Tumbling, Window, Windows};
 }

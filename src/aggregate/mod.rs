@@ -7,7 +7,41 @@
 //! A keyed aggregation is an aggregate ([`group_by`]), and so is a tuple of aggregates, so that
 //! `(count(), sum(bytes), group_by(country, top_k(10, url)))` composes freely.
 
+mod count;
+mod distinct;
 mod empty;
+mod exact_sum;
+mod extract;
+mod extrema;
+mod filtered;
+mod first_last;
+mod frequency;
+mod group_by;
+mod mean;
+mod number;
+mod quantile;
+mod reductions;
+mod sum;
+mod top_k;
+mod tuples;
+mod variance;
+
+pub use count::{Count, count};
+pub use distinct::{DISTINCT_EXACT_MAX, DISTINCT_PRECISION, Distinct, DistinctAccumulator, distinct, distinct_value};
+pub use exact_sum::ExactSum;
+pub use extract::{ByReference, ByValue, KeyOf, ValueOf};
+pub use extrema::{Max, Min, max, min};
+pub use filtered::{Filtered, filtered};
+pub use first_last::{First, Last, first, last};
+pub use frequency::{Frequencies, Frequency, frequencies, frequencies_value, frequency, frequency_value};
+pub use group_by::{GroupBy, GroupByAccumulator, Groups, Other, Overflow, group_by, group_by_value};
+pub use mean::{Mean, MeanAccumulator, mean};
+pub use number::{IntegerSum, Moments, Number, Total, Wide};
+pub use quantile::{Quantile, Quantiles, quantile, quantiles};
+pub use reductions::{Reduced, Reductions};
+pub use sum::{Sum, sum};
+pub use top_k::{DEFAULT_COUNTERS, TopK, top_k, top_k_value};
+pub use variance::{FloatMoments, IntegerMoments, Stddev, Variance, stddev, variance};
 
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
@@ -70,6 +104,18 @@ pub trait Aggregate<R: ?Sized> {
     /// Whether [`check`](Aggregate::check) looks at the accumulator; lets a `group_by` around spare a look-up where it does not.
     const CHECKS_ACCUMULATOR: bool = false;
 
+    /// Whether the specification is a sensible one; asked once, when a pipeline is built. Default: it is.
+    ///
+    /// Constructors such as [`top_k`] take any number, so that they stay short; this is where a `k` of 0 is found. Wrappers and tuples ask
+    /// what they contain. The other methods do not panic on a specification that was never asked about; what they answer is then
+    /// not specified.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument), saying which value is wrong and what would be right.
+    fn validate(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// A fresh accumulator, of no records.
     fn init(&self) -> Self::Accumulator;
 
@@ -111,6 +157,12 @@ pub trait Aggregate<R: ?Sized> {
         String::from("custom")
     }
 
+    /// The [fingerprints](crate::Seed::fingerprint) of all seeds, as one number: state that was written under other seeds is refused. 0, the default,
+    /// if there are none.
+    fn seed_fingerprint(&self) -> u64 {
+        0
+    }
+
     /// Writes the accumulator down, so that [`decode`](Aggregate::decode) makes it again: `decode(encode(a))` has the outputs of `a`, now
     /// and after any further `add` and `merge`. Equal histories give equal bytes.
     ///
@@ -129,6 +181,15 @@ pub trait Aggregate<R: ?Sized> {
     fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
         let _ = reader;
         Err(not_durable("decode"))
+    }
+
+    /// Makes the accumulator smaller if it errs less than `tolerance`, so that it errs about that much: a share of the total for counts, of
+    /// the value for the rest; and [notes](Reductions::note) that it did. Its bounds hold, in later answers too. A larger tolerance never gives a
+    /// larger encoding. Default: it cannot be made smaller.
+    ///
+    /// See [`Engine::snapshot_within`](crate::engine::Engine::snapshot_within).
+    fn reduce(&self, accumulator: &mut Self::Accumulator, tolerance: f64, reductions: &mut Reductions) {
+        let _ = (accumulator, tolerance, reductions);
     }
 }
 

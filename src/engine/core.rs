@@ -1,6 +1,6 @@
 //! The engine's state, and what becomes of a record.
 
-use super::firing::Firing;
+use super::firing::{Fired, Firing};
 use super::shards::Shards;
 use super::{Emission, EngineOptions, Outcome, Shard, Stats};
 use crate::aggregate::Aggregate;
@@ -50,11 +50,13 @@ pub struct Engine<R: ?Sized, A: Aggregate<R>> {
     pub(super) stacks: Option<TwoStacks<A::Accumulator>>,
     pub(super) watermarks: Watermarks,
     pub(super) firing: Firing,
-    pub(super) emissions: VecDeque<Emission<A::Output>>,
+    /// Windows that have fired and were not yet fetched.
+    pub(super) pending: VecDeque<Fired<Option<A::Accumulator>>>,
     pub(super) stats: Stats,
-    shards: Shards,
+    pub(super) shards: Shards,
+    pub(super) name: String,
     /// Records that may still come before the state is measured again.
-    until_check: u64,
+    pub(super) until_check: u64,
     /// Why the last record became a dead letter.
     refusal: Option<Error>,
     record: PhantomData<fn(&R)>,
@@ -78,9 +80,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             stacks: (!schedule.window_is_pane()).then(TwoStacks::new),
             watermarks: Watermarks::new(spans.out_of_orderness, spans.idle_after),
             firing: Firing::new(),
-            emissions: VecDeque::new(),
+            pending: VecDeque::new(),
             stats: Stats::default(),
             shards: Shards::default(),
+            name: options.name,
             until_check: CHECK_RECORDS_MIN,
             refusal: None,
             record: PhantomData,
@@ -191,10 +194,17 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// # Errors
     /// [`ErrorKind::LimitExceeded`] if a window merged of its panes passes a limit that the user chose to be an error.
     pub fn next_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
-        match self.emissions.pop_front() {
-            Some(emission) => Ok(Some(emission)),
-            None => self.fire_next(),
+        if let Some(fired) = self.pending.pop_front() {
+            let value = answer(&self.aggregate, fired.content.as_ref());
+            return Ok(Some(self.emission(fired.start, fired.revision, value)));
         }
+        let fired = self.fire_next(|aggregate, content| answer(aggregate, content.get()))?;
+        Ok(fired.map(|fired| self.emission(fired.start, fired.revision, fired.content)))
+    }
+
+    fn emission(&mut self, start: i64, revision: u32, value: A::Output) -> Emission<A::Output> {
+        self.stats.emitted = self.stats.emitted.saturating_add(1);
+        Emission { window: self.schedule.window(start), revision, value }
     }
 
     /// Event times up to and including this one are taken as complete; `None` before there is such a time.
@@ -211,7 +221,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Approximate bytes of all accumulators, measured now. Cost: O(state).
     pub fn state_bytes(&self) -> usize {
         let merged = self.stacks.iter().flat_map(TwoStacks::accumulators);
-        self.panes.accumulators().chain(merged).map(|accumulator| self.aggregate.state_bytes(accumulator)).sum()
+        let pending = self.pending.iter().filter_map(|fired| fired.content.as_ref());
+        self.panes.accumulators().chain(merged).chain(pending).map(|accumulator| self.aggregate.state_bytes(accumulator)).sum()
     }
 
     /// Why the last record that became a dead letter could not be taken.
@@ -301,7 +312,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Measures the state against its limit.
     #[cold]
-    fn check_state(&mut self) -> Result<(), Error> {
+    pub(super) fn check_state(&mut self) -> Result<(), Error> {
         let bytes = self.state_bytes();
         self.stats.state_bytes = bytes as u64;
         if bytes > self.limits.state_bytes_max {
@@ -314,6 +325,14 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
         self.until_check = (bytes as u64 / CHECK_BYTES_PER_RECORD).max(CHECK_RECORDS_MIN);
         Ok(())
+    }
+}
+
+/// The answer of an accumulator; that of no records if there is none.
+pub(super) fn answer<R: ?Sized, A: Aggregate<R>>(aggregate: &A, accumulator: Option<&A::Accumulator>) -> A::Output {
+    match accumulator {
+        Some(accumulator) => aggregate.output(accumulator),
+        None => aggregate.output(&aggregate.init()),
     }
 }
 

@@ -9,6 +9,7 @@
 //! give the same emissions in the same order.
 
 mod core;
+mod durable;
 mod emission;
 mod firing;
 mod options;

@@ -22,6 +22,9 @@ pub struct EngineOptions {
     pub idle_after: Option<Duration>,
     /// Whether windows without a record, between windows with some, are emitted too. Default: they are not.
     pub emit_empty: bool,
+    /// A name and version of the pipeline, part of its fingerprint: state that was saved under another name is refused. Change it when
+    /// closures change in meaning. Default: empty.
+    pub name: String,
     /// The caps.
     pub limits: Limits,
 }
@@ -34,6 +37,7 @@ impl Default for EngineOptions {
             allowed_lateness: Duration::ZERO,
             idle_after: None,
             emit_empty: false,
+            name: String::new(),
             limits: Limits::default(),
         }
     }

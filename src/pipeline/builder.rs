@@ -86,6 +86,13 @@ impl<R: ?Sized, A> Builder<R, A> {
         self
     }
 
+    /// A name and version, as in `"hits by country, v2"`, part of the pipeline's fingerprint: state that was saved under another name is
+    /// refused. What a closure does cannot be compared, so change the name when a closure changes in meaning. Default: empty.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.options.name = name.into();
+        self
+    }
+
     /// The caps.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.options.limits = limits;

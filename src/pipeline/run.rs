@@ -5,6 +5,7 @@ use crate::aggregate::Aggregate;
 use crate::engine::{Emission, Engine, Outcome, Shard, Stats};
 use crate::error::Error;
 use crate::record::{Sequence, ShardId};
+use crate::snapshot::{Reductions, Snapshot};
 use crate::time::Timestamp;
 use std::borrow::Borrow;
 
@@ -184,6 +185,32 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
             failed = matches!(next, Some(Err(_)));
             next
         })
+    }
+
+    /// The whole state as bytes: see [`Engine::snapshot`].
+    ///
+    /// # Errors
+    /// As [`Engine::snapshot`].
+    pub fn snapshot(&self) -> Result<Snapshot, Error> {
+        self.engine.snapshot()
+    }
+
+    /// The state in at most `bytes_max` bytes: see [`Engine::snapshot_within`].
+    ///
+    /// # Errors
+    /// As [`Engine::snapshot_within`].
+    pub fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error> {
+        self.engine.snapshot_within(bytes_max)
+    }
+
+    /// Replaces the state by the one that a snapshot of this pipeline holds: see [`Engine::restore`]. Shard handles are void; open the shards again.
+    ///
+    /// # Errors
+    /// As [`Engine::restore`]; the state is then as it was.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        self.engine.restore(snapshot)?;
+        self.default_shard = None;
+        Ok(())
     }
 
     /// What has been counted so far.
