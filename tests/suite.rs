@@ -3,6 +3,7 @@
 mod model;
 mod reference;
 mod semantics;
+mod snapshot;
 
 use proptest::test_runner::Config;
 

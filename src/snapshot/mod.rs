@@ -31,8 +31,8 @@ mod budget;
 mod format;
 mod state;
 
-pub(crate) use budget::least_tolerance;
 pub use crate::aggregate::{Reduced, Reductions};
+pub(crate) use budget::least_tolerance;
 pub use format::Kind;
 pub(crate) use format::{Envelope, EnvelopeWriter, Identity, Tag};
 pub use state::{Snapshot, base64_len, bytes_in_base64};

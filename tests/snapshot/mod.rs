@@ -1,0 +1,3 @@
+//! State that survives: snapshots, budgets, partials, stores.
+
+mod resume;
