@@ -15,6 +15,9 @@ pub(super) const CELLS_MAX: usize = 1 << 30;
 /// Keys whose hashes are computed before the first of them touches the table.
 const BATCH: usize = 32;
 
+/// Tables up to this size stay in a core's own cache; touching them first would only be work.
+const CACHED_BYTES: usize = 256 << 10;
+
 /// Counts of keys that are asked for by name, in a fixed number of bytes.
 ///
 /// # Guarantee
@@ -149,6 +152,9 @@ impl CountMin {
 
     /// Adds 1 to each key's count: as [`add`](CountMin::add) for each, only faster.
     pub fn add_batch<'a, K: Key + ?Sized + 'a>(&mut self, keys: impl IntoIterator<Item = &'a K>) {
+        if self.cells.heap_bytes() <= CACHED_BYTES {
+            return keys.into_iter().for_each(|key| self.add(key, 1));
+        }
         let mut keys = keys.into_iter();
         let mut hashes = [0u64; BATCH];
         loop {
@@ -156,29 +162,46 @@ impl CountMin {
             for (slot, key) in hashes.iter_mut().zip(&mut keys) {
                 *slot = key.stable_hash(self.seed);
                 filled += 1;
+                for row in 0..self.depth {
+                    self.cells.prefetch(self.index(*slot, row));
+                }
             }
-            for &hash in hashes.iter().take(filled) {
-                self.add_hash(hash, 1);
-            }
+            hashes.iter().take(filled).for_each(|&hash| self.add_hash(hash, 1));
             if filled < BATCH {
                 return;
             }
         }
     }
 
+    #[inline]
     fn add_hash(&mut self, hash: u64, weight: u64) {
         self.total = self.total.saturating_add(weight);
-        if self.conservative {
-            let raised = self.lookup(hash).saturating_add(weight);
-            for row in 0..self.depth {
-                let index = self.index(hash, row);
-                let missing = raised.saturating_sub(self.cells.at(index));
-                self.cells.add(index, missing);
+        // While the total fits, no counter can pass 32 bits.
+        match &mut self.cells {
+            Counters::Narrow(cells) if self.total <= u64::from(u32::MAX) => {
+                let places = Places { bits: self.bits, multipliers: &self.multipliers, hash };
+                match (self.conservative, self.depth) {
+                    (false, 3) => places.raise::<3>(cells, weight as u32),
+                    (false, 4) => places.raise::<4>(cells, weight as u32),
+                    (false, 5) => places.raise::<5>(cells, weight as u32),
+                    (true, 3) => places.raise_least::<3>(cells, weight as u32),
+                    (true, 4) => places.raise_least::<4>(cells, weight as u32),
+                    (true, 5) => places.raise_least::<5>(cells, weight as u32),
+                    _ => self.add_slowly(hash, weight),
+                }
             }
-        } else {
-            for row in 0..self.depth {
-                self.cells.add(self.index(hash, row), weight);
-            }
+            _ => self.add_slowly(hash, weight),
+        }
+    }
+
+    /// Any depth, any width of the counters.
+    #[inline(never)]
+    fn add_slowly(&mut self, hash: u64, weight: u64) {
+        let raised = self.lookup(hash).saturating_add(weight);
+        for row in 0..self.depth {
+            let index = self.index(hash, row);
+            let by = if self.conservative { raised.saturating_sub(self.cells.at(index)) } else { weight };
+            self.cells.add(index, by);
         }
     }
 
@@ -307,5 +330,48 @@ impl CountMin {
     /// Bytes in memory, those on the heap included.
     pub fn resident_bytes(&self) -> usize {
         size_of::<Self>() + self.cells.heap_bytes()
+    }
+}
+
+/// The places of a key's counters, one a row.
+struct Places<'a> {
+    bits: u32,
+    multipliers: &'a [u64; DEPTH_MAX],
+    hash: u64,
+}
+
+impl Places<'_> {
+    #[inline(always)]
+    fn of<const DEPTH: usize>(&self) -> [usize; DEPTH] {
+        let mut places = [0; DEPTH];
+        for (row, (place, multiplier)) in places.iter_mut().zip(self.multipliers).enumerate() {
+            *place = (row << self.bits) + (self.hash.wrapping_mul(*multiplier) >> (64 - self.bits)) as usize;
+        }
+        places
+    }
+
+    #[inline(always)]
+    fn raise<const DEPTH: usize>(&self, cells: &mut [u32], weight: u32) {
+        for place in self.of::<DEPTH>() {
+            if let Some(cell) = cells.get_mut(place) {
+                *cell = cell.wrapping_add(weight);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn raise_least<const DEPTH: usize>(&self, cells: &mut [u32], weight: u32) {
+        let places = self.of::<DEPTH>();
+        let least = places.iter().fold(u32::MAX, |least, &place| {
+            let cell = cells.get(place).copied().unwrap_or(u32::MAX);
+            // Which row has the least is noise: a branch on it would be mispredicted.
+            std::hint::select_unpredictable(cell < least, cell, least)
+        });
+        let raised = least.wrapping_add(weight);
+        for place in places {
+            if let Some(cell) = cells.get_mut(place) {
+                *cell = std::hint::select_unpredictable(*cell < raised, raised, *cell);
+            }
+        }
     }
 }
