@@ -101,6 +101,29 @@ impl Writer {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Counters, most of them small and many of them 0: each as an integer, and a run of zeros as 0 and its length less 1. Their number is
+    /// for the reader to know.
+    pub(crate) fn counters(&mut self, counters: impl Iterator<Item = u64>) {
+        let mut zeros = 0u64;
+        for counter in counters {
+            if counter == 0 {
+                zeros += 1;
+                continue;
+            }
+            self.zeros(zeros);
+            zeros = 0;
+            self.u64(counter);
+        }
+        self.zeros(zeros);
+    }
+
+    fn zeros(&mut self, zeros: u64) {
+        if zeros > 0 {
+            self.u8(0);
+            self.u64(zeros - 1);
+        }
+    }
+
     /// What `write` writes, behind its length.
     pub fn section<T>(&mut self, write: impl FnOnce(&mut Writer) -> T) -> T {
         let mut inner = Writer::new();
@@ -231,6 +254,31 @@ impl<'a> Reader<'a> {
             return Err(self.corrupt(&format!("{count} items cannot be in the {} bytes left", self.rest.len())));
         }
         Ok(count)
+    }
+
+    /// So many [counters](Writer::counters), each that is not 0 given to `put` with its index.
+    pub(crate) fn counters(&mut self, count: usize, mut put: impl FnMut(usize, u64)) -> Result<(), Error> {
+        let (mut index, mut after_zeros) = (0usize, false);
+        while index < count {
+            match self.u64()? {
+                // Two runs of zeros are one.
+                0 if after_zeros => return Err(self.corrupt("a run of zeros follows another")),
+                0 => {
+                    let run = self.usize()?;
+                    if run >= count - index {
+                        return Err(self.corrupt("more counters than there are"));
+                    }
+                    index += run + 1;
+                    after_zeros = true;
+                }
+                counter => {
+                    put(index, counter);
+                    index += 1;
+                    after_zeros = false;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Bytes behind their length.
@@ -394,6 +442,17 @@ mod tests {
                 prop_assert_eq!(front.read(&mut reader).unwrap(), &key[..]);
             }
             reader.finish().unwrap();
+        }
+
+        #[test]
+        fn counters_come_back(counters in prop::collection::vec(prop_oneof![3 => Just(0u64), 1 => 0u64..300, 1 => any::<u64>()], 0..60)) {
+            let mut writer = Writer::new();
+            writer.counters(counters.iter().copied());
+            let bytes = writer.into_bytes();
+            let (mut reader, mut read) = (Reader::new(&bytes), vec![0; counters.len()]);
+            reader.counters(counters.len(), |index, counter| read[index] = counter).unwrap();
+            reader.finish().unwrap();
+            prop_assert_eq!(read, counters);
         }
 
         /// Whatever is read as keys is what writing the keys gives, and is in order.

@@ -58,6 +58,7 @@
 pub mod adapter;
 pub mod aggregate;
 pub mod codec;
+pub mod durable;
 pub mod engine;
 pub mod error;
 pub mod hash;

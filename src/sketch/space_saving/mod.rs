@@ -1,5 +1,6 @@
 //! Space-saving: which keys came most often, from a bounded number of counters.
 
+mod durable;
 mod filter;
 mod index;
 mod merge;
