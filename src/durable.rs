@@ -25,6 +25,9 @@ use crate::time::Timestamp;
 /// # Ok::<(), streamgauge::Error>(())
 /// ```
 pub trait Durable: Sized {
+    /// The type in a word that never changes, part of a pipeline's description. Default: `"value"`.
+    const NAME: &'static str = "value";
+
     /// Writes the value.
     fn write(&self, writer: &mut Writer);
 
@@ -38,6 +41,8 @@ pub trait Durable: Sized {
 macro_rules! durable_integers {
     ($($integer:ty => $write:ident as $wide:ty),*) => {$(
         impl Durable for $integer {
+            const NAME: &'static str = stringify!($integer);
+
             fn write(&self, writer: &mut Writer) {
                 writer.$write(*self as $wide);
             }
@@ -53,6 +58,8 @@ durable_integers!(u8 => u64 as u64, u16 => u64 as u64, u32 => u64 as u64, u64 =>
 durable_integers!(i8 => i64 as i64, i16 => i64 as i64, i32 => i64 as i64, i64 => i64 as i64, isize => i64 as i64, i128 => i128 as i128);
 
 impl Durable for f64 {
+    const NAME: &'static str = "f64";
+
     fn write(&self, writer: &mut Writer) {
         writer.f64(*self);
     }
@@ -63,6 +70,8 @@ impl Durable for f64 {
 }
 
 impl Durable for f32 {
+    const NAME: &'static str = "f32";
+
     fn write(&self, writer: &mut Writer) {
         writer.raw(&self.to_bits().to_le_bytes());
     }
@@ -74,6 +83,8 @@ impl Durable for f32 {
 }
 
 impl Durable for bool {
+    const NAME: &'static str = "bool";
+
     fn write(&self, writer: &mut Writer) {
         writer.bool(*self);
     }
@@ -84,6 +95,8 @@ impl Durable for bool {
 }
 
 impl Durable for char {
+    const NAME: &'static str = "char";
+
     fn write(&self, writer: &mut Writer) {
         writer.u64(u64::from(u32::from(*self)));
     }
@@ -95,6 +108,8 @@ impl Durable for char {
 }
 
 impl Durable for String {
+    const NAME: &'static str = "text";
+
     fn write(&self, writer: &mut Writer) {
         writer.bytes(self.as_bytes());
     }
@@ -105,6 +120,8 @@ impl Durable for String {
 }
 
 impl Durable for Box<str> {
+    const NAME: &'static str = "text";
+
     fn write(&self, writer: &mut Writer) {
         writer.bytes(self.as_bytes());
     }
@@ -115,6 +132,8 @@ impl Durable for Box<str> {
 }
 
 impl Durable for Vec<u8> {
+    const NAME: &'static str = "bytes";
+
     fn write(&self, writer: &mut Writer) {
         writer.bytes(self);
     }
@@ -125,6 +144,8 @@ impl Durable for Vec<u8> {
 }
 
 impl Durable for Timestamp {
+    const NAME: &'static str = "time";
+
     fn write(&self, writer: &mut Writer) {
         writer.i64(self.as_millis());
     }

@@ -16,6 +16,9 @@ use std::hash::Hash;
 /// - `Owned` orders, compares and hashes as `Self` does ([`Borrow`]'s contract).
 /// - The bytes of text, integers, `bool` and `char` order as the keys do. Those of pairs and triples need not.
 pub trait Key: Eq + Ord + Hash {
+    /// The kind of key in a word that never changes, part of a pipeline's description. Default: `"key"`.
+    const NAME: &'static str = "key";
+
     /// The key as it is kept.
     type Owned: Borrow<Self> + Clone + Eq + Ord + Hash + Debug + Send + Sync + 'static;
 
@@ -39,6 +42,8 @@ pub trait Key: Eq + Ord + Hash {
 }
 
 impl Key for str {
+    const NAME: &'static str = "text";
+
     type Owned = Box<str>;
 
     fn to_key(&self) -> Box<str> {
@@ -60,6 +65,8 @@ impl Key for str {
 }
 
 impl Key for [u8] {
+    const NAME: &'static str = "bytes";
+
     type Owned = Box<[u8]>;
 
     fn to_key(&self) -> Box<[u8]> {
@@ -82,6 +89,8 @@ impl Key for [u8] {
 
 /// `String` is `str` already taken over, for keys that are computed.
 impl Key for String {
+    const NAME: &'static str = "text";
+
     type Owned = String;
 
     fn to_key(&self) -> String {
@@ -105,6 +114,8 @@ impl Key for String {
 macro_rules! integer_keys {
     ($($integer:ty => $wide:ty),*) => {$(
         impl Key for $integer {
+            const NAME: &'static str = stringify!($integer);
+
             type Owned = $integer;
 
             #[inline]
@@ -137,6 +148,8 @@ macro_rules! integer_keys {
 integer_keys!(u8 => u64, u16 => u64, u32 => u64, u64 => u64, i8 => i64, i16 => i64, i32 => i64, i64 => i64);
 
 impl Key for bool {
+    const NAME: &'static str = "bool";
+
     type Owned = bool;
 
     fn to_key(&self) -> bool {
@@ -162,6 +175,8 @@ impl Key for bool {
 }
 
 impl Key for char {
+    const NAME: &'static str = "char";
+
     type Owned = char;
 
     fn to_key(&self) -> char {
@@ -206,6 +221,8 @@ where
     A: Key<Owned = A> + Clone + Debug + Send + Sync + 'static,
     B: Key<Owned = B> + Clone + Debug + Send + Sync + 'static,
 {
+    const NAME: &'static str = "pair";
+
     type Owned = (A, B);
 
     fn to_key(&self) -> (A, B) {
@@ -232,6 +249,8 @@ where
     B: Key<Owned = B> + Clone + Debug + Send + Sync + 'static,
     C: Key<Owned = C> + Clone + Debug + Send + Sync + 'static,
 {
+    const NAME: &'static str = "triple";
+
     type Owned = (A, B, C);
 
     fn to_key(&self) -> (A, B, C) {
