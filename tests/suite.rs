@@ -1,5 +1,6 @@
 //! The one test binary: a module an area.
 
+mod bounds;
 mod model;
 mod reference;
 mod semantics;
