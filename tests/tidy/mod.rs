@@ -299,6 +299,18 @@ fn every_promise_has_a_test() {
     fail_on(untested, "promises of docs/SEMANTICS.md whose number no test bears (fn s7_..., or S7 in a comment at the test):");
 }
 
+#[test]
+fn every_edge_rule_has_a_test() {
+    let semantics = fs::read_to_string(root().join("docs/SEMANTICS.md")).unwrap();
+    let rules: Vec<String> =
+        semantics.lines().filter_map(|line| line.strip_prefix("| E")?.split_once(' ')).map(|(n, _)| n.to_owned()).collect();
+    assert_eq!(rules, (1..=12).map(|n| n.to_string()).collect::<Vec<_>>(), "the twelve rules of docs/SEMANTICS.md");
+    let tests: String = files_below("tests", &[".rs"]).iter().map(|file| file.text.as_str()).collect();
+    let units: String = sources().iter().map(|file| file.text[file.before_tests().len()..].to_owned()).collect();
+    let untested = rules.into_iter().filter(|n| !tests.contains(&format!("fn edge_{n}_")) && !units.contains(&format!("fn edge_{n}_")));
+    fail_on(untested.map(|n| format!("E{n}")).collect(), "edge rules without a test fn edge_N_...:");
+}
+
 /// The numbers that stand in tests: in a function's name (`s7_...`) or in a comment (`S7`).
 fn numbers_in_tests() -> BTreeSet<String> {
     let mut numbers = BTreeSet::new();
