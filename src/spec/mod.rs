@@ -2,10 +2,14 @@
 
 mod decimal;
 mod key;
+mod nearest;
 mod number;
 mod output;
 mod row;
+mod time_format;
+mod time_text;
 
 pub use number::Number;
 pub use output::{OutputValue, RowEmission, TopValue};
 pub use row::{Row, Value};
+pub use time_format::{NotATime, TimeFormat};
