@@ -2,6 +2,7 @@
 
 pub mod adapter;
 pub mod aggregate;
+pub mod codec;
 pub mod engine;
 pub mod error;
 pub mod hash;

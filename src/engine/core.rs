@@ -269,6 +269,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             );
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
+        self.pass_empty();
         self.panes.open(pane, self.aggregate.init());
         self.wake_for(pane);
         Ok(())

@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, VecDeque};
 pub(super) struct Firing {
     /// The start of the first window that has not fired.
     fired_to: i64,
+    /// Whether a window has fired in its turn.
+    has_fired: bool,
     /// The lowest watermark at which there is something to do.
     wake_at: i64,
     /// Windows that have fired and are not closed, with their last revision. Empty without allowed lateness.
@@ -25,7 +27,7 @@ pub(super) struct Firing {
 
 impl Firing {
     pub(super) fn new() -> Self {
-        Firing { fired_to: i64::MIN, wake_at: i64::MAX, revisions: BTreeMap::new(), again: VecDeque::new() }
+        Firing { fired_to: i64::MIN, has_fired: false, wake_at: i64::MAX, revisions: BTreeMap::new(), again: VecDeque::new() }
     }
 }
 
@@ -52,34 +54,55 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if let Some(start) = self.due()? {
             let emission = self.fire(start)?;
             self.firing.fired_to = self.schedule.next_window(start);
+            self.firing.has_fired = true;
             self.close_panes();
             return Ok(Some(emission));
         }
-        let unfired = self.schedule.first_unfired(self.watermarks.overall());
-        self.firing.fired_to = self.firing.fired_to.max(unfired);
+        self.pass_empty();
         self.close_panes();
         self.firing.wake_at = self.next_wake();
         Ok(None)
     }
 
+    /// Nothing is due: windows that the watermark has passed were empty, and are not to fire in their turn any more.
+    pub(super) fn pass_empty(&mut self) {
+        if !self.counts_empty() {
+            let unfired = self.schedule.first_unfired(self.watermarks.overall());
+            self.firing.fired_to = self.firing.fired_to.max(unfired);
+        }
+    }
+
     /// The next window to fire, if the watermark has reached its end.
     fn due(&self) -> Result<Option<i64>, Error> {
-        let watermark = self.watermarks.overall();
-        let Some(start) = self.candidate() else { return Ok(None) };
-        if !self.emit_empty || self.firing.fired_to == i64::MIN {
-            return Ok((self.schedule.last_millisecond(start) <= watermark).then_some(start));
+        let with_record = self.candidate();
+        // The end of the input completes no empty windows after the last one with a record.
+        let watermark = if with_record.is_some() { self.watermarks.overall() } else { self.watermarks.reached() };
+        let next = match self.counts_empty() {
+            false => with_record,
+            true => {
+                self.check_gap(with_record.unwrap_or_else(|| self.schedule.first_unfired(watermark)))?;
+                Some(self.firing.fired_to)
+            }
+        };
+        Ok(next.filter(|start| self.schedule.last_millisecond(*start) <= watermark))
+    }
+
+    /// Whether every window from `fired_to` on is to fire, with or without records: from the first one that had any.
+    fn counts_empty(&self) -> bool {
+        self.emit_empty && self.firing.has_fired
+    }
+
+    /// Refuses to emit more empty windows in a row than panes are allowed.
+    fn check_gap(&self, to: i64) -> Result<(), Error> {
+        let empty = self.schedule.windows_between(self.firing.fired_to, to);
+        if empty <= self.limits.panes_max as u64 {
+            return Ok(());
         }
-        // Empty windows count from where the last one fired.
-        let empty = self.schedule.windows_between(self.firing.fired_to, start);
-        if empty > self.limits.panes_max as u64 {
-            let message = format!(
-                "{empty} empty windows in a row would be emitted, over the {} of Limits::panes_max; is an event time wrong?",
-                self.limits.panes_max
-            );
-            return Err(Error::new(ErrorKind::LimitExceeded, message));
-        }
-        let start = self.firing.fired_to;
-        Ok((self.schedule.last_millisecond(start) <= watermark).then_some(start))
+        let message = format!(
+            "{empty} empty windows in a row would be emitted, over the {} of Limits::panes_max; is an event time wrong?",
+            self.limits.panes_max
+        );
+        Err(Error::new(ErrorKind::LimitExceeded, message))
     }
 
     /// The first window with a record that has not fired.
@@ -173,11 +196,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// The lowest watermark at which a window fires or a pane closes.
     fn next_wake(&self) -> i64 {
-        let fires = match self.candidate() {
-            Some(_) if self.emit_empty && self.firing.fired_to != i64::MIN => self.schedule.last_millisecond(self.firing.fired_to),
-            Some(start) => self.schedule.last_millisecond(start),
-            None => i64::MAX,
-        };
+        let next = if self.counts_empty() { Some(self.firing.fired_to) } else { self.candidate() };
+        let fires = next.map_or(i64::MAX, |start| self.schedule.last_millisecond(start));
         let closes = self.panes.first_start().map_or(i64::MAX, |start| self.closes_at(start));
         fires.min(closes)
     }

@@ -32,19 +32,26 @@ pub(crate) struct Watermarks {
     idle_after: Option<i64>,
     shards: Vec<ShardClock>,
     overall: i64,
+    /// The watermark over all when the input ended, or now if it has not.
+    reached: i64,
     /// The caller's clock, the latest it told.
     now: i64,
 }
 
 impl Watermarks {
     pub(crate) fn new(out_of_orderness: Option<i64>, idle_after: Option<i64>) -> Self {
-        Watermarks { out_of_orderness, idle_after, shards: Vec::new(), overall: i64::MIN, now: i64::MIN }
+        Watermarks { out_of_orderness, idle_after, shards: Vec::new(), overall: i64::MIN, reached: i64::MIN, now: i64::MIN }
     }
 
     /// The watermark over all shards.
     #[inline]
     pub(crate) fn overall(&self) -> i64 {
         self.overall
+    }
+
+    /// The watermark that records brought about: the one over all, before the end of the input raised it.
+    pub(crate) fn reached(&self) -> i64 {
+        self.reached
     }
 
     /// The watermark of one shard; `i64::MIN` if it has seen nothing.
@@ -83,9 +90,8 @@ impl Watermarks {
         if watermark > clock.watermark {
             let held = clock.watermark <= self.overall || self.overall == i64::MIN;
             clock.watermark = watermark;
-            if self.shards.len() == 1 {
-                self.overall = self.overall.max(watermark);
-            } else if held {
+            // Only a shard that held the watermark over all can raise it.
+            if held && clock.activity == Activity::Active {
                 self.raise();
             }
         }
@@ -122,6 +128,7 @@ impl Watermarks {
         let active = self.shards.iter().filter(|clock| clock.activity == Activity::Active);
         if let Some(minimum) = active.map(|clock| clock.watermark).min() {
             self.overall = self.overall.max(minimum);
+            self.reached = self.reached.max(minimum);
         }
     }
 }
