@@ -1,13 +1,16 @@
 //! The pipeline as data: fields, expressions, predicates, specifications.
 
 mod decimal;
+mod field;
 mod key;
 mod nearest;
 mod number;
 mod output;
+mod predicate;
 mod row;
 mod time_format;
 mod time_text;
+mod token;
 
 pub use number::Number;
 pub use output::{OutputValue, RowEmission, TopValue};
