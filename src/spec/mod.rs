@@ -1,6 +1,7 @@
 //! The pipeline as data: fields, expressions, predicates, specifications.
 
 mod decimal;
+mod expression;
 mod field;
 mod key;
 mod nearest;
