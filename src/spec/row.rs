@@ -25,6 +25,18 @@ pub enum Value<'a> {
     Untyped(&'a str),
 }
 
+impl Value<'_> {
+    /// Whether there is no value: the field is missing or null, or empty text of an untyped source, which has no other way to say so.
+    #[inline]
+    pub fn is_missing(self) -> bool {
+        match self {
+            Value::Missing => true,
+            Value::Untyped(text) => text.is_empty(),
+            _ => false,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Field {
     Missing,
