@@ -29,11 +29,7 @@ fn main() -> Result<(), Error> {
         .out_of_orderness(seconds(5))
         .filter(|hit| hit.status < 500)
         .window(Sliding::new(minutes(5), minutes(1))?)
-        .aggregate((
-            count(),
-            sum(|hit: &Hit| hit.bytes),
-            group_by(|hit: &Hit| hit.country, top_k(2, |hit: &Hit| hit.url.as_str())),
-        ))
+        .aggregate((count(), sum(|hit: &Hit| hit.bytes), group_by(|hit: &Hit| hit.country, top_k(2, |hit: &Hit| hit.url.as_str()))))
         .build()?;
 
     let mut lines = Vec::new();

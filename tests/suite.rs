@@ -1,5 +1,7 @@
 //! The one test binary: a module an area.
 
+#[cfg(feature = "cli")]
+mod command;
 mod model;
 mod reference;
 mod semantics;

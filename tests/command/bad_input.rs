@@ -138,7 +138,12 @@ fn ragged_rows_are_dead_letters() {
 #[test]
 fn nothing_in_gives_nothing_out() {
     let folder = Folder::new("nothing_in_gives_nothing_out");
-    let files = [folder.file("empty", ""), folder.file("header.csv", "ts,bytes\n"), folder.file("blank.jsonl", "\n\n"), folder.file("empty.gz", gzip(b""))];
+    let files = [
+        folder.file("empty", ""),
+        folder.file("header.csv", "ts,bytes\n"),
+        folder.file("blank.jsonl", "\n\n"),
+        folder.file("empty.gz", gzip(b"")),
+    ];
     for file in &files {
         for format in ["json", "table", "csv"] {
             let run = streamgauge(&["run", file, "--output", format]);
@@ -153,7 +158,10 @@ fn numbers_at_the_edges_are_exact_or_refused() {
     let input = b"{\"a\":9223372036854775807}\n{\"a\":9223372036854775807}\n{\"a\":18446744073709551615}\n";
     let run = streamgauge_reading(&["run", "--agg", "sum(a), max(a)", "--output", "json"], input);
     // S19
-    assert_eq!(run.succeeded().stdout, "{\"window\":null,\"revision\":0,\"sum(a)\":36893488147419103229,\"max(a)\":18446744073709551615}\n");
+    assert_eq!(
+        run.succeeded().stdout,
+        "{\"window\":null,\"revision\":0,\"sum(a)\":36893488147419103229,\"max(a)\":18446744073709551615}\n"
+    );
     let same = b"{\"a\":9007199254740993}\n{\"a\":9007199254740992.0}\n{\"a\":1}\n{\"a\":1.0}\n{\"a\":1e0}\n";
     let run = streamgauge_reading(&["run", "--group", "a", "--output", "json"], same);
     // S36
@@ -178,7 +186,10 @@ fn long_lines_and_bombs_take_constant_memory() {
     let bomb = gzip(&[&b"{\"a\":1}\n"[..], &vec![b' '; 300_000_000], b"\n{\"a\":2}\n"].concat());
     // S43
     for input in [input, bomb] {
-        let script = format!("ulimit -v 300000; exec '{}' run --format jsonl --agg 'count, sum(a)' --output json", env!("CARGO_BIN_EXE_streamgauge"));
+        let script = format!(
+            "ulimit -v 300000; exec '{}' run --format jsonl --agg 'count, sum(a)' --output json",
+            env!("CARGO_BIN_EXE_streamgauge")
+        );
         let mut child =
             Command::new("bash").args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();

@@ -104,7 +104,8 @@ fn groups_of_several_fields_come_in_order() {
 
 #[test]
 fn aggregates_can_be_given_again() {
-    let run = streamgauge_reading(&["run", "--agg", "count", "--agg", "mean(bytes) as m,max(bytes)", "--output", "json"], hits(4).as_bytes());
+    let run =
+        streamgauge_reading(&["run", "--agg", "count", "--agg", "mean(bytes) as m,max(bytes)", "--output", "json"], hits(4).as_bytes());
     assert_eq!(run.stdout, "{\"window\":null,\"revision\":0,\"count\":4,\"m\":15.0,\"max(bytes)\":30}\n");
 }
 
@@ -135,8 +136,28 @@ fn a_pipeline_file_has_the_flags_names_and_flags_override_it() {
     );
     let from_file = streamgauge(&["run", &log, "--pipeline", &pipeline]);
     let flags = streamgauge(&[
-        "run", &log, "--format", "jsonl", "--time", "ts", "--time-format", "ms", "--window", "1m", "--every", "30s", "--max-delay", "5s", "--where",
-        "status < 500", "--group", "country", "--agg", "count, sum(bytes) as bytes, top(10, url)", "--output", "json",
+        "run",
+        &log,
+        "--format",
+        "jsonl",
+        "--time",
+        "ts",
+        "--time-format",
+        "ms",
+        "--window",
+        "1m",
+        "--every",
+        "30s",
+        "--max-delay",
+        "5s",
+        "--where",
+        "status < 500",
+        "--group",
+        "country",
+        "--agg",
+        "count, sum(bytes) as bytes, top(10, url)",
+        "--output",
+        "json",
     ]);
     assert_eq!(from_file.json().len(), 15);
     assert_eq!(from_file.stdout, flags.succeeded().stdout);
@@ -219,8 +240,23 @@ fn help_and_version_are_answers() {
     }
     let help = streamgauge(&["run", "--help"]).stdout;
     let flags = [
-        "--format", "--time", "--time-format", "--window", "--every", "--offset", "--max-delay", "--lateness", "--where", "--group", "--agg",
-        "--pipeline", "--explain", "--output", "--dead-letters", "--strict", "--limit-groups",
+        "--format",
+        "--time",
+        "--time-format",
+        "--window",
+        "--every",
+        "--offset",
+        "--max-delay",
+        "--lateness",
+        "--where",
+        "--group",
+        "--agg",
+        "--pipeline",
+        "--explain",
+        "--output",
+        "--dead-letters",
+        "--strict",
+        "--limit-groups",
     ];
     for flag in flags {
         assert!(help.contains(flag), "{flag} is not explained");
@@ -230,7 +266,18 @@ fn help_and_version_are_answers() {
 
 #[test]
 fn the_readmes_first_command_answers() {
-    let run = streamgauge(&["top", &project_file("examples/data/access.jsonl"), "--by", "url", "--time", "ts", "--window", "5m", "--output", "json"]);
+    let run = streamgauge(&[
+        "top",
+        &project_file("examples/data/access.jsonl"),
+        "--by",
+        "url",
+        "--time",
+        "ts",
+        "--window",
+        "5m",
+        "--output",
+        "json",
+    ]);
     let rows = run.json();
     assert!(rows.len() > 1, "the example spans several windows");
     for row in &rows {

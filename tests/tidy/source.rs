@@ -168,9 +168,9 @@ pub(crate) fn functions(lines: &[String]) -> Vec<Function> {
 
 fn function_name(line: &str) -> Option<String> {
     let (before, after) = line.split_once("fn ")?;
-    let only_qualifiers = before.split_whitespace().all(|word| {
-        matches!(word, "pub" | "const" | "async" | "extern" | "pub(crate)" | "pub(super)") || word.starts_with("pub(")
-    });
+    let only_qualifiers = before
+        .split_whitespace()
+        .all(|word| matches!(word, "pub" | "const" | "async" | "extern" | "pub(crate)" | "pub(super)") || word.starts_with("pub("));
     let name: String = after.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
     (only_qualifiers && !name.is_empty()).then_some(name)
 }

@@ -152,7 +152,7 @@ pub(crate) struct PipelineArguments {
     pub(crate) agg: Vec<String>,
     /// At most so many groups per window; the records of further ones are counted together in a group (other)
     #[arg(long, value_name = "N")]
-    pub(crate) limit_groups: Option<usize>,
+    pub(crate) limit_groups: Option<u64>,
 }
 
 /// What becomes of the answers.

@@ -50,10 +50,7 @@ mod tests {
             bytes: 3_000_000,
             ..Summary::default()
         };
-        assert_eq!(
-            summary.to_string(),
-            "records 10, applied 7, filtered 1, dead letters 1, late 1, windows 2, 1.500 s, 2.0 MB/s"
-        );
+        assert_eq!(summary.to_string(), "records 10, applied 7, filtered 1, dead letters 1, late 1, windows 2, 1.500 s, 2.0 MB/s");
         let shown = Summary { between_windows: 3, ..Summary::default() }.to_string();
         assert!(shown.contains("late 0, between windows 3, windows 0, 0.000 s, 0.0 MB/s"), "{shown}");
     }
