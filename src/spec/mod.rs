@@ -7,6 +7,7 @@ mod key;
 mod nearest;
 mod number;
 mod output;
+mod pipeline_spec;
 mod predicate;
 mod row;
 mod time_format;
@@ -15,5 +16,6 @@ mod token;
 
 pub use number::Number;
 pub use output::{OutputValue, RowEmission, TopValue};
+pub use pipeline_spec::PipelineSpec;
 pub use row::{Row, Value};
 pub use time_format::{NotATime, TimeFormat};

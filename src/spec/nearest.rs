@@ -9,8 +9,8 @@ pub(crate) fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str
     let folded = unknown.to_lowercase();
     let scored = known.into_iter().map(|name| (strsim::damerau_levenshtein(&folded, &name.to_lowercase()), name));
     match scored.min() {
-        // Up to a third of the letters may be wrong, and one in short names.
-        Some((distance, name)) if distance <= (name.chars().count() / 3).max(1) => format!(" (did you mean {name:?}?)"),
+        // Up to a third of the letters may be wrong.
+        Some((distance, name)) if distance <= name.len().max(folded.len()).div_ceil(3) => format!(" (did you mean {name:?}?)"),
         _ => String::new(),
     }
 }
