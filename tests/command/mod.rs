@@ -6,6 +6,7 @@ mod formats;
 mod oracle;
 mod output;
 mod pipes;
+mod promises;
 mod usage;
 
 use serde_json::Value;
