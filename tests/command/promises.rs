@@ -101,7 +101,8 @@ fn s22_over_no_values_the_count_is_0_and_all_else_is_null() {
 
 #[test]
 fn s23_variance_is_that_of_a_sample_and_stands_an_offset() {
-    let of = |values_: [f64; 4]| row(&["--agg", "variance(x)"], &values(values_.map(|x| format!("{x:.1}"))))["variance(x)"].as_f64().unwrap();
+    let of =
+        |values_: [f64; 4]| row(&["--agg", "variance(x)"], &values(values_.map(|x| format!("{x:.1}"))))["variance(x)"].as_f64().unwrap();
     assert!((of([4.0, 7.0, 13.0, 16.0]) - 30.0).abs() < 1e-12);
     assert!((of([1e9 + 4.0, 1e9 + 7.0, 1e9 + 13.0, 1e9 + 16.0]) - 30.0).abs() < 1e-6);
     assert_eq!(row(&["--agg", "variance(x)"], &values([5]))["variance(x)"], Value::Null);

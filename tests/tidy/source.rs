@@ -182,7 +182,8 @@ fn parameters(body: &[String]) -> usize {
     let mut depth = 0usize;
     let mut names = 0;
     let mut previous = ' ';
-    for c in after_name[open..].chars() {
+    let mut chars = after_name[open..].chars().peekable();
+    while let Some(c) = chars.next() {
         match c {
             '(' | '[' | '<' => depth += 1,
             '>' if previous == '-' => {}
@@ -193,7 +194,7 @@ fn parameters(body: &[String]) -> usize {
                 }
             }
             // A parameter is `name: type`; `::` is a path.
-            ':' if depth == 1 && previous != ':' => names += 1,
+            ':' if depth == 1 && previous != ':' && chars.peek() != Some(&':') => names += 1,
             _ => {}
         }
         previous = c;
@@ -254,7 +255,7 @@ fn comments_and_strings_are_taken_out_line_for_line() {
 fn functions_are_measured() {
     let source = "\
 impl A {
-    pub(crate) fn long<F: Fn(u8) -> u8>(&self, a: Vec<(u8, B::C)>, f: F) -> u8 {
+    pub(crate) fn long<F: Fn(u8) -> u8>(&self, a: std::Vec<(u8, B::C)>, f: F) -> u8 {
         for x in a {
             if x {
                 return 1;
