@@ -10,6 +10,7 @@ mod output;
 mod pipeline_spec;
 mod predicate;
 mod row;
+mod row_aggregate;
 mod time_format;
 mod time_text;
 mod token;
