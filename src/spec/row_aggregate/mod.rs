@@ -3,7 +3,7 @@
 mod cell;
 mod plan;
 
-pub(super) use cell::StateSpec;
+pub(super) use cell::{ACCURACY, StateSpec};
 pub(super) use plan::{ColumnAnswer, Plan};
 
 use super::output::OutputValue;
