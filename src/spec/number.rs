@@ -60,6 +60,24 @@ impl Number {
         }
     }
 
+    /// The number as aggregates add it up: an integer of up to 64 bits in magnitude, of which a sum of 128 bits can hold 2^63, or a
+    /// float, the nearest one for larger integers.
+    #[inline]
+    pub(crate) fn narrowed(self) -> Number {
+        match self {
+            Number::Int(integer) if integer.unsigned_abs() > u128::from(u64::MAX) => Number::Float(integer as f64),
+            narrow => narrow,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_float(self) -> bool {
+        match self {
+            Number::Int(_) => false,
+            Number::Float(_) => true,
+        }
+    }
+
     /// The number as the nearest float.
     #[inline]
     pub fn to_f64(self) -> f64 {

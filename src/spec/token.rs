@@ -114,11 +114,6 @@ impl<'a> Tokens<'a> {
         self.tokens.get(self.next)
     }
 
-    /// The token after the next one, without taking either.
-    pub(super) fn peek_second(&self) -> Option<&Token<'a>> {
-        self.tokens.get(self.next + 1)
-    }
-
     /// Takes the next token.
     pub(super) fn take(&mut self) -> Option<Token<'a>> {
         let token = self.tokens.get(self.next).cloned();

@@ -66,6 +66,19 @@ pub(super) enum Literal {
 }
 
 impl Predicate {
+    /// The largest slot that is looked at.
+    pub(super) fn slot_max(&self) -> Option<usize> {
+        match self {
+            Predicate::All(parts) | Predicate::Any(parts) => parts.iter().filter_map(Predicate::slot_max).max(),
+            Predicate::Not(part) => part.slot_max(),
+            Predicate::Exists(slot)
+            | Predicate::Compare(slot, ..)
+            | Predicate::In(slot, _)
+            | Predicate::Contains(slot, _)
+            | Predicate::Matches(slot, _) => Some(*slot),
+        }
+    }
+
     /// Whether the row passes. Allocates nothing.
     pub(super) fn holds(&self, row: &Row) -> bool {
         match self {
