@@ -7,7 +7,42 @@
 //! A keyed aggregation is an aggregate ([`group_by`]), and so is a tuple of aggregates, so that
 //! `(count(), sum(bytes), group_by(country, top_k(10, url)))` composes freely.
 
-use crate::error::Error;
+mod count;
+mod distinct;
+mod empty;
+mod exact_sum;
+pub(crate) mod extract;
+mod extrema;
+mod filtered;
+mod first_last;
+mod frequency;
+mod group_by;
+mod mean;
+mod number;
+mod quantile;
+mod sum;
+mod top_k;
+mod tuples;
+mod variance;
+
+pub use count::{Count, count};
+pub use distinct::{DISTINCT_EXACT_MAX, DISTINCT_PRECISION, Distinct, DistinctAccumulator, distinct, distinct_value};
+pub use exact_sum::ExactSum;
+pub use extract::{ByReference, ByValue, KeyOf, ValueOf};
+pub use extrema::{Max, Min, max, min};
+pub use filtered::{Filtered, filtered};
+pub use first_last::{First, Last, first, last};
+pub use frequency::{Frequencies, Frequency, frequencies, frequencies_value, frequency, frequency_value};
+pub use group_by::{GroupBy, GroupByAccumulator, Groups, Other, Overflow, group_by, group_by_value};
+pub use mean::{Mean, MeanAccumulator, mean};
+pub use number::{IntegerSum, Moments, Number, Total, Wide};
+pub use quantile::{Quantile, Quantiles, quantile, quantiles};
+pub use sum::{Sum, sum};
+pub use top_k::{DEFAULT_COUNTERS, TopK, top_k, top_k_value};
+pub use variance::{FloatMoments, IntegerMoments, Stddev, Variance, stddev, variance};
+
+use crate::codec::{Reader, Writer};
+use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
 
 /// What is computed of the records of a window. `R` is the type of the records.
@@ -67,6 +102,18 @@ pub trait Aggregate<R: ?Sized> {
     /// Whether [`check`](Aggregate::check) looks at the accumulator; lets a `group_by` around spare a look-up where it does not.
     const CHECKS_ACCUMULATOR: bool = false;
 
+    /// Whether the specification is a sensible one; asked once, when a pipeline is built. Default: it is.
+    ///
+    /// Constructors such as [`top_k`] take any number, so that they stay short; this is where a `k` of 0 is found. Wrappers and tuples ask
+    /// what they contain. The other methods do not panic on a specification that was never asked about; what they answer is then
+    /// not specified.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument), saying which value is wrong and what would be right.
+    fn validate(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// A fresh accumulator, of no records.
     fn init(&self) -> Self::Accumulator;
 
@@ -101,4 +148,35 @@ pub trait Aggregate<R: ?Sized> {
     fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
         size_of_val(accumulator)
     }
+
+    /// What the aggregate computes and with which parameters, as in `top_k(10, 65536 counters)`: state that was written under another
+    /// description is refused. What a closure does cannot be described; name the pipeline's version where that matters.
+    fn describe(&self) -> String {
+        String::from("custom")
+    }
+
+    /// Writes the accumulator down, so that [`decode`](Aggregate::decode) makes it again: `decode(encode(a))` has the outputs of `a`, now
+    /// and after any further `add` and `merge`. Equal histories give equal bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] by default: an aggregate without it works everywhere but in snapshots and partials.
+    fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
+        let _ = (accumulator, writer);
+        Err(not_durable("encode"))
+    }
+
+    /// Reads an accumulator of this specification from bytes that may be anything.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if the bytes hold none, [`ErrorKind::LimitExceeded`] if it is larger than the specification allows,
+    /// [`ErrorKind::Unsupported`] by default.
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
+        let _ = reader;
+        Err(not_durable("decode"))
+    }
+}
+
+#[cold]
+fn not_durable(method: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("an aggregate cannot be written down: it does not implement Aggregate::{method}"))
 }
