@@ -1,8 +1,11 @@
 //! The one test binary: a module an area.
 
+#[cfg(feature = "cli")]
+mod command;
 mod model;
 mod reference;
 mod semantics;
+mod tidy;
 
 use proptest::test_runner::Config;
 

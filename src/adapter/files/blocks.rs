@@ -108,7 +108,8 @@ impl BlockReader {
             self.started = true;
             self.fill();
             // From a pipe: a header and the record after it, which is what the format is recognised by.
-            while !self.ended && self.filled < self.buffer.len() && memchr::memchr_iter(b'\n', &self.buffer[..self.filled]).nth(1).is_none() {
+            while !self.ended && self.filled < self.buffer.len() && memchr::memchr_iter(b'\n', &self.buffer[..self.filled]).nth(1).is_none()
+            {
                 self.fill();
             }
             let marked = self.filled - without_byte_order_mark(&self.buffer[..self.filled]).len();

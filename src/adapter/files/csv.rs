@@ -35,7 +35,8 @@ impl CsvDecoder {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for a field that the header lacks, naming the nearest, or one that it has twice.
     pub fn new<S: AsRef<str>>(header: &[String], fields: &[S], delimiter: u8) -> Result<Self, Error> {
-        let mut decoder = CsvDecoder { delimiter, slots: vec![None; header.len()], also: Vec::new(), scratch: String::new(), quoted: false };
+        let mut decoder =
+            CsvDecoder { delimiter, slots: vec![None; header.len()], also: Vec::new(), scratch: String::new(), quoted: false };
         for (slot, field) in fields.iter().enumerate() {
             let field = field.as_ref();
             let mut columns = header.iter().enumerate().filter(|(_, name)| *name == field).map(|(column, _)| column);

@@ -109,7 +109,11 @@ fn token_of(token: &str, field: &str) -> Result<String, Error> {
             (_, true) => match rest.next() {
                 Some('0') => text.push('~'),
                 Some('1') => text.push('/'),
-                _ => return Err(Error::invalid(format!("{field:?} is not a JSON pointer: ~ must be written ~0, and a / inside of a key ~1"))),
+                _ => {
+                    return Err(Error::invalid(format!(
+                        "{field:?} is not a JSON pointer: ~ must be written ~0, and a / inside of a key ~1"
+                    )));
+                }
             },
             (plain, false) => text.push(plain),
         }
