@@ -2,6 +2,8 @@
 
 #[cfg(feature = "cli")]
 mod command;
+#[cfg(feature = "files")]
+mod files;
 mod model;
 mod reference;
 mod semantics;

@@ -13,9 +13,10 @@ fn by_csv_crate(text: &str, delimiter: u8, columns: usize) -> Vec<Vec<String>> {
 }
 
 fn field() -> impl Strategy<Value = String> {
-    let plain = prop::collection::vec(prop::sample::select(vec!["a", "12", " ", "é", "-1.5", "long text of more than eight bytes", "x\"y"]), 0..3)
-        .prop_map(|parts| parts.concat())
-        .prop_filter("a quote in front would open a quoted field", |text| !text.starts_with('"'));
+    let plain =
+        prop::collection::vec(prop::sample::select(vec!["a", "12", " ", "é", "-1.5", "long text of more than eight bytes", "x\"y"]), 0..3)
+            .prop_map(|parts| parts.concat())
+            .prop_filter("a quote in front would open a quoted field", |text| !text.starts_with('"'));
     let quoted = prop::collection::vec(prop::sample::select(vec!["a", ",", "\t", "\n", "\r\n", "\"\"", "é", "{"]), 0..5)
         .prop_map(|parts| format!("\"{}\"", parts.concat()));
     prop_oneof![5 => plain, 3 => quoted.clone(), 1 => quoted.prop_map(|text| text + "tail")]
@@ -24,7 +25,8 @@ fn field() -> impl Strategy<Value = String> {
 /// Records of three fields as a rule, now and then one more or less.
 fn records(delimiter: char) -> impl Strategy<Value = String> {
     let width = prop::sample::select(vec![3, 3, 3, 3, 3, 2, 4]);
-    let record = width.prop_flat_map(|width| prop::collection::vec(field(), width)).prop_map(move |fields| fields.join(&delimiter.to_string()));
+    let record =
+        width.prop_flat_map(|width| prop::collection::vec(field(), width)).prop_map(move |fields| fields.join(&delimiter.to_string()));
     let end = prop::sample::select(vec!["\n", "\n", "\r\n", "\n\n", "\r\n\r\n"]);
     (prop::collection::vec((record, end), 0..12), any::<bool>()).prop_map(|(records, newline_at_end)| {
         let mut text: String = records.into_iter().map(|(record, end)| record + end).collect();
@@ -36,7 +38,7 @@ fn records(delimiter: char) -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(crate::cases(1000))]
 
     #[test]
     fn records_are_those_of_the_csv_crate(text in records(','), tabs in records('\t'), block in 64usize..300, sizes in prop::collection::vec(1usize..80, 1..4)) {

@@ -52,8 +52,33 @@ fn space() -> impl Strategy<Value = String> {
 
 fn string() -> impl Strategy<Value = String> {
     let pieces = vec![
-        "a", "b", "xyz", "0123456789abcdef", "é", "\u{1f600}", "{", "]", ",", ":", "/", " ", "\\\"", "\\\\", "\\/", "\\n", "\\u0061", "\\u00e9",
-        "\\ud83d\\ude00", "\\u0000", "\\ud83d", "\\ude00", "\\ud83d\\u0061", "\\u12", "\\x", "\u{1}", "\u{7f}",
+        "a",
+        "b",
+        "xyz",
+        "0123456789abcdef",
+        "é",
+        "\u{1f600}",
+        "{",
+        "]",
+        ",",
+        ":",
+        "/",
+        " ",
+        "\\\"",
+        "\\\\",
+        "\\/",
+        "\\n",
+        "\\u0061",
+        "\\u00e9",
+        "\\ud83d\\ude00",
+        "\\u0000",
+        "\\ud83d",
+        "\\ude00",
+        "\\ud83d\\u0061",
+        "\\u12",
+        "\\x",
+        "\u{1}",
+        "\u{7f}",
     ];
     // Most pieces are valid, so that most strings are.
     prop::collection::vec(prop::sample::select(pieces), 0..5).prop_map(|pieces| format!("\"{}\"", pieces.concat()))
@@ -112,7 +137,7 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(crate::cases(2000))]
 
     #[test]
     fn the_scanner_reads_what_serde_json_reads(lines in prop::collection::vec(line(), 1..8)) {
@@ -153,13 +178,15 @@ fn a_generated_log_reads_as_serde_json_reads_it_also_when_bytes_are_changed() {
 
 #[test]
 fn braces_and_commas_are_not_mistaken_for_the_remembered_ones() {
-    let lines = ["{\"a\":1,\"b\":2}", "{\"a\":1{\"a\":1}", "{\"a\":1,\"b\":2{\"a\":3}", "{\"b\":1{\"a\":2}", "{,\"b\":2}", "{\"a\":1\"b\":2}"];
+    let lines =
+        ["{\"a\":1,\"b\":2}", "{\"a\":1{\"a\":1}", "{\"a\":1,\"b\":2{\"a\":3}", "{\"b\":1{\"a\":2}", "{,\"b\":2}", "{\"a\":1\"b\":2}"];
     compare(&lines.map(|line| line.as_bytes().to_vec())).unwrap();
 }
 
 #[test]
 fn values_keep_their_types_and_text() {
-    let line = br#"{"a":{"b":[1, {"a": null}],"c":" "},"n":-0.10e+5,"big":123456789012345678901234567890,"far":1e999,"t":true,"s":"\u00e9\n"}"#;
+    let line =
+        br#"{"a":{"b":[1, {"a": null}],"c":" "},"n":-0.10e+5,"big":123456789012345678901234567890,"far":1e999,"t":true,"s":"\u00e9\n"}"#;
     let (got, _) = read(Format::JsonLines, line, &["a", "/a/b/0", "n", "big", "far", "t", "s", "none", "/a/b/1/a"]);
     let raw = r#"t{"b":[1, {"a": null}],"c":" "}"#;
     let expected = [raw, "n1", "n-0.10e+5", "n123456789012345678901234567890", "n1e999", "btrue", "té\n", "-", "-"];

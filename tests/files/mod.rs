@@ -142,7 +142,8 @@ fn options(format: Format, block_bytes: usize, record_bytes_max: usize) -> Files
 /// Reads bytes as one input named `in`.
 fn read(format: Format, bytes: &[u8], fields: &[&str]) -> (Recorder, FilesStats) {
     let mut recorder = Recorder::new(fields);
-    let stats = run(vec![Input::from_reader("in", std::io::Cursor::new(bytes.to_vec()))], &FilesOptions::with_format(format), &mut recorder);
+    let stats =
+        run(vec![Input::from_reader("in", std::io::Cursor::new(bytes.to_vec()))], &FilesOptions::with_format(format), &mut recorder);
     let stats = stats.unwrap();
     assert_eq!(stats.dead_letters() as usize, recorder.dead().len());
     assert_eq!(stats.records() as usize, recorder.dead().len() + recorder.rows().len());

@@ -14,7 +14,8 @@ const MADE: &str = r#"2001:db8::1 - - [10/Oct/2000:13:55:36 -0700] "GET /a?q=\"x
 
 fn by_regex(line: &str) -> Vec<String> {
     let quoted = r#"((?:[^"\\]|\\.)*)"#;
-    let pattern = format!(r#"^(\S+) (\S+) (\S+) \[([^\]]+)\] "([A-Z]+) (.*?) (HTTP/[0-9.]+)" (\d+|-) (\d+|-)(?: "{quoted}" "{quoted}"?)?$"#);
+    let pattern =
+        format!(r#"^(\S+) (\S+) (\S+) \[([^\]]+)\] "([A-Z]+) (.*?) (HTTP/[0-9.]+)" (\d+|-) (\d+|-)(?: "{quoted}" "{quoted}"?)?$"#);
     let captures = Regex::new(&pattern).unwrap().captures(line).unwrap_or_else(|| panic!("{line}"));
     let typed = |(index, field): (usize, &&str)| match captures.get(index + 1).map(|found| found.as_str()) {
         None | Some("-") => "-".to_owned(),
@@ -46,7 +47,6 @@ fn a_line_in_another_format_is_a_dead_letter() {
     let text = format!("{}\n\nnot a log line\n10.0.0.1 - - [x] \"GET / HTTP/1.1\" OK 5\n", MADE.trim_end());
     let (got, _) = read(Format::Clf, text.as_bytes(), &["host"]);
     assert_eq!(got.rows().len(), 3);
-    let expected =
-        [(5, "not an access log line: no time in brackets"), (6, "not an access log line: no status of three digits")];
+    let expected = [(5, "not an access log line: no time in brackets"), (6, "not an access log line: no status of three digits")];
     assert_eq!(got.dead(), expected);
 }
