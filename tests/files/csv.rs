@@ -38,7 +38,7 @@ fn records(delimiter: char) -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(crate::cases(1000))]
 
     #[test]
     fn records_are_those_of_the_csv_crate(text in records(','), tabs in records('\t'), block in 64usize..300, sizes in prop::collection::vec(1usize..80, 1..4)) {

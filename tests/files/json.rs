@@ -137,7 +137,7 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(crate::cases(2000))]
 
     #[test]
     fn the_scanner_reads_what_serde_json_reads(lines in prop::collection::vec(line(), 1..8)) {

@@ -132,7 +132,7 @@ fn binary_junk_is_dead_letters() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(crate::cases(600))]
 
     #[test]
     fn answers_do_not_depend_on_how_the_bytes_come(
