@@ -3,6 +3,8 @@
 mod model;
 mod reference;
 mod semantics;
+#[cfg(feature = "spec")]
+mod spec;
 
 use proptest::test_runner::Config;
 
