@@ -1,8 +1,13 @@
 //! The one test binary: a module an area.
 
+#[cfg(feature = "cli")]
+mod command;
+#[cfg(feature = "files")]
+mod files;
 mod model;
 mod reference;
 mod semantics;
+mod tidy;
 
 use proptest::test_runner::Config;
 

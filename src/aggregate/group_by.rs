@@ -154,7 +154,7 @@ where
 }
 
 impl<E, A> GroupBy<E, A> {
-    fn new(key: E, inner: A) -> Self {
+    pub(crate) fn new(key: E, inner: A) -> Self {
         GroupBy { key, inner, groups_max: Limits::default().groups_max, overflow: Overflow::default() }
     }
 
