@@ -1,10 +1,15 @@
 //! The one test binary: a module an area.
 
+#[cfg(feature = "cli")]
+mod command;
+#[cfg(feature = "files")]
+mod files;
 mod model;
 mod reference;
 mod semantics;
 #[cfg(feature = "spec")]
 mod spec;
+mod tidy;
 
 use proptest::test_runner::Config;
 
