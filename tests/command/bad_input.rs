@@ -122,7 +122,7 @@ fn a_column_that_is_not_there_is_named_before_anything_is_read() {
     let folder = Folder::new("a_column_that_is_not_there_is_named");
     let csv = folder.file("a.csv", "ts,bytes\n1,2\n");
     let run = streamgauge(&["run", &csv, "--agg", "sum(byts)", "--output", "json"]);
-    run.failed(1, &["a.csv", "byts", "bytes"]);
+    run.failed(2, &["a.csv", "byts", "bytes"]);
     assert_eq!(run.stdout, "");
     let lines = streamgauge_reading(&["run", "--format", "clf", "--agg", "sum(byte)"], b"");
     assert!(lines.stderr.contains("byte") || lines.code == Some(0), "{lines:?}");

@@ -29,7 +29,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     let format = format(spec)?;
     let output = output(spec, &pipeline)?;
     if spec.explain == Some(true) {
-        say(&pipeline.explain());
+        say(&format!("{}\n", pipeline.explain()));
         if nothing_to_read(settings) {
             return Ok(());
         }

@@ -6,7 +6,7 @@ mod sheet;
 mod table;
 
 pub(crate) use cell::printable;
-pub(crate) use sheet::{ColumnKind, Shape};
+pub(crate) use sheet::Shape;
 pub(crate) use table::Terminal;
 
 use self::csv::CsvWriter;

@@ -6,18 +6,7 @@
 
 use super::cell::Cell;
 use streamgauge::Window;
-use streamgauge::spec::{OutputValue, RowEmission, TopValue};
-
-/// What a column of the pipeline holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum ColumnKind {
-    /// One value.
-    Plain,
-    /// A value with bounds.
-    Estimate,
-    /// The rows of a top-k.
-    Top,
-}
+use streamgauge::spec::{ColumnKind, OutputValue, RowEmission, RowPipeline, TopValue};
 
 /// For whom the lines are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +28,17 @@ pub(crate) struct Shape {
     pub(crate) group: Vec<String>,
     /// The columns, by name and kind.
     pub(crate) columns: Vec<(String, ColumnKind)>,
+}
+
+impl Shape {
+    pub(crate) fn of(pipeline: &RowPipeline) -> Self {
+        Shape {
+            windowed: !pipeline.windows().is_global(),
+            revised: pipeline.is_revised(),
+            group: pipeline.group_names().to_vec(),
+            columns: pipeline.columns().iter().map(|column| (column.name.clone(), column.kind)).collect(),
+        }
+    }
 }
 
 /// Turns emissions into lines.
@@ -101,7 +101,7 @@ impl Sheet {
                 ColumnKind::Top => cells.extend(self.top_cells(value, index)),
                 _ if repeated => cells.push(Cell::Empty),
                 ColumnKind::Estimate => cells.extend(self.estimate_cells(value)),
-                ColumnKind::Plain => cells.push(plain(value)),
+                _ => cells.push(plain(value)),
             }
         }
         cells
@@ -155,10 +155,10 @@ impl Sheet {
     /// What follows the name of a column in the header, by cell.
     fn suffixes(&self, kind: ColumnKind) -> &'static [&'static str] {
         match (kind, self.reader) {
-            (ColumnKind::Plain, _) | (ColumnKind::Estimate, Reader::Person) => &[""],
             (ColumnKind::Estimate, Reader::Program) => &["", " lower", " upper"],
             (ColumnKind::Top, Reader::Person) => &["", " count"],
             (ColumnKind::Top, Reader::Program) => &["", " count", " lower", " upper", " guaranteed"],
+            _ => &[""],
         }
     }
 
@@ -191,6 +191,7 @@ fn plain(value: &OutputValue) -> Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use streamgauge::spec::Number;
 
     fn top(rows: &[(&str, u64, u64)]) -> OutputValue {
         let row = |(key, lower, count): &(&str, u64, u64)| {
@@ -216,7 +217,7 @@ mod tests {
     }
 
     fn emission() -> RowEmission {
-        let estimate = OutputValue::Estimate { value: 5.into(), lower: 4.into(), upper: 6.into() };
+        let estimate = OutputValue::Estimate { value: Number::Int(5), lower: Number::Int(4), upper: Number::Int(6) };
         RowEmission {
             window: None,
             revision: 0,
