@@ -7,6 +7,8 @@ mod files;
 mod model;
 mod reference;
 mod semantics;
+#[cfg(feature = "spec")]
+mod spec;
 mod tidy;
 
 use proptest::test_runner::Config;

@@ -85,10 +85,8 @@ impl ExactSum {
         let settled = self.settled();
         match settled.units {
             0 => rounded(&settled.partials),
-            units @ (1 | -1) => {
-                let halves = settled.halved_with(UNIT.copysign(units as f64) / 2.0);
-                rounded(&halves) * 2.0
-            }
+            units @ -2..=2 => rounded(&settled.halved_with(units as f64 * (UNIT / 2.0))) * 2.0,
+            // Three units less what is below one are 2^1024 at least.
             units => f64::INFINITY.copysign(units as f64),
         }
     }
@@ -100,7 +98,7 @@ impl ExactSum {
         if settled.units == 0 {
             return rounded(&settled.partials) / n;
         }
-        // Some 2^1022 at least, so what the small partials lose is far below the last place.
+        // 2^1021 at least, so what the small partials lose is far below the last place.
         settled.scaled(SHRINK).value() / n / SHRINK
     }
 
@@ -138,27 +136,28 @@ impl ExactSum {
         number - UNIT.copysign(number)
     }
 
-    /// The same sum with units that do not cancel against the partials: of the sign of the largest one, or none.
+    /// The same sum without units, unless it is 2^1021 at least: below, units and partials cancel, and are added up here.
     fn settled(&self) -> ExactSum {
         let mut settled = self.clone();
-        while let Some(&largest) = settled.partials.last() {
-            if settled.units == 0 || (settled.units > 0) == (largest > 0.0) {
-                break;
-            }
-            // Opposite signs, so neither addition can leave the range. The partials take the sign of the unit or vanish: two rounds at most.
-            let half = UNIT.copysign(settled.units as f64) / 2.0;
-            settled.units -= settled.units.signum();
+        let half = UNIT.copysign(settled.units as f64) / 2.0;
+        if let Some(&largest) = settled.partials.last()
+            && matches!(settled.units, 1 | -1)
+            && (half > 0.0) != (largest > 0.0)
+            && largest.abs() >= UNIT / 2.0
+        {
+            // Opposite signs and half a unit at least, so neither addition passes half a unit.
+            settled.units = 0;
             settled.add(half);
             settled.add(half);
         }
         settled
     }
 
-    /// The partials in halves on top of which `half_unit` is added; for rounding only.
-    fn halved_with(&self, half_unit: f64) -> SmallVec<[f64; 4]> {
+    /// The partials in halves, with `half_units` added on top; for the rounding of a sum that is not small beside them.
+    fn halved_with(&self, half_units: f64) -> SmallVec<[f64; 4]> {
         // A small partial keeps its size, so that it does not underflow to zero: beside 2^1022 only its sign can matter.
         let mut halves: SmallVec<[f64; 4]> = self.partials.iter().map(|&part| if part.abs() < 1.0 { part } else { part / 2.0 }).collect();
-        let (sum, error) = two_sum(half_unit, halves.pop().unwrap_or(0.0));
+        let (sum, error) = two_sum(half_units, halves.pop().unwrap_or(0.0));
         if error != 0.0 {
             halves.push(error);
         }
