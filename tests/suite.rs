@@ -4,6 +4,7 @@
 mod command;
 #[cfg(feature = "files")]
 mod files;
+mod laws;
 mod model;
 mod reference;
 mod semantics;
