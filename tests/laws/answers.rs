@@ -75,7 +75,7 @@ proptest! {
         let rows: Vec<(&str, u64, u64, u64)> = top.iter().map(|row| (&*row.key, row.count, row.lower, row.upper)).collect();
         prop_assert_eq!(rows, ranked.iter().take(5).map(|&(url, n)| (url, n, n, n)).collect::<Vec<_>>());
         for (url, count) in &urls {
-            let estimate = answer(&frequency(|hit: &Hit| hit.url.as_str(), url), &hits);
+            let estimate = answer(&frequency(|hit: &Hit| hit.url.as_str(), *url), &hits);
             prop_assert!(estimate.lower <= *count && *count <= estimate.upper, "{:?} of {}", estimate, count);
         }
     }
