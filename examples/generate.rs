@@ -9,7 +9,6 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 #[path = "generate/log.rs"]
-#[allow(unreachable_pub, reason = "the module is shared with benches and tests")]
 mod log;
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -8,6 +8,8 @@ mod laws;
 mod model;
 mod reference;
 mod semantics;
+#[cfg(feature = "spec")]
+mod spec;
 mod tidy;
 
 use proptest::test_runner::Config;

@@ -7,28 +7,28 @@
 use std::io::{self, Write};
 
 /// The fields of one request.
-pub struct Hit {
+pub(crate) struct Hit {
     /// Event time in milliseconds since the Unix epoch.
-    pub ts: i64,
+    pub(crate) ts: i64,
     /// Eight hexadecimal digits name the user.
-    pub user: u32,
+    pub(crate) user: u32,
     /// The first part of the path.
-    pub section: &'static str,
+    pub(crate) section: &'static str,
     /// The second part of the path: the page's rank.
-    pub page: usize,
+    pub(crate) page: usize,
     /// An ISO 3166 code.
-    pub country: &'static str,
+    pub(crate) country: &'static str,
     /// The HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// From 1 to 30,000.
-    pub latency_ms: u64,
+    pub(crate) latency_ms: u64,
     /// Of the answer.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// How hits are written.
 #[derive(Clone, Copy)]
-pub enum Layout {
+pub(crate) enum Layout {
     /// One JSON object a line.
     JsonLines,
     /// CSV under a header.
@@ -39,7 +39,7 @@ pub enum Layout {
 
 impl Layout {
     /// The layout that a file's extension asks for.
-    pub fn of_extension(extension: &str) -> Option<Layout> {
+    pub(crate) fn of_extension(extension: &str) -> Option<Layout> {
         match extension {
             "jsonl" => Some(Layout::JsonLines),
             "csv" => Some(Layout::Csv),
@@ -105,7 +105,7 @@ impl Zipf {
 }
 
 /// The hits of a log of `count` records.
-pub fn hits(count: u64, seed: u64) -> impl Iterator<Item = Hit> {
+pub(crate) fn hits(count: u64, seed: u64) -> impl Iterator<Item = Hit> {
     let (urls, countries, users) = (Zipf::new(1_000_000, 1.1), Zipf::new(COUNTRIES.len(), 1.0), Zipf::new(2_000_000, 0.6));
     let mut random = Random(seed);
     (0..count).map(move |index| {
@@ -133,7 +133,7 @@ pub fn hits(count: u64, seed: u64) -> impl Iterator<Item = Hit> {
 }
 
 /// Writes a log of `count` records.
-pub fn write(out: &mut impl Write, layout: Layout, count: u64, seed: u64) -> io::Result<()> {
+pub(crate) fn write(out: &mut impl Write, layout: Layout, count: u64, seed: u64) -> io::Result<()> {
     if let Layout::Csv = layout {
         out.write_all(b"ts,user_id,url,country,status,latency_ms,bytes\n")?;
     }

@@ -151,14 +151,14 @@ impl PipelineSpec {
             Some("unbounded") => None,
             Some(text) => Some(parse_duration(text).map_err(|error| error.at("max_delay"))?),
         };
-        let mut engine = EngineOptions::default();
-        engine.windows = self.windows()?;
-        engine.out_of_orderness = out_of_orderness;
-        engine.allowed_lateness = duration("lateness", self.lateness.as_deref())?.unwrap_or_default();
-        engine.idle_after = options.idle_after;
-        engine.emit_empty = options.emit_empty;
-        engine.limits = limits;
-        Ok(engine)
+        Ok(EngineOptions {
+            windows: self.windows()?,
+            out_of_orderness,
+            allowed_lateness: duration("lateness", self.lateness.as_deref())?.unwrap_or_default(),
+            idle_after: options.idle_after,
+            emit_empty: options.emit_empty,
+            limits,
+        })
     }
 
     fn windows(&self) -> Result<Windows, Error> {

@@ -67,8 +67,11 @@ impl Percent {
     }
 }
 
+/// A function of the field in a slot.
+type OfAField = fn(usize) -> Function;
+
 /// The functions of one field.
-const OF_A_FIELD: [(&str, fn(usize) -> Function); 9] = [
+const OF_A_FIELD: [(&str, OfAField); 9] = [
     ("sum", Function::Sum),
     ("mean", Function::Mean),
     ("min", Function::Min),

@@ -118,7 +118,7 @@ fn a_field_the_header_lacks_is_told_before_any_record() {
 #[test]
 fn a_header_alone_and_nothing_at_all() {
     for text in [&b"a,b\n"[..], b"a,b", b"", b"\n\n", b"\xef\xbb\xbf"] {
-        let (got, stats) = read(Format::Csv, text, if text.len() > 3 { &["a"] } else { &["whatever"] });
+        let (got, stats) = read(Format::Csv, text, if text.starts_with(b"a") { &["a"] } else { &["whatever"] });
         assert!(got.rows().is_empty() && stats.records() == 0, "{text:?}");
     }
     let (got, _) = read(Format::Auto, b"", &["status"]);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// A field's value with its type.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Field {
+pub(crate) enum Field {
     Missing,
     Bool(bool),
     Number(String),
@@ -15,7 +15,7 @@ pub enum Field {
 /// The fields of a line, or `None` if it is not a JSON object.
 ///
 /// Numbers that `serde_json::Value` refuses only for their size are for the caller to avoid: see [`is_out_of_range`].
-pub fn read(line: &[u8], fields: &[&str]) -> Option<Vec<Field>> {
+pub(crate) fn read(line: &[u8], fields: &[&str]) -> Option<Vec<Field>> {
     // A `Value` is checked throughout, where a `RawValue` is not (lone surrogates).
     let value: serde_json::Value = serde_json::from_slice(line).ok()?;
     value.is_object().then(|| ())?;
@@ -24,7 +24,7 @@ pub fn read(line: &[u8], fields: &[&str]) -> Option<Vec<Field>> {
 }
 
 /// Whether `serde_json` refuses the line for a number that `f64` cannot hold, which the scanner leaves to its user.
-pub fn is_out_of_range(line: &[u8]) -> bool {
+pub(crate) fn is_out_of_range(line: &[u8]) -> bool {
     serde_json::from_slice::<serde_json::Value>(line).is_err_and(|error| error.to_string().contains("out of range"))
 }
 

@@ -5,6 +5,7 @@ mod csv;
 mod json;
 mod json_library;
 #[path = "../../examples/generate/log.rs"]
+#[allow(dead_code, reason = "the example writes more layouts than the tests read")]
 mod log;
 mod many;
 mod real_log;

@@ -246,17 +246,13 @@ impl BlockReader {
 
     /// Drops the first line, which belongs to a record that is too long, in constant memory.
     fn drop_line(&mut self) -> Piece {
-        let mut head = self.buffer[..self.filled.min(DEAD_LETTER_BYTES_MAX)].to_vec();
-        if let Some(end) = memchr::memchr(b'\n', &head) {
-            head.truncate(end);
-        }
+        let mut head = Vec::new();
         loop {
-            if let Some(end) = memchr::memchr(b'\n', &self.buffer[..self.filled]) {
-                self.drop_front(end + 1);
-                break;
-            }
-            self.drop_front(self.filled);
-            if self.ended {
+            let newline = memchr::memchr(b'\n', &self.buffer[..self.filled]);
+            let dropped = &self.buffer[..newline.unwrap_or(self.filled)];
+            head.extend_from_slice(&dropped[..dropped.len().min(DEAD_LETTER_BYTES_MAX - head.len())]);
+            self.drop_front(newline.map_or(self.filled, |at| at + 1));
+            if newline.is_some() || self.ended {
                 break;
             }
             // The buffer has grown with the record; the rest of the line passes through a small one.

@@ -190,7 +190,7 @@ impl Line<'_> {
         let (mut at, mut keys, mut step, mut misses) = (open_at, 0, 0, 0);
         loop {
             if let Some(guess) = steps.get(step).filter(|guess| guess.stands_at(self.bytes, at)) {
-                (at, step) = (at + guess.len, step + 1);
+                (at, step) = (self.space(at + guess.len), step + 1);
                 at = self.value(at, guess.node, 1)?;
             } else {
                 let Some(member) = self.next_member(at, keys == 0, root)? else { break };
