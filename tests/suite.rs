@@ -6,6 +6,7 @@
 mod command;
 #[cfg(feature = "files")]
 mod files;
+mod laws;
 mod model;
 mod reference;
 mod semantics;
