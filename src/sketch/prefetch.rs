@@ -1,5 +1,5 @@
 //! The one place with `unsafe` in it: a hint to the CPU, which reads and writes nothing.
-#![allow(unsafe_code)]
+#![cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "a prefetch has no safe form"))]
 
 /// Asks the CPU to bring the item's cache line close; nothing if the index is outside.
 #[inline(always)]
