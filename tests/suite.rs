@@ -1,5 +1,7 @@
 //! The one test binary: a module an area.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking")]
+
 #[cfg(feature = "cli")]
 mod command;
 #[cfg(feature = "files")]
