@@ -398,7 +398,7 @@ fn credit_after(credit: usize, shared: usize, added: usize) -> usize {
 }
 
 /// The checksum at the end of whatever is written down: XXH3, 64 bits. It finds damage, not malice.
-pub(crate) fn checksum(bytes: &[u8]) -> u64 {
+pub fn checksum(bytes: &[u8]) -> u64 {
     crate::hash::hash_bytes(crate::hash::Seed::new(0), bytes)
 }
 

@@ -67,6 +67,16 @@ impl ExactSum {
         }
     }
 
+    /// Adds `magnitude * factor`, for a factor that is plus or minus a power of two; exact.
+    #[cfg(feature = "spec")]
+    pub(crate) fn add_magnitude(&mut self, magnitude: u128, factor: f64) {
+        // Limbs of 43 bits are exact as floats, and so are their products with powers of two.
+        const LIMB: u128 = (1 << 43) - 1;
+        for (limb, shift) in [(magnitude & LIMB, 0), (magnitude >> 43 & LIMB, 43), (magnitude >> 86, 86)] {
+            self.add(limb as f64 * 2f64.powi(shift) * factor);
+        }
+    }
+
     /// Adds another sum; exact.
     pub fn merge(&mut self, from: &ExactSum) {
         self.units = self.units.saturating_add(from.units);
@@ -120,7 +130,7 @@ impl ExactSum {
         }
     }
 
-    pub(super) fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         if self.partials.spilled() { self.partials.capacity() * size_of::<f64>() } else { 0 }
     }
 

@@ -49,6 +49,14 @@ enum Scale {
 }
 
 impl FloatMoments {
+    /// Adds integers by their count, their sum and the sum of their squares, each in exact parts.
+    #[cfg(feature = "spec")]
+    pub(super) fn add_many(&mut self, count: u64, sum: &ExactSum, squares: &ExactSum) {
+        self.count = self.count.saturating_add(count);
+        self.sum.merge(sum);
+        self.squares.merge(squares);
+    }
+
     fn scale(&self) -> Scale {
         let squares = self.squares.value();
         let any_large = self.extreme.as_ref().is_some_and(|extreme| extreme.large.value() > 0.0);
