@@ -257,6 +257,12 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         self.seed
     }
 
+    /// Bytes that the keys hold on the heap. O(rows).
+    #[cfg(feature = "spec")]
+    pub(crate) fn key_bytes(&self) -> usize {
+        self.rows.iter().map(|row| K::heap_bytes(&row.key)).sum()
+    }
+
     /// Bytes in memory, those on the heap included, without the allocator's own. O(1).
     pub fn resident_bytes(&self) -> usize {
         size_of::<Self>()
