@@ -71,6 +71,7 @@ pub mod snapshot;
 mod sorted_keys;
 #[cfg(feature = "spec")]
 pub mod spec;
+pub mod store;
 pub mod time;
 pub mod window;
 

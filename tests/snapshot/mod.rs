@@ -1,3 +1,4 @@
 //! State that survives: snapshots, budgets, partials, stores.
 
 mod resume;
+mod stores;
