@@ -338,6 +338,16 @@ pub(super) fn answer<R: ?Sized, A: Aggregate<R>>(aggregate: &A, accumulator: Opt
     }
 }
 
+/// The accumulator, written down; that of no records if there is none.
+pub(super) fn answer_bytes<R: ?Sized, A: Aggregate<R>>(aggregate: &A, accumulator: Option<&A::Accumulator>) -> Result<Vec<u8>, Error> {
+    let mut writer = crate::codec::Writer::new();
+    match accumulator {
+        Some(accumulator) => aggregate.encode(accumulator, &mut writer)?,
+        None => aggregate.encode(&aggregate.init(), &mut writer)?,
+    }
+    Ok(writer.into_bytes())
+}
+
 fn out_of_range(time: Timestamp) -> String {
     format!("event time {time} is so far from the epoch that a window around it cannot be given")
 }

@@ -40,7 +40,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         self.identity().fingerprint()
     }
 
-    pub(super) fn identity(&self) -> Identity {
+    pub(crate) fn identity(&self) -> Identity {
         Identity { description: self.description(), seeds: self.aggregate.seed_fingerprint() }
     }
 

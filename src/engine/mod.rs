@@ -13,6 +13,7 @@ mod durable;
 mod emission;
 mod firing;
 mod options;
+mod partials;
 mod shards;
 mod stats;
 

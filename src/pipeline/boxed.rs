@@ -5,7 +5,7 @@ use crate::aggregate::Aggregate;
 use crate::engine::{Emission, Outcome, Shard, Stats};
 use crate::error::Error;
 use crate::record::{Sequence, ShardId};
-use crate::snapshot::{Reductions, Snapshot};
+use crate::snapshot::{Partial, Reductions, Snapshot};
 use crate::time::Timestamp;
 
 /// What every pipeline over records `R` with answers `V` can do: [`Pipeline`] as an object-safe trait. Each method is that of the same name.
@@ -18,6 +18,7 @@ pub trait AnyPipeline<R: ?Sized, V> {
     fn advance(&mut self, now: Timestamp);
     fn finish(&mut self);
     fn next_emission(&mut self) -> Result<Option<Emission<V>>, Error>;
+    fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error>;
     fn snapshot(&self) -> Result<Snapshot, Error>;
     fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error>;
     fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error>;
@@ -71,6 +72,10 @@ impl<R: ?Sized, A: Aggregate<R>> AnyPipeline<R, A::Output> for Pipeline<R, A> {
 
     fn next_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
         Pipeline::next_emission(self)
+    }
+
+    fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
+        Pipeline::next_partial(self, source)
     }
 
     fn snapshot(&self) -> Result<Snapshot, Error> {

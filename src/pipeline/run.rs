@@ -5,7 +5,7 @@ use crate::aggregate::Aggregate;
 use crate::engine::{Emission, Engine, Outcome, Shard, Stats};
 use crate::error::Error;
 use crate::record::{Sequence, ShardId};
-use crate::snapshot::{Reductions, Snapshot};
+use crate::snapshot::{Partial, Reductions, Snapshot};
 use crate::time::Timestamp;
 use std::borrow::Borrow;
 
@@ -211,6 +211,19 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         self.engine.restore(snapshot)?;
         self.default_shard = None;
         Ok(())
+    }
+
+    /// The next window that is complete, as a [`Partial`] of this source: see [`Engine::next_partial`].
+    ///
+    /// # Errors
+    /// As [`Engine::next_partial`].
+    pub fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
+        self.engine.next_partial(source)
+    }
+
+    /// The engine inside, given away: what stands before it (event time, filters, the late sink) is dropped.
+    pub fn into_engine(self) -> Engine<R, A> {
+        self.engine
     }
 
     /// What has been counted so far.
