@@ -2,7 +2,7 @@
 
 use super::firing::{Fired, Firing};
 use super::shards::Shards;
-use super::{Emission, EngineOptions, Outcome, Shard, Stats};
+use super::{Emission, EngineOptions, Outcome, RecentIds, Shard, Stats};
 use crate::aggregate::Aggregate;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
@@ -55,6 +55,7 @@ pub struct Engine<R: ?Sized, A: Aggregate<R>> {
     pub(super) stats: Stats,
     pub(super) shards: Shards,
     pub(super) name: String,
+    pub(super) recent_ids: Option<RecentIds>,
     /// Records that may still come before the state is measured again.
     pub(super) until_check: u64,
     /// Why the last record became a dead letter.
@@ -86,6 +87,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             stats: Stats::default(),
             shards: Shards::default(),
             name: options.name,
+            recent_ids: options.recent_ids,
             until_check: CHECK_RECORDS_MIN,
             refusal: None,
             record: PhantomData,
@@ -163,6 +165,19 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             self.stats.count(Outcome::Duplicate);
         }
         duplicate
+    }
+
+    /// Whether a record of this identity, given by its stable hash, was [remembered](Engine::remember) lately. False without
+    /// [`EngineOptions::recent_ids`], and true by mistake as seldom as they say. Counts nothing.
+    pub fn is_repeated(&self, identity: u64) -> bool {
+        self.recent_ids.as_ref().is_some_and(|recent| recent.contains(identity))
+    }
+
+    /// Remembers the identity of a record that was taken.
+    pub fn remember(&mut self, identity: u64) {
+        if let Some(recent) = &mut self.recent_ids {
+            recent.insert(identity);
+        }
     }
 
     /// Counts a record that is not to be aggregated, because it did not pass a filter or could not be decoded, and takes its place as

@@ -6,7 +6,7 @@
 use super::Engine;
 use super::firing::{Fired, Firing, read_revision, read_start};
 use super::shards::Shards;
-use super::{EngineOptions, Stats};
+use super::{EngineOptions, RecentIds, Stats};
 use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
@@ -26,6 +26,7 @@ struct State<T> {
     pending: VecDeque<Fired<Option<T>>>,
     stats: Stats,
     shards: Shards,
+    recent_ids: Option<RecentIds>,
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
@@ -106,6 +107,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             envelope.section(Tag::Sliding, |writer| stacks.encode(writer));
         }
         envelope.section(Tag::Pending, |writer| self.encode_pending(writer, encode))?;
+        if let Some(recent) = &self.recent_ids {
+            envelope.section(Tag::Identities, |writer| recent.encode(writer));
+        }
         Ok(envelope.finish())
     }
 
@@ -157,9 +161,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         snapshot.check(&self.identity())?;
         let state = self.decode_state(snapshot.bytes(), snapshot.envelope())?;
-        let State { panes, stacks, watermarks, firing, pending, stats, shards } = state;
+        let State { panes, stacks, watermarks, firing, pending, stats, shards, recent_ids } = state;
         (self.panes, self.stacks, self.watermarks, self.firing) = (panes, stacks, watermarks, firing);
-        (self.pending, self.stats, self.shards) = (pending, stats, shards);
+        (self.pending, self.stats, self.shards, self.recent_ids) = (pending, stats, shards, recent_ids);
         self.until_check = 0;
         Ok(())
     }
@@ -187,7 +191,13 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             stacks = Some(TwoStacks::decode(&mut reader, next, &panes, &self.aggregate)?);
             reader.finish()?;
         }
-        Ok(State { panes, stacks, watermarks, firing, pending, stats, shards })
+        let mut recent_ids = None;
+        if let Some(empty) = &self.recent_ids {
+            let mut reader = envelope.section(bytes, Tag::Identities)?;
+            recent_ids = Some(empty.decode(&mut reader)?);
+            reader.finish()?;
+        }
+        Ok(State { panes, stacks, watermarks, firing, pending, stats, shards, recent_ids })
     }
 
     /// Panes were dropped and revisions forgotten by the lateness of then: less can be asked of them now, but not more.

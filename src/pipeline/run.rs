@@ -11,18 +11,21 @@ use std::borrow::Borrow;
 
 type EventTime<R> = Box<dyn Fn(&R) -> Timestamp + Send + Sync>;
 type Filter<R> = Box<dyn Fn(&R) -> bool + Send + Sync>;
+type Identity<R> = Box<dyn Fn(&R) -> u64 + Send + Sync>;
 type LateSink<R> = Box<dyn FnMut(&R, Timestamp) + Send>;
 
 /// What stands before the engine.
 pub(super) struct Stages<R: ?Sized> {
     pub(super) event_time: Option<EventTime<R>>,
     pub(super) filters: Vec<Filter<R>>,
+    /// The stable hash of what identifies a record.
+    pub(super) identity: Option<Identity<R>>,
     pub(super) on_late: Option<LateSink<R>>,
 }
 
 impl<R: ?Sized> Default for Stages<R> {
     fn default() -> Self {
-        Stages { event_time: None, filters: Vec::new(), on_late: None }
+        Stages { event_time: None, filters: Vec::new(), identity: None, on_late: None }
     }
 }
 
@@ -130,11 +133,21 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
             self.engine.pass_over(shard, sequence, Outcome::Filtered);
             return Ok(Outcome::Filtered);
         }
+        let identity = self.stages.identity.as_ref().map(|identity| identity(record));
+        if identity.is_some_and(|identity| self.engine.is_repeated(identity)) {
+            self.engine.pass_over(shard, sequence, Outcome::Duplicate);
+            return Ok(Outcome::Duplicate);
+        }
         let time = self.stages.time_of(record);
         let outcome = match sequence {
             Some(sequence) => self.engine.push_at(shard, sequence, record, time)?,
             None => self.engine.push(shard, record, time)?,
         };
+        if let Some(identity) = identity
+            && outcome != Outcome::DeadLetter
+        {
+            self.engine.remember(identity);
+        }
         if outcome == Outcome::Late
             && let Some(sink) = &mut self.stages.on_late
         {

@@ -157,6 +157,7 @@ impl PipelineSpec {
             allowed_lateness: duration("lateness", self.lateness.as_deref())?.unwrap_or_default(),
             idle_after: options.idle_after,
             emit_empty: options.emit_empty,
+            recent_ids: None,
             name: self.words(),
             limits,
         })
