@@ -189,6 +189,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
+    /// The names of all shards that are or were followed, in the order they were opened.
+    pub fn shards(&self) -> &[ShardId] {
+        self.shards.names()
+    }
+
     /// The last place of a shard that was taken.
     pub fn applied(&self, shard: Shard) -> Option<&Sequence> {
         self.shards.applied(shard)

@@ -14,6 +14,8 @@ pub trait AnyPipeline<R: ?Sized, V> {
     fn push(&mut self, record: &R) -> Result<Outcome, Error>;
     fn push_to(&mut self, shard: Shard, sequence: Option<&Sequence>, record: &R) -> Result<Outcome, Error>;
     fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error>;
+    fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error>;
+    fn applied(&self, shard: Shard) -> Option<&Sequence>;
     fn close_shard(&mut self, shard: Shard);
     fn advance(&mut self, now: Timestamp);
     fn finish(&mut self);
@@ -56,6 +58,14 @@ impl<R: ?Sized, A: Aggregate<R>> AnyPipeline<R, A::Output> for Pipeline<R, A> {
 
     fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error> {
         Pipeline::open_shard(self, id)
+    }
+
+    fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error> {
+        Pipeline::open_child_shard(self, id, parents)
+    }
+
+    fn applied(&self, shard: Shard) -> Option<&Sequence> {
+        Pipeline::applied(self, shard)
     }
 
     fn close_shard(&mut self, shard: Shard) {

@@ -164,6 +164,19 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         self.engine.open_shard(id)
     }
 
+    /// Follows a shard that goes on where others ended, as after a reshard: see [`Engine::open_child_shard`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past [`Limits::shards_max`](crate::Limits::shards_max).
+    pub fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error> {
+        self.engine.open_child_shard(id, parents)
+    }
+
+    /// The last place of a shard that was taken: where a source that starts again goes on after.
+    pub fn applied(&self, shard: Shard) -> Option<&Sequence> {
+        self.engine.applied(shard)
+    }
+
     /// The shard has ended: the watermark does not wait for it any more.
     pub fn close_shard(&mut self, shard: Shard) {
         self.engine.close_shard(shard);
