@@ -138,7 +138,8 @@ impl World {
             job.workers.push(worker);
         }
         let index = self.random.below(job.workers.len());
-        let crashes = self.random.chance(4);
+        // A job of many steps would never come to its end if each could be its last for ever.
+        let crashes = self.random.chance(4) && self.events.get("crash").is_none_or(|crashes| *crashes < 20);
         // Before the step or after it.
         let before = self.random.chance(50);
         let mut fate = Fate::Lives;
