@@ -140,7 +140,7 @@ impl Aggregate<u64> for Trace {
 
 /// A record with something for every aggregate.
 #[derive(Clone, Debug)]
-struct Hit {
+pub(super) struct Hit {
     url: String,
     country: String,
     status: u16,
@@ -148,7 +148,7 @@ struct Hit {
     seconds: f64,
 }
 
-fn hit(index: usize) -> Hit {
+pub(super) fn hit(index: usize) -> Hit {
     // Some keys often, many seldom; integers of either sign, floats of any size.
     let mixed = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     Hit {
@@ -161,7 +161,7 @@ fn hit(index: usize) -> Hit {
 }
 
 /// Every aggregate, with sketches so small that they overflow.
-fn every_aggregate() -> impl Aggregate<Hit, Output: std::fmt::Debug> {
+pub(super) fn every_aggregate() -> impl Aggregate<Hit, Output: std::fmt::Debug> {
     let numbers = (
         sum(|hit: &Hit| hit.bytes),
         sum(|hit: &Hit| hit.seconds),
