@@ -132,7 +132,8 @@ impl RecentIds {
     pub(super) fn decode(&self, reader: &mut Reader<'_>) -> Result<Self, Error> {
         let shape = (reader.fixed_u64()?, reader.usize()?, reader.usize()?, reader.u64()?);
         if shape != (self.seed.fingerprint(), self.ids, self.bits, u64::from(self.hashes)) {
-            let message = format!("the snapshot remembers {} identities in {} bits, or under another seed than this pipeline", shape.1, shape.2);
+            let message =
+                format!("the snapshot remembers {} identities in {} bits, or under another seed than this pipeline", shape.1, shape.2);
             return Err(Error::new(ErrorKind::Mismatch, message));
         }
         let count = reader.usize()?;

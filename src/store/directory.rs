@@ -7,10 +7,9 @@
 //! After a failed sync it is not known what the disk holds, and asking again gives no honest answer (the pages may be marked clean): the store
 //! then refuses further saves until it is opened anew.
 
-use super::{Store, Stored, Version, check_key, conflict};
+use super::{Store, Stored, Version, check_key, conflict, file_name, key_of};
 use crate::error::{Error, ErrorKind};
 use bytes::Bytes;
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -150,7 +149,7 @@ impl Store for DirectoryStore {
         for entry in entries {
             let entry = entry.map_err(|error| failed("cannot list", &self.folder, error))?;
             // Files that no key has are somebody else's.
-            let key = entry.file_name().to_str().and_then(key_of);
+            let key = entry.file_name().to_str().and_then(|name| key_of(name, STATE));
             keys.extend(key.filter(|key| key.starts_with(prefix)));
         }
         keys.sort_unstable();
@@ -171,37 +170,6 @@ impl Store for DirectoryStore {
     }
 }
 
-/// The file's name: the key, escaped, and the ending.
-fn file_name(key: &str, ending: &str) -> String {
-    let mut name = String::with_capacity(key.len() + ending.len());
-    for byte in key.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => name.push(char::from(byte)),
-            _ => {
-                let _ = write!(name, "%{byte:02x}");
-            }
-        }
-    }
-    name + ending
-}
-
-/// The key whose file has this name.
-fn key_of(name: &str) -> Option<String> {
-    let mut rest = name.strip_suffix(STATE)?.bytes();
-    let mut key = Vec::new();
-    while let Some(byte) = rest.next() {
-        key.push(match byte {
-            b'%' => {
-                let digit = |byte: u8| char::from(byte).to_digit(16);
-                (digit(rest.next()?)? << 4 | digit(rest.next()?)?) as u8
-            }
-            byte => byte,
-        });
-    }
-    let key = String::from_utf8(key).ok()?;
-    (file_name(&key, STATE) == name && !key.is_empty()).then_some(key)
-}
-
 #[cold]
 fn failed(what: &str, path: &Path, error: io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("{what} {}", path.display())).with_source(error)
@@ -215,15 +183,6 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("streamgauge-store-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         folder
-    }
-
-    #[test]
-    fn names_of_files_and_keys_name_each_other() {
-        for key in ["shard-0", "a/b c", "%", "ß.state", ".."] {
-            assert_eq!(key_of(&file_name(key, STATE)).as_deref(), Some(key));
-        }
-        assert_eq!(file_name("..", STATE), "...state");
-        assert_eq!([key_of("a.state.new"), key_of(".state"), key_of("a%2.state"), key_of("a%2F.state")], [None, None, None, None]);
     }
 
     #[test]

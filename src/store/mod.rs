@@ -37,6 +37,7 @@ pub use object::ObjectStore;
 use crate::error::{Error, ErrorKind};
 use bytes::Bytes;
 use std::fmt;
+use std::fmt::Write;
 
 /// Names one content of a key: two saves of different bytes have different versions.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -127,4 +128,51 @@ fn conflict(key: &str, expected: Option<&Version>, found: Option<&Version>) -> E
     let words = |version: Option<&Version>| version.map_or_else(|| String::from("nothing"), |version| format!("version {version}"));
     let message = format!("{key:?} holds {} where {} was expected: another owner has saved", words(found), words(expected));
     Error::new(ErrorKind::Conflict, message)
+}
+
+/// The file's name: the key, escaped, and the ending.
+fn file_name(key: &str, ending: &str) -> String {
+    let mut name = String::with_capacity(key.len() + ending.len());
+    for byte in key.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => name.push(char::from(byte)),
+            _ => {
+                let _ = write!(name, "%{byte:02x}");
+            }
+        }
+    }
+    name + ending
+}
+
+/// The key whose file has this name.
+fn key_of(name: &str, ending: &str) -> Option<String> {
+    let mut rest = name.strip_suffix(ending)?.bytes();
+    let mut key = Vec::new();
+    while let Some(byte) = rest.next() {
+        key.push(match byte {
+            b'%' => {
+                let digit = |byte: u8| char::from(byte).to_digit(16);
+                (digit(rest.next()?)? << 4 | digit(rest.next()?)?) as u8
+            }
+            byte => byte,
+        });
+    }
+    let key = String::from_utf8(key).ok()?;
+    (file_name(&key, ending) == name && !key.is_empty()).then_some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATE: &str = ".state";
+
+    #[test]
+    fn names_of_files_and_keys_name_each_other() {
+        for key in ["shard-0", "a/b c", "%", "ß.state", ".."] {
+            assert_eq!(key_of(&file_name(key, STATE), STATE).as_deref(), Some(key));
+        }
+        assert_eq!(file_name("..", STATE), "...state");
+        assert_eq!(["a.state.new", ".state", "a%2.state", "a%2F.state"].map(|name| key_of(name, STATE)), [None, None, None, None]);
+    }
 }

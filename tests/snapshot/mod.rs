@@ -2,6 +2,8 @@
 
 mod budget;
 mod golden;
+#[cfg(feature = "object-store")]
+mod objects;
 mod partials;
 mod resume;
 mod stores;

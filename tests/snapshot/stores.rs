@@ -54,7 +54,7 @@ fn the_directory_store_keeps_its_promises() {
 }
 
 /// Each adds 1 a hundred times, and starts over on a conflict: none is lost.
-fn counts_up(stores: Vec<Arc<dyn Store>>) {
+pub(super) fn counts_up(stores: Vec<Arc<dyn Store>>) {
     let threads: Vec<_> = stores
         .into_iter()
         .map(|store| {

@@ -1,0 +1,179 @@
+//! A store in S3, or in whatever else the `object_store` crate speaks to.
+//!
+//! A save is one conditional put: `If-None-Match: *` for a key that is to be new, `If-Match` with the ETag that is to be replaced. The service decides which of
+//! two owners was first.
+//!
+//! The interface is blocking. Each call runs on a small runtime of the store's own, on a thread of its own, so that it may be called from anywhere, from inside of
+//! another runtime too.
+
+use super::{KEY_BYTES_MAX, Store, Stored, Version, check_key, conflict, file_name, key_of};
+use crate::error::{Error, ErrorKind};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutMode, PutOptions, UpdateVersion};
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use tokio::runtime::{Builder, Runtime};
+
+/// What the names of the objects end with.
+const STATE: &str = ".state";
+
+/// The largest object that is read; default of [`ObjectStore::bytes_max`].
+const BYTES_MAX: u64 = 1 << 30;
+
+/// Keeps each key's bytes in an object under a prefix, named by the key (escaped as in [`DirectoryStore`](super::DirectoryStore)) and `.state`.
+///
+/// The service must support conditional puts: S3 does, as do most that speak its protocol. Versions are ETags.
+pub struct ObjectStore {
+    objects: Arc<dyn object_store::ObjectStore>,
+    prefix: Path,
+    bytes_max: u64,
+    /// `None` only while it is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl ObjectStore {
+    /// The store under a prefix of these objects.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if the operating system refuses what a runtime needs.
+    pub fn new(objects: Arc<dyn object_store::ObjectStore>, prefix: &str) -> Result<Self, Error> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.map_err(|error| Error::new(ErrorKind::Io, "cannot start the object store's runtime").with_source(error))?;
+        Ok(ObjectStore { objects, prefix: Path::from(prefix), bytes_max: BYTES_MAX, runtime: Some(runtime) })
+    }
+
+    /// The store under a prefix of an S3 bucket. Region, credentials and endpoint are those of the `AWS_...` environment variables and of the instance or function it
+    /// runs in; `options` overwrite them, by the names of `object_store::aws::AmazonS3ConfigKey`, such as `region` or `endpoint`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for an option that is not known or a configuration that is not complete.
+    pub fn s3(bucket: &str, prefix: &str, options: &[(&str, &str)]) -> Result<Self, Error> {
+        let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
+        for (name, value) in options {
+            let key: AmazonS3ConfigKey =
+                name.parse().map_err(|error| Error::invalid(format!("{name:?} is no option of S3")).with_source(error))?;
+            builder = builder.with_config(key, *value);
+        }
+        let objects =
+            builder.build().map_err(|error| Error::invalid(format!("the bucket {bucket:?} cannot be used")).with_source(error))?;
+        ObjectStore::new(Arc::new(objects), prefix)
+    }
+
+    /// The same with another limit on what is loaded; default 1 GiB.
+    #[must_use]
+    pub fn bytes_max(mut self, bytes: u64) -> Self {
+        self.bytes_max = bytes;
+        self
+    }
+
+    fn path(&self, key: &str) -> Path {
+        self.prefix.clone().join(file_name(key, STATE))
+    }
+
+    /// Waits for a future, on a thread that is part of no runtime.
+    fn wait<T: Send>(&self, future: impl Future<Output = T> + Send) -> Result<T, Error> {
+        let gone = || Error::new(ErrorKind::Io, "the object store's runtime has ended");
+        let runtime = self.runtime.as_ref().ok_or_else(gone)?;
+        std::thread::scope(|scope| scope.spawn(|| runtime.block_on(future)).join()).map_err(|_| gone())
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Stored>, Error> {
+        let path = self.path(key);
+        let found = match self.objects.get(&path).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(failed("cannot load", &path, error)),
+        };
+        if found.meta.size > self.bytes_max {
+            let message = format!("{path} takes {} bytes, over the {} of this store", found.meta.size, self.bytes_max);
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        let Some(version) = found.meta.e_tag.clone() else { return Err(no_version(&path)) };
+        let bytes = found.bytes().await.map_err(|error| failed("cannot load", &path, error))?;
+        Ok(Some(Stored { bytes, version: Version(version) }))
+    }
+
+    async fn put(&self, key: &str, bytes: Bytes, expected: Option<&Version>) -> Result<Version, Error> {
+        let path = self.path(key);
+        let mode = match expected {
+            None => PutMode::Create,
+            Some(version) => PutMode::Update(UpdateVersion { e_tag: Some(version.0.clone()), version: None }),
+        };
+        let put = self.objects.put_opts(&path, bytes.into(), PutOptions::from(mode)).await;
+        match put {
+            Ok(put) => put.e_tag.map(Version).ok_or_else(|| no_version(&path)),
+            Err(
+                object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. } | object_store::Error::NotFound { .. },
+            ) => {
+                let found = self.get(key).await.ok().flatten().map(|stored| stored.version);
+                Err(conflict(key, expected, found.as_ref()))
+            }
+            Err(error) => Err(failed("cannot save", &path, error)),
+        }
+    }
+}
+
+impl Store for ObjectStore {
+    fn load(&self, key: &str) -> Result<Option<Stored>, Error> {
+        check_key(key)?;
+        self.wait(self.get(key))?
+    }
+
+    fn save(&self, key: &str, bytes: Bytes, expected: Option<&Version>) -> Result<Version, Error> {
+        check_key(key)?;
+        self.wait(self.put(key, bytes, expected))?
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        let objects: Vec<_> =
+            self.wait(self.objects.list(Some(&self.prefix)).try_collect())?.map_err(|error| failed("cannot list", &self.prefix, error))?;
+        let names = objects.iter().filter_map(|object: &object_store::ObjectMeta| object.location.filename().map(decoded));
+        let mut keys: Vec<String> = names.filter_map(|name| key_of(&name, STATE)).filter(|key| key.starts_with(prefix)).collect();
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    fn delete(&self, key: &str) -> Result<(), Error> {
+        check_key(key)?;
+        let path = self.path(key);
+        match self.wait(self.objects.delete(&path))? {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed("cannot remove", &path, error)),
+        }
+    }
+}
+
+impl Drop for ObjectStore {
+    fn drop(&mut self) {
+        // Waiting for it would panic inside of another runtime.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for ObjectStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObjectStore").field("objects", &self.objects).field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+/// A path escapes what our own escape writes (`%` becomes `%25`); this takes that away again.
+fn decoded(name: &str) -> String {
+    debug_assert!(name.len() <= 5 * KEY_BYTES_MAX + STATE.len());
+    name.replace("%25", "%")
+}
+
+#[cold]
+fn no_version(path: &Path) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("the service gives no ETag for {path}, so that saves could not be told apart"))
+}
+
+#[cold]
+fn failed(what: &str, path: &Path, error: object_store::Error) -> Error {
+    Error::new(ErrorKind::Io, format!("{what} {path}")).with_source(error)
+}
