@@ -1,4 +1,5 @@
 //! The one test binary: a module an area.
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
 #[cfg(feature = "cli")]
 mod command;
