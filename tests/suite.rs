@@ -1,6 +1,8 @@
 //! The one test binary: a module an area.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking")]
+
 #[cfg(feature = "cli")]
 mod command;
 #[cfg(feature = "files")]
