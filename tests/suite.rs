@@ -1,5 +1,4 @@
 //! The one test binary: a module an area.
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking")]
 
