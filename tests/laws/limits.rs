@@ -47,15 +47,18 @@ fn a_specification_that_nobody_validated_does_not_panic() {
     answer(&group_by(|hit: &Hit| hit.url.as_str(), count()).groups_max(0), &hits);
 }
 
+/// Why an aggregate refuses a record.
+type Refusal<'a> = &'a dyn Fn(&Hit) -> Option<ErrorKind>;
+
 #[test]
 fn floats_that_are_not_numbers_make_dead_letters() {
-    let kind = |aggregate: &dyn Fn(&Hit) -> Option<ErrorKind>, latency| aggregate(&hit("/a", latency));
+    let kind = |aggregate: Refusal<'_>, latency| aggregate(&hit("/a", latency));
     macro_rules! check {
         ($aggregate:expr) => {
             &|hit: &Hit| $aggregate.check(None, hit).err().map(|error| error.kind())
         };
     }
-    let all: [&dyn Fn(&Hit) -> Option<ErrorKind>; 7] = [
+    let all: [Refusal<'_>; 7] = [
         check!(sum(|hit: &Hit| hit.latency)),
         check!(sum(|hit: &Hit| hit.load)),
         check!(mean(|hit: &Hit| hit.latency)),
