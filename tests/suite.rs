@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking")]
 
+mod bounds;
 #[cfg(feature = "cli")]
 mod command;
 #[cfg(feature = "files")]

@@ -3,6 +3,7 @@
 //! `cargo run --release` prints all tables; see `--help`.
 
 mod count_min;
+mod extremes;
 mod streams;
 mod timing;
 mod top_k;
@@ -12,7 +13,7 @@ use timing::median;
 
 const HELP: &str = "\
 usage: streamgauge-peers [TABLE]... [--records N] [--rounds N] [--only NAME]
-tables: count-min top-k (all unless named)
+tables: count-min top-k merge bytes flood (all unless named)
 --records N   records of a stream, 10000000 unless given
 --rounds N    rounds of which the median is taken, 5 unless given; the contestants take turns within a round
 --only NAME   only contestants whose name contains NAME";
@@ -66,6 +67,15 @@ fn main() {
         if options.wants("top-k") {
             top_k_table(&stream, 1000, &options);
         }
+        if options.wants("merge") {
+            extremes::merge(&stream, 1000);
+        }
+        if options.wants("bytes") && law == 0.8 {
+            extremes::equal_bytes(&stream, 48 << 10);
+        }
+    }
+    if options.wants("flood") {
+        extremes::flood(options.rounds);
     }
 }
 
