@@ -2,10 +2,12 @@
 //!
 //! Every group has a naive baseline in it, and every benchmark checks its answer. Quote ratios within one run, not times.
 
+mod sketches;
 mod windows;
 
 fn main() {
     let mut criterion = criterion::Criterion::default().configure_from_args();
+    sketches::benches(&mut criterion);
     windows::benches(&mut criterion);
     criterion.final_summary();
 }
