@@ -43,7 +43,7 @@ fn top_k(criterion: &mut Criterion, keys: &[String], counts: &HashMap<&str, u64>
     let mut ranked: Vec<(&str, u64)> = counts.iter().map(|(key, count)| (*key, *count)).collect();
     ranked.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     let run = |capacity: usize| {
-        let mut sketch = SpaceSaving::<str>::with_capacity(capacity).unwrap();
+        let mut sketch = SpaceSaving::<str>::with_capacity(capacity).expect("a shape in range");
         sketch.add_batch(keys.iter().map(String::as_str));
         sketch
     };
@@ -63,7 +63,7 @@ fn top_k(criterion: &mut Criterion, keys: &[String], counts: &HashMap<&str, u64>
 
 fn count_min(criterion: &mut Criterion, keys: &[String], counts: &HashMap<&str, u64>) {
     let run = |width: usize, depth: usize| {
-        let mut sketch = CountMin::with_shape(width, depth).unwrap();
+        let mut sketch = CountMin::with_shape(width, depth).expect("a shape in range");
         sketch.add_batch(keys.iter().map(String::as_str));
         sketch
     };
@@ -84,12 +84,12 @@ fn quantile(criterion: &mut Criterion) {
     let sorted = || {
         let mut sorted = latencies.clone();
         sorted.sort_unstable_by(f64::total_cmp);
-        sorted[nearest_rank(0.99, sorted.len() as u64).unwrap() as usize - 1]
+        sorted[nearest_rank(0.99, sorted.len() as u64).expect("numbers there are") as usize - 1]
     };
     let sketched = || {
-        let mut histogram = LogHistogram::with_accuracy(0.005).unwrap();
-        latencies.iter().for_each(|latency| histogram.add(*latency, 1).unwrap());
-        histogram.quantile(0.99).unwrap()
+        let mut histogram = LogHistogram::with_accuracy(0.005).expect("a shape in range");
+        latencies.iter().for_each(|latency| histogram.add(*latency, 1).expect("a finite number"));
+        histogram.quantile(0.99).expect("numbers there are")
     };
     let (truth, estimate) = (sorted(), sketched());
     assert!(estimate.lower <= truth && truth <= estimate.upper && (estimate.value - truth).abs() <= 0.005 * truth, "{estimate:?} {truth}");
