@@ -5,6 +5,7 @@
 mod aggregates;
 #[cfg(feature = "files")]
 mod files;
+mod sketches;
 mod windows;
 
 fn main() {
@@ -12,6 +13,7 @@ fn main() {
     aggregates::benches(&mut criterion);
     #[cfg(feature = "files")]
     files::benches(&mut criterion);
+    sketches::benches(&mut criterion);
     windows::benches(&mut criterion);
     criterion.final_summary();
 }
