@@ -90,6 +90,86 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
 }
 
+/// A field that should be a whole number.
+#[cfg(feature = "kcl")]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Whole {
+    /// Not there, or null.
+    #[default]
+    Missing,
+    /// A number.
+    Number(i64),
+    /// Something else, or a number that is not whole or too large.
+    Other,
+}
+
+#[cfg(feature = "kcl")]
+impl Whole {
+    /// The number if there is one, or what is wrong, as the end of a sentence that began with the field's name.
+    pub(super) fn optional(self) -> Result<Option<i64>, &'static str> {
+        match self {
+            Whole::Missing => Ok(None),
+            Whole::Number(number) => Ok(Some(number)),
+            Whole::Other => Err("is not a whole number of at most 63 bits"),
+        }
+    }
+}
+
+#[cfg(feature = "kcl")]
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(WholeVisitor)
+    }
+}
+
+#[cfg(feature = "kcl")]
+struct WholeVisitor;
+
+#[cfg(feature = "kcl")]
+impl<'de> Visitor<'de> for WholeVisitor {
+    type Value = Whole;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number")
+    }
+
+    #[inline]
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Whole, E> {
+        Ok(Whole::Number(number))
+    }
+
+    #[inline]
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Whole, E> {
+        Ok(i64::try_from(number).map_or(Whole::Other, Whole::Number))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Whole, E> {
+        Ok(Whole::Other)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Whole, E> {
+        Ok(Whole::Missing)
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Whole, E> {
+        Ok(Whole::Other)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Whole, E> {
+        Ok(Whole::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Whole, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Whole::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Whole, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Whole::Other)
+    }
+}
+
 /// At most `chars` characters of a text that an error shows.
 pub(super) fn excerpt(text: &str, chars: usize) -> Cow<'_, str> {
     match text.char_indices().nth(chars) {

@@ -113,18 +113,22 @@ fn event_json(batch: &Batch<'_>, event: &LogEvent<'_>) -> Result<Bytes, Error> {
         owner: &batch.owner,
     };
     // Strings and an integer: serde_json writes them all.
-    let json = serde_json::to_vec(&payload).map_err(|error| Error::new(ErrorKind::InvalidRecord, "cannot write a log event").with_source(error))?;
+    let json = serde_json::to_vec(&payload)
+        .map_err(|error| Error::new(ErrorKind::InvalidRecord, "cannot write a log event").with_source(error))?;
     Ok(json.into())
 }
 
 fn decompress(data: &[u8], bytes_max: usize) -> Result<Vec<u8>, Error> {
     let mut json = Vec::new();
     let mut reader = MultiGzDecoder::new(data).take((bytes_max as u64).saturating_add(1));
-    reader
-        .read_to_end(&mut json)
-        .map_err(|error| Error::new(ErrorKind::Corrupt, "the payload is not the gzip of a CloudWatch Logs subscription").with_source(error))?;
+    reader.read_to_end(&mut json).map_err(|error| {
+        Error::new(ErrorKind::Corrupt, "the payload is not the gzip of a CloudWatch Logs subscription").with_source(error)
+    })?;
     if json.len() > bytes_max {
-        return Err(Error::new(ErrorKind::LimitExceeded, format!("the payload decompresses to more than record_bytes_max, {bytes_max} bytes")));
+        return Err(Error::new(
+            ErrorKind::LimitExceeded,
+            format!("the payload decompresses to more than record_bytes_max, {bytes_max} bytes"),
+        ));
     }
     Ok(json)
 }

@@ -243,7 +243,8 @@ mod tests {
         }
         let closed = format!(r#"{{"x":{deep}{},"Records":[]}}"#, "]".repeat(1_000_000));
         assert_eq!(KinesisEvent::from_slice(closed.as_bytes()).unwrap().records.len(), 0);
-        let huge = format!(r#"{{"Records":[{{"kinesis":{{"sequenceNumber":"7","approximateArrivalTimestamp":{}}}}}]}}"#, "9".repeat(1_000_000));
+        let huge =
+            format!(r#"{{"Records":[{{"kinesis":{{"sequenceNumber":"7","approximateArrivalTimestamp":{}}}}}]}}"#, "9".repeat(1_000_000));
         let error = KinesisEvent::from_slice(huge.as_bytes()).unwrap().into_records().unwrap_err().to_string();
         assert!(error.len() < 300, "{error}");
         let many = format!(r#"{{"Records":[{}{{}}]}}"#, "{},".repeat(super::super::EVENT_RECORDS_MAX));

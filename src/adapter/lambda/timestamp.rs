@@ -25,7 +25,8 @@ pub(super) fn parse_seconds(text: &str) -> Result<Timestamp, Error> {
     let exponent = exponent.filter(|_| digits(whole) && digits(fraction)).ok_or_else(|| {
         Error::new(ErrorKind::Parse, format!("{:?} is not a number of seconds since 1970 such as 1700000000.007", excerpt(text, 60)))
     })?;
-    let out_of_range = || Error::new(ErrorKind::TimeOutOfRange, format!("{} seconds since 1970 is not a time that can be held", excerpt(text, 60)));
+    let out_of_range =
+        || Error::new(ErrorKind::TimeOutOfRange, format!("{} seconds since 1970 is not a time that can be held", excerpt(text, 60)));
     // Digits of the millisecond number: those of the mantissa up to three places past the (moved) point.
     let places = (whole.len() as i64).saturating_add(exponent).saturating_add(3);
     let (mut millis, mut inexact) = (0i64, false);

@@ -117,7 +117,10 @@ struct Batch {
 impl Batch {
     fn finish(self, envelope: Envelope<'_>) -> Result<KinesisEvent, Error> {
         if !envelope.has_records && envelope.window.is_none() {
-            return Err(Error::new(ErrorKind::Parse, "Records is missing or null: is the function invoked by a Kinesis event source mapping?"));
+            return Err(Error::new(
+                ErrorKind::Parse,
+                "Records is missing or null: is the function invoked by a Kinesis event source mapping?",
+            ));
         }
         let stream_arn = envelope.arn.into_text().map(Into::into).or(self.arn);
         let tumbling = match envelope.window {
@@ -153,9 +156,10 @@ impl Batch {
         };
         let partition_key = required(&wire.partition_key, "kinesis.partitionKey")?;
         let text = required(&wire.data, "kinesis.data")?;
-        let data = self.payloads.decode_base64(text.as_bytes()).ok_or_else(|| {
-            Error::new(ErrorKind::Parse, format!("kinesis.data {:?} is not standard base64", excerpt(text, 40)))
-        })?;
+        let data = self
+            .payloads
+            .decode_base64(text.as_bytes())
+            .ok_or_else(|| Error::new(ErrorKind::Parse, format!("kinesis.data {:?} is not standard base64", excerpt(text, 40))))?;
         let partition_key = self.payloads.copy(partition_key.as_bytes());
         Ok(Record { partition_key, data, arrival, position: Position { shard, sequence: Sequence { number, sub: 0 } } })
     }
