@@ -1,1 +1,11 @@
-fn main() {}
+//! All benchmarks in one binary: a module an area, names `area/operation/implementation/data`.
+//!
+//! Every group has a naive baseline in it, and every benchmark checks its answer. Quote ratios within one run, not times.
+
+mod windows;
+
+fn main() {
+    let mut criterion = criterion::Criterion::default().configure_from_args();
+    windows::benches(&mut criterion);
+    criterion.final_summary();
+}

@@ -26,6 +26,10 @@ pub enum ErrorKind {
     LimitExceeded,
     /// A record cannot be aggregated, such as one whose value is NaN.
     InvalidRecord,
+    /// What was asked for is not implemented by the type that was asked, such as a snapshot of an aggregate that has none.
+    Unsupported,
+    /// A state store holds a newer version than the one that was to be replaced: another owner has saved.
+    Conflict,
     /// Bytes that should hold a snapshot, a sketch or a record are damaged, truncated or of a newer version.
     Corrupt,
     /// The operating system refused to read or write.

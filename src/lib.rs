@@ -1,7 +1,63 @@
-//! Windowed counts, sums, distincts, percentiles and top-k over records while they flow.
+//! **streamgauge** gauges a stream while it flows: windowed counts, sums, distincts, percentiles and top-k over records, in constant
+//! memory, inside the process that already has the records.
+//!
+//! No cluster, no daemon, no broker of its own: it is linked into a Lambda function, a Kinesis Client Library worker or a log tool, and
+//! the same pipeline value gives the same answers in each.
+//!
+//! # A first pipeline
+//! ```
+//! use streamgauge::prelude::*;
+//!
+//! struct Hit {
+//!     ts: i64,
+//!     url: String,
+//!     country: String,
+//!     status: u16,
+//!     bytes: u64,
+//! }
+//! # let hit = |ts, url: &str, country: &str, status, bytes| Hit { ts, url: url.into(), country: country.into(), status, bytes };
+//! # let hits = vec![hit(0, "/a", "DE", 200, 10), hit(1_000, "/a", "DE", 200, 5), hit(2_000, "/b", "FR", 503, 1), hit(3_000, "/c", "FR", 200, 7)];
+//!
+//! let mut pipeline = Pipeline::builder()
+//!     .event_time(|hit: &Hit| Timestamp::from_millis(hit.ts))
+//!     .out_of_orderness(seconds(5))
+//!     .filter(|hit| hit.status < 500)
+//!     .window(Sliding::new(minutes(5), seconds(10))?)
+//!     .aggregate((
+//!         count(),
+//!         sum(|hit: &Hit| hit.bytes),
+//!         group_by(|hit: &Hit| hit.country.as_str(), top_k(10, |hit: &Hit| hit.url.as_str())),
+//!     ))
+//!     .build()?;
+//!
+//! for emission in pipeline.over(hits) {
+//!     let (count, bytes, top_by_country) = emission.value;
+//! #   assert_eq!((count, bytes, top_by_country.len()), (3, 22, 2));
+//! }
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # What is where
+//! - [`pipeline`]: the builder that a user meets first, over iterators or driven by hand.
+//! - [`aggregate`]: what can be computed, and the trait for one's own.
+//! - [`window`]: tumbling, sliding and global windows. [`engine`]: the machine below, for adapters of one's own.
+//! - [`sketch`]: count-min, space-saving and log-bucket histograms, usable alone.
+//! - `spec` and `adapter` (features `spec` and `files`): the pipeline as data, and records from files.
+//!
+//! # Features
+//! - `cli` (default): the command `streamgauge`. A library user turns it off: `default-features = false`.
+//! - `files`: JSON Lines, CSV, TSV, access logs and plain lines, gzip and zstd.
+//! - `spec`: the pipeline as TOML, JSON or text.
+//! - `serde`: `Serialize` and `Deserialize` for timestamps, windows and results.
+//!
+//! # What it promises
+//! The promises, numbered and each with its test, are in docs/SEMANTICS.md. In short: windows are half-open and aligned to the epoch; a
+//! record is counted once in each of its windows, or counted as late, filtered, duplicate or dead letter; every approximate answer carries
+//! bounds that hold; the same records give the same bytes at any batch size.
 
 pub mod adapter;
 pub mod aggregate;
+pub mod codec;
 pub mod engine;
 pub mod error;
 pub mod hash;
@@ -21,6 +77,21 @@ pub use error::{Error, ErrorKind};
 pub use hash::Seed;
 pub use key::Key;
 pub use limits::Limits;
-pub use record::{Position, Record, SequenceNumber, ShardId};
+pub use pipeline::Pipeline;
+pub use record::{Position, Record, Sequence, SequenceNumber, ShardId};
 pub use time::Timestamp;
 pub use window::Window;
+
+/// What a user of pipelines needs, to be imported whole.
+pub mod prelude {
+    pub use crate::aggregate::Aggregate;
+    pub use crate::engine::{Emission, Outcome, Stats};
+    pub use crate::error::{Error, ErrorKind};
+    pub use crate::hash::Seed;
+    pub use crate::key::Key;
+    pub use crate::limits::Limits;
+    pub use crate::pipeline::{AnyPipeline, BoxedPipeline, Pipeline};
+    pub use crate::record::{Position, Record, Sequence, SequenceNumber, ShardId};
+    pub use crate::time::{Timestamp, days, hours, millis, minutes, seconds};
+    pub use crate::window::{Global, Sliding, Tumbling, Window, Windows};
+}

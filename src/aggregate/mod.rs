@@ -7,7 +7,10 @@
 //! A keyed aggregation is an aggregate ([`group_by`]), and so is a tuple of aggregates, so that
 //! `(count(), sum(bytes), group_by(country, top_k(10, url)))` composes freely.
 
-use crate::error::Error;
+mod empty;
+
+use crate::codec::{Reader, Writer};
+use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
 
 /// What is computed of the records of a window. `R` is the type of the records.
@@ -101,4 +104,35 @@ pub trait Aggregate<R: ?Sized> {
     fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
         size_of_val(accumulator)
     }
+
+    /// What the aggregate computes and with which parameters, as in `top_k(10, 65536 counters)`: state that was written under another
+    /// description is refused. What a closure does cannot be described; name the pipeline's version where that matters.
+    fn describe(&self) -> String {
+        String::from("custom")
+    }
+
+    /// Writes the accumulator down, so that [`decode`](Aggregate::decode) makes it again: `decode(encode(a))` has the outputs of `a`, now
+    /// and after any further `add` and `merge`. Equal histories give equal bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] by default: an aggregate without it works everywhere but in snapshots and partials.
+    fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
+        let _ = (accumulator, writer);
+        Err(not_durable("encode"))
+    }
+
+    /// Reads an accumulator of this specification from bytes that may be anything.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if the bytes hold none, [`ErrorKind::LimitExceeded`] if it is larger than the specification allows,
+    /// [`ErrorKind::Unsupported`] by default.
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
+        let _ = reader;
+        Err(not_durable("decode"))
+    }
+}
+
+#[cold]
+fn not_durable(method: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("an aggregate cannot be written down: it does not implement Aggregate::{method}"))
 }

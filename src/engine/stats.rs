@@ -1,5 +1,7 @@
 //! What an engine has counted.
 
+use super::Outcome;
+
 /// Counts since the engine was made. They saturate at `u64::MAX`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -23,4 +25,18 @@ pub struct Stats {
     pub open_panes: u64,
     /// Approximate bytes of all accumulators, as of the last check.
     pub state_bytes: u64,
+}
+
+impl Stats {
+    pub(super) fn count(&mut self, outcome: Outcome) {
+        let counter = match outcome {
+            Outcome::Applied => &mut self.applied,
+            Outcome::Filtered => &mut self.filtered,
+            Outcome::Late => &mut self.late,
+            Outcome::Duplicate => &mut self.duplicates,
+            Outcome::BetweenWindows => &mut self.between_windows,
+            Outcome::DeadLetter => &mut self.dead_letters,
+        };
+        *counter = counter.saturating_add(1);
+    }
 }

@@ -1,1 +1,29 @@
-//! The declared pipeline: event time, filter, window, aggregate, and the builder that a user meets.
+//! The declared pipeline: event time, filter, window, aggregate. What a user meets first.
+//!
+//! ```
+//! use streamgauge::prelude::*;
+//!
+//! struct Hit { ts: i64, status: u16 }
+//!
+//! let mut pipeline = Pipeline::builder()
+//!     .event_time(|hit: &Hit| Timestamp::from_millis(hit.ts))
+//!     .filter(|hit| hit.status < 500)
+//!     .window(Tumbling::new(seconds(10))?)
+//!     .aggregate(count())
+//!     .build()?;
+//!
+//! let hits = [Hit { ts: 1_000, status: 200 }, Hit { ts: 2_000, status: 503 }, Hit { ts: 12_000, status: 200 }];
+//! let counts: Vec<u64> = pipeline.over(hits).map(|emission| emission.value).collect();
+//! assert_eq!(counts, [1, 1]);
+//! # Ok::<(), Error>(())
+//! ```
+
+mod boxed;
+mod builder;
+mod over;
+mod run;
+
+pub use boxed::{AnyPipeline, BoxedPipeline};
+pub use builder::{Builder, Undeclared};
+pub use over::Over;
+pub use run::Pipeline;

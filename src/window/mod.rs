@@ -1,20 +1,44 @@
-//! Windows: which stretch of event time a record belongs to, and the panes they are cut into.
+//! Windows: which stretches of event time a record belongs to, the panes they are cut into, and when they are complete.
+//!
+//! A window is half-open, `[start, end)`, and aligned to the Unix epoch plus an offset, never to the first record. [`Tumbling`]
+//! windows follow one another, [`Sliding`] ones overlap (or leave gaps), and [`Global`] is the one window over everything.
+//!
+//! ```
+//! use streamgauge::prelude::*;
+//! let windows = Windows::from(Sliding::new(minutes(5), seconds(10))?);
+//! assert_eq!(windows.panes_per_window(), 30);
+//! # Ok::<(), Error>(())
+//! ```
+
+mod grid;
+mod panes;
+mod sliding;
+mod tumbling;
+mod two_stacks;
+mod watermark;
+
+pub use grid::{Global, Windows};
+pub(crate) use grid::{Pane, Place, Schedule};
+pub(crate) use panes::Panes;
+pub use sliding::Sliding;
+pub use tumbling::Tumbling;
+pub(crate) use two_stacks::TwoStacks;
+pub(crate) use watermark::Watermarks;
 
 use crate::time::Timestamp;
 use std::fmt;
 
-/// A half-open stretch of event time, `[start, end)`.
+/// A half-open stretch of event time, `[start, end)`. Windows order by end, then start, as emissions do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Window {
-    // `end` first: windows order by end, then start, as emissions do.
     end: Timestamp,
     start: Timestamp,
 }
 
 impl Window {
-    /// The window `[start, end)`.
-    pub(crate) const fn new(start: Timestamp, end: Timestamp) -> Self {
+    /// The window `[start, end)`; one with `end <= start` contains nothing.
+    pub const fn new(start: Timestamp, end: Timestamp) -> Self {
         Window { end, start }
     }
 

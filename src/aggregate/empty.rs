@@ -1,0 +1,20 @@
+//! The tuple of no aggregates: for who wants only to know which windows have records.
+
+use super::Aggregate;
+use crate::error::Error;
+use crate::time::Timestamp;
+
+impl<R: ?Sized> Aggregate<R> for () {
+    type Accumulator = ();
+    type Output = ();
+
+    fn init(&self) {}
+
+    fn add(&self, (): &mut (), _record: &R, _time: Timestamp) {}
+
+    fn merge(&self, (): &mut (), (): &()) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn output(&self, (): &()) {}
+}

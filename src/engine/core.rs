@@ -1,0 +1,322 @@
+//! The engine's state, and what becomes of a record.
+
+use super::firing::Firing;
+use super::shards::Shards;
+use super::{Emission, EngineOptions, Outcome, Shard, Stats};
+use crate::aggregate::Aggregate;
+use crate::error::{Error, ErrorKind};
+use crate::limits::Limits;
+use crate::record::{Sequence, ShardId};
+use crate::time::Timestamp;
+use crate::window::{Pane, Panes, Place, Schedule, TwoStacks, Watermarks};
+use std::collections::VecDeque;
+use std::marker::PhantomData;
+
+/// Records between two measurements of the state, at least.
+const CHECK_RECORDS_MIN: u64 = 4096;
+
+/// Bytes of state for which one record is let through between two measurements: what measuring costs grows with the groups, and a
+/// group takes about this much, so measuring costs an amortised constant per record.
+const CHECK_BYTES_PER_RECORD: u64 = 64;
+
+/// A windowed aggregation over the records of any number of shards.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::count;
+/// use streamgauge::engine::{Engine, EngineOptions};
+/// use streamgauge::prelude::*;
+///
+/// let mut options = EngineOptions::default();
+/// options.windows = Tumbling::new(seconds(10))?.into();
+/// let mut engine = Engine::new(count(), options)?;
+/// let shard = engine.open_shard(ShardId::new("shardId-000000000000"))?;
+/// for (time, record) in [(1_000, "a"), (2_000, "b"), (12_000, "c")] {
+///     engine.push(shard, record, Timestamp::from_millis(time))?;
+/// }
+/// let first = engine.next_emission()?.expect("the record at 12 s completes the window of 0 s to 10 s");
+/// assert_eq!(first.value, 2);
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Engine<R: ?Sized, A: Aggregate<R>> {
+    pub(super) aggregate: A,
+    pub(super) schedule: Schedule,
+    /// The allowed lateness in milliseconds.
+    pub(super) lateness: i64,
+    pub(super) emit_empty: bool,
+    pub(super) limits: Limits,
+    pub(super) panes: Panes<A::Accumulator>,
+    /// `None` where a window is one pane, and nothing is to be merged.
+    pub(super) stacks: Option<TwoStacks<A::Accumulator>>,
+    pub(super) watermarks: Watermarks,
+    pub(super) firing: Firing,
+    pub(super) emissions: VecDeque<Emission<A::Output>>,
+    pub(super) stats: Stats,
+    shards: Shards,
+    /// Records that may still come before the state is measured again.
+    until_check: u64,
+    /// Why the last record became a dead letter.
+    refusal: Option<Error>,
+    record: PhantomData<fn(&R)>,
+}
+
+impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
+    /// An engine without shards or records.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] if a duration of the options is not whole milliseconds or over 73 million years.
+    pub fn new(aggregate: A, options: EngineOptions) -> Result<Self, Error> {
+        let spans = options.spans()?;
+        let schedule = options.windows.schedule();
+        Ok(Engine {
+            aggregate,
+            schedule,
+            lateness: spans.lateness,
+            emit_empty: options.emit_empty,
+            limits: options.limits,
+            panes: Panes::new(),
+            stacks: (!schedule.window_is_pane()).then(TwoStacks::new),
+            watermarks: Watermarks::new(spans.out_of_orderness, spans.idle_after),
+            firing: Firing::new(),
+            emissions: VecDeque::new(),
+            stats: Stats::default(),
+            shards: Shards::default(),
+            until_check: CHECK_RECORDS_MIN,
+            refusal: None,
+            record: PhantomData,
+        })
+    }
+
+    /// Follows a shard, from the beginning; the handle of one that is followed already.
+    ///
+    /// A shard without a record holds the watermark back. Open all shards of an input that are to be waited for before the first record.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`] past [`Limits::shards_max`].
+    pub fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error> {
+        self.open_shard_at(id, i64::MIN)
+    }
+
+    /// Follows a shard that goes on where others ended, as after a reshard: it starts from their lowest watermark.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`] past [`Limits::shards_max`].
+    pub fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error> {
+        let watermark = parents.iter().map(|parent| self.watermarks.of(parent.index())).min();
+        self.open_shard_at(id, watermark.unwrap_or(i64::MIN))
+    }
+
+    fn open_shard_at(&mut self, id: ShardId, watermark: i64) -> Result<Shard, Error> {
+        if let Some(shard) = self.shards.find(&id) {
+            return Ok(shard);
+        }
+        let index = self.watermarks.open(watermark, self.limits.shards_max)?;
+        Ok(self.shards.insert(id, index))
+    }
+
+    /// The shard has ended: the watermark does not wait for it any more.
+    pub fn close_shard(&mut self, shard: Shard) {
+        self.watermarks.close(shard.index());
+    }
+
+    /// Takes a record that came on a shard, with its event time.
+    ///
+    /// Cost: a comparison of the time with the panes used last and the aggregate's own `add`; for a pane that is new, O(log panes).
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`] past a limit that the user chose to be an error; the record is not taken then.
+    pub fn push(&mut self, shard: Shard, record: &R, time: Timestamp) -> Result<Outcome, Error> {
+        self.settle()?;
+        if self.until_check == 0 {
+            self.check_state()?;
+        }
+        let outcome = self.place(record, time)?;
+        if outcome != Outcome::DeadLetter {
+            self.watermarks.observe(shard.index(), time.as_millis());
+        }
+        self.stats.count(outcome);
+        Ok(outcome)
+    }
+
+    /// Takes a record that knows its place in the shard; one that is not after the last one taken is a duplicate and changes nothing.
+    ///
+    /// # Errors
+    /// As [`push`](Engine::push).
+    pub fn push_at(&mut self, shard: Shard, sequence: &Sequence, record: &R, time: Timestamp) -> Result<Outcome, Error> {
+        if self.is_duplicate(shard, sequence) {
+            return Ok(Outcome::Duplicate);
+        }
+        let outcome = self.push(shard, record, time)?;
+        self.shards.set_applied(shard, sequence);
+        Ok(outcome)
+    }
+
+    /// Whether a record at this place was taken before; if so it is counted as a duplicate.
+    pub fn is_duplicate(&mut self, shard: Shard, sequence: &Sequence) -> bool {
+        let duplicate = self.shards.is_applied(shard, sequence);
+        if duplicate {
+            self.stats.count(Outcome::Duplicate);
+        }
+        duplicate
+    }
+
+    /// Counts a record that is not to be aggregated, because it did not pass a filter or could not be decoded, and takes its place as
+    /// reached.
+    pub fn pass_over(&mut self, shard: Shard, sequence: Option<&Sequence>, outcome: Outcome) {
+        self.stats.count(outcome);
+        if let Some(sequence) = sequence {
+            self.shards.set_applied(shard, sequence);
+        }
+    }
+
+    /// The last place of a shard that was taken.
+    pub fn applied(&self, shard: Shard) -> Option<&Sequence> {
+        self.shards.applied(shard)
+    }
+
+    /// The caller's clock has come to `now`; before records that came at `now` are pushed. Judges which shards are idle.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.watermarks.advance(now.as_millis());
+    }
+
+    /// The input has ended: every window is complete.
+    pub fn finish(&mut self) {
+        self.watermarks.finish();
+    }
+
+    /// The next emission: by window end, then start.
+    ///
+    /// Windows are computed as they are asked for, so that the answers of a long input need not be held at once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`] if a window merged of its panes passes a limit that the user chose to be an error.
+    pub fn next_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
+        match self.emissions.pop_front() {
+            Some(emission) => Ok(Some(emission)),
+            None => self.fire_next(),
+        }
+    }
+
+    /// Event times up to and including this one are taken as complete; `None` before there is such a time.
+    pub fn watermark(&self) -> Option<Timestamp> {
+        let overall = self.watermarks.overall();
+        (overall != i64::MIN).then(|| Timestamp::from_millis(overall))
+    }
+
+    /// What has been counted so far; `state_bytes` is as of the last measurement.
+    pub fn stats(&self) -> Stats {
+        Stats { open_panes: self.panes.len() as u64, ..self.stats }
+    }
+
+    /// Approximate bytes of all accumulators, measured now. Cost: O(state).
+    pub fn state_bytes(&self) -> usize {
+        let merged = self.stacks.iter().flat_map(TwoStacks::accumulators);
+        self.panes.accumulators().chain(merged).map(|accumulator| self.aggregate.state_bytes(accumulator)).sum()
+    }
+
+    /// Why the last record that became a dead letter could not be taken.
+    pub fn refusal(&self) -> Option<&Error> {
+        self.refusal.as_ref()
+    }
+
+    /// The aggregate.
+    pub fn aggregate(&self) -> &A {
+        &self.aggregate
+    }
+
+    /// Adds a record to its pane.
+    #[inline]
+    fn place(&mut self, record: &R, time: Timestamp) -> Result<Outcome, Error> {
+        let Some((pane, accumulator)) = self.panes.recent(time.as_millis()) else {
+            return self.place_elsewhere(record, time);
+        };
+        if let Err(error) = self.aggregate.check(Some(accumulator), record) {
+            return self.refuse(error);
+        }
+        self.aggregate.add(accumulator, record, time);
+        self.added(pane);
+        Ok(Outcome::Applied)
+    }
+
+    /// Adds a record to a pane that was not used lately.
+    fn place_elsewhere(&mut self, record: &R, time: Timestamp) -> Result<Outcome, Error> {
+        let pane = match self.schedule.place(time.as_millis(), self.lateness) {
+            Place::In(pane) => pane,
+            Place::Between => return Ok(Outcome::BetweenWindows),
+            Place::OutOfRange => return self.refuse(Error::new(ErrorKind::TimeOutOfRange, out_of_range(time))),
+        };
+        if self.closes_at(pane.start) <= self.watermarks.overall() {
+            return Ok(Outcome::Late);
+        }
+        if let Err(error) = self.aggregate.check(self.panes.find(pane).as_deref(), record) {
+            return self.refuse(error);
+        }
+        if self.panes.find(pane).is_none() {
+            self.open_pane(pane)?;
+        }
+        if let Some(accumulator) = self.panes.find(pane) {
+            self.aggregate.add(accumulator, record, time);
+        }
+        self.added(pane);
+        Ok(Outcome::Applied)
+    }
+
+    fn open_pane(&mut self, pane: Pane) -> Result<(), Error> {
+        if self.panes.len() >= self.limits.panes_max {
+            let message = format!(
+                "{} panes are open, as many as Limits::panes_max allows; a shorter out-of-orderness closes panes sooner",
+                self.panes.len()
+            );
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        self.pass_empty();
+        self.panes.open(pane, self.aggregate.init());
+        self.wake_for(pane);
+        Ok(())
+    }
+
+    /// What is to be done after a record went into a pane.
+    #[inline]
+    fn added(&mut self, pane: Pane) {
+        self.until_check = self.until_check.saturating_sub(1);
+        if let Some(stacks) = &mut self.stacks {
+            stacks.touch(pane.start);
+        }
+        if self.lateness > 0 {
+            self.fire_again_with(pane);
+        }
+    }
+
+    /// Sorts an error of `check`: a record that cannot be aggregated is a dead letter, anything else the caller's to mend.
+    #[cold]
+    fn refuse(&mut self, error: Error) -> Result<Outcome, Error> {
+        match error.kind() {
+            ErrorKind::InvalidRecord | ErrorKind::TimeOutOfRange => {
+                self.refusal = Some(error);
+                Ok(Outcome::DeadLetter)
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// Measures the state against its limit.
+    #[cold]
+    fn check_state(&mut self) -> Result<(), Error> {
+        let bytes = self.state_bytes();
+        self.stats.state_bytes = bytes as u64;
+        if bytes > self.limits.state_bytes_max {
+            let message = format!(
+                "the state takes about {bytes} bytes, over the {} of Limits::state_bytes_max; fewer groups, fewer counters or a shorter \
+                 out-of-orderness make it smaller",
+                self.limits.state_bytes_max
+            );
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        self.until_check = (bytes as u64 / CHECK_BYTES_PER_RECORD).max(CHECK_RECORDS_MIN);
+        Ok(())
+    }
+}
+
+fn out_of_range(time: Timestamp) -> String {
+    format!("event time {time} is so far from the epoch that a window around it cannot be given")
+}

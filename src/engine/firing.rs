@@ -1,0 +1,204 @@
+//! When a window is complete, and what it says then.
+//!
+//! Windows fire in the order of their starts. `fired_to` is the start of the first window that has not fired; every window before it
+//! is complete at the current watermark. A record that still goes into one of those (within the allowed lateness) makes it fire
+//! again, with a higher revision. A pane is dropped when the last window that contains it is closed.
+
+use super::{Emission, Engine};
+use crate::aggregate::Aggregate;
+use crate::error::{Error, ErrorKind};
+use crate::window::Pane;
+use std::collections::{BTreeMap, VecDeque};
+
+/// What has fired, and what is to.
+#[derive(Clone, Debug)]
+pub(super) struct Firing {
+    /// The start of the first window that has not fired.
+    fired_to: i64,
+    /// Whether a window has fired in its turn.
+    has_fired: bool,
+    /// The lowest watermark at which there is something to do.
+    wake_at: i64,
+    /// Windows that have fired and are not closed, with their last revision. Empty without allowed lateness.
+    revisions: BTreeMap<i64, u32>,
+    /// Windows that have to fire again.
+    again: VecDeque<i64>,
+}
+
+impl Firing {
+    pub(super) fn new() -> Self {
+        Firing { fired_to: i64::MIN, has_fired: false, wake_at: i64::MAX, revisions: BTreeMap::new(), again: VecDeque::new() }
+    }
+}
+
+impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
+    /// Fires all that is due, before the next record can change it.
+    #[inline]
+    pub(super) fn settle(&mut self) -> Result<(), Error> {
+        if self.watermarks.overall() < self.firing.wake_at && self.firing.again.is_empty() {
+            return Ok(());
+        }
+        while let Some(emission) = self.fire_next()? {
+            self.emissions.push_back(emission);
+        }
+        Ok(())
+    }
+
+    /// Fires the next window that is due.
+    pub(super) fn fire_next(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
+        if let Some(start) = self.firing.again.front().copied() {
+            let emission = self.fire_again(start)?;
+            self.firing.again.pop_front();
+            return Ok(Some(emission));
+        }
+        if let Some(start) = self.due()? {
+            let emission = self.fire(start)?;
+            self.firing.fired_to = self.schedule.next_window(start);
+            self.firing.has_fired = true;
+            self.close_panes();
+            return Ok(Some(emission));
+        }
+        self.pass_empty();
+        self.close_panes();
+        self.firing.wake_at = self.next_wake();
+        Ok(None)
+    }
+
+    /// Nothing is due: windows that the watermark has passed were empty, and are not to fire in their turn any more.
+    pub(super) fn pass_empty(&mut self) {
+        if !self.counts_empty() {
+            let unfired = self.schedule.first_unfired(self.watermarks.overall());
+            self.firing.fired_to = self.firing.fired_to.max(unfired);
+        }
+    }
+
+    /// The next window to fire, if the watermark has reached its end.
+    fn due(&self) -> Result<Option<i64>, Error> {
+        let with_record = self.candidate();
+        // The end of the input completes no empty windows after the last one with a record.
+        let watermark = if with_record.is_some() { self.watermarks.overall() } else { self.watermarks.reached() };
+        let next = match self.counts_empty() {
+            false => with_record,
+            true => {
+                self.check_gap(with_record.unwrap_or_else(|| self.schedule.first_unfired(watermark)))?;
+                Some(self.firing.fired_to)
+            }
+        };
+        Ok(next.filter(|start| self.schedule.last_millisecond(*start) <= watermark))
+    }
+
+    /// Whether every window from `fired_to` on is to fire, with or without records: from the first one that had any.
+    fn counts_empty(&self) -> bool {
+        self.emit_empty && self.firing.has_fired
+    }
+
+    /// Refuses to emit more empty windows in a row than panes are allowed.
+    fn check_gap(&self, to: i64) -> Result<(), Error> {
+        let empty = self.schedule.windows_between(self.firing.fired_to, to);
+        if empty <= self.limits.panes_max as u64 {
+            return Ok(());
+        }
+        let message = format!(
+            "{empty} empty windows in a row would be emitted, over the {} of Limits::panes_max; is an event time wrong?",
+            self.limits.panes_max
+        );
+        Err(Error::new(ErrorKind::LimitExceeded, message))
+    }
+
+    /// The first window with a record that has not fired.
+    fn candidate(&self) -> Option<i64> {
+        // A window at or after `fired_to` holds only panes that start there or later, and the first of them is in the first of those.
+        let pane = self.panes.first_pane_from(self.firing.fired_to)?;
+        Some(self.schedule.first_window_of(pane).max(self.firing.fired_to))
+    }
+
+    /// Fires a window for the first time.
+    fn fire(&mut self, start: i64) -> Result<Emission<A::Output>, Error> {
+        let value = match &mut self.stacks {
+            None => self.panes.at(start).map(|accumulator| self.aggregate.output(accumulator)),
+            Some(stacks) => {
+                let end = self.schedule.last_millisecond(start).saturating_add(1);
+                stacks.slide(start, end, &self.panes, &self.aggregate)?.map(|merged| self.aggregate.output(&merged))
+            }
+        };
+        if self.lateness > 0 {
+            self.firing.revisions.insert(start, 0);
+        }
+        Ok(self.emission(start, 0, value))
+    }
+
+    /// Fires a window again, or for the first time if it was empty until now, because of a late record.
+    fn fire_again(&mut self, start: i64) -> Result<Emission<A::Output>, Error> {
+        let value = self.merged(start)?.map(|merged| self.aggregate.output(&merged));
+        let revision = self.firing.revisions.get(&start).map_or(0, |last| last.saturating_add(1));
+        self.firing.revisions.insert(start, revision);
+        Ok(self.emission(start, revision, value))
+    }
+
+    /// The merge of the panes of a window, from its panes one by one.
+    fn merged(&self, start: i64) -> Result<Option<A::Accumulator>, Error> {
+        let end = self.schedule.last_millisecond(start).saturating_add(1);
+        let mut panes = self.panes.range(start, end).map(|(_, accumulator)| accumulator);
+        let Some(mut merged) = panes.next().cloned() else { return Ok(None) };
+        for accumulator in panes {
+            self.aggregate.merge(&mut merged, accumulator)?;
+        }
+        Ok(Some(merged))
+    }
+
+    fn emission(&mut self, start: i64, revision: u32, value: Option<A::Output>) -> Emission<A::Output> {
+        self.stats.emitted = self.stats.emitted.saturating_add(1);
+        let value = value.unwrap_or_else(|| self.aggregate.output(&self.aggregate.init()));
+        Emission { window: self.schedule.window(start), revision, value }
+    }
+
+    /// A record went into the pane: the windows around it that have fired and are not closed have to fire again.
+    pub(super) fn fire_again_with(&mut self, pane: Pane) {
+        let mut start = self.schedule.first_window_of(pane);
+        let last = self.schedule.last_window_of(pane.start);
+        while start <= last && start < self.firing.fired_to {
+            if self.schedule.last_millisecond(start).saturating_add(self.lateness) > self.watermarks.overall() {
+                self.firing.again.push_back(start);
+            }
+            start = self.schedule.next_window(start);
+        }
+    }
+
+    /// The watermark at which the last window that contains the pane is closed.
+    pub(super) fn closes_at(&self, pane_start: i64) -> i64 {
+        self.schedule.last_millisecond(self.schedule.last_window_of(pane_start)).saturating_add(self.lateness)
+    }
+
+    /// Drops the panes and revisions that no record can change any more.
+    fn close_panes(&mut self) {
+        let watermark = self.watermarks.overall();
+        while let Some(start) = self.panes.first_start() {
+            let fired = self.schedule.last_window_of(start) < self.firing.fired_to;
+            if !fired || self.closes_at(start) > watermark {
+                break;
+            }
+            self.panes.close_first(self.aggregate.init());
+        }
+        while let Some((start, _)) = self.firing.revisions.first_key_value() {
+            if self.schedule.last_millisecond(*start).saturating_add(self.lateness) > watermark {
+                break;
+            }
+            self.firing.revisions.pop_first();
+        }
+    }
+
+    /// A pane was opened: its first window may be the next to fire.
+    pub(super) fn wake_for(&mut self, pane: Pane) {
+        let start = self.schedule.first_window_of(pane).max(self.firing.fired_to);
+        let wake_at = self.schedule.last_millisecond(start).min(self.closes_at(pane.start));
+        self.firing.wake_at = self.firing.wake_at.min(wake_at);
+    }
+
+    /// The lowest watermark at which a window fires or a pane closes.
+    fn next_wake(&self) -> i64 {
+        let next = if self.counts_empty() { Some(self.firing.fired_to) } else { self.candidate() };
+        let fires = next.map_or(i64::MAX, |start| self.schedule.last_millisecond(start));
+        let closes = self.panes.first_start().map_or(i64::MAX, |start| self.closes_at(start));
+        fires.min(closes)
+    }
+}

@@ -1,0 +1,57 @@
+//! How an engine is to treat time, lateness and limits.
+
+use crate::error::Error;
+use crate::limits::Limits;
+use crate::time::whole_millis;
+use crate::window::{Global, Windows};
+use std::time::Duration;
+
+/// How an engine is to treat time, lateness and limits. Each field has a default.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EngineOptions {
+    /// The windows; default: one over everything.
+    pub windows: Windows,
+    /// By how much a record may come behind the latest one of its shard and still be waited for; `None`: by any time, so that nothing
+    /// fires before the end of the input and no record is ever late. Default: 0.
+    pub out_of_orderness: Option<Duration>,
+    /// How long after a window has fired late records still go into it, each emitting it anew. Default: 0.
+    pub allowed_lateness: Duration,
+    /// After how long without a record, by the clock given to [`Engine::advance`](super::Engine::advance), the other shards stop waiting
+    /// for a shard; `None`: never. Default: never.
+    pub idle_after: Option<Duration>,
+    /// Whether windows without a record, between windows with some, are emitted too. Default: they are not.
+    pub emit_empty: bool,
+    /// The caps.
+    pub limits: Limits,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        EngineOptions {
+            windows: Global.into(),
+            out_of_orderness: Some(Duration::ZERO),
+            allowed_lateness: Duration::ZERO,
+            idle_after: None,
+            emit_empty: false,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// The durations of the options in milliseconds.
+pub(super) struct Spans {
+    pub(super) out_of_orderness: Option<i64>,
+    pub(super) lateness: i64,
+    pub(super) idle_after: Option<i64>,
+}
+
+impl EngineOptions {
+    pub(super) fn spans(&self) -> Result<Spans, Error> {
+        Ok(Spans {
+            out_of_orderness: self.out_of_orderness.map(|length| whole_millis(length, "an out-of-orderness")).transpose()?,
+            lateness: whole_millis(self.allowed_lateness, "an allowed lateness")?,
+            idle_after: self.idle_after.map(|length| whole_millis(length, "an idle time-out")).transpose()?,
+        })
+    }
+}

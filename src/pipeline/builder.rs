@@ -1,0 +1,120 @@
+//! The builder of a pipeline: every knob with its default, checked once.
+
+use super::Pipeline;
+use super::run::Stages;
+use crate::aggregate::Aggregate;
+use crate::engine::{Engine, EngineOptions};
+use crate::error::Error;
+use crate::limits::Limits;
+use crate::time::Timestamp;
+use crate::window::Windows;
+use std::time::Duration;
+
+/// Declares a [`Pipeline`] over records of type `R`. Without an [`aggregate`](Builder::aggregate) it cannot be built.
+///
+/// Every call overwrites what an earlier one of the same name set, except [`filter`](Builder::filter), which adds.
+#[must_use = "a builder does nothing before `build`"]
+pub struct Builder<R: ?Sized, A = Undeclared> {
+    stages: Stages<R>,
+    options: EngineOptions,
+    aggregate: A,
+}
+
+/// Stands for the aggregate that is not declared yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Undeclared;
+
+impl<R: ?Sized> Builder<R, Undeclared> {
+    pub(super) fn new() -> Self {
+        Builder { stages: Stages::default(), options: EngineOptions::default(), aggregate: Undeclared }
+    }
+}
+
+impl<R: ?Sized, A> Builder<R, A> {
+    /// How the event time of a record is found. Must be given if there are windows.
+    pub fn event_time(mut self, time: impl Fn(&R) -> Timestamp + Send + Sync + 'static) -> Self {
+        self.stages.event_time = Some(Box::new(time));
+        self
+    }
+
+    /// Lets only records through for which `keep` is true; several filters must all be. A record that does not pass is counted, and
+    /// moves no watermark.
+    pub fn filter(mut self, keep: impl Fn(&R) -> bool + Send + Sync + 'static) -> Self {
+        self.stages.filters.push(Box::new(keep));
+        self
+    }
+
+    /// By how much a record may come behind the latest one of its shard and still be waited for. Default: 0.
+    ///
+    /// A window fires that much later in event time. Larger loses less to lateness and holds more panes open.
+    pub fn out_of_orderness(mut self, length: Duration) -> Self {
+        self.options.out_of_orderness = Some(length);
+        self
+    }
+
+    /// Waits for any record, however late: nothing fires before [`finish`](Pipeline::finish), nothing is late, and all panes stay
+    /// open until then. The answer is that of a batch query.
+    pub fn unbounded_out_of_orderness(mut self) -> Self {
+        self.options.out_of_orderness = None;
+        self
+    }
+
+    /// How long, in event time, after a window has fired late records still go into it, each emitting it anew with a higher revision.
+    /// Default: 0.
+    pub fn allowed_lateness(mut self, length: Duration) -> Self {
+        self.options.allowed_lateness = length;
+        self
+    }
+
+    /// After how long without a record, by the clock given to [`advance`](Pipeline::advance), the other shards stop waiting for a shard.
+    /// Default: never.
+    pub fn idle_after(mut self, length: Duration) -> Self {
+        self.options.idle_after = Some(length);
+        self
+    }
+
+    /// The windows: [`Tumbling`](crate::window::Tumbling), [`Sliding`](crate::window::Sliding) or [`Global`](crate::window::Global).
+    /// Default: `Global`, one over everything.
+    pub fn window(mut self, windows: impl Into<Windows>) -> Self {
+        self.options.windows = windows.into();
+        self
+    }
+
+    /// Whether windows without a record, between windows with some, are emitted too. Default: they are not.
+    pub fn emit_empty(mut self, emit: bool) -> Self {
+        self.options.emit_empty = emit;
+        self
+    }
+
+    /// The caps.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.options.limits = limits;
+        self
+    }
+
+    /// Is handed every record that comes too late for all of its windows, with its event time.
+    pub fn on_late(mut self, sink: impl FnMut(&R, Timestamp) + Send + 'static) -> Self {
+        self.stages.on_late = Some(Box::new(sink));
+        self
+    }
+
+    /// What is computed of the records of a window: one aggregate, or a tuple of up to 12.
+    pub fn aggregate<B: Aggregate<R>>(self, aggregate: B) -> Builder<R, B> {
+        Builder { stages: self.stages, options: self.options, aggregate }
+    }
+}
+
+impl<R: ?Sized, A: Aggregate<R>> Builder<R, A> {
+    /// The pipeline.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if a duration is not whole milliseconds or too long, if a parameter of
+    /// an aggregate is out of its range, or if there are windows and no event time.
+    pub fn build(self) -> Result<Pipeline<R, A>, Error> {
+        if self.stages.event_time.is_none() && !self.options.windows.is_global() {
+            return Err(Error::invalid("windows need an event time: call event_time(|record| ...) before build()"));
+        }
+        let engine = Engine::new(self.aggregate, self.options)?;
+        Ok(Pipeline::from_parts(self.stages, engine))
+    }
+}

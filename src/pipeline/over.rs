@@ -1,0 +1,65 @@
+//! A pipeline over an iterator.
+
+use super::Pipeline;
+use crate::aggregate::Aggregate;
+use crate::engine::Emission;
+use crate::error::Error;
+use std::borrow::Borrow;
+
+/// The emissions of a pipeline over an iterator of records; see [`Pipeline::over`].
+///
+/// It reads no further than it has to: an emission is given before the record after the one that completed it is asked for.
+pub struct Over<'a, R: ?Sized, A: Aggregate<R>, I> {
+    pipeline: &'a mut Pipeline<R, A>,
+    /// `None` at the end of the records.
+    records: Option<I>,
+}
+
+impl<'a, R: ?Sized, A: Aggregate<R>, I> Over<'a, R, A, I> {
+    pub(super) fn new(pipeline: &'a mut Pipeline<R, A>, records: I) -> Self {
+        pipeline.failure = None;
+        Over { pipeline, records: Some(records) }
+    }
+}
+
+impl<R: ?Sized, A: Aggregate<R>, I> Over<'_, R, A, I>
+where
+    I: Iterator,
+    I::Item: Borrow<R>,
+{
+    fn advance(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
+        loop {
+            if let Some(emission) = self.pipeline.next_emission()? {
+                return Ok(Some(emission));
+            }
+            let Some(records) = &mut self.records else { return Ok(None) };
+            match records.next() {
+                Some(record) => {
+                    self.pipeline.push(record.borrow())?;
+                }
+                None => {
+                    self.records = None;
+                    self.pipeline.finish();
+                }
+            }
+        }
+    }
+}
+
+impl<R: ?Sized, A: Aggregate<R>, I> Iterator for Over<'_, R, A, I>
+where
+    I: Iterator,
+    I::Item: Borrow<R>,
+{
+    type Item = Emission<A::Output>;
+
+    fn next(&mut self) -> Option<Emission<A::Output>> {
+        if self.pipeline.failure.is_some() {
+            return None;
+        }
+        self.advance().unwrap_or_else(|error| {
+            self.pipeline.failure = Some(error);
+            None
+        })
+    }
+}

@@ -1,0 +1,198 @@
+//! A pipeline at work.
+
+use super::{Builder, Over};
+use crate::aggregate::Aggregate;
+use crate::engine::{Emission, Engine, Outcome, Shard, Stats};
+use crate::error::Error;
+use crate::record::{Sequence, ShardId};
+use crate::time::Timestamp;
+use std::borrow::Borrow;
+
+type EventTime<R> = Box<dyn Fn(&R) -> Timestamp + Send + Sync>;
+type Filter<R> = Box<dyn Fn(&R) -> bool + Send + Sync>;
+type LateSink<R> = Box<dyn FnMut(&R, Timestamp) + Send>;
+
+/// What stands before the engine.
+pub(super) struct Stages<R: ?Sized> {
+    pub(super) event_time: Option<EventTime<R>>,
+    pub(super) filters: Vec<Filter<R>>,
+    pub(super) on_late: Option<LateSink<R>>,
+}
+
+impl<R: ?Sized> Default for Stages<R> {
+    fn default() -> Self {
+        Stages { event_time: None, filters: Vec::new(), on_late: None }
+    }
+}
+
+impl<R: ?Sized> Stages<R> {
+    #[inline]
+    fn keeps(&self, record: &R) -> bool {
+        self.filters.iter().all(|keep| keep(record))
+    }
+
+    #[inline]
+    fn time_of(&self, record: &R) -> Timestamp {
+        match &self.event_time {
+            Some(time) => time(record),
+            // Only the one window over everything can do without a time, and any will do.
+            None => Timestamp::from_millis(0),
+        }
+    }
+}
+
+/// A declared aggregation over records of type `R`, ready to run: over an iterator ([`over`](Pipeline::over)), or driven by hand
+/// ([`push`](Pipeline::push), [`advance`](Pipeline::advance), [`drain`](Pipeline::drain), [`finish`](Pipeline::finish)).
+///
+/// Its type names the aggregate: return `Pipeline<Hit, impl Aggregate<Hit, Output = u64>>`, or [`boxed`](Pipeline::boxed) it and store a
+/// [`BoxedPipeline<Hit, u64>`](super::BoxedPipeline).
+pub struct Pipeline<R: ?Sized, A: Aggregate<R>> {
+    stages: Stages<R>,
+    engine: Engine<R, A>,
+    /// The shard of records that are pushed without one.
+    default_shard: Option<Shard>,
+    /// What ended [`over`](Pipeline::over) early.
+    pub(super) failure: Option<Error>,
+}
+
+impl Pipeline<(), ()> {
+    /// Declares a pipeline.
+    pub fn builder<R: ?Sized>() -> Builder<R> {
+        Builder::new()
+    }
+}
+
+impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
+    pub(super) fn from_parts(stages: Stages<R>, engine: Engine<R, A>) -> Self {
+        Pipeline { stages, engine, default_shard: None, failure: None }
+    }
+
+    /// Runs over records and gives the emissions as they come, lazily; at the end of the records every window is complete.
+    ///
+    /// Records that cannot be aggregated are counted as dead letters and passed over. Should a limit be passed that the user chose to
+    /// be an error, the emissions end early and [`failure`](Pipeline::failure) says why.
+    pub fn over<I>(&mut self, records: I) -> Over<'_, R, A, I::IntoIter>
+    where
+        I: IntoIterator,
+        I::Item: Borrow<R>,
+    {
+        Over::new(self, records.into_iter())
+    }
+
+    /// Why the last [`over`](Pipeline::over) ended before its records did, if so.
+    pub fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
+    }
+
+    /// Takes a record. What it completes is to be fetched by [`drain`](Pipeline::drain).
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit that the user chose to be an error; the record is not taken
+    /// then.
+    #[inline]
+    pub fn push(&mut self, record: &R) -> Result<Outcome, Error> {
+        let shard = match self.default_shard {
+            Some(shard) => shard,
+            None => self.open_default_shard()?,
+        };
+        self.push_to(shard, None, record)
+    }
+
+    #[cold]
+    fn open_default_shard(&mut self) -> Result<Shard, Error> {
+        let shard = self.engine.open_shard(ShardId::new(""))?;
+        self.default_shard = Some(shard);
+        Ok(shard)
+    }
+
+    /// Takes records in order.
+    ///
+    /// # Errors
+    /// As [`push`](Pipeline::push); the records before the one that was refused are taken, and [`stats`](Pipeline::stats) counts them.
+    pub fn push_batch(&mut self, records: &[R]) -> Result<(), Error>
+    where
+        R: Sized,
+    {
+        records.iter().try_for_each(|record| self.push(record).map(|_| ()))
+    }
+
+    /// Takes a record of a shard, which may know its place there: one that is not after the last one taken is a duplicate.
+    ///
+    /// # Errors
+    /// As [`push`](Pipeline::push).
+    #[inline]
+    pub fn push_to(&mut self, shard: Shard, sequence: Option<&Sequence>, record: &R) -> Result<Outcome, Error> {
+        if sequence.is_some_and(|sequence| self.engine.is_duplicate(shard, sequence)) {
+            return Ok(Outcome::Duplicate);
+        }
+        if !self.stages.keeps(record) {
+            self.engine.pass_over(shard, sequence, Outcome::Filtered);
+            return Ok(Outcome::Filtered);
+        }
+        let time = self.stages.time_of(record);
+        let outcome = match sequence {
+            Some(sequence) => self.engine.push_at(shard, sequence, record, time)?,
+            None => self.engine.push(shard, record, time)?,
+        };
+        if outcome == Outcome::Late
+            && let Some(sink) = &mut self.stages.on_late
+        {
+            sink(record, time);
+        }
+        Ok(outcome)
+    }
+
+    /// Follows a shard. Open all shards that are to be waited for before the first record: see [`Engine::open_shard`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past [`Limits::shards_max`](crate::Limits::shards_max).
+    pub fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error> {
+        self.engine.open_shard(id)
+    }
+
+    /// The shard has ended: the watermark does not wait for it any more.
+    pub fn close_shard(&mut self, shard: Shard) {
+        self.engine.close_shard(shard);
+    }
+
+    /// The caller's clock has come to `now`; before records that came at `now` are pushed. Judges which shards are idle.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.engine.advance(now);
+    }
+
+    /// The input has ended: every window is complete. [`drain`](Pipeline::drain) gives them.
+    pub fn finish(&mut self) {
+        self.engine.finish();
+    }
+
+    /// The next emission that is complete.
+    ///
+    /// # Errors
+    /// As [`Engine::next_emission`].
+    pub fn next_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
+        self.engine.next_emission()
+    }
+
+    /// The emissions that are complete, by window end, then start. An error is the last item.
+    pub fn drain(&mut self) -> impl Iterator<Item = Result<Emission<A::Output>, Error>> {
+        let mut failed = false;
+        std::iter::from_fn(move || {
+            if failed {
+                return None;
+            }
+            let next = self.engine.next_emission().transpose();
+            failed = matches!(next, Some(Err(_)));
+            next
+        })
+    }
+
+    /// What has been counted so far.
+    pub fn stats(&self) -> Stats {
+        self.engine.stats()
+    }
+
+    /// The engine inside.
+    pub fn engine(&self) -> &Engine<R, A> {
+        &self.engine
+    }
+}

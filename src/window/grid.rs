@@ -1,0 +1,293 @@
+//! The arithmetic of windows and panes: pure functions of size, slide and offset.
+//!
+//! Windows begin at `offset + k * slide` and end `size` later. Cutting time at every beginning and every end gives the *panes*: the
+//! longest stretches that lie whole inside or whole outside of each window. Every slide holds one pane if the slide divides the
+//! size, and otherwise two: `size mod slide` long and the rest ("paired windows", Krishnamurthy, Wu and Franklin, *On-the-fly sharing
+//! for streamed aggregation*, 2006). That is never more panes than cutting by the greatest common divisor, which for 5 min every
+//! 7.001 s would be one a millisecond.
+
+use super::Window;
+use crate::time::{Timestamp, floor_to_period};
+use std::time::Duration;
+
+/// How event time is cut into windows: [`Tumbling`](super::Tumbling), [`Sliding`](super::Sliding) or [`Global`], converted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Windows(Schedule);
+
+/// The one window over everything. It fires at the end of the input, and no record is ever late for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Global;
+
+impl From<Global> for Windows {
+    fn from(_: Global) -> Self {
+        Windows(Schedule::Global)
+    }
+}
+
+impl Windows {
+    pub(super) fn periodic(size: i64, slide: i64, offset: Duration) -> Self {
+        // The remainder is below the slide and so fits.
+        let offset = (offset.as_millis() % slide.unsigned_abs() as u128) as i64;
+        Windows(Schedule::Periodic(Grid { size, slide, offset }))
+    }
+
+    /// Whether this is the one window over everything.
+    pub fn is_global(&self) -> bool {
+        self.0 == Schedule::Global
+    }
+
+    /// How many panes a window is made of: 1 for tumbling windows.
+    pub fn panes_per_window(&self) -> u64 {
+        match self.0 {
+            Schedule::Global => 1,
+            Schedule::Periodic(grid) => {
+                let (slides, rest) = (grid.size / grid.slide, grid.size % grid.slide);
+                if rest == 0 { slides as u64 } else { 2 * slides as u64 + 1 }
+            }
+        }
+    }
+
+    /// How many windows a record is in at most.
+    pub fn windows_per_record(&self) -> u64 {
+        match self.0 {
+            Schedule::Global => 1,
+            Schedule::Periodic(grid) => (grid.size as u64).div_ceil(grid.slide as u64),
+        }
+    }
+
+    /// The size of a window and the slide from one to the next; `None` for [`Global`].
+    pub fn size_and_slide(&self) -> Option<(Duration, Duration)> {
+        match self.0 {
+            Schedule::Global => None,
+            Schedule::Periodic(grid) => Some((Duration::from_millis(grid.size as u64), Duration::from_millis(grid.slide as u64))),
+        }
+    }
+
+    pub(crate) fn schedule(&self) -> Schedule {
+        self.0
+    }
+}
+
+/// A stretch of time that lies whole inside or whole outside of every window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Pane {
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+}
+
+/// Where a time falls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// In this pane, and so in at least one window.
+    In(Pane),
+    /// Between two windows.
+    Between,
+    /// So near an end of the range that a window around it would leave it.
+    OutOfRange,
+}
+
+/// Windows are named by their start; that of the global one is `i64::MIN`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Schedule {
+    Global,
+    Periodic(Grid),
+}
+
+/// Periodic windows. All in milliseconds; `0 < size, slide <= i64::MAX / 4` and `0 <= offset < slide`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Grid {
+    size: i64,
+    slide: i64,
+    offset: i64,
+}
+
+impl Schedule {
+    /// Where a time falls. Every window around a time that is in a pane starts and ends inside of the range of `i64`, and its end
+    /// plus `lateness` does too.
+    pub(crate) fn place(self, time: i64, lateness: i64) -> Place {
+        match self {
+            Schedule::Global if time == i64::MAX => Place::OutOfRange,
+            Schedule::Global => Place::In(Pane { start: i64::MIN, end: i64::MAX }),
+            Schedule::Periodic(grid) => grid.place(time, lateness),
+        }
+    }
+
+    /// Whether a window is one pane, so that nothing has to be merged.
+    pub(crate) fn window_is_pane(self) -> bool {
+        match self {
+            Schedule::Global => true,
+            Schedule::Periodic(grid) => grid.size <= grid.slide,
+        }
+    }
+
+    /// The start of the first window that contains the pane.
+    pub(crate) fn first_window_of(self, pane: Pane) -> i64 {
+        match self {
+            Schedule::Global => i64::MIN,
+            Schedule::Periodic(grid) => grid.ceil(pane.end - grid.size),
+        }
+    }
+
+    /// The start of the last window that contains the pane.
+    pub(crate) fn last_window_of(self, pane_start: i64) -> i64 {
+        match self {
+            Schedule::Global => i64::MIN,
+            Schedule::Periodic(grid) => grid.floor(pane_start),
+        }
+    }
+
+    /// The start of the window after the one that starts at `start`; `i64::MAX` if there is none.
+    pub(crate) fn next_window(self, start: i64) -> i64 {
+        match self {
+            Schedule::Global => i64::MAX,
+            Schedule::Periodic(grid) => start.saturating_add(grid.slide),
+        }
+    }
+
+    /// The last millisecond of the window that starts at `start`: the watermark at which it fires.
+    pub(crate) fn last_millisecond(self, start: i64) -> i64 {
+        match self {
+            // The global window fires when, and only when, the input has ended.
+            Schedule::Global => i64::MAX,
+            Schedule::Periodic(grid) => start.saturating_add(grid.size - 1),
+        }
+    }
+
+    /// The start of the first window that has not fired at this watermark; `i64::MAX` if all have.
+    pub(crate) fn first_unfired(self, watermark: i64) -> i64 {
+        match self {
+            Schedule::Global if watermark == i64::MAX => i64::MAX,
+            Schedule::Global => i64::MIN,
+            Schedule::Periodic(_) if watermark == i64::MIN => i64::MIN,
+            Schedule::Periodic(grid) => {
+                // start + size - 1 > watermark, solved for the smallest start on the grid.
+                let least = watermark.saturating_add(2).saturating_sub(grid.size);
+                if least >= i64::MAX - 2 * grid.slide { i64::MAX } else { grid.ceil(least) }
+            }
+        }
+    }
+
+    /// The window that starts at `start`, as a user sees it.
+    pub(crate) fn window(self, start: i64) -> Option<Window> {
+        match self {
+            Schedule::Global => None,
+            Schedule::Periodic(grid) => {
+                Some(Window::new(Timestamp::from_millis(start), Timestamp::from_millis(start.saturating_add(grid.size))))
+            }
+        }
+    }
+
+    /// How many windows start in `[from, to)`, at most `u64::MAX`.
+    pub(crate) fn windows_between(self, from: i64, to: i64) -> u64 {
+        match self {
+            Schedule::Global => 0,
+            Schedule::Periodic(grid) => {
+                let length = (i128::from(to) - i128::from(from)).max(0) as u128;
+                u64::try_from(length.div_ceil(grid.slide.unsigned_abs().into())).unwrap_or(u64::MAX)
+            }
+        }
+    }
+}
+
+impl Grid {
+    fn place(self, time: i64, lateness: i64) -> Place {
+        let reach = self.size.max(self.slide);
+        let in_range = time.checked_sub(reach).is_some() && time.checked_add(reach).and_then(|far| far.checked_add(lateness)).is_some();
+        if !in_range {
+            return Place::OutOfRange;
+        }
+        let start = self.floor(time);
+        // What a window overhangs its last whole slide by; each slide is cut there.
+        let cut = start + self.size % self.slide;
+        if time < cut {
+            return Place::In(Pane { start, end: cut });
+        }
+        if self.size < self.slide {
+            return Place::Between;
+        }
+        Place::In(Pane { start: cut, end: start + self.slide })
+    }
+
+    /// The last window start at or before `time`; the bottom of the range if that would leave it.
+    fn floor(self, time: i64) -> i64 {
+        floor_to_period(time, self.slide, self.offset).unwrap_or(i64::MIN)
+    }
+
+    /// The first window start at or after `time`.
+    fn ceil(self, time: i64) -> i64 {
+        match self.floor(time) {
+            start if start == time => start,
+            start => start.saturating_add(self.slide),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn grid(size: i64, slide: i64, offset: i64) -> Schedule {
+        Schedule::Periodic(Grid { size, slide, offset })
+    }
+
+    /// By trying every start near the time.
+    fn windows_containing(size: i64, slide: i64, offset: i64, time: i64) -> Vec<i64> {
+        ((time - size - slide)..=time)
+            .filter(|start| (start - offset).rem_euclid(slide) == 0 && *start <= time && time < start + size)
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_pane_is_in_exactly_the_windows_of_its_times(size in 1i64..60, slide in 1i64..60, offset in 0i64..60, time in -300i64..300) {
+            let offset = offset % slide;
+            let schedule = grid(size, slide, offset);
+            let expected = windows_containing(size, slide, offset, time);
+            match schedule.place(time, 0) {
+                Place::In(pane) => {
+                    prop_assert!(pane.start <= time && time < pane.end);
+                    prop_assert_eq!(schedule.first_window_of(pane), expected[0]);
+                    prop_assert_eq!(schedule.last_window_of(pane.start), expected[expected.len() - 1]);
+                    for inside in pane.start..pane.end {
+                        prop_assert_eq!(schedule.place(inside, 0), Place::In(pane));
+                        prop_assert_eq!(&windows_containing(size, slide, offset, inside), &expected);
+                    }
+                }
+                Place::Between => prop_assert!(expected.is_empty()),
+                Place::OutOfRange => prop_assert!(false, "small times are in range"),
+            }
+        }
+
+        #[test]
+        fn the_first_unfired_window_is_the_first_whose_end_is_not_reached(size in 1i64..60, slide in 1i64..60, offset in 0i64..60, watermark in -300i64..300) {
+            let offset = offset % slide;
+            let schedule = grid(size, slide, offset);
+            let first = schedule.first_unfired(watermark);
+            prop_assert_eq!((first - offset).rem_euclid(slide), 0);
+            prop_assert!(first + size - 1 > watermark);
+            prop_assert!(first - slide + size - 1 <= watermark);
+        }
+
+        #[test]
+        fn a_window_has_as_many_panes_as_it_says(size in 1i64..60, slide in 1i64..60) {
+            let windows = Windows(grid(size, slide, 0));
+            let panes: std::collections::BTreeSet<i64> = (0..size).filter_map(|time| match windows.schedule().place(time, 0) {
+                Place::In(pane) => Some(pane.start),
+                _ => None,
+            }).collect();
+            prop_assert_eq!(panes.len() as u64, windows.panes_per_window());
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_range_are_refused_and_not_wrapped() {
+        let schedule = grid(60_000, 60_000, 0);
+        assert_eq!(schedule.place(i64::MIN, 0), Place::OutOfRange);
+        assert_eq!(schedule.place(i64::MAX, 0), Place::OutOfRange);
+        assert!(matches!(schedule.place(i64::MIN + 60_000, 0), Place::In(_)));
+        assert_eq!(schedule.place(i64::MAX - 60_000, 1), Place::OutOfRange);
+        assert_eq!(schedule.first_unfired(i64::MAX), i64::MAX);
+        assert_eq!(schedule.first_unfired(i64::MIN), i64::MIN);
+    }
+}

@@ -1,0 +1,156 @@
+//! The open panes and their accumulators, found by time.
+//!
+//! Accumulators live in slots of a vector, and an ordered map knows which pane has which slot. Records come mostly in order, so the
+//! few panes used last are tried first: one comparison of the time with their bounds, no division and no look-up.
+
+use super::Pane;
+use std::collections::BTreeMap;
+
+/// How many of the panes used last are remembered. Out of order by less than a few panes is the rule; four cover it.
+const RECENT: usize = 4;
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    end: i64,
+    slot: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    pane: Pane,
+    slot: usize,
+}
+
+/// Matches no time.
+const NONE: Recent = Recent { pane: Pane { start: i64::MAX, end: i64::MIN }, slot: usize::MAX };
+
+/// Accumulators by pane, in the order of time.
+#[derive(Clone, Debug)]
+pub(crate) struct Panes<T> {
+    slots: Vec<T>,
+    free: Vec<usize>,
+    by_start: BTreeMap<i64, Entry>,
+    recent: [Recent; RECENT],
+    /// The place in `recent` that is overwritten next.
+    oldest: usize,
+}
+
+impl<T> Panes<T> {
+    pub(crate) fn new() -> Self {
+        Panes { slots: Vec::new(), free: Vec::new(), by_start: BTreeMap::new(), recent: [NONE; RECENT], oldest: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_start.len()
+    }
+
+    /// The pane around a time if it was used lately, with its accumulator.
+    #[inline]
+    pub(crate) fn recent(&mut self, time: i64) -> Option<(Pane, &mut T)> {
+        let found = self.recent.iter().find(|recent| recent.pane.start <= time && time < recent.pane.end)?;
+        self.slots.get_mut(found.slot).map(|accumulator| (found.pane, accumulator))
+    }
+
+    /// The accumulator of an open pane.
+    pub(crate) fn find(&mut self, pane: Pane) -> Option<&mut T> {
+        let slot = self.by_start.get(&pane.start)?.slot;
+        self.remember(pane, slot);
+        self.slots.get_mut(slot)
+    }
+
+    /// Opens a pane that is not open, and returns its accumulator.
+    pub(crate) fn open(&mut self, pane: Pane, accumulator: T) -> &mut T {
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => self.slots.len(),
+        };
+        self.by_start.insert(pane.start, Entry { end: pane.end, slot });
+        self.remember(pane, slot);
+        if slot == self.slots.len() {
+            self.slots.push(accumulator);
+        } else {
+            self.slots[slot] = accumulator;
+        }
+        &mut self.slots[slot]
+    }
+
+    fn remember(&mut self, pane: Pane, slot: usize) {
+        self.recent[self.oldest] = Recent { pane, slot };
+        self.oldest = (self.oldest + 1) % RECENT;
+    }
+
+    /// The accumulator of the pane that starts at `start`.
+    pub(crate) fn at(&self, start: i64) -> Option<&T> {
+        self.by_start.get(&start).map(|entry| &self.slots[entry.slot])
+    }
+
+    /// The start of the first open pane.
+    pub(crate) fn first_start(&self) -> Option<i64> {
+        self.by_start.first_key_value().map(|(start, _)| *start)
+    }
+
+    /// The first open pane that starts at or after `time`.
+    pub(crate) fn first_pane_from(&self, time: i64) -> Option<Pane> {
+        self.by_start.range(time..).next().map(|(start, entry)| Pane { start: *start, end: entry.end })
+    }
+
+    /// The open panes that start in `[from, to)`, in the order of time.
+    pub(crate) fn range(&self, from: i64, to: i64) -> impl DoubleEndedIterator<Item = (i64, &T)> {
+        let to = to.max(from);
+        self.by_start.range(from..to).map(|(start, entry)| (*start, &self.slots[entry.slot]))
+    }
+
+    /// All accumulators, in the order of time.
+    pub(crate) fn accumulators(&self) -> impl Iterator<Item = &T> {
+        self.by_start.values().map(|entry| &self.slots[entry.slot])
+    }
+
+    /// Closes the first pane; `empty` takes its accumulator's place until the slot is used again.
+    pub(crate) fn close_first(&mut self, empty: T) {
+        if let Some((_, entry)) = self.by_start.pop_first() {
+            self.slots[entry.slot] = empty;
+            self.free.push(entry.slot);
+            self.recent = [NONE; RECENT];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Against a plain ordered map, with panes of 10 opened, changed and closed in any order.
+        #[test]
+        fn panes_are_an_ordered_map(steps in prop::collection::vec((0i64..200, any::<bool>()), 0..200)) {
+            let mut panes = Panes::new();
+            let mut model = BTreeMap::new();
+            for (time, close) in steps {
+                if close {
+                    panes.close_first(0);
+                    model.pop_first();
+                } else {
+                    let start = time / 10 * 10;
+                    let pane = Pane { start, end: start + 10 };
+                    *model.entry(start).or_insert(0) += time;
+                    match panes.recent(time) {
+                        Some((found, sum)) => {
+                            prop_assert_eq!(found, pane);
+                            *sum += time;
+                        }
+                        None => match panes.find(pane) {
+                            Some(sum) => *sum += time,
+                            None => *panes.open(pane, 0) += time,
+                        },
+                    }
+                }
+                let seen: Vec<_> = panes.range(i64::MIN, i64::MAX).map(|(start, sum)| (start, *sum)).collect();
+                let expected: Vec<_> = model.iter().map(|(start, sum)| (*start, *sum)).collect();
+                prop_assert_eq!(seen, expected);
+                let next = model.range(time..).next().map(|(start, _)| Pane { start: *start, end: *start + 10 });
+                prop_assert_eq!(panes.first_pane_from(time), next);
+            }
+        }
+    }
+}

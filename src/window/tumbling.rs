@@ -1,0 +1,47 @@
+//! Windows that follow one another without overlap or gap.
+
+use super::Windows;
+use crate::error::Error;
+use crate::time::whole_millis;
+use std::time::Duration;
+
+/// Windows of one size, each beginning where the one before it ends. A record is in exactly one of them.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let daily = Tumbling::new(days(1))?.offset(hours(6)); // days that begin at 06:00 UTC
+/// # let _ = daily;
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tumbling {
+    size: i64,
+    offset: Duration,
+}
+
+impl Tumbling {
+    /// Windows of this size, aligned to the epoch.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the size is zero, not whole milliseconds, or over 73 million
+    /// years.
+    pub fn new(size: Duration) -> Result<Self, Error> {
+        match whole_millis(size, "a window size")? {
+            0 => Err(Error::invalid("a window size of 0 holds no records; at least 1 ms")),
+            size => Ok(Tumbling { size, offset: Duration::ZERO }),
+        }
+    }
+
+    /// The same windows, beginning this much after a multiple of their size. What is left of the offset after whole sizes counts, in
+    /// whole milliseconds. Default: 0.
+    pub fn offset(self, offset: Duration) -> Self {
+        Tumbling { offset, ..self }
+    }
+}
+
+impl From<Tumbling> for Windows {
+    fn from(windows: Tumbling) -> Self {
+        Windows::periodic(windows.size, windows.size, windows.offset)
+    }
+}

@@ -1,0 +1,207 @@
+//! Watermarks: how far event time has come, by shard and over all.
+//!
+//! A shard's watermark is the latest event time seen on it, less the out-of-orderness, less 1 ms: no record at or before it is
+//! expected any more. The watermark over all is the minimum over the shards that are neither idle nor closed. Both only rise.
+//! Without any such shard it holds. Whether a shard is idle is judged by the caller's clock, passed in; no clock is read.
+
+use crate::error::{Error, ErrorKind};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Activity {
+    Active,
+    /// No record for longer than the idle time-out: the others do not wait for it.
+    Idle,
+    /// Ended for good.
+    Closed,
+}
+
+#[derive(Clone, Debug)]
+struct ShardClock {
+    watermark: i64,
+    /// The caller's clock at the last record.
+    last_record: i64,
+    activity: Activity,
+}
+
+/// The watermarks of all shards, in milliseconds of event time.
+#[derive(Clone, Debug)]
+pub(crate) struct Watermarks {
+    /// `None`: unbounded; no watermark rises before the end of the input.
+    out_of_orderness: Option<i64>,
+    /// `None`: a shard is never idle.
+    idle_after: Option<i64>,
+    shards: Vec<ShardClock>,
+    overall: i64,
+    /// The watermark over all when the input ended, or now if it has not.
+    reached: i64,
+    /// The caller's clock, the latest it told.
+    now: i64,
+}
+
+impl Watermarks {
+    pub(crate) fn new(out_of_orderness: Option<i64>, idle_after: Option<i64>) -> Self {
+        Watermarks { out_of_orderness, idle_after, shards: Vec::new(), overall: i64::MIN, reached: i64::MIN, now: i64::MIN }
+    }
+
+    /// The watermark over all shards.
+    #[inline]
+    pub(crate) fn overall(&self) -> i64 {
+        self.overall
+    }
+
+    /// The watermark that records brought about: the one over all, before the end of the input raised it.
+    pub(crate) fn reached(&self) -> i64 {
+        self.reached
+    }
+
+    /// The watermark of one shard; `i64::MIN` if it has seen nothing.
+    pub(crate) fn of(&self, shard: usize) -> i64 {
+        self.shards.get(shard).map_or(i64::MIN, |clock| clock.watermark)
+    }
+
+    /// Follows another shard, which has seen all up to `watermark`, and returns its index.
+    pub(crate) fn open(&mut self, watermark: i64, shards_max: usize) -> Result<usize, Error> {
+        if self.shards.len() >= shards_max {
+            let message = format!("{} shards are followed already, as many as Limits::shards_max allows", self.shards.len());
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        self.shards.push(ShardClock { watermark, last_record: self.now, activity: Activity::Active });
+        Ok(self.shards.len() - 1)
+    }
+
+    /// The shard has ended: the others do not wait for it any more.
+    pub(crate) fn close(&mut self, shard: usize) {
+        if let Some(clock) = self.shards.get_mut(shard) {
+            clock.activity = Activity::Closed;
+            self.raise();
+        }
+    }
+
+    /// A record of this event time has come on the shard.
+    #[inline]
+    pub(crate) fn observe(&mut self, shard: usize, time: i64) {
+        let Some(clock) = self.shards.get_mut(shard) else { return };
+        clock.last_record = self.now;
+        if clock.activity == Activity::Idle {
+            clock.activity = Activity::Active;
+        }
+        let Some(out_of_orderness) = self.out_of_orderness else { return };
+        let watermark = time.saturating_sub(out_of_orderness).saturating_sub(1);
+        if watermark > clock.watermark {
+            let held = clock.watermark <= self.overall || self.overall == i64::MIN;
+            clock.watermark = watermark;
+            // Only a shard that held the watermark over all can raise it.
+            if held && clock.activity == Activity::Active {
+                self.raise();
+            }
+        }
+    }
+
+    /// The caller's clock has come to `now`. Shards without a record for the idle time-out become idle.
+    pub(crate) fn advance(&mut self, now: i64) {
+        // A clock that is set back is ignored.
+        if now <= self.now {
+            return;
+        }
+        let first = self.now == i64::MIN;
+        self.now = now;
+        let Some(idle_after) = self.idle_after else { return };
+        for clock in &mut self.shards {
+            if first {
+                // Until now no clock was told: time begins to count here.
+                clock.last_record = now;
+            }
+            if clock.activity == Activity::Active && now.saturating_sub(clock.last_record) >= idle_after {
+                clock.activity = Activity::Idle;
+            }
+        }
+        self.raise();
+    }
+
+    /// The input has ended: nothing is expected any more.
+    pub(crate) fn finish(&mut self) {
+        self.overall = i64::MAX;
+    }
+
+    /// Raises the watermark over all to the minimum of the active shards; holds it if there are none.
+    fn raise(&mut self) {
+        let active = self.shards.iter().filter(|clock| clock.activity == Activity::Active);
+        if let Some(minimum) = active.map(|clock| clock.watermark).min() {
+            self.overall = self.overall.max(minimum);
+            self.reached = self.reached.max(minimum);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two_shards(idle_after: Option<i64>) -> Watermarks {
+        let mut watermarks = Watermarks::new(Some(10), idle_after);
+        watermarks.open(i64::MIN, 2).unwrap();
+        watermarks.open(i64::MIN, 2).unwrap();
+        watermarks
+    }
+
+    #[test]
+    fn edge_4_the_watermark_is_the_latest_time_less_the_bound_less_one() {
+        let mut watermarks = Watermarks::new(Some(10), None);
+        watermarks.open(i64::MIN, 1).unwrap();
+        watermarks.observe(0, 100);
+        assert_eq!(watermarks.overall(), 89);
+        watermarks.observe(0, 50);
+        assert_eq!(watermarks.overall(), 89, "it never falls");
+        watermarks.observe(0, i64::MIN);
+        assert_eq!(watermarks.overall(), 89);
+    }
+
+    #[test]
+    fn edge_7_the_slowest_active_shard_holds_it() {
+        let mut watermarks = two_shards(None);
+        watermarks.observe(0, 1000);
+        assert_eq!(watermarks.overall(), i64::MIN, "shard 1 has seen nothing yet");
+        watermarks.observe(1, 500);
+        assert_eq!(watermarks.overall(), 489);
+        watermarks.close(1);
+        assert_eq!(watermarks.overall(), 989, "a closed shard leaves the minimum");
+        watermarks.close(0);
+        assert_eq!(watermarks.overall(), 989, "without a shard it holds");
+    }
+
+    #[test]
+    fn edge_7_idleness_counts_from_the_last_record_by_the_callers_clock() {
+        let mut watermarks = two_shards(Some(60));
+        watermarks.advance(1000);
+        watermarks.observe(0, 5000);
+        watermarks.observe(1, 300);
+        watermarks.advance(1050);
+        watermarks.observe(0, 6000);
+        watermarks.advance(1059);
+        assert_eq!(watermarks.overall(), 289);
+        watermarks.advance(1060);
+        assert_eq!(watermarks.overall(), 5989, "shard 1 is idle after exactly its time-out");
+        watermarks.advance(5000);
+        assert_eq!(watermarks.overall(), 5989, "all idle: hold, do not jump");
+        watermarks.observe(1, 400);
+        assert_eq!(watermarks.overall(), 5989, "one that wakes up far behind does not pull it back");
+        watermarks.observe(1, 7000);
+        assert_eq!(watermarks.overall(), 6989, "shard 0 is idle, so shard 1 alone decides");
+    }
+
+    #[test]
+    fn unbounded_out_of_orderness_waits_for_the_end() {
+        let mut watermarks = Watermarks::new(None, None);
+        watermarks.open(i64::MIN, 1).unwrap();
+        watermarks.observe(0, i64::MAX);
+        assert_eq!(watermarks.overall(), i64::MIN);
+        watermarks.finish();
+        assert_eq!(watermarks.overall(), i64::MAX);
+    }
+
+    #[test]
+    fn more_shards_than_the_limit_are_refused() {
+        let mut watermarks = two_shards(None);
+        assert_eq!(watermarks.open(i64::MIN, 2).unwrap_err().kind(), ErrorKind::LimitExceeded);
+    }
+}

@@ -1,0 +1,148 @@
+//! The engine against the slow reference that keeps every record, on random windows, disorder, lateness, shards and batches.
+
+use crate::reference::{Fate, Fired, Reference, Rules};
+use proptest::prelude::*;
+use streamgauge::engine::{Engine, EngineOptions, Shard};
+use streamgauge::prelude::*;
+
+/// Keeps the records themselves: nothing that is lost, doubled or in the wrong window can hide.
+pub(crate) struct Keep;
+
+impl Aggregate<u64> for Keep {
+    type Accumulator = Vec<u64>;
+    type Output = Vec<u64>;
+
+    fn init(&self) -> Vec<u64> {
+        vec![]
+    }
+
+    fn add(&self, kept: &mut Vec<u64>, record: &u64, _time: Timestamp) {
+        kept.push(*record);
+    }
+
+    fn merge(&self, into: &mut Vec<u64>, from: &Vec<u64>) -> Result<(), Error> {
+        into.extend(from);
+        Ok(())
+    }
+
+    fn output(&self, kept: &Vec<u64>) -> Vec<u64> {
+        let mut sorted = kept.clone();
+        sorted.sort_unstable();
+        sorted
+    }
+}
+
+pub(crate) fn options(rules: &Rules) -> EngineOptions {
+    let millis = |n: i64| millis(n as u64);
+    let mut options = EngineOptions::default();
+    options.windows = Sliding::new(millis(rules.size), millis(rules.slide)).unwrap().offset(millis(rules.offset)).into();
+    options.out_of_orderness = rules.out_of_orderness.map(millis);
+    options.allowed_lateness = millis(rules.lateness);
+    options.emit_empty = rules.emit_empty;
+    options
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Push { shard: usize, time: i64 },
+    Close { shard: usize },
+    Drain,
+}
+
+fn rules() -> impl Strategy<Value = Rules> {
+    let windows = prop_oneof![(1i64..40).prop_map(|size| (size, size)), (1i64..40, 1i64..40)];
+    let bound = prop_oneof![Just(None), (0i64..30).prop_map(Some)];
+    (windows, 0i64..50, bound, prop_oneof![Just(0i64), 0i64..40], any::<bool>()).prop_map(
+        |((size, slide), offset, out_of_orderness, lateness, emit_empty)| Rules {
+            size,
+            slide,
+            offset,
+            out_of_orderness,
+            lateness,
+            emit_empty,
+        },
+    )
+}
+
+/// Records that go forward with disorder, leaps among them; on shards that may close.
+fn steps(shards: usize) -> impl Strategy<Value = Vec<Step>> {
+    let push = (0..shards, -25i64..25, 0i64..6, prop::bool::weighted(0.05));
+    let step = prop_oneof![20 => push.prop_map(Some), 4 => Just(None)];
+    let close = prop::option::weighted(0.3, (0..shards, 0usize..100));
+    (prop::collection::vec(step, 0..100), close, -100i64..100).prop_map(|(steps, close, start)| {
+        let mut now = start;
+        let mut steps: Vec<Step> = steps
+            .into_iter()
+            .map(|step| match step {
+                None => Step::Drain,
+                Some((shard, jitter, forward, leap)) => {
+                    now += forward + if leap { 150 } else { 0 };
+                    Step::Push { shard, time: now + jitter }
+                }
+            })
+            .collect();
+        if let Some((shard, at)) = close {
+            steps.insert(at.min(steps.len()), Step::Close { shard });
+        }
+        steps
+    })
+}
+
+fn drain(engine: &mut Engine<u64, Keep>, into: &mut Vec<Fired>) {
+    while let Some(emission) = engine.next_emission().unwrap() {
+        let window = emission.window.expect("periodic windows");
+        into.push((window.start().as_millis(), window.end().as_millis(), emission.revision, emission.value));
+    }
+}
+
+fn fate(outcome: Outcome) -> Fate {
+    match outcome {
+        Outcome::Applied => Fate::Applied,
+        Outcome::Late => Fate::Late,
+        Outcome::BetweenWindows => Fate::BetweenWindows,
+        other => panic!("{other:?} is nothing that the engine alone says"),
+    }
+}
+
+/// Runs both, and returns what the engine emitted.
+fn run(rules: &Rules, shards: usize, steps: &[Step], drains: bool) -> (Vec<Fired>, Vec<Fired>) {
+    let mut reference = Reference::new(rules.clone(), shards);
+    let mut engine = Engine::new(Keep, options(rules)).unwrap();
+    let handles: Vec<Shard> = (0..shards).map(|shard| engine.open_shard(ShardId::new(format!("shard-{shard}"))).unwrap()).collect();
+    let mut emitted = vec![];
+    for (id, step) in steps.iter().enumerate() {
+        match *step {
+            Step::Push { shard, time } => {
+                let outcome = engine.push(handles[shard], &(id as u64), Timestamp::from_millis(time)).unwrap();
+                assert_eq!(fate(outcome), reference.push(shard, time, id as u64), "record {id} at {time}");
+            }
+            Step::Close { shard } => {
+                engine.close_shard(handles[shard]);
+                reference.close(shard);
+            }
+            Step::Drain if drains => drain(&mut engine, &mut emitted),
+            Step::Drain => {}
+        }
+    }
+    engine.finish();
+    reference.finish();
+    drain(&mut engine, &mut emitted);
+    assert_eq!(engine.stats().open_panes, 0, "nothing stays behind");
+    assert_eq!(engine.stats().emitted, emitted.len() as u64);
+    (emitted, reference.emissions)
+}
+
+proptest! {
+    #![proptest_config(crate::cases(1000))]
+
+    #[test]
+    fn the_engine_says_what_the_reference_says(rules in rules(), (shards, steps) in (1usize..4).prop_flat_map(|shards| (Just(shards), steps(shards)))) {
+        let (emitted, expected) = run(&rules, shards, &steps, true);
+        prop_assert_eq!(emitted, expected);
+    }
+
+    #[test]
+    fn when_emissions_are_fetched_does_not_matter(rules in rules(), steps in steps(2)) {
+        prop_assert_eq!(run(&rules, 2, &steps, true).0, run(&rules, 2, &steps, false).0);
+    }
+}

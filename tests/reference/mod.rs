@@ -1,0 +1,133 @@
+//! A slow engine that is obviously right: it keeps every record, knows no panes, and recomputes a window from all records each time.
+//!
+//! It states the rules of meaning once more, window by window, in the plainest words; the engine is held against it.
+
+use std::collections::BTreeMap;
+
+/// How the reference treats time; all in milliseconds.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) size: i64,
+    pub(crate) slide: i64,
+    pub(crate) offset: i64,
+    /// `None`: unbounded.
+    pub(crate) out_of_orderness: Option<i64>,
+    pub(crate) lateness: i64,
+    pub(crate) emit_empty: bool,
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fate {
+    Applied,
+    Late,
+    BetweenWindows,
+}
+
+/// (start, end, revision, the records of the window in the order they came).
+pub(crate) type Fired = (i64, i64, u32, Vec<u64>);
+
+/// A window by (end, start), so that windows order as they fire.
+type Window = (i64, i64);
+
+pub(crate) struct Reference {
+    rules: Rules,
+    /// The latest time seen on each shard that is open; `None` while it has seen nothing.
+    shards: BTreeMap<usize, Option<i64>>,
+    /// Each record with the windows that were open when it came.
+    records: Vec<(Vec<Window>, u64)>,
+    watermark: i64,
+    /// Windows that fired, with their last revision.
+    fired: BTreeMap<Window, u32>,
+    /// The last window that fired because the watermark passed it.
+    last_in_order: Option<Window>,
+    pub(crate) emissions: Vec<Fired>,
+}
+
+impl Reference {
+    pub(crate) fn new(rules: Rules, shards: usize) -> Self {
+        let shards = (0..shards).map(|shard| (shard, None)).collect();
+        let (records, fired, emissions) = (vec![], BTreeMap::new(), vec![]);
+        Reference { rules, shards, records, watermark: i64::MIN, fired, last_in_order: None, emissions }
+    }
+
+    /// Every window that contains the time, by trying all starts near it.
+    fn windows_of(&self, time: i64) -> Vec<Window> {
+        let Rules { size, slide, offset, .. } = self.rules;
+        let starts = (time - size + 1)..=time;
+        starts.filter(|start| (start - offset).rem_euclid(slide) == 0).map(|start| (start + size, start)).collect()
+    }
+
+    fn is_open(&self, window: Window) -> bool {
+        window.0 - 1 + self.rules.lateness > self.watermark
+    }
+
+    fn is_complete(&self, window: Window) -> bool {
+        window.0 - 1 <= self.watermark
+    }
+
+    pub(crate) fn push(&mut self, shard: usize, time: i64, id: u64) -> Fate {
+        let windows = self.windows_of(time);
+        let open: Vec<Window> = windows.iter().copied().filter(|window| self.is_open(*window)).collect();
+        let fate = match (windows.is_empty(), open.is_empty()) {
+            (true, _) => Fate::BetweenWindows,
+            (false, true) => Fate::Late,
+            (false, false) => Fate::Applied,
+        };
+        self.records.push((open.clone(), id));
+        for window in open.into_iter().filter(|window| self.is_complete(*window)).collect::<Vec<_>>() {
+            self.fire(window);
+        }
+        // A record of a shard that was closed counts, but does not open it again.
+        if let Some(seen) = self.shards.get_mut(&shard) {
+            *seen = Some(seen.map_or(time, |seen| seen.max(time)));
+        }
+        self.raise_watermark();
+        fate
+    }
+
+    pub(crate) fn close(&mut self, shard: usize) {
+        self.shards.remove(&shard);
+        self.raise_watermark();
+    }
+
+    pub(crate) fn finish(&mut self) {
+        self.watermark = i64::MAX;
+        self.fire_complete();
+    }
+
+    fn raise_watermark(&mut self) {
+        let Some(bound) = self.rules.out_of_orderness else { return };
+        let lowest = self.shards.values().map(|seen| seen.map_or(i64::MIN, |seen| seen - bound - 1)).min();
+        self.watermark = self.watermark.max(lowest.unwrap_or(i64::MIN));
+        self.fire_complete();
+    }
+
+    fn fire_complete(&mut self) {
+        while let Some(window) = self.next_complete() {
+            self.last_in_order = Some(window);
+            self.fire(window);
+        }
+    }
+
+    /// The next window that the watermark has passed and that has not fired.
+    fn next_complete(&self) -> Option<Window> {
+        let with_records = self.records.iter().flat_map(|(windows, _)| windows).copied();
+        let next = with_records.filter(|window| !self.fired.contains_key(window)).min();
+        if let (true, Some(last)) = (self.rules.emit_empty, self.last_in_order) {
+            let after = (last.0 + self.rules.slide, last.1 + self.rules.slide);
+            // The end of the input completes no empty windows after the last record's.
+            let wanted = self.watermark < i64::MAX || next.is_some();
+            return (wanted && self.is_complete(after)).then_some(after);
+        }
+        next.filter(|window| self.is_complete(*window))
+    }
+
+    fn fire(&mut self, window: Window) {
+        let mut inside: Vec<u64> = self.records.iter().filter(|(windows, _)| windows.contains(&window)).map(|(_, id)| *id).collect();
+        inside.sort_unstable();
+        let revision = self.fired.get(&window).map_or(0, |last| last + 1);
+        self.fired.insert(window, revision);
+        self.emissions.push((window.1, window.0, revision, inside));
+    }
+}
