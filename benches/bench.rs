@@ -3,9 +3,13 @@
 //! Every group has a naive baseline in it, and every benchmark checks its answer. Quote ratios within one run, not times.
 
 mod windows;
+#[cfg(all(feature = "kcl", feature = "lambda"))]
+mod wire;
 
 fn main() {
     let mut criterion = criterion::Criterion::default().configure_from_args();
     windows::benches(&mut criterion);
+    #[cfg(all(feature = "kcl", feature = "lambda"))]
+    wire::benches(&mut criterion);
     criterion.final_summary();
 }
