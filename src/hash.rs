@@ -56,6 +56,12 @@ impl fmt::Debug for Seed {
     }
 }
 
+/// A seed that is drawn at random once per process: for tables that live in memory only and whose order nobody sees.
+pub(crate) fn process_seed() -> Seed {
+    static SEED: std::sync::OnceLock<Seed> = std::sync::OnceLock::new();
+    *SEED.get_or_init(|| Seed(std::hash::BuildHasher::hash_one(&ahash::RandomState::new(), 0u64)))
+}
+
 /// The stable hash of bytes: XXH3, 64 bits, under the seed.
 #[inline]
 pub fn hash_bytes(seed: Seed, bytes: &[u8]) -> u64 {

@@ -7,7 +7,39 @@
 //! A keyed aggregation is an aggregate ([`group_by`]), and so is a tuple of aggregates, so that
 //! `(count(), sum(bytes), group_by(country, top_k(10, url)))` composes freely.
 
+mod count;
+mod distinct;
 mod empty;
+mod exact_sum;
+mod extract;
+mod extrema;
+mod filtered;
+mod first_last;
+mod frequency;
+mod group_by;
+mod mean;
+mod number;
+mod quantile;
+mod sum;
+mod top_k;
+mod tuples;
+mod variance;
+
+pub use count::{Count, count};
+pub use distinct::{DISTINCT_EXACT_MAX, DISTINCT_PRECISION, Distinct, DistinctAccumulator, distinct, distinct_value};
+pub use exact_sum::ExactSum;
+pub use extract::{ByReference, ByValue, KeyOf, ValueOf};
+pub use extrema::{Max, Min, max, min};
+pub use filtered::{Filtered, filtered};
+pub use first_last::{First, Last, first, last};
+pub use frequency::{Frequencies, Frequency, frequencies, frequencies_value, frequency, frequency_value};
+pub use group_by::{GroupBy, GroupByAccumulator, Groups, Other, Overflow, group_by, group_by_value};
+pub use mean::{Mean, MeanAccumulator, mean};
+pub use number::{IntegerSum, Moments, Number, Total, Wide};
+pub use quantile::{Quantile, Quantiles, quantile, quantiles};
+pub use sum::{Sum, sum};
+pub use top_k::{DEFAULT_COUNTERS, TopK, top_k, top_k_value};
+pub use variance::{FloatMoments, IntegerMoments, Stddev, Variance, stddev, variance};
 
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
@@ -69,6 +101,18 @@ pub trait Aggregate<R: ?Sized> {
 
     /// Whether [`check`](Aggregate::check) looks at the accumulator; lets a `group_by` around spare a look-up where it does not.
     const CHECKS_ACCUMULATOR: bool = false;
+
+    /// Whether the specification is a sensible one; asked once, when a pipeline is built. Default: it is.
+    ///
+    /// Constructors such as [`top_k`] take any number, so that they stay short; this is where a `k` of 0 is found. Wrappers and tuples ask
+    /// what they contain. The other methods do not panic on a specification that was never asked about; what they answer is then
+    /// not specified.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument), saying which value is wrong and what would be right.
+    fn validate(&self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// A fresh accumulator, of no records.
     fn init(&self) -> Self::Accumulator;

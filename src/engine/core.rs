@@ -64,8 +64,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// An engine without shards or records.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] if a duration of the options is not whole milliseconds or over 73 million years.
+    /// [`ErrorKind::InvalidArgument`] if a parameter of the aggregate is out of its range, or a duration of the options is not whole
+    /// milliseconds or over 73 million years.
     pub fn new(aggregate: A, options: EngineOptions) -> Result<Self, Error> {
+        aggregate.validate()?;
         let spans = options.spans()?;
         let schedule = options.windows.schedule();
         Ok(Engine {

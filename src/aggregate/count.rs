@@ -1,0 +1,51 @@
+//! How many records there are.
+
+use super::Aggregate;
+use crate::error::Error;
+use crate::time::Timestamp;
+
+/// Counts records; made by [`count`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Count;
+
+/// How many records there are, exactly. The answer is a `u64`, 0 of no records.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{Aggregate, count, filtered};
+/// use streamgauge::Timestamp;
+/// let both = (count(), filtered(|status: &u16| *status >= 500, count()));
+/// let mut accumulator = both.init();
+/// for status in [200, 503, 200] {
+///     both.add(&mut accumulator, &status, Timestamp::from_millis(0));
+/// }
+/// assert_eq!(both.output(&accumulator), (3, 1));
+/// ```
+pub fn count() -> Count {
+    Count
+}
+
+impl<R: ?Sized> Aggregate<R> for Count {
+    type Accumulator = u64;
+    type Output = u64;
+
+    fn init(&self) -> u64 {
+        0
+    }
+
+    #[inline]
+    fn add(&self, accumulator: &mut u64, _record: &R, _time: Timestamp) {
+        // 2^64 records take 584 years at one a nanosecond.
+        *accumulator = accumulator.saturating_add(1);
+    }
+
+    fn merge(&self, into: &mut u64, from: &u64) -> Result<(), Error> {
+        *into = into.checked_add(*from).ok_or_else(super::number::count_overflow)?;
+        Ok(())
+    }
+
+    #[inline]
+    fn output(&self, accumulator: &u64) -> u64 {
+        *accumulator
+    }
+}

@@ -1,0 +1,206 @@
+//! How many different keys there are: exact while they are few, a HyperLogLog sketch after.
+
+use super::Aggregate;
+use super::extract::{ByReference, ByValue, KeyOf};
+use crate::error::Error;
+use crate::hash::{Map, Seed};
+use crate::key::Key;
+use crate::sketch::Estimate;
+use crate::time::Timestamp;
+use datasketches::hll::{HllType, HllUnion};
+
+/// Counts different keys; made by [`distinct`] and [`distinct_value`].
+#[derive(Clone, Copy)]
+pub struct Distinct<E> {
+    key: E,
+    seed: Seed,
+    exact_max: usize,
+    precision: u8,
+}
+
+/// Different keys that are counted exactly unless set otherwise: what a hash table of 2048 places holds, 18 KB, about the size of the sketch
+/// that takes over.
+pub const DISTINCT_EXACT_MAX: usize = 1792;
+
+/// The sketch's precision unless set otherwise: 2^14 registers of a byte, a standard error of 0.81 %.
+pub const DISTINCT_PRECISION: u8 = 14;
+
+/// The most that may be counted exactly: 2^20 keys, 18 MB.
+const EXACT_MAX_MAX: usize = 1 << 20;
+
+/// The accumulator of [`distinct`].
+#[derive(Clone, Debug)]
+pub struct DistinctAccumulator(State);
+
+#[derive(Clone, Debug)]
+enum State {
+    /// The stable hashes of all keys.
+    Exact(Map<u64, ()>),
+    Sketch(Box<HllUnion>),
+}
+
+/// How many different keys there are, for a key inside the record. Of no records it is 0.
+///
+/// Up to [`exact_up_to`](Distinct::exact_up_to) keys (default [`DISTINCT_EXACT_MAX`]) the answer is exact, `lower` = `value` = `upper`, but
+/// for keys whose 64-bit hashes collide: with n keys that has a probability below n² / 2^65, or 1 in 10^13 at the default.
+/// Past that the answer is that of a HyperLogLog sketch of 2^p registers: `lower` and `upper` are two standard errors
+/// (1.04 / sqrt(2^p), 0.81 % at the default p = 14) around it and hold with about 95 % confidence.
+///
+/// The answer depends on the set of keys alone, not on their order, on batches, threads or merges, to the bit: an accumulator that becomes a
+/// sketch is fed the hashes it held. With the public default seed, whoever chooses the keys can make collisions: give a secret one to
+/// [`seeded`](Distinct::seeded) where keys come from outside.
+///
+/// Memory: 9 to 20 bytes per key while exact, then 2^p bytes. Source: Flajolet, Fusy, Gandouet and Meunier 2007; the estimator is
+/// DataSketches' composite one, which does not depend on the merge path.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{Aggregate, distinct};
+/// use streamgauge::Timestamp;
+/// let users = distinct(|user: &String| user.as_str());
+/// let mut accumulator = users.init();
+/// for user in ["ann", "bob", "ann"] {
+///     users.add(&mut accumulator, &user.to_string(), Timestamp::from_millis(0));
+/// }
+/// let answer = users.output(&accumulator);
+/// assert_eq!((answer.lower, answer.value, answer.upper), (2, 2, 2));
+/// ```
+pub fn distinct<R, K, F>(key: F) -> Distinct<ByReference<R, K, F>>
+where
+    R: ?Sized,
+    K: Key + ?Sized + 'static,
+    F: for<'a> Fn(&'a R) -> &'a K,
+{
+    Distinct::new(ByReference::new(key))
+}
+
+/// How many different keys there are, for a key that is computed; as [`distinct`] otherwise.
+pub fn distinct_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(key: F) -> Distinct<ByValue<R, K, F>> {
+    Distinct::new(ByValue::new(key))
+}
+
+impl<E> Distinct<E> {
+    fn new(key: E) -> Self {
+        Distinct { key, seed: Seed::PUBLIC, exact_max: DISTINCT_EXACT_MAX, precision: DISTINCT_PRECISION }
+    }
+
+    /// The same with another seed of the keys' hash; default [`Seed::PUBLIC`].
+    #[must_use]
+    pub fn seeded(mut self, seed: Seed) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The same with another number of keys that are counted exactly, 0 to 1,048,576; default [`DISTINCT_EXACT_MAX`].
+    #[must_use]
+    pub fn exact_up_to(mut self, keys: usize) -> Self {
+        self.exact_max = keys;
+        self
+    }
+
+    /// The same with a sketch of 2^`precision` registers of a byte, 10 to 18; default [`DISTINCT_PRECISION`]. One more halves the squared error
+    /// and doubles the memory.
+    #[must_use]
+    pub fn precision(mut self, precision: u8) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    fn sketch_of(&self, hashes: &Map<u64, ()>) -> State {
+        // `validate` has refused other precisions; clamped, so that a specification nobody validated does not panic either.
+        let precision = self.precision.clamp(10, 18);
+        let mut union = HllUnion::new(precision).expect("4 to 21 is the range of a union");
+        // Register maxima do not depend on the order.
+        hashes.keys().for_each(|&hash| union.update_value(stable(hash)));
+        State::Sketch(Box::new(union))
+    }
+
+    fn add_hash(&self, accumulator: &mut DistinctAccumulator, hash: u64) {
+        match &mut accumulator.0 {
+            State::Sketch(union) => union.update_value(stable(hash)),
+            State::Exact(hashes) => {
+                hashes.insert(hash, ());
+                if hashes.len() > self.exact_max {
+                    accumulator.0 = self.sketch_of(hashes);
+                }
+            }
+        }
+    }
+}
+
+/// The hash as the sketch hashes it the same way on every platform: `u64::hash` feeds the bytes of memory order.
+#[inline]
+fn stable(hash: u64) -> u64 {
+    hash.to_le()
+}
+
+/// Two standard errors of the sketch's estimate, relative. The asymptotic factor 1.039 = sqrt(3 ln 2 - 1) is raised to 1.08, which covers
+/// DataSketches' measured 2.3 % and 97.7 % quantiles at the smallest precisions, 10 to 12, too.
+fn error_of(precision: u8) -> f64 {
+    2.0 * 1.08 / 2f64.powi(i32::from(precision)).sqrt()
+}
+
+impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
+    type Accumulator = DistinctAccumulator;
+    type Output = Estimate<u64>;
+
+    fn validate(&self) -> Result<(), Error> {
+        if !(10..=18).contains(&self.precision) {
+            return Err(Error::invalid(format!("a precision of {} for distinct; from 10 to 18", self.precision)));
+        }
+        if self.exact_max > EXACT_MAX_MAX {
+            return Err(Error::invalid(format!("{} keys to count exactly in distinct; at most {EXACT_MAX_MAX}", self.exact_max)));
+        }
+        Ok(())
+    }
+
+    fn init(&self) -> DistinctAccumulator {
+        DistinctAccumulator(State::Exact(Map::default()))
+    }
+
+    #[inline]
+    fn add(&self, accumulator: &mut DistinctAccumulator, record: &R, _time: Timestamp) {
+        let hash = self.key.with_key(record, |key| key.stable_hash(self.seed));
+        self.add_hash(accumulator, hash);
+    }
+
+    fn merge(&self, into: &mut DistinctAccumulator, from: &DistinctAccumulator) -> Result<(), Error> {
+        match &from.0 {
+            State::Exact(hashes) => hashes.keys().for_each(|&hash| self.add_hash(into, hash)),
+            State::Sketch(from) => {
+                if let State::Exact(hashes) = &into.0 {
+                    into.0 = self.sketch_of(hashes);
+                }
+                if let State::Sketch(into) = &mut into.0 {
+                    into.update(&from.to_sketch(HllType::Hll8));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn output(&self, accumulator: &DistinctAccumulator) -> Estimate<u64> {
+        match &accumulator.0 {
+            State::Exact(hashes) => {
+                let count = hashes.len() as u64;
+                Estimate::exact(count)
+            }
+            State::Sketch(union) => {
+                // More were seen than are counted exactly: so much is certain.
+                let least = self.exact_max as u64 + 1;
+                let value = union.composite_estimate();
+                let error = error_of(self.precision.clamp(10, 18));
+                let (lower, upper) = ((value / (1.0 + error)).floor() as u64, (value / (1.0 - error)).ceil() as u64);
+                Estimate { value: (value.round() as u64).max(least), lower: lower.max(least), upper: upper.max(least) }
+            }
+        }
+    }
+
+    fn state_bytes(&self, accumulator: &DistinctAccumulator) -> usize {
+        let heap = match &accumulator.0 {
+            State::Exact(hashes) => hashes.capacity() / 7 * 8 * (size_of::<u64>() + 1),
+            State::Sketch(union) => size_of::<HllUnion>() + union.estimated_size(),
+        };
+        size_of_val(accumulator) + heap
+    }
+}

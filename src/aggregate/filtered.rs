@@ -1,0 +1,73 @@
+//! An aggregate of those records alone that pass a test.
+
+use super::Aggregate;
+use crate::error::Error;
+use crate::time::Timestamp;
+
+/// An aggregate of the records that pass a test; made by [`filtered`].
+#[derive(Clone, Copy)]
+pub struct Filtered<P, A> {
+    predicate: P,
+    inner: A,
+}
+
+/// `inner` of those records alone for which `predicate` holds. A record that fails is not even checked by `inner`, so a filter can keep
+/// NaN from it.
+///
+/// The test is asked twice per record: before the check and before the add.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{Aggregate, filtered, sum};
+/// use streamgauge::Timestamp;
+/// let known = filtered(|x: &f64| !x.is_nan(), sum(|x: &f64| *x));
+/// let mut accumulator = known.init();
+/// for x in [1.5, f64::NAN] {
+///     known.check(Some(&accumulator), &x)?;
+///     known.add(&mut accumulator, &x, Timestamp::from_millis(0));
+/// }
+/// assert_eq!(known.output(&accumulator), 1.5);
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
+pub fn filtered<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>>(predicate: P, inner: A) -> Filtered<P, A> {
+    Filtered { predicate, inner }
+}
+
+impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Aggregate<R> for Filtered<P, A> {
+    type Accumulator = A::Accumulator;
+    type Output = A::Output;
+    const CHECKS_ACCUMULATOR: bool = A::CHECKS_ACCUMULATOR;
+
+    fn validate(&self) -> Result<(), Error> {
+        self.inner.validate()
+    }
+
+    fn init(&self) -> A::Accumulator {
+        self.inner.init()
+    }
+
+    #[inline]
+    fn check(&self, accumulator: Option<&A::Accumulator>, record: &R) -> Result<(), Error> {
+        if (self.predicate)(record) { self.inner.check(accumulator, record) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn add(&self, accumulator: &mut A::Accumulator, record: &R, time: Timestamp) {
+        if (self.predicate)(record) {
+            self.inner.add(accumulator, record, time);
+        }
+    }
+
+    fn merge(&self, into: &mut A::Accumulator, from: &A::Accumulator) -> Result<(), Error> {
+        self.inner.merge(into, from)
+    }
+
+    fn output(&self, accumulator: &A::Accumulator) -> A::Output {
+        self.inner.output(accumulator)
+    }
+
+    #[inline]
+    fn state_bytes(&self, accumulator: &A::Accumulator) -> usize {
+        self.inner.state_bytes(accumulator)
+    }
+}

@@ -1,0 +1,81 @@
+//! The value of the earliest and of the latest record.
+
+use super::Aggregate;
+use super::extract::{ByValue, ValueOf};
+use crate::error::Error;
+use crate::time::Timestamp;
+
+/// The value of the record with the earliest event time; made by [`first`].
+#[derive(Clone, Copy)]
+pub struct First<V> {
+    value: V,
+}
+
+/// The value of the record with the latest event time; made by [`last`].
+#[derive(Clone, Copy)]
+pub struct Last<V> {
+    value: V,
+}
+
+/// The value of the record with the earliest *event time*, or `None` of no records. Of several records of that very time it is the one
+/// added first; a merged accumulator's records count as added after. The closure is called only when its value is to be kept.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{Aggregate, first, last};
+/// use streamgauge::Timestamp;
+/// let ends = (first(|page: &&str| page.to_string()), last(|page: &&str| page.to_string()));
+/// let mut accumulator = ends.init();
+/// for (millis, page) in [(20, "/cart"), (10, "/"), (30, "/bye")] {
+///     ends.add(&mut accumulator, &page, Timestamp::from_millis(millis));
+/// }
+/// assert_eq!(ends.output(&accumulator), (Some("/".to_string()), Some("/bye".to_string())));
+/// ```
+pub fn first<R: ?Sized, V: Clone + Send + Sync + 'static, F: Fn(&R) -> V>(value: F) -> First<ByValue<R, V, F>> {
+    First { value: ByValue::new(value) }
+}
+
+/// The value of the record with the latest *event time*, or `None` of no records. Of several records of that very time it is the one
+/// added last; a merged accumulator's records count as added after. The closure is called only when its value is to be kept.
+///
+/// The memory that a kept value holds on the heap is not part of `state_bytes`.
+pub fn last<R: ?Sized, V: Clone + Send + Sync + 'static, F: Fn(&R) -> V>(value: F) -> Last<ByValue<R, V, F>> {
+    Last { value: ByValue::new(value) }
+}
+
+macro_rules! end {
+    ($aggregate:ident, $replaces:expr) => {
+        impl<R: ?Sized, E: ValueOf<R, Value: Clone + Send + Sync + 'static>> Aggregate<R> for $aggregate<E> {
+            type Accumulator = Option<(Timestamp, E::Value)>;
+            type Output = Option<E::Value>;
+
+            fn init(&self) -> Self::Accumulator {
+                None
+            }
+
+            #[inline]
+            fn add(&self, accumulator: &mut Self::Accumulator, record: &R, time: Timestamp) {
+                let replaces: fn(Timestamp, Timestamp) -> bool = $replaces;
+                if accumulator.as_ref().is_none_or(|(kept, _)| replaces(time, *kept)) {
+                    *accumulator = Some((time, self.value.value(record)));
+                }
+            }
+
+            fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error> {
+                let replaces: fn(Timestamp, Timestamp) -> bool = $replaces;
+                if let Some((time, _)) = from
+                    && into.as_ref().is_none_or(|(kept, _)| replaces(*time, *kept))
+                {
+                    into.clone_from(from);
+                }
+                Ok(())
+            }
+
+            fn output(&self, accumulator: &Self::Accumulator) -> Option<E::Value> {
+                accumulator.as_ref().map(|(_, value)| value.clone())
+            }
+        }
+    };
+}
+end!(First, |time, kept| time < kept);
+end!(Last, |time, kept| time >= kept);

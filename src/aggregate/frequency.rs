@@ -1,0 +1,195 @@
+//! How often a key comes, by a count-min sketch that stores no keys.
+
+use super::Aggregate;
+use super::extract::{ByReference, ByValue, KeyOf};
+use crate::error::Error;
+use crate::hash::Seed;
+use crate::key::Key;
+use crate::sketch::{CountMin, Estimate};
+use crate::time::Timestamp;
+
+/// The error and the confidence that frequencies have unless set otherwise: at most 0.1 % of all records too high, for 99 % of the keys; 80 KB.
+const DEFAULT_ERROR: (f64, f64) = (0.001, 0.99);
+
+/// A count-min sketch of a key of the record; made by [`frequencies`] and [`frequencies_value`].
+#[derive(Clone)]
+pub struct Frequencies<E> {
+    key: E,
+    sketch: Sketch,
+}
+
+/// The frequency of one key, from a count-min sketch; made by [`frequency`] and [`frequency_value`].
+#[derive(Clone)]
+pub struct Frequency<E, K> {
+    of: K,
+    frequencies: Frequencies<E>,
+}
+
+/// An empty sketch to start from, and what was wrong with the shape that was asked for instead.
+#[derive(Clone)]
+struct Sketch {
+    empty: CountMin,
+    wrong: Option<String>,
+}
+
+impl Sketch {
+    fn new() -> Self {
+        let (epsilon, confidence) = DEFAULT_ERROR;
+        Sketch { empty: CountMin::with_error(epsilon, confidence).expect("the default is in range"), wrong: None }
+    }
+
+    fn set_error(&mut self, epsilon: f64, confidence: f64) {
+        match CountMin::with_error(epsilon, confidence) {
+            Ok(sketch) => *self = Sketch { empty: sketch.seeded(self.empty.seed()), wrong: None },
+            Err(error) => self.wrong = Some(error.message().to_string()),
+        }
+    }
+}
+
+/// A count-min sketch of a key inside the record: the answer is a [`CountMin`] that can be asked for the frequency of any key later.
+///
+/// It takes 80 KB per accumulator, whatever is added, at the default error; under a `group_by` that is 80 KB per group. Where the keys
+/// are few, [`group_by`](super::group_by()) with [`count`](super::count()) is exact and smaller; where the frequent ones are to be found,
+/// use [`top_k`](super::top_k()).
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{Aggregate, frequencies};
+/// use streamgauge::Timestamp;
+/// let pages = frequencies(|page: &String| page.as_str());
+/// let mut accumulator = pages.init();
+/// for page in ["/a", "/b", "/a"] {
+///     pages.add(&mut accumulator, &page.to_string(), Timestamp::from_millis(0));
+/// }
+/// assert_eq!(pages.output(&accumulator).estimate("/a").value, 2);
+/// ```
+pub fn frequencies<R, K, F>(key: F) -> Frequencies<ByReference<R, K, F>>
+where
+    R: ?Sized,
+    K: Key + ?Sized + 'static,
+    F: for<'a> Fn(&'a R) -> &'a K,
+{
+    Frequencies { key: ByReference::new(key), sketch: Sketch::new() }
+}
+
+/// A count-min sketch of a key that is computed; as [`frequencies`] otherwise.
+pub fn frequencies_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(key: F) -> Frequencies<ByValue<R, K, F>> {
+    Frequencies { key: ByValue::new(key), sketch: Sketch::new() }
+}
+
+/// How often one key comes, by a count-min sketch of the key inside the record: `frequency(|hit: &Hit| hit.url.as_str(), "/login")`.
+///
+/// The estimate is never below the truth, and at most 0.1 % of all records above it with 99 % confidence, unless set otherwise. To ask for
+/// several keys, or for keys that are not known before, use [`frequencies`]; to count one known key exactly, and in 8 bytes,
+/// [`filtered`](super::filtered()) with [`count`](super::count()).
+pub fn frequency<R, K, F>(key: F, of: &K) -> Frequency<ByReference<R, K, F>, K::Owned>
+where
+    R: ?Sized,
+    K: Key + ?Sized + 'static,
+    F: for<'a> Fn(&'a R) -> &'a K,
+{
+    Frequency { of: of.to_key(), frequencies: frequencies(key) }
+}
+
+/// How often one key comes, for a key that is computed; as [`frequency`] otherwise.
+pub fn frequency_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(key: F, of: K) -> Frequency<ByValue<R, K, F>, K> {
+    Frequency { of, frequencies: frequencies_value(key) }
+}
+
+impl<E> Frequencies<E> {
+    /// The same with another error, as a share of all records, and another confidence that it is kept, both inside of (0, 1); defaults
+    /// 0.001 and 0.99. Memory grows as the error shrinks: see [`CountMin::with_error`].
+    #[must_use]
+    pub fn error(mut self, epsilon: f64, confidence: f64) -> Self {
+        self.sketch.set_error(epsilon, confidence);
+        self
+    }
+
+    /// The same with another seed; default [`Seed::PUBLIC`]. Give a secret one where keys come from outside.
+    #[must_use]
+    pub fn seeded(mut self, seed: Seed) -> Self {
+        self.sketch.empty = self.sketch.empty.seeded(seed);
+        self
+    }
+}
+
+impl<E, K> Frequency<E, K> {
+    /// The same with another error and confidence, as in [`Frequencies::error`].
+    #[must_use]
+    pub fn error(mut self, epsilon: f64, confidence: f64) -> Self {
+        self.frequencies = self.frequencies.error(epsilon, confidence);
+        self
+    }
+
+    /// The same with another seed; default [`Seed::PUBLIC`]. Give a secret one where keys come from outside.
+    #[must_use]
+    pub fn seeded(mut self, seed: Seed) -> Self {
+        self.frequencies = self.frequencies.seeded(seed);
+        self
+    }
+}
+
+impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Frequencies<E> {
+    type Accumulator = CountMin;
+    type Output = CountMin;
+
+    fn validate(&self) -> Result<(), Error> {
+        match &self.sketch.wrong {
+            Some(message) => Err(Error::invalid(message)),
+            None => Ok(()),
+        }
+    }
+
+    fn init(&self) -> CountMin {
+        self.sketch.empty.clone()
+    }
+
+    #[inline]
+    fn add(&self, accumulator: &mut CountMin, record: &R, _time: Timestamp) {
+        self.key.with_key(record, |key| accumulator.add(key, 1));
+    }
+
+    fn merge(&self, into: &mut CountMin, from: &CountMin) -> Result<(), Error> {
+        into.merge(from)
+    }
+
+    fn output(&self, accumulator: &CountMin) -> CountMin {
+        accumulator.clone()
+    }
+
+    #[inline]
+    fn state_bytes(&self, accumulator: &CountMin) -> usize {
+        accumulator.resident_bytes()
+    }
+}
+
+impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Frequency<E, <E::Key as Key>::Owned> {
+    type Accumulator = CountMin;
+    type Output = Estimate<u64>;
+
+    fn validate(&self) -> Result<(), Error> {
+        self.frequencies.validate()
+    }
+
+    fn init(&self) -> CountMin {
+        self.frequencies.init()
+    }
+
+    #[inline]
+    fn add(&self, accumulator: &mut CountMin, record: &R, time: Timestamp) {
+        self.frequencies.add(accumulator, record, time);
+    }
+
+    fn merge(&self, into: &mut CountMin, from: &CountMin) -> Result<(), Error> {
+        into.merge(from)
+    }
+
+    fn output(&self, accumulator: &CountMin) -> Estimate<u64> {
+        accumulator.estimate::<E::Key>(std::borrow::Borrow::borrow(&self.of))
+    }
+
+    #[inline]
+    fn state_bytes(&self, accumulator: &CountMin) -> usize {
+        accumulator.resident_bytes()
+    }
+}

@@ -1,0 +1,434 @@
+//! An aggregate for every key: a keyed aggregation is an aggregate too.
+
+use super::Aggregate;
+use super::extract::{ByReference, ByValue, KeyOf};
+use crate::error::{Error, ErrorKind};
+use crate::hash::Map;
+use crate::key::Key;
+use crate::limits::Limits;
+use crate::time::Timestamp;
+use std::borrow::Borrow;
+use std::ops::Deref;
+
+/// `inner`, once per key; made by [`group_by`] and [`group_by_value`].
+#[derive(Clone, Copy)]
+pub struct GroupBy<E, A> {
+    key: E,
+    inner: A,
+    groups_max: usize,
+    overflow: Overflow,
+}
+
+/// What becomes of groups past the limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Overflow {
+    /// The groups of the smallest keys are kept, as many as the limit allows; the records of all other keys share one accumulator,
+    /// [`Groups::other`], and are counted.
+    ///
+    /// Which groups are kept depends on the keys alone, never on the order of the records, on panes, shards or threads: a key among the
+    /// smallest of all is among the smallest of every part.
+    #[default]
+    Other,
+    /// A record that would open one group more is refused with [`ErrorKind::LimitExceeded`], and so is a merge.
+    Error,
+}
+
+/// The answer of [`group_by`]: the groups by key, ascending. Reads like a slice of pairs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Groups<K, V> {
+    /// Each key with its answer, ascending by key.
+    pub rows: Vec<(K, V)>,
+    /// The records of all keys past the limit, if there are any.
+    pub other: Option<Other<V>>,
+}
+
+/// What is known of the groups past the limit, together. How many they are is not: to count distinct keys, use [`distinct`](super::distinct()).
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Other<V> {
+    /// How many records they have.
+    pub records: u64,
+    /// The inner aggregate's answer of all those records.
+    pub value: V,
+}
+
+impl<K, V> Groups<K, V> {
+    /// The answer of one group. O(log n).
+    pub fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        let index = self.rows.binary_search_by(|(row, _)| row.borrow().cmp(key)).ok()?;
+        self.rows.get(index).map(|(_, value)| value)
+    }
+}
+
+impl<K, V> Deref for Groups<K, V> {
+    type Target = [(K, V)];
+
+    fn deref(&self) -> &[(K, V)] {
+        &self.rows
+    }
+}
+
+impl<K, V> IntoIterator for Groups<K, V> {
+    type Item = (K, V);
+    type IntoIter = std::vec::IntoIter<(K, V)>;
+
+    /// The rows; what is past the limit is not among them.
+    fn into_iter(self) -> Self::IntoIter {
+        self.rows.into_iter()
+    }
+}
+
+impl<'a, K, V> IntoIterator for &'a Groups<K, V> {
+    type Item = &'a (K, V);
+    type IntoIter = std::slice::Iter<'a, (K, V)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.rows.iter()
+    }
+}
+
+/// The accumulator of [`group_by`]: one of the inner aggregate's per key.
+#[derive(Clone, Debug)]
+pub struct GroupByAccumulator<K, A> {
+    groups: Map<K, Group<A>>,
+    other: Option<Group<A>>,
+    /// The largest key that was kept when groups were last moved to `other`. There are as many smaller ones as the limit allows, so
+    /// every key above belongs there.
+    cut: Option<K>,
+    /// Whether a group could not be moved to `other`: the inner aggregate refused to merge.
+    stuck: bool,
+    /// What the keys and the inner accumulators hold beside the table itself.
+    heap_bytes: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Group<A> {
+    records: u64,
+    accumulator: A,
+}
+
+/// `inner`, once per key, for a key inside the record: `group_by(|hit: &Hit| hit.country.as_str(), count())`. The answer is a
+/// [`Groups`], ascending by key.
+///
+/// A known key costs one look-up and no allocation; a new one is copied. Groups are limited, see [`GroupBy::groups_max`] and
+/// [`GroupBy::overflow`]. For a key that is computed, use [`group_by_value`].
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{Aggregate, count, group_by, sum};
+/// use streamgauge::Timestamp;
+/// struct Hit { country: String, bytes: u64 }
+/// let by_country = group_by(|hit: &Hit| hit.country.as_str(), (count(), sum(|hit: &Hit| hit.bytes)));
+/// let mut accumulator = by_country.init();
+/// for (country, bytes) in [("FR", 10), ("DE", 20), ("FR", 30)] {
+///     let hit = Hit { country: country.to_string(), bytes };
+///     by_country.add(&mut accumulator, &hit, Timestamp::from_millis(0));
+/// }
+/// let groups = by_country.output(&accumulator);
+/// assert_eq!(groups.find("FR"), Some(&(2, 40)));
+/// assert_eq!(&*groups[0].0, "DE");
+/// ```
+pub fn group_by<R, K, F, A>(key: F, inner: A) -> GroupBy<ByReference<R, K, F>, A>
+where
+    R: ?Sized,
+    K: Key + ?Sized + 'static,
+    F: for<'a> Fn(&'a R) -> &'a K,
+    A: Aggregate<R>,
+{
+    GroupBy::new(ByReference::new(key), inner)
+}
+
+/// `inner`, once per key, for a key that is computed: `group_by_value(|hit: &Hit| hit.status / 100, count())`. As [`group_by`] otherwise.
+pub fn group_by_value<R, K, F, A>(key: F, inner: A) -> GroupBy<ByValue<R, K, F>, A>
+where
+    R: ?Sized,
+    K: Key<Owned = K> + 'static,
+    F: Fn(&R) -> K,
+    A: Aggregate<R>,
+{
+    GroupBy::new(ByValue::new(key), inner)
+}
+
+impl<E, A> GroupBy<E, A> {
+    fn new(key: E, inner: A) -> Self {
+        GroupBy { key, inner, groups_max: Limits::default().groups_max, overflow: Overflow::default() }
+    }
+
+    /// The same with another limit on groups, at least 1; default that of [`Limits::groups_max`], 1,000,000.
+    ///
+    /// With [`Overflow::Other`] up to a quarter more are held for a while, so that the largest keys can be moved away many at a time.
+    #[must_use]
+    pub fn groups_max(mut self, groups_max: usize) -> Self {
+        self.groups_max = groups_max;
+        self
+    }
+
+    /// The same with another answer to too many groups; default [`Overflow::Other`].
+    #[must_use]
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    /// How many groups may be held before some are moved to `other`: a quarter more, so that a move is paid for by the records
+    /// that opened the groups.
+    fn groups_held_max(&self) -> usize {
+        self.groups_max.saturating_add(self.groups_max / 4).max(1)
+    }
+
+    /// The accumulator that a record of this key will be added to, or `None` if it is yet to be made.
+    #[inline]
+    fn target<'a, K: Key + ?Sized, S>(&self, accumulator: &'a GroupByAccumulator<K::Owned, S>, key: &K) -> Target<'a, S> {
+        match accumulator.groups.get(key) {
+            Some(group) => Target::Known(&group.accumulator),
+            None if accumulator.is_past_cut(key) => Target::Other(accumulator.other.as_ref().map(|group| &group.accumulator)),
+            None => Target::New,
+        }
+    }
+
+    fn refusal(&self) -> Error {
+        Error::new(
+            ErrorKind::LimitExceeded,
+            format!("more than {} groups; raise groups_max, or let the rest share Overflow::Other", self.groups_max),
+        )
+    }
+}
+
+enum Target<'a, S> {
+    Known(&'a S),
+    Other(Option<&'a S>),
+    New,
+}
+
+impl<K, S> GroupByAccumulator<K, S> {
+    /// How many groups are held.
+    pub fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Whether there is no group.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    #[inline]
+    fn is_past_cut<Q: Ord + ?Sized>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        self.cut.as_ref().is_some_and(|cut| key > cut.borrow())
+    }
+}
+
+impl<E, A> GroupBy<E, A> {
+    /// Adds a record whose key has no group yet.
+    #[cold]
+    #[inline(never)]
+    fn add_new<R: ?Sized>(
+        &self,
+        state: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
+        (record, time): (&R, Timestamp),
+        key: &E::Key,
+    ) where
+        E: KeyOf<R>,
+        A: Aggregate<R>,
+    {
+        if state.is_past_cut(key) {
+            let group = state.other.get_or_insert_with(|| Group { records: 0, accumulator: self.inner.init() });
+            let before = self.inner.state_bytes(&group.accumulator);
+            group.records = group.records.saturating_add(1);
+            self.inner.add(&mut group.accumulator, record, time);
+            let after = self.inner.state_bytes(&group.accumulator);
+            state.heap_bytes = (state.heap_bytes + after).saturating_sub(before);
+            return;
+        }
+        let mut group = Group { records: 1, accumulator: self.inner.init() };
+        self.inner.add(&mut group.accumulator, record, time);
+        let key = key.to_key();
+        state.heap_bytes += self.group_heap_bytes::<R>(&key, &group);
+        state.groups.insert(key, group);
+        if state.groups.len() > self.groups_held_max() && !state.stuck {
+            self.move_largest_to_other::<R>(state);
+        }
+    }
+
+    fn group_heap_bytes<R: ?Sized>(&self, key: &<E::Key as Key>::Owned, group: &Group<A::Accumulator>) -> usize
+    where
+        E: KeyOf<R>,
+        A: Aggregate<R>,
+    {
+        E::Key::heap_bytes(key) + self.inner.state_bytes(&group.accumulator).saturating_sub(size_of::<A::Accumulator>())
+    }
+
+    /// Moves all but the smallest `groups_max` keys to `other`, in the order of their keys. Amortised O(1) per opened group.
+    #[cold]
+    fn move_largest_to_other<R: ?Sized>(&self, state: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>)
+    where
+        E: KeyOf<R>,
+        A: Aggregate<R>,
+    {
+        let mut keys: Vec<&<E::Key as Key>::Owned> = state.groups.keys().collect();
+        let kept = self.groups_max.clamp(1, keys.len().max(1));
+        let (_, cut, _) = keys.select_nth_unstable(kept - 1);
+        let cut = cut.clone();
+        let mut moved: Vec<_> = state.groups.extract_if(|key, _| *key > cut).collect();
+        state.cut = Some(cut);
+        moved.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        for (key, group) in moved {
+            let other = state.other.get_or_insert_with(|| Group { records: 0, accumulator: self.inner.init() });
+            if self.inner.merge(&mut other.accumulator, &group.accumulator).is_err() {
+                // An inner limit. Nothing is lost: the group stays, and `check` refuses what would open another.
+                state.groups.insert(key, group);
+                state.stuck = true;
+            } else {
+                other.records = other.records.saturating_add(group.records);
+            }
+        }
+        self.recount_heap_bytes::<R>(state);
+    }
+
+    fn recount_heap_bytes<R: ?Sized>(&self, state: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>)
+    where
+        E: KeyOf<R>,
+        A: Aggregate<R>,
+    {
+        let groups: usize = state.groups.iter().map(|(key, group)| self.group_heap_bytes::<R>(key, group)).sum();
+        state.heap_bytes = groups + state.other.as_ref().map_or(0, |other| self.inner.state_bytes(&other.accumulator));
+    }
+
+    /// Merges the groups of `from`; each touches one group of `into`, so their order does not matter.
+    fn merge_groups<R: ?Sized>(
+        &self,
+        into: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
+        from: &GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
+    ) -> Result<(), Error>
+    where
+        E: KeyOf<R>,
+        A: Aggregate<R>,
+    {
+        for (key, group) in &from.groups {
+            let Some(known) = into.groups.get_mut(key.borrow()) else {
+                into.heap_bytes += self.group_heap_bytes::<R>(key, group);
+                into.groups.insert(key.clone(), group.clone());
+                continue;
+            };
+            let before = self.inner.state_bytes(&known.accumulator);
+            self.inner.merge(&mut known.accumulator, &group.accumulator)?;
+            known.records = known.records.saturating_add(group.records);
+            into.heap_bytes = (into.heap_bytes + self.inner.state_bytes(&known.accumulator)).saturating_sub(before);
+        }
+        Ok(())
+    }
+}
+
+impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
+    type Accumulator = GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>;
+    type Output = Groups<<E::Key as Key>::Owned, A::Output>;
+    const CHECKS_ACCUMULATOR: bool = true;
+
+    fn validate(&self) -> Result<(), Error> {
+        if self.groups_max == 0 {
+            return Err(Error::invalid("groups_max of 0; at least 1 group is needed"));
+        }
+        self.inner.validate()
+    }
+
+    fn init(&self) -> Self::Accumulator {
+        GroupByAccumulator { groups: Map::default(), other: None, cut: None, stuck: false, heap_bytes: 0 }
+    }
+
+    #[inline]
+    fn check(&self, accumulator: Option<&Self::Accumulator>, record: &R) -> Result<(), Error> {
+        let may_refuse = self.overflow == Overflow::Error || accumulator.is_some_and(|state| state.stuck);
+        if !A::CHECKS_ACCUMULATOR && !may_refuse {
+            return self.inner.check(None, record);
+        }
+        let Some(state) = accumulator else {
+            return self.inner.check(None, record);
+        };
+        self.key.with_key(record, |key| match self.target(state, key) {
+            Target::Known(inner) => self.inner.check(Some(inner), record),
+            Target::Other(inner) => self.inner.check(inner, record),
+            Target::New if may_refuse && (state.stuck || state.groups.len() >= self.groups_max) => Err(self.refusal()),
+            Target::New => self.inner.check(None, record),
+        })
+    }
+
+    #[inline]
+    fn add(&self, accumulator: &mut Self::Accumulator, record: &R, time: Timestamp) {
+        self.key.with_key(record, |key| {
+            let Some(group) = accumulator.groups.get_mut(key) else {
+                return self.add_new(accumulator, (record, time), key);
+            };
+            // The two sizes are constants, and this folds away, unless the inner aggregate has memory of its own.
+            let before = self.inner.state_bytes(&group.accumulator);
+            group.records += 1;
+            self.inner.add(&mut group.accumulator, record, time);
+            let after = self.inner.state_bytes(&group.accumulator);
+            if after != before {
+                accumulator.heap_bytes = (accumulator.heap_bytes + after).saturating_sub(before);
+            }
+        });
+    }
+
+    fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error> {
+        if self.overflow == Overflow::Error {
+            // Counted first, so that a refused merge changes nothing.
+            let new = from.groups.keys().filter(|key| !into.groups.contains_key((*key).borrow())).count();
+            if into.groups.len() + new > self.groups_max {
+                return Err(self.refusal());
+            }
+        }
+        if let Some(from) = &from.other {
+            let other = into.other.get_or_insert_with(|| Group { records: 0, accumulator: self.inner.init() });
+            let before = self.inner.state_bytes(&other.accumulator);
+            self.inner.merge(&mut other.accumulator, &from.accumulator)?;
+            other.records = other.records.saturating_add(from.records);
+            into.heap_bytes = (into.heap_bytes + self.inner.state_bytes(&other.accumulator)).saturating_sub(before);
+        }
+        into.stuck |= from.stuck;
+        if let Some(cut) = &from.cut
+            && into.cut.as_ref().is_none_or(|kept| cut < kept)
+        {
+            into.cut = Some(cut.clone());
+        }
+        self.merge_groups(into, from)?;
+        if into.groups.len() > self.groups_held_max() && !into.stuck {
+            self.move_largest_to_other::<R>(into);
+        }
+        Ok(())
+    }
+
+    fn output(&self, accumulator: &Self::Accumulator) -> Self::Output {
+        let mut groups: Vec<_> = accumulator.groups.iter().collect();
+        groups.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        let past = groups.split_off(self.groups_max.max(1).min(groups.len()));
+        let mut rows: Vec<_> = groups.into_iter().map(|(key, group)| (key.clone(), self.inner.output(&group.accumulator))).collect();
+        if past.is_empty() {
+            let other = accumulator.other.as_ref();
+            return Groups {
+                rows,
+                other: other.map(|other| Other { records: other.records, value: self.inner.output(&other.accumulator) }),
+            };
+        }
+        let mut other = accumulator.other.clone().unwrap_or_else(|| Group { records: 0, accumulator: self.inner.init() });
+        for (key, group) in past {
+            match self.inner.merge(&mut other.accumulator, &group.accumulator) {
+                Ok(()) => other.records = other.records.saturating_add(group.records),
+                Err(_) => rows.push((key.clone(), self.inner.output(&group.accumulator))),
+            }
+        }
+        Groups { rows, other: Some(Other { records: other.records, value: self.inner.output(&other.accumulator) }) }
+    }
+
+    /// O(1). The heap of keys and inner accumulators is counted as it grows; the table by its capacity.
+    fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
+        // One control byte per place, and places for 8/7 of the capacity, as in hashbrown's tables.
+        let place = size_of::<(<E::Key as Key>::Owned, Group<A::Accumulator>)>() + 1;
+        size_of_val(accumulator) + accumulator.groups.capacity() / 7 * 8 * place + accumulator.heap_bytes
+    }
+}

@@ -1,0 +1,79 @@
+//! The arithmetic mean.
+
+use super::Aggregate;
+use super::extract::{ByValue, ValueOf};
+use super::number::{Number, Total, Wide, count_overflow, not_finite};
+use crate::error::Error;
+use crate::time::Timestamp;
+
+/// The mean of a number of the record; made by [`mean`].
+#[derive(Clone, Copy)]
+pub struct Mean<N> {
+    number: N,
+}
+
+/// The accumulator of [`mean`]: a count and an exact sum.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MeanAccumulator<S> {
+    pub(crate) count: u64,
+    pub(crate) sum: S,
+}
+
+/// The arithmetic mean of a number, or `None` of no records.
+///
+/// Of integers it is the exact mean, rounded once. Of floats it is the exact sum divided by the count, within 1.5 units in the last
+/// place, and finite also where the sum is not. It does not depend on the order of the records, on batches, threads or merges, to the
+/// bit. NaN and infinities make their record a dead letter.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{Aggregate, mean};
+/// use streamgauge::Timestamp;
+/// let latency = mean(|millis: &u32| *millis);
+/// let mut accumulator = latency.init();
+/// assert_eq!(latency.output(&accumulator), None);
+/// for millis in [10, 11] {
+///     latency.add(&mut accumulator, &millis, Timestamp::from_millis(0));
+/// }
+/// assert_eq!(latency.output(&accumulator), Some(10.5));
+/// ```
+pub fn mean<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Mean<ByValue<R, V, F>> {
+    Mean { number: ByValue::new(number) }
+}
+
+impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Mean<N> {
+    type Accumulator = MeanAccumulator<<<N::Value as Number>::Wide as Wide>::Sum>;
+    type Output = Option<f64>;
+
+    fn init(&self) -> Self::Accumulator {
+        Self::Accumulator::default()
+    }
+
+    #[inline]
+    fn check(&self, _accumulator: Option<&Self::Accumulator>, record: &R) -> Result<(), Error> {
+        let number = self.number.value(record);
+        if number.is_finite() { Ok(()) } else { Err(not_finite(number, "mean")) }
+    }
+
+    #[inline]
+    fn add(&self, accumulator: &mut Self::Accumulator, record: &R, _time: Timestamp) {
+        accumulator.count = accumulator.count.saturating_add(1);
+        accumulator.sum.add(self.number.value(record).widen());
+    }
+
+    fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error> {
+        let count = into.count.checked_add(from.count).ok_or_else(count_overflow)?;
+        into.sum.merge(&from.sum)?;
+        into.count = count;
+        Ok(())
+    }
+
+    fn output(&self, accumulator: &Self::Accumulator) -> Option<f64> {
+        (accumulator.count > 0).then(|| accumulator.sum.quotient(accumulator.count))
+    }
+
+    #[inline]
+    fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
+        size_of_val(accumulator) + accumulator.sum.heap_bytes()
+    }
+}

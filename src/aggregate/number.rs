@@ -1,0 +1,252 @@
+//! The numbers that can be aggregated, and the exact arithmetic behind each kind of them.
+
+use super::exact_sum::ExactSum;
+use super::variance::{FloatMoments, IntegerMoments};
+use crate::error::{Error, ErrorKind};
+use std::cmp::Ordering;
+use std::fmt::Debug;
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A number: the integer types up to 64 bits, `f32` and `f64`. Sealed: no other type implements it.
+pub trait Number: sealed::Sealed + Copy + Debug + Send + Sync + 'static {
+    /// What sums of it are counted in: `i128` for integers, `f64` for floats.
+    type Wide: Wide;
+
+    /// The number, widened; exact.
+    fn widen(self) -> Self::Wide;
+
+    /// The nearest `f64`: exact but for integers past 2^53.
+    fn to_f64(self) -> f64;
+
+    /// Ascending order; for floats IEEE 754's total order, in which -0.0 comes before 0.0.
+    fn compare(&self, other: &Self) -> Ordering;
+
+    /// Whether it is one of the floats that are not numbers.
+    fn is_nan(self) -> bool;
+
+    /// Whether it is neither NaN nor infinite; integers always are.
+    fn is_finite(self) -> bool;
+}
+
+macro_rules! integer_numbers {
+    ($($integer:ty),*) => {$(
+        impl sealed::Sealed for $integer {}
+
+        impl Number for $integer {
+            type Wide = i128;
+
+            #[inline]
+            fn widen(self) -> i128 {
+                self as i128
+            }
+
+            #[inline]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+
+            #[inline]
+            fn compare(&self, other: &Self) -> Ordering {
+                self.cmp(other)
+            }
+
+            #[inline]
+            fn is_nan(self) -> bool {
+                false
+            }
+
+            #[inline]
+            fn is_finite(self) -> bool {
+                true
+            }
+        }
+    )*};
+}
+integer_numbers!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);
+
+macro_rules! float_numbers {
+    ($($float:ty),*) => {$(
+        impl sealed::Sealed for $float {}
+
+        impl Number for $float {
+            type Wide = f64;
+
+            #[inline]
+            fn widen(self) -> f64 {
+                f64::from(self)
+            }
+
+            #[inline]
+            fn to_f64(self) -> f64 {
+                f64::from(self)
+            }
+
+            #[inline]
+            fn compare(&self, other: &Self) -> Ordering {
+                self.total_cmp(other)
+            }
+
+            #[inline]
+            fn is_nan(self) -> bool {
+                <$float>::is_nan(self)
+            }
+
+            #[inline]
+            fn is_finite(self) -> bool {
+                <$float>::is_finite(self)
+            }
+        }
+    )*};
+}
+float_numbers!(f32, f64);
+
+/// What numbers widen to: `i128` or `f64`. Sealed.
+pub trait Wide: sealed::Sealed + Copy + Debug + PartialEq + Send + Sync + 'static {
+    /// The exact running sum.
+    type Sum: Total<Self>;
+
+    /// The exact running count, sum and sum of squares.
+    type Moments: Moments<Self>;
+}
+
+impl sealed::Sealed for i128 {}
+
+impl Wide for i128 {
+    type Sum = IntegerSum;
+    type Moments = IntegerMoments;
+}
+
+impl Wide for f64 {
+    type Sum = ExactSum;
+    type Moments = FloatMoments;
+}
+
+/// An exact running sum of widened numbers. The order in which they were added does not show.
+pub trait Total<W>: Clone + Debug + Default + Send + Sync + 'static {
+    /// Adds a number, which must be finite.
+    fn add(&mut self, number: W);
+
+    /// Adds another sum.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`] if an integer sum leaves the range of `i128`.
+    fn merge(&mut self, from: &Self) -> Result<(), Error>;
+
+    /// The sum; for floats rounded once.
+    fn total(&self) -> W;
+
+    /// The sum divided by `n`, which must not be 0.
+    fn quotient(&self, n: u64) -> f64;
+
+    /// Bytes held on the heap.
+    fn heap_bytes(&self) -> usize;
+}
+
+/// An exact running count, sum and sum of squares of widened numbers. The order in which they were added does not show.
+pub trait Moments<W>: Clone + Debug + Default + Send + Sync + 'static {
+    /// Adds a number, which must be finite.
+    fn add(&mut self, number: W);
+
+    /// Adds the numbers of another.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`] if more than `u64::MAX` numbers are counted.
+    fn merge(&mut self, from: &Self) -> Result<(), Error>;
+
+    /// The sample variance (divisor n - 1), or `None` of fewer than two numbers.
+    fn variance(&self) -> Option<f64>;
+
+    /// The square root of the sample variance; finite even where the variance leaves the range of `f64`.
+    fn stddev(&self) -> Option<f64>;
+
+    /// Bytes held on the heap.
+    fn heap_bytes(&self) -> usize;
+}
+
+/// The exact running sum of integers.
+///
+/// It cannot overflow by adding: every number is below 2^64 in magnitude, so that takes more than 2^63 records, or 292 years at one a
+/// nanosecond. Should merges ever bring it there, they say so, and adding saturates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IntegerSum(pub(crate) i128);
+
+impl Total<i128> for IntegerSum {
+    #[inline]
+    fn add(&mut self, number: i128) {
+        self.0 = self.0.saturating_add(number);
+    }
+
+    fn merge(&mut self, from: &Self) -> Result<(), Error> {
+        let sum = self.0.checked_add(from.0);
+        self.0 = sum.ok_or_else(|| Error::new(ErrorKind::LimitExceeded, format!("the sum {} + {} leaves 128 bits", self.0, from.0)))?;
+        Ok(())
+    }
+
+    fn total(&self) -> i128 {
+        self.0
+    }
+
+    fn quotient(&self, n: u64) -> f64 {
+        let magnitude = self.0.unsigned_abs();
+        if magnitude == 0 {
+            return 0.0;
+        }
+        // The dividend with its top bit set is at least 2^127, so the quotient has 63 bits or more: its lowest bit is far below
+        // what f64 keeps, and or-ing "there is a remainder" into it makes the one rounding of `as` the right one.
+        let shift = magnitude.leading_zeros();
+        let dividend = magnitude << shift;
+        let divisor = u128::from(n.max(1));
+        let quotient = dividend / divisor | u128::from(dividend % divisor != 0);
+        let value = quotient as f64 * 0.5f64.powi(shift as i32);
+        if self.0 < 0 { -value } else { value }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        0
+    }
+}
+
+/// The number a count may not pass, as an error.
+pub(super) fn count_overflow() -> Error {
+    Error::new(ErrorKind::LimitExceeded, format!("the merged count passes {}", u64::MAX))
+}
+
+/// The refusal of a float that cannot be aggregated.
+#[cold]
+pub(super) fn not_finite<V: Number>(number: V, aggregate: &str) -> Error {
+    Error::new(ErrorKind::InvalidRecord, format!("{aggregate} of {number:?}; only finite numbers can be aggregated"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_quotient_is_rounded_once() {
+        let quotient = |sum: i128, n| IntegerSum(sum).quotient(n);
+        assert_eq!(quotient(0, 3), 0.0);
+        assert_eq!(quotient(1, 3), 1.0 / 3.0);
+        assert_eq!(quotient(-7, 2), -3.5);
+        assert_eq!(quotient((1 << 53) + 1, 1), 9_007_199_254_740_992.0, "a tie goes to even");
+        assert_eq!(quotient(((1 << 53) + 1) * 3 + 1, 3), 9_007_199_254_740_994.0, "a little over the tie goes up");
+        assert_eq!(quotient(i128::MIN, 1), -(2f64.powi(127)));
+    }
+
+    #[test]
+    fn a_sum_that_leaves_128_bits_is_refused() {
+        let mut sum = IntegerSum(i128::MAX);
+        assert_eq!(sum.merge(&IntegerSum(1)).unwrap_err().kind(), ErrorKind::LimitExceeded);
+        assert_eq!(sum, IntegerSum(i128::MAX), "a refused merge changes nothing");
+    }
+
+    proptest! {
+        #[test]
+        fn a_quotient_of_exact_operands_is_the_hardware_s(sum in -(1i64 << 53)..1i64 << 53, n in 1u64..1 << 53) {
+            prop_assert_eq!(IntegerSum(i128::from(sum)).quotient(n), sum as f64 / n as f64);
+        }
+    }
+}

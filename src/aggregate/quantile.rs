@@ -1,0 +1,158 @@
+//! Quantiles within a relative error.
+
+use super::Aggregate;
+use super::extract::{ByValue, ValueOf};
+use super::number::{Number, not_finite};
+use crate::error::Error;
+use crate::sketch::{Estimate, LogHistogram};
+use crate::time::Timestamp;
+
+/// The relative accuracy that quantiles have unless set otherwise: half a per cent.
+const DEFAULT_ACCURACY: f64 = 0.005;
+
+/// One quantile of a number of the record; made by [`quantile`].
+#[derive(Clone)]
+pub struct Quantile<N> {
+    of: Quantiles<N, 1>,
+}
+
+/// Several quantiles of a number of the record; made by [`quantiles`].
+#[derive(Clone)]
+pub struct Quantiles<N, const Q: usize> {
+    ranks: [f64; Q],
+    number: N,
+    empty: LogHistogram,
+    wrong: Option<String>,
+}
+
+/// The `q`-quantile of a number, with `q` from 0 to 1: the number at rank ceil(q n), as in `quantile(0.99, |hit: &Hit| hit.latency_ms)`.
+/// `None` of no records.
+///
+/// The value is within a relative error of 0.5 % (see [`accuracy`](Quantile::accuracy)) and lies between `lower` and `upper` for certain.
+/// The answer does not depend on the order of the records, on batches, threads or merges, to the bit: see [`LogHistogram`]. NaN and
+/// infinities make their record a dead letter; integers past 2^53 are rounded to the nearest `f64` first.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{Aggregate, quantile};
+/// use streamgauge::Timestamp;
+/// let median = quantile(0.5, |millis: &u64| *millis);
+/// let mut accumulator = median.init();
+/// for millis in [30, 10, 20] {
+///     median.add(&mut accumulator, &millis, Timestamp::from_millis(0));
+/// }
+/// assert_eq!(median.output(&accumulator).unwrap().value, 20.0);
+/// ```
+pub fn quantile<R: ?Sized, V: Number, F: Fn(&R) -> V>(q: f64, number: F) -> Quantile<ByValue<R, V, F>> {
+    Quantile { of: quantiles([q], number) }
+}
+
+/// Several quantiles of one number from one histogram, as in `quantiles([0.5, 0.9, 0.99], |hit: &Hit| hit.latency_ms)`: as [`quantile`] for
+/// each, at the memory and the time per record of one.
+pub fn quantiles<R: ?Sized, V: Number, F: Fn(&R) -> V, const Q: usize>(ranks: [f64; Q], number: F) -> Quantiles<ByValue<R, V, F>, Q> {
+    let empty = LogHistogram::with_accuracy(DEFAULT_ACCURACY).expect("the default is in range");
+    Quantiles { ranks, number: ByValue::new(number), empty, wrong: None }
+}
+
+impl<N, const Q: usize> Quantiles<N, Q> {
+    /// The same with another relative accuracy; default 0.005. Halving it doubles the memory: see [`LogHistogram::with_accuracy`], which
+    /// also gives the range.
+    #[must_use]
+    pub fn accuracy(mut self, alpha: f64) -> Self {
+        match LogHistogram::with_accuracy(alpha) {
+            Ok(empty) => (self.empty, self.wrong) = (empty, None),
+            Err(error) => self.wrong = Some(error.message().to_string()),
+        }
+        self
+    }
+}
+
+impl<N> Quantile<N> {
+    /// The same with another relative accuracy; default 0.005. As [`Quantiles::accuracy`].
+    #[must_use]
+    pub fn accuracy(mut self, alpha: f64) -> Self {
+        self.of = self.of.accuracy(alpha);
+        self
+    }
+}
+
+impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Aggregate<R> for Quantiles<N, Q> {
+    type Accumulator = LogHistogram;
+    type Output = [Option<Estimate<f64>>; Q];
+
+    fn validate(&self) -> Result<(), Error> {
+        if let Some(message) = &self.wrong {
+            return Err(Error::invalid(message));
+        }
+        match self.ranks.iter().find(|rank| !(0.0..=1.0).contains(*rank)) {
+            Some(rank) => Err(Error::invalid(format!("a quantile of {rank}; from 0 to 1, as in 0.99 for the 99th percentile"))),
+            None => Ok(()),
+        }
+    }
+
+    fn init(&self) -> LogHistogram {
+        self.empty.clone()
+    }
+
+    #[inline]
+    fn check(&self, _accumulator: Option<&LogHistogram>, record: &R) -> Result<(), Error> {
+        let number = self.number.value(record);
+        if number.is_finite() { Ok(()) } else { Err(not_finite(number, "quantile")) }
+    }
+
+    #[inline]
+    fn add(&self, accumulator: &mut LogHistogram, record: &R, _time: Timestamp) {
+        // Only numbers that are not finite are refused, and those `check` has refused before; unchecked ones are left out.
+        let _ = accumulator.add(self.number.value(record).to_f64(), 1);
+    }
+
+    fn merge(&self, into: &mut LogHistogram, from: &LogHistogram) -> Result<(), Error> {
+        into.merge(from)
+    }
+
+    fn output(&self, accumulator: &LogHistogram) -> Self::Output {
+        self.ranks.map(|rank| accumulator.quantile(rank))
+    }
+
+    #[inline]
+    fn state_bytes(&self, accumulator: &LogHistogram) -> usize {
+        accumulator.resident_bytes()
+    }
+}
+
+impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Quantile<N> {
+    type Accumulator = LogHistogram;
+    type Output = Option<Estimate<f64>>;
+
+    fn validate(&self) -> Result<(), Error> {
+        self.of.validate()
+    }
+
+    fn init(&self) -> LogHistogram {
+        self.of.init()
+    }
+
+    #[inline]
+    fn check(&self, accumulator: Option<&LogHistogram>, record: &R) -> Result<(), Error> {
+        self.of.check(accumulator, record)
+    }
+
+    #[inline]
+    fn add(&self, accumulator: &mut LogHistogram, record: &R, time: Timestamp) {
+        self.of.add(accumulator, record, time);
+    }
+
+    fn merge(&self, into: &mut LogHistogram, from: &LogHistogram) -> Result<(), Error> {
+        into.merge(from)
+    }
+
+    fn output(&self, accumulator: &LogHistogram) -> Self::Output {
+        let [answer] = self.of.output(accumulator);
+        answer
+    }
+
+    #[inline]
+    fn state_bytes(&self, accumulator: &LogHistogram) -> usize {
+        accumulator.resident_bytes()
+    }
+}

@@ -1,0 +1,67 @@
+//! Sums: exact for integers, rounded once for floats.
+
+use super::Aggregate;
+use super::extract::{ByValue, ValueOf};
+use super::number::{Number, Total, Wide, not_finite};
+use crate::error::Error;
+use crate::time::Timestamp;
+
+/// Sums a number of the record; made by [`sum()`].
+#[derive(Clone, Copy)]
+pub struct Sum<N> {
+    number: N,
+}
+
+/// The sum of a number. Of integers it is an `i128` and exact; of floats it is an `f64`: the exact sum, rounded once, so that it does not
+/// depend on the order of the records, on batches, threads or merges, to the bit. Of no records it is 0.
+///
+/// A float that is NaN or infinite makes its record a dead letter ([`InvalidRecord`](crate::ErrorKind::InvalidRecord)). A sum past the
+/// range of `f64` is infinite, and finite again if later numbers bring it back.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{Aggregate, sum};
+/// use streamgauge::Timestamp;
+/// let seconds = sum(|x: &f64| *x);
+/// let mut accumulator = seconds.init();
+/// for _ in 0..10 {
+///     seconds.add(&mut accumulator, &0.1, Timestamp::from_millis(0));
+/// }
+/// assert_eq!(seconds.output(&accumulator), 1.0);
+/// ```
+pub fn sum<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Sum<ByValue<R, V, F>> {
+    Sum { number: ByValue::new(number) }
+}
+
+impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Sum<N> {
+    type Accumulator = <<N::Value as Number>::Wide as Wide>::Sum;
+    type Output = <N::Value as Number>::Wide;
+
+    fn init(&self) -> Self::Accumulator {
+        Self::Accumulator::default()
+    }
+
+    #[inline]
+    fn check(&self, _accumulator: Option<&Self::Accumulator>, record: &R) -> Result<(), Error> {
+        let number = self.number.value(record);
+        if number.is_finite() { Ok(()) } else { Err(not_finite(number, "sum")) }
+    }
+
+    #[inline]
+    fn add(&self, accumulator: &mut Self::Accumulator, record: &R, _time: Timestamp) {
+        accumulator.add(self.number.value(record).widen());
+    }
+
+    fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error> {
+        into.merge(from)
+    }
+
+    fn output(&self, accumulator: &Self::Accumulator) -> Self::Output {
+        accumulator.total()
+    }
+
+    #[inline]
+    fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
+        size_of_val(accumulator) + accumulator.heap_bytes()
+    }
+}

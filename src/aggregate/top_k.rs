@@ -1,0 +1,114 @@
+//! The keys that come most often.
+
+use super::Aggregate;
+use super::extract::{ByReference, ByValue, KeyOf};
+use crate::error::Error;
+use crate::hash::Seed;
+use crate::key::Key;
+use crate::sketch::{SpaceSaving, TopRow};
+use crate::time::Timestamp;
+
+/// The keys that come most often; made by [`top_k`] and [`top_k_value`].
+#[derive(Clone, Copy)]
+pub struct TopK<E> {
+    k: usize,
+    key: E,
+    counters: usize,
+    seed: Seed,
+}
+
+/// Counters that a `top_k` has unless set otherwise: with up to so many distinct keys per window, its answer is exact.
+pub const DEFAULT_COUNTERS: usize = 65_536;
+
+/// The most counters: what [`SpaceSaving::with_capacity`] allows.
+const COUNTERS_MAX: usize = 1 << 26;
+
+/// The `k` keys that come most often, for a key inside the record: `top_k(10, |hit: &Hit| hit.url.as_str())`. The answer is a list of
+/// [`TopRow`]s by count, descending, then by key, ascending.
+///
+/// Exact while the distinct keys fit the [`counters`](TopK::counters) (default [`DEFAULT_COUNTERS`]); beyond, every row says between which
+/// bounds its count lies and whether the key is certainly among the top k: see [`SpaceSaving`], the sketch behind it. Memory grows with
+/// the keys that are held, so few keys cost little. For a key that is computed, use [`top_k_value`].
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{Aggregate, top_k};
+/// use streamgauge::Timestamp;
+/// let pages = top_k(1, |page: &String| page.as_str());
+/// let mut accumulator = pages.init();
+/// for page in ["/a", "/b", "/a"] {
+///     pages.add(&mut accumulator, &page.to_string(), Timestamp::from_millis(0));
+/// }
+/// let top = pages.output(&accumulator);
+/// assert_eq!((&*top[0].key, top[0].count, top[0].guaranteed), ("/a", 2, true));
+/// ```
+pub fn top_k<R, K, F>(k: usize, key: F) -> TopK<ByReference<R, K, F>>
+where
+    R: ?Sized,
+    K: Key + ?Sized + 'static,
+    F: for<'a> Fn(&'a R) -> &'a K,
+{
+    TopK { k, key: ByReference::new(key), counters: DEFAULT_COUNTERS, seed: Seed::PUBLIC }
+}
+
+/// The `k` keys that come most often, for a key that is computed; as [`top_k`] otherwise.
+pub fn top_k_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(k: usize, key: F) -> TopK<ByValue<R, K, F>> {
+    TopK { k, key: ByValue::new(key), counters: DEFAULT_COUNTERS, seed: Seed::PUBLIC }
+}
+
+impl<E> TopK<E> {
+    /// The same with another number of counters, from `k` to 2^26; default [`DEFAULT_COUNTERS`]. The error of a count is at most
+    /// the number of records divided by it.
+    #[must_use]
+    pub fn counters(mut self, counters: usize) -> Self {
+        self.counters = counters;
+        self
+    }
+
+    /// The same with another seed of the sketch's filter; default [`Seed::PUBLIC`]. Give a secret one where keys come from outside.
+    #[must_use]
+    pub fn seeded(mut self, seed: Seed) -> Self {
+        self.seed = seed;
+        self
+    }
+}
+
+impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for TopK<E> {
+    type Accumulator = SpaceSaving<E::Key>;
+    type Output = Vec<TopRow<<E::Key as Key>::Owned>>;
+
+    fn validate(&self) -> Result<(), Error> {
+        if self.k == 0 {
+            return Err(Error::invalid("a top k of 0 rows; at least 1"));
+        }
+        if self.counters < self.k || self.counters > COUNTERS_MAX {
+            let (k, counters) = (self.k, self.counters);
+            return Err(Error::invalid(format!("{counters} counters for the top {k}; from {k} to {COUNTERS_MAX}")));
+        }
+        Ok(())
+    }
+
+    fn init(&self) -> Self::Accumulator {
+        // `validate` has refused other numbers; clamped, so that a specification nobody validated does not panic either.
+        let counters = self.counters.clamp(1, COUNTERS_MAX);
+        SpaceSaving::with_capacity(counters).expect("1 to 2^26 is the range of a sketch").seeded(self.seed)
+    }
+
+    #[inline]
+    fn add(&self, accumulator: &mut Self::Accumulator, record: &R, _time: Timestamp) {
+        self.key.with_key(record, |key| accumulator.add(key, 1));
+    }
+
+    fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error> {
+        into.merge(from)
+    }
+
+    fn output(&self, accumulator: &Self::Accumulator) -> Self::Output {
+        accumulator.top(self.k)
+    }
+
+    #[inline]
+    fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
+        accumulator.resident_bytes()
+    }
+}

@@ -1,0 +1,91 @@
+//! The sample variance and its square root.
+//!
+//! Both come from the exact count, sum and sum of squares, as (n Σx² - (Σx)²) / (n (n - 1)) with an exact numerator: nothing
+//! cancels, whatever the mean, and no order of records, batch, thread or merge shows in the answer. The running-mean formulas of Welford
+//! and Chan would do neither.
+
+mod floats;
+mod integers;
+
+pub use floats::FloatMoments;
+pub use integers::IntegerMoments;
+
+use super::Aggregate;
+use super::extract::{ByValue, ValueOf};
+use super::number::{Moments, Number, Wide, not_finite};
+use crate::error::Error;
+use crate::time::Timestamp;
+
+/// The sample variance of a number of the record; made by [`variance`].
+#[derive(Clone, Copy)]
+pub struct Variance<N> {
+    number: N,
+}
+
+/// The sample standard deviation of a number of the record; made by [`stddev`].
+#[derive(Clone, Copy)]
+pub struct Stddev<N> {
+    number: N,
+}
+
+/// The *sample* variance of a number (divisor n - 1), or `None` of fewer than two records: within 2 units in the last place of the exact one,
+/// whatever the mean. NaN and infinities make their record a dead letter; a variance past the range of `f64` is infinite.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{Aggregate, variance};
+/// use streamgauge::Timestamp;
+/// let spread = variance(|x: &f64| *x);
+/// let mut accumulator = spread.init();
+/// for x in [1e9 + 4.0, 1e9 + 7.0, 1e9 + 13.0, 1e9 + 16.0] {
+///     spread.add(&mut accumulator, &x, Timestamp::from_millis(0));
+/// }
+/// assert_eq!(spread.output(&accumulator), Some(30.0));
+/// ```
+pub fn variance<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Variance<ByValue<R, V, F>> {
+    Variance { number: ByValue::new(number) }
+}
+
+/// The *sample* standard deviation of a number, the square root of [`variance`]; finite also where that is not.
+pub fn stddev<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Stddev<ByValue<R, V, F>> {
+    Stddev { number: ByValue::new(number) }
+}
+
+macro_rules! spread {
+    ($aggregate:ident, $answer:ident, $name:literal) => {
+        impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for $aggregate<N> {
+            type Accumulator = <<N::Value as Number>::Wide as Wide>::Moments;
+            type Output = Option<f64>;
+
+            fn init(&self) -> Self::Accumulator {
+                Self::Accumulator::default()
+            }
+
+            #[inline]
+            fn check(&self, _accumulator: Option<&Self::Accumulator>, record: &R) -> Result<(), Error> {
+                let number = self.number.value(record);
+                if number.is_finite() { Ok(()) } else { Err(not_finite(number, $name)) }
+            }
+
+            #[inline]
+            fn add(&self, accumulator: &mut Self::Accumulator, record: &R, _time: Timestamp) {
+                accumulator.add(self.number.value(record).widen());
+            }
+
+            fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error> {
+                into.merge(from)
+            }
+
+            fn output(&self, accumulator: &Self::Accumulator) -> Option<f64> {
+                accumulator.$answer()
+            }
+
+            #[inline]
+            fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
+                size_of_val(accumulator) + accumulator.heap_bytes()
+            }
+        }
+    };
+}
+spread!(Variance, variance, "variance");
+spread!(Stddev, stddev, "stddev");

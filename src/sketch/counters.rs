@@ -1,0 +1,168 @@
+//! An array of counters that takes 4 bytes each until one of them needs 8.
+//!
+//! Half the bytes are half the cache misses. When a counter would pass `u32::MAX` the whole array is widened once, in O(n); the
+//! answers do not change. At `u64::MAX` a counter stays.
+
+/// Counters, all of one width.
+#[derive(Clone, Debug)]
+pub(super) enum Counters {
+    /// None has passed `u32::MAX`.
+    Narrow(Vec<u32>),
+    /// At least one has.
+    Wide(Vec<u64>),
+}
+
+impl Counters {
+    /// So many zeros.
+    pub(super) fn zeros(len: usize) -> Self {
+        Counters::Narrow(vec![0; len])
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Counters::Narrow(cells) => cells.len(),
+            Counters::Wide(cells) => cells.len(),
+        }
+    }
+
+    /// The counter at the index; 0 outside.
+    #[inline]
+    pub(super) fn at(&self, index: usize) -> u64 {
+        match self {
+            Counters::Narrow(cells) => cells.get(index).copied().map_or(0, u64::from),
+            Counters::Wide(cells) => cells.get(index).copied().unwrap_or(0),
+        }
+    }
+
+    /// Adds to the counter at the index, saturating; nothing outside.
+    #[inline]
+    pub(super) fn add(&mut self, index: usize, weight: u64) {
+        if let Counters::Narrow(cells) = self
+            && let Some(cell) = cells.get_mut(index)
+            && let Ok(narrow) = u32::try_from(weight)
+            && let Some(sum) = cell.checked_add(narrow)
+        {
+            *cell = sum;
+            return;
+        }
+        self.add_wide(index, weight);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_wide(&mut self, index: usize, weight: u64) {
+        if index >= self.len() {
+            return;
+        }
+        if let Some(cell) = self.widen().get_mut(index) {
+            *cell = cell.saturating_add(weight);
+        }
+    }
+
+    /// The counters at 8 bytes each from now on.
+    pub(super) fn widen(&mut self) -> &mut Vec<u64> {
+        if let Counters::Narrow(cells) = self {
+            *self = Counters::Wide(cells.iter().map(|&cell| u64::from(cell)).collect());
+        }
+        match self {
+            Counters::Wide(cells) => cells,
+            Counters::Narrow(_) => unreachable!("widened above"),
+        }
+    }
+
+    /// All counters in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = u64> + '_ {
+        (0..self.len()).map(|index| self.at(index))
+    }
+
+    /// Adds `other`'s counters to those from `start` on, saturating. What does not fit is left out.
+    pub(super) fn add_all(&mut self, start: usize, other: &Counters) {
+        if let (Counters::Narrow(into), Counters::Narrow(from)) = (&mut *self, other) {
+            let into = into.get_mut(start..).unwrap_or_default();
+            // Two passes, so that the common one has no branch in it and runs in vector registers.
+            let fits = into.iter().zip(from).fold(true, |fits, (&a, &b)| fits & (a.wrapping_add(b) >= a));
+            if fits {
+                into.iter_mut().zip(from).for_each(|(a, &b)| *a = a.wrapping_add(b));
+                return;
+            }
+        }
+        let into = self.widen().get_mut(start..).unwrap_or_default();
+        into.iter_mut().zip(other.iter()).for_each(|(a, b)| *a = a.saturating_add(b));
+    }
+
+    /// Whether each counter is at least `other`'s.
+    pub(super) fn covers(&self, other: &Counters) -> bool {
+        self.len() == other.len() && self.iter().zip(other.iter()).all(|(a, b)| a >= b)
+    }
+
+    /// Subtracts `other`'s counters, down to 0 at the least.
+    pub(super) fn subtract_all(&mut self, other: &Counters) {
+        match self {
+            Counters::Narrow(into) => {
+                into.iter_mut().zip(other.iter()).for_each(|(a, b)| *a = a.saturating_sub(u32::try_from(b).unwrap_or(u32::MAX)));
+            }
+            Counters::Wide(into) => into.iter_mut().zip(other.iter()).for_each(|(a, b)| *a = a.saturating_sub(b)),
+        }
+    }
+
+    /// The sums of neighbours: counter `i` of the result is `2i` plus `2i + 1` of these, saturating.
+    pub(super) fn folded(&self) -> Counters {
+        let mut folded = Counters::zeros(self.len().div_ceil(2));
+        for (index, value) in self.iter().enumerate() {
+            folded.add(index / 2, value);
+        }
+        folded
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        match self {
+            Counters::Narrow(cells) => cells.capacity() * size_of::<u32>(),
+            Counters::Wide(cells) => cells.capacity() * size_of::<u64>(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn widening_keeps_the_counts_and_the_last_stop_is_u64_max() {
+        let mut counters = Counters::zeros(3);
+        counters.add(0, 7);
+        counters.add(1, u64::from(u32::MAX));
+        assert!(matches!(counters, Counters::Narrow(_)));
+        counters.add(1, 1);
+        assert_eq!(counters.iter().collect::<Vec<_>>(), [7, 1 << 32, 0]);
+        counters.add(2, u64::MAX);
+        counters.add(2, u64::MAX);
+        counters.add(3, 1);
+        assert_eq!(counters.iter().collect::<Vec<_>>(), [7, 1 << 32, u64::MAX]);
+    }
+
+    proptest! {
+        #[test]
+        fn add_all_and_subtract_all_agree_with_plain_vectors(
+            a in prop::collection::vec(prop_oneof![0u64..9, 4_294_967_290u64..4_294_967_300, Just(u64::MAX)], 8),
+            b in prop::collection::vec(prop_oneof![0u64..9, 4_294_967_290u64..4_294_967_300], 8),
+        ) {
+            let fill = |values: &[u64]| {
+                let mut counters = Counters::zeros(values.len());
+                values.iter().enumerate().for_each(|(index, &value)| counters.add(index, value));
+                counters
+            };
+            let (mut sum, other) = (fill(&a), fill(&b));
+            sum.add_all(0, &other);
+            let expected: Vec<u64> = a.iter().zip(&b).map(|(a, b)| a.saturating_add(*b)).collect();
+            prop_assert_eq!(sum.iter().collect::<Vec<_>>(), expected.clone());
+            prop_assert!(sum.covers(&other));
+            let folded: Vec<u64> = expected.chunks(2).map(|pair| pair.iter().fold(0, |a: u64, b| a.saturating_add(*b))).collect();
+            prop_assert_eq!(sum.folded().iter().collect::<Vec<_>>(), folded);
+            sum.subtract_all(&other);
+            let back: Vec<u64> = expected.iter().zip(&b).map(|(a, b)| a - b).collect();
+            prop_assert_eq!(sum.iter().collect::<Vec<_>>(), back);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What is known of keys that have no row: hashed counters that decide when a key gets one.
+//!
+//! A cell bounds the count of every key without a row that hashes into it. Below the *floor* (the largest count that ever lost its
+//! row) a key stays in its cell; only when it might have passed the floor it gets a row, with the cell as its error (Homem and
+//! Carvalho, *Finding top-k elements in data streams*, Information Sciences 180, 2010).
+//!
+//! A cell is held as its distance to the floor, its *slack*: the test of the hot path is then one comparison, 4 bytes do at any total, and
+//! where they do not the slack is cut, which only raises the bound.
+//!
+//! Which keys share a cell shows in the answers, so cells are found by the stable hash under the sketch's seed.
+
+/// Cells per counter of the capacity.
+///
+/// More cells are a lower floor and fewer admissions; at 16 the filter takes about as many bytes as the rows of integer keys.
+const CELLS_PER_COUNTER: usize = 16;
+
+/// Bounds of the keys without a row; without cells all of them are at the floor.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Filter {
+    slacks: Vec<u32>,
+    shift: u32,
+    /// The bound of any key without a row.
+    floor: u64,
+}
+
+impl Filter {
+    /// Whether no key has ever lost its row.
+    #[inline]
+    pub(super) fn is_idle(&self) -> bool {
+        self.floor == 0
+    }
+
+    pub(super) fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    #[inline(always)]
+    fn cell(&self, hash: u64) -> usize {
+        (hash >> self.shift) as usize
+    }
+
+    /// Counts a key without a row: `None` if its cell took the weight, or its bound before the weight if it is to get a row.
+    #[inline(always)]
+    pub(super) fn admit(&mut self, hash: u64, weight: u64) -> Option<u64> {
+        let index = self.cell(hash);
+        let Some(slack) = self.slacks.get_mut(index) else { return Some(self.floor) };
+        if weight <= u64::from(*slack) {
+            *slack -= weight as u32;
+            return None;
+        }
+        Some(self.floor - u64::from(*slack))
+    }
+
+    /// The most that a key without a row can have come.
+    pub(super) fn bound(&self, hash: u64) -> u64 {
+        let slack = self.slacks.get(self.cell(hash)).copied().unwrap_or(0);
+        self.floor.saturating_sub(u64::from(slack))
+    }
+
+    /// The most that any key without a row can have come.
+    pub(super) fn bound_max(&self) -> u64 {
+        self.floor - u64::from(self.slacks.iter().copied().min().unwrap_or(0))
+    }
+
+    /// Raises the floor, and makes the cells when it leaves 0; no cell's bound changes.
+    pub(super) fn raise(&mut self, floor: u64, capacity: usize) {
+        let by = u32::try_from(floor.saturating_sub(self.floor)).unwrap_or(u32::MAX);
+        if self.floor == 0 && floor > 0 {
+            let cells = (capacity * CELLS_PER_COUNTER).next_power_of_two();
+            self.slacks = vec![0; cells];
+            self.shift = 64 - cells.trailing_zeros();
+        }
+        self.slacks.iter_mut().for_each(|slack| *slack = slack.saturating_add(by));
+        self.floor = self.floor.max(floor);
+    }
+
+    /// Covers a key that loses its row: its cell's bound is at least its count.
+    pub(super) fn cover(&mut self, hash: u64, count: u64) {
+        let most = u32::try_from(self.floor.saturating_sub(count)).unwrap_or(u32::MAX);
+        let index = self.cell(hash);
+        if let Some(slack) = self.slacks.get_mut(index) {
+            *slack = (*slack).min(most);
+        }
+    }
+
+    /// The bounds of both streams together. Filters of unequal sizes are folded to the smaller one.
+    pub(super) fn merge(&mut self, other: &Filter) {
+        if other.is_idle() {
+            return;
+        }
+        if self.is_idle() {
+            *self = other.clone();
+            return;
+        }
+        let cells = self.slacks.len().min(other.slacks.len());
+        self.fold_to(cells);
+        let mut folded;
+        let mut other = other;
+        if other.slacks.len() > cells {
+            folded = other.clone();
+            folded.fold_to(cells);
+            other = &folded;
+        }
+        self.slacks.iter_mut().zip(&other.slacks).for_each(|(a, b)| *a = a.saturating_add(*b));
+        self.floor = self.floor.saturating_add(other.floor);
+    }
+
+    /// Fewer cells, as many as a new filter of that capacity has.
+    pub(super) fn shrink_to(&mut self, capacity: usize) {
+        self.fold_to((capacity * CELLS_PER_COUNTER).next_power_of_two());
+    }
+
+    fn fold_to(&mut self, cells: usize) {
+        while self.slacks.len() > cells.max(1) {
+            // The cell is the top of the hash: half the cells drop its last bit, so neighbours fall together, under the higher bound.
+            self.slacks = self.slacks.chunks(2).map(|pair| pair.iter().copied().min().unwrap_or(0)).collect();
+            self.shift = 64 - self.slacks.len().trailing_zeros();
+        }
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.slacks.capacity() * size_of::<u32>()
+    }
+}
