@@ -1,5 +1,6 @@
 //! JSON values that are expected to be of one type and may be of any: a wrong one costs its own record, not the whole batch.
 
+use crate::error::{Error as AdapterError, ErrorKind};
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
@@ -168,6 +169,15 @@ impl<'de> Visitor<'de> for WholeVisitor {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Whole::Other)
     }
+}
+
+/// The bytes as text.
+///
+/// # Errors
+/// [`ErrorKind::Parse`] if they are not UTF-8, with the offset of the first byte that is not.
+pub(super) fn utf8(bytes: &[u8]) -> Result<&str, AdapterError> {
+    simdutf8::compat::from_utf8(bytes)
+        .map_err(|error| AdapterError::new(ErrorKind::Parse, format!("byte {} is not UTF-8", error.valid_up_to())))
 }
 
 /// At most `chars` characters of a text that an error shows.

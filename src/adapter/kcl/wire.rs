@@ -2,7 +2,7 @@
 
 use super::protocol::{Action, Batch, CheckpointAnswer, CheckpointError, Context, Message, Reply, ShutdownReason, StartingPoint};
 use crate::adapter::Rejected;
-use crate::adapter::json::{Text, Whole, excerpt};
+use crate::adapter::json::{Text, Whole, excerpt, utf8};
 use crate::adapter::payload::Payloads;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Position, Record, Sequence, SequenceNumber, ShardId};
@@ -135,7 +135,7 @@ fn wrong(message: impl Into<String>) -> Error {
 }
 
 fn read_fields<'de>(line: &'de [u8], records: Option<&mut Records<'_>>) -> Result<Fields<'de>, Error> {
-    let mut deserializer = serde_json::Deserializer::from_slice(line);
+    let mut deserializer = serde_json::Deserializer::from_str(utf8(line)?);
     let fields = FieldsSeed(records).deserialize(&mut deserializer).and_then(|fields| deserializer.end().map(|()| fields));
     fields.map_err(|error| {
         let start = String::from_utf8_lossy(&line[..line.len().min(80)]);

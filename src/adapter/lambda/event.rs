@@ -2,6 +2,7 @@
 
 use super::State;
 use crate::adapter::Rejected;
+use crate::adapter::json::utf8;
 use crate::adapter::kpl::{self, Deaggregation, HashRange};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Record, ShardId};
@@ -52,7 +53,9 @@ impl KinesisEvent {
     /// [`ErrorKind::Parse`] if this is not the JSON of a Kinesis event, naming the record's index and the field where it can;
     /// [`ErrorKind::LimitExceeded`] if it has more than [`EVENT_RECORDS_MAX`](super::EVENT_RECORDS_MAX) records.
     pub fn from_slice(event: &[u8]) -> Result<Self, Error> {
-        serde_json::from_slice(event).map_err(|error| {
+        // Once for all strings, which is several times faster than one by one.
+        let event = utf8(event).map_err(|error| error.at("this is not a Kinesis event of Lambda"))?;
+        serde_json::from_str(event).map_err(|error| {
             let message = error.to_string();
             match message.contains(super::wire::TOO_MANY) {
                 true => Error::new(ErrorKind::LimitExceeded, message),
@@ -203,6 +206,7 @@ mod tests {
     fn what_is_no_event_is_an_error_that_says_so() {
         for (event, expected) in [
             ("", "EOF while parsing"),
+            ("{\"Records\":[],\"x\":\"\u{fffd}\"", "EOF while parsing"),
             ("null", "invalid type: null, expected a Kinesis event"),
             ("[]", "expected a Kinesis event"),
             ("{}", "Records is missing or null: is the function invoked by"),

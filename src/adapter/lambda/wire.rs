@@ -147,9 +147,9 @@ impl Batch {
     }
 
     fn read(&mut self, wire: &WireRecord<'_>) -> Result<Record, Error> {
-        let number = required(&wire.sequence, "kinesis.sequenceNumber")?;
-        let number = number.parse::<SequenceNumber>().map_err(|error| error.at("kinesis.sequenceNumber"))?;
-        let shard = self.shard_of(required(&wire.event_id, "eventID")?)?;
+        let digits = required(&wire.sequence, "kinesis.sequenceNumber")?;
+        let number = digits.parse::<SequenceNumber>().map_err(|error| error.at("kinesis.sequenceNumber"))?;
+        let shard = self.shard_of(required(&wire.event_id, "eventID")?, digits)?;
         let arrival = match wire.arrival.map_or("null", RawValue::get) {
             "null" => return Err(Error::new(ErrorKind::Parse, "kinesis.approximateArrivalTimestamp is missing or null")),
             text => parse_seconds(text).map_err(|error| error.at("kinesis.approximateArrivalTimestamp"))?,
@@ -164,12 +164,15 @@ impl Batch {
         Ok(Record { partition_key, data, arrival, position: Position { shard, sequence: Sequence { number, sub: 0 } } })
     }
 
-    /// The shard of an event id such as `shardId-000000000003:4965`.
-    fn shard_of(&mut self, event_id: &str) -> Result<ShardId, Error> {
-        let name = shard_name(event_id)?;
+    /// The shard of an event id, which is the shard's name, a colon and the sequence number, as in `shardId-000000000003:4965`.
+    fn shard_of(&mut self, event_id: &str, digits: &str) -> Result<ShardId, Error> {
+        let is_of = |shard: &ShardId| {
+            let rest = event_id.strip_prefix(shard.as_str()).and_then(|rest| rest.strip_prefix(':'));
+            rest == Some(digits)
+        };
         match &self.shard {
-            Some(shard) if shard.as_str() == name => Ok(shard.clone()),
-            _ => Ok(self.shard.insert(ShardId::new(name)).clone()),
+            Some(shard) if is_of(shard) => Ok(shard.clone()),
+            _ => Ok(self.shard.insert(ShardId::new(shard_name(event_id)?)).clone()),
         }
     }
 
@@ -246,7 +249,7 @@ impl<'de> Visitor<'de> for RecordsSeed<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
         for index in 0.. {
-            let mut wire = WireRecord::default();
+            let mut wire = WireRecord { arn_is_known: self.0.arn.is_some(), ..WireRecord::default() };
             match seq.next_element_seed(RecordSeed(&mut wire)) {
                 Ok(None) => break,
                 Ok(Some(())) if index == EVENT_RECORDS_MAX => {
@@ -272,6 +275,8 @@ struct WireRecord<'de> {
     arrival: Option<&'de RawValue>,
     event_id: Text<'de>,
     arn: Text<'de>,
+    /// Whether a record before this one had an ARN: it is that of all.
+    arn_is_known: bool,
 }
 
 #[derive(Deserialize)]
@@ -320,8 +325,8 @@ impl<'de> Visitor<'de> for RecordSeed<'_, 'de> {
             match field {
                 RecordField::Kinesis => map.next_value_seed(KinesisSeed(self.0))?,
                 RecordField::EventId => self.0.event_id = map.next_value()?,
-                RecordField::EventSourceArn => self.0.arn = map.next_value()?,
-                RecordField::Other => {
+                RecordField::EventSourceArn if !self.0.arn_is_known => self.0.arn = map.next_value()?,
+                RecordField::EventSourceArn | RecordField::Other => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
