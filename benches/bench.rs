@@ -7,6 +7,8 @@ mod aggregates;
 mod files;
 mod sketches;
 mod windows;
+#[cfg(all(feature = "kcl", feature = "lambda"))]
+mod wire;
 
 fn main() {
     let mut criterion = criterion::Criterion::default().configure_from_args();
@@ -15,5 +17,7 @@ fn main() {
     files::benches(&mut criterion);
     sketches::benches(&mut criterion);
     windows::benches(&mut criterion);
+    #[cfg(all(feature = "kcl", feature = "lambda"))]
+    wire::benches(&mut criterion);
     criterion.final_summary();
 }

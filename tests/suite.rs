@@ -14,6 +14,8 @@ mod semantics;
 #[cfg(feature = "spec")]
 mod spec;
 mod tidy;
+#[cfg(any(feature = "kcl", feature = "lambda"))]
+mod wire;
 
 use proptest::test_runner::Config;
 
