@@ -14,10 +14,10 @@ fn csv_and_tsv_have_a_header() {
     let csv = "ts,url,bytes\n0,\"/a,\"\"b\"\"\",5\n1,\"/two\nlines\",7\n2,/c,NA\n";
     let tsv = "ts\turl\tbytes\n0\t/a\t5\n1\t/b\t7\n";
     let arguments =
-        |file: &str| streamgauge(&["run", file, "--agg", "count, sum(bytes), count(bytes), min(url)", "--output", "json"]).json();
+        |file: &str| streamgauge(&["run", file, "--agg", "count, sum(bytes), count(bytes), first(url)", "--output", "json"]).json();
     assert_eq!(
         arguments(&folder.file("a.csv", csv))[0],
-        json!({"window": null, "revision": 0, "count": 3, "sum(bytes)": 12, "count(bytes)": 2, "min(url)": "/a,\"b\""})
+        json!({"window": null, "revision": 0, "count": 3, "sum(bytes)": 12, "count(bytes)": 3, "first(url)": "/a,\"b\""})
     );
     assert_eq!(arguments(&folder.file("a.tsv", tsv))[0]["sum(bytes)"], json!(12));
     let forced = streamgauge_reading(&["run", "--format", "csv", "--agg", "max(x)", "--output", "json"], b"x\n1\n3\n");

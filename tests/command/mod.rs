@@ -121,7 +121,7 @@ fn project_file(path: &str) -> String {
 fn hits(count: u64) -> String {
     let line = |n: u64| {
         let (ts, url) = (1_704_067_200_000 + n * 1000, n % 7 * n % 5);
-        let (country, status) = (["DE", "FR", "JP"][n as usize % 3], if n % 10 == 0 { 503 } else { 200 });
+        let (country, status) = (["DE", "FR", "JP"][n as usize % 3], if n.is_multiple_of(10) { 503 } else { 200 });
         format!("{{\"ts\":{ts},\"url\":\"/{url}\",\"country\":\"{country}\",\"status\":{status},\"bytes\":{}}}\n", n * 10)
     };
     (0..count).map(line).collect()

@@ -18,7 +18,7 @@ pub(crate) enum Field {
 pub(crate) fn read(line: &[u8], fields: &[&str]) -> Option<Vec<Field>> {
     // A `Value` is checked throughout, where a `RawValue` is not (lone surrogates).
     let value: serde_json::Value = serde_json::from_slice(line).ok()?;
-    value.is_object().then(|| ())?;
+    value.is_object().then_some(())?;
     let record: Box<RawValue> = serde_json::from_slice(line).ok()?;
     Some(fields.iter().map(|field| named(&record, field)).collect())
 }

@@ -176,7 +176,10 @@ fn begin(reader: &mut BlockReader, options: &FilesOptions, fields: &[String]) ->
     let delimiter = if format == Format::Tsv { b'\t' } else { b',' };
     let decoder = match format {
         // A file without a record lacks no field.
-        _ if empty => Ok(Decoder::Lines(LineDecoder::new::<&str>(&[])?)),
+        // Unless lines were asked for, nothing but blank ones is nothing.
+        _ if empty && options.format != Format::Lines => {
+            JsonScanner::new(fields, options.limits.json_depth_max).map(|scanner| Decoder::JsonLines(Box::new(scanner)))
+        }
         Format::JsonLines => JsonScanner::new(fields, options.limits.json_depth_max).map(|scanner| Decoder::JsonLines(Box::new(scanner))),
         Format::Clf => ClfDecoder::new(fields).map(Decoder::Clf),
         Format::Csv | Format::Tsv => {
