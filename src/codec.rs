@@ -287,7 +287,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The checksum at the end of whatever is written down: XXH3, 64 bits. It finds damage, not malice.
-pub(crate) fn checksum(bytes: &[u8]) -> u64 {
+pub fn checksum(bytes: &[u8]) -> u64 {
     crate::hash::hash_bytes(crate::hash::Seed::new(0), bytes)
 }
 

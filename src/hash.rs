@@ -36,12 +36,6 @@ impl Seed {
         let once = xxhash_rust::xxh3::xxh3_64_with_seed(&self.0.to_le_bytes(), 0x6669_6e67);
         xxhash_rust::xxh3::xxh3_64_with_seed(&once.to_le_bytes(), 0x7072_696e)
     }
-
-    /// The seed of a structure inside another one, such as a row of a sketch.
-    #[inline]
-    pub(crate) fn derive(self, index: u64) -> Seed {
-        Seed(hash_u64(self, index))
-    }
 }
 
 impl Default for Seed {

@@ -98,3 +98,16 @@ pub mod prelude {
     pub use crate::time::{Timestamp, days, hours, millis, minutes, seconds};
     pub use crate::window::{Global, Sliding, Tumbling, Window, Windows};
 }
+
+/// The documents, whose examples are compiled and run with the crate's own.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../ARCHITECTURE.md")]
+    mod architecture {}
+    #[doc = include_str!("../CONTRIBUTING.md")]
+    mod contributing {}
+    #[doc = include_str!("../docs/SEMANTICS.md")]
+    mod semantics {}
+}

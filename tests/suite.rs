@@ -1,8 +1,19 @@
 //! The one test binary: a module an area.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking")]
+
+mod bounds;
+#[cfg(feature = "cli")]
+mod command;
+#[cfg(feature = "files")]
+mod files;
+mod laws;
 mod model;
 mod reference;
 mod semantics;
+#[cfg(feature = "spec")]
+mod spec;
+mod tidy;
 #[cfg(any(feature = "kcl", feature = "lambda"))]
 mod wire;
 

@@ -80,7 +80,7 @@ pub fn distinct_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(ke
 }
 
 impl<E> Distinct<E> {
-    fn new(key: E) -> Self {
+    pub(crate) fn new(key: E) -> Self {
         Distinct { key, seed: Seed::PUBLIC, exact_max: DISTINCT_EXACT_MAX, precision: DISTINCT_PRECISION }
     }
 

@@ -154,7 +154,7 @@ where
 }
 
 impl<E, A> GroupBy<E, A> {
-    fn new(key: E, inner: A) -> Self {
+    pub(crate) fn new(key: E, inner: A) -> Self {
         GroupBy { key, inner, groups_max: Limits::default().groups_max, overflow: Overflow::default() }
     }
 
@@ -405,7 +405,7 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
 
     fn output(&self, accumulator: &Self::Accumulator) -> Self::Output {
         let mut groups: Vec<_> = accumulator.groups.iter().collect();
-        groups.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        groups.sort_unstable_by_key(|(key, _)| *key);
         let past = groups.split_off(self.groups_max.max(1).min(groups.len()));
         let mut rows: Vec<_> = groups.into_iter().map(|(key, group)| (key.clone(), self.inner.output(&group.accumulator))).collect();
         if past.is_empty() {

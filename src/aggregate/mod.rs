@@ -11,7 +11,7 @@ mod count;
 mod distinct;
 mod empty;
 mod exact_sum;
-mod extract;
+pub(crate) mod extract;
 mod extrema;
 mod filtered;
 mod first_last;

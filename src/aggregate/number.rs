@@ -199,7 +199,7 @@ impl Total<i128> for IntegerSum {
         let shift = magnitude.leading_zeros();
         let dividend = magnitude << shift;
         let divisor = u128::from(n.max(1));
-        let quotient = dividend / divisor | u128::from(dividend % divisor != 0);
+        let quotient = (dividend / divisor) | u128::from(!dividend.is_multiple_of(divisor));
         let value = quotient as f64 * 0.5f64.powi(shift as i32);
         if self.0 < 0 { -value } else { value }
     }

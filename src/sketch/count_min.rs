@@ -15,6 +15,9 @@ pub(super) const CELLS_MAX: usize = 1 << 30;
 /// Keys whose hashes are computed before the first of them touches the table.
 const BATCH: usize = 32;
 
+/// Tables up to this size stay in a core's own cache; touching them first would only be work.
+const CACHED_BYTES: usize = 256 << 10;
+
 /// Counts of keys that are asked for by name, in a fixed number of bytes.
 ///
 /// # Guarantee
@@ -144,41 +147,61 @@ impl CountMin {
     /// Adds `weight` to the key's count. O(depth). Counters and total stay at `u64::MAX` once they are there.
     #[inline]
     pub fn add<K: Key + ?Sized>(&mut self, key: &K, weight: u64) {
-        self.add_hash(key.stable_hash(self.seed), weight);
+        self.add_hashes(&[key.stable_hash(self.seed)], weight);
     }
 
     /// Adds 1 to each key's count: as [`add`](CountMin::add) for each, only faster.
     pub fn add_batch<'a, K: Key + ?Sized + 'a>(&mut self, keys: impl IntoIterator<Item = &'a K>) {
         let mut keys = keys.into_iter();
         let mut hashes = [0u64; BATCH];
+        let prefetches = self.cells.heap_bytes() > CACHED_BYTES;
         loop {
             let mut filled = 0;
             for (slot, key) in hashes.iter_mut().zip(&mut keys) {
                 *slot = key.stable_hash(self.seed);
                 filled += 1;
+                if prefetches {
+                    (0..self.depth).for_each(|row| self.cells.prefetch(self.index(*slot, row)));
+                }
             }
-            for &hash in hashes.iter().take(filled) {
-                self.add_hash(hash, 1);
-            }
+            self.add_hashes(hashes.get(..filled).unwrap_or_default(), 1);
             if filled < BATCH {
                 return;
             }
         }
     }
 
-    fn add_hash(&mut self, hash: u64, weight: u64) {
-        self.total = self.total.saturating_add(weight);
-        if self.conservative {
-            let raised = self.lookup(hash).saturating_add(weight);
-            for row in 0..self.depth {
-                let index = self.index(hash, row);
-                let missing = raised.saturating_sub(self.cells.at(index));
-                self.cells.add(index, missing);
+    /// Adds `weight` for each hash, in their order.
+    #[inline]
+    fn add_hashes(&mut self, hashes: &[u64], weight: u64) {
+        let total = self.total.saturating_add(weight.saturating_mul(hashes.len() as u64));
+        self.total = total;
+        let rows = Rows { bits: self.bits, multipliers: &self.multipliers };
+        // While the total fits, no counter can pass 32 bits.
+        match &mut self.cells {
+            Counters::Narrow(cells) if total <= u64::from(u32::MAX) && (3..=5).contains(&self.depth) => {
+                let weight = weight as u32;
+                match (self.conservative, self.depth) {
+                    (false, 3) => rows.raise::<3>(cells, hashes, weight),
+                    (false, 4) => rows.raise::<4>(cells, hashes, weight),
+                    (false, _) => rows.raise::<5>(cells, hashes, weight),
+                    (true, 3) => rows.raise_least::<3>(cells, hashes, weight),
+                    (true, 4) => rows.raise_least::<4>(cells, hashes, weight),
+                    (true, _) => rows.raise_least::<5>(cells, hashes, weight),
+                }
             }
-        } else {
-            for row in 0..self.depth {
-                self.cells.add(self.index(hash, row), weight);
-            }
+            _ => hashes.iter().for_each(|&hash| self.add_slowly(hash, weight)),
+        }
+    }
+
+    /// Any depth, any width of the counters.
+    #[inline(never)]
+    fn add_slowly(&mut self, hash: u64, weight: u64) {
+        let raised = self.lookup(hash).saturating_add(weight);
+        for row in 0..self.depth {
+            let index = self.index(hash, row);
+            let by = if self.conservative { raised.saturating_sub(self.cells.at(index)) } else { weight };
+            self.cells.add(index, by);
         }
     }
 
@@ -307,5 +330,51 @@ impl CountMin {
     /// Bytes in memory, those on the heap included.
     pub fn resident_bytes(&self) -> usize {
         size_of::<Self>() + self.cells.heap_bytes()
+    }
+}
+
+/// Where the counters of a hash are: the shape, in the common depths, which are worth code of their own.
+struct Rows<'a> {
+    bits: u32,
+    multipliers: &'a [u64; DEPTH_MAX],
+}
+
+impl Rows<'_> {
+    #[inline(always)]
+    fn first<const DEPTH: usize>(&self) -> [u64; DEPTH] {
+        std::array::from_fn(|row| self.multipliers.get(row).copied().unwrap_or(1))
+    }
+
+    #[inline(always)]
+    fn raise<const DEPTH: usize>(&self, cells: &mut [u32], hashes: &[u64], weight: u32) {
+        let (multipliers, bits) = (self.first::<DEPTH>(), self.bits);
+        for &hash in hashes {
+            for (row, multiplier) in multipliers.into_iter().enumerate() {
+                let place = (row << bits) + (hash.wrapping_mul(multiplier) >> (64 - bits)) as usize;
+                if let Some(cell) = cells.get_mut(place) {
+                    *cell = cell.wrapping_add(weight);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn raise_least<const DEPTH: usize>(&self, cells: &mut [u32], hashes: &[u64], weight: u32) {
+        let (multipliers, bits) = (self.first::<DEPTH>(), self.bits);
+        for &hash in hashes {
+            let places: [usize; DEPTH] =
+                std::array::from_fn(|row| (row << bits) + (hash.wrapping_mul(multipliers[row]) >> (64 - bits)) as usize);
+            // Which row has the least is noise: a branch on it would be mispredicted.
+            let least = places.iter().fold(u32::MAX, |least, &place| {
+                let cell = cells.get(place).copied().unwrap_or(u32::MAX);
+                std::hint::select_unpredictable(cell < least, cell, least)
+            });
+            let raised = least.wrapping_add(weight);
+            for place in places {
+                if let Some(cell) = cells.get_mut(place) {
+                    *cell = std::hint::select_unpredictable(*cell < raised, raised, *cell);
+                }
+            }
+        }
     }
 }

@@ -3,6 +3,8 @@
 //! Half the bytes are half the cache misses. When a counter would pass `u32::MAX` the whole array is widened once, in O(n); the
 //! answers do not change. At `u64::MAX` a counter stays.
 
+use super::prefetch::prefetch;
+
 /// Counters, all of one width.
 #[derive(Clone, Debug)]
 pub(super) enum Counters {
@@ -31,6 +33,15 @@ impl Counters {
         match self {
             Counters::Narrow(cells) => cells.get(index).copied().map_or(0, u64::from),
             Counters::Wide(cells) => cells.get(index).copied().unwrap_or(0),
+        }
+    }
+
+    /// Asks the CPU to bring the counter at the index close.
+    #[inline]
+    pub(super) fn prefetch(&self, index: usize) {
+        match self {
+            Counters::Narrow(cells) => prefetch(cells, index),
+            Counters::Wide(cells) => prefetch(cells, index),
         }
     }
 

@@ -346,19 +346,12 @@ impl Side {
     }
 
     fn merge(&mut self, other: &Side, buckets_max: u32) {
-        let Some((low, high)) = other.occupied() else { return };
-        // The largest first: it decides what there is room for.
-        for bucket in [high, low] {
-            if (bucket.wrapping_sub(self.first) as usize) >= self.counters.len() {
-                self.make_room(bucket, buckets_max);
-            }
-        }
-        if other.first >= self.first && (other.first - self.first) as usize + other.counters.len() <= self.counters.len() {
-            self.counters.add_all((other.first - self.first) as usize, &other.counters);
+        let start = other.first.wrapping_sub(self.first) as usize;
+        if start.checked_add(other.counters.len()).is_some_and(|end| end <= self.counters.len()) {
+            self.counters.add_all(start, &other.counters);
         } else {
-            for (bucket, count) in other.ascending() {
-                self.counters.add((bucket.max(self.first) - self.first) as usize, count);
-            }
+            // The largest first: it decides what there is room for.
+            other.descending().for_each(|(bucket, count)| self.add(bucket, count, buckets_max));
         }
         self.collapsed |= other.collapsed;
     }

@@ -19,6 +19,7 @@
 mod count_min;
 mod counters;
 mod log_histogram;
+mod prefetch;
 mod space_saving;
 
 pub use count_min::CountMin;

@@ -1,5 +1,30 @@
 //! The pipeline as data: fields, expressions, predicates, specifications.
 
+mod compile;
+mod decimal;
+mod explain;
+mod expression;
+mod field;
+mod json_lines;
+mod key;
+mod nearest;
+mod number;
+mod output;
+mod pipeline_spec;
+mod predicate;
 mod row;
+mod row_aggregate;
+mod row_pipeline;
+mod time_format;
+mod time_text;
+mod token;
 
+pub use compile::CompileOptions;
+pub use explain::Explanation;
+pub use json_lines::JsonLines;
+pub use number::Number;
+pub use output::{OutputValue, RowEmission, TopValue};
+pub use pipeline_spec::PipelineSpec;
 pub use row::{Row, Value};
+pub use row_pipeline::{ColumnKind, OutputColumn, RowOutcome, RowPipeline};
+pub use time_format::{NotATime, TimeFormat};

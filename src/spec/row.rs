@@ -6,6 +6,8 @@
 //!
 //! Fields are known by their *slot*: their index in the list of field names that the compiled pipeline gives out.
 
+use super::key::KeyForm;
+use super::number::{NotANumber, Number, number_of};
 use bytes::Bytes;
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -23,6 +25,18 @@ pub enum Value<'a> {
     Text(&'a str),
     /// Text of a source that does not tell text from numbers, such as CSV.
     Untyped(&'a str),
+}
+
+impl Value<'_> {
+    /// Whether there is no value: the field is missing or null, or empty text of an untyped source, which has no other way to say so.
+    #[inline]
+    pub fn is_missing(self) -> bool {
+        match self {
+            Value::Missing => true,
+            Value::Untyped(text) => text.is_empty(),
+            _ => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,9 +66,13 @@ impl Span {
         }
     }
 
+    #[inline]
+    fn bytes(self, bytes: &[u8]) -> &[u8] {
+        bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
     fn text(self, bytes: &[u8]) -> &str {
-        let bytes = bytes.get(self.start as usize..self.end as usize).unwrap_or_default();
-        std::str::from_utf8(bytes).unwrap_or_default()
+        std::str::from_utf8(self.bytes(bytes)).unwrap_or_default()
     }
 }
 
@@ -76,15 +94,43 @@ pub struct Row {
     source: Bytes,
     unescaped: Vec<u8>,
     fields: SmallVec<[Field; 8]>,
-    /// The encoded key of the row's group, written by the compiled pipeline before aggregation.
-    pub(super) group: Vec<u8>,
+    prepared: Prepared,
+}
+
+/// What a compiled pipeline has made of the fields, once for all aggregates that need it. Which field is where is the pipeline's plan.
+#[derive(Debug, Default)]
+struct Prepared {
+    numbers: SmallVec<[Option<Number>; 4]>,
+    keys: SmallVec<[KeyBytes; 4]>,
+    group: KeyBytes,
+    /// The bytes of keys that are not a field's own text.
+    encoded: Vec<u8>,
+}
+
+/// Where the bytes of a key are.
+#[derive(Clone, Copy, Debug, Default)]
+enum KeyBytes {
+    #[default]
+    Missing,
+    /// They are the text of the field in this slot.
+    Field(usize),
+    Encoded(Span),
+}
+
+/// Why a field cannot be a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum NotAKey {
+    /// It is a number too large or too near to zero.
+    OutOfRange,
+    /// It takes so many bytes, more than are allowed.
+    TooLong(usize),
 }
 
 impl Row {
     /// A row with so many slots, all missing.
     pub fn new(slots: usize) -> Self {
         let fields = SmallVec::from_elem(Field::Missing, slots);
-        Row { source: Bytes::new(), unescaped: Vec::new(), fields, group: Vec::new() }
+        Row { source: Bytes::new(), unescaped: Vec::new(), fields, prepared: Prepared::default() }
     }
 
     /// How many slots the row has.
@@ -150,6 +196,128 @@ impl Row {
             Field::Text(span) => Value::Text(span.text(&self.source)),
             Field::Untyped(span) => Value::Untyped(span.text(&self.source)),
             Field::Unescaped(span) => Value::Text(span.text(&self.unescaped)),
+        }
+    }
+
+    /// Starts to prepare the row for aggregates that need so many numbers and keys: all missing.
+    #[inline]
+    pub(super) fn begin_prepared(&mut self, numbers: usize, keys: usize) {
+        self.prepared.encoded.clear();
+        self.prepared.group = KeyBytes::Missing;
+        self.prepared.numbers.resize(numbers, None);
+        self.prepared.keys.resize(keys, KeyBytes::Missing);
+    }
+
+    /// Reads a field as a number.
+    #[inline]
+    pub(super) fn prepare_number(&mut self, index: usize, slot: usize) -> Result<(), NotANumber> {
+        let number = number_of(self.value(slot))?;
+        if let Some(place) = self.prepared.numbers.get_mut(index) {
+            *place = number;
+        }
+        Ok(())
+    }
+
+    /// Makes a field a key of at most so many bytes.
+    #[inline]
+    pub(super) fn prepare_key(&mut self, index: usize, slot: usize, bytes_max: usize) -> Result<(), NotAKey> {
+        let key = self.key_of(slot, bytes_max)?;
+        if let Some(place) = self.prepared.keys.get_mut(index) {
+            *place = key;
+        }
+        Ok(())
+    }
+
+    /// Makes a field, which may be missing, the key of the row's group.
+    #[inline]
+    pub(super) fn prepare_group(&mut self, slot: usize, bytes_max: usize) -> Result<(), NotAKey> {
+        let key = self.key_of(slot, bytes_max)?;
+        self.prepared.group = match key {
+            KeyBytes::Missing => {
+                let start = self.prepared.encoded.len();
+                KeyForm::Missing.write(&mut self.prepared.encoded);
+                KeyBytes::Encoded(Span::of(start..self.prepared.encoded.len()))
+            }
+            key => key,
+        };
+        Ok(())
+    }
+
+    /// Adds a field to the tuple that is the key of the row's group; the slot of the field that is too much is given back.
+    pub(super) fn prepare_group_of(&mut self, slots: &[usize], bytes_max: usize) -> Result<(), (usize, NotAKey)> {
+        let mut encoded = std::mem::take(&mut self.prepared.encoded);
+        let start = encoded.len();
+        let mut refused = Ok(());
+        for &slot in slots {
+            let form = KeyForm::of(self.value(slot));
+            form.write_part(&mut encoded);
+            if let KeyForm::OutOfRange(_) = form {
+                refused = Err((slot, NotAKey::OutOfRange));
+            } else if encoded.len() - start > bytes_max {
+                refused = Err((slot, NotAKey::TooLong(encoded.len() - start)));
+            }
+            if refused.is_err() {
+                break;
+            }
+        }
+        self.prepared.group = KeyBytes::Encoded(Span::of(start..encoded.len()));
+        self.prepared.encoded = encoded;
+        refused
+    }
+
+    #[inline]
+    fn key_of(&mut self, slot: usize, bytes_max: usize) -> Result<KeyBytes, NotAKey> {
+        match KeyForm::of(self.value(slot)) {
+            KeyForm::Missing => Ok(KeyBytes::Missing),
+            KeyForm::Text(text) if text.len() <= bytes_max => Ok(KeyBytes::Field(slot)),
+            KeyForm::Text(text) => Err(NotAKey::TooLong(text.len())),
+            _ => self.encode_key(slot, bytes_max),
+        }
+    }
+
+    fn encode_key(&mut self, slot: usize, bytes_max: usize) -> Result<KeyBytes, NotAKey> {
+        let mut encoded = std::mem::take(&mut self.prepared.encoded);
+        let start = encoded.len();
+        let form = KeyForm::of(self.value(slot));
+        form.write(&mut encoded);
+        let out_of_range = matches!(form, KeyForm::OutOfRange(_));
+        let end = encoded.len();
+        self.prepared.encoded = encoded;
+        match end - start {
+            _ if out_of_range => Err(NotAKey::OutOfRange),
+            length if length > bytes_max => Err(NotAKey::TooLong(length)),
+            _ => Ok(KeyBytes::Encoded(Span::of(start..end))),
+        }
+    }
+
+    /// A number that was prepared; `None` if the field has none.
+    #[inline]
+    pub(super) fn number(&self, index: usize) -> Option<Number> {
+        self.prepared.numbers.get(index).copied().flatten()
+    }
+
+    /// A key that was prepared; `None` if the field is missing.
+    #[inline]
+    pub(super) fn key(&self, index: usize) -> Option<&[u8]> {
+        self.bytes_of(self.prepared.keys.get(index).copied().unwrap_or_default())
+    }
+
+    /// The key of the row's group.
+    #[inline]
+    pub(super) fn group_key(&self) -> &[u8] {
+        self.bytes_of(self.prepared.group).unwrap_or_default()
+    }
+
+    #[inline]
+    fn bytes_of(&self, key: KeyBytes) -> Option<&[u8]> {
+        match key {
+            KeyBytes::Missing => None,
+            KeyBytes::Field(slot) => match self.fields.get(slot).copied()? {
+                Field::Text(span) | Field::Untyped(span) | Field::Number(span) => Some(span.bytes(&self.source)),
+                Field::Unescaped(span) => Some(span.bytes(&self.unescaped)),
+                Field::Missing | Field::Bool(_) => None,
+            },
+            KeyBytes::Encoded(span) => Some(span.bytes(&self.prepared.encoded)),
         }
     }
 

@@ -137,12 +137,14 @@ proptest! {
 
     #[test]
     fn the_engine_says_what_the_reference_says(rules in rules(), (shards, steps) in (1usize..4).prop_flat_map(|shards| (Just(shards), steps(shards)))) {
+        // S10
         let (emitted, expected) = run(&rules, shards, &steps, true);
         prop_assert_eq!(emitted, expected);
     }
 
     #[test]
     fn when_emissions_are_fetched_does_not_matter(rules in rules(), steps in steps(2)) {
+        // S33
         prop_assert_eq!(run(&rules, 2, &steps, true).0, run(&rules, 2, &steps, false).0);
     }
 }

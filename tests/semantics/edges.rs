@@ -79,6 +79,7 @@ fn edge_3_the_end_is_outside() {
 
 #[test]
 fn edge_4_a_window_fires_at_the_record_that_is_its_end_plus_the_bound() {
+    // S11
     let mut engine = engine(|options| {
         options.windows = Tumbling::new(millis(10)).unwrap().into();
         options.out_of_orderness = Some(millis(5));
@@ -101,6 +102,7 @@ fn edge_5_behind_the_watermark_is_not_late_while_the_window_is_open() {
 
 #[test]
 fn edge_5_a_record_can_be_late_for_one_of_its_windows_and_on_time_for_another() {
+    // S13
     let mut engine = engine(|options| options.windows = Sliding::new(millis(10), millis(5)).unwrap().into());
     // At 12 the windows that end at or before 12 have fired; 8 is in [0, 10), which has, and in [5, 15), which has not.
     assert_eq!(push_all(&mut engine, &[2, 12, 8, 3]), [Outcome::Applied, Outcome::Applied, Outcome::Applied, Outcome::Late]);
@@ -111,6 +113,7 @@ fn edge_5_a_record_can_be_late_for_one_of_its_windows_and_on_time_for_another() 
 
 #[test]
 fn edge_6_a_late_record_within_the_lateness_fires_again_with_a_revision() {
+    // S14
     let mut engine = engine(|options| {
         options.windows = Tumbling::new(millis(10)).unwrap().into();
         options.allowed_lateness = millis(10);
@@ -134,6 +137,7 @@ fn edge_6_a_window_that_was_empty_when_it_passed_fires_with_revision_0() {
 
 #[test]
 fn edge_8_the_end_of_the_input_fires_everything_by_end_then_start() {
+    // S17
     let mut engine = engine(|options| {
         options.windows = Sliding::new(millis(10), millis(5)).unwrap().into();
         options.out_of_orderness = Some(hours(1));

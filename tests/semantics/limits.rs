@@ -22,6 +22,7 @@ fn more_open_panes_than_allowed_are_an_error_that_changes_nothing() {
 
 #[test]
 fn a_state_over_its_limit_is_an_error() {
+    // S41
     let mut engine = engine(|options| {
         options.out_of_orderness = None;
         options.limits.state_bytes_max = 16;

@@ -1,1 +1,36 @@
 //! Records from files: JSON Lines, CSV, TSV, access logs and plain lines.
+//!
+//! [`run`] reads any number of inputs, each as a shard of its own, into a [`RowSink`], which a compiled pipeline is. The format is
+//! recognised by the first bytes ([`Format::detect`]) and so is compression (gzip, zstd). Only the fields that the sink names are
+//! kept, as ranges of the block they were read with: a record costs no allocation.
+//!
+//! What is not a record becomes a [`DeadLetter`] with file, line and reason; nothing is skipped silently but blank lines.
+//!
+//! # Cost
+//! A few blocks of 256 KiB, plus one record up to `Limits::record_bytes_max`, plus the window of a zstd frame (at most 128 MiB):
+//! memory does not depend on the size of the input. Figures are in `docs/PERFORMANCE.md`.
+//!
+//! # When not to use it
+//! For records that the program already has as Rust values: push those into a pipeline. There is no asynchronous reading here.
+
+mod blocks;
+mod clf;
+mod csv;
+mod decode;
+mod flaw;
+mod format;
+mod json_fields;
+mod json_scan;
+mod names;
+mod run;
+mod source;
+mod stats;
+
+pub use clf::ClfDecoder;
+pub use csv::CsvDecoder;
+pub use flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
+pub use format::Format;
+pub use json_scan::{JsonFlaw, JsonScanner, Scanned};
+pub use run::{FilesOptions, RowSink, run};
+pub use source::Input;
+pub use stats::{FileStats, FilesStats};

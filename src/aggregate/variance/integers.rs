@@ -18,6 +18,17 @@ pub struct IntegerMoments {
 }
 
 impl IntegerMoments {
+    /// Adds these integers to the moments of floats; exact.
+    #[cfg(feature = "spec")]
+    pub(crate) fn add_to(&self, floats: &mut super::FloatMoments) {
+        let (mut sum, mut squares) = (crate::aggregate::ExactSum::default(), crate::aggregate::ExactSum::default());
+        sum.add_magnitude(self.positive, 1.0);
+        sum.add_magnitude(self.negative, -1.0);
+        squares.add_magnitude(self.squares, 1.0);
+        squares.add_magnitude(u128::from(self.squares_carry), 2f64.powi(128));
+        floats.add_many(self.count, &sum, &squares);
+    }
+
     /// n Σx² - (Σx)² as a float, rounded once.
     fn spread(&self) -> f64 {
         let n = u128::from(self.count);

@@ -1,2 +1,49 @@
-//! The command.
-fn main() {}
+//! The command `streamgauge`: windowed aggregates over files and streams, without writing code.
+
+mod arguments;
+mod dead_letters;
+mod failure;
+mod output;
+mod progress;
+mod run;
+mod session;
+mod settings;
+mod sink;
+mod summary;
+mod top;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use failure::Failure;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return answered_by_clap(&error),
+    };
+    let result = match arguments.command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Top(arguments) => top::run(arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => ended(&failure),
+    }
+}
+
+fn ended(failure: &Failure) -> ExitCode {
+    if let Some(message) = failure.message() {
+        // Where standard error is closed there is nobody to tell.
+        let _ = writeln!(io::stderr(), "error: {message}");
+    }
+    failure.exit_code()
+}
+
+/// Help and version go to standard output and are a success; anything else is wrong usage.
+fn answered_by_clap(error: &clap::Error) -> ExitCode {
+    // A closed pipe is no reason to complain.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+}

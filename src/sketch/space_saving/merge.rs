@@ -35,6 +35,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         self.index.renumber(&renumbered);
         let mut stays = stays.into_iter();
         self.rows.retain(|_| stays.next().unwrap_or(false));
+        self.key_bytes = self.rows.iter().map(|row| K::heap_bytes(&row.key)).sum();
     }
 
     fn rows_that_stay(&self) -> Vec<bool> {
@@ -87,6 +88,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
                     let bound = self.bound(key);
                     self.index.enter(place, hash, self.rows.len());
                     let (count, error) = (row.count.saturating_add(bound), row.error.saturating_add(bound));
+                    self.key_bytes += K::heap_bytes(&row.key);
                     self.rows.push(Row { key: row.key.clone(), count, error });
                 }
             }

@@ -1,0 +1,53 @@
+//! The JSON scanner against `serde_json`: the same lines accepted, the same fields read, also when the scanner has learned from
+//! the lines before.
+#![cfg_attr(fuzzing, no_main)]
+
+#[path = "../../tests/files/json_library.rs"]
+mod json_library;
+mod shim;
+
+use bytes::Bytes;
+use json_library::Field;
+use streamgauge::adapter::files::{JsonScanner, Scanned};
+use streamgauge::spec::{Row, Value};
+
+const FIELDS: [&str; 8] = ["a", "b", "/a", "/a/b", "/a/0", "/b/1/a", "", "ts"];
+/// Less than `serde_json`'s own limit of 128, which it counts in another way.
+const DEPTH_MAX: usize = 100;
+
+fn check(bytes: &[u8]) {
+    let mut scanner = JsonScanner::new(&FIELDS, DEPTH_MAX).expect("well-formed pointers");
+    let mut row = Row::new(FIELDS.len());
+    let block = Bytes::copy_from_slice(bytes);
+    let mut start = 0;
+    for line in bytes.split(|byte| *byte == b'\n') {
+        let scanned = scanner.scan(&block, start, &mut row);
+        start += line.len() + 1;
+        // What is not UTF-8 or too deep is refused on purpose; a number's size is left to its user.
+        let deep = line.iter().filter(|byte| matches!(byte, b'{' | b'[')).count() > DEPTH_MAX;
+        if deep || std::str::from_utf8(line).is_err() || json_library::is_out_of_range(line) {
+            continue;
+        }
+        let expected = json_library::read(line, &FIELDS);
+        match scanned {
+            Ok(Scanned::Record(end)) => {
+                assert_eq!(end + 1, start);
+                assert_eq!(Some(fields_of(&row)), expected);
+            }
+            Ok(Scanned::Blank(_)) => assert!(line.trim_ascii().is_empty()),
+            Err(_) => assert_eq!(None, expected),
+        }
+    }
+}
+
+fn fields_of(row: &Row) -> Vec<Field> {
+    let owned = |slot| match row.value(slot) {
+        Value::Missing => Field::Missing,
+        Value::Bool(value) => Field::Bool(value),
+        Value::Number(text) => Field::Number(text.to_owned()),
+        Value::Text(text) | Value::Untyped(text) => Field::Text(text.to_owned()),
+    };
+    (0..row.slots()).map(owned).collect()
+}
+
+shim::target!(check);

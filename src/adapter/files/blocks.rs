@@ -1,0 +1,264 @@
+//! From an input's bytes to blocks of whole records.
+//!
+//! A block is a few hundred kilobytes that end with a newline, as [`Bytes`]: rows point into it, nothing is copied but the part of
+//! a record that the block's end cut off. Buffers go round: one is taken again as soon as no row and no block points into it.
+//! A record that does not fit the limit is dropped in constant memory, however long it is.
+
+use crate::adapter::files::csv;
+use crate::adapter::files::flaw::DEAD_LETTER_BYTES_MAX;
+use crate::adapter::files::format::without_byte_order_mark;
+use crate::adapter::files::source::Source;
+use crate::error::Error;
+use bytes::{Bytes, BytesMut};
+
+/// Bytes of a block unless a record is longer: within the second-level cache of any machine of the last ten years.
+pub(crate) const BLOCK_BYTES: usize = 256 << 10;
+/// A longer record is refused whatever the limit says: rows address their block with 32 bits.
+const RECORD_BYTES_MAX: usize = 1 << 30;
+/// Buffers that are kept to go round.
+const BUFFERS_MAX: usize = 4;
+
+/// Where records end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Framing {
+    /// At each newline.
+    Lines,
+    /// At each newline outside of quotes.
+    Csv {
+        /// What separates fields.
+        delimiter: u8,
+    },
+}
+
+/// What the reader found next.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    /// Whole records, each with its newline.
+    Block(Bytes),
+    /// A line, or the first line of a CSV record, that is longer than the limit, without its newline.
+    TooLong {
+        /// Its first bytes, at most [`DEAD_LETTER_BYTES_MAX`].
+        head: Vec<u8>,
+    },
+}
+
+/// Cuts an input into blocks.
+pub(crate) struct BlockReader {
+    source: Source,
+    framing: Framing,
+    block_bytes: usize,
+    record_bytes_max: usize,
+    buffer: BytesMut,
+    /// Bytes of the buffer that hold input.
+    filled: usize,
+    /// Bytes of it that hold no newline, known from an earlier search.
+    searched: usize,
+    /// The input has ended, or failed.
+    ended: bool,
+    /// Why it failed; told once all that came before is handed out.
+    failure: Option<Error>,
+    started: bool,
+    spare: Vec<Bytes>,
+    bytes_decompressed: u64,
+}
+
+impl BlockReader {
+    pub(crate) fn new(source: Source, block_bytes: usize, record_bytes_max: usize) -> Self {
+        BlockReader {
+            source,
+            framing: Framing::Lines,
+            block_bytes: block_bytes.max(64),
+            record_bytes_max: record_bytes_max.min(RECORD_BYTES_MAX),
+            buffer: BytesMut::new(),
+            filled: 0,
+            searched: 0,
+            ended: false,
+            failure: None,
+            started: false,
+            spare: Vec::new(),
+            bytes_decompressed: 0,
+        }
+    }
+
+    pub(crate) fn set_framing(&mut self, framing: Framing) {
+        self.framing = framing;
+    }
+
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The longest record that is let through, in bytes.
+    pub(crate) fn record_bytes_max(&self) -> usize {
+        self.record_bytes_max
+    }
+
+    /// Bytes read so far, after decompression.
+    pub(crate) fn bytes_decompressed(&self) -> u64 {
+        self.bytes_decompressed
+    }
+
+    /// The first bytes of the input, without a byte order mark, to recognise its format and read its header. They are not
+    /// taken.
+    ///
+    /// # Errors
+    /// The input's, if nothing at all can be read.
+    pub(crate) fn peek(&mut self) -> Result<&[u8], Error> {
+        if !self.started {
+            self.started = true;
+            self.fill();
+            // From a pipe: a header and the record after it, which is what the format is recognised by.
+            while !self.ended && self.filled < self.buffer.len() && memchr::memchr_iter(b'\n', &self.buffer[..self.filled]).nth(1).is_none()
+            {
+                self.fill();
+            }
+            let marked = self.filled - without_byte_order_mark(&self.buffer[..self.filled]).len();
+            self.drop_front(marked);
+        }
+        if self.filled == 0
+            && let Some(error) = self.failure.take()
+        {
+            return Err(error);
+        }
+        Ok(&self.buffer[..self.filled])
+    }
+
+    /// Whether the first bytes are all there is.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Takes the first bytes away, such as a header.
+    pub(crate) fn drop_front(&mut self, len: usize) {
+        self.buffer.copy_within(len..self.filled, 0);
+        self.filled -= len;
+        self.searched = 0;
+    }
+
+    /// The next block, or `None` at the end. The last line may lack its newline; the block has it.
+    ///
+    /// # Errors
+    /// Those of reading and decompressing. Whole records read before the error have been handed out.
+    pub(crate) fn next(&mut self) -> Result<Option<Piece>, Error> {
+        self.peek()?;
+        loop {
+            let cut = self.cut();
+            if cut.end > 0 {
+                return Ok(Some(Piece::Block(self.hand_out(cut.end))));
+            }
+            if cut.too_long {
+                return Ok(Some(self.drop_line()));
+            }
+            match self.failure.take() {
+                Some(error) => return Err(error),
+                None if self.ended => return Ok(self.last_block()),
+                None => self.fill(),
+            }
+        }
+    }
+
+    fn cut(&mut self) -> csv::Cut {
+        let bytes = &self.buffer[..self.filled];
+        let fresh = memchr::memrchr(b'\n', &bytes[self.searched.min(self.filled)..]);
+        let cut = match (self.framing, fresh) {
+            (_, None) => csv::Cut { end: 0, too_long: self.filled > self.record_bytes_max },
+            (Framing::Lines, Some(at)) => csv::Cut { end: self.searched + at + 1, too_long: false },
+            (Framing::Csv { delimiter }, Some(_)) => csv::cut(bytes, delimiter, self.record_bytes_max),
+        };
+        self.searched = if cut.end == 0 && !cut.too_long { self.filled } else { 0 };
+        cut
+    }
+
+    /// What is left when the input has ended: a last line without a newline, or records in a quote that is never closed.
+    fn last_block(&mut self) -> Option<Piece> {
+        if self.filled == 0 {
+            return None;
+        }
+        if self.buffer[self.filled - 1] != b'\n' {
+            if self.filled == self.buffer.len() {
+                self.grow();
+            }
+            self.buffer[self.filled] = b'\n';
+            self.filled += 1;
+        }
+        Some(Piece::Block(self.hand_out(self.filled)))
+    }
+
+    /// Gives the first `len` bytes away as a block and carries the rest over into another buffer.
+    fn hand_out(&mut self, len: usize) -> Bytes {
+        let rest = self.filled - len;
+        let mut next = self.spare_buffer(rest);
+        next[..rest].copy_from_slice(&self.buffer[len..self.filled]);
+        let whole = std::mem::replace(&mut self.buffer, next).freeze();
+        self.filled = rest;
+        self.searched = 0;
+        let block = whole.slice(..len);
+        if self.spare.len() < BUFFERS_MAX {
+            self.spare.push(whole);
+        }
+        block
+    }
+
+    /// A buffer of more than `rest` bytes: one that nobody points into any more, or a new one.
+    fn spare_buffer(&mut self, rest: usize) -> BytesMut {
+        let len = self.block_bytes.max(rest + 1);
+        // Buffers that a long record made large are let go.
+        self.spare.retain(|buffer| buffer.len() == self.block_bytes || !buffer.is_unique());
+        if len == self.block_bytes
+            && let Some(index) = self.spare.iter().position(|buffer| buffer.is_unique() && buffer.len() == len)
+            && let Ok(buffer) = self.spare.swap_remove(index).try_into_mut()
+        {
+            return buffer;
+        }
+        BytesMut::zeroed(len)
+    }
+
+    /// Reads until the buffer is full or the input ends; from a pipe, until something has come.
+    fn fill(&mut self) {
+        if self.filled == self.buffer.len() {
+            self.grow();
+        }
+        while self.filled < self.buffer.len() {
+            let len = match self.source.read(&mut self.buffer[self.filled..]) {
+                Ok(len) => len,
+                Err(error) => {
+                    self.failure = Some(error);
+                    0
+                }
+            };
+            self.filled += len;
+            self.bytes_decompressed += len as u64;
+            if len == 0 {
+                self.ended = true;
+                break;
+            }
+            if self.source.is_interactive() {
+                break;
+            }
+        }
+    }
+
+    /// Doubles the buffer. It ends soon after the longest record allowed: beyond it the record is dropped.
+    fn grow(&mut self) {
+        let len = (self.buffer.len() * 2).clamp(self.block_bytes, self.record_bytes_max.saturating_add(2 * self.block_bytes));
+        self.buffer.resize(len.max(self.filled + 1), 0);
+    }
+
+    /// Drops the first line, which belongs to a record that is too long, in constant memory.
+    fn drop_line(&mut self) -> Piece {
+        let mut head = Vec::new();
+        loop {
+            let newline = memchr::memchr(b'\n', &self.buffer[..self.filled]);
+            let dropped = &self.buffer[..newline.unwrap_or(self.filled)];
+            head.extend_from_slice(&dropped[..dropped.len().min(DEAD_LETTER_BYTES_MAX - head.len())]);
+            self.drop_front(newline.map_or(self.filled, |at| at + 1));
+            if newline.is_some() || self.ended {
+                break;
+            }
+            // The buffer has grown with the record; the rest of the line passes through a small one.
+            self.buffer.truncate(self.block_bytes);
+            self.fill();
+        }
+        Piece::TooLong { head }
+    }
+}

@@ -1,0 +1,153 @@
+//! The fields a pipeline names, as a tree of JSON keys.
+
+use crate::error::Error;
+use smallvec::SmallVec;
+
+/// The index of a node of the tree.
+pub(crate) type NodeIndex = u32;
+
+/// No node: nobody asked for this value or anything below it.
+pub(crate) const NONE: NodeIndex = NodeIndex::MAX;
+
+/// Fields by the path that leads to them. It is made once; looking up a key compares it with the keys named at its level.
+#[derive(Clone, Debug)]
+pub(crate) struct FieldTree {
+    nodes: Vec<Node>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Node {
+    /// The slots that this value fills: several if it is named as `a` and as `/a`.
+    slots: SmallVec<[usize; 2]>,
+    /// The slots of all that is named below it.
+    slots_below: Vec<usize>,
+    children: Vec<(Box<[u8]>, NodeIndex)>,
+}
+
+impl FieldTree {
+    /// The tree of names and RFC 6901 pointers, by slot.
+    pub(crate) fn new<S: AsRef<str>>(fields: &[S], depth_max: usize) -> Result<Self, Error> {
+        let mut tree = FieldTree { nodes: vec![Node::default()] };
+        for (slot, field) in fields.iter().enumerate() {
+            let path = path_of(field.as_ref())?;
+            if path.len() > depth_max {
+                return Err(Error::invalid(format!(
+                    "the field {:?} is {} levels deep; records nest at most {depth_max} levels",
+                    field.as_ref(),
+                    path.len()
+                )));
+            }
+            tree.insert(&path, slot);
+        }
+        Ok(tree)
+    }
+
+    fn insert(&mut self, path: &[String], slot: usize) {
+        let mut node = 0;
+        for key in path {
+            self.nodes[node].slots_below.push(slot);
+            node = match self.child(node as NodeIndex, key.as_bytes()) {
+                NONE => {
+                    let index = self.nodes.len();
+                    self.nodes.push(Node::default());
+                    self.nodes[node].children.push((key.as_bytes().into(), index as NodeIndex));
+                    index
+                }
+                known => known as usize,
+            };
+        }
+        self.nodes[node].slots.push(slot);
+    }
+
+    pub(crate) fn root(&self) -> NodeIndex {
+        0
+    }
+
+    /// The node of a member, or [`NONE`].
+    #[inline]
+    pub(crate) fn child(&self, node: NodeIndex, key: &[u8]) -> NodeIndex {
+        let children = &self.nodes[node as usize].children;
+        children.iter().find(|(name, _)| **name == *key).map_or(NONE, |(_, child)| *child)
+    }
+
+    /// The node of an array's element, or [`NONE`]. An index is written without leading zeros (RFC 6901, section 4).
+    pub(crate) fn element(&self, node: NodeIndex, index: usize) -> NodeIndex {
+        let names_it = |name: &[u8]| {
+            std::str::from_utf8(name).is_ok_and(|name| (name == "0" || !name.starts_with(['0', '+'])) && name.parse() == Ok(index))
+        };
+        let children = &self.nodes[node as usize].children;
+        children.iter().find(|(name, _)| names_it(name)).map_or(NONE, |(_, child)| *child)
+    }
+
+    #[inline]
+    pub(crate) fn has_children(&self, node: NodeIndex) -> bool {
+        !self.nodes[node as usize].children.is_empty()
+    }
+
+    #[inline]
+    pub(crate) fn slots(&self, node: NodeIndex) -> &[usize] {
+        &self.nodes[node as usize].slots
+    }
+
+    #[inline]
+    pub(crate) fn slots_below(&self, node: NodeIndex) -> &[usize] {
+        &self.nodes[node as usize].slots_below
+    }
+}
+
+/// The keys that lead to a field: itself, or the tokens of a pointer if it begins with `/`.
+fn path_of(field: &str) -> Result<Vec<String>, Error> {
+    let Some(pointer) = field.strip_prefix('/') else { return Ok(vec![field.to_owned()]) };
+    pointer.split('/').map(|token| token_of(token, field)).collect()
+}
+
+fn token_of(token: &str, field: &str) -> Result<String, Error> {
+    let mut text = String::with_capacity(token.len());
+    let mut rest = token.chars();
+    while let Some(char) = rest.next() {
+        match (char, char == '~') {
+            (_, true) => match rest.next() {
+                Some('0') => text.push('~'),
+                Some('1') => text.push('/'),
+                _ => {
+                    return Err(Error::invalid(format!(
+                        "{field:?} is not a JSON pointer: ~ must be written ~0, and a / inside of a key ~1"
+                    )));
+                }
+            },
+            (plain, false) => text.push(plain),
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pointers_are_unescaped_once() {
+        assert_eq!(path_of("/a~1b/~01/").unwrap(), ["a/b", "~1", ""]);
+        assert_eq!(path_of("a/b").unwrap(), ["a/b"]);
+        assert_eq!(path_of("/").unwrap(), [""]);
+        assert!(path_of("/a~").is_err() && path_of("/a~2").is_err());
+    }
+
+    #[test]
+    fn a_pointer_deeper_than_records_go_is_refused() {
+        assert!(FieldTree::new(&["/a/b/c"], 3).is_ok());
+        let error = FieldTree::new(&["/a/b/c"], 2).unwrap_err();
+        assert!(error.message().contains("3 levels deep"), "{error}");
+    }
+
+    #[test]
+    fn one_value_fills_all_slots_that_name_it() {
+        let tree = FieldTree::new(&["a", "/a", "/a/b", "/c/0"], 9).unwrap();
+        let a = tree.child(tree.root(), b"a");
+        assert_eq!(tree.slots(a), [0, 1]);
+        assert_eq!(tree.slots_below(a), [2]);
+        let c = tree.child(tree.root(), b"c");
+        assert_eq!(tree.slots(tree.element(c, 0)), [3]);
+        assert_eq!(tree.element(c, 1), NONE);
+    }
+}

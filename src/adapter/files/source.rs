@@ -1,0 +1,262 @@
+//! Inputs, and the bytes in them: opened, decompressed, counted.
+//!
+//! gzip (RFC 1952, any number of members) and zstd (RFC 8878, any number of frames) are recognised by their first bytes, never
+//! by the file's name. All of it streams: memory does not depend on the size of a file or on how well it was compressed. A zstd
+//! frame may ask its reader for a window of at most 128 MiB, the most that `zstd --ultra -22` writes without `--long`.
+
+use crate::error::{Error, ErrorKind};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The window that a zstd frame may ask for, as a power of two: 128 MiB.
+const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+/// Bytes read at a time from a compressed file.
+const COMPRESSED_BUFFER_BYTES: usize = 128 << 10;
+
+/// One input: one shard of the stream.
+#[non_exhaustive]
+pub enum Input {
+    /// A file, or anything else that can be opened by a path and read to its end, such as a pipe.
+    Path(PathBuf),
+    /// Standard input.
+    Stdin,
+    /// Any reader, with the name that errors and dead letters give it.
+    Reader {
+        /// The name.
+        name: String,
+        /// The bytes, compressed or not.
+        reader: Box<dyn Read + Send>,
+    },
+}
+
+impl Input {
+    /// The input that a command-line argument names: `-` is standard input.
+    pub fn from_argument(argument: impl Into<PathBuf>) -> Input {
+        let path = argument.into();
+        if path == Path::new("-") { Input::Stdin } else { Input::Path(path) }
+    }
+
+    /// An input of bytes from elsewhere.
+    pub fn from_reader(name: impl Into<String>, reader: impl Read + Send + 'static) -> Input {
+        Input::Reader { name: name.into(), reader: Box::new(reader) }
+    }
+
+    /// The name in errors, dead letters and shards: the path as given, or `stdin`.
+    pub fn name(&self) -> String {
+        match self {
+            Input::Path(path) => path.display().to_string(),
+            Input::Stdin => "stdin".to_owned(),
+            Input::Reader { name, .. } => name.clone(),
+        }
+    }
+
+    /// The size on disk of a regular file; `None` if it is something else or cannot be looked at.
+    pub fn size_bytes(&self) -> Option<u64> {
+        match self {
+            Input::Path(path) => path.metadata().ok().filter(|found| found.is_file()).map(|found| found.len()),
+            _ => None,
+        }
+    }
+
+    /// Finds out whether the input can be read, without taking anything from it: a regular file is opened and closed; a pipe,
+    /// which can be opened only once, is only looked at.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let Input::Path(path) = self else { return Ok(()) };
+        let found = path.metadata().map_err(|error| unreadable(path, error))?;
+        if found.is_dir() {
+            return Err(Error::new(ErrorKind::Io, format!("{}: is a directory, not a file", path.display())));
+        }
+        if found.is_file() {
+            File::open(path).map_err(|error| unreadable(path, error))?;
+        }
+        Ok(())
+    }
+
+    /// Opens the input.
+    pub(crate) fn open(self) -> Result<Source, Error> {
+        let name = self.name();
+        match self {
+            Input::Path(path) => Source::of_path(name, &path),
+            Input::Stdin => Source::new(name, Box::new(io::stdin()), true),
+            Input::Reader { reader, .. } => Source::new(name, reader, true),
+        }
+    }
+}
+
+fn unreadable(path: &Path, error: io::Error) -> Error {
+    Error::new(ErrorKind::Io, format!("{}: cannot be read", path.display())).with_source(error)
+}
+
+/// The decompressed bytes of an input.
+pub(crate) struct Source {
+    name: String,
+    reader: Decompressed,
+    bytes_read: Arc<AtomicU64>,
+    /// Whether a read may return less than was asked for although more is to come later, as from a pipe: what has come is
+    /// then worked on at once.
+    interactive: bool,
+}
+
+enum Decompressed {
+    Plain(Raw),
+    Gzip(Box<Gzip>),
+    Zstd(Box<zstd::stream::read::Decoder<'static, BufReader<Raw>>>),
+}
+
+/// The bytes as they are on disk: those looked at to recognise the compression, then the rest.
+type Raw = io::Chain<io::Cursor<Vec<u8>>, Counted>;
+
+struct Counted {
+    inner: Box<dyn Read + Send>,
+    bytes_read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.inner.read(buffer)?;
+        self.bytes_read.fetch_add(len as u64, Ordering::Relaxed);
+        Ok(len)
+    }
+}
+
+impl Source {
+    /// Opens what stands at a path.
+    pub(crate) fn of_path(name: String, path: &Path) -> Result<Source, Error> {
+        let file = File::open(path).map_err(|error| unreadable(path, error))?;
+        let regular = file.metadata().is_ok_and(|found| found.is_file());
+        Source::new(name, Box::new(file), !regular)
+    }
+
+    fn new(name: String, inner: Box<dyn Read + Send>, interactive: bool) -> Result<Source, Error> {
+        let bytes_read = Arc::new(AtomicU64::new(0));
+        let mut counted = Counted { inner, bytes_read: bytes_read.clone() };
+        let mut head = Vec::with_capacity(4);
+        let looked_at = counted.by_ref().take(4).read_to_end(&mut head);
+        looked_at.map_err(|error| Error::new(ErrorKind::Io, format!("{name}: cannot be read")).with_source(error))?;
+        let (gzip, zstd) = (is_gzip(&head), is_zstd(&head));
+        let raw = io::Cursor::new(head).chain(counted);
+        let buffered = |raw| BufReader::with_capacity(COMPRESSED_BUFFER_BYTES, raw);
+        let reader = match (gzip, zstd) {
+            (true, _) => Decompressed::Gzip(Box::new(Gzip::new(buffered(raw)))),
+            (_, true) => {
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(buffered(raw)).map_err(|error| damaged(&name, "zstd", error))?;
+                decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(|error| damaged(&name, "zstd", error))?;
+                Decompressed::Zstd(Box::new(decoder))
+            }
+            _ => Decompressed::Plain(raw),
+        };
+        Ok(Source { name, reader, bytes_read, interactive })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn is_interactive(&self) -> bool {
+        self.interactive
+    }
+
+    /// Bytes taken from the input so far, as they are there.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.bytes_read.load(Ordering::Relaxed)
+    }
+
+    /// Reads some decompressed bytes; 0 at the end.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] for compressed data that is damaged or ends early, [`ErrorKind::Io`] if the system refuses.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        loop {
+            let (result, kind) = match &mut self.reader {
+                Decompressed::Plain(raw) => (raw.read(buffer), None),
+                Decompressed::Gzip(gzip) => (gzip.read(buffer), Some("gzip")),
+                Decompressed::Zstd(zstd) => (zstd.read(buffer), Some("zstd")),
+            };
+            match (result, kind) {
+                (Ok(len), _) => return Ok(len),
+                (Err(error), _) if error.kind() == io::ErrorKind::Interrupted => {}
+                (Err(error), Some(format)) => return Err(damaged(&self.name, format, error)),
+                (Err(error), None) => return Err(Error::new(ErrorKind::Io, format!("{}: reading failed", self.name)).with_source(error)),
+            }
+        }
+    }
+}
+
+fn is_gzip(head: &[u8]) -> bool {
+    head.starts_with(&[0x1f, 0x8b])
+}
+
+/// A zstd frame, or a skippable one (RFC 8878, section 3.1).
+fn is_zstd(head: &[u8]) -> bool {
+    head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) || matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18])
+}
+
+#[cold]
+fn damaged(name: &str, format: &str, error: io::Error) -> Error {
+    // An error of the system below the decoder carries the system's code.
+    if error.raw_os_error().is_some() {
+        return Error::new(ErrorKind::Io, format!("{name}: reading failed")).with_source(error);
+    }
+    let what = match error.kind() {
+        io::ErrorKind::UnexpectedEof => "data ends early: the file is truncated",
+        _ => "data is damaged",
+    };
+    Error::new(ErrorKind::Corrupt, format!("{name}: the {format} {what}")).with_source(error)
+}
+
+/// The members of a gzip file, one after the other.
+struct Gzip {
+    /// `None` only while one member is exchanged for the next.
+    member: Option<flate2::bufread::GzDecoder<BufReader<Raw>>>,
+    done: bool,
+}
+
+impl Gzip {
+    fn new(input: BufReader<Raw>) -> Gzip {
+        Gzip { member: Some(flate2::bufread::GzDecoder::new(input)), done: false }
+    }
+
+    /// What stands behind a member: nothing, another member, zeros (which tapes and some writers pad with), or garbage.
+    fn next_member(&mut self, mut input: BufReader<Raw>) -> io::Result<()> {
+        loop {
+            let ahead = input.fill_buf()?;
+            match ahead.first() {
+                None => {
+                    self.done = true;
+                    return Ok(());
+                }
+                Some(0) => {
+                    let zeros = ahead.iter().take_while(|byte| **byte == 0).count();
+                    input.consume(zeros);
+                }
+                Some(0x1f) => {
+                    self.member = Some(flate2::bufread::GzDecoder::new(input));
+                    return Ok(());
+                }
+                Some(_) => {
+                    self.done = true;
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "bytes that are not gzip follow the last member"));
+                }
+            }
+        }
+    }
+}
+
+impl Read for Gzip {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while !self.done && !buffer.is_empty() {
+            let Some(member) = &mut self.member else { break };
+            let len = member.read(buffer)?;
+            if len > 0 {
+                return Ok(len);
+            }
+            if let Some(member) = self.member.take() {
+                self.next_member(member.into_inner())?;
+            }
+        }
+        Ok(0)
+    }
+}

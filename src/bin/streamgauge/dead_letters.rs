@@ -1,0 +1,86 @@
+//! What becomes of records that could not be read: counted, the first few shown, all of them written to a file if the user wants that.
+
+use crate::failure::Failure;
+use crate::output::printable;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use streamgauge::adapter::files::DeadLetter;
+
+/// Dead letters that are shown on standard error.
+const SHOWN_MAX: u64 = 5;
+
+/// Characters of a dead letter's reason that are shown.
+const REASON_SHOWN_MAX: usize = 300;
+
+/// A dead letter as it is written down.
+#[derive(serde::Serialize)]
+struct Line<'a> {
+    file: &'a str,
+    line: u64,
+    reason: &'a str,
+    /// The record, cut where it is very long; what is not UTF-8 in it is replaced by U+FFFD.
+    data: &'a str,
+}
+
+/// Takes dead letters.
+pub(crate) struct DeadLetters {
+    count: u64,
+    file: Option<(PathBuf, BufWriter<File>)>,
+}
+
+impl DeadLetters {
+    /// Makes the file anew, if there is to be one.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub(crate) fn new(path: Option<&Path>) -> Result<Self, Failure> {
+        let open = |path: &Path| match File::create(path) {
+            Ok(file) => Ok((path.to_owned(), BufWriter::new(file))),
+            Err(error) => Err(Failure::Run(format!("{}: dead letters cannot be written: {error}", path.display()))),
+        };
+        Ok(DeadLetters { count: 0, file: path.map(open).transpose()? })
+    }
+
+    /// How many there were.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Counts a dead letter, shows it if it is among the first, and writes it down.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn take(&mut self, letter: &DeadLetter<'_>) -> Result<(), Failure> {
+        self.count += 1;
+        if self.count <= SHOWN_MAX {
+            let reason: String = printable(letter.reason).chars().take(REASON_SHOWN_MAX).collect();
+            // Where standard error is closed there is nobody to tell.
+            let _ = writeln!(io::stderr(), "dead letter: {}:{}: {reason}", printable(letter.file), letter.line);
+        }
+        let Some((path, file)) = &mut self.file else { return Ok(()) };
+        let line = Line { file: letter.file, line: letter.line, reason: letter.reason, data: &String::from_utf8_lossy(letter.bytes) };
+        let written = serde_json::to_writer(&mut *file, &line).map_err(io::Error::from).and_then(|()| file.write_all(b"\n"));
+        written.map_err(|error| unwritable(path, &error))
+    }
+
+    /// Hands everything to the file, and says how many were not shown.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        if let Some((path, file)) = &mut self.file {
+            file.flush().map_err(|error| unwritable(path, &error))?;
+        }
+        if self.count > SHOWN_MAX {
+            let more = self.count - SHOWN_MAX;
+            let hint = if self.file.is_some() { "" } else { "; --dead-letters FILE writes them all down" };
+            let _ = writeln!(io::stderr(), "note: {more} more dead letters{hint}");
+        }
+        Ok(())
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::Run(format!("{}: dead letters cannot be written: {error}", path.display()))
+}

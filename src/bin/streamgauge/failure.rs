@@ -1,0 +1,58 @@
+//! Why the command ends other than by success, and with which exit code.
+
+use std::io;
+use std::process::ExitCode;
+use streamgauge::{Error, ErrorKind};
+
+/// Why the command ends early.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The command line or the pipeline file is wrong: exit code 2.
+    Usage(String),
+    /// The run failed: exit code 1.
+    Run(String),
+    /// Nobody reads the output any more: a quiet end with exit code 0.
+    ClosedPipe,
+}
+
+impl Failure {
+    /// A wrong command line or pipeline.
+    pub(crate) fn usage(error: &Error) -> Failure {
+        Failure::Usage(error.to_string())
+    }
+
+    /// An error of the run. Where it was an output that failed because its reader is gone, a quiet end.
+    pub(crate) fn run(error: &Error) -> Failure {
+        let io = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+        match io {
+            Some(source) if error.kind() == ErrorKind::Io && source.kind() == io::ErrorKind::BrokenPipe => Failure::ClosedPipe,
+            // The command line asks for what the input cannot have, such as a field that a header lacks.
+            _ if error.kind() == ErrorKind::InvalidArgument => Failure::usage(error),
+            _ => Failure::Run(error.to_string()),
+        }
+    }
+
+    /// Writing to standard output failed.
+    pub(crate) fn output(error: &io::Error) -> Failure {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::ClosedPipe,
+            _ => Failure::Run(format!("cannot write to standard output: {error}")),
+        }
+    }
+
+    /// What to say on standard error, if anything.
+    pub(crate) fn message(&self) -> Option<&str> {
+        match self {
+            Failure::Usage(message) | Failure::Run(message) => Some(message),
+            Failure::ClosedPipe => None,
+        }
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Failure::Usage(_) => ExitCode::from(2),
+            Failure::Run(_) => ExitCode::from(1),
+            Failure::ClosedPipe => ExitCode::SUCCESS,
+        }
+    }
+}

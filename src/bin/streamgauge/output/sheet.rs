@@ -1,0 +1,261 @@
+//! Emissions as lines of cells, for the table and for CSV.
+//!
+//! A line per (window, group). Where the pipeline has top columns, a line per rank instead: the top columns stand side by side, the others are
+//! repeated (CSV) or stand in the first line only (table). Approximate numbers have their bounds beside them: in columns of their own (CSV),
+//! or in brackets unless the number is exact (table).
+
+use super::cell::Cell;
+use streamgauge::Window;
+use streamgauge::spec::{ColumnKind, OutputValue, RowEmission, RowPipeline, TopValue};
+
+/// For whom the lines are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reader {
+    /// A person, at a table.
+    Person,
+    /// A program, which reads CSV.
+    Program,
+}
+
+/// What a pipeline's answers look like.
+#[derive(Clone, Debug)]
+pub(crate) struct Shape {
+    /// Whether there are windows.
+    pub(crate) windowed: bool,
+    /// Whether an answer can come out more than once.
+    pub(crate) revised: bool,
+    /// The fields grouped by.
+    pub(crate) group: Vec<String>,
+    /// The columns, by name and kind.
+    pub(crate) columns: Vec<(String, ColumnKind)>,
+}
+
+impl Shape {
+    pub(crate) fn of(pipeline: &RowPipeline) -> Self {
+        Shape {
+            windowed: !pipeline.windows().is_global(),
+            revised: pipeline.is_revised(),
+            group: pipeline.group_names().to_vec(),
+            columns: pipeline.columns().iter().map(|column| (column.name.clone(), column.kind)).collect(),
+        }
+    }
+}
+
+/// Turns emissions into lines.
+#[derive(Clone, Debug)]
+pub(crate) struct Sheet {
+    shape: Shape,
+    reader: Reader,
+}
+
+impl Sheet {
+    pub(crate) fn new(shape: Shape, reader: Reader) -> Self {
+        Sheet { shape, reader }
+    }
+
+    /// The names of the columns.
+    pub(crate) fn header(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        if self.shape.windowed {
+            names.extend(["window_start".to_owned(), "window_end".to_owned()]);
+        }
+        names.extend(self.shape.group.iter().cloned());
+        if self.has_revision() {
+            names.push("revision".to_owned());
+        }
+        if self.has_ranks() {
+            names.push("rank".to_owned());
+        }
+        for (name, kind) in &self.shape.columns {
+            let suffixes = self.suffixes(*kind);
+            names.extend(suffixes.iter().map(|suffix| format!("{name}{suffix}")));
+        }
+        names
+    }
+
+    /// The lines of an emission.
+    pub(crate) fn lines(&self, emission: &RowEmission) -> Vec<Vec<Cell>> {
+        let tops = emission.values.iter().filter_map(|value| if let OutputValue::Top(rows) = value { Some(rows.len()) } else { None });
+        let ranks = tops.max().unwrap_or_default().max(1);
+        (0..ranks).map(|index| self.line(emission, index)).collect()
+    }
+
+    fn line(&self, emission: &RowEmission, index: usize) -> Vec<Cell> {
+        let repeated = index > 0 && self.reader == Reader::Person;
+        let mut cells = Vec::new();
+        if self.shape.windowed {
+            cells.extend(self.window_cells(emission.window));
+        }
+        cells.extend(emission.group.iter().map(plain));
+        if self.has_revision() {
+            cells.push(Cell::Number(emission.revision.to_string()));
+        }
+        if repeated {
+            cells.fill(Cell::Empty);
+        }
+        if self.has_ranks() {
+            cells.push(self.rank(emission, index));
+        }
+        for (value, (_, kind)) in emission.values.iter().zip(&self.shape.columns) {
+            match kind {
+                ColumnKind::Top => cells.extend(self.top_cells(value, index)),
+                _ if repeated => cells.push(Cell::Empty),
+                ColumnKind::Estimate => cells.extend(self.estimate_cells(value)),
+                _ => cells.push(plain(value)),
+            }
+        }
+        cells
+    }
+
+    fn window_cells(&self, window: Option<Window>) -> [Cell; 2] {
+        let Some(window) = window else { return [Cell::Empty, Cell::Empty] };
+        [window.start(), window.end()].map(|time| {
+            let text = time.to_string();
+            match (self.reader, text.strip_suffix(".000Z")) {
+                (Reader::Person, Some(whole)) => Cell::Text(format!("{whole}Z")),
+                _ => Cell::Text(text),
+            }
+        })
+    }
+
+    /// The rank of a line; empty if no top column has a row there.
+    fn rank(&self, emission: &RowEmission, index: usize) -> Cell {
+        let filled = emission.values.iter().any(|value| matches!(value, OutputValue::Top(rows) if rows.len() > index));
+        if filled { Cell::Number((index + 1).to_string()) } else { Cell::Empty }
+    }
+
+    fn top_cells(&self, value: &OutputValue, index: usize) -> Vec<Cell> {
+        let row = if let OutputValue::Top(rows) = value { rows.get(index) } else { None };
+        let Some(row) = row else { return vec![Cell::Empty; self.suffixes(ColumnKind::Top).len()] };
+        let number = |count: u64| Cell::Number(count.to_string());
+        match self.reader {
+            Reader::Person => vec![plain(&row.key), top_count(row)],
+            Reader::Program => {
+                let guaranteed = Cell::Number(row.guaranteed.to_string());
+                vec![plain(&row.key), number(row.count), number(row.lower), number(row.upper), guaranteed]
+            }
+        }
+    }
+
+    fn estimate_cells(&self, value: &OutputValue) -> Vec<Cell> {
+        let OutputValue::Estimate { value, lower, upper } = value else {
+            let mut cells = vec![Cell::Empty; self.suffixes(ColumnKind::Estimate).len()];
+            if let Some(first) = cells.first_mut() {
+                *first = plain(value);
+            }
+            return cells;
+        };
+        match self.reader {
+            Reader::Person if lower == upper => vec![Cell::Number(value.to_string())],
+            Reader::Person => vec![Cell::Number(format!("{value} [{lower}, {upper}]"))],
+            Reader::Program => [value, lower, upper].map(|number| Cell::Number(number.to_string())).to_vec(),
+        }
+    }
+
+    /// What follows the name of a column in the header, by cell.
+    fn suffixes(&self, kind: ColumnKind) -> &'static [&'static str] {
+        match (kind, self.reader) {
+            (ColumnKind::Estimate, Reader::Program) => &["", " lower", " upper"],
+            (ColumnKind::Top, Reader::Person) => &["", " count"],
+            (ColumnKind::Top, Reader::Program) => &["", " count", " lower", " upper", " guaranteed"],
+            _ => &[""],
+        }
+    }
+
+    fn has_revision(&self) -> bool {
+        self.shape.revised || self.reader == Reader::Program
+    }
+
+    fn has_ranks(&self) -> bool {
+        self.shape.columns.iter().any(|(_, kind)| *kind == ColumnKind::Top)
+    }
+}
+
+/// The count of a top row for a person: with its bounds unless it is exact.
+fn top_count(row: &TopValue) -> Cell {
+    match row.lower == row.upper {
+        true => Cell::Number(row.count.to_string()),
+        false => Cell::Number(format!("{} [{}, {}]", row.count, row.lower, row.upper)),
+    }
+}
+
+fn plain(value: &OutputValue) -> Cell {
+    match value {
+        OutputValue::Null => Cell::Empty,
+        OutputValue::Text(text) => Cell::Text(text.clone()),
+        OutputValue::Other => Cell::Text(value.to_string()),
+        number => Cell::Number(number.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use streamgauge::spec::Number;
+
+    fn top(rows: &[(&str, u64, u64)]) -> OutputValue {
+        let row = |(key, lower, count): &(&str, u64, u64)| {
+            let key = OutputValue::Text((*key).to_owned());
+            TopValue { key, count: *count, lower: *lower, upper: *count, guaranteed: true }
+        };
+        OutputValue::Top(rows.iter().map(row).collect())
+    }
+
+    fn shape() -> Shape {
+        let column = |name: &str, kind| (name.to_owned(), kind);
+        Shape {
+            windowed: false,
+            revised: false,
+            group: vec!["country".to_owned()],
+            columns: vec![
+                column("count", ColumnKind::Plain),
+                column("p50(x)", ColumnKind::Estimate),
+                column("a", ColumnKind::Top),
+                column("b", ColumnKind::Top),
+            ],
+        }
+    }
+
+    fn emission() -> RowEmission {
+        let estimate = OutputValue::Estimate { value: Number::Int(5), lower: Number::Int(4), upper: Number::Int(6) };
+        RowEmission {
+            window: None,
+            revision: 0,
+            group: vec![OutputValue::Null],
+            values: vec![OutputValue::Integer(3), estimate, top(&[("/x", 2, 2), ("/y", 0, 1)]), top(&[("k", 3, 3)])],
+        }
+    }
+
+    fn written(reader: Reader) -> Vec<String> {
+        let sheet = Sheet::new(shape(), reader);
+        let line = |cells: Vec<Cell>| cells.iter().map(Cell::as_str).collect::<Vec<_>>().join("|");
+        let lines = sheet.lines(&emission()).into_iter().map(line);
+        std::iter::once(sheet.header().join("|")).chain(lines).collect()
+    }
+
+    #[test]
+    fn a_person_reads_each_value_once() {
+        let expected = ["country|rank|count|p50(x)|a|a count|b|b count", "|1|3|5 [4, 6]|/x|2|k|3", "|2|||/y|1 [0, 1]||"];
+        assert_eq!(written(Reader::Person), expected);
+    }
+
+    #[test]
+    fn a_program_reads_every_line_by_itself() {
+        let expected = [
+            "country|revision|rank|count|p50(x)|p50(x) lower|p50(x) upper|a|a count|a lower|a upper|a guaranteed|b|b count|b lower|b upper|b guaranteed",
+            "|0|1|3|5|4|6|/x|2|2|2|true|k|3|3|3|true",
+            "|0|2|3|5|4|6|/y|1|0|1|true|||||",
+        ];
+        assert_eq!(written(Reader::Program), expected);
+    }
+
+    #[test]
+    fn a_top_column_without_rows_leaves_a_line_without_a_rank() {
+        let mut emission = emission();
+        emission.values[2] = top(&[]);
+        emission.values[3] = top(&[]);
+        let lines = Sheet::new(shape(), Reader::Person).lines(&emission);
+        assert_eq!(lines.len(), 1);
+        assert_eq!(lines[0][1], Cell::Empty);
+    }
+}

@@ -1,0 +1,15 @@
+//! `streamgauge run`: aggregates per window and group.
+
+use crate::arguments::RunArguments;
+use crate::failure::Failure;
+use crate::session;
+use crate::settings::Settings;
+
+/// Runs the pipeline that the arguments describe.
+///
+/// # Errors
+/// Wrong usage, a failed run, or a reader that has gone.
+pub(crate) fn run(arguments: RunArguments) -> Result<(), Failure> {
+    let settings = Settings::new(arguments.input, arguments.pipeline, &arguments.output, Vec::new())?;
+    session::run(&settings)
+}

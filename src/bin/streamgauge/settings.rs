@@ -1,0 +1,85 @@
+//! What the command line and the pipeline file say together.
+
+use crate::arguments::{FormatArgument, InputArguments, OutputArgument, OutputArguments, PipelineArguments};
+use crate::failure::Failure;
+use std::fs;
+use std::path::{Path, PathBuf};
+use streamgauge::spec::PipelineSpec;
+
+/// What is to be done, with which input.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// The pipeline, flags over file.
+    pub(crate) spec: PipelineSpec,
+    /// The files, `-` for standard input; never none.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+impl Settings {
+    /// Reads the pipeline file, if there is one, and lays the flags over it. Aggregates of the subcommand's own, such as the one that `top` is
+    /// short for, come before those of `--agg`.
+    ///
+    /// # Errors
+    /// A pipeline file that cannot be read, or is none.
+    pub(crate) fn new(
+        input: InputArguments,
+        pipeline: PipelineArguments,
+        output: &OutputArguments,
+        own_aggregates: Vec<String>,
+    ) -> Result<Settings, Failure> {
+        let file = pipeline.pipeline.as_deref().map(read_pipeline).transpose()?.unwrap_or_default();
+        let aggregates: Vec<String> = own_aggregates.into_iter().chain(pipeline.agg).collect();
+        let flags = PipelineSpec {
+            format: input.format.map(|format| format_name(format).to_owned()),
+            time: pipeline.time,
+            time_format: pipeline.time_format,
+            window: pipeline.window,
+            every: pipeline.every,
+            offset: pipeline.offset,
+            max_delay: pipeline.max_delay,
+            lateness: pipeline.lateness,
+            filter: given(pipeline.predicates),
+            group: pipeline.group.map(|group| vec![group]),
+            agg: given(aggregates),
+            limit_groups: pipeline.limit_groups,
+            output: output.output.map(|output| output_name(output).to_owned()),
+            dead_letters: input.dead_letters.map(|path| path.to_string_lossy().into_owned()),
+            strict: input.strict.then_some(true),
+            explain: output.explain.then_some(true),
+        };
+        let files = if input.files.is_empty() { vec![PathBuf::from("-")] } else { input.files };
+        Ok(Settings { spec: file.overridden_by(flags), files })
+    }
+}
+
+/// A flag that can be given again overrides the file only where it is given at all.
+fn given(values: Vec<String>) -> Option<Vec<String>> {
+    (!values.is_empty()).then_some(values)
+}
+
+fn read_pipeline(path: &Path) -> Result<PipelineSpec, Failure> {
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path).map_err(|error| Failure::Usage(format!("{name}: the pipeline file cannot be read: {error}")))?;
+    let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    let spec = if is_json { PipelineSpec::from_json(&text, &name) } else { PipelineSpec::from_toml(&text, &name) };
+    spec.map_err(|error| Failure::usage(&error))
+}
+
+fn format_name(format: FormatArgument) -> &'static str {
+    match format {
+        FormatArgument::Auto => "auto",
+        FormatArgument::Jsonl => "jsonl",
+        FormatArgument::Csv => "csv",
+        FormatArgument::Tsv => "tsv",
+        FormatArgument::Clf => "clf",
+        FormatArgument::Lines => "lines",
+    }
+}
+
+fn output_name(output: OutputArgument) -> &'static str {
+    match output {
+        OutputArgument::Table => "table",
+        OutputArgument::Json => "json",
+        OutputArgument::Csv => "csv",
+    }
+}

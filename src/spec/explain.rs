@@ -1,0 +1,171 @@
+//! What a pipeline will do and what it may cost, told before it runs.
+
+use super::expression::{Column, Function};
+use super::row_aggregate::{ACCURACY, Plan, StateSpec};
+use crate::aggregate::{DISTINCT_EXACT_MAX, DISTINCT_PRECISION};
+use crate::engine::EngineOptions;
+use std::fmt;
+use std::time::Duration;
+
+/// What a pipeline will do and what it may cost. `Display` tells it in a few lines.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// Size and slide of the windows; `None` without windows.
+    pub windows: Option<(Duration, Duration)>,
+    /// Panes that a window is made of. A record goes into one pane.
+    pub panes_per_window: u64,
+    /// Windows that a record is in, at most.
+    pub windows_per_record: u64,
+    /// Groups held per pane, at most; `None` without groups.
+    pub groups_max: Option<usize>,
+    /// Approximate bytes of one group's state, at least: with nothing yet in the sketches.
+    pub group_bytes_min: usize,
+    /// Approximate bytes of one group's state, at most.
+    pub group_bytes_max: usize,
+    /// Panes held at a time until windows fire, at most, each with its own groups; `None` where the out-of-orderness is unbounded and the
+    /// number depends on how long the input lasts.
+    pub panes_held_max: Option<u64>,
+    /// Bytes past which the engine refuses to grow: [`Limits::state_bytes_max`](crate::Limits::state_bytes_max).
+    pub state_bytes_max: usize,
+    /// Each column with what its numbers are worth.
+    pub columns: Vec<(String, String)>,
+    /// What `max_delay` and late mean for this pipeline, a sentence.
+    pub lateness: String,
+}
+
+/// Bytes of a key that are counted for it where its length is not known.
+const KEY_BYTES: usize = 64;
+
+impl Explanation {
+    pub(super) fn new(engine: &EngineOptions, plan: &Plan, (columns, group_fields): (&[Column], usize), lateness: String) -> Self {
+        let windows = engine.windows.size_and_slide();
+        let group_bytes = |bytes: fn(&StateSpec) -> usize| plan.states.iter().map(bytes).sum::<usize>() + 64;
+        Explanation {
+            windows,
+            panes_per_window: engine.windows.panes_per_window(),
+            windows_per_record: engine.windows.windows_per_record(),
+            groups_max: (group_fields > 0).then_some(engine.limits.groups_max),
+            group_bytes_min: group_bytes(state_bytes_min),
+            group_bytes_max: group_bytes(state_bytes_max),
+            panes_held_max: panes_held_max(engine),
+            state_bytes_max: engine.limits.state_bytes_max,
+            columns: columns.iter().map(|column| (column.name.clone(), worth(&column.function))).collect(),
+            lateness,
+        }
+    }
+
+    /// Approximate bytes of the whole state, at most: groups times panes times what a group takes, or the limit if that is lower.
+    pub fn state_bytes_worst(&self) -> usize {
+        let groups = self.groups_max.unwrap_or(1);
+        let panes = self.panes_held_max.unwrap_or(u64::MAX).max(1);
+        let bytes = self.group_bytes_max.saturating_mul(groups).saturating_mul(usize::try_from(panes).unwrap_or(usize::MAX));
+        bytes.min(self.state_bytes_max)
+    }
+}
+
+/// Panes between the oldest window that has not fired and the newest record, and as many merges of them.
+fn panes_held_max(engine: &EngineOptions) -> Option<u64> {
+    let Some((size, slide)) = engine.windows.size_and_slide() else { return Some(1) };
+    let held = size.saturating_add(engine.out_of_orderness?).saturating_add(engine.allowed_lateness);
+    let slides = u64::try_from(held.as_millis().div_ceil(slide.as_millis().max(1))).unwrap_or(u64::MAX).saturating_add(1);
+    let panes = match engine.windows.panes_per_window() {
+        1 => return Some(slides),
+        panes if size.as_millis() % slide.as_millis().max(1) == 0 => slides.saturating_add(panes),
+        panes => slides.saturating_mul(2).saturating_add(panes),
+    };
+    Some(panes)
+}
+
+fn state_bytes_min(state: &StateSpec) -> usize {
+    const CELL: usize = 48;
+    match state {
+        StateSpec::Squares(_) => CELL + 240,
+        StateSpec::Histogram(_) => CELL + 200,
+        StateSpec::Distinct(..) => CELL + 64,
+        StateSpec::Top { .. } => CELL + 200,
+        _ => CELL,
+    }
+}
+
+fn state_bytes_max(state: &StateSpec) -> usize {
+    let held = match state {
+        StateSpec::First(_) | StateSpec::Last(_) => KEY_BYTES,
+        // Both signs, 64 doublings of 128 buckets of 8 bytes each.
+        StateSpec::Histogram(_) => 2 * 64 * 128 * 8,
+        StateSpec::Distinct(..) => (DISTINCT_EXACT_MAX * 20).max(1 << DISTINCT_PRECISION),
+        // Twice as many rows as counters, and the filter.
+        StateSpec::Top { counters, .. } => counters.saturating_mul(2 * (75 + KEY_BYTES) + 64),
+        _ => 0,
+    };
+    state_bytes_min(state).saturating_add(held)
+}
+
+/// What a column's numbers are worth.
+fn worth(function: &Function) -> String {
+    match function {
+        Function::Count | Function::CountOf(_) => "exact".into(),
+        Function::Sum(_) => "exact for integers; floats are summed exactly and rounded once".into(),
+        Function::Mean(_) => "the exact mean, rounded".into(),
+        Function::Variance(_) | Function::Stddev(_) => "of the sample (n - 1), from exact sums, rounded".into(),
+        Function::Min(_) | Function::Max(_) => "exact".into(),
+        Function::First(_) => "exact; of equal event times the record that came first".into(),
+        Function::Last(_) => "exact; of equal event times the record that came last".into(),
+        Function::Frequency(..) => "exact: the one value is counted".into(),
+        Function::Quantile(..) => format!("nearest rank; within {} % of the value, with certain bounds", ACCURACY * 100.0),
+        Function::Distinct(_) => format!(
+            "exact up to {DISTINCT_EXACT_MAX} distinct values, then HyperLogLog: {:.1} % either way with 95 % confidence",
+            2.0 * 104.0 / f64::from(1u32 << DISTINCT_PRECISION).sqrt()
+        ),
+        Function::Top { counters, .. } => format!(
+            "exact up to {counters} distinct values, then each count is at most 1/{} of all records too high, with certain bounds",
+            counters.saturating_add(1)
+        ),
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.windows {
+            None => writeln!(f, "windows: one over everything")?,
+            Some((size, slide)) if size == slide => writeln!(f, "windows: {size:?} each, one pane a window")?,
+            Some((size, slide)) => writeln!(
+                f,
+                "windows: {size:?} every {slide:?}; {} panes a window, a record goes into one pane and is in up to {} windows, a slide costs at most \
+                 3 merges for each pane that enters (amortised)",
+                self.panes_per_window, self.windows_per_record
+            )?,
+        }
+        writeln!(f, "late records: {}", self.lateness)?;
+        let (least, most) = (Bytes(self.group_bytes_min), Bytes(self.group_bytes_max));
+        match self.groups_max {
+            None => writeln!(f, "state: {least} to {most} a pane")?,
+            Some(groups) => writeln!(f, "state: {least} to {most} a group and pane, at most {groups} groups a pane; the rest is (other)")?,
+        }
+        match self.panes_held_max {
+            None => writeln!(f, "panes held: those that the input spans, since nothing is answered before its end")?,
+            Some(panes) => writeln!(f, "panes held: at most {panes}, between the oldest window that waits and the latest record")?,
+        }
+        writeln!(f, "memory at worst: {} (the limit is {})", Bytes(self.state_bytes_worst()), Bytes(self.state_bytes_max))?;
+        writeln!(f, "columns:")?;
+        self.columns.iter().try_for_each(|(name, worth)| writeln!(f, "  {name}: {worth}"))
+    }
+}
+
+/// A number of bytes for people.
+struct Bytes(usize);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut value = self.0 as f64;
+        let mut unit = "B";
+        for larger in ["KiB", "MiB", "GiB", "TiB"] {
+            if value < 1024.0 {
+                break;
+            }
+            value /= 1024.0;
+            unit = larger;
+        }
+        if unit == "B" || value >= 100.0 { write!(f, "{value:.0} {unit}") } else { write!(f, "{value:.1} {unit}") }
+    }
+}

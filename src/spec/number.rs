@@ -1,0 +1,249 @@
+//! Numbers of records: integers that stay integers, and floats.
+
+use super::decimal::Decimal;
+use super::row::Value;
+use std::cmp::Ordering;
+use std::fmt;
+
+/// A number of a record.
+///
+/// Written without point and exponent it is an integer and stays one, whatever its size up to 128 bits; anything else is the nearest
+/// `f64`. It is never NaN, infinite or negative zero. Numbers compare by value, exactly: 9007199254740993 is not 9007199254740992.0.
+#[derive(Clone, Copy, Debug)]
+pub enum Number {
+    /// An integer.
+    Int(i128),
+    /// A finite float.
+    Float(f64),
+}
+
+/// Why text is not taken as a number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum NotANumber {
+    /// It is something else.
+    Other,
+    /// It is a number that no `f64` can hold, such as 1e999.
+    OutOfRange,
+}
+
+impl fmt::Display for NotANumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NotANumber::Other => "is not a number",
+            NotANumber::OutOfRange => "is out of range: the largest number is 1.7976931348623157e308",
+        })
+    }
+}
+
+impl Number {
+    /// Reads a number; spaces around it do not matter.
+    #[inline]
+    pub(crate) fn parse(text: &str) -> Result<Number, NotANumber> {
+        match parse_short(text.as_bytes()) {
+            Some(integer) => Ok(Number::Int(i128::from(integer))),
+            None => Number::parse_any(text.trim_ascii()),
+        }
+    }
+
+    fn parse_any(text: &str) -> Result<Number, NotANumber> {
+        let decimal = Decimal::scan(text).ok_or(NotANumber::Other)?;
+        if decimal.is_written_as_integer()
+            && let Ok(integer) = text.parse::<i128>()
+        {
+            return Ok(Number::Int(integer));
+        }
+        // Zero is added to make a negative zero a positive one.
+        match text.parse::<f64>() {
+            Ok(float) if float.is_finite() => Ok(Number::Float(float + 0.0)),
+            Ok(_) => Err(NotANumber::OutOfRange),
+            Err(_) => Err(NotANumber::Other),
+        }
+    }
+
+    /// The number as aggregates add it up: an integer of up to 64 bits in magnitude, of which a sum of 128 bits can hold 2^63, or a
+    /// float, the nearest one for larger integers.
+    #[inline]
+    pub(crate) fn narrowed(self) -> Number {
+        match self {
+            Number::Int(integer) if integer.unsigned_abs() > u128::from(u64::MAX) => Number::Float(integer as f64),
+            narrow => narrow,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_float(self) -> bool {
+        match self {
+            Number::Int(_) => false,
+            Number::Float(_) => true,
+        }
+    }
+
+    /// The number as the nearest float.
+    #[inline]
+    pub fn to_f64(self) -> f64 {
+        match self {
+            Number::Int(integer) => integer as f64,
+            Number::Float(float) => float,
+        }
+    }
+}
+
+/// Up to 18 digits behind an optional minus: what most numbers are.
+#[inline]
+fn parse_short(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() || digits.len() > 18 {
+        return None;
+    }
+    let mut value = 0i64;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value * 10 + i64::from(digit);
+    }
+    Some(if negative { -value } else { value })
+}
+
+impl PartialEq for Number {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Number {}
+
+impl PartialOrd for Number {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Number {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (*self, *other) {
+            (Number::Int(a), Number::Int(b)) => a.cmp(&b),
+            (Number::Float(a), Number::Float(b)) => a.total_cmp(&b),
+            (Number::Int(a), Number::Float(b)) => compare(a, b),
+            (Number::Float(a), Number::Int(b)) => compare(b, a).reverse(),
+        }
+    }
+}
+
+/// An integer against a float, exactly.
+fn compare(integer: i128, float: f64) -> Ordering {
+    // 2^127: from here on a float is beyond every i128, below it truncation is exact.
+    const LIMIT: f64 = 170_141_183_460_469_231_731_687_303_715_884_105_728.0;
+    if float >= LIMIT {
+        return Ordering::Less;
+    }
+    if float < -LIMIT {
+        return Ordering::Greater;
+    }
+    let whole = float.trunc();
+    integer.cmp(&(whole as i128)).then_with(|| whole.total_cmp(&float))
+}
+
+/// Shortest text that reads back as the same number; a float that is whole keeps a point, as in `12.0`.
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Number::Int(integer) => write!(f, "{integer}"),
+            // As JSON writers have it: plain digits where they are short, an exponent where they are not.
+            Number::Float(float) => write!(f, "{float:?}"),
+        }
+    }
+}
+
+/// Text by which untyped sources say that there is no number.
+pub(crate) fn is_null_marker(text: &str) -> bool {
+    NULL_MARKERS.contains(&text)
+}
+
+const NULL_MARKERS: [&str; 9] = ["", "NA", "N/A", "NULL", "null", "NaN", "nan", "\\N", "-"];
+
+/// The number of a field, for an aggregate that needs one: `None` if it has none, because it is missing, null or empty, or because an
+/// untyped source has one of the usual null markers there. Text that is numeric is a number.
+#[inline]
+pub(crate) fn number_of(value: Value<'_>) -> Result<Option<Number>, NotANumber> {
+    match value {
+        Value::Missing => Ok(None),
+        Value::Number(text) => Number::parse(text).map(Some),
+        Value::Untyped(text) => match Number::parse(text) {
+            Ok(number) => Ok(Some(number)),
+            Err(_) if is_null_marker(text.trim_ascii()) => Ok(None),
+            Err(error) => Err(error),
+        },
+        Value::Text(text) if text.trim_ascii().is_empty() => Ok(None),
+        Value::Text(text) => Number::parse(text).map(Some),
+        Value::Bool(_) => Err(NotANumber::Other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn integers_stay_integers_and_the_rest_is_finite() {
+        let shown = |text| Number::parse(text).map(|number| format!("{number:?}"));
+        assert_eq!(shown("12").unwrap(), "Int(12)");
+        assert_eq!(shown("-0").unwrap(), "Int(0)");
+        assert_eq!(shown("-0.0").unwrap(), "Float(0.0)");
+        assert_eq!(shown("1e0").unwrap(), "Float(1.0)");
+        assert_eq!(shown(" 7 ").unwrap(), "Int(7)");
+        assert_eq!(shown("007").unwrap(), "Int(7)");
+        assert_eq!(shown("18446744073709551616").unwrap(), "Int(18446744073709551616)");
+        assert_eq!(shown("1000000000000000000000000000000000000000").unwrap(), "Float(1e39)");
+        assert_eq!(shown("1e999"), Err(NotANumber::OutOfRange));
+        for wrong in ["NaN", "inf", "Infinity", "abc", "", "0x1", "1,000"] {
+            assert_eq!(shown(wrong), Err(NotANumber::Other), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn comparison_of_integers_with_floats_is_exact() {
+        let parse = |text| Number::parse(text).unwrap();
+        assert!(parse("9007199254740993") > parse("9007199254740992.0"));
+        assert!(parse("-9007199254740993") < parse("-9007199254740992.0"));
+        assert_eq!(parse("1"), parse("1.0"));
+        assert_eq!(parse("0"), parse("-0.0"));
+        assert!(parse("1") < parse("1.5") && parse("-1") > parse("-1.5") && parse("0") > parse("-0.5"));
+        assert!(parse("170141183460469231731687303715884105727") < parse("170141183460469231731687303715884105728.0"));
+        assert!(parse("-170141183460469231731687303715884105728") == parse("-170141183460469231731687303715884105728.0"));
+        assert!(parse("5") > parse("-1e300") && parse("5") < parse("1e300"));
+    }
+
+    #[test]
+    fn null_markers_are_missing_only_in_untyped_sources() {
+        assert_eq!(number_of(Value::Untyped("NA")), Ok(None));
+        assert_eq!(number_of(Value::Untyped(" \\N ")), Ok(None));
+        assert_eq!(number_of(Value::Text("NA")), Err(NotANumber::Other));
+        assert_eq!(number_of(Value::Text("")), Ok(None));
+        assert_eq!(number_of(Value::Text("12")), Ok(Some(Number::Int(12))));
+        assert_eq!(number_of(Value::Bool(true)), Err(NotANumber::Other));
+        assert_eq!(number_of(Value::Untyped("abc")), Err(NotANumber::Other));
+    }
+
+    proptest! {
+        #[test]
+        fn reading_agrees_with_the_standard_library(float in any::<f64>().prop_filter("finite", |f| f.is_finite()), integer: i128) {
+            prop_assert_eq!(Number::parse(&format!("{float:?}")).unwrap().to_f64(), float);
+            let Number::Int(back) = Number::parse(&integer.to_string()).unwrap() else { panic!("an integer") };
+            prop_assert_eq!(back, integer);
+        }
+
+        #[test]
+        fn order_is_total_and_agrees_with_integers(a in -1000i64..1000, b in -1000i64..1000, quarters in 0i64..4) {
+            // Quarters are exact in binary: compare in units of quarters.
+            let float = Number::Float((b * 4 + quarters) as f64 / 4.0);
+            prop_assert_eq!(Number::Int(i128::from(a)).cmp(&float), (a * 4).cmp(&(b * 4 + quarters)));
+            prop_assert_eq!(float.cmp(&Number::Int(i128::from(a))), (b * 4 + quarters).cmp(&(a * 4)));
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What a declared pipeline answers, as data: rows of values, ready to be written as JSON, CSV or a table.
+
+use super::number::Number;
+use crate::window::Window;
+use std::fmt;
+
+/// The answer of one window for one group.
+///
+/// Rows come by window end, window start, then group ascending (missing, numbers, false, true, text), the `(other)` row last.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RowEmission {
+    /// The window; `None` for a pipeline without windows.
+    pub window: Option<Window>,
+    /// 0 for the first answer of this window, 1 for the next, and so on.
+    pub revision: u32,
+    /// The values of the fields grouped by, in their order; empty for a pipeline without groups. All are [`OutputValue::Other`] in the row of
+    /// the records whose groups were past the limit.
+    pub group: Vec<OutputValue>,
+    /// The values of the columns, in their order.
+    pub values: Vec<OutputValue>,
+}
+
+impl RowEmission {
+    /// Whether this is the row of the records whose groups were past the limit.
+    pub fn is_other(&self) -> bool {
+        self.group.first() == Some(&OutputValue::Other)
+    }
+}
+
+/// A value of an answer.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub enum OutputValue {
+    /// No value: the sum of nothing, a missing field.
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// An integer.
+    Integer(i128),
+    /// A finite float.
+    Float(f64),
+    /// A number that neither an integer of 128 bits nor a float holds exactly, in decimal notation.
+    Decimal(String),
+    /// Text.
+    Text(String),
+    /// Every group past the limit; written `(other)`.
+    Other,
+    /// An approximate number with its bounds.
+    Estimate {
+        /// The estimate.
+        value: Number,
+        /// The true value is not below this.
+        lower: Number,
+        /// The true value is not above this.
+        upper: Number,
+    },
+    /// The most frequent values of a field: by count descending, then key ascending.
+    Top(Vec<TopValue>),
+}
+
+/// A row of [`OutputValue::Top`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct TopValue {
+    /// The value that was counted.
+    pub key: OutputValue,
+    /// The estimated count.
+    pub count: u64,
+    /// The true count is not below this.
+    pub lower: u64,
+    /// The true count is not above this.
+    pub upper: u64,
+    /// Whether the value is certainly among the true top ones.
+    pub guaranteed: bool,
+}
+
+impl From<Number> for OutputValue {
+    fn from(number: Number) -> Self {
+        match number {
+            Number::Int(integer) => OutputValue::Integer(integer),
+            Number::Float(float) => OutputValue::Float(float),
+        }
+    }
+}
+
+/// The value as plain text: an estimate as its value, the top values as `key count` pairs.
+impl fmt::Display for OutputValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OutputValue::Null => Ok(()),
+            OutputValue::Bool(value) => write!(f, "{value}"),
+            OutputValue::Integer(integer) => write!(f, "{integer}"),
+            OutputValue::Float(float) => Number::Float(*float).fmt(f),
+            OutputValue::Decimal(text) | OutputValue::Text(text) => f.write_str(text),
+            OutputValue::Other => f.write_str("(other)"),
+            OutputValue::Estimate { value, .. } => value.fmt(f),
+            OutputValue::Top(rows) => {
+                for (index, row) in rows.iter().enumerate() {
+                    write!(f, "{}{} {}", if index == 0 { "" } else { ", " }, row.key, row.count)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! The states behind columns: what each is of, and how it grows.
+
+use crate::aggregate::{
+    Aggregate, Distinct, DistinctAccumulator, ExactSum, FloatMoments, IntegerMoments, IntegerSum, KeyOf, Moments, Total,
+};
+use crate::error::{Error, ErrorKind};
+use crate::hash::Seed;
+use crate::sketch::{Estimate, LogHistogram, SpaceSaving};
+use crate::spec::number::Number;
+use crate::spec::row::Row;
+use crate::time::Timestamp;
+use std::fmt;
+
+/// What a state is of. Numbers and keys are known by their index in the plan, fields by their slot.
+#[derive(Clone, PartialEq)]
+pub(in crate::spec) enum StateSpec {
+    /// All records.
+    Records,
+    /// Records that have the field.
+    Present(usize),
+    /// How often a key has these bytes.
+    Equal(usize, Box<[u8]>),
+    /// Count and sum of a number.
+    Sum(usize),
+    Min(usize),
+    Max(usize),
+    /// Count, sum and sum of squares of a number.
+    Squares(usize),
+    /// The key with the earliest event time.
+    First(usize),
+    /// The key with the latest event time.
+    Last(usize),
+    Histogram(usize),
+    Distinct(usize, Seed),
+    Top {
+        key: usize,
+        counters: usize,
+        seed: Seed,
+    },
+}
+
+/// The relative error of percentiles.
+pub(in crate::spec) const ACCURACY: f64 = 0.005;
+
+/// The state of one specification. At most 48 bytes; what is larger is on the heap.
+#[derive(Clone, Debug)]
+pub(in crate::spec) enum Cell {
+    Count(u64),
+    Sum(SumCell),
+    Extreme(Option<Number>),
+    Squares(Box<SquaresCell>),
+    Edge(Option<(Timestamp, Box<[u8]>)>),
+    Histogram(Box<LogHistogram>),
+    Distinct(Box<DistinctAccumulator>),
+    Top(Box<TopCell>),
+}
+
+/// Count and exact sum of numbers of both kinds.
+#[derive(Clone, Debug, Default)]
+pub(in crate::spec) struct SumCell {
+    count: u64,
+    integers: IntegerSum,
+    /// `None` while no float came.
+    floats: Option<Box<ExactSum>>,
+}
+
+/// Exact moments of numbers of both kinds.
+#[derive(Clone, Debug, Default)]
+pub(in crate::spec) struct SquaresCell {
+    integers: IntegerMoments,
+    /// `None` while no float came.
+    floats: Option<FloatMoments>,
+}
+
+/// A sketch of the most frequent keys, with the bytes of its keys as they grow.
+#[derive(Clone, Debug)]
+pub(in crate::spec) struct TopCell {
+    sketch: SpaceSaving<[u8]>,
+    key_bytes: usize,
+}
+
+/// A record that is nothing but a key.
+#[derive(Clone, Copy)]
+struct Itself;
+
+impl KeyOf<[u8]> for Itself {
+    type Key = [u8];
+
+    #[inline]
+    fn with_key<T>(&self, key: &[u8], f: impl FnOnce(&[u8]) -> T) -> T {
+        f(key)
+    }
+}
+
+fn distinct(seed: Seed) -> Distinct<Itself> {
+    Distinct::new(Itself).seeded(seed)
+}
+
+/// The refusal to merge what is not of one specification.
+#[cold]
+pub(super) fn mismatch() -> Error {
+    Error::new(ErrorKind::Mismatch, "accumulators of two different pipelines do not merge")
+}
+
+impl StateSpec {
+    /// Whether the state may hold much on the heap.
+    pub(super) fn grows(&self) -> bool {
+        matches!(
+            self,
+            StateSpec::Squares(_)
+                | StateSpec::First(_)
+                | StateSpec::Last(_)
+                | StateSpec::Histogram(_)
+                | StateSpec::Distinct(..)
+                | StateSpec::Top { .. }
+        )
+    }
+
+    pub(super) fn init(&self) -> Cell {
+        match self {
+            StateSpec::Records | StateSpec::Present(_) | StateSpec::Equal(..) => Cell::Count(0),
+            StateSpec::Sum(_) => Cell::Sum(SumCell::default()),
+            StateSpec::Min(_) | StateSpec::Max(_) => Cell::Extreme(None),
+            StateSpec::Squares(_) => Cell::Squares(Box::default()),
+            StateSpec::First(_) | StateSpec::Last(_) => Cell::Edge(None),
+            StateSpec::Histogram(_) => {
+                let histogram = LogHistogram::with_accuracy(ACCURACY).expect("0.005 is in the range of accuracies");
+                Cell::Histogram(Box::new(histogram))
+            }
+            StateSpec::Distinct(_, seed) => Cell::Distinct(Box::new(distinct(*seed).init())),
+            StateSpec::Top { counters, seed, .. } => {
+                let sketch = SpaceSaving::with_capacity(*counters).expect("expressions have from 1 to 2^24 counters").seeded(*seed);
+                Cell::Top(Box::new(TopCell { sketch, key_bytes: 0 }))
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn add(&self, cell: &mut Cell, row: &Row, time: Timestamp) {
+        match (self, cell) {
+            (StateSpec::Records, Cell::Count(count)) => *count = count.saturating_add(1),
+            (StateSpec::Present(slot), Cell::Count(count)) => *count = count.saturating_add(u64::from(!row.value(*slot).is_missing())),
+            (StateSpec::Equal(key, bytes), Cell::Count(count)) => {
+                *count = count.saturating_add(u64::from(row.key(*key) == Some(&**bytes)));
+            }
+            (StateSpec::Sum(index), Cell::Sum(sum)) => row.number(*index).into_iter().for_each(|number| sum.add(number)),
+            (StateSpec::Min(index), Cell::Extreme(least)) => replace(least, row.number(*index), |new, old| new < old),
+            (StateSpec::Max(index), Cell::Extreme(largest)) => replace(largest, row.number(*index), |new, old| new > old),
+            (StateSpec::Squares(index), Cell::Squares(squares)) => {
+                row.number(*index).into_iter().for_each(|number| squares.add(number));
+            }
+            (_, cell) => self.add_rarer(cell, row, time),
+        }
+    }
+
+    fn add_rarer(&self, cell: &mut Cell, row: &Row, time: Timestamp) {
+        match (self, cell) {
+            (StateSpec::Histogram(index), Cell::Histogram(histogram)) => {
+                if let Some(number) = row.number(*index) {
+                    // Numbers are finite, and nothing else is refused.
+                    let _ = histogram.add(number.to_f64(), 1);
+                }
+            }
+            (StateSpec::Distinct(key, seed), Cell::Distinct(keys)) => {
+                if let Some(key) = row.key(*key) {
+                    distinct(*seed).add(keys, key, time);
+                }
+            }
+            (StateSpec::Top { key, .. }, Cell::Top(top)) => row.key(*key).into_iter().for_each(|key| top.add(key)),
+            (StateSpec::First(key), Cell::Edge(edge)) => {
+                if let Some(key) = row.key(*key)
+                    && edge.as_ref().is_none_or(|(first, _)| time < *first)
+                {
+                    *edge = Some((time, key.into()));
+                }
+            }
+            (StateSpec::Last(key), Cell::Edge(edge)) => {
+                if let Some(key) = row.key(*key)
+                    && edge.as_ref().is_none_or(|(last, _)| time >= *last)
+                {
+                    *edge = Some((time, key.into()));
+                }
+            }
+            _ => debug_assert!(false, "a cell of another specification"),
+        }
+    }
+
+    pub(super) fn merge(&self, into: &mut Cell, from: &Cell) -> Result<(), Error> {
+        match (self, into, from) {
+            (_, Cell::Count(into), Cell::Count(from)) => *into = into.saturating_add(*from),
+            (_, Cell::Sum(into), Cell::Sum(from)) => into.merge(from)?,
+            (StateSpec::Min(_), Cell::Extreme(into), Cell::Extreme(from)) => replace(into, *from, |new, old| new < old),
+            (StateSpec::Max(_), Cell::Extreme(into), Cell::Extreme(from)) => replace(into, *from, |new, old| new > old),
+            (_, Cell::Squares(into), Cell::Squares(from)) => into.merge(from)?,
+            (StateSpec::First(_), Cell::Edge(into), Cell::Edge(Some(from))) => {
+                if into.as_ref().is_none_or(|(first, _)| from.0 < *first) {
+                    *into = Some(from.clone());
+                }
+            }
+            (StateSpec::Last(_), Cell::Edge(into), Cell::Edge(Some(from))) => {
+                if into.as_ref().is_none_or(|(last, _)| from.0 >= *last) {
+                    *into = Some(from.clone());
+                }
+            }
+            (_, Cell::Edge(_), Cell::Edge(None)) => {}
+            (_, Cell::Histogram(into), Cell::Histogram(from)) => into.merge(from)?,
+            (StateSpec::Distinct(_, seed), Cell::Distinct(into), Cell::Distinct(from)) => distinct(*seed).merge(into, from)?,
+            (_, Cell::Top(into), Cell::Top(from)) => into.merge(from)?,
+            _ => return Err(mismatch()),
+        }
+        Ok(())
+    }
+
+    /// How many different keys the cell has seen.
+    pub(super) fn distinct_keys(&self, keys: &DistinctAccumulator) -> Estimate<u64> {
+        match self {
+            StateSpec::Distinct(_, seed) => distinct(*seed).output(keys),
+            _ => Estimate::exact(0),
+        }
+    }
+}
+
+/// Seeds are secret: what is told of one is its fingerprint, which [`Seed`]'s own `Debug` prints.
+impl fmt::Debug for StateSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StateSpec::Records => f.write_str("records"),
+            StateSpec::Present(slot) => write!(f, "present({slot})"),
+            StateSpec::Equal(key, bytes) => write!(f, "equal({key}, {bytes:?})"),
+            StateSpec::Sum(number) => write!(f, "sum({number})"),
+            StateSpec::Min(number) => write!(f, "min({number})"),
+            StateSpec::Max(number) => write!(f, "max({number})"),
+            StateSpec::Squares(number) => write!(f, "squares({number})"),
+            StateSpec::First(key) => write!(f, "first({key})"),
+            StateSpec::Last(key) => write!(f, "last({key})"),
+            StateSpec::Histogram(number) => write!(f, "histogram({number}, {ACCURACY})"),
+            StateSpec::Distinct(key, seed) => write!(f, "distinct({key}, {seed:?})"),
+            StateSpec::Top { key, counters, seed } => write!(f, "top({key}, {counters}, {seed:?})"),
+        }
+    }
+}
+
+/// Takes the new number if there is none or it is before the old one; of equal numbers the integer stays, whichever came first.
+#[inline]
+fn replace(kept: &mut Option<Number>, new: Option<Number>, before: impl FnOnce(Number, Number) -> bool) {
+    let Some(new) = new else { return };
+    let takes_place = match *kept {
+        None => true,
+        Some(old) => before(new, old) || (old == new && old.is_float() && !new.is_float()),
+    };
+    if takes_place {
+        *kept = Some(new);
+    }
+}
+
+impl Cell {
+    /// Approximate bytes on the heap. O(1).
+    pub(super) fn heap_bytes(&self) -> usize {
+        match self {
+            Cell::Count(_) | Cell::Extreme(_) => 0,
+            Cell::Sum(sum) => sum.floats.as_ref().map_or(0, |floats| size_of::<ExactSum>() + floats.heap_bytes()),
+            Cell::Squares(squares) => size_of::<SquaresCell>() + squares.floats.as_ref().map_or(0, Moments::heap_bytes),
+            Cell::Edge(edge) => edge.as_ref().map_or(0, |(_, key)| key.len()),
+            Cell::Histogram(histogram) => histogram.resident_bytes(),
+            Cell::Distinct(keys) => distinct(Seed::PUBLIC).state_bytes(keys),
+            Cell::Top(top) => top.heap_bytes(),
+        }
+    }
+}
+
+impl SumCell {
+    #[inline]
+    fn add(&mut self, number: Number) {
+        self.count = self.count.saturating_add(1);
+        match number.narrowed() {
+            Number::Int(integer) => self.integers.add(integer),
+            Number::Float(float) => self.floats.get_or_insert_default().add(float),
+        }
+    }
+
+    fn merge(&mut self, from: &SumCell) -> Result<(), Error> {
+        self.integers.merge(&from.integers)?;
+        self.count = self.count.saturating_add(from.count);
+        if let Some(from) = &from.floats {
+            self.floats.get_or_insert_default().merge(from);
+        }
+        Ok(())
+    }
+
+    fn exact(&self, floats: &ExactSum) -> ExactSum {
+        let mut sum = floats.clone();
+        let integers = self.integers.total();
+        sum.add_magnitude(integers.unsigned_abs(), if integers < 0 { -1.0 } else { 1.0 });
+        sum
+    }
+
+    /// An integer if no float came; `None` of nothing.
+    pub(super) fn sum(&self) -> Option<Number> {
+        match &self.floats {
+            _ if self.count == 0 => None,
+            None => Some(Number::Int(self.integers.total())),
+            Some(floats) => Some(Number::Float(self.exact(floats).value())),
+        }
+    }
+
+    /// `None` of nothing.
+    pub(super) fn mean(&self) -> Option<f64> {
+        match &self.floats {
+            _ if self.count == 0 => None,
+            None => Some(self.integers.quotient(self.count)),
+            Some(floats) => Some(self.exact(floats).divided_by(self.count)),
+        }
+    }
+}
+
+impl SquaresCell {
+    fn add(&mut self, number: Number) {
+        match number.narrowed() {
+            Number::Int(integer) => self.integers.add(integer),
+            Number::Float(float) => self.floats.get_or_insert_default().add(float),
+        }
+    }
+
+    fn merge(&mut self, from: &SquaresCell) -> Result<(), Error> {
+        self.integers.merge(&from.integers)?;
+        if let Some(from) = &from.floats {
+            self.floats.get_or_insert_default().merge(from)?;
+        }
+        Ok(())
+    }
+
+    fn floats_and_integers(&self) -> Option<FloatMoments> {
+        let mut all = self.floats.clone()?;
+        self.integers.add_to(&mut all);
+        Some(all)
+    }
+
+    /// The sample variance; `None` of fewer than two numbers.
+    pub(super) fn variance(&self) -> Option<f64> {
+        self.floats_and_integers().map_or_else(|| self.integers.variance(), |all| all.variance())
+    }
+
+    /// The sample standard deviation; `None` of fewer than two numbers.
+    pub(super) fn stddev(&self) -> Option<f64> {
+        self.floats_and_integers().map_or_else(|| self.integers.stddev(), |all| all.stddev())
+    }
+}
+
+impl TopCell {
+    #[inline]
+    fn add(&mut self, key: &[u8]) {
+        let rows = self.sketch.len();
+        self.sketch.add(key, 1);
+        self.settle(rows, key.len());
+    }
+
+    /// Accounts for rows that came and went since there were so many.
+    #[inline]
+    fn settle(&mut self, rows_before: usize, bytes: usize) {
+        let rows = self.sketch.len();
+        if rows > rows_before {
+            self.key_bytes += bytes;
+        } else if rows < rows_before {
+            // Which rows went is not known: by their share.
+            self.key_bytes = (self.key_bytes as f64 * rows as f64 / rows_before as f64) as usize;
+        }
+    }
+
+    fn merge(&mut self, from: &TopCell) -> Result<(), Error> {
+        let before = self.sketch.len();
+        self.sketch.merge(&from.sketch)?;
+        // The new rows' keys are as long as those of `from` on average.
+        let new = self.sketch.len().saturating_sub(before);
+        self.settle(before, (from.key_bytes as f64 * new as f64 / from.sketch.len().max(1) as f64) as usize);
+        Ok(())
+    }
+
+    fn heap_bytes(&self) -> usize {
+        // A row is key, count and error, and its place in the table; the vector behind it may be half empty.
+        const ROW: usize = 72;
+        size_of::<TopCell>() + self.sketch.len() * ROW + self.key_bytes
+    }
+
+    pub(super) fn sketch(&self) -> &SpaceSaving<[u8]> {
+        &self.sketch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_small() {
+        assert!(size_of::<Cell>() <= 48, "{}", size_of::<Cell>());
+    }
+
+    #[test]
+    fn sums_stay_integers_until_a_float_comes() {
+        let mut sum = SumCell::default();
+        assert_eq!((sum.sum(), sum.mean()), (None, None));
+        sum.add(Number::Int(1));
+        sum.add(Number::Int(2));
+        assert_eq!(format!("{:?} {:?}", sum.sum(), sum.mean()), "Some(Int(3)) Some(1.5)");
+        sum.add(Number::Float(0.25));
+        assert_eq!(format!("{:?}", sum.sum()), "Some(Float(3.25))");
+        sum.add(Number::Int(i128::MAX));
+        sum.add(Number::Int(-i128::MAX));
+        assert_eq!(format!("{:?}", sum.sum()), "Some(Float(3.25))", "integers past 64 bits are added as floats, exactly");
+    }
+
+    #[test]
+    fn moments_of_mixed_numbers_are_those_of_all() {
+        let mut squares = SquaresCell::default();
+        for number in
+            [Number::Int(1_000_000_004), Number::Float(1_000_000_007.0), Number::Int(1_000_000_013), Number::Float(1_000_000_016.0)]
+        {
+            squares.add(number);
+        }
+        assert_eq!(squares.variance(), Some(30.0));
+        let mut large = SquaresCell::default();
+        [Number::Int(i128::from(u64::MAX)), Number::Float(0.0)].into_iter().for_each(|number| large.add(number));
+        assert_eq!(large.variance(), Some(2f64.powi(127)));
+    }
+
+    #[test]
+    fn of_equal_numbers_the_integer_is_kept() {
+        for numbers in [[Number::Int(1), Number::Float(1.0)], [Number::Float(1.0), Number::Int(1)]] {
+            let mut kept = None;
+            numbers.into_iter().for_each(|number| replace(&mut kept, Some(number), |new, old| new < old));
+            assert_eq!(format!("{kept:?}"), "Some(Int(1))");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The aggregates of a declared pipeline: many columns, computed from as few states as will do, once per group.
+
+mod cell;
+mod plan;
+
+pub(super) use cell::{ACCURACY, StateSpec};
+pub(super) use plan::{ColumnAnswer, Plan};
+
+use super::output::OutputValue;
+use super::row::Row;
+use crate::aggregate::{Aggregate, GroupBy, GroupByAccumulator, Groups, KeyOf, Overflow};
+use crate::error::Error;
+use crate::time::Timestamp;
+use cell::Cell;
+use smallvec::SmallVec;
+use std::fmt::Write;
+
+/// The states of one group, in the order of their specifications.
+pub(super) type Cells = SmallVec<[Cell; 2]>;
+
+/// All columns of a pipeline without groups, or of one group.
+#[derive(Clone, Debug)]
+pub(super) struct Columns {
+    states: Box<[StateSpec]>,
+    answers: Box<[ColumnAnswer]>,
+    /// Whether a state may hold more than its own size in memory worth counting.
+    grows: bool,
+}
+
+impl Columns {
+    pub(super) fn new(states: Vec<StateSpec>, answers: Vec<ColumnAnswer>) -> Self {
+        let grows = states.iter().any(StateSpec::grows);
+        Columns { states: states.into(), answers: answers.into(), grows }
+    }
+}
+
+impl Aggregate<Row> for Columns {
+    type Accumulator = Cells;
+    type Output = Vec<OutputValue>;
+
+    fn init(&self) -> Cells {
+        self.states.iter().map(StateSpec::init).collect()
+    }
+
+    #[inline]
+    fn add(&self, cells: &mut Cells, row: &Row, time: Timestamp) {
+        for (state, cell) in self.states.iter().zip(cells) {
+            state.add(cell, row, time);
+        }
+    }
+
+    fn merge(&self, into: &mut Cells, from: &Cells) -> Result<(), Error> {
+        self.states.iter().zip(into).zip(from).try_for_each(|((state, into), from)| state.merge(into, from))
+    }
+
+    fn output(&self, cells: &Cells) -> Vec<OutputValue> {
+        self.answers.iter().map(|answer| answer.of(&self.states, cells)).collect()
+    }
+
+    /// O(states); what sketches and texts hold on the heap is counted as it grows.
+    #[inline]
+    fn state_bytes(&self, cells: &Cells) -> usize {
+        let own = size_of::<Cells>() + if cells.spilled() { cells.capacity() * size_of::<Cell>() } else { 0 };
+        if self.grows { own + cells.iter().map(Cell::heap_bytes).sum::<usize>() } else { own }
+    }
+
+    fn describe(&self) -> String {
+        self.states.iter().fold(String::new(), |mut text, state| {
+            let _ = write!(text, "{state:?};");
+            text
+        })
+    }
+}
+
+/// Where a row's group is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GroupKey;
+
+impl KeyOf<Row> for GroupKey {
+    type Key = [u8];
+
+    #[inline]
+    fn with_key<T>(&self, row: &Row, f: impl FnOnce(&[u8]) -> T) -> T {
+        f(row.group_key())
+    }
+}
+
+/// The aggregate of a declared pipeline. Its rows must have been prepared by the pipeline's plan.
+pub(super) enum RowAggregate {
+    Plain(Columns),
+    Grouped(GroupBy<GroupKey, Columns>),
+}
+
+/// The accumulator of [`RowAggregate`].
+#[derive(Clone, Debug)]
+pub(super) enum RowAccumulator {
+    Plain(Cells),
+    Grouped(GroupByAccumulator<Box<[u8]>, Cells>),
+}
+
+/// What [`RowAggregate`] answers.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum RowAnswer {
+    Plain(Vec<OutputValue>),
+    Grouped(Groups<Box<[u8]>, Vec<OutputValue>>),
+}
+
+impl RowAggregate {
+    /// The columns of all rows together.
+    pub(super) fn plain(columns: Columns) -> Self {
+        RowAggregate::Plain(columns)
+    }
+
+    /// The columns of each group.
+    pub(super) fn grouped(columns: Columns, groups_max: usize, overflow: Overflow) -> Self {
+        RowAggregate::Grouped(GroupBy::new(GroupKey, columns).groups_max(groups_max).overflow(overflow))
+    }
+}
+
+impl Aggregate<Row> for RowAggregate {
+    type Accumulator = RowAccumulator;
+    type Output = RowAnswer;
+    const CHECKS_ACCUMULATOR: bool = true;
+
+    fn validate(&self) -> Result<(), Error> {
+        match self {
+            RowAggregate::Plain(columns) => columns.validate(),
+            RowAggregate::Grouped(groups) => groups.validate(),
+        }
+    }
+
+    fn init(&self) -> RowAccumulator {
+        match self {
+            RowAggregate::Plain(columns) => RowAccumulator::Plain(columns.init()),
+            RowAggregate::Grouped(groups) => RowAccumulator::Grouped(groups.init()),
+        }
+    }
+
+    #[inline]
+    fn check(&self, accumulator: Option<&RowAccumulator>, row: &Row) -> Result<(), Error> {
+        match (self, accumulator) {
+            (RowAggregate::Grouped(groups), Some(RowAccumulator::Grouped(accumulator))) => groups.check(Some(accumulator), row),
+            _ => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn add(&self, accumulator: &mut RowAccumulator, row: &Row, time: Timestamp) {
+        match (self, accumulator) {
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.add(cells, row, time),
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => groups.add(accumulator, row, time),
+            // `init` makes an accumulator of its own kind, and nobody else makes one.
+            _ => debug_assert!(false, "an accumulator of another specification"),
+        }
+    }
+
+    fn merge(&self, into: &mut RowAccumulator, from: &RowAccumulator) -> Result<(), Error> {
+        match (self, into, from) {
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(into), RowAccumulator::Plain(from)) => columns.merge(into, from),
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(into), RowAccumulator::Grouped(from)) => groups.merge(into, from),
+            _ => Err(cell::mismatch()),
+        }
+    }
+
+    fn output(&self, accumulator: &RowAccumulator) -> RowAnswer {
+        match (self, accumulator) {
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => RowAnswer::Grouped(groups.output(accumulator)),
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => RowAnswer::Plain(columns.output(cells)),
+            _ => RowAnswer::Plain(Vec::new()),
+        }
+    }
+
+    fn state_bytes(&self, accumulator: &RowAccumulator) -> usize {
+        match (self, accumulator) {
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.state_bytes(cells),
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => groups.state_bytes(accumulator),
+            _ => 0,
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            RowAggregate::Plain(columns) => columns.describe(),
+            RowAggregate::Grouped(groups) => groups.describe(),
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! A declared pipeline that runs.
+
+use super::explain::Explanation;
+use super::expression::{Column, Function};
+use super::field::Fields;
+use super::key;
+use super::output::{OutputValue, RowEmission};
+use super::predicate::Predicate;
+use super::row::{NotAKey, Row, Value};
+use super::row_aggregate::{Plan, RowAggregate, RowAnswer};
+use super::time_format::TimeFormat;
+use crate::engine::{Emission, Engine, Outcome, Shard, Stats};
+use crate::error::Error;
+use crate::record::{Sequence, ShardId};
+use crate::time::Timestamp;
+use crate::window::Windows;
+use std::fmt;
+
+/// A compiled [`PipelineSpec`](super::PipelineSpec): rows in, emissions out.
+///
+/// # Example
+/// ```
+/// use streamgauge::spec::{CompileOptions, PipelineSpec, Row, RowOutcome};
+/// use streamgauge::{ShardId, Timestamp};
+///
+/// let spec = PipelineSpec::from_toml("group = \"country\"\nagg = \"count, sum(bytes) as bytes\"\n", "hits.toml")?;
+/// let mut pipeline = spec.compile(&CompileOptions::default())?;
+/// assert_eq!(pipeline.fields(), ["country", "bytes"]);
+///
+/// let shard = pipeline.open_shard(ShardId::new("hits.csv"))?;
+/// let mut row = pipeline.new_row();
+/// row.begin(&bytes::Bytes::from_static(b"DE,200"));
+/// row.set_untyped(0, 0..2);
+/// row.set_untyped(1, 3..6);
+/// assert_eq!(pipeline.push(shard, &mut row, Timestamp::from_millis(0), None)?, RowOutcome::Applied);
+///
+/// pipeline.finish();
+/// let emission = pipeline.next_emission()?.expect("one window, one group");
+/// assert_eq!(emission.group[0].to_string(), "DE");
+/// assert_eq!(emission.values[1].to_string(), "200");
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
+pub struct RowPipeline {
+    fields: Fields,
+    filter: Vec<Predicate>,
+    time: Option<(usize, TimeFormat)>,
+    group_slots: Vec<usize>,
+    plan: Plan,
+    engine: Engine<Row, RowAggregate>,
+    key_bytes_max: usize,
+    group_names: Vec<String>,
+    columns: Vec<OutputColumn>,
+    windows: Windows,
+    revised: bool,
+    explanation: Explanation,
+    /// The rest of the emission that is being handed out.
+    pending: Option<Pending>,
+}
+
+/// What a pipeline is made of.
+pub(super) struct Parts {
+    pub(super) fields: Fields,
+    pub(super) filter: Vec<Predicate>,
+    pub(super) time: Option<(usize, TimeFormat)>,
+    /// Names and slots of the fields to group by.
+    pub(super) group: Vec<(String, usize)>,
+    pub(super) columns: Vec<Column>,
+    pub(super) plan: Plan,
+    pub(super) engine: Engine<Row, RowAggregate>,
+    pub(super) windows: Windows,
+    pub(super) revised: bool,
+    pub(super) key_bytes_max: usize,
+    pub(super) explanation: Explanation,
+}
+
+/// A column of the answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct OutputColumn {
+    /// Its name.
+    pub name: String,
+    /// What its values are.
+    pub kind: ColumnKind,
+}
+
+/// What the values of a column are. Any may also be [`OutputValue::Null`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum ColumnKind {
+    /// A number, text or truth value.
+    Plain,
+    /// [`OutputValue::Estimate`].
+    Estimate,
+    /// [`OutputValue::Top`].
+    Top,
+}
+
+/// What became of a row. None of these is an error; each is counted in [`Stats`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum RowOutcome {
+    /// It was added to its window or windows.
+    Applied,
+    /// It did not pass the filter.
+    Filtered,
+    /// All of its windows had closed.
+    Late,
+    /// Its position is not after the last one taken of its shard.
+    Duplicate,
+    /// It lies between two windows.
+    BetweenWindows,
+    /// It cannot be aggregated, for this reason, which names the field and its value.
+    DeadLetter(String),
+}
+
+/// An emission of groups, handed out row by row.
+struct Pending {
+    emission: Emission<()>,
+    rows: std::vec::IntoIter<(Box<[u8]>, Vec<OutputValue>)>,
+    other: Option<Vec<OutputValue>>,
+}
+
+impl RowPipeline {
+    pub(super) fn new(parts: Parts) -> Self {
+        let (group_names, group_slots) = parts.group.into_iter().unzip();
+        let columns = parts.columns.into_iter().map(OutputColumn::of).collect();
+        RowPipeline {
+            fields: parts.fields,
+            filter: parts.filter,
+            time: parts.time,
+            group_slots,
+            plan: parts.plan,
+            engine: parts.engine,
+            key_bytes_max: parts.key_bytes_max,
+            group_names,
+            columns,
+            windows: parts.windows,
+            revised: parts.revised,
+            explanation: parts.explanation,
+            pending: None,
+        }
+    }
+
+    /// The fields to read, by slot; those of the filter come first. Names, or JSON pointers where they begin with `/`.
+    pub fn fields(&self) -> &[String] {
+        self.fields.names()
+    }
+
+    /// The slots of the filter's fields are those below this.
+    pub fn filter_slots(&self) -> usize {
+        self.filter.iter().filter_map(Predicate::slot_max).max().map_or(0, |slot| slot + 1)
+    }
+
+    /// A row with a slot for each field, to be filled again for every record.
+    pub fn new_row(&self) -> Row {
+        Row::new(self.fields.names().len())
+    }
+
+    /// The fields grouped by; empty without groups.
+    pub fn group_names(&self) -> &[String] {
+        &self.group_names
+    }
+
+    /// The columns of the answer.
+    pub fn columns(&self) -> &[OutputColumn] {
+        &self.columns
+    }
+
+    /// The windows.
+    pub fn windows(&self) -> Windows {
+        self.windows
+    }
+
+    /// Whether a window can be answered more than once, since late records still go into it.
+    pub fn is_revised(&self) -> bool {
+        self.revised
+    }
+
+    /// What the pipeline will do, and what it may cost: to be read before it runs.
+    pub fn explain(&self) -> &Explanation {
+        &self.explanation
+    }
+
+    /// Follows a shard, from the beginning; the handle of one that is followed already.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past [`Limits::shards_max`](crate::Limits::shards_max).
+    pub fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error> {
+        self.engine.open_shard(id)
+    }
+
+    /// The shard has ended: the watermark does not wait for it any more.
+    pub fn close_shard(&mut self, shard: Shard) {
+        self.engine.close_shard(shard);
+    }
+
+    /// Takes a row. `arrival` is its event time if the specification names no time field; with a `sequence`, a row that is not
+    /// after the last one taken of its shard is a duplicate.
+    ///
+    /// A row whose group is known allocates nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit that the user chose to be an error; the row is not taken
+    /// then.
+    pub fn push(&mut self, shard: Shard, row: &mut Row, arrival: Timestamp, sequence: Option<&Sequence>) -> Result<RowOutcome, Error> {
+        if let Some(sequence) = sequence
+            && self.engine.is_duplicate(shard, sequence)
+        {
+            return Ok(RowOutcome::Duplicate);
+        }
+        if !self.filter.iter().all(|predicate| predicate.holds(row)) {
+            self.engine.pass_over(shard, sequence, Outcome::Filtered);
+            return Ok(RowOutcome::Filtered);
+        }
+        let time = match self.prepare(row, arrival) {
+            Ok(time) => time,
+            Err(reason) => {
+                self.engine.pass_over(shard, sequence, Outcome::DeadLetter);
+                return Ok(RowOutcome::DeadLetter(reason.text(&self.fields, row)));
+            }
+        };
+        let outcome = match sequence {
+            None => self.engine.push(shard, row, time)?,
+            Some(sequence) => self.engine.push_at(shard, sequence, row, time)?,
+        };
+        Ok(match outcome {
+            Outcome::Applied => RowOutcome::Applied,
+            Outcome::Filtered => RowOutcome::Filtered,
+            Outcome::Late => RowOutcome::Late,
+            Outcome::Duplicate => RowOutcome::Duplicate,
+            Outcome::BetweenWindows => RowOutcome::BetweenWindows,
+            Outcome::DeadLetter => RowOutcome::DeadLetter(self.engine.refusal().map_or_else(String::new, Error::to_string)),
+        })
+    }
+
+    /// Counts a record that could not be decoded, and takes its place as reached.
+    pub fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>) {
+        self.engine.pass_over(shard, sequence, Outcome::DeadLetter);
+    }
+
+    /// Reads of the row what the aggregates need. The event time, or what is wrong with the row.
+    #[inline]
+    fn prepare(&self, row: &mut Row, arrival: Timestamp) -> Result<Timestamp, Refusal> {
+        let time = match &self.time {
+            None => arrival,
+            Some((slot, format)) => match format.read(row.value(*slot)) {
+                Ok(time) => time,
+                Err(why) => return Err(Refusal::new(*slot, format!("{why} ({})", TimeWords(format)))),
+            },
+        };
+        row.begin_prepared(self.plan.numbers.len(), self.plan.keys.len());
+        for (index, &slot) in self.plan.numbers.iter().enumerate() {
+            row.prepare_number(index, slot).map_err(|why| Refusal::new(slot, why.to_string()))?;
+        }
+        for (index, &slot) in self.plan.keys.iter().enumerate() {
+            row.prepare_key(index, slot, self.key_bytes_max).map_err(|why| self.refuse_key(slot, why))?;
+        }
+        match self.group_slots.as_slice() {
+            [] => {}
+            [slot] => row.prepare_group(*slot, self.key_bytes_max).map_err(|why| self.refuse_key(*slot, why))?,
+            slots => row.prepare_group_of(slots, self.key_bytes_max).map_err(|(slot, why)| self.refuse_key(slot, why))?,
+        }
+        Ok(time)
+    }
+
+    #[cold]
+    fn refuse_key(&self, slot: usize, why: NotAKey) -> Refusal {
+        Refusal::new(
+            slot,
+            match why {
+                NotAKey::OutOfRange => "is out of the range of numbers that can be keys".into(),
+                NotAKey::TooLong(bytes) => format!("takes {bytes} bytes as a key, over the limit of {}", self.key_bytes_max),
+            },
+        )
+    }
+
+    /// The caller's clock has come to `now`. Judges which shards are idle.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.engine.advance(now);
+    }
+
+    /// The input has ended: every window is complete.
+    pub fn finish(&mut self) {
+        self.engine.finish();
+    }
+
+    /// The next row of the answer: by window end, then start, then group ascending.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if a window merged of its panes passes a limit that the user chose to
+    /// be an error.
+    pub fn next_emission(&mut self) -> Result<Option<RowEmission>, Error> {
+        loop {
+            if let Some(pending) = &mut self.pending {
+                match pending.next(self.group_names.len()) {
+                    Some(row) => return Ok(Some(row)),
+                    None => self.pending = None,
+                }
+            }
+            let Some(emission) = self.engine.next_emission()? else { return Ok(None) };
+            let Emission { window, revision, value } = emission;
+            match value {
+                RowAnswer::Plain(values) => return Ok(Some(RowEmission { window, revision, group: Vec::new(), values })),
+                RowAnswer::Grouped(groups) => {
+                    self.pending = Some(Pending {
+                        emission: Emission { window, revision, value: () },
+                        rows: groups.rows.into_iter(),
+                        other: groups.other.map(|other| other.value),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Event times up to and including this one are taken as complete; `None` before there is such a time.
+    pub fn watermark(&self) -> Option<Timestamp> {
+        self.engine.watermark()
+    }
+
+    /// What has been counted so far.
+    pub fn stats(&self) -> Stats {
+        self.engine.stats()
+    }
+}
+
+impl fmt::Debug for RowPipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RowPipeline { fields, group_names, columns, windows, .. } = self;
+        f.debug_struct("RowPipeline")
+            .field("fields", fields)
+            .field("group", group_names)
+            .field("columns", columns)
+            .field("windows", windows)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pending {
+    fn next(&mut self, group_fields: usize) -> Option<RowEmission> {
+        let (group, values) = match self.rows.next() {
+            // One field is its own key, several are a tuple.
+            Some((key, values)) if group_fields == 1 => (vec![key::decode(&key)], values),
+            Some((key, values)) => (key::decode_parts(&key), values),
+            None => (vec![OutputValue::Other; group_fields], self.other.take()?),
+        };
+        Some(RowEmission { window: self.emission.window, revision: self.emission.revision, group, values })
+    }
+}
+
+impl OutputColumn {
+    fn of(column: Column) -> Self {
+        let kind = match column.function {
+            Function::Quantile(..) | Function::Distinct(_) | Function::Frequency(..) => ColumnKind::Estimate,
+            Function::Top { .. } => ColumnKind::Top,
+            _ => ColumnKind::Plain,
+        };
+        OutputColumn { name: column.name, kind }
+    }
+}
+
+/// What is wrong with a field.
+struct Refusal {
+    slot: usize,
+    why: String,
+}
+
+impl Refusal {
+    #[cold]
+    fn new(slot: usize, why: String) -> Self {
+        Refusal { slot, why }
+    }
+
+    /// A sentence with the field and its value, as in `bytes: "abc" is not a number`.
+    fn text(&self, fields: &Fields, row: &Row) -> String {
+        let shown = match row.value(self.slot) {
+            Value::Missing | Value::Untyped("") => return format!("{}: the field {}", fields.name(self.slot), self.why),
+            Value::Bool(value) => value.to_string(),
+            Value::Number(text) => shortened(text),
+            Value::Text(text) | Value::Untyped(text) => format!("{:?}", shortened(text)),
+        };
+        format!("{}: {shown} {}", fields.name(self.slot), self.why)
+    }
+}
+
+fn shortened(text: &str) -> String {
+    const SHOWN: usize = 80;
+    if text.chars().count() <= SHOWN { text.into() } else { text.chars().take(SHOWN).chain("...".chars()).collect() }
+}
+
+/// The format of times, in the words of an error.
+struct TimeWords<'a>(&'a TimeFormat);
+
+impl fmt::Display for TimeWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            TimeFormat::Pattern(pattern) => write!(f, "time_format {pattern:?}"),
+            format => write!(f, "time_format {format}"),
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! Event times as records write them.
+
+use super::decimal::Decimal;
+use super::nearest::nearest;
+use super::row::Value;
+use super::time_text::{read_clf, read_iso};
+use crate::error::{Error, ErrorKind};
+use crate::time::Timestamp;
+use jiff::fmt::strtime;
+use std::fmt;
+use std::str::FromStr;
+
+/// How the field that holds the event time is written.
+///
+/// Whatever the format, what is below a millisecond is rounded down, also before 1970, and text without a zone is UTC.
+///
+/// # Example
+/// ```
+/// use streamgauge::spec::{TimeFormat, Value};
+/// let format: TimeFormat = "auto".parse()?;
+/// let time = format.read(Value::Number("1356998400.5")).unwrap();
+/// assert_eq!(time.to_string(), "2013-01-01T00:00:00.500Z");
+/// assert_eq!(format.read(Value::Text("2013-01-01 00:00:00.5")).unwrap(), time);
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum TimeFormat {
+    /// Decided for each value. A number, or text that is one, is by its size n (without sign) seconds below 10^11 (before the year 5138),
+    /// milliseconds below 10^14, microseconds below 10^17, and nanoseconds from there on. Other text is a time of RFC 3339, a
+    /// date `YYYY-MM-DD`, a date and time with a space in between and without a zone, or the time of an access log.
+    #[default]
+    Auto,
+    /// Seconds since the epoch, with a fraction or without.
+    Seconds,
+    /// Milliseconds since the epoch.
+    Millis,
+    /// Microseconds since the epoch.
+    Micros,
+    /// Nanoseconds since the epoch.
+    Nanos,
+    /// RFC 3339, such as `2013-01-01T10:00:00.123+01:00`; a zone is required.
+    Rfc3339,
+    /// The time of an Apache or nginx access log, such as `10/Oct/2000:13:55:36 -0700`.
+    Clf,
+    /// A pattern of strptime with `%` directives, as `jiff` has them
+    /// (<https://docs.rs/jiff/latest/jiff/fmt/strtime/index.html#conversion-specifications>), such as `%d.%m.%Y %H:%M:%S`. A pattern
+    /// without a time of day gives the day's first moment.
+    Pattern(String),
+}
+
+const NAMES: [(&str, TimeFormat); 7] = [
+    ("auto", TimeFormat::Auto),
+    ("s", TimeFormat::Seconds),
+    ("ms", TimeFormat::Millis),
+    ("us", TimeFormat::Micros),
+    ("ns", TimeFormat::Nanos),
+    ("rfc3339", TimeFormat::Rfc3339),
+    ("clf", TimeFormat::Clf),
+];
+
+/// Why a value is not taken as a time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum NotATime {
+    /// The record does not have the field, or it is null or empty.
+    Missing,
+    /// It is not written in the format.
+    Malformed,
+    /// It is over 292 million years from the epoch.
+    OutOfRange,
+}
+
+impl fmt::Display for NotATime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NotATime::Missing => "is missing",
+            NotATime::Malformed => "is not a time",
+            NotATime::OutOfRange => "is out of the range of times",
+        })
+    }
+}
+
+impl FromStr for TimeFormat {
+    type Err = Error;
+
+    /// Reads `auto`, `s`, `ms`, `us`, `ns`, `rfc3339`, `clf` or a pattern, which has at least one `%`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parse`] if it is no such name, or the pattern has a directive that does not exist.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if let Some((_, format)) = NAMES.iter().find(|(name, _)| *name == text) {
+            return Ok(format.clone());
+        }
+        if !text.contains('%') {
+            let hint = nearest(text, NAMES.iter().map(|(name, _)| *name));
+            let message =
+                format!("{text:?} is not a time format{hint}; the formats are auto, s, ms, us, ns, rfc3339, clf and patterns with %");
+            return Err(Error::new(ErrorKind::Parse, message));
+        }
+        // Nothing can be read by a pattern before something is to be read; writing shows whether every directive exists.
+        match strtime::format(text, &jiff::Timestamp::UNIX_EPOCH.to_zoned_datetime(jiff::tz::TimeZone::UTC)) {
+            Ok(_) => Ok(TimeFormat::Pattern(text.into())),
+            Err(error) => Err(Error::new(ErrorKind::Parse, format!("{text:?} is not a pattern of times")).with_source(error)),
+        }
+    }
+}
+
+impl fmt::Display for TimeFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TimeFormat::Pattern(pattern) => f.write_str(pattern),
+            named => f.write_str(NAMES.iter().find(|(_, format)| format == named).map_or("", |(name, _)| name)),
+        }
+    }
+}
+
+impl TimeFormat {
+    /// Reads the time of a value. Allocates nothing but where a pattern is used.
+    ///
+    /// # Errors
+    /// [`NotATime`] says why the value is no time; the record is then a dead letter.
+    #[inline]
+    pub fn read(&self, value: Value<'_>) -> Result<Timestamp, NotATime> {
+        let text = match value {
+            Value::Number(text) | Value::Text(text) | Value::Untyped(text) => text.trim_ascii(),
+            Value::Missing => return Err(NotATime::Missing),
+            Value::Bool(_) => return Err(NotATime::Malformed),
+        };
+        if text.is_empty() {
+            return Err(NotATime::Missing);
+        }
+        let millis = match self {
+            TimeFormat::Auto => read_any(text),
+            TimeFormat::Seconds => read_number(text, 3),
+            TimeFormat::Millis => read_number(text, 0),
+            TimeFormat::Micros => read_number(text, -3),
+            TimeFormat::Nanos => read_number(text, -6),
+            TimeFormat::Rfc3339 => read_rfc3339(text),
+            TimeFormat::Clf => read_clf(text.as_bytes()).ok_or(NotATime::Malformed),
+            TimeFormat::Pattern(pattern) => read_pattern(pattern, text),
+        };
+        millis.map(Timestamp::from_millis)
+    }
+}
+
+/// A number in units of 10^-3-`power` seconds, as milliseconds.
+#[inline]
+fn read_number(text: &str, power: i64) -> Result<i64, NotATime> {
+    if let Some(integer) = short_integer(text.as_bytes()) {
+        return scale(integer, power);
+    }
+    let decimal = Decimal::scan(text).ok_or(NotATime::Malformed)?;
+    decimal.scaled_floor(power).ok_or(NotATime::OutOfRange)
+}
+
+fn scale(integer: i64, power: i64) -> Result<i64, NotATime> {
+    match power {
+        0 => Ok(integer),
+        3 => integer.checked_mul(1000).ok_or(NotATime::OutOfRange),
+        -3 => Ok(integer.div_euclid(1000)),
+        _ => Ok(integer.div_euclid(1_000_000)),
+    }
+}
+
+/// Up to 18 digits and nothing else: what most times are.
+#[inline]
+fn short_integer(text: &[u8]) -> Option<i64> {
+    if text.len() > 18 {
+        return None;
+    }
+    let mut value = 0i64;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value * 10 + i64::from(digit);
+    }
+    Some(value)
+}
+
+/// By magnitude: the power of ten of the first digit, and the unit that it tells.
+fn unit_of(magnitude: i64) -> i64 {
+    match magnitude {
+        ..11 => 3,
+        11..14 => 0,
+        14..17 => -3,
+        _ => -6,
+    }
+}
+
+fn read_any(text: &str) -> Result<i64, NotATime> {
+    if let Some(integer) = short_integer(text.as_bytes()) {
+        return scale(integer, unit_of(integer.checked_ilog10().map_or(0, i64::from)));
+    }
+    if let Some(decimal) = Decimal::scan(text) {
+        return decimal.scaled_floor(unit_of(decimal.magnitude().unwrap_or(0))).ok_or(NotATime::OutOfRange);
+    }
+    match read_iso(text.as_bytes()) {
+        Some(civil) => Ok(civil.to_millis()),
+        None => read_clf(text.as_bytes()).map_or_else(|| read_with_jiff(text), Ok),
+    }
+}
+
+fn read_rfc3339(text: &str) -> Result<i64, NotATime> {
+    match read_iso(text.as_bytes()) {
+        Some(civil) if civil.has_zone() => Ok(civil.to_millis()),
+        _ => read_with_jiff(text),
+    }
+}
+
+/// What the readers above do not know, such as more than nine digits of a fraction, or years with a sign.
+#[cold]
+fn read_with_jiff(text: &str) -> Result<i64, NotATime> {
+    text.parse::<jiff::Timestamp>().map_err(|_| NotATime::Malformed).and_then(to_millis)
+}
+
+fn read_pattern(pattern: &str, text: &str) -> Result<i64, NotATime> {
+    let parts = strtime::parse(pattern, text).map_err(|_| NotATime::Malformed)?;
+    if parts.timestamp().is_some() || parts.offset().is_some() {
+        return parts.to_timestamp().map_err(|_| NotATime::Malformed).and_then(to_millis);
+    }
+    if parts.iana_time_zone().is_some() {
+        let zoned = parts.to_zoned_datetime().map_err(|_| NotATime::Malformed)?;
+        return to_millis(zoned.timestamp());
+    }
+    let date = parts.to_date().map_err(|_| NotATime::Malformed)?;
+    let time = if parts.hour().is_some() { parts.to_time().map_err(|_| NotATime::Malformed)? } else { jiff::civil::Time::midnight() };
+    let zoned = date.to_datetime(time).to_zoned_datetime(jiff::tz::TimeZone::UTC).map_err(|_| NotATime::OutOfRange)?;
+    to_millis(zoned.timestamp())
+}
+
+fn to_millis(time: jiff::Timestamp) -> Result<i64, NotATime> {
+    i64::try_from(time.as_nanosecond().div_euclid(1_000_000)).map_err(|_| NotATime::OutOfRange)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(format: &str, text: &str) -> Result<i64, NotATime> {
+        format.parse::<TimeFormat>().unwrap().read(Value::Untyped(text)).map(Timestamp::as_millis)
+    }
+
+    #[test]
+    fn numbers_are_read_exactly_and_rounded_down() {
+        assert_eq!(read("s", "1700000000.123"), Ok(1_700_000_000_123));
+        assert_eq!(read("s", "1700000000.1239999"), Ok(1_700_000_000_123));
+        assert_eq!(read("s", "-0.0001"), Ok(-1));
+        assert_eq!(read("s", "1.7e9"), Ok(1_700_000_000_000));
+        assert_eq!(read("ms", "-1.5"), Ok(-2));
+        assert_eq!(read("us", "-1"), Ok(-1));
+        assert_eq!(read("ns", "1700000000123456789"), Ok(1_700_000_000_123));
+        assert_eq!(read("ms", "9223372036854775807"), Ok(i64::MAX));
+        assert_eq!(read("ms", "9223372036854775808"), Err(NotATime::OutOfRange));
+        assert_eq!(read("s", "9223372036854775807"), Err(NotATime::OutOfRange));
+        assert_eq!(read("s", "1e30"), Err(NotATime::OutOfRange));
+        assert_eq!(read("ms", "soon"), Err(NotATime::Malformed));
+        assert_eq!(read("ms", ""), Err(NotATime::Missing));
+    }
+
+    #[test]
+    fn auto_goes_by_magnitude() {
+        assert_eq!(read("auto", "99999999999"), Ok(99_999_999_999_000));
+        assert_eq!(read("auto", "100000000000"), Ok(100_000_000_000));
+        assert_eq!(read("auto", "99999999999999"), Ok(99_999_999_999_999));
+        assert_eq!(read("auto", "100000000000000"), Ok(100_000_000_000));
+        assert_eq!(read("auto", "99999999999999999"), Ok(99_999_999_999_999));
+        assert_eq!(read("auto", "100000000000000000"), Ok(100_000_000_000));
+        assert_eq!(read("auto", "-1700000000.5"), Ok(-1_700_000_000_500));
+        assert_eq!(read("auto", "0"), Ok(0));
+        assert_eq!(read("auto", "1700000000123456789"), Ok(1_700_000_000_123));
+    }
+
+    #[test]
+    fn auto_knows_text() {
+        assert_eq!(read("auto", "2013-01-01"), Ok(1_356_998_400_000));
+        assert_eq!(read("auto", "2013-01-01 00:00:00"), Ok(1_356_998_400_000));
+        assert_eq!(read("auto", "2013-01-01T01:00:00+01:00"), Ok(1_356_998_400_000));
+        assert_eq!(read("auto", "01/Jan/2013:00:00:00 +0000"), Ok(1_356_998_400_000));
+        assert_eq!(read("auto", "2013-01-01T01:00:00.0000000001+01:00[Europe/Berlin]"), Err(NotATime::Malformed));
+        assert_eq!(read("auto", "-000001-01-01T00:00:00Z"), Ok(-62_198_755_200_000));
+        assert_eq!(read("auto", "yesterday"), Err(NotATime::Malformed));
+    }
+
+    #[test]
+    fn rfc3339_requires_a_zone() {
+        assert_eq!(read("rfc3339", "2013-01-01T00:00:00Z"), Ok(1_356_998_400_000));
+        assert_eq!(read("rfc3339", "2013-01-01T00:00:00"), Err(NotATime::Malformed));
+        assert_eq!(read("rfc3339", "1356998400"), Err(NotATime::Malformed));
+        assert_eq!(read("clf", "2013-01-01T00:00:00Z"), Err(NotATime::Malformed));
+    }
+
+    #[test]
+    fn patterns_are_read() {
+        assert_eq!(read("%d.%m.%Y %H:%M:%S", "01.01.2013 00:00:01"), Ok(1_356_998_401_000));
+        assert_eq!(read("%d.%m.%Y %H:%M:%S%.f", "31.12.1969 23:59:59.9999"), Ok(-1));
+        assert_eq!(read("%Y%m%d", "20130101"), Ok(1_356_998_400_000));
+        assert_eq!(read("%Y-%m-%d %H:%M %z", "2013-01-01 01:00 +0100"), Ok(1_356_998_400_000));
+        assert_eq!(read("%s", "1356998400"), Ok(1_356_998_400_000));
+        assert_eq!(read("%Y-%m-%d %H", "2013-01-01 05"), Ok(1_357_016_400_000));
+        assert_eq!(read("%Y%m%d", "20130132"), Err(NotATime::Malformed));
+        assert_eq!(read("%H:%M", "10:00"), Err(NotATime::Malformed));
+    }
+
+    #[test]
+    fn a_format_that_does_not_exist_is_refused_with_a_hint() {
+        let error = "rfc339".parse::<TimeFormat>().unwrap_err();
+        assert!(error.to_string().contains("did you mean \"rfc3339\""), "{error}");
+        assert_eq!("%Y-%!".parse::<TimeFormat>().unwrap_err().kind(), ErrorKind::Parse);
+        for (name, format) in NAMES {
+            assert_eq!(format.to_string(), name);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reading_agrees_with_jiff(nanos in -62_135_596_800_000_000_000i128..253_402_207_200_000_000_000) {
+            let time = jiff::Timestamp::from_nanosecond(nanos).unwrap();
+            let expected = Ok(i64::try_from(nanos.div_euclid(1_000_000)).unwrap());
+            let clf = strtime::format("%d/%b/%Y:%H:%M:%S +0000", time).unwrap();
+            prop_assert_eq!(read("auto", &time.to_string()), expected);
+            prop_assert_eq!(read("rfc3339", &time.to_string()), expected);
+            prop_assert_eq!(read("ns", &nanos.to_string()), expected);
+            prop_assert_eq!(read("clf", &clf), Ok(i64::try_from(nanos.div_euclid(1_000_000_000) * 1000).unwrap()));
+            prop_assert_eq!(read("%FT%T%.fZ", &time.to_string()), expected);
+        }
+
+        #[test]
+        fn any_text_is_no_danger(text: String, pattern in "(%[a-zA-Z]|.){0,5}") {
+            for (_, format) in NAMES {
+                let _ = format.read(Value::Text(&text));
+            }
+            if let Ok(format) = pattern.parse::<TimeFormat>() {
+                let _ = format.read(Value::Text(&text));
+            }
+        }
+    }
+}

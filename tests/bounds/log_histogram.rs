@@ -1,0 +1,187 @@
+use super::{Random, trials};
+use proptest::prelude::*;
+use streamgauge::ErrorKind;
+use streamgauge::sketch::{LogHistogram, nearest_rank};
+
+const QUANTILES: [f64; 11] = [0.0, 0.001, 0.01, 0.07, 0.25, 0.5, 0.9, 0.95, 0.99, 0.999, 1.0];
+
+fn filled(accuracy: f64, values: &[f64]) -> LogHistogram {
+    let mut histogram = LogHistogram::with_accuracy(accuracy).unwrap();
+    values.iter().for_each(|value| histogram.add(*value, 1).unwrap());
+    histogram
+}
+
+/// Every quantile's bounds, as bits: all that shows of a histogram.
+fn shown(histogram: &LogHistogram) -> Vec<u64> {
+    let quantiles = (0..=20).filter_map(|step| histogram.quantile(f64::from(step) / 20.0));
+    let edges = [histogram.min(), histogram.max()].into_iter().flatten();
+    quantiles.flat_map(|estimate| [estimate.lower, estimate.value, estimate.upper]).chain(edges).map(f64::to_bits).collect()
+}
+
+/// The promises for each quantile: the truth inside of the bounds, and the value within the accuracy.
+fn keeps_its_promises(histogram: &LogHistogram, values: &[f64], relative: bool) -> Result<(), String> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    for q in QUANTILES {
+        let Some(estimate) = histogram.quantile(q) else {
+            return if sorted.is_empty() { Ok(()) } else { Err(format!("no quantile {q}")) };
+        };
+        let truth = sorted[nearest_rank(q, sorted.len() as u64).unwrap() as usize - 1];
+        if !(estimate.lower <= truth && truth <= estimate.upper && estimate.lower <= estimate.value && estimate.value <= estimate.upper) {
+            return Err(format!("quantile {q}: {estimate:?} for {truth}"));
+        }
+        // One ulp for the rounding of the harmonic mean.
+        let accuracy = histogram.accuracy() * (1.0 + 1e-12);
+        if relative && (estimate.value - truth).abs() > accuracy * truth.abs() {
+            return Err(format!("quantile {q}: {estimate:?} is off {truth} by more than {accuracy}"));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn quantiles_keep_bounds_and_accuracy_over_many_streams() {
+    for trial in 0..trials() {
+        let mut random = Random(trial);
+        let accuracy = [0.1, 0.02, 0.005, 0.001][trial as usize % 4];
+        let (spread, sign) = (random.unit() * 12.0, random.below(3));
+        let count = 1 + random.below(2000);
+        let values: Vec<f64> = (0..count)
+            .map(|_| {
+                let magnitude = (random.unit() * spread).exp();
+                let value = if trial % 2 == 0 { magnitude.floor() } else { magnitude };
+                if sign == 0 || (sign == 1 && random.below(2) == 0) { -value } else { value }
+            })
+            .collect();
+        keeps_its_promises(&filled(accuracy, &values), &values, true).unwrap_or_else(|what| panic!("trial {trial}: {what}"));
+    }
+}
+
+#[test]
+fn small_integers_are_exact() {
+    let values: Vec<f64> = (1..=200).map(f64::from).collect();
+    let histogram = filled(0.005, &values);
+    for q in QUANTILES {
+        let estimate = histogram.quantile(q).unwrap();
+        assert!(estimate.is_exact(), "{q}: {estimate:?}");
+        assert_eq!(estimate.value, nearest_rank(q, 200).unwrap() as f64);
+    }
+}
+
+#[test]
+fn a_spread_past_the_limit_collapses_the_smallest_magnitudes_and_says_so() {
+    let values: Vec<f64> = (-300..300).map(|power| 10f64.powi(power)).collect();
+    let mut reversed = values.clone();
+    reversed.reverse();
+    let (up, down) = (filled(0.005, &values), filled(0.005, &reversed));
+    assert_eq!(shown(&up), shown(&down), "the order does not matter");
+    keeps_its_promises(&up, &values, false).unwrap();
+    assert!(up.resident_bytes() < 100_000, "{}", up.resident_bytes());
+    let low = up.quantile(0.1).unwrap();
+    assert_eq!(low.lower, values[0], "the collapsed bucket begins at the exact minimum");
+    let high = up.quantile(0.999).unwrap();
+    assert!(high.upper / high.lower < 1.01, "{high:?}");
+}
+
+#[test]
+fn what_is_no_number_is_refused_and_changes_nothing() {
+    let mut histogram = filled(0.01, &[1.0]);
+    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        assert_eq!(histogram.add(value, 1).unwrap_err().kind(), ErrorKind::InvalidRecord);
+    }
+    histogram.add(5.0, 0).unwrap();
+    assert_eq!((histogram.count(), histogram.max()), (1, Some(1.0)));
+    for accuracy in [0.0, -1.0, 1.0, 1e-9, f64::NAN] {
+        assert_eq!(LogHistogram::with_accuracy(accuracy).unwrap_err().kind(), ErrorKind::InvalidArgument, "{accuracy}");
+    }
+    let empty = LogHistogram::with_accuracy(0.01).unwrap();
+    assert_eq!((empty.quantile(0.5), empty.min(), empty.max()), (None, None, None));
+    assert_eq!(histogram.quantile(f64::NAN), None);
+    assert_eq!(histogram.quantile(1.5), None);
+}
+
+#[test]
+fn extreme_numbers_have_bounds() {
+    let values = [f64::MAX, f64::MIN, f64::MIN_POSITIVE, 5e-324, -5e-324, 0.0, -0.0, 1.0];
+    keeps_its_promises(&filled(0.005, &values), &values, false).unwrap();
+    let zero = filled(0.005, &[-0.0, -0.0, -0.0]).quantile(0.5).unwrap();
+    assert!(zero.value == 0.0 && zero.value.is_sign_positive());
+}
+
+#[test]
+fn weights_count_and_saturate() {
+    let mut histogram = LogHistogram::with_accuracy(0.01).unwrap();
+    histogram.add(1.0, 98).unwrap();
+    histogram.add(5.0, 1).unwrap();
+    histogram.add(9.0, 1).unwrap();
+    assert_eq!(histogram.quantile(0.98).unwrap().value, 1.0);
+    assert_eq!(histogram.quantile(0.99).unwrap().value, 5.0);
+    histogram.add(2.0, u64::MAX).unwrap();
+    assert!(histogram.saturated());
+    assert_eq!(histogram.quantile(0.5).unwrap().value, 2.0);
+}
+
+#[test]
+fn ranks_are_those_of_the_decimal_number() {
+    for n in [1u64, 7, 100, 1000, 12_345, u64::MAX] {
+        for (digits, scale) in [(7u64, 100u64), (99, 100), (999, 1000), (9999, 10_000), (1, 3), (29, 100), (57, 100)] {
+            if scale == 3 {
+                continue;
+            }
+            let exact = (u128::from(digits) * u128::from(n)).div_ceil(u128::from(scale));
+            assert_eq!(nearest_rank(digits as f64 / scale as f64, n).map(u128::from), Some(exact.max(1)), "{digits}/{scale} of {n}");
+        }
+    }
+}
+
+fn values() -> impl Strategy<Value = Vec<f64>> {
+    let value = prop_oneof![
+        (-1000i64..1000).prop_map(|n| n as f64),
+        -1e6..1e6f64,
+        (-100i32..100).prop_map(|power| 2f64.powi(power)),
+        any::<f64>().prop_filter("finite", |x| x.is_finite()),
+    ];
+    prop::collection::vec(value, 0..60)
+}
+
+proptest! {
+    #![proptest_config(crate::cases(60))]
+
+    #[test]
+    fn bounds_hold_for_any_numbers(values in values()) {
+        if let Err(what) = keeps_its_promises(&filled(0.005, &values), &values, false) {
+            prop_assert!(false, "{}", what);
+        }
+    }
+
+    #[test]
+    fn merging_in_any_way_gives_the_whole_to_the_bit(a in values(), b in values(), c in values()) {
+        let whole = filled(0.01, &[a.clone(), b.clone(), c.clone()].concat());
+        let (fa, fb, fc) = (filled(0.01, &a), filled(0.01, &b), filled(0.01, &c));
+        let mut left = fa.clone();
+        left.merge(&fb).unwrap();
+        left.merge(&fc).unwrap();
+        let mut right = fc;
+        let mut inner = fb;
+        inner.merge(&fa).unwrap();
+        right.merge(&inner).unwrap();
+        prop_assert_eq!(shown(&left), shown(&whole));
+        prop_assert_eq!(shown(&right), shown(&whole));
+    }
+
+    #[test]
+    fn coarsening_gives_what_a_coarser_one_holds(a in values(), b in values()) {
+        let mut fine = filled(0.005, &a);
+        fine.coarsen().unwrap();
+        let coarse = filled(0.0078, &a);
+        prop_assert_eq!(fine.accuracy(), coarse.accuracy());
+        prop_assert_eq!(shown(&fine), shown(&coarse));
+        // A merge of unequal accuracies has the coarser one, on either side.
+        let whole = shown(&filled(0.0078, &[a.clone(), b.clone()].concat()));
+        let (mut into_fine, mut into_coarse) = (filled(0.005, &b), coarse);
+        into_fine.merge(&into_coarse).unwrap();
+        into_coarse.merge(&filled(0.005, &b)).unwrap();
+        prop_assert_eq!(shown(&into_fine), whole.clone());
+        prop_assert_eq!(shown(&into_coarse), whole);
+    }
+}

@@ -1,0 +1,53 @@
+//! Pipes: closed ones, and ones that trickle.
+
+use super::{Folder, command, hits};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::Stdio;
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let folder = Folder::new("a_closed_pipe_ends_quietly");
+    let file = folder.file("hits.jsonl", hits(20_000));
+    // S46
+    for output in ["json", "csv", "table"] {
+        let arguments = ["run", &file, "--time", "ts", "--window", "1m", "--every", "1s", "--group", "url", "--output", output];
+        let mut child = command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut head = [0; 64];
+        child.stdout.take().unwrap().read_exact(&mut head).unwrap();
+        let left = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&left.stderr);
+        assert_eq!(left.status.code(), Some(0), "{output}: {stderr}");
+        assert!(!stderr.contains("panicked") && !stderr.contains("pipe"), "{output}: {stderr}");
+    }
+}
+
+#[test]
+fn a_closed_standard_error_does_no_harm() {
+    let folder = Folder::new("a_closed_standard_error_does_no_harm");
+    let file = folder.file("hits.jsonl", hits(10));
+    let mut child = command(&["run", &file, "--output", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    let left = child.wait_with_output().unwrap();
+    assert_eq!(left.status.code(), Some(0));
+    assert_eq!(left.stdout, b"{\"window\":null,\"revision\":0,\"count\":10}\n");
+}
+
+#[test]
+fn a_window_comes_out_while_the_input_is_still_open() {
+    let arguments = ["run", "--time", "ts", "--window", "10s", "--max-delay", "0s", "--output"];
+    for (output, header) in [("json", false), ("csv", true), ("table", true)] {
+        let arguments = [&arguments[..], &[output]].concat();
+        let mut child = command(&arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(hits(11).as_bytes()).unwrap();
+        stdin.flush().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        if header {
+            assert!(lines.next().unwrap().unwrap().contains("count"), "{output}");
+        }
+        assert!(lines.next().unwrap().unwrap().contains("2024-01-01T00:00:10"), "{output}");
+        drop(stdin);
+        assert!(lines.next().unwrap().unwrap().contains("2024-01-01T00:00:20"), "{output}");
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{output}");
+    }
+}

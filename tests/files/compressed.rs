@@ -1,0 +1,114 @@
+//! gzip and zstd, whole and damaged.
+
+use super::{Recorder, Trickle, options, read};
+use std::io::{Cursor, Read, Write};
+use streamgauge::adapter::files::{FilesOptions, Format, Input, run};
+use streamgauge::{Error, ErrorKind};
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::encode_all(bytes, 3).unwrap()
+}
+
+/// So many lines `{"a":0}`, `{"a":1}`, ...
+fn lines(count: usize) -> Vec<u8> {
+    (0..count).map(|index| format!("{{\"a\":{index}}}\n")).collect::<String>().into_bytes()
+}
+
+/// How many records came, in order from 0, and the error that ended the run.
+fn read_until_error(bytes: Vec<u8>) -> (usize, Option<Error>) {
+    let mut recorder = Recorder::new(&["a"]);
+    let input = Input::from_reader("a.gz", Cursor::new(bytes));
+    let error = run(vec![input], &FilesOptions::default(), &mut recorder).err();
+    for (index, row) in recorder.rows().iter().enumerate() {
+        assert_eq!(row[0], format!("n{index}"));
+    }
+    assert!(recorder.dead().is_empty());
+    (recorder.rows().len(), error)
+}
+
+#[test]
+fn members_and_frames_follow_each_other() {
+    let plain = lines(50_000);
+    let (first, second) = plain.split_at(123_457);
+    for compressed in [[gzip(first), gzip(b""), gzip(second)].concat(), [zstd(first), zstd(b""), zstd(second)].concat()] {
+        let (got, stats) = read(Format::Auto, &compressed, &["a"]);
+        assert_eq!(got.rows().len(), 50_000);
+        let counts = &stats.files[0];
+        assert_eq!((counts.bytes_read as usize, counts.bytes_decompressed as usize), (compressed.len(), plain.len()));
+    }
+    let skippable = [&[0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3][..], &zstd(&plain)].concat();
+    assert_eq!(read(Format::Auto, &skippable, &["a"]).0.rows().len(), 50_000);
+}
+
+#[test]
+fn compression_is_seen_through_the_smallest_reads() {
+    let compressed = [gzip(&lines(300)), gzip(&lines(300))].concat();
+    let mut recorder = Recorder::new(&["a"]);
+    run(vec![Input::from_reader("in", Trickle::new(&compressed, &[1, 2, 3]))], &options(Format::Auto, 64, 1000), &mut recorder).unwrap();
+    assert_eq!(recorder.rows().len(), 600);
+}
+
+#[test]
+fn a_truncated_file_says_so_and_what_was_read() {
+    let plain = lines(100_000);
+    for compressed in [gzip(&plain), zstd(&plain)] {
+        let (records, error) = read_until_error(compressed[..compressed.len() / 2].to_vec());
+        let error = error.unwrap();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        assert!(error.message().contains("truncated") && error.message().contains(&format!("{records} records")), "{error}");
+        assert!(records > 10_000 && records < 100_000, "{records}");
+    }
+    // The checksum alone is missing: all records are there, yet the file is not whole.
+    let compressed = gzip(&plain);
+    let (records, error) = read_until_error(compressed[..compressed.len() - 3].to_vec());
+    assert_eq!((records, error.unwrap().kind()), (100_000, ErrorKind::Corrupt));
+}
+
+#[test]
+fn what_follows_the_last_member_is_a_member_or_padding() {
+    let padded = [gzip(&lines(10)), vec![0; 10_000]].concat();
+    let (records, error) = read_until_error(padded);
+    assert!(records == 10 && error.is_none(), "{error:?}");
+    for garbage in [&b"garbage"[..], &[0, 0, 7], &[0x1f, 0x8b, 9]] {
+        let (records, error) = read_until_error([&gzip(&lines(10)), garbage].concat());
+        assert_eq!((records, error.unwrap().kind()), (10, ErrorKind::Corrupt), "{garbage:?}");
+    }
+    let (records, error) = read_until_error([zstd(&lines(10)), b"garbage".to_vec()].concat());
+    assert_eq!((records, error.unwrap().kind()), (10, ErrorKind::Corrupt));
+}
+
+#[test]
+fn a_flipped_bit_is_an_error() {
+    let mut compressed = gzip(&lines(10_000));
+    let at = compressed.len() - 6;
+    compressed[at] ^= 1;
+    let (_, error) = read_until_error(compressed);
+    assert_eq!(error.unwrap().kind(), ErrorKind::Corrupt);
+}
+
+#[test]
+fn a_zstd_window_over_the_limit_is_refused() {
+    // A frame that asks for a window of 2 GiB, with one empty block.
+    let frame = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 21 << 3, 0x01, 0x00, 0x00];
+    let (records, error) = read_until_error(frame.to_vec());
+    assert_eq!((records, error.unwrap().kind()), (0, ErrorKind::Corrupt));
+}
+
+#[test]
+fn a_bomb_streams_through() {
+    // 200 MB of spaces in one line, then a record; compressed some 180 KB.
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::copy(&mut std::io::repeat(b' ').take(200_000_000), &mut encoder).unwrap();
+    encoder.write_all(b"\n{\"a\":1}\n").unwrap();
+    let compressed = encoder.finish().unwrap();
+    let (got, stats) = read(Format::JsonLines, &compressed, &["a"]);
+    assert_eq!(got.rows(), [["n1"]]);
+    assert_eq!(got.dead(), [(1, "longer than the limit of 16777216 bytes for one record")]);
+    assert_eq!(stats.bytes_decompressed(), 200_000_009);
+}

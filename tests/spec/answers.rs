@@ -1,0 +1,118 @@
+//! What each aggregate answers, and how it is written.
+
+use super::{answer, answer_csv};
+
+#[test]
+fn the_issues_line_is_written_to_the_letter() {
+    let toml = r#"
+time = "ts"
+time_format = "ms"
+window = "1h"
+group = "country"
+agg = 'count, sum(bytes) as bytes, p99(latency_ms), top(10, url)'
+"#;
+    let line = r#"{"ts": 1357034400000, "country": "DE", "bytes": 345, "latency_ms": 7, "url": "/a"}"#;
+    let expected = r#"{"window":{"start":"2013-01-01T10:00:00.000Z","end":"2013-01-01T11:00:00.000Z"},"group":{"country":"DE"},"revision":0,"count":1,"bytes":345,"p99(latency_ms)":{"value":7.0,"lower":7.0,"upper":7.0},"top(10, url)":[{"key":"/a","count":1,"lower":1,"upper":1,"guaranteed":true}]}"#;
+    assert_eq!(answer(toml, &[line]), [expected]);
+}
+
+#[test]
+fn every_aggregate_answers() {
+    let toml = r#"agg = "count, count(x), sum(x), mean(x), min(x), max(x), variance(x), stddev(x), first(x), last(x), p50(x), distinct(x), frequency(x, 2)""#;
+    let answers = answer(toml, &[r#"{"x": 4}"#, r#"{"x": 2}"#, r#"{"y": 1}"#, r#"{"x": 2.0}"#]);
+    let expected = r#"{"window":null,"revision":0,"count":4,"count(x)":3,"sum(x)":8.0,"mean(x)":2.6666666666666665,"min(x)":2,"max(x)":4,"variance(x)":1.3333333333333333,"stddev(x)":1.1547005383792515,"first(x)":4,"last(x)":2,"p50(x)":{"value":2.0,"lower":2.0,"upper":2.0},"distinct(x)":{"value":2,"lower":2,"upper":2},"frequency(x, 2)":{"value":2,"lower":2,"upper":2}}"#;
+    assert_eq!(answers, [expected]);
+}
+
+#[test]
+fn of_no_values_there_is_null_and_a_count_of_zero() {
+    let toml = r#"agg = "count(x), sum(x), mean(x), min(x), max(x), stddev(x), first(x), last(x), p99(x), distinct(x), top(3, x)""#;
+    let expected = r#"{"window":null,"revision":0,"count(x)":0,"sum(x)":null,"mean(x)":null,"min(x)":null,"max(x)":null,"stddev(x)":null,"first(x)":null,"last(x)":null,"p99(x)":null,"distinct(x)":{"value":0,"lower":0,"upper":0},"top(3, x)":[]}"#;
+    assert_eq!(answer(toml, &[r#"{"x": null}"#]), [expected]);
+    assert_eq!(answer_csv(toml, &["", ""]), [expected]);
+}
+
+#[test]
+fn null_markers_are_skipped_by_numbers_only_and_only_in_csv() {
+    let answers = answer_csv(r#"agg = "sum(x), count(x), distinct(x)""#, &["NA", "5", "-", "\\N"]);
+    assert_eq!(answers, [r#"{"window":null,"revision":0,"sum(x)":5,"count(x)":4,"distinct(x)":{"value":4,"lower":4,"upper":4}}"#]);
+}
+
+#[test]
+fn groups_come_in_the_order_of_their_values() {
+    let toml = r#"group = "x""#;
+    let lines = [
+        r#"{"x": "b"}"#,
+        r#"{"x": true}"#,
+        r#"{"x": 10}"#,
+        r#"{"x": null}"#,
+        r#"{"x": 9.5}"#,
+        r#"{"x": -1}"#,
+        r#"{"x": ""}"#,
+        r#"{"x": 1e1}"#,
+    ];
+    let expected = [
+        r#""group":{"x":null},"count":1"#,
+        r#""group":{"x":-1},"count":1"#,
+        r#""group":{"x":9.5},"count":1"#,
+        r#""group":{"x":10},"count":2"#,
+        r#""group":{"x":true},"count":1"#,
+        r#""group":{"x":""},"count":1"#,
+        r#""group":{"x":"b"},"count":1"#,
+    ];
+    let shown = |line: &String| line.replace("\"revision\":0,", "").replace("{\"window\":null,", "").trim_end_matches('}').to_string();
+    assert_eq!(answer(toml, &lines).iter().map(shown).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn several_fields_make_a_group_together() {
+    let answers = answer_csv("group = [\"a\", \"b\"]", &["x,2", "x,10", ",1", "x,2"]);
+    let expected = [
+        r#"{"window":null,"group":{"a":null,"b":1},"revision":0,"count":1}"#,
+        r#"{"window":null,"group":{"a":"x","b":2},"revision":0,"count":2}"#,
+        r#"{"window":null,"group":{"a":"x","b":10},"revision":0,"count":1}"#,
+    ];
+    assert_eq!(answers, expected);
+}
+
+#[test]
+fn groups_past_the_limit_share_a_row_at_the_end() {
+    let answers = answer(
+        "group = \"x\"\nlimit_groups = 2\nagg = \"count, sum(n)\"",
+        &[r#"{"x": "d", "n": 1}"#, r#"{"x": "b", "n": 2}"#, r#"{"x": "c", "n": 4}"#, r#"{"x": "a", "n": 8}"#, r#"{"x": "d", "n": 16}"#],
+    );
+    let expected = [
+        r#"{"window":null,"group":{"x":"a"},"revision":0,"count":1,"sum(n)":8}"#,
+        r#"{"window":null,"group":{"x":"b"},"revision":0,"count":1,"sum(n)":2}"#,
+        r#"{"window":null,"group":{"x":"(other)"},"revision":0,"count":3,"sum(n)":21}"#,
+    ];
+    assert_eq!(answers, expected);
+}
+
+#[test]
+fn the_top_is_by_count_then_key() {
+    let answers = answer_csv(r#"agg = "top(3, x) as t""#, &["b", "a", "10", "9", "b", "c"]);
+    let row = |key: &str, count| format!(r#"{{"key":{key},"count":{count},"lower":{count},"upper":{count},"guaranteed":true}}"#);
+    let expected = [row("\"b\"", 2), row("9", 1), row("10", 1)].join(",");
+    assert_eq!(answers, [format!(r#"{{"window":null,"revision":0,"t":[{expected}]}}"#)]);
+}
+
+#[test]
+fn sums_of_integers_are_exact_and_of_floats_rounded_once() {
+    let line = |n: &str| format!(r#"{{"x": {n}}}"#);
+    let sum = |numbers: &[&str]| {
+        let lines: Vec<String> = numbers.iter().map(|n| line(n)).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        answer("agg = 'sum(x) as s'", &lines).concat()
+    };
+    assert!(sum(&["9223372036854775807", "9223372036854775807", "1"]).ends_with(r#""s":18446744073709551615}"#));
+    assert!(sum(&["0.1"; 10]).ends_with(r#""s":1.0}"#));
+    assert!(sum(&["1e100", "1", "-1e100"]).ends_with(r#""s":1.0}"#));
+    assert!(sum(&["1e308", "1e308"]).ends_with(r#""s":null}"#), "past the range of floats");
+}
+
+#[test]
+fn names_are_quoted_as_json_has_them() {
+    let answers = answer(r#"agg = 'count as "a ""b"""'"#, &["{}"]);
+    assert_eq!(answers, [r#"{"window":null,"revision":0,"a \"b\"":1}"#]);
+}

@@ -1,0 +1,80 @@
+//! What compiles, what does not and why, and what is explained.
+
+use super::{pipeline, refusal};
+use streamgauge::ErrorKind;
+use streamgauge::spec::{ColumnKind, CompileOptions, PipelineSpec};
+
+#[test]
+fn the_filters_fields_are_read_first() {
+    let pipeline =
+        pipeline("time = \"ts\"\nwindow = \"1m\"\ngroup = \"c\"\nagg = \"sum(x), top(3, c)\"\nwhere = [\"s >= 500\", \"/a/b == 'x'\"]");
+    assert_eq!(pipeline.fields(), ["s", "/a/b", "ts", "c", "x"]);
+    assert_eq!(pipeline.filter_slots(), 2);
+    assert_eq!(pipeline.group_names(), ["c"]);
+    let kinds: Vec<_> = pipeline.columns().iter().map(|column| (column.name.as_str(), column.kind)).collect();
+    assert_eq!(kinds, [("sum(x)", ColumnKind::Plain), ("top(3, c)", ColumnKind::Top)]);
+}
+
+#[test]
+fn parts_that_do_not_go_together_are_refused() {
+    let cases = [
+        ("every = '1m'", "every is given, but no window"),
+        ("offset = '1m'", "offset is given, but no window"),
+        ("window = '1m'", "a window needs an event time"),
+        ("time_format = 'ms'", "time_format is given, but no time"),
+        ("time = 'a, b'", "one field holds the event time, not 2"),
+        ("time = 't'\nwindow = '0'", "window: "),
+        ("time = 't'\nwindow = '1m'\nevery = '0s'", "window, every: "),
+        ("time = 't'\nwindow = '5x'", "window: \"5x\" is not a duration"),
+        ("max_delay = 'soon'", "max_delay: "),
+        ("lateness = '1'", "lateness: "),
+        ("time = 't'\ntime_format = 'rfc333'", "time_format: "),
+        ("group = 'a,a'", "the field \"a\" is named twice"),
+        ("agg = 'count, count'", "two columns \"count\""),
+        ("agg = 'sum(x) as window'", "cannot be named \"window\""),
+        ("agg = ['count', 'summ(x)']", "agg: column 1 of \"summ(x)\""),
+        ("where = 'x = 1'", "where: column 3 of"),
+        ("limit_groups = 0", "limit_groups of 0"),
+    ];
+    for (toml, expected) in cases {
+        let message = refusal(toml);
+        assert!(message.contains(expected), "{toml}: {message}");
+    }
+    let error = PipelineSpec { window: Some("1m".into()), ..PipelineSpec::default() }.compile(&CompileOptions::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+}
+
+#[test]
+fn with_arrival_times_a_window_needs_no_field() {
+    let mut options = CompileOptions::default();
+    options.arrival_times = true;
+    let spec = PipelineSpec { window: Some("1m".into()), ..PipelineSpec::default() };
+    let pipeline = spec.compile(&options).unwrap();
+    assert!(pipeline.fields().is_empty());
+    assert_eq!(pipeline.columns()[0].name, "count");
+}
+
+#[test]
+fn the_explanation_tells_panes_memory_and_bounds() {
+    let toml = "time = 'ts'\nwindow = '5m'\nevery = '10s'\nmax_delay = '5s'\ngroup = 'c'\nlimit_groups = 1000\nagg = 'count, p99(x), distinct(u), top(10, url, 2000)'";
+    let pipeline = pipeline(toml);
+    let explanation = pipeline.explain();
+    assert_eq!((explanation.panes_per_window, explanation.windows_per_record, explanation.groups_max), (30, 30, Some(1000)));
+    assert_eq!(explanation.panes_held_max, Some(32 + 30), "305 s in slides of 10 s, one more for the phase, and the merges");
+    let text = explanation.to_string();
+    for expected in [
+        "30 panes a window",
+        "max_delay 5s: ",
+        "at most 1000 groups",
+        "memory at worst: 8.0 GiB (the limit is 8.0 GiB)",
+        "  count: exact",
+        "p99(x): nearest rank; within 0.5 %",
+        "distinct(u): exact up to",
+        "top(10, url, 2000): exact up to 2000 distinct values, then each count is at most 1/2001",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is missing in:\n{text}");
+    }
+    let unbounded = super::pipeline("time = 'ts'\nwindow = '5m'");
+    assert!(unbounded.explain().to_string().contains("max_delay unbounded (the default here)"));
+    assert_eq!(unbounded.explain().panes_held_max, None);
+}
