@@ -212,7 +212,7 @@ mod tests {
             assert_eq!((rejected.index, rejected.records_before, rejected.error.kind()), (1, 1, rejected.error.kind()));
             assert!(rejected.error.to_string().starts_with(&format!("Records[1]: {expected}")), "{}", rejected.error);
             assert_eq!(rejected.sequence.is_none(), expected.starts_with("kinesis.sequenceNumber"), "{expected}");
-            assert_eq!(event.into_records().unwrap_err().to_string().contains(expected), true);
+            assert!(event.into_records().unwrap_err().to_string().contains(expected));
         }
         assert_eq!(changed(|r| r["kinesis"]["data"] = json!("!")).rejected[0].data, "!");
         assert_eq!(changed(|r| r["eventID"] = Value::Null).rejected[0].data, "{}");

@@ -103,7 +103,7 @@ impl<'a> Template<'a> {
             (record.get(start..end)? == value).then_some(start..end)
         };
         let text = |text: &Text<'_>| match text {
-            Text::Text(Cow::Borrowed(value)) => place(value),
+            Text::Present(Cow::Borrowed(value)) => place(value),
             _ => None,
         };
         let mut slots = [

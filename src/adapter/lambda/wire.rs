@@ -189,7 +189,7 @@ impl Batch {
         let text = wire.data.required().unwrap_or_default().as_bytes();
         let data = self.payloads.decode_base64(text).unwrap_or_else(|| self.payloads.copy(text));
         let number = wire.sequence.required().unwrap_or_default();
-        self.rejected.push(rejection(index, self.records.len(), number, data, error));
+        self.rejected.push(rejection((index, self.records.len()), number, data, error));
     }
 }
 
@@ -204,8 +204,8 @@ pub(super) fn shard_name(event_id: &str) -> Result<&str, Error> {
     }
 }
 
-/// What is kept of the element `index` of `Records`.
-pub(super) fn rejection(index: usize, records_before: usize, number: &str, data: Bytes, error: Error) -> Rejected {
+/// What is kept of the element `index` of `Records`, before which so many records were taken.
+pub(super) fn rejection((index, records_before): (usize, usize), number: &str, data: Bytes, error: Error) -> Rejected {
     Rejected { index, records_before, sequence: number.parse().ok(), data, error: error.at(format_args!("Records[{index}]")) }
 }
 
