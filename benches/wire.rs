@@ -81,7 +81,7 @@ fn count(records: &[Record]) -> Counts {
     }
     let mut counts = Counts::new();
     for record in records {
-        let click: Click<'_> = serde_json::from_slice(&record.data).unwrap();
+        let click: Click<'_> = serde_json::from_slice(&record.data).expect("the benchmark makes valid input");
         match counts.get_mut(click.page) {
             Some(count) => *count += 1,
             None => drop(counts.insert(click.page.to_owned(), 1)),
@@ -91,12 +91,12 @@ fn count(records: &[Record]) -> Counts {
 }
 
 fn count_value(counts: &mut Counts, data: &[u8]) {
-    let click: Value = serde_json::from_slice(data).unwrap();
-    *counts.entry(click["page"].as_str().unwrap().to_owned()).or_default() += 1;
+    let click: Value = serde_json::from_slice(data).expect("the benchmark makes valid input");
+    *counts.entry(click["page"].as_str().expect("the benchmark makes valid input").to_owned()).or_default() += 1;
 }
 
 fn theirs(event: &[u8]) -> (Counts, i64) {
-    let event: aws_lambda_events::event::kinesis::KinesisEvent = serde_json::from_slice(event).unwrap();
+    let event: aws_lambda_events::event::kinesis::KinesisEvent = serde_json::from_slice(event).expect("the benchmark makes valid input");
     let (mut counts, mut arrivals) = (Counts::new(), 0);
     for record in event.records {
         arrivals += record.kinesis.approximate_arrival_timestamp.timestamp_millis();
@@ -109,24 +109,29 @@ fn theirs(event: &[u8]) -> (Counts, i64) {
 fn lambda(criterion: &mut Criterion) {
     let event = event();
     let expected = theirs(&event).0;
-    assert_eq!(count(&KinesisEvent::from_slice(&event).unwrap().records), expected);
+    assert_eq!(count(&KinesisEvent::from_slice(&event).expect("the benchmark makes valid input").records), expected);
     let mut group = criterion.benchmark_group("wire/lambda");
     group.throughput(Throughput::Bytes(event.len() as u64));
     group.bench_function("count/aws_lambda_events/10000", |bencher| bencher.iter(|| theirs(black_box(&event)).0.len()));
     group.bench_function("count/streamgauge/10000", |bencher| {
-        bencher.iter(|| count(&KinesisEvent::from_slice(black_box(&event)).unwrap().records).len());
+        bencher.iter(|| count(&KinesisEvent::from_slice(black_box(&event)).expect("the benchmark makes valid input").records).len());
     });
     group.bench_function("records/streamgauge/10000", |bencher| {
-        bencher.iter(|| KinesisEvent::from_slice(black_box(&event)).unwrap().records.len());
+        bencher.iter(|| KinesisEvent::from_slice(black_box(&event)).expect("the benchmark makes valid input").records.len());
     });
     group.finish();
 }
 
 fn naive_line(line: &[u8]) -> Counts {
-    let message: Value = serde_json::from_slice(line).unwrap();
+    let message: Value = serde_json::from_slice(line).expect("the benchmark makes valid input");
     let mut counts = Counts::new();
-    for record in message["records"].as_array().unwrap() {
-        count_value(&mut counts, &STANDARD.decode_to_vec(record["data"].as_str().unwrap()).unwrap());
+    for record in message["records"].as_array().expect("the benchmark makes valid input") {
+        count_value(
+            &mut counts,
+            &STANDARD
+                .decode_to_vec(record["data"].as_str().expect("the benchmark makes valid input"))
+                .expect("the benchmark makes valid input"),
+        );
     }
     counts
 }
@@ -134,11 +139,11 @@ fn naive_line(line: &[u8]) -> Counts {
 fn session_records(input: &[u8]) -> Vec<Record> {
     let mut session = Session::new(input, std::io::sink());
     let mut records = Vec::new();
-    while let Some(message) = session.read(Timestamp::from_millis(0)).unwrap() {
+    while let Some(message) = session.read(Timestamp::from_millis(0)).expect("the benchmark makes valid input") {
         if let Message::ProcessRecords(batch) = message {
             records = batch.records;
         }
-        session.answer().unwrap();
+        session.answer().expect("the benchmark makes valid input");
     }
     records
 }
@@ -154,7 +159,7 @@ fn kcl(criterion: &mut Criterion) {
     group.bench_function("count/serde_json/10000x100", |bencher| bencher.iter(|| naive_line(black_box(&line)).len()));
     group.bench_function("count/streamgauge/10000x100", |bencher| bencher.iter(|| count(&session_records(black_box(&input))).len()));
     group.bench_function("records/streamgauge/10000x100", |bencher| {
-        bencher.iter(|| match Message::parse(black_box(&line), &context).unwrap() {
+        bencher.iter(|| match Message::parse(black_box(&line), &context).expect("the benchmark makes valid input") {
             Message::ProcessRecords(batch) => batch.records.len(),
             _ => 0,
         });
@@ -177,7 +182,7 @@ fn kpl(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(data.len() as u64));
     group.bench_function("user_records/streamgauge/1000", |bencher| {
         bencher.iter(|| {
-            let aggregated = Aggregated::parse(black_box(&data)).unwrap();
+            let aggregated = Aggregated::parse(black_box(&data)).expect("the benchmark makes valid input");
             let bytes: usize = aggregated.user_records().map(|user| user.data.len()).sum();
             assert_eq!(aggregated.count(), 1000);
             bytes

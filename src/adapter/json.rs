@@ -11,8 +11,8 @@ pub(super) enum Text<'a> {
     /// Not there, or null.
     #[default]
     Missing,
-    /// Text.
-    Text(Cow<'a, str>),
+    /// The text.
+    Present(Cow<'a, str>),
     /// Something else, and what.
     Other(&'static str),
 }
@@ -21,7 +21,7 @@ impl<'a> Text<'a> {
     /// The text, or what is wrong, as the end of a sentence that began with the field's name.
     pub(super) fn required(&self) -> Result<&str, &'static str> {
         match self {
-            Text::Text(text) => Ok(text),
+            Text::Present(text) => Ok(text),
             Text::Missing => Err("is missing or null"),
             Text::Other(what) => Err(what),
         }
@@ -30,7 +30,7 @@ impl<'a> Text<'a> {
     /// The text, if there is one.
     pub(super) fn into_text(self) -> Option<Cow<'a, str>> {
         match self {
-            Text::Text(text) => Some(text),
+            Text::Present(text) => Some(text),
             _ => None,
         }
     }
@@ -53,11 +53,11 @@ impl<'de> Visitor<'de> for TextVisitor {
 
     #[inline]
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
-        Ok(Text::Text(Cow::Borrowed(text)))
+        Ok(Text::Present(Cow::Borrowed(text)))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
-        Ok(Text::Text(Cow::Owned(text.to_owned())))
+        Ok(Text::Present(Cow::Owned(text.to_owned())))
     }
 
     fn visit_unit<E: Error>(self) -> Result<Text<'de>, E> {

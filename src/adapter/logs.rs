@@ -202,8 +202,7 @@ mod tests {
 
     #[test]
     fn a_bomb_stops_at_the_limit() {
-        let mut limits = Limits::default();
-        limits.record_bytes_max = 1 << 20;
+        let limits = Limits { record_bytes_max: 1 << 20, ..Limits::default() };
         let bomb = record(&" ".repeat(8 << 20));
         assert!(bomb.data.len() < 100_000);
         let error = expand(&bomb, LogPayload::Message, &limits, &mut Vec::new()).unwrap_err();

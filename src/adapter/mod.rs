@@ -1,6 +1,6 @@
 //! What feeds the engine from a transport, each behind its feature. An adapter never imports another; what several of them need
-//! stands beside them: records aggregated by the KPL ([`kpl`]) and by CloudWatch Logs ([`logs`]), and deliveries that are not
-//! records ([`Rejected`]).
+//! stands beside them: records aggregated by the KPL (`kpl`) and by CloudWatch Logs (`logs`), and deliveries that are not
+//! records (`Rejected`).
 
 #[cfg(feature = "files")]
 pub mod files;

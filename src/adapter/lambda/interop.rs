@@ -27,7 +27,7 @@ impl From<aws::KinesisEvent> for KinesisEvent {
             let data = Bytes::from(record.kinesis.data.0.clone());
             match read(record) {
                 Ok(record) => converted.records.push(record),
-                Err(error) => converted.rejected.push(rejection(index, converted.records.len(), &number, data, error)),
+                Err(error) => converted.rejected.push(rejection((index, converted.records.len()), &number, data, error)),
             }
         }
         converted

@@ -27,6 +27,7 @@ mod event;
 mod interop;
 mod reply;
 mod state;
+mod template;
 mod timestamp;
 mod wire;
 

@@ -21,9 +21,12 @@ pub const EVENT_RECORDS_MAX: usize = 100_000;
 /// In the text of the error about too many records, by which it is told from others.
 pub(super) const TOO_MANY: &str = "more than EVENT_RECORDS_MAX";
 
-impl<'de> Deserialize<'de> for KinesisEvent {
+/// An event read field by field: the way for events of any form.
+pub(super) struct WireEvent(pub(super) KinesisEvent);
+
+impl<'de> Deserialize<'de> for WireEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(EventVisitor)
+        deserializer.deserialize_map(EventVisitor).map(WireEvent)
     }
 }
 
@@ -105,13 +108,13 @@ impl<'de> Visitor<'de> for EventVisitor {
 
 /// The records of an event as they are read.
 #[derive(Default)]
-struct Batch {
-    records: Vec<Record>,
-    rejected: Vec<Rejected>,
+pub(super) struct Batch {
+    pub(super) records: Vec<Record>,
+    pub(super) rejected: Vec<Rejected>,
     payloads: Payloads,
     /// The shard of the last record: as a rule that of all.
     shard: Option<ShardId>,
-    arn: Option<Box<str>>,
+    pub(super) arn: Option<Box<str>>,
 }
 
 impl Batch {
@@ -139,41 +142,46 @@ impl Batch {
         Ok(KinesisEvent { records: self.records, rejected: self.rejected, stream_arn, tumbling })
     }
 
-    fn push(&mut self, index: usize, wire: &WireRecord<'_>) {
-        match self.read(wire) {
+    pub(super) fn push(&mut self, index: usize, wire: WireRecord<'_>) {
+        match self.read(&wire) {
             Ok(record) => self.records.push(record),
-            Err(error) => self.reject(index, wire, error),
+            Err(error) => self.reject(index, &wire, error),
+        }
+        if self.arn.is_none() {
+            self.arn = wire.arn.into_text().map(Into::into);
         }
     }
 
     fn read(&mut self, wire: &WireRecord<'_>) -> Result<Record, Error> {
         let digits = required(&wire.sequence, "kinesis.sequenceNumber")?;
         let number = digits.parse::<SequenceNumber>().map_err(|error| error.at("kinesis.sequenceNumber"))?;
-        let shard = self.shard_of(required(&wire.event_id, "eventID")?, digits)?;
+        let event_id = required(&wire.event_id, "eventID")?;
+        let shard = match self.known_shard(event_id, digits) {
+            Some(shard) => shard,
+            None => self.shard.insert(ShardId::new(shard_name(event_id)?)).clone(),
+        };
         let arrival = match wire.arrival.map_or("null", RawValue::get) {
             "null" => return Err(Error::new(ErrorKind::Parse, "kinesis.approximateArrivalTimestamp is missing or null")),
             text => parse_seconds(text).map_err(|error| error.at("kinesis.approximateArrivalTimestamp"))?,
         };
         let partition_key = required(&wire.partition_key, "kinesis.partitionKey")?;
-        let text = required(&wire.data, "kinesis.data")?;
-        let data = self
-            .payloads
-            .decode_base64(text.as_bytes())
-            .ok_or_else(|| Error::new(ErrorKind::Parse, format!("kinesis.data {:?} is not standard base64", excerpt(text, 40))))?;
-        let partition_key = self.payloads.copy(partition_key.as_bytes());
-        Ok(Record { partition_key, data, arrival, position: Position { shard, sequence: Sequence { number, sub: 0 } } })
+        let data = required(&wire.data, "kinesis.data")?;
+        self.record(partition_key, data, arrival, Position { shard, sequence: Sequence { number, sub: 0 } })
+            .ok_or_else(|| Error::new(ErrorKind::Parse, format!("kinesis.data {:?} is not standard base64", excerpt(data, 40))))
     }
 
-    /// The shard of an event id, which is the shard's name, a colon and the sequence number, as in `shardId-000000000003:4965`.
-    fn shard_of(&mut self, event_id: &str, digits: &str) -> Result<ShardId, Error> {
-        let is_of = |shard: &ShardId| {
-            let rest = event_id.strip_prefix(shard.as_str()).and_then(|rest| rest.strip_prefix(':'));
-            rest == Some(digits)
-        };
-        match &self.shard {
-            Some(shard) if is_of(shard) => Ok(shard.clone()),
-            _ => Ok(self.shard.insert(ShardId::new(shard_name(event_id)?)).clone()),
-        }
+    /// The record of these fields; `None` if `data` is not base64.
+    pub(super) fn record(&mut self, partition_key: &str, data: &str, arrival: Timestamp, position: Position) -> Option<Record> {
+        let data = self.payloads.decode_base64(data.as_bytes())?;
+        let partition_key = self.payloads.copy(partition_key.as_bytes());
+        Some(Record { partition_key, data, arrival, position })
+    }
+
+    /// The shard of the record before, if an event id is its name, a colon and these digits.
+    pub(super) fn known_shard(&self, event_id: &str, digits: &str) -> Option<ShardId> {
+        let shard = self.shard.as_ref()?;
+        let rest = event_id.strip_prefix(shard.as_str())?.strip_prefix(':')?;
+        (rest == digits).then(|| shard.clone())
     }
 
     #[cold]
@@ -181,7 +189,7 @@ impl Batch {
         let text = wire.data.required().unwrap_or_default().as_bytes();
         let data = self.payloads.decode_base64(text).unwrap_or_else(|| self.payloads.copy(text));
         let number = wire.sequence.required().unwrap_or_default();
-        self.rejected.push(rejection(index, self.records.len(), number, data, error));
+        self.rejected.push(rejection((index, self.records.len()), number, data, error));
     }
 }
 
@@ -196,8 +204,8 @@ pub(super) fn shard_name(event_id: &str) -> Result<&str, Error> {
     }
 }
 
-/// What is kept of the element `index` of `Records`.
-pub(super) fn rejection(index: usize, records_before: usize, number: &str, data: Bytes, error: Error) -> Rejected {
+/// What is kept of the element `index` of `Records`, before which so many records were taken.
+pub(super) fn rejection((index, records_before): (usize, usize), number: &str, data: Bytes, error: Error) -> Rejected {
     Rejected { index, records_before, sequence: number.parse().ok(), data, error: error.at(format_args!("Records[{index}]")) }
 }
 
@@ -255,11 +263,8 @@ impl<'de> Visitor<'de> for RecordsSeed<'_> {
                 Ok(Some(())) if index == EVENT_RECORDS_MAX => {
                     return Err(A::Error::custom(format_args!("the event has {TOO_MANY}, {EVENT_RECORDS_MAX}, records")));
                 }
-                Ok(Some(())) => self.0.push(index, &wire),
+                Ok(Some(())) => self.0.push(index, wire),
                 Err(error) => return Err(A::Error::custom(format_args!("Records[{index}]: {error}"))),
-            }
-            if self.0.arn.is_none() {
-                self.0.arn = wire.arn.into_text().map(Into::into);
             }
         }
         Ok(true)
@@ -268,15 +273,22 @@ impl<'de> Visitor<'de> for RecordsSeed<'_> {
 
 /// One element of `Records`: what this crate reads of it.
 #[derive(Default)]
-struct WireRecord<'de> {
-    partition_key: Text<'de>,
-    sequence: Text<'de>,
-    data: Text<'de>,
-    arrival: Option<&'de RawValue>,
-    event_id: Text<'de>,
+pub(super) struct WireRecord<'de> {
+    pub(super) partition_key: Text<'de>,
+    pub(super) sequence: Text<'de>,
+    pub(super) data: Text<'de>,
+    pub(super) arrival: Option<&'de RawValue>,
+    pub(super) event_id: Text<'de>,
     arn: Text<'de>,
     /// Whether a record before this one had an ARN: it is that of all.
     arn_is_known: bool,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for WireRecord<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut wire = WireRecord::default();
+        RecordSeed(&mut wire).deserialize(deserializer).map(|()| wire)
+    }
 }
 
 #[derive(Deserialize)]
