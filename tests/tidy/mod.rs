@@ -46,7 +46,7 @@ const PARAMETERS_MAX: usize = 4;
 const NESTING_MAX: usize = 3;
 
 /// Functions that are over a budget: a list that only ever gets shorter.
-const OVER_BUDGET: &[&str] = &["src/adapter/files/json_scan.rs remember"];
+const OVER_BUDGET: &[&str] = &[];
 
 fn rank(room: &str) -> Option<usize> {
     ROOMS.iter().flat_map(|level| level.iter()).position(|name| *name == room)
