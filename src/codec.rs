@@ -101,20 +101,35 @@ impl Writer {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Counters, most of them small and many of them 0: each as an integer, and a run of zeros as 0 and its length less 1. Their number is
+    /// for the reader to know.
+    pub(crate) fn counters(&mut self, counters: impl Iterator<Item = u64>) {
+        let mut zeros = 0u64;
+        for counter in counters {
+            if counter == 0 {
+                zeros += 1;
+                continue;
+            }
+            self.zeros(zeros);
+            zeros = 0;
+            self.u64(counter);
+        }
+        self.zeros(zeros);
+    }
+
+    fn zeros(&mut self, zeros: u64) {
+        if zeros > 0 {
+            self.u8(0);
+            self.u64(zeros - 1);
+        }
+    }
+
     /// What `write` writes, behind its length.
     pub fn section<T>(&mut self, write: impl FnOnce(&mut Writer) -> T) -> T {
         let mut inner = Writer::new();
         let result = write(&mut inner);
         self.bytes(&inner.bytes);
         result
-    }
-
-    /// Byte strings in ascending order, each as the length it shares with the one before it and the rest ("front coding").
-    /// `previous` is the one before, empty for the first.
-    pub fn front_coded(&mut self, previous: &[u8], bytes: &[u8]) {
-        let shared = previous.iter().zip(bytes).take_while(|(a, b)| a == b).count();
-        self.usize(shared);
-        self.bytes(bytes.get(shared..).unwrap_or_default());
     }
 }
 
@@ -241,6 +256,31 @@ impl<'a> Reader<'a> {
         Ok(count)
     }
 
+    /// So many [counters](Writer::counters), each that is not 0 given to `put` with its index.
+    pub(crate) fn counters(&mut self, count: usize, mut put: impl FnMut(usize, u64)) -> Result<(), Error> {
+        let (mut index, mut after_zeros) = (0usize, false);
+        while index < count {
+            match self.u64()? {
+                // Two runs of zeros are one.
+                0 if after_zeros => return Err(self.corrupt("a run of zeros follows another")),
+                0 => {
+                    let run = self.usize()?;
+                    if run >= count - index {
+                        return Err(self.corrupt("more counters than there are"));
+                    }
+                    index += run + 1;
+                    after_zeros = true;
+                }
+                counter => {
+                    put(index, counter);
+                    index += 1;
+                    after_zeros = false;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Bytes behind their length.
     pub fn bytes(&mut self) -> Result<&'a [u8], Error> {
         let length = self.count(1)?;
@@ -258,32 +298,103 @@ impl<'a> Reader<'a> {
         self.bytes().map(Reader::new)
     }
 
-    /// The next of front-coded byte strings: `current` holds the one before, and then this one. Fails unless it is greater, or the
-    /// first.
-    pub fn front_coded(&mut self, current: &mut Vec<u8>, first: bool) -> Result<(), Error> {
-        let shared = self.usize()?;
-        let rest = self.bytes()?;
-        let ascends = match current.get(shared..) {
-            None => return Err(self.corrupt("a key shares more than the one before it has")),
-            // The shared part is as long as it can be, and the next byte is greater: the key is.
-            Some(old) => match (old.first(), rest.first()) {
-                (Some(old), Some(new)) => old < new,
-                (None, Some(_)) => true,
-                (_, None) => first,
-            },
-        };
-        if !ascends {
-            return Err(self.corrupt("keys are not in ascending order"));
-        }
-        current.truncate(shared);
-        current.extend_from_slice(rest);
-        Ok(())
-    }
-
     /// Fails if bytes are left over.
     pub fn finish(self) -> Result<(), Error> {
         if self.rest.is_empty() { Ok(()) } else { Err(self.corrupt(&format!("{} bytes are left over", self.rest.len()))) }
     }
+}
+
+/// How many bytes a front-coded key may borrow of the keys before it for each byte of its own and theirs: bytes that are read never
+/// grow by more than this and one.
+const BORROWED_PER_BYTE: usize = 16;
+
+/// From these numbers on, what a key shares and what it adds are written behind the first byte.
+const SHARED_ESCAPE: usize = 31;
+const ADDED_ESCAPE: usize = 7;
+
+/// Writes byte strings in ascending order, each as what it shares with the one before it and what it adds ("front coding").
+///
+/// A byte holds both lengths where they are below 31 and 7. What is shared is never more than 16 times what has been added so far, so
+/// that a reader's memory is bounded by the bytes it was given.
+#[derive(Clone, Debug, Default)]
+pub struct FrontWriter {
+    previous: Vec<u8>,
+    credit: usize,
+}
+
+impl FrontWriter {
+    /// A writer before its first key.
+    pub fn new() -> Self {
+        FrontWriter::default()
+    }
+
+    /// Writes a key, which must be greater than the one before it.
+    pub fn write(&mut self, writer: &mut Writer, key: &[u8]) {
+        let alike = self.previous.iter().zip(key).take_while(|(a, b)| a == b).count();
+        let shared = alike.min(self.credit);
+        let added = key.get(shared..).unwrap_or_default();
+        writer.u8((shared.min(SHARED_ESCAPE) << 3 | added.len().min(ADDED_ESCAPE)) as u8);
+        if shared >= SHARED_ESCAPE {
+            writer.usize(shared - SHARED_ESCAPE);
+        }
+        if added.len() >= ADDED_ESCAPE {
+            writer.usize(added.len() - ADDED_ESCAPE);
+        }
+        writer.raw(added);
+        self.credit = credit_after(self.credit, shared, added.len());
+        self.previous.truncate(shared);
+        self.previous.extend_from_slice(added);
+    }
+}
+
+/// Reads what a [`FrontWriter`] wrote.
+#[derive(Clone, Debug, Default)]
+pub struct FrontReader {
+    current: Vec<u8>,
+    credit: usize,
+    begun: bool,
+}
+
+impl FrontReader {
+    /// A reader before its first key.
+    pub fn new() -> Self {
+        FrontReader::default()
+    }
+
+    /// The next key.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] where the bytes hold none, or one that is not greater than the one before it, or one that could have been
+    /// written shorter.
+    pub fn read(&mut self, reader: &mut Reader<'_>) -> Result<&[u8], Error> {
+        let lengths = usize::from(reader.u8()?);
+        let shared = match lengths >> 3 {
+            SHARED_ESCAPE => reader.usize()?.saturating_add(SHARED_ESCAPE),
+            shared => shared,
+        };
+        let added = match lengths & ADDED_ESCAPE {
+            ADDED_ESCAPE => reader.usize()?.saturating_add(ADDED_ESCAPE),
+            added => added,
+        };
+        let added = reader.raw(added)?;
+        let Some(replaced) = self.current.get(shared..).filter(|_| shared <= self.credit) else {
+            return Err(reader.corrupt("a key shares more than the ones before it have"));
+        };
+        let shared_all = replaced.first().is_none_or(|old| Some(old) != added.first()) || shared == self.credit;
+        let ascends = added > replaced || !self.begun;
+        if !ascends || !shared_all {
+            return Err(reader.corrupt("keys are not in ascending order"));
+        }
+        self.begun = true;
+        self.credit = credit_after(self.credit, shared, added.len());
+        self.current.truncate(shared);
+        self.current.extend_from_slice(added);
+        Ok(&self.current)
+    }
+}
+
+fn credit_after(credit: usize, shared: usize, added: usize) -> usize {
+    credit.saturating_sub(shared).saturating_add(added.saturating_mul(BORROWED_PER_BYTE))
 }
 
 /// The checksum at the end of whatever is written down: XXH3, 64 bits. It finds damage, not malice.
@@ -322,20 +433,42 @@ mod tests {
         }
 
         #[test]
-        fn front_coded_keys_come_back(keys in prop::collection::btree_set(prop::collection::vec(0u8..4, 0..6), 0..50)) {
-            let mut writer = Writer::new();
-            let mut previous: &[u8] = &[];
-            for key in &keys {
-                writer.front_coded(previous, key);
-                previous = key;
-            }
+        fn front_coded_keys_come_back(keys in prop::collection::btree_set(prop::collection::vec(0u8..4, 0..40), 0..50)) {
+            let (mut writer, mut front) = (Writer::new(), FrontWriter::new());
+            keys.iter().for_each(|key| front.write(&mut writer, key));
             let bytes = writer.into_bytes();
-            let (mut reader, mut current) = (Reader::new(&bytes), vec![]);
-            for (index, key) in keys.iter().enumerate() {
-                reader.front_coded(&mut current, index == 0).unwrap();
-                prop_assert_eq!(&current, key);
+            let (mut reader, mut front) = (Reader::new(&bytes), FrontReader::new());
+            for key in &keys {
+                prop_assert_eq!(front.read(&mut reader).unwrap(), &key[..]);
             }
             reader.finish().unwrap();
+        }
+
+        #[test]
+        fn counters_come_back(counters in prop::collection::vec(prop_oneof![3 => Just(0u64), 1 => 0u64..300, 1 => any::<u64>()], 0..60)) {
+            let mut writer = Writer::new();
+            writer.counters(counters.iter().copied());
+            let bytes = writer.into_bytes();
+            let (mut reader, mut read) = (Reader::new(&bytes), vec![0; counters.len()]);
+            reader.counters(counters.len(), |index, counter| read[index] = counter).unwrap();
+            reader.finish().unwrap();
+            prop_assert_eq!(read, counters);
+        }
+
+        /// Whatever is read as keys is what writing the keys gives, and is in order.
+        #[test]
+        fn front_coding_has_one_form(bytes in prop::collection::vec(prop_oneof![0u8..34, any::<u8>()], 0..64)) {
+            let (mut reader, mut front) = (Reader::new(&bytes), FrontReader::new());
+            let (mut writer, mut again) = (Writer::new(), FrontWriter::new());
+            let mut last: Option<Vec<u8>> = None;
+            let mut end = 0;
+            while let Ok(key) = front.read(&mut reader) {
+                prop_assert!(last.as_deref().is_none_or(|last| last < key));
+                again.write(&mut writer, key);
+                last = Some(key.to_vec());
+                end = bytes.len() - reader.remaining();
+            }
+            prop_assert_eq!(writer.as_bytes(), &bytes[..end]);
         }
 
         #[test]
@@ -346,8 +479,6 @@ mod tests {
                 let mut reader = Reader::new(&bytes);
                 while read(&mut reader) && reader.remaining() > 0 {}
             }
-            let (mut reader, mut key) = (Reader::new(&bytes), vec![]);
-            while reader.front_coded(&mut key, false).is_ok() {}
         }
     }
 
@@ -358,6 +489,20 @@ mod tests {
         let bytes = writer.into_bytes();
         assert_eq!(Reader::new(&bytes).bytes().unwrap_err().kind(), ErrorKind::Corrupt);
         assert_eq!(Reader::new(&[3, 0, 0, 0]).count(2).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn keys_that_share_much_do_not_blow_up() {
+        let (mut writer, mut front) = (Writer::new(), FrontWriter::new());
+        let long = vec![b'a'; 10_000];
+        let keys = (0..1000u32).map(|n| [&long[..], &n.to_be_bytes()].concat());
+        let total: usize = keys
+            .map(|key| {
+                front.write(&mut writer, &key);
+                key.len()
+            })
+            .sum();
+        assert!(total <= (BORROWED_PER_BYTE + 1) * writer.len());
     }
 
     #[test]

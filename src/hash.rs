@@ -62,6 +62,11 @@ pub fn hash_bytes(seed: Seed, bytes: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64_with_seed(bytes, seed.0)
 }
 
+/// The stable hash of bytes in 128 bits: XXH3, unseeded. Names a content; it does not stand up to someone who looks for a collision.
+pub(crate) fn hash_bytes_wide(bytes: &[u8]) -> u128 {
+    xxhash_rust::xxh3::xxh3_128(bytes)
+}
+
 /// The stable hash of an integer: two rounds of 64 x 64 -> 128 bit multiplication, folded (as in wyhash).
 #[inline]
 pub fn hash_u64(seed: Seed, value: u64) -> u64 {

@@ -14,7 +14,11 @@ use std::hash::Hash;
 /// - `Self::from_bytes(bytes of k) == Some(k.to_key())` for every key `k`: the bytes name the key.
 /// - Equal keys have equal bytes, and unequal keys unequal ones, on every platform and in every version.
 /// - `Owned` orders, compares and hashes as `Self` does ([`Borrow`]'s contract).
+/// - The bytes of text, integers, `bool` and `char` order as the keys do. Those of pairs and triples need not.
 pub trait Key: Eq + Ord + Hash {
+    /// The kind of key in a word that never changes, part of a pipeline's description. Default: `"key"`.
+    const NAME: &'static str = "key";
+
     /// The key as it is kept.
     type Owned: Borrow<Self> + Clone + Eq + Ord + Hash + Debug + Send + Sync + 'static;
 
@@ -38,6 +42,8 @@ pub trait Key: Eq + Ord + Hash {
 }
 
 impl Key for str {
+    const NAME: &'static str = "text";
+
     type Owned = Box<str>;
 
     fn to_key(&self) -> Box<str> {
@@ -59,6 +65,8 @@ impl Key for str {
 }
 
 impl Key for [u8] {
+    const NAME: &'static str = "bytes";
+
     type Owned = Box<[u8]>;
 
     fn to_key(&self) -> Box<[u8]> {
@@ -81,6 +89,8 @@ impl Key for [u8] {
 
 /// `String` is `str` already taken over, for keys that are computed.
 impl Key for String {
+    const NAME: &'static str = "text";
+
     type Owned = String;
 
     fn to_key(&self) -> String {
@@ -104,6 +114,8 @@ impl Key for String {
 macro_rules! integer_keys {
     ($($integer:ty => $wide:ty),*) => {$(
         impl Key for $integer {
+            const NAME: &'static str = stringify!($integer);
+
             type Owned = $integer;
 
             #[inline]
@@ -113,11 +125,12 @@ macro_rules! integer_keys {
 
             #[inline]
             fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T {
-                f(&self.to_le_bytes())
+                // The highest byte first and the sign turned: the bytes order as the integers do, and neighbours share their beginning.
+                f(&(*self ^ <$integer>::MIN).to_be_bytes())
             }
 
             fn from_bytes(bytes: &[u8]) -> Option<$integer> {
-                bytes.try_into().ok().map(<$integer>::from_le_bytes)
+                bytes.try_into().ok().map(|bytes| <$integer>::from_be_bytes(bytes) ^ <$integer>::MIN)
             }
 
             #[inline]
@@ -135,6 +148,8 @@ macro_rules! integer_keys {
 integer_keys!(u8 => u64, u16 => u64, u32 => u64, u64 => u64, i8 => i64, i16 => i64, i32 => i64, i64 => i64);
 
 impl Key for bool {
+    const NAME: &'static str = "bool";
+
     type Owned = bool;
 
     fn to_key(&self) -> bool {
@@ -160,6 +175,8 @@ impl Key for bool {
 }
 
 impl Key for char {
+    const NAME: &'static str = "char";
+
     type Owned = char;
 
     fn to_key(&self) -> char {
@@ -168,11 +185,11 @@ impl Key for char {
 
     #[inline]
     fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T {
-        f(&u32::from(*self).to_le_bytes())
+        f(&u32::from(*self).to_be_bytes())
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<char> {
-        bytes.try_into().ok().map(u32::from_le_bytes).and_then(char::from_u32)
+        bytes.try_into().ok().map(u32::from_be_bytes).and_then(char::from_u32)
     }
 
     fn heap_bytes(_: &char) -> usize {
@@ -204,6 +221,8 @@ where
     A: Key<Owned = A> + Clone + Debug + Send + Sync + 'static,
     B: Key<Owned = B> + Clone + Debug + Send + Sync + 'static,
 {
+    const NAME: &'static str = "pair";
+
     type Owned = (A, B);
 
     fn to_key(&self) -> (A, B) {
@@ -230,6 +249,8 @@ where
     B: Key<Owned = B> + Clone + Debug + Send + Sync + 'static,
     C: Key<Owned = C> + Clone + Debug + Send + Sync + 'static,
 {
+    const NAME: &'static str = "triple";
+
     type Owned = (A, B, C);
 
     fn to_key(&self) -> (A, B, C) {
@@ -269,6 +290,14 @@ mod tests {
         round_trip(&'ß');
         round_trip(&(String::from("DE"), 404u16));
         round_trip(&(String::from("a"), String::new(), true));
+    }
+
+    #[test]
+    fn bytes_of_integers_order_as_the_integers() {
+        let bytes = |key: i32| key.with_bytes(<[u8]>::to_vec);
+        let ascending = [i32::MIN, -256, -1, 0, 1, 255, 256, i32::MAX];
+        assert!(ascending.windows(2).all(|pair| bytes(pair[0]) < bytes(pair[1])));
+        assert!(255u16.with_bytes(<[u8]>::to_vec) < 256u16.with_bytes(<[u8]>::to_vec));
     }
 
     #[test]

@@ -60,6 +60,7 @@
 pub mod adapter;
 pub mod aggregate;
 pub mod codec;
+pub mod durable;
 pub mod engine;
 pub mod error;
 pub mod hash;
@@ -68,8 +69,11 @@ pub mod limits;
 pub mod pipeline;
 pub mod record;
 pub mod sketch;
+pub mod snapshot;
+mod sorted_keys;
 #[cfg(feature = "spec")]
 pub mod spec;
+pub mod store;
 pub mod time;
 pub mod window;
 
@@ -81,6 +85,7 @@ pub use key::Key;
 pub use limits::Limits;
 pub use pipeline::Pipeline;
 pub use record::{Position, Record, Sequence, SequenceNumber, ShardId};
+pub use snapshot::Snapshot;
 pub use time::Timestamp;
 pub use window::Window;
 
@@ -97,6 +102,7 @@ pub mod prelude {
     pub use crate::limits::Limits;
     pub use crate::pipeline::{AnyPipeline, BoxedPipeline, Pipeline};
     pub use crate::record::{Position, Record, Sequence, SequenceNumber, ShardId};
+    pub use crate::snapshot::Snapshot;
     pub use crate::time::{Timestamp, days, hours, millis, minutes, seconds};
     pub use crate::window::{Global, Sliding, Tumbling, Window, Windows};
 }

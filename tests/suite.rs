@@ -11,6 +11,8 @@ mod laws;
 mod model;
 mod reference;
 mod semantics;
+mod simulation;
+mod snapshot;
 #[cfg(feature = "spec")]
 mod spec;
 mod tidy;

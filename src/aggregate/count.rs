@@ -1,6 +1,7 @@
 //! How many records there are.
 
 use super::Aggregate;
+use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::time::Timestamp;
 
@@ -47,5 +48,17 @@ impl<R: ?Sized> Aggregate<R> for Count {
     #[inline]
     fn output(&self, accumulator: &u64) -> u64 {
         *accumulator
+    }
+    fn describe(&self) -> String {
+        String::from("count")
+    }
+
+    fn encode(&self, accumulator: &u64, writer: &mut Writer) -> Result<(), Error> {
+        writer.u64(*accumulator);
+        Ok(())
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<u64, Error> {
+        reader.u64()
     }
 }

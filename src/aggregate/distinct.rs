@@ -1,13 +1,16 @@
 //! How many different keys there are: exact while they are few, a HyperLogLog sketch after.
 
-use super::Aggregate;
+mod hll;
+
+use self::hll::{Hll, PRECISION_MAX, PRECISION_MIN};
 use super::extract::{ByReference, ByValue, KeyOf};
-use crate::error::Error;
+use super::{Aggregate, Reductions};
+use crate::codec::{Reader, Writer};
+use crate::error::{Error, ErrorKind};
 use crate::hash::{Map, Seed};
 use crate::key::Key;
 use crate::sketch::Estimate;
 use crate::time::Timestamp;
-use datasketches::hll::{HllType, HllUnion};
 
 /// Counts different keys; made by [`distinct`] and [`distinct_value`].
 #[derive(Clone, Copy)]
@@ -36,7 +39,7 @@ pub struct DistinctAccumulator(State);
 enum State {
     /// The stable hashes of all keys.
     Exact(Map<u64, ()>),
-    Sketch(Box<HllUnion>),
+    Sketch(Hll),
 }
 
 /// How many different keys there are, for a key inside the record. Of no records it is 0.
@@ -106,32 +109,48 @@ impl<E> Distinct<E> {
         self
     }
 
-    fn sketch_of(&self, hashes: &Map<u64, ()>) -> State {
-        // `validate` has refused other precisions; clamped, so that a specification nobody validated does not panic either.
-        let precision = self.precision.clamp(10, 18);
-        let mut union = HllUnion::new(precision).expect("4 to 21 is the range of a union");
+    /// A sketch of the hashes, at most of this precision. More were seen than `certain` less one.
+    fn sketch_of(hashes: &Map<u64, ()>, precision: u8, certain: u64) -> State {
+        let mut sketch = Hll::new(precision, certain);
         // Register maxima do not depend on the order.
-        hashes.keys().for_each(|&hash| union.update_value(stable(hash)));
-        State::Sketch(Box::new(union))
+        hashes.keys().for_each(|hash| sketch.add(*hash));
+        State::Sketch(sketch)
+    }
+
+    fn overflowed(&self, hashes: &Map<u64, ()>) -> State {
+        Self::sketch_of(hashes, self.precision, self.exact_max as u64 + 1)
     }
 
     fn add_hash(&self, accumulator: &mut DistinctAccumulator, hash: u64) {
         match &mut accumulator.0 {
-            State::Sketch(union) => union.update_value(stable(hash)),
+            State::Sketch(sketch) => sketch.add(hash),
             State::Exact(hashes) => {
                 hashes.insert(hash, ());
                 if hashes.len() > self.exact_max {
-                    accumulator.0 = self.sketch_of(hashes);
+                    accumulator.0 = self.overflowed(hashes);
                 }
             }
         }
     }
-}
 
-/// The hash as the sketch hashes it the same way on every platform: `u64::hash` feeds the bytes of memory order.
-#[inline]
-fn stable(hash: u64) -> u64 {
-    hash.to_le()
+    fn decode_exact(&self, reader: &mut Reader<'_>) -> Result<State, Error> {
+        let count = reader.count(8)?;
+        if count > self.exact_max {
+            let message = format!("{count} keys were counted exactly, over the {} asked for", self.exact_max);
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        let mut hashes = Map::default();
+        let mut last = None;
+        for _ in 0..count {
+            let hash = reader.fixed_u64()?;
+            if last.is_some_and(|last| last >= hash) {
+                return Err(reader.corrupt("the hashes of a distinct count do not ascend"));
+            }
+            hashes.insert(hash, ());
+            last = Some(hash);
+        }
+        Ok(State::Exact(hashes))
+    }
 }
 
 /// Two standard errors of the sketch's estimate, relative. The asymptotic factor 1.039 = sqrt(3 ln 2 - 1) is raised to 1.08, which covers
@@ -140,13 +159,18 @@ fn error_of(precision: u8) -> f64 {
     2.0 * 1.08 / 2f64.powi(i32::from(precision)).sqrt()
 }
 
+/// The standard error of the sketch's estimate, relative.
+fn standard_error(precision: u8) -> f64 {
+    1.04 / 2f64.powi(i32::from(precision)).sqrt()
+}
+
 impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
     type Accumulator = DistinctAccumulator;
     type Output = Estimate<u64>;
 
     fn validate(&self) -> Result<(), Error> {
-        if !(10..=18).contains(&self.precision) {
-            return Err(Error::invalid(format!("a precision of {} for distinct; from 10 to 18", self.precision)));
+        if !(PRECISION_MIN..=PRECISION_MAX).contains(&self.precision) {
+            return Err(Error::invalid(format!("a precision of {} for distinct; from {PRECISION_MIN} to {PRECISION_MAX}", self.precision)));
         }
         if self.exact_max > EXACT_MAX_MAX {
             return Err(Error::invalid(format!("{} keys to count exactly in distinct; at most {EXACT_MAX_MAX}", self.exact_max)));
@@ -166,13 +190,18 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
 
     fn merge(&self, into: &mut DistinctAccumulator, from: &DistinctAccumulator) -> Result<(), Error> {
         match &from.0 {
-            State::Exact(hashes) => hashes.keys().for_each(|&hash| self.add_hash(into, hash)),
+            State::Exact(hashes) => {
+                hashes.keys().for_each(|&hash| self.add_hash(into, hash));
+                if let State::Sketch(into) = &mut into.0 {
+                    into.raise_certain(hashes.len() as u64);
+                }
+            }
             State::Sketch(from) => {
                 if let State::Exact(hashes) = &into.0 {
-                    into.0 = self.sketch_of(hashes);
+                    into.0 = Self::sketch_of(hashes, self.precision, hashes.len() as u64);
                 }
                 if let State::Sketch(into) = &mut into.0 {
-                    into.update(&from.to_sketch(HllType::Hll8));
+                    into.merge(from);
                 }
             }
         }
@@ -185,21 +214,67 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
                 let count = hashes.len() as u64;
                 Estimate::exact(count)
             }
-            State::Sketch(union) => {
-                // More were seen than are counted exactly: so much is certain.
-                let least = self.exact_max as u64 + 1;
-                let value = union.composite_estimate();
-                let error = error_of(self.precision.clamp(10, 18));
+            State::Sketch(sketch) => {
+                let (least, value) = (sketch.certain(), sketch.estimate());
+                let error = error_of(sketch.precision());
                 let (lower, upper) = ((value / (1.0 + error)).floor() as u64, (value / (1.0 - error)).ceil() as u64);
                 Estimate { value: (value.round() as u64).max(least), lower: lower.max(least), upper: upper.max(least) }
             }
         }
     }
 
+    fn describe(&self) -> String {
+        format!("distinct {}, {} exactly, then 2^{} registers", E::Key::NAME, self.exact_max, self.precision)
+    }
+
+    fn seed_fingerprint(&self) -> u64 {
+        self.seed.fingerprint()
+    }
+
+    fn encode(&self, accumulator: &DistinctAccumulator, writer: &mut Writer) -> Result<(), Error> {
+        match &accumulator.0 {
+            State::Exact(hashes) => {
+                writer.u8(0);
+                let mut hashes: Vec<u64> = hashes.keys().copied().collect();
+                hashes.sort_unstable();
+                writer.usize(hashes.len());
+                hashes.iter().for_each(|hash| writer.fixed_u64(*hash));
+            }
+            State::Sketch(sketch) => {
+                writer.u8(1);
+                sketch.encode(writer);
+            }
+        }
+        Ok(())
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<DistinctAccumulator, Error> {
+        let state = match reader.u8()? {
+            0 => self.decode_exact(reader)?,
+            1 => State::Sketch(Hll::decode(reader, self.precision)?),
+            other => return Err(reader.corrupt(&format!("{other} is no form of a distinct count"))),
+        };
+        Ok(DistinctAccumulator(state))
+    }
+
+    /// Makes a sketch of an exact count, and lowers a sketch's precision, as far as the tolerance allows; the standard error counts.
+    fn reduce(&self, accumulator: &mut DistinctAccumulator, tolerance: f64, reductions: &mut Reductions) {
+        let enough = (PRECISION_MIN..=PRECISION_MAX).find(|precision| standard_error(*precision) <= tolerance);
+        let Some(enough) = enough else { return };
+        match &mut accumulator.0 {
+            State::Exact(hashes) if enough <= self.precision && !hashes.is_empty() => {
+                accumulator.0 = Self::sketch_of(hashes, enough, hashes.len() as u64);
+            }
+            State::Sketch(sketch) if enough < sketch.precision() => sketch.lower_to(enough),
+            _ => return,
+        }
+        reductions.note(&Aggregate::<R>::describe(self));
+    }
+
     fn state_bytes(&self, accumulator: &DistinctAccumulator) -> usize {
         let heap = match &accumulator.0 {
             State::Exact(hashes) => hashes.capacity() / 7 * 8 * (size_of::<u64>() + 1),
-            State::Sketch(union) => size_of::<HllUnion>() + union.estimated_size(),
+            State::Sketch(sketch) => sketch.heap_bytes(),
         };
         size_of_val(accumulator) + heap
     }

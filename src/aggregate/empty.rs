@@ -1,6 +1,7 @@
 //! The tuple of no aggregates: for who wants only to know which windows have records.
 
 use super::Aggregate;
+use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::time::Timestamp;
 
@@ -17,4 +18,15 @@ impl<R: ?Sized> Aggregate<R> for () {
     }
 
     fn output(&self, (): &()) {}
+    fn describe(&self) -> String {
+        String::from("()")
+    }
+
+    fn encode(&self, (): &(), _writer: &mut Writer) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn decode(&self, _reader: &mut Reader<'_>) -> Result<(), Error> {
+        Ok(())
+    }
 }

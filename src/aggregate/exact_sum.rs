@@ -9,6 +9,8 @@
 //! is 1e308 in every order.
 
 use super::number::Total;
+use crate::codec::{Reader, Writer};
+use crate::durable::Durable;
 use crate::error::Error;
 use smallvec::SmallVec;
 
@@ -216,6 +218,53 @@ impl Total<f64> for ExactSum {
     }
 }
 
+impl ExactSum {
+    /// The sum in the form that depends on nothing but the sum: a whole number of units, and the rest as its rounded value, the rounded value
+    /// of what that leaves, and so on.
+    fn canonical(&self) -> (i64, SmallVec<[f64; 4]>) {
+        let mut rest = ExactSum { partials: self.partials.clone(), units: 0 };
+        let mut units = self.units;
+        let value = rest.value();
+        if value > UNIT / 2.0 || value <= -UNIT / 2.0 {
+            units = units.saturating_add(if value > 0.0 { 1 } else { -1 });
+            // Half a unit at a time: a whole one would be taken for one.
+            let half = (UNIT / 2.0).copysign(-value);
+            rest.add(half);
+            rest.add(half);
+        }
+        let mut parts = SmallVec::new();
+        loop {
+            let part = rest.value();
+            if part == 0.0 {
+                return (units.saturating_add(rest.units), parts);
+            }
+            parts.push(part);
+            rest.add(-part);
+        }
+    }
+}
+
+impl Durable for ExactSum {
+    fn write(&self, writer: &mut Writer) {
+        let (units, parts) = self.canonical();
+        writer.i64(units);
+        writer.usize(parts.len());
+        parts.iter().for_each(|part| writer.f64(*part));
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let mut sum = ExactSum { units: reader.i64()?, ..ExactSum::default() };
+        for _ in 0..reader.count(8)? {
+            let part = reader.f64()?;
+            if !part.is_finite() || part == 0.0 {
+                return Err(reader.corrupt("a part of a sum is not finite, or nothing"));
+            }
+            sum.add(part);
+        }
+        Ok(sum)
+    }
+}
+
 /// The rounded sum and its exact error, for numbers of any order whose sum is in range: Knuth's TWO-SUM.
 #[inline]
 fn two_sum(a: f64, b: f64) -> (f64, f64) {
@@ -264,6 +313,42 @@ fn rounded(partials: &[f64]) -> f64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn written(sum: &ExactSum) -> Vec<u8> {
+        let mut writer = Writer::new();
+        sum.write(&mut writer);
+        writer.into_bytes()
+    }
+
+    proptest! {
+        /// However a sum came about, it is written the same way, and read to the same sum.
+        #[test]
+        fn equal_sums_have_equal_bytes(
+            numbers in prop::collection::vec(prop_oneof![any::<f64>(), -1e3..1e3f64, Just(f64::MAX), Just(-f64::MAX), Just(f64::MIN_POSITIVE)], 0..30),
+            split in 0usize..30,
+        ) {
+            let sum_of = |numbers: &mut dyn Iterator<Item = &f64>| numbers.fold(ExactSum::default(), |mut sum, number| { sum.add(*number); sum });
+            let forwards = sum_of(&mut numbers.iter());
+            let backwards = sum_of(&mut numbers.iter().rev());
+            let (left, right) = numbers.split_at(split.min(numbers.len()));
+            let mut merged = sum_of(&mut left.iter());
+            merged.merge(&sum_of(&mut right.iter()));
+            let bytes = written(&forwards);
+            prop_assert_eq!(&written(&backwards), &bytes);
+            prop_assert_eq!(&written(&merged), &bytes);
+            let read = ExactSum::read(&mut Reader::new(&bytes)).unwrap();
+            prop_assert_eq!(&written(&read), &bytes);
+            prop_assert_eq!(read.value().to_bits(), forwards.value().to_bits());
+        }
+
+        #[test]
+        fn any_bytes_give_a_sum_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            if let Ok(sum) = ExactSum::read(&mut Reader::new(&bytes)) {
+                written(&sum);
+                sum.divided_by(3);
+            }
+        }
+    }
 
     /// A slow, obviously right sum: a two's complement integer of 2304 bits that counts 2^-1074.
     #[derive(Clone)]

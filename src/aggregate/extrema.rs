@@ -3,6 +3,8 @@
 use super::Aggregate;
 use super::extract::{ByValue, ValueOf};
 use super::number::Number;
+use crate::codec::{Reader, Writer};
+use crate::durable::Durable;
 use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
 use std::cmp::Ordering;
@@ -86,6 +88,22 @@ macro_rules! extremum {
 
             fn output(&self, accumulator: &Option<N::Value>) -> Option<N::Value> {
                 *accumulator
+            }
+
+            fn describe(&self) -> String {
+                format!(concat!($name, " of {}"), N::Value::NAME)
+            }
+
+            fn encode(&self, accumulator: &Option<N::Value>, writer: &mut Writer) -> Result<(), Error> {
+                accumulator.write(writer);
+                Ok(())
+            }
+
+            fn decode(&self, reader: &mut Reader<'_>) -> Result<Option<N::Value>, Error> {
+                match Durable::read(reader)? {
+                    Some(number) if N::Value::is_nan(number) => Err(reader.corrupt(concat!($name, " of NaN"))),
+                    number => Ok(number),
+                }
             }
         }
     };

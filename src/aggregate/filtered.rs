@@ -1,6 +1,7 @@
 //! An aggregate of those records alone that pass a test.
 
-use super::Aggregate;
+use super::{Aggregate, Reductions};
+use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::time::Timestamp;
 
@@ -69,5 +70,24 @@ impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Aggregate<R> for Filtered<P,
     #[inline]
     fn state_bytes(&self, accumulator: &A::Accumulator) -> usize {
         self.inner.state_bytes(accumulator)
+    }
+    fn describe(&self) -> String {
+        format!("filtered {}", self.inner.describe())
+    }
+
+    fn seed_fingerprint(&self) -> u64 {
+        self.inner.seed_fingerprint()
+    }
+
+    fn encode(&self, accumulator: &A::Accumulator, writer: &mut Writer) -> Result<(), Error> {
+        self.inner.encode(accumulator, writer)
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<A::Accumulator, Error> {
+        self.inner.decode(reader)
+    }
+
+    fn reduce(&self, accumulator: &mut A::Accumulator, tolerance: f64, reductions: &mut Reductions) {
+        self.inner.reduce(accumulator, tolerance, reductions);
     }
 }

@@ -2,6 +2,8 @@
 
 use super::Aggregate;
 use super::extract::{ByValue, ValueOf};
+use crate::codec::{Reader, Writer};
+use crate::durable::Durable;
 use crate::error::Error;
 use crate::time::Timestamp;
 
@@ -18,7 +20,8 @@ pub struct Last<V> {
 }
 
 /// The value of the record with the earliest *event time*, or `None` of no records. Of several records of that very time it is the one
-/// added first; a merged accumulator's records count as added after. The closure is called only when its value is to be kept.
+/// added first; a merged accumulator's records count as added after. The closure is called only when its value is to be kept. What is kept is
+/// written into snapshots: see [`Durable`].
 ///
 /// # Example
 /// ```
@@ -31,7 +34,7 @@ pub struct Last<V> {
 /// }
 /// assert_eq!(ends.output(&accumulator), (Some("/".to_string()), Some("/bye".to_string())));
 /// ```
-pub fn first<R: ?Sized, V: Clone + Send + Sync + 'static, F: Fn(&R) -> V>(value: F) -> First<ByValue<R, V, F>> {
+pub fn first<R: ?Sized, V: Durable + Clone + Send + Sync + 'static, F: Fn(&R) -> V>(value: F) -> First<ByValue<R, V, F>> {
     First { value: ByValue::new(value) }
 }
 
@@ -39,13 +42,13 @@ pub fn first<R: ?Sized, V: Clone + Send + Sync + 'static, F: Fn(&R) -> V>(value:
 /// added last; a merged accumulator's records count as added after. The closure is called only when its value is to be kept.
 ///
 /// The memory that a kept value holds on the heap is not part of `state_bytes`.
-pub fn last<R: ?Sized, V: Clone + Send + Sync + 'static, F: Fn(&R) -> V>(value: F) -> Last<ByValue<R, V, F>> {
+pub fn last<R: ?Sized, V: Durable + Clone + Send + Sync + 'static, F: Fn(&R) -> V>(value: F) -> Last<ByValue<R, V, F>> {
     Last { value: ByValue::new(value) }
 }
 
 macro_rules! end {
-    ($aggregate:ident, $replaces:expr) => {
-        impl<R: ?Sized, E: ValueOf<R, Value: Clone + Send + Sync + 'static>> Aggregate<R> for $aggregate<E> {
+    ($aggregate:ident, $name:literal, $replaces:expr) => {
+        impl<R: ?Sized, E: ValueOf<R, Value: Durable + Clone + Send + Sync + 'static>> Aggregate<R> for $aggregate<E> {
             type Accumulator = Option<(Timestamp, E::Value)>;
             type Output = Option<E::Value>;
 
@@ -74,8 +77,21 @@ macro_rules! end {
             fn output(&self, accumulator: &Self::Accumulator) -> Option<E::Value> {
                 accumulator.as_ref().map(|(_, value)| value.clone())
             }
+
+            fn describe(&self) -> String {
+                format!(concat!($name, " of {}"), E::Value::NAME)
+            }
+
+            fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
+                accumulator.write(writer);
+                Ok(())
+            }
+
+            fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
+                Durable::read(reader)
+            }
         }
     };
 }
-end!(First, |time, kept| time < kept);
-end!(Last, |time, kept| time >= kept);
+end!(First, "first", |time, kept| time < kept);
+end!(Last, "last", |time, kept| time >= kept);

@@ -1,7 +1,8 @@
 //! How often a key comes, by a count-min sketch that stores no keys.
 
-use super::Aggregate;
 use super::extract::{ByReference, ByValue, KeyOf};
+use super::{Aggregate, Reductions};
+use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::hash::Seed;
 use crate::key::Key;
@@ -150,7 +151,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Frequencies<E> {
     }
 
     fn merge(&self, into: &mut CountMin, from: &CountMin) -> Result<(), Error> {
-        into.merge(from)
+        into.merge_folded(from)
     }
 
     fn output(&self, accumulator: &CountMin) -> CountMin {
@@ -160,6 +161,30 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Frequencies<E> {
     #[inline]
     fn state_bytes(&self, accumulator: &CountMin) -> usize {
         accumulator.resident_bytes()
+    }
+    fn describe(&self) -> String {
+        let (width, depth) = (self.sketch.empty.width(), self.sketch.empty.depth());
+        format!("frequencies of {} in {depth} rows of {width}", E::Key::NAME)
+    }
+
+    fn seed_fingerprint(&self) -> u64 {
+        self.sketch.empty.seed().fingerprint()
+    }
+
+    fn encode(&self, accumulator: &CountMin, writer: &mut Writer) -> Result<(), Error> {
+        accumulator.encode(writer);
+        Ok(())
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<CountMin, Error> {
+        self.sketch.empty.decode(reader)
+    }
+
+    /// Folds the rows in half as often as the tolerance allows.
+    fn reduce(&self, accumulator: &mut CountMin, tolerance: f64, reductions: &mut Reductions) {
+        if accumulator.fold_within(tolerance) {
+            reductions.note(&Aggregate::<R>::describe(self));
+        }
     }
 }
 
@@ -181,7 +206,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Frequency<E, <E::Key as Key>::Owne
     }
 
     fn merge(&self, into: &mut CountMin, from: &CountMin) -> Result<(), Error> {
-        into.merge(from)
+        into.merge_folded(from)
     }
 
     fn output(&self, accumulator: &CountMin) -> Estimate<u64> {
@@ -191,5 +216,24 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Frequency<E, <E::Key as Key>::Owne
     #[inline]
     fn state_bytes(&self, accumulator: &CountMin) -> usize {
         accumulator.resident_bytes()
+    }
+    fn describe(&self) -> String {
+        format!("frequency of {:?}, {}", self.of, Aggregate::<R>::describe(&self.frequencies))
+    }
+
+    fn seed_fingerprint(&self) -> u64 {
+        self.frequencies.seed_fingerprint()
+    }
+
+    fn encode(&self, accumulator: &CountMin, writer: &mut Writer) -> Result<(), Error> {
+        self.frequencies.encode(accumulator, writer)
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<CountMin, Error> {
+        self.frequencies.decode(reader)
+    }
+
+    fn reduce(&self, accumulator: &mut CountMin, tolerance: f64, reductions: &mut Reductions) {
+        self.frequencies.reduce(accumulator, tolerance, reductions);
     }
 }

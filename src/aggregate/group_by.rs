@@ -1,11 +1,13 @@
 //! An aggregate for every key: a keyed aggregation is an aggregate too.
 
-use super::Aggregate;
 use super::extract::{ByReference, ByValue, KeyOf};
+use super::{Aggregate, Reductions};
+use crate::codec::{FrontReader, FrontWriter, Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::hash::Map;
 use crate::key::Key;
 use crate::limits::Limits;
+use crate::sorted_keys::SortedKeys;
 use crate::time::Timestamp;
 use std::borrow::Borrow;
 use std::ops::Deref;
@@ -325,6 +327,27 @@ impl<E, A> GroupBy<E, A> {
     }
 }
 
+impl<E, A> GroupBy<E, A> {
+    fn encode_group<R: ?Sized>(&self, group: &Group<A::Accumulator>, writer: &mut Writer) -> Result<(), Error>
+    where
+        A: Aggregate<R>,
+    {
+        writer.u64(group.records);
+        self.inner.encode(&group.accumulator, writer)
+    }
+
+    fn decode_group<R: ?Sized>(&self, reader: &mut Reader<'_>) -> Result<Group<A::Accumulator>, Error>
+    where
+        A: Aggregate<R>,
+    {
+        Ok(Group { records: reader.u64()?, accumulator: self.inner.decode(reader)? })
+    }
+}
+
+fn key_from<K: Key + ?Sized>(bytes: &[u8], reader: &Reader<'_>) -> Result<K::Owned, Error> {
+    K::from_bytes(bytes).ok_or_else(|| reader.corrupt("these bytes are no key"))
+}
+
 impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
     type Accumulator = GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>;
     type Output = Groups<<E::Key as Key>::Owned, A::Output>;
@@ -430,5 +453,65 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
         // One control byte per place, and places for 8/7 of the capacity, as in hashbrown's tables.
         let place = size_of::<(<E::Key as Key>::Owned, Group<A::Accumulator>)>() + 1;
         size_of_val(accumulator) + accumulator.groups.capacity() / 7 * 8 * place + accumulator.heap_bytes
+    }
+    fn describe(&self) -> String {
+        format!("{} by {}", self.inner.describe(), E::Key::NAME)
+    }
+
+    fn seed_fingerprint(&self) -> u64 {
+        self.inner.seed_fingerprint()
+    }
+
+    fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
+        let groups: Vec<_> = accumulator.groups.iter().collect();
+        let keys = SortedKeys::new::<E::Key>(groups.iter().map(|(key, _)| *key));
+        writer.usize(groups.len());
+        let mut front = FrontWriter::new();
+        for (key, index) in keys.iter() {
+            let Some((_, group)) = groups.get(index) else { continue };
+            front.write(writer, key);
+            self.encode_group(group, writer)?;
+        }
+        writer.bool(accumulator.stuck);
+        writer.bool(accumulator.cut.is_some());
+        if let Some(cut) = &accumulator.cut {
+            Borrow::<E::Key>::borrow(cut).with_bytes(|bytes| writer.bytes(bytes));
+        }
+        writer.bool(accumulator.other.is_some());
+        match &accumulator.other {
+            Some(other) => self.encode_group(other, writer),
+            None => Ok(()),
+        }
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
+        let mut state = Aggregate::<R>::init(self);
+        let count = reader.count(2)?;
+        let mut front = FrontReader::new();
+        for _ in 0..count {
+            let key = key_from::<E::Key>(front.read(reader)?, reader)?;
+            let group = self.decode_group(reader)?;
+            state.groups.insert(key, group);
+        }
+        state.stuck = reader.bool()?;
+        if count > self.groups_held_max() && !state.stuck {
+            let message = format!("{count} groups were saved, over the {} of groups_max and a quarter", self.groups_max);
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        if reader.bool()? {
+            state.cut = Some(key_from::<E::Key>(reader.bytes()?, reader)?);
+        }
+        if reader.bool()? {
+            state.other = Some(self.decode_group(reader)?);
+        }
+        self.recount_heap_bytes::<R>(&mut state);
+        Ok(state)
+    }
+
+    fn reduce(&self, accumulator: &mut Self::Accumulator, tolerance: f64, reductions: &mut Reductions) {
+        for group in accumulator.groups.values_mut().chain(&mut accumulator.other) {
+            self.inner.reduce(&mut group.accumulator, tolerance, reductions);
+        }
+        self.recount_heap_bytes::<R>(accumulator);
     }
 }

@@ -3,6 +3,8 @@
 use super::Aggregate;
 use super::extract::{ByValue, ValueOf};
 use super::number::{Number, Total, Wide, count_overflow, not_finite};
+use crate::codec::{Reader, Writer};
+use crate::durable::Durable;
 use crate::error::Error;
 use crate::time::Timestamp;
 
@@ -75,5 +77,18 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Mean<N> {
     #[inline]
     fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
         size_of_val(accumulator) + accumulator.sum.heap_bytes()
+    }
+    fn describe(&self) -> String {
+        format!("mean of {}", N::Value::NAME)
+    }
+
+    fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
+        writer.u64(accumulator.count);
+        accumulator.sum.write(writer);
+        Ok(())
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
+        Ok(MeanAccumulator { count: reader.u64()?, sum: Durable::read(reader)? })
     }
 }

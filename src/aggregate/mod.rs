@@ -20,6 +20,7 @@ mod group_by;
 mod mean;
 mod number;
 mod quantile;
+mod reductions;
 mod sum;
 mod top_k;
 mod tuples;
@@ -37,6 +38,7 @@ pub use group_by::{GroupBy, GroupByAccumulator, Groups, Other, Overflow, group_b
 pub use mean::{Mean, MeanAccumulator, mean};
 pub use number::{IntegerSum, Moments, Number, Total, Wide};
 pub use quantile::{Quantile, Quantiles, quantile, quantiles};
+pub use reductions::{Reduced, Reductions};
 pub use sum::{Sum, sum};
 pub use top_k::{DEFAULT_COUNTERS, TopK, top_k, top_k_value};
 pub use variance::{FloatMoments, IntegerMoments, Stddev, Variance, stddev, variance};
@@ -155,6 +157,12 @@ pub trait Aggregate<R: ?Sized> {
         String::from("custom")
     }
 
+    /// The [fingerprints](crate::Seed::fingerprint) of all seeds, as one number: state that was written under other seeds is refused. 0, the default,
+    /// if there are none.
+    fn seed_fingerprint(&self) -> u64 {
+        0
+    }
+
     /// Writes the accumulator down, so that [`decode`](Aggregate::decode) makes it again: `decode(encode(a))` has the outputs of `a`, now
     /// and after any further `add` and `merge`. Equal histories give equal bytes.
     ///
@@ -173,6 +181,15 @@ pub trait Aggregate<R: ?Sized> {
     fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
         let _ = reader;
         Err(not_durable("decode"))
+    }
+
+    /// Makes the accumulator smaller if it errs less than `tolerance`, so that it errs about that much: a share of the total for counts, of
+    /// the value for the rest; and [notes](Reductions::note) that it did. Its bounds hold, in later answers too. A larger tolerance never gives a
+    /// larger encoding. Default: it cannot be made smaller.
+    ///
+    /// See [`Engine::snapshot_within`](crate::engine::Engine::snapshot_within).
+    fn reduce(&self, accumulator: &mut Self::Accumulator, tolerance: f64, reductions: &mut Reductions) {
+        let _ = (accumulator, tolerance, reductions);
     }
 }
 

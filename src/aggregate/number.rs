@@ -2,6 +2,8 @@
 
 use super::exact_sum::ExactSum;
 use super::variance::{FloatMoments, IntegerMoments};
+use crate::codec::{Reader, Writer};
+use crate::durable::Durable;
 use crate::error::{Error, ErrorKind};
 use std::cmp::Ordering;
 use std::fmt::Debug;
@@ -11,7 +13,7 @@ mod sealed {
 }
 
 /// A number: the integer types up to 64 bits, `f32` and `f64`. Sealed: no other type implements it.
-pub trait Number: sealed::Sealed + Copy + Debug + Send + Sync + 'static {
+pub trait Number: sealed::Sealed + Durable + Copy + Debug + Send + Sync + 'static {
     /// What sums of it are counted in: `i128` for integers, `f64` for floats.
     type Wide: Wide;
 
@@ -125,7 +127,7 @@ impl Wide for f64 {
 }
 
 /// An exact running sum of widened numbers. The order in which they were added does not show.
-pub trait Total<W>: Clone + Debug + Default + Send + Sync + 'static {
+pub trait Total<W>: Durable + Clone + Debug + Default + Send + Sync + 'static {
     /// Adds a number, which must be finite.
     fn add(&mut self, number: W);
 
@@ -146,7 +148,7 @@ pub trait Total<W>: Clone + Debug + Default + Send + Sync + 'static {
 }
 
 /// An exact running count, sum and sum of squares of widened numbers. The order in which they were added does not show.
-pub trait Moments<W>: Clone + Debug + Default + Send + Sync + 'static {
+pub trait Moments<W>: Durable + Clone + Debug + Default + Send + Sync + 'static {
     /// Adds a number, which must be finite.
     fn add(&mut self, number: W);
 
@@ -206,6 +208,16 @@ impl Total<i128> for IntegerSum {
 
     fn heap_bytes(&self) -> usize {
         0
+    }
+}
+
+impl Durable for IntegerSum {
+    fn write(&self, writer: &mut Writer) {
+        writer.i128(self.0);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        reader.i128().map(IntegerSum)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Quantiles within a relative error.
 
-use super::Aggregate;
 use super::extract::{ByValue, ValueOf};
 use super::number::{Number, not_finite};
+use super::{Aggregate, Reductions};
+use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::sketch::{Estimate, LogHistogram};
 use crate::time::Timestamp;
@@ -118,6 +119,25 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Aggregate<R> for Q
     fn state_bytes(&self, accumulator: &LogHistogram) -> usize {
         accumulator.resident_bytes()
     }
+    fn describe(&self) -> String {
+        format!("quantiles {:?} within {}", self.ranks, self.empty.accuracy())
+    }
+
+    fn encode(&self, accumulator: &LogHistogram, writer: &mut Writer) -> Result<(), Error> {
+        accumulator.encode(writer);
+        Ok(())
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<LogHistogram, Error> {
+        self.empty.decode(reader)
+    }
+
+    /// Halves the number of buckets as often as the tolerance allows.
+    fn reduce(&self, accumulator: &mut LogHistogram, tolerance: f64, reductions: &mut Reductions) {
+        if accumulator.coarsen_within(tolerance) {
+            reductions.note(&Aggregate::<R>::describe(self));
+        }
+    }
 }
 
 impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Quantile<N> {
@@ -154,5 +174,24 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Quantile<N> {
     #[inline]
     fn state_bytes(&self, accumulator: &LogHistogram) -> usize {
         accumulator.resident_bytes()
+    }
+    fn describe(&self) -> String {
+        Aggregate::<R>::describe(&self.of)
+    }
+
+    fn encode(&self, accumulator: &LogHistogram, writer: &mut Writer) -> Result<(), Error> {
+        accumulator.encode(writer);
+        Ok(())
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<LogHistogram, Error> {
+        self.of.empty.decode(reader)
+    }
+
+    /// Halves the number of buckets as often as the tolerance allows.
+    fn reduce(&self, accumulator: &mut LogHistogram, tolerance: f64, reductions: &mut Reductions) {
+        if accumulator.coarsen_within(tolerance) {
+            reductions.note(&Aggregate::<R>::describe(self));
+        }
     }
 }

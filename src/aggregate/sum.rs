@@ -3,6 +3,8 @@
 use super::Aggregate;
 use super::extract::{ByValue, ValueOf};
 use super::number::{Number, Total, Wide, not_finite};
+use crate::codec::{Reader, Writer};
+use crate::durable::Durable;
 use crate::error::Error;
 use crate::time::Timestamp;
 
@@ -63,5 +65,17 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Sum<N> {
     #[inline]
     fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
         size_of_val(accumulator) + accumulator.heap_bytes()
+    }
+    fn describe(&self) -> String {
+        format!("sum of {}", N::Value::NAME)
+    }
+
+    fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
+        accumulator.write(writer);
+        Ok(())
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
+        Self::Accumulator::read(reader)
     }
 }

@@ -1,7 +1,8 @@
 //! The keys that come most often.
 
-use super::Aggregate;
 use super::extract::{ByReference, ByValue, KeyOf};
+use super::{Aggregate, Reductions};
+use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::hash::Seed;
 use crate::key::Key;
@@ -110,5 +111,28 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for TopK<E> {
     #[inline]
     fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
         accumulator.resident_bytes()
+    }
+    fn describe(&self) -> String {
+        format!("top {} of {} in {} counters", self.k, E::Key::NAME, self.counters)
+    }
+
+    fn seed_fingerprint(&self) -> u64 {
+        self.seed.fingerprint()
+    }
+
+    fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
+        accumulator.encode(writer);
+        Ok(())
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
+        self.init().decode(reader)
+    }
+
+    /// Keeps `1 / tolerance` rows, and never fewer than `k`.
+    fn reduce(&self, accumulator: &mut Self::Accumulator, tolerance: f64, reductions: &mut Reductions) {
+        if accumulator.cut_to(((1.0 / tolerance) as usize).max(self.k)) {
+            reductions.note(&Aggregate::<R>::describe(self));
+        }
     }
 }

@@ -2,9 +2,19 @@
 //!
 //! A record is added to all of them or, if one refuses it, to none.
 
-use super::Aggregate;
+use super::{Aggregate, Reductions};
+use crate::codec::{Reader, Writer};
 use crate::error::Error;
+use crate::hash::{Seed, hash_u64};
 use crate::time::Timestamp;
+
+/// The seeds of several aggregates as one number: 0 if none has any.
+fn combined(fingerprints: &[u64]) -> u64 {
+    if fingerprints.iter().all(|fingerprint| *fingerprint == 0) {
+        return 0;
+    }
+    fingerprints.iter().fold(1, |combined, fingerprint| hash_u64(Seed::new(combined), *fingerprint))
+}
 
 macro_rules! tuple {
     ($($aggregate:ident $index:tt),+) => {
@@ -47,6 +57,28 @@ macro_rules! tuple {
                 // The tuple's own size, for what lies between its parts, and what each part holds beside itself.
                 size_of_val(accumulator)
                     $(+ self.$index.state_bytes(&accumulator.$index).saturating_sub(size_of_val(&accumulator.$index)))+
+            }
+
+            fn describe(&self) -> String {
+                let parts = [$(self.$index.describe()),+];
+                format!("({})", parts.join(", "))
+            }
+
+            fn seed_fingerprint(&self) -> u64 {
+                combined(&[$(self.$index.seed_fingerprint()),+])
+            }
+
+            fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
+                $(self.$index.encode(&accumulator.$index, writer)?;)+
+                Ok(())
+            }
+
+            fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
+                Ok(($(self.$index.decode(reader)?,)+))
+            }
+
+            fn reduce(&self, accumulator: &mut Self::Accumulator, tolerance: f64, reductions: &mut Reductions) {
+                $(self.$index.reduce(&mut accumulator.$index, tolerance, reductions);)+
             }
         }
     };

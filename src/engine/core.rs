@@ -1,8 +1,8 @@
 //! The engine's state, and what becomes of a record.
 
-use super::firing::Firing;
+use super::firing::{Fired, Firing};
 use super::shards::Shards;
-use super::{Emission, EngineOptions, Outcome, Shard, Stats};
+use super::{Emission, EngineOptions, Outcome, RecentIds, Shard, Stats};
 use crate::aggregate::Aggregate;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
@@ -50,11 +50,14 @@ pub struct Engine<R: ?Sized, A: Aggregate<R>> {
     pub(super) stacks: Option<TwoStacks<A::Accumulator>>,
     pub(super) watermarks: Watermarks,
     pub(super) firing: Firing,
-    pub(super) emissions: VecDeque<Emission<A::Output>>,
+    /// Windows that have fired and were not yet fetched.
+    pub(super) pending: VecDeque<Fired<Option<A::Accumulator>>>,
     pub(super) stats: Stats,
-    shards: Shards,
+    pub(super) shards: Shards,
+    pub(super) name: String,
+    pub(super) recent_ids: Option<RecentIds>,
     /// Records that may still come before the state is measured again.
-    until_check: u64,
+    pub(super) until_check: u64,
     /// Why the last record became a dead letter.
     refusal: Option<Error>,
     record: PhantomData<fn(&R)>,
@@ -80,9 +83,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             stacks: (!schedule.window_is_pane()).then(TwoStacks::new),
             watermarks: Watermarks::new(spans.out_of_orderness, spans.idle_after),
             firing: Firing::new(),
-            emissions: VecDeque::new(),
+            pending: VecDeque::new(),
             stats: Stats::default(),
             shards: Shards::default(),
+            name: options.name,
+            recent_ids: options.recent_ids,
             until_check: CHECK_RECORDS_MIN,
             refusal: None,
             record: PhantomData,
@@ -162,6 +167,19 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         duplicate
     }
 
+    /// Whether a record of this identity, given by its stable hash, was [remembered](Engine::remember) lately. False without
+    /// [`EngineOptions::recent_ids`], and true by mistake as seldom as they say. Counts nothing.
+    pub fn is_repeated(&self, identity: u64) -> bool {
+        self.recent_ids.as_ref().is_some_and(|recent| recent.contains(identity))
+    }
+
+    /// Remembers the identity of a record that was taken.
+    pub fn remember(&mut self, identity: u64) {
+        if let Some(recent) = &mut self.recent_ids {
+            recent.insert(identity);
+        }
+    }
+
     /// Counts a record that is not to be aggregated, because it did not pass a filter or could not be decoded, and takes its place as
     /// reached.
     pub fn pass_over(&mut self, shard: Shard, sequence: Option<&Sequence>, outcome: Outcome) {
@@ -169,6 +187,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if let Some(sequence) = sequence {
             self.shards.set_applied(shard, sequence);
         }
+    }
+
+    /// The names of all shards that are or were followed, in the order they were opened.
+    pub fn shards(&self) -> &[ShardId] {
+        self.shards.names()
     }
 
     /// The last place of a shard that was taken.
@@ -193,10 +216,17 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// # Errors
     /// [`ErrorKind::LimitExceeded`] if a window merged of its panes passes a limit that the user chose to be an error.
     pub fn next_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
-        match self.emissions.pop_front() {
-            Some(emission) => Ok(Some(emission)),
-            None => self.fire_next(),
+        if let Some(fired) = self.pending.pop_front() {
+            let value = answer(&self.aggregate, fired.content.as_ref());
+            return Ok(Some(self.emission(fired.start, fired.revision, value)));
         }
+        let fired = self.fire_next(|aggregate, content| answer(aggregate, content.get()))?;
+        Ok(fired.map(|fired| self.emission(fired.start, fired.revision, fired.content)))
+    }
+
+    fn emission(&mut self, start: i64, revision: u32, value: A::Output) -> Emission<A::Output> {
+        self.stats.emitted = self.stats.emitted.saturating_add(1);
+        Emission { window: self.schedule.window(start), revision, value }
     }
 
     /// Event times up to and including this one are taken as complete; `None` before there is such a time.
@@ -213,7 +243,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Approximate bytes of all accumulators, measured now. Cost: O(state).
     pub fn state_bytes(&self) -> usize {
         let merged = self.stacks.iter().flat_map(TwoStacks::accumulators);
-        self.panes.accumulators().chain(merged).map(|accumulator| self.aggregate.state_bytes(accumulator)).sum()
+        let pending = self.pending.iter().filter_map(|fired| fired.content.as_ref());
+        self.panes.accumulators().chain(merged).chain(pending).map(|accumulator| self.aggregate.state_bytes(accumulator)).sum()
     }
 
     /// Why the last record that became a dead letter could not be taken.
@@ -303,7 +334,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Measures the state against its limit.
     #[cold]
-    fn check_state(&mut self) -> Result<(), Error> {
+    pub(super) fn check_state(&mut self) -> Result<(), Error> {
         let bytes = self.state_bytes();
         self.stats.state_bytes = bytes as u64;
         if bytes > self.limits.state_bytes_max {
@@ -317,6 +348,24 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         self.until_check = (bytes as u64 / CHECK_BYTES_PER_RECORD).max(CHECK_RECORDS_MIN);
         Ok(())
     }
+}
+
+/// The answer of an accumulator; that of no records if there is none.
+pub(super) fn answer<R: ?Sized, A: Aggregate<R>>(aggregate: &A, accumulator: Option<&A::Accumulator>) -> A::Output {
+    match accumulator {
+        Some(accumulator) => aggregate.output(accumulator),
+        None => aggregate.output(&aggregate.init()),
+    }
+}
+
+/// The accumulator, written down; that of no records if there is none.
+pub(super) fn answer_bytes<R: ?Sized, A: Aggregate<R>>(aggregate: &A, accumulator: Option<&A::Accumulator>) -> Result<Vec<u8>, Error> {
+    let mut writer = crate::codec::Writer::new();
+    match accumulator {
+        Some(accumulator) => aggregate.encode(accumulator, &mut writer)?,
+        None => aggregate.encode(&aggregate.init(), &mut writer)?,
+    }
+    Ok(writer.into_bytes())
 }
 
 fn out_of_range(time: Timestamp) -> String {

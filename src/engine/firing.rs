@@ -4,10 +4,11 @@
 //! is complete at the current watermark. A record that still goes into one of those (within the allowed lateness) makes it fire
 //! again, with a higher revision. A pane is dropped when the last window that contains it is closed.
 
-use super::{Emission, Engine};
+use super::Engine;
 use crate::aggregate::Aggregate;
+use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
-use crate::window::Pane;
+use crate::window::{Pane, Schedule};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What has fired, and what is to.
@@ -25,10 +26,105 @@ pub(super) struct Firing {
     again: VecDeque<i64>,
 }
 
+/// A window that fires: its start, its revision, and what is made of its records.
+#[derive(Clone, Debug)]
+pub(super) struct Fired<T> {
+    pub(super) start: i64,
+    pub(super) revision: u32,
+    pub(super) content: T,
+}
+
+/// The records of a window that fires, as an accumulator.
+pub(super) enum Content<'a, T> {
+    /// That of the window's one pane, which closes now.
+    Leaving(&'a mut T),
+    /// That of the window's one pane, which stays open.
+    Staying(&'a T),
+    /// One merged of its panes.
+    Merged(T),
+    /// It has no records.
+    Empty,
+}
+
+impl<T: Clone> Content<'_, T> {
+    /// The accumulator, to be kept; `None` if there are no records.
+    pub(super) fn keep(self, fresh: impl FnOnce() -> T) -> Option<T> {
+        match self {
+            Content::Leaving(accumulator) => Some(std::mem::replace(accumulator, fresh())),
+            Content::Staying(accumulator) => Some(accumulator.clone()),
+            Content::Merged(accumulator) => Some(accumulator),
+            Content::Empty => None,
+        }
+    }
+
+    /// The accumulator, to be looked at; `None` if there are no records.
+    pub(super) fn get(&self) -> Option<&T> {
+        match self {
+            Content::Leaving(accumulator) => Some(accumulator),
+            Content::Staying(accumulator) => Some(accumulator),
+            Content::Merged(accumulator) => Some(accumulator),
+            Content::Empty => None,
+        }
+    }
+}
+
 impl Firing {
     pub(super) fn new() -> Self {
         Firing { fired_to: i64::MIN, has_fired: false, wake_at: i64::MAX, revisions: BTreeMap::new(), again: VecDeque::new() }
     }
+
+    pub(super) fn fired_to(&self) -> i64 {
+        self.fired_to
+    }
+
+    /// Whether the window is to fire again.
+    pub(super) fn is_due_again(&self, start: i64) -> bool {
+        self.again.contains(&start)
+    }
+
+    pub(super) fn encode(&self, writer: &mut Writer) {
+        writer.i64(self.fired_to);
+        writer.bool(self.has_fired);
+        writer.usize(self.revisions.len());
+        let mut last = 0;
+        for (start, revision) in &self.revisions {
+            writer.i64(start.wrapping_sub(last));
+            writer.u64(u64::from(*revision));
+            last = *start;
+        }
+        writer.usize(self.again.len());
+        self.again.iter().for_each(|start| writer.i64(*start));
+    }
+
+    pub(super) fn decode(reader: &mut Reader<'_>, schedule: Schedule) -> Result<Self, Error> {
+        let (fired_to, has_fired) = (read_start(reader, schedule)?, reader.bool()?);
+        let (mut revisions, mut last) = (BTreeMap::new(), 0i64);
+        for _ in 0..reader.count(2)? {
+            last = last.wrapping_add(reader.i64()?);
+            check_start(reader, schedule, last)?;
+            revisions.insert(last, read_revision(reader)?);
+        }
+        let mut again = VecDeque::new();
+        for _ in 0..reader.count(1)? {
+            again.push_back(read_start(reader, schedule)?);
+        }
+        // Whatever is due shows at the first look.
+        Ok(Firing { fired_to, has_fired, wake_at: i64::MIN, revisions, again })
+    }
+}
+
+pub(super) fn read_start(reader: &mut Reader<'_>, schedule: Schedule) -> Result<i64, Error> {
+    let start = reader.i64()?;
+    check_start(reader, schedule, start)?;
+    Ok(start)
+}
+
+pub(super) fn read_revision(reader: &mut Reader<'_>) -> Result<u32, Error> {
+    u32::try_from(reader.u64()?).map_err(|_| reader.corrupt("a revision is over 32 bits"))
+}
+
+fn check_start(reader: &Reader<'_>, schedule: Schedule, start: i64) -> Result<(), Error> {
+    if schedule.is_start(start) { Ok(()) } else { Err(reader.corrupt(&format!("no window starts at {start} ms"))) }
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
@@ -38,25 +134,30 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if self.watermarks.overall() < self.firing.wake_at && self.firing.again.is_empty() {
             return Ok(());
         }
-        while let Some(emission) = self.fire_next()? {
-            self.emissions.push_back(emission);
+        self.settle_now()
+    }
+
+    #[cold]
+    fn settle_now(&mut self) -> Result<(), Error> {
+        while let Some(fired) = self.fire_next(|aggregate, content| content.keep(|| aggregate.init()))? {
+            self.pending.push_back(fired);
         }
         Ok(())
     }
 
-    /// Fires the next window that is due.
-    pub(super) fn fire_next(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
+    /// Fires the next window that is due, and makes of its records what `make` does.
+    pub(super) fn fire_next<T>(&mut self, make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T) -> Result<Option<Fired<T>>, Error> {
         if let Some(start) = self.firing.again.front().copied() {
-            let emission = self.fire_again(start)?;
+            let fired = self.fire_again(start, make)?;
             self.firing.again.pop_front();
-            return Ok(Some(emission));
+            return Ok(Some(fired));
         }
         if let Some(start) = self.due()? {
-            let emission = self.fire(start)?;
+            let fired = self.fire(start, make)?;
             self.firing.fired_to = self.schedule.next_window(start);
             self.firing.has_fired = true;
             self.close_panes();
-            return Ok(Some(emission));
+            return Ok(Some(fired));
         }
         self.pass_empty();
         self.close_panes();
@@ -113,26 +214,29 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// Fires a window for the first time.
-    fn fire(&mut self, start: i64) -> Result<Emission<A::Output>, Error> {
-        let value = match &mut self.stacks {
-            None => self.panes.at(start).map(|accumulator| self.aggregate.output(accumulator)),
+    fn fire<T>(&mut self, start: i64, make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T) -> Result<Fired<T>, Error> {
+        let content = match &mut self.stacks {
+            // Without allowed lateness the pane closes with its only window.
+            None if self.lateness == 0 => self.panes.at_mut(start).map_or(Content::Empty, Content::Leaving),
+            None => self.panes.at(start).map_or(Content::Empty, Content::Staying),
             Some(stacks) => {
                 let end = self.schedule.last_millisecond(start).saturating_add(1);
-                stacks.slide(start, end, &self.panes, &self.aggregate)?.map(|merged| self.aggregate.output(&merged))
+                stacks.slide(start, end, &self.panes, &self.aggregate)?.map_or(Content::Empty, Content::Merged)
             }
         };
+        let content = make(&self.aggregate, content);
         if self.lateness > 0 {
             self.firing.revisions.insert(start, 0);
         }
-        Ok(self.emission(start, 0, value))
+        Ok(Fired { start, revision: 0, content })
     }
 
     /// Fires a window again, or for the first time if it was empty until now, because of a late record.
-    fn fire_again(&mut self, start: i64) -> Result<Emission<A::Output>, Error> {
-        let value = self.merged(start)?.map(|merged| self.aggregate.output(&merged));
+    fn fire_again<T>(&mut self, start: i64, make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T) -> Result<Fired<T>, Error> {
+        let content = make(&self.aggregate, self.merged(start)?.map_or(Content::Empty, Content::Merged));
         let revision = self.firing.revisions.get(&start).map_or(0, |last| last.saturating_add(1));
         self.firing.revisions.insert(start, revision);
-        Ok(self.emission(start, revision, value))
+        Ok(Fired { start, revision, content })
     }
 
     /// The merge of the panes of a window, from its panes one by one.
@@ -144,12 +248,6 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             self.aggregate.merge(&mut merged, accumulator)?;
         }
         Ok(Some(merged))
-    }
-
-    fn emission(&mut self, start: i64, revision: u32, value: Option<A::Output>) -> Emission<A::Output> {
-        self.stats.emitted = self.stats.emitted.saturating_add(1);
-        let value = value.unwrap_or_else(|| self.aggregate.output(&self.aggregate.init()));
-        Emission { window: self.schedule.window(start), revision, value }
     }
 
     /// A record went into the pane: the windows around it that have fired and are not closed have to fire again.

@@ -9,14 +9,18 @@
 //! give the same emissions in the same order.
 
 mod core;
+mod durable;
 mod emission;
 mod firing;
 mod options;
+mod partials;
+mod recent_ids;
 mod shards;
 mod stats;
 
 pub use self::core::Engine;
 pub use emission::{Emission, Outcome};
 pub use options::EngineOptions;
+pub use recent_ids::RecentIds;
 pub use shards::Shard;
 pub use stats::Stats;

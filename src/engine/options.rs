@@ -1,5 +1,6 @@
 //! How an engine is to treat time, lateness and limits.
 
+use super::RecentIds;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::time::whole_millis;
@@ -22,6 +23,11 @@ pub struct EngineOptions {
     pub idle_after: Option<Duration>,
     /// Whether windows without a record, between windows with some, are emitted too. Default: they are not.
     pub emit_empty: bool,
+    /// Recognises records that a producer has sent again, by an identity: see [`Engine::is_repeated`](super::Engine::is_repeated). Default: none.
+    pub recent_ids: Option<RecentIds>,
+    /// A name and version of the pipeline, part of its fingerprint: state that was saved under another name is refused. Change it when
+    /// closures change in meaning. Default: empty.
+    pub name: String,
     /// The caps.
     pub limits: Limits,
 }
@@ -34,6 +40,8 @@ impl Default for EngineOptions {
             allowed_lateness: Duration::ZERO,
             idle_after: None,
             emit_empty: false,
+            recent_ids: None,
+            name: String::new(),
             limits: Limits::default(),
         }
     }

@@ -1,7 +1,9 @@
 //! The shards that an engine follows, and how far each has been applied.
 
+use crate::codec::{Reader, Writer};
+use crate::error::Error;
 use crate::hash::Map;
-use crate::record::{Sequence, ShardId};
+use crate::record::{Sequence, SequenceNumber, ShardId};
 
 /// A shard of one engine: a handle that is cheap to copy, given out by [`Engine::open_shard`](super::Engine::open_shard).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -17,6 +19,7 @@ impl Shard {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shards {
     by_name: Map<ShardId, Shard>,
+    names: Vec<ShardId>,
     applied: Vec<Option<Sequence>>,
 }
 
@@ -28,7 +31,8 @@ impl Shards {
     pub(super) fn insert(&mut self, id: ShardId, index: usize) -> Shard {
         // `Limits::shards_max` is checked by whoever counts; more than 2^32 shards do not fit in memory.
         let shard = Shard(index as u32);
-        self.by_name.insert(id, shard);
+        self.by_name.insert(id.clone(), shard);
+        self.names.push(id);
         self.applied.resize(index + 1, None);
         shard
     }
@@ -47,5 +51,42 @@ impl Shards {
         if let Some(last) = self.applied.get_mut(shard.index()) {
             *last = Some(sequence.clone());
         }
+    }
+
+    /// The name of a shard.
+    pub(super) fn name(&self, index: usize) -> Option<&ShardId> {
+        self.names.get(index)
+    }
+
+    /// All shards, in the order they were opened.
+    pub(super) fn names(&self) -> &[ShardId] {
+        &self.names
+    }
+
+    /// Writes the name of a shard and how far it has been applied.
+    pub(super) fn encode_shard(&self, index: usize, writer: &mut Writer) {
+        writer.bytes(self.name(index).map_or("", ShardId::as_str).as_bytes());
+        let applied = self.applied.get(index).and_then(Option::as_ref);
+        writer.bool(applied.is_some());
+        if let Some(sequence) = applied {
+            writer.bytes(sequence.number.as_str().as_bytes());
+            writer.u64(sequence.sub);
+        }
+    }
+
+    /// Reads a shard.
+    pub(super) fn decode_shard(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
+        let id = ShardId::new(reader.text()?);
+        if self.find(&id).is_some() {
+            return Err(reader.corrupt(&format!("the shard {id:?} is there twice")));
+        }
+        let shard = self.insert(id, self.names.len());
+        if reader.bool()? {
+            let number: SequenceNumber =
+                reader.text()?.parse().map_err(|error: Error| reader.corrupt("no sequence number").with_source(error))?;
+            let sub = reader.u64()?;
+            self.set_applied(shard, &Sequence { number, sub });
+        }
+        Ok(())
     }
 }

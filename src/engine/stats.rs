@@ -1,6 +1,8 @@
 //! What an engine has counted.
 
 use super::Outcome;
+use crate::codec::{Reader, Writer};
+use crate::error::Error;
 
 /// Counts since the engine was made. They saturate at `u64::MAX`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -38,5 +40,26 @@ impl Stats {
             Outcome::DeadLetter => &mut self.dead_letters,
         };
         *counter = counter.saturating_add(1);
+    }
+
+    /// Writes the counters. What is measured (open panes, bytes of state) is measured again.
+    pub(super) fn encode(&self, writer: &mut Writer) {
+        let counters = [self.applied, self.filtered, self.late, self.dead_letters, self.duplicates, self.between_windows, self.emitted];
+        counters.into_iter().for_each(|counter| writer.u64(counter));
+    }
+
+    /// Reads the counters.
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        Ok(Stats {
+            applied: reader.u64()?,
+            filtered: reader.u64()?,
+            late: reader.u64()?,
+            dead_letters: reader.u64()?,
+            duplicates: reader.u64()?,
+            between_windows: reader.u64()?,
+            emitted: reader.u64()?,
+            open_panes: 0,
+            state_bytes: 0,
+        })
     }
 }

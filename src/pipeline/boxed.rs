@@ -5,6 +5,7 @@ use crate::aggregate::Aggregate;
 use crate::engine::{Emission, Outcome, Shard, Stats};
 use crate::error::Error;
 use crate::record::{Sequence, ShardId};
+use crate::snapshot::{Partial, Reductions, Snapshot};
 use crate::time::Timestamp;
 
 /// What every pipeline over records `R` with answers `V` can do: [`Pipeline`] as an object-safe trait. Each method is that of the same name.
@@ -13,10 +14,16 @@ pub trait AnyPipeline<R: ?Sized, V> {
     fn push(&mut self, record: &R) -> Result<Outcome, Error>;
     fn push_to(&mut self, shard: Shard, sequence: Option<&Sequence>, record: &R) -> Result<Outcome, Error>;
     fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error>;
+    fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error>;
+    fn applied(&self, shard: Shard) -> Option<&Sequence>;
     fn close_shard(&mut self, shard: Shard);
     fn advance(&mut self, now: Timestamp);
     fn finish(&mut self);
     fn next_emission(&mut self) -> Result<Option<Emission<V>>, Error>;
+    fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error>;
+    fn snapshot(&self) -> Result<Snapshot, Error>;
+    fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error>;
+    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error>;
     fn stats(&self) -> Stats;
 }
 
@@ -53,6 +60,14 @@ impl<R: ?Sized, A: Aggregate<R>> AnyPipeline<R, A::Output> for Pipeline<R, A> {
         Pipeline::open_shard(self, id)
     }
 
+    fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error> {
+        Pipeline::open_child_shard(self, id, parents)
+    }
+
+    fn applied(&self, shard: Shard) -> Option<&Sequence> {
+        Pipeline::applied(self, shard)
+    }
+
     fn close_shard(&mut self, shard: Shard) {
         Pipeline::close_shard(self, shard);
     }
@@ -67,6 +82,22 @@ impl<R: ?Sized, A: Aggregate<R>> AnyPipeline<R, A::Output> for Pipeline<R, A> {
 
     fn next_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
         Pipeline::next_emission(self)
+    }
+
+    fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
+        Pipeline::next_partial(self, source)
+    }
+
+    fn snapshot(&self) -> Result<Snapshot, Error> {
+        Pipeline::snapshot(self)
+    }
+
+    fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error> {
+        Pipeline::snapshot_within(self, bytes_max)
+    }
+
+    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        Pipeline::restore(self, snapshot)
     }
 
     fn stats(&self) -> Stats {

@@ -3,8 +3,9 @@
 use super::Pipeline;
 use super::run::Stages;
 use crate::aggregate::Aggregate;
-use crate::engine::{Engine, EngineOptions};
+use crate::engine::{Engine, EngineOptions, RecentIds};
 use crate::error::Error;
+use crate::key::Key;
 use crate::limits::Limits;
 use crate::time::Timestamp;
 use crate::window::Windows;
@@ -83,6 +84,28 @@ impl<R: ?Sized, A> Builder<R, A> {
     /// Whether windows without a record, between windows with some, are emitted too. Default: they are not.
     pub fn emit_empty(mut self, emit: bool) -> Self {
         self.options.emit_empty = emit;
+        self
+    }
+
+    /// Recognises records that a producer has sent again under a new sequence number, by an identity that the producer gave them: one that is known is
+    /// counted as a duplicate and passed over. What is remembered, and how seldom a record is mistaken for another, is said by [`RecentIds`].
+    ///
+    /// Asked after the filters. Records without a unique identity must be filtered out: of those that share one only the first counts.
+    pub fn deduplicate_by<K, F>(mut self, identity: F, recent: RecentIds) -> Self
+    where
+        K: Key + ?Sized + 'static,
+        F: for<'a> Fn(&'a R) -> &'a K + Send + Sync + 'static,
+    {
+        let seed = recent.seed();
+        self.stages.identity = Some(Box::new(move |record| identity(record).stable_hash(seed)));
+        self.options.recent_ids = Some(recent);
+        self
+    }
+
+    /// A name and version, as in `"hits by country, v2"`, part of the pipeline's fingerprint: state that was saved under another name is
+    /// refused. What a closure does cannot be compared, so change the name when a closure changes in meaning. Default: empty.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.options.name = name.into();
         self
     }
 

@@ -5,23 +5,27 @@ use crate::aggregate::Aggregate;
 use crate::engine::{Emission, Engine, Outcome, Shard, Stats};
 use crate::error::Error;
 use crate::record::{Sequence, ShardId};
+use crate::snapshot::{Partial, Reductions, Snapshot};
 use crate::time::Timestamp;
 use std::borrow::Borrow;
 
 type EventTime<R> = Box<dyn Fn(&R) -> Timestamp + Send + Sync>;
 type Filter<R> = Box<dyn Fn(&R) -> bool + Send + Sync>;
+type Identity<R> = Box<dyn Fn(&R) -> u64 + Send + Sync>;
 type LateSink<R> = Box<dyn FnMut(&R, Timestamp) + Send>;
 
 /// What stands before the engine.
 pub(super) struct Stages<R: ?Sized> {
     pub(super) event_time: Option<EventTime<R>>,
     pub(super) filters: Vec<Filter<R>>,
+    /// The stable hash of what identifies a record.
+    pub(super) identity: Option<Identity<R>>,
     pub(super) on_late: Option<LateSink<R>>,
 }
 
 impl<R: ?Sized> Default for Stages<R> {
     fn default() -> Self {
-        Stages { event_time: None, filters: Vec::new(), on_late: None }
+        Stages { event_time: None, filters: Vec::new(), identity: None, on_late: None }
     }
 }
 
@@ -129,11 +133,21 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
             self.engine.pass_over(shard, sequence, Outcome::Filtered);
             return Ok(Outcome::Filtered);
         }
+        let identity = self.stages.identity.as_ref().map(|identity| identity(record));
+        if identity.is_some_and(|identity| self.engine.is_repeated(identity)) {
+            self.engine.pass_over(shard, sequence, Outcome::Duplicate);
+            return Ok(Outcome::Duplicate);
+        }
         let time = self.stages.time_of(record);
         let outcome = match sequence {
             Some(sequence) => self.engine.push_at(shard, sequence, record, time)?,
             None => self.engine.push(shard, record, time)?,
         };
+        if let Some(identity) = identity
+            && outcome != Outcome::DeadLetter
+        {
+            self.engine.remember(identity);
+        }
         if outcome == Outcome::Late
             && let Some(sink) = &mut self.stages.on_late
         {
@@ -148,6 +162,19 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past [`Limits::shards_max`](crate::Limits::shards_max).
     pub fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error> {
         self.engine.open_shard(id)
+    }
+
+    /// Follows a shard that goes on where others ended, as after a reshard: see [`Engine::open_child_shard`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past [`Limits::shards_max`](crate::Limits::shards_max).
+    pub fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error> {
+        self.engine.open_child_shard(id, parents)
+    }
+
+    /// The last place of a shard that was taken: where a source that starts again goes on after.
+    pub fn applied(&self, shard: Shard) -> Option<&Sequence> {
+        self.engine.applied(shard)
     }
 
     /// The shard has ended: the watermark does not wait for it any more.
@@ -184,6 +211,45 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
             failed = matches!(next, Some(Err(_)));
             next
         })
+    }
+
+    /// The whole state as bytes: see [`Engine::snapshot`].
+    ///
+    /// # Errors
+    /// As [`Engine::snapshot`].
+    pub fn snapshot(&self) -> Result<Snapshot, Error> {
+        self.engine.snapshot()
+    }
+
+    /// The state in at most `bytes_max` bytes: see [`Engine::snapshot_within`].
+    ///
+    /// # Errors
+    /// As [`Engine::snapshot_within`].
+    pub fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error> {
+        self.engine.snapshot_within(bytes_max)
+    }
+
+    /// Replaces the state by the one that a snapshot of this pipeline holds: see [`Engine::restore`]. Shard handles are void; open the shards again.
+    ///
+    /// # Errors
+    /// As [`Engine::restore`]; the state is then as it was.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        self.engine.restore(snapshot)?;
+        self.default_shard = None;
+        Ok(())
+    }
+
+    /// The next window that is complete, as a [`Partial`] of this source: see [`Engine::next_partial`].
+    ///
+    /// # Errors
+    /// As [`Engine::next_partial`].
+    pub fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
+        self.engine.next_partial(source)
+    }
+
+    /// The engine inside, given away: what stands before it (event time, filters, the late sink) is dropped.
+    pub fn into_engine(self) -> Engine<R, A> {
+        self.engine
     }
 
     /// What has been counted so far.

@@ -1,5 +1,7 @@
 //! Count-min: how often did this key come, from a table of counters that stores no key.
 
+mod durable;
+
 use super::Estimate;
 use super::counters::Counters;
 use crate::error::{Error, ErrorKind};

@@ -1,5 +1,7 @@
 //! A histogram of relative error: quantiles of numbers, deterministic and merging exactly.
 
+mod durable;
+
 use super::Estimate;
 use super::counters::Counters;
 use crate::error::{Error, ErrorKind};

@@ -157,8 +157,25 @@ impl PipelineSpec {
             allowed_lateness: duration("lateness", self.lateness.as_deref())?.unwrap_or_default(),
             idle_after: options.idle_after,
             emit_empty: options.emit_empty,
+            recent_ids: None,
+            name: self.words(),
             limits,
         })
+    }
+
+    /// What is computed, as it is written: by these words a snapshot knows the pipeline again. What may change between two runs (delay,
+    /// lateness, limits, output) is not among them.
+    fn words(&self) -> String {
+        let list = |name: &str, entries: &Option<Vec<String>>| entries.iter().flatten().map(|entry| format!("{name} {entry}; ")).collect();
+        let one = |name: &str, entry: &Option<String>| entry.iter().map(|entry| format!("{name} {entry}; ")).collect();
+        let parts: [String; 5] = [
+            one("time", &self.time),
+            one("time format", &self.time_format),
+            list("where", &self.filter),
+            list("group", &self.group),
+            list("agg", &self.agg),
+        ];
+        parts.concat()
     }
 
     fn windows(&self) -> Result<Windows, Error> {

@@ -12,6 +12,7 @@ use super::time_format::TimeFormat;
 use crate::engine::{Emission, Engine, Outcome, Shard, Stats};
 use crate::error::Error;
 use crate::record::{Sequence, ShardId};
+use crate::snapshot::{Reductions, Snapshot};
 use crate::time::Timestamp;
 use crate::window::Windows;
 use std::fmt;
@@ -321,6 +322,53 @@ impl RowPipeline {
     pub fn stats(&self) -> Stats {
         self.engine.stats()
     }
+
+    /// The last place of a shard that was taken: where a source that starts again goes on after.
+    pub fn applied(&self, shard: Shard) -> Option<&Sequence> {
+        self.engine.applied(shard)
+    }
+
+    /// The stable hash of what the pipeline computes: see [`Engine::fingerprint`].
+    pub fn fingerprint(&self) -> u64 {
+        self.engine.fingerprint()
+    }
+
+    /// The whole state as bytes: see [`Engine::snapshot`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) while the rows of a window are being fetched: fetch them all first.
+    pub fn snapshot(&self) -> Result<Snapshot, Error> {
+        self.check_fetched()?;
+        self.engine.snapshot()
+    }
+
+    /// The state in at most `bytes_max` bytes: see [`Engine::snapshot_within`].
+    ///
+    /// # Errors
+    /// As [`snapshot`](RowPipeline::snapshot); [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if the smallest form does not fit.
+    pub fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error> {
+        self.check_fetched()?;
+        self.engine.snapshot_within(bytes_max)
+    }
+
+    /// Replaces the state by the one that a snapshot of this pipeline holds: see [`Engine::restore`]. Shard handles are void; open the shards again.
+    ///
+    /// # Errors
+    /// As [`Engine::restore`]; the state is then as it was.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        self.engine.restore(snapshot)?;
+        self.pending = None;
+        Ok(())
+    }
+
+    fn check_fetched(&self) -> Result<(), Error> {
+        match &self.pending {
+            Some(pending) if !pending.is_empty() => {
+                Err(Error::invalid("the rows of a window are being fetched: fetch them all before a snapshot is taken"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl fmt::Debug for RowPipeline {
@@ -336,6 +384,10 @@ impl fmt::Debug for RowPipeline {
 }
 
 impl Pending {
+    fn is_empty(&self) -> bool {
+        self.rows.len() == 0 && self.other.is_none()
+    }
+
     fn next(&mut self, group_fields: usize) -> Option<RowEmission> {
         let (group, values) = match self.rows.next() {
             // One field is its own key, several are a tuple.

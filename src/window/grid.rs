@@ -177,6 +177,24 @@ impl Schedule {
         }
     }
 
+    /// Whether a window starts there, or there is the end of the range that stands for "before" or "after all".
+    pub(crate) fn is_start(self, start: i64) -> bool {
+        match self {
+            _ if start == i64::MIN || start == i64::MAX => true,
+            Schedule::Global => false,
+            Schedule::Periodic(grid) => floor_to_period(start, grid.slide, grid.offset) == Some(start),
+        }
+    }
+
+    /// The windows in words, by which a snapshot knows them again.
+    pub(crate) fn describe(self) -> String {
+        match self {
+            Schedule::Global => String::from("one window"),
+            Schedule::Periodic(Grid { size, slide, offset }) if size == slide => format!("windows of {size} ms from {offset} ms"),
+            Schedule::Periodic(Grid { size, slide, offset }) => format!("windows of {size} ms every {slide} ms from {offset} ms"),
+        }
+    }
+
     /// How many windows start in `[from, to)`, at most `u64::MAX`.
     pub(crate) fn windows_between(self, from: i64, to: i64) -> u64 {
         match self {

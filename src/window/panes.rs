@@ -100,6 +100,17 @@ impl<T> Panes<T> {
         self.by_start.range(from..to).map(|(start, entry)| (*start, &self.slots[entry.slot]))
     }
 
+    /// The accumulator of the pane that starts at `start`, to be changed or taken.
+    pub(crate) fn at_mut(&mut self, start: i64) -> Option<&mut T> {
+        let slot = self.by_start.get(&start)?.slot;
+        self.slots.get_mut(slot)
+    }
+
+    /// All panes with their accumulators, in the order of time.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Pane, &T)> {
+        self.by_start.iter().map(|(start, entry)| (Pane { start: *start, end: entry.end }, &self.slots[entry.slot]))
+    }
+
     /// All accumulators, in the order of time.
     pub(crate) fn accumulators(&self) -> impl Iterator<Item = &T> {
         self.by_start.values().map(|entry| &self.slots[entry.slot])

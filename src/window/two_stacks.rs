@@ -13,6 +13,7 @@
 
 use super::Panes;
 use crate::aggregate::Aggregate;
+use crate::codec::{Reader, Writer};
 use crate::error::Error;
 
 /// A sliding merge over panes.
@@ -42,6 +43,18 @@ impl<T: Clone> TwoStacks<T> {
 
     /// The merge of the panes that start in `[start, end)`; `None` if there are none. Windows must come in ascending order.
     pub(crate) fn slide<R: ?Sized, A>(&mut self, start: i64, end: i64, panes: &Panes<T>, aggregate: &A) -> Result<Option<T>, Error>
+    where
+        A: Aggregate<R, Accumulator = T>,
+    {
+        let merged = self.try_slide(start, end, panes, aggregate);
+        if merged.is_err() {
+            // Half a stack is of no use: the next slide begins anew.
+            *self = TwoStacks::new();
+        }
+        merged
+    }
+
+    fn try_slide<R: ?Sized, A>(&mut self, start: i64, end: i64, panes: &Panes<T>, aggregate: &A) -> Result<Option<T>, Error>
     where
         A: Aggregate<R, Accumulator = T>,
     {
@@ -103,6 +116,33 @@ impl<T: Clone> TwoStacks<T> {
         }
         self.covered = self.covered.max(end);
         Ok(())
+    }
+
+    /// Writes what cannot be told from the panes.
+    pub(crate) fn encode(&self, writer: &mut Writer) {
+        writer.i64(self.boundary);
+        writer.i64(self.covered);
+        writer.bool(self.stale);
+    }
+
+    /// Reads what [`encode`](TwoStacks::encode) wrote and makes the rest from the panes, for windows from `next` (its start and its end) on:
+    /// by the same merges in the same order, so that a sketch's answers stay the same too.
+    pub(crate) fn decode<R: ?Sized, A>(reader: &mut Reader<'_>, next: (i64, i64), panes: &Panes<T>, aggregate: &A) -> Result<Self, Error>
+    where
+        A: Aggregate<R, Accumulator = T>,
+    {
+        let (next_start, next_end) = next;
+        let (boundary, covered, stale) = (reader.i64()?, reader.i64()?, reader.bool()?);
+        if boundary > covered || covered > next_end {
+            return Err(reader.corrupt("the merged panes reach past the next window"));
+        }
+        let mut stacks = TwoStacks { front: Vec::new(), back: None, boundary, covered, stale };
+        // Otherwise the next slide stacks up anew, whatever is here.
+        if !stale && next_start < boundary {
+            stacks.stack_up(next_start, boundary, panes, aggregate)?;
+            stacks.grow_back(covered, panes, aggregate)?;
+        }
+        Ok(stacks)
     }
 
     /// The accumulators that are kept beside the panes' own.

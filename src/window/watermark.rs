@@ -4,6 +4,7 @@
 //! expected any more. The watermark over all is the minimum over the shards that are neither idle nor closed. Both only rise.
 //! Without any such shard it holds. Whether a shard is idle is judged by the caller's clock, passed in; no clock is read.
 
+use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -121,6 +122,49 @@ impl Watermarks {
     /// The input has ended: nothing is expected any more.
     pub(crate) fn finish(&mut self) {
         self.overall = i64::MAX;
+    }
+
+    /// How many shards are followed.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Writes what holds for all shards.
+    pub(crate) fn encode(&self, writer: &mut Writer) {
+        writer.i64(self.overall);
+        writer.i64(self.reached);
+        writer.i64(self.now);
+    }
+
+    /// Reads what holds for all shards; the time-outs stay as they are.
+    pub(crate) fn decode(&self, reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let (overall, reached, now) = (reader.i64()?, reader.i64()?, reader.i64()?);
+        Ok(Watermarks { shards: Vec::new(), overall, reached, now, ..*self })
+    }
+
+    /// Writes what holds for one shard.
+    pub(crate) fn encode_shard(&self, shard: usize, writer: &mut Writer) {
+        let Some(clock) = self.shards.get(shard) else { return };
+        writer.i64(clock.watermark);
+        writer.i64(clock.last_record);
+        writer.u8(match clock.activity {
+            Activity::Active => 0,
+            Activity::Idle => 1,
+            Activity::Closed => 2,
+        });
+    }
+
+    /// Reads what holds for one shard, which is followed from then on.
+    pub(crate) fn decode_shard(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
+        let (watermark, last_record) = (reader.i64()?, reader.i64()?);
+        let activity = match reader.u8()? {
+            0 => Activity::Active,
+            1 => Activity::Idle,
+            2 => Activity::Closed,
+            other => return Err(reader.corrupt(&format!("{other} is no state of a shard"))),
+        };
+        self.shards.push(ShardClock { watermark, last_record, activity });
+        Ok(())
     }
 
     /// Raises the watermark over all to the minimum of the active shards; holds it if there are none.

@@ -2,6 +2,7 @@
 
 use crate::reference::{Fate, Fired, Reference, Rules};
 use proptest::prelude::*;
+use streamgauge::codec::{Reader, Writer};
 use streamgauge::engine::{Engine, EngineOptions, Shard};
 use streamgauge::prelude::*;
 
@@ -30,6 +31,20 @@ impl Aggregate<u64> for Keep {
         sorted.sort_unstable();
         sorted
     }
+
+    fn describe(&self) -> String {
+        String::from("keep")
+    }
+
+    fn encode(&self, kept: &Vec<u64>, writer: &mut Writer) -> Result<(), Error> {
+        writer.usize(kept.len());
+        kept.iter().for_each(|id| writer.u64(*id));
+        Ok(())
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<Vec<u64>, Error> {
+        (0..reader.count(1)?).map(|_| reader.u64()).collect()
+    }
 }
 
 pub(crate) fn options(rules: &Rules) -> EngineOptions {
@@ -43,13 +58,13 @@ pub(crate) fn options(rules: &Rules) -> EngineOptions {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(crate) enum Step {
     Push { shard: usize, time: i64 },
     Close { shard: usize },
     Drain,
 }
 
-fn rules() -> impl Strategy<Value = Rules> {
+pub(crate) fn rules() -> impl Strategy<Value = Rules> {
     let windows = prop_oneof![(1i64..40).prop_map(|size| (size, size)), (1i64..40, 1i64..40)];
     let bound = prop_oneof![Just(None), (0i64..30).prop_map(Some)];
     (windows, 0i64..50, bound, prop_oneof![Just(0i64), 0i64..40], any::<bool>()).prop_map(
@@ -65,7 +80,7 @@ fn rules() -> impl Strategy<Value = Rules> {
 }
 
 /// Records that go forward with disorder, leaps among them; on shards that may close.
-fn steps(shards: usize) -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn steps(shards: usize) -> impl Strategy<Value = Vec<Step>> {
     let push = (0..shards, -25i64..25, 0i64..6, prop::bool::weighted(0.05));
     let step = prop_oneof![20 => push.prop_map(Some), 4 => Just(None)];
     let close = prop::option::weighted(0.3, (0..shards, 0usize..100));

@@ -2,6 +2,8 @@
 
 use crate::aggregate::exact_sum::{ExactSum, two_product};
 use crate::aggregate::number::{Moments, count_overflow};
+use crate::codec::{Reader, Writer};
+use crate::durable::Durable;
 use crate::error::Error;
 
 /// The exact moments of floats.
@@ -179,6 +181,28 @@ impl Moments<f64> for FloatMoments {
             .as_ref()
             .map_or(0, |extreme| size_of::<ExtremeSquares>() + extreme.large.heap_bytes() + extreme.small.heap_bytes());
         self.sum.heap_bytes() + self.squares.heap_bytes() + extreme
+    }
+}
+
+impl Durable for FloatMoments {
+    fn write(&self, writer: &mut Writer) {
+        writer.u64(self.count);
+        self.sum.write(writer);
+        self.squares.write(writer);
+        writer.bool(self.extreme.is_some());
+        if let Some(extreme) = &self.extreme {
+            extreme.large.write(writer);
+            extreme.small.write(writer);
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let (count, sum, squares) = (reader.u64()?, ExactSum::read(reader)?, ExactSum::read(reader)?);
+        let mut extreme = None;
+        if reader.bool()? {
+            extreme = Some(Box::new(ExtremeSquares { large: ExactSum::read(reader)?, small: ExactSum::read(reader)? }));
+        }
+        Ok(FloatMoments { count, sum, squares, extreme })
     }
 }
 

@@ -1,6 +1,8 @@
 //! Count, sum and sum of squares of integers, in as many bits as they can take.
 
 use crate::aggregate::number::{Moments, count_overflow};
+use crate::codec::{Reader, Writer};
+use crate::durable::Durable;
 use crate::error::Error;
 
 /// The exact moments of integers below 2^64 in magnitude.
@@ -78,6 +80,26 @@ impl Moments<i128> for IntegerMoments {
 
     fn heap_bytes(&self) -> usize {
         0
+    }
+}
+
+impl Durable for IntegerMoments {
+    fn write(&self, writer: &mut Writer) {
+        writer.u64(self.count);
+        writer.u128(self.positive);
+        writer.u128(self.negative);
+        writer.u128(self.squares);
+        writer.u64(self.squares_carry);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        Ok(IntegerMoments {
+            count: reader.u64()?,
+            positive: reader.u128()?,
+            negative: reader.u128()?,
+            squares: reader.u128()?,
+            squares_carry: reader.u64()?,
+        })
     }
 }
 

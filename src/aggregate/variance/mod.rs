@@ -13,6 +13,8 @@ pub use integers::IntegerMoments;
 use super::Aggregate;
 use super::extract::{ByValue, ValueOf};
 use super::number::{Moments, Number, Wide, not_finite};
+use crate::codec::{Reader, Writer};
+use crate::durable::Durable;
 use crate::error::Error;
 use crate::time::Timestamp;
 
@@ -78,6 +80,19 @@ macro_rules! spread {
 
             fn output(&self, accumulator: &Self::Accumulator) -> Option<f64> {
                 accumulator.$answer()
+            }
+
+            fn describe(&self) -> String {
+                format!(concat!($name, " of {}"), N::Value::NAME)
+            }
+
+            fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
+                accumulator.write(writer);
+                Ok(())
+            }
+
+            fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
+                Durable::read(reader)
             }
 
             #[inline]

@@ -9,6 +9,9 @@
 //!
 //! Which keys share a cell shows in the answers, so cells are found by the stable hash under the sketch's seed.
 
+use crate::codec::{Reader, Writer};
+use crate::error::Error;
+
 /// Cells per counter of the capacity.
 ///
 /// More cells are a lower floor and fewer admissions; at 16 the filter takes about as many bytes as the rows of integer keys.
@@ -65,7 +68,7 @@ impl Filter {
     /// Raises the floor, and makes the cells when it leaves 0; no cell's bound changes.
     pub(super) fn raise(&mut self, floor: u64, capacity: usize) {
         let by = u32::try_from(floor.saturating_sub(self.floor)).unwrap_or(u32::MAX);
-        if self.floor == 0 && floor > 0 {
+        if self.slacks.is_empty() && floor > 0 {
             let cells = (capacity * CELLS_PER_COUNTER).next_power_of_two();
             self.slacks = vec![0; cells];
             self.shift = 64 - cells.trailing_zeros();
@@ -92,6 +95,16 @@ impl Filter {
             *self = other.clone();
             return;
         }
+        if self.slacks.is_empty() {
+            // Without cells every key is at the floor: that is a slack of 0 in any number of cells.
+            (self.slacks, self.shift) = (other.slacks.clone(), other.shift);
+            self.floor = self.floor.saturating_add(other.floor);
+            return;
+        }
+        if other.slacks.is_empty() {
+            self.floor = self.floor.saturating_add(other.floor);
+            return;
+        }
         let cells = self.slacks.len().min(other.slacks.len());
         self.fold_to(cells);
         let mut folded;
@@ -108,6 +121,53 @@ impl Filter {
     /// Fewer cells, as many as a new filter of that capacity has.
     pub(super) fn shrink_to(&mut self, capacity: usize) {
         self.fold_to((capacity * CELLS_PER_COUNTER).next_power_of_two());
+    }
+
+    /// Whether keys without a row are told apart.
+    pub(super) fn has_cells(&self) -> bool {
+        !self.slacks.is_empty()
+    }
+
+    /// Gives the cells up: every key without a row is at the floor, this one at least, until the next cut makes new cells.
+    pub(super) fn give_up_cells(&mut self, floor: u64) {
+        *self = Filter { floor: self.floor.max(floor), ..Filter::default() };
+    }
+
+    /// Writes the floor and, if it is not 0, the cells.
+    pub(super) fn encode(&self, writer: &mut Writer) {
+        writer.u64(self.floor);
+        if self.floor > 0 {
+            writer.usize(self.slacks.len());
+            writer.counters(self.slacks.iter().map(|slack| u64::from(*slack)));
+        }
+    }
+
+    /// Reads a filter of at most as many cells as one of that capacity has.
+    pub(super) fn decode(reader: &mut Reader<'_>, capacity: usize) -> Result<Filter, Error> {
+        let floor = reader.u64()?;
+        let mut filter = Filter { floor, ..Filter::default() };
+        if floor == 0 {
+            return Ok(filter);
+        }
+        let cells = reader.usize()?;
+        let cells_max = (capacity * CELLS_PER_COUNTER).next_power_of_two();
+        if cells > cells_max || cells == 1 || (cells > 0 && !cells.is_power_of_two()) {
+            return Err(reader.corrupt(&format!("{cells} cells of a filter: none, or a power of two up to {cells_max}")));
+        }
+        if cells > 0 {
+            (filter.slacks, filter.shift) = (vec![0; cells], 64 - cells.trailing_zeros());
+            let slack_max = u32::try_from(floor).unwrap_or(u32::MAX);
+            let mut largest = 0;
+            let slacks = &mut filter.slacks;
+            reader.counters(cells, |cell, slack| {
+                largest = largest.max(slack);
+                slacks[cell] = u32::try_from(slack).unwrap_or(u32::MAX);
+            })?;
+            if largest > u64::from(slack_max) {
+                return Err(reader.corrupt("a cell of a filter lies below 0"));
+            }
+        }
+        Ok(filter)
     }
 
     fn fold_to(&mut self, cells: usize) {

@@ -16,13 +16,36 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     #[cold]
     #[inline(never)]
     pub(super) fn cut(&mut self) {
-        let stays = self.rows_that_stay();
+        let stays = self.rows_that_stay(self.capacity);
         let gone = self.rows.iter().zip(&stays).filter(|(_, stays)| !**stays);
         let floor = gone.clone().map(|(row, _)| row.count).max().unwrap_or(0);
         self.filter.raise(floor.max(self.filter.floor()), self.capacity);
         for (row, _) in gone {
             self.filter.cover(K::stable_hash(row.key.borrow(), self.seed), row.count);
         }
+        self.keep_rows(stays);
+    }
+
+    /// Takes away all rows but the `rows` best, and the filter's cells, so that the sketch takes fewer bytes; whether that changed anything.
+    /// The capacity stays: more keys may get rows again.
+    ///
+    /// The bounds hold, and the error is at most `total / (rows + 1)` from then on; [`error_max`](SpaceSaving::error_max) says how large it is.
+    /// O(rows).
+    pub fn cut_to(&mut self, rows: usize) -> bool {
+        let rows = rows.max(1);
+        if self.rows.len() <= rows && !self.filter.has_cells() {
+            return false;
+        }
+        let stays = self.rows_that_stay(rows);
+        let gone = self.rows.iter().zip(&stays).filter(|(_, stays)| !**stays);
+        let floor = gone.map(|(row, _)| row.count).max().unwrap_or(0);
+        self.filter.give_up_cells(floor);
+        self.keep_rows(stays);
+        self.rows.shrink_to_fit();
+        true
+    }
+
+    fn keep_rows(&mut self, stays: Vec<bool>) {
         let mut next = 0;
         let renumbered: Vec<Option<u32>> = stays
             .iter()
@@ -38,8 +61,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         self.key_bytes = self.rows.iter().map(|row| K::heap_bytes(&row.key)).sum();
     }
 
-    fn rows_that_stay(&self) -> Vec<bool> {
-        let keep = self.capacity;
+    fn rows_that_stay(&self, keep: usize) -> Vec<bool> {
         if self.rows.len() <= keep {
             return vec![true; self.rows.len()];
         }

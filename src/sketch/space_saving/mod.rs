@@ -1,5 +1,6 @@
 //! Space-saving: which keys came most often, from a bounded number of counters.
 
+mod durable;
 mod filter;
 mod index;
 mod merge;
@@ -254,6 +255,12 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     /// The seed of the filter.
     pub fn seed(&self) -> Seed {
         self.seed
+    }
+
+    /// Bytes that the keys hold on the heap. O(rows).
+    #[cfg(feature = "spec")]
+    pub(crate) fn key_bytes(&self) -> usize {
+        self.rows.iter().map(|row| K::heap_bytes(&row.key)).sum()
     }
 
     /// Bytes in memory, those on the heap included, without the allocator's own. O(1).

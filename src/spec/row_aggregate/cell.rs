@@ -58,30 +58,30 @@ pub(in crate::spec) enum Cell {
 /// Count and exact sum of numbers of both kinds.
 #[derive(Clone, Debug, Default)]
 pub(in crate::spec) struct SumCell {
-    count: u64,
-    integers: IntegerSum,
+    pub(super) count: u64,
+    pub(super) integers: IntegerSum,
     /// `None` while no float came.
-    floats: Option<Box<ExactSum>>,
+    pub(super) floats: Option<Box<ExactSum>>,
 }
 
 /// Exact moments of numbers of both kinds.
 #[derive(Clone, Debug, Default)]
 pub(in crate::spec) struct SquaresCell {
-    integers: IntegerMoments,
+    pub(super) integers: IntegerMoments,
     /// `None` while no float came.
-    floats: Option<FloatMoments>,
+    pub(super) floats: Option<FloatMoments>,
 }
 
 /// A sketch of the most frequent keys, with the bytes of its keys as they grow.
 #[derive(Clone, Debug)]
 pub(in crate::spec) struct TopCell {
-    sketch: SpaceSaving<[u8]>,
+    pub(super) sketch: SpaceSaving<[u8]>,
     key_bytes: usize,
 }
 
 /// A record that is nothing but a key.
 #[derive(Clone, Copy)]
-struct Itself;
+pub(super) struct Itself;
 
 impl KeyOf<[u8]> for Itself {
     type Key = [u8];
@@ -92,7 +92,7 @@ impl KeyOf<[u8]> for Itself {
     }
 }
 
-fn distinct(seed: Seed) -> Distinct<Itself> {
+pub(super) fn distinct(seed: Seed) -> Distinct<Itself> {
     Distinct::new(Itself).seeded(seed)
 }
 
@@ -347,6 +347,12 @@ impl SquaresCell {
 }
 
 impl TopCell {
+    /// The cell of a sketch that holds something already.
+    pub(super) fn of(sketch: SpaceSaving<[u8]>) -> Self {
+        let key_bytes = sketch.key_bytes();
+        TopCell { sketch, key_bytes }
+    }
+
     #[inline]
     fn add(&mut self, key: &[u8]) {
         let rows = self.sketch.len();

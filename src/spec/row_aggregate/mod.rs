@@ -1,6 +1,7 @@
 //! The aggregates of a declared pipeline: many columns, computed from as few states as will do, once per group.
 
 mod cell;
+mod durable;
 mod plan;
 
 pub(super) use cell::{ACCURACY, StateSpec};
@@ -8,8 +9,10 @@ pub(super) use plan::{ColumnAnswer, Plan};
 
 use super::output::OutputValue;
 use super::row::Row;
-use crate::aggregate::{Aggregate, GroupBy, GroupByAccumulator, Groups, KeyOf, Overflow};
+use crate::aggregate::{Aggregate, GroupBy, GroupByAccumulator, Groups, KeyOf, Overflow, Reductions};
+use crate::codec::{Reader, Writer};
 use crate::error::Error;
+use crate::hash::{Seed, hash_u64};
 use crate::time::Timestamp;
 use cell::Cell;
 use smallvec::SmallVec;
@@ -66,9 +69,26 @@ impl Aggregate<Row> for Columns {
 
     fn describe(&self) -> String {
         self.states.iter().fold(String::new(), |mut text, state| {
-            let _ = write!(text, "{state:?};");
+            let _ = write!(text, "{};", state.words());
             text
         })
+    }
+
+    fn seed_fingerprint(&self) -> u64 {
+        let seeds = self.states.iter().filter_map(StateSpec::seed);
+        seeds.fold(0, |combined, seed| hash_u64(Seed::new(combined), seed.fingerprint()))
+    }
+
+    fn encode(&self, cells: &Cells, writer: &mut Writer) -> Result<(), Error> {
+        self.states.iter().zip(cells).try_for_each(|(state, cell)| state.encode(cell, writer))
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<Cells, Error> {
+        self.states.iter().map(|state| state.decode(reader)).collect()
+    }
+
+    fn reduce(&self, cells: &mut Cells, tolerance: f64, reductions: &mut Reductions) {
+        self.states.iter().zip(cells).for_each(|(state, cell)| state.reduce(cell, tolerance, reductions));
     }
 }
 
@@ -182,6 +202,36 @@ impl Aggregate<Row> for RowAggregate {
         match self {
             RowAggregate::Plain(columns) => columns.describe(),
             RowAggregate::Grouped(groups) => groups.describe(),
+        }
+    }
+
+    fn seed_fingerprint(&self) -> u64 {
+        match self {
+            RowAggregate::Plain(columns) => columns.seed_fingerprint(),
+            RowAggregate::Grouped(groups) => groups.seed_fingerprint(),
+        }
+    }
+
+    fn encode(&self, accumulator: &RowAccumulator, writer: &mut Writer) -> Result<(), Error> {
+        match (self, accumulator) {
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.encode(cells, writer),
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => groups.encode(accumulator, writer),
+            _ => Err(cell::mismatch()),
+        }
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<RowAccumulator, Error> {
+        match self {
+            RowAggregate::Plain(columns) => columns.decode(reader).map(RowAccumulator::Plain),
+            RowAggregate::Grouped(groups) => groups.decode(reader).map(RowAccumulator::Grouped),
+        }
+    }
+
+    fn reduce(&self, accumulator: &mut RowAccumulator, tolerance: f64, reductions: &mut Reductions) {
+        match (self, accumulator) {
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.reduce(cells, tolerance, reductions),
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => groups.reduce(accumulator, tolerance, reductions),
+            _ => {}
         }
     }
 }

@@ -1,0 +1,283 @@
+//! An engine's state to bytes and back.
+//!
+//! What is written is what the next records can meet: open panes, watermarks, positions, what has fired, and what has fired and was not
+//! fetched. What follows from these is made again.
+
+use super::Engine;
+use super::firing::{Fired, Firing, read_revision, read_start};
+use super::shards::Shards;
+use super::{EngineOptions, RecentIds, Stats};
+use crate::aggregate::Aggregate;
+use crate::codec::{Reader, Writer};
+use crate::error::{Error, ErrorKind};
+use crate::snapshot::{Envelope, EnvelopeWriter, Identity, Kind, Reductions, Snapshot, Tag, least_tolerance};
+use crate::window::{Panes, Place, TwoStacks, Watermarks};
+use std::collections::VecDeque;
+
+/// How an accumulator is written down.
+type Encode<'a, T> = &'a mut dyn FnMut(&T, &mut Writer) -> Result<(), Error>;
+
+/// All of an engine that a snapshot brings back.
+struct State<T> {
+    panes: Panes<T>,
+    stacks: Option<TwoStacks<T>>,
+    watermarks: Watermarks,
+    firing: Firing,
+    pending: VecDeque<Fired<Option<T>>>,
+    stats: Stats,
+    shards: Shards,
+    recent_ids: Option<RecentIds>,
+}
+
+impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
+    /// What the pipeline computes, in words: its name, its windows and its aggregate. State is only read by a pipeline of the same description.
+    pub fn description(&self) -> String {
+        let what = format!("{} over {}", self.aggregate.describe(), self.schedule.describe());
+        if self.name.is_empty() { what } else { format!("{}: {what}", self.name) }
+    }
+
+    /// The stable hash of the [`description`](Engine::description): with shard, window, group and revision it identifies an emission for ever.
+    pub fn fingerprint(&self) -> u64 {
+        self.identity().fingerprint()
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        Identity { description: self.description(), seeds: self.aggregate.seed_fingerprint() }
+    }
+
+    /// The whole state as bytes: an engine that is [restored](Engine::restore) from it and given the records that this one is given next
+    /// gives the same emissions, to the bit.
+    ///
+    /// Emissions that are complete and were not fetched are part of it; those that were fetched are not. Cost: O(state).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if the aggregate cannot be written down: see [`Aggregate::encode`].
+    pub fn snapshot(&self) -> Result<Snapshot, Error> {
+        let bytes = self.encode_state(&mut |accumulator, writer| self.aggregate.encode(accumulator, writer))?;
+        Snapshot::from_bytes(bytes)
+    }
+
+    /// The state in at most `bytes_max` bytes. Where the whole does not fit, sketches are made smaller, those first that lose least:
+    /// all of them to one and the same error, the smallest at which the snapshot fits. Later answers state their bounds accordingly; what is
+    /// exact and is no sketch stays exact.
+    ///
+    /// This engine is not changed: only what is restored from the snapshot is coarser. Cost: that of [`snapshot`](Engine::snapshot), about eight times
+    /// if it does not fit.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`] if the smallest form does not fit; as [`snapshot`](Engine::snapshot) otherwise.
+    pub fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error> {
+        let whole = self.snapshot()?;
+        let bytes_before = whole.bytes().len();
+        if bytes_before <= bytes_max {
+            return Ok((whole, Reductions::none(bytes_before)));
+        }
+        let (bytes, reductions) = least_tolerance(bytes_max, |tolerance| self.encode_within(tolerance, bytes_before))?;
+        Ok((Snapshot::from_bytes(bytes)?, reductions))
+    }
+
+    fn encode_within(&self, tolerance: f64, bytes_before: usize) -> Result<(Vec<u8>, Reductions), Error> {
+        let mut reductions = Reductions::new(tolerance, bytes_before);
+        let bytes = self.encode_state(&mut |accumulator, writer| {
+            let mut reduced = accumulator.clone();
+            self.aggregate.reduce(&mut reduced, tolerance, &mut reductions);
+            self.aggregate.encode(&reduced, writer)
+        })?;
+        reductions.bytes_after = bytes.len();
+        Ok((bytes, reductions))
+    }
+
+    fn encode_state(&self, encode: Encode<'_, A::Accumulator>) -> Result<Vec<u8>, Error> {
+        let mut envelope = EnvelopeWriter::new(Kind::Snapshot, &self.identity());
+        envelope.section(Tag::Clock, |writer| {
+            self.watermarks.encode(writer);
+            writer.i64(self.lateness);
+        });
+        envelope.section(Tag::Shards, |writer| {
+            writer.usize(self.watermarks.len());
+            for index in 0..self.watermarks.len() {
+                self.shards.encode_shard(index, writer);
+                self.watermarks.encode_shard(index, writer);
+            }
+        });
+        envelope.section(Tag::Stats, |writer| self.stats.encode(writer));
+        envelope.section(Tag::Firing, |writer| self.firing.encode(writer));
+        envelope.section(Tag::Panes, |writer| self.encode_panes(writer, encode))?;
+        if let Some(stacks) = &self.stacks {
+            envelope.section(Tag::Sliding, |writer| stacks.encode(writer));
+        }
+        envelope.section(Tag::Pending, |writer| self.encode_pending(writer, encode))?;
+        if let Some(recent) = &self.recent_ids {
+            envelope.section(Tag::Identities, |writer| recent.encode(writer));
+        }
+        Ok(envelope.finish())
+    }
+
+    fn encode_panes(&self, writer: &mut Writer, encode: Encode<'_, A::Accumulator>) -> Result<(), Error> {
+        writer.usize(self.panes.len());
+        let mut last = 0i64;
+        for (pane, accumulator) in self.panes.iter() {
+            // The end follows from the start.
+            writer.i64(pane.start.wrapping_sub(last));
+            writer.section(|content| encode(accumulator, content))?;
+            last = pane.start;
+        }
+        Ok(())
+    }
+
+    fn encode_pending(&self, writer: &mut Writer, encode: Encode<'_, A::Accumulator>) -> Result<(), Error> {
+        writer.usize(self.pending.len());
+        for fired in &self.pending {
+            writer.i64(fired.start);
+            writer.u64(u64::from(fired.revision));
+            writer.bool(fired.content.is_some());
+            if let Some(accumulator) = &fired.content {
+                writer.section(|content| encode(accumulator, content))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An engine in the state that a snapshot holds, to go on with the records after it.
+    ///
+    /// Shards are those of the snapshot: [`open_shard`](Engine::open_shard) gives their handles, and [`applied`](Engine::applied) says from where on each is
+    /// to be read. Out-of-orderness, idle time-out and limits may differ from those that the snapshot was taken under, and the allowed lateness
+    /// may be shorter.
+    ///
+    /// # Errors
+    /// As [`restore`](Engine::restore) and [`new`](Engine::new).
+    pub fn from_snapshot(aggregate: A, options: EngineOptions, snapshot: &Snapshot) -> Result<Self, Error> {
+        let mut engine = Engine::new(aggregate, options)?;
+        engine.restore(snapshot)?;
+        Ok(engine)
+    }
+
+    /// Replaces the state by the one that a snapshot holds. Shard handles that were given out before are void: open the shards again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mismatch`] if the snapshot is of another pipeline or seed, or was taken under a shorter allowed lateness, so that
+    /// what this engine would need is gone; [`ErrorKind::Corrupt`] if its content is none; [`ErrorKind::LimitExceeded`] if it is past a limit. The state is
+    /// then as it was.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        snapshot.check(&self.identity())?;
+        let state = self.decode_state(snapshot.bytes(), snapshot.envelope())?;
+        let State { panes, stacks, watermarks, firing, pending, stats, shards, recent_ids } = state;
+        (self.panes, self.stacks, self.watermarks, self.firing) = (panes, stacks, watermarks, firing);
+        (self.pending, self.stats, self.shards, self.recent_ids) = (pending, stats, shards, recent_ids);
+        self.until_check = 0;
+        Ok(())
+    }
+
+    fn decode_state(&self, bytes: &[u8], envelope: &Envelope) -> Result<State<A::Accumulator>, Error> {
+        let mut clock = envelope.section(bytes, Tag::Clock)?;
+        let mut watermarks = self.watermarks.decode(&mut clock)?;
+        self.check_lateness(clock.i64()?)?;
+        clock.finish()?;
+        let shards = self.decode_shards(envelope.section(bytes, Tag::Shards)?, &mut watermarks)?;
+        let mut reader = envelope.section(bytes, Tag::Stats)?;
+        let stats = Stats::decode(&mut reader)?;
+        reader.finish()?;
+        let mut reader = envelope.section(bytes, Tag::Firing)?;
+        let firing = Firing::decode(&mut reader, self.schedule)?;
+        reader.finish()?;
+        let mut room = self.limits.state_bytes_max;
+        let panes = self.decode_panes(envelope.section(bytes, Tag::Panes)?, &mut room)?;
+        let pending = self.decode_pending(envelope.section(bytes, Tag::Pending)?, &mut room)?;
+        let mut stacks = None;
+        if self.stacks.is_some() {
+            let mut reader = envelope.section(bytes, Tag::Sliding)?;
+            let next = firing.fired_to();
+            let next = (next, self.schedule.last_millisecond(next).saturating_add(1));
+            stacks = Some(TwoStacks::decode(&mut reader, next, &panes, &self.aggregate)?);
+            reader.finish()?;
+        }
+        let mut recent_ids = None;
+        if let Some(empty) = &self.recent_ids {
+            let mut reader = envelope.section(bytes, Tag::Identities)?;
+            recent_ids = Some(empty.decode(&mut reader)?);
+            reader.finish()?;
+        }
+        Ok(State { panes, stacks, watermarks, firing, pending, stats, shards, recent_ids })
+    }
+
+    /// Panes were dropped and revisions forgotten by the lateness of then: less can be asked of them now, but not more.
+    fn check_lateness(&self, lateness: i64) -> Result<(), Error> {
+        if self.lateness <= lateness {
+            return Ok(());
+        }
+        let message = format!(
+            "the snapshot was taken under an allowed lateness of {lateness} ms and has dropped what one of {} ms needs",
+            self.lateness
+        );
+        Err(Error::new(ErrorKind::Mismatch, message))
+    }
+
+    fn decode_shards(&self, mut reader: Reader<'_>, watermarks: &mut Watermarks) -> Result<Shards, Error> {
+        let count = reader.count(5)?;
+        check_limit(count, self.limits.shards_max, "shards", "shards_max")?;
+        let mut shards = Shards::default();
+        for _ in 0..count {
+            shards.decode_shard(&mut reader)?;
+            watermarks.decode_shard(&mut reader)?;
+        }
+        reader.finish()?;
+        Ok(shards)
+    }
+
+    fn decode_panes(&self, mut reader: Reader<'_>, room: &mut usize) -> Result<Panes<A::Accumulator>, Error> {
+        let count = reader.count(2)?;
+        check_limit(count, self.limits.panes_max, "panes", "panes_max")?;
+        let (mut panes, mut start) = (Panes::new(), 0i64);
+        for index in 0..count {
+            let step = reader.i64()?;
+            let next = start.wrapping_add(step);
+            if index > 0 && next <= start {
+                return Err(reader.corrupt("panes are not in the order of time"));
+            }
+            start = next;
+            let pane = match self.schedule.place(start, 0) {
+                Place::In(pane) if pane.start == start => pane,
+                _ => return Err(reader.corrupt(&format!("no pane starts at {start} ms"))),
+            };
+            let accumulator = self.decode_accumulator(reader.section()?, room)?;
+            panes.open(pane, accumulator);
+        }
+        reader.finish()?;
+        Ok(panes)
+    }
+
+    fn decode_pending(&self, mut reader: Reader<'_>, room: &mut usize) -> Result<VecDeque<Fired<Option<A::Accumulator>>>, Error> {
+        let count = reader.count(3)?;
+        let mut pending = VecDeque::new();
+        for _ in 0..count {
+            let (start, revision) = (read_start(&mut reader, self.schedule)?, read_revision(&mut reader)?);
+            let content = match reader.bool()? {
+                true => Some(self.decode_accumulator(reader.section()?, room)?),
+                false => None,
+            };
+            pending.push_back(Fired { start, revision, content });
+        }
+        reader.finish()?;
+        Ok(pending)
+    }
+
+    /// Reads an accumulator that has all of the reader, and takes its bytes in memory from `room`.
+    fn decode_accumulator(&self, mut reader: Reader<'_>, room: &mut usize) -> Result<A::Accumulator, Error> {
+        let accumulator = self.aggregate.decode(&mut reader)?;
+        reader.finish()?;
+        let bytes = self.aggregate.state_bytes(&accumulator);
+        let Some(rest) = room.checked_sub(bytes) else {
+            let message = format!("the state takes more than the {} bytes of Limits::state_bytes_max", self.limits.state_bytes_max);
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        };
+        *room = rest;
+        Ok(accumulator)
+    }
+}
+
+fn check_limit(count: usize, limit: usize, what: &str, name: &str) -> Result<(), Error> {
+    if count <= limit {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::LimitExceeded, format!("the snapshot has {count} {what}, over the {limit} of Limits::{name}")))
+}

@@ -1,0 +1,46 @@
+//! Windows as partials, in the place of emissions.
+
+use super::Engine;
+use super::core::answer_bytes;
+use crate::aggregate::Aggregate;
+use crate::error::Error;
+use crate::snapshot::{Origin, Partial};
+
+impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
+    /// The next window that is complete, as a [`Partial`] of this source, to be merged with those of other sources: in the place of
+    /// [`next_emission`](Engine::next_emission), in the same order and with the same revisions.
+    ///
+    /// # Errors
+    /// As [`next_emission`](Engine::next_emission); [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the aggregate cannot be written down.
+    pub fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
+        let (start, revision, bytes) = match self.pending.front() {
+            Some(fired) => {
+                let bytes = answer_bytes(&self.aggregate, fired.content.as_ref())?;
+                let found = (fired.start, fired.revision, bytes);
+                self.pending.pop_front();
+                found
+            }
+            None => match self.fire_next(|aggregate, content| answer_bytes(aggregate, content.get()))? {
+                Some(fired) => (fired.start, fired.revision, fired.content?),
+                None => return Ok(None),
+            },
+        };
+        self.stats.emitted = self.stats.emitted.saturating_add(1);
+        let is_final = self.is_closed(start) && !self.fires_again(start);
+        let origin = Origin { window: self.schedule.window(start), source: source.to_owned(), revision, is_final };
+        Partial::new(&self.identity(), &origin, |writer| {
+            writer.raw(&bytes);
+            Ok(())
+        })
+        .map(Some)
+    }
+
+    /// Whether no record can go into the window any more.
+    fn is_closed(&self, start: i64) -> bool {
+        self.schedule.last_millisecond(start).saturating_add(self.lateness) <= self.watermarks.overall()
+    }
+
+    fn fires_again(&self, start: i64) -> bool {
+        self.lateness > 0 && (self.firing.is_due_again(start) || self.pending.iter().any(|fired| fired.start == start))
+    }
+}

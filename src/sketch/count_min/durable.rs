@@ -1,0 +1,109 @@
+//! Count-min as bytes: the width and the counters, runs of zeros short.
+
+use super::CountMin;
+use crate::codec::{Reader, Writer};
+use crate::error::{Error, ErrorKind};
+use crate::sketch::counters::Counters;
+
+impl CountMin {
+    /// Writes what the sketch holds; depth, seed and way to update are for the reader to know.
+    pub fn encode(&self, writer: &mut Writer) {
+        writer.u8(self.bits as u8);
+        writer.u64(self.total);
+        writer.counters(self.cells.iter());
+    }
+
+    /// Reads what a sketch of this shape and seed wrote, or one that was folded; what this one holds does not matter.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if the bytes hold none, [`ErrorKind::LimitExceeded`] if it is wider than this one.
+    pub fn decode(&self, reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let bits = u32::from(reader.u8()?);
+        if bits == 0 {
+            return Err(reader.corrupt("a count-min is at least 2 counters wide"));
+        }
+        if bits > self.bits {
+            let message = format!("a count-min of 2^{bits} counters a row is wider than the {} that are asked for", self.width());
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        let total = reader.u64()?;
+        let mut cells = Counters::zeros(self.depth << bits);
+        reader.counters(self.depth << bits, |index, count| cells.add(index, count))?;
+        Ok(CountMin { cells, bits, total, ..*self })
+    }
+
+    /// As [`merge`](CountMin::merge), but of two sketches of unequal width the wider one is folded first.
+    pub(crate) fn merge_folded(&mut self, other: &Self) -> Result<(), Error> {
+        while self.bits > other.bits {
+            self.fold_in_half()?;
+        }
+        if self.bits == other.bits {
+            return self.merge(other);
+        }
+        let mut folded = other.clone();
+        while folded.bits > self.bits {
+            folded.fold_in_half()?;
+        }
+        self.merge(&folded)
+    }
+
+    /// Folds as often as the error stays within `epsilon` of the total; whether that changed anything.
+    pub(crate) fn fold_within(&mut self, epsilon: f64) -> bool {
+        let before = self.bits;
+        while self.bits > 1 && 2.0 * self.epsilon() <= epsilon && self.fold_in_half().is_ok() {}
+        self.bits < before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sketch(keys: &[u8]) -> CountMin {
+        let mut sketch = CountMin::with_shape(16, 3).unwrap();
+        keys.iter().for_each(|key| sketch.add(key, 1 + u64::from(*key % 3) * 5_000_000_000));
+        sketch
+    }
+
+    fn encoded(sketch: &CountMin) -> Vec<u8> {
+        let mut writer = Writer::new();
+        sketch.encode(&mut writer);
+        writer.into_bytes()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(keys: Vec<u8>, folds in 0u32..4) {
+            let mut written = sketch(&keys);
+            (0..folds).for_each(|_| written.fold_in_half().unwrap());
+            let bytes = encoded(&written);
+            let mut reader = Reader::new(&bytes);
+            let read = sketch(&[]).decode(&mut reader).unwrap();
+            reader.finish().unwrap();
+            prop_assert_eq!(encoded(&read), bytes);
+            prop_assert!((0..=255u8).all(|key| read.estimate(&key) == written.estimate(&key)));
+        }
+
+        #[test]
+        fn unequal_widths_merge_to_the_narrower(left: Vec<u8>, right: Vec<u8>, folds in 0u32..4, more in 0u32..4) {
+            let folded = |keys: &[u8], times| {
+                let mut sketch = sketch(keys);
+                (0..times).for_each(|_| sketch.fold_in_half().unwrap());
+                sketch
+            };
+            let mut merged = folded(&left, folds);
+            merged.merge_folded(&folded(&right, more)).unwrap();
+            let all = [left, right].concat();
+            prop_assert_eq!(encoded(&merged), encoded(&folded(&all, folds.max(more))));
+        }
+
+        #[test]
+        fn any_bytes_give_a_sketch_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            if let Ok(mut read) = sketch(&[]).decode(&mut Reader::new(&bytes)) {
+                read.add(&1u8, 1);
+                read.estimate(&1u8);
+            }
+        }
+    }
+}

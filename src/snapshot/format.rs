@@ -1,0 +1,337 @@
+//! The envelope of everything that is written down: who wrote what, in which version, whole and undamaged.
+//!
+//! ```text
+//! magic        8 bytes  89 73 67 61 75 67 65 0A
+//! version      1 byte   1
+//! kind         1 byte   1 snapshot, 2 partial, 3 merger
+//! pipeline     8 bytes  fingerprint of the pipeline's description
+//! seeds        8 bytes  fingerprint of its sketches' seeds; 0 if there are none
+//! body length  8 bytes
+//! body         sections: tag (1 byte), length (varint), content; tags ascend
+//! checksum     8 bytes  XXH3 of all before it
+//! ```
+
+use crate::codec::{Reader, Writer, checksum};
+use crate::error::{Error, ErrorKind};
+use smallvec::SmallVec;
+use std::ops::Range;
+
+const MAGIC: [u8; 8] = *b"\x89sgauge\n";
+
+/// The version that is written, and the newest that is read. All older ones are read too.
+pub(crate) const VERSION: u8 = 1;
+
+const HEADER_BYTES: usize = 34;
+const CHECKSUM_BYTES: usize = 8;
+
+/// What an envelope holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Kind {
+    /// The whole state of an engine.
+    Snapshot,
+    /// One window of one source, made to be merged.
+    Partial,
+    /// The state of a merger of partials.
+    Merger,
+}
+
+impl Kind {
+    fn byte(self) -> u8 {
+        match self {
+            Kind::Snapshot => 1,
+            Kind::Partial => 2,
+            Kind::Merger => 3,
+        }
+    }
+
+    fn from_byte(byte: u8) -> Option<Kind> {
+        [Kind::Snapshot, Kind::Partial, Kind::Merger].into_iter().find(|kind| kind.byte() == byte)
+    }
+
+    /// The kind as a noun with its article.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Kind::Snapshot => "a snapshot",
+            Kind::Partial => "a partial",
+            Kind::Merger => "a merger's state",
+        }
+    }
+}
+
+/// What each section holds. A tag is never given another meaning.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub(crate) enum Tag {
+    Description = 1,
+    Clock = 2,
+    Shards = 3,
+    Stats = 4,
+    Firing = 5,
+    Panes = 6,
+    Sliding = 7,
+    Pending = 8,
+    Identities = 9,
+    Origin = 10,
+    Accumulator = 11,
+    Partials = 12,
+}
+
+/// The highest tag of this version.
+const TAG_MAX: u8 = 12;
+
+/// Whose state it is: what a reader compares with its own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Identity {
+    /// The description of the pipeline; its hash is the fingerprint.
+    pub(crate) description: String,
+    pub(crate) seeds: u64,
+}
+
+impl Identity {
+    pub(crate) fn fingerprint(&self) -> u64 {
+        fingerprint_of(&self.description)
+    }
+}
+
+/// The stable hash of a description.
+pub(crate) fn fingerprint_of(description: &str) -> u64 {
+    crate::hash::hash_bytes(crate::hash::Seed::new(0x7069_7065), description.as_bytes())
+}
+
+/// Writes an envelope, section by section.
+pub(crate) struct EnvelopeWriter {
+    out: Writer,
+}
+
+impl EnvelopeWriter {
+    pub(crate) fn new(kind: Kind, identity: &Identity) -> Self {
+        let mut out = Writer::new();
+        out.raw(&MAGIC);
+        out.u8(VERSION);
+        out.u8(kind.byte());
+        out.fixed_u64(identity.fingerprint());
+        out.fixed_u64(identity.seeds);
+        out.fixed_u64(0);
+        let mut writer = EnvelopeWriter { out };
+        writer.section(Tag::Description, |section| section.raw(identity.description.as_bytes()));
+        writer
+    }
+
+    /// Adds a section; tags must ascend.
+    pub(crate) fn section<T>(&mut self, tag: Tag, write: impl FnOnce(&mut Writer) -> T) -> T {
+        self.out.u8(tag as u8);
+        self.out.section(write)
+    }
+
+    /// The bytes, with length and checksum.
+    pub(crate) fn finish(self) -> Vec<u8> {
+        let mut bytes = self.out.into_bytes();
+        let body = (bytes.len() - HEADER_BYTES) as u64;
+        if let Some(length) = bytes.get_mut(HEADER_BYTES - 8..HEADER_BYTES) {
+            length.copy_from_slice(&body.to_le_bytes());
+        }
+        let sum = checksum(&bytes);
+        bytes.extend_from_slice(&sum.to_le_bytes());
+        bytes
+    }
+}
+
+/// Where what is in an envelope. It holds no bytes itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Envelope {
+    pub(crate) kind: Kind,
+    pub(crate) pipeline: u64,
+    pub(crate) seeds: u64,
+    sections: Sections,
+}
+
+/// Each section's tag with its place in the bytes, by tag.
+type Sections = SmallVec<[(u8, Range<usize>); 9]>;
+
+impl Envelope {
+    /// Finds the parts of an envelope: magic, version, length, checksum, then the sections. Allocates nothing by what the bytes say.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`], with what is wrong.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Envelope, Error> {
+        let mut reader = Reader::new(bytes);
+        if !bytes.starts_with(&MAGIC) {
+            let shown = bytes.get(..8).unwrap_or(bytes);
+            return Err(corrupt(format!("these are no streamgauge bytes: they begin with {shown:02x?}")));
+        }
+        reader.raw(MAGIC.len())?;
+        let version = reader.u8()?;
+        if version == 0 || version > VERSION {
+            return Err(corrupt(format!(
+                "format version {version} is not known here; up to {VERSION} can be read: use a newer streamgauge"
+            )));
+        }
+        let kind = reader.u8()?;
+        let (pipeline, seeds) = (reader.fixed_u64()?, reader.fixed_u64()?);
+        let body = check_length(reader.fixed_u64()?, bytes.len())?;
+        let (covered, sum) = bytes.split_at(bytes.len() - CHECKSUM_BYTES);
+        if Reader::new(sum).fixed_u64()? != checksum(covered) {
+            return Err(corrupt(String::from("the checksum does not match: the bytes were damaged")));
+        }
+        let kind = Kind::from_byte(kind).ok_or_else(|| corrupt(format!("{kind} is no kind of content")))?;
+        let sections = sections(covered, bytes.len() - CHECKSUM_BYTES - body)?;
+        let envelope = Envelope { kind, pipeline, seeds, sections };
+        match fingerprint_of(envelope.description(bytes)?) == pipeline {
+            true => Ok(envelope),
+            false => Err(corrupt(String::from("the fingerprint is not that of the description"))),
+        }
+    }
+
+    /// A reader of a section.
+    pub(crate) fn section<'a>(&self, bytes: &'a [u8], tag: Tag) -> Result<Reader<'a>, Error> {
+        let range = self.sections.iter().find(|(found, _)| *found == tag as u8).map(|(_, range)| range.clone());
+        let content = range.and_then(|range| bytes.get(range));
+        content.map(Reader::new).ok_or_else(|| corrupt(format!("the section {tag:?} is missing")))
+    }
+
+    pub(crate) fn description<'a>(&self, bytes: &'a [u8]) -> Result<&'a str, Error> {
+        let mut reader = self.section(bytes, Tag::Description)?;
+        let text = reader.raw(reader.remaining())?;
+        std::str::from_utf8(text).map_err(|error| corrupt(String::from("the description is not UTF-8")).with_source(error))
+    }
+
+    /// Refuses what is of another kind.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mismatch`].
+    pub(crate) fn check_kind(&self, kind: Kind) -> Result<(), Error> {
+        if self.kind == kind {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Mismatch, format!("{} was given where {} is needed", self.kind.noun(), kind.noun())))
+    }
+
+    /// Refuses what is of another kind, pipeline or seed, with what differs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mismatch`].
+    pub(crate) fn check(&self, bytes: &[u8], kind: Kind, identity: &Identity) -> Result<(), Error> {
+        self.check_kind(kind)?;
+        let message = if self.pipeline != identity.fingerprint() {
+            format!("the state is of another pipeline: of {:?}, and this is {:?}", self.description(bytes)?, identity.description)
+        } else if self.seeds != identity.seeds {
+            format!(
+                "the state's sketches have another seed (fingerprint {:016x}) than this pipeline's (fingerprint {:016x})",
+                self.seeds, identity.seeds
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(ErrorKind::Mismatch, message))
+    }
+}
+
+fn check_length(said: u64, present: usize) -> Result<usize, Error> {
+    let body = present.checked_sub(HEADER_BYTES + CHECKSUM_BYTES);
+    match body {
+        Some(body) if body as u64 == said => Ok(body),
+        Some(body) if body as u64 > said => Err(corrupt(format!("{} bytes too many", body as u64 - said))),
+        _ => Err(corrupt(format!("cut short: {present} bytes are present, and {said} and {} are needed", HEADER_BYTES + CHECKSUM_BYTES))),
+    }
+}
+
+fn sections(covered: &[u8], start: usize) -> Result<Sections, Error> {
+    let mut reader = Reader::new(covered);
+    reader.raw(start)?;
+    let mut sections = SmallVec::new();
+    let mut last = 0;
+    while reader.remaining() > 0 {
+        let tag = reader.u8()?;
+        if tag <= last || tag > TAG_MAX {
+            return Err(reader.corrupt(&format!("section {tag} cannot come after section {last}")));
+        }
+        let length = reader.bytes()?.len();
+        let end = covered.len() - reader.remaining();
+        sections.push((tag, end - length..end));
+        last = tag;
+    }
+    Ok(sections)
+}
+
+#[cold]
+pub(crate) fn corrupt(message: String) -> Error {
+    Error::new(ErrorKind::Corrupt, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn identity() -> Identity {
+        Identity { description: String::from("test"), seeds: 7 }
+    }
+
+    fn envelope() -> Vec<u8> {
+        let mut writer = EnvelopeWriter::new(Kind::Snapshot, &identity());
+        writer.section(Tag::Clock, |section| section.u64(300));
+        writer.section(Tag::Panes, |section| section.raw(b"panes"));
+        writer.finish()
+    }
+
+    #[test]
+    fn what_is_written_is_found() {
+        let bytes = envelope();
+        let parsed = Envelope::parse(&bytes).unwrap();
+        parsed.check(&bytes, Kind::Snapshot, &identity()).unwrap();
+        assert_eq!(parsed.section(&bytes, Tag::Clock).unwrap().u64().unwrap(), 300);
+        assert_eq!(parsed.section(&bytes, Tag::Panes).unwrap().raw(5).unwrap(), b"panes");
+        assert_eq!(parsed.section(&bytes, Tag::Shards).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn what_differs_is_said() {
+        let bytes = envelope();
+        let parsed = Envelope::parse(&bytes).unwrap();
+        let other = Identity { description: String::from("other"), seeds: 7 };
+        let message = parsed.check(&bytes, Kind::Snapshot, &other).unwrap_err().to_string();
+        assert!(message.contains("\"test\"") && message.contains("\"other\""), "{message}");
+        let seeded = Identity { seeds: 8, ..identity() };
+        assert!(parsed.check(&bytes, Kind::Snapshot, &seeded).unwrap_err().to_string().contains("another seed"));
+        assert_eq!(parsed.check(&bytes, Kind::Partial, &identity()).unwrap_err().kind(), ErrorKind::Mismatch);
+    }
+
+    #[test]
+    fn every_cut_and_every_flipped_bit_is_found() {
+        let bytes = envelope();
+        for cut in 0..bytes.len() {
+            assert_eq!(Envelope::parse(&bytes[..cut]).unwrap_err().kind(), ErrorKind::Corrupt, "cut at {cut}");
+        }
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Envelope::parse(&flipped).unwrap_err().kind(), ErrorKind::Corrupt, "bit {bit}");
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        assert_eq!(Envelope::parse(&longer).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn a_newer_version_says_so() {
+        let mut bytes = envelope();
+        bytes[8] = VERSION + 1;
+        assert!(Envelope::parse(&bytes).unwrap_err().to_string().contains("use a newer streamgauge"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_under_a_right_checksum_gives_an_envelope_or_an_error(body in prop::collection::vec(any::<u8>(), 0..64)) {
+            let whole = envelope();
+            let mut bytes = whole[..HEADER_BYTES - 8].to_vec();
+            bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(&body);
+            let sum = checksum(&bytes);
+            bytes.extend_from_slice(&sum.to_le_bytes());
+            if let Ok(parsed) = Envelope::parse(&bytes) {
+                prop_assert_eq!(parsed.description(&bytes).unwrap(), "test");
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! State that survives: an engine as bytes, small enough for where it is kept, and windows of several sources merged into one.
+//!
+//! A [`Snapshot`] is the whole state of an [`Engine`](crate::engine::Engine) or a [`Pipeline`](crate::pipeline::Pipeline). Restored on any
+//! machine, in this version or a later one, it goes on where it stopped, with the same emissions to the bit.
+//!
+//! ```
+//! use streamgauge::prelude::*;
+//!
+//! let pipeline = || Pipeline::builder().event_time(|at: &i64| Timestamp::from_millis(*at)).window(Tumbling::new(seconds(10))?).aggregate(count()).build();
+//!
+//! let mut before = pipeline()?;
+//! before.push(&1_000)?;
+//! let saved: bytes::Bytes = before.snapshot()?.into_bytes();
+//!
+//! let mut after = pipeline()?;
+//! after.restore(&Snapshot::from_bytes(saved)?)?;
+//! after.push(&2_000)?;
+//! after.finish();
+//! assert_eq!(after.next_emission()?.map(|emission| emission.value), Some(2));
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # Order of things
+//! Apply records, hand the emissions on, save the snapshot, checkpoint the source. Whatever step a crash comes between, the source delivers
+//! again from its checkpoint, records that the snapshot has seen are recognised by their position, and the final answers are the same.
+//!
+//! # A budget
+//! [`snapshot_within`](crate::engine::Engine::snapshot_within) makes sketches coarser until the state fits, and says so: see [`Reductions`].
+
+mod budget;
+mod format;
+mod merger;
+mod partial;
+mod state;
+
+pub use crate::aggregate::{Reduced, Reductions};
+pub(crate) use budget::least_tolerance;
+pub use format::Kind;
+pub(crate) use format::{Envelope, EnvelopeWriter, Identity, Tag};
+pub use merger::{Added, Merged, Merger, MergerOptions};
+pub(crate) use partial::Origin;
+pub use partial::Partial;
+pub use state::{Snapshot, base64_len, bytes_in_base64};

@@ -1,0 +1,266 @@
+//! A store in a directory: one file a key.
+//!
+//! A save writes a temporary file in the same folder, syncs it, renames it over the key's file, and syncs the folder: after a crash at any point
+//! the key's file is the old one or the new one, whole. A temporary file that a crash left behind is never read, and the next save of its key takes
+//! its place. Savers of one key exclude each other by a lock on a file beside it, which the operating system lets go when its process ends.
+//!
+//! After a failed sync it is not known what the disk holds, and asking again gives no honest answer (the pages may be marked clean): the store
+//! then refuses further saves until it is opened anew.
+
+use super::{Store, Stored, Version, check_key, conflict};
+use crate::error::{Error, ErrorKind};
+use bytes::Bytes;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What the names of the files end with.
+const STATE: &str = ".state";
+const TEMPORARY: &str = ".state.new";
+const LOCK: &str = ".lock";
+
+/// The largest file that is read; default of [`DirectoryStore::bytes_max`].
+const BYTES_MAX: u64 = 1 << 30;
+
+/// Keeps each key's bytes in a file of a directory, named by the key (characters other than `a-z A-Z 0-9 . _ -` as `%` and two hexadecimal
+/// digits) and `.state`.
+///
+/// The versions are hashes of the content, so that a file can be copied, and a copy put back, with the tools of the system. Locks do not work on all network file
+/// systems; use an object store to share state between machines.
+#[derive(Debug)]
+pub struct DirectoryStore {
+    folder: PathBuf,
+    bytes_max: u64,
+    sync: fn(&File) -> io::Result<()>,
+    /// Whether a sync has failed.
+    poisoned: AtomicBool,
+}
+
+impl DirectoryStore {
+    /// The store in this folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if the folder cannot be made or is none.
+    pub fn open(folder: impl Into<PathBuf>) -> Result<Self, Error> {
+        let folder = folder.into();
+        fs::create_dir_all(&folder).map_err(|error| failed("cannot make the folder", &folder, error))?;
+        Ok(DirectoryStore { folder, bytes_max: BYTES_MAX, sync: File::sync_all, poisoned: AtomicBool::new(false) })
+    }
+
+    /// The same with another limit on what is loaded and saved; default 1 GiB.
+    #[must_use]
+    pub fn bytes_max(mut self, bytes: u64) -> Self {
+        self.bytes_max = bytes;
+        self
+    }
+
+    fn path(&self, key: &str, ending: &str) -> PathBuf {
+        self.folder.join(file_name(key, ending))
+    }
+
+    fn read(&self, key: &str) -> Result<Option<Stored>, Error> {
+        let path = self.path(key, STATE);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("cannot open", &path, error)),
+        };
+        let mut bytes = Vec::new();
+        file.take(self.bytes_max.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| failed("cannot read", &path, error))?;
+        self.check_size(bytes.len(), &path)?;
+        let version = Version::of(&bytes);
+        Ok(Some(Stored { bytes: bytes.into(), version }))
+    }
+
+    fn check_size(&self, bytes: usize, path: &Path) -> Result<(), Error> {
+        if bytes as u64 <= self.bytes_max {
+            return Ok(());
+        }
+        let message = format!("{} takes over {} bytes, the limit of this store", path.display(), self.bytes_max);
+        Err(Error::new(ErrorKind::LimitExceeded, message))
+    }
+
+    fn check_sound(&self) -> Result<(), Error> {
+        if !self.poisoned.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let message = format!("a sync failed before, so it is not known what {} holds: open the store anew", self.folder.display());
+        Err(Error::new(ErrorKind::Io, message))
+    }
+
+    /// Waits until no other saver has the key.
+    fn lock(&self, key: &str) -> Result<File, Error> {
+        let path = self.path(key, LOCK);
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let locked = file.and_then(|file| file.lock().map(|()| file));
+        locked.map_err(|error| failed("cannot lock", &path, error))
+    }
+
+    fn sync(&self, file: &File, path: &Path) -> Result<(), Error> {
+        (self.sync)(file).map_err(|error| {
+            self.poisoned.store(true, Ordering::Release);
+            failed("cannot sync", path, error)
+        })
+    }
+
+    fn sync_folder(&self) -> Result<(), Error> {
+        // Only Unix lets a folder be opened and synced; elsewhere a rename is as durable as the file system makes it.
+        if cfg!(unix) {
+            let folder = File::open(&self.folder).map_err(|error| failed("cannot open the folder", &self.folder, error))?;
+            self.sync(&folder, &self.folder)?;
+        }
+        Ok(())
+    }
+
+    fn replace(&self, key: &str, bytes: &[u8]) -> Result<(), Error> {
+        let (temporary, path) = (self.path(key, TEMPORARY), self.path(key, STATE));
+        let written = File::create(&temporary).and_then(|mut file| file.write_all(bytes).map(|()| file));
+        let file = written.map_err(|error| failed("cannot write", &temporary, error))?;
+        self.sync(&file, &temporary)?;
+        drop(file);
+        fs::rename(&temporary, &path).map_err(|error| failed("cannot put in place", &path, error))?;
+        self.sync_folder()
+    }
+}
+
+impl Store for DirectoryStore {
+    fn load(&self, key: &str) -> Result<Option<Stored>, Error> {
+        check_key(key)?;
+        self.read(key)
+    }
+
+    fn save(&self, key: &str, bytes: Bytes, expected: Option<&Version>) -> Result<Version, Error> {
+        check_key(key)?;
+        self.check_sound()?;
+        self.check_size(bytes.len(), &self.path(key, STATE))?;
+        let _lock = self.lock(key)?;
+        let found = self.read(key)?.map(|stored| stored.version);
+        if found.as_ref() != expected {
+            return Err(conflict(key, expected, found.as_ref()));
+        }
+        self.replace(key, &bytes)?;
+        Ok(Version::of(&bytes))
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        let entries = fs::read_dir(&self.folder).map_err(|error| failed("cannot list", &self.folder, error))?;
+        let mut keys = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| failed("cannot list", &self.folder, error))?;
+            // Files that no key has are somebody else's.
+            let key = entry.file_name().to_str().and_then(key_of);
+            keys.extend(key.filter(|key| key.starts_with(prefix)));
+        }
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    fn delete(&self, key: &str) -> Result<(), Error> {
+        check_key(key)?;
+        self.check_sound()?;
+        let _lock = self.lock(key)?;
+        let path = self.path(key, STATE);
+        match fs::remove_file(&path) {
+            // The lock's file stays: removing it under another saver's hands would give two of them the lock.
+            Ok(()) => self.sync_folder(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed("cannot remove", &path, error)),
+        }
+    }
+}
+
+/// The file's name: the key, escaped, and the ending.
+fn file_name(key: &str, ending: &str) -> String {
+    let mut name = String::with_capacity(key.len() + ending.len());
+    for byte in key.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => name.push(char::from(byte)),
+            _ => {
+                let _ = write!(name, "%{byte:02x}");
+            }
+        }
+    }
+    name + ending
+}
+
+/// The key whose file has this name.
+fn key_of(name: &str) -> Option<String> {
+    let mut rest = name.strip_suffix(STATE)?.bytes();
+    let mut key = Vec::new();
+    while let Some(byte) = rest.next() {
+        key.push(match byte {
+            b'%' => {
+                let digit = |byte: u8| char::from(byte).to_digit(16);
+                (digit(rest.next()?)? << 4 | digit(rest.next()?)?) as u8
+            }
+            byte => byte,
+        });
+    }
+    let key = String::from_utf8(key).ok()?;
+    (file_name(&key, STATE) == name && !key.is_empty()).then_some(key)
+}
+
+#[cold]
+fn failed(what: &str, path: &Path, error: io::Error) -> Error {
+    Error::new(ErrorKind::Io, format!("{what} {}", path.display())).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("streamgauge-store-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        folder
+    }
+
+    #[test]
+    fn names_of_files_and_keys_name_each_other() {
+        for key in ["shard-0", "a/b c", "%", "ß.state", ".."] {
+            assert_eq!(key_of(&file_name(key, STATE)).as_deref(), Some(key));
+        }
+        assert_eq!(file_name("..", STATE), "...state");
+        assert_eq!([key_of("a.state.new"), key_of(".state"), key_of("a%2.state"), key_of("a%2F.state")], [None, None, None, None]);
+    }
+
+    #[test]
+    fn after_a_failed_sync_it_refuses_to_save_until_it_is_opened_anew() {
+        let folder = folder("sync");
+        let mut store = DirectoryStore::open(&folder).unwrap();
+        let first = store.save("a", Bytes::from_static(b"1"), None).unwrap();
+        store.sync = |_| Err(io::Error::other("no space"));
+        assert!(store.save("a", Bytes::from_static(b"2"), Some(&first)).unwrap_err().to_string().contains("no space"));
+        store.sync = File::sync_all;
+        assert!(store.save("a", Bytes::from_static(b"3"), Some(&first)).unwrap_err().to_string().contains("open the store anew"));
+        let anew = DirectoryStore::open(&folder).unwrap();
+        assert_eq!(&anew.load("a").unwrap().unwrap().bytes[..], b"1", "the file that was not synced is not in place");
+        anew.save("a", Bytes::from_static(b"4"), Some(&first)).unwrap();
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_a_crash_left_behind_is_neither_read_nor_in_the_way() {
+        let folder = folder("leftover");
+        let store = DirectoryStore::open(&folder).unwrap();
+        fs::write(folder.join("a.state.new"), b"half").unwrap();
+        fs::write(folder.join("notes.txt"), b"mine").unwrap();
+        assert_eq!(store.load("a").unwrap(), None);
+        store.save("a", Bytes::from_static(b"whole"), None).unwrap();
+        assert_eq!(store.list("").unwrap(), ["a"]);
+        assert_eq!(&store.load("a").unwrap().unwrap().bytes[..], b"whole");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_file_over_the_limit_is_refused() {
+        let folder = folder("limit");
+        let store = DirectoryStore::open(&folder).unwrap().bytes_max(3);
+        assert_eq!(store.save("a", Bytes::from_static(b"1234"), None).unwrap_err().kind(), ErrorKind::LimitExceeded);
+        fs::write(folder.join("a.state"), b"1234").unwrap();
+        assert_eq!(store.load("a").unwrap_err().kind(), ErrorKind::LimitExceeded);
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

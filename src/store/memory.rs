@@ -1,0 +1,54 @@
+//! A store for tests and for processes that need no more.
+
+use super::{Store, Stored, Version, check_key, conflict};
+use crate::error::Error;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Keeps bytes in memory; they are gone with the process.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    content: Mutex<BTreeMap<String, Bytes>>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        MemoryStore::default()
+    }
+
+    fn content(&self) -> MutexGuard<'_, BTreeMap<String, Bytes>> {
+        // Each change is one call on the map: a thread that panicked left nothing half done.
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for MemoryStore {
+    fn load(&self, key: &str) -> Result<Option<Stored>, Error> {
+        check_key(key)?;
+        Ok(self.content().get(key).map(|bytes| Stored { bytes: bytes.clone(), version: Version::of(bytes) }))
+    }
+
+    fn save(&self, key: &str, bytes: Bytes, expected: Option<&Version>) -> Result<Version, Error> {
+        check_key(key)?;
+        let mut content = self.content();
+        let found = content.get(key).map(|bytes| Version::of(bytes));
+        if found.as_ref() != expected {
+            return Err(conflict(key, expected, found.as_ref()));
+        }
+        let version = Version::of(&bytes);
+        content.insert(key.to_owned(), bytes);
+        Ok(version)
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        Ok(self.content().keys().filter(|key| key.starts_with(prefix)).cloned().collect())
+    }
+
+    fn delete(&self, key: &str) -> Result<(), Error> {
+        check_key(key)?;
+        self.content().remove(key);
+        Ok(())
+    }
+}

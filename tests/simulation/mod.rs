@@ -1,0 +1,78 @@
+//! A deterministic simulation of a deployment: one seed decides the records, their disorder, batches, redeliveries, crashes, stale owners, a store that loses
+//! its last write, reshards and leaps of the clock. Whatever happens, the final answers are those of a batch query over all records.
+//!
+//! `STREAMGAUGE_SEED=n` runs one seed; `STREAMGAUGE_SIMULATIONS=n` that many; `STREAMGAUGE_FULL=1` a hundred thousand.
+
+mod source;
+mod store;
+mod world;
+
+use std::collections::BTreeMap;
+
+/// SplitMix64 (Steele, Lea and Flood 2014).
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Random(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    /// Below `bound`, which is at least 1.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+}
+
+/// Count and sum by group, by window.
+pub(crate) type Answers = BTreeMap<(i64, i64), BTreeMap<String, (u64, i128)>>;
+
+fn seeds() -> std::ops::Range<u64> {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    if let Some(seed) = number("STREAMGAUGE_SEED") {
+        return seed..seed + 1;
+    }
+    let full = std::env::var_os("STREAMGAUGE_FULL").is_some();
+    0..number("STREAMGAUGE_SIMULATIONS").unwrap_or(if full { 100_000 } else { 1000 })
+}
+
+#[test]
+fn whatever_happens_the_final_answers_are_those_of_a_batch_query() {
+    let mut events = BTreeMap::<&'static str, u64>::new();
+    for seed in seeds() {
+        let run = std::panic::catch_unwind(|| world::run(seed));
+        let outcome = run.unwrap_or_else(|_| panic!("it panicked with STREAMGAUGE_SEED={seed}"));
+        assert_eq!(outcome.answers, outcome.expected, "they differ with STREAMGAUGE_SEED={seed}");
+        outcome.events.into_iter().for_each(|(event, times)| *events.entry(event).or_default() += times);
+    }
+    if seeds().end - seeds().start >= 1000 {
+        // A simulation in which nothing happens proves nothing.
+        let kinds = [
+            "crash",
+            "conflict",
+            "lost write",
+            "unknown write",
+            "reshard",
+            "redelivery",
+            "duplicate",
+            "producer retry",
+            "clock leap",
+            "revision",
+        ];
+        for kind in kinds {
+            assert!(events.get(kind).copied().unwrap_or(0) > 100, "{kind} hardly ever happens: {events:?}");
+        }
+        println!("{events:?}");
+    }
+}

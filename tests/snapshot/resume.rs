@@ -1,0 +1,277 @@
+//! A run that is cut and restored says what the run that was not cut says, wherever the cut is.
+
+use crate::model::{Keep, Step, options, rules, steps};
+use crate::reference::Rules;
+use proptest::prelude::*;
+use streamgauge::codec::{Reader, Writer};
+use streamgauge::engine::{Engine, EngineOptions, Shard};
+use streamgauge::prelude::*;
+
+/// Window, revision and answer.
+type Said<V> = (Option<Window>, u32, V);
+
+/// An engine with shards "shard-0", "shard-1" and so on, and what it has said.
+struct Run<R: 'static, A: Aggregate<R>> {
+    engine: Engine<R, A>,
+    handles: Vec<Shard>,
+    said: Vec<Said<A::Output>>,
+}
+
+impl<R: 'static, A: Aggregate<R>> Run<R, A> {
+    fn new(mut engine: Engine<R, A>, shards: usize) -> Self {
+        let handles = (0..shards).map(|shard| engine.open_shard(ShardId::new(format!("shard-{shard}"))).unwrap()).collect();
+        Run { engine, handles, said: vec![] }
+    }
+
+    /// Through bytes and back, into an engine that is new.
+    fn cut(&mut self, aggregate: A, rules: &Rules) {
+        let snapshot = self.engine.snapshot().unwrap();
+        let stats = self.engine.stats();
+        let read = Snapshot::from_bytes(snapshot.into_bytes().to_vec()).unwrap();
+        let restored = Engine::from_snapshot(aggregate, options(rules), &read).unwrap();
+        assert_eq!(restored.snapshot().unwrap().bytes(), read.bytes(), "what is restored is what was written");
+        assert_eq!(restored.stats().applied, stats.applied);
+        assert_eq!(restored.watermark(), self.engine.watermark());
+        let shards = self.handles.len();
+        let said = std::mem::take(&mut self.said);
+        *self = Run { said, ..Run::new(restored, shards) };
+    }
+
+    fn drain(&mut self) {
+        while let Some(emission) = self.engine.next_emission().unwrap() {
+            self.said.push((emission.window, emission.revision, emission.value));
+        }
+    }
+}
+
+/// Runs the steps, cut before each step in `cuts`; `record` makes the record of a step's index.
+fn run<R: 'static, A: Aggregate<R>>(
+    rules: &Rules,
+    (aggregate, record): (impl Fn() -> A, impl Fn(usize) -> R),
+    steps: &[Step],
+    cuts: &[usize],
+) -> (Vec<Said<A::Output>>, Stats) {
+    let mut run = Run::new(Engine::new(aggregate(), options(rules)).unwrap(), 3);
+    for (index, step) in steps.iter().enumerate() {
+        if cuts.contains(&index) {
+            run.cut(aggregate(), rules);
+        }
+        match *step {
+            Step::Push { shard, time } => {
+                run.engine.push(run.handles[shard], &record(index), Timestamp::from_millis(time)).unwrap();
+            }
+            Step::Close { shard } => run.engine.close_shard(run.handles[shard]),
+            Step::Drain => run.drain(),
+        }
+    }
+    if cuts.contains(&steps.len()) {
+        run.cut(aggregate(), rules);
+    }
+    run.engine.finish();
+    if cuts.contains(&(steps.len() + 1)) {
+        run.cut(aggregate(), rules);
+    }
+    run.drain();
+    let stats = run.engine.stats();
+    (run.said, stats)
+}
+
+fn keep() -> (impl Fn() -> Keep, impl Fn(usize) -> u64) {
+    (|| Keep, |index| index as u64)
+}
+
+proptest! {
+    #![proptest_config(crate::cases(300))]
+
+    #[test]
+    fn a_cut_anywhere_changes_no_emission(rules in rules(), steps in steps(3), cuts in prop::collection::vec(0usize..102, 0..4)) {
+        let whole = run(&rules, keep(), &steps, &[]);
+        prop_assert_eq!(run(&rules, keep(), &steps, &cuts).0, whole.0);
+    }
+}
+
+proptest! {
+    #![proptest_config(crate::cases(20))]
+
+    #[test]
+    fn a_cut_everywhere_changes_no_emission(rules in rules(), steps in steps(3)) {
+        let everywhere: Vec<usize> = (0..steps.len() + 2).collect();
+        let whole = run(&rules, keep(), &steps, &[]);
+        prop_assert_eq!(&run(&rules, keep(), &steps, &everywhere).0, &whole.0);
+        for cut in everywhere {
+            prop_assert_eq!(&run(&rules, keep(), &steps, &[cut]).0, &whole.0);
+        }
+    }
+}
+
+/// The order in which records were added and accumulators merged, which an approximate answer may depend on: kept, not sorted.
+struct Trace;
+
+impl Aggregate<u64> for Trace {
+    type Accumulator = String;
+    type Output = String;
+
+    fn init(&self) -> String {
+        String::new()
+    }
+
+    fn add(&self, trace: &mut String, record: &u64, _time: Timestamp) {
+        trace.push_str(&format!("{record},"));
+    }
+
+    fn merge(&self, into: &mut String, from: &String) -> Result<(), Error> {
+        *into = format!("({into}+{from})");
+        Ok(())
+    }
+
+    fn output(&self, trace: &String) -> String {
+        trace.clone()
+    }
+
+    fn encode(&self, trace: &String, writer: &mut Writer) -> Result<(), Error> {
+        writer.bytes(trace.as_bytes());
+        Ok(())
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<String, Error> {
+        reader.text().map(String::from)
+    }
+}
+
+/// A record with something for every aggregate.
+#[derive(Clone, Debug)]
+struct Hit {
+    url: String,
+    country: String,
+    status: u16,
+    bytes: i64,
+    seconds: f64,
+}
+
+fn hit(index: usize) -> Hit {
+    // Some keys often, many seldom; integers of either sign, floats of any size.
+    let mixed = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    Hit {
+        url: format!("/{}", if mixed.is_multiple_of(3) { mixed % 4 } else { mixed % 60 }),
+        country: format!("C{}", mixed % 7),
+        status: 200 + (mixed % 4) as u16 * 100,
+        bytes: (mixed >> 3) as i64 - (1 << 59),
+        seconds: (mixed % 1000) as f64 * 10f64.powi((mixed % 40) as i32 - 20),
+    }
+}
+
+/// Every aggregate, with sketches so small that they overflow.
+fn every_aggregate() -> impl Aggregate<Hit, Output: std::fmt::Debug> {
+    let numbers = (
+        sum(|hit: &Hit| hit.bytes),
+        sum(|hit: &Hit| hit.seconds),
+        mean(|hit: &Hit| hit.bytes),
+        mean(|hit: &Hit| hit.seconds),
+        variance(|hit: &Hit| hit.bytes),
+        stddev(|hit: &Hit| hit.seconds),
+        min(|hit: &Hit| hit.seconds),
+        max(|hit: &Hit| hit.bytes),
+        quantile(0.9, |hit: &Hit| hit.seconds).accuracy(0.1),
+        quantiles([0.1, 0.5], |hit: &Hit| hit.bytes),
+    );
+    let keys = (
+        top_k(3, |hit: &Hit| hit.url.as_str()).counters(4).seeded(Seed::new(7)),
+        distinct(|hit: &Hit| hit.url.as_str()).exact_up_to(5).precision(10),
+        distinct_value(|hit: &Hit| hit.status),
+        frequency(|hit: &Hit| hit.url.as_str(), "/1").error(0.2, 0.8),
+        first(|hit: &Hit| hit.url.clone()),
+        last(|hit: &Hit| hit.status),
+    );
+    let groups = (
+        group_by(|hit: &Hit| hit.country.as_str(), (count(), top_k(2, |hit: &Hit| hit.url.as_str()).counters(2))),
+        group_by_value(|hit: &Hit| hit.status, group_by(|hit: &Hit| hit.url.as_str(), count()).groups_max(5)),
+        filtered(|hit: &Hit| hit.status < 400, count()),
+    );
+    (count(), numbers, keys, groups)
+}
+
+proptest! {
+    #![proptest_config(crate::cases(150))]
+
+    #[test]
+    fn a_cut_changes_no_order_of_merges(rules in rules(), steps in steps(3), cuts in prop::collection::vec(0usize..102, 0..4)) {
+        let trace = || (|| Trace, |index: usize| index as u64);
+        prop_assert_eq!(run(&rules, trace(), &steps, &cuts).0, run(&rules, trace(), &steps, &[]).0);
+    }
+
+    #[test]
+    fn a_cut_anywhere_changes_no_answer_of_any_aggregate(rules in rules(), steps in steps(3), cuts in prop::collection::vec(0usize..102, 0..4)) {
+        let whole = run(&rules, (every_aggregate, hit), &steps, &[]);
+        let cut = run(&rules, (every_aggregate, hit), &steps, &cuts);
+        prop_assert_eq!(format!("{:?}", cut.0), format!("{:?}", whole.0));
+        prop_assert_eq!((cut.1.applied, cut.1.late, cut.1.emitted), (whole.1.applied, whole.1.late, whole.1.emitted));
+    }
+}
+
+#[test]
+fn a_snapshot_of_another_pipeline_seed_or_lateness_is_refused_with_what_differs() {
+    let windows = |size| {
+        let mut options = EngineOptions::default();
+        options.windows = Tumbling::new(millis(size)).unwrap().into();
+        options.allowed_lateness = millis(5);
+        options
+    };
+    let with = |seed, options| Engine::new(top_k(1, |key: &String| key.as_str()).seeded(Seed::new(seed)), options).unwrap();
+    let engine = |size, seed| with(seed, windows(size));
+    let saved = engine(10, 1).snapshot().unwrap();
+    engine(10, 1).restore(&saved).unwrap();
+    let refused = |mut engine: Engine<String, _>| {
+        let error = engine.restore(&saved).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Mismatch);
+        error.to_string()
+    };
+    assert!(refused(engine(20, 1)).contains("windows of 20 ms"));
+    assert!(refused(engine(10, 2)).contains("another seed"));
+    let mut longer = windows(10);
+    longer.allowed_lateness = millis(6);
+    assert!(refused(with(1, longer)).contains("allowed lateness"));
+}
+
+#[test]
+fn a_state_past_a_limit_is_refused_and_the_engine_stays_as_it_was() {
+    let mut engine =
+        Engine::new(Keep, options(&Rules { size: 10, slide: 10, offset: 0, out_of_orderness: None, lateness: 0, emit_empty: false }))
+            .unwrap();
+    let shard = engine.open_shard(ShardId::new("a")).unwrap();
+    for time in [5, 15, 25] {
+        engine.push(shard, &(time as u64), Timestamp::from_millis(time)).unwrap();
+    }
+    let saved = engine.snapshot().unwrap();
+    let mut tight = options(&Rules { size: 10, slide: 10, offset: 0, out_of_orderness: None, lateness: 0, emit_empty: false });
+    tight.limits.panes_max = 2;
+    let mut small = Engine::new(Keep, tight).unwrap();
+    let shard = small.open_shard(ShardId::new("b")).unwrap();
+    small.push(shard, &1, Timestamp::from_millis(1)).unwrap();
+    assert_eq!(small.restore(&saved).unwrap_err().kind(), ErrorKind::LimitExceeded);
+    assert_eq!((small.stats().applied, small.stats().open_panes), (1, 1));
+}
+
+#[test]
+fn an_aggregate_that_cannot_be_written_down_says_so() {
+    struct Plain;
+    impl Aggregate<u64> for Plain {
+        type Accumulator = u64;
+        type Output = u64;
+        fn init(&self) -> u64 {
+            0
+        }
+        fn add(&self, sum: &mut u64, record: &u64, _time: Timestamp) {
+            *sum += record;
+        }
+        fn merge(&self, into: &mut u64, from: &u64) -> Result<(), Error> {
+            *into += from;
+            Ok(())
+        }
+        fn output(&self, sum: &u64) -> u64 {
+            *sum
+        }
+    }
+    let mut pipeline = Pipeline::builder().aggregate(Plain).build().unwrap();
+    pipeline.push(&1).unwrap();
+    assert_eq!(pipeline.snapshot().unwrap_err().kind(), ErrorKind::Unsupported);
+}
