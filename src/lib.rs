@@ -66,6 +66,7 @@ pub mod error;
 pub mod hash;
 pub mod key;
 pub mod limits;
+pub mod merger;
 pub mod pipeline;
 pub mod record;
 pub mod sketch;

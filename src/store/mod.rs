@@ -1,7 +1,7 @@
 //! State stores: where snapshots live between processes.
 //!
 //! A [`Store`] keeps bytes under keys, and every save says which version it replaces. So two owners of one shard, as there are for seconds
-//! after a lost lease, cannot overwrite each other: the second save fails with [`ErrorKind::Conflict`](crate::ErrorKind::Conflict), and its owner stops.
+//! after a lost lease, cannot overwrite each other: the second save fails with [`ErrorKind::Conflict`], and its owner stops.
 //!
 //! | Store | For |
 //! |---|---|

@@ -14,7 +14,7 @@ const ROOMS: &[&[&str]] = &[
     &["error", "limits", "time", "hash", "key", "sorted_keys", "codec", "durable", "record"],
     &["sketch", "aggregate"],
     &["window"],
-    &["engine", "snapshot", "pipeline", "spec", "parallel"],
+    &["snapshot", "engine", "merger", "pipeline", "spec", "parallel"],
     &["store", "adapter"],
     &["bin"],
 ];
