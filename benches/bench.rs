@@ -2,14 +2,22 @@
 //!
 //! Every group has a naive baseline in it, and every benchmark checks its answer. Quote ratios within one run, not times.
 
+mod aggregates;
 #[cfg(feature = "files")]
 mod files;
+mod sketches;
 mod windows;
+#[cfg(all(feature = "kcl", feature = "lambda"))]
+mod wire;
 
 fn main() {
     let mut criterion = criterion::Criterion::default().configure_from_args();
+    aggregates::benches(&mut criterion);
     #[cfg(feature = "files")]
     files::benches(&mut criterion);
+    sketches::benches(&mut criterion);
     windows::benches(&mut criterion);
+    #[cfg(all(feature = "kcl", feature = "lambda"))]
+    wire::benches(&mut criterion);
     criterion.final_summary();
 }

@@ -1,7 +1,8 @@
-//! An aggregate of one's own: the geometric mean, in a tuple, in groups and over sliding windows, like one that was built in.
+//! An aggregate of one's own: the geometric mean. It works wherever a built-in does, in tuples and in groups.
 //!
 //! `cargo run --example custom_aggregate`
 
+use streamgauge::aggregate::ExactSum;
 use streamgauge::prelude::*;
 
 struct Hit {
@@ -10,69 +11,76 @@ struct Hit {
     latency_ms: f64,
 }
 
-/// The geometric mean of a positive number: `exp` of the mean of the logarithms.
+/// The geometric mean of a number above 0: exp of the mean of its logarithms.
 struct GeometricMean<F>(F);
 
 impl<F: Fn(&Hit) -> f64> Aggregate<Hit> for GeometricMean<F> {
-    /// How many, and the sum of their logarithms.
-    type Accumulator = (u64, f64);
+    /// How many numbers there were, and the exact sum of their logarithms, so that the order of the records does not show.
+    type Accumulator = (u64, ExactSum);
     type Output = Option<f64>;
 
-    fn init(&self) -> (u64, f64) {
-        (0, 0.0)
+    fn init(&self) -> (u64, ExactSum) {
+        (0, ExactSum::default())
     }
 
-    fn check(&self, _: Option<&(u64, f64)>, hit: &Hit) -> Result<(), Error> {
-        let value = (self.0)(hit);
-        match value.is_finite() && value > 0.0 {
-            true => Ok(()),
-            false => Err(Error::new(ErrorKind::InvalidRecord, format!("{value} has no logarithm"))),
+    fn check(&self, _accumulator: Option<&(u64, ExactSum)>, hit: &Hit) -> Result<(), Error> {
+        let number = (self.0)(hit);
+        if number > 0.0 && number.is_finite() {
+            return Ok(());
         }
+        Err(Error::new(ErrorKind::InvalidRecord, format!("the geometric mean of {number}; only numbers above 0 have one")))
     }
 
-    fn add(&self, (n, logs): &mut (u64, f64), hit: &Hit, _time: Timestamp) {
+    fn add(&self, (n, logarithms): &mut (u64, ExactSum), hit: &Hit, _time: Timestamp) {
         *n += 1;
-        *logs += (self.0)(hit).ln();
+        logarithms.add((self.0)(hit).ln());
     }
 
-    fn merge(&self, into: &mut (u64, f64), from: &(u64, f64)) -> Result<(), Error> {
+    fn merge(&self, into: &mut (u64, ExactSum), from: &(u64, ExactSum)) -> Result<(), Error> {
         into.0 += from.0;
-        into.1 += from.1;
+        into.1.merge(&from.1);
         Ok(())
     }
 
-    fn output(&self, &(n, logs): &(u64, f64)) -> Option<f64> {
-        (n > 0).then(|| (logs / n as f64).exp())
+    fn output(&self, (n, logarithms): &(u64, ExactSum)) -> Option<f64> {
+        (*n > 0).then(|| logarithms.divided_by(*n).exp())
     }
+}
+
+/// Sixty hits, one a second; the last of them has a latency that has no logarithm, and becomes a dead letter.
+fn hits() -> impl Iterator<Item = Hit> {
+    (0..60u32).map(|n| Hit {
+        ts: 1_704_067_200_000 + i64::from(n) * 1_000,
+        country: ["DE", "FR"][n as usize % 2],
+        latency_ms: if n == 59 { 0.0 } else { f64::from(1 << (n % 6)) },
+    })
 }
 
 fn main() -> Result<(), Error> {
-    let hits = (0..600u32).map(|n| Hit {
-        ts: i64::from(n) * 1_000,
-        country: ["DE", "FR"][n as usize % 2],
-        // Every hundredth has no latency, and becomes a dead letter.
-        latency_ms: f64::from(n % 100),
-    });
+    let latency = || GeometricMean(|hit: &Hit| hit.latency_ms);
     let mut pipeline = Pipeline::builder()
         .event_time(|hit: &Hit| Timestamp::from_millis(hit.ts))
-        .window(Sliding::new(minutes(5), minutes(1))?)
-        .aggregate((count(), group_by(|hit: &Hit| hit.country, GeometricMean(|hit: &Hit| hit.latency_ms))))
+        .window(Tumbling::new(minutes(1))?)
+        .aggregate((count(), mean(|hit: &Hit| hit.latency_ms), latency(), group_by(|hit: &Hit| hit.country, latency())))
         .build()?;
 
-    let mut out = std::io::stdout().lock();
-    for emission in pipeline.over(hits) {
-        let (count, means) = emission.value;
-        let window = emission.window.expect("the pipeline has windows");
-        let means: Vec<String> = means.iter().map(|(country, mean)| format!("{country} {:.2} ms", mean.unwrap_or(f64::NAN))).collect();
-        if write_line(&mut out, &format!("{window}: {count} hits, {}", means.join(", "))).is_err() {
-            // The reader has gone.
-            return Ok(());
+    let mut lines = Vec::new();
+    for emission in pipeline.over(hits()) {
+        let (count, mean, geometric, by_country) = emission.value;
+        lines.push(format!("{count} hits, mean {:.2} ms, geometric mean {:.2} ms", mean.unwrap_or(0.0), geometric.unwrap_or(0.0)));
+        for (country, geometric) in &by_country {
+            lines.push(format!("    {country}: {:.2} ms", geometric.unwrap_or(0.0)));
         }
     }
-    assert_eq!(pipeline.stats().dead_letters, 6);
-    Ok(())
+    lines.push(format!("{} dead letter", pipeline.stats().dead_letters));
+    print(&lines)
 }
 
-fn write_line(out: &mut impl std::io::Write, line: &str) -> std::io::Result<()> {
-    writeln!(out, "{line}")
+/// To standard output, whose reader may be gone.
+fn print(lines: &[String]) -> Result<(), Error> {
+    use std::io::Write;
+    match writeln!(std::io::stdout(), "{}", lines.join("\n")) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::new(ErrorKind::Io, "cannot print").with_source(error)),
+        _ => Ok(()),
+    }
 }

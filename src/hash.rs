@@ -3,7 +3,7 @@
 //! *Stable*: [`hash_bytes`] and [`hash_u64`] give the same value in every version, on every platform and CPU. Whatever is written
 //! down or merged across machines hashes by them, under a [`Seed`].
 //!
-//! *In memory*: [`Map`] is a hash map under a randomly keyed `ahash`, fast and safe against chosen keys. Nothing of it is ever
+//! *In memory*: `Map` is a hash map under a randomly keyed `ahash`, fast and safe against chosen keys. Nothing of it is ever
 //! persisted, and nothing that a user sees depends on its order.
 
 use std::fmt;

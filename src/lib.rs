@@ -48,6 +48,8 @@
 //! - `cli` (default): the command `streamgauge`. A library user turns it off: `default-features = false`.
 //! - `files`: JSON Lines, CSV, TSV, access logs and plain lines, gzip and zstd.
 //! - `spec`: the pipeline as TOML, JSON or text.
+//! - `lambda`, `kcl`: the wire formats of Lambda's Kinesis events and of the KCL's MultiLangDaemon, as records and replies.
+//! - `aws_lambda_events`: conversions from and to that crate's events.
 //! - `serde`: `Serialize` and `Deserialize` for timestamps, windows and results.
 //!
 //! # What it promises
@@ -64,6 +66,7 @@ pub mod error;
 pub mod hash;
 pub mod key;
 pub mod limits;
+pub mod merger;
 pub mod pipeline;
 pub mod record;
 pub mod sketch;

@@ -16,6 +16,8 @@ mod snapshot;
 #[cfg(feature = "spec")]
 mod spec;
 mod tidy;
+#[cfg(any(feature = "kcl", feature = "lambda"))]
+mod wire;
 
 use proptest::test_runner::Config;
 

@@ -111,7 +111,7 @@ pub trait Aggregate<R: ?Sized> {
     /// not specified.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument), saying which value is wrong and what would be right.
+    /// [`ErrorKind::InvalidArgument`], saying which value is wrong and what would be right.
     fn validate(&self) -> Result<(), Error> {
         Ok(())
     }
@@ -125,8 +125,8 @@ pub trait Aggregate<R: ?Sized> {
     /// A record is added to all aggregates of a tuple or to none, so what can be wrong with it is found here, not in `add`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidRecord`](crate::ErrorKind::InvalidRecord) if the record has to become a dead letter, such as a NaN;
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if it would pass a limit.
+    /// [`ErrorKind::InvalidRecord`] if the record has to become a dead letter, such as a NaN;
+    /// [`ErrorKind::LimitExceeded`] if it would pass a limit.
     #[inline]
     fn check(&self, accumulator: Option<&Self::Accumulator>, record: &R) -> Result<(), Error> {
         let _ = (accumulator, record);
@@ -139,8 +139,8 @@ pub trait Aggregate<R: ?Sized> {
     /// Adds what `from` has seen to `into`. `from`'s records are taken as having come after `into`'s.
     ///
     /// # Errors
-    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if the accumulators are not of this specification,
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if the merged one would pass a limit. `into` may then be used no more.
+    /// [`ErrorKind::Mismatch`] if the accumulators are not of this specification,
+    /// [`ErrorKind::LimitExceeded`] if the merged one would pass a limit. `into` may then be used no more.
     fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error>;
 
     /// The answer of the records so far. The accumulator can go on.

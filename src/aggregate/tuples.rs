@@ -54,7 +54,9 @@ macro_rules! tuple {
 
             #[inline]
             fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
-                0 $(+ self.$index.state_bytes(&accumulator.$index))+
+                // The tuple's own size, for what lies between its parts, and what each part holds beside itself.
+                size_of_val(accumulator)
+                    $(+ self.$index.state_bytes(&accumulator.$index).saturating_sub(size_of_val(&accumulator.$index)))+
             }
 
             fn describe(&self) -> String {

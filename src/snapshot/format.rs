@@ -141,12 +141,14 @@ impl EnvelopeWriter {
 /// Where what is in an envelope. It holds no bytes itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Envelope {
-    pub(crate) version: u8,
     pub(crate) kind: Kind,
     pub(crate) pipeline: u64,
     pub(crate) seeds: u64,
-    sections: SmallVec<[(u8, Range<usize>); 9]>,
+    sections: Sections,
 }
+
+/// Each section's tag with its place in the bytes, by tag.
+type Sections = SmallVec<[(u8, Range<usize>); 9]>;
 
 impl Envelope {
     /// Finds the parts of an envelope: magic, version, length, checksum, then the sections. Allocates nothing by what the bytes say.
@@ -175,7 +177,7 @@ impl Envelope {
         }
         let kind = Kind::from_byte(kind).ok_or_else(|| corrupt(format!("{kind} is no kind of content")))?;
         let sections = sections(covered, bytes.len() - CHECKSUM_BYTES - body)?;
-        let envelope = Envelope { version, kind, pipeline, seeds, sections };
+        let envelope = Envelope { kind, pipeline, seeds, sections };
         match fingerprint_of(envelope.description(bytes)?) == pipeline {
             true => Ok(envelope),
             false => Err(corrupt(String::from("the fingerprint is not that of the description"))),
@@ -187,11 +189,6 @@ impl Envelope {
         let range = self.sections.iter().find(|(found, _)| *found == tag as u8).map(|(_, range)| range.clone());
         let content = range.and_then(|range| bytes.get(range));
         content.map(Reader::new).ok_or_else(|| corrupt(format!("the section {tag:?} is missing")))
-    }
-
-    /// The bytes of each section, by name.
-    pub(crate) fn sizes(&self) -> impl Iterator<Item = (u8, usize)> {
-        self.sections.iter().map(|(tag, range)| (*tag, range.len()))
     }
 
     pub(crate) fn description<'a>(&self, bytes: &'a [u8]) -> Result<&'a str, Error> {
@@ -240,7 +237,7 @@ fn check_length(said: u64, present: usize) -> Result<usize, Error> {
     }
 }
 
-fn sections(covered: &[u8], start: usize) -> Result<SmallVec<[(u8, Range<usize>); 9]>, Error> {
+fn sections(covered: &[u8], start: usize) -> Result<Sections, Error> {
     let mut reader = Reader::new(covered);
     reader.raw(start)?;
     let mut sections = SmallVec::new();

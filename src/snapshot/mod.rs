@@ -29,7 +29,6 @@
 
 mod budget;
 mod format;
-mod merger;
 mod partial;
 mod state;
 
@@ -37,7 +36,6 @@ pub use crate::aggregate::{Reduced, Reductions};
 pub(crate) use budget::least_tolerance;
 pub use format::Kind;
 pub(crate) use format::{Envelope, EnvelopeWriter, Identity, Tag};
-pub use merger::{Added, Merged, Merger, MergerOptions};
 pub(crate) use partial::Origin;
 pub use partial::Partial;
 pub use state::{Snapshot, base64_len, bytes_in_base64};

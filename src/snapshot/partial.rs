@@ -9,7 +9,7 @@ use bytes::Bytes;
 use std::fmt;
 
 /// What a source (a shard, a process, a file) has of one window, as self-describing bytes: to be written, shipped, and merged with other
-/// sources' by a [`Merger`](super::Merger).
+/// sources' by a [`Merger`](crate::merger::Merger).
 ///
 /// Made by [`Engine::next_partial`](crate::engine::Engine::next_partial), in the place of an emission. Partials of one source and window replace each other,
 /// the higher revision the lower; those of several sources add up. So they may be delivered in any order and any number of times.
@@ -30,7 +30,7 @@ pub(crate) struct Origin {
 }
 
 impl Partial {
-    /// Takes over bytes that may be anything. Checks all but the accumulator inside, which [`Merger::add`](super::Merger::add) checks; copies the source's name and
+    /// Takes over bytes that may be anything. Checks all but the accumulator inside, which [`Merger::add`](crate::merger::Merger::add) checks; copies the source's name and
     /// nothing else.
     ///
     /// # Errors

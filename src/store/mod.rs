@@ -1,13 +1,12 @@
 //! State stores: where snapshots live between processes.
 //!
 //! A [`Store`] keeps bytes under keys, and every save says which version it replaces. So two owners of one shard, as there are for seconds
-//! after a lost lease, cannot overwrite each other: the second save fails with [`ErrorKind::Conflict`](crate::ErrorKind::Conflict), and its owner stops.
+//! after a lost lease, cannot overwrite each other: the second save fails with [`ErrorKind::Conflict`], and its owner stops.
 //!
 //! | Store | For |
 //! |---|---|
 //! | [`MemoryStore`] | tests, and processes that need no more |
 //! | [`DirectoryStore`] | one machine: a file a key, replaced atomically and synced |
-//! | `ObjectStore` (feature `object-store`) | S3 and others, by conditional put |
 //!
 //! # Example
 //! ```
@@ -26,13 +25,9 @@
 
 mod directory;
 mod memory;
-#[cfg(feature = "object-store")]
-mod object;
 
 pub use directory::DirectoryStore;
 pub use memory::MemoryStore;
-#[cfg(feature = "object-store")]
-pub use object::ObjectStore;
 
 use crate::error::{Error, ErrorKind};
 use bytes::Bytes;

@@ -43,8 +43,11 @@ fn keeps_its_promises(sketch: &SpaceSaving<u64>, counts: &BTreeMap<u64, u64>) ->
     Ok(())
 }
 
+/// All that shows of a sketch: total, largest error, rows, and the upper bounds of keys held or not.
+type Shown = (u64, u64, Vec<(u64, u64, u64)>, Vec<u64>);
+
 /// All that shows of a sketch.
-fn shown(sketch: &SpaceSaving<u64>) -> (u64, u64, Vec<(u64, u64, u64)>, Vec<u64>) {
+fn shown(sketch: &SpaceSaving<u64>) -> Shown {
     let rows = sketch.top(usize::MAX).iter().map(|row| (row.key, row.lower, row.upper)).collect();
     (sketch.total(), sketch.error_max(), rows, (0..600).map(|key| sketch.estimate(&key).upper).collect())
 }

@@ -32,9 +32,9 @@ fn csv_has_a_row_per_rank() {
 fn a_table_is_not_cut_without_a_terminal() {
     let table = run_as("a_table_is_not_cut_without_a_terminal", "table", &["--group", "country", "--agg", "count, top(2, url)"]);
     let lines: Vec<&str> = table.lines().collect();
-    assert!(lines[0].starts_with("window_start          window_end            country  rank  count"), "{table}");
-    assert!(lines[1].starts_with("2024-01-01T00:00:00Z  2024-01-01T00:01:00Z  DE          1     20  /0"), "{table}");
-    assert!(lines[2].starts_with("                                                        2"), "{table}");
+    assert!(lines[0].starts_with("window_start          country  rank  count"), "{table}");
+    assert!(lines[1].starts_with("2024-01-01T00:00:00Z  DE          1     20  /0"), "{table}");
+    assert!(lines[2].starts_with("                                  2"), "{table}");
     assert!(!table.contains('\u{1b}') && !table.contains('…'), "{table}");
 }
 

@@ -102,13 +102,13 @@ fn a_zstd_window_over_the_limit_is_refused() {
 
 #[test]
 fn a_bomb_streams_through() {
-    // 200 MB of spaces in one line, then a record; compressed some 180 KB.
+    // 40 MB of spaces in one line, then a record; compressed some 40 KB.
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    std::io::copy(&mut std::io::repeat(b' ').take(200_000_000), &mut encoder).unwrap();
+    std::io::copy(&mut std::io::repeat(b' ').take(40_000_000), &mut encoder).unwrap();
     encoder.write_all(b"\n{\"a\":1}\n").unwrap();
     let compressed = encoder.finish().unwrap();
     let (got, stats) = read(Format::JsonLines, &compressed, &["a"]);
     assert_eq!(got.rows(), [["n1"]]);
     assert_eq!(got.dead(), [(1, "longer than the limit of 16777216 bytes for one record")]);
-    assert_eq!(stats.bytes_decompressed(), 200_000_009);
+    assert_eq!(stats.bytes_decompressed(), 40_000_009);
 }

@@ -8,7 +8,7 @@ use streamgauge::aggregate::*;
 use super::Hit;
 
 proptest! {
-    #![proptest_config(crate::cases(200))]
+    #![proptest_config(crate::cases(80))]
 
     #[test]
     fn counts_and_sums_keep_the_laws(hits in hits(), at: [Index; 2]) {

@@ -2,7 +2,7 @@
 
 use super::{Hit, answer, fold};
 use streamgauge::aggregate::*;
-use streamgauge::{ErrorKind, Seed, Timestamp};
+use streamgauge::{ErrorKind, Seed};
 
 fn hit(url: &str, latency: f64) -> Hit {
     let (country, url) = (String::from("DE"), url.to_string());
@@ -47,15 +47,18 @@ fn a_specification_that_nobody_validated_does_not_panic() {
     answer(&group_by(|hit: &Hit| hit.url.as_str(), count()).groups_max(0), &hits);
 }
 
+/// Why an aggregate refuses a record.
+type Refusal<'a> = &'a dyn Fn(&Hit) -> Option<ErrorKind>;
+
 #[test]
 fn floats_that_are_not_numbers_make_dead_letters() {
-    let kind = |aggregate: &dyn Fn(&Hit) -> Option<ErrorKind>, latency| aggregate(&hit("/a", latency));
+    let kind = |aggregate: Refusal<'_>, latency| aggregate(&hit("/a", latency));
     macro_rules! check {
         ($aggregate:expr) => {
             &|hit: &Hit| $aggregate.check(None, hit).err().map(|error| error.kind())
         };
     }
-    let all: [&dyn Fn(&Hit) -> Option<ErrorKind>; 7] = [
+    let all: [Refusal<'_>; 7] = [
         check!(sum(|hit: &Hit| hit.latency)),
         check!(sum(|hit: &Hit| hit.load)),
         check!(mean(|hit: &Hit| hit.latency)),
@@ -107,17 +110,14 @@ fn a_group_that_cannot_share_is_kept_and_no_other_opened() {
     // The shared accumulator may hold one URL alone, so the groups past the limit cannot all go there.
     let inner = group_by(|hit: &Hit| hit.url.as_str(), count()).groups_max(1).overflow(Overflow::Error);
     let by_bytes = group_by(|hit: &Hit| &hit.bytes, inner).groups_max(1);
-    let mut accumulator = by_bytes.init();
-    for bytes in 0..4 {
-        let hit = Hit { bytes, ..hit(&format!("/{bytes}"), 1.0) };
-        by_bytes.add(&mut accumulator, &hit, Timestamp::from_millis(0));
-    }
+    let hits: Vec<Hit> = (0..4).rev().map(|bytes| Hit { bytes, ..hit(&format!("/{bytes}"), 1.0) }).collect();
+    // 3 is kept until 2 comes and then shared; 1 sends 2 after it, which is refused, and stays.
+    let accumulator = fold(&by_bytes, &hits[..3]);
     let groups = by_bytes.output(&accumulator);
-    let kept: u64 = groups.iter().flat_map(|(_, urls)| urls.iter().map(|(_, count)| count)).sum();
-    let shared: u64 = groups.other.iter().flat_map(|other| other.value.iter().map(|(_, count)| count)).sum();
-    assert_eq!(kept + shared, 4, "no record is lost");
-    let another = Hit { bytes: 0, ..hit("/0", 1.0) };
-    assert!(by_bytes.check(Some(&accumulator), &another).is_ok(), "a known group goes on");
+    assert_eq!(groups.iter().map(|(bytes, _)| *bytes).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(groups.other.as_ref().map(|other| (other.records, other.value.len())), Some((1, 1)), "no record is lost");
+    assert_eq!(by_bytes.check(Some(&accumulator), &hits[3]).unwrap_err().kind(), ErrorKind::LimitExceeded);
+    assert!(by_bytes.check(Some(&accumulator), &hits[2]).is_ok(), "a known group goes on");
 }
 
 #[test]

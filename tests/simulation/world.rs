@@ -9,8 +9,9 @@ use super::{Answers, Random};
 use std::collections::BTreeMap;
 use streamgauge::aggregate::Groups;
 use streamgauge::engine::{RecentIds, Shard};
+use streamgauge::merger::{Merger, MergerOptions};
 use streamgauge::prelude::*;
-use streamgauge::snapshot::{Merger, MergerOptions, Partial};
+use streamgauge::snapshot::Partial;
 use streamgauge::store::Version;
 
 type Answer = Groups<Box<str>, (u64, i128)>;

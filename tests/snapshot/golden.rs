@@ -5,7 +5,8 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use streamgauge::engine::{Engine, EngineOptions};
 use streamgauge::prelude::*;
-use streamgauge::snapshot::{Merger, MergerOptions, Partial};
+use streamgauge::merger::{Merger, MergerOptions};
+use streamgauge::snapshot::Partial;
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1").join(name)

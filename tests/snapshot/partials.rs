@@ -4,8 +4,9 @@ use crate::model::Keep;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use streamgauge::engine::{Engine, EngineOptions};
+use streamgauge::merger::{Added, Merged, Merger, MergerOptions};
 use streamgauge::prelude::*;
-use streamgauge::snapshot::{Added, Merged, Merger, MergerOptions, Partial};
+use streamgauge::snapshot::Partial;
 
 fn engine(lateness: u64) -> Engine<u64, Keep> {
     let mut options = EngineOptions::default();

@@ -152,7 +152,7 @@ pub(super) fn hit(index: usize) -> Hit {
     // Some keys often, many seldom; integers of either sign, floats of any size.
     let mixed = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     Hit {
-        url: format!("/{}", if mixed % 3 == 0 { mixed % 4 } else { mixed % 60 }),
+        url: format!("/{}", if mixed.is_multiple_of(3) { mixed % 4 } else { mixed % 60 }),
         country: format!("C{}", mixed % 7),
         status: 200 + (mixed % 4) as u16 * 100,
         bytes: (mixed >> 3) as i64 - (1 << 59),

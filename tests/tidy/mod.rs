@@ -11,10 +11,10 @@ use std::fs;
 ///
 /// Levels are separated for the eye; inside of a level the order is an order all the same.
 const ROOMS: &[&[&str]] = &[
-    &["error", "limits", "time", "hash", "key", "codec", "record"],
+    &["error", "limits", "time", "hash", "key", "sorted_keys", "codec", "durable", "record"],
     &["sketch", "aggregate"],
     &["window"],
-    &["engine", "snapshot", "pipeline", "spec", "parallel"],
+    &["snapshot", "engine", "merger", "pipeline", "spec", "parallel"],
     &["store", "adapter"],
     &["bin"],
 ];
@@ -46,7 +46,7 @@ const PARAMETERS_MAX: usize = 4;
 const NESTING_MAX: usize = 3;
 
 /// Functions that are over a budget: a list that only ever gets shorter.
-const OVER_BUDGET: &[&str] = &["src/adapter/files/json_scan.rs remember"];
+const OVER_BUDGET: &[&str] = &[];
 
 fn rank(room: &str) -> Option<usize> {
     ROOMS.iter().flat_map(|level| level.iter()).position(|name| *name == room)

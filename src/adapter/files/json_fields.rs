@@ -89,6 +89,14 @@ impl FieldTree {
         &self.nodes[node as usize].slots
     }
 
+    /// The node's slot, if it has just one and nothing below.
+    pub(crate) fn only_slot(&self, node: NodeIndex) -> Option<usize> {
+        match self.slots(node) {
+            [slot] if !self.has_children(node) => Some(*slot),
+            _ => None,
+        }
+    }
+
     #[inline]
     pub(crate) fn slots_below(&self, node: NodeIndex) -> &[usize] {
         &self.nodes[node as usize].slots_below

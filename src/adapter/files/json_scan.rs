@@ -91,10 +91,12 @@ struct Step {
     rest: Box<[u8]>,
     len: usize,
     node: NodeIndex,
+    /// The one slot that the value fills, if nothing else hangs on it.
+    slot: Option<usize>,
 }
 
 impl Step {
-    fn new(literal: &[u8], node: NodeIndex) -> Step {
+    fn new(literal: &[u8], node: NodeIndex, slot: Option<usize>) -> Step {
         let mut word = [0; 16];
         let mut mask = [0; 16];
         let (head, rest) = literal.split_at(literal.len().min(16));
@@ -102,7 +104,12 @@ impl Step {
             (*to, *kept) = (*from, 0xff);
         }
         let (word, mask) = (u128::from_le_bytes(word), u128::from_le_bytes(mask));
-        Step { word, mask, rest: rest.into(), len: literal.len(), node }
+        Step { word, mask, rest: rest.into(), len: literal.len(), node, slot }
+    }
+
+    /// Whether the other step's bytes are the same.
+    fn is_same(&self, other: &Step) -> bool {
+        (self.word, self.mask, &self.rest) == (other.word, other.mask, &other.rest)
     }
 
     #[inline]
@@ -191,11 +198,14 @@ impl Line<'_> {
         loop {
             if let Some(guess) = steps.get(step).filter(|guess| guess.stands_at(self.bytes, at)) {
                 (at, step) = (self.space(at + guess.len), step + 1);
-                at = self.value(at, guess.node, 1)?;
+                at = match guess.slot {
+                    Some(slot) => self.leaf(at, guess.node, slot)?,
+                    None => self.value(at, guess.node, 1)?,
+                };
             } else {
                 let Some(member) = self.next_member(at, keys == 0, root)? else { break };
                 misses += 1;
-                step = remember(steps, step, keys == 0, &self.bytes[at..member.value_at], &member);
+                step = remember(steps, step, keys == 0, self.step_of(at, &member));
                 at = self.value(member.value_at, member.node, 1)?;
             }
             keys += 1;
@@ -206,6 +216,17 @@ impl Line<'_> {
         }
         let at = if keys == 0 { self.space(open_at + 1) } else { self.space(at) };
         Ok(at + 1)
+    }
+
+    /// What to remember of the bytes from `at` up to a member's value, if it is worth it.
+    #[cold]
+    fn step_of(&self, at: usize, member: &Member) -> Option<Step> {
+        let literal = self.bytes.get(at..member.value_at)?;
+        if member.escaped || literal.len() > LITERAL_BYTES_MAX {
+            return None;
+        }
+        let slot = if member.node == NONE { None } else { self.fields.only_slot(member.node) };
+        Some(Step::new(literal, member.node, slot))
     }
 
     /// The key of the next member of an object, or `None` at the closing brace. `at` is the offset of the opening brace for the
@@ -236,6 +257,27 @@ impl Line<'_> {
             return flaw("expected ':'", colon_at);
         }
         Ok(Some(Member { node: child, value_at: self.space(colon_at + 1), escaped }))
+    }
+
+    /// A value that fills one slot and of which nothing below is named, as most are; returns the offset after it.
+    #[inline(always)]
+    fn leaf(&mut self, at: usize, node: NodeIndex, slot: usize) -> Result<usize, JsonFlaw> {
+        match self.byte(at) {
+            b'"' => {
+                let stop = string_stop(self.bytes, at + 1);
+                if self.bytes.get(stop) == Some(&b'"') {
+                    self.row.set_text(slot, at + 1..stop);
+                    return Ok(stop + 1);
+                }
+            }
+            b'-' | b'0'..=b'9' => {
+                let end = number(self.bytes, at)?;
+                self.row.set_number(slot, at..end);
+                return Ok(end);
+            }
+            _ => {}
+        }
+        self.named_value(at, node, 1)
     }
 
     /// A value, kept if the node asks for it; returns the offset after it.
@@ -384,40 +426,28 @@ impl Line<'_> {
     }
 }
 
-/// Keeps the bytes of a key that was not where the remembered ones said; returns the step to expect next.
+/// Keeps a step that was not where the remembered ones said; returns the index of the step to expect next.
 #[cold]
-fn remember(steps: &mut Vec<Step>, step: usize, first: bool, literal: &[u8], member: &Member) -> usize {
-    if member.escaped || literal.len() > LITERAL_BYTES_MAX {
-        return step;
-    }
-    // Only the first step may begin with the brace, and only the first key is ever compared with it; otherwise a brace between
-    // two values would be taken for a separator.
+fn remember(steps: &mut Vec<Step>, index: usize, first: bool, new: Option<Step>) -> usize {
+    // Only the first step may begin with the brace, and only the first key is ever compared with it, whatever is remembered of
+    // that key; otherwise a brace between two values would be taken for a separator.
+    let Some(new) = new else { return index.max(1) };
     if first {
-        steps.truncate(STEPS_MAX);
         match steps.first_mut() {
-            Some(place) => *place = Step::new(literal, member.node),
-            None => steps.push(Step::new(literal, member.node)),
+            Some(place) => *place = new,
+            None => steps.push(new),
         }
         return 1;
     }
-    let step = step.max(1);
-    let same = |known: &Step| known.len == literal.len() && known.stands_at_all(literal);
-    if let Some(ahead) = steps.iter().skip(step).take(STEPS_AHEAD).position(same) {
-        return step + ahead + 1;
+    let index = index.max(1);
+    if let Some(ahead) = steps.iter().skip(index).take(STEPS_AHEAD).position(|known| known.is_same(&new)) {
+        return index + ahead + 1;
     }
-    if steps.is_empty() || steps.len() >= STEPS_MAX || step > steps.len() {
-        return step;
+    if steps.is_empty() || steps.len() >= STEPS_MAX || index > steps.len() {
+        return index;
     }
-    steps.insert(step, Step::new(literal, member.node));
-    step + 1
-}
-
-impl Step {
-    /// Whether the step's bytes are these.
-    fn stands_at_all(&self, literal: &[u8]) -> bool {
-        let other = Step::new(literal, self.node);
-        (self.word, self.mask, &self.rest) == (other.word, other.mask, &other.rest)
-    }
+    steps.insert(index, new);
+    index + 1
 }
 
 const ONES: u64 = u64::from_le_bytes([0x01; 8]);

@@ -30,11 +30,10 @@ pub(super) struct Hll {
     certain: u64,
 }
 
-/// The modes of a sketch, in DataSketches' numbering.
+/// The modes of a sketch that keeps keys' coupons, in DataSketches' numbering; with registers instead it is in mode 2.
 enum Mode {
     List,
     Set,
-    Registers,
 }
 
 impl Hll {

@@ -19,7 +19,8 @@ Examples:
     streamgauge run access.jsonl --time ts --window 1m --where 'status >= 500' --group country \\
         --agg 'count, mean(latency_ms), p99(latency_ms)'
   An access log of Apache or nginx, compressed or not, over a sliding hour:
-    streamgauge run access.log.gz --time time --window 1h --every 5m --agg 'count, sum(bytes), distinct(host)'
+    streamgauge run access.log.gz --time time --window 1h --every 5m \\
+        --agg 'count, sum(bytes), distinct(host)'
 
 `streamgauge run --help` explains every option.";
 
@@ -75,21 +76,23 @@ Predicates (--where):
   status >= 500 and not (url contains '/health')
   country in ('DE', 'FR')    agent matches '(?i)bot'
 
-Fields are plain names, \"quoted names\", or JSON pointers such as /request/url. An access log has the fields
-host, ident, user, time, method, path, protocol, status, bytes, referer and agent; `lines` has the field line.
+Fields are plain names, \"quoted names\", or JSON pointers such as /request/url. An access log has
+the fields host, ident, user, time, method, path, protocol, status, bytes, referer and agent;
+`lines` has the field line.
 
 Examples:
   streamgauge run access.jsonl --time ts --window 5m --every 10s --group country \\
       --agg 'count, sum(bytes) as bytes, p99(latency_ms), distinct(user_id), top(10, url)'
-  tail -f access.log | streamgauge run --format clf --time time --window 10s --agg 'count, top(5, path)'
+  tail -f access.log | streamgauge run --format clf --time time --window 10s \\
+      --agg 'count, top(5, path)'
   streamgauge run --pipeline errors.toml logs/*.gz --output csv > errors.csv
 
-Exit codes: 0 the answer is complete; 1 the run failed (unreadable or damaged file, --strict hit, a limit, every
-record a dead letter); 2 wrong usage.";
+Exit codes: 0 the answer is complete; 1 the run failed (unreadable or damaged file, --strict hit,
+a limit, every record a dead letter); 2 wrong usage (also a field that a header lacks).";
 
 const TOP_HELP: &str = "\
-Takes every option of `streamgauge run`, of which `streamgauge run --help` tells more; aggregates given by --agg
-come after the top values.
+Takes every option of `streamgauge run`, of which `streamgauge run --help` tells more; aggregates
+given by --agg come after the top values.
 
 Examples:
   streamgauge top access.log --by path
@@ -135,7 +138,7 @@ pub(crate) struct PipelineArguments {
     /// Shift the windows, which are aligned to 1970-01-01T00:00:00Z, by so much
     #[arg(long, value_name = "DURATION")]
     pub(crate) offset: Option<String>,
-    /// Wait so long, in event time, for records that come out of order. Unbounded for regular files, 10s for standard input
+    /// Wait so long, in event time, for records that come out of order; `unbounded` waits for all of them. Default: unbounded for regular files, 10s for standard input
     #[arg(long, value_name = "DURATION")]
     pub(crate) max_delay: Option<String>,
     /// Let late records into a window for so long after it came out; each of them makes it come out again, as a new revision

@@ -62,6 +62,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         let hash = key.stable_hash(self.table_seed);
         if let super::Found::Vacant(place) = self.find(key, hash) {
             self.index.enter(place, hash, self.rows.len());
+            self.key_bytes += K::heap_bytes(&row.key);
             self.rows.push(row);
         }
     }

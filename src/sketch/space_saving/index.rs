@@ -86,13 +86,19 @@ impl Index {
 
     /// Renumbers the rows: `renumbered[old]` is the new number, or `None` if the row is gone.
     pub(super) fn renumber(&mut self, renumbered: &[Option<u32>]) {
-        let vacant = vec![0; self.slots.len()];
-        for slot in std::mem::replace(&mut self.slots, vacant) {
+        let mut kept = vec![0; self.slots.len()];
+        let mut count = 0;
+        for &slot in &self.slots {
             let row = (slot as u32 as usize).wrapping_sub(1);
-            if let Some(&Some(new)) = renumbered.get(row) {
-                self.place(slot >> 32 << 32 | (u64::from(new) + 1));
+            let new = renumbered.get(row).copied().flatten();
+            // Which slots are kept is noise: written always and counted if kept, so that no branch depends on it.
+            if let Some(next) = kept.get_mut(count) {
+                *next = slot >> 32 << 32 | (u64::from(new.unwrap_or(0)) + 1);
             }
+            count += usize::from(new.is_some());
         }
+        self.slots.fill(0);
+        kept.into_iter().take(count).for_each(|slot| self.place(slot));
     }
 
     /// Bytes on the heap.

@@ -89,7 +89,7 @@ struct Row<T> {
 impl<K: Key + ?Sized> SpaceSaving<K> {
     /// A sketch that is exact for up to so many distinct keys, and errs by `total / (capacity + 1)` at most beyond.
     ///
-    /// A fresh one takes no memory on the heap. It grows with the keys it holds, to about 75 bytes and a key's length per counter while
+    /// A fresh one takes no memory on the heap. It grows with the keys it holds, to about 60 bytes and a key's length per counter while
     /// exact, and to twice that, and 64 bytes of filter, per counter beyond.
     ///
     /// # Errors

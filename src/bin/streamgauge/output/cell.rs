@@ -7,8 +7,10 @@ pub(crate) enum Cell {
     Empty,
     /// Text, which may be cut in a table.
     Text(String),
-    /// A number, a time or a truth value, which is never cut where text can be.
+    /// A number or a truth value, which is not cut as long as text can be.
     Number(String),
+    /// A time, which is not cut as long as text can be either.
+    Time(String),
 }
 
 impl Cell {
@@ -16,7 +18,7 @@ impl Cell {
     pub(crate) fn as_str(&self) -> &str {
         match self {
             Cell::Empty => "",
-            Cell::Text(text) | Cell::Number(text) => text,
+            Cell::Text(text) | Cell::Number(text) | Cell::Time(text) => text,
         }
     }
 }

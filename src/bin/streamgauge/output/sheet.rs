@@ -2,11 +2,12 @@
 //!
 //! A line per (window, group). Where the pipeline has top columns, a line per rank instead: the top columns stand side by side, the others are
 //! repeated (CSV) or stand in the first line only (table). Approximate numbers have their bounds beside them: in columns of their own (CSV),
-//! or in brackets unless the number is exact (table).
+//! or in brackets unless the number is exact (table). A table leaves out what its reader knows: the end of a window, whose size is a flag, and digits
+//! of a float past the sixth.
 
 use super::cell::Cell;
 use streamgauge::Window;
-use streamgauge::spec::{ColumnKind, OutputValue, RowEmission, RowPipeline, TopValue};
+use streamgauge::spec::{ColumnKind, Number, OutputValue, RowEmission, RowPipeline, TopValue};
 
 /// For whom the lines are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,7 +58,8 @@ impl Sheet {
     pub(crate) fn header(&self) -> Vec<String> {
         let mut names = Vec::new();
         if self.shape.windowed {
-            names.extend(["window_start".to_owned(), "window_end".to_owned()]);
+            names.push("window_start".to_owned());
+            names.extend((self.reader == Reader::Program).then(|| "window_end".to_owned()));
         }
         names.extend(self.shape.group.iter().cloned());
         if self.has_revision() {
@@ -68,7 +70,10 @@ impl Sheet {
         }
         for (name, kind) in &self.shape.columns {
             let suffixes = self.suffixes(*kind);
-            names.extend(suffixes.iter().map(|suffix| format!("{name}{suffix}")));
+            names.extend(suffixes.iter().map(|suffix| match suffix.strip_prefix(' ') {
+                None if !suffix.is_empty() => (*suffix).to_owned(),
+                _ => format!("{name}{suffix}"),
+            }));
         }
         names
     }
@@ -86,7 +91,7 @@ impl Sheet {
         if self.shape.windowed {
             cells.extend(self.window_cells(emission.window));
         }
-        cells.extend(emission.group.iter().map(plain));
+        cells.extend(emission.group.iter().map(|value| self.plain(value)));
         if self.has_revision() {
             cells.push(Cell::Number(emission.revision.to_string()));
         }
@@ -101,21 +106,18 @@ impl Sheet {
                 ColumnKind::Top => cells.extend(self.top_cells(value, index)),
                 _ if repeated => cells.push(Cell::Empty),
                 ColumnKind::Estimate => cells.extend(self.estimate_cells(value)),
-                _ => cells.push(plain(value)),
+                _ => cells.push(self.plain(value)),
             }
         }
         cells
     }
 
-    fn window_cells(&self, window: Option<Window>) -> [Cell; 2] {
-        let Some(window) = window else { return [Cell::Empty, Cell::Empty] };
-        [window.start(), window.end()].map(|time| {
-            let text = time.to_string();
-            match (self.reader, text.strip_suffix(".000Z")) {
-                (Reader::Person, Some(whole)) => Cell::Text(format!("{whole}Z")),
-                _ => Cell::Text(text),
-            }
-        })
+    fn window_cells(&self, window: Option<Window>) -> Vec<Cell> {
+        let (start, end) = window.map_or_else(Default::default, |window| (window.start().to_string(), window.end().to_string()));
+        match self.reader {
+            Reader::Person => vec![Cell::Time(start.strip_suffix(".000Z").map_or_else(|| start.clone(), |whole| format!("{whole}Z")))],
+            Reader::Program => vec![Cell::Time(start), Cell::Time(end)],
+        }
     }
 
     /// The rank of a line; empty if no top column has a row there.
@@ -129,10 +131,10 @@ impl Sheet {
         let Some(row) = row else { return vec![Cell::Empty; self.suffixes(ColumnKind::Top).len()] };
         let number = |count: u64| Cell::Number(count.to_string());
         match self.reader {
-            Reader::Person => vec![plain(&row.key), top_count(row)],
+            Reader::Person => vec![self.plain(&row.key), top_count(row)],
             Reader::Program => {
                 let guaranteed = Cell::Number(row.guaranteed.to_string());
-                vec![plain(&row.key), number(row.count), number(row.lower), number(row.upper), guaranteed]
+                vec![self.plain(&row.key), number(row.count), number(row.lower), number(row.upper), guaranteed]
             }
         }
     }
@@ -141,22 +143,40 @@ impl Sheet {
         let OutputValue::Estimate { value, lower, upper } = value else {
             let mut cells = vec![Cell::Empty; self.suffixes(ColumnKind::Estimate).len()];
             if let Some(first) = cells.first_mut() {
-                *first = plain(value);
+                *first = self.plain(value);
             }
             return cells;
         };
+        let [value, lower, upper] = [value, lower, upper].map(|number| self.number(*number));
         match self.reader {
-            Reader::Person if lower == upper => vec![Cell::Number(value.to_string())],
+            Reader::Person if lower == upper => vec![Cell::Number(value)],
             Reader::Person => vec![Cell::Number(format!("{value} [{lower}, {upper}]"))],
-            Reader::Program => [value, lower, upper].map(|number| Cell::Number(number.to_string())).to_vec(),
+            Reader::Program => [value, lower, upper].map(Cell::Number).to_vec(),
         }
     }
 
-    /// What follows the name of a column in the header, by cell.
+    fn number(&self, number: Number) -> String {
+        match (self.reader, number) {
+            (Reader::Person, Number::Float(float)) => six_digits(float),
+            _ => number.to_string(),
+        }
+    }
+
+    fn plain(&self, value: &OutputValue) -> Cell {
+        match value {
+            OutputValue::Null => Cell::Empty,
+            OutputValue::Text(text) => Cell::Text(text.clone()),
+            OutputValue::Other => Cell::Text(value.to_string()),
+            OutputValue::Float(float) => Cell::Number(self.number(Number::Float(*float))),
+            number => Cell::Number(number.to_string()),
+        }
+    }
+
+    /// The names of a column's cells in the header: what follows its name, or a name of its own where there is no space in front.
     fn suffixes(&self, kind: ColumnKind) -> &'static [&'static str] {
         match (kind, self.reader) {
             (ColumnKind::Estimate, Reader::Program) => &["", " lower", " upper"],
-            (ColumnKind::Top, Reader::Person) => &["", " count"],
+            (ColumnKind::Top, Reader::Person) => &["", "count"],
             (ColumnKind::Top, Reader::Program) => &["", " count", " lower", " upper", " guaranteed"],
             _ => &[""],
         }
@@ -179,19 +199,24 @@ fn top_count(row: &TopValue) -> Cell {
     }
 }
 
-fn plain(value: &OutputValue) -> Cell {
-    match value {
-        OutputValue::Null => Cell::Empty,
-        OutputValue::Text(text) => Cell::Text(text.clone()),
-        OutputValue::Other => Cell::Text(value.to_string()),
-        number => Cell::Number(number.to_string()),
+/// A float rounded to six digits, without zeros behind them.
+fn six_digits(float: f64) -> String {
+    if float == 0.0 || !(1e-4..1e15).contains(&float.abs()) {
+        return format!("{float:.5e}").replace(".00000e", "e").replace("0e0", "0");
+    }
+    // Digits in front of the point, from -3 to 15.
+    let whole = float.abs().log10().floor() as i32 + 1;
+    let decimals = usize::try_from(6 - whole).unwrap_or(0);
+    let text = format!("{float:.decimals$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use streamgauge::spec::Number;
 
     fn top(rows: &[(&str, u64, u64)]) -> OutputValue {
         let row = |(key, lower, count): &(&str, u64, u64)| {
@@ -235,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_person_reads_each_value_once() {
-        let expected = ["country|rank|count|p50(x)|a|a count|b|b count", "|1|3|5 [4, 6]|/x|2|k|3", "|2|||/y|1 [0, 1]||"];
+        let expected = ["country|rank|count|p50(x)|a|count|b|count", "|1|3|5 [4, 6]|/x|2|k|3", "|2|||/y|1 [0, 1]||"];
         assert_eq!(written(Reader::Person), expected);
     }
 
@@ -247,6 +272,12 @@ mod tests {
             "|0|2|3|5|4|6|/y|1|0|1|true|||||",
         ];
         assert_eq!(written(Reader::Program), expected);
+    }
+
+    #[test]
+    fn a_person_reads_six_digits() {
+        let shown = [0.0, 1.0, 278.499_102_3, -0.000_123_456_78, 1_234_567.8, 1e15, 1e300, 5e-324, 999_999.9, 0.1].map(six_digits);
+        assert_eq!(shown, ["0", "1", "278.499", "-0.000123457", "1234568", "1e15", "1e300", "4.94066e-324", "1000000", "0.1"]);
     }
 
     #[test]

@@ -24,6 +24,17 @@ pub(crate) struct Terminal {
     pub(crate) color: bool,
 }
 
+/// How a column is laid out, by what is in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Layout {
+    /// To the left; the first to give way where the terminal is too narrow.
+    Text,
+    /// To the left.
+    Times,
+    /// To the right.
+    Numbers,
+}
+
 /// Writes lines of cells as a table.
 pub(crate) struct TableWriter<W> {
     out: W,
@@ -31,14 +42,13 @@ pub(crate) struct TableWriter<W> {
     header: Vec<String>,
     lines: Vec<Vec<Cell>>,
     widths: Vec<usize>,
-    /// By column: whether it is aligned to the right, as a column of nothing but numbers is.
-    right: Vec<bool>,
+    layouts: Vec<Layout>,
 }
 
 impl<W: Write> TableWriter<W> {
     pub(crate) fn new(out: W, terminal: Terminal, header: &[String]) -> Self {
         let header = header.iter().map(|name| printable(name)).collect();
-        TableWriter { out, terminal, header, lines: Vec::new(), widths: Vec::new(), right: Vec::new() }
+        TableWriter { out, terminal, header, lines: Vec::new(), widths: Vec::new(), layouts: Vec::new() }
     }
 
     /// Takes a line, which has a cell for every column.
@@ -71,8 +81,7 @@ impl<W: Write> TableWriter<W> {
 
     fn measure(&mut self) {
         if self.widths.is_empty() {
-            let is_number = |column: usize| self.lines.iter().all(|line| !matches!(line.get(column), Some(Cell::Text(_))));
-            self.right = (0..self.header.len()).map(is_number).collect();
+            self.layouts = (0..self.header.len()).map(|column| layout(self.lines.iter().filter_map(|line| line.get(column)))).collect();
             self.widths = self.header.iter().map(|name| name.width()).collect();
         }
         for line in &self.lines {
@@ -81,7 +90,7 @@ impl<W: Write> TableWriter<W> {
             }
         }
         if let Some(terminal) = self.terminal.width {
-            shrink(&mut self.widths, &self.right, terminal);
+            shrink(&mut self.widths, &self.layouts, terminal);
         }
     }
 
@@ -106,14 +115,26 @@ impl<W: Write> TableWriter<W> {
             if index > 0 {
                 text.push_str(GAP);
             }
-            match self.right.get(index) {
-                Some(true) => text.extend([blanks, cut]),
+            match self.layouts.get(index) {
+                Some(Layout::Numbers) => text.extend([blanks, cut]),
                 _ => text.extend([cut, blanks]),
             }
         }
         let text = text.trim_end();
         self.terminal.width.map_or_else(|| text.to_owned(), |width| truncated(text, width))
     }
+}
+
+fn layout<'a>(cells: impl Iterator<Item = &'a Cell>) -> Layout {
+    let mut layout = Layout::Numbers;
+    for cell in cells {
+        match cell {
+            Cell::Text(_) => return Layout::Text,
+            Cell::Time(_) => layout = Layout::Times,
+            Cell::Empty | Cell::Number(_) => {}
+        }
+    }
+    layout
 }
 
 /// The cell with its control characters escaped.
@@ -124,15 +145,14 @@ fn shown(cell: Cell) -> Cell {
     }
 }
 
-/// Makes the columns fit: the widest column of text gives way first, then the widest of numbers.
-fn shrink(widths: &mut [usize], right: &[bool], terminal: usize) {
+/// Makes the columns fit: the widest column of text gives way first, then the widest of the others.
+fn shrink(widths: &mut [usize], layouts: &[Layout], terminal: usize) {
     let gaps = GAP.len() * widths.len().saturating_sub(1);
-    for numbers_too in [false, true] {
+    for any in [false, true] {
         loop {
             let total = widths.iter().sum::<usize>() + gaps;
-            let may_shrink = |(index, width): &(usize, &mut usize)| {
-                **width > COLUMN_WIDTH_MIN && (numbers_too || !right.get(*index).copied().unwrap_or(false))
-            };
+            let may_shrink =
+                |(index, width): &(usize, &mut usize)| **width > COLUMN_WIDTH_MIN && (any || layouts.get(*index) == Some(&Layout::Text));
             let widest = widths.iter_mut().enumerate().filter(may_shrink).max_by_key(|(index, width)| (**width, *index));
             match widest {
                 Some((_, width)) if total > terminal => *width -= 1,

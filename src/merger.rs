@@ -1,11 +1,10 @@
 //! Windows of many sources, merged into one.
 
-use super::format::{Envelope, EnvelopeWriter, Kind, Tag};
-use super::partial::Partial;
 use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind};
+use crate::snapshot::{Envelope, EnvelopeWriter, Kind, Partial, Tag};
 use crate::time::{Timestamp, whole_millis};
 use crate::window::Window;
 use bytes::Bytes;
@@ -86,7 +85,7 @@ type Place = (i64, i64);
 /// # Example
 /// ```
 /// use streamgauge::prelude::*;
-/// use streamgauge::snapshot::{Merger, MergerOptions};
+/// use streamgauge::merger::{Merger, MergerOptions};
 ///
 /// let pipeline = || Pipeline::builder().event_time(|at: &i64| Timestamp::from_millis(*at)).window(Tumbling::new(seconds(10))?).aggregate(count()).build();
 /// let mut options = MergerOptions::default();

@@ -1,0 +1,141 @@
+//! From and to the events of the crate `aws_lambda_events`, for programs that have those types in hand.
+//!
+//! Going through that crate costs its own parse, and its arrival times: version 1.2.1 reads some of them wrong by up to a second and
+//! refuses AWS's documented window event with numbers in its state. Where the event's bytes are at hand,
+//! [`KinesisEvent::from_slice`] reads them right.
+
+use super::wire::rejection;
+use super::{KinesisEvent, State, TumblingWindow};
+use crate::error::{Error, ErrorKind};
+use crate::record::{Position, Record, Sequence, ShardId};
+use crate::time::Timestamp;
+use crate::window::Window;
+use aws_lambda_events::event::kinesis::{self as aws, KinesisTimeWindowEvent};
+use bytes::Bytes;
+use chrono::DateTime;
+use std::collections::BTreeMap;
+
+/// A record without an event id or a sequence number is [rejected](KinesisEvent::rejected).
+impl From<aws::KinesisEvent> for KinesisEvent {
+    fn from(event: aws::KinesisEvent) -> Self {
+        let mut converted = KinesisEvent::default();
+        for (index, record) in event.records.into_iter().enumerate() {
+            if converted.stream_arn.is_none() {
+                converted.stream_arn = record.event_source_arn.as_deref().map(Into::into);
+            }
+            let number = record.kinesis.sequence_number.clone();
+            let data = Bytes::from(record.kinesis.data.0.clone());
+            match read(record) {
+                Ok(record) => converted.records.push(record),
+                Err(error) => converted.rejected.push(rejection((index, converted.records.len()), &number, data, error)),
+            }
+        }
+        converted
+    }
+}
+
+fn read(record: aws::KinesisEventRecord) -> Result<Record, Error> {
+    let number = record.kinesis.sequence_number.parse().map_err(|error: Error| error.at("kinesis.sequenceNumber"))?;
+    let event_id = record.event_id.unwrap_or_default();
+    let shard = super::wire::shard_name(&event_id)?;
+    Ok(Record {
+        partition_key: record.kinesis.partition_key.into(),
+        data: record.kinesis.data.0.into(),
+        arrival: Timestamp::from_millis(record.kinesis.approximate_arrival_timestamp.timestamp_millis()),
+        position: Position { shard: ShardId::new(shard), sequence: Sequence { number, sub: 0 } },
+    })
+}
+
+/// # Errors
+/// [`ErrorKind::Parse`] if the event has no shard id, or its window ends before it starts.
+impl TryFrom<KinesisTimeWindowEvent> for KinesisEvent {
+    type Error = Error;
+
+    fn try_from(event: KinesisTimeWindowEvent) -> Result<Self, Error> {
+        let properties = event.time_window_properties;
+        let mut converted = KinesisEvent::from(event.kinesis_event);
+        let (start, end) = (properties.window.start.timestamp_millis(), properties.window.end.timestamp_millis());
+        if start >= end {
+            return Err(Error::new(ErrorKind::Parse, format!("the window ends at {end} and starts at {start}, not before it")));
+        }
+        let shard = properties.shard_id.ok_or_else(|| Error::new(ErrorKind::Parse, "shardId is missing or null"))?;
+        converted.stream_arn = properties.event_source_arn.map(Into::into).or(converted.stream_arn);
+        converted.tumbling = Some(TumblingWindow {
+            window: Window::new(Timestamp::from_millis(start), Timestamp::from_millis(end)),
+            state: State::from_fields(&properties.state.into_iter().collect::<BTreeMap<_, _>>()),
+            shard: ShardId::new(shard),
+            is_final: properties.is_final_invoke_for_window,
+            is_terminated_early: properties.is_window_terminated_early,
+        });
+        Ok(converted)
+    }
+}
+
+/// The records of the event, as far as that crate's type can hold them: user records of an aggregate lose their sub-sequence
+/// numbers, keys that are not UTF-8 are replaced, rejected records are left out.
+///
+/// # Errors
+/// [`ErrorKind::TimeOutOfRange`] if an arrival time is outside of chrono's range, about 262,000 years.
+impl TryFrom<&KinesisEvent> for aws::KinesisEvent {
+    type Error = Error;
+
+    fn try_from(event: &KinesisEvent) -> Result<Self, Error> {
+        let mut converted = aws::KinesisEvent::default();
+        for record in &event.records {
+            let arrival = DateTime::from_timestamp_millis(record.arrival.as_millis())
+                .ok_or_else(|| Error::new(ErrorKind::TimeOutOfRange, format!("{} is outside of chrono's range", record.arrival)))?;
+            let Position { shard, sequence } = &record.position;
+            let mut out = aws::KinesisEventRecord::default();
+            out.event_id = Some(format!("{shard}:{}", sequence.number));
+            out.event_name = Some("aws:kinesis:record".to_owned());
+            out.event_source = Some("aws:kinesis".to_owned());
+            out.event_source_arn = event.stream_arn.as_deref().map(str::to_owned);
+            out.event_version = Some("1.0".to_owned());
+            out.kinesis.approximate_arrival_timestamp.0 = arrival;
+            out.kinesis.data.0 = record.data.to_vec();
+            out.kinesis.partition_key = String::from_utf8_lossy(&record.partition_key).into_owned();
+            out.kinesis.sequence_number = sequence.number.to_string();
+            out.kinesis.kinesis_schema_version = Some("1.0".to_owned());
+            converted.records.push(out);
+        }
+        Ok(converted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixture(name: &str) -> Vec<u8> {
+        std::fs::read(format!("{}/tests/data/lambda/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    }
+
+    #[test]
+    fn records_survive_the_way_there_and_back() {
+        let event = KinesisEvent::from_slice(&fixture("01-plain-100.json")).unwrap();
+        let theirs = aws::KinesisEvent::try_from(&event).unwrap();
+        let back = KinesisEvent::from(theirs);
+        assert_eq!(back.records, event.records);
+        assert_eq!(back.stream_arn, event.stream_arn);
+    }
+
+    #[test]
+    fn what_that_crate_read_agrees_but_for_its_times() {
+        let bytes = fixture("02-window-first.json");
+        let ours = KinesisEvent::from_slice(&bytes).unwrap();
+        let theirs: KinesisTimeWindowEvent = serde_json::from_slice(&bytes).unwrap();
+        let mut converted = KinesisEvent::try_from(theirs).unwrap();
+        converted.records.iter_mut().zip(&ours.records).for_each(|(theirs, ours)| theirs.arrival = ours.arrival);
+        assert_eq!(converted.records, ours.records);
+        assert_eq!(converted.tumbling, ours.tumbling);
+    }
+
+    #[test]
+    fn a_record_without_its_id_is_rejected() {
+        let mut event = aws::KinesisEvent::default();
+        event.records.push(aws::KinesisEventRecord::default());
+        let converted = KinesisEvent::from(event);
+        assert_eq!(converted.records.len(), 0);
+        assert!(converted.rejected[0].error.to_string().starts_with("Records[0]: kinesis.sequenceNumber"));
+    }
+}

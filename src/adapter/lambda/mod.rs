@@ -1,0 +1,37 @@
+//! Lambda's Kinesis events and the replies to them.
+//!
+//! [`KinesisEvent`] is what Lambda hands to a function behind a Kinesis event source mapping, plain or with a tumbling window;
+//! [`Reply`] is what such a function answers. Both keep to the letter of AWS's contract ("Using Lambda to process records from Amazon
+//! Kinesis Data Streams").
+//!
+//! An event goes to [`Record`](crate::Record)s in one pass over its bytes: base64 is decoded straight into blocks that the records
+//! share, arrival times become exact milliseconds, nothing else of the envelope is kept. Records that the KPL aggregated are taken
+//! apart on request ([`KinesisEvent::deaggregate`]), those of CloudWatch Logs too ([`logs::expand`](crate::adapter::logs::expand)).
+//!
+//! # Example
+//! ```
+//! use streamgauge::adapter::lambda::{KinesisEvent, Reply};
+//! let event = KinesisEvent::from_slice(br#"{"Records": [{
+//!     "eventID": "shardId-000000000003:4965", "eventSource": "aws:kinesis",
+//!     "kinesis": {"partitionKey": "u1", "sequenceNumber": "4965", "data": "e30=", "approximateArrivalTimestamp": 1700000000.007}
+//! }]}"#)?;
+//! let record = &event.records[0];
+//! assert_eq!(record.data, "{}");
+//! assert_eq!(record.arrival.as_millis(), 1_700_000_000_007);
+//! assert_eq!(Reply::done().to_json(), br#"{"batchItemFailures":[]}"#);
+//! # Ok::<(), streamgauge::Error>(())
+//! ```
+
+mod event;
+#[cfg(feature = "aws_lambda_events")]
+mod interop;
+mod reply;
+mod state;
+mod template;
+mod timestamp;
+mod wire;
+
+pub use event::{KinesisEvent, TumblingWindow};
+pub use reply::Reply;
+pub use state::State;
+pub use wire::EVENT_RECORDS_MAX;

@@ -1,0 +1,95 @@
+//! What a function behind a Kinesis event source mapping answers.
+
+use super::State;
+use crate::record::SequenceNumber;
+use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
+
+/// The answer to a [`KinesisEvent`](super::KinesisEvent).
+///
+/// `batchItemFailures` holds at most one sequence number: Lambda retries from the lowest one on, so a second one says nothing.
+/// Lambda takes an empty or null identifier for a failure of the whole batch; a [`SequenceNumber`] cannot be empty. Give only numbers
+/// of the batch that is answered: an unknown one fails the batch as well. The mapping must have `ReportBatchItemFailures` set, or
+/// Lambda ignores the failure and counts the batch as done.
+///
+/// With a tumbling window the answer must have a state, or the invocation counts as failed.
+///
+/// # Example
+/// ```
+/// use streamgauge::adapter::lambda::{Reply, State};
+/// let reply = Reply::failed_from("4965".parse()?).with_state(State::default());
+/// assert_eq!(reply.to_json(), br#"{"state":{},"batchItemFailures":[{"itemIdentifier":"4965"}]}"#);
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Reply {
+    state: Option<State>,
+    failed_from: Option<SequenceNumber>,
+}
+
+impl Reply {
+    /// The whole batch is done.
+    pub fn done() -> Self {
+        Reply::default()
+    }
+
+    /// The batch is done up to the record with this sequence number, which Lambda is to deliver again with all after it.
+    pub fn failed_from(sequence: SequenceNumber) -> Self {
+        Reply { state: None, failed_from: Some(sequence) }
+    }
+
+    /// The same answer with the state of the window.
+    pub fn with_state(mut self, state: State) -> Self {
+        self.state = Some(state);
+        self
+    }
+
+    /// The state, if the answer has one.
+    pub fn state(&self) -> Option<&State> {
+        self.state.as_ref()
+    }
+
+    /// The sequence number from which Lambda is to deliver again.
+    pub fn failure(&self) -> Option<&SequenceNumber> {
+        self.failed_from.as_ref()
+    }
+
+    /// The answer as JSON.
+    pub fn to_json(&self) -> Vec<u8> {
+        // Strings and a JSON text that serde_json has read: it writes them all.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+impl Serialize for Reply {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Failure<'a> {
+            item_identifier: &'a str,
+        }
+        let failures: &[Failure<'_>] = match &self.failed_from {
+            Some(sequence) => &[Failure { item_identifier: sequence.as_str() }],
+            None => &[],
+        };
+        let mut reply = serializer.serialize_struct("Reply", 1 + usize::from(self.state.is_some()))?;
+        if let Some(state) = &self.state {
+            reply.serialize_field("state", state)?;
+        }
+        reply.serialize_field("batchItemFailures", failures)?;
+        reply.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_never_has_an_empty_identifier() {
+        assert!("".parse::<SequenceNumber>().is_err());
+        assert_eq!(Reply::done().to_json(), br#"{"batchItemFailures":[]}"#);
+        let reply = Reply::failed_from(SequenceNumber::from(0u64)).with_state(State::from_snapshot(b""));
+        assert_eq!(reply.to_json(), br#"{"state":{"snapshot":""},"batchItemFailures":[{"itemIdentifier":"0"}]}"#);
+    }
+}

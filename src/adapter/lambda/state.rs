@@ -1,0 +1,154 @@
+//! The state that Lambda carries from one invocation of a tumbling window to the next.
+
+use crate::adapter::json::{Text, excerpt};
+use crate::error::{Error, ErrorKind};
+use base64_simd::STANDARD;
+use serde::de::{Deserialize, Deserializer};
+use serde::ser::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A tumbling window's `state`: a JSON value that Lambda hands back as it was given, up to 1 MB.
+///
+/// This crate's states hold one field, `snapshot`: a snapshot's bytes in base64. States of others are kept as they are.
+///
+/// # Example
+/// ```
+/// use streamgauge::adapter::lambda::State;
+/// let state = State::from_snapshot(b"bytes");
+/// assert_eq!(state.json(), r#"{"snapshot":"Ynl0ZXM="}"#);
+/// assert_eq!(state.snapshot()?.as_deref(), Some(&b"bytes"[..]));
+/// assert_eq!(State::default().snapshot()?, None);
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct State(Box<RawValue>);
+
+impl State {
+    /// The state that holds a snapshot. It is `4 * ceil(n / 3) + 15` bytes long for a snapshot of `n` bytes.
+    pub fn from_snapshot(snapshot: &[u8]) -> Self {
+        let json = format!(r#"{{"snapshot":"{}"}}"#, STANDARD.encode_to_string(snapshot));
+        State::from_json(json)
+    }
+
+    /// The snapshot in this state, or `None` if the state is empty, as it is at the start of a window.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if the state is not empty and holds no snapshot in base64, as another function's.
+    pub fn snapshot(&self) -> Result<Option<Vec<u8>>, Error> {
+        let corrupt = |what: &str| {
+            let shown = excerpt(self.json(), 100);
+            Err(Error::new(ErrorKind::Corrupt, format!("the window's state {shown} {what}: it is not this pipeline's")))
+        };
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let Ok(fields) = serde_json::from_str::<BTreeMap<String, Text<'_>>>(self.json()) else {
+            return corrupt("is not an object");
+        };
+        match fields.get("snapshot").map(Text::required) {
+            None => corrupt("has no field \"snapshot\""),
+            Some(Err(what)) => corrupt(&format!("has a field \"snapshot\" that {what}")),
+            Some(Ok(text)) => match STANDARD.decode_to_vec(text) {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(_) => corrupt("has a field \"snapshot\" that is not base64"),
+            },
+        }
+    }
+
+    /// Whether nothing is in it: an empty object, or null.
+    pub fn is_empty(&self) -> bool {
+        let json = self.json().trim();
+        json == "null" || json.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).is_some_and(|inside| inside.trim().is_empty())
+    }
+
+    /// The state as JSON text. Its length is what counts against Lambda's limit of 1 MB.
+    pub fn json(&self) -> &str {
+        self.0.get()
+    }
+
+    /// The state of another function's fields.
+    #[cfg(feature = "aws_lambda_events")]
+    pub(super) fn from_fields(fields: &BTreeMap<String, String>) -> Self {
+        serde_json::to_string(fields).map(State::from_json).unwrap_or_default()
+    }
+
+    fn from_json(json: String) -> Self {
+        // The texts made here are valid JSON; were one not, the state would be empty and not wrong.
+        State(RawValue::from_string(json).unwrap_or_default())
+    }
+}
+
+/// The empty state, `{}`.
+impl Default for State {
+    fn default() -> Self {
+        State::from_json("{}".to_owned())
+    }
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.json() == other.json()
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "State({})", excerpt(self.json(), 100))
+    }
+}
+
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for State {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Box::<RawValue>::deserialize(deserializer).map(State)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn state(json: &str) -> State {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn empty_states_hold_no_snapshot() {
+        for json in ["{}", "{ \n}", "null", " {} "] {
+            assert_eq!(state(json).snapshot().unwrap(), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn another_functions_state_is_refused_with_what_it_is() {
+        for (json, what) in [
+            (r#"{"/home":12,"_v":1}"#, "has no field"),
+            ("[]", "is not an object"),
+            (r#"{"snapshot":5}"#, "is a number"),
+            (r#"{"snapshot":null}"#, "is missing or null"),
+            (r#"{"snapshot":"x"}"#, "is not base64"),
+        ] {
+            let error = state(json).snapshot().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt);
+            assert!(error.to_string().contains(what), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_snapshot_comes_back(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let written = State::from_snapshot(&bytes);
+            prop_assert_eq!(written.json().len(), bytes.len().div_ceil(3) * 4 + 15);
+            let read = state(&serde_json::to_string(&written).unwrap());
+            prop_assert_eq!(read.snapshot().unwrap().unwrap(), bytes);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+#!/bin/bash
+# setup.sh: installs what the kit runs into target/kit (about a minute, 350 MB): a Python environment, node modules, the jars of
+# the MultiLangDaemon. Does nothing for what is there already; an install that was cut short starts again.
+# Needs python3 with venv, node and npm, Java 17 and mvn. Versions are pinned in requirements.txt, package.json and pom.xml.
+source "$(dirname "$0")/env.sh"
+
+# install NAME COMMAND...: runs COMMAND unless it succeeded before for the same pins.
+install() {
+  local name=$1 pins; shift
+  pins=$(cat "$KIT/requirements.txt" "$KIT/package.json" "$KIT/pom.xml" | cksum)
+  [ "$(cat "$KIT_DIR/$name.done" 2>/dev/null)" = "$pins" ] && return
+  "$@"
+  echo "$pins" > "$KIT_DIR/$name.done"
+}
+python_environment() {
+  python3 -m venv --clear "$KIT_DIR/venv"
+  "$KIT_DIR/venv/bin/pip" install --quiet --disable-pip-version-check -r "$KIT/requirements.txt"
+}
+node_modules() {
+  cp "$KIT/package.json" "$KIT/loopback.js" "$KIT_DIR/"
+  (cd "$KIT_DIR" && npm install --no-audit --no-fund --silent)
+}
+jars() {
+  rm -rf "$KIT_DIR/jars"
+  mvn -q -B -f "$KIT/pom.xml" dependency:copy-dependencies -DoutputDirectory="$KIT_DIR/jars" -DincludeScope=runtime
+}
+install python python_environment
+install node node_modules
+install jars jars
+echo "ready: $(find "$KIT_DIR/jars" -name '*.jar' | wc -l) jars"
