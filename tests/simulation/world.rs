@@ -174,7 +174,8 @@ impl World {
             builder = builder.idle_after(millis(idle_after));
         }
         if self.stream.retries {
-            builder = builder.deduplicate_by(|hit: &Hit| hit.id.as_str(), RecentIds::new(64, 1e-9).unwrap());
+            // As many as there can be records: of several shards any number comes between a record and its repetition.
+            builder = builder.deduplicate_by(|hit: &Hit| hit.id.as_str(), RecentIds::new(256, 1e-9).unwrap());
         }
         let mut pipeline = builder.aggregate(aggregate()).build().unwrap();
         let stored = self.store.load(&job.key);
