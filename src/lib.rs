@@ -117,6 +117,8 @@ mod documents {
     mod architecture {}
     #[doc = include_str!("../CONTRIBUTING.md")]
     mod contributing {}
+    #[doc = include_str!("../docs/FORMAT.md")]
+    mod format {}
     #[doc = include_str!("../docs/SEMANTICS.md")]
     mod semantics {}
 }

@@ -78,8 +78,32 @@ pub(crate) enum Tag {
     Partials = 12,
 }
 
+/// The sections by their tags.
+const NAMES: [&str; 13] = [
+    "",
+    "description",
+    "clock",
+    "shards",
+    "stats",
+    "firing",
+    "panes",
+    "sliding",
+    "pending",
+    "identities",
+    "origin",
+    "accumulator",
+    "partials",
+];
+
 /// The highest tag of this version.
 const TAG_MAX: u8 = 12;
+
+impl Tag {
+    /// The name of a tag that was found in an envelope.
+    pub(crate) fn name(tag: u8) -> &'static str {
+        NAMES.get(usize::from(tag)).copied().unwrap_or_default()
+    }
+}
 
 /// Whose state it is: what a reader compares with its own.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -141,6 +165,7 @@ impl EnvelopeWriter {
 /// Where what is in an envelope. It holds no bytes itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Envelope {
+    pub(crate) version: u8,
     pub(crate) kind: Kind,
     pub(crate) pipeline: u64,
     pub(crate) seeds: u64,
@@ -177,7 +202,7 @@ impl Envelope {
         }
         let kind = Kind::from_byte(kind).ok_or_else(|| corrupt(format!("{kind} is no kind of content")))?;
         let sections = sections(covered, bytes.len() - CHECKSUM_BYTES - body)?;
-        let envelope = Envelope { kind, pipeline, seeds, sections };
+        let envelope = Envelope { version, kind, pipeline, seeds, sections };
         match fingerprint_of(envelope.description(bytes)?) == pipeline {
             true => Ok(envelope),
             false => Err(corrupt(String::from("the fingerprint is not that of the description"))),
@@ -189,6 +214,11 @@ impl Envelope {
         let range = self.sections.iter().find(|(found, _)| *found == tag as u8).map(|(_, range)| range.clone());
         let content = range.and_then(|range| bytes.get(range));
         content.map(Reader::new).ok_or_else(|| corrupt(format!("the section {tag:?} is missing")))
+    }
+
+    /// The tag and the bytes of each section.
+    pub(crate) fn sizes(&self) -> impl Iterator<Item = (u8, usize)> {
+        self.sections.iter().map(|(tag, range)| (*tag, range.len()))
     }
 
     pub(crate) fn description<'a>(&self, bytes: &'a [u8]) -> Result<&'a str, Error> {

@@ -31,6 +31,7 @@ mod budget;
 mod format;
 mod partial;
 mod state;
+mod summary;
 
 pub use crate::aggregate::{Reduced, Reductions};
 pub(crate) use budget::least_tolerance;
@@ -39,3 +40,4 @@ pub(crate) use format::{Envelope, EnvelopeWriter, Identity, Tag};
 pub(crate) use partial::Origin;
 pub use partial::Partial;
 pub use state::{Snapshot, base64_len, bytes_in_base64};
+pub use summary::{OriginSummary, ShardSummary, Summary};

@@ -4,8 +4,8 @@ use super::resume::{Hit, every_aggregate, hit};
 use std::fmt::Write;
 use std::path::PathBuf;
 use streamgauge::engine::{Engine, EngineOptions};
-use streamgauge::prelude::*;
 use streamgauge::merger::{Merger, MergerOptions};
+use streamgauge::prelude::*;
 use streamgauge::snapshot::Partial;
 
 fn path(name: &str) -> PathBuf {

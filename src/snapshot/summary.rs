@@ -1,0 +1,156 @@
+//! What is in bytes that were written, told without the pipeline that wrote them.
+
+use super::format::{Envelope, Kind, Tag};
+use super::partial::Partial;
+use super::state::Snapshot;
+use crate::codec::Reader;
+use crate::error::Error;
+use crate::time::Timestamp;
+use crate::window::Window;
+use bytes::Bytes;
+
+/// What is in a snapshot, a partial or a merger's state: for `inspect`, and for logs.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// use streamgauge::snapshot::{Kind, Summary};
+/// let mut pipeline = Pipeline::builder().name("lines").aggregate(count()).build()?;
+/// pipeline.push("a line")?;
+/// let summary = Summary::of(pipeline.snapshot()?.into_bytes())?;
+/// assert_eq!((summary.kind, summary.panes.len()), (Kind::Snapshot, 1));
+/// assert_eq!(summary.description, "lines: count over one window");
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Summary {
+    /// What it is.
+    pub kind: Kind,
+    /// The format's version.
+    pub version: u8,
+    /// All bytes.
+    pub bytes: usize,
+    /// The pipeline in words.
+    pub description: String,
+    /// The pipeline's fingerprint.
+    pub fingerprint: u64,
+    /// The fingerprint of its sketches' seeds; 0 if there are none.
+    pub seeds: u64,
+    /// The bytes of each part, by name.
+    pub sections: Vec<(String, usize)>,
+    /// Of a snapshot: event times up to this one are taken as complete.
+    pub watermark: Option<Timestamp>,
+    /// Of a snapshot: the shards, in the order they were opened.
+    pub shards: Vec<ShardSummary>,
+    /// Of a snapshot: the start of each open pane and the bytes of its accumulator.
+    pub panes: Vec<(Timestamp, usize)>,
+    /// Of a snapshot: windows that have fired and were not fetched. Of a merger: windows that are kept.
+    pub windows: u64,
+    /// Of a partial: where it comes from.
+    pub origin: Option<OriginSummary>,
+}
+
+/// A shard in a snapshot.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct ShardSummary {
+    /// Its name.
+    pub name: String,
+    /// The sequence number and sub-sequence number of the last record taken, if it knew its place.
+    pub applied: Option<(String, u64)>,
+    /// Its watermark; `None` before there is one.
+    pub watermark: Option<Timestamp>,
+    /// Whether it has ended.
+    pub closed: bool,
+}
+
+/// Where a partial comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct OriginSummary {
+    /// Its window; `None` for a pipeline without windows.
+    pub window: Option<Window>,
+    /// Who made it.
+    pub source: String,
+    /// Its revision.
+    pub revision: u32,
+    /// Whether the source will give no other.
+    pub is_final: bool,
+}
+
+impl Summary {
+    /// Reads all that can be read without the pipeline.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the bytes are none of streamgauge's, of a newer version, cut short or damaged.
+    pub fn of(bytes: impl Into<Bytes>) -> Result<Summary, Error> {
+        let bytes = bytes.into();
+        let envelope = Envelope::parse(&bytes)?;
+        let mut summary = Summary {
+            kind: envelope.kind,
+            version: envelope.version,
+            bytes: bytes.len(),
+            description: envelope.description(&bytes)?.to_owned(),
+            fingerprint: envelope.pipeline,
+            seeds: envelope.seeds,
+            sections: envelope.sizes().map(|(tag, size)| (Tag::name(tag).to_owned(), size)).collect(),
+            watermark: None,
+            shards: Vec::new(),
+            panes: Vec::new(),
+            windows: 0,
+            origin: None,
+        };
+        match envelope.kind {
+            Kind::Snapshot => summary.read_snapshot(&Snapshot::from_bytes(bytes)?)?,
+            Kind::Partial => summary.read_partial(&Partial::from_bytes(bytes)?),
+            Kind::Merger => summary.windows = envelope.section(&bytes, Tag::Partials)?.u64()?,
+        }
+        Ok(summary)
+    }
+
+    fn read_snapshot(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        let section = |tag| snapshot.envelope().section(snapshot.bytes(), tag);
+        self.watermark = watermark(section(Tag::Clock)?.i64()?);
+        let mut shards = section(Tag::Shards)?;
+        for _ in 0..shards.count(5)? {
+            self.shards.push(ShardSummary::read(&mut shards)?);
+        }
+        let (mut panes, mut start) = (section(Tag::Panes)?, 0i64);
+        for _ in 0..panes.count(2)? {
+            start = start.wrapping_add(panes.i64()?);
+            self.panes.push((Timestamp::from_millis(start), panes.bytes()?.len()));
+        }
+        self.windows = section(Tag::Pending)?.u64()?;
+        Ok(())
+    }
+
+    fn read_partial(&mut self, partial: &Partial) {
+        self.origin = Some(OriginSummary {
+            window: partial.window(),
+            source: partial.source().to_owned(),
+            revision: partial.revision(),
+            is_final: partial.is_final(),
+        });
+    }
+}
+
+impl ShardSummary {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let name = reader.text()?.to_owned();
+        let applied = match reader.bool()? {
+            true => Some((reader.text()?.to_owned(), reader.u64()?)),
+            false => None,
+        };
+        let reached = watermark(reader.i64()?);
+        let _last_record = reader.i64()?;
+        Ok(ShardSummary { name, applied, watermark: reached, closed: reader.u8()? == 2 })
+    }
+}
+
+fn watermark(millis: i64) -> Option<Timestamp> {
+    (millis != i64::MIN).then(|| Timestamp::from_millis(millis))
+}
