@@ -64,10 +64,37 @@ impl LogHistogram {
         read.negative = read.decode_side(reader)?;
         read.positive = read.decode_side(reader)?;
         let counted = read.negative.counters.iter().chain(read.positive.counters.iter()).fold(read.zeros, u64::saturating_add);
-        if !(read.min.is_finite() && read.max.is_finite() && read.min <= read.max && counted == read.count) {
-            return Err(reader.corrupt("the buckets of a histogram do not agree with its count and its ends"));
+        if counted != read.count || !read.ends_agree() || !read.integers_agree() {
+            return Err(reader.corrupt("the buckets of a histogram do not agree with its count, its ends or its integers"));
         }
         Ok(read)
+    }
+
+    /// Whether the smallest and the largest number lie in the outermost buckets. Bounds would cross otherwise.
+    fn ends_agree(&self) -> bool {
+        let within = |number: f64, (low, high): (f64, f64)| low <= number && number <= high;
+        let negated = |(low, high): (f64, f64)| (-high, -low);
+        let zero = (self.zeros > 0).then_some((0.0, 0.0));
+        let edges = |side: &Side, bucket: Option<(u32, u64)>| bucket.map(|(bucket, _)| self.edges(side, bucket));
+        let (negative, positive) = (&self.negative, &self.positive);
+        let lowest = edges(negative, negative.descending().next()).map(negated).or(zero);
+        let highest = edges(positive, positive.descending().next()).or(zero);
+        let lowest = lowest.or_else(|| edges(positive, positive.ascending().next()));
+        let highest = highest.or_else(|| edges(negative, negative.ascending().next()).map(negated));
+        let agree = |number: f64, edges: Option<(f64, f64)>| edges.is_some_and(|edges| within(number, edges));
+        agree(self.min, lowest) && agree(self.max, highest) && self.min <= self.max
+    }
+
+    /// Whether each bucket has an integer in it, if all numbers are integers.
+    fn integers_agree(&self) -> bool {
+        let has_integer = |side: &Side| {
+            side.ascending().all(|(bucket, _)| {
+                let (low, high) = self.edges(side, bucket);
+                low.ceil() <= high
+            })
+        };
+        let ends = self.min.fract() == 0.0 && self.max.fract() == 0.0;
+        !self.integers || (ends && has_integer(&self.negative) && has_integer(&self.positive))
     }
 
     fn decode_side(&self, reader: &mut Reader<'_>) -> Result<Side, Error> {
