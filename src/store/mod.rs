@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`MemoryStore`] | tests, and processes that need no more |
 //! | [`DirectoryStore`] | one machine: a file a key, replaced atomically and synced |
+//! | `ObjectStore` (feature `object-store`) | S3 and others, by conditional put |
 //!
 //! # Example
 //! ```
@@ -25,9 +26,13 @@
 
 mod directory;
 mod memory;
+#[cfg(feature = "object-store")]
+mod object;
 
 pub use directory::DirectoryStore;
 pub use memory::MemoryStore;
+#[cfg(feature = "object-store")]
+pub use object::ObjectStore;
 
 use crate::error::{Error, ErrorKind};
 use bytes::Bytes;
