@@ -95,7 +95,7 @@ fn a_top_ten_of_a_million_urls_fits_lambdas_state_and_is_still_right() {
 #[test]
 fn what_cannot_fit_is_refused_and_nothing_changes() {
     let mut pipeline = Pipeline::builder().aggregate(group_by(|key: &u64| key, count())).build().unwrap();
-    (0..1000u64).for_each(|key| drop(pipeline.push(&key).unwrap()));
+    pipeline.push_batch(&(0..1000).collect::<Vec<u64>>()).unwrap();
     let before = pipeline.snapshot().unwrap();
     assert_eq!(pipeline.snapshot_within(1000).unwrap_err().kind(), ErrorKind::LimitExceeded);
     assert_eq!(pipeline.snapshot().unwrap().bytes(), before.bytes());
