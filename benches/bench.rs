@@ -6,6 +6,7 @@ mod aggregates;
 #[cfg(feature = "files")]
 mod files;
 mod sketches;
+mod snapshots;
 mod windows;
 #[cfg(all(feature = "kcl", feature = "lambda"))]
 mod wire;
@@ -16,6 +17,7 @@ fn main() {
     #[cfg(feature = "files")]
     files::benches(&mut criterion);
     sketches::benches(&mut criterion);
+    snapshots::benches(&mut criterion);
     windows::benches(&mut criterion);
     #[cfg(all(feature = "kcl", feature = "lambda"))]
     wire::benches(&mut criterion);
