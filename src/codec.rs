@@ -330,7 +330,7 @@ impl FrontWriter {
 
     /// Writes a key, which must be greater than the one before it.
     pub fn write(&mut self, writer: &mut Writer, key: &[u8]) {
-        let alike = self.previous.iter().zip(key).take_while(|(a, b)| a == b).count();
+        let alike = shared_prefix(&self.previous, key);
         let shared = alike.min(self.credit);
         let added = key.get(shared..).unwrap_or_default();
         writer.u8((shared.min(SHARED_ESCAPE) << 3 | added.len().min(ADDED_ESCAPE)) as u8);
@@ -345,6 +345,14 @@ impl FrontWriter {
         self.previous.truncate(shared);
         self.previous.extend_from_slice(added);
     }
+}
+
+/// How many bytes two byte strings share at their beginning: 8 at a time.
+pub(crate) fn shared_prefix(a: &[u8], b: &[u8]) -> usize {
+    let chunks = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+    let alike = 8 * chunks.take_while(|(a, b)| a == b).count();
+    let (a, b) = (a.get(alike..).unwrap_or_default(), b.get(alike..).unwrap_or_default());
+    alike + a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
 /// Reads what a [`FrontWriter`] wrote.

@@ -11,7 +11,7 @@ use std::fs;
 ///
 /// Levels are separated for the eye; inside of a level the order is an order all the same.
 const ROOMS: &[&[&str]] = &[
-    &["error", "limits", "time", "hash", "key", "sorted_keys", "codec", "durable", "record"],
+    &["error", "limits", "time", "hash", "key", "codec", "sorted_keys", "durable", "record"],
     &["sketch", "aggregate"],
     &["window"],
     &["snapshot", "engine", "merger", "pipeline", "spec", "parallel"],
