@@ -30,7 +30,6 @@ pub(crate) fn benches(criterion: &mut Criterion) {
     let snapshot = whole.snapshot().expect("a top-k can be written down");
     let characters = base64_len(snapshot.bytes().len()) as f64 / ROWS as f64;
     assert!(characters <= 12.0, "{characters} characters of base64 a row");
-    println!("snapshot/size/streamgauge/10k-rows: {characters:.2} characters of base64 a row");
 
     let mut group = criterion.benchmark_group("snapshot/encode");
     group.throughput(Throughput::Elements(ROWS));

@@ -50,6 +50,7 @@
 //! - `spec`: the pipeline as TOML, JSON or text.
 //! - `lambda`, `kcl`: the wire formats of Lambda's Kinesis events and of the KCL's MultiLangDaemon, as records and replies.
 //! - `aws_lambda_events`: conversions from and to that crate's events.
+//! - `object-store`: snapshots in S3 and whatever else speaks its protocol.
 //! - `serde`: `Serialize` and `Deserialize` for timestamps, windows and results.
 //!
 //! # What it promises

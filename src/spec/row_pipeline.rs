@@ -115,8 +115,10 @@ pub enum RowOutcome {
 }
 
 /// An emission of groups, handed out row by row.
-struct Pending {
+pub(super) struct Pending {
     emission: Emission<()>,
+    /// The one row of a pipeline without groups.
+    plain: Option<Vec<OutputValue>>,
     rows: std::vec::IntoIter<(Box<[u8]>, Vec<OutputValue>)>,
     other: Option<Vec<OutputValue>>,
 }
@@ -300,16 +302,7 @@ impl RowPipeline {
             }
             let Some(emission) = self.engine.next_emission()? else { return Ok(None) };
             let Emission { window, revision, value } = emission;
-            match value {
-                RowAnswer::Plain(values) => return Ok(Some(RowEmission { window, revision, group: Vec::new(), values })),
-                RowAnswer::Grouped(groups) => {
-                    self.pending = Some(Pending {
-                        emission: Emission { window, revision, value: () },
-                        rows: groups.rows.into_iter(),
-                        other: groups.other.map(|other| other.value),
-                    });
-                }
-            }
+            self.pending = Some(Pending::new(Emission { window, revision, value: () }, value));
         }
     }
 
@@ -361,6 +354,14 @@ impl RowPipeline {
         Ok(())
     }
 
+    pub(super) fn engine_mut(&mut self) -> &mut Engine<Row, RowAggregate> {
+        &mut self.engine
+    }
+
+    pub(super) fn into_parts(self) -> (Engine<Row, RowAggregate>, Vec<String>, Vec<OutputColumn>) {
+        (self.engine, self.group_names, self.columns)
+    }
+
     fn check_fetched(&self) -> Result<(), Error> {
         match &self.pending {
             Some(pending) if !pending.is_empty() => {
@@ -384,11 +385,23 @@ impl fmt::Debug for RowPipeline {
 }
 
 impl Pending {
-    fn is_empty(&self) -> bool {
-        self.rows.len() == 0 && self.other.is_none()
+    pub(super) fn new(emission: Emission<()>, answer: RowAnswer) -> Self {
+        match answer {
+            RowAnswer::Plain(values) => Pending { emission, plain: Some(values), rows: Vec::new().into_iter(), other: None },
+            RowAnswer::Grouped(groups) => {
+                Pending { emission, plain: None, rows: groups.rows.into_iter(), other: groups.other.map(|other| other.value) }
+            }
+        }
     }
 
-    fn next(&mut self, group_fields: usize) -> Option<RowEmission> {
+    fn is_empty(&self) -> bool {
+        self.plain.is_none() && self.rows.len() == 0 && self.other.is_none()
+    }
+
+    pub(super) fn next(&mut self, group_fields: usize) -> Option<RowEmission> {
+        if let Some(values) = self.plain.take() {
+            return Some(RowEmission { window: self.emission.window, revision: self.emission.revision, group: Vec::new(), values });
+        }
         let (group, values) = match self.rows.next() {
             // One field is its own key, several are a tuple.
             Some((key, values)) if group_fields == 1 => (vec![key::decode(&key)], values),

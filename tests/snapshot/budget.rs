@@ -106,7 +106,7 @@ fn what_cannot_fit_is_refused_and_nothing_changes() {
 
 /// Every kind of sketch, reduced step by step: each is smaller, its bounds hold, and it still merges with whole ones.
 #[test]
-fn every_sketch_keeps_its_bounds_at_every_size() {
+fn s52_every_sketch_keeps_its_bounds_at_every_size() {
     let aggregate = || {
         (
             top_k(5, |n: &u64| n),

@@ -61,7 +61,7 @@ fn merger() -> Merger<Hit, impl Aggregate<Hit, Output: std::fmt::Debug>> {
 }
 
 #[test]
-fn a_golden_snapshot_goes_on_and_is_written_as_it_was() {
+fn s51_a_golden_snapshot_goes_on_and_is_written_as_it_was() {
     let bytes = golden("snapshot.bin", || {
         let mut engine = engine();
         push(&mut engine, 0, 120);

@@ -64,7 +64,7 @@ proptest! {
     #![proptest_config(crate::cases(200))]
 
     #[test]
-    fn any_order_and_any_number_of_times(
+    fn s54_any_order_and_any_number_of_times(
         // The jitter is within the lateness, so nothing is lost, and revisions come.
         records in prop::collection::vec((0usize..3, 0i64..4, 0i64..15), 0..60),
         order in prop::collection::vec((any::<prop::sample::Index>(), 0i64..50), 0..150),

@@ -200,7 +200,7 @@ proptest! {
     }
 
     #[test]
-    fn a_cut_anywhere_changes_no_answer_of_any_aggregate(rules in rules(), steps in steps(3), cuts in prop::collection::vec(0usize..102, 0..4)) {
+    fn s49_a_cut_anywhere_changes_no_answer_of_any_aggregate(rules in rules(), steps in steps(3), cuts in prop::collection::vec(0usize..102, 0..4)) {
         let whole = run(&rules, (every_aggregate, hit), &steps, &[]);
         let cut = run(&rules, (every_aggregate, hit), &steps, &cuts);
         prop_assert_eq!(format!("{:?}", cut.0), format!("{:?}", whole.0));
@@ -209,7 +209,7 @@ proptest! {
 }
 
 #[test]
-fn a_snapshot_of_another_pipeline_seed_or_lateness_is_refused_with_what_differs() {
+fn s50_a_snapshot_of_another_pipeline_seed_or_lateness_is_refused_with_what_differs() {
     let windows = |size| {
         let mut options = EngineOptions::default();
         options.windows = Tumbling::new(millis(size)).unwrap().into();
