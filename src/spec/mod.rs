@@ -2,6 +2,7 @@
 
 mod compile;
 mod decimal;
+mod digits;
 mod explain;
 mod expression;
 mod field;

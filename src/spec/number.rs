@@ -1,6 +1,7 @@
 //! Numbers of records: integers that stay integers, and floats.
 
 use super::decimal::Decimal;
+use super::digits::digits;
 use super::row::Value;
 use std::cmp::Ordering;
 use std::fmt;
@@ -91,22 +92,10 @@ impl Number {
 /// Up to 18 digits behind an optional minus: what most numbers are.
 #[inline]
 fn parse_short(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    if digits.is_empty() || digits.len() > 18 {
-        return None;
+    match text {
+        [b'-', rest @ ..] => digits(rest).map(|value| -value),
+        text => digits(text),
     }
-    let mut value = 0i64;
-    for byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value = value * 10 + i64::from(digit);
-    }
-    Some(if negative { -value } else { value })
 }
 
 impl PartialEq for Number {

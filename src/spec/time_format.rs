@@ -1,6 +1,7 @@
 //! Event times as records write them.
 
 use super::decimal::Decimal;
+use super::digits::digits;
 use super::nearest::nearest;
 use super::row::Value;
 use super::time_text::{read_clf, read_iso};
@@ -147,7 +148,7 @@ impl TimeFormat {
 /// A number in units of 10^-3-`power` seconds, as milliseconds.
 #[inline]
 fn read_number(text: &str, power: i64) -> Result<i64, NotATime> {
-    if let Some(integer) = short_integer(text.as_bytes()) {
+    if let Some(integer) = digits(text.as_bytes()) {
         return scale(integer, power);
     }
     let decimal = Decimal::scan(text).ok_or(NotATime::Malformed)?;
@@ -163,23 +164,6 @@ fn scale(integer: i64, power: i64) -> Result<i64, NotATime> {
     }
 }
 
-/// Up to 18 digits and nothing else: what most times are.
-#[inline]
-fn short_integer(text: &[u8]) -> Option<i64> {
-    if text.len() > 18 {
-        return None;
-    }
-    let mut value = 0i64;
-    for byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value = value * 10 + i64::from(digit);
-    }
-    Some(value)
-}
-
 /// By magnitude: the power of ten of the first digit, and the unit that it tells.
 fn unit_of(magnitude: i64) -> i64 {
     match magnitude {
@@ -191,7 +175,7 @@ fn unit_of(magnitude: i64) -> i64 {
 }
 
 fn read_any(text: &str) -> Result<i64, NotATime> {
-    if let Some(integer) = short_integer(text.as_bytes()) {
+    if let Some(integer) = digits(text.as_bytes()) {
         return scale(integer, unit_of(integer.checked_ilog10().map_or(0, i64::from)));
     }
     if let Some(decimal) = Decimal::scan(text) {

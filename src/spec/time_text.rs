@@ -2,6 +2,8 @@
 //!
 //! All allocate nothing. What they do not know they leave to `jiff`, see [`TimeFormat`](super::TimeFormat).
 
+use super::digits::digits;
+
 /// A day of the proleptic Gregorian calendar as days since the epoch; `None` if there is no such day.
 fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
     const DAYS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
@@ -17,20 +19,6 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     Some(era * 146_097 + day_of_era - 719_468)
-}
-
-/// The value of ASCII digits, all of which must be.
-#[inline]
-fn digits(text: &[u8]) -> Option<i64> {
-    let mut value = 0;
-    for byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value = value * 10 + i64::from(digit);
-    }
-    Some(value)
 }
 
 /// Milliseconds of a time of day; a leap second, `:60`, counts as the second before it, as `jiff` has it.

@@ -190,3 +190,19 @@ fn s37_a_comparison_with_a_missing_field_is_false() {
 fn s39_of_a_duplicate_key_the_last_counts() {
     assert_eq!(row(&["--agg", "sum(x)"], "{\"x\":1,\"x\":5}\n")["sum(x)"], json!(5));
 }
+
+/// Whether a source writes a value as text or as a number, its frequency in quotes is how often it came; without quotes it is the number's.
+#[test]
+fn a_frequency_in_quotes_counts_text_and_numbers_that_are_written_so() {
+    let agg =
+        ["--agg", "frequency(x, '200') as quoted, frequency(x, 200) as bare, frequency(x, 'true') as truth, frequency(x, 'a') as text"];
+    let counts = |input: &str| {
+        let row = row(&agg, input);
+        ["quoted", "bare", "truth", "text"].map(|column| row[column]["value"].as_u64().unwrap())
+    };
+    assert_eq!(
+        counts("{\"x\":200}\n{\"x\":\"200\"}\n{\"x\":2e2}\n{\"x\":true}\n{\"x\":\"true\"}\n{\"x\":\"a\"}\n{\"x\":404}\n"),
+        [3, 2, 2, 1]
+    );
+    assert_eq!(counts("y,x\n0,200\n0,0200\n0,a\n0,200\n"), [2, 2, 0, 1]);
+}

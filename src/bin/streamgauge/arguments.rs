@@ -68,7 +68,7 @@ Aggregates (--agg), separated by commas, each with an optional `as NAME`:
   p50(f) to p99.99(f)        percentile of nearest rank, within 0.5 %
   distinct(f)                how many different values
   top(k, f), top(k, f, m)    the k most frequent values, by m counters (65,536 unless given)
-  frequency(f, 'value')      how often one value came; a number without quotes
+  frequency(f, 'value')      how often one value came, as text or number
 
 Predicates (--where):
   field OP value             with == != < <= > >= in contains matches, and/or/not, parentheses

@@ -18,8 +18,8 @@ pub(in crate::spec) enum StateSpec {
     Records,
     /// Records that have the field.
     Present(usize),
-    /// How often a key has these bytes.
-    Equal(usize, Box<[u8]>),
+    /// How often a key is one of these.
+    Equal(usize, Box<[Vec<u8>]>),
     /// Count and sum of a number.
     Sum(usize),
     Min(usize),
@@ -140,8 +140,9 @@ impl StateSpec {
         match (self, cell) {
             (StateSpec::Records, Cell::Count(count)) => *count = count.saturating_add(1),
             (StateSpec::Present(slot), Cell::Count(count)) => *count = count.saturating_add(u64::from(!row.value(*slot).is_missing())),
-            (StateSpec::Equal(key, bytes), Cell::Count(count)) => {
-                *count = count.saturating_add(u64::from(row.key(*key) == Some(&**bytes)));
+            (StateSpec::Equal(key, wanted), Cell::Count(count)) => {
+                let equal = row.key(*key).is_some_and(|key| wanted.iter().any(|wanted| wanted == key));
+                *count = count.saturating_add(u64::from(equal));
             }
             (StateSpec::Sum(index), Cell::Sum(sum)) => row.number(*index).into_iter().for_each(|number| sum.add(number)),
             (StateSpec::Min(index), Cell::Extreme(least)) => replace(least, row.number(*index), |new, old| new < old),

@@ -69,7 +69,7 @@ impl Plan {
             Function::Distinct(slot) => (StateSpec::Distinct(self.key(slot), seed), Reading::Distinct),
             Function::Quantile(slot, percent) => (StateSpec::Histogram(self.number(slot)), Reading::Quantile(percent.quantile())),
             Function::Top { k, slot, counters } => (StateSpec::Top { key: self.key(slot), counters, seed }, Reading::Top(k)),
-            Function::Frequency(slot, ref value) => (StateSpec::Equal(self.key(slot), value.as_slice().into()), Reading::ExactEstimate),
+            Function::Frequency(slot, ref values) => (StateSpec::Equal(self.key(slot), values.as_slice().into()), Reading::ExactEstimate),
         }
     }
 
