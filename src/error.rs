@@ -67,6 +67,11 @@ impl Error {
         self
     }
 
+    /// Whether it is one record that is wrong, so that the next ones can be taken without it.
+    pub fn is_about_record(&self) -> bool {
+        matches!(self.kind(), ErrorKind::InvalidRecord | ErrorKind::TimeOutOfRange)
+    }
+
     /// What went wrong, as a word to match on.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

@@ -171,7 +171,7 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
             return Ok(Added::Late);
         }
         let known = self.windows.get(&place).and_then(|merging| merging.partials.get(partial.source()));
-        if known.is_some_and(|known| rank(known) >= rank(partial)) {
+        if known.is_some_and(|known| !partial.supersedes(known)) {
             return Ok(Added::Known);
         }
         let (replaced, freed) = (known.is_some(), known.map_or(0, |known| known.bytes().len()));
@@ -365,9 +365,4 @@ impl Merging {
 
 fn place_of(window: Option<Window>) -> Place {
     window.map_or((i64::MAX, i64::MIN), |window| (window.end().as_millis(), window.start().as_millis()))
-}
-
-/// Which of two partials of one source and window is the better one.
-fn rank(partial: &Partial) -> (u32, bool, &[u8]) {
-    (partial.revision(), partial.is_final(), partial.bytes())
 }

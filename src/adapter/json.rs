@@ -28,6 +28,7 @@ impl<'a> Text<'a> {
     }
 
     /// The text, if there is one.
+    #[cfg(feature = "lambda")]
     pub(super) fn into_text(self) -> Option<Cow<'a, str>> {
         match self {
             Text::Present(text) => Some(text),

@@ -1,9 +1,12 @@
 //! What feeds the engine from a transport, each behind its feature. An adapter never imports another; what several of them need
-//! stands beside them: records aggregated by the KPL (`kpl`) and by CloudWatch Logs (`logs`), and deliveries that are not
-//! records (`Rejected`).
+//! stands beside them: the formats of records (`formats`), records aggregated by the KPL (`kpl`) and by CloudWatch Logs (`logs`), deliveries that
+//! are not records (`Rejected`), pipelines over a stream's records ([`RecordPipeline`]) and where their answers go ([`Sink`]).
 
 #[cfg(feature = "files")]
 pub mod files;
+#[cfg(feature = "spec")]
+#[cfg_attr(not(feature = "files"), expect(dead_code, unreachable_pub, reason = "CSV has a header, which only files have"))]
+mod formats;
 #[cfg(feature = "kcl")]
 pub mod kcl;
 #[cfg(any(feature = "kcl", feature = "lambda"))]
@@ -20,5 +23,15 @@ mod payload;
 #[cfg(any(feature = "kcl", feature = "lambda"))]
 mod rejected;
 
+mod record_pipeline;
+mod sink;
+
 #[cfg(any(feature = "kcl", feature = "lambda"))]
 pub use rejected::Rejected;
+
+#[cfg(feature = "spec")]
+pub use record_pipeline::Declared;
+pub use record_pipeline::{Decoding, RecordPipeline, Taken};
+#[cfg(feature = "spec")]
+pub use sink::JsonLinesSink;
+pub use sink::{Each, PartialSink, PartialTarget, Sink, each};

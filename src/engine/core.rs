@@ -44,6 +44,7 @@ pub struct Engine<R: ?Sized, A: Aggregate<R>> {
     /// The allowed lateness in milliseconds.
     pub(super) lateness: i64,
     pub(super) emit_empty: bool,
+    strict: bool,
     pub(super) limits: Limits,
     pub(super) panes: Panes<A::Accumulator>,
     /// `None` where a window is one pane, and nothing is to be merged.
@@ -78,6 +79,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             schedule,
             lateness: spans.lateness,
             emit_empty: options.emit_empty,
+            strict: options.strict,
             limits: options.limits,
             panes: Panes::new(),
             stacks: (!schedule.window_is_pane()).then(TwoStacks::new),
@@ -131,7 +133,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Cost: a comparison of the time with the panes used last and the aggregate's own `add`; for a pane that is new, O(log panes).
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] past a limit that the user chose to be an error; the record is not taken then.
+    /// [`ErrorKind::LimitExceeded`] past a limit that the user chose to be an error; of a strict engine, [`ErrorKind::InvalidRecord`] or
+    /// [`ErrorKind::TimeOutOfRange`] for a record that cannot be aggregated. The record is not taken then.
     pub fn push(&mut self, shard: Shard, record: &R, time: Timestamp) -> Result<Outcome, Error> {
         self.settle()?;
         if self.until_check == 0 {
@@ -247,6 +250,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         self.panes.accumulators().chain(merged).chain(pending).map(|accumulator| self.aggregate.state_bytes(accumulator)).sum()
     }
 
+    /// Whether a record that cannot be aggregated is an error: see [`EngineOptions::strict`].
+    pub fn is_strict(&self) -> bool {
+        self.strict
+    }
+
     /// Why the last record that became a dead letter could not be taken.
     pub fn refusal(&self) -> Option<&Error> {
         self.refusal.as_ref()
@@ -324,7 +332,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     #[cold]
     fn refuse(&mut self, error: Error) -> Result<Outcome, Error> {
         match error.kind() {
-            ErrorKind::InvalidRecord | ErrorKind::TimeOutOfRange => {
+            ErrorKind::InvalidRecord | ErrorKind::TimeOutOfRange if !self.strict => {
                 self.refusal = Some(error);
                 Ok(Outcome::DeadLetter)
             }

@@ -23,6 +23,9 @@ pub struct EngineOptions {
     pub idle_after: Option<Duration>,
     /// Whether windows without a record, between windows with some, are emitted too. Default: they are not.
     pub emit_empty: bool,
+    /// Whether a record that cannot be aggregated is an error that leaves it untaken, in the place of a dead letter: for a source that delivers it again.
+    /// Default: it is a dead letter.
+    pub strict: bool,
     /// Recognises records that a producer has sent again, by an identity: see [`Engine::is_repeated`](super::Engine::is_repeated). Default: none.
     pub recent_ids: Option<RecentIds>,
     /// A name and version of the pipeline, part of its fingerprint: state that was saved under another name is refused. Change it when
@@ -40,6 +43,7 @@ impl Default for EngineOptions {
             allowed_lateness: Duration::ZERO,
             idle_after: None,
             emit_empty: false,
+            strict: false,
             recent_ids: None,
             name: String::new(),
             limits: Limits::default(),

@@ -87,6 +87,13 @@ impl<R: ?Sized, A> Builder<R, A> {
         self
     }
 
+    /// Whether a record that cannot be aggregated is an error that leaves it untaken, in the place of a dead letter: for a source that delivers it again.
+    /// Default: it is a dead letter.
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.options.strict = strict;
+        self
+    }
+
     /// Recognises records that a producer has sent again under a new sequence number, by an identity that the producer gave them: one that is known is
     /// counted as a duplicate and passed over. What is remembered, and how seldom a record is mistaken for another, is said by [`RecentIds`].
     ///

@@ -247,6 +247,10 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         self.engine.next_partial(source)
     }
 
+    pub(crate) fn engine_mut(&mut self) -> &mut Engine<R, A> {
+        &mut self.engine
+    }
+
     /// The engine inside, given away: what stands before it (event time, filters, the late sink) is dropped.
     pub fn into_engine(self) -> Engine<R, A> {
         self.engine

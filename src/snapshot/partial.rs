@@ -73,6 +73,13 @@ impl Partial {
         self.origin.is_final
     }
 
+    /// Whether this one takes the place of another of the same source and window: its revision is higher, or it is final. Of two of the same that differ, which a source
+    /// may give when it was started again, the one whose bytes are greater does, so that the order in which they come does not matter.
+    pub fn supersedes(&self, other: &Partial) -> bool {
+        let rank = |partial: &Partial| (partial.revision(), partial.is_final());
+        (rank(self), &self.bytes) > (rank(other), &other.bytes)
+    }
+
     /// The fingerprint of the pipeline.
     pub fn fingerprint(&self) -> u64 {
         self.envelope.pipeline

@@ -43,6 +43,9 @@ pub struct CompileOptions {
     pub idle_after: Option<Duration>,
     /// Whether windows without a record, between windows with some, are emitted too. Default: they are not.
     pub emit_empty: bool,
+    /// Whether a record that cannot be aggregated is an error that leaves it untaken, in the place of a dead letter: for a source that delivers it again.
+    /// Default: it is a dead letter.
+    pub strict: bool,
     /// What becomes of groups past the limit. Default: their records share the group `(other)`.
     pub groups_overflow: Overflow,
     /// The caps; `limit_groups` of the specification replaces [`Limits::groups_max`].
@@ -156,6 +159,7 @@ impl PipelineSpec {
             out_of_orderness,
             allowed_lateness: duration("lateness", self.lateness.as_deref())?.unwrap_or_default(),
             idle_after: options.idle_after,
+            strict: options.strict,
             emit_empty: options.emit_empty,
             recent_ids: None,
             name: self.words(),

@@ -10,7 +10,7 @@ use super::row::{NotAKey, Row, Value};
 use super::row_aggregate::{Plan, RowAggregate, RowAnswer};
 use super::time_format::TimeFormat;
 use crate::engine::{Emission, Engine, Outcome, Shard, Stats};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::record::{Sequence, ShardId};
 use crate::snapshot::{Reductions, Snapshot};
 use crate::time::Timestamp;
@@ -192,6 +192,14 @@ impl RowPipeline {
         self.engine.open_shard(id)
     }
 
+    /// Follows a shard that goes on where others ended, as after a reshard: see [`Engine::open_child_shard`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past [`Limits::shards_max`](crate::Limits::shards_max).
+    pub fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error> {
+        self.engine.open_child_shard(id, parents)
+    }
+
     /// The shard has ended: the watermark does not wait for it any more.
     pub fn close_shard(&mut self, shard: Shard) {
         self.engine.close_shard(shard);
@@ -203,8 +211,8 @@ impl RowPipeline {
     /// A row whose group is known allocates nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit that the user chose to be an error; the row is not taken
-    /// then.
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit that the user chose to be an error; of a strict pipeline,
+    /// [`ErrorKind::InvalidRecord`](crate::ErrorKind::InvalidRecord) for a row that cannot be aggregated. The row is not taken then.
     pub fn push(&mut self, shard: Shard, row: &mut Row, arrival: Timestamp, sequence: Option<&Sequence>) -> Result<RowOutcome, Error> {
         if let Some(sequence) = sequence
             && self.engine.is_duplicate(shard, sequence)
@@ -217,6 +225,9 @@ impl RowPipeline {
         }
         let time = match self.prepare(row, arrival) {
             Ok(time) => time,
+            Err(reason) if self.engine.is_strict() => {
+                return Err(Error::new(ErrorKind::InvalidRecord, reason.text(&self.fields, row)));
+            }
             Err(reason) => {
                 self.engine.pass_over(shard, sequence, Outcome::DeadLetter);
                 return Ok(RowOutcome::DeadLetter(reason.text(&self.fields, row)));
@@ -234,6 +245,16 @@ impl RowPipeline {
             Outcome::BetweenWindows => RowOutcome::BetweenWindows,
             Outcome::DeadLetter => RowOutcome::DeadLetter(self.engine.refusal().map_or_else(String::new, Error::to_string)),
         })
+    }
+
+    /// Whether a row at this place was taken before; if so it is counted as a duplicate, and need not be decoded.
+    pub fn is_duplicate(&mut self, shard: Shard, sequence: &Sequence) -> bool {
+        self.engine.is_duplicate(shard, sequence)
+    }
+
+    /// Whether a row that cannot be aggregated is an error: see [`CompileOptions::strict`](super::CompileOptions::strict).
+    pub fn is_strict(&self) -> bool {
+        self.engine.is_strict()
     }
 
     /// Counts a record that could not be decoded, and takes its place as reached.

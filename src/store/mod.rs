@@ -28,11 +28,15 @@ mod directory;
 mod memory;
 #[cfg(feature = "object-store")]
 mod object;
+mod partials;
+mod place;
 
 pub use directory::DirectoryStore;
 pub use memory::MemoryStore;
 #[cfg(feature = "object-store")]
 pub use object::ObjectStore;
+pub use partials::PartialStore;
+pub use place::open;
 
 use crate::error::{Error, ErrorKind};
 use bytes::Bytes;
@@ -111,6 +115,42 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`ErrorKind::Io`] if it cannot be removed.
     fn delete(&self, key: &str) -> Result<(), Error>;
+}
+
+impl<S: Store + ?Sized> Store for Box<S> {
+    fn load(&self, key: &str) -> Result<Option<Stored>, Error> {
+        (**self).load(key)
+    }
+
+    fn save(&self, key: &str, bytes: Bytes, expected: Option<&Version>) -> Result<Version, Error> {
+        (**self).save(key, bytes, expected)
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        (**self).list(prefix)
+    }
+
+    fn delete(&self, key: &str) -> Result<(), Error> {
+        (**self).delete(key)
+    }
+}
+
+impl<S: Store + ?Sized> Store for &S {
+    fn load(&self, key: &str) -> Result<Option<Stored>, Error> {
+        (**self).load(key)
+    }
+
+    fn save(&self, key: &str, bytes: Bytes, expected: Option<&Version>) -> Result<Version, Error> {
+        (**self).save(key, bytes, expected)
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        (**self).list(prefix)
+    }
+
+    fn delete(&self, key: &str) -> Result<(), Error> {
+        (**self).delete(key)
+    }
 }
 
 /// The most bytes of a key: three times as many, escaped, and an ending fit a file name of 255.

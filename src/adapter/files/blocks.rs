@@ -4,10 +4,10 @@
 //! a record that the block's end cut off. Buffers go round: one is taken again as soon as no row and no block points into it.
 //! A record that does not fit the limit is dropped in constant memory, however long it is.
 
-use crate::adapter::files::csv;
-use crate::adapter::files::flaw::DEAD_LETTER_BYTES_MAX;
-use crate::adapter::files::format::without_byte_order_mark;
 use crate::adapter::files::source::Source;
+use crate::adapter::formats::csv;
+use crate::adapter::formats::flaw::DEAD_LETTER_BYTES_MAX;
+use crate::adapter::formats::format::without_byte_order_mark;
 use crate::error::Error;
 use bytes::{Bytes, BytesMut};
 

@@ -14,23 +14,15 @@
 //! For records that the program already has as Rust values: push those into a pipeline. There is no asynchronous reading here.
 
 mod blocks;
-mod clf;
-mod csv;
-mod decode;
-mod flaw;
-mod format;
-mod json_fields;
-mod json_scan;
-mod names;
 mod run;
 mod source;
 mod stats;
 
-pub use clf::ClfDecoder;
-pub use csv::CsvDecoder;
-pub use flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
-pub use format::Format;
-pub use json_scan::{JsonFlaw, JsonScanner, Scanned};
+pub use super::formats::clf::ClfDecoder;
+pub use super::formats::csv::CsvDecoder;
+pub use super::formats::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
+pub use super::formats::format::Format;
+pub use super::formats::json_scan::{JsonFlaw, JsonScanner, Scanned};
 pub use run::{FilesOptions, RowSink, run};
 pub use source::Input;
 pub use stats::{FileStats, FilesStats};

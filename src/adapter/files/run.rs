@@ -1,14 +1,14 @@
 //! Several inputs as one: each a shard, all opened before the first record is read.
 
 use crate::adapter::files::blocks::{BLOCK_BYTES, BlockReader, Framing, Piece};
-use crate::adapter::files::clf::ClfDecoder;
-use crate::adapter::files::csv::{self, CsvDecoder};
-use crate::adapter::files::decode::{Cursor, Decoded, Decoder, LineDecoder};
-use crate::adapter::files::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
-use crate::adapter::files::format::Format;
-use crate::adapter::files::json_scan::JsonScanner;
 use crate::adapter::files::source::Input;
 use crate::adapter::files::stats::{FileStats, FilesStats};
+use crate::adapter::formats::clf::ClfDecoder;
+use crate::adapter::formats::csv::{self, CsvDecoder};
+use crate::adapter::formats::decode::{Cursor, Decoded, Decoder, LineDecoder};
+use crate::adapter::formats::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
+use crate::adapter::formats::format::Format;
+use crate::adapter::formats::json_scan::JsonScanner;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::record::ShardId;

@@ -1,6 +1,6 @@
 //! Why a record could not be decoded, and what is handed out of it.
 
-use crate::adapter::files::json_scan::JsonFlaw;
+use crate::adapter::formats::json_scan::JsonFlaw;
 use std::fmt;
 
 /// Bytes of a record that a [`DeadLetter`] shows at most.

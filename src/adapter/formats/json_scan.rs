@@ -13,7 +13,7 @@
 //! same bytes between two values, as machine-written logs do, one masked comparison of 16 bytes replaces the parsing of
 //! separator, key and colon and the look-up of the key. Equal bytes are equal tokens, so the guess cannot change the result.
 
-use crate::adapter::files::json_fields::{FieldTree, NONE, NodeIndex};
+use crate::adapter::formats::json_fields::{FieldTree, NONE, NodeIndex};
 use crate::error::Error;
 use crate::spec::Row;
 use bytes::Bytes;

@@ -1,7 +1,7 @@
 //! The formats, and how one is recognised by its first bytes.
 
-use crate::adapter::files::clf;
-use crate::adapter::files::csv;
+use crate::adapter::formats::clf;
+use crate::adapter::formats::csv;
 use crate::error::{Error, ErrorKind};
 use std::fmt;
 use std::str::FromStr;

@@ -14,8 +14,8 @@
 //!
 //! The formats: httpd's `mod_log_config` and nginx' `ngx_http_log_module` documentation.
 
-use crate::adapter::files::flaw::Flaw;
-use crate::adapter::files::names;
+use crate::adapter::formats::flaw::Flaw;
+use crate::adapter::formats::names;
 use crate::error::Error;
 use crate::spec::Row;
 use std::ops::Range;

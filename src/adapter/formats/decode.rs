@@ -3,11 +3,11 @@
 //! A decoder needs nothing but its block: where blocks begin and end, and how lines are numbered across them, is the reader's
 //! business. So blocks can be decoded by several threads, each with a decoder of its own, and put in order afterwards.
 
-use crate::adapter::files::clf::ClfDecoder;
-use crate::adapter::files::csv::{self, CsvDecoder};
-use crate::adapter::files::flaw::Flaw;
-use crate::adapter::files::json_scan::{JsonScanner, Scanned};
-use crate::adapter::files::names;
+use crate::adapter::formats::clf::ClfDecoder;
+use crate::adapter::formats::csv::{self, CsvDecoder};
+use crate::adapter::formats::flaw::Flaw;
+use crate::adapter::formats::json_scan::{JsonScanner, Scanned};
+use crate::adapter::formats::names;
 use crate::error::Error;
 use crate::spec::Row;
 use bytes::Bytes;

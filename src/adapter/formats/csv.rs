@@ -10,8 +10,8 @@
 //!
 //! Values are untyped: CSV does not tell text from numbers.
 
-use crate::adapter::files::flaw::Flaw;
-use crate::adapter::files::names;
+use crate::adapter::formats::flaw::Flaw;
+use crate::adapter::formats::names;
 use crate::error::{Error, ErrorKind};
 use crate::spec::Row;
 use std::ops::Range;

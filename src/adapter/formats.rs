@@ -1,0 +1,11 @@
+//! From bytes to rows: the formats that records are written in, for every adapter that reads declared pipelines.
+
+pub(super) mod clf;
+pub(super) mod csv;
+pub(super) mod decode;
+pub(super) mod flaw;
+pub(super) mod format;
+mod json_fields;
+pub(super) mod json_scan;
+mod names;
+pub(super) mod payload;

@@ -1,0 +1,107 @@
+//! Records that come one by one, as payloads of a stream.
+
+use super::clf::ClfDecoder;
+use super::decode::{Cursor, Decoded, Decoder, LineDecoder};
+use super::flaw::Flaw;
+use super::format::Format;
+use super::json_scan::JsonScanner;
+use crate::error::{Error, ErrorKind};
+use crate::limits::Limits;
+use crate::spec::Row;
+use bytes::Bytes;
+
+/// Decodes payloads, each of which is one record.
+#[derive(Clone, Debug)]
+pub(in crate::adapter) struct PayloadDecoder {
+    decoder: Decoder,
+    record_bytes_max: usize,
+}
+
+impl PayloadDecoder {
+    /// A decoder of these fields. [`Format::Auto`] is JSON: a payload has no first bytes to tell a format by for those that follow.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for a format that needs a header, which a payload has none of, and for fields that the format does not have.
+    pub(in crate::adapter) fn new(format: Format, fields: &[String], limits: &Limits) -> Result<Self, Error> {
+        let decoder = match format {
+            Format::Auto | Format::JsonLines => Decoder::JsonLines(Box::new(JsonScanner::new(fields, limits.json_depth_max)?)),
+            Format::Clf => Decoder::Clf(ClfDecoder::new(fields)?),
+            Format::Lines => Decoder::Lines(LineDecoder::new(fields)?),
+            Format::Csv | Format::Tsv => {
+                let message = format!("format: the records of a stream have no header, which {format} needs; use jsonl, clf or lines");
+                return Err(Error::invalid(message));
+            }
+        };
+        Ok(PayloadDecoder { decoder, record_bytes_max: limits.record_bytes_max })
+    }
+
+    /// Reads the payload into the row.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRecord`], with what is wrong, if the payload is not one record; a line end after it is passed over.
+    pub(in crate::adapter) fn decode(&mut self, payload: &Bytes, row: &mut Row) -> Result<(), Error> {
+        let refuse = |what: String| Err(Error::new(ErrorKind::InvalidRecord, what));
+        if payload.len() > self.record_bytes_max {
+            return refuse(Flaw::TooLong { limit: self.record_bytes_max }.to_string());
+        }
+        if simdutf8::basic::from_utf8(payload).is_err() {
+            return refuse(Flaw::NotUtf8.to_string());
+        }
+        let mut cursor = Cursor::default();
+        match self.decoder.next(payload, &mut cursor, row) {
+            Decoded::Record => {}
+            Decoded::Blank => return refuse("the payload is empty".into()),
+            Decoded::Flawed(flaw) => return refuse(flaw.to_string()),
+        }
+        let rest = payload.get(cursor.offset..).unwrap_or_default().trim_ascii();
+        match rest.is_empty() {
+            true => Ok(()),
+            false => refuse("the payload goes on after its first line: one record is expected".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Value;
+
+    fn decode(format: Format, field: &str, payload: &'static [u8]) -> Result<String, String> {
+        let limits = Limits { record_bytes_max: 200, ..Limits::default() };
+        let mut decoder = PayloadDecoder::new(format, &[field.to_owned()], &limits).map_err(|error| error.to_string())?;
+        let mut row = Row::new(1);
+        decoder.decode(&Bytes::from_static(payload), &mut row).map_err(|error| error.to_string())?;
+        Ok(match row.value(0) {
+            Value::Text(text) | Value::Untyped(text) => text.to_owned(),
+            other => format!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn a_payload_is_one_record_with_or_without_a_line_end() {
+        for payload in [&b"{\"a\":\"x\"}"[..], b"{\"a\":\"x\"}\n", b" {\"a\":\"x\"} \r\n\n"] {
+            assert_eq!(decode(Format::Auto, "a", payload).as_deref(), Ok("x"));
+        }
+        assert_eq!(decode(Format::Lines, "line", b"started\r\n").as_deref(), Ok("started"));
+        let line = b"::1 - - [17/May/2015:10:05:03 +0000] \"GET /a HTTP/1.1\" 200 5";
+        assert_eq!(decode(Format::Clf, "path", line).as_deref(), Ok("/a"));
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_the_reason() {
+        for (payload, reason) in [
+            (&b""[..], "the payload is empty"),
+            (b" \n", "the payload is empty"),
+            (b"{\"a\":1}\n{\"a\":2}", "goes on after its first line"),
+            (b"{\"a\":1} x", "invalid JSON"),
+            (b"\xff", "not UTF-8"),
+            (b"[]", "invalid JSON"),
+            (&[b' '; 201], "longer than the limit of 200 bytes"),
+        ] {
+            let error = decode(Format::Auto, "a", payload).unwrap_err();
+            assert!(error.contains(reason), "{error}");
+        }
+        assert!(decode(Format::Csv, "a", b"").unwrap_err().contains("no header"));
+        assert!(decode(Format::Lines, "a", b"").unwrap_err().contains("\"a\""));
+    }
+}

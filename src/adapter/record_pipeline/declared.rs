@@ -1,0 +1,152 @@
+//! A declared pipeline over a stream's records.
+
+use super::{RecordPipeline, Taken, at};
+use crate::adapter::formats::format::Format;
+use crate::adapter::formats::payload::PayloadDecoder;
+use crate::engine::{Shard, Stats};
+use crate::error::{Error, ErrorKind};
+use crate::record::{Record, Sequence, ShardId};
+use crate::snapshot::{Partial, Reductions, Snapshot};
+use crate::spec::{CompileOptions, PipelineSpec, Row, RowEmission, RowOutcome, RowPipeline};
+use crate::time::Timestamp;
+
+/// A pipeline that is declared as text, over a stream's records. A payload is one JSON object, or one line if the specification's `format` says `clf` or `lines`.
+///
+/// Event times are those of the specification's `time`, or the arrival times without it. With `strict = true` a record that cannot be decoded or aggregated is an error, in the place of a dead letter.
+///
+/// # Example
+/// ```
+/// use streamgauge::adapter::{Declared, RecordPipeline};
+/// use streamgauge::spec::{CompileOptions, PipelineSpec};
+///
+/// let spec = PipelineSpec::from_toml("window = \"1m\"\ngroup = \"country\"\nagg = \"count\"\n", "hits.toml")?;
+/// let hits = Declared::compile(&spec, CompileOptions::default())?;
+/// assert_eq!(hits.pipeline().fields(), ["country"]);
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Declared {
+    pipeline: RowPipeline,
+    decoder: PayloadDecoder,
+    row: Row,
+}
+
+impl Declared {
+    /// Compiles the specification for a stream: every record has an arrival time, and `strict` is the specification's.
+    ///
+    /// # Errors
+    /// As [`PipelineSpec::compile`]; [`ErrorKind::InvalidArgument`] for a `format` that records of a stream cannot have.
+    pub fn compile(spec: &PipelineSpec, mut options: CompileOptions) -> Result<Self, Error> {
+        options.arrival_times = true;
+        options.strict = spec.strict.unwrap_or(options.strict);
+        let format: Format =
+            spec.format.as_deref().map(str::parse).transpose().map_err(|error: Error| error.at("format"))?.unwrap_or_default();
+        let pipeline = spec.compile(&options)?;
+        let decoder = PayloadDecoder::new(format, pipeline.fields(), &options.limits)?;
+        Ok(Declared { row: pipeline.new_row(), pipeline, decoder })
+    }
+
+    /// The pipeline: its fields, columns and explanation.
+    pub fn pipeline(&self) -> &RowPipeline {
+        &self.pipeline
+    }
+
+    #[cold]
+    fn undecodable(&mut self, shard: Shard, record: &Record, error: Error) -> Result<Taken, Error> {
+        let error = at(record, error);
+        if self.is_strict() {
+            return Err(error);
+        }
+        self.pipeline.pass_over_dead_letter(shard, Some(&record.position.sequence));
+        Ok(Taken::DeadLetter(error))
+    }
+}
+
+impl RecordPipeline for Declared {
+    type Emission = RowEmission;
+
+    fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error> {
+        self.pipeline.open_shard(id)
+    }
+
+    fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error> {
+        self.pipeline.open_child_shard(id, parents)
+    }
+
+    fn close_shard(&mut self, shard: Shard) {
+        self.pipeline.close_shard(shard);
+    }
+
+    fn push(&mut self, shard: Shard, record: &Record) -> Result<Taken, Error> {
+        let sequence = &record.position.sequence;
+        if self.pipeline.is_duplicate(shard, sequence) {
+            return Ok(Taken::Duplicate);
+        }
+        if let Err(error) = self.decoder.decode(&record.data, &mut self.row) {
+            return self.undecodable(shard, record, error);
+        }
+        let outcome = self.pipeline.push(shard, &mut self.row, record.arrival, Some(sequence)).map_err(|error| at(record, error))?;
+        Ok(match outcome {
+            RowOutcome::Applied => Taken::Applied,
+            RowOutcome::Filtered => Taken::Filtered,
+            RowOutcome::Late => Taken::Late,
+            RowOutcome::Duplicate => Taken::Duplicate,
+            RowOutcome::BetweenWindows => Taken::BetweenWindows,
+            RowOutcome::DeadLetter(reason) => Taken::DeadLetter(at(record, Error::new(ErrorKind::InvalidRecord, reason))),
+        })
+    }
+
+    fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>) {
+        if !sequence.is_some_and(|sequence| self.pipeline.is_duplicate(shard, sequence)) {
+            self.pipeline.pass_over_dead_letter(shard, sequence);
+        }
+    }
+
+    fn is_strict(&self) -> bool {
+        self.pipeline.is_strict()
+    }
+
+    fn applied(&self, shard: Shard) -> Option<&Sequence> {
+        self.pipeline.applied(shard)
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        self.pipeline.advance(now);
+    }
+
+    fn finish(&mut self) {
+        self.pipeline.finish();
+    }
+
+    fn next_emission(&mut self) -> Result<Option<RowEmission>, Error> {
+        self.pipeline.next_emission()
+    }
+
+    fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
+        self.pipeline.next_partial(source)
+    }
+
+    fn watermark(&self) -> Option<Timestamp> {
+        self.pipeline.watermark()
+    }
+
+    fn stats(&self) -> Stats {
+        self.pipeline.stats()
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.pipeline.fingerprint()
+    }
+
+    fn snapshot(&self) -> Result<Snapshot, Error> {
+        self.pipeline.snapshot()
+    }
+
+    fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error> {
+        self.pipeline.snapshot_within(bytes_max)
+    }
+
+    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        self.pipeline.restore(snapshot)
+    }
+}

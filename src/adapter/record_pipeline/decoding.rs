@@ -1,0 +1,160 @@
+//! A pipeline of the program's own types behind a decoder of records.
+
+use super::{RecordPipeline, Taken, at};
+use crate::aggregate::Aggregate;
+use crate::engine::{Emission, Outcome, Shard, Stats};
+use crate::error::{Error, ErrorKind};
+use crate::pipeline::Pipeline;
+use crate::record::{Record, Sequence, ShardId};
+use crate::snapshot::{Partial, Reductions, Snapshot};
+use crate::time::Timestamp;
+use std::fmt;
+
+/// A [`Pipeline`] of the program's own types, and the function that makes them of a stream's records.
+///
+/// A record that the function refuses is a dead letter, or, if the pipeline is [strict](crate::pipeline::Builder::strict), an error.
+///
+/// # Example
+/// ```
+/// use streamgauge::adapter::{Decoding, RecordPipeline};
+/// use streamgauge::prelude::*;
+///
+/// let pipeline = Pipeline::builder().window(Tumbling::new(seconds(10))?).event_time(|hit: &(i64, u64)| Timestamp::from_millis(hit.0)).aggregate(sum(|hit: &(i64, u64)| hit.1));
+/// let mut hits = Decoding::new(pipeline.build()?, |record: &Record| {
+///     std::str::from_utf8(&record.data)?.parse().map(|bytes| (record.arrival.as_millis(), bytes)).map_err(Box::<dyn std::error::Error + Send + Sync>::from)
+/// });
+/// let shard = hits.open_shard(ShardId::new("shardId-000000000000"))?;
+/// # let _ = shard;
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Decoding<R, A: Aggregate<R>, D> {
+    pipeline: Pipeline<R, A>,
+    decode: D,
+}
+
+impl<R, A, D, E> Decoding<R, A, D>
+where
+    A: Aggregate<R>,
+    D: FnMut(&Record) -> Result<R, E>,
+    E: fmt::Display,
+{
+    /// The pipeline behind the decoder.
+    pub fn new(pipeline: Pipeline<R, A>, decode: D) -> Self {
+        Decoding { pipeline, decode }
+    }
+
+    #[cold]
+    fn undecodable(&mut self, shard: Shard, record: &Record, reason: &E) -> Result<Taken, Error> {
+        let error = at(record, Error::new(ErrorKind::InvalidRecord, format!("cannot be decoded: {reason}")));
+        if self.is_strict() {
+            return Err(error);
+        }
+        self.pipeline.engine_mut().pass_over(shard, Some(&record.position.sequence), Outcome::DeadLetter);
+        Ok(Taken::DeadLetter(error))
+    }
+}
+
+impl<R, A, D, E> RecordPipeline for Decoding<R, A, D>
+where
+    A: Aggregate<R>,
+    D: FnMut(&Record) -> Result<R, E>,
+    E: fmt::Display,
+{
+    type Emission = Emission<A::Output>;
+
+    fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error> {
+        self.pipeline.open_shard(id)
+    }
+
+    fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error> {
+        self.pipeline.open_child_shard(id, parents)
+    }
+
+    fn close_shard(&mut self, shard: Shard) {
+        self.pipeline.close_shard(shard);
+    }
+
+    fn push(&mut self, shard: Shard, record: &Record) -> Result<Taken, Error> {
+        let sequence = &record.position.sequence;
+        if self.pipeline.engine_mut().is_duplicate(shard, sequence) {
+            return Ok(Taken::Duplicate);
+        }
+        let decoded = match (self.decode)(record) {
+            Ok(decoded) => decoded,
+            Err(reason) => return self.undecodable(shard, record, &reason),
+        };
+        let outcome = self.pipeline.push_to(shard, Some(sequence), &decoded).map_err(|error| at(record, error))?;
+        Ok(Taken::of(outcome, || at(record, refusal(self.pipeline.engine().refusal()))))
+    }
+
+    fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>) {
+        let engine = self.pipeline.engine_mut();
+        if !sequence.is_some_and(|sequence| engine.is_duplicate(shard, sequence)) {
+            engine.pass_over(shard, sequence, Outcome::DeadLetter);
+        }
+    }
+
+    fn is_strict(&self) -> bool {
+        self.pipeline.engine().is_strict()
+    }
+
+    fn applied(&self, shard: Shard) -> Option<&Sequence> {
+        self.pipeline.applied(shard)
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        self.pipeline.advance(now);
+    }
+
+    fn finish(&mut self) {
+        self.pipeline.finish();
+    }
+
+    fn next_emission(&mut self) -> Result<Option<Self::Emission>, Error> {
+        self.pipeline.next_emission()
+    }
+
+    fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
+        self.pipeline.next_partial(source)
+    }
+
+    fn watermark(&self) -> Option<Timestamp> {
+        self.pipeline.engine().watermark()
+    }
+
+    fn stats(&self) -> Stats {
+        self.pipeline.stats()
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.pipeline.engine().fingerprint()
+    }
+
+    fn snapshot(&self) -> Result<Snapshot, Error> {
+        self.pipeline.snapshot()
+    }
+
+    fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error> {
+        self.pipeline.snapshot_within(bytes_max)
+    }
+
+    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        self.pipeline.restore(snapshot)
+    }
+}
+
+/// A copy of the engine's reason, which stays with the engine.
+#[cold]
+fn refusal(reason: Option<&Error>) -> Error {
+    let message = reason.map_or_else(String::new, Error::to_string);
+    Error::new(reason.map_or(ErrorKind::InvalidRecord, Error::kind), message)
+}
+
+impl<R, A: Aggregate<R>, D> fmt::Debug for Decoding<R, A, D>
+where
+    Pipeline<R, A>: fmt::Debug,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoding").field("pipeline", &self.pipeline).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,121 @@
+//! Partials in a store.
+
+use super::{Store, Stored};
+use crate::error::{Error, ErrorKind};
+use crate::hash::hash_bytes_wide;
+use crate::snapshot::Partial;
+
+/// Characters of a source's name that a key shows.
+const SOURCE_CHARS: usize = 24;
+
+/// How often a put tries again when another process has put the same key in between.
+const TRIES: usize = 16;
+
+/// Keeps the last partial of each window and source in a [`Store`], for a [`Merger`](crate::merger::Merger) in another process.
+///
+/// A key is `<window's start>.<window's end>.<source>.<hash of the source>`, times in milliseconds since the epoch, or `all..` for the global window.
+#[derive(Clone, Debug)]
+pub struct PartialStore<S>(S);
+
+impl<S: Store> PartialStore<S> {
+    /// The partials in this store, which holds nothing else.
+    pub fn new(store: S) -> Self {
+        PartialStore(store)
+    }
+
+    /// Keeps the partial, unless the store has it or one that [supersedes](Partial::supersedes) it.
+    ///
+    /// Cost: a load and a conditional save.
+    ///
+    /// # Errors
+    /// Those of the store; [`ErrorKind::Corrupt`] if what it holds is no partial.
+    pub fn put(&self, partial: &Partial) -> Result<(), Error> {
+        let key = key_of(partial);
+        let mut conflict = None;
+        for _ in 0..TRIES {
+            let found = self.0.load(&key)?;
+            if let Some(Stored { bytes, .. }) = &found
+                && !partial.supersedes(&Partial::from_bytes(bytes.clone()).map_err(|error| error.at(&key))?)
+            {
+                return Ok(());
+            }
+            match self.0.save(&key, partial.bytes().clone(), found.as_ref().map(|found| &found.version)) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Conflict => conflict = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(conflict.unwrap_or_else(|| Error::new(ErrorKind::Conflict, key)))
+    }
+
+    /// All partials, in the order of their keys; one at a time, as it is asked for.
+    ///
+    /// # Errors
+    /// Those of the store; [`ErrorKind::Corrupt`], as an item, for what is no partial.
+    pub fn partials(&self) -> Result<impl Iterator<Item = Result<Partial, Error>> + '_, Error> {
+        let keys = self.0.list("")?;
+        // A key that was deleted in between is passed over.
+        Ok(keys.into_iter().filter_map(|key| match self.0.load(&key) {
+            Ok(None) => None,
+            Ok(Some(stored)) => Some(Partial::from_bytes(stored.bytes).map_err(|error| error.at(&key))),
+            Err(error) => Some(Err(error)),
+        }))
+    }
+}
+
+fn key_of(partial: &Partial) -> String {
+    let window = match partial.window() {
+        Some(window) => format!("{}.{}", window.start().as_millis(), window.end().as_millis()),
+        None => "all.".to_owned(),
+    };
+    let source: String =
+        partial.source().chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).take(SOURCE_CHARS).collect();
+    format!("{window}.{source}.{:016x}", hash_bytes_wide(partial.source().as_bytes()) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::MemoryStore;
+    use super::*;
+    use crate::aggregate::count;
+    use crate::pipeline::Pipeline;
+    use crate::time::Timestamp;
+    use crate::window::Tumbling;
+    use std::time::Duration;
+
+    fn partial(source: &str, records: usize) -> Partial {
+        let builder =
+            Pipeline::builder().event_time(|at: &i64| Timestamp::from_millis(*at)).window(Tumbling::new(Duration::from_secs(1)).unwrap());
+        let mut pipeline = builder.aggregate(count()).build().unwrap();
+        pipeline.push_batch(&vec![-5; records]).unwrap();
+        pipeline.finish();
+        pipeline.next_partial(source).unwrap().unwrap()
+    }
+
+    #[test]
+    fn the_later_partial_of_a_window_and_source_stays() {
+        let store = PartialStore::new(MemoryStore::new());
+        let long = "s3://bucket/a very long name of a source, longer than a key may be".repeat(3);
+        for source in ["a", "b", &long] {
+            for records in [2, 3, 1, 3] {
+                store.put(&partial(source, records)).unwrap();
+            }
+        }
+        let kept: Vec<Partial> = store.partials().unwrap().map(Result::unwrap).collect();
+        assert_eq!(kept.len(), 3);
+        for partial_kept in kept {
+            let expected =
+                (1..=3).map(|records| partial(partial_kept.source(), records)).reduce(|a, b| if b.supersedes(&a) { b } else { a }).unwrap();
+            assert_eq!(partial_kept.bytes(), expected.bytes());
+        }
+    }
+
+    #[test]
+    fn what_is_no_partial_is_an_error_that_names_the_key() {
+        let memory = MemoryStore::new();
+        memory.save("note", b"text"[..].into(), None).unwrap();
+        let store = PartialStore::new(memory);
+        let error = store.partials().unwrap().next().unwrap().unwrap_err();
+        assert!(error.to_string().starts_with("note"), "{error}");
+    }
+}
