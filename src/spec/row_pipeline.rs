@@ -205,6 +205,16 @@ impl RowPipeline {
         self.engine.close_shard(shard);
     }
 
+    /// A shard that had ended goes on after all: see [`Engine::reopen_shard`].
+    pub fn reopen_shard(&mut self, shard: Shard) {
+        self.engine.reopen_shard(shard);
+    }
+
+    /// All rows of the shard up to this place have been given: see [`Engine::reach`].
+    pub fn reach(&mut self, shard: Shard, sequence: &Sequence) {
+        self.engine.reach(shard, sequence);
+    }
+
     /// Takes a row. `arrival` is its event time if the specification names no time field; with a `sequence`, a row that is not
     /// after the last one taken of its shard is a duplicate.
     ///

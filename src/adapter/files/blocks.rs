@@ -35,10 +35,14 @@ pub(crate) enum Framing {
 pub(crate) enum Piece {
     /// Whole records, each with its newline.
     Block(Bytes),
+    /// What is left when the input has ended: a last line without a newline, which it has been given, or records in a quote that is never closed.
+    Tail(Bytes),
     /// A line, or the first line of a CSV record, that is longer than the limit, without its newline.
     TooLong {
         /// Its first bytes, at most [`DEAD_LETTER_BYTES_MAX`].
         head: Vec<u8>,
+        /// All of its bytes, with the newline; 0 if the input ended before one.
+        len: u64,
     },
 }
 
@@ -135,7 +139,7 @@ impl BlockReader {
         self.searched = 0;
     }
 
-    /// The next block, or `None` at the end. The last line may lack its newline; the block has it.
+    /// The next block, or `None` at the end.
     ///
     /// # Errors
     /// Those of reading and decompressing. Whole records read before the error have been handed out.
@@ -151,7 +155,7 @@ impl BlockReader {
             }
             match self.failure.take() {
                 Some(error) => return Err(error),
-                None if self.ended => return Ok(self.last_block()),
+                None if self.ended => return Ok(self.tail()),
                 None => self.fill(),
             }
         }
@@ -169,8 +173,7 @@ impl BlockReader {
         cut
     }
 
-    /// What is left when the input has ended: a last line without a newline, or records in a quote that is never closed.
-    fn last_block(&mut self) -> Option<Piece> {
+    fn tail(&mut self) -> Option<Piece> {
         if self.filled == 0 {
             return None;
         }
@@ -181,7 +184,7 @@ impl BlockReader {
             self.buffer[self.filled] = b'\n';
             self.filled += 1;
         }
-        Some(Piece::Block(self.hand_out(self.filled)))
+        Some(Piece::Tail(self.hand_out(self.filled)))
     }
 
     /// Gives the first `len` bytes away as a block and carries the rest over into another buffer.
@@ -246,19 +249,25 @@ impl BlockReader {
 
     /// Drops the first line, which belongs to a record that is too long, in constant memory.
     fn drop_line(&mut self) -> Piece {
-        let mut head = Vec::new();
+        let (mut head, mut len) = (Vec::new(), 0);
         loop {
             let newline = memchr::memchr(b'\n', &self.buffer[..self.filled]);
             let dropped = &self.buffer[..newline.unwrap_or(self.filled)];
             head.extend_from_slice(&dropped[..dropped.len().min(DEAD_LETTER_BYTES_MAX - head.len())]);
-            self.drop_front(newline.map_or(self.filled, |at| at + 1));
-            if newline.is_some() || self.ended {
+            let front = newline.map_or(self.filled, |at| at + 1);
+            len += front as u64;
+            self.drop_front(front);
+            if newline.is_some() {
+                break;
+            }
+            if self.ended {
+                len = 0;
                 break;
             }
             // The buffer has grown with the record; the rest of the line passes through a small one.
             self.buffer.truncate(self.block_bytes);
             self.fill();
         }
-        Piece::TooLong { head }
+        Piece::TooLong { head, len }
     }
 }

@@ -9,7 +9,7 @@ use crate::adapter::formats::decode::{Cursor, Decoded, Decoder, LineDecoder};
 use crate::adapter::formats::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
 use crate::adapter::formats::format::Format;
 use crate::adapter::formats::json_scan::JsonScanner;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::record::ShardId;
 use crate::spec::Row;
@@ -48,6 +48,22 @@ pub trait RowSink {
     /// Whatever ends the run.
     fn pause(&mut self, stats: &FilesStats) -> Result<(), Error>;
 
+    /// Where the input is to be read from: the [`FileStats::offset`] at which an earlier run stopped, whose records are passed over. Asked after
+    /// [`open_shard`](RowSink::open_shard). Default: 0, its beginning.
+    fn resume_at(&self, file: usize) -> u64 {
+        let _ = file;
+        0
+    }
+
+    /// Every input has been read but for the tails that [`FilesOptions::defer_tails`] kept back, which come now. Called with that option only.
+    ///
+    /// # Errors
+    /// Whatever ends the run.
+    fn before_tails(&mut self, stats: &FilesStats) -> Result<(), Error> {
+        let _ = stats;
+        Ok(())
+    }
+
     /// The input has been read to its end: it holds no watermark back any more.
     ///
     /// # Errors
@@ -63,6 +79,9 @@ pub struct FilesOptions {
     pub format: Format,
     /// The caps on a record's bytes and nesting.
     pub limits: Limits,
+    /// Whether a last record without a line end is kept back until all inputs have been read, since the input may grow and the record with it. Such an input is
+    /// closed after that. Default: it is a record like any other.
+    pub defer_tails: bool,
     /// Bytes of a block; `None`, the default, is 256 KiB. Answers do not depend on it.
     pub block_bytes: Option<usize>,
 }
@@ -132,12 +151,31 @@ pub fn run<S: RowSink>(inputs: Vec<Input>, options: &FilesOptions, sink: &mut S)
     }
     let mut stats = FilesStats::default();
     let mut row = Row::new(fields.len());
+    let mut tails = Vec::new();
     for (file, input) in inputs.into_iter().enumerate() {
         stats.files.push(FileStats { name: input.name(), ..FileStats::default() });
         let source = input.open()?;
         let mut reader = BlockReader::new(source, options.block_bytes.unwrap_or(BLOCK_BYTES), options.limits.record_bytes_max);
         let decoder = begin(&mut reader, options, &fields)?;
-        FileRun { file, reader, decoder, row: &mut row, stats: &mut stats, sink }.read()?;
+        let (header, record_bytes_max, resume_at) = (matches!(decoder, Decoder::Csv(_)), reader.record_bytes_max(), sink.resume_at(file));
+        let mut run = FileRun { file, decoder, header, record_bytes_max, row: &mut row, stats: &mut stats, sink };
+        match run.read(&mut reader, resume_at)? {
+            Some(block) if options.defer_tails => {
+                let FileRun { decoder, header, .. } = run;
+                tails.push(Tail { file, decoder, header, record_bytes_max, block });
+            }
+            tail => {
+                tail.map_or(Ok(()), |tail| run.block(&tail, 0))?;
+                sink.close_shard(file)?;
+            }
+        }
+        sink.pause(&stats)?;
+    }
+    if options.defer_tails {
+        sink.before_tails(&stats)?;
+    }
+    for Tail { file, decoder, header, record_bytes_max, block } in tails {
+        FileRun { file, decoder, header, record_bytes_max, row: &mut row, stats: &mut stats, sink }.block(&block, 0)?;
         sink.close_shard(file)?;
         sink.pause(&stats)?;
     }
@@ -217,65 +255,114 @@ fn csv_decoder(reader: &mut BlockReader, fields: &[String], delimiter: u8) -> Re
 /// The reading of one input.
 struct FileRun<'a, S> {
     file: usize,
-    reader: BlockReader,
     decoder: Decoder,
+    /// Whether the next record is the header.
+    header: bool,
+    record_bytes_max: usize,
     row: &'a mut Row,
     stats: &'a mut FilesStats,
     sink: &'a mut S,
 }
 
+/// What an input ends with, kept back until all have been read.
+struct Tail {
+    file: usize,
+    decoder: Decoder,
+    header: bool,
+    record_bytes_max: usize,
+    block: Bytes,
+}
+
 impl<S: RowSink> FileRun<'_, S> {
-    fn read(mut self) -> Result<(), Error> {
-        let mut header = matches!(self.decoder, Decoder::Csv(_));
+    /// Takes all whole records after the offset; gives what the input ends with after them.
+    fn read(&mut self, reader: &mut BlockReader, resume_at: u64) -> Result<Option<Bytes>, Error> {
         loop {
-            let piece = match self.reader.next() {
+            let piece = match reader.next() {
                 Ok(Some(piece)) => piece,
-                Ok(None) => return Ok(()),
-                Err(error) => return Err(self.with_progress(&error)),
+                Ok(None) => break self.check_reached(resume_at).map(|()| None),
+                Err(error) => return Err(self.with_progress(reader, &error)),
             };
-            match piece {
-                Piece::Block(block) => self.block(&block, std::mem::take(&mut header))?,
-                // A header longer than the limit has been read already, when the decoder was made.
-                Piece::TooLong { .. } if std::mem::take(&mut header) => self.counts().lines += 1,
-                Piece::TooLong { head } => {
-                    let flaw = Flaw::TooLong { limit: self.reader.record_bytes_max() };
-                    let line = self.counts().lines + 1;
-                    self.counts().lines = line;
-                    self.dead_letter(line, &flaw.to_string(), &head)?;
-                }
-            }
-            let (read, decompressed) = (self.reader.source().bytes_read(), self.reader.bytes_decompressed());
+            let (read, decompressed) = (reader.source().bytes_read(), reader.bytes_decompressed());
             let counts = self.counts();
             (counts.bytes_read, counts.bytes_decompressed) = (read, decompressed);
-            self.sink.pause(self.stats)?;
+            match piece {
+                Piece::Tail(tail) => break self.check_reached(resume_at).map(|()| Some(tail)),
+                Piece::Block(block) => {
+                    let passed = self.pass_over(&block, resume_at);
+                    self.block(&block, passed)?;
+                    self.counts().offset += (block.len() - passed) as u64;
+                }
+                Piece::TooLong { head, len } => {
+                    self.too_long(&head, resume_at)?;
+                    self.counts().offset += len;
+                }
+            }
+            if self.counts().offset > resume_at {
+                self.sink.pause(self.stats)?;
+            }
         }
+    }
+
+    /// Passes over what of the block lies before the offset; how many bytes that were.
+    fn pass_over(&mut self, block: &Bytes, resume_at: u64) -> usize {
+        let before = resume_at.saturating_sub(self.counts().offset);
+        let passed = usize::try_from(before).map_or(block.len(), |before| before.min(block.len()));
+        if passed > 0 {
+            self.header = false;
+            let counts = self.counts();
+            counts.lines += memchr::memchr_iter(b'\n', &block[..passed]).count() as u64;
+            counts.offset += passed as u64;
+        }
+        passed
+    }
+
+    #[cold]
+    fn too_long(&mut self, head: &[u8], resume_at: u64) -> Result<(), Error> {
+        self.counts().lines += 1;
+        // A header longer than the limit has been read already, when the decoder was made.
+        if std::mem::take(&mut self.header) || self.counts().offset < resume_at {
+            return Ok(());
+        }
+        let (line, flaw) = (self.counts().lines, Flaw::TooLong { limit: self.record_bytes_max });
+        self.dead_letter(line, &flaw.to_string(), head)
+    }
+
+    /// Whether the input is as long as it was when an earlier run stopped.
+    fn check_reached(&mut self, resume_at: u64) -> Result<(), Error> {
+        let FileStats { name, offset, .. } = self.counts();
+        if *offset >= resume_at {
+            return Ok(());
+        }
+        let message = format!(
+            "{name} ends after {offset} bytes, and {resume_at} had been read of it: it is not the file that it was, and may only grow"
+        );
+        Err(Error::new(ErrorKind::Mismatch, message))
     }
 
     /// The error with what had been read when it came.
     #[cold]
-    fn with_progress(&mut self, error: &Error) -> Error {
-        let decompressed = self.reader.bytes_decompressed();
+    fn with_progress(&mut self, reader: &BlockReader, error: &Error) -> Error {
+        let decompressed = reader.bytes_decompressed();
         let records = self.counts().records;
         Error::new(error.kind(), format!("{error}; read before it: {records} records, {decompressed} bytes"))
     }
 
     fn counts(&mut self) -> &mut FileStats {
         // `run` has pushed the counts of this input before reading it.
-        let last = self.stats.files.len() - 1;
-        &mut self.stats.files[last]
+        &mut self.stats.files[self.file]
     }
 
-    /// Decodes a block of whole records. Its first record is the header if `header` says so.
-    fn block(&mut self, block: &Bytes, mut header: bool) -> Result<(), Error> {
+    /// Decodes the whole records of a block, from an offset on.
+    fn block(&mut self, block: &Bytes, offset: usize) -> Result<(), Error> {
         // One pass for the whole block, as nearly all are UTF-8; only in a block that is not each record is looked at again.
         let utf8 = simdutf8::basic::from_utf8(block).is_ok();
-        let limit = self.reader.record_bytes_max();
+        let limit = self.record_bytes_max;
         let first_line = self.counts().lines;
-        let mut cursor = Cursor::default();
+        let mut cursor = Cursor { offset, lines: 0 };
         while cursor.offset < block.len() {
             let start = cursor;
             let decoded = self.decoder.next(block, &mut cursor, self.row);
-            if decoded == Decoded::Blank || std::mem::take(&mut header) {
+            if decoded == Decoded::Blank || std::mem::take(&mut self.header) {
                 continue;
             }
             let record = &block[start.offset..cursor.offset];
@@ -309,12 +396,8 @@ impl<S: RowSink> FileRun<'_, S> {
         counts.dead_letters += 1;
         let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
         let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        let letter = DeadLetter {
-            file: &self.stats.files[self.stats.files.len() - 1].name,
-            line,
-            reason,
-            bytes: &bytes[..bytes.len().min(DEAD_LETTER_BYTES_MAX)],
-        };
+        let letter =
+            DeadLetter { file: &self.stats.files[self.file].name, line, reason, bytes: &bytes[..bytes.len().min(DEAD_LETTER_BYTES_MAX)] };
         self.sink.dead_letter(&letter)
     }
 }

@@ -1,14 +1,19 @@
 //! The command `streamgauge`: windowed aggregates over files and streams, without writing code.
 
+mod answered;
+mod answers;
 mod arguments;
 mod dead_letters;
 mod failure;
+mod inspect;
+mod merge;
 mod output;
 mod progress;
 mod run;
 mod session;
 mod settings;
 mod sink;
+mod state;
 mod summary;
 mod top;
 
@@ -26,6 +31,8 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(arguments) => run::run(arguments),
         Command::Top(arguments) => top::run(arguments),
+        Command::Merge(arguments) => merge::run(arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments.file, arguments.pipeline, arguments.output),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

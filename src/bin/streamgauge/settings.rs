@@ -1,6 +1,6 @@
 //! What the command line and the pipeline file say together.
 
-use crate::arguments::{FormatArgument, InputArguments, OutputArgument, OutputArguments, PipelineArguments};
+use crate::arguments::{DurableArguments, FormatArgument, InputArguments, OutputArgument, OutputArguments, PipelineArguments};
 use crate::failure::Failure;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,8 @@ pub(crate) struct Settings {
     pub(crate) spec: PipelineSpec,
     /// The files, `-` for standard input; never none.
     pub(crate) files: Vec<PathBuf>,
+    /// What is kept between runs.
+    pub(crate) durable: DurableArguments,
 }
 
 impl Settings {
@@ -48,7 +50,15 @@ impl Settings {
             explain: output.explain.then_some(true),
         };
         let files = if input.files.is_empty() { vec![PathBuf::from("-")] } else { input.files };
-        Ok(Settings { spec: file.overridden_by(flags), files })
+        Ok(Settings { spec: file.overridden_by(flags), files, durable: output.durable.clone() })
+    }
+}
+
+impl Settings {
+    /// Who the partials are from.
+    pub(crate) fn source(&self) -> String {
+        let files = || self.files.iter().map(|file| file.to_string_lossy()).collect::<Vec<_>>().join(",");
+        self.durable.source.clone().unwrap_or_else(files)
     }
 }
 
