@@ -22,7 +22,7 @@ mod time_text;
 mod token;
 
 pub use compile::CompileOptions;
-pub use explain::Explanation;
+pub use explain::{Explanation, Fit};
 pub use json_lines::JsonLines;
 pub use number::Number;
 pub use output::{OutputValue, RowEmission, TopValue};
