@@ -198,7 +198,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// All records of the shard up to this place have been given: for a source that knows its place between records and not of each.
-    pub fn reach(&mut self, shard: Shard, sequence: &Sequence) {
+    pub fn set_applied(&mut self, shard: Shard, sequence: &Sequence) {
         self.shards.set_applied(shard, sequence);
     }
 

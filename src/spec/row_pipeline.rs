@@ -210,9 +210,9 @@ impl RowPipeline {
         self.engine.reopen_shard(shard);
     }
 
-    /// All rows of the shard up to this place have been given: see [`Engine::reach`].
-    pub fn reach(&mut self, shard: Shard, sequence: &Sequence) {
-        self.engine.reach(shard, sequence);
+    /// All rows of the shard up to this place have been given: see [`Engine::set_applied`].
+    pub fn set_applied(&mut self, shard: Shard, sequence: &Sequence) {
+        self.engine.set_applied(shard, sequence);
     }
 
     /// Takes a row. `arrival` is its event time if the specification names no time field; with a `sequence`, a row that is not

@@ -121,7 +121,7 @@ impl<W: Write> Sink<W> {
     /// Saves the state at the place that the inputs have been read to. What it does not hold any more is where it is to be: answers and dead letters.
     fn save(&mut self, stats: &FilesStats) -> Result<(), Error> {
         for (shard, file) in self.shards.iter().zip(&stats.files) {
-            self.pipeline.reach(*shard, &Sequence::new(file.offset));
+            self.pipeline.set_applied(*shard, &Sequence::new(file.offset));
         }
         let flushed = self.answers.flush().and_then(|()| self.letters.flush());
         let Some(state) = &mut self.state else { return Ok(()) };
