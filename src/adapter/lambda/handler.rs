@@ -167,6 +167,11 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
         &self.core.pipeline
     }
 
+    /// What the last invocation did.
+    pub fn invocation(&self) -> &Invocation {
+        &self.core.invocation
+    }
+
     /// Handles an event as Lambda's runtime hands it over. In stored mode a scheduled event of EventBridge is one too: it is [`answer_idle`](Handler::answer_idle).
     ///
     /// # Errors

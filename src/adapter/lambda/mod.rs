@@ -29,6 +29,8 @@ mod handler;
 mod interop;
 mod invocation;
 mod reply;
+#[cfg(feature = "lambda-runtime")]
+mod runtime;
 mod state;
 mod stateless;
 mod stored;
@@ -42,5 +44,7 @@ pub use event::{KinesisEvent, TumblingWindow};
 pub use handler::Handler;
 pub use invocation::{DeadLetter, Emf, Invocation};
 pub use reply::Reply;
+#[cfg(feature = "lambda-runtime")]
+pub use runtime::run;
 pub use state::State;
 pub use wire::EVENT_RECORDS_MAX;

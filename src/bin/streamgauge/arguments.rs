@@ -30,6 +30,10 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Find the most frequent values of a field per window and group: short for run --agg 'top(k, by)'
     Top(TopArguments),
+    /// Run a pipeline file as an AWS Lambda function behind a Kinesis stream
+    #[cfg(feature = "lambda-runtime")]
+    #[command(after_help = crate::lambda::HELP)]
+    Lambda,
 }
 
 /// Compute aggregates per window and group.
