@@ -34,4 +34,4 @@ pub use record_pipeline::Declared;
 pub use record_pipeline::{Decoding, RecordPipeline, Taken};
 #[cfg(feature = "spec")]
 pub use sink::JsonLinesSink;
-pub use sink::{Each, PartialSink, PartialTarget, Sink, each};
+pub use sink::{Each, EachOfSource, PartialSink, PartialTarget, Sink, each, each_of_source};

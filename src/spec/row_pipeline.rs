@@ -318,6 +318,14 @@ impl RowPipeline {
         self.engine.finish();
     }
 
+    /// Answers every open window as it stands now, without closing it: see [`Engine::answer_open`].
+    ///
+    /// # Errors
+    /// As [`Engine::answer_open`].
+    pub fn answer_open(&mut self) -> Result<(), Error> {
+        self.engine.answer_open()
+    }
+
     /// The next row of the answer: by window end, then start, then group ascending.
     ///
     /// # Errors

@@ -22,16 +22,29 @@
 //! # Ok::<(), streamgauge::Error>(())
 //! ```
 
+mod batch;
 mod event;
+mod handler;
 #[cfg(feature = "aws_lambda_events")]
 mod interop;
+mod invocation;
 mod reply;
+#[cfg(feature = "lambda-runtime")]
+mod runtime;
 mod state;
+mod stateless;
+mod stored;
 mod template;
 mod timestamp;
+mod tumbling;
 mod wire;
 
+pub use batch::Packing;
 pub use event::{KinesisEvent, TumblingWindow};
+pub use handler::Handler;
+pub use invocation::{DeadLetter, Emf, Invocation};
 pub use reply::Reply;
+#[cfg(feature = "lambda-runtime")]
+pub use runtime::run;
 pub use state::State;
 pub use wire::EVENT_RECORDS_MAX;

@@ -34,6 +34,10 @@ pub(crate) enum Command {
     Merge(MergeArguments),
     /// Tell what is in a file of saved state or in a partial
     Inspect(InspectArguments),
+    /// Run a pipeline file as an AWS Lambda function behind a Kinesis stream
+    #[cfg(feature = "lambda-runtime")]
+    #[command(after_help = crate::lambda::HELP)]
+    Lambda,
 }
 
 /// Compute aggregates per window and group.

@@ -6,6 +6,8 @@ mod arguments;
 mod dead_letters;
 mod failure;
 mod inspect;
+#[cfg(feature = "lambda-runtime")]
+mod lambda;
 mod merge;
 mod output;
 mod progress;
@@ -24,16 +26,25 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "lambda-runtime")]
+    if lambda::is_bootstrap() {
+        return exit_code(lambda::run());
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return answered_by_clap(&error),
     };
-    let result = match arguments.command {
+    exit_code(match arguments.command {
         Command::Run(arguments) => run::run(arguments),
         Command::Top(arguments) => top::run(arguments),
         Command::Merge(arguments) => merge::run(arguments),
         Command::Inspect(arguments) => inspect::run(&arguments.file, arguments.pipeline, arguments.output),
-    };
+        #[cfg(feature = "lambda-runtime")]
+        Command::Lambda => lambda::run(),
+    })
+}
+
+fn exit_code(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => ended(&failure),

@@ -67,7 +67,11 @@ fn given(values: Vec<String>) -> Option<Vec<String>> {
     (!values.is_empty()).then_some(values)
 }
 
-fn read_pipeline(path: &Path) -> Result<PipelineSpec, Failure> {
+/// Reads a pipeline file, JSON by its ending and TOML otherwise.
+///
+/// # Errors
+/// Wrong usage: a file that cannot be read, or is none.
+pub(crate) fn read_pipeline(path: &Path) -> Result<PipelineSpec, Failure> {
     let name = path.display().to_string();
     let text = fs::read_to_string(path).map_err(|error| Failure::Usage(format!("{name}: the pipeline file cannot be read: {error}")))?;
     let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
