@@ -77,6 +77,11 @@ impl Firing {
         self.fired_to
     }
 
+    /// There is something to do at this watermark, or before.
+    pub(super) fn wake_by(&mut self, watermark: i64) {
+        self.wake_at = self.wake_at.min(watermark);
+    }
+
     /// Whether the window is to fire again.
     pub(super) fn is_due_again(&self, start: i64) -> bool {
         self.again.contains(&start)
@@ -209,8 +214,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// The first window with a record that has not fired.
     fn candidate(&self) -> Option<i64> {
         // A window at or after `fired_to` holds only panes that start there or later, and the first of them is in the first of those.
-        let pane = self.panes.first_pane_from(self.firing.fired_to)?;
-        Some(self.schedule.first_window_of(pane).max(self.firing.fired_to))
+        let pane = self.panes.first_pane_from(self.firing.fired_to);
+        let own = pane.map(|pane| self.schedule.first_window_of(pane).max(self.firing.fired_to));
+        own.into_iter().chain(self.first_inherited_from(self.firing.fired_to)).min()
     }
 
     /// Fires a window for the first time.
@@ -224,7 +230,15 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
                 stacks.slide(start, end, &self.panes, &self.aggregate)?.map_or(Content::Empty, Content::Merged)
             }
         };
-        let content = make(&self.aggregate, content);
+        let content = match self.inherited.is_empty() {
+            true => make(&self.aggregate, content),
+            false => {
+                // A clone, so that nothing is lost should the merge fail.
+                let own = content.get().cloned();
+                let whole = self.with_inherited(start, own.as_ref())?.or(own);
+                make(&self.aggregate, whole.map_or(Content::Empty, Content::Merged))
+            }
+        };
         if self.lateness > 0 {
             self.firing.revisions.insert(start, 0);
         }
@@ -243,7 +257,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     fn merged(&self, start: i64) -> Result<Option<A::Accumulator>, Error> {
         let end = self.schedule.last_millisecond(start).saturating_add(1);
         let mut panes = self.panes.range(start, end).map(|(_, accumulator)| accumulator);
-        let Some(mut merged) = panes.next().cloned() else { return Ok(None) };
+        let Some(mut merged) = self.with_inherited(start, None)?.or_else(|| panes.next().cloned()) else { return Ok(None) };
         for accumulator in panes {
             self.aggregate.merge(&mut merged, accumulator)?;
         }
@@ -277,6 +291,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             }
             self.panes.close_first(self.aggregate.init());
         }
+        self.close_inherited();
         while let Some((start, _)) = self.firing.revisions.first_key_value() {
             if self.schedule.last_millisecond(*start).saturating_add(self.lateness) > watermark {
                 break;
@@ -297,6 +312,6 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         let next = if self.counts_empty() { Some(self.firing.fired_to) } else { self.candidate() };
         let fires = next.map_or(i64::MAX, |start| self.schedule.last_millisecond(start));
         let closes = self.panes.first_start().map_or(i64::MAX, |start| self.closes_at(start));
-        fires.min(closes)
+        fires.min(closes).min(self.inherited_closes_at())
     }
 }

@@ -112,6 +112,14 @@ impl RowPipeline {
         self.engine_mut().next_partial(source)
     }
 
+    /// Takes over a window of a shard that has ended: see [`Engine::inherit`](crate::engine::Engine::inherit).
+    ///
+    /// # Errors
+    /// As [`Engine::inherit`](crate::engine::Engine::inherit).
+    pub fn inherit(&mut self, partial: &Partial) -> Result<(), Error> {
+        self.engine_mut().inherit(partial)
+    }
+
     /// A merger of partials of this pipeline, which takes no more rows itself.
     ///
     /// # Errors

@@ -303,6 +303,11 @@ impl RowPipeline {
         self.engine.advance(now);
     }
 
+    /// No record of the shard before `time` is expected any more: see [`Engine::reach`](crate::engine::Engine::reach).
+    pub fn reach(&mut self, shard: Shard, time: Timestamp) {
+        self.engine.reach(shard, time);
+    }
+
     /// The input has ended: every window is complete.
     pub fn finish(&mut self) {
         self.engine.finish();

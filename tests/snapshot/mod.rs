@@ -2,6 +2,7 @@
 
 mod budget;
 mod golden;
+mod inherited;
 #[cfg(feature = "object-store")]
 mod objects;
 mod partials;

@@ -98,6 +98,14 @@ where
         self.pipeline.engine().is_strict()
     }
 
+    fn inherit(&mut self, partial: &Partial) -> Result<(), Error> {
+        self.pipeline.inherit(partial)
+    }
+
+    fn reach(&mut self, shard: Shard, time: Timestamp) {
+        self.pipeline.reach(shard, time);
+    }
+
     fn applied(&self, shard: Shard) -> Option<&Sequence> {
         self.pipeline.applied(shard)
     }
