@@ -43,6 +43,7 @@ pub trait RecordPipeline {
 
     fn inherit(&mut self, partial: &Partial) -> Result<(), Error>;
     fn reach(&mut self, shard: Shard, time: Timestamp);
+    fn is_due(&self) -> bool;
     fn applied(&self, shard: Shard) -> Option<&Sequence>;
     fn advance(&mut self, now: Timestamp);
     fn finish(&mut self);

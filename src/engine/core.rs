@@ -219,6 +219,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         self.watermarks.reach(shard.index(), time.as_millis().saturating_sub(1));
     }
 
+    /// Whether [`next_emission`](Engine::next_emission) may have something to give. False is certain.
+    pub fn is_due(&self) -> bool {
+        !self.pending.is_empty() || self.firing.is_due(self.watermarks.overall())
+    }
+
     /// The input has ended: every window is complete.
     pub fn finish(&mut self) {
         self.watermarks.finish();

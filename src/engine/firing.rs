@@ -77,6 +77,11 @@ impl Firing {
         self.fired_to
     }
 
+    /// Whether there may be something to do at this watermark.
+    pub(super) fn is_due(&self, watermark: i64) -> bool {
+        watermark >= self.wake_at || !self.again.is_empty()
+    }
+
     /// There is something to do at this watermark, or before.
     pub(super) fn wake_by(&mut self, watermark: i64) {
         self.wake_at = self.wake_at.min(watermark);
@@ -136,7 +141,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Fires all that is due, before the next record can change it.
     #[inline]
     pub(super) fn settle(&mut self) -> Result<(), Error> {
-        if self.watermarks.overall() < self.firing.wake_at && self.firing.again.is_empty() {
+        if !self.firing.is_due(self.watermarks.overall()) {
             return Ok(());
         }
         self.settle_now()

@@ -185,6 +185,11 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         self.engine.reach(shard, time);
     }
 
+    /// Whether an emission may be complete: see [`Engine::is_due`].
+    pub fn is_due(&self) -> bool {
+        self.engine.is_due()
+    }
+
     /// The last place of a shard that was taken: where a source that starts again goes on after.
     pub fn applied(&self, shard: Shard) -> Option<&Sequence> {
         self.engine.applied(shard)

@@ -380,6 +380,10 @@ impl RowPipeline {
         Ok(())
     }
 
+    pub(super) fn engine(&self) -> &Engine<Row, RowAggregate> {
+        &self.engine
+    }
+
     pub(super) fn engine_mut(&mut self) -> &mut Engine<Row, RowAggregate> {
         &mut self.engine
     }

@@ -2,7 +2,7 @@
 
 use super::checkpointer::Checkpointer;
 use super::clock::Clock;
-use super::protocol::{Batch, Message, ShutdownReason, StartingPoint};
+use super::protocol::{Action, Batch, Message, ShutdownReason, StartingPoint};
 use super::session::Session;
 use crate::error::Error;
 use crate::record::ShardId;
@@ -119,8 +119,7 @@ pub fn run<R: BufRead, W: Write>(
             // The session hands out no other.
             Message::Checkpoint(_) => {}
         }
-        let is_end = !matches!(session.due(), Some(super::protocol::Action::Initialize | super::protocol::Action::ProcessRecords));
-        if is_end {
+        if !matches!(session.due(), Some(Action::Initialize | Action::ProcessRecords)) {
             end = End::Ordered;
         }
         session.answer()?;

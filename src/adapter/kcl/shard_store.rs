@@ -40,6 +40,8 @@ pub(super) struct ShardStore<S> {
     version: Option<Version>,
     /// The ended shards whose windows it has taken over.
     parents: Vec<String>,
+    /// Whether every new shard takes over what all ended ones have left, in place of one of them.
+    shared: bool,
 }
 
 /// What was there when a shard was taken over.
@@ -54,8 +56,9 @@ pub(super) enum TakenOver {
 }
 
 impl<S: Store> ShardStore<S> {
-    pub(super) fn new(store: S, shard: &ShardId) -> Self {
-        ShardStore { store, shard: shard.as_str().to_owned(), owner: 0, version: None, parents: Vec::new() }
+    /// `shared`: every new shard takes over what all ended ones have left. Otherwise one of them does.
+    pub(super) fn new(store: S, shard: &ShardId, shared: bool) -> Self {
+        ShardStore { store, shard: shard.as_str().to_owned(), owner: 0, version: None, parents: Vec::new(), shared }
     }
 
     /// The processor's state, if the shard is at work; changes nothing.
@@ -105,7 +108,7 @@ impl<S: Store> ShardStore<S> {
         }
     }
 
-    /// The ended shards that have no heir.
+    /// The ended shards that have no heir, which those whose leftovers are shared never have.
     fn heirless(&self, clock: &mut dyn Clock) -> Result<Vec<String>, Error> {
         let mut heirless = Vec::new();
         for key in self.store.list("")? {
@@ -136,6 +139,9 @@ impl<S: Store> ShardStore<S> {
             let Some((ShardState { owner, phase: Phase::Ended { heir, windows } }, version)) = self.load(parent, clock)? else {
                 return Ok(None);
             };
+            if self.shared {
+                return Ok(Some(windows));
+            }
             if let Some(heir) = heir {
                 return Ok((heir == self.shard).then_some(windows));
             }

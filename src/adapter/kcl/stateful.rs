@@ -59,9 +59,14 @@ pub trait Work {
 
     /// The shard has ended: what is to go on in another. Answers that are complete were emitted.
     ///
+    /// One of the shards that begin afterwards gets it, or all of them, each a copy: see [`is_shared`](Work::is_shared).
+    ///
     /// # Errors
     /// If it cannot be written down.
     fn hand_over(&mut self) -> Result<Vec<Bytes>, Error>;
+
+    /// Whether what was handed over goes to every shard that begins afterwards. Then having it twice must not count it twice.
+    fn is_shared(&self) -> bool;
 
     /// The last place that was applied.
     fn applied(&self) -> Option<&Sequence>;
@@ -336,7 +341,7 @@ impl<K: Work, S: Store> RecordProcessor for StatefulProcessor<K, S> {
     fn initialize(&mut self, shard: &ShardId, from: &StartingPoint, now: Timestamp) -> Result<(), Error> {
         let Some(store) = self.store.take() else { return Err(Error::invalid("a processor is for one shard, and was initialized before")) };
         self.work.open(shard)?;
-        let states = ShardStore::new(store, shard);
+        let states = ShardStore::new(store, shard, self.work.is_shared());
         // State that cannot be read is better known now.
         if let Some(state) = states.look(&mut Standstill(now))? {
             self.work.restore(Some(&state)).map_err(|error| error.at(shard))?;

@@ -106,6 +106,10 @@ where
         self.pipeline.reach(shard, time);
     }
 
+    fn is_due(&self) -> bool {
+        self.pipeline.is_due()
+    }
+
     fn applied(&self, shard: Shard) -> Option<&Sequence> {
         self.pipeline.applied(shard)
     }

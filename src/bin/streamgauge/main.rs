@@ -3,8 +3,11 @@
 mod arguments;
 mod dead_letters;
 mod failure;
+mod kcl;
+mod merge;
 mod output;
 mod progress;
+mod protocol_output;
 mod run;
 mod session;
 mod settings;
@@ -24,6 +27,8 @@ fn main() -> ExitCode {
         Err(error) => return answered_by_clap(&error),
     };
     let result = match arguments.command {
+        Command::Kcl(arguments) => kcl::run(&arguments),
+        Command::Merge(arguments) => merge::run(&arguments),
         Command::Run(arguments) => run::run(arguments),
         Command::Top(arguments) => top::run(arguments),
     };

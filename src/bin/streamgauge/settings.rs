@@ -57,7 +57,11 @@ fn given(values: Vec<String>) -> Option<Vec<String>> {
     (!values.is_empty()).then_some(values)
 }
 
-fn read_pipeline(path: &Path) -> Result<PipelineSpec, Failure> {
+/// The pipeline file.
+///
+/// # Errors
+/// If it cannot be read, or is none.
+pub(crate) fn read_pipeline(path: &Path) -> Result<PipelineSpec, Failure> {
     let name = path.display().to_string();
     let text = fs::read_to_string(path).map_err(|error| Failure::Usage(format!("{name}: the pipeline file cannot be read: {error}")))?;
     let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
