@@ -9,6 +9,7 @@ use crate::time::{Timestamp, whole_millis};
 use crate::window::Window;
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 /// When a merged window is complete, and how much is kept. Each field has a default.
@@ -234,7 +235,7 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
     /// # Errors
     /// [`ErrorKind::LimitExceeded`] if the merged window passes a limit of the aggregate that the user chose to be an error.
     pub fn next_merged(&mut self) -> Result<Option<Merged<A::Output>>, Error> {
-        let due = self.windows.iter().find(|(_, merging)| merging.changed && self.is_due(merging));
+        let due = self.windows.iter().find(|(_, merging)| merging.changed && self.is_due_now(merging));
         let Some((&place, merging)) = due else { return Ok(None) };
         let mut accumulator = self.engine.aggregate().init();
         // In the order of the sources' names, whatever order they came in.
@@ -254,7 +255,7 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
         Ok(Some(merged))
     }
 
-    fn is_due(&self, merging: &Merging) -> bool {
+    fn is_due_now(&self, merging: &Merging) -> bool {
         let waited = self.now.saturating_sub(merging.first_at);
         let past_deadline = self.deadline.is_some_and(|deadline| waited >= deadline);
         self.finished || past_deadline || merging.given.is_some() || self.is_complete(merging)
@@ -263,6 +264,38 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
     fn is_complete(&self, merging: &Merging) -> bool {
         let finals = merging.partials.values().filter(|partial| partial.is_final()).count();
         self.options.sources.is_some_and(|sources| finals >= sources)
+    }
+
+    /// Whether [`next_merged`](Merger::next_merged) has something to give.
+    pub fn is_due(&self) -> bool {
+        self.windows.values().any(|merging| merging.changed && self.is_due_now(merging))
+    }
+
+    /// Takes over the windows of another merger of the same pipeline, from its [`snapshot`](Merger::snapshot): of each source the partial that
+    /// [supersedes](Partial::supersedes) the other. A window that was given there counts as given here, and is given again, with the next revision, only once a partial of it comes.
+    ///
+    /// # Errors
+    /// As [`restore`](Merger::restore); [`ErrorKind::LimitExceeded`] past a limit of the options. This one is then as it was.
+    pub fn absorb(&mut self, bytes: impl Into<Bytes>) -> Result<(), Error> {
+        let bytes = bytes.into();
+        let (windows, _) = self.decode_all(&bytes)?;
+        let mut merged = self.windows.clone();
+        for (place, other) in windows {
+            match merged.entry(place) {
+                Entry::Vacant(vacant) => drop(vacant.insert(other)),
+                Entry::Occupied(mut known) => known.get_mut().absorb(other),
+            }
+        }
+        let bytes_of = |merging: &Merging| merging.partials.values().map(|partial| partial.bytes().len()).sum::<usize>();
+        let total = merged.values().map(bytes_of).sum::<usize>();
+        let sources = merged.values().map(|merging| merging.partials.len()).max().unwrap_or(0);
+        if merged.len() > self.options.windows_max || sources > self.options.sources_max || total > self.options.bytes_max {
+            let message =
+                format!("{} windows with up to {sources} sources and {total} bytes are over what the options allow", merged.len());
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        (self.windows, self.bytes) = (merged, total);
+        Ok(())
     }
 
     /// Partials whose window had been dropped.
@@ -309,19 +342,26 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
         let mut clock = envelope.section(&bytes, Tag::Clock)?;
         let (now, late, has_dropped, dropped) = (clock.i64()?, clock.u64()?, clock.bool()?, (clock.i64()?, clock.i64()?));
         clock.finish()?;
-        let mut reader = envelope.section(&bytes, Tag::Partials)?;
+        (self.windows, self.bytes) = self.decode_all(&bytes)?;
+        (self.now, self.late, self.dropped) = (now, late, has_dropped.then_some(dropped));
+        Ok(())
+    }
+
+    /// The windows of a merger's state, and the bytes of their partials.
+    fn decode_all(&self, bytes: &Bytes) -> Result<(BTreeMap<Place, Merging>, usize), Error> {
+        let envelope = Envelope::parse(bytes)?;
+        envelope.check(bytes, Kind::Merger, &self.engine.identity())?;
+        let mut reader = envelope.section(bytes, Tag::Partials)?;
         let mut windows = BTreeMap::new();
         let mut room = self.options.bytes_max;
         for _ in 0..reader.count(4)? {
-            let (place, merging) = self.decode_window(&mut reader, &bytes, &mut room)?;
+            let (place, merging) = self.decode_window(&mut reader, bytes, &mut room)?;
             if windows.len() >= self.options.windows_max || windows.insert(place, merging).is_some() {
                 return Err(reader.corrupt("too many windows, or one twice"));
             }
         }
         reader.finish()?;
-        self.bytes = self.options.bytes_max - room;
-        (self.windows, self.now, self.late, self.dropped) = (windows, now, late, has_dropped.then_some(dropped));
-        Ok(())
+        Ok((windows, self.options.bytes_max - room))
     }
 
     fn decode_window(&self, reader: &mut Reader<'_>, all: &Bytes, room: &mut usize) -> Result<(Place, Merging), Error> {
@@ -350,6 +390,18 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
 }
 
 impl Merging {
+    fn absorb(&mut self, other: Merging) {
+        for (source, partial) in other.partials {
+            match self.partials.get(&source) {
+                Some(known) if !partial.supersedes(known) => {}
+                _ => drop(self.partials.insert(source, partial)),
+            }
+        }
+        self.first_at = self.first_at.min(other.first_at);
+        self.given = self.given.max(other.given);
+        self.changed |= other.changed;
+    }
+
     fn encode(&self, writer: &mut Writer) {
         writer.i64(self.first_at);
         writer.bool(self.changed);

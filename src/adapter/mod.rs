@@ -9,6 +9,8 @@ pub mod files;
 mod formats;
 #[cfg(feature = "kcl")]
 pub mod kcl;
+#[cfg(feature = "kinesis")]
+pub mod kinesis;
 #[cfg(any(feature = "kcl", feature = "lambda"))]
 pub mod kpl;
 #[cfg(feature = "lambda")]
@@ -34,4 +36,4 @@ pub use record_pipeline::Declared;
 pub use record_pipeline::{Decoding, RecordPipeline, Taken};
 #[cfg(feature = "spec")]
 pub use sink::JsonLinesSink;
-pub use sink::{Each, EachOfSource, PartialSink, PartialTarget, Sink, each, each_of_source};
+pub use sink::{AppendFile, Each, EachOfSource, PartialSink, PartialTarget, Sink, each, each_of_source};

@@ -41,6 +41,9 @@ pub trait RecordPipeline {
     /// Whether a record that cannot be decoded or aggregated is an error, in the place of a dead letter.
     fn is_strict(&self) -> bool;
 
+    fn inherit(&mut self, partial: &Partial) -> Result<(), Error>;
+    fn reach(&mut self, shard: Shard, time: Timestamp);
+    fn is_due(&self) -> bool;
     fn applied(&self, shard: Shard) -> Option<&Sequence>;
     fn advance(&mut self, now: Timestamp);
     fn finish(&mut self);

@@ -4,9 +4,11 @@ use super::record_pipeline::RecordPipeline;
 use crate::error::Error;
 use crate::snapshot::Partial;
 
+mod append_file;
 #[cfg(feature = "spec")]
 mod json_lines;
 
+pub use append_file::AppendFile;
 #[cfg(feature = "spec")]
 pub use json_lines::JsonLinesSink;
 
@@ -23,6 +25,12 @@ pub trait Sink<P: RecordPipeline + ?Sized> {
     /// # Errors
     /// Those of the pipeline, and the sink's own. The adapter then saves no state, so that the answers come again.
     fn drain(&mut self, pipeline: &mut P, source: &str) -> Result<u64, Error>;
+}
+
+impl<P: RecordPipeline + ?Sized, S: Sink<P> + ?Sized> Sink<P> for Box<S> {
+    fn drain(&mut self, pipeline: &mut P) -> Result<u64, Error> {
+        (**self).drain(pipeline)
+    }
 }
 
 /// The sink that calls a function for each answer.

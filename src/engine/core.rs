@@ -1,6 +1,7 @@
 //! The engine's state, and what becomes of a record.
 
 use super::firing::{Fired, Firing};
+use super::inherited::Inherited;
 use super::shards::Shards;
 use super::{Emission, EngineOptions, Outcome, RecentIds, Shard, Stats};
 use crate::aggregate::Aggregate;
@@ -49,6 +50,8 @@ pub struct Engine<R: ?Sized, A: Aggregate<R>> {
     pub(super) panes: Panes<A::Accumulator>,
     /// `None` where a window is one pane, and nothing is to be merged.
     pub(super) stacks: Option<TwoStacks<A::Accumulator>>,
+    /// Windows of ended shards that go on here.
+    pub(super) inherited: Inherited<A::Accumulator>,
     pub(super) watermarks: Watermarks,
     pub(super) firing: Firing,
     /// Windows that have fired and were not yet fetched.
@@ -83,6 +86,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             limits: options.limits,
             panes: Panes::new(),
             stacks: (!schedule.window_is_pane()).then(TwoStacks::new),
+            inherited: Inherited::new(),
             watermarks: Watermarks::new(spans.out_of_orderness, spans.idle_after),
             firing: Firing::new(),
             pending: VecDeque::new(),
@@ -217,6 +221,19 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         self.watermarks.advance(now.as_millis());
     }
 
+    /// No record of the shard before `time` is expected any more: its watermark rises to `time` less 1 ms, as if a record had come so much later that it passed the
+    /// out-of-orderness. For a shard that is known to be quiet; what comes before `time` all the same is late.
+    ///
+    /// Without effect where the out-of-orderness is unbounded.
+    pub fn reach(&mut self, shard: Shard, time: Timestamp) {
+        self.watermarks.reach(shard.index(), time.as_millis().saturating_sub(1));
+    }
+
+    /// Whether [`next_emission`](Engine::next_emission) may have something to give. False is certain.
+    pub fn is_due(&self) -> bool {
+        !self.pending.is_empty() || self.firing.is_due(self.watermarks.overall())
+    }
+
     /// The input has ended: every window is complete.
     pub fn finish(&mut self) {
         self.watermarks.finish();
@@ -257,7 +274,13 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     pub fn state_bytes(&self) -> usize {
         let merged = self.stacks.iter().flat_map(TwoStacks::accumulators);
         let pending = self.pending.iter().filter_map(|fired| fired.content.as_ref());
-        self.panes.accumulators().chain(merged).chain(pending).map(|accumulator| self.aggregate.state_bytes(accumulator)).sum()
+        self.panes
+            .accumulators()
+            .chain(merged)
+            .chain(pending)
+            .chain(self.inherited.values())
+            .map(|accumulator| self.aggregate.state_bytes(accumulator))
+            .sum()
     }
 
     /// Whether a record that cannot be aggregated is an error: see [`EngineOptions::strict`].

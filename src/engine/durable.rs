@@ -5,6 +5,7 @@
 
 use super::Engine;
 use super::firing::{Fired, Firing, read_revision, read_start};
+use super::inherited::Inherited;
 use super::shards::Shards;
 use super::{EngineOptions, RecentIds, Stats};
 use crate::aggregate::Aggregate;
@@ -27,6 +28,7 @@ struct State<T> {
     stats: Stats,
     shards: Shards,
     recent_ids: Option<RecentIds>,
+    inherited: Inherited<T>,
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
@@ -110,6 +112,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if let Some(recent) = &self.recent_ids {
             envelope.section(Tag::Identities, |writer| recent.encode(writer));
         }
+        if !self.inherited.is_empty() {
+            envelope.section(Tag::Inherited, |writer| self.encode_inherited(writer, encode))?;
+        }
         Ok(envelope.finish())
     }
 
@@ -161,9 +166,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         snapshot.check(&self.identity())?;
         let state = self.decode_state(snapshot.bytes(), snapshot.envelope())?;
-        let State { panes, stacks, watermarks, firing, pending, stats, shards, recent_ids } = state;
+        let State { panes, stacks, watermarks, firing, pending, stats, shards, recent_ids, inherited } = state;
         (self.panes, self.stacks, self.watermarks, self.firing) = (panes, stacks, watermarks, firing);
         (self.pending, self.stats, self.shards, self.recent_ids) = (pending, stats, shards, recent_ids);
+        self.inherited = inherited;
         self.until_check = 0;
         Ok(())
     }
@@ -197,7 +203,12 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             recent_ids = Some(empty.decode(&mut reader)?);
             reader.finish()?;
         }
-        Ok(State { panes, stacks, watermarks, firing, pending, stats, shards, recent_ids })
+        let mut inherited = Inherited::new();
+        if envelope.has(Tag::Inherited) {
+            inherited = self.decode_inherited(envelope.section(bytes, Tag::Inherited)?, &mut room)?;
+            check_limit(inherited.len(), self.limits.panes_max, "inherited windows", "panes_max")?;
+        }
+        Ok(State { panes, stacks, watermarks, firing, pending, stats, shards, recent_ids, inherited })
     }
 
     /// Panes were dropped and revisions forgotten by the lateness of then: less can be asked of them now, but not more.
@@ -262,7 +273,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// Reads an accumulator that has all of the reader, and takes its bytes in memory from `room`.
-    fn decode_accumulator(&self, mut reader: Reader<'_>, room: &mut usize) -> Result<A::Accumulator, Error> {
+    pub(super) fn decode_accumulator(&self, mut reader: Reader<'_>, room: &mut usize) -> Result<A::Accumulator, Error> {
         let accumulator = self.aggregate.decode(&mut reader)?;
         reader.finish()?;
         let bytes = self.aggregate.state_bytes(&accumulator);

@@ -98,6 +98,16 @@ impl Firing {
         self.answers_early
     }
 
+    /// Whether there may be something to do at this watermark.
+    pub(super) fn is_due(&self, watermark: i64) -> bool {
+        watermark >= self.wake_at || !self.again.is_empty()
+    }
+
+    /// There is something to do at this watermark, or before.
+    pub(super) fn wake_by(&mut self, watermark: i64) {
+        self.wake_at = self.wake_at.min(watermark);
+    }
+
     /// Whether the window is to fire again.
     pub(super) fn is_due_again(&self, start: i64) -> bool {
         self.again.contains(&start)
@@ -152,7 +162,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Fires all that is due, before the next record can change it.
     #[inline]
     pub(super) fn settle(&mut self) -> Result<(), Error> {
-        if self.watermarks.overall() < self.firing.wake_at && self.firing.again.is_empty() {
+        if !self.firing.is_due(self.watermarks.overall()) {
             return Ok(());
         }
         self.settle_now()
@@ -235,8 +245,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// The first window with a record that starts there or later.
     fn candidate_from(&self, start: i64) -> Option<i64> {
         // Such a window holds only panes that start there or later, and the first of them is in the first of those.
-        let pane = self.panes.first_pane_from(start)?;
-        Some(self.schedule.first_window_of(pane).max(start))
+        let pane = self.panes.first_pane_from(start);
+        let own = pane.map(|pane| self.schedule.first_window_of(pane).max(start));
+        own.into_iter().chain(self.first_inherited_from(start)).min()
     }
 
     /// Answers every window that has a record and has not fired, as it stands now: for a source that has fallen silent, whose last windows no later record
@@ -269,7 +280,15 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
                 stacks.slide(start, end, &self.panes, &self.aggregate)?.map_or(Content::Empty, Content::Merged)
             }
         };
-        let content = make(&self.aggregate, content);
+        let content = match self.inherited.is_empty() {
+            true => make(&self.aggregate, content),
+            false => {
+                // A clone, so that nothing is lost should the merge fail.
+                let own = content.get().cloned();
+                let whole = self.with_inherited(start, own.as_ref())?.or(own);
+                make(&self.aggregate, whole.map_or(Content::Empty, Content::Merged))
+            }
+        };
         let revision = self.firing.next_revision(start);
         if self.lateness > 0 {
             self.firing.revisions.insert(start, revision);
@@ -289,7 +308,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     fn merged(&self, start: i64) -> Result<Option<A::Accumulator>, Error> {
         let end = self.schedule.last_millisecond(start).saturating_add(1);
         let mut panes = self.panes.range(start, end).map(|(_, accumulator)| accumulator);
-        let Some(mut merged) = panes.next().cloned() else { return Ok(None) };
+        let Some(mut merged) = self.with_inherited(start, None)?.or_else(|| panes.next().cloned()) else { return Ok(None) };
         for accumulator in panes {
             self.aggregate.merge(&mut merged, accumulator)?;
         }
@@ -323,6 +342,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             }
             self.panes.close_first(self.aggregate.init());
         }
+        self.close_inherited();
         while let Some((start, _)) = self.firing.revisions.first_key_value() {
             // One that was answered before its turn is still to fire.
             let fired = *start < self.firing.fired_to;
@@ -345,6 +365,6 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         let next = if self.counts_empty() { Some(self.firing.fired_to) } else { self.candidate() };
         let fires = next.map_or(i64::MAX, |start| self.schedule.last_millisecond(start));
         let closes = self.panes.first_start().map_or(i64::MAX, |start| self.closes_at(start));
-        fires.min(closes)
+        fires.min(closes).min(self.inherited_closes_at())
     }
 }

@@ -12,6 +12,7 @@ mod core;
 mod durable;
 mod emission;
 mod firing;
+mod inherited;
 mod options;
 mod partials;
 mod recent_ids;

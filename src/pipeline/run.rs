@@ -172,6 +172,24 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         self.engine.open_child_shard(id, parents)
     }
 
+    /// Takes over a window of a shard that has ended: see [`Engine::inherit`].
+    ///
+    /// # Errors
+    /// As [`Engine::inherit`].
+    pub fn inherit(&mut self, partial: &Partial) -> Result<(), Error> {
+        self.engine.inherit(partial)
+    }
+
+    /// No record of the shard before `time` is expected any more: see [`Engine::reach`].
+    pub fn reach(&mut self, shard: Shard, time: Timestamp) {
+        self.engine.reach(shard, time);
+    }
+
+    /// Whether an emission may be complete: see [`Engine::is_due`].
+    pub fn is_due(&self) -> bool {
+        self.engine.is_due()
+    }
+
     /// The last place of a shard that was taken: where a source that starts again goes on after.
     pub fn applied(&self, shard: Shard) -> Option<&Sequence> {
         self.engine.applied(shard)

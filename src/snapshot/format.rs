@@ -76,10 +76,11 @@ pub(crate) enum Tag {
     Origin = 10,
     Accumulator = 11,
     Partials = 12,
+    Inherited = 13,
 }
 
 /// The sections by their tags.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "",
     "description",
     "clock",
@@ -93,10 +94,11 @@ const NAMES: [&str; 13] = [
     "origin",
     "accumulator",
     "partials",
+    "inherited",
 ];
 
 /// The highest tag of this version.
-const TAG_MAX: u8 = 12;
+const TAG_MAX: u8 = 13;
 
 impl Tag {
     /// The name of a tag that was found in an envelope.
@@ -214,6 +216,11 @@ impl Envelope {
         let range = self.sections.iter().find(|(found, _)| *found == tag as u8).map(|(_, range)| range.clone());
         let content = range.and_then(|range| bytes.get(range));
         content.map(Reader::new).ok_or_else(|| corrupt(format!("the section {tag:?} is missing")))
+    }
+
+    /// Whether there is such a section.
+    pub(crate) fn has(&self, tag: Tag) -> bool {
+        self.sections.iter().any(|(found, _)| *found == tag as u8)
     }
 
     /// The tag and the bytes of each section.

@@ -75,6 +75,19 @@ impl RowMerger {
         self.merger.snapshot()
     }
 
+    /// Whether [`next_row`](RowMerger::next_row) has something to give.
+    pub fn is_due(&self) -> bool {
+        self.pending.is_some() || self.merger.is_due()
+    }
+
+    /// Takes over the windows of another merger of the same pipeline: see [`Merger::absorb`].
+    ///
+    /// # Errors
+    /// As [`Merger::absorb`].
+    pub fn absorb(&mut self, bytes: impl Into<Bytes>) -> Result<(), Error> {
+        self.merger.absorb(bytes)
+    }
+
     /// Replaces the state by one that was saved.
     ///
     /// # Errors
@@ -110,6 +123,19 @@ impl RowPipeline {
     /// As [`Engine::next_partial`](crate::engine::Engine::next_partial).
     pub fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
         self.engine_mut().next_partial(source)
+    }
+
+    /// Takes over a window of a shard that has ended: see [`Engine::inherit`](crate::engine::Engine::inherit).
+    ///
+    /// # Errors
+    /// As [`Engine::inherit`](crate::engine::Engine::inherit).
+    pub fn inherit(&mut self, partial: &Partial) -> Result<(), Error> {
+        self.engine_mut().inherit(partial)
+    }
+
+    /// Whether an emission may be complete: see [`Engine::is_due`](crate::engine::Engine::is_due).
+    pub fn is_due(&self) -> bool {
+        self.engine().is_due()
     }
 
     /// A merger of partials of this pipeline, which takes no more rows itself.

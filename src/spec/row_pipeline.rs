@@ -313,6 +313,11 @@ impl RowPipeline {
         self.engine.advance(now);
     }
 
+    /// No record of the shard before `time` is expected any more: see [`Engine::reach`](crate::engine::Engine::reach).
+    pub fn reach(&mut self, shard: Shard, time: Timestamp) {
+        self.engine.reach(shard, time);
+    }
+
     /// The input has ended: every window is complete.
     pub fn finish(&mut self) {
         self.engine.finish();
@@ -391,6 +396,10 @@ impl RowPipeline {
         self.engine.restore(snapshot)?;
         self.pending = None;
         Ok(())
+    }
+
+    pub(super) fn engine(&self) -> &Engine<Row, RowAggregate> {
+        &self.engine
     }
 
     pub(super) fn engine_mut(&mut self) -> &mut Engine<Row, RowAggregate> {

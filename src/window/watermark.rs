@@ -105,6 +105,15 @@ impl Watermarks {
         }
     }
 
+    /// The shard's watermark is at least this one, whatever records it has seen. Says nothing about its activity.
+    pub(crate) fn reach(&mut self, shard: usize, watermark: i64) {
+        let bounded = self.out_of_orderness.is_some();
+        if let Some(clock) = self.shards.get_mut(shard).filter(|clock| bounded && clock.watermark < watermark) {
+            clock.watermark = watermark;
+            self.raise();
+        }
+    }
+
     /// The caller's clock has come to `now`. Shards without a record for the idle time-out become idle.
     pub(crate) fn advance(&mut self, now: i64) {
         // A clock that is set back is ignored.

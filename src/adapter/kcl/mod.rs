@@ -27,12 +27,26 @@
 //! # Ok::<(), streamgauge::Error>(())
 //! ```
 
+mod checkpointer;
+mod clock;
 mod lines;
+mod merger_work;
+mod pipeline_work;
+mod processor;
 mod protocol;
 mod session;
+mod shard_state;
+mod shard_store;
+mod stateful;
 mod wire;
 
+pub use checkpointer::Checkpointer;
+pub use clock::{Clock, SystemClock};
 pub use lines::{LINE_BYTES_MAX, LineReader};
+pub use merger_work::{AnswerSink, MergerWork, Merging};
+pub use pipeline_work::PipelineWork;
+pub use processor::{End, RecordProcessor, run};
 pub use protocol::{Action, Batch, CheckpointAnswer, CheckpointError, Context, Message, Reply, ShutdownReason, StartingPoint};
 pub use session::{Checkpointed, Session};
+pub use stateful::{ProcessorOptions, StatefulProcessor, Work};
 pub use wire::MESSAGE_RECORDS_MAX;

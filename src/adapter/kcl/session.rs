@@ -46,6 +46,11 @@ impl<R: BufRead, W: Write> Session<R, W> {
         self.shard.as_ref()
     }
 
+    /// What the message at hand asks for; `None` between messages.
+    pub fn due(&self) -> Option<Action> {
+        self.due
+    }
+
     /// The next message; `None` at the end of input, which is legal at any moment.
     ///
     /// `now` is the arrival time of records that come without one.

@@ -106,6 +106,18 @@ impl RecordPipeline for Declared {
         self.pipeline.is_strict()
     }
 
+    fn inherit(&mut self, partial: &Partial) -> Result<(), Error> {
+        self.pipeline.inherit(partial)
+    }
+
+    fn reach(&mut self, shard: Shard, time: Timestamp) {
+        self.pipeline.reach(shard, time);
+    }
+
+    fn is_due(&self) -> bool {
+        self.pipeline.is_due()
+    }
+
     fn applied(&self, shard: Shard) -> Option<&Sequence> {
         self.pipeline.applied(shard)
     }

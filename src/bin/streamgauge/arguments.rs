@@ -38,7 +38,70 @@ pub(crate) enum Command {
     #[cfg(feature = "lambda-runtime")]
     #[command(after_help = crate::lambda::HELP)]
     Lambda,
+    /// Process a shard of a Kinesis stream: the executable for the KCL's MultiLangDaemon
+    Kcl(KclArguments),
 }
+
+/// Process a shard of a Kinesis stream: what the MultiLangDaemon's property `executableName` names.
+///
+/// Speaks the daemon's protocol on standard input and output, and says on standard error, which goes into the daemon's log, what an operator should know.
+#[derive(Debug, Args)]
+#[command(after_long_help = KCL_HELP)]
+pub(crate) struct KclArguments {
+    /// The pipeline, a TOML file whose keys are the names of the flags of `streamgauge run`
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) pipeline: PathBuf,
+    /// Where the shards' state is kept: a directory, or s3://BUCKET/PREFIX. One place for one application
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) state: String,
+    /// Append the answers, as JSON Lines, to a file, or into an existing directory, a file a shard
+    #[arg(long, value_name = "FILE|DIR", required_unless_present = "partials")]
+    pub(crate) out: Option<PathBuf>,
+    /// Keep each window as a partial, to be merged with those of other shards: in a directory, s3://BUCKET/PREFIX, or kinesis:STREAM
+    #[arg(long, value_name = "PLACE", conflicts_with = "merge")]
+    pub(crate) partials: Option<String>,
+    /// Save state, emit and checkpoint after so many records
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub(crate) save_records: u64,
+    /// And after so long
+    #[arg(long, value_name = "DURATION", default_value = "10s")]
+    pub(crate) save_every: String,
+    /// Let the clock complete the windows of a shard that has been at its end, without records, for so long
+    #[arg(long, value_name = "DURATION", conflicts_with = "merge")]
+    pub(crate) idle_after: Option<String>,
+    /// Fail if a shard's checkpoint is ahead of its state, instead of saying so
+    #[arg(long)]
+    pub(crate) require_state: bool,
+    /// Stage two: the records are the partials that `--partials kinesis:STREAM` has put
+    #[arg(long)]
+    pub(crate) merge: bool,
+    #[command(flatten)]
+    pub(crate) merging: MergingArguments,
+}
+
+/// When a merged window is complete.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "With --merge")]
+pub(crate) struct MergingArguments {
+    /// How many shards have a partial of each window, if that is known
+    #[arg(long, value_name = "N", requires = "merge")]
+    pub(crate) sources: Option<usize>,
+    /// Give a window so long after its first partial, whoever is missing
+    #[arg(long, value_name = "DURATION", default_value = "1m")]
+    pub(crate) deadline: String,
+    /// Give a window anew for each further partial for so long after it was given
+    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    pub(crate) retention: String,
+}
+
+const KCL_HELP: &str = "\
+Example, in the daemon's properties file:
+  executableName = /usr/local/bin/streamgauge kcl --pipeline /etc/hits.toml --state s3://bucket/hits/state \\
+      --out /var/lib/hits
+The daemon splits it at spaces and knows no quotes. docs/KCL.md has the whole file and the operations.
+
+Exit codes: 0 the daemon has ended the conversation in order; 1 the run failed (a message that cannot be
+read, an early end of the input, another process that has the shard, a store that fails); 2 wrong usage.";
 
 /// Compute aggregates per window and group.
 #[derive(Debug, Args)]

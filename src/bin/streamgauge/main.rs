@@ -6,11 +6,13 @@ mod arguments;
 mod dead_letters;
 mod failure;
 mod inspect;
+mod kcl;
 #[cfg(feature = "lambda-runtime")]
 mod lambda;
 mod merge;
 mod output;
 mod progress;
+mod protocol_output;
 mod run;
 mod session;
 mod settings;
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Err(error) => return answered_by_clap(&error),
     };
     exit_code(match arguments.command {
+        Command::Kcl(arguments) => kcl::run(&arguments),
         Command::Run(arguments) => run::run(arguments),
         Command::Top(arguments) => top::run(arguments),
         Command::Merge(arguments) => merge::run(arguments),

@@ -1,0 +1,82 @@
+//! Checkpoints, asked for again where that may help.
+
+use super::clock::Clock;
+use super::protocol::CheckpointError;
+use super::session::{Checkpointed, Session};
+use crate::error::Error;
+use crate::record::Sequence;
+use crate::time::Timestamp;
+use std::io::{BufRead, Write};
+use std::time::Duration;
+
+/// How often and after how long a checkpoint that the daemon could not take is asked for again: 0.1 s, doubled each time, up to 5 s; about 20 s in all.
+const TRIES: u32 = 8;
+const BACK_OFF_FIRST: Duration = Duration::from_millis(100);
+const BACK_OFF_MAX: Duration = Duration::from_secs(5);
+
+/// Asks the daemon for a checkpoint.
+trait Ask {
+    fn ask(&mut self, upto: Option<&Sequence>) -> Result<Checkpointed, Error>;
+}
+
+impl<R: BufRead, W: Write> Ask for Session<R, W> {
+    fn ask(&mut self, upto: Option<&Sequence>) -> Result<Checkpointed, Error> {
+        self.checkpoint(upto)
+    }
+}
+
+/// The daemon's ear while a message is at hand: takes checkpoints, and has the caller's clock.
+pub struct Checkpointer<'a> {
+    session: &'a mut dyn Ask,
+    clock: &'a mut dyn Clock,
+}
+
+impl<'a> Checkpointer<'a> {
+    /// That of a session which is between [`read`](Session::read) and [`answer`](Session::answer).
+    pub fn new<R: BufRead, W: Write>(session: &'a mut Session<R, W>, clock: &'a mut dyn Clock) -> Self {
+        Checkpointer { session, clock }
+    }
+
+    /// Now, by the caller's clock.
+    pub fn now(&mut self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The caller's clock.
+    pub fn clock(&mut self) -> &mut dyn Clock {
+        self.clock
+    }
+
+    /// Asks for a checkpoint up to a record, or up to all that was given; again, up to 8 times within about 20 s, as long as the daemon says that its lease table is
+    /// busy or out of reach ([`CheckpointError::is_retryable`]).
+    ///
+    /// # Errors
+    /// As [`Session::checkpoint`].
+    pub fn checkpoint(&mut self, upto: Option<&Sequence>) -> Result<Checkpointed, Error> {
+        let mut pause = BACK_OFF_FIRST;
+        for _ in 1..TRIES {
+            match self.session.ask(upto)? {
+                Checkpointed::Refused(error) if error.is_retryable() => self.clock.sleep(pause),
+                done => return Ok(done),
+            }
+            pause = (pause * 2).min(BACK_OFF_MAX);
+        }
+        self.session.ask(upto)
+    }
+}
+
+impl std::fmt::Debug for Checkpointer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Checkpointer").finish_non_exhaustive()
+    }
+}
+
+/// What a checkpoint that was refused means to who asked for it, in a sentence.
+pub(super) fn refused(error: &CheckpointError) -> String {
+    let meaning = match error {
+        CheckpointError::Throttling | CheckpointError::Dependency => "the lease table is busy or out of reach; the next one may be taken",
+        CheckpointError::Shutdown | CheckpointError::InvalidState => "the lease is lost or ends; no more are asked for",
+        CheckpointError::Other(_) => "the next one may be taken",
+    };
+    format!("the daemon did not take a checkpoint: {error} ({meaning})")
+}

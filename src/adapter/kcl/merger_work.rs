@@ -1,0 +1,235 @@
+//! Stage two: records that are partials, merged.
+
+use super::protocol::Batch;
+use super::stateful::Work;
+use crate::aggregate::Aggregate;
+use crate::codec::{Reader, Writer};
+use crate::error::{Error, ErrorKind};
+use crate::merger::{Added, Merged, Merger};
+use crate::record::{Record, Sequence, SequenceNumber, ShardId};
+use crate::snapshot::Partial;
+#[cfg(feature = "spec")]
+use crate::spec::{MergedRow, RowMerger};
+use crate::time::Timestamp;
+use bytes::Bytes;
+use std::fmt;
+
+/// A merger of partials: [`Merger`], or `RowMerger` (feature `spec`) for declared pipelines.
+///
+/// Methods are the mergers' of the same name.
+#[expect(missing_docs, reason = "each method is Merger's of the same name, documented there")]
+pub trait Merging {
+    /// What it says of a window, or of a row of it.
+    type Answer;
+
+    fn add(&mut self, partial: &Partial, now: Timestamp) -> Result<Added, Error>;
+    fn advance(&mut self, now: Timestamp);
+    fn finish(&mut self);
+    fn is_due(&self) -> bool;
+    fn next_answer(&mut self) -> Result<Option<Self::Answer>, Error>;
+    fn snapshot(&self) -> Bytes;
+    fn restore(&mut self, bytes: Bytes) -> Result<(), Error>;
+    fn absorb(&mut self, bytes: Bytes) -> Result<(), Error>;
+}
+
+macro_rules! merging {
+    ($next:ident) => {
+        fn add(&mut self, partial: &Partial, now: Timestamp) -> Result<Added, Error> {
+            Self::add(self, partial, now)
+        }
+
+        fn advance(&mut self, now: Timestamp) {
+            Self::advance(self, now);
+        }
+
+        fn finish(&mut self) {
+            Self::finish(self);
+        }
+
+        fn is_due(&self) -> bool {
+            Self::is_due(self)
+        }
+
+        fn next_answer(&mut self) -> Result<Option<Self::Answer>, Error> {
+            self.$next()
+        }
+
+        fn snapshot(&self) -> Bytes {
+            Self::snapshot(self)
+        }
+
+        fn restore(&mut self, bytes: Bytes) -> Result<(), Error> {
+            Self::restore(self, bytes)
+        }
+
+        fn absorb(&mut self, bytes: Bytes) -> Result<(), Error> {
+            Self::absorb(self, bytes)
+        }
+    };
+}
+
+impl<R: ?Sized, A: Aggregate<R>> Merging for Merger<R, A> {
+    type Answer = Merged<A::Output>;
+    merging!(next_merged);
+}
+
+#[cfg(feature = "spec")]
+impl Merging for RowMerger {
+    type Answer = MergedRow;
+    merging!(next_row);
+}
+
+/// Takes the answers of a merger: whatever implements it for a function of an answer, or one that collects them until they are to be safe.
+pub trait AnswerSink<T> {
+    /// Takes an answer. It may be one that came before, or a later revision of one.
+    ///
+    /// # Errors
+    /// If it cannot be taken: it comes again after the next start.
+    fn put(&mut self, answer: T) -> Result<(), Error>;
+
+    /// Returns when all that was put is safe.
+    ///
+    /// # Errors
+    /// If it cannot be kept.
+    fn flush(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl<T, F: FnMut(T) -> Result<(), Error>> AnswerSink<T> for F {
+    fn put(&mut self, answer: T) -> Result<(), Error> {
+        self(answer)
+    }
+}
+
+type OpenAnswers<T> = Box<dyn FnMut(&ShardId) -> Result<Box<dyn AnswerSink<T>>, Error>>;
+
+/// Merges the partials that are the records of a shard, as a [`PartialSink`](crate::adapter::PartialSink) into a stream makes them, and hands on the merged windows.
+///
+/// The window is to be the partition key of the partials, so that all of a window come on one shard. Deadlines go by the clock, and hold while the shard is behind.
+///
+/// # Reshards
+/// At its end a shard gives every window that it has, complete or not, and leaves its partials to all shards that follow. The one to which further partials of a window come
+/// gives it anew, whole, with the next revision.
+pub struct MergerWork<M: Merging> {
+    merger: M,
+    fresh: Bytes,
+    open_answers: OpenAnswers<M::Answer>,
+    shard: Option<ShardId>,
+    answers: Option<Box<dyn AnswerSink<M::Answer>>>,
+    applied: Option<Sequence>,
+}
+
+impl<M: Merging> MergerWork<M> {
+    /// The merger, which has no partials yet, and what opens the place of its answers once the shard is known.
+    pub fn new(merger: M, open_answers: impl FnMut(&ShardId) -> Result<Box<dyn AnswerSink<M::Answer>>, Error> + 'static) -> Self {
+        let fresh = merger.snapshot();
+        MergerWork { merger, fresh, open_answers: Box::new(open_answers), shard: None, answers: None, applied: None }
+    }
+
+    /// The merger.
+    pub fn merger(&self) -> &M {
+        &self.merger
+    }
+
+    fn take_one(&mut self, record: &Record, now: Timestamp, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
+        let sequence = &record.position.sequence;
+        if self.applied.as_ref().is_some_and(|applied| sequence <= applied) {
+            return Ok(());
+        }
+        let added = Partial::from_bytes(record.data.clone()).and_then(|partial| self.merger.add(&partial, now));
+        if let Err(error) = added {
+            match error.kind() {
+                ErrorKind::Corrupt | ErrorKind::Mismatch => {
+                    dead_letter(error.at(format_args!("{}:{}", record.position.shard, sequence.number)))
+                }
+                _ => return Err(error),
+            }
+        }
+        self.applied = Some(sequence.clone());
+        Ok(())
+    }
+}
+
+impl<M: Merging> Work for MergerWork<M> {
+    fn open(&mut self, shard: &ShardId) -> Result<(), Error> {
+        self.answers = Some((self.open_answers)(shard)?);
+        self.shard = Some(shard.clone());
+        Ok(())
+    }
+
+    fn restore(&mut self, state: Option<&Bytes>) -> Result<(), Error> {
+        let Some(state) = state else {
+            self.applied = None;
+            return self.merger.restore(self.fresh.clone());
+        };
+        let mut reader = Reader::new(state);
+        let applied = match reader.bool()? {
+            true => {
+                let number: SequenceNumber = reader.text()?.parse()?;
+                Some(Sequence { number, sub: reader.u64()? })
+            }
+            false => None,
+        };
+        self.merger.restore(state.slice_ref(reader.bytes()?))?;
+        reader.finish()?;
+        self.applied = applied;
+        Ok(())
+    }
+
+    fn inherit(&mut self, left: &Bytes) -> Result<(), Error> {
+        self.merger.absorb(left.clone())
+    }
+
+    fn take(&mut self, batch: &Batch, now: Timestamp, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
+        for rejected in &batch.rejected {
+            dead_letter(Error::new(ErrorKind::InvalidRecord, rejected.error.to_string()));
+        }
+        batch.records.iter().try_for_each(|record| self.take_one(record, now, dead_letter))
+    }
+
+    fn advance(&mut self, now: Timestamp) -> bool {
+        let was_due = self.merger.is_due();
+        self.merger.advance(now);
+        !was_due && self.merger.is_due()
+    }
+
+    fn emit(&mut self) -> Result<(), Error> {
+        let Some(answers) = &mut self.answers else { return Ok(()) };
+        while let Some(answer) = self.merger.next_answer()? {
+            answers.put(answer)?;
+        }
+        answers.flush()
+    }
+
+    fn state(&mut self) -> Result<Bytes, Error> {
+        let mut writer = Writer::new();
+        writer.bool(self.applied.is_some());
+        if let Some(applied) = &self.applied {
+            writer.bytes(applied.number.as_str().as_bytes());
+            writer.u64(applied.sub);
+        }
+        writer.bytes(&self.merger.snapshot());
+        Ok(writer.into_bytes().into())
+    }
+
+    fn hand_over(&mut self) -> Result<Vec<Bytes>, Error> {
+        self.merger.finish();
+        self.emit()?;
+        Ok(vec![self.merger.snapshot()])
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn applied(&self) -> Option<&Sequence> {
+        self.applied.as_ref()
+    }
+}
+
+impl<M: Merging> fmt::Debug for MergerWork<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MergerWork").field("shard", &self.shard).field("applied", &self.applied).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,157 @@
+//! What the store has of a shard.
+//!
+//! ```text
+//! magic     8 bytes  89 73 67 73 68 61 72 64
+//! version   1 byte   1
+//! owner     varint   raised by every process that takes the shard over
+//! phase     1 byte   1 claiming, 2 running, 3 ended
+//! claiming: count of the parents that are to be claimed, each as text
+//! running:  count of the parents that were claimed, each as text; the processor's state as bytes
+//! ended:    option of the heir as text; count of the windows that are handed over, each as bytes
+//! checksum  8 bytes  XXH3 of all before it
+//! ```
+
+use crate::codec::{Reader, Writer, checksum};
+use crate::error::{Error, ErrorKind};
+use bytes::Bytes;
+
+const MAGIC: [u8; 8] = *b"\x89sgshard";
+const VERSION: u8 = 1;
+const CHECKSUM_BYTES: usize = 8;
+
+/// What the store has of a shard.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct ShardState {
+    /// Raised by every process that takes the shard over, so that the one before it is refused when it saves again.
+    pub(super) owner: u64,
+    pub(super) phase: Phase,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Phase {
+    /// A new shard, which is about to claim what these ended shards have left. None of them is claimed by it unless this was saved before.
+    Claiming { parents: Vec<String> },
+    /// A shard at work, with what these have left.
+    Running { parents: Vec<String>, state: Bytes },
+    /// The shard has ended. What it has left is its heir's.
+    Ended { heir: Option<String>, windows: Vec<Bytes> },
+}
+
+impl ShardState {
+    pub(super) fn to_bytes(&self) -> Bytes {
+        let mut writer = Writer::new();
+        writer.raw(&MAGIC);
+        writer.u8(VERSION);
+        writer.u64(self.owner);
+        match &self.phase {
+            Phase::Claiming { parents } => {
+                writer.u8(1);
+                write_texts(parents, &mut writer);
+            }
+            Phase::Running { parents, state } => {
+                writer.u8(2);
+                write_texts(parents, &mut writer);
+                writer.bytes(state);
+            }
+            Phase::Ended { heir, windows } => {
+                writer.u8(3);
+                writer.bool(heir.is_some());
+                heir.iter().for_each(|heir| writer.bytes(heir.as_bytes()));
+                writer.usize(windows.len());
+                windows.iter().for_each(|window| writer.bytes(window));
+            }
+        }
+        let mut bytes = writer.into_bytes();
+        let sum = checksum(&bytes);
+        bytes.extend_from_slice(&sum.to_le_bytes());
+        bytes.into()
+    }
+
+    /// Reads bytes that may be anything; copies only names.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`].
+    pub(super) fn from_bytes(bytes: &Bytes) -> Result<ShardState, Error> {
+        let corrupt = |message: &str| Error::new(ErrorKind::Corrupt, format!("the state of a shard {message}"));
+        if !bytes.starts_with(&MAGIC) {
+            return Err(corrupt("begins with something else"));
+        }
+        let covered = bytes.len().checked_sub(CHECKSUM_BYTES).map(|end| bytes.split_at(end));
+        let Some((covered, sum)) = covered else { return Err(corrupt("is cut short")) };
+        if Reader::new(sum).fixed_u64()? != checksum(covered) {
+            return Err(corrupt("was damaged: the checksum does not match"));
+        }
+        let mut reader = Reader::new(covered);
+        reader.raw(MAGIC.len())?;
+        match reader.u8()? {
+            VERSION => {}
+            other => return Err(corrupt(&format!("is of version {other}, and only {VERSION} can be read: use a newer streamgauge"))),
+        }
+        let owner = reader.u64()?;
+        let phase = match reader.u8()? {
+            1 => Phase::Claiming { parents: read_texts(&mut reader)? },
+            2 => Phase::Running { parents: read_texts(&mut reader)?, state: bytes.slice_ref(reader.bytes()?) },
+            3 => {
+                let heir = if reader.bool()? { Some(reader.text()?.to_owned()) } else { None };
+                let count = reader.count(1)?;
+                let windows = (0..count).map(|_| reader.bytes().map(|window| bytes.slice_ref(window))).collect::<Result<_, _>>()?;
+                Phase::Ended { heir, windows }
+            }
+            other => return Err(corrupt(&format!("has a phase {other}"))),
+        };
+        reader.finish()?;
+        Ok(ShardState { owner, phase })
+    }
+}
+
+fn write_texts(texts: &[String], writer: &mut Writer) {
+    writer.usize(texts.len());
+    texts.iter().for_each(|text| writer.bytes(text.as_bytes()));
+}
+
+fn read_texts(reader: &mut Reader<'_>) -> Result<Vec<String>, Error> {
+    let count = reader.count(1)?;
+    (0..count).map(|_| reader.text().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn phase() -> impl Strategy<Value = Phase> {
+        let bytes = || prop::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from);
+        prop_oneof![
+            any::<Vec<String>>().prop_map(|parents| Phase::Claiming { parents }),
+            (any::<Vec<String>>(), bytes()).prop_map(|(parents, state)| Phase::Running { parents, state }),
+            (any::<Option<String>>(), prop::collection::vec(bytes(), 0..4)).prop_map(|(heir, windows)| Phase::Ended { heir, windows }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(owner: u64, phase in phase()) {
+            let state = ShardState { owner, phase };
+            prop_assert_eq!(ShardState::from_bytes(&state.to_bytes()).unwrap(), state);
+        }
+
+        #[test]
+        fn what_was_cut_or_damaged_is_refused(phase in phase(), at: prop::sample::Index, flip in 1u8..) {
+            let bytes = ShardState { owner: 3, phase }.to_bytes();
+            let at = at.index(bytes.len());
+            prop_assert!(ShardState::from_bytes(&bytes.slice(..at)).is_err());
+            let mut damaged = bytes.to_vec();
+            damaged[at] ^= flip;
+            prop_assert!(ShardState::from_bytes(&damaged.into()).is_err());
+        }
+
+        #[test]
+        fn no_bytes_make_reading_panic(content: Vec<u8>) {
+            let mut bytes = MAGIC.to_vec();
+            bytes.extend(content);
+            let sum = checksum(&bytes);
+            bytes.extend_from_slice(&sum.to_le_bytes());
+            let _ = ShardState::from_bytes(&bytes.into());
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The states of an application's shards in a store: who owns one, and who goes on where one has ended.
+//!
+//! # Two owners
+//! Every process that takes a shard over saves its state anew with `owner` raised. Whoever had it before is refused at its next save, which is conditional on the
+//! version it knows. So the process that got the shard last is the one that goes on.
+//!
+//! # Ended shards
+//! An ended shard leaves its open windows in its state. The protocol does not name a shard's parents, and it need not: answers over all shards are right as long as each ended
+//! shard's windows are taken over by exactly one. A new shard X does it so:
+//! 1. X saves, where nothing is yet, that it is `Claiming` every ended shard that has no heir.
+//! 2. For each of them in turn, it becomes the heir by a conditional save, unless another has.
+//! 3. X saves that it is `Running`, with the windows of those whose heir it is, in place of `Claiming`.
+//!
+//! X is the heir of P only if X's `Claiming` names P, and of all that it names X finds out in step 2 whether it is, whatever process of X gets there and however often
+//! it starts over: a claim cannot be lost, and two of X's processes cannot save `Running` both. An ended shard gets an heir in any case: its
+//! own children start after it has ended, as the daemon starts them after the checkpoint at its end.
+
+use super::clock::Clock;
+use super::shard_state::{Phase, ShardState};
+use crate::error::{Error, ErrorKind};
+use crate::record::ShardId;
+use crate::store::{Store, Version};
+use bytes::Bytes;
+use std::time::Duration;
+
+/// How often something is tried again that another process or the store got in the way of.
+const TRIES: u32 = 16;
+
+/// The pause before the store is asked again, doubled each time, up to the second one.
+const PAUSE_FIRST: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// One shard's state in a store.
+#[derive(Debug)]
+pub(super) struct ShardStore<S> {
+    store: S,
+    shard: String,
+    owner: u64,
+    /// The version that this process knows.
+    version: Option<Version>,
+    /// The ended shards whose windows it has taken over.
+    parents: Vec<String>,
+    /// Whether every new shard takes over what all ended ones have left, in place of one of them.
+    shared: bool,
+}
+
+/// What was there when a shard was taken over.
+#[derive(Debug)]
+pub(super) enum TakenOver {
+    /// A shard at work, with the processor's state.
+    Running(Bytes),
+    /// A shard that begins, with what ended ones have left. It is this process's once [`ShardStore::save`] has succeeded.
+    New(Vec<Bytes>),
+    /// The shard has ended before.
+    Ended,
+}
+
+impl<S: Store> ShardStore<S> {
+    /// `shared`: every new shard takes over what all ended ones have left. Otherwise one of them does.
+    pub(super) fn new(store: S, shard: &ShardId, shared: bool) -> Self {
+        ShardStore { store, shard: shard.as_str().to_owned(), owner: 0, version: None, parents: Vec::new(), shared }
+    }
+
+    /// The processor's state, if the shard is at work; changes nothing.
+    pub(super) fn look(&self, clock: &mut dyn Clock) -> Result<Option<Bytes>, Error> {
+        let found = self.load(&self.shard, clock)?;
+        Ok(found.and_then(|(state, _)| match state.phase {
+            Phase::Running { state, .. } => Some(state),
+            _ => None,
+        }))
+    }
+
+    /// Takes the shard over from whoever had it.
+    ///
+    /// # Errors
+    /// Those of the store; [`ErrorKind::Conflict`] if others keep getting in between.
+    pub(super) fn take_over(&mut self, clock: &mut dyn Clock) -> Result<TakenOver, Error> {
+        let mut conflict = None;
+        for _ in 0..TRIES {
+            match self.try_take_over(clock) {
+                Err(error) if error.kind() == ErrorKind::Conflict => conflict = Some(error),
+                done => return done,
+            }
+        }
+        Err(conflict.unwrap_or_else(|| Error::new(ErrorKind::Conflict, format!("{:?} has several owners", self.shard))))
+    }
+
+    fn try_take_over(&mut self, clock: &mut dyn Clock) -> Result<TakenOver, Error> {
+        let Some((found, version)) = self.load(&self.shard, clock)? else {
+            let parents = self.heirless(clock)?;
+            let claiming = ShardState { owner: 1, phase: Phase::Claiming { parents: parents.clone() } };
+            let version = self.put(&self.shard, claiming.to_bytes(), None, clock)?;
+            (self.owner, self.version) = (1, Some(version));
+            return self.claim(&parents, clock).map(TakenOver::New);
+        };
+        self.owner = found.owner.saturating_add(1);
+        match found.phase {
+            Phase::Claiming { parents } => {
+                self.version = Some(version);
+                self.claim(&parents, clock).map(TakenOver::New)
+            }
+            Phase::Running { parents, state } => {
+                (self.version, self.parents) = (Some(version), parents);
+                self.save(state.clone(), clock)?;
+                Ok(TakenOver::Running(state))
+            }
+            Phase::Ended { .. } => Ok(TakenOver::Ended),
+        }
+    }
+
+    /// The ended shards that have no heir, which those whose leftovers are shared never have.
+    fn heirless(&self, clock: &mut dyn Clock) -> Result<Vec<String>, Error> {
+        let mut heirless = Vec::new();
+        for key in self.store.list("")? {
+            let found = self.load(&key, clock)?.map(|(state, _)| state.phase);
+            if matches!(found, Some(Phase::Ended { heir: None, .. })) {
+                heirless.push(key);
+            }
+        }
+        Ok(heirless)
+    }
+
+    /// Becomes the heir of those that have none; the windows of all whose heir it is.
+    fn claim(&mut self, ended: &[String], clock: &mut dyn Clock) -> Result<Vec<Bytes>, Error> {
+        self.parents.clear();
+        let mut inherited = Vec::new();
+        for parent in ended {
+            if let Some(windows) = self.claim_one(parent, clock)? {
+                self.parents.push(parent.clone());
+                inherited.extend(windows);
+            }
+        }
+        Ok(inherited)
+    }
+
+    fn claim_one(&self, parent: &str, clock: &mut dyn Clock) -> Result<Option<Vec<Bytes>>, Error> {
+        // Its heir is chosen once: after a conflict it is known.
+        for _ in 0..TRIES {
+            let Some((ShardState { owner, phase: Phase::Ended { heir, windows } }, version)) = self.load(parent, clock)? else {
+                return Ok(None);
+            };
+            if self.shared {
+                return Ok(Some(windows));
+            }
+            if let Some(heir) = heir {
+                return Ok((heir == self.shard).then_some(windows));
+            }
+            let claimed = ShardState { owner, phase: Phase::Ended { heir: Some(self.shard.clone()), windows: windows.clone() } };
+            match self.put(parent, claimed.to_bytes(), Some(&version), clock) {
+                Ok(_) => return Ok(Some(windows)),
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::new(ErrorKind::Conflict, format!("{parent:?} cannot be claimed: it keeps changing")))
+    }
+
+    /// Saves the processor's state.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] if another process has taken the shard over; those of the store.
+    pub(super) fn save(&mut self, state: Bytes, clock: &mut dyn Clock) -> Result<(), Error> {
+        self.save_phase(Phase::Running { parents: self.parents.clone(), state }, clock)
+    }
+
+    /// Saves that the shard has ended, and what it leaves.
+    ///
+    /// # Errors
+    /// As [`save`](ShardStore::save).
+    pub(super) fn end(&mut self, windows: Vec<Bytes>, clock: &mut dyn Clock) -> Result<(), Error> {
+        self.save_phase(Phase::Ended { heir: None, windows }, clock)
+    }
+
+    fn save_phase(&mut self, phase: Phase, clock: &mut dyn Clock) -> Result<(), Error> {
+        let state = ShardState { owner: self.owner, phase };
+        let version = self.put(&self.shard, state.to_bytes(), self.version.as_ref(), clock)?;
+        self.version = Some(version);
+        Ok(())
+    }
+
+    /// Drops what the ended shards have left, once it is part of this one's saved state. Nothing is lost where it fails: it is done again at the next start.
+    pub(super) fn release_parents(&self, clock: &mut dyn Clock) {
+        for parent in &self.parents {
+            let Ok(Some((ShardState { owner, phase: Phase::Ended { heir, windows } }, version))) = self.load(parent, clock) else {
+                continue;
+            };
+            if heir.as_deref() == Some(&self.shard) && !windows.is_empty() {
+                let empty = ShardState { owner, phase: Phase::Ended { heir, windows: Vec::new() } };
+                let _ = self.store.save(parent, empty.to_bytes(), Some(&version));
+            }
+        }
+    }
+
+    fn load(&self, key: &str, clock: &mut dyn Clock) -> Result<Option<(ShardState, Version)>, Error> {
+        let found = patiently(clock, || self.store.load(key))?;
+        let Some(stored) = found else { return Ok(None) };
+        let state = ShardState::from_bytes(&stored.bytes).map_err(|error| error.at(key))?;
+        Ok(Some((state, stored.version)))
+    }
+
+    /// A save that knows in the end whether it happened.
+    fn put(&self, key: &str, bytes: Bytes, expected: Option<&Version>, clock: &mut dyn Clock) -> Result<Version, Error> {
+        let mut unknown = false;
+        patiently(clock, || {
+            if unknown
+                && let Some(stored) = self.store.load(key)?
+                && stored.bytes == bytes
+            {
+                return Ok(stored.version);
+            }
+            let saved = self.store.save(key, bytes.clone(), expected);
+            unknown = unknown || saved.as_ref().is_err_and(|error| error.kind() == ErrorKind::Io);
+            saved
+        })
+    }
+}
+
+/// Tries again, with pauses, what fails by input or output.
+fn patiently<T>(clock: &mut dyn Clock, mut attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    let mut pause = PAUSE_FIRST;
+    for _ in 1..TRIES / 2 {
+        match attempt() {
+            Err(error) if error.kind() == ErrorKind::Io => clock.sleep(pause),
+            done => return done,
+        }
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+    attempt()
+}

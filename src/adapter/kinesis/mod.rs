@@ -1,0 +1,17 @@
+//! Partials into a Kinesis stream, for a second stage that merges them.
+//!
+//! [`KinesisTarget`] puts each partial as one record, with its window as the partition key, so that all partials of a window come on one shard.
+//!
+//! ```no_run
+//! use streamgauge::adapter::PartialSink;
+//! use streamgauge::adapter::kinesis::KinesisTarget;
+//! let sink = PartialSink::new("shardId-000000000000", KinesisTarget::connect("hits-partials")?);
+//! # let _ = sink;
+//! # Ok::<(), streamgauge::Error>(())
+//! ```
+
+mod client;
+mod target;
+
+pub use client::StreamClient;
+pub use target::{Entry, KinesisTarget, PutRecords};

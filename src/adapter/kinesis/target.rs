@@ -1,0 +1,238 @@
+//! Partials, put in batches.
+
+use super::client::StreamClient;
+use crate::adapter::PartialTarget;
+use crate::error::{Error, ErrorKind};
+use crate::snapshot::Partial;
+use bytes::Bytes;
+use std::time::Duration;
+
+/// Records of one PutRecords call, at most: Kinesis' limit.
+const RECORDS_MAX: usize = 500;
+
+/// Bytes of one call, keys included, at most. Kinesis takes 10 MiB; half of that, as some emulators and older descriptions do.
+const CALL_BYTES_MAX: usize = 5 << 20;
+
+/// Bytes of one record, key included, at most: what a stream takes unless it is told to take more.
+const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// How often records that were refused are sent again, and the pause before the second time, doubled each time up to the last.
+const TRIES: u32 = 10;
+const PAUSE_FIRST: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// A record to be put.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Decides the shard.
+    pub partition_key: String,
+    /// The payload.
+    pub data: Bytes,
+}
+
+impl Entry {
+    fn bytes(&self) -> usize {
+        self.partition_key.len() + self.data.len()
+    }
+}
+
+/// Puts records into a stream: one PutRecords call.
+pub trait PutRecords {
+    /// What became of each record, in their order: `None` if it is in the stream, otherwise the error code.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if the whole call failed, which the caller may do again.
+    fn put_records(&mut self, entries: &[Entry]) -> Result<Vec<Option<String>>, Error>;
+
+    /// Returns after so long.
+    fn pause(&mut self, length: Duration);
+}
+
+/// Puts partials into a Kinesis stream, up to 500 a call, with the window as partition key. Those that the stream refuses, as it does when a shard is busy, are sent
+/// again, and no others, up to 10 times with growing pauses.
+///
+/// A partial that was put may be put again after a crash; a [`Merger`](crate::merger::Merger) does not mind.
+#[derive(Debug)]
+pub struct KinesisTarget<C = StreamClient> {
+    client: C,
+    held: Vec<Entry>,
+    held_bytes: usize,
+    record_bytes_max: usize,
+}
+
+impl KinesisTarget {
+    /// The stream of that name: see [`StreamClient::connect`].
+    ///
+    /// # Errors
+    /// As [`StreamClient::connect`].
+    pub fn connect(stream: &str) -> Result<Self, Error> {
+        StreamClient::connect(stream).map(KinesisTarget::new)
+    }
+}
+
+impl<C: PutRecords> KinesisTarget<C> {
+    /// A target behind a client.
+    pub fn new(client: C) -> Self {
+        KinesisTarget { client, held: Vec::new(), held_bytes: 0, record_bytes_max: RECORD_BYTES_MAX }
+    }
+
+    /// The same for a stream that takes larger records; default 1 MiB, the stream's `MaxRecordSizeInKiB` unless it was raised.
+    #[must_use]
+    pub fn record_bytes_max(mut self, bytes: usize) -> Self {
+        self.record_bytes_max = bytes;
+        self
+    }
+
+    fn send(&mut self) -> Result<(), Error> {
+        let mut pause = PAUSE_FIRST;
+        let mut why = None;
+        for attempt in 0..TRIES {
+            if self.held.is_empty() {
+                break;
+            }
+            if attempt > 0 {
+                self.client.pause(pause);
+                pause = (pause * 2).min(PAUSE_MAX);
+            }
+            match self.client.put_records(&self.held) {
+                Ok(results) => why = self.keep_refused(&results)?.or(why),
+                Err(error) if error.kind() == ErrorKind::Io => why = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        self.held_bytes = self.held.iter().map(Entry::bytes).sum();
+        match why {
+            Some(why) if !self.held.is_empty() => Err(why),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps the records that the stream refused, and why.
+    fn keep_refused(&mut self, results: &[Option<String>]) -> Result<Option<Error>, Error> {
+        if results.len() != self.held.len() {
+            let message = format!("{} records were put, and the stream tells of {}", self.held.len(), results.len());
+            return Err(Error::new(ErrorKind::Corrupt, message));
+        }
+        let mut refused = results.iter();
+        self.held.retain(|_| refused.next().is_some_and(Option::is_some));
+        let code = results.iter().flatten().next();
+        Ok(code.map(|code| Error::new(ErrorKind::Io, format!("the stream refuses {} records: {code}", self.held.len()))))
+    }
+}
+
+impl<C: PutRecords> PartialTarget for KinesisTarget<C> {
+    fn put(&mut self, partial: &Partial) -> Result<(), Error> {
+        let entry = Entry { partition_key: partition_key(partial), data: partial.bytes().clone() };
+        if entry.bytes() > self.record_bytes_max {
+            let message = format!(
+                "the partial of window {} of {:?} takes {} bytes, over the {} of a record of the stream: use fewer groups or counters, raise the stream's record size, or keep partials \
+                 in an object store",
+                entry.partition_key,
+                partial.source(),
+                entry.bytes(),
+                self.record_bytes_max
+            );
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        if self.held.len() >= RECORDS_MAX || self.held_bytes + entry.bytes() > CALL_BYTES_MAX {
+            self.send()?;
+        }
+        self.held_bytes += entry.bytes();
+        self.held.push(entry);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.send()
+    }
+}
+
+/// The window, and the pipeline, so that those of several in one stream spread.
+fn partition_key(partial: &Partial) -> String {
+    match partial.window() {
+        Some(window) => format!("{}/{}/{:016x}", window.start(), window.end(), partial.fingerprint()),
+        None => format!("all/{:016x}", partial.fingerprint()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::count;
+    use crate::pipeline::Pipeline;
+    use crate::time::{Timestamp, seconds};
+    use crate::window::Tumbling;
+
+    /// A stream that refuses what it is told to.
+    #[derive(Default)]
+    struct Stream {
+        calls: Vec<usize>,
+        taken: Vec<Entry>,
+        /// For each call, every so many-th record is refused; 0: the whole call fails.
+        refuse: Vec<usize>,
+        paused: Duration,
+    }
+
+    impl PutRecords for Stream {
+        fn put_records(&mut self, entries: &[Entry]) -> Result<Vec<Option<String>>, Error> {
+            self.calls.push(entries.len());
+            let every = self.refuse.pop().unwrap_or(usize::MAX);
+            if every == 0 {
+                return Err(Error::new(ErrorKind::Io, "the connection was lost"));
+            }
+            let refused = |index: usize| (index + 1) % every == 0;
+            self.taken.extend(entries.iter().enumerate().filter(|(index, _)| !refused(*index)).map(|(_, entry)| entry.clone()));
+            Ok((0..entries.len()).map(|index| refused(index).then(|| String::from("ProvisionedThroughputExceededException"))).collect())
+        }
+
+        fn pause(&mut self, length: Duration) {
+            self.paused += length;
+        }
+    }
+
+    fn partials(count_of: usize) -> Vec<Partial> {
+        let builder = Pipeline::builder().event_time(|at: &i64| Timestamp::from_millis(*at)).window(Tumbling::new(seconds(1)).unwrap());
+        let mut pipeline = builder.aggregate(count()).build().unwrap();
+        let times: Vec<i64> = (0..count_of as i64).map(|index| index * 1000).collect();
+        pipeline.push_batch(&times).unwrap();
+        pipeline.finish();
+        std::iter::from_fn(|| pipeline.next_partial("shard").unwrap()).collect()
+    }
+
+    #[test]
+    fn batches_of_500_and_only_the_refused_again() {
+        let mut target = KinesisTarget::new(Stream { refuse: vec![2, 3, 0, 7, usize::MAX], ..Stream::default() });
+        let partials = partials(1100);
+        partials.iter().for_each(|partial| target.put(partial).unwrap());
+        target.flush().unwrap();
+        // 500 are taken at once; of the next 500, 71 are refused, then the whole call fails, then 23 are refused, then 11; the last 100.
+        assert_eq!(target.client.calls, [500, 500, 71, 71, 23, 11, 100]);
+        let mut taken: Vec<&Bytes> = target.client.taken.iter().map(|entry| &entry.data).collect();
+        let mut expected: Vec<&Bytes> = partials.iter().map(Partial::bytes).collect();
+        taken.sort();
+        expected.sort();
+        assert_eq!(taken, expected, "each is in the stream, once");
+        assert_eq!(target.client.taken[0].partition_key.split('/').next(), Some("1970-01-01T00:00:00.000Z"));
+        assert_eq!(target.client.paused, Duration::from_millis(100 + 200 + 400 + 800));
+    }
+
+    #[test]
+    fn what_a_stream_refuses_for_good_is_an_error_and_is_kept() {
+        let mut target = KinesisTarget::new(Stream { refuse: vec![1; 10], ..Stream::default() });
+        target.put(&partials(1)[0]).unwrap();
+        let error = target.flush().unwrap_err();
+        assert!(error.to_string().contains("ProvisionedThroughputExceededException"), "{error}");
+        assert_eq!(target.client.calls.len(), 10);
+        target.flush().unwrap();
+        assert_eq!(target.client.taken.len(), 1);
+    }
+
+    #[test]
+    fn a_partial_that_no_record_holds_is_an_error_that_says_what_to_do() {
+        let mut target = KinesisTarget::new(Stream::default()).record_bytes_max(100);
+        let error = target.put(&partials(1)[0]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+        assert!(error.to_string().contains("raise the stream's record size"), "{error}");
+    }
+}

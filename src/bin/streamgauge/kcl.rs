@@ -1,0 +1,251 @@
+//! `streamgauge kcl`: the executable that the MultiLangDaemon starts for each shard.
+
+use crate::arguments::{KclArguments, MergingArguments};
+use crate::failure::Failure;
+use crate::protocol_output;
+use crate::settings::read_pipeline;
+use std::io::{self, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use streamgauge::adapter::kcl::{
+    self, AnswerSink, End, MergerWork, PipelineWork, ProcessorOptions, Session, StatefulProcessor, SystemClock, Work,
+};
+use streamgauge::adapter::{AppendFile, Declared, JsonLinesSink, PartialSink, PartialTarget, RecordPipeline, Sink};
+use streamgauge::merger::MergerOptions;
+use streamgauge::snapshot::Partial;
+use streamgauge::spec::{CompileOptions, JsonLines, MergedRow, PipelineSpec, RowMerger};
+use streamgauge::store::{self, PartialStore};
+use streamgauge::time::parse_duration;
+use streamgauge::{Error, ErrorKind, ShardId};
+
+/// Lines of the daemon are long.
+const INPUT_BUFFER_BYTES: usize = 1 << 20;
+
+/// Speaks with the daemon until it has no more to say.
+///
+/// # Errors
+/// Wrong usage; a failed run: what the daemon said could not be read, a limit, a store or an output that failed, another process that has the shard.
+pub(crate) fn run(arguments: &KclArguments) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::Run(format!("cannot take standard output: {error}"));
+    let protocol = protocol_output::take().map_err(failed)?;
+    let spec = read_pipeline(&arguments.pipeline)?;
+    if spec.window.is_none() {
+        return Err(Failure::Usage(String::from("a stream has no end, so the pipeline needs a window: window = \"1m\"")));
+    }
+    let session = Session::new(BufReader::with_capacity(INPUT_BUFFER_BYTES, io::stdin()), protocol);
+    match arguments.merge {
+        true => converse(session, merger_work(&spec, arguments)?, arguments, &spec),
+        false => converse(session, pipeline_work(&spec, arguments)?, arguments, &spec),
+    }
+}
+
+fn converse<K: Work>(
+    mut session: Session<impl io::BufRead, impl Write>,
+    work: K,
+    arguments: &KclArguments,
+    spec: &PipelineSpec,
+) -> Result<(), Failure> {
+    let states = store::open(&arguments.state).map_err(|error| Failure::usage(&error.at("--state")))?;
+    let mut options = ProcessorOptions::default();
+    options.every_records = arguments.save_records;
+    options.every = duration("--save-every", &arguments.save_every)?;
+    options.require_state = arguments.require_state;
+    if let Some(path) = &spec.dead_letters {
+        options.on_dead_letter = Some(dead_letters(Path::new(path))?);
+    }
+    let mut processor = StatefulProcessor::new(work, states, options);
+    let end = kcl::run(&mut session, &mut processor, &mut SystemClock);
+    match (end, processor.failure()) {
+        (Err(error), _) => Err(Failure::Run(error.to_string())),
+        (Ok(_), Some(failure)) => Err(Failure::Run(failure.to_string())),
+        (Ok(End::Early), None) => {
+            let shard = session.shard().map_or("before a shard was named", ShardId::as_str);
+            Err(Failure::Run(format!("the daemon went away without a word ({shard}); what was saved and checkpointed is intact")))
+        }
+        (Ok(End::Ordered), None) => Ok(()),
+    }
+}
+
+fn duration(flag: &str, text: &str) -> Result<Duration, Failure> {
+    parse_duration(text).map_err(|error| Failure::usage(&error.at(flag)))
+}
+
+fn dead_letters(path: &Path) -> Result<Box<dyn FnMut(&Error)>, Failure> {
+    let mut file = append(path).map_err(|error| Failure::usage(&error))?;
+    Ok(Box::new(move |letter| {
+        // A quote and escapes: the text is the value of a JSON string.
+        let line = format!("{{\"reason\":{}}}\n", serde_json::Value::from(letter.to_string()));
+        let written = file.write_all(line.as_bytes()).and_then(|()| file.flush());
+        if let Err(error) = written {
+            let _ = writeln!(io::stderr(), "streamgauge: a dead letter cannot be written: {error}: {line}");
+        }
+    }))
+}
+
+/// Where lines go: a file, or a folder with a file for each shard.
+#[derive(Clone)]
+struct Out(PathBuf);
+
+impl Out {
+    fn open(&self, shard: &ShardId) -> Result<AppendFile, Error> {
+        match self.0.is_dir() {
+            true => append(&self.0.join(format!("{}.jsonl", file_name(shard)))),
+            false => append(&self.0),
+        }
+    }
+}
+
+/// The shard's name with nothing in it that means anything in a path.
+fn file_name(shard: &ShardId) -> String {
+    shard.as_str().chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' }).collect()
+}
+
+fn append(path: &Path) -> Result<AppendFile, Error> {
+    AppendFile::open(path).map_err(|error| Error::new(ErrorKind::Io, format!("cannot open {}", path.display())).with_source(error))
+}
+
+fn pipeline_work(spec: &PipelineSpec, arguments: &KclArguments) -> Result<PipelineWork<Declared>, Failure> {
+    let pipeline = Declared::compile(spec, CompileOptions::default()).map_err(|error| Failure::usage(&error))?;
+    let (out, partials, spec) = (arguments.out.clone().map(Out), arguments.partials.clone(), spec.clone());
+    let open = move |shard: &ShardId, pipeline: &Declared| -> Result<Box<dyn Sink<Declared>>, Error> {
+        let lines = out.as_ref().map(|out| out.open(shard)).transpose()?;
+        Ok(match (lines, &partials) {
+            (Some(lines), None) => Box::new(JsonLinesSink::new(pipeline, lines)),
+            (None, Some(place)) => Box::new(PartialSink::new(shard.as_str(), target(place)?)),
+            (Some(lines), Some(place)) => Box::new(Both::new((shard.as_str(), target(place)?), lines, &spec)?),
+            (None, None) => return Err(Error::new(ErrorKind::InvalidArgument, "give --out, --partials, or both")),
+        })
+    };
+    let work = PipelineWork::new(pipeline, open).map_err(|error| Failure::usage(&error))?;
+    Ok(match &arguments.idle_after {
+        Some(text) => work.idle_after(duration("--idle-after", text)?),
+        None => work,
+    })
+}
+
+/// A place of partials that the command line names.
+struct Target(Box<dyn PartialTarget>);
+
+impl PartialTarget for Target {
+    fn put(&mut self, partial: &Partial) -> Result<(), Error> {
+        self.0.put(partial)
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.0.flush()
+    }
+}
+
+fn target(place: &str) -> Result<Target, Error> {
+    match place.strip_prefix("kinesis:") {
+        None => Ok(Target(Box::new(PartialStore::new(store::open(place)?)))),
+        Some(stream) => stream_target(stream).map(Target),
+    }
+}
+
+#[cfg(feature = "kinesis")]
+fn stream_target(stream: &str) -> Result<Box<dyn PartialTarget>, Error> {
+    Ok(Box::new(streamgauge::adapter::kinesis::KinesisTarget::connect(stream)?))
+}
+
+#[cfg(not(feature = "kinesis"))]
+fn stream_target(stream: &str) -> Result<Box<dyn PartialTarget>, Error> {
+    let message = format!("kinesis:{stream}: this was built without Kinesis; build it with the feature kinesis");
+    Err(Error::new(ErrorKind::Unsupported, message))
+}
+
+/// A merger of the pipeline's partials, and the writer of its rows.
+pub(crate) fn merger(spec: &PipelineSpec, options: MergerOptions) -> Result<(RowMerger, JsonLines), Error> {
+    let mut compile = CompileOptions::default();
+    compile.arrival_times = true;
+    let pipeline = spec.compile(&compile)?;
+    let lines = JsonLines::new(&pipeline);
+    Ok((pipeline.into_merger(options)?, lines))
+}
+
+fn merger_work(spec: &PipelineSpec, arguments: &KclArguments) -> Result<MergerWork<RowMerger>, Failure> {
+    let Some(out) = arguments.out.clone().map(Out) else {
+        return Err(Failure::Usage(String::from("--merge needs --out")));
+    };
+    let (merger, lines) = merger(spec, merger_options(&arguments.merging)?).map_err(|error| Failure::usage(&error))?;
+    Ok(MergerWork::new(merger, move |shard| {
+        let sink: Box<dyn AnswerSink<MergedRow>> = Box::new(MergedLines { lines: lines.clone(), out: out.open(shard)?, line: Vec::new() });
+        Ok(sink)
+    }))
+}
+
+fn merger_options(arguments: &MergingArguments) -> Result<MergerOptions, Failure> {
+    let mut options = MergerOptions::default();
+    options.sources = arguments.sources;
+    options.deadline = Some(duration("--deadline", &arguments.deadline)?);
+    options.retention = duration("--retention", &arguments.retention)?;
+    Ok(options)
+}
+
+/// Merged rows as JSON Lines.
+struct MergedLines {
+    lines: JsonLines,
+    out: AppendFile,
+    line: Vec<u8>,
+}
+
+impl AnswerSink<MergedRow> for MergedLines {
+    fn put(&mut self, row: MergedRow) -> Result<(), Error> {
+        self.line.clear();
+        self.lines.append(&row.emission, &mut self.line);
+        self.out.write_all(&self.line).map_err(cannot_write)
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.out.flush().map_err(cannot_write)
+    }
+}
+
+fn cannot_write(error: io::Error) -> Error {
+    Error::new(ErrorKind::Io, "cannot write the answers").with_source(error)
+}
+
+/// Windows as partials, and the same as rows.
+struct Both {
+    source: String,
+    target: Target,
+    rows: MergedLines,
+    /// Makes rows of one partial at a time.
+    merger: RowMerger,
+    empty: bytes::Bytes,
+}
+
+impl Both {
+    fn new((source, target): (&str, Target), out: AppendFile, spec: &PipelineSpec) -> Result<Self, Error> {
+        let mut options = MergerOptions::default();
+        options.sources = Some(1);
+        let (mut merger, lines) = merger(spec, options)?;
+        merger.finish();
+        let empty = merger.snapshot();
+        Ok(Both { source: source.to_owned(), target, rows: MergedLines { lines, out, line: Vec::new() }, merger, empty })
+    }
+
+    fn put_rows(&mut self, partial: &Partial) -> Result<(), Error> {
+        self.merger.restore(self.empty.clone())?;
+        self.merger.add(partial, streamgauge::Timestamp::from_millis(0))?;
+        while let Some(mut row) = self.merger.next_row()? {
+            row.emission.revision = partial.revision();
+            self.rows.put(row)?;
+        }
+        Ok(())
+    }
+}
+
+impl Sink<Declared> for Both {
+    fn drain(&mut self, pipeline: &mut Declared) -> Result<u64, Error> {
+        let mut windows = 0;
+        while let Some(partial) = pipeline.next_partial(&self.source)? {
+            self.put_rows(&partial)?;
+            self.target.put(&partial)?;
+            windows += 1;
+        }
+        self.target.flush()?;
+        self.rows.flush()?;
+        Ok(windows)
+    }
+}

@@ -1,0 +1,116 @@
+//! Windows of shards that have ended, to be answered by the engine that goes on in their place.
+//!
+//! What an ended shard has of a window is one accumulator, whatever panes it was made of. It is kept beside the panes, by the window's start, and merged
+//! with them when the window fires.
+
+use super::Engine;
+use super::firing::read_start;
+use crate::aggregate::Aggregate;
+use crate::codec::{Reader, Writer};
+use crate::error::{Error, ErrorKind};
+use crate::snapshot::{Kind, Partial, Tag};
+use crate::window::Schedule;
+use std::collections::BTreeMap;
+
+/// Accumulators by the start of their window.
+pub(super) type Inherited<T> = BTreeMap<i64, T>;
+
+impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
+    /// Takes over a window of a shard that has ended, as after a reshard: its records are part of this engine's answer for the window from now on.
+    ///
+    /// The partial is what [`next_partial`](Engine::next_partial) gives of the ended shard's engine after [`finish`](Engine::finish), once what was complete
+    /// before is emitted. Its source and revision do not matter. Give each window of each parent to one engine, before that engine's first record.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mismatch`] if it is of another pipeline or seed, [`ErrorKind::Corrupt`] if its accumulator is none, [`ErrorKind::InvalidArgument`] if the window
+    /// has fired here, [`ErrorKind::LimitExceeded`] past [`Limits::panes_max`](crate::limits::Limits::panes_max). The engine is then as it was.
+    pub fn inherit(&mut self, partial: &Partial) -> Result<(), Error> {
+        partial.envelope().check(partial.bytes(), Kind::Partial, &self.identity())?;
+        let mut reader = partial.envelope().section(partial.bytes(), Tag::Accumulator)?;
+        let start = match (partial.window(), self.schedule) {
+            (None, Schedule::Global) => i64::MIN,
+            (Some(window), Schedule::Periodic(_)) if self.schedule.window(window.start().as_millis()) == Some(window) => {
+                window.start().as_millis()
+            }
+            _ => return Err(reader.corrupt("the window is none of this pipeline's")),
+        };
+        if !self.schedule.is_start(start) {
+            return Err(reader.corrupt(&format!("no window starts at {start} ms")));
+        }
+        if start < self.firing.fired_to() {
+            return Err(Error::invalid("a window that has fired here cannot be inherited: inherit before the first record"));
+        }
+        let accumulator = self.aggregate.decode(&mut reader)?;
+        reader.finish()?;
+        self.add_inherited(start, accumulator)
+    }
+
+    fn add_inherited(&mut self, start: i64, accumulator: A::Accumulator) -> Result<(), Error> {
+        let whole = self.with_inherited(start, Some(&accumulator))?;
+        if whole.is_none() && self.inherited.len() >= self.limits.panes_max {
+            let message = format!("{} windows are inherited, as many as Limits::panes_max allows", self.inherited.len());
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        self.inherited.insert(start, whole.unwrap_or(accumulator));
+        self.firing.wake_by(self.schedule.last_millisecond(start));
+        Ok(())
+    }
+
+    /// The window's inherited records with its own.
+    pub(super) fn with_inherited(&self, start: i64, own: Option<&A::Accumulator>) -> Result<Option<A::Accumulator>, Error> {
+        let Some(mut whole) = self.inherited.get(&start).cloned() else { return Ok(None) };
+        if let Some(own) = own {
+            self.aggregate.merge(&mut whole, own)?;
+        }
+        Ok(Some(whole))
+    }
+
+    /// The first inherited window from `start` on.
+    pub(super) fn first_inherited_from(&self, start: i64) -> Option<i64> {
+        self.inherited.range(start..).next().map(|(start, _)| *start)
+    }
+
+    /// The watermark at which the first inherited window is closed; `i64::MAX` if there is none.
+    pub(super) fn inherited_closes_at(&self) -> i64 {
+        let first = self.inherited.first_key_value();
+        first.map_or(i64::MAX, |(start, _)| self.schedule.last_millisecond(*start).saturating_add(self.lateness))
+    }
+
+    /// Drops the inherited windows that no record can change any more.
+    pub(super) fn close_inherited(&mut self) {
+        let watermark = self.watermarks.overall();
+        while let Some((start, _)) = self.inherited.first_key_value() {
+            if *start >= self.firing.fired_to() || self.inherited_closes_at() > watermark {
+                break;
+            }
+            self.inherited.pop_first();
+        }
+    }
+
+    pub(super) fn encode_inherited(
+        &self,
+        writer: &mut Writer,
+        encode: &mut dyn FnMut(&A::Accumulator, &mut Writer) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        writer.usize(self.inherited.len());
+        for (start, accumulator) in &self.inherited {
+            writer.i64(*start);
+            writer.section(|content| encode(accumulator, content))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn decode_inherited(&self, mut reader: Reader<'_>, room: &mut usize) -> Result<Inherited<A::Accumulator>, Error> {
+        let mut inherited = Inherited::new();
+        for _ in 0..reader.count(2)? {
+            let start = read_start(&mut reader, self.schedule)?;
+            if inherited.last_key_value().is_some_and(|(last, _)| *last >= start) {
+                return Err(reader.corrupt("inherited windows are not in the order of time"));
+            }
+            let accumulator = self.decode_accumulator(reader.section()?, room)?;
+            inherited.insert(start, accumulator);
+        }
+        reader.finish()?;
+        Ok(inherited)
+    }
+}
