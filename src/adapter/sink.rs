@@ -28,8 +28,8 @@ pub trait Sink<P: RecordPipeline + ?Sized> {
 }
 
 impl<P: RecordPipeline + ?Sized, S: Sink<P> + ?Sized> Sink<P> for Box<S> {
-    fn drain(&mut self, pipeline: &mut P) -> Result<u64, Error> {
-        (**self).drain(pipeline)
+    fn drain(&mut self, pipeline: &mut P, source: &str) -> Result<u64, Error> {
+        (**self).drain(pipeline, source)
     }
 }
 

@@ -111,8 +111,8 @@ fn pipeline_work(spec: &PipelineSpec, arguments: &KclArguments) -> Result<Pipeli
         let lines = out.as_ref().map(|out| out.open(shard)).transpose()?;
         Ok(match (lines, &partials) {
             (Some(lines), None) => Box::new(JsonLinesSink::new(pipeline, lines)),
-            (None, Some(place)) => Box::new(PartialSink::new(shard.as_str(), target(place)?)),
-            (Some(lines), Some(place)) => Box::new(Both::new((shard.as_str(), target(place)?), lines, &spec)?),
+            (None, Some(place)) => Box::new(PartialSink::new(target(place)?)),
+            (Some(lines), Some(place)) => Box::new(Both::new(target(place)?, lines, &spec)?),
             (None, None) => return Err(Error::new(ErrorKind::InvalidArgument, "give --out, --partials, or both")),
         })
     };
@@ -207,7 +207,6 @@ fn cannot_write(error: io::Error) -> Error {
 
 /// Windows as partials, and the same as rows.
 struct Both {
-    source: String,
     target: Target,
     rows: MergedLines,
     /// Makes rows of one partial at a time.
@@ -216,13 +215,13 @@ struct Both {
 }
 
 impl Both {
-    fn new((source, target): (&str, Target), out: AppendFile, spec: &PipelineSpec) -> Result<Self, Error> {
+    fn new(target: Target, out: AppendFile, spec: &PipelineSpec) -> Result<Self, Error> {
         let mut options = MergerOptions::default();
         options.sources = Some(1);
         let (mut merger, lines) = merger(spec, options)?;
         merger.finish();
         let empty = merger.snapshot();
-        Ok(Both { source: source.to_owned(), target, rows: MergedLines { lines, out, line: Vec::new() }, merger, empty })
+        Ok(Both { target, rows: MergedLines { lines, out, line: Vec::new() }, merger, empty })
     }
 
     fn put_rows(&mut self, partial: &Partial) -> Result<(), Error> {
@@ -237,9 +236,9 @@ impl Both {
 }
 
 impl Sink<Declared> for Both {
-    fn drain(&mut self, pipeline: &mut Declared) -> Result<u64, Error> {
+    fn drain(&mut self, pipeline: &mut Declared, source: &str) -> Result<u64, Error> {
         let mut windows = 0;
-        while let Some(partial) = pipeline.next_partial(&self.source)? {
+        while let Some(partial) = pipeline.next_partial(source)? {
             self.put_rows(&partial)?;
             self.target.put(&partial)?;
             windows += 1;
