@@ -1,5 +1,6 @@
 //! The pipeline as data: fields, expressions, predicates, specifications.
 
+mod block;
 mod compile;
 mod decimal;
 mod digits;
@@ -21,6 +22,7 @@ mod time_format;
 mod time_text;
 mod token;
 
+pub use block::Block;
 pub use compile::CompileOptions;
 pub use explain::Explanation;
 pub use json_lines::JsonLines;

@@ -1,11 +1,12 @@
 //! A record decoded to the fields that a pipeline names, and no others.
 //!
 //! A [`Row`] is made once and filled again for every record. Its values point into the bytes they were read from (a
-//! reference-counted [`Bytes`] block that many rows share), so filling one allocates nothing; only text that had to be unescaped is
+//! reference-counted [`Block`] that many records share), so filling one allocates nothing; only text that had to be unescaped is
 //! copied, into a buffer that is kept.
 //!
 //! Fields are known by their *slot*: their index in the list of field names that the compiled pipeline gives out.
 
+use super::block::Block;
 use super::key::KeyForm;
 use super::number::{NotANumber, Number, number_of};
 use bytes::Bytes;
@@ -71,8 +72,9 @@ impl Span {
         bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 
-    fn text(self, bytes: &[u8]) -> &str {
-        std::str::from_utf8(self.bytes(bytes)).unwrap_or_default()
+    #[inline]
+    fn text(self, block: &Block) -> &str {
+        block.text(self.start as usize, self.end as usize)
     }
 }
 
@@ -91,8 +93,8 @@ impl Span {
 /// ```
 #[derive(Debug)]
 pub struct Row {
-    source: Bytes,
-    unescaped: Vec<u8>,
+    source: Block,
+    unescaped: String,
     fields: SmallVec<[Field; 8]>,
     prepared: Prepared,
 }
@@ -130,7 +132,7 @@ impl Row {
     /// A row with so many slots, all missing.
     pub fn new(slots: usize) -> Self {
         let fields = SmallVec::from_elem(Field::Missing, slots);
-        Row { source: Bytes::new(), unescaped: Vec::new(), fields, prepared: Prepared::default() }
+        Row { source: Block::default(), unescaped: String::new(), fields, prepared: Prepared::default() }
     }
 
     /// How many slots the row has.
@@ -138,12 +140,19 @@ impl Row {
         self.fields.len()
     }
 
-    /// Starts the next record: all fields missing, their values to be found in `source`.
+    /// Starts the next record: all fields missing, their values to be found in `source`, which is checked to be UTF-8 value by
+    /// value.
     #[inline]
     pub fn begin(&mut self, source: &Bytes) {
+        self.begin_in(&Block::from(source.clone()));
+    }
+
+    /// Starts the next record: all fields missing, their values to be found in `block`.
+    #[inline]
+    pub fn begin_in(&mut self, block: &Block) {
         // Most records share the last one's block: compare before touching the reference count.
-        if self.source.as_ptr() != source.as_ptr() || self.source.len() != source.len() {
-            self.source = source.clone();
+        if !self.source.is_same(block) {
+            self.source = block.clone();
         }
         self.unescaped.clear();
         self.fields.fill(Field::Missing);
@@ -182,7 +191,7 @@ impl Row {
     /// Sets text that is not in the source as such, such as a string with escapes: it is copied.
     pub fn set_unescaped(&mut self, slot: usize, text: &str) {
         let start = self.unescaped.len();
-        self.unescaped.extend_from_slice(text.as_bytes());
+        self.unescaped.push_str(text);
         self.set(slot, Field::Unescaped(Span::of(start..self.unescaped.len())));
     }
 
@@ -195,7 +204,7 @@ impl Row {
             Field::Number(span) => Value::Number(span.text(&self.source)),
             Field::Text(span) => Value::Text(span.text(&self.source)),
             Field::Untyped(span) => Value::Untyped(span.text(&self.source)),
-            Field::Unescaped(span) => Value::Text(span.text(&self.unescaped)),
+            Field::Unescaped(span) => Value::Text(self.unescaped.get(span.start as usize..span.end as usize).unwrap_or_default()),
         }
     }
 
@@ -313,8 +322,8 @@ impl Row {
         match key {
             KeyBytes::Missing => None,
             KeyBytes::Field(slot) => match self.fields.get(slot).copied()? {
-                Field::Text(span) | Field::Untyped(span) | Field::Number(span) => Some(span.bytes(&self.source)),
-                Field::Unescaped(span) => Some(span.bytes(&self.unescaped)),
+                Field::Text(span) | Field::Untyped(span) | Field::Number(span) => Some(span.bytes(self.source.as_bytes())),
+                Field::Unescaped(span) => Some(span.bytes(self.unescaped.as_bytes())),
                 Field::Missing | Field::Bool(_) => None,
             },
             KeyBytes::Encoded(span) => Some(span.bytes(&self.prepared.encoded)),

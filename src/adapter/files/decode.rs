@@ -9,8 +9,7 @@ use crate::adapter::files::flaw::Flaw;
 use crate::adapter::files::json_scan::{JsonScanner, Scanned};
 use crate::adapter::files::names;
 use crate::error::Error;
-use crate::spec::Row;
-use bytes::Bytes;
+use crate::spec::{Block, Row};
 
 /// Where decoding stands in a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -44,21 +43,21 @@ pub(crate) enum Decoder {
 impl Decoder {
     /// Decodes the record at the cursor and moves the cursor after it.
     #[inline]
-    pub(crate) fn next(&mut self, block: &Bytes, cursor: &mut Cursor, row: &mut Row) -> Decoded {
+    pub(crate) fn next(&mut self, block: &Block, cursor: &mut Cursor, row: &mut Row) -> Decoded {
         match self {
             Decoder::JsonLines(scanner) => json(scanner, block, cursor, row),
             Decoder::Csv(decoder) => csv_record(decoder, block, cursor, row),
             Decoder::Clf(decoder) => {
-                row.begin(block);
+                row.begin_in(block);
                 let (start, end) = next_line(block, cursor);
-                let line = &block[start..end];
+                let line = &block.as_bytes()[start..end];
                 if line.trim_ascii().is_empty() {
                     return Decoded::Blank;
                 }
                 decoder.line(line, start, row).map_or_else(Decoded::Flawed, |()| Decoded::Record)
             }
             Decoder::Lines(decoder) => {
-                row.begin(block);
+                row.begin_in(block);
                 let (start, end) = next_line(block, cursor);
                 (0..decoder.slots).for_each(|slot| row.set_untyped(slot, start..end));
                 Decoded::Record
@@ -67,49 +66,44 @@ impl Decoder {
     }
 }
 
-fn json(scanner: &mut JsonScanner, block: &Bytes, cursor: &mut Cursor, row: &mut Row) -> Decoded {
-    let start = cursor.offset;
+fn json(scanner: &mut JsonScanner, block: &Block, cursor: &mut Cursor, row: &mut Row) -> Decoded {
+    let (bytes, start) = (block.as_bytes(), cursor.offset);
     cursor.lines += 1;
-    match scanner.scan(block, start, row) {
-        Ok(Scanned::Record(end)) => {
-            cursor.offset = (end + 1).min(block.len());
-            Decoded::Record
-        }
-        Ok(Scanned::Blank(end)) => {
-            cursor.offset = (end + 1).min(block.len());
-            Decoded::Blank
-        }
+    let (end, decoded) = match scanner.scan(block, start, row) {
+        Ok(Scanned::Record(end)) => (end, Decoded::Record),
+        Ok(Scanned::Blank(end)) => (end, Decoded::Blank),
         Err(flaw) => {
-            let end = memchr::memchr(b'\n', &block[start..]).map_or(block.len(), |end| start + end + 1);
-            cursor.offset = end;
-            Decoded::Flawed(Flaw::json(flaw, start))
+            let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |end| start + end);
+            (end, Decoded::Flawed(Flaw::json(flaw, start)))
         }
-    }
+    };
+    cursor.offset = (end + 1).min(bytes.len());
+    decoded
 }
 
-fn csv_record(decoder: &mut CsvDecoder, block: &Bytes, cursor: &mut Cursor, row: &mut Row) -> Decoded {
-    let start = cursor.offset;
-    row.begin(block);
-    if let Some(len) = csv::blank_line(&block[start..]) {
+fn csv_record(decoder: &mut CsvDecoder, block: &Block, cursor: &mut Cursor, row: &mut Row) -> Decoded {
+    let (bytes, start) = (block.as_bytes(), cursor.offset);
+    row.begin_in(block);
+    if let Some(len) = csv::blank_line(&bytes[start..]) {
         (cursor.offset, cursor.lines) = (start + len, cursor.lines + 1);
         return Decoded::Blank;
     }
-    let (next, decoded) = match decoder.record(block, start, row) {
+    let (next, decoded) = match decoder.record(bytes, start, row) {
         Ok(next) => (next, Decoded::Record),
-        Err((flaw, next)) => (next.min(block.len()), Decoded::Flawed(flaw)),
+        Err((flaw, next)) => (next.min(bytes.len()), Decoded::Flawed(flaw)),
     };
     cursor.offset = next;
-    cursor.lines += decoder.lines_of(&block[start..next]);
+    cursor.lines += decoder.lines_of(&bytes[start..next]);
     decoded
 }
 
 /// Takes the next line off the block; returns its range without the line end.
-fn next_line(block: &Bytes, cursor: &mut Cursor) -> (usize, usize) {
-    let start = cursor.offset;
-    let end = memchr::memchr(b'\n', &block[start..]).map_or(block.len(), |end| start + end);
-    cursor.offset = (end + 1).min(block.len());
+fn next_line(block: &Block, cursor: &mut Cursor) -> (usize, usize) {
+    let (bytes, start) = (block.as_bytes(), cursor.offset);
+    let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |end| start + end);
+    cursor.offset = (end + 1).min(bytes.len());
     cursor.lines += 1;
-    let returned = end > start && block[end - 1] == b'\r';
+    let returned = end > start && bytes[end - 1] == b'\r';
     (start, end - usize::from(returned))
 }
 

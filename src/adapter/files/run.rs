@@ -12,8 +12,7 @@ use crate::adapter::files::stats::{FileStats, FilesStats};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::record::ShardId;
-use crate::spec::Row;
-use bytes::Bytes;
+use crate::spec::{Block, Row};
 
 /// What takes the records: a compiled pipeline, as a rule.
 ///
@@ -266,21 +265,21 @@ impl<S: RowSink> FileRun<'_, S> {
     }
 
     /// Decodes a block of whole records. Its first record is the header if `header` says so.
-    fn block(&mut self, block: &Bytes, mut header: bool) -> Result<(), Error> {
-        // One pass for the whole block, as nearly all are UTF-8; only in a block that is not each record is looked at again.
-        let utf8 = simdutf8::basic::from_utf8(block).is_ok();
+    fn block(&mut self, block: &Block, mut header: bool) -> Result<(), Error> {
+        // Nearly all blocks are UTF-8 as a whole; only in one that is not each record is looked at again.
+        let (bytes, utf8) = (block.as_bytes(), block.is_text());
         let limit = self.reader.record_bytes_max();
         let first_line = self.counts().lines;
         let mut cursor = Cursor::default();
-        while cursor.offset < block.len() {
+        while cursor.offset < bytes.len() {
             let start = cursor;
             let decoded = self.decoder.next(block, &mut cursor, self.row);
             if decoded == Decoded::Blank || std::mem::take(&mut header) {
                 continue;
             }
-            let record = &block[start.offset..cursor.offset];
+            let record = &bytes[start.offset..cursor.offset];
             let flaw = if record.len() - 1 > limit {
-                first_line_only(block, start, &mut cursor);
+                first_line_only(bytes, start, &mut cursor);
                 Some(Flaw::TooLong { limit })
             } else if !utf8 && simdutf8::basic::from_utf8(record).is_err() {
                 Some(Flaw::NotUtf8)
@@ -295,7 +294,7 @@ impl<S: RowSink> FileRun<'_, S> {
             };
             match refused {
                 None => self.counts().records += 1,
-                Some(reason) => self.dead_letter(first_line + start.lines + 1, &reason, &block[start.offset..cursor.offset])?,
+                Some(reason) => self.dead_letter(first_line + start.lines + 1, &reason, &bytes[start.offset..cursor.offset])?,
             }
         }
         self.counts().lines += cursor.lines;
@@ -320,7 +319,7 @@ impl<S: RowSink> FileRun<'_, S> {
 }
 
 /// Takes back all but the first line of a record: of one that is too long only that is given up, as the block reader does.
-fn first_line_only(block: &Bytes, start: Cursor, cursor: &mut Cursor) {
-    let end = memchr::memchr(b'\n', &block[start.offset..]).map_or(block.len(), |end| start.offset + end + 1);
+fn first_line_only(bytes: &[u8], start: Cursor, cursor: &mut Cursor) {
+    let end = memchr::memchr(b'\n', &bytes[start.offset..]).map_or(bytes.len(), |end| start.offset + end + 1);
     *cursor = Cursor { offset: end, lines: start.lines + 1 };
 }
