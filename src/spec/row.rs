@@ -52,13 +52,13 @@ enum Field {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Span {
+pub(super) struct Span {
     start: u32,
     end: u32,
 }
 
 impl Span {
-    fn of(range: Range<usize>) -> Span {
+    pub(super) fn of(range: Range<usize>) -> Span {
         // Blocks are capped far below 4 GiB by `Limits::record_bytes_max` and the readers' block size; a span that does not fit
         // reads as empty rather than as another one's bytes.
         match (u32::try_from(range.start), u32::try_from(range.end)) {
@@ -68,7 +68,7 @@ impl Span {
     }
 
     #[inline]
-    fn bytes(self, bytes: &[u8]) -> &[u8] {
+    pub(super) fn bytes(self, bytes: &[u8]) -> &[u8] {
         bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 
@@ -101,21 +101,25 @@ pub struct Row {
 
 /// What a compiled pipeline has made of the fields, once for all aggregates that need it. Which field is where is the pipeline's plan.
 #[derive(Debug, Default)]
-struct Prepared {
-    numbers: SmallVec<[Option<Number>; 4]>,
-    keys: SmallVec<[KeyBytes; 4]>,
-    group: KeyBytes,
+pub(super) struct Prepared {
+    pub(super) numbers: SmallVec<[Option<Number>; 4]>,
+    pub(super) keys: SmallVec<[KeyBytes; 4]>,
+    /// Whether there is a value, for the fields of which only that is asked.
+    pub(super) present: SmallVec<[bool; 8]>,
+    pub(super) group: KeyBytes,
     /// The bytes of keys that are not a field's own text.
-    encoded: Vec<u8>,
+    pub(super) encoded: Vec<u8>,
 }
 
 /// Where the bytes of a key are.
 #[derive(Clone, Copy, Debug, Default)]
-enum KeyBytes {
+pub(super) enum KeyBytes {
     #[default]
     Missing,
-    /// They are the text of the field in this slot.
-    Field(usize),
+    /// They are a field's own text.
+    Source(Span),
+    /// They are a field's own text, which had to be unescaped.
+    Unescaped(Span),
     Encoded(Span),
 }
 
@@ -208,13 +212,23 @@ impl Row {
         }
     }
 
-    /// Starts to prepare the row for aggregates that need so many numbers and keys: all missing.
+    /// Starts to prepare the row for aggregates that need so many numbers, keys and presences: all missing.
     #[inline]
-    pub(super) fn begin_prepared(&mut self, numbers: usize, keys: usize) {
+    pub(super) fn begin_prepared(&mut self, numbers: usize, keys: usize, present: usize) {
         self.prepared.encoded.clear();
         self.prepared.group = KeyBytes::Missing;
         self.prepared.numbers.resize(numbers, None);
         self.prepared.keys.resize(keys, KeyBytes::Missing);
+        self.prepared.present.resize(present, false);
+    }
+
+    /// Finds out whether a field has a value.
+    #[inline]
+    pub(super) fn prepare_present(&mut self, index: usize, slot: usize) {
+        let present = !self.value(slot).is_missing();
+        if let Some(place) = self.prepared.present.get_mut(index) {
+            *place = present;
+        }
     }
 
     /// Reads a field as a number.
@@ -278,9 +292,18 @@ impl Row {
     fn key_of(&mut self, slot: usize, bytes_max: usize) -> Result<KeyBytes, NotAKey> {
         match KeyForm::of(self.value(slot)) {
             KeyForm::Missing => Ok(KeyBytes::Missing),
-            KeyForm::Text(text) if text.len() <= bytes_max => Ok(KeyBytes::Field(slot)),
+            KeyForm::Text(text) if text.len() <= bytes_max => Ok(self.own_text(slot)),
             KeyForm::Text(text) => Err(NotAKey::TooLong(text.len())),
             _ => self.encode_key(slot, bytes_max),
+        }
+    }
+
+    #[inline]
+    fn own_text(&self, slot: usize) -> KeyBytes {
+        match self.fields.get(slot) {
+            Some(Field::Text(span) | Field::Untyped(span) | Field::Number(span)) => KeyBytes::Source(*span),
+            Some(Field::Unescaped(span)) => KeyBytes::Unescaped(*span),
+            Some(Field::Missing | Field::Bool(_)) | None => KeyBytes::Missing,
         }
     }
 
@@ -305,6 +328,30 @@ impl Row {
         self.prepared.numbers.get(index).copied().flatten()
     }
 
+    /// Whether a field whose presence was prepared has a value.
+    #[inline]
+    pub(super) fn is_present(&self, index: usize) -> bool {
+        self.prepared.present.get(index).copied().unwrap_or(false)
+    }
+
+    /// What was prepared.
+    #[inline]
+    pub(super) fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    /// What was prepared, to be filled by what was prepared elsewhere.
+    #[inline]
+    pub(super) fn prepared_mut(&mut self) -> &mut Prepared {
+        &mut self.prepared
+    }
+
+    /// The bytes of text that had to be unescaped.
+    #[inline]
+    pub(super) fn unescaped(&self) -> &[u8] {
+        self.unescaped.as_bytes()
+    }
+
     /// A key that was prepared; `None` if the field is missing.
     #[inline]
     pub(super) fn key(&self, index: usize) -> Option<&[u8]> {
@@ -321,11 +368,8 @@ impl Row {
     fn bytes_of(&self, key: KeyBytes) -> Option<&[u8]> {
         match key {
             KeyBytes::Missing => None,
-            KeyBytes::Field(slot) => match self.fields.get(slot).copied()? {
-                Field::Text(span) | Field::Untyped(span) | Field::Number(span) => Some(span.bytes(self.source.as_bytes())),
-                Field::Unescaped(span) => Some(span.bytes(self.unescaped.as_bytes())),
-                Field::Missing | Field::Bool(_) => None,
-            },
+            KeyBytes::Source(span) => Some(span.bytes(self.source.as_bytes())),
+            KeyBytes::Unescaped(span) => Some(span.bytes(self.unescaped.as_bytes())),
             KeyBytes::Encoded(span) => Some(span.bytes(&self.prepared.encoded)),
         }
     }

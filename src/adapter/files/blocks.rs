@@ -15,8 +15,8 @@ use crate::spec::Block;
 pub(crate) const BLOCK_BYTES: usize = 256 << 10;
 /// A longer record is refused whatever the limit says: rows address their block with 32 bits.
 const RECORD_BYTES_MAX: usize = 1 << 30;
-/// Buffers that are kept to go round.
-const BUFFERS_MAX: usize = 4;
+/// Buffers that are kept to go round, for each thread that works on them.
+const BUFFERS_PER_THREAD: usize = 4;
 
 /// Where records end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,6 +59,7 @@ pub(crate) struct BlockReader {
     failure: Option<Error>,
     started: bool,
     spare: Vec<Block>,
+    buffers_max: usize,
     bytes_decompressed: u64,
 }
 
@@ -76,12 +77,18 @@ impl BlockReader {
             failure: None,
             started: false,
             spare: Vec::new(),
+            buffers_max: BUFFERS_PER_THREAD,
             bytes_decompressed: 0,
         }
     }
 
     pub(crate) fn set_framing(&mut self, framing: Framing) {
         self.framing = framing;
+    }
+
+    /// Keeps as many buffers as so many threads need.
+    pub(crate) fn keep_buffers(&mut self, threads: usize) {
+        self.buffers_max = threads.saturating_mul(BUFFERS_PER_THREAD);
     }
 
     pub(crate) fn source(&self) -> &Source {
@@ -194,7 +201,7 @@ impl BlockReader {
         let block = Block::from_vec(bytes);
         self.filled = rest;
         self.searched = 0;
-        if self.spare.len() < BUFFERS_MAX {
+        if self.spare.len() < self.buffers_max {
             self.spare.push(block.clone());
         }
         block

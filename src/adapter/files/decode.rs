@@ -20,9 +20,18 @@ pub(crate) struct Cursor {
     pub(crate) lines: u64,
 }
 
+/// What a block's records are like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Framed {
+    /// Whether the next record is the header.
+    pub(crate) header: bool,
+    /// The longest record that is let through, in bytes.
+    pub(crate) record_bytes_max: usize,
+}
+
 /// What the next bytes of a block were.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Decoded {
+enum Decoded {
     /// A record; the row holds it.
     Record,
     /// A blank line, which does not count as a record.
@@ -41,9 +50,33 @@ pub(crate) enum Decoder {
 }
 
 impl Decoder {
+    /// Decodes the record at the cursor and moves the cursor after it: the record is in the row, or what is wrong with it is said.
+    /// `None` for a blank line, and for the header.
+    #[inline]
+    pub(crate) fn record(&mut self, block: &Block, framing: &mut Framed, cursor: &mut Cursor, row: &mut Row) -> Option<Result<(), Flaw>> {
+        let (bytes, start) = (block.as_bytes(), *cursor);
+        let decoded = self.next(block, cursor, row);
+        if decoded == Decoded::Blank || std::mem::take(&mut framing.header) {
+            return None;
+        }
+        let record = &bytes[start.offset..cursor.offset];
+        if record.len() - 1 > framing.record_bytes_max {
+            first_line_only(bytes, start, cursor);
+            return Some(Err(Flaw::TooLong { limit: framing.record_bytes_max }));
+        }
+        // Nearly all blocks are UTF-8 as a whole; only in one that is not each record is looked at again.
+        if !block.is_text() && simdutf8::basic::from_utf8(record).is_err() {
+            return Some(Err(Flaw::NotUtf8));
+        }
+        match decoded {
+            Decoded::Flawed(flaw) => Some(Err(flaw)),
+            _ => Some(Ok(())),
+        }
+    }
+
     /// Decodes the record at the cursor and moves the cursor after it.
     #[inline]
-    pub(crate) fn next(&mut self, block: &Block, cursor: &mut Cursor, row: &mut Row) -> Decoded {
+    fn next(&mut self, block: &Block, cursor: &mut Cursor, row: &mut Row) -> Decoded {
         match self {
             Decoder::JsonLines(scanner) => json(scanner, block, cursor, row),
             Decoder::Csv(decoder) => csv_record(decoder, block, cursor, row),
@@ -64,6 +97,12 @@ impl Decoder {
             }
         }
     }
+}
+
+/// Takes back all but the first line of a record: of one that is too long only that is given up, as the block reader does.
+fn first_line_only(bytes: &[u8], start: Cursor, cursor: &mut Cursor) {
+    let end = memchr::memchr(b'\n', &bytes[start.offset..]).map_or(bytes.len(), |end| start.offset + end + 1);
+    *cursor = Cursor { offset: end, lines: start.lines + 1 };
 }
 
 fn json(scanner: &mut JsonScanner, block: &Block, cursor: &mut Cursor, row: &mut Row) -> Decoded {

@@ -22,6 +22,7 @@ mod format;
 mod json_fields;
 mod json_scan;
 mod names;
+mod prepared;
 mod run;
 mod source;
 mod stats;

@@ -3,16 +3,20 @@
 use crate::adapter::files::blocks::{BLOCK_BYTES, BlockReader, Framing, Piece};
 use crate::adapter::files::clf::ClfDecoder;
 use crate::adapter::files::csv::{self, CsvDecoder};
-use crate::adapter::files::decode::{Cursor, Decoded, Decoder, LineDecoder};
+use crate::adapter::files::decode::{Cursor, Decoder, Framed, LineDecoder};
 use crate::adapter::files::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
 use crate::adapter::files::format::Format;
 use crate::adapter::files::json_scan::JsonScanner;
+use crate::adapter::files::prepared::{Fetched, Made, PreparedPiece, Preparing};
 use crate::adapter::files::source::Input;
 use crate::adapter::files::stats::{FileStats, FilesStats};
 use crate::error::Error;
 use crate::limits::Limits;
+use crate::parallel::in_order;
 use crate::record::ShardId;
-use crate::spec::{Block, Row};
+use crate::spec::{Block, PreparedRows, Row, RowPreparer};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 /// What takes the records: a compiled pipeline, as a rule.
 ///
@@ -33,6 +37,23 @@ pub trait RowSink {
     /// # Errors
     /// Whatever ends the run.
     fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<String>, Error>;
+
+    /// The part of the work that other threads may do, for a sink that is a pipeline: [`run`] then decodes and prepares records on
+    /// [`FilesOptions::threads`] and gives them to [`prepared`](RowSink::prepared). Event times of rows without a time field are the epoch.
+    /// Default: none, and every record comes to [`row`](RowSink::row).
+    fn preparer(&self) -> Option<Arc<RowPreparer>> {
+        None
+    }
+
+    /// Takes a record of the input `file` that the [`preparer`](RowSink::preparer) prepared; otherwise as [`row`](RowSink::row). Called only where there
+    /// is one. The default refuses.
+    ///
+    /// # Errors
+    /// Whatever ends the run.
+    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, index: usize) -> Result<Option<String>, Error> {
+        let _ = (file, rows, index);
+        Ok(Some(String::from("this sink takes no prepared records")))
+    }
 
     /// Takes a record that is none. An error, such as for the first one of a strict run, ends the run.
     ///
@@ -64,6 +85,9 @@ pub struct FilesOptions {
     pub limits: Limits,
     /// Bytes of a block; `None`, the default, is 256 KiB. Answers do not depend on it.
     pub block_bytes: Option<usize>,
+    /// Threads to decode and prepare records of regular files on; `None`, the default, is the caller's alone. Answers do not depend on it.
+    /// What may still be growing, such as a pipe, is read by the caller's thread alone.
+    pub threads: Option<NonZeroUsize>,
 }
 
 impl FilesOptions {
@@ -136,7 +160,8 @@ pub fn run<S: RowSink>(inputs: Vec<Input>, options: &FilesOptions, sink: &mut S)
         let source = input.open()?;
         let mut reader = BlockReader::new(source, options.block_bytes.unwrap_or(BLOCK_BYTES), options.limits.record_bytes_max);
         let decoder = begin(&mut reader, options, &fields)?;
-        FileRun { file, reader, decoder, row: &mut row, stats: &mut stats, sink }.read()?;
+        let taking = Taking { file, stats: &mut stats, sink };
+        FileRun { reader, decoder, row: &mut row, taking }.read(options.threads.unwrap_or(NonZeroUsize::MIN))?;
         sink.close_shard(file)?;
         sink.pause(&stats)?;
     }
@@ -215,90 +240,142 @@ fn csv_decoder(reader: &mut BlockReader, fields: &[String], delimiter: u8) -> Re
 
 /// The reading of one input.
 struct FileRun<'a, S> {
-    file: usize,
     reader: BlockReader,
     decoder: Decoder,
     row: &'a mut Row,
+    taking: Taking<'a, S>,
+}
+
+impl<S: RowSink> FileRun<'_, S> {
+    /// Reads the input to its end, on so many threads where that pays.
+    fn read(self, threads: NonZeroUsize) -> Result<(), Error> {
+        // What comes bit by bit is worked on at once, and what is one block is done before a thread has started.
+        let one_thread = threads.get() == 1 || self.reader.source().is_interactive() || self.reader.has_ended();
+        match self.taking.sink.preparer().filter(|_| !one_thread) {
+            Some(preparer) => self.read_on(threads, preparer),
+            None => self.read_alone(),
+        }
+    }
+
+    fn read_alone(mut self) -> Result<(), Error> {
+        let mut header = matches!(self.decoder, Decoder::Csv(_));
+        while let Some(fetched) = Fetched::next(&mut self.reader, &mut header) {
+            match &fetched.piece {
+                Ok(Piece::Block(block)) => self.block(block, fetched.header)?,
+                _ => self.taking.other(&fetched, self.reader.record_bytes_max())?,
+            }
+            self.taking.pause(&fetched)?;
+        }
+        Ok(())
+    }
+
+    /// Decodes a block of whole records. Its first record is the header if `header` says so.
+    fn block(&mut self, block: &Block, header: bool) -> Result<(), Error> {
+        let FileRun { reader, decoder, row, taking } = self;
+        let first_line = taking.counts().lines;
+        let mut framed = Framed { header, record_bytes_max: reader.record_bytes_max() };
+        let mut cursor = Cursor::default();
+        while cursor.offset < block.as_bytes().len() {
+            let start = cursor;
+            let refused = match decoder.record(block, &mut framed, &mut cursor, row) {
+                None => continue,
+                Some(Err(flaw)) => Some(flaw.to_string()),
+                Some(Ok(())) => taking.sink.row(taking.file, row)?,
+            };
+            match refused {
+                None => taking.counts().records += 1,
+                Some(reason) => {
+                    taking.dead_letter(first_line + start.lines + 1, &reason, &block.as_bytes()[start.offset..cursor.offset])?
+                }
+            }
+        }
+        taking.counts().lines += cursor.lines;
+        Ok(())
+    }
+
+    /// As [`read_alone`](FileRun::read_alone), to the byte: the blocks are decoded and prepared on several threads, and taken in order on this one.
+    fn read_on(self, threads: NonZeroUsize, preparer: Arc<RowPreparer>) -> Result<(), Error> {
+        let FileRun { mut reader, decoder, row, mut taking } = self;
+        let limit = reader.record_bytes_max();
+        let mut header = matches!(decoder, Decoder::Csv(_));
+        reader.keep_buffers(threads.get());
+        let preparing = Preparing::new(decoder, preparer, limit, row.slots());
+        let produce = || Fetched::next(&mut reader, &mut header);
+        in_order(threads, &preparing, produce, |PreparedPiece { fetched, mut made }| {
+            match &fetched.piece {
+                Ok(Piece::Block(block)) => taking.prepared(block, &mut made)?,
+                _ => taking.other(&fetched, limit)?,
+            }
+            taking.pause(&fetched)?;
+            drop(fetched);
+            preparing.give_back(made);
+            Ok(())
+        })
+    }
+}
+
+/// What takes the records of one input, in their order.
+struct Taking<'a, S> {
+    file: usize,
     stats: &'a mut FilesStats,
     sink: &'a mut S,
 }
 
-impl<S: RowSink> FileRun<'_, S> {
-    fn read(mut self) -> Result<(), Error> {
-        let mut header = matches!(self.decoder, Decoder::Csv(_));
-        loop {
-            let piece = match self.reader.next() {
-                Ok(Some(piece)) => piece,
-                Ok(None) => return Ok(()),
-                Err(error) => return Err(self.with_progress(&error)),
-            };
-            match piece {
-                Piece::Block(block) => self.block(&block, std::mem::take(&mut header))?,
-                // A header longer than the limit has been read already, when the decoder was made.
-                Piece::TooLong { .. } if std::mem::take(&mut header) => self.counts().lines += 1,
-                Piece::TooLong { head } => {
-                    let flaw = Flaw::TooLong { limit: self.reader.record_bytes_max() };
-                    let line = self.counts().lines + 1;
-                    self.counts().lines = line;
-                    self.dead_letter(line, &flaw.to_string(), &head)?;
-                }
-            }
-            let (read, decompressed) = (self.reader.source().bytes_read(), self.reader.bytes_decompressed());
-            let counts = self.counts();
-            (counts.bytes_read, counts.bytes_decompressed) = (read, decompressed);
-            self.sink.pause(self.stats)?;
-        }
-    }
-
-    /// The error with what had been read when it came.
-    #[cold]
-    fn with_progress(&mut self, error: &Error) -> Error {
-        let decompressed = self.reader.bytes_decompressed();
-        let records = self.counts().records;
-        Error::new(error.kind(), format!("{error}; read before it: {records} records, {decompressed} bytes"))
-    }
-
+impl<S: RowSink> Taking<'_, S> {
     fn counts(&mut self) -> &mut FileStats {
         // `run` has pushed the counts of this input before reading it.
         let last = self.stats.files.len() - 1;
         &mut self.stats.files[last]
     }
 
-    /// Decodes a block of whole records. Its first record is the header if `header` says so.
-    fn block(&mut self, block: &Block, mut header: bool) -> Result<(), Error> {
-        // Nearly all blocks are UTF-8 as a whole; only in one that is not each record is looked at again.
-        let (bytes, utf8) = (block.as_bytes(), block.is_text());
-        let limit = self.reader.record_bytes_max();
+    /// Takes what was prepared of a block.
+    fn prepared(&mut self, block: &Block, made: &mut Made) -> Result<(), Error> {
         let first_line = self.counts().lines;
-        let mut cursor = Cursor::default();
-        while cursor.offset < bytes.len() {
-            let start = cursor;
-            let decoded = self.decoder.next(block, &mut cursor, self.row);
-            if decoded == Decoded::Blank || std::mem::take(&mut header) {
-                continue;
-            }
-            let record = &bytes[start.offset..cursor.offset];
-            let flaw = if record.len() - 1 > limit {
-                first_line_only(bytes, start, &mut cursor);
-                Some(Flaw::TooLong { limit })
-            } else if !utf8 && simdutf8::basic::from_utf8(record).is_err() {
-                Some(Flaw::NotUtf8)
-            } else if let Decoded::Flawed(flaw) = decoded {
-                Some(flaw)
-            } else {
-                None
-            };
-            let refused = match flaw {
+        let mut index = 0;
+        for record in &made.records {
+            let refused = match &record.flaw {
                 Some(flaw) => Some(flaw.to_string()),
-                None => self.sink.row(self.file, self.row)?,
+                None => {
+                    index += 1;
+                    self.sink.prepared(self.file, &mut made.rows, index - 1)?
+                }
             };
             match refused {
                 None => self.counts().records += 1,
-                Some(reason) => self.dead_letter(first_line + start.lines + 1, &reason, &bytes[start.offset..cursor.offset])?,
+                Some(reason) => self.dead_letter(first_line + record.lines + 1, &reason, &block.as_bytes()[record.start..record.end])?,
             }
         }
-        self.counts().lines += cursor.lines;
+        self.counts().lines += made.lines;
         Ok(())
+    }
+
+    /// Takes a piece that is not a block: a line that is too long, or the failure of the input.
+    #[cold]
+    fn other(&mut self, fetched: &Fetched, record_bytes_max: usize) -> Result<(), Error> {
+        match &fetched.piece {
+            Ok(Piece::Block(_)) => Ok(()),
+            // A header longer than the limit has been read already, when the decoder was made.
+            Ok(Piece::TooLong { .. }) if fetched.header => {
+                self.counts().lines += 1;
+                Ok(())
+            }
+            Ok(Piece::TooLong { head }) => {
+                let line = self.counts().lines + 1;
+                self.counts().lines = line;
+                self.dead_letter(line, &Flaw::TooLong { limit: record_bytes_max }.to_string(), head)
+            }
+            Err(error) => {
+                let (records, bytes) = (self.counts().records, fetched.bytes_decompressed);
+                Err(Error::new(error.kind(), format!("{error}; read before it: {records} records, {bytes} bytes")))
+            }
+        }
+    }
+
+    /// Says how far the input has been taken.
+    fn pause(&mut self, fetched: &Fetched) -> Result<(), Error> {
+        let counts = self.counts();
+        (counts.bytes_read, counts.bytes_decompressed) = (fetched.bytes_read, fetched.bytes_decompressed);
+        self.sink.pause(self.stats)
     }
 
     #[cold]
@@ -316,10 +393,4 @@ impl<S: RowSink> FileRun<'_, S> {
         };
         self.sink.dead_letter(&letter)
     }
-}
-
-/// Takes back all but the first line of a record: of one that is too long only that is given up, as the block reader does.
-fn first_line_only(bytes: &[u8], start: Cursor, cursor: &mut Cursor) {
-    let end = memchr::memchr(b'\n', &bytes[start.offset..]).map_or(bytes.len(), |end| start.offset + end + 1);
-    *cursor = Cursor { offset: end, lines: start.lines + 1 };
 }

@@ -38,7 +38,9 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     let progress = Progress::new(sizes.map(|sizes| sizes.iter().sum()));
     let options = SinkOptions { letters, progress, strict: spec.strict == Some(true), live };
     let mut sink = Sink::new(pipeline, output, options);
-    let read = files::run(inputs, &FilesOptions::with_format(format), &mut sink);
+    let mut reading = FilesOptions::with_format(format);
+    reading.threads = Some(settings.threads);
+    let read = files::run(inputs, &reading, &mut sink);
     end(&mut sink, read.map(drop))
 }
 

@@ -3,7 +3,9 @@
 use crate::arguments::{FormatArgument, InputArguments, OutputArgument, OutputArguments, PipelineArguments};
 use crate::failure::Failure;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
 use streamgauge::spec::PipelineSpec;
 
 /// What is to be done, with which input.
@@ -13,6 +15,8 @@ pub(crate) struct Settings {
     pub(crate) spec: PipelineSpec,
     /// The files, `-` for standard input; never none.
     pub(crate) files: Vec<PathBuf>,
+    /// Threads to read them on.
+    pub(crate) threads: NonZeroUsize,
 }
 
 impl Settings {
@@ -48,7 +52,8 @@ impl Settings {
             explain: output.explain.then_some(true),
         };
         let files = if input.files.is_empty() { vec![PathBuf::from("-")] } else { input.files };
-        Ok(Settings { spec: file.overridden_by(flags), files })
+        let threads = input.threads.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+        Ok(Settings { spec: file.overridden_by(flags), files, threads })
     }
 }
 
