@@ -68,6 +68,8 @@ pub mod hash;
 pub mod key;
 pub mod limits;
 pub mod merger;
+#[cfg(feature = "files")]
+mod parallel;
 pub mod pipeline;
 pub mod record;
 pub mod sketch;

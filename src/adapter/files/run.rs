@@ -1,19 +1,22 @@
 //! Several inputs as one: each a shard, all opened before the first record is read.
 
 use crate::adapter::files::blocks::{BLOCK_BYTES, BlockReader, Framing, Piece};
+use crate::adapter::files::prepared::{Fetched, Fetcher, Made, PreparedPiece, Preparing};
 use crate::adapter::files::source::Input;
 use crate::adapter::files::stats::{FileStats, FilesStats};
 use crate::adapter::formats::clf::ClfDecoder;
 use crate::adapter::formats::csv::{self, CsvDecoder};
-use crate::adapter::formats::decode::{Cursor, Decoded, Decoder, LineDecoder};
+use crate::adapter::formats::decode::{Cursor, Decoder, Framed, LineDecoder};
 use crate::adapter::formats::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
 use crate::adapter::formats::format::Format;
 use crate::adapter::formats::json_scan::JsonScanner;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::limits::Limits;
+use crate::parallel::in_order;
 use crate::record::ShardId;
-use crate::spec::Row;
-use bytes::Bytes;
+use crate::spec::{Block, PreparedRows, Row, RowPreparer};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 /// What takes the records: a compiled pipeline, as a rule.
 ///
@@ -34,6 +37,23 @@ pub trait RowSink {
     /// # Errors
     /// Whatever ends the run.
     fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<String>, Error>;
+
+    /// The part of the work that other threads may do, for a sink that is a pipeline: [`run`] then decodes and prepares records on
+    /// [`FilesOptions::threads`] and gives them to [`prepared`](RowSink::prepared). Event times of rows without a time field are the epoch.
+    /// Default: none, and every record comes to [`row`](RowSink::row).
+    fn preparer(&self) -> Option<Arc<RowPreparer>> {
+        None
+    }
+
+    /// Takes a record of the input `file` that the [`preparer`](RowSink::preparer) prepared; otherwise as [`row`](RowSink::row). Called only where there
+    /// is one. The default refuses.
+    ///
+    /// # Errors
+    /// Whatever ends the run.
+    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, index: usize) -> Result<Option<String>, Error> {
+        let _ = (file, rows, index);
+        Ok(Some(String::from("this sink takes no prepared records")))
+    }
 
     /// Takes a record that is none. An error, such as for the first one of a strict run, ends the run.
     ///
@@ -84,6 +104,9 @@ pub struct FilesOptions {
     pub defer_tails: bool,
     /// Bytes of a block; `None`, the default, is 256 KiB. Answers do not depend on it.
     pub block_bytes: Option<usize>,
+    /// Threads to decode and prepare records of regular files on; `None`, the default, is the caller's alone. Answers do not depend on it.
+    /// What may still be growing, such as a pipe, is read by the caller's thread alone.
+    pub threads: Option<NonZeroUsize>,
 }
 
 impl FilesOptions {
@@ -157,15 +180,14 @@ pub fn run<S: RowSink>(inputs: Vec<Input>, options: &FilesOptions, sink: &mut S)
         let source = input.open()?;
         let mut reader = BlockReader::new(source, options.block_bytes.unwrap_or(BLOCK_BYTES), options.limits.record_bytes_max);
         let decoder = begin(&mut reader, options, &fields)?;
-        let (header, record_bytes_max, resume_at) = (matches!(decoder, Decoder::Csv(_)), reader.record_bytes_max(), sink.resume_at(file));
-        let mut run = FileRun { file, decoder, header, record_bytes_max, row: &mut row, stats: &mut stats, sink };
-        match run.read(&mut reader, resume_at)? {
-            Some(block) if options.defer_tails => {
-                let FileRun { decoder, header, .. } = run;
-                tails.push(Tail { file, decoder, header, record_bytes_max, block });
-            }
+        let fetcher = Fetcher::new(reader, matches!(decoder, Decoder::Csv(_)), sink.resume_at(file));
+        let taking = Taking { file, stats: &mut stats, sink };
+        let tail = FileRun { fetcher, decoder, row: &mut row, taking }.read(options.threads.unwrap_or(NonZeroUsize::MIN))?;
+        match tail {
+            Some(tail) if options.defer_tails => tails.push((file, tail)),
             tail => {
-                tail.map_or(Ok(()), |tail| run.block(&tail, 0))?;
+                let mut taking = Taking { file, stats: &mut stats, sink };
+                tail.map_or(Ok(()), |tail| tail.read(&mut row, &mut taking))?;
                 sink.close_shard(file)?;
             }
         }
@@ -174,8 +196,8 @@ pub fn run<S: RowSink>(inputs: Vec<Input>, options: &FilesOptions, sink: &mut S)
     if options.defer_tails {
         sink.before_tails(&stats)?;
     }
-    for Tail { file, decoder, header, record_bytes_max, block } in tails {
-        FileRun { file, decoder, header, record_bytes_max, row: &mut row, stats: &mut stats, sink }.block(&block, 0)?;
+    for (file, tail) in tails {
+        tail.read(&mut row, &mut Taking { file, stats: &mut stats, sink })?;
         sink.close_shard(file)?;
         sink.pause(&stats)?;
     }
@@ -254,139 +276,175 @@ fn csv_decoder(reader: &mut BlockReader, fields: &[String], delimiter: u8) -> Re
 
 /// The reading of one input.
 struct FileRun<'a, S> {
-    file: usize,
+    fetcher: Fetcher,
     decoder: Decoder,
-    /// Whether the next record is the header.
-    header: bool,
-    record_bytes_max: usize,
     row: &'a mut Row,
+    taking: Taking<'a, S>,
+}
+
+/// What an input ends with after its whole records.
+struct Tail {
+    block: Block,
+    decoder: Decoder,
+    framed: Framed,
+}
+
+impl Tail {
+    fn read<S: RowSink>(mut self, row: &mut Row, taking: &mut Taking<'_, S>) -> Result<(), Error> {
+        taking.block(&self.block, (Cursor::default(), self.framed), (&mut self.decoder, row))
+    }
+}
+
+impl<S: RowSink> FileRun<'_, S> {
+    /// Reads the input's whole records, on so many threads where that pays; gives what it ends with after them.
+    fn read(mut self, threads: NonZeroUsize) -> Result<Option<Tail>, Error> {
+        // What comes bit by bit is worked on at once, and what is one block is done before a thread has started.
+        let one_thread = threads.get() == 1 || self.fetcher.reader().source().is_interactive() || self.fetcher.reader().has_ended();
+        match self.taking.sink.preparer().filter(|_| !one_thread) {
+            Some(preparer) => self.read_on(threads, preparer),
+            None => self.read_alone(),
+        }
+    }
+
+    fn read_alone(self) -> Result<Option<Tail>, Error> {
+        let FileRun { mut fetcher, mut decoder, row, mut taking } = self;
+        let record_bytes_max = fetcher.reader().record_bytes_max();
+        while let Some(fetched) = fetcher.next() {
+            let framed = Framed { header: fetched.header, record_bytes_max };
+            taking.begin(&fetched);
+            match &fetched.piece {
+                Ok(Piece::Tail(block)) => return Ok(Some(Tail { block: block.clone(), decoder, framed })),
+                Ok(Piece::Block(block)) => taking.block(block, (Cursor { offset: fetched.from, lines: 0 }, framed), (&mut decoder, row))?,
+                _ => taking.other(&fetched, record_bytes_max)?,
+            }
+            taking.end(&fetched)?;
+        }
+        Ok(None)
+    }
+
+    /// As [`read_alone`](FileRun::read_alone), to the byte: the blocks are decoded and prepared on several threads, and taken in order on this one.
+    fn read_on(self, threads: NonZeroUsize, preparer: Arc<RowPreparer>) -> Result<Option<Tail>, Error> {
+        let FileRun { mut fetcher, decoder, row, mut taking } = self;
+        let record_bytes_max = fetcher.reader().record_bytes_max();
+        fetcher.reader().keep_buffers(threads.get());
+        let preparing = Preparing::new(decoder.clone(), preparer, record_bytes_max, row.slots());
+        let mut tail = None;
+        in_order(
+            threads,
+            &preparing,
+            || fetcher.next(),
+            |PreparedPiece { fetched, mut made }| {
+                taking.begin(&fetched);
+                match &fetched.piece {
+                    Ok(Piece::Tail(block)) => {
+                        let framed = Framed { header: fetched.header, record_bytes_max };
+                        tail = Some(Tail { block: block.clone(), decoder: decoder.clone(), framed });
+                        return Ok(());
+                    }
+                    Ok(Piece::Block(block)) => taking.prepared(block, &mut made)?,
+                    _ => taking.other(&fetched, record_bytes_max)?,
+                }
+                taking.end(&fetched)?;
+                drop(fetched);
+                preparing.give_back(made);
+                Ok(())
+            },
+        )?;
+        Ok(tail)
+    }
+}
+
+/// What takes the records of one input, in their order.
+struct Taking<'a, S> {
+    file: usize,
     stats: &'a mut FilesStats,
     sink: &'a mut S,
 }
 
-/// What an input ends with, kept back until all have been read.
-struct Tail {
-    file: usize,
-    decoder: Decoder,
-    header: bool,
-    record_bytes_max: usize,
-    block: Bytes,
-}
-
-impl<S: RowSink> FileRun<'_, S> {
-    /// Takes all whole records after the offset; gives what the input ends with after them.
-    fn read(&mut self, reader: &mut BlockReader, resume_at: u64) -> Result<Option<Bytes>, Error> {
-        loop {
-            let piece = match reader.next() {
-                Ok(Some(piece)) => piece,
-                Ok(None) => break self.check_reached(resume_at).map(|()| None),
-                Err(error) => return Err(self.with_progress(reader, &error)),
-            };
-            let (read, decompressed) = (reader.source().bytes_read(), reader.bytes_decompressed());
-            let counts = self.counts();
-            (counts.bytes_read, counts.bytes_decompressed) = (read, decompressed);
-            match piece {
-                Piece::Tail(tail) => break self.check_reached(resume_at).map(|()| Some(tail)),
-                Piece::Block(block) => {
-                    let passed = self.pass_over(&block, resume_at);
-                    self.block(&block, passed)?;
-                    self.counts().offset += (block.len() - passed) as u64;
-                }
-                Piece::TooLong { head, len } => {
-                    self.too_long(&head, resume_at)?;
-                    self.counts().offset += len;
-                }
-            }
-            if self.counts().offset > resume_at {
-                self.sink.pause(self.stats)?;
-            }
-        }
-    }
-
-    /// Passes over what of the block lies before the offset; how many bytes that were.
-    fn pass_over(&mut self, block: &Bytes, resume_at: u64) -> usize {
-        let before = resume_at.saturating_sub(self.counts().offset);
-        let passed = usize::try_from(before).map_or(block.len(), |before| before.min(block.len()));
-        if passed > 0 {
-            self.header = false;
-            let counts = self.counts();
-            counts.lines += memchr::memchr_iter(b'\n', &block[..passed]).count() as u64;
-            counts.offset += passed as u64;
-        }
-        passed
-    }
-
-    #[cold]
-    fn too_long(&mut self, head: &[u8], resume_at: u64) -> Result<(), Error> {
-        self.counts().lines += 1;
-        // A header longer than the limit has been read already, when the decoder was made.
-        if std::mem::take(&mut self.header) || self.counts().offset < resume_at {
-            return Ok(());
-        }
-        let (line, flaw) = (self.counts().lines, Flaw::TooLong { limit: self.record_bytes_max });
-        self.dead_letter(line, &flaw.to_string(), head)
-    }
-
-    /// Whether the input is as long as it was when an earlier run stopped.
-    fn check_reached(&mut self, resume_at: u64) -> Result<(), Error> {
-        let FileStats { name, offset, .. } = self.counts();
-        if *offset >= resume_at {
-            return Ok(());
-        }
-        let message = format!(
-            "{name} ends after {offset} bytes, and {resume_at} had been read of it: it is not the file that it was, and may only grow"
-        );
-        Err(Error::new(ErrorKind::Mismatch, message))
-    }
-
-    /// The error with what had been read when it came.
-    #[cold]
-    fn with_progress(&mut self, reader: &BlockReader, error: &Error) -> Error {
-        let decompressed = reader.bytes_decompressed();
-        let records = self.counts().records;
-        Error::new(error.kind(), format!("{error}; read before it: {records} records, {decompressed} bytes"))
-    }
-
+impl<S: RowSink> Taking<'_, S> {
     fn counts(&mut self) -> &mut FileStats {
         // `run` has pushed the counts of this input before reading it.
         &mut self.stats.files[self.file]
     }
 
-    /// Decodes the whole records of a block, from an offset on.
-    fn block(&mut self, block: &Bytes, offset: usize) -> Result<(), Error> {
-        // One pass for the whole block, as nearly all are UTF-8; only in a block that is not each record is looked at again.
-        let utf8 = simdutf8::basic::from_utf8(block).is_ok();
-        let limit = self.record_bytes_max;
+    /// A piece is about to be taken.
+    fn begin(&mut self, fetched: &Fetched) {
+        let counts = self.counts();
+        counts.lines += fetched.passed_lines;
+        (counts.bytes_read, counts.bytes_decompressed) = (fetched.bytes_read, fetched.bytes_decompressed);
+    }
+
+    /// A piece has been taken: says how far the input has come.
+    fn end(&mut self, fetched: &Fetched) -> Result<(), Error> {
+        self.counts().offset = fetched.offset;
+        self.sink.pause(self.stats)
+    }
+
+    /// Decodes the whole records of a block, from the cursor on.
+    fn block(
+        &mut self,
+        block: &Block,
+        (mut cursor, mut framed): (Cursor, Framed),
+        (decoder, row): (&mut Decoder, &mut Row),
+    ) -> Result<(), Error> {
         let first_line = self.counts().lines;
-        let mut cursor = Cursor { offset, lines: 0 };
-        while cursor.offset < block.len() {
+        while cursor.offset < block.as_bytes().len() {
             let start = cursor;
-            let decoded = self.decoder.next(block, &mut cursor, self.row);
-            if decoded == Decoded::Blank || std::mem::take(&mut self.header) {
-                continue;
-            }
-            let record = &block[start.offset..cursor.offset];
-            let flaw = if record.len() - 1 > limit {
-                first_line_only(block, start, &mut cursor);
-                Some(Flaw::TooLong { limit })
-            } else if !utf8 && simdutf8::basic::from_utf8(record).is_err() {
-                Some(Flaw::NotUtf8)
-            } else if let Decoded::Flawed(flaw) = decoded {
-                Some(flaw)
-            } else {
-                None
-            };
-            let refused = match flaw {
-                Some(flaw) => Some(flaw.to_string()),
-                None => self.sink.row(self.file, self.row)?,
+            let refused = match decoder.record(block, &mut framed, &mut cursor, row) {
+                None => continue,
+                Some(Err(flaw)) => Some(flaw.to_string()),
+                Some(Ok(())) => self.sink.row(self.file, row)?,
             };
             match refused {
                 None => self.counts().records += 1,
-                Some(reason) => self.dead_letter(first_line + start.lines + 1, &reason, &block[start.offset..cursor.offset])?,
+                Some(reason) => self.dead_letter(first_line + start.lines + 1, &reason, &block.as_bytes()[start.offset..cursor.offset])?,
             }
         }
         self.counts().lines += cursor.lines;
         Ok(())
+    }
+
+    /// Takes what was prepared of a block.
+    fn prepared(&mut self, block: &Block, made: &mut Made) -> Result<(), Error> {
+        let first_line = self.counts().lines;
+        let mut index = 0;
+        for record in &made.records {
+            let refused = match &record.flaw {
+                Some(flaw) => Some(flaw.to_string()),
+                None => {
+                    index += 1;
+                    self.sink.prepared(self.file, &mut made.rows, index - 1)?
+                }
+            };
+            match refused {
+                None => self.counts().records += 1,
+                Some(reason) => self.dead_letter(first_line + record.lines + 1, &reason, &block.as_bytes()[record.start..record.end])?,
+            }
+        }
+        self.counts().lines += made.lines;
+        Ok(())
+    }
+
+    /// Takes a piece that is not a block: a line that is too long, or the failure of the input.
+    #[cold]
+    fn other(&mut self, fetched: &Fetched, record_bytes_max: usize) -> Result<(), Error> {
+        match &fetched.piece {
+            Ok(Piece::Block(_) | Piece::Tail(_)) => Ok(()),
+            // A header longer than the limit has been read already, when the decoder was made.
+            Ok(Piece::TooLong { .. }) if fetched.header => {
+                self.counts().lines += 1;
+                Ok(())
+            }
+            Ok(Piece::TooLong { head, .. }) => {
+                let line = self.counts().lines + 1;
+                self.counts().lines = line;
+                self.dead_letter(line, &Flaw::TooLong { limit: record_bytes_max }.to_string(), head)
+            }
+            Err(error) => {
+                let (records, bytes) = (self.counts().records, fetched.bytes_decompressed);
+                Err(Error::new(error.kind(), format!("{error}; read before it: {records} records, {bytes} bytes")))
+            }
+        }
     }
 
     #[cold]
@@ -400,10 +458,4 @@ impl<S: RowSink> FileRun<'_, S> {
             DeadLetter { file: &self.stats.files[self.file].name, line, reason, bytes: &bytes[..bytes.len().min(DEAD_LETTER_BYTES_MAX)] };
         self.sink.dead_letter(&letter)
     }
-}
-
-/// Takes back all but the first line of a record: of one that is too long only that is given up, as the block reader does.
-fn first_line_only(block: &Bytes, start: Cursor, cursor: &mut Cursor) {
-    let end = memchr::memchr(b'\n', &block[start.offset..]).map_or(block.len(), |end| start.offset + end + 1);
-    *cursor = Cursor { offset: end, lines: start.lines + 1 };
 }

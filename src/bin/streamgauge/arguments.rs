@@ -1,6 +1,7 @@
 //! The command line: what can be said, and nothing of what is done about it.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// Windowed counts, sums, distincts, percentiles and top-k over log files and streams, in constant memory.
@@ -242,6 +243,9 @@ pub(crate) struct InputArguments {
     /// Fail at the first record that cannot be read
     #[arg(long, help_heading = "Input")]
     pub(crate) strict: bool,
+    /// Read regular files on so many threads; the answer is the same. Default: as many as there are cores
+    #[arg(long, value_name = "N", help_heading = "Input")]
+    pub(crate) threads: Option<NonZeroUsize>,
 }
 
 /// What is computed.

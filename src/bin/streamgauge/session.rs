@@ -51,6 +51,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     let progress = Progress::new(sizes.map(|sizes| sizes.iter().sum()));
     let mut reading = FilesOptions::with_format(format);
     reading.defer_tails = state.is_some();
+    reading.threads = Some(settings.threads);
     let answers = Answers::new(destination, answered, &pipeline);
     let options = SinkOptions { letters, progress, strict: spec.strict == Some(true), live, state };
     let mut sink = Sink::new(pipeline, answers, options);

@@ -3,7 +3,9 @@
 use crate::arguments::{DurableArguments, FormatArgument, InputArguments, OutputArgument, OutputArguments, PipelineArguments};
 use crate::failure::Failure;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
 use streamgauge::spec::PipelineSpec;
 
 /// What is to be done, with which input.
@@ -15,6 +17,8 @@ pub(crate) struct Settings {
     pub(crate) files: Vec<PathBuf>,
     /// What is kept between runs.
     pub(crate) durable: DurableArguments,
+    /// Threads to read them on.
+    pub(crate) threads: NonZeroUsize,
 }
 
 impl Settings {
@@ -50,7 +54,8 @@ impl Settings {
             explain: output.explain.then_some(true),
         };
         let files = if input.files.is_empty() { vec![PathBuf::from("-")] } else { input.files };
-        Ok(Settings { spec: file.overridden_by(flags), files, durable: output.durable.clone() })
+        let threads = input.threads.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+        Ok(Settings { spec: file.overridden_by(flags), files, threads, durable: output.durable.clone() })
     }
 }
 

@@ -6,9 +6,10 @@ use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::state::State;
 use std::io::Write;
+use std::sync::Arc;
 use streamgauge::adapter::files::{DeadLetter, FilesStats, RowSink};
 use streamgauge::engine::Shard;
-use streamgauge::spec::{Row, RowOutcome, RowPipeline, Value};
+use streamgauge::spec::{PreparedRows, Row, RowOutcome, RowPipeline, RowPreparer, Value};
 use streamgauge::{Error, ErrorKind, Sequence, ShardId, Stats, Timestamp};
 
 /// How a run is to go, and what stands beside it.
@@ -135,11 +136,21 @@ impl<W: Write> Sink<W> {
         Error::new(ErrorKind::Io, message)
     }
 
-    /// Notes which fields the record has, as long as there are some that no record had.
-    #[cold]
-    fn look_for_unseen(&mut self, row: &Row) {
-        self.unseen.retain(|slot| row.value(*slot) == Value::Missing);
+    /// Counts a record, unless it is to become a dead letter for this reason.
+    fn taken(&mut self, outcome: RowOutcome) -> Option<String> {
+        match outcome {
+            RowOutcome::DeadLetter(reason) => Some(reason),
+            _ => {
+                self.records += 1;
+                None
+            }
+        }
     }
+}
+
+#[cold]
+fn not_opened(file: usize) -> String {
+    format!("input {file} was not opened")
 }
 
 impl<W: Write> RowSink for Sink<W> {
@@ -157,18 +168,25 @@ impl<W: Write> RowSink for Sink<W> {
 
     fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<String>, Error> {
         if !self.unseen.is_empty() {
-            self.look_for_unseen(row);
+            self.unseen.retain(|slot| row.value(*slot) == Value::Missing);
         }
-        let Some(shard) = self.shards.get(file) else { return Ok(Some(format!("input {file} was not opened"))) };
+        let Some(shard) = self.shards.get(file) else { return Ok(Some(not_opened(file))) };
         // Without a time field there is one window over everything, so any arrival time will do.
-        let arrival = Timestamp::from_millis(0);
-        match self.pipeline.push(*shard, row, arrival, None)? {
-            RowOutcome::DeadLetter(reason) => Ok(Some(reason)),
-            _ => {
-                self.records += 1;
-                Ok(None)
-            }
+        let outcome = self.pipeline.push(*shard, row, Timestamp::from_millis(0), None)?;
+        Ok(self.taken(outcome))
+    }
+
+    fn preparer(&self) -> Option<Arc<RowPreparer>> {
+        Some(self.pipeline.preparer())
+    }
+
+    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, index: usize) -> Result<Option<String>, Error> {
+        if !self.unseen.is_empty() {
+            self.unseen.retain(|slot| !rows.has_seen(index, *slot));
         }
+        let Some(shard) = self.shards.get(file) else { return Ok(Some(not_opened(file))) };
+        let outcome = self.pipeline.push_prepared(*shard, rows, index)?;
+        Ok(self.taken(outcome))
     }
 
     fn dead_letter(&mut self, letter: &DeadLetter<'_>) -> Result<(), Error> {

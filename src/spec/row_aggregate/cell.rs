@@ -16,7 +16,7 @@ use std::fmt;
 pub(in crate::spec) enum StateSpec {
     /// All records.
     Records,
-    /// Records that have the field.
+    /// Records that have the field, by its index among those of which that is asked.
     Present(usize),
     /// How often a key is one of these.
     Equal(usize, Box<[Vec<u8>]>),
@@ -139,7 +139,7 @@ impl StateSpec {
     pub(super) fn add(&self, cell: &mut Cell, row: &Row, time: Timestamp) {
         match (self, cell) {
             (StateSpec::Records, Cell::Count(count)) => *count = count.saturating_add(1),
-            (StateSpec::Present(slot), Cell::Count(count)) => *count = count.saturating_add(u64::from(!row.value(*slot).is_missing())),
+            (StateSpec::Present(index), Cell::Count(count)) => *count = count.saturating_add(u64::from(row.is_present(*index))),
             (StateSpec::Equal(key, wanted), Cell::Count(count)) => {
                 let equal = row.key(*key).is_some_and(|key| wanted.iter().any(|wanted| wanted == key));
                 *count = count.saturating_add(u64::from(equal));
