@@ -1,6 +1,6 @@
 //! Cutting the table back, and bringing two of them together.
 
-use super::{ROWS_PER_COUNTER, Row, SpaceSaving};
+use super::{Found, Row, SpaceSaving};
 use crate::error::{Error, ErrorKind};
 use crate::key::Key;
 use std::borrow::Borrow;
@@ -23,7 +23,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         for (row, _) in gone {
             self.filter.cover(K::stable_hash(row.key.borrow(), self.seed), row.count);
         }
-        self.keep_rows(stays);
+        self.keep_rows(&stays);
     }
 
     /// Takes away all rows but the `rows` best, and the filter's cells, so that the sketch takes fewer bytes; whether that changed anything.
@@ -40,24 +40,15 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         let gone = self.rows.iter().zip(&stays).filter(|(_, stays)| !**stays);
         let floor = gone.map(|(row, _)| row.count).max().unwrap_or(0);
         self.filter.give_up_cells(floor);
-        self.keep_rows(stays);
+        self.keep_rows(&stays);
         self.rows.shrink_to_fit();
         true
     }
 
-    fn keep_rows(&mut self, stays: Vec<bool>) {
-        let mut next = 0;
-        let renumbered: Vec<Option<u32>> = stays
-            .iter()
-            .map(|&stays| {
-                let number = stays.then_some(next);
-                next += u32::from(stays);
-                number
-            })
-            .collect();
-        self.index.renumber(&renumbered);
-        let mut stays = stays.into_iter();
-        self.rows.retain(|_| stays.next().unwrap_or(false));
+    fn keep_rows(&mut self, stays: &[bool]) {
+        keep(&mut self.rows, stays);
+        keep(&mut self.tags, stays);
+        self.index.rebuild(&self.tags);
         self.key_bytes = self.rows.iter().map(|row| K::heap_bytes(&row.key)).sum();
     }
 
@@ -96,40 +87,52 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
             let (ours, theirs) = (self.seed, other.seed);
             return Err(Error::new(ErrorKind::Mismatch, format!("a top-k under {ours:?} does not go with one under {theirs:?}")));
         }
-        let known = self.rows.len();
-        for row in &other.rows {
-            let key: &K = row.key.borrow();
-            let hash = key.stable_hash(self.table_seed);
-            match self.find(key, hash) {
-                super::Found::Row(place) => {
-                    let ours = &mut self.rows[place];
-                    ours.count = ours.count.saturating_add(row.count);
-                    ours.error = ours.error.saturating_add(row.error);
-                }
-                super::Found::Vacant(place) => {
-                    let bound = self.bound(key);
-                    self.index.enter(place, hash, self.rows.len());
-                    let (count, error) = (row.count.saturating_add(bound), row.error.saturating_add(bound));
-                    self.key_bytes += K::heap_bytes(&row.key);
-                    self.rows.push(Row { key: row.key.clone(), count, error });
-                }
-            }
-        }
-        if !other.is_exact() {
-            for row in self.rows.iter_mut().take(known) {
-                let key: &K = row.key.borrow();
-                if other.row(key).is_none() {
-                    let bound = other.bound(key);
-                    row.count = row.count.saturating_add(bound);
-                    row.error = row.error.saturating_add(bound);
-                }
-            }
+        if self.is_empty() && self.is_exact() {
+            (self.rows, self.tags) = (other.rows.clone(), other.tags.clone());
+            (self.index, self.key_bytes) = (other.index.clone(), other.key_bytes);
+        } else {
+            self.merge_rows(other);
         }
         self.filter.merge(&other.filter);
         self.total = self.total.saturating_add(other.total);
-        if self.rows.len() > self.capacity * ROWS_PER_COUNTER {
+        if self.rows.len() > self.rows_max() {
             self.cut();
         }
         Ok(())
     }
+    /// Adds the other's counts, and what it can have seen of keys for which only one of both has a row.
+    fn merge_rows(&mut self, other: &Self) {
+        let known = self.rows.len();
+        for (row, &tag) in other.rows.iter().zip(&other.tags) {
+            let key: &K = row.key.borrow();
+            match self.find(key, tag) {
+                Found::Row(place) => {
+                    let ours = &mut self.rows[place];
+                    ours.count = ours.count.saturating_add(row.count);
+                    ours.error = ours.error.saturating_add(row.error);
+                }
+                Found::Vacant(place) => {
+                    let bound = self.bound(key);
+                    self.enter(row.key.clone(), (place, tag), (row.count.saturating_add(bound), row.error.saturating_add(bound)));
+                }
+            }
+        }
+        if other.is_exact() {
+            return;
+        }
+        for (row, &tag) in self.rows.iter_mut().zip(&self.tags).take(known) {
+            let key: &K = row.key.borrow();
+            if let Found::Vacant(_) = other.find(key, tag) {
+                let bound = other.bound(key);
+                row.count = row.count.saturating_add(bound);
+                row.error = row.error.saturating_add(bound);
+            }
+        }
+    }
+}
+
+/// Takes away the items that do not stay.
+fn keep<T>(items: &mut Vec<T>, stays: &[bool]) {
+    let mut stays = stays.iter();
+    items.retain(|_| stays.next().is_some_and(|stays| *stays));
 }
