@@ -2,6 +2,7 @@
 
 mod durable;
 mod exact;
+mod rows;
 
 use super::Estimate;
 use super::counters::Counters;
@@ -9,6 +10,8 @@ use crate::error::{Error, ErrorKind};
 use crate::hash::Seed;
 use crate::key::Key;
 use exact::Exact;
+use rows::Rows;
+use std::fmt;
 
 /// Rows at most: a confidence of 1 - e^-16.
 pub(super) const DEPTH_MAX: usize = 16;
@@ -50,7 +53,7 @@ const CACHED_BYTES: usize = 256 << 10;
 /// assert!(index.lower <= 3 && 3 <= index.upper);
 /// # Ok::<(), streamgauge::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct CountMin {
     /// Row after row, `1 << bits` counters each; none while exact.
     cells: Counters,
@@ -264,9 +267,9 @@ impl CountMin {
                     (false, 3) => rows.raise::<3>(cells, hashes, weight),
                     (false, 4) => rows.raise::<4>(cells, hashes, weight),
                     (false, _) => rows.raise::<5>(cells, hashes, weight),
-                    (true, 3) => rows.raise_least::<3>(cells, hashes, weight),
-                    (true, 4) => rows.raise_least::<4>(cells, hashes, weight),
-                    (true, _) => rows.raise_least::<5>(cells, hashes, weight),
+                    (true, 3) => rows.raise_least_of_3(cells, hashes, weight),
+                    (true, 4) => rows.raise_least_of_4(cells, hashes, weight),
+                    (true, _) => rows.raise_least_of_5(cells, hashes, weight),
                 }
             }
             _ => hashes.iter().for_each(|&hash| self.add_slowly(hash, weight)),
@@ -457,53 +460,20 @@ impl CountMin {
     }
 }
 
+/// All but the multipliers, which would give a secret seed away.
+impl fmt::Debug for CountMin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("CountMin");
+        shown.field("width", &self.width()).field("depth", &self.depth).field("seed", &self.seed);
+        shown.field("conservative", &self.conservative).field("total", &self.total);
+        match &self.exact {
+            Some(exact) => shown.field("exact", exact).finish(),
+            None => shown.field("cells", &self.cells).finish(),
+        }
+    }
+}
+
 /// e / width.
 fn epsilon(bits: u32) -> f64 {
     std::f64::consts::E / (1u64 << bits) as f64
-}
-
-/// Where the counters of a hash are: the shape, in the common depths, which are worth code of their own.
-struct Rows<'a> {
-    bits: u32,
-    multipliers: &'a [u64; DEPTH_MAX],
-}
-
-impl Rows<'_> {
-    #[inline(always)]
-    fn first<const DEPTH: usize>(&self) -> [u64; DEPTH] {
-        std::array::from_fn(|row| self.multipliers.get(row).copied().unwrap_or(1))
-    }
-
-    #[inline(always)]
-    fn raise<const DEPTH: usize>(&self, cells: &mut [u32], hashes: &[u64], weight: u32) {
-        let (multipliers, bits) = (self.first::<DEPTH>(), self.bits);
-        for &hash in hashes {
-            for (row, multiplier) in multipliers.into_iter().enumerate() {
-                let place = (row << bits) + (hash.wrapping_mul(multiplier) >> (64 - bits)) as usize;
-                if let Some(cell) = cells.get_mut(place) {
-                    *cell = cell.wrapping_add(weight);
-                }
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn raise_least<const DEPTH: usize>(&self, cells: &mut [u32], hashes: &[u64], weight: u32) {
-        let (multipliers, bits) = (self.first::<DEPTH>(), self.bits);
-        for &hash in hashes {
-            let places: [usize; DEPTH] =
-                std::array::from_fn(|row| (row << bits) + (hash.wrapping_mul(multipliers[row]) >> (64 - bits)) as usize);
-            // Which row has the least is noise: a branch on it would be mispredicted.
-            let least = places.iter().fold(u32::MAX, |least, &place| {
-                let cell = cells.get(place).copied().unwrap_or(u32::MAX);
-                std::hint::select_unpredictable(cell < least, cell, least)
-            });
-            let raised = least.wrapping_add(weight);
-            for place in places {
-                if let Some(cell) = cells.get_mut(place) {
-                    *cell = std::hint::select_unpredictable(*cell < raised, raised, *cell);
-                }
-            }
-        }
-    }
 }

@@ -5,6 +5,7 @@
 use crate::hash::{Seed, hash_u64, process_seed};
 use crate::sketch::Estimate;
 use crate::sketch::index::{Found, Index, tag_of};
+use std::fmt;
 
 /// Bytes that a key takes besides its own: a row and its tag, the free quarter of them, and at most 14 in the index.
 const ROW_BYTES: usize = 56;
@@ -16,7 +17,7 @@ const BYTES_MAX: usize = u32::MAX as usize;
 ///
 /// Two keys of one hash are not told apart: the second one does not fit. So a hash finds one row at most, and a key of an integer type
 /// that asks for one of another width, whose hash is the same and whose bytes are not, is told a bound and nothing wrong.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Exact {
     rows: Vec<Row>,
     /// The keys' bytes, one after the other.
@@ -172,6 +173,13 @@ impl Exact {
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         self.rows.capacity() * size_of::<Row>() + self.tags.capacity() * size_of::<u32>() + self.keys.capacity() + self.index.heap_bytes()
+    }
+}
+
+/// The keys in their order, with their counts.
+impl fmt::Debug for Exact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.sorted().iter().map(|row| (self.key(row).escape_ascii().to_string(), row.count))).finish()
     }
 }
 

@@ -11,7 +11,6 @@
 
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
-use crate::sketch::prefetch::prefetch;
 
 /// Cells per counter of the capacity.
 ///
@@ -41,12 +40,6 @@ impl Filter {
     #[inline(always)]
     fn cell(&self, hash: u64) -> usize {
         (hash >> self.shift) as usize
-    }
-
-    /// Asks the CPU to bring the hash's cell close.
-    #[inline(always)]
-    pub(super) fn prefetch(&self, hash: u64) {
-        prefetch(&self.slacks, self.cell(hash));
     }
 
     /// Counts a key without a row: `None` if its cell took the weight, or its bound before the weight if it is to get a row.

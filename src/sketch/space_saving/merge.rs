@@ -1,6 +1,6 @@
 //! Cutting the table back, and bringing two of them together.
 
-use super::{Found, Row, SpaceSaving};
+use super::{Filter, Found, Row, SpaceSaving};
 use crate::error::{Error, ErrorKind};
 use crate::key::Key;
 use std::borrow::Borrow;
@@ -16,14 +16,10 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     #[cold]
     #[inline(never)]
     pub(super) fn cut(&mut self) {
-        let stays = self.rows_that_stay(self.capacity);
-        let gone = self.rows.iter().zip(&stays).filter(|(_, stays)| !**stays);
-        let floor = gone.clone().map(|(row, _)| row.count).max().unwrap_or(0);
+        let (stays, floor) = self.rows_that_stay(self.capacity);
         self.filter.raise(floor.max(self.filter.floor()), self.capacity);
-        for (row, _) in gone {
-            self.filter.cover(K::stable_hash(row.key.borrow(), self.seed), row.count);
-        }
-        self.keep_rows(&stays);
+        let seed = self.seed;
+        self.keep_rows(&stays, |filter, row| filter.cover(K::stable_hash(row.key.borrow(), seed), row.count));
     }
 
     /// Takes away all rows but the `rows` best, and the filter's cells, so that the sketch takes fewer bytes; whether that changed anything.
@@ -36,31 +32,41 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         if self.rows.len() <= rows && !self.filter.has_cells() {
             return false;
         }
-        let stays = self.rows_that_stay(rows);
-        let gone = self.rows.iter().zip(&stays).filter(|(_, stays)| !**stays);
-        let floor = gone.map(|(row, _)| row.count).max().unwrap_or(0);
+        let (stays, floor) = self.rows_that_stay(rows);
         self.filter.give_up_cells(floor);
-        self.keep_rows(&stays);
+        self.keep_rows(&stays, |_, _| ());
         self.rows.shrink_to_fit();
         true
     }
 
-    fn keep_rows(&mut self, stays: &[bool]) {
-        keep(&mut self.rows, stays);
-        keep(&mut self.tags, stays);
+    /// Keeps the rows that stay, in their order, and calls `goes` with each other one before it is gone.
+    fn keep_rows(&mut self, stays: &[bool], mut goes: impl FnMut(&mut Filter, &Row<K::Owned>)) {
+        let mut kept = 0;
+        for (number, stays) in stays.iter().enumerate() {
+            if *stays {
+                self.rows.swap(kept, number);
+                self.tags.swap(kept, number);
+                kept += 1;
+            } else if let Some(row) = self.rows.get(number) {
+                self.key_bytes -= K::heap_bytes(&row.key);
+                goes(&mut self.filter, row);
+            }
+        }
+        self.rows.truncate(kept);
+        self.tags.truncate(kept);
         self.index.rebuild(&self.tags);
-        self.key_bytes = self.rows.iter().map(|row| K::heap_bytes(&row.key)).sum();
     }
 
-    fn rows_that_stay(&self, keep: usize) -> Vec<bool> {
+    /// Which rows are the `keep` best, and the largest count of those that are not.
+    fn rows_that_stay(&self, keep: usize) -> (Vec<bool>, u64) {
         if self.rows.len() <= keep {
-            return vec![true; self.rows.len()];
+            return (vec![true; self.rows.len()], 0);
         }
-        let mut counts: Vec<u64> = self.rows.iter().map(|row| row.count).collect();
-        let (_, &mut edge, _) = counts.select_nth_unstable_by(keep, |a, b| b.cmp(a));
-        let mut stays: Vec<bool> = self.rows.iter().map(|row| row.count > edge).collect();
-        let above = stays.iter().filter(|stays| **stays).count();
-        let mut ties: Vec<u32> = (0u32..).zip(&self.rows).filter(|(_, row)| row.count == edge).map(|(number, _)| number).collect();
+        let counts: Vec<u64> = self.rows.iter().map(|row| row.count).collect();
+        let (_, &mut edge, _) = counts.clone().select_nth_unstable_by(keep, |a, b| b.cmp(a));
+        let mut stays: Vec<bool> = counts.iter().map(|&count| count > edge).collect();
+        let above = stays.iter().map(|&stays| usize::from(stays)).sum::<usize>();
+        let mut ties: Vec<u32> = (0u32..).zip(&counts).filter(|&(_, &count)| count == edge).map(|(number, _)| number).collect();
         let room = keep - above;
         if room < ties.len() {
             ties.select_nth_unstable_by(room, |&a, &b| by_claim(&self.rows[a as usize], &self.rows[b as usize]));
@@ -68,7 +74,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         for &number in ties.iter().take(room) {
             stays[number as usize] = true;
         }
-        stays
+        // The row at the edge goes: it is the next best after those that stay.
+        (stays, edge)
     }
 
     /// Adds what `other` has seen. The bounds are those of a sketch of both streams. O(rows of both).
@@ -129,10 +136,4 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
             }
         }
     }
-}
-
-/// Takes away the items that do not stay.
-fn keep<T>(items: &mut Vec<T>, stays: &[bool]) {
-    let mut stays = stays.iter();
-    items.retain(|_| stays.next().is_some_and(|stays| *stays));
 }

@@ -1,6 +1,5 @@
 //! Space-saving: which keys came most often, from a bounded number of counters.
 
-mod batch;
 mod durable;
 mod filter;
 mod merge;
@@ -125,6 +124,17 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
             Found::Row(row) => self.raise(row, weight),
             Found::Vacant(place) => self.add_unknown(key, (place, tag), weight),
         }
+    }
+
+    /// Adds 1 to each key's count: as [`add`](SpaceSaving::add) for each in their order.
+    ///
+    /// A batch is no faster here: to hash 32 keys first, and to put those without a row off until their filter cells are close, were both tried, and
+    /// took up to a quarter more time than they saved.
+    pub fn add_batch<'a>(&mut self, keys: impl IntoIterator<Item = &'a K>)
+    where
+        K: 'a,
+    {
+        keys.into_iter().for_each(|key| self.add(key, 1));
     }
 
     #[inline]
