@@ -20,6 +20,13 @@ pub struct TopRow<K> {
     pub guaranteed: bool,
 }
 
+impl<K> TopRow<K> {
+    /// Whether the count is exact: both bounds are it.
+    pub fn is_exact(&self) -> bool {
+        self.lower == self.upper
+    }
+}
+
 /// The order of answers: the larger count first, then the smaller key.
 fn by_rank<T: Ord>(a: (u64, &T), b: (u64, &T)) -> Ordering {
     b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1))
