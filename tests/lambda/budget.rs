@@ -66,7 +66,7 @@ fn window(records: usize, batch: usize, budget: usize) {
         let truth = (0..records).filter(|index| key(*index) == *row.key).count() as u64;
         assert!(row.lower <= truth && truth <= row.upper && row.guaranteed, "{row:?}, in truth {truth}");
     }
-    let truth = (records - records / 5 + 10) as f64;
+    let truth = (records - records / 5 + 10) as u64;
     assert!(distinct.lower <= truth && truth <= distinct.upper, "{distinct:?}, in truth {truth}");
 }
 

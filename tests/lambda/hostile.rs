@@ -49,7 +49,7 @@ fn handlers(strict: bool) -> [(&'static str, Box<dyn Handles>, Letters); 3] {
             "stored" => handler.stored(MemoryStore::new()),
             _ => handler.stateless(),
         };
-        (mode, Box::new(handler), letters)
+        (mode, Box::new(handler) as Box<dyn Handles>, letters)
     })
 }
 
@@ -195,6 +195,18 @@ fn an_event_that_the_mode_cannot_do_with_is_refused_with_what_to_set() {
     assert!(tumbling.invocation().failed);
 }
 
+/// The event at the start of its window: the fixtures' states are other functions'.
+fn without_state(event: &[u8]) -> Vec<u8> {
+    let text = std::str::from_utf8(event).unwrap();
+    match text.find("\"state\":") {
+        None => event.to_vec(),
+        Some(at) => {
+            let end = at + text[at..].find('}').unwrap() + 1;
+            format!("{}\"state\":{{}}{}", &text[..at], &text[end..]).into_bytes()
+        }
+    }
+}
+
 /// S60: AWS's documented events run, a last invocation without records too.
 #[test]
 fn documented_events_run_in_every_mode() {
@@ -205,6 +217,7 @@ fn documented_events_run_in_every_mode() {
             if mode == "tumbling" && !has_window {
                 continue;
             }
+            let bytes = without_state(&bytes);
             let reply = handler.handle_bytes(&bytes, NOW).unwrap_or_else(|error| panic!("{name}, {mode}: {error}"));
             assert_eq!(reply.state().is_some(), has_window, "{name}, {mode}");
         }
@@ -212,7 +225,7 @@ fn documented_events_run_in_every_mode() {
     let [(_, mut tumbling, _), ..] = handlers(false);
     let error = tumbling.handle_bytes(&fixture("03-window-middle-int-state.json"), NOW).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "that state is another function's");
-    let last = tumbling.handle_bytes(&fixture("04-window-final-empty.json"), NOW).unwrap();
+    let last = tumbling.handle_bytes(&without_state(&fixture("04-window-final-empty.json")), NOW).unwrap();
     assert_eq!(last.state(), Some(&State::default()));
 }
 
