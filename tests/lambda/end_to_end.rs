@@ -99,8 +99,11 @@ impl Drop for Function {
     }
 }
 
+/// What [`put_pulses`] puts.
+const RECORDS: usize = 600;
+
 /// Puts records in pulses, with a reshard after the second.
-fn put_pulses(stream: &str, folder: &Path) -> usize {
+fn put_pulses(stream: &str, folder: &Path) {
     let mut index = 0u64;
     for pulse in 0..4u64 {
         let file = folder.join("pulse.jsonl");
@@ -118,7 +121,7 @@ fn put_pulses(stream: &str, folder: &Path) -> usize {
         }
         std::thread::sleep(Duration::from_millis(2500));
     }
-    index as usize
+    assert_eq!(index as usize, RECORDS);
 }
 
 /// The records of each shard, one JSON object a line, with the arrival time as `at`.
@@ -147,18 +150,20 @@ fn pipeline(folder: &Path, text: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// Delivers a stream that is written meanwhile to the function; how many records it has.
-fn deliver(stream: &str, function: &Function, folder: &Path, arguments: &[&str]) -> usize {
+/// Delivers a stream that is written meanwhile to the function.
+fn deliver(stream: &str, function: &Function, folder: &Path, arguments: &[&str]) {
     run_kit("put_records.py", &["create", stream, "2"]);
     let url = function.url();
     let mut command = kit("esm.py");
-    command.args([stream, &url, "--batch", "60", "--retries", "20", "--bisect", "--report"]).args(arguments);
+    command
+        .args([stream, &url, "--batch", "60", "--retries", "20", "--bisect", "--report"])
+        .args(["--seconds", "240", "--records", &RECORDS.to_string()])
+        .args(arguments);
     let mapping = command.stdout(Stdio::piped()).spawn().unwrap();
-    let put = put_pulses(stream, folder);
+    put_pulses(stream, folder);
     let output = mapping.wait_with_output().unwrap();
     println!("{}", String::from_utf8_lossy(&output.stdout));
     assert!(output.status.success(), "the mapping gave records up");
-    put
 }
 
 fn total(answers: &BTreeMap<String, Vec<String>>) -> u64 {
@@ -173,7 +178,7 @@ fn s67_tumbling_windows_of_a_real_stream_are_those_of_a_file() {
     let folder = folder("tumbling");
     let path = pipeline(&folder, "window = \"4s\"\ngroup = \"page\"\nagg = \"count, sum(n) as n, top(3, user)\"\n");
     let function = Function::start(&folder, &[("STREAMGAUGE_PIPELINE", &path), ("STREAMGAUGE_SOURCE", "1")]);
-    let put = deliver("lambda-tumbling", &function, &folder, &["--window", "4", "--seconds", "26"]);
+    deliver("lambda-tumbling", &function, &folder, &["--window", "4"]);
     // A last invocation whose reply was lost is repeated, and gives the same lines.
     let answers = function.answers(true);
     let shards = dumped("lambda-tumbling");
@@ -182,7 +187,7 @@ fn s67_tumbling_windows_of_a_real_stream_are_those_of_a_file() {
         let expected = run_over(lines, &folder, &["--pipeline", &path, "--time", "at", "--time-format", "ms"]);
         assert_eq!(answers.get(shard), Some(&expected), "{shard}");
     }
-    assert_eq!(total(&answers), put as u64);
+    assert_eq!(total(&answers), RECORDS as u64);
     fs::remove_dir_all(folder).unwrap();
 }
 
@@ -202,7 +207,7 @@ fn s67_sliding_windows_with_a_store_are_those_of_a_file() {
         ("STREAMGAUGE_IDLE", "0s"),
     ];
     let function = Function::start(&folder, &variables);
-    let put = deliver("lambda-store", &function, &folder, &["--seconds", "20"]);
+    deliver("lambda-store", &function, &folder, &[]);
     function.tick();
     function.tick();
     let answers = function.answers(false);
@@ -211,7 +216,7 @@ fn s67_sliding_windows_with_a_store_are_those_of_a_file() {
     for (shard, lines) in &shards {
         assert_eq!(answers.get(shard), Some(&run_over(lines, &folder, &["--pipeline", &path])), "{shard}");
     }
-    assert_eq!(total(&answers), 4 * put as u64, "each record is in four windows");
+    assert_eq!(total(&answers), 4 * RECORDS as u64, "each record is in four windows");
     fs::remove_dir_all(folder).unwrap();
 }
 

@@ -40,10 +40,9 @@ pub fn run_from_environment() -> Result<(), Error> {
     let settings = Settings::from(|name| env::var(name).ok().filter(|value| !value.is_empty()))?;
     let path = env::var_os("STREAMGAUGE_PIPELINE").ok_or_else(|| invalid("STREAMGAUGE_PIPELINE is not set: name the pipeline file"))?;
     let spec = read_pipeline(Path::new(&path))?;
-    let mut options = CompileOptions::default();
     // A batch, and a window of Lambda's, ends: nothing in it need be late.
-    options.bounded_input = !matches!(settings.mode, Mode::Store { .. });
-    options.seed = settings.seed.unwrap_or_default();
+    let bounded_input = !matches!(settings.mode, Mode::Store { .. });
+    let options = CompileOptions { bounded_input, seed: settings.seed.unwrap_or_default(), ..CompileOptions::default() };
     let pipeline = Declared::compile(&spec, options)?;
     match &settings.partials {
         None => {
