@@ -48,7 +48,8 @@
 //! - `cli` (default): the command `streamgauge`. A library user turns it off: `default-features = false`.
 //! - `files`: JSON Lines, CSV, TSV, access logs and plain lines, gzip and zstd.
 //! - `spec`: the pipeline as TOML, JSON or text.
-//! - `lambda`, `kcl`: the wire formats of Lambda's Kinesis events and of the KCL's MultiLangDaemon, as records and replies.
+//! - `lambda`: a handler of Lambda's Kinesis events; `lambda-runtime`: the loop that runs it.
+//! - `kcl`: the wire format of the KCL's MultiLangDaemon, as records and replies.
 //! - `aws_lambda_events`: conversions from and to that crate's events.
 //! - `object-store`: snapshots in S3 and whatever else speaks its protocol.
 //! - `serde`: `Serialize` and `Deserialize` for timestamps, windows and results.
@@ -122,6 +123,9 @@ mod documents {
     mod contributing {}
     #[doc = include_str!("../docs/FORMAT.md")]
     mod format {}
+    #[cfg(feature = "lambda-runtime")]
+    #[doc = include_str!("../docs/LAMBDA.md")]
+    mod lambda {}
     #[doc = include_str!("../docs/SEMANTICS.md")]
     mod semantics {}
 }

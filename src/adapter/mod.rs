@@ -25,12 +25,16 @@ mod payload;
 #[cfg(any(feature = "kcl", feature = "lambda"))]
 mod rejected;
 
+#[cfg(feature = "spec")]
+mod pipeline_file;
 mod record_pipeline;
 mod sink;
 
 #[cfg(any(feature = "kcl", feature = "lambda"))]
 pub use rejected::Rejected;
 
+#[cfg(feature = "spec")]
+pub use pipeline_file::read_pipeline;
 #[cfg(feature = "spec")]
 pub use record_pipeline::Declared;
 pub use record_pipeline::{Decoding, RecordPipeline, Taken};

@@ -202,9 +202,9 @@ mod tests {
     #[test]
     fn flaws_stand_where_they_were_and_a_prefix_ends_before_its_number() {
         let event = |packing| {
-            let mut event = KinesisEvent::default();
-            event.records = vec![record("s", 2), record("s", 4), record("s", 5)];
-            event.rejected = vec![rejected(0, 1), rejected(1, 3), rejected(3, 6)];
+            let records = vec![record("s", 2), record("s", 4), record("s", 5)];
+            let rejected = vec![rejected(0, 1), rejected(1, 3), rejected(3, 6)];
+            let event = KinesisEvent { records, rejected, ..KinesisEvent::default() };
             Batch::of(event, None, packing).unwrap().unwrap()
         };
         assert_eq!(numbers(&event(Packing::Whole)), ["flaw 1", "2", "flaw 3", "4", "5", "flaw 6"]);
@@ -220,8 +220,7 @@ mod tests {
 
     #[test]
     fn records_of_two_shards_are_refused() {
-        let mut event = KinesisEvent::default();
-        event.records = vec![record("a", 1), record("b", 2)];
+        let event = KinesisEvent { records: vec![record("a", 1), record("b", 2)], ..KinesisEvent::default() };
         assert!(Batch::of(event, None, Packing::Kpl).unwrap_err().to_string().contains("a record of \"b\""));
     }
 }

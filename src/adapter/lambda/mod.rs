@@ -24,6 +24,8 @@
 
 mod batch;
 mod event;
+#[cfg(feature = "lambda-runtime")]
+mod function;
 mod handler;
 #[cfg(feature = "aws_lambda_events")]
 mod interop;
@@ -41,6 +43,8 @@ mod wire;
 
 pub use batch::Packing;
 pub use event::{KinesisEvent, TumblingWindow};
+#[cfg(feature = "lambda-runtime")]
+pub use function::run_from_environment;
 pub use handler::Handler;
 pub use invocation::{DeadLetter, Emf, Invocation};
 pub use reply::Reply;

@@ -154,8 +154,7 @@ mod tests {
     use super::*;
 
     fn key(arn: &str) -> String {
-        let mut event = KinesisEvent::default();
-        event.stream_arn = Some(arn.into());
+        let event = KinesisEvent { stream_arn: Some(arn.into()), ..KinesisEvent::default() };
         key_of(&Batch::of(event, Some(ShardId::new("shardId-000000000003")), Packing::Kpl).unwrap().unwrap())
     }
 

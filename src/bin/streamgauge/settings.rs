@@ -2,10 +2,10 @@
 
 use crate::arguments::{DurableArguments, FormatArgument, InputArguments, OutputArgument, OutputArguments, PipelineArguments};
 use crate::failure::Failure;
-use std::fs;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::available_parallelism;
+use streamgauge::adapter::read_pipeline;
 use streamgauge::spec::PipelineSpec;
 
 /// What is to be done, with which input.
@@ -33,7 +33,7 @@ impl Settings {
         output: &OutputArguments,
         own_aggregates: Vec<String>,
     ) -> Result<Settings, Failure> {
-        let file = pipeline.pipeline.as_deref().map(read_pipeline).transpose()?.unwrap_or_default();
+        let file = pipeline.pipeline.as_deref().map(read_pipeline).transpose().map_err(|error| Failure::usage(&error))?.unwrap_or_default();
         let aggregates: Vec<String> = own_aggregates.into_iter().chain(pipeline.agg).collect();
         let flags = PipelineSpec {
             format: input.format.map(|format| format_name(format).to_owned()),
@@ -70,18 +70,6 @@ impl Settings {
 /// A flag that can be given again overrides the file only where it is given at all.
 fn given(values: Vec<String>) -> Option<Vec<String>> {
     (!values.is_empty()).then_some(values)
-}
-
-/// Reads a pipeline file, JSON by its ending and TOML otherwise.
-///
-/// # Errors
-/// Wrong usage: a file that cannot be read, or is none.
-pub(crate) fn read_pipeline(path: &Path) -> Result<PipelineSpec, Failure> {
-    let name = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|error| Failure::Usage(format!("{name}: the pipeline file cannot be read: {error}")))?;
-    let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    let spec = if is_json { PipelineSpec::from_json(&text, &name) } else { PipelineSpec::from_toml(&text, &name) };
-    spec.map_err(|error| Failure::usage(&error))
 }
 
 fn format_name(format: FormatArgument) -> &'static str {
