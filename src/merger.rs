@@ -290,7 +290,8 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
         let total = merged.values().map(bytes_of).sum::<usize>();
         let sources = merged.values().map(|merging| merging.partials.len()).max().unwrap_or(0);
         if merged.len() > self.options.windows_max || sources > self.options.sources_max || total > self.options.bytes_max {
-            let message = format!("{} windows with up to {sources} sources and {total} bytes are over what the options allow", merged.len());
+            let message =
+                format!("{} windows with up to {sources} sources and {total} bytes are over what the options allow", merged.len());
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         (self.windows, self.bytes) = (merged, total);

@@ -264,7 +264,13 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     pub fn state_bytes(&self) -> usize {
         let merged = self.stacks.iter().flat_map(TwoStacks::accumulators);
         let pending = self.pending.iter().filter_map(|fired| fired.content.as_ref());
-        self.panes.accumulators().chain(merged).chain(pending).chain(self.inherited.values()).map(|accumulator| self.aggregate.state_bytes(accumulator)).sum()
+        self.panes
+            .accumulators()
+            .chain(merged)
+            .chain(pending)
+            .chain(self.inherited.values())
+            .map(|accumulator| self.aggregate.state_bytes(accumulator))
+            .sum()
     }
 
     /// Whether a record that cannot be aggregated is an error: see [`EngineOptions::strict`].

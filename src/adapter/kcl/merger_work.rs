@@ -140,7 +140,9 @@ impl<M: Merging> MergerWork<M> {
         let added = Partial::from_bytes(record.data.clone()).and_then(|partial| self.merger.add(&partial, now));
         if let Err(error) = added {
             match error.kind() {
-                ErrorKind::Corrupt | ErrorKind::Mismatch => dead_letter(error.at(format_args!("{}:{}", record.position.shard, sequence.number))),
+                ErrorKind::Corrupt | ErrorKind::Mismatch => {
+                    dead_letter(error.at(format_args!("{}:{}", record.position.shard, sequence.number)))
+                }
                 _ => return Err(error),
             }
         }
@@ -190,6 +192,10 @@ impl<M: Merging> Work for MergerWork<M> {
         let was_due = self.merger.is_due();
         self.merger.advance(now);
         !was_due && self.merger.is_due()
+    }
+
+    fn is_ahead(&self) -> bool {
+        false
     }
 
     fn emit(&mut self) -> Result<(), Error> {

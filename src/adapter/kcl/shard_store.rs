@@ -181,7 +181,9 @@ impl<S: Store> ShardStore<S> {
     /// Drops what the ended shards have left, once it is part of this one's saved state. Nothing is lost where it fails: it is done again at the next start.
     pub(super) fn release_parents(&self, clock: &mut dyn Clock) {
         for parent in &self.parents {
-            let Ok(Some((ShardState { owner, phase: Phase::Ended { heir, windows } }, version))) = self.load(parent, clock) else { continue };
+            let Ok(Some((ShardState { owner, phase: Phase::Ended { heir, windows } }, version))) = self.load(parent, clock) else {
+                continue;
+            };
             if heir.as_deref() == Some(&self.shard) && !windows.is_empty() {
                 let empty = ShardState { owner, phase: Phase::Ended { heir, windows: Vec::new() } };
                 let _ = self.store.save(parent, empty.to_bytes(), Some(&version));

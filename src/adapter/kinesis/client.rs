@@ -46,7 +46,8 @@ impl PutRecords for StreamClient {
         let mut records = Vec::with_capacity(entries.len());
         for entry in entries {
             let record = PutRecordsRequestEntry::builder().partition_key(&entry.partition_key).data(Blob::new(entry.data.to_vec()));
-            records.push(record.build().map_err(|error| failed(format!("a record for {:?} cannot be made", self.stream)).with_source(error))?);
+            records
+                .push(record.build().map_err(|error| failed(format!("a record for {:?} cannot be made", self.stream)).with_source(error))?);
         }
         let sent = wait(runtime, self.client.put_records().stream_name(&self.stream).set_records(Some(records)).send())?;
         let sent = sent.map_err(|error| failed(format!("cannot put records into the stream {:?}", self.stream)).with_source(error))?;

@@ -7,7 +7,9 @@ use crate::settings::read_pipeline;
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use streamgauge::adapter::kcl::{self, AnswerSink, End, MergerWork, PipelineWork, ProcessorOptions, Session, StatefulProcessor, SystemClock, Work};
+use streamgauge::adapter::kcl::{
+    self, AnswerSink, End, MergerWork, PipelineWork, ProcessorOptions, Session, StatefulProcessor, SystemClock, Work,
+};
 use streamgauge::adapter::{AppendFile, Declared, JsonLinesSink, PartialSink, PartialTarget, RecordPipeline, Sink};
 use streamgauge::merger::MergerOptions;
 use streamgauge::snapshot::Partial;
