@@ -92,7 +92,7 @@ fn s74_after_the_lease_is_lost_nothing_is_emitted_or_checkpointed() {
     let said = Said::default();
     // The record of 25 completes the window of 5, which is due at the next save.
     let daemon = Daemon::new([begin(), records(1, &[b"5", b"25"], 9), LEASE_LOST.into()]);
-    let end = daemon.run(&mut processor(MemoryStore::new(), &said, |options| options.every_records = 100), &mut StepClock::new(0));
+    let end = daemon.run(&mut processor(MemoryStore::new(), &said, |options| (options.every_records, options.every) = (100, Duration::from_secs(1))), &mut StepClock::new(0));
     assert_eq!(end.unwrap(), End::Ordered);
     assert_eq!((said.emissions.take(), daemon.checkpoints()), (vec![], vec![]));
 }
