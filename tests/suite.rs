@@ -7,6 +7,8 @@ mod bounds;
 mod command;
 #[cfg(feature = "files")]
 mod files;
+#[cfg(feature = "kcl")]
+mod kcl;
 #[cfg(all(feature = "lambda", feature = "spec"))]
 mod lambda;
 mod laws;

@@ -3,6 +3,7 @@
 mod bad_input;
 mod flags;
 mod formats;
+mod kcl;
 mod oracle;
 mod output;
 mod pipes;

@@ -3,6 +3,8 @@
 //!
 //! `STREAMGAUGE_SEED=n` runs one seed; `STREAMGAUGE_SIMULATIONS=n` that many; `STREAMGAUGE_FULL=1` a hundred thousand.
 
+#[cfg(feature = "kcl")]
+mod kcl;
 mod source;
 mod store;
 mod world;

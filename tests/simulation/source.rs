@@ -23,6 +23,15 @@ pub(super) struct ShardLog {
     pub(super) checkpoint: usize,
 }
 
+impl ShardLog {
+    /// A shard that follows others with one record, of a time after all of theirs.
+    #[cfg(feature = "kcl")]
+    pub(super) fn last(parents: Vec<usize>, time: i64) -> Self {
+        let hit = Hit { id: String::from("last"), time, group: String::from("last"), value: 0 };
+        ShardLog { name: String::from("shardId-last"), parents, from: time, records: vec![(1, hit)], checkpoint: 0 }
+    }
+}
+
 pub(super) struct Stream {
     pub(super) shards: Vec<ShardLog>,
     pub(super) size: i64,

@@ -194,6 +194,10 @@ impl<M: Merging> Work for MergerWork<M> {
         !was_due && self.merger.is_due()
     }
 
+    fn is_ahead(&self) -> bool {
+        false
+    }
+
     fn emit(&mut self) -> Result<(), Error> {
         let Some(answers) = &mut self.answers else { return Ok(()) };
         while let Some(answer) = self.merger.next_answer()? {

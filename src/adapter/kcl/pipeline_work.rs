@@ -36,6 +36,8 @@ pub struct PipelineWork<P> {
     idle_after: Option<i64>,
     /// The clock at the last record, or when the shard was last known to be behind.
     busy_at: Option<Timestamp>,
+    /// Whether the clock has raised the watermark since the state was last written down.
+    raised: bool,
     /// User records of an aggregate.
     user_records: Vec<Record>,
 }
@@ -48,7 +50,16 @@ impl<P: RecordPipeline> PipelineWork<P> {
     pub fn new(pipeline: P, open_sink: impl FnMut(&ShardId, &P) -> Result<Box<dyn Sink<P>>, Error> + 'static) -> Result<Self, Error> {
         let fresh = pipeline.snapshot()?;
         let open_sink = Box::new(open_sink);
-        Ok(PipelineWork { pipeline, open_sink, open: None, fresh, idle_after: None, busy_at: None, user_records: Vec::new() })
+        Ok(PipelineWork {
+            pipeline,
+            open_sink,
+            open: None,
+            fresh,
+            idle_after: None,
+            busy_at: None,
+            raised: false,
+            user_records: Vec::new(),
+        })
     }
 
     /// After how long without a record the clock completes windows; default: never. Not less than the out-of-orderness, or records that come late are lost to it.
@@ -150,11 +161,16 @@ impl<P: RecordPipeline> Work for PipelineWork<P> {
         self.pipeline.advance(now);
         let (Some(idle_after), Some((_, shard, _))) = (self.idle_after, &self.open) else { return false };
         let busy_at = *self.busy_at.get_or_insert(now);
-        let was_due = self.pipeline.is_due();
+        let (was_due, watermark) = (self.pipeline.is_due(), self.pipeline.watermark());
         if now.as_millis().saturating_sub(busy_at.as_millis()) >= idle_after {
             self.pipeline.reach(*shard, Timestamp::from_millis(now.as_millis().saturating_sub(idle_after)));
         }
+        self.raised |= self.pipeline.watermark() != watermark;
         !was_due && self.pipeline.is_due()
+    }
+
+    fn is_ahead(&self) -> bool {
+        self.raised
     }
 
     fn emit(&mut self) -> Result<(), Error> {
@@ -165,6 +181,7 @@ impl<P: RecordPipeline> Work for PipelineWork<P> {
     }
 
     fn state(&mut self) -> Result<Bytes, Error> {
+        self.raised = false;
         self.pipeline.snapshot().map(Snapshot::into_bytes)
     }
 

@@ -45,6 +45,10 @@ pub trait Work {
     /// The caller's clock has come to `now`; whether that may have completed something. Not called while the shard is behind.
     fn advance(&mut self, now: Timestamp) -> bool;
 
+    /// Whether what [`emit`](Work::emit) gives follows from something that no state has yet, as when the clock has completed a window. The state is then saved first, so that a
+    /// process that starts over says the same.
+    fn is_ahead(&self) -> bool;
+
     /// Hands on the answers that are complete.
     ///
     /// # Errors
@@ -286,10 +290,18 @@ impl<K: Work, S: Store> StatefulProcessor<K, S> {
         Ok(())
     }
 
+    /// Emit; whether this process still owns the shard.
+    fn emit(&mut self, clock: &mut dyn Clock) -> Result<bool, Error> {
+        if self.work.is_ahead() && !self.save(clock)? {
+            return Ok(false);
+        }
+        self.work.emit()?;
+        Ok(true)
+    }
+
     /// Emit, then save; whether this process still owns the shard.
     fn commit(&mut self, clock: &mut dyn Clock) -> Result<bool, Error> {
-        self.work.emit()?;
-        self.save(clock)
+        Ok(self.emit(clock)? && self.save(clock)?)
     }
 
     fn save(&mut self, clock: &mut dyn Clock) -> Result<bool, Error> {
@@ -362,10 +374,6 @@ impl<K: Work, S: Store> RecordProcessor for StatefulProcessor<K, S> {
         self.apply(batch, now)?;
         let is_behind = batch.millis_behind_latest != Some(0);
         let by_clock = !is_behind && self.work.advance(now);
-        // What the clock completes, records would not have completed: the state says so before anybody else can hear of it.
-        if by_clock && !self.save(checkpointer.clock())? {
-            return Ok(());
-        }
         let waited = now.as_millis().saturating_sub(self.saved_at.as_millis());
         let is_due = self.unsaved >= self.options.every_records || (self.unsaved > 0 && waited >= millis(self.options.every));
         if (is_due || by_clock) && self.commit(checkpointer.clock())? {
@@ -380,8 +388,7 @@ impl<K: Work, S: Store> RecordProcessor for StatefulProcessor<K, S> {
     }
 
     fn shard_ended(&mut self, checkpointer: &mut Checkpointer<'_>) -> Result<(), Error> {
-        if self.owns(checkpointer.clock())? {
-            self.work.emit()?;
+        if self.owns(checkpointer.clock())? && self.emit(checkpointer.clock())? {
             let left = self.work.hand_over()?;
             let Some(states) = &mut self.states else { return Ok(()) };
             let saved = states.end(left, checkpointer.clock());

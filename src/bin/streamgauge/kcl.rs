@@ -3,14 +3,13 @@
 use crate::arguments::{KclArguments, MergingArguments};
 use crate::failure::Failure;
 use crate::protocol_output;
-use crate::settings::read_pipeline;
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use streamgauge::adapter::kcl::{
     self, AnswerSink, End, MergerWork, PipelineWork, ProcessorOptions, Session, StatefulProcessor, SystemClock, Work,
 };
-use streamgauge::adapter::{AppendFile, Declared, JsonLinesSink, PartialSink, PartialTarget, RecordPipeline, Sink};
+use streamgauge::adapter::{read_pipeline, AppendFile, Declared, JsonLinesSink, PartialSink, PartialTarget, RecordPipeline, Sink};
 use streamgauge::merger::MergerOptions;
 use streamgauge::snapshot::Partial;
 use streamgauge::spec::{CompileOptions, JsonLines, MergedRow, PipelineSpec, RowMerger};
@@ -28,7 +27,7 @@ const INPUT_BUFFER_BYTES: usize = 1 << 20;
 pub(crate) fn run(arguments: &KclArguments) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::Run(format!("cannot take standard output: {error}"));
     let protocol = protocol_output::take().map_err(failed)?;
-    let spec = read_pipeline(&arguments.pipeline)?;
+    let spec = read_pipeline(&arguments.pipeline).map_err(|error| Failure::usage(&error))?;
     if spec.window.is_none() {
         return Err(Failure::Usage(String::from("a stream has no end, so the pipeline needs a window: window = \"1m\"")));
     }

@@ -1,0 +1,155 @@
+//! `streamgauge kcl` as the daemon's child, and `streamgauge merge`.
+
+use super::{Folder, Run, streamgauge, streamgauge_reading};
+use serde_json::Value;
+use streamgauge::adapter::kcl::{Batch, Message, StartingPoint};
+use streamgauge::record::{Position, Record, Sequence, ShardId};
+use streamgauge::time::Timestamp;
+
+const PIPELINE: &str = "time = \"ts\"\nwindow = \"10s\"\nmax_delay = \"0s\"\ngroup = \"country\"\nagg = \"count, sum(bytes) as bytes, top(2, url)\"\n";
+
+const TAKEN: &str = r#"{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null,"error":null}"#;
+const END: &str = r#"{"action":"leaseLost"}"#;
+
+fn hit(second: u64) -> String {
+    format!(r#"{{"ts":{},"country":"{}","url":"/{}","bytes":{}}}"#, 1_700_000_000 + second, ["DE", "FR"][second as usize % 2], second % 3, second)
+}
+
+fn initialize(shard: &str) -> String {
+    Message::Initialize { shard: ShardId::new(shard), from: StartingPoint::TrimHorizon }.to_json()
+}
+
+fn records(seconds: impl Iterator<Item = u64>) -> String {
+    let mut batch = Batch::default();
+    batch.millis_behind_latest = Some(0);
+    for second in seconds {
+        let position = Position { shard: ShardId::new("x"), sequence: Sequence::new(second + 1) };
+        let (data, arrival) = (hit(second).into(), Timestamp::from_millis(0));
+        batch.records.push(Record { partition_key: "k".into(), data, arrival, position });
+    }
+    Message::ProcessRecords(batch).to_json()
+}
+
+/// Runs the child on what the daemon says, with a checkpoint after every batch.
+fn child(folder: &Folder, arguments: &[&str], messages: &[&str]) -> Run {
+    let (pipeline, state) = (folder.file("hits.toml", PIPELINE), folder.path("state"));
+    let all = [&["kcl", "--pipeline", &pipeline, "--state", &state, "--save-records", "1"], arguments].concat();
+    streamgauge_reading(&all, (messages.join("\n") + "\n").as_bytes())
+}
+
+/// Standard output holds the protocol and nothing else: the actions that were answered.
+fn answered(run: &Run) -> Vec<String> {
+    let lines = run.stdout.lines().filter(|line| !line.is_empty()).map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.map(|line| line["responseFor"].as_str().unwrap_or_else(|| line["action"].as_str().unwrap()).to_owned()).collect()
+}
+
+#[test]
+fn s78_the_child_writes_what_run_writes_and_speaks_the_protocol_only() {
+    let folder = Folder::new("kcl_child");
+    std::fs::create_dir(folder.path("out")).unwrap();
+    let out = folder.path("out");
+    let (first, second) = (records(0..35), records(30..60));
+    // The first process is killed; the second is given records again.
+    let run = child(&folder, &["--out", &out], &[&initialize("shardId-000000000000"), &first, TAKEN]);
+    run.failed(1, &["the daemon went away without a word (shardId-000000000000)"]);
+    let run = child(&folder, &["--out", &out], &[&initialize("shardId-000000000000"), &second, TAKEN, r#"{"action":"shutdownRequested"}"#, TAKEN, END]);
+    run.succeeded();
+    assert_eq!(answered(&run), ["initialize", "checkpoint", "processRecords", "checkpoint", "shutdownRequested", "leaseLost"]);
+    let input: String = (0..60).map(|second| hit(second) + "\n").collect();
+    let whole = streamgauge_reading(&["run", "--pipeline", &folder.path("hits.toml"), "--output", "json"], input.as_bytes());
+    let written = folder.read("out/shardId-000000000000.jsonl");
+    assert!(whole.stdout.starts_with(&written) && written.lines().count() == 10, "{written}");
+}
+
+#[test]
+fn s70_a_child_shard_goes_on_with_the_windows_and_merged_partials_are_the_batch_answer() {
+    let folder = Folder::new("kcl_reshard");
+    let (out, partials) = (folder.path("rows.jsonl"), folder.path("partials"));
+    let arguments = ["--out", &out, "--partials", &partials];
+    let (even, odd): (Vec<u64>, Vec<u64>) = (0..45).partition(|second| second % 2 == 0);
+    for (shard, seconds) in [("shardId-000000000000", even), ("shardId-000000000001", odd)] {
+        let messages = [&initialize(shard), &records(seconds.into_iter()), TAKEN, r#"{"action":"shardEnded"}"#, TAKEN];
+        child(&folder, &arguments, &messages).succeeded();
+    }
+    let end = [&initialize("shardId-000000000002"), &records(45..61), TAKEN, r#"{"action":"shutdownRequested"}"#, TAKEN, END];
+    child(&folder, &arguments, &end).succeeded();
+    let input: String = (0..60).map(|second| hit(second) + "\n").collect();
+    let whole = streamgauge_reading(&["run", "--pipeline", &folder.path("hits.toml"), "--output", "json"], input.as_bytes());
+    let merged = streamgauge(&["merge", "--pipeline", &folder.path("hits.toml"), &partials]);
+    assert_eq!(merged.succeeded().stdout, whole.stdout);
+    let rows = folder.read("rows.jsonl");
+    let counts = rows.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["count"].as_u64().unwrap());
+    assert_eq!(counts.sum::<u64>(), 60);
+}
+
+#[test]
+fn stage_two_merges_partials_that_come_as_records() {
+    let folder = Folder::new("kcl_merge");
+    let partials = folder.path("partials");
+    for (shard, from) in [("shardId-000000000000", 0), ("shardId-000000000001", 1)] {
+        let messages = [&initialize(shard), &records((from..40).step_by(2)), TAKEN, r#"{"action":"shutdownRequested"}"#, TAKEN, END];
+        child(&folder, &["--partials", &partials], &messages).succeeded();
+    }
+    let mut batch = Batch::default();
+    let mut files: Vec<_> = std::fs::read_dir(&partials).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "state"));
+    for (index, path) in files.iter().enumerate() {
+        let position = Position { shard: ShardId::new("x"), sequence: Sequence::new(index as u64 + 1) };
+        let (data, arrival) = (std::fs::read(path).unwrap().into(), Timestamp::from_millis(0));
+        batch.records.push(Record { partition_key: "k".into(), data, arrival, position });
+    }
+    let (state, out, pipeline) = (folder.path("state-2"), folder.path("merged.jsonl"), folder.path("hits.toml"));
+    let arguments = ["kcl", "--merge", "--sources", "2", "--pipeline", &pipeline, "--state", &state, "--out", &out, "--save-records", "1"];
+    let messages = format!("{}\n{}\n{TAKEN}\n{END}\n", initialize("shardId-000000000000"), Message::ProcessRecords(batch).to_json());
+    streamgauge_reading(&arguments, messages.as_bytes()).succeeded();
+    let mut merged: Vec<String> = folder.read("merged.jsonl").lines().map(str::to_owned).collect();
+    merged.sort();
+    let mut expected: Vec<String> = streamgauge(&["merge", "--pipeline", &pipeline, &partials]).stdout.lines().map(str::to_owned).collect();
+    expected.sort();
+    assert_eq!(merged, expected);
+}
+
+#[test]
+fn s79_a_daemon_that_cannot_be_understood_ends_the_child_with_a_message_and_state_intact() {
+    let folder = Folder::new("kcl_broken");
+    let out = folder.path("rows.jsonl");
+    let (begin, batch) = (initialize("shardId-000000000000"), records(0..35));
+    let arguments = ["--out", out.as_str()];
+    child(&folder, &arguments, &[&begin, &batch, TAKEN, END]).succeeded();
+    let state = std::fs::read(folder.path("state/shardId-000000000000.state")).unwrap();
+    let rows = folder.read("rows.jsonl");
+    for (messages, words) in [
+        (vec!["{\"action\":"], "is not a message"),
+        (vec![&begin, "nonsense"], "line 2: the line \"nonsense\" is not a message"),
+        (vec![&begin, r#"{"action":"doSomething"}"#], "doSomething"),
+        (vec![&batch], "the daemon says processRecords where initialize was due"),
+        (vec![&begin, TAKEN], "the daemon says checkpoint where another message was due"),
+        (vec![&begin, &begin], "the daemon says initialize where another message was due"),
+        (vec![&begin], "the daemon went away without a word"),
+    ] {
+        child(&folder, &arguments, &messages).failed(1, &[words]);
+        assert_eq!(std::fs::read(folder.path("state/shardId-000000000000.state")).unwrap(), state, "{words}");
+        assert_eq!(folder.read("rows.jsonl"), rows);
+    }
+    // Amid of a message, and where the answer to a checkpoint was due.
+    let cut = format!("{begin}\n{}", &batch[..100]);
+    let pipeline = folder.path("hits.toml");
+    let all = ["kcl", "--pipeline", &pipeline, "--state", &folder.path("state"), "--out", &out];
+    streamgauge_reading(&all, cut.as_bytes()).failed(1, &["the input ends within a message, after 100 bytes of it"]);
+    child(&folder, &arguments, &[&begin, &records(35..45), END]).failed(1, &["the daemon says leaseLost where the answer to a checkpoint was due"]);
+    // Nothing was lost by any of it.
+    child(&folder, &arguments, &[&begin, &records(0..61), TAKEN, END]).succeeded();
+    let counts = folder.read("rows.jsonl").lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["count"].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(counts, 60);
+}
+
+#[test]
+fn wrong_usage_is_told_before_the_daemon_is_answered() {
+    let folder = Folder::new("kcl_usage");
+    let endless = folder.file("endless.toml", "agg = \"count\"\n");
+    let state = folder.path("state");
+    streamgauge(&["kcl", "--pipeline", &endless, "--state", &state, "--out", "x"]).failed(2, &["a stream has no end, so the pipeline needs a window"]);
+    streamgauge(&["kcl", "--pipeline", &folder.path("none.toml"), "--state", &state, "--out", "x"]).failed(2, &["none.toml"]);
+    streamgauge(&["kcl", "--pipeline", &endless, "--state", &state]).failed(2, &["--out"]);
+    streamgauge(&["merge", "--pipeline", &folder.file("other.toml", PIPELINE), &folder.file("file", "")]).failed(1, &["cannot make the folder"]);
+}

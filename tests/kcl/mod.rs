@@ -1,0 +1,6 @@
+//! The KCL's ready processors, against a daemon that is played.
+
+mod daemon;
+mod merging;
+mod pipeline;
+mod replay;
