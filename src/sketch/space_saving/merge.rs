@@ -45,7 +45,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         true
     }
 
-    fn keep_rows(&mut self, stays: Vec<bool>) {
+    pub(super) fn keep_rows(&mut self, stays: Vec<bool>) {
         let mut next = 0;
         let renumbered: Vec<Option<u32>> = stays
             .iter()

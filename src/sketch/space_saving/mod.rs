@@ -4,6 +4,7 @@ mod durable;
 mod filter;
 mod index;
 mod merge;
+mod subtract;
 mod top;
 
 use super::Estimate;
