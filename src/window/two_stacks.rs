@@ -143,10 +143,11 @@ impl<T: Clone> TwoStacks<T> {
         let Some((_, front)) = self.front.last() else {
             return Ok(self.back.clone());
         };
-        let mut merged = front.clone();
-        if let Some(back) = &self.back {
-            aggregate.merge(&mut merged, back)?;
-        }
+        let Some(back) = &self.back else { return Ok(Some(front.clone())) };
+        // Copying is cheaper than merging, so that of the longer stretch is copied. Which it is depends on nothing but times.
+        let (longer, shorter) = if self.boundary - start >= end - self.boundary { (front, back) } else { (back, front) };
+        let mut merged = longer.clone();
+        aggregate.merge(&mut merged, shorter)?;
         Ok(Some(merged))
     }
 
