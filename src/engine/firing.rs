@@ -8,7 +8,7 @@ use super::Engine;
 use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
-use crate::window::{Pane, Schedule};
+use crate::window::{Pane, Schedule, Slid};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What has fired, and what is to.
@@ -40,7 +40,7 @@ pub(super) struct Fired<T> {
 pub(super) enum Content<'a, T> {
     /// That of the window's one pane, which closes now.
     Leaving(&'a mut T),
-    /// That of the window's one pane, which stays open.
+    /// One that stays: that of the window's one pane, or one kept up from window to window.
     Staying(&'a T),
     /// One merged of its panes.
     Merged(T),
@@ -277,7 +277,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             None => self.panes.at(start).map_or(Content::Empty, Content::Staying),
             Some(stacks) => {
                 let end = self.schedule.last_millisecond(start).saturating_add(1);
-                stacks.slide(start, end, &self.panes, &self.aggregate)?.map_or(Content::Empty, Content::Merged)
+                match stacks.slide(start, end, &self.panes, &self.aggregate)? {
+                    Slid::Made(accumulator) => Content::Merged(accumulator),
+                    Slid::Kept(accumulator) => Content::Staying(accumulator),
+                    Slid::Empty => Content::Empty,
+                }
             }
         };
         let content = match self.inherited.is_empty() {
@@ -339,6 +343,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             let fired = self.schedule.last_window_of(start) < self.firing.fired_to;
             if !fired || self.closes_at(start) > watermark {
                 break;
+            }
+            if let (Some(stacks), Some(pane)) = (&mut self.stacks, self.panes.at(start)) {
+                stacks.leave(start, pane, &self.aggregate);
             }
             self.panes.close_first(self.aggregate.init());
         }

@@ -50,7 +50,7 @@ impl RowPreparer {
     fn read(&self, row: &mut Row, arrival: Timestamp) -> Result<Timestamp, Refusal> {
         let time = match &self.time {
             None => arrival,
-            Some((slot, format)) => match format.read(row.value(*slot)) {
+            Some((slot, format)) => match format.read_slot(row, *slot) {
                 Ok(time) => time,
                 Err(why) => return Err(Refusal::new(*slot, format!("{why} ({})", TimeWords(format)))),
             },

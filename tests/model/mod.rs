@@ -1,5 +1,7 @@
 //! The engine against the slow reference that keeps every record, on random windows, disorder, lateness, shards and batches.
 
+mod invertible;
+
 use crate::reference::{Fate, Fired, Reference, Rules};
 use proptest::prelude::*;
 use streamgauge::codec::{Reader, Writer};

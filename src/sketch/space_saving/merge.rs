@@ -40,7 +40,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     }
 
     /// Keeps the rows that stay, in their order, and calls `goes` with each other one before it is gone.
-    fn keep_rows(&mut self, stays: &[bool], mut goes: impl FnMut(&mut Filter, &Row<K::Owned>)) {
+    pub(super) fn keep_rows(&mut self, stays: &[bool], mut goes: impl FnMut(&mut Filter, &Row<K::Owned>)) {
         let mut kept = 0;
         for (number, stays) in stays.iter().enumerate() {
             if *stays {

@@ -3,6 +3,7 @@
 mod durable;
 mod filter;
 mod merge;
+mod subtract;
 mod top;
 
 use super::Estimate;
