@@ -5,12 +5,14 @@
 //! comes first) is decided as a single thread decides it, whatever the number of threads.
 //!
 //! Every thread does what is most urgent: the caller takes what is ready; a thread produces while there is less work lying about than there are
-//! threads, and works otherwise. So reading and unpacking overlap with the work, and no thread is kept for one step. Threads of the standard library's
-//! scopes do this; a pool that steals work, such as `rayon`'s, has no order to keep and no bound on what lies about, which is all there is to it here.
+//! threads, and works otherwise. So reading and unpacking overlap with the work, and no thread is kept for one step. The threads are those of a `rayon` pool, which is
+//! made once for many inputs; its parallel iterators keep no order of taking and no bound on what lies about, which is all there is to it here.
 
+use crate::error::{Error, ErrorKind};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::{collections::VecDeque, thread};
 
 /// Items between production and taking, for each thread.
 const ITEMS_PER_THREAD: usize = 3;
@@ -31,22 +33,42 @@ pub(crate) trait Work: Sync {
     fn work(&self, tools: &mut Self::Tools, item: Self::Item) -> Self::Result;
 }
 
-/// Works on everything that `produce` gives until it gives `None`, on so many threads, the caller's among them, and hands each result to
+/// Threads that help the caller's.
+pub(crate) struct Helpers(ThreadPool);
+
+impl Helpers {
+    /// One helper less than `threads`, since the caller's is one of them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if the operating system refuses a thread.
+    pub(crate) fn new(threads: NonZeroUsize) -> Result<Self, Error> {
+        let pool = ThreadPoolBuilder::new().num_threads(threads.get().saturating_sub(1).max(1)).build();
+        pool.map(Helpers).map_err(|error| Error::new(ErrorKind::Io, format!("cannot start {threads} threads")).with_source(error))
+    }
+
+    /// All threads, the caller's among them.
+    pub(crate) fn threads(&self) -> usize {
+        self.0.current_num_threads() + 1
+    }
+}
+
+/// Works on everything that `produce` gives until it gives `None`, on the caller's thread and its helpers, and hands each result to
 /// `take`, in order.
 ///
 /// # Errors
 /// The first that `take` returns; what was produced after it is dropped.
 pub(crate) fn in_order<W: Work, E>(
-    threads: NonZeroUsize,
+    helpers: &Helpers,
     work: &W,
     produce: impl FnMut() -> Option<W::Item> + Send,
     mut take: impl FnMut(W::Result) -> Result<(), E>,
 ) -> Result<(), E> {
-    let line = Line { state: Mutex::new(State::default()), changed: Condvar::new(), produce: Mutex::new(produce), threads: threads.get() };
-    thread::scope(|scope| {
+    let line =
+        Line { state: Mutex::new(State::default()), changed: Condvar::new(), produce: Mutex::new(produce), threads: helpers.threads() };
+    helpers.0.in_place_scope(|scope| {
         let _stop = Stop(&line.state, &line.changed);
-        for _ in 1..threads.get() {
-            scope.spawn(|| {
+        for _ in 1..line.threads {
+            scope.spawn(|_| {
                 let _stop = Stop(&line.state, &line.changed);
                 let mut tools = work.tools();
                 let mut state = line.lock();
@@ -208,7 +230,7 @@ mod tests {
         let mut next = 0..items;
         let mut taken = Vec::new();
         let ended = in_order(
-            NonZeroUsize::new(threads).unwrap(),
+            &Helpers::new(NonZeroUsize::new(threads).unwrap()).unwrap(),
             &Square,
             || next.next(),
             |square| {
@@ -224,14 +246,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn results_come_in_order_whatever_the_threads(threads in 1usize..9, items in 0u64..300) {
+        fn results_come_in_order_whatever_the_threads(threads in 2usize..9, items in 0u64..300) {
             let (taken, ended) = squares(threads, items, u64::from(u32::MAX));
             prop_assert_eq!(taken, (0..items).map(|item| item * item).collect::<Vec<_>>());
             prop_assert_eq!(ended, Ok(()));
         }
 
         #[test]
-        fn an_error_ends_it_there(threads in 1usize..9, stop_at in 0u64..100) {
+        fn an_error_ends_it_there(threads in 2usize..9, stop_at in 0u64..100) {
             let (taken, ended) = squares(threads, 100, stop_at);
             prop_assert_eq!(taken, (0..stop_at).map(|item| item * item).collect::<Vec<_>>());
             prop_assert_eq!(ended, Err(stop_at));
@@ -252,8 +274,8 @@ mod tests {
             }
         }
         let mut next = 0..100;
-        let threads = NonZeroUsize::new(3).unwrap();
-        let run = || in_order(threads, &Panics, || next.next(), |_| Ok::<(), ()>(()));
+        let helpers = Helpers::new(NonZeroUsize::new(3).unwrap()).unwrap();
+        let run = || in_order(&helpers, &Panics, || next.next(), |_| Ok::<(), ()>(()));
         assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
     }
 }

@@ -12,7 +12,7 @@ use crate::adapter::formats::format::Format;
 use crate::adapter::formats::json_scan::JsonScanner;
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::parallel::in_order;
+use crate::parallel::{Helpers, in_order};
 use crate::record::ShardId;
 use crate::spec::{Block, PreparedRows, Row, RowPreparer};
 use std::num::NonZeroUsize;
@@ -175,6 +175,7 @@ pub fn run<S: RowSink>(inputs: Vec<Input>, options: &FilesOptions, sink: &mut S)
     let mut stats = FilesStats::default();
     let mut row = Row::new(fields.len());
     let mut tails = Vec::new();
+    let helpers = options.threads.filter(|threads| threads.get() > 1).map(Helpers::new).transpose()?;
     for (file, input) in inputs.into_iter().enumerate() {
         stats.files.push(FileStats { name: input.name(), ..FileStats::default() });
         let source = input.open()?;
@@ -182,7 +183,7 @@ pub fn run<S: RowSink>(inputs: Vec<Input>, options: &FilesOptions, sink: &mut S)
         let decoder = begin(&mut reader, options, &fields)?;
         let fetcher = Fetcher::new(reader, matches!(decoder, Decoder::Csv(_)), sink.resume_at(file));
         let taking = Taking { file, stats: &mut stats, sink };
-        let tail = FileRun { fetcher, decoder, row: &mut row, taking }.read(options.threads.unwrap_or(NonZeroUsize::MIN))?;
+        let tail = FileRun { fetcher, decoder, row: &mut row, taking }.read(helpers.as_ref())?;
         match tail {
             Some(tail) if options.defer_tails => tails.push((file, tail)),
             tail => {
@@ -297,12 +298,12 @@ impl Tail {
 
 impl<S: RowSink> FileRun<'_, S> {
     /// Reads the input's whole records, on so many threads where that pays; gives what it ends with after them.
-    fn read(mut self, threads: NonZeroUsize) -> Result<Option<Tail>, Error> {
+    fn read(mut self, helpers: Option<&Helpers>) -> Result<Option<Tail>, Error> {
         // What comes bit by bit is worked on at once, and what is one block is done before a thread has started.
-        let one_thread = threads.get() == 1 || self.fetcher.reader().source().is_interactive() || self.fetcher.reader().has_ended();
-        match self.taking.sink.preparer().filter(|_| !one_thread) {
-            Some(preparer) => self.read_on(threads, preparer),
-            None => self.read_alone(),
+        let alone = self.fetcher.reader().source().is_interactive() || self.fetcher.reader().has_ended();
+        match (helpers.filter(|_| !alone), self.taking.sink.preparer()) {
+            (Some(helpers), Some(preparer)) => self.read_on(helpers, preparer),
+            _ => self.read_alone(),
         }
     }
 
@@ -323,14 +324,14 @@ impl<S: RowSink> FileRun<'_, S> {
     }
 
     /// As [`read_alone`](FileRun::read_alone), to the byte: the blocks are decoded and prepared on several threads, and taken in order on this one.
-    fn read_on(self, threads: NonZeroUsize, preparer: Arc<RowPreparer>) -> Result<Option<Tail>, Error> {
+    fn read_on(self, helpers: &Helpers, preparer: Arc<RowPreparer>) -> Result<Option<Tail>, Error> {
         let FileRun { mut fetcher, decoder, row, mut taking } = self;
         let record_bytes_max = fetcher.reader().record_bytes_max();
-        fetcher.reader().keep_buffers(threads.get());
+        fetcher.reader().keep_buffers(helpers.threads());
         let preparing = Preparing::new(decoder.clone(), preparer, record_bytes_max, row.slots());
         let mut tail = None;
         in_order(
-            threads,
+            helpers,
             &preparing,
             || fetcher.next(),
             |PreparedPiece { fetched, mut made }| {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use streamgauge::adapter::kcl::{
     self, AnswerSink, End, MergerWork, PipelineWork, ProcessorOptions, Session, StatefulProcessor, SystemClock, Work,
 };
-use streamgauge::adapter::{read_pipeline, AppendFile, Declared, JsonLinesSink, PartialSink, PartialTarget, RecordPipeline, Sink};
+use streamgauge::adapter::{AppendFile, Declared, JsonLinesSink, PartialSink, PartialTarget, RecordPipeline, Sink, read_pipeline};
 use streamgauge::merger::MergerOptions;
 use streamgauge::snapshot::Partial;
 use streamgauge::spec::{CompileOptions, JsonLines, MergedRow, PipelineSpec, RowMerger};
