@@ -90,7 +90,10 @@ fn add(sum: &mut BTreeMap<i64, Vec<u64>>, answers: BTreeMap<i64, Vec<u64>>) {
 
 /// Rows as a consumer keeps them, by source and window: of equal revisions there is only ever one content.
 #[derive(Clone, Default)]
-struct Rows(Arc<Mutex<BTreeMap<(String, i64), (u32, Vec<u64>)>>>);
+struct Rows(Arc<Mutex<BTreeMap<(String, i64), Row>>>);
+
+/// The last revision and its records.
+type Row = (u32, Vec<u64>);
 
 impl Rows {
     fn sink<P: RecordPipeline<Emission = Emission<Vec<u64>>>>(&self) -> impl Sink<P> + use<P> {
