@@ -78,7 +78,7 @@ impl Shard<'_, '_> {
     /// A batch, until all of it is done or given up.
     fn batch(&mut self, batch: &[Put]) {
         let mut rest = batch;
-        let mut refusals = 0;
+        let (mut refusals, mut errors) = (0, 0);
         while !rest.is_empty() {
             let lost = self.fate().is_multiple_of(4);
             if lost && self.mapping.bisect && rest.len() > 1 {
@@ -92,7 +92,11 @@ impl Shard<'_, '_> {
             let reply = match self.invoke(rest, false, false) {
                 Ok(reply) if !lost => reply,
                 Ok(_) => continue,
-                Err(error) => panic!("{error}"),
+                Err(error) => {
+                    errors += 1;
+                    assert!(errors < 100, "{error}");
+                    continue;
+                }
             };
             if self.mapping.window > 0 {
                 self.state = reply["state"].clone();
