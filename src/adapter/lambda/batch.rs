@@ -219,6 +219,21 @@ mod tests {
     }
 
     #[test]
+    fn log_events_of_a_subscription_are_records() {
+        use flate2::{Compression, write::GzEncoder};
+        use std::io::Write;
+        let json =
+            r#"{"messageType":"DATA_MESSAGE","logStream":"s","logEvents":[{"timestamp":1,"message":"a"},{"timestamp":2,"message":"b"}]}"#;
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(json.as_bytes()).unwrap();
+        let data = encoder.finish().unwrap().into();
+        let event = KinesisEvent { records: vec![Record { data, ..record("s", 7) }], ..KinesisEvent::default() };
+        let batch = Batch::of(event, None, Packing::CloudWatchLogs(LogPayload::Message)).unwrap().unwrap();
+        let taken: Vec<_> = batch.records.iter().map(|record| (&record.data[..], record.position.sequence.sub)).collect();
+        assert_eq!((taken, batch.flaws.len()), (vec![(&b"a"[..], 0), (&b"b"[..], 1)], 0));
+    }
+
+    #[test]
     fn records_of_two_shards_are_refused() {
         let event = KinesisEvent { records: vec![record("a", 1), record("b", 2)], ..KinesisEvent::default() };
         assert!(Batch::of(event, None, Packing::Kpl).unwrap_err().to_string().contains("a record of \"b\""));
