@@ -128,7 +128,9 @@ impl Batch {
     /// Keeps what stands before everything of this sequence number.
     pub(super) fn keep_before(&mut self, number: &SequenceNumber) {
         let is_it = |sequence: &Sequence| sequence.number == *number;
-        let records = self.records.iter().position(|record| is_it(&record.position.sequence)).unwrap_or(self.records.len());
+        let record = self.records.iter().position(|record| is_it(&record.position.sequence)).unwrap_or(self.records.len());
+        let flaw = self.flaws.iter().find(|flaw| flaw.sequence.as_ref().is_some_and(is_it));
+        let records = flaw.map_or(record, |flaw| record.min(flaw.records_before));
         let flaws = self.flaws.iter().position(|flaw| flaw.records_before > records || flaw.sequence.as_ref().is_some_and(is_it));
         self.records.truncate(records);
         self.flaws.truncate(flaws.unwrap_or(self.flaws.len()));
