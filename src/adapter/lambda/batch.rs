@@ -128,7 +128,9 @@ impl Batch {
     /// Keeps what stands before everything of this sequence number.
     pub(super) fn keep_before(&mut self, number: &SequenceNumber) {
         let is_it = |sequence: &Sequence| sequence.number == *number;
-        let records = self.records.iter().position(|record| is_it(&record.position.sequence)).unwrap_or(self.records.len());
+        let record = self.records.iter().position(|record| is_it(&record.position.sequence)).unwrap_or(self.records.len());
+        let flaw = self.flaws.iter().find(|flaw| flaw.sequence.as_ref().is_some_and(is_it));
+        let records = flaw.map_or(record, |flaw| record.min(flaw.records_before));
         let flaws = self.flaws.iter().position(|flaw| flaw.records_before > records || flaw.sequence.as_ref().is_some_and(is_it));
         self.records.truncate(records);
         self.flaws.truncate(flaws.unwrap_or(self.flaws.len()));
@@ -216,6 +218,21 @@ mod tests {
         let logs = event(Packing::CloudWatchLogs(LogPayload::Message));
         assert_eq!(numbers(&logs), ["flaw 1", "flaw 2", "flaw 3", "flaw 4", "flaw 5", "flaw 6"], "none is a subscription's");
         assert_eq!(logs.first(), Some(&SequenceNumber::from(1)));
+    }
+
+    #[test]
+    fn log_events_of_a_subscription_are_records() {
+        use flate2::{Compression, write::GzEncoder};
+        use std::io::Write;
+        let json =
+            r#"{"messageType":"DATA_MESSAGE","logStream":"s","logEvents":[{"timestamp":1,"message":"a"},{"timestamp":2,"message":"b"}]}"#;
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(json.as_bytes()).unwrap();
+        let data = encoder.finish().unwrap().into();
+        let event = KinesisEvent { records: vec![Record { data, ..record("s", 7) }], ..KinesisEvent::default() };
+        let batch = Batch::of(event, None, Packing::CloudWatchLogs(LogPayload::Message)).unwrap().unwrap();
+        let taken: Vec<_> = batch.records.iter().map(|record| (&record.data[..], record.position.sequence.sub)).collect();
+        assert_eq!((taken, batch.flaws.len()), (vec![(&b"a"[..], 0), (&b"b"[..], 1)], 0));
     }
 
     #[test]
