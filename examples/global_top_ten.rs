@@ -9,14 +9,14 @@ use std::error::Error;
 use std::rc::Rc;
 use std::time::Duration;
 use streamgauge::adapter::kcl::{
-    self, AnswerSink, Batch, Message, MergerWork, PipelineWork, ProcessorOptions, RecordProcessor, Session, StartingPoint, StatefulProcessor,
-    SystemClock,
+    self, AnswerSink, Batch, MergerWork, Message, PipelineWork, ProcessorOptions, RecordProcessor, Session, StartingPoint,
+    StatefulProcessor, SystemClock,
 };
 use streamgauge::adapter::{Decoding, PartialSink};
-use streamgauge::sketch::TopRow;
 use streamgauge::merger::{Merged, Merger, MergerOptions};
 use streamgauge::prelude::*;
 use streamgauge::record::Record;
+use streamgauge::sketch::TopRow;
 use streamgauge::snapshot::Partial;
 use streamgauge::store::{MemoryStore, Store};
 

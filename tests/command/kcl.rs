@@ -6,13 +6,20 @@ use streamgauge::adapter::kcl::{Batch, Message, StartingPoint};
 use streamgauge::record::{Position, Record, Sequence, ShardId};
 use streamgauge::time::Timestamp;
 
-const PIPELINE: &str = "time = \"ts\"\nwindow = \"10s\"\nmax_delay = \"0s\"\ngroup = \"country\"\nagg = \"count, sum(bytes) as bytes, top(2, url)\"\n";
+const PIPELINE: &str =
+    "time = \"ts\"\nwindow = \"10s\"\nmax_delay = \"0s\"\ngroup = \"country\"\nagg = \"count, sum(bytes) as bytes, top(2, url)\"\n";
 
 const TAKEN: &str = r#"{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null,"error":null}"#;
 const END: &str = r#"{"action":"leaseLost"}"#;
 
 fn hit(second: u64) -> String {
-    format!(r#"{{"ts":{},"country":"{}","url":"/{}","bytes":{}}}"#, 1_700_000_000 + second, ["DE", "FR"][second as usize % 2], second % 3, second)
+    format!(
+        r#"{{"ts":{},"country":"{}","url":"/{}","bytes":{}}}"#,
+        1_700_000_000 + second,
+        ["DE", "FR"][second as usize % 2],
+        second % 3,
+        second
+    )
 }
 
 fn initialize(shard: &str) -> String {
@@ -52,7 +59,11 @@ fn s78_the_child_writes_what_run_writes_and_speaks_the_protocol_only() {
     // The first process is killed; the second is given records again.
     let run = child(&folder, &["--out", &out], &[&initialize("shardId-000000000000"), &first, TAKEN]);
     run.failed(1, &["the daemon went away without a word (shardId-000000000000)"]);
-    let run = child(&folder, &["--out", &out], &[&initialize("shardId-000000000000"), &second, TAKEN, r#"{"action":"shutdownRequested"}"#, TAKEN, END]);
+    let run = child(
+        &folder,
+        &["--out", &out],
+        &[&initialize("shardId-000000000000"), &second, TAKEN, r#"{"action":"shutdownRequested"}"#, TAKEN, END],
+    );
     run.succeeded();
     assert_eq!(answered(&run), ["initialize", "checkpoint", "processRecords", "checkpoint", "shutdownRequested", "leaseLost"]);
     let input: String = (0..60).map(|second| hit(second) + "\n").collect();
@@ -136,10 +147,12 @@ fn s79_a_daemon_that_cannot_be_understood_ends_the_child_with_a_message_and_stat
     let pipeline = folder.path("hits.toml");
     let all = ["kcl", "--pipeline", &pipeline, "--state", &folder.path("state"), "--out", &out];
     streamgauge_reading(&all, cut.as_bytes()).failed(1, &["the input ends within a message, after 100 bytes of it"]);
-    child(&folder, &arguments, &[&begin, &records(35..45), END]).failed(1, &["the daemon says leaseLost where the answer to a checkpoint was due"]);
+    child(&folder, &arguments, &[&begin, &records(35..45), END])
+        .failed(1, &["the daemon says leaseLost where the answer to a checkpoint was due"]);
     // Nothing was lost by any of it.
     child(&folder, &arguments, &[&begin, &records(0..61), TAKEN, END]).succeeded();
-    let counts = folder.read("rows.jsonl").lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["count"].as_u64().unwrap()).sum::<u64>();
+    let counts =
+        folder.read("rows.jsonl").lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["count"].as_u64().unwrap()).sum::<u64>();
     assert_eq!(counts, 60);
 }
 
@@ -148,8 +161,10 @@ fn wrong_usage_is_told_before_the_daemon_is_answered() {
     let folder = Folder::new("kcl_usage");
     let endless = folder.file("endless.toml", "agg = \"count\"\n");
     let state = folder.path("state");
-    streamgauge(&["kcl", "--pipeline", &endless, "--state", &state, "--out", "x"]).failed(2, &["a stream has no end, so the pipeline needs a window"]);
+    streamgauge(&["kcl", "--pipeline", &endless, "--state", &state, "--out", "x"])
+        .failed(2, &["a stream has no end, so the pipeline needs a window"]);
     streamgauge(&["kcl", "--pipeline", &folder.path("none.toml"), "--state", &state, "--out", "x"]).failed(2, &["none.toml"]);
     streamgauge(&["kcl", "--pipeline", &endless, "--state", &state]).failed(2, &["--out"]);
-    streamgauge(&["merge", "--pipeline", &folder.file("other.toml", PIPELINE), &folder.file("file", "")]).failed(1, &["cannot make the folder"]);
+    streamgauge(&["merge", "--pipeline", &folder.file("other.toml", PIPELINE), &folder.file("file", "")])
+        .failed(1, &["cannot make the folder"]);
 }

@@ -119,7 +119,8 @@ impl Write for PipeEnd {
             let reply = Reply::parse(line.trim_ascii()).unwrap();
             if let Reply::Checkpoint { .. } = reply {
                 let error = pipe.refusals.pop_front().flatten().map_or(String::from("null"), |error| format!("{error:?}"));
-                pipe.answers.push_back(format!(r#"{{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null,"error":{error}}}"#));
+                pipe.answers
+                    .push_back(format!(r#"{{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null,"error":{error}}}"#));
             }
             pipe.heard.push(reply);
         }

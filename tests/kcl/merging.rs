@@ -59,7 +59,8 @@ fn s77_partials_are_merged_once_over_redelivery_and_restarts() {
     assert_eq!(said.take(), [], "one of two sources");
     let second = Daemon::default();
     let (mut talk, mut again) = (second.talk(), processor(&store, &said));
-    talk.go_on(&[&initialize(BEGIN, StartingPoint::TrimHorizon), &batch(1, &[&a[0]]), &batch(5, &[&b[0]])], &mut again, &mut clock).unwrap();
+    talk.go_on(&[&initialize(BEGIN, StartingPoint::TrimHorizon), &batch(1, &[&a[0]]), &batch(5, &[&b[0]])], &mut again, &mut clock)
+        .unwrap();
     assert_eq!(said.take(), [(0, 0, 3)]);
     clock.now = 1000;
     talk.go_on(&[&records(6, &[], 0)], &mut again, &mut clock).unwrap();

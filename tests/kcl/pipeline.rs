@@ -33,7 +33,11 @@ fn sink<P: RecordPipeline<Emission = Emission<u64>> + 'static>(said: Said) -> im
 }
 
 /// A processor that counts numbers, which are their event times, by windows of 10 ms.
-fn processor<S: Store>(store: S, said: &Said, change: impl FnOnce(&mut ProcessorOptions)) -> impl streamgauge::adapter::kcl::RecordProcessor + Stale {
+fn processor<S: Store>(
+    store: S,
+    said: &Said,
+    change: impl FnOnce(&mut ProcessorOptions),
+) -> impl streamgauge::adapter::kcl::RecordProcessor + Stale {
     let builder = Pipeline::builder().event_time(|time: &i64| Timestamp::from_millis(*time)).window(Tumbling::new(millis(10)).unwrap());
     let pipeline = Decoding::new(builder.aggregate(count()).build().unwrap(), decode);
     let work = PipelineWork::new(pipeline, sink(said.clone())).unwrap().idle_after(millis(1000));
@@ -92,7 +96,10 @@ fn s74_after_the_lease_is_lost_nothing_is_emitted_or_checkpointed() {
     let said = Said::default();
     // The record of 25 completes the window of 5, which is due at the next save.
     let daemon = Daemon::new([begin(), records(1, &[b"5", b"25"], 9), LEASE_LOST.into()]);
-    let end = daemon.run(&mut processor(MemoryStore::new(), &said, |options| (options.every_records, options.every) = (100, Duration::from_secs(1))), &mut StepClock::new(0));
+    let end = daemon.run(
+        &mut processor(MemoryStore::new(), &said, |options| (options.every_records, options.every) = (100, Duration::from_secs(1))),
+        &mut StepClock::new(0),
+    );
     assert_eq!(end.unwrap(), End::Ordered);
     assert_eq!((said.emissions.take(), daemon.checkpoints()), (vec![], vec![]));
 }

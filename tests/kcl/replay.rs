@@ -26,7 +26,10 @@ fn every_message_of_a_real_daemon_is_answered_and_every_record_counted() {
         let said: Vec<String> = lines.iter().filter(|line| line["dir"] == "daemon").map(text).collect();
         // What the daemon answers to checkpoints depends on what is asked.
         let messages: Vec<String> = said.into_iter().filter(|line| !line.contains(r#""action":"checkpoint""#)).collect();
-        let records = messages.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()["records"].as_array().map_or(0, Vec::len)).sum::<usize>();
+        let records = messages
+            .iter()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["records"].as_array().map_or(0, Vec::len))
+            .sum::<usize>();
         let pipeline = Pipeline::builder().event_time(|record: &Record| record.arrival).window(Tumbling::new(seconds(10)).unwrap());
         let decoding = Decoding::new(pipeline.aggregate(count()).build().unwrap(), |record: &Record| Ok::<_, String>(record.clone()));
         let mut options = ProcessorOptions::default();
@@ -37,10 +40,14 @@ fn every_message_of_a_real_daemon_is_answered_and_every_record_counted() {
         let daemon = Daemon::new(messages.iter().cloned());
         daemon.run(&mut processor, &mut StepClock::new(1)).unwrap();
 
-        let statuses: Vec<Action> = daemon.heard().into_iter().filter_map(|reply| match reply {
-            Reply::Status { response_for } => Some(response_for),
-            _ => None,
-        }).collect();
+        let statuses: Vec<Action> = daemon
+            .heard()
+            .into_iter()
+            .filter_map(|reply| match reply {
+                Reply::Status { response_for } => Some(response_for),
+                _ => None,
+            })
+            .collect();
         let context = streamgauge::adapter::kcl::Context { shard: ShardId::new("x"), arrival_missing: Timestamp::from_millis(0) };
         let asked: Vec<Action> = messages.iter().map(|line| Message::parse(line.as_bytes(), &context).unwrap().action()).collect();
         assert_eq!(statuses, asked, "{name}");
