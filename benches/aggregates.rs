@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Debug;
 use std::hint::black_box;
 use streamgauge::prelude::*;
+use streamgauge::sketch::SpaceSaving;
 
 const RECORDS: usize = 1_000_000;
 /// Records of one batch of a pipeline.
@@ -130,6 +131,17 @@ fn keys(group: &mut BenchmarkGroup<'_, WallTime>, hits: &[Hit]) {
         (urls, |rows: Vec<_>| rows.into_iter().map(|row| (String::from(row.key), row.count)).collect::<Vec<_>>()),
         top,
     );
+    // In 1000 counters, beside the bare sketch: what the aggregate and the pipeline add to it.
+    let urls = || top_k(10, |hit: &Hit| hit.url.as_str()).counters(1000);
+    let bare = |hits: &[Hit]| {
+        let mut sketch = SpaceSaving::<str>::with_capacity(1000).expect("in range");
+        hits.iter().for_each(|hit| sketch.add(hit.url.as_str(), 1));
+        sketch.top(10)
+    };
+    beside(group, ("top 10 by str, 1000 counters", hits), (urls(), |rows| rows), bare);
+    assert_eq!(through_pipeline(urls(), hits), bare(hits));
+    group.bench_function("pipeline/top 10 by str, 1000 counters", |b| b.iter(|| black_box(through_pipeline(urls(), hits))));
+
     // By hand exactly; ours within its stated error.
     let users = distinct(|hit: &Hit| &hit.user);
     let within = |n: u64| (n as f64 / USERS as f64 * 10.0).round();

@@ -8,7 +8,7 @@ mod files;
 mod sketches;
 mod snapshots;
 mod windows;
-#[cfg(all(feature = "kcl", feature = "lambda"))]
+#[cfg(all(feature = "kcl", feature = "lambda", feature = "spec"))]
 mod wire;
 
 fn main() {
@@ -19,7 +19,7 @@ fn main() {
     sketches::benches(&mut criterion);
     snapshots::benches(&mut criterion);
     windows::benches(&mut criterion);
-    #[cfg(all(feature = "kcl", feature = "lambda"))]
+    #[cfg(all(feature = "kcl", feature = "lambda", feature = "spec"))]
     wire::benches(&mut criterion);
     criterion.final_summary();
 }

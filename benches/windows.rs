@@ -4,13 +4,15 @@
 //! answer and adds each record to all of its windows.
 
 use criterion::{Criterion, Throughput};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::hint::black_box;
+use streamgauge::engine::{Engine, EngineOptions};
 use streamgauge::prelude::*;
 
 struct Hit {
     ts: i64,
     bytes: u64,
+    key: u64,
 }
 
 const RECORDS: usize = 1_000_000;
@@ -24,7 +26,7 @@ fn hits() -> Vec<Hit> {
     };
     let hit = |index: usize| {
         let jitter = (random() % 10_001) as i64 - 5000;
-        Hit { ts: index as i64 * SPAN_MS / RECORDS as i64 + jitter, bytes: random() % 1000 }
+        Hit { ts: index as i64 * SPAN_MS / RECORDS as i64 + jitter, bytes: random() % 1000, key: random() }
     };
     (0..RECORDS).map(hit).collect()
 }
@@ -55,6 +57,100 @@ fn ours(hits: &[Hit], windows: impl Into<Windows>) -> (u64, i128) {
     pipeline.drain().map(|emission| emission.expect("no limit is near").value).fold((0, 0), |sum, (n, bytes)| (sum.0 + n, sum.1 + bytes))
 }
 
+/// Records that come in order, a millisecond apart: with a slide of a millisecond each completes a window.
+const SLIDES: i64 = 100_000;
+
+/// The answers of all windows of `size` panes, one record a pane, added up.
+fn slide_by_slide<A: Aggregate<i64>>(aggregate: A, size: u64, value: impl Fn(A::Output) -> i64) -> i64 {
+    let mut options = EngineOptions::default();
+    options.windows = Sliding::new(millis(size), millis(1)).expect("valid").into();
+    options.out_of_orderness = Some(millis(0));
+    let mut engine = Engine::new(aggregate, options).expect("valid");
+    let shard = engine.open_shard(ShardId::new("")).expect("one shard");
+    let mut total = 0;
+    for time in 0..SLIDES {
+        engine.push(shard, &(time * 7919 % 1000), Timestamp::from_millis(time)).expect("no limit is near");
+        while let Some(emission) = engine.next_emission().expect("no limit is near") {
+            total += value(emission.value);
+        }
+    }
+    total
+}
+
+/// The same by a queue and a running sum, without windows, time or lateness: the windows of the first `SLIDES - 1` records.
+fn queue_and_sum(size: u64) -> i64 {
+    let (mut queue, mut sum, mut total) = (VecDeque::new(), 0, 0);
+    for time in 0..SLIDES - 1 {
+        let number = time * 7919 % 1000;
+        queue.push_back(number);
+        sum += number;
+        if queue.len() as u64 > size {
+            sum -= queue.pop_front().unwrap_or(0);
+        }
+        total += sum;
+    }
+    total
+}
+
+/// What a slide costs, whatever the number of panes in a window.
+fn slides(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("windows/slide");
+    group.throughput(Throughput::Elements(SLIDES as u64)).sample_size(10);
+    for size in [16, 256, 4096] {
+        let by_sum = || slide_by_slide(sum(|x: &i64| *x), size, |sum| sum as i64);
+        assert_eq!(by_sum(), queue_and_sum(size), "sum of {size} panes");
+        group.bench_function(format!("subtracting/sum of {size} panes"), |b| b.iter(|| black_box(by_sum())));
+        let by_max = || slide_by_slide(max(|x: &i64| *x), size, |max| max.unwrap_or(0));
+        group.bench_function(format!("two stacks/max of {size} panes"), |b| b.iter(|| black_box(by_max())));
+        group.bench_function(format!("queue/sum of {size} panes"), |b| b.iter(|| black_box(queue_and_sum(size))));
+    }
+    group.finish();
+}
+
+fn grouped(hits: &[Hit], windows: impl Into<Windows>, groups: u64) -> (u64, u64) {
+    let mut pipeline = Pipeline::builder()
+        .event_time(|hit: &Hit| Timestamp::from_millis(hit.ts))
+        .out_of_orderness(seconds(10))
+        .window(windows)
+        .aggregate(group_by_value(move |hit: &Hit| (hit.key % groups) as u32, (count(), sum(|hit: &Hit| hit.bytes))))
+        .build()
+        .expect("valid");
+    pipeline.push_batch(hits).expect("no limit is near");
+    pipeline.finish();
+    let (mut windows, mut records) = (0, 0);
+    for emission in pipeline.drain() {
+        windows += 1;
+        records += emission.expect("no limit is near").value.rows.iter().map(|(_, (n, _))| n).sum::<u64>();
+    }
+    (windows, records)
+}
+
+/// How the cost grows with the number of windows, of groups, and of panes in a window: the same records each time.
+fn scale(criterion: &mut Criterion, hits: &[Hit]) {
+    let mut group = criterion.benchmark_group("windows/scale");
+    group.throughput(Throughput::Elements(RECORDS as u64)).sample_size(10);
+    for (name, size) in [("30 windows", 60_000), ("300 windows", 6000), ("3000 windows", 600)] {
+        let windows = || Tumbling::new(millis(size)).expect("valid");
+        assert_eq!(grouped(hits, windows(), 10).1, RECORDS as u64, "{name}");
+        group.bench_function(format!("streamgauge/{name} of 10 groups"), |b| b.iter(|| black_box(grouped(hits, windows(), 10))));
+    }
+    for groups in [10, 1000, 100_000] {
+        let windows = || Tumbling::new(minutes(5)).expect("valid");
+        assert_eq!(grouped(hits, windows(), groups).1, RECORDS as u64, "{groups} groups");
+        group.bench_function(format!("streamgauge/6 windows of {groups} groups"), |b| {
+            b.iter(|| black_box(grouped(hits, windows(), groups)))
+        });
+    }
+    for slide in [60, 10, 1] {
+        let windows = || Sliding::new(minutes(5), seconds(slide)).expect("valid");
+        assert_eq!(grouped(hits, windows(), 10).1, RECORDS as u64 * 300 / slide, "every {slide} s");
+        group.bench_function(format!("streamgauge/5 m every {slide} s of 10 groups"), |b| {
+            b.iter(|| black_box(grouped(hits, windows(), 10)))
+        });
+    }
+    group.finish();
+}
+
 pub(crate) fn benches(criterion: &mut Criterion) {
     let hits = hits();
     let mut group = criterion.benchmark_group("windows/push");
@@ -67,4 +163,6 @@ pub(crate) fn benches(criterion: &mut Criterion) {
         group.bench_function(format!("naive/{name}"), |b| b.iter(|| black_box(naive(&hits, size as i64 * 1000, slide as i64 * 1000))));
     }
     group.finish();
+    slides(criterion);
+    scale(criterion, &hits);
 }

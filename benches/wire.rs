@@ -1,4 +1,4 @@
-//! AWS's wire formats: a Lambda event and the MultiLangDaemon's lines to records, and to a count by page.
+//! AWS's wire formats: a Lambda event and the MultiLangDaemon's lines to records, and to a count by page; the event through a whole handler, with a declared pipeline.
 //!
 //! Data: 10,000 clicks of about 80 bytes, the 6.3 MB event of `tests/kit/make_events.py`; 10,000 records of 100 bytes in one line of the
 //! daemon; a KPL aggregate of 1,000 user records. The peers: `aws_lambda_events` and a plain serde_json loop, each with
@@ -12,8 +12,10 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::hint::black_box;
 use streamgauge::adapter::kcl::{Context, Message, Session};
-use streamgauge::adapter::lambda::KinesisEvent;
+use streamgauge::adapter::lambda::{Handler, KinesisEvent};
+use streamgauge::adapter::{Declared, Sink, each};
 use streamgauge::record::{Record, ShardId};
+use streamgauge::spec::{CompileOptions, PipelineSpec, RowEmission};
 use streamgauge::time::Timestamp;
 
 const RECORDS: usize = 10_000;
@@ -106,6 +108,18 @@ fn theirs(event: &[u8]) -> (Counts, i64) {
     (counts, arrivals)
 }
 
+/// The whole way: the event, the records, de-aggregation, a declared pipeline, its answers, the reply.
+fn handler(answers: std::rc::Rc<std::cell::RefCell<Counts>>) -> Handler<Declared, impl Sink<Declared>> {
+    let spec = PipelineSpec::from_toml("group = \"page\"\nagg = \"count\"\n", "pages.toml").expect("a pipeline");
+    let pipeline = Declared::compile(&spec, CompileOptions::default()).expect("a pipeline");
+    let sink = each(move |emission: RowEmission| {
+        let count = emission.values[0].to_string().parse().expect("a count is a number");
+        answers.borrow_mut().insert(emission.group[0].to_string(), count);
+        Ok(())
+    });
+    Handler::new(pipeline, sink).expect("it can be written down").stateless()
+}
+
 fn lambda(criterion: &mut Criterion) {
     let event = event();
     let expected = theirs(&event).0;
@@ -116,6 +130,15 @@ fn lambda(criterion: &mut Criterion) {
     group.bench_function("count/streamgauge/10000", |bencher| {
         bencher.iter(|| count(&KinesisEvent::from_slice(black_box(&event)).expect("the benchmark makes valid input").records).len());
     });
+    let answers = std::rc::Rc::new(std::cell::RefCell::new(Counts::new()));
+    let mut handler = handler(answers.clone());
+    group.bench_function("handler/streamgauge/10000", |bencher| {
+        bencher.iter(|| {
+            answers.borrow_mut().clear();
+            handler.handle_bytes(black_box(&event), Timestamp::from_millis(0)).expect("the benchmark makes valid input")
+        });
+    });
+    assert_eq!(*answers.borrow(), expected);
     group.bench_function("records/streamgauge/10000", |bencher| {
         bencher.iter(|| KinesisEvent::from_slice(black_box(&event)).expect("the benchmark makes valid input").records.len());
     });

@@ -48,7 +48,7 @@
 //! - `cli` (default, with `files`, `kcl` and `spec`): the command `streamgauge`. A library user turns it off: `default-features = false`.
 //! - `files`: JSON Lines, CSV, TSV, access logs and plain lines, gzip and zstd.
 //! - `spec`: the pipeline as TOML, JSON or text.
-//! - `lambda`: the wire format of Lambda's Kinesis events, as records and replies.
+//! - `lambda`: a handler of Lambda's Kinesis events; `lambda-runtime`: the loop that runs it.
 //! - `kcl`: a record processor for the KCL's MultiLangDaemon.
 //! - `kinesis`: partials of windows into a Kinesis stream.
 //! - `aws_lambda_events`: conversions from and to that crate's events.
@@ -70,6 +70,8 @@ pub mod hash;
 pub mod key;
 pub mod limits;
 pub mod merger;
+#[cfg(feature = "files")]
+mod parallel;
 pub mod pipeline;
 pub mod record;
 pub mod sketch;
@@ -125,6 +127,9 @@ mod documents {
     #[cfg(feature = "kcl")]
     #[doc = include_str!("../docs/KCL.md")]
     mod kcl {}
+    #[cfg(feature = "lambda-runtime")]
+    #[doc = include_str!("../docs/LAMBDA.md")]
+    mod lambda {}
     #[doc = include_str!("../docs/SEMANTICS.md")]
     mod semantics {}
 }

@@ -6,10 +6,9 @@
 mod json_library;
 mod shim;
 
-use bytes::Bytes;
 use json_library::Field;
 use streamgauge::adapter::files::{JsonScanner, Scanned};
-use streamgauge::spec::{Row, Value};
+use streamgauge::spec::{Block, Row, Value};
 
 const FIELDS: [&str; 8] = ["a", "b", "/a", "/a/b", "/a/0", "/b/1/a", "", "ts"];
 /// Less than `serde_json`'s own limit of 128, which it counts in another way.
@@ -19,7 +18,7 @@ fn check(bytes: &[u8]) {
     let mut scanner = JsonScanner::new(&FIELDS, DEPTH_MAX).expect("well-formed pointers");
     let mut row = Row::new(FIELDS.len());
     // Near the end of the bytes nothing is compared with what is remembered, so there is something after the last line.
-    let block = Bytes::from([bytes, b"\n", &[b' '; 100]].concat());
+    let block = Block::from_vec([bytes, b"\n", &[b' '; 100]].concat());
     let mut start = 0;
     for line in bytes.split(|byte| *byte == b'\n') {
         let scanned = scanner.scan(&block, start, &mut row);

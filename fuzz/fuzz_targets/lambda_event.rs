@@ -1,10 +1,15 @@
 //! Lambda's Kinesis events: no bytes panic, every element of `Records` is a record or rejected, and the fast way agrees with the general
-//! one, which an event takes that does not begin with `Records`.
+//! one, which an event takes that does not begin with `Records`. A handler of each mode takes any event, and gives a reply or an error; what it asks for again is of the
+//! batch.
 #![cfg_attr(fuzzing, no_main)]
 
 mod shim;
 
-use streamgauge::adapter::lambda::KinesisEvent;
+use streamgauge::adapter::lambda::{Handler, KinesisEvent};
+use streamgauge::adapter::{Declared, each};
+use streamgauge::spec::{CompileOptions, PipelineSpec};
+use streamgauge::store::MemoryStore;
+use streamgauge::{Error, Timestamp};
 
 fn check(bytes: &[u8]) {
     let event = KinesisEvent::from_slice(bytes);
@@ -18,6 +23,9 @@ fn check(bytes: &[u8]) {
             assert_eq!(places(event), places(general));
         }
     }
+    for strict in [false, true] {
+        handle(bytes, strict);
+    }
     if let Ok(mut event) = event {
         let (records, rejected) = (event.records.len(), event.rejected.len());
         assert!(event.rejected.iter().all(|rejected| rejected.records_before <= records));
@@ -25,6 +33,38 @@ fn check(bytes: &[u8]) {
         let counts = event.deaggregate(None);
         assert_eq!((counts.records, rejected), (event.records.len() as u64, event.rejected.len()));
         assert!(event.rejected.windows(2).all(|pair| pair[0].records_before <= pair[1].records_before));
+    }
+}
+
+/// Each mode takes the event twice: the second time it is a repetition, or meets the state of the first.
+fn handle(bytes: &[u8], strict: bool) {
+    let numbers: Vec<String> = match KinesisEvent::from_slice(bytes) {
+        Ok(event) => {
+            let rejected = event.rejected.iter().filter_map(|rejected| rejected.sequence.as_ref());
+            event.records.iter().map(|record| &record.position.sequence.number).chain(rejected).map(ToString::to_string).collect()
+        }
+        Err(_) => Vec::new(),
+    };
+    let spec = PipelineSpec::from_toml("window = \"1m\"\nevery = \"20s\"\ngroup = \"page\"\nagg = \"count, top(3, user)\"\n", "p").expect("a pipeline");
+    for mode in 0..3 {
+        let mut options = CompileOptions::default();
+        options.strict = strict;
+        let pipeline = Declared::compile(&spec, options).expect("a pipeline");
+        let handler = Handler::new(pipeline, each(|_| Ok::<(), Error>(()))).expect("it can be written down");
+        let mut handler = match mode {
+            0 => handler.tumbling(),
+            1 => handler.stored(MemoryStore::new()),
+            _ => handler.stateless(),
+        };
+        for now in [1_700_000_000_000, 1_700_000_090_000] {
+            if let Ok(reply) = handler.handle_bytes(bytes, Timestamp::from_millis(now)) {
+                let failure = reply.failure().map(ToString::to_string);
+                assert!(failure.is_none_or(|failure| strict && numbers.contains(&failure)));
+            }
+        }
+        if mode == 1 {
+            handler.answer_idle(Timestamp::from_millis(i64::MAX)).expect("what was saved can be read");
+        }
     }
 }
 

@@ -4,7 +4,8 @@
 mod shim;
 
 use std::collections::BTreeMap;
-use streamgauge::sketch::{CountMin, LogHistogram, SpaceSaving, nearest_rank};
+use streamgauge::codec::{Reader, Writer};
+use streamgauge::sketch::{CountMin, Estimate, LogHistogram, SpaceSaving, nearest_rank};
 
 /// Two of each sketch, and what they have truly seen.
 struct State {
@@ -21,6 +22,8 @@ impl State {
         let top = SpaceSaving::with_capacity(capacity).expect("a capacity in range");
         let counts = CountMin::with_shape(2 << (shape >> 6), 1 + usize::from(shape >> 3 & 7)).expect("a shape in range");
         let counts = if shape & 1 == 1 { counts.conservative() } else { counts };
+        // A key of 8 bytes is charged 66: from the start a sketch, or from 5, 10 or 15 keys on.
+        let counts = counts.exact_within(usize::from(shape >> 1 & 3) * 330);
         let numbers = LogHistogram::with_accuracy([0.2, 0.05, 0.005][usize::from(shape) % 3]).expect("an accuracy in range");
         State {
             top: [top.clone(), top],
@@ -33,7 +36,7 @@ impl State {
 
     fn apply(&mut self, operation: u8, side: usize, argument: u64) {
         let key = argument % 64;
-        match operation % 8 {
+        match operation % 9 {
             0..=2 => self.add(side, key, 1 + (argument >> 8) % 5),
             3 => self.add(side, key, argument >> 6),
             4 => {
@@ -51,14 +54,35 @@ impl State {
                 self.numbers.iter_mut().for_each(|numbers| drop(numbers.coarsen()));
                 self.counts.iter_mut().for_each(|counts| drop(counts.fold_in_half()));
             }
-            _ => {
-                let before = self.counts[side].estimate(&key);
-                let mut other = self.counts[side].clone();
-                if other.merge(&self.counts[1 - side]).is_ok() && other.subtract(&self.counts[1 - side]).is_ok() {
-                    assert_eq!(other.estimate(&key), before);
-                }
-            }
+            7 => self.reload(side),
+            _ => self.merge_and_take_back(side, key),
         }
+    }
+
+    fn merge_and_take_back(&self, side: usize, key: u64) {
+        let (ours, theirs) = (&self.counts[side], &self.counts[1 - side]);
+        let mut other = ours.clone();
+        if other.merge(theirs).is_ok() && other.subtract(theirs).is_ok() {
+            let (before, after) = (ours.estimate(&key), other.estimate(&key));
+            // What has become a table stays one.
+            assert!(if other.is_exact() == ours.is_exact() { after == before } else { after.upper >= before.upper });
+        }
+    }
+
+    /// What is written is read, and written again as it was.
+    fn reload(&mut self, side: usize) {
+        let write = |state: &State| {
+            let mut writer = Writer::new();
+            state.top[side].encode(&mut writer);
+            state.counts[side].encode(&mut writer);
+            writer.into_bytes()
+        };
+        let bytes = write(self);
+        let mut reader = Reader::new(&bytes);
+        self.top[side] = self.top[side].decode(&mut reader).expect("what was written");
+        self.counts[side] = self.counts[side].decode(&mut reader).expect("what was written");
+        reader.finish().expect("no more than was written");
+        assert_eq!(write(self), bytes);
     }
 
     fn add(&mut self, side: usize, key: u64, weight: u64) {
@@ -91,7 +115,8 @@ impl State {
             let estimate = self.top[side].estimate(&key);
             assert!((estimate.lower..=estimate.upper).contains(&count), "top-k, key {key}: {estimate:?} for {count}");
             let estimate = self.counts[side].estimate(&key);
-            assert!(estimate.upper >= count, "count-min, key {key}: {estimate:?} for {count}");
+            let held = if self.counts[side].is_exact() { estimate == Estimate::exact(count) } else { estimate.upper >= count };
+            assert!(held, "count-min, key {key}: {estimate:?} for {count}");
         }
         self.values[side].sort_by(f64::total_cmp);
         for q in [0.0, 0.3, 0.5, 0.99, 1.0] {

@@ -36,6 +36,12 @@ const DIGEST_BYTES: usize = 16;
 /// over a million user records only if they are all but empty.
 pub const USER_RECORDS_MAX: usize = 1_000_000;
 
+/// Whether a payload begins as an aggregate does.
+#[cfg(feature = "lambda")]
+pub(super) fn is_marked(data: &[u8]) -> bool {
+    data.starts_with(&MAGIC)
+}
+
 /// The hash keys of a shard, both ends included, as in Kinesis' `HashKeyRange`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HashRange {

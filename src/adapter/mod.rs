@@ -25,6 +25,8 @@ mod payload;
 #[cfg(any(feature = "kcl", feature = "lambda"))]
 mod rejected;
 
+#[cfg(feature = "spec")]
+mod pipeline_file;
 mod record_pipeline;
 mod sink;
 
@@ -32,8 +34,10 @@ mod sink;
 pub use rejected::Rejected;
 
 #[cfg(feature = "spec")]
+pub use pipeline_file::read_pipeline;
+#[cfg(feature = "spec")]
 pub use record_pipeline::Declared;
 pub use record_pipeline::{Decoding, RecordPipeline, Taken};
 #[cfg(feature = "spec")]
 pub use sink::JsonLinesSink;
-pub use sink::{AppendFile, Each, PartialSink, PartialTarget, Sink, each};
+pub use sink::{AppendFile, Each, EachOfSource, PartialSink, PartialTarget, Sink, each, each_of_source};

@@ -47,6 +47,7 @@ pub trait RecordPipeline {
     fn applied(&self, shard: Shard) -> Option<&Sequence>;
     fn advance(&mut self, now: Timestamp);
     fn finish(&mut self);
+    fn answer_open(&mut self) -> Result<(), Error>;
     fn next_emission(&mut self) -> Result<Option<Self::Emission>, Error>;
     fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error>;
     fn watermark(&self) -> Option<Timestamp>;

@@ -12,21 +12,24 @@ pub use append_file::AppendFile;
 #[cfg(feature = "spec")]
 pub use json_lines::JsonLinesSink;
 
-/// Takes the answers of a pipeline: [`each`] of a function, `JsonLinesSink` of a writer, [`PartialSink`] of where partials are kept.
+/// Takes the answers of a pipeline: [`each`] or [`each_of_source`] of a function, `JsonLinesSink` of a writer, [`PartialSink`] of where partials are kept.
 ///
 /// An adapter drains its sink *before* it saves the pipeline's state, so a crash between the two gives the same answers again: a sink that must not show them
 /// twice is to replace by window and group, the higher revision the lower.
 pub trait Sink<P: RecordPipeline + ?Sized> {
     /// Fetches every answer that is complete and hands it on; how many there were. When it returns they are as safe as the sink promises.
     ///
+    /// `source` names whose records they are of, as the adapter says: a shard, or part of one. Answers of one source and window replace each other, those of
+    /// several add up.
+    ///
     /// # Errors
     /// Those of the pipeline, and the sink's own. The adapter then saves no state, so that the answers come again.
-    fn drain(&mut self, pipeline: &mut P) -> Result<u64, Error>;
+    fn drain(&mut self, pipeline: &mut P, source: &str) -> Result<u64, Error>;
 }
 
 impl<P: RecordPipeline + ?Sized, S: Sink<P> + ?Sized> Sink<P> for Box<S> {
-    fn drain(&mut self, pipeline: &mut P) -> Result<u64, Error> {
-        (**self).drain(pipeline)
+    fn drain(&mut self, pipeline: &mut P, source: &str) -> Result<u64, Error> {
+        (**self).drain(pipeline, source)
     }
 }
 
@@ -50,10 +53,40 @@ pub fn each<E, F: FnMut(E) -> Result<(), Error>>(take: F) -> Each<F> {
 pub struct Each<F>(F);
 
 impl<P: RecordPipeline + ?Sized, F: FnMut(P::Emission) -> Result<(), Error>> Sink<P> for Each<F> {
-    fn drain(&mut self, pipeline: &mut P) -> Result<u64, Error> {
+    fn drain(&mut self, pipeline: &mut P, _source: &str) -> Result<u64, Error> {
         let mut emissions = 0;
         while let Some(emission) = pipeline.next_emission()? {
             (self.0)(emission)?;
+            emissions += 1;
+        }
+        Ok(emissions)
+    }
+}
+
+/// The sink that calls a function for each answer, with its source: what tells the rows of two shards apart, and the same row given again.
+///
+/// # Example
+/// ```
+/// use streamgauge::adapter::each_of_source;
+/// let sink = each_of_source(|source: &str, emission: streamgauge::Emission<u64>| {
+///     eprintln!("{source}: {}", emission.value);
+///     Ok(())
+/// });
+/// # let _ = sink;
+/// ```
+pub fn each_of_source<E, F: FnMut(&str, E) -> Result<(), Error>>(take: F) -> EachOfSource<F> {
+    EachOfSource(take)
+}
+
+/// What [`each_of_source`] makes.
+#[derive(Clone, Debug)]
+pub struct EachOfSource<F>(F);
+
+impl<P: RecordPipeline + ?Sized, F: FnMut(&str, P::Emission) -> Result<(), Error>> Sink<P> for EachOfSource<F> {
+    fn drain(&mut self, pipeline: &mut P, source: &str) -> Result<u64, Error> {
+        let mut emissions = 0;
+        while let Some(emission) = pipeline.next_emission()? {
+            (self.0)(source, emission)?;
             emissions += 1;
         }
         Ok(emissions)
@@ -89,28 +122,25 @@ impl<S: crate::store::Store> PartialTarget for crate::store::PartialStore<S> {
     }
 }
 
-/// Takes windows as partials of a source, to be merged with those of other sources by a [`Merger`](crate::merger::Merger), in the place of answers.
+/// Takes windows as partials of their source, to be merged with those of other sources by a [`Merger`](crate::merger::Merger), in the place of answers.
 #[derive(Clone, Debug)]
-pub struct PartialSink<T> {
-    source: String,
-    target: T,
-}
+pub struct PartialSink<T>(T);
 
 impl<T: PartialTarget> PartialSink<T> {
-    /// The sink of the source of that name, such as its shard's.
-    pub fn new(source: impl Into<String>, target: T) -> Self {
-        PartialSink { source: source.into(), target }
+    /// The sink that gives its partials to this target.
+    pub fn new(target: T) -> Self {
+        PartialSink(target)
     }
 }
 
 impl<P: RecordPipeline + ?Sized, T: PartialTarget> Sink<P> for PartialSink<T> {
-    fn drain(&mut self, pipeline: &mut P) -> Result<u64, Error> {
+    fn drain(&mut self, pipeline: &mut P, source: &str) -> Result<u64, Error> {
         let mut partials = 0;
-        while let Some(partial) = pipeline.next_partial(&self.source)? {
-            self.target.put(&partial)?;
+        while let Some(partial) = pipeline.next_partial(source)? {
+            self.0.put(&partial)?;
             partials += 1;
         }
-        self.target.flush()?;
+        self.0.flush()?;
         Ok(partials)
     }
 }

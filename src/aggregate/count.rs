@@ -1,6 +1,6 @@
 //! How many records there are.
 
-use super::Aggregate;
+use super::{Aggregate, Invertible};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::time::Timestamp;
@@ -45,6 +45,10 @@ impl<R: ?Sized> Aggregate<R> for Count {
         Ok(())
     }
 
+    fn inverse(&self) -> Option<&dyn Invertible<R, Self::Accumulator>> {
+        Some(self)
+    }
+
     #[inline]
     fn output(&self, accumulator: &u64) -> u64 {
         *accumulator
@@ -60,5 +64,18 @@ impl<R: ?Sized> Aggregate<R> for Count {
 
     fn decode(&self, reader: &mut Reader<'_>) -> Result<u64, Error> {
         reader.u64()
+    }
+}
+
+impl<R: ?Sized> Invertible<R, u64> for Count {
+    fn is_exact(&self, records: &u64) -> bool {
+        // There it stops counting.
+        *records < u64::MAX
+    }
+
+    fn subtract(&self, from: &mut u64, part: &u64) -> bool {
+        let rest = from.checked_sub(*part);
+        *from = rest.unwrap_or(0);
+        rest.is_some()
     }
 }

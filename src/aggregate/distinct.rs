@@ -191,6 +191,11 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
     fn merge(&self, into: &mut DistinctAccumulator, from: &DistinctAccumulator) -> Result<(), Error> {
         match &from.0 {
             State::Exact(hashes) => {
+                if let State::Exact(into) = &mut into.0 {
+                    // Room for all at once, but no more than there can be.
+                    let most = (into.len() + hashes.len()).min(self.exact_max.saturating_add(1));
+                    into.reserve(most.saturating_sub(into.len()));
+                }
                 hashes.keys().for_each(|&hash| self.add_hash(into, hash));
                 if let State::Sketch(into) = &mut into.0 {
                     into.raise_certain(hashes.len() as u64);

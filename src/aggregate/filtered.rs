@@ -1,6 +1,6 @@
 //! An aggregate of those records alone that pass a test.
 
-use super::{Aggregate, Reductions};
+use super::{Aggregate, Invertible, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::time::Timestamp;
@@ -61,6 +61,10 @@ impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Aggregate<R> for Filtered<P,
 
     fn merge(&self, into: &mut A::Accumulator, from: &A::Accumulator) -> Result<(), Error> {
         self.inner.merge(into, from)
+    }
+
+    fn inverse(&self) -> Option<&dyn Invertible<R, A::Accumulator>> {
+        self.inner.inverse()
     }
 
     fn output(&self, accumulator: &A::Accumulator) -> A::Output {

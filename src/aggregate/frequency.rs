@@ -9,7 +9,8 @@ use crate::key::Key;
 use crate::sketch::{CountMin, Estimate};
 use crate::time::Timestamp;
 
-/// The error and the confidence that frequencies have unless set otherwise: at most 0.1 % of all records too high, for 99 % of the keys; 80 KB.
+/// The error and the confidence that frequencies have unless set otherwise: at most 0.1 % of all records too high, for 99 % of the keys, once the
+/// keys take more than the 80 KB of the table.
 const DEFAULT_ERROR: (f64, f64) = (0.001, 0.99);
 
 /// A count-min sketch of a key of the record; made by [`frequencies`] and [`frequencies_value`].
@@ -30,28 +31,37 @@ pub struct Frequency<E, K> {
 #[derive(Clone)]
 struct Sketch {
     empty: CountMin,
+    /// Bytes up to which counts are exact; those of the table unless set.
+    exact_bytes: Option<usize>,
     wrong: Option<String>,
 }
 
 impl Sketch {
     fn new() -> Self {
         let (epsilon, confidence) = DEFAULT_ERROR;
-        Sketch { empty: CountMin::with_error(epsilon, confidence).expect("the default is in range"), wrong: None }
+        let empty = CountMin::with_error(epsilon, confidence).expect("the default is in range");
+        Sketch { empty, exact_bytes: None, wrong: None }.exact()
     }
 
-    fn set_error(&mut self, epsilon: f64, confidence: f64) {
+    fn set_error(self, epsilon: f64, confidence: f64) -> Self {
         match CountMin::with_error(epsilon, confidence) {
-            Ok(sketch) => *self = Sketch { empty: sketch.seeded(self.empty.seed()), wrong: None },
-            Err(error) => self.wrong = Some(error.message().to_string()),
+            Ok(empty) => Sketch { empty: empty.seeded(self.empty.seed()), wrong: None, ..self }.exact(),
+            Err(error) => Sketch { wrong: Some(error.message().to_string()), ..self },
         }
+    }
+
+    fn exact(mut self) -> Self {
+        let bytes = self.exact_bytes.unwrap_or(self.empty.width() * self.empty.depth() * size_of::<u32>());
+        self.empty = self.empty.exact_within(bytes);
+        self
     }
 }
 
 /// A count-min sketch of a key inside the record: the answer is a [`CountMin`] that can be asked for the frequency of any key later.
 ///
-/// It takes 80 KB per accumulator, whatever is added, at the default error; under a `group_by` that is 80 KB per group. Where the keys
-/// are few, [`group_by`](super::group_by()) with [`count`](super::count()) is exact and smaller; where the frequent ones are to be found,
-/// use [`top_k`](super::top_k()).
+/// Counts are exact, and [say so](CountMin::is_exact), while the keys take no more bytes than the sketch would: 80 KB at the default error,
+/// some 800 keys like URLs. So an accumulator takes at most about that, whatever is added, and less where keys are few; under a `group_by`
+/// that is per group. Where the frequent keys are to be found, use [`top_k`](super::top_k()).
 ///
 /// # Example
 /// ```
@@ -62,7 +72,9 @@ impl Sketch {
 /// for page in ["/a", "/b", "/a"] {
 ///     pages.add(&mut accumulator, &page.to_string(), Timestamp::from_millis(0));
 /// }
-/// assert_eq!(pages.output(&accumulator).estimate("/a").value, 2);
+/// let counts = pages.output(&accumulator);
+/// assert!(counts.is_exact());
+/// assert_eq!(counts.estimate("/a").value, 2);
 /// ```
 pub fn frequencies<R, K, F>(key: F) -> Frequencies<ByReference<R, K, F>>
 where
@@ -80,7 +92,8 @@ pub fn frequencies_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>
 
 /// How often one key comes, by a count-min sketch of the key inside the record: `frequency(|hit: &Hit| hit.url.as_str(), "/login")`.
 ///
-/// The estimate is never below the truth, and at most 0.1 % of all records above it with 99 % confidence, unless set otherwise. To ask for
+/// The estimate is exact while the keys of the records take no more bytes than the sketch would (80 KB); beyond, it is never below the truth, and at
+/// most 0.1 % of all records above it with 99 % confidence, unless set otherwise. To ask for
 /// several keys, or for keys that are not known before, use [`frequencies`]; to count one known key exactly, and in 8 bytes,
 /// [`filtered`](super::filtered()) with [`count`](super::count()).
 pub fn frequency<R, K, F>(key: F, of: &K) -> Frequency<ByReference<R, K, F>, K::Owned>
@@ -102,7 +115,16 @@ impl<E> Frequencies<E> {
     /// 0.001 and 0.99. Memory grows as the error shrinks: see [`CountMin::with_error`].
     #[must_use]
     pub fn error(mut self, epsilon: f64, confidence: f64) -> Self {
-        self.sketch.set_error(epsilon, confidence);
+        self.sketch = self.sketch.set_error(epsilon, confidence);
+        self
+    }
+
+    /// The same with another number of bytes up to which counts are exact; default what the sketch takes, 0 for a sketch from the start: see
+    /// [`CountMin::exact_within`].
+    #[must_use]
+    pub fn exact_within(mut self, bytes: usize) -> Self {
+        self.sketch.exact_bytes = Some(bytes);
+        self.sketch = self.sketch.exact();
         self
     }
 
@@ -119,6 +141,13 @@ impl<E, K> Frequency<E, K> {
     #[must_use]
     pub fn error(mut self, epsilon: f64, confidence: f64) -> Self {
         self.frequencies = self.frequencies.error(epsilon, confidence);
+        self
+    }
+
+    /// The same with another number of bytes up to which the count is exact, as in [`Frequencies::exact_within`].
+    #[must_use]
+    pub fn exact_within(mut self, bytes: usize) -> Self {
+        self.frequencies = self.frequencies.exact_within(bytes);
         self
     }
 
@@ -163,6 +192,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Frequencies<E> {
         accumulator.resident_bytes()
     }
     fn describe(&self) -> String {
+        // Not how long the counts are exact: what one writes the other reads, and then goes on as it does itself.
         let (width, depth) = (self.sketch.empty.width(), self.sketch.empty.depth());
         format!("frequencies of {} in {depth} rows of {width}", E::Key::NAME)
     }

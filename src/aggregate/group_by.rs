@@ -1,7 +1,7 @@
 //! An aggregate for every key: a keyed aggregation is an aggregate too.
 
 use super::extract::{ByReference, ByValue, KeyOf};
-use super::{Aggregate, Reductions};
+use super::{Aggregate, Invertible, Reductions};
 use crate::codec::{FrontReader, FrontWriter, Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::hash::Map;
@@ -426,6 +426,10 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
         Ok(())
     }
 
+    fn inverse(&self) -> Option<&dyn Invertible<R, Self::Accumulator>> {
+        self.inner.inverse().map(|_| self as _)
+    }
+
     fn output(&self, accumulator: &Self::Accumulator) -> Self::Output {
         let mut groups: Vec<_> = accumulator.groups.iter().collect();
         groups.sort_unstable_by_key(|(key, _)| *key);
@@ -513,5 +517,38 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
             self.inner.reduce(&mut group.accumulator, tolerance, reductions);
         }
         self.recount_heap_bytes::<R>(accumulator);
+    }
+}
+
+impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Invertible<R, GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>> for GroupBy<E, A> {
+    fn is_exact(&self, accumulator: &GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>) -> bool {
+        let Some(inverse) = self.inner.inverse() else { return false };
+        // What is in `other` is not known by its key any more.
+        accumulator.other.is_none()
+            && accumulator.cut.is_none()
+            && accumulator.groups.values().all(|group| group.records < u64::MAX && inverse.is_exact(&group.accumulator))
+    }
+
+    fn subtract(
+        &self,
+        from: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
+        part: &GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
+    ) -> bool {
+        let Some(inverse) = self.inner.inverse() else { return false };
+        for (key, group) in &part.groups {
+            let Some(known) = from.groups.get_mut(key.borrow()) else { return false };
+            let before = self.group_heap_bytes::<R>(key, known);
+            let rest = known.records.checked_sub(group.records);
+            known.records = rest.unwrap_or(0);
+            if rest.is_none() || !inverse.subtract(&mut known.accumulator, &group.accumulator) {
+                return false;
+            }
+            let after = if known.records == 0 { 0 } else { self.group_heap_bytes::<R>(key, known) };
+            from.heap_bytes = (from.heap_bytes + after).saturating_sub(before);
+            if known.records == 0 {
+                from.groups.remove(key.borrow());
+            }
+        }
+        true
     }
 }

@@ -1,8 +1,8 @@
 //! The arithmetic mean.
 
-use super::Aggregate;
 use super::extract::{ByValue, ValueOf};
 use super::number::{Number, Total, Wide, count_overflow, not_finite};
+use super::{Aggregate, Invertible};
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
 use crate::error::Error;
@@ -70,6 +70,11 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Mean<N> {
         Ok(())
     }
 
+    fn inverse(&self) -> Option<&dyn Invertible<R, Self::Accumulator>> {
+        let invertible = <<<N::Value as Number>::Wide as Wide>::Sum as Total<<N::Value as Number>::Wide>>::INVERTIBLE;
+        invertible.then_some(self as _)
+    }
+
     fn output(&self, accumulator: &Self::Accumulator) -> Option<f64> {
         (accumulator.count > 0).then(|| accumulator.sum.quotient(accumulator.count))
     }
@@ -90,5 +95,17 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Mean<N> {
 
     fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
         Ok(MeanAccumulator { count: reader.u64()?, sum: Durable::read(reader)? })
+    }
+}
+
+impl<R: ?Sized, N: ValueOf<R, Value: Number>, S: Total<<N::Value as Number>::Wide>> Invertible<R, MeanAccumulator<S>> for Mean<N> {
+    fn is_exact(&self, accumulator: &MeanAccumulator<S>) -> bool {
+        accumulator.count < u64::MAX
+    }
+
+    fn subtract(&self, from: &mut MeanAccumulator<S>, part: &MeanAccumulator<S>) -> bool {
+        let rest = from.count.checked_sub(part.count);
+        from.count = rest.unwrap_or(0);
+        rest.is_some() && from.sum.subtract(&part.sum)
     }
 }

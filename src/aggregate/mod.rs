@@ -17,6 +17,7 @@ mod filtered;
 mod first_last;
 mod frequency;
 mod group_by;
+mod invertible;
 mod mean;
 mod number;
 mod quantile;
@@ -35,6 +36,7 @@ pub use filtered::{Filtered, filtered};
 pub use first_last::{First, Last, first, last};
 pub use frequency::{Frequencies, Frequency, frequencies, frequencies_value, frequency, frequency_value};
 pub use group_by::{GroupBy, GroupByAccumulator, Groups, Other, Overflow, group_by, group_by_value};
+pub use invertible::Invertible;
 pub use mean::{Mean, MeanAccumulator, mean};
 pub use number::{IntegerSum, Moments, Number, Total, Wide};
 pub use quantile::{Quantile, Quantiles, quantile, quantiles};
@@ -142,6 +144,11 @@ pub trait Aggregate<R: ?Sized> {
     /// [`ErrorKind::Mismatch`] if the accumulators are not of this specification,
     /// [`ErrorKind::LimitExceeded`] if the merged one would pass a limit. `into` may then be used no more.
     fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error>;
+
+    /// The means to take back what was merged, if there are any: a window that slides is then kept by adding and subtracting panes. Default: none.
+    fn inverse(&self) -> Option<&dyn Invertible<R, Self::Accumulator>> {
+        None
+    }
 
     /// The answer of the records so far. The accumulator can go on.
     fn output(&self, accumulator: &Self::Accumulator) -> Self::Output;

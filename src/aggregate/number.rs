@@ -137,6 +137,15 @@ pub trait Total<W>: Durable + Clone + Debug + Default + Send + Sync + 'static {
     /// [`ErrorKind::LimitExceeded`] if an integer sum leaves the range of `i128`.
     fn merge(&mut self, from: &Self) -> Result<(), Error>;
 
+    /// Takes out what another sum, added before, holds; `false` if that cannot be done. Default: it cannot.
+    fn subtract(&mut self, part: &Self) -> bool {
+        let _ = part;
+        false
+    }
+
+    /// Whether [`subtract`](Total::subtract) works.
+    const INVERTIBLE: bool = false;
+
     /// The sum; for floats rounded once.
     fn total(&self) -> W;
 
@@ -185,6 +194,14 @@ impl Total<i128> for IntegerSum {
         let sum = self.0.checked_add(from.0);
         self.0 = sum.ok_or_else(|| Error::new(ErrorKind::LimitExceeded, format!("the sum {} + {} leaves 128 bits", self.0, from.0)))?;
         Ok(())
+    }
+
+    const INVERTIBLE: bool = true;
+
+    fn subtract(&mut self, part: &Self) -> bool {
+        let rest = self.0.checked_sub(part.0);
+        self.0 = rest.unwrap_or(0);
+        rest.is_some()
     }
 
     fn total(&self) -> i128 {

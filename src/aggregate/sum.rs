@@ -1,8 +1,8 @@
 //! Sums: exact for integers, rounded once for floats.
 
-use super::Aggregate;
 use super::extract::{ByValue, ValueOf};
 use super::number::{Number, Total, Wide, not_finite};
+use super::{Aggregate, Invertible};
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
 use crate::error::Error;
@@ -58,6 +58,11 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Sum<N> {
         into.merge(from)
     }
 
+    fn inverse(&self) -> Option<&dyn Invertible<R, Self::Accumulator>> {
+        let invertible = <<<N::Value as Number>::Wide as Wide>::Sum as Total<<N::Value as Number>::Wide>>::INVERTIBLE;
+        invertible.then_some(self as _)
+    }
+
     fn output(&self, accumulator: &Self::Accumulator) -> Self::Output {
         accumulator.total()
     }
@@ -77,5 +82,11 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Sum<N> {
 
     fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
         Self::Accumulator::read(reader)
+    }
+}
+
+impl<R: ?Sized, N: ValueOf<R, Value: Number>> Invertible<R, <<N::Value as Number>::Wide as Wide>::Sum> for Sum<N> {
+    fn subtract(&self, from: &mut <<N::Value as Number>::Wide as Wide>::Sum, part: &<<N::Value as Number>::Wide as Wide>::Sum) -> bool {
+        from.subtract(part)
     }
 }

@@ -1,7 +1,7 @@
 //! The keys that come most often.
 
 use super::extract::{ByReference, ByValue, KeyOf};
-use super::{Aggregate, Reductions};
+use super::{Aggregate, Invertible, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::hash::Seed;
@@ -104,6 +104,10 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for TopK<E> {
         into.merge(from)
     }
 
+    fn inverse(&self) -> Option<&dyn Invertible<R, Self::Accumulator>> {
+        Some(self)
+    }
+
     fn output(&self, accumulator: &Self::Accumulator) -> Self::Output {
         accumulator.top(self.k)
     }
@@ -134,5 +138,15 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for TopK<E> {
         if accumulator.cut_to(((1.0 / tolerance) as usize).max(self.k)) {
             reductions.note(&Aggregate::<R>::describe(self));
         }
+    }
+}
+
+impl<R: ?Sized, E: KeyOf<R>> Invertible<R, SpaceSaving<E::Key>> for TopK<E> {
+    fn is_exact(&self, accumulator: &SpaceSaving<E::Key>) -> bool {
+        accumulator.is_exact() && !accumulator.saturated()
+    }
+
+    fn subtract(&self, from: &mut SpaceSaving<E::Key>, part: &SpaceSaving<E::Key>) -> bool {
+        from.subtract(part)
     }
 }

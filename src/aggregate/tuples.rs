@@ -2,7 +2,7 @@
 //!
 //! A record is added to all of them or, if one refuses it, to none.
 
-use super::{Aggregate, Reductions};
+use super::{Aggregate, Invertible, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::hash::{Seed, hash_u64};
@@ -48,6 +48,10 @@ macro_rules! tuple {
                 Ok(())
             }
 
+            fn inverse(&self) -> Option<&dyn Invertible<R, Self::Accumulator>> {
+                ($(self.$index.inverse().is_some())&&+).then_some(self as _)
+            }
+
             fn output(&self, accumulator: &Self::Accumulator) -> Self::Output {
                 ($(self.$index.output(&accumulator.$index),)+)
             }
@@ -79,6 +83,16 @@ macro_rules! tuple {
 
             fn reduce(&self, accumulator: &mut Self::Accumulator, tolerance: f64, reductions: &mut Reductions) {
                 $(self.$index.reduce(&mut accumulator.$index, tolerance, reductions);)+
+            }
+        }
+
+        impl<R: ?Sized, $($aggregate: Aggregate<R>),+> Invertible<R, ($($aggregate::Accumulator,)+)> for ($($aggregate,)+) {
+            fn is_exact(&self, accumulator: &($($aggregate::Accumulator,)+)) -> bool {
+                $(self.$index.inverse().is_some_and(|inverse| inverse.is_exact(&accumulator.$index)))&&+
+            }
+
+            fn subtract(&self, from: &mut ($($aggregate::Accumulator,)+), part: &($($aggregate::Accumulator,)+)) -> bool {
+                $(self.$index.inverse().is_some_and(|inverse| inverse.subtract(&mut from.$index, &part.$index)))&&+
             }
         }
     };

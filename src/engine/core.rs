@@ -132,6 +132,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         self.watermarks.close(shard.index());
     }
 
+    /// A shard that had ended goes on after all, as a file that has grown: the watermark waits for it again, and does not fall.
+    pub fn reopen_shard(&mut self, shard: Shard) {
+        self.watermarks.reopen(shard.index());
+    }
+
     /// Takes a record that came on a shard, with its event time.
     ///
     /// Cost: a comparison of the time with the panes used last and the aggregate's own `add`; for a pane that is new, O(log panes).
@@ -194,6 +199,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if let Some(sequence) = sequence {
             self.shards.set_applied(shard, sequence);
         }
+    }
+
+    /// All records of the shard up to this place have been given: for a source that knows its place between records and not of each.
+    pub fn set_applied(&mut self, shard: Shard, sequence: &Sequence) {
+        self.shards.set_applied(shard, sequence);
     }
 
     /// The names of all shards that are or were followed, in the order they were opened.

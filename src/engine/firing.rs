@@ -8,7 +8,7 @@ use super::Engine;
 use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
-use crate::window::{Pane, Schedule};
+use crate::window::{Pane, Schedule, Slid};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What has fired, and what is to.
@@ -20,10 +20,12 @@ pub(super) struct Firing {
     has_fired: bool,
     /// The lowest watermark at which there is something to do.
     wake_at: i64,
-    /// Windows that have fired and are not closed, with their last revision. Empty without allowed lateness.
+    /// Windows that have fired and may fire again, with their last revision: within the allowed lateness, or before their turn.
     revisions: BTreeMap<i64, u32>,
     /// Windows that have to fire again.
     again: VecDeque<i64>,
+    /// Whether windows were answered before their turn.
+    answers_early: bool,
 }
 
 /// A window that fires: its start, its revision, and what is made of its records.
@@ -38,7 +40,7 @@ pub(super) struct Fired<T> {
 pub(super) enum Content<'a, T> {
     /// That of the window's one pane, which closes now.
     Leaving(&'a mut T),
-    /// That of the window's one pane, which stays open.
+    /// One that stays: that of the window's one pane, or one kept up from window to window.
     Staying(&'a T),
     /// One merged of its panes.
     Merged(T),
@@ -57,6 +59,14 @@ impl<T: Clone> Content<'_, T> {
         }
     }
 
+    /// The accumulator, if it is one merged of the window's panes.
+    fn into_merged(self) -> Option<T> {
+        match self {
+            Content::Merged(accumulator) => Some(accumulator),
+            Content::Leaving(_) | Content::Staying(_) | Content::Empty => None,
+        }
+    }
+
     /// The accumulator, to be looked at; `None` if there are no records.
     pub(super) fn get(&self) -> Option<&T> {
         match self {
@@ -70,11 +80,22 @@ impl<T: Clone> Content<'_, T> {
 
 impl Firing {
     pub(super) fn new() -> Self {
-        Firing { fired_to: i64::MIN, has_fired: false, wake_at: i64::MAX, revisions: BTreeMap::new(), again: VecDeque::new() }
+        let (revisions, again) = (BTreeMap::new(), VecDeque::new());
+        Firing { fired_to: i64::MIN, has_fired: false, wake_at: i64::MAX, revisions, again, answers_early: false }
     }
 
     pub(super) fn fired_to(&self) -> i64 {
         self.fired_to
+    }
+
+    /// The revision of the window's next answer.
+    fn next_revision(&self, start: i64) -> u32 {
+        self.revisions.get(&start).map_or(0, |last| last.saturating_add(1))
+    }
+
+    /// Whether windows were answered before their turn.
+    pub(super) fn answers_early(&self) -> bool {
+        self.answers_early
     }
 
     /// Whether there may be something to do at this watermark.
@@ -119,7 +140,7 @@ impl Firing {
             again.push_back(read_start(reader, schedule)?);
         }
         // Whatever is due shows at the first look.
-        Ok(Firing { fired_to, has_fired, wake_at: i64::MIN, revisions, again })
+        Ok(Firing { fired_to, has_fired, wake_at: i64::MIN, revisions, again, answers_early: false })
     }
 }
 
@@ -218,10 +239,34 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// The first window with a record that has not fired.
     fn candidate(&self) -> Option<i64> {
-        // A window at or after `fired_to` holds only panes that start there or later, and the first of them is in the first of those.
-        let pane = self.panes.first_pane_from(self.firing.fired_to);
-        let own = pane.map(|pane| self.schedule.first_window_of(pane).max(self.firing.fired_to));
-        own.into_iter().chain(self.first_inherited_from(self.firing.fired_to)).min()
+        self.candidate_from(self.firing.fired_to)
+    }
+
+    /// The first window with a record that starts there or later.
+    fn candidate_from(&self, start: i64) -> Option<i64> {
+        // Such a window holds only panes that start there or later, and the first of them is in the first of those.
+        let pane = self.panes.first_pane_from(start);
+        let own = pane.map(|pane| self.schedule.first_window_of(pane).max(start));
+        own.into_iter().chain(self.first_inherited_from(start)).min()
+    }
+
+    /// Answers every window that has a record and has not fired, as it stands now: for a source that has fallen silent, whose last windows no later record
+    /// completes. None is closed by it: it takes further records, and in its turn fires once more, with the revision raised.
+    ///
+    /// Cost: O(state), and all of these answers are held until they are fetched.
+    ///
+    /// # Errors
+    /// As [`next_emission`](Engine::next_emission).
+    pub fn answer_open(&mut self) -> Result<(), Error> {
+        self.settle()?;
+        self.firing.answers_early = true;
+        let mut from = self.firing.fired_to;
+        while let Some(start) = self.candidate_from(from) {
+            let fired = self.fire_again(start, |_, content| content.into_merged())?;
+            self.pending.push_back(fired);
+            from = self.schedule.next_window(start);
+        }
+        Ok(())
     }
 
     /// Fires a window for the first time.
@@ -232,7 +277,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             None => self.panes.at(start).map_or(Content::Empty, Content::Staying),
             Some(stacks) => {
                 let end = self.schedule.last_millisecond(start).saturating_add(1);
-                stacks.slide(start, end, &self.panes, &self.aggregate)?.map_or(Content::Empty, Content::Merged)
+                match stacks.slide(start, end, &self.panes, &self.aggregate)? {
+                    Slid::Made(accumulator) => Content::Merged(accumulator),
+                    Slid::Kept(accumulator) => Content::Staying(accumulator),
+                    Slid::Empty => Content::Empty,
+                }
             }
         };
         let content = match self.inherited.is_empty() {
@@ -244,16 +293,17 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
                 make(&self.aggregate, whole.map_or(Content::Empty, Content::Merged))
             }
         };
+        let revision = self.firing.next_revision(start);
         if self.lateness > 0 {
-            self.firing.revisions.insert(start, 0);
+            self.firing.revisions.insert(start, revision);
         }
-        Ok(Fired { start, revision: 0, content })
+        Ok(Fired { start, revision, content })
     }
 
-    /// Fires a window again, or for the first time if it was empty until now, because of a late record.
+    /// Fires a window again, or for the first time if it was empty until now, because of a late record or before its turn.
     fn fire_again<T>(&mut self, start: i64, make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T) -> Result<Fired<T>, Error> {
         let content = make(&self.aggregate, self.merged(start)?.map_or(Content::Empty, Content::Merged));
-        let revision = self.firing.revisions.get(&start).map_or(0, |last| last.saturating_add(1));
+        let revision = self.firing.next_revision(start);
         self.firing.revisions.insert(start, revision);
         Ok(Fired { start, revision, content })
     }
@@ -294,11 +344,16 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             if !fired || self.closes_at(start) > watermark {
                 break;
             }
+            if let (Some(stacks), Some(pane)) = (&mut self.stacks, self.panes.at(start)) {
+                stacks.leave(start, pane, &self.aggregate);
+            }
             self.panes.close_first(self.aggregate.init());
         }
         self.close_inherited();
         while let Some((start, _)) = self.firing.revisions.first_key_value() {
-            if self.schedule.last_millisecond(*start).saturating_add(self.lateness) > watermark {
+            // One that was answered before its turn is still to fire.
+            let fired = *start < self.firing.fired_to;
+            if !fired || self.schedule.last_millisecond(*start).saturating_add(self.lateness) > watermark {
                 break;
             }
             self.firing.revisions.pop_first();

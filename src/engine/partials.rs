@@ -41,6 +41,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     fn fires_again(&self, start: i64) -> bool {
-        self.lateness > 0 && (self.firing.is_due_again(start) || self.pending.iter().any(|fired| fired.start == start))
+        let may = self.lateness > 0 || self.firing.answers_early();
+        start >= self.firing.fired_to() || may && (self.firing.is_due_again(start) || self.pending.iter().any(|fired| fired.start == start))
     }
 }

@@ -210,6 +210,14 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         self.engine.finish();
     }
 
+    /// Answers every open window as it stands now, without closing it: see [`Engine::answer_open`].
+    ///
+    /// # Errors
+    /// As [`Engine::answer_open`].
+    pub fn answer_open(&mut self) -> Result<(), Error> {
+        self.engine.answer_open()
+    }
+
     /// The next emission that is complete.
     ///
     /// # Errors

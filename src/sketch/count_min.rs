@@ -1,12 +1,17 @@
 //! Count-min: how often did this key come, from a table of counters that stores no key.
 
 mod durable;
+mod exact;
+mod rows;
 
 use super::Estimate;
 use super::counters::Counters;
 use crate::error::{Error, ErrorKind};
 use crate::hash::Seed;
 use crate::key::Key;
+use exact::Exact;
+use rows::Rows;
+use std::fmt;
 
 /// Rows at most: a confidence of 1 - e^-16.
 pub(super) const DEPTH_MAX: usize = 16;
@@ -28,6 +33,8 @@ const CACHED_BYTES: usize = 256 << 10;
 /// with a probability of at least `confidence = 1 - e^-depth` over the choice of the [`Seed`] (Cormode and Muthukrishnan, *An improved
 /// data stream summary: the count-min sketch and its applications*, J. Algorithms 55, 2005, theorem 1).
 ///
+/// [`exact_within`](CountMin::exact_within) so many bytes it is no sketch at all: it keeps the keys and every count is exact, for certain.
+///
 /// # When not to use it
 /// It lists no keys ([`SpaceSaving`](super::SpaceSaving) does), and it is bad at rare keys: whoever came less than `epsilon * total`
 /// times drowns in the error.
@@ -46,10 +53,14 @@ const CACHED_BYTES: usize = 256 << 10;
 /// assert!(index.lower <= 3 && 3 <= index.upper);
 /// # Ok::<(), streamgauge::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct CountMin {
-    /// Row after row, `1 << bits` counters each.
+    /// Row after row, `1 << bits` counters each; none while exact.
     cells: Counters,
+    /// All keys, while they fit.
+    exact: Option<Exact>,
+    /// Bytes up to which they do.
+    exact_bytes: usize,
     bits: u32,
     depth: usize,
     /// One odd multiplier a row, drawn from the seed: `(hash * multiplier) >> (64 - bits)` is the counter's place in the row.
@@ -104,6 +115,8 @@ impl CountMin {
         }
         let mut sketch = CountMin {
             cells: Counters::zeros(width * depth),
+            exact: None,
+            exact_bytes: 0,
             bits: width.trailing_zeros(),
             depth,
             multipliers: [0; DEPTH_MAX],
@@ -117,13 +130,9 @@ impl CountMin {
 
     /// An empty sketch of this shape under another seed.
     pub fn seeded(mut self, seed: Seed) -> Self {
-        if self.total > 0 {
-            self.cells = Counters::zeros(self.cells.len());
-            self.total = 0;
-        }
         self.seed = seed;
         self.draw_multipliers();
-        self
+        self.emptied()
     }
 
     /// An empty sketch of this shape that raises only those of a key's counters that hold its estimate (Estan and Varghese 2002).
@@ -132,11 +141,43 @@ impl CountMin {
     /// below the true count and within the bound, but it is not what one sketch of all records would hold, and it cannot
     /// [`subtract`](CountMin::subtract).
     pub fn conservative(mut self) -> Self {
-        if self.total > 0 {
-            self.cells = Counters::zeros(self.cells.len());
-            self.total = 0;
-        }
         self.conservative = true;
+        self.emptied()
+    }
+
+    /// An empty sketch of this shape that keeps the keys themselves, and so is exact, until they take more than about so many bytes, and is a
+    /// sketch from then on; default 0, a sketch from the start.
+    ///
+    /// A key takes five quarters of its length and 56 bytes, so as many bytes as the table itself takes (4 a counter) are a good choice: memory
+    /// then grows with the keys up to that. [`is_exact`](CountMin::is_exact) says which of both it is, and an exact [`Estimate`] has equal bounds.
+    /// When it changes depends on the set of keys alone, however they come and are merged, and what it then holds is what a
+    /// sketch from the start would hold (unless it is [`conservative`](CountMin::conservative)). More than 2^32 - 1 bytes are as many.
+    ///
+    /// While exact, all keys are to be of one type: an integer that is asked for in another width is answered by a bound.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// let mut counts = CountMin::with_shape(1024, 4)?.exact_within(16_384);
+    /// counts.add("/a", 3);
+    /// assert!(counts.is_exact() && counts.estimate("/a").is_exact());
+    /// (0..1000u32).for_each(|n| counts.add(n.to_string().as_str(), 1));
+    /// assert!(!counts.is_exact() && counts.estimate("/a").upper >= 3);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
+    pub fn exact_within(mut self, bytes: usize) -> Self {
+        self.exact_bytes = Exact::new(bytes).bytes_max();
+        self.emptied()
+    }
+
+    fn emptied(mut self) -> Self {
+        self.total = 0;
+        self.exact = (self.exact_bytes > 0).then(|| Exact::new(self.exact_bytes));
+        if self.exact.is_some() {
+            self.cells = Counters::zeros(0);
+        } else if self.cells.len() == 0 || self.cells.iter().any(|cell| cell > 0) {
+            self.cells = Counters::zeros(self.depth << self.bits);
+        }
         self
     }
 
@@ -146,15 +187,54 @@ impl CountMin {
         }
     }
 
-    /// Adds `weight` to the key's count. O(depth). Counters and total stay at `u64::MAX` once they are there.
+    /// Adds `weight` to the key's count. O(depth), and O(1) while exact. Counters and total stay at `u64::MAX` once they are there.
     #[inline]
     pub fn add<K: Key + ?Sized>(&mut self, key: &K, weight: u64) {
-        self.add_hashes(&[key.stable_hash(self.seed)], weight);
+        let hash = key.stable_hash(self.seed);
+        if self.exact.is_none() || !self.add_exactly(key, hash, weight) {
+            self.add_hashes(&[hash], weight);
+        }
+    }
+
+    /// Counts a key whose count is exact; if it is the one too many, the counts go into the table and it does not.
+    #[inline]
+    fn add_exactly<K: Key + ?Sized>(&mut self, key: &K, hash: u64, weight: u64) -> bool {
+        let fits = self.exact.as_mut().is_some_and(|exact| key.with_bytes(|bytes| exact.add(hash, bytes, weight)));
+        if fits {
+            self.total = self.total.saturating_add(weight);
+        } else {
+            self.spill();
+        }
+        fits
+    }
+
+    /// From exact counts to a table.
+    #[cold]
+    #[inline(never)]
+    fn spill(&mut self) {
+        if let Some(exact) = self.exact.take() {
+            self.cells = Counters::zeros(self.depth << self.bits);
+            self.add_rows(&exact);
+        }
+    }
+
+    /// Raises the counters of exact counts, and leaves the total alone.
+    fn add_rows(&mut self, exact: &Exact) {
+        if self.conservative {
+            // There the order shows: it must not be the one in which they came.
+            exact.sorted().into_iter().for_each(|row| self.add_slowly(row.hash, row.count));
+        } else {
+            exact.rows().iter().for_each(|row| self.add_slowly(row.hash, row.count));
+        }
     }
 
     /// Adds 1 to each key's count: as [`add`](CountMin::add) for each, only faster.
     pub fn add_batch<'a, K: Key + ?Sized + 'a>(&mut self, keys: impl IntoIterator<Item = &'a K>) {
         let mut keys = keys.into_iter();
+        while self.exact.is_some() {
+            let Some(key) = keys.next() else { return };
+            self.add(key, 1);
+        }
         let mut hashes = [0u64; BATCH];
         let prefetches = self.cells.heap_bytes() > CACHED_BYTES;
         loop {
@@ -187,9 +267,9 @@ impl CountMin {
                     (false, 3) => rows.raise::<3>(cells, hashes, weight),
                     (false, 4) => rows.raise::<4>(cells, hashes, weight),
                     (false, _) => rows.raise::<5>(cells, hashes, weight),
-                    (true, 3) => rows.raise_least::<3>(cells, hashes, weight),
-                    (true, 4) => rows.raise_least::<4>(cells, hashes, weight),
-                    (true, _) => rows.raise_least::<5>(cells, hashes, weight),
+                    (true, 3) => rows.raise_least_of_3(cells, hashes, weight),
+                    (true, 4) => rows.raise_least_of_4(cells, hashes, weight),
+                    (true, _) => rows.raise_least_of_5(cells, hashes, weight),
                 }
             }
             _ => hashes.iter().for_each(|&hash| self.add_slowly(hash, weight)),
@@ -216,29 +296,50 @@ impl CountMin {
         (0..self.depth).map(|row| self.cells.at(self.index(hash, row))).min().unwrap_or(0)
     }
 
-    /// The key's count. `value` and `upper` are never below the true count; `lower` is not above it with the stated confidence.
+    /// The key's count. `value` and `upper` are never below the true count; `lower` is not above it with the stated confidence. While
+    /// [exact](CountMin::is_exact) all three are the count.
     pub fn estimate<K: Key + ?Sized>(&self, key: &K) -> Estimate<u64> {
-        let upper = self.lookup(key.stable_hash(self.seed));
+        let hash = key.stable_hash(self.seed);
+        if let Some(exact) = &self.exact {
+            return key.with_bytes(|bytes| exact.estimate(hash, bytes));
+        }
+        let upper = self.lookup(hash);
         let slack = (self.epsilon() * self.total as f64).ceil();
         Estimate { value: upper, lower: upper.saturating_sub(slack as u64), upper }
     }
 
-    /// Adds what `other` has seen. O(width * depth).
+    /// Adds what `other` has seen. O(width * depth), and O(keys) for those that are exact.
     ///
     /// # Errors
-    /// [`ErrorKind::Mismatch`] if the shapes, the seeds or the ways to update differ.
+    /// [`ErrorKind::Mismatch`] if the shapes, the seeds, the ways to update or the bytes for exact counts differ.
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         self.expect_equal(other)?;
-        self.cells.add_all(0, &other.cells);
         self.total = self.total.saturating_add(other.total);
+        match &other.exact {
+            Some(theirs) => {
+                if !self.exact.as_mut().is_some_and(|ours| ours.merge(theirs)) {
+                    self.spill();
+                    self.add_rows(theirs);
+                }
+            }
+            None => match self.exact.take() {
+                None => self.cells.add_all(0, &other.cells),
+                Some(ours) => {
+                    self.cells = other.cells.clone();
+                    self.add_rows(&ours);
+                }
+            },
+        }
         Ok(())
     }
 
-    /// Takes away what `other` has seen, such as a pane that leaves a sliding window. O(width * depth).
+    /// Takes away what `other` has seen, such as a pane that leaves a sliding window. O(width * depth), and O(keys) while exact.
+    ///
+    /// A table stays one, however few keys are left.
     ///
     /// # Errors
     /// [`ErrorKind::Mismatch`] if the shapes or the seeds differ, or if `other` is not part of what this one has seen;
-    /// [`ErrorKind::InvalidArgument`] if the sketch is conservative or has saturated.
+    /// [`ErrorKind::InvalidArgument`] if the sketch is conservative or has saturated. Nothing has changed then.
     pub fn subtract(&mut self, other: &Self) -> Result<(), Error> {
         self.expect_equal(other)?;
         if self.conservative {
@@ -247,10 +348,20 @@ impl CountMin {
         if self.saturated() {
             return Err(Error::invalid("a count-min that has reached 2^64 - 1 no longer knows its counts and cannot be subtracted from"));
         }
-        if other.total > self.total || !self.cells.covers(&other.cells) {
-            return Err(Error::new(ErrorKind::Mismatch, "the count-min to subtract has seen records that this one has not"));
+        let unseen = || Err(Error::new(ErrorKind::Mismatch, "the count-min to subtract has seen records that this one has not"));
+        match (&mut self.exact, &other.exact) {
+            _ if other.total > self.total => return unseen(),
+            (Some(ours), Some(theirs)) if ours.covers(theirs) => ours.subtract(theirs),
+            (Some(_), None) if other.total == 0 => {}
+            (Some(_), _) => return unseen(),
+            (None, Some(_)) => {
+                let mut other = other.clone();
+                other.spill();
+                return self.subtract(&other);
+            }
+            (None, None) if self.cells.covers(&other.cells) => self.cells.subtract_all(&other.cells),
+            (None, None) => return unseen(),
         }
-        self.cells.subtract_all(&other.cells);
         self.total -= other.total;
         Ok(())
     }
@@ -286,7 +397,21 @@ impl CountMin {
         if self.conservative != other.conservative {
             return mismatch(String::from("a conservative count-min does not go with a linear one"));
         }
+        if self.exact_bytes != other.exact_bytes {
+            let (ours, theirs) = (self.exact_bytes, other.exact_bytes);
+            return mismatch(format!("a count-min that is exact within {ours} bytes does not go with one within {theirs}"));
+        }
         Ok(())
+    }
+
+    /// Whether all counts are exact: the keys themselves are still there.
+    pub fn is_exact(&self) -> bool {
+        self.exact.is_some()
+    }
+
+    /// Bytes up to which counts are exact; 0 if never.
+    pub fn exact_bytes(&self) -> usize {
+        self.exact_bytes
     }
 
     /// The sum of all weights.
@@ -301,7 +426,7 @@ impl CountMin {
 
     /// The error's share of the total: e / width.
     pub fn epsilon(&self) -> f64 {
-        std::f64::consts::E / self.width() as f64
+        epsilon(self.bits)
     }
 
     /// How sure the lower bound is: 1 - e^-depth.
@@ -331,52 +456,24 @@ impl CountMin {
 
     /// Bytes in memory, those on the heap included.
     pub fn resident_bytes(&self) -> usize {
-        size_of::<Self>() + self.cells.heap_bytes()
+        size_of::<Self>() + self.cells.heap_bytes() + self.exact.as_ref().map_or(0, Exact::heap_bytes)
     }
 }
 
-/// Where the counters of a hash are: the shape, in the common depths, which are worth code of their own.
-struct Rows<'a> {
-    bits: u32,
-    multipliers: &'a [u64; DEPTH_MAX],
+/// All but the multipliers, which would give a secret seed away.
+impl fmt::Debug for CountMin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("CountMin");
+        shown.field("width", &self.width()).field("depth", &self.depth).field("seed", &self.seed);
+        shown.field("conservative", &self.conservative).field("total", &self.total);
+        match &self.exact {
+            Some(exact) => shown.field("exact", exact).finish(),
+            None => shown.field("cells", &self.cells).finish(),
+        }
+    }
 }
 
-impl Rows<'_> {
-    #[inline(always)]
-    fn first<const DEPTH: usize>(&self) -> [u64; DEPTH] {
-        std::array::from_fn(|row| self.multipliers.get(row).copied().unwrap_or(1))
-    }
-
-    #[inline(always)]
-    fn raise<const DEPTH: usize>(&self, cells: &mut [u32], hashes: &[u64], weight: u32) {
-        let (multipliers, bits) = (self.first::<DEPTH>(), self.bits);
-        for &hash in hashes {
-            for (row, multiplier) in multipliers.into_iter().enumerate() {
-                let place = (row << bits) + (hash.wrapping_mul(multiplier) >> (64 - bits)) as usize;
-                if let Some(cell) = cells.get_mut(place) {
-                    *cell = cell.wrapping_add(weight);
-                }
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn raise_least<const DEPTH: usize>(&self, cells: &mut [u32], hashes: &[u64], weight: u32) {
-        let (multipliers, bits) = (self.first::<DEPTH>(), self.bits);
-        for &hash in hashes {
-            let places: [usize; DEPTH] =
-                std::array::from_fn(|row| (row << bits) + (hash.wrapping_mul(multipliers[row]) >> (64 - bits)) as usize);
-            // Which row has the least is noise: a branch on it would be mispredicted.
-            let least = places.iter().fold(u32::MAX, |least, &place| {
-                let cell = cells.get(place).copied().unwrap_or(u32::MAX);
-                std::hint::select_unpredictable(cell < least, cell, least)
-            });
-            let raised = least.wrapping_add(weight);
-            for place in places {
-                if let Some(cell) = cells.get_mut(place) {
-                    *cell = std::hint::select_unpredictable(*cell < raised, raised, *cell);
-                }
-            }
-        }
-    }
+/// e / width.
+fn epsilon(bits: u32) -> f64 {
+    std::f64::consts::E / (1u64 << bits) as f64
 }

@@ -18,6 +18,7 @@
 
 mod count_min;
 mod counters;
+mod index;
 mod log_histogram;
 mod prefetch;
 mod space_saving;

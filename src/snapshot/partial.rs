@@ -80,6 +80,21 @@ impl Partial {
         (rank(self), &self.bytes) > (rank(other), &other.bytes)
     }
 
+    /// The same with another revision: for a source that answers a window anew, which its engine did not know to be answered before.
+    ///
+    /// # Errors
+    /// None is known.
+    pub fn with_revision(&self, revision: u32) -> Result<Partial, Error> {
+        let description = self.envelope.description(&self.bytes)?.to_owned();
+        let identity = Identity { description, seeds: self.envelope.seeds };
+        let mut section = self.envelope.section(&self.bytes, Tag::Accumulator)?;
+        let accumulator = section.raw(section.remaining())?;
+        Partial::new(&identity, &Origin { revision, ..self.origin.clone() }, |writer| {
+            writer.raw(accumulator);
+            Ok(())
+        })
+    }
+
     /// The fingerprint of the pipeline.
     pub fn fingerprint(&self) -> u64 {
         self.envelope.pipeline

@@ -63,6 +63,8 @@ pub struct ShardSummary {
     pub applied: Option<(String, u64)>,
     /// Its watermark; `None` before there is one.
     pub watermark: Option<Timestamp>,
+    /// The caller's clock at its last record; `None` where no clock was told.
+    pub last_record: Option<Timestamp>,
     /// Whether it has ended.
     pub closed: bool,
 }
@@ -146,8 +148,8 @@ impl ShardSummary {
             false => None,
         };
         let reached = watermark(reader.i64()?);
-        let _last_record = reader.i64()?;
-        Ok(ShardSummary { name, applied, watermark: reached, closed: reader.u8()? == 2 })
+        let last_record = watermark(reader.i64()?);
+        Ok(ShardSummary { name, applied, watermark: reached, last_record, closed: reader.u8()? == 2 })
     }
 }
 

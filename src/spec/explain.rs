@@ -26,6 +26,8 @@ pub struct Explanation {
     /// Panes held at a time until windows fire, at most, each with its own groups; `None` where the out-of-orderness is unbounded and the
     /// number depends on how long the input lasts.
     pub panes_held_max: Option<u64>,
+    /// Approximate bytes of one group in a snapshot, at most: whole, and made as small as [`snapshot_within`](super::RowPipeline::snapshot_within) can.
+    pub group_written_max: (usize, usize),
     /// Bytes past which the engine refuses to grow: [`Limits::state_bytes_max`](crate::Limits::state_bytes_max).
     pub state_bytes_max: usize,
     /// Each column with what its numbers are worth.
@@ -48,6 +50,7 @@ impl Explanation {
             groups_max: (group_fields > 0).then_some(engine.limits.groups_max),
             group_bytes_min: group_bytes(state_bytes_min),
             group_bytes_max: group_bytes(state_bytes_max),
+            group_written_max: (written_max(plan, |written| written.0), written_max(plan, |written| written.1)),
             panes_held_max: panes_held_max(engine),
             state_bytes_max: engine.limits.state_bytes_max,
             columns: columns.iter().map(|column| (column.name.clone(), worth(&column.function))).collect(),
@@ -63,6 +66,87 @@ impl Explanation {
         bytes.min(self.state_bytes_max)
     }
 }
+
+/// Whether a snapshot will fit into so many bytes, whatever records come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Fit {
+    /// The whole state fits.
+    Whole,
+    /// It fits once sketches are made smaller, with wider bounds.
+    Reduced,
+    /// It may not fit: there can be more groups or panes than there is room for.
+    Unsure,
+}
+
+impl Explanation {
+    /// Approximate bytes of a snapshot, at most: whole, and made as small as it can be; `None` where the panes depend on how long the input lasts. Keys are taken to have up to
+    /// 64 bytes.
+    pub fn snapshot_bytes_max(&self) -> Option<(usize, usize)> {
+        let panes = usize::try_from(self.panes_held_max?).unwrap_or(usize::MAX);
+        // One more for (other).
+        let groups = self.groups_max.map_or(1, |groups| groups.saturating_add(1));
+        let all =
+            |group: usize| group.saturating_mul(groups).saturating_add(PANE_WRITTEN).saturating_mul(panes).saturating_add(ENVELOPE_WRITTEN);
+        Some((all(self.group_written_max.0), all(self.group_written_max.1)))
+    }
+
+    /// Whether a snapshot will fit into so many bytes: what [`snapshot_within`](super::RowPipeline::snapshot_within) will do, told before the first record.
+    pub fn fit(&self, bytes_max: usize) -> Fit {
+        match self.snapshot_bytes_max() {
+            Some((whole, _)) if whole <= bytes_max => Fit::Whole,
+            Some((_, reduced)) if reduced <= bytes_max => Fit::Reduced,
+            _ => Fit::Unsure,
+        }
+    }
+}
+
+impl fmt::Display for Fit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fit::Whole => "fits whole",
+            Fit::Reduced => "fits, with sketches made smaller if need be",
+            Fit::Unsure => "may not fit: fewer groups (limit_groups), a shorter window or a longer slide make it smaller",
+        })
+    }
+}
+
+/// Bytes of an envelope and of what is not panes: places of a few shards, counts.
+const ENVELOPE_WRITTEN: usize = 4096;
+
+/// Bytes of a pane beside its groups.
+const PANE_WRITTEN: usize = 16;
+
+/// Rows of a top-k that are kept in the smallest form.
+const TOP_ROWS_MIN: usize = 100;
+
+fn written_max(plan: &Plan, form: fn((usize, usize)) -> usize) -> usize {
+    let states: usize = plan.states.iter().map(|state| form(state_written_max(state))).sum();
+    states.saturating_add(KEY_BYTES + 8)
+}
+
+/// Bytes of a state in a snapshot, at most: whole and in its smallest form.
+fn state_written_max(state: &StateSpec) -> (usize, usize) {
+    let same = |bytes| (bytes, bytes);
+    // A key, its count and its error; and the filter's cells beside each counter.
+    let row = KEY_BYTES + 20;
+    let filter = 48;
+    match state {
+        StateSpec::Sum(_) => same(400),
+        StateSpec::Squares(_) => same(900),
+        StateSpec::First(_) | StateSpec::Last(_) => same(KEY_BYTES + 20),
+        // Both signs, 64 doublings of 128 buckets, or of 3.
+        StateSpec::Histogram(_) => (64 + 2 * 64 * 128 * 3, 64 + 2 * 64 * 3 * 3),
+        StateSpec::Distinct(..) => ((DISTINCT_EXACT_MAX * 9).max(1 << DISTINCT_PRECISION) + 64, 128),
+        StateSpec::Top { counters, .. } => {
+            (counters.saturating_mul(2 * row + filter).saturating_add(64), (*counters).min(TOP_ROWS_MIN) * (2 * row + filter) + 64)
+        }
+        _ => same(20),
+    }
+}
+
+/// Bytes that Lambda hands a tumbling window's state back in, in base64: 1 MB, less what its envelope may take.
+const LAMBDA_STATE_BYTES: usize = 900_000 / 4 * 3;
 
 /// Panes between the oldest window that has not fired and the newest record, and as many merges of them.
 fn panes_held_max(engine: &EngineOptions) -> Option<u64> {
@@ -147,6 +231,15 @@ impl fmt::Display for Explanation {
             Some(panes) => writeln!(f, "panes held: at most {panes}, between the oldest window that waits and the latest record")?,
         }
         writeln!(f, "memory at worst: {} (the limit is {})", Bytes(self.state_bytes_worst()), Bytes(self.state_bytes_max))?;
+        if let Some((whole, reduced)) = self.snapshot_bytes_max() {
+            writeln!(
+                f,
+                "snapshot at worst: {}, or {} with sketches made smaller; in Lambda's state of a window it {}",
+                Bytes(whole),
+                Bytes(reduced),
+                self.fit(LAMBDA_STATE_BYTES)
+            )?;
+        }
         writeln!(f, "columns:")?;
         self.columns.iter().try_for_each(|(name, worth)| writeln!(f, "  {name}: {worth}"))
     }

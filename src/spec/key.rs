@@ -70,10 +70,13 @@ impl<'a> KeyForm<'a> {
 
     #[inline]
     fn of_text(text: &'a str) -> Self {
-        match text.as_bytes().first() {
-            Some(first) if *first > TAG_TEXT => KeyForm::Text(text),
-            _ => KeyForm::TaggedText(text),
-        }
+        if KeyForm::is_text_itself(text.as_bytes()) { KeyForm::Text(text) } else { KeyForm::TaggedText(text) }
+    }
+
+    /// Whether text of these bytes needs no tag in front.
+    #[inline]
+    pub(crate) fn is_text_itself(text: &[u8]) -> bool {
+        text.first().is_some_and(|first| *first > TAG_TEXT)
     }
 
     fn of_number(text: &'a str) -> Self {

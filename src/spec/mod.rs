@@ -1,5 +1,6 @@
 //! The pipeline as data: fields, expressions, predicates, specifications.
 
+mod block;
 mod compile;
 mod decimal;
 mod digits;
@@ -13,6 +14,8 @@ mod number;
 mod output;
 mod pipeline_spec;
 mod predicate;
+mod prepared_rows;
+mod preparer;
 mod row;
 mod row_aggregate;
 mod row_merger;
@@ -21,12 +24,15 @@ mod time_format;
 mod time_text;
 mod token;
 
+pub use block::Block;
 pub use compile::CompileOptions;
-pub use explain::Explanation;
+pub use explain::{Explanation, Fit};
 pub use json_lines::JsonLines;
 pub use number::Number;
 pub use output::{OutputValue, RowEmission, TopValue};
 pub use pipeline_spec::PipelineSpec;
+pub use prepared_rows::PreparedRows;
+pub use preparer::RowPreparer;
 pub use row::{Row, Value};
 pub use row_merger::{MergedRow, RowMerger};
 pub use row_pipeline::{ColumnKind, OutputColumn, RowOutcome, RowPipeline};

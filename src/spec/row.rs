@@ -1,11 +1,13 @@
 //! A record decoded to the fields that a pipeline names, and no others.
 //!
 //! A [`Row`] is made once and filled again for every record. Its values point into the bytes they were read from (a
-//! reference-counted [`Bytes`] block that many rows share), so filling one allocates nothing; only text that had to be unescaped is
+//! reference-counted [`Block`] that many records share), so filling one allocates nothing; only text that had to be unescaped is
 //! copied, into a buffer that is kept.
 //!
 //! Fields are known by their *slot*: their index in the list of field names that the compiled pipeline gives out.
 
+use super::block::Block;
+use super::digits::digits;
 use super::key::KeyForm;
 use super::number::{NotANumber, Number, number_of};
 use bytes::Bytes;
@@ -51,13 +53,13 @@ enum Field {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Span {
+pub(super) struct Span {
     start: u32,
     end: u32,
 }
 
 impl Span {
-    fn of(range: Range<usize>) -> Span {
+    pub(super) fn of(range: Range<usize>) -> Span {
         // Blocks are capped far below 4 GiB by `Limits::record_bytes_max` and the readers' block size; a span that does not fit
         // reads as empty rather than as another one's bytes.
         match (u32::try_from(range.start), u32::try_from(range.end)) {
@@ -67,12 +69,18 @@ impl Span {
     }
 
     #[inline]
-    fn bytes(self, bytes: &[u8]) -> &[u8] {
+    fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    #[inline]
+    pub(super) fn bytes(self, bytes: &[u8]) -> &[u8] {
         bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 
-    fn text(self, bytes: &[u8]) -> &str {
-        std::str::from_utf8(self.bytes(bytes)).unwrap_or_default()
+    #[inline]
+    fn text(self, block: &Block) -> &str {
+        block.text(self.start as usize, self.end as usize)
     }
 }
 
@@ -91,29 +99,33 @@ impl Span {
 /// ```
 #[derive(Debug)]
 pub struct Row {
-    source: Bytes,
-    unescaped: Vec<u8>,
+    source: Block,
+    unescaped: String,
     fields: SmallVec<[Field; 8]>,
     prepared: Prepared,
 }
 
 /// What a compiled pipeline has made of the fields, once for all aggregates that need it. Which field is where is the pipeline's plan.
 #[derive(Debug, Default)]
-struct Prepared {
-    numbers: SmallVec<[Option<Number>; 4]>,
-    keys: SmallVec<[KeyBytes; 4]>,
-    group: KeyBytes,
+pub(super) struct Prepared {
+    pub(super) numbers: SmallVec<[Option<Number>; 4]>,
+    pub(super) keys: SmallVec<[KeyBytes; 4]>,
+    /// Whether there is a value, for the fields of which only that is asked.
+    pub(super) present: SmallVec<[bool; 8]>,
+    pub(super) group: KeyBytes,
     /// The bytes of keys that are not a field's own text.
-    encoded: Vec<u8>,
+    pub(super) encoded: Vec<u8>,
 }
 
 /// Where the bytes of a key are.
 #[derive(Clone, Copy, Debug, Default)]
-enum KeyBytes {
+pub(super) enum KeyBytes {
     #[default]
     Missing,
-    /// They are the text of the field in this slot.
-    Field(usize),
+    /// They are a field's own text.
+    Source(Span),
+    /// They are a field's own text, which had to be unescaped.
+    Unescaped(Span),
     Encoded(Span),
 }
 
@@ -130,7 +142,7 @@ impl Row {
     /// A row with so many slots, all missing.
     pub fn new(slots: usize) -> Self {
         let fields = SmallVec::from_elem(Field::Missing, slots);
-        Row { source: Bytes::new(), unescaped: Vec::new(), fields, prepared: Prepared::default() }
+        Row { source: Block::default(), unescaped: String::new(), fields, prepared: Prepared::default() }
     }
 
     /// How many slots the row has.
@@ -138,12 +150,19 @@ impl Row {
         self.fields.len()
     }
 
-    /// Starts the next record: all fields missing, their values to be found in `source`.
+    /// Starts the next record: all fields missing, their values to be found in `source`, which is checked to be UTF-8 value by
+    /// value.
     #[inline]
     pub fn begin(&mut self, source: &Bytes) {
+        self.begin_in(&Block::from(source.clone()));
+    }
+
+    /// Starts the next record: all fields missing, their values to be found in `block`.
+    #[inline]
+    pub fn begin_in(&mut self, block: &Block) {
         // Most records share the last one's block: compare before touching the reference count.
-        if self.source.as_ptr() != source.as_ptr() || self.source.len() != source.len() {
-            self.source = source.clone();
+        if !self.source.is_same(block) {
+            self.source = block.clone();
         }
         self.unescaped.clear();
         self.fields.fill(Field::Missing);
@@ -182,7 +201,7 @@ impl Row {
     /// Sets text that is not in the source as such, such as a string with escapes: it is copied.
     pub fn set_unescaped(&mut self, slot: usize, text: &str) {
         let start = self.unescaped.len();
-        self.unescaped.extend_from_slice(text.as_bytes());
+        self.unescaped.push_str(text);
         self.set(slot, Field::Unescaped(Span::of(start..self.unescaped.len())));
     }
 
@@ -195,23 +214,45 @@ impl Row {
             Field::Number(span) => Value::Number(span.text(&self.source)),
             Field::Text(span) => Value::Text(span.text(&self.source)),
             Field::Untyped(span) => Value::Untyped(span.text(&self.source)),
-            Field::Unescaped(span) => Value::Text(span.text(&self.unescaped)),
+            Field::Unescaped(span) => Value::Text(self.unescaped.get(span.start as usize..span.end as usize).unwrap_or_default()),
         }
     }
 
-    /// Starts to prepare the row for aggregates that need so many numbers and keys: all missing.
+    /// The value of a slot that is nothing but a few digits, which says the same as number and as text: what most numbers and times are.
     #[inline]
-    pub(super) fn begin_prepared(&mut self, numbers: usize, keys: usize) {
+    pub(super) fn digits(&self, slot: usize) -> Option<i64> {
+        match self.fields.get(slot)? {
+            Field::Number(span) | Field::Text(span) | Field::Untyped(span) => digits(span.bytes(self.source.as_bytes())),
+            _ => None,
+        }
+    }
+
+    /// Starts to prepare the row for aggregates that need so many numbers, keys and presences: all missing.
+    #[inline]
+    pub(super) fn begin_prepared(&mut self, numbers: usize, keys: usize, present: usize) {
         self.prepared.encoded.clear();
         self.prepared.group = KeyBytes::Missing;
         self.prepared.numbers.resize(numbers, None);
         self.prepared.keys.resize(keys, KeyBytes::Missing);
+        self.prepared.present.resize(present, false);
+    }
+
+    /// Finds out whether a field has a value.
+    #[inline]
+    pub(super) fn prepare_present(&mut self, index: usize, slot: usize) {
+        let present = !self.value(slot).is_missing();
+        if let Some(place) = self.prepared.present.get_mut(index) {
+            *place = present;
+        }
     }
 
     /// Reads a field as a number.
     #[inline]
     pub(super) fn prepare_number(&mut self, index: usize, slot: usize) -> Result<(), NotANumber> {
-        let number = number_of(self.value(slot))?;
+        let number = match self.digits(slot) {
+            Some(integer) => Some(Number::Int(i128::from(integer))),
+            None => number_of(self.value(slot))?,
+        };
         if let Some(place) = self.prepared.numbers.get_mut(index) {
             *place = number;
         }
@@ -267,11 +308,28 @@ impl Row {
 
     #[inline]
     fn key_of(&mut self, slot: usize, bytes_max: usize) -> Result<KeyBytes, NotAKey> {
+        // Text of a block that is known to be text: nothing is to be checked but its first byte.
+        if let Some(Field::Text(span)) = self.fields.get(slot)
+            && self.source.is_text()
+            && KeyForm::is_text_itself(span.bytes(self.source.as_bytes()))
+            && span.len() <= bytes_max
+        {
+            return Ok(KeyBytes::Source(*span));
+        }
         match KeyForm::of(self.value(slot)) {
             KeyForm::Missing => Ok(KeyBytes::Missing),
-            KeyForm::Text(text) if text.len() <= bytes_max => Ok(KeyBytes::Field(slot)),
+            KeyForm::Text(text) if text.len() <= bytes_max => Ok(self.own_text(slot)),
             KeyForm::Text(text) => Err(NotAKey::TooLong(text.len())),
             _ => self.encode_key(slot, bytes_max),
+        }
+    }
+
+    #[inline]
+    fn own_text(&self, slot: usize) -> KeyBytes {
+        match self.fields.get(slot) {
+            Some(Field::Text(span) | Field::Untyped(span) | Field::Number(span)) => KeyBytes::Source(*span),
+            Some(Field::Unescaped(span)) => KeyBytes::Unescaped(*span),
+            Some(Field::Missing | Field::Bool(_)) | None => KeyBytes::Missing,
         }
     }
 
@@ -296,6 +354,30 @@ impl Row {
         self.prepared.numbers.get(index).copied().flatten()
     }
 
+    /// Whether a field whose presence was prepared has a value.
+    #[inline]
+    pub(super) fn is_present(&self, index: usize) -> bool {
+        self.prepared.present.get(index).copied().unwrap_or(false)
+    }
+
+    /// What was prepared.
+    #[inline]
+    pub(super) fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    /// What was prepared, to be filled by what was prepared elsewhere.
+    #[inline]
+    pub(super) fn prepared_mut(&mut self) -> &mut Prepared {
+        &mut self.prepared
+    }
+
+    /// The bytes of text that had to be unescaped.
+    #[inline]
+    pub(super) fn unescaped(&self) -> &[u8] {
+        self.unescaped.as_bytes()
+    }
+
     /// A key that was prepared; `None` if the field is missing.
     #[inline]
     pub(super) fn key(&self, index: usize) -> Option<&[u8]> {
@@ -312,11 +394,8 @@ impl Row {
     fn bytes_of(&self, key: KeyBytes) -> Option<&[u8]> {
         match key {
             KeyBytes::Missing => None,
-            KeyBytes::Field(slot) => match self.fields.get(slot).copied()? {
-                Field::Text(span) | Field::Untyped(span) | Field::Number(span) => Some(span.bytes(&self.source)),
-                Field::Unescaped(span) => Some(span.bytes(&self.unescaped)),
-                Field::Missing | Field::Bool(_) => None,
-            },
+            KeyBytes::Source(span) => Some(span.bytes(self.source.as_bytes())),
+            KeyBytes::Unescaped(span) => Some(span.bytes(self.unescaped.as_bytes())),
             KeyBytes::Encoded(span) => Some(span.bytes(&self.prepared.encoded)),
         }
     }

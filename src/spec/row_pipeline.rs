@@ -6,7 +6,9 @@ use super::field::Fields;
 use super::key;
 use super::output::{OutputValue, RowEmission};
 use super::predicate::Predicate;
-use super::row::{NotAKey, Row, Value};
+use super::prepared_rows::PreparedRows;
+use super::preparer::{Preparation, RowPreparer};
+use super::row::Row;
 use super::row_aggregate::{Plan, RowAggregate, RowAnswer};
 use super::time_format::TimeFormat;
 use crate::engine::{Emission, Engine, Outcome, Shard, Stats};
@@ -16,6 +18,7 @@ use crate::snapshot::{Reductions, Snapshot};
 use crate::time::Timestamp;
 use crate::window::Windows;
 use std::fmt;
+use std::sync::Arc;
 
 /// A compiled [`PipelineSpec`](super::PipelineSpec): rows in, emissions out.
 ///
@@ -42,13 +45,8 @@ use std::fmt;
 /// # Ok::<(), streamgauge::Error>(())
 /// ```
 pub struct RowPipeline {
-    fields: Fields,
-    filter: Vec<Predicate>,
-    time: Option<(usize, TimeFormat)>,
-    group_slots: Vec<usize>,
-    plan: Plan,
+    preparer: Arc<RowPreparer>,
     engine: Engine<Row, RowAggregate>,
-    key_bytes_max: usize,
     group_names: Vec<String>,
     columns: Vec<OutputColumn>,
     windows: Windows,
@@ -127,14 +125,10 @@ impl RowPipeline {
     pub(super) fn new(parts: Parts) -> Self {
         let (group_names, group_slots) = parts.group.into_iter().unzip();
         let columns = parts.columns.into_iter().map(OutputColumn::of).collect();
+        let Parts { fields, filter, time, plan, key_bytes_max, .. } = parts;
         RowPipeline {
-            fields: parts.fields,
-            filter: parts.filter,
-            time: parts.time,
-            group_slots,
-            plan: parts.plan,
+            preparer: Arc::new(RowPreparer { fields, filter, time, group_slots, plan, key_bytes_max }),
             engine: parts.engine,
-            key_bytes_max: parts.key_bytes_max,
             group_names,
             columns,
             windows: parts.windows,
@@ -146,17 +140,17 @@ impl RowPipeline {
 
     /// The fields to read, by slot; those of the filter come first. Names, or JSON pointers where they begin with `/`.
     pub fn fields(&self) -> &[String] {
-        self.fields.names()
+        self.preparer.fields.names()
     }
 
     /// The slots of the filter's fields are those below this.
     pub fn filter_slots(&self) -> usize {
-        self.filter.iter().filter_map(Predicate::slot_max).max().map_or(0, |slot| slot + 1)
+        self.preparer.filter_slots()
     }
 
     /// A row with a slot for each field, to be filled again for every record.
     pub fn new_row(&self) -> Row {
-        Row::new(self.fields.names().len())
+        Row::new(self.preparer.slots())
     }
 
     /// The fields grouped by; empty without groups.
@@ -205,6 +199,16 @@ impl RowPipeline {
         self.engine.close_shard(shard);
     }
 
+    /// A shard that had ended goes on after all: see [`Engine::reopen_shard`].
+    pub fn reopen_shard(&mut self, shard: Shard) {
+        self.engine.reopen_shard(shard);
+    }
+
+    /// All rows of the shard up to this place have been given: see [`Engine::set_applied`].
+    pub fn set_applied(&mut self, shard: Shard, sequence: &Sequence) {
+        self.engine.set_applied(shard, sequence);
+    }
+
     /// Takes a row. `arrival` is its event time if the specification names no time field; with a `sequence`, a row that is not
     /// after the last one taken of its shard is a duplicate.
     ///
@@ -219,20 +223,54 @@ impl RowPipeline {
         {
             return Ok(RowOutcome::Duplicate);
         }
-        if !self.filter.iter().all(|predicate| predicate.holds(row)) {
-            self.engine.pass_over(shard, sequence, Outcome::Filtered);
-            return Ok(RowOutcome::Filtered);
-        }
-        let time = match self.prepare(row, arrival) {
-            Ok(time) => time,
-            Err(reason) if self.engine.is_strict() => {
-                return Err(Error::new(ErrorKind::InvalidRecord, reason.text(&self.fields, row)));
+        match self.preparer.prepare(row, arrival) {
+            Preparation::Record(time) => self.push_record(shard, row, time, sequence),
+            Preparation::Filtered => {
+                self.engine.pass_over(shard, sequence, Outcome::Filtered);
+                Ok(RowOutcome::Filtered)
             }
-            Err(reason) => {
+            Preparation::DeadLetter(reason) if self.engine.is_strict() => Err(Error::new(ErrorKind::InvalidRecord, reason)),
+            Preparation::DeadLetter(reason) => {
                 self.engine.pass_over(shard, sequence, Outcome::DeadLetter);
-                return Ok(RowOutcome::DeadLetter(reason.text(&self.fields, row)));
+                Ok(RowOutcome::DeadLetter(reason.into()))
             }
-        };
+        }
+    }
+
+    /// The part of [`push`](RowPipeline::push) that any thread can do.
+    pub fn preparer(&self) -> Arc<RowPreparer> {
+        self.preparer.clone()
+    }
+
+    /// Takes one of the rows that this pipeline's [`preparer`](RowPipeline::preparer) prepared: the rest of [`push`](RowPipeline::push), for records
+    /// without sequence numbers. A row that does not exist is taken as filtered.
+    ///
+    /// # Errors
+    /// As [`push`](RowPipeline::push).
+    #[inline]
+    pub fn push_prepared(&mut self, shard: Shard, rows: &mut PreparedRows, index: usize) -> Result<RowOutcome, Error> {
+        match rows.load(index) {
+            Some((Preparation::Record(time), row)) => {
+                let time = *time;
+                self.push_record(shard, row, time, None)
+            }
+            Some((Preparation::DeadLetter(reason), _)) if self.engine.is_strict() => {
+                Err(Error::new(ErrorKind::InvalidRecord, reason.to_string()))
+            }
+            Some((Preparation::DeadLetter(reason), _)) => {
+                self.engine.pass_over(shard, None, Outcome::DeadLetter);
+                Ok(RowOutcome::DeadLetter(reason.to_string()))
+            }
+            Some((Preparation::Filtered, _)) | None => {
+                self.engine.pass_over(shard, None, Outcome::Filtered);
+                Ok(RowOutcome::Filtered)
+            }
+        }
+    }
+
+    /// Takes a prepared row.
+    #[inline]
+    fn push_record(&mut self, shard: Shard, row: &Row, time: Timestamp, sequence: Option<&Sequence>) -> Result<RowOutcome, Error> {
         let outcome = match sequence {
             None => self.engine.push(shard, row, time)?,
             Some(sequence) => self.engine.push_at(shard, sequence, row, time)?,
@@ -262,42 +300,6 @@ impl RowPipeline {
         self.engine.pass_over(shard, sequence, Outcome::DeadLetter);
     }
 
-    /// Reads of the row what the aggregates need. The event time, or what is wrong with the row.
-    #[inline]
-    fn prepare(&self, row: &mut Row, arrival: Timestamp) -> Result<Timestamp, Refusal> {
-        let time = match &self.time {
-            None => arrival,
-            Some((slot, format)) => match format.read(row.value(*slot)) {
-                Ok(time) => time,
-                Err(why) => return Err(Refusal::new(*slot, format!("{why} ({})", TimeWords(format)))),
-            },
-        };
-        row.begin_prepared(self.plan.numbers.len(), self.plan.keys.len());
-        for (index, &slot) in self.plan.numbers.iter().enumerate() {
-            row.prepare_number(index, slot).map_err(|why| Refusal::new(slot, why.to_string()))?;
-        }
-        for (index, &slot) in self.plan.keys.iter().enumerate() {
-            row.prepare_key(index, slot, self.key_bytes_max).map_err(|why| self.refuse_key(slot, why))?;
-        }
-        match self.group_slots.as_slice() {
-            [] => {}
-            [slot] => row.prepare_group(*slot, self.key_bytes_max).map_err(|why| self.refuse_key(*slot, why))?,
-            slots => row.prepare_group_of(slots, self.key_bytes_max).map_err(|(slot, why)| self.refuse_key(slot, why))?,
-        }
-        Ok(time)
-    }
-
-    #[cold]
-    fn refuse_key(&self, slot: usize, why: NotAKey) -> Refusal {
-        Refusal::new(
-            slot,
-            match why {
-                NotAKey::OutOfRange => "is out of the range of numbers that can be keys".into(),
-                NotAKey::TooLong(bytes) => format!("takes {bytes} bytes as a key, over the limit of {}", self.key_bytes_max),
-            },
-        )
-    }
-
     /// The caller's clock has come to `now`. Judges which shards are idle.
     pub fn advance(&mut self, now: Timestamp) {
         self.engine.advance(now);
@@ -311,6 +313,14 @@ impl RowPipeline {
     /// The input has ended: every window is complete.
     pub fn finish(&mut self) {
         self.engine.finish();
+    }
+
+    /// Answers every open window as it stands now, without closing it: see [`Engine::answer_open`].
+    ///
+    /// # Errors
+    /// As [`Engine::answer_open`].
+    pub fn answer_open(&mut self) -> Result<(), Error> {
+        self.engine.answer_open()
     }
 
     /// The next row of the answer: by window end, then start, then group ascending.
@@ -404,9 +414,9 @@ impl RowPipeline {
 
 impl fmt::Debug for RowPipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RowPipeline { fields, group_names, columns, windows, .. } = self;
+        let RowPipeline { preparer, group_names, columns, windows, .. } = self;
         f.debug_struct("RowPipeline")
-            .field("fields", fields)
+            .field("fields", &preparer.fields)
             .field("group", group_names)
             .field("columns", columns)
             .field("windows", windows)
@@ -450,46 +460,5 @@ impl OutputColumn {
             _ => ColumnKind::Plain,
         };
         OutputColumn { name: column.name, kind }
-    }
-}
-
-/// What is wrong with a field.
-struct Refusal {
-    slot: usize,
-    why: String,
-}
-
-impl Refusal {
-    #[cold]
-    fn new(slot: usize, why: String) -> Self {
-        Refusal { slot, why }
-    }
-
-    /// A sentence with the field and its value, as in `bytes: "abc" is not a number`.
-    fn text(&self, fields: &Fields, row: &Row) -> String {
-        let shown = match row.value(self.slot) {
-            Value::Missing | Value::Untyped("") => return format!("{}: the field {}", fields.name(self.slot), self.why),
-            Value::Bool(value) => value.to_string(),
-            Value::Number(text) => shortened(text),
-            Value::Text(text) | Value::Untyped(text) => format!("{:?}", shortened(text)),
-        };
-        format!("{}: {shown} {}", fields.name(self.slot), self.why)
-    }
-}
-
-fn shortened(text: &str) -> String {
-    const SHOWN: usize = 80;
-    if text.chars().count() <= SHOWN { text.into() } else { text.chars().take(SHOWN).chain("...".chars()).collect() }
-}
-
-/// The format of times, in the words of an error.
-struct TimeWords<'a>(&'a TimeFormat);
-
-impl fmt::Display for TimeWords<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            TimeFormat::Pattern(pattern) => write!(f, "time_format {pattern:?}"),
-            format => write!(f, "time_format {format}"),
-        }
     }
 }

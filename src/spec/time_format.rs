@@ -3,7 +3,7 @@
 use super::decimal::Decimal;
 use super::digits::digits;
 use super::nearest::nearest;
-use super::row::Value;
+use super::row::{Row, Value};
 use super::time_text::{read_clf, read_iso};
 use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
@@ -145,6 +145,25 @@ impl TimeFormat {
     }
 }
 
+impl TimeFormat {
+    /// The time of the field in a slot: as [`read`](TimeFormat::read).
+    #[inline]
+    pub(super) fn read_slot(&self, row: &Row, slot: usize) -> Result<Timestamp, NotATime> {
+        let power = match self {
+            TimeFormat::Auto => None,
+            TimeFormat::Seconds => Some(3),
+            TimeFormat::Millis => Some(0),
+            TimeFormat::Micros => Some(-3),
+            TimeFormat::Nanos => Some(-6),
+            _ => return self.read(row.value(slot)),
+        };
+        match row.digits(slot) {
+            Some(integer) => scale(integer, power.unwrap_or_else(|| unit_of_integer(integer))).map(Timestamp::from_millis),
+            None => self.read(row.value(slot)),
+        }
+    }
+}
+
 /// A number in units of 10^-3-`power` seconds, as milliseconds.
 #[inline]
 fn read_number(text: &str, power: i64) -> Result<i64, NotATime> {
@@ -164,6 +183,12 @@ fn scale(integer: i64, power: i64) -> Result<i64, NotATime> {
     }
 }
 
+/// The unit that an integer without a sign tells by its size.
+#[inline]
+fn unit_of_integer(integer: i64) -> i64 {
+    unit_of(integer.checked_ilog10().map_or(0, i64::from))
+}
+
 /// By magnitude: the power of ten of the first digit, and the unit that it tells.
 fn unit_of(magnitude: i64) -> i64 {
     match magnitude {
@@ -176,7 +201,7 @@ fn unit_of(magnitude: i64) -> i64 {
 
 fn read_any(text: &str) -> Result<i64, NotATime> {
     if let Some(integer) = digits(text.as_bytes()) {
-        return scale(integer, unit_of(integer.checked_ilog10().map_or(0, i64::from)));
+        return scale(integer, unit_of_integer(integer));
     }
     if let Some(decimal) = Decimal::scan(text) {
         return decimal.scaled_floor(unit_of(decimal.magnitude().unwrap_or(0))).ok_or(NotATime::OutOfRange);

@@ -12,6 +12,7 @@
 
 mod grid;
 mod panes;
+mod running;
 mod sliding;
 mod tumbling;
 mod two_stacks;
@@ -22,7 +23,7 @@ pub(crate) use grid::{Pane, Place, Schedule};
 pub(crate) use panes::Panes;
 pub use sliding::Sliding;
 pub use tumbling::Tumbling;
-pub(crate) use two_stacks::TwoStacks;
+pub(crate) use two_stacks::{Slid, TwoStacks};
 pub(crate) use watermark::Watermarks;
 
 use crate::time::Timestamp;

@@ -10,8 +10,12 @@
 //!
 //! What it holds is a function of the panes and of one number, the boundary between front and back; nothing else of the past
 //! shows in an answer.
+//!
+//! Where the aggregate is invertible and exact, the answer is the same whichever way it was merged: then a running merge gives it, by one merge
+//! and one subtraction of a pane, and of the stacks only the boundary is kept up, from which they are made when they are needed.
 
 use super::Panes;
+use super::running::Running;
 use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
@@ -28,36 +32,102 @@ pub(crate) struct TwoStacks<T> {
     covered: i64,
     /// Whether a pane that is covered has changed since.
     stale: bool,
+    /// Whether front and back are yet to be made, of the panes up to `covered`.
+    unmade: bool,
+    running: Running<T>,
+}
+
+/// The merge of a window's panes.
+pub(crate) enum Slid<'a, T> {
+    /// Made for the window.
+    Made(T),
+    /// Kept up from window to window.
+    Kept(&'a T),
+    /// There are no panes.
+    Empty,
 }
 
 impl<T: Clone> TwoStacks<T> {
     pub(crate) fn new() -> Self {
-        TwoStacks { front: Vec::new(), back: None, boundary: i64::MIN, covered: i64::MIN, stale: false }
+        TwoStacks {
+            front: Vec::new(),
+            back: None,
+            boundary: i64::MIN,
+            covered: i64::MIN,
+            stale: false,
+            unmade: false,
+            running: Running::new(),
+        }
     }
 
     /// To be told when a pane changes.
     #[inline]
     pub(crate) fn touch(&mut self, pane_start: i64) {
-        self.stale |= pane_start < self.covered;
+        if pane_start < self.covered {
+            self.stale = true;
+            self.running.forget();
+        }
     }
 
-    /// The merge of the panes that start in `[start, end)`; `None` if there are none. Windows must come in ascending order.
-    pub(crate) fn slide<R: ?Sized, A>(&mut self, start: i64, end: i64, panes: &Panes<T>, aggregate: &A) -> Result<Option<T>, Error>
+    /// To be told when the first pane of all is about to close: no window to come has it.
+    pub(crate) fn leave<R: ?Sized, A>(&mut self, pane_start: i64, pane: &T, aggregate: &A)
     where
         A: Aggregate<R, Accumulator = T>,
     {
+        self.running.leave(pane_start, pane, aggregate);
+    }
+
+    /// The merge of the panes that start in `[start, end)`. Windows must come in ascending order.
+    pub(crate) fn slide<R: ?Sized, A>(&mut self, start: i64, end: i64, panes: &Panes<T>, aggregate: &A) -> Result<Slid<'_, T>, Error>
+    where
+        A: Aggregate<R, Accumulator = T>,
+    {
+        if self.running.slide((start, end), panes, aggregate) {
+            self.pass(start, end);
+            return Ok(self.running.merged().map_or(Slid::Empty, Slid::Kept));
+        }
         let merged = self.try_slide(start, end, panes, aggregate);
         if merged.is_err() {
             // Half a stack is of no use: the next slide begins anew.
             *self = TwoStacks::new();
         }
-        merged
+        Ok(merged?.map_or(Slid::Empty, Slid::Made))
+    }
+
+    /// Comes to a window without making front and back.
+    fn pass(&mut self, start: i64, end: i64) {
+        self.front.clear();
+        self.back = None;
+        self.unmade = true;
+        if self.stale {
+            self.boundary = self.boundary.max(start);
+            self.stale = false;
+        }
+        if self.boundary <= start {
+            self.boundary = end;
+        }
+        self.covered = end;
+    }
+
+    /// Makes front and back as they are before a window that starts at `start`, if they are not made. Otherwise the slide stacks up anew, whatever is
+    /// here.
+    fn make<R: ?Sized, A>(&mut self, start: i64, panes: &Panes<T>, aggregate: &A) -> Result<(), Error>
+    where
+        A: Aggregate<R, Accumulator = T>,
+    {
+        if std::mem::take(&mut self.unmade) && !self.stale && start < self.boundary {
+            let covered = self.covered;
+            self.stack_up(start, self.boundary, panes, aggregate)?;
+            self.grow_back(covered, panes, aggregate)?;
+        }
+        Ok(())
     }
 
     fn try_slide<R: ?Sized, A>(&mut self, start: i64, end: i64, panes: &Panes<T>, aggregate: &A) -> Result<Option<T>, Error>
     where
         A: Aggregate<R, Accumulator = T>,
     {
+        self.make(start, panes, aggregate)?;
         if self.stale {
             self.stack_up(start, self.boundary.max(start), panes, aggregate)?;
             self.stale = false;
@@ -73,10 +143,11 @@ impl<T: Clone> TwoStacks<T> {
         let Some((_, front)) = self.front.last() else {
             return Ok(self.back.clone());
         };
-        let mut merged = front.clone();
-        if let Some(back) = &self.back {
-            aggregate.merge(&mut merged, back)?;
-        }
+        let Some(back) = &self.back else { return Ok(Some(front.clone())) };
+        // Copying is cheaper than merging, so that of the longer stretch is copied. Which it is depends on nothing but times.
+        let (longer, shorter) = if self.boundary - start >= end - self.boundary { (front, back) } else { (back, front) };
+        let mut merged = longer.clone();
+        aggregate.merge(&mut merged, shorter)?;
         Ok(Some(merged))
     }
 
@@ -136,17 +207,14 @@ impl<T: Clone> TwoStacks<T> {
         if boundary > covered || covered > next_end {
             return Err(reader.corrupt("the merged panes reach past the next window"));
         }
-        let mut stacks = TwoStacks { front: Vec::new(), back: None, boundary, covered, stale };
-        // Otherwise the next slide stacks up anew, whatever is here.
-        if !stale && next_start < boundary {
-            stacks.stack_up(next_start, boundary, panes, aggregate)?;
-            stacks.grow_back(covered, panes, aggregate)?;
-        }
+        let mut stacks = TwoStacks { boundary, covered, stale, unmade: true, ..TwoStacks::new() };
+        // At once, so that panes that do not merge are told here.
+        stacks.make(next_start, panes, aggregate)?;
         Ok(stacks)
     }
 
     /// The accumulators that are kept beside the panes' own.
     pub(crate) fn accumulators(&self) -> impl Iterator<Item = &T> {
-        self.front.iter().map(|(_, accumulator)| accumulator).chain(&self.back)
+        self.front.iter().map(|(_, accumulator)| accumulator).chain(&self.back).chain(self.running.merged())
     }
 }

@@ -78,6 +78,13 @@ impl Watermarks {
         }
     }
 
+    /// The shard goes on after all: it holds the watermark over all again, which does not fall.
+    pub(crate) fn reopen(&mut self, shard: usize) {
+        if let Some(clock) = self.shards.get_mut(shard) {
+            (clock.activity, clock.last_record) = (Activity::Active, self.now);
+        }
+    }
+
     /// A record of this event time has come on the shard.
     #[inline]
     pub(crate) fn observe(&mut self, shard: usize, time: i64) {

@@ -2,8 +2,11 @@
 //! (`STREAMGAUGE_FULL=1`). Tolerances are computed from the number of trials, not typed in.
 
 mod count_min;
+mod count_min_exact;
 mod distinct;
+mod hostile;
 mod log_histogram;
+mod merge_trees;
 mod peers;
 mod space_saving;
 

@@ -162,15 +162,21 @@ proptest! {
 
     #[test]
     fn batches_of_any_size_and_single_updates_agree(
-        records in prop::collection::vec(0u64..200, 0..900),
-        batch in 1usize..70,
-        capacity in 1usize..20,
+        records in prop::collection::vec(prop_oneof![0u64..20, 0u64..400], 0..3000),
+        batch in 1usize..150,
+        capacity in 1usize..80,
     ) {
         let fresh = || SpaceSaving::<u64>::with_capacity(capacity).unwrap();
         let (mut single, mut batched) = (fresh(), fresh());
         records.iter().for_each(|key| single.add(key, 1));
         records.chunks(batch).for_each(|chunk| batched.add_batch(chunk));
         prop_assert_eq!(shown(&single), shown(&batched));
+        let bytes = |sketch: &SpaceSaving<u64>| {
+            let mut writer = streamgauge::codec::Writer::new();
+            sketch.encode(&mut writer);
+            writer.into_bytes()
+        };
+        prop_assert_eq!(bytes(&single), bytes(&batched));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod oracle;
 mod output;
 mod pipes;
 mod promises;
+mod state;
 mod usage;
 
 use serde_json::Value;

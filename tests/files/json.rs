@@ -2,11 +2,10 @@
 
 use super::json_library::{self, Field};
 use super::{error_of, log, read};
-use bytes::Bytes;
 use proptest::prelude::*;
 use streamgauge::ErrorKind;
 use streamgauge::adapter::files::{Format, JsonScanner, Scanned};
-use streamgauge::spec::{Row, Value};
+use streamgauge::spec::{Block, Row, Value};
 
 const FIELDS: [&str; 9] = ["a", "b", "/a", "/a/b", "/a/0", "/b/1/a", "/~1~0", "", "ts"];
 
@@ -27,7 +26,7 @@ fn compare(lines: &[Vec<u8>]) -> Result<(), TestCaseError> {
     let mut scanner = JsonScanner::new(&FIELDS, 100).unwrap();
     let mut row = Row::new(FIELDS.len());
     // Near the end of the bytes nothing is compared with what is remembered, so there is something after the last line.
-    let block = Bytes::from([lines.join(&b'\n'), vec![b'\n'], vec![b' '; 100]].concat());
+    let block = Block::from_vec([lines.join(&b'\n'), vec![b'\n'], vec![b' '; 100]].concat());
     let mut start = 0;
     for line in lines {
         let shown = String::from_utf8_lossy(line);

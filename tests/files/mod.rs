@@ -9,6 +9,7 @@ mod json_library;
 mod log;
 mod many;
 mod real_log;
+mod threads;
 
 use std::io::Read;
 use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Format, Input, RowSink, run};

@@ -8,7 +8,8 @@ put_records.py agg STREAM COUNT                the same, aggregated as the KPL d
 put_records.py file STREAM FILE                a record a line, partition key = the line's index
 put_records.py split STREAM SHARD [HASH_KEY]
 put_records.py merge STREAM SHARD SHARD
-put_records.py shards STREAM"""
+put_records.py shards STREAM
+put_records.py dump STREAM                    a JSON line a record: shard, sequence, arrival in ms, data as JSON; by shard and place"""
 import json
 import os
 import sys
@@ -86,7 +87,19 @@ def shards(stream):
         print(shard["ShardId"], shard.get("ParentShardId"), shard["HashKeyRange"], shard["SequenceNumberRange"])
 
 
-COMMANDS = {f.__name__: f for f in (create, put, many, agg, file, split, merge, shards)}
+def dump(stream):
+    for shard in KINESIS.list_shards(StreamName=stream)["Shards"]:
+        name = shard["ShardId"]
+        iterator = KINESIS.get_shard_iterator(StreamName=stream, ShardId=name, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+        while iterator:
+            batch = KINESIS.get_records(ShardIterator=iterator, Limit=10_000)
+            for record in batch["Records"]:
+                arrival = round(record["ApproximateArrivalTimestamp"].timestamp() * 1000)
+                print(json.dumps({"shard": name, "sequence": record["SequenceNumber"], "arrival": arrival, "data": json.loads(record["Data"])}))
+            iterator = batch.get("NextShardIterator") if batch["Records"] or batch.get("MillisBehindLatest") else None
+
+
+COMMANDS = {f.__name__: f for f in (create, put, many, agg, file, split, merge, shards, dump)}
 if len(sys.argv) < 3 or sys.argv[1] not in COMMANDS:
     sys.exit(__doc__)
 COMMANDS[sys.argv[1]](*sys.argv[2:])

@@ -1,6 +1,6 @@
 #!/bin/bash
-# setup.sh: installs what the kit runs into target/kit (about a minute, 350 MB): a Python environment, node modules, the jars of
-# the MultiLangDaemon. Does nothing for what is there already; an install that was cut short starts again.
+# setup.sh [python] [node] [jars]: installs what the kit runs into target/kit (all of it unless parts are named; about a minute, 350 MB): a
+# Python environment, node modules, the jars of the MultiLangDaemon. Does nothing for what is there already; an install that was cut short starts again.
 # Needs python3 with venv, node and npm, Java 17 and mvn. Versions are pinned in requirements.txt, package.json and pom.xml.
 source "$(dirname "$0")/env.sh"
 
@@ -24,7 +24,14 @@ jars() {
   rm -rf "$KIT_DIR/jars"
   mvn -q -B -f "$KIT/pom.xml" dependency:copy-dependencies -DoutputDirectory="$KIT_DIR/jars" -DincludeScope=runtime
 }
-install python python_environment
-install node node_modules
-install jars jars
-echo "ready: $(find "$KIT_DIR/jars" -name '*.jar' | wc -l) jars"
+for part in "${@:-python node jars}"; do
+  for name in $part; do
+    case $name in
+      python) install python python_environment ;;
+      node) install node node_modules ;;
+      jars) install jars jars ;;
+      *) echo "setup.sh [python] [node] [jars]" >&2; exit 2 ;;
+    esac
+  done
+done
+echo "ready: $KIT_DIR"

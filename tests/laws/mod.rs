@@ -114,6 +114,15 @@ fn obeys<A: Aggregate<Hit, Output: Debug>>(name: &str, aggregate: &A, order: Ord
     holds("batches and early answers", &fold_on(aggregate, copy, z));
     holds("a merge, then more records", &fold_on(aggregate, merged(aggregate, a.clone(), &b), z));
 
+    if let Some(inverse) = aggregate.inverse()
+        && [&a, &b, &whole].into_iter().all(|accumulator| inverse.is_exact(accumulator))
+    {
+        let mut rest = whole.clone();
+        assert!(inverse.subtract(&mut rest, &a) && inverse.subtract(&mut rest, &b), "{name}: what is exact can be subtracted");
+        assert_eq!(shown(&rest), shown(&c), "{name}: inverse");
+        holds("a subtraction, then merges", &merged(aggregate, merged(aggregate, a.clone(), &b), &rest));
+    }
+
     if order == Order::Irrelevant {
         let mut turned = hits.to_vec();
         turned.reverse();

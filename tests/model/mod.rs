@@ -1,5 +1,7 @@
 //! The engine against the slow reference that keeps every record, on random windows, disorder, lateness, shards and batches.
 
+mod invertible;
+
 use crate::reference::{Fate, Fired, Reference, Rules};
 use proptest::prelude::*;
 use streamgauge::codec::{Reader, Writer};
@@ -162,4 +164,66 @@ proptest! {
         // S33
         prop_assert_eq!(run(&rules, 2, &steps, true).0, run(&rules, 2, &steps, false).0);
     }
+}
+
+/// Runs with open windows answered before their turn at some of the steps, and the engine restored from its snapshot after each.
+fn run_answered_early(rules: &Rules, steps: &[Step], every: usize) -> Vec<Fired> {
+    let mut engine = Engine::new(Keep, options(rules)).unwrap();
+    let name = || ShardId::new("shard-0");
+    let mut shard = engine.open_shard(name()).unwrap();
+    let mut emitted = vec![];
+    for (id, step) in steps.iter().enumerate() {
+        if let Step::Push { time, .. } = *step {
+            engine.push(shard, &(id as u64), Timestamp::from_millis(time)).unwrap();
+        }
+        if id % every == 0 {
+            drain(&mut engine, &mut emitted);
+            engine.answer_open().unwrap();
+            drain(&mut engine, &mut emitted);
+            engine = Engine::from_snapshot(Keep, options(rules), &engine.snapshot().unwrap()).unwrap();
+            shard = engine.open_shard(name()).unwrap();
+        }
+    }
+    engine.finish();
+    drain(&mut engine, &mut emitted);
+    emitted
+}
+
+proptest! {
+    #![proptest_config(crate::cases(300))]
+
+    /// S63: an answer before its turn is of all records so far, closes nothing, and the answers after it have higher revisions.
+    #[test]
+    fn s63_answering_early_changes_no_final_answer(mut rules in rules(), steps in steps(1), every in 1usize..20) {
+        rules.emit_empty = false;
+        let mut finals = std::collections::BTreeMap::new();
+        for (start, _, _, records) in run(&rules, 1, &steps.iter().filter(|step| !matches!(step, Step::Close { .. })).cloned().collect::<Vec<_>>(), true).0 {
+            finals.insert(start, records);
+        }
+        let mut last: std::collections::BTreeMap<i64, (u32, Vec<u64>)> = std::collections::BTreeMap::new();
+        for (start, _, revision, records) in run_answered_early(&rules, &steps.iter().filter(|step| !matches!(step, Step::Close { .. })).cloned().collect::<Vec<_>>(), every) {
+            let known = last.insert(start, (revision, records));
+            prop_assert_eq!(known.map_or(0, |(revision, _)| revision + 1), revision);
+        }
+        let last: std::collections::BTreeMap<i64, Vec<u64>> = last.into_iter().map(|(start, (_, records))| (start, records)).collect();
+        prop_assert_eq!(last, finals);
+    }
+}
+
+#[test]
+fn a_window_answered_early_is_final_only_in_its_turn() {
+    let mut options = EngineOptions::default();
+    options.windows = Tumbling::new(millis(10)).unwrap().into();
+    let mut engine = Engine::new(Keep, options).unwrap();
+    let shard = engine.open_shard(ShardId::new("s")).unwrap();
+    let push = |engine: &mut Engine<u64, Keep>, time| engine.push(shard, &1, Timestamp::from_millis(time)).unwrap();
+    push(&mut engine, 5);
+    engine.answer_open().unwrap();
+    push(&mut engine, 25);
+    let partials: Vec<_> = std::iter::from_fn(|| engine.next_partial("s").unwrap()).collect();
+    let shown: Vec<_> = partials.iter().map(|partial| (partial.revision(), partial.is_final())).collect();
+    assert_eq!(shown, [(0, false), (1, true)], "the first was fetched after its window was complete");
+    engine.answer_open().unwrap();
+    let early = engine.next_partial("s").unwrap().unwrap();
+    assert_eq!((early.revision(), early.is_final()), (0, false));
 }

@@ -498,7 +498,7 @@ fn run(seed: u64) -> (Answers, Answers, BTreeMap<&'static str, u64>) {
 }
 
 #[test]
-fn s71_whatever_happens_to_its_processes_every_record_is_in_the_merged_answer_once() {
+fn s69_whatever_happens_to_its_processes_every_record_is_in_the_merged_answer_once() {
     let mut events = BTreeMap::<&'static str, u64>::new();
     for seed in seeds() {
         let run = std::panic::catch_unwind(|| run(seed));

@@ -3,6 +3,7 @@
 mod budget;
 mod golden;
 mod inherited;
+mod memory;
 #[cfg(feature = "object-store")]
 mod objects;
 mod partials;

@@ -1,8 +1,8 @@
 //! What compiles, what does not and why, and what is explained.
 
 use super::{pipeline, refusal};
-use streamgauge::ErrorKind;
-use streamgauge::spec::{ColumnKind, CompileOptions, PipelineSpec};
+use streamgauge::spec::{ColumnKind, CompileOptions, Fit, PipelineSpec};
+use streamgauge::{ErrorKind, ShardId};
 
 #[test]
 fn the_filters_fields_are_read_first() {
@@ -77,4 +77,39 @@ fn the_explanation_tells_panes_memory_and_bounds() {
     let unbounded = super::pipeline("time = 'ts'\nwindow = '5m'");
     assert!(unbounded.explain().to_string().contains("max_delay unbounded (the default here)"));
     assert_eq!(unbounded.explain().panes_held_max, None);
+}
+
+#[test]
+fn the_explanation_foresees_what_a_snapshot_takes_and_whether_it_fits() {
+    let toml = "time = 'ts'\nwindow = '1m'\nevery = '30s'\nmax_delay = '0s'\ngroup = 'c'\nlimit_groups = 20\n\
+                agg = 'count, sum(x), mean(x), stddev(x), min(x), first(u), p99(x), distinct(u), top(10, u, 500)'";
+    let mut pipeline = super::pipeline(toml);
+    let (whole, reduced) = pipeline.explain().snapshot_bytes_max().unwrap();
+    let fits = [whole, whole - 1, reduced, reduced - 1].map(|bytes| pipeline.explain().fit(bytes));
+    assert_eq!(fits, [Fit::Whole, Fit::Reduced, Fit::Reduced, Fit::Unsure]);
+    let shard = pipeline.open_shard(ShardId::new("s")).unwrap();
+    let (mut row, mut seed) = (pipeline.new_row(), 1u64);
+    let slots: Vec<String> = pipeline.fields().to_vec();
+    for n in 0..30_000u64 {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let random = seed >> 33;
+        row.begin(&bytes::Bytes::new());
+        for (slot, field) in slots.iter().enumerate() {
+            let text = match field.as_str() {
+                "ts" => (1_700_000_000_000 + n * 4).to_string(),
+                "c" => format!("{:040}", random % 30),
+                "x" => format!("{}e{}", random % 1000, random as i64 % 12 - 6),
+                _ => format!("/a/long/path/to/some/page/number/{random:020}"),
+            };
+            row.set_unescaped(slot, &text);
+        }
+        pipeline.push(shard, &mut row, streamgauge::Timestamp::from_millis(0), None).unwrap();
+        while pipeline.next_emission().unwrap().is_some() {}
+        if n % 10_000 == 9_999 {
+            let bytes = pipeline.snapshot().unwrap().bytes().len();
+            assert!(bytes <= whole, "{bytes} bytes, and {whole} were foreseen");
+            let (snapshot, _) = pipeline.snapshot_within(reduced.min(bytes / 2)).unwrap();
+            assert!(snapshot.bytes().len() <= reduced);
+        }
+    }
 }

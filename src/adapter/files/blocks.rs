@@ -1,6 +1,6 @@
 //! From an input's bytes to blocks of whole records.
 //!
-//! A block is a few hundred kilobytes that end with a newline, as [`Bytes`]: rows point into it, nothing is copied but the part of
+//! A block is a few hundred kilobytes that end with a newline, as [`Block`]: rows point into it, nothing is copied but the part of
 //! a record that the block's end cut off. Buffers go round: one is taken again as soon as no row and no block points into it.
 //! A record that does not fit the limit is dropped in constant memory, however long it is.
 
@@ -9,14 +9,14 @@ use crate::adapter::formats::csv;
 use crate::adapter::formats::flaw::DEAD_LETTER_BYTES_MAX;
 use crate::adapter::formats::format::without_byte_order_mark;
 use crate::error::Error;
-use bytes::{Bytes, BytesMut};
+use crate::spec::Block;
 
 /// Bytes of a block unless a record is longer: within the second-level cache of any machine of the last ten years.
 pub(crate) const BLOCK_BYTES: usize = 256 << 10;
 /// A longer record is refused whatever the limit says: rows address their block with 32 bits.
 const RECORD_BYTES_MAX: usize = 1 << 30;
-/// Buffers that are kept to go round.
-const BUFFERS_MAX: usize = 4;
+/// Buffers that are kept to go round, for each thread that works on them.
+const BUFFERS_PER_THREAD: usize = 4;
 
 /// Where records end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,11 +34,15 @@ pub(crate) enum Framing {
 #[derive(Debug)]
 pub(crate) enum Piece {
     /// Whole records, each with its newline.
-    Block(Bytes),
+    Block(Block),
+    /// What is left when the input has ended: a last line without a newline, which it has been given, or records in a quote that is never closed.
+    Tail(Block),
     /// A line, or the first line of a CSV record, that is longer than the limit, without its newline.
     TooLong {
         /// Its first bytes, at most [`DEAD_LETTER_BYTES_MAX`].
         head: Vec<u8>,
+        /// All of its bytes, with the newline; 0 if the input ended before one.
+        len: u64,
     },
 }
 
@@ -48,7 +52,7 @@ pub(crate) struct BlockReader {
     framing: Framing,
     block_bytes: usize,
     record_bytes_max: usize,
-    buffer: BytesMut,
+    buffer: Vec<u8>,
     /// Bytes of the buffer that hold input.
     filled: usize,
     /// Bytes of it that hold no newline, known from an earlier search.
@@ -58,7 +62,8 @@ pub(crate) struct BlockReader {
     /// Why it failed; told once all that came before is handed out.
     failure: Option<Error>,
     started: bool,
-    spare: Vec<Bytes>,
+    spare: Vec<Block>,
+    buffers_max: usize,
     bytes_decompressed: u64,
 }
 
@@ -69,19 +74,25 @@ impl BlockReader {
             framing: Framing::Lines,
             block_bytes: block_bytes.max(64),
             record_bytes_max: record_bytes_max.min(RECORD_BYTES_MAX),
-            buffer: BytesMut::new(),
+            buffer: Vec::new(),
             filled: 0,
             searched: 0,
             ended: false,
             failure: None,
             started: false,
             spare: Vec::new(),
+            buffers_max: BUFFERS_PER_THREAD,
             bytes_decompressed: 0,
         }
     }
 
     pub(crate) fn set_framing(&mut self, framing: Framing) {
         self.framing = framing;
+    }
+
+    /// Keeps as many buffers as so many threads need.
+    pub(crate) fn keep_buffers(&mut self, threads: usize) {
+        self.buffers_max = threads.saturating_mul(BUFFERS_PER_THREAD);
     }
 
     pub(crate) fn source(&self) -> &Source {
@@ -135,7 +146,7 @@ impl BlockReader {
         self.searched = 0;
     }
 
-    /// The next block, or `None` at the end. The last line may lack its newline; the block has it.
+    /// The next block, or `None` at the end.
     ///
     /// # Errors
     /// Those of reading and decompressing. Whole records read before the error have been handed out.
@@ -151,7 +162,7 @@ impl BlockReader {
             }
             match self.failure.take() {
                 Some(error) => return Err(error),
-                None if self.ended => return Ok(self.last_block()),
+                None if self.ended => return Ok(self.tail()),
                 None => self.fill(),
             }
         }
@@ -169,8 +180,7 @@ impl BlockReader {
         cut
     }
 
-    /// What is left when the input has ended: a last line without a newline, or records in a quote that is never closed.
-    fn last_block(&mut self) -> Option<Piece> {
+    fn tail(&mut self) -> Option<Piece> {
         if self.filled == 0 {
             return None;
         }
@@ -181,36 +191,39 @@ impl BlockReader {
             self.buffer[self.filled] = b'\n';
             self.filled += 1;
         }
-        Some(Piece::Block(self.hand_out(self.filled)))
+        Some(Piece::Tail(self.hand_out(self.filled)))
     }
 
     /// Gives the first `len` bytes away as a block and carries the rest over into another buffer.
-    fn hand_out(&mut self, len: usize) -> Bytes {
+    fn hand_out(&mut self, len: usize) -> Block {
         let rest = self.filled - len;
         let mut next = self.spare_buffer(rest);
         next[..rest].copy_from_slice(&self.buffer[len..self.filled]);
-        let whole = std::mem::replace(&mut self.buffer, next).freeze();
+        let mut bytes = std::mem::replace(&mut self.buffer, next);
+        bytes.truncate(len);
+        let block = Block::from_vec(bytes);
         self.filled = rest;
         self.searched = 0;
-        let block = whole.slice(..len);
-        if self.spare.len() < BUFFERS_MAX {
-            self.spare.push(whole);
+        if self.spare.len() < self.buffers_max {
+            self.spare.push(block.clone());
         }
         block
     }
 
     /// A buffer of more than `rest` bytes: one that nobody points into any more, or a new one.
-    fn spare_buffer(&mut self, rest: usize) -> BytesMut {
+    fn spare_buffer(&mut self, rest: usize) -> Vec<u8> {
         let len = self.block_bytes.max(rest + 1);
-        // Buffers that a long record made large are let go.
-        self.spare.retain(|buffer| buffer.len() == self.block_bytes || !buffer.is_unique());
-        if len == self.block_bytes
-            && let Some(index) = self.spare.iter().position(|buffer| buffer.is_unique() && buffer.len() == len)
-            && let Ok(buffer) = self.spare.swap_remove(index).try_into_mut()
-        {
-            return buffer;
+        let mut buffer = Vec::new();
+        while let Some(index) = self.spare.iter().position(Block::is_unique) {
+            // One that a long record made large is let go.
+            let spare = self.spare.swap_remove(index).into_vec().unwrap_or_default();
+            if (len..=2 * len).contains(&spare.capacity()) {
+                buffer = spare;
+                break;
+            }
         }
-        BytesMut::zeroed(len)
+        buffer.resize(len, 0);
+        buffer
     }
 
     /// Reads until the buffer is full or the input ends; from a pipe, until something has come.
@@ -246,19 +259,25 @@ impl BlockReader {
 
     /// Drops the first line, which belongs to a record that is too long, in constant memory.
     fn drop_line(&mut self) -> Piece {
-        let mut head = Vec::new();
+        let (mut head, mut len) = (Vec::new(), 0);
         loop {
             let newline = memchr::memchr(b'\n', &self.buffer[..self.filled]);
             let dropped = &self.buffer[..newline.unwrap_or(self.filled)];
             head.extend_from_slice(&dropped[..dropped.len().min(DEAD_LETTER_BYTES_MAX - head.len())]);
-            self.drop_front(newline.map_or(self.filled, |at| at + 1));
-            if newline.is_some() || self.ended {
+            let front = newline.map_or(self.filled, |at| at + 1);
+            len += front as u64;
+            self.drop_front(front);
+            if newline.is_some() {
+                break;
+            }
+            if self.ended {
+                len = 0;
                 break;
             }
             // The buffer has grown with the record; the rest of the line passes through a small one.
             self.buffer.truncate(self.block_bytes);
             self.fill();
         }
-        Piece::TooLong { head }
+        Piece::TooLong { head, len }
     }
 }

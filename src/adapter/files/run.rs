@@ -1,19 +1,22 @@
 //! Several inputs as one: each a shard, all opened before the first record is read.
 
 use crate::adapter::files::blocks::{BLOCK_BYTES, BlockReader, Framing, Piece};
+use crate::adapter::files::prepared::{Fetched, Fetcher, Made, PreparedPiece, Preparing};
 use crate::adapter::files::source::Input;
 use crate::adapter::files::stats::{FileStats, FilesStats};
 use crate::adapter::formats::clf::ClfDecoder;
 use crate::adapter::formats::csv::{self, CsvDecoder};
-use crate::adapter::formats::decode::{Cursor, Decoded, Decoder, LineDecoder};
+use crate::adapter::formats::decode::{Cursor, Decoder, Framed, LineDecoder};
 use crate::adapter::formats::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
 use crate::adapter::formats::format::Format;
 use crate::adapter::formats::json_scan::JsonScanner;
 use crate::error::Error;
 use crate::limits::Limits;
+use crate::parallel::in_order;
 use crate::record::ShardId;
-use crate::spec::Row;
-use bytes::Bytes;
+use crate::spec::{Block, PreparedRows, Row, RowPreparer};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 /// What takes the records: a compiled pipeline, as a rule.
 ///
@@ -35,6 +38,23 @@ pub trait RowSink {
     /// Whatever ends the run.
     fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<String>, Error>;
 
+    /// The part of the work that other threads may do, for a sink that is a pipeline: [`run`] then decodes and prepares records on
+    /// [`FilesOptions::threads`] and gives them to [`prepared`](RowSink::prepared). Event times of rows without a time field are the epoch.
+    /// Default: none, and every record comes to [`row`](RowSink::row).
+    fn preparer(&self) -> Option<Arc<RowPreparer>> {
+        None
+    }
+
+    /// Takes a record of the input `file` that the [`preparer`](RowSink::preparer) prepared; otherwise as [`row`](RowSink::row). Called only where there
+    /// is one. The default refuses.
+    ///
+    /// # Errors
+    /// Whatever ends the run.
+    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, index: usize) -> Result<Option<String>, Error> {
+        let _ = (file, rows, index);
+        Ok(Some(String::from("this sink takes no prepared records")))
+    }
+
     /// Takes a record that is none. An error, such as for the first one of a strict run, ends the run.
     ///
     /// # Errors
@@ -47,6 +67,22 @@ pub trait RowSink {
     /// # Errors
     /// Whatever ends the run.
     fn pause(&mut self, stats: &FilesStats) -> Result<(), Error>;
+
+    /// Where the input is to be read from: the [`FileStats::offset`] at which an earlier run stopped, whose records are passed over. Asked after
+    /// [`open_shard`](RowSink::open_shard). Default: 0, its beginning.
+    fn resume_at(&self, file: usize) -> u64 {
+        let _ = file;
+        0
+    }
+
+    /// Every input has been read but for the tails that [`FilesOptions::defer_tails`] kept back, which come now. Called with that option only.
+    ///
+    /// # Errors
+    /// Whatever ends the run.
+    fn before_tails(&mut self, stats: &FilesStats) -> Result<(), Error> {
+        let _ = stats;
+        Ok(())
+    }
 
     /// The input has been read to its end: it holds no watermark back any more.
     ///
@@ -63,8 +99,14 @@ pub struct FilesOptions {
     pub format: Format,
     /// The caps on a record's bytes and nesting.
     pub limits: Limits,
+    /// Whether a last record without a line end is kept back until all inputs have been read, since the input may grow and the record with it. Such an input is
+    /// closed after that. Default: it is a record like any other.
+    pub defer_tails: bool,
     /// Bytes of a block; `None`, the default, is 256 KiB. Answers do not depend on it.
     pub block_bytes: Option<usize>,
+    /// Threads to decode and prepare records of regular files on; `None`, the default, is the caller's alone. Answers do not depend on it.
+    /// What may still be growing, such as a pipe, is read by the caller's thread alone.
+    pub threads: Option<NonZeroUsize>,
 }
 
 impl FilesOptions {
@@ -132,12 +174,30 @@ pub fn run<S: RowSink>(inputs: Vec<Input>, options: &FilesOptions, sink: &mut S)
     }
     let mut stats = FilesStats::default();
     let mut row = Row::new(fields.len());
+    let mut tails = Vec::new();
     for (file, input) in inputs.into_iter().enumerate() {
         stats.files.push(FileStats { name: input.name(), ..FileStats::default() });
         let source = input.open()?;
         let mut reader = BlockReader::new(source, options.block_bytes.unwrap_or(BLOCK_BYTES), options.limits.record_bytes_max);
         let decoder = begin(&mut reader, options, &fields)?;
-        FileRun { file, reader, decoder, row: &mut row, stats: &mut stats, sink }.read()?;
+        let fetcher = Fetcher::new(reader, matches!(decoder, Decoder::Csv(_)), sink.resume_at(file));
+        let taking = Taking { file, stats: &mut stats, sink };
+        let tail = FileRun { fetcher, decoder, row: &mut row, taking }.read(options.threads.unwrap_or(NonZeroUsize::MIN))?;
+        match tail {
+            Some(tail) if options.defer_tails => tails.push((file, tail)),
+            tail => {
+                let mut taking = Taking { file, stats: &mut stats, sink };
+                tail.map_or(Ok(()), |tail| tail.read(&mut row, &mut taking))?;
+                sink.close_shard(file)?;
+            }
+        }
+        sink.pause(&stats)?;
+    }
+    if options.defer_tails {
+        sink.before_tails(&stats)?;
+    }
+    for (file, tail) in tails {
+        tail.read(&mut row, &mut Taking { file, stats: &mut stats, sink })?;
         sink.close_shard(file)?;
         sink.pause(&stats)?;
     }
@@ -216,90 +276,175 @@ fn csv_decoder(reader: &mut BlockReader, fields: &[String], delimiter: u8) -> Re
 
 /// The reading of one input.
 struct FileRun<'a, S> {
-    file: usize,
-    reader: BlockReader,
+    fetcher: Fetcher,
     decoder: Decoder,
     row: &'a mut Row,
+    taking: Taking<'a, S>,
+}
+
+/// What an input ends with after its whole records.
+struct Tail {
+    block: Block,
+    decoder: Decoder,
+    framed: Framed,
+}
+
+impl Tail {
+    fn read<S: RowSink>(mut self, row: &mut Row, taking: &mut Taking<'_, S>) -> Result<(), Error> {
+        taking.block(&self.block, (Cursor::default(), self.framed), (&mut self.decoder, row))
+    }
+}
+
+impl<S: RowSink> FileRun<'_, S> {
+    /// Reads the input's whole records, on so many threads where that pays; gives what it ends with after them.
+    fn read(mut self, threads: NonZeroUsize) -> Result<Option<Tail>, Error> {
+        // What comes bit by bit is worked on at once, and what is one block is done before a thread has started.
+        let one_thread = threads.get() == 1 || self.fetcher.reader().source().is_interactive() || self.fetcher.reader().has_ended();
+        match self.taking.sink.preparer().filter(|_| !one_thread) {
+            Some(preparer) => self.read_on(threads, preparer),
+            None => self.read_alone(),
+        }
+    }
+
+    fn read_alone(self) -> Result<Option<Tail>, Error> {
+        let FileRun { mut fetcher, mut decoder, row, mut taking } = self;
+        let record_bytes_max = fetcher.reader().record_bytes_max();
+        while let Some(fetched) = fetcher.next() {
+            let framed = Framed { header: fetched.header, record_bytes_max };
+            taking.begin(&fetched);
+            match &fetched.piece {
+                Ok(Piece::Tail(block)) => return Ok(Some(Tail { block: block.clone(), decoder, framed })),
+                Ok(Piece::Block(block)) => taking.block(block, (Cursor { offset: fetched.from, lines: 0 }, framed), (&mut decoder, row))?,
+                _ => taking.other(&fetched, record_bytes_max)?,
+            }
+            taking.end(&fetched)?;
+        }
+        Ok(None)
+    }
+
+    /// As [`read_alone`](FileRun::read_alone), to the byte: the blocks are decoded and prepared on several threads, and taken in order on this one.
+    fn read_on(self, threads: NonZeroUsize, preparer: Arc<RowPreparer>) -> Result<Option<Tail>, Error> {
+        let FileRun { mut fetcher, decoder, row, mut taking } = self;
+        let record_bytes_max = fetcher.reader().record_bytes_max();
+        fetcher.reader().keep_buffers(threads.get());
+        let preparing = Preparing::new(decoder.clone(), preparer, record_bytes_max, row.slots());
+        let mut tail = None;
+        in_order(
+            threads,
+            &preparing,
+            || fetcher.next(),
+            |PreparedPiece { fetched, mut made }| {
+                taking.begin(&fetched);
+                match &fetched.piece {
+                    Ok(Piece::Tail(block)) => {
+                        let framed = Framed { header: fetched.header, record_bytes_max };
+                        tail = Some(Tail { block: block.clone(), decoder: decoder.clone(), framed });
+                        return Ok(());
+                    }
+                    Ok(Piece::Block(block)) => taking.prepared(block, &mut made)?,
+                    _ => taking.other(&fetched, record_bytes_max)?,
+                }
+                taking.end(&fetched)?;
+                drop(fetched);
+                preparing.give_back(made);
+                Ok(())
+            },
+        )?;
+        Ok(tail)
+    }
+}
+
+/// What takes the records of one input, in their order.
+struct Taking<'a, S> {
+    file: usize,
     stats: &'a mut FilesStats,
     sink: &'a mut S,
 }
 
-impl<S: RowSink> FileRun<'_, S> {
-    fn read(mut self) -> Result<(), Error> {
-        let mut header = matches!(self.decoder, Decoder::Csv(_));
-        loop {
-            let piece = match self.reader.next() {
-                Ok(Some(piece)) => piece,
-                Ok(None) => return Ok(()),
-                Err(error) => return Err(self.with_progress(&error)),
-            };
-            match piece {
-                Piece::Block(block) => self.block(&block, std::mem::take(&mut header))?,
-                // A header longer than the limit has been read already, when the decoder was made.
-                Piece::TooLong { .. } if std::mem::take(&mut header) => self.counts().lines += 1,
-                Piece::TooLong { head } => {
-                    let flaw = Flaw::TooLong { limit: self.reader.record_bytes_max() };
-                    let line = self.counts().lines + 1;
-                    self.counts().lines = line;
-                    self.dead_letter(line, &flaw.to_string(), &head)?;
-                }
-            }
-            let (read, decompressed) = (self.reader.source().bytes_read(), self.reader.bytes_decompressed());
-            let counts = self.counts();
-            (counts.bytes_read, counts.bytes_decompressed) = (read, decompressed);
-            self.sink.pause(self.stats)?;
-        }
-    }
-
-    /// The error with what had been read when it came.
-    #[cold]
-    fn with_progress(&mut self, error: &Error) -> Error {
-        let decompressed = self.reader.bytes_decompressed();
-        let records = self.counts().records;
-        Error::new(error.kind(), format!("{error}; read before it: {records} records, {decompressed} bytes"))
-    }
-
+impl<S: RowSink> Taking<'_, S> {
     fn counts(&mut self) -> &mut FileStats {
         // `run` has pushed the counts of this input before reading it.
-        let last = self.stats.files.len() - 1;
-        &mut self.stats.files[last]
+        &mut self.stats.files[self.file]
     }
 
-    /// Decodes a block of whole records. Its first record is the header if `header` says so.
-    fn block(&mut self, block: &Bytes, mut header: bool) -> Result<(), Error> {
-        // One pass for the whole block, as nearly all are UTF-8; only in a block that is not each record is looked at again.
-        let utf8 = simdutf8::basic::from_utf8(block).is_ok();
-        let limit = self.reader.record_bytes_max();
+    /// A piece is about to be taken.
+    fn begin(&mut self, fetched: &Fetched) {
+        let counts = self.counts();
+        counts.lines += fetched.passed_lines;
+        (counts.bytes_read, counts.bytes_decompressed) = (fetched.bytes_read, fetched.bytes_decompressed);
+    }
+
+    /// A piece has been taken: says how far the input has come.
+    fn end(&mut self, fetched: &Fetched) -> Result<(), Error> {
+        self.counts().offset = fetched.offset;
+        self.sink.pause(self.stats)
+    }
+
+    /// Decodes the whole records of a block, from the cursor on.
+    fn block(
+        &mut self,
+        block: &Block,
+        (mut cursor, mut framed): (Cursor, Framed),
+        (decoder, row): (&mut Decoder, &mut Row),
+    ) -> Result<(), Error> {
         let first_line = self.counts().lines;
-        let mut cursor = Cursor::default();
-        while cursor.offset < block.len() {
+        while cursor.offset < block.as_bytes().len() {
             let start = cursor;
-            let decoded = self.decoder.next(block, &mut cursor, self.row);
-            if decoded == Decoded::Blank || std::mem::take(&mut header) {
-                continue;
-            }
-            let record = &block[start.offset..cursor.offset];
-            let flaw = if record.len() - 1 > limit {
-                first_line_only(block, start, &mut cursor);
-                Some(Flaw::TooLong { limit })
-            } else if !utf8 && simdutf8::basic::from_utf8(record).is_err() {
-                Some(Flaw::NotUtf8)
-            } else if let Decoded::Flawed(flaw) = decoded {
-                Some(flaw)
-            } else {
-                None
-            };
-            let refused = match flaw {
-                Some(flaw) => Some(flaw.to_string()),
-                None => self.sink.row(self.file, self.row)?,
+            let refused = match decoder.record(block, &mut framed, &mut cursor, row) {
+                None => continue,
+                Some(Err(flaw)) => Some(flaw.to_string()),
+                Some(Ok(())) => self.sink.row(self.file, row)?,
             };
             match refused {
                 None => self.counts().records += 1,
-                Some(reason) => self.dead_letter(first_line + start.lines + 1, &reason, &block[start.offset..cursor.offset])?,
+                Some(reason) => self.dead_letter(first_line + start.lines + 1, &reason, &block.as_bytes()[start.offset..cursor.offset])?,
             }
         }
         self.counts().lines += cursor.lines;
         Ok(())
+    }
+
+    /// Takes what was prepared of a block.
+    fn prepared(&mut self, block: &Block, made: &mut Made) -> Result<(), Error> {
+        let first_line = self.counts().lines;
+        let mut index = 0;
+        for record in &made.records {
+            let refused = match &record.flaw {
+                Some(flaw) => Some(flaw.to_string()),
+                None => {
+                    index += 1;
+                    self.sink.prepared(self.file, &mut made.rows, index - 1)?
+                }
+            };
+            match refused {
+                None => self.counts().records += 1,
+                Some(reason) => self.dead_letter(first_line + record.lines + 1, &reason, &block.as_bytes()[record.start..record.end])?,
+            }
+        }
+        self.counts().lines += made.lines;
+        Ok(())
+    }
+
+    /// Takes a piece that is not a block: a line that is too long, or the failure of the input.
+    #[cold]
+    fn other(&mut self, fetched: &Fetched, record_bytes_max: usize) -> Result<(), Error> {
+        match &fetched.piece {
+            Ok(Piece::Block(_) | Piece::Tail(_)) => Ok(()),
+            // A header longer than the limit has been read already, when the decoder was made.
+            Ok(Piece::TooLong { .. }) if fetched.header => {
+                self.counts().lines += 1;
+                Ok(())
+            }
+            Ok(Piece::TooLong { head, .. }) => {
+                let line = self.counts().lines + 1;
+                self.counts().lines = line;
+                self.dead_letter(line, &Flaw::TooLong { limit: record_bytes_max }.to_string(), head)
+            }
+            Err(error) => {
+                let (records, bytes) = (self.counts().records, fetched.bytes_decompressed);
+                Err(Error::new(error.kind(), format!("{error}; read before it: {records} records, {bytes} bytes")))
+            }
+        }
     }
 
     #[cold]
@@ -309,18 +454,8 @@ impl<S: RowSink> FileRun<'_, S> {
         counts.dead_letters += 1;
         let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
         let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        let letter = DeadLetter {
-            file: &self.stats.files[self.stats.files.len() - 1].name,
-            line,
-            reason,
-            bytes: &bytes[..bytes.len().min(DEAD_LETTER_BYTES_MAX)],
-        };
+        let letter =
+            DeadLetter { file: &self.stats.files[self.file].name, line, reason, bytes: &bytes[..bytes.len().min(DEAD_LETTER_BYTES_MAX)] };
         self.sink.dead_letter(&letter)
     }
-}
-
-/// Takes back all but the first line of a record: of one that is too long only that is given up, as the block reader does.
-fn first_line_only(block: &Bytes, start: Cursor, cursor: &mut Cursor) {
-    let end = memchr::memchr(b'\n', &block[start.offset..]).map_or(block.len(), |end| start.offset + end + 1);
-    *cursor = Cursor { offset: end, lines: start.lines + 1 };
 }

@@ -9,8 +9,7 @@ use crate::adapter::formats::flaw::Flaw;
 use crate::adapter::formats::json_scan::{JsonScanner, Scanned};
 use crate::adapter::formats::names;
 use crate::error::Error;
-use crate::spec::Row;
-use bytes::Bytes;
+use crate::spec::{Block, Row};
 
 /// Where decoding stands in a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -21,9 +20,18 @@ pub(crate) struct Cursor {
     pub(crate) lines: u64,
 }
 
+/// What a block's records are like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Framed {
+    /// Whether the next record is the header.
+    pub(crate) header: bool,
+    /// The longest record that is let through, in bytes.
+    pub(crate) record_bytes_max: usize,
+}
+
 /// What the next bytes of a block were.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Decoded {
+enum Decoded {
     /// A record; the row holds it.
     Record,
     /// A blank line, which does not count as a record.
@@ -42,23 +50,47 @@ pub(crate) enum Decoder {
 }
 
 impl Decoder {
+    /// Decodes the record at the cursor and moves the cursor after it: the record is in the row, or what is wrong with it is said.
+    /// `None` for a blank line, and for the header.
+    #[inline]
+    pub(crate) fn record(&mut self, block: &Block, framing: &mut Framed, cursor: &mut Cursor, row: &mut Row) -> Option<Result<(), Flaw>> {
+        let (bytes, start) = (block.as_bytes(), *cursor);
+        let decoded = self.next(block, cursor, row);
+        if decoded == Decoded::Blank || std::mem::take(&mut framing.header) {
+            return None;
+        }
+        let record = &bytes[start.offset..cursor.offset];
+        if record.len() - 1 > framing.record_bytes_max {
+            first_line_only(bytes, start, cursor);
+            return Some(Err(Flaw::TooLong { limit: framing.record_bytes_max }));
+        }
+        // Nearly all blocks are UTF-8 as a whole; only in one that is not each record is looked at again.
+        if !block.is_text() && simdutf8::basic::from_utf8(record).is_err() {
+            return Some(Err(Flaw::NotUtf8));
+        }
+        match decoded {
+            Decoded::Flawed(flaw) => Some(Err(flaw)),
+            _ => Some(Ok(())),
+        }
+    }
+
     /// Decodes the record at the cursor and moves the cursor after it.
     #[inline]
-    pub(crate) fn next(&mut self, block: &Bytes, cursor: &mut Cursor, row: &mut Row) -> Decoded {
+    fn next(&mut self, block: &Block, cursor: &mut Cursor, row: &mut Row) -> Decoded {
         match self {
             Decoder::JsonLines(scanner) => json(scanner, block, cursor, row),
             Decoder::Csv(decoder) => csv_record(decoder, block, cursor, row),
             Decoder::Clf(decoder) => {
-                row.begin(block);
+                row.begin_in(block);
                 let (start, end) = next_line(block, cursor);
-                let line = &block[start..end];
+                let line = &block.as_bytes()[start..end];
                 if line.trim_ascii().is_empty() {
                     return Decoded::Blank;
                 }
                 decoder.line(line, start, row).map_or_else(Decoded::Flawed, |()| Decoded::Record)
             }
             Decoder::Lines(decoder) => {
-                row.begin(block);
+                row.begin_in(block);
                 let (start, end) = next_line(block, cursor);
                 (0..decoder.slots).for_each(|slot| row.set_untyped(slot, start..end));
                 Decoded::Record
@@ -67,49 +99,50 @@ impl Decoder {
     }
 }
 
-fn json(scanner: &mut JsonScanner, block: &Bytes, cursor: &mut Cursor, row: &mut Row) -> Decoded {
-    let start = cursor.offset;
-    cursor.lines += 1;
-    match scanner.scan(block, start, row) {
-        Ok(Scanned::Record(end)) => {
-            cursor.offset = (end + 1).min(block.len());
-            Decoded::Record
-        }
-        Ok(Scanned::Blank(end)) => {
-            cursor.offset = (end + 1).min(block.len());
-            Decoded::Blank
-        }
-        Err(flaw) => {
-            let end = memchr::memchr(b'\n', &block[start..]).map_or(block.len(), |end| start + end + 1);
-            cursor.offset = end;
-            Decoded::Flawed(Flaw::json(flaw, start))
-        }
-    }
+/// Takes back all but the first line of a record: of one that is too long only that is given up, as the block reader does.
+fn first_line_only(bytes: &[u8], start: Cursor, cursor: &mut Cursor) {
+    let end = memchr::memchr(b'\n', &bytes[start.offset..]).map_or(bytes.len(), |end| start.offset + end + 1);
+    *cursor = Cursor { offset: end, lines: start.lines + 1 };
 }
 
-fn csv_record(decoder: &mut CsvDecoder, block: &Bytes, cursor: &mut Cursor, row: &mut Row) -> Decoded {
-    let start = cursor.offset;
-    row.begin(block);
-    if let Some(len) = csv::blank_line(&block[start..]) {
+fn json(scanner: &mut JsonScanner, block: &Block, cursor: &mut Cursor, row: &mut Row) -> Decoded {
+    let (bytes, start) = (block.as_bytes(), cursor.offset);
+    cursor.lines += 1;
+    let (end, decoded) = match scanner.scan(block, start, row) {
+        Ok(Scanned::Record(end)) => (end, Decoded::Record),
+        Ok(Scanned::Blank(end)) => (end, Decoded::Blank),
+        Err(flaw) => {
+            let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |end| start + end);
+            (end, Decoded::Flawed(Flaw::json(flaw, start)))
+        }
+    };
+    cursor.offset = (end + 1).min(bytes.len());
+    decoded
+}
+
+fn csv_record(decoder: &mut CsvDecoder, block: &Block, cursor: &mut Cursor, row: &mut Row) -> Decoded {
+    let (bytes, start) = (block.as_bytes(), cursor.offset);
+    row.begin_in(block);
+    if let Some(len) = csv::blank_line(&bytes[start..]) {
         (cursor.offset, cursor.lines) = (start + len, cursor.lines + 1);
         return Decoded::Blank;
     }
-    let (next, decoded) = match decoder.record(block, start, row) {
+    let (next, decoded) = match decoder.record(bytes, start, row) {
         Ok(next) => (next, Decoded::Record),
-        Err((flaw, next)) => (next.min(block.len()), Decoded::Flawed(flaw)),
+        Err((flaw, next)) => (next.min(bytes.len()), Decoded::Flawed(flaw)),
     };
     cursor.offset = next;
-    cursor.lines += decoder.lines_of(&block[start..next]);
+    cursor.lines += decoder.lines_of(&bytes[start..next]);
     decoded
 }
 
 /// Takes the next line off the block; returns its range without the line end.
-fn next_line(block: &Bytes, cursor: &mut Cursor) -> (usize, usize) {
-    let start = cursor.offset;
-    let end = memchr::memchr(b'\n', &block[start..]).map_or(block.len(), |end| start + end);
-    cursor.offset = (end + 1).min(block.len());
+fn next_line(block: &Block, cursor: &mut Cursor) -> (usize, usize) {
+    let (bytes, start) = (block.as_bytes(), cursor.offset);
+    let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |end| start + end);
+    cursor.offset = (end + 1).min(bytes.len());
     cursor.lines += 1;
-    let returned = end > start && block[end - 1] == b'\r';
+    let returned = end > start && bytes[end - 1] == b'\r';
     (start, end - usize::from(returned))
 }
 

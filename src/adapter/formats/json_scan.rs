@@ -15,8 +15,7 @@
 
 use crate::adapter::formats::json_fields::{FieldTree, NONE, NodeIndex};
 use crate::error::Error;
-use crate::spec::Row;
-use bytes::Bytes;
+use crate::spec::{Block, Row};
 use std::fmt;
 
 /// Keys that are remembered of a line; further ones are looked up.
@@ -55,11 +54,11 @@ pub enum Scanned {
 /// # Example
 /// ```
 /// use streamgauge::adapter::files::{JsonScanner, Scanned};
-/// use streamgauge::spec::{Row, Value};
+/// use streamgauge::spec::{Block, Row, Value};
 /// let mut scanner = JsonScanner::new(&["status", "/geo/country"], 128)?;
 /// let mut row = Row::new(2);
-/// let block = bytes::Bytes::from_static(b"{\"status\": 200, \"geo\": {\"country\": \"DE\"}, \"x\": [1, 2]}\n");
-/// assert_eq!(scanner.scan(&block, 0, &mut row), Ok(Scanned::Record(block.len() - 1)));
+/// let block = Block::from_vec(br#"{"status": 200, "geo": {"country": "DE"}, "x": [1, 2]}"#.to_vec());
+/// assert_eq!(scanner.scan(&block, 0, &mut row), Ok(Scanned::Record(54)));
 /// assert_eq!(row.value(0), Value::Number("200"));
 /// assert_eq!(row.value(1), Value::Text("DE"));
 /// # Ok::<(), streamgauge::Error>(())
@@ -137,10 +136,10 @@ impl JsonScanner {
     /// # Errors
     /// The flaw of a line that is not a JSON object; the row then holds whatever came before it. The caller looks for the end
     /// of the line itself, and has to check that the line is UTF-8 (the values of one that is not read as empty).
-    pub fn scan(&mut self, source: &Bytes, start: usize, row: &mut Row) -> Result<Scanned, JsonFlaw> {
-        row.begin(source);
+    pub fn scan(&mut self, source: &Block, start: usize, row: &mut Row) -> Result<Scanned, JsonFlaw> {
+        row.begin_in(source);
         let JsonScanner { fields, depth_max, steps, scratch } = self;
-        let mut line = Line { bytes: source, fields, depth_max: *depth_max, row, scratch };
+        let mut line = Line { bytes: source.as_bytes(), fields, depth_max: *depth_max, row, scratch };
         let at = line.space(start);
         match line.byte(at) {
             b'{' => {}

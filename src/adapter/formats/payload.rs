@@ -1,13 +1,13 @@
 //! Records that come one by one, as payloads of a stream.
 
 use super::clf::ClfDecoder;
-use super::decode::{Cursor, Decoded, Decoder, LineDecoder};
+use super::decode::{Cursor, Decoder, Framed, LineDecoder};
 use super::flaw::Flaw;
 use super::format::Format;
 use super::json_scan::JsonScanner;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
-use crate::spec::Row;
+use crate::spec::{Block, Row};
 use bytes::Bytes;
 
 /// Decodes payloads, each of which is one record.
@@ -44,14 +44,12 @@ impl PayloadDecoder {
         if payload.len() > self.record_bytes_max {
             return refuse(Flaw::TooLong { limit: self.record_bytes_max }.to_string());
         }
-        if simdutf8::basic::from_utf8(payload).is_err() {
-            return refuse(Flaw::NotUtf8.to_string());
-        }
-        let mut cursor = Cursor::default();
-        match self.decoder.next(payload, &mut cursor, row) {
-            Decoded::Record => {}
-            Decoded::Blank => return refuse("the payload is empty".into()),
-            Decoded::Flawed(flaw) => return refuse(flaw.to_string()),
+        let (mut cursor, mut framed) = (Cursor::default(), Framed { header: false, record_bytes_max: self.record_bytes_max });
+        let block = Block::from(payload.clone());
+        match (!payload.is_empty()).then(|| self.decoder.record(&block, &mut framed, &mut cursor, row)).flatten() {
+            Some(Ok(())) => {}
+            Some(Err(flaw)) => return refuse(flaw.to_string()),
+            None => return refuse("the payload is empty".into()),
         }
         let rest = payload.get(cursor.offset..).unwrap_or_default().trim_ascii();
         match rest.is_empty() {
@@ -102,6 +100,7 @@ mod tests {
             assert!(error.contains(reason), "{error}");
         }
         assert!(decode(Format::Csv, "a", b"").unwrap_err().contains("no header"));
+        assert_eq!(decode(Format::Lines, "line", b"").unwrap_err(), "the payload is empty");
         assert!(decode(Format::Lines, "a", b"").unwrap_err().contains("\"a\""));
     }
 }

@@ -175,7 +175,7 @@ impl<P: RecordPipeline> Work for PipelineWork<P> {
 
     fn emit(&mut self) -> Result<(), Error> {
         match &mut self.open {
-            Some((_, _, sink)) => sink.drain(&mut self.pipeline).map(drop),
+            Some((id, _, sink)) => sink.drain(&mut self.pipeline, id.as_str()).map(drop),
             None => Ok(()),
         }
     }

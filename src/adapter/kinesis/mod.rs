@@ -5,7 +5,7 @@
 //! ```no_run
 //! use streamgauge::adapter::PartialSink;
 //! use streamgauge::adapter::kinesis::KinesisTarget;
-//! let sink = PartialSink::new("shardId-000000000000", KinesisTarget::connect("hits-partials")?);
+//! let sink = PartialSink::new(KinesisTarget::connect("hits-partials")?);
 //! # let _ = sink;
 //! # Ok::<(), streamgauge::Error>(())
 //! ```

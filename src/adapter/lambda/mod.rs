@@ -22,16 +22,33 @@
 //! # Ok::<(), streamgauge::Error>(())
 //! ```
 
+mod batch;
 mod event;
+#[cfg(feature = "lambda-runtime")]
+mod function;
+mod handler;
 #[cfg(feature = "aws_lambda_events")]
 mod interop;
+mod invocation;
 mod reply;
+#[cfg(feature = "lambda-runtime")]
+mod runtime;
 mod state;
+mod stateless;
+mod stored;
 mod template;
 mod timestamp;
+mod tumbling;
 mod wire;
 
+pub use batch::Packing;
 pub use event::{KinesisEvent, TumblingWindow};
+#[cfg(feature = "lambda-runtime")]
+pub use function::run_from_environment;
+pub use handler::Handler;
+pub use invocation::{DeadLetter, Emf, Invocation};
 pub use reply::Reply;
+#[cfg(feature = "lambda-runtime")]
+pub use runtime::run;
 pub use state::State;
 pub use wire::EVENT_RECORDS_MAX;

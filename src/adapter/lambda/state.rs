@@ -2,6 +2,8 @@
 
 use crate::adapter::json::{Text, excerpt};
 use crate::error::{Error, ErrorKind};
+use crate::record::SequenceNumber;
+use crate::snapshot::bytes_in_base64;
 use base64_simd::STANDARD;
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
@@ -11,7 +13,8 @@ use std::fmt;
 
 /// A tumbling window's `state`: a JSON value that Lambda hands back as it was given, up to 1 MB.
 ///
-/// This crate's states hold one field, `snapshot`: a snapshot's bytes in base64. States of others are kept as they are.
+/// This crate's states hold the field `snapshot`, a snapshot's bytes in base64, and `since`, the sequence number of the first record in it. States of others
+/// are kept as they are.
 ///
 /// # Example
 /// ```
@@ -25,7 +28,26 @@ use std::fmt;
 #[derive(Clone)]
 pub struct State(Box<RawValue>);
 
+/// What a state of this crate holds.
+#[derive(Debug)]
+pub(super) struct Carried {
+    pub(super) snapshot: Vec<u8>,
+    /// The sequence number of the first record of the snapshot.
+    pub(super) since: Option<SequenceNumber>,
+}
+
 impl State {
+    /// The state that holds a snapshot of the records from this one on.
+    pub(super) fn carrying(snapshot: &[u8], since: &SequenceNumber) -> Self {
+        State::from_json(format!(r#"{{"snapshot":"{}","since":"{since}"}}"#, STANDARD.encode_to_string(snapshot)))
+    }
+
+    /// How many bytes of a snapshot fit into a state of `json_bytes_max` that carries it.
+    pub(super) fn room(json_bytes_max: usize, since: &SequenceNumber) -> usize {
+        let around = r#"{"snapshot":"","since":""}"#.len() + since.as_str().len();
+        bytes_in_base64(json_bytes_max.saturating_sub(around))
+    }
+
     /// The state that holds a snapshot. It is `4 * ceil(n / 3) + 15` bytes long for a snapshot of `n` bytes.
     pub fn from_snapshot(snapshot: &[u8]) -> Self {
         let json = format!(r#"{{"snapshot":"{}"}}"#, STANDARD.encode_to_string(snapshot));
@@ -37,6 +59,11 @@ impl State {
     /// # Errors
     /// [`ErrorKind::Corrupt`] if the state is not empty and holds no snapshot in base64, as another function's.
     pub fn snapshot(&self) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.carried()?.map(|carried| carried.snapshot))
+    }
+
+    /// What is in this state, or `None` if it is empty; errors as [`snapshot`](State::snapshot).
+    pub(super) fn carried(&self) -> Result<Option<Carried>, Error> {
         let corrupt = |what: &str| {
             let shown = excerpt(self.json(), 100);
             Err(Error::new(ErrorKind::Corrupt, format!("the window's state {shown} {what}: it is not this pipeline's")))
@@ -47,11 +74,12 @@ impl State {
         let Ok(fields) = serde_json::from_str::<BTreeMap<String, Text<'_>>>(self.json()) else {
             return corrupt("is not an object");
         };
+        let since = fields.get("since").and_then(|text| text.required().ok()?.parse().ok());
         match fields.get("snapshot").map(Text::required) {
             None => corrupt("has no field \"snapshot\""),
             Some(Err(what)) => corrupt(&format!("has a field \"snapshot\" that {what}")),
             Some(Ok(text)) => match STANDARD.decode_to_vec(text) {
-                Ok(bytes) => Ok(Some(bytes)),
+                Ok(snapshot) => Ok(Some(Carried { snapshot, since })),
                 Err(_) => corrupt("has a field \"snapshot\" that is not base64"),
             },
         }
@@ -143,6 +171,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_carried_comes_back_and_fits(bytes in prop::collection::vec(any::<u8>(), 0..300), since: u128, json_bytes_max in 100usize..400) {
+            let since: SequenceNumber = since.to_string().parse().unwrap();
+            let carried = State::carrying(&bytes, &since).carried().unwrap().unwrap();
+            prop_assert_eq!((carried.snapshot, carried.since), (bytes, Some(since.clone())));
+            let room = State::room(json_bytes_max, &since);
+            prop_assert!(State::carrying(&vec![7; room], &since).json().len() <= json_bytes_max);
+            prop_assert!(State::carrying(&vec![7; room + 3], &since).json().len() > json_bytes_max);
+        }
+
         #[test]
         fn a_snapshot_comes_back(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let written = State::from_snapshot(&bytes);

@@ -130,6 +130,10 @@ impl RecordPipeline for Declared {
         self.pipeline.finish();
     }
 
+    fn answer_open(&mut self) -> Result<(), Error> {
+        self.pipeline.answer_open()
+    }
+
     fn next_emission(&mut self) -> Result<Option<RowEmission>, Error> {
         self.pipeline.next_emission()
     }

@@ -122,6 +122,10 @@ where
         self.pipeline.finish();
     }
 
+    fn answer_open(&mut self) -> Result<(), Error> {
+        self.pipeline.answer_open()
+    }
+
     fn next_emission(&mut self) -> Result<Option<Self::Emission>, Error> {
         self.pipeline.next_emission()
     }

@@ -1,6 +1,7 @@
 //! The command line: what can be said, and nothing of what is done about it.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// Windowed counts, sums, distincts, percentiles and top-k over log files and streams, in constant memory.
@@ -30,10 +31,16 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Find the most frequent values of a field per window and group: short for run --agg 'top(k, by)'
     Top(TopArguments),
+    /// Merge the partials that several runs, functions or workers have written into the answers of all their records
+    Merge(MergeArguments),
+    /// Tell what is in a file of saved state or in a partial
+    Inspect(InspectArguments),
+    /// Run a pipeline file as an AWS Lambda function behind a Kinesis stream
+    #[cfg(feature = "lambda-runtime")]
+    #[command(after_help = crate::lambda::HELP)]
+    Lambda,
     /// Process a shard of a Kinesis stream: the executable for the KCL's MultiLangDaemon
     Kcl(KclArguments),
-    /// Merge the partials that several shards or processes have put into a directory or bucket
-    Merge(MergeArguments),
 }
 
 /// Process a shard of a Kinesis stream: what the MultiLangDaemon's property `executableName` names.
@@ -96,17 +103,6 @@ The daemon splits it at spaces and knows no quotes. docs/KCL.md has the whole fi
 
 Exit codes: 0 the daemon has ended the conversation in order; 1 the run failed (a message that cannot be
 read, an early end of the input, another process that has the shard, a store that fails); 2 wrong usage.";
-
-/// Merge partials: the answers of several shards' or processes' windows as JSON Lines, as if one process had seen all records.
-#[derive(Debug, Args)]
-pub(crate) struct MergeArguments {
-    /// The pipeline that the partials are of
-    #[arg(long, value_name = "FILE.toml")]
-    pub(crate) pipeline: PathBuf,
-    /// Where they are: a directory, or s3://BUCKET/PREFIX
-    #[arg(value_name = "PLACE")]
-    pub(crate) partials: String,
-}
 
 /// Compute aggregates per window and group.
 #[derive(Debug, Args)]
@@ -175,8 +171,65 @@ Examples:
   streamgauge top access.jsonl --by url -k 3 --time ts --window 1m --where 'status >= 500'
   zcat old.gz | streamgauge top --by country --group status --output json";
 
-/// Where the records come from.
+/// Merge partials into answers.
 #[derive(Debug, Args)]
+#[command(after_long_help = MERGE_HELP)]
+pub(crate) struct MergeArguments {
+    /// Where the partials are: directories, or s3://BUCKET/PREFIX
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) places: Vec<String>,
+    /// How many sources there are: windows that have fewer are told on standard error
+    #[arg(long, value_name = "N")]
+    pub(crate) sources: Option<u32>,
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArguments,
+    /// A table for people, JSON Lines or CSV. Default: a table on a terminal, JSON Lines otherwise
+    #[arg(long, value_enum, value_name = "OUTPUT", help_heading = "Output")]
+    pub(crate) output: Option<OutputArgument>,
+}
+
+const MERGE_HELP: &str = "\
+The pipeline is to be the one that wrote the partials; partials of another are refused. Exact
+aggregates give what one run over all records would give; sketches keep to their bounds.
+
+Example, on two machines and then on one:
+  streamgauge run --pipeline hits.toml --partials s3://bucket/hits --source web1 access.log
+  streamgauge run --pipeline hits.toml --partials s3://bucket/hits --source web2 access.log
+  streamgauge merge --pipeline hits.toml --sources 2 s3://bucket/hits";
+
+/// Tell what is in a file.
+#[derive(Debug, Args)]
+#[command(after_long_help = INSPECT_HELP)]
+pub(crate) struct InspectArguments {
+    /// A snapshot, a partial, or the state of a merger
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArguments,
+    /// Text for people, or JSON. Default: text on a terminal, JSON otherwise
+    #[arg(long, value_enum, value_name = "OUTPUT", help_heading = "Output")]
+    pub(crate) output: Option<InspectOutputArgument>,
+}
+
+const INSPECT_HELP: &str = "\
+Given the pipeline that wrote it, by --pipeline or by flags, it also tells the answers that are in
+the file, with their bounds: those of windows that have not come out yet, or of the partial's.
+
+Examples:
+  streamgauge inspect state/run.state
+  streamgauge inspect state/run.state --pipeline hits.toml";
+
+/// The forms of what `inspect` tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum InspectOutputArgument {
+    /// Text for people
+    Table,
+    /// One JSON object, then the answers as JSON Lines
+    Json,
+}
+
+/// Where the records come from.
+#[derive(Debug, Default, Args)]
 pub(crate) struct InputArguments {
     /// Files to read, as one input; standard input if there are none, and for `-`. gzip and zstd are recognised
     #[arg(value_name = "FILE")]
@@ -190,6 +243,9 @@ pub(crate) struct InputArguments {
     /// Fail at the first record that cannot be read
     #[arg(long, help_heading = "Input")]
     pub(crate) strict: bool,
+    /// Read regular files on so many threads; the answer is the same. Default: as many as there are cores
+    #[arg(long, value_name = "N", help_heading = "Input")]
+    pub(crate) threads: Option<NonZeroUsize>,
 }
 
 /// What is computed.
@@ -235,7 +291,7 @@ pub(crate) struct PipelineArguments {
 }
 
 /// What becomes of the answers.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArguments {
     /// A table for people, JSON Lines or CSV. Default: a table on a terminal, JSON Lines otherwise
@@ -244,6 +300,24 @@ pub(crate) struct OutputArguments {
     /// Say on standard error, before running, what windows are made of, how much memory can be needed, and how exact each answer is
     #[arg(long)]
     pub(crate) explain: bool,
+    #[command(flatten)]
+    pub(crate) durable: DurableArguments,
+}
+
+/// What is kept between runs.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "State")]
+pub(crate) struct DurableArguments {
+    /// Save the state in a directory (or s3://BUCKET/PREFIX) at least once a second, and go on from it when started again: whole records that were read are not read again, and files
+    /// may have grown
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<String>,
+    /// Write each window as a partial, to be merged with those of other sources by `streamgauge merge`, into a directory (or s3://BUCKET/PREFIX), in the place of answers
+    #[arg(long, value_name = "DIR")]
+    pub(crate) partials: Option<String>,
+    /// Who the partials are from: of one source the later partial of a window counts, those of several add up. Default: the names of the files
+    #[arg(long, value_name = "NAME", requires = "partials")]
+    pub(crate) source: Option<String>,
 }
 
 /// The formats of the input.

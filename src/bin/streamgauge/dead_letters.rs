@@ -30,12 +30,12 @@ pub(crate) struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// Makes the file anew, if there is to be one.
+    /// Makes the file anew, if there is to be one, or goes on with it.
     ///
     /// # Errors
     /// The file cannot be made.
-    pub(crate) fn new(path: Option<&Path>) -> Result<Self, Failure> {
-        let open = |path: &Path| match File::create(path) {
+    pub(crate) fn new(path: Option<&Path>, go_on: bool) -> Result<Self, Failure> {
+        let open = |path: &Path| match File::options().create(true).write(true).append(go_on).truncate(!go_on).open(path) {
             Ok(file) => Ok((path.to_owned(), BufWriter::new(file))),
             Err(error) => Err(Failure::Run(format!("{}: dead letters cannot be written: {error}", path.display()))),
         };
@@ -64,14 +64,21 @@ impl DeadLetters {
         written.map_err(|error| unwritable(path, &error))
     }
 
+    /// Hands everything to the file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        let Some((path, file)) = &mut self.file else { return Ok(()) };
+        file.flush().map_err(|error| unwritable(path, &error))
+    }
+
     /// Hands everything to the file, and says how many were not shown.
     ///
     /// # Errors
     /// The file cannot be written.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
-        if let Some((path, file)) = &mut self.file {
-            file.flush().map_err(|error| unwritable(path, &error))?;
-        }
+        self.flush()?;
         if self.count > SHOWN_MAX {
             let more = self.count - SHOWN_MAX;
             let hint = if self.file.is_some() { "" } else { "; --dead-letters FILE writes them all down" };

@@ -3,14 +3,13 @@
 use crate::arguments::{KclArguments, MergingArguments};
 use crate::failure::Failure;
 use crate::protocol_output;
-use crate::settings::read_pipeline;
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use streamgauge::adapter::kcl::{
     self, AnswerSink, End, MergerWork, PipelineWork, ProcessorOptions, Session, StatefulProcessor, SystemClock, Work,
 };
-use streamgauge::adapter::{AppendFile, Declared, JsonLinesSink, PartialSink, PartialTarget, RecordPipeline, Sink};
+use streamgauge::adapter::{AppendFile, Declared, JsonLinesSink, PartialSink, PartialTarget, RecordPipeline, Sink, read_pipeline};
 use streamgauge::merger::MergerOptions;
 use streamgauge::snapshot::Partial;
 use streamgauge::spec::{CompileOptions, JsonLines, MergedRow, PipelineSpec, RowMerger};
@@ -28,7 +27,7 @@ const INPUT_BUFFER_BYTES: usize = 1 << 20;
 pub(crate) fn run(arguments: &KclArguments) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::Run(format!("cannot take standard output: {error}"));
     let protocol = protocol_output::take().map_err(failed)?;
-    let spec = read_pipeline(&arguments.pipeline)?;
+    let spec = read_pipeline(&arguments.pipeline).map_err(|error| Failure::usage(&error))?;
     if spec.window.is_none() {
         return Err(Failure::Usage(String::from("a stream has no end, so the pipeline needs a window: window = \"1m\"")));
     }
@@ -111,8 +110,8 @@ fn pipeline_work(spec: &PipelineSpec, arguments: &KclArguments) -> Result<Pipeli
         let lines = out.as_ref().map(|out| out.open(shard)).transpose()?;
         Ok(match (lines, &partials) {
             (Some(lines), None) => Box::new(JsonLinesSink::new(pipeline, lines)),
-            (None, Some(place)) => Box::new(PartialSink::new(shard.as_str(), target(place)?)),
-            (Some(lines), Some(place)) => Box::new(Both::new((shard.as_str(), target(place)?), lines, &spec)?),
+            (None, Some(place)) => Box::new(PartialSink::new(target(place)?)),
+            (Some(lines), Some(place)) => Box::new(Both::new(target(place)?, lines, &spec)?),
             (None, None) => return Err(Error::new(ErrorKind::InvalidArgument, "give --out, --partials, or both")),
         })
     };
@@ -207,7 +206,6 @@ fn cannot_write(error: io::Error) -> Error {
 
 /// Windows as partials, and the same as rows.
 struct Both {
-    source: String,
     target: Target,
     rows: MergedLines,
     /// Makes rows of one partial at a time.
@@ -216,13 +214,13 @@ struct Both {
 }
 
 impl Both {
-    fn new((source, target): (&str, Target), out: AppendFile, spec: &PipelineSpec) -> Result<Self, Error> {
+    fn new(target: Target, out: AppendFile, spec: &PipelineSpec) -> Result<Self, Error> {
         let mut options = MergerOptions::default();
         options.sources = Some(1);
         let (mut merger, lines) = merger(spec, options)?;
         merger.finish();
         let empty = merger.snapshot();
-        Ok(Both { source: source.to_owned(), target, rows: MergedLines { lines, out, line: Vec::new() }, merger, empty })
+        Ok(Both { target, rows: MergedLines { lines, out, line: Vec::new() }, merger, empty })
     }
 
     fn put_rows(&mut self, partial: &Partial) -> Result<(), Error> {
@@ -237,9 +235,9 @@ impl Both {
 }
 
 impl Sink<Declared> for Both {
-    fn drain(&mut self, pipeline: &mut Declared) -> Result<u64, Error> {
+    fn drain(&mut self, pipeline: &mut Declared, source: &str) -> Result<u64, Error> {
         let mut windows = 0;
-        while let Some(partial) = pipeline.next_partial(&self.source)? {
+        while let Some(partial) = pipeline.next_partial(source)? {
             self.put_rows(&partial)?;
             self.target.put(&partial)?;
             windows += 1;

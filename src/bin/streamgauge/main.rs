@@ -1,9 +1,14 @@
 //! The command `streamgauge`: windowed aggregates over files and streams, without writing code.
 
+mod answered;
+mod answers;
 mod arguments;
 mod dead_letters;
 mod failure;
+mod inspect;
 mod kcl;
+#[cfg(feature = "lambda-runtime")]
+mod lambda;
 mod merge;
 mod output;
 mod progress;
@@ -12,6 +17,7 @@ mod run;
 mod session;
 mod settings;
 mod sink;
+mod state;
 mod summary;
 mod top;
 
@@ -22,16 +28,26 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "lambda-runtime")]
+    if lambda::is_bootstrap() {
+        return exit_code(lambda::run());
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return answered_by_clap(&error),
     };
-    let result = match arguments.command {
+    exit_code(match arguments.command {
         Command::Kcl(arguments) => kcl::run(&arguments),
-        Command::Merge(arguments) => merge::run(&arguments),
         Command::Run(arguments) => run::run(arguments),
         Command::Top(arguments) => top::run(arguments),
-    };
+        Command::Merge(arguments) => merge::run(arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments.file, arguments.pipeline, arguments.output),
+        #[cfg(feature = "lambda-runtime")]
+        Command::Lambda => lambda::run(),
+    })
+}
+
+fn exit_code(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => ended(&failure),

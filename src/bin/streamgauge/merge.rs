@@ -1,35 +1,77 @@
-//! `streamgauge merge`: the partials that a directory or a bucket holds, merged into answers.
+//! `streamgauge merge`: partials of many sources into the answers of all their records.
 
-use crate::arguments::MergeArguments;
+use crate::arguments::{InputArguments, MergeArguments, OutputArguments};
 use crate::failure::Failure;
-use crate::kcl::merger;
-use crate::settings::read_pipeline;
-use std::io::{self, BufWriter, Write};
-use std::time::Duration;
-use streamgauge::merger::MergerOptions;
+use crate::session::{compile, output, say};
+use crate::settings::Settings;
+use std::collections::BTreeSet;
+use std::path::Path;
+use streamgauge::merger::{Added, MergerOptions};
+use streamgauge::spec::RowMerger;
 use streamgauge::store::{self, PartialStore};
 use streamgauge::{Error, Timestamp};
 
-/// Writes every window that there are partials of, as JSON Lines, as if one process had seen all records.
+/// Merges the partials of all places.
 ///
 /// # Errors
-/// Wrong usage; partials that cannot be read or are of another pipeline; a reader that has gone.
-pub(crate) fn run(arguments: &MergeArguments) -> Result<(), Failure> {
-    let spec = read_pipeline(&arguments.pipeline)?;
+/// Wrong usage, partials that cannot be read or are of another pipeline, or a reader that has gone.
+pub(crate) fn run(arguments: MergeArguments) -> Result<(), Failure> {
+    let MergeArguments { places, sources, pipeline, output: form } = arguments;
+    let written = OutputArguments { output: form, ..OutputArguments::default() };
+    let settings = Settings::new(InputArguments::default(), pipeline, &written, Vec::new())?;
+    let pipeline = compile(&settings.spec, true)?;
+    let mut output = output(&settings.spec, &pipeline)?;
     let mut options = MergerOptions::default();
-    // They are all there: nothing is waited for.
-    options.deadline = Some(Duration::ZERO);
-    (options.windows_max, options.bytes_max) = (usize::MAX, usize::MAX);
-    let (mut merger, lines) = merger(&spec, options).map_err(|error| Failure::usage(&error))?;
-    let failed = |error: Error| Failure::run(&error);
-    let partials = PartialStore::new(store::open(&arguments.partials).map_err(failed)?);
-    for partial in partials.partials().map_err(failed)? {
-        merger.add(&partial.map_err(failed)?, Timestamp::from_millis(0)).map_err(failed)?;
+    options.sources = Some(sources.map_or(1, |sources| sources as usize));
+    // All windows are held, and the bytes of all of them are bounded.
+    options.windows_max = usize::MAX;
+    let mut merger = pipeline.into_merger(options).map_err(|error| Failure::usage(&error))?;
+    let mut seen = Seen::default();
+    for place in &places {
+        read(place, &mut merger, &mut seen).map_err(|error| Failure::run(&error.at(place)))?;
     }
     merger.finish();
-    let mut out = BufWriter::new(io::stdout());
-    while let Some(row) = merger.next_row().map_err(failed)? {
-        lines.write(&row.emission, &mut out).map_err(|error| Failure::output(&error))?;
+    let (mut windows, mut incomplete) = (0u64, 0u64);
+    let mut last = None;
+    while let Some(row) = merger.next_row().map_err(|error| Failure::run(&error))? {
+        if last != Some(row.emission.window) {
+            last = Some(row.emission.window);
+            windows += 1;
+            incomplete += u64::from(!row.complete);
+        }
+        output.emission(&row.emission).map_err(|error| Failure::output(&error))?;
     }
-    out.flush().map_err(|error| Failure::output(&error))
+    output.finish().map_err(|error| Failure::output(&error))?;
+    if let Some(sources) = sources
+        && incomplete > 0
+    {
+        say(&format!("note: {incomplete} of {windows} windows have not the final partials of {sources} sources\n"));
+    }
+    say(&format!("partials {}, sources {}, windows {windows}\n", seen.partials, seen.sources.len()));
+    Ok(())
+}
+
+/// What was read.
+#[derive(Default)]
+struct Seen {
+    partials: u64,
+    sources: BTreeSet<String>,
+}
+
+fn read(place: &str, merger: &mut RowMerger, seen: &mut Seen) -> Result<(), Error> {
+    // A store makes its directory, which would hide a mistyped name.
+    if !place.starts_with("s3://") && !Path::new(place).is_dir() {
+        return Err(Error::new(streamgauge::ErrorKind::Io, "there is no such directory"));
+    }
+    let partials = PartialStore::new(store::open(place)?);
+    for partial in partials.partials()? {
+        let partial = partial?;
+        // There is no clock to wait by: all partials are there.
+        let added = merger.add(&partial, Timestamp::from_millis(0))?;
+        if added != Added::Known {
+            seen.partials += 1;
+            seen.sources.insert(partial.source().to_owned());
+        }
+    }
+    Ok(())
 }

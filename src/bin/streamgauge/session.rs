@@ -1,19 +1,23 @@
 //! A run from settings to the closing line; what all subcommands share.
 
+use crate::answered::Answered;
+use crate::answers::{Answers, Destination};
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
 use crate::output::{OutputWriter, Shape, Terminal, printable};
 use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::sink::{Sink, SinkOptions};
+use crate::state::State;
 use crate::summary::Summary;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::path::Path;
 use streamgauge::adapter::files::{self, FilesOptions, Format, Input};
 use streamgauge::spec::{CompileOptions, JsonLines, PipelineSpec, RowPipeline};
+use streamgauge::store::{self, PartialStore};
 use streamgauge::{Error, ErrorKind};
 
-type Output = OutputWriter<BufWriter<Stdout>>;
+pub(crate) type Output = OutputWriter<BufWriter<Stdout>>;
 
 /// Runs the pipeline over the files.
 ///
@@ -25,21 +29,48 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     let sizes: Option<Vec<u64>> = inputs.iter().map(Input::size_bytes).collect();
     // Something that cannot be looked at is no stream; reading it will say what is wrong with it.
     let live = settings.files.iter().any(|path| is_stream(path));
-    let pipeline = compile(spec, !live)?;
+    if live && settings.durable.state.is_some() {
+        let message = "--state needs files, which can be read again from where a run stopped; standard input, pipes and devices cannot";
+        return Err(Failure::Usage(message.into()));
+    }
+    if settings.durable.state.is_some() && settings.durable.state == settings.durable.partials {
+        return Err(Failure::Usage("--state and --partials need a directory each".into()));
+    }
+    let mut pipeline = compile(spec, !live)?;
     let format = format(spec)?;
-    let output = output(spec, &pipeline)?;
     if spec.explain == Some(true) {
         say(&format!("{}\n", pipeline.explain()));
         if nothing_to_read(settings) {
             return Ok(());
         }
     }
-    let letters = DeadLetters::new(spec.dead_letters.as_deref().map(Path::new))?;
+    let destination = destination(settings, &pipeline)?;
+    let (state, answered) = resume(settings, &mut pipeline)?;
+    let resumed = state.as_ref().is_some_and(State::has_resumed);
+    let letters = DeadLetters::new(spec.dead_letters.as_deref().map(Path::new), resumed)?;
     let progress = Progress::new(sizes.map(|sizes| sizes.iter().sum()));
-    let options = SinkOptions { letters, progress, strict: spec.strict == Some(true), live };
-    let mut sink = Sink::new(pipeline, output, options);
-    let read = files::run(inputs, &FilesOptions::with_format(format), &mut sink);
+    let mut reading = FilesOptions::with_format(format);
+    reading.defer_tails = state.is_some();
+    reading.threads = Some(settings.threads);
+    let answers = Answers::new(destination, answered, &pipeline);
+    let options = SinkOptions { letters, progress, strict: spec.strict == Some(true), live, state };
+    let mut sink = Sink::new(pipeline, answers, options);
+    let read = files::run(inputs, &reading, &mut sink);
     end(&mut sink, read.map(drop))
+}
+
+/// The state to go on from, and what was answered before, if they are kept.
+fn resume(settings: &Settings, pipeline: &mut RowPipeline) -> Result<(Option<State>, Option<Answered>), Failure> {
+    let Some(place) = &settings.durable.state else { return Ok((None, None)) };
+    let (state, answered) = State::resume(place, pipeline)?;
+    Ok((Some(state), Some(answered)))
+}
+
+/// Where the answers go.
+fn destination(settings: &Settings, pipeline: &RowPipeline) -> Result<Destination<BufWriter<Stdout>>, Failure> {
+    let Some(place) = &settings.durable.partials else { return Ok(Destination::Rows(output(&settings.spec, pipeline)?)) };
+    let store = store::open(place).map_err(|error| Failure::run(&error.at(place)))?;
+    Ok(Destination::Partials { store: PartialStore::new(store), source: settings.source() })
 }
 
 /// Answers what was read, and sums up.
@@ -77,7 +108,7 @@ fn nothing_to_read(settings: &Settings) -> bool {
     settings.files.iter().all(|path| path == Path::new("-")) && io::stdin().is_terminal()
 }
 
-fn compile(spec: &PipelineSpec, bounded_input: bool) -> Result<RowPipeline, Failure> {
+pub(crate) fn compile(spec: &PipelineSpec, bounded_input: bool) -> Result<RowPipeline, Failure> {
     let mut options = CompileOptions::default();
     options.bounded_input = bounded_input;
     spec.compile(&options).map_err(|error| Failure::usage(&error))
@@ -87,7 +118,7 @@ fn format(spec: &PipelineSpec) -> Result<Format, Failure> {
     spec.format.as_deref().map_or(Ok(Format::Auto), str::parse).map_err(|error: Error| Failure::usage(&error))
 }
 
-fn output(spec: &PipelineSpec, pipeline: &RowPipeline) -> Result<Output, Failure> {
+pub(crate) fn output(spec: &PipelineSpec, pipeline: &RowPipeline) -> Result<Output, Failure> {
     let stdout = io::stdout();
     let is_terminal = stdout.is_terminal();
     let name = spec.output.as_deref().unwrap_or(if is_terminal { "table" } else { "json" });
@@ -108,7 +139,7 @@ fn terminal(is_terminal: bool) -> Terminal {
 }
 
 fn tell_notes<W: Write>(sink: &Sink<W>) {
-    if sink.other {
+    if sink.answers.other {
         say("note: there were more groups than --limit-groups allows; the records of further ones are counted together in (other)\n");
     }
     if sink.records > sink.letters.count() {
@@ -119,7 +150,7 @@ fn tell_notes<W: Write>(sink: &Sink<W>) {
 }
 
 fn summary<W: Write>(sink: &Sink<W>) -> Summary {
-    let stats = sink.pipeline.stats();
+    let stats = sink.stats();
     Summary {
         records: sink.records,
         applied: stats.applied,
@@ -127,13 +158,13 @@ fn summary<W: Write>(sink: &Sink<W>) -> Summary {
         dead_letters: sink.letters.count(),
         late: stats.late,
         between_windows: stats.between_windows,
-        windows: sink.windows,
+        windows: sink.answers.windows,
         elapsed: sink.progress.elapsed(),
         bytes: sink.bytes,
     }
 }
 
 /// Says something on standard error; where that is closed there is nobody to tell.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }

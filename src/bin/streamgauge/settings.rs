@@ -1,9 +1,11 @@
 //! What the command line and the pipeline file say together.
 
-use crate::arguments::{FormatArgument, InputArguments, OutputArgument, OutputArguments, PipelineArguments};
+use crate::arguments::{DurableArguments, FormatArgument, InputArguments, OutputArgument, OutputArguments, PipelineArguments};
 use crate::failure::Failure;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+use streamgauge::adapter::read_pipeline;
 use streamgauge::spec::PipelineSpec;
 
 /// What is to be done, with which input.
@@ -13,6 +15,10 @@ pub(crate) struct Settings {
     pub(crate) spec: PipelineSpec,
     /// The files, `-` for standard input; never none.
     pub(crate) files: Vec<PathBuf>,
+    /// What is kept between runs.
+    pub(crate) durable: DurableArguments,
+    /// Threads to read them on.
+    pub(crate) threads: NonZeroUsize,
 }
 
 impl Settings {
@@ -27,7 +33,7 @@ impl Settings {
         output: &OutputArguments,
         own_aggregates: Vec<String>,
     ) -> Result<Settings, Failure> {
-        let file = pipeline.pipeline.as_deref().map(read_pipeline).transpose()?.unwrap_or_default();
+        let file = pipeline.pipeline.as_deref().map(read_pipeline).transpose().map_err(|error| Failure::usage(&error))?.unwrap_or_default();
         let aggregates: Vec<String> = own_aggregates.into_iter().chain(pipeline.agg).collect();
         let flags = PipelineSpec {
             format: input.format.map(|format| format_name(format).to_owned()),
@@ -48,25 +54,22 @@ impl Settings {
             explain: output.explain.then_some(true),
         };
         let files = if input.files.is_empty() { vec![PathBuf::from("-")] } else { input.files };
-        Ok(Settings { spec: file.overridden_by(flags), files })
+        let threads = input.threads.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+        Ok(Settings { spec: file.overridden_by(flags), files, threads, durable: output.durable.clone() })
+    }
+}
+
+impl Settings {
+    /// Who the partials are from.
+    pub(crate) fn source(&self) -> String {
+        let files = || self.files.iter().map(|file| file.to_string_lossy()).collect::<Vec<_>>().join(",");
+        self.durable.source.clone().unwrap_or_else(files)
     }
 }
 
 /// A flag that can be given again overrides the file only where it is given at all.
 fn given(values: Vec<String>) -> Option<Vec<String>> {
     (!values.is_empty()).then_some(values)
-}
-
-/// The pipeline file.
-///
-/// # Errors
-/// If it cannot be read, or is none.
-pub(crate) fn read_pipeline(path: &Path) -> Result<PipelineSpec, Failure> {
-    let name = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|error| Failure::Usage(format!("{name}: the pipeline file cannot be read: {error}")))?;
-    let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    let spec = if is_json { PipelineSpec::from_json(&text, &name) } else { PipelineSpec::from_toml(&text, &name) };
-    spec.map_err(|error| Failure::usage(&error))
 }
 
 fn format_name(format: FormatArgument) -> &'static str {

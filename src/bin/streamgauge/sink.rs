@@ -1,14 +1,16 @@
-//! What takes the records of a run: the pipeline, with the output, the dead letters and the progress around it.
+//! What takes the records of a run: the pipeline, with the answers, the dead letters, the progress and the state around it.
 
+use crate::answers::Answers;
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
-use crate::output::OutputWriter;
 use crate::progress::Progress;
+use crate::state::State;
 use std::io::Write;
+use std::sync::Arc;
 use streamgauge::adapter::files::{DeadLetter, FilesStats, RowSink};
 use streamgauge::engine::Shard;
-use streamgauge::spec::{Row, RowOutcome, RowPipeline, Value};
-use streamgauge::{Error, ErrorKind, ShardId, Timestamp, Window};
+use streamgauge::spec::{PreparedRows, Row, RowOutcome, RowPipeline, RowPreparer, Value};
+use streamgauge::{Error, ErrorKind, Sequence, ShardId, Stats, Timestamp};
 
 /// How a run is to go, and what stands beside it.
 pub(crate) struct SinkOptions {
@@ -18,26 +20,28 @@ pub(crate) struct SinkOptions {
     pub(crate) strict: bool,
     /// Whether somebody may wait for each answer: the input has no end that is known.
     pub(crate) live: bool,
+    /// Where the state of the run is kept, if it is.
+    pub(crate) state: Option<State>,
 }
 
 /// Takes the records of a run.
 pub(crate) struct Sink<W> {
     pub(crate) pipeline: RowPipeline,
-    output: OutputWriter<W>,
+    pub(crate) answers: Answers<W>,
     pub(crate) letters: DeadLetters,
     pub(crate) progress: Progress,
     strict: bool,
     live: bool,
+    state: Option<State>,
+    /// Whether whole records have all been taken, and what is left must not get into the state.
+    in_tails: bool,
+    /// What the pipeline had counted before this run.
+    before: Stats,
     shards: Vec<Shard>,
     /// Records, dead letters included.
     pub(crate) records: u64,
     /// Bytes of the input so far, decompressed.
     pub(crate) bytes: u64,
-    /// Windows that have come out, revisions not counted.
-    pub(crate) windows: u64,
-    last_window: Option<Option<Window>>,
-    /// Whether there was a row of the groups past the limit.
-    pub(crate) other: bool,
     /// Slots of the fields that no record had so far.
     unseen: Vec<usize>,
     /// Why the sink ended the run, if it did.
@@ -45,21 +49,21 @@ pub(crate) struct Sink<W> {
 }
 
 impl<W: Write> Sink<W> {
-    pub(crate) fn new(pipeline: RowPipeline, output: OutputWriter<W>, options: SinkOptions) -> Self {
+    pub(crate) fn new(pipeline: RowPipeline, answers: Answers<W>, options: SinkOptions) -> Self {
         let unseen = (0..pipeline.fields().len()).collect();
         Sink {
+            before: pipeline.stats(),
             pipeline,
-            output,
+            answers,
             letters: options.letters,
             progress: options.progress,
             strict: options.strict,
             live: options.live,
+            state: options.state,
+            in_tails: false,
             shards: Vec::new(),
             records: 0,
             bytes: 0,
-            windows: 0,
-            last_window: None,
-            other: false,
             unseen,
             failure: None,
         }
@@ -76,38 +80,53 @@ impl<W: Write> Sink<W> {
         self.failure.take().unwrap_or_else(|| Failure::run(error))
     }
 
+    /// What the pipeline has counted in this run.
+    pub(crate) fn stats(&self) -> Stats {
+        let (mut stats, before) = (self.pipeline.stats(), self.before);
+        for (now, before) in [
+            (&mut stats.applied, before.applied),
+            (&mut stats.filtered, before.filtered),
+            (&mut stats.late, before.late),
+            (&mut stats.between_windows, before.between_windows),
+        ] {
+            *now = now.saturating_sub(before);
+        }
+        stats
+    }
+
     /// The input has ended, or as much of it as could be read: every window comes out.
     ///
     /// # Errors
     /// A limit, or an output that cannot be written.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        let complete_to = self.pipeline.watermark().filter(|_| !self.pipeline.is_revised());
         self.pipeline.finish();
         self.progress.clear();
-        self.drain().map_err(|error| self.failure(&error))?;
-        self.output.finish().map_err(|error| Failure::output(&error))
+        self.answers.drain(&mut self.pipeline, true)?;
+        self.answers.finish()?;
+        match (&self.state, self.answers.answered()) {
+            (Some(state), Some(answered)) => state.keep_answered(answered, complete_to),
+            _ => Ok(()),
+        }
     }
 
-    /// Writes the emissions that are complete.
+    /// Hands on the answers that are complete.
     fn drain(&mut self) -> Result<(), Error> {
-        let mut written = false;
-        while let Some(emission) = self.pipeline.next_emission()? {
-            if !written {
-                self.progress.clear();
-            }
-            written = true;
-            if self.last_window != Some(emission.window) {
-                self.windows += u64::from(emission.revision == 0);
-                self.last_window = Some(emission.window);
-            }
-            self.other |= emission.is_other();
-            if let Err(error) = self.output.emission(&emission) {
-                return Err(self.end(Failure::output(&error)));
-            }
-        }
+        let written = self.answers.drain(&mut self.pipeline, false).map_err(|failure| self.end(failure))?;
         match written && self.live {
-            true => self.output.flush().map_err(|error| self.end(Failure::output(&error))),
+            true => self.answers.flush().map_err(|failure| self.end(failure)),
             false => Ok(()),
         }
+    }
+
+    /// Saves the state at the place that the inputs have been read to. What it does not hold any more is where it is to be: answers and dead letters.
+    fn save(&mut self, stats: &FilesStats) -> Result<(), Error> {
+        for (shard, file) in self.shards.iter().zip(&stats.files) {
+            self.pipeline.set_applied(*shard, &Sequence::new(file.offset));
+        }
+        let flushed = self.answers.flush().and_then(|()| self.letters.flush());
+        let Some(state) = &mut self.state else { return Ok(()) };
+        flushed.and_then(|()| state.save(&self.pipeline)).map_err(|failure| self.end(failure))
     }
 
     /// Ends the run: the failure is kept, the error travels.
@@ -117,11 +136,21 @@ impl<W: Write> Sink<W> {
         Error::new(ErrorKind::Io, message)
     }
 
-    /// Notes which fields the record has, as long as there are some that no record had.
-    #[cold]
-    fn look_for_unseen(&mut self, row: &Row) {
-        self.unseen.retain(|slot| row.value(*slot) == Value::Missing);
+    /// Counts a record, unless it is to become a dead letter for this reason.
+    fn taken(&mut self, outcome: RowOutcome) -> Option<String> {
+        match outcome {
+            RowOutcome::DeadLetter(reason) => Some(reason),
+            _ => {
+                self.records += 1;
+                None
+            }
+        }
     }
+}
+
+#[cold]
+fn not_opened(file: usize) -> String {
+    format!("input {file} was not opened")
 }
 
 impl<W: Write> RowSink for Sink<W> {
@@ -131,24 +160,33 @@ impl<W: Write> RowSink for Sink<W> {
 
     fn open_shard(&mut self, _file: usize, shard: ShardId) -> Result<(), Error> {
         let shard = self.pipeline.open_shard(shard)?;
+        // An earlier run may have read it to its end, and it may have grown.
+        self.pipeline.reopen_shard(shard);
         self.shards.push(shard);
         Ok(())
     }
 
     fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<String>, Error> {
         if !self.unseen.is_empty() {
-            self.look_for_unseen(row);
+            self.unseen.retain(|slot| row.value(*slot) == Value::Missing);
         }
-        let Some(shard) = self.shards.get(file) else { return Ok(Some(format!("input {file} was not opened"))) };
+        let Some(shard) = self.shards.get(file) else { return Ok(Some(not_opened(file))) };
         // Without a time field there is one window over everything, so any arrival time will do.
-        let arrival = Timestamp::from_millis(0);
-        match self.pipeline.push(*shard, row, arrival, None)? {
-            RowOutcome::DeadLetter(reason) => Ok(Some(reason)),
-            _ => {
-                self.records += 1;
-                Ok(None)
-            }
+        let outcome = self.pipeline.push(*shard, row, Timestamp::from_millis(0), None)?;
+        Ok(self.taken(outcome))
+    }
+
+    fn preparer(&self) -> Option<Arc<RowPreparer>> {
+        Some(self.pipeline.preparer())
+    }
+
+    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, index: usize) -> Result<Option<String>, Error> {
+        if !self.unseen.is_empty() {
+            self.unseen.retain(|slot| !rows.has_seen(index, *slot));
         }
+        let Some(shard) = self.shards.get(file) else { return Ok(Some(not_opened(file))) };
+        let outcome = self.pipeline.push_prepared(*shard, rows, index)?;
+        Ok(self.taken(outcome))
     }
 
     fn dead_letter(&mut self, letter: &DeadLetter<'_>) -> Result<(), Error> {
@@ -167,6 +205,22 @@ impl<W: Write> RowSink for Sink<W> {
         self.bytes = stats.bytes_decompressed();
         self.drain()?;
         self.progress.advance(stats.bytes_read());
+        match !self.in_tails && self.state.as_ref().is_some_and(State::is_due) {
+            true => self.save(stats),
+            false => Ok(()),
+        }
+    }
+
+    fn resume_at(&self, file: usize) -> u64 {
+        let applied = self.shards.get(file).and_then(|shard| self.pipeline.applied(*shard));
+        applied.and_then(|sequence| sequence.number.as_str().parse().ok()).unwrap_or(0)
+    }
+
+    fn before_tails(&mut self, stats: &FilesStats) -> Result<(), Error> {
+        self.drain()?;
+        self.save(stats)?;
+        // What comes now is answered, and read again by the next run.
+        self.in_tails = true;
         Ok(())
     }
 

@@ -1,16 +1,32 @@
-//! Count-min as bytes: the width and the counters, runs of zeros short.
+//! Count-min as bytes: the width and the counters, runs of zeros short; or, while exact, the keys and their counts.
 
-use super::CountMin;
-use crate::codec::{Reader, Writer};
+use super::{CountMin, Exact};
+use crate::codec::{FrontReader, FrontWriter, Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::sketch::counters::Counters;
 
+/// Stands where a width does, and means that keys follow: no table has a width of 1.
+const EXACT: u8 = 0;
+
+/// Bytes of a hash, written behind its key. It is not computed anew, as only the type of the key, which a count-min does not know,
+/// tells how.
+const HASH_BYTES: usize = size_of::<u64>();
+
 impl CountMin {
-    /// Writes what the sketch holds; depth, seed and way to update are for the reader to know.
+    /// Writes what the sketch holds; depth, seed and way to update are for the reader to know. Equal contents give equal bytes.
     pub fn encode(&self, writer: &mut Writer) {
-        writer.u8(self.bits as u8);
-        writer.u64(self.total);
-        writer.counters(self.cells.iter());
+        match &self.exact {
+            None => {
+                writer.u8(self.bits as u8);
+                writer.u64(self.total);
+                writer.counters(self.cells.iter());
+            }
+            Some(exact) => {
+                writer.u8(EXACT);
+                writer.u8(self.bits as u8);
+                encode_exact(exact, writer);
+            }
+        }
     }
 
     /// Reads what a sketch of this shape and seed wrote, or one that was folded; what this one holds does not matter.
@@ -18,7 +34,8 @@ impl CountMin {
     /// # Errors
     /// [`ErrorKind::Corrupt`] if the bytes hold none, [`ErrorKind::LimitExceeded`] if it is wider than this one.
     pub fn decode(&self, reader: &mut Reader<'_>) -> Result<Self, Error> {
-        let bits = u32::from(reader.u8()?);
+        let first = reader.u8()?;
+        let bits = u32::from(if first == EXACT { reader.u8()? } else { first });
         if bits == 0 {
             return Err(reader.corrupt("a count-min is at least 2 counters wide"));
         }
@@ -26,10 +43,15 @@ impl CountMin {
             let message = format!("a count-min of 2^{bits} counters a row is wider than the {} that are asked for", self.width());
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
+        if first == EXACT {
+            // What is more than this one keeps exactly becomes a table.
+            let empty = CountMin { cells: super::Counters::zeros(0), exact: Some(Exact::new(self.exact_bytes)), bits, total: 0, ..*self };
+            return decode_exact(empty, reader);
+        }
         let total = reader.u64()?;
         let mut cells = Counters::zeros(self.depth << bits);
         reader.counters(self.depth << bits, |index, count| cells.add(index, count))?;
-        Ok(CountMin { cells, bits, total, ..*self })
+        Ok(CountMin { cells, exact: None, bits, total, ..*self })
     }
 
     /// As [`merge`](CountMin::merge), but of two sketches of unequal width the wider one is folded first.
@@ -47,12 +69,62 @@ impl CountMin {
         self.merge(&folded)
     }
 
-    /// Folds as often as the error stays within `epsilon` of the total; whether that changed anything.
+    /// Folds as often as the error stays within `epsilon` of the total; whether that changed anything. Exact counts become a table if that
+    /// takes fewer bytes then.
     pub(crate) fn fold_within(&mut self, epsilon: f64) -> bool {
         let before = self.bits;
-        while self.bits > 1 && 2.0 * self.epsilon() <= epsilon && self.fold_in_half().is_ok() {}
+        let mut bits = before;
+        while bits > 1 && 2.0 * super::epsilon(bits) <= epsilon {
+            bits -= 1;
+        }
+        if let Some(exact) = &self.exact {
+            // A counter is a byte at least; a key takes its hash, a count and what is its own.
+            if exact.rows().len() * (HASH_BYTES + 2) <= self.depth << bits {
+                return false;
+            }
+            self.bits = bits;
+            self.spill();
+            return true;
+        }
+        while self.bits > bits && self.fold_in_half().is_ok() {}
         self.bits < before
     }
+}
+
+fn encode_exact(exact: &Exact, writer: &mut Writer) {
+    let mut rows: Vec<(Vec<u8>, u64)> =
+        exact.rows().iter().map(|row| ([exact.key(row), &row.hash.to_be_bytes()].concat(), row.count)).collect();
+    rows.sort_unstable();
+    writer.usize(rows.len());
+    let mut front = FrontWriter::new();
+    for (key, count) in &rows {
+        front.write(writer, key);
+        writer.u64(*count);
+    }
+}
+
+fn decode_exact(mut sketch: CountMin, reader: &mut Reader<'_>) -> Result<CountMin, Error> {
+    let rows = reader.count(2)?;
+    let mut front = FrontReader::new();
+    for _ in 0..rows {
+        let Some((key, hash)) = front.read(reader)?.split_last_chunk::<HASH_BYTES>() else {
+            return Err(reader.corrupt("a key without its hash"));
+        };
+        let hash = u64::from_be_bytes(*hash);
+        let count = reader.u64()?;
+        if count == 0 {
+            return Err(reader.corrupt("a key that never came"));
+        }
+        if !sketch.exact.as_mut().is_some_and(|exact| exact.add(hash, key, count)) {
+            sketch.spill();
+            sketch.add_slowly(hash, count);
+        }
+        sketch.total = sketch.total.saturating_add(count);
+    }
+    if sketch.exact_bytes == 0 {
+        sketch.spill();
+    }
+    Ok(sketch)
 }
 
 #[cfg(test)]

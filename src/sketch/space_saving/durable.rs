@@ -1,6 +1,6 @@
 //! Space-saving as bytes: the rows in the order of their keys, front-coded, then the filter.
 
-use super::{ROWS_PER_COUNTER, Row, SpaceSaving};
+use super::{Found, SpaceSaving};
 use crate::codec::{FrontReader, FrontWriter, Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::key::Key;
@@ -39,7 +39,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         sketch.filter = Filter::decode(reader, self.capacity)?;
         let exact = sketch.is_exact();
         let rows = reader.count(if exact { 2 } else { 3 })?;
-        if rows > self.capacity.saturating_mul(ROWS_PER_COUNTER) {
+        if rows > self.rows_max() {
             let message = format!("a top-k of {rows} rows is over what {} counters allow", self.capacity);
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
@@ -51,20 +51,13 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
             if error > count {
                 return Err(reader.corrupt("a row's error is above its count"));
             }
-            sketch.enter(Row { key, count, error });
+            let borrowed: &K = key.borrow();
+            let tag = sketch.tag(borrowed);
+            if let Found::Vacant(place) = sketch.find(borrowed, tag) {
+                sketch.enter(key, (place, tag), (count, error));
+            }
         }
         Ok(sketch)
-    }
-
-    /// Enters a row whose key has none.
-    fn enter(&mut self, row: Row<K::Owned>) {
-        let key: &K = row.key.borrow();
-        let hash = key.stable_hash(self.table_seed);
-        if let super::Found::Vacant(place) = self.find(key, hash) {
-            self.index.enter(place, hash, self.rows.len());
-            self.key_bytes += K::heap_bytes(&row.key);
-            self.rows.push(row);
-        }
     }
 }
 

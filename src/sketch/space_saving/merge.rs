@@ -1,6 +1,6 @@
 //! Cutting the table back, and bringing two of them together.
 
-use super::{ROWS_PER_COUNTER, Row, SpaceSaving};
+use super::{Filter, Found, Row, SpaceSaving};
 use crate::error::{Error, ErrorKind};
 use crate::key::Key;
 use std::borrow::Borrow;
@@ -16,14 +16,10 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     #[cold]
     #[inline(never)]
     pub(super) fn cut(&mut self) {
-        let stays = self.rows_that_stay(self.capacity);
-        let gone = self.rows.iter().zip(&stays).filter(|(_, stays)| !**stays);
-        let floor = gone.clone().map(|(row, _)| row.count).max().unwrap_or(0);
+        let (stays, floor) = self.rows_that_stay(self.capacity);
         self.filter.raise(floor.max(self.filter.floor()), self.capacity);
-        for (row, _) in gone {
-            self.filter.cover(K::stable_hash(row.key.borrow(), self.seed), row.count);
-        }
-        self.keep_rows(stays);
+        let seed = self.seed;
+        self.keep_rows(&stays, |filter, row| filter.cover(K::stable_hash(row.key.borrow(), seed), row.count));
     }
 
     /// Takes away all rows but the `rows` best, and the filter's cells, so that the sketch takes fewer bytes; whether that changed anything.
@@ -36,40 +32,41 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         if self.rows.len() <= rows && !self.filter.has_cells() {
             return false;
         }
-        let stays = self.rows_that_stay(rows);
-        let gone = self.rows.iter().zip(&stays).filter(|(_, stays)| !**stays);
-        let floor = gone.map(|(row, _)| row.count).max().unwrap_or(0);
+        let (stays, floor) = self.rows_that_stay(rows);
         self.filter.give_up_cells(floor);
-        self.keep_rows(stays);
+        self.keep_rows(&stays, |_, _| ());
         self.rows.shrink_to_fit();
         true
     }
 
-    fn keep_rows(&mut self, stays: Vec<bool>) {
-        let mut next = 0;
-        let renumbered: Vec<Option<u32>> = stays
-            .iter()
-            .map(|&stays| {
-                let number = stays.then_some(next);
-                next += u32::from(stays);
-                number
-            })
-            .collect();
-        self.index.renumber(&renumbered);
-        let mut stays = stays.into_iter();
-        self.rows.retain(|_| stays.next().unwrap_or(false));
-        self.key_bytes = self.rows.iter().map(|row| K::heap_bytes(&row.key)).sum();
+    /// Keeps the rows that stay, in their order, and calls `goes` with each other one before it is gone.
+    pub(super) fn keep_rows(&mut self, stays: &[bool], mut goes: impl FnMut(&mut Filter, &Row<K::Owned>)) {
+        let mut kept = 0;
+        for (number, stays) in stays.iter().enumerate() {
+            if *stays {
+                self.rows.swap(kept, number);
+                self.tags.swap(kept, number);
+                kept += 1;
+            } else if let Some(row) = self.rows.get(number) {
+                self.key_bytes -= K::heap_bytes(&row.key);
+                goes(&mut self.filter, row);
+            }
+        }
+        self.rows.truncate(kept);
+        self.tags.truncate(kept);
+        self.index.rebuild(&self.tags);
     }
 
-    fn rows_that_stay(&self, keep: usize) -> Vec<bool> {
+    /// Which rows are the `keep` best, and the largest count of those that are not.
+    fn rows_that_stay(&self, keep: usize) -> (Vec<bool>, u64) {
         if self.rows.len() <= keep {
-            return vec![true; self.rows.len()];
+            return (vec![true; self.rows.len()], 0);
         }
-        let mut counts: Vec<u64> = self.rows.iter().map(|row| row.count).collect();
-        let (_, &mut edge, _) = counts.select_nth_unstable_by(keep, |a, b| b.cmp(a));
-        let mut stays: Vec<bool> = self.rows.iter().map(|row| row.count > edge).collect();
-        let above = stays.iter().filter(|stays| **stays).count();
-        let mut ties: Vec<u32> = (0u32..).zip(&self.rows).filter(|(_, row)| row.count == edge).map(|(number, _)| number).collect();
+        let counts: Vec<u64> = self.rows.iter().map(|row| row.count).collect();
+        let (_, &mut edge, _) = counts.clone().select_nth_unstable_by(keep, |a, b| b.cmp(a));
+        let mut stays: Vec<bool> = counts.iter().map(|&count| count > edge).collect();
+        let above = stays.iter().map(|&stays| usize::from(stays)).sum::<usize>();
+        let mut ties: Vec<u32> = (0u32..).zip(&counts).filter(|&(_, &count)| count == edge).map(|(number, _)| number).collect();
         let room = keep - above;
         if room < ties.len() {
             ties.select_nth_unstable_by(room, |&a, &b| by_claim(&self.rows[a as usize], &self.rows[b as usize]));
@@ -77,7 +74,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         for &number in ties.iter().take(room) {
             stays[number as usize] = true;
         }
-        stays
+        // The row at the edge goes: it is the next best after those that stay.
+        (stays, edge)
     }
 
     /// Adds what `other` has seen. The bounds are those of a sketch of both streams. O(rows of both).
@@ -96,40 +94,46 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
             let (ours, theirs) = (self.seed, other.seed);
             return Err(Error::new(ErrorKind::Mismatch, format!("a top-k under {ours:?} does not go with one under {theirs:?}")));
         }
+        if self.is_empty() && self.is_exact() {
+            (self.rows, self.tags) = (other.rows.clone(), other.tags.clone());
+            (self.index, self.key_bytes) = (other.index.clone(), other.key_bytes);
+        } else {
+            self.merge_rows(other);
+        }
+        self.filter.merge(&other.filter);
+        self.total = self.total.saturating_add(other.total);
+        if self.rows.len() > self.rows_max() {
+            self.cut();
+        }
+        Ok(())
+    }
+    /// Adds the other's counts, and what it can have seen of keys for which only one of both has a row.
+    fn merge_rows(&mut self, other: &Self) {
         let known = self.rows.len();
-        for row in &other.rows {
+        for (row, &tag) in other.rows.iter().zip(&other.tags) {
             let key: &K = row.key.borrow();
-            let hash = key.stable_hash(self.table_seed);
-            match self.find(key, hash) {
-                super::Found::Row(place) => {
+            match self.find(key, tag) {
+                Found::Row(place) => {
                     let ours = &mut self.rows[place];
                     ours.count = ours.count.saturating_add(row.count);
                     ours.error = ours.error.saturating_add(row.error);
                 }
-                super::Found::Vacant(place) => {
+                Found::Vacant(place) => {
                     let bound = self.bound(key);
-                    self.index.enter(place, hash, self.rows.len());
-                    let (count, error) = (row.count.saturating_add(bound), row.error.saturating_add(bound));
-                    self.key_bytes += K::heap_bytes(&row.key);
-                    self.rows.push(Row { key: row.key.clone(), count, error });
+                    self.enter(row.key.clone(), (place, tag), (row.count.saturating_add(bound), row.error.saturating_add(bound)));
                 }
             }
         }
-        if !other.is_exact() {
-            for row in self.rows.iter_mut().take(known) {
-                let key: &K = row.key.borrow();
-                if other.row(key).is_none() {
-                    let bound = other.bound(key);
-                    row.count = row.count.saturating_add(bound);
-                    row.error = row.error.saturating_add(bound);
-                }
+        if other.is_exact() {
+            return;
+        }
+        for (row, &tag) in self.rows.iter_mut().zip(&self.tags).take(known) {
+            let key: &K = row.key.borrow();
+            if let Found::Vacant(_) = other.find(key, tag) {
+                let bound = other.bound(key);
+                row.count = row.count.saturating_add(bound);
+                row.error = row.error.saturating_add(bound);
             }
         }
-        self.filter.merge(&other.filter);
-        self.total = self.total.saturating_add(other.total);
-        if self.rows.len() > self.capacity * ROWS_PER_COUNTER {
-            self.cut();
-        }
-        Ok(())
     }
 }

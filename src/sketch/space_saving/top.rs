@@ -20,6 +20,13 @@ pub struct TopRow<K> {
     pub guaranteed: bool,
 }
 
+impl<K> TopRow<K> {
+    /// Whether the count is exact: both bounds are it.
+    pub fn is_exact(&self) -> bool {
+        self.lower == self.upper
+    }
+}
+
 /// The order of answers: the larger count first, then the smaller key.
 fn by_rank<T: Ord>(a: (u64, &T), b: (u64, &T)) -> Ordering {
     b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1))
@@ -30,15 +37,9 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     ///
     /// There are fewer only if fewer keys have a row.
     pub fn top(&self, k: usize) -> Vec<TopRow<K::Owned>> {
-        let mut ranked: Vec<&Row<K::Owned>> = self.rows.iter().collect();
-        let order = |a: &&Row<K::Owned>, b: &&Row<K::Owned>| by_rank((a.count, &a.key), (b.count, &b.key));
-        let mut next = None;
-        if k < ranked.len() {
-            let (_, after, _) = ranked.select_nth_unstable_by(k, order);
-            next = Some(*after);
-            ranked.truncate(k);
-        }
-        ranked.sort_unstable_by(order);
+        let mut ranked = self.first_in_rank(k.saturating_add(1));
+        ranked.sort_unstable_by(|a, b| by_rank((a.count, &a.key), (b.count, &b.key)));
+        let next = if k < ranked.len() { ranked.pop() } else { None };
         let unseen = self.filter.bound_max();
         let guaranteed = |row: &Row<K::Owned>| {
             let lower = row.count - row.error;
@@ -55,6 +56,24 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
             guaranteed: guaranteed(row),
         };
         ranked.iter().map(answer).collect()
+    }
+
+    /// The `n` rows that come first, in no order. Keys are looked at only where counts are equal at the edge.
+    fn first_in_rank(&self, n: usize) -> Vec<&Row<K::Owned>> {
+        if n >= self.rows.len() {
+            return self.rows.iter().collect();
+        }
+        let mut counts: Vec<u64> = self.rows.iter().map(|row| row.count).collect();
+        let (_, &mut edge, _) = counts.select_nth_unstable_by(n.saturating_sub(1), |a, b| b.cmp(a));
+        let mut first: Vec<_> = self.rows.iter().filter(|row| row.count > edge).collect();
+        let mut ties: Vec<_> = self.rows.iter().filter(|row| row.count == edge).collect();
+        let room = n.saturating_sub(first.len());
+        if room < ties.len() {
+            ties.select_nth_unstable_by(room, |a, b| a.key.cmp(&b.key));
+            ties.truncate(room);
+        }
+        first.extend(ties);
+        first
     }
 
     /// Those of the [`top(k)`](SpaceSaving::top) that are among the true top `k` for certain.

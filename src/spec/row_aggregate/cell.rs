@@ -16,7 +16,7 @@ use std::fmt;
 pub(in crate::spec) enum StateSpec {
     /// All records.
     Records,
-    /// Records that have the field.
+    /// Records that have the field, by its index among those of which that is asked.
     Present(usize),
     /// How often a key is one of these.
     Equal(usize, Box<[Vec<u8>]>),
@@ -139,7 +139,7 @@ impl StateSpec {
     pub(super) fn add(&self, cell: &mut Cell, row: &Row, time: Timestamp) {
         match (self, cell) {
             (StateSpec::Records, Cell::Count(count)) => *count = count.saturating_add(1),
-            (StateSpec::Present(slot), Cell::Count(count)) => *count = count.saturating_add(u64::from(!row.value(*slot).is_missing())),
+            (StateSpec::Present(index), Cell::Count(count)) => *count = count.saturating_add(u64::from(row.is_present(*index))),
             (StateSpec::Equal(key, wanted), Cell::Count(count)) => {
                 let equal = row.key(*key).is_some_and(|key| wanted.iter().any(|wanted| wanted == key));
                 *count = count.saturating_add(u64::from(equal));
@@ -212,6 +212,11 @@ impl StateSpec {
         Ok(())
     }
 
+    /// Whether cells can be subtracted, as long as they are exact.
+    pub(super) fn is_invertible(&self) -> bool {
+        matches!(self, StateSpec::Records | StateSpec::Present(_) | StateSpec::Equal(..) | StateSpec::Sum(_) | StateSpec::Top { .. })
+    }
+
     /// How many different keys the cell has seen.
     pub(super) fn distinct_keys(&self, keys: &DistinctAccumulator) -> Estimate<u64> {
         match self {
@@ -255,6 +260,34 @@ fn replace(kept: &mut Option<Number>, new: Option<Number>, before: impl FnOnce(N
 }
 
 impl Cell {
+    /// As [`Invertible::is_exact`](crate::aggregate::Invertible::is_exact).
+    pub(super) fn is_exact(&self) -> bool {
+        match self {
+            Cell::Count(count) => *count < u64::MAX,
+            Cell::Sum(sum) => sum.count < u64::MAX && sum.floats.is_none(),
+            Cell::Top(top) => top.sketch.is_exact() && !top.sketch.saturated(),
+            _ => false,
+        }
+    }
+
+    /// As [`Invertible::subtract`](crate::aggregate::Invertible::subtract).
+    pub(super) fn subtract(&mut self, part: &Cell) -> bool {
+        match (self, part) {
+            (Cell::Count(from), Cell::Count(part)) => {
+                let rest = from.checked_sub(*part);
+                *from = rest.unwrap_or(0);
+                rest.is_some()
+            }
+            (Cell::Sum(from), Cell::Sum(part)) if from.floats.is_none() && part.floats.is_none() => {
+                let rest = from.count.checked_sub(part.count);
+                from.count = rest.unwrap_or(0);
+                rest.is_some() && from.integers.subtract(&part.integers)
+            }
+            (Cell::Top(from), Cell::Top(part)) => from.subtract(part),
+            _ => false,
+        }
+    }
+
     /// Approximate bytes on the heap. O(1).
     pub(super) fn heap_bytes(&self) -> usize {
         match self {
@@ -380,6 +413,13 @@ impl TopCell {
         let new = self.sketch.len().saturating_sub(before);
         self.settle(before, (from.key_bytes as f64 * new as f64 / from.sketch.len().max(1) as f64) as usize);
         Ok(())
+    }
+
+    fn subtract(&mut self, part: &TopCell) -> bool {
+        let before = self.sketch.len();
+        let subtracted = self.sketch.subtract(&part.sketch);
+        self.settle(before, 0);
+        subtracted
     }
 
     fn heap_bytes(&self) -> usize {

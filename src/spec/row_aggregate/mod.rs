@@ -9,7 +9,7 @@ pub(super) use plan::{ColumnAnswer, Plan};
 
 use super::output::OutputValue;
 use super::row::Row;
-use crate::aggregate::{Aggregate, GroupBy, GroupByAccumulator, Groups, KeyOf, Overflow, Reductions};
+use crate::aggregate::{Aggregate, GroupBy, GroupByAccumulator, Groups, Invertible, KeyOf, Overflow, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::hash::{Seed, hash_u64};
@@ -56,6 +56,10 @@ impl Aggregate<Row> for Columns {
         self.states.iter().zip(into).zip(from).try_for_each(|((state, into), from)| state.merge(into, from))
     }
 
+    fn inverse(&self) -> Option<&dyn Invertible<Row, Cells>> {
+        self.states.iter().all(StateSpec::is_invertible).then_some(self as _)
+    }
+
     fn output(&self, cells: &Cells) -> Vec<OutputValue> {
         self.answers.iter().map(|answer| answer.of(&self.states, cells)).collect()
     }
@@ -89,6 +93,16 @@ impl Aggregate<Row> for Columns {
 
     fn reduce(&self, cells: &mut Cells, tolerance: f64, reductions: &mut Reductions) {
         self.states.iter().zip(cells).for_each(|(state, cell)| state.reduce(cell, tolerance, reductions));
+    }
+}
+
+impl Invertible<Row, Cells> for Columns {
+    fn is_exact(&self, cells: &Cells) -> bool {
+        cells.iter().all(Cell::is_exact)
+    }
+
+    fn subtract(&self, from: &mut Cells, part: &Cells) -> bool {
+        from.iter_mut().zip(part).all(|(from, part)| from.subtract(part))
     }
 }
 
@@ -182,6 +196,14 @@ impl Aggregate<Row> for RowAggregate {
         }
     }
 
+    fn inverse(&self) -> Option<&dyn Invertible<Row, RowAccumulator>> {
+        let invertible = match self {
+            RowAggregate::Plain(columns) => columns.inverse().is_some(),
+            RowAggregate::Grouped(groups) => groups.inverse().is_some(),
+        };
+        invertible.then_some(self as _)
+    }
+
     fn output(&self, accumulator: &RowAccumulator) -> RowAnswer {
         match (self, accumulator) {
             (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => RowAnswer::Grouped(groups.output(accumulator)),
@@ -232,6 +254,24 @@ impl Aggregate<Row> for RowAggregate {
             (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.reduce(cells, tolerance, reductions),
             (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => groups.reduce(accumulator, tolerance, reductions),
             _ => {}
+        }
+    }
+}
+
+impl Invertible<Row, RowAccumulator> for RowAggregate {
+    fn is_exact(&self, accumulator: &RowAccumulator) -> bool {
+        match (self, accumulator) {
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.is_exact(cells),
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => groups.is_exact(accumulator),
+            _ => false,
+        }
+    }
+
+    fn subtract(&self, from: &mut RowAccumulator, part: &RowAccumulator) -> bool {
+        match (self, from, part) {
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(from), RowAccumulator::Plain(part)) => columns.subtract(from, part),
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(from), RowAccumulator::Grouped(part)) => groups.subtract(from, part),
+            _ => false,
         }
     }
 }

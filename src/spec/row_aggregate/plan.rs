@@ -15,6 +15,8 @@ pub(in crate::spec) struct Plan {
     pub(in crate::spec) numbers: Vec<usize>,
     /// Slots of the fields that are read as keys.
     pub(in crate::spec) keys: Vec<usize>,
+    /// Slots of the fields of which only the presence is asked.
+    pub(in crate::spec) present: Vec<usize>,
     pub(in crate::spec) states: Vec<StateSpec>,
     answers: Vec<ColumnAnswer>,
 }
@@ -57,7 +59,7 @@ impl Plan {
     fn state_of(&mut self, function: &Function, seed: Seed) -> (StateSpec, Reading) {
         match *function {
             Function::Count => (StateSpec::Records, Reading::Count),
-            Function::CountOf(slot) => (StateSpec::Present(slot), Reading::Count),
+            Function::CountOf(slot) => (StateSpec::Present(index_of(&mut self.present, slot)), Reading::Count),
             Function::Sum(slot) => (StateSpec::Sum(self.number(slot)), Reading::Sum),
             Function::Mean(slot) => (StateSpec::Sum(self.number(slot)), Reading::Mean),
             Function::Min(slot) => (StateSpec::Min(self.number(slot)), Reading::Extreme),

@@ -1,0 +1,35 @@
+//! Hits, bytes and the ten most wanted pages of every minute, as an AWS Lambda function behind a Kinesis stream.
+//!
+//! `cargo build --profile lambda --example lambda_function --features lambda-runtime`; docs/LAMBDA.md has the rest.
+
+use serde::Deserialize;
+use streamgauge::adapter::lambda::{Handler, run};
+use streamgauge::adapter::{Decoding, each_of_source};
+use streamgauge::prelude::*;
+
+#[derive(Deserialize)]
+struct Hit {
+    page: String,
+    bytes: u64,
+    #[serde(skip)]
+    arrival: i64,
+}
+
+fn main() -> Result<(), Error> {
+    let pipeline = Pipeline::builder()
+        .event_time(|hit: &Hit| Timestamp::from_millis(hit.arrival))
+        .window(Tumbling::new(minutes(1))?)
+        .aggregate((count(), sum(|hit: &Hit| hit.bytes), top_k(10, |hit: &Hit| hit.page.as_str())))
+        .name("hits, v1")
+        .build()?;
+    let hits = Decoding::new(pipeline, |record: &Record| {
+        let hit: Hit = serde_json::from_slice(&record.data)?;
+        Ok::<_, serde_json::Error>(Hit { arrival: record.arrival.as_millis(), ..hit })
+    });
+    let print = each_of_source(|source: &str, emission: Emission<_>| {
+        let (count, bytes, top): (u64, u64, Vec<_>) = emission.value;
+        eprintln!("{source} {:?}: {count} hits, {bytes} bytes, mostly {:?}", emission.window, top.first());
+        Ok(())
+    });
+    run(Handler::new(hits, print)?.tumbling())
+}

@@ -1,0 +1,177 @@
+//! Blocks decoded and prepared by any thread, to be taken in their order by one.
+
+use crate::adapter::files::blocks::{BlockReader, Piece};
+use crate::adapter::formats::decode::{Cursor, Decoder, Framed};
+use crate::adapter::formats::flaw::Flaw;
+use crate::error::{Error, ErrorKind};
+use crate::parallel::Work;
+use crate::spec::{Block, PreparedRows, Row, RowPreparer};
+use crate::time::Timestamp;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A piece of an input, and how far the input had been read with it.
+pub(super) struct Fetched {
+    pub(super) piece: Result<Piece, Error>,
+    /// Whether the input's header is the first record of it.
+    pub(super) header: bool,
+    /// Where in a block the records that are to be taken begin.
+    pub(super) from: usize,
+    /// Lines that were passed over since the piece before.
+    pub(super) passed_lines: u64,
+    /// Bytes of the input, decompressed, up to the end of the piece; of a tail, up to its beginning.
+    pub(super) offset: u64,
+    pub(super) bytes_read: u64,
+    pub(super) bytes_decompressed: u64,
+}
+
+/// Fetches an input piece by piece, and passes over what an earlier run has taken.
+pub(super) struct Fetcher {
+    reader: BlockReader,
+    header: bool,
+    offset: u64,
+    resume_at: u64,
+}
+
+impl Fetcher {
+    /// Fetches what comes after `resume_at` bytes. `header` says whether the first record is one.
+    pub(super) fn new(reader: BlockReader, header: bool, resume_at: u64) -> Self {
+        Fetcher { reader, header, offset: 0, resume_at }
+    }
+
+    pub(super) fn reader(&mut self) -> &mut BlockReader {
+        &mut self.reader
+    }
+
+    /// The next piece; `None` at the end of the input.
+    pub(super) fn next(&mut self) -> Option<Fetched> {
+        let mut passed_lines = 0;
+        loop {
+            let piece = self.reader.next();
+            let before = self.offset;
+            let from = match &piece {
+                Ok(None) | Ok(Some(Piece::Tail(_))) if before < self.resume_at => {
+                    return Some(self.fetched(Err(self.is_shorter()), passed_lines, 0));
+                }
+                Ok(Some(Piece::Block(block))) => {
+                    let bytes = block.as_bytes();
+                    self.offset += bytes.len() as u64;
+                    let passed =
+                        usize::try_from(self.resume_at.saturating_sub(before)).map_or(bytes.len(), |passed| passed.min(bytes.len()));
+                    passed_lines += memchr::memchr_iter(b'\n', &bytes[..passed]).count() as u64;
+                    passed
+                }
+                Ok(Some(Piece::TooLong { len, .. })) => {
+                    self.offset += len;
+                    passed_lines += u64::from(before < self.resume_at);
+                    0
+                }
+                _ => 0,
+            };
+            // A header is the first of what was passed over.
+            self.header &= before >= self.resume_at || self.resume_at == 0;
+            match piece.transpose()? {
+                Ok(Piece::Block(_) | Piece::TooLong { .. }) if before < self.resume_at && self.offset <= self.resume_at => {}
+                piece => return Some(self.fetched(piece, passed_lines, from)),
+            }
+        }
+    }
+
+    fn fetched(&mut self, piece: Result<Piece, Error>, passed_lines: u64, from: usize) -> Fetched {
+        let (bytes_read, bytes_decompressed) = (self.reader.source().bytes_read(), self.reader.bytes_decompressed());
+        let header = std::mem::take(&mut self.header);
+        Fetched { piece, header, from, passed_lines, offset: self.offset, bytes_read, bytes_decompressed }
+    }
+
+    #[cold]
+    fn is_shorter(&self) -> Error {
+        let (offset, resume_at) = (self.offset, self.resume_at);
+        let message = format!(
+            "the input ends after {offset} bytes, and {resume_at} had been read of it: it is not the file that it was, and may only grow"
+        );
+        Error::new(ErrorKind::Mismatch, message).at(self.reader.source().name())
+    }
+}
+
+/// A record of a block, or what should have been one.
+pub(super) struct Record {
+    /// What is wrong with it, if it is none. Otherwise it is one of the prepared rows.
+    pub(super) flaw: Option<Flaw>,
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Lines before it in the block.
+    pub(super) lines: u64,
+}
+
+/// A piece with what was made of it.
+pub(super) struct PreparedPiece {
+    pub(super) fetched: Fetched,
+    pub(super) made: Made,
+}
+
+/// What was made of a block.
+pub(super) struct Made {
+    pub(super) records: Vec<Record>,
+    pub(super) rows: PreparedRows,
+    /// Lines of the block.
+    pub(super) lines: u64,
+}
+
+/// The work that threads share.
+pub(super) struct Preparing {
+    decoder: Decoder,
+    preparer: Arc<RowPreparer>,
+    record_bytes_max: usize,
+    slots: usize,
+    /// Made before, and free to be made again.
+    spare: Mutex<Vec<Made>>,
+}
+
+impl Preparing {
+    pub(super) fn new(decoder: Decoder, preparer: Arc<RowPreparer>, record_bytes_max: usize, slots: usize) -> Self {
+        Preparing { decoder, preparer, record_bytes_max, slots, spare: Mutex::new(Vec::new()) }
+    }
+
+    fn room(&self) -> Made {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        spare.unwrap_or_else(|| Made { records: Vec::new(), rows: PreparedRows::new(&self.preparer), lines: 0 })
+    }
+
+    /// Takes back what has been looked at.
+    pub(super) fn give_back(&self, mut made: Made) {
+        // The block is let go, so that its buffer can be filled again.
+        made.rows.begin(&Block::default());
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(made);
+    }
+}
+
+impl Work for Preparing {
+    type Item = Fetched;
+    type Result = PreparedPiece;
+    type Tools = (Decoder, Row);
+
+    fn tools(&self) -> (Decoder, Row) {
+        (self.decoder.clone(), Row::new(self.slots))
+    }
+
+    fn work(&self, (decoder, row): &mut (Decoder, Row), fetched: Fetched) -> PreparedPiece {
+        let mut made = self.room();
+        made.records.clear();
+        made.lines = 0;
+        let Ok(Piece::Block(block)) = &fetched.piece else { return PreparedPiece { fetched, made } };
+        made.rows.begin(block);
+        let mut cursor = Cursor { offset: fetched.from, lines: 0 };
+        let mut framed = Framed { header: fetched.header, record_bytes_max: self.record_bytes_max };
+        while cursor.offset < block.as_bytes().len() {
+            let start = cursor;
+            let Some(record) = decoder.record(block, &mut framed, &mut cursor, row) else { continue };
+            if record.is_ok() {
+                // Without a time field there is one window over everything, so any arrival time will do.
+                made.rows.add(&self.preparer, row, Timestamp::from_millis(0));
+            }
+            made.records.push(Record { flaw: record.err(), start: start.offset, end: cursor.offset, lines: start.lines });
+        }
+        made.lines = cursor.lines;
+        row.begin_in(&Block::default());
+        PreparedPiece { fetched, made }
+    }
+}

@@ -1,0 +1,226 @@
+//! The records of one event, made ready for a pipeline.
+
+use super::KinesisEvent;
+use crate::adapter::Rejected;
+use crate::adapter::kpl;
+use crate::adapter::logs::{self, LogPayload};
+use crate::error::{Error, ErrorKind};
+use crate::limits::Limits;
+use crate::record::{Record, Sequence, SequenceNumber, ShardId};
+use bytes::Bytes;
+
+/// How payloads are taken apart before they are decoded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Packing {
+    /// Records that the KPL aggregated are taken apart; others are taken whole. The default.
+    #[default]
+    Kpl,
+    /// Every record is taken whole.
+    Whole,
+    /// Every record is one of a CloudWatch Logs subscription: see [`logs::expand`].
+    CloudWatchLogs(LogPayload),
+}
+
+/// The records of an event, of one shard and in its order, with what could not be read between them.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) shard: ShardId,
+    /// Whose records they are, as a sink is told: stream and shard.
+    pub(super) source: String,
+    pub(super) stream_arn: Option<Box<str>>,
+    pub(super) records: Vec<Record>,
+    /// In their order.
+    pub(super) flaws: Vec<Flaw>,
+}
+
+/// A delivery, or a part of one, that could not be read as a record.
+#[derive(Debug)]
+pub(super) struct Flaw {
+    /// How many records of the batch stand before it.
+    pub(super) records_before: usize,
+    pub(super) sequence: Option<Sequence>,
+    pub(super) data: Bytes,
+    pub(super) error: Error,
+}
+
+/// A record, or what could not be read as one.
+pub(super) enum Item<'a> {
+    Record(&'a Record),
+    Flaw(&'a Flaw),
+}
+
+impl Batch {
+    /// The records of the event, which are of this shard if it is given, taken apart; `None` if there is nothing in it, and nothing says of which shard. Where nothing could be read the shard has no
+    /// name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parse`] if records are of several shards.
+    pub(super) fn of(event: KinesisEvent, shard: Option<ShardId>, packing: Packing) -> Result<Option<Batch>, Error> {
+        let stream = event.stream_arn.as_deref().map(stream_name);
+        let shard = match (shard, event.records.first()) {
+            (Some(shard), _) => shard,
+            (None, Some(record)) => record.position.shard.clone(),
+            (None, None) if event.rejected.is_empty() => return Ok(None),
+            (None, None) => ShardId::new(""),
+        };
+        if let Some(other) = event.records.iter().find(|record| record.position.shard != shard) {
+            let message = format!("the event is of the shard {shard:?} and has a record of {:?}", other.position.shard);
+            return Err(Error::new(ErrorKind::Parse, message));
+        }
+        let source = stream.map_or_else(|| shard.to_string(), |stream| format!("{stream}/{shard}"));
+        let mut batch = Batch { shard, source, stream_arn: event.stream_arn.clone(), records: Vec::new(), flaws: Vec::new() };
+        match packing {
+            Packing::Kpl if event.records.iter().any(|record| kpl::is_marked(&record.data)) => batch.unpack(event, unpack_kpl),
+            Packing::Kpl | Packing::Whole => {
+                batch.records = event.records;
+                batch.flaws = event.rejected.into_iter().map(|rejected| Flaw::of(rejected, None)).collect();
+            }
+            Packing::CloudWatchLogs(payload) => batch.unpack(event, |record, records| unpack_logs(record, payload, records)),
+        }
+        Ok(Some(batch))
+    }
+
+    /// Takes each record apart by `unpack`, which appends what it holds and gives what it could not read.
+    fn unpack(&mut self, event: KinesisEvent, mut unpack: impl FnMut(Record, &mut Vec<Record>) -> Option<(Sequence, Bytes, Error)>) {
+        let mut rejected = event.rejected.into_iter().peekable();
+        for (index, record) in event.records.into_iter().enumerate() {
+            while let Some(before) = rejected.next_if(|rejected| rejected.records_before <= index) {
+                self.flaws.push(Flaw::of(before, Some(self.records.len())));
+            }
+            if let Some((sequence, data, error)) = unpack(record, &mut self.records) {
+                self.flaws.push(Flaw { records_before: self.records.len(), sequence: Some(sequence), data, error });
+            }
+        }
+        self.flaws.extend(rejected.map(|rejected| Flaw::of(rejected, Some(self.records.len()))));
+    }
+
+    /// Whether it is not known of which shard it is: nothing in it could be read.
+    pub(super) fn is_unplaced(&self) -> bool {
+        self.shard.as_str().is_empty()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.flaws.is_empty()
+    }
+
+    /// What is in it, in the event's order.
+    pub(super) fn items(&self) -> impl Iterator<Item = Item<'_>> {
+        let mut flaws = self.flaws.iter().peekable();
+        let mut records = self.records.iter().enumerate().peekable();
+        std::iter::from_fn(move || {
+            let index = records.peek().map_or(self.records.len(), |(index, _)| *index);
+            match flaws.next_if(|flaw| flaw.records_before <= index) {
+                Some(flaw) => Some(Item::Flaw(flaw)),
+                None => records.next().map(|(_, record)| Item::Record(record)),
+            }
+        })
+    }
+
+    /// The sequence number of its first record or flaw that has one.
+    pub(super) fn first(&self) -> Option<&SequenceNumber> {
+        self.items().find_map(|item| match item {
+            Item::Record(record) => Some(&record.position.sequence.number),
+            Item::Flaw(flaw) => flaw.sequence.as_ref().map(|sequence| &sequence.number),
+        })
+    }
+
+    /// Keeps what stands before everything of this sequence number.
+    pub(super) fn keep_before(&mut self, number: &SequenceNumber) {
+        let is_it = |sequence: &Sequence| sequence.number == *number;
+        let records = self.records.iter().position(|record| is_it(&record.position.sequence)).unwrap_or(self.records.len());
+        let flaws = self.flaws.iter().position(|flaw| flaw.records_before > records || flaw.sequence.as_ref().is_some_and(is_it));
+        self.records.truncate(records);
+        self.flaws.truncate(flaws.unwrap_or(self.flaws.len()));
+    }
+}
+
+impl Flaw {
+    fn of(rejected: Rejected, records_before: Option<usize>) -> Self {
+        Flaw {
+            records_before: records_before.unwrap_or(rejected.records_before),
+            sequence: rejected.sequence.map(|number| Sequence { number, sub: 0 }),
+            data: rejected.data,
+            error: rejected.error,
+        }
+    }
+}
+
+fn stream_name(arn: &str) -> &str {
+    arn.rsplit_once('/').map_or(arn, |(_, name)| name)
+}
+
+/// User records past a defect of the producer are not readable: they are one flaw, in their place behind those that are.
+fn unpack_kpl(record: Record, records: &mut Vec<Record>) -> Option<(Sequence, Bytes, Error)> {
+    let (position, data) = (record.position.clone(), record.data.clone());
+    let counts = kpl::deaggregate(record, None, records);
+    if counts.unreadable == 0 {
+        return None;
+    }
+    let message = format!(
+        "{}:{}: {} of the aggregate's {} user records cannot be read: one refers to a key that the aggregate does not hold",
+        position.shard,
+        position.sequence.number,
+        counts.unreadable,
+        counts.unreadable + counts.records
+    );
+    let sequence = Sequence { number: position.sequence.number, sub: counts.records };
+    Some((sequence, data, Error::new(ErrorKind::InvalidRecord, message)))
+}
+
+fn unpack_logs(record: Record, payload: LogPayload, records: &mut Vec<Record>) -> Option<(Sequence, Bytes, Error)> {
+    let error = logs::expand(&record, payload, &Limits::default(), records).err()?;
+    Some((record.position.sequence, record.data, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Position;
+    use crate::time::Timestamp;
+
+    fn record(shard: &str, number: u64) -> Record {
+        let position = Position { shard: ShardId::new(shard), sequence: Sequence::new(number) };
+        Record { partition_key: "k".into(), data: "d".into(), arrival: Timestamp::from_millis(0), position }
+    }
+
+    fn rejected(records_before: usize, number: u64) -> Rejected {
+        let error = Error::new(ErrorKind::Parse, "no");
+        Rejected { index: 0, records_before, sequence: Some(number.into()), data: Bytes::new(), error }
+    }
+
+    fn numbers(batch: &Batch) -> Vec<String> {
+        batch
+            .items()
+            .map(|item| match item {
+                Item::Record(record) => record.position.sequence.number.to_string(),
+                Item::Flaw(flaw) => format!("flaw {}", flaw.sequence.as_ref().unwrap().number),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn flaws_stand_where_they_were_and_a_prefix_ends_before_its_number() {
+        let event = |packing| {
+            let records = vec![record("s", 2), record("s", 4), record("s", 5)];
+            let rejected = vec![rejected(0, 1), rejected(1, 3), rejected(3, 6)];
+            let event = KinesisEvent { records, rejected, ..KinesisEvent::default() };
+            Batch::of(event, None, packing).unwrap().unwrap()
+        };
+        assert_eq!(numbers(&event(Packing::Whole)), ["flaw 1", "2", "flaw 3", "4", "5", "flaw 6"]);
+        for (number, left) in [(1, 0), (2, 1), (3, 2), (4, 3), (5, 4), (6, 5), (7, 6)] {
+            let mut batch = event(Packing::Kpl);
+            batch.keep_before(&SequenceNumber::from(number));
+            assert_eq!(numbers(&batch).len(), left, "before {number}");
+        }
+        let logs = event(Packing::CloudWatchLogs(LogPayload::Message));
+        assert_eq!(numbers(&logs), ["flaw 1", "flaw 2", "flaw 3", "flaw 4", "flaw 5", "flaw 6"], "none is a subscription's");
+        assert_eq!(logs.first(), Some(&SequenceNumber::from(1)));
+    }
+
+    #[test]
+    fn records_of_two_shards_are_refused() {
+        let event = KinesisEvent { records: vec![record("a", 1), record("b", 2)], ..KinesisEvent::default() };
+        assert!(Batch::of(event, None, Packing::Kpl).unwrap_err().to_string().contains("a record of \"b\""));
+    }
+}

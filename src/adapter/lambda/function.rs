@@ -1,0 +1,177 @@
+//! A pipeline file as a Lambda function, set by environment variables: what the command `streamgauge lambda` and the binary `bootstrap` run.
+
+use super::{DeadLetter, Emf, Handler, Packing, run};
+use crate::adapter::logs::LogPayload;
+use crate::adapter::pipeline_file::read_pipeline;
+use crate::adapter::record_pipeline::Declared;
+use crate::adapter::sink::{JsonLinesSink, PartialSink, Sink};
+use crate::error::{Error, ErrorKind};
+use crate::hash::Seed;
+use crate::spec::CompileOptions;
+use crate::store::{self, PartialStore};
+use crate::time::parse_duration;
+use std::env;
+use std::io::{self, BufWriter, Stdout, Write};
+use std::path::Path;
+use std::time::Duration;
+
+/// The settings.
+struct Settings {
+    mode: Mode,
+    packing: Packing,
+    partials: Option<String>,
+    with_source: bool,
+    metrics: Option<String>,
+    seed: Option<Seed>,
+}
+
+enum Mode {
+    Tumbling { state_bytes_max: Option<usize> },
+    Store { place: String, idle: Option<Duration> },
+    Stateless,
+}
+
+/// Runs the pipeline file that `STREAMGAUGE_PIPELINE` names as a Lambda function, set by further `STREAMGAUGE_...` variables (docs/LAMBDA.md lists them), until Lambda ends the
+/// process. Answers go to standard output, the lines of [`JsonLines`](crate::spec::JsonLines); dead letters and errors to standard error.
+///
+/// # Errors
+/// [`ErrorKind::InvalidArgument`] and [`ErrorKind::Parse`] for settings or a pipeline file that are wrong; [`ErrorKind::Io`] for a file that cannot be read; and as [`run`].
+pub fn run_from_environment() -> Result<(), Error> {
+    let settings = Settings::from(|name| env::var(name).ok().filter(|value| !value.is_empty()))?;
+    let path = env::var_os("STREAMGAUGE_PIPELINE").ok_or_else(|| invalid("STREAMGAUGE_PIPELINE is not set: name the pipeline file"))?;
+    let spec = read_pipeline(Path::new(&path))?;
+    // A batch, and a window of Lambda's, ends: nothing in it need be late.
+    let bounded_input = !matches!(settings.mode, Mode::Store { .. });
+    let options = CompileOptions { bounded_input, seed: settings.seed.unwrap_or_default(), ..CompileOptions::default() };
+    let pipeline = Declared::compile(&spec, options)?;
+    match &settings.partials {
+        None => {
+            let out: BufWriter<Stdout> = BufWriter::new(io::stdout());
+            let sink = JsonLinesSink::new(&pipeline, out).with_source(settings.with_source);
+            serve(pipeline, sink, settings)
+        }
+        Some(place) => {
+            let store = store::open(place).map_err(|error| error.at("STREAMGAUGE_PARTIALS"))?;
+            serve(pipeline, PartialSink::new(PartialStore::new(store)), settings)
+        }
+    }
+}
+
+fn serve<S: Sink<Declared> + Send + 'static>(pipeline: Declared, sink: S, settings: Settings) -> Result<(), Error> {
+    let handler = Handler::new(pipeline, sink)?.packing(settings.packing).on_dead_letter(tell);
+    let handler = match settings.mode {
+        Mode::Tumbling { state_bytes_max: None } => handler.tumbling(),
+        Mode::Tumbling { state_bytes_max: Some(bytes) } => handler.tumbling().state_bytes_max(bytes),
+        Mode::Stateless => handler.stateless(),
+        Mode::Store { place, idle } => {
+            let store = store::open(&place).map_err(|error| error.at("STREAMGAUGE_STATE"))?;
+            let handler = handler.stored(store);
+            match idle {
+                None => handler,
+                Some(idle) => handler.idle_after(idle),
+            }
+        }
+    };
+    let handler = match settings.metrics {
+        None => handler,
+        Some(namespace) => {
+            let name = env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+            let mut metrics = Emf::new(namespace, io::stdout()).dimension("FunctionName", name);
+            // Metrics that cannot be written are no reason to fail a batch whose answers were.
+            handler.on_invocation(move |invocation| drop(metrics.write(invocation)))
+        }
+    };
+    run(handler)
+}
+
+/// Writes a dead letter as one JSON line to standard error.
+fn tell(letter: &DeadLetter<'_>) {
+    let mut line = serde_json::to_vec(letter).unwrap_or_default();
+    line.push(b'\n');
+    // Where standard error is closed there is nobody to tell.
+    let _ = io::stderr().write_all(&line);
+}
+
+impl Settings {
+    /// Reads the settings from variables.
+    fn from(variable: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
+        let duration = |name: &str| variable(name).map(|text| parse_duration(&text).map_err(|error| error.at(name))).transpose();
+        let mode = match variable("STREAMGAUGE_MODE").as_deref() {
+            None | Some("tumbling") => Mode::Tumbling { state_bytes_max: bytes(&variable)? },
+            Some("stateless") => Mode::Stateless,
+            Some("store") => {
+                let place = variable("STREAMGAUGE_STATE").ok_or_else(|| {
+                    invalid("STREAMGAUGE_MODE is store, but STREAMGAUGE_STATE is not set: name a directory or s3://BUCKET/PREFIX")
+                })?;
+                Mode::Store { place, idle: duration("STREAMGAUGE_IDLE")? }
+            }
+            Some(other) => return Err(invalid(&format!("STREAMGAUGE_MODE is {other:?}: use tumbling, store or stateless"))),
+        };
+        if variable("STREAMGAUGE_STATE").is_some() && !matches!(mode, Mode::Store { .. }) {
+            return Err(invalid("STREAMGAUGE_STATE is set, but only STREAMGAUGE_MODE=store keeps a state there"));
+        }
+        let packing = match variable("STREAMGAUGE_PACKING").as_deref() {
+            None | Some("kpl") => Packing::Kpl,
+            Some("whole") => Packing::Whole,
+            Some("logs") => Packing::CloudWatchLogs(LogPayload::Message),
+            Some("log-events") => Packing::CloudWatchLogs(LogPayload::Event),
+            Some(other) => return Err(invalid(&format!("STREAMGAUGE_PACKING is {other:?}: use kpl, whole, logs or log-events"))),
+        };
+        let with_source = match variable("STREAMGAUGE_SOURCE").as_deref() {
+            None | Some("0") => false,
+            Some("1") => true,
+            Some(other) => return Err(invalid(&format!("STREAMGAUGE_SOURCE is {other:?}: use 1 or 0"))),
+        };
+        let (partials, metrics) = (variable("STREAMGAUGE_PARTIALS"), variable("STREAMGAUGE_METRICS"));
+        Ok(Settings { mode, packing, partials, with_source, metrics, seed: variable("STREAMGAUGE_SEED").map(seed).transpose()? })
+    }
+}
+
+fn bytes(variable: &impl Fn(&str) -> Option<String>) -> Result<Option<usize>, Error> {
+    let read = |text: String| text.parse().map_err(|_| invalid(&format!("STREAMGAUGE_STATE_BYTES is {text:?}, not a number of bytes")));
+    variable("STREAMGAUGE_STATE_BYTES").map(read).transpose()
+}
+
+/// The message never shows the seed.
+fn seed(text: String) -> Result<Seed, Error> {
+    let digits = text.strip_prefix("0x").unwrap_or(&text);
+    u64::from_str_radix(digits, 16).map(Seed::new).map_err(|_| invalid("STREAMGAUGE_SEED is not a number of up to 16 hexadecimal digits"))
+}
+
+fn invalid(message: &str) -> Error {
+    Error::new(ErrorKind::InvalidArgument, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(variables: &[(&str, &str)]) -> Result<Settings, String> {
+        let find = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        Settings::from(find).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn settings_that_do_not_go_together_are_refused_with_what_would() {
+        for (variables, words) in [
+            (&[("STREAMGAUGE_MODE", "windowed")][..], "use tumbling, store or stateless"),
+            (&[("STREAMGAUGE_MODE", "store")], "STREAMGAUGE_STATE is not set"),
+            (&[("STREAMGAUGE_STATE", "s3://b/p")], "only STREAMGAUGE_MODE=store"),
+            (&[("STREAMGAUGE_STATE_BYTES", "1 MB")], "not a number of bytes"),
+            (&[("STREAMGAUGE_PACKING", "zip")], "use kpl, whole, logs or log-events"),
+            (&[("STREAMGAUGE_SOURCE", "yes")], "use 1 or 0"),
+            (&[("STREAMGAUGE_MODE", "store"), ("STREAMGAUGE_STATE", "x"), ("STREAMGAUGE_IDLE", "10")], "STREAMGAUGE_IDLE"),
+        ] {
+            let error = settings(variables).err().unwrap();
+            assert!(error.contains(words), "{error}");
+        }
+        let error = settings(&[("STREAMGAUGE_SEED", "secret")]).err().unwrap();
+        assert!(error.contains("hexadecimal") && !error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn without_settings_it_is_lambdas_own_window() {
+        let settings = settings(&[]).unwrap();
+        assert!(matches!(settings.mode, Mode::Tumbling { state_bytes_max: None }) && settings.packing == Packing::Kpl);
+    }
+}

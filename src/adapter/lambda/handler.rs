@@ -1,0 +1,379 @@
+//! The handler: an event in, the reply out.
+
+use super::batch::{Batch, Flaw, Item, Packing};
+use super::invocation::{DeadLetter, Invocation};
+use super::stateless::Stateless;
+use super::stored::Stored;
+use super::tumbling::Tumbling;
+use super::{KinesisEvent, Reply, State};
+use crate::adapter::record_pipeline::{RecordPipeline, Taken};
+use crate::adapter::sink::Sink;
+use crate::engine::{Shard, Stats};
+use crate::error::Error;
+use crate::record::SequenceNumber;
+use crate::snapshot::Snapshot;
+use crate::store::Store;
+use crate::time::Timestamp;
+use std::fmt;
+use std::time::Duration;
+
+type OnDeadLetter = Box<dyn FnMut(&DeadLetter<'_>) + Send>;
+type OnInvocation = Box<dyn FnMut(&Invocation) + Send>;
+
+/// A function behind a Kinesis event source mapping: drives a pipeline with the events' records, hands its answers to a sink, and replies right to
+/// the letter of the contract.
+///
+/// In one of three modes, of which [`tumbling`](Handler::tumbling) is the default:
+///
+/// | Mode | Where the state is | For |
+/// |---|---|---|
+/// | [`tumbling`](Handler::tumbling) | in Lambda's own `state`, within a budget | windows of arrival time, up to 15 minutes, and nothing to run beside the function |
+/// | [`stored`](Handler::stored) | in a [`Store`], by shard | any window, by event time, sliding too |
+/// | [`stateless`](Handler::stateless) | nowhere | each batch by itself: partials to be merged elsewhere |
+///
+/// Reads no clock: the caller tells the time. Nothing of one invocation is left over for the next, which may be of another shard.
+///
+/// # Example
+/// ```
+/// use streamgauge::adapter::lambda::{Handler, KinesisEvent};
+/// use streamgauge::adapter::{Decoding, each};
+/// use streamgauge::prelude::*;
+///
+/// let pipeline = Pipeline::builder().event_time(|record: &Record| record.arrival).window(Tumbling::new(minutes(1))?).aggregate(count()).build()?;
+/// let records = Decoding::new(pipeline, |record: &Record| Ok::<_, Error>(record.clone()));
+/// let mut handler = Handler::new(records, each(|emission: Emission<u64>| {
+///     eprintln!("{:?}: {} records", emission.window, emission.value);
+///     Ok(())
+/// }))?.tumbling();
+///
+/// let event = br#"{"Records": [], "state": {}, "shardId": "shardId-000000000003", "isFinalInvokeForWindow": true,
+///     "window": {"start": "2023-11-14T22:12:00Z", "end": "2023-11-14T22:13:00Z"}}"#;
+/// let reply = handler.handle_bytes(event, Timestamp::from_millis(1_700_000_000_000))?;
+/// assert_eq!(reply.to_json(), br#"{"state":{},"batchItemFailures":[]}"#);
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Handler<P, S> {
+    core: Core<P, S>,
+    mode: Mode,
+    packing: Packing,
+    idle_after: Duration,
+    on_invocation: Option<OnInvocation>,
+}
+
+enum Mode {
+    Tumbling(Tumbling),
+    Stored(Stored),
+    Stateless,
+}
+
+/// What the modes share: the pipeline with what stands around it, and what this invocation did so far.
+pub(super) struct Core<P, S> {
+    pub(super) pipeline: P,
+    sink: S,
+    /// The state without a record.
+    fresh: Snapshot,
+    on_dead_letter: Option<OnDeadLetter>,
+    pub(super) invocation: Invocation,
+    /// The pipeline's counters before the invocation's first record.
+    before: Stats,
+}
+
+/// Where a strict pipeline has stopped, and why.
+pub(super) struct Stop {
+    /// From here on Lambda is to deliver again.
+    pub(super) from: SequenceNumber,
+    /// Whether records of that number, user records of an aggregate, were taken.
+    pub(super) inside: bool,
+    pub(super) error: Error,
+}
+
+impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
+    /// A handler in tumbling mode.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the pipeline's aggregate cannot be written down.
+    pub fn new(pipeline: P, sink: S) -> Result<Self, Error> {
+        let fresh = pipeline.snapshot()?;
+        let core = Core { pipeline, sink, fresh, on_dead_letter: None, invocation: Invocation::default(), before: Stats::default() };
+        let mode = Mode::Tumbling(Tumbling::default());
+        Ok(Handler { core, mode, packing: Packing::default(), idle_after: Duration::from_secs(60), on_invocation: None })
+    }
+
+    /// In Lambda's own tumbling windows: the mapping has `TumblingWindowInSeconds` set, the state travels in the event and in the reply, and a window's answers come out at its
+    /// last invocation, with what the pipeline itself completes before. The state takes at most 900,000 bytes of JSON, of the 1 MB that Lambda allows, or as
+    /// [`state_bytes_max`](Handler::state_bytes_max) says.
+    #[must_use]
+    pub fn tumbling(mut self) -> Self {
+        self.mode = Mode::Tumbling(Tumbling::default());
+        self
+    }
+
+    /// With the state of each shard in a store: loaded, applied, answers handed on, saved, and only then replied. A batch that is delivered again is a no-op for what was applied. A
+    /// conflict, because another invocation has saved meanwhile, is an error, so that Lambda delivers again.
+    ///
+    /// The mapping's `ParallelizationFactor` must be 1: a shard's records have to come in their order.
+    #[must_use]
+    pub fn stored(mut self, store: impl Store + 'static) -> Self {
+        self.mode = Mode::Stored(Stored::new(Box::new(store)));
+        self
+    }
+
+    /// Each batch by itself: all of its windows come out at once, as answers or partials of a source of its own, `<stream>/<shard>:<first sequence number>`.
+    #[must_use]
+    pub fn stateless(mut self) -> Self {
+        self.mode = Mode::Stateless;
+        self
+    }
+
+    /// How large the state of a tumbling window may become, in bytes of JSON. Default: 900,000. At 1 MB Lambda would end the window early. A change of mode sets it back.
+    #[must_use]
+    pub fn state_bytes_max(mut self, bytes: usize) -> Self {
+        if let Mode::Tumbling(tumbling) = &mut self.mode {
+            tumbling.state_bytes_max = bytes;
+        }
+        self
+    }
+
+    /// After how long without a record a shard is taken as ended or silent by [`answer_idle`](Handler::answer_idle). Default: one minute.
+    #[must_use]
+    pub fn idle_after(mut self, length: Duration) -> Self {
+        self.idle_after = length;
+        self
+    }
+
+    /// How payloads are taken apart before they are decoded. Default: those that the KPL aggregated.
+    #[must_use]
+    pub fn packing(mut self, packing: Packing) -> Self {
+        self.packing = packing;
+        self
+    }
+
+    /// Is handed everything that could not be read, decoded or aggregated and was passed over. A batch that is delivered again gives those again that were not saved.
+    #[must_use]
+    pub fn on_dead_letter(mut self, take: impl FnMut(&DeadLetter<'_>) + Send + 'static) -> Self {
+        self.core.on_dead_letter = Some(Box::new(take));
+        self
+    }
+
+    /// Is told what each invocation did, also one that ends with an error: [`Emf`](super::Emf) makes metrics of it.
+    #[must_use]
+    pub fn on_invocation(mut self, take: impl FnMut(&Invocation) + Send + 'static) -> Self {
+        self.on_invocation = Some(Box::new(take));
+        self
+    }
+
+    /// The pipeline.
+    pub fn pipeline(&self) -> &P {
+        &self.core.pipeline
+    }
+
+    /// What the last invocation did.
+    pub fn invocation(&self) -> &Invocation {
+        &self.core.invocation
+    }
+
+    /// Handles an event as Lambda's runtime hands it over. In stored mode a scheduled event of EventBridge is one too: it is [`answer_idle`](Handler::answer_idle).
+    ///
+    /// # Errors
+    /// As [`handle`](Handler::handle), and as [`KinesisEvent::from_slice`].
+    pub fn handle_bytes(&mut self, event: &[u8], now: Timestamp) -> Result<Reply, Error> {
+        match KinesisEvent::from_slice(event) {
+            Ok(event) => self.handle(event, now),
+            Err(_) if self.is_stored() && is_scheduled(event) => self.answer_idle(now).map(|_| Reply::done()),
+            Err(error) => self.account(now, |_| Err(error)),
+        }
+    }
+
+    /// Handles an event at the time `now`.
+    ///
+    /// # Errors
+    /// Lambda is then to deliver the whole batch again. [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) for the state of another pipeline, [`Corrupt`](crate::ErrorKind::Corrupt) for one that is none,
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit or the state's budget, [`Conflict`](crate::ErrorKind::Conflict) and [`Io`](crate::ErrorKind::Io) of the store, [`Parse`](crate::ErrorKind::Parse) and
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for an event that is not as the mode needs it, and those of the sink.
+    pub fn handle(&mut self, event: KinesisEvent, now: Timestamp) -> Result<Reply, Error> {
+        self.account(now, |handler| handler.reply_to(event, now))
+    }
+
+    /// Answers the open windows of all shards that have ended or fallen silent, for which no record will do it: those without a record for
+    /// [`idle_after`](Handler::idle_after). The windows stay open: should a record come all the same, they are answered once more, with the revision raised. How many
+    /// shards were answered; one is passed over that has been since its last record.
+    ///
+    /// To be called every now and then, as by a schedule of EventBridge. Cost: a listing of the store, and a load for each shard.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) in another mode than [`stored`](Handler::stored); those of the store and of the sink.
+    pub fn answer_idle(&mut self, now: Timestamp) -> Result<u64, Error> {
+        let idle_after = self.idle_after;
+        self.account(now, |handler| match &mut handler.mode {
+            Mode::Stored(stored) => stored.answer_idle(&mut handler.core, now, idle_after),
+            Mode::Tumbling(_) | Mode::Stateless => Err(Error::invalid("only a handler in stored mode knows of idle shards")),
+        })
+    }
+
+    fn is_stored(&self) -> bool {
+        matches!(self.mode, Mode::Stored(_))
+    }
+
+    fn reply_to(&mut self, mut event: KinesisEvent, now: Timestamp) -> Result<Reply, Error> {
+        let tumbling = event.tumbling.take();
+        let shard = tumbling.as_ref().map(|window| window.shard.clone());
+        let Some(batch) = Batch::of(event, shard, self.packing)? else { return Ok(Reply::done()) };
+        self.core.note(&batch, now);
+        let reply = match (&mut self.mode, &tumbling) {
+            (Mode::Tumbling(mode), Some(window)) => mode.handle(&mut self.core, &batch, window),
+            (Mode::Tumbling(_), None) => Err(Error::invalid(
+                "the event has no window: set TumblingWindowInSeconds of the event source mapping, or run in stored or stateless mode",
+            )),
+            (Mode::Stored(mode), _) => mode.handle(&mut self.core, &batch, now),
+            (Mode::Stateless, _) => Stateless.handle(&mut self.core, batch),
+        }?;
+        // A mapping with a window counts a reply without a state as failed.
+        Ok(match tumbling.is_some() && reply.state().is_none() {
+            true => reply.with_state(State::default()),
+            false => reply,
+        })
+    }
+
+    /// Does what an invocation does, and tells of it.
+    fn account<T>(&mut self, now: Timestamp, run: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        self.core.invocation = Invocation { at: Some(now), ..Invocation::default() };
+        let result = run(self);
+        self.core.invocation.failed = result.is_err();
+        if let Some(take) = &mut self.on_invocation {
+            take(&self.core.invocation);
+        }
+        result
+    }
+}
+
+impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
+    fn note(&mut self, batch: &Batch, now: Timestamp) {
+        self.invocation.shard = (!batch.is_unplaced()).then(|| batch.shard.clone());
+        self.invocation.records = (batch.records.len() + batch.flaws.len()) as u64;
+        let age = batch.records.last().map(|record| now.as_millis().saturating_sub(record.arrival.as_millis()).max(0));
+        self.invocation.iterator_age = age.map(|millis| Duration::from_millis(millis.unsigned_abs()));
+    }
+
+    /// Begins with this state, or without a record.
+    ///
+    /// # Errors
+    /// Those of [`RecordPipeline::restore`].
+    pub(super) fn begin(&mut self, state: Option<&Snapshot>) -> Result<(), Error> {
+        self.pipeline.restore(state.unwrap_or(&self.fresh))?;
+        self.go_on();
+        Ok(())
+    }
+
+    /// Begins with the state that the pipeline is in.
+    pub(super) fn go_on(&mut self) {
+        self.before = self.pipeline.stats();
+    }
+
+    /// Takes the batch, up to its end or to where a strict pipeline stops.
+    ///
+    /// # Errors
+    /// Past a limit; of a strict pipeline, for what could not be read and has no sequence number that Lambda could be told.
+    pub(super) fn apply(&mut self, shard: Shard, batch: &Batch) -> Result<Option<Stop>, Error> {
+        let stop = match batch.flaws.is_empty() {
+            true => self.apply_items(shard, batch, batch.records.iter().map(Item::Record)),
+            false => self.apply_items(shard, batch, batch.items()),
+        };
+        self.invocation.count(self.before, self.pipeline.stats());
+        stop
+    }
+
+    fn apply_items<'a>(&mut self, shard: Shard, batch: &Batch, items: impl Iterator<Item = Item<'a>>) -> Result<Option<Stop>, Error> {
+        for item in items {
+            let record = match item {
+                Item::Record(record) => record,
+                Item::Flaw(flaw) if self.pipeline.is_strict() => return Stop::at_flaw(flaw).map(Some),
+                Item::Flaw(flaw) => {
+                    self.pass_over(shard, batch, flaw);
+                    continue;
+                }
+            };
+            let sequence = &record.position.sequence;
+            match self.pipeline.push(shard, record) {
+                Ok(Taken::DeadLetter(error)) => {
+                    self.hand_out(&DeadLetter { shard: &batch.shard, sequence: Some(sequence), error: &error, data: &record.data });
+                }
+                Ok(_) => {}
+                Err(error) if error.is_about_record() => {
+                    return Ok(Some(Stop { from: sequence.number.clone(), inside: sequence.sub > 0, error }));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    #[cold]
+    fn pass_over(&mut self, shard: Shard, batch: &Batch, flaw: &Flaw) {
+        let dead_letters = self.pipeline.stats().dead_letters;
+        self.pipeline.pass_over_dead_letter(shard, flaw.sequence.as_ref());
+        // One that was passed over before was handed out before.
+        if self.pipeline.stats().dead_letters > dead_letters {
+            self.hand_out(&DeadLetter { shard: &batch.shard, sequence: flaw.sequence.as_ref(), error: &flaw.error, data: &flaw.data });
+        }
+    }
+
+    #[cold]
+    fn hand_out(&mut self, letter: &DeadLetter<'_>) {
+        if let Some(take) = &mut self.on_dead_letter {
+            take(letter);
+        }
+    }
+
+    /// Hands the answers that are complete to the sink.
+    ///
+    /// # Errors
+    /// Those of the sink.
+    pub(super) fn drain(&mut self, source: &str) -> Result<(), Error> {
+        self.invocation.emissions += self.sink.drain(&mut self.pipeline, source)?;
+        Ok(())
+    }
+
+    /// The reply of a batch that was taken up to there.
+    pub(super) fn reply(&mut self, stop: Option<Stop>) -> Reply {
+        match stop {
+            None => Reply::done(),
+            Some(stop) => {
+                self.invocation.refused = Some(stop.error);
+                Reply::failed_from(stop.from)
+            }
+        }
+    }
+}
+
+impl Stop {
+    #[cold]
+    fn at_flaw(flaw: &Flaw) -> Result<Stop, Error> {
+        let error = Error::new(flaw.error.kind(), flaw.error.to_string());
+        match &flaw.sequence {
+            Some(sequence) => Ok(Stop { from: sequence.number.clone(), inside: sequence.sub > 0, error }),
+            // Lambda takes an identifier that it does not know for a failure of the whole batch: so it is one.
+            None => Err(error),
+        }
+    }
+}
+
+/// Whether this is an event of a schedule, by AWS's documented form: `"detail-type": "Scheduled Event"`.
+fn is_scheduled(event: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Scheduled<'a> {
+        #[serde(rename = "detail-type", borrow)]
+        detail_type: std::borrow::Cow<'a, str>,
+    }
+    serde_json::from_slice::<Scheduled<'_>>(event).is_ok_and(|event| event.detail_type == "Scheduled Event")
+}
+
+impl<P, S> fmt::Debug for Handler<P, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mode = match &self.mode {
+            Mode::Tumbling(_) => "tumbling",
+            Mode::Stored(_) => "stored",
+            Mode::Stateless => "stateless",
+        };
+        f.debug_struct("Handler").field("mode", &mode).field("packing", &self.packing).finish_non_exhaustive()
+    }
+}

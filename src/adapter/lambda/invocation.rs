@@ -1,0 +1,194 @@
+//! What one invocation did, and how it is told to CloudWatch.
+
+use crate::engine::Stats;
+use crate::error::Error;
+use crate::record::{Sequence, ShardId};
+use crate::snapshot::Reductions;
+use crate::time::Timestamp;
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// What one invocation did: handed to [`Handler::on_invocation`](super::Handler::on_invocation).
+///
+/// Counts are of this invocation alone; a batch that Lambda delivers again is counted again.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Invocation {
+    /// The clock that the handler was given.
+    pub at: Option<Timestamp>,
+    /// The shard; `None` if the event did not say.
+    pub shard: Option<ShardId>,
+    /// Records and user records in the event, with what could not be read as one.
+    pub records: u64,
+    /// Records added to at least one window.
+    pub applied: u64,
+    /// Records that did not pass the filter.
+    pub filtered: u64,
+    /// Records all of whose windows had closed.
+    pub late: u64,
+    /// Records that could not be read, decoded or aggregated, and were passed over.
+    pub dead_letters: u64,
+    /// Records that had been applied before.
+    pub duplicates: u64,
+    /// Answers handed to the sink.
+    pub emissions: u64,
+    /// How long before now the last record arrived at the stream.
+    pub iterator_age: Option<Duration>,
+    /// Bytes of the state that was carried on or saved: of a tumbling window's the JSON text.
+    pub state_bytes: u64,
+    /// What was made coarser to fit the state's budget, if anything was.
+    pub reductions: Option<Reductions>,
+    /// Why a strict pipeline stopped before a record, which Lambda is to deliver again.
+    pub refused: Option<Error>,
+    /// Whether the invocation ended with an error, so that Lambda delivers the whole batch again.
+    pub failed: bool,
+}
+
+impl Invocation {
+    /// Takes what an engine has counted since.
+    pub(super) fn count(&mut self, before: Stats, after: Stats) {
+        self.applied = after.applied.saturating_sub(before.applied);
+        self.filtered = after.filtered.saturating_sub(before.filtered);
+        self.late = after.late.saturating_sub(before.late);
+        self.dead_letters = after.dead_letters.saturating_sub(before.dead_letters);
+        self.duplicates = after.duplicates.saturating_sub(before.duplicates);
+    }
+}
+
+/// What could not be read, decoded or aggregated, and was passed over: handed to [`Handler::on_dead_letter`](super::Handler::on_dead_letter).
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct DeadLetter<'a> {
+    /// The shard.
+    pub shard: &'a ShardId,
+    /// Its place in the shard, unless that is what could not be read.
+    pub sequence: Option<&'a Sequence>,
+    /// What is wrong with it.
+    pub error: &'a Error,
+    /// Its payload, as far as it could be read.
+    pub data: &'a Bytes,
+}
+
+/// `{"shard":"shardId-000000000003","sequence":"4965","reason":"...","data":"..."}`; bytes that are not UTF-8 are replaced.
+impl Serialize for DeadLetter<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let sequence = self.sequence.map(|sequence| match sequence.sub {
+            0 => sequence.number.to_string(),
+            sub => format!("{}:{sub}", sequence.number),
+        });
+        let fields = json!({
+            "shard": self.shard.as_str(), "sequence": sequence, "reason": self.error.to_string(), "data": String::from_utf8_lossy(self.data),
+        });
+        fields.serialize(serializer)
+    }
+}
+
+/// Writes an invocation as one line in CloudWatch's embedded metric format, which CloudWatch Logs makes metrics of
+/// (AWS: "Specification: Embedded metric format").
+///
+/// There are ten metrics of the invocation itself, and none per group or key: a metric and dimension costs. Dimensions are those given by
+/// [`dimension`](Emf::dimension), as a rule the function's name; the shard is a property, which can be searched for and makes no metric.
+///
+/// # Example
+/// ```
+/// use streamgauge::adapter::lambda::{Emf, Invocation};
+/// let mut line = Vec::new();
+/// Emf::new("streamgauge", &mut line).dimension("FunctionName", "hits").write(&Invocation::default())?;
+/// assert!(line.starts_with(br#"{"_aws":"#) && line.ends_with(b"}\n"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Emf<W> {
+    namespace: String,
+    dimensions: Vec<(String, String)>,
+    out: W,
+}
+
+impl<W: Write> Emf<W> {
+    /// Metrics in this namespace, written to `out`.
+    pub fn new(namespace: impl Into<String>, out: W) -> Self {
+        Emf { namespace: namespace.into(), dimensions: Vec::new(), out }
+    }
+
+    /// The same with a dimension. CloudWatch takes up to 30.
+    #[must_use]
+    pub fn dimension(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.dimensions.push((name.into(), value.into()));
+        self
+    }
+
+    /// Writes the line and flushes.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write(&mut self, invocation: &Invocation) -> io::Result<()> {
+        let mut line = serde_json::to_vec(&self.fields(invocation))?;
+        line.push(b'\n');
+        self.out.write_all(&line)?;
+        self.out.flush()
+    }
+
+    fn fields(&self, invocation: &Invocation) -> Value {
+        let count = |name: &'static str, value: u64| (name, "Count", value);
+        let mut metrics = vec![
+            count("Records", invocation.records),
+            count("Applied", invocation.applied),
+            count("Late", invocation.late),
+            count("DeadLetters", invocation.dead_letters),
+            count("Duplicates", invocation.duplicates),
+            count("Emissions", invocation.emissions),
+            count("Refused", u64::from(invocation.refused.is_some())),
+            count("Failed", u64::from(invocation.failed)),
+            ("StateBytes", "Bytes", invocation.state_bytes),
+        ];
+        if let Some(age) = invocation.iterator_age {
+            metrics.push(("IteratorAge", "Milliseconds", u64::try_from(age.as_millis()).unwrap_or(u64::MAX)));
+        }
+        let names: Vec<&str> = self.dimensions.iter().map(|(name, _)| name.as_str()).collect();
+        let units: Vec<Value> = metrics.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
+        let mut fields = Map::new();
+        fields.insert(
+            "_aws".to_owned(),
+            json!({
+                "Timestamp": invocation.at.map_or(0, Timestamp::as_millis),
+                "CloudWatchMetrics": [{ "Namespace": self.namespace, "Dimensions": [names], "Metrics": units }],
+            }),
+        );
+        fields.extend(self.dimensions.iter().map(|(name, value)| (name.clone(), json!(value))));
+        fields.insert("Shard".to_owned(), json!(invocation.shard.as_ref().map(ShardId::as_str)));
+        fields.extend(metrics.into_iter().map(|(name, _, value)| (name.to_owned(), json!(value))));
+        Value::Object(fields)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_that_is_announced_is_there_and_dimensions_are_few() {
+        let invocation = Invocation {
+            at: Some(Timestamp::from_millis(1_700_000_000_007)),
+            shard: Some(ShardId::new("shardId-000000000003")),
+            records: 10,
+            late: 1,
+            iterator_age: Some(Duration::from_millis(1500)),
+            ..Invocation::default()
+        };
+        let mut line = Vec::new();
+        Emf::new("hits", &mut line).dimension("FunctionName", "f").write(&invocation).unwrap();
+        let fields: Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
+        let directive = &fields["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!((&fields["_aws"]["Timestamp"], &directive["Namespace"]), (&json!(1_700_000_000_007i64), &json!("hits")));
+        assert_eq!((&directive["Dimensions"], &fields["FunctionName"]), (&json!([["FunctionName"]]), &json!("f")));
+        for metric in directive["Metrics"].as_array().unwrap() {
+            assert!(fields[metric["Name"].as_str().unwrap()].is_u64(), "{metric}");
+        }
+        assert_eq!((&fields["Records"], &fields["Late"], &fields["IteratorAge"]), (&json!(10), &json!(1), &json!(1500)));
+        assert_eq!(fields["Shard"], "shardId-000000000003");
+    }
+}

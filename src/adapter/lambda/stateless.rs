@@ -1,0 +1,35 @@
+//! Each batch by itself: nothing is kept.
+
+use super::Reply;
+use super::batch::Batch;
+use super::handler::Core;
+use crate::adapter::record_pipeline::RecordPipeline;
+use crate::adapter::sink::Sink;
+use crate::error::Error;
+use crate::record::ShardId;
+
+#[derive(Debug)]
+pub(super) struct Stateless;
+
+impl Stateless {
+    /// The source is named by the batch's first record: the same batch, delivered again, gives the same partials again, which replace each other.
+    pub(super) fn handle<P: RecordPipeline, S: Sink<P>>(&self, core: &mut Core<P, S>, mut batch: Batch) -> Result<Reply, Error> {
+        core.begin(None)?;
+        let shard = core.pipeline.open_shard(ShardId::new(batch.source.as_str()))?;
+        let stop = core.apply(shard, &batch)?;
+        if let Some(stop) = stop.as_ref().filter(|stop| stop.inside) {
+            // Lambda delivers an aggregate again whole, and nothing remembers what of it was taken: so nothing is.
+            batch.keep_before(&stop.from);
+            core.begin(None)?;
+            let shard = core.pipeline.open_shard(ShardId::new(batch.source.as_str()))?;
+            core.apply(shard, &batch)?;
+        }
+        core.pipeline.finish();
+        let source = match batch.first() {
+            Some(first) => format!("{}:{first}", batch.source),
+            None => batch.source,
+        };
+        core.drain(&source)?;
+        Ok(core.reply(stop))
+    }
+}

@@ -1,0 +1,153 @@
+//! Where the answers go: rows to standard output, or partials to a store.
+
+use crate::answered::Answered;
+use crate::failure::Failure;
+use crate::output::OutputWriter;
+use std::io::Write;
+use streamgauge::hash::hash_bytes;
+use streamgauge::spec::{JsonLines, RowEmission, RowPipeline};
+use streamgauge::store::{PartialStore, Store};
+use streamgauge::{Seed, Window};
+
+/// What becomes of a window's answer.
+pub(crate) enum Destination<W> {
+    Rows(OutputWriter<W>),
+    Partials {
+        store: PartialStore<Box<dyn Store>>,
+        /// Who the partials are from.
+        source: String,
+    },
+}
+
+/// Fetches the answers of a pipeline and hands them on.
+pub(crate) struct Answers<W> {
+    destination: Destination<W>,
+    /// What earlier runs said of windows that can be answered anew; `None` where nothing is kept between runs.
+    answered: Option<Answered>,
+    lines: JsonLines,
+    /// Windows that have come out, revisions not counted.
+    pub(crate) windows: u64,
+    last_window: Option<Option<Window>>,
+    /// Whether there was a row of the groups past the limit.
+    pub(crate) other: bool,
+}
+
+impl<W: Write> Answers<W> {
+    pub(crate) fn new(destination: Destination<W>, answered: Option<Answered>, pipeline: &RowPipeline) -> Self {
+        Answers { destination, answered, lines: JsonLines::new(pipeline), windows: 0, last_window: None, other: false }
+    }
+
+    /// What has been answered, to be kept for the next run.
+    pub(crate) fn answered(&self) -> Option<&Answered> {
+        self.answered.as_ref()
+    }
+
+    /// Hands on the answers that are complete; whether there were any. `ending` says that they are complete only because the input has ended, and that more may be
+    /// said of their windows when it has grown.
+    ///
+    /// # Errors
+    /// A limit, or answers that cannot be written.
+    pub(crate) fn drain(&mut self, pipeline: &mut RowPipeline, ending: bool) -> Result<bool, Failure> {
+        match &self.destination {
+            Destination::Rows(_) => self.drain_rows(pipeline, ending),
+            Destination::Partials { .. } => self.drain_partials(pipeline, ending),
+        }
+    }
+
+    fn drain_rows(&mut self, pipeline: &mut RowPipeline, ending: bool) -> Result<bool, Failure> {
+        let mut written = false;
+        // The rows of a window that was answered before, or may be again: looked at together.
+        let mut held: Vec<RowEmission> = Vec::new();
+        loop {
+            let next = pipeline.next_emission().map_err(|error| Failure::run(&error))?;
+            let same = |row: &RowEmission| next.as_ref().is_some_and(|next| (next.window, next.revision) == (row.window, row.revision));
+            if held.last().is_some_and(|last| !same(last)) {
+                written |= self.settle(&mut held, ending)?;
+            }
+            match next {
+                None => return Ok(written),
+                Some(row) if self.answered.as_ref().is_some_and(|answered| ending || answered.knows(row.window)) => held.push(row),
+                Some(row) => {
+                    written = true;
+                    self.write(&row)?;
+                }
+            }
+        }
+    }
+
+    /// Writes the rows of one window, unless they were written before; as a higher revision if other ones were.
+    fn settle(&mut self, held: &mut Vec<RowEmission>, ending: bool) -> Result<bool, Failure> {
+        let (Some(answered), Some(first)) = (&mut self.answered, held.first()) else { return Ok(false) };
+        let (window, revision) = (first.window, first.revision);
+        let mut content = Vec::new();
+        for row in held.iter_mut() {
+            row.revision = 0;
+            self.lines.append(row, &mut content);
+        }
+        let revision = answered.judge(window, revision, hash_bytes(Seed::PUBLIC, &content), ending);
+        for mut row in held.drain(..) {
+            let Some(revision) = revision else { continue };
+            row.revision = revision;
+            self.write(&row)?;
+        }
+        Ok(revision.is_some())
+    }
+
+    fn write(&mut self, row: &RowEmission) -> Result<(), Failure> {
+        self.count(row.window, row.revision);
+        self.other |= row.is_other();
+        match &mut self.destination {
+            Destination::Rows(output) => output.emission(row).map_err(|error| Failure::output(&error)),
+            Destination::Partials { .. } => Ok(()),
+        }
+    }
+
+    fn drain_partials(&mut self, pipeline: &mut RowPipeline, ending: bool) -> Result<bool, Failure> {
+        let mut written = false;
+        let run = |error| Failure::run(&error);
+        while let Destination::Partials { store, source } = &self.destination
+            && let Some(partial) = pipeline.next_partial(source).map_err(run)?
+        {
+            let content = hash_bytes(Seed::PUBLIC, partial.with_revision(0).map_err(run)?.bytes());
+            let judged = match &mut self.answered {
+                Some(answered) => answered.judge(partial.window(), partial.revision(), content, ending),
+                None => Some(partial.revision()),
+            };
+            let Some(revision) = judged else { continue };
+            store.put(&partial.with_revision(revision).map_err(run)?).map_err(run)?;
+            self.count(partial.window(), revision);
+            written = true;
+        }
+        Ok(written)
+    }
+
+    fn count(&mut self, window: Option<Window>, revision: u32) {
+        if self.last_window != Some(window) {
+            self.windows += u64::from(revision == 0);
+            self.last_window = Some(window);
+        }
+    }
+
+    /// Hands on what has been written, while more may come.
+    ///
+    /// # Errors
+    /// An output that cannot be written.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        match &mut self.destination {
+            Destination::Rows(output) => output.flush().map_err(|error| Failure::output(&error)),
+            // A put returns when the partial is kept.
+            Destination::Partials { .. } => Ok(()),
+        }
+    }
+
+    /// Nothing more comes.
+    ///
+    /// # Errors
+    /// An output that cannot be written.
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        match &mut self.destination {
+            Destination::Rows(output) => output.finish().map_err(|error| Failure::output(&error)),
+            Destination::Partials { .. } => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! `streamgauge lambda`: a pipeline file as a Lambda function behind a Kinesis event source mapping.
+
+use crate::failure::Failure;
+use std::env;
+use std::path::Path;
+use streamgauge::ErrorKind;
+use streamgauge::adapter::lambda::run_from_environment;
+
+/// What is said in `streamgauge lambda --help`.
+pub(crate) const HELP: &str = "\
+It takes no options: Lambda gives a function its settings as environment variables.
+
+  STREAMGAUGE_PIPELINE     the pipeline file (TOML or JSON), as for `streamgauge run --pipeline`
+  STREAMGAUGE_MODE         tumbling (default): Lambda's own tumbling window, state in the event
+                           store: any window, the state of each shard in STREAMGAUGE_STATE
+                           stateless: each batch by itself
+  STREAMGAUGE_STATE        mode store: a directory, or s3://BUCKET/PREFIX (feature object-store)
+  STREAMGAUGE_STATE_BYTES  mode tumbling: how large the state may become; default 900000
+  STREAMGAUGE_IDLE         mode store: when a scheduled event answers the open windows of a shard
+                           without records; default 1m
+  STREAMGAUGE_PACKING      kpl (default), whole, logs or log-events: how payloads are taken apart
+  STREAMGAUGE_PARTIALS     a directory or s3://BUCKET/PREFIX: keep partials to be merged there, and
+                           print no answers
+  STREAMGAUGE_SOURCE       1: begin each line of the answers with its stream and shard
+  STREAMGAUGE_METRICS      a namespace: print metrics of each invocation for CloudWatch
+  STREAMGAUGE_SEED         the secret seed of sketches, 64 bits in hexadecimal
+
+Answers go to standard output, the same lines as `streamgauge run --output json` writes; dead
+letters and errors go to standard error. A binary that is named bootstrap runs this by itself.
+docs/LAMBDA.md has the settings of the event source mapping and what each guarantee needs.";
+
+/// Whether the binary is started under the name that Lambda starts a custom runtime by.
+pub(crate) fn is_bootstrap() -> bool {
+    env::args_os().next().is_some_and(|name| Path::new(&name).file_name().is_some_and(|name| name == "bootstrap"))
+}
+
+/// Runs the function until Lambda ends the process.
+///
+/// # Errors
+/// Wrong usage: settings, or a pipeline file that is none; a failed run, also where there is no Lambda.
+pub(crate) fn run() -> Result<(), Failure> {
+    run_from_environment().map_err(|error| match error.kind() {
+        ErrorKind::Parse => Failure::usage(&error),
+        _ => Failure::run(&error),
+    })
+}

@@ -1,0 +1,145 @@
+//! What a pipeline makes of one row, whatever came before it.
+
+use super::field::Fields;
+use super::predicate::Predicate;
+use super::row::{NotAKey, Row, Value};
+use super::row_aggregate::Plan;
+use super::time_format::TimeFormat;
+use crate::time::Timestamp;
+use std::fmt;
+
+/// The part of a [`RowPipeline`](super::RowPipeline) that looks at one row alone: filter, event time, numbers and keys.
+///
+/// It holds no state, so any thread may do it, for any row, in any order; [`PreparedRows`](super::PreparedRows) carry what it made to the
+/// pipeline.
+pub struct RowPreparer {
+    pub(super) fields: Fields,
+    pub(super) filter: Vec<Predicate>,
+    pub(super) time: Option<(usize, TimeFormat)>,
+    pub(super) group_slots: Vec<usize>,
+    pub(super) plan: Plan,
+    pub(super) key_bytes_max: usize,
+}
+
+/// What a row is to the pipeline.
+#[derive(Debug)]
+pub(super) enum Preparation {
+    /// A record of this event time.
+    Record(Timestamp),
+    /// One that does not pass the filter.
+    Filtered,
+    /// One that cannot be aggregated, for this reason.
+    DeadLetter(Box<str>),
+}
+
+impl RowPreparer {
+    /// Reads of the row what the pipeline needs. `arrival` is its event time if there is no time field.
+    #[inline]
+    pub(super) fn prepare(&self, row: &mut Row, arrival: Timestamp) -> Preparation {
+        if !self.filter.iter().all(|predicate| predicate.holds(row)) {
+            return Preparation::Filtered;
+        }
+        match self.read(row, arrival) {
+            Ok(time) => Preparation::Record(time),
+            Err(refusal) => Preparation::DeadLetter(refusal.text(&self.fields, row).into()),
+        }
+    }
+
+    /// Reads of the row what the aggregates need. The event time, or what is wrong with the row.
+    #[inline]
+    fn read(&self, row: &mut Row, arrival: Timestamp) -> Result<Timestamp, Refusal> {
+        let time = match &self.time {
+            None => arrival,
+            Some((slot, format)) => match format.read_slot(row, *slot) {
+                Ok(time) => time,
+                Err(why) => return Err(Refusal::new(*slot, format!("{why} ({})", TimeWords(format)))),
+            },
+        };
+        let Plan { numbers, keys, present, .. } = &self.plan;
+        row.begin_prepared(numbers.len(), keys.len(), present.len());
+        for (index, &slot) in numbers.iter().enumerate() {
+            row.prepare_number(index, slot).map_err(|why| Refusal::new(slot, why.to_string()))?;
+        }
+        for (index, &slot) in keys.iter().enumerate() {
+            row.prepare_key(index, slot, self.key_bytes_max).map_err(|why| self.refuse_key(slot, why))?;
+        }
+        for (index, &slot) in present.iter().enumerate() {
+            row.prepare_present(index, slot);
+        }
+        match self.group_slots.as_slice() {
+            [] => {}
+            [slot] => row.prepare_group(*slot, self.key_bytes_max).map_err(|why| self.refuse_key(*slot, why))?,
+            slots => row.prepare_group_of(slots, self.key_bytes_max).map_err(|(slot, why)| self.refuse_key(slot, why))?,
+        }
+        Ok(time)
+    }
+
+    #[cold]
+    fn refuse_key(&self, slot: usize, why: NotAKey) -> Refusal {
+        Refusal::new(
+            slot,
+            match why {
+                NotAKey::OutOfRange => "is out of the range of numbers that can be keys".into(),
+                NotAKey::TooLong(bytes) => format!("takes {bytes} bytes as a key, over the limit of {}", self.key_bytes_max),
+            },
+        )
+    }
+
+    /// The slots of the filter's fields are those below this.
+    pub(super) fn filter_slots(&self) -> usize {
+        self.filter.iter().filter_map(Predicate::slot_max).max().map_or(0, |slot| slot + 1)
+    }
+
+    /// How many fields are read.
+    pub(super) fn slots(&self) -> usize {
+        self.fields.names().len()
+    }
+}
+
+impl fmt::Debug for RowPreparer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RowPreparer").field("fields", &self.fields).finish_non_exhaustive()
+    }
+}
+
+/// What is wrong with a field.
+struct Refusal {
+    slot: usize,
+    why: String,
+}
+
+impl Refusal {
+    #[cold]
+    fn new(slot: usize, why: String) -> Self {
+        Refusal { slot, why }
+    }
+
+    /// A sentence with the field and its value, as in `bytes: "abc" is not a number`.
+    #[cold]
+    fn text(&self, fields: &Fields, row: &Row) -> String {
+        let shown = match row.value(self.slot) {
+            Value::Missing | Value::Untyped("") => return format!("{}: the field {}", fields.name(self.slot), self.why),
+            Value::Bool(value) => value.to_string(),
+            Value::Number(text) => shortened(text),
+            Value::Text(text) | Value::Untyped(text) => format!("{:?}", shortened(text)),
+        };
+        format!("{}: {shown} {}", fields.name(self.slot), self.why)
+    }
+}
+
+fn shortened(text: &str) -> String {
+    const SHOWN: usize = 80;
+    if text.chars().count() <= SHOWN { text.into() } else { text.chars().take(SHOWN).chain("...".chars()).collect() }
+}
+
+/// The format of times, in the words of an error.
+struct TimeWords<'a>(&'a TimeFormat);
+
+impl fmt::Display for TimeWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            TimeFormat::Pattern(pattern) => write!(f, "time_format {pattern:?}"),
+            format => write!(f, "time_format {format}"),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The merge of the panes of a window, kept by adding the pane that enters and subtracting the one that leaves.
+
+use super::Panes;
+use crate::aggregate::{Aggregate, Invertible};
+
+/// A running merge over panes, of an aggregate that is invertible. It is a shortcut, never the only way to an answer: whenever it cannot
+/// say, the caller merges.
+#[derive(Clone, Debug)]
+pub(super) struct Running<T> {
+    /// The merge of the panes that start in `[start, end)`.
+    merged: Option<T>,
+    start: i64,
+    end: i64,
+    /// Not to be tried before a window that starts here: for as long as it takes to pay for the attempt.
+    retry_at: i64,
+}
+
+impl<T: Clone> Running<T> {
+    pub(super) fn new() -> Self {
+        Running { merged: None, start: i64::MIN, end: i64::MIN, retry_at: i64::MIN }
+    }
+
+    /// Forgets everything: what was merged has changed.
+    pub(super) fn forget(&mut self) {
+        (self.merged, self.end) = (None, i64::MIN);
+    }
+
+    pub(super) fn merged(&self) -> Option<&T> {
+        self.merged.as_ref()
+    }
+
+    /// Whether the pane that starts there is in the merge.
+    #[inline]
+    fn holds(&self, pane_start: i64) -> bool {
+        self.start <= pane_start && pane_start < self.end
+    }
+
+    /// The first pane of all closes; it is in no window to come.
+    pub(super) fn leave<R: ?Sized, A>(&mut self, pane_start: i64, pane: &T, aggregate: &A)
+    where
+        A: Aggregate<R, Accumulator = T>,
+    {
+        if !self.holds(pane_start) {
+            return;
+        }
+        self.start = pane_start.saturating_add(1);
+        let Some(merged) = &mut self.merged else { return };
+        if !aggregate.inverse().is_some_and(|inverse| inverse.subtract(merged, pane)) {
+            self.forget();
+        }
+    }
+
+    /// Comes to the window `[start, end)`, and says whether [`merged`](Running::merged) is then that of its panes, exactly.
+    pub(super) fn slide<R: ?Sized, A>(&mut self, (start, end): (i64, i64), panes: &Panes<T>, aggregate: &A) -> bool
+    where
+        A: Aggregate<R, Accumulator = T>,
+    {
+        let Some(inverse) = aggregate.inverse() else { return false };
+        if start < self.retry_at {
+            return false;
+        }
+        let slid = self.try_slide((start, end), panes, aggregate, inverse);
+        if !slid {
+            self.forget();
+            self.retry_at = end;
+        }
+        slid
+    }
+
+    fn try_slide<R: ?Sized, A>(&mut self, (start, end): (i64, i64), panes: &Panes<T>, aggregate: &A, inverse: &dyn Invertible<R, T>) -> bool
+    where
+        A: Aggregate<R, Accumulator = T>,
+    {
+        if self.merged.is_none() || start < self.start || start >= self.end {
+            (self.merged, self.start, self.end) = (None, start, start);
+        }
+        // Panes that are still open although they have left, for late records.
+        for (_, pane) in panes.range(self.start, start) {
+            if !self.merged.as_mut().is_some_and(|merged| inverse.subtract(merged, pane)) {
+                return false;
+            }
+        }
+        for (_, pane) in panes.range(self.end, end) {
+            match &mut self.merged {
+                None => self.merged = Some(pane.clone()),
+                Some(merged) => {
+                    if aggregate.merge(merged, pane).is_err() {
+                        return false;
+                    }
+                }
+            }
+        }
+        (self.start, self.end) = (start, end);
+        match &self.merged {
+            Some(merged) if panes.range(start, end).next().is_some() => inverse.is_exact(merged),
+            // No pane is left of those that were merged.
+            _ => {
+                self.forget();
+                true
+            }
+        }
+    }
+}

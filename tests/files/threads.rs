@@ -1,0 +1,229 @@
+//! Several threads answer what one answers, to the byte and in the same order.
+
+use proptest::prelude::*;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Input, RowSink, run};
+use streamgauge::engine::Shard;
+use streamgauge::spec::{CompileOptions, JsonLines, PipelineSpec, PreparedRows, Row, RowOutcome, RowPipeline, RowPreparer, Value};
+use streamgauge::{Error, ErrorKind, ShardId, Timestamp};
+
+/// A sink that writes down everything it is told and everything it answers.
+struct Journal {
+    pipeline: RowPipeline,
+    format: JsonLines,
+    shards: Vec<Shard>,
+    lines: Vec<u8>,
+    unseen: Vec<usize>,
+    /// Dead letters after which the run is ended.
+    dead_max: usize,
+}
+
+impl Journal {
+    fn new(spec: &PipelineSpec, dead_max: usize) -> Self {
+        let mut options = CompileOptions::default();
+        options.limits.key_bytes_max = 12;
+        let pipeline = spec.compile(&options).unwrap();
+        let (format, unseen) = (JsonLines::new(&pipeline), (0..pipeline.fields().len()).collect());
+        Journal { pipeline, format, shards: Vec::new(), lines: Vec::new(), unseen, dead_max }
+    }
+
+    fn note(&mut self, what: &str) {
+        self.lines.extend_from_slice(what.as_bytes());
+        self.lines.push(b'\n');
+    }
+
+    fn taken(&mut self, outcome: RowOutcome) -> Option<String> {
+        self.note(&format!("{outcome:?} unseen {:?}", self.unseen));
+        match outcome {
+            RowOutcome::DeadLetter(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    fn drain(&mut self) -> Result<(), Error> {
+        while let Some(emission) = self.pipeline.next_emission()? {
+            self.format.append(&emission, &mut self.lines);
+        }
+        Ok(())
+    }
+}
+
+impl RowSink for Journal {
+    fn fields(&self) -> &[String] {
+        self.pipeline.fields()
+    }
+
+    fn open_shard(&mut self, _: usize, shard: ShardId) -> Result<(), Error> {
+        let shard = self.pipeline.open_shard(shard)?;
+        self.shards.push(shard);
+        Ok(())
+    }
+
+    fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<String>, Error> {
+        self.unseen.retain(|slot| row.value(*slot) == Value::Missing);
+        let outcome = self.pipeline.push(self.shards[file], row, Timestamp::from_millis(0), None)?;
+        Ok(self.taken(outcome))
+    }
+
+    fn preparer(&self) -> Option<Arc<RowPreparer>> {
+        Some(self.pipeline.preparer())
+    }
+
+    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, index: usize) -> Result<Option<String>, Error> {
+        self.unseen.retain(|slot| !rows.has_seen(index, *slot));
+        let outcome = self.pipeline.push_prepared(self.shards[file], rows, index)?;
+        Ok(self.taken(outcome))
+    }
+
+    fn dead_letter(&mut self, letter: &DeadLetter<'_>) -> Result<(), Error> {
+        self.note(&format!("{letter:?}"));
+        match self.dead_max {
+            0 => Err(Error::new(ErrorKind::InvalidRecord, "enough")),
+            _ => {
+                self.dead_max -= 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn pause(&mut self, stats: &FilesStats) -> Result<(), Error> {
+        let stats = format!("{stats:?} {:?}", self.pipeline.stats());
+        self.note(&stats);
+        self.drain()
+    }
+
+    fn close_shard(&mut self, file: usize) -> Result<(), Error> {
+        self.pipeline.close_shard(self.shards[file]);
+        self.drain()
+    }
+}
+
+/// All that the sink was told and has answered.
+fn journal(files: &[PathBuf], spec: &PipelineSpec, (threads, block_bytes): (usize, usize), dead_max: usize) -> String {
+    let mut journal = Journal::new(spec, dead_max);
+    let mut options = FilesOptions::default();
+    options.threads = NonZeroUsize::new(threads);
+    options.block_bytes = Some(block_bytes);
+    options.limits.record_bytes_max = 300;
+    let ended = run(files.iter().map(Input::from_argument).collect(), &options, &mut journal);
+    journal.note(&format!("{ended:?}"));
+    journal.pipeline.finish();
+    journal.drain().unwrap();
+    String::from_utf8(journal.lines).unwrap()
+}
+
+fn jsonl_line() -> impl Strategy<Value = String> {
+    let good = (0i64..60_000, 0u8..5, 0i64..100, 0u8..4).prop_map(|(time, key, number, extra)| {
+        let key = ["\"DE\"", "\"F\\u0052\"", "7", "null", "\"\\u0001\""][usize::from(key)];
+        let extra = ["", ",\"x\":1", ",\"x\":null", ",\"x\":\"\\n\""][usize::from(extra)];
+        format!("{{\"ts\":{time},\"k\":{key},\"n\":{number}.5,\"i\":{number}{extra}}}")
+    });
+    let bad = prop::sample::select(vec![
+        String::new(),
+        "{\"ts\":1".to_owned(),
+        "{\"ts\":\"never\",\"k\":\"DE\"}".to_owned(),
+        "{\"ts\":5,\"n\":\"abc\"}".to_owned(),
+        "{\"ts\":5,\"k\":\"longer than twelve\"}".to_owned(),
+        format!("{{\"ts\":5,\"k\":\"{}\"}}", "y".repeat(400)),
+    ]);
+    prop_oneof![8 => good, 1 => bad]
+}
+
+fn csv_line() -> impl Strategy<Value = String> {
+    let good = (0i64..60_000, prop::sample::select(vec!["DE", "\"F,\"\"R\"", "\"two\nlines\"", "", "7"]), 0i64..100)
+        .prop_map(|(time, key, number)| format!("{time},{key},{number}.5,{number},"));
+    let bad = prop::sample::select(vec!["", "1,2", "never,DE,1,2,3", "5,\"open,1,2,3", "5,DE,abc,1,"]).prop_map(str::to_owned);
+    prop_oneof![8 => good, 1 => bad]
+}
+
+/// Every state that a row can feed: sums of both kinds, extremes, edges, sketches past their exact size, presence.
+const AGGREGATES: &str =
+    "count, count(x) as xs, sum(n), sum(i), min(i), stddev(n), first(k), last(i), p50(i), distinct(i), top(2, k, 2), frequency(k, 'DE')";
+
+fn spec(windows: &str, filter: bool) -> PipelineSpec {
+    let filter = if filter { "where = [\"i != 3\"]\n" } else { "" };
+    let text = format!("time = \"ts\"\ntime_format = \"ms\"\ngroup = \"k\"\nagg = \"{AGGREGATES}\"\n{windows}\n{filter}");
+    PipelineSpec::from_toml(&text, "test").unwrap()
+}
+
+fn windows() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "",
+        "window = \"10s\"\nmax_delay = \"20s\"\nlimit_groups = 2",
+        "window = \"10s\"\nevery = \"3s\"\nmax_delay = \"5s\"\nlateness = \"10s\"",
+        "window = \"1m\"\nmax_delay = \"unbounded\"",
+    ])
+}
+
+/// A file of this test's own, removed at its end.
+struct OwnFile(PathBuf);
+
+impl OwnFile {
+    fn new(bytes: &[u8]) -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("streamgauge-threads-{}-{number}", std::process::id()));
+        std::fs::write(&path, bytes).unwrap();
+        OwnFile(path)
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for OwnFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn gzipped(bytes: &[u8], cut: usize) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    let mut bytes = encoder.finish().unwrap();
+    bytes.truncate(bytes.len() - cut);
+    bytes
+}
+
+fn same(files: &[OwnFile], spec: &PipelineSpec, dead_max: usize, (threads, block_bytes): (usize, usize)) -> Result<(), TestCaseError> {
+    let files: Vec<PathBuf> = files.iter().map(|file| file.path().to_owned()).collect();
+    let alone = journal(&files, spec, (1, block_bytes), dead_max);
+    prop_assert_eq!(journal(&files, spec, (threads, block_bytes), dead_max), alone);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    // S32
+    #[test]
+    fn threads_change_nothing_about_json(
+        lines in prop::collection::vec(jsonl_line(), 0..200), junk in prop::option::of(0usize..200), windows in windows(),
+        filter: bool, threads in 2usize..6, block_bytes in 64usize..2000, dead_max in prop_oneof![Just(usize::MAX), 0usize..9],
+    ) {
+        let mut bytes = lines.join("\n").into_bytes();
+        if let Some(at) = junk.filter(|at| *at < bytes.len()) {
+            bytes[at] = 0xff;
+        }
+        let second = OwnFile::new(&bytes[bytes.len() / 2..]);
+        same(&[OwnFile::new(&bytes), second], &spec(windows, filter), dead_max, (threads, block_bytes))?;
+    }
+
+    #[test]
+    fn threads_change_nothing_about_csv(
+        lines in prop::collection::vec(csv_line(), 0..200), windows in windows(), filter: bool, threads in 2usize..6,
+        block_bytes in 64usize..2000, cut in prop::option::of(0usize..20),
+    ) {
+        let bytes = format!("\nts,k,n,i,x\n{}", lines.join("\n")).into_bytes();
+        let bytes = match cut {
+            Some(cut) => gzipped(&bytes, cut),
+            None => bytes,
+        };
+        same(&[OwnFile::new(&bytes)], &spec(windows, filter), usize::MAX, (threads, block_bytes))?;
+    }
+}

@@ -1,0 +1,158 @@
+//! A model of Lambda's event source mapping for one shard, after AWS's documentation: batches, retries, bisecting, partial responses, tumbling windows and their early ends, lost
+//! replies, functions that start cold. What it does next is decided by a list of numbers.
+
+use crate::lambda::stream::{Put, STREAM_ARN};
+use serde_json::{Value, json};
+
+/// A function: an event's bytes to the reply's, or an error.
+pub(crate) type Function<'a> = dyn FnMut(&[u8]) -> Result<Vec<u8>, String> + 'a;
+
+/// How the mapping is set, and what befalls it.
+#[derive(Clone, Debug)]
+pub(crate) struct Mapping {
+    /// Milliseconds of the tumbling window; 0 for none.
+    pub(crate) window: i64,
+    pub(crate) bisect: bool,
+    /// Whether a window may be ended early.
+    pub(crate) ends_early: bool,
+    /// What happens next: each number decides once.
+    pub(crate) fates: Vec<u8>,
+}
+
+/// What the mapping did with a shard's records.
+#[derive(Debug, Default)]
+pub(crate) struct Run {
+    /// Runs of records that were in one state: those of a window, or of a part of it that was ended early.
+    pub(crate) segments: Vec<Vec<Put>>,
+    /// Records given up, after the function had refused them again and again.
+    pub(crate) dropped: Vec<u64>,
+}
+
+struct Shard<'a, 'b> {
+    mapping: &'a Mapping,
+    name: &'a str,
+    function: &'a mut Function<'b>,
+    fate: usize,
+    run: Run,
+    state: Value,
+}
+
+impl Mapping {
+    /// Delivers the records of a shard.
+    pub(crate) fn deliver(&self, shard: &str, puts: &[Put], function: &mut Function<'_>) -> Run {
+        let mut shard = Shard { mapping: self, name: shard, function, fate: 0, run: Run::default(), state: json!({}) };
+        for window in puts.chunk_by(|a, b| self.window_of(a) == self.window_of(b)) {
+            shard.run.segments.push(Vec::new());
+            let mut rest = window;
+            while !rest.is_empty() {
+                let size = 1 + shard.fate() as usize % 8;
+                let (batch, after) = rest.split_at(size.min(rest.len()));
+                shard.batch(batch);
+                if self.window > 0 && self.ends_early && shard.fate() % 8 == 0 {
+                    shard.finish(window[0].arrival, true);
+                    shard.run.segments.push(Vec::new());
+                }
+                rest = after;
+            }
+            if self.window > 0 {
+                shard.finish(window[0].arrival, false);
+            }
+        }
+        shard.run
+    }
+
+    fn window_of(&self, put: &Put) -> i64 {
+        if self.window == 0 { 0 } else { put.arrival.div_euclid(self.window) }
+    }
+}
+
+impl Shard<'_, '_> {
+    /// Decides.
+    fn fate(&mut self) -> u8 {
+        let fate = self.mapping.fates.get(self.fate % self.mapping.fates.len().max(1)).copied().unwrap_or(7);
+        self.fate += 1;
+        // The list repeats itself, each time a little otherwise.
+        fate.wrapping_add((self.fate / self.mapping.fates.len().max(1)) as u8)
+    }
+
+    /// A batch, until all of it is done or given up.
+    fn batch(&mut self, batch: &[Put]) {
+        let mut rest = batch;
+        let mut refusals = 0;
+        while !rest.is_empty() {
+            let lost = self.fate() % 4 == 0;
+            if lost && self.mapping.bisect && rest.len() > 1 {
+                // The function ran, its reply was lost: Lambda halves the batch.
+                let _ = self.invoke(rest, false, false);
+                let (first, second) = rest.split_at(rest.len() / 2);
+                self.batch(first);
+                rest = second;
+                continue;
+            }
+            let reply = match self.invoke(rest, false, false) {
+                Ok(reply) if !lost => reply,
+                Ok(_) => continue,
+                Err(error) => panic!("{error}"),
+            };
+            if self.mapping.window > 0 {
+                self.state = reply["state"].clone();
+                assert!(self.state.is_object(), "a reply without a state is a failed invocation");
+            }
+            let failures = reply["batchItemFailures"].as_array().expect("the list is there");
+            let Some(failure) = failures.first() else {
+                self.done(rest);
+                return;
+            };
+            let number = failure["itemIdentifier"].as_str().expect("an identifier is text");
+            let at = rest.iter().position(|put| put.number.to_string() == number).expect("an identifier is one of the batch");
+            self.done(&rest[..at]);
+            rest = &rest[at..];
+            refusals = if at == 0 { refusals + 1 } else { 1 };
+            if refusals == 3 {
+                // Given up: to the on-failure destination, and the stream goes on.
+                self.run.dropped.push(rest[0].number);
+                // What of an aggregate was good was taken.
+                self.done(&rest[..1]);
+                rest = &rest[1..];
+                refusals = 0;
+            }
+        }
+    }
+
+    fn done(&mut self, puts: &[Put]) {
+        self.run.segments.last_mut().expect("a window is open").extend(puts.iter().cloned());
+    }
+
+    /// The window's last invocation.
+    fn finish(&mut self, arrival: i64, early: bool) {
+        let reply = loop {
+            let lost = self.fate() % 4 == 0;
+            let reply = self.invoke_at(arrival, &[], (true, early)).expect("a last invocation succeeds");
+            if !lost {
+                break reply;
+            }
+        };
+        assert_eq!(reply, json!({ "state": {}, "batchItemFailures": [] }));
+        self.state = json!({});
+    }
+
+    fn invoke(&mut self, puts: &[Put], is_final: bool, early: bool) -> Result<Value, String> {
+        self.invoke_at(puts[0].arrival, puts, (is_final, early))
+    }
+
+    fn invoke_at(&mut self, arrival: i64, puts: &[Put], (is_final, early): (bool, bool)) -> Result<Value, String> {
+        let mut event = json!({ "Records": puts.iter().map(|put| put.json(self.name)).collect::<Vec<_>>() });
+        if self.mapping.window > 0 {
+            let start = arrival.div_euclid(self.mapping.window) * self.mapping.window;
+            let time = |millis| streamgauge::Timestamp::from_millis(millis).to_string();
+            event["window"] = json!({ "start": time(start), "end": time(start + self.mapping.window) });
+            event["state"] = self.state.clone();
+            event["shardId"] = json!(self.name);
+            event["eventSourceARN"] = json!(STREAM_ARN);
+            event["isFinalInvokeForWindow"] = json!(is_final);
+            event["isWindowTerminatedEarly"] = json!(early);
+        }
+        let reply = (self.function)(event.to_string().as_bytes())?;
+        serde_json::from_slice(&reply).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,10 @@
+//! Lambda handlers behind a model of the event source mapping, and the built function behind a real Runtime API and a real stream.
+
+mod budget;
+mod documents;
+#[cfg(feature = "lambda-runtime")]
+mod end_to_end;
+mod hostile;
+mod mapping;
+mod modes;
+mod stream;

@@ -1,0 +1,106 @@
+//! What slides by subtracting says what slides by merging says, to the bit: also where a sketch is not exact, and wherever a snapshot cuts.
+
+use super::{Step, options, rules, steps};
+use crate::reference::Rules;
+use proptest::prelude::*;
+use streamgauge::codec::{Reader, Writer};
+use streamgauge::engine::{Engine, Shard};
+use streamgauge::prelude::*;
+
+/// An aggregate that says nothing of being invertible.
+struct Hidden<A>(A);
+
+impl<A: Aggregate<u64>> Aggregate<u64> for Hidden<A> {
+    type Accumulator = A::Accumulator;
+    type Output = A::Output;
+    const CHECKS_ACCUMULATOR: bool = A::CHECKS_ACCUMULATOR;
+
+    fn init(&self) -> A::Accumulator {
+        self.0.init()
+    }
+
+    fn check(&self, accumulator: Option<&A::Accumulator>, record: &u64) -> Result<(), Error> {
+        self.0.check(accumulator, record)
+    }
+
+    fn add(&self, accumulator: &mut A::Accumulator, record: &u64, time: Timestamp) {
+        self.0.add(accumulator, record, time);
+    }
+
+    fn merge(&self, into: &mut A::Accumulator, from: &A::Accumulator) -> Result<(), Error> {
+        self.0.merge(into, from)
+    }
+
+    fn output(&self, accumulator: &A::Accumulator) -> A::Output {
+        self.0.output(accumulator)
+    }
+
+    fn encode(&self, accumulator: &A::Accumulator, writer: &mut Writer) -> Result<(), Error> {
+        self.0.encode(accumulator, writer)
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<A::Accumulator, Error> {
+        self.0.decode(reader)
+    }
+}
+
+/// Sums, groups that come and go, past their limit too, and tops that are exact in some windows and not in others.
+fn aggregate(groups_max: usize) -> impl Aggregate<u64, Output: std::fmt::Debug> {
+    (
+        count(),
+        sum(|id: &u64| *id as i64 - 30),
+        mean(|id: &u64| id % 5),
+        filtered(|id: &u64| id % 2 == 0, count()),
+        top_k_value(3, |id: &u64| id % 23).counters(5),
+        group_by_value(|id: &u64| id / 4 % 9, (count(), top_k_value(1, |id: &u64| id % 3).counters(2))).groups_max(groups_max),
+    )
+}
+
+/// All emissions, as they print. With `cuts` the engine is taken from its own snapshot whenever emissions are fetched.
+fn emissions<A: Aggregate<u64, Output: std::fmt::Debug>>(
+    aggregate: impl Fn() -> A,
+    rules: &Rules,
+    steps: &[Step],
+    cuts: bool,
+) -> Vec<String> {
+    let open = |engine: &mut Engine<u64, A>| -> Vec<Shard> {
+        (0..2).map(|shard| engine.open_shard(ShardId::new(format!("shard-{shard}"))).unwrap()).collect()
+    };
+    let mut engine = Engine::new(aggregate(), options(rules)).unwrap();
+    let mut handles = open(&mut engine);
+    let mut said = vec![];
+    for (id, step) in steps.iter().enumerate() {
+        match *step {
+            Step::Push { shard, time } => {
+                engine.push(handles[shard], &(id as u64), Timestamp::from_millis(time)).unwrap();
+            }
+            Step::Close { shard } => engine.close_shard(handles[shard]),
+            Step::Drain => {
+                while let Some(emission) = engine.next_emission().unwrap() {
+                    said.push(format!("{emission:?}"));
+                }
+                if cuts {
+                    let snapshot = engine.snapshot().unwrap();
+                    engine = Engine::new(aggregate(), options(rules)).unwrap();
+                    engine.restore(&snapshot).unwrap();
+                    handles = open(&mut engine);
+                }
+            }
+        }
+    }
+    engine.finish();
+    while let Some(emission) = engine.next_emission().unwrap() {
+        said.push(format!("{emission:?}"));
+    }
+    said
+}
+
+proptest! {
+    #![proptest_config(crate::cases(500))]
+
+    #[test]
+    fn subtracting_says_what_merging_says(rules in rules(), steps in steps(2), groups_max in 2usize..10, cuts: bool) {
+        let merged = emissions(|| Hidden(aggregate(groups_max)), &rules, &steps, false);
+        prop_assert_eq!(emissions(|| aggregate(groups_max), &rules, &steps, cuts), merged);
+    }
+}
