@@ -14,7 +14,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         let mut gone = false;
         for row in &part.rows {
             let key: &K = row.key.borrow();
-            let Found::Row(place) = self.find(key, key.stable_hash(self.table_seed)) else { return false };
+            let Found::Row(place) = self.find(key, self.tag(key)) else { return false };
             let Some(ours) = self.rows.get_mut(place) else { return false };
             let Some(rest) = ours.count.checked_sub(row.count) else { return false };
             ours.count = rest;
