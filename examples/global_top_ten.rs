@@ -90,7 +90,7 @@ fn counter<'a>(store: &'a dyn Store, stream: &Rc<RefCell<Vec<Partial>>>) -> Resu
             stream.borrow_mut().push(partial.clone());
             Ok(())
         };
-        Ok(Box::new(PartialSink::new(shard.as_str(), put)))
+        Ok(Box::new(PartialSink::new(put)))
     })?;
     Ok(StatefulProcessor::new(work, store, options()))
 }

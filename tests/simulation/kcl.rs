@@ -216,7 +216,7 @@ fn open_sink<P: RecordPipeline + 'static>(
     move |shard, _| {
         let (partials, fuse) = (partials.clone(), fuse.clone());
         let put = move |partial: &Partial| fuse.burn(|| partials.borrow_mut().push(partial.clone())).ok_or_else(dead);
-        Ok(Box::new(PartialSink::new(shard.as_str(), put)))
+        Ok(Box::new(PartialSink::new(put)))
     }
 }
 
