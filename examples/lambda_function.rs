@@ -6,6 +6,7 @@ use serde::Deserialize;
 use streamgauge::adapter::lambda::{Handler, run};
 use streamgauge::adapter::{Decoding, each_of_source};
 use streamgauge::prelude::*;
+use streamgauge::sketch::TopRow;
 
 #[derive(Deserialize)]
 struct Hit {
@@ -14,6 +15,9 @@ struct Hit {
     #[serde(skip)]
     arrival: i64,
 }
+
+/// Hits, bytes, and the most wanted pages.
+type Answer = (u64, i128, Vec<TopRow<Box<str>>>);
 
 fn main() -> Result<(), Error> {
     let pipeline = Pipeline::builder()
@@ -26,8 +30,8 @@ fn main() -> Result<(), Error> {
         let hit: Hit = serde_json::from_slice(&record.data)?;
         Ok::<_, serde_json::Error>(Hit { arrival: record.arrival.as_millis(), ..hit })
     });
-    let print = each_of_source(|source: &str, emission: Emission<_>| {
-        let (count, bytes, top): (u64, u64, Vec<_>) = emission.value;
+    let print = each_of_source(|source: &str, emission: Emission<Answer>| {
+        let (count, bytes, top) = emission.value;
         eprintln!("{source} {:?}: {count} hits, {bytes} bytes, mostly {:?}", emission.window, top.first());
         Ok(())
     });

@@ -56,8 +56,8 @@ fn handle(bytes: &[u8], strict: bool) {
             1 => handler.stored(MemoryStore::new()),
             _ => handler.stateless(),
         };
-        for now in [1_700_000_000_000, 1_700_000_090_000] {
-            if let Ok(reply) = handler.handle_bytes(bytes, Timestamp::from_millis(now)) {
+        for clock in [1_700_000_000_000, 1_700_000_090_000] {
+            if let Ok(reply) = handler.handle_bytes(bytes, Timestamp::from_millis(clock)) {
                 let failure = reply.failure().map(ToString::to_string);
                 assert!(failure.is_none_or(|failure| strict && numbers.contains(&failure)));
             }

@@ -48,7 +48,7 @@ impl Mapping {
                 let size = 1 + shard.fate() as usize % 8;
                 let (batch, after) = rest.split_at(size.min(rest.len()));
                 shard.batch(batch);
-                if self.window > 0 && self.ends_early && shard.fate() % 8 == 0 {
+                if self.window > 0 && self.ends_early && shard.fate().is_multiple_of(8) {
                     shard.finish(window[0].arrival, true);
                     shard.run.segments.push(Vec::new());
                 }
@@ -78,9 +78,9 @@ impl Shard<'_, '_> {
     /// A batch, until all of it is done or given up.
     fn batch(&mut self, batch: &[Put]) {
         let mut rest = batch;
-        let mut refusals = 0;
+        let (mut refusals, mut errors) = (0, 0);
         while !rest.is_empty() {
-            let lost = self.fate() % 4 == 0;
+            let lost = self.fate().is_multiple_of(4);
             if lost && self.mapping.bisect && rest.len() > 1 {
                 // The function ran, its reply was lost: Lambda halves the batch.
                 let _ = self.invoke(rest, false, false);
@@ -92,7 +92,11 @@ impl Shard<'_, '_> {
             let reply = match self.invoke(rest, false, false) {
                 Ok(reply) if !lost => reply,
                 Ok(_) => continue,
-                Err(error) => panic!("{error}"),
+                Err(error) => {
+                    errors += 1;
+                    assert!(errors < 100, "{error}");
+                    continue;
+                }
             };
             if self.mapping.window > 0 {
                 self.state = reply["state"].clone();
@@ -126,7 +130,7 @@ impl Shard<'_, '_> {
     /// The window's last invocation.
     fn finish(&mut self, arrival: i64, early: bool) {
         let reply = loop {
-            let lost = self.fate() % 4 == 0;
+            let lost = self.fate().is_multiple_of(4);
             let reply = self.invoke_at(arrival, &[], (true, early)).expect("a last invocation succeeds");
             if !lost {
                 break reply;

@@ -5,6 +5,7 @@ use crate::lambda::stream::{Put, User, puts};
 use crate::model::Keep;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use streamgauge::adapter::lambda::Handler;
 use streamgauge::adapter::{Decoding, PartialSink, RecordPipeline, Sink, each_of_source};
@@ -90,7 +91,10 @@ fn add(sum: &mut BTreeMap<i64, Vec<u64>>, answers: BTreeMap<i64, Vec<u64>>) {
 
 /// Rows as a consumer keeps them, by source and window: of equal revisions there is only ever one content.
 #[derive(Clone, Default)]
-struct Rows(Arc<Mutex<BTreeMap<(String, i64), (u32, Vec<u64>)>>>);
+struct Rows(Arc<Mutex<BTreeMap<(String, i64), Row>>>);
+
+/// The last revision and its records.
+type Row = (u32, Vec<u64>);
 
 impl Rows {
     fn sink<P: RecordPipeline<Emission = Emission<Vec<u64>>>>(&self) -> impl Sink<P> + use<P> {
@@ -170,17 +174,18 @@ proptest! {
         prop_assert_eq!(given_up, if shape.strict { flawed } else { 0 }, "only what is flawed is given up");
     }
 
-    /// S61, S62, S63: with a store.
+    /// S61, S62, S63: with a store, whose saves fail, or seem to.
     #[test]
     fn s61_a_store_says_what_one_run_says(shape in shape(any::<bool>()), mapping in mapping(Just(0)), first in puts(true), second in puts(true)) {
         let rows = Rows::default();
         let store = Arc::new(MemoryStore::new());
-        let new = || Handler::new(shape.records(), rows.sink()).unwrap().stored(Shared(store.clone()));
+        let fates = Arc::new(AtomicU64::new(mapping.fates.iter().map(|fate| u64::from(*fate)).sum()));
+        let new = || Handler::new(shape.records(), rows.sink()).unwrap().stored(Flaky { store: store.clone(), fates: fates.clone() });
         let runs = deliver(&mapping, &[("shard-a", &first), ("shard-b", &second)], new);
         // The last windows, which no later record completes.
         let later = Timestamp::from_millis(1_700_000_000_000 + 3_600_000);
-        new().answer_idle(later).unwrap();
-        prop_assert_eq!(new().answer_idle(later).unwrap(), 0, "all are answered");
+        while new().answer_idle(later).is_err() {}
+        prop_assert_eq!(Handler::new(shape.records(), rows.sink()).unwrap().stored(Shared(store.clone())).answer_idle(later).unwrap(), 0, "all are answered");
         let segments: Vec<Vec<Put>> = runs.iter().flat_map(|run| run.segments.clone()).collect();
         prop_assert_eq!(rows.sum(), shape.expected(&segments, taken(shape.strict)));
     }
@@ -245,4 +250,104 @@ impl Store for Shared {
     fn delete(&self, key: &str) -> Result<(), Error> {
         self.0.delete(key)
     }
+}
+
+/// A store of which every few saves fail: before anything is saved, or after all is. So a process ends between any two steps.
+struct Flaky {
+    store: Arc<MemoryStore>,
+    fates: Arc<AtomicU64>,
+}
+
+impl Store for Flaky {
+    fn load(&self, key: &str) -> Result<Option<streamgauge::store::Stored>, Error> {
+        self.store.load(key)
+    }
+
+    fn save(
+        &self,
+        key: &str,
+        bytes: bytes::Bytes,
+        expected: Option<&streamgauge::store::Version>,
+    ) -> Result<streamgauge::store::Version, Error> {
+        let failed = || Err(Error::new(ErrorKind::Io, "the network has gone"));
+        match self.fates.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60 {
+            0..3 => failed(),
+            3..6 => self.store.save(key, bytes, expected).and_then(|_| failed()),
+            _ => self.store.save(key, bytes, expected),
+        }
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        self.store.list(prefix)
+    }
+
+    fn delete(&self, key: &str) -> Result<(), Error> {
+        self.store.delete(key)
+    }
+}
+
+/// A store in which another process does something right before the next save.
+struct Overtaken {
+    store: Arc<MemoryStore>,
+    other: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Store for Overtaken {
+    fn load(&self, key: &str) -> Result<Option<streamgauge::store::Stored>, Error> {
+        self.store.load(key)
+    }
+
+    fn save(
+        &self,
+        key: &str,
+        bytes: bytes::Bytes,
+        expected: Option<&streamgauge::store::Version>,
+    ) -> Result<streamgauge::store::Version, Error> {
+        if let Some(other) = self.other.lock().unwrap().take() {
+            other();
+        }
+        self.store.save(key, bytes, expected)
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        self.store.list(prefix)
+    }
+
+    fn delete(&self, key: &str) -> Result<(), Error> {
+        self.store.delete(key)
+    }
+}
+
+/// S61: of two processes that race for a shard one fails, and one that is warm reads what the other saved.
+#[test]
+fn s61_a_process_that_was_overtaken_fails_and_answers_nothing_wrong() {
+    let shape = Shape { size: 10, slide: 10, out_of_orderness: Some(0), lateness: 0, strict: false };
+    let (rows, store) = (Rows::default(), Arc::new(MemoryStore::new()));
+    let put = |number: u64| {
+        let user = User { id: number, time: 1_700_000_000_000 + 4 * number as i64, good: true };
+        Put { number, arrival: user.time, users: vec![user], aggregated: false, unreadable: false }
+    };
+    let event = |numbers: std::ops::Range<u64>| {
+        serde_json::json!({ "Records": numbers.map(|number| put(number).json("shard-a")).collect::<Vec<_>>() }).to_string()
+    };
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    let other_event = event(0..10);
+    let (other_rows, other_store) = (rows.clone(), store.clone());
+    let other = move || {
+        let mut other = Handler::new(shape.records(), other_rows.sink()).unwrap().stored(Shared(other_store));
+        drop(other.handle_bytes(other_event.as_bytes(), now).unwrap());
+    };
+    let overtaken = Overtaken { store: store.clone(), other: Mutex::new(Some(Box::new(other))) };
+    let mut first = Handler::new(shape.records(), rows.sink()).unwrap().stored(overtaken);
+    let error = first.handle_bytes(event(0..10).as_bytes(), now).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    first.handle_bytes(event(0..10).as_bytes(), now).unwrap();
+    assert_eq!((first.invocation().duplicates, first.invocation().applied), (10, 0));
+    // The first is warm with what it saved; meanwhile a second goes on.
+    let mut second = Handler::new(shape.records(), rows.sink()).unwrap().stored(Shared(store.clone()));
+    second.handle_bytes(event(10..15).as_bytes(), now).unwrap();
+    first.handle_bytes(event(15..20).as_bytes(), now).unwrap();
+    second.answer_idle(Timestamp::from_millis(1_700_000_100_000)).unwrap();
+    let all: Vec<Put> = (0..20).map(put).collect();
+    assert_eq!(rows.sum(), shape.expected(&[all], taken(false)));
 }
