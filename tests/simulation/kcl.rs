@@ -213,7 +213,7 @@ fn open_sink<P: RecordPipeline + 'static>(
     partials: Rc<RefCell<Vec<Partial>>>,
     fuse: Fuse,
 ) -> impl FnMut(&ShardId, &P) -> Result<Box<dyn Sink<P>>, Error> {
-    move |shard, _| {
+    move |_, _| {
         let (partials, fuse) = (partials.clone(), fuse.clone());
         let put = move |partial: &Partial| fuse.burn(|| partials.borrow_mut().push(partial.clone())).ok_or_else(dead);
         Ok(Box::new(PartialSink::new(put)))
