@@ -165,6 +165,4 @@ fn wrong_usage_is_told_before_the_daemon_is_answered() {
         .failed(2, &["a stream has no end, so the pipeline needs a window"]);
     streamgauge(&["kcl", "--pipeline", &folder.path("none.toml"), "--state", &state, "--out", "x"]).failed(2, &["none.toml"]);
     streamgauge(&["kcl", "--pipeline", &endless, "--state", &state]).failed(2, &["--out"]);
-    streamgauge(&["merge", "--pipeline", &folder.file("other.toml", PIPELINE), &folder.file("file", "")])
-        .failed(1, &["cannot make the folder"]);
 }
