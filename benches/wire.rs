@@ -171,6 +171,29 @@ fn session_records(input: &[u8]) -> Vec<Record> {
     records
 }
 
+/// The whole child, as `streamgauge kcl` runs it, from its input to its windows: how many records were applied.
+#[cfg(feature = "spec")]
+fn child(input: &[u8]) -> u64 {
+    use streamgauge::adapter::kcl::{self, PipelineWork, ProcessorOptions, StatefulProcessor, SystemClock};
+    use streamgauge::adapter::{Declared, RecordPipeline, each};
+    use streamgauge::spec::{CompileOptions, PipelineSpec};
+    let toml = "time = \"ms\"\ntime_format = \"ms\"\nwindow = \"10s\"\nagg = \"count, sum(ms), top(10, page)\"\n";
+    let spec = PipelineSpec::from_toml(toml, "bench").expect("the benchmark makes valid input");
+    let pipeline = Declared::compile(&spec, CompileOptions::default()).expect("the benchmark makes valid input");
+    let work = PipelineWork::new(pipeline, |_, _| {
+        Ok(Box::new(each(|row| {
+            black_box(&row);
+            Ok(())
+        })))
+    });
+    let mut options = ProcessorOptions::default();
+    options.on_note = Box::new(|_| {});
+    let store = streamgauge::store::MemoryStore::new();
+    let mut processor = StatefulProcessor::new(work.expect("the benchmark makes valid input"), store, options);
+    kcl::run(&mut Session::new(input, std::io::sink()), &mut processor, &mut SystemClock).expect("the benchmark makes valid input");
+    processor.work().pipeline().stats().applied
+}
+
 fn kcl(criterion: &mut Criterion) {
     let line = line();
     let initialize = &b"{\"action\":\"initialize\",\"shardId\":\"s\",\"sequenceNumber\":\"LATEST\",\"subSequenceNumber\":0}\n"[..];
@@ -181,6 +204,11 @@ fn kcl(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(RECORDS as u64));
     group.bench_function("count/serde_json/10000x100", |bencher| bencher.iter(|| naive_line(black_box(&line)).len()));
     group.bench_function("count/streamgauge/10000x100", |bencher| bencher.iter(|| count(&session_records(black_box(&input))).len()));
+    #[cfg(feature = "spec")]
+    {
+        assert_eq!(child(&input), RECORDS as u64);
+        group.bench_function("child/streamgauge/10000x100", |bencher| bencher.iter(|| child(black_box(&input))));
+    }
     group.bench_function("records/streamgauge/10000x100", |bencher| {
         bencher.iter(|| match Message::parse(black_box(&line), &context).expect("the benchmark makes valid input") {
             Message::ProcessRecords(batch) => batch.records.len(),

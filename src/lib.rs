@@ -45,11 +45,12 @@
 //! - `spec` and `adapter` (features `spec` and `files`): the pipeline as data, and records from files.
 //!
 //! # Features
-//! - `cli` (default): the command `streamgauge`. A library user turns it off: `default-features = false`.
+//! - `cli` (default, with `files`, `kcl` and `spec`): the command `streamgauge`. A library user turns it off: `default-features = false`.
 //! - `files`: JSON Lines, CSV, TSV, access logs and plain lines, gzip and zstd.
 //! - `spec`: the pipeline as TOML, JSON or text.
 //! - `lambda`: a handler of Lambda's Kinesis events; `lambda-runtime`: the loop that runs it.
-//! - `kcl`: the wire format of the KCL's MultiLangDaemon, as records and replies.
+//! - `kcl`: a record processor for the KCL's MultiLangDaemon.
+//! - `kinesis`: partials of windows into a Kinesis stream.
 //! - `aws_lambda_events`: conversions from and to that crate's events.
 //! - `object-store`: snapshots in S3 and whatever else speaks its protocol.
 //! - `serde`: `Serialize` and `Deserialize` for timestamps, windows and results.
@@ -123,6 +124,9 @@ mod documents {
     mod contributing {}
     #[doc = include_str!("../docs/FORMAT.md")]
     mod format {}
+    #[cfg(feature = "kcl")]
+    #[doc = include_str!("../docs/KCL.md")]
+    mod kcl {}
     #[cfg(feature = "lambda-runtime")]
     #[doc = include_str!("../docs/LAMBDA.md")]
     mod lambda {}

@@ -16,7 +16,7 @@ use crate::window::{Panes, Place, TwoStacks, Watermarks};
 use std::collections::VecDeque;
 
 /// How an accumulator is written down.
-type Encode<'a, T> = &'a mut dyn FnMut(&T, &mut Writer) -> Result<(), Error>;
+pub(super) type Encode<'a, T> = &'a mut dyn FnMut(&T, &mut Writer) -> Result<(), Error>;
 
 /// All of an engine that a snapshot brings back.
 struct State<T> {

@@ -4,6 +4,7 @@
 //! with them when the window fires.
 
 use super::Engine;
+use super::durable::Encode;
 use super::firing::read_start;
 use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
@@ -87,11 +88,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
-    pub(super) fn encode_inherited(
-        &self,
-        writer: &mut Writer,
-        encode: &mut dyn FnMut(&A::Accumulator, &mut Writer) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    pub(super) fn encode_inherited(&self, writer: &mut Writer, encode: Encode<'_, A::Accumulator>) -> Result<(), Error> {
         writer.usize(self.inherited.len());
         for (start, accumulator) in &self.inherited {
             writer.i64(*start);

@@ -51,7 +51,7 @@ fn batch(first: u64, partials: &[&Partial]) -> String {
 const BEGIN: &str = "shardId-000000000000";
 
 #[test]
-fn s77_partials_are_merged_once_over_redelivery_and_restarts() {
+fn s75_partials_are_merged_once_over_redelivery_and_restarts() {
     let (said, store, mut clock) = (Said::default(), MemoryStore::new(), StepClock::new(0));
     let (a, b) = (partials("a", &[1, 2, 11]), partials("b", &[3]));
     let first = Daemon::new([initialize(BEGIN, StartingPoint::TrimHorizon), batch(1, &[&a[0], &a[0], &a[1]]), records(4, &[b"junk"], 0)]);
@@ -71,7 +71,7 @@ fn s77_partials_are_merged_once_over_redelivery_and_restarts() {
 }
 
 #[test]
-fn s77_after_a_reshard_a_window_goes_on_where_its_partials_come() {
+fn s75_after_a_reshard_a_window_goes_on_where_its_partials_come() {
     let (said, store, mut clock) = (Said::default(), MemoryStore::new(), StepClock::new(0));
     let (a, b) = (partials("a", &[1, 11]), partials("b", &[2, 12, 13]));
     let parent = Daemon::new([initialize(BEGIN, StartingPoint::TrimHorizon), batch(1, &[&a[0], &a[1]]), SHARD_ENDED.into()]);

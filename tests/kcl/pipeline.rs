@@ -64,7 +64,7 @@ fn begin() -> String {
 }
 
 #[test]
-fn s72_refused_checkpoints_are_asked_for_again_ended_or_told() {
+fn s70_refused_checkpoints_are_asked_for_again_ended_or_told() {
     let throttled = [Some("ThrottlingException"), Some("KinesisClientLibDependencyException"), None];
     let (said, store, mut clock) = (Said::default(), MemoryStore::new(), StepClock::new(0));
     let daemon = Daemon::new([begin(), records(1, &[b"5"], 9), SHUTDOWN_REQUESTED.into(), LEASE_LOST.into()]).refusing(&throttled);
@@ -92,7 +92,7 @@ fn s72_refused_checkpoints_are_asked_for_again_ended_or_told() {
 }
 
 #[test]
-fn s74_after_the_lease_is_lost_nothing_is_emitted_or_checkpointed() {
+fn s72_after_the_lease_is_lost_nothing_is_emitted_or_checkpointed() {
     let said = Said::default();
     // The record of 25 completes the window of 5, which is due at the next save.
     let daemon = Daemon::new([begin(), records(1, &[b"5", b"25"], 9), LEASE_LOST.into()]);
@@ -118,7 +118,7 @@ fn the_end_of_the_input_is_legal_and_state_is_intact() {
 }
 
 #[test]
-fn s75_a_process_whose_shard_was_taken_over_says_so_and_does_no_more() {
+fn s73_a_process_whose_shard_was_taken_over_says_so_and_does_no_more() {
     let (said, store, mut clock) = (Said::default(), Arc::new(MemoryStore::new()), StepClock::new(0));
     let (mut old, mut new) = (processor(&*store, &said, |_| {}), processor(&*store, &said, |_| {}));
     let (old_daemon, new_daemon) = (Daemon::default(), Daemon::default());
@@ -148,7 +148,7 @@ fn s75_a_process_whose_shard_was_taken_over_says_so_and_does_no_more() {
 }
 
 #[test]
-fn s73_the_clock_completes_windows_of_a_quiet_shard_but_not_of_one_that_is_behind() {
+fn s71_the_clock_completes_windows_of_a_quiet_shard_but_not_of_one_that_is_behind() {
     let (said, store, mut clock) = (Said::default(), MemoryStore::new(), StepClock::new(0));
     let mut processor = processor(store, &said, |_| {});
     let mut talk = Daemon::default().talk();
@@ -173,7 +173,7 @@ fn s73_the_clock_completes_windows_of_a_quiet_shard_but_not_of_one_that_is_behin
 }
 
 #[test]
-fn s70_windows_go_from_ended_shards_to_one_that_follows() {
+fn s68_windows_go_from_ended_shards_to_one_that_follows() {
     let (said, store, mut clock) = (Said::default(), Arc::new(MemoryStore::new()), StepClock::new(0));
     for (shard, time) in [("shardId-000000000001", b"5"), ("shardId-000000000002", b"7")] {
         let daemon = Daemon::new([initialize(shard, StartingPoint::TrimHorizon), records(1, &[time], 9), SHARD_ENDED.into()]);
@@ -211,7 +211,7 @@ fn what_cannot_be_decoded_is_told_and_passed_over() {
 }
 
 #[test]
-fn s76_a_checkpoint_ahead_of_the_state_is_told_or_refused() {
+fn s74_a_checkpoint_ahead_of_the_state_is_told_or_refused() {
     let (said, mut clock) = (Said::default(), StepClock::new(0));
     let after = initialize(SHARD, StartingPoint::After(Sequence::new(9u64)));
     let messages = [after, records(10, &[b"5"], 9), SHUTDOWN_REQUESTED.into(), LEASE_LOST.into()];

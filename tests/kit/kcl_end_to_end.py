@@ -4,6 +4,7 @@
 While the records flow, a child is killed, daemons are stopped, started and take leases over from each other, a shard is split and
 two are merged. The partials of all shards, merged, must be what `streamgauge run` says of the same records, byte by byte.
 Needs what setup.sh installs and start-kinesis.sh has started; run by scripts/test-kcl."""
+import base64
 import json
 import os
 import pathlib
@@ -174,8 +175,8 @@ def open_shards():
     return [shard for shard in shards if "EndingSequenceNumber" not in shard["SequenceNumberRange"]]
 
 
-def wait_for_stream():
-    wait_until(lambda: KINESIS.describe_stream_summary(StreamName=STREAM)["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE", "the stream", 30)
+def wait_for_stream(stream=STREAM):
+    wait_until(lambda: KINESIS.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE", "the stream", 30)
 
 
 def split_and_merge():
@@ -269,6 +270,54 @@ def tell_difference(found, expected):
         print("found   " if row in found else "expected", row[:300])
 
 
+def child(payloads, *arguments):
+    """`streamgauge kcl` without a daemon: all payloads in one batch."""
+    taken = {"action": "checkpoint", "sequenceNumber": None, "subSequenceNumber": None, "error": None}
+    records = [
+        {
+            "data": base64.b64encode(payload).decode(),
+            "partitionKey": "k",
+            "sequenceNumber": str(index + 1),
+            "subSequenceNumber": 0,
+            "approximateArrivalTimestamp": 0,
+            "action": "record",
+        }
+        for index, payload in enumerate(payloads)
+    ]
+    messages = [
+        {"action": "initialize", "shardId": "shardId-%s" % arguments[0], "sequenceNumber": "TRIM_HORIZON", "subSequenceNumber": 0},
+        {"action": "processRecords", "records": records, "millisBehindLatest": 0},
+        taken,
+        {"action": "leaseLost"},
+    ]
+    command = [STREAMGAUGE, "kcl", "--pipeline", str(RUN / "hits.toml"), "--save-records", "1", *arguments[1:]]
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
+    environment = {**os.environ, **keys, "AWS_ENDPOINT_URL_KINESIS": os.environ["KINESIS"]}
+    text = "".join(json.dumps(message) + "\n" for message in messages)
+    subprocess.run(command, input=text, text=True, env=environment, stdout=subprocess.DEVNULL, check=True)
+
+
+def check_stage_two(lines):
+    """Partials through a second stream, merged by `streamgauge kcl --merge`, are the batch answer too."""
+    stream, lines = "partials", lines[:20_000]
+    KINESIS.create_stream(StreamName=stream, ShardCount=2)
+    wait_for_stream(stream)
+    end = json.dumps({"ts": 1_900_000_000_000, "country": "end", "url": "/", "bytes": 0}).encode()
+    for part in range(2):
+        child([*lines[part::2], end], str(part), "--state", str(RUN / "state-1"), "--partials", f"kinesis:{stream}")
+    for shard in KINESIS.list_shards(StreamName=stream)["Shards"]:
+        place = {"StreamName": stream, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        found = KINESIS.get_records(ShardIterator=KINESIS.get_shard_iterator(**place)["ShardIterator"])["Records"]
+        say(f"{len(found)} partials on {shard['ShardId']} of the second stream")
+        payloads = [record["Data"] for record in found]
+        child(payloads, shard["ShardId"], "--merge", "--sources", "2", "--state", str(RUN / "state-2"), "--out", str(RUN / "merged.jsonl"))
+    (RUN / "part.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    expected = answers("run", "--pipeline", str(RUN / "hits.toml"), str(RUN / "part.jsonl"), "--output", "json")
+    found = [line.replace('"revision":0,', "") for line in (RUN / "merged.jsonl").read_text().splitlines()]
+    assert sorted(found) == sorted(expected), "stage two"
+    say(f"{len(found)} rows of stage two are the batch answer's")
+
+
 def check_rows():
     """The rows of all shards' files, last revision of each, add up to all records as well, each in two windows."""
     rows = {}
@@ -307,6 +356,7 @@ def main():
             daemon.stop()
     check_rows()
     check_logs()
+    check_stage_two(lines)
 
 
 if __name__ == "__main__":

@@ -78,9 +78,9 @@ fn logs() -> impl Strategy<Value = Records> {
 }
 
 proptest! {
-    /// S70
+    /// S68
     #[test]
-    fn s70_nothing_is_lost_or_doubled_when_windows_are_handed_over(
+    fn s68_nothing_is_lost_or_doubled_when_windows_are_handed_over(
         parent_logs in prop::collection::vec(logs(), 1..3),
         child_logs in prop::collection::vec(logs(), 1..3),
         (size, slide, lateness) in (1..40u64, 1..40u64, prop::sample::select(vec![0u64, 25])),
@@ -134,7 +134,7 @@ fn a_window_of_another_pipeline_or_one_that_has_fired_is_refused() {
 }
 
 #[test]
-fn s73_a_shard_that_is_known_to_be_quiet_reaches_a_time_without_a_record() {
+fn s71_a_shard_that_is_known_to_be_quiet_reaches_a_time_without_a_record() {
     let (mut engine, shard) = engine(Rules { size: 10, slide: 10, lateness: 0 });
     engine.push(shard, &5, Timestamp::from_millis(5)).unwrap();
     engine.reach(shard, Timestamp::from_millis(9));

@@ -48,5 +48,5 @@ pub use pipeline_work::PipelineWork;
 pub use processor::{End, RecordProcessor, run};
 pub use protocol::{Action, Batch, CheckpointAnswer, CheckpointError, Context, Message, Reply, ShutdownReason, StartingPoint};
 pub use session::{Checkpointed, Session};
-pub use stateful::{ProcessorOptions, StatefulProcessor, Work};
+pub use stateful::{OnDeadLetter, ProcessorOptions, StatefulProcessor, Work};
 pub use wire::MESSAGE_RECORDS_MAX;

@@ -76,6 +76,9 @@ pub trait Work {
     fn applied(&self) -> Option<&Sequence>;
 }
 
+/// Is told of a record that could not be decoded or aggregated.
+pub type OnDeadLetter = Box<dyn FnMut(&Error)>;
+
 /// How often state is saved, and what is told to whom. Each field has a default.
 #[non_exhaustive]
 pub struct ProcessorOptions {
@@ -92,7 +95,7 @@ pub struct ProcessorOptions {
     /// Is told what an operator should know; default: standard error, which the daemon puts into its log.
     pub on_note: Box<dyn FnMut(&str)>,
     /// Is told of each record that could not be decoded or aggregated; default: the first ten are noted.
-    pub on_dead_letter: Option<Box<dyn FnMut(&Error)>>,
+    pub on_dead_letter: Option<OnDeadLetter>,
 }
 
 impl Default for ProcessorOptions {

@@ -181,7 +181,7 @@ mod tests {
             if every == 0 {
                 return Err(Error::new(ErrorKind::Io, "the connection was lost"));
             }
-            let refused = |index: usize| (index + 1) % every == 0;
+            let refused = |index: usize| (index + 1).is_multiple_of(every);
             self.taken.extend(entries.iter().enumerate().filter(|(index, _)| !refused(*index)).map(|(_, entry)| entry.clone()));
             Ok((0..entries.len()).map(|index| refused(index).then(|| String::from("ProvisionedThroughputExceededException"))).collect())
         }

@@ -7,7 +7,7 @@ use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use streamgauge::adapter::kcl::{
-    self, AnswerSink, End, MergerWork, PipelineWork, ProcessorOptions, Session, StatefulProcessor, SystemClock, Work,
+    self, AnswerSink, End, MergerWork, OnDeadLetter, PipelineWork, ProcessorOptions, Session, StatefulProcessor, SystemClock, Work,
 };
 use streamgauge::adapter::{AppendFile, Declared, JsonLinesSink, PartialSink, PartialTarget, RecordPipeline, Sink, read_pipeline};
 use streamgauge::merger::MergerOptions;
@@ -69,7 +69,7 @@ fn duration(flag: &str, text: &str) -> Result<Duration, Failure> {
     parse_duration(text).map_err(|error| Failure::usage(&error.at(flag)))
 }
 
-fn dead_letters(path: &Path) -> Result<Box<dyn FnMut(&Error)>, Failure> {
+fn dead_letters(path: &Path) -> Result<OnDeadLetter, Failure> {
     let mut file = append(path).map_err(|error| Failure::usage(&error))?;
     Ok(Box::new(move |letter| {
         // A quote and escapes: the text is the value of a JSON string.
