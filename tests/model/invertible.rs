@@ -50,7 +50,7 @@ fn aggregate(groups_max: usize) -> impl Aggregate<u64, Output: std::fmt::Debug> 
         count(),
         sum(|id: &u64| *id as i64 - 30),
         mean(|id: &u64| id % 5),
-        filtered(|id: &u64| id % 2 == 0, count()),
+        filtered(|id: &u64| *id > 20, count()),
         top_k_value(3, |id: &u64| id % 23).counters(5),
         group_by_value(|id: &u64| id / 4 % 9, (count(), top_k_value(1, |id: &u64| id % 3).counters(2))).groups_max(groups_max),
     )
