@@ -5,7 +5,7 @@
 //!
 //! | Question | Sketch | The answer is wrong by at most | Merge |
 //! |---|---|---|---|
-//! | How often did *this* key come? | [`CountMin`] | `epsilon * total`, upwards only, at the stated confidence | exact, if linear |
+//! | How often did *this* key come? | [`CountMin`] | `epsilon * total`, upwards only, at the stated confidence; nothing while the keys fit the bytes it is given for them | exact, if linear |
 //! | Which keys came most often? | [`SpaceSaving`] | `total / (capacity + 1)`, for certain; nothing while the keys fit | within the bound |
 //! | What value has 99 % of the others below it? | [`LogHistogram`] | a share `accuracy` of the value, for certain | exact |
 //!

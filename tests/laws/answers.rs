@@ -74,8 +74,15 @@ proptest! {
         let top = answer(&top_k(5, |hit: &Hit| hit.url.as_str()), &hits);
         let rows: Vec<(&str, u64, u64, u64)> = top.iter().map(|row| (&*row.key, row.count, row.lower, row.upper)).collect();
         prop_assert_eq!(rows, ranked.iter().take(5).map(|&(url, n)| (url, n, n, n)).collect::<Vec<_>>());
+        prop_assert!(top.iter().all(|row| row.is_exact() && row.guaranteed));
+        let sketch = answer(&frequencies(|hit: &Hit| hit.url.as_str()), &hits);
+        prop_assert!(sketch.is_exact());
+        // S31
         for (url, count) in &urls {
-            let estimate = answer(&frequency(|hit: &Hit| hit.url.as_str(), *url), &hits);
+            let frequency = frequency(|hit: &Hit| hit.url.as_str(), *url);
+            prop_assert_eq!(answer(&frequency, &hits), Estimate::exact(*count));
+            prop_assert_eq!(sketch.estimate(*url), Estimate::exact(*count));
+            let estimate = answer(&frequency.exact_within(0), &hits);
             prop_assert!(estimate.lower <= *count && *count <= estimate.upper, "{:?} of {}", estimate, count);
         }
     }

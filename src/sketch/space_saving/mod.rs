@@ -265,10 +265,10 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         self.seed
     }
 
-    /// Bytes that the keys hold on the heap. O(rows).
+    /// Bytes that the keys hold on the heap.
     #[cfg(feature = "spec")]
     pub(crate) fn key_bytes(&self) -> usize {
-        self.rows.iter().map(|row| K::heap_bytes(&row.key)).sum()
+        self.key_bytes
     }
 
     /// Bytes in memory, those on the heap included, without the allocator's own. O(1).
