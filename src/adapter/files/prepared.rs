@@ -42,6 +42,11 @@ impl Fetcher {
         &mut self.reader
     }
 
+    /// Bytes of the input, decompressed, of all pieces so far but the tail.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// The next piece; `None` at the end of the input.
     pub(super) fn next(&mut self) -> Option<Fetched> {
         let mut passed_lines = 0;

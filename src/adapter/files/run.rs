@@ -314,12 +314,17 @@ impl<S: RowSink> FileRun<'_, S> {
             let framed = Framed { header: fetched.header, record_bytes_max };
             taking.begin(&fetched);
             match &fetched.piece {
-                Ok(Piece::Tail(block)) => return Ok(Some(Tail { block: block.clone(), decoder, framed })),
+                Ok(Piece::Tail(block)) => {
+                    taking.counts().offset = fetcher.offset();
+                    return Ok(Some(Tail { block: block.clone(), decoder, framed }));
+                }
                 Ok(Piece::Block(block)) => taking.block(block, (Cursor { offset: fetched.from, lines: 0 }, framed), (&mut decoder, row))?,
                 _ => taking.other(&fetched, record_bytes_max)?,
             }
             taking.end(&fetched)?;
         }
+        // Also where all of it was passed over.
+        taking.counts().offset = fetcher.offset();
         Ok(None)
     }
 
@@ -351,6 +356,7 @@ impl<S: RowSink> FileRun<'_, S> {
                 Ok(())
             },
         )?;
+        taking.counts().offset = fetcher.offset();
         Ok(tail)
     }
 }
