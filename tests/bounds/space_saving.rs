@@ -161,6 +161,34 @@ proptest! {
     }
 
     #[test]
+    fn bounds_hold_past_the_largest_count(
+        capacity in 1usize..4, adds in prop::collection::vec((0usize..2, 0u64..12, 0u32..64, any::<u64>()), 1..80), merges in 1usize..4,
+    ) {
+        let mut shards = [0, 1].map(|_| SpaceSaving::<u64>::with_capacity(capacity).unwrap());
+        let mut counts = [BTreeMap::<u64, u64>::new(), BTreeMap::new()];
+        let add = |counts: &mut BTreeMap<u64, u64>, key: u64, weight: u64| {
+            let count = counts.entry(key).or_default();
+            *count = count.saturating_add(weight);
+        };
+        for (shard, key, shift, weight) in adds {
+            // Weights of any size.
+            shards[shard].add(&key, weight >> shift);
+            add(&mut counts[shard], key, weight >> shift);
+        }
+        for merge in 0..merges {
+            let (from, from_counts) = (shards[merge % 2].clone(), counts[merge % 2].clone());
+            shards[1 - merge % 2].merge(&from).unwrap();
+            from_counts.into_iter().for_each(|(key, count)| add(&mut counts[1 - merge % 2], key, count));
+        }
+        for (shard, counts) in shards.iter().zip(&counts) {
+            for key in 0..12 {
+                let (count, estimate) = (counts.get(&key).copied().unwrap_or(0), shard.estimate(&key));
+                prop_assert!((estimate.lower..=estimate.upper).contains(&count), "key {key}: {estimate:?} for {count}");
+            }
+        }
+    }
+
+    #[test]
     fn batches_of_any_size_and_single_updates_agree(
         records in prop::collection::vec(prop_oneof![0u64..20, 0u64..400], 0..3000),
         batch in 1usize..150,

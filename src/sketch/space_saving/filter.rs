@@ -98,12 +98,10 @@ impl Filter {
         if self.slacks.is_empty() {
             // Without cells every key is at the floor: that is a slack of 0 in any number of cells.
             (self.slacks, self.shift) = (other.slacks.clone(), other.shift);
-            self.floor = self.floor.saturating_add(other.floor);
-            return;
+            return self.add_floor(other.floor);
         }
         if other.slacks.is_empty() {
-            self.floor = self.floor.saturating_add(other.floor);
-            return;
+            return self.add_floor(other.floor);
         }
         let cells = self.slacks.len().min(other.slacks.len());
         self.fold_to(cells);
@@ -115,7 +113,17 @@ impl Filter {
             other = &folded;
         }
         self.slacks.iter_mut().zip(&other.slacks).for_each(|(a, b)| *a = a.saturating_add(*b));
-        self.floor = self.floor.saturating_add(other.floor);
+        self.add_floor(other.floor);
+    }
+
+    /// Adds to the floor, and to each cell's bound. What is past the largest count comes off the slacks, so that no bound falls by it.
+    fn add_floor(&mut self, floor: u64) {
+        let excess = floor.saturating_sub(u64::MAX - self.floor);
+        if excess > 0 {
+            let excess = u32::try_from(excess).unwrap_or(u32::MAX);
+            self.slacks.iter_mut().for_each(|slack| *slack = slack.saturating_sub(excess));
+        }
+        self.floor = self.floor.saturating_add(floor);
     }
 
     /// Fewer cells, as many as a new filter of that capacity has.
