@@ -159,7 +159,8 @@ def wait_for_children(daemons, count):
     def children():
         return {daemon.worker: len(daemon.children()) for daemon in daemons if daemon.process.poll() is None}
 
-    wait_until(lambda: sum(children().values()) >= count, f"{count} shards", 120)
+    # Where the daemon that assigns leases has ended, nobody does for about two minutes.
+    wait_until(lambda: sum(children().values()) >= count, f"{count} shards", 300)
     say(f"shards at work: {children()}")
 
 
