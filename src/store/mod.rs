@@ -42,6 +42,7 @@ use crate::error::{Error, ErrorKind};
 use bytes::Bytes;
 use std::fmt;
 use std::fmt::Write;
+use std::ops::Deref;
 
 /// Names one content of a key: two saves of different bytes have different versions.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -117,25 +118,11 @@ pub trait Store: Send + Sync {
     fn delete(&self, key: &str) -> Result<(), Error>;
 }
 
-impl<S: Store + ?Sized> Store for Box<S> {
-    fn load(&self, key: &str) -> Result<Option<Stored>, Error> {
-        (**self).load(key)
-    }
-
-    fn save(&self, key: &str, bytes: Bytes, expected: Option<&Version>) -> Result<Version, Error> {
-        (**self).save(key, bytes, expected)
-    }
-
-    fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
-        (**self).list(prefix)
-    }
-
-    fn delete(&self, key: &str) -> Result<(), Error> {
-        (**self).delete(key)
-    }
-}
-
-impl<S: Store + ?Sized> Store for &S {
+/// A store behind a pointer: `&S`, `Box<S>`, `Arc<S>`, `Box<dyn Store>`.
+impl<P> Store for P
+where
+    P: Deref<Target: Store> + Send + Sync,
+{
     fn load(&self, key: &str) -> Result<Option<Stored>, Error> {
         (**self).load(key)
     }
