@@ -72,11 +72,10 @@ pub(in crate::spec) struct SquaresCell {
     pub(super) floats: Option<FloatMoments>,
 }
 
-/// A sketch of the most frequent keys, with the bytes of its keys as they grow.
+/// A sketch of the most frequent keys.
 #[derive(Clone, Debug)]
 pub(in crate::spec) struct TopCell {
     pub(super) sketch: SpaceSaving<[u8]>,
-    key_bytes: usize,
 }
 
 /// A record that is nothing but a key.
@@ -130,7 +129,7 @@ impl StateSpec {
             StateSpec::Distinct(_, seed) => Cell::Distinct(Box::new(distinct(*seed).init())),
             StateSpec::Top { counters, seed, .. } => {
                 let sketch = SpaceSaving::with_capacity(*counters).expect("expressions have from 1 to 2^24 counters").seeded(*seed);
-                Cell::Top(Box::new(TopCell { sketch, key_bytes: 0 }))
+                Cell::Top(Box::new(TopCell { sketch }))
             }
         }
     }
@@ -383,49 +382,26 @@ impl SquaresCell {
 impl TopCell {
     /// The cell of a sketch that holds something already.
     pub(super) fn of(sketch: SpaceSaving<[u8]>) -> Self {
-        let key_bytes = sketch.key_bytes();
-        TopCell { sketch, key_bytes }
+        TopCell { sketch }
     }
 
     #[inline]
     fn add(&mut self, key: &[u8]) {
-        let rows = self.sketch.len();
         self.sketch.add(key, 1);
-        self.settle(rows, key.len());
-    }
-
-    /// Accounts for rows that came and went since there were so many.
-    #[inline]
-    fn settle(&mut self, rows_before: usize, bytes: usize) {
-        let rows = self.sketch.len();
-        if rows > rows_before {
-            self.key_bytes += bytes;
-        } else if rows < rows_before {
-            // Which rows went is not known: by their share.
-            self.key_bytes = (self.key_bytes as f64 * rows as f64 / rows_before as f64) as usize;
-        }
     }
 
     fn merge(&mut self, from: &TopCell) -> Result<(), Error> {
-        let before = self.sketch.len();
-        self.sketch.merge(&from.sketch)?;
-        // The new rows' keys are as long as those of `from` on average.
-        let new = self.sketch.len().saturating_sub(before);
-        self.settle(before, (from.key_bytes as f64 * new as f64 / from.sketch.len().max(1) as f64) as usize);
-        Ok(())
+        self.sketch.merge(&from.sketch)
     }
 
     fn subtract(&mut self, part: &TopCell) -> bool {
-        let before = self.sketch.len();
-        let subtracted = self.sketch.subtract(&part.sketch);
-        self.settle(before, 0);
-        subtracted
+        self.sketch.subtract(&part.sketch)
     }
 
     fn heap_bytes(&self) -> usize {
         // A row is key, count and error, and its place in the table; the vector behind it may be half empty.
         const ROW: usize = 72;
-        size_of::<TopCell>() + self.sketch.len() * ROW + self.key_bytes
+        size_of::<TopCell>() + self.sketch.len() * ROW + self.sketch.key_bytes()
     }
 
     pub(super) fn sketch(&self) -> &SpaceSaving<[u8]> {
