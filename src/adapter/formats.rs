@@ -7,5 +7,7 @@ pub(super) mod flaw;
 pub(super) mod format;
 mod json_fields;
 pub(super) mod json_scan;
+mod json_template;
+mod json_tokens;
 mod names;
 pub(super) mod payload;

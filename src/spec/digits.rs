@@ -20,6 +20,75 @@ pub(super) fn digits(text: &[u8]) -> Option<i64> {
     Some(value)
 }
 
+/// The [`digits`] at `start..end` of longer bytes, as a rule without a loop: eight at a time in a register, those before them masked away.
+#[inline]
+pub(super) fn digits_at(bytes: &[u8], start: usize, end: usize) -> Option<i64> {
+    let count = end.wrapping_sub(start);
+    match (count, word_before(bytes, end)) {
+        (1..=8, Some(last)) => are_digits(last, count).then(|| last_digits(last, count)),
+        (9..=16, Some(last)) => {
+            let first = word_before(bytes, end - 8)?;
+            (are_digits(first, count - 8) && are_digits(last, 8))
+                .then(|| last_digits(first, count - 8) * 100_000_000 + last_digits(last, 8))
+        }
+        _ => digits(bytes.get(start..end)?),
+    }
+}
+
+/// The value of the first 1 to 16 bytes, which must be digits.
+#[inline(always)]
+pub(crate) fn first_digits(bytes: &[u8; 16], count: usize) -> i64 {
+    let bytes = u128::from_le_bytes(*bytes);
+    // Shifted to the end of a word: zeros come before the digits, and nothing after them.
+    let last = |word: u64, count: usize| value_of((word ^ ZEROS) << (64usize.wrapping_sub(8 * count) & 63));
+    if count <= 8 {
+        return last(bytes as u64, count);
+    }
+    let (first, second) = (bytes as u64, (bytes >> 64) as u64);
+    let over = 8 * (count - 8) & 63;
+    last(first, count - 8) * 100_000_000 + value_of(((first >> over) | (second << (64 - over & 63))) ^ ZEROS)
+}
+
+/// The eight bytes before an offset, the first of them lowest.
+#[inline]
+fn word_before(bytes: &[u8], end: usize) -> Option<u64> {
+    let word = bytes.get(end.checked_sub(8)?..end)?.first_chunk::<8>()?;
+    Some(u64::from_le_bytes(*word))
+}
+
+const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
+
+/// The last 1 to 8 bytes of a word as digits, with zeros before them.
+#[inline(always)]
+fn alone(word: u64, count: usize) -> u64 {
+    (word ^ ZEROS) & (u64::MAX << (64 - 8 * count))
+}
+
+/// Whether the last 1 to 8 bytes of a word are digits.
+#[inline]
+fn are_digits(word: u64, count: usize) -> bool {
+    const OVER_NINE: u64 = u64::from_le_bytes([0x76; 8]);
+    const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
+    let digits = alone(word, count);
+    // 0x76 + 10 sets the high bit; a byte carries into the next only if it is a hit itself.
+    (digits.wrapping_add(OVER_NINE) | digits) & HIGHS == 0
+}
+
+/// The value of the last 1 to 8 bytes of a word, which must be digits.
+#[inline(always)]
+fn last_digits(word: u64, count: usize) -> i64 {
+    value_of(alone(word, count))
+}
+
+/// The value of eight digits, the first of them in the lowest byte.
+#[inline(always)]
+fn value_of(digits: u64) -> i64 {
+    // Neighbours are put together: eight digits, four numbers below 100, two below 10^4, one.
+    let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    (fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff) as i64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,5 +100,27 @@ mod tests {
             let expected = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() <= DIGITS_MAX;
             prop_assert_eq!(digits(text.as_bytes()), expected.then(|| text.parse().unwrap()));
         }
+
+        #[test]
+        fn digits_among_other_bytes_are_read_as_alone(before in ".{0,20}", text in "[0-9]{0,20}|[0-9]{1,17}[ -~]|[ -~][0-9]{0,17}|.{1,8}", after in ".{0,9}") {
+            let (start, end) = (before.len(), before.len() + text.len());
+            prop_assert_eq!(digits_at(format!("{before}{text}{after}").as_bytes(), start, end), digits(text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn up_to_sixteen_digits_are_read_without_looking_at_what_follows() {
+        for count in 1..=16 {
+            let text = "9876543210987654";
+            let bytes = format!("{}{}", &text[..count], &",\"bytes\":1, \"x\""[..16 - count]);
+            assert_eq!(first_digits(bytes.as_bytes().first_chunk().unwrap(), count), text[..count].parse::<i64>().unwrap());
+        }
+    }
+
+    #[test]
+    fn an_impossible_range_has_no_digits() {
+        assert_eq!(digits_at(b"12345678901234567890", 9, 8), None);
+        assert_eq!(digits_at(b"12345678901234567890", 19, 21), None);
+        assert_eq!(digits_at(b"", usize::MAX, 7), None);
     }
 }

@@ -37,3 +37,5 @@ pub use row::{Row, Value};
 pub use row_merger::{MergedRow, RowMerger};
 pub use row_pipeline::{ColumnKind, OutputColumn, RowOutcome, RowPipeline};
 pub use time_format::{NotATime, TimeFormat};
+
+pub(crate) use digits::first_digits;

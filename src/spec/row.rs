@@ -7,11 +7,10 @@
 //! Fields are known by their *slot*: their index in the list of field names that the compiled pipeline gives out.
 
 use super::block::Block;
-use super::digits::digits;
+use super::digits::digits_at;
 use super::key::KeyForm;
 use super::number::{NotANumber, Number, number_of};
 use bytes::Bytes;
-use smallvec::SmallVec;
 use std::ops::Range;
 
 /// The value of one field, as the source wrote it; numbers are not parsed before somebody asks.
@@ -46,6 +45,8 @@ enum Field {
     Missing,
     Bool(bool),
     Number(Span),
+    /// A number that is nothing but a few digits, and its value.
+    Integer(Span, i64),
     Text(Span),
     Untyped(Span),
     /// In `unescaped`, not in `source`.
@@ -60,12 +61,8 @@ pub(super) struct Span {
 
 impl Span {
     pub(super) fn of(range: Range<usize>) -> Span {
-        // Blocks are capped far below 4 GiB by `Limits::record_bytes_max` and the readers' block size; a span that does not fit
-        // reads as empty rather than as another one's bytes.
-        match (u32::try_from(range.start), u32::try_from(range.end)) {
-            (Ok(start), Ok(end)) => Span { start, end },
-            _ => Span { start: 0, end: 0 },
-        }
+        // No bytes that spans point into are longer than `u32::MAX`: see `Row::begin_in`.
+        Span { start: range.start as u32, end: range.end as u32 }
     }
 
     #[inline]
@@ -101,17 +98,17 @@ impl Span {
 pub struct Row {
     source: Block,
     unescaped: String,
-    fields: SmallVec<[Field; 8]>,
+    fields: Vec<Field>,
     prepared: Prepared,
 }
 
 /// What a compiled pipeline has made of the fields, once for all aggregates that need it. Which field is where is the pipeline's plan.
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
-    pub(super) numbers: SmallVec<[Option<Number>; 4]>,
-    pub(super) keys: SmallVec<[KeyBytes; 4]>,
+    pub(super) numbers: Vec<Option<Number>>,
+    pub(super) keys: Vec<KeyBytes>,
     /// Whether there is a value, for the fields of which only that is asked.
-    pub(super) present: SmallVec<[bool; 8]>,
+    pub(super) present: Vec<bool>,
     pub(super) group: KeyBytes,
     /// The bytes of keys that are not a field's own text.
     pub(super) encoded: Vec<u8>,
@@ -141,7 +138,7 @@ pub(super) enum NotAKey {
 impl Row {
     /// A row with so many slots, all missing.
     pub fn new(slots: usize) -> Self {
-        let fields = SmallVec::from_elem(Field::Missing, slots);
+        let fields = vec![Field::Missing; slots];
         Row { source: Block::default(), unescaped: String::new(), fields, prepared: Prepared::default() }
     }
 
@@ -162,7 +159,9 @@ impl Row {
     pub fn begin_in(&mut self, block: &Block) {
         // Most records share the last one's block: compare before touching the reference count.
         if !self.source.is_same(block) {
-            self.source = block.clone();
+            // Blocks are capped far below 4 GiB by `Limits::record_bytes_max` and the readers' block size; in a larger one all values read as
+            // empty, rather than as others' bytes.
+            self.source = if u32::try_from(block.as_bytes().len()).is_ok() { block.clone() } else { Block::default() };
         }
         self.unescaped.clear();
         self.fields.fill(Field::Missing);
@@ -184,6 +183,12 @@ impl Row {
     #[inline]
     pub fn set_number(&mut self, slot: usize, range: Range<usize>) {
         self.set(slot, Field::Number(Span::of(range)));
+    }
+
+    /// Sets a number that is nothing but ASCII digits, at most 18 of them, whose value is known already.
+    #[inline]
+    pub(crate) fn set_integer(&mut self, slot: usize, range: Range<usize>, value: i64) {
+        self.set(slot, Field::Integer(Span::of(range), value));
     }
 
     /// Sets text that the source marks as such: its range in the source, which must be UTF-8.
@@ -211,7 +216,7 @@ impl Row {
         match self.fields.get(slot).copied().unwrap_or(Field::Missing) {
             Field::Missing => Value::Missing,
             Field::Bool(value) => Value::Bool(value),
-            Field::Number(span) => Value::Number(span.text(&self.source)),
+            Field::Number(span) | Field::Integer(span, _) => Value::Number(span.text(&self.source)),
             Field::Text(span) => Value::Text(span.text(&self.source)),
             Field::Untyped(span) => Value::Untyped(span.text(&self.source)),
             Field::Unescaped(span) => Value::Text(self.unescaped.get(span.start as usize..span.end as usize).unwrap_or_default()),
@@ -222,19 +227,25 @@ impl Row {
     #[inline]
     pub(super) fn digits(&self, slot: usize) -> Option<i64> {
         match self.fields.get(slot)? {
-            Field::Number(span) | Field::Text(span) | Field::Untyped(span) => digits(span.bytes(self.source.as_bytes())),
+            Field::Integer(_, value) => Some(*value),
+            Field::Number(span) | Field::Text(span) | Field::Untyped(span) => {
+                digits_at(self.source.as_bytes(), span.start as usize, span.end as usize)
+            }
             _ => None,
         }
     }
 
-    /// Starts to prepare the row for aggregates that need so many numbers, keys and presences: all missing.
+    /// Starts to prepare the row for aggregates that need so many numbers, keys and presences, all of which are to be set.
     #[inline]
     pub(super) fn begin_prepared(&mut self, numbers: usize, keys: usize, present: usize) {
-        self.prepared.encoded.clear();
-        self.prepared.group = KeyBytes::Missing;
-        self.prepared.numbers.resize(numbers, None);
-        self.prepared.keys.resize(keys, KeyBytes::Missing);
-        self.prepared.present.resize(present, false);
+        let prepared = &mut self.prepared;
+        prepared.encoded.clear();
+        prepared.group = KeyBytes::Missing;
+        if (prepared.numbers.len(), prepared.keys.len(), prepared.present.len()) != (numbers, keys, present) {
+            prepared.numbers.resize(numbers, None);
+            prepared.keys.resize(keys, KeyBytes::Missing);
+            prepared.present.resize(present, false);
+        }
     }
 
     /// Finds out whether a field has a value.
@@ -327,7 +338,7 @@ impl Row {
     #[inline]
     fn own_text(&self, slot: usize) -> KeyBytes {
         match self.fields.get(slot) {
-            Some(Field::Text(span) | Field::Untyped(span) | Field::Number(span)) => KeyBytes::Source(*span),
+            Some(Field::Text(span) | Field::Untyped(span) | Field::Number(span) | Field::Integer(span, _)) => KeyBytes::Source(*span),
             Some(Field::Unescaped(span)) => KeyBytes::Unescaped(*span),
             Some(Field::Missing | Field::Bool(_)) | None => KeyBytes::Missing,
         }

@@ -183,10 +183,15 @@ fn scale(integer: i64, power: i64) -> Result<i64, NotATime> {
     }
 }
 
-/// The unit that an integer without a sign tells by its size.
+/// The unit that an integer without a sign tells by its size: as [`unit_of`], without finding the magnitude first.
 #[inline]
 fn unit_of_integer(integer: i64) -> i64 {
-    unit_of(integer.checked_ilog10().map_or(0, i64::from))
+    match integer {
+        ..100_000_000_000 => 3,
+        ..100_000_000_000_000 => 0,
+        ..100_000_000_000_000_000 => -3,
+        _ => -6,
+    }
 }
 
 /// By magnitude: the power of ten of the first digit, and the unit that it tells.

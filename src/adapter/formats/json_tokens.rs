@@ -1,0 +1,211 @@
+//! The tokens of JSON (RFC 8259): where strings, numbers and literals end, and what escapes stand for.
+//!
+//! Strings are scanned sixteen bytes at a time in a vector register, numbers eight at a time in a word.
+
+use std::fmt;
+use wide::u8x16;
+
+/// Why a line is not a record, and at which byte.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct JsonFlaw {
+    /// What is wrong.
+    pub what: &'static str,
+    /// The offset of the offending byte in the scanned bytes.
+    pub at: usize,
+}
+
+impl fmt::Display for JsonFlaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.what, self.at)
+    }
+}
+
+pub(super) fn flaw<T>(what: &'static str, at: usize) -> Result<T, JsonFlaw> {
+    Err(JsonFlaw { what, at })
+}
+
+const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
+const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
+
+/// Which of the bytes, the first of them lowest, are a quote, a backslash or a control character: those that a string stops at.
+#[inline(always)]
+pub(super) fn string_stops(bytes: &[u8; 16]) -> u32 {
+    let bytes = u8x16::new(*bytes);
+    let quotes = bytes.simd_eq(u8x16::splat(b'"'));
+    let backslashes = bytes.simd_eq(u8x16::splat(b'\\'));
+    let controls = bytes.simd_eq(bytes.min(u8x16::splat(b' ' - 1)));
+    (quotes | backslashes | controls).to_bitmask()
+}
+
+/// How many of the bytes, from the first on, are digits.
+#[inline(always)]
+pub(super) fn digits_ahead(bytes: &[u8; 16]) -> usize {
+    let values = u8x16::new(*bytes) ^ u8x16::splat(b'0');
+    values.simd_eq(values.min(u8x16::splat(9))).to_bitmask().trailing_ones() as usize
+}
+
+/// The first offset from `at` on with a quote, a backslash or a control character, or the end.
+#[inline(always)]
+pub(super) fn string_stop(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(chunk) = bytes.get(at..).and_then(|ahead| ahead.first_chunk::<16>()) {
+        let hits = string_stops(chunk);
+        if hits != 0 {
+            return at + hits.trailing_zeros() as usize;
+        }
+        at += 16;
+    }
+    while bytes.get(at).is_some_and(|byte| *byte >= b' ' && *byte != b'"' && *byte != b'\\') {
+        at += 1;
+    }
+    at
+}
+
+/// The first offset from `at` on without a digit.
+#[inline(always)]
+fn digits_end(bytes: &[u8], mut at: usize) -> usize {
+    const OVER_NINE: u64 = u64::from_le_bytes([0x76; 8]);
+    while let Some(chunk) = bytes.get(at..).and_then(|ahead| ahead.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk) ^ ZEROS;
+        // 0x76 + 10 sets the high bit; a byte carries into the next only if it is a hit itself.
+        let hits = (word.wrapping_add(OVER_NINE) | word) & HIGHS;
+        if hits != 0 {
+            return at + hits.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    at
+}
+
+/// A string from the byte after its opening quote: the offset of the closing quote, and whether there are escapes.
+#[inline(always)]
+pub(super) fn string(bytes: &[u8], start: usize) -> Result<(usize, bool), JsonFlaw> {
+    let at = string_stop(bytes, start);
+    match bytes.get(at) {
+        Some(b'"') => Ok((at, false)),
+        _ => string_with_escapes(bytes, at),
+    }
+}
+
+fn string_with_escapes(bytes: &[u8], mut at: usize) -> Result<(usize, bool), JsonFlaw> {
+    let mut escaped = false;
+    loop {
+        match bytes.get(at) {
+            Some(b'"') => return Ok((at, escaped)),
+            Some(b'\\') => (_, at) = escape(bytes, at, 0)?,
+            Some(b'\n') | None => return flaw("a string that is not closed", at),
+            Some(_) => return flaw("a control character in a string", at),
+        }
+        escaped = true;
+        at = string_stop(bytes, at);
+    }
+}
+
+/// The character of the escape at `at`, and the offset after it. `base` is added to the offset of a flaw.
+fn escape(bytes: &[u8], at: usize, base: usize) -> Result<(char, usize), JsonFlaw> {
+    let plain = match bytes.get(at + 1) {
+        Some(b'"') => '"',
+        Some(b'\\') => '\\',
+        Some(b'/') => '/',
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{c}',
+        Some(b'n') => '\n',
+        Some(b'r') => '\r',
+        Some(b't') => '\t',
+        Some(b'u') => return unicode_escape(bytes, at, base),
+        _ => return flaw("an unknown escape in a string", base + at),
+    };
+    Ok((plain, at + 2))
+}
+
+fn unicode_escape(bytes: &[u8], at: usize, base: usize) -> Result<(char, usize), JsonFlaw> {
+    let Some(unit) = hex4(bytes, at + 2) else { return flaw("\\u without four hexadecimal digits", base + at) };
+    if let Some(plain) = char::from_u32(unit) {
+        return Ok((plain, at + 6));
+    }
+    // A surrogate: the first half of a pair, with the second right behind it, or nothing.
+    let second = if bytes.get(at + 6..at + 8) == Some(b"\\u") { hex4(bytes, at + 8) } else { None };
+    match second {
+        Some(second @ 0xdc00..=0xdfff) if unit < 0xdc00 => {
+            let whole = 0x1_0000 + ((unit - 0xd800) << 10) + (second - 0xdc00);
+            // Two halves in their ranges always make a scalar value.
+            Ok((char::from_u32(whole).unwrap_or(char::REPLACEMENT_CHARACTER), at + 12))
+        }
+        _ => flaw("a lone surrogate in a string", base + at),
+    }
+}
+
+fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..at + 4)?.iter().try_fold(0, |unit, byte| Some(unit << 4 | char::from(*byte).to_digit(16)?))
+}
+
+/// Writes the text of a checked string into `text`. `base` is where the string begins in the source.
+#[cold]
+pub(super) fn unescape(raw: &[u8], base: usize, text: &mut String) -> Result<(), JsonFlaw> {
+    text.clear();
+    let mut at = 0;
+    while at < raw.len() {
+        let stop = string_stop(raw, at);
+        match raw.get(at..stop).map(std::str::from_utf8) {
+            Some(Ok(plain)) => text.push_str(plain),
+            _ => return flaw("not UTF-8", base + at),
+        }
+        at = stop;
+        if at < raw.len() {
+            let (plain, next) = escape(raw, at, base)?;
+            text.push(plain);
+            at = next;
+        }
+    }
+    Ok(())
+}
+
+/// A string, number or literal; returns the offset after it.
+#[inline(always)]
+pub(super) fn scalar(bytes: &[u8], at: usize) -> Result<usize, JsonFlaw> {
+    match bytes.get(at) {
+        Some(b'"') => Ok(string(bytes, at + 1)?.0 + 1),
+        Some(b'-' | b'0'..=b'9') => number(bytes, at),
+        Some(b't') => literal(bytes, at, b"true"),
+        Some(b'f') => literal(bytes, at, b"false"),
+        Some(b'n') => literal(bytes, at, b"null"),
+        _ => flaw("expected a value", at),
+    }
+}
+
+fn literal(bytes: &[u8], at: usize, text: &'static [u8]) -> Result<usize, JsonFlaw> {
+    if bytes[at..].starts_with(text) { Ok(at + text.len()) } else { flaw("expected a value", at) }
+}
+
+/// A number by the grammar of RFC 8259, section 6; returns the offset after it.
+#[inline(always)]
+pub(super) fn number(bytes: &[u8], start: usize) -> Result<usize, JsonFlaw> {
+    let first = start + usize::from(bytes.get(start) == Some(&b'-'));
+    let end = match bytes.get(first) {
+        Some(b'0') => first + 1,
+        Some(b'1'..=b'9') => digits_end(bytes, first + 1),
+        _ => return flaw("expected a digit", first),
+    };
+    match bytes.get(end) {
+        Some(b'.' | b'e' | b'E') => number_with_fraction(bytes, end),
+        _ => Ok(end),
+    }
+}
+
+fn number_with_fraction(bytes: &[u8], mut at: usize) -> Result<usize, JsonFlaw> {
+    if bytes.get(at) == Some(&b'.') {
+        at = some_digits(bytes, at + 1)?;
+    }
+    if matches!(bytes.get(at), Some(b'e' | b'E')) {
+        let signed = matches!(bytes.get(at + 1), Some(b'+' | b'-'));
+        at = some_digits(bytes, at + 1 + usize::from(signed))?;
+    }
+    Ok(at)
+}
+
+fn some_digits(bytes: &[u8], at: usize) -> Result<usize, JsonFlaw> {
+    let end = digits_end(bytes, at);
+    if end == at { flaw("expected a digit", at) } else { Ok(end) }
+}
