@@ -24,18 +24,16 @@ pub(super) fn digits(text: &[u8]) -> Option<i64> {
 #[inline]
 pub(super) fn digits_at(bytes: &[u8], start: usize, end: usize) -> Option<i64> {
     let count = end.wrapping_sub(start);
-    match (count, word_before(bytes, end)) {
-        (1..=8, Some(last)) => are_digits(last, count).then(|| last_digits(last, count)),
-        (9..=16, Some(last)) => {
-            let first = word_before(bytes, end - 8)?;
-            (are_digits(first, count - 8) && are_digits(last, 8))
-                .then(|| last_digits(first, count - 8) * 100_000_000 + last_digits(last, 8))
+    match (count, word_before(bytes, end), word_before(bytes, end.wrapping_sub(8))) {
+        (1..=8, Some(last), _) => are_digits(last, count).then(|| last_digits(last, count)),
+        (9..=16, Some(last), Some(first)) if are_digits(last, 8) => {
+            are_digits(first, count - 8).then(|| last_digits(first, count - 8) * 100_000_000 + last_digits(last, 8))
         }
         _ => digits(bytes.get(start..end)?),
     }
 }
 
-/// The value of the first 1 to 16 bytes, which must be digits.
+/// The value of the first 1 to 15 bytes, which must be digits.
 #[inline(always)]
 pub(crate) fn first_digits(bytes: &[u8; 16], count: usize) -> i64 {
     let bytes = u128::from_le_bytes(*bytes);
@@ -109,8 +107,8 @@ mod tests {
     }
 
     #[test]
-    fn up_to_sixteen_digits_are_read_without_looking_at_what_follows() {
-        for count in 1..=16 {
+    fn up_to_fifteen_digits_are_read_without_looking_at_what_follows() {
+        for count in 1..=15 {
             let text = "9876543210987654";
             let bytes = format!("{}{}", &text[..count], &",\"bytes\":1, \"x\""[..16 - count]);
             assert_eq!(first_digits(bytes.as_bytes().first_chunk().unwrap(), count), text[..count].parse::<i64>().unwrap());

@@ -159,12 +159,17 @@ impl Row {
     pub fn begin_in(&mut self, block: &Block) {
         // Most records share the last one's block: compare before touching the reference count.
         if !self.source.is_same(block) {
-            // Blocks are capped far below 4 GiB by `Limits::record_bytes_max` and the readers' block size; in a larger one all values read as
-            // empty, rather than as others' bytes.
-            self.source = if u32::try_from(block.as_bytes().len()).is_ok() { block.clone() } else { Block::default() };
+            self.turn_to(block);
         }
         self.unescaped.clear();
         self.fields.fill(Field::Missing);
+    }
+
+    #[inline(never)]
+    fn turn_to(&mut self, block: &Block) {
+        // Blocks are capped far below 4 GiB by `Limits::record_bytes_max` and the readers' block size; in a larger one all values read as
+        // empty, rather than as others' bytes.
+        self.source = if u32::try_from(block.as_bytes().len()).is_ok() { block.clone() } else { Block::default() };
     }
 
     /// Sets a truth value. A slot that does not exist is ignored, here and below.
@@ -224,19 +229,22 @@ impl Row {
     }
 
     /// The value of a slot that is nothing but a few digits, which says the same as number and as text: what most numbers and times are.
-    #[inline]
+    #[inline(always)]
     pub(super) fn digits(&self, slot: usize) -> Option<i64> {
         match self.fields.get(slot)? {
             Field::Integer(_, value) => Some(*value),
-            Field::Number(span) | Field::Text(span) | Field::Untyped(span) => {
-                digits_at(self.source.as_bytes(), span.start as usize, span.end as usize)
-            }
+            Field::Number(span) | Field::Text(span) | Field::Untyped(span) => self.digits_of(*span),
             _ => None,
         }
     }
 
+    #[inline(never)]
+    fn digits_of(&self, span: Span) -> Option<i64> {
+        digits_at(self.source.as_bytes(), span.start as usize, span.end as usize)
+    }
+
     /// Starts to prepare the row for aggregates that need so many numbers, keys and presences, all of which are to be set.
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin_prepared(&mut self, numbers: usize, keys: usize, present: usize) {
         let prepared = &mut self.prepared;
         prepared.encoded.clear();
@@ -317,7 +325,7 @@ impl Row {
         refused
     }
 
-    #[inline]
+    #[inline(always)]
     fn key_of(&mut self, slot: usize, bytes_max: usize) -> Result<KeyBytes, NotAKey> {
         // Text of a block that is known to be text: nothing is to be checked but its first byte.
         if let Some(Field::Text(span)) = self.fields.get(slot)
@@ -327,6 +335,11 @@ impl Row {
         {
             return Ok(KeyBytes::Source(*span));
         }
+        self.other_key_of(slot, bytes_max)
+    }
+
+    #[inline(never)]
+    fn other_key_of(&mut self, slot: usize, bytes_max: usize) -> Result<KeyBytes, NotAKey> {
         match KeyForm::of(self.value(slot)) {
             KeyForm::Missing => Ok(KeyBytes::Missing),
             KeyForm::Text(text) if text.len() <= bytes_max => Ok(self.own_text(slot)),

@@ -217,6 +217,7 @@ impl RowPipeline {
     /// # Errors
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit that the user chose to be an error; of a strict pipeline,
     /// [`ErrorKind::InvalidRecord`](crate::ErrorKind::InvalidRecord) for a row that cannot be aggregated. The row is not taken then.
+    #[inline]
     pub fn push(&mut self, shard: Shard, row: &mut Row, arrival: Timestamp, sequence: Option<&Sequence>) -> Result<RowOutcome, Error> {
         if let Some(sequence) = sequence
             && self.engine.is_duplicate(shard, sequence)

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::spec::Block;
 
 /// Bytes of a block unless a record is longer: within the second-level cache of any machine of the last ten years.
-pub(crate) const BLOCK_BYTES: usize = 256 << 10;
+pub(crate) const BLOCK_BYTES: usize = 128 << 10;
 /// A longer record is refused whatever the limit says: rows address their block with 32 bits.
 const RECORD_BYTES_MAX: usize = 1 << 30;
 /// Buffers that are kept to go round, for each thread that works on them.

@@ -102,7 +102,7 @@ pub struct FilesOptions {
     /// Whether a last record without a line end is kept back until all inputs have been read, since the input may grow and the record with it. Such an input is
     /// closed after that. Default: it is a record like any other.
     pub defer_tails: bool,
-    /// Bytes of a block; `None`, the default, is 256 KiB. Answers do not depend on it.
+    /// Bytes of a block; `None`, the default, is 128 KiB. Answers do not depend on it.
     pub block_bytes: Option<usize>,
     /// Threads to decode and prepare records of regular files on; `None`, the default, is the caller's alone. Answers do not depend on it.
     /// What may still be growing, such as a pipe, is read by the caller's thread alone.
