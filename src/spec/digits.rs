@@ -43,8 +43,8 @@ pub(crate) fn first_digits(bytes: &[u8; 16], count: usize) -> i64 {
         return last(bytes as u64, count);
     }
     let (first, second) = (bytes as u64, (bytes >> 64) as u64);
-    let over = 8 * (count - 8) & 63;
-    last(first, count - 8) * 100_000_000 + value_of(((first >> over) | (second << (64 - over & 63))) ^ ZEROS)
+    let over = (8 * (count - 8)) & 63;
+    last(first, count - 8) * 100_000_000 + value_of(((first >> over) | (second << ((64 - over) & 63))) ^ ZEROS)
 }
 
 /// The eight bytes before an offset, the first of them lowest.
