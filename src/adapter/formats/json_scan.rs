@@ -80,21 +80,45 @@ impl JsonScanner {
     /// # Errors
     /// The flaw of a line that is not a JSON object; the row then holds whatever came before it. The caller looks for the end
     /// of the line itself, and has to check that the line is UTF-8 (the values of one that is not read as empty).
+    #[inline]
     pub fn scan(&mut self, source: &Block, start: usize, row: &mut Row) -> Result<Scanned, JsonFlaw> {
         row.begin_in(source);
+        let bytes = source.as_bytes();
+        let (at, keys) = self.template.follow(0, bytes, start, row);
+        // A line like the one before: nothing else is to be looked at.
+        if keys > 0 && bytes.get(at..at + 2) == Some(b"}\n") {
+            return Ok(Scanned::Record(at + 1));
+        }
+        self.scan_on(bytes, Followed { start, at, keys }, row)
+    }
+
+    /// Reads what the template did not foresee: from the beginning, or after some members.
+    #[inline(never)]
+    fn scan_on(&mut self, bytes: &[u8], followed: Followed, row: &mut Row) -> Result<Scanned, JsonFlaw> {
         let JsonScanner { fields, depth_max, template, scratch } = self;
-        let mut line = Line { bytes: source.as_bytes(), fields, depth_max: *depth_max, row, scratch };
-        let at = line.space(start);
+        let mut line = Line { bytes, fields, depth_max: *depth_max, row, scratch };
+        let at = if followed.keys == 0 { line.space(followed.start) } else { followed.start };
         match line.byte(at) {
             b'{' => {}
             b'\n' => return Ok(Scanned::Blank(at)),
             b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => return flaw("a JSON value that is not an object", at),
             _ => return flaw("not JSON", at),
         }
-        let at = line.record(at, template)?;
+        let at = line.record(Followed { start: at, ..followed }, template)?;
         let at = line.space(at);
         if line.byte(at) == b'\n' { Ok(Scanned::Record(at)) } else { flaw("text after the JSON object", at) }
     }
+}
+
+/// How far a line was as the template foresaw.
+#[derive(Clone, Copy, Debug)]
+struct Followed {
+    /// Where the line begins.
+    start: usize,
+    /// Where the last member ended that was as foreseen.
+    at: usize,
+    /// How many members were.
+    keys: usize,
 }
 
 /// The line being read, with all that its reading touches.
@@ -129,18 +153,15 @@ impl Line<'_> {
         at
     }
 
-    /// The record itself, from its brace on, guided by what is remembered of the line before; returns the offset after the closing brace.
-    fn record(&mut self, open_at: usize, template: &mut Template) -> Result<usize, JsonFlaw> {
+    /// The record itself, from what was followed of it or else its brace on, guided by what is remembered of the line before; returns the
+    /// offset after the closing brace.
+    fn record(&mut self, followed: Followed, template: &mut Template) -> Result<usize, JsonFlaw> {
         let root = self.fields.root();
         let guided = !template.is_empty();
-        let (mut at, mut keys, mut step, mut misses) = (open_at, 0, 0, 0);
+        let Followed { start: open_at, at, mut keys } = followed;
+        let (mut at, mut step) = if keys == 0 { (open_at, 0) } else { (at, keys) };
+        let mut misses = 0;
         loop {
-            let (reached, next) = template.follow(step, self.bytes, at, self.row);
-            keys += next - step;
-            (at, step) = (reached, next);
-            if keys > 0 && self.byte(at) == b'}' {
-                break;
-            }
             if let Some((value_at, node)) = template.value_at(step, self.bytes, at) {
                 at = self.value(self.space(value_at), node, 1)?;
                 step += 1;
@@ -150,7 +171,9 @@ impl Line<'_> {
                 step = template.remember(step, keys == 0, self.step_of(at, &member));
                 at = self.value(member.value_at, member.node, 1)?;
             }
-            keys += 1;
+            let (reached, next) = template.follow(step, self.bytes, at, self.row);
+            keys += 1 + next - step;
+            (at, step) = (reached, next);
         }
         // A template that misses half of the keys is not worth its comparisons: learn anew from the next line.
         if guided && misses * 2 > keys {

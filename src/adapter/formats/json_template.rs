@@ -18,6 +18,11 @@ const AHEAD: usize = 64;
 /// How far ahead a key is sought among the remembered ones when optional fields are absent.
 const STEPS_AHEAD: usize = 8;
 
+/// Nobody asked for the value.
+const UNASKED: usize = usize::MAX;
+/// More than one slot hangs on the value, or what is below it.
+const SEVERAL: usize = usize::MAX - 1;
+
 /// What stood between the values of a line.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Template {
@@ -34,8 +39,8 @@ pub(super) struct Step {
     rest: Box<[u8]>,
     len: usize,
     node: NodeIndex,
-    /// The slot that the value fills, [`usize::MAX`] if nobody asked for it; `None` if more hangs on it.
-    slot: Option<usize>,
+    /// The slot that the value fills, [`UNASKED`], or [`SEVERAL`].
+    slot: usize,
 }
 
 impl Step {
@@ -51,7 +56,7 @@ impl Step {
             (*to, *kept) = (*from, 0xff);
         }
         let (word, mask) = (u128::from_le_bytes(word), u128::from_le_bytes(mask));
-        let slot = if node == NONE { Some(usize::MAX) } else { fields.only_slot(node) };
+        let slot = if node == NONE { UNASKED } else { fields.only_slot(node).unwrap_or(SEVERAL) };
         Some(Step { word, mask, rest: rest.into(), len: literal.len(), node, slot })
     }
 
@@ -80,10 +85,9 @@ impl Step {
     /// Reads the step's bytes and a plain value behind them into the row, and gives the offset after it.
     #[inline(always)]
     fn read(&self, bytes: &[u8], at: usize, row: &mut Row) -> Option<usize> {
-        let slot = self.slot?;
         let ahead = bytes.get(at..)?.first_chunk::<AHEAD>()?;
         let (head, rest) = ahead.split_first_chunk::<16>()?;
-        if !self.begins(head, rest) {
+        if !self.begins(head, rest) || self.slot == SEVERAL {
             return None;
         }
         // A mask instead of a check: no literal is longer.
@@ -98,7 +102,7 @@ impl Step {
             if bytes.get(stop) != Some(&b'"') {
                 return None;
             }
-            row.set_text(slot, start..stop);
+            row.set_text(self.slot, start..stop);
             return Some(stop + 1);
         }
         let digits = ahead[value..].first_chunk::<16>()?;
@@ -106,11 +110,11 @@ impl Step {
         let (start, next) = (at + value, ahead[value + count]);
         if count == 0 || count == 16 || (first == b'0' && count > 1) || matches!(next, b'.' | b'e' | b'E') {
             let end = number_end(bytes, start, first)?;
-            row.set_number(slot, start..end);
+            row.set_number(self.slot, start..end);
             return Some(end);
         }
-        if slot != usize::MAX {
-            row.set_integer(slot, start..start + count, first_digits(digits, count));
+        if self.slot != UNASKED {
+            row.set_integer(self.slot, start..start + count, first_digits(digits, count));
         }
         Some(start + count)
     }
@@ -130,10 +134,11 @@ impl Template {
 
     /// Reads members into the row, from `at` and the step `from` on, as long as they are as remembered and plain. Gives where it stopped,
     /// and the step that is to come.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn follow(&self, from: usize, bytes: &[u8], mut at: usize, row: &mut Row) -> (usize, usize) {
         let mut step = from;
-        while let Some(end) = self.steps.get(step).and_then(|guess| guess.read(bytes, at, row)) {
+        for guess in self.steps.get(from..).unwrap_or_default() {
+            let Some(end) = guess.read(bytes, at, row) else { break };
             (at, step) = (end, step + 1);
         }
         (at, step)
