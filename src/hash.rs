@@ -3,13 +3,114 @@
 //! *Stable*: [`hash_bytes`] and [`hash_u64`] give the same value in every version, on every platform and CPU. Whatever is written
 //! down or merged across machines hashes by them, under a [`Seed`].
 //!
-//! *In memory*: `Map` is a hash map under a randomly keyed `ahash`, fast and safe against chosen keys. Nothing of it is ever
-//! persisted, and nothing that a user sees depends on its order.
+//! *In memory*: `Map` is a hash map under a randomly keyed hash, fast and safe against chosen keys: `ahash` of bytes, one folded multiplication
+//! of integers. Nothing of it is ever persisted, and nothing that a user sees depends on its order.
 
 use std::fmt;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A hash map for the inside of a process: randomly keyed, never persisted, never iterated into results unsorted.
-pub(crate) type Map<K, V> = std::collections::HashMap<K, V, ahash::RandomState>;
+pub(crate) type Map<K, V> = std::collections::HashMap<K, V, Keyed>;
+
+/// The keys of one map's hash, drawn at random: see [`KeyedHasher`].
+#[derive(Clone)]
+pub(crate) struct Keyed {
+    key: u64,
+    multiplier: u64,
+}
+
+impl Default for Keyed {
+    /// Keys of its own for every map: in the order in which one map lists its keys, they would fill another one under the same keys place after place, and
+    /// merging maps would become quadratic.
+    fn default() -> Self {
+        static MAPS: AtomicU64 = AtomicU64::new(0);
+        let secrets = secrets();
+        let map = MAPS.fetch_add(1, Ordering::Relaxed);
+        Keyed { key: fold(map ^ secrets.first, secrets.second), multiplier: secrets.multiplier }
+    }
+}
+
+impl BuildHasher for Keyed {
+    type Hasher = KeyedHasher;
+
+    #[inline]
+    fn build_hasher(&self) -> KeyedHasher {
+        KeyedHasher { state: self.key, multiplier: self.multiplier }
+    }
+}
+
+/// A hasher for maps in memory. An integer costs one 64 x 64 -> 128 bit multiplication by a secret, folded; bytes cost `ahash` under a secret.
+///
+/// Without the two secrets nobody can say which integers collide, and no set of integers collides under all of them: the construction is that of the `foldhash` crate's fast
+/// variant, hashbrown's default.
+pub(crate) struct KeyedHasher {
+    state: u64,
+    multiplier: u64,
+}
+
+impl KeyedHasher {
+    #[inline]
+    fn take(&mut self, value: u64) {
+        self.state = fold(self.state ^ value, self.multiplier);
+    }
+}
+
+impl Hasher for KeyedHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        let mut hasher = secrets().bytes.build_hasher();
+        hasher.write(bytes);
+        self.take(hasher.finish());
+    }
+
+    #[inline]
+    fn write_u8(&mut self, value: u8) {
+        self.take(u64::from(value));
+    }
+
+    #[inline]
+    fn write_u16(&mut self, value: u16) {
+        self.take(u64::from(value));
+    }
+
+    #[inline]
+    fn write_u32(&mut self, value: u32) {
+        self.take(u64::from(value));
+    }
+
+    #[inline]
+    fn write_u64(&mut self, value: u64) {
+        self.take(value);
+    }
+
+    #[inline]
+    fn write_usize(&mut self, value: usize) {
+        self.take(value as u64);
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.state
+    }
+}
+
+/// What the hashes of maps in memory are keyed with.
+struct Secrets {
+    first: u64,
+    second: u64,
+    multiplier: u64,
+    bytes: ahash::RandomState,
+}
+
+fn secrets() -> &'static Secrets {
+    static SECRETS: OnceLock<Secrets> = OnceLock::new();
+    SECRETS.get_or_init(|| {
+        let random = ahash::RandomState::new();
+        // Odd, so that no bit of a key is multiplied away.
+        Secrets { first: random.hash_one(1), second: random.hash_one(2) | 1, multiplier: random.hash_one(3) | 1, bytes: random }
+    })
+}
 
 /// The seed of a sketch's stable hash.
 ///
@@ -52,8 +153,8 @@ impl fmt::Debug for Seed {
 
 /// A seed that is drawn at random once per process: for tables that live in memory only and whose order nobody sees.
 pub(crate) fn process_seed() -> Seed {
-    static SEED: std::sync::OnceLock<Seed> = std::sync::OnceLock::new();
-    *SEED.get_or_init(|| Seed(std::hash::BuildHasher::hash_one(&ahash::RandomState::new(), 0u64)))
+    static SEED: OnceLock<Seed> = OnceLock::new();
+    *SEED.get_or_init(|| Seed(ahash::RandomState::new().hash_one(0u64)))
 }
 
 /// The stable hash of bytes: XXH3, 64 bits, under the seed.
@@ -90,6 +191,34 @@ mod tests {
         assert_eq!(hash_bytes(Seed::new(0), b""), 0x2d06_8005_38d3_94c2, "XXH3 of nothing, from its specification");
         assert_ne!(hash_bytes(Seed::new(1), b"/a"), hash_bytes(Seed::new(2), b"/a"));
         assert_ne!(hash_u64(Seed::new(1), 7), hash_u64(Seed::new(2), 7));
+    }
+
+    /// Integers that differ in a few bits, anywhere, must spread over places (the low bits) and tags (the high bits) as if at random.
+    #[test]
+    fn integers_of_any_pattern_spread_over_a_map() {
+        const KEYS: u64 = 4096;
+        let patterns: [fn(u64) -> u64; 6] =
+            [|n| n, |n| n << 20, |n| n << 52, |n| n.reverse_bits(), |n| n.wrapping_mul(0x0001_0001_0001_0001), |n| u64::MAX - n * 4096];
+        for pattern in patterns {
+            let state = Keyed::default();
+            let (mut places, mut tags) = (vec![0u32; KEYS as usize], [0u32; 128]);
+            for hash in (0..KEYS).map(|n| state.hash_one(pattern(n))) {
+                places[(hash % KEYS) as usize] += 1;
+                tags[(hash >> 57) as usize] += 1;
+            }
+            // At random 63 % of the places are taken and 7 keys are the most that share one, more than 16 once in 10^10; a tag has 32 keys, give or take 6.
+            let taken = places.iter().filter(|keys| **keys > 0).count();
+            assert!(taken > 1900 && places.iter().all(|keys| *keys <= 24), "{taken} places of {KEYS}");
+            assert!(tags.iter().all(|keys| *keys < 160), "{tags:?}");
+        }
+    }
+
+    #[test]
+    fn every_map_has_keys_of_its_own() {
+        let [one, two] = [Keyed::default(), Keyed::default()];
+        assert_ne!(one.hash_one(7u64), two.hash_one(7u64));
+        assert_ne!(one.hash_one("a"), two.hash_one("a"));
+        assert_eq!(one.hash_one("a"), one.clone().hash_one(String::from("a")));
     }
 
     #[test]

@@ -101,8 +101,10 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
 #[inline]
 pub(crate) fn floor_to_period(millis: i64, period: i64, offset: i64) -> Option<i64> {
     debug_assert!(period > 0);
-    // Both remainders are in [0, period), so their difference does not overflow where `millis - offset` could.
-    let phase = millis.rem_euclid(period) - offset.rem_euclid(period);
+    // Most offsets are given reduced, and a division takes longer than all the rest.
+    let offset = if (0..period).contains(&offset) { offset } else { offset.rem_euclid(period) };
+    // Both are in [0, period), so their difference does not overflow where `millis - offset` could.
+    let phase = millis.rem_euclid(period) - offset;
     millis.checked_sub(if phase < 0 { phase + period } else { phase })
 }
 

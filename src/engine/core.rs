@@ -322,20 +322,24 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if self.closes_at(pane.start) <= self.watermarks.overall() {
             return Ok(Outcome::Late);
         }
-        if let Err(error) = self.aggregate.check(self.panes.find(pane).as_deref(), record) {
+        let found = self.panes.find(pane);
+        let known = found.and_then(|slot| self.panes.in_slot(slot));
+        if let Err(error) = self.aggregate.check(known.as_deref(), record) {
             return self.refuse(error);
         }
-        if self.panes.find(pane).is_none() {
-            self.open_pane(pane)?;
-        }
-        if let Some(accumulator) = self.panes.find(pane) {
+        let slot = match found {
+            Some(slot) => slot,
+            None => self.open_pane(pane)?,
+        };
+        if let Some(accumulator) = self.panes.in_slot(slot) {
             self.aggregate.add(accumulator, record, time);
         }
         self.added(pane);
         Ok(Outcome::Applied)
     }
 
-    fn open_pane(&mut self, pane: Pane) -> Result<(), Error> {
+    /// Opens a pane, and returns its slot.
+    fn open_pane(&mut self, pane: Pane) -> Result<usize, Error> {
         if self.panes.len() >= self.limits.panes_max {
             let message = format!(
                 "{} panes are open, as many as Limits::panes_max allows; a shorter out-of-orderness closes panes sooner",
@@ -344,9 +348,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         self.pass_empty();
-        self.panes.open(pane, self.aggregate.init());
+        let slot = self.panes.open(pane, self.aggregate.init());
         self.wake_for(pane);
-        Ok(())
+        Ok(slot)
     }
 
     /// What is to be done after a record went into a pane.

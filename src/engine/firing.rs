@@ -88,6 +88,11 @@ impl Firing {
         self.fired_to
     }
 
+    /// The lowest watermark at which there is something to do.
+    pub(super) fn wake_at(&self) -> i64 {
+        self.wake_at
+    }
+
     /// The revision of the window's next answer.
     fn next_revision(&self, start: i64) -> u32 {
         self.revisions.get(&start).map_or(0, |last| last.saturating_add(1))

@@ -8,6 +8,7 @@
 //! The answer does not depend on how the records were batched: pushing one by one, in batches, and draining in between or at the end
 //! give the same emissions in the same order.
 
+mod batch;
 mod core;
 mod durable;
 mod emission;

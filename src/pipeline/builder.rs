@@ -1,6 +1,7 @@
 //! The builder of a pipeline: every knob with its default, checked once.
 
 use super::Pipeline;
+use super::event_time::ByClosure;
 use super::run::Stages;
 use crate::aggregate::Aggregate;
 use crate::engine::{Engine, EngineOptions, RecentIds};
@@ -34,7 +35,7 @@ impl<R: ?Sized> Builder<R, Undeclared> {
 impl<R: ?Sized, A> Builder<R, A> {
     /// How the event time of a record is found. Must be given if there are windows.
     pub fn event_time(mut self, time: impl Fn(&R) -> Timestamp + Send + Sync + 'static) -> Self {
-        self.stages.event_time = Some(Box::new(time));
+        self.stages.event_time = Some(Box::new(ByClosure(time)));
         self
     }
 

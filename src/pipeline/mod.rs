@@ -20,6 +20,7 @@
 
 mod boxed;
 mod builder;
+mod event_time;
 mod over;
 mod run;
 

@@ -1,5 +1,6 @@
 //! A pipeline at work.
 
+use super::event_time::EventTime;
 use super::{Builder, Over};
 use crate::aggregate::Aggregate;
 use crate::engine::{Emission, Engine, Outcome, Shard, Stats};
@@ -9,14 +10,22 @@ use crate::snapshot::{Partial, Reductions, Snapshot};
 use crate::time::Timestamp;
 use std::borrow::Borrow;
 
-type EventTime<R> = Box<dyn Fn(&R) -> Timestamp + Send + Sync>;
 type Filter<R> = Box<dyn Fn(&R) -> bool + Send + Sync>;
 type Identity<R> = Box<dyn Fn(&R) -> u64 + Send + Sync>;
 type LateSink<R> = Box<dyn FnMut(&R, Timestamp) + Send>;
 
+/// Records whose event times are taken at once: enough that asking for them costs nothing, and few enough to stay in the cache.
+const BATCH: usize = 512;
+
+/// Records that are taken one by one where they could not be taken together.
+const SINGLY: usize = 8;
+
+/// Only the one window over everything can do without a time, and any will do.
+const NO_TIME: Timestamp = Timestamp::from_millis(0);
+
 /// What stands before the engine.
 pub(super) struct Stages<R: ?Sized> {
-    pub(super) event_time: Option<EventTime<R>>,
+    pub(super) event_time: Option<Box<dyn EventTime<R>>>,
     pub(super) filters: Vec<Filter<R>>,
     /// The stable hash of what identifies a record.
     pub(super) identity: Option<Identity<R>>,
@@ -38,9 +47,20 @@ impl<R: ?Sized> Stages<R> {
     #[inline]
     fn time_of(&self, record: &R) -> Timestamp {
         match &self.event_time {
-            Some(time) => time(record),
-            // Only the one window over everything can do without a time, and any will do.
-            None => Timestamp::from_millis(0),
+            Some(time) => time.of(record),
+            None => NO_TIME,
+        }
+    }
+
+    /// The times of records, into a list.
+    fn times_of(&self, records: &[R], times: &mut Vec<Timestamp>)
+    where
+        R: Sized,
+    {
+        times.clear();
+        match &self.event_time {
+            Some(time) => time.of_all(records, times),
+            None => times.resize(records.len(), NO_TIME),
         }
     }
 }
@@ -55,6 +75,8 @@ pub struct Pipeline<R: ?Sized, A: Aggregate<R>> {
     engine: Engine<R, A>,
     /// The shard of records that are pushed without one.
     default_shard: Option<Shard>,
+    /// The event times of the records of a batch.
+    times: Vec<Timestamp>,
     /// What ended [`over`](Pipeline::over) early.
     pub(super) failure: Option<Error>,
 }
@@ -68,7 +90,7 @@ impl Pipeline<(), ()> {
 
 impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
     pub(super) fn from_parts(stages: Stages<R>, engine: Engine<R, A>) -> Self {
-        Pipeline { stages, engine, default_shard: None, failure: None }
+        Pipeline { stages, engine, default_shard: None, times: Vec::new(), failure: None }
     }
 
     /// Runs over records and gives the emissions as they come, lazily; at the end of the records every window is complete.
@@ -95,11 +117,16 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
     /// then.
     #[inline]
     pub fn push(&mut self, record: &R) -> Result<Outcome, Error> {
-        let shard = match self.default_shard {
-            Some(shard) => shard,
-            None => self.open_default_shard()?,
-        };
+        let shard = self.default_shard()?;
         self.push_to(shard, None, record)
+    }
+
+    #[inline]
+    fn default_shard(&mut self) -> Result<Shard, Error> {
+        match self.default_shard {
+            Some(shard) => Ok(shard),
+            None => self.open_default_shard(),
+        }
     }
 
     #[cold]
@@ -117,7 +144,69 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
     where
         R: Sized,
     {
-        records.iter().try_for_each(|record| self.push(record).map(|_| ()))
+        if self.stages.identity.is_some() {
+            return records.iter().try_for_each(|record| self.push(record).map(|_| ()));
+        }
+        let mut times = std::mem::take(&mut self.times);
+        let taken = records.chunks(BATCH).try_for_each(|records| self.push_chunk(records, &mut times));
+        self.times = times;
+        taken
+    }
+
+    /// Takes records in order, stretches of those that pass the filters at a time.
+    fn push_chunk(&mut self, mut records: &[R], times: &mut Vec<Timestamp>) -> Result<(), Error>
+    where
+        R: Sized,
+    {
+        let shard = self.default_shard()?;
+        loop {
+            let kept = records.iter().take_while(|record| self.stages.keeps(record)).count();
+            let (stretch, rest) = records.split_at(kept);
+            self.push_stretch(shard, stretch, times)?;
+            // What ended the stretch did not pass.
+            let Some((_, rest)) = rest.split_first() else { return Ok(()) };
+            self.engine.pass_over(shard, None, Outcome::Filtered);
+            records = rest;
+        }
+    }
+
+    /// Takes records that passed the filters.
+    fn push_stretch(&mut self, shard: Shard, mut records: &[R], times: &mut Vec<Timestamp>) -> Result<(), Error>
+    where
+        R: Sized,
+    {
+        self.stages.times_of(records, times);
+        let mut times = times.as_slice();
+        loop {
+            let taken = self.engine.push_run(shard, records, times);
+            (records, times) = (records.split_at(taken).1, times.split_at(taken).1);
+            if records.is_empty() {
+                return Ok(());
+            }
+            // What stopped it is decided by record; where nothing was taken, as of panes that come and go, some more are not tried together either.
+            let singly = if taken == 0 { SINGLY } else { 1 }.min(records.len());
+            for (record, time) in records.iter().zip(times).take(singly) {
+                self.push_timed(shard, record, *time)?;
+            }
+            (records, times) = (records.split_at(singly).1, times.split_at(singly).1);
+        }
+    }
+
+    /// Takes a record that passed all stages before the engine.
+    #[inline]
+    fn push_timed(&mut self, shard: Shard, record: &R, time: Timestamp) -> Result<Outcome, Error> {
+        let outcome = self.engine.push(shard, record, time)?;
+        self.tell_late(outcome, record, time);
+        Ok(outcome)
+    }
+
+    #[inline]
+    fn tell_late(&mut self, outcome: Outcome, record: &R, time: Timestamp) {
+        if outcome == Outcome::Late
+            && let Some(sink) = &mut self.stages.on_late
+        {
+            sink(record, time);
+        }
     }
 
     /// Takes a record of a shard, which may know its place there: one that is not after the last one taken is a duplicate.
@@ -148,11 +237,7 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         {
             self.engine.remember(identity);
         }
-        if outcome == Outcome::Late
-            && let Some(sink) = &mut self.stages.on_late
-        {
-            sink(record, time);
-        }
+        self.tell_late(outcome, record, time);
         Ok(outcome)
     }
 

@@ -75,6 +75,13 @@ pub(crate) struct Pane {
     pub(crate) end: i64,
 }
 
+impl Pane {
+    #[inline]
+    pub(crate) fn contains(self, time: i64) -> bool {
+        self.start <= time && time < self.end
+    }
+}
+
 /// Where a time falls.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Place {
@@ -133,6 +140,16 @@ impl Schedule {
         match self {
             Schedule::Global => i64::MIN,
             Schedule::Periodic(grid) => grid.floor(pane_start),
+        }
+    }
+
+    /// The least time whose pane is in no window that starts before `start`, which is a window's start.
+    pub(crate) fn first_time_from(self, start: i64) -> i64 {
+        match self {
+            Schedule::Periodic(grid) if start != i64::MIN && start != i64::MAX => {
+                start.saturating_sub(grid.slide).saturating_add(grid.size)
+            }
+            _ => start,
         }
     }
 
@@ -307,5 +324,19 @@ mod tests {
         assert_eq!(schedule.place(i64::MAX - 60_000, 1), Place::OutOfRange);
         assert_eq!(schedule.first_unfired(i64::MAX), i64::MAX);
         assert_eq!(schedule.first_unfired(i64::MIN), i64::MIN);
+    }
+
+    proptest! {
+        #[test]
+        fn from_the_first_time_on_panes_are_in_no_earlier_window(
+            size in 1i64..50, slide in 1i64..50, offset in 0i64..50, window in -20i64..20, time in -1000i64..1000
+        ) {
+            let schedule = grid(size, slide, offset % slide);
+            let start = offset % slide + window * slide;
+            if let Place::In(pane) = schedule.place(time, 0) {
+                prop_assert_eq!(schedule.first_window_of(pane) >= start, time >= schedule.first_time_from(start));
+                prop_assert_eq!(schedule.first_time_from(i64::MIN), i64::MIN, "nothing has fired");
+            }
+        }
     }
 }

@@ -24,6 +24,28 @@ struct Recent {
 /// Matches no time.
 const NONE: Recent = Recent { pane: Pane { start: i64::MAX, end: i64::MIN }, slot: usize::MAX };
 
+/// Panes that follow one another, each with its slot: finding the pane of a time takes no branch that could be guessed wrong, for times that jump from
+/// pane to pane.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Neighbours {
+    /// The start of the first.
+    pub(crate) from: i64,
+    /// The end of the last.
+    pub(crate) to: i64,
+    /// The starts of the others; `i64::MAX` where there are fewer.
+    cuts: [i64; RECENT - 1],
+    slots: [usize; RECENT],
+}
+
+impl Neighbours {
+    /// The slot of a time in `[from, to)`.
+    #[inline]
+    pub(crate) fn slot(&self, time: i64) -> usize {
+        let index = self.cuts.iter().map(|cut| usize::from(*cut <= time)).sum::<usize>();
+        self.slots[index % RECENT]
+    }
+}
+
 /// Accumulators by pane, in the order of time.
 #[derive(Clone, Debug)]
 pub(crate) struct Panes<T> {
@@ -47,19 +69,47 @@ impl<T> Panes<T> {
     /// The pane around a time if it was used lately, with its accumulator.
     #[inline]
     pub(crate) fn recent(&mut self, time: i64) -> Option<(Pane, &mut T)> {
-        let found = self.recent.iter().find(|recent| recent.pane.start <= time && time < recent.pane.end)?;
+        let found = self.recent.iter().find(|recent| recent.pane.contains(time))?;
         self.slots.get_mut(found.slot).map(|accumulator| (found.pane, accumulator))
     }
 
-    /// The accumulator of an open pane.
-    pub(crate) fn find(&mut self, pane: Pane) -> Option<&mut T> {
-        let slot = self.by_start.get(&pane.start)?.slot;
-        self.remember(pane, slot);
+    /// The panes used lately that follow one another without a gap, around a time.
+    pub(crate) fn neighbours(&self, time: i64) -> Option<Neighbours> {
+        let mut recent = self.recent;
+        recent.sort_unstable_by_key(|recent| recent.pane.start);
+        let at = recent.iter().position(|recent| recent.pane.contains(time))?;
+        let first =
+            (1..=at).rev().take_while(|index| recent[index - 1].pane.end == recent[*index].pane.start).last().map_or(at, |index| index - 1);
+        let mut neighbours =
+            Neighbours { from: recent[first].pane.start, to: i64::MIN, cuts: [i64::MAX; RECENT - 1], slots: [usize::MAX; RECENT] };
+        for (index, next) in recent[first..].iter().enumerate() {
+            if index > 0 {
+                if next.pane.start != neighbours.to {
+                    break;
+                }
+                neighbours.cuts[index - 1] = next.pane.start;
+            }
+            neighbours.slots[index] = next.slot;
+            neighbours.to = next.pane.end;
+        }
+        Some(neighbours)
+    }
+
+    /// The accumulator in a slot.
+    #[inline]
+    pub(crate) fn in_slot(&mut self, slot: usize) -> Option<&mut T> {
         self.slots.get_mut(slot)
     }
 
-    /// Opens a pane that is not open, and returns its accumulator.
-    pub(crate) fn open(&mut self, pane: Pane, accumulator: T) -> &mut T {
+    /// The slot of an open pane, which counts as used from now on.
+    pub(crate) fn find(&mut self, pane: Pane) -> Option<usize> {
+        let slot = self.by_start.get(&pane.start)?.slot;
+        self.remember(pane, slot);
+        Some(slot)
+    }
+
+    /// Opens a pane that is not open, and returns its slot.
+    pub(crate) fn open(&mut self, pane: Pane, accumulator: T) -> usize {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => self.slots.len(),
@@ -71,7 +121,7 @@ impl<T> Panes<T> {
         } else {
             self.slots[slot] = accumulator;
         }
-        &mut self.slots[slot]
+        slot
     }
 
     fn remember(&mut self, pane: Pane, slot: usize) {
@@ -121,7 +171,7 @@ impl<T> Panes<T> {
         if let Some((_, entry)) = self.by_start.pop_first() {
             self.slots[entry.slot] = empty;
             self.free.push(entry.slot);
-            self.recent = [NONE; RECENT];
+            self.recent.iter_mut().filter(|recent| recent.slot == entry.slot).for_each(|recent| *recent = NONE);
         }
     }
 }
@@ -151,9 +201,20 @@ mod tests {
                             *sum += time;
                         }
                         None => match panes.find(pane) {
-                            Some(sum) => *sum += time,
-                            None => *panes.open(pane, 0) += time,
+                            Some(slot) => *panes.in_slot(slot).unwrap() += time,
+                            None => {
+                                let slot = panes.open(pane, time);
+                                prop_assert_eq!(panes.neighbours(time).unwrap().slot(time), slot);
+                            }
                         },
+                    }
+                }
+                prop_assert_eq!(panes.neighbours(time).is_some(), panes.recent(time).is_some());
+                if let Some(neighbours) = panes.neighbours(time) {
+                    prop_assert!(neighbours.from <= time && time < neighbours.to);
+                    for time in neighbours.from..neighbours.to {
+                        let slot = neighbours.slot(time);
+                        prop_assert_eq!(panes.in_slot(slot).map(|sum| *sum), model.get(&(time / 10 * 10)).copied());
                     }
                 }
                 let seen: Vec<_> = panes.range(i64::MIN, i64::MAX).map(|(start, sum)| (start, *sum)).collect();

@@ -105,6 +105,12 @@ impl Watermarks {
         }
     }
 
+    /// The least event time of a record that can raise a watermark to this one; `i64::MAX` if none can.
+    #[inline]
+    pub(crate) fn time_reaching(&self, watermark: i64) -> i64 {
+        self.out_of_orderness.map_or(i64::MAX, |out_of_orderness| watermark.saturating_add(out_of_orderness).saturating_add(1))
+    }
+
     /// The shard's watermark is at least this one, whatever records it has seen. Says nothing about its activity.
     pub(crate) fn reach(&mut self, shard: usize, watermark: i64) {
         let bounded = self.out_of_orderness.is_some();

@@ -1,5 +1,6 @@
 //! The engine against the slow reference that keeps every record, on random windows, disorder, lateness, shards and batches.
 
+mod batches;
 mod invertible;
 
 use crate::reference::{Fate, Fired, Reference, Rules};
