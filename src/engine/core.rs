@@ -45,7 +45,7 @@ pub struct Engine<R: ?Sized, A: Aggregate<R>> {
     /// The allowed lateness in milliseconds.
     pub(super) lateness: i64,
     pub(super) emit_empty: bool,
-    strict: bool,
+    pub(super) strict: bool,
     pub(super) limits: Limits,
     pub(super) panes: Panes<A::Accumulator>,
     /// `None` where a window is one pane, and nothing is to be merged.
@@ -63,8 +63,8 @@ pub struct Engine<R: ?Sized, A: Aggregate<R>> {
     /// Records that may still come before the state is measured again.
     pub(super) until_check: u64,
     /// Why the last record became a dead letter.
-    refusal: Option<Error>,
-    record: PhantomData<fn(&R)>,
+    pub(super) refusal: Option<Error>,
+    pub(super) record: PhantomData<fn(&R)>,
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {

@@ -26,6 +26,8 @@ pub(super) struct Firing {
     again: VecDeque<i64>,
     /// Whether windows were answered before their turn.
     answers_early: bool,
+    /// Windows from this start on are another engine's.
+    until: i64,
 }
 
 /// A window that fires: its start, its revision, and what is made of its records.
@@ -81,7 +83,26 @@ impl<T: Clone> Content<'_, T> {
 impl Firing {
     pub(super) fn new() -> Self {
         let (revisions, again) = (BTreeMap::new(), VecDeque::new());
-        Firing { fired_to: i64::MIN, has_fired: false, wake_at: i64::MAX, revisions, again, answers_early: false }
+        Firing { fired_to: i64::MIN, has_fired: false, wake_at: i64::MAX, revisions, again, answers_early: false, until: i64::MAX }
+    }
+
+    /// Windows that start in `[fired_to, until)` are to fire.
+    pub(super) fn between(fired_to: i64, until: i64) -> Self {
+        Firing { fired_to, has_fired: true, wake_at: i64::MIN, until, ..Firing::new() }
+    }
+
+    /// The windows from this start on are another engine's.
+    pub(super) fn end_at(&mut self, until: i64) {
+        self.until = until;
+    }
+
+    pub(super) fn until(&self) -> i64 {
+        self.until
+    }
+
+    /// Whether every window fires once, in its turn.
+    pub(super) fn is_plain(&self) -> bool {
+        self.revisions.is_empty() && self.again.is_empty() && !self.answers_early
     }
 
     pub(super) fn fired_to(&self) -> i64 {
@@ -145,7 +166,7 @@ impl Firing {
             again.push_back(read_start(reader, schedule)?);
         }
         // Whatever is due shows at the first look.
-        Ok(Firing { fired_to, has_fired, wake_at: i64::MIN, revisions, again, answers_early: false })
+        Ok(Firing { fired_to, has_fired, wake_at: i64::MIN, revisions, again, answers_early: false, until: i64::MAX })
     }
 }
 
@@ -248,11 +269,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// The first window with a record that starts there or later.
-    fn candidate_from(&self, start: i64) -> Option<i64> {
+    pub(super) fn candidate_from(&self, start: i64) -> Option<i64> {
         // Such a window holds only panes that start there or later, and the first of them is in the first of those.
         let pane = self.panes.first_pane_from(start);
         let own = pane.map(|pane| self.schedule.first_window_of(pane).max(start));
-        own.into_iter().chain(self.first_inherited_from(start)).min()
+        own.into_iter().chain(self.first_inherited_from(start)).min().filter(|start| *start < self.firing.until)
     }
 
     /// Answers every window that has a record and has not fired, as it stands now: for a source that has fallen silent, whose last windows no later record

@@ -18,6 +18,7 @@ mod options;
 mod partials;
 mod recent_ids;
 mod shards;
+mod split;
 mod stats;
 
 pub use self::core::Engine;

@@ -18,6 +18,7 @@ use crate::snapshot::{Reductions, Snapshot};
 use crate::time::Timestamp;
 use crate::window::Windows;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// A compiled [`PipelineSpec`](super::PipelineSpec): rows in, emissions out.
@@ -314,6 +315,22 @@ impl RowPipeline {
     /// The input has ended: every window is complete.
     pub fn finish(&mut self) {
         self.engine.finish();
+    }
+
+    /// Splits the windows that are to come after [`finish`](RowPipeline::finish) into at most `parts` pipelines, this one among them, for as many threads: see
+    /// [`Engine::split_finished`].
+    pub fn split_finished(&mut self, parts: NonZeroUsize) -> Vec<RowPipeline> {
+        let part = |engine| RowPipeline {
+            preparer: self.preparer.clone(),
+            engine,
+            group_names: self.group_names.clone(),
+            columns: self.columns.clone(),
+            windows: self.windows,
+            revised: self.revised,
+            explanation: self.explanation.clone(),
+            pending: None,
+        };
+        self.engine.split_finished(parts).into_iter().map(part).collect()
     }
 
     /// Answers every open window as it stands now, without closing it: see [`Engine::answer_open`].

@@ -166,6 +166,26 @@ impl<T> Panes<T> {
         self.by_start.values().map(|entry| &self.slots[entry.slot])
     }
 
+    /// Takes the panes that start at or after `from`; those that start before `keep_to` stay, too. `empty` takes the place of what has gone.
+    pub(crate) fn split_off(&mut self, from: i64, keep_to: i64, empty: impl Fn() -> T) -> Self
+    where
+        T: Clone,
+    {
+        let mut panes = Panes::new();
+        for (start, entry) in self.by_start.split_off(&from) {
+            let kept = start < keep_to;
+            let accumulator = if kept { self.slots[entry.slot].clone() } else { std::mem::replace(&mut self.slots[entry.slot], empty()) };
+            panes.open(Pane { start, end: entry.end }, accumulator);
+            if kept {
+                self.by_start.insert(start, entry);
+            } else {
+                self.free.push(entry.slot);
+            }
+        }
+        self.recent = [NONE; RECENT];
+        panes
+    }
+
     /// Closes the first pane; `empty` takes its accumulator's place until the slot is used again.
     pub(crate) fn close_first(&mut self, empty: T) {
         if let Some((_, entry)) = self.by_start.pop_first() {

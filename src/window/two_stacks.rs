@@ -37,6 +37,27 @@ pub(crate) struct TwoStacks<T> {
     running: Running<T>,
 }
 
+/// Where front and back meet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Boundary {
+    at: i64,
+    stale: bool,
+}
+
+impl Boundary {
+    /// Comes to a window, and says whether all of its panes are stacked up anew for it: then nothing that was merged before shows in this window or a later one.
+    pub(crate) fn pass(&mut self, start: i64, end: i64) -> bool {
+        if std::mem::take(&mut self.stale) {
+            self.at = self.at.max(start);
+        }
+        let anew = self.at <= start;
+        if anew {
+            self.at = end;
+        }
+        anew
+    }
+}
+
 /// The merge of a window's panes.
 pub(crate) enum Slid<'a, T> {
     /// Made for the window.
@@ -99,14 +120,14 @@ impl<T: Clone> TwoStacks<T> {
         self.front.clear();
         self.back = None;
         self.unmade = true;
-        if self.stale {
-            self.boundary = self.boundary.max(start);
-            self.stale = false;
-        }
-        if self.boundary <= start {
-            self.boundary = end;
-        }
-        self.covered = end;
+        let mut boundary = self.boundary();
+        boundary.pass(start, end);
+        (self.boundary, self.stale, self.covered) = (boundary.at, boundary.stale, end);
+    }
+
+    /// Where front and back meet, to be followed ahead of the windows.
+    pub(crate) fn boundary(&self) -> Boundary {
+        Boundary { at: self.boundary, stale: self.stale }
     }
 
     /// Makes front and back as they are before a window that starts at `start`, if they are not made. Otherwise the slide stacks up anew, whatever is

@@ -2,6 +2,7 @@
 
 mod batches;
 mod invertible;
+mod split;
 
 use crate::reference::{Fate, Fired, Reference, Rules};
 use proptest::prelude::*;

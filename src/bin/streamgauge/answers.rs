@@ -4,10 +4,11 @@ use crate::answered::Answered;
 use crate::failure::Failure;
 use crate::output::OutputWriter;
 use std::io::Write;
+use std::num::NonZeroUsize;
 use streamgauge::hash::hash_bytes;
 use streamgauge::spec::{JsonLines, RowEmission, RowPipeline};
 use streamgauge::store::{PartialStore, Store};
-use streamgauge::{Seed, Window};
+use streamgauge::{Error, Seed, Window};
 
 /// What becomes of a window's answer.
 pub(crate) enum Destination<W> {
@@ -17,6 +18,38 @@ pub(crate) enum Destination<W> {
         /// Who the partials are from.
         source: String,
     },
+}
+
+/// Rows that are computed ahead of their turn, at most: some 20 MB for each thread. What comes after them is computed in its turn.
+const ROWS_AHEAD_MAX: usize = 1 << 16;
+
+/// The answers of later windows, computed ahead.
+struct Ahead {
+    rows: std::vec::IntoIter<RowEmission>,
+    /// What stopped it: the error, or the pipeline, which may have more.
+    then: Result<RowPipeline, Option<Error>>,
+}
+
+impl Ahead {
+    fn compute(mut pipeline: RowPipeline) -> Ahead {
+        let mut rows = Vec::new();
+        while rows.len() < ROWS_AHEAD_MAX {
+            match pipeline.next_emission() {
+                Ok(Some(row)) => rows.push(row),
+                Ok(None) => break,
+                Err(error) => return Ahead { rows: rows.into_iter(), then: Err(Some(error)) },
+            }
+        }
+        Ahead { rows: rows.into_iter(), then: Ok(pipeline) }
+    }
+
+    fn next(&mut self) -> Result<Option<RowEmission>, Error> {
+        match (self.rows.next(), &mut self.then) {
+            (Some(row), _) => Ok(Some(row)),
+            (None, Ok(pipeline)) => pipeline.next_emission(),
+            (None, Err(error)) => error.take().map_or(Ok(None), Err),
+        }
+    }
 }
 
 /// Fetches the answers of a pipeline and hands them on.
@@ -49,17 +82,38 @@ impl<W: Write> Answers<W> {
     /// A limit, or answers that cannot be written.
     pub(crate) fn drain(&mut self, pipeline: &mut RowPipeline, ending: bool) -> Result<bool, Failure> {
         match &self.destination {
-            Destination::Rows(_) => self.drain_rows(pipeline, ending),
+            Destination::Rows(_) => self.drain_rows(|| pipeline.next_emission(), ending),
             Destination::Partials { .. } => self.drain_partials(pipeline, ending),
         }
     }
 
-    fn drain_rows(&mut self, pipeline: &mut RowPipeline, ending: bool) -> Result<bool, Failure> {
+    /// As [`drain`](Answers::drain) at the end of the input, on so many threads where there are many windows to be merged: the answers of the later ones are computed
+    /// while the earlier ones are handed on.
+    ///
+    /// # Errors
+    /// As [`drain`](Answers::drain).
+    pub(crate) fn drain_ended(&mut self, pipeline: &mut RowPipeline, threads: NonZeroUsize) -> Result<bool, Failure> {
+        let later = match &self.destination {
+            Destination::Rows(_) => pipeline.split_finished(threads),
+            Destination::Partials { .. } => Vec::new(),
+        };
+        std::thread::scope(|scope| {
+            let later: Vec<_> = later.into_iter().map(|part| scope.spawn(|| Ahead::compute(part))).collect();
+            let mut written = self.drain(pipeline, true)?;
+            for part in later {
+                let mut part = part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                written |= self.drain_rows(|| part.next(), true)?;
+            }
+            Ok(written)
+        })
+    }
+
+    fn drain_rows(&mut self, mut next_row: impl FnMut() -> Result<Option<RowEmission>, Error>, ending: bool) -> Result<bool, Failure> {
         let mut written = false;
         // The rows of a window that was answered before, or may be again: looked at together.
         let mut held: Vec<RowEmission> = Vec::new();
         loop {
-            let next = pipeline.next_emission().map_err(|error| Failure::run(&error))?;
+            let next = next_row().map_err(|error| Failure::run(&error))?;
             let same = |row: &RowEmission| next.as_ref().is_some_and(|next| (next.window, next.revision) == (row.window, row.revision));
             if held.last().is_some_and(|last| !same(last)) {
                 written |= self.settle(&mut held, ending)?;

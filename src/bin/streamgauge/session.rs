@@ -53,7 +53,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     reading.defer_tails = state.is_some();
     reading.threads = Some(settings.threads);
     let answers = Answers::new(destination, answered, &pipeline);
-    let options = SinkOptions { letters, progress, strict: spec.strict == Some(true), live, state };
+    let options = SinkOptions { letters, progress, strict: spec.strict == Some(true), live, state, threads: settings.threads };
     let mut sink = Sink::new(pipeline, answers, options);
     let read = files::run(inputs, &reading, &mut sink);
     end(&mut sink, read.map(drop))

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::state::State;
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use streamgauge::adapter::files::{DeadLetter, FilesStats, RowSink};
 use streamgauge::engine::Shard;
@@ -22,6 +23,8 @@ pub(crate) struct SinkOptions {
     pub(crate) live: bool,
     /// Where the state of the run is kept, if it is.
     pub(crate) state: Option<State>,
+    /// Threads that the answers at the end may be computed on.
+    pub(crate) threads: NonZeroUsize,
 }
 
 /// Takes the records of a run.
@@ -33,6 +36,7 @@ pub(crate) struct Sink<W> {
     strict: bool,
     live: bool,
     state: Option<State>,
+    threads: NonZeroUsize,
     /// Whether whole records have all been taken, and what is left must not get into the state.
     in_tails: bool,
     /// What the pipeline had counted before this run.
@@ -60,6 +64,7 @@ impl<W: Write> Sink<W> {
             strict: options.strict,
             live: options.live,
             state: options.state,
+            threads: options.threads,
             in_tails: false,
             shards: Vec::new(),
             records: 0,
@@ -102,7 +107,7 @@ impl<W: Write> Sink<W> {
         let complete_to = self.pipeline.watermark().filter(|_| !self.pipeline.is_revised());
         self.pipeline.finish();
         self.progress.clear();
-        self.answers.drain(&mut self.pipeline, true)?;
+        self.answers.drain_ended(&mut self.pipeline, self.threads)?;
         self.answers.finish()?;
         match (&self.state, self.answers.answered()) {
             (Some(state), Some(answered)) => state.keep_answered(answered, complete_to),

@@ -120,6 +120,7 @@ impl KeyOf<Row> for GroupKey {
 }
 
 /// The aggregate of a declared pipeline. Its rows must have been prepared by the pipeline's plan.
+#[derive(Clone)]
 pub(super) enum RowAggregate {
     Plain(Columns),
     Grouped(GroupBy<GroupKey, Columns>),

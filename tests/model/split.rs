@@ -1,0 +1,134 @@
+//! Windows that are left at the end of the input, split into parts, say what they say together: also where a sketch is not exact, after windows that came out before
+//! the end, with gaps, and where merging forgets.
+
+use super::Keep;
+use proptest::prelude::*;
+use std::num::NonZeroUsize;
+use streamgauge::engine::{Engine, EngineOptions};
+use streamgauge::prelude::*;
+
+/// Sums, groups past their limit, percentiles, and tops that are exact in some windows and not in others.
+fn aggregate(groups_max: usize) -> impl Aggregate<u64, Output: std::fmt::Debug> + Clone {
+    (
+        count(),
+        sum(|id: &u64| *id as i64 - 30),
+        top_k_value(3, |id: &u64| id % 23).counters(7),
+        distinct_value(|id: &u64| id % 50),
+        group_by_value(|id: &u64| id / 4 % 9, (max(|id: &u64| *id), top_k_value(1, |id: &u64| id % 3).counters(2))).groups_max(groups_max),
+    )
+}
+
+/// The emissions of one engine, or of so many one after the other; and how many there were in fact.
+fn emissions<A>(aggregate: A, times: &[i64], options: &EngineOptions, parts: usize) -> (Vec<String>, usize)
+where
+    A: Aggregate<u64, Output: std::fmt::Debug> + Clone,
+{
+    let mut engine = Engine::new(aggregate, options.clone()).unwrap();
+    let shard = engine.open_shard(ShardId::new("")).unwrap();
+    let mut said = vec![];
+    for (id, time) in times.iter().enumerate() {
+        engine.push(shard, &(id as u64), Timestamp::from_millis(*time)).unwrap();
+        // Half of what is due is fetched now and then, so that the end finds the stacks wherever they are.
+        if id % 50 == 0
+            && let Some(emission) = engine.next_emission().unwrap()
+        {
+            said.push(format!("{emission:?}"));
+        }
+    }
+    engine.finish();
+    let parts = NonZeroUsize::new(parts).unwrap();
+    let mut engines = vec![];
+    let rest = engine.split_finished(parts);
+    engines.push(engine);
+    engines.extend(rest);
+    for engine in &mut engines {
+        while let Some(emission) = engine.next_emission().unwrap() {
+            said.push(format!("{emission:?}"));
+        }
+    }
+    (said, engines.len())
+}
+
+prop_compose! {
+    fn options()(panes in 2u64..40, extra in 0u64..10, disorder in prop_oneof![Just(None), (0u64..500).prop_map(Some)]) -> EngineOptions {
+        let mut options = EngineOptions::default();
+        options.windows = Sliding::new(millis(panes * 10 + extra), millis(10)).unwrap().into();
+        options.out_of_orderness = disorder.map(millis);
+        options
+    }
+}
+
+/// Times that mostly go on, with gaps, and some that come late.
+fn times() -> impl Strategy<Value = Vec<i64>> {
+    let step = prop_oneof![20 => 0i64..12, 3 => -80i64..0, 1 => 0i64..900];
+    prop::collection::vec(step, 1..700).prop_map(|steps| {
+        let mut now = 5000;
+        steps
+            .into_iter()
+            .map(|step| {
+                now += step.max(0);
+                now + step.min(0)
+            })
+            .collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(crate::cases(300))]
+
+    #[test]
+    fn parts_say_what_the_whole_says(times in times(), options in options(), parts in 2usize..6, groups_max in 2usize..10) {
+        let (whole, _) = emissions(aggregate(groups_max), &times, &options, 1);
+        let (split, engines) = emissions(aggregate(groups_max), &times, &options, parts);
+        prop_assert!(engines <= parts);
+        prop_assert_eq!(split, whole);
+        prop_assert_eq!(emissions(Kept, &times, &options, parts).0, emissions(Kept, &times, &options, 1).0);
+    }
+}
+
+/// [`Keep`], to be copied.
+#[derive(Clone)]
+struct Kept;
+
+impl Aggregate<u64> for Kept {
+    type Accumulator = Vec<u64>;
+    type Output = Vec<u64>;
+
+    fn init(&self) -> Vec<u64> {
+        Keep.init()
+    }
+
+    fn add(&self, kept: &mut Vec<u64>, record: &u64, time: Timestamp) {
+        Keep.add(kept, record, time);
+    }
+
+    fn merge(&self, into: &mut Vec<u64>, from: &Vec<u64>) -> Result<(), Error> {
+        Keep.merge(into, from)
+    }
+
+    /// In the order in which they were merged.
+    fn output(&self, kept: &Vec<u64>) -> Vec<u64> {
+        kept.clone()
+    }
+
+    fn encode(&self, kept: &Vec<u64>, writer: &mut streamgauge::codec::Writer) -> Result<(), Error> {
+        Keep.encode(kept, writer)
+    }
+
+    fn decode(&self, reader: &mut streamgauge::codec::Reader<'_>) -> Result<Vec<u64>, Error> {
+        Keep.decode(reader)
+    }
+}
+
+#[test]
+fn many_windows_are_split_and_few_are_not() {
+    let mut options = EngineOptions::default();
+    options.windows = Sliding::new(millis(300), millis(10)).unwrap().into();
+    options.out_of_orderness = None;
+    let times: Vec<i64> = (0..5000).collect();
+    assert_eq!(emissions(count(), &times, &options, 4).1, 4);
+    assert_eq!(emissions(count(), &times[..300], &options, 4).1, 1);
+    // A window that is one pane is not merged of anything.
+    options.windows = Tumbling::new(millis(10)).unwrap().into();
+    assert_eq!(emissions(count(), &times, &options, 4).1, 1);
+}
