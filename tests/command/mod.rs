@@ -9,6 +9,7 @@ mod output;
 mod pipes;
 mod promises;
 mod state;
+mod threads;
 mod usage;
 
 use serde_json::Value;
