@@ -6,10 +6,14 @@ mod aggregates;
 #[cfg(feature = "files")]
 mod files;
 mod sketches;
+mod sliding;
 mod snapshots;
 mod windows;
 #[cfg(all(feature = "kcl", feature = "lambda", feature = "spec"))]
 mod wire;
+
+// What the files of the library's windows name, for the module that compiles them anew.
+use streamgauge::{aggregate, codec, error};
 
 fn main() {
     let mut criterion = criterion::Criterion::default().configure_from_args();
@@ -17,6 +21,7 @@ fn main() {
     #[cfg(feature = "files")]
     files::benches(&mut criterion);
     sketches::benches(&mut criterion);
+    sliding::benches(&mut criterion);
     snapshots::benches(&mut criterion);
     windows::benches(&mut criterion);
     #[cfg(all(feature = "kcl", feature = "lambda", feature = "spec"))]

@@ -1,10 +1,10 @@
-//! Windows: what a record costs in tumbling and sliding windows, and what a slide costs.
+//! Windows: what a record costs in tumbling and sliding windows, and what a slide costs in the whole engine.
 //!
 //! Data: 1 M records of 3 fields, in order but for a jitter of 5 s, over 30 minutes. The naive baseline keeps a map from window to
 //! answer and adds each record to all of its windows.
 
 use criterion::{Criterion, Throughput};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hint::black_box;
 use streamgauge::engine::{Engine, EngineOptions};
 use streamgauge::prelude::*;
@@ -55,6 +55,57 @@ fn ours(hits: &[Hit], windows: impl Into<Windows>) -> (u64, i128) {
     pipeline.push_batch(hits).expect("no limit is near");
     pipeline.finish();
     pipeline.drain().map(|emission| emission.expect("no limit is near").value).fold((0, 0), |sum, (n, bytes)| (sum.0 + n, sum.1 + bytes))
+}
+
+/// Three fields.
+struct Click {
+    ts: i64,
+    country: u32,
+    bytes: u32,
+}
+
+/// The hits as clicks of 200 countries, in the order of time.
+fn clicks(hits: &[Hit]) -> Vec<Click> {
+    let mut clicks: Vec<Click> =
+        hits.iter().map(|hit| Click { ts: hit.ts, country: (hit.key % 200) as u32, bytes: hit.bytes as u32 }).collect();
+    clicks.sort_by_key(|click| click.ts);
+    clicks
+}
+
+/// Rows of (window, country, count, sum).
+type Rows = Vec<(i64, u32, u64, i128)>;
+
+/// Count and sum by country, a minute at a time; pushed as one batch, or record by record.
+fn by_country(clicks: &[Click], whole: bool) -> Rows {
+    let mut pipeline = Pipeline::builder()
+        .event_time(|click: &Click| Timestamp::from_millis(click.ts))
+        .window(Tumbling::new(minutes(1)).expect("valid"))
+        .aggregate(group_by(|click: &Click| &click.country, (count(), sum(|click: &Click| click.bytes))))
+        .build()
+        .expect("valid");
+    match whole {
+        true => pipeline.push_batch(clicks).expect("no limit is near"),
+        false => clicks.iter().for_each(|click| assert_eq!(pipeline.push(click).expect("no limit is near"), Outcome::Applied)),
+    }
+    pipeline.finish();
+    let mut rows = vec![];
+    for emission in pipeline.drain().map(|emission| emission.expect("no limit is near")) {
+        let start = emission.window.map_or(0, |window| window.start().as_millis());
+        rows.extend(emission.value.rows.into_iter().map(|(country, (n, bytes))| (start, country, n, bytes)));
+    }
+    rows
+}
+
+fn by_country_by_hand(clicks: &[Click]) -> Rows {
+    let mut windows: BTreeMap<i64, HashMap<u32, (u64, i128)>> = BTreeMap::new();
+    for click in clicks {
+        let group = windows.entry(click.ts.div_euclid(60_000) * 60_000).or_default().entry(click.country).or_default();
+        *group = (group.0 + 1, group.1 + i128::from(click.bytes));
+    }
+    let rows = windows.into_iter().flat_map(|(start, groups)| {
+        groups.into_iter().collect::<BTreeMap<_, _>>().into_iter().map(move |(country, (n, bytes))| (start, country, n, bytes))
+    });
+    rows.collect()
 }
 
 /// Records that come in order, a millisecond apart: with a slide of a millisecond each completes a window.
@@ -162,6 +213,13 @@ pub(crate) fn benches(criterion: &mut Criterion) {
         group.bench_function(format!("streamgauge/{name}"), |b| b.iter(|| black_box(ours(&hits, windows()))));
         group.bench_function(format!("naive/{name}"), |b| b.iter(|| black_box(naive(&hits, size as i64 * 1000, slide as i64 * 1000))));
     }
+    let clicks = clicks(&hits);
+    let expected = by_country_by_hand(&clicks);
+    for (name, whole) in [("a batch", true), ("one by one", false)] {
+        assert!(by_country(&clicks, whole) == expected, "{name}");
+        group.bench_function(format!("streamgauge/3 fields by u32, {name}"), |b| b.iter(|| black_box(by_country(&clicks, whole))));
+    }
+    group.bench_function("naive/3 fields by u32", |b| b.iter(|| black_box(by_country_by_hand(&clicks))));
     group.finish();
     slides(criterion);
     scale(criterion, &hits);

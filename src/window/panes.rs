@@ -141,13 +141,16 @@ impl<T> Panes<T> {
 
     /// The first open pane that starts at or after `time`.
     pub(crate) fn first_pane_from(&self, time: i64) -> Option<Pane> {
-        self.by_start.range(time..).next().map(|(start, entry)| Pane { start: *start, end: entry.end })
+        // Mostly the first of all, which takes no search.
+        let first = self.by_start.first_key_value().filter(|(start, _)| **start >= time);
+        let (start, entry) = first.or_else(|| self.by_start.range(time..).next())?;
+        Some(Pane { start: *start, end: entry.end })
     }
 
     /// The open panes that start in `[from, to)`, in the order of time.
     pub(crate) fn range(&self, from: i64, to: i64) -> impl DoubleEndedIterator<Item = (i64, &T)> {
-        let to = to.max(from);
-        self.by_start.range(from..to).map(|(start, entry)| (*start, &self.slots[entry.slot]))
+        let found = (from < to).then(|| self.by_start.range(from..to));
+        found.into_iter().flatten().map(|(start, entry)| (*start, &self.slots[entry.slot]))
     }
 
     /// The accumulator of the pane that starts at `start`, to be changed or taken.

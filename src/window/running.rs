@@ -92,7 +92,7 @@ impl<T: Clone> Running<T> {
         }
         (self.start, self.end) = (start, end);
         match &self.merged {
-            Some(merged) if panes.range(start, end).next().is_some() => inverse.is_exact(merged),
+            Some(merged) if panes.first_pane_from(start).is_some_and(|pane| pane.start < end) => inverse.is_exact(merged),
             // No pane is left of those that were merged.
             _ => {
                 self.forget();
