@@ -123,8 +123,13 @@ impl Counters {
 
     /// Adds `other`'s counters to those from `start` on, saturating. What does not fit is left out.
     pub(super) fn add_all(&mut self, start: usize, other: &Counters) {
+        self.add_range(start, other, 0..other.len());
+    }
+
+    /// Adds `other`'s counters of a range to those from `start` on, saturating. What does not fit is left out.
+    pub(super) fn add_range(&mut self, start: usize, other: &Counters, range: Range<usize>) {
         if let (Counters::Narrow(into), Counters::Narrow(from)) = (&mut *self, other) {
-            let into = into.get_mut(start..).unwrap_or_default();
+            let (into, from) = (into.get_mut(start..).unwrap_or_default(), from.get(range.clone()).unwrap_or_default());
             // Two passes, so that the common one has no branch in it and runs in vector registers.
             let fits = into.iter().zip(from).fold(true, |fits, (&a, &b)| fits & (a.wrapping_add(b) >= a));
             if fits {
@@ -133,7 +138,7 @@ impl Counters {
             }
         }
         let into = self.widen().get_mut(start..).unwrap_or_default();
-        into.iter_mut().zip(other.iter()).for_each(|(a, b)| *a = a.saturating_add(b));
+        into.iter_mut().zip(range).for_each(|(a, index)| *a = a.saturating_add(other.at(index)));
     }
 
     /// Takes from the counter at the index. `false`, and nothing changes, if it is not as large.
@@ -150,16 +155,16 @@ impl Counters {
         }
     }
 
-    /// Takes `other`'s counters from those from `start` on. `false` if one of them is not as large, or there are not as many; some may have
+    /// Takes `other`'s counters of a range from those from `start` on. `false` if one of them is not as large, or there are not as many; some may have
     /// changed then.
-    pub(super) fn take_all(&mut self, start: usize, other: &Counters) -> bool {
+    pub(super) fn take_range(&mut self, start: usize, other: &Counters, range: Range<usize>) -> bool {
         if let (Counters::Narrow(from), Counters::Narrow(part)) = (&mut *self, other) {
-            let from = from.get_mut(start..).unwrap_or_default();
+            let (from, part) = (from.get_mut(start..).unwrap_or_default(), part.get(range).unwrap_or_default());
             let covers = from.iter().zip(part).fold(from.len() >= part.len(), |covers, (&a, &b)| covers & (a >= b));
             from.iter_mut().zip(part).for_each(|(a, &b)| *a = a.wrapping_sub(b));
             return covers;
         }
-        (start..).zip(other.iter()).all(|(index, weight)| self.take(index, weight))
+        (start..).zip(range).all(|(index, other_index)| self.take(index, other.at(other_index)))
     }
 
     /// Whether each counter is at least `other`'s.
@@ -238,9 +243,9 @@ mod tests {
             prop_assert_eq!(sum.folded().iter().collect::<Vec<_>>(), folded);
             let mut taken = sum.clone();
             let saturated = expected.contains(&u64::MAX);
-            prop_assert!(taken.take_all(0, &other));
+            prop_assert!(taken.take_range(0, &other, 0..8));
             prop_assert!(saturated || taken.iter().eq(a.iter().copied()));
-            prop_assert_eq!(taken.take_all(0, &sum), b.iter().all(|&b| b == 0));
+            prop_assert_eq!(taken.take_range(0, &sum, 0..8), b.iter().all(|&b| b == 0));
             sum.subtract_all(&other);
             let back: Vec<u64> = expected.iter().zip(&b).map(|(a, b)| a - b).collect();
             prop_assert_eq!(sum.iter().collect::<Vec<_>>(), back);

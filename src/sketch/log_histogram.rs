@@ -6,6 +6,7 @@ mod subtract;
 use super::Estimate;
 use super::counters::Counters;
 use crate::error::{Error, ErrorKind};
+use std::ops::Range;
 
 /// Bits of a number's mantissa that choose its bucket, at most: 8192 buckets per doubling.
 const RESOLUTION_MAX: u32 = 13;
@@ -358,14 +359,26 @@ impl Side {
     }
 
     fn merge(&mut self, other: &Side, buckets_max: u32) {
-        let start = other.first.wrapping_sub(self.first) as usize;
-        if start.checked_add(other.counters.len()).is_some_and(|end| end <= self.counters.len()) {
-            self.counters.add_all(start, &other.counters);
+        if let Some((start, range)) = self.place_of(other) {
+            self.counters.add_range(start, &other.counters, range);
         } else {
             // The largest first: it decides what there is room for.
             other.descending().for_each(|(bucket, count)| self.add(bucket, count, buckets_max));
         }
         self.collapsed |= other.collapsed;
+    }
+
+    /// Where the other's counters go here, if there is room for all that are not 0: from which index on, and which of them.
+    fn place_of(&self, other: &Side) -> Option<(usize, Range<usize>)> {
+        let fits = |start: usize, range: Range<usize>| {
+            let end = start.checked_add(range.len())?;
+            (end <= self.counters.len()).then_some((start, range))
+        };
+        let start = |bucket: u32| bucket.wrapping_sub(self.first) as usize;
+        fits(start(other.first), 0..other.counters.len()).or_else(|| {
+            let (low, high) = other.occupied()?;
+            fits(start(low), (low - other.first) as usize..(high - other.first) as usize + 1)
+        })
     }
 
     fn coarsened(&self, bits: u32, buckets_max: u32) -> Side {

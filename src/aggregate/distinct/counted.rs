@@ -40,7 +40,7 @@ impl Counted {
 
     fn enter_hashes(&mut self, part: &Map<u64, ()>) -> bool {
         if let Some(registers) = &mut self.registers {
-            part.keys().for_each(|hash| registers.raise(coupon(*hash)));
+            registers.raise_all(part.keys().map(|hash| coupon(*hash)));
         }
         if let Some(known) = &mut self.hashes {
             for &hash in part.keys() {
@@ -74,7 +74,7 @@ impl Counted {
     fn enter_sketch(&mut self, part: &Hll) -> bool {
         let Some(values) = self.values_of(part) else { return false };
         let registers = self.count_registers();
-        present(values).for_each(|coupon| registers.raise(coupon));
+        registers.raise_all(present(values));
         self.hashes = None;
         self.sketches += 1;
         true
@@ -112,7 +112,7 @@ impl Counted {
             }
         }
         match &mut self.registers {
-            Some(registers) => part.keys().all(|hash| registers.lower(coupon(*hash))),
+            Some(registers) => registers.lower_all(part.keys().map(|hash| coupon(*hash))),
             None => true,
         }
     }
@@ -121,7 +121,7 @@ impl Counted {
         let (Some(values), Some(registers)) = (self.values_of(part), &mut self.registers) else { return false };
         let Some(sketches) = self.sketches.checked_sub(1) else { return false };
         self.sketches = sketches;
-        present(values).all(|coupon| registers.lower(coupon))
+        registers.lower_all(present(values))
     }
 
     /// The keys' hashes, if they are so few that they are counted exactly.

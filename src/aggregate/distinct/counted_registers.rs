@@ -5,10 +5,14 @@
 
 use super::hll::estimate_of;
 use crate::hash::Map;
+use crate::sketch::prefetch::prefetch;
 
 /// Values up to here have a byte of the register's word for their count: half of all coupons have the value 1, a quarter 2, and so on, one in 128
 /// a larger one than 7.
 const BYTES_MAX: u8 = 7;
+
+/// Coupons whose registers are brought close before the first of them is changed: each is a cache miss otherwise, one after the other.
+const BATCH: usize = 32;
 
 /// The registers, with all their coupons.
 #[derive(Clone, Debug)]
@@ -35,6 +39,39 @@ impl CountedRegisters {
         address as usize & (self.words.len() - 1)
     }
 
+    /// Adds coupons.
+    pub(super) fn raise_all(&mut self, coupons: impl Iterator<Item = (u32, u8)>) {
+        self.in_batches(coupons, |registers, coupon| {
+            registers.raise(coupon);
+            true
+        });
+    }
+
+    /// Takes coupons away, each once. `false` if one was not there; those after it may still be there then.
+    pub(super) fn lower_all(&mut self, coupons: impl Iterator<Item = (u32, u8)>) -> bool {
+        self.in_batches(coupons, CountedRegisters::lower)
+    }
+
+    #[inline]
+    fn in_batches(&mut self, coupons: impl Iterator<Item = (u32, u8)>, mut change: impl FnMut(&mut Self, (u32, u8)) -> bool) -> bool {
+        let mut coupons = coupons.fuse();
+        let mut batch = [(0, 0); BATCH];
+        loop {
+            let mut filled = 0;
+            for (place, coupon) in batch.iter_mut().zip(&mut coupons) {
+                prefetch(&self.words, self.register(coupon.0));
+                *place = coupon;
+                filled += 1;
+            }
+            if !batch.iter().take(filled).all(|coupon| change(self, *coupon)) {
+                return false;
+            }
+            if filled < BATCH {
+                return true;
+            }
+        }
+    }
+
     /// Adds a coupon, an address and a value from 1 to 63.
     #[inline]
     pub(super) fn raise(&mut self, (address, value): (u32, u8)) {
@@ -58,7 +95,7 @@ impl CountedRegisters {
 
     /// Takes away a coupon once. `false` if it was not there.
     #[inline]
-    pub(super) fn lower(&mut self, (address, value): (u32, u8)) -> bool {
+    fn lower(&mut self, (address, value): (u32, u8)) -> bool {
         let register = self.register(address);
         let word = &mut self.words[register];
         if value <= BYTES_MAX && word[usize::from(value)] < u8::MAX {
@@ -112,11 +149,11 @@ impl CountedRegisters {
 
     /// The sketch's estimate.
     pub(super) fn estimate(&self) -> f64 {
-        estimate_of(self.largest(), &self.of_value)
+        estimate_of(&self.of_value)
     }
 
     /// The registers of the sketch.
-    pub(super) fn largest(&self) -> impl ExactSizeIterator<Item = u8> {
+    pub(super) fn largest(&self) -> impl Iterator<Item = u8> {
         self.words.iter().map(|word| word[0])
     }
 

@@ -192,7 +192,7 @@ impl Hll {
     pub(super) fn estimate(&self) -> f64 {
         match &self.form {
             Form::Coupons(union) => union.composite_estimate(),
-            Form::Registers(registers) => estimate_of(registers.iter().copied(), &occurrences(registers)),
+            Form::Registers(registers) => estimate_of(&occurrences(registers)),
         }
     }
 
@@ -306,20 +306,20 @@ fn occurrences(registers: &[u8]) -> [u32; 64] {
 }
 
 /// The estimate of registers, of which so many are of each value.
-pub(super) fn estimate_of(registers: impl ExactSizeIterator<Item = u8>, of_value: &[u32; 64]) -> f64 {
+pub(super) fn estimate_of(of_value: &[u32; 64]) -> f64 {
     // A sum of powers of two that spans fewer than 53 bits: exact, in whichever order it is made.
     let inverse = |range: std::ops::Range<usize>| -> f64 {
         range.map(|value| f64::from(of_value[value]) * f64::from_bits((1023 - value as u64) << 52)).sum()
     };
-    let mut serial = Vec::with_capacity(REGISTERS_AT + registers.len());
-    let precision = registers.len().trailing_zeros() as u8;
-    serial.extend_from_slice(&[10, 1, 7, precision, 0, 16, 0, 2 << 2 | 2]);
+    let registers: u32 = of_value.iter().sum();
+    let mut serial = vec![10, 1, 7, registers.trailing_zeros() as u8, 0, 16, 0, 2 << 2 | 2];
+    serial.reserve_exact(REGISTERS_AT + registers as usize);
     serial.extend_from_slice(&0f64.to_le_bytes());
     serial.extend_from_slice(&inverse(0..32).to_le_bytes());
     serial.extend_from_slice(&inverse(32..64).to_le_bytes());
     serial.extend_from_slice(&of_value[0].to_le_bytes());
-    serial.extend_from_slice(&0u32.to_le_bytes());
-    serial.extend(registers);
+    // The estimator looks at these sums and at no register, so that these need not be gathered.
+    serial.resize(REGISTERS_AT + registers as usize, 0);
     HllSketch::deserialize(&serial).map_or(0.0, |sketch| sketch.composite_estimate())
 }
 

@@ -111,11 +111,10 @@ impl LogHistogram {
 
 impl Side {
     fn subtract(&mut self, part: &Side) -> bool {
-        let start = part.first.wrapping_sub(self.first) as usize;
-        if start.checked_add(part.counters.len()).is_some_and(|end| end <= self.counters.len()) {
-            return self.counters.take_all(start, &part.counters);
+        match self.place_of(part) {
+            Some((start, range)) => self.counters.take_range(start, &part.counters, range),
+            None => part.occupied().is_none(),
         }
-        part.ascending().all(|(bucket, count)| self.counters.take(bucket.wrapping_sub(self.first) as usize, count))
     }
 }
 
