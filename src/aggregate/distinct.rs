@@ -58,7 +58,7 @@ enum State {
 /// sketch is fed the hashes it held. With the public default seed, whoever chooses the keys can make collisions: give a secret one to
 /// [`seeded`](Distinct::seeded) where keys come from outside.
 ///
-/// Memory: 9 to 20 bytes per key while exact, then 2^p bytes. Source: Flajolet, Fusy, Gandouet and Meunier 2007; the estimator is
+/// Memory: 9 to 20 bytes per key while exact, then 2^p bytes; 8 times as much for the one window that slides. Source: Flajolet, Fusy, Gandouet and Meunier 2007; the estimator is
 /// DataSketches' composite one, which does not depend on the merge path.
 ///
 /// # Example
