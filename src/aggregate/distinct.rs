@@ -1,10 +1,13 @@
 //! How many different keys there are: exact while they are few, a HyperLogLog sketch after.
 
+mod counted;
+mod counted_registers;
 mod hll;
 
+use self::counted::Counted;
 use self::hll::{Hll, PRECISION_MAX, PRECISION_MIN};
 use super::extract::{ByReference, ByValue, KeyOf};
-use super::{Aggregate, Reductions};
+use super::{Aggregate, Invertible, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::hash::{Map, Seed};
@@ -40,6 +43,8 @@ enum State {
     /// The stable hashes of all keys.
     Exact(Map<u64, ()>),
     Sketch(Hll),
+    /// Either of them, of parts that can be taken out again.
+    Counted(Box<Counted>),
 }
 
 /// How many different keys there are, for a key inside the record. Of no records it is 0.
@@ -53,7 +58,7 @@ enum State {
 /// sketch is fed the hashes it held. With the public default seed, whoever chooses the keys can make collisions: give a secret one to
 /// [`seeded`](Distinct::seeded) where keys come from outside.
 ///
-/// Memory: 9 to 20 bytes per key while exact, then 2^p bytes. Source: Flajolet, Fusy, Gandouet and Meunier 2007; the estimator is
+/// Memory: 9 to 20 bytes per key while exact, then 2^p bytes; 8 times as much for the one window that slides. Source: Flajolet, Fusy, Gandouet and Meunier 2007; the estimator is
 /// DataSketches' composite one, which does not depend on the merge path.
 ///
 /// # Example
@@ -111,10 +116,8 @@ impl<E> Distinct<E> {
 
     /// A sketch of the hashes, at most of this precision. More were seen than `certain` less one.
     fn sketch_of(hashes: &Map<u64, ()>, precision: u8, certain: u64) -> State {
-        let mut sketch = Hll::new(precision, certain);
         // Register maxima do not depend on the order.
-        hashes.keys().for_each(|hash| sketch.add(*hash));
-        State::Sketch(sketch)
+        State::Sketch(Hll::of(precision, certain, hashes.keys().copied()))
     }
 
     fn overflowed(&self, hashes: &Map<u64, ()>) -> State {
@@ -130,6 +133,36 @@ impl<E> Distinct<E> {
                     accumulator.0 = self.overflowed(hashes);
                 }
             }
+            State::Counted(counted) => {
+                accumulator.0 = counted.plain();
+                self.add_hash(accumulator, hash);
+            }
+        }
+    }
+
+    /// Merges what takes nothing out again.
+    fn merge_plain(&self, into: &mut DistinctAccumulator, from: &State) {
+        match from {
+            State::Exact(hashes) => {
+                if let State::Exact(into) = &mut into.0 {
+                    // Room for all at once, but no more than there can be.
+                    let most = (into.len() + hashes.len()).min(self.exact_max.saturating_add(1));
+                    into.reserve(most.saturating_sub(into.len()));
+                }
+                hashes.keys().for_each(|&hash| self.add_hash(into, hash));
+                if let State::Sketch(into) = &mut into.0 {
+                    into.raise_certain(hashes.len() as u64);
+                }
+            }
+            State::Sketch(from) => {
+                if let State::Exact(hashes) = &into.0 {
+                    into.0 = Self::sketch_of(hashes, self.precision, hashes.len() as u64);
+                }
+                if let State::Sketch(into) = &mut into.0 {
+                    into.merge(from);
+                }
+            }
+            State::Counted(from) => self.merge_plain(into, &from.plain()),
         }
     }
 
@@ -189,43 +222,32 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
     }
 
     fn merge(&self, into: &mut DistinctAccumulator, from: &DistinctAccumulator) -> Result<(), Error> {
-        match &from.0 {
-            State::Exact(hashes) => {
-                if let State::Exact(into) = &mut into.0 {
-                    // Room for all at once, but no more than there can be.
-                    let most = (into.len() + hashes.len()).min(self.exact_max.saturating_add(1));
-                    into.reserve(most.saturating_sub(into.len()));
-                }
-                hashes.keys().for_each(|&hash| self.add_hash(into, hash));
-                if let State::Sketch(into) = &mut into.0 {
-                    into.raise_certain(hashes.len() as u64);
-                }
+        if let State::Counted(counted) = &mut into.0 {
+            if counted.enter(&from.0) {
+                return Ok(());
             }
-            State::Sketch(from) => {
-                if let State::Exact(hashes) = &into.0 {
-                    into.0 = Self::sketch_of(hashes, self.precision, hashes.len() as u64);
-                }
-                if let State::Sketch(into) = &mut into.0 {
-                    into.merge(from);
-                }
-            }
+            into.0 = counted.plain();
         }
+        self.merge_plain(into, &from.0);
         Ok(())
     }
 
+    fn inverse(&self) -> Option<&dyn Invertible<R, DistinctAccumulator>> {
+        Some(self)
+    }
+
     fn output(&self, accumulator: &DistinctAccumulator) -> Estimate<u64> {
-        match &accumulator.0 {
-            State::Exact(hashes) => {
-                let count = hashes.len() as u64;
-                Estimate::exact(count)
-            }
-            State::Sketch(sketch) => {
-                let (least, value) = (sketch.certain(), sketch.estimate());
-                let error = error_of(sketch.precision());
-                let (lower, upper) = ((value / (1.0 + error)).floor() as u64, (value / (1.0 - error)).ceil() as u64);
-                Estimate { value: (value.round() as u64).max(least), lower: lower.max(least), upper: upper.max(least) }
-            }
-        }
+        let (certain, estimate, precision) = match &accumulator.0 {
+            State::Exact(hashes) => return Estimate::exact(hashes.len() as u64),
+            State::Sketch(sketch) => (sketch.certain(), sketch.estimate(), sketch.precision()),
+            State::Counted(counted) => match counted.count() {
+                Some(count) => return Estimate::exact(count),
+                None => (self.exact_max as u64 + 1, counted.estimate(), self.precision),
+            },
+        };
+        let error = error_of(precision);
+        let (lower, upper) = ((estimate / (1.0 + error)).floor() as u64, (estimate / (1.0 - error)).ceil() as u64);
+        Estimate { value: (estimate.round() as u64).max(certain), lower: lower.max(certain), upper: upper.max(certain) }
     }
 
     fn describe(&self) -> String {
@@ -249,6 +271,10 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
                 writer.u8(1);
                 sketch.encode(writer);
             }
+            State::Counted(counted) => {
+                let plain = DistinctAccumulator(counted.plain());
+                return Aggregate::<R>::encode(self, &plain, writer);
+            }
         }
         Ok(())
     }
@@ -266,6 +292,9 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
     fn reduce(&self, accumulator: &mut DistinctAccumulator, tolerance: f64, reductions: &mut Reductions) {
         let enough = (PRECISION_MIN..=PRECISION_MAX).find(|precision| standard_error(*precision) <= tolerance);
         let Some(enough) = enough else { return };
+        if let State::Counted(counted) = &accumulator.0 {
+            accumulator.0 = counted.plain();
+        }
         match &mut accumulator.0 {
             State::Exact(hashes) if enough <= self.precision && !hashes.is_empty() => {
                 accumulator.0 = Self::sketch_of(hashes, enough, hashes.len() as u64);
@@ -280,7 +309,28 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
         let heap = match &accumulator.0 {
             State::Exact(hashes) => hashes.capacity() / 7 * 8 * (size_of::<u64>() + 1),
             State::Sketch(sketch) => sketch.heap_bytes(),
+            State::Counted(counted) => counted.heap_bytes(),
         };
         size_of_val(accumulator) + heap
+    }
+}
+
+impl<R: ?Sized, E: KeyOf<R>> Invertible<R, DistinctAccumulator> for Distinct<E> {
+    fn prepare(&self, accumulator: &mut DistinctAccumulator) {
+        let mut counted = Counted::new(self.exact_max, self.precision);
+        if counted.enter(&accumulator.0) {
+            accumulator.0 = State::Counted(Box::new(counted));
+        }
+    }
+
+    fn is_exact(&self, accumulator: &DistinctAccumulator) -> bool {
+        matches!(&accumulator.0, State::Counted(counted) if counted.is_certain())
+    }
+
+    fn subtract(&self, from: &mut DistinctAccumulator, part: &DistinctAccumulator) -> bool {
+        match &mut from.0 {
+            State::Counted(counted) => counted.leave(&part.0),
+            _ => false,
+        }
     }
 }

@@ -103,6 +103,8 @@ pub struct GroupByAccumulator<K, A> {
     cut: Option<K>,
     /// Whether a group could not be moved to `other`: the inner aggregate refused to merge.
     stuck: bool,
+    /// Whether the inner accumulators are [prepared](Invertible::prepare) to be subtracted from.
+    prepared: bool,
     /// What the keys and the inner accumulators hold beside the table itself.
     heap_bytes: usize,
 }
@@ -314,8 +316,12 @@ impl<E, A> GroupBy<E, A> {
     {
         for (key, group) in &from.groups {
             let Some(known) = into.groups.get_mut(key.borrow()) else {
-                into.heap_bytes += self.group_heap_bytes::<R>(key, group);
-                into.groups.insert(key.clone(), group.clone());
+                let mut group = group.clone();
+                if into.prepared {
+                    self.prepare_group::<R>(&mut group);
+                }
+                into.heap_bytes += self.group_heap_bytes::<R>(key, &group);
+                into.groups.insert(key.clone(), group);
                 continue;
             };
             let before = self.inner.state_bytes(&known.accumulator);
@@ -328,6 +334,15 @@ impl<E, A> GroupBy<E, A> {
 }
 
 impl<E, A> GroupBy<E, A> {
+    fn prepare_group<R: ?Sized>(&self, group: &mut Group<A::Accumulator>)
+    where
+        A: Aggregate<R>,
+    {
+        if let Some(inverse) = self.inner.inverse() {
+            inverse.prepare(&mut group.accumulator);
+        }
+    }
+
     fn encode_group<R: ?Sized>(&self, group: &Group<A::Accumulator>, writer: &mut Writer) -> Result<(), Error>
     where
         A: Aggregate<R>,
@@ -361,7 +376,7 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
     }
 
     fn init(&self) -> Self::Accumulator {
-        GroupByAccumulator { groups: Map::default(), other: None, cut: None, stuck: false, heap_bytes: 0 }
+        GroupByAccumulator { groups: Map::default(), other: None, cut: None, stuck: false, prepared: false, heap_bytes: 0 }
     }
 
     #[inline]
@@ -521,6 +536,12 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
 }
 
 impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Invertible<R, GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>> for GroupBy<E, A> {
+    fn prepare(&self, accumulator: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>) {
+        accumulator.prepared = true;
+        accumulator.groups.values_mut().for_each(|group| self.prepare_group::<R>(group));
+        self.recount_heap_bytes::<R>(accumulator);
+    }
+
     fn is_exact(&self, accumulator: &GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>) -> bool {
         let Some(inverse) = self.inner.inverse() else { return false };
         // What is in `other` is not known by its key any more.

@@ -2,7 +2,7 @@
 
 use super::extract::{ByValue, ValueOf};
 use super::number::{Number, not_finite};
-use super::{Aggregate, Reductions};
+use super::{Aggregate, Invertible, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::sketch::{Estimate, LogHistogram};
@@ -111,6 +111,10 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Aggregate<R> for Q
         into.merge(from)
     }
 
+    fn inverse(&self) -> Option<&dyn Invertible<R, LogHistogram>> {
+        Some(self)
+    }
+
     fn output(&self, accumulator: &LogHistogram) -> Self::Output {
         self.ranks.map(|rank| accumulator.quantile(rank))
     }
@@ -166,6 +170,10 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Quantile<N> {
         into.merge(from)
     }
 
+    fn inverse(&self) -> Option<&dyn Invertible<R, LogHistogram>> {
+        Some(self)
+    }
+
     fn output(&self, accumulator: &LogHistogram) -> Self::Output {
         let [answer] = self.of.output(accumulator);
         answer
@@ -193,5 +201,33 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Quantile<N> {
         if accumulator.coarsen_within(tolerance) {
             reductions.note(&Aggregate::<R>::describe(self));
         }
+    }
+}
+
+impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Invertible<R, LogHistogram> for Quantiles<N, Q> {
+    fn prepare(&self, accumulator: &mut LogHistogram) {
+        accumulator.prepare();
+    }
+
+    fn is_exact(&self, accumulator: &LogHistogram) -> bool {
+        accumulator.subtracts()
+    }
+
+    fn subtract(&self, from: &mut LogHistogram, part: &LogHistogram) -> bool {
+        from.subtract(part)
+    }
+}
+
+impl<R: ?Sized, N: ValueOf<R, Value: Number>> Invertible<R, LogHistogram> for Quantile<N> {
+    fn prepare(&self, accumulator: &mut LogHistogram) {
+        accumulator.prepare();
+    }
+
+    fn is_exact(&self, accumulator: &LogHistogram) -> bool {
+        accumulator.subtracts()
+    }
+
+    fn subtract(&self, from: &mut LogHistogram, part: &LogHistogram) -> bool {
+        from.subtract(part)
     }
 }

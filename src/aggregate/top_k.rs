@@ -142,8 +142,12 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for TopK<E> {
 }
 
 impl<R: ?Sized, E: KeyOf<R>> Invertible<R, SpaceSaving<E::Key>> for TopK<E> {
+    fn prepare(&self, accumulator: &mut SpaceSaving<E::Key>) {
+        accumulator.prepare();
+    }
+
     fn is_exact(&self, accumulator: &SpaceSaving<E::Key>) -> bool {
-        accumulator.is_exact() && !accumulator.saturated()
+        accumulator.subtracts()
     }
 
     fn subtract(&self, from: &mut SpaceSaving<E::Key>, part: &SpaceSaving<E::Key>) -> bool {

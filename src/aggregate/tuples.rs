@@ -87,6 +87,12 @@ macro_rules! tuple {
         }
 
         impl<R: ?Sized, $($aggregate: Aggregate<R>),+> Invertible<R, ($($aggregate::Accumulator,)+)> for ($($aggregate,)+) {
+            fn prepare(&self, accumulator: &mut ($($aggregate::Accumulator,)+)) {
+                $(if let Some(inverse) = self.$index.inverse() {
+                    inverse.prepare(&mut accumulator.$index);
+                })+
+            }
+
             fn is_exact(&self, accumulator: &($($aggregate::Accumulator,)+)) -> bool {
                 $(self.$index.inverse().is_some_and(|inverse| inverse.is_exact(&accumulator.$index)))&&+
             }

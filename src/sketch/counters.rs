@@ -4,6 +4,7 @@
 //! answers do not change. At `u64::MAX` a counter stays.
 
 use super::prefetch::prefetch;
+use std::ops::Range;
 
 /// Counters, all of one width.
 #[derive(Clone, Debug)]
@@ -86,10 +87,49 @@ impl Counters {
         (0..self.len()).map(|index| self.at(index))
     }
 
+    /// So many counters, 0 but for a copy of those of the range at `to`.
+    pub(super) fn moved(&self, range: Range<usize>, to: usize, len: usize) -> Counters {
+        fn moved<T: Copy + Default>(cells: &[T], to: usize, len: usize) -> Vec<T> {
+            let mut moved = vec![T::default(); len];
+            moved.iter_mut().skip(to).zip(cells).for_each(|(to, from)| *to = *from);
+            moved
+        }
+        match self {
+            Counters::Narrow(cells) => Counters::Narrow(moved(cells.get(range).unwrap_or_default(), to, len)),
+            Counters::Wide(cells) => Counters::Wide(moved(cells.get(range).unwrap_or_default(), to, len)),
+        }
+    }
+
+    /// The first index at which the sum of the counters up to it is at least so much.
+    pub(super) fn reaches(&self, sum: u64) -> Option<usize> {
+        // Summed so many at a time, in vector registers, and one by one only where the sum is reached.
+        const CHUNK: usize = 64;
+        let mut start = 0;
+        let mut before = 0u64;
+        if let Counters::Narrow(cells) = self {
+            for chunk in cells.chunks(CHUNK) {
+                let after = before.saturating_add(chunk.iter().map(|&cell| u64::from(cell)).sum());
+                if after >= sum {
+                    break;
+                }
+                (before, start) = (after, start + chunk.len());
+            }
+        }
+        (start..self.len()).find(|&index| {
+            before = before.saturating_add(self.at(index));
+            before >= sum
+        })
+    }
+
     /// Adds `other`'s counters to those from `start` on, saturating. What does not fit is left out.
     pub(super) fn add_all(&mut self, start: usize, other: &Counters) {
+        self.add_range(start, other, 0..other.len());
+    }
+
+    /// Adds `other`'s counters of a range to those from `start` on, saturating. What does not fit is left out.
+    pub(super) fn add_range(&mut self, start: usize, other: &Counters, range: Range<usize>) {
         if let (Counters::Narrow(into), Counters::Narrow(from)) = (&mut *self, other) {
-            let into = into.get_mut(start..).unwrap_or_default();
+            let (into, from) = (into.get_mut(start..).unwrap_or_default(), from.get(range.clone()).unwrap_or_default());
             // Two passes, so that the common one has no branch in it and runs in vector registers.
             let fits = into.iter().zip(from).fold(true, |fits, (&a, &b)| fits & (a.wrapping_add(b) >= a));
             if fits {
@@ -98,7 +138,33 @@ impl Counters {
             }
         }
         let into = self.widen().get_mut(start..).unwrap_or_default();
-        into.iter_mut().zip(other.iter()).for_each(|(a, b)| *a = a.saturating_add(b));
+        into.iter_mut().zip(range).for_each(|(a, index)| *a = a.saturating_add(other.at(index)));
+    }
+
+    /// Takes from the counter at the index. `false`, and nothing changes, if it is not as large.
+    pub(super) fn take(&mut self, index: usize, weight: u64) -> bool {
+        match self {
+            Counters::Narrow(cells) => {
+                let rest = cells.get(index).zip(u32::try_from(weight).ok()).and_then(|(cell, weight)| cell.checked_sub(weight));
+                rest.is_some_and(|rest| cells.get_mut(index).map(|cell| *cell = rest).is_some())
+            }
+            Counters::Wide(cells) => {
+                let rest = cells.get(index).and_then(|cell| cell.checked_sub(weight));
+                rest.is_some_and(|rest| cells.get_mut(index).map(|cell| *cell = rest).is_some())
+            }
+        }
+    }
+
+    /// Takes `other`'s counters of a range from those from `start` on. `false` if one of them is not as large, or there are not as many; some may have
+    /// changed then.
+    pub(super) fn take_range(&mut self, start: usize, other: &Counters, range: Range<usize>) -> bool {
+        if let (Counters::Narrow(from), Counters::Narrow(part)) = (&mut *self, other) {
+            let (from, part) = (from.get_mut(start..).unwrap_or_default(), part.get(range).unwrap_or_default());
+            let covers = from.iter().zip(part).fold(from.len() >= part.len(), |covers, (&a, &b)| covers & (a >= b));
+            from.iter_mut().zip(part).for_each(|(a, &b)| *a = a.wrapping_sub(b));
+            return covers;
+        }
+        (start..).zip(range).all(|(index, other_index)| self.take(index, other.at(other_index)))
     }
 
     /// Whether each counter is at least `other`'s.
@@ -167,10 +233,19 @@ mod tests {
             let (mut sum, other) = (fill(&a), fill(&b));
             sum.add_all(0, &other);
             let expected: Vec<u64> = a.iter().zip(&b).map(|(a, b)| a.saturating_add(*b)).collect();
+            prop_assert_eq!(sum.moved(2..5, 1, 6).iter().collect::<Vec<_>>(), [0, expected[2], expected[3], expected[4], 0, 0]);
+            let mut up_to = 0u64;
+            let first = expected.iter().position(|count| { up_to = up_to.saturating_add(*count); up_to >= 20 });
+            prop_assert_eq!(sum.reaches(20), first);
             prop_assert_eq!(sum.iter().collect::<Vec<_>>(), expected.clone());
             prop_assert!(sum.covers(&other));
             let folded: Vec<u64> = expected.chunks(2).map(|pair| pair.iter().fold(0, |a: u64, b| a.saturating_add(*b))).collect();
             prop_assert_eq!(sum.folded().iter().collect::<Vec<_>>(), folded);
+            let mut taken = sum.clone();
+            let saturated = expected.contains(&u64::MAX);
+            prop_assert!(taken.take_range(0, &other, 0..8));
+            prop_assert!(saturated || taken.iter().eq(a.iter().copied()));
+            prop_assert_eq!(taken.take_range(0, &sum, 0..8), b.iter().all(|&b| b == 0));
             sum.subtract_all(&other);
             let back: Vec<u64> = expected.iter().zip(&b).map(|(a, b)| a - b).collect();
             prop_assert_eq!(sum.iter().collect::<Vec<_>>(), back);

@@ -1,10 +1,12 @@
 //! A histogram of relative error: quantiles of numbers, deterministic and merging exactly.
 
 mod durable;
+mod subtract;
 
 use super::Estimate;
 use super::counters::Counters;
 use crate::error::{Error, ErrorKind};
+use std::ops::Range;
 
 /// Bits of a number's mantissa that choose its bucket, at most: 8192 buckets per doubling.
 const RESOLUTION_MAX: u32 = 13;
@@ -63,6 +65,8 @@ pub struct LogHistogram {
     min: f64,
     max: f64,
     integers: bool,
+    /// What the parts were, if this is their merge and they may be subtracted.
+    parts: Option<Box<subtract::Parts>>,
 }
 
 impl LogHistogram {
@@ -86,6 +90,7 @@ impl LogHistogram {
             min: f64::INFINITY,
             max: f64::NEG_INFINITY,
             integers: true,
+            parts: None,
         })
     }
 
@@ -155,12 +160,9 @@ impl LogHistogram {
         if before >= rank {
             return Estimate::exact(0.0);
         }
-        for (bucket, count) in self.positive.ascending() {
-            before = before.saturating_add(count);
-            if before >= rank {
-                let (low, high) = self.edges(&self.positive, bucket);
-                return self.tightened(low, high);
-            }
+        if let Some(index) = self.positive.counters.reaches(rank - before) {
+            let (low, high) = self.edges(&self.positive, self.positive.first + index as u32);
+            return self.tightened(low, high);
         }
         // Only a count that has saturated gets here.
         Estimate::exact(self.max)
@@ -192,6 +194,10 @@ impl LogHistogram {
     /// # Errors
     /// None today; the signature leaves room.
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
+        match &mut self.parts {
+            Some(parts) if other.resolution == self.resolution => parts.enter(other),
+            parts => *parts = None,
+        }
         let mut coarsened;
         let mut other = other;
         if other.resolution > self.resolution {
@@ -226,6 +232,7 @@ impl LogHistogram {
     fn coarsen_to(&mut self, resolution: u32) {
         let bits = self.resolution.saturating_sub(resolution);
         if bits > 0 {
+            self.parts = None;
             self.resolution -= bits;
             let buckets_max = self.buckets_max();
             self.positive = self.positive.coarsened(bits, buckets_max);
@@ -261,7 +268,8 @@ impl LogHistogram {
 
     /// Bytes in memory, those on the heap included.
     pub fn resident_bytes(&self) -> usize {
-        size_of::<Self>() + self.positive.counters.heap_bytes() + self.negative.counters.heap_bytes()
+        let parts = self.parts.as_ref().map_or(0, |parts| parts.resident_bytes());
+        size_of::<Self>() + self.positive.counters.heap_bytes() + self.negative.counters.heap_bytes() + parts
     }
 }
 
@@ -308,27 +316,30 @@ impl Side {
     #[cold]
     #[inline(never)]
     fn make_room(&mut self, bucket: u32, buckets_max: u32) -> usize {
-        let Some((low, high)) = self.occupied() else {
+        let Some((lowest, highest)) = self.occupied() else {
             // Room for the numbers that are likely to follow: a quarter of a doubling or so on either side costs little.
             self.first = bucket.saturating_sub(4);
             self.counters = Counters::zeros(9.min(buckets_max as usize));
             return (bucket - self.first) as usize;
         };
-        let high = high.max(bucket);
+        let high = highest.max(bucket);
         let cut = high.saturating_sub(buckets_max - 1);
-        self.collapsed |= bucket < cut || low < cut;
+        self.collapsed |= bucket < cut || lowest < cut;
         let bucket_kept = bucket.max(cut);
-        let low = low.min(bucket).max(cut);
-        // Half as much again on the side that grows.
-        let spare = (high - low) / 2 + 1;
+        let low = lowest.min(bucket).max(cut);
+        // As much again on the side that grows.
+        let spare = high - low + 1;
         let first = if bucket_kept < self.first { low.saturating_sub(spare).max(cut) } else { low };
         let room = buckets_max.min(high - first + 1 + if bucket > self.first { spare } else { 0 });
-        let mut counters = Counters::zeros(room as usize);
-        for (old, count) in self.ascending() {
-            counters.add((old.max(first) - first) as usize, count);
-        }
+        self.counters = if lowest < first {
+            let mut counters = Counters::zeros(room as usize);
+            self.ascending().for_each(|(old, count)| counters.add((old.max(first) - first) as usize, count));
+            counters
+        } else {
+            let kept = (lowest - self.first) as usize..(highest - self.first) as usize + 1;
+            self.counters.moved(kept, (lowest - first) as usize, room as usize)
+        };
         self.first = first;
-        self.counters = counters;
         (bucket_kept - first) as usize
     }
 
@@ -348,14 +359,26 @@ impl Side {
     }
 
     fn merge(&mut self, other: &Side, buckets_max: u32) {
-        let start = other.first.wrapping_sub(self.first) as usize;
-        if start.checked_add(other.counters.len()).is_some_and(|end| end <= self.counters.len()) {
-            self.counters.add_all(start, &other.counters);
+        if let Some((start, range)) = self.place_of(other) {
+            self.counters.add_range(start, &other.counters, range);
         } else {
             // The largest first: it decides what there is room for.
             other.descending().for_each(|(bucket, count)| self.add(bucket, count, buckets_max));
         }
         self.collapsed |= other.collapsed;
+    }
+
+    /// Where the other's counters go here, if there is room for all that are not 0: from which index on, and which of them.
+    fn place_of(&self, other: &Side) -> Option<(usize, Range<usize>)> {
+        let fits = |start: usize, range: Range<usize>| {
+            let end = start.checked_add(range.len())?;
+            (end <= self.counters.len()).then_some((start, range))
+        };
+        let start = |bucket: u32| bucket.wrapping_sub(self.first) as usize;
+        fits(start(other.first), 0..other.counters.len()).or_else(|| {
+            let (low, high) = other.occupied()?;
+            fits(start(low), (low - other.first) as usize..(high - other.first) as usize + 1)
+        })
     }
 
     fn coarsened(&self, bits: u32, buckets_max: u32) -> Side {

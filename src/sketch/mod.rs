@@ -20,7 +20,7 @@ mod count_min;
 mod counters;
 mod index;
 mod log_histogram;
-mod prefetch;
+pub(crate) mod prefetch;
 mod space_saving;
 
 pub use count_min::CountMin;

@@ -6,7 +6,7 @@
 
 /// Asks the CPU to bring the item's cache line close; nothing if the index is outside.
 #[inline(always)]
-pub(super) fn prefetch<T>(items: &[T], index: usize) {
+pub(crate) fn prefetch<T>(items: &[T], index: usize) {
     #[cfg(target_arch = "x86_64")]
     if let Some(item) = items.get(index) {
         // SAFETY: the instruction is part of every x86-64 CPU (SSE), the address is that of a live reference, and a prefetch accesses no

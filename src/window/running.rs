@@ -82,7 +82,11 @@ impl<T: Clone> Running<T> {
         }
         for (_, pane) in panes.range(self.end, end) {
             match &mut self.merged {
-                None => self.merged = Some(pane.clone()),
+                None => {
+                    let mut merged = pane.clone();
+                    inverse.prepare(&mut merged);
+                    self.merged = Some(merged);
+                }
                 Some(merged) => {
                     if aggregate.merge(merged, pane).is_err() {
                         return false;

@@ -44,7 +44,8 @@ impl<A: Aggregate<u64>> Aggregate<u64> for Hidden<A> {
     }
 }
 
-/// Sums, groups that come and go, past their limit too, and tops that are exact in some windows and not in others.
+/// Sums, groups that come and go, past their limit too, tops and distinct counts that are exact in some windows and not in others, percentiles of numbers
+/// with and without fractions.
 fn aggregate(groups_max: usize) -> impl Aggregate<u64, Output: std::fmt::Debug> {
     (
         count(),
@@ -52,6 +53,9 @@ fn aggregate(groups_max: usize) -> impl Aggregate<u64, Output: std::fmt::Debug> 
         mean(|id: &u64| id % 5),
         filtered(|id: &u64| id.is_multiple_of(2), count()),
         top_k_value(3, |id: &u64| id % 23).counters(5),
+        distinct_value(|id: &u64| id % 7).exact_up_to(5).precision(10),
+        quantile(0.7, |id: &u64| if id.is_multiple_of(9) { *id as f64 / 2.0 } else { *id as f64 - 20.0 }),
+        group_by_value(|id: &u64| id % 3, (distinct_value(|id: &u64| id / 3 % 5), quantiles([0.0, 0.5, 1.0], |id: &u64| id % 11))),
         group_by_value(|id: &u64| id / 4 % 9, (count(), top_k_value(1, |id: &u64| id % 3).counters(2))).groups_max(groups_max),
     )
 }

@@ -1,7 +1,11 @@
-//! The sketch of a distinct count: DataSketches' HyperLogLog behind our own bytes, limits and errors.
+//! The sketch of a distinct count: HyperLogLog as DataSketches has it, behind our own bytes, limits and errors.
 //!
-//! Its decoder is only given bytes that were made here, of values that were checked here. What is written is what the answer depends on, the
-//! registers or the coupons, not its running estimate, which depends on the order of the records.
+//! Few keys are held as DataSketches' coupons. Past those, registers are kept here: taking a key in is a hash and a maximum, merging a maximum of
+//! bytes, without the running sums that DataSketches keeps for an estimate that depends on the order of the records. Its estimator is
+//! asked when there is an answer to give.
+//!
+//! DataSketches' decoder is only given bytes that were made here, of values that were checked here. What is written is what the answer depends on,
+//! the registers or the coupons.
 
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
@@ -22,12 +26,23 @@ const REGISTER_MAX: u8 = 63;
 /// Registers that differ from the smallest by this or more are written as exceptions.
 const NIBBLE_MAX: u8 = 15;
 
+/// Bits of a coupon that are its address; the value is above them.
+const ADDRESS_BITS: u32 = 26;
+
 /// A HyperLogLog sketch of distinct keys.
 #[derive(Clone, Debug)]
 pub(super) struct Hll {
-    union: Box<HllUnion>,
+    form: Form,
     /// So many distinct keys there are for certain: they were counted before the sketch took over.
     certain: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Form {
+    /// Up to [`coupons_max`] different coupons.
+    Coupons(Box<HllUnion>),
+    /// The largest value of the coupons of each address, cut to as many bits as there are registers.
+    Registers(Box<[u8]>),
 }
 
 /// The modes of a sketch that keeps keys' coupons, in DataSketches' numbering; with registers instead it is in mode 2.
@@ -36,24 +51,126 @@ enum Mode {
     Set,
 }
 
+/// Coupons up to which a sketch holds them: three quarters of an eighth of its registers.
+pub(super) fn coupons_max(precision: u8) -> usize {
+    3 << (precision - 5)
+}
+
+/// What DataSketches makes of a key's hash: the address of a register and the value that this is raised to, from 1 to 63.
+///
+/// MurmurHash3 (x64, 128 bits) of 8 bytes under DataSketches' seed; the value is the number of leading zeros of one half, plus 1.
+#[inline]
+pub(super) fn coupon(hash: u64) -> (u32, u8) {
+    const SEED: u64 = 9001;
+    const LEN: u64 = 8;
+    let mixed = hash.wrapping_mul(0x87c3_7b91_1142_53d5).rotate_left(31).wrapping_mul(0x4cf5_ad43_2745_937f);
+    let high = SEED ^ LEN;
+    let low = (SEED ^ mixed ^ LEN).wrapping_add(high);
+    let high = high.wrapping_add(low);
+    let (low, high) = (finished(low), finished(high));
+    let low = low.wrapping_add(high);
+    let high = high.wrapping_add(low);
+    (low as u32 & ((1 << ADDRESS_BITS) - 1), high.leading_zeros().min(62) as u8 + 1)
+}
+
+/// MurmurHash3's last step.
+#[inline]
+fn finished(mut half: u64) -> u64 {
+    half ^= half >> 33;
+    half = half.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    half ^= half >> 33;
+    half = half.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    half ^ (half >> 33)
+}
+
+#[inline]
+fn raise(registers: &mut [u8], (address, value): (u32, u8)) {
+    let mask = registers.len().wrapping_sub(1);
+    if let Some(register) = registers.get_mut(address as usize & mask) {
+        *register = value.max(*register);
+    }
+}
+
 impl Hll {
     pub(super) fn new(precision: u8, certain: u64) -> Self {
         let precision = precision.clamp(PRECISION_MIN, PRECISION_MAX);
         let union = HllUnion::new(precision).expect("4 to 21 is the range of a union");
-        Hll { union: Box::new(union), certain }
+        Hll { form: Form::Coupons(Box::new(union)), certain }
+    }
+
+    /// A sketch of keys by their hashes.
+    pub(super) fn of(precision: u8, certain: u64, hashes: impl Iterator<Item = u64> + Clone) -> Self {
+        let mut sketch = Hll::new(precision, certain);
+        let mut registers = zeros(sketch.precision());
+        hashes.clone().for_each(|hash| raise(&mut registers, coupon(hash)));
+        if registers.iter().filter(|register| **register > 0).count() > coupons_max(sketch.precision()) {
+            // So many addresses are more coupons than are held.
+            sketch.form = Form::Registers(registers);
+        } else {
+            hashes.for_each(|hash| sketch.add(hash));
+        }
+        sketch
+    }
+
+    /// The sketch of these registers, of which at least one is not 0.
+    pub(super) fn of_registers(registers: Box<[u8]>, certain: u64) -> Self {
+        Hll { form: Form::Registers(registers), certain }
     }
 
     /// Adds a key's hash.
     #[inline]
     pub(super) fn add(&mut self, hash: u64) {
-        // As the sketch hashes it the same way on every platform: `u64::hash` feeds the bytes of memory order.
-        self.union.update_value(hash.to_le());
+        match &mut self.form {
+            Form::Registers(registers) => raise(registers, coupon(hash)),
+            Form::Coupons(union) => {
+                // As the sketch hashes it the same way on every platform: `u64::hash` feeds the bytes of memory order.
+                union.update_value(hash.to_le());
+                self.take_over();
+            }
+        }
+    }
+
+    /// Takes the registers over from DataSketches, if it has come to those.
+    fn take_over(&mut self) {
+        if let Form::Coupons(union) = &self.form
+            // A table of coupons takes half as many bytes at most.
+            && union.estimated_size() == 1 << union.lg_config_k()
+        {
+            let serial = union.to_sketch(HllType::Hll8).serialize();
+            self.form = Form::Registers(serial.get(REGISTERS_AT..).unwrap_or_default().into());
+        }
     }
 
     /// Adds the keys of another; the result has the lower of both precisions.
     pub(super) fn merge(&mut self, other: &Hll) {
-        self.union.update(&other.union.to_sketch(HllType::Hll8));
         self.certain = self.certain.max(other.certain);
+        match (&mut self.form, &other.form) {
+            (Form::Coupons(union), Form::Coupons(other)) => {
+                union.update(&other.to_sketch(HllType::Hll8));
+                self.take_over();
+            }
+            (Form::Coupons(union), Form::Registers(other)) => {
+                let mut registers = other.clone();
+                lower_registers(&mut registers, union.lg_config_k());
+                coupons_of(union).into_iter().for_each(|coupon| raise(&mut registers, coupon));
+                self.form = Form::Registers(registers);
+            }
+            (Form::Registers(registers), Form::Coupons(other)) => {
+                coupons_of(other).into_iter().for_each(|coupon| raise(registers, coupon));
+            }
+            (Form::Registers(registers), Form::Registers(other)) => {
+                lower_registers(registers, precision_of(other));
+                merge_registers(registers, other);
+            }
+        }
+    }
+
+    /// The registers, if it has come to those.
+    pub(super) fn registers(&self) -> Option<&[u8]> {
+        match &self.form {
+            Form::Registers(registers) => Some(registers),
+            Form::Coupons(_) => None,
+        }
     }
 
     /// As many keys are certain, from an exact count that was merged.
@@ -66,15 +183,24 @@ impl Hll {
     }
 
     pub(super) fn precision(&self) -> u8 {
-        self.union.lg_config_k()
+        match &self.form {
+            Form::Coupons(union) => union.lg_config_k(),
+            Form::Registers(registers) => precision_of(registers),
+        }
     }
 
     pub(super) fn estimate(&self) -> f64 {
-        self.union.composite_estimate()
+        match &self.form {
+            Form::Coupons(union) => union.composite_estimate(),
+            Form::Registers(registers) => estimate_of(&occurrences(registers)),
+        }
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        size_of::<HllUnion>() + self.union.estimated_size()
+        match &self.form {
+            Form::Coupons(union) => size_of::<HllUnion>() + union.estimated_size(),
+            Form::Registers(registers) => registers.len(),
+        }
     }
 
     /// Brings the sketch to a lower precision.
@@ -85,24 +211,22 @@ impl Hll {
     }
 
     pub(super) fn encode(&self, writer: &mut Writer) {
-        let serial = self.union.to_sketch(HllType::Hll8).serialize();
         writer.u64(self.certain);
         writer.u8(self.precision());
-        let Some(mode) = serial.get(7) else { return };
-        match mode & 3 {
-            0 => {
-                writer.u8(0);
-                encode_coupons(serial.get(LIST_AT..).unwrap_or_default(), writer);
-            }
-            1 => {
-                writer.u8(1);
-                // The size of its table, which decides when it becomes registers.
-                writer.u8(serial.get(4).copied().unwrap_or(0));
-                encode_coupons(serial.get(SET_AT..).unwrap_or_default(), writer);
-            }
-            _ => {
+        match &self.form {
+            Form::Registers(registers) => {
                 writer.u8(2);
-                encode_registers(serial.get(REGISTERS_AT..).unwrap_or_default(), writer);
+                encode_registers(registers, writer);
+            }
+            Form::Coupons(union) => {
+                let serial = union.to_sketch(HllType::Hll8).serialize();
+                let is_set = is_set(&serial);
+                writer.u8(u8::from(is_set));
+                if is_set {
+                    // The size of its table, which decides when it becomes registers.
+                    writer.u8(serial.get(4).copied().unwrap_or(0));
+                }
+                encode_coupons(&serial, writer);
             }
         }
     }
@@ -118,23 +242,107 @@ impl Hll {
             let message = format!("a distinct count of precision {precision} is finer than the {precision_max} asked for");
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
+        let mut hll = Hll::new(precision, certain);
         let serial = match reader.u8()? {
             0 => coupons_serial(reader, precision, Mode::List)?,
             1 => coupons_serial(reader, precision, Mode::Set)?,
-            2 => registers_serial(reader, precision)?,
+            2 => {
+                let registers = decode_registers(reader, precision)?;
+                if registers.iter().any(|register| *register > 0) {
+                    hll.form = Form::Registers(registers.into());
+                }
+                return Ok(hll);
+            }
             other => return Err(reader.corrupt(&format!("{other} is no mode of a distinct count"))),
         };
         let sketch = HllSketch::deserialize(&serial).map_err(|error| reader.corrupt(&format!("no distinct count: {error}")))?;
-        let mut hll = Hll::new(precision, certain);
-        hll.union.update(&sketch);
+        if let Form::Coupons(union) = &mut hll.form {
+            union.update(&sketch);
+        }
+        hll.take_over();
         Ok(hll)
     }
 }
 
+fn zeros(precision: u8) -> Box<[u8]> {
+    vec![0; 1 << precision].into()
+}
+
+fn precision_of(registers: &[u8]) -> u8 {
+    registers.len().trailing_zeros() as u8
+}
+
+/// Halves the registers down to a precision, if theirs is higher: the address loses its highest bits.
+fn lower_registers(registers: &mut Box<[u8]>, precision: u8) {
+    if registers.len() > 1 << precision {
+        let mut lower = zeros(precision);
+        merge_registers(&mut lower, registers);
+        *registers = lower;
+    }
+}
+
+/// Raises the registers to those of a precision that is no lower.
+fn merge_registers(into: &mut [u8], from: &[u8]) {
+    for part in from.chunks(into.len().max(1)) {
+        into.iter_mut().zip(part).for_each(|(into, from)| *into = (*into).max(*from));
+    }
+}
+
+/// How many registers there are of each value.
+fn occurrences(registers: &[u8]) -> [u32; 64] {
+    // As many as a byte can count at a time, so that bytes are compared and counted, many at once.
+    const CHUNK: usize = 128;
+    let mut of_value = [0; 64];
+    let mut left = registers.len() as u32;
+    for (value, count) in (0u8..).zip(&mut of_value) {
+        if left == 0 {
+            break;
+        }
+        let alike = |chunk: &[u8]| chunk.iter().fold(0, |alike, register| alike + u8::from(*register == value));
+        *count = registers.chunks(CHUNK).map(|chunk| u32::from(alike(chunk))).sum();
+        left -= *count;
+    }
+    of_value
+}
+
+/// The estimate of registers, of which so many are of each value.
+pub(super) fn estimate_of(of_value: &[u32; 64]) -> f64 {
+    // A sum of powers of two that spans fewer than 53 bits: exact, in whichever order it is made.
+    let inverse = |range: std::ops::Range<usize>| -> f64 {
+        range.map(|value| f64::from(of_value[value]) * f64::from_bits((1023 - value as u64) << 52)).sum()
+    };
+    let registers: u32 = of_value.iter().sum();
+    let mut serial = vec![10, 1, 7, registers.trailing_zeros() as u8, 0, 16, 0, 2 << 2 | 2];
+    serial.reserve_exact(REGISTERS_AT + registers as usize);
+    serial.extend_from_slice(&0f64.to_le_bytes());
+    serial.extend_from_slice(&inverse(0..32).to_le_bytes());
+    serial.extend_from_slice(&inverse(32..64).to_le_bytes());
+    serial.extend_from_slice(&of_value[0].to_le_bytes());
+    // The estimator looks at these sums and at no register, so that these need not be gathered.
+    serial.resize(REGISTERS_AT + registers as usize, 0);
+    HllSketch::deserialize(&serial).map_or(0.0, |sketch| sketch.composite_estimate())
+}
+
+/// Whether DataSketches' bytes are those of a set of coupons, and not of a list.
+fn is_set(serial: &[u8]) -> bool {
+    serial.get(7).is_some_and(|mode| mode & 3 == 1)
+}
+
+/// The coupons of DataSketches' bytes of a list or a set.
+fn raw_coupons(serial: &[u8]) -> impl Iterator<Item = u32> {
+    let coupons = serial.get(if is_set(serial) { SET_AT } else { LIST_AT }..).unwrap_or_default();
+    coupons.chunks_exact(4).map(|bytes| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).filter(|coupon| *coupon != 0)
+}
+
+/// The coupons of a sketch that holds them.
+fn coupons_of(union: &HllUnion) -> Vec<(u32, u8)> {
+    let serial = union.to_sketch(HllType::Hll8).serialize();
+    raw_coupons(&serial).map(|raw| (raw & ((1 << ADDRESS_BITS) - 1), (raw >> ADDRESS_BITS) as u8)).collect()
+}
+
 /// Coupons ascending, each as its distance to the one before.
 fn encode_coupons(serial: &[u8], writer: &mut Writer) {
-    let mut coupons: Vec<u32> = serial.chunks_exact(4).map(|bytes| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect();
-    coupons.retain(|coupon| *coupon != 0);
+    let mut coupons: Vec<u32> = raw_coupons(serial).collect();
     coupons.sort_unstable();
     writer.usize(coupons.len());
     let mut last = 0;
@@ -189,8 +397,8 @@ fn encode_registers(registers: &[u8], writer: &mut Writer) {
     }
 }
 
-/// DataSketches' bytes of registers.
-fn registers_serial(reader: &mut Reader<'_>, precision: u8) -> Result<Vec<u8>, Error> {
+/// Reads what [`encode_registers`] wrote.
+fn decode_registers(reader: &mut Reader<'_>, precision: u8) -> Result<Vec<u8>, Error> {
     let least = reader.u8()?;
     let packed = reader.raw(1 << (precision - 1))?;
     let mut registers: Vec<u8> = packed.iter().flat_map(|byte| [byte & 15, byte >> 4]).map(|nibble| nibble.saturating_add(least)).collect();
@@ -208,18 +416,7 @@ fn registers_serial(reader: &mut Reader<'_>, precision: u8) -> Result<Vec<u8>, E
     if registers.iter().any(|register| *register > REGISTER_MAX) {
         return Err(reader.corrupt(&format!("a register is over {REGISTER_MAX}")));
     }
-    let sum = |range: std::ops::Range<u8>| -> f64 {
-        registers.iter().filter(|register| range.contains(register)).map(|register| 0.5f64.powi(i32::from(*register))).sum()
-    };
-    let zeros = registers.iter().filter(|register| **register == 0).count() as u32;
-    let mut serial = vec![10, 1, 7, precision, 0, 16, 0, 2 << 2 | 2];
-    serial.extend_from_slice(&0f64.to_le_bytes());
-    serial.extend_from_slice(&sum(0..32).to_le_bytes());
-    serial.extend_from_slice(&sum(32..64).to_le_bytes());
-    serial.extend_from_slice(&zeros.to_le_bytes());
-    serial.extend_from_slice(&0u32.to_le_bytes());
-    serial.extend_from_slice(&registers);
-    Ok(serial)
+    Ok(registers)
 }
 
 #[cfg(test)]
@@ -275,6 +472,35 @@ mod tests {
                 read.add(7);
                 read.merge(&hll(10, 0..5));
                 read.estimate();
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn coupons_are_those_of_data_sketches(hash: u64) {
+            let mut theirs = HllSketch::new(21, HllType::Hll8).unwrap();
+            theirs.update(hash.to_le());
+            let (address, value) = coupon(hash);
+            prop_assert_eq!(raw_coupons(&theirs.serialize()).collect::<Vec<_>>(), [u32::from(value) << ADDRESS_BITS | address]);
+        }
+
+        /// Registers of our own, however they came about, against DataSketches'.
+        #[test]
+        fn registers_and_estimates_are_those_of_data_sketches(precision in 10u8..15, keys in prop_oneof![0u64..700, 0u64..90_000], at in 0.0f64..1.0) {
+            let hash = |key| crate::hash::hash_u64(crate::hash::Seed::new(3), key);
+            let mut theirs = HllUnion::new(precision).unwrap();
+            (0..keys).for_each(|key| theirs.update_value(hash(key).to_le()));
+            let cut = (at * keys as f64) as u64;
+            let mut merged = hll(precision, 0..cut);
+            merged.merge(&hll(precision, cut..keys));
+            for ours in [&merged, &hll(precision, 0..keys), &Hll::of(precision, 1, (0..keys).map(hash))] {
+                prop_assert_eq!(ours.estimate(), theirs.composite_estimate());
+                let serial = theirs.to_sketch(HllType::Hll8).serialize();
+                match ours.registers() {
+                    Some(registers) => prop_assert_eq!(registers, &serial[REGISTERS_AT..]),
+                    None => prop_assert!(serial[7] & 3 < 2),
+                }
             }
         }
     }

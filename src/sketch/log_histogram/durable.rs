@@ -17,8 +17,9 @@ impl LogHistogram {
             return;
         }
         writer.u64(self.zeros);
-        writer.f64(self.min);
-        writer.f64(self.max);
+        // Of the two zeros always the same: which one came first or last does not matter.
+        writer.f64(self.min + 0.0);
+        writer.f64(self.max + 0.0);
         writer.bool(self.integers);
         for side in [&self.negative, &self.positive] {
             let (first, last) = side.occupied().unwrap_or((0, 0));
@@ -55,6 +56,7 @@ impl LogHistogram {
             min: f64::INFINITY,
             max: f64::NEG_INFINITY,
             integers: true,
+            parts: None,
         };
         if read.count == 0 {
             return Ok(read);

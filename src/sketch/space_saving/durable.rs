@@ -15,6 +15,13 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     pub fn encode(&self, writer: &mut Writer) {
         writer.u64(self.total);
         self.filter.encode(writer);
+        if self.dead() > 0 {
+            return self.clone().encode_rows(writer);
+        }
+        self.encode_rows(writer);
+    }
+
+    fn encode_rows(&self, writer: &mut Writer) {
         writer.usize(self.rows.len());
         let keys = SortedKeys::new::<K>(self.rows.iter().map(|row| &row.key));
         let mut front = FrontWriter::new();

@@ -28,6 +28,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     /// The bounds hold, and the error is at most `total / (rows + 1)` from then on; [`error_max`](SpaceSaving::error_max) says how large it is.
     /// O(rows).
     pub fn cut_to(&mut self, rows: usize) -> bool {
+        self.bury();
         let rows = rows.max(1);
         if self.rows.len() <= rows && !self.filter.has_cells() {
             return false;
@@ -94,15 +95,22 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
             let (ours, theirs) = (self.seed, other.seed);
             return Err(Error::new(ErrorKind::Mismatch, format!("a top-k under {ours:?} does not go with one under {theirs:?}")));
         }
-        if self.is_empty() && self.is_exact() {
+        if self.rows.is_empty() && self.is_exact() && other.dead() == 0 {
             (self.rows, self.tags) = (other.rows.clone(), other.tags.clone());
             (self.index, self.key_bytes) = (other.index.clone(), other.key_bytes);
+            if let Some(parts) = &mut self.parts {
+                parts.enter((0..other.rows.len() as u32).collect());
+            }
         } else {
             self.merge_rows(other);
         }
         self.filter.merge(&other.filter);
         self.total = self.total.saturating_add(other.total);
         if self.rows.len() > self.rows_max() {
+            self.bury();
+        }
+        if self.rows.len() > self.rows_max() {
+            self.parts = None;
             self.cut();
         }
         Ok(())
@@ -110,20 +118,41 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     /// Adds the other's counts, and what it can have seen of keys for which only one of both has a row.
     fn merge_rows(&mut self, other: &Self) {
         let known = self.rows.len();
+        let dead = other.dead();
+        let mut parts = self.parts.take();
+        let mut places = parts.as_ref().map(|_| Vec::with_capacity(other.rows.len()));
         for (row, &tag) in other.rows.iter().zip(&other.tags) {
+            if row.count == 0 && dead > 0 {
+                // Dead in the other: there is nothing to add.
+                places = None;
+                continue;
+            }
             let key: &K = row.key.borrow();
-            match self.find(key, tag) {
+            let place = match self.find(key, tag) {
                 Found::Row(place) => {
                     let ours = &mut self.rows[place];
+                    if ours.count == 0
+                        && let Some(parts) = &mut parts
+                    {
+                        parts.revive();
+                    }
                     ours.count = ours.count.saturating_add(row.count);
                     ours.error = ours.error.saturating_add(row.error);
+                    place
                 }
                 Found::Vacant(place) => {
                     let bound = self.bound(key);
                     self.enter(row.key.clone(), (place, tag), (row.count.saturating_add(bound), row.error.saturating_add(bound)));
+                    self.rows.len() - 1
                 }
-            }
+            };
+            places.iter_mut().for_each(|places| places.push(place as u32));
         }
+        // Only a part of which every row is known can be taken out again.
+        self.parts = parts.zip(places).map(|(mut parts, places)| {
+            parts.enter(places);
+            parts
+        });
         if other.is_exact() {
             return;
         }

@@ -14,6 +14,7 @@ use crate::key::Key;
 use filter::Filter;
 use std::borrow::Borrow;
 use std::fmt;
+use subtract::Parts;
 
 pub use top::TopRow;
 
@@ -75,6 +76,8 @@ pub struct SpaceSaving<K: Key + ?Sized> {
     total: u64,
     seed: Seed,
     table_seed: Seed,
+    /// What was merged, if it may be subtracted: rows may then be dead, of a count of 0.
+    parts: Option<Box<Parts>>,
 }
 
 /// A key with its upper bound and how much of that may be others'.
@@ -105,13 +108,14 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
             total: 0,
             seed: Seed::PUBLIC,
             table_seed: process_seed(),
+            parts: None,
         })
     }
 
     /// An empty sketch of this capacity under another seed.
     pub fn seeded(self, seed: Seed) -> Self {
         let (rows, tags, index, filter) = (Vec::new(), Vec::new(), Index::default(), Filter::default());
-        SpaceSaving { rows, tags, key_bytes: 0, index, filter, total: 0, seed, ..self }
+        SpaceSaving { rows, tags, key_bytes: 0, index, filter, total: 0, seed, parts: None, ..self }
     }
 
     /// Adds `weight` to the key's count. Amortised O(1); a key that has a row is updated without allocating.
@@ -215,6 +219,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     pub fn shrink_to(&mut self, capacity: usize) -> Result<(), Error> {
         check_capacity(capacity)?;
         if capacity < self.capacity {
+            self.bury();
             self.capacity = capacity;
             self.filter.shrink_to(capacity);
             if self.rows.len() > self.rows_max() {
@@ -247,12 +252,12 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
 
     /// Keys that have a row.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.rows.len().saturating_sub(self.dead())
     }
 
     /// Whether no key has a row.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.len() == 0
     }
 
     /// Distinct keys up to which the counts are exact.
@@ -279,6 +284,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
             + self.key_bytes
             + self.index.heap_bytes()
             + self.filter.heap_bytes()
+            + self.parts.as_ref().map_or(0, |parts| parts.resident_bytes())
     }
 }
 
@@ -289,9 +295,10 @@ fn check_capacity(capacity: usize) -> Result<(), Error> {
     Ok(())
 }
 
+/// A copy forgets what parts it was merged of.
 impl<K: Key + ?Sized> Clone for SpaceSaving<K> {
     fn clone(&self) -> Self {
-        SpaceSaving {
+        let mut copy = SpaceSaving {
             rows: self.rows.clone(),
             tags: self.tags.clone(),
             key_bytes: self.key_bytes,
@@ -301,7 +308,12 @@ impl<K: Key + ?Sized> Clone for SpaceSaving<K> {
             total: self.total,
             seed: self.seed,
             table_seed: self.table_seed,
+            parts: None,
+        };
+        if self.dead() > 0 {
+            copy.bury_dead();
         }
+        copy
     }
 }
 

@@ -1,30 +1,171 @@
 //! Taking back what was merged, while all counts are exact.
+//!
+//! A merge that may be subtracted from remembers for each part the rows that it went to, so that taking it out looks up no key, each of which is a cache
+//! miss. Rows of a count of 0 are *dead*: they stay, and may come to life again, until half of all are dead.
 
-use super::{Found, SpaceSaving};
+use super::SpaceSaving;
 use crate::key::Key;
-use std::borrow::Borrow;
+use std::collections::VecDeque;
+
+/// The parts of a merge, the first merged first.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    /// For each row of a part the number of the row it was merged into.
+    places: VecDeque<Vec<u32>>,
+    dead: usize,
+}
+
+impl Parts {
+    pub(super) fn enter(&mut self, places: Vec<u32>) {
+        self.places.push_back(places);
+    }
+
+    /// A dead row counts again.
+    pub(super) fn revive(&mut self) {
+        self.dead = self.dead.saturating_sub(1);
+    }
+
+    pub(super) fn resident_bytes(&self) -> usize {
+        let places: usize = self.places.iter().map(Vec::capacity).sum();
+        size_of::<Self>() + self.places.capacity() * size_of::<Vec<u32>>() + places * size_of::<u32>()
+    }
+}
 
 impl<K: Key + ?Sized> SpaceSaving<K> {
-    /// Takes out what `part`, merged into this sketch before, has seen: the rows are then those of a sketch that never saw it. `false` if that
-    /// cannot be done, because one of both is not exact or `part` was not merged; the sketch is then of no further use. O(rows of both).
+    /// Makes this sketch the first part of a merge from which parts can be [subtracted](SpaceSaving::subtract). Nothing is to be added to it any more
+    /// but by merging.
+    pub(crate) fn prepare(&mut self) {
+        self.bury();
+        let mut parts = Parts::default();
+        parts.enter((0..self.rows.len() as u32).collect());
+        self.parts = Some(Box::new(parts));
+    }
+
+    /// Whether parts can be subtracted, and all answers are exact.
+    pub(crate) fn subtracts(&self) -> bool {
+        self.parts.is_some() && self.is_exact() && !self.saturated()
+    }
+
+    /// Takes out what `part`, the first that was merged and is still in, has seen: the answers are then those of a sketch that never saw it. `false`
+    /// if that cannot be done; the sketch is then of no further use. O(rows of the part), amortised.
     pub(crate) fn subtract(&mut self, part: &Self) -> bool {
-        if !self.is_exact() || !part.is_exact() || self.saturated() {
+        if !self.subtracts() || !part.is_exact() {
             return false;
         }
-        let mut gone = false;
-        for (row, &tag) in part.rows.iter().zip(&part.tags) {
-            let key: &K = row.key.borrow();
-            let Found::Row(place) = self.find(key, tag) else { return false };
-            let Some(ours) = self.rows.get_mut(place) else { return false };
+        let Some(parts) = &mut self.parts else { return false };
+        let Some(places) = parts.places.pop_front().filter(|places| places.len() == part.rows.len()) else { return false };
+        for ((row, tag), place) in part.rows.iter().zip(&part.tags).zip(places) {
+            let place = place as usize;
+            let Some(ours) = self.rows.get_mut(place).filter(|_| self.tags.get(place) == Some(tag)) else { return false };
             let Some(rest) = ours.count.checked_sub(row.count) else { return false };
             ours.count = rest;
-            gone |= rest == 0;
+            parts.dead += usize::from(rest == 0);
         }
         self.total = self.total.saturating_sub(part.total);
-        if gone {
-            let stays: Vec<bool> = self.rows.iter().map(|row| row.count > 0).collect();
-            self.keep_rows(&stays, |_, _| {});
+        if parts.dead > self.rows.len() / 2 {
+            self.bury();
         }
         true
+    }
+
+    /// Rows that are dead.
+    pub(super) fn dead(&self) -> usize {
+        self.parts.as_ref().map_or(0, |parts| parts.dead)
+    }
+
+    /// Takes dead rows away, if there are any.
+    pub(super) fn bury(&mut self) {
+        if self.dead() > 0 {
+            self.bury_dead();
+        }
+    }
+
+    /// Takes rows of a count of 0 away. O(rows).
+    pub(super) fn bury_dead(&mut self) {
+        let stays: Vec<bool> = self.rows.iter().map(|row| row.count > 0).collect();
+        if let Some(parts) = &mut self.parts {
+            let mut kept = 0;
+            let number = |stays: &bool| {
+                kept += u32::from(*stays);
+                if *stays { kept - 1 } else { u32::MAX }
+            };
+            let numbers: Vec<u32> = stays.iter().map(number).collect();
+            for place in parts.places.iter_mut().flatten() {
+                *place = numbers.get(*place as usize).copied().unwrap_or(u32::MAX);
+            }
+            parts.dead = 0;
+        }
+        self.keep_rows(&stays, |_, _| {});
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Keys that come and go, so that rows die, live again and are buried.
+        #[test]
+        fn a_queue_of_parts_says_what_its_merge_says(
+            parts in prop::collection::vec(prop::collection::vec(0u8..40, 0..12), 1..40), length in 1usize..8, capacity in 8usize..40,
+        ) {
+            let part = |keys: &Vec<u8>| {
+                let mut part = SpaceSaving::<str>::with_capacity(capacity).unwrap();
+                keys.iter().for_each(|key| part.add(&format!("/{key}"), 1 + u64::from(key % 3)));
+                part
+            };
+            let parts: Vec<_> = parts.iter().map(part).collect();
+            let told = |sketch: &SpaceSaving<str>| {
+                let mut writer = crate::codec::Writer::new();
+                sketch.encode(&mut writer);
+                let tops: Vec<_> = [0, 1, 3, usize::MAX].into_iter().map(|k| sketch.top(k)).collect();
+                let estimates: Vec<_> = (0..40).map(|key| sketch.estimate(&format!("/{key}"))).collect();
+                format!("{tops:?} {estimates:?} {} {} {:?}", sketch.len(), sketch.total(), writer.into_bytes())
+            };
+            let mut sliding = parts[0].clone();
+            sliding.prepare();
+            for (end, part) in parts.iter().enumerate() {
+                let start = (end + 1).saturating_sub(length);
+                if start > 0 {
+                    prop_assert!(sliding.subtract(&parts[start - 1]));
+                }
+                if end > 0 {
+                    sliding.merge(part).unwrap();
+                }
+                let mut merged = parts[start].clone();
+                parts[start + 1..=end].iter().for_each(|part| merged.merge(part).unwrap());
+                if !sliding.subtracts() {
+                    prop_assert!(!merged.is_exact());
+                    return Ok(());
+                }
+                prop_assert_eq!(told(&sliding), told(&merged));
+                prop_assert_eq!(told(&sliding.clone()), told(&merged));
+                let mut onward = parts[0].clone();
+                onward.merge(&sliding).unwrap();
+                merged.merge(&parts[0]).unwrap();
+                prop_assert_eq!(told(&onward), told(&merged));
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_not_merged_is_not_taken_out() {
+        let part = |keys: &[&str]| {
+            let mut part = SpaceSaving::<str>::with_capacity(9).unwrap();
+            keys.iter().for_each(|key| part.add(key, 1));
+            part
+        };
+        assert!(!part(&["a"]).subtract(&part(&["a"])), "it was not prepared");
+        let sliding = || {
+            let mut sliding = part(&["a", "b"]);
+            sliding.prepare();
+            sliding.merge(&part(&["b", "c"])).unwrap();
+            sliding
+        };
+        assert!(sliding().subtract(&part(&["a", "b"])));
+        assert!(!sliding().subtract(&part(&["b", "c"])), "not the first");
+        assert!(!sliding().subtract(&part(&["a"])));
+        assert!(!sliding().subtract(&part(&["a", "a", "b", "b"])));
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{Row, SpaceSaving};
 use crate::key::Key;
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
 
 /// A key of the top, with its count and the bounds of that.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,13 +61,30 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
 
     /// The `n` rows that come first, in no order. Keys are looked at only where counts are equal at the edge.
     fn first_in_rank(&self, n: usize) -> Vec<&Row<K::Owned>> {
-        if n >= self.rows.len() {
-            return self.rows.iter().collect();
+        let dead = self.dead();
+        let living = self.rows.iter().filter(move |row| row.count > 0 || dead == 0);
+        if n >= self.len() {
+            return living.collect();
         }
-        let mut counts: Vec<u64> = self.rows.iter().map(|row| row.count).collect();
-        let (_, &mut edge, _) = counts.select_nth_unstable_by(n.saturating_sub(1), |a, b| b.cmp(a));
-        let mut first: Vec<_> = self.rows.iter().filter(|row| row.count > edge).collect();
-        let mut ties: Vec<_> = self.rows.iter().filter(|row| row.count == edge).collect();
+        // The `n` largest counts so far, and the rows that were among the first when they came.
+        let mut largest = BinaryHeap::with_capacity(n);
+        let mut candidates = Vec::with_capacity(n);
+        let mut edge = 0;
+        for row in living {
+            if row.count < edge {
+                continue;
+            }
+            candidates.push(row);
+            if largest.len() == n {
+                largest.pop();
+            }
+            largest.push(Reverse(row.count));
+            if largest.len() == n {
+                edge = largest.peek().map_or(0, |Reverse(count)| *count);
+            }
+        }
+        let (mut first, mut ties): (Vec<_>, Vec<_>) =
+            candidates.into_iter().filter(|row| row.count >= edge).partition(|row| row.count > edge);
         let room = n.saturating_sub(first.len());
         if room < ties.len() {
             ties.select_nth_unstable_by(room, |a, b| a.key.cmp(&b.key));

@@ -1,7 +1,7 @@
 //! The states behind columns: what each is of, and how it grows.
 
 use crate::aggregate::{
-    Aggregate, Distinct, DistinctAccumulator, ExactSum, FloatMoments, IntegerMoments, IntegerSum, KeyOf, Moments, Total,
+    Aggregate, Distinct, DistinctAccumulator, ExactSum, FloatMoments, IntegerMoments, IntegerSum, Invertible, KeyOf, Moments, Total,
 };
 use crate::error::{Error, ErrorKind};
 use crate::hash::Seed;
@@ -213,7 +213,49 @@ impl StateSpec {
 
     /// Whether cells can be subtracted, as long as they are exact.
     pub(super) fn is_invertible(&self) -> bool {
-        matches!(self, StateSpec::Records | StateSpec::Present(_) | StateSpec::Equal(..) | StateSpec::Sum(_) | StateSpec::Top { .. })
+        !matches!(self, StateSpec::Min(_) | StateSpec::Max(_) | StateSpec::Squares(_) | StateSpec::First(_) | StateSpec::Last(_))
+    }
+
+    /// As [`Invertible::prepare`].
+    pub(super) fn prepare(&self, cell: &mut Cell) {
+        match (self, cell) {
+            (StateSpec::Distinct(_, seed), Cell::Distinct(keys)) => distinct(*seed).prepare(keys),
+            (_, Cell::Histogram(histogram)) => histogram.prepare(),
+            (_, Cell::Top(top)) => top.sketch.prepare(),
+            _ => {}
+        }
+    }
+
+    /// As [`Invertible::is_exact`].
+    pub(super) fn is_exact(&self, cell: &Cell) -> bool {
+        match (self, cell) {
+            (_, Cell::Count(count)) => *count < u64::MAX,
+            (_, Cell::Sum(sum)) => sum.count < u64::MAX && sum.floats.is_none(),
+            (_, Cell::Histogram(histogram)) => histogram.subtracts(),
+            (StateSpec::Distinct(_, seed), Cell::Distinct(keys)) => distinct(*seed).is_exact(keys),
+            (_, Cell::Top(top)) => top.sketch.subtracts(),
+            _ => false,
+        }
+    }
+
+    /// As [`Invertible::subtract`].
+    pub(super) fn subtract(&self, from: &mut Cell, part: &Cell) -> bool {
+        match (self, from, part) {
+            (_, Cell::Count(from), Cell::Count(part)) => {
+                let rest = from.checked_sub(*part);
+                *from = rest.unwrap_or(0);
+                rest.is_some()
+            }
+            (_, Cell::Sum(from), Cell::Sum(part)) if from.floats.is_none() && part.floats.is_none() => {
+                let rest = from.count.checked_sub(part.count);
+                from.count = rest.unwrap_or(0);
+                rest.is_some() && from.integers.subtract(&part.integers)
+            }
+            (_, Cell::Histogram(from), Cell::Histogram(part)) => from.subtract(part),
+            (StateSpec::Distinct(_, seed), Cell::Distinct(from), Cell::Distinct(part)) => distinct(*seed).subtract(from, part),
+            (_, Cell::Top(from), Cell::Top(part)) => from.subtract(part),
+            _ => false,
+        }
     }
 
     /// How many different keys the cell has seen.
@@ -259,34 +301,6 @@ fn replace(kept: &mut Option<Number>, new: Option<Number>, before: impl FnOnce(N
 }
 
 impl Cell {
-    /// As [`Invertible::is_exact`](crate::aggregate::Invertible::is_exact).
-    pub(super) fn is_exact(&self) -> bool {
-        match self {
-            Cell::Count(count) => *count < u64::MAX,
-            Cell::Sum(sum) => sum.count < u64::MAX && sum.floats.is_none(),
-            Cell::Top(top) => top.sketch.is_exact() && !top.sketch.saturated(),
-            _ => false,
-        }
-    }
-
-    /// As [`Invertible::subtract`](crate::aggregate::Invertible::subtract).
-    pub(super) fn subtract(&mut self, part: &Cell) -> bool {
-        match (self, part) {
-            (Cell::Count(from), Cell::Count(part)) => {
-                let rest = from.checked_sub(*part);
-                *from = rest.unwrap_or(0);
-                rest.is_some()
-            }
-            (Cell::Sum(from), Cell::Sum(part)) if from.floats.is_none() && part.floats.is_none() => {
-                let rest = from.count.checked_sub(part.count);
-                from.count = rest.unwrap_or(0);
-                rest.is_some() && from.integers.subtract(&part.integers)
-            }
-            (Cell::Top(from), Cell::Top(part)) => from.subtract(part),
-            _ => false,
-        }
-    }
-
     /// Approximate bytes on the heap. O(1).
     pub(super) fn heap_bytes(&self) -> usize {
         match self {

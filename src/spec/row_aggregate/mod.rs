@@ -97,12 +97,16 @@ impl Aggregate<Row> for Columns {
 }
 
 impl Invertible<Row, Cells> for Columns {
+    fn prepare(&self, cells: &mut Cells) {
+        self.states.iter().zip(cells).for_each(|(state, cell)| state.prepare(cell));
+    }
+
     fn is_exact(&self, cells: &Cells) -> bool {
-        cells.iter().all(Cell::is_exact)
+        self.states.iter().zip(cells).all(|(state, cell)| state.is_exact(cell))
     }
 
     fn subtract(&self, from: &mut Cells, part: &Cells) -> bool {
-        from.iter_mut().zip(part).all(|(from, part)| from.subtract(part))
+        self.states.iter().zip(from).zip(part).all(|((state, from), part)| state.subtract(from, part))
     }
 }
 
@@ -260,6 +264,14 @@ impl Aggregate<Row> for RowAggregate {
 }
 
 impl Invertible<Row, RowAccumulator> for RowAggregate {
+    fn prepare(&self, accumulator: &mut RowAccumulator) {
+        match (self, accumulator) {
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.prepare(cells),
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => groups.prepare(accumulator),
+            _ => {}
+        }
+    }
+
     fn is_exact(&self, accumulator: &RowAccumulator) -> bool {
         match (self, accumulator) {
             (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.is_exact(cells),

@@ -1,0 +1,252 @@
+//! Different keys of parts that come and go: for each key, or what a sketch keeps of it, how many parts have it.
+//!
+//! So a part can be taken out again, and the answer is still that of the parts merged: the same keys, or the same registers. What cannot be
+//! said for certain here (whether so few keys are left that they would be counted exactly) is not said; whoever slides then merges.
+
+use super::State;
+use super::counted_registers::CountedRegisters;
+use super::hll::{Hll, PRECISION_MAX, PRECISION_MIN, coupon, coupons_max};
+use crate::hash::Map;
+
+/// The keys of the parts that are in.
+#[derive(Clone, Debug)]
+pub(super) struct Counted {
+    exact_max: usize,
+    precision: u8,
+    /// The stable hash of each key with the number of parts that have it; `None` once they were over twice as many as are counted exactly.
+    hashes: Option<Map<u64, u32>>,
+    /// What a sketch of all keys would hold; `None` while they are few.
+    registers: Option<Box<CountedRegisters>>,
+    /// Parts that are sketches: while there is one, so is the whole.
+    sketches: usize,
+}
+
+impl Counted {
+    /// Of no parts, counting so many keys exactly and then in 2^`precision` registers.
+    pub(super) fn new(exact_max: usize, precision: u8) -> Self {
+        let precision = precision.clamp(PRECISION_MIN, PRECISION_MAX);
+        Counted { exact_max, precision, hashes: Some(Map::default()), registers: None, sketches: 0 }
+    }
+
+    /// Takes in a part. `false` if it is of a kind that cannot be counted, or there are too many keys for too few registers; the merge of all
+    /// parts is then that of [`plain`](Counted::plain) and this part.
+    pub(super) fn enter(&mut self, part: &State) -> bool {
+        match part {
+            State::Exact(hashes) => self.enter_hashes(hashes),
+            State::Sketch(sketch) => self.enter_sketch(sketch),
+            State::Counted(_) => false,
+        }
+    }
+
+    fn enter_hashes(&mut self, part: &Map<u64, ()>) -> bool {
+        if let Some(registers) = &mut self.registers {
+            registers.raise_all(part.keys().map(|hash| coupon(*hash)));
+        }
+        if let Some(known) = &mut self.hashes {
+            for &hash in part.keys() {
+                *known.entry(hash).or_insert(0) += 1;
+            }
+            if known.len() > self.exact_max {
+                self.count_registers();
+            }
+        }
+        if self.hashes.as_ref().is_some_and(|known| known.len() > self.exact_max.saturating_mul(2)) {
+            if !self.are_many() {
+                return false;
+            }
+            self.hashes = None;
+        }
+        true
+    }
+
+    /// Makes the registers of the keys that are known, if there are none.
+    fn count_registers(&mut self) -> &mut CountedRegisters {
+        let known = &self.hashes;
+        self.registers.get_or_insert_with(|| {
+            let mut registers = Box::new(CountedRegisters::new(self.precision));
+            for (&hash, &parts) in known.iter().flatten() {
+                (0..parts).for_each(|_| registers.raise(coupon(hash)));
+            }
+            registers
+        })
+    }
+
+    fn enter_sketch(&mut self, part: &Hll) -> bool {
+        let Some(values) = self.values_of(part) else { return false };
+        let registers = self.count_registers();
+        registers.raise_all(present(values));
+        self.hashes = None;
+        self.sketches += 1;
+        true
+    }
+
+    /// The registers of a sketch, if it is what becomes of too many keys here, and nothing else.
+    fn values_of<'a>(&self, part: &'a Hll) -> Option<&'a [u8]> {
+        let alike = part.precision() == self.precision && part.certain() == self.exact_max as u64 + 1;
+        part.registers().filter(|_| alike)
+    }
+
+    /// Takes out a part that was taken in before. `false` if it was not; then this is of no further use.
+    pub(super) fn leave(&mut self, part: &State) -> bool {
+        match part {
+            State::Exact(hashes) => self.leave_hashes(hashes),
+            State::Sketch(sketch) => self.leave_sketch(sketch),
+            State::Counted(_) => false,
+        }
+    }
+
+    fn leave_hashes(&mut self, part: &Map<u64, ()>) -> bool {
+        if let Some(known) = &mut self.hashes {
+            for hash in part.keys() {
+                match known.get_mut(hash) {
+                    Some(1) => {
+                        known.remove(hash);
+                    }
+                    Some(parts) => *parts -= 1,
+                    None => return false,
+                }
+            }
+            // Not at once: keys come and go around the edge.
+            if known.len() <= self.exact_max / 2 {
+                self.registers = None;
+            }
+        }
+        match &mut self.registers {
+            Some(registers) => registers.lower_all(part.keys().map(|hash| coupon(*hash))),
+            None => true,
+        }
+    }
+
+    fn leave_sketch(&mut self, part: &Hll) -> bool {
+        let (Some(values), Some(registers)) = (self.values_of(part), &mut self.registers) else { return false };
+        let Some(sketches) = self.sketches.checked_sub(1) else { return false };
+        self.sketches = sketches;
+        registers.lower_all(present(values))
+    }
+
+    /// The keys' hashes, if they are so few that they are counted exactly.
+    fn few(&self) -> Option<&Map<u64, u32>> {
+        self.hashes.as_ref().filter(|hashes| hashes.len() <= self.exact_max)
+    }
+
+    /// Whether a sketch of the keys holds registers, and not coupons any more.
+    fn fills_registers(&self) -> bool {
+        let coupons = self.registers.as_ref().map_or(0, |registers| registers.coupons());
+        self.sketches > 0 || coupons > coupons_max(self.precision)
+    }
+
+    /// Whether there are, by the registers alone, more keys than are counted exactly.
+    fn are_many(&self) -> bool {
+        // No fewer keys than coupons.
+        let coupons = self.registers.as_ref().map_or(0, |registers| registers.coupons());
+        self.sketches > 0 || coupons > self.exact_max.max(coupons_max(self.precision))
+    }
+
+    /// Whether it is known what the parts merged would say. It stays known by merging.
+    pub(super) fn is_certain(&self) -> bool {
+        self.hashes.is_some() || self.are_many()
+    }
+
+    /// The number of keys while it is exact.
+    pub(super) fn count(&self) -> Option<u64> {
+        self.few().map(|hashes| hashes.len() as u64)
+    }
+
+    /// The estimate of the sketch.
+    pub(super) fn estimate(&self) -> f64 {
+        match &self.registers {
+            Some(registers) if self.hashes.is_none() || self.fills_registers() => registers.estimate(),
+            _ => self.sketch().estimate(),
+        }
+    }
+
+    /// The sketch of the keys.
+    fn sketch(&self) -> Hll {
+        let certain = self.exact_max as u64 + 1;
+        match (&self.registers, &self.hashes) {
+            (_, Some(hashes)) if !self.fills_registers() => Hll::of(self.precision, certain, hashes.keys().copied()),
+            (Some(registers), _) if registers.coupons() > 0 => Hll::of_registers(registers.largest().collect(), certain),
+            _ => Hll::new(self.precision, certain),
+        }
+    }
+
+    /// The state that says the same and forgets the parts.
+    pub(super) fn plain(&self) -> State {
+        match self.few() {
+            Some(hashes) => State::Exact(hashes.keys().map(|hash| (*hash, ())).collect()),
+            None => State::Sketch(self.sketch()),
+        }
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let hashes = self.hashes.as_ref().map_or(0, |hashes| hashes.capacity() / 7 * 8 * (size_of::<(u64, u32)>() + 1));
+        size_of::<Self>() + hashes + self.registers.as_ref().map_or(0, |registers| registers.resident_bytes())
+    }
+}
+
+/// Registers as coupons, without those that hold none.
+fn present(registers: &[u8]) -> impl Iterator<Item = (u32, u8)> {
+    (0..).zip(registers).filter(|(_, value)| **value > 0).map(|(register, value)| (register, *value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{DistinctAccumulator, distinct_value};
+    use super::*;
+    use crate::aggregate::Aggregate;
+    use crate::time::Timestamp;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        /// Exact counts, coupons and registers, as parts and as wholes; what is written tells more than what is answered.
+        #[test]
+        fn a_queue_of_parts_says_what_its_merge_says(
+            parts in prop::collection::vec((0u64..3000, prop_oneof![0u64..60, 0u64..900]), 1..30),
+            length in 1usize..8,
+            exact_max in prop_oneof![0usize..3, 20usize..200],
+        ) {
+            let spec = distinct_value(|key: &u64| *key).exact_up_to(exact_max).precision(10);
+            let part = |(first, count): &(u64, u64)| {
+                let mut part = Aggregate::<u64>::init(&spec);
+                (*first..first + count).for_each(|key| spec.add(&mut part, &key, Timestamp::from_millis(0)));
+                part
+            };
+            let told = |accumulator: &DistinctAccumulator| {
+                let mut writer = crate::codec::Writer::new();
+                Aggregate::<u64>::encode(&spec, accumulator, &mut writer).unwrap();
+                format!("{:?} {:?}", Aggregate::<u64>::output(&spec, accumulator), writer.into_bytes())
+            };
+            let merge = |into: &mut DistinctAccumulator, from: &DistinctAccumulator| Aggregate::<u64>::merge(&spec, into, from).unwrap();
+            let inverse = Aggregate::<u64>::inverse(&spec).unwrap();
+            let parts: Vec<_> = parts.iter().map(part).collect();
+            let mut sliding = parts[0].clone();
+            inverse.prepare(&mut sliding);
+            for (end, part) in parts.iter().enumerate() {
+                let start = (end + 1).saturating_sub(length);
+                if start > 0 && !inverse.subtract(&mut sliding, &parts[start - 1]) {
+                    prop_assert!(!matches!(&sliding.0, State::Counted(_)), "what is counted can be taken out");
+                    return Ok(());
+                }
+                if end > 0 {
+                    merge(&mut sliding, part);
+                }
+                let mut merged = parts[start].clone();
+                parts[start + 1..=end].iter().for_each(|part| merge(&mut merged, part));
+                if !inverse.is_exact(&sliding) {
+                    prop_assert!(end > 0 || !matches!(&sliding.0, State::Counted(_)));
+                    continue;
+                }
+                prop_assert_eq!(told(&sliding), told(&merged));
+                let (mut onward, mut around) = (sliding.clone(), parts[0].clone());
+                merge(&mut onward, &parts[0]);
+                merge(&mut around, &sliding);
+                merge(&mut merged, &parts[0]);
+                prop_assert_eq!(told(&onward), told(&merged));
+                prop_assert_eq!(told(&around), told(&merged));
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Taking back what was merged: counts are subtracted, and the ends of the parts that are in are remembered.
+
+use super::{LogHistogram, Side};
+use std::collections::BTreeMap;
+
+/// What cannot be subtracted, of each part that was merged.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Parts {
+    /// How many parts have which smallest and which largest number, by [`ordered`].
+    least: BTreeMap<i64, usize>,
+    largest: BTreeMap<i64, usize>,
+    /// How many parts have a number that is no integer.
+    fractional: usize,
+    /// Numbers of all parts.
+    count: u64,
+}
+
+impl Parts {
+    pub(super) fn enter(&mut self, part: &LogHistogram) {
+        if part.count > 0 {
+            *self.least.entry(ordered(part.min)).or_insert(0) += 1;
+            *self.largest.entry(ordered(part.max)).or_insert(0) += 1;
+            self.fractional += usize::from(!part.integers);
+            self.count = self.count.saturating_add(part.count);
+        }
+    }
+
+    /// `false` if no such part entered.
+    fn leave(&mut self, part: &LogHistogram) -> bool {
+        let rest = (self.fractional.checked_sub(usize::from(!part.integers)), self.count.checked_sub(part.count));
+        let (Some(fractional), Some(count)) = rest else { return false };
+        (self.fractional, self.count) = (fractional, count);
+        leave_once(&mut self.least, ordered(part.min)) && leave_once(&mut self.largest, ordered(part.max))
+    }
+
+    /// Bytes in memory, roughly: the nodes of an ordered map are half full at least.
+    pub(super) fn resident_bytes(&self) -> usize {
+        size_of::<Self>() + (self.least.len() + self.largest.len()) * 2 * size_of::<(i64, usize)>()
+    }
+}
+
+fn leave_once(ends: &mut BTreeMap<i64, usize>, end: i64) -> bool {
+    match ends.get_mut(&end) {
+        Some(1) => {
+            ends.remove(&end);
+            true
+        }
+        Some(parts) => {
+            *parts -= 1;
+            true
+        }
+        None => false,
+    }
+}
+
+/// The bits of a finite number, so that they order as the numbers do; and back. Both zeros are 0.
+fn ordered(number: f64) -> i64 {
+    turned((number + 0.0).to_bits() as i64)
+}
+
+fn number(ordered: i64) -> f64 {
+    f64::from_bits(turned(ordered) as u64)
+}
+
+/// Doubles below 0 order the other way round than their bits.
+fn turned(bits: i64) -> i64 {
+    bits ^ ((bits >> 63) as u64 >> 1) as i64
+}
+
+impl LogHistogram {
+    /// Makes this histogram the first part of a merge from which parts can be [subtracted](LogHistogram::subtract).
+    pub(crate) fn prepare(&mut self) {
+        let mut parts = Parts::default();
+        parts.enter(self);
+        self.parts = Some(Box::new(parts));
+    }
+
+    /// Whether parts can be subtracted, and all that is here came from such parts.
+    pub(crate) fn subtracts(&self) -> bool {
+        let known = self.parts.as_ref().is_some_and(|parts| parts.count == self.count);
+        known && !self.saturated() && !self.collapses()
+    }
+
+    /// Whether buckets of different magnitudes are one.
+    fn collapses(&self) -> bool {
+        self.positive.collapsed || self.negative.collapsed
+    }
+
+    /// Takes out a part that was merged before, so that all answers are those of the other parts, to the bit. `false` if that cannot be done;
+    /// the histogram is then of no further use. O(buckets of the part).
+    pub(crate) fn subtract(&mut self, part: &LogHistogram) -> bool {
+        if !self.subtracts() || part.collapses() || part.resolution != self.resolution {
+            return false;
+        }
+        if part.count == 0 {
+            return true;
+        }
+        let Some(parts) = &mut self.parts else { return false };
+        let rest = (self.count.checked_sub(part.count), self.zeros.checked_sub(part.zeros));
+        let (Some(count), Some(zeros)) = rest else { return false };
+        if !parts.leave(part) || !self.positive.subtract(&part.positive) || !self.negative.subtract(&part.negative) {
+            return false;
+        }
+        (self.count, self.zeros) = (count, zeros);
+        self.min = parts.least.first_key_value().map_or(f64::INFINITY, |(end, _)| number(*end));
+        self.max = parts.largest.last_key_value().map_or(f64::NEG_INFINITY, |(end, _)| number(*end));
+        self.integers = parts.fractional == 0;
+        true
+    }
+}
+
+impl Side {
+    fn subtract(&mut self, part: &Side) -> bool {
+        match self.place_of(part) {
+            Some((start, range)) => self.counters.take_range(start, &part.counters, range),
+            None => part.occupied().is_none(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn histogram(numbers: &[f64]) -> LogHistogram {
+        let mut histogram = LogHistogram::with_accuracy(0.02).unwrap();
+        numbers.iter().for_each(|number| histogram.add(*number, 1).unwrap());
+        histogram
+    }
+
+    /// All that is told of a histogram, its bytes included.
+    fn told(histogram: &LogHistogram) -> String {
+        let quantiles: Vec<_> = (0..=20).map(|step| histogram.quantile(f64::from(step) / 20.0)).collect();
+        let mut writer = crate::codec::Writer::new();
+        histogram.encode(&mut writer);
+        format!("{quantiles:?} {:?} {:?} {:?}", histogram.min(), histogram.max(), writer.into_bytes())
+    }
+
+    fn number() -> impl Strategy<Value = f64> {
+        prop_oneof![Just(0.0), Just(-0.0), Just(7.0), (-9i8..9).prop_map(f64::from), -300.0..300.0f64, Just(1e-15), Just(1e200)]
+    }
+
+    proptest! {
+        #[test]
+        fn a_queue_of_parts_says_what_its_merge_says(
+            parts in prop::collection::vec(prop::collection::vec(number(), 0..6), 1..20), length in 1usize..6,
+        ) {
+            let parts: Vec<LogHistogram> = parts.iter().map(|numbers| histogram(numbers)).collect();
+            let mut sliding = parts[0].clone();
+            sliding.prepare();
+            for (end, part) in parts.iter().enumerate() {
+                if end > 0 {
+                    sliding.merge(part).unwrap();
+                }
+                let start = (end + 1).saturating_sub(length);
+                if start > 0 && !sliding.subtract(&parts[start - 1]) {
+                    prop_assert!(sliding.collapses() || parts[start - 1].collapses());
+                    return Ok(());
+                }
+                let mut merged = parts[start].clone();
+                parts[start + 1..=end].iter().for_each(|part| merged.merge(part).unwrap());
+                if sliding.subtracts() {
+                    prop_assert_eq!(told(&sliding), told(&merged));
+                }
+            }
+        }
+
+        #[test]
+        fn order_is_kept_and_numbers_come_back(a in number(), b in number()) {
+            prop_assert_eq!(ordered(a).cmp(&ordered(b)), a.partial_cmp(&b).unwrap());
+            prop_assert_eq!(super::number(ordered(a)), a);
+        }
+    }
+
+    #[test]
+    fn what_was_not_merged_is_not_taken_out() {
+        let mut sliding = histogram(&[1.0, 2.0]);
+        assert!(!sliding.clone().subtract(&histogram(&[1.0])), "it was not prepared");
+        sliding.prepare();
+        assert!(!sliding.clone().subtract(&histogram(&[3.0])));
+        assert!(!sliding.clone().subtract(&histogram(&[1.0, 1.0])));
+        sliding.add(5.0, 1).unwrap();
+        assert!(!sliding.subtracts(), "a number of no part");
+    }
+}
