@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use streamgauge::engine::{Engine, EngineOptions};
 use streamgauge::prelude::*;
 
+#[path = "../../src/window/pane_index.rs"]
+#[allow(dead_code, unused_imports, reason = "what only the unit tests need of it is not used here")]
+mod pane_index;
 #[path = "../../src/window/panes.rs"]
 #[allow(dead_code, unused_imports, reason = "what only the engine and the unit tests need of it is not used here")]
 mod panes;

@@ -11,6 +11,7 @@
 //! ```
 
 mod grid;
+mod pane_index;
 mod panes;
 mod running;
 mod sliding;

@@ -1,28 +1,16 @@
 //! The open panes and their accumulators, found by time.
 //!
-//! Accumulators live in slots of a vector, and an ordered map knows which pane has which slot. Records come mostly in order, so the
+//! Accumulators live in slots of a vector, and an index in the order of time knows which pane has which slot. Records come mostly in order, so the
 //! few panes used last are tried first: one comparison of the time with their bounds, no division and no look-up.
 
 use super::Pane;
-use std::collections::BTreeMap;
+use super::pane_index::{Entry, PaneIndex};
 
 /// How many of the panes used last are remembered. Out of order by less than a few panes is the rule; four cover it.
 const RECENT: usize = 4;
 
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    end: i64,
-    slot: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Recent {
-    pane: Pane,
-    slot: usize,
-}
-
 /// Matches no time.
-const NONE: Recent = Recent { pane: Pane { start: i64::MAX, end: i64::MIN }, slot: usize::MAX };
+const NONE: Entry = Entry { pane: Pane { start: i64::MAX, end: i64::MIN }, slot: usize::MAX };
 
 /// Panes that follow one another, each with its slot: finding the pane of a time takes no branch that could be guessed wrong, for times that jump from
 /// pane to pane.
@@ -51,15 +39,15 @@ impl Neighbours {
 pub(crate) struct Panes<T> {
     slots: Vec<T>,
     free: Vec<usize>,
-    by_start: BTreeMap<i64, Entry>,
-    recent: [Recent; RECENT],
+    by_start: PaneIndex,
+    recent: [Entry; RECENT],
     /// The place in `recent` that is overwritten next.
     oldest: usize,
 }
 
 impl<T> Panes<T> {
     pub(crate) fn new() -> Self {
-        Panes { slots: Vec::new(), free: Vec::new(), by_start: BTreeMap::new(), recent: [NONE; RECENT], oldest: 0 }
+        Panes { slots: Vec::new(), free: Vec::new(), by_start: PaneIndex::default(), recent: [NONE; RECENT], oldest: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -84,7 +72,7 @@ impl<T> Panes<T> {
             Neighbours { from: recent[first].pane.start, to: i64::MIN, cuts: [i64::MAX; RECENT - 1], slots: [usize::MAX; RECENT] };
         for (index, next) in recent[first..].iter().enumerate() {
             if index > 0 {
-                if next.pane.start != neighbours.to {
+                if next.pane.start != neighbours.to || next.slot == usize::MAX {
                     break;
                 }
                 neighbours.cuts[index - 1] = next.pane.start;
@@ -103,7 +91,7 @@ impl<T> Panes<T> {
 
     /// The slot of an open pane, which counts as used from now on.
     pub(crate) fn find(&mut self, pane: Pane) -> Option<usize> {
-        let slot = self.by_start.get(&pane.start)?.slot;
+        let slot = self.by_start.find(pane.start)?.slot;
         self.remember(pane, slot);
         Some(slot)
     }
@@ -114,7 +102,7 @@ impl<T> Panes<T> {
             Some(slot) => slot,
             None => self.slots.len(),
         };
-        self.by_start.insert(pane.start, Entry { end: pane.end, slot });
+        self.by_start.insert(Entry { pane, slot });
         self.remember(pane, slot);
         if slot == self.slots.len() {
             self.slots.push(accumulator);
@@ -125,48 +113,44 @@ impl<T> Panes<T> {
     }
 
     fn remember(&mut self, pane: Pane, slot: usize) {
-        self.recent[self.oldest] = Recent { pane, slot };
+        self.recent[self.oldest] = Entry { pane, slot };
         self.oldest = (self.oldest + 1) % RECENT;
     }
 
     /// The accumulator of the pane that starts at `start`.
     pub(crate) fn at(&self, start: i64) -> Option<&T> {
-        self.by_start.get(&start).map(|entry| &self.slots[entry.slot])
+        self.by_start.find(start).map(|entry| &self.slots[entry.slot])
     }
 
     /// The start of the first open pane.
     pub(crate) fn first_start(&self) -> Option<i64> {
-        self.by_start.first_key_value().map(|(start, _)| *start)
+        self.by_start.first().map(|entry| entry.pane.start)
     }
 
     /// The first open pane that starts at or after `time`.
     pub(crate) fn first_pane_from(&self, time: i64) -> Option<Pane> {
-        // Mostly the first of all, which takes no search.
-        let first = self.by_start.first_key_value().filter(|(start, _)| **start >= time);
-        let (start, entry) = first.or_else(|| self.by_start.range(time..).next())?;
-        Some(Pane { start: *start, end: entry.end })
+        self.by_start.first_from(time).map(|entry| entry.pane)
     }
 
     /// The open panes that start in `[from, to)`, in the order of time.
     pub(crate) fn range(&self, from: i64, to: i64) -> impl DoubleEndedIterator<Item = (i64, &T)> {
-        let found = (from < to).then(|| self.by_start.range(from..to));
-        found.into_iter().flatten().map(|(start, entry)| (*start, &self.slots[entry.slot]))
+        self.by_start.range(from, to).map(|entry| (entry.pane.start, &self.slots[entry.slot]))
     }
 
     /// The accumulator of the pane that starts at `start`, to be changed or taken.
     pub(crate) fn at_mut(&mut self, start: i64) -> Option<&mut T> {
-        let slot = self.by_start.get(&start)?.slot;
+        let slot = self.by_start.find(start)?.slot;
         self.slots.get_mut(slot)
     }
 
     /// All panes with their accumulators, in the order of time.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Pane, &T)> {
-        self.by_start.iter().map(|(start, entry)| (Pane { start: *start, end: entry.end }, &self.slots[entry.slot]))
+        self.by_start.iter().map(|entry| (entry.pane, &self.slots[entry.slot]))
     }
 
     /// All accumulators, in the order of time.
     pub(crate) fn accumulators(&self) -> impl Iterator<Item = &T> {
-        self.by_start.values().map(|entry| &self.slots[entry.slot])
+        self.by_start.iter().map(|entry| &self.slots[entry.slot])
     }
 
     /// Takes the panes that start at or after `from`; those that start before `keep_to` stay, too. `empty` takes the place of what has gone.
@@ -191,7 +175,7 @@ impl<T> Panes<T> {
 
     /// Closes the first pane; `empty` takes its accumulator's place until the slot is used again.
     pub(crate) fn close_first(&mut self, empty: T) {
-        if let Some((_, entry)) = self.by_start.pop_first() {
+        if let Some(entry) = self.by_start.pop_first() {
             self.slots[entry.slot] = empty;
             self.free.push(entry.slot);
             self.recent.iter_mut().filter(|recent| recent.slot == entry.slot).for_each(|recent| *recent = NONE);
@@ -203,6 +187,7 @@ impl<T> Panes<T> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     proptest! {
         /// Against a plain ordered map, with panes of 10 opened, changed and closed in any order.
