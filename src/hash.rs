@@ -58,6 +58,7 @@ impl KeyedHasher {
 }
 
 impl Hasher for KeyedHasher {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
         let mut hasher = secrets().bytes.build_hasher();
         hasher.write(bytes);

@@ -62,6 +62,12 @@ impl PaneIndex {
         self.ring.pop_front().or_else(|| self.tree.pop_first().map(|(_, entry)| entry))
     }
 
+    /// Takes out the panes that start at or after `from`, in the order of time.
+    pub(super) fn split_off(&mut self, from: i64) -> impl Iterator<Item = Entry> + use<> {
+        let ring = self.ring.split_off(self.position(from));
+        ring.into_iter().chain(self.tree.split_off(&from).into_values())
+    }
+
     /// The first pane that starts at or after `start`.
     pub(super) fn first_from(&self, start: i64) -> Option<&Entry> {
         match self.tree.is_empty() {
@@ -136,11 +142,16 @@ mod tests {
             prop_assert_eq!(index.len(), model.len());
             prop_assert_eq!(index.first().map(|entry| entry.pane.start), model.first_key_value().map(|(start, ())| *start));
             prop_assert_eq!(starts(index.iter()), model.keys().copied().collect::<Vec<_>>());
-            for (from, to) in probes {
+            for (from, to) in probes.iter().copied() {
                 prop_assert_eq!(index.first_from(from).map(|entry| entry.pane.start), model.range(from..).next().map(|(start, ())| *start));
                 let expected: Vec<_> = model.range(from..to.max(from)).map(|(start, ())| *start).collect();
                 prop_assert_eq!(starts(index.range(from, to)), expected.clone());
                 prop_assert_eq!(starts(index.range(from, to).rev()), expected.into_iter().rev().collect::<Vec<_>>());
+            }
+            for (from, _) in probes {
+                let taken: Vec<_> = index.split_off(from).map(|entry| entry.pane.start).collect();
+                prop_assert_eq!(taken, model.split_off(&from).into_keys().collect::<Vec<_>>());
+                prop_assert_eq!(starts(index.iter()), model.keys().copied().collect::<Vec<_>>());
             }
         }
     }

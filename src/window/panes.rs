@@ -159,12 +159,12 @@ impl<T> Panes<T> {
         T: Clone,
     {
         let mut panes = Panes::new();
-        for (start, entry) in self.by_start.split_off(&from) {
-            let kept = start < keep_to;
+        for entry in self.by_start.split_off(from) {
+            let kept = entry.pane.start < keep_to;
             let accumulator = if kept { self.slots[entry.slot].clone() } else { std::mem::replace(&mut self.slots[entry.slot], empty()) };
-            panes.open(Pane { start, end: entry.end }, accumulator);
+            panes.open(entry.pane, accumulator);
             if kept {
-                self.by_start.insert(start, entry);
+                self.by_start.insert(entry);
             } else {
                 self.free.push(entry.slot);
             }
