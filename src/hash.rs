@@ -3,8 +3,8 @@
 //! *Stable*: [`hash_bytes`] and [`hash_u64`] give the same value in every version, on every platform and CPU. Whatever is written
 //! down or merged across machines hashes by them, under a [`Seed`].
 //!
-//! *In memory*: `Map` is a hash map under a randomly keyed hash, fast and safe against chosen keys: `ahash` of bytes, one folded multiplication
-//! of integers. Nothing of it is ever persisted, and nothing that a user sees depends on its order.
+//! *In memory*: `Map` is a hash map under a randomly keyed hash, fast and safe against chosen keys: `ahash` of bytes, two folded
+//! multiplications of integers. Nothing of it is ever persisted, and nothing that a user sees depends on its order.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
@@ -41,10 +41,10 @@ impl BuildHasher for Keyed {
     }
 }
 
-/// A hasher for maps in memory. An integer costs one 64 x 64 -> 128 bit multiplication by a secret, folded; bytes cost `ahash` under a secret.
+/// A hasher for maps in memory. An integer costs two 64 x 64 -> 128 bit multiplications, folded, the first by a secret; bytes cost `ahash` under a secret.
 ///
-/// Without the two secrets nobody can say which integers collide, and no set of integers collides under all of them: the construction is that of the `foldhash` crate's fast
-/// variant, hashbrown's default.
+/// Without the two secrets nobody can say which integers collide, and no set of integers collides under all of them. One multiplication would do for that, but of one in a
+/// hundred secrets it leaves integers in even steps on an eighth of the places.
 pub(crate) struct KeyedHasher {
     state: u64,
     multiplier: u64,
@@ -92,7 +92,7 @@ impl Hasher for KeyedHasher {
 
     #[inline]
     fn finish(&self) -> u64 {
-        self.state
+        fold(self.state, 0xe703_7ed1_a0b4_28db)
     }
 }
 
@@ -207,10 +207,10 @@ mod tests {
                 places[(hash % KEYS) as usize] += 1;
                 tags[(hash >> 57) as usize] += 1;
             }
-            // At random 63 % of the places are taken and 7 keys are the most that share one, more than 16 once in 10^10; a tag has 32 keys, give or take 6.
+            // At random 63 % of the places are taken, 2589 give or take 30, and more than 16 keys share one once in 10^10; a tag has 32 keys, give or take 6.
             let taken = places.iter().filter(|keys| **keys > 0).count();
-            assert!(taken > 1900 && places.iter().all(|keys| *keys <= 24), "{taken} places of {KEYS}");
-            assert!(tags.iter().all(|keys| *keys < 160), "{tags:?}");
+            assert!(taken > 2350 && places.iter().all(|keys| *keys <= 16), "{taken} places of {KEYS}");
+            assert!(tags.iter().all(|keys| *keys < 90), "{tags:?}");
         }
     }
 

@@ -28,7 +28,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     where
         R: Sized,
     {
-        if self.firing.is_due(self.watermarks.overall()) {
+        if self.firing.is_due(self.watermarks.overall()) || !self.watermarks.is_settled(shard.index()) {
             return 0;
         }
         let quiet = self.quiet();

@@ -37,11 +37,21 @@ pub(crate) struct Watermarks {
     reached: i64,
     /// The caller's clock, the latest it told.
     now: i64,
+    /// Whether a shard has come, or come back, since the minimum was taken last: if no other holds it, its own watermark may be above the one over all.
+    unsettled: bool,
 }
 
 impl Watermarks {
     pub(crate) fn new(out_of_orderness: Option<i64>, idle_after: Option<i64>) -> Self {
-        Watermarks { out_of_orderness, idle_after, shards: Vec::new(), overall: i64::MIN, reached: i64::MIN, now: i64::MIN }
+        Watermarks {
+            out_of_orderness,
+            idle_after,
+            shards: Vec::new(),
+            overall: i64::MIN,
+            reached: i64::MIN,
+            now: i64::MIN,
+            unsettled: false,
+        }
     }
 
     /// The watermark over all shards.
@@ -67,6 +77,7 @@ impl Watermarks {
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         self.shards.push(ShardClock { watermark, last_record: self.now, activity: Activity::Active });
+        self.unsettled = true;
         Ok(self.shards.len() - 1)
     }
 
@@ -82,6 +93,8 @@ impl Watermarks {
     pub(crate) fn reopen(&mut self, shard: usize) {
         if let Some(clock) = self.shards.get_mut(shard) {
             (clock.activity, clock.last_record) = (Activity::Active, self.now);
+            // Not at once: others may be about to come back that are further behind.
+            self.unsettled = true;
         }
     }
 
@@ -92,17 +105,23 @@ impl Watermarks {
         clock.last_record = self.now;
         if clock.activity == Activity::Idle {
             clock.activity = Activity::Active;
+            self.unsettled = true;
         }
         let Some(out_of_orderness) = self.out_of_orderness else { return };
         let watermark = time.saturating_sub(out_of_orderness).saturating_sub(1);
-        if watermark > clock.watermark {
-            let held = clock.watermark <= self.overall || self.overall == i64::MIN;
-            clock.watermark = watermark;
-            // Only a shard that held the watermark over all can raise it.
-            if held && clock.activity == Activity::Active {
-                self.raise();
-            }
+        let held = clock.watermark <= self.overall || self.overall == i64::MIN;
+        let rises = watermark > clock.watermark;
+        clock.watermark = clock.watermark.max(watermark);
+        // Only a shard that held the watermark over all can raise it.
+        if (rises && held || self.unsettled) && clock.activity == Activity::Active {
+            self.raise();
         }
+    }
+
+    /// Whether records of the shard raise the watermark over all by their own times alone, if at all.
+    pub(crate) fn is_settled(&self, shard: usize) -> bool {
+        let settled = !self.unsettled && self.shards.get(shard).is_some_and(|clock| clock.activity != Activity::Idle);
+        settled || self.out_of_orderness.is_none()
     }
 
     /// The least event time of a record that can raise a watermark to this one; `i64::MAX` if none can.
@@ -161,7 +180,7 @@ impl Watermarks {
     /// Reads what holds for all shards; the time-outs stay as they are.
     pub(crate) fn decode(&self, reader: &mut Reader<'_>) -> Result<Self, Error> {
         let (overall, reached, now) = (reader.i64()?, reader.i64()?, reader.i64()?);
-        Ok(Watermarks { shards: Vec::new(), overall, reached, now, ..*self })
+        Ok(Watermarks { shards: Vec::new(), overall, reached, now, unsettled: true, ..*self })
     }
 
     /// Writes what holds for one shard.
@@ -196,6 +215,7 @@ impl Watermarks {
             self.overall = self.overall.max(minimum);
             self.reached = self.reached.max(minimum);
         }
+        self.unsettled = false;
     }
 }
 
@@ -253,6 +273,36 @@ mod tests {
         assert_eq!(watermarks.overall(), 5989, "one that wakes up far behind does not pull it back");
         watermarks.observe(1, 7000);
         assert_eq!(watermarks.overall(), 6989, "shard 0 is idle, so shard 1 alone decides");
+    }
+
+    #[test]
+    fn edge_7_the_first_to_wake_up_decides_alone() {
+        let mut watermarks = two_shards(Some(60));
+        watermarks.advance(1000);
+        watermarks.observe(0, 5000);
+        watermarks.observe(1, 300);
+        watermarks.advance(2000);
+        assert_eq!(watermarks.overall(), 289, "both became idle at once");
+        watermarks.observe(0, 4000);
+        assert_eq!(watermarks.overall(), 4989, "nobody holds shard 0, which had come to 4989");
+        watermarks.observe(1, 6000);
+        watermarks.observe(0, 7000);
+        assert_eq!(watermarks.overall(), 5989);
+    }
+
+    #[test]
+    fn a_shard_that_is_opened_again_is_followed_from_its_next_record() {
+        let mut watermarks = two_shards(None);
+        watermarks.observe(0, 5000);
+        watermarks.close(0);
+        watermarks.observe(1, 300);
+        watermarks.close(1);
+        watermarks.reopen(0);
+        watermarks.reopen(1);
+        watermarks.observe(1, 400);
+        assert_eq!(watermarks.overall(), 389, "shard 1 holds it, in whatever order they come back");
+        watermarks.close(1);
+        assert_eq!(watermarks.overall(), 4989);
     }
 
     #[test]
