@@ -10,21 +10,24 @@ use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 
-/// Fewer windows than this are not worth a part of their own: each begins by merging all panes of its first window.
+/// Fewer windows than this are not worth a part of their own.
 const WINDOWS_MIN: usize = 32;
+
+/// Nor are fewer than so many for each pane of a window: each part begins by copying and merging the panes of its first window.
+const WINDOWS_PER_PANE_MIN: usize = 3;
 
 impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
     /// Splits off the later of the windows that are to come after [`finish`](Engine::finish), into at most `parts` engines, this one among them. Each is drained by
     /// itself, on any thread; their emissions, one engine's after the other's, are those that this one alone would have given, to the bit. No further record may be
-    /// pushed.
+    /// pushed, and each counts its own emissions.
     ///
     /// Nothing is split off where that would not pay: of windows that are single panes, of few windows, or where windows wait to be answered again.
     ///
-    /// Cost: O(windows log panes), and a copy of the panes of one window for each part.
+    /// Cost: O(windows log panes), and a copy of the panes of one window for each part: at most a third more panes than there are.
     pub fn split_finished(&mut self, parts: NonZeroUsize) -> Vec<Self> {
         let fresh = self.fresh_starts();
         let mut engines = Vec::new();
-        let count = parts.get().min(fresh.windows / WINDOWS_MIN);
+        let count = parts.get().min(fresh.windows / WINDOWS_MIN.max(fresh.panes_max * WINDOWS_PER_PANE_MIN));
         // From the last to the first: each takes what is left at the end.
         for part in (1..count).rev() {
             // The first fresh start at or after an even share of the windows.
@@ -50,6 +53,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
             let end = self.schedule.last_millisecond(start).saturating_add(1);
             if boundary.pass(start, end) {
                 fresh.starts.push((fresh.windows, start, last_end));
+                fresh.panes_max = fresh.panes_max.max(self.panes.range(start, end).count());
             }
             fresh.windows += 1;
             last_end = end;
@@ -92,6 +96,8 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
 struct FreshStarts {
     /// How many windows there are.
     windows: usize,
+    /// The panes of the one of `starts` that has most.
+    panes_max: usize,
     /// The windows that are merged from their panes alone, in ascending order: how many windows come before, the start, and the end of the window before.
     starts: Vec<(usize, i64, i64)>,
 }

@@ -74,7 +74,7 @@ fn times() -> impl Strategy<Value = Vec<i64>> {
 }
 
 proptest! {
-    #![proptest_config(crate::cases(300))]
+    #![proptest_config(crate::cases(120))]
 
     #[test]
     fn parts_say_what_the_whole_says(times in times(), options in options(), parts in 2usize..6, groups_max in 2usize..10) {
@@ -127,6 +127,7 @@ fn many_windows_are_split_and_few_are_not() {
     options.out_of_orderness = None;
     let times: Vec<i64> = (0..5000).collect();
     assert_eq!(emissions(count(), &times, &options, 4).1, 4);
+    assert_eq!(emissions(count(), &times, &options, 9).1, 5, "529 windows of 30 panes");
     assert_eq!(emissions(count(), &times[..300], &options, 4).1, 1);
     // A window that is one pane is not merged of anything.
     options.windows = Tumbling::new(millis(10)).unwrap().into();
