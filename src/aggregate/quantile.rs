@@ -123,6 +123,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Aggregate<R> for Q
     fn state_bytes(&self, accumulator: &LogHistogram) -> usize {
         accumulator.resident_bytes()
     }
+
     fn describe(&self) -> String {
         format!("quantiles {:?} within {}", self.ranks, self.empty.accuracy())
     }
@@ -171,7 +172,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Quantile<N> {
     }
 
     fn inverse(&self) -> Option<&dyn Invertible<R, LogHistogram>> {
-        Some(self)
+        self.of.inverse()
     }
 
     fn output(&self, accumulator: &LogHistogram) -> Self::Output {
@@ -183,6 +184,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Quantile<N> {
     fn state_bytes(&self, accumulator: &LogHistogram) -> usize {
         accumulator.resident_bytes()
     }
+
     fn describe(&self) -> String {
         Aggregate::<R>::describe(&self.of)
     }
@@ -205,20 +207,6 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Quantile<N> {
 }
 
 impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Invertible<R, LogHistogram> for Quantiles<N, Q> {
-    fn prepare(&self, accumulator: &mut LogHistogram) {
-        accumulator.prepare();
-    }
-
-    fn is_exact(&self, accumulator: &LogHistogram) -> bool {
-        accumulator.subtracts()
-    }
-
-    fn subtract(&self, from: &mut LogHistogram, part: &LogHistogram) -> bool {
-        from.subtract(part)
-    }
-}
-
-impl<R: ?Sized, N: ValueOf<R, Value: Number>> Invertible<R, LogHistogram> for Quantile<N> {
     fn prepare(&self, accumulator: &mut LogHistogram) {
         accumulator.prepare();
     }

@@ -419,3 +419,11 @@ pub fn nearest_rank(q: f64, n: u64) -> Option<u64> {
     }
     Some(((q * n as f64).ceil() as u64).clamp(1, n))
 }
+
+/// A histogram of these numbers, for tests.
+#[cfg(test)]
+fn histogram(numbers: &[f64]) -> LogHistogram {
+    let mut histogram = LogHistogram::with_accuracy(0.02).expect("in range");
+    numbers.iter().for_each(|number| histogram.add(*number, 1).expect("finite"));
+    histogram
+}

@@ -60,11 +60,6 @@ impl Step {
         Some(Step { word, mask, rest: rest.into(), len: literal.len(), node, slot })
     }
 
-    /// The node of the value that comes.
-    pub(super) fn node(&self) -> NodeIndex {
-        self.node
-    }
-
     /// Whether the other step's bytes are the same.
     fn is_same(&self, other: &Step) -> bool {
         (self.word, self.mask, &self.rest) == (other.word, other.mask, &other.rest)
@@ -148,7 +143,7 @@ impl Template {
     #[inline]
     pub(super) fn value_at(&self, step: usize, bytes: &[u8], at: usize) -> Option<(usize, NodeIndex)> {
         let guess = self.steps.get(step)?;
-        Some((guess.value_at(bytes, at)?, guess.node()))
+        Some((guess.value_at(bytes, at)?, guess.node))
     }
 
     /// Forgets all of it.

@@ -1,5 +1,6 @@
 //! Where the answers go: rows to standard output, or partials to a store.
 
+use crate::ahead::Ahead;
 use crate::answered::Answered;
 use crate::failure::Failure;
 use crate::output::OutputWriter;
@@ -18,38 +19,6 @@ pub(crate) enum Destination<W> {
         /// Who the partials are from.
         source: String,
     },
-}
-
-/// Rows that are computed ahead of their turn, at most: some 20 MB for each thread. What comes after them is computed in its turn.
-const ROWS_AHEAD_MAX: usize = 1 << 16;
-
-/// The answers of later windows, computed ahead.
-struct Ahead {
-    rows: std::vec::IntoIter<RowEmission>,
-    /// What stopped it: the error, or the pipeline, which may have more.
-    then: Result<RowPipeline, Option<Error>>,
-}
-
-impl Ahead {
-    fn compute(mut pipeline: RowPipeline) -> Ahead {
-        let mut rows = Vec::new();
-        while rows.len() < ROWS_AHEAD_MAX {
-            match pipeline.next_emission() {
-                Ok(Some(row)) => rows.push(row),
-                Ok(None) => break,
-                Err(error) => return Ahead { rows: rows.into_iter(), then: Err(Some(error)) },
-            }
-        }
-        Ahead { rows: rows.into_iter(), then: Ok(pipeline) }
-    }
-
-    fn next(&mut self) -> Result<Option<RowEmission>, Error> {
-        match (self.rows.next(), &mut self.then) {
-            (Some(row), _) => Ok(Some(row)),
-            (None, Ok(pipeline)) => pipeline.next_emission(),
-            (None, Err(error)) => error.take().map_or(Ok(None), Err),
-        }
-    }
 }
 
 /// Fetches the answers of a pipeline and hands them on.

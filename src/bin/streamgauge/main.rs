@@ -1,5 +1,6 @@
 //! The command `streamgauge`: windowed aggregates over files and streams, without writing code.
 
+mod ahead;
 mod answered;
 mod answers;
 mod arguments;

@@ -126,14 +126,9 @@ impl LogHistogram {
 
 #[cfg(test)]
 mod tests {
+    use super::super::histogram;
     use super::*;
     use proptest::prelude::*;
-
-    fn histogram(numbers: &[f64]) -> LogHistogram {
-        let mut histogram = LogHistogram::with_accuracy(0.02).unwrap();
-        numbers.iter().for_each(|number| histogram.add(*number, 1).unwrap());
-        histogram
-    }
 
     fn encoded(histogram: &LogHistogram) -> Vec<u8> {
         let mut writer = Writer::new();

@@ -120,14 +120,9 @@ impl Side {
 
 #[cfg(test)]
 mod tests {
+    use super::super::histogram;
     use super::*;
     use proptest::prelude::*;
-
-    fn histogram(numbers: &[f64]) -> LogHistogram {
-        let mut histogram = LogHistogram::with_accuracy(0.02).unwrap();
-        numbers.iter().for_each(|number| histogram.add(*number, 1).unwrap());
-        histogram
-    }
 
     /// All that is told of a histogram, its bytes included.
     fn told(histogram: &LogHistogram) -> String {

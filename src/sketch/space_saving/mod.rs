@@ -270,13 +270,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         self.seed
     }
 
-    /// Bytes that the keys hold on the heap.
-    #[cfg(feature = "spec")]
-    pub(crate) fn key_bytes(&self) -> usize {
-        self.key_bytes
-    }
-
-    /// Bytes in memory, those on the heap included, without the allocator's own. O(1).
+    /// Bytes in memory, those on the heap included, without the allocator's own. O(1); of a window's merge, which parts are subtracted from, O(parts).
     pub fn resident_bytes(&self) -> usize {
         size_of::<Self>()
             + self.rows.capacity() * size_of::<Row<K::Owned>>()

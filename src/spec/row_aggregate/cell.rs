@@ -52,7 +52,7 @@ pub(in crate::spec) enum Cell {
     Edge(Option<(Timestamp, Box<[u8]>)>),
     Histogram(Box<LogHistogram>),
     Distinct(Box<DistinctAccumulator>),
-    Top(Box<TopCell>),
+    Top(Box<SpaceSaving<[u8]>>),
 }
 
 /// Count and exact sum of numbers of both kinds.
@@ -70,12 +70,6 @@ pub(in crate::spec) struct SquaresCell {
     pub(super) integers: IntegerMoments,
     /// `None` while no float came.
     pub(super) floats: Option<FloatMoments>,
-}
-
-/// A sketch of the most frequent keys.
-#[derive(Clone, Debug)]
-pub(in crate::spec) struct TopCell {
-    pub(super) sketch: SpaceSaving<[u8]>,
 }
 
 /// A record that is nothing but a key.
@@ -129,7 +123,7 @@ impl StateSpec {
             StateSpec::Distinct(_, seed) => Cell::Distinct(Box::new(distinct(*seed).init())),
             StateSpec::Top { counters, seed, .. } => {
                 let sketch = SpaceSaving::with_capacity(*counters).expect("expressions have from 1 to 2^24 counters").seeded(*seed);
-                Cell::Top(Box::new(TopCell { sketch }))
+                Cell::Top(Box::new(sketch))
             }
         }
     }
@@ -166,7 +160,7 @@ impl StateSpec {
                     distinct(*seed).add(keys, key, time);
                 }
             }
-            (StateSpec::Top { key, .. }, Cell::Top(top)) => row.key(*key).into_iter().for_each(|key| top.add(key)),
+            (StateSpec::Top { key, .. }, Cell::Top(top)) => row.key(*key).into_iter().for_each(|key| top.add(key, 1)),
             (StateSpec::First(key), Cell::Edge(edge)) => {
                 if let Some(key) = row.key(*key)
                     && edge.as_ref().is_none_or(|(first, _)| time < *first)
@@ -221,7 +215,7 @@ impl StateSpec {
         match (self, cell) {
             (StateSpec::Distinct(_, seed), Cell::Distinct(keys)) => distinct(*seed).prepare(keys),
             (_, Cell::Histogram(histogram)) => histogram.prepare(),
-            (_, Cell::Top(top)) => top.sketch.prepare(),
+            (_, Cell::Top(top)) => top.prepare(),
             _ => {}
         }
     }
@@ -233,7 +227,7 @@ impl StateSpec {
             (_, Cell::Sum(sum)) => sum.count < u64::MAX && sum.floats.is_none(),
             (_, Cell::Histogram(histogram)) => histogram.subtracts(),
             (StateSpec::Distinct(_, seed), Cell::Distinct(keys)) => distinct(*seed).is_exact(keys),
-            (_, Cell::Top(top)) => top.sketch.subtracts(),
+            (_, Cell::Top(top)) => top.subtracts(),
             _ => false,
         }
     }
@@ -310,7 +304,7 @@ impl Cell {
             Cell::Edge(edge) => edge.as_ref().map_or(0, |(_, key)| key.len()),
             Cell::Histogram(histogram) => histogram.resident_bytes(),
             Cell::Distinct(keys) => distinct(Seed::PUBLIC).state_bytes(keys),
-            Cell::Top(top) => top.heap_bytes(),
+            Cell::Top(top) => top.resident_bytes(),
         }
     }
 }
@@ -390,36 +384,6 @@ impl SquaresCell {
     /// The sample standard deviation; `None` of fewer than two numbers.
     pub(super) fn stddev(&self) -> Option<f64> {
         self.floats_and_integers().map_or_else(|| self.integers.stddev(), |all| all.stddev())
-    }
-}
-
-impl TopCell {
-    /// The cell of a sketch that holds something already.
-    pub(super) fn of(sketch: SpaceSaving<[u8]>) -> Self {
-        TopCell { sketch }
-    }
-
-    #[inline]
-    fn add(&mut self, key: &[u8]) {
-        self.sketch.add(key, 1);
-    }
-
-    fn merge(&mut self, from: &TopCell) -> Result<(), Error> {
-        self.sketch.merge(&from.sketch)
-    }
-
-    fn subtract(&mut self, part: &TopCell) -> bool {
-        self.sketch.subtract(&part.sketch)
-    }
-
-    fn heap_bytes(&self) -> usize {
-        // A row is key, count and error, and its place in the table; the vector behind it may be half empty.
-        const ROW: usize = 72;
-        size_of::<TopCell>() + self.sketch.len() * ROW + self.sketch.key_bytes()
-    }
-
-    pub(super) fn sketch(&self) -> &SpaceSaving<[u8]> {
-        &self.sketch
     }
 }
 

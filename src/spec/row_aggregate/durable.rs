@@ -1,6 +1,6 @@
 //! The states of a declared pipeline as bytes, and made smaller.
 
-use super::cell::{Cell, SquaresCell, StateSpec, SumCell, TopCell, distinct};
+use super::cell::{Cell, SquaresCell, StateSpec, SumCell, distinct};
 use crate::aggregate::{Aggregate, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
@@ -74,7 +74,7 @@ impl StateSpec {
             }
             Cell::Histogram(histogram) => histogram.encode(writer),
             Cell::Distinct(keys) => distinct(self.seed().unwrap_or_default()).encode(keys, writer)?,
-            Cell::Top(top) => top.sketch.encode(writer),
+            Cell::Top(top) => top.encode(writer),
         }
         Ok(())
     }
@@ -95,7 +95,7 @@ impl StateSpec {
             },
             Cell::Histogram(empty) => Cell::Histogram(Box::new(empty.decode(reader)?)),
             Cell::Distinct(_) => Cell::Distinct(Box::new(distinct(self.seed().unwrap_or_default()).decode(reader)?)),
-            Cell::Top(empty) => Cell::Top(Box::new(TopCell::of(empty.sketch.decode(reader)?))),
+            Cell::Top(empty) => Cell::Top(Box::new(empty.decode(reader)?)),
         })
     }
 
@@ -105,9 +105,9 @@ impl StateSpec {
             Cell::Histogram(histogram) => histogram.coarsen_within(tolerance),
             Cell::Top(top) => {
                 // How many rows are asked for is not known here: as many as a page holds stay in any case.
-                let reduced = top.sketch.cut_to(((1.0 / tolerance) as usize).max(TOP_ROWS_MIN));
+                let reduced = top.cut_to(((1.0 / tolerance) as usize).max(TOP_ROWS_MIN));
                 if reduced {
-                    **top = TopCell::of(top.sketch.clone());
+                    **top = (**top).clone();
                 }
                 reduced
             }

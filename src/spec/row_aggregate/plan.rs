@@ -122,8 +122,7 @@ impl ColumnAnswer {
                 estimate([count.value, count.lower, count.upper].map(|count| Number::Int(i128::from(count))))
             }
             (Reading::Top(k), Cell::Top(top)) => OutputValue::Top(
-                top.sketch()
-                    .top(k)
+                top.top(k)
                     .into_iter()
                     .map(|row| TopValue {
                         key: key::decode(&row.key),
