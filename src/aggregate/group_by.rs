@@ -178,6 +178,18 @@ impl<E, A> GroupBy<E, A> {
         self
     }
 
+    /// What is computed of each group.
+    #[cfg(feature = "spec")]
+    pub(crate) fn inner(&self) -> &A {
+        &self.inner
+    }
+
+    /// Whether a record is refused that would open a group too many.
+    #[cfg(feature = "spec")]
+    pub(crate) fn refuses(&self) -> bool {
+        self.overflow == Overflow::Error
+    }
+
     /// How many groups may be held before some are moved to `other`: a quarter more, so that a move is paid for by the records
     /// that opened the groups.
     fn groups_held_max(&self) -> usize {

@@ -56,7 +56,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// The event times of records that make nothing fire: no window for the first time, as the watermark stays below where something is due; and none
     /// again, as their panes are in none that has fired.
-    fn quiet(&self) -> Range<i64> {
+    pub(super) fn quiet(&self) -> Range<i64> {
         let from = if self.lateness > 0 { self.schedule.first_time_from(self.firing.fired_to()) } else { i64::MIN };
         from..self.watermarks.time_reaching(self.firing.wake_at())
     }

@@ -17,7 +17,7 @@ use std::marker::PhantomData;
 const CHECK_RECORDS_MIN: u64 = 4096;
 
 /// Bytes of state for which one record is let through between two measurements: what measuring costs grows with the groups, and a
-/// group takes about this much, so measuring costs an amortised constant per record.
+/// group takes about this much, so measuring costs an amortised constant per record. At least: the number of records is rounded up.
 const CHECK_BYTES_PER_RECORD: u64 = 64;
 
 /// A windowed aggregation over the records of any number of shards.
@@ -339,7 +339,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// Opens a pane, and returns its slot.
-    fn open_pane(&mut self, pane: Pane) -> Result<usize, Error> {
+    pub(super) fn open_pane(&mut self, pane: Pane) -> Result<usize, Error> {
         if self.panes.len() >= self.limits.panes_max {
             let message = format!(
                 "{} panes are open, as many as Limits::panes_max allows; a shorter out-of-orderness closes panes sooner",
@@ -390,9 +390,14 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             );
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
-        self.until_check = (bytes as u64 / CHECK_BYTES_PER_RECORD).max(CHECK_RECORDS_MIN);
+        self.until_check = records_between_checks(bytes);
         Ok(())
     }
+}
+
+/// How many records may come before a state of so many bytes is measured again. A power of two, so that it does not depend on a few bytes more or less.
+pub(super) fn records_between_checks(bytes: usize) -> u64 {
+    (bytes as u64 / CHECK_BYTES_PER_RECORD).max(CHECK_RECORDS_MIN).next_power_of_two()
 }
 
 /// The answer of an accumulator; that of no records if there is none.

@@ -388,9 +388,13 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// A pane was opened: its first window may be the next to fire.
     pub(super) fn wake_for(&mut self, pane: Pane) {
+        self.firing.wake_at = self.firing.wake_at.min(self.wakes_at(pane));
+    }
+
+    /// The lowest watermark at which a window of the pane fires, or the pane closes.
+    pub(super) fn wakes_at(&self, pane: Pane) -> i64 {
         let start = self.schedule.first_window_of(pane).max(self.firing.fired_to);
-        let wake_at = self.schedule.last_millisecond(start).min(self.closes_at(pane.start));
-        self.firing.wake_at = self.firing.wake_at.min(wake_at);
+        self.schedule.last_millisecond(start).min(self.closes_at(pane.start))
     }
 
     /// The lowest watermark at which a window fires or a pane closes.

@@ -16,6 +16,8 @@ mod firing;
 mod inherited;
 mod options;
 mod partials;
+#[cfg(feature = "spec")]
+mod preaggregated;
 mod recent_ids;
 mod shards;
 mod split;
@@ -24,6 +26,8 @@ mod stats;
 pub use self::core::Engine;
 pub use emission::{Emission, Outcome};
 pub use options::EngineOptions;
+#[cfg(feature = "spec")]
+pub(crate) use preaggregated::{Preaggregated, Preaggregation};
 pub use recent_ids::RecentIds;
 pub use shards::Shard;
 pub use stats::Stats;

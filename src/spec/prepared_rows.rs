@@ -6,7 +6,8 @@ use super::preparer::{Preparation, RowPreparer};
 use super::row::{KeyBytes, Row, Span, Value};
 use crate::time::Timestamp;
 
-/// What a [`RowPreparer`] made of the rows of one block: about 100 bytes a row, and the block.
+/// What a [`RowPreparer`] made of the rows of one block, in the order in which the pipeline takes them: about 8 bytes a row, 16 more for each number and 12 for each key, and
+/// the block. It is written by one thread and read by another, and what that costs grows with its bytes.
 ///
 /// # Example
 /// ```
@@ -30,28 +31,77 @@ use crate::time::Timestamp;
 /// }
 ///
 /// // On the thread that has the pipeline:
-/// for index in 0..rows.len() {
-///     pipeline.push_prepared(shard, &mut rows, index)?;
-/// }
-/// assert_eq!(pipeline.stats().applied, 3);
+/// let refused = pipeline.push_prepared(shard, &mut rows, 3)?;
+/// assert_eq!((refused, pipeline.stats().applied), (None, 3));
 /// # Ok::<(), streamgauge::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct PreparedRows {
     /// Has the block and the bytes of all rows, and takes the values of one after the other.
     row: Row,
-    preparations: Vec<(Preparation, usize)>,
-    /// Of the records, so many of each for one.
-    numbers: Vec<Option<Number>>,
+    /// The event times of the records. So many of each of the following are one record's.
+    times: Vec<Timestamp>,
+    numbers: Vec<Packed>,
+    /// The integers that do not fit in a packed number.
+    wide: Vec<i128>,
     keys: Vec<KeyBytes>,
     present: Vec<bool>,
     groups: Vec<KeyBytes>,
     /// How many numbers, keys and presences a record has.
     strides: [usize; 3],
+    /// The rows that are no records.
+    gaps: Vec<Gap>,
+    /// How many rows there are.
+    len: usize,
+    taken: Taken,
     /// The first row that has the field, by slot; `usize::MAX` if none does.
     first_with: Vec<usize>,
     /// The slots that no row has had yet.
     unseen: Vec<usize>,
+}
+
+/// Rows between two records, that are none.
+#[derive(Debug)]
+struct Gap {
+    /// The records before it.
+    records: usize,
+    rows: NoRecords,
+}
+
+#[derive(Debug)]
+enum NoRecords {
+    /// So many that did not pass the filter.
+    Filtered(usize),
+    /// One that cannot be aggregated, for this reason.
+    DeadLetter(Box<str>),
+}
+
+/// How many were taken.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    rows: usize,
+    records: usize,
+    gaps: usize,
+}
+
+/// What is to be taken next.
+pub(super) enum NextRows {
+    /// So many records, each to be [loaded](PreparedRows::load).
+    Records(usize),
+    /// So many that did not pass the filter.
+    Filtered(usize),
+    /// One that cannot be aggregated, for this reason.
+    DeadLetter(Box<str>),
+}
+
+/// An optional number in 16 bytes, half of its own.
+#[derive(Clone, Copy, Debug)]
+enum Packed {
+    Missing,
+    Int(i64),
+    Float(f64),
+    /// An integer of more than 64 bits, by its index.
+    Wide(usize),
 }
 
 impl PreparedRows {
@@ -60,12 +110,16 @@ impl PreparedRows {
         let (plan, slots) = (&preparer.plan, preparer.slots());
         PreparedRows {
             row: Row::new(0),
-            preparations: Vec::new(),
+            times: Vec::new(),
             numbers: Vec::new(),
+            wide: Vec::new(),
             keys: Vec::new(),
             present: Vec::new(),
             groups: Vec::new(),
             strides: [plan.numbers.len(), plan.keys.len(), plan.present.len()],
+            gaps: Vec::new(),
+            len: 0,
+            taken: Taken::default(),
             first_with: vec![usize::MAX; slots],
             unseen: (0..slots).collect(),
         }
@@ -75,13 +129,17 @@ impl PreparedRows {
     pub fn begin(&mut self, block: &Block) {
         self.row.begin_in(block);
         self.row.begin_prepared(self.strides[0], self.strides[1], self.strides[2]);
-        self.preparations.clear();
+        self.times.clear();
         self.numbers.clear();
+        self.wide.clear();
         self.keys.clear();
         self.present.clear();
         self.groups.clear();
+        self.gaps.clear();
+        (self.len, self.taken) = (0, Taken::default());
         self.first_with.fill(usize::MAX);
-        self.unseen = (0..self.first_with.len()).collect();
+        self.unseen.clear();
+        self.unseen.extend(0..self.first_with.len());
     }
 
     /// Prepares a row of the block and adds it.
@@ -90,17 +148,26 @@ impl PreparedRows {
         if !self.unseen.is_empty() {
             self.look_for_unseen(row);
         }
-        let preparation = preparer.prepare(row, arrival);
-        if let Preparation::Record(_) = preparation {
-            self.add_record(row);
+        match preparer.prepare(row, arrival) {
+            Preparation::Record(time) => self.add_record(row, time),
+            Preparation::Filtered => self.add_filtered(),
+            Preparation::DeadLetter(reason) => self.gaps.push(Gap { records: self.times.len(), rows: NoRecords::DeadLetter(reason) }),
         }
-        self.preparations.push((preparation, self.groups.len().wrapping_sub(1)));
+        self.len += 1;
     }
 
     #[inline]
-    fn add_record(&mut self, row: &Row) {
+    fn add_record(&mut self, row: &Row, time: Timestamp) {
         let prepared = row.prepared();
-        self.numbers.extend_from_slice(&prepared.numbers);
+        self.times.push(time);
+        for &number in &prepared.numbers {
+            let packed = match number {
+                None => Packed::Missing,
+                Some(Number::Float(float)) => Packed::Float(float),
+                Some(Number::Int(integer)) => i64::try_from(integer).map_or_else(|_| self.widened(integer), Packed::Int),
+            };
+            self.numbers.push(packed);
+        }
         self.present.extend_from_slice(&prepared.present);
         for &key in &prepared.keys {
             let key = self.taken_over(key, row);
@@ -108,6 +175,20 @@ impl PreparedRows {
         }
         let group = self.taken_over(prepared.group, row);
         self.groups.push(group);
+    }
+
+    #[cold]
+    fn widened(&mut self, integer: i128) -> Packed {
+        self.wide.push(integer);
+        Packed::Wide(self.wide.len() - 1)
+    }
+
+    fn add_filtered(&mut self) {
+        let records = self.times.len();
+        match self.gaps.last_mut() {
+            Some(Gap { records: before, rows: NoRecords::Filtered(rows) }) if *before == records => *rows += 1,
+            _ => self.gaps.push(Gap { records, rows: NoRecords::Filtered(1) }),
+        }
     }
 
     /// A key as it is found once the row is gone: its bytes are in the block, or are copied.
@@ -126,11 +207,11 @@ impl PreparedRows {
 
     #[cold]
     fn look_for_unseen(&mut self, row: &Row) {
-        let PreparedRows { unseen, first_with, preparations, .. } = self;
+        let PreparedRows { unseen, first_with, len, .. } = self;
         unseen.retain(|&slot| {
             let missing = row.value(slot) == Value::Missing;
             if !missing && let Some(first) = first_with.get_mut(slot) {
-                *first = preparations.len();
+                *first = *len;
             }
             missing
         });
@@ -138,32 +219,82 @@ impl PreparedRows {
 
     /// How many rows there are.
     pub fn len(&self) -> usize {
-        self.preparations.len()
+        self.len
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.preparations.is_empty()
+        self.len == 0
     }
 
-    /// Whether the row, or one before it in the block, has the field.
-    pub fn has_seen(&self, index: usize, slot: usize) -> bool {
-        self.first_with.get(slot).is_some_and(|first| *first <= index)
+    /// How many rows a pipeline has taken.
+    pub fn taken(&self) -> usize {
+        self.taken.rows
     }
 
-    /// The row with what was prepared of this index, and what it is to the pipeline.
+    /// Whether a row that was taken, or any other up to the last that was, has the field.
+    pub fn has_seen(&self, slot: usize) -> bool {
+        self.first_with.get(slot).is_some_and(|first| *first < self.taken.rows)
+    }
+
+    /// What is to be taken next, up to the row `until`; `None` if nothing is. It counts as taken then, but for records, which are
+    /// [told](PreparedRows::take_records) when they are.
+    pub(super) fn next(&mut self, until: usize) -> Option<NextRows> {
+        let rows = until.min(self.len).checked_sub(self.taken.rows).filter(|rows| *rows > 0)?;
+        let records_end = match self.gaps.get_mut(self.taken.gaps) {
+            Some(gap) if gap.records == self.taken.records => return Some(self.next_of_gap(rows)),
+            Some(gap) => gap.records,
+            None => self.times.len(),
+        };
+        Some(NextRows::Records(rows.min(records_end - self.taken.records)))
+    }
+
+    fn next_of_gap(&mut self, rows: usize) -> NextRows {
+        let index = self.taken.gaps;
+        let next = match self.gaps.get_mut(index).map(|gap| &mut gap.rows) {
+            Some(NoRecords::Filtered(filtered)) => {
+                let filtered_now = rows.min(*filtered);
+                *filtered -= filtered_now;
+                self.taken.gaps += usize::from(*filtered == 0);
+                NextRows::Filtered(filtered_now)
+            }
+            Some(NoRecords::DeadLetter(reason)) => {
+                self.taken.gaps += 1;
+                NextRows::DeadLetter(std::mem::take(reason))
+            }
+            None => NextRows::Filtered(0),
+        };
+        self.taken.rows += if let NextRows::Filtered(rows) = next { rows } else { 1 };
+        next
+    }
+
+    /// So many records were taken.
+    pub(super) fn take_records(&mut self, records: usize) {
+        self.taken.rows += records;
+        self.taken.records += records;
+    }
+
+    /// The record that comes so many after the last one taken: its event time, and the row with what was prepared of it.
     #[inline]
-    pub(super) fn load(&mut self, index: usize) -> Option<(&Preparation, &mut Row)> {
-        let (preparation, record) = self.preparations.get(index)?;
-        if let Preparation::Record(_) = preparation {
-            let [numbers, keys, present] = self.strides;
-            let into = self.row.prepared_mut();
-            copy(&mut into.numbers, &self.numbers, record * numbers);
-            copy(&mut into.keys, &self.keys, record * keys);
-            copy(&mut into.present, &self.present, record * present);
-            into.group = self.groups.get(*record).copied().unwrap_or_default();
+    pub(super) fn load(&mut self, ahead: usize) -> Option<(Timestamp, &Row)> {
+        let record = self.taken.records + ahead;
+        let time = *self.times.get(record)?;
+        let [numbers, keys, present] = self.strides;
+        let into = self.row.prepared_mut();
+        if let Some(packed) = self.numbers.get(record * numbers..(record + 1) * numbers) {
+            for (number, packed) in into.numbers.iter_mut().zip(packed) {
+                *number = match *packed {
+                    Packed::Missing => None,
+                    Packed::Int(integer) => Some(Number::Int(i128::from(integer))),
+                    Packed::Float(float) => Some(Number::Float(float)),
+                    Packed::Wide(index) => self.wide.get(index).copied().map(Number::Int),
+                };
+            }
         }
-        Some((preparation, &mut self.row))
+        copy(&mut into.keys, &self.keys, record * keys);
+        copy(&mut into.present, &self.present, record * present);
+        into.group = self.groups.get(record).copied().unwrap_or_default();
+        Some((time, &self.row))
     }
 }
 

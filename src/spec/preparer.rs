@@ -3,8 +3,9 @@
 use super::field::Fields;
 use super::predicate::Predicate;
 use super::row::{NotAKey, Row, Value};
-use super::row_aggregate::Plan;
+use super::row_aggregate::{Plan, RowAggregate};
 use super::time_format::TimeFormat;
+use crate::engine::Preaggregation;
 use crate::time::Timestamp;
 use std::fmt;
 
@@ -19,6 +20,8 @@ pub struct RowPreparer {
     pub(super) group_slots: Vec<usize>,
     pub(super) plan: Plan,
     pub(super) key_bytes_max: usize,
+    /// `None` where rows cannot be aggregated apart: see [`RowAggregate::preaggregates`].
+    pub(super) preaggregation: Option<Preaggregation<Row, RowAggregate>>,
 }
 
 /// What a row is to the pipeline.

@@ -5,8 +5,9 @@ use super::expression::{Column, Function};
 use super::field::Fields;
 use super::key;
 use super::output::{OutputValue, RowEmission};
+use super::preaggregated_rows::PreaggregatedRows;
 use super::predicate::Predicate;
-use super::prepared_rows::PreparedRows;
+use super::prepared_rows::{NextRows, PreparedRows};
 use super::preparer::{Preparation, RowPreparer};
 use super::row::Row;
 use super::row_aggregate::{Plan, RowAggregate, RowAnswer};
@@ -127,8 +128,9 @@ impl RowPipeline {
         let (group_names, group_slots) = parts.group.into_iter().unzip();
         let columns = parts.columns.into_iter().map(OutputColumn::of).collect();
         let Parts { fields, filter, time, plan, key_bytes_max, .. } = parts;
+        let preaggregation = parts.engine.aggregate().preaggregates().then(|| parts.engine.preaggregation());
         RowPipeline {
-            preparer: Arc::new(RowPreparer { fields, filter, time, group_slots, plan, key_bytes_max }),
+            preparer: Arc::new(RowPreparer { fields, filter, time, group_slots, plan, key_bytes_max, preaggregation }),
             engine: parts.engine,
             group_names,
             columns,
@@ -244,30 +246,70 @@ impl RowPipeline {
         self.preparer.clone()
     }
 
-    /// Takes one of the rows that this pipeline's [`preparer`](RowPipeline::preparer) prepared: the rest of [`push`](RowPipeline::push), for records
-    /// without sequence numbers. A row that does not exist is taken as filtered.
+    /// Takes the rows that this pipeline's [`preparer`](RowPipeline::preparer) prepared, from the first one that was not taken on and up to the row `until`, or to the first
+    /// one that becomes a dead letter: its index, and the reason. The rest of [`push`](RowPipeline::push), for records without sequence numbers; what became of them shows
+    /// in [`stats`](RowPipeline::stats).
     ///
     /// # Errors
-    /// As [`push`](RowPipeline::push).
-    #[inline]
-    pub fn push_prepared(&mut self, shard: Shard, rows: &mut PreparedRows, index: usize) -> Result<RowOutcome, Error> {
-        match rows.load(index) {
-            Some((Preparation::Record(time), row)) => {
-                let time = *time;
-                self.push_record(shard, row, time, None)
-            }
-            Some((Preparation::DeadLetter(reason), _)) if self.engine.is_strict() => {
-                Err(Error::new(ErrorKind::InvalidRecord, reason.to_string()))
-            }
-            Some((Preparation::DeadLetter(reason), _)) => {
-                self.engine.pass_over(shard, None, Outcome::DeadLetter);
-                Ok(RowOutcome::DeadLetter(reason.to_string()))
-            }
-            Some((Preparation::Filtered, _)) | None => {
-                self.engine.pass_over(shard, None, Outcome::Filtered);
-                Ok(RowOutcome::Filtered)
+    /// As [`push`](RowPipeline::push), for the row that comes after those [taken](PreparedRows::taken).
+    pub fn push_prepared(&mut self, shard: Shard, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, String)>, Error> {
+        while let Some(next) = rows.next(until) {
+            let refused = match next {
+                NextRows::Records(records) => self.push_records(shard, rows, records)?,
+                NextRows::Filtered(rows) => {
+                    (0..rows).for_each(|_| self.engine.pass_over(shard, None, Outcome::Filtered));
+                    None
+                }
+                NextRows::DeadLetter(reason) if self.engine.is_strict() => return Err(Error::new(ErrorKind::InvalidRecord, reason)),
+                NextRows::DeadLetter(reason) => {
+                    self.engine.pass_over(shard, None, Outcome::DeadLetter);
+                    Some(reason.into())
+                }
+            };
+            if let Some(reason) = refused {
+                return Ok(Some((rows.taken() - 1, reason)));
             }
         }
+        Ok(None)
+    }
+
+    /// Takes all of the rows that were aggregated apart, or none: false where only pushing one after the other can say what is to become of each, as when a window fires in
+    /// between. The state is then the one after pushing them so, but for which `state_bytes` were measured.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit that the user chose to be an error.
+    pub fn push_preaggregated(&mut self, shard: Shard, rows: &mut PreaggregatedRows) -> Result<bool, Error> {
+        let taken = self.engine.push_preaggregated(shard, &mut rows.records)?;
+        if taken {
+            (0..rows.filtered).for_each(|_| self.engine.pass_over(shard, None, Outcome::Filtered));
+        }
+        Ok(taken)
+    }
+
+    /// Takes the next so many records, or as many as there are up to one that is refused, for this reason.
+    fn push_records(&mut self, shard: Shard, rows: &mut PreparedRows, records: usize) -> Result<Option<String>, Error> {
+        let (mut pushed, mut outcome) = (0, Ok(Outcome::Applied));
+        while pushed < records
+            && let Some((time, row)) = rows.load(pushed)
+        {
+            outcome = self.engine.push(shard, row, time);
+            match outcome {
+                Err(_) => break,
+                Ok(taken) => {
+                    pushed += 1;
+                    if taken == Outcome::DeadLetter {
+                        break;
+                    }
+                }
+            }
+        }
+        rows.take_records(pushed);
+        Ok((outcome? == Outcome::DeadLetter).then(|| self.refusal()))
+    }
+
+    /// Why the last record that became a dead letter could not be taken.
+    fn refusal(&self) -> String {
+        self.engine.refusal().map_or_else(String::new, Error::to_string)
     }
 
     /// Takes a prepared row.
@@ -283,7 +325,7 @@ impl RowPipeline {
             Outcome::Late => RowOutcome::Late,
             Outcome::Duplicate => RowOutcome::Duplicate,
             Outcome::BetweenWindows => RowOutcome::BetweenWindows,
-            Outcome::DeadLetter => RowOutcome::DeadLetter(self.engine.refusal().map_or_else(String::new, Error::to_string)),
+            Outcome::DeadLetter => RowOutcome::DeadLetter(self.refusal()),
         })
     }
 

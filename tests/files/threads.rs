@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Input, RowSink, run};
 use streamgauge::engine::Shard;
-use streamgauge::spec::{CompileOptions, JsonLines, PipelineSpec, PreparedRows, Row, RowOutcome, RowPipeline, RowPreparer, Value};
+use streamgauge::spec::{
+    CompileOptions, JsonLines, PipelineSpec, PreaggregatedRows, PreparedRows, Row, RowOutcome, RowPipeline, RowPreparer, Value,
+};
 use streamgauge::{Error, ErrorKind, ShardId, Timestamp};
 
 /// A sink that writes down everything it is told and everything it answers.
@@ -18,6 +20,8 @@ struct Journal {
     shards: Vec<Shard>,
     lines: Vec<u8>,
     unseen: Vec<usize>,
+    /// Blocks that were taken as accumulators.
+    preaggregated: usize,
     /// Dead letters after which the run is ended.
     dead_max: usize,
 }
@@ -28,20 +32,12 @@ impl Journal {
         options.limits.key_bytes_max = 12;
         let pipeline = spec.compile(&options).unwrap();
         let (format, unseen) = (JsonLines::new(&pipeline), (0..pipeline.fields().len()).collect());
-        Journal { pipeline, format, shards: Vec::new(), lines: Vec::new(), unseen, dead_max }
+        Journal { pipeline, format, shards: Vec::new(), lines: Vec::new(), unseen, preaggregated: 0, dead_max }
     }
 
     fn note(&mut self, what: &str) {
         self.lines.extend_from_slice(what.as_bytes());
         self.lines.push(b'\n');
-    }
-
-    fn taken(&mut self, outcome: RowOutcome) -> Option<String> {
-        self.note(&format!("{outcome:?} unseen {:?}", self.unseen));
-        match outcome {
-            RowOutcome::DeadLetter(reason) => Some(reason),
-            _ => None,
-        }
     }
 
     fn drain(&mut self) -> Result<(), Error> {
@@ -66,21 +62,37 @@ impl RowSink for Journal {
     fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<String>, Error> {
         self.unseen.retain(|slot| row.value(*slot) == Value::Missing);
         let outcome = self.pipeline.push(self.shards[file], row, Timestamp::from_millis(0), None)?;
-        Ok(self.taken(outcome))
+        Ok(match outcome {
+            RowOutcome::DeadLetter(reason) => Some(reason),
+            _ => None,
+        })
     }
 
     fn preparer(&self) -> Option<Arc<RowPreparer>> {
         Some(self.pipeline.preparer())
     }
 
-    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, index: usize) -> Result<Option<String>, Error> {
-        self.unseen.retain(|slot| !rows.has_seen(index, *slot));
-        let outcome = self.pipeline.push_prepared(self.shards[file], rows, index)?;
-        Ok(self.taken(outcome))
+    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, String)>, Error> {
+        // Some at once, and some one by one.
+        let until = if rows.taken().is_multiple_of(3) { rows.taken() + 1 } else { until };
+        let refused = self.pipeline.push_prepared(self.shards[file], rows, until)?;
+        self.unseen.retain(|slot| !rows.has_seen(*slot));
+        Ok(refused)
+    }
+
+    fn preaggregated(&mut self, file: usize, rows: &mut PreaggregatedRows) -> Result<bool, Error> {
+        let taken = self.pipeline.push_preaggregated(self.shards[file], rows)?;
+        if taken {
+            self.preaggregated += 1;
+            self.unseen.retain(|slot| !rows.has_seen(*slot));
+        }
+        Ok(taken)
     }
 
     fn dead_letter(&mut self, letter: &DeadLetter<'_>) -> Result<(), Error> {
-        self.note(&format!("{letter:?}"));
+        let (unseen, stats) = (&self.unseen, self.pipeline.stats());
+        let told = format!("{letter:?} unseen {unseen:?} {stats:?}");
+        self.note(&told);
         match self.dead_max {
             0 => Err(Error::new(ErrorKind::InvalidRecord, "enough")),
             _ => {
@@ -91,7 +103,7 @@ impl RowSink for Journal {
     }
 
     fn pause(&mut self, stats: &FilesStats) -> Result<(), Error> {
-        let stats = format!("{stats:?} {:?}", self.pipeline.stats());
+        let stats = format!("{stats:?} {:?} unseen {:?}", self.pipeline.stats(), self.unseen);
         self.note(&stats);
         self.drain()
     }
@@ -144,9 +156,13 @@ fn csv_line() -> impl Strategy<Value = String> {
 const AGGREGATES: &str =
     "count, count(x) as xs, sum(n), sum(i), min(i), stddev(n), first(k), last(i), p50(i), distinct(i), top(2, k, 2), frequency(k, 'DE')";
 
-fn spec(windows: &str, filter: bool) -> PipelineSpec {
+/// States that blocks of records are aggregated to on all threads, and merged.
+const MERGED: &str = "count, count(x) as xs, sum(n), sum(i), mean(i), min(i), max(n), frequency(k, 'DE')";
+
+fn spec(windows: &str, filter: bool, merged: bool) -> PipelineSpec {
+    let aggregates = if merged { MERGED } else { AGGREGATES };
     let filter = if filter { "where = [\"i != 3\"]\n" } else { "" };
-    let text = format!("time = \"ts\"\ntime_format = \"ms\"\ngroup = \"k\"\nagg = \"{AGGREGATES}\"\n{windows}\n{filter}");
+    let text = format!("time = \"ts\"\ntime_format = \"ms\"\ngroup = \"k\"\nagg = \"{aggregates}\"\n{windows}\n{filter}");
     PipelineSpec::from_toml(&text, "test").unwrap()
 }
 
@@ -157,6 +173,18 @@ fn windows() -> impl Strategy<Value = &'static str> {
         "window = \"10s\"\nevery = \"3s\"\nmax_delay = \"5s\"\nlateness = \"10s\"",
         "window = \"1m\"\nmax_delay = \"unbounded\"",
     ])
+}
+
+#[test]
+fn blocks_are_aggregated_on_all_threads() {
+    let lines: Vec<String> = (0..20_000).map(|index| format!("{{\"ts\":{index},\"k\":\"k{}\",\"n\":1.5,\"i\":2}}", index % 3)).collect();
+    let file = OwnFile::new(lines.join("\n").as_bytes());
+    let mut journal = Journal::new(&spec("window = \"1m\"\nmax_delay = \"unbounded\"", false, true), usize::MAX);
+    let mut options = FilesOptions::default();
+    (options.threads, options.block_bytes) = (NonZeroUsize::new(3), Some(16 << 10));
+    run(vec![Input::from_argument(file.path())], &options, &mut journal).unwrap();
+    assert!(journal.preaggregated > 20, "{} blocks", journal.preaggregated);
+    assert_eq!(journal.pipeline.stats().applied, 20_000);
 }
 
 /// A file of this test's own, removed at its end.
@@ -204,26 +232,26 @@ proptest! {
     #[test]
     fn threads_change_nothing_about_json(
         lines in prop::collection::vec(jsonl_line(), 0..200), junk in prop::option::of(0usize..200), windows in windows(),
-        filter: bool, threads in 2usize..6, block_bytes in 64usize..2000, dead_max in prop_oneof![Just(usize::MAX), 0usize..9],
+        filter: bool, merged: bool, threads in 2usize..6, block_bytes in 64usize..2000, dead_max in prop_oneof![Just(usize::MAX), 0usize..9],
     ) {
         let mut bytes = lines.join("\n").into_bytes();
         if let Some(at) = junk.filter(|at| *at < bytes.len()) {
             bytes[at] = 0xff;
         }
         let second = OwnFile::new(&bytes[bytes.len() / 2..]);
-        same(&[OwnFile::new(&bytes), second], &spec(windows, filter), dead_max, (threads, block_bytes))?;
+        same(&[OwnFile::new(&bytes), second], &spec(windows, filter, merged), dead_max, (threads, block_bytes))?;
     }
 
     #[test]
     fn threads_change_nothing_about_csv(
-        lines in prop::collection::vec(csv_line(), 0..200), windows in windows(), filter: bool, threads in 2usize..6,
-        block_bytes in 64usize..2000, cut in prop::option::of(0usize..20),
+        lines in prop::collection::vec(csv_line(), 0..200), windows in windows(), filter: bool, merged: bool,
+        threads in 2usize..6, block_bytes in 64usize..2000, cut in prop::option::of(0usize..20),
     ) {
         let bytes = format!("\nts,k,n,i,x\n{}", lines.join("\n")).into_bytes();
         let bytes = match cut {
             Some(cut) => gzipped(&bytes, cut),
             None => bytes,
         };
-        same(&[OwnFile::new(&bytes)], &spec(windows, filter), usize::MAX, (threads, block_bytes))?;
+        same(&[OwnFile::new(&bytes)], &spec(windows, filter, merged), usize::MAX, (threads, block_bytes))?;
     }
 }

@@ -5,6 +5,7 @@ mod answers;
 mod compile;
 mod dead_letters;
 mod oracle;
+mod preaggregated;
 mod windows;
 
 use streamgauge::spec::{CompileOptions, JsonLines, PipelineSpec, Row, RowOutcome, RowPipeline, Value};

@@ -5,8 +5,9 @@ use crate::adapter::formats::decode::{Cursor, Decoder, Framed};
 use crate::adapter::formats::flaw::Flaw;
 use crate::error::{Error, ErrorKind};
 use crate::parallel::Work;
-use crate::spec::{Block, PreparedRows, Row, RowPreparer};
+use crate::spec::{Block, PreaggregatedRows, PreparedRows, Row, RowPreparer};
 use crate::time::Timestamp;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A piece of an input, and how far the input had been read with it.
@@ -97,14 +98,21 @@ impl Fetcher {
     }
 }
 
-/// A record of a block, or what should have been one.
-pub(super) struct Record {
-    /// What is wrong with it, if it is none. Otherwise it is one of the prepared rows.
-    pub(super) flaw: Option<Flaw>,
+/// Where in its block a record is, or what should have been one.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
     pub(super) start: usize,
     pub(super) end: usize,
     /// Lines before it in the block.
     pub(super) lines: u64,
+}
+
+/// What should have been a record.
+pub(super) struct Flawed {
+    pub(super) flaw: Flaw,
+    pub(super) place: Place,
+    /// The prepared rows before it.
+    pub(super) rows: usize,
 }
 
 /// A piece with what was made of it.
@@ -115,11 +123,18 @@ pub(super) struct PreparedPiece {
 
 /// What was made of a block.
 pub(super) struct Made {
-    pub(super) records: Vec<Record>,
+    /// The rows aggregated, in the place of all of the following but the lines.
+    pub(super) preaggregated: Option<PreaggregatedRows>,
     pub(super) rows: PreparedRows,
+    /// Of each row. Looked at for dead letters only.
+    pub(super) places: Vec<Place>,
+    pub(super) flawed: Vec<Flawed>,
     /// Lines of the block.
     pub(super) lines: u64,
 }
+
+/// Blocks that are prepared row by row after one whose aggregates were for nothing, or cost as much as they spared.
+const BLOCKS_ROW_BY_ROW: usize = 16;
 
 /// The work that threads share.
 pub(super) struct Preparing {
@@ -127,18 +142,84 @@ pub(super) struct Preparing {
     preparer: Arc<RowPreparer>,
     record_bytes_max: usize,
     slots: usize,
+    /// So many blocks are still to be prepared row by row before one is aggregated apart again.
+    row_by_row: AtomicUsize,
     /// Made before, and free to be made again.
     spare: Mutex<Vec<Made>>,
 }
 
 impl Preparing {
     pub(super) fn new(decoder: Decoder, preparer: Arc<RowPreparer>, record_bytes_max: usize, slots: usize) -> Self {
-        Preparing { decoder, preparer, record_bytes_max, slots, spare: Mutex::new(Vec::new()) }
+        Preparing { decoder, preparer, record_bytes_max, slots, row_by_row: AtomicUsize::new(0), spare: Mutex::new(Vec::new()) }
     }
 
     fn room(&self) -> Made {
         let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        spare.unwrap_or_else(|| Made { records: Vec::new(), rows: PreparedRows::new(&self.preparer), lines: 0 })
+        spare.unwrap_or_else(|| Made {
+            preaggregated: None,
+            rows: PreparedRows::new(&self.preparer),
+            places: Vec::new(),
+            flawed: Vec::new(),
+            lines: 0,
+        })
+    }
+
+    /// Aggregating a block apart did not pay: the next ones are prepared row by row.
+    pub(super) fn turn_to_rows(&self) {
+        self.row_by_row.store(BLOCKS_ROW_BY_ROW, Ordering::Relaxed);
+    }
+
+    /// Whether to aggregate the next block apart.
+    fn turns_to_aggregates(&self) -> bool {
+        let left = self.row_by_row.load(Ordering::Relaxed);
+        if left > 0 {
+            // Another thread may do the same; it is an estimate.
+            self.row_by_row.store(left - 1, Ordering::Relaxed);
+        }
+        left == 0
+    }
+
+    /// Decodes and aggregates the block; `None` where it must be taken row by row.
+    fn preaggregate(&self, (decoder, row): &mut (Decoder, Row), fetched: &Fetched, block: &Block) -> Option<(PreaggregatedRows, u64)> {
+        let mut rows = PreaggregatedRows::new(&self.preparer)?;
+        let mut cursor = Cursor { offset: fetched.from, lines: 0 };
+        let mut framed = Framed { header: fetched.header, record_bytes_max: self.record_bytes_max };
+        while cursor.offset < block.as_bytes().len() {
+            match decoder.record(block, &mut framed, &mut cursor, row) {
+                None => {}
+                Some(Ok(())) if rows.add(&self.preparer, row, Timestamp::from_millis(0)) => {}
+                Some(_) => {
+                    self.turn_to_rows();
+                    return None;
+                }
+            }
+        }
+        if !rows.pays(&self.preparer) {
+            self.turn_to_rows();
+            return None;
+        }
+        Some((rows, cursor.lines))
+    }
+
+    /// Decodes the block and prepares its rows.
+    fn prepare(&self, (decoder, row): &mut (Decoder, Row), fetched: &Fetched, block: &Block, made: &mut Made) {
+        made.rows.begin(block);
+        let mut cursor = Cursor { offset: fetched.from, lines: 0 };
+        let mut framed = Framed { header: fetched.header, record_bytes_max: self.record_bytes_max };
+        while cursor.offset < block.as_bytes().len() {
+            let start = cursor;
+            let Some(record) = decoder.record(block, &mut framed, &mut cursor, row) else { continue };
+            let place = Place { start: start.offset, end: cursor.offset, lines: start.lines };
+            match record {
+                Ok(()) => {
+                    // Without a time field there is one window over everything, so any arrival time will do.
+                    made.rows.add(&self.preparer, row, Timestamp::from_millis(0));
+                    made.places.push(place);
+                }
+                Err(flaw) => made.flawed.push(Flawed { flaw, place, rows: made.rows.len() }),
+            }
+        }
+        made.lines = cursor.lines;
     }
 
     /// Takes back what has been looked at.
@@ -158,25 +239,18 @@ impl Work for Preparing {
         (self.decoder.clone(), Row::new(self.slots))
     }
 
-    fn work(&self, (decoder, row): &mut (Decoder, Row), fetched: Fetched) -> PreparedPiece {
+    fn work(&self, tools: &mut (Decoder, Row), fetched: Fetched) -> PreparedPiece {
         let mut made = self.room();
-        made.records.clear();
-        made.lines = 0;
+        made.places.clear();
+        made.flawed.clear();
+        (made.preaggregated, made.lines) = (None, 0);
         let Ok(Piece::Block(block)) = &fetched.piece else { return PreparedPiece { fetched, made } };
-        made.rows.begin(block);
-        let mut cursor = Cursor { offset: fetched.from, lines: 0 };
-        let mut framed = Framed { header: fetched.header, record_bytes_max: self.record_bytes_max };
-        while cursor.offset < block.as_bytes().len() {
-            let start = cursor;
-            let Some(record) = decoder.record(block, &mut framed, &mut cursor, row) else { continue };
-            if record.is_ok() {
-                // Without a time field there is one window over everything, so any arrival time will do.
-                made.rows.add(&self.preparer, row, Timestamp::from_millis(0));
-            }
-            made.records.push(Record { flaw: record.err(), start: start.offset, end: cursor.offset, lines: start.lines });
+        let aggregates = if self.turns_to_aggregates() { self.preaggregate(tools, &fetched, block) } else { None };
+        match aggregates {
+            Some((rows, lines)) => (made.preaggregated, made.lines) = (Some(rows), lines),
+            None => self.prepare(tools, &fetched, block, &mut made),
         }
-        made.lines = cursor.lines;
-        row.begin_in(&Block::default());
+        tools.1.begin_in(&Block::default());
         PreparedPiece { fetched, made }
     }
 }

@@ -1,7 +1,7 @@
 //! Several inputs as one: each a shard, all opened before the first record is read.
 
 use crate::adapter::files::blocks::{BLOCK_BYTES, BlockReader, Framing, Piece};
-use crate::adapter::files::prepared::{Fetched, Fetcher, Made, PreparedPiece, Preparing};
+use crate::adapter::files::prepared::{Fetched, Fetcher, Made, Place, PreparedPiece, Preparing};
 use crate::adapter::files::source::Input;
 use crate::adapter::files::stats::{FileStats, FilesStats};
 use crate::adapter::formats::clf::ClfDecoder;
@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::limits::Limits;
 use crate::parallel::{Helpers, in_order};
 use crate::record::ShardId;
-use crate::spec::{Block, PreparedRows, Row, RowPreparer};
+use crate::spec::{Block, PreaggregatedRows, PreparedRows, Row, RowPreparer};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -45,14 +45,25 @@ pub trait RowSink {
         None
     }
 
-    /// Takes a record of the input `file` that the [`preparer`](RowSink::preparer) prepared; otherwise as [`row`](RowSink::row). Called only where there
-    /// is one. The default refuses.
+    /// Takes records of the input `file` that the [`preparer`](RowSink::preparer) prepared, from the first that was not taken on and up to the row `until`, or to the first that it
+    /// refuses: its index, and the reason. It becomes a dead letter, and the rest is given again. Called only where there is a
+    /// preparer. One that takes none, as the default, ends the run.
     ///
     /// # Errors
     /// Whatever ends the run.
-    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, index: usize) -> Result<Option<String>, Error> {
-        let _ = (file, rows, index);
-        Ok(Some(String::from("this sink takes no prepared records")))
+    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, String)>, Error> {
+        let _ = (file, rows, until);
+        Ok(None)
+    }
+
+    /// Takes all records of a block of the input `file`, which the [`preparer`](RowSink::preparer) prepared and aggregated; or says that it takes none of them, as the default
+    /// does, and is given them one by one.
+    ///
+    /// # Errors
+    /// Whatever ends the run.
+    fn preaggregated(&mut self, file: usize, rows: &mut PreaggregatedRows) -> Result<bool, Error> {
+        let _ = (file, rows);
+        Ok(false)
     }
 
     /// Takes a record that is none. An error, such as for the first one of a strict run, ends the run.
@@ -330,11 +341,11 @@ impl<S: RowSink> FileRun<'_, S> {
 
     /// As [`read_alone`](FileRun::read_alone), to the byte: the blocks are decoded and prepared on several threads, and taken in order on this one.
     fn read_on(self, helpers: &Helpers, preparer: Arc<RowPreparer>) -> Result<Option<Tail>, Error> {
-        let FileRun { mut fetcher, decoder, row, mut taking } = self;
+        let FileRun { mut fetcher, mut decoder, row, mut taking } = self;
         let record_bytes_max = fetcher.reader().record_bytes_max();
         fetcher.reader().keep_buffers(helpers.threads());
         let preparing = Preparing::new(decoder.clone(), preparer, record_bytes_max, row.slots());
-        let mut tail = None;
+        let (mut tail, mut refused) = (None, false);
         in_order(
             helpers,
             &preparing,
@@ -347,7 +358,21 @@ impl<S: RowSink> FileRun<'_, S> {
                         tail = Some(Tail { block: block.clone(), decoder: decoder.clone(), framed });
                         return Ok(());
                     }
-                    Ok(Piece::Block(block)) => taking.prepared(block, &mut made)?,
+                    Ok(Piece::Block(block)) => {
+                        let taken = made.preaggregated.as_mut().map(|rows| taking.preaggregated(rows, made.lines)).transpose()?;
+                        match taken {
+                            Some(true) => refused = false,
+                            Some(false) => {
+                                // Once is no matter: a window fires. Twice, and they fire often, or records are late.
+                                if std::mem::replace(&mut refused, true) {
+                                    preparing.turn_to_rows();
+                                }
+                                let framed = Framed { header: fetched.header, record_bytes_max };
+                                taking.block(block, (Cursor { offset: fetched.from, lines: 0 }, framed), (&mut decoder, row))?;
+                            }
+                            None => taking.prepared(block, &mut made)?,
+                        }
+                    }
                     _ => taking.other(&fetched, record_bytes_max)?,
                 }
                 taking.end(&fetched)?;
@@ -411,21 +436,43 @@ impl<S: RowSink> Taking<'_, S> {
         Ok(())
     }
 
+    /// Takes what was aggregated of a block, or nothing of it.
+    fn preaggregated(&mut self, rows: &mut PreaggregatedRows, lines: u64) -> Result<bool, Error> {
+        let records = rows.len() as u64;
+        let taken = self.sink.preaggregated(self.file, rows)?;
+        if taken {
+            self.counts().records += records;
+            self.counts().lines += lines;
+        }
+        Ok(taken)
+    }
+
     /// Takes what was prepared of a block.
     fn prepared(&mut self, block: &Block, made: &mut Made) -> Result<(), Error> {
         let first_line = self.counts().lines;
-        let mut index = 0;
-        for record in &made.records {
-            let refused = match &record.flaw {
-                Some(flaw) => Some(flaw.to_string()),
-                None => {
-                    index += 1;
-                    self.sink.prepared(self.file, &mut made.rows, index - 1)?
+        let dead_letter = |taking: &mut Self, place: Place, reason: &str| {
+            taking.dead_letter(first_line + place.lines + 1, reason, &block.as_bytes()[place.start..place.end])
+        };
+        let mut flawed = made.flawed.iter();
+        loop {
+            let next = flawed.next();
+            let until = next.map_or(made.rows.len(), |flawed| flawed.rows);
+            while made.rows.taken() < until {
+                let before = made.rows.taken();
+                let refused = self.sink.prepared(self.file, &mut made.rows, until)?;
+                let taken = made.rows.taken() - before;
+                if taken == 0 {
+                    return Err(Error::invalid("a sink has a preparer and takes no prepared records"));
                 }
-            };
-            match refused {
-                None => self.counts().records += 1,
-                Some(reason) => self.dead_letter(first_line + record.lines + 1, &reason, &block.as_bytes()[record.start..record.end])?,
+                self.counts().records += (taken - usize::from(refused.is_some())) as u64;
+                if let Some((index, reason)) = refused {
+                    let place = made.places.get(index).ok_or_else(|| Error::invalid("a sink refuses a row that there is not"))?;
+                    dead_letter(self, *place, &reason)?;
+                }
+            }
+            match next {
+                Some(flawed) => dead_letter(self, flawed.place, &flawed.flaw.to_string())?,
+                None => break,
             }
         }
         self.counts().lines += made.lines;

@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use streamgauge::adapter::files::{DeadLetter, FilesStats, RowSink};
 use streamgauge::engine::Shard;
-use streamgauge::spec::{PreparedRows, Row, RowOutcome, RowPipeline, RowPreparer, Value};
+use streamgauge::spec::{PreaggregatedRows, PreparedRows, Row, RowOutcome, RowPipeline, RowPreparer, Value};
 use streamgauge::{Error, ErrorKind, Sequence, ShardId, Stats, Timestamp};
 
 /// How a run is to go, and what stands beside it.
@@ -185,13 +185,24 @@ impl<W: Write> RowSink for Sink<W> {
         Some(self.pipeline.preparer())
     }
 
-    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, index: usize) -> Result<Option<String>, Error> {
-        if !self.unseen.is_empty() {
-            self.unseen.retain(|slot| !rows.has_seen(index, *slot));
+    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, String)>, Error> {
+        let Some(shard) = self.shards.get(file) else { return Err(Error::new(ErrorKind::InvalidArgument, not_opened(file))) };
+        let before = rows.taken();
+        let refused = self.pipeline.push_prepared(*shard, rows, until)?;
+        self.records += (rows.taken() - before - usize::from(refused.is_some())) as u64;
+        self.unseen.retain(|slot| !rows.has_seen(*slot));
+        Ok(refused)
+    }
+
+    fn preaggregated(&mut self, file: usize, rows: &mut PreaggregatedRows) -> Result<bool, Error> {
+        let Some(shard) = self.shards.get(file) else { return Ok(false) };
+        let records = rows.len() as u64;
+        let taken = self.pipeline.push_preaggregated(*shard, rows)?;
+        if taken {
+            self.records += records;
+            self.unseen.retain(|slot| !rows.has_seen(*slot));
         }
-        let Some(shard) = self.shards.get(file) else { return Ok(Some(not_opened(file))) };
-        let outcome = self.pipeline.push_prepared(*shard, rows, index)?;
-        Ok(self.taken(outcome))
+        Ok(taken)
     }
 
     fn dead_letter(&mut self, letter: &DeadLetter<'_>) -> Result<(), Error> {

@@ -150,6 +150,17 @@ impl RowAggregate {
         RowAggregate::Plain(columns)
     }
 
+    /// Whether records may be aggregated apart and merged, with no difference to the answer and at little cost: the merge is exact, and no record is ever refused.
+    pub(super) fn preaggregates(&self) -> bool {
+        let columns = match self {
+            RowAggregate::Plain(columns) => columns,
+            RowAggregate::Grouped(groups) if groups.refuses() => return false,
+            RowAggregate::Grouped(groups) => groups.inner(),
+        };
+        // What holds no more than its own size: counts, sums and extremes.
+        !columns.grows
+    }
+
     /// The columns of each group.
     pub(super) fn grouped(columns: Columns, groups_max: usize, overflow: Overflow) -> Self {
         RowAggregate::Grouped(GroupBy::new(GroupKey, columns).groups_max(groups_max).overflow(overflow))

@@ -1,0 +1,174 @@
+//! Records that were aggregated apart from the engine, by any thread, to be taken all at once.
+
+use super::core::records_between_checks;
+use super::{Engine, Shard};
+use crate::aggregate::Aggregate;
+use crate::error::Error;
+use crate::time::Timestamp;
+use crate::window::{Pane, Place, Schedule};
+use std::marker::PhantomData;
+
+/// Records of more panes than this are not aggregated apart: merging them would cost what it spares.
+const PANES_MAX: usize = 16;
+
+/// Bytes of accumulators for each record up to which aggregating apart pays. A group takes 200 to 500, so there are to be several records for each.
+const BYTES_PER_RECORD_MAX: usize = 64;
+
+/// What any thread needs to aggregate records apart from their engine.
+pub(crate) struct Preaggregation<R: ?Sized, A> {
+    aggregate: A,
+    schedule: Schedule,
+    lateness: i64,
+    record: PhantomData<fn(&R)>,
+}
+
+/// The accumulators of some records of one shard, by pane.
+#[derive(Debug)]
+pub(crate) struct Preaggregated<T> {
+    panes: Vec<(Pane, T)>,
+    /// The index of the pane used last.
+    last: usize,
+    records: usize,
+    earliest: i64,
+    latest: i64,
+}
+
+impl<T> Preaggregated<T> {
+    pub(crate) fn new() -> Self {
+        Preaggregated { panes: Vec::new(), last: 0, records: 0, earliest: i64::MAX, latest: i64::MIN }
+    }
+
+    /// How many records there are.
+    pub(crate) fn records(&self) -> usize {
+        self.records
+    }
+
+    fn position(&self, time: i64) -> Option<usize> {
+        match self.panes.get(self.last) {
+            Some((pane, _)) if pane.contains(time) => Some(self.last),
+            _ => self.panes.iter().position(|(pane, _)| pane.contains(time)),
+        }
+    }
+}
+
+impl<R: ?Sized, A: Aggregate<R>> Preaggregation<R, A> {
+    /// Adds a record. False, and nothing is added, if only the engine can say what is to become of it, or if it is of one pane too many.
+    #[inline]
+    pub(crate) fn add(&self, to: &mut Preaggregated<A::Accumulator>, record: &R, time: Timestamp) -> bool {
+        let millis = time.as_millis();
+        let Some(index) = to.position(millis).or_else(|| self.open(to, millis)) else { return false };
+        let Some((_, accumulator)) = to.panes.get_mut(index) else { return false };
+        if self.aggregate.check(Some(accumulator), record).is_err() {
+            return false;
+        }
+        self.aggregate.add(accumulator, record, time);
+        to.last = index;
+        to.records += 1;
+        (to.earliest, to.latest) = (to.earliest.min(millis), to.latest.max(millis));
+        true
+    }
+
+    #[cold]
+    fn open(&self, to: &mut Preaggregated<A::Accumulator>, time: i64) -> Option<usize> {
+        match self.schedule.place(time, self.lateness) {
+            Place::In(pane) if to.panes.len() < PANES_MAX => {
+                to.panes.push((pane, self.aggregate.init()));
+                Some(to.panes.len() - 1)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether merging the accumulators is likely to cost much less than adding the records would.
+    pub(crate) fn pays(&self, of: &Preaggregated<A::Accumulator>) -> bool {
+        let bytes: usize = of.panes.iter().map(|(_, accumulator)| self.aggregate.state_bytes(accumulator)).sum();
+        bytes <= of.records.saturating_mul(BYTES_PER_RECORD_MAX)
+    }
+}
+
+impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
+    /// What any thread needs to aggregate records apart from this engine.
+    pub(crate) fn preaggregation(&self) -> Preaggregation<R, A> {
+        Preaggregation { aggregate: self.aggregate.clone(), schedule: self.schedule, lateness: self.lateness, record: PhantomData }
+    }
+}
+
+impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
+    /// Takes all of these records, which come next on the shard, or none of them. They are taken if pushing them one by one would have had no effect but adding them: none is
+    /// late or refused, nothing fires and nothing is to be measured before the last of them. The state is then the one after pushing them one by one, for an aggregate
+    /// whose merge is exact; whether it is, is for the caller to know.
+    ///
+    /// # Errors
+    /// As of a merge; the records are then taken in part.
+    pub(crate) fn push_preaggregated(&mut self, shard: Shard, records: &mut Preaggregated<A::Accumulator>) -> Result<bool, Error> {
+        if records.records == 0 {
+            return Ok(true);
+        }
+        if !self.adds_only(shard, records) || !self.measures_alike(records) {
+            return Ok(false);
+        }
+        records.panes.sort_unstable_by_key(|(pane, _)| pane.start);
+        for (pane, accumulator) in records.panes.drain(..) {
+            match self.panes.find(pane) {
+                Some(slot) => {
+                    if let Some(into) = self.panes.in_slot(slot) {
+                        self.aggregate.merge(into, &accumulator)?;
+                    }
+                }
+                None => {
+                    let slot = self.open_pane(pane)?;
+                    if let Some(into) = self.panes.in_slot(slot) {
+                        *into = accumulator;
+                    }
+                }
+            }
+            if let Some(stacks) = &mut self.stacks {
+                stacks.touch(pane.start);
+            }
+        }
+        self.watermarks.observe(shard.index(), records.latest);
+        self.stats.applied = self.stats.applied.saturating_add(records.records as u64);
+        Ok(true)
+    }
+
+    /// Counts the records that may still come before the state is measured. Where it is to be measured between these, it is measured now, if that makes no difference to when it is
+    /// measured next and to whether it is within its limit; otherwise false, and nothing has changed.
+    fn measures_alike(&mut self, records: &Preaggregated<A::Accumulator>) -> bool {
+        let count = records.records as u64;
+        if let Some(left) = self.until_check.checked_sub(count) {
+            self.until_check = left;
+            return true;
+        }
+        let least = self.state_bytes();
+        // An accumulator grows by what is merged into it, and its table at most to twice its size.
+        let mut most = least;
+        for (pane, accumulator) in &records.panes {
+            let own = self.panes.find(*pane).and_then(|slot| self.panes.in_slot(slot)).map_or(0, |own| self.aggregate.state_bytes(own));
+            most += own + 2 * self.aggregate.state_bytes(accumulator);
+        }
+        let interval = records_between_checks(least);
+        let since = count - self.until_check;
+        if most > self.limits.state_bytes_max || interval != records_between_checks(most) || since > interval {
+            return false;
+        }
+        self.stats.state_bytes = least as u64;
+        self.until_check = interval - since;
+        true
+    }
+
+    /// Whether pushing the records one by one would do nothing but add them to panes.
+    fn adds_only(&mut self, shard: Shard, records: &Preaggregated<A::Accumulator>) -> bool {
+        let due = self.firing.is_due(self.watermarks.overall());
+        if due || !self.watermarks.is_settled(shard.index()) {
+            return false;
+        }
+        let Some(first) = records.panes.iter().map(|(pane, _)| *pane).min_by_key(|pane| pane.start) else { return true };
+        let new = records.panes.iter().filter(|(pane, _)| self.panes.find(*pane).is_none()).count();
+        let room = self.limits.panes_max.saturating_sub(self.panes.len());
+        // No watermark that these records bring about completes or closes any window that they are in.
+        let quiet = self.quiet();
+        let until = quiet.end.min(self.watermarks.time_reaching(self.wakes_at(first)));
+        let watermark = self.watermarks.overall();
+        new <= room && quiet.start <= records.earliest && records.latest < until && watermark < self.wakes_at(first)
+    }
+}
