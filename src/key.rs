@@ -1,5 +1,9 @@
 //! What can be a key of a group, a top-k, a distinct count or a frequency.
 
+mod byte_key;
+
+pub use byte_key::ByteKey;
+
 use crate::hash::{Seed, hash_bytes, hash_u64};
 use std::borrow::Borrow;
 use std::fmt::Debug;
@@ -67,9 +71,9 @@ impl Key for str {
 impl Key for [u8] {
     const NAME: &'static str = "bytes";
 
-    type Owned = Box<[u8]>;
+    type Owned = ByteKey;
 
-    fn to_key(&self) -> Box<[u8]> {
+    fn to_key(&self) -> ByteKey {
         self.into()
     }
 
@@ -78,12 +82,12 @@ impl Key for [u8] {
         f(self)
     }
 
-    fn from_bytes(bytes: &[u8]) -> Option<Box<[u8]>> {
+    fn from_bytes(bytes: &[u8]) -> Option<ByteKey> {
         Some(bytes.into())
     }
 
-    fn heap_bytes(key: &Box<[u8]>) -> usize {
-        key.len()
+    fn heap_bytes(key: &ByteKey) -> usize {
+        key.heap_bytes()
     }
 }
 

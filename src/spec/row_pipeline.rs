@@ -14,6 +14,7 @@ use super::row_aggregate::{Plan, RowAggregate, RowAnswer};
 use super::time_format::TimeFormat;
 use crate::engine::{Emission, Engine, Outcome, Shard, Stats};
 use crate::error::{Error, ErrorKind};
+use crate::key::ByteKey;
 use crate::record::{Sequence, ShardId};
 use crate::snapshot::{Reductions, Snapshot};
 use crate::time::Timestamp;
@@ -119,7 +120,7 @@ pub(super) struct Pending {
     emission: Emission<()>,
     /// The one row of a pipeline without groups.
     plain: Option<Vec<OutputValue>>,
-    rows: std::vec::IntoIter<(Box<[u8]>, Vec<OutputValue>)>,
+    rows: std::vec::IntoIter<(ByteKey, Vec<OutputValue>)>,
     other: Option<Vec<OutputValue>>,
 }
 

@@ -13,6 +13,7 @@ use crate::aggregate::{Aggregate, GroupBy, GroupByAccumulator, Groups, Invertibl
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::hash::{Seed, hash_u64};
+use crate::key::ByteKey;
 use crate::time::Timestamp;
 use cell::Cell;
 use smallvec::SmallVec;
@@ -134,14 +135,14 @@ pub(super) enum RowAggregate {
 #[derive(Clone, Debug)]
 pub(super) enum RowAccumulator {
     Plain(Cells),
-    Grouped(GroupByAccumulator<Box<[u8]>, Cells>),
+    Grouped(GroupByAccumulator<ByteKey, Cells>),
 }
 
 /// What [`RowAggregate`] answers.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum RowAnswer {
     Plain(Vec<OutputValue>),
-    Grouped(Groups<Box<[u8]>, Vec<OutputValue>>),
+    Grouped(Groups<ByteKey, Vec<OutputValue>>),
 }
 
 impl RowAggregate {

@@ -1,0 +1,94 @@
+//! A key of bytes, kept in place where it is short.
+
+use smallvec::SmallVec;
+use std::borrow::Borrow;
+use std::fmt;
+use std::ops::Deref;
+
+/// Bytes that are kept in place. What most URLs, user agents' families and identifiers fit in; a row of a top-k, with its counts, is then 56 bytes.
+const IN_PLACE: usize = 32;
+
+/// Bytes that were taken over as a key. Reads like a slice; compares, orders and hashes as one.
+///
+/// Up to 32 bytes are kept in place, in a table's own memory: looking such a key up takes one cache miss less than one on the heap would, and keeping or dropping
+/// it no work of the allocator.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ByteKey(SmallVec<[u8; IN_PLACE]>);
+
+impl ByteKey {
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        if self.0.spilled() { self.0.capacity() } else { 0 }
+    }
+}
+
+impl From<&[u8]> for ByteKey {
+    #[inline]
+    fn from(bytes: &[u8]) -> Self {
+        ByteKey(SmallVec::from_slice(bytes))
+    }
+}
+
+impl Borrow<[u8]> for ByteKey {
+    #[inline]
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Deref for ByteKey {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ByteKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for ByteKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.deref().serialize(serializer)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for ByteKey {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<u8>::deserialize(deserializer).map(|bytes| ByteKey(SmallVec::from_vec(bytes)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::Map;
+
+    #[test]
+    fn a_short_key_is_in_place_and_any_is_found_as_a_slice() {
+        assert_eq!(size_of::<ByteKey>(), 40);
+        let keys: Vec<Vec<u8>> = [0, 1, 31, 32, 33, 500].map(|length| vec![7; length]).into();
+        let map: Map<ByteKey, usize> = keys.iter().map(|key| (ByteKey::from(key.as_slice()), key.len())).collect();
+        for key in &keys {
+            let kept = ByteKey::from(key.as_slice());
+            assert_eq!((map.get(key.as_slice()), &*kept), (Some(&key.len()), key.as_slice()));
+            assert_eq!(kept.heap_bytes() >= key.len(), key.len() > 32, "{} bytes", key.len());
+            assert_eq!(format!("{kept:?}"), format!("{key:?}"));
+        }
+        assert!(ByteKey::from(b"a".as_slice()) < ByteKey::from(b"ab".as_slice()));
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn serde_writes_and_reads_it_as_bytes() {
+        let key = ByteKey::from(b"ab".as_slice());
+        let text = serde_json::to_string(&key).unwrap();
+        assert_eq!((text.as_str(), serde_json::from_str::<ByteKey>(&text).unwrap()), ("[97,98]", key));
+    }
+}
