@@ -402,9 +402,12 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
             let Some(group) = accumulator.groups.get_mut(key) else {
                 return self.add_new(accumulator, (record, time), key);
             };
+            group.records += 1;
+            if !self.inner.grows() {
+                return self.inner.add(&mut group.accumulator, record, time);
+            }
             // The two sizes are constants, and this folds away, unless the inner aggregate has memory of its own.
             let before = self.inner.state_bytes(&group.accumulator);
-            group.records += 1;
             self.inner.add(&mut group.accumulator, record, time);
             let after = self.inner.state_bytes(&group.accumulator);
             if after != before {

@@ -1,7 +1,7 @@
 //! Rows of a block, prepared by any thread, to be pushed in their order by one.
 
 use super::block::Block;
-use super::number::Number;
+use super::number::PreparedNumber;
 use super::preparer::{Preparation, RowPreparer};
 use super::row::{KeyBytes, Row, Span, Value};
 use crate::time::Timestamp;
@@ -42,7 +42,7 @@ pub struct PreparedRows {
     row: Row,
     preparations: Vec<(Preparation, usize)>,
     /// Of the records, so many of each for one.
-    numbers: Vec<Option<Number>>,
+    numbers: Vec<PreparedNumber>,
     keys: Vec<KeyBytes>,
     present: Vec<bool>,
     groups: Vec<KeyBytes>,

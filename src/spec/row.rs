@@ -9,7 +9,7 @@
 use super::block::Block;
 use super::digits::digits_at;
 use super::key::KeyForm;
-use super::number::{NotANumber, Number, number_of};
+use super::number::{NotANumber, PreparedNumber, number_of};
 use bytes::Bytes;
 use std::ops::Range;
 
@@ -45,8 +45,12 @@ enum Field {
     Missing,
     Bool(bool),
     Number(Span),
-    /// A number that is nothing but a few digits, and its value.
-    Integer(Span, i64),
+    /// A number that is nothing but a few digits: where they are, and their value. It makes no field larger than 16 bytes.
+    Integer {
+        start: u32,
+        len: u8,
+        value: i64,
+    },
     Text(Span),
     Untyped(Span),
     /// In `unescaped`, not in `source`.
@@ -63,6 +67,11 @@ impl Span {
     pub(super) fn of(range: Range<usize>) -> Span {
         // No bytes that spans point into are longer than `u32::MAX`: see `Row::begin_in`.
         Span { start: range.start as u32, end: range.end as u32 }
+    }
+
+    #[inline]
+    fn of_digits(start: u32, len: u8) -> Span {
+        Span { start, end: start.saturating_add(u32::from(len)) }
     }
 
     #[inline]
@@ -105,7 +114,7 @@ pub struct Row {
 /// What a compiled pipeline has made of the fields, once for all aggregates that need it. Which field is where is the pipeline's plan.
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
-    pub(super) numbers: Vec<Option<Number>>,
+    pub(super) numbers: Vec<PreparedNumber>,
     pub(super) keys: Vec<KeyBytes>,
     /// Whether there is a value, for the fields of which only that is asked.
     pub(super) present: Vec<bool>,
@@ -190,10 +199,10 @@ impl Row {
         self.set(slot, Field::Number(Span::of(range)));
     }
 
-    /// Sets a number that is nothing but ASCII digits, at most 18 of them, whose value is known already.
+    /// Sets a number that is nothing but `len` ASCII digits, at most 18 of them, whose value is known already.
     #[inline]
-    pub(crate) fn set_integer(&mut self, slot: usize, range: Range<usize>, value: i64) {
-        self.set(slot, Field::Integer(Span::of(range), value));
+    pub(crate) fn set_integer(&mut self, slot: usize, start: usize, len: usize, value: i64) {
+        self.set(slot, Field::Integer { start: start as u32, len: len as u8, value });
     }
 
     /// Sets text that the source marks as such: its range in the source, which must be UTF-8.
@@ -221,7 +230,8 @@ impl Row {
         match self.fields.get(slot).copied().unwrap_or(Field::Missing) {
             Field::Missing => Value::Missing,
             Field::Bool(value) => Value::Bool(value),
-            Field::Number(span) | Field::Integer(span, _) => Value::Number(span.text(&self.source)),
+            Field::Number(span) => Value::Number(span.text(&self.source)),
+            Field::Integer { start, len, .. } => Value::Number(Span::of_digits(start, len).text(&self.source)),
             Field::Text(span) => Value::Text(span.text(&self.source)),
             Field::Untyped(span) => Value::Untyped(span.text(&self.source)),
             Field::Unescaped(span) => Value::Text(self.unescaped.get(span.start as usize..span.end as usize).unwrap_or_default()),
@@ -231,16 +241,17 @@ impl Row {
     /// The value of a slot that is nothing but a few digits, which says the same as number and as text: what most numbers and times are.
     #[inline(always)]
     pub(super) fn digits(&self, slot: usize) -> Option<i64> {
-        match self.fields.get(slot)? {
-            Field::Integer(_, value) => Some(*value),
-            Field::Number(span) | Field::Text(span) | Field::Untyped(span) => self.digits_of(*span),
-            _ => None,
-        }
+        if let Some(Field::Integer { value, .. }) = self.fields.get(slot) { Some(*value) } else { self.read_digits(slot) }
     }
 
     #[inline(never)]
-    fn digits_of(&self, span: Span) -> Option<i64> {
-        digits_at(self.source.as_bytes(), span.start as usize, span.end as usize)
+    fn read_digits(&self, slot: usize) -> Option<i64> {
+        match self.fields.get(slot)? {
+            Field::Number(span) | Field::Text(span) | Field::Untyped(span) => {
+                digits_at(self.source.as_bytes(), span.start as usize, span.end as usize)
+            }
+            _ => None,
+        }
     }
 
     /// Starts to prepare the row for aggregates that need so many numbers, keys and presences, all of which are to be set.
@@ -250,7 +261,7 @@ impl Row {
         prepared.encoded.clear();
         prepared.group = KeyBytes::Missing;
         if (prepared.numbers.len(), prepared.keys.len(), prepared.present.len()) != (numbers, keys, present) {
-            prepared.numbers.resize(numbers, None);
+            prepared.numbers.resize(numbers, PreparedNumber::Missing);
             prepared.keys.resize(keys, KeyBytes::Missing);
             prepared.present.resize(present, false);
         }
@@ -269,8 +280,8 @@ impl Row {
     #[inline]
     pub(super) fn prepare_number(&mut self, index: usize, slot: usize) -> Result<(), NotANumber> {
         let number = match self.digits(slot) {
-            Some(integer) => Some(Number::Int(i128::from(integer))),
-            None => number_of(self.value(slot))?,
+            Some(integer) => PreparedNumber::Short(integer),
+            None => number_of(self.value(slot))?.into(),
         };
         if let Some(place) = self.prepared.numbers.get_mut(index) {
             *place = number;
@@ -351,7 +362,8 @@ impl Row {
     #[inline]
     fn own_text(&self, slot: usize) -> KeyBytes {
         match self.fields.get(slot) {
-            Some(Field::Text(span) | Field::Untyped(span) | Field::Number(span) | Field::Integer(span, _)) => KeyBytes::Source(*span),
+            Some(Field::Text(span) | Field::Untyped(span) | Field::Number(span)) => KeyBytes::Source(*span),
+            Some(Field::Integer { start, len, .. }) => KeyBytes::Source(Span::of_digits(*start, *len)),
             Some(Field::Unescaped(span)) => KeyBytes::Unescaped(*span),
             Some(Field::Missing | Field::Bool(_)) | None => KeyBytes::Missing,
         }
@@ -372,10 +384,10 @@ impl Row {
         }
     }
 
-    /// A number that was prepared; `None` if the field has none.
+    /// A number that was prepared.
     #[inline]
-    pub(super) fn number(&self, index: usize) -> Option<Number> {
-        self.prepared.numbers.get(index).copied().flatten()
+    pub(super) fn number(&self, index: usize) -> PreparedNumber {
+        self.prepared.numbers.get(index).copied().unwrap_or_default()
     }
 
     /// Whether a field whose presence was prepared has a value.

@@ -109,7 +109,7 @@ impl Step {
             return Some(end);
         }
         if self.slot != UNASKED {
-            row.set_integer(self.slot, start..start + count, first_digits(digits, count));
+            row.set_integer(self.slot, start, count, first_digits(digits, count));
         }
         Some(start + count)
     }
