@@ -166,12 +166,20 @@ impl Row {
     /// Starts the next record: all fields missing, their values to be found in `block`.
     #[inline]
     pub fn begin_in(&mut self, block: &Block) {
+        self.begin_in_keeping(block, false);
+    }
+
+    /// Starts the next record, whose values are in `block`: all fields missing, or, if each is to be set before anything is read, as they are.
+    #[inline(always)]
+    pub(crate) fn begin_in_keeping(&mut self, block: &Block, keeping: bool) {
         // Most records share the last one's block: compare before touching the reference count.
         if !self.source.is_same(block) {
             self.turn_to(block);
         }
         self.unescaped.clear();
-        self.fields.fill(Field::Missing);
+        if !keeping {
+            self.fields.fill(Field::Missing);
+        }
     }
 
     #[inline(never)]
@@ -199,10 +207,12 @@ impl Row {
         self.set(slot, Field::Number(Span::of(range)));
     }
 
-    /// Sets a number that is nothing but `len` ASCII digits, at most 18 of them, whose value is known already.
+    /// Sets a number that is nothing but `len` ASCII digits, at most 18 of them. Their value is asked for only if there is such a slot.
     #[inline]
-    pub(crate) fn set_integer(&mut self, slot: usize, start: usize, len: usize, value: i64) {
-        self.set(slot, Field::Integer { start: start as u32, len: len as u8, value });
+    pub(crate) fn set_integer(&mut self, slot: usize, start: usize, len: usize, value: impl FnOnce() -> i64) {
+        if let Some(place) = self.fields.get_mut(slot) {
+            *place = Field::Integer { start: start as u32, len: len as u8, value: value() };
+        }
     }
 
     /// Sets text that the source marks as such: its range in the source, which must be UTF-8.
