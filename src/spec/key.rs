@@ -79,6 +79,12 @@ impl<'a> KeyForm<'a> {
         text.first().is_some_and(|first| *first > TAG_TEXT)
     }
 
+    /// Whether text of these bytes, of an untyped source, needs no tag in front and is no number, by its first byte alone.
+    #[inline]
+    pub(crate) fn is_untyped_text_itself(text: &[u8]) -> bool {
+        text.first().is_some_and(|first| *first > TAG_TEXT && !matches!(first, b'-' | b'0'..=b'9'))
+    }
+
     fn of_number(text: &'a str) -> Self {
         match Decimal::scan(text) {
             Some(decimal) if decimal.magnitude().is_none_or(|magnitude| magnitude.abs() <= MAGNITUDE_MAX) => KeyForm::Number(decimal),

@@ -248,15 +248,17 @@ impl Row {
         }
     }
 
-    /// The value of a slot that is nothing but a few digits, which says the same as number and as text: what most numbers and times are.
+    /// The value of a slot that the source gave as nothing but a few digits.
     #[inline(always)]
-    pub(super) fn digits(&self, slot: usize) -> Option<i64> {
-        if let Some(Field::Integer { value, .. }) = self.fields.get(slot) { Some(*value) } else { self.read_digits(slot) }
+    pub(super) fn integer(&self, slot: usize) -> Option<i64> {
+        if let Some(Field::Integer { value, .. }) = self.fields.get(slot) { Some(*value) } else { None }
     }
 
-    #[inline(never)]
-    fn read_digits(&self, slot: usize) -> Option<i64> {
+    /// The value of a slot that is nothing but a few digits, which says the same as number and as text: what most numbers and times are.
+    #[inline]
+    pub(super) fn digits(&self, slot: usize) -> Option<i64> {
         match self.fields.get(slot)? {
+            Field::Integer { value, .. } => Some(*value),
             Field::Number(span) | Field::Text(span) | Field::Untyped(span) => {
                 digits_at(self.source.as_bytes(), span.start as usize, span.end as usize)
             }
@@ -286,9 +288,21 @@ impl Row {
         }
     }
 
-    /// Reads a field as a number.
-    #[inline]
-    pub(super) fn prepare_number(&mut self, index: usize, slot: usize) -> Result<(), NotANumber> {
+    /// Reads fields as numbers; the slot of the one that is none is given back.
+    #[inline(always)]
+    pub(super) fn prepare_numbers(&mut self, slots: &[usize]) -> Result<(), (usize, NotANumber)> {
+        for (index, &slot) in slots.iter().enumerate() {
+            if let (Some(Field::Integer { value, .. }), Some(place)) = (self.fields.get(slot), self.prepared.numbers.get_mut(index)) {
+                *place = PreparedNumber::Short(*value);
+            } else {
+                self.prepare_number(index, slot).map_err(|why| (slot, why))?;
+            }
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn prepare_number(&mut self, index: usize, slot: usize) -> Result<(), NotANumber> {
         let number = match self.digits(slot) {
             Some(integer) => PreparedNumber::Short(integer),
             None => number_of(self.value(slot))?.into(),
@@ -312,8 +326,11 @@ impl Row {
     /// Makes a field, which may be missing, the key of the row's group.
     #[inline]
     pub(super) fn prepare_group(&mut self, slot: usize, bytes_max: usize) -> Result<(), NotAKey> {
-        let key = self.key_of(slot, bytes_max)?;
-        self.prepared.group = match key {
+        if let Some(span) = self.plain_key(slot, bytes_max) {
+            self.prepared.group = KeyBytes::Source(span);
+            return Ok(());
+        }
+        self.prepared.group = match self.other_key_of(slot, bytes_max)? {
             KeyBytes::Missing => {
                 let start = self.prepared.encoded.len();
                 KeyForm::Missing.write(&mut self.prepared.encoded);
@@ -348,15 +365,21 @@ impl Row {
 
     #[inline(always)]
     fn key_of(&mut self, slot: usize, bytes_max: usize) -> Result<KeyBytes, NotAKey> {
-        // Text of a block that is known to be text: nothing is to be checked but its first byte.
-        if let Some(Field::Text(span)) = self.fields.get(slot)
-            && self.source.is_text()
-            && KeyForm::is_text_itself(span.bytes(self.source.as_bytes()))
-            && span.len() <= bytes_max
-        {
-            return Ok(KeyBytes::Source(*span));
+        match self.plain_key(slot, bytes_max) {
+            Some(span) => Ok(KeyBytes::Source(span)),
+            None => self.other_key_of(slot, bytes_max),
         }
-        self.other_key_of(slot, bytes_max)
+    }
+
+    /// Text of a block that is known to be text, and its own key: nothing is to be checked but its first byte.
+    #[inline(always)]
+    fn plain_key(&self, slot: usize, bytes_max: usize) -> Option<Span> {
+        let (span, is_itself) = match self.fields.get(slot)? {
+            Field::Text(span) => (*span, KeyForm::is_text_itself(span.bytes(self.source.as_bytes()))),
+            Field::Untyped(span) => (*span, KeyForm::is_untyped_text_itself(span.bytes(self.source.as_bytes()))),
+            _ => return None,
+        };
+        (is_itself && self.source.is_text() && span.len() <= bytes_max).then_some(span)
     }
 
     #[inline(never)]
@@ -433,7 +456,10 @@ impl Row {
     /// The key of the row's group.
     #[inline]
     pub(super) fn group_key(&self) -> &[u8] {
-        self.bytes_of(self.prepared.group).unwrap_or_default()
+        match self.prepared.group {
+            KeyBytes::Source(span) => span.bytes(self.source.as_bytes()),
+            group => self.bytes_of(group).unwrap_or_default(),
+        }
     }
 
     #[inline]

@@ -312,13 +312,11 @@ impl Cell {
 impl SumCell {
     #[inline]
     fn add(&mut self, number: PreparedNumber) {
-        match number {
-            PreparedNumber::Short(integer) => {
-                self.count = self.count.saturating_add(1);
-                self.integers.add(i128::from(integer));
-            }
-            PreparedNumber::Missing => {}
-            PreparedNumber::Other(number) => self.add_any(number),
+        if let PreparedNumber::Short(integer) = number {
+            self.count = self.count.saturating_add(1);
+            self.integers.add(i128::from(integer));
+        } else if let PreparedNumber::Other(number) = number {
+            self.add_any(number);
         }
     }
 
