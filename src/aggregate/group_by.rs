@@ -194,6 +194,26 @@ impl<E, A> GroupBy<E, A> {
         }
     }
 
+    /// Checks a record by the group that it belongs to.
+    #[inline(never)]
+    fn check_group<R: ?Sized>(
+        &self,
+        state: &GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
+        record: &R,
+        may_refuse: bool,
+    ) -> Result<(), Error>
+    where
+        E: KeyOf<R>,
+        A: Aggregate<R>,
+    {
+        self.key.with_key(record, |key| match self.target(state, key) {
+            Target::Known(inner) => self.inner.check(Some(inner), record),
+            Target::Other(inner) => self.inner.check(inner, record),
+            Target::New if may_refuse && (state.stuck || state.groups.len() >= self.groups_max) => Err(self.refusal()),
+            Target::New => self.inner.check(None, record),
+        })
+    }
+
     fn refusal(&self) -> Error {
         Error::new(
             ErrorKind::LimitExceeded,
@@ -385,15 +405,10 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
         if !A::CHECKS_ACCUMULATOR && !may_refuse {
             return self.inner.check(None, record);
         }
-        let Some(state) = accumulator else {
-            return self.inner.check(None, record);
-        };
-        self.key.with_key(record, |key| match self.target(state, key) {
-            Target::Known(inner) => self.inner.check(Some(inner), record),
-            Target::Other(inner) => self.inner.check(inner, record),
-            Target::New if may_refuse && (state.stuck || state.groups.len() >= self.groups_max) => Err(self.refusal()),
-            Target::New => self.inner.check(None, record),
-        })
+        match accumulator {
+            Some(state) => self.check_group(state, record, may_refuse),
+            None => self.inner.check(None, record),
+        }
     }
 
     #[inline]

@@ -79,10 +79,10 @@ impl<'a> KeyForm<'a> {
         text.first().is_some_and(|first| *first > TAG_TEXT)
     }
 
-    /// Whether text of these bytes, of an untyped source, needs no tag in front and is no number, by its first byte alone.
+    /// Whether text of these bytes is no number, by its first byte alone.
     #[inline]
-    pub(crate) fn is_untyped_text_itself(text: &[u8]) -> bool {
-        text.first().is_some_and(|first| *first > TAG_TEXT && !matches!(first, b'-' | b'0'..=b'9'))
+    pub(crate) fn is_no_number(text: &[u8]) -> bool {
+        !matches!(text.first(), Some(b'-' | b'0'..=b'9'))
     }
 
     fn of_number(text: &'a str) -> Self {

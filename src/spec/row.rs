@@ -374,12 +374,10 @@ impl Row {
     /// Text of a block that is known to be text, and its own key: nothing is to be checked but its first byte.
     #[inline(always)]
     fn plain_key(&self, slot: usize, bytes_max: usize) -> Option<Span> {
-        let (span, is_itself) = match self.fields.get(slot)? {
-            Field::Text(span) => (*span, KeyForm::is_text_itself(span.bytes(self.source.as_bytes()))),
-            Field::Untyped(span) => (*span, KeyForm::is_untyped_text_itself(span.bytes(self.source.as_bytes()))),
-            _ => return None,
-        };
-        (is_itself && self.source.is_text() && span.len() <= bytes_max).then_some(span)
+        let (Field::Text(span) | Field::Untyped(span)) = self.fields.get(slot)? else { return None };
+        let text = span.bytes(self.source.known_text()?);
+        let is_typed = matches!(self.fields.get(slot), Some(Field::Text(_)));
+        (KeyForm::is_text_itself(text) && (is_typed || KeyForm::is_no_number(text)) && span.len() <= bytes_max).then_some(*span)
     }
 
     #[inline(never)]
@@ -458,8 +456,13 @@ impl Row {
     pub(super) fn group_key(&self) -> &[u8] {
         match self.prepared.group {
             KeyBytes::Source(span) => span.bytes(self.source.as_bytes()),
-            group => self.bytes_of(group).unwrap_or_default(),
+            group => self.copied_key(group),
         }
+    }
+
+    #[inline(never)]
+    fn copied_key(&self, key: KeyBytes) -> &[u8] {
+        self.bytes_of(key).unwrap_or_default()
     }
 
     #[inline]

@@ -150,11 +150,12 @@ impl TimeFormat {
     /// The time of the field in a slot: as [`read`](TimeFormat::read).
     #[inline(always)]
     pub(super) fn read_slot(&self, row: &Row, slot: usize) -> Result<Timestamp, NotATime> {
-        match (self, row.integer(slot)) {
-            (TimeFormat::Auto, Some(integer)) if MILLIS.contains(&integer) => Ok(Timestamp::from_millis(integer)),
-            (TimeFormat::Millis, Some(integer)) => Ok(Timestamp::from_millis(integer)),
-            _ => self.read_other(row, slot),
+        if let Some(integer) = row.integer(slot)
+            && (*self == TimeFormat::Auto && MILLIS.contains(&integer) || *self == TimeFormat::Millis)
+        {
+            return Ok(Timestamp::from_millis(integer));
         }
+        self.read_other(row, slot)
     }
 
     /// As [`read_slot`](TimeFormat::read_slot), if it is not an integer of milliseconds.

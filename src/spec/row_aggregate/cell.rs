@@ -315,13 +315,14 @@ impl SumCell {
         if let PreparedNumber::Short(integer) = number {
             self.count = self.count.saturating_add(1);
             self.integers.add(i128::from(integer));
-        } else if let PreparedNumber::Other(number) = number {
-            self.add_any(number);
+        } else {
+            self.add_other(number);
         }
     }
 
     #[inline(never)]
-    fn add_any(&mut self, number: Number) {
+    fn add_other(&mut self, number: PreparedNumber) {
+        let Some(number) = Option::<Number>::from(number) else { return };
         self.count = self.count.saturating_add(1);
         match number.narrowed() {
             Number::Int(integer) => self.integers.add(integer),
@@ -410,14 +411,14 @@ mod tests {
     fn sums_stay_integers_until_a_float_comes() {
         let mut sum = SumCell::default();
         assert_eq!((sum.sum(), sum.mean()), (None, None));
-        sum.add_any(Number::Int(1));
+        sum.add(PreparedNumber::Other(Number::Int(1)));
         sum.add(PreparedNumber::Missing);
         sum.add(PreparedNumber::Short(2));
         assert_eq!(format!("{:?} {:?}", sum.sum(), sum.mean()), "Some(Int(3)) Some(1.5)");
-        sum.add_any(Number::Float(0.25));
+        sum.add(PreparedNumber::Other(Number::Float(0.25)));
         assert_eq!(format!("{:?}", sum.sum()), "Some(Float(3.25))");
-        sum.add_any(Number::Int(i128::MAX));
-        sum.add_any(Number::Int(-i128::MAX));
+        sum.add(PreparedNumber::Other(Number::Int(i128::MAX)));
+        sum.add(PreparedNumber::Other(Number::Int(-i128::MAX)));
         assert_eq!(format!("{:?}", sum.sum()), "Some(Float(3.25))", "integers past 64 bits are added as floats, exactly");
     }
 
