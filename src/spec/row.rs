@@ -415,10 +415,10 @@ impl Row {
         }
     }
 
-    /// A number that was prepared.
+    /// A number that was prepared. By reference: most often only its kind and one word are looked at.
     #[inline]
-    pub(super) fn number(&self, index: usize) -> PreparedNumber {
-        self.prepared.numbers.get(index).copied().unwrap_or_default()
+    pub(super) fn number(&self, index: usize) -> &PreparedNumber {
+        self.prepared.numbers.get(index).unwrap_or(&PreparedNumber::Missing)
     }
 
     /// Whether a field whose presence was prepared has a value.

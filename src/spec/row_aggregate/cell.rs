@@ -139,7 +139,7 @@ impl StateSpec {
 
     #[inline(never)]
     fn add_rarer(&self, cell: &mut Cell, row: &Row, time: Timestamp) {
-        let number = |index: &usize| Option::from(row.number(*index));
+        let number = |index: &usize| Option::from(*row.number(*index));
         match (self, cell) {
             (StateSpec::Present(index), Cell::Count(count)) => *count = count.saturating_add(u64::from(row.is_present(*index))),
             (StateSpec::Equal(key, wanted), Cell::Count(count)) => {
@@ -311,18 +311,18 @@ impl Cell {
 
 impl SumCell {
     #[inline]
-    fn add(&mut self, number: PreparedNumber) {
+    fn add(&mut self, number: &PreparedNumber) {
         if let PreparedNumber::Short(integer) = number {
             self.count = self.count.saturating_add(1);
-            self.integers.add(i128::from(integer));
+            self.integers.add(i128::from(*integer));
         } else {
             self.add_other(number);
         }
     }
 
     #[inline(never)]
-    fn add_other(&mut self, number: PreparedNumber) {
-        let Some(number) = Option::<Number>::from(number) else { return };
+    fn add_other(&mut self, number: &PreparedNumber) {
+        let Some(number) = Option::<Number>::from(*number) else { return };
         self.count = self.count.saturating_add(1);
         match number.narrowed() {
             Number::Int(integer) => self.integers.add(integer),
@@ -411,14 +411,14 @@ mod tests {
     fn sums_stay_integers_until_a_float_comes() {
         let mut sum = SumCell::default();
         assert_eq!((sum.sum(), sum.mean()), (None, None));
-        sum.add(PreparedNumber::Other(Number::Int(1)));
-        sum.add(PreparedNumber::Missing);
-        sum.add(PreparedNumber::Short(2));
+        sum.add(&PreparedNumber::Other(Number::Int(1)));
+        sum.add(&PreparedNumber::Missing);
+        sum.add(&PreparedNumber::Short(2));
         assert_eq!(format!("{:?} {:?}", sum.sum(), sum.mean()), "Some(Int(3)) Some(1.5)");
-        sum.add(PreparedNumber::Other(Number::Float(0.25)));
+        sum.add(&PreparedNumber::Other(Number::Float(0.25)));
         assert_eq!(format!("{:?}", sum.sum()), "Some(Float(3.25))");
-        sum.add(PreparedNumber::Other(Number::Int(i128::MAX)));
-        sum.add(PreparedNumber::Other(Number::Int(-i128::MAX)));
+        sum.add(&PreparedNumber::Other(Number::Int(i128::MAX)));
+        sum.add(&PreparedNumber::Other(Number::Int(-i128::MAX)));
         assert_eq!(format!("{:?}", sum.sum()), "Some(Float(3.25))", "integers past 64 bits are added as floats, exactly");
     }
 
