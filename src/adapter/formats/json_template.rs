@@ -112,7 +112,7 @@ impl Step {
         }
         let digits = ahead[start..].first_chunk()?;
         let count = digits_ahead(digits);
-        let next = ahead[start + (count & (VECTOR - 1))];
+        let next = ahead[start + count];
         // What may go on a number is above the comma, which is what comes as a rule.
         let goes_on = next > b',' && matches!(next, b'.' | b'e' | b'E');
         if count.wrapping_sub(1) >= VECTOR - 1 || (count > 1 && begins_with_zero(digits)) || goes_on {
