@@ -152,7 +152,7 @@ fn short_text_end(ahead: &[u8; AHEAD], start: usize) -> Option<usize> {
     } else {
         // Two vectors fit behind any literal.
         let stops = string_stops(ahead[start + VECTOR..].first_chunk()?);
-        start + VECTOR + (stops | ALL + 1).trailing_zeros() as usize
+        start + VECTOR + (stops | (ALL + 1)).trailing_zeros() as usize
     };
     let stop = stop & (AHEAD - 1);
     (ahead[stop] == b'"').then_some(stop)
@@ -172,7 +172,7 @@ impl Template {
 
     /// A template for rows of so many slots.
     pub(super) fn new(slots: usize) -> Self {
-        Template { steps: Vec::new(), slots, fills: slots == 0 }
+        Template { steps: Vec::new(), slots, fills: false }
     }
 
     /// Whether following all steps sets every slot of a row of so many, so that it need not be cleared before.
@@ -220,7 +220,7 @@ impl Template {
     /// Forgets all of it.
     pub(super) fn clear(&mut self) {
         self.steps.clear();
-        self.fills = self.slots == 0;
+        self.fills = false;
     }
 
     /// How many steps are remembered.
@@ -233,7 +233,8 @@ impl Template {
     #[cold]
     pub(super) fn remember(&mut self, index: usize, first: bool, new: Option<Step>) -> usize {
         let next = self.place(index, first, new);
-        self.fills = (0..self.slots).all(|slot| self.steps.iter().any(|step| step.slot == slot));
+        // Of no steps it is not said, even if there are no slots: a line is like the one before only if there was one.
+        self.fills = !self.steps.is_empty() && (0..self.slots).all(|slot| self.steps.iter().any(|step| step.slot == slot));
         next
     }
 
