@@ -2,7 +2,7 @@
 //!
 //! Machine-written logs repeat their keys. Where a line has the same bytes between two values as the last one had, one masked
 //! comparison of 16 bytes replaces the parsing of separator, key and colon and the look-up of the key; and where the value is a
-//! string without escapes or a number, two vectors of bytes tell where it ends. Equal bytes are equal tokens, so the
+//! string without escapes or a number, one or two vectors of bytes tell where it ends. Equal bytes are equal tokens, so the
 //! guess cannot change the result; whatever is anything else is left to the general way, one member at a time.
 
 use super::json_fields::{FieldTree, NONE, NodeIndex};
@@ -17,7 +17,7 @@ const LITERAL_BYTES_MAX: usize = 31;
 /// Bytes that are compared at once, and a bit for each of them.
 const VECTOR: usize = 16;
 const ALL: u32 = 0xffff;
-/// Bytes that must follow for the quick way: a literal, a quote and a vector.
+/// Bytes that must follow for the quick way: a literal, a quote and two vectors.
 const AHEAD: usize = 64;
 /// How far ahead a key is sought among the remembered ones when optional fields are absent.
 const STEPS_AHEAD: usize = 8;
@@ -31,7 +31,9 @@ const SEVERAL: usize = usize::MAX - 1;
 #[derive(Clone, Debug)]
 pub(super) struct Template {
     steps: Vec<Step>,
+    /// Of the rows that are filled.
     slots: usize,
+    /// Whether each slot is the one that some step fills.
     fills: bool,
 }
 
@@ -189,8 +191,8 @@ impl Template {
         }
     }
 
-    /// Reads members into the row, from where `rest`, the last of `bytes`, begins and the step `from` on, as long as they are as remembered and plain. Gives the
-    /// bytes after them, and how many steps are left.
+    /// Reads members into the row, from the step `from` on and where `rest`, the last of `bytes`, begins, as long as they are as remembered
+    /// and plain. Gives the bytes after them, and how many steps are left.
     #[inline(always)]
     pub(super) fn follow<'a>(&self, from: usize, bytes: &'a [u8], mut rest: &'a [u8], row: &mut Row) -> (&'a [u8], usize) {
         let mut steps = self.steps.get(from..).unwrap_or_default();
