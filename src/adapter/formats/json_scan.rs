@@ -182,7 +182,8 @@ impl Line<'_> {
                 at = self.value(member.value_at, member.node, 1)?;
             }
             let (rest, left) = template.follow(step, self.bytes, self.bytes.get(at..).unwrap_or_default(), self.row);
-            let next = template.len() - left;
+            // The step to come is past the last, and more than one past, where nothing could be remembered.
+            let next = step.max(template.len() - left);
             keys += 1 + next - step;
             (at, step) = (self.bytes.len() - rest.len(), next);
         }
