@@ -206,6 +206,26 @@ impl<E, A> GroupBy<E, A> {
         }
     }
 
+    /// Checks a record by the group that it belongs to.
+    #[inline(never)]
+    fn check_group<R: ?Sized>(
+        &self,
+        state: &GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
+        record: &R,
+        may_refuse: bool,
+    ) -> Result<(), Error>
+    where
+        E: KeyOf<R>,
+        A: Aggregate<R>,
+    {
+        self.key.with_key(record, |key| match self.target(state, key) {
+            Target::Known(inner) => self.inner.check(Some(inner), record),
+            Target::Other(inner) => self.inner.check(inner, record),
+            Target::New if may_refuse && (state.stuck || state.groups.len() >= self.groups_max) => Err(self.refusal()),
+            Target::New => self.inner.check(None, record),
+        })
+    }
+
     fn refusal(&self) -> Error {
         Error::new(
             ErrorKind::LimitExceeded,
@@ -397,15 +417,10 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
         if !A::CHECKS_ACCUMULATOR && !may_refuse {
             return self.inner.check(None, record);
         }
-        let Some(state) = accumulator else {
-            return self.inner.check(None, record);
-        };
-        self.key.with_key(record, |key| match self.target(state, key) {
-            Target::Known(inner) => self.inner.check(Some(inner), record),
-            Target::Other(inner) => self.inner.check(inner, record),
-            Target::New if may_refuse && (state.stuck || state.groups.len() >= self.groups_max) => Err(self.refusal()),
-            Target::New => self.inner.check(None, record),
-        })
+        match accumulator {
+            Some(state) => self.check_group(state, record, may_refuse),
+            None => self.inner.check(None, record),
+        }
     }
 
     #[inline]
@@ -414,9 +429,12 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
             let Some(group) = accumulator.groups.get_mut(key) else {
                 return self.add_new(accumulator, (record, time), key);
             };
+            group.records += 1;
+            if !self.inner.grows() {
+                return self.inner.add(&mut group.accumulator, record, time);
+            }
             // The two sizes are constants, and this folds away, unless the inner aggregate has memory of its own.
             let before = self.inner.state_bytes(&group.accumulator);
-            group.records += 1;
             self.inner.add(&mut group.accumulator, record, time);
             let after = self.inner.state_bytes(&group.accumulator);
             if after != before {

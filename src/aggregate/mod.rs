@@ -153,6 +153,12 @@ pub trait Aggregate<R: ?Sized> {
     /// The answer of the records so far. The accumulator can go on.
     fn output(&self, accumulator: &Self::Accumulator) -> Self::Output;
 
+    /// Whether [`state_bytes`](Aggregate::state_bytes) may change as records are added; lets a `group_by` around spare the asking where it
+    /// does not. Default: it may.
+    fn grows(&self) -> bool {
+        true
+    }
+
     /// Approximate bytes of the accumulator, what it holds on the heap included. Default: its size without the heap.
     fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
         size_of_val(accumulator)

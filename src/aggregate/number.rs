@@ -187,7 +187,10 @@ pub struct IntegerSum(pub(crate) i128);
 impl Total<i128> for IntegerSum {
     #[inline]
     fn add(&mut self, number: i128) {
-        self.0 = self.0.saturating_add(number);
+        match self.0.checked_add(number) {
+            Some(sum) => self.0 = sum,
+            None => self.saturate(number),
+        }
     }
 
     fn merge(&mut self, from: &Self) -> Result<(), Error> {
@@ -225,6 +228,13 @@ impl Total<i128> for IntegerSum {
 
     fn heap_bytes(&self) -> usize {
         0
+    }
+}
+
+impl IntegerSum {
+    #[cold]
+    fn saturate(&mut self, number: i128) {
+        self.0 = self.0.saturating_add(number);
     }
 }
 

@@ -47,6 +47,12 @@ impl Block {
         }
     }
 
+    /// The bytes, if the whole block is known to be UTF-8.
+    #[inline]
+    pub(super) fn known_text(&self) -> Option<&[u8]> {
+        if let Kind::Text(text) = &self.0 { Some(text.as_bytes()) } else { None }
+    }
+
     /// Whether nobody else points into the block.
     pub fn is_unique(&self) -> bool {
         match &self.0 {

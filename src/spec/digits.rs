@@ -36,15 +36,14 @@ pub(super) fn digits_at(bytes: &[u8], start: usize, end: usize) -> Option<i64> {
 /// The value of the first 1 to 15 bytes, which must be digits.
 #[inline(always)]
 pub(crate) fn first_digits(bytes: &[u8; 16], count: usize) -> i64 {
-    let bytes = u128::from_le_bytes(*bytes);
     // Shifted to the end of a word: zeros come before the digits, and nothing after them.
-    let last = |word: u64, count: usize| value_of((word ^ ZEROS) << (64usize.wrapping_sub(8 * count) & 63));
+    let at_end = |word: u64, count: usize| (word ^ ZEROS) << (64usize.wrapping_sub(8 * count) & 63);
+    let word = |at: usize| bytes[at..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
     if count <= 8 {
-        return last(bytes as u64, count);
+        return value_of(at_end(word(0), count));
     }
-    let (first, second) = (bytes as u64, (bytes >> 64) as u64);
-    let over = (8 * (count - 8)) & 63;
-    last(first, count - 8) * 100_000_000 + value_of(((first >> over) | (second << ((64 - over) & 63))) ^ ZEROS)
+    let before = (count - 8) & 7;
+    value_of(at_end(word(0), before)) * 100_000_000 + value_of(word(before) ^ ZEROS)
 }
 
 /// The eight bytes before an offset, the first of them lowest.
@@ -81,10 +80,11 @@ fn last_digits(word: u64, count: usize) -> i64 {
 /// The value of eight digits, the first of them in the lowest byte.
 #[inline(always)]
 fn value_of(digits: u64) -> i64 {
-    // Neighbours are put together: eight digits, four numbers below 100, two below 10^4, one.
-    let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
-    let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
-    (fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff) as i64
+    // Neighbours are put together: eight digits, four numbers below 100, two below 10^4, one. Each is added to the tens, hundreds or
+    // tens of thousands of the one below it, by one multiplication.
+    let pairs = digits.wrapping_mul(10 << 8 | 1) >> 8 & 0x00ff_00ff_00ff_00ff;
+    let fours = pairs.wrapping_mul(100 << 16 | 1) >> 16 & 0x0000_ffff_0000_ffff;
+    (fours.wrapping_mul(10_000 << 32 | 1) >> 32) as i64
 }
 
 #[cfg(test)]

@@ -79,6 +79,12 @@ impl<'a> KeyForm<'a> {
         text.first().is_some_and(|first| *first > TAG_TEXT)
     }
 
+    /// Whether text of these bytes is no number, by its first byte alone.
+    #[inline]
+    pub(crate) fn is_no_number(text: &[u8]) -> bool {
+        !matches!(text.first(), Some(b'-' | b'0'..=b'9'))
+    }
+
     fn of_number(text: &'a str) -> Self {
         match Decimal::scan(text) {
             Some(decimal) if decimal.magnitude().is_none_or(|magnitude| magnitude.abs() <= MAGNITUDE_MAX) => KeyForm::Number(decimal),

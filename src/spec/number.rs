@@ -18,6 +18,35 @@ pub enum Number {
     Float(f64),
 }
 
+/// A number that was read of a record, ready to be added up: what fits in a word need not be looked at as 128 bits.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum PreparedNumber {
+    /// There is none.
+    #[default]
+    Missing,
+    /// An integer, as short as nearly all are.
+    Short(i64),
+    /// Any number.
+    Other(Number),
+}
+
+impl From<Option<Number>> for PreparedNumber {
+    fn from(number: Option<Number>) -> Self {
+        number.map_or(PreparedNumber::Missing, PreparedNumber::Other)
+    }
+}
+
+impl From<PreparedNumber> for Option<Number> {
+    #[inline]
+    fn from(prepared: PreparedNumber) -> Self {
+        match prepared {
+            PreparedNumber::Missing => None,
+            PreparedNumber::Short(integer) => Some(Number::Int(i128::from(integer))),
+            PreparedNumber::Other(number) => Some(number),
+        }
+    }
+}
+
 /// Why text is not taken as a number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum NotANumber {

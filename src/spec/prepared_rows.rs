@@ -1,7 +1,7 @@
 //! Rows of a block, prepared by any thread, to be pushed in their order by one.
 
 use super::block::Block;
-use super::number::Number;
+use super::number::{Number, PreparedNumber};
 use super::preparer::{Preparation, RowPreparer};
 use super::row::{KeyBytes, Row, Span, Value};
 use crate::time::Timestamp;
@@ -42,7 +42,7 @@ pub struct PreparedRows {
     /// The event times of the records. So many of each of the following are one record's.
     times: Vec<Timestamp>,
     numbers: Vec<Packed>,
-    /// The integers that do not fit in a packed number.
+    /// The integers that are not short.
     wide: Vec<i128>,
     keys: Vec<KeyBytes>,
     present: Vec<bool>,
@@ -94,13 +94,13 @@ pub(super) enum NextRows {
     DeadLetter(Box<str>),
 }
 
-/// An optional number in 16 bytes, half of its own.
+/// A prepared number in 16 bytes, a third of its own.
 #[derive(Clone, Copy, Debug)]
 enum Packed {
     Missing,
     Int(i64),
     Float(f64),
-    /// An integer of more than 64 bits, by its index.
+    /// An integer that is not short, by its index.
     Wide(usize),
 }
 
@@ -162,9 +162,10 @@ impl PreparedRows {
         self.times.push(time);
         for &number in &prepared.numbers {
             let packed = match number {
-                None => Packed::Missing,
-                Some(Number::Float(float)) => Packed::Float(float),
-                Some(Number::Int(integer)) => i64::try_from(integer).map_or_else(|_| self.widened(integer), Packed::Int),
+                PreparedNumber::Missing => Packed::Missing,
+                PreparedNumber::Short(integer) => Packed::Int(integer),
+                PreparedNumber::Other(Number::Float(float)) => Packed::Float(float),
+                PreparedNumber::Other(Number::Int(integer)) => self.widened(integer),
             };
             self.numbers.push(packed);
         }
@@ -284,10 +285,10 @@ impl PreparedRows {
         if let Some(packed) = self.numbers.get(record * numbers..(record + 1) * numbers) {
             for (number, packed) in into.numbers.iter_mut().zip(packed) {
                 *number = match *packed {
-                    Packed::Missing => None,
-                    Packed::Int(integer) => Some(Number::Int(i128::from(integer))),
-                    Packed::Float(float) => Some(Number::Float(float)),
-                    Packed::Wide(index) => self.wide.get(index).copied().map(Number::Int),
+                    Packed::Missing => PreparedNumber::Missing,
+                    Packed::Int(integer) => PreparedNumber::Short(integer),
+                    Packed::Float(float) => PreparedNumber::Other(Number::Float(float)),
+                    Packed::Wide(index) => self.wide.get(index).copied().map(Number::Int).into(),
                 };
             }
         }

@@ -60,9 +60,7 @@ impl RowPreparer {
         };
         let Plan { numbers, keys, present, .. } = &self.plan;
         row.begin_prepared(numbers.len(), keys.len(), present.len());
-        for (index, &slot) in numbers.iter().enumerate() {
-            row.prepare_number(index, slot).map_err(|why| Refusal::new(slot, why.to_string()))?;
-        }
+        row.prepare_numbers(numbers).map_err(|(slot, why)| Refusal::new(slot, why.to_string()))?;
         for (index, &slot) in keys.iter().enumerate() {
             row.prepare_key(index, slot, self.key_bytes_max).map_err(|why| self.refuse_key(slot, why))?;
         }

@@ -9,7 +9,7 @@
 use super::block::Block;
 use super::digits::digits_at;
 use super::key::KeyForm;
-use super::number::{NotANumber, Number, number_of};
+use super::number::{NotANumber, PreparedNumber, number_of};
 use bytes::Bytes;
 use std::ops::Range;
 
@@ -45,8 +45,12 @@ enum Field {
     Missing,
     Bool(bool),
     Number(Span),
-    /// A number that is nothing but a few digits, and its value.
-    Integer(Span, i64),
+    /// A number that is nothing but a few digits: where they are, and their value. It makes no field larger than 16 bytes.
+    Integer {
+        start: u32,
+        len: u8,
+        value: i64,
+    },
     Text(Span),
     Untyped(Span),
     /// In `unescaped`, not in `source`.
@@ -63,6 +67,11 @@ impl Span {
     pub(super) fn of(range: Range<usize>) -> Span {
         // No bytes that spans point into are longer than `u32::MAX`: see `Row::begin_in`.
         Span { start: range.start as u32, end: range.end as u32 }
+    }
+
+    #[inline]
+    fn of_digits(start: u32, len: u8) -> Span {
+        Span { start, end: start.saturating_add(u32::from(len)) }
     }
 
     #[inline]
@@ -105,7 +114,7 @@ pub struct Row {
 /// What a compiled pipeline has made of the fields, once for all aggregates that need it. Which field is where is the pipeline's plan.
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
-    pub(super) numbers: Vec<Option<Number>>,
+    pub(super) numbers: Vec<PreparedNumber>,
     pub(super) keys: Vec<KeyBytes>,
     /// Whether there is a value, for the fields of which only that is asked.
     pub(super) present: Vec<bool>,
@@ -157,12 +166,20 @@ impl Row {
     /// Starts the next record: all fields missing, their values to be found in `block`.
     #[inline]
     pub fn begin_in(&mut self, block: &Block) {
+        self.begin_in_keeping(block, false);
+    }
+
+    /// Starts the next record, whose values are in `block`: all fields missing, or, if each is to be set before anything is read, as they are.
+    #[inline(always)]
+    pub(crate) fn begin_in_keeping(&mut self, block: &Block, keeping: bool) {
         // Most records share the last one's block: compare before touching the reference count.
         if !self.source.is_same(block) {
             self.turn_to(block);
         }
         self.unescaped.clear();
-        self.fields.fill(Field::Missing);
+        if !keeping {
+            self.fields.fill(Field::Missing);
+        }
     }
 
     #[inline(never)]
@@ -190,10 +207,12 @@ impl Row {
         self.set(slot, Field::Number(Span::of(range)));
     }
 
-    /// Sets a number that is nothing but ASCII digits, at most 18 of them, whose value is known already.
+    /// Sets a number that is nothing but `len` ASCII digits, at most 18 of them. Their value is asked for only if there is such a slot.
     #[inline]
-    pub(crate) fn set_integer(&mut self, slot: usize, range: Range<usize>, value: i64) {
-        self.set(slot, Field::Integer(Span::of(range), value));
+    pub(crate) fn set_integer(&mut self, slot: usize, start: usize, len: usize, value: impl FnOnce() -> i64) {
+        if let Some(place) = self.fields.get_mut(slot) {
+            *place = Field::Integer { start: start as u32, len: len as u8, value: value() };
+        }
     }
 
     /// Sets text that the source marks as such: its range in the source, which must be UTF-8.
@@ -221,26 +240,30 @@ impl Row {
         match self.fields.get(slot).copied().unwrap_or(Field::Missing) {
             Field::Missing => Value::Missing,
             Field::Bool(value) => Value::Bool(value),
-            Field::Number(span) | Field::Integer(span, _) => Value::Number(span.text(&self.source)),
+            Field::Number(span) => Value::Number(span.text(&self.source)),
+            Field::Integer { start, len, .. } => Value::Number(Span::of_digits(start, len).text(&self.source)),
             Field::Text(span) => Value::Text(span.text(&self.source)),
             Field::Untyped(span) => Value::Untyped(span.text(&self.source)),
             Field::Unescaped(span) => Value::Text(self.unescaped.get(span.start as usize..span.end as usize).unwrap_or_default()),
         }
     }
 
-    /// The value of a slot that is nothing but a few digits, which says the same as number and as text: what most numbers and times are.
+    /// The value of a slot that the source gave as nothing but a few digits.
     #[inline(always)]
-    pub(super) fn digits(&self, slot: usize) -> Option<i64> {
-        match self.fields.get(slot)? {
-            Field::Integer(_, value) => Some(*value),
-            Field::Number(span) | Field::Text(span) | Field::Untyped(span) => self.digits_of(*span),
-            _ => None,
-        }
+    pub(super) fn integer(&self, slot: usize) -> Option<i64> {
+        if let Some(Field::Integer { value, .. }) = self.fields.get(slot) { Some(*value) } else { None }
     }
 
-    #[inline(never)]
-    fn digits_of(&self, span: Span) -> Option<i64> {
-        digits_at(self.source.as_bytes(), span.start as usize, span.end as usize)
+    /// The value of a slot that is nothing but a few digits, which says the same as number and as text: what most numbers and times are.
+    #[inline]
+    pub(super) fn digits(&self, slot: usize) -> Option<i64> {
+        match self.fields.get(slot)? {
+            Field::Integer { value, .. } => Some(*value),
+            Field::Number(span) | Field::Text(span) | Field::Untyped(span) => {
+                digits_at(self.source.as_bytes(), span.start as usize, span.end as usize)
+            }
+            _ => None,
+        }
     }
 
     /// Starts to prepare the row for aggregates that need so many numbers, keys and presences, all of which are to be set.
@@ -250,7 +273,7 @@ impl Row {
         prepared.encoded.clear();
         prepared.group = KeyBytes::Missing;
         if (prepared.numbers.len(), prepared.keys.len(), prepared.present.len()) != (numbers, keys, present) {
-            prepared.numbers.resize(numbers, None);
+            prepared.numbers.resize(numbers, PreparedNumber::Missing);
             prepared.keys.resize(keys, KeyBytes::Missing);
             prepared.present.resize(present, false);
         }
@@ -265,12 +288,24 @@ impl Row {
         }
     }
 
-    /// Reads a field as a number.
-    #[inline]
-    pub(super) fn prepare_number(&mut self, index: usize, slot: usize) -> Result<(), NotANumber> {
+    /// Reads fields as numbers; the slot of the one that is none is given back.
+    #[inline(always)]
+    pub(super) fn prepare_numbers(&mut self, slots: &[usize]) -> Result<(), (usize, NotANumber)> {
+        for (index, &slot) in slots.iter().enumerate() {
+            if let (Some(Field::Integer { value, .. }), Some(place)) = (self.fields.get(slot), self.prepared.numbers.get_mut(index)) {
+                *place = PreparedNumber::Short(*value);
+            } else {
+                self.prepare_number(index, slot).map_err(|why| (slot, why))?;
+            }
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn prepare_number(&mut self, index: usize, slot: usize) -> Result<(), NotANumber> {
         let number = match self.digits(slot) {
-            Some(integer) => Some(Number::Int(i128::from(integer))),
-            None => number_of(self.value(slot))?,
+            Some(integer) => PreparedNumber::Short(integer),
+            None => number_of(self.value(slot))?.into(),
         };
         if let Some(place) = self.prepared.numbers.get_mut(index) {
             *place = number;
@@ -291,8 +326,11 @@ impl Row {
     /// Makes a field, which may be missing, the key of the row's group.
     #[inline]
     pub(super) fn prepare_group(&mut self, slot: usize, bytes_max: usize) -> Result<(), NotAKey> {
-        let key = self.key_of(slot, bytes_max)?;
-        self.prepared.group = match key {
+        if let Some(span) = self.plain_key(slot, bytes_max) {
+            self.prepared.group = KeyBytes::Source(span);
+            return Ok(());
+        }
+        self.prepared.group = match self.other_key_of(slot, bytes_max)? {
             KeyBytes::Missing => {
                 let start = self.prepared.encoded.len();
                 KeyForm::Missing.write(&mut self.prepared.encoded);
@@ -327,15 +365,19 @@ impl Row {
 
     #[inline(always)]
     fn key_of(&mut self, slot: usize, bytes_max: usize) -> Result<KeyBytes, NotAKey> {
-        // Text of a block that is known to be text: nothing is to be checked but its first byte.
-        if let Some(Field::Text(span)) = self.fields.get(slot)
-            && self.source.is_text()
-            && KeyForm::is_text_itself(span.bytes(self.source.as_bytes()))
-            && span.len() <= bytes_max
-        {
-            return Ok(KeyBytes::Source(*span));
+        match self.plain_key(slot, bytes_max) {
+            Some(span) => Ok(KeyBytes::Source(span)),
+            None => self.other_key_of(slot, bytes_max),
         }
-        self.other_key_of(slot, bytes_max)
+    }
+
+    /// Text of a block that is known to be text, and its own key: nothing is to be checked but its first byte.
+    #[inline(always)]
+    fn plain_key(&self, slot: usize, bytes_max: usize) -> Option<Span> {
+        let (Field::Text(span) | Field::Untyped(span)) = self.fields.get(slot)? else { return None };
+        let text = span.bytes(self.source.known_text()?);
+        let is_typed = matches!(self.fields.get(slot), Some(Field::Text(_)));
+        (KeyForm::is_text_itself(text) && (is_typed || KeyForm::is_no_number(text)) && span.len() <= bytes_max).then_some(*span)
     }
 
     #[inline(never)]
@@ -351,7 +393,8 @@ impl Row {
     #[inline]
     fn own_text(&self, slot: usize) -> KeyBytes {
         match self.fields.get(slot) {
-            Some(Field::Text(span) | Field::Untyped(span) | Field::Number(span) | Field::Integer(span, _)) => KeyBytes::Source(*span),
+            Some(Field::Text(span) | Field::Untyped(span) | Field::Number(span)) => KeyBytes::Source(*span),
+            Some(Field::Integer { start, len, .. }) => KeyBytes::Source(Span::of_digits(*start, *len)),
             Some(Field::Unescaped(span)) => KeyBytes::Unescaped(*span),
             Some(Field::Missing | Field::Bool(_)) | None => KeyBytes::Missing,
         }
@@ -372,10 +415,10 @@ impl Row {
         }
     }
 
-    /// A number that was prepared; `None` if the field has none.
+    /// A number that was prepared. By reference: most often only its kind and one word are looked at.
     #[inline]
-    pub(super) fn number(&self, index: usize) -> Option<Number> {
-        self.prepared.numbers.get(index).copied().flatten()
+    pub(super) fn number(&self, index: usize) -> &PreparedNumber {
+        self.prepared.numbers.get(index).unwrap_or(&PreparedNumber::Missing)
     }
 
     /// Whether a field whose presence was prepared has a value.
@@ -411,7 +454,15 @@ impl Row {
     /// The key of the row's group.
     #[inline]
     pub(super) fn group_key(&self) -> &[u8] {
-        self.bytes_of(self.prepared.group).unwrap_or_default()
+        match self.prepared.group {
+            KeyBytes::Source(span) => span.bytes(self.source.as_bytes()),
+            group => self.copied_key(group),
+        }
+    }
+
+    #[inline(never)]
+    fn copied_key(&self, key: KeyBytes) -> &[u8] {
+        self.bytes_of(key).unwrap_or_default()
     }
 
     #[inline]

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
 use jiff::fmt::strtime;
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 /// How the field that holds the event time is written.
@@ -147,8 +148,19 @@ impl TimeFormat {
 
 impl TimeFormat {
     /// The time of the field in a slot: as [`read`](TimeFormat::read).
-    #[inline]
+    #[inline(always)]
     pub(super) fn read_slot(&self, row: &Row, slot: usize) -> Result<Timestamp, NotATime> {
+        if let Some(integer) = row.integer(slot)
+            && (*self == TimeFormat::Auto && MILLIS.contains(&integer) || *self == TimeFormat::Millis)
+        {
+            return Ok(Timestamp::from_millis(integer));
+        }
+        self.read_other(row, slot)
+    }
+
+    /// As [`read_slot`](TimeFormat::read_slot), if it is not an integer of milliseconds.
+    #[inline(never)]
+    fn read_other(&self, row: &Row, slot: usize) -> Result<Timestamp, NotATime> {
         let power = match self {
             TimeFormat::Auto => None,
             TimeFormat::Seconds => Some(3),
@@ -183,13 +195,16 @@ fn scale(integer: i64, power: i64) -> Result<i64, NotATime> {
     }
 }
 
+/// The integers that tell milliseconds by their size.
+const MILLIS: Range<i64> = 100_000_000_000..100_000_000_000_000;
+
 /// The unit that an integer without a sign tells by its size: as [`unit_of`], without finding the magnitude first.
 #[inline]
 fn unit_of_integer(integer: i64) -> i64 {
     match integer {
-        ..100_000_000_000 => 3,
-        100_000_000_000..100_000_000_000_000 => 0,
-        100_000_000_000_000..100_000_000_000_000_000 => -3,
+        _ if integer < MILLIS.start => 3,
+        _ if integer < MILLIS.end => 0,
+        ..100_000_000_000_000_000 => -3,
         _ => -6,
     }
 }

@@ -108,7 +108,7 @@ fn first_line_only(bytes: &[u8], start: Cursor, cursor: &mut Cursor) {
 fn json(scanner: &mut JsonScanner, block: &Block, cursor: &mut Cursor, row: &mut Row) -> Decoded {
     let (bytes, start) = (block.as_bytes(), cursor.offset);
     cursor.lines += 1;
-    let (end, decoded) = match scanner.scan(block, start, row) {
+    let (end, decoded) = match scanner.scan_in(block, bytes, start, row) {
         Ok(Scanned::Record(end)) => (end, Decoded::Record),
         Ok(Scanned::Blank(end)) => (end, Decoded::Blank),
         Err(flaw) => {

@@ -68,7 +68,7 @@ impl JsonScanner {
         Ok(JsonScanner {
             fields: FieldTree::new(fields, depth_max)?,
             depth_max,
-            template: Template::default(),
+            template: Template::new(fields.len()),
             scratch: Scratch::default(),
         })
     }
@@ -82,14 +82,24 @@ impl JsonScanner {
     /// of the line itself, and has to check that the line is UTF-8 (the values of one that is not read as empty).
     #[inline]
     pub fn scan(&mut self, source: &Block, start: usize, row: &mut Row) -> Result<Scanned, JsonFlaw> {
-        row.begin_in(source);
-        let bytes = source.as_bytes();
-        let (at, keys) = self.template.follow(0, bytes, start, row);
+        self.scan_in(source, source.as_bytes(), start, row)
+    }
+
+    /// As [`scan`](JsonScanner::scan); `bytes` are those of `source`.
+    #[inline(always)]
+    pub(super) fn scan_in(&mut self, source: &Block, bytes: &[u8], start: usize, row: &mut Row) -> Result<Scanned, JsonFlaw> {
+        let fills = self.template.fills(row.slots());
+        row.begin_in_keeping(source, fills);
+        let (rest, left) = self.template.follow(0, bytes, bytes.get(start..).unwrap_or_default(), row);
         // A line like the one before: nothing else is to be looked at.
-        if keys > 0 && bytes.get(at..at + 2) == Some(b"}\n") {
-            return Ok(Scanned::Record(at + 1));
+        if rest.starts_with(b"}\n") && if fills { left == 0 } else { left < self.template.len() } {
+            return Ok(Scanned::Record(bytes.len() - rest.len() + 1));
         }
-        self.scan_on(bytes, Followed { start, at, keys }, row)
+        let keys = self.template.len() - left;
+        if fills {
+            self.template.clear_others(keys, row);
+        }
+        self.scan_on(bytes, Followed { start, at: bytes.len() - rest.len(), keys }, row)
     }
 
     /// Reads what the template did not foresee: from the beginning, or after some members.
@@ -171,9 +181,11 @@ impl Line<'_> {
                 step = template.remember(step, keys == 0, self.step_of(at, &member));
                 at = self.value(member.value_at, member.node, 1)?;
             }
-            let (reached, next) = template.follow(step, self.bytes, at, self.row);
+            let (rest, left) = template.follow(step, self.bytes, self.bytes.get(at..).unwrap_or_default(), self.row);
+            // The step to come is past the last, and more than one past, where nothing could be remembered.
+            let next = step.max(template.len() - left);
             keys += 1 + next - step;
-            (at, step) = (reached, next);
+            (at, step) = (self.bytes.len() - rest.len(), next);
         }
         // A template that misses half of the keys is not worth its comparisons: learn anew from the next line.
         if guided && misses * 2 > keys {

@@ -2,18 +2,22 @@
 //!
 //! Machine-written logs repeat their keys. Where a line has the same bytes between two values as the last one had, one masked
 //! comparison of 16 bytes replaces the parsing of separator, key and colon and the look-up of the key; and where the value is a
-//! string without escapes or a number, two vectors of bytes tell where it ends. Equal bytes are equal tokens, so the
+//! string without escapes or a number, one or two vectors of bytes tell where it ends. Equal bytes are equal tokens, so the
 //! guess cannot change the result; whatever is anything else is left to the general way, one member at a time.
 
 use super::json_fields::{FieldTree, NONE, NodeIndex};
 use super::json_tokens::{digits_ahead, number, string_stop, string_stops};
 use crate::spec::{Row, first_digits};
+use wide::u8x16;
 
 /// Keys that are remembered of a line; further ones are looked up.
 const STEPS_MAX: usize = 64;
 /// Bytes between two values that are remembered; longer keys are looked up.
 const LITERAL_BYTES_MAX: usize = 31;
-/// Bytes that must follow for the quick way: a literal, a quote and a vector.
+/// Bytes that are compared at once, and a bit for each of them.
+const VECTOR: usize = 16;
+const ALL: u32 = 0xffff;
+/// Bytes that must follow for the quick way: a literal, a quote and two vectors.
 const AHEAD: usize = 64;
 /// How far ahead a key is sought among the remembered ones when optional fields are absent.
 const STEPS_AHEAD: usize = 8;
@@ -24,21 +28,27 @@ const UNASKED: usize = usize::MAX;
 const SEVERAL: usize = usize::MAX - 1;
 
 /// What stood between the values of a line.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Template {
     steps: Vec<Step>,
+    /// Of the rows that are filled.
+    slots: usize,
+    /// Whether each slot is the one that some step fills.
+    fills: bool,
 }
 
-/// The bytes that stood between two values, and what they mean.
+/// The bytes that stood between two values, and what they mean. Flat, so that a line's steps are read one after the other.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
-    /// The first 16 bytes as one little-endian word, and which of them count.
-    word: u128,
-    mask: u128,
-    /// The bytes after the sixteenth.
-    rest: Box<[u8]>,
-    len: usize,
+    /// The first 16 bytes, and those after them.
+    head: u8x16,
+    tail: u8x16,
+    /// Which places of the two hold no byte of the step.
+    beyond: [u32; 2],
     node: NodeIndex,
+    len: u8,
+    /// Whether nothing but the first 16 bytes and one slot are to be looked at.
+    plain: bool,
     /// The slot that the value fills, [`UNASKED`], or [`SEVERAL`].
     slot: usize,
 }
@@ -46,79 +56,114 @@ pub(super) struct Step {
 impl Step {
     /// What is remembered of the bytes before a value; nothing if they are too long.
     pub(super) fn new(literal: &[u8], node: NodeIndex, fields: &FieldTree) -> Option<Step> {
-        let mut word = [0; 16];
-        let mut mask = [0; 16];
-        if literal.len() > LITERAL_BYTES_MAX {
+        let len = literal.len();
+        if len > LITERAL_BYTES_MAX {
             return None;
         }
-        let (head, rest) = literal.split_at(literal.len().min(16));
-        for ((to, kept), from) in word.iter_mut().zip(&mut mask).zip(head) {
-            (*to, *kept) = (*from, 0xff);
-        }
-        let (word, mask) = (u128::from_le_bytes(word), u128::from_le_bytes(mask));
+        let mut bytes = [[0; VECTOR]; 2];
+        bytes.as_flattened_mut()[..len].copy_from_slice(literal);
+        let beyond = [0, VECTOR].map(|from| ALL & (ALL << len.saturating_sub(from).min(VECTOR)));
         let slot = if node == NONE { UNASKED } else { fields.only_slot(node).unwrap_or(SEVERAL) };
-        Some(Step { word, mask, rest: rest.into(), len: literal.len(), node, slot })
+        let [head, tail] = bytes.map(u8x16::new);
+        Some(Step { head, tail, beyond, node, len: len as u8, plain: len <= VECTOR && slot != SEVERAL, slot })
     }
 
     /// Whether the other step's bytes are the same.
     fn is_same(&self, other: &Step) -> bool {
-        (self.word, self.mask, &self.rest) == (other.word, other.mask, &other.rest)
+        (self.len, self.head, self.tail) == (other.len, other.head, other.tail)
     }
 
     #[inline(always)]
-    fn begins(&self, head: &[u8; 16], rest: &[u8]) -> bool {
-        (u128::from_le_bytes(*head) ^ self.word) & self.mask == 0 && (self.rest.is_empty() || rest.starts_with(&self.rest))
+    fn len(&self) -> usize {
+        // A mask instead of a check: no literal is longer.
+        usize::from(self.len) & LITERAL_BYTES_MAX
+    }
+
+    #[inline(always)]
+    fn has_head(&self, bytes: &[u8; VECTOR]) -> bool {
+        u8x16::new(*bytes).simd_eq(self.head).to_bitmask() | self.beyond[0] == ALL
+    }
+
+    #[inline]
+    fn has_tail(&self, bytes: &[u8; VECTOR]) -> bool {
+        u8x16::new(*bytes).simd_eq(self.tail).to_bitmask() | self.beyond[1] == ALL
     }
 
     /// The offset of the value, if the step's bytes stand at `at`.
     #[inline]
     fn value_at(&self, bytes: &[u8], at: usize) -> Option<usize> {
-        let (head, rest) = bytes.get(at..)?.split_first_chunk::<16>()?;
-        self.begins(head, rest).then_some(at + self.len)
+        let (head, tail) = bytes.get(at..)?.split_first_chunk()?;
+        (self.has_head(head) && self.has_tail(tail.first_chunk()?)).then_some(at + self.len())
     }
 
-    /// Reads the step's bytes and a plain value behind them into the row, and gives the offset after it.
+    /// Whether the step's bytes are those ahead, and at most one slot hangs on the value.
     #[inline(always)]
-    fn read(&self, bytes: &[u8], at: usize, row: &mut Row) -> Option<usize> {
-        let ahead = bytes.get(at..)?.first_chunk::<AHEAD>()?;
-        let (head, rest) = ahead.split_first_chunk::<16>()?;
-        if !self.begins(head, rest) || self.slot == SEVERAL {
-            return None;
-        }
-        // A mask instead of a check: no literal is longer.
-        let value = self.len & LITERAL_BYTES_MAX;
-        let first = ahead[value];
-        if first == b'"' {
-            let start = at + value + 1;
-            let stop = match string_stops(ahead[value + 1..].first_chunk::<16>()?) {
-                0 => string_stop(bytes, start + 16),
-                hits => start + hits.trailing_zeros() as usize,
-            };
-            if bytes.get(stop) != Some(&b'"') {
-                return None;
-            }
-            row.set_text(self.slot, start..stop);
+    fn begins(&self, ahead: &[u8; AHEAD]) -> bool {
+        let (head, tail) = (ahead.first_chunk(), ahead[VECTOR..].first_chunk());
+        head.is_some_and(|head| self.has_head(head)) && (self.plain || self.slot != SEVERAL && tail.is_some_and(|tail| self.has_tail(tail)))
+    }
+
+    /// Reads a value of the commonest kinds into the row, and gives where it ends among the bytes ahead, of which the first is at `at`.
+    #[inline(always)]
+    fn read(&self, ahead: &[u8; AHEAD], at: usize, row: &mut Row) -> Option<usize> {
+        let start = self.len();
+        if ahead[start] == b'"' {
+            let stop = short_text_end(ahead, start + 1)?;
+            row.set_text(self.slot, at + start + 1..at + stop);
             return Some(stop + 1);
         }
-        let digits = ahead[value..].first_chunk::<16>()?;
+        let digits = ahead[start..].first_chunk()?;
         let count = digits_ahead(digits);
-        let (start, next) = (at + value, ahead[value + count]);
-        if count == 0 || count == 16 || (first == b'0' && count > 1) || matches!(next, b'.' | b'e' | b'E') {
-            let end = number_end(bytes, start, first)?;
-            row.set_number(self.slot, start..end);
-            return Some(end);
+        let next = ahead[start + count];
+        // What may go on a number is above the comma, which is what comes as a rule.
+        let goes_on = next > b',' && matches!(next, b'.' | b'e' | b'E');
+        if count.wrapping_sub(1) >= VECTOR - 1 || (count > 1 && begins_with_zero(digits)) || goes_on {
+            return None;
         }
-        if self.slot != UNASKED {
-            row.set_integer(self.slot, start..start + count, first_digits(digits, count));
-        }
+        row.set_integer(self.slot, at + start, count, || first_digits(digits, count));
         Some(start + count)
+    }
+
+    /// Reads a value of another kind into the row, a long text or any number, and gives the bytes after it. `rest` are the last of `bytes`.
+    #[inline(never)]
+    fn read_rarer<'a>(&self, bytes: &'a [u8], rest: &'a [u8], row: &mut Row) -> Option<&'a [u8]> {
+        let start = bytes.len() - rest.len() + self.len();
+        match bytes.get(start)? {
+            b'"' => {
+                let stop = string_stop(bytes, start + 1);
+                let (quote, rest) = bytes.get(stop..)?.split_first()?;
+                row.set_text(self.slot, start + 1..stop);
+                (*quote == b'"').then_some(rest)
+            }
+            b'-' | b'0'..=b'9' => {
+                let end = number(bytes, start).ok()?;
+                row.set_number(self.slot, start..end);
+                bytes.get(end..)
+            }
+            _ => None,
+        }
     }
 }
 
-/// The end of a number that is not just a few digits.
-#[inline(never)]
-fn number_end(bytes: &[u8], start: usize, first: u8) -> Option<usize> {
-    if matches!(first, b'-' | b'0'..=b'9') { number(bytes, start).ok() } else { None }
+/// The end of a text from the byte after its opening quote: its closing quote, if that is soon and no escape is before it.
+#[inline(always)]
+fn short_text_end(ahead: &[u8; AHEAD], start: usize) -> Option<usize> {
+    let stops = string_stops(ahead[start..].first_chunk()?);
+    let stop = if stops != 0 {
+        start + stops.trailing_zeros() as usize
+    } else {
+        // Two vectors fit behind any literal.
+        let stops = string_stops(ahead[start + VECTOR..].first_chunk()?);
+        start + VECTOR + (stops | (ALL + 1)).trailing_zeros() as usize
+    };
+    let stop = stop & (AHEAD - 1);
+    (ahead[stop] == b'"').then_some(stop)
+}
+
+/// Whether the first of the bytes is a zero. Of a word, since they have been in a vector, out of which single bytes are slow to come.
+#[inline(always)]
+fn begins_with_zero(digits: &[u8; VECTOR]) -> bool {
+    digits.first_chunk().is_some_and(|word| u64::from_le_bytes(*word) as u8 == b'0')
 }
 
 impl Template {
@@ -127,16 +172,44 @@ impl Template {
         self.steps.is_empty()
     }
 
-    /// Reads members into the row, from `at` and the step `from` on, as long as they are as remembered and plain. Gives where it stopped,
-    /// and the step that is to come.
-    #[inline(never)]
-    pub(super) fn follow(&self, from: usize, bytes: &[u8], mut at: usize, row: &mut Row) -> (usize, usize) {
-        let mut step = from;
-        for guess in self.steps.get(from..).unwrap_or_default() {
-            let Some(end) = guess.read(bytes, at, row) else { break };
-            (at, step) = (end, step + 1);
+    /// A template for rows of so many slots.
+    pub(super) fn new(slots: usize) -> Self {
+        Template { steps: Vec::new(), slots, fills: false }
+    }
+
+    /// Whether following all steps sets every slot of a row of so many, so that it need not be cleared before.
+    #[inline(always)]
+    pub(super) fn fills(&self, slots: usize) -> bool {
+        self.fills && slots == self.slots
+    }
+
+    /// Sets to missing the slots that the first steps, so many, do not fill.
+    pub(super) fn clear_others(&self, steps: usize, row: &mut Row) {
+        let followed = self.steps.get(..steps).unwrap_or_default();
+        for slot in (0..self.slots).filter(|slot| followed.iter().all(|step| step.slot != *slot)) {
+            row.set_missing(slot);
         }
-        (at, step)
+    }
+
+    /// Reads members into the row, from the step `from` on and where `rest`, the last of `bytes`, begins, as long as they are as remembered
+    /// and plain. Gives the bytes after them, and how many steps are left.
+    #[inline(always)]
+    pub(super) fn follow<'a>(&self, from: usize, bytes: &'a [u8], mut rest: &'a [u8], row: &mut Row) -> (&'a [u8], usize) {
+        let mut steps = self.steps.get(from..).unwrap_or_default();
+        while let [guess, others @ ..] = steps
+            && let Some(ahead) = rest.first_chunk()
+            && guess.begins(ahead)
+        {
+            if let Some(end) = guess.read(ahead, bytes.len() - rest.len(), row) {
+                rest = &rest[end..];
+            } else if let Some(after) = guess.read_rarer(bytes, rest, row) {
+                rest = after;
+            } else {
+                break;
+            }
+            steps = others;
+        }
+        (rest, steps.len())
     }
 
     /// The value that comes next by what is remembered: its offset, and its node.
@@ -149,11 +222,25 @@ impl Template {
     /// Forgets all of it.
     pub(super) fn clear(&mut self) {
         self.steps.clear();
+        self.fills = false;
+    }
+
+    /// How many steps are remembered.
+    #[inline(always)]
+    pub(super) fn len(&self) -> usize {
+        self.steps.len()
     }
 
     /// Keeps a step that was not where the remembered ones said; returns the index of the step to expect next.
     #[cold]
     pub(super) fn remember(&mut self, index: usize, first: bool, new: Option<Step>) -> usize {
+        let next = self.place(index, first, new);
+        // Of no steps it is not said, even if there are no slots: a line is like the one before only if there was one.
+        self.fills = !self.steps.is_empty() && (0..self.slots).all(|slot| self.steps.iter().any(|step| step.slot == slot));
+        next
+    }
+
+    fn place(&mut self, index: usize, first: bool, new: Option<Step>) -> usize {
         let steps = &mut self.steps;
         // Only the first step may begin with the brace, and only the first key is ever compared with it, whatever is remembered of
         // that key; otherwise a brace between two values would be taken for a separator.

@@ -3,7 +3,7 @@
 //! Strings are scanned sixteen bytes at a time in a vector register, numbers eight at a time in a word.
 
 use std::fmt;
-use wide::u8x16;
+use wide::i8x16;
 
 /// Why a line is not a record, and at which byte.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,18 +30,27 @@ const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
 /// Which of the bytes, the first of them lowest, are a quote, a backslash or a control character: those that a string stops at.
 #[inline(always)]
 pub(super) fn string_stops(bytes: &[u8; 16]) -> u32 {
-    let bytes = u8x16::new(*bytes);
-    let quotes = bytes.simd_eq(u8x16::splat(b'"'));
-    let backslashes = bytes.simd_eq(u8x16::splat(b'\\'));
-    let controls = bytes.simd_eq(bytes.min(u8x16::splat(b' ' - 1)));
-    (quotes | backslashes | controls).to_bitmask()
+    // With bit 1 turned around a quote comes before the space, as the control characters do; with the other bits turned around, too, these
+    // come last, and bytes from 0x80 on are negative: one signed comparison finds them all.
+    const TURN: u8 = !0x82;
+    const BEFORE: i8 = (b'#' ^ TURN) as i8;
+    let turned = signed(bytes) ^ i8x16::splat(TURN as i8);
+    let backslashes = signed(bytes).simd_eq(i8x16::splat(b'\\' as i8));
+    (turned.simd_gt(i8x16::splat(BEFORE)) | backslashes).to_bitmask()
 }
 
 /// How many of the bytes, from the first on, are digits.
 #[inline(always)]
 pub(super) fn digits_ahead(bytes: &[u8; 16]) -> usize {
-    let values = u8x16::new(*bytes) ^ u8x16::splat(b'0');
-    values.simd_eq(values.min(u8x16::splat(9))).to_bitmask().trailing_ones() as usize
+    // Digits are brought to the least of signed bytes, in which one comparison tells them from all others.
+    const DOWN: u8 = 0x80 - b'0';
+    let others = (signed(bytes) + i8x16::splat(DOWN as i8)).simd_gt(i8x16::splat(b'9'.wrapping_add(DOWN) as i8));
+    (others.to_bitmask() | 1 << 16).trailing_zeros() as usize
+}
+
+#[inline(always)]
+fn signed(bytes: &[u8; 16]) -> i8x16 {
+    i8x16::new(bytes.map(|byte| byte as i8))
 }
 
 /// The first offset from `at` on with a quote, a backslash or a control character, or the end.

@@ -6,7 +6,7 @@ use crate::aggregate::{
 use crate::error::{Error, ErrorKind};
 use crate::hash::Seed;
 use crate::sketch::{Estimate, LogHistogram, SpaceSaving};
-use crate::spec::number::Number;
+use crate::spec::number::{Number, PreparedNumber};
 use crate::spec::row::Row;
 use crate::time::Timestamp;
 use std::fmt;
@@ -131,26 +131,26 @@ impl StateSpec {
     #[inline]
     pub(super) fn add(&self, cell: &mut Cell, row: &Row, time: Timestamp) {
         match (self, cell) {
+            (StateSpec::Sum(index), Cell::Sum(sum)) => sum.add(row.number(*index)),
             (StateSpec::Records, Cell::Count(count)) => *count = count.saturating_add(1),
+            (_, cell) => self.add_rarer(cell, row, time),
+        }
+    }
+
+    #[inline(never)]
+    fn add_rarer(&self, cell: &mut Cell, row: &Row, time: Timestamp) {
+        let number = |index: &usize| Option::from(*row.number(*index));
+        match (self, cell) {
             (StateSpec::Present(index), Cell::Count(count)) => *count = count.saturating_add(u64::from(row.is_present(*index))),
             (StateSpec::Equal(key, wanted), Cell::Count(count)) => {
                 let equal = row.key(*key).is_some_and(|key| wanted.iter().any(|wanted| wanted == key));
                 *count = count.saturating_add(u64::from(equal));
             }
-            (StateSpec::Sum(index), Cell::Sum(sum)) => row.number(*index).into_iter().for_each(|number| sum.add(number)),
-            (StateSpec::Min(index), Cell::Extreme(least)) => replace(least, row.number(*index), |new, old| new < old),
-            (StateSpec::Max(index), Cell::Extreme(largest)) => replace(largest, row.number(*index), |new, old| new > old),
-            (StateSpec::Squares(index), Cell::Squares(squares)) => {
-                row.number(*index).into_iter().for_each(|number| squares.add(number));
-            }
-            (_, cell) => self.add_rarer(cell, row, time),
-        }
-    }
-
-    fn add_rarer(&self, cell: &mut Cell, row: &Row, time: Timestamp) {
-        match (self, cell) {
+            (StateSpec::Min(index), Cell::Extreme(least)) => replace(least, number(index), |new, old| new < old),
+            (StateSpec::Max(index), Cell::Extreme(largest)) => replace(largest, number(index), |new, old| new > old),
+            (StateSpec::Squares(index), Cell::Squares(squares)) => number(index).into_iter().for_each(|number| squares.add(number)),
             (StateSpec::Histogram(index), Cell::Histogram(histogram)) => {
-                if let Some(number) = row.number(*index) {
+                if let Some(number) = number(index) {
                     // Numbers are finite, and nothing else is refused.
                     let _ = histogram.add(number.to_f64(), 1);
                 }
@@ -311,7 +311,18 @@ impl Cell {
 
 impl SumCell {
     #[inline]
-    fn add(&mut self, number: Number) {
+    fn add(&mut self, number: &PreparedNumber) {
+        if let PreparedNumber::Short(integer) = number {
+            self.count = self.count.saturating_add(1);
+            self.integers.add(i128::from(*integer));
+        } else {
+            self.add_other(number);
+        }
+    }
+
+    #[inline(never)]
+    fn add_other(&mut self, number: &PreparedNumber) {
+        let Some(number) = Option::<Number>::from(*number) else { return };
         self.count = self.count.saturating_add(1);
         match number.narrowed() {
             Number::Int(integer) => self.integers.add(integer),
@@ -400,13 +411,14 @@ mod tests {
     fn sums_stay_integers_until_a_float_comes() {
         let mut sum = SumCell::default();
         assert_eq!((sum.sum(), sum.mean()), (None, None));
-        sum.add(Number::Int(1));
-        sum.add(Number::Int(2));
+        sum.add(&PreparedNumber::Other(Number::Int(1)));
+        sum.add(&PreparedNumber::Missing);
+        sum.add(&PreparedNumber::Short(2));
         assert_eq!(format!("{:?} {:?}", sum.sum(), sum.mean()), "Some(Int(3)) Some(1.5)");
-        sum.add(Number::Float(0.25));
+        sum.add(&PreparedNumber::Other(Number::Float(0.25)));
         assert_eq!(format!("{:?}", sum.sum()), "Some(Float(3.25))");
-        sum.add(Number::Int(i128::MAX));
-        sum.add(Number::Int(-i128::MAX));
+        sum.add(&PreparedNumber::Other(Number::Int(i128::MAX)));
+        sum.add(&PreparedNumber::Other(Number::Int(-i128::MAX)));
         assert_eq!(format!("{:?}", sum.sum()), "Some(Float(3.25))", "integers past 64 bits are added as floats, exactly");
     }
 

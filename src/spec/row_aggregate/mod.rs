@@ -65,6 +65,11 @@ impl Aggregate<Row> for Columns {
         self.answers.iter().map(|answer| answer.of(&self.states, cells)).collect()
     }
 
+    #[inline]
+    fn grows(&self) -> bool {
+        self.grows
+    }
+
     /// O(states); what sketches and texts hold on the heap is counted as it grows.
     #[inline]
     fn state_bytes(&self, cells: &Cells) -> usize {
