@@ -37,7 +37,7 @@ pub(super) enum Preparation {
 
 impl RowPreparer {
     /// Reads of the row what the pipeline needs. `arrival` is its event time if there is no time field.
-    #[inline]
+    #[inline(always)]
     pub(super) fn prepare(&self, row: &mut Row, arrival: Timestamp) -> Preparation {
         if !self.filter.iter().all(|predicate| predicate.holds(row)) {
             return Preparation::Filtered;
@@ -49,7 +49,7 @@ impl RowPreparer {
     }
 
     /// Reads of the row what the aggregates need. The event time, or what is wrong with the row.
-    #[inline]
+    #[inline(always)]
     fn read(&self, row: &mut Row, arrival: Timestamp) -> Result<Timestamp, Refusal> {
         let time = match &self.time {
             None => arrival,

@@ -52,7 +52,7 @@ pub(crate) enum Decoder {
 impl Decoder {
     /// Decodes the record at the cursor and moves the cursor after it: the record is in the row, or what is wrong with it is said.
     /// `None` for a blank line, and for the header.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record(&mut self, block: &Block, framing: &mut Framed, cursor: &mut Cursor, row: &mut Row) -> Option<Result<(), Flaw>> {
         let (bytes, start) = (block.as_bytes(), *cursor);
         let decoded = self.next(block, cursor, row);
