@@ -70,10 +70,8 @@ impl<A: Aggregate<i64>> Ours<A> {
             Slid::Kept(merged) => self.aggregate.output(merged),
             Slid::Empty => self.aggregate.output(&self.aggregate.init()),
         };
-        if start >= 0
-            && let Some(pane) = self.panes.at(start)
-        {
-            self.stacks.leave(start, pane, &self.aggregate);
+        if let Some((first, pane)) = self.panes.first().filter(|(first, _)| first.start <= start) {
+            self.stacks.leave(first.start, pane, &self.aggregate);
             self.panes.close_first(self.aggregate.init());
         }
         self.now += 1;

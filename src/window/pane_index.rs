@@ -39,7 +39,15 @@ impl PaneIndex {
     }
 
     /// Adds a pane whose start is not there.
+    #[inline]
     pub(super) fn insert(&mut self, entry: Entry) {
+        match self.ring.back() {
+            Some(last) if last.pane.start < entry.pane.start => self.ring.push_back(entry),
+            _ => self.insert_between(entry),
+        }
+    }
+
+    fn insert_between(&mut self, entry: Entry) {
         let start = entry.pane.start;
         if !self.tree.is_empty() {
             self.tree.insert(start, entry);
@@ -54,12 +62,28 @@ impl PaneIndex {
         self.tree.insert(start, entry);
     }
 
+    #[inline]
     pub(super) fn first(&self) -> Option<&Entry> {
-        self.ring.front().or_else(|| self.tree.first_key_value().map(|(_, entry)| entry))
+        match self.ring.front() {
+            None if !self.tree.is_empty() => self.tree.first_key_value().map(|(_, entry)| entry),
+            first => first,
+        }
     }
 
+    #[inline]
     pub(super) fn pop_first(&mut self) -> Option<Entry> {
-        self.ring.pop_front().or_else(|| self.tree.pop_first().map(|(_, entry)| entry))
+        match self.ring.pop_front() {
+            None if !self.tree.is_empty() => self.tree.pop_first().map(|(_, entry)| entry),
+            first => first,
+        }
+    }
+
+    /// The last pane if it is the only one that starts in `[from, to)`, as far as that takes no search.
+    #[inline]
+    pub(super) fn last_alone(&self, from: i64, to: i64) -> Option<&Entry> {
+        let last = self.ring.back().filter(|last| from <= last.pane.start && last.pane.start < to)?;
+        let before = self.ring.len().checked_sub(2).and_then(|position| self.ring.get(position));
+        before.is_none_or(|before| before.pane.start < from).then_some(last)
     }
 
     /// Takes out the panes that start at or after `from`, in the order of time.
@@ -69,7 +93,15 @@ impl PaneIndex {
     }
 
     /// The first pane that starts at or after `start`.
+    #[inline]
     pub(super) fn first_from(&self, start: i64) -> Option<&Entry> {
+        match self.first() {
+            Some(first) if first.pane.start < start => self.first_after(start),
+            first => first,
+        }
+    }
+
+    fn first_after(&self, start: i64) -> Option<&Entry> {
         match self.tree.is_empty() {
             true => self.ring.get(self.position(start)),
             false => self.tree.range(start..).next().map(|(_, entry)| entry),

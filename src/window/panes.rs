@@ -122,7 +122,14 @@ impl<T> Panes<T> {
         self.by_start.find(start).map(|entry| &self.slots[entry.slot])
     }
 
+    /// The first open pane with its accumulator.
+    #[inline]
+    pub(crate) fn first(&self) -> Option<(Pane, &T)> {
+        self.by_start.first().map(|entry| (entry.pane, &self.slots[entry.slot]))
+    }
+
     /// The start of the first open pane.
+    #[inline]
     pub(crate) fn first_start(&self) -> Option<i64> {
         self.by_start.first().map(|entry| entry.pane.start)
     }
@@ -135,6 +142,12 @@ impl<T> Panes<T> {
     /// The open panes that start in `[from, to)`, in the order of time.
     pub(crate) fn range(&self, from: i64, to: i64) -> impl DoubleEndedIterator<Item = (i64, &T)> {
         self.by_start.range(from, to).map(|entry| (entry.pane.start, &self.slots[entry.slot]))
+    }
+
+    /// The accumulator of the last open pane if it is the only one that starts in `[from, to)`, as far as that takes no search.
+    #[inline]
+    pub(crate) fn last_alone(&self, from: i64, to: i64) -> Option<&T> {
+        self.by_start.last_alone(from, to).map(|entry| &self.slots[entry.slot])
     }
 
     /// The accumulator of the pane that starts at `start`, to be changed or taken.

@@ -74,25 +74,20 @@ impl<T: Clone> Running<T> {
         if self.merged.is_none() || start < self.start || start >= self.end {
             (self.merged, self.start, self.end) = (None, start, start);
         }
-        // Panes that are still open although they have left, for late records.
-        for (_, pane) in panes.range(self.start, start) {
-            if !self.merged.as_mut().is_some_and(|merged| inverse.subtract(merged, pane)) {
-                return false;
+        if panes.first_start().is_some_and(|first| first < start) {
+            // Panes that are still open although they have left, for late records.
+            for (_, pane) in panes.range(self.start, start) {
+                if !self.merged.as_mut().is_some_and(|merged| inverse.subtract(merged, pane)) {
+                    return false;
+                }
             }
         }
-        for (_, pane) in panes.range(self.end, end) {
-            match &mut self.merged {
-                None => {
-                    let mut merged = pane.clone();
-                    inverse.prepare(&mut merged);
-                    self.merged = Some(merged);
-                }
-                Some(merged) => {
-                    if aggregate.merge(merged, pane).is_err() {
-                        return false;
-                    }
-                }
-            }
+        let entered = match panes.last_alone(self.end, end) {
+            Some(pane) => self.enter(pane, aggregate, inverse),
+            None => panes.range(self.end, end).all(|(_, pane)| self.enter(pane, aggregate, inverse)),
+        };
+        if !entered {
+            return false;
         }
         (self.start, self.end) = (start, end);
         match &self.merged {
@@ -102,6 +97,22 @@ impl<T: Clone> Running<T> {
                 self.forget();
                 true
             }
+        }
+    }
+
+    /// Merges a pane, and says whether it could be.
+    #[inline]
+    fn enter<R: ?Sized, A>(&mut self, pane: &T, aggregate: &A, inverse: &dyn Invertible<R, T>) -> bool
+    where
+        A: Aggregate<R, Accumulator = T>,
+    {
+        match &mut self.merged {
+            None => {
+                let merged = self.merged.insert(pane.clone());
+                inverse.prepare(merged);
+                true
+            }
+            Some(merged) => aggregate.merge(merged, pane).is_ok(),
         }
     }
 }

@@ -117,9 +117,11 @@ impl<T: Clone> TwoStacks<T> {
 
     /// Comes to a window without making front and back.
     fn pass(&mut self, start: i64, end: i64) {
-        self.front.clear();
-        self.back = None;
-        self.unmade = true;
+        if !self.unmade {
+            self.front.clear();
+            self.back = None;
+            self.unmade = true;
+        }
         let mut boundary = self.boundary();
         boundary.pass(start, end);
         (self.boundary, self.stale, self.covered) = (boundary.at, boundary.stale, end);
