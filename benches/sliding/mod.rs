@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use streamgauge::engine::{Engine, EngineOptions};
 use streamgauge::prelude::*;
 
-#[path = "../../src/window/pane_index.rs"]
+#[path = "../../src/window/pane_map.rs"]
 #[allow(dead_code, unused_imports, reason = "what only the unit tests need of it is not used here")]
-mod pane_index;
+mod pane_map;
 #[path = "../../src/window/panes.rs"]
 #[allow(dead_code, unused_imports, reason = "what only the engine and the unit tests need of it is not used here")]
 mod panes;
@@ -72,7 +72,7 @@ impl<A: Aggregate<i64>> Ours<A> {
         };
         if let Some((first, pane)) = self.panes.first().filter(|(first, _)| first.start <= start) {
             self.stacks.leave(first.start, pane, &self.aggregate);
-            self.panes.close_first(self.aggregate.init());
+            self.panes.close_first();
         }
         self.now += 1;
         answer

@@ -1,16 +1,22 @@
 //! The open panes and their accumulators, found by time.
 //!
-//! Accumulators live in slots of a vector, and an index in the order of time knows which pane has which slot. Records come mostly in order, so the
-//! few panes used last are tried first: one comparison of the time with their bounds, no division and no look-up.
+//! Records come mostly in order, so the few panes used last are tried first: one comparison of the time with their bounds, no division and no look-up.
 
 use super::Pane;
-use super::pane_index::{Entry, PaneIndex};
+use super::pane_map::PaneMap;
 
 /// How many of the panes used last are remembered. Out of order by less than a few panes is the rule; four cover it.
 const RECENT: usize = 4;
 
+/// A pane that was used lately, and where it is.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    pane: Pane,
+    slot: i64,
+}
+
 /// Matches no time.
-const NONE: Entry = Entry { pane: Pane { start: i64::MAX, end: i64::MIN }, slot: usize::MAX };
+const NONE: Recent = Recent { pane: Pane { start: i64::MAX, end: i64::MIN }, slot: i64::MIN };
 
 /// Panes that follow one another, each with its slot: finding the pane of a time takes no branch that could be guessed wrong, for times that jump from
 /// pane to pane.
@@ -22,13 +28,13 @@ pub(crate) struct Neighbours {
     pub(crate) to: i64,
     /// The starts of the others; `i64::MAX` where there are fewer.
     cuts: [i64; RECENT - 1],
-    slots: [usize; RECENT],
+    slots: [i64; RECENT],
 }
 
 impl Neighbours {
     /// The slot of a time in `[from, to)`.
     #[inline]
-    pub(crate) fn slot(&self, time: i64) -> usize {
+    pub(crate) fn slot(&self, time: i64) -> i64 {
         let index = self.cuts.iter().map(|cut| usize::from(*cut <= time)).sum::<usize>();
         self.slots[index % RECENT]
     }
@@ -37,17 +43,15 @@ impl Neighbours {
 /// Accumulators by pane, in the order of time.
 #[derive(Clone, Debug)]
 pub(crate) struct Panes<T> {
-    slots: Vec<T>,
-    free: Vec<usize>,
-    by_start: PaneIndex,
-    recent: [Entry; RECENT],
+    by_start: PaneMap<T>,
+    recent: [Recent; RECENT],
     /// The place in `recent` that is overwritten next.
     oldest: usize,
 }
 
 impl<T> Panes<T> {
     pub(crate) fn new() -> Self {
-        Panes { slots: Vec::new(), free: Vec::new(), by_start: PaneIndex::default(), recent: [NONE; RECENT], oldest: 0 }
+        Panes { by_start: PaneMap::new(), recent: [NONE; RECENT], oldest: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -58,7 +62,7 @@ impl<T> Panes<T> {
     #[inline]
     pub(crate) fn recent(&mut self, time: i64) -> Option<(Pane, &mut T)> {
         let found = self.recent.iter().find(|recent| recent.pane.contains(time))?;
-        self.slots.get_mut(found.slot).map(|accumulator| (found.pane, accumulator))
+        self.by_start.in_slot(found.slot).map(|accumulator| (found.pane, accumulator))
     }
 
     /// The panes used lately that follow one another without a gap, around a time.
@@ -69,10 +73,10 @@ impl<T> Panes<T> {
         let first =
             (1..=at).rev().take_while(|index| recent[index - 1].pane.end == recent[*index].pane.start).last().map_or(at, |index| index - 1);
         let mut neighbours =
-            Neighbours { from: recent[first].pane.start, to: i64::MIN, cuts: [i64::MAX; RECENT - 1], slots: [usize::MAX; RECENT] };
+            Neighbours { from: recent[first].pane.start, to: i64::MIN, cuts: [i64::MAX; RECENT - 1], slots: [NONE.slot; RECENT] };
         for (index, next) in recent[first..].iter().enumerate() {
             if index > 0 {
-                if next.pane.start != neighbours.to || next.slot == usize::MAX {
+                if next.pane.start != neighbours.to || next.pane.start == NONE.pane.start {
                     break;
                 }
                 neighbours.cuts[index - 1] = next.pane.start;
@@ -85,113 +89,109 @@ impl<T> Panes<T> {
 
     /// The accumulator in a slot.
     #[inline]
-    pub(crate) fn in_slot(&mut self, slot: usize) -> Option<&mut T> {
-        self.slots.get_mut(slot)
+    pub(crate) fn in_slot(&mut self, slot: i64) -> Option<&mut T> {
+        self.by_start.in_slot(slot)
     }
 
     /// The slot of an open pane, which counts as used from now on.
-    pub(crate) fn find(&mut self, pane: Pane) -> Option<usize> {
-        let slot = self.by_start.find(pane.start)?.slot;
+    pub(crate) fn find(&mut self, pane: Pane) -> Option<i64> {
+        let slot = self.by_start.slot(pane.start)?;
         self.remember(pane, slot);
         Some(slot)
     }
 
-    /// Opens a pane that is not open, and returns its slot.
-    pub(crate) fn open(&mut self, pane: Pane, accumulator: T) -> usize {
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => self.slots.len(),
-        };
-        self.by_start.insert(Entry { pane, slot });
-        self.remember(pane, slot);
-        if slot == self.slots.len() {
-            self.slots.push(accumulator);
-        } else {
-            self.slots[slot] = accumulator;
+    /// Opens a pane that is not open, and returns its slot: that stays as it is until another pane is opened.
+    #[inline]
+    pub(crate) fn open(&mut self, pane: Pane, accumulator: T) -> i64 {
+        let (slot, moved) = self.by_start.insert(pane, accumulator);
+        if moved {
+            self.recent = [NONE; RECENT];
         }
+        self.remember(pane, slot);
         slot
     }
 
-    fn remember(&mut self, pane: Pane, slot: usize) {
-        self.recent[self.oldest] = Entry { pane, slot };
+    #[inline]
+    fn remember(&mut self, pane: Pane, slot: i64) {
+        self.recent[self.oldest] = Recent { pane, slot };
         self.oldest = (self.oldest + 1) % RECENT;
     }
 
     /// The accumulator of the pane that starts at `start`.
     pub(crate) fn at(&self, start: i64) -> Option<&T> {
-        self.by_start.find(start).map(|entry| &self.slots[entry.slot])
+        self.by_start.find(start)
     }
 
     /// The first open pane with its accumulator.
     #[inline]
     pub(crate) fn first(&self) -> Option<(Pane, &T)> {
-        self.by_start.first().map(|entry| (entry.pane, &self.slots[entry.slot]))
+        self.by_start.first().map(|(pane, accumulator)| (*pane, accumulator))
     }
 
     /// The start of the first open pane.
     #[inline]
     pub(crate) fn first_start(&self) -> Option<i64> {
-        self.by_start.first().map(|entry| entry.pane.start)
+        self.by_start.first().map(|(pane, _)| pane.start)
     }
 
     /// The first open pane that starts at or after `time`.
+    #[inline]
     pub(crate) fn first_pane_from(&self, time: i64) -> Option<Pane> {
-        self.by_start.first_from(time).map(|entry| entry.pane)
+        self.by_start.first_from(time)
     }
 
     /// The open panes that start in `[from, to)`, in the order of time.
     pub(crate) fn range(&self, from: i64, to: i64) -> impl DoubleEndedIterator<Item = (i64, &T)> {
-        self.by_start.range(from, to).map(|entry| (entry.pane.start, &self.slots[entry.slot]))
+        self.by_start.range(from, to).map(|(pane, accumulator)| (pane.start, accumulator))
     }
 
-    /// The accumulator of the last open pane if it is the only one that starts in `[from, to)`, as far as that takes no search.
+    /// Gives the panes of [`range`](Panes::range) to `take` until it refuses one. Without a search where it is the last pane alone, as for a window that
+    /// slides.
     #[inline]
-    pub(crate) fn last_alone(&self, from: i64, to: i64) -> Option<&T> {
-        self.by_start.last_alone(from, to).map(|entry| &self.slots[entry.slot])
+    pub(crate) fn try_each<E>(&self, from: i64, to: i64, mut take: impl FnMut(&T) -> Result<(), E>) -> Result<(), E> {
+        match self.by_start.last_alone(from, to) {
+            Some(accumulator) => take(accumulator),
+            None => self.range(from, to).try_for_each(|(_, accumulator)| take(accumulator)),
+        }
     }
 
     /// The accumulator of the pane that starts at `start`, to be changed or taken.
     pub(crate) fn at_mut(&mut self, start: i64) -> Option<&mut T> {
-        let slot = self.by_start.find(start)?.slot;
-        self.slots.get_mut(slot)
+        let slot = self.by_start.slot(start)?;
+        self.by_start.in_slot(slot)
     }
 
     /// All panes with their accumulators, in the order of time.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Pane, &T)> {
-        self.by_start.iter().map(|entry| (entry.pane, &self.slots[entry.slot]))
+        self.by_start.iter().map(|(pane, accumulator)| (*pane, accumulator))
     }
 
     /// All accumulators, in the order of time.
     pub(crate) fn accumulators(&self) -> impl Iterator<Item = &T> {
-        self.by_start.iter().map(|entry| &self.slots[entry.slot])
+        self.by_start.iter().map(|(_, accumulator)| accumulator)
     }
 
-    /// Takes the panes that start at or after `from`; those that start before `keep_to` stay, too. `empty` takes the place of what has gone.
-    pub(crate) fn split_off(&mut self, from: i64, keep_to: i64, empty: impl Fn() -> T) -> Self
+    /// Takes the panes that start at or after `from`; those that start before `keep_to` stay, too.
+    pub(crate) fn split_off(&mut self, from: i64, keep_to: i64) -> Self
     where
         T: Clone,
     {
         let mut panes = Panes::new();
-        for entry in self.by_start.split_off(from) {
-            let kept = entry.pane.start < keep_to;
-            let accumulator = if kept { self.slots[entry.slot].clone() } else { std::mem::replace(&mut self.slots[entry.slot], empty()) };
-            panes.open(entry.pane, accumulator);
-            if kept {
-                self.by_start.insert(entry);
-            } else {
-                self.free.push(entry.slot);
+        for (pane, accumulator) in self.by_start.split_off(from) {
+            if pane.start < keep_to {
+                self.by_start.insert(pane, accumulator.clone());
             }
+            panes.open(pane, accumulator);
         }
         self.recent = [NONE; RECENT];
         panes
     }
 
-    /// Closes the first pane; `empty` takes its accumulator's place until the slot is used again.
-    pub(crate) fn close_first(&mut self, empty: T) {
-        if let Some(entry) = self.by_start.pop_first() {
-            self.slots[entry.slot] = empty;
-            self.free.push(entry.slot);
-            self.recent.iter_mut().filter(|recent| recent.slot == entry.slot).for_each(|recent| *recent = NONE);
+    /// Closes the first pane.
+    #[inline]
+    pub(crate) fn close_first(&mut self) {
+        if let Some((pane, _)) = self.by_start.pop_first() {
+            self.recent.iter_mut().filter(|recent| recent.pane.start == pane.start).for_each(|recent| *recent = NONE);
         }
     }
 }
@@ -210,7 +210,7 @@ mod tests {
             let mut model = BTreeMap::new();
             for (time, close) in steps {
                 if close {
-                    panes.close_first(0);
+                    panes.close_first();
                     model.pop_first();
                 } else {
                     let start = time / 10 * 10;

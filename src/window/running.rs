@@ -2,6 +2,7 @@
 
 use super::Panes;
 use crate::aggregate::{Aggregate, Invertible};
+use crate::error::Error;
 
 /// A running merge over panes, of an aggregate that is invertible. It is a shortcut, never the only way to an answer: whenever it cannot
 /// say, the caller merges.
@@ -82,11 +83,7 @@ impl<T: Clone> Running<T> {
                 }
             }
         }
-        let entered = match panes.last_alone(self.end, end) {
-            Some(pane) => self.enter(pane, aggregate, inverse),
-            None => panes.range(self.end, end).all(|(_, pane)| self.enter(pane, aggregate, inverse)),
-        };
-        if !entered {
+        if panes.try_each(self.end, end, |pane| self.enter(pane, aggregate, inverse)).is_err() {
             return false;
         }
         (self.start, self.end) = (start, end);
@@ -100,9 +97,9 @@ impl<T: Clone> Running<T> {
         }
     }
 
-    /// Merges a pane, and says whether it could be.
+    /// Merges a pane.
     #[inline]
-    fn enter<R: ?Sized, A>(&mut self, pane: &T, aggregate: &A, inverse: &dyn Invertible<R, T>) -> bool
+    fn enter<R: ?Sized, A>(&mut self, pane: &T, aggregate: &A, inverse: &dyn Invertible<R, T>) -> Result<(), Error>
     where
         A: Aggregate<R, Accumulator = T>,
     {
@@ -110,9 +107,9 @@ impl<T: Clone> Running<T> {
             None => {
                 let merged = self.merged.insert(pane.clone());
                 inverse.prepare(merged);
-                true
+                Ok(())
             }
-            Some(merged) => aggregate.merge(merged, pane).is_ok(),
+            Some(merged) => aggregate.merge(merged, pane),
         }
     }
 }

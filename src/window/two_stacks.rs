@@ -202,12 +202,14 @@ impl<T: Clone> TwoStacks<T> {
     where
         A: Aggregate<R, Accumulator = T>,
     {
-        for (_, accumulator) in panes.range(self.covered, end) {
-            match &mut self.back {
-                None => self.back = Some(accumulator.clone()),
-                Some(back) => aggregate.merge(back, accumulator)?,
+        let back = &mut self.back;
+        panes.try_each(self.covered, end, |accumulator| match back {
+            None => {
+                *back = Some(accumulator.clone());
+                Ok(())
             }
-        }
+            Some(back) => aggregate.merge(back, accumulator),
+        })?;
         self.covered = self.covered.max(end);
         Ok(())
     }
