@@ -54,6 +54,24 @@ impl<T> PaneMap<T> {
         entry.map(|(_, value)| value)
     }
 
+    /// The panes around one that are in a row in memory, `near` on either side at least if there are as many, and the place of the one among them. In the
+    /// ordered map it is alone.
+    pub(super) fn around(&mut self, slot: i64, near: usize) -> Option<(&mut [Entry<T>], usize)> {
+        if !self.tree.is_empty() {
+            return self.tree.get_mut(&slot).map(|entry| (std::slice::from_mut(entry), 0));
+        }
+        let position = slot.wrapping_sub(self.first_slot) as usize;
+        let (front, back) = self.ring.as_slices();
+        if !back.is_empty() && position.abs_diff(front.len()) <= near {
+            // With as much room again, so that as many panes come before the next time.
+            self.ring.reserve(self.ring.len());
+            self.ring.make_contiguous();
+        }
+        let (front, back) = self.ring.as_mut_slices();
+        let (panes, position) = if position < front.len() { (front, position) } else { (back, position - front.len()) };
+        (position < panes.len()).then_some((panes, position))
+    }
+
     /// The value of the pane that starts there.
     pub(super) fn find(&self, start: i64) -> Option<&T> {
         let entry = match self.tree.is_empty() {

@@ -18,25 +18,26 @@ struct Recent {
 /// Matches no time.
 const NONE: Recent = Recent { pane: Pane { start: i64::MAX, end: i64::MIN }, slot: i64::MIN };
 
-/// Panes that follow one another, each with its slot: finding the pane of a time takes no branch that could be guessed wrong, for times that jump from
-/// pane to pane.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Neighbours {
+/// How many panes [`Neighbours`] are at most.
+const NEIGHBOURS: usize = 5;
+
+/// Panes that follow one another without a gap: finding the one of a time takes no branch that could be guessed wrong, for times that jump from pane to pane.
+pub(crate) struct Neighbours<'a, T> {
     /// The start of the first.
     pub(crate) from: i64,
     /// The end of the last.
     pub(crate) to: i64,
     /// The starts of the others; `i64::MAX` where there are fewer.
-    cuts: [i64; RECENT - 1],
-    slots: [i64; RECENT],
+    cuts: [i64; NEIGHBOURS - 1],
+    panes: &'a mut [(Pane, T)],
 }
 
-impl Neighbours {
-    /// The slot of a time in `[from, to)`.
+impl<T> Neighbours<'_, T> {
+    /// The accumulator of the pane around a time in `[from, to)`.
     #[inline]
-    pub(crate) fn slot(&self, time: i64) -> i64 {
+    pub(crate) fn around(&mut self, time: i64) -> Option<&mut T> {
         let index = self.cuts.iter().map(|cut| usize::from(*cut <= time)).sum::<usize>();
-        self.slots[index % RECENT]
+        self.panes.get_mut(index).map(|(_, accumulator)| accumulator)
     }
 }
 
@@ -65,26 +66,25 @@ impl<T> Panes<T> {
         self.by_start.in_slot(found.slot).map(|accumulator| (found.pane, accumulator))
     }
 
-    /// The panes used lately that follow one another without a gap, around a time.
-    pub(crate) fn neighbours(&self, time: i64) -> Option<Neighbours> {
-        let mut recent = self.recent;
-        recent.sort_unstable_by_key(|recent| recent.pane.start);
-        let at = recent.iter().position(|recent| recent.pane.contains(time))?;
-        let first =
-            (1..=at).rev().take_while(|index| recent[index - 1].pane.end == recent[*index].pane.start).last().map_or(at, |index| index - 1);
-        let mut neighbours =
-            Neighbours { from: recent[first].pane.start, to: i64::MIN, cuts: [i64::MAX; RECENT - 1], slots: [NONE.slot; RECENT] };
-        for (index, next) in recent[first..].iter().enumerate() {
-            if index > 0 {
-                if next.pane.start != neighbours.to || next.pane.start == NONE.pane.start {
-                    break;
-                }
-                neighbours.cuts[index - 1] = next.pane.start;
-            }
-            neighbours.slots[index] = next.slot;
-            neighbours.to = next.pane.end;
+    /// Panes that follow one another, around a time whose pane was used lately; from the one of `earliest` on, if that is near before it.
+    pub(crate) fn neighbours(&mut self, time: i64, earliest: i64) -> Option<Neighbours<'_, T>> {
+        let slot = self.recent.iter().find(|recent| recent.pane.contains(time))?.slot;
+        let (panes, at) = self.by_start.around(slot, NEIGHBOURS)?;
+        let mut first = at;
+        while first > 0 && at - first < NEIGHBOURS - 1 && earliest < panes[first].0.start && panes[first - 1].0.end == panes[first].0.start
+        {
+            first -= 1;
         }
-        Some(neighbours)
+        let panes = &mut panes[first..];
+        let (from, mut to) = (panes[0].0.start, panes[0].0.end);
+        let mut cuts = [i64::MAX; NEIGHBOURS - 1];
+        for (cut, (next, _)) in cuts.iter_mut().zip(&panes[1..]) {
+            if next.start != to {
+                break;
+            }
+            (*cut, to) = (next.start, next.end);
+        }
+        Some(Neighbours { from, to, cuts, panes })
     }
 
     /// The accumulator in a slot.
@@ -205,10 +205,10 @@ mod tests {
     proptest! {
         /// Against a plain ordered map, with panes of 10 opened, changed and closed in any order.
         #[test]
-        fn panes_are_an_ordered_map(steps in prop::collection::vec((0i64..200, any::<bool>()), 0..200)) {
+        fn panes_are_an_ordered_map(steps in prop::collection::vec((0i64..200, any::<bool>(), 0i64..200), 0..200)) {
             let mut panes = Panes::new();
             let mut model = BTreeMap::new();
-            for (time, close) in steps {
+            for (time, close, earliest) in steps {
                 if close {
                     panes.close_first();
                     model.pop_first();
@@ -225,17 +225,16 @@ mod tests {
                             Some(slot) => *panes.in_slot(slot).unwrap() += time,
                             None => {
                                 let slot = panes.open(pane, time);
-                                prop_assert_eq!(panes.neighbours(time).unwrap().slot(time), slot);
+                                prop_assert_eq!(panes.in_slot(slot).copied(), Some(time));
                             }
                         },
                     }
                 }
-                prop_assert_eq!(panes.neighbours(time).is_some(), panes.recent(time).is_some());
-                if let Some(neighbours) = panes.neighbours(time) {
+                prop_assert_eq!(panes.neighbours(time, earliest).is_some(), panes.recent(time).is_some());
+                if let Some(mut neighbours) = panes.neighbours(time, earliest) {
                     prop_assert!(neighbours.from <= time && time < neighbours.to);
                     for time in neighbours.from..neighbours.to {
-                        let slot = neighbours.slot(time);
-                        prop_assert_eq!(panes.in_slot(slot).map(|sum| *sum), model.get(&(time / 10 * 10)).copied());
+                        prop_assert_eq!(neighbours.around(time).map(|sum| *sum), model.get(&(time / 10 * 10)).copied());
                     }
                 }
                 let seen: Vec<_> = panes.range(i64::MIN, i64::MAX).map(|(start, sum)| (start, *sum)).collect();

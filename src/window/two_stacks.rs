@@ -81,10 +81,17 @@ impl<T: Clone> TwoStacks<T> {
         }
     }
 
+    /// Whether the pane around a time is in what has been merged: it is to be [told](TwoStacks::touch) when that changes.
+    #[inline]
+    pub(crate) fn covers(&self, time: i64) -> bool {
+        // Where what is covered ends, a pane ends.
+        time < self.covered
+    }
+
     /// To be told when a pane changes.
     #[inline]
     pub(crate) fn touch(&mut self, pane_start: i64) {
-        if pane_start < self.covered {
+        if self.covers(pane_start) {
             self.stale = true;
             self.running.forget();
         }
