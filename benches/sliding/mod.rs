@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use streamgauge::engine::{Engine, EngineOptions};
 use streamgauge::prelude::*;
 
-#[path = "../../src/window/pane_index.rs"]
+#[path = "../../src/window/pane_map.rs"]
 #[allow(dead_code, unused_imports, reason = "what only the unit tests need of it is not used here")]
-mod pane_index;
+mod pane_map;
 #[path = "../../src/window/panes.rs"]
 #[allow(dead_code, unused_imports, reason = "what only the engine and the unit tests need of it is not used here")]
 mod panes;
@@ -70,11 +70,9 @@ impl<A: Aggregate<i64>> Ours<A> {
             Slid::Kept(merged) => self.aggregate.output(merged),
             Slid::Empty => self.aggregate.output(&self.aggregate.init()),
         };
-        if start >= 0
-            && let Some(pane) = self.panes.at(start)
-        {
-            self.stacks.leave(start, pane, &self.aggregate);
-            self.panes.close_first(self.aggregate.init());
+        if let Some((first, pane)) = self.panes.first().filter(|(first, _)| first.start <= start) {
+            self.stacks.leave(first.start, pane, &self.aggregate);
+            self.panes.close_first();
         }
         self.now += 1;
         answer

@@ -69,13 +69,13 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         let Some(first) = times.first() else { return Stretch::Of(0) };
         let Some((pane, accumulator)) = self.panes.recent(first.as_millis()) else { return Stretch::Of(0) };
         let stretch = pane.start.max(quiet.start)..pane.end.min(quiet.end);
-        let length = times.iter().take_while(|time| stretch.contains(&time.as_millis())).count();
-        if length < SHORT && length < times.len() {
+        let stays = |time: &Timestamp| stretch.contains(&time.as_millis());
+        if !times.iter().take(SHORT).all(stays) {
             return Stretch::Short;
         }
         let mut added = 0;
-        for (record, time) in records.iter().zip(times).take(length) {
-            if self.aggregate.check(Some(accumulator), record).is_err() {
+        for (record, time) in records.iter().zip(times) {
+            if !stays(time) || self.aggregate.check(Some(accumulator), record).is_err() {
                 break;
             }
             self.aggregate.add(accumulator, record, *time);
@@ -94,23 +94,25 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     where
         R: Sized,
     {
-        let Some(neighbours) = times.first().and_then(|first| self.panes.neighbours(first.as_millis())) else { return 0 };
+        let times = times.get(..MIXED).unwrap_or(times);
+        let (Some(first), Some(earliest)) = (times.first(), times.iter().min()) else { return 0 };
+        let Some(mut neighbours) = self.panes.neighbours(first.as_millis(), earliest.as_millis()) else { return 0 };
         let known = neighbours.from.max(quiet.start)..neighbours.to.min(quiet.end);
-        let length = times.iter().take(MIXED).take_while(|time| known.contains(&time.as_millis())).count();
         let mut added = 0;
-        for (record, time) in records.iter().zip(times).take(length) {
-            let Some(accumulator) = self.panes.in_slot(neighbours.slot(time.as_millis())) else { break };
+        for (record, time) in records.iter().zip(times) {
+            if !known.contains(&time.as_millis()) {
+                break;
+            }
+            let Some(accumulator) = neighbours.around(time.as_millis()) else { break };
             if self.aggregate.check(Some(accumulator), record).is_err() {
                 break;
             }
             self.aggregate.add(accumulator, record, *time);
             added += 1;
         }
-        if let Some(stacks) = &mut self.stacks {
-            // The earliest pane that changed tells about all.
-            let earliest = times.iter().take(added).min();
-            let pane = earliest.and_then(|time| self.panes.recent(time.as_millis()));
-            pane.into_iter().for_each(|(pane, _)| stacks.touch(pane.start));
+        if let Some(stacks) = self.stacks.as_mut().filter(|stacks| stacks.covers(earliest.as_millis())) {
+            // The earliest record tells about all.
+            times.iter().take(added).min().into_iter().for_each(|time| stacks.touch(time.as_millis()));
         }
         added
     }

@@ -339,7 +339,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// Opens a pane, and returns its slot.
-    pub(super) fn open_pane(&mut self, pane: Pane) -> Result<usize, Error> {
+    pub(super) fn open_pane(&mut self, pane: Pane) -> Result<i64, Error> {
         if self.panes.len() >= self.limits.panes_max {
             let message = format!(
                 "{} panes are open, as many as Limits::panes_max allows; a shorter out-of-orderness closes panes sooner",

@@ -64,7 +64,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
 
     /// Takes the windows from `start` on, which is a fresh start, into an engine of their own. The panes before `last_end` are also in windows that stay.
     fn split_at(&mut self, start: i64, last_end: i64) -> Self {
-        let panes = self.panes.split_off(start, last_end, || self.aggregate.init());
+        let panes = self.panes.split_off(start, last_end);
         let firing = Firing::between(start, self.firing.until());
         self.firing.end_at(start);
         Engine {

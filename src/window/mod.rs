@@ -11,7 +11,7 @@
 //! ```
 
 mod grid;
-mod pane_index;
+mod pane_map;
 mod panes;
 mod running;
 mod sliding;

@@ -2,6 +2,7 @@
 
 use super::Panes;
 use crate::aggregate::{Aggregate, Invertible};
+use crate::error::Error;
 
 /// A running merge over panes, of an aggregate that is invertible. It is a shortcut, never the only way to an answer: whenever it cannot
 /// say, the caller merges.
@@ -74,25 +75,16 @@ impl<T: Clone> Running<T> {
         if self.merged.is_none() || start < self.start || start >= self.end {
             (self.merged, self.start, self.end) = (None, start, start);
         }
-        // Panes that are still open although they have left, for late records.
-        for (_, pane) in panes.range(self.start, start) {
-            if !self.merged.as_mut().is_some_and(|merged| inverse.subtract(merged, pane)) {
-                return false;
+        if panes.first_start().is_some_and(|first| first < start) {
+            // Panes that are still open although they have left, for late records.
+            for (_, pane) in panes.range(self.start, start) {
+                if !self.merged.as_mut().is_some_and(|merged| inverse.subtract(merged, pane)) {
+                    return false;
+                }
             }
         }
-        for (_, pane) in panes.range(self.end, end) {
-            match &mut self.merged {
-                None => {
-                    let mut merged = pane.clone();
-                    inverse.prepare(&mut merged);
-                    self.merged = Some(merged);
-                }
-                Some(merged) => {
-                    if aggregate.merge(merged, pane).is_err() {
-                        return false;
-                    }
-                }
-            }
+        if panes.try_each(self.end, end, |pane| self.enter(pane, aggregate, inverse)).is_err() {
+            return false;
         }
         (self.start, self.end) = (start, end);
         match &self.merged {
@@ -102,6 +94,22 @@ impl<T: Clone> Running<T> {
                 self.forget();
                 true
             }
+        }
+    }
+
+    /// Merges a pane.
+    #[inline]
+    fn enter<R: ?Sized, A>(&mut self, pane: &T, aggregate: &A, inverse: &dyn Invertible<R, T>) -> Result<(), Error>
+    where
+        A: Aggregate<R, Accumulator = T>,
+    {
+        match &mut self.merged {
+            None => {
+                let merged = self.merged.insert(pane.clone());
+                inverse.prepare(merged);
+                Ok(())
+            }
+            Some(merged) => aggregate.merge(merged, pane),
         }
     }
 }

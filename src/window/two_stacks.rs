@@ -81,10 +81,17 @@ impl<T: Clone> TwoStacks<T> {
         }
     }
 
+    /// Whether the pane around a time is in what has been merged: it is to be [told](TwoStacks::touch) when that changes.
+    #[inline]
+    pub(crate) fn covers(&self, time: i64) -> bool {
+        // Where what is covered ends, a pane ends.
+        time < self.covered
+    }
+
     /// To be told when a pane changes.
     #[inline]
     pub(crate) fn touch(&mut self, pane_start: i64) {
-        if pane_start < self.covered {
+        if self.covers(pane_start) {
             self.stale = true;
             self.running.forget();
         }
@@ -117,9 +124,11 @@ impl<T: Clone> TwoStacks<T> {
 
     /// Comes to a window without making front and back.
     fn pass(&mut self, start: i64, end: i64) {
-        self.front.clear();
-        self.back = None;
-        self.unmade = true;
+        if !self.unmade {
+            self.front.clear();
+            self.back = None;
+            self.unmade = true;
+        }
         let mut boundary = self.boundary();
         boundary.pass(start, end);
         (self.boundary, self.stale, self.covered) = (boundary.at, boundary.stale, end);
@@ -200,12 +209,14 @@ impl<T: Clone> TwoStacks<T> {
     where
         A: Aggregate<R, Accumulator = T>,
     {
-        for (_, accumulator) in panes.range(self.covered, end) {
-            match &mut self.back {
-                None => self.back = Some(accumulator.clone()),
-                Some(back) => aggregate.merge(back, accumulator)?,
+        let back = &mut self.back;
+        panes.try_each(self.covered, end, |accumulator| match back {
+            None => {
+                *back = Some(accumulator.clone());
+                Ok(())
             }
-        }
+            Some(back) => aggregate.merge(back, accumulator),
+        })?;
         self.covered = self.covered.max(end);
         Ok(())
     }
