@@ -11,6 +11,37 @@ const SHORT: usize = 8;
 /// Records of different panes that are taken before a stretch is looked for again.
 const MIXED: usize = 64;
 
+/// The records of a batch with their event times, to be given one after the other.
+pub(crate) trait Batch<R: ?Sized> {
+    /// The event times of all.
+    fn times(&self) -> &[Timestamp];
+
+    /// Gives `take` those of the range, until it says `false`; how many it said `true` of.
+    fn each(&mut self, range: Range<usize>, take: impl FnMut(&R, Timestamp) -> bool) -> usize;
+}
+
+/// A batch of decoded records.
+impl<R> Batch<R> for (&[R], &[Timestamp]) {
+    #[inline]
+    fn times(&self) -> &[Timestamp] {
+        self.1
+    }
+
+    #[inline]
+    fn each(&mut self, range: Range<usize>, mut take: impl FnMut(&R, Timestamp) -> bool) -> usize {
+        let records = self.0.get(range.clone()).unwrap_or_default();
+        let times = self.1.get(range).unwrap_or_default();
+        let mut taken = 0;
+        for (record, time) in records.iter().zip(times) {
+            if !take(record, *time) {
+                break;
+            }
+            taken += 1;
+        }
+        taken
+    }
+}
+
 /// What a batch begins with.
 enum Stretch {
     /// So many records of one pane, which were added.
@@ -24,28 +55,25 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// time or again, no record is refused, nothing is to be measured. How many were taken; what stopped it is for [`push`](Engine::push) to decide.
     ///
     /// The state is then the one after pushing as many one by one.
-    pub(crate) fn push_run(&mut self, shard: Shard, records: &[R], times: &[Timestamp]) -> usize
-    where
-        R: Sized,
-    {
+    pub(crate) fn push_run(&mut self, shard: Shard, batch: &mut impl Batch<R>) -> usize {
         if self.firing.is_due(self.watermarks.overall()) || !self.watermarks.is_settled(shard.index()) {
             return 0;
         }
         let quiet = self.quiet();
         let until_check = usize::try_from(self.until_check).unwrap_or(usize::MAX);
-        let length = records.len().min(times.len()).min(until_check);
+        let length = batch.times().len().min(until_check);
         let mut taken = 0;
-        while let (Some(records), Some(times)) = (records.get(taken..length), times.get(taken..length)) {
-            let added = match self.add_stretch(records, times, &quiet) {
+        while taken < length {
+            let added = match self.add_stretch(batch, taken..length, &quiet) {
                 Stretch::Of(added) => added,
-                Stretch::Short => self.add_mixed(records, times, &quiet),
+                Stretch::Short => self.add_mixed(batch, taken..length, &quiet),
             };
             if added == 0 {
                 break;
             }
             taken += added;
         }
-        if let Some(latest) = times.get(..taken).and_then(|times| times.iter().max()) {
+        if let Some(latest) = batch.times().get(..taken).and_then(|times| times.iter().max()) {
             // The watermark rises with the latest time alone, whatever came before it.
             self.watermarks.observe(shard.index(), latest.as_millis());
             self.until_check -= taken as u64;
@@ -62,10 +90,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// Adds those records from the front that go into the pane of the first, while they are quiet and not refused.
-    fn add_stretch(&mut self, records: &[R], times: &[Timestamp], quiet: &Range<i64>) -> Stretch
-    where
-        R: Sized,
-    {
+    fn add_stretch(&mut self, batch: &mut impl Batch<R>, range: Range<usize>, quiet: &Range<i64>) -> Stretch {
+        let times = batch.times().get(range.clone()).unwrap_or_default();
         let Some(first) = times.first() else { return Stretch::Of(0) };
         let Some((pane, accumulator)) = self.panes.recent(first.as_millis()) else { return Stretch::Of(0) };
         let stretch = pane.start.max(quiet.start)..pane.end.min(quiet.end);
@@ -73,14 +99,14 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if !times.iter().take(SHORT).all(stays) {
             return Stretch::Short;
         }
-        let mut added = 0;
-        for (record, time) in records.iter().zip(times) {
-            if !stays(time) || self.aggregate.check(Some(accumulator), record).is_err() {
-                break;
+        let aggregate = &self.aggregate;
+        let added = batch.each(range, |record, time| {
+            let takes = stays(&time) && aggregate.check(Some(accumulator), record).is_ok();
+            if takes {
+                aggregate.add(accumulator, record, time);
             }
-            self.aggregate.add(accumulator, record, *time);
-            added += 1;
-        }
+            takes
+        });
         if added > 0
             && let Some(stacks) = &mut self.stacks
         {
@@ -90,29 +116,28 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// Adds a number of records from the front that go into panes that were used lately, while they are quiet and not refused.
-    fn add_mixed(&mut self, records: &[R], times: &[Timestamp], quiet: &Range<i64>) -> usize
-    where
-        R: Sized,
-    {
-        let times = times.get(..MIXED).unwrap_or(times);
-        let (Some(first), Some(earliest)) = (times.first(), times.iter().min()) else { return 0 };
+    fn add_mixed(&mut self, batch: &mut impl Batch<R>, range: Range<usize>, quiet: &Range<i64>) -> usize {
+        let range = range.start..range.end.min(range.start + MIXED);
+        let times = batch.times().get(range.clone()).unwrap_or_default();
+        let (Some(first), Some(earliest)) = (times.first().copied(), times.iter().min().copied()) else { return 0 };
         let Some(mut neighbours) = self.panes.neighbours(first.as_millis(), earliest.as_millis()) else { return 0 };
         let known = neighbours.from.max(quiet.start)..neighbours.to.min(quiet.end);
-        let mut added = 0;
-        for (record, time) in records.iter().zip(times) {
+        let aggregate = &self.aggregate;
+        let added = batch.each(range.clone(), |record, time| {
             if !known.contains(&time.as_millis()) {
-                break;
+                return false;
             }
-            let Some(accumulator) = neighbours.around(time.as_millis()) else { break };
-            if self.aggregate.check(Some(accumulator), record).is_err() {
-                break;
+            let Some(accumulator) = neighbours.around(time.as_millis()) else { return false };
+            let takes = aggregate.check(Some(accumulator), record).is_ok();
+            if takes {
+                aggregate.add(accumulator, record, time);
             }
-            self.aggregate.add(accumulator, record, *time);
-            added += 1;
-        }
+            takes
+        });
         if let Some(stacks) = self.stacks.as_mut().filter(|stacks| stacks.covers(earliest.as_millis())) {
             // The earliest record tells about all.
-            times.iter().take(added).min().into_iter().for_each(|time| stacks.touch(time.as_millis()));
+            let earliest = batch.times().get(range).unwrap_or_default().iter().take(added).min();
+            earliest.into_iter().for_each(|time| stacks.touch(time.as_millis()));
         }
         added
     }

@@ -23,6 +23,8 @@ mod shards;
 mod split;
 mod stats;
 
+#[cfg(feature = "spec")]
+pub(crate) use self::batch::Batch;
 pub use self::core::Engine;
 pub use emission::{Emission, Outcome};
 pub use options::EngineOptions;

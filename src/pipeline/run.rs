@@ -178,7 +178,7 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         self.stages.times_of(records, times);
         let mut times = times.as_slice();
         loop {
-            let taken = self.engine.push_run(shard, records, times);
+            let taken = self.engine.push_run(shard, &mut (records, times));
             (records, times) = (records.split_at(taken).1, times.split_at(taken).1);
             if records.is_empty() {
                 return Ok(());

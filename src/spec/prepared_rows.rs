@@ -4,7 +4,9 @@ use super::block::Block;
 use super::number::{Number, PreparedNumber};
 use super::preparer::{Preparation, RowPreparer};
 use super::row::{KeyBytes, Row, Span, Value};
+use crate::engine::Batch;
 use crate::time::Timestamp;
+use std::ops::Range;
 
 /// What a [`RowPreparer`] made of the rows of one block, in the order in which the pipeline takes them: about 8 bytes a row, 16 more for each number and 12 for each key, and
 /// the block. It is written by one thread and read by another, and what that costs grows with its bytes.
@@ -296,6 +298,29 @@ impl PreparedRows {
         copy(&mut into.present, &self.present, record * present);
         into.group = self.groups.get(record).copied().unwrap_or_default();
         Some((time, &self.row))
+    }
+}
+
+/// The records that come after those taken, so many of them.
+pub(super) struct Upcoming<'a>(pub(super) &'a mut PreparedRows, pub(super) usize);
+
+impl Batch<Row> for Upcoming<'_> {
+    #[inline]
+    fn times(&self) -> &[Timestamp] {
+        let Upcoming(rows, records) = self;
+        rows.times.get(rows.taken.records..rows.taken.records + records).unwrap_or_default()
+    }
+
+    #[inline]
+    fn each(&mut self, range: Range<usize>, mut take: impl FnMut(&Row, Timestamp) -> bool) -> usize {
+        let mut taken = 0;
+        for ahead in range {
+            match self.0.load(ahead) {
+                Some((time, row)) if take(row, time) => taken += 1,
+                _ => break,
+            }
+        }
+        taken
     }
 }
 

@@ -7,7 +7,7 @@ use super::key;
 use super::output::{OutputValue, RowEmission};
 use super::preaggregated_rows::PreaggregatedRows;
 use super::predicate::Predicate;
-use super::prepared_rows::{NextRows, PreparedRows};
+use super::prepared_rows::{NextRows, PreparedRows, Upcoming};
 use super::preparer::{Preparation, RowPreparer};
 use super::row::Row;
 use super::row_aggregate::{Plan, RowAggregate, RowAnswer};
@@ -22,6 +22,9 @@ use crate::window::Windows;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+
+/// Prepared records that are taken one by one before more are tried at once again.
+const SINGLY: usize = 16;
 
 /// A compiled [`PipelineSpec`](super::PipelineSpec): rows in, emissions out.
 ///
@@ -288,24 +291,23 @@ impl RowPipeline {
     }
 
     /// Takes the next so many records, or as many as there are up to one that is refused, for this reason.
-    fn push_records(&mut self, shard: Shard, rows: &mut PreparedRows, records: usize) -> Result<Option<String>, Error> {
-        let (mut pushed, mut outcome) = (0, Ok(Outcome::Applied));
-        while pushed < records
-            && let Some((time, row)) = rows.load(pushed)
-        {
-            outcome = self.engine.push(shard, row, time);
-            match outcome {
-                Err(_) => break,
-                Ok(taken) => {
-                    pushed += 1;
-                    if taken == Outcome::DeadLetter {
-                        break;
-                    }
+    fn push_records(&mut self, shard: Shard, rows: &mut PreparedRows, mut records: usize) -> Result<Option<String>, Error> {
+        while records > 0 {
+            let taken = self.engine.push_run(shard, &mut Upcoming(rows, records));
+            rows.take_records(taken);
+            records -= taken;
+            // What stopped it is decided by record; where nothing was taken, as of panes that come and go, some more are not tried together either.
+            for _ in 0..if taken == 0 { SINGLY } else { 1 }.min(records) {
+                let Some((time, row)) = rows.load(0) else { return Ok(None) };
+                let outcome = self.engine.push(shard, row, time)?;
+                rows.take_records(1);
+                records -= 1;
+                if outcome == Outcome::DeadLetter {
+                    return Ok(Some(self.refusal()));
                 }
             }
         }
-        rows.take_records(pushed);
-        Ok((outcome? == Outcome::DeadLetter).then(|| self.refusal()))
+        Ok(None)
     }
 
     /// Why the last record that became a dead letter could not be taken.
