@@ -16,9 +16,9 @@ const IN_PLACE: usize = 32;
 pub struct ByteKey(SmallVec<[u8; IN_PLACE]>);
 
 impl ByteKey {
-    /// Bytes on the heap.
+    /// Bytes on the heap, by the length alone: a copy has as many.
     pub(crate) fn heap_bytes(&self) -> usize {
-        if self.0.spilled() { self.0.capacity() } else { 0 }
+        if self.0.len() > IN_PLACE { self.0.len() } else { 0 }
     }
 }
 
@@ -61,7 +61,7 @@ impl serde::Serialize for ByteKey {
 #[cfg(feature = "serde")]
 impl<'de> serde::Deserialize<'de> for ByteKey {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Vec::<u8>::deserialize(deserializer).map(|bytes| ByteKey(SmallVec::from_vec(bytes)))
+        Vec::<u8>::deserialize(deserializer).map(|bytes| ByteKey::from(bytes.as_slice()))
     }
 }
 
@@ -79,6 +79,7 @@ mod tests {
             let kept = ByteKey::from(key.as_slice());
             assert_eq!((map.get(key.as_slice()), &*kept), (Some(&key.len()), key.as_slice()));
             assert_eq!(kept.heap_bytes() > 0, key.len() > 32, "{} bytes", key.len());
+            assert_eq!(kept.clone().heap_bytes(), kept.heap_bytes());
             assert_eq!(format!("{kept:?}"), format!("{key:?}"));
         }
         assert!(ByteKey::from(b"a".as_slice()) < ByteKey::from(b"ab".as_slice()));

@@ -136,9 +136,10 @@ impl<T> PaneMap<T> {
     /// The last pane if it is the only one that starts in `[from, to)`, as far as that takes no search.
     #[inline]
     pub(super) fn last_alone(&self, from: i64, to: i64) -> Option<&T> {
-        let (_, last) = self.ring.back().filter(|(last, _)| from <= last.start && last.start < to)?;
-        let before = self.ring.len().checked_sub(2).and_then(|position| self.ring.get(position));
-        before.is_none_or(|(before, _)| before.start < from).then_some(last)
+        let (pane, last) = self.ring.back().filter(|(last, _)| from <= last.start && last.start < to)?;
+        // Of one that starts there none before it does.
+        let before = || self.ring.len().checked_sub(2).and_then(|position| self.ring.get(position));
+        (pane.start == from || before().is_none_or(|(before, _)| before.start < from)).then_some(last)
     }
 
     /// Takes out the panes that start at or after `from`, in the order of time.
