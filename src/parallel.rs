@@ -4,8 +4,8 @@
 //! order in which they were produced, by the thread that called. So whatever depends on order (what is late, what a sketch forgets, which line
 //! comes first) is decided as a single thread decides it, whatever the number of threads.
 //!
-//! Every thread does what is most urgent: the caller takes what is ready; a thread produces while there is less work lying about than there are
-//! threads, and works otherwise. So reading and unpacking overlap with the work, and no thread is kept for one step. The threads are those of a `rayon` pool, which is
+//! Every thread does what is most urgent: the caller takes what is ready; otherwise a thread produces an item, while no other does, and works on it at once, since it
+//! has the item's bytes in its own cache. So reading and unpacking overlap with the work, and no thread is kept for one step. The threads are those of a `rayon` pool, which is
 //! made once for many inputs; its parallel iterators keep no order of taking and no bound on what lies about, which is all there is to it here.
 
 use crate::error::{Error, ErrorKind};
@@ -96,18 +96,16 @@ pub(crate) fn in_order<W: Work, E>(
 
 /// What the threads share.
 struct Line<W: Work, P> {
-    state: Mutex<State<W::Item, W::Result>>,
+    state: Mutex<State<W::Result>>,
     /// There may be something else to do.
     changed: Condvar,
     produce: Mutex<P>,
     threads: usize,
 }
 
-struct State<T, U> {
-    /// The items that nobody works on yet, with their numbers.
-    items: VecDeque<(usize, T)>,
-    /// The results that were not taken, in order; `None` where one is not ready.
-    results: VecDeque<Option<U>>,
+struct State<T> {
+    /// The results that were not taken, in order; `None` where one is worked on.
+    results: VecDeque<Option<T>>,
     /// The number of the first of them.
     first: usize,
     producing: bool,
@@ -117,22 +115,22 @@ struct State<T, U> {
     stopped: bool,
 }
 
-impl<T, U> Default for State<T, U> {
+impl<T> Default for State<T> {
     fn default() -> Self {
-        State { items: VecDeque::new(), results: VecDeque::new(), first: 0, producing: false, ended: false, stopped: false }
+        State { results: VecDeque::new(), first: 0, producing: false, ended: false, stopped: false }
     }
 }
 
-impl<T, U> State<T, U> {
+impl<T> State<T> {
     fn ended_for_workers(&self) -> bool {
-        self.stopped || (self.ended && self.items.is_empty())
+        self.stopped || self.ended
     }
 
     fn is_over(&self) -> bool {
         self.stopped || (self.ended && self.results.is_empty())
     }
 
-    fn take_first(&mut self) -> Option<U> {
+    fn take_first(&mut self) -> Option<T> {
         let result = self.results.front_mut()?.take()?;
         self.results.pop_front();
         self.first += 1;
@@ -140,43 +138,34 @@ impl<T, U> State<T, U> {
     }
 
     fn may_produce(&self, threads: usize) -> bool {
-        !self.producing && !self.ended && self.items.len() < threads && self.results.len() < threads * ITEMS_PER_THREAD
+        !self.producing && !self.ended && self.results.len() < threads * ITEMS_PER_THREAD
     }
 }
 
 impl<W: Work, P: FnMut() -> Option<W::Item>> Line<W, P> {
-    fn lock(&self) -> MutexGuard<'_, State<W::Item, W::Result>> {
+    fn lock(&self) -> MutexGuard<'_, State<W::Result>> {
         // A thread that panicked has set `stopped`, and the scope passes its panic on.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Produces an item, works on one, or waits until one of both can be done or a result is ready.
-    fn step<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State<W::Item, W::Result>>,
-        work: &W,
-        tools: &mut W::Tools,
-    ) -> MutexGuard<'a, State<W::Item, W::Result>> {
-        if state.may_produce(self.threads) {
-            state.producing = true;
-            drop(state);
-            let item = (self.produce.lock().unwrap_or_else(PoisonError::into_inner))();
-            state = self.lock();
-            state.producing = false;
-            match item {
-                None => state.ended = true,
-                Some(item) => {
-                    let number = state.first + state.results.len();
-                    state.results.push_back(None);
-                    state.items.push_back((number, item));
-                }
-            }
-            self.changed.notify_all();
-            return state;
-        }
-        let Some((number, item)) = state.items.pop_front() else {
+    /// Produces an item and works on it, or waits until that can be done or a result is ready.
+    fn step<'a>(&'a self, mut state: MutexGuard<'a, State<W::Result>>, work: &W, tools: &mut W::Tools) -> MutexGuard<'a, State<W::Result>> {
+        if !state.may_produce(self.threads) {
             return self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.producing = true;
+        drop(state);
+        let item = (self.produce.lock().unwrap_or_else(PoisonError::into_inner))();
+        state = self.lock();
+        state.producing = false;
+        // Another thread may produce the next one now.
+        self.changed.notify_all();
+        let Some(item) = item else {
+            state.ended = true;
+            return state;
         };
+        let number = state.first + state.results.len();
+        state.results.push_back(None);
         drop(state);
         let result = work.work(tools, item);
         state = self.lock();
@@ -190,13 +179,13 @@ impl<W: Work, P: FnMut() -> Option<W::Item>> Line<W, P> {
 }
 
 /// Lets the other threads go when one ends early.
-struct Stop<'a, T, U>(&'a Mutex<State<T, U>>, &'a Condvar);
+struct Stop<'a, T>(&'a Mutex<State<T>>, &'a Condvar);
 
-impl<T, U> Drop for Stop<'_, T, U> {
+impl<T> Drop for Stop<'_, T> {
     fn drop(&mut self) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let over = state.ended && state.items.is_empty();
-        state.stopped |= !over;
+        // After the end of the items, too, the result of a thread that panicked is missing.
+        state.stopped |= !state.ended || std::thread::panicking();
         drop(state);
         self.1.notify_all();
     }
@@ -273,9 +262,12 @@ mod tests {
                 item
             }
         }
-        let mut next = 0..100;
         let helpers = Helpers::new(NonZeroUsize::new(3).unwrap()).unwrap();
-        let run = || in_order(&helpers, &Panics, || next.next(), |_| Ok::<(), ()>(()));
-        assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
+        // In the middle, and as the last of all.
+        for items in [100, 21] {
+            let mut next = 0..items;
+            let run = || in_order(&helpers, &Panics, || next.next(), |_| Ok::<(), ()>(()));
+            assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
+        }
     }
 }
