@@ -100,27 +100,22 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     ///
     /// # Errors
     /// As of a merge; the records are then taken in part.
-    pub(crate) fn push_preaggregated(&mut self, shard: Shard, records: &mut Preaggregated<A::Accumulator>) -> Result<bool, Error> {
+    pub(crate) fn push_preaggregated(&mut self, shard: Shard, records: &Preaggregated<A::Accumulator>) -> Result<bool, Error> {
         if records.records == 0 {
             return Ok(true);
         }
         if !self.adds_only(shard, records) || !self.measures_alike(records) {
             return Ok(false);
         }
-        records.panes.sort_unstable_by_key(|(pane, _)| pane.start);
-        for (pane, accumulator) in records.panes.drain(..) {
-            match self.panes.find(pane) {
-                Some(slot) => {
-                    if let Some(into) = self.panes.in_slot(slot) {
-                        self.aggregate.merge(into, &accumulator)?;
-                    }
-                }
-                None => {
-                    let slot = self.open_pane(pane)?;
-                    if let Some(into) = self.panes.in_slot(slot) {
-                        *into = accumulator;
-                    }
-                }
+        let mut panes: Vec<&(Pane, A::Accumulator)> = records.panes.iter().collect();
+        panes.sort_unstable_by_key(|(pane, _)| pane.start);
+        for &(pane, ref accumulator) in panes {
+            let slot = match self.panes.find(pane) {
+                Some(slot) => slot,
+                None => self.open_pane(pane)?,
+            };
+            if let Some(into) = self.panes.in_slot(slot) {
+                self.aggregate.merge(into, accumulator)?;
             }
             if let Some(stacks) = &mut self.stacks {
                 stacks.touch(pane.start);

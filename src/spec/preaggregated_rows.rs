@@ -32,7 +32,7 @@ use crate::time::Timestamp;
 /// }
 ///
 /// // On the thread that has the pipeline:
-/// assert!(pipeline.push_preaggregated(shard, &mut rows)?);
+/// assert!(pipeline.push_preaggregated(shard, &rows)?);
 /// assert_eq!(pipeline.stats().applied, 3);
 /// # Ok::<(), streamgauge::Error>(())
 /// ```

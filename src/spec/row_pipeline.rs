@@ -282,8 +282,8 @@ impl RowPipeline {
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit that the user chose to be an error.
-    pub fn push_preaggregated(&mut self, shard: Shard, rows: &mut PreaggregatedRows) -> Result<bool, Error> {
-        let taken = self.engine.push_preaggregated(shard, &mut rows.records)?;
+    pub fn push_preaggregated(&mut self, shard: Shard, rows: &PreaggregatedRows) -> Result<bool, Error> {
+        let taken = self.engine.push_preaggregated(shard, &rows.records)?;
         if taken {
             (0..rows.filtered).for_each(|_| self.engine.pass_over(shard, None, Outcome::Filtered));
         }

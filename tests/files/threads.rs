@@ -80,7 +80,7 @@ impl RowSink for Journal {
         Ok(refused)
     }
 
-    fn preaggregated(&mut self, file: usize, rows: &mut PreaggregatedRows) -> Result<bool, Error> {
+    fn preaggregated(&mut self, file: usize, rows: &PreaggregatedRows) -> Result<bool, Error> {
         let taken = self.pipeline.push_preaggregated(self.shards[file], rows)?;
         if taken {
             self.preaggregated += 1;

@@ -91,7 +91,7 @@ fn push_at_once(pipeline: &mut RowPipeline, shard: Shard, block: &[Item]) -> Res
             return push(pipeline, shard, block).map(|()| false);
         }
     }
-    match pipeline.push_preaggregated(shard, &mut rows)? {
+    match pipeline.push_preaggregated(shard, &rows)? {
         true => Ok(true),
         false => push(pipeline, shard, block).map(|()| false),
     }

@@ -121,8 +121,11 @@ pub(super) struct PreparedPiece {
     pub(super) made: Made,
 }
 
-/// What was made of a block.
+/// What was made of a block. Its memory goes back to the thread that made it: were it freed by another, the allocator would mix up what both write to all the time, and
+/// each write would wait for the other thread's cache.
 pub(super) struct Made {
+    /// The number of the thread.
+    thread: usize,
     /// The rows aggregated, in the place of all of the following but the lines.
     pub(super) preaggregated: Option<PreaggregatedRows>,
     pub(super) rows: PreparedRows,
@@ -146,16 +149,37 @@ pub(super) struct Preparing {
     row_by_row: AtomicUsize,
     /// Made before, and free to be made again.
     spare: Mutex<Vec<Made>>,
+    /// How many threads there are so far.
+    threads: AtomicUsize,
+}
+
+/// What a thread has for itself.
+pub(super) struct Tools {
+    decoder: Decoder,
+    row: Row,
+    /// Its number.
+    thread: usize,
 }
 
 impl Preparing {
     pub(super) fn new(decoder: Decoder, preparer: Arc<RowPreparer>, record_bytes_max: usize, slots: usize) -> Self {
-        Preparing { decoder, preparer, record_bytes_max, slots, row_by_row: AtomicUsize::new(0), spare: Mutex::new(Vec::new()) }
+        Preparing {
+            decoder,
+            preparer,
+            record_bytes_max,
+            slots,
+            row_by_row: AtomicUsize::new(0),
+            spare: Mutex::new(Vec::new()),
+            threads: AtomicUsize::new(0),
+        }
     }
 
-    fn room(&self) -> Made {
-        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        spare.unwrap_or_else(|| Made {
+    /// What this thread has made before, or new room.
+    fn room(&self, thread: usize) -> Made {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = spare.iter().position(|made| made.thread == thread);
+        own.map(|index| spare.swap_remove(index)).unwrap_or_else(|| Made {
+            thread,
             preaggregated: None,
             rows: PreparedRows::new(&self.preparer),
             places: Vec::new(),
@@ -180,7 +204,7 @@ impl Preparing {
     }
 
     /// Decodes and aggregates the block; `None` where it must be taken row by row.
-    fn preaggregate(&self, (decoder, row): &mut (Decoder, Row), fetched: &Fetched, block: &Block) -> Option<(PreaggregatedRows, u64)> {
+    fn preaggregate(&self, Tools { decoder, row, .. }: &mut Tools, fetched: &Fetched, block: &Block) -> Option<(PreaggregatedRows, u64)> {
         let mut rows = PreaggregatedRows::new(&self.preparer)?;
         let mut cursor = Cursor { offset: fetched.from, lines: 0 };
         let mut framed = Framed { header: fetched.header, record_bytes_max: self.record_bytes_max };
@@ -202,7 +226,7 @@ impl Preparing {
     }
 
     /// Decodes the block and prepares its rows.
-    fn prepare(&self, (decoder, row): &mut (Decoder, Row), fetched: &Fetched, block: &Block, made: &mut Made) {
+    fn prepare(&self, Tools { decoder, row, .. }: &mut Tools, fetched: &Fetched, block: &Block, made: &mut Made) {
         made.rows.begin(block);
         let mut cursor = Cursor { offset: fetched.from, lines: 0 };
         let mut framed = Framed { header: fetched.header, record_bytes_max: self.record_bytes_max };
@@ -233,14 +257,15 @@ impl Preparing {
 impl Work for Preparing {
     type Item = Fetched;
     type Result = PreparedPiece;
-    type Tools = (Decoder, Row);
+    type Tools = Tools;
 
-    fn tools(&self) -> (Decoder, Row) {
-        (self.decoder.clone(), Row::new(self.slots))
+    fn tools(&self) -> Tools {
+        let thread = self.threads.fetch_add(1, Ordering::Relaxed);
+        Tools { decoder: self.decoder.clone(), row: Row::new(self.slots), thread }
     }
 
-    fn work(&self, tools: &mut (Decoder, Row), fetched: Fetched) -> PreparedPiece {
-        let mut made = self.room();
+    fn work(&self, tools: &mut Tools, fetched: Fetched) -> PreparedPiece {
+        let mut made = self.room(tools.thread);
         made.places.clear();
         made.flawed.clear();
         (made.preaggregated, made.lines) = (None, 0);
@@ -250,7 +275,7 @@ impl Work for Preparing {
             Some((rows, lines)) => (made.preaggregated, made.lines) = (Some(rows), lines),
             None => self.prepare(tools, &fetched, block, &mut made),
         }
-        tools.1.begin_in(&Block::default());
+        tools.row.begin_in(&Block::default());
         PreparedPiece { fetched, made }
     }
 }

@@ -61,7 +61,7 @@ pub trait RowSink {
     ///
     /// # Errors
     /// Whatever ends the run.
-    fn preaggregated(&mut self, file: usize, rows: &mut PreaggregatedRows) -> Result<bool, Error> {
+    fn preaggregated(&mut self, file: usize, rows: &PreaggregatedRows) -> Result<bool, Error> {
         let _ = (file, rows);
         Ok(false)
     }
@@ -359,7 +359,7 @@ impl<S: RowSink> FileRun<'_, S> {
                         return Ok(());
                     }
                     Ok(Piece::Block(block)) => {
-                        let taken = made.preaggregated.as_mut().map(|rows| taking.preaggregated(rows, made.lines)).transpose()?;
+                        let taken = made.preaggregated.as_ref().map(|rows| taking.preaggregated(rows, made.lines)).transpose()?;
                         match taken {
                             Some(true) => refused = false,
                             Some(false) => {
@@ -437,7 +437,7 @@ impl<S: RowSink> Taking<'_, S> {
     }
 
     /// Takes what was aggregated of a block, or nothing of it.
-    fn preaggregated(&mut self, rows: &mut PreaggregatedRows, lines: u64) -> Result<bool, Error> {
+    fn preaggregated(&mut self, rows: &PreaggregatedRows, lines: u64) -> Result<bool, Error> {
         let records = rows.len() as u64;
         let taken = self.sink.preaggregated(self.file, rows)?;
         if taken {

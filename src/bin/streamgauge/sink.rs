@@ -194,7 +194,7 @@ impl<W: Write> RowSink for Sink<W> {
         Ok(refused)
     }
 
-    fn preaggregated(&mut self, file: usize, rows: &mut PreaggregatedRows) -> Result<bool, Error> {
+    fn preaggregated(&mut self, file: usize, rows: &PreaggregatedRows) -> Result<bool, Error> {
         let Some(shard) = self.shards.get(file) else { return Ok(false) };
         let records = rows.len() as u64;
         let taken = self.pipeline.push_preaggregated(*shard, rows)?;
