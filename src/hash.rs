@@ -58,7 +58,7 @@ impl KeyedHasher {
 }
 
 impl Hasher for KeyedHasher {
-    #[inline]
+    #[inline(always)]
     fn write(&mut self, bytes: &[u8]) {
         let mut hasher = secrets().bytes.build_hasher();
         hasher.write(bytes);

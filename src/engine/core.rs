@@ -354,7 +354,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// What is to be done after a record went into a pane.
-    #[inline]
+    #[inline(always)]
     fn added(&mut self, pane: Pane) {
         self.until_check = self.until_check.saturating_sub(1);
         if let Some(stacks) = &mut self.stacks {

@@ -324,7 +324,7 @@ impl Row {
     }
 
     /// Makes a field, which may be missing, the key of the row's group.
-    #[inline]
+    #[inline(always)]
     pub(super) fn prepare_group(&mut self, slot: usize, bytes_max: usize) -> Result<(), NotAKey> {
         if let Some(span) = self.plain_key(slot, bytes_max) {
             self.prepared.group = KeyBytes::Source(span);

@@ -75,7 +75,7 @@ impl Decoder {
     }
 
     /// Decodes the record at the cursor and moves the cursor after it.
-    #[inline]
+    #[inline(always)]
     fn next(&mut self, block: &Block, cursor: &mut Cursor, row: &mut Row) -> Decoded {
         match self {
             Decoder::JsonLines(scanner) => json(scanner, block, cursor, row),
