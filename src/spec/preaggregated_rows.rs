@@ -17,7 +17,9 @@ use crate::time::Timestamp;
 /// use streamgauge::{ShardId, Timestamp};
 ///
 /// let spec = PipelineSpec::from_toml("group = \"country\"\nagg = \"count\"\n", "hits.toml")?;
-/// let mut pipeline = spec.compile(&CompileOptions::default())?;
+/// let mut options = CompileOptions::default();
+/// options.bounded_input = true;
+/// let mut pipeline = spec.compile(&options)?;
 /// let shard = pipeline.open_shard(ShardId::new("hits.csv"))?;
 ///
 /// // On any thread, with the preparer that the pipeline shares:
