@@ -1,7 +1,8 @@
 //! Many records at a time, where nothing but adding is to be done.
 
-use super::{Engine, Shard};
+use super::{Engine, Outcome, Shard};
 use crate::aggregate::Aggregate;
+use crate::error::Error;
 use crate::time::Timestamp;
 use std::ops::Range;
 
@@ -11,13 +12,19 @@ const SHORT: usize = 8;
 /// Records of different panes that are taken before a stretch is looked for again.
 const MIXED: usize = 64;
 
-/// The records of a batch with their event times, to be given one after the other.
+/// Records that are taken one by one where none could be taken at once, as of panes that come and go, before that is tried again.
+const SINGLY: usize = 8;
+
+/// The records of a batch that are still to be taken, with their event times.
 pub(crate) trait Batch<R: ?Sized> {
     /// The event times of all.
     fn times(&self) -> &[Timestamp];
 
     /// Gives `take` those of the range, until it says `false`; how many it said `true` of.
     fn each(&mut self, range: Range<usize>, take: impl FnMut(&R, Timestamp) -> bool) -> usize;
+
+    /// So many were taken from the front.
+    fn pass(&mut self, taken: usize);
 }
 
 /// A batch of decoded records.
@@ -40,6 +47,11 @@ impl<R> Batch<R> for (&[R], &[Timestamp]) {
         }
         taken
     }
+
+    #[inline]
+    fn pass(&mut self, taken: usize) {
+        *self = (self.0.get(taken..).unwrap_or_default(), self.1.get(taken..).unwrap_or_default());
+    }
 }
 
 /// What a batch begins with.
@@ -51,11 +63,41 @@ enum Stretch {
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
+    /// Takes the records of a batch, as pushing one after the other would, until `tell` refuses: it is told what became of each that was not simply added.
+    ///
+    /// # Errors
+    /// As [`push`](Engine::push), for the record that the batch then begins with.
+    pub(crate) fn push_batch(
+        &mut self,
+        shard: Shard,
+        batch: &mut impl Batch<R>,
+        mut tell: impl FnMut(&R, Timestamp, Outcome) -> bool,
+    ) -> Result<(), Error> {
+        while !batch.times().is_empty() {
+            let taken = self.push_run(shard, batch);
+            batch.pass(taken);
+            // What stopped it is decided by record.
+            for _ in 0..if taken == 0 { SINGLY } else { 1 }.min(batch.times().len()) {
+                let mut told = Ok(true);
+                batch.each(0..1, |record, time| {
+                    told = self.push(shard, record, time).map(|outcome| tell(record, time, outcome));
+                    true
+                });
+                let goes_on = told?;
+                batch.pass(1);
+                if !goes_on {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Takes records from the front of a batch for as long as each goes into a pane that was used lately and changes nothing else: no window fires, for the first
     /// time or again, no record is refused, nothing is to be measured. How many were taken; what stopped it is for [`push`](Engine::push) to decide.
     ///
     /// The state is then the one after pushing as many one by one.
-    pub(crate) fn push_run(&mut self, shard: Shard, batch: &mut impl Batch<R>) -> usize {
+    fn push_run(&mut self, shard: Shard, batch: &mut impl Batch<R>) -> usize {
         if self.firing.is_due(self.watermarks.overall()) || !self.watermarks.is_settled(shard.index()) {
             return 0;
         }

@@ -201,6 +201,12 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
+    /// Counts so many records without sequence numbers that did not pass a filter.
+    #[cfg(feature = "spec")]
+    pub(crate) fn pass_over_filtered(&mut self, records: usize) {
+        self.stats.filtered = self.stats.filtered.saturating_add(records as u64);
+    }
+
     /// All records of the shard up to this place have been given: for a source that knows its place between records and not of each.
     pub fn set_applied(&mut self, shard: Shard, sequence: &Sequence) {
         self.shards.set_applied(shard, sequence);

@@ -17,9 +17,6 @@ type LateSink<R> = Box<dyn FnMut(&R, Timestamp) + Send>;
 /// Records whose event times are taken at once: enough that asking for them costs nothing, and few enough to stay in the cache.
 const BATCH: usize = 512;
 
-/// Records that are taken one by one where they could not be taken together.
-const SINGLY: usize = 8;
-
 /// Only the one window over everything can do without a time, and any will do.
 const NO_TIME: Timestamp = Timestamp::from_millis(0);
 
@@ -42,6 +39,15 @@ impl<R: ?Sized> Stages<R> {
     #[inline]
     fn keeps(&self, record: &R) -> bool {
         self.filters.iter().all(|keep| keep(record))
+    }
+
+    #[inline]
+    fn tell_late(&mut self, outcome: Outcome, record: &R, time: Timestamp) {
+        if outcome == Outcome::Late
+            && let Some(sink) = &mut self.on_late
+        {
+            sink(record, time);
+        }
     }
 
     #[inline]
@@ -171,42 +177,16 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
     }
 
     /// Takes records that passed the filters.
-    fn push_stretch(&mut self, shard: Shard, mut records: &[R], times: &mut Vec<Timestamp>) -> Result<(), Error>
+    fn push_stretch(&mut self, shard: Shard, records: &[R], times: &mut Vec<Timestamp>) -> Result<(), Error>
     where
         R: Sized,
     {
         self.stages.times_of(records, times);
-        let mut times = times.as_slice();
-        loop {
-            let taken = self.engine.push_run(shard, &mut (records, times));
-            (records, times) = (records.split_at(taken).1, times.split_at(taken).1);
-            if records.is_empty() {
-                return Ok(());
-            }
-            // What stopped it is decided by record; where nothing was taken, as of panes that come and go, some more are not tried together either.
-            let singly = if taken == 0 { SINGLY } else { 1 }.min(records.len());
-            for (record, time) in records.iter().zip(times).take(singly) {
-                self.push_timed(shard, record, *time)?;
-            }
-            (records, times) = (records.split_at(singly).1, times.split_at(singly).1);
-        }
-    }
-
-    /// Takes a record that passed all stages before the engine.
-    #[inline]
-    fn push_timed(&mut self, shard: Shard, record: &R, time: Timestamp) -> Result<Outcome, Error> {
-        let outcome = self.engine.push(shard, record, time)?;
-        self.tell_late(outcome, record, time);
-        Ok(outcome)
-    }
-
-    #[inline]
-    fn tell_late(&mut self, outcome: Outcome, record: &R, time: Timestamp) {
-        if outcome == Outcome::Late
-            && let Some(sink) = &mut self.stages.on_late
-        {
-            sink(record, time);
-        }
+        let Pipeline { engine, stages, .. } = self;
+        engine.push_batch(shard, &mut (records, times.as_slice()), |record, time, outcome| {
+            stages.tell_late(outcome, record, time);
+            true
+        })
     }
 
     /// Takes a record of a shard, which may know its place there: one that is not after the last one taken is a duplicate.
@@ -237,7 +217,7 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         {
             self.engine.remember(identity);
         }
-        self.tell_late(outcome, record, time);
+        self.stages.tell_late(outcome, record, time);
         Ok(outcome)
     }
 

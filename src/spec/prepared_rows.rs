@@ -322,6 +322,12 @@ impl Batch<Row> for Upcoming<'_> {
         }
         taken
     }
+
+    #[inline]
+    fn pass(&mut self, taken: usize) {
+        self.0.take_records(taken);
+        self.1 -= taken;
+    }
 }
 
 #[inline]

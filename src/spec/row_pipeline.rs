@@ -23,9 +23,6 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-/// Prepared records that are taken one by one before more are tried at once again.
-const SINGLY: usize = 16;
-
 /// A compiled [`PipelineSpec`](super::PipelineSpec): rows in, emissions out.
 ///
 /// # Example
@@ -261,7 +258,7 @@ impl RowPipeline {
             let refused = match next {
                 NextRows::Records(records) => self.push_records(shard, rows, records)?,
                 NextRows::Filtered(rows) => {
-                    (0..rows).for_each(|_| self.engine.pass_over(shard, None, Outcome::Filtered));
+                    self.engine.pass_over_filtered(rows);
                     None
                 }
                 NextRows::DeadLetter(reason) if self.engine.is_strict() => return Err(Error::new(ErrorKind::InvalidRecord, reason)),
@@ -285,29 +282,19 @@ impl RowPipeline {
     pub fn push_preaggregated(&mut self, shard: Shard, rows: &PreaggregatedRows) -> Result<bool, Error> {
         let taken = self.engine.push_preaggregated(shard, &rows.records)?;
         if taken {
-            (0..rows.filtered).for_each(|_| self.engine.pass_over(shard, None, Outcome::Filtered));
+            self.engine.pass_over_filtered(rows.filtered);
         }
         Ok(taken)
     }
 
     /// Takes the next so many records, or as many as there are up to one that is refused, for this reason.
-    fn push_records(&mut self, shard: Shard, rows: &mut PreparedRows, mut records: usize) -> Result<Option<String>, Error> {
-        while records > 0 {
-            let taken = self.engine.push_run(shard, &mut Upcoming(rows, records));
-            rows.take_records(taken);
-            records -= taken;
-            // What stopped it is decided by record; where nothing was taken, as of panes that come and go, some more are not tried together either.
-            for _ in 0..if taken == 0 { SINGLY } else { 1 }.min(records) {
-                let Some((time, row)) = rows.load(0) else { return Ok(None) };
-                let outcome = self.engine.push(shard, row, time)?;
-                rows.take_records(1);
-                records -= 1;
-                if outcome == Outcome::DeadLetter {
-                    return Ok(Some(self.refusal()));
-                }
-            }
-        }
-        Ok(None)
+    fn push_records(&mut self, shard: Shard, rows: &mut PreparedRows, records: usize) -> Result<Option<String>, Error> {
+        let mut refused = false;
+        self.engine.push_batch(shard, &mut Upcoming(rows, records), |_, _, outcome| {
+            refused = outcome == Outcome::DeadLetter;
+            !refused
+        })?;
+        Ok(refused.then(|| self.refusal()))
     }
 
     /// Why the last record that became a dead letter could not be taken.

@@ -14,6 +14,8 @@
 //! For records that the program already has as Rust values: push those into a pipeline. There is no asynchronous reading here.
 
 mod blocks;
+mod fetcher;
+mod preaggregated;
 mod prepared;
 mod run;
 mod source;

@@ -1,111 +1,16 @@
 //! Blocks decoded and prepared by any thread, to be taken in their order by one.
 
-use crate::adapter::files::blocks::{BlockReader, Piece};
-use crate::adapter::formats::decode::{Cursor, Decoder, Framed};
+use crate::adapter::files::blocks::Piece;
+use crate::adapter::files::fetcher::Fetched;
+use crate::adapter::files::preaggregated::{PreaggregatedBlock, Preaggregating};
+use crate::adapter::formats::decode::{Decoder, Place, Records};
 use crate::adapter::formats::flaw::Flaw;
-use crate::error::{Error, ErrorKind};
 use crate::parallel::Work;
-use crate::spec::{Block, PreaggregatedRows, PreparedRows, Row, RowPreparer};
+use crate::spec::{Block, PreparedRows, Row, RowPreparer};
 use crate::time::Timestamp;
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// A piece of an input, and how far the input had been read with it.
-pub(super) struct Fetched {
-    pub(super) piece: Result<Piece, Error>,
-    /// Whether the input's header is the first record of it.
-    pub(super) header: bool,
-    /// Where in a block the records that are to be taken begin.
-    pub(super) from: usize,
-    /// Lines that were passed over since the piece before.
-    pub(super) passed_lines: u64,
-    /// Bytes of the input, decompressed, up to the end of the piece; of a tail, up to its beginning.
-    pub(super) offset: u64,
-    pub(super) bytes_read: u64,
-    pub(super) bytes_decompressed: u64,
-}
-
-/// Fetches an input piece by piece, and passes over what an earlier run has taken.
-pub(super) struct Fetcher {
-    reader: BlockReader,
-    header: bool,
-    offset: u64,
-    resume_at: u64,
-}
-
-impl Fetcher {
-    /// Fetches what comes after `resume_at` bytes. `header` says whether the first record is one.
-    pub(super) fn new(reader: BlockReader, header: bool, resume_at: u64) -> Self {
-        Fetcher { reader, header, offset: 0, resume_at }
-    }
-
-    pub(super) fn reader(&mut self) -> &mut BlockReader {
-        &mut self.reader
-    }
-
-    /// Bytes of the input, decompressed, of all pieces so far but the tail.
-    pub(super) fn offset(&self) -> u64 {
-        self.offset
-    }
-
-    /// The next piece; `None` at the end of the input.
-    pub(super) fn next(&mut self) -> Option<Fetched> {
-        let mut passed_lines = 0;
-        loop {
-            let piece = self.reader.next();
-            let before = self.offset;
-            let from = match &piece {
-                Ok(None) | Ok(Some(Piece::Tail(_))) if before < self.resume_at => {
-                    return Some(self.fetched(Err(self.is_shorter()), passed_lines, 0));
-                }
-                Ok(Some(Piece::Block(block))) => {
-                    let bytes = block.as_bytes();
-                    self.offset += bytes.len() as u64;
-                    let passed =
-                        usize::try_from(self.resume_at.saturating_sub(before)).map_or(bytes.len(), |passed| passed.min(bytes.len()));
-                    passed_lines += memchr::memchr_iter(b'\n', &bytes[..passed]).count() as u64;
-                    passed
-                }
-                Ok(Some(Piece::TooLong { len, .. })) => {
-                    self.offset += len;
-                    passed_lines += u64::from(before < self.resume_at);
-                    0
-                }
-                _ => 0,
-            };
-            // A header is the first of what was passed over.
-            self.header &= before >= self.resume_at || self.resume_at == 0;
-            match piece.transpose()? {
-                Ok(Piece::Block(_) | Piece::TooLong { .. }) if before < self.resume_at && self.offset <= self.resume_at => {}
-                piece => return Some(self.fetched(piece, passed_lines, from)),
-            }
-        }
-    }
-
-    fn fetched(&mut self, piece: Result<Piece, Error>, passed_lines: u64, from: usize) -> Fetched {
-        let (bytes_read, bytes_decompressed) = (self.reader.source().bytes_read(), self.reader.bytes_decompressed());
-        let header = std::mem::take(&mut self.header);
-        Fetched { piece, header, from, passed_lines, offset: self.offset, bytes_read, bytes_decompressed }
-    }
-
-    #[cold]
-    fn is_shorter(&self) -> Error {
-        let (offset, resume_at) = (self.offset, self.resume_at);
-        let message = format!(
-            "the input ends after {offset} bytes, and {resume_at} had been read of it: it is not the file that it was, and may only grow"
-        );
-        Error::new(ErrorKind::Mismatch, message).at(self.reader.source().name())
-    }
-}
-
-/// Where in its block a record is, or what should have been one.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    /// Lines before it in the block.
-    pub(super) lines: u64,
-}
 
 /// What should have been a record.
 pub(super) struct Flawed {
@@ -126,8 +31,8 @@ pub(super) struct PreparedPiece {
 pub(super) struct Made {
     /// The number of the thread.
     thread: usize,
-    /// The rows aggregated, in the place of all of the following but the lines.
-    pub(super) preaggregated: Option<PreaggregatedRows>,
+    /// The block aggregated, in the place of all of the following.
+    pub(super) preaggregated: Option<PreaggregatedBlock>,
     pub(super) rows: PreparedRows,
     /// Of each row. Looked at for dead letters only.
     pub(super) places: Vec<Place>,
@@ -136,17 +41,12 @@ pub(super) struct Made {
     pub(super) lines: u64,
 }
 
-/// Blocks that are prepared row by row after one whose aggregates were for nothing, or cost as much as they spared.
-const BLOCKS_ROW_BY_ROW: usize = 16;
-
 /// The work that threads share.
 pub(super) struct Preparing {
     decoder: Decoder,
     preparer: Arc<RowPreparer>,
-    record_bytes_max: usize,
+    pub(super) preaggregating: Preaggregating,
     slots: usize,
-    /// So many blocks are still to be prepared row by row before one is aggregated apart again.
-    row_by_row: AtomicUsize,
     /// Made before, and free to be made again.
     spare: Mutex<Vec<Made>>,
     /// How many threads there are so far.
@@ -162,16 +62,9 @@ pub(super) struct Tools {
 }
 
 impl Preparing {
-    pub(super) fn new(decoder: Decoder, preparer: Arc<RowPreparer>, record_bytes_max: usize, slots: usize) -> Self {
-        Preparing {
-            decoder,
-            preparer,
-            record_bytes_max,
-            slots,
-            row_by_row: AtomicUsize::new(0),
-            spare: Mutex::new(Vec::new()),
-            threads: AtomicUsize::new(0),
-        }
+    pub(super) fn new(decoder: Decoder, preparer: Arc<RowPreparer>, slots: usize) -> Self {
+        let preaggregating = Preaggregating::new(preparer.clone());
+        Preparing { decoder, preparer, preaggregating, slots, spare: Mutex::new(Vec::new()), threads: AtomicUsize::new(0) }
     }
 
     /// What this thread has made before, or new room.
@@ -188,52 +81,10 @@ impl Preparing {
         })
     }
 
-    /// Aggregating a block apart did not pay: the next ones are prepared row by row.
-    pub(super) fn turn_to_rows(&self) {
-        self.row_by_row.store(BLOCKS_ROW_BY_ROW, Ordering::Relaxed);
-    }
-
-    /// Whether to aggregate the next block apart.
-    fn turns_to_aggregates(&self) -> bool {
-        let left = self.row_by_row.load(Ordering::Relaxed);
-        if left > 0 {
-            // Another thread may do the same; it is an estimate.
-            self.row_by_row.store(left - 1, Ordering::Relaxed);
-        }
-        left == 0
-    }
-
-    /// Decodes and aggregates the block; `None` where it must be taken row by row.
-    fn preaggregate(&self, Tools { decoder, row, .. }: &mut Tools, fetched: &Fetched, block: &Block) -> Option<(PreaggregatedRows, u64)> {
-        let mut rows = PreaggregatedRows::new(&self.preparer)?;
-        let mut cursor = Cursor { offset: fetched.from, lines: 0 };
-        let mut framed = Framed { header: fetched.header, record_bytes_max: self.record_bytes_max };
-        while cursor.offset < block.as_bytes().len() {
-            match decoder.record(block, &mut framed, &mut cursor, row) {
-                None => {}
-                Some(Ok(())) if rows.add(&self.preparer, row, Timestamp::from_millis(0)) => {}
-                Some(_) => {
-                    self.turn_to_rows();
-                    return None;
-                }
-            }
-        }
-        if !rows.pays(&self.preparer) {
-            self.turn_to_rows();
-            return None;
-        }
-        Some((rows, cursor.lines))
-    }
-
     /// Decodes the block and prepares its rows.
-    fn prepare(&self, Tools { decoder, row, .. }: &mut Tools, fetched: &Fetched, block: &Block, made: &mut Made) {
-        made.rows.begin(block);
-        let mut cursor = Cursor { offset: fetched.from, lines: 0 };
-        let mut framed = Framed { header: fetched.header, record_bytes_max: self.record_bytes_max };
-        while cursor.offset < block.as_bytes().len() {
-            let start = cursor;
-            let Some(record) = decoder.record(block, &mut framed, &mut cursor, row) else { continue };
-            let place = Place { start: start.offset, end: cursor.offset, lines: start.lines };
+    fn prepare(&self, Tools { decoder, row, .. }: &mut Tools, records: Records<'_>, made: &mut Made) {
+        made.rows.begin(records.block);
+        let Ok(lines) = records.decode(decoder, row, |row, place, record| {
             match record {
                 Ok(()) => {
                     // Without a time field there is one window over everything, so any arrival time will do.
@@ -242,8 +93,9 @@ impl Preparing {
                 }
                 Err(flaw) => made.flawed.push(Flawed { flaw, place, rows: made.rows.len() }),
             }
-        }
-        made.lines = cursor.lines;
+            Ok::<(), Infallible>(())
+        });
+        made.lines = lines;
     }
 
     /// Takes back what has been looked at.
@@ -268,12 +120,12 @@ impl Work for Preparing {
         let mut made = self.room(tools.thread);
         made.places.clear();
         made.flawed.clear();
-        (made.preaggregated, made.lines) = (None, 0);
+        made.preaggregated = None;
         let Ok(Piece::Block(block)) = &fetched.piece else { return PreparedPiece { fetched, made } };
-        let aggregates = if self.turns_to_aggregates() { self.preaggregate(tools, &fetched, block) } else { None };
-        match aggregates {
-            Some((rows, lines)) => (made.preaggregated, made.lines) = (Some(rows), lines),
-            None => self.prepare(tools, &fetched, block, &mut made),
+        let records = fetched.records(block);
+        made.preaggregated = self.preaggregating.block(records, (&mut tools.decoder, &mut tools.row));
+        if made.preaggregated.is_none() {
+            self.prepare(tools, records, &mut made);
         }
         tools.row.begin_in(&Block::default());
         PreparedPiece { fetched, made }

@@ -1,12 +1,14 @@
 //! Several inputs as one: each a shard, all opened before the first record is read.
 
 use crate::adapter::files::blocks::{BLOCK_BYTES, BlockReader, Framing, Piece};
-use crate::adapter::files::prepared::{Fetched, Fetcher, Made, Place, PreparedPiece, Preparing};
+use crate::adapter::files::fetcher::{Fetched, Fetcher};
+use crate::adapter::files::preaggregated::{PreaggregatedBlock, Preaggregating};
+use crate::adapter::files::prepared::{Made, PreparedPiece, Preparing};
 use crate::adapter::files::source::Input;
 use crate::adapter::files::stats::{FileStats, FilesStats};
 use crate::adapter::formats::clf::ClfDecoder;
 use crate::adapter::formats::csv::{self, CsvDecoder};
-use crate::adapter::formats::decode::{Cursor, Decoder, Framed, LineDecoder};
+use crate::adapter::formats::decode::{Decoder, Framed, LineDecoder, Place, Records};
 use crate::adapter::formats::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
 use crate::adapter::formats::format::Format;
 use crate::adapter::formats::json_scan::JsonScanner;
@@ -39,8 +41,8 @@ pub trait RowSink {
     fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<String>, Error>;
 
     /// The part of the work that other threads may do, for a sink that is a pipeline: [`run`] then decodes and prepares records on
-    /// [`FilesOptions::threads`] and gives them to [`prepared`](RowSink::prepared). Event times of rows without a time field are the epoch.
-    /// Default: none, and every record comes to [`row`](RowSink::row).
+    /// [`FilesOptions::threads`] and gives them to [`prepared`](RowSink::prepared), or aggregated by block to [`preaggregated`](RowSink::preaggregated). Event times of rows
+    /// without a time field are the epoch. Default: none, and every record comes to [`row`](RowSink::row).
     fn preparer(&self) -> Option<Arc<RowPreparer>> {
         None
     }
@@ -302,8 +304,12 @@ struct Tail {
 }
 
 impl Tail {
+    fn of(block: &Block, fetched: &Fetched, decoder: Decoder) -> Self {
+        Tail { block: block.clone(), decoder, framed: fetched.framed }
+    }
+
     fn read<S: RowSink>(mut self, row: &mut Row, taking: &mut Taking<'_, S>) -> Result<(), Error> {
-        taking.block(&self.block, (Cursor::default(), self.framed), (&mut self.decoder, row))
+        taking.block(Records { block: &self.block, from: 0, framed: self.framed }, (&mut self.decoder, row))
     }
 }
 
@@ -320,17 +326,15 @@ impl<S: RowSink> FileRun<'_, S> {
 
     fn read_alone(self) -> Result<Option<Tail>, Error> {
         let FileRun { mut fetcher, mut decoder, row, mut taking } = self;
-        let record_bytes_max = fetcher.reader().record_bytes_max();
         while let Some(fetched) = fetcher.next() {
-            let framed = Framed { header: fetched.header, record_bytes_max };
             taking.begin(&fetched);
             match &fetched.piece {
                 Ok(Piece::Tail(block)) => {
                     taking.counts().offset = fetcher.offset();
-                    return Ok(Some(Tail { block: block.clone(), decoder, framed }));
+                    return Ok(Some(Tail::of(block, &fetched, decoder)));
                 }
-                Ok(Piece::Block(block)) => taking.block(block, (Cursor { offset: fetched.from, lines: 0 }, framed), (&mut decoder, row))?,
-                _ => taking.other(&fetched, record_bytes_max)?,
+                Ok(Piece::Block(block)) => taking.block(fetched.records(block), (&mut decoder, row))?,
+                _ => taking.other(&fetched)?,
             }
             taking.end(&fetched)?;
         }
@@ -342,38 +346,27 @@ impl<S: RowSink> FileRun<'_, S> {
     /// As [`read_alone`](FileRun::read_alone), to the byte: the blocks are decoded and prepared on several threads, and taken in order on this one.
     fn read_on(self, helpers: &Helpers, preparer: Arc<RowPreparer>) -> Result<Option<Tail>, Error> {
         let FileRun { mut fetcher, mut decoder, row, mut taking } = self;
-        let record_bytes_max = fetcher.reader().record_bytes_max();
         fetcher.reader().keep_buffers(helpers.threads());
-        let preparing = Preparing::new(decoder.clone(), preparer, record_bytes_max, row.slots());
-        let (mut tail, mut refused) = (None, false);
+        let preparing = Preparing::new(decoder.clone(), preparer, row.slots());
+        let mut tail = None;
         in_order(
             helpers,
             &preparing,
             || fetcher.next(),
             |PreparedPiece { fetched, mut made }| {
                 taking.begin(&fetched);
-                match &fetched.piece {
-                    Ok(Piece::Tail(block)) => {
-                        let framed = Framed { header: fetched.header, record_bytes_max };
-                        tail = Some(Tail { block: block.clone(), decoder: decoder.clone(), framed });
+                match (&fetched.piece, &made.preaggregated) {
+                    (Ok(Piece::Tail(block)), _) => {
+                        tail = Some(Tail::of(block, &fetched, decoder.clone()));
                         return Ok(());
                     }
-                    Ok(Piece::Block(block)) => {
-                        let taken = made.preaggregated.as_ref().map(|rows| taking.preaggregated(rows, made.lines)).transpose()?;
-                        match taken {
-                            Some(true) => refused = false,
-                            Some(false) => {
-                                // Once is no matter: a window fires. Twice, and they fire often, or records are late.
-                                if std::mem::replace(&mut refused, true) {
-                                    preparing.turn_to_rows();
-                                }
-                                let framed = Framed { header: fetched.header, record_bytes_max };
-                                taking.block(block, (Cursor { offset: fetched.from, lines: 0 }, framed), (&mut decoder, row))?;
-                            }
-                            None => taking.prepared(block, &mut made)?,
+                    (Ok(Piece::Block(block)), None) => taking.prepared(block, &mut made)?,
+                    (Ok(Piece::Block(block)), Some(rows)) => {
+                        if !taking.preaggregated(rows, &preparing.preaggregating)? {
+                            taking.block(fetched.records(block), (&mut decoder, row))?;
                         }
                     }
-                    _ => taking.other(&fetched, record_bytes_max)?,
+                    _ => taking.other(&fetched)?,
                 }
                 taking.end(&fetched)?;
                 drop(fetched);
@@ -412,37 +405,31 @@ impl<S: RowSink> Taking<'_, S> {
         self.sink.pause(self.stats)
     }
 
-    /// Decodes the whole records of a block, from the cursor on.
-    fn block(
-        &mut self,
-        block: &Block,
-        (mut cursor, mut framed): (Cursor, Framed),
-        (decoder, row): (&mut Decoder, &mut Row),
-    ) -> Result<(), Error> {
+    /// Decodes the records of a block and takes them one by one.
+    fn block(&mut self, records: Records<'_>, (decoder, row): (&mut Decoder, &mut Row)) -> Result<(), Error> {
         let first_line = self.counts().lines;
-        while cursor.offset < block.as_bytes().len() {
-            let start = cursor;
-            let refused = match decoder.record(block, &mut framed, &mut cursor, row) {
-                None => continue,
-                Some(Err(flaw)) => Some(flaw.to_string()),
-                Some(Ok(())) => self.sink.row(self.file, row)?,
+        let lines = records.decode(decoder, row, |row, place, record| {
+            let refused = match record {
+                Err(flaw) => Some(flaw.to_string()),
+                Ok(()) => self.sink.row(self.file, row)?,
             };
             match refused {
                 None => self.counts().records += 1,
-                Some(reason) => self.dead_letter(first_line + start.lines + 1, &reason, &block.as_bytes()[start.offset..cursor.offset])?,
+                Some(reason) => self.dead_letter_at(first_line, place, (&reason, records.block))?,
             }
-        }
-        self.counts().lines += cursor.lines;
+            Ok(())
+        })?;
+        self.counts().lines += lines;
         Ok(())
     }
 
     /// Takes what was aggregated of a block, or nothing of it.
-    fn preaggregated(&mut self, rows: &PreaggregatedRows, lines: u64) -> Result<bool, Error> {
-        let records = rows.len() as u64;
-        let taken = self.sink.preaggregated(self.file, rows)?;
+    fn preaggregated(&mut self, block: &PreaggregatedBlock, of: &Preaggregating) -> Result<bool, Error> {
+        let taken = self.sink.preaggregated(self.file, &block.rows)?;
+        of.tell(taken);
         if taken {
-            self.counts().records += records;
-            self.counts().lines += lines;
+            self.counts().records += block.rows.len() as u64;
+            self.counts().lines += block.lines;
         }
         Ok(taken)
     }
@@ -450,9 +437,6 @@ impl<S: RowSink> Taking<'_, S> {
     /// Takes what was prepared of a block.
     fn prepared(&mut self, block: &Block, made: &mut Made) -> Result<(), Error> {
         let first_line = self.counts().lines;
-        let dead_letter = |taking: &mut Self, place: Place, reason: &str| {
-            taking.dead_letter(first_line + place.lines + 1, reason, &block.as_bytes()[place.start..place.end])
-        };
         let mut flawed = made.flawed.iter();
         loop {
             let next = flawed.next();
@@ -467,11 +451,11 @@ impl<S: RowSink> Taking<'_, S> {
                 self.counts().records += (taken - usize::from(refused.is_some())) as u64;
                 if let Some((index, reason)) = refused {
                     let place = made.places.get(index).ok_or_else(|| Error::invalid("a sink refuses a row that there is not"))?;
-                    dead_letter(self, *place, &reason)?;
+                    self.dead_letter_at(first_line, *place, (&reason, block))?;
                 }
             }
             match next {
-                Some(flawed) => dead_letter(self, flawed.place, &flawed.flaw.to_string())?,
+                Some(flawed) => self.dead_letter_at(first_line, flawed.place, (&flawed.flaw.to_string(), block))?,
                 None => break,
             }
         }
@@ -481,24 +465,30 @@ impl<S: RowSink> Taking<'_, S> {
 
     /// Takes a piece that is not a block: a line that is too long, or the failure of the input.
     #[cold]
-    fn other(&mut self, fetched: &Fetched, record_bytes_max: usize) -> Result<(), Error> {
+    fn other(&mut self, fetched: &Fetched) -> Result<(), Error> {
         match &fetched.piece {
             Ok(Piece::Block(_) | Piece::Tail(_)) => Ok(()),
             // A header longer than the limit has been read already, when the decoder was made.
-            Ok(Piece::TooLong { .. }) if fetched.header => {
+            Ok(Piece::TooLong { .. }) if fetched.framed.header => {
                 self.counts().lines += 1;
                 Ok(())
             }
             Ok(Piece::TooLong { head, .. }) => {
                 let line = self.counts().lines + 1;
                 self.counts().lines = line;
-                self.dead_letter(line, &Flaw::TooLong { limit: record_bytes_max }.to_string(), head)
+                self.dead_letter(line, &Flaw::TooLong { limit: fetched.framed.record_bytes_max }.to_string(), head)
             }
             Err(error) => {
                 let (records, bytes) = (self.counts().records, fetched.bytes_decompressed);
                 Err(Error::new(error.kind(), format!("{error}; read before it: {records} records, {bytes} bytes")))
             }
         }
+    }
+
+    /// A dead letter of a block whose first line comes after so many of its input.
+    #[cold]
+    fn dead_letter_at(&mut self, first_line: u64, place: Place, (reason, block): (&str, &Block)) -> Result<(), Error> {
+        self.dead_letter(first_line + place.lines + 1, reason, &block.as_bytes()[place.start..place.end])
     }
 
     #[cold]

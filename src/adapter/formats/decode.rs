@@ -29,6 +29,44 @@ pub(crate) struct Framed {
     pub(crate) record_bytes_max: usize,
 }
 
+/// Where in its block a record is, or what should have been one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// Lines before it in the block.
+    pub(crate) lines: u64,
+}
+
+/// The records of a block, from an offset on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Records<'a> {
+    pub(crate) block: &'a Block,
+    pub(crate) from: usize,
+    pub(crate) framed: Framed,
+}
+
+impl Records<'_> {
+    /// Decodes one after the other into the row and gives each to `take`, or what is wrong with it, until `take` refuses. Gives the lines.
+    #[inline(always)]
+    pub(crate) fn decode<E>(
+        self,
+        decoder: &mut Decoder,
+        row: &mut Row,
+        mut take: impl FnMut(&mut Row, Place, Result<(), Flaw>) -> Result<(), E>,
+    ) -> Result<u64, E> {
+        let Records { block, from, mut framed } = self;
+        let mut cursor = Cursor { offset: from, lines: 0 };
+        while cursor.offset < block.as_bytes().len() {
+            let start = cursor;
+            if let Some(record) = decoder.record(block, &mut framed, &mut cursor, row) {
+                take(row, Place { start: start.offset, end: cursor.offset, lines: start.lines }, record)?;
+            }
+        }
+        Ok(cursor.lines)
+    }
+}
+
 /// What the next bytes of a block were.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Decoded {

@@ -1,0 +1,101 @@
+//! Inputs fetched piece by piece, from where an earlier run stopped.
+
+use crate::adapter::files::blocks::{BlockReader, Piece};
+use crate::adapter::formats::decode::{Framed, Records};
+use crate::error::{Error, ErrorKind};
+use crate::spec::Block;
+
+/// A piece of an input, and how far the input had been read with it.
+pub(super) struct Fetched {
+    pub(super) piece: Result<Piece, Error>,
+    /// What its records are like.
+    pub(super) framed: Framed,
+    /// Where in a block the records that are to be taken begin.
+    pub(super) from: usize,
+    /// Lines that were passed over since the piece before.
+    pub(super) passed_lines: u64,
+    /// Bytes of the input, decompressed, up to the end of the piece; of a tail, up to its beginning.
+    pub(super) offset: u64,
+    pub(super) bytes_read: u64,
+    pub(super) bytes_decompressed: u64,
+}
+
+impl Fetched {
+    /// The records of the piece, which is this block.
+    pub(super) fn records<'a>(&self, block: &'a Block) -> Records<'a> {
+        Records { block, from: self.from, framed: self.framed }
+    }
+}
+
+/// Fetches an input piece by piece, and passes over what an earlier run has taken.
+pub(super) struct Fetcher {
+    reader: BlockReader,
+    header: bool,
+    offset: u64,
+    resume_at: u64,
+}
+
+impl Fetcher {
+    /// Fetches what comes after `resume_at` bytes. `header` says whether the first record is one.
+    pub(super) fn new(reader: BlockReader, header: bool, resume_at: u64) -> Self {
+        Fetcher { reader, header, offset: 0, resume_at }
+    }
+
+    pub(super) fn reader(&mut self) -> &mut BlockReader {
+        &mut self.reader
+    }
+
+    /// Bytes of the input, decompressed, of all pieces so far but the tail.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The next piece; `None` at the end of the input.
+    pub(super) fn next(&mut self) -> Option<Fetched> {
+        let mut passed_lines = 0;
+        loop {
+            let piece = self.reader.next();
+            let before = self.offset;
+            let from = match &piece {
+                Ok(None) | Ok(Some(Piece::Tail(_))) if before < self.resume_at => {
+                    return Some(self.fetched(Err(self.is_shorter()), passed_lines, 0));
+                }
+                Ok(Some(Piece::Block(block))) => {
+                    let bytes = block.as_bytes();
+                    self.offset += bytes.len() as u64;
+                    let passed =
+                        usize::try_from(self.resume_at.saturating_sub(before)).map_or(bytes.len(), |passed| passed.min(bytes.len()));
+                    passed_lines += memchr::memchr_iter(b'\n', &bytes[..passed]).count() as u64;
+                    passed
+                }
+                Ok(Some(Piece::TooLong { len, .. })) => {
+                    self.offset += len;
+                    passed_lines += u64::from(before < self.resume_at);
+                    0
+                }
+                _ => 0,
+            };
+            // A header is the first of what was passed over.
+            self.header &= before >= self.resume_at || self.resume_at == 0;
+            match piece.transpose()? {
+                Ok(Piece::Block(_) | Piece::TooLong { .. }) if before < self.resume_at && self.offset <= self.resume_at => {}
+                piece => return Some(self.fetched(piece, passed_lines, from)),
+            }
+        }
+    }
+
+    fn fetched(&mut self, piece: Result<Piece, Error>, passed_lines: u64, from: usize) -> Fetched {
+        let (bytes_read, bytes_decompressed) = (self.reader.source().bytes_read(), self.reader.bytes_decompressed());
+        let framed = Framed { header: std::mem::take(&mut self.header), record_bytes_max: self.reader.record_bytes_max() };
+        Fetched { piece, framed, from, passed_lines, offset: self.offset, bytes_read, bytes_decompressed }
+    }
+
+    #[cold]
+    fn is_shorter(&self) -> Error {
+        let (offset, resume_at) = (self.offset, self.resume_at);
+        let message = format!(
+            "the input ends after {offset} bytes, and {resume_at} had been read of it: it is not the file that it was, and may only grow"
+        );
+        Error::new(ErrorKind::Mismatch, message).at(self.reader.source().name())
+    }
+}

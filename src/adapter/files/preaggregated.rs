@@ -1,0 +1,119 @@
+//! Blocks aggregated by the thread that decodes them, as long as that pays.
+
+use crate::adapter::formats::decode::{Decoder, Records};
+use crate::spec::{PreaggregatedRows, Row, RowPreparer};
+use crate::time::Timestamp;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Blocks that are taken row by row after one whose aggregates were for nothing, or cost as much as they spared: so many at first, and twice as many each further time.
+const PAUSE_MIN: usize = 16;
+const PAUSE_MAX: usize = 1024;
+
+/// What was aggregated of a block.
+pub(super) struct PreaggregatedBlock {
+    pub(super) rows: PreaggregatedRows,
+    pub(super) lines: u64,
+}
+
+/// Aggregates blocks apart from the pipeline that is to take them.
+pub(super) struct Preaggregating {
+    preparer: Arc<RowPreparer>,
+    pace: Mutex<Pace>,
+}
+
+/// Whether to try.
+struct Pace {
+    /// So many blocks are still to be taken row by row.
+    pause: usize,
+    /// So many the next time.
+    next_pause: usize,
+    /// Whether the last block was refused.
+    refused: bool,
+}
+
+/// What ends the decoding of a block that cannot be aggregated apart.
+struct RowByRow;
+
+impl Preaggregating {
+    pub(super) fn new(preparer: Arc<RowPreparer>) -> Self {
+        Preaggregating { preparer, pace: Mutex::new(Pace { pause: 0, next_pause: PAUSE_MIN, refused: false }) }
+    }
+
+    /// Decodes and aggregates the records of a block; `None` where they are to be taken row by row.
+    pub(super) fn block(&self, records: Records<'_>, (decoder, row): (&mut Decoder, &mut Row)) -> Option<PreaggregatedBlock> {
+        let mut rows = PreaggregatedRows::new(&self.preparer).filter(|_| self.pace().begins())?;
+        let lines = records.decode(decoder, row, |row, _, record| match record {
+            // Without a time field there is one window over everything, so any arrival time will do.
+            Ok(()) if rows.add(&self.preparer, row, Timestamp::from_millis(0)) => Ok(()),
+            _ => Err(RowByRow),
+        });
+        match lines {
+            Ok(lines) if rows.pays(&self.preparer) => Some(PreaggregatedBlock { rows, lines }),
+            _ => {
+                self.pace().pause();
+                None
+            }
+        }
+    }
+
+    /// Whether the last block was taken as it was aggregated.
+    pub(super) fn tell(&self, taken: bool) {
+        let mut pace = self.pace();
+        let refused_again = std::mem::replace(&mut pace.refused, !taken);
+        match (taken, refused_again) {
+            (true, _) => pace.next_pause = PAUSE_MIN,
+            // Once is no matter: a window fires. Twice, and they fire often, or records are late.
+            (false, true) => pace.pause(),
+            (false, false) => {}
+        }
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pace {
+    /// Whether the next block is to be aggregated.
+    fn begins(&mut self) -> bool {
+        let begins = self.pause == 0;
+        self.pause = self.pause.saturating_sub(1);
+        begins
+    }
+
+    fn pause(&mut self) {
+        self.pause = self.next_pause;
+        self.next_pause = (self.next_pause * 2).min(PAUSE_MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{CompileOptions, PipelineSpec};
+
+    /// How many blocks are taken row by row until one is tried again.
+    fn pause(of: &Preaggregating) -> usize {
+        (0..).take_while(|_| !of.pace().begins()).count()
+    }
+
+    #[test]
+    fn what_does_not_pay_is_tried_ever_more_seldom() {
+        let pipeline = PipelineSpec::from_toml("agg = \"count\"\n", "test").unwrap().compile(&CompileOptions::default()).unwrap();
+        let blocks = Preaggregating::new(pipeline.preparer());
+        blocks.tell(false);
+        assert_eq!(pause(&blocks), 0, "a window may have fired");
+        let pauses: Vec<_> = (0..9)
+            .map(|_| {
+                blocks.tell(false);
+                pause(&blocks)
+            })
+            .collect();
+        assert_eq!(pauses, [16, 32, 64, 128, 256, 512, 1024, 1024, 1024]);
+        blocks.tell(true);
+        blocks.tell(false);
+        assert_eq!(pause(&blocks), 0, "the one before was taken");
+        blocks.tell(false);
+        assert_eq!(pause(&blocks), 16);
+    }
+}
