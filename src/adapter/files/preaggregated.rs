@@ -9,6 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const PAUSE_MIN: usize = 16;
 const PAUSE_MAX: usize = 1024;
 
+/// When records are said to have come: without a time field there is one window over everything, so any time will do.
+pub(super) const ARRIVAL: Timestamp = Timestamp::from_millis(0);
+
 /// What was aggregated of a block.
 pub(super) struct PreaggregatedBlock {
     pub(super) rows: PreaggregatedRows,
@@ -41,10 +44,9 @@ impl Preaggregating {
 
     /// Decodes and aggregates the records of a block; `None` where they are to be taken row by row.
     pub(super) fn block(&self, records: Records<'_>, (decoder, row): (&mut Decoder, &mut Row)) -> Option<PreaggregatedBlock> {
-        let mut rows = PreaggregatedRows::new(&self.preparer).filter(|_| self.pace().begins())?;
+        let mut rows = if self.pace().begins() { PreaggregatedRows::new(&self.preparer)? } else { return None };
         let lines = records.decode(decoder, row, |row, _, record| match record {
-            // Without a time field there is one window over everything, so any arrival time will do.
-            Ok(()) if rows.add(&self.preparer, row, Timestamp::from_millis(0)) => Ok(()),
+            Ok(()) if rows.add(&self.preparer, row, ARRIVAL) => Ok(()),
             _ => Err(RowByRow),
         });
         match lines {

@@ -2,12 +2,11 @@
 
 use crate::adapter::files::blocks::Piece;
 use crate::adapter::files::fetcher::Fetched;
-use crate::adapter::files::preaggregated::{PreaggregatedBlock, Preaggregating};
+use crate::adapter::files::preaggregated::{ARRIVAL, PreaggregatedBlock, Preaggregating};
 use crate::adapter::formats::decode::{Decoder, Place, Records};
 use crate::adapter::formats::flaw::Flaw;
 use crate::parallel::Work;
 use crate::spec::{Block, PreparedRows, Row, RowPreparer};
-use crate::time::Timestamp;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -87,8 +86,7 @@ impl Preparing {
         let Ok(lines) = records.decode(decoder, row, |row, place, record| {
             match record {
                 Ok(()) => {
-                    // Without a time field there is one window over everything, so any arrival time will do.
-                    made.rows.add(&self.preparer, row, Timestamp::from_millis(0));
+                    made.rows.add(&self.preparer, row, ARRIVAL);
                     made.places.push(place);
                 }
                 Err(flaw) => made.flawed.push(Flawed { flaw, place, rows: made.rows.len() }),
