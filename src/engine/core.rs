@@ -144,11 +144,23 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// # Errors
     /// [`ErrorKind::LimitExceeded`] past a limit that the user chose to be an error; of a strict engine, [`ErrorKind::InvalidRecord`] or
     /// [`ErrorKind::TimeOutOfRange`] for a record that cannot be aggregated. The record is not taken then.
+    #[inline]
     pub fn push(&mut self, shard: Shard, record: &R, time: Timestamp) -> Result<Outcome, Error> {
         self.settle()?;
         if self.until_check == 0 {
             self.check_state()?;
         }
+        if self.add_to_recent(record, time) {
+            self.watermarks.observe(shard.index(), time.as_millis());
+            self.stats.applied = self.stats.applied.saturating_add(1);
+            return Ok(Outcome::Applied);
+        }
+        self.push_elsewhere(shard, record, time)
+    }
+
+    /// Takes a record that is not simply added to a pane that was used lately.
+    #[inline(never)]
+    fn push_elsewhere(&mut self, shard: Shard, record: &R, time: Timestamp) -> Result<Outcome, Error> {
         let outcome = self.place(record, time)?;
         if outcome != Outcome::DeadLetter {
             self.watermarks.observe(shard.index(), time.as_millis());
@@ -304,22 +316,20 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         &self.aggregate
     }
 
-    /// Adds a record to its pane.
+    /// Adds a record to its pane, if that was used lately and the aggregate does not refuse the record; whether it did.
     #[inline]
-    fn place(&mut self, record: &R, time: Timestamp) -> Result<Outcome, Error> {
-        let Some((pane, accumulator)) = self.panes.recent(time.as_millis()) else {
-            return self.place_elsewhere(record, time);
-        };
-        if let Err(error) = self.aggregate.check(Some(accumulator), record) {
-            return self.refuse(error);
+    fn add_to_recent(&mut self, record: &R, time: Timestamp) -> bool {
+        let Some((pane, accumulator)) = self.panes.recent(time.as_millis()) else { return false };
+        if self.aggregate.check(Some(accumulator), record).is_err() {
+            return false;
         }
         self.aggregate.add(accumulator, record, time);
         self.added(pane);
-        Ok(Outcome::Applied)
+        true
     }
 
-    /// Adds a record to a pane that was not used lately.
-    fn place_elsewhere(&mut self, record: &R, time: Timestamp) -> Result<Outcome, Error> {
+    /// Adds a record to its pane, which is opened if it is not.
+    fn place(&mut self, record: &R, time: Timestamp) -> Result<Outcome, Error> {
         let pane = match self.schedule.place(time.as_millis(), self.lateness) {
             Place::In(pane) => pane,
             Place::Between => return Ok(Outcome::BetweenWindows),
