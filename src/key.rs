@@ -41,8 +41,25 @@ pub trait Key: Eq + Ord + Hash {
         self.with_bytes(|bytes| hash_bytes(seed, bytes))
     }
 
+    /// Whether the kept key is this one.
+    #[inline]
+    fn is(&self, kept: &Self::Owned) -> bool {
+        self == kept.borrow()
+    }
+
     /// Bytes that the kept key holds on the heap.
     fn heap_bytes(key: &Self::Owned) -> usize;
+}
+
+/// A key that is looked up among kept ones.
+#[derive(Hash)]
+pub(crate) struct Sought<'a, K: ?Sized>(pub(crate) &'a K);
+
+impl<K: Key + ?Sized> hashbrown::Equivalent<K::Owned> for Sought<'_, K> {
+    #[inline]
+    fn equivalent(&self, kept: &K::Owned) -> bool {
+        self.0.is(kept)
+    }
 }
 
 impl Key for str {
@@ -84,6 +101,11 @@ impl Key for [u8] {
 
     fn from_bytes(bytes: &[u8]) -> Option<ByteKey> {
         Some(bytes.into())
+    }
+
+    #[inline]
+    fn is(&self, kept: &ByteKey) -> bool {
+        kept.is(self)
     }
 
     fn heap_bytes(key: &ByteKey) -> usize {

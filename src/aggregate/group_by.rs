@@ -5,7 +5,7 @@ use super::{Aggregate, Invertible, Reductions};
 use crate::codec::{FrontReader, FrontWriter, Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::hash::Map;
-use crate::key::Key;
+use crate::key::{Key, Sought};
 use crate::limits::Limits;
 use crate::sorted_keys::SortedKeys;
 use crate::time::Timestamp;
@@ -426,7 +426,7 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
     #[inline]
     fn add(&self, accumulator: &mut Self::Accumulator, record: &R, time: Timestamp) {
         self.key.with_key(record, |key| {
-            let Some(group) = accumulator.groups.get_mut(key) else {
+            let Some(group) = accumulator.groups.get_mut(&Sought(key)) else {
                 return self.add_new(accumulator, (record, time), key);
             };
             group.records += 1;

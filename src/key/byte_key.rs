@@ -1,5 +1,6 @@
 //! A key of bytes, kept in place where it is short.
 
+use crate::hash::short;
 use smallvec::SmallVec;
 use std::borrow::Borrow;
 use std::fmt;
@@ -16,6 +17,22 @@ const IN_PLACE: usize = 32;
 pub struct ByteKey(SmallVec<[u8; IN_PLACE]>);
 
 impl ByteKey {
+    /// Whether these are its bytes. As `==` but, for what fits in place, without a call.
+    #[inline]
+    pub(crate) fn is(&self, bytes: &[u8]) -> bool {
+        let own: &[u8] = &self.0;
+        if own.len() != bytes.len() {
+            return false;
+        }
+        match (short(own), short(bytes)) {
+            (Some(own), Some(bytes)) => own == bytes,
+            _ if own.len() <= IN_PLACE => {
+                own.first_chunk::<16>() == bytes.first_chunk::<16>() && own.last_chunk::<16>() == bytes.last_chunk::<16>()
+            }
+            _ => own == bytes,
+        }
+    }
+
     /// Bytes on the heap, by the length alone: a copy has as many.
     pub(crate) fn heap_bytes(&self) -> usize {
         if self.0.len() > IN_PLACE { self.0.len() } else { 0 }
@@ -83,6 +100,21 @@ mod tests {
             assert_eq!(format!("{kept:?}"), format!("{key:?}"));
         }
         assert!(ByteKey::from(b"a".as_slice()) < ByteKey::from(b"ab".as_slice()));
+    }
+
+    #[test]
+    fn a_key_is_its_bytes_and_no_others() {
+        for length in 0..40 {
+            let bytes: Vec<u8> = (0..length).collect();
+            let key = ByteKey::from(bytes.as_slice());
+            assert!(key.is(&bytes));
+            assert!(!key.is(&[bytes.as_slice(), b"\0"].concat()) && bytes.split_last().is_none_or(|(_, shorter)| !key.is(shorter)));
+            for at in 0..bytes.len() {
+                let mut other = bytes.clone();
+                other[at] ^= 0x40;
+                assert!(!key.is(&other), "{length} bytes, another at {at}");
+            }
+        }
     }
 
     #[cfg(feature = "serde")]

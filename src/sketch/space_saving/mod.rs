@@ -12,7 +12,6 @@ use crate::error::Error;
 use crate::hash::{Seed, process_seed};
 use crate::key::Key;
 use filter::Filter;
-use std::borrow::Borrow;
 use std::fmt;
 use subtract::Parts;
 
@@ -188,7 +187,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
 
     #[inline(always)]
     fn find(&self, key: &K, tag: u32) -> Found {
-        self.index.find(tag, |row| self.rows.get(row).is_some_and(|row| row.key.borrow() == key))
+        self.index.find(tag, |row| self.rows.get(row).is_some_and(|row| key.is(&row.key)))
     }
 
     fn row(&self, key: &K) -> Option<&Row<K::Owned>> {
