@@ -181,7 +181,9 @@ pub trait Moments<W>: Durable + Clone + Debug + Default + Send + Sync + 'static 
 ///
 /// It cannot overflow by adding: every number is below 2^64 in magnitude, so that takes more than 2^63 records, or 292 years at one a
 /// nanosecond. Should merges ever bring it there, they say so, and adding saturates.
+// Aligned like a word, so that beside other words, as a count, it takes no room but its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(Rust, packed(8))]
 pub struct IntegerSum(pub(crate) i128);
 
 impl Total<i128> for IntegerSum {
@@ -195,7 +197,8 @@ impl Total<i128> for IntegerSum {
 
     fn merge(&mut self, from: &Self) -> Result<(), Error> {
         let sum = self.0.checked_add(from.0);
-        self.0 = sum.ok_or_else(|| Error::new(ErrorKind::LimitExceeded, format!("the sum {} + {} leaves 128 bits", self.0, from.0)))?;
+        self.0 = sum
+            .ok_or_else(|| Error::new(ErrorKind::LimitExceeded, format!("the sum {} + {} leaves 128 bits", self.total(), from.total())))?;
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The states of a declared pipeline as bytes, and made smaller.
 
-use super::cell::{Cell, SquaresCell, StateSpec, SumCell, distinct};
+use super::cell::{Cell, ExtremeCell, SquaresCell, StateSpec, SumCell, distinct};
 use crate::aggregate::{Aggregate, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
@@ -60,7 +60,7 @@ impl StateSpec {
                 sum.integers.write(writer);
                 sum.floats.as_deref().cloned().write(writer);
             }
-            Cell::Extreme(number) => number.write(writer),
+            Cell::Extreme(extreme) => { extreme.0 }.write(writer),
             Cell::Squares(squares) => {
                 squares.integers.write(writer);
                 squares.floats.write(writer);
@@ -87,7 +87,7 @@ impl StateSpec {
                 let floats: Option<_> = Durable::read(reader)?;
                 Cell::Sum(SumCell { count, integers, floats: floats.map(Box::new) })
             }
-            Cell::Extreme(_) => Cell::Extreme(Durable::read(reader)?),
+            Cell::Extreme(_) => Cell::Extreme(ExtremeCell(Durable::read(reader)?)),
             Cell::Squares(_) => Cell::Squares(Box::new(SquaresCell { integers: Durable::read(reader)?, floats: Durable::read(reader)? })),
             Cell::Edge(_) => match reader.bool()? {
                 true => Cell::Edge(Some((Durable::read(reader)?, reader.bytes()?.into()))),

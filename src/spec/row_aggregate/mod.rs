@@ -20,7 +20,7 @@ use smallvec::SmallVec;
 use std::fmt::Write;
 
 /// The states of one group, in the order of their specifications.
-pub(super) type Cells = SmallVec<[Cell; 2]>;
+pub(super) type Cells = SmallVec<[Cell; 3]>;
 
 /// All columns of a pipeline without groups, or of one group.
 #[derive(Clone, Debug)]

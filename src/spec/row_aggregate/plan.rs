@@ -109,7 +109,7 @@ impl ColumnAnswer {
             (Reading::ExactEstimate, Cell::Count(count)) => estimate([*count; 3].map(|count| Number::Int(i128::from(count)))),
             (Reading::Sum, Cell::Sum(sum)) => sum.sum().map_or(OutputValue::Null, OutputValue::from),
             (Reading::Mean, Cell::Sum(sum)) => float(sum.mean()),
-            (Reading::Extreme, Cell::Extreme(number)) => number.map_or(OutputValue::Null, OutputValue::from),
+            (Reading::Extreme, Cell::Extreme(extreme)) => { extreme.0 }.map_or(OutputValue::Null, OutputValue::from),
             (Reading::Variance, Cell::Squares(squares)) => float(squares.variance()),
             (Reading::Stddev, Cell::Squares(squares)) => float(squares.stddev()),
             (Reading::Edge, Cell::Edge(edge)) => edge.as_ref().map_or(OutputValue::Null, |(_, bytes)| key::decode(bytes)),
