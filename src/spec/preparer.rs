@@ -4,7 +4,7 @@ use super::field::Fields;
 use super::predicate::Predicate;
 use super::row::{NotAKey, Row, Value};
 use super::row_aggregate::{Plan, RowAggregate};
-use super::time_format::TimeFormat;
+use super::time_format::{TimeField, TimeFormat};
 use crate::engine::Preaggregation;
 use crate::time::Timestamp;
 use std::fmt;
@@ -16,7 +16,7 @@ use std::fmt;
 pub struct RowPreparer {
     pub(super) fields: Fields,
     pub(super) filter: Vec<Predicate>,
-    pub(super) time: Option<(usize, TimeFormat)>,
+    pub(super) time: Option<TimeField>,
     pub(super) group_slots: Vec<usize>,
     pub(super) plan: Plan,
     pub(super) key_bytes_max: usize,
@@ -53,9 +53,9 @@ impl RowPreparer {
     fn read(&self, row: &mut Row, arrival: Timestamp) -> Result<Timestamp, Refusal> {
         let time = match &self.time {
             None => arrival,
-            Some((slot, format)) => match format.read_slot(row, *slot) {
+            Some(field) => match field.read(row) {
                 Ok(time) => time,
-                Err(why) => return Err(Refusal::new(*slot, format!("{why} ({})", TimeWords(format)))),
+                Err(why) => return Err(Refusal::new(field.slot, format!("{why} ({})", TimeWords(&field.format)))),
             },
         };
         let Plan { numbers, keys, present, .. } = &self.plan;

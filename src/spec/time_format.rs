@@ -146,32 +146,48 @@ impl TimeFormat {
     }
 }
 
-impl TimeFormat {
-    /// The time of the field in a slot: as [`read`](TimeFormat::read).
-    #[inline(always)]
-    pub(super) fn read_slot(&self, row: &Row, slot: usize) -> Result<Timestamp, NotATime> {
-        if let Some(integer) = row.integer(slot)
-            && (*self == TimeFormat::Auto && MILLIS.contains(&integer) || *self == TimeFormat::Millis)
-        {
-            return Ok(Timestamp::from_millis(integer));
-        }
-        self.read_other(row, slot)
+/// The field that holds the event time.
+#[derive(Clone, Debug)]
+pub(super) struct TimeField {
+    pub(super) slot: usize,
+    pub(super) format: TimeFormat,
+    /// The integers that are milliseconds in this format.
+    millis: Range<i64>,
+}
+
+impl TimeField {
+    pub(super) fn new(slot: usize, format: TimeFormat) -> Self {
+        let millis = match format {
+            TimeFormat::Auto => MILLIS,
+            TimeFormat::Millis => i64::MIN..i64::MAX,
+            _ => 0..0,
+        };
+        TimeField { slot, format, millis }
     }
 
-    /// As [`read_slot`](TimeFormat::read_slot), if it is not an integer of milliseconds.
+    /// The time of a row: as [`TimeFormat::read`].
+    #[inline(always)]
+    pub(super) fn read(&self, row: &Row) -> Result<Timestamp, NotATime> {
+        match row.integer(self.slot) {
+            Some(integer) if self.millis.contains(&integer) => Ok(Timestamp::from_millis(integer)),
+            _ => self.read_other(row),
+        }
+    }
+
+    /// As [`read`](TimeField::read), if it is not an integer of milliseconds.
     #[inline(never)]
-    fn read_other(&self, row: &Row, slot: usize) -> Result<Timestamp, NotATime> {
-        let power = match self {
+    fn read_other(&self, row: &Row) -> Result<Timestamp, NotATime> {
+        let power = match self.format {
             TimeFormat::Auto => None,
             TimeFormat::Seconds => Some(3),
             TimeFormat::Millis => Some(0),
             TimeFormat::Micros => Some(-3),
             TimeFormat::Nanos => Some(-6),
-            _ => return self.read(row.value(slot)),
+            _ => return self.format.read(row.value(self.slot)),
         };
-        match row.digits(slot) {
+        match row.digits(self.slot) {
             Some(integer) => scale(integer, power.unwrap_or_else(|| unit_of_integer(integer))).map(Timestamp::from_millis),
-            None => self.read(row.value(slot)),
+            None => self.format.read(row.value(self.slot)),
         }
     }
 }
