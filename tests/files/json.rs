@@ -170,6 +170,25 @@ proptest! {
         }).collect();
         compare(&lines)?;
     }
+
+    /// As long as the values before them, a byte more or less, or something else: what the remembered lengths are made for. Up to 60 lines, since of what varies more
+    /// than a few times nothing is expected any more.
+    #[test]
+    fn values_of_the_length_of_those_before_read_as_any_others(
+        length in 1usize..18, first in 0u8..10,
+        rows in prop::collection::vec((0usize..6, 0usize..6, "[a\"\\\\n\u{1}é]{0,2}", "[0-9.eE+-]{0,2}"), 2..60),
+    ) {
+        let line = |(text, number, odd, tail): &(usize, usize, String, String)| {
+            // Most are of the one length.
+            let long = |choice: usize| match choice { 0 => length - 1, 1 => length + 1, _ => length };
+            let text = if *text == 2 { "x".repeat(length.saturating_sub(odd.len())) + odd } else { "x".repeat(long(*text)) };
+            let digits = format!("{first}{}", "0123456789123456789".get(..long(*number).saturating_sub(1)).unwrap_or_default());
+            let number = if *number == 2 { digits + tail } else { digits };
+            format!("{{\"ts\":{number},\"a\":\"{text}\",\"country\":\"{text}\"}}").into_bytes()
+        };
+        let lines: Vec<Vec<u8>> = rows.iter().map(line).collect();
+        compare(&lines)?;
+    }
 }
 
 #[test]

@@ -50,6 +50,7 @@ pub(crate) enum Piece {
 pub(crate) struct BlockReader {
     source: Source,
     framing: Framing,
+    make_block: fn(Vec<u8>) -> Block,
     block_bytes: usize,
     record_bytes_max: usize,
     buffer: Vec<u8>,
@@ -72,6 +73,7 @@ impl BlockReader {
         BlockReader {
             source,
             framing: Framing::Lines,
+            make_block: Block::from_vec,
             block_bytes: block_bytes.max(64),
             record_bytes_max: record_bytes_max.min(RECORD_BYTES_MAX),
             buffer: Vec::new(),
@@ -88,6 +90,11 @@ impl BlockReader {
 
     pub(crate) fn set_framing(&mut self, framing: Framing) {
         self.framing = framing;
+    }
+
+    /// Has blocks made otherwise than by [`Block::from_vec`].
+    pub(crate) fn set_make_block(&mut self, make_block: fn(Vec<u8>) -> Block) {
+        self.make_block = make_block;
     }
 
     /// Keeps as many buffers as so many threads need.
@@ -201,7 +208,7 @@ impl BlockReader {
         next[..rest].copy_from_slice(&self.buffer[len..self.filled]);
         let mut bytes = std::mem::replace(&mut self.buffer, next);
         bytes.truncate(len);
-        let block = Block::from_vec(bytes);
+        let block = (self.make_block)(bytes);
         self.filled = rest;
         self.searched = 0;
         if self.spare.len() < self.buffers_max {

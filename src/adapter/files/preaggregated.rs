@@ -1,6 +1,7 @@
 //! Blocks aggregated by the thread that decodes them, as long as that pays.
 
-use crate::adapter::formats::decode::{Decoder, Records};
+use crate::adapter::formats::decode::{Decoder, Place, Records, TakeRecords};
+use crate::adapter::formats::flaw::Flaw;
 use crate::spec::{PreaggregatedRows, Row, RowPreparer};
 use crate::time::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,7 +36,26 @@ struct Pace {
 }
 
 /// What ends the decoding of a block that cannot be aggregated apart.
-struct RowByRow;
+struct NotApart;
+
+/// Aggregates the records of a block, one after the other.
+struct Preaggregate<'a> {
+    preparer: &'a RowPreparer,
+    rows: &'a mut PreaggregatedRows,
+}
+
+impl TakeRecords for Preaggregate<'_> {
+    type Stop = NotApart;
+
+    #[inline(always)]
+    fn record(&mut self, row: &mut Row, _: Place) -> Result<(), NotApart> {
+        if self.rows.add(self.preparer, row, ARRIVAL) { Ok(()) } else { Err(NotApart) }
+    }
+
+    fn flawed(&mut self, _: Flaw, _: Place) -> Result<(), NotApart> {
+        Err(NotApart)
+    }
+}
 
 impl Preaggregating {
     pub(super) fn new(preparer: Arc<RowPreparer>) -> Self {
@@ -45,11 +65,7 @@ impl Preaggregating {
     /// Decodes and aggregates the records of a block; `None` where they are to be taken row by row.
     pub(super) fn block(&self, records: Records<'_>, (decoder, row): (&mut Decoder, &mut Row)) -> Option<PreaggregatedBlock> {
         let mut rows = if self.pace().begins() { PreaggregatedRows::new(&self.preparer)? } else { return None };
-        let lines = records.decode(decoder, row, |row, _, record| match record {
-            Ok(()) if rows.add(&self.preparer, row, ARRIVAL) => Ok(()),
-            _ => Err(RowByRow),
-        });
-        match lines {
+        match records.decode(decoder, row, &mut Preaggregate { preparer: &self.preparer, rows: &mut rows }) {
             Ok(lines) if rows.pays(&self.preparer) => Some(PreaggregatedBlock { rows, lines }),
             _ => {
                 self.pace().pause();

@@ -3,7 +3,7 @@
 use crate::adapter::files::blocks::Piece;
 use crate::adapter::files::fetcher::Fetched;
 use crate::adapter::files::preaggregated::{ARRIVAL, PreaggregatedBlock, Preaggregating};
-use crate::adapter::formats::decode::{Decoder, Place, Records};
+use crate::adapter::formats::decode::{Decoder, Place, Records, TakeRecords};
 use crate::adapter::formats::flaw::Flaw;
 use crate::parallel::Work;
 use crate::spec::{Block, PreparedRows, Row, RowPreparer};
@@ -83,16 +83,7 @@ impl Preparing {
     /// Decodes the block and prepares its rows.
     fn prepare(&self, Tools { decoder, row, .. }: &mut Tools, records: Records<'_>, made: &mut Made) {
         made.rows.begin(records.block);
-        let Ok(lines) = records.decode(decoder, row, |row, place, record| {
-            match record {
-                Ok(()) => {
-                    made.rows.add(&self.preparer, row, ARRIVAL);
-                    made.places.push(place);
-                }
-                Err(flaw) => made.flawed.push(Flawed { flaw, place, rows: made.rows.len() }),
-            }
-            Ok::<(), Infallible>(())
-        });
+        let Ok(lines) = records.decode(decoder, row, &mut Prepare { preparer: &self.preparer, made });
         made.lines = lines;
     }
 
@@ -101,6 +92,29 @@ impl Preparing {
         // The block is let go, so that its buffer can be filled again.
         made.rows.begin(&Block::default());
         self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(made);
+    }
+}
+
+/// Prepares the records of a block, one after the other.
+struct Prepare<'a> {
+    preparer: &'a RowPreparer,
+    made: &'a mut Made,
+}
+
+impl TakeRecords for Prepare<'_> {
+    type Stop = Infallible;
+
+    #[inline(always)]
+    fn record(&mut self, row: &mut Row, place: Place) -> Result<(), Infallible> {
+        self.made.rows.add(self.preparer, row, ARRIVAL);
+        self.made.places.push(place);
+        Ok(())
+    }
+
+    #[cold]
+    fn flawed(&mut self, flaw: Flaw, place: Place) -> Result<(), Infallible> {
+        self.made.flawed.push(Flawed { flaw, place, rows: self.made.rows.len() });
+        Ok(())
     }
 }
 

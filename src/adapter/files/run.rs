@@ -8,7 +8,7 @@ use crate::adapter::files::source::Input;
 use crate::adapter::files::stats::{FileStats, FilesStats};
 use crate::adapter::formats::clf::ClfDecoder;
 use crate::adapter::formats::csv::{self, CsvDecoder};
-use crate::adapter::formats::decode::{Decoder, Framed, LineDecoder, Place, Records};
+use crate::adapter::formats::decode::{Decoder, Framed, LineDecoder, Place, Records, TakeRecords};
 use crate::adapter::formats::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
 use crate::adapter::formats::format::Format;
 use crate::adapter::formats::json_scan::JsonScanner;
@@ -248,6 +248,10 @@ fn begin(reader: &mut BlockReader, options: &FilesOptions, fields: &[String]) ->
     let empty = bytes.trim_ascii().is_empty() && reader.has_ended();
     let format = if options.format == Format::Auto { looks_like } else { options.format };
     let delimiter = if format == Format::Tsv { b'\t' } else { b',' };
+    if format == Format::JsonLines {
+        // It says which values are numbers, so that few are wanted as text.
+        reader.set_make_block(Block::checked);
+    }
     let decoder = match format {
         // A file without a record lacks no field.
         // Unless lines were asked for, nothing but blank ones is nothing.
@@ -408,18 +412,11 @@ impl<S: RowSink> Taking<'_, S> {
     /// Decodes the records of a block and takes them one by one.
     fn block(&mut self, records: Records<'_>, (decoder, row): (&mut Decoder, &mut Row)) -> Result<(), Error> {
         let first_line = self.counts().lines;
-        let lines = records.decode(decoder, row, |row, place, record| {
-            let refused = match record {
-                Err(flaw) => Some(flaw.to_string()),
-                Ok(()) => self.sink.row(self.file, row)?,
-            };
-            match refused {
-                None => self.counts().records += 1,
-                Some(reason) => self.dead_letter_at(first_line, place, (&reason, records.block))?,
-            }
-            Ok(())
-        })?;
-        self.counts().lines += lines;
+        let mut rows = RowByRow { block: records.block, first_line, taken: 0, taking: self };
+        let lines = records.decode(decoder, row, &mut rows);
+        let taken = rows.taken;
+        self.counts().records += taken;
+        self.counts().lines += lines?;
         Ok(())
     }
 
@@ -501,5 +498,33 @@ impl<S: RowSink> Taking<'_, S> {
         let letter =
             DeadLetter { file: &self.stats.files[self.file].name, line, reason, bytes: &bytes[..bytes.len().min(DEAD_LETTER_BYTES_MAX)] };
         self.sink.dead_letter(&letter)
+    }
+}
+
+/// Takes the records of a block one by one.
+struct RowByRow<'t, 'a, S> {
+    block: &'t Block,
+    /// Lines of the input before the block.
+    first_line: u64,
+    /// Records that were taken and are yet to be counted.
+    taken: u64,
+    taking: &'t mut Taking<'a, S>,
+}
+
+impl<S: RowSink> TakeRecords for RowByRow<'_, '_, S> {
+    type Stop = Error;
+
+    #[inline(always)]
+    fn record(&mut self, row: &mut Row, place: Place) -> Result<(), Error> {
+        if let Some(reason) = self.taking.sink.row(self.taking.file, row)? {
+            return self.taking.dead_letter_at(self.first_line, place, (&reason, self.block));
+        }
+        self.taken += 1;
+        Ok(())
+    }
+
+    #[cold]
+    fn flawed(&mut self, flaw: Flaw, place: Place) -> Result<(), Error> {
+        self.taking.dead_letter_at(self.first_line, place, (&flaw.to_string(), self.block))
     }
 }

@@ -6,7 +6,7 @@
 use crate::adapter::formats::clf::ClfDecoder;
 use crate::adapter::formats::csv::{self, CsvDecoder};
 use crate::adapter::formats::flaw::Flaw;
-use crate::adapter::formats::json_scan::{JsonScanner, Scanned};
+use crate::adapter::formats::json_scan::{Followed, JsonScanner, Scanned};
 use crate::adapter::formats::names;
 use crate::error::Error;
 use crate::spec::{Block, Row};
@@ -46,21 +46,49 @@ pub(crate) struct Records<'a> {
     pub(crate) framed: Framed,
 }
 
+/// A block that is being decoded, looked into once for all of its records.
+#[derive(Clone, Copy, Debug)]
+struct Opened<'a> {
+    block: &'a Block,
+    bytes: &'a [u8],
+    is_text: bool,
+}
+
+impl<'a> Opened<'a> {
+    fn of(block: &'a Block) -> Self {
+        Opened { block, bytes: block.as_bytes(), is_text: block.is_text() }
+    }
+}
+
+/// What takes the records of a block, one after the other.
+pub(crate) trait TakeRecords {
+    /// What ends the taking.
+    type Stop;
+
+    /// Takes a record, which is in the row.
+    fn record(&mut self, row: &mut Row, place: Place) -> Result<(), Self::Stop>;
+
+    /// Takes what is not a record.
+    fn flawed(&mut self, flaw: Flaw, place: Place) -> Result<(), Self::Stop>;
+}
+
 impl Records<'_> {
-    /// Decodes one after the other into the row and gives each to `take`, or what is wrong with it, until `take` refuses. Gives the lines.
+    /// Decodes one after the other into the row and gives each to `take`, until that refuses. Gives the lines.
     #[inline(always)]
-    pub(crate) fn decode<E>(
-        self,
-        decoder: &mut Decoder,
-        row: &mut Row,
-        mut take: impl FnMut(&mut Row, Place, Result<(), Flaw>) -> Result<(), E>,
-    ) -> Result<u64, E> {
-        let Records { block, from, mut framed } = self;
-        let mut cursor = Cursor { offset: from, lines: 0 };
-        while cursor.offset < block.as_bytes().len() {
+    pub(crate) fn decode<T: TakeRecords>(self, decoder: &mut Decoder, row: &mut Row, take: &mut T) -> Result<u64, T::Stop> {
+        let (block, mut framed) = (Opened::of(self.block), self.framed);
+        let mut cursor = Cursor { offset: self.from, lines: 0 };
+        if let Decoder::JsonLines(scanner) = decoder {
+            scanner.begin_block();
+        }
+        while cursor.offset < block.bytes.len() {
             let start = cursor;
-            if let Some(record) = decoder.record(block, &mut framed, &mut cursor, row) {
-                take(row, Place { start: start.offset, end: cursor.offset, lines: start.lines }, record)?;
+            let record = decoder.next_record(block, &mut framed, &mut cursor, row);
+            let place = Place { start: start.offset, end: cursor.offset, lines: start.lines };
+            match record {
+                Some(Ok(())) => take.record(row, place)?,
+                Some(Err(flaw)) => take.flawed(flaw, place)?,
+                None => {}
             }
         }
         Ok(cursor.lines)
@@ -90,9 +118,13 @@ pub(crate) enum Decoder {
 impl Decoder {
     /// Decodes the record at the cursor and moves the cursor after it: the record is in the row, or what is wrong with it is said.
     /// `None` for a blank line, and for the header.
-    #[inline(always)]
     pub(crate) fn record(&mut self, block: &Block, framing: &mut Framed, cursor: &mut Cursor, row: &mut Row) -> Option<Result<(), Flaw>> {
-        let (bytes, start) = (block.as_bytes(), *cursor);
+        self.next_record(Opened::of(block), framing, cursor, row)
+    }
+
+    #[inline(always)]
+    fn next_record(&mut self, block: Opened<'_>, framing: &mut Framed, cursor: &mut Cursor, row: &mut Row) -> Option<Result<(), Flaw>> {
+        let (bytes, start) = (block.bytes, *cursor);
         let decoded = self.next(block, cursor, row);
         if decoded == Decoded::Blank || std::mem::take(&mut framing.header) {
             return None;
@@ -103,7 +135,7 @@ impl Decoder {
             return Some(Err(Flaw::TooLong { limit: framing.record_bytes_max }));
         }
         // Nearly all blocks are UTF-8 as a whole; only in one that is not each record is looked at again.
-        if !block.is_text() && simdutf8::basic::from_utf8(record).is_err() {
+        if !block.is_text && simdutf8::basic::from_utf8(record).is_err() {
             return Some(Err(Flaw::NotUtf8));
         }
         match decoded {
@@ -114,21 +146,27 @@ impl Decoder {
 
     /// Decodes the record at the cursor and moves the cursor after it.
     #[inline(always)]
-    fn next(&mut self, block: &Block, cursor: &mut Cursor, row: &mut Row) -> Decoded {
+    fn next(&mut self, block: Opened<'_>, cursor: &mut Cursor, row: &mut Row) -> Decoded {
+        // One comparison for the commonest format, where the choice among all of them is an indirect jump.
+        if let Decoder::JsonLines(scanner) = self { json(scanner, block, cursor, row) } else { self.next_of_others(block, cursor, row) }
+    }
+
+    #[inline(never)]
+    fn next_of_others(&mut self, block: Opened<'_>, cursor: &mut Cursor, row: &mut Row) -> Decoded {
         match self {
             Decoder::JsonLines(scanner) => json(scanner, block, cursor, row),
             Decoder::Csv(decoder) => csv_record(decoder, block, cursor, row),
             Decoder::Clf(decoder) => {
-                row.begin_in(block);
+                row.begin_in(block.block);
                 let (start, end) = next_line(block, cursor);
-                let line = &block.as_bytes()[start..end];
+                let line = &block.bytes[start..end];
                 if line.trim_ascii().is_empty() {
                     return Decoded::Blank;
                 }
                 decoder.line(line, start, row).map_or_else(Decoded::Flawed, |()| Decoded::Record)
             }
             Decoder::Lines(decoder) => {
-                row.begin_in(block);
+                row.begin_in(block.block);
                 let (start, end) = next_line(block, cursor);
                 (0..decoder.slots).for_each(|slot| row.set_untyped(slot, start..end));
                 Decoded::Record
@@ -143,10 +181,22 @@ fn first_line_only(bytes: &[u8], start: Cursor, cursor: &mut Cursor) {
     *cursor = Cursor { offset: end, lines: start.lines + 1 };
 }
 
-fn json(scanner: &mut JsonScanner, block: &Block, cursor: &mut Cursor, row: &mut Row) -> Decoded {
-    let (bytes, start) = (block.as_bytes(), cursor.offset);
-    cursor.lines += 1;
-    let (end, decoded) = match scanner.scan_in(block, bytes, start, row) {
+#[inline(always)]
+fn json(scanner: &mut JsonScanner, block: Opened<'_>, cursor: &mut Cursor, row: &mut Row) -> Decoded {
+    match scanner.follow(block.block, block.bytes, cursor.offset, row) {
+        Ok(end) => {
+            *cursor = Cursor { offset: end + 1, lines: cursor.lines + 1 };
+            Decoded::Record
+        }
+        Err(followed) => json_on(scanner, (block.bytes, followed), cursor, row),
+    }
+}
+
+/// Reads a line that is not like the one before.
+#[inline(never)]
+fn json_on(scanner: &mut JsonScanner, (bytes, followed): (&[u8], Followed), cursor: &mut Cursor, row: &mut Row) -> Decoded {
+    let start = cursor.offset;
+    let (end, decoded) = match scanner.scan_on(bytes, followed, row) {
         Ok(Scanned::Record(end)) => (end, Decoded::Record),
         Ok(Scanned::Blank(end)) => (end, Decoded::Blank),
         Err(flaw) => {
@@ -154,13 +204,13 @@ fn json(scanner: &mut JsonScanner, block: &Block, cursor: &mut Cursor, row: &mut
             (end, Decoded::Flawed(Flaw::json(flaw, start)))
         }
     };
-    cursor.offset = (end + 1).min(bytes.len());
+    *cursor = Cursor { offset: (end + 1).min(bytes.len()), lines: cursor.lines + 1 };
     decoded
 }
 
-fn csv_record(decoder: &mut CsvDecoder, block: &Block, cursor: &mut Cursor, row: &mut Row) -> Decoded {
-    let (bytes, start) = (block.as_bytes(), cursor.offset);
-    row.begin_in(block);
+fn csv_record(decoder: &mut CsvDecoder, block: Opened<'_>, cursor: &mut Cursor, row: &mut Row) -> Decoded {
+    let (bytes, start) = (block.bytes, cursor.offset);
+    row.begin_in(block.block);
     if let Some(len) = csv::blank_line(&bytes[start..]) {
         (cursor.offset, cursor.lines) = (start + len, cursor.lines + 1);
         return Decoded::Blank;
@@ -175,8 +225,8 @@ fn csv_record(decoder: &mut CsvDecoder, block: &Block, cursor: &mut Cursor, row:
 }
 
 /// Takes the next line off the block; returns its range without the line end.
-fn next_line(block: &Block, cursor: &mut Cursor) -> (usize, usize) {
-    let (bytes, start) = (block.as_bytes(), cursor.offset);
+fn next_line(block: Opened<'_>, cursor: &mut Cursor) -> (usize, usize) {
+    let (bytes, start) = (block.bytes, cursor.offset);
     let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |end| start + end);
     cursor.offset = (end + 1).min(bytes.len());
     cursor.lines += 1;

@@ -82,29 +82,37 @@ impl JsonScanner {
     /// of the line itself, and has to check that the line is UTF-8 (the values of one that is not read as empty).
     #[inline]
     pub fn scan(&mut self, source: &Block, start: usize, row: &mut Row) -> Result<Scanned, JsonFlaw> {
-        self.scan_in(source, source.as_bytes(), start, row)
+        let bytes = source.as_bytes();
+        match self.follow(source, bytes, start, row) {
+            Ok(end) => Ok(Scanned::Record(end)),
+            Err(followed) => self.scan_on(bytes, followed, row),
+        }
     }
 
-    /// As [`scan`](JsonScanner::scan); `bytes` are those of `source`.
+    /// The lines of another block are to come.
+    pub(super) fn begin_block(&mut self) {
+        self.template.begin_block();
+    }
+
+    /// Reads the line of `bytes`, those of `source`, for as long as it is like the line before: gives the offset of its newline, or how far it was.
     #[inline(always)]
-    pub(super) fn scan_in(&mut self, source: &Block, bytes: &[u8], start: usize, row: &mut Row) -> Result<Scanned, JsonFlaw> {
+    pub(super) fn follow(&mut self, source: &Block, bytes: &[u8], start: usize, row: &mut Row) -> Result<usize, Followed> {
         let fills = self.template.fills(row.slots());
         row.begin_in_keeping(source, fills);
         let (rest, left) = self.template.follow(0, bytes, bytes.get(start..).unwrap_or_default(), row);
         // A line like the one before: nothing else is to be looked at.
         if rest.starts_with(b"}\n") && if fills { left == 0 } else { left < self.template.len() } {
-            return Ok(Scanned::Record(bytes.len() - rest.len() + 1));
+            return Ok(bytes.len() - rest.len() + 1);
         }
-        let keys = self.template.len() - left;
-        if fills {
-            self.template.clear_others(keys, row);
-        }
-        self.scan_on(bytes, Followed { start, at: bytes.len() - rest.len(), keys }, row)
+        Err(Followed { start, at: bytes.len() - rest.len(), keys: self.template.len() - left, fills })
     }
 
     /// Reads what the template did not foresee: from the beginning, or after some members.
     #[inline(never)]
-    fn scan_on(&mut self, bytes: &[u8], followed: Followed, row: &mut Row) -> Result<Scanned, JsonFlaw> {
+    pub(super) fn scan_on(&mut self, bytes: &[u8], followed: Followed, row: &mut Row) -> Result<Scanned, JsonFlaw> {
+        if followed.fills {
+            self.template.clear_others(followed.keys, row);
+        }
         let JsonScanner { fields, depth_max, template, scratch } = self;
         let mut line = Line { bytes, fields, depth_max: *depth_max, row, scratch };
         let at = if followed.keys == 0 { line.space(followed.start) } else { followed.start };
@@ -122,13 +130,15 @@ impl JsonScanner {
 
 /// How far a line was as the template foresaw.
 #[derive(Clone, Copy, Debug)]
-struct Followed {
+pub(super) struct Followed {
     /// Where the line begins.
     start: usize,
     /// Where the last member ended that was as foreseen.
     at: usize,
     /// How many members were.
     keys: usize,
+    /// Whether the row was not cleared before, since all members of the line before fill it.
+    fills: bool,
 }
 
 /// The line being read, with all that its reading touches.
@@ -168,7 +178,7 @@ impl Line<'_> {
     fn record(&mut self, followed: Followed, template: &mut Template) -> Result<usize, JsonFlaw> {
         let root = self.fields.root();
         let guided = !template.is_empty();
-        let Followed { start: open_at, at, mut keys } = followed;
+        let Followed { start: open_at, at, mut keys, .. } = followed;
         let (mut at, mut step) = if keys == 0 { (open_at, 0) } else { (at, keys) };
         let mut misses = 0;
         loop {

@@ -6,7 +6,7 @@
 //! guess cannot change the result; whatever is anything else is left to the general way, one member at a time.
 
 use super::json_fields::{FieldTree, NONE, NodeIndex};
-use super::json_tokens::{digits_ahead, number, string_stop, string_stops};
+use super::json_tokens::{digit_stops, number, string_stop, string_stops};
 use crate::spec::{Row, first_digits};
 use wide::u8x16;
 
@@ -21,6 +21,9 @@ const ALL: u32 = 0xffff;
 const AHEAD: usize = 64;
 /// How far ahead a key is sought among the remembered ones when optional fields are absent.
 const STEPS_AHEAD: usize = 8;
+
+/// Values of a step in a block that may be of another length than expected, until none is expected any more.
+const SURPRISES_MAX: u8 = 16;
 
 /// Nobody asked for the value.
 const UNASKED: usize = usize::MAX;
@@ -47,10 +50,61 @@ pub(super) struct Step {
     beyond: [u32; 2],
     node: NodeIndex,
     len: u8,
-    /// Whether nothing but the first 16 bytes and one slot are to be looked at.
-    plain: bool,
+    /// Of a step of which nothing but the first 16 bytes and one slot are to be looked at, the places that hold no byte of it; of any other what no comparison gives.
+    beyond_plain: u32,
     /// The slot that the value fills, [`UNASKED`], or [`SEVERAL`].
     slot: usize,
+    usual: Usual,
+}
+
+/// How long the value of a step is as a rule.
+///
+/// Where a value ends is where everything after it begins, so the processor waits for each to be found. Where it is expected and only checked, it need not wait: many
+/// values (times, identifiers, codes) are always of one length.
+#[derive(Clone, Copy, Debug)]
+struct Usual {
+    /// The text of so many bytes, or so many digits.
+    len: u8,
+    /// How often it was another length than expected, in this block.
+    surprises: u8,
+    /// The bits of the value and of the one byte after it; of which the last.
+    through: u16,
+    last: u16,
+}
+
+impl Usual {
+    /// Nothing is expected: no stops are these.
+    const NONE: Usual = Usual { len: 0, surprises: 0, through: 0, last: 1 };
+
+    #[inline(always)]
+    fn len(&self) -> usize {
+        usize::from(self.len) & (VECTOR - 1)
+    }
+
+    /// Whether the first of these stops is where it is expected.
+    #[inline(always)]
+    fn is(&self, stops: u32) -> bool {
+        stops & u32::from(self.through) == u32::from(self.last)
+    }
+
+    /// The value was as long as this, which was not expected.
+    #[inline(always)]
+    fn was(&mut self, len: usize) {
+        if self.surprises < SURPRISES_MAX {
+            self.learn(len);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn learn(&mut self, len: usize) {
+        let surprises = self.surprises + 1;
+        *self = Usual { surprises, ..Usual::NONE };
+        if len < VECTOR && surprises < SURPRISES_MAX {
+            (self.len, self.last) = (len as u8, 1 << len);
+            self.through = self.last | (self.last - 1);
+        }
+    }
 }
 
 impl Step {
@@ -65,7 +119,8 @@ impl Step {
         let beyond = [0, VECTOR].map(|from| ALL & (ALL << len.saturating_sub(from).min(VECTOR)));
         let slot = if node == NONE { UNASKED } else { fields.only_slot(node).unwrap_or(SEVERAL) };
         let [head, tail] = bytes.map(u8x16::new);
-        Some(Step { head, tail, beyond, node, len: len as u8, plain: len <= VECTOR && slot != SEVERAL, slot })
+        let beyond_plain = if len <= VECTOR && slot != SEVERAL { beyond[0] } else { !ALL };
+        Some(Step { head, tail, beyond, beyond_plain, node, len: len as u8, slot, usual: Usual::NONE })
     }
 
     /// Whether the other step's bytes are the same.
@@ -100,20 +155,22 @@ impl Step {
     #[inline(always)]
     fn begins(&self, ahead: &[u8; AHEAD]) -> bool {
         let (head, tail) = (ahead.first_chunk(), ahead[VECTOR..].first_chunk());
-        head.is_some_and(|head| self.has_head(head)) && (self.plain || self.slot != SEVERAL && tail.is_some_and(|tail| self.has_tail(tail)))
+        let same = head.map_or(0, |head: &[u8; VECTOR]| u8x16::new(*head).simd_eq(self.head).to_bitmask());
+        let is_head = same | self.beyond[0] == ALL;
+        same | self.beyond_plain == ALL || is_head && self.slot != SEVERAL && tail.is_some_and(|tail| self.has_tail(tail))
     }
 
     /// Reads a value of the commonest kinds into the row, and gives where it ends among the bytes ahead, of which the first is at `at`.
     #[inline(always)]
-    fn read(&self, ahead: &[u8; AHEAD], at: usize, row: &mut Row) -> Option<usize> {
+    fn read(&mut self, ahead: &[u8; AHEAD], at: usize, row: &mut Row) -> Option<usize> {
         let start = self.len();
         if ahead[start] == b'"' {
-            let stop = short_text_end(ahead, start + 1)?;
+            let stop = self.short_text_end(ahead, start + 1)?;
             row.set_text(self.slot, at + start + 1..at + stop);
             return Some(stop + 1);
         }
         let digits = ahead[start..].first_chunk()?;
-        let count = digits_ahead(digits);
+        let count = self.digits_ahead(digits);
         let next = ahead[start + count];
         // What may go on a number is above the comma, which is what comes as a rule.
         let goes_on = next > b',' && matches!(next, b'.' | b'e' | b'E');
@@ -122,6 +179,38 @@ impl Step {
         }
         row.set_integer(self.slot, at + start, count, || first_digits(digits, count));
         Some(start + count)
+    }
+
+    /// How many of the bytes, from the first on, are digits.
+    #[inline(always)]
+    fn digits_ahead(&mut self, digits: &[u8; VECTOR]) -> usize {
+        let stops = digit_stops(digits);
+        if self.usual.is(stops) {
+            return self.usual.len();
+        }
+        let count = (stops | (ALL + 1)).trailing_zeros() as usize;
+        self.usual.was(count);
+        count
+    }
+
+    /// The end of a text from the byte after its opening quote: its closing quote, if that is soon and no escape is before it.
+    #[inline(always)]
+    fn short_text_end(&mut self, ahead: &[u8; AHEAD], start: usize) -> Option<usize> {
+        let stops = string_stops(ahead[start..].first_chunk()?);
+        let usual = start + self.usual.len();
+        if self.usual.is(stops) && ahead[usual] == b'"' {
+            return Some(usual);
+        }
+        let stop = if stops != 0 {
+            start + stops.trailing_zeros() as usize
+        } else {
+            // Two vectors fit behind any literal.
+            let stops = string_stops(ahead[start + VECTOR..].first_chunk()?);
+            start + VECTOR + (stops | (ALL + 1)).trailing_zeros() as usize
+        };
+        let stop = stop & (AHEAD - 1);
+        self.usual.was(stop - start);
+        (ahead[stop] == b'"').then_some(stop)
     }
 
     /// Reads a value of another kind into the row, a long text or any number, and gives the bytes after it. `rest` are the last of `bytes`.
@@ -143,21 +232,6 @@ impl Step {
             _ => None,
         }
     }
-}
-
-/// The end of a text from the byte after its opening quote: its closing quote, if that is soon and no escape is before it.
-#[inline(always)]
-fn short_text_end(ahead: &[u8; AHEAD], start: usize) -> Option<usize> {
-    let stops = string_stops(ahead[start..].first_chunk()?);
-    let stop = if stops != 0 {
-        start + stops.trailing_zeros() as usize
-    } else {
-        // Two vectors fit behind any literal.
-        let stops = string_stops(ahead[start + VECTOR..].first_chunk()?);
-        start + VECTOR + (stops | (ALL + 1)).trailing_zeros() as usize
-    };
-    let stop = stop & (AHEAD - 1);
-    (ahead[stop] == b'"').then_some(stop)
 }
 
 /// Whether the first of the bytes is a zero. Of a word, since they have been in a vector, out of which single bytes are slow to come.
@@ -194,12 +268,11 @@ impl Template {
     /// Reads members into the row, from the step `from` on and where `rest`, the last of `bytes`, begins, as long as they are as remembered
     /// and plain. Gives the bytes after them, and how many steps are left.
     #[inline(always)]
-    pub(super) fn follow<'a>(&self, from: usize, bytes: &'a [u8], mut rest: &'a [u8], row: &mut Row) -> (&'a [u8], usize) {
-        let mut steps = self.steps.get(from..).unwrap_or_default();
-        while let [guess, others @ ..] = steps
-            && let Some(ahead) = rest.first_chunk()
-            && guess.begins(ahead)
-        {
+    pub(super) fn follow<'a>(&mut self, from: usize, bytes: &'a [u8], mut rest: &'a [u8], row: &mut Row) -> (&'a [u8], usize) {
+        let steps = self.steps.get_mut(from..).unwrap_or_default();
+        let mut left = steps.len();
+        for guess in steps {
+            let Some(ahead) = rest.first_chunk().filter(|ahead| guess.begins(ahead)) else { break };
             if let Some(end) = guess.read(ahead, bytes.len() - rest.len(), row) {
                 rest = &rest[end..];
             } else if let Some(after) = guess.read_rarer(bytes, rest, row) {
@@ -207,9 +280,14 @@ impl Template {
             } else {
                 break;
             }
-            steps = others;
+            left -= 1;
         }
-        (rest, steps.len())
+        (rest, left)
+    }
+
+    /// Other records begin, whose values may be of other lengths.
+    pub(super) fn begin_block(&mut self) {
+        self.steps.iter_mut().for_each(|step| step.usual.surprises = 0);
     }
 
     /// The value that comes next by what is remembered: its offset, and its node.

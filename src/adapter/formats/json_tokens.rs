@@ -39,13 +39,13 @@ pub(super) fn string_stops(bytes: &[u8; 16]) -> u32 {
     (turned.simd_gt(i8x16::splat(BEFORE)) | backslashes).to_bitmask()
 }
 
-/// How many of the bytes, from the first on, are digits.
+/// Which of the bytes, the first of them lowest, are no digits: those that an integer stops at.
 #[inline(always)]
-pub(super) fn digits_ahead(bytes: &[u8; 16]) -> usize {
+pub(super) fn digit_stops(bytes: &[u8; 16]) -> u32 {
     // Digits are brought to the least of signed bytes, in which one comparison tells them from all others.
     const DOWN: u8 = 0x80 - b'0';
     let others = (signed(bytes) + i8x16::splat(DOWN as i8)).simd_gt(i8x16::splat(b'9'.wrapping_add(DOWN) as i8));
-    (others.to_bitmask() | 1 << 16).trailing_zeros() as usize
+    others.to_bitmask()
 }
 
 #[inline(always)]
