@@ -36,6 +36,7 @@ impl Block {
     }
 
     /// As [`from_vec`](Block::from_vec), for values that are seldom wanted as text.
+    #[cfg_attr(not(feature = "files"), allow(dead_code, reason = "files are read in blocks, records of streams are not"))]
     pub(crate) fn checked(bytes: Vec<u8>) -> Self {
         match simdutf8::basic::from_utf8(&bytes) {
             Ok(_) => Block(Kind::Checked(Arc::new(bytes))),

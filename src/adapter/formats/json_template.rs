@@ -2,8 +2,9 @@
 //!
 //! Machine-written logs repeat their keys. Where a line has the same bytes between two values as the last one had, one masked
 //! comparison of 16 bytes replaces the parsing of separator, key and colon and the look-up of the key; and where the value is a
-//! string without escapes or a number, one or two vectors of bytes tell where it ends. Equal bytes are equal tokens, so the
-//! guess cannot change the result; whatever is anything else is left to the general way, one member at a time.
+//! string without escapes or a number, one or two vectors of bytes tell where it ends, or that it ends where those before it did.
+//! Equal bytes are equal tokens, so the guess cannot change the result; whatever is anything else is left to the general way, one
+//! member at a time.
 
 use super::json_fields::{FieldTree, NONE, NodeIndex};
 use super::json_tokens::{digit_stops, number, string_stop, string_stops};
