@@ -61,7 +61,7 @@ impl KeyedHasher {
 impl Hasher for KeyedHasher {
     #[inline(always)]
     fn write(&mut self, bytes: &[u8]) {
-        if let Some((front, back)) = short(bytes) {
+        if let Some((front, back)) = short_words(bytes) {
             // The length tells keys apart whose two words are the same, as of "aa" and "aaa".
             let state = self.state.wrapping_add((bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
             self.state = fold(state ^ front, self.multiplier ^ back);
@@ -105,7 +105,7 @@ impl Hasher for KeyedHasher {
 
 /// Up to 16 bytes as two words, the front and the back of them, which overlap where there are fewer. Of as many bytes others are other words.
 #[inline(always)]
-pub(crate) fn short(bytes: &[u8]) -> Option<(u64, u64)> {
+pub(crate) fn short_words(bytes: &[u8]) -> Option<(u64, u64)> {
     match bytes.len() {
         0 => Some((0, 0)),
         1..4 => {

@@ -41,7 +41,7 @@ pub trait Key: Eq + Ord + Hash {
         self.with_bytes(|bytes| hash_bytes(seed, bytes))
     }
 
-    /// Whether the kept key is this one.
+    /// Whether the kept key is this one: as `==`, and perhaps cheaper.
     #[inline]
     fn is(&self, kept: &Self::Owned) -> bool {
         self == kept.borrow()

@@ -1,6 +1,6 @@
 //! A key of bytes, kept in place where it is short.
 
-use crate::hash::short;
+use crate::hash::short_words;
 use smallvec::SmallVec;
 use std::borrow::Borrow;
 use std::fmt;
@@ -24,7 +24,7 @@ impl ByteKey {
         if own.len() != bytes.len() {
             return false;
         }
-        match (short(own), short(bytes)) {
+        match (short_words(own), short_words(bytes)) {
             (Some(own), Some(bytes)) => own == bytes,
             _ if own.len() <= IN_PLACE => {
                 own.first_chunk::<16>() == bytes.first_chunk::<16>() && own.last_chunk::<16>() == bytes.last_chunk::<16>()

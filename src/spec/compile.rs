@@ -7,7 +7,7 @@ use super::pipeline_spec::PipelineSpec;
 use super::predicate::Predicate;
 use super::row_aggregate::{Plan, RowAggregate};
 use super::row_pipeline::{Parts, RowPipeline};
-use super::time_format::TimeFormat;
+use super::time_format::TimeField;
 use crate::aggregate::{Aggregate, Overflow};
 use crate::engine::{Engine, EngineOptions};
 use crate::error::Error;
@@ -88,7 +88,7 @@ impl PipelineSpec {
         texts.map(|text| Predicate::parse(text, fields).map_err(|error| error.at("where"))).collect()
     }
 
-    fn compile_time(&self, fields: &mut Fields, options: &CompileOptions) -> Result<Option<(usize, TimeFormat)>, Error> {
+    fn compile_time(&self, fields: &mut Fields, options: &CompileOptions) -> Result<Option<TimeField>, Error> {
         let format = self.time_format.as_deref().map(str::parse).transpose().map_err(|error: Error| error.at("time_format"))?;
         let Some(text) = &self.time else {
             if format.is_some() {
@@ -100,7 +100,7 @@ impl PipelineSpec {
             return Ok(None);
         };
         match parse_fields(text).map_err(|error| error.at("time"))?.as_slice() {
-            [name] => Ok(Some((fields.slot(name), format.unwrap_or_default()))),
+            [name] => Ok(Some(TimeField::new(fields.slot(name), format.unwrap_or_default()))),
             names => Err(Error::invalid(format!("time: one field holds the event time, not {}", names.len()))),
         }
     }

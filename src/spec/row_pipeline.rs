@@ -11,7 +11,7 @@ use super::prepared_rows::{NextRows, PreparedRows, Upcoming};
 use super::preparer::{Preparation, RowPreparer};
 use super::row::Row;
 use super::row_aggregate::{Plan, RowAggregate, RowAnswer};
-use super::time_format::{TimeField, TimeFormat};
+use super::time_format::TimeField;
 use crate::engine::{Emission, Engine, Outcome, Shard, Stats};
 use crate::error::{Error, ErrorKind};
 use crate::key::ByteKey;
@@ -63,7 +63,7 @@ pub struct RowPipeline {
 pub(super) struct Parts {
     pub(super) fields: Fields,
     pub(super) filter: Vec<Predicate>,
-    pub(super) time: Option<(usize, TimeFormat)>,
+    pub(super) time: Option<TimeField>,
     /// Names and slots of the fields to group by.
     pub(super) group: Vec<(String, usize)>,
     pub(super) columns: Vec<Column>,
@@ -129,7 +129,6 @@ impl RowPipeline {
         let (group_names, group_slots) = parts.group.into_iter().unzip();
         let columns = parts.columns.into_iter().map(OutputColumn::of).collect();
         let Parts { fields, filter, time, plan, key_bytes_max, .. } = parts;
-        let time = time.map(|(slot, format)| TimeField::new(slot, format));
         let preaggregation = parts.engine.aggregate().preaggregates().then(|| parts.engine.preaggregation());
         RowPipeline {
             preparer: Arc::new(RowPreparer { fields, filter, time, group_slots, plan, key_bytes_max, preaggregation }),

@@ -52,6 +52,7 @@ impl TakeRecords for Preaggregate<'_> {
         if self.rows.add(self.preparer, row, ARRIVAL) { Ok(()) } else { Err(NotApart) }
     }
 
+    #[cold]
     fn flawed(&mut self, _: Flaw, _: Place) -> Result<(), NotApart> {
         Err(NotApart)
     }

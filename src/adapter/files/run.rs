@@ -8,7 +8,7 @@ use crate::adapter::files::source::Input;
 use crate::adapter::files::stats::{FileStats, FilesStats};
 use crate::adapter::formats::clf::ClfDecoder;
 use crate::adapter::formats::csv::{self, CsvDecoder};
-use crate::adapter::formats::decode::{Decoder, Framed, LineDecoder, Place, Records, TakeRecords};
+use crate::adapter::formats::decode::{Decoder, Framed, LineDecoder, OtherDecoder, Place, Records, TakeRecords};
 use crate::adapter::formats::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
 use crate::adapter::formats::format::Format;
 use crate::adapter::formats::json_scan::JsonScanner;
@@ -194,7 +194,7 @@ pub fn run<S: RowSink>(inputs: Vec<Input>, options: &FilesOptions, sink: &mut S)
         let source = input.open()?;
         let mut reader = BlockReader::new(source, options.block_bytes.unwrap_or(BLOCK_BYTES), options.limits.record_bytes_max);
         let decoder = begin(&mut reader, options, &fields)?;
-        let fetcher = Fetcher::new(reader, matches!(decoder, Decoder::Csv(_)), sink.resume_at(file));
+        let fetcher = Fetcher::new(reader, matches!(decoder, Decoder::Other(OtherDecoder::Csv(_))), sink.resume_at(file));
         let taking = Taking { file, stats: &mut stats, sink };
         let tail = FileRun { fetcher, decoder, row: &mut row, taking }.read(helpers.as_ref())?;
         match tail {
@@ -259,12 +259,12 @@ fn begin(reader: &mut BlockReader, options: &FilesOptions, fields: &[String]) ->
             JsonScanner::new(fields, options.limits.json_depth_max).map(|scanner| Decoder::JsonLines(Box::new(scanner)))
         }
         Format::JsonLines => JsonScanner::new(fields, options.limits.json_depth_max).map(|scanner| Decoder::JsonLines(Box::new(scanner))),
-        Format::Clf => ClfDecoder::new(fields).map(Decoder::Clf),
+        Format::Clf => ClfDecoder::new(fields).map(Decoder::from),
         Format::Csv | Format::Tsv => {
             reader.set_framing(Framing::Csv { delimiter });
             csv_decoder(reader, fields, delimiter)
         }
-        Format::Lines | Format::Auto => LineDecoder::new(fields).map(Decoder::Lines),
+        Format::Lines | Format::Auto => LineDecoder::new(fields).map(Decoder::from),
     };
     decoder.map_err(|error| explain(error, options.format, format, is_array).at(name))
 }
@@ -287,8 +287,8 @@ fn explain(error: Error, asked: Format, format: Format, is_array: bool) -> Error
 fn csv_decoder(reader: &mut BlockReader, fields: &[String], delimiter: u8) -> Result<Decoder, Error> {
     let ended = reader.has_ended();
     match csv::header(reader.peek()?, delimiter, ended)? {
-        Some((header, _)) => CsvDecoder::new(&header, fields, delimiter).map(Decoder::Csv),
-        None => CsvDecoder::new::<&str>(&[], &[], delimiter).map(Decoder::Csv),
+        Some((header, _)) => CsvDecoder::new(&header, fields, delimiter).map(Decoder::from),
+        None => CsvDecoder::new::<&str>(&[], &[], delimiter).map(Decoder::from),
     }
 }
 

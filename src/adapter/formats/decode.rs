@@ -109,7 +109,14 @@ enum Decoded {
 /// A decoder of any format.
 #[derive(Clone, Debug)]
 pub(crate) enum Decoder {
+    /// Apart from the others: most inputs are of this format, and one comparison tells it, where a choice among all is an indirect jump for each record.
     JsonLines(Box<JsonScanner>),
+    Other(OtherDecoder),
+}
+
+/// A decoder of any format but JSON Lines.
+#[derive(Clone, Debug)]
+pub(crate) enum OtherDecoder {
     Csv(CsvDecoder),
     Clf(ClfDecoder),
     Lines(LineDecoder),
@@ -147,16 +154,38 @@ impl Decoder {
     /// Decodes the record at the cursor and moves the cursor after it.
     #[inline(always)]
     fn next(&mut self, block: Opened<'_>, cursor: &mut Cursor, row: &mut Row) -> Decoded {
-        // One comparison for the commonest format, where the choice among all of them is an indirect jump.
-        if let Decoder::JsonLines(scanner) = self { json(scanner, block, cursor, row) } else { self.next_of_others(block, cursor, row) }
-    }
-
-    #[inline(never)]
-    fn next_of_others(&mut self, block: Opened<'_>, cursor: &mut Cursor, row: &mut Row) -> Decoded {
         match self {
             Decoder::JsonLines(scanner) => json(scanner, block, cursor, row),
-            Decoder::Csv(decoder) => csv_record(decoder, block, cursor, row),
-            Decoder::Clf(decoder) => {
+            Decoder::Other(decoder) => decoder.next(block, cursor, row),
+        }
+    }
+}
+
+impl From<CsvDecoder> for Decoder {
+    fn from(decoder: CsvDecoder) -> Self {
+        Decoder::Other(OtherDecoder::Csv(decoder))
+    }
+}
+
+impl From<ClfDecoder> for Decoder {
+    fn from(decoder: ClfDecoder) -> Self {
+        Decoder::Other(OtherDecoder::Clf(decoder))
+    }
+}
+
+impl From<LineDecoder> for Decoder {
+    fn from(decoder: LineDecoder) -> Self {
+        Decoder::Other(OtherDecoder::Lines(decoder))
+    }
+}
+
+impl OtherDecoder {
+    /// Decodes the record at the cursor and moves the cursor after it.
+    #[inline(never)]
+    fn next(&mut self, block: Opened<'_>, cursor: &mut Cursor, row: &mut Row) -> Decoded {
+        match self {
+            OtherDecoder::Csv(decoder) => csv_record(decoder, block, cursor, row),
+            OtherDecoder::Clf(decoder) => {
                 row.begin_in(block.block);
                 let (start, end) = next_line(block, cursor);
                 let line = &block.bytes[start..end];
@@ -165,7 +194,7 @@ impl Decoder {
                 }
                 decoder.line(line, start, row).map_or_else(Decoded::Flawed, |()| Decoded::Record)
             }
-            Decoder::Lines(decoder) => {
+            OtherDecoder::Lines(decoder) => {
                 row.begin_in(block.block);
                 let (start, end) = next_line(block, cursor);
                 (0..decoder.slots).for_each(|slot| row.set_untyped(slot, start..end));

@@ -25,8 +25,8 @@ impl PayloadDecoder {
     pub(in crate::adapter) fn new(format: Format, fields: &[String], limits: &Limits) -> Result<Self, Error> {
         let decoder = match format {
             Format::Auto | Format::JsonLines => Decoder::JsonLines(Box::new(JsonScanner::new(fields, limits.json_depth_max)?)),
-            Format::Clf => Decoder::Clf(ClfDecoder::new(fields)?),
-            Format::Lines => Decoder::Lines(LineDecoder::new(fields)?),
+            Format::Clf => ClfDecoder::new(fields)?.into(),
+            Format::Lines => LineDecoder::new(fields)?.into(),
             Format::Csv | Format::Tsv => {
                 let message = format!("format: the records of a stream have no header, which {format} needs; use jsonl, clf or lines");
                 return Err(Error::invalid(message));
