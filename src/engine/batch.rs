@@ -10,7 +10,7 @@ use std::ops::Range;
 const SHORT: usize = 8;
 
 /// Records of different panes that are taken before a stretch is looked for again.
-const MIXED: usize = 64;
+const MIXED: usize = 256;
 
 /// Records that are taken one by one where none could be taken at once, as of panes that come and go, before that is tried again.
 const SINGLY: usize = 8;
@@ -62,6 +62,14 @@ enum Stretch {
     Short,
 }
 
+/// Records that are taken at once.
+struct Run {
+    /// The event times of those that make nothing fire.
+    quiet: Range<i64>,
+    /// The latest event time of those that were taken.
+    latest: i64,
+}
+
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Takes the records of a batch, as pushing one after the other would, until `tell` refuses: it is told what became of each that was not simply added.
     ///
@@ -101,23 +109,23 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if self.firing.is_due(self.watermarks.overall()) || !self.watermarks.is_settled(shard.index()) {
             return 0;
         }
-        let quiet = self.quiet();
+        let mut run = Run { quiet: self.quiet(), latest: i64::MIN };
         let until_check = usize::try_from(self.until_check).unwrap_or(usize::MAX);
         let length = batch.times().len().min(until_check);
         let mut taken = 0;
         while taken < length {
-            let added = match self.add_stretch(batch, taken..length, &quiet) {
+            let added = match self.add_stretch(batch, taken..length, &mut run) {
                 Stretch::Of(added) => added,
-                Stretch::Short => self.add_mixed(batch, taken..length, &quiet),
+                Stretch::Short => self.add_mixed(batch, taken..length, &mut run),
             };
             if added == 0 {
                 break;
             }
             taken += added;
         }
-        if let Some(latest) = batch.times().get(..taken).and_then(|times| times.iter().max()) {
+        if taken > 0 {
             // The watermark rises with the latest time alone, whatever came before it.
-            self.watermarks.observe(shard.index(), latest.as_millis());
+            self.watermarks.observe(shard.index(), run.latest);
             self.until_check -= taken as u64;
             self.stats.applied = self.stats.applied.saturating_add(taken as u64);
         }
@@ -132,23 +140,26 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// Adds those records from the front that go into the pane of the first, while they are quiet and not refused.
-    fn add_stretch(&mut self, batch: &mut impl Batch<R>, range: Range<usize>, quiet: &Range<i64>) -> Stretch {
+    fn add_stretch(&mut self, batch: &mut impl Batch<R>, range: Range<usize>, run: &mut Run) -> Stretch {
         let times = batch.times().get(range.clone()).unwrap_or_default();
         let Some(first) = times.first() else { return Stretch::Of(0) };
         let Some((pane, accumulator)) = self.panes.recent(first.as_millis()) else { return Stretch::Of(0) };
-        let stretch = pane.start.max(quiet.start)..pane.end.min(quiet.end);
+        let stretch = pane.start.max(run.quiet.start)..pane.end.min(run.quiet.end);
         let stays = |time: &Timestamp| stretch.contains(&time.as_millis());
         if !times.iter().take(SHORT).all(stays) {
             return Stretch::Short;
         }
         let aggregate = &self.aggregate;
+        let mut latest = run.latest;
         let added = batch.each(range, |record, time| {
             let takes = stays(&time) && aggregate.check(Some(accumulator), record).is_ok();
             if takes {
                 aggregate.add(accumulator, record, time);
+                latest = latest.max(time.as_millis());
             }
             takes
         });
+        run.latest = latest;
         if added > 0
             && let Some(stacks) = &mut self.stacks
         {
@@ -158,28 +169,28 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// Adds a number of records from the front that go into panes that were used lately, while they are quiet and not refused.
-    fn add_mixed(&mut self, batch: &mut impl Batch<R>, range: Range<usize>, quiet: &Range<i64>) -> usize {
+    fn add_mixed(&mut self, batch: &mut impl Batch<R>, range: Range<usize>, run: &mut Run) -> usize {
         let range = range.start..range.end.min(range.start + MIXED);
-        let times = batch.times().get(range.clone()).unwrap_or_default();
-        let (Some(first), Some(earliest)) = (times.first().copied(), times.iter().min().copied()) else { return 0 };
-        let Some(mut neighbours) = self.panes.neighbours(first.as_millis(), earliest.as_millis()) else { return 0 };
-        let known = neighbours.from.max(quiet.start)..neighbours.to.min(quiet.end);
+        let Some(first) = batch.times().get(range.start) else { return 0 };
+        let Some(mut neighbours) = self.panes.neighbours(first.as_millis(), &run.quiet) else { return 0 };
         let aggregate = &self.aggregate;
-        let added = batch.each(range.clone(), |record, time| {
-            if !known.contains(&time.as_millis()) {
-                return false;
-            }
+        let (mut earliest, mut latest) = (i64::MAX, run.latest);
+        let added = batch.each(range, |record, time| {
             let Some(accumulator) = neighbours.around(time.as_millis()) else { return false };
             let takes = aggregate.check(Some(accumulator), record).is_ok();
             if takes {
                 aggregate.add(accumulator, record, time);
+                earliest = earliest.min(time.as_millis());
+                latest = latest.max(time.as_millis());
             }
             takes
         });
-        if let Some(stacks) = self.stacks.as_mut().filter(|stacks| stacks.covers(earliest.as_millis())) {
+        run.latest = latest;
+        if added > 0
+            && let Some(stacks) = &mut self.stacks
+        {
             // The earliest record tells about all.
-            let earliest = batch.times().get(range).unwrap_or_default().iter().take(added).min();
-            earliest.into_iter().for_each(|time| stacks.touch(time.as_millis()));
+            stacks.touch(earliest);
         }
         added
     }

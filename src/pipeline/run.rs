@@ -41,6 +41,17 @@ impl<R: ?Sized> Stages<R> {
         self.filters.iter().all(|keep| keep(record))
     }
 
+    /// How many records from the front pass the filters.
+    fn kept(&self, records: &[R]) -> usize
+    where
+        R: Sized,
+    {
+        match self.filters.is_empty() {
+            true => records.len(),
+            false => records.iter().take_while(|record| self.keeps(record)).count(),
+        }
+    }
+
     #[inline]
     fn tell_late(&mut self, outcome: Outcome, record: &R, time: Timestamp) {
         if outcome == Outcome::Late
@@ -166,8 +177,7 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
     {
         let shard = self.default_shard()?;
         loop {
-            let kept = records.iter().take_while(|record| self.stages.keeps(record)).count();
-            let (stretch, rest) = records.split_at(kept);
+            let (stretch, rest) = records.split_at(self.stages.kept(records));
             self.push_stretch(shard, stretch, times)?;
             // What ended the stretch did not pass.
             let Some((_, rest)) = rest.split_first() else { return Ok(()) };

@@ -4,6 +4,7 @@
 
 use super::Pane;
 use super::pane_map::PaneMap;
+use std::ops::Range;
 
 /// How many of the panes used last are remembered. Out of order by less than a few panes is the rule; four cover it.
 const RECENT: usize = 4;
@@ -21,23 +22,74 @@ const NONE: Recent = Recent { pane: Pane { start: i64::MAX, end: i64::MIN }, slo
 /// How many panes [`Neighbours`] are at most.
 const NEIGHBOURS: usize = 5;
 
+/// Times whose offset in [`Neighbours`] is multiplied: products of two such stay exact.
+const EVEN_MAX: u64 = 1 << 30;
+
 /// Panes that follow one another without a gap: finding the one of a time takes no branch that could be guessed wrong, for times that jump from pane to pane.
 pub(crate) struct Neighbours<'a, T> {
-    /// The start of the first.
-    pub(crate) from: i64,
-    /// The end of the last.
-    pub(crate) to: i64,
-    /// The starts of the others; `i64::MAX` where there are fewer.
-    cuts: [i64; NEIGHBOURS - 1],
+    /// The first time that is looked for.
+    from: i64,
+    /// How many milliseconds from there on are looked for.
+    length: u64,
+    /// Where that first time lies, counted from the start of the first pane.
+    ahead: u64,
+    cuts: Cuts,
     panes: &'a mut [(Pane, T)],
 }
 
-impl<T> Neighbours<'_, T> {
-    /// The accumulator of the pane around a time in `[from, to)`.
+/// Where panes that follow one another meet, counted from the start of the first.
+enum Cuts {
+    /// All are of one length, of which this is the reciprocal: 2^64 divided by it, rounded up. An offset times that, of which the upper half is taken, is the offset divided by the length.
+    Even { reciprocal: u64 },
+    /// The starts of those after the first; `u64::MAX` where there are fewer.
+    At([u64; NEIGHBOURS - 1]),
+}
+
+impl Cuts {
+    fn of<T>(panes: &[(Pane, T)]) -> (Self, u64) {
+        let first = panes[0].0;
+        let length = first.end.abs_diff(first.start);
+        let (mut cuts, mut to, mut even) = ([u64::MAX; NEIGHBOURS - 1], first.end, (2..EVEN_MAX).contains(&length));
+        for (cut, (next, _)) in cuts.iter_mut().zip(&panes[1..]) {
+            if next.start != to {
+                break;
+            }
+            even &= next.end.abs_diff(next.start) == length;
+            (*cut, to) = (next.start.abs_diff(first.start), next.end);
+        }
+        let cuts = if even { Cuts::Even { reciprocal: u64::MAX / length + 1 } } else { Cuts::At(cuts) };
+        (cuts, to.abs_diff(first.start))
+    }
+
+    /// The number of the pane at an offset.
+    #[inline]
+    fn index(&self, offset: u64) -> usize {
+        match self {
+            Cuts::Even { reciprocal } => ((u128::from(offset) * u128::from(*reciprocal)) >> 64) as usize,
+            Cuts::At(cuts) => cuts.iter().map(|cut| usize::from(*cut <= offset)).sum(),
+        }
+    }
+}
+
+impl<'a, T> Neighbours<'a, T> {
+    /// The first of these panes and those that follow it, for times in `within`.
+    fn new(panes: &'a mut [(Pane, T)], within: &Range<i64>) -> Self {
+        let start = panes[0].0.start;
+        let (cuts, length) = Cuts::of(panes);
+        let from = start.max(within.start);
+        let to = start.saturating_add_unsigned(length).min(within.end).max(from);
+        Neighbours { from, length: to.abs_diff(from), ahead: from.abs_diff(start), cuts, panes }
+    }
+
+    /// The accumulator of the pane around a time, if that is looked for here.
     #[inline]
     pub(crate) fn around(&mut self, time: i64) -> Option<&mut T> {
-        let index = self.cuts.iter().map(|cut| usize::from(*cut <= time)).sum::<usize>();
-        self.panes.get_mut(index).map(|(_, accumulator)| accumulator)
+        // Of a time before the first it is a very large number.
+        let offset = time.wrapping_sub(self.from) as u64;
+        if offset >= self.length {
+            return None;
+        }
+        self.panes.get_mut(self.cuts.index(offset + self.ahead)).map(|(_, accumulator)| accumulator)
     }
 }
 
@@ -66,25 +118,12 @@ impl<T> Panes<T> {
         self.by_start.in_slot(found.slot).map(|accumulator| (found.pane, accumulator))
     }
 
-    /// Panes that follow one another, around a time whose pane was used lately; from the one of `earliest` on, if that is near before it.
-    pub(crate) fn neighbours(&mut self, time: i64, earliest: i64) -> Option<Neighbours<'_, T>> {
+    /// Panes that follow one another, around one that was used lately: that of this time. Times outside of `within` are not found there.
+    pub(crate) fn neighbours(&mut self, time: i64, within: &Range<i64>) -> Option<Neighbours<'_, T>> {
         let slot = self.recent.iter().find(|recent| recent.pane.contains(time))?.slot;
         let (panes, at) = self.by_start.around(slot, NEIGHBOURS)?;
-        let mut first = at;
-        while first > 0 && at - first < NEIGHBOURS - 1 && earliest < panes[first].0.start && panes[first - 1].0.end == panes[first].0.start
-        {
-            first -= 1;
-        }
-        let panes = &mut panes[first..];
-        let (from, mut to) = (panes[0].0.start, panes[0].0.end);
-        let mut cuts = [i64::MAX; NEIGHBOURS - 1];
-        for (cut, (next, _)) in cuts.iter_mut().zip(&panes[1..]) {
-            if next.start != to {
-                break;
-            }
-            (*cut, to) = (next.start, next.end);
-        }
-        Some(Neighbours { from, to, cuts, panes })
+        let before = panes[..=at].windows(2).rev().take(NEIGHBOURS / 2).take_while(|two| two[0].0.end == two[1].0.start).count();
+        Some(Neighbours::new(&mut panes[at - before..], within))
     }
 
     /// The accumulator in a slot.
@@ -202,20 +241,32 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
+    /// The pane around a time: of 10, or of 3 and 7 in turns.
+    fn pane(time: i64, paired: bool) -> Pane {
+        let (start, end) = (time / 10 * 10, time / 10 * 10 + 10);
+        match start + 3 {
+            _ if !paired => Pane { start, end },
+            cut if time < cut => Pane { start, end: cut },
+            cut => Pane { start: cut, end },
+        }
+    }
+
     proptest! {
-        /// Against a plain ordered map, with panes of 10 opened, changed and closed in any order.
+        /// Against a plain ordered map, with panes opened, changed and closed in any order.
         #[test]
-        fn panes_are_an_ordered_map(steps in prop::collection::vec((0i64..200, any::<bool>(), 0i64..200), 0..200)) {
+        fn panes_are_an_ordered_map(
+            steps in prop::collection::vec((0i64..200, any::<bool>(), (-50i64..250, -50i64..250)), 0..200), paired in any::<bool>()
+        ) {
             let mut panes = Panes::new();
             let mut model = BTreeMap::new();
-            for (time, close, earliest) in steps {
+            for (time, close, within) in steps {
+                let pane = |time| pane(time, paired);
                 if close {
                     panes.close_first();
                     model.pop_first();
                 } else {
-                    let start = time / 10 * 10;
-                    let pane = Pane { start, end: start + 10 };
-                    *model.entry(start).or_insert(0) += time;
+                    let pane = pane(time);
+                    *model.entry(pane.start).or_insert(0) += time;
                     match panes.recent(time) {
                         Some((found, sum)) => {
                             prop_assert_eq!(found, pane);
@@ -230,18 +281,34 @@ mod tests {
                         },
                     }
                 }
-                prop_assert_eq!(panes.neighbours(time, earliest).is_some(), panes.recent(time).is_some());
-                if let Some(mut neighbours) = panes.neighbours(time, earliest) {
-                    prop_assert!(neighbours.from <= time && time < neighbours.to);
-                    for time in neighbours.from..neighbours.to {
-                        prop_assert_eq!(neighbours.around(time).map(|sum| *sum), model.get(&(time / 10 * 10)).copied());
+                let within = within.0..within.1;
+                prop_assert_eq!(panes.neighbours(time, &within).is_some(), panes.recent(time).is_some());
+                if let Some(mut neighbours) = panes.neighbours(time, &within) {
+                    prop_assert_eq!(neighbours.around(time).is_some(), within.contains(&time));
+                    for time in (-10..320).chain([i64::MIN, i64::MAX]) {
+                        if let Some(sum) = neighbours.around(time) {
+                            prop_assert!(within.contains(&time));
+                            prop_assert_eq!(Some(&*sum), model.get(&pane(time).start));
+                        }
                     }
                 }
                 let seen: Vec<_> = panes.range(i64::MIN, i64::MAX).map(|(start, sum)| (start, *sum)).collect();
                 let expected: Vec<_> = model.iter().map(|(start, sum)| (*start, *sum)).collect();
                 prop_assert_eq!(seen, expected);
-                let next = model.range(time..).next().map(|(start, _)| Pane { start: *start, end: *start + 10 });
+                let next = model.range(time..).next().map(|(start, _)| pane(*start));
                 prop_assert_eq!(panes.first_pane_from(time), next);
+            }
+        }
+
+        /// Panes as long as are divided by multiplying, and longer.
+        #[test]
+        fn neighbours_are_found_by_division(length in 1i64..3 << 29, first in -5i64..5, offset in any::<u64>(), edge in 0i64..6) {
+            let mut panes: Vec<_> = (first..first + 5).map(|n| (Pane { start: n * length, end: (n + 1) * length }, n)).collect();
+            let mut neighbours = Neighbours::new(&mut panes, &(i64::MIN..i64::MAX));
+            for time in [first * length + (offset % (5 * length as u64)) as i64, (first + edge) * length - 1, (first + edge) * length] {
+                let found = neighbours.around(time).map(|n| *n);
+                let expected = time.div_euclid(length);
+                prop_assert_eq!(found, (first..first + 5).contains(&expected).then_some(expected));
             }
         }
     }
