@@ -121,7 +121,7 @@ impl<T> PaneMap<T> {
         }
     }
 
-    /// Takes the first pane out. The slots of the others stay.
+    /// Takes the first pane out. The slots of the others stay, and its own is nobody's for as long as there are others.
     #[inline]
     pub(super) fn pop_first(&mut self) -> Option<Entry<T>> {
         match self.ring.pop_front() {

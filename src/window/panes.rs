@@ -229,8 +229,10 @@ impl<T> Panes<T> {
     /// Closes the first pane.
     #[inline]
     pub(crate) fn close_first(&mut self) {
-        if let Some((pane, _)) = self.by_start.pop_first() {
-            self.recent.iter_mut().filter(|recent| recent.pane.start == pane.start).for_each(|recent| *recent = NONE);
+        self.by_start.pop_first();
+        // One that is still remembered is not found in its slot any more, until slots are given anew.
+        if self.by_start.len() == 0 {
+            self.recent = [NONE; RECENT];
         }
     }
 }

@@ -83,18 +83,21 @@ impl<T: Clone> Running<T> {
                 }
             }
         }
-        if panes.try_each(self.end, end, |pane| self.enter(pane, aggregate, inverse)).is_err() {
+        let mut has_panes = false;
+        let entered = panes.try_each(self.end, end, |pane| {
+            has_panes = true;
+            self.enter(pane, aggregate, inverse)
+        });
+        if entered.is_err() {
             return false;
         }
         (self.start, self.end) = (start, end);
-        match &self.merged {
-            Some(merged) if panes.first_pane_from(start).is_some_and(|pane| pane.start < end) => inverse.is_exact(merged),
-            // No pane is left of those that were merged.
-            _ => {
-                self.forget();
-                true
-            }
+        if !has_panes && panes.first_pane_from(start).is_none_or(|pane| pane.start >= end) {
+            // None is left of those that were merged.
+            self.forget();
+            return true;
         }
+        self.merged.as_ref().is_some_and(|merged| inverse.is_exact(merged))
     }
 
     /// Merges a pane.
