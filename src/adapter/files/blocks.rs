@@ -221,7 +221,7 @@ impl BlockReader {
     fn spare_buffer(&mut self, rest: usize) -> Vec<u8> {
         let len = self.block_bytes.max(rest + 1);
         let mut buffer = Vec::new();
-        while let Some(index) = self.spare.iter().position(Block::is_unique) {
+        while let Some(index) = self.spare.iter().rposition(Block::is_unique) {
             // One that a long record made large is let go.
             let spare = self.spare.swap_remove(index).into_vec().unwrap_or_default();
             if (len..=2 * len).contains(&spare.capacity()) {
