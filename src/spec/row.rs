@@ -291,17 +291,21 @@ impl Row {
     /// Reads fields as numbers; the slot of the one that is none is given back.
     #[inline(always)]
     pub(super) fn prepare_numbers(&mut self, slots: &[usize]) -> Result<(), (usize, NotANumber)> {
-        for (index, &slot) in slots.iter().enumerate() {
-            if let (Some(Field::Integer { value, .. }), Some(place)) = (self.fields.get(slot), self.prepared.numbers.get_mut(index)) {
-                *place = PreparedNumber::Short(*value);
-            } else {
-                self.prepare_number(index, slot).map_err(|why| (slot, why))?;
-            }
+        let Row { fields, prepared, .. } = self;
+        for (index, (place, &slot)) in prepared.numbers.iter_mut().zip(slots).enumerate() {
+            let Some(Field::Integer { value, .. }) = fields.get(slot) else { return self.prepare_numbers_from(index, slots) };
+            *place = PreparedNumber::Short(*value);
         }
         Ok(())
     }
 
+    /// Reads fields as numbers, from one on that is no plain integer.
     #[inline(never)]
+    fn prepare_numbers_from(&mut self, first: usize, slots: &[usize]) -> Result<(), (usize, NotANumber)> {
+        let mut numbers = slots.iter().enumerate().skip(first);
+        numbers.try_for_each(|(index, &slot)| self.prepare_number(index, slot).map_err(|why| (slot, why)))
+    }
+
     fn prepare_number(&mut self, index: usize, slot: usize) -> Result<(), NotANumber> {
         let number = match self.digits(slot) {
             Some(integer) => PreparedNumber::Short(integer),
