@@ -49,8 +49,8 @@ pub struct PreparedRows {
     keys: Vec<KeyBytes>,
     present: Vec<bool>,
     groups: Vec<KeyBytes>,
-    /// How many numbers, keys and presences a record has.
-    strides: [usize; 3],
+    /// How many numbers, keys, presences and groups a record has.
+    strides: [usize; 4],
     /// The rows that are no records.
     gaps: Vec<Gap>,
     /// How many rows there are.
@@ -118,7 +118,7 @@ impl PreparedRows {
             keys: Vec::new(),
             present: Vec::new(),
             groups: Vec::new(),
-            strides: [plan.numbers.len(), plan.keys.len(), plan.present.len()],
+            strides: [plan.numbers.len(), plan.keys.len(), plan.present.len(), usize::from(!preparer.group_slots.is_empty())],
             gaps: Vec::new(),
             len: 0,
             taken: Taken::default(),
@@ -171,13 +171,15 @@ impl PreparedRows {
             };
             self.numbers.push(packed);
         }
-        self.present.extend_from_slice(&prepared.present);
+        prepared.present.iter().for_each(|present| self.present.push(*present));
         for &key in &prepared.keys {
             let key = self.taken_over(key, row);
             self.keys.push(key);
         }
-        let group = self.taken_over(prepared.group, row);
-        self.groups.push(group);
+        if self.strides[3] > 0 {
+            let group = self.taken_over(prepared.group, row);
+            self.groups.push(group);
+        }
     }
 
     #[cold]
@@ -282,21 +284,20 @@ impl PreparedRows {
     pub(super) fn load(&mut self, ahead: usize) -> Option<(Timestamp, &Row)> {
         let record = self.taken.records + ahead;
         let time = *self.times.get(record)?;
-        let [numbers, keys, present] = self.strides;
+        let [numbers, keys, present, groups] = self.strides;
         let into = self.row.prepared_mut();
-        if let Some(packed) = self.numbers.get(record * numbers..(record + 1) * numbers) {
-            for (number, packed) in into.numbers.iter_mut().zip(packed) {
-                *number = match *packed {
-                    Packed::Missing => PreparedNumber::Missing,
-                    Packed::Int(integer) => PreparedNumber::Short(integer),
-                    Packed::Float(float) => PreparedNumber::Other(Number::Float(float)),
-                    Packed::Wide(index) => self.wide.get(index).copied().map(Number::Int).into(),
-                };
-            }
+        for (number, packed) in into.numbers.iter_mut().zip(columns(&self.numbers, record, numbers)) {
+            *number = match *packed {
+                Packed::Missing => PreparedNumber::Missing,
+                Packed::Int(integer) => PreparedNumber::Short(integer),
+                Packed::Float(float) => PreparedNumber::Other(Number::Float(float)),
+                Packed::Wide(index) => self.wide.get(index).copied().map(Number::Int).into(),
+            };
         }
-        copy(&mut into.keys, &self.keys, record * keys);
-        copy(&mut into.present, &self.present, record * present);
-        into.group = self.groups.get(record).copied().unwrap_or_default();
+        // One by one: to copy so few as a whole is a call, which takes longer.
+        into.keys.iter_mut().zip(columns(&self.keys, record, keys)).for_each(|(into, key)| *into = *key);
+        into.present.iter_mut().zip(columns(&self.present, record, present)).for_each(|(into, present)| *into = *present);
+        columns(&self.groups, record, groups).iter().for_each(|group| into.group = *group);
         Some((time, &self.row))
     }
 }
@@ -330,10 +331,9 @@ impl Batch<Row> for Upcoming<'_> {
     }
 }
 
-#[inline]
-fn copy<T: Copy>(into: &mut [T], from: &[T], start: usize) {
-    // Not as a whole: of so few, calling for that takes longer.
-    for (into, from) in into.iter_mut().zip(from.get(start..).unwrap_or_default()) {
-        *into = *from;
-    }
+/// What a record has in columns of which each has so many.
+#[inline(always)]
+fn columns<T>(of: &[T], record: usize, stride: usize) -> &[T] {
+    // Most records have nothing in most of them.
+    if stride == 0 { &[] } else { of.get(record * stride..).and_then(|of| of.get(..stride)).unwrap_or_default() }
 }
