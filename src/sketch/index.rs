@@ -7,6 +7,8 @@
 //! The index keeps no hash but takes the *tag* of every row, 32 bits of its hash, when it is built anew; so no key is looked at. The hash is
 //! keyed at random per process: nothing here reaches an answer, and keys chosen against a public seed spread as any others do.
 
+use super::prefetch::prefetch;
+
 /// Slots of a bucket: the bytes of a word.
 const SLOTS: usize = 8;
 
@@ -71,6 +73,21 @@ impl Index {
         }
         // Only an index without buckets gets here: a full one is never left.
         Found::Vacant(0)
+    }
+
+    /// Brings close what a search for the tag looks at.
+    #[inline(always)]
+    pub(super) fn approach(&self, tag: u32) {
+        prefetch(&self.buckets, self.home(tag));
+        prefetch(&self.rows, self.home(tag) * SLOTS);
+    }
+
+    /// The first row that a search for the tag asks about, if its first bucket has one.
+    #[inline(always)]
+    pub(super) fn first_alike(&self, tag: u32) -> Option<usize> {
+        let bucket = self.home(tag);
+        let alike = zero_bytes(self.buckets.get(bucket)? ^ spread(tag));
+        if alike == 0 { None } else { self.rows.get(slot(bucket, alike)).map(|&row| row as usize) }
     }
 
     #[inline(always)]

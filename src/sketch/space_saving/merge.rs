@@ -3,8 +3,12 @@
 use super::{Filter, Found, Row, SpaceSaving};
 use crate::error::{Error, ErrorKind};
 use crate::key::Key;
+use crate::sketch::prefetch::prefetch;
 use std::borrow::Borrow;
 use std::cmp::Ordering;
+
+/// Rows that are brought close at once, before the first of them is looked up.
+const AT_ONCE: usize = 32;
 
 /// Which row stays in a cut: the larger count, then the smaller error, then the smaller key. Nothing but what the rows hold decides.
 fn by_claim<T: Ord>(a: &Row<T>, b: &Row<T>) -> Ordering {
@@ -115,13 +119,24 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         }
         Ok(())
     }
+
+    /// Brings close the rows that keys of these tags may have.
+    #[inline]
+    fn approach<'a>(&self, tags: impl Iterator<Item = &'a u32> + Clone) {
+        tags.clone().for_each(|tag| self.index.approach(*tag));
+        tags.filter_map(|tag| self.index.first_alike(*tag)).for_each(|row| prefetch(&self.rows, row));
+    }
+
     /// Adds the other's counts, and what it can have seen of keys for which only one of both has a row.
     fn merge_rows(&mut self, other: &Self) {
         let known = self.rows.len();
         let dead = other.dead();
         let mut parts = self.parts.take();
         let mut places = parts.as_ref().map(|_| Vec::with_capacity(other.rows.len()));
-        for (row, &tag) in other.rows.iter().zip(&other.tags) {
+        for (number, (row, &tag)) in other.rows.iter().zip(&other.tags).enumerate() {
+            if number % AT_ONCE == 0 {
+                self.approach(other.tags.iter().skip(number).take(AT_ONCE));
+            }
             if row.count == 0 && dead > 0 {
                 // Dead in the other: there is nothing to add.
                 places = None;
