@@ -181,6 +181,8 @@ mod tests {
                 }
                 for (row, &tag) in entered.iter().enumerate() {
                     prop_assert!(matches!(index.find(tag, |found| found == row), Found::Row(found) if found == row));
+                    index.approach(tag);
+                    prop_assert!(index.first_alike(tag).is_none_or(|first| first < entered.len()));
                 }
                 prop_assert!(matches!(index.find(77, |found| found >= entered.len() && found < 200 && !rebuilt), Found::Vacant(_)));
             }

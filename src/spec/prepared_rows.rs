@@ -49,8 +49,7 @@ pub struct PreparedRows {
     keys: Vec<KeyBytes>,
     present: Vec<bool>,
     groups: Vec<KeyBytes>,
-    /// How many numbers, keys, presences and groups a record has.
-    strides: [usize; 4],
+    strides: Strides,
     /// The rows that are no records.
     gaps: Vec<Gap>,
     /// How many rows there are.
@@ -60,6 +59,16 @@ pub struct PreparedRows {
     first_with: Vec<usize>,
     /// The slots that no row has had yet.
     unseen: Vec<usize>,
+}
+
+/// How much a record has in each column.
+#[derive(Clone, Copy, Debug)]
+struct Strides {
+    numbers: usize,
+    keys: usize,
+    present: usize,
+    /// One, or none without groups.
+    groups: usize,
 }
 
 /// Rows between two records, that are none.
@@ -118,7 +127,12 @@ impl PreparedRows {
             keys: Vec::new(),
             present: Vec::new(),
             groups: Vec::new(),
-            strides: [plan.numbers.len(), plan.keys.len(), plan.present.len(), usize::from(!preparer.group_slots.is_empty())],
+            strides: Strides {
+                numbers: plan.numbers.len(),
+                keys: plan.keys.len(),
+                present: plan.present.len(),
+                groups: usize::from(!preparer.group_slots.is_empty()),
+            },
             gaps: Vec::new(),
             len: 0,
             taken: Taken::default(),
@@ -130,7 +144,7 @@ impl PreparedRows {
     /// Starts with the rows of another block: none.
     pub fn begin(&mut self, block: &Block) {
         self.row.begin_in(block);
-        self.row.begin_prepared(self.strides[0], self.strides[1], self.strides[2]);
+        self.row.begin_prepared(self.strides.numbers, self.strides.keys, self.strides.present);
         self.times.clear();
         self.numbers.clear();
         self.wide.clear();
@@ -176,7 +190,7 @@ impl PreparedRows {
             let key = self.taken_over(key, row);
             self.keys.push(key);
         }
-        if self.strides[3] > 0 {
+        if self.strides.groups > 0 {
             let group = self.taken_over(prepared.group, row);
             self.groups.push(group);
         }
@@ -284,7 +298,7 @@ impl PreparedRows {
     pub(super) fn load(&mut self, ahead: usize) -> Option<(Timestamp, &Row)> {
         let record = self.taken.records + ahead;
         let time = *self.times.get(record)?;
-        let [numbers, keys, present, groups] = self.strides;
+        let Strides { numbers, keys, present, groups } = self.strides;
         let into = self.row.prepared_mut();
         for (number, packed) in into.numbers.iter_mut().zip(columns(&self.numbers, record, numbers)) {
             *number = match *packed {

@@ -22,7 +22,7 @@ const NONE: Recent = Recent { pane: Pane { start: i64::MAX, end: i64::MIN }, slo
 /// How many panes [`Neighbours`] are at most.
 const NEIGHBOURS: usize = 5;
 
-/// Times whose offset in [`Neighbours`] is multiplied: products of two such stay exact.
+/// Panes of this many milliseconds or more are not found by multiplication: an offset in five of them, times a length, is to fit 64 bits, so that the quotient is exact.
 const EVEN_MAX: u64 = 1 << 30;
 
 /// Panes that follow one another without a gap: finding the one of a time takes no branch that could be guessed wrong, for times that jump from pane to pane.

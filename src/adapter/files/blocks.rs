@@ -221,6 +221,7 @@ impl BlockReader {
     fn spare_buffer(&mut self, rest: usize) -> Vec<u8> {
         let len = self.block_bytes.max(rest + 1);
         let mut buffer = Vec::new();
+        // The one that was used last is most likely still in a cache.
         while let Some(index) = self.spare.iter().rposition(Block::is_unique) {
             // One that a long record made large is let go.
             let spare = self.spare.swap_remove(index).into_vec().unwrap_or_default();
