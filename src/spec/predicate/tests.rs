@@ -194,6 +194,9 @@ fn slow_text(field: &Json) -> Option<String> {
 /// Numbers here have at most two decimals: hundredths are exact.
 fn hundredths(text: &str) -> Option<i128> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
     let sign = if whole.starts_with('-') { -1 } else { 1 };
     let whole: i128 = whole.parse().ok()?;
     let fraction: i128 = format!("{fraction:0<2}").parse().ok()?;
