@@ -7,7 +7,7 @@
 //! The index keeps no hash but takes the *tag* of every row, 32 bits of its hash, when it is built anew; so no key is looked at. The hash is
 //! keyed at random per process: nothing here reaches an answer, and keys chosen against a public seed spread as any others do.
 
-use super::prefetch::prefetch;
+use super::prefetch;
 
 /// Slots of a bucket: the bytes of a word.
 const SLOTS: usize = 8;
@@ -77,9 +77,9 @@ impl Index {
 
     /// Brings close what a search for the tag looks at.
     #[inline(always)]
-    pub(super) fn approach(&self, tag: u32) {
-        prefetch(&self.buckets, self.home(tag));
-        prefetch(&self.rows, self.home(tag) * SLOTS);
+    pub(super) fn prefetch(&self, tag: u32) {
+        prefetch::prefetch(&self.buckets, self.home(tag));
+        prefetch::prefetch(&self.rows, self.home(tag) * SLOTS);
     }
 
     /// The first row that a search for the tag asks about, if its first bucket has one.
@@ -181,8 +181,11 @@ mod tests {
                 }
                 for (row, &tag) in entered.iter().enumerate() {
                     prop_assert!(matches!(index.find(tag, |found| found == row), Found::Row(found) if found == row));
-                    index.approach(tag);
-                    prop_assert!(index.first_alike(tag).is_none_or(|first| first < entered.len()));
+                    index.prefetch(tag);
+                    let first = index.first_alike(tag);
+                    prop_assert!(first.is_none_or(|first| matches!(index.find(tag, |_| true), Found::Row(found) if found == first)));
+                    // Nothing can have taken the place of the first of all.
+                    prop_assert!(row > 0 || first == Some(0));
                 }
                 prop_assert!(matches!(index.find(77, |found| found >= entered.len() && found < 200 && !rebuilt), Found::Vacant(_)));
             }

@@ -185,7 +185,7 @@ impl PreparedRows {
             };
             self.numbers.push(packed);
         }
-        prepared.present.iter().for_each(|present| self.present.push(*present));
+        self.present.extend(prepared.present.iter());
         for &key in &prepared.keys {
             let key = self.taken_over(key, row);
             self.keys.push(key);

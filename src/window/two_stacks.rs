@@ -83,7 +83,7 @@ impl<T: Clone> TwoStacks<T> {
 
     /// Whether the pane around a time is in what has been merged: it is to be [told](TwoStacks::touch) when that changes.
     #[inline]
-    pub(crate) fn covers(&self, time: i64) -> bool {
+    fn covers(&self, time: i64) -> bool {
         // Where what is covered ends, a pane ends.
         time < self.covered
     }

@@ -7,8 +7,8 @@ use crate::sketch::prefetch::prefetch;
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 
-/// Rows that are brought close at once, before the first of them is looked up.
-const AT_ONCE: usize = 32;
+/// Keys whose rows are brought close at once, before the first of them is looked up.
+const BATCH: usize = 32;
 
 /// Which row stays in a cut: the larger count, then the smaller error, then the smaller key. Nothing but what the rows hold decides.
 fn by_claim<T: Ord>(a: &Row<T>, b: &Row<T>) -> Ordering {
@@ -120,11 +120,11 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         Ok(())
     }
 
-    /// Brings close the rows that keys of these tags may have.
+    /// Brings close the rows that keys of these tags may have, one after the other what leads to the next.
     #[inline]
-    fn approach<'a>(&self, tags: impl Iterator<Item = &'a u32> + Clone) {
-        tags.clone().for_each(|tag| self.index.approach(*tag));
-        tags.filter_map(|tag| self.index.first_alike(*tag)).for_each(|row| prefetch(&self.rows, row));
+    fn prefetch_rows(&self, tags: &[u32]) {
+        tags.iter().for_each(|tag| self.index.prefetch(*tag));
+        tags.iter().filter_map(|tag| self.index.first_alike(*tag)).for_each(|row| prefetch(&self.rows, row));
     }
 
     /// Adds the other's counts, and what it can have seen of keys for which only one of both has a row.
@@ -134,8 +134,10 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         let mut parts = self.parts.take();
         let mut places = parts.as_ref().map(|_| Vec::with_capacity(other.rows.len()));
         for (number, (row, &tag)) in other.rows.iter().zip(&other.tags).enumerate() {
-            if number % AT_ONCE == 0 {
-                self.approach(other.tags.iter().skip(number).take(AT_ONCE));
+            if number % BATCH == 0
+                && let Some(next) = other.tags.chunks(BATCH).nth(number / BATCH)
+            {
+                self.prefetch_rows(next);
             }
             if row.count == 0 && dead > 0 {
                 // Dead in the other: there is nothing to add.
