@@ -70,9 +70,10 @@ impl<A: Aggregate<i64>> Ours<A> {
             Slid::Kept(merged) => self.aggregate.output(merged),
             Slid::Empty => self.aggregate.output(&self.aggregate.init()),
         };
-        if let Some((first, pane)) = self.panes.first().filter(|(first, _)| first.start <= start) {
-            self.stacks.leave(first.start, pane, &self.aggregate);
-            self.panes.close_first();
+        if self.panes.first_start().is_some_and(|first| first <= start)
+            && let Some((pane, accumulator)) = self.panes.close_first()
+        {
+            self.stacks.leave(pane, &accumulator, &self.aggregate);
         }
         self.now += 1;
         answer

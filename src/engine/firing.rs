@@ -365,15 +365,15 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Drops the panes and revisions that no record can change any more.
     fn close_panes(&mut self) {
         let watermark = self.watermarks.overall();
-        while let Some((Pane { start, .. }, accumulator)) = self.panes.first() {
+        while let Some(start) = self.panes.first_start() {
             let fired = self.schedule.last_window_of(start) < self.firing.fired_to;
             if !fired || self.closes_at(start) > watermark {
                 break;
             }
+            let Some((pane, accumulator)) = self.panes.close_first() else { break };
             if let Some(stacks) = &mut self.stacks {
-                stacks.leave(start, accumulator, &self.aggregate);
+                stacks.leave(pane, &accumulator, &self.aggregate);
             }
-            self.panes.close_first();
         }
         self.close_inherited();
         while let Some((start, _)) = self.firing.revisions.first_key_value() {

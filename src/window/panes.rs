@@ -161,12 +161,6 @@ impl<T> Panes<T> {
         self.by_start.find(start)
     }
 
-    /// The first open pane with its accumulator.
-    #[inline]
-    pub(crate) fn first(&self) -> Option<(Pane, &T)> {
-        self.by_start.first().map(|(pane, accumulator)| (*pane, accumulator))
-    }
-
     /// The start of the first open pane.
     #[inline]
     pub(crate) fn first_start(&self) -> Option<i64> {
@@ -226,14 +220,15 @@ impl<T> Panes<T> {
         panes
     }
 
-    /// Closes the first pane.
+    /// Closes the first pane, and gives it away.
     #[inline]
-    pub(crate) fn close_first(&mut self) {
-        self.by_start.pop_first();
+    pub(crate) fn close_first(&mut self) -> Option<(Pane, T)> {
+        let first = self.by_start.pop_first();
         // One that is still remembered is not found in its slot any more, until slots are given anew.
         if self.by_start.len() == 0 {
             self.recent = [NONE; RECENT];
         }
+        first
     }
 }
 

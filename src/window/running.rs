@@ -1,6 +1,6 @@
 //! The merge of the panes of a window, kept by adding the pane that enters and subtracting the one that leaves.
 
-use super::Panes;
+use super::{Pane, Panes};
 use crate::aggregate::{Aggregate, Invertible};
 use crate::error::Error;
 
@@ -37,16 +37,16 @@ impl<T: Clone> Running<T> {
     }
 
     /// The first pane of all closes; it is in no window to come.
-    pub(super) fn leave<R: ?Sized, A>(&mut self, pane_start: i64, pane: &T, aggregate: &A)
+    pub(super) fn leave<R: ?Sized, A>(&mut self, pane: Pane, accumulator: &T, aggregate: &A)
     where
         A: Aggregate<R, Accumulator = T>,
     {
-        if !self.holds(pane_start) {
+        if !self.holds(pane.start) {
             return;
         }
-        self.start = pane_start.saturating_add(1);
+        self.start = pane.end;
         let Some(merged) = &mut self.merged else { return };
-        if !aggregate.inverse().is_some_and(|inverse| inverse.subtract(merged, pane)) {
+        if !aggregate.inverse().is_some_and(|inverse| inverse.subtract(merged, accumulator)) {
             self.forget();
         }
     }
@@ -75,7 +75,7 @@ impl<T: Clone> Running<T> {
         if self.merged.is_none() || start < self.start || start >= self.end {
             (self.merged, self.start, self.end) = (None, start, start);
         }
-        if panes.first_start().is_some_and(|first| first < start) {
+        if self.start < start && panes.first_start().is_some_and(|first| first < start) {
             // Panes that are still open although they have left, for late records.
             for (_, pane) in panes.range(self.start, start) {
                 if !self.merged.as_mut().is_some_and(|merged| inverse.subtract(merged, pane)) {

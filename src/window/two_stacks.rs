@@ -14,8 +14,8 @@
 //! Where the aggregate is invertible and exact, the answer is the same whichever way it was merged: then a running merge gives it, by one merge
 //! and one subtraction of a pane, and of the stacks only the boundary is kept up, from which they are made when they are needed.
 
-use super::Panes;
 use super::running::Running;
+use super::{Pane, Panes};
 use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
@@ -97,12 +97,12 @@ impl<T: Clone> TwoStacks<T> {
         }
     }
 
-    /// To be told when the first pane of all is about to close: no window to come has it.
-    pub(crate) fn leave<R: ?Sized, A>(&mut self, pane_start: i64, pane: &T, aggregate: &A)
+    /// To be told when the first pane of all closes: no window to come has it.
+    pub(crate) fn leave<R: ?Sized, A>(&mut self, pane: Pane, accumulator: &T, aggregate: &A)
     where
         A: Aggregate<R, Accumulator = T>,
     {
-        self.running.leave(pane_start, pane, aggregate);
+        self.running.leave(pane, accumulator, aggregate);
     }
 
     /// The merge of the panes that start in `[start, end)`. Windows must come in ascending order.
