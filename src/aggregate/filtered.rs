@@ -15,7 +15,7 @@ pub struct Filtered<P, A> {
 /// `inner` of those records alone for which `predicate` holds. A record that fails is not even checked by `inner`, so a filter can keep
 /// NaN from it.
 ///
-/// The test is asked twice per record: before the check and before the add.
+/// The test is asked once per record; inside of a tuple twice, before the check and before the add.
 ///
 /// # Example
 /// ```
@@ -24,8 +24,7 @@ pub struct Filtered<P, A> {
 /// let known = filtered(|x: &f64| !x.is_nan(), sum(|x: &f64| *x));
 /// let mut accumulator = known.init();
 /// for x in [1.5, f64::NAN] {
-///     known.check(Some(&accumulator), &x)?;
-///     known.add(&mut accumulator, &x, Timestamp::from_millis(0));
+///     known.try_add(&mut accumulator, &x, Timestamp::from_millis(0))?;
 /// }
 /// assert_eq!(known.output(&accumulator), 1.5);
 /// # Ok::<(), streamgauge::Error>(())
@@ -57,6 +56,11 @@ impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Aggregate<R> for Filtered<P,
         if (self.predicate)(record) {
             self.inner.add(accumulator, record, time);
         }
+    }
+
+    #[inline]
+    fn try_add(&self, accumulator: &mut A::Accumulator, record: &R, time: Timestamp) -> Result<(), Error> {
+        if (self.predicate)(record) { self.inner.try_add(accumulator, record, time) } else { Ok(()) }
     }
 
     fn merge(&self, into: &mut A::Accumulator, from: &A::Accumulator) -> Result<(), Error> {

@@ -261,6 +261,43 @@ impl<K, S> GroupByAccumulator<K, S> {
 }
 
 impl<E, A> GroupBy<E, A> {
+    /// Changes an accumulator of the inner aggregate, and counts the bytes that it then holds more.
+    #[inline(always)]
+    fn change<R: ?Sized, T>(&self, inner: &mut A::Accumulator, heap_bytes: &mut usize, change: impl FnOnce(&mut A::Accumulator) -> T) -> T
+    where
+        A: Aggregate<R>,
+    {
+        if !self.inner.grows() {
+            return change(inner);
+        }
+        // The two sizes are constants, and this folds away, unless the inner aggregate has memory of its own.
+        let before = self.inner.state_bytes(inner);
+        let changed = change(inner);
+        let after = self.inner.state_bytes(inner);
+        if after != before {
+            *heap_bytes = (*heap_bytes + after).saturating_sub(before);
+        }
+        changed
+    }
+
+    /// Adds a record whose key has no group yet, if it is not refused.
+    #[cold]
+    #[inline(never)]
+    fn try_add_new<R: ?Sized>(
+        &self,
+        state: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
+        (record, time): (&R, Timestamp),
+        key: &E::Key,
+    ) -> Result<(), Error>
+    where
+        E: KeyOf<R>,
+        A: Aggregate<R>,
+    {
+        Aggregate::check(self, Some(state), record)?;
+        self.add_new(state, (record, time), key);
+        Ok(())
+    }
+
     /// Adds a record whose key has no group yet.
     #[cold]
     #[inline(never)]
@@ -430,17 +467,21 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
                 return self.add_new(accumulator, (record, time), key);
             };
             group.records += 1;
-            if !self.inner.grows() {
-                return self.inner.add(&mut group.accumulator, record, time);
-            }
-            // The two sizes are constants, and this folds away, unless the inner aggregate has memory of its own.
-            let before = self.inner.state_bytes(&group.accumulator);
-            self.inner.add(&mut group.accumulator, record, time);
-            let after = self.inner.state_bytes(&group.accumulator);
-            if after != before {
-                accumulator.heap_bytes = (accumulator.heap_bytes + after).saturating_sub(before);
-            }
+            self.change::<R, _>(&mut group.accumulator, &mut accumulator.heap_bytes, |inner| self.inner.add(inner, record, time));
         });
+    }
+
+    /// The group is looked for once.
+    #[inline]
+    fn try_add(&self, accumulator: &mut Self::Accumulator, record: &R, time: Timestamp) -> Result<(), Error> {
+        self.key.with_key(record, |key| {
+            let Some(group) = accumulator.groups.get_mut(&Sought(key)) else {
+                return self.try_add_new(accumulator, (record, time), key);
+            };
+            self.change::<R, _>(&mut group.accumulator, &mut accumulator.heap_bytes, |inner| self.inner.try_add(inner, record, time))?;
+            group.records += 1;
+            Ok(())
+        })
     }
 
     fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error> {

@@ -138,6 +138,18 @@ pub trait Aggregate<R: ?Sized> {
     /// Adds a record with its event time.
     fn add(&self, accumulator: &mut Self::Accumulator, record: &R, time: Timestamp);
 
+    /// Adds a record if [`check`](Aggregate::check) lets it; otherwise the accumulator stays as it is. What the engine calls for most records. Default: the one and
+    /// then the other; worth implementing where both would look for the same thing.
+    ///
+    /// # Errors
+    /// Those of [`check`](Aggregate::check).
+    #[inline]
+    fn try_add(&self, accumulator: &mut Self::Accumulator, record: &R, time: Timestamp) -> Result<(), Error> {
+        self.check(Some(accumulator), record)?;
+        self.add(accumulator, record, time);
+        Ok(())
+    }
+
     /// Adds what `from` has seen to `into`. `from`'s records are taken as having come after `into`'s.
     ///
     /// # Errors

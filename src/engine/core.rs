@@ -320,10 +320,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     #[inline]
     fn add_to_recent(&mut self, record: &R, time: Timestamp) -> bool {
         let Some((pane, accumulator)) = self.panes.recent(time.as_millis()) else { return false };
-        if self.aggregate.check(Some(accumulator), record).is_err() {
+        if self.aggregate.try_add(accumulator, record, time).is_err() {
             return false;
         }
-        self.aggregate.add(accumulator, record, time);
         self.added(pane);
         true
     }

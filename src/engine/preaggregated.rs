@@ -58,10 +58,9 @@ impl<R: ?Sized, A: Aggregate<R>> Preaggregation<R, A> {
         let millis = time.as_millis();
         let Some(index) = to.position(millis).or_else(|| self.open(to, millis)) else { return false };
         let Some((_, accumulator)) = to.panes.get_mut(index) else { return false };
-        if self.aggregate.check(Some(accumulator), record).is_err() {
+        if self.aggregate.try_add(accumulator, record, time).is_err() {
             return false;
         }
-        self.aggregate.add(accumulator, record, time);
         to.last = index;
         to.records += 1;
         (to.earliest, to.latest) = (to.earliest.min(millis), to.latest.max(millis));

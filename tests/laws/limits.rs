@@ -1,8 +1,10 @@
 //! What is refused: specifications, records, groups past a limit.
 
-use super::{Hit, answer, fold};
+use super::{Hit, answer, fold, hits};
+use proptest::prelude::*;
 use streamgauge::aggregate::*;
-use streamgauge::{ErrorKind, Seed};
+use streamgauge::codec::Writer;
+use streamgauge::{ErrorKind, Seed, Timestamp};
 
 fn hit(url: &str, latency: f64) -> Hit {
     let (country, url) = (String::from("DE"), url.to_string());
@@ -77,6 +79,52 @@ fn floats_that_are_not_numbers_make_dead_letters() {
     assert_eq!(kind(extremum, f64::INFINITY), None, "an infinity has its place in the order");
     let kept_out = check!(filtered(|hit: &Hit| hit.latency.is_finite(), sum(|hit: &Hit| hit.latency)));
     assert_eq!(kind(kept_out, f64::NAN), None);
+}
+
+/// A record is tried as it is checked and then added: refused for the same reason or taken, with the same state in either case.
+/// The bytes of either state.
+fn tries_in_one_step_as_in_two(aggregate: &impl Aggregate<Hit>, hits: &[Hit]) -> [usize; 2] {
+    let (mut one, mut two) = (aggregate.init(), aggregate.init());
+    for hit in hits {
+        let time = Timestamp::from_millis(hit.time);
+        let expected = aggregate.check(Some(&two), hit).map(|()| aggregate.add(&mut two, hit, time));
+        let tried = aggregate.try_add(&mut one, hit, time);
+        assert_eq!(tried.map_err(|error| error.to_string()), expected.map_err(|error| error.to_string()));
+        let bytes = |accumulator| {
+            let mut writer = Writer::new();
+            aggregate.encode(accumulator, &mut writer).unwrap();
+            writer.into_bytes()
+        };
+        assert_eq!(bytes(&one), bytes(&two));
+    }
+    [one, two].map(|accumulator| aggregate.state_bytes(&accumulator))
+}
+
+proptest! {
+    #![proptest_config(crate::cases(200))]
+
+    #[test]
+    fn what_is_refused_in_two_steps_is_refused_in_one(mut hits in hits(), nans: [prop::sample::Index; 9], groups in 1usize..12) {
+        for nan in nans {
+            let at = nan.index(hits.len().max(1));
+            hits.get_mut(at).into_iter().for_each(|hit| hit.latency = f64::NAN);
+        }
+        let latency = |hit: &Hit| hit.latency;
+        tries_in_one_step_as_in_two(&filtered(|hit: &Hit| hit.status > 300, sum(latency)), &hits);
+        for overflow in [Overflow::Other, Overflow::Error] {
+            let by_url = group_by(|hit: &Hit| hit.url.as_str(), (count(), sum(latency))).groups_max(groups).overflow(overflow);
+            tries_in_one_step_as_in_two(&by_url, &hits);
+            tries_in_one_step_as_in_two(&(count(), by_url), &hits);
+            let tops = group_by(|hit: &Hit| hit.url.as_str(), top_k(1, |hit: &Hit| hit.country.as_str()).counters(2));
+            // No group leaves, so both tables are of one size.
+            let [one, two] = tries_in_one_step_as_in_two(&group_by(|hit: &Hit| hit.country.as_str(), tops), &hits);
+            assert_eq!(one, two);
+            tries_in_one_step_as_in_two(&group_by(|hit: &Hit| hit.country.as_str(), tops.groups_max(groups).overflow(overflow)), &hits);
+            // Groups that cannot share.
+            let few = group_by(|hit: &Hit| &hit.bytes, count()).groups_max(2).overflow(Overflow::Error);
+            tries_in_one_step_as_in_two(&group_by(|hit: &Hit| hit.url.as_str(), few).groups_max(groups).overflow(overflow), &hits);
+        }
+    }
 }
 
 #[test]

@@ -58,8 +58,17 @@ fn parts<'a>(hits: &'a [Hit], at: &[Index; 2]) -> [&'a [Hit]; 3] {
     [left, middle, right]
 }
 
-/// Adds the records as an engine does: checked, then added.
+/// Adds the records as an engine does.
 fn fold_on<A: Aggregate<Hit>>(aggregate: &A, mut accumulator: A::Accumulator, hits: &[Hit]) -> A::Accumulator {
+    for hit in hits {
+        aggregate.try_add(&mut accumulator, hit, Timestamp::from_millis(hit.time)).expect("all of these can be aggregated");
+    }
+    accumulator
+}
+
+/// Checks each record, and then adds it.
+fn fold_in_two_steps<A: Aggregate<Hit>>(aggregate: &A, hits: &[Hit]) -> A::Accumulator {
+    let mut accumulator = aggregate.init();
     for hit in hits {
         aggregate.check(Some(&accumulator), hit).expect("all of these can be aggregated");
         aggregate.add(&mut accumulator, hit, Timestamp::from_millis(hit.time));
@@ -96,6 +105,7 @@ fn obeys<A: Aggregate<Hit, Output: Debug>>(name: &str, aggregate: &A, order: Ord
     let holds = |law: &str, accumulator: &A::Accumulator| assert_eq!(shown(accumulator), expected, "{name}: {law}");
 
     holds("output changes nothing", &whole);
+    holds("checked, then added", &fold_in_two_steps(aggregate, hits));
     holds("identity from the left", &merged(aggregate, aggregate.init(), &whole));
     holds("identity from the right", &merged(aggregate, whole.clone(), &aggregate.init()));
 

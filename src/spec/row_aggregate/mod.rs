@@ -210,6 +210,15 @@ impl Aggregate<Row> for RowAggregate {
         }
     }
 
+    #[inline]
+    fn try_add(&self, accumulator: &mut RowAccumulator, row: &Row, time: Timestamp) -> Result<(), Error> {
+        match (self, accumulator) {
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.try_add(cells, row, time),
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => groups.try_add(accumulator, row, time),
+            _ => Err(cell::mismatch()),
+        }
+    }
+
     fn merge(&self, into: &mut RowAccumulator, from: &RowAccumulator) -> Result<(), Error> {
         match (self, into, from) {
             (RowAggregate::Plain(columns), RowAccumulator::Plain(into), RowAccumulator::Plain(from)) => columns.merge(into, from),
