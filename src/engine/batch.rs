@@ -9,6 +9,9 @@ use std::ops::Range;
 /// Fewer records than this in a row in one pane are not worth to be treated as a stretch.
 const SHORT: usize = 8;
 
+/// Records of one pane that are taken at once. Their times are looked at before any is, and once more where one is refused.
+const LONG: usize = 64;
+
 /// Records of different panes that are taken before a stretch is looked for again.
 const MIXED: usize = 256;
 
@@ -19,6 +22,12 @@ const SINGLY: usize = 8;
 pub(crate) trait Batch<R: ?Sized> {
     /// The event times of all.
     fn times(&self) -> &[Timestamp];
+
+    /// The event times of those of the range.
+    #[inline]
+    fn times_of(&self, range: Range<usize>) -> &[Timestamp] {
+        self.times().get(range).unwrap_or_default()
+    }
 
     /// Gives `take` those of the range, until it says `false`; how many it said `true` of.
     fn each(&mut self, range: Range<usize>, take: impl FnMut(&R, Timestamp) -> bool) -> usize;
@@ -139,27 +148,24 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         from..self.watermarks.time_reaching(self.firing.wake_at())
     }
 
-    /// Adds those records from the front that go into the pane of the first, while they are quiet and not refused.
+    /// Adds a number of records from the front that go into the pane of the first, while they are quiet and not refused.
+    // The loops over records are functions of their own for the registers' sake; they are called once for many records.
+    #[inline(never)]
     fn add_stretch(&mut self, batch: &mut impl Batch<R>, range: Range<usize>, run: &mut Run) -> Stretch {
-        let times = batch.times().get(range.clone()).unwrap_or_default();
+        let start = range.start;
+        let times = batch.times_of(start..range.end.min(start + LONG));
         let Some(first) = times.first() else { return Stretch::Of(0) };
         let Some((pane, accumulator)) = self.panes.recent(first.as_millis()) else { return Stretch::Of(0) };
         let stretch = pane.start.max(run.quiet.start)..pane.end.min(run.quiet.end);
-        let stays = |time: &Timestamp| stretch.contains(&time.as_millis());
-        if !times.iter().take(SHORT).all(stays) {
+        // Apart from adding, a loop that often needs all registers for itself.
+        let (length, latest) = front_within(times, &stretch);
+        if length < SHORT.min(times.len()) {
             return Stretch::Short;
         }
         let aggregate = &self.aggregate;
-        let mut latest = run.latest;
-        let added = batch.each(range, |record, time| {
-            let takes = stays(&time) && aggregate.check(Some(accumulator), record).is_ok();
-            if takes {
-                aggregate.add(accumulator, record, time);
-                latest = latest.max(time.as_millis());
-            }
-            takes
-        });
-        run.latest = latest;
+        let added = batch.each(start..start + length, |record, time| aggregate.try_add(accumulator, record, time).is_ok());
+        let latest = if added < length { front_within(batch.times_of(start..start + added), &stretch).1 } else { latest };
+        run.latest = run.latest.max(latest);
         if added > 0
             && let Some(stacks) = &mut self.stacks
         {
@@ -169,6 +175,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// Adds a number of records from the front that go into panes that were used lately, while they are quiet and not refused.
+    #[inline(never)]
     fn add_mixed(&mut self, batch: &mut impl Batch<R>, range: Range<usize>, run: &mut Run) -> usize {
         let range = range.start..range.end.min(range.start + MIXED);
         let Some(first) = batch.times().get(range.start) else { return 0 };
@@ -177,9 +184,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         let (mut earliest, mut latest) = (i64::MAX, run.latest);
         let added = batch.each(range, |record, time| {
             let Some(accumulator) = neighbours.around(time.as_millis()) else { return false };
-            let takes = aggregate.check(Some(accumulator), record).is_ok();
+            let takes = aggregate.try_add(accumulator, record, time).is_ok();
             if takes {
-                aggregate.add(accumulator, record, time);
                 earliest = earliest.min(time.as_millis());
                 latest = latest.max(time.as_millis());
             }
@@ -194,4 +200,19 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
         added
     }
+}
+
+/// How many times at the front are within a range, and the latest of them; `i64::MIN` of none.
+fn front_within(times: &[Timestamp], within: &Range<i64>) -> (usize, i64) {
+    let span = within.end.max(within.start).abs_diff(within.start);
+    let mut latest = i64::MIN;
+    for (at, time) in times.iter().enumerate() {
+        let time = time.as_millis();
+        // Of a time before the first it is a very large number.
+        if time.wrapping_sub(within.start) as u64 >= span {
+            return (at, latest);
+        }
+        latest = latest.max(time);
+    }
+    (times.len(), latest)
 }
