@@ -27,12 +27,10 @@ const EVEN_MAX: u64 = 1 << 30;
 
 /// Panes that follow one another without a gap: finding the one of a time takes no branch that could be guessed wrong, for times that jump from pane to pane.
 pub(crate) struct Neighbours<'a, T> {
-    /// The first time that is looked for.
+    /// The first time that is looked for: a pane's start.
     from: i64,
     /// How many milliseconds from there on are looked for.
     length: u64,
-    /// Where that first time lies, counted from the start of the first pane.
-    ahead: u64,
     cuts: Cuts,
     panes: &'a mut [(Pane, T)],
 }
@@ -72,13 +70,12 @@ impl Cuts {
 }
 
 impl<'a, T> Neighbours<'a, T> {
-    /// The first of these panes and those that follow it, for times in `within`.
-    fn new(panes: &'a mut [(Pane, T)], within: &Range<i64>) -> Self {
-        let start = panes[0].0.start;
+    /// The first of these panes and those that follow it, for times before `to`.
+    fn new(panes: &'a mut [(Pane, T)], to: i64) -> Self {
+        let from = panes[0].0.start;
         let (cuts, length) = Cuts::of(panes);
-        let from = start.max(within.start);
-        let to = start.saturating_add_unsigned(length).min(within.end).max(from);
-        Neighbours { from, length: to.abs_diff(from), ahead: from.abs_diff(start), cuts, panes }
+        let to = from.saturating_add_unsigned(length).min(to).max(from);
+        Neighbours { from, length: to.abs_diff(from), cuts, panes }
     }
 
     /// The accumulator of the pane around a time, if that is looked for here.
@@ -89,7 +86,7 @@ impl<'a, T> Neighbours<'a, T> {
         if offset >= self.length {
             return None;
         }
-        self.panes.get_mut(self.cuts.index(offset + self.ahead)).map(|(_, accumulator)| accumulator)
+        self.panes.get_mut(self.cuts.index(offset)).map(|(_, accumulator)| accumulator)
     }
 }
 
@@ -118,12 +115,13 @@ impl<T> Panes<T> {
         self.by_start.in_slot(found.slot).map(|accumulator| (found.pane, accumulator))
     }
 
-    /// Panes that follow one another, around one that was used lately: that of this time. Times outside of `within` are not found there.
+    /// Panes that follow one another, around one that was used lately: that of this time. Panes that begin outside of `within` are not found there, nor times.
     pub(crate) fn neighbours(&mut self, time: i64, within: &Range<i64>) -> Option<Neighbours<'_, T>> {
-        let slot = self.recent.iter().find(|recent| recent.pane.contains(time))?.slot;
-        let (panes, at) = self.by_start.around(slot, NEIGHBOURS)?;
-        let before = panes[..=at].windows(2).rev().take(NEIGHBOURS / 2).take_while(|two| two[0].0.end == two[1].0.start).count();
-        Some(Neighbours::new(&mut panes[at - before..], within))
+        let recent = self.recent.iter().find(|recent| recent.pane.contains(time) && within.contains(&recent.pane.start))?;
+        let (panes, at) = self.by_start.around(recent.slot, NEIGHBOURS)?;
+        let joins = |two: &[(Pane, T)]| two[0].0.end == two[1].0.start && two[0].0.start >= within.start;
+        let before = panes[..=at].windows(2).rev().take(NEIGHBOURS / 2).take_while(|two| joins(two)).count();
+        Some(Neighbours::new(&mut panes[at - before..], within.end))
     }
 
     /// The accumulator in a slot.
@@ -279,16 +277,18 @@ mod tests {
                     }
                 }
                 let within = within.0..within.1;
-                prop_assert_eq!(panes.neighbours(time, &within).is_some(), panes.recent(time).is_some());
+                let looked_for = |time: i64| within.contains(&pane(time).start) && within.contains(&time);
+                let used_lately = panes.recent(time).is_some();
+                prop_assert_eq!(panes.neighbours(time, &within).is_some(), used_lately && within.contains(&pane(time).start));
                 if let Some(mut neighbours) = panes.neighbours(time, &within) {
-                    prop_assert_eq!(neighbours.around(time).is_some(), within.contains(&time));
+                    prop_assert_eq!(neighbours.around(time).is_some(), looked_for(time));
                     // Those next to it are found for certain, others may be.
                     let near = [pane(pane(time).start - 1), pane(time), pane(pane(time).end)];
                     prop_assert!(neighbours.around(i64::MIN).is_none() && neighbours.around(i64::MAX).is_none());
                     for time in -10..320 {
                         let (sum, open) = (neighbours.around(time).map(|sum| *sum), model.get(&pane(time).start).copied());
-                        prop_assert!(sum.is_none() || within.contains(&time) && sum == open);
-                        prop_assert!(sum.is_some() || !within.contains(&time) || open.is_none() || near.iter().all(|near| !near.contains(time)));
+                        prop_assert!(sum.is_none() || looked_for(time) && sum == open);
+                        prop_assert!(sum.is_some() || !looked_for(time) || open.is_none() || near.iter().all(|near| !near.contains(time)));
                     }
                 }
                 let seen: Vec<_> = panes.range(i64::MIN, i64::MAX).map(|(start, sum)| (start, *sum)).collect();
@@ -303,7 +303,7 @@ mod tests {
         #[test]
         fn neighbours_are_found_by_division(length in 1i64..3 << 29, first in -5i64..5, offset in any::<u64>(), edge in 0i64..6) {
             let mut panes: Vec<_> = (first..first + 5).map(|n| (Pane { start: n * length, end: (n + 1) * length }, n)).collect();
-            let mut neighbours = Neighbours::new(&mut panes, &(i64::MIN..i64::MAX));
+            let mut neighbours = Neighbours::new(&mut panes, i64::MAX);
             for time in [first * length + (offset % (5 * length as u64)) as i64, (first + edge) * length - 1, (first + edge) * length] {
                 let found = neighbours.around(time).map(|n| *n);
                 let expected = time.div_euclid(length);

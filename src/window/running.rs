@@ -72,7 +72,8 @@ impl<T: Clone> Running<T> {
     where
         A: Aggregate<R, Accumulator = T>,
     {
-        if self.merged.is_none() || start < self.start || start >= self.end {
+        // Where nothing is merged, it ends before any window.
+        if start < self.start || start >= self.end {
             (self.merged, self.start, self.end) = (None, start, start);
         }
         if self.start < start && panes.first_start().is_some_and(|first| first < start) {
