@@ -1,7 +1,7 @@
 //! From an input's bytes to blocks of whole records.
 //!
 //! A block is a few hundred kilobytes that end with a newline, as [`Block`]: rows point into it, nothing is copied but the part of
-//! a record that the block's end cut off. Buffers go round: one is taken again as soon as no row and no block points into it.
+//! a record that the block's end cut off. Buffers go round: one is taken again as soon as no row and no block points into it, by the thread that filled it before.
 //! A record that does not fit the limit is dropped in constant memory, however long it is.
 
 use crate::adapter::files::source::Source;
@@ -10,9 +10,12 @@ use crate::adapter::formats::flaw::DEAD_LETTER_BYTES_MAX;
 use crate::adapter::formats::format::without_byte_order_mark;
 use crate::error::Error;
 use crate::spec::Block;
+use std::thread::ThreadId;
 
 /// Bytes of a block unless a record is longer: within the second-level cache of any machine of the last ten years.
 pub(crate) const BLOCK_BYTES: usize = 128 << 10;
+/// Where several threads work on blocks: each block costs them something to pass on.
+pub(crate) const SHARED_BLOCK_BYTES: usize = 256 << 10;
 /// A longer record is refused whatever the limit says: rows address their block with 32 bits.
 const RECORD_BYTES_MAX: usize = 1 << 30;
 /// Buffers that are kept to go round, for each thread that works on them.
@@ -46,6 +49,13 @@ pub(crate) enum Piece {
     },
 }
 
+/// A block that was handed out: once nobody points into it any more its buffer can be filled again.
+struct Spare {
+    /// The thread that filled it, in whose cache it is.
+    thread: ThreadId,
+    block: Block,
+}
+
 /// Cuts an input into blocks.
 pub(crate) struct BlockReader {
     source: Source,
@@ -53,6 +63,7 @@ pub(crate) struct BlockReader {
     make_block: fn(Vec<u8>) -> Block,
     block_bytes: usize,
     record_bytes_max: usize,
+    /// Empty until the first bytes are read, and after a block was handed out.
     buffer: Vec<u8>,
     /// Bytes of the buffer that hold input.
     filled: usize,
@@ -63,7 +74,9 @@ pub(crate) struct BlockReader {
     /// Why it failed; told once all that came before is handed out.
     failure: Option<Error>,
     started: bool,
-    spare: Vec<Block>,
+    spare: Vec<Spare>,
+    /// What came after the last block's end, to begin the next one.
+    rest: Vec<u8>,
     buffers_max: usize,
     bytes_decompressed: u64,
 }
@@ -83,6 +96,7 @@ impl BlockReader {
             failure: None,
             started: false,
             spare: Vec::new(),
+            rest: Vec::new(),
             buffers_max: BUFFERS_PER_THREAD,
             bytes_decompressed: 0,
         }
@@ -159,6 +173,9 @@ impl BlockReader {
     /// Those of reading and decompressing. Whole records read before the error have been handed out.
     pub(crate) fn next(&mut self) -> Result<Option<Piece>, Error> {
         self.peek()?;
+        if self.buffer.is_empty() {
+            self.begin_block();
+        }
         loop {
             let cut = self.cut();
             if cut.end > 0 {
@@ -201,30 +218,36 @@ impl BlockReader {
         Some(Piece::Tail(self.hand_out(self.filled)))
     }
 
-    /// Gives the first `len` bytes away as a block and carries the rest over into another buffer.
+    /// Gives the first `len` bytes away as a block and keeps the rest for the next one.
     fn hand_out(&mut self, len: usize) -> Block {
-        let rest = self.filled - len;
-        let mut next = self.spare_buffer(rest);
-        next[..rest].copy_from_slice(&self.buffer[len..self.filled]);
-        let mut bytes = std::mem::replace(&mut self.buffer, next);
+        self.rest.clear();
+        self.rest.extend_from_slice(&self.buffer[len..self.filled]);
+        let mut bytes = std::mem::take(&mut self.buffer);
         bytes.truncate(len);
         let block = (self.make_block)(bytes);
-        self.filled = rest;
-        self.searched = 0;
+        (self.filled, self.searched) = (0, 0);
         if self.spare.len() < self.buffers_max {
-            self.spare.push(block.clone());
+            self.spare.push(Spare { thread: std::thread::current().id(), block: block.clone() });
         }
         block
     }
 
-    /// A buffer of more than `rest` bytes: one that nobody points into any more, or a new one.
+    /// Takes a buffer that begins with the rest of the last one. Not before it is filled, as another thread may do that.
+    fn begin_block(&mut self) {
+        self.filled = self.rest.len();
+        self.buffer = self.spare_buffer(self.filled);
+        self.buffer[..self.filled].copy_from_slice(&self.rest);
+    }
+
+    /// A buffer of more than `rest` bytes: one of this thread's that nobody points into any more, or a new one.
     fn spare_buffer(&mut self, rest: usize) -> Vec<u8> {
         let len = self.block_bytes.max(rest + 1);
         let mut buffer = Vec::new();
+        let thread = std::thread::current().id();
         // The one that was used last is most likely still in a cache.
-        while let Some(index) = self.spare.iter().rposition(Block::is_unique) {
+        while let Some(index) = self.spare.iter().rposition(|spare| spare.thread == thread && spare.block.is_unique()) {
             // One that a long record made large is let go.
-            let spare = self.spare.swap_remove(index).into_vec().unwrap_or_default();
+            let spare = self.spare.remove(index).block.into_vec().unwrap_or_default();
             if (len..=2 * len).contains(&spare.capacity()) {
                 buffer = spare;
                 break;
@@ -287,5 +310,28 @@ impl BlockReader {
             self.fill();
         }
         Piece::TooLong { head, len }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapter::files::source::Input;
+
+    #[test]
+    fn a_thread_fills_the_buffers_that_it_filled_before() {
+        let lines = b"a line\n".repeat(1000);
+        let source = Input::from_reader("lines", std::io::Cursor::new(lines)).open().unwrap();
+        let mut reader = BlockReader::new(source, 700, 1000);
+        let mut buffer = || match reader.next() {
+            Ok(Some(Piece::Block(block))) => block.as_bytes().as_ptr() as usize,
+            other => panic!("{other:?}"),
+        };
+        let ours = buffer();
+        assert_eq!(buffer(), ours);
+        let [theirs, again] = std::thread::scope(|scope| scope.spawn(|| [buffer(), buffer()]).join().unwrap());
+        assert_ne!(theirs, ours, "that is in the first thread's cache");
+        assert_eq!(again, theirs);
+        assert_eq!(buffer(), ours);
     }
 }

@@ -7,7 +7,7 @@
 //! What is not a record becomes a [`DeadLetter`] with file, line and reason; nothing is skipped silently but blank lines.
 //!
 //! # Cost
-//! A few blocks of 128 KiB, plus one record up to `Limits::record_bytes_max`, plus the window of a zstd frame (at most 128 MiB):
+//! A few blocks of 128 KiB, or of 256 KiB for each of several threads, plus one record up to `Limits::record_bytes_max`, plus the window of a zstd frame (at most 128 MiB):
 //! memory does not depend on the size of the input. Figures are in `docs/PERFORMANCE.md`.
 //!
 //! # When not to use it

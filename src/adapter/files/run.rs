@@ -1,6 +1,6 @@
 //! Several inputs as one: each a shard, all opened before the first record is read.
 
-use crate::adapter::files::blocks::{BLOCK_BYTES, BlockReader, Framing, Piece};
+use crate::adapter::files::blocks::{BLOCK_BYTES, BlockReader, Framing, Piece, SHARED_BLOCK_BYTES};
 use crate::adapter::files::fetcher::{Fetched, Fetcher};
 use crate::adapter::files::preaggregated::{PreaggregatedBlock, Preaggregating};
 use crate::adapter::files::prepared::{Made, PreparedPiece, Preparing};
@@ -115,7 +115,7 @@ pub struct FilesOptions {
     /// Whether a last record without a line end is kept back until all inputs have been read, since the input may grow and the record with it. Such an input is
     /// closed after that. Default: it is a record like any other.
     pub defer_tails: bool,
-    /// Bytes of a block; `None`, the default, is 128 KiB. Answers do not depend on it.
+    /// Bytes of a block; `None`, the default, is 128 KiB, on several threads 256 KiB. Answers do not depend on it.
     pub block_bytes: Option<usize>,
     /// Threads to decode and prepare records of regular files on; `None`, the default, is the caller's alone. Answers do not depend on it.
     /// What may still be growing, such as a pipe, is read by the caller's thread alone.
@@ -192,7 +192,8 @@ pub fn run<S: RowSink>(inputs: Vec<Input>, options: &FilesOptions, sink: &mut S)
     for (file, input) in inputs.into_iter().enumerate() {
         stats.files.push(FileStats { name: input.name(), ..FileStats::default() });
         let source = input.open()?;
-        let mut reader = BlockReader::new(source, options.block_bytes.unwrap_or(BLOCK_BYTES), options.limits.record_bytes_max);
+        let block_bytes = options.block_bytes.unwrap_or(if helpers.is_some() { SHARED_BLOCK_BYTES } else { BLOCK_BYTES });
+        let mut reader = BlockReader::new(source, block_bytes, options.limits.record_bytes_max);
         let decoder = begin(&mut reader, options, &fields)?;
         let fetcher = Fetcher::new(reader, matches!(decoder, Decoder::Other(OtherDecoder::Csv(_))), sink.resume_at(file));
         let taking = Taking { file, stats: &mut stats, sink };
