@@ -172,10 +172,10 @@ impl BlockReader {
     /// # Errors
     /// Those of reading and decompressing. Whole records read before the error have been handed out.
     pub(crate) fn next(&mut self) -> Result<Option<Piece>, Error> {
-        self.peek()?;
         if self.buffer.is_empty() {
             self.begin_block();
         }
+        self.peek()?;
         loop {
             let cut = self.cut();
             if cut.end > 0 {
