@@ -311,11 +311,11 @@ impl<E, A> GroupBy<E, A> {
         A: Aggregate<R>,
     {
         if state.is_past_cut(key) {
+            let before = self.heap_bytes_of_other::<R>(state.other.as_ref());
             let group = state.other.get_or_insert_with(|| Group { records: 0, accumulator: self.inner.init() });
-            let before = self.inner.state_bytes(&group.accumulator);
             group.records = group.records.saturating_add(1);
             self.inner.add(&mut group.accumulator, record, time);
-            let after = self.inner.state_bytes(&group.accumulator);
+            let after = self.heap_bytes_of_other::<R>(state.other.as_ref());
             state.heap_bytes = (state.heap_bytes + after).saturating_sub(before);
             return;
         }
@@ -370,7 +370,15 @@ impl<E, A> GroupBy<E, A> {
         A: Aggregate<R>,
     {
         let groups: usize = state.groups.iter().map(|(key, group)| self.group_heap_bytes::<R>(key, group)).sum();
-        state.heap_bytes = groups + state.other.as_ref().map_or(0, |other| self.inner.state_bytes(&other.accumulator));
+        state.heap_bytes = groups + self.heap_bytes_of_other::<R>(state.other.as_ref());
+    }
+
+    /// What the accumulator past the limit holds on the heap, if there is one.
+    fn heap_bytes_of_other<R: ?Sized>(&self, other: Option<&Group<A::Accumulator>>) -> usize
+    where
+        A: Aggregate<R>,
+    {
+        other.map_or(0, |other| self.inner.state_bytes(&other.accumulator).saturating_sub(size_of::<A::Accumulator>()))
     }
 
     /// Merges the groups of `from`; each touches one group of `into`, so their order does not matter.
@@ -426,6 +434,11 @@ impl<E, A> GroupBy<E, A> {
     {
         Ok(Group { records: reader.u64()?, accumulator: self.inner.decode(reader)? })
     }
+}
+
+/// The places of a table of so many groups: a power of two, of which an eighth stays free, as in hashbrown's tables.
+fn table_places(groups: usize) -> usize {
+    if groups == 0 { 0 } else { groups.saturating_mul(8).div_ceil(7).next_power_of_two().max(4) }
 }
 
 fn key_from<K: Key + ?Sized>(bytes: &[u8], reader: &Reader<'_>) -> Result<K::Owned, Error> {
@@ -493,11 +506,12 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
             }
         }
         if let Some(from) = &from.other {
+            let before = self.heap_bytes_of_other::<R>(into.other.as_ref());
             let other = into.other.get_or_insert_with(|| Group { records: 0, accumulator: self.inner.init() });
-            let before = self.inner.state_bytes(&other.accumulator);
             self.inner.merge(&mut other.accumulator, &from.accumulator)?;
             other.records = other.records.saturating_add(from.records);
-            into.heap_bytes = (into.heap_bytes + self.inner.state_bytes(&other.accumulator)).saturating_sub(before);
+            let after = self.heap_bytes_of_other::<R>(into.other.as_ref());
+            into.heap_bytes = (into.heap_bytes + after).saturating_sub(before);
         }
         into.stuck |= from.stuck;
         if let Some(cut) = &from.cut
@@ -538,12 +552,13 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
         Groups { rows, other: Some(Other { records: other.records, value: self.inner.output(&other.accumulator) }) }
     }
 
-    /// O(1). The heap of keys and inner accumulators is counted as it grows; the table by its capacity.
+    /// O(1). The heap of keys and inner accumulators is counted as it grows; the table as it is with so many groups, whatever it held before.
     fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
-        // One control byte per place, and places for 8/7 of the capacity, as in hashbrown's tables.
+        // One control byte a place.
         let place = size_of::<(<E::Key as Key>::Owned, Group<A::Accumulator>)>() + 1;
-        size_of_val(accumulator) + accumulator.groups.capacity() / 7 * 8 * place + accumulator.heap_bytes
+        size_of_val(accumulator) + table_places(accumulator.groups.len()) * place + accumulator.heap_bytes
     }
+
     fn describe(&self) -> String {
         format!("{} by {}", self.inner.describe(), E::Key::NAME)
     }

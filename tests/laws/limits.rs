@@ -1,6 +1,6 @@
 //! What is refused: specifications, records, groups past a limit.
 
-use super::{Hit, answer, fold, hits};
+use super::{Hit, answer, fold, hits, merged};
 use proptest::prelude::*;
 use streamgauge::aggregate::*;
 use streamgauge::codec::Writer;
@@ -174,6 +174,19 @@ fn sketches_of_different_seeds_do_not_merge() {
     let secret = public.seeded(Seed::new(7));
     let mut into = fold(&public, &[hit("/a", 1.0)]);
     assert_eq!(public.merge(&mut into, &fold(&secret, &[hit("/a", 1.0)])).unwrap_err().kind(), ErrorKind::Mismatch);
+}
+
+proptest! {
+    #![proptest_config(crate::cases(200))]
+
+    /// Of limits below 4 no group more is held for a while.
+    #[test]
+    fn groups_take_the_same_memory_added_or_merged(hits in hits(), cut: prop::sample::Index, groups in prop_oneof![1usize..4, Just(1000)]) {
+        let by_url = group_by(|hit: &Hit| hit.url.as_str(), (count(), sum(|hit: &Hit| hit.bytes))).groups_max(groups);
+        let (before, after) = hits.split_at(cut.index(hits.len() + 1));
+        let parts = merged(&by_url, fold(&by_url, before), &fold(&by_url, after));
+        prop_assert_eq!(by_url.state_bytes(&parts), by_url.state_bytes(&fold(&by_url, &hits)));
+    }
 }
 
 #[test]

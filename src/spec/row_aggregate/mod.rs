@@ -73,7 +73,8 @@ impl Aggregate<Row> for Columns {
     /// O(states); what sketches and texts hold on the heap is counted as it grows.
     #[inline]
     fn state_bytes(&self, cells: &Cells) -> usize {
-        let own = size_of::<Cells>() + if cells.spilled() { cells.capacity() * size_of::<Cell>() } else { 0 };
+        // Whatever its capacity: a copy has another.
+        let own = size_of::<Cells>() + if cells.spilled() { size_of_val(cells.as_slice()) } else { 0 };
         if self.grows { own + cells.iter().map(Cell::heap_bytes).sum::<usize>() } else { own }
     }
 
