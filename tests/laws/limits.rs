@@ -81,8 +81,7 @@ fn floats_that_are_not_numbers_make_dead_letters() {
     assert_eq!(kind(kept_out, f64::NAN), None);
 }
 
-/// A record is tried as it is checked and then added: refused for the same reason or taken, with the same state in either case.
-/// The bytes of either state.
+/// A record is tried as it is checked and then added: refused for the same reason or taken, with the same state in either case. Gives the memory that either state takes.
 fn tries_in_one_step_as_in_two(aggregate: &impl Aggregate<Hit>, hits: &[Hit]) -> [usize; 2] {
     let (mut one, mut two) = (aggregate.init(), aggregate.init());
     for hit in hits {
