@@ -5,7 +5,7 @@ use super::inherited::Inherited;
 use super::shards::Shards;
 use super::{Engine, Stats};
 use crate::aggregate::Aggregate;
-use crate::window::TwoStacks;
+use crate::window::{Boundary, TwoStacks};
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
@@ -25,48 +25,68 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
     ///
     /// Cost: O(windows log panes), and a copy of the panes of one window for each part: at most a third more panes than there are.
     pub fn split_finished(&mut self, parts: NonZeroUsize) -> Vec<Self> {
-        let fresh = self.fresh_starts();
-        let mut engines = Vec::new();
-        let count = parts.get().min(fresh.windows / WINDOWS_MIN.max(fresh.panes_max * WINDOWS_PER_PANE_MIN));
+        let (windows, panes_max) = self.windows_to_split();
+        let count = parts.get().min(windows / WINDOWS_MIN.max(panes_max * WINDOWS_PER_PANE_MIN));
+        let cuts = self.cuts(windows, count);
         // From the last to the first: each takes what is left at the end.
-        for part in (1..count).rev() {
-            // The first fresh start at or after an even share of the windows.
-            let share = fresh.windows * part / count;
-            let Some(&(_, start, last_end)) = fresh.starts.iter().find(|(index, ..)| *index >= share) else { continue };
-            if start > self.firing.fired_to() && start < self.firing.until() {
-                engines.push(self.split_at(start, last_end));
-            }
-        }
+        let mut engines: Vec<Self> = cuts.into_iter().rev().map(|cut| self.split_at(cut)).collect();
         engines.reverse();
         engines
     }
 
-    /// The windows that are to come, and those among them of which nothing merged before shows.
-    fn fresh_starts(&self) -> FreshStarts {
-        let mut fresh = FreshStarts::default();
+    /// How many windows are to come and may be split, and how many panes the one of those looked at has that has most.
+    fn windows_to_split(&self) -> (usize, usize) {
         let ended = self.watermarks.overall() == i64::MAX;
         let plain = self.lateness == 0 && !self.emit_empty && self.inherited.is_empty() && self.firing.is_plain();
-        let Some(stacks) = self.stacks.as_ref().filter(|_| ended && plain) else { return fresh };
+        let (mut windows, mut panes_max) = (0, 0);
+        if !ended || !plain {
+            return (windows, panes_max);
+        }
+        self.each_window_to_come(|cut, anew| {
+            // Windows between two that have no pane in common have about as many.
+            if anew {
+                panes_max = panes_max.max(self.panes.range(cut.start, cut.end).count());
+            }
+            windows += 1;
+        });
+        (windows, panes_max)
+    }
+
+    /// The first windows of the second and each later one of so many even parts.
+    fn cuts(&self, windows: usize, parts: usize) -> Vec<Cut> {
+        let (mut cuts, mut index) = (Vec::new(), 0);
+        if parts < 2 {
+            return cuts;
+        }
+        self.each_window_to_come(|cut, _| {
+            if index > 0 && index == windows * (cuts.len() + 1) / parts {
+                cuts.push(cut);
+            }
+            index += 1;
+        });
+        cuts
+    }
+
+    /// Tells of each window that is to come, in ascending order, and whether all of its panes are merged anew.
+    fn each_window_to_come(&self, mut tell: impl FnMut(Cut, bool)) {
+        let Some(stacks) = &self.stacks else { return };
         let mut boundary = stacks.boundary();
         let (mut from, mut last_end) = (self.firing.fired_to(), i64::MIN);
         while let Some(start) = self.candidate_from(from) {
             let end = self.schedule.last_millisecond(start).saturating_add(1);
-            if boundary.pass(start, end) {
-                fresh.starts.push((fresh.windows, start, last_end));
-                fresh.panes_max = fresh.panes_max.max(self.panes.range(start, end).count());
-            }
-            fresh.windows += 1;
+            let before = boundary;
+            let anew = boundary.pass(start, end);
+            tell(Cut { start, end, last_end, boundary: before }, anew);
             last_end = end;
             from = self.schedule.next_window(start);
         }
-        fresh
     }
 
-    /// Takes the windows from `start` on, which is a fresh start, into an engine of their own. The panes before `last_end` are also in windows that stay.
-    fn split_at(&mut self, start: i64, last_end: i64) -> Self {
-        let panes = self.panes.split_off(start, last_end);
-        let firing = Firing::between(start, self.firing.until());
-        self.firing.end_at(start);
+    /// Takes the windows from a cut on into an engine of their own. The panes that are also in windows before it stay, too.
+    fn split_at(&mut self, cut: Cut) -> Self {
+        let panes = self.panes.split_off(cut.start, cut.last_end);
+        let firing = Firing::between(cut.start, self.firing.until());
+        self.firing.end_at(cut.start);
         Engine {
             aggregate: self.aggregate.clone(),
             schedule: self.schedule,
@@ -75,7 +95,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
             strict: self.strict,
             limits: self.limits.clone(),
             panes,
-            stacks: Some(TwoStacks::new()),
+            stacks: Some(TwoStacks::unmade(cut.boundary, cut.last_end)),
             inherited: Inherited::new(),
             watermarks: self.watermarks.clone(),
             firing,
@@ -91,13 +111,13 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
     }
 }
 
-/// Where windows can be split without a trace.
-#[derive(Default)]
-struct FreshStarts {
-    /// How many windows there are.
-    windows: usize,
-    /// The panes of the one of `starts` that has most.
-    panes_max: usize,
-    /// The windows that are merged from their panes alone, in ascending order: how many windows come before, the start, and the end of the window before.
-    starts: Vec<(usize, i64, i64)>,
+/// A window that can be the first of a part.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    start: i64,
+    end: i64,
+    /// Where the window before it ends.
+    last_end: i64,
+    /// Where front and back of the stacks meet before it, so that a part merges as the whole would have.
+    boundary: Boundary,
 }

@@ -24,7 +24,7 @@ pub(crate) use grid::{Pane, Place, Schedule};
 pub(crate) use panes::Panes;
 pub use sliding::Sliding;
 pub use tumbling::Tumbling;
-pub(crate) use two_stacks::{Slid, TwoStacks};
+pub(crate) use two_stacks::{Boundary, Slid, TwoStacks};
 pub(crate) use watermark::Watermarks;
 
 use crate::time::Timestamp;

@@ -81,6 +81,11 @@ impl<T: Clone> TwoStacks<T> {
         }
     }
 
+    /// What has merged the panes that start before `covered`, with front and back yet to be made of them.
+    pub(crate) fn unmade(boundary: Boundary, covered: i64) -> Self {
+        TwoStacks { boundary: boundary.at, stale: boundary.stale, covered, unmade: true, ..TwoStacks::new() }
+    }
+
     /// Whether the pane around a time is in what has been merged: it is to be [told](TwoStacks::touch) when that changes.
     #[inline]
     fn covers(&self, time: i64) -> bool {
@@ -239,7 +244,7 @@ impl<T: Clone> TwoStacks<T> {
         if boundary > covered || covered > next_end {
             return Err(reader.corrupt("the merged panes reach past the next window"));
         }
-        let mut stacks = TwoStacks { boundary, covered, stale, unmade: true, ..TwoStacks::new() };
+        let mut stacks = TwoStacks::unmade(Boundary { at: boundary, stale }, covered);
         // At once, so that panes that do not merge are told here.
         stacks.make(next_start, panes, aggregate)?;
         Ok(stacks)
