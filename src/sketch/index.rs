@@ -16,12 +16,23 @@ const SLOTS: usize = 8;
 const LOWS: u64 = u64::from_le_bytes([1; 8]);
 const HIGHS: u64 = LOWS << 7;
 
-/// Buckets of bytes of hashes, none of them 0, which is an empty slot; and the numbers of their rows.
+/// The byte of a slot that nothing was put into. Nothing that would have gone there is anywhere else.
+const VACANT: u64 = 0;
+
+/// The byte of a slot whose row was taken out of a full bucket: what found no room there may be in the next one.
+const GONE: u64 = 1;
+
+/// The least byte of a tag.
+const LEAST: u8 = 2;
+
+/// Buckets of bytes of tags, and the numbers of their rows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
     buckets: Vec<u64>,
     rows: Vec<u32>,
     shift: u32,
+    /// Slots that are [`GONE`].
+    gone: usize,
 }
 
 /// What a search found.
@@ -38,10 +49,10 @@ pub(super) fn tag_of(hash: u64) -> u32 {
     (hash >> 32) as u32
 }
 
-/// The byte of a tag, which is not 0, in all bytes of a word.
+/// The byte of a tag in all bytes of a word.
 #[inline(always)]
 fn spread(tag: u32) -> u64 {
-    u64::from((tag as u8).max(1)) * LOWS
+    u64::from((tag as u8).max(LEAST)) * LOWS
 }
 
 /// The highest bit of each byte that is 0, and perhaps of bytes above one that is.
@@ -95,30 +106,60 @@ impl Index {
         (u64::from(tag) >> self.shift) as usize
     }
 
-    /// Enters the last of all rows, whose tags these are, at the vacant place that [`find`](Index::find) gave.
+    /// Enters one of the rows, whose tags these are, at the vacant place that [`find`](Index::find) gave.
     #[inline]
-    pub(super) fn enter(&mut self, place: usize, tags: &[u32]) {
+    pub(super) fn enter(&mut self, place: usize, row: usize, tags: &[u32]) {
         // Three quarters full at most: hardly a bucket is, so hardly a search goes on to the next one.
-        if tags.len() * 4 > self.rows.len() * 3 {
-            self.grow(tags);
-        } else if let Some(&tag) = tags.last() {
-            self.put(place, tag, tags.len() as u32 - 1);
+        if (tags.len() + self.gone) * 4 > self.rows.len() * 3 {
+            self.make_room(tags);
+        } else if let Some(&tag) = tags.get(row) {
+            self.put(place, tag, row as u32);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn grow(&mut self, tags: &[u32]) {
+    fn make_room(&mut self, tags: &[u32]) {
+        // Where it is slots that are gone that took the room, it is enough to begin anew, but not for the sake of a few.
+        if tags.len() * 2 <= self.rows.len() {
+            return self.rebuild(tags);
+        }
         let buckets = (self.buckets.len() * 2).max(1);
-        (self.buckets, self.rows) = (vec![0; buckets], vec![0; buckets * SLOTS]);
+        (self.buckets, self.rows) = (vec![VACANT; buckets], vec![0; buckets * SLOTS]);
         self.shift = 32 - buckets.trailing_zeros();
+        self.gone = 0;
         self.fill(tags);
     }
 
     /// Begins anew with rows of these tags, in the order of their numbers; no more than there were before.
     pub(super) fn rebuild(&mut self, tags: &[u32]) {
-        self.buckets.fill(0);
+        self.buckets.fill(VACANT);
+        self.gone = 0;
         self.fill(tags);
+    }
+
+    /// Takes the row of this tag out. A vacant place that was found before stays one.
+    pub(super) fn remove(&mut self, tag: u32, row: usize) {
+        let mask = self.buckets.len().wrapping_sub(1);
+        let mut bucket = self.home(tag);
+        while let Some(word) = self.buckets.get_mut(bucket) {
+            let full = zero_bytes(*word) == 0;
+            let mut alike = zero_bytes(*word ^ spread(tag));
+            while alike != 0 {
+                let place = slot(bucket, alike);
+                if self.rows.get(place).is_some_and(|&found| found as usize == row) {
+                    let at = place % SLOTS * 8;
+                    *word = *word & !(0xff << at) | if full { GONE } else { VACANT } << at;
+                    self.gone += usize::from(full);
+                    return;
+                }
+                alike &= alike - 1;
+            }
+            if !full {
+                return;
+            }
+            bucket = (bucket + 1) & mask;
+        }
     }
 
     /// Puts each row into the first vacant slot from its home on; there is one, as the index is never full.
@@ -172,7 +213,7 @@ mod tests {
                 // The number is the key: rows of one tag are told apart by it.
                 let Found::Vacant(place) = index.find(tag, |_| false) else { unreachable!("nothing is the same") };
                 entered.push(tag);
-                index.enter(place, &entered);
+                index.enter(place, entered.len() - 1, &entered);
             }
             for rebuilt in [false, true] {
                 if rebuilt {
@@ -189,6 +230,33 @@ mod tests {
                 }
                 prop_assert!(matches!(index.find(77, |found| found >= entered.len() && found < 200 && !rebuilt), Found::Vacant(_)));
             }
+        }
+
+        /// Rows that are taken out and given to other tags, as often as fills the index with slots that are gone.
+        #[test]
+        fn a_row_that_was_taken_out_is_not_found_and_all_others_are(
+            rows in 1usize..60, steps in prop::collection::vec((any::<prop::sample::Index>(), prop_oneof![0u32..4, (0u32..9).prop_map(|n| n << 29 | n), any::<u32>()]), 0..600),
+        ) {
+            let mut index = Index::default();
+            let mut tags: Vec<u32> = Vec::new();
+            for (row, tag) in steps {
+                let Found::Vacant(place) = index.find(tag, |_| false) else { unreachable!("nothing is the same") };
+                let row = if tags.len() < rows {
+                    tags.push(tag);
+                    tags.len() - 1
+                } else {
+                    let row = row.index(rows);
+                    index.remove(tags[row], row);
+                    prop_assert!(matches!(index.find(tags[row], |found| found == row), Found::Vacant(_)));
+                    tags[row] = tag;
+                    row
+                };
+                index.enter(place, row, &tags);
+                for (row, &tag) in tags.iter().enumerate() {
+                    prop_assert!(matches!(index.find(tag, |found| found == row), Found::Row(found) if found == row));
+                }
+            }
+            prop_assert!(index.rows.len() <= SLOTS * (rows * 2).next_power_of_two());
         }
     }
 }

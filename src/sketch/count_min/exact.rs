@@ -102,7 +102,7 @@ impl Exact {
         grow(&mut self.keys, key.len());
         grow(&mut self.tags, 1);
         self.tags.push(self.tag(hash));
-        self.index.enter(place, &self.tags);
+        self.index.enter(place, self.tags.len() - 1, &self.tags);
         self.rows.push(Row { hash, count: weight, start: self.keys.len() as u32, length: key.len() as u32 });
         self.keys.extend_from_slice(key);
         true

@@ -23,7 +23,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
 
     fn encode_rows(&self, writer: &mut Writer) {
         writer.usize(self.rows.len());
-        let keys = SortedKeys::new::<K>(self.rows.iter().map(|row| &row.key));
+        let keys = SortedKeys::new::<K>(self.rows.keys().iter());
         let mut front = FrontWriter::new();
         for (key, index) in keys.iter() {
             let Some(row) = self.rows.get(index) else { continue };

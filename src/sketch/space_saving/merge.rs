@@ -1,9 +1,8 @@
 //! Cutting the table back, and bringing two of them together.
 
-use super::{Filter, Found, Row, SpaceSaving};
+use super::{Filter, Found, Parts, Row, SpaceSaving};
 use crate::error::{Error, ErrorKind};
 use crate::key::Key;
-use crate::sketch::prefetch::prefetch;
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 
@@ -11,8 +10,8 @@ use std::cmp::Ordering;
 const BATCH: usize = 32;
 
 /// Which row stays in a cut: the larger count, then the smaller error, then the smaller key. Nothing but what the rows hold decides.
-fn by_claim<T: Ord>(a: &Row<T>, b: &Row<T>) -> Ordering {
-    b.count.cmp(&a.count).then(a.error.cmp(&b.error)).then_with(|| a.key.cmp(&b.key))
+fn by_claim<T: Ord>(a: Row<'_, T>, b: Row<'_, T>) -> Ordering {
+    b.count.cmp(&a.count).then(a.error.cmp(&b.error)).then_with(|| a.key.cmp(b.key))
 }
 
 impl<K: Key + ?Sized> SpaceSaving<K> {
@@ -45,21 +44,13 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     }
 
     /// Keeps the rows that stay, in their order, and calls `goes` with each other one before it is gone.
-    pub(super) fn keep_rows(&mut self, stays: &[bool], mut goes: impl FnMut(&mut Filter, &Row<K::Owned>)) {
-        let mut kept = 0;
-        for (number, stays) in stays.iter().enumerate() {
-            if *stays {
-                self.rows.swap(kept, number);
-                self.tags.swap(kept, number);
-                kept += 1;
-            } else if let Some(row) = self.rows.get(number) {
-                self.key_bytes -= K::heap_bytes(&row.key);
-                goes(&mut self.filter, row);
-            }
+    pub(super) fn keep_rows(&mut self, stays: &[bool], mut goes: impl FnMut(&mut Filter, Row<'_, K::Owned>)) {
+        for (row, _) in self.rows.iter().zip(stays).filter(|(_, stays)| !**stays) {
+            self.key_bytes -= K::heap_bytes(row.key);
+            goes(&mut self.filter, row);
         }
-        self.rows.truncate(kept);
-        self.tags.truncate(kept);
-        self.index.rebuild(&self.tags);
+        self.rows.keep(stays);
+        self.index.rebuild(self.rows.tags());
     }
 
     /// Which rows are the `keep` best, and the largest count of those that are not.
@@ -67,14 +58,15 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         if self.rows.len() <= keep {
             return (vec![true; self.rows.len()], 0);
         }
-        let counts: Vec<u64> = self.rows.iter().map(|row| row.count).collect();
-        let (_, &mut edge, _) = counts.clone().select_nth_unstable_by(keep, |a, b| b.cmp(a));
+        let counts = self.rows.counts();
+        let (_, &mut edge, _) = counts.to_vec().select_nth_unstable_by(keep, |a, b| b.cmp(a));
         let mut stays: Vec<bool> = counts.iter().map(|&count| count > edge).collect();
         let above = stays.iter().map(|&stays| usize::from(stays)).sum::<usize>();
-        let mut ties: Vec<u32> = (0u32..).zip(&counts).filter(|&(_, &count)| count == edge).map(|(number, _)| number).collect();
+        let mut ties: Vec<u32> = (0u32..).zip(counts).filter(|&(_, &count)| count == edge).map(|(number, _)| number).collect();
         let room = keep - above;
         if room < ties.len() {
-            ties.select_nth_unstable_by(room, |&a, &b| by_claim(&self.rows[a as usize], &self.rows[b as usize]));
+            let row = |number: u32| self.rows.get(number as usize);
+            ties.select_nth_unstable_by(room, |&a, &b| row(a).zip(row(b)).map_or(Ordering::Equal, |(a, b)| by_claim(a, b)));
         }
         for &number in ties.iter().take(room) {
             stays[number as usize] = true;
@@ -100,8 +92,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
             return Err(Error::new(ErrorKind::Mismatch, format!("a top-k under {ours:?} does not go with one under {theirs:?}")));
         }
         if self.rows.is_empty() && self.is_exact() && other.dead() == 0 {
-            (self.rows, self.tags) = (other.rows.clone(), other.tags.clone());
-            (self.index, self.key_bytes) = (other.index.clone(), other.key_bytes);
+            (self.rows, self.index, self.key_bytes) = (other.rows.clone(), other.index.clone(), other.key_bytes);
             if let Some(parts) = &mut self.parts {
                 parts.enter((0..other.rows.len() as u32).collect());
             }
@@ -110,34 +101,50 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         }
         self.filter.merge(&other.filter);
         self.total = self.total.saturating_add(other.total);
-        if self.rows.len() > self.rows_max() {
+        if self.len() > self.rows_max() {
             self.bury();
-        }
-        if self.rows.len() > self.rows_max() {
             self.parts = None;
             self.cut();
         }
         Ok(())
     }
 
-    /// Brings close the rows that keys of these tags may have, one after the other what leads to the next.
+    /// Brings close what keys of these tags are looked up by from the second batch on, and of the first one the rows that they may have. What leads to a row was
+    /// brought close with the batch before.
     #[inline]
     fn prefetch_rows(&self, tags: &[u32]) {
-        tags.iter().for_each(|tag| self.index.prefetch(*tag));
-        tags.iter().filter_map(|tag| self.index.first_alike(*tag)).for_each(|row| prefetch(&self.rows, row));
+        let (rows, index) = tags.split_at(tags.len().min(BATCH));
+        index.iter().take(BATCH).for_each(|tag| self.index.prefetch(*tag));
+        for row in rows.iter().filter_map(|tag| self.index.first_alike(*tag)) {
+            self.rows.prefetch(row);
+        }
     }
 
     /// Adds the other's counts, and what it can have seen of keys for which only one of both has a row.
     fn merge_rows(&mut self, other: &Self) {
         let known = self.rows.len();
-        let dead = other.dead();
         let mut parts = self.parts.take();
+        let places = self.add_rows(other, parts.as_deref_mut());
+        // Only a part of which every row is known can be taken out again.
+        self.parts = parts.zip(places).map(|(mut parts, places)| {
+            parts.enter(places);
+            parts
+        });
+        if !other.is_exact() {
+            self.add_bounds(other, known);
+        }
+    }
+
+    /// Adds the other's rows. Where this is a merge of parts: to which rows each of them went, unless one went nowhere.
+    fn add_rows(&mut self, other: &Self, mut parts: Option<&mut Parts>) -> Option<Vec<u32>> {
+        let dead = other.dead();
         let mut places = parts.as_ref().map(|_| Vec::with_capacity(other.rows.len()));
-        for (number, (row, &tag)) in other.rows.iter().zip(&other.tags).enumerate() {
-            if number % BATCH == 0
-                && let Some(next) = other.tags.chunks(BATCH).nth(number / BATCH)
-            {
-                self.prefetch_rows(next);
+        let tags = other.rows.tags();
+        tags.iter().take(BATCH).for_each(|tag| self.index.prefetch(*tag));
+        self.prefetch_rows(tags);
+        for (number, (row, &tag)) in other.rows.iter().zip(tags).enumerate() {
+            if number % BATCH == 0 {
+                self.prefetch_rows(tags.get(number + BATCH..).unwrap_or_default());
             }
             if row.count == 0 && dead > 0 {
                 // Dead in the other: there is nothing to add.
@@ -147,38 +154,51 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
             let key: &K = row.key.borrow();
             let place = match self.find(key, tag) {
                 Found::Row(place) => {
-                    let ours = &mut self.rows[place];
-                    if ours.count == 0
-                        && let Some(parts) = &mut parts
-                    {
-                        parts.revive();
+                    if let Some(parts) = &mut parts {
+                        parts.revive(self.rows.counts(), place);
                     }
-                    ours.count = ours.count.saturating_add(row.count);
-                    ours.error = ours.error.saturating_add(row.error);
+                    self.rows.add(place, (row.count, row.error));
                     place
                 }
-                Found::Vacant(place) => {
-                    let bound = self.bound(key);
-                    self.enter(row.key.clone(), (place, tag), (row.count.saturating_add(bound), row.error.saturating_add(bound)));
-                    self.rows.len() - 1
-                }
+                Found::Vacant(place) => self.enter_copy(row, (place, tag), parts.as_deref_mut()),
             };
             places.iter_mut().for_each(|places| places.push(place as u32));
         }
-        // Only a part of which every row is known can be taken out again.
-        self.parts = parts.zip(places).map(|(mut parts, places)| {
-            parts.enter(places);
-            parts
-        });
-        if other.is_exact() {
-            return;
+        places
+    }
+
+    /// Enters another's row for a key that has none here, in the place of a dead one if there are enough; which row it is.
+    fn enter_copy(&mut self, row: Row<'_, K::Owned>, (place, tag): (usize, u32), parts: Option<&mut Parts>) -> usize {
+        let bound = self.bound(row.key.borrow());
+        let (count, error) = (row.count.saturating_add(bound), row.error.saturating_add(bound));
+        let dead = parts.filter(|_| error == 0).and_then(|parts| Some((parts.reuse(self.rows.counts())?, parts.next())));
+        let Some((number, next)) = dead else {
+            self.enter(row.key.clone(), (place, tag), (count, error));
+            return self.rows.len() - 1;
+        };
+        if let Some(&old) = self.rows.tags().get(number) {
+            self.index.remove(old, number);
         }
-        for (row, &tag) in self.rows.iter_mut().zip(&self.tags).take(known) {
+        if let Some(&tag) = self.rows.tags().get(next) {
+            self.index.prefetch(tag);
+            self.rows.prefetch(next);
+        }
+        self.key_bytes += K::heap_bytes(row.key);
+        if let Some(old) = self.rows.replace(number, tag, row.key.clone(), count) {
+            self.key_bytes -= K::heap_bytes(&old);
+        }
+        self.index.enter(place, number, self.rows.tags());
+        number
+    }
+
+    /// Adds what the other can have seen of those of the first `known` keys for which it has no row.
+    fn add_bounds(&mut self, other: &Self, known: usize) {
+        for number in 0..known {
+            let Some((row, &tag)) = self.rows.get(number).zip(self.rows.tags().get(number)) else { return };
             let key: &K = row.key.borrow();
             if let Found::Vacant(_) = other.find(key, tag) {
                 let bound = other.bound(key);
-                row.count = row.count.saturating_add(bound);
-                row.error = row.error.saturating_add(bound);
+                self.rows.add(number, (bound, bound));
             }
         }
     }

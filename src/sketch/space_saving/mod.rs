@@ -3,6 +3,7 @@
 mod durable;
 mod filter;
 mod merge;
+mod rows;
 mod subtract;
 mod top;
 
@@ -12,6 +13,7 @@ use crate::error::Error;
 use crate::hash::{Seed, process_seed};
 use crate::key::Key;
 use filter::Filter;
+use rows::{Row, Rows};
 use std::fmt;
 use subtract::Parts;
 
@@ -64,9 +66,7 @@ const ROWS_PER_COUNTER: usize = 2;
 /// # Ok::<(), streamgauge::Error>(())
 /// ```
 pub struct SpaceSaving<K: Key + ?Sized> {
-    rows: Vec<Row<K::Owned>>,
-    /// What the index knows of each row's hash, so that no key is ever hashed for it again.
-    tags: Vec<u32>,
+    rows: Rows<K::Owned>,
     /// What the keys of the rows hold on the heap, kept up so that asking for it costs nothing.
     key_bytes: usize,
     index: Index,
@@ -77,14 +77,6 @@ pub struct SpaceSaving<K: Key + ?Sized> {
     table_seed: Seed,
     /// What was merged, if it may be subtracted: rows may then be dead, of a count of 0.
     parts: Option<Box<Parts>>,
-}
-
-/// A key with its upper bound and how much of that may be others'.
-#[derive(Clone)]
-struct Row<T> {
-    key: T,
-    count: u64,
-    error: u64,
 }
 
 impl<K: Key + ?Sized> SpaceSaving<K> {
@@ -98,8 +90,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     pub fn with_capacity(capacity: usize) -> Result<Self, Error> {
         check_capacity(capacity)?;
         Ok(SpaceSaving {
-            rows: Vec::new(),
-            tags: Vec::new(),
+            rows: Rows::new(),
             key_bytes: 0,
             index: Index::default(),
             filter: Filter::default(),
@@ -113,8 +104,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
 
     /// An empty sketch of this capacity under another seed.
     pub fn seeded(self, seed: Seed) -> Self {
-        let (rows, tags, index, filter) = (Vec::new(), Vec::new(), Index::default(), Filter::default());
-        SpaceSaving { rows, tags, key_bytes: 0, index, filter, total: 0, seed, parts: None, ..self }
+        let (rows, index, filter) = (Rows::new(), Index::default(), Filter::default());
+        SpaceSaving { rows, key_bytes: 0, index, filter, total: 0, seed, parts: None, ..self }
     }
 
     /// Adds `weight` to the key's count. Amortised O(1); a key that has a row is updated without allocating.
@@ -125,7 +116,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         self.total = self.total.saturating_add(weight);
         let tag = self.tag(key);
         match self.find(key, tag) {
-            Found::Row(row) => self.raise(row, weight),
+            Found::Row(row) => self.rows.raise(row, weight),
             Found::Vacant(place) => self.add_unknown(key, (place, tag), weight),
         }
     }
@@ -161,17 +152,9 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
 
     /// Enters a row, of this count and error, for a key that has none.
     fn enter(&mut self, key: K::Owned, (place, tag): (usize, u32), (count, error): (u64, u64)) {
-        self.tags.push(tag);
-        self.index.enter(place, &self.tags);
         self.key_bytes += K::heap_bytes(&key);
-        self.rows.push(Row { key, count, error });
-    }
-
-    #[inline(always)]
-    fn raise(&mut self, row: usize, weight: u64) {
-        if let Some(row) = self.rows.get_mut(row) {
-            row.count = row.count.saturating_add(weight);
-        }
+        self.rows.push(tag, key, (count, error));
+        self.index.enter(place, self.rows.len() - 1, self.rows.tags());
     }
 
     /// Rows beyond which the table is cut.
@@ -187,10 +170,10 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
 
     #[inline(always)]
     fn find(&self, key: &K, tag: u32) -> Found {
-        self.index.find(tag, |row| self.rows.get(row).is_some_and(|row| key.is(&row.key)))
+        self.index.find(tag, |row| self.rows.keys().get(row).is_some_and(|kept| key.is(kept)))
     }
 
-    fn row(&self, key: &K) -> Option<&Row<K::Owned>> {
+    fn row(&self, key: &K) -> Option<Row<'_, K::Owned>> {
         match self.find(key, self.tag(key)) {
             Found::Row(row) => self.rows.get(row),
             Found::Vacant(_) => None,
@@ -272,8 +255,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     /// Bytes in memory, those on the heap included, without the allocator's own. O(1); of a window's merge, which parts are subtracted from, O(parts).
     pub fn resident_bytes(&self) -> usize {
         size_of::<Self>()
-            + self.rows.capacity() * size_of::<Row<K::Owned>>()
-            + self.tags.capacity() * size_of::<u32>()
+            + self.rows.heap_bytes()
             + self.key_bytes
             + self.index.heap_bytes()
             + self.filter.heap_bytes()
@@ -293,7 +275,6 @@ impl<K: Key + ?Sized> Clone for SpaceSaving<K> {
     fn clone(&self) -> Self {
         let mut copy = SpaceSaving {
             rows: self.rows.clone(),
-            tags: self.tags.clone(),
             key_bytes: self.key_bytes,
             index: self.index.clone(),
             filter: self.filter.clone(),

@@ -1,11 +1,14 @@
 //! Taking back what was merged, while all counts are exact.
 //!
 //! A merge that may be subtracted from remembers for each part the rows that it went to, so that taking it out looks up no key, each of which is a cache
-//! miss. Rows of a count of 0 are *dead*: they stay, and may come to life again, until half of all are dead.
+//! miss. Rows of a count of 0 are *dead*: they stay, and may come to life again, until there are many and other keys take their places.
 
 use super::SpaceSaving;
 use crate::key::Key;
 use std::collections::VecDeque;
+
+/// Where more than one row in so many is dead, a key without a row takes the place of a dead one.
+const REUSED_FROM: usize = 8;
 
 /// The parts of a merge, the first merged first.
 #[derive(Debug, Default)]
@@ -13,6 +16,8 @@ pub(super) struct Parts {
     /// For each row of a part the number of the row it was merged into.
     places: VecDeque<Vec<u32>>,
     dead: usize,
+    /// The row that is looked at next for one that is dead.
+    next: usize,
 }
 
 impl Parts {
@@ -20,15 +25,41 @@ impl Parts {
         self.places.push_back(places);
     }
 
-    /// A dead row counts again.
-    pub(super) fn revive(&mut self) {
-        self.dead = self.dead.saturating_sub(1);
+    /// The row is about to count again, if it is dead.
+    #[inline]
+    pub(super) fn revive(&mut self, counts: &[u64], row: usize) {
+        if counts.get(row) == Some(&0) {
+            self.dead = self.dead.saturating_sub(1);
+        }
+    }
+
+    /// A dead row, for another key, if enough of the rows of these counts are. Goes round: over time it looks at eight rows at most for one that it finds.
+    pub(super) fn reuse(&mut self, counts: &[u64]) -> Option<usize> {
+        if self.dead * REUSED_FROM <= counts.len() {
+            return None;
+        }
+        let row = dead_from(self.next, counts)?;
+        self.next = dead_from(row + 1, counts)?;
+        self.dead -= 1;
+        Some(row)
+    }
+
+    /// The row that is likely to be reused next.
+    pub(super) fn next(&self) -> usize {
+        self.next
     }
 
     pub(super) fn resident_bytes(&self) -> usize {
         let places: usize = self.places.iter().map(Vec::capacity).sum();
         size_of::<Self>() + self.places.capacity() * size_of::<Vec<u32>>() + places * size_of::<u32>()
     }
+}
+
+/// The first dead row from this one on, and round.
+fn dead_from(row: usize, counts: &[u64]) -> Option<usize> {
+    let (before, from) = counts.split_at(row.min(counts.len()));
+    let is_dead = |count: &u64| *count == 0;
+    from.iter().position(is_dead).map(|at| before.len() + at).or_else(|| before.iter().position(is_dead))
 }
 
 impl<K: Key + ?Sized> SpaceSaving<K> {
@@ -54,15 +85,13 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         }
         let Some(parts) = &mut self.parts else { return false };
         let Some(places) = parts.places.pop_front().filter(|places| places.len() == part.rows.len()) else { return false };
-        for ((row, tag), place) in part.rows.iter().zip(&part.tags).zip(places) {
-            let place = place as usize;
-            let Some(ours) = self.rows.get_mut(place).filter(|_| self.tags.get(place) == Some(tag)) else { return false };
-            let Some(rest) = ours.count.checked_sub(row.count) else { return false };
-            ours.count = rest;
+        for ((&count, &tag), place) in part.rows.counts().iter().zip(part.rows.tags()).zip(places) {
+            let Some(rest) = self.rows.take(place as usize, tag, count) else { return false };
             parts.dead += usize::from(rest == 0);
         }
         self.total = self.total.saturating_sub(part.total);
-        if parts.dead > self.rows.len() / 2 {
+        // Many more keys left than came.
+        if self.dead() > self.rows.len() / 2 {
             self.bury();
         }
         true
@@ -82,7 +111,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
 
     /// Takes rows of a count of 0 away. O(rows).
     pub(super) fn bury_dead(&mut self) {
-        let stays: Vec<bool> = self.rows.iter().map(|row| row.count > 0).collect();
+        let stays: Vec<bool> = self.rows.counts().iter().map(|&count| count > 0).collect();
         if let Some(parts) = &mut self.parts {
             let mut kept = 0;
             let number = |stays: &bool| {
