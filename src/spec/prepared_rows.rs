@@ -185,7 +185,9 @@ impl PreparedRows {
             };
             self.numbers.push(packed);
         }
-        self.present.extend(prepared.present.iter());
+        if self.strides.present > 0 {
+            self.present.extend(prepared.present.iter());
+        }
         for &key in &prepared.keys {
             let key = self.taken_over(key, row);
             self.keys.push(key);
@@ -294,25 +296,23 @@ impl PreparedRows {
     }
 
     /// The record that comes so many after the last one taken: its event time, and the row with what was prepared of it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn load(&mut self, ahead: usize) -> Option<(Timestamp, &Row)> {
         let record = self.taken.records + ahead;
         let time = *self.times.get(record)?;
-        let Strides { numbers, keys, present, groups } = self.strides;
-        let into = self.row.prepared_mut();
-        for (number, packed) in into.numbers.iter_mut().zip(columns(&self.numbers, record, numbers)) {
-            *number = match *packed {
-                Packed::Missing => PreparedNumber::Missing,
-                Packed::Int(integer) => PreparedNumber::Short(integer),
-                Packed::Float(float) => PreparedNumber::Other(Number::Float(float)),
-                Packed::Wide(index) => self.wide.get(index).copied().map(Number::Int).into(),
-            };
-        }
-        // One by one: to copy so few as a whole is a call, which takes longer.
-        into.keys.iter_mut().zip(columns(&self.keys, record, keys)).for_each(|(into, key)| *into = *key);
-        into.present.iter_mut().zip(columns(&self.present, record, present)).for_each(|(into, present)| *into = *present);
-        columns(&self.groups, record, groups).iter().for_each(|group| into.group = *group);
-        Some((time, &self.row))
+        let PreparedRows { row, wide, strides, .. } = self;
+        let into = row.prepared_mut();
+        let unpack = |packed: &Packed| match *packed {
+            Packed::Missing => PreparedNumber::Missing,
+            Packed::Int(integer) => PreparedNumber::Short(integer),
+            Packed::Float(float) => PreparedNumber::Other(Number::Float(float)),
+            Packed::Wide(index) => wide.get(index).copied().map(Number::Int).into(),
+        };
+        load((&self.numbers, strides.numbers), record, &mut into.numbers, unpack);
+        load((&self.keys, strides.keys), record, &mut into.keys, |key| *key);
+        load((&self.present, strides.present), record, &mut into.present, |present| *present);
+        load((&self.groups, strides.groups), record, std::slice::from_mut(&mut into.group), |group| *group);
+        Some((time, row))
     }
 }
 
@@ -345,9 +345,20 @@ impl Batch<Row> for Upcoming<'_> {
     }
 }
 
-/// What a record has in columns of which each has so many.
+/// Takes what a record has in columns, of which each record has so many. One by one: to copy so few as a whole is a call, which takes longer.
 #[inline(always)]
-fn columns<T>(of: &[T], record: usize, stride: usize) -> &[T] {
-    // Most records have nothing in most of them.
-    if stride == 0 { &[] } else { of.get(record * stride..).and_then(|of| of.get(..stride)).unwrap_or_default() }
+fn load<P, T>((columns, stride): (&[P], usize), record: usize, into: &mut [T], unpack: impl Fn(&P) -> T) {
+    match stride {
+        // Most have nothing in most columns, or one thing.
+        0 => {}
+        1 => {
+            if let (Some(packed), Some(into)) = (columns.get(record), into.first_mut()) {
+                *into = unpack(packed);
+            }
+        }
+        _ => {
+            let packed = columns.get(record * stride..).unwrap_or_default();
+            into.iter_mut().zip(packed).for_each(|(into, packed)| *into = unpack(packed));
+        }
+    }
 }
