@@ -145,7 +145,7 @@ class Shard:
         run([], self.extra(True, False))
         self.window, self.state = None, {}
 
-    def apply(self, records):
+    def apply(self, records, all_before):
         if not options.window:
             if records:
                 run(records, {})
@@ -163,13 +163,16 @@ class Shard:
                 counts["early"] += 1
                 run([], self.extra(True, True))
                 self.state = {}
-        if self.window is not None and (time.time() > self.window + options.window + 1 or not self.iterator):
+        if self.window is not None and (all_before > self.window + options.window or not self.iterator):
             self.close_window()
 
     def poll(self):
+        asked_at = time.time()
         batch = kinesis.get_records(ShardIterator=self.iterator, Limit=options.batch)
         self.iterator = batch.get("NextShardIterator")
-        self.apply([event_record(self.name, record) for record in batch["Records"]])
+        records = [event_record(self.name, record) for record in batch["Records"]]
+        # All records that arrived before then have been read: a full batch may leave some, however late it is by now. A second is for those still on their way.
+        self.apply(records, asked_at - 1 if len(records) < options.batch else 0)
 
 
 shards = {}
