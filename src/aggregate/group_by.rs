@@ -334,7 +334,7 @@ impl<E, A> GroupBy<E, A> {
         E: KeyOf<R>,
         A: Aggregate<R>,
     {
-        E::Key::heap_bytes(key) + self.inner.state_bytes(&group.accumulator).saturating_sub(size_of::<A::Accumulator>())
+        E::Key::heap_bytes(key) + self.heap_bytes_in::<R>(group)
     }
 
     /// Moves all but the smallest `groups_max` keys to `other`, in the order of their keys. Amortised O(1) per opened group.
@@ -378,7 +378,15 @@ impl<E, A> GroupBy<E, A> {
     where
         A: Aggregate<R>,
     {
-        other.map_or(0, |other| self.inner.state_bytes(&other.accumulator).saturating_sub(size_of::<A::Accumulator>()))
+        other.map_or(0, |other| self.heap_bytes_in::<R>(other))
+    }
+
+    /// What an accumulator holds on the heap.
+    fn heap_bytes_in<R: ?Sized>(&self, group: &Group<A::Accumulator>) -> usize
+    where
+        A: Aggregate<R>,
+    {
+        self.inner.state_bytes(&group.accumulator).saturating_sub(size_of::<A::Accumulator>())
     }
 
     /// Merges the groups of `from`; each touches one group of `into`, so their order does not matter.

@@ -118,7 +118,7 @@ mod tests {
             let kept = ByteKey::from(key.as_slice());
             assert_eq!((map.get(key.as_slice()), &*kept), (Some(&key.len()), key.as_slice()));
             assert_eq!(kept.heap_bytes() > 0, key.len() > 32, "{} bytes", key.len());
-            assert_eq!(kept.clone().heap_bytes(), kept.heap_bytes());
+            assert_eq!((&kept.clone(), kept.clone().heap_bytes()), (&kept, kept.heap_bytes()));
             assert_eq!(format!("{kept:?}"), format!("{key:?}"));
         }
         assert!(ByteKey::from(b"a".as_slice()) < ByteKey::from(b"ab".as_slice()));

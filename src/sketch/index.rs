@@ -65,25 +65,35 @@ impl Index {
     /// The row that has this tag and that `same` says is the key's.
     #[inline(always)]
     pub(super) fn find(&self, tag: u32, same: impl Fn(usize) -> bool) -> Found {
+        match self.search(tag, same) {
+            Ok((_, row)) => Found::Row(row),
+            Err(vacant) => Found::Vacant(vacant),
+        }
+    }
+
+    /// The place of that row, and its number; or the vacant place where it would be.
+    #[inline(always)]
+    fn search(&self, tag: u32, same: impl Fn(usize) -> bool) -> Result<(usize, usize), usize> {
         let mask = self.buckets.len().wrapping_sub(1);
         let mut bucket = self.home(tag);
         while let Some(&word) = self.buckets.get(bucket) {
             let mut alike = zero_bytes(word ^ spread(tag));
             while alike != 0 {
-                let row = self.rows.get(slot(bucket, alike)).map_or(usize::MAX, |&row| row as usize);
+                let place = slot(bucket, alike);
+                let row = self.rows.get(place).map_or(usize::MAX, |&row| row as usize);
                 if same(row) {
-                    return Found::Row(row);
+                    return Ok((place, row));
                 }
                 alike &= alike - 1;
             }
             let empty = zero_bytes(word);
             if empty != 0 {
-                return Found::Vacant(slot(bucket, empty));
+                return Err(slot(bucket, empty));
             }
             bucket = (bucket + 1) & mask;
         }
         // Only an index without buckets gets here: a full one is never left.
-        Found::Vacant(0)
+        Err(0)
     }
 
     /// Brings close what a search for the tag looks at.
@@ -140,26 +150,12 @@ impl Index {
 
     /// Takes the row of this tag out. A vacant place that was found before stays one.
     pub(super) fn remove(&mut self, tag: u32, row: usize) {
-        let mask = self.buckets.len().wrapping_sub(1);
-        let mut bucket = self.home(tag);
-        while let Some(word) = self.buckets.get_mut(bucket) {
-            let full = zero_bytes(*word) == 0;
-            let mut alike = zero_bytes(*word ^ spread(tag));
-            while alike != 0 {
-                let place = slot(bucket, alike);
-                if self.rows.get(place).is_some_and(|&found| found as usize == row) {
-                    let at = place % SLOTS * 8;
-                    *word = *word & !(0xff << at) | if full { GONE } else { VACANT } << at;
-                    self.gone += usize::from(full);
-                    return;
-                }
-                alike &= alike - 1;
-            }
-            if !full {
-                return;
-            }
-            bucket = (bucket + 1) & mask;
-        }
+        let Ok((place, _)) = self.search(tag, |found| found == row) else { return };
+        let Some(word) = self.buckets.get_mut(place / SLOTS) else { return };
+        let full = zero_bytes(*word) == 0;
+        let at = place % SLOTS * 8;
+        *word = *word & !(0xff << at) | if full { GONE } else { VACANT } << at;
+        self.gone += usize::from(full);
     }
 
     /// Puts each row into the first vacant slot from its home on; there is one, as the index is never full.

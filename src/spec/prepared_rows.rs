@@ -185,9 +185,7 @@ impl PreparedRows {
             };
             self.numbers.push(packed);
         }
-        if self.strides.present > 0 {
-            self.present.extend(prepared.present.iter());
-        }
+        self.present.extend(prepared.present.iter());
         for &key in &prepared.keys {
             let key = self.taken_over(key, row);
             self.keys.push(key);
@@ -308,10 +306,10 @@ impl PreparedRows {
             Packed::Float(float) => PreparedNumber::Other(Number::Float(float)),
             Packed::Wide(index) => wide.get(index).copied().map(Number::Int).into(),
         };
-        load((&self.numbers, strides.numbers), record, &mut into.numbers, unpack);
-        load((&self.keys, strides.keys), record, &mut into.keys, |key| *key);
-        load((&self.present, strides.present), record, &mut into.present, |present| *present);
-        load((&self.groups, strides.groups), record, std::slice::from_mut(&mut into.group), |group| *group);
+        take_columns((&self.numbers, strides.numbers), record, &mut into.numbers, unpack);
+        take_columns((&self.keys, strides.keys), record, &mut into.keys, |key| *key);
+        take_columns((&self.present, strides.present), record, &mut into.present, |present| *present);
+        take_columns((&self.groups, strides.groups), record, std::slice::from_mut(&mut into.group), |group| *group);
         Some((time, row))
     }
 }
@@ -347,7 +345,7 @@ impl Batch<Row> for Upcoming<'_> {
 
 /// Takes what a record has in columns, of which each record has so many. One by one: to copy so few as a whole is a call, which takes longer.
 #[inline(always)]
-fn load<P, T>((columns, stride): (&[P], usize), record: usize, into: &mut [T], unpack: impl Fn(&P) -> T) {
+fn take_columns<P, T>((columns, stride): (&[P], usize), record: usize, into: &mut [T], unpack: impl Fn(&P) -> T) {
     match stride {
         // Most have nothing in most columns, or one thing.
         0 => {}

@@ -171,7 +171,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     fn enter_copy(&mut self, row: Row<'_, K::Owned>, (place, tag): (usize, u32), parts: Option<&mut Parts>) -> usize {
         let bound = self.bound(row.key.borrow());
         let (count, error) = (row.count.saturating_add(bound), row.error.saturating_add(bound));
-        let dead = parts.filter(|_| error == 0).and_then(|parts| Some((parts.reuse(self.rows.counts())?, parts.next())));
+        let dead = parts.filter(|_| error == 0).and_then(|parts| parts.reuse(self.rows.counts()));
         let Some((number, next)) = dead else {
             self.enter(row.key.clone(), (place, tag), (count, error));
             return self.rows.len() - 1;

@@ -2,7 +2,7 @@
 
 use crate::sketch::prefetch::prefetch;
 
-/// Bytes of a key up to which it does not reach over the end of a cache line.
+/// Bytes of a key up to which it hardly ever reaches over the end of a cache line.
 const ALIGNED: usize = 16;
 
 /// Rows by number, each a key with its upper bound and how much of that may be others'.
@@ -71,10 +71,8 @@ impl<T> Rows<T> {
 
     #[inline]
     pub(super) fn push(&mut self, tag: u32, key: T, (count, error): (u64, u64)) {
-        if error > 0 {
-            self.begin_errors();
-        }
         if error > 0 || !self.errors.is_empty() {
+            self.begin_errors();
             self.errors.push(error);
         }
         self.keys.push(key);
