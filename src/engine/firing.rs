@@ -8,7 +8,7 @@ use super::Engine;
 use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
-use crate::window::{Pane, Schedule, Slid};
+use crate::window::{Pane, Panes, Schedule, Slid};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What has fired, and what is to.
@@ -26,8 +26,6 @@ pub(super) struct Firing {
     again: VecDeque<i64>,
     /// Whether windows were answered before their turn.
     answers_early: bool,
-    /// Windows from this start on are another engine's.
-    until: i64,
 }
 
 /// A window that fires: its start, its revision, and what is made of its records.
@@ -83,21 +81,7 @@ impl<T: Clone> Content<'_, T> {
 impl Firing {
     pub(super) fn new() -> Self {
         let (revisions, again) = (BTreeMap::new(), VecDeque::new());
-        Firing { fired_to: i64::MIN, has_fired: false, wake_at: i64::MAX, revisions, again, answers_early: false, until: i64::MAX }
-    }
-
-    /// Windows that start in `[fired_to, until)` are to fire.
-    pub(super) fn between(fired_to: i64, until: i64) -> Self {
-        Firing { fired_to, has_fired: true, wake_at: i64::MIN, until, ..Firing::new() }
-    }
-
-    /// The windows from this start on are another engine's.
-    pub(super) fn end_at(&mut self, until: i64) {
-        self.until = until;
-    }
-
-    pub(super) fn until(&self) -> i64 {
-        self.until
+        Firing { fired_to: i64::MIN, has_fired: false, wake_at: i64::MAX, revisions, again, answers_early: false }
     }
 
     /// Whether every window fires once, in its turn.
@@ -166,7 +150,7 @@ impl Firing {
             again.push_back(read_start(reader, schedule)?);
         }
         // Whatever is due shows at the first look.
-        Ok(Firing { fired_to, has_fired, wake_at: i64::MIN, revisions, again, answers_early: false, until: i64::MAX })
+        Ok(Firing { fired_to, has_fired, wake_at: i64::MIN, revisions, again, answers_early: false })
     }
 }
 
@@ -182,6 +166,12 @@ pub(super) fn read_revision(reader: &mut Reader<'_>) -> Result<u32, Error> {
 
 fn check_start(reader: &Reader<'_>, schedule: Schedule, start: i64) -> Result<(), Error> {
     if schedule.is_start(start) { Ok(()) } else { Err(reader.corrupt(&format!("no window starts at {start} ms"))) }
+}
+
+/// The first window with a pane that starts there or later.
+pub(super) fn first_window<T>(panes: &Panes<T>, schedule: Schedule, start: i64) -> Option<i64> {
+    // Such a window holds only panes that start there or later, and the first of them is in the first of those.
+    panes.first_pane_from(start).map(|pane| schedule.first_window_of(pane).max(start))
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
@@ -270,10 +260,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// The first window with a record that starts there or later.
     pub(super) fn candidate_from(&self, start: i64) -> Option<i64> {
-        // Such a window holds only panes that start there or later, and the first of them is in the first of those.
-        let pane = self.panes.first_pane_from(start);
-        let own = pane.map(|pane| self.schedule.first_window_of(pane).max(start));
-        own.into_iter().chain(self.first_inherited_from(start)).min().filter(|start| *start < self.firing.until)
+        let own = first_window(&self.panes, self.schedule, start);
+        own.into_iter().chain(self.first_inherited_from(start)).min()
     }
 
     /// Answers every window that has a record and has not fired, as it stands now: for a source that has fallen silent, whose last windows no later record

@@ -12,6 +12,7 @@ mod batch;
 mod core;
 mod durable;
 mod emission;
+mod finished_part;
 mod firing;
 mod inherited;
 mod options;
@@ -27,6 +28,7 @@ mod stats;
 pub(crate) use self::batch::Batch;
 pub use self::core::Engine;
 pub use emission::{Emission, Outcome};
+pub use finished_part::FinishedPart;
 pub use options::EngineOptions;
 #[cfg(feature = "spec")]
 pub(crate) use preaggregated::{Preaggregated, Preaggregation};

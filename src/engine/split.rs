@@ -1,37 +1,48 @@
 //! The windows that are left when an input has ended, split for several threads.
 
-use super::firing::Firing;
-use super::inherited::Inherited;
-use super::shards::Shards;
-use super::{Engine, Stats};
+use super::{Engine, FinishedPart};
 use crate::aggregate::Aggregate;
-use crate::window::{Boundary, TwoStacks};
-use std::collections::VecDeque;
+use crate::window::{Boundary, Panes, TwoStacks};
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Fewer windows than this are not worth a part of their own.
-const WINDOWS_MIN: usize = 32;
+const WINDOWS_MIN: usize = 8;
 
-/// Nor are fewer than so many for each pane of a window: each part begins by copying and merging the panes of its first window.
+/// Nor are fewer than so many for each pane of a window: each part begins by merging the panes of its first window.
 const WINDOWS_PER_PANE_MIN: usize = 3;
 
 impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
-    /// Splits off the later of the windows that are to come after [`finish`](Engine::finish), into at most `parts` engines, this one among them. Each is drained by
-    /// itself, on any thread; their emissions, one engine's after the other's, are those that this one alone would have given, to the bit. No further record may be
-    /// pushed, and each counts its own emissions.
+    /// Takes out the windows that are to come after [`finish`](Engine::finish), in two to `parts` parts. Each is drained by itself, on any thread; their emissions, one part's after the
+    /// other's, are those that this engine would have given, to the bit. What the engine still gives itself comes before theirs. No further record may be pushed, and the parts'
+    /// emissions are not counted in [`stats`](Engine::stats).
     ///
-    /// Nothing is split off where that would not pay: of windows that are single panes, of few windows, or where windows wait to be answered again.
+    /// None where that would not pay, and the engine keeps all windows: of few windows, or where windows wait to be answered again.
     ///
-    /// Cost: O(windows log panes), and a copy of the panes of one window for each part: at most a third more panes than there are.
-    pub fn split_finished(&mut self, parts: NonZeroUsize) -> Vec<Self> {
+    /// Cost: O(windows log panes); of the panes nothing is copied.
+    pub fn split_finished(&mut self, parts: NonZeroUsize) -> Vec<FinishedPart<R, A>> {
         let (windows, panes_max) = self.windows_to_split();
         let count = parts.get().min(windows / WINDOWS_MIN.max(panes_max * WINDOWS_PER_PANE_MIN));
         let cuts = self.cuts(windows, count);
-        // From the last to the first: each takes what is left at the end.
-        let mut engines: Vec<Self> = cuts.into_iter().rev().map(|cut| self.split_at(cut)).collect();
-        engines.reverse();
-        engines
+        if cuts.is_empty() {
+            return Vec::new();
+        }
+        let stacks = self.stacks.as_mut().map(|stacks| std::mem::replace(stacks, TwoStacks::new()));
+        let begins = [(self.firing.fired_to(), stacks)].into_iter().chain(cuts.iter().map(|cut| (cut.start, cut.stacks())));
+        let ends = cuts.iter().map(|next| (next.start, next.last_end)).chain([(i64::MAX, i64::MAX)]);
+        let parts = begins.zip(ends).map(|((from, stacks), (until, panes_to))| (self.part(from..until, stacks), panes_to));
+        let mut parts: Vec<_> = parts.collect();
+        for (pane, accumulator) in self.panes.take_all() {
+            let accumulator = Arc::new(accumulator);
+            for (part, panes_to) in &mut parts {
+                if part.windows.start <= pane.start && pane.start < *panes_to {
+                    part.panes.open(pane, accumulator.clone());
+                }
+            }
+        }
+        parts.into_iter().map(|(part, _)| part).collect()
     }
 
     /// How many windows are to come and may be split, and how many panes the one of those looked at has that has most.
@@ -69,45 +80,22 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
 
     /// Tells of each window that is to come, in ascending order, and whether all of its panes are merged anew.
     fn each_window_to_come(&self, mut tell: impl FnMut(Cut, bool)) {
-        let Some(stacks) = &self.stacks else { return };
-        let mut boundary = stacks.boundary();
+        let mut boundary = self.stacks.as_ref().map(TwoStacks::boundary);
         let (mut from, mut last_end) = (self.firing.fired_to(), i64::MIN);
         while let Some(start) = self.candidate_from(from) {
             let end = self.schedule.last_millisecond(start).saturating_add(1);
             let before = boundary;
-            let anew = boundary.pass(start, end);
+            let anew = boundary.as_mut().is_none_or(|boundary| boundary.pass(start, end));
             tell(Cut { start, end, last_end, boundary: before }, anew);
             last_end = end;
             from = self.schedule.next_window(start);
         }
     }
 
-    /// Takes the windows from a cut on into an engine of their own. The panes that are also in windows before it stay, too.
-    fn split_at(&mut self, cut: Cut) -> Self {
-        let panes = self.panes.split_off(cut.start, cut.last_end);
-        let firing = Firing::between(cut.start, self.firing.until());
-        self.firing.end_at(cut.start);
-        Engine {
-            aggregate: self.aggregate.clone(),
-            schedule: self.schedule,
-            lateness: self.lateness,
-            emit_empty: self.emit_empty,
-            strict: self.strict,
-            limits: self.limits.clone(),
-            panes,
-            stacks: Some(TwoStacks::unmade(cut.boundary, cut.last_end)),
-            inherited: Inherited::new(),
-            watermarks: self.watermarks.clone(),
-            firing,
-            pending: VecDeque::new(),
-            stats: Stats::default(),
-            shards: Shards::default(),
-            name: self.name.clone(),
-            recent_ids: None,
-            until_check: self.until_check,
-            refusal: None,
-            record: PhantomData,
-        }
+    /// The part of the windows that start in a stretch, without its panes.
+    fn part(&self, windows: Range<i64>, stacks: Option<TwoStacks<A::Accumulator>>) -> FinishedPart<R, A> {
+        let aggregate = self.aggregate.clone();
+        FinishedPart { aggregate, schedule: self.schedule, panes: Panes::new(), stacks, windows, record: PhantomData }
     }
 }
 
@@ -119,5 +107,12 @@ struct Cut {
     /// Where the window before it ends.
     last_end: i64,
     /// Where front and back of the stacks meet before it, so that a part merges as the whole would have.
-    boundary: Boundary,
+    /// `None` where a window is one pane.
+    boundary: Option<Boundary>,
+}
+
+impl Cut {
+    fn stacks<T: Clone>(&self) -> Option<TwoStacks<T>> {
+        self.boundary.map(|boundary| TwoStacks::unmade(boundary, self.last_end))
+    }
 }

@@ -1,9 +1,10 @@
 //! Partials of a declared pipeline, merged.
 
 use super::output::RowEmission;
+use super::pending_rows::PendingRows;
 use super::row::Row;
 use super::row_aggregate::RowAggregate;
-use super::row_pipeline::{OutputColumn, Pending, RowPipeline};
+use super::row_pipeline::{OutputColumn, RowPipeline};
 use crate::engine::Emission;
 use crate::error::Error;
 use crate::merger::{Added, Merger, MergerOptions};
@@ -17,7 +18,9 @@ pub struct RowMerger {
     group_names: Vec<String>,
     columns: Vec<OutputColumn>,
     /// The rest of the window that is being handed out.
-    pending: Option<(Pending, usize, bool)>,
+    pending: PendingRows,
+    /// The sources of the window whose rows are pending, and whether it was complete.
+    origin: (usize, bool),
 }
 
 /// A row of a merged window.
@@ -34,7 +37,7 @@ pub struct MergedRow {
 
 impl RowMerger {
     pub(super) fn new(merger: Merger<Row, RowAggregate>, group_names: Vec<String>, columns: Vec<OutputColumn>) -> Self {
-        RowMerger { merger, group_names, columns, pending: None }
+        RowMerger { merger, group_names, columns, pending: PendingRows::default(), origin: (0, false) }
     }
 
     /// The fields grouped by; empty without groups.
@@ -77,7 +80,7 @@ impl RowMerger {
 
     /// Whether [`next_row`](RowMerger::next_row) has something to give.
     pub fn is_due(&self) -> bool {
-        self.pending.is_some() || self.merger.is_due()
+        !self.pending.is_empty() || self.merger.is_due()
     }
 
     /// Takes over the windows of another merger of the same pipeline: see [`Merger::absorb`].
@@ -101,17 +104,15 @@ impl RowMerger {
     /// # Errors
     /// As [`Merger::next_merged`].
     pub fn next_row(&mut self) -> Result<Option<MergedRow>, Error> {
-        loop {
-            if let Some((pending, sources, complete)) = &mut self.pending {
-                match pending.next(self.group_names.len()) {
-                    Some(emission) => return Ok(Some(MergedRow { emission, sources: *sources, complete: *complete })),
-                    None => self.pending = None,
-                }
-            }
-            let Some(merged) = self.merger.next_merged()? else { return Ok(None) };
-            let emission = Emission { window: merged.window, revision: merged.revision, value: () };
-            self.pending = Some((Pending::new(emission, merged.value), merged.sources, merged.complete));
-        }
+        let RowMerger { merger, group_names, pending, origin, .. } = self;
+        let row = pending.next(group_names.len(), || {
+            Ok(merger.next_merged()?.map(|merged| {
+                *origin = (merged.sources, merged.complete);
+                Emission { window: merged.window, revision: merged.revision, value: merged.value }
+            }))
+        })?;
+        let (sources, complete) = self.origin;
+        Ok(row.map(|emission| MergedRow { emission, sources, complete }))
     }
 }
 

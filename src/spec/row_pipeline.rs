@@ -3,18 +3,18 @@
 use super::explain::Explanation;
 use super::expression::{Column, Function};
 use super::field::Fields;
-use super::key;
-use super::output::{OutputValue, RowEmission};
+use super::finished_rows::FinishedRows;
+use super::output::RowEmission;
+use super::pending_rows::PendingRows;
 use super::preaggregated_rows::PreaggregatedRows;
 use super::predicate::Predicate;
 use super::prepared_rows::{NextRows, PreparedRows, Upcoming};
 use super::preparer::{Preparation, RowPreparer};
 use super::row::Row;
-use super::row_aggregate::{Plan, RowAggregate, RowAnswer};
+use super::row_aggregate::{Plan, RowAggregate};
 use super::time_format::TimeField;
-use crate::engine::{Emission, Engine, Outcome, Shard, Stats};
+use crate::engine::{Engine, Outcome, Shard, Stats};
 use crate::error::{Error, ErrorKind};
-use crate::key::ByteKey;
 use crate::record::{Sequence, ShardId};
 use crate::snapshot::{Reductions, Snapshot};
 use crate::time::Timestamp;
@@ -56,7 +56,7 @@ pub struct RowPipeline {
     revised: bool,
     explanation: Explanation,
     /// The rest of the emission that is being handed out.
-    pending: Option<Pending>,
+    pending: PendingRows,
 }
 
 /// What a pipeline is made of.
@@ -85,15 +85,15 @@ pub struct OutputColumn {
     pub kind: ColumnKind,
 }
 
-/// What the values of a column are. Any may also be [`OutputValue::Null`].
+/// What the values of a column are. Any may also be [`OutputValue::Null`](super::OutputValue::Null).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ColumnKind {
     /// A number, text or truth value.
     Plain,
-    /// [`OutputValue::Estimate`].
+    /// [`OutputValue::Estimate`](super::OutputValue::Estimate).
     Estimate,
-    /// [`OutputValue::Top`].
+    /// [`OutputValue::Top`](super::OutputValue::Top).
     Top,
 }
 
@@ -115,15 +115,6 @@ pub enum RowOutcome {
     DeadLetter(String),
 }
 
-/// An emission of groups, handed out row by row.
-pub(super) struct Pending {
-    emission: Emission<()>,
-    /// The one row of a pipeline without groups.
-    plain: Option<Vec<OutputValue>>,
-    rows: std::vec::IntoIter<(ByteKey, Vec<OutputValue>)>,
-    other: Option<Vec<OutputValue>>,
-}
-
 impl RowPipeline {
     pub(super) fn new(parts: Parts) -> Self {
         let (group_names, group_slots) = parts.group.into_iter().unzip();
@@ -138,7 +129,7 @@ impl RowPipeline {
             windows: parts.windows,
             revised: parts.revised,
             explanation: parts.explanation,
-            pending: None,
+            pending: PendingRows::default(),
         }
     }
 
@@ -349,20 +340,11 @@ impl RowPipeline {
         self.engine.finish();
     }
 
-    /// Splits the windows that are to come after [`finish`](RowPipeline::finish) into at most `parts` pipelines, this one among them, for as many threads: see
-    /// [`Engine::split_finished`].
-    pub fn split_finished(&mut self, parts: NonZeroUsize) -> Vec<RowPipeline> {
-        let part = |engine| RowPipeline {
-            preparer: self.preparer.clone(),
-            engine,
-            group_names: self.group_names.clone(),
-            columns: self.columns.clone(),
-            windows: self.windows,
-            revised: self.revised,
-            explanation: self.explanation.clone(),
-            pending: None,
-        };
-        self.engine.split_finished(parts).into_iter().map(part).collect()
+    /// Takes out the windows that are to come after [`finish`](RowPipeline::finish), in two to `parts` parts for as many threads, or none: see [`Engine::split_finished`]. What this
+    /// pipeline still gives itself comes before theirs.
+    pub fn split_finished(&mut self, parts: NonZeroUsize) -> Vec<FinishedRows> {
+        let group_fields = self.group_names.len();
+        self.engine.split_finished(parts).into_iter().map(|part| FinishedRows::new(part, group_fields)).collect()
     }
 
     /// Answers every open window as it stands now, without closing it: see [`Engine::answer_open`].
@@ -379,17 +361,7 @@ impl RowPipeline {
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if a window merged of its panes passes a limit that the user chose to
     /// be an error.
     pub fn next_emission(&mut self) -> Result<Option<RowEmission>, Error> {
-        loop {
-            if let Some(pending) = &mut self.pending {
-                match pending.next(self.group_names.len()) {
-                    Some(row) => return Ok(Some(row)),
-                    None => self.pending = None,
-                }
-            }
-            let Some(emission) = self.engine.next_emission()? else { return Ok(None) };
-            let Emission { window, revision, value } = emission;
-            self.pending = Some(Pending::new(Emission { window, revision, value: () }, value));
-        }
+        self.pending.next(self.group_names.len(), || self.engine.next_emission())
     }
 
     /// Event times up to and including this one are taken as complete; `None` before there is such a time.
@@ -436,7 +408,7 @@ impl RowPipeline {
     /// As [`Engine::restore`]; the state is then as it was.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         self.engine.restore(snapshot)?;
-        self.pending = None;
+        self.pending = PendingRows::default();
         Ok(())
     }
 
@@ -453,11 +425,9 @@ impl RowPipeline {
     }
 
     fn check_fetched(&self) -> Result<(), Error> {
-        match &self.pending {
-            Some(pending) if !pending.is_empty() => {
-                Err(Error::invalid("the rows of a window are being fetched: fetch them all before a snapshot is taken"))
-            }
-            _ => Ok(()),
+        match self.pending.is_empty() {
+            true => Ok(()),
+            false => Err(Error::invalid("the rows of a window are being fetched: fetch them all before a snapshot is taken")),
         }
     }
 }
@@ -471,34 +441,6 @@ impl fmt::Debug for RowPipeline {
             .field("columns", columns)
             .field("windows", windows)
             .finish_non_exhaustive()
-    }
-}
-
-impl Pending {
-    pub(super) fn new(emission: Emission<()>, answer: RowAnswer) -> Self {
-        match answer {
-            RowAnswer::Plain(values) => Pending { emission, plain: Some(values), rows: Vec::new().into_iter(), other: None },
-            RowAnswer::Grouped(groups) => {
-                Pending { emission, plain: None, rows: groups.rows.into_iter(), other: groups.other.map(|other| other.value) }
-            }
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.plain.is_none() && self.rows.len() == 0 && self.other.is_none()
-    }
-
-    pub(super) fn next(&mut self, group_fields: usize) -> Option<RowEmission> {
-        if let Some(values) = self.plain.take() {
-            return Some(RowEmission { window: self.emission.window, revision: self.emission.revision, group: Vec::new(), values });
-        }
-        let (group, values) = match self.rows.next() {
-            // One field is its own key, several are a tuple.
-            Some((key, values)) if group_fields == 1 => (vec![key::decode(&key)], values),
-            Some((key, values)) => (key::decode_parts(&key), values),
-            None => (vec![OutputValue::Other; group_fields], self.other.take()?),
-        };
-        Some(RowEmission { window: self.emission.window, revision: self.emission.revision, group, values })
     }
 }
 

@@ -202,20 +202,9 @@ impl<T> Panes<T> {
         self.by_start.iter().map(|(_, accumulator)| accumulator)
     }
 
-    /// Takes the panes that start at or after `from`; those that start before `keep_to` stay, too.
-    pub(crate) fn split_off(&mut self, from: i64, keep_to: i64) -> Self
-    where
-        T: Clone,
-    {
-        let mut panes = Panes::new();
-        for (pane, accumulator) in self.by_start.split_off(from) {
-            if pane.start < keep_to {
-                self.by_start.insert(pane, accumulator.clone());
-            }
-            panes.open(pane, accumulator);
-        }
-        self.recent = [NONE; RECENT];
-        panes
+    /// Takes all panes out, in the order of time.
+    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = (Pane, T)> + use<T> {
+        std::mem::replace(self, Panes::new()).by_start.into_iter()
     }
 
     /// Closes the first pane, and gives it away.

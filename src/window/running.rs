@@ -3,6 +3,7 @@
 use super::{Pane, Panes};
 use crate::aggregate::{Aggregate, Invertible};
 use crate::error::Error;
+use std::borrow::Borrow;
 
 /// A running merge over panes, of an aggregate that is invertible. It is a shortcut, never the only way to an answer: whenever it cannot
 /// say, the caller merges.
@@ -52,7 +53,7 @@ impl<T: Clone> Running<T> {
     }
 
     /// Comes to the window `[start, end)`, and says whether [`merged`](Running::merged) is then that of its panes, exactly.
-    pub(super) fn slide<R: ?Sized, A>(&mut self, (start, end): (i64, i64), panes: &Panes<T>, aggregate: &A) -> bool
+    pub(super) fn slide<R: ?Sized, A>(&mut self, (start, end): (i64, i64), panes: &Panes<impl Borrow<T>>, aggregate: &A) -> bool
     where
         A: Aggregate<R, Accumulator = T>,
     {
@@ -68,7 +69,13 @@ impl<T: Clone> Running<T> {
         slid
     }
 
-    fn try_slide<R: ?Sized, A>(&mut self, (start, end): (i64, i64), panes: &Panes<T>, aggregate: &A, inverse: &dyn Invertible<R, T>) -> bool
+    fn try_slide<R: ?Sized, A>(
+        &mut self,
+        (start, end): (i64, i64),
+        panes: &Panes<impl Borrow<T>>,
+        aggregate: &A,
+        inverse: &dyn Invertible<R, T>,
+    ) -> bool
     where
         A: Aggregate<R, Accumulator = T>,
     {
@@ -79,7 +86,7 @@ impl<T: Clone> Running<T> {
         if self.start < start && panes.first_start().is_some_and(|first| first < start) {
             // Panes that are still open although they have left, for late records.
             for (_, pane) in panes.range(self.start, start) {
-                if !self.merged.as_mut().is_some_and(|merged| inverse.subtract(merged, pane)) {
+                if !self.merged.as_mut().is_some_and(|merged| inverse.subtract(merged, pane.borrow())) {
                     return false;
                 }
             }
@@ -87,7 +94,7 @@ impl<T: Clone> Running<T> {
         let mut has_panes = false;
         let entered = panes.try_each(self.end, end, |pane| {
             has_panes = true;
-            self.enter(pane, aggregate, inverse)
+            self.enter(pane.borrow(), aggregate, inverse)
         });
         if entered.is_err() {
             return false;

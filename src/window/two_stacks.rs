@@ -19,6 +19,7 @@ use super::{Pane, Panes};
 use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
+use std::borrow::Borrow;
 
 /// A sliding merge over panes.
 #[derive(Clone, Debug)]
@@ -111,7 +112,13 @@ impl<T: Clone> TwoStacks<T> {
     }
 
     /// The merge of the panes that start in `[start, end)`. Windows must come in ascending order.
-    pub(crate) fn slide<R: ?Sized, A>(&mut self, start: i64, end: i64, panes: &Panes<T>, aggregate: &A) -> Result<Slid<'_, T>, Error>
+    pub(crate) fn slide<R: ?Sized, A>(
+        &mut self,
+        start: i64,
+        end: i64,
+        panes: &Panes<impl Borrow<T>>,
+        aggregate: &A,
+    ) -> Result<Slid<'_, T>, Error>
     where
         A: Aggregate<R, Accumulator = T>,
     {
@@ -146,7 +153,7 @@ impl<T: Clone> TwoStacks<T> {
 
     /// Makes front and back as they are before a window that starts at `start`, if they are not made. Otherwise the slide stacks up anew, whatever is
     /// here.
-    fn make<R: ?Sized, A>(&mut self, start: i64, panes: &Panes<T>, aggregate: &A) -> Result<(), Error>
+    fn make<R: ?Sized, A>(&mut self, start: i64, panes: &Panes<impl Borrow<T>>, aggregate: &A) -> Result<(), Error>
     where
         A: Aggregate<R, Accumulator = T>,
     {
@@ -158,7 +165,7 @@ impl<T: Clone> TwoStacks<T> {
         Ok(())
     }
 
-    fn try_slide<R: ?Sized, A>(&mut self, start: i64, end: i64, panes: &Panes<T>, aggregate: &A) -> Result<Option<T>, Error>
+    fn try_slide<R: ?Sized, A>(&mut self, start: i64, end: i64, panes: &Panes<impl Borrow<T>>, aggregate: &A) -> Result<Option<T>, Error>
     where
         A: Aggregate<R, Accumulator = T>,
     {
@@ -187,13 +194,14 @@ impl<T: Clone> TwoStacks<T> {
     }
 
     /// Makes the front of the panes that start in `[start, boundary)`, and the back empty.
-    fn stack_up<R: ?Sized, A>(&mut self, start: i64, boundary: i64, panes: &Panes<T>, aggregate: &A) -> Result<(), Error>
+    fn stack_up<R: ?Sized, A>(&mut self, start: i64, boundary: i64, panes: &Panes<impl Borrow<T>>, aggregate: &A) -> Result<(), Error>
     where
         A: Aggregate<R, Accumulator = T>,
     {
         self.front.clear();
         self.back = None;
         for (pane, accumulator) in panes.range(start, boundary).rev() {
+            let accumulator: &T = accumulator.borrow();
             let merged = match self.front.last() {
                 None => accumulator.clone(),
                 Some((_, newer)) => {
@@ -210,17 +218,17 @@ impl<T: Clone> TwoStacks<T> {
         Ok(())
     }
 
-    fn grow_back<R: ?Sized, A>(&mut self, end: i64, panes: &Panes<T>, aggregate: &A) -> Result<(), Error>
+    fn grow_back<R: ?Sized, A>(&mut self, end: i64, panes: &Panes<impl Borrow<T>>, aggregate: &A) -> Result<(), Error>
     where
         A: Aggregate<R, Accumulator = T>,
     {
         let back = &mut self.back;
         panes.try_each(self.covered, end, |accumulator| match back {
             None => {
-                *back = Some(accumulator.clone());
+                *back = Some(accumulator.borrow().clone());
                 Ok(())
             }
-            Some(back) => aggregate.merge(back, accumulator),
+            Some(back) => aggregate.merge(back, accumulator.borrow()),
         })?;
         self.covered = self.covered.max(end);
         Ok(())
@@ -235,7 +243,12 @@ impl<T: Clone> TwoStacks<T> {
 
     /// Reads what [`encode`](TwoStacks::encode) wrote and makes the rest from the panes, for windows from `next` (its start and its end) on:
     /// by the same merges in the same order, so that a sketch's answers stay the same too.
-    pub(crate) fn decode<R: ?Sized, A>(reader: &mut Reader<'_>, next: (i64, i64), panes: &Panes<T>, aggregate: &A) -> Result<Self, Error>
+    pub(crate) fn decode<R: ?Sized, A>(
+        reader: &mut Reader<'_>,
+        next: (i64, i64),
+        panes: &Panes<impl Borrow<T>>,
+        aggregate: &A,
+    ) -> Result<Self, Error>
     where
         A: Aggregate<R, Accumulator = T>,
     {

@@ -62,13 +62,17 @@ impl<W: Write> Answers<W> {
     /// # Errors
     /// As [`drain`](Answers::drain).
     pub(crate) fn drain_ended(&mut self, pipeline: &mut RowPipeline, threads: NonZeroUsize) -> Result<bool, Failure> {
-        let later = match &self.destination {
-            Destination::Rows(_) => pipeline.split_finished(threads),
-            Destination::Partials { .. } => Vec::new(),
+        let mut parts = match &self.destination {
+            Destination::Rows(_) => pipeline.split_finished(threads).into_iter(),
+            Destination::Partials { .. } => Vec::new().into_iter(),
         };
+        let first = parts.next();
         std::thread::scope(|scope| {
-            let later: Vec<_> = later.into_iter().map(|part| scope.spawn(|| Ahead::compute(part))).collect();
+            let later: Vec<_> = parts.map(|part| scope.spawn(|| Ahead::compute(part))).collect();
             let mut written = self.drain(pipeline, true)?;
+            if let Some(mut first) = first {
+                written |= self.drain_rows(|| first.next_emission(), true)?;
+            }
             for part in later {
                 let mut part = part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
                 written |= self.drain_rows(|| part.next(), true)?;

@@ -1,0 +1,62 @@
+//! Some of the windows that are left when an input has ended, to be answered on any thread.
+
+use super::Emission;
+use super::core::answer;
+use super::firing::first_window;
+use crate::aggregate::Aggregate;
+use crate::error::Error;
+use crate::window::{Panes, Schedule, Slid, TwoStacks};
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A part of the windows that were left in an engine: see [`Engine::split_finished`](super::Engine::split_finished).
+///
+/// Panes that windows of two parts have in common are shared, not copied: nothing is added to them any more.
+pub struct FinishedPart<R: ?Sized, A: Aggregate<R>> {
+    pub(super) aggregate: A,
+    pub(super) schedule: Schedule,
+    pub(super) panes: Panes<Arc<A::Accumulator>>,
+    /// `None` where a window is one pane.
+    pub(super) stacks: Option<TwoStacks<A::Accumulator>>,
+    /// Those that start there are to come.
+    pub(super) windows: Range<i64>,
+    pub(super) record: PhantomData<fn(&R)>,
+}
+
+impl<R: ?Sized, A: Aggregate<R>> FinishedPart<R, A> {
+    /// The next emission: by window end, then start.
+    ///
+    /// # Errors
+    /// As [`Engine::next_emission`](super::Engine::next_emission).
+    pub fn next_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
+        let next = first_window(&self.panes, self.schedule, self.windows.start);
+        let Some(start) = next.filter(|start| *start < self.windows.end) else { return Ok(None) };
+        let value = self.answer(start)?;
+        self.windows.start = self.schedule.next_window(start);
+        self.close_panes();
+        Ok(Some(Emission { window: self.schedule.window(start), revision: 0, value }))
+    }
+
+    fn answer(&mut self, start: i64) -> Result<A::Output, Error> {
+        let Some(stacks) = &mut self.stacks else {
+            return Ok(answer(&self.aggregate, self.panes.at(start).map(|pane| &**pane)));
+        };
+        let end = self.schedule.last_millisecond(start).saturating_add(1);
+        Ok(match stacks.slide(start, end, &self.panes, &self.aggregate)? {
+            Slid::Made(merged) => answer(&self.aggregate, Some(&merged)),
+            Slid::Kept(merged) => answer(&self.aggregate, Some(merged)),
+            Slid::Empty => answer(&self.aggregate, None),
+        })
+    }
+
+    /// Lets the panes go that are in no window to come.
+    fn close_panes(&mut self) {
+        while self.panes.first_start().is_some_and(|start| self.schedule.last_window_of(start) < self.windows.start) {
+            let Some((pane, accumulator)) = self.panes.close_first() else { break };
+            if let Some(stacks) = &mut self.stacks {
+                stacks.leave(pane, &*accumulator, &self.aggregate);
+            }
+        }
+    }
+}
