@@ -81,9 +81,9 @@ pub(crate) fn in_order<W: Work, E>(
         let mut state = line.lock();
         while !state.is_over() {
             if let Some(result) = state.take_first() {
-                drop(state);
                 // There may be room for another item now.
-                line.changed.notify_all();
+                line.tell(&state);
+                drop(state);
                 take(result)?;
                 state = line.lock();
             } else {
@@ -109,6 +109,8 @@ struct State<T> {
     /// The number of the first of them.
     first: usize,
     producing: bool,
+    /// Threads that wait for something to do.
+    waiting: usize,
     /// There is nothing more to produce.
     ended: bool,
     /// A thread has gone: nothing more comes of it.
@@ -117,7 +119,7 @@ struct State<T> {
 
 impl<T> Default for State<T> {
     fn default() -> Self {
-        State { results: VecDeque::new(), first: 0, producing: false, ended: false, stopped: false }
+        State { results: VecDeque::new(), first: 0, producing: false, waiting: 0, ended: false, stopped: false }
     }
 }
 
@@ -148,10 +150,20 @@ impl<W: Work, P: FnMut() -> Option<W::Item>> Line<W, P> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Tells those that wait that there may be something else to do; that costs a system call, whether any does or not.
+    fn tell(&self, state: &State<W::Result>) {
+        if state.waiting > 0 {
+            self.changed.notify_all();
+        }
+    }
+
     /// Produces an item and works on it, or waits until that can be done or a result is ready.
     fn step<'a>(&'a self, mut state: MutexGuard<'a, State<W::Result>>, work: &W, tools: &mut W::Tools) -> MutexGuard<'a, State<W::Result>> {
         if !state.may_produce(self.threads) {
-            return self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.waiting += 1;
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
+            return state;
         }
         state.producing = true;
         drop(state);
@@ -159,7 +171,7 @@ impl<W: Work, P: FnMut() -> Option<W::Item>> Line<W, P> {
         state = self.lock();
         state.producing = false;
         // Another thread may produce the next one now.
-        self.changed.notify_all();
+        self.tell(&state);
         let Some(item) = item else {
             state.ended = true;
             return state;
@@ -173,7 +185,7 @@ impl<W: Work, P: FnMut() -> Option<W::Item>> Line<W, P> {
         if let Some(place) = state.results.get_mut(index) {
             *place = Some(result);
         }
-        self.changed.notify_all();
+        self.tell(&state);
         state
     }
 }

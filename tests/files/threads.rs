@@ -24,15 +24,17 @@ struct Journal {
     preaggregated: usize,
     /// Dead letters after which the run is ended.
     dead_max: usize,
+    /// Bytes of the first input that an earlier run has taken.
+    resume_at: u64,
 }
 
 impl Journal {
-    fn new(spec: &PipelineSpec, dead_max: usize) -> Self {
+    fn new(spec: &PipelineSpec, dead_max: usize, resume_at: u64) -> Self {
         let mut options = CompileOptions::default();
         options.limits.key_bytes_max = 12;
         let pipeline = spec.compile(&options).unwrap();
         let (format, unseen) = (JsonLines::new(&pipeline), (0..pipeline.fields().len()).collect());
-        Journal { pipeline, format, shards: Vec::new(), lines: Vec::new(), unseen, preaggregated: 0, dead_max }
+        Journal { pipeline, format, shards: Vec::new(), lines: Vec::new(), unseen, preaggregated: 0, dead_max, resume_at }
     }
 
     fn note(&mut self, what: &str) {
@@ -57,6 +59,10 @@ impl RowSink for Journal {
         let shard = self.pipeline.open_shard(shard)?;
         self.shards.push(shard);
         Ok(())
+    }
+
+    fn resume_at(&self, file: usize) -> u64 {
+        if file == 0 { self.resume_at } else { 0 }
     }
 
     fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<String>, Error> {
@@ -115,8 +121,8 @@ impl RowSink for Journal {
 }
 
 /// All that the sink was told and has answered.
-fn journal(files: &[PathBuf], spec: &PipelineSpec, (threads, block_bytes): (usize, usize), dead_max: usize) -> String {
-    let mut journal = Journal::new(spec, dead_max);
+fn journal(files: &[PathBuf], spec: &PipelineSpec, (threads, block_bytes): (usize, usize), (dead_max, resume_at): (usize, u64)) -> String {
+    let mut journal = Journal::new(spec, dead_max, resume_at);
     let mut options = FilesOptions::default();
     options.threads = NonZeroUsize::new(threads);
     options.block_bytes = Some(block_bytes);
@@ -179,7 +185,7 @@ fn windows() -> impl Strategy<Value = &'static str> {
 fn blocks_are_aggregated_on_all_threads() {
     let lines: Vec<String> = (0..20_000).map(|index| format!("{{\"ts\":{index},\"k\":\"k{}\",\"n\":1.5,\"i\":2}}", index % 3)).collect();
     let file = OwnFile::new(lines.join("\n").as_bytes());
-    let mut journal = Journal::new(&spec("window = \"1m\"\nmax_delay = \"unbounded\"", false, true), usize::MAX);
+    let mut journal = Journal::new(&spec("window = \"1m\"\nmax_delay = \"unbounded\"", false, true), usize::MAX, 0);
     let mut options = FilesOptions::default();
     (options.threads, options.block_bytes) = (NonZeroUsize::new(3), Some(16 << 10));
     run(vec![Input::from_argument(file.path())], &options, &mut journal).unwrap();
@@ -218,10 +224,10 @@ fn gzipped(bytes: &[u8], cut: usize) -> Vec<u8> {
     bytes
 }
 
-fn same(files: &[OwnFile], spec: &PipelineSpec, dead_max: usize, (threads, block_bytes): (usize, usize)) -> Result<(), TestCaseError> {
+fn same(files: &[OwnFile], spec: &PipelineSpec, within: (usize, u64), (threads, block_bytes): (usize, usize)) -> Result<(), TestCaseError> {
     let files: Vec<PathBuf> = files.iter().map(|file| file.path().to_owned()).collect();
-    let alone = journal(&files, spec, (1, block_bytes), dead_max);
-    prop_assert_eq!(journal(&files, spec, (threads, block_bytes), dead_max), alone);
+    let alone = journal(&files, spec, (1, block_bytes), within);
+    prop_assert_eq!(journal(&files, spec, (threads, block_bytes), within), alone);
     Ok(())
 }
 
@@ -233,13 +239,16 @@ proptest! {
     fn threads_change_nothing_about_json(
         lines in prop::collection::vec(jsonl_line(), 0..200), junk in prop::option::of(0usize..200), windows in windows(),
         filter: bool, merged: bool, threads in 2usize..6, block_bytes in 64usize..2000, dead_max in prop_oneof![Just(usize::MAX), 0usize..9],
+        resume in prop_oneof![Just(0), 0usize..200],
     ) {
         let mut bytes = lines.join("\n").into_bytes();
         if let Some(at) = junk.filter(|at| *at < bytes.len()) {
             bytes[at] = 0xff;
         }
+        // An earlier run stops where a record ends.
+        let resume_at = lines.iter().take(resume).map(|line| line.len() + 1).sum::<usize>().min(bytes.len()) as u64;
         let second = OwnFile::new(&bytes[bytes.len() / 2..]);
-        same(&[OwnFile::new(&bytes), second], &spec(windows, filter, merged), dead_max, (threads, block_bytes))?;
+        same(&[OwnFile::new(&bytes), second], &spec(windows, filter, merged), (dead_max, resume_at), (threads, block_bytes))?;
     }
 
     #[test]
@@ -252,6 +261,6 @@ proptest! {
             Some(cut) => gzipped(&bytes, cut),
             None => bytes,
         };
-        same(&[OwnFile::new(&bytes)], &spec(windows, filter, merged), usize::MAX, (threads, block_bytes))?;
+        same(&[OwnFile::new(&bytes)], &spec(windows, filter, merged), (usize::MAX, 0), (threads, block_bytes))?;
     }
 }

@@ -4,13 +4,14 @@
 //! a record that the block's end cut off. Buffers go round: one is taken again as soon as no row and no block points into it, by the thread that filled it before.
 //! A record that does not fit the limit is dropped in constant memory, however long it is.
 
+use crate::adapter::files::buffers::Buffers;
+use crate::adapter::files::regular_file::Stretch;
 use crate::adapter::files::source::Source;
 use crate::adapter::formats::csv;
 use crate::adapter::formats::flaw::DEAD_LETTER_BYTES_MAX;
 use crate::adapter::formats::format::without_byte_order_mark;
 use crate::error::Error;
 use crate::spec::Block;
-use std::thread::ThreadId;
 
 /// Bytes of a block unless a record is longer: within the second-level cache of any machine of the last ten years.
 pub(crate) const BLOCK_BYTES: usize = 128 << 10;
@@ -19,7 +20,7 @@ pub(crate) const SHARED_BLOCK_BYTES: usize = 256 << 10;
 /// A longer record is refused whatever the limit says: rows address their block with 32 bits.
 const RECORD_BYTES_MAX: usize = 1 << 30;
 /// Buffers that are kept to go round, for each thread that works on them.
-const BUFFERS_PER_THREAD: usize = 4;
+pub(crate) const BUFFERS_PER_THREAD: usize = 4;
 
 /// Where records end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +39,8 @@ pub(crate) enum Framing {
 pub(crate) enum Piece {
     /// Whole records, each with its newline.
     Block(Block),
+    /// Whole records that were found and not read.
+    Unread(Unread),
     /// What is left when the input has ended: a last line without a newline, which it has been given, or records in a quote that is never closed.
     Tail(Block),
     /// A line, or the first line of a CSV record, that is longer than the limit, without its newline.
@@ -49,11 +52,33 @@ pub(crate) enum Piece {
     },
 }
 
-/// A block that was handed out: once nobody points into it any more its buffer can be filled again.
-struct Spare {
-    /// The thread that filled it, in whose cache it is.
-    thread: ThreadId,
-    block: Block,
+/// A block whose place is known, to be read by whoever works on it.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    lines: Stretch,
+    /// Bytes of a full block, which its buffer has room for.
+    block_bytes: usize,
+    make_block: fn(Vec<u8>) -> Block,
+}
+
+impl Unread {
+    /// Bytes of the block.
+    pub(super) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the system refuses, or the file has become shorter.
+    pub(super) fn read(&self, buffers: &mut Buffers) -> Result<Block, Error> {
+        let mut bytes = buffers.take(self.block_bytes);
+        bytes.truncate(self.lines.len());
+        self.lines.read(&mut bytes)?;
+        let block = (self.make_block)(bytes);
+        buffers.keep(&block);
+        Ok(block)
+    }
 }
 
 /// Cuts an input into blocks.
@@ -74,10 +99,11 @@ pub(crate) struct BlockReader {
     /// Why it failed; told once all that came before is handed out.
     failure: Option<Error>,
     started: bool,
-    spare: Vec<Spare>,
+    buffers: Buffers,
     /// What came after the last block's end, to begin the next one.
     rest: Vec<u8>,
-    buffers_max: usize,
+    /// Bytes that count as read, and follow the last block that was found and not read.
+    behind: usize,
     bytes_decompressed: u64,
 }
 
@@ -95,9 +121,9 @@ impl BlockReader {
             ended: false,
             failure: None,
             started: false,
-            spare: Vec::new(),
+            buffers: Buffers::new(BUFFERS_PER_THREAD),
             rest: Vec::new(),
-            buffers_max: BUFFERS_PER_THREAD,
+            behind: 0,
             bytes_decompressed: 0,
         }
     }
@@ -113,7 +139,7 @@ impl BlockReader {
 
     /// Keeps as many buffers as so many threads need.
     pub(crate) fn keep_buffers(&mut self, threads: usize) {
-        self.buffers_max = threads.saturating_mul(BUFFERS_PER_THREAD);
+        self.buffers = Buffers::new(threads.saturating_mul(BUFFERS_PER_THREAD));
     }
 
     pub(crate) fn source(&self) -> &Source {
@@ -192,6 +218,24 @@ impl BlockReader {
         }
     }
 
+    /// The next block, found without being read; `None` where it is to be read by [`next`](BlockReader::next): unless the input is a regular file that is not compressed, and one record is a
+    /// line. Blocks, and the counts of what has been read with them, are those of `next`.
+    pub(crate) fn find_next(&mut self) -> Option<Unread> {
+        let file = self.source.regular_file()?;
+        let behind = self.behind + self.rest.len();
+        let between = self.started && !self.ended && self.buffer.is_empty();
+        if !between || self.framing != Framing::Lines || behind >= self.block_bytes || behind > self.record_bytes_max {
+            return None;
+        }
+        let from = self.bytes_decompressed.checked_sub(behind as u64)?;
+        let lines = file.lines(from, self.block_bytes)?;
+        self.bytes_decompressed = from + self.block_bytes as u64;
+        self.source.count_as_read(self.bytes_decompressed);
+        self.behind = self.block_bytes - lines.len();
+        self.rest.clear();
+        Some(Unread { lines, block_bytes: self.block_bytes, make_block: self.make_block })
+    }
+
     fn cut(&mut self) -> csv::Cut {
         let bytes = &self.buffer[..self.filled];
         let fresh = memchr::memrchr(b'\n', &bytes[self.searched.min(self.filled)..]);
@@ -226,35 +270,31 @@ impl BlockReader {
         bytes.truncate(len);
         let block = (self.make_block)(bytes);
         (self.filled, self.searched) = (0, 0);
-        if self.spare.len() < self.buffers_max {
-            self.spare.push(Spare { thread: std::thread::current().id(), block: block.clone() });
-        }
+        self.buffers.keep(&block);
         block
     }
 
     /// Takes a buffer that begins with the rest of the last one. Not before it is filled, as another thread may do that.
     fn begin_block(&mut self) {
+        if self.behind > 0
+            && let Err(error) = self.read_rest()
+        {
+            (self.failure, self.ended) = (Some(error), true);
+        }
         self.filled = self.rest.len();
-        self.buffer = self.spare_buffer(self.filled);
+        self.buffer = self.buffers.take(self.block_bytes.max(self.filled + 1));
         self.buffer[..self.filled].copy_from_slice(&self.rest);
     }
 
-    /// A buffer of more than `rest` bytes: one of this thread's that nobody points into any more, or a new one.
-    fn spare_buffer(&mut self, rest: usize) -> Vec<u8> {
-        let len = self.block_bytes.max(rest + 1);
-        let mut buffer = Vec::new();
-        let thread = std::thread::current().id();
-        // The one that was used last is most likely still in a cache.
-        while let Some(index) = self.spare.iter().rposition(|spare| spare.thread == thread && spare.block.is_unique()) {
-            // One that a long record made large is let go.
-            let spare = self.spare.remove(index).block.into_vec().unwrap_or_default();
-            if (len..=2 * len).contains(&spare.capacity()) {
-                buffer = spare;
-                break;
-            }
-        }
-        buffer.resize(len, 0);
-        buffer
+    /// Reads the rest of a block that was found, and goes on behind it.
+    #[cold]
+    fn read_rest(&mut self) -> Result<(), Error> {
+        let behind = std::mem::take(&mut self.behind);
+        let Some(file) = self.source.regular_file() else { return Ok(()) };
+        let mut rest = vec![0; behind];
+        file.read_at(self.bytes_decompressed.saturating_sub(behind as u64), &mut rest)?;
+        self.rest = rest;
+        file.go_to(self.bytes_decompressed)
     }
 
     /// Reads until the buffer is full or the input ends; from a pipe, until something has come.

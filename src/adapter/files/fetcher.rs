@@ -1,6 +1,7 @@
 //! Inputs fetched piece by piece, from where an earlier run stopped.
 
 use crate::adapter::files::blocks::{BlockReader, Piece};
+use crate::adapter::files::buffers::Buffers;
 use crate::adapter::formats::decode::{Framed, Records};
 use crate::error::{Error, ErrorKind};
 use crate::spec::Block;
@@ -21,6 +22,13 @@ pub(super) struct Fetched {
 }
 
 impl Fetched {
+    /// Reads the piece if it was only found.
+    pub(super) fn read(&mut self, buffers: &mut Buffers) {
+        if let Ok(Piece::Unread(unread)) = &self.piece {
+            self.piece = unread.read(buffers).map(Piece::Block);
+        }
+    }
+
     /// The records of the piece, which is this block.
     pub(super) fn records<'a>(&self, block: &'a Block) -> Records<'a> {
         Records { block, from: self.from, framed: self.framed }
@@ -48,6 +56,14 @@ impl Fetcher {
     /// Bytes of the input, decompressed, of all pieces so far but the tail.
     pub(super) fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// As [`next`](Fetcher::next), but a block may be left to be read by who works on it.
+    pub(super) fn find_next(&mut self) -> Option<Fetched> {
+        let found = if self.offset >= self.resume_at { self.reader.find_next() } else { None };
+        let Some(unread) = found else { return self.next() };
+        self.offset += unread.len() as u64;
+        Some(self.fetched(Ok(Piece::Unread(unread)), 0, 0))
     }
 
     /// The next piece; `None` at the end of the input.

@@ -14,9 +14,11 @@
 //! For records that the program already has as Rust values: push those into a pipeline. There is no asynchronous reading here.
 
 mod blocks;
+mod buffers;
 mod fetcher;
 mod preaggregated;
 mod prepared;
+mod regular_file;
 mod run;
 mod source;
 mod stats;

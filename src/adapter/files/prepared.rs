@@ -1,6 +1,7 @@
 //! Blocks decoded and prepared by any thread, to be taken in their order by one.
 
 use crate::adapter::files::blocks::Piece;
+use crate::adapter::files::buffers::Buffers;
 use crate::adapter::files::fetcher::Fetched;
 use crate::adapter::files::preaggregated::{ARRIVAL, PreaggregatedBlock, Preaggregating};
 use crate::adapter::formats::decode::{Decoder, Place, Records, TakeRecords};
@@ -46,6 +47,8 @@ pub(super) struct Preparing {
     preparer: Arc<RowPreparer>,
     pub(super) preaggregating: Preaggregating,
     slots: usize,
+    /// Buffers that a thread keeps.
+    buffers_max: usize,
     /// Made before, and free to be made again.
     spare: Mutex<Vec<Made>>,
     /// How many threads there are so far.
@@ -56,14 +59,16 @@ pub(super) struct Preparing {
 pub(super) struct Tools {
     decoder: Decoder,
     row: Row,
+    /// For the blocks that it reads itself.
+    buffers: Buffers,
     /// Its number.
     thread: usize,
 }
 
 impl Preparing {
-    pub(super) fn new(decoder: Decoder, preparer: Arc<RowPreparer>, slots: usize) -> Self {
+    pub(super) fn new(decoder: Decoder, preparer: Arc<RowPreparer>, slots: usize, buffers_max: usize) -> Self {
         let preaggregating = Preaggregating::new(preparer.clone());
-        Preparing { decoder, preparer, preaggregating, slots, spare: Mutex::new(Vec::new()), threads: AtomicUsize::new(0) }
+        Preparing { decoder, preparer, preaggregating, slots, buffers_max, spare: Mutex::new(Vec::new()), threads: AtomicUsize::new(0) }
     }
 
     /// What this thread has made before, or new room.
@@ -125,10 +130,11 @@ impl Work for Preparing {
 
     fn tools(&self) -> Tools {
         let thread = self.threads.fetch_add(1, Ordering::Relaxed);
-        Tools { decoder: self.decoder.clone(), row: Row::new(self.slots), thread }
+        Tools { decoder: self.decoder.clone(), row: Row::new(self.slots), buffers: Buffers::new(self.buffers_max), thread }
     }
 
-    fn work(&self, tools: &mut Tools, fetched: Fetched) -> PreparedPiece {
+    fn work(&self, tools: &mut Tools, mut fetched: Fetched) -> PreparedPiece {
+        fetched.read(&mut tools.buffers);
         let mut made = self.room(tools.thread);
         made.places.clear();
         made.flawed.clear();

@@ -1,6 +1,6 @@
 //! Several inputs as one: each a shard, all opened before the first record is read.
 
-use crate::adapter::files::blocks::{BLOCK_BYTES, BlockReader, Framing, Piece, SHARED_BLOCK_BYTES};
+use crate::adapter::files::blocks::{BLOCK_BYTES, BUFFERS_PER_THREAD, BlockReader, Framing, Piece, SHARED_BLOCK_BYTES};
 use crate::adapter::files::fetcher::{Fetched, Fetcher};
 use crate::adapter::files::preaggregated::{PreaggregatedBlock, Preaggregating};
 use crate::adapter::files::prepared::{Made, PreparedPiece, Preparing};
@@ -352,12 +352,12 @@ impl<S: RowSink> FileRun<'_, S> {
     fn read_on(self, helpers: &Helpers, preparer: Arc<RowPreparer>) -> Result<Option<Tail>, Error> {
         let FileRun { mut fetcher, mut decoder, row, mut taking } = self;
         fetcher.reader().keep_buffers(helpers.threads());
-        let preparing = Preparing::new(decoder.clone(), preparer, row.slots());
+        let preparing = Preparing::new(decoder.clone(), preparer, row.slots(), helpers.threads() * BUFFERS_PER_THREAD);
         let mut tail = None;
         in_order(
             helpers,
             &preparing,
-            || fetcher.next(),
+            || fetcher.find_next(),
             |PreparedPiece { fetched, mut made }| {
                 taking.begin(&fetched);
                 match (&fetched.piece, &made.preaggregated) {
@@ -465,7 +465,7 @@ impl<S: RowSink> Taking<'_, S> {
     #[cold]
     fn other(&mut self, fetched: &Fetched) -> Result<(), Error> {
         match &fetched.piece {
-            Ok(Piece::Block(_) | Piece::Tail(_)) => Ok(()),
+            Ok(Piece::Block(_) | Piece::Unread(_) | Piece::Tail(_)) => Ok(()),
             // A header longer than the limit has been read already, when the decoder was made.
             Ok(Piece::TooLong { .. }) if fetched.framed.header => {
                 self.counts().lines += 1;

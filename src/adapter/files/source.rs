@@ -4,6 +4,7 @@
 //! by the file's name. All of it streams: memory does not depend on the size of a file or on how well it was compressed. A zstd
 //! frame may ask its reader for a window of at most 128 MiB, the most that `zstd --ultra -22` writes without `--long`.
 
+use crate::adapter::files::regular_file::RegularFile;
 use crate::error::{Error, ErrorKind};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -94,6 +95,8 @@ fn unreadable(path: &Path, error: io::Error) -> Error {
 pub(crate) struct Source {
     name: String,
     reader: Decompressed,
+    /// Behind the reader, if it is one and not compressed.
+    regular_file: Option<Arc<RegularFile>>,
     bytes_read: Arc<AtomicU64>,
     /// Whether a read may return less than was asked for although more is to come later, as from a pipe: what has come is
     /// then worked on at once.
@@ -127,7 +130,11 @@ impl Source {
     pub(crate) fn of_path(name: String, path: &Path) -> Result<Source, Error> {
         let file = File::open(path).map_err(|error| unreadable(path, error))?;
         let regular = file.metadata().is_ok_and(|found| found.is_file());
-        Source::new(name, Box::new(file), !regular)
+        // It shares with the reader where the file stands.
+        let regular_file = file.try_clone().ok().filter(|_| regular).map(|file| Arc::new(RegularFile::new(name.clone(), file)));
+        let mut source = Source::new(name, Box::new(file), !regular)?;
+        source.regular_file = regular_file.filter(|_| matches!(source.reader, Decompressed::Plain(_)));
+        Ok(source)
     }
 
     fn new(name: String, inner: Box<dyn Read + Send>, interactive: bool) -> Result<Source, Error> {
@@ -148,7 +155,7 @@ impl Source {
             }
             _ => Decompressed::Plain(raw),
         };
-        Ok(Source { name, reader, bytes_read, interactive })
+        Ok(Source { name, reader, regular_file: None, bytes_read, interactive })
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -162,6 +169,16 @@ impl Source {
     /// Bytes taken from the input so far, as they are there.
     pub(crate) fn bytes_read(&self) -> u64 {
         self.bytes_read.load(Ordering::Relaxed)
+    }
+
+    /// The file, if any stretch of it can be read without the ones before it.
+    pub(crate) fn regular_file(&self) -> Option<&Arc<RegularFile>> {
+        self.regular_file.as_ref()
+    }
+
+    /// So many bytes of the regular file have been read in all, some of them not here.
+    pub(crate) fn count_as_read(&self, bytes: u64) {
+        self.bytes_read.store(bytes, Ordering::Relaxed);
     }
 
     /// Reads some decompressed bytes; 0 at the end.
