@@ -34,21 +34,27 @@ pub(crate) trait Work: Sync {
 }
 
 /// Threads that help the caller's.
-pub(crate) struct Helpers(ThreadPool);
+pub(crate) struct Helpers {
+    pool: ThreadPool,
+    threads: usize,
+}
 
 impl Helpers {
-    /// One helper less than `threads`, since the caller's is one of them.
+    /// One helper less than `threads`, since the caller's is one of them; and one thread more that may be a helper in its stead. A system may put a new thread on the core of the one that made it,
+    /// where it waits for ten milliseconds until another core, idle all the while, takes it: then it is the second one, on a core of its own, that begins.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if the operating system refuses a thread.
     pub(crate) fn new(threads: NonZeroUsize) -> Result<Self, Error> {
-        let pool = ThreadPoolBuilder::new().num_threads(threads.get().saturating_sub(1).max(1)).build();
-        pool.map(Helpers).map_err(|error| Error::new(ErrorKind::Io, format!("cannot start {threads} threads")).with_source(error))
+        let threads = threads.get().max(2);
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = pool.map_err(|error| Error::new(ErrorKind::Io, format!("cannot start {threads} threads")).with_source(error))?;
+        Ok(Helpers { pool, threads })
     }
 
     /// All threads, the caller's among them.
     pub(crate) fn threads(&self) -> usize {
-        self.0.current_num_threads() + 1
+        self.threads
     }
 }
 
@@ -65,7 +71,7 @@ pub(crate) fn in_order<W: Work, E>(
 ) -> Result<(), E> {
     let line =
         Line { state: Mutex::new(State::default()), changed: Condvar::new(), produce: Mutex::new(produce), threads: helpers.threads() };
-    helpers.0.in_place_scope(|scope| {
+    helpers.pool.in_place_scope(|scope| {
         let _stop = Stop(&line.state, &line.changed);
         for _ in 1..line.threads {
             scope.spawn(|_| {

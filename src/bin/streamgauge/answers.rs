@@ -62,18 +62,15 @@ impl<W: Write> Answers<W> {
     /// # Errors
     /// As [`drain`](Answers::drain).
     pub(crate) fn drain_ended(&mut self, pipeline: &mut RowPipeline, threads: NonZeroUsize) -> Result<bool, Failure> {
-        let mut parts = match &self.destination {
-            Destination::Rows(_) => pipeline.split_finished(threads).into_iter(),
-            Destination::Partials { .. } => Vec::new().into_iter(),
+        let parts = match &self.destination {
+            Destination::Rows(_) => pipeline.split_finished(threads),
+            Destination::Partials { .. } => Vec::new(),
         };
-        let first = parts.next();
         std::thread::scope(|scope| {
-            let later: Vec<_> = parts.map(|part| scope.spawn(|| Ahead::compute(part))).collect();
+            // The first, too, which this thread could answer itself: a system may put a new thread on the core of the one that made it, where it would wait for this one.
+            let parts: Vec<_> = parts.into_iter().map(|part| scope.spawn(|| Ahead::compute(part))).collect();
             let mut written = self.drain(pipeline, true)?;
-            if let Some(mut first) = first {
-                written |= self.drain_rows(|| first.next_emission(), true)?;
-            }
-            for part in later {
+            for part in parts {
                 let mut part = part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
                 written |= self.drain_rows(|| part.next(), true)?;
             }
