@@ -117,7 +117,7 @@ pub struct FilesOptions {
     pub defer_tails: bool,
     /// Bytes of a block; `None`, the default, is 128 KiB, on several threads 256 KiB. Answers do not depend on it.
     pub block_bytes: Option<usize>,
-    /// Threads to decode and prepare records of regular files on; `None`, the default, is the caller's alone. Answers do not depend on it.
+    /// Threads to read, decode and prepare records of regular files on; `None`, the default, is the caller's alone. Answers do not depend on it.
     /// What may still be growing, such as a pipe, is read by the caller's thread alone.
     pub threads: Option<NonZeroUsize>,
 }
