@@ -4,6 +4,7 @@ use super::{Engine, Outcome, Shard};
 use crate::aggregate::Aggregate;
 use crate::error::Error;
 use crate::time::Timestamp;
+use crate::window::TwoStacks;
 use std::ops::Range;
 
 /// Fewer records than this in a row in one pane are not worth to be treated as a stretch.
@@ -178,25 +179,29 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     #[inline(never)]
     fn add_mixed(&mut self, batch: &mut impl Batch<R>, range: Range<usize>, run: &mut Run) -> usize {
         let range = range.start..range.end.min(range.start + MIXED);
-        let Some(first) = batch.times().get(range.start) else { return 0 };
-        let Some(mut neighbours) = self.panes.neighbours(first.as_millis(), &run.quiet) else { return 0 };
+        let Some(first) = batch.times().get(range.start).map(|time| time.as_millis()) else { return 0 };
+        // Panes that have been merged are to be told of. Where the first record goes into none of them the others do not either, so that the loop need not remember.
+        let covered = self.stacks.as_ref().map_or(i64::MIN, TwoStacks::covered);
+        let from = if first < covered { run.quiet.start } else { run.quiet.start.max(covered) };
+        let Some(mut neighbours) = self.panes.neighbours(first, &(from..run.quiet.end)) else { return 0 };
         let aggregate = &self.aggregate;
-        let (mut earliest, mut latest) = (i64::MAX, run.latest);
+        let mut latest = run.latest;
+        let start = range.start;
         let added = batch.each(range, |record, time| {
             let Some(accumulator) = neighbours.around(time.as_millis()) else { return false };
             let takes = aggregate.try_add(accumulator, record, time).is_ok();
             if takes {
-                earliest = earliest.min(time.as_millis());
                 latest = latest.max(time.as_millis());
             }
             takes
         });
         run.latest = latest;
-        if added > 0
+        if first < covered
             && let Some(stacks) = &mut self.stacks
+            && let Some(earliest) = batch.times_of(start..start + added).iter().min()
         {
             // The earliest record tells about all.
-            stacks.touch(earliest);
+            stacks.touch(earliest.as_millis());
         }
         added
     }

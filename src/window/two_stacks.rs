@@ -87,17 +87,16 @@ impl<T: Clone> TwoStacks<T> {
         TwoStacks { boundary: boundary.at, stale: boundary.stale, covered, unmade: true, ..TwoStacks::new() }
     }
 
-    /// Whether the pane around a time is in what has been merged: it is to be [told](TwoStacks::touch) when that changes.
+    /// Where what has been merged ends, and a pane with it: of panes before that it is to be [told](TwoStacks::touch) when they change.
     #[inline]
-    fn covers(&self, time: i64) -> bool {
-        // Where what is covered ends, a pane ends.
-        time < self.covered
+    pub(crate) fn covered(&self) -> i64 {
+        self.covered
     }
 
     /// To be told when a pane changes.
     #[inline]
     pub(crate) fn touch(&mut self, pane_start: i64) {
-        if self.covers(pane_start) {
+        if pane_start < self.covered {
             self.stale = true;
             self.running.forget();
         }
