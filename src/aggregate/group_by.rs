@@ -560,6 +560,15 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
         Groups { rows, other: Some(Other { records: other.records, value: self.inner.output(&other.accumulator) }) }
     }
 
+    /// None where all groups are known, whose accumulators do not grow.
+    fn growth_max(&self, into: &Self::Accumulator, from: &Self::Accumulator) -> usize {
+        let alone = from.other.is_none() && from.cut.is_none() && !self.inner.grows();
+        match alone && from.groups.keys().all(|key| into.groups.contains_key(key.borrow())) {
+            true => 0,
+            false => self.state_bytes(into) + 2 * self.state_bytes(from),
+        }
+    }
+
     /// O(1). The heap of keys and inner accumulators is counted as it grows; the table as it is with so many groups, whatever it held before.
     fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
         // One control byte a place.

@@ -176,6 +176,12 @@ pub trait Aggregate<R: ?Sized> {
         size_of_val(accumulator)
     }
 
+    /// At most so many bytes [`state_bytes`](Aggregate::state_bytes) grows by, while what `from` has seen is added to `into`, record by record or by a merge. Default: none if it does not
+    /// [grow](Aggregate::grows); otherwise as if nothing of it were known, and a table had to double for it.
+    fn growth_max(&self, into: &Self::Accumulator, from: &Self::Accumulator) -> usize {
+        if self.grows() { self.state_bytes(into) + 2 * self.state_bytes(from) } else { 0 }
+    }
+
     /// What the aggregate computes and with which parameters, as in `top_k(10, 65536 counters)`: state that was written under another
     /// description is refused. What a closure does cannot be described; name the pipeline's version where that matters.
     fn describe(&self) -> String {

@@ -134,11 +134,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             return true;
         }
         let least = self.state_bytes();
-        // An accumulator grows by what is merged into it, and its table at most to twice its size.
         let mut most = least;
         for (pane, accumulator) in &records.panes {
-            let own = self.panes.find(*pane).and_then(|slot| self.panes.in_slot(slot)).map_or(0, |own| self.aggregate.state_bytes(own));
-            most += own + 2 * self.aggregate.state_bytes(accumulator);
+            let own = self.panes.find(*pane).and_then(|slot| self.panes.in_slot(slot));
+            most += own.map_or_else(|| 2 * self.aggregate.state_bytes(accumulator), |own| self.aggregate.growth_max(own, accumulator));
         }
         let interval = records_between_checks(least);
         let since = count - self.until_check;
@@ -164,5 +163,63 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         let until = quiet.end.min(self.watermarks.time_reaching(self.wakes_at(first)));
         let watermark = self.watermarks.overall();
         new <= room && quiet.start <= records.earliest && records.latest < until && watermark < self.wakes_at(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::group_by;
+    use crate::engine::EngineOptions;
+    use crate::record::ShardId;
+
+    /// Some bytes that do not grow.
+    #[derive(Clone)]
+    struct Counts;
+
+    impl Aggregate<u32> for Counts {
+        type Accumulator = [u64; 8];
+        type Output = u64;
+
+        fn init(&self) -> [u64; 8] {
+            [0; 8]
+        }
+
+        fn add(&self, counts: &mut [u64; 8], _: &u32, _: Timestamp) {
+            counts[0] += 1;
+        }
+
+        fn merge(&self, into: &mut [u64; 8], from: &[u64; 8]) -> Result<(), Error> {
+            into[0] += from[0];
+            Ok(())
+        }
+
+        fn output(&self, counts: &[u64; 8]) -> u64 {
+            counts[0]
+        }
+
+        fn grows(&self) -> bool {
+            false
+        }
+    }
+
+    /// Were there twice as many groups, the state would be measured at other intervals; it is measured in every other block, or every fourth.
+    #[test]
+    fn blocks_of_known_groups_are_taken_whatever_the_size_of_the_state() {
+        for groups in [1, 500, 1000, 1500, 1900] {
+            let mut engine = Engine::new(group_by(|key: &u32| key, Counts), EngineOptions::default()).unwrap();
+            let shard = engine.open_shard(ShardId::new("")).unwrap();
+            let records = || (0..2000).map(|n| n % groups);
+            for key in records() {
+                engine.push(shard, &key, Timestamp::from_millis(0)).unwrap();
+            }
+            let apart = engine.preaggregation();
+            for _ in 0..8 {
+                let mut block = Preaggregated::new();
+                assert!(records().all(|key| apart.add(&mut block, &key, Timestamp::from_millis(0))));
+                assert!(engine.push_preaggregated(shard, &block).unwrap(), "{groups} groups");
+            }
+            assert_eq!(engine.stats().applied, 9 * 2000);
+        }
     }
 }

@@ -244,6 +244,14 @@ impl Aggregate<Row> for RowAggregate {
         }
     }
 
+    fn growth_max(&self, into: &RowAccumulator, from: &RowAccumulator) -> usize {
+        match (self, into, from) {
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(into), RowAccumulator::Plain(from)) => columns.growth_max(into, from),
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(into), RowAccumulator::Grouped(from)) => groups.growth_max(into, from),
+            _ => 0,
+        }
+    }
+
     fn state_bytes(&self, accumulator: &RowAccumulator) -> usize {
         match (self, accumulator) {
             (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.state_bytes(cells),
