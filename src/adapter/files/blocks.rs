@@ -53,7 +53,7 @@ pub(crate) enum Piece {
 }
 
 /// A block whose place is known, to be read by whoever works on it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Unread {
     lines: Stretch,
     /// Bytes of a full block, which its buffer has room for.

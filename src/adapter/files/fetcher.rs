@@ -1,6 +1,6 @@
 //! Inputs fetched piece by piece, from where an earlier run stopped.
 
-use crate::adapter::files::blocks::{BlockReader, Piece};
+use crate::adapter::files::blocks::{BlockReader, Piece, Unread};
 use crate::adapter::files::buffers::Buffers;
 use crate::adapter::formats::decode::{Framed, Records};
 use crate::error::{Error, ErrorKind};
@@ -22,9 +22,17 @@ pub(super) struct Fetched {
 }
 
 impl Fetched {
+    /// The piece, if it was only found.
+    pub(super) fn unread(&self) -> Option<&Unread> {
+        match &self.piece {
+            Ok(Piece::Unread(unread)) => Some(unread),
+            _ => None,
+        }
+    }
+
     /// Reads the piece if it was only found.
     pub(super) fn read(&mut self, buffers: &mut Buffers) {
-        if let Ok(Piece::Unread(unread)) = &self.piece {
+        if let Some(unread) = self.unread() {
             self.piece = unread.read(buffers).map(Piece::Block);
         }
     }

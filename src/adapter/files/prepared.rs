@@ -134,6 +134,7 @@ impl Work for Preparing {
     }
 
     fn work(&self, tools: &mut Tools, mut fetched: Fetched) -> PreparedPiece {
+        let unread = fetched.unread().cloned();
         fetched.read(&mut tools.buffers);
         let mut made = self.room(tools.thread);
         made.places.clear();
@@ -144,6 +145,9 @@ impl Work for Preparing {
         made.preaggregated = self.preaggregating.block(records, (&mut tools.decoder, &mut tools.row));
         if made.preaggregated.is_none() {
             self.prepare(tools, records, &mut made);
+        } else if let Some(unread) = unread {
+            // Should they not be taken after all, it is read again: its buffer, which is in this thread's cache, is free for the next block.
+            fetched.piece = Ok(Piece::Unread(unread));
         }
         tools.row.begin_in(&Block::default());
         PreparedPiece { fetched, made }

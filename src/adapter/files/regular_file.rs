@@ -64,7 +64,7 @@ impl RegularFile {
 }
 
 /// Some bytes of a file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Stretch {
     file: Arc<RegularFile>,
     at: u64,

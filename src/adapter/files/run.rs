@@ -1,6 +1,7 @@
 //! Several inputs as one: each a shard, all opened before the first record is read.
 
 use crate::adapter::files::blocks::{BLOCK_BYTES, BUFFERS_PER_THREAD, BlockReader, Framing, Piece, SHARED_BLOCK_BYTES};
+use crate::adapter::files::buffers::Buffers;
 use crate::adapter::files::fetcher::{Fetched, Fetcher};
 use crate::adapter::files::preaggregated::{PreaggregatedBlock, Preaggregating};
 use crate::adapter::files::prepared::{Made, PreparedPiece, Preparing};
@@ -353,24 +354,30 @@ impl<S: RowSink> FileRun<'_, S> {
         let FileRun { mut fetcher, mut decoder, row, mut taking } = self;
         fetcher.reader().keep_buffers(helpers.threads());
         let preparing = Preparing::new(decoder.clone(), preparer, row.slots(), helpers.threads() * BUFFERS_PER_THREAD);
+        // For a block that is read once more, to be taken row by row.
+        let mut buffers = Buffers::new(1);
         let mut tail = None;
         in_order(
             helpers,
             &preparing,
             || fetcher.find_next(),
-            |PreparedPiece { fetched, mut made }| {
+            |PreparedPiece { mut fetched, mut made }| {
                 taking.begin(&fetched);
-                match (&fetched.piece, &made.preaggregated) {
-                    (Ok(Piece::Tail(block)), _) => {
+                let preaggregated = match &made.preaggregated {
+                    Some(rows) => taking.preaggregated(rows, &preparing.preaggregating)?,
+                    None => false,
+                };
+                if !preaggregated {
+                    fetched.read(&mut buffers);
+                }
+                match &fetched.piece {
+                    _ if preaggregated => {}
+                    Ok(Piece::Tail(block)) => {
                         tail = Some(Tail::of(block, &fetched, decoder.clone()));
                         return Ok(());
                     }
-                    (Ok(Piece::Block(block)), None) => taking.prepared(block, &mut made)?,
-                    (Ok(Piece::Block(block)), Some(rows)) => {
-                        if !taking.preaggregated(rows, &preparing.preaggregating)? {
-                            taking.block(fetched.records(block), (&mut decoder, row))?;
-                        }
-                    }
+                    Ok(Piece::Block(block)) if made.preaggregated.is_none() => taking.prepared(block, &mut made)?,
+                    Ok(Piece::Block(block)) => taking.block(fetched.records(block), (&mut decoder, row))?,
                     _ => taking.other(&fetched)?,
                 }
                 taking.end(&fetched)?;
