@@ -369,16 +369,15 @@ impl<S: RowSink> FileRun<'_, S> {
                 };
                 if !preaggregated {
                     fetched.read(&mut buffers);
-                }
-                match &fetched.piece {
-                    _ if preaggregated => {}
-                    Ok(Piece::Tail(block)) => {
-                        tail = Some(Tail::of(block, &fetched, decoder.clone()));
-                        return Ok(());
+                    match &fetched.piece {
+                        Ok(Piece::Tail(block)) => {
+                            tail = Some(Tail::of(block, &fetched, decoder.clone()));
+                            return Ok(());
+                        }
+                        Ok(Piece::Block(block)) if made.preaggregated.is_none() => taking.prepared(block, &mut made)?,
+                        Ok(Piece::Block(block)) => taking.block(fetched.records(block), (&mut decoder, row))?,
+                        _ => taking.other(&fetched)?,
                     }
-                    Ok(Piece::Block(block)) if made.preaggregated.is_none() => taking.prepared(block, &mut made)?,
-                    Ok(Piece::Block(block)) => taking.block(fetched.records(block), (&mut decoder, row))?,
-                    _ => taking.other(&fetched)?,
                 }
                 taking.end(&fetched)?;
                 drop(fetched);
