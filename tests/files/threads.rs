@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Input, RowSink, run};
+use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Format, Input, RowSink, run};
 use streamgauge::engine::Shard;
 use streamgauge::spec::{
     CompileOptions, JsonLines, PipelineSpec, PreaggregatedRows, PreparedRows, Row, RowOutcome, RowPipeline, RowPreparer, Value,
@@ -22,6 +22,8 @@ struct Journal {
     unseen: Vec<usize>,
     /// Blocks that were taken as accumulators.
     preaggregated: usize,
+    /// So many blocks more that come as accumulators are not taken as such.
+    declines: usize,
     /// Dead letters after which the run is ended.
     dead_max: usize,
     /// Bytes of the first input that an earlier run has taken.
@@ -34,7 +36,7 @@ impl Journal {
         options.limits.key_bytes_max = 12;
         let pipeline = spec.compile(&options).unwrap();
         let (format, unseen) = (JsonLines::new(&pipeline), (0..pipeline.fields().len()).collect());
-        Journal { pipeline, format, shards: Vec::new(), lines: Vec::new(), unseen, preaggregated: 0, dead_max, resume_at }
+        Journal { pipeline, format, shards: Vec::new(), lines: Vec::new(), unseen, preaggregated: 0, declines: 0, dead_max, resume_at }
     }
 
     fn note(&mut self, what: &str) {
@@ -87,6 +89,10 @@ impl RowSink for Journal {
     }
 
     fn preaggregated(&mut self, file: usize, rows: &PreaggregatedRows) -> Result<bool, Error> {
+        if self.declines > 0 {
+            self.declines -= 1;
+            return Ok(false);
+        }
         let taken = self.pipeline.push_preaggregated(self.shards[file], rows)?;
         if taken {
             self.preaggregated += 1;
@@ -120,14 +126,33 @@ impl RowSink for Journal {
     }
 }
 
+/// How an input is read.
+#[derive(Clone, Copy)]
+struct Reading {
+    /// Not recognised: what begins with half a record would be taken for another one.
+    format: Format,
+    block_bytes: usize,
+    /// Dead letters after which the run is ended.
+    dead_max: usize,
+    /// Bytes of the first input that an earlier run has taken.
+    resume_at: u64,
+}
+
+impl Reading {
+    fn whole(format: Format, block_bytes: usize) -> Self {
+        Reading { format, block_bytes, dead_max: usize::MAX, resume_at: 0 }
+    }
+}
+
 /// All that the sink was told and has answered.
-fn journal(files: &[PathBuf], spec: &PipelineSpec, (threads, block_bytes): (usize, usize), (dead_max, resume_at): (usize, u64)) -> String {
-    let mut journal = Journal::new(spec, dead_max, resume_at);
+fn journal(files: &[OwnFile], spec: &PipelineSpec, reading: Reading, threads: usize) -> String {
+    let mut journal = Journal::new(spec, reading.dead_max, reading.resume_at);
     let mut options = FilesOptions::default();
     options.threads = NonZeroUsize::new(threads);
-    options.block_bytes = Some(block_bytes);
+    options.format = reading.format;
+    options.block_bytes = Some(reading.block_bytes);
     options.limits.record_bytes_max = 300;
-    let ended = run(files.iter().map(Input::from_argument).collect(), &options, &mut journal);
+    let ended = run(files.iter().map(|file| Input::from_argument(file.path())).collect(), &options, &mut journal);
     journal.note(&format!("{ended:?}"));
     journal.pipeline.finish();
     journal.drain().unwrap();
@@ -193,6 +218,29 @@ fn blocks_are_aggregated_on_all_threads() {
     assert_eq!(journal.pipeline.stats().applied, 20_000);
 }
 
+/// Its buffer may have been filled with another block meanwhile.
+#[test]
+fn a_block_that_is_not_taken_as_it_was_aggregated_is_read_again() {
+    let lines: Vec<String> = (0..20_000).map(|index| format!("{{\"ts\":{index},\"k\":\"k{}\",\"i\":{index}}}", index % 3)).collect();
+    let file = OwnFile::new(lines.join("\n").as_bytes());
+    let answers = |threads, declines| {
+        let mut journal = Journal::new(&spec("window = \"1m\"\nmax_delay = \"unbounded\"", false, true), usize::MAX, 0);
+        journal.declines = declines;
+        let mut options = FilesOptions::default();
+        (options.threads, options.block_bytes) = (NonZeroUsize::new(threads), Some(4 << 10));
+        run(vec![Input::from_argument(file.path())], &options, &mut journal).unwrap();
+        assert_eq!(journal.declines, 0, "so many blocks came as accumulators");
+        journal.lines.clear();
+        journal.pipeline.finish();
+        journal.drain().unwrap();
+        String::from_utf8(journal.lines).unwrap()
+    };
+    let alone = answers(1, 0);
+    for threads in 2..=4 {
+        assert_eq!(answers(threads, 5), alone);
+    }
+}
+
 /// A file of this test's own, removed at its end.
 struct OwnFile(PathBuf);
 
@@ -224,11 +272,21 @@ fn gzipped(bytes: &[u8], cut: usize) -> Vec<u8> {
     bytes
 }
 
-fn same(files: &[OwnFile], spec: &PipelineSpec, within: (usize, u64), (threads, block_bytes): (usize, usize)) -> Result<(), TestCaseError> {
-    let files: Vec<PathBuf> = files.iter().map(|file| file.path().to_owned()).collect();
-    let alone = journal(&files, spec, (1, block_bytes), within);
-    prop_assert_eq!(journal(&files, spec, (threads, block_bytes), within), alone);
+fn same(files: &[OwnFile], spec: &PipelineSpec, reading: Reading, threads: usize) -> Result<(), TestCaseError> {
+    prop_assert_eq!(journal(files, spec, reading, threads), journal(files, spec, reading, 1));
     Ok(())
+}
+
+/// What comes after the last whole block is read from where that ends, even if nothing is left of it.
+#[test]
+fn blocks_may_end_where_a_line_ends() {
+    let spec = spec("window = \"1m\"\nmax_delay = \"unbounded\"", false, true);
+    for (lines, end) in (0..40).flat_map(|lines| [(lines, ""), (lines, "\n")]) {
+        let lines: Vec<_> = (0..lines).map(|index| format!("{{\"ts\":{index:9},\"k\":\"k\",\"i\":{index:2}}}")).collect();
+        assert!(lines.iter().all(|line| line.len() == 31), "{lines:?}");
+        let file = [OwnFile::new((lines.join("\n") + end).as_bytes())];
+        same(&file, &spec, Reading::whole(Format::JsonLines, 128), 3).unwrap();
+    }
 }
 
 proptest! {
@@ -238,17 +296,18 @@ proptest! {
     #[test]
     fn threads_change_nothing_about_json(
         lines in prop::collection::vec(jsonl_line(), 0..200), junk in prop::option::of(0usize..200), windows in windows(),
-        filter: bool, merged: bool, threads in 2usize..6, block_bytes in 64usize..2000, dead_max in prop_oneof![Just(usize::MAX), 0usize..9],
-        resume in prop_oneof![Just(0), 0usize..200],
+        filter: bool, merged: bool, threads in 2usize..6, block_bytes in 64usize..2000, dead_max in prop_oneof![3 => Just(usize::MAX), 1 => 0usize..9],
+        resume in prop_oneof![3 => Just(0), 1 => 0usize..100], ended: bool,
     ) {
-        let mut bytes = lines.join("\n").into_bytes();
+        let mut bytes = (lines.join("\n") + if ended { "\n" } else { "" }).into_bytes();
         if let Some(at) = junk.filter(|at| *at < bytes.len()) {
             bytes[at] = 0xff;
         }
         // An earlier run stops where a record ends.
         let resume_at = lines.iter().take(resume).map(|line| line.len() + 1).sum::<usize>().min(bytes.len()) as u64;
         let second = OwnFile::new(&bytes[bytes.len() / 2..]);
-        same(&[OwnFile::new(&bytes), second], &spec(windows, filter, merged), (dead_max, resume_at), (threads, block_bytes))?;
+        let reading = Reading { format: Format::JsonLines, block_bytes, dead_max, resume_at };
+        same(&[OwnFile::new(&bytes), second], &spec(windows, filter, merged), reading, threads)?;
     }
 
     #[test]
@@ -261,6 +320,6 @@ proptest! {
             Some(cut) => gzipped(&bytes, cut),
             None => bytes,
         };
-        same(&[OwnFile::new(&bytes)], &spec(windows, filter, merged), (usize::MAX, 0), (threads, block_bytes))?;
+        same(&[OwnFile::new(&bytes)], &spec(windows, filter, merged), Reading::whole(Format::Csv, block_bytes), threads)?;
     }
 }

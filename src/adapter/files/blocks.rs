@@ -102,8 +102,8 @@ pub(crate) struct BlockReader {
     buffers: Buffers,
     /// What came after the last block's end, to begin the next one.
     rest: Vec<u8>,
-    /// Bytes that count as read, and follow the last block that was found and not read.
-    behind: usize,
+    /// Bytes that count as read, and follow the last block, if that was found and not read: the source still stands where the last one that was read ended.
+    behind: Option<usize>,
     bytes_decompressed: u64,
 }
 
@@ -123,7 +123,7 @@ impl BlockReader {
             started: false,
             buffers: Buffers::new(BUFFERS_PER_THREAD),
             rest: Vec::new(),
-            behind: 0,
+            behind: None,
             bytes_decompressed: 0,
         }
     }
@@ -222,7 +222,7 @@ impl BlockReader {
     /// line. Blocks, and the counts of what has been read with them, are those of `next`.
     pub(crate) fn find_next(&mut self) -> Option<Unread> {
         let file = self.source.regular_file()?;
-        let behind = self.behind + self.rest.len();
+        let behind = self.behind.unwrap_or(0) + self.rest.len();
         let between = self.started && !self.ended && self.buffer.is_empty();
         if !between || self.framing != Framing::Lines || behind >= self.block_bytes || behind > self.record_bytes_max {
             return None;
@@ -231,7 +231,7 @@ impl BlockReader {
         let lines = file.lines(from, self.block_bytes)?;
         self.bytes_decompressed = from + self.block_bytes as u64;
         self.source.count_as_read(self.bytes_decompressed);
-        self.behind = self.block_bytes - lines.len();
+        self.behind = Some(self.block_bytes - lines.len());
         self.rest.clear();
         Some(Unread { lines, block_bytes: self.block_bytes, make_block: self.make_block })
     }
@@ -276,8 +276,8 @@ impl BlockReader {
 
     /// Takes a buffer that begins with the rest of the last one. Not before it is filled, as another thread may do that.
     fn begin_block(&mut self) {
-        if self.behind > 0
-            && let Err(error) = self.read_rest()
+        if let Some(behind) = self.behind.take()
+            && let Err(error) = self.read_rest(behind)
         {
             (self.failure, self.ended) = (Some(error), true);
         }
@@ -286,10 +286,9 @@ impl BlockReader {
         self.buffer[..self.filled].copy_from_slice(&self.rest);
     }
 
-    /// Reads the rest of a block that was found, and goes on behind it.
+    /// Reads so many bytes, the rest of a block that was found, and goes on behind them.
     #[cold]
-    fn read_rest(&mut self) -> Result<(), Error> {
-        let behind = std::mem::take(&mut self.behind);
+    fn read_rest(&mut self, behind: usize) -> Result<(), Error> {
         let Some(file) = self.source.regular_file() else { return Ok(()) };
         let mut rest = vec![0; behind];
         file.read_at(self.bytes_decompressed.saturating_sub(behind as u64), &mut rest)?;
