@@ -101,6 +101,28 @@ fn refusals() -> impl Strategy<Value = Refusals> {
     })
 }
 
+/// The state is measured once in some thousand records: in a batch after as many.
+#[test]
+fn a_batch_is_measured_as_often_as_its_records() {
+    let run = |windows: Windows, whole: bool| {
+        let mut limits = Limits::default();
+        limits.state_bytes_max = 1_000_000;
+        let builder = Pipeline::builder().event_time(|n: &u64| Timestamp::from_millis(*n as i64 % 100)).window(windows).limits(limits);
+        let mut pipeline = builder.aggregate(group_by_value(|n: &u64| *n, count())).build().unwrap();
+        let records: Vec<u64> = (0..50_000).collect();
+        let refused = match whole {
+            true => pipeline.push_batch(&records),
+            false => records.iter().try_for_each(|record| pipeline.push(record).map(|_| ())),
+        };
+        (refused.unwrap_err().to_string(), pipeline.stats())
+    };
+    let windows: [fn() -> Windows; 2] =
+        [|| Tumbling::new(seconds(1)).unwrap().into(), || Sliding::new(millis(100), millis(20)).unwrap().into()];
+    for windows in windows {
+        assert_eq!(run(windows(), true), run(windows(), false));
+    }
+}
+
 proptest! {
     #![proptest_config(crate::cases(if cfg!(debug_assertions) { 300 } else { 5000 }))]
 

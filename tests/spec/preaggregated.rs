@@ -7,20 +7,20 @@ use streamgauge::spec::{CompileOptions, PipelineSpec, PreaggregatedRows, Row, Ro
 use streamgauge::{Error, ShardId, Timestamp};
 
 /// A row: its event time, group, number and kind.
-type Item = (i64, u8, i64, u8);
+type Item = (i64, u16, i64, u8);
 
-/// Blocks as of a log: times go on, by less or more than a window, with some disorder; few groups or many; seldom a row that is refused.
+/// Blocks as of a log: times go on, by less or more than a window, with some disorder, seldom more than is waited for; few groups or many; seldom a row that is refused.
 fn blocks() -> impl Strategy<Value = Vec<Vec<Item>>> {
     let block = (
         0usize..700,
         0i64..40,
-        prop_oneof![Just(1i64), Just(2000)],
-        prop_oneof![4 => Just(3u8), 1 => Just(200)],
+        prop_oneof![3 => Just(1i64), 3 => Just(2000), 1 => Just(7000)],
+        prop_oneof![10 => Just(3u16), 2 => Just(200), 1 => Just(1000)],
         prop::bool::weighted(0.1),
     );
     prop::collection::vec((block, any::<u64>()), 1..25).prop_map(|blocks| {
         let mut now = 0;
-        let block = |((rows, step, jitter, groups, bad), seed): ((usize, i64, i64, u8, bool), u64)| {
+        let block = |((rows, step, jitter, groups, bad), seed): ((usize, i64, i64, u16, bool), u64)| {
             let mut random = seed;
             let mut next = |below: u64| {
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -30,7 +30,7 @@ fn blocks() -> impl Strategy<Value = Vec<Vec<Item>>> {
                 .map(|_| {
                     now += step * i64::from(next(4) == 0);
                     let time = now - next(jitter as u64) as i64;
-                    (time, next(u64::from(groups)) as u8, next(1000) as i64, next(20) as u8)
+                    (time, next(u64::from(groups)) as u16, next(1000) as i64, next(20) as u8)
                 })
                 .collect();
             if bad && let Some(row) = rows.last_mut() {
@@ -42,13 +42,14 @@ fn blocks() -> impl Strategy<Value = Vec<Vec<Item>>> {
     })
 }
 
-fn pipeline(windows: &str, limits: &str, (state_bytes_max, emit_empty): (usize, bool)) -> (RowPipeline, Shard) {
+fn pipeline(windows: &str, limits: &str, (state_bytes_max, panes_max): (usize, usize), emit_empty: bool) -> (RowPipeline, Shard) {
     let text = format!(
         "time = \"t\"\ntime_format = \"ms\"\ngroup = \"g\"\nwhere = [\"n != 7\"]\n{windows}\n{limits}\n\
          agg = \"count, count(x) as xs, sum(n), sum(f), mean(f), min(n), max(f), frequency(g, '1')\"\n"
     );
     let mut options = CompileOptions::default();
     options.limits.state_bytes_max = state_bytes_max;
+    options.limits.panes_max = panes_max;
     options.emit_empty = emit_empty;
     let mut pipeline = PipelineSpec::from_toml(&text, "test").unwrap().compile(&options).unwrap();
     let shard = pipeline.open_shard(ShardId::new("one")).unwrap();
@@ -116,10 +117,11 @@ proptest! {
     #[test]
     fn rows_aggregated_apart_are_as_rows_one_by_one(
         blocks in blocks(), windows in prop::sample::select(WINDOWS.to_vec()), limit_groups in prop::sample::select(vec!["", "limit_groups = 2"]),
-        state_bytes_max in prop_oneof![2 => Just(usize::MAX), 1 => 20_000usize..200_000], emit_empty: bool,
+        state_bytes_max in prop_oneof![2 => Just(usize::MAX), 1 => 20_000usize..200_000, 1 => 200_000usize..2_000_000],
+        panes_max in prop_oneof![3 => Just(usize::MAX), 1 => 1usize..8], emit_empty: bool,
     ) {
-        let (mut alone, shard) = pipeline(windows, limit_groups, (state_bytes_max, emit_empty));
-        let (mut apart, same_shard) = pipeline(windows, limit_groups, (state_bytes_max, emit_empty));
+        let (mut alone, shard) = pipeline(windows, limit_groups, (state_bytes_max, panes_max), emit_empty);
+        let (mut apart, same_shard) = pipeline(windows, limit_groups, (state_bytes_max, panes_max), emit_empty);
         for (index, block) in blocks.iter().enumerate() {
             let (expected, taken) = (push(&mut alone, shard, block), push_at_once(&mut apart, same_shard, block));
             prop_assert_eq!(taken.as_ref().err().map(Error::to_string), expected.as_ref().err().map(Error::to_string), "block {}", index);
@@ -141,8 +143,8 @@ proptest! {
 
 #[test]
 fn a_block_is_taken_at_once_where_nothing_but_adding_is_to_be_done() {
-    let block = |from: i64| -> Vec<Item> { (0..500).map(|index| (from + index, (index % 3) as u8, index, 0)).collect() };
-    let (mut pipeline, shard) = pipeline(WINDOWS[2], "", (usize::MAX, false));
+    let block = |from: i64| -> Vec<Item> { (0..500).map(|index| (from + index, (index % 3) as u16, index, 0)).collect() };
+    let (mut pipeline, shard) = pipeline(WINDOWS[2], "", (usize::MAX, usize::MAX), false);
     assert!(!push_at_once(&mut pipeline, shard, &block(1000)).unwrap(), "the first record of a shard lets the watermark rise");
     assert!(push_at_once(&mut pipeline, shard, &block(1000)).unwrap());
     assert!((0..20).all(|_| push_at_once(&mut pipeline, shard, &block(2000)).unwrap()), "also where the state is measured in between");
@@ -153,6 +155,17 @@ fn a_block_is_taken_at_once_where_nothing_but_adding_is_to_be_done() {
         (499, 23 * 500 + 1),
         "one of the late ones did not pass the filter"
     );
+}
+
+#[test]
+fn a_block_of_a_window_that_has_fired_is_taken_row_by_row() {
+    let block = |from: i64| -> Vec<Item> { (0..500).map(|index| (from + index, (index % 3) as u16, index, 0)).collect() };
+    let (mut pipeline, shard) = pipeline(WINDOWS[3], "", (usize::MAX, usize::MAX), false);
+    push(&mut pipeline, shard, &block(21_000)).unwrap();
+    push(&mut pipeline, shard, &block(17_000)).unwrap();
+    assert!(!drained(&mut pipeline).is_empty());
+    assert!(!push_at_once(&mut pipeline, shard, &block(17_000)).unwrap());
+    assert!(drained(&mut pipeline).iter().any(|emission| emission.revision > 0), "the window up to 19 s is answered again");
 }
 
 #[test]
