@@ -222,4 +222,20 @@ mod tests {
             assert_eq!(engine.stats().applied, 9 * 2000);
         }
     }
+
+    /// The state is to be measured within the block, and its table may double by then, with which it is measured half as often from there on.
+    #[test]
+    fn a_block_that_may_change_when_the_state_is_measured_is_taken_record_by_record() {
+        let mut engine = Engine::new(group_by(|key: &u32| key, Counts), EngineOptions::default()).unwrap();
+        let shard = engine.open_shard(ShardId::new("")).unwrap();
+        let known = 0..1700;
+        for key in known.clone() {
+            engine.push(shard, &key, Timestamp::from_millis(0)).unwrap();
+        }
+        let apart = engine.preaggregation();
+        let mut block = Preaggregated::new();
+        assert!(known.clone().chain(known).chain(1700..1900).all(|key| apart.add(&mut block, &key, Timestamp::from_millis(0))));
+        assert!(!engine.push_preaggregated(shard, &block).unwrap());
+        assert_eq!(engine.stats().applied, 1700, "nothing of it was taken");
+    }
 }

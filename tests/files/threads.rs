@@ -144,15 +144,20 @@ impl Reading {
     }
 }
 
-/// All that the sink was told and has answered.
-fn journal(files: &[OwnFile], spec: &PipelineSpec, reading: Reading, threads: usize) -> String {
-    let mut journal = Journal::new(spec, reading.dead_max, reading.resume_at);
+/// Gives the journal what is in the files.
+fn read(files: &[OwnFile], journal: &mut Journal, reading: Reading, threads: usize) -> Result<FilesStats, Error> {
     let mut options = FilesOptions::default();
     options.threads = NonZeroUsize::new(threads);
     options.format = reading.format;
     options.block_bytes = Some(reading.block_bytes);
     options.limits.record_bytes_max = 300;
-    let ended = run(files.iter().map(|file| Input::from_argument(file.path())).collect(), &options, &mut journal);
+    run(files.iter().map(|file| Input::from_argument(file.path())).collect(), &options, journal)
+}
+
+/// All that the sink was told and has answered.
+fn journal(files: &[OwnFile], spec: &PipelineSpec, reading: Reading, threads: usize) -> String {
+    let mut journal = Journal::new(spec, reading.dead_max, reading.resume_at);
+    let ended = read(files, &mut journal, reading, threads);
     journal.note(&format!("{ended:?}"));
     journal.pipeline.finish();
     journal.drain().unwrap();
@@ -206,29 +211,32 @@ fn windows() -> impl Strategy<Value = &'static str> {
     ])
 }
 
+/// A file of 20,000 records of three groups.
+fn small_groups() -> OwnFile {
+    let lines: Vec<String> = (0..20_000).map(|index| format!("{{\"ts\":{index},\"k\":\"k{}\",\"i\":{index}}}", index % 3)).collect();
+    OwnFile::new(lines.join("\n").as_bytes())
+}
+
+/// One window a minute, with states that blocks are aggregated to, as they wait for every record.
+fn by_minute() -> PipelineSpec {
+    spec("window = \"1m\"\nmax_delay = \"unbounded\"", false, true)
+}
+
 #[test]
 fn blocks_are_aggregated_on_all_threads() {
-    let lines: Vec<String> = (0..20_000).map(|index| format!("{{\"ts\":{index},\"k\":\"k{}\",\"n\":1.5,\"i\":2}}", index % 3)).collect();
-    let file = OwnFile::new(lines.join("\n").as_bytes());
-    let mut journal = Journal::new(&spec("window = \"1m\"\nmax_delay = \"unbounded\"", false, true), usize::MAX, 0);
-    let mut options = FilesOptions::default();
-    (options.threads, options.block_bytes) = (NonZeroUsize::new(3), Some(16 << 10));
-    run(vec![Input::from_argument(file.path())], &options, &mut journal).unwrap();
+    let mut journal = Journal::new(&by_minute(), usize::MAX, 0);
+    read(&[small_groups()], &mut journal, Reading::whole(Format::JsonLines, 16 << 10), 3).unwrap();
     assert!(journal.preaggregated > 20, "{} blocks", journal.preaggregated);
     assert_eq!(journal.pipeline.stats().applied, 20_000);
 }
 
-/// Its buffer may have been filled with another block meanwhile.
 #[test]
 fn a_block_that_is_not_taken_as_it_was_aggregated_is_read_again() {
-    let lines: Vec<String> = (0..20_000).map(|index| format!("{{\"ts\":{index},\"k\":\"k{}\",\"i\":{index}}}", index % 3)).collect();
-    let file = OwnFile::new(lines.join("\n").as_bytes());
+    let file = [small_groups()];
     let answers = |threads, declines| {
-        let mut journal = Journal::new(&spec("window = \"1m\"\nmax_delay = \"unbounded\"", false, true), usize::MAX, 0);
+        let mut journal = Journal::new(&by_minute(), usize::MAX, 0);
         journal.declines = declines;
-        let mut options = FilesOptions::default();
-        (options.threads, options.block_bytes) = (NonZeroUsize::new(threads), Some(4 << 10));
-        run(vec![Input::from_argument(file.path())], &options, &mut journal).unwrap();
+        read(&file, &mut journal, Reading::whole(Format::JsonLines, 4 << 10), threads).unwrap();
         assert_eq!(journal.declines, 0, "so many blocks came as accumulators");
         journal.lines.clear();
         journal.pipeline.finish();
@@ -280,12 +288,11 @@ fn same(files: &[OwnFile], spec: &PipelineSpec, reading: Reading, threads: usize
 /// What comes after the last whole block is read from where that ends, even if nothing is left of it.
 #[test]
 fn blocks_may_end_where_a_line_ends() {
-    let spec = spec("window = \"1m\"\nmax_delay = \"unbounded\"", false, true);
     for (lines, end) in (0..40).flat_map(|lines| [(lines, ""), (lines, "\n")]) {
         let lines: Vec<_> = (0..lines).map(|index| format!("{{\"ts\":{index:9},\"k\":\"k\",\"i\":{index:2}}}")).collect();
         assert!(lines.iter().all(|line| line.len() == 31), "{lines:?}");
         let file = [OwnFile::new((lines.join("\n") + end).as_bytes())];
-        same(&file, &spec, Reading::whole(Format::JsonLines, 128), 3).unwrap();
+        same(&file, &by_minute(), Reading::whole(Format::JsonLines, 128), 3).unwrap();
     }
 }
 

@@ -110,6 +110,9 @@ const WINDOWS: [&str; 5] = [
     "window = \"3s\"\nevery = \"10s\"\nmax_delay = \"5s\"",
 ];
 
+/// No limit on bytes of state, nor on panes.
+const UNLIMITED: (usize, usize) = (usize::MAX, usize::MAX);
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -141,10 +144,14 @@ proptest! {
     }
 }
 
+/// 500 rows, a millisecond apart.
+fn block(from: i64) -> Vec<Item> {
+    (0..500).map(|index| (from + index, (index % 3) as u16, index, 0)).collect()
+}
+
 #[test]
 fn a_block_is_taken_at_once_where_nothing_but_adding_is_to_be_done() {
-    let block = |from: i64| -> Vec<Item> { (0..500).map(|index| (from + index, (index % 3) as u16, index, 0)).collect() };
-    let (mut pipeline, shard) = pipeline(WINDOWS[2], "", (usize::MAX, usize::MAX), false);
+    let (mut pipeline, shard) = pipeline(WINDOWS[2], "", UNLIMITED, false);
     assert!(!push_at_once(&mut pipeline, shard, &block(1000)).unwrap(), "the first record of a shard lets the watermark rise");
     assert!(push_at_once(&mut pipeline, shard, &block(1000)).unwrap());
     assert!((0..20).all(|_| push_at_once(&mut pipeline, shard, &block(2000)).unwrap()), "also where the state is measured in between");
@@ -159,8 +166,7 @@ fn a_block_is_taken_at_once_where_nothing_but_adding_is_to_be_done() {
 
 #[test]
 fn a_block_of_a_window_that_has_fired_is_taken_row_by_row() {
-    let block = |from: i64| -> Vec<Item> { (0..500).map(|index| (from + index, (index % 3) as u16, index, 0)).collect() };
-    let (mut pipeline, shard) = pipeline(WINDOWS[3], "", (usize::MAX, usize::MAX), false);
+    let (mut pipeline, shard) = pipeline(WINDOWS[3], "", UNLIMITED, false);
     push(&mut pipeline, shard, &block(21_000)).unwrap();
     push(&mut pipeline, shard, &block(17_000)).unwrap();
     assert!(!drained(&mut pipeline).is_empty());
