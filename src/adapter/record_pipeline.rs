@@ -35,8 +35,9 @@ pub trait RecordPipeline {
     /// state has changed.
     fn push(&mut self, shard: Shard, record: &Record) -> Result<Taken, Error>;
 
-    /// Counts a delivery that could not be read as a record, and takes its place as reached, unless it was before.
-    fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>);
+    /// Counts a delivery that could not be read as a record, and takes its place as reached, unless it was before. Where arrival times are the event times, its own moves
+    /// the watermark.
+    fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>, arrival: Option<Timestamp>);
 
     /// Whether a record that cannot be decoded or aggregated is an error, in the place of a dead letter.
     fn is_strict(&self) -> bool;
@@ -45,6 +46,10 @@ pub trait RecordPipeline {
     fn reach(&mut self, shard: Shard, time: Timestamp);
     fn is_due(&self) -> bool;
     fn applied(&self, shard: Shard) -> Option<&Sequence>;
+
+    /// The caller's clock at the last record of the shard whose event time could be read: see [`Engine::last_record`](crate::engine::Engine::last_record).
+    fn last_record(&self, shard: Shard) -> Option<Timestamp>;
+
     fn advance(&mut self, now: Timestamp);
     fn finish(&mut self);
     fn answer_open(&mut self) -> Result<(), Error>;

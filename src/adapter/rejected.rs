@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::record::SequenceNumber;
+use crate::time::Timestamp;
 use bytes::Bytes;
 
 /// A delivery of a transport that could not be read as a record: a field is missing or is not what it should be.
@@ -16,6 +17,8 @@ pub struct Rejected {
     pub records_before: usize,
     /// Its sequence number, unless that is the field that could not be read.
     pub sequence: Option<SequenceNumber>,
+    /// When it arrived at the stream, if that could be read.
+    pub arrival: Option<Timestamp>,
     /// The payload as far as it could be read: decoded, or the text that is not base64, or nothing.
     pub data: Bytes,
     /// Which field, what is wrong with it and with which value.

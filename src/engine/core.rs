@@ -12,6 +12,8 @@ use crate::time::Timestamp;
 use crate::window::{Pane, Panes, Place, Schedule, TwoStacks, Watermarks};
 use std::collections::VecDeque;
 use std::marker::PhantomData;
+#[cfg(feature = "spec")]
+use std::ops::RangeInclusive;
 
 /// Records between two measurements of the state, at least.
 const CHECK_RECORDS_MIN: u64 = 4096;
@@ -162,9 +164,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     #[inline(never)]
     fn push_elsewhere(&mut self, shard: Shard, record: &R, time: Timestamp) -> Result<Outcome, Error> {
         let outcome = self.place(record, time)?;
-        if outcome != Outcome::DeadLetter {
-            self.watermarks.observe(shard.index(), time.as_millis());
-        }
+        self.observe(shard, time);
         self.stats.count(outcome);
         Ok(outcome)
     }
@@ -205,18 +205,52 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// Counts a record that is not to be aggregated, because it did not pass a filter or could not be decoded, and takes its place as
-    /// reached.
-    pub fn pass_over(&mut self, shard: Shard, sequence: Option<&Sequence>, outcome: Outcome) {
+    /// reached. Its event time moves the watermark of its shard as that of any record; `None` where the time cannot be read, or where
+    /// [no time moves a watermark](Engine::moves_watermark).
+    pub fn pass_over(&mut self, shard: Shard, sequence: Option<&Sequence>, outcome: Outcome, time: Option<Timestamp>) {
         self.stats.count(outcome);
+        if let Some(time) = time {
+            self.observe(shard, time);
+        }
         if let Some(sequence) = sequence {
             self.shards.set_applied(shard, sequence);
         }
     }
 
-    /// Counts so many records without sequence numbers that did not pass a filter.
+    /// Counts records without sequence numbers that did not pass a filter; `latest` is the latest of their event times.
     #[cfg(feature = "spec")]
-    pub(crate) fn pass_over_filtered(&mut self, records: usize) {
+    pub(crate) fn pass_over_filtered(&mut self, shard: Shard, records: usize, latest: Option<Timestamp>) {
         self.stats.filtered = self.stats.filtered.saturating_add(records as u64);
+        if let Some(time) = latest {
+            self.observe(shard, time);
+        }
+    }
+
+    /// Moves the watermark of a shard by the event time of a record. A time that no window can be given around moves nothing.
+    fn observe(&mut self, shard: Shard, time: Timestamp) {
+        if self.schedule.range(self.lateness).contains(&time.as_millis()) {
+            self.watermarks.observe(shard.index(), time.as_millis());
+        }
+    }
+
+    /// Returns true if the event times of records move watermarks, as they do unless the out-of-orderness is unbounded. Otherwise the
+    /// time of a record that is [passed over](Engine::pass_over) need not be read.
+    pub fn moves_watermark(&self) -> bool {
+        self.watermarks.is_bounded()
+    }
+
+    /// The event times that move a watermark; empty if none does.
+    #[cfg(feature = "spec")]
+    pub(crate) fn moving_times(&self) -> RangeInclusive<i64> {
+        match self.moves_watermark() {
+            true => self.schedule.range(self.lateness),
+            false => RangeInclusive::new(0, -1),
+        }
+    }
+
+    /// The caller's clock at the last record of the shard whose event time could be read; `None` where no clock was told.
+    pub fn last_record(&self, shard: Shard) -> Option<Timestamp> {
+        self.watermarks.last_record(shard.index()).map(Timestamp::from_millis)
     }
 
     /// All records of the shard up to this place have been given: for a source that knows its place between records and not of each.
@@ -234,7 +268,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         self.shards.applied(shard)
     }
 
-    /// The caller's clock has come to `now`; before records that came at `now` are pushed. Judges which shards are idle.
+    /// The caller's clock has come to `now`; before records that came at `now` are pushed. Judges which shards are idle: those without a
+    /// record whose event time could be read for the idle time-out.
     pub fn advance(&mut self, now: Timestamp) {
         self.watermarks.advance(now.as_millis());
     }

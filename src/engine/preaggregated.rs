@@ -29,7 +29,9 @@ pub(crate) struct Preaggregated<T> {
     /// The index of the pane used last.
     last: usize,
     records: usize,
+    /// The earliest event time of a record that was added.
     earliest: i64,
+    /// The latest event time of all, those included that were [passed over](Preaggregated::pass_over).
     latest: i64,
 }
 
@@ -41,6 +43,11 @@ impl<T> Preaggregated<T> {
     /// How many records there are.
     pub(crate) fn records(&self) -> usize {
         self.records
+    }
+
+    /// Takes a record that is not to be added: its event time, where that moves a watermark.
+    pub(crate) fn pass_over(&mut self, time: Option<Timestamp>) {
+        self.latest = self.latest.max(time.map_or(i64::MIN, Timestamp::as_millis));
     }
 
     fn position(&self, time: i64) -> Option<usize> {
@@ -101,6 +108,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// As of a merge; the records are then taken in part.
     pub(crate) fn push_preaggregated(&mut self, shard: Shard, records: &Preaggregated<A::Accumulator>) -> Result<bool, Error> {
         if records.records == 0 {
+            // No record that was passed over can be what the watermark completes.
+            if records.latest != i64::MIN {
+                self.watermarks.observe(shard.index(), records.latest);
+            }
             return Ok(true);
         }
         if !self.adds_only(shard, records) || !self.measures_alike(records) {
@@ -158,7 +169,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         let Some(first) = records.panes.iter().map(|(pane, _)| *pane).min_by_key(|pane| pane.start) else { return true };
         let new = records.panes.iter().filter(|(pane, _)| self.panes.find(*pane).is_none()).count();
         let room = self.limits.panes_max.saturating_sub(self.panes.len());
-        // No watermark that these records bring about completes or closes any window that they are in.
+        // No watermark that these records, or those passed over, bring about completes or closes any window that they are in.
         let quiet = self.quiet();
         let until = quiet.end.min(self.watermarks.time_reaching(self.wakes_at(first)));
         let watermark = self.watermarks.overall();

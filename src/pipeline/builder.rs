@@ -34,13 +34,15 @@ impl<R: ?Sized> Builder<R, Undeclared> {
 
 impl<R: ?Sized, A> Builder<R, A> {
     /// How the event time of a record is found. Must be given if there are windows.
+    ///
+    /// Asked of every record, also of those that the filters drop: their times move the watermark, too.
     pub fn event_time(mut self, time: impl Fn(&R) -> Timestamp + Send + Sync + 'static) -> Self {
         self.stages.event_time = Some(Box::new(ByClosure(time)));
         self
     }
 
     /// Lets only records through for which `keep` is true; several filters must all be. A record that does not pass is counted, and
-    /// moves no watermark.
+    /// its event time moves the watermark as that of any record, so that it does not hold windows open.
     pub fn filter(mut self, keep: impl Fn(&R) -> bool + Send + Sync + 'static) -> Self {
         self.stages.filters.push(Box::new(keep));
         self
@@ -68,7 +70,7 @@ impl<R: ?Sized, A> Builder<R, A> {
         self
     }
 
-    /// After how long without a record, by the clock given to [`advance`](Pipeline::advance), the other shards stop waiting for a shard.
+    /// After how long without a record, filtered ones included, by the clock given to [`advance`](Pipeline::advance), the other shards stop waiting for a shard.
     /// Default: never.
     pub fn idle_after(mut self, length: Duration) -> Self {
         self.options.idle_after = Some(length);

@@ -181,8 +181,8 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
             let (stretch, rest) = records.split_at(self.stages.kept(records));
             self.push_stretch(shard, stretch, times)?;
             // What ended the stretch did not pass.
-            let Some((_, rest)) = rest.split_first() else { return Ok(()) };
-            self.engine.pass_over(shard, None, Outcome::Filtered);
+            let Some((dropped, rest)) = rest.split_first() else { return Ok(()) };
+            self.pass_over(shard, None, Outcome::Filtered, dropped);
             records = rest;
         }
     }
@@ -210,12 +210,12 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
             return Ok(Outcome::Duplicate);
         }
         if !self.stages.keeps(record) {
-            self.engine.pass_over(shard, sequence, Outcome::Filtered);
+            self.pass_over(shard, sequence, Outcome::Filtered, record);
             return Ok(Outcome::Filtered);
         }
         let identity = self.stages.identity.as_ref().map(|identity| identity(record));
         if identity.is_some_and(|identity| self.engine.is_repeated(identity)) {
-            self.engine.pass_over(shard, sequence, Outcome::Duplicate);
+            self.pass_over(shard, sequence, Outcome::Duplicate, record);
             return Ok(Outcome::Duplicate);
         }
         let time = self.stages.time_of(record);
@@ -230,6 +230,12 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         }
         self.stages.tell_late(outcome, record, time);
         Ok(outcome)
+    }
+
+    /// Counts a record that is not to be aggregated. Its event time moves the watermark as that of any record.
+    fn pass_over(&mut self, shard: Shard, sequence: Option<&Sequence>, outcome: Outcome, record: &R) {
+        let time = self.engine.moves_watermark().then(|| self.stages.time_of(record));
+        self.engine.pass_over(shard, sequence, outcome, time);
     }
 
     /// Follows a shard. Open all shards that are to be waited for before the first record: see [`Engine::open_shard`].

@@ -63,8 +63,9 @@ impl PreaggregatedRows {
         }
         match (preparer.prepare(row, arrival), &preparer.preaggregation) {
             (Preparation::Record(time), Some(preaggregation)) => preaggregation.add(&mut self.records, row, time),
-            (Preparation::Filtered, _) => {
+            (Preparation::Filtered(time), _) => {
                 self.filtered += 1;
+                self.records.pass_over(time);
                 true
             }
             _ => false,

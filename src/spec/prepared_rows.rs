@@ -81,10 +81,11 @@ struct Gap {
 
 #[derive(Debug)]
 enum NoRecords {
-    /// So many that did not pass the filter.
-    Filtered(usize),
-    /// One that cannot be aggregated, for this reason.
-    DeadLetter(Box<str>),
+    /// Rows that did not pass the filter, and the event time that moves a watermark the most. It is the first one's: a row that moves
+    /// it further is in a gap of its own, so that any number of these can be taken at a time.
+    Filtered(usize, Option<Timestamp>),
+    /// One that cannot be aggregated, for this reason, and its event time if that can be read.
+    DeadLetter(Box<str>, Option<Timestamp>),
 }
 
 /// How many were taken.
@@ -99,10 +100,10 @@ struct Taken {
 pub(super) enum NextRows {
     /// So many records, each to be [loaded](PreparedRows::load).
     Records(usize),
-    /// So many that did not pass the filter.
-    Filtered(usize),
-    /// One that cannot be aggregated, for this reason.
-    DeadLetter(Box<str>),
+    /// So many that did not pass the filter, and the latest event time of those that move a watermark.
+    Filtered(usize, Option<Timestamp>),
+    /// One that cannot be aggregated, for this reason, and its event time if that can be read.
+    DeadLetter(Box<str>, Option<Timestamp>),
 }
 
 /// A prepared number in 16 bytes, a third of its own.
@@ -166,8 +167,10 @@ impl PreparedRows {
         }
         match preparer.prepare(row, arrival) {
             Preparation::Record(time) => self.add_record(row, time),
-            Preparation::Filtered => self.add_filtered(),
-            Preparation::DeadLetter(reason) => self.gaps.push(Gap { records: self.times.len(), rows: NoRecords::DeadLetter(reason) }),
+            Preparation::Filtered(time) => self.add_filtered(time),
+            Preparation::DeadLetter(reason, time) => {
+                self.gaps.push(Gap { records: self.times.len(), rows: NoRecords::DeadLetter(reason, time) });
+            }
         }
         self.len += 1;
     }
@@ -202,11 +205,16 @@ impl PreparedRows {
         Packed::Wide(self.wide.len() - 1)
     }
 
-    fn add_filtered(&mut self) {
+    fn add_filtered(&mut self, time: Option<Timestamp>) {
         let records = self.times.len();
         match self.gaps.last_mut() {
-            Some(Gap { records: before, rows: NoRecords::Filtered(rows) }) if *before == records => *rows += 1,
-            _ => self.gaps.push(Gap { records, rows: NoRecords::Filtered(1) }),
+            // Of the same kind: those whose time cannot be read say nothing of idleness either.
+            Some(Gap { records: before, rows: NoRecords::Filtered(rows, latest) })
+                if *before == records && time.is_some() == latest.is_some() && time <= *latest =>
+            {
+                *rows += 1;
+            }
+            _ => self.gaps.push(Gap { records, rows: NoRecords::Filtered(1, time) }),
         }
     }
 
@@ -271,19 +279,19 @@ impl PreparedRows {
     fn next_of_gap(&mut self, rows: usize) -> NextRows {
         let index = self.taken.gaps;
         let next = match self.gaps.get_mut(index).map(|gap| &mut gap.rows) {
-            Some(NoRecords::Filtered(filtered)) => {
+            Some(NoRecords::Filtered(filtered, latest)) => {
                 let filtered_now = rows.min(*filtered);
                 *filtered -= filtered_now;
                 self.taken.gaps += usize::from(*filtered == 0);
-                NextRows::Filtered(filtered_now)
+                NextRows::Filtered(filtered_now, *latest)
             }
-            Some(NoRecords::DeadLetter(reason)) => {
+            Some(NoRecords::DeadLetter(reason, time)) => {
                 self.taken.gaps += 1;
-                NextRows::DeadLetter(std::mem::take(reason))
+                NextRows::DeadLetter(std::mem::take(reason), *time)
             }
-            None => NextRows::Filtered(0),
+            None => NextRows::Filtered(0, None),
         };
-        self.taken.rows += if let NextRows::Filtered(rows) = next { rows } else { 1 };
+        self.taken.rows += if let NextRows::Filtered(rows, _) = next { rows } else { 1 };
         next
     }
 

@@ -8,6 +8,7 @@ use super::time_format::{TimeField, TimeFormat};
 use crate::engine::Preaggregation;
 use crate::time::Timestamp;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// The part of a [`RowPipeline`](super::RowPipeline) that looks at one row alone: filter, event time, numbers and keys.
 ///
@@ -20,6 +21,8 @@ pub struct RowPreparer {
     pub(super) group_slots: Vec<usize>,
     pub(super) plan: Plan,
     pub(super) key_bytes_max: usize,
+    /// The event times that move a watermark; empty where none does, and the times of rows that do not pass the filter are not read.
+    pub(super) moving_times: RangeInclusive<i64>,
     /// `None` where rows cannot be aggregated apart: see [`RowAggregate::preaggregates`].
     pub(super) preaggregation: Option<Preaggregation<Row, RowAggregate>>,
 }
@@ -29,10 +32,10 @@ pub struct RowPreparer {
 pub(super) enum Preparation {
     /// A record of this event time.
     Record(Timestamp),
-    /// One that does not pass the filter.
-    Filtered,
-    /// One that cannot be aggregated, for this reason.
-    DeadLetter(Box<str>),
+    /// One that does not pass the filter, and its event time where that moves a watermark.
+    Filtered(Option<Timestamp>),
+    /// One that cannot be aggregated, for this reason, and its event time if that can be read.
+    DeadLetter(Box<str>, Option<Timestamp>),
 }
 
 impl RowPreparer {
@@ -40,24 +43,36 @@ impl RowPreparer {
     #[inline(always)]
     pub(super) fn prepare(&self, row: &mut Row, arrival: Timestamp) -> Preparation {
         if !self.filter.iter().all(|predicate| predicate.holds(row)) {
-            return Preparation::Filtered;
+            return Preparation::Filtered(if self.moving_times.is_empty() { None } else { self.moving_time(row, arrival) });
         }
-        match self.read(row, arrival) {
-            Ok(time) => Preparation::Record(time),
-            Err(refusal) => Preparation::DeadLetter(refusal.text(&self.fields, row).into()),
-        }
-    }
-
-    /// Reads of the row what the aggregates need. The event time, or what is wrong with the row.
-    #[inline(always)]
-    fn read(&self, row: &mut Row, arrival: Timestamp) -> Result<Timestamp, Refusal> {
         let time = match &self.time {
             None => arrival,
             Some(field) => match field.read(row) {
                 Ok(time) => time,
-                Err(why) => return Err(Refusal::new(field.slot, format!("{why} ({})", TimeWords(&field.format)))),
+                Err(why) => {
+                    let refusal = Refusal::new(field.slot, format!("{why} ({})", TimeWords(&field.format)));
+                    return Preparation::DeadLetter(refusal.text(&self.fields, row).into(), None);
+                }
             },
         };
+        match self.read(row) {
+            Ok(()) => Preparation::Record(time),
+            Err(refusal) => Preparation::DeadLetter(refusal.text(&self.fields, row).into(), Some(time)),
+        }
+    }
+
+    /// The event time of a row that does not pass the filter, if it can be read and moves a watermark.
+    fn moving_time(&self, row: &Row, arrival: Timestamp) -> Option<Timestamp> {
+        let time = match &self.time {
+            None => arrival,
+            Some(field) => field.read(row).ok()?,
+        };
+        self.moving_times.contains(&time.as_millis()).then_some(time)
+    }
+
+    /// Reads of the row what the aggregates need, or says what is wrong with the row.
+    #[inline(always)]
+    fn read(&self, row: &mut Row) -> Result<(), Refusal> {
         let Plan { numbers, keys, present, .. } = &self.plan;
         row.begin_prepared(numbers.len(), keys.len(), present.len());
         row.prepare_numbers(numbers).map_err(|(slot, why)| Refusal::new(slot, why.to_string()))?;
@@ -72,7 +87,7 @@ impl RowPreparer {
             [slot] => row.prepare_group(*slot, self.key_bytes_max).map_err(|why| self.refuse_key(*slot, why))?,
             slots => row.prepare_group_of(slots, self.key_bytes_max).map_err(|(slot, why)| self.refuse_key(slot, why))?,
         }
-        Ok(time)
+        Ok(())
     }
 
     #[cold]

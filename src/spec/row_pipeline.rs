@@ -120,9 +120,10 @@ impl RowPipeline {
         let (group_names, group_slots) = parts.group.into_iter().unzip();
         let columns = parts.columns.into_iter().map(OutputColumn::of).collect();
         let Parts { fields, filter, time, plan, key_bytes_max, .. } = parts;
+        let moving_times = parts.engine.moving_times();
         let preaggregation = parts.engine.aggregate().preaggregates().then(|| parts.engine.preaggregation());
         RowPipeline {
-            preparer: Arc::new(RowPreparer { fields, filter, time, group_slots, plan, key_bytes_max, preaggregation }),
+            preparer: Arc::new(RowPreparer { fields, filter, time, group_slots, plan, key_bytes_max, moving_times, preaggregation }),
             engine: parts.engine,
             group_names,
             columns,
@@ -221,13 +222,13 @@ impl RowPipeline {
         }
         match self.preparer.prepare(row, arrival) {
             Preparation::Record(time) => self.push_record(shard, row, time, sequence),
-            Preparation::Filtered => {
-                self.engine.pass_over(shard, sequence, Outcome::Filtered);
+            Preparation::Filtered(time) => {
+                self.engine.pass_over(shard, sequence, Outcome::Filtered, time);
                 Ok(RowOutcome::Filtered)
             }
-            Preparation::DeadLetter(reason) if self.engine.is_strict() => Err(Error::new(ErrorKind::InvalidRecord, reason)),
-            Preparation::DeadLetter(reason) => {
-                self.engine.pass_over(shard, sequence, Outcome::DeadLetter);
+            Preparation::DeadLetter(reason, _) if self.engine.is_strict() => Err(Error::new(ErrorKind::InvalidRecord, reason)),
+            Preparation::DeadLetter(reason, time) => {
+                self.engine.pass_over(shard, sequence, Outcome::DeadLetter, time);
                 Ok(RowOutcome::DeadLetter(reason.into()))
             }
         }
@@ -248,13 +249,13 @@ impl RowPipeline {
         while let Some(next) = rows.next(until) {
             let refused = match next {
                 NextRows::Records(records) => self.push_records(shard, rows, records)?,
-                NextRows::Filtered(rows) => {
-                    self.engine.pass_over_filtered(rows);
+                NextRows::Filtered(rows, latest) => {
+                    self.engine.pass_over_filtered(shard, rows, latest);
                     None
                 }
-                NextRows::DeadLetter(reason) if self.engine.is_strict() => return Err(Error::new(ErrorKind::InvalidRecord, reason)),
-                NextRows::DeadLetter(reason) => {
-                    self.engine.pass_over(shard, None, Outcome::DeadLetter);
+                NextRows::DeadLetter(reason, _) if self.engine.is_strict() => return Err(Error::new(ErrorKind::InvalidRecord, reason)),
+                NextRows::DeadLetter(reason, time) => {
+                    self.engine.pass_over(shard, None, Outcome::DeadLetter, time);
                     Some(reason.into())
                 }
             };
@@ -273,7 +274,8 @@ impl RowPipeline {
     pub fn push_preaggregated(&mut self, shard: Shard, rows: &PreaggregatedRows) -> Result<bool, Error> {
         let taken = self.engine.push_preaggregated(shard, &rows.records)?;
         if taken {
-            self.engine.pass_over_filtered(rows.filtered);
+            // Their times are among those of the records.
+            self.engine.pass_over_filtered(shard, rows.filtered, None);
         }
         Ok(taken)
     }
@@ -320,9 +322,16 @@ impl RowPipeline {
         self.engine.is_strict()
     }
 
-    /// Counts a record that could not be decoded, and takes its place as reached.
-    pub fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>) {
-        self.engine.pass_over(shard, sequence, Outcome::DeadLetter);
+    /// Counts a record that could not be decoded, and takes its place as reached. If the specification names no time field, the record
+    /// moves the watermark by its arrival time, where it has one.
+    pub fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>, arrival: Option<Timestamp>) {
+        let time = arrival.filter(|_| self.preparer.time.is_none());
+        self.engine.pass_over(shard, sequence, Outcome::DeadLetter, time);
+    }
+
+    /// The caller's clock at the last row of the shard whose event time could be read: see [`Engine::last_record`].
+    pub fn last_record(&self, shard: Shard) -> Option<Timestamp> {
+        self.engine.last_record(shard)
     }
 
     /// The caller's clock has come to `now`. Judges which shards are idle.

@@ -8,6 +8,7 @@
 
 use super::Window;
 use crate::time::{Timestamp, floor_to_period};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// How event time is cut into windows: [`Tumbling`](super::Tumbling), [`Sliding`](super::Sliding) or [`Global`], converted.
@@ -116,6 +117,17 @@ impl Schedule {
             Schedule::Global if time == i64::MAX => Place::OutOfRange,
             Schedule::Global => Place::In(Pane { start: i64::MIN, end: i64::MAX }),
             Schedule::Periodic(grid) => grid.place(time, lateness),
+        }
+    }
+
+    /// The event times that are not [`Place::OutOfRange`].
+    pub(crate) fn range(self, lateness: i64) -> RangeInclusive<i64> {
+        match self {
+            Schedule::Global => i64::MIN..=i64::MAX - 1,
+            Schedule::Periodic(grid) => {
+                let reach = grid.size.max(grid.slide);
+                i64::MIN + reach..=(i64::MAX - reach).saturating_sub(lateness)
+            }
         }
     }
 

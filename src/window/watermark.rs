@@ -1,7 +1,7 @@
 //! Watermarks: how far event time has come, by shard and over all.
 //!
 //! A shard's watermark is the latest event time seen on it, less the out-of-orderness, less 1 ms: no record at or before it is
-//! expected any more. The watermark over all is the minimum over the shards that are neither idle nor closed. Both only rise.
+//! expected any more. Every record counts whose event time can be read, whatever becomes of it. The watermark over all is the minimum over the shards that are neither idle nor closed. Both only rise.
 //! Without any such shard it holds. Whether a shard is idle is judged by the caller's clock, passed in; no clock is read.
 
 use crate::codec::{Reader, Writer};
@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Activity {
     Active,
-    /// No record for longer than the idle time-out: the others do not wait for it.
+    /// No record whose event time could be read for longer than the idle time-out: the others do not wait for it.
     Idle,
     /// Ended for good.
     Closed,
@@ -68,6 +68,16 @@ impl Watermarks {
     /// The watermark of one shard; `i64::MIN` if it has seen nothing.
     pub(crate) fn of(&self, shard: usize) -> i64 {
         self.shards.get(shard).map_or(i64::MIN, |clock| clock.watermark)
+    }
+
+    /// Whether records raise watermarks.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.out_of_orderness.is_some()
+    }
+
+    /// The caller's clock at the last record of a shard; `None` where no clock was told.
+    pub(crate) fn last_record(&self, shard: usize) -> Option<i64> {
+        self.shards.get(shard).map(|clock| clock.last_record).filter(|clock| *clock != i64::MIN)
     }
 
     /// Follows another shard, which has seen all up to `watermark`, and returns its index.

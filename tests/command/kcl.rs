@@ -37,6 +37,17 @@ fn records(seconds: impl Iterator<Item = u64>) -> String {
     Message::ProcessRecords(batch).to_json()
 }
 
+/// Records of these payloads and arrival times, numbered from 1.
+fn payloads(records: &[(&str, i64)]) -> String {
+    let mut batch = Batch::default();
+    for (index, (data, arrival)) in records.iter().enumerate() {
+        let position = Position { shard: ShardId::new("x"), sequence: Sequence::new(index as u64 + 1) };
+        let (data, arrival) = (data.as_bytes().to_vec().into(), Timestamp::from_millis(*arrival));
+        batch.records.push(Record { partition_key: "k".into(), data, arrival, position });
+    }
+    Message::ProcessRecords(batch).to_json()
+}
+
 /// Runs the child on what the daemon says, with a checkpoint after every batch.
 fn child(folder: &Folder, arguments: &[&str], messages: &[&str]) -> Run {
     let (pipeline, state) = (folder.file("hits.toml", PIPELINE), folder.path("state"));
@@ -91,6 +102,43 @@ fn s68_a_child_shard_goes_on_with_the_windows_and_merged_partials_are_the_batch_
     let rows = folder.read("rows.jsonl");
     let counts = rows.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["count"].as_u64().unwrap());
     assert_eq!(counts.sum::<u64>(), 60);
+}
+
+/// "Errors per minute": a minute's errors come out when the next minute's traffic comes, whatever that is.
+#[test]
+fn s11_a_window_comes_out_when_a_later_record_comes_whatever_becomes_of_it() {
+    const BY_TIME: &str =
+        "where = \"s < 5\"\ntime = \"ts\"\ntime_format = \"s\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
+    const BY_ARRIVAL: &str = "where = \"s < 5\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
+    let first = (r#"{"ts":1700000000,"s":1,"b":5}"#, 1_700_000_000_000);
+    for (name, pipeline, next, comes_out) in [
+        ("filtered", BY_TIME, r#"{"ts":1700000040,"s":9}"#, true),
+        ("filtered_early", BY_TIME, r#"{"ts":1700000039,"s":9}"#, false),
+        ("filtered_unreadable", BY_TIME, r#"{"ts":"soon","s":9}"#, false),
+        ("refused", BY_TIME, r#"{"ts":1700000040,"s":1,"b":"many"}"#, true),
+        ("undecodable", BY_TIME, "{", false),
+        ("arrival_filtered", BY_ARRIVAL, r#"{"s":9}"#, true),
+        ("arrival_refused", BY_ARRIVAL, r#"{"s":1,"b":"many"}"#, true),
+        ("arrival_undecodable", BY_ARRIVAL, "{", true),
+    ] {
+        let folder = Folder::new(&format!("kcl_{name}"));
+        let (state, out, pipeline) = (folder.path("state"), folder.path("out.jsonl"), folder.file("p.toml", pipeline));
+        let messages = [
+            initialize("shardId-000000000000"),
+            payloads(&[first, (next, 1_700_000_040_000)]),
+            r#"{"action":"shutdownRequested"}"#.to_owned(),
+            TAKEN.to_owned(),
+            END.to_owned(),
+        ];
+        let arguments = ["kcl", "--pipeline", &pipeline, "--state", &state, "--out", &out];
+        streamgauge_reading(&arguments, (messages.join("\n") + "\n").as_bytes()).succeeded();
+        let answers = if comes_out {
+            "{\"window\":{\"start\":\"2023-11-14T22:13:00.000Z\",\"end\":\"2023-11-14T22:14:00.000Z\"},\"revision\":0,\"count\":1,\"b\":5}\n"
+        } else {
+            ""
+        };
+        assert_eq!(folder.read("out.jsonl"), answers, "{name}");
+    }
 }
 
 #[test]

@@ -175,6 +175,9 @@ fn jsonl_line() -> impl Strategy<Value = String> {
         "{\"ts\":1".to_owned(),
         "{\"ts\":\"never\",\"k\":\"DE\"}".to_owned(),
         "{\"ts\":5,\"n\":\"abc\"}".to_owned(),
+        "{\"ts\":70000,\"i\":50,\"n\":\"abc\"}".to_owned(),
+        "{\"ts\":65000}".to_owned(),
+        "{\"ts\":\"never\",\"i\":1}".to_owned(),
         "{\"ts\":5,\"k\":\"longer than twelve\"}".to_owned(),
         format!("{{\"ts\":5,\"k\":\"{}\"}}", "y".repeat(400)),
     ]);
@@ -184,7 +187,17 @@ fn jsonl_line() -> impl Strategy<Value = String> {
 fn csv_line() -> impl Strategy<Value = String> {
     let good = (0i64..60_000, prop::sample::select(vec!["DE", "\"F,\"\"R\"", "\"two\nlines\"", "", "7"]), 0i64..100)
         .prop_map(|(time, key, number)| format!("{time},{key},{number}.5,{number},"));
-    let bad = prop::sample::select(vec!["", "1,2", "never,DE,1,2,3", "5,\"open,1,2,3", "5,DE,abc,1,"]).prop_map(str::to_owned);
+    let bad = prop::sample::select(vec![
+        "",
+        "1,2",
+        "never,DE,1,2,3",
+        "never,DE,1,45,3",
+        "70000,DE,1,2,3",
+        "70000,DE,abc,50,",
+        "5,\"open,1,2,3",
+        "5,DE,abc,1,",
+    ])
+    .prop_map(str::to_owned);
     prop_oneof![8 => good, 1 => bad]
 }
 
@@ -197,7 +210,8 @@ const MERGED: &str = "count, count(x) as xs, sum(n), sum(i), mean(i), min(i), ma
 
 fn spec(windows: &str, filter: bool, merged: bool) -> PipelineSpec {
     let aggregates = if merged { MERGED } else { AGGREGATES };
-    let filter = if filter { "where = [\"i != 3\"]\n" } else { "" };
+    // Drops four of ten, and those without the field.
+    let filter = if filter { "where = [\"i >= 40\"]\n" } else { "" };
     let text = format!("time = \"ts\"\ntime_format = \"ms\"\ngroup = \"k\"\nagg = \"{aggregates}\"\n{windows}\n{filter}");
     PipelineSpec::from_toml(&text, "test").unwrap()
 }
@@ -208,6 +222,7 @@ fn windows() -> impl Strategy<Value = &'static str> {
         "window = \"10s\"\nmax_delay = \"20s\"\nlimit_groups = 2",
         "window = \"10s\"\nevery = \"3s\"\nmax_delay = \"5s\"\nlateness = \"10s\"",
         "window = \"1m\"\nmax_delay = \"unbounded\"",
+        "window = \"2s\"\nmax_delay = \"0s\"",
     ])
 }
 

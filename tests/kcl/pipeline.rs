@@ -172,6 +172,22 @@ fn s71_the_clock_completes_windows_of_a_quiet_shard_but_not_of_one_that_is_behin
     assert_eq!(said.emissions.take(), [(99_000, 1)]);
 }
 
+/// Records that cannot be decoded say nothing of event time: a shard that delivers only such is quiet.
+#[test]
+fn s71_a_shard_that_delivers_only_what_cannot_be_read_is_quiet() {
+    let (said, store, mut clock) = (Said::default(), MemoryStore::new(), StepClock::new(0));
+    let mut processor = processor(store, &said, |_| {});
+    let mut talk = Daemon::default().talk();
+    clock.now = 100_000;
+    talk.go_on(&[&begin(), &records(1, &[b"98995"], 0)], &mut processor, &mut clock).unwrap();
+    clock.now = 100_900;
+    talk.go_on(&[&records(2, &[b"x"], 0)], &mut processor, &mut clock).unwrap();
+    assert_eq!(said.emissions.take(), []);
+    clock.now = 101_000;
+    talk.go_on(&[&records(3, &[b"x"], 0)], &mut processor, &mut clock).unwrap();
+    assert_eq!(said.emissions.take(), [(98_990, 1)]);
+}
+
 #[test]
 fn s68_windows_go_from_ended_shards_to_one_that_follows() {
     let (said, store, mut clock) = (Said::default(), Arc::new(MemoryStore::new()), StepClock::new(0));

@@ -1,6 +1,6 @@
 //! What slides by subtracting says what slides by merging says, to the bit: also where a sketch is not exact, and wherever a snapshot cuts.
 
-use super::{Step, options, rules, steps};
+use super::{Step, options, rules, steps, take};
 use crate::reference::Rules;
 use proptest::prelude::*;
 use streamgauge::codec::{Reader, Writer};
@@ -74,21 +74,16 @@ fn emissions<A: Aggregate<u64, Output: std::fmt::Debug>>(
     let mut handles = open(&mut engine);
     let mut said = vec![];
     for (id, step) in steps.iter().enumerate() {
-        match *step {
-            Step::Push { shard, time } => {
-                engine.push(handles[shard], &(id as u64), Timestamp::from_millis(time)).unwrap();
+        take(&mut engine, &handles, step, &(id as u64), &(id as u64));
+        if let Step::Drain = step {
+            while let Some(emission) = engine.next_emission().unwrap() {
+                said.push(format!("{emission:?}"));
             }
-            Step::Close { shard } => engine.close_shard(handles[shard]),
-            Step::Drain => {
-                while let Some(emission) = engine.next_emission().unwrap() {
-                    said.push(format!("{emission:?}"));
-                }
-                if cuts {
-                    let snapshot = engine.snapshot().unwrap();
-                    engine = Engine::new(aggregate(), options(rules)).unwrap();
-                    engine.restore(&snapshot).unwrap();
-                    handles = open(&mut engine);
-                }
+            if cuts {
+                let snapshot = engine.snapshot().unwrap();
+                engine = Engine::new(aggregate(), options(rules)).unwrap();
+                engine.restore(&snapshot).unwrap();
+                handles = open(&mut engine);
             }
         }
     }

@@ -10,6 +10,9 @@ use streamgauge::codec::{Reader, Writer};
 use streamgauge::engine::{Engine, EngineOptions, Shard};
 use streamgauge::prelude::*;
 
+/// The record that [`Keep`] refuses.
+pub(crate) const REFUSED: u64 = u64::MAX;
+
 /// Keeps the records themselves: nothing that is lost, doubled or in the wrong window can hide.
 pub(crate) struct Keep;
 
@@ -19,6 +22,13 @@ impl Aggregate<u64> for Keep {
 
     fn init(&self) -> Vec<u64> {
         vec![]
+    }
+
+    fn check(&self, _: Option<&Vec<u64>>, record: &u64) -> Result<(), Error> {
+        match *record {
+            REFUSED => Err(Error::new(ErrorKind::InvalidRecord, "refused")),
+            _ => Ok(()),
+        }
     }
 
     fn add(&self, kept: &mut Vec<u64>, record: &u64, _time: Timestamp) {
@@ -58,45 +68,78 @@ pub(crate) fn options(rules: &Rules) -> EngineOptions {
     options.out_of_orderness = rules.out_of_orderness.map(millis);
     options.allowed_lateness = millis(rules.lateness);
     options.emit_empty = rules.emit_empty;
+    options.idle_after = rules.idle_after.map(millis);
     options
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    Push { shard: usize, time: i64 },
-    Close { shard: usize },
+    Push {
+        shard: usize,
+        time: i64,
+    },
+    /// A record that the aggregate refuses.
+    Refuse {
+        shard: usize,
+        time: i64,
+    },
+    /// A record that a filter drops, or that cannot be decoded: with its time, if that can be read.
+    PassOver {
+        shard: usize,
+        time: Option<i64>,
+    },
+    /// The caller's clock comes to this time.
+    Advance {
+        now: i64,
+    },
+    Close {
+        shard: usize,
+    },
     Drain,
 }
 
 pub(crate) fn rules() -> impl Strategy<Value = Rules> {
     let windows = prop_oneof![(1i64..40).prop_map(|size| (size, size)), (1i64..40, 1i64..40)];
     let bound = prop_oneof![Just(None), (0i64..30).prop_map(Some)];
-    (windows, 0i64..50, bound, prop_oneof![Just(0i64), 0i64..40], any::<bool>()).prop_map(
-        |((size, slide), offset, out_of_orderness, lateness, emit_empty)| Rules {
+    let idle_after = prop::option::of(1i64..40);
+    (windows, 0i64..50, bound, prop_oneof![Just(0i64), 0i64..40], any::<bool>(), idle_after).prop_map(
+        |((size, slide), offset, out_of_orderness, lateness, emit_empty, idle_after)| Rules {
             size,
             slide,
             offset,
             out_of_orderness,
             lateness,
             emit_empty,
+            idle_after,
         },
     )
 }
 
-/// Records that go forward with disorder, leaps among them; on shards that may close.
+/// Records that go forward with disorder, leaps among them, and of which some are passed over or refused; on shards that may close, or
+/// fall idle by a clock that stands still now and then.
 pub(crate) fn steps(shards: usize) -> impl Strategy<Value = Vec<Step>> {
-    let push = (0..shards, -25i64..25, 0i64..6, prop::bool::weighted(0.05));
-    let step = prop_oneof![20 => push.prop_map(Some), 4 => Just(None)];
+    let push = (0..shards, -25i64..25, 0i64..6, prop::bool::weighted(0.05), 0u8..20);
+    let step = prop_oneof![20 => push.prop_map(Made::Record), 4 => Just(Made::Drain), 3 => (0i64..30).prop_map(Made::Advance)];
     let close = prop::option::weighted(0.3, (0..shards, 0usize..100));
     (prop::collection::vec(step, 0..100), close, -100i64..100).prop_map(|(steps, close, start)| {
-        let mut now = start;
+        let (mut now, mut clock) = (start, 1000);
         let mut steps: Vec<Step> = steps
             .into_iter()
             .map(|step| match step {
-                None => Step::Drain,
-                Some((shard, jitter, forward, leap)) => {
+                Made::Drain => Step::Drain,
+                Made::Advance(by) => {
+                    clock += by;
+                    Step::Advance { now: clock }
+                }
+                Made::Record((shard, jitter, forward, leap, kind)) => {
                     now += forward + if leap { 150 } else { 0 };
-                    Step::Push { shard, time: now + jitter }
+                    let time = now + jitter;
+                    match kind {
+                        0..3 => Step::PassOver { shard, time: Some(time) },
+                        3 => Step::PassOver { shard, time: None },
+                        4 => Step::Refuse { shard, time },
+                        _ => Step::Push { shard, time },
+                    }
                 }
             })
             .collect();
@@ -105,6 +148,34 @@ pub(crate) fn steps(shards: usize) -> impl Strategy<Value = Vec<Step>> {
         }
         steps
     })
+}
+
+/// What a step is made of, before its times are known.
+#[derive(Clone, Debug)]
+enum Made {
+    Record((usize, i64, i64, bool, u8)),
+    Advance(i64),
+    Drain,
+}
+
+/// Takes a step that is no draining.
+pub(crate) fn take<R: 'static, A: Aggregate<R>>(
+    engine: &mut Engine<R, A>,
+    handles: &[Shard],
+    step: &Step,
+    record: &R,
+    refused: &R,
+) -> Option<Outcome> {
+    let at = Timestamp::from_millis;
+    match *step {
+        Step::Push { shard, time } => return Some(engine.push(handles[shard], record, at(time)).unwrap()),
+        Step::Refuse { shard, time } => return Some(engine.push(handles[shard], refused, at(time)).unwrap()),
+        Step::PassOver { shard, time } => engine.pass_over(handles[shard], None, Outcome::Filtered, time.map(at)),
+        Step::Advance { now } => engine.advance(at(now)),
+        Step::Close { shard } => engine.close_shard(handles[shard]),
+        Step::Drain => {}
+    }
+    None
 }
 
 fn drain(engine: &mut Engine<u64, Keep>, into: &mut Vec<Fired>) {
@@ -119,6 +190,7 @@ fn fate(outcome: Outcome) -> Fate {
         Outcome::Applied => Fate::Applied,
         Outcome::Late => Fate::Late,
         Outcome::BetweenWindows => Fate::BetweenWindows,
+        Outcome::DeadLetter => Fate::DeadLetter,
         other => panic!("{other:?} is nothing that the engine alone says"),
     }
 }
@@ -130,17 +202,19 @@ fn run(rules: &Rules, shards: usize, steps: &[Step], drains: bool) -> (Vec<Fired
     let handles: Vec<Shard> = (0..shards).map(|shard| engine.open_shard(ShardId::new(format!("shard-{shard}"))).unwrap()).collect();
     let mut emitted = vec![];
     for (id, step) in steps.iter().enumerate() {
+        let outcome = take(&mut engine, &handles, step, &(id as u64), &REFUSED);
+        let expected = match *step {
+            Step::Push { shard, time } => Some(reference.push(shard, time, id as u64, false)),
+            Step::Refuse { shard, time } => Some(reference.push(shard, time, id as u64, true)),
+            _ => None,
+        };
+        assert_eq!(outcome.map(fate), expected, "{id}: {step:?}");
         match *step {
-            Step::Push { shard, time } => {
-                let outcome = engine.push(handles[shard], &(id as u64), Timestamp::from_millis(time)).unwrap();
-                assert_eq!(fate(outcome), reference.push(shard, time, id as u64), "record {id} at {time}");
-            }
-            Step::Close { shard } => {
-                engine.close_shard(handles[shard]);
-                reference.close(shard);
-            }
+            Step::PassOver { shard, time } => reference.see(shard, time),
+            Step::Advance { now } => reference.advance(now),
+            Step::Close { shard } => reference.close(shard),
             Step::Drain if drains => drain(&mut engine, &mut emitted),
-            Step::Drain => {}
+            _ => {}
         }
     }
     engine.finish();
@@ -175,9 +249,7 @@ fn run_answered_early(rules: &Rules, steps: &[Step], every: usize) -> Vec<Fired>
     let mut shard = engine.open_shard(name()).unwrap();
     let mut emitted = vec![];
     for (id, step) in steps.iter().enumerate() {
-        if let Step::Push { time, .. } = *step {
-            engine.push(shard, &(id as u64), Timestamp::from_millis(time)).unwrap();
-        }
+        take(&mut engine, &[shard], step, &(id as u64), &REFUSED);
         if id % every == 0 {
             drain(&mut engine, &mut emitted);
             engine.answer_open().unwrap();

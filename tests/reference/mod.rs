@@ -14,6 +14,8 @@ pub(crate) struct Rules {
     pub(crate) out_of_orderness: Option<i64>,
     pub(crate) lateness: i64,
     pub(crate) emit_empty: bool,
+    /// After how long without a record, by the caller's clock, the others do not wait for a shard; `None`: never.
+    pub(crate) idle_after: Option<i64>,
 }
 
 /// What became of a record.
@@ -22,6 +24,17 @@ pub(crate) enum Fate {
     Applied,
     Late,
     BetweenWindows,
+    DeadLetter,
+}
+
+/// A shard that is open.
+#[derive(Clone, Copy, Default)]
+struct Open {
+    /// The latest time seen on it; `None` while it has seen nothing.
+    seen: Option<i64>,
+    /// The caller's clock at the last record whose time could be read; at the first time that was told, if there is no such record.
+    last_record: Option<i64>,
+    idle: bool,
 }
 
 /// (start, end, revision, the records of the window in the order they came).
@@ -32,8 +45,9 @@ type Window = (i64, i64);
 
 pub(crate) struct Reference {
     rules: Rules,
-    /// The latest time seen on each shard that is open; `None` while it has seen nothing.
-    shards: BTreeMap<usize, Option<i64>>,
+    shards: BTreeMap<usize, Open>,
+    /// The caller's clock.
+    now: Option<i64>,
     /// Each record with the windows that were open when it came.
     records: Vec<(Vec<Window>, u64)>,
     watermark: i64,
@@ -46,9 +60,9 @@ pub(crate) struct Reference {
 
 impl Reference {
     pub(crate) fn new(rules: Rules, shards: usize) -> Self {
-        let shards = (0..shards).map(|shard| (shard, None)).collect();
+        let shards = (0..shards).map(|shard| (shard, Open::default())).collect();
         let (records, fired, emissions) = (vec![], BTreeMap::new(), vec![]);
-        Reference { rules, shards, records, watermark: i64::MIN, fired, last_in_order: None, emissions }
+        Reference { rules, shards, now: None, records, watermark: i64::MIN, fired, last_in_order: None, emissions }
     }
 
     /// Every window that contains the time, by trying all starts near it.
@@ -66,24 +80,42 @@ impl Reference {
         window.0 - 1 <= self.watermark
     }
 
-    pub(crate) fn push(&mut self, shard: usize, time: i64, id: u64) -> Fate {
+    /// A record that the aggregate takes, or refuses.
+    pub(crate) fn push(&mut self, shard: usize, time: i64, id: u64, refused: bool) -> Fate {
         let windows = self.windows_of(time);
         let open: Vec<Window> = windows.iter().copied().filter(|window| self.is_open(*window)).collect();
         let fate = match (windows.is_empty(), open.is_empty()) {
             (true, _) => Fate::BetweenWindows,
             (false, true) => Fate::Late,
+            (false, false) if refused => Fate::DeadLetter,
             (false, false) => Fate::Applied,
         };
-        self.records.push((open.clone(), id));
-        for window in open.into_iter().filter(|window| self.is_complete(*window)).collect::<Vec<_>>() {
-            self.fire(window);
+        if fate == Fate::Applied {
+            self.records.push((open.clone(), id));
+            for window in open.into_iter().filter(|window| self.is_complete(*window)).collect::<Vec<_>>() {
+                self.fire(window);
+            }
         }
+        self.see(shard, Some(time));
+        fate
+    }
+
+    /// A record whose time can be read, if it can, has come on the shard, whatever has become of it.
+    pub(crate) fn see(&mut self, shard: usize, time: Option<i64>) {
+        let (Some(time), Some(open)) = (time, self.shards.get_mut(&shard)) else { return };
         // A record of a shard that was closed counts, but does not open it again.
-        if let Some(seen) = self.shards.get_mut(&shard) {
-            *seen = Some(seen.map_or(time, |seen| seen.max(time)));
+        *open = Open { seen: open.seen.max(Some(time)), last_record: self.now, idle: false };
+        self.raise_watermark();
+    }
+
+    /// The caller's clock has come to `now`.
+    pub(crate) fn advance(&mut self, now: i64) {
+        self.now = Some(now);
+        for open in self.shards.values_mut() {
+            let last_record = *open.last_record.get_or_insert(now);
+            open.idle |= self.rules.idle_after.is_some_and(|idle_after| now - last_record >= idle_after);
         }
         self.raise_watermark();
-        fate
     }
 
     pub(crate) fn close(&mut self, shard: usize) {
@@ -98,7 +130,8 @@ impl Reference {
 
     fn raise_watermark(&mut self) {
         let Some(bound) = self.rules.out_of_orderness else { return };
-        let lowest = self.shards.values().map(|seen| seen.map_or(i64::MIN, |seen| seen - bound - 1)).min();
+        let active = self.shards.values().filter(|open| !open.idle);
+        let lowest = active.map(|open| open.seen.map_or(i64::MIN, |seen| seen - bound - 1)).min();
         self.watermark = self.watermark.max(lowest.unwrap_or(i64::MIN));
         self.fire_complete();
     }

@@ -58,7 +58,7 @@ fn edge_1_a_time_without_room_for_a_window_is_a_dead_letter_and_not_a_wrap() {
     let mut engine = engine(|options| options.windows = Tumbling::new(minutes(1)).unwrap().into());
     assert_eq!(push_all(&mut engine, &[i64::MIN, i64::MAX, 0]), [Outcome::DeadLetter, Outcome::DeadLetter, Outcome::Applied]);
     assert_eq!(engine.refusal().map(Error::kind), Some(ErrorKind::TimeOutOfRange));
-    assert_eq!(engine.watermark(), Some(at(-1)), "a dead letter moves no watermark");
+    assert_eq!(engine.watermark(), Some(at(-1)), "a time that no window can be given around moves no watermark");
     assert_eq!(engine.stats().dead_letters, 2);
 }
 

@@ -1,6 +1,6 @@
 //! A run that is cut and restored says what the run that was not cut says, wherever the cut is.
 
-use crate::model::{Keep, Step, options, rules, steps};
+use crate::model::{Keep, Step, options, rules, steps, take};
 use crate::reference::Rules;
 use proptest::prelude::*;
 use streamgauge::codec::{Reader, Writer};
@@ -56,12 +56,9 @@ fn run<R: 'static, A: Aggregate<R>>(
         if cuts.contains(&index) {
             run.cut(aggregate(), rules);
         }
-        match *step {
-            Step::Push { shard, time } => {
-                run.engine.push(run.handles[shard], &record(index), Timestamp::from_millis(time)).unwrap();
-            }
-            Step::Close { shard } => run.engine.close_shard(run.handles[shard]),
-            Step::Drain => run.drain(),
+        take(&mut run.engine, &run.handles, step, &record(index), &record(index));
+        if let Step::Drain = step {
+            run.drain();
         }
     }
     if cuts.contains(&steps.len()) {
@@ -234,15 +231,18 @@ fn s50_a_snapshot_of_another_pipeline_seed_or_lateness_is_refused_with_what_diff
 
 #[test]
 fn a_state_past_a_limit_is_refused_and_the_engine_stays_as_it_was() {
-    let mut engine =
-        Engine::new(Keep, options(&Rules { size: 10, slide: 10, offset: 0, out_of_orderness: None, lateness: 0, emit_empty: false }))
-            .unwrap();
+    let mut engine = Engine::new(
+        Keep,
+        options(&Rules { size: 10, slide: 10, offset: 0, out_of_orderness: None, lateness: 0, emit_empty: false, idle_after: None }),
+    )
+    .unwrap();
     let shard = engine.open_shard(ShardId::new("a")).unwrap();
     for time in [5, 15, 25] {
         engine.push(shard, &(time as u64), Timestamp::from_millis(time)).unwrap();
     }
     let saved = engine.snapshot().unwrap();
-    let mut tight = options(&Rules { size: 10, slide: 10, offset: 0, out_of_orderness: None, lateness: 0, emit_empty: false });
+    let mut tight =
+        options(&Rules { size: 10, slide: 10, offset: 0, out_of_orderness: None, lateness: 0, emit_empty: false, idle_after: None });
     tight.limits.panes_max = 2;
     let mut small = Engine::new(Keep, tight).unwrap();
     let shard = small.open_shard(ShardId::new("b")).unwrap();

@@ -23,7 +23,7 @@ type OpenSink<P> = Box<dyn FnMut(&ShardId, &P) -> Result<Box<dyn Sink<P>>, Error
 ///
 /// # Quiet shards
 /// A window comes out when a later record passes its end. On a shard on which none comes, [`idle_after`](PipelineWork::idle_after) lets the clock do it: when the shard has been
-/// without records for so long, event times up to now less so long are taken as complete. Not while it is behind its end or that is not known
+/// without records whose event time can be read for so long, event times up to now less so long are taken as complete. Not while it is behind its end or that is not known
 /// (`millisBehindLatest`): then the records are there, and just not read yet. The daemon tells of a quiet shard only with
 /// `callProcessRecordsEvenForEmptyRecordList = true`.
 pub struct PipelineWork<P> {
@@ -34,7 +34,7 @@ pub struct PipelineWork<P> {
     /// The state of a shard that begins.
     fresh: Snapshot,
     idle_after: Option<i64>,
-    /// The clock at the last record, or when the shard was last known to be behind.
+    /// The clock at the last record whose event time could be read, or when the shard was last known to be behind.
     busy_at: Option<Timestamp>,
     /// Whether the clock has raised the watermark since the state was last written down.
     raised: bool,
@@ -101,6 +101,21 @@ impl<P: RecordPipeline> PipelineWork<P> {
         pushed
     }
 
+    /// Applies the records of a batch, and what stands between them.
+    fn take_all(&mut self, shard: Shard, batch: &Batch, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
+        let mut rejected = batch.rejected.iter().peekable();
+        for (index, record) in batch.records.iter().enumerate() {
+            while let Some(next) = rejected.next_if(|rejected| rejected.records_before <= index) {
+                self.reject(shard, next, dead_letter)?;
+            }
+            match record.data.first() {
+                Some(&AGGREGATE_FIRST) if record.position.sequence.sub == 0 => self.push_aggregated(shard, record, dead_letter)?,
+                _ => self.push(shard, record, dead_letter)?,
+            }
+        }
+        rejected.try_for_each(|rejected| self.reject(shard, rejected, dead_letter))
+    }
+
     fn reject(&mut self, shard: Shard, rejected: &Rejected, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
         let name = self.open.as_ref().map_or("", |(id, _, _)| id.as_str());
         let number = rejected.sequence.as_ref().map_or("?", |number| number.as_str());
@@ -108,7 +123,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
         if self.pipeline.is_strict() {
             return Err(error);
         }
-        self.pipeline.pass_over_dead_letter(shard, rejected.sequence.clone().map(Sequence::new).as_ref());
+        self.pipeline.pass_over_dead_letter(shard, rejected.sequence.clone().map(Sequence::new).as_ref(), rejected.arrival);
         dead_letter(error);
         Ok(())
     }
@@ -141,20 +156,14 @@ impl<P: RecordPipeline> Work for PipelineWork<P> {
 
     fn take(&mut self, batch: &Batch, now: Timestamp, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
         let shard = self.shard()?;
-        if !batch.records.is_empty() || batch.millis_behind_latest != Some(0) {
+        self.pipeline.advance(now);
+        let last_record = self.pipeline.last_record(shard);
+        self.take_all(shard, batch, dead_letter)?;
+        // Only records whose time could be read keep a shard from being quiet.
+        if self.pipeline.last_record(shard) != last_record || batch.millis_behind_latest != Some(0) {
             self.busy_at = Some(now);
         }
-        let mut rejected = batch.rejected.iter().peekable();
-        for (index, record) in batch.records.iter().enumerate() {
-            while let Some(next) = rejected.next_if(|rejected| rejected.records_before <= index) {
-                self.reject(shard, next, dead_letter)?;
-            }
-            match record.data.first() {
-                Some(&AGGREGATE_FIRST) if record.position.sequence.sub == 0 => self.push_aggregated(shard, record, dead_letter)?,
-                _ => self.push(shard, record, dead_letter)?,
-            }
-        }
-        rejected.try_for_each(|rejected| self.reject(shard, rejected, dead_letter))
+        Ok(())
     }
 
     fn advance(&mut self, now: Timestamp) -> bool {

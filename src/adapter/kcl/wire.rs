@@ -287,7 +287,8 @@ impl Records<'_> {
             None => format!("{}: records[{index}]", self.context.shard),
         };
         let records_before = self.batch.records.len();
-        self.batch.rejected.push(Rejected { index, records_before, sequence, data, error: error.at(place) });
+        let arrival = wire.arrival.optional().ok().flatten().map(Timestamp::from_millis);
+        self.batch.rejected.push(Rejected { index, records_before, sequence, arrival, data, error: error.at(place) });
     }
 }
 

@@ -7,6 +7,7 @@ use crate::adapter::logs::{self, LogPayload};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::record::{Record, Sequence, SequenceNumber, ShardId};
+use crate::time::Timestamp;
 use bytes::Bytes;
 
 /// How payloads are taken apart before they are decoded.
@@ -40,6 +41,7 @@ pub(super) struct Flaw {
     /// How many records of the batch stand before it.
     pub(super) records_before: usize,
     pub(super) sequence: Option<Sequence>,
+    pub(super) arrival: Option<Timestamp>,
     pub(super) data: Bytes,
     pub(super) error: Error,
 }
@@ -88,8 +90,9 @@ impl Batch {
             while let Some(before) = rejected.next_if(|rejected| rejected.records_before <= index) {
                 self.flaws.push(Flaw::of(before, Some(self.records.len())));
             }
+            let arrival = Some(record.arrival);
             if let Some((sequence, data, error)) = unpack(record, &mut self.records) {
-                self.flaws.push(Flaw { records_before: self.records.len(), sequence: Some(sequence), data, error });
+                self.flaws.push(Flaw { records_before: self.records.len(), sequence: Some(sequence), arrival, data, error });
             }
         }
         self.flaws.extend(rejected.map(|rejected| Flaw::of(rejected, Some(self.records.len()))));
@@ -142,6 +145,7 @@ impl Flaw {
         Flaw {
             records_before: records_before.unwrap_or(rejected.records_before),
             sequence: rejected.sequence.map(|number| Sequence { number, sub: 0 }),
+            arrival: rejected.arrival,
             data: rejected.data,
             error: rejected.error,
         }
@@ -179,7 +183,6 @@ fn unpack_logs(record: Record, payload: LogPayload, records: &mut Vec<Record>) -
 mod tests {
     use super::*;
     use crate::record::Position;
-    use crate::time::Timestamp;
 
     fn record(shard: &str, number: u64) -> Record {
         let position = Position { shard: ShardId::new(shard), sequence: Sequence::new(number) };
@@ -188,7 +191,7 @@ mod tests {
 
     fn rejected(records_before: usize, number: u64) -> Rejected {
         let error = Error::new(ErrorKind::Parse, "no");
-        Rejected { index: 0, records_before, sequence: Some(number.into()), data: Bytes::new(), error }
+        Rejected { index: 0, records_before, sequence: Some(number.into()), arrival: None, data: Bytes::new(), error }
     }
 
     fn numbers(batch: &Batch) -> Vec<String> {

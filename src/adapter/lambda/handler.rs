@@ -310,7 +310,7 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
     #[cold]
     fn pass_over(&mut self, shard: Shard, batch: &Batch, flaw: &Flaw) {
         let dead_letters = self.pipeline.stats().dead_letters;
-        self.pipeline.pass_over_dead_letter(shard, flaw.sequence.as_ref());
+        self.pipeline.pass_over_dead_letter(shard, flaw.sequence.as_ref(), flaw.arrival);
         // One that was passed over before was handed out before.
         if self.pipeline.stats().dead_letters > dead_letters {
             self.hand_out(&DeadLetter { shard: &batch.shard, sequence: flaw.sequence.as_ref(), error: &flaw.error, data: &flaw.data });

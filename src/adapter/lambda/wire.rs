@@ -189,7 +189,8 @@ impl Batch {
         let text = wire.data.required().unwrap_or_default().as_bytes();
         let data = self.payloads.decode_base64(text).unwrap_or_else(|| self.payloads.copy(text));
         let number = wire.sequence.required().unwrap_or_default();
-        self.rejected.push(rejection((index, self.records.len()), number, data, error));
+        let arrival = wire.arrival.and_then(|text| parse_seconds(text.get()).ok());
+        self.rejected.push(Rejected { arrival, ..rejection((index, self.records.len()), number, data, error) });
     }
 }
 
@@ -206,7 +207,14 @@ pub(super) fn shard_name(event_id: &str) -> Result<&str, Error> {
 
 /// What is kept of the element `index` of `Records`, before which so many records were taken.
 pub(super) fn rejection((index, records_before): (usize, usize), number: &str, data: Bytes, error: Error) -> Rejected {
-    Rejected { index, records_before, sequence: number.parse().ok(), data, error: error.at(format_args!("Records[{index}]")) }
+    Rejected {
+        index,
+        records_before,
+        sequence: number.parse().ok(),
+        arrival: None,
+        data,
+        error: error.at(format_args!("Records[{index}]")),
+    }
 }
 
 fn required<'a>(text: &'a Text<'_>, field: &str) -> Result<&'a str, Error> {

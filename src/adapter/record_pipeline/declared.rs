@@ -57,7 +57,7 @@ impl Declared {
         if self.is_strict() {
             return Err(error);
         }
-        self.pipeline.pass_over_dead_letter(shard, Some(&record.position.sequence));
+        self.pipeline.pass_over_dead_letter(shard, Some(&record.position.sequence), Some(record.arrival));
         Ok(Taken::DeadLetter(error))
     }
 }
@@ -96,9 +96,9 @@ impl RecordPipeline for Declared {
         })
     }
 
-    fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>) {
+    fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>, arrival: Option<Timestamp>) {
         if !sequence.is_some_and(|sequence| self.pipeline.is_duplicate(shard, sequence)) {
-            self.pipeline.pass_over_dead_letter(shard, sequence);
+            self.pipeline.pass_over_dead_letter(shard, sequence, arrival);
         }
     }
 
@@ -120,6 +120,10 @@ impl RecordPipeline for Declared {
 
     fn applied(&self, shard: Shard) -> Option<&Sequence> {
         self.pipeline.applied(shard)
+    }
+
+    fn last_record(&self, shard: Shard) -> Option<Timestamp> {
+        self.pipeline.last_record(shard)
     }
 
     fn advance(&mut self, now: Timestamp) {

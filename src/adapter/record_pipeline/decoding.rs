@@ -49,7 +49,8 @@ where
         if self.is_strict() {
             return Err(error);
         }
-        self.pipeline.engine_mut().pass_over(shard, Some(&record.position.sequence), Outcome::DeadLetter);
+        // Its event time is one of what it could not be decoded to.
+        self.pipeline.engine_mut().pass_over(shard, Some(&record.position.sequence), Outcome::DeadLetter, None);
         Ok(Taken::DeadLetter(error))
     }
 }
@@ -87,10 +88,10 @@ where
         Ok(Taken::of(outcome, || at(record, refusal(self.pipeline.engine().refusal()))))
     }
 
-    fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>) {
+    fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>, _: Option<Timestamp>) {
         let engine = self.pipeline.engine_mut();
         if !sequence.is_some_and(|sequence| engine.is_duplicate(shard, sequence)) {
-            engine.pass_over(shard, sequence, Outcome::DeadLetter);
+            engine.pass_over(shard, sequence, Outcome::DeadLetter, None);
         }
     }
 
@@ -112,6 +113,10 @@ where
 
     fn applied(&self, shard: Shard) -> Option<&Sequence> {
         self.pipeline.applied(shard)
+    }
+
+    fn last_record(&self, shard: Shard) -> Option<Timestamp> {
+        self.pipeline.engine().last_record(shard)
     }
 
     fn advance(&mut self, now: Timestamp) {
