@@ -13,7 +13,7 @@ use crate::engine::{Engine, EngineOptions};
 use crate::error::Error;
 use crate::hash::Seed;
 use crate::limits::Limits;
-use crate::time::parse_duration;
+use crate::time::{millis, parse_duration};
 use crate::window::{Global, Sliding, Tumbling, Windows};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use std::time::Duration;
 const MAX_DELAY_DEFAULT: Duration = Duration::from_secs(10);
 
 /// Names that the JSON form of an answer uses itself.
-const TAKEN_NAMES: [&str; 3] = ["window", "group", "revision"];
+const TAKEN_NAMES: [&str; 4] = ["window", "group", "revision", "complete"];
 
 /// What a specification does not say: what the input is like, and what the caller wants of the engine.
 ///
@@ -50,8 +50,38 @@ pub struct CompileOptions {
     pub groups_overflow: Overflow,
     /// The caps; `limit_groups` of the specification replaces [`Limits::groups_max`].
     pub limits: Limits,
+    /// The keys of the specification that a command line gave as flags. An error then names such a flag, as in `--max-delay`, and asks for what is missing by
+    /// its flag. Default: `None`, the specification is from a file or a program, and errors name its keys.
+    pub flags: Option<Vec<&'static str>>,
     /// The seed of the sketches' hash. Default: the public one; give a secret one where keys come from outside.
     pub seed: Seed,
+}
+
+impl CompileOptions {
+    /// A key of the specification, as the user has written it: a flag of a command line, or the key.
+    fn written(&self, key: &str) -> String {
+        match &self.flags {
+            Some(flags) if flags.contains(&key) => flag(key),
+            _ => key.to_owned(),
+        }
+    }
+
+    /// How to give a key that is missing, with a value such as `FIELD`.
+    fn missing(&self, key: &str, value: &str) -> String {
+        match &self.flags {
+            Some(_) => format!("{} {value}", flag(key)),
+            None => format!("{key} = \"{value}\""),
+        }
+    }
+
+    fn duration(&self, key: &str, text: Option<&str>) -> Result<Option<Duration>, Error> {
+        text.map(|text| parse_duration(text).map_err(|error| error.at(self.written(key)))).transpose()
+    }
+}
+
+/// `--max-delay` for `max_delay`.
+fn flag(key: &str) -> String {
+    format!("--{}", key.replace('_', "-"))
 }
 
 impl PipelineSpec {
@@ -64,10 +94,10 @@ impl PipelineSpec {
     pub fn compile(&self, options: &CompileOptions) -> Result<RowPipeline, Error> {
         let mut fields = Fields::default();
         // The filter's fields get the first slots: they are read first.
-        let filter = self.compile_filter(&mut fields)?;
+        let filter = self.compile_filter(&mut fields, options)?;
         let time = self.compile_time(&mut fields, options)?;
-        let group = self.compile_group(&mut fields)?;
-        let columns = self.compile_columns(&mut fields)?;
+        let group = self.compile_group(&mut fields, options)?;
+        let columns = self.compile_columns(&mut fields, options)?;
         let engine_options = self.engine_options(options)?;
         let plan = Plan::of(&columns, options.seed);
         let explanation = Explanation::new(&engine_options, &plan, (&columns, group.len()), self.late_words(&engine_options));
@@ -83,35 +113,46 @@ impl PipelineSpec {
         Ok(RowPipeline::new(Parts { fields, filter, time, group, columns, plan, engine, windows, revised, key_bytes_max, explanation }))
     }
 
-    fn compile_filter(&self, fields: &mut Fields) -> Result<Vec<Predicate>, Error> {
+    fn compile_filter(&self, fields: &mut Fields, options: &CompileOptions) -> Result<Vec<Predicate>, Error> {
         let texts = self.filter.iter().flatten();
-        texts.map(|text| Predicate::parse(text, fields).map_err(|error| error.at("where"))).collect()
+        texts.map(|text| Predicate::parse(text, fields).map_err(|error| error.at(options.written("where")))).collect()
     }
 
     fn compile_time(&self, fields: &mut Fields, options: &CompileOptions) -> Result<Option<TimeField>, Error> {
-        let format = self.time_format.as_deref().map(str::parse).transpose().map_err(|error: Error| error.at("time_format"))?;
+        let format =
+            self.time_format.as_deref().map(str::parse).transpose().map_err(|error: Error| error.at(options.written("time_format")))?;
         let Some(text) = &self.time else {
             if format.is_some() {
-                return Err(Error::invalid("time_format is given, but no time: name the field that holds the event time"));
+                let (given, missing) = (options.written("time_format"), options.missing("time", "FIELD"));
+                return Err(Error::invalid(format!(
+                    "{given} is given, but no time: name the field that holds the event time by {missing}"
+                )));
             }
             if self.window.is_some() && !options.arrival_times {
-                return Err(Error::invalid("a window needs an event time: name the field that holds it as time"));
+                let missing = options.missing("time", "FIELD");
+                let message = format!(
+                    "a window needs an event time: name the field that holds it by {missing}; in an access log it is the field time"
+                );
+                return Err(Error::invalid(message));
             }
             return Ok(None);
         };
-        match parse_fields(text).map_err(|error| error.at("time"))?.as_slice() {
+        match parse_fields(text).map_err(|error| error.at(options.written("time")))?.as_slice() {
             [name] => Ok(Some(TimeField::new(fields.slot(name), format.unwrap_or_default()))),
-            names => Err(Error::invalid(format!("time: one field holds the event time, not {}", names.len()))),
+            names => {
+                let written = options.written("time");
+                Err(Error::invalid(format!("{written} {text:?}: one field holds the event time, not {}", names.len())))
+            }
         }
     }
 
     /// The names of the fields to group by, and their slots.
-    fn compile_group(&self, fields: &mut Fields) -> Result<Vec<(String, usize)>, Error> {
+    fn compile_group(&self, fields: &mut Fields, options: &CompileOptions) -> Result<Vec<(String, usize)>, Error> {
         let mut group: Vec<(String, usize)> = Vec::new();
         for text in self.group.iter().flatten() {
-            for name in parse_fields(text).map_err(|error| error.at("group"))? {
+            for name in parse_fields(text).map_err(|error| error.at(options.written("group")))? {
                 if group.iter().any(|(known, _)| *known == name) {
-                    return Err(Error::invalid(format!("group: the field {name:?} is named twice")));
+                    return Err(Error::invalid(format!("{}: the field {name:?} is named twice", options.written("group"))));
                 }
                 let slot = fields.slot(&name);
                 group.push((name, slot));
@@ -120,10 +161,10 @@ impl PipelineSpec {
         Ok(group)
     }
 
-    fn compile_columns(&self, fields: &mut Fields) -> Result<Vec<Column>, Error> {
+    fn compile_columns(&self, fields: &mut Fields, options: &CompileOptions) -> Result<Vec<Column>, Error> {
         let mut columns: Vec<Column> = Vec::new();
         for text in self.agg.iter().flatten() {
-            columns.extend(parse_columns(text, fields).map_err(|error| error.at("agg"))?);
+            columns.extend(parse_columns(text, fields).map_err(|error| error.at(options.written("agg")))?);
         }
         if columns.is_empty() {
             columns.push(Column { name: "count".into(), function: Function::Count });
@@ -131,10 +172,12 @@ impl PipelineSpec {
         for (index, column) in columns.iter().enumerate() {
             let name = &column.name;
             if columns.iter().take(index).any(|earlier| earlier.name == *name) {
-                return Err(Error::invalid(format!("agg: there are two columns {name:?}; give one another name with \"as\"")));
+                let message = format!("there are two columns {name:?}; give one another name, as in {name} as other");
+                return Err(Error::invalid(message).at(options.written("agg")));
             }
             if TAKEN_NAMES.contains(&name.as_str()) {
-                return Err(Error::invalid(format!("agg: a column cannot be named {name:?}, which every answer has; choose another name")));
+                let message = format!("a column cannot be named {name:?}, which answers have already; choose another name with \"as\"");
+                return Err(Error::invalid(message).at(options.written("agg")));
             }
         }
         Ok(columns)
@@ -145,19 +188,19 @@ impl PipelineSpec {
         if let Some(groups) = self.limit_groups {
             limits.groups_max = usize::try_from(groups).unwrap_or(usize::MAX);
             if groups == 0 {
-                return Err(Error::invalid("limit_groups of 0; at least 1 group is needed"));
+                return Err(Error::invalid(format!("{} of 0: at least 1 group is needed", options.written("limit_groups"))));
             }
         }
         let out_of_orderness = match self.max_delay.as_deref() {
             None if options.bounded_input => None,
             None => Some(MAX_DELAY_DEFAULT),
             Some("unbounded") => None,
-            Some(text) => Some(parse_duration(text).map_err(|error| error.at("max_delay"))?),
+            Some(text) => Some(parse_duration(text).map_err(|error| error.at(options.written("max_delay")))?),
         };
         Ok(EngineOptions {
-            windows: self.windows()?,
+            windows: self.windows(options)?,
             out_of_orderness,
-            allowed_lateness: duration("lateness", self.lateness.as_deref())?.unwrap_or_default(),
+            allowed_lateness: options.duration("lateness", self.lateness.as_deref())?.unwrap_or_default(),
             idle_after: options.idle_after,
             strict: options.strict,
             emit_empty: options.emit_empty,
@@ -182,20 +225,22 @@ impl PipelineSpec {
         parts.concat()
     }
 
-    fn windows(&self) -> Result<Windows, Error> {
-        let every = duration("every", self.every.as_deref())?;
-        let offset = duration("offset", self.offset.as_deref())?;
-        let Some(size) = duration("window", self.window.as_deref())? else {
-            let given = [("every", every.is_some()), ("offset", offset.is_some())];
-            return match given.iter().find(|(_, given)| *given) {
-                Some((key, _)) => Err(Error::invalid(format!("{key} is given, but no window: give its size as window"))),
-                None => Ok(Global.into()),
-            };
+    fn windows(&self, options: &CompileOptions) -> Result<Windows, Error> {
+        let every = options.duration("every", self.every.as_deref())?;
+        let Some(size) = options.duration("window", self.window.as_deref())? else {
+            let given = [("every", every.is_some()), ("offset", self.offset.is_some())];
+            let Some((key, _)) = given.iter().find(|(_, given)| *given) else { return Ok(Global.into()) };
+            let (given, missing) = (options.written(key), options.missing("window", "DURATION"));
+            return Err(Error::invalid(format!("{given} is given, but no window: give its size by {missing}")));
         };
-        let offset = offset.unwrap_or_default();
+        let offset = self.offset.as_deref().map_or(Ok(Duration::ZERO), |text| read_offset(text, every.unwrap_or(size)));
+        let offset = offset.map_err(|error| error.at(options.written("offset")))?;
         match every {
-            None => Ok(Tumbling::new(size).map_err(|error| error.at("window"))?.offset(offset).into()),
-            Some(every) => Ok(Sliding::new(size, every).map_err(|error| error.at("window, every"))?.offset(offset).into()),
+            None => Ok(Tumbling::new(size).map_err(|error| error.at(options.written("window")))?.offset(offset).into()),
+            Some(every) => {
+                let place = format!("{}, {}", options.written("window"), options.written("every"));
+                Ok(Sliding::new(size, every).map_err(|error| error.at(place))?.offset(offset).into())
+            }
         }
     }
 
@@ -221,6 +266,11 @@ impl PipelineSpec {
     }
 }
 
-fn duration(key: &str, text: Option<&str>) -> Result<Option<Duration>, Error> {
-    text.map(|text| parse_duration(text).map_err(|error| error.at(key))).transpose()
+/// Reads how far windows are shifted: a duration, or one with a minus in front for a shift into the past, which is a shift into the future by the rest of the slide.
+fn read_offset(text: &str, slide: Duration) -> Result<Duration, Error> {
+    let Some(past) = text.trim_start().strip_prefix('-') else { return parse_duration(text) };
+    let past = parse_duration(past)?;
+    // A slide of 0 is refused as one.
+    let rest = past.as_millis().checked_rem(slide.as_millis()).map_or(0, |rest| u64::try_from(rest).unwrap_or(u64::MAX));
+    Ok(if rest == 0 { Duration::ZERO } else { slide.saturating_sub(millis(rest)) })
 }

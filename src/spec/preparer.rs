@@ -4,7 +4,7 @@ use super::field::Fields;
 use super::predicate::Predicate;
 use super::row::{NotAKey, Row, Value};
 use super::row_aggregate::{Plan, RowAggregate};
-use super::time_format::{TimeField, TimeFormat};
+use super::time_format::{NotATime, TimeField, TimeFormat};
 use crate::engine::Preaggregation;
 use crate::time::Timestamp;
 use std::fmt;
@@ -49,10 +49,7 @@ impl RowPreparer {
             None => arrival,
             Some(field) => match field.read(row) {
                 Ok(time) => time,
-                Err(why) => {
-                    let refusal = Refusal::new(field.slot, format!("{why} ({})", TimeWords(&field.format)));
-                    return Preparation::DeadLetter(refusal.text(&self.fields, row).into(), None);
-                }
+                Err(why) => return Preparation::DeadLetter(refuse_time(field, why).text(&self.fields, row).into(), None),
             },
         };
         match self.read(row) {
@@ -148,14 +145,23 @@ fn shortened(text: &str) -> String {
     if text.chars().count() <= SHOWN { text.into() } else { text.chars().take(SHOWN).chain("...".chars()).collect() }
 }
 
+#[cold]
+fn refuse_time(field: &TimeField, why: NotATime) -> Refusal {
+    let why = match why {
+        NotATime::Missing => why.to_string(),
+        _ => format!("{why} ({})", TimeWords(&field.format)),
+    };
+    Refusal::new(field.slot, why)
+}
+
 /// The format of times, in the words of an error.
 struct TimeWords<'a>(&'a TimeFormat);
 
 impl fmt::Display for TimeWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            TimeFormat::Pattern(pattern) => write!(f, "time_format {pattern:?}"),
-            format => write!(f, "time_format {format}"),
+            TimeFormat::Pattern(pattern) => write!(f, "time format {pattern:?}"),
+            format => write!(f, "time format {format}"),
         }
     }
 }

@@ -195,7 +195,7 @@ fn dead_letters_are_written_to_a_file() {
 #[test]
 fn only_the_first_few_dead_letters_are_shown() {
     let run = streamgauge_reading(&["run", "--format", "jsonl", "--output", "json"], format!("{{}}\n{}", "junk\n".repeat(1000)).as_bytes());
-    run.succeeded().says(&["dead letters 1000"]);
+    run.succeeded().says(&["dead letters 1,000"]);
     assert!(run.stderr.lines().count() < 20, "{}", run.stderr);
 }
 

@@ -119,7 +119,7 @@ fn several_files_are_one_input() {
     // S18
     assert_eq!(together.succeeded().stdout, alone.succeeded().stdout);
     assert_eq!(swapped.succeeded().stdout, alone.stdout);
-    assert!(together.closing_line().contains("applied 1000, filtered 0, dead letters 0, late 0"), "{}", together.stderr);
+    assert!(together.closing_line().contains("applied 1,000, filtered 0, dead letters 0, late 0"), "{}", together.stderr);
 }
 
 #[test]

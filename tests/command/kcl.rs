@@ -214,3 +214,37 @@ fn wrong_usage_is_told_before_the_daemon_is_answered() {
     streamgauge(&["kcl", "--pipeline", &folder.path("none.toml"), "--state", &state, "--out", "x"]).failed(2, &["none.toml"]);
     streamgauge(&["kcl", "--pipeline", &endless, "--state", &state]).failed(2, &["--out"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn s76_no_output_goes_where_the_protocol_goes() {
+    let folder = Folder::new("kcl_standard_output");
+    let (link, second) = (folder.path("link"), folder.path("second"));
+    std::os::unix::fs::symlink("/dev/stdout", &link).unwrap();
+    std::os::unix::fs::symlink("link", &second).unwrap();
+    let shown = "standard output carries the daemon's protocol";
+    for out in ["-", "/dev/stdout", "/dev/fd/1", "/dev/../dev/stdout", "/dev/./stdout", "/proc/self/fd/1", &link, &second] {
+        let run = child(&folder, &["--out", out], &[&initialize("shardId-000000000000")]);
+        run.failed(2, &[&format!("--out {out}: "), shown]);
+        assert_eq!(run.stdout, "", "{out}");
+    }
+    let letters = folder.file("letters.toml", format!("{PIPELINE}dead_letters = \"/dev/stdout\"\n"));
+    let (state, out) = (folder.path("state"), folder.path("out.jsonl"));
+    let arguments = ["kcl", "--pipeline", &letters, "--state", &state, "--out", &out];
+    streamgauge(&arguments).failed(2, &["dead_letters /dev/stdout: ", shown]);
+    // The file that standard output is sent to, by its own name.
+    let pipeline = folder.file("hits.toml", PIPELINE);
+    let log = std::fs::File::create(folder.path("daemon.log")).unwrap();
+    let own = folder.path("daemon.log");
+    let mut command = super::command(&["kcl", "--pipeline", &pipeline, "--state", &state, "--out", &own]);
+    super::run_of(command.stdout(log).stderr(std::process::Stdio::piped()).spawn().unwrap().wait_with_output().unwrap())
+        .failed(2, &[shown]);
+}
+
+#[test]
+fn help_says_what_is_needed() {
+    let run = streamgauge(&["kcl", "--help"]);
+    let help = run.succeeded().stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("It needs --pipeline, --state, and --out, --partials or both"), "{help}");
+    assert!(help.contains("--pipeline <FILE.toml> --state <PLACE> <--out <FILE|DIR>|--partials <PLACE>>"), "{help}");
+}

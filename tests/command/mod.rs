@@ -53,9 +53,12 @@ impl Run {
         self
     }
 
-    /// The closing line on standard error.
-    fn closing_line(&self) -> &str {
-        self.stderr.lines().rfind(|line| line.starts_with("records ")).unwrap_or_else(|| panic!("no closing line: {}", self.stderr))
+    /// The closing lines on standard error, as one.
+    fn closing_line(&self) -> String {
+        let first = self.stderr.lines().position(|line| line.starts_with("records "));
+        let first = first.unwrap_or_else(|| panic!("no closing line: {}", self.stderr));
+        let lines: Vec<&str> = self.stderr.lines().skip(first).take_while(|line| !line.starts_with("error: ")).collect();
+        lines.join("\n").replace(",\n  ", ", ").replace('\n', ", ")
     }
 }
 

@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use streamgauge::hash::hash_bytes;
 use streamgauge::spec::{JsonLines, RowEmission, RowPipeline};
 use streamgauge::store::{PartialStore, Store};
-use streamgauge::{Error, Seed, Window};
+use streamgauge::{Error, Seed, Timestamp, Window};
 
 /// What becomes of a window's answer.
 pub(crate) enum Destination<W> {
@@ -27,8 +27,12 @@ pub(crate) struct Answers<W> {
     /// What earlier runs said of windows that can be answered anew; `None` where nothing is kept between runs.
     answered: Option<Answered>,
     lines: JsonLines,
-    /// Windows that have come out, revisions not counted.
+    /// Windows that have come out, each once however often it was revised.
     pub(crate) windows: u64,
+    /// Rows, or partials, that have come out.
+    pub(crate) rows: u64,
+    /// The last of the windows that have come out, by end and start.
+    furthest: Option<(Timestamp, Timestamp)>,
     last_window: Option<Option<Window>>,
     /// Whether there was a row of the groups past the limit.
     pub(crate) other: bool,
@@ -36,7 +40,21 @@ pub(crate) struct Answers<W> {
 
 impl<W: Write> Answers<W> {
     pub(crate) fn new(destination: Destination<W>, answered: Option<Answered>, pipeline: &RowPipeline) -> Self {
-        Answers { destination, answered, lines: JsonLines::new(pipeline), windows: 0, last_window: None, other: false }
+        Answers {
+            destination,
+            answered,
+            lines: JsonLines::new(pipeline),
+            windows: 0,
+            rows: 0,
+            furthest: None,
+            last_window: None,
+            other: false,
+        }
+    }
+
+    /// Returns true if partials are kept, instead of rows that are written.
+    pub(crate) fn is_of_partials(&self) -> bool {
+        matches!(self.destination, Destination::Partials { .. })
     }
 
     /// What has been answered, to be kept for the next run.
@@ -146,10 +164,16 @@ impl<W: Write> Answers<W> {
     }
 
     fn count(&mut self, window: Option<Window>, revision: u32) {
-        if self.last_window != Some(window) {
-            self.windows += u64::from(revision == 0);
-            self.last_window = Some(window);
+        self.rows += 1;
+        if self.last_window == Some(window) {
+            return;
         }
+        self.last_window = Some(window);
+        // Windows come out by their end, so one that lies behind came out before, unless this is its first answer.
+        let place = window.map(|window| (window.end(), window.start()));
+        let new = revision == 0 || place > self.furthest;
+        self.windows += u64::from(new);
+        self.furthest = self.furthest.max(place);
     }
 
     /// Hands on what has been written, while more may come.

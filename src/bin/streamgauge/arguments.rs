@@ -40,14 +40,15 @@ pub(crate) enum Command {
     #[command(after_help = crate::lambda::HELP)]
     Lambda,
     /// Process a shard of a Kinesis stream: the executable for the KCL's MultiLangDaemon
+    ///
+    /// The daemon's property `executableName` names it. It needs --pipeline, --state, and --out, --partials or both. It speaks the daemon's protocol on standard
+    /// input and output, and says on standard error, which goes into the daemon's log, what an operator should know.
     Kcl(KclArguments),
 }
 
-/// Process a shard of a Kinesis stream: what the MultiLangDaemon's property `executableName` names.
-///
-/// Speaks the daemon's protocol on standard input and output, and says on standard error, which goes into the daemon's log, what an operator should know.
+/// Process a shard of a Kinesis stream.
 #[derive(Debug, Args)]
-#[command(after_long_help = KCL_HELP)]
+#[command(after_long_help = KCL_HELP, group = clap::ArgGroup::new("answers").args(["out", "partials"]).required(true).multiple(true))]
 pub(crate) struct KclArguments {
     /// The pipeline, a TOML file whose keys are the names of the flags of `streamgauge run`
     #[arg(long, value_name = "FILE.toml")]
@@ -55,8 +56,8 @@ pub(crate) struct KclArguments {
     /// Where the shards' state is kept: a directory, or s3://BUCKET/PREFIX. One place for one application
     #[arg(long, value_name = "PLACE")]
     pub(crate) state: String,
-    /// Append the answers, as JSON Lines, to a file, or into an existing directory, a file a shard
-    #[arg(long, value_name = "FILE|DIR", required_unless_present = "partials")]
+    /// Append the answers, as JSON Lines, to a file, or into an existing directory, a file a shard. Standard output is the daemon's
+    #[arg(long, value_name = "FILE|DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Keep each window as a partial, to be merged with those of other shards: in a directory, s3://BUCKET/PREFIX, or kinesis:STREAM
     #[arg(long, value_name = "PLACE", conflicts_with = "merge")]
@@ -97,12 +98,14 @@ pub(crate) struct MergingArguments {
 
 const KCL_HELP: &str = "\
 Example, in the daemon's properties file:
-  executableName = /usr/local/bin/streamgauge kcl --pipeline /etc/hits.toml --state s3://bucket/hits/state \\
-      --out /var/lib/hits
-The daemon splits it at spaces and knows no quotes. docs/KCL.md has the whole file and the operations.
+  executableName = /usr/local/bin/streamgauge kcl --pipeline /etc/hits.toml \\
+      --state s3://bucket/hits/state --out /var/lib/hits
+The daemon splits it at spaces and knows no quotes. docs/KCL.md has the whole
+file and the operations.
 
-Exit codes: 0 the daemon has ended the conversation in order; 1 the run failed (a message that cannot be
-read, an early end of the input, another process that has the shard, a store that fails); 2 wrong usage.";
+Exit codes: 0 the daemon has ended the conversation in order; 1 the run failed
+(a message that cannot be read, an early end of the input, another process that
+has the shard, a store that fails); 2 wrong usage.";
 
 /// Compute aggregates per window and group.
 #[derive(Debug, Args)]
@@ -124,7 +127,7 @@ pub(crate) struct TopArguments {
     #[arg(long, value_name = "FIELD")]
     pub(crate) by: String,
     /// How many of them
-    #[arg(short, value_name = "N", default_value_t = 10)]
+    #[arg(short, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
     pub(crate) k: u64,
     #[command(flatten)]
     pub(crate) input: InputArguments,
@@ -186,6 +189,9 @@ pub(crate) struct MergeArguments {
     /// A table for people, JSON Lines or CSV. Default: a table on a terminal, JSON Lines otherwise
     #[arg(long, value_enum, value_name = "OUTPUT", help_heading = "Output")]
     pub(crate) output: Option<OutputArgument>,
+    /// Say nothing on standard error but errors and missing partials
+    #[arg(short, long, help_heading = "Output")]
+    pub(crate) quiet: bool,
 }
 
 const MERGE_HELP: &str = "\
@@ -255,7 +261,7 @@ pub(crate) struct PipelineArguments {
     /// Take the pipeline from a TOML file, whose keys are the names of these flags with underscores; flags override it
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) pipeline: Option<PathBuf>,
-    /// The field that holds the event time. Windows need one
+    /// The field that holds the event time. Windows need one; in an access log it is `time`
     #[arg(long, value_name = "FIELD")]
     pub(crate) time: Option<String>,
     /// How the event time is written: auto, s, ms, us, ns (since 1970), rfc3339, clf (access logs), or a strptime pattern
@@ -267,8 +273,8 @@ pub(crate) struct PipelineArguments {
     /// A window begins every so often: sliding windows. Without, they follow one another
     #[arg(long, value_name = "DURATION")]
     pub(crate) every: Option<String>,
-    /// Shift the windows, which are aligned to 1970-01-01T00:00:00Z, by so much
-    #[arg(long, value_name = "DURATION")]
+    /// Shift the windows, which are aligned to 1970-01-01T00:00:00Z, by this much; -1h shifts them into the past
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub(crate) offset: Option<String>,
     /// Wait so long, in event time, for records that come out of order; `unbounded` waits for all of them. Default: unbounded for regular files, 10s for standard input
     #[arg(long, value_name = "DURATION")]
@@ -300,6 +306,9 @@ pub(crate) struct OutputArguments {
     /// Say on standard error, before running, what windows are made of, how much memory can be needed, and how exact each answer is
     #[arg(long)]
     pub(crate) explain: bool,
+    /// Say nothing on standard error but errors, and what is lost: no progress, no notes, no summary
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) durable: DurableArguments,
 }

@@ -3,6 +3,7 @@
 use crate::arguments::{InputArguments, InspectOutputArgument, OutputArgument, OutputArguments, PipelineArguments};
 use crate::failure::Failure;
 use crate::output::printable;
+use crate::progress::Bar;
 use crate::session::{Output, compile, output};
 use crate::settings::Settings;
 use bytes::Bytes;
@@ -44,8 +45,8 @@ pub(crate) fn run(file: &Path, pipeline: PipelineArguments, form: Option<Inspect
     };
     let written = OutputArguments { output: Some(rows), ..OutputArguments::default() };
     let settings = Settings::new(InputArguments::default(), pipeline, &written, Vec::new())?;
-    let pipeline = compile(&settings.spec, true)?;
-    let mut output = output(&settings.spec, &pipeline)?;
+    let pipeline = compile(&settings, true)?;
+    let mut output = output(&settings.spec, &pipeline, &Bar::default())?;
     answers(pipeline, (bytes, summary.kind), &mut output, &at)?;
     output.finish().map_err(|error| Failure::output(&error))
 }

@@ -25,9 +25,10 @@ const INPUT_BUFFER_BYTES: usize = 1 << 20;
 /// # Errors
 /// Wrong usage; a failed run: what the daemon said could not be read, a limit, a store or an output that failed, another process that has the shard.
 pub(crate) fn run(arguments: &KclArguments) -> Result<(), Failure> {
+    let spec = read_pipeline(&arguments.pipeline).map_err(|error| Failure::usage(&error))?;
+    refuse_standard_output(arguments, &spec)?;
     let failed = |error: io::Error| Failure::Run(format!("cannot take standard output: {error}"));
     let protocol = protocol_output::take().map_err(failed)?;
-    let spec = read_pipeline(&arguments.pipeline).map_err(|error| Failure::usage(&error))?;
     if spec.window.is_none() {
         return Err(Failure::Usage(String::from("a stream has no end, so the pipeline needs a window: window = \"1m\"")));
     }
@@ -36,6 +37,17 @@ pub(crate) fn run(arguments: &KclArguments) -> Result<(), Failure> {
         true => converse(session, merger_work(&spec, arguments)?, arguments, &spec),
         false => converse(session, pipeline_work(&spec, arguments)?, arguments, &spec),
     }
+}
+
+/// Nothing but the protocol may go to standard output: anything else would end the daemon's conversation.
+fn refuse_standard_output(arguments: &KclArguments, spec: &PipelineSpec) -> Result<(), Failure> {
+    let outputs = [("--out", arguments.out.as_deref()), ("dead_letters", spec.dead_letters.as_deref().map(Path::new))];
+    for (name, path) in outputs {
+        let Some(path) = path.filter(|path| protocol_output::is_standard_output(path)) else { continue };
+        let message = format!("{name} {}: standard output carries the daemon's protocol; give a file or a directory", path.display());
+        return Err(Failure::Usage(message));
+    }
+    Ok(())
 }
 
 fn converse<K: Work>(

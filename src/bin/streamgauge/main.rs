@@ -21,6 +21,7 @@ mod sink;
 mod state;
 mod summary;
 mod top;
+mod usage;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return answered_by_clap(&error),
+        Err(error) => return answered_by_clap(&usage::with_tip(error, std::env::args())),
     };
     exit_code(match arguments.command {
         Command::Kcl(arguments) => kcl::run(&arguments),

@@ -2,6 +2,7 @@
 
 use crate::arguments::{InputArguments, MergeArguments, OutputArguments};
 use crate::failure::Failure;
+use crate::progress::Bar;
 use crate::session::{compile, output, say};
 use crate::settings::Settings;
 use std::collections::BTreeSet;
@@ -16,11 +17,11 @@ use streamgauge::{Error, Timestamp};
 /// # Errors
 /// Wrong usage, partials that cannot be read or are of another pipeline, or a reader that has gone.
 pub(crate) fn run(arguments: MergeArguments) -> Result<(), Failure> {
-    let MergeArguments { places, sources, pipeline, output: form } = arguments;
-    let written = OutputArguments { output: form, ..OutputArguments::default() };
+    let MergeArguments { places, sources, pipeline, output: form, quiet } = arguments;
+    let written = OutputArguments { output: form, quiet, ..OutputArguments::default() };
     let settings = Settings::new(InputArguments::default(), pipeline, &written, Vec::new())?;
-    let pipeline = compile(&settings.spec, true)?;
-    let mut output = output(&settings.spec, &pipeline)?;
+    let pipeline = compile(&settings, true)?;
+    let mut output = output(&settings.spec, &pipeline, &Bar::default())?;
     let mut options = MergerOptions::default();
     options.sources = Some(sources.map_or(1, |sources| sources as usize));
     // All windows are held, and the bytes of all of them are bounded.
@@ -47,7 +48,9 @@ pub(crate) fn run(arguments: MergeArguments) -> Result<(), Failure> {
     {
         say(&format!("note: {incomplete} of {windows} windows have not the final partials of {sources} sources\n"));
     }
-    say(&format!("partials {}, sources {}, windows {windows}\n", seen.partials, seen.sources.len()));
+    if !quiet {
+        say(&format!("partials {}, sources {}, windows {windows}\n", seen.partials, seen.sources.len()));
+    }
     Ok(())
 }
 

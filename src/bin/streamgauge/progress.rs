@@ -1,11 +1,17 @@
 //! How far a run has come, on a terminal's standard error.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Stdout, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A run shorter than this shows no progress.
 const QUIET: Duration = Duration::from_millis(500);
+
+/// At most 78 columns with the widest of the numbers, as in `1023.99 GiB`.
+const OF_A_TOTAL: &str = "{bar:16} {percent:>3} %  {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left";
+
+const WITHOUT_END: &str = "{spinner} {bytes}  {bytes_per_sec}";
 
 /// A progress bar that appears when a run takes long, and only where somebody sees it.
 pub(crate) struct Progress {
@@ -13,12 +19,57 @@ pub(crate) struct Progress {
     /// Bytes of all inputs as they lie on the disk; `None` if that is not known, as of standard input.
     total: Option<u64>,
     visible: bool,
-    bar: Option<ProgressBar>,
+    bar: Bar,
+}
+
+/// The bar, while there is one.
+#[derive(Clone, Default)]
+pub(crate) struct Bar(Arc<Mutex<Option<ProgressBar>>>);
+
+impl Bar {
+    fn with<R>(&self, act: impl FnOnce(&mut Option<ProgressBar>) -> R) -> R {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes the bar away, so that something else can be written.
+    pub(crate) fn clear(&self) {
+        if let Some(bar) = self.with(Option::take) {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Standard output. Where it is a terminal a bar is taken away before anything is written, or it would stay between the answers.
+pub(crate) struct AnswersOut {
+    stdout: Stdout,
+    bar: Option<Bar>,
+}
+
+impl AnswersOut {
+    pub(crate) fn new(bar: &Bar) -> Self {
+        let stdout = io::stdout();
+        let bar = stdout.is_terminal().then(|| bar.clone());
+        AnswersOut { stdout, bar }
+    }
+}
+
+impl Write for AnswersOut {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(bar) = &self.bar {
+            bar.clear();
+        }
+        self.stdout.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stdout.flush()
+    }
 }
 
 impl Progress {
-    pub(crate) fn new(total: Option<u64>) -> Self {
-        Progress { started: Instant::now(), total, visible: io::stderr().is_terminal(), bar: None }
+    pub(crate) fn new(total: Option<u64>, quiet: bool) -> Self {
+        let visible = io::stderr().is_terminal() && !quiet;
+        Progress { started: Instant::now(), total, visible, bar: Bar::default() }
     }
 
     /// Since the run began.
@@ -26,32 +77,35 @@ impl Progress {
         self.started.elapsed()
     }
 
-    /// So many bytes have been read, as they lie on the disk.
+    /// This many bytes have been read, as they lie on the disk.
     pub(crate) fn advance(&mut self, bytes: u64) {
         if !self.visible {
             return;
         }
-        if self.bar.is_none() && self.started.elapsed() > QUIET {
-            self.bar = Some(bar(self.total, self.started.elapsed()));
-        }
-        if let Some(bar) = &self.bar {
-            bar.set_position(bytes);
-        }
+        let (total, elapsed) = (self.total, self.started.elapsed());
+        self.bar.with(|shown| {
+            if shown.is_none() && elapsed > QUIET {
+                *shown = Some(bar(total, elapsed));
+            }
+            if let Some(bar) = shown {
+                bar.set_position(bytes);
+            }
+        });
+    }
+
+    /// The bar, for those who write beside it.
+    pub(crate) fn bar(&self) -> &Bar {
+        &self.bar
     }
 
     /// Takes the bar away, so that something else can be written.
     pub(crate) fn clear(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
+        self.bar.clear();
     }
 }
 
 fn bar(total: Option<u64>, elapsed: Duration) -> ProgressBar {
-    let template = match total {
-        Some(_) => "{bar:30} {percent:>3} %  {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left",
-        None => "{spinner} {bytes}  {bytes_per_sec}",
-    };
+    let template = if total.is_some() { OF_A_TOTAL } else { WITHOUT_END };
     let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(5)).with_elapsed(elapsed);
     // The templates are constants; a style that did not parse would leave the default one.
     match ProgressStyle::with_template(template) {

@@ -5,19 +5,19 @@ use crate::answers::{Answers, Destination};
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
 use crate::output::{OutputWriter, Shape, Terminal, printable};
-use crate::progress::Progress;
+use crate::progress::{AnswersOut, Bar, Progress};
 use crate::settings::Settings;
 use crate::sink::{Sink, SinkOptions};
 use crate::state::State;
 use crate::summary::Summary;
-use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 use streamgauge::adapter::files::{self, FilesOptions, Format, Input};
 use streamgauge::spec::{CompileOptions, JsonLines, PipelineSpec, RowPipeline};
 use streamgauge::store::{self, PartialStore};
 use streamgauge::{Error, ErrorKind};
 
-pub(crate) type Output = OutputWriter<BufWriter<Stdout>>;
+pub(crate) type Output = OutputWriter<BufWriter<AnswersOut>>;
 
 /// Runs the pipeline over the files.
 ///
@@ -36,7 +36,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     if settings.durable.state.is_some() && settings.durable.state == settings.durable.partials {
         return Err(Failure::Usage("--state and --partials need a directory each".into()));
     }
-    let mut pipeline = compile(spec, !live)?;
+    let mut pipeline = compile(settings, !live)?;
     let format = format(spec)?;
     if spec.explain == Some(true) {
         say(&format!("{}\n", pipeline.explain()));
@@ -44,11 +44,14 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
             return Ok(());
         }
     }
-    let destination = destination(settings, &pipeline)?;
+    let progress = Progress::new(sizes.map(|sizes| sizes.iter().sum()), settings.quiet);
+    if !settings.quiet && nothing_to_read(settings) {
+        say("reading standard input, a terminal: end it with Ctrl-D, or name files to read (- is standard input)\n");
+    }
+    let destination = destination(settings, &pipeline, progress.bar())?;
     let (state, answered) = resume(settings, &mut pipeline)?;
     let resumed = state.as_ref().is_some_and(State::has_resumed);
     let letters = DeadLetters::new(spec.dead_letters.as_deref().map(Path::new), resumed)?;
-    let progress = Progress::new(sizes.map(|sizes| sizes.iter().sum()));
     let mut reading = FilesOptions::with_format(format);
     reading.defer_tails = state.is_some();
     reading.threads = Some(settings.threads);
@@ -56,7 +59,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     let options = SinkOptions { letters, progress, strict: spec.strict == Some(true), live, state, threads: settings.threads };
     let mut sink = Sink::new(pipeline, answers, options);
     let read = files::run(inputs, &reading, &mut sink);
-    end(&mut sink, read.map(drop))
+    end(&mut sink, read.map(drop), settings.quiet)
 }
 
 /// The state to go on from, and what was answered before, if they are kept.
@@ -67,14 +70,14 @@ fn resume(settings: &Settings, pipeline: &mut RowPipeline) -> Result<(Option<Sta
 }
 
 /// Where the answers go.
-fn destination(settings: &Settings, pipeline: &RowPipeline) -> Result<Destination<BufWriter<Stdout>>, Failure> {
-    let Some(place) = &settings.durable.partials else { return Ok(Destination::Rows(output(&settings.spec, pipeline)?)) };
+fn destination(settings: &Settings, pipeline: &RowPipeline, bar: &Bar) -> Result<Destination<BufWriter<AnswersOut>>, Failure> {
+    let Some(place) = &settings.durable.partials else { return Ok(Destination::Rows(output(&settings.spec, pipeline, bar)?)) };
     let store = store::open(place).map_err(|error| Failure::run(&error.at(place)))?;
     Ok(Destination::Partials { store: PartialStore::new(store), source: settings.source() })
 }
 
 /// Answers what was read, and sums up.
-fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>) -> Result<(), Failure> {
+fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Result<(), Failure> {
     sink.progress.clear();
     let result = match read {
         Ok(()) => sink.finish(),
@@ -86,8 +89,10 @@ fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>) -> Result<(), Fail
         Err(failure @ (Failure::ClosedPipe | Failure::Usage(_))) => return Err(failure),
         result => {
             sink.letters.finish()?;
-            tell_notes(sink);
-            say(&format!("{}\n", summary(sink)));
+            if !quiet {
+                tell_notes(sink);
+                say(&summary(sink).to_string());
+            }
             result?;
         }
     }
@@ -103,31 +108,33 @@ fn is_stream(path: &Path) -> bool {
     path == Path::new("-") || path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
-/// With `--explain` alone nobody means to type records.
+/// Returns true if somebody would have to type the records.
 fn nothing_to_read(settings: &Settings) -> bool {
     settings.files.iter().all(|path| path == Path::new("-")) && io::stdin().is_terminal()
 }
 
-pub(crate) fn compile(spec: &PipelineSpec, bounded_input: bool) -> Result<RowPipeline, Failure> {
+/// Compiles the pipeline; an error names flags where flags gave the parts.
+pub(crate) fn compile(settings: &Settings, bounded_input: bool) -> Result<RowPipeline, Failure> {
     let mut options = CompileOptions::default();
     options.bounded_input = bounded_input;
-    spec.compile(&options).map_err(|error| Failure::usage(&error))
+    options.flags = Some(settings.flags.clone());
+    settings.spec.compile(&options).map_err(|error| Failure::usage(&error))
 }
 
 fn format(spec: &PipelineSpec) -> Result<Format, Failure> {
-    spec.format.as_deref().map_or(Ok(Format::Auto), str::parse).map_err(|error: Error| Failure::usage(&error))
+    spec.format.as_deref().map_or(Ok(Format::Auto), str::parse).map_err(|error: Error| Failure::usage(&error.at("format")))
 }
 
-pub(crate) fn output(spec: &PipelineSpec, pipeline: &RowPipeline) -> Result<Output, Failure> {
-    let stdout = io::stdout();
-    let is_terminal = stdout.is_terminal();
+/// The writer of answers to standard output; `bar` is what may stand on the same terminal.
+pub(crate) fn output(spec: &PipelineSpec, pipeline: &RowPipeline, bar: &Bar) -> Result<Output, Failure> {
+    let is_terminal = io::stdout().is_terminal();
     let name = spec.output.as_deref().unwrap_or(if is_terminal { "table" } else { "json" });
-    let out = BufWriter::new(stdout);
+    let out = BufWriter::new(AnswersOut::new(bar));
     match name {
         "json" => Ok(OutputWriter::Json(JsonLines::new(pipeline), out)),
         "csv" => Ok(OutputWriter::csv(Shape::of(pipeline), out)),
         "table" => Ok(OutputWriter::table(Shape::of(pipeline), terminal(is_terminal), out)),
-        other => Err(Failure::Usage(format!("{other:?} is not an output: use table, json or csv"))),
+        other => Err(Failure::Usage(format!("output: {other:?} is not an output: use table, json or csv"))),
     }
 }
 
@@ -159,6 +166,8 @@ fn summary<W: Write>(sink: &Sink<W>) -> Summary {
         late: stats.late,
         between_windows: stats.between_windows,
         windows: sink.answers.windows,
+        rows: sink.answers.rows,
+        partials: sink.answers.is_of_partials(),
         elapsed: sink.progress.elapsed(),
         bytes: sink.bytes,
     }

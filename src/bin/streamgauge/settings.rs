@@ -19,6 +19,10 @@ pub(crate) struct Settings {
     pub(crate) durable: DurableArguments,
     /// Threads to read them on.
     pub(crate) threads: NonZeroUsize,
+    /// The keys of the pipeline that flags gave.
+    pub(crate) flags: Vec<&'static str>,
+    /// Whether nothing but errors and losses is told.
+    pub(crate) quiet: bool,
 }
 
 impl Settings {
@@ -55,7 +59,8 @@ impl Settings {
         };
         let files = if input.files.is_empty() { vec![PathBuf::from("-")] } else { input.files };
         let threads = input.threads.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
-        Ok(Settings { spec: file.overridden_by(flags), files, threads, durable: output.durable.clone() })
+        let (given, quiet) = (given_keys(&flags), output.quiet);
+        Ok(Settings { spec: file.overridden_by(flags), files, threads, durable: output.durable.clone(), flags: given, quiet })
     }
 }
 
@@ -65,6 +70,24 @@ impl Settings {
         let files = || self.files.iter().map(|file| file.to_string_lossy()).collect::<Vec<_>>().join(",");
         self.durable.source.clone().unwrap_or_else(files)
     }
+}
+
+/// The keys that flags gave, of those that errors can be about.
+fn given_keys(flags: &PipelineSpec) -> Vec<&'static str> {
+    let keys = [
+        ("time", flags.time.is_some()),
+        ("time_format", flags.time_format.is_some()),
+        ("window", flags.window.is_some()),
+        ("every", flags.every.is_some()),
+        ("offset", flags.offset.is_some()),
+        ("max_delay", flags.max_delay.is_some()),
+        ("lateness", flags.lateness.is_some()),
+        ("where", flags.filter.is_some()),
+        ("group", flags.group.is_some()),
+        ("agg", flags.agg.is_some()),
+        ("limit_groups", flags.limit_groups.is_some()),
+    ];
+    keys.into_iter().filter_map(|(key, given)| given.then_some(key)).collect()
 }
 
 /// A flag that can be given again overrides the file only where it is given at all.

@@ -1,7 +1,11 @@
-//! The closing line on standard error.
+//! The closing lines on standard error.
 
+use crate::output::digits::count;
 use std::fmt;
 use std::time::Duration;
+
+/// No line is wider than this.
+const WIDTH: usize = 80;
 
 /// What a run has counted.
 #[derive(Clone, Copy, Default, Debug)]
@@ -13,45 +17,106 @@ pub(crate) struct Summary {
     pub(crate) late: u64,
     /// Between two windows, where the slide is larger than the size.
     pub(crate) between_windows: u64,
+    /// Windows that were answered, each once however often it was revised.
     pub(crate) windows: u64,
+    /// Rows of answers.
+    pub(crate) rows: u64,
+    /// Whether the rows are partials.
+    pub(crate) partials: bool,
     pub(crate) elapsed: Duration,
     /// Bytes of the input, decompressed.
     pub(crate) bytes: u64,
 }
 
+impl Summary {
+    /// What became of the records.
+    fn input(&self) -> Vec<String> {
+        let between = (self.between_windows > 0).then_some(("between windows", self.between_windows));
+        let counts = [
+            ("records", self.records),
+            ("applied", self.applied),
+            ("filtered", self.filtered),
+            ("dead letters", self.dead_letters),
+            ("late", self.late),
+        ];
+        counts.into_iter().chain(between).map(|(name, number)| format!("{name} {}", count(number))).collect()
+    }
+
+    /// What was printed, and how fast.
+    fn output(&self) -> Vec<String> {
+        let seconds = self.elapsed.as_secs_f64();
+        let rate = if seconds > 0.0 { self.bytes as f64 / 1e6 / seconds } else { 0.0 };
+        let rows = if self.partials { "partials" } else { "rows" };
+        vec![
+            format!("windows {}", count(self.windows)),
+            format!("{rows} {}", count(self.rows)),
+            format!("{seconds:.3} s"),
+            format!("{rate:.1} MB/s"),
+        ]
+    }
+}
+
+/// Two lines, with a line end each; a line that would be too wide goes on in the next one, indented.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "records {}, applied {}, filtered {}, ", self.records, self.applied, self.filtered)?;
-        write!(f, "dead letters {}, late {}, ", self.dead_letters, self.late)?;
-        if self.between_windows > 0 {
-            write!(f, "between windows {}, ", self.between_windows)?;
-        }
-        let seconds = self.elapsed.as_secs_f64();
-        let megabytes = self.bytes as f64 / 1e6;
-        let rate = if seconds > 0.0 { megabytes / seconds } else { 0.0 };
-        write!(f, "windows {}, {seconds:.3} s, {rate:.1} MB/s", self.windows)
+        [self.input(), self.output()].iter().try_for_each(|items| writeln!(f, "{}", joined(items)))
     }
+}
+
+/// The items with commas between them, in lines that are not too wide.
+fn joined(items: &[String]) -> String {
+    let (mut text, mut width) = (String::new(), 0);
+    for (index, item) in items.iter().enumerate() {
+        // A comma follows each of them but the last.
+        let taken = item.len() + usize::from(index + 1 < items.len());
+        let separator = match index {
+            0 => "",
+            _ if width + 2 + taken > WIDTH => ",\n  ",
+            _ => ", ",
+        };
+        width = if separator.ends_with("  ") { 2 } else { width + separator.len() } + item.len();
+        text.extend([separator, item]);
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_closing_line_reads_as_documented() {
-        let summary = Summary {
-            records: 10,
-            applied: 7,
-            filtered: 1,
-            dead_letters: 1,
-            late: 1,
-            windows: 2,
+    fn full(count: u64) -> Summary {
+        Summary {
+            records: count,
+            applied: count,
+            filtered: count,
+            dead_letters: count,
+            late: count,
+            between_windows: count,
+            windows: count,
+            rows: count,
+            partials: false,
             elapsed: Duration::from_millis(1500),
             bytes: 3_000_000,
-            ..Summary::default()
-        };
-        assert_eq!(summary.to_string(), "records 10, applied 7, filtered 1, dead letters 1, late 1, windows 2, 1.500 s, 2.0 MB/s");
-        let shown = Summary { between_windows: 3, ..Summary::default() }.to_string();
-        assert!(shown.contains("late 0, between windows 3, windows 0, 0.000 s, 0.0 MB/s"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn the_closing_lines_read_as_documented() {
+        let summary = Summary { between_windows: 0, rows: 4321, ..full(10) };
+        let expected = "records 10, applied 10, filtered 10, dead letters 10, late 10\nwindows 10, rows 4,321, 1.500 s, 2.0 MB/s\n";
+        assert_eq!(summary.to_string(), expected);
+        let partials = Summary { partials: true, ..Summary::default() }.to_string();
+        assert!(partials.ends_with("late 0\nwindows 0, partials 0, 0.000 s, 0.0 MB/s\n"), "{partials}");
+    }
+
+    #[test]
+    fn no_closing_line_is_wider_than_80_columns() {
+        for power in 0..20 {
+            let text = full(10u64.pow(power)).to_string();
+            assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
+            let items = text.replace(",\n  ", ", ");
+            assert_eq!(items.lines().count(), 2, "{text}");
+            assert!(items.contains("between windows 1"), "{text}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod cell;
 mod csv;
+pub(crate) mod digits;
 mod sheet;
 mod table;
 
