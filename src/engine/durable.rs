@@ -115,6 +115,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if !self.inherited.is_empty() {
             envelope.section(Tag::Inherited, |writer| self.encode_inherited(writer, encode))?;
         }
+        if self.firing.has_early() {
+            envelope.section(Tag::Early, |writer| self.firing.encode_early(writer));
+        }
         Ok(envelope.finish())
     }
 
@@ -184,8 +187,13 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         let stats = Stats::decode(&mut reader)?;
         reader.finish()?;
         let mut reader = envelope.section(bytes, Tag::Firing)?;
-        let firing = Firing::decode(&mut reader, self.schedule)?;
+        let mut firing = Firing::decode(&mut reader, self.schedule)?;
         reader.finish()?;
+        if envelope.has(Tag::Early) {
+            let mut reader = envelope.section(bytes, Tag::Early)?;
+            firing.decode_early(&mut reader, self.schedule)?;
+            reader.finish()?;
+        }
         let mut room = self.limits.state_bytes_max;
         let panes = self.decode_panes(envelope.section(bytes, Tag::Panes)?, &mut room)?;
         let pending = self.decode_pending(envelope.section(bytes, Tag::Pending)?, &mut room)?;

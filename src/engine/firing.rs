@@ -5,9 +5,11 @@
 //! again, with a higher revision. A pane is dropped when the last window that contains it is closed.
 
 use super::Engine;
+use super::core::answer_bytes;
 use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
+use crate::hash::{Seed, hash_bytes};
 use crate::window::{Pane, Panes, Schedule, Slid};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -26,6 +28,8 @@ pub(super) struct Firing {
     again: VecDeque<i64>,
     /// Whether windows were answered before their turn.
     answers_early: bool,
+    /// Windows that were answered before their turn and are still to fire in it, each with the hash of what its records were then.
+    early: BTreeMap<i64, u64>,
 }
 
 /// A window that fires: its start, its revision, and what is made of its records.
@@ -59,14 +63,6 @@ impl<T: Clone> Content<'_, T> {
         }
     }
 
-    /// The accumulator, if it is one merged of the window's panes.
-    fn into_merged(self) -> Option<T> {
-        match self {
-            Content::Merged(accumulator) => Some(accumulator),
-            Content::Leaving(_) | Content::Staying(_) | Content::Empty => None,
-        }
-    }
-
     /// The accumulator, to be looked at; `None` if there are no records.
     pub(super) fn get(&self) -> Option<&T> {
         match self {
@@ -81,7 +77,7 @@ impl<T: Clone> Content<'_, T> {
 impl Firing {
     pub(super) fn new() -> Self {
         let (revisions, again) = (BTreeMap::new(), VecDeque::new());
-        Firing { fired_to: i64::MIN, has_fired: false, wake_at: i64::MAX, revisions, again, answers_early: false }
+        Firing { fired_to: i64::MIN, has_fired: false, wake_at: i64::MAX, revisions, again, answers_early: false, early: BTreeMap::new() }
     }
 
     /// Whether every window fires once, in its turn.
@@ -150,7 +146,28 @@ impl Firing {
             again.push_back(read_start(reader, schedule)?);
         }
         // Whatever is due shows at the first look.
-        Ok(Firing { fired_to, has_fired, wake_at: i64::MIN, revisions, again, answers_early: false })
+        Ok(Firing { fired_to, has_fired, wake_at: i64::MIN, revisions, again, answers_early: false, early: BTreeMap::new() })
+    }
+
+    /// Whether windows that were answered before their turn are still to fire in it.
+    pub(super) fn has_early(&self) -> bool {
+        !self.early.is_empty()
+    }
+
+    pub(super) fn encode_early(&self, writer: &mut Writer) {
+        writer.usize(self.early.len());
+        for (start, content) in &self.early {
+            writer.i64(*start);
+            writer.fixed_u64(*content);
+        }
+    }
+
+    pub(super) fn decode_early(&mut self, reader: &mut Reader<'_>, schedule: Schedule) -> Result<(), Error> {
+        for _ in 0..reader.count(9)? {
+            let start = read_start(reader, schedule)?;
+            self.early.insert(start, reader.fixed_u64()?);
+        }
+        Ok(())
     }
 }
 
@@ -265,7 +282,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// Answers every window that has a record and has not fired, as it stands now: for a source that has fallen silent, whose last windows no later record
-    /// completes. None is closed by it: it takes further records, and in its turn fires once more, with the revision raised.
+    /// completes. None is closed by it: it takes further records, and in its turn fires once more, with the revision raised. A window that was answered so before,
+    /// and whose records are those of then, is passed over.
     ///
     /// Cost: O(state), and all of these answers are held until they are fetched.
     ///
@@ -276,11 +294,23 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         self.firing.answers_early = true;
         let mut from = self.firing.fired_to;
         while let Some(start) = self.candidate_from(from) {
-            let fired = self.fire_again(start, |_, content| content.into_merged())?;
-            self.pending.push_back(fired);
+            let content = self.merged(start)?;
+            if self.is_news(start, content.as_ref()) {
+                let revision = self.firing.next_revision(start);
+                self.firing.revisions.insert(start, revision);
+                self.pending.push_back(Fired { start, revision, content });
+            }
             from = self.schedule.next_window(start);
         }
         Ok(())
+    }
+
+    /// Whether a window has other records than when it was answered before its turn the last time; these are remembered then.
+    fn is_news(&mut self, start: i64, content: Option<&A::Accumulator>) -> bool {
+        // What cannot be written down cannot be told from what it was.
+        let Ok(bytes) = answer_bytes(&self.aggregate, content) else { return true };
+        let content = hash_bytes(Seed::PUBLIC, &bytes);
+        self.firing.early.insert(start, content) != Some(content)
     }
 
     /// Fires a window for the first time.
@@ -371,6 +401,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
                 break;
             }
             self.firing.revisions.pop_first();
+        }
+        while let Some(entry) = self.firing.early.first_entry().filter(|entry| *entry.key() < self.firing.fired_to) {
+            entry.remove();
         }
     }
 

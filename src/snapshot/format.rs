@@ -77,10 +77,11 @@ pub(crate) enum Tag {
     Accumulator = 11,
     Partials = 12,
     Inherited = 13,
+    Early = 14,
 }
 
 /// The sections by their tags.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "",
     "description",
     "clock",
@@ -95,10 +96,11 @@ const NAMES: [&str; 14] = [
     "accumulator",
     "partials",
     "inherited",
+    "early",
 ];
 
 /// The highest tag of this version.
-const TAG_MAX: u8 = 13;
+const TAG_MAX: u8 = 14;
 
 impl Tag {
     /// The name of a tag that was found in an envelope.

@@ -8,3 +8,4 @@ mod hostile;
 mod mapping;
 mod modes;
 mod stream;
+mod time;

@@ -157,6 +157,32 @@ pub(super) fn hit(index: usize) -> Hit {
     }
 }
 
+/// S63: what an open window has been answered with is known again after a restart, whatever the aggregate.
+#[test]
+fn s63_a_restart_answers_no_open_window_again() {
+    let options = || {
+        let mut options = EngineOptions::default();
+        options.windows = Sliding::new(millis(50), millis(20)).unwrap().into();
+        options.out_of_orderness = None;
+        options
+    };
+    let mut engine = Engine::new(every_aggregate(), options()).unwrap();
+    let shard = engine.open_shard(ShardId::new("s")).unwrap();
+    for index in 0..300 {
+        engine.push(shard, &hit(index), Timestamp::from_millis(index as i64)).unwrap();
+    }
+    let drain = |engine: &mut Engine<Hit, _>| std::iter::from_fn(|| engine.next_emission().unwrap()).count();
+    engine.answer_open().unwrap();
+    assert_eq!(drain(&mut engine), 17);
+    let mut restored = Engine::from_snapshot(every_aggregate(), options(), &engine.snapshot().unwrap()).unwrap();
+    restored.answer_open().unwrap();
+    assert_eq!(drain(&mut restored), 0);
+    let shard = restored.open_shard(ShardId::new("s")).unwrap();
+    restored.push(shard, &hit(7), Timestamp::from_millis(299)).unwrap();
+    restored.answer_open().unwrap();
+    assert_eq!(drain(&mut restored), 2);
+}
+
 /// Every aggregate, with sketches so small that they overflow.
 pub(super) fn every_aggregate() -> impl Aggregate<Hit, Output: std::fmt::Debug> {
     let numbers = (

@@ -196,7 +196,7 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
 
     /// Answers the open windows of all shards that have ended or fallen silent, for which no record will do it: those without a record for
     /// [`idle_after`](Handler::idle_after). The windows stay open: should a record come all the same, they are answered once more, with the revision raised. How many
-    /// shards were answered; one is passed over that has been since its last record.
+    /// shards were answered; a window is passed over that was answered so before and has no other records since.
     ///
     /// To be called every now and then, as by a schedule of EventBridge. Cost: a listing of the store, and a load for each shard.
     ///

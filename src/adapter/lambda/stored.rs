@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Characters of stream and shard that a key shows.
 const SOURCE_CHARS: usize = 48;
 
-/// What the key ends with under which stands the version that [`Stored::answer_idle`] answered last.
+/// What the key ends with under which stands the version that [`Stored::answer_idle`] has looked at last: there is nothing new in it.
 const ANSWERED: &str = ".answered";
 
 pub(super) struct Stored {
@@ -103,7 +103,8 @@ impl Stored {
         Ok(answered)
     }
 
-    /// Answers the open windows of the state under the key, if it has no record after `idle_since`; whether it did.
+    /// Answers the open windows of the state under the key, if it has no record after `idle_since` and they have other records than when they were answered last; whether it
+    /// did.
     fn answer_if_idle<P: RecordPipeline, S: Sink<P>>(
         &mut self,
         core: &mut Core<P, S>,
@@ -123,16 +124,26 @@ impl Stored {
         self.warm = None;
         core.begin(Some(&Snapshot::from_bytes(found.bytes)?)).map_err(|error| error.at(&key))?;
         core.pipeline.answer_open()?;
-        core.drain(&shard.name)?;
-        let saved = match self.save(core, key, Some(&found.version)) {
-            // It was no idle shard: a record has come meanwhile, and what follows from it is its invocation's.
-            Err(error) if error.kind() == ErrorKind::Conflict => return Ok(true),
-            saved => saved?,
-        };
-        // Without the marker, as after a crash here, the same is answered again.
-        match self.store.save(&marker, saved.as_str().to_owned().into(), known.as_ref().map(|known| &known.version)) {
+        let has_news = core.pipeline.is_due();
+        let mut version = found.version;
+        if has_news {
+            // The answers are part of the state until they are handed on. So none of them is given with other content, should a record come or this process end now.
+            version = match self.save(core, key.clone(), Some(&version)) {
+                // It was no idle shard: a record has come meanwhile, and what follows from it is its invocation's.
+                Err(error) if error.kind() == ErrorKind::Conflict => return Ok(false),
+                saved => saved?,
+            };
+            core.drain(&shard.name)?;
+            version = match self.save(core, key, Some(&version)) {
+                // They are in the state that the invocation of that record began with: it gives the same once more.
+                Err(error) if error.kind() == ErrorKind::Conflict => return Ok(true),
+                saved => saved?,
+            };
+        }
+        // Without the marker, as after a crash here, the state is looked at again.
+        match self.store.save(&marker, version.as_str().to_owned().into(), known.as_ref().map(|known| &known.version)) {
             Err(error) if error.kind() != ErrorKind::Conflict => Err(error),
-            _ => Ok(true),
+            _ => Ok(has_news),
         }
     }
 }

@@ -1,0 +1,115 @@
+//! What moves event time in a function: windows come out, and are answered by the schedule, whatever becomes of the records that come.
+
+use base64_simd::STANDARD;
+use serde_json::json;
+use std::sync::{Arc, Mutex};
+use streamgauge::adapter::lambda::Handler;
+use streamgauge::adapter::{Declared, RecordPipeline, Sink, each};
+use streamgauge::prelude::*;
+use streamgauge::spec::{CompileOptions, PipelineSpec, RowEmission};
+use streamgauge::store::MemoryStore;
+
+/// The minute that the first record is in.
+const MINUTE: i64 = 1_700_000_040_000;
+
+/// A function in stored mode and what it said, of each answer the minute, its revision and its count.
+struct Function<P, S> {
+    handler: Handler<P, S>,
+    said: Arc<Mutex<Vec<(i64, u32, String)>>>,
+    records: u64,
+}
+
+fn function(pipeline: &str) -> Function<Declared, impl Sink<Declared>> {
+    let spec = PipelineSpec::from_toml(pipeline, "p.toml").unwrap();
+    let pipeline = Declared::compile(&spec, CompileOptions::default()).unwrap();
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let kept = said.clone();
+    let sink = each(move |row: RowEmission| {
+        let minute = (row.window.unwrap().start().as_millis() - MINUTE) / 60_000;
+        kept.lock().unwrap().push((minute, row.revision, row.values[0].to_string()));
+        Ok(())
+    });
+    Function { handler: Handler::new(pipeline, sink).unwrap().stored(MemoryStore::new()), said, records: 0 }
+}
+
+impl<P: RecordPipeline, S: Sink<P>> Function<P, S> {
+    /// What is said of a batch of these payloads that arrive so many seconds after the minute.
+    fn batch(&mut self, payloads: &[&str], seconds: i64) -> Vec<(i64, u32, String)> {
+        let record = |payload: &&str| {
+            self.records += 1;
+            json!({
+                "eventID": format!("shardId-000000000003:{}", self.records), "eventSourceARN": "arn:aws:kinesis:us-east-1:1:stream/clicks",
+                "kinesis": {
+                    "partitionKey": "k", "sequenceNumber": self.records.to_string(), "data": STANDARD.encode_to_string(payload),
+                    "approximateArrivalTimestamp": (MINUTE / 1000 + seconds) as f64,
+                },
+            })
+        };
+        let event = json!({ "Records": payloads.iter().map(record).collect::<Vec<_>>() }).to_string();
+        self.handler.handle_bytes(event.as_bytes(), at(seconds)).unwrap();
+        std::mem::take(&mut self.said.lock().unwrap())
+    }
+
+    /// What is said on a schedule.
+    fn tick(&mut self, seconds: i64) -> Vec<(i64, u32, String)> {
+        self.handler.answer_idle(at(seconds)).unwrap();
+        std::mem::take(&mut self.said.lock().unwrap())
+    }
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(MINUTE + seconds * 1000)
+}
+
+/// An answer of this minute, revision and count.
+fn answer(minute: i64, revision: u32, count: u64) -> (i64, u32, String) {
+    (minute, revision, count.to_string())
+}
+
+const BY_TIME: &str =
+    "where = \"s >= 500\"\ntime = \"ts\"\ntime_format = \"s\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
+
+const BY_ARRIVAL: &str = "where = \"s >= 500\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
+
+/// S11: errors per minute.
+#[test]
+fn s11_a_window_comes_out_when_a_later_record_comes_whatever_becomes_of_it() {
+    let first = r#"{"ts":1700000040,"s":500,"b":1}"#;
+    for (pipeline, next, comes_out) in [
+        (BY_TIME, r#"{"ts":1700000100,"s":200}"#, true),
+        (BY_TIME, r#"{"ts":1700000099,"s":200}"#, false),
+        (BY_TIME, r#"{"ts":"soon","s":200}"#, false),
+        (BY_TIME, r#"{"ts":1700000100,"s":500,"b":"many"}"#, true),
+        (BY_TIME, "{", false),
+        (BY_ARRIVAL, r#"{"s":200}"#, true),
+        (BY_ARRIVAL, r#"{"s":500,"b":"many"}"#, true),
+        (BY_ARRIVAL, "{", true),
+    ] {
+        let mut function = function(pipeline);
+        assert_eq!(function.batch(&[first], 1), []);
+        let expected = if comes_out { vec![answer(0, 0, 1)] } else { vec![] };
+        assert_eq!(function.batch(&[next], 60), expected, "{pipeline} {next}");
+    }
+}
+
+/// S16, S63: what the schedule answers, and how often.
+#[test]
+fn s63_the_schedule_says_nothing_twice() {
+    let error = |second: i64| format!(r#"{{"ts":{},"s":500,"b":1}}"#, MINUTE / 1000 + second);
+    let mut function = function(BY_TIME);
+    assert_eq!(function.batch(&[&error(1)], 1), []);
+    assert_eq!(function.batch(&[r#"{"ts":1700000041,"s":200}"#], 50), []);
+    assert_eq!(function.tick(100), [], "a filtered record came less than a minute ago");
+    // Records without a readable time do not keep the shard from being idle.
+    assert_eq!(function.batch(&["{"], 100), []);
+    assert_eq!(function.tick(110), [answer(0, 0, 1)]);
+    assert_eq!(function.tick(120), []);
+    for second in [130, 200, 270] {
+        assert_eq!(function.batch(&[r#"{"ts":1700000041,"s":200}"#, "{"], second), []);
+        assert_eq!(function.tick(second + 61), [], "the records of the window are those of before");
+    }
+    assert_eq!(function.batch(&[&error(2)], 340), []);
+    assert_eq!(function.tick(410), [answer(0, 1, 2)]);
+    assert_eq!(function.batch(&[r#"{"ts":1700000100,"s":200}"#], 420), [answer(0, 2, 2)], "in its turn");
+    assert_eq!(function.tick(600), []);
+}
