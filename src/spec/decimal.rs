@@ -56,6 +56,13 @@ impl<'a> Decimal<'a> {
         (whole, fraction)
     }
 
+    /// Whether it is an integer, however it is written.
+    pub(crate) fn is_whole(&self) -> bool {
+        let (whole, fraction) = self.digits();
+        // The significant digits end before the point.
+        self.magnitude().is_none_or(|magnitude| (whole.len() + fraction.len()) as i64 <= magnitude + 1)
+    }
+
     /// The power of ten of the first significant digit, or `None` for zero: 2 for 123, -1 for 0.5.
     pub(crate) fn magnitude(&self) -> Option<i64> {
         let whole = trim_start(self.whole);

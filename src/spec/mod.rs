@@ -24,6 +24,7 @@ mod row_aggregate;
 mod row_merger;
 mod row_pipeline;
 mod time_format;
+mod time_pattern;
 mod time_text;
 mod token;
 

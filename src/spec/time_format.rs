@@ -4,10 +4,10 @@ use super::decimal::Decimal;
 use super::digits::digits;
 use super::nearest::nearest;
 use super::row::{Row, Value};
-use super::time_text::{read_clf, read_iso};
+use super::time_pattern::{check_pattern, read_pattern};
+use super::time_text::{compact_civil, read_clf, read_iso, read_known};
 use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
-use jiff::fmt::strtime;
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
@@ -28,9 +28,17 @@ use std::str::FromStr;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum TimeFormat {
-    /// Decided for each value. A number, or text that is one, is by its size n (without sign) seconds below 10^11 (before the year 5138),
-    /// milliseconds below 10^14, microseconds below 10^17, and nanoseconds from there on. Other text is a time of RFC 3339, a
-    /// date `YYYY-MM-DD`, a date and time with a space in between and without a zone, or the time of an access log.
+    /// Decided for each value.
+    ///
+    /// A number, or text that is one, is a date where its digits can hardly be anything else: from 19000101 to 20991231 `YYYYMMDD`, from
+    /// 190001010000 to 209912312359 `YYYYMMDDHHMM`, from 19000101000000 to 20991231235959 `YYYYMMDDHHMMSS`, the same with the digits of
+    /// milliseconds (17) or microseconds (20) behind it, or with a fraction. In these ranges a number that is no date, such as 20240132, is
+    /// no time. Any other number is by its size n (without sign) seconds below 10^11 (before the year 5138), milliseconds below 10^14,
+    /// microseconds below 10^17, and nanoseconds from there on.
+    ///
+    /// Other text is a date `YYYY-MM-DD` or `YYYY/MM/DD`, alone or with a time of day behind `T` or a space; the basic form
+    /// `YYYYMMDDTHHMMSS`; or the time of an access log. A fraction of the second is read behind a point or a comma. A zone is `Z`, `UTC`,
+    /// `GMT` or an offset such as `+01:00`, `+0100` or `+01`, with or without a space in front.
     #[default]
     Auto,
     /// Seconds since the epoch, with a fraction or without.
@@ -41,13 +49,13 @@ pub enum TimeFormat {
     Micros,
     /// Nanoseconds since the epoch.
     Nanos,
-    /// RFC 3339, such as `2013-01-01T10:00:00.123+01:00`; a zone is required.
+    /// RFC 3339, such as `2013-01-01T10:00:00.123+01:00`, and what `auto` reads around it; a zone is required.
     Rfc3339,
-    /// The time of an Apache or nginx access log, such as `10/Oct/2000:13:55:36 -0700`.
+    /// The time of an Apache or nginx access log, such as `10/Oct/2000:13:55:36 -0700`, also with a fraction of the second.
     Clf,
     /// A pattern of strptime with `%` directives, as `jiff` has them
     /// (<https://docs.rs/jiff/latest/jiff/fmt/strtime/index.html#conversion-specifications>), such as `%d.%m.%Y %H:%M:%S`. A pattern
-    /// without a time of day gives the day's first moment.
+    /// without a time of day gives the day's first moment. `%s`, the seconds since the epoch, may have a fraction behind it: `%s.%f`.
     Pattern(String),
 }
 
@@ -89,7 +97,8 @@ impl FromStr for TimeFormat {
     /// Reads `auto`, `s`, `ms`, `us`, `ns`, `rfc3339`, `clf` or a pattern, which has at least one `%`.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`] if it is no such name, or the pattern has a directive that does not exist.
+    /// [`ErrorKind::Parse`] if it is no such name, or a pattern that cannot be right: one with a directive that does not exist, without a
+    /// date, or of which a part is read and then of no use.
     fn from_str(text: &str) -> Result<Self, Error> {
         if let Some((_, format)) = NAMES.iter().find(|(name, _)| *name == text) {
             return Ok(format.clone());
@@ -100,11 +109,8 @@ impl FromStr for TimeFormat {
                 format!("{text:?} is not a time format{hint}; the formats are auto, s, ms, us, ns, rfc3339, clf and patterns with %");
             return Err(Error::new(ErrorKind::Parse, message));
         }
-        // Nothing can be read by a pattern before something is to be read; writing shows whether every directive exists.
-        match strtime::format(text, &jiff::Timestamp::UNIX_EPOCH.to_zoned_datetime(jiff::tz::TimeZone::UTC)) {
-            Ok(_) => Ok(TimeFormat::Pattern(text.into())),
-            Err(error) => Err(Error::new(ErrorKind::Parse, format!("{text:?} is not a pattern of times")).with_source(error)),
-        }
+        check_pattern(text)?;
+        Ok(TimeFormat::Pattern(text.into()))
     }
 }
 
@@ -151,14 +157,14 @@ impl TimeFormat {
 pub(super) struct TimeField {
     pub(super) slot: usize,
     pub(super) format: TimeFormat,
-    /// The integers that are milliseconds in this format.
+    /// Integers that are milliseconds in this format: the usual ones, which need no other look.
     millis: Range<i64>,
 }
 
 impl TimeField {
     pub(super) fn new(slot: usize, format: TimeFormat) -> Self {
         let millis = match format {
-            TimeFormat::Auto => MILLIS,
+            TimeFormat::Auto => MILLIS_USUAL,
             TimeFormat::Millis => i64::MIN..i64::MAX,
             _ => 0..0,
         };
@@ -185,9 +191,10 @@ impl TimeField {
             TimeFormat::Nanos => Some(-6),
             _ => return self.format.read(row.value(self.slot)),
         };
-        match row.digits(self.slot) {
-            Some(integer) => scale(integer, power.unwrap_or_else(|| unit_of_integer(integer))).map(Timestamp::from_millis),
-            None => self.format.read(row.value(self.slot)),
+        match (row.digits(self.slot), power) {
+            (Some(integer), Some(power)) => scale(integer, power).map(Timestamp::from_millis),
+            (Some(integer), None) => read_integer(integer).map(Timestamp::from_millis),
+            (None, _) => self.format.read(row.value(self.slot)),
         }
     }
 }
@@ -211,8 +218,54 @@ fn scale(integer: i64, power: i64) -> Result<i64, NotATime> {
     }
 }
 
-/// The integers that tell milliseconds by their size.
+/// The integers that tell milliseconds by their size, unless they are dates.
 const MILLIS: Range<i64> = 100_000_000_000..100_000_000_000_000;
+
+/// Those of 13 digits, among which there are no dates: from September 2001 to the year 2286.
+const MILLIS_USUAL: Range<i64> = 1_000_000_000_000..10_000_000_000_000;
+
+/// An integer without a sign that tells by its digits what it is: a date, or a number of some unit.
+#[inline]
+fn read_integer(integer: i64) -> Result<i64, NotATime> {
+    match compact_parts(integer) {
+        None => scale(integer, unit_of_integer(integer)),
+        Some((date, clock, millis)) => compact_civil(date, clock).map(|time| time + millis).ok_or(NotATime::Malformed),
+    }
+}
+
+/// The date `YYYYMMDD`, the time of day `HHMMSS` and the milliseconds of an integer that lies where such digits do: see [`TimeFormat::Auto`].
+#[inline]
+fn compact_parts(integer: i64) -> Option<(i64, i64, i64)> {
+    const DAY: i64 = 1_000_000;
+    match integer {
+        19_000_101..=20_991_231 => Some((integer, 0, 0)),
+        190_001_010_000..=209_912_312_359 => Some((integer / 10_000, integer % 10_000 * 100, 0)),
+        19_000_101_000_000..=20_991_231_235_959 => Some((integer / DAY, integer % DAY, 0)),
+        19_000_101_000_000_000..=20_991_231_235_959_999 => Some((integer / 1000 / DAY, integer / 1000 % DAY, integer % 1000)),
+        _ => None,
+    }
+}
+
+/// As [`read_integer`], of a number that is not written in a few digits.
+fn read_decimal(decimal: &Decimal<'_>) -> Result<i64, NotATime> {
+    let magnitude = decimal.magnitude().unwrap_or(0);
+    // Of 14 digits and more, and with a fraction, those of the seconds tell.
+    let seconds = match magnitude {
+        13 | 16 | 19 => decimal.scaled_floor(13 - magnitude).filter(|seconds| compact_parts(*seconds).is_some()),
+        7 | 11 => decimal.scaled_floor(0).filter(|whole| compact_parts(*whole).is_some()),
+        _ => None,
+    };
+    match seconds.filter(|_| !decimal.is_negative()) {
+        None => decimal.scaled_floor(unit_of(magnitude)).ok_or(NotATime::OutOfRange),
+        Some(seconds) if magnitude >= 13 => {
+            let millis = decimal.scaled_floor(16 - magnitude).ok_or(NotATime::OutOfRange)? - seconds * 1000;
+            read_integer(seconds).map(|time| time + millis)
+        }
+        // There is no fraction of a day or minute.
+        Some(whole) if decimal.is_whole() => read_integer(whole),
+        Some(_) => Err(NotATime::Malformed),
+    }
+}
 
 /// The unit that an integer without a sign tells by its size: as [`unit_of`], without finding the magnitude first.
 #[inline]
@@ -237,14 +290,11 @@ fn unit_of(magnitude: i64) -> i64 {
 
 fn read_any(text: &str) -> Result<i64, NotATime> {
     if let Some(integer) = digits(text.as_bytes()) {
-        return scale(integer, unit_of_integer(integer));
+        return read_integer(integer);
     }
-    if let Some(decimal) = Decimal::scan(text) {
-        return decimal.scaled_floor(unit_of(decimal.magnitude().unwrap_or(0))).ok_or(NotATime::OutOfRange);
-    }
-    match read_iso(text.as_bytes()) {
-        Some(civil) => Ok(civil.to_millis()),
-        None => read_clf(text.as_bytes()).map_or_else(|| read_with_jiff(text), Ok),
+    match Decimal::scan(text) {
+        Some(decimal) => read_decimal(&decimal),
+        None => read_known(text.as_bytes()).map_or_else(|| read_with_jiff(text), Ok),
     }
 }
 
@@ -255,34 +305,20 @@ fn read_rfc3339(text: &str) -> Result<i64, NotATime> {
     }
 }
 
-/// What the readers above do not know, such as more than nine digits of a fraction, or years with a sign.
+/// What the readers above do not know, such as years with a sign.
 #[cold]
 fn read_with_jiff(text: &str) -> Result<i64, NotATime> {
     text.parse::<jiff::Timestamp>().map_err(|_| NotATime::Malformed).and_then(to_millis)
 }
 
-fn read_pattern(pattern: &str, text: &str) -> Result<i64, NotATime> {
-    let parts = strtime::parse(pattern, text).map_err(|_| NotATime::Malformed)?;
-    if parts.timestamp().is_some() || parts.offset().is_some() {
-        return parts.to_timestamp().map_err(|_| NotATime::Malformed).and_then(to_millis);
-    }
-    if parts.iana_time_zone().is_some() {
-        let zoned = parts.to_zoned_datetime().map_err(|_| NotATime::Malformed)?;
-        return to_millis(zoned.timestamp());
-    }
-    let date = parts.to_date().map_err(|_| NotATime::Malformed)?;
-    let time = if parts.hour().is_some() { parts.to_time().map_err(|_| NotATime::Malformed)? } else { jiff::civil::Time::midnight() };
-    let zoned = date.to_datetime(time).to_zoned_datetime(jiff::tz::TimeZone::UTC).map_err(|_| NotATime::OutOfRange)?;
-    to_millis(zoned.timestamp())
-}
-
-fn to_millis(time: jiff::Timestamp) -> Result<i64, NotATime> {
+pub(super) fn to_millis(time: jiff::Timestamp) -> Result<i64, NotATime> {
     i64::try_from(time.as_nanosecond().div_euclid(1_000_000)).map_err(|_| NotATime::OutOfRange)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::fmt::strtime;
     use proptest::prelude::*;
 
     fn read(format: &str, text: &str) -> Result<i64, NotATime> {
@@ -319,6 +355,58 @@ mod tests {
         assert_eq!(read("auto", "1700000000123456789"), Ok(1_700_000_000_123));
     }
 
+    // S97
+    #[test]
+    fn auto_reads_digits_that_are_a_date_as_one() {
+        let day = 1_704_153_600_000;
+        let time = day + (3 * 3600 + 4 * 60 + 5) * 1000;
+        for (text, millis) in [
+            ("20240102", day),
+            ("20240102.0", day),
+            ("2.0240102e7", day),
+            ("202401020304", time - 5000),
+            ("20240102030405", time),
+            ("20240102030405.1239", time + 123),
+            ("20240102030405123", time + 123),
+            ("20240102030405123456", time + 123),
+            ("20240102030405123456.7", time + 123),
+            ("19000101", -2_208_988_800_000),
+            ("20991231235959999", 4_102_444_799_999),
+        ] {
+            assert_eq!(read("auto", text), Ok(millis), "{text}");
+        }
+        for text in ["20240132", "20241302", "202401022460", "20240102030461", "20240230000000", "20240102.5", "202401020304.5"] {
+            assert_eq!(read("auto", text), Err(NotATime::Malformed), "{text}");
+        }
+        // Digits that are none, or may as well be a number of seconds, are numbers: 10 digits are seconds up to the year 2286.
+        for (text, millis) in [
+            ("18991231", 18_991_231_000),
+            ("20991232", 20_991_232_000),
+            ("-20240102", -20_240_102_000),
+            ("2024010203", 2_024_010_203_000),
+            ("189912312359", 189_912_312_359),
+            ("209912312360", 209_912_312_360),
+            ("18991231235959", 18_991_231_235_959),
+            ("20991231235960", 20_991_231_235_960),
+        ] {
+            assert_eq!(read("auto", text), Ok(millis), "{text}");
+        }
+        // A unit that is given is taken at its word.
+        assert_eq!(read("s", "20240102"), Ok(20_240_102_000));
+        assert_eq!(read("ms", "20240102030405"), Ok(20_240_102_030_405));
+    }
+
+    #[test]
+    fn an_integer_of_a_row_is_the_time_that_its_text_is() {
+        let auto = TimeField::new(0, TimeFormat::Auto);
+        let mut row = Row::new(1);
+        for text in ["0", "20240102", "20240132", "20240102030405", "202401020304", "1700000000123", "999999999999", "10000000000000"] {
+            row.begin(&bytes::Bytes::from_static(text.as_bytes()));
+            row.set_integer(0, 0, text.len(), || text.parse().unwrap());
+            assert_eq!(auto.read(&row).map(Timestamp::as_millis), read("auto", text), "{text}");
+        }
+    }
+
     #[test]
     fn auto_knows_text() {
         assert_eq!(read("auto", "2013-01-01"), Ok(1_356_998_400_000));
@@ -327,6 +415,10 @@ mod tests {
         assert_eq!(read("auto", "01/Jan/2013:00:00:00 +0000"), Ok(1_356_998_400_000));
         assert_eq!(read("auto", "2013-01-01T01:00:00.0000000001+01:00[Europe/Berlin]"), Err(NotATime::Malformed));
         assert_eq!(read("auto", "-000001-01-01T00:00:00Z"), Ok(-62_198_755_200_000));
+        for text in ["2013-01-01 00:00:00 UTC", "2013-01-01 01:00:00 +0100", "2013/01/01", "20130101T000000Z", "20130101 000000"] {
+            assert_eq!(read("auto", text), Ok(1_356_998_400_000), "{text}");
+        }
+        assert_eq!(read("auto", "[01/Jan/2013:00:00:00.250 +0000]"), Ok(1_356_998_400_250));
         assert_eq!(read("auto", "yesterday"), Err(NotATime::Malformed));
     }
 
@@ -334,6 +426,7 @@ mod tests {
     fn rfc3339_requires_a_zone() {
         assert_eq!(read("rfc3339", "2013-01-01T00:00:00Z"), Ok(1_356_998_400_000));
         assert_eq!(read("rfc3339", "2013-01-01T00:00:00"), Err(NotATime::Malformed));
+        assert_eq!(read("rfc3339", "2013-01-01 00:00:00 GMT"), Ok(1_356_998_400_000));
         assert_eq!(read("rfc3339", "1356998400"), Err(NotATime::Malformed));
         assert_eq!(read("clf", "2013-01-01T00:00:00Z"), Err(NotATime::Malformed));
     }
@@ -347,7 +440,6 @@ mod tests {
         assert_eq!(read("%s", "1356998400"), Ok(1_356_998_400_000));
         assert_eq!(read("%Y-%m-%d %H", "2013-01-01 05"), Ok(1_357_016_400_000));
         assert_eq!(read("%Y%m%d", "20130132"), Err(NotATime::Malformed));
-        assert_eq!(read("%H:%M", "10:00"), Err(NotATime::Malformed));
     }
 
     #[test]

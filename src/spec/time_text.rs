@@ -51,11 +51,15 @@ impl Civil {
     }
 }
 
-/// Reads `YYYY-MM-DD`, optionally followed by `T` or a space, `HH:MM[:SS[.fraction]]`, and optionally `Z`, `+HH:MM`, `+HHMM` or `+HH`.
-/// That is RFC 3339 (section 5.6) and what is usual around it.
+/// Reads `YYYY-MM-DD` or `YYYY/MM/DD`, optionally followed by `T` or a space, `HH:MM[:SS[.fraction]]`, and optionally a [zone](read_zone):
+/// RFC 3339 (section 5.6) and what is usual around it. The basic form of ISO 8601, `YYYYMMDDTHHMMSS`, is read, too.
+#[inline]
 pub(super) fn read_iso(text: &[u8]) -> Option<Civil> {
     let (date, rest) = text.split_first_chunk::<10>()?;
-    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = *date else { return None };
+    let [y0, y1, y2, y3, between, m0, m1, also_between, d0, d1] = *date;
+    if between != also_between || !matches!(between, b'-' | b'/') {
+        return read_basic_iso(text);
+    }
     let days = days_from_civil(digits(&[y0, y1, y2, y3])?, digits(&[m0, m1])?, digits(&[d0, d1])?)?;
     let midnight = days * 86_400_000;
     let Some((separator, rest)) = rest.split_first() else { return Some(Civil { millis: midnight, offset: None }) };
@@ -64,26 +68,71 @@ pub(super) fn read_iso(text: &[u8]) -> Option<Civil> {
     }
     let (clock, rest) = rest.split_first_chunk::<5>()?;
     let [h0, h1, b':', n0, n1] = *clock else { return None };
-    let (second, millis, rest) = read_seconds(rest)?;
+    let (second, rest) = match rest {
+        [b':', s0, s1, rest @ ..] => (digits(&[*s0, *s1])?, rest),
+        _ => (0, rest),
+    };
+    let (millis, rest) = read_fraction(rest)?;
     let time = time_of_day(digits(&[h0, h1])?, digits(&[n0, n1])?, second)? + millis;
-    let offset = if rest.is_empty() { None } else { Some(read_offset(rest)?) };
+    let offset = if rest.is_empty() { None } else { Some(read_zone(rest)?) };
     Some(Civil { millis: midnight + time, offset })
 }
 
-/// Reads `[:SS[.fraction]]`: seconds, milliseconds of the fraction, and what follows.
-fn read_seconds(text: &[u8]) -> Option<(i64, i64, &[u8])> {
-    let [b':', s0, s1, rest @ ..] = text else { return Some((0, 0, text)) };
-    let second = digits(&[*s0, *s1])?;
-    let [b'.' | b',', fraction @ ..] = rest else { return Some((second, 0, rest)) };
+/// Reads `YYYYMMDD`, `T` or a space, `HHMM[SS[.fraction]]`, and optionally a [zone](read_zone).
+#[cold]
+fn read_basic_iso(text: &[u8]) -> Option<Civil> {
+    let (date, rest) = text.split_first_chunk::<8>()?;
+    let [b'T' | b't' | b' ', rest @ ..] = rest else { return None };
+    let end = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+    let (clock, rest) = rest.split_at(end);
+    let clock = match clock.len() {
+        4 => digits(clock)? * 100,
+        6 => digits(clock)?,
+        _ => return None,
+    };
+    let (millis, rest) = read_fraction(rest)?;
+    let midnight_and_time = compact_civil(digits(date)?, clock)?;
+    let offset = if rest.is_empty() { None } else { Some(read_zone(rest)?) };
+    Some(Civil { millis: midnight_and_time + millis, offset })
+}
+
+/// Milliseconds since the epoch of a date `YYYYMMDD` and a time of day `HHMMSS`, each as a number.
+pub(super) fn compact_civil(date: i64, clock: i64) -> Option<i64> {
+    let days = days_from_civil(date / 10_000, date / 100 % 100, date % 100)?;
+    Some(days * 86_400_000 + time_of_day(clock / 10_000, clock / 100 % 100, clock % 100)?)
+}
+
+/// Reads a fraction of a second, if there is one: its milliseconds, and what follows.
+#[inline]
+fn read_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
+    let [b'.' | b',', fraction @ ..] = text else { return Some((0, text)) };
     let end = fraction.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(fraction.len());
     let (fraction, rest) = fraction.split_at(end);
-    // More digits than nanoseconds have are left to a parser that knows what to make of them.
-    if fraction.is_empty() || fraction.len() > 9 {
+    if fraction.is_empty() {
         return None;
     }
     // What is below a millisecond is dropped, which is rounding down, before the epoch too: a fraction counts up within its second.
     let millis = fraction.iter().chain(b"00").take(3).fold(0, |millis, digit| millis * 10 + i64::from(digit - b'0'));
-    Some((second, millis, rest))
+    Some((millis, rest))
+}
+
+/// Reads a zone to the end of the text: `Z`, `UTC`, `GMT`, or an [offset](read_offset), also with spaces in front. An offset of zero may
+/// have one of these names behind it, as Go writes it (`+0000 UTC`). Minutes east of UTC.
+#[inline]
+fn read_zone(text: &[u8]) -> Option<i64> {
+    read_offset(text).or_else(|| read_rarer_zone(text))
+}
+
+#[cold]
+fn read_rarer_zone(text: &[u8]) -> Option<i64> {
+    let text = text.trim_ascii_start();
+    let is_utc = |name: &[u8]| [&b"Z"[..], b"UTC", b"GMT"].iter().any(|known| name.eq_ignore_ascii_case(known));
+    let (offset, name) = text.split_at(text.iter().position(|byte| *byte == b' ').unwrap_or(text.len()));
+    match name.trim_ascii_start() {
+        [] if is_utc(offset) => Some(0),
+        [] => read_offset(offset),
+        name => read_offset(offset).filter(|minutes| *minutes == 0 && is_utc(name)),
+    }
 }
 
 /// Reads `Z`, `+HH:MM`, `+HHMM` or `+HH` (or with a minus) to the end: minutes east of UTC.
@@ -105,8 +154,8 @@ fn read_offset(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// Reads the time of an Apache access log, `10/Oct/2000:13:55:36 -0700`, with or without the brackets around it: milliseconds since the
-/// epoch.
+/// Reads the time of an Apache access log, `10/Oct/2000:13:55:36 -0700`, with or without a fraction of the second, and with or without the
+/// brackets around it: milliseconds since the epoch.
 pub(super) fn read_clf(text: &[u8]) -> Option<i64> {
     let text = match text {
         [b'[', inner @ .., b']'] => inner,
@@ -117,8 +166,20 @@ pub(super) fn read_clf(text: &[u8]) -> Option<i64> {
     let month = 1 + MONTHS.iter().position(|name| name.eq_ignore_ascii_case(month))? as i64;
     let days = days_from_civil(digits(&[*y0, *y1, *y2, *y3])?, month, digits(&[*d0, *d1])?)?;
     let time = time_of_day(digits(&[*h0, *h1])?, digits(&[*n0, *n1])?, digits(&[*s0, *s1])?)?;
-    let [b' ', offset @ ..] = rest else { return None };
-    Some(days * 86_400_000 + time - read_offset(offset)? * 60_000)
+    let (millis, rest) = read_fraction(rest)?;
+    let [b' ', zone @ ..] = rest else { return None };
+    Some(days * 86_400_000 + time + millis - read_zone(zone)? * 60_000)
+}
+
+/// Reads text that is a time in one of the formats of this file: milliseconds since the epoch, with no zone taken as UTC. Returns `None` for
+/// text that spells a number, whatever time it may stand for.
+#[inline]
+pub(super) fn read_known(text: &[u8]) -> Option<i64> {
+    match text.trim_ascii() {
+        // A date has at least ten characters, and begins with a digit, as the time of an access log does inside of its brackets.
+        text @ [b'0'..=b'9' | b'[', ..] if text.len() >= 10 => read_iso(text).map(Civil::to_millis).or_else(|| read_clf(text)),
+        _ => None,
+    }
 }
 
 const MONTHS: [&[u8]; 12] = [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
@@ -141,6 +202,15 @@ mod tests {
         assert_eq!(iso("1970-01-01 01:00:00,123456+0100"), Some(123));
         assert_eq!(iso("1969-12-31T18:30:00-05:30"), Some(0));
         assert_eq!(iso("1969-12-31T23:59:59.9999Z"), Some(-1));
+        for utc in ["", "Z", " Z", "UTC", " utc", " GMT", "  +0000", " +00:00", " +0000 UTC", "-00:00 Z"] {
+            assert_eq!(iso(&format!("1970-01-01 00:00:01.5{utc}")), Some(1500), "{utc}");
+            assert_eq!(iso(&format!("1970/01/01T00:00:01{utc}")), Some(1000), "{utc}");
+            assert_eq!(iso(&format!("19700101T000001,5{utc}")), Some(1500), "{utc}");
+        }
+        assert_eq!(iso("1970-01-01 01:00:00 +0100"), Some(0));
+        assert_eq!(iso("1970-01-01T00:00:00.1239999999999Z"), Some(123));
+        assert_eq!(iso("19700101T0001Z"), Some(60_000));
+        assert_eq!(iso("19700101 010000+01"), Some(0));
         let leap_second = "2016-12-31T23:59:60.5Z";
         assert_eq!(iso(leap_second), iso("2016-12-31T23:59:59.5Z"));
         assert_eq!(iso(leap_second), leap_second.parse::<jiff::Timestamp>().ok().map(|time| time.as_millisecond()));
@@ -158,8 +228,14 @@ mod tests {
             "1970-01-01T00:00:61Z",
             "1970-01-01T00:00:00.Z",
             "1970-01-01T00:00:00+24:00",
-            "1970-01-01T00:00:00 Z",
-            "1970/01/01",
+            "1970-01-01T00:00:00 X",
+            "1970-01-01T00:00:00 +0100 UTC",
+            "1970-01-01T00:00:00+0000 CET",
+            "1970/01-01",
+            "19700101",
+            "19700101T000",
+            "19700132T000000",
+            "19700101T240000",
             "1970-01-01T00:00:00Zx",
             "1970-01-01x00:00:00Z",
             "197é-01-01",
@@ -174,8 +250,17 @@ mod tests {
         assert_eq!(read_clf(b"10/Oct/2000:13:55:36 -0700"), millis);
         assert_eq!(read_clf(b"[10/Oct/2000:13:55:36 -0700]"), millis);
         assert_eq!(read_clf(b"10/oct/2000:20:55:36 Z"), millis);
-        for wrong in ["", "10/Okt/2000:13:55:36 -0700", "32/Oct/2000:13:55:36 -0700", "10/Oct/2000:13:55:36", "10/Oct/2000 13:55:36 -0700"]
-        {
+        assert_eq!(read_clf(b"10/Oct/2000:20:55:36 UTC"), millis);
+        assert_eq!(read_clf(b"[10/Oct/2000:13:55:36.789 -0700]"), millis.map(|millis| millis + 789));
+        assert_eq!(read_clf(b"10/Oct/2000:13:55:36,7899 -0700"), millis.map(|millis| millis + 789));
+        for wrong in [
+            "",
+            "10/Okt/2000:13:55:36 -0700",
+            "32/Oct/2000:13:55:36 -0700",
+            "10/Oct/2000:13:55:36",
+            "10/Oct/2000:13:55:36. -0700",
+            "10/Oct/2000 13:55:36 -0700",
+        ] {
             assert_eq!(read_clf(wrong.as_bytes()), None, "{wrong}");
         }
     }
@@ -201,9 +286,12 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_no_danger(text: String) {
-            read_iso(text.as_bytes());
-            read_clf(text.as_bytes());
+        fn any_text_is_no_danger(text: String, near in "[0-9]{2,8}[-/T ]?[0-9A-Z:/]{0,20}[., ]{0,2}[0-9+Z: ]{0,9}") {
+            for text in [text, near] {
+                read_iso(text.as_bytes());
+                read_clf(text.as_bytes());
+                read_known(text.as_bytes());
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Formats of records, times and compression.
 
-use super::{Folder, Run, column, hits, project_file, streamgauge, streamgauge_reading};
+use super::{Folder, Run, column, hits, project_file, starts, streamgauge, streamgauge_reading};
 use serde_json::{Value, json};
 use std::io::Write;
 
@@ -51,7 +51,7 @@ fn nested_fields_are_named_by_pointers_and_odd_names_by_quotes() {
 
 #[test]
 fn times_are_read_in_every_format() {
-    let start = |format: &str, time: &str| {
+    let start_of = |format: &str, time: &str| {
         let input = format!("{{\"t\":{time}}}\n");
         let arguments = ["run", "--time", "t", "--time-format", format, "--window", "1s", "--output", "json"];
         streamgauge_reading(&arguments, input.as_bytes()).json()[0]["window"]["start"].as_str().unwrap().to_owned()
@@ -69,10 +69,49 @@ fn times_are_read_in_every_format() {
         ("%Y%m%d %H%M%S", "\"20231114 221320\""),
     ];
     for (format, time) in times {
-        assert_eq!(start(format, time), "2023-11-14T22:13:20.000Z", "{format} {time}");
+        assert_eq!(start_of(format, time), "2023-11-14T22:13:20.000Z", "{format} {time}");
     }
     // S1
-    assert_eq!(start("s", "-1"), "1969-12-31T23:59:59.000Z");
+    assert_eq!(start_of("s", "-1"), "1969-12-31T23:59:59.000Z");
+}
+
+#[test]
+fn times_that_were_once_misread_are_where_they_belong() {
+    let windows = |arguments: &[&str], input: &str| {
+        let run = streamgauge_reading(
+            &[&["run", "--time", "ts", "--max-delay", "unbounded", "--output", "csv"], arguments].concat(),
+            input.as_bytes(),
+        );
+        run.succeeded().stdout.lines().skip(1).map(|line| line.split(',').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let fractions = "{\"ts\":\"1700000000.123\",\"v\":1}\n{\"ts\":\"1700000000.923\",\"v\":1}\n";
+    for format in ["%s.%f", "%s%.f", "%s.%3f", "s", "auto"] {
+        let starts = windows(&["--time-format", format, "--window", "500ms"], fractions);
+        assert_eq!(starts, ["2023-11-14T22:13:20.000Z", "2023-11-14T22:13:20.500Z"], "{format}");
+    }
+    let compact = "{\"ts\":\"20240102030405\"}\n{\"ts\":\"20240102\"}\n{\"ts\":202401020304}\n";
+    assert_eq!(windows(&["--window", "1h"], compact), ["2024-01-02T00:00:00.000Z", "2024-01-02T03:00:00.000Z"]);
+    let spaced = "ts\n2024-01-02 03:04:05 +0100\n2024-01-02T02:04:05 UTC\n2024/01/02 02:04:05.999 GMT\n20240102T020405Z\n";
+    assert_eq!(windows(&["--format", "csv", "--window", "1s"], spaced), ["2024-01-02T02:04:05.000Z"]);
+}
+
+#[test]
+fn an_access_log_may_have_fractions_of_seconds() {
+    let line = |millis: &str| format!("10.0.0.1 - - [10/Oct/2000:13:55:36.{millis} -0700] \"GET /a HTTP/1.1\" 200 10\n");
+    let log = line("123") + &line("923");
+    let arguments = ["run", "--format", "clf", "--time", "time", "--window", "500ms", "--output", "json"];
+    let rows = streamgauge_reading(&arguments, log.as_bytes()).json();
+    assert_eq!(starts(&rows), ["2000-10-10T20:55:36.000Z", "2000-10-10T20:55:36.500Z"]);
+}
+
+#[test]
+fn a_pattern_that_cannot_be_right_ends_the_run_before_it_reads() {
+    for (pattern, words) in
+        [("%H:%M:%S", "it has no date"), ("%s.%L", "%3f"), ("%F %I:%M", "would be read as"), ("%F %T %Z", "can be read")]
+    {
+        let run = streamgauge(&["run", "no such file", "--time", "ts", "--window", "1h", "--time-format", pattern]);
+        run.failed(2, &["--time-format", words]);
+    }
 }
 
 fn gzip(data: &str) -> Vec<u8> {

@@ -27,7 +27,7 @@ fn reasons_name_the_field_and_its_value() {
     assert_eq!(reason("agg = 'mean(x)'", r#"{"x": "NaN"}"#), r#"x: "NaN" is not a number"#);
     assert_eq!(reason("time = 'ts'\nwindow = '1m'", r#"{"ts": "soon"}"#), r#"ts: "soon" is not a time (time format auto)"#);
     assert_eq!(reason("time = 'ts'\nwindow = '1m'", r#"{}"#), "ts: the field is missing");
-    assert_eq!(reason("time = 'ts'\ntime_format = '%Y'", r#"{"ts": 5.5}"#), r#"ts: 5.5 is not a time (time format "%Y")"#);
+    assert_eq!(reason("time = 'ts'\ntime_format = '%F'", r#"{"ts": 5.5}"#), r#"ts: 5.5 is not a time (time format "%F")"#);
     let long = format!(r#"{{"k": "{}"}}"#, "x".repeat(70_000));
     assert!(reason("group = 'k'", &long).ends_with("takes 70000 bytes as a key, over the limit of 65536"));
     assert!(reason("group = 'a,k'", &long).starts_with("k: \"xxx") && reason("agg = 'distinct(k)'", &long).len() < 300);

@@ -151,6 +151,16 @@ Predicates (--where):
   status >= 500 and not (url contains '/health')
   country in ('DE', 'FR')    agent matches '(?i)bot'
 
+Times (--time-format):
+  auto                       decided for each value (the default). A number is a date from 19000101 to
+                             20991231 (YYYYMMDD), so also with the digits of hours and minutes (12), of
+                             seconds (14), milli- (17) and microseconds (20); any other is seconds since
+                             1970 below 10^11, ms below 10^14, us below 10^17, else ns. Text is a date
+                             (2024-01-31 or 2024/01/31), with a time or without, 20240131T235959Z, or the
+                             time of an access log; UTC unless it has Z, UTC, GMT or an offset
+  s, ms, us, ns              a number of these units since 1970, with a fraction or without
+  '%d.%m.%Y %H:%M:%S%.f'     a pattern of strptime; '%s.%f' is seconds since 1970 with a fraction
+
 Fields are plain names, \"quoted names\", or JSON pointers such as /request/url. An access log has
 the fields host, ident, user, time, method, path, protocol, status, bytes, referer and agent;
 `lines` has the field line.
