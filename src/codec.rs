@@ -117,6 +117,16 @@ impl Writer {
         self.zeros(zeros);
     }
 
+    /// The same of counters that are not 0, each with its index; the indices ascend, and the last counter is the last of all.
+    pub(crate) fn counters_at(&mut self, counters: impl Iterator<Item = (u64, u64)>) {
+        let mut next = 0;
+        for (index, counter) in counters {
+            self.zeros(index - next);
+            self.u64(counter);
+            next = index + 1;
+        }
+    }
+
     fn zeros(&mut self, zeros: u64) {
         if zeros > 0 {
             self.u8(0);
@@ -457,6 +467,11 @@ mod tests {
             let mut writer = Writer::new();
             writer.counters(counters.iter().copied());
             let bytes = writer.into_bytes();
+            if counters.last().is_some_and(|last| *last > 0) {
+                let mut sparse = Writer::new();
+                sparse.counters_at((0..).zip(counters.iter().copied()).filter(|(_, counter)| *counter > 0));
+                prop_assert_eq!(sparse.as_bytes(), &bytes);
+            }
             let (mut reader, mut read) = (Reader::new(&bytes), vec![0; counters.len()]);
             reader.counters(counters.len(), |index, counter| read[index] = counter).unwrap();
             reader.finish().unwrap();

@@ -126,6 +126,9 @@ impl State {
             if let (Some(truth), Some(estimate)) = (truth, estimate) {
                 assert!(estimate.lower <= truth && truth <= estimate.upper, "quantile {q}: {estimate:?} for {truth}");
                 assert!(estimate.lower <= estimate.value && estimate.value <= estimate.upper, "quantile {q}: {estimate:?}");
+                // The smallest double and a little more for the rounding of the value.
+                let error = self.numbers[side].accuracy() * truth.abs() * (1.0 + 1e-12) + f64::from_bits(1);
+                assert!((estimate.value - truth).abs() <= error, "quantile {q}: {estimate:?} for {truth}");
             }
         }
     }

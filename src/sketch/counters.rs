@@ -100,6 +100,15 @@ impl Counters {
         }
     }
 
+    /// The sum of all counters, saturating.
+    pub(super) fn total(&self) -> u64 {
+        match self {
+            // At most 2^32 counters, each below 2^32.
+            Counters::Narrow(cells) => cells.iter().map(|&cell| u64::from(cell)).sum(),
+            Counters::Wide(cells) => cells.iter().fold(0, |sum, &cell| sum.saturating_add(cell)),
+        }
+    }
+
     /// The first index at which the sum of the counters up to it is at least so much.
     pub(super) fn reaches(&self, sum: u64) -> Option<usize> {
         // Summed so many at a time, in vector registers, and one by one only where the sum is reached.
@@ -235,6 +244,7 @@ mod tests {
             let expected: Vec<u64> = a.iter().zip(&b).map(|(a, b)| a.saturating_add(*b)).collect();
             prop_assert_eq!(sum.moved(2..5, 1, 6).iter().collect::<Vec<_>>(), [0, expected[2], expected[3], expected[4], 0, 0]);
             let mut up_to = 0u64;
+            prop_assert_eq!(sum.total(), expected.iter().fold(0, |sum: u64, count| sum.saturating_add(*count)));
             let first = expected.iter().position(|count| { up_to = up_to.saturating_add(*count); up_to >= 20 });
             prop_assert_eq!(sum.reaches(20), first);
             prop_assert_eq!(sum.iter().collect::<Vec<_>>(), expected.clone());

@@ -1,22 +1,24 @@
 //! A histogram of relative error: quantiles of numbers, deterministic and merging exactly.
 
+mod bucket;
 mod durable;
+mod side;
 mod subtract;
 
 use super::Estimate;
-use super::counters::Counters;
 use crate::error::{Error, ErrorKind};
-use std::ops::Range;
+use bucket::{bucket_of, bucket_of_normal, edges};
+use side::{Entry, Side};
 
 /// Bits of a number's mantissa that choose its bucket, at most: 8192 buckets per doubling.
 const RESOLUTION_MAX: u32 = 13;
 
-/// Doublings between the smallest and the largest magnitude that are told apart, on either side of 0. Below them the smallest
-/// buckets are one.
-const DOUBLINGS_MAX: u32 = 64;
+/// Doublings of which all buckets may have numbers, on either side of 0, before neighbours are joined.
+const DOUBLINGS_FULL: usize = 64;
 
-/// Explicit bits of a double's mantissa.
-const MANTISSA_BITS: u32 = 52;
+/// Buckets that may have numbers, on either side of 0, whatever the accuracy: more than two for each doubling that there is, so that
+/// joining ends. They are those of 64 doublings at an accuracy of 0.0039.
+const BUCKETS_MAX_LEAST: usize = DOUBLINGS_FULL << 7;
 
 /// Integers up to here are exact in a double, and doubles from here on are all integers.
 const INTEGERS_ALL: f64 = 4_503_599_627_370_496.0;
@@ -26,8 +28,12 @@ const INTEGERS_ALL: f64 = 4_503_599_627_370_496.0;
 /// # Guarantee
 /// `quantile(q)` is the nearest rank: the smallest number that at least a share `q` of all is not above, number `ceil(q * n)` in order.
 /// It comes with certain bounds, `lower <= true <= upper`, and `value` differs from the true one by at most
-/// [`accuracy`](LogHistogram::accuracy) times the true one. The first and the last in order are exact, and so are integers up to
+/// [`accuracy`](LogHistogram::accuracy) times the true one, whichever finite numbers there are. The first and the last in order are exact, and so are integers up to
 /// `1 / accuracy` as long as all numbers are integers.
+///
+/// The accuracy is the one asked for as long as the numbers of each sign lie in at most [`buckets_max`](LogHistogram::buckets_max) buckets. Empty buckets do not count:
+/// 0.1 beside 1e300 takes two. Past that all buckets are joined in pairs, which halves the accuracy everywhere alike, until they are few enough. `accuracy` then gives the
+/// new one, and so do the bounds of every quantile.
 ///
 /// # How
 /// Buckets are of one relative width, as in DDSketch (Masson, Rim and Lee, *DDSketch: a fast and fully-mergeable quantile sketch with
@@ -35,9 +41,9 @@ const INTEGERS_ALL: f64 = 4_503_599_627_370_496.0;
 /// and the first bits of its mantissa, cut from its binary form. So no logarithm is computed, whose last bit could depend on the machine; a bucket's
 /// edges are exact; and halving the resolution drops one bit. The price is up to 44 % more buckets than the logarithm needs.
 ///
-/// Numbers closer to 0 than 2^-1022 keep certain bounds but not the relative accuracy. Where numbers of one sign spread over more than
-/// 64 doublings, the smallest magnitudes share a bucket, and its bounds say so. What a histogram holds depends on the numbers alone, not on
-/// their order or on how they were merged.
+/// Buckets are joined in pairs, as in UDDSketch (Epicoco, Melle, Cafaro, Pulimeno and Morleo, *UDDSketch: accurate tracking of quantiles in data streams*, IEEE
+/// Access 8, 2020). How often follows from which buckets have numbers: so what a histogram holds depends on the numbers alone, not on their order or on how they were
+/// merged.
 ///
 /// # When not to use it
 /// For exact quantiles of few numbers sort them. For shares of a *count* (`which keys`) see [`SpaceSaving`](super::SpaceSaving).
@@ -57,14 +63,17 @@ const INTEGERS_ALL: f64 = 4_503_599_627_370_496.0;
 #[derive(Clone, Debug)]
 pub struct LogHistogram {
     /// Bits of the mantissa in a bucket's number.
-    resolution: u32,
+    resolution: u8,
+    /// The bits that were asked for; as many or more.
+    resolution_asked: u8,
+    integers: bool,
     positive: Side,
-    negative: Side,
+    /// The magnitudes of the numbers below 0.
+    negative: Option<Box<Side>>,
     zeros: u64,
     count: u64,
     min: f64,
     max: f64,
-    integers: bool,
     /// What the parts were, if this is their merge and they may be subtracted.
     parts: Option<Box<subtract::Parts>>,
 }
@@ -81,20 +90,25 @@ impl LogHistogram {
         let Some(resolution) = resolution.filter(|_| alpha < 1.0) else {
             return Err(Error::invalid(format!("an accuracy of {alpha} is out of range: {:.7} to below 1", accuracy_of(RESOLUTION_MAX))));
         };
-        Ok(LogHistogram {
+        Ok(LogHistogram::empty(resolution as u8, resolution as u8))
+    }
+
+    fn empty(resolution: u8, resolution_asked: u8) -> Self {
+        LogHistogram {
             resolution,
+            resolution_asked,
+            integers: true,
             positive: Side::default(),
-            negative: Side::default(),
+            negative: None,
             zeros: 0,
             count: 0,
             min: f64::INFINITY,
             max: f64::NEG_INFINITY,
-            integers: true,
             parts: None,
-        })
+        }
     }
 
-    /// Adds a number so many times. O(1); amortised over the growth of the buckets. A weight of 0 does nothing.
+    /// Adds a number so many times. O(1); amortised over the growth of the buckets, and O(log buckets) for a number far from most others. A weight of 0 does nothing.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidRecord`] if the number is NaN or infinite; nothing has changed then.
@@ -111,25 +125,48 @@ impl LogHistogram {
         self.max = self.max.max(value);
         // A cast there and back is the test for an integer; a number it cuts off at 2^63 is one by its size.
         self.integers &= (value as i64) as f64 == value || value.abs() >= INTEGERS_ALL;
-        if value > 0.0 {
-            self.positive.add(self.bucket(value), weight, self.buckets_max());
-        } else if value < 0.0 {
-            self.negative.add(self.bucket(-value), weight, self.buckets_max());
-        } else {
-            self.zeros = self.zeros.saturating_add(weight);
+        let is_in_run = value >= f64::MIN_POSITIVE && self.positive.add_to_run(bucket_of_normal(value, self.bits()), weight);
+        if !is_in_run {
+            self.add_elsewhere(value, weight);
         }
         Ok(())
     }
 
-    /// The bucket of a magnitude: the order of doubles above 0 is that of their bits.
-    #[inline]
-    fn bucket(&self, magnitude: f64) -> u32 {
-        (magnitude.to_bits() >> (MANTISSA_BITS - self.resolution)) as u32
+    /// Adds a number that is not in the positive run: one of another bucket, 0, or one below 0.
+    #[inline(never)]
+    fn add_elsewhere(&mut self, value: f64, weight: u64) {
+        let (bits, buckets_max) = (self.bits(), self.buckets_max());
+        if value > 0.0 {
+            self.positive.add(bucket_of(value, bits), weight, buckets_max);
+        } else if value < 0.0 {
+            self.negative.get_or_insert_default().add(bucket_of(-value, bits), weight, buckets_max);
+        } else {
+            self.zeros = self.zeros.saturating_add(weight);
+        }
+        self.join_past_limit();
     }
 
     #[inline]
-    fn buckets_max(&self) -> u32 {
-        DOUBLINGS_MAX << self.resolution
+    fn bits(&self) -> u32 {
+        u32::from(self.resolution)
+    }
+
+    /// How many buckets of each sign may have numbers before neighbours are joined: 8192, or 64 doublings of them at an accuracy that is better than 0.0039.
+    #[inline]
+    pub fn buckets_max(&self) -> usize {
+        BUCKETS_MAX_LEAST.max(DOUBLINGS_FULL << self.resolution_asked)
+    }
+
+    /// Joins neighbours until no more buckets than allowed have numbers. Fewer do if and only if fewer of any more numbers would, so the order does not matter.
+    fn join_past_limit(&mut self) {
+        while self.has_too_many() && self.resolution > 1 {
+            self.coarsen_to(self.resolution - 1, self.resolution_asked);
+        }
+    }
+
+    fn has_too_many(&self) -> bool {
+        let buckets_max = self.buckets_max();
+        self.positive.has_more_than(buckets_max) || self.negative.as_ref().is_some_and(|side| side.has_more_than(buckets_max))
     }
 
     /// The number at rank `ceil(q * n)`, or `None` if there are no numbers or `q` is not from 0 to 1. O(buckets).
@@ -149,19 +186,21 @@ impl LogHistogram {
     /// The number at a rank from 1 to the count.
     fn at_rank(&self, rank: u64) -> Estimate<f64> {
         let mut before = 0u64;
-        for (bucket, count) in self.negative.descending() {
-            before = before.saturating_add(count);
-            if before >= rank {
-                let (low, high) = self.edges(&self.negative, bucket);
-                return self.tightened(-high, -low);
+        if let Some(negative) = &self.negative {
+            for Entry { bucket, count } in negative.ascending().rev() {
+                before = before.saturating_add(count);
+                if before >= rank {
+                    let (low, high) = self.edges(negative, bucket);
+                    return self.tightened(-high, -low);
+                }
             }
         }
         before = before.saturating_add(self.zeros);
         if before >= rank {
             return Estimate::exact(0.0);
         }
-        if let Some(index) = self.positive.counters.reaches(rank - before) {
-            let (low, high) = self.edges(&self.positive, self.positive.first + index as u32);
+        if let Some(bucket) = self.positive.at_rank(rank - before) {
+            let (low, high) = self.edges(&self.positive, bucket);
             return self.tightened(low, high);
         }
         // Only a count that has saturated gets here.
@@ -169,10 +208,9 @@ impl LogHistogram {
     }
 
     /// The smallest and the largest magnitude of a bucket.
-    fn edges(&self, side: &Side, bucket: u32) -> (f64, f64) {
-        let shift = MANTISSA_BITS - self.resolution;
-        let low = if side.collapsed && bucket == side.first { 0.0 } else { f64::from_bits(u64::from(bucket) << shift) };
-        (low, f64::from_bits(((u64::from(bucket) + 1) << shift) - 1))
+    fn edges(&self, side: &Side, bucket: i32) -> (f64, f64) {
+        let (low, high) = edges(bucket, self.bits());
+        (if side.floor() == Some(bucket) { 0.0 } else { low }, high)
     }
 
     /// Bounds cut to what is known of all numbers, and between them the value of the smallest relative error at both ends.
@@ -194,26 +232,30 @@ impl LogHistogram {
     /// # Errors
     /// None today; the signature leaves room.
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
+        let is_alike = other.resolution == self.resolution && other.resolution_asked == self.resolution_asked;
         match &mut self.parts {
-            Some(parts) if other.resolution == self.resolution => parts.enter(other),
+            Some(parts) if is_alike => parts.enter(other),
             parts => *parts = None,
         }
         let mut coarsened;
         let mut other = other;
-        if other.resolution > self.resolution {
+        if !is_alike {
+            self.coarsen_to(other.resolution, other.resolution_asked);
             coarsened = other.clone();
-            coarsened.coarsen_to(self.resolution);
+            coarsened.coarsen_to(self.resolution, self.resolution_asked);
             other = &coarsened;
         }
-        self.coarsen_to(other.resolution);
         let buckets_max = self.buckets_max();
         self.positive.merge(&other.positive, buckets_max);
-        self.negative.merge(&other.negative, buckets_max);
+        if let Some(negative) = &other.negative {
+            self.negative.get_or_insert_default().merge(negative, buckets_max);
+        }
         self.zeros = self.zeros.saturating_add(other.zeros);
         self.count = self.count.saturating_add(other.count);
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
         self.integers &= other.integers;
+        self.join_past_limit();
         Ok(())
     }
 
@@ -225,18 +267,23 @@ impl LogHistogram {
         if self.resolution <= 1 {
             return Err(Error::invalid("a histogram of two buckets per doubling cannot be coarsened"));
         }
-        self.coarsen_to(self.resolution - 1);
+        self.coarsen_to(self.resolution - 1, self.resolution_asked);
         Ok(())
     }
 
-    fn coarsen_to(&mut self, resolution: u32) {
-        let bits = self.resolution.saturating_sub(resolution);
-        if bits > 0 {
-            self.parts = None;
-            self.resolution -= bits;
-            let buckets_max = self.buckets_max();
-            self.positive = self.positive.coarsened(bits, buckets_max);
-            self.negative = self.negative.coarsened(bits, buckets_max);
+    /// Lowers the resolution, and the one that was asked for, to these, where they are higher.
+    fn coarsen_to(&mut self, resolution: u8, resolution_asked: u8) {
+        if resolution >= self.resolution && resolution_asked >= self.resolution_asked {
+            return;
+        }
+        let bits = u32::from(self.resolution.saturating_sub(resolution));
+        self.parts = None;
+        self.resolution = self.resolution.min(resolution);
+        self.resolution_asked = self.resolution_asked.min(resolution_asked);
+        let buckets_max = self.buckets_max();
+        self.positive = self.positive.coarsened(bits, buckets_max);
+        if let Some(negative) = &mut self.negative {
+            **negative = negative.coarsened(bits, buckets_max);
         }
     }
 
@@ -261,15 +308,16 @@ impl LogHistogram {
         (self.count > 0).then_some(self.max + 0.0)
     }
 
-    /// The largest relative error of a quantile: 1 / (2^(bits + 1) + 1).
+    /// The largest relative error of a quantile: 1 / (2^(bits + 1) + 1), of the bits that are left after joining and coarsening.
     pub fn accuracy(&self) -> f64 {
-        accuracy_of(self.resolution)
+        accuracy_of(self.bits())
     }
 
     /// Bytes in memory, those on the heap included.
     pub fn resident_bytes(&self) -> usize {
         let parts = self.parts.as_ref().map_or(0, |parts| parts.resident_bytes());
-        size_of::<Self>() + self.positive.counters.heap_bytes() + self.negative.counters.heap_bytes() + parts
+        let negative = self.negative.as_ref().map_or(0, |side| size_of::<Side>() + side.heap_bytes());
+        size_of::<Self>() + self.positive.heap_bytes() + negative + parts
     }
 }
 
@@ -281,113 +329,6 @@ fn refused(value: f64) -> Error {
 /// Half the widest bucket, [1, 1 + 2^-bits), relative to its harmonic middle.
 fn accuracy_of(bits: u32) -> f64 {
     1.0 / (f64::from(2u32 << bits) + 1.0)
-}
-
-/// The buckets of one sign: counters of a run of bucket numbers.
-#[derive(Clone, Debug)]
-struct Side {
-    /// The number of the first bucket.
-    first: u32,
-    counters: Counters,
-    /// Whether smaller magnitudes than the first bucket's have been counted in it.
-    collapsed: bool,
-}
-
-impl Default for Side {
-    fn default() -> Self {
-        Side { first: 0, counters: Counters::zeros(0), collapsed: false }
-    }
-}
-
-impl Side {
-    #[inline]
-    fn add(&mut self, bucket: u32, weight: u64, buckets_max: u32) {
-        let mut index = bucket.wrapping_sub(self.first) as usize;
-        if index >= self.counters.len() {
-            index = self.make_room(bucket, buckets_max);
-        }
-        self.counters.add(index, weight);
-    }
-
-    /// Extends the run to a bucket, and gives the index at which to count it.
-    ///
-    /// The run is never longer than `buckets_max`, so it ends at most so many below the largest occupied bucket, whatever came in
-    /// whichever order; what lies below is counted in its first bucket.
-    #[cold]
-    #[inline(never)]
-    fn make_room(&mut self, bucket: u32, buckets_max: u32) -> usize {
-        let Some((lowest, highest)) = self.occupied() else {
-            // Room for the numbers that are likely to follow: a quarter of a doubling or so on either side costs little.
-            self.first = bucket.saturating_sub(4);
-            self.counters = Counters::zeros(9.min(buckets_max as usize));
-            return (bucket - self.first) as usize;
-        };
-        let high = highest.max(bucket);
-        let cut = high.saturating_sub(buckets_max - 1);
-        self.collapsed |= bucket < cut || lowest < cut;
-        let bucket_kept = bucket.max(cut);
-        let low = lowest.min(bucket).max(cut);
-        // As much again on the side that grows.
-        let spare = high - low + 1;
-        let first = if bucket_kept < self.first { low.saturating_sub(spare).max(cut) } else { low };
-        let room = buckets_max.min(high - first + 1 + if bucket > self.first { spare } else { 0 });
-        self.counters = if lowest < first {
-            let mut counters = Counters::zeros(room as usize);
-            self.ascending().for_each(|(old, count)| counters.add((old.max(first) - first) as usize, count));
-            counters
-        } else {
-            let kept = (lowest - self.first) as usize..(highest - self.first) as usize + 1;
-            self.counters.moved(kept, (lowest - first) as usize, room as usize)
-        };
-        self.first = first;
-        (bucket_kept - first) as usize
-    }
-
-    /// The first and the last bucket that hold anything.
-    fn occupied(&self) -> Option<(u32, u32)> {
-        let low = self.ascending().next()?.0;
-        let high = self.descending().next()?.0;
-        Some((low, high))
-    }
-
-    fn ascending(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
-        (0..self.counters.len()).map(|index| (self.first + index as u32, self.counters.at(index))).filter(|(_, count)| *count > 0)
-    }
-
-    fn descending(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
-        (0..self.counters.len()).rev().map(|index| (self.first + index as u32, self.counters.at(index))).filter(|(_, count)| *count > 0)
-    }
-
-    fn merge(&mut self, other: &Side, buckets_max: u32) {
-        if let Some((start, range)) = self.place_of(other) {
-            self.counters.add_range(start, &other.counters, range);
-        } else {
-            // The largest first: it decides what there is room for.
-            other.descending().for_each(|(bucket, count)| self.add(bucket, count, buckets_max));
-        }
-        self.collapsed |= other.collapsed;
-    }
-
-    /// Where the other's counters go here, if there is room for all that are not 0: from which index on, and which of them.
-    fn place_of(&self, other: &Side) -> Option<(usize, Range<usize>)> {
-        let fits = |start: usize, range: Range<usize>| {
-            let end = start.checked_add(range.len())?;
-            (end <= self.counters.len()).then_some((start, range))
-        };
-        let start = |bucket: u32| bucket.wrapping_sub(self.first) as usize;
-        fits(start(other.first), 0..other.counters.len()).or_else(|| {
-            let (low, high) = other.occupied()?;
-            fits(start(low), (low - other.first) as usize..(high - other.first) as usize + 1)
-        })
-    }
-
-    fn coarsened(&self, bits: u32, buckets_max: u32) -> Side {
-        let mut coarse = Side { collapsed: self.collapsed, ..Side::default() };
-        for (bucket, count) in self.descending() {
-            coarse.add(bucket >> bits, count, buckets_max);
-        }
-        coarse
-    }
 }
 
 /// The nearest rank of the quantile `q` among `n`: `ceil(q * n)`, and at least 1; `None` if `n` is 0 or `q` not from 0 to 1.

@@ -4,6 +4,7 @@ use super::expression::{Column, Function};
 use super::row_aggregate::{ACCURACY, Plan, StateSpec};
 use crate::aggregate::{DISTINCT_EXACT_MAX, DISTINCT_PRECISION};
 use crate::engine::EngineOptions;
+use crate::sketch::LogHistogram;
 use std::fmt;
 use std::time::Duration;
 
@@ -135,14 +136,22 @@ fn state_written_max(state: &StateSpec) -> (usize, usize) {
         StateSpec::Sum(_) => same(400),
         StateSpec::Squares(_) => same(900),
         StateSpec::First(_) | StateSpec::Last(_) => same(KEY_BYTES + 20),
-        // Both signs, 64 doublings of 128 buckets, or of 3.
-        StateSpec::Histogram(_) => (64 + 2 * 64 * 128 * 3, 64 + 2 * 64 * 3 * 3),
+        // Both signs: all buckets that may have numbers, each with the distance to the one before; or two for each doubling that there is.
+        StateSpec::Histogram(_) => (64 + 2 * histogram_buckets_max() * 5, 64 + 2 * 2 * DOUBLINGS * 3),
         StateSpec::Distinct(..) => ((DISTINCT_EXACT_MAX * 9).max(1 << DISTINCT_PRECISION) + 64, 128),
         StateSpec::Top { counters, .. } => {
             (counters.saturating_mul(2 * row + filter).saturating_add(64), (*counters).min(TOP_ROWS_MIN) * (2 * row + filter) + 64)
         }
         _ => same(20),
     }
+}
+
+/// Doublings between the smallest and the largest double.
+const DOUBLINGS: usize = 2098;
+
+/// Buckets of a percentile's histogram that may have numbers, of each sign.
+fn histogram_buckets_max() -> usize {
+    LogHistogram::with_accuracy(ACCURACY).map_or(0, |histogram| histogram.buckets_max())
 }
 
 /// Bytes that Lambda hands a tumbling window's state back in, in base64: 1 MB, less what its envelope may take.
@@ -175,8 +184,8 @@ fn state_bytes_min(state: &StateSpec) -> usize {
 fn state_bytes_max(state: &StateSpec) -> usize {
     let held = match state {
         StateSpec::First(_) | StateSpec::Last(_) => KEY_BYTES,
-        // Both signs, 64 doublings of 128 buckets of 8 bytes each.
-        StateSpec::Histogram(_) => 2 * 64 * 128 * 8,
+        // Both signs; an entry of a list that has room for as many more.
+        StateSpec::Histogram(_) => 2 * histogram_buckets_max() * 24,
         StateSpec::Distinct(..) => (DISTINCT_EXACT_MAX * 20).max(1 << DISTINCT_PRECISION),
         // Twice as many rows as counters, and the filter.
         StateSpec::Top { counters, .. } => counters.saturating_mul(2 * (75 + KEY_BYTES) + 64),
@@ -196,7 +205,12 @@ fn worth(function: &Function) -> String {
         Function::First(_) => "exact; of equal event times the record that came first".into(),
         Function::Last(_) => "exact; of equal event times the record that came last".into(),
         Function::Frequency(..) => "exact: the one value is counted".into(),
-        Function::Quantile(..) => format!("nearest rank; within {} % of the value, with certain bounds", ACCURACY * 100.0),
+        Function::Quantile(..) => format!(
+            "nearest rank; within {} % of the value, with certain bounds, while the numbers of each sign are in at most {} buckets of 0.8 %; past \
+             that all buckets are joined in pairs, and the bounds tell the larger error",
+            ACCURACY * 100.0,
+            histogram_buckets_max()
+        ),
         Function::Distinct(_) => format!(
             "exact up to {DISTINCT_EXACT_MAX} distinct values, then HyperLogLog: {:.1} % either way with 95 % confidence",
             2.0 * 104.0 / f64::from(1u32 << DISTINCT_PRECISION).sqrt()

@@ -38,6 +38,26 @@ fn skewed(count: usize) -> Vec<u64> {
 
 const MILLISECONDS: [&str; 6] = ["--time", "x", "--time-format", "ms", "--window", "10ms"];
 
+/// S29 beside a sentinel: one value that is 2^1000 times the others takes nothing from their half per cent.
+#[test]
+fn s29_a_sentinel_spoils_no_percentile() {
+    for sentinel in ["1.7976931348623157e308", "3.4028234663852886e38", "1e30", "-1.7976931348623157e308", "5e-324"] {
+        let values = (1..=100).map(|n| n.to_string()).chain([sentinel.to_owned()]);
+        let row = row(&["--agg", "count, p50(x), p90(x), p99(x), max(x)"], &self::values(values));
+        // Of 101 values in order the sentinel is the last, or the first.
+        let first = u64::from(sentinel.starts_with('-') || sentinel == "5e-324");
+        for (column, rank) in [("p50(x)", 51), ("p90(x)", 91), ("p99(x)", 100)] {
+            let bound = |name: &str| row[column][name].as_f64().unwrap();
+            let truth = (rank - first) as f64;
+            assert!((bound("value") - truth).abs() <= 0.005 * truth, "{sentinel}: {row}");
+            assert!(
+                bound("lower") <= truth && truth <= bound("upper") && bound("upper") - bound("lower") < 0.01 * truth,
+                "{sentinel}: {row}"
+            );
+        }
+    }
+}
+
 #[test]
 fn s3_a_record_at_the_end_is_in_the_next_window() {
     let rows = rows(&MILLISECONDS, &values([0, 9, 10]));

@@ -68,7 +68,7 @@ fn the_explanation_tells_panes_memory_and_bounds() {
         "at most 1000 groups",
         "memory at worst: 8.0 GiB (the limit is 8.0 GiB)",
         "  count: exact",
-        "p99(x): nearest rank; within 0.5 %",
+        "p99(x): nearest rank; within 0.5 % of the value, with certain bounds, while the numbers of each sign are in at most 8192 buckets",
         "distinct(u): exact up to",
         "top(10, url, 2000): exact up to 2000 distinct values, then each count is at most 1/2001",
     ] {

@@ -1,17 +1,24 @@
 //! A histogram as bytes: what is known of all numbers, then the buckets of either sign, runs of zeros short.
 
-use super::{LogHistogram, Side};
+use super::bucket::{end, first_normal, subnormal_buckets};
+use super::side::{Entry, Side, gathered};
+use super::{LogHistogram, edges};
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
-use crate::sketch::counters::Counters;
 
-/// The exponent of infinity: buckets of finite numbers lie below it.
-const EXPONENTS: u32 = 0x7ff;
+/// How the number of a side's first bucket is written: as it is.
+const PLAIN: u8 = 0;
+
+/// As it is, and smaller magnitudes are counted in the bucket.
+const FLOOR: u8 = 1;
+
+/// From the bucket of the smallest double on: of a side with magnitudes below 2^-1022.
+const SUBNORMAL: u8 = 2;
 
 impl LogHistogram {
     /// Writes what the histogram holds.
     pub fn encode(&self, writer: &mut Writer) {
-        writer.u8(self.resolution as u8);
+        writer.u8(self.resolution);
         writer.u64(self.count);
         if self.count == 0 {
             return;
@@ -21,17 +28,11 @@ impl LogHistogram {
         writer.f64(self.min + 0.0);
         writer.f64(self.max + 0.0);
         writer.bool(self.integers);
-        for side in [&self.negative, &self.positive] {
-            let (first, last) = side.occupied().unwrap_or((0, 0));
-            let len = if side.occupied().is_some() { last - first + 1 } else { 0 };
-            writer.u64(u64::from(len));
-            if len > 0 {
-                writer.u64(u64::from(first));
-                writer.bool(side.collapsed);
-                let skipped = (first - side.first) as usize;
-                writer.counters(side.counters.iter().skip(skipped).take(len as usize));
-            }
+        match &self.negative {
+            Some(negative) => negative.encode(self.bits(), writer),
+            None => writer.u64(0),
         }
+        self.positive.encode(self.bits(), writer);
     }
 
     /// Reads what a histogram of this accuracy or a coarser one wrote; what this one holds does not matter.
@@ -39,37 +40,36 @@ impl LogHistogram {
     /// # Errors
     /// [`ErrorKind::Corrupt`] if the bytes hold none, [`ErrorKind::LimitExceeded`] if it is finer than this one.
     pub fn decode(&self, reader: &mut Reader<'_>) -> Result<Self, Error> {
-        let resolution = u32::from(reader.u8()?);
+        let resolution = reader.u8()?;
         if resolution == 0 {
             return Err(reader.corrupt("a histogram has at least two buckets per doubling"));
         }
-        if resolution > self.resolution {
-            let message = format!("a histogram of 2^{resolution} buckets per doubling is finer than the 2^{} asked for", self.resolution);
+        if resolution > self.resolution_asked {
+            let asked = self.resolution_asked;
+            let message = format!("a histogram of 2^{resolution} buckets per doubling is finer than the 2^{asked} asked for");
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
-        let mut read = LogHistogram {
-            resolution,
-            positive: Side::default(),
-            negative: Side::default(),
-            zeros: 0,
-            count: reader.u64()?,
-            min: f64::INFINITY,
-            max: f64::NEG_INFINITY,
-            integers: true,
-            parts: None,
-        };
+        let mut read = LogHistogram::empty(resolution, self.resolution_asked);
+        read.count = reader.u64()?;
         if read.count == 0 {
             return Ok(read);
         }
         read.zeros = reader.u64()?;
         (read.min, read.max, read.integers) = (reader.f64()?, reader.f64()?, reader.bool()?);
-        read.negative = read.decode_side(reader)?;
+        let negative = read.decode_side(reader)?;
+        read.negative = negative.occupied().map(|_| Box::new(negative));
         read.positive = read.decode_side(reader)?;
-        let counted = read.negative.counters.iter().chain(read.positive.counters.iter()).fold(read.zeros, u64::saturating_add);
+        let entries = read.sides().flat_map(Side::ascending);
+        let counted = entries.fold(read.zeros, |sum, entry| sum.saturating_add(entry.count));
         if counted != read.count || !read.ends_agree() || !read.integers_agree() {
             return Err(reader.corrupt("the buckets of a histogram do not agree with its count, its ends or its integers"));
         }
         Ok(read)
+    }
+
+    /// The sides that there are.
+    fn sides(&self) -> impl Iterator<Item = &Side> {
+        self.negative.as_deref().into_iter().chain([&self.positive])
     }
 
     /// Whether the smallest and the largest number lie in the outermost buckets. Bounds would cross otherwise.
@@ -77,12 +77,10 @@ impl LogHistogram {
         let within = |number: f64, (low, high): (f64, f64)| low <= number && number <= high;
         let negated = |(low, high): (f64, f64)| (-high, -low);
         let zero = (self.zeros > 0).then_some((0.0, 0.0));
-        let edges = |side: &Side, bucket: Option<(u32, u64)>| bucket.map(|(bucket, _)| self.edges(side, bucket));
-        let (negative, positive) = (&self.negative, &self.positive);
-        let lowest = edges(negative, negative.descending().next()).map(negated).or(zero);
-        let highest = edges(positive, positive.descending().next()).or(zero);
-        let lowest = lowest.or_else(|| edges(positive, positive.ascending().next()));
-        let highest = highest.or_else(|| edges(negative, negative.ascending().next()).map(negated));
+        let outer = |side: &Side| side.occupied().map(|(first, last)| (self.edges(side, first), self.edges(side, last)));
+        let (negative, positive) = (self.negative.as_deref().and_then(outer), outer(&self.positive));
+        let lowest = negative.map(|(_, last)| negated(last)).or(zero).or(positive.map(|(first, _)| first));
+        let highest = positive.map(|(_, last)| last).or(zero).or(negative.map(|(first, _)| negated(first)));
         let agree = |number: f64, edges: Option<(f64, f64)>| edges.is_some_and(|edges| within(number, edges));
         agree(self.min, lowest) && agree(self.max, highest) && self.min <= self.max
     }
@@ -90,13 +88,13 @@ impl LogHistogram {
     /// Whether each bucket has an integer in it, if all numbers are integers.
     fn integers_agree(&self) -> bool {
         let has_integer = |side: &Side| {
-            side.ascending().all(|(bucket, _)| {
-                let (low, high) = self.edges(side, bucket);
+            side.ascending().all(|entry| {
+                let (low, high) = self.edges(side, entry.bucket);
                 low.ceil() <= high
             })
         };
         let ends = self.min.fract() == 0.0 && self.max.fract() == 0.0;
-        !self.integers || (ends && has_integer(&self.negative) && has_integer(&self.positive))
+        !self.integers || (ends && self.sides().all(has_integer))
     }
 
     fn decode_side(&self, reader: &mut Reader<'_>) -> Result<Side, Error> {
@@ -104,23 +102,67 @@ impl LogHistogram {
         if len == 0 {
             return Ok(Side::default());
         }
-        let (first, collapsed) = (reader.u64()?, reader.bool()?);
-        if len > u64::from(self.buckets_max()) || first.saturating_add(len) > u64::from(EXPONENTS << self.resolution) {
-            return Err(reader.corrupt(&format!("{len} buckets from {first} on are more than a histogram has")));
+        let (number, numbering) = (reader.u64()?, reader.u8()?);
+        let offset = if numbering == SUBNORMAL { subnormal_buckets(self.bits()) } else { 0 };
+        let places = (end(self.bits()) + offset) as u64;
+        if numbering > SUBNORMAL || len > places || number > places - len {
+            return Err(reader.corrupt(&format!("{len} buckets from {number} on, numbered by {numbering}, are none of a histogram")));
         }
-        let mut counters = Counters::zeros(len as usize);
-        reader.counters(len as usize, |index, count| counters.add(index, count))?;
-        if counters.at(0) == 0 || counters.at(len as usize - 1) == 0 {
+        let (first, buckets_max) = (number as i32 - offset, self.buckets_max());
+        let mut entries: Vec<Entry> = Vec::new();
+        reader.counters(len as usize, |index, count| {
+            // One more than allowed is enough to refuse them all.
+            if entries.len() <= buckets_max {
+                entries.push(Entry { bucket: first + index as i32, count });
+            }
+        })?;
+        if entries.len() > buckets_max {
+            return Err(reader.corrupt(&format!("a histogram has at most {buckets_max} buckets of a sign")));
+        }
+        let outer = entries.first().zip(entries.last()).map(|(first, last)| (first.bucket, last.bucket));
+        if outer != Some((first, first + (len as i32 - 1))) {
             return Err(reader.corrupt("the outer buckets of a histogram are empty"));
         }
-        Ok(Side { first: first as u32, counters, collapsed })
+        let is_possible = |(low, high): (f64, f64)| low <= high && high > 0.0;
+        if !entries.iter().all(|entry| is_possible(edges(entry.bucket, self.bits()))) {
+            return Err(reader.corrupt("a bucket of a histogram has no number in it"));
+        }
+        Ok(self.side_of(entries, numbering))
+    }
+
+    /// The side of entries as they were read.
+    fn side_of(&self, mut entries: Vec<Entry>, numbering: u8) -> Side {
+        let first = entries.first().map_or(0, |entry| entry.bucket);
+        let mut floor = (numbering == FLOOR).then_some(first);
+        let normal = first_normal(self.bits());
+        if numbering != SUBNORMAL && first < normal {
+            // An earlier version: it did not tell the doublings below 2^-1022 from each other.
+            floor = Some(normal - 1);
+            entries = gathered(entries.into_iter().map(|entry| Entry { bucket: entry.bucket.max(normal - 1), ..entry }));
+        }
+        Side::of(entries, self.buckets_max(), floor)
     }
 
     /// Halves the resolution as often as the relative error stays within `accuracy`; whether that changed anything.
     pub(crate) fn coarsen_within(&mut self, accuracy: f64) -> bool {
         let before = self.resolution;
-        while self.resolution > 1 && super::accuracy_of(self.resolution - 1) <= accuracy && self.coarsen().is_ok() {}
+        while self.resolution > 1 && super::accuracy_of(self.bits() - 1) <= accuracy && self.coarsen().is_ok() {}
         self.resolution < before
+    }
+}
+
+impl Side {
+    fn encode(&self, bits: u32, writer: &mut Writer) {
+        let Some((first, last)) = self.occupied() else { return writer.u64(0) };
+        let (offset, numbering) = match self.floor() {
+            Some(_) => (0, FLOOR),
+            None if first < first_normal(bits) => (subnormal_buckets(bits), SUBNORMAL),
+            None => (0, PLAIN),
+        };
+        writer.u64((last - first + 1) as u64);
+        writer.u64((first + offset) as u64);
+        writer.u8(numbering);
+        writer.counters_at(self.ascending().map(|entry| ((entry.bucket - first) as u64, entry.count)));
     }
 }
 

@@ -1,0 +1,424 @@
+//! The buckets of one sign: a run of counters where they are close, a sorted list of the others.
+
+use crate::sketch::counters::Counters;
+use std::iter;
+use std::ops::Range;
+
+/// Entries that are held as a list whatever they are, and that a run saves at least.
+const LIST_MIN: usize = 32;
+
+/// Counters that a run may spend on an entry that it saves, at most: more of them than an entry is worth in bytes, since a run is
+/// faster.
+const COUNTERS_PER_ENTRY_MAX: usize = 64;
+
+/// The same where the run saves memory by itself: an entry takes 12 bytes, a counter 4.
+const COUNTERS_PER_ENTRY_MIN: usize = 3;
+
+/// A bucket and how many numbers it has. 12 bytes instead of 16.
+#[derive(Clone, Copy, Debug)]
+#[repr(Rust, packed(4))]
+pub(super) struct Entry {
+    pub(super) bucket: i32,
+    pub(super) count: u64,
+}
+
+/// The buckets of one sign that have numbers.
+///
+/// A record of a typical stream finds its counter in the run by one subtraction. What lies far from the others costs an entry of
+/// the list, and not the counters between. Which is which follows from how the buckets came about, and shows in no answer.
+///
+/// Either there is no run, and the list has one entry for each bucket, or run and list together have at most as many places as
+/// buckets are allowed: so the number of buckets needs no counting as records are added.
+#[derive(Clone, Debug)]
+pub(super) struct Side {
+    /// The bucket of the run's first counter.
+    first: i32,
+    run: Counters,
+    /// The buckets outside of the run, ascending, each with a count above 0.
+    others: Vec<Entry>,
+    /// The length of the list past which the run is chosen again.
+    arrange_past: u32,
+    /// The bucket in which smaller magnitudes are counted, too: only in state that an earlier version wrote.
+    floor: Option<i32>,
+}
+
+impl Default for Side {
+    fn default() -> Self {
+        Side { first: 0, run: Counters::zeros(0), others: Vec::new(), arrange_past: arrange_past(0), floor: None }
+    }
+}
+
+impl Side {
+    /// A side of these entries, which ascend. If they are more than `buckets_max`, there is no run.
+    pub(super) fn of(entries: Vec<Entry>, buckets_max: usize, floor: Option<i32>) -> Side {
+        let saved = densest(&entries, buckets_max);
+        let Some((first, last)) = ends(&entries, &saved) else {
+            let arrange_past = arrange_past(entries.len());
+            return Side { others: entries, arrange_past, floor, ..Side::default() };
+        };
+        let mut run = Counters::zeros((last - first) as usize + 1);
+        let mut others = Vec::with_capacity(entries.len() - saved.len());
+        for (index, entry) in entries.into_iter().enumerate() {
+            match saved.contains(&index) {
+                true => run.add((entry.bucket - first) as usize, entry.count),
+                false => others.push(entry),
+            }
+        }
+        Side { first, run, arrange_past: arrange_past(others.len()), others, floor }
+    }
+
+    /// Adds to a bucket of the run. Returns false, and nothing has changed, if the bucket is not in the run.
+    #[inline]
+    pub(super) fn add_to_run(&mut self, bucket: i32, weight: u64) -> bool {
+        let index = bucket.wrapping_sub(self.first) as u32 as usize;
+        if index >= self.run.len() {
+            return false;
+        }
+        self.run.add(index, weight);
+        true
+    }
+
+    /// Adds to a bucket. O(log of the list), and O(list) for a bucket that is new; amortised over the choices of a run.
+    pub(super) fn add(&mut self, bucket: i32, weight: u64, buckets_max: usize) {
+        let bucket = self.floor.map_or(bucket, |floor| bucket.max(floor));
+        if self.add_to_run(bucket, weight) {
+            return;
+        }
+        match self.search(bucket) {
+            Ok(entry) => entry.count = entry.count.saturating_add(weight),
+            Err(index) => {
+                self.others.insert(index, Entry { bucket, count: weight });
+                self.arrange_if_due(buckets_max);
+            }
+        }
+    }
+
+    /// The entry of a bucket in the list, or where it belongs.
+    fn search(&mut self, bucket: i32) -> Result<&mut Entry, usize> {
+        let index = self.others.binary_search_by_key(&bucket, |entry| entry.bucket)?;
+        self.others.get_mut(index).ok_or(index)
+    }
+
+    /// Chooses the run again if the list has become long.
+    fn arrange_if_due(&mut self, buckets_max: usize) {
+        let places = self.run.len() + self.others.len();
+        if self.others.len() > self.arrange_past as usize || (places > buckets_max && self.run.len() > 0) {
+            *self = Side::of(self.ascending().collect(), buckets_max, self.floor);
+        }
+    }
+
+    /// Returns true if more buckets than allowed have numbers.
+    #[inline]
+    pub(super) fn has_more_than(&self, buckets_max: usize) -> bool {
+        self.others.len() > buckets_max
+    }
+
+    pub(super) fn floor(&self) -> Option<i32> {
+        self.floor
+    }
+
+    /// The entries below the run and those above it.
+    fn around_run(&self) -> (&[Entry], &[Entry]) {
+        self.others.split_at(self.others.partition_point(|entry| entry.bucket < self.first))
+    }
+
+    fn run_entries(&self) -> impl DoubleEndedIterator<Item = Entry> + '_ {
+        let entry = |index| Entry { bucket: self.first + index as i32, count: self.run.at(index) };
+        (0..self.run.len()).map(entry).filter(|entry| entry.count > 0)
+    }
+
+    /// All buckets that have numbers, by magnitude.
+    pub(super) fn ascending(&self) -> impl DoubleEndedIterator<Item = Entry> + '_ {
+        let (below, above) = self.around_run();
+        below.iter().copied().chain(self.run_entries()).chain(above.iter().copied())
+    }
+
+    /// The first and the last bucket that have numbers.
+    pub(super) fn occupied(&self) -> Option<(i32, i32)> {
+        let mut entries = self.ascending();
+        let first = entries.next()?.bucket;
+        Some((first, entries.next_back().map_or(first, |last| last.bucket)))
+    }
+
+    /// The bucket of the number at a rank, from 1, by magnitude; `None` past the last.
+    pub(super) fn at_rank(&self, rank: u64) -> Option<i32> {
+        let (below, above) = self.around_run();
+        let mut before = 0u64;
+        let reaches = |entries: &[Entry], before: &mut u64| {
+            let reached = entries.iter().find(|entry| {
+                *before = before.saturating_add(entry.count);
+                *before >= rank
+            });
+            reached.map(|entry| entry.bucket)
+        };
+        if let Some(bucket) = reaches(below, &mut before) {
+            return Some(bucket);
+        }
+        if let Some(index) = self.run.reaches(rank - before) {
+            return Some(self.first + index as i32);
+        }
+        before = before.saturating_add(self.run.total());
+        reaches(above, &mut before)
+    }
+
+    /// Adds the other's counts. The result may have more buckets than allowed: see [`has_more_than`](Side::has_more_than).
+    pub(super) fn merge(&mut self, other: &Side, buckets_max: usize) {
+        if self.floor != other.floor {
+            return self.merge_by_floor(other, buckets_max);
+        }
+        if self.run.len() == 0 && self.others.is_empty() {
+            *self = other.clone();
+            return;
+        }
+        if other.run.len() > 0 && !self.merge_run(other, buckets_max) {
+            self.merge_entries(&other.run_entries().collect::<Vec<_>>(), buckets_max);
+        }
+        self.merge_entries(&other.others, buckets_max);
+    }
+
+    /// Adds the other's run to this one. Returns false, and nothing has changed, if the two lie too far from each other.
+    fn merge_run(&mut self, other: &Side, buckets_max: usize) -> bool {
+        let mut place = self.place_of(other);
+        if place.is_none() && self.cover(other, buckets_max) {
+            place = self.place_of(other);
+        }
+        let Some((start, range)) = place else { return false };
+        self.run.add_range(start, &other.run, range);
+        true
+    }
+
+    /// Where the other's run goes here, if there is room for all its counters above 0: from which index on, and which of them.
+    fn place_of(&self, other: &Side) -> Option<(usize, Range<usize>)> {
+        let fits = |start: usize, range: Range<usize>| {
+            let end = start.checked_add(range.len())?;
+            (end <= self.run.len()).then_some((start, range))
+        };
+        let start = |bucket: i32| bucket.wrapping_sub(self.first) as u32 as usize;
+        fits(start(other.first), 0..other.run.len()).or_else(|| {
+            let (low, high) = other.run_ends()?;
+            fits(start(low), (low - other.first) as usize..(high - other.first) as usize + 1)
+        })
+    }
+
+    /// The first and the last bucket of the run that have numbers.
+    fn run_ends(&self) -> Option<(i32, i32)> {
+        Some((self.run_entries().next()?.bucket, self.run_entries().next_back()?.bucket))
+    }
+
+    /// Extends the run over the other's. Returns false, and nothing has changed, if most of the run would then lie between the two, or
+    /// if there were too many places.
+    fn cover(&mut self, other: &Side, buckets_max: usize) -> bool {
+        let Some((low, high)) = other.run_ends() else { return false };
+        let own = self.run.len() as i32;
+        let (start, end) = match own {
+            0 => (low, high + 1),
+            _ => (low.min(self.first), (high + 1).max(self.first + own)),
+        };
+        let len = (end - start) as usize;
+        let both = self.run.len() + (high + 1 - low) as usize;
+        if len > 2 * both || len + self.others.len() > buckets_max {
+            return false;
+        }
+        let at = if own == 0 { 0 } else { (self.first - start) as usize };
+        self.run = self.run.moved(0..self.run.len(), at, len);
+        self.first = start;
+        let from = self.others.partition_point(|entry| entry.bucket < start);
+        let to = self.others.partition_point(|entry| entry.bucket < end);
+        self.others.drain(from..to).for_each(|entry| self.run.add((entry.bucket - start) as usize, entry.count));
+        true
+    }
+
+    /// Adds entries, which ascend.
+    fn merge_entries(&mut self, entries: &[Entry], buckets_max: usize) {
+        if entries.len() <= LIST_MIN {
+            return entries.iter().for_each(|entry| self.add(entry.bucket, entry.count, buckets_max));
+        }
+        let outside: Vec<Entry> = entries.iter().filter(|entry| !self.add_to_run(entry.bucket, entry.count)).copied().collect();
+        self.others = merged(self.others.iter().copied(), outside.into_iter());
+        self.arrange_if_due(buckets_max);
+    }
+
+    /// Merges a side of which smaller magnitudes are counted in another bucket than here.
+    #[cold]
+    fn merge_by_floor(&mut self, other: &Side, buckets_max: usize) {
+        let floor = self.floor.max(other.floor);
+        let raised = |entry: Entry| Entry { bucket: floor.map_or(entry.bucket, |floor| entry.bucket.max(floor)), ..entry };
+        let (own, others) = (gathered(self.ascending().map(raised)), gathered(other.ascending().map(raised)));
+        *self = Side::of(merged(own.into_iter(), others.into_iter()), buckets_max, floor);
+    }
+
+    /// Takes out the counts of a part. Returns false if it has a number that is not here; the side is then of no further use.
+    pub(super) fn subtract(&mut self, part: &Side) -> bool {
+        let covered = match self.place_of(part) {
+            Some((start, range)) => self.run.take_range(start, &part.run, range),
+            None => part.run_entries().all(|entry| self.take(entry)),
+        };
+        let taken = covered && part.others.iter().all(|entry| self.take(*entry));
+        if self.others.iter().any(|entry| entry.count == 0) {
+            self.others.retain(|entry| entry.count > 0);
+        }
+        taken
+    }
+
+    fn take(&mut self, part: Entry) -> bool {
+        let index = part.bucket.wrapping_sub(self.first) as u32 as usize;
+        if index < self.run.len() {
+            return self.run.take(index, part.count);
+        }
+        let Ok(entry) = self.search(part.bucket) else { return false };
+        let rest = entry.count.checked_sub(part.count);
+        entry.count = rest.unwrap_or(0);
+        rest.is_some()
+    }
+
+    /// The side at a resolution lower by so many bits: neighbours are joined, 2^bits of them in each bucket.
+    pub(super) fn coarsened(&self, bits: u32, buckets_max: usize) -> Side {
+        let joined = self.ascending().map(|entry| Entry { bucket: entry.bucket >> bits, ..entry });
+        Side::of(gathered(joined), buckets_max, self.floor.map(|floor| floor >> bits))
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.run.heap_bytes() + self.others.capacity() * size_of::<Entry>()
+    }
+}
+
+/// The length past which a list that is now so long is looked at again: so all looks together cost a constant for each entry.
+fn arrange_past(len: usize) -> u32 {
+    LIST_MIN.max(2 * len) as u32
+}
+
+/// Entries that do not descend, with one for each bucket.
+pub(super) fn gathered(entries: impl Iterator<Item = Entry>) -> Vec<Entry> {
+    let mut gathered: Vec<Entry> = Vec::new();
+    for entry in entries {
+        match gathered.last_mut() {
+            Some(last) if last.bucket == entry.bucket => last.count = last.count.saturating_add(entry.count),
+            _ => gathered.push(entry),
+        }
+    }
+    gathered
+}
+
+/// Two lists of entries that ascend, as one.
+fn merged(left: impl Iterator<Item = Entry>, right: impl Iterator<Item = Entry>) -> Vec<Entry> {
+    let (mut left, mut right) = (left.peekable(), right.peekable());
+    gathered(iter::from_fn(|| match (left.peek(), right.peek()) {
+        (Some(a), Some(b)) if b.bucket < a.bucket => right.next(),
+        (None, _) => right.next(),
+        _ => left.next(),
+    }))
+}
+
+/// The buckets at the ends of a range of entries; `None` if it is empty.
+fn ends(entries: &[Entry], range: &Range<usize>) -> Option<(i32, i32)> {
+    let entries = entries.get(range.clone())?;
+    Some((entries.first()?.bucket, entries.last()?.bucket))
+}
+
+/// The entries that are best held as a run: those next to each other of which the worth, in counters, is most above the counters
+/// that the run takes. An empty range if a run does not pay, or would leave too little room for buckets to come.
+fn densest(entries: &[Entry], buckets_max: usize) -> Range<usize> {
+    if entries.len() <= LIST_MIN || entries.len() > buckets_max {
+        return 0..0;
+    }
+    let worth = (buckets_max / entries.len()).clamp(COUNTERS_PER_ENTRY_MIN, COUNTERS_PER_ENTRY_MAX) as i64;
+    let (mut best, mut most) = (0..0, 0);
+    let (mut start, mut gain, mut before) = (0, 0, None::<i32>);
+    for (index, bucket) in entries.iter().map(|entry| entry.bucket).enumerate() {
+        let counters = before.map_or(1, |before| i64::from(bucket - before));
+        before = Some(bucket);
+        gain += worth - counters;
+        if gain < worth - 1 {
+            (start, gain) = (index, worth - 1);
+        }
+        if gain > most {
+            (best, most) = (start..index + 1, gain);
+        }
+    }
+    let counters = ends(entries, &best).map_or(0, |(first, last)| (last - first) as usize + 1);
+    let places = counters + entries.len() - best.len();
+    // Half of the buckets that may still come have a place in the list, before the run is chosen again.
+    let pays = best.len() >= LIST_MIN && places <= (buckets_max + entries.len()) / 2;
+    if pays { best } else { 0..0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    /// So many that run, list and refusal all come up.
+    const BUCKETS_MAX: usize = 200;
+
+    type Counts = BTreeMap<i32, u64>;
+
+    fn side(counts: &[(i32, u64)]) -> (Side, Counts) {
+        let (mut side, mut reference) = (Side::default(), Counts::new());
+        for &(bucket, weight) in counts {
+            side.add(bucket, weight, BUCKETS_MAX);
+            *reference.entry(bucket).or_insert(0) += weight;
+        }
+        (side, reference)
+    }
+
+    fn listed(side: &Side) -> Vec<(i32, u64)> {
+        side.ascending().map(|entry| (entry.bucket, entry.count)).collect()
+    }
+
+    /// The side holds exactly these counts, and keeps the rule by which nobody counts its buckets.
+    fn holds(side: &Side, reference: &Counts) -> Result<(), TestCaseError> {
+        let expected: Vec<(i32, u64)> = reference.iter().map(|(bucket, count)| (*bucket, *count)).collect();
+        prop_assert_eq!(listed(side), expected);
+        prop_assert!(side.run.len() == 0 || side.run.len() + side.others.len() <= BUCKETS_MAX);
+        prop_assert_eq!(side.has_more_than(BUCKETS_MAX), reference.len() > BUCKETS_MAX);
+        prop_assert_eq!(side.occupied(), reference.first_key_value().zip(reference.last_key_value()).map(|(a, b)| (*a.0, *b.0)));
+        let mut before = 0;
+        for (bucket, count) in reference {
+            prop_assert_eq!(side.at_rank(before + 1), Some(*bucket));
+            before += count;
+            prop_assert_eq!(side.at_rank(before), Some(*bucket));
+        }
+        prop_assert_eq!(side.at_rank(before + 1), None);
+        Ok(())
+    }
+
+    /// Close to each other, in two heaps, or anywhere.
+    fn counts() -> impl Strategy<Value = Vec<(i32, u64)>> {
+        let bucket = prop_oneof![4 => 0..80i32, 2 => 900..960i32, 1 => -200_000..200_000i32];
+        prop::collection::vec((bucket, 1..4u64), 0..250)
+    }
+
+    proptest! {
+        #[test]
+        fn a_side_holds_what_an_ordered_map_holds(left in counts(), right in counts(), bits in 0u32..12) {
+            let ((mut side_left, mut reference), (side_right, other)) = (side(&left), side(&right));
+            holds(&side_left, &reference)?;
+            side_left.merge(&side_right, BUCKETS_MAX);
+            other.iter().for_each(|(bucket, count)| *reference.entry(*bucket).or_insert(0) += count);
+            holds(&side_left, &reference)?;
+            let mut coarse = Counts::new();
+            reference.iter().for_each(|(bucket, count)| *coarse.entry(bucket >> bits).or_insert(0) += count);
+            holds(&side_left.coarsened(bits, BUCKETS_MAX), &coarse)?;
+            prop_assert!(side_left.subtract(&side_right));
+            holds(&side_left, &side(&left).1)?;
+            if !left.is_empty() {
+                let absent = side(&[(300_000, 1)]).0;
+                prop_assert!(!side_left.clone().subtract(&absent) && !absent.clone().subtract(&side_left));
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_holds_what_is_close_and_the_list_what_is_far() {
+        let close: Vec<(i32, u64)> = (0..100).map(|bucket| (bucket * 2, 1)).collect();
+        let mut side = Side::default();
+        close.iter().chain(&[(500_000, 1), (-500_000, 1)]).for_each(|(bucket, weight)| side.add(*bucket, *weight, 8192));
+        assert!(side.run.len() >= 60 && side.others.len() <= 2 + LIST_MIN, "{} and {}", side.run.len(), side.others.len());
+        side.add(-7, 1, 8192);
+        assert_eq!((side.occupied(), side.at_rank(2)), (Some((-500_000, 500_000)), Some(-7)));
+        let (few, _) = self::side(&[(0, 1), (500_000, 1)]);
+        assert!(few.heap_bytes() <= 64, "{}", few.heap_bytes());
+    }
+}
