@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::hint::black_box;
-use streamgauge::adapter::kcl::{Context, Message, Session};
+use streamgauge::adapter::kcl::{Message, Session};
 use streamgauge::adapter::lambda::{Handler, KinesisEvent};
 use streamgauge::adapter::{Declared, Sink, each};
 use streamgauge::record::{Record, ShardId};
@@ -162,7 +162,7 @@ fn naive_line(line: &[u8]) -> Counts {
 fn session_records(input: &[u8]) -> Vec<Record> {
     let mut session = Session::new(input, std::io::sink());
     let mut records = Vec::new();
-    while let Some(message) = session.read(Timestamp::from_millis(0)).expect("the benchmark makes valid input") {
+    while let Some(message) = session.read().expect("the benchmark makes valid input") {
         if let Message::ProcessRecords(batch) = message {
             records = batch.records;
         }
@@ -199,7 +199,7 @@ fn kcl(criterion: &mut Criterion) {
     let initialize = &b"{\"action\":\"initialize\",\"shardId\":\"s\",\"sequenceNumber\":\"LATEST\",\"subSequenceNumber\":0}\n"[..];
     let input = [initialize, &line].concat();
     assert_eq!(count(&session_records(&input)), naive_line(&line));
-    let context = Context { shard: ShardId::new("s"), arrival_missing: Timestamp::from_millis(0) };
+    let shard = ShardId::new("s");
     let mut group = criterion.benchmark_group("wire/kcl");
     group.throughput(Throughput::Elements(RECORDS as u64));
     group.bench_function("count/serde_json/10000x100", |bencher| bencher.iter(|| naive_line(black_box(&line)).len()));
@@ -210,7 +210,7 @@ fn kcl(criterion: &mut Criterion) {
         group.bench_function("child/streamgauge/10000x100", |bencher| bencher.iter(|| child(black_box(&input))));
     }
     group.bench_function("records/streamgauge/10000x100", |bencher| {
-        bencher.iter(|| match Message::parse(black_box(&line), &context).expect("the benchmark makes valid input") {
+        bencher.iter(|| match Message::parse(black_box(&line), &shard).expect("the benchmark makes valid input") {
             Message::ProcessRecords(batch) => batch.records.len(),
             _ => 0,
         });

@@ -153,10 +153,21 @@ pub struct Record {
     pub partition_key: Bytes,
     /// The payload, not yet decoded.
     pub data: Bytes,
-    /// When the stream took the record over.
+    /// When the stream took the record over; [`ARRIVAL_UNKNOWN`](Record::ARRIVAL_UNKNOWN) if the transport did not say.
     pub arrival: Timestamp,
     /// What identifies the record.
     pub position: Position,
+}
+
+impl Record {
+    /// The arrival time of a record that came without one. It lies in no window, so a record whose event time it is becomes a dead
+    /// letter; where the event time is another, it does not matter.
+    pub const ARRIVAL_UNKNOWN: Timestamp = Timestamp::MIN;
+
+    /// Returns true if the transport said when the record arrived.
+    pub fn is_arrival_known(&self) -> bool {
+        self.arrival != Record::ARRIVAL_UNKNOWN
+    }
 }
 
 #[cfg(test)]

@@ -4,18 +4,15 @@
 
 mod shim;
 
-use streamgauge::adapter::kcl::{Context, Message, Reply, Session};
+use streamgauge::adapter::kcl::{Message, Reply, Session};
 use streamgauge::record::ShardId;
-use streamgauge::time::Timestamp;
-
-const NOW: Timestamp = Timestamp::from_millis(1);
 
 fn check(bytes: &[u8]) {
-    let context = Context { shard: ShardId::new("shard"), arrival_missing: NOW };
+    let shard = ShardId::new("shard");
     for line in bytes.split(|byte| *byte == b'\n') {
-        if let Ok(message) = Message::parse(line, &context) {
+        if let Ok(message) = Message::parse(line, &shard) {
             let json = message.to_json();
-            let again = Message::parse(json.as_bytes(), &context).expect("a message that was written");
+            let again = Message::parse(json.as_bytes(), &shard).expect("a message that was written");
             assert_eq!(again.to_json(), json);
             if let (Message::ProcessRecords(batch), Message::ProcessRecords(again)) = (&message, &again) {
                 assert_eq!(batch.records, again.records);
@@ -26,7 +23,7 @@ fn check(bytes: &[u8]) {
         }
     }
     let mut session = Session::new(bytes, std::io::sink());
-    while let Ok(Some(_)) = session.read(NOW) {
+    while let Ok(Some(_)) = session.read() {
         if session.checkpoint(None).is_err() {
             break;
         }

@@ -6,7 +6,7 @@
 mod shim;
 
 use streamgauge::adapter::lambda::{Handler, KinesisEvent};
-use streamgauge::adapter::{Declared, each};
+use streamgauge::adapter::{Declared, Packing, each};
 use streamgauge::spec::{CompileOptions, PipelineSpec};
 use streamgauge::store::MemoryStore;
 use streamgauge::{Error, Timestamp};
@@ -40,7 +40,7 @@ fn check(bytes: &[u8]) {
 fn handle(bytes: &[u8], strict: bool) {
     let numbers: Vec<String> = match KinesisEvent::from_slice(bytes) {
         Ok(event) => {
-            let rejected = event.rejected.iter().filter_map(|rejected| rejected.sequence.as_ref());
+            let rejected = event.rejected.iter().filter_map(|rejected| rejected.sequence.as_ref().map(|sequence| &sequence.number));
             event.records.iter().map(|record| &record.position.sequence.number).chain(rejected).map(ToString::to_string).collect()
         }
         Err(_) => Vec::new(),
@@ -51,6 +51,7 @@ fn handle(bytes: &[u8], strict: bool) {
         options.strict = strict;
         let pipeline = Declared::compile(&spec, options).expect("a pipeline");
         let handler = Handler::new(pipeline, each(|_| Ok::<(), Error>(()))).expect("it can be written down");
+        let handler = handler.packing(if strict { Packing::Lines } else { Packing::Kpl });
         let mut handler = match mode {
             0 => handler.tumbling(),
             1 => handler.stored(MemoryStore::new()),

@@ -36,8 +36,10 @@ const DIGEST_BYTES: usize = 16;
 /// over a million user records only if they are all but empty.
 pub const USER_RECORDS_MAX: usize = 1_000_000;
 
+/// How deep aggregates inside of aggregates are taken apart; one that is deeper is an ordinary record.
+pub const NESTING_MAX: usize = 16;
+
 /// Whether a payload begins as an aggregate does.
-#[cfg(feature = "lambda")]
 pub(super) fn is_marked(data: &[u8]) -> bool {
     data.starts_with(&MAGIC)
 }
@@ -228,42 +230,84 @@ impl Deaggregation {
     }
 }
 
-/// Appends the user records of `record` to `records`, or `record` itself if it is not an aggregate.
+/// Appends the user records of `record` to `records`, or `record` itself if it is not an aggregate. A user record that is an
+/// aggregate itself is taken apart, too, up to [`NESTING_MAX`] deep.
 ///
-/// User records keep the aggregate's shard, sequence number and arrival time, and have their index as sub-sequence number; an index
-/// is not given again when a record before it is dropped. A record whose sub-sequence number is not 0 has been taken apart already
-/// and passes through. With a `range`, user records outside of it are dropped and counted; one whose explicit hash key is no number
-/// stays.
+/// User records keep the aggregate's shard, sequence number and arrival time, and have their index as sub-sequence number, counted
+/// through all aggregates inside; an index is not given again when a record before it is dropped. A record whose sub-sequence number
+/// is not 0 has been taken apart already and passes through. With a `range`, user records outside of it are dropped and counted; one
+/// whose explicit hash key is no number stays. What is inside a user record stays with it.
 pub fn deaggregate(record: Record, range: Option<&HashRange>, records: &mut Vec<Record>) -> Deaggregation {
-    let ordinary = Deaggregation { records: 1, ..Deaggregation::default() };
-    if record.position.sequence.sub != 0 {
-        records.push(record);
-        return ordinary;
+    match record.position.sequence.sub {
+        0 => take_apart(record, range, records),
+        _ => pass_through(record, records),
     }
-    let Some(aggregated) = Aggregated::parse(&record.data) else {
-        records.push(record);
-        return ordinary;
-    };
-    let mut counts = Deaggregation { aggregates: 1, ..Deaggregation::default() };
-    for user in aggregated.user_records() {
-        let outside = |range: &HashRange| user.hash_key().is_some_and(|key| !range.contains(key));
-        if range.is_some_and(outside) {
-            counts.outside_range += 1;
-            continue;
+}
+
+/// As [`deaggregate`], whatever the sub-sequence number of the record.
+pub(super) fn take_apart(record: Record, range: Option<&HashRange>, records: &mut Vec<Record>) -> Deaggregation {
+    let Some(aggregated) = Aggregated::parse(&record.data) else { return pass_through(record, records) };
+    let mut apart = TakingApart { outer: &record, records, counts: Deaggregation::default(), index: 0 };
+    apart.take(&aggregated, range, NESTING_MAX);
+    apart.counts
+}
+
+fn pass_through(record: Record, records: &mut Vec<Record>) -> Deaggregation {
+    records.push(record);
+    Deaggregation { records: 1, ..Deaggregation::default() }
+}
+
+/// A record that is being taken apart.
+struct TakingApart<'a> {
+    outer: &'a Record,
+    records: &'a mut Vec<Record>,
+    counts: Deaggregation,
+    /// That of the next user record.
+    index: u64,
+}
+
+impl TakingApart<'_> {
+    /// Takes the user records of an aggregate, and those of aggregates in it that are at most `depth` deep, itself included.
+    fn take(&mut self, aggregated: &Aggregated, range: Option<&HashRange>, depth: usize) {
+        self.counts.aggregates += 1;
+        let mut read = 0;
+        for user in aggregated.user_records() {
+            read += 1;
+            let outside = |range: &HashRange| user.hash_key().is_some_and(|key| !range.contains(key));
+            if range.is_some_and(outside) {
+                self.counts.outside_range += 1;
+                self.index += 1;
+                continue;
+            }
+            match self.inner(&user, depth) {
+                Some(inner) => self.take(&inner, None, depth - 1),
+                None => self.push(user),
+            }
         }
-        counts.records += 1;
-        records.push(Record {
+        self.counts.unreadable += aggregated.count() as u64 - read;
+    }
+
+    /// The aggregate that a user record is, if it is to be taken apart.
+    fn inner(&self, user: &UserRecord, depth: usize) -> Option<Aggregated> {
+        if depth <= 1 || !is_marked(&user.data) {
+            return None;
+        }
+        let inner = Aggregated::parse(&user.data)?;
+        (self.index as usize + inner.count() <= USER_RECORDS_MAX).then_some(inner)
+    }
+
+    fn push(&mut self, user: UserRecord) {
+        let Position { shard, sequence } = &self.outer.position;
+        let sequence = Sequence { number: sequence.number.clone(), sub: self.index };
+        self.records.push(Record {
             partition_key: user.partition_key,
             data: user.data,
-            arrival: record.arrival,
-            position: Position {
-                shard: record.position.shard.clone(),
-                sequence: Sequence { number: record.position.sequence.number.clone(), sub: user.sub },
-            },
+            arrival: self.outer.arrival,
+            position: Position { shard: shard.clone(), sequence },
         });
+        self.index += 1;
+        self.counts.records += 1;
     }
-    counts.unreadable = aggregated.count() as u64 - counts.records - counts.outside_range;
-    counts
 }
 
 /// A user record as the protobuf has it.

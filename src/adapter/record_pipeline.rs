@@ -35,6 +35,12 @@ pub trait RecordPipeline {
     /// state has changed.
     fn push(&mut self, shard: Shard, record: &Record) -> Result<Taken, Error>;
 
+    /// Takes a further record of the place at which one was just taken: a part of a record that holds several. As [`push`](RecordPipeline::push), but that its place is not looked at.
+    ///
+    /// # Errors
+    /// As [`push`](RecordPipeline::push).
+    fn push_part(&mut self, shard: Shard, record: &Record) -> Result<Taken, Error>;
+
     /// Counts a delivery that could not be read as a record, and takes its place as reached, unless it was before. Where arrival times are the event times, its own moves
     /// the watermark.
     fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>, arrival: Option<Timestamp>);
@@ -42,6 +48,7 @@ pub trait RecordPipeline {
     /// Whether a record that cannot be decoded or aggregated is an error, in the place of a dead letter.
     fn is_strict(&self) -> bool;
 
+    fn set_applied(&mut self, shard: Shard, sequence: &Sequence);
     fn inherit(&mut self, partial: &Partial) -> Result<(), Error>;
     fn reach(&mut self, shard: Shard, time: Timestamp);
     fn is_due(&self) -> bool;
@@ -77,6 +84,8 @@ pub enum Taken {
     Duplicate,
     /// It lies between two windows.
     BetweenWindows,
+    /// It holds nothing: in a file it would be a blank line, which is passed over. The one outcome that is not counted.
+    Blank,
     /// It could not be decoded or aggregated, and why, with its shard and sequence number.
     DeadLetter(Error),
 }

@@ -1,7 +1,7 @@
 //! Deliveries that are not records.
 
 use crate::error::Error;
-use crate::record::SequenceNumber;
+use crate::record::{Sequence, ShardId};
 use crate::time::Timestamp;
 use bytes::Bytes;
 
@@ -15,8 +15,10 @@ pub struct Rejected {
     pub index: usize,
     /// How many good records of the batch stand before it.
     pub records_before: usize,
-    /// Its sequence number, unless that is the field that could not be read.
-    pub sequence: Option<SequenceNumber>,
+    /// Its shard, unless that is what could not be read.
+    pub shard: Option<ShardId>,
+    /// Its place in the shard, unless that is what could not be read.
+    pub sequence: Option<Sequence>,
     /// When it arrived at the stream, if that could be read.
     pub arrival: Option<Timestamp>,
     /// The payload as far as it could be read: decoded, or the text that is not base64, or nothing.

@@ -317,6 +317,11 @@ impl RowPipeline {
         self.engine.is_duplicate(shard, sequence)
     }
 
+    /// Returns true if the specification names no time field, so that a row's event time is its arrival time.
+    pub fn takes_arrival_times(&self) -> bool {
+        self.preparer.time.is_none()
+    }
+
     /// Whether a row that cannot be aggregated is an error: see [`CompileOptions::strict`](super::CompileOptions::strict).
     pub fn is_strict(&self) -> bool {
         self.engine.is_strict()

@@ -1,5 +1,6 @@
 //! The command, end to end: the real binary over real files and pipes.
 
+mod aws;
 mod bad_input;
 mod flags;
 mod formats;

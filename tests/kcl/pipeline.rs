@@ -222,8 +222,17 @@ fn what_cannot_be_decoded_is_told_and_passed_over() {
     assert_eq!(daemon.checkpoints().len(), 4);
     assert_eq!(daemon.checkpoints()[2], Some((String::from("40"), 0)), "also up to what is no record");
     let notes = said.notes.take();
-    assert_eq!(notes.len(), 10, "{notes:#?}");
-    assert_eq!(notes[0], format!("{SHARD}: dead letter: {SHARD}:2: cannot be decoded: invalid digit found in string"));
+    let (counts, letters): (Vec<&String>, Vec<&String>) = notes.iter().partition(|note| note.ends_with("so far"));
+    assert_eq!(letters.len(), 10, "{notes:#?}");
+    assert_eq!(*letters[0], format!("{SHARD}: dead letter: {SHARD}:2: cannot be decoded: invalid digit found in string"));
+    // One at each checkpoint before which there were any.
+    assert_eq!(
+        counts,
+        ["1 dead letter so far", "16 dead letters so far", "17 dead letters so far"]
+            .map(|count| format!("{SHARD}: {count}"))
+            .iter()
+            .collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -232,7 +241,7 @@ fn s74_a_checkpoint_ahead_of_the_state_is_told_or_refused() {
     let after = initialize(SHARD, StartingPoint::After(Sequence::new(9u64)));
     let messages = [after, records(10, &[b"5"], 9), SHUTDOWN_REQUESTED.into(), LEASE_LOST.into()];
     Daemon::new(messages.clone()).run(&mut processor(MemoryStore::new(), &said, |_| {}), &mut clock).unwrap();
-    assert!(said.notes.take()[0].contains("the checkpoint is at 0 of 9, and the state in the store has nothing"));
+    assert!(said.notes.take()[0].contains("the checkpoint is at sequence number 9, and the state in the store has nothing"));
     let mut strict = processor(MemoryStore::new(), &said, |options| options.require_state = true);
     let error = Daemon::new(messages).run(&mut strict, &mut clock).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Mismatch);

@@ -48,8 +48,8 @@ fn every_message_of_a_real_daemon_is_answered_and_every_record_counted() {
                 _ => None,
             })
             .collect();
-        let context = streamgauge::adapter::kcl::Context { shard: ShardId::new("x"), arrival_missing: Timestamp::from_millis(0) };
-        let asked: Vec<Action> = messages.iter().map(|line| Message::parse(line.as_bytes(), &context).unwrap().action()).collect();
+        let shard = ShardId::new("x");
+        let asked: Vec<Action> = messages.iter().map(|line| Message::parse(line.as_bytes(), &shard).unwrap().action()).collect();
         assert_eq!(statuses, asked, "{name}");
         let stats = streamgauge::adapter::RecordPipeline::stats(processor.work().pipeline());
         assert_eq!((stats.applied, stats.dead_letters), (records as u64, 0), "{name}");

@@ -45,7 +45,7 @@ fn window(records: usize, batch: usize, budget: usize) {
         given.lock().unwrap().push(emission.value);
         Ok(())
     });
-    let mut handler = Handler::new(records_of, sink).unwrap().tumbling().state_bytes_max(budget);
+    let mut handler = Handler::new(records_of, sink).unwrap().tumbling().state_bytes_max(budget).unwrap();
     let mut state = json!({});
     let (mut reduced, mut largest) = (0, 0);
     for start in (0..records).step_by(batch) {
@@ -88,9 +88,11 @@ fn s64_a_state_that_cannot_fit_is_an_error() {
     let builder = Pipeline::builder().aggregate(group_by(|url: &String| url.as_str(), count()));
     let records =
         Decoding::new(builder.build().unwrap(), |record: &Record| Ok::<_, Error>(String::from_utf8_lossy(&record.data).into_owned()));
-    let mut handler = Handler::new(records, each(|_| Ok(()))).unwrap().tumbling().state_bytes_max(10_000);
+    let mut handler = Handler::new(records, each(|_| Ok(()))).unwrap().tumbling().state_bytes_max(10_000).unwrap();
     let error = handler.handle_bytes(&event(0..5_000, &json!({}), false), NOW).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LimitExceeded);
     assert!(error.to_string().contains("fewer groups"), "{error}");
     handler.handle_bytes(&event(0..100, &json!({}), false), NOW).unwrap();
+    let error = handler.state_bytes_max(1_000_001).unwrap_err();
+    assert!(error.to_string().contains("Lambda ends a window early whose state is over 1000000 bytes"), "{error}");
 }

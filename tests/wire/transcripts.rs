@@ -3,9 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::PathBuf;
-use streamgauge::adapter::kcl::{Context, Message, Reply, Session};
-use streamgauge::record::ShardId;
-use streamgauge::time::Timestamp;
+use streamgauge::adapter::kcl::{Message, Reply, Session};
+use streamgauge::record::{Record, ShardId};
 
 #[derive(Deserialize)]
 struct Line {
@@ -24,17 +23,17 @@ fn transcripts() -> Vec<(String, Vec<Line>)> {
     transcripts
 }
 
-fn context() -> Context {
-    Context { shard: ShardId::new("shardId-000000000000"), arrival_missing: Timestamp::from_millis(0) }
+fn shard() -> ShardId {
+    ShardId::new("shardId-000000000000")
 }
 
 #[test]
 fn every_line_of_the_daemon_is_read_without_loss() {
     for (name, lines) in transcripts() {
         for line in lines.iter().filter(|line| line.dir == "daemon") {
-            let message = Message::parse(line.line.as_bytes(), &context()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let message = Message::parse(line.line.as_bytes(), &shard()).unwrap_or_else(|error| panic!("{name}: {error}"));
             if let Message::ProcessRecords(batch) = &message {
-                assert_eq!((batch.rejected.len(), batch.arrivals_missing), (0, 0), "{name}");
+                assert!(batch.rejected.is_empty() && batch.records.iter().all(Record::is_arrival_known), "{name}");
             }
             let written: Value = serde_json::from_str(&message.to_json()).unwrap();
             assert_eq!(written, serde_json::from_str::<Value>(&line.line).unwrap(), "{name}");
@@ -85,7 +84,7 @@ fn a_session_that_plays_the_child_says_what_the_child_said() {
         let mut output = Vec::new();
         let mut session = Session::new(input.as_bytes(), &mut output);
         let mut expected = String::new();
-        while let Some(message) = session.read(Timestamp::from_millis(0)).unwrap() {
+        while let Some(message) = session.read().unwrap() {
             while let Some(line) = replies.next_if(|line| line.contains(r#""checkpoint""#)) {
                 let (sequence, sub) = match Reply::parse(line.as_bytes()) {
                     Ok(Reply::Checkpoint { sequence, sub }) => (sequence, sub),

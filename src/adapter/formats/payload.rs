@@ -1,7 +1,7 @@
 //! Records that come one by one, as payloads of a stream.
 
 use super::clf::ClfDecoder;
-use super::decode::{Cursor, Decoder, Framed, LineDecoder};
+use super::decode::{Cursor, Decoder, Framed, LineDecoder, OtherDecoder};
 use super::flaw::Flaw;
 use super::format::Format;
 use super::json_scan::JsonScanner;
@@ -35,26 +35,36 @@ impl PayloadDecoder {
         Ok(PayloadDecoder { decoder, record_bytes_max: limits.record_bytes_max })
     }
 
-    /// Reads the payload into the row.
+    /// Reads the payload into the row. Returns false if there is no record in it: of a format in which a blank line is none, one that is empty or of blank lines only.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidRecord`], with what is wrong, if the payload is not one record; a line end after it is passed over.
-    pub(in crate::adapter) fn decode(&mut self, payload: &Bytes, row: &mut Row) -> Result<(), Error> {
+    /// [`ErrorKind::InvalidRecord`], with what is wrong, if the payload is not one record; blank lines around it are passed over as in a file.
+    pub(in crate::adapter) fn decode(&mut self, payload: &Bytes, row: &mut Row) -> Result<bool, Error> {
         let refuse = |what: String| Err(Error::new(ErrorKind::InvalidRecord, what));
         if payload.len() > self.record_bytes_max {
             return refuse(Flaw::TooLong { limit: self.record_bytes_max }.to_string());
         }
         let (mut cursor, mut framed) = (Cursor::default(), Framed { header: false, record_bytes_max: self.record_bytes_max });
-        let block = Block::from(payload.clone());
-        match (!payload.is_empty()).then(|| self.decoder.record(&block, &mut framed, &mut cursor, row)).flatten() {
+        // Of plain lines an empty one is a record, too.
+        let is_lines = matches!(self.decoder, Decoder::Other(OtherDecoder::Lines(_)));
+        let block = match payload.is_empty() && is_lines {
+            false => Block::from(payload.clone()),
+            true => Block::from(Bytes::from_static(b"\n")),
+        };
+        let bytes = block.as_bytes().len();
+        let mut record = None;
+        while record.is_none() && cursor.offset < bytes {
+            record = self.decoder.record(&block, &mut framed, &mut cursor, row);
+        }
+        match record {
             Some(Ok(())) => {}
             Some(Err(flaw)) => return refuse(flaw.to_string()),
-            None => return refuse("the payload is empty".into()),
+            None => return Ok(false),
         }
-        let rest = payload.get(cursor.offset..).unwrap_or_default().trim_ascii();
-        match rest.is_empty() {
-            true => Ok(()),
-            false => refuse("the payload goes on after its first line: one record is expected".into()),
+        let rest = payload.get(cursor.offset..).unwrap_or_default();
+        match rest.is_empty() || (!is_lines && rest.trim_ascii().is_empty()) {
+            true => Ok(true),
+            false => refuse("the payload goes on after its first line: one record is expected, or the packing lines".into()),
         }
     }
 }
@@ -68,8 +78,9 @@ mod tests {
         let limits = Limits { record_bytes_max: 200, ..Limits::default() };
         let mut decoder = PayloadDecoder::new(format, &[field.to_owned()], &limits).map_err(|error| error.to_string())?;
         let mut row = Row::new(1);
-        decoder.decode(&Bytes::from_static(payload), &mut row).map_err(|error| error.to_string())?;
+        let is_record = decoder.decode(&Bytes::from_static(payload), &mut row).map_err(|error| error.to_string())?;
         Ok(match row.value(0) {
+            _ if !is_record => "no record".to_owned(),
             Value::Text(text) | Value::Untyped(text) => text.to_owned(),
             other => format!("{other:?}"),
         })
@@ -85,12 +96,23 @@ mod tests {
         assert_eq!(decode(Format::Clf, "path", line).as_deref(), Ok("/a"));
     }
 
+    // S105
+    #[test]
+    fn a_payload_without_a_record_is_what_it_would_be_in_a_file() {
+        for payload in [&b""[..], b"\n", b" \r\n\n"] {
+            assert_eq!(decode(Format::Auto, "a", payload).as_deref(), Ok("no record"));
+            assert_eq!(decode(Format::Clf, "path", payload).as_deref(), Ok("no record"));
+        }
+        assert_eq!(decode(Format::Auto, "a", b"\n \n{\"a\":\"x\"}\n").as_deref(), Ok("x"));
+        for payload in [&b""[..], b"\n", b"\r\n"] {
+            assert_eq!(decode(Format::Lines, "line", payload).as_deref(), Ok(""));
+        }
+    }
+
     #[test]
     fn anything_else_is_refused_with_the_reason() {
         for (payload, reason) in [
-            (&b""[..], "the payload is empty"),
-            (b" \n", "the payload is empty"),
-            (b"{\"a\":1}\n{\"a\":2}", "goes on after its first line"),
+            (&b"{\"a\":1}\n{\"a\":2}"[..], "goes on after its first line"),
             (b"{\"a\":1} x", "invalid JSON"),
             (b"\xff", "not UTF-8"),
             (b"[]", "invalid JSON"),
@@ -99,8 +121,8 @@ mod tests {
             let error = decode(Format::Auto, "a", payload).unwrap_err();
             assert!(error.contains(reason), "{error}");
         }
+        assert!(decode(Format::Lines, "line", b"a\n\n").unwrap_err().contains("goes on after its first line"));
         assert!(decode(Format::Csv, "a", b"").unwrap_err().contains("no header"));
-        assert_eq!(decode(Format::Lines, "line", b"").unwrap_err(), "the payload is empty");
         assert!(decode(Format::Lines, "a", b"").unwrap_err().contains("\"a\""));
     }
 }

@@ -9,7 +9,6 @@
 //!
 //! # Example
 //! ```
-//! use streamgauge::Timestamp;
 //! use streamgauge::adapter::kcl::{Checkpointed, Message, Session};
 //! let input = br#"{"action":"initialize","shardId":"shardId-000000000000","sequenceNumber":"TRIM_HORIZON","subSequenceNumber":0}
 //! {"action":"shardEnded"}
@@ -17,7 +16,7 @@
 //! "#;
 //! let mut output = Vec::new();
 //! let mut session = Session::new(&input[..], &mut output);
-//! while let Some(message) = session.read(Timestamp::from_millis(0))? {
+//! while let Some(message) = session.read()? {
 //!     if matches!(message, Message::ShardEnded) {
 //!         assert_eq!(session.checkpoint(None)?, Checkpointed::Done);
 //!     }
@@ -46,7 +45,7 @@ pub use lines::{LINE_BYTES_MAX, LineReader};
 pub use merger_work::{AnswerSink, MergerWork, Merging};
 pub use pipeline_work::PipelineWork;
 pub use processor::{End, RecordProcessor, run};
-pub use protocol::{Action, Batch, CheckpointAnswer, CheckpointError, Context, Message, Reply, ShutdownReason, StartingPoint};
+pub use protocol::{Action, Batch, CheckpointAnswer, CheckpointError, Message, Reply, ShutdownReason, StartingPoint};
 pub use session::{Checkpointed, Session};
 pub use stateful::{OnDeadLetter, ProcessorOptions, StatefulProcessor, Work};
 pub use wire::MESSAGE_RECORDS_MAX;

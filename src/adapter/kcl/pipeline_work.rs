@@ -3,8 +3,7 @@
 use super::protocol::Batch;
 use super::stateful::Work;
 use crate::adapter::Rejected;
-use crate::adapter::kpl::deaggregate;
-use crate::adapter::{RecordPipeline, Sink, Taken};
+use crate::adapter::{Packing, RecordPipeline, Sink, Taken};
 use crate::engine::Shard;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Record, Sequence, ShardId};
@@ -19,7 +18,8 @@ type OpenSink<P> = Box<dyn FnMut(&ShardId, &P) -> Result<Box<dyn Sink<P>>, Error
 
 /// Runs a [`RecordPipeline`] over the records of a shard, and hands its answers to a [`Sink`].
 ///
-/// Records that the KPL aggregated and the daemon was told to leave so are taken apart.
+/// Records that hold others are taken apart as [`packing`](PipelineWork::packing) says: by default those that the KPL aggregated and the daemon left so, also inside of one
+/// that the daemon has taken apart.
 ///
 /// # Quiet shards
 /// A window comes out when a later record passes its end. On a shard on which none comes, [`idle_after`](PipelineWork::idle_after) lets the clock do it: when the shard has been
@@ -38,8 +38,9 @@ pub struct PipelineWork<P> {
     busy_at: Option<Timestamp>,
     /// Whether the clock has raised the watermark since the state was last written down.
     raised: bool,
-    /// User records of an aggregate.
-    user_records: Vec<Record>,
+    packing: Packing,
+    /// The records that one holds.
+    parts: Vec<Record>,
 }
 
 impl<P: RecordPipeline> PipelineWork<P> {
@@ -58,7 +59,8 @@ impl<P: RecordPipeline> PipelineWork<P> {
             idle_after: None,
             busy_at: None,
             raised: false,
-            user_records: Vec::new(),
+            packing: Packing::default(),
+            parts: Vec::new(),
         })
     }
 
@@ -66,6 +68,13 @@ impl<P: RecordPipeline> PipelineWork<P> {
     #[must_use]
     pub fn idle_after(mut self, length: Duration) -> Self {
         self.idle_after = Some(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
+        self
+    }
+
+    /// How payloads are taken apart before they are decoded. Default: those that the KPL aggregated.
+    #[must_use]
+    pub fn packing(mut self, packing: Packing) -> Self {
+        self.packing = packing;
         self
     }
 
@@ -85,20 +94,37 @@ impl<P: RecordPipeline> PipelineWork<P> {
         Ok(())
     }
 
-    fn push_aggregated(&mut self, shard: Shard, record: &Record, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
-        let mut records = std::mem::take(&mut self.user_records);
-        let counts = deaggregate(record.clone(), None, &mut records);
-        let pushed = records.iter().try_for_each(|record| self.push(shard, record, dead_letter));
-        if counts.unreadable > 0 {
-            let message = format!("{} user records of the aggregate cannot be read", counts.unreadable);
-            dead_letter(
-                Error::new(ErrorKind::InvalidRecord, message)
-                    .at(format_args!("{}:{}", record.position.shard, record.position.sequence.number)),
-            );
+    /// Takes the records that one holds. All have its place: state is saved between records of the daemon, so that all of them are in it or none.
+    fn push_parts(&mut self, shard: Shard, record: &Record, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
+        let mut parts = std::mem::take(&mut self.parts);
+        let sequence = &record.position.sequence;
+        let unreadable = self.packing.unpack(record.clone(), &mut parts);
+        let mut is_new = self.pipeline.applied(shard).is_none_or(|applied| sequence > applied);
+        for (index, part) in parts.iter_mut().enumerate() {
+            part.position.sequence = sequence.clone();
+            let taken = match index {
+                0 => self.pipeline.push(shard, part)?,
+                _ => self.pipeline.push_part(shard, part)?,
+            };
+            match taken {
+                Taken::Duplicate if index == 0 => {
+                    is_new = false;
+                    break;
+                }
+                Taken::DeadLetter(error) => dead_letter(error),
+                _ => {}
+            }
         }
-        records.clear();
-        self.user_records = records;
-        pushed
+        parts.clear();
+        self.parts = parts;
+        match unreadable {
+            Some(unreadable) if is_new => self.refuse(shard, (None, Some(record.arrival)), unreadable.error, dead_letter)?,
+            _ => {}
+        }
+        if is_new {
+            self.pipeline.set_applied(shard, sequence);
+        }
+        Ok(())
     }
 
     /// Applies the records of a batch, and what stands between them.
@@ -108,29 +134,41 @@ impl<P: RecordPipeline> PipelineWork<P> {
             while let Some(next) = rejected.next_if(|rejected| rejected.records_before <= index) {
                 self.reject(shard, next, dead_letter)?;
             }
-            match record.data.first() {
-                Some(&AGGREGATE_FIRST) if record.position.sequence.sub == 0 => self.push_aggregated(shard, record, dead_letter)?,
-                _ => self.push(shard, record, dead_letter)?,
+            match self.packing.holds_others(&record.data) {
+                true => self.push_parts(shard, record, dead_letter)?,
+                false => self.push(shard, record, dead_letter)?,
             }
         }
         rejected.try_for_each(|rejected| self.reject(shard, rejected, dead_letter))
     }
 
     fn reject(&mut self, shard: Shard, rejected: &Rejected, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
-        let name = self.open.as_ref().map_or("", |(id, _, _)| id.as_str());
-        let number = rejected.sequence.as_ref().map_or("?", |number| number.as_str());
-        let error = Error::new(ErrorKind::InvalidRecord, rejected.error.to_string()).at(format_args!("{name}:{number}"));
+        let sequence = rejected.sequence.as_ref();
+        if sequence.is_some_and(|sequence| self.pipeline.applied(shard).is_some_and(|applied| sequence <= applied)) {
+            // It was told of when it came for the first time.
+            self.pipeline.pass_over_dead_letter(shard, sequence, None);
+            return Ok(());
+        }
+        let error = Error::new(ErrorKind::InvalidRecord, rejected.error.to_string());
+        self.refuse(shard, (sequence, rejected.arrival), error, dead_letter)
+    }
+
+    /// Passes over what could not be read, unless the pipeline is strict.
+    fn refuse(
+        &mut self,
+        shard: Shard,
+        (sequence, arrival): (Option<&Sequence>, Option<Timestamp>),
+        error: Error,
+        dead_letter: &mut dyn FnMut(Error),
+    ) -> Result<(), Error> {
         if self.pipeline.is_strict() {
             return Err(error);
         }
-        self.pipeline.pass_over_dead_letter(shard, rejected.sequence.clone().map(Sequence::new).as_ref(), rejected.arrival);
+        self.pipeline.pass_over_dead_letter(shard, sequence, arrival);
         dead_letter(error);
         Ok(())
     }
 }
-
-/// The first byte of an aggregate: a record that begins with another is none.
-const AGGREGATE_FIRST: u8 = 0xF3;
 
 impl<P: RecordPipeline> Work for PipelineWork<P> {
     fn open(&mut self, shard: &ShardId) -> Result<(), Error> {

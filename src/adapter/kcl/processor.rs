@@ -108,7 +108,7 @@ pub fn run<R: BufRead, W: Write>(
     let mut end = End::Early;
     loop {
         let now = clock.now();
-        let Some(message) = session.read(now)? else { return Ok(end) };
+        let Some(message) = session.read()? else { return Ok(end) };
         let mut checkpointer = Checkpointer::new(session, clock);
         match message {
             Message::Initialize { shard, from } => processor.initialize(&shard, &from, now)?,

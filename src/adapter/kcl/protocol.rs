@@ -4,7 +4,6 @@ use super::wire;
 use crate::adapter::Rejected;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Record, Sequence, SequenceNumber, ShardId};
-use crate::time::Timestamp;
 use serde::Serialize;
 use std::fmt;
 
@@ -105,8 +104,6 @@ pub struct Batch {
     pub records: Vec<Record>,
     /// What could not be read as a record.
     pub rejected: Vec<Rejected>,
-    /// Records whose arrival time the daemon did not know: they have [`Context::arrival_missing`] instead.
-    pub arrivals_missing: u64,
     /// How far behind the end of the shard the records are, in milliseconds, if the daemon knows.
     pub millis_behind_latest: Option<u64>,
 }
@@ -190,28 +187,20 @@ impl fmt::Display for CheckpointError {
     }
 }
 
-/// What a message does not say itself and its records need.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Context {
-    /// The shard, as `initialize` named it.
-    pub shard: ShardId,
-    /// The arrival time of records that come without: the caller's now, as a rule.
-    pub arrival_missing: Timestamp,
-}
-
 impl Message {
-    /// Reads a line of the daemon.
+    /// Reads a line of the daemon; `shard` is the shard of its records, as `initialize` named it.
     ///
     /// Fields that this version does not know are skipped. A record with a field that is missing or wrong does not fail the message:
-    /// it is [rejected](Batch::rejected). Null data is a record without payload.
+    /// it is [rejected](Batch::rejected). Null data is a record without payload. Records without a sub-sequence number are numbered in
+    /// the order of the message.
     ///
     /// Cost: one pass, about 2 ns a byte.
     ///
     /// # Errors
     /// [`ErrorKind::Parse`] if the line is not JSON, has no action or one that this version does not know, or lacks what the action
     /// needs.
-    pub fn parse(line: &[u8], context: &Context) -> Result<Self, Error> {
-        wire::parse_message(line, context)
+    pub fn parse(line: &[u8], shard: &ShardId) -> Result<Self, Error> {
+        wire::parse_message(line, shard)
     }
 
     /// What the message asks for.

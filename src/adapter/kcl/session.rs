@@ -1,10 +1,9 @@
 //! The conversation with the daemon.
 
 use super::lines::LineReader;
-use super::protocol::{Action, CheckpointError, Context, Message, Reply};
+use super::protocol::{Action, CheckpointError, Message, Reply};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Sequence, ShardId};
-use crate::time::Timestamp;
 use std::io::{BufRead, Write};
 
 /// What became of a checkpoint.
@@ -53,17 +52,15 @@ impl<R: BufRead, W: Write> Session<R, W> {
 
     /// The next message; `None` at the end of input, which is legal at any moment.
     ///
-    /// `now` is the arrival time of records that come without one.
-    ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] if the last message is not answered; [`ErrorKind::Parse`] if the daemon says what this version
     /// cannot read, something else than `initialize` first, or an answer to a checkpoint that nobody asked for; and the errors of
     /// [`LineReader::read`].
-    pub fn read(&mut self, now: Timestamp) -> Result<Option<Message>, Error> {
+    pub fn read(&mut self) -> Result<Option<Message>, Error> {
         if let Some(due) = self.due {
             return Err(Error::invalid(format!("{due} is not answered yet")));
         }
-        let Some(message) = self.read_any(now)? else {
+        let Some(message) = self.read_any()? else {
             return Ok(None);
         };
         match (&message, &self.shard) {
@@ -86,8 +83,7 @@ impl<R: BufRead, W: Write> Session<R, W> {
             return Err(Error::invalid("a checkpoint can be taken only before a message is answered"));
         }
         self.send(&Reply::checkpoint(upto))?;
-        // An answer holds no records: the time does not matter.
-        match self.read_any(Timestamp::from_millis(0))? {
+        match self.read_any()? {
             None => Ok(Checkpointed::InputEnded),
             Some(Message::Checkpoint(answer)) => Ok(answer.error.map_or(Checkpointed::Done, Checkpointed::Refused)),
             Some(other) => Err(self.here(other.out_of_turn("the answer to a checkpoint"))),
@@ -105,12 +101,11 @@ impl<R: BufRead, W: Write> Session<R, W> {
         self.send(&Reply::Status { response_for })
     }
 
-    fn read_any(&mut self, now: Timestamp) -> Result<Option<Message>, Error> {
+    fn read_any(&mut self) -> Result<Option<Message>, Error> {
         let shard = self.shard.clone().unwrap_or_else(|| ShardId::new(""));
-        let context = Context { shard, arrival_missing: now };
         let message = match self.lines.read()? {
             None => return Ok(None),
-            Some(line) => Message::parse(line, &context),
+            Some(line) => Message::parse(line, &shard),
         };
         message.map(Some).map_err(|error| self.here(error))
     }
@@ -133,7 +128,6 @@ mod tests {
     use super::*;
 
     const INITIALIZE: &str = r#"{"action":"initialize","shardId":"s","sequenceNumber":"TRIM_HORIZON","subSequenceNumber":0}"#;
-    const NOW: Timestamp = Timestamp::from_millis(5);
 
     fn kinds(input: &str, script: impl FnOnce(&mut Session<&[u8], &mut Vec<u8>>) -> Result<(), Error>) -> (Result<(), Error>, String) {
         let mut output = Vec::new();
@@ -145,14 +139,14 @@ mod tests {
     fn each_message_is_answered_once_and_in_turn() {
         let (result, output) = kinds(&format!("{INITIALIZE}\n{{\"action\":\"leaseLost\"}}\n"), |session| {
             assert_eq!(session.answer().unwrap_err().kind(), ErrorKind::InvalidArgument);
-            assert_eq!(session.read(NOW)?.unwrap().action(), Action::Initialize);
+            assert_eq!(session.read()?.unwrap().action(), Action::Initialize);
             assert_eq!(session.shard().unwrap().as_str(), "s");
-            assert_eq!(session.read(NOW).unwrap_err().kind(), ErrorKind::InvalidArgument);
+            assert_eq!(session.read().unwrap_err().kind(), ErrorKind::InvalidArgument);
             session.answer()?;
             assert_eq!(session.checkpoint(None).unwrap_err().kind(), ErrorKind::InvalidArgument);
-            assert_eq!(session.read(NOW)?.unwrap().action(), Action::LeaseLost);
+            assert_eq!(session.read()?.unwrap().action(), Action::LeaseLost);
             session.answer()?;
-            assert!(session.read(NOW)?.is_none());
+            assert!(session.read()?.is_none());
             Ok(())
         });
         result.unwrap();
@@ -166,7 +160,7 @@ mod tests {
     fn a_checkpoint_is_answered_by_its_reply_an_error_or_the_end() {
         let refused = r#"{"action":"checkpoint","sequenceNumber":"7","subSequenceNumber":2,"error":"ThrottlingException"}"#;
         let (result, output) = kinds(&format!("{INITIALIZE}\n{refused}\n"), |session| {
-            session.read(NOW)?;
+            session.read()?;
             let upto = Sequence { number: 7u64.into(), sub: 2 };
             assert_eq!(session.checkpoint(Some(&upto))?, Checkpointed::Refused(CheckpointError::Throttling));
             assert_eq!(session.checkpoint(None)?, Checkpointed::InputEnded);
@@ -187,7 +181,7 @@ mod tests {
             (format!("{INITIALIZE}\nnonsense\n"), "line 2: the line \"nonsense\" is not a message"),
         ] {
             let (result, _) = kinds(&input, |session| {
-                while session.read(NOW)?.is_some() {
+                while session.read()?.is_some() {
                     session.answer()?;
                 }
                 Ok(())
@@ -197,7 +191,7 @@ mod tests {
             assert!(error.to_string().starts_with(expected), "{error}");
         }
         let (result, _) = kinds(&format!("{INITIALIZE}\n{{\"action\":\"leaseLost\"}}\n"), |session| {
-            session.read(NOW)?;
+            session.read()?;
             session.checkpoint(None).map(drop)
         });
         assert_eq!(result.unwrap_err().to_string(), "line 2: the daemon says leaseLost where the answer to a checkpoint was due");

@@ -3,7 +3,7 @@
 use super::checkpointer::{Checkpointer, refused};
 use super::clock::Clock;
 use super::processor::RecordProcessor;
-use super::protocol::{Batch, StartingPoint};
+use super::protocol::{Batch, CheckpointError, StartingPoint};
 use super::session::Checkpointed;
 use super::shard_store::{ShardStore, TakenOver};
 use crate::error::{Error, ErrorKind};
@@ -160,6 +160,10 @@ pub struct StatefulProcessor<K, S> {
     saved_at: Timestamp,
     checkpoints_end: bool,
     dead_letters: u64,
+    /// How many of them the last note on their number told of.
+    dead_letters_told: u64,
+    /// Why the last checkpoint was refused, if it was: told once.
+    refusal: Option<CheckpointError>,
     failure: Option<Error>,
 }
 
@@ -178,6 +182,8 @@ impl<K: Work, S: Store> StatefulProcessor<K, S> {
             saved_at: Timestamp::from_millis(0),
             checkpoints_end: false,
             dead_letters: 0,
+            dead_letters_told: 0,
+            refusal: None,
             failure: None,
         }
     }
@@ -185,6 +191,11 @@ impl<K: Work, S: Store> StatefulProcessor<K, S> {
     /// Why this process did not do its work to the end, although it answered the daemon to the end; [`ErrorKind::Conflict`]: another has taken the shard over.
     pub fn failure(&self) -> Option<&Error> {
         self.failure.as_ref()
+    }
+
+    /// How many records could not be decoded or aggregated in this process.
+    pub fn dead_letters(&self) -> u64 {
+        self.dead_letters
     }
 
     /// What is done with the records.
@@ -257,10 +268,10 @@ impl<K: Work, S: Store> StatefulProcessor<K, S> {
         if applied.is_some_and(|applied| applied >= checkpoint) {
             return Ok(());
         }
-        let reached = applied.map_or_else(|| String::from("nothing"), |applied| format!("{} of {}", applied.sub, applied.number));
+        let reached = applied.map_or_else(|| String::from("nothing"), |applied| format!("records up to {}", place(applied)));
         let message = format!(
-            "the checkpoint is at {} of {}, and the state in the store has {reached}: records in between are in no answer. Is the store another, or was it lost?",
-            checkpoint.sub, checkpoint.number
+            "the checkpoint is at {}, and the state in the store has {reached}: records in between are in no answer. Is the store another, or was it lost?",
+            place(checkpoint)
         );
         match self.options.require_state {
             true => Err(Error::new(ErrorKind::Mismatch, message).at(shard)),
@@ -332,11 +343,27 @@ impl<K: Work, S: Store> StatefulProcessor<K, S> {
         if self.checkpoints_end || self.delivered.is_none() {
             return Ok(());
         }
-        if let Checkpointed::Refused(error) = checkpointer.checkpoint(self.delivered.as_ref())? {
-            self.checkpoints_end = error.is_final();
-            self.note(&refused(&error));
+        self.tell_dead_letters();
+        match checkpointer.checkpoint(self.delivered.as_ref())? {
+            Checkpointed::Refused(error) => {
+                self.checkpoints_end = error.is_final();
+                if self.refusal.as_ref() != Some(&error) {
+                    self.note(&refused(&error));
+                }
+                self.refusal = Some(error);
+            }
+            Checkpointed::Done | Checkpointed::InputEnded => self.refusal = None,
         }
         Ok(())
+    }
+
+    /// Notes how many dead letters there are, if there were any since the last time.
+    fn tell_dead_letters(&mut self) {
+        if self.dead_letters > self.dead_letters_told {
+            self.dead_letters_told = self.dead_letters;
+            let plural = if self.dead_letters == 1 { "" } else { "s" };
+            self.note(&format!("{} dead letter{plural} so far", self.dead_letters));
+        }
     }
 
     fn checkpoint_end(&mut self, checkpointer: &mut Checkpointer<'_>) -> Result<(), Error> {
@@ -399,6 +426,7 @@ impl<K: Work, S: Store> RecordProcessor for StatefulProcessor<K, S> {
                 self.standing = Standing::Over;
             }
         }
+        self.tell_dead_letters();
         match self.standing {
             Standing::Over => self.checkpoint_end(checkpointer),
             _ => Ok(()),
@@ -421,8 +449,16 @@ impl<K: fmt::Debug, S> fmt::Debug for StatefulProcessor<K, S> {
 
 /// The last place of a batch, its rejected records included.
 fn last_of(batch: &Batch) -> Option<Sequence> {
-    let rejected = batch.rejected.iter().filter_map(|rejected| rejected.sequence.clone()).map(Sequence::new).max();
+    let rejected = batch.rejected.iter().filter_map(|rejected| rejected.sequence.clone()).max();
     rejected.max(batch.records.last().map(|record| record.position.sequence.clone()))
+}
+
+/// A place in words.
+fn place(sequence: &Sequence) -> String {
+    match sequence.sub {
+        0 => format!("sequence number {}", sequence.number),
+        sub => format!("sequence number {}, sub-sequence number {sub}", sequence.number),
+    }
 }
 
 fn millis(length: Duration) -> i64 {

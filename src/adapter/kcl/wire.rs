@@ -1,6 +1,6 @@
 //! The protocol's JSON, read in one pass into records.
 
-use super::protocol::{Action, Batch, CheckpointAnswer, CheckpointError, Context, Message, Reply, ShutdownReason, StartingPoint};
+use super::protocol::{Action, Batch, CheckpointAnswer, CheckpointError, Message, Reply, ShutdownReason, StartingPoint};
 use crate::adapter::Rejected;
 use crate::adapter::json::{Text, Whole, excerpt, utf8};
 use crate::adapter::payload::Payloads;
@@ -20,8 +20,8 @@ pub const MESSAGE_RECORDS_MAX: usize = 4_000_000;
 /// In the text of the error about too many records, by which it is told from others.
 const TOO_MANY: &str = "more than MESSAGE_RECORDS_MAX";
 
-pub(super) fn parse_message(line: &[u8], context: &Context) -> Result<Message, Error> {
-    let mut records = Records { batch: Batch::default(), payloads: Payloads::default(), context };
+pub(super) fn parse_message(line: &[u8], shard: &ShardId) -> Result<Message, Error> {
+    let mut records = Records { batch: Batch::default(), payloads: Payloads::default(), shard };
     let fields = read_fields(line, Some(&mut records))?;
     let message = match fields.action()? {
         Action::Initialize => {
@@ -107,7 +107,7 @@ fn record_json(record: &Record) -> Value {
         "data": STANDARD.encode_to_string(&record.data),
         "partitionKey": String::from_utf8_lossy(&record.partition_key),
         "sequenceNumber": record.position.sequence.number.as_str(),
-        "approximateArrivalTimestamp": record.arrival.as_millis(),
+        "approximateArrivalTimestamp": record.is_arrival_known().then(|| record.arrival.as_millis()),
         "subSequenceNumber": record.position.sequence.sub,
         "action": "record",
     })
@@ -135,7 +135,11 @@ fn wrong(message: impl Into<String>) -> Error {
 }
 
 fn read_fields<'de>(line: &'de [u8], records: Option<&mut Records<'_>>) -> Result<Fields<'de>, Error> {
-    let mut deserializer = serde_json::Deserializer::from_str(utf8(line)?);
+    let text = utf8(line).map_err(|error| {
+        let hint = "the daemon writes the charset of its JVM: start it with -Dfile.encoding=UTF-8";
+        wrong(format!("the message is not UTF-8: {error}; {hint}"))
+    })?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
     let fields = FieldsSeed(records).deserialize(&mut deserializer).and_then(|fields| deserializer.end().map(|()| fields));
     fields.map_err(|error| {
         let start = String::from_utf8_lossy(&line[..line.len().min(80)]);
@@ -242,7 +246,7 @@ impl<'de> Visitor<'de> for FieldsSeed<'_, '_> {
 struct Records<'a> {
     batch: Batch,
     payloads: Payloads,
-    context: &'a Context,
+    shard: &'a ShardId,
 }
 
 impl Records<'_> {
@@ -256,11 +260,11 @@ impl Records<'_> {
     fn read(&mut self, wire: &WireRecord<'_>) -> Result<Record, Error> {
         let number = required(&wire.sequence, "sequenceNumber")?;
         let number = number.parse::<SequenceNumber>().map_err(|error| error.at("sequenceNumber"))?;
-        let sub = sub_sequence_number(&wire.sub)?.unwrap_or(0);
+        let sub = sub_sequence_number(&wire.sub)?.unwrap_or_else(|| self.next_sub(&number));
         let partition_key = required(&wire.partition_key, "partitionKey")?;
         let arrival = match wire.arrival.optional() {
             Ok(Some(millis)) => Timestamp::from_millis(millis),
-            Ok(None) => self.context.arrival_missing,
+            Ok(None) => Record::ARRIVAL_UNKNOWN,
             Err(what) => return Err(wrong(format!("approximateArrivalTimestamp {what}"))),
         };
         let data = match &wire.data {
@@ -272,23 +276,36 @@ impl Records<'_> {
             }
         };
         let partition_key = self.payloads.copy(partition_key.as_bytes());
-        self.batch.arrivals_missing += u64::from(wire.arrival == Whole::Missing);
-        let position = Position { shard: self.context.shard.clone(), sequence: Sequence { number, sub } };
+        let position = Position { shard: self.shard.clone(), sequence: Sequence { number, sub } };
         Ok(Record { partition_key, data, arrival, position })
+    }
+
+    /// The sub-sequence number of a record that comes without one, as from daemons before 1.7, which take aggregates apart all the same: its index among those of its number. A message
+    /// holds all of them or none.
+    #[cold]
+    fn next_sub(&self, number: &SequenceNumber) -> u64 {
+        let records = self.batch.records.last().map(|record| &record.position.sequence);
+        let rejected = self.batch.rejected.last().and_then(|rejected| rejected.sequence.as_ref());
+        let last = [records, rejected].into_iter().flatten().filter(|last| last.number == *number).map(|last| last.sub).max();
+        last.map_or(0, |sub| sub.saturating_add(1))
     }
 
     #[cold]
     fn reject(&mut self, index: usize, wire: &WireRecord<'_>, error: Error) {
         let text = wire.data.required().unwrap_or_default().as_bytes();
         let data = self.payloads.decode_base64(text).unwrap_or_else(|| self.payloads.copy(text));
-        let sequence: Option<SequenceNumber> = wire.sequence.required().ok().and_then(|number| number.parse().ok());
-        let place = match &sequence {
-            Some(number) => format!("{}:{number}: records[{index}]", self.context.shard),
-            None => format!("{}: records[{index}]", self.context.shard),
+        let number: Option<SequenceNumber> = wire.sequence.required().ok().and_then(|number| number.parse().ok());
+        let place = match &number {
+            Some(number) => format!("{}:{number}: records[{index}]", self.shard),
+            None => format!("{}: records[{index}]", self.shard),
         };
-        let records_before = self.batch.records.len();
+        let sequence = number.map(|number| {
+            let sub = sub_sequence_number(&wire.sub).ok().flatten().unwrap_or_else(|| self.next_sub(&number));
+            Sequence { number, sub }
+        });
+        let (shard, records_before) = (Some(self.shard.clone()), self.batch.records.len());
         let arrival = wire.arrival.optional().ok().flatten().map(Timestamp::from_millis);
-        self.batch.rejected.push(Rejected { index, records_before, sequence, arrival, data, error: error.at(place) });
+        self.batch.rejected.push(Rejected { index, records_before, shard, sequence, arrival, data, error: error.at(place) });
     }
 }
 
@@ -350,12 +367,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn context() -> Context {
-        Context { shard: ShardId::new("shard"), arrival_missing: Timestamp::from_millis(77) }
+    fn shard() -> ShardId {
+        ShardId::new("shard")
     }
 
     fn read(line: &str) -> Result<Message, Error> {
-        parse_message(line.as_bytes(), &context())
+        parse_message(line.as_bytes(), &shard())
     }
 
     fn batch(line: &str) -> Batch {
@@ -373,11 +390,44 @@ mod tests {
     fn nulls_are_taken_and_the_order_of_fields_does_not_matter() {
         let got = with_record(r#"{"data":null,"partitionKey":"k","sequenceNumber":"42","approximateArrivalTimestamp":null,"new":[{}]}"#);
         let record = &got.records[0];
-        assert_eq!((record.data.len(), record.arrival.as_millis(), got.arrivals_missing), (0, 77, 1));
+        assert_eq!((record.data.len(), record.is_arrival_known()), (0, false));
         assert_eq!((record.position.shard.as_str(), record.position.sequence.sub), ("shard", 0));
         assert_eq!(got.millis_behind_latest, None);
         assert_eq!(batch(r#"{"action":"processRecords","records":[],"millisBehindLatest":null}"#).records.len(), 0);
         assert_eq!(batch(r#"{"action":"processRecords","records":[],"millisBehindLatest":12}"#).millis_behind_latest, Some(12));
+    }
+
+    #[test]
+    fn a_message_in_another_charset_names_the_remedy() {
+        let error = parse_message(b"{\"action\":\"caf\xe9\"}", &shard()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("byte 14 is not UTF-8; the daemon writes the charset of its JVM: start it with -Dfile.encoding=UTF-8")
+        );
+    }
+
+    #[test]
+    fn records_without_sub_sequence_numbers_are_numbered() {
+        let record = |number: &str, rest: &str| format!(r#"{{"data":"","partitionKey":"k","sequenceNumber":"{number}"{rest}}}"#);
+        let numbers = [
+            record("1", ""),
+            record("2", ""),
+            record("2", ""),
+            record("2", r#","approximateArrivalTimestamp":"x""#),
+            record("2", ""),
+            record("3", ""),
+        ];
+        let got = with_record(&numbers.join(","));
+        let places = |sequences: Vec<&Sequence>| {
+            sequences.into_iter().map(|sequence| (sequence.number.to_string(), sequence.sub)).collect::<Vec<_>>()
+        };
+        let records = places(got.records.iter().map(|record| &record.position.sequence).collect());
+        assert_eq!(records, [("1", 0), ("2", 0), ("2", 1), ("2", 3), ("3", 0)].map(|(number, sub)| (number.to_owned(), sub)));
+        let rejected = places(got.rejected.iter().filter_map(|rejected| rejected.sequence.as_ref()).collect());
+        assert_eq!(rejected, [("2".to_owned(), 2)]);
+        let given = [record("2", r#","subSequenceNumber":4"#), record("2", "")].join(",");
+        assert_eq!(with_record(&given).records[1].position.sequence.sub, 5);
     }
 
     #[test]
@@ -511,8 +561,8 @@ mod tests {
 
         #[test]
         fn no_line_makes_it_panic(line in prop::collection::vec(any::<u8>(), 0..60), json in "[\\[\\]{}\":,a-z0-9 ]{0,60}") {
-            let _ = parse_message(&line, &context());
-            let _ = parse_message(json.as_bytes(), &context());
+            let _ = parse_message(&line, &shard());
+            let _ = parse_message(json.as_bytes(), &shard());
             let _ = parse_reply(json.as_bytes());
         }
     }

@@ -2,26 +2,11 @@
 
 use super::KinesisEvent;
 use crate::adapter::Rejected;
-use crate::adapter::kpl;
-use crate::adapter::logs::{self, LogPayload};
+use crate::adapter::packing::{Packing, Unreadable};
 use crate::error::{Error, ErrorKind};
-use crate::limits::Limits;
 use crate::record::{Record, Sequence, SequenceNumber, ShardId};
 use crate::time::Timestamp;
 use bytes::Bytes;
-
-/// How payloads are taken apart before they are decoded.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub enum Packing {
-    /// Records that the KPL aggregated are taken apart; others are taken whole. The default.
-    #[default]
-    Kpl,
-    /// Every record is taken whole.
-    Whole,
-    /// Every record is one of a CloudWatch Logs subscription: see [`logs::expand`].
-    CloudWatchLogs(LogPayload),
-}
 
 /// The records of an event, of one shard and in its order, with what could not be read between them.
 #[derive(Debug)]
@@ -29,6 +14,7 @@ pub(super) struct Batch {
     pub(super) shard: ShardId,
     /// Whose records they are, as a sink is told: stream and shard.
     pub(super) source: String,
+    /// The stream's, whatever consumer of it the event names.
     pub(super) stream_arn: Option<Box<str>>,
     pub(super) records: Vec<Record>,
     /// In their order.
@@ -59,39 +45,38 @@ impl Batch {
     /// # Errors
     /// [`ErrorKind::Parse`] if records are of several shards.
     pub(super) fn of(event: KinesisEvent, shard: Option<ShardId>, packing: Packing) -> Result<Option<Batch>, Error> {
-        let stream = event.stream_arn.as_deref().map(stream_name);
+        let stream_arn = event.stream_arn.as_deref().map(stream_arn);
         let shard = match (shard, event.records.first()) {
             (Some(shard), _) => shard,
             (None, Some(record)) => record.position.shard.clone(),
             (None, None) if event.rejected.is_empty() => return Ok(None),
-            (None, None) => ShardId::new(""),
+            (None, None) => event.rejected.iter().find_map(|rejected| rejected.shard.clone()).unwrap_or_else(|| ShardId::new("")),
         };
         if let Some(other) = event.records.iter().find(|record| record.position.shard != shard) {
             let message = format!("the event is of the shard {shard:?} and has a record of {:?}", other.position.shard);
             return Err(Error::new(ErrorKind::Parse, message));
         }
-        let source = stream.map_or_else(|| shard.to_string(), |stream| format!("{stream}/{shard}"));
-        let mut batch = Batch { shard, source, stream_arn: event.stream_arn.clone(), records: Vec::new(), flaws: Vec::new() };
-        match packing {
-            Packing::Kpl if event.records.iter().any(|record| kpl::is_marked(&record.data)) => batch.unpack(event, unpack_kpl),
-            Packing::Kpl | Packing::Whole => {
+        let source = stream_arn.map_or_else(|| shard.to_string(), |arn| format!("{}/{shard}", stream_name(arn)));
+        let mut batch = Batch { shard, source, stream_arn: stream_arn.map(Into::into), records: Vec::new(), flaws: Vec::new() };
+        match event.records.iter().any(|record| packing.holds_others(&record.data)) {
+            true => batch.unpack(event, packing),
+            false => {
                 batch.records = event.records;
                 batch.flaws = event.rejected.into_iter().map(|rejected| Flaw::of(rejected, None)).collect();
             }
-            Packing::CloudWatchLogs(payload) => batch.unpack(event, |record, records| unpack_logs(record, payload, records)),
         }
         Ok(Some(batch))
     }
 
-    /// Takes each record apart by `unpack`, which appends what it holds and gives what it could not read.
-    fn unpack(&mut self, event: KinesisEvent, mut unpack: impl FnMut(Record, &mut Vec<Record>) -> Option<(Sequence, Bytes, Error)>) {
+    /// Takes the records apart.
+    fn unpack(&mut self, event: KinesisEvent, packing: Packing) {
         let mut rejected = event.rejected.into_iter().peekable();
         for (index, record) in event.records.into_iter().enumerate() {
             while let Some(before) = rejected.next_if(|rejected| rejected.records_before <= index) {
                 self.flaws.push(Flaw::of(before, Some(self.records.len())));
             }
             let arrival = Some(record.arrival);
-            if let Some((sequence, data, error)) = unpack(record, &mut self.records) {
+            if let Some(Unreadable { sequence, data, error }) = packing.unpack(record, &mut self.records) {
                 self.flaws.push(Flaw { records_before: self.records.len(), sequence: Some(sequence), arrival, data, error });
             }
         }
@@ -144,7 +129,7 @@ impl Flaw {
     fn of(rejected: Rejected, records_before: Option<usize>) -> Self {
         Flaw {
             records_before: records_before.unwrap_or(rejected.records_before),
-            sequence: rejected.sequence.map(|number| Sequence { number, sub: 0 }),
+            sequence: rejected.sequence,
             arrival: rejected.arrival,
             data: rejected.data,
             error: rejected.error,
@@ -152,36 +137,22 @@ impl Flaw {
     }
 }
 
+/// The ARN of the stream that an ARN names: that of a consumer, `...:stream/NAME/consumer/...`, begins with it.
+fn stream_arn(arn: &str) -> &str {
+    const STREAM: &str = ":stream/";
+    let Some(name) = arn.find(STREAM).map(|at| at + STREAM.len()) else { return arn };
+    let end = arn[name..].find('/').map_or(arn.len(), |length| name + length);
+    &arn[..end]
+}
+
 fn stream_name(arn: &str) -> &str {
     arn.rsplit_once('/').map_or(arn, |(_, name)| name)
-}
-
-/// User records past a defect of the producer are not readable: they are one flaw, in their place behind those that are.
-fn unpack_kpl(record: Record, records: &mut Vec<Record>) -> Option<(Sequence, Bytes, Error)> {
-    let (position, data) = (record.position.clone(), record.data.clone());
-    let counts = kpl::deaggregate(record, None, records);
-    if counts.unreadable == 0 {
-        return None;
-    }
-    let message = format!(
-        "{}:{}: {} of the aggregate's {} user records cannot be read: one refers to a key that the aggregate does not hold",
-        position.shard,
-        position.sequence.number,
-        counts.unreadable,
-        counts.unreadable + counts.records
-    );
-    let sequence = Sequence { number: position.sequence.number, sub: counts.records };
-    Some((sequence, data, Error::new(ErrorKind::InvalidRecord, message)))
-}
-
-fn unpack_logs(record: Record, payload: LogPayload, records: &mut Vec<Record>) -> Option<(Sequence, Bytes, Error)> {
-    let error = logs::expand(&record, payload, &Limits::default(), records).err()?;
-    Some((record.position.sequence, record.data, error))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapter::logs::LogPayload;
     use crate::record::Position;
 
     fn record(shard: &str, number: u64) -> Record {
@@ -191,7 +162,7 @@ mod tests {
 
     fn rejected(records_before: usize, number: u64) -> Rejected {
         let error = Error::new(ErrorKind::Parse, "no");
-        Rejected { index: 0, records_before, sequence: Some(number.into()), arrival: None, data: Bytes::new(), error }
+        Rejected { index: 0, records_before, shard: None, sequence: Some(Sequence::new(number)), arrival: None, data: Bytes::new(), error }
     }
 
     fn numbers(batch: &Batch) -> Vec<String> {
@@ -236,6 +207,28 @@ mod tests {
         let batch = Batch::of(event, None, Packing::CloudWatchLogs(LogPayload::Message)).unwrap().unwrap();
         let taken: Vec<_> = batch.records.iter().map(|record| (&record.data[..], record.position.sequence.sub)).collect();
         assert_eq!((taken, batch.flaws.len()), (vec![(&b"a"[..], 0), (&b"b"[..], 1)], 0));
+    }
+
+    #[test]
+    fn the_shard_is_known_where_only_flaws_name_it() {
+        let flaw = Rejected { shard: Some(ShardId::new("s")), ..rejected(0, 1) };
+        let event = KinesisEvent { rejected: vec![rejected(0, 1), flaw], ..KinesisEvent::default() };
+        assert_eq!(Batch::of(event, None, Packing::Kpl).unwrap().unwrap().shard.as_str(), "s");
+    }
+
+    #[test]
+    fn the_source_is_the_stream_whatever_consumer_is_named() {
+        let stream = "arn:aws:kinesis:eu-west-1:1:stream/clicks";
+        for (arn, source, stream_arn) in [
+            (stream, "clicks/s", stream),
+            (&format!("{stream}/consumer/app:1540591608"), "clicks/s", stream),
+            (&format!("{stream}/"), "clicks/s", stream),
+            ("arn", "arn/s", "arn"),
+        ] {
+            let event = KinesisEvent { records: vec![record("s", 1)], stream_arn: Some(arn.into()), ..KinesisEvent::default() };
+            let batch = Batch::of(event, None, Packing::Kpl).unwrap().unwrap();
+            assert_eq!((batch.source.as_str(), batch.stream_arn.as_deref()), (source, Some(stream_arn)), "{arn}");
+        }
     }
 
     #[test]

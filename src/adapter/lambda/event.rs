@@ -3,13 +3,14 @@
 use super::wire::{TOO_MANY, WireEvent};
 use super::{State, template};
 use crate::adapter::Rejected;
-use crate::adapter::json::utf8;
+use crate::adapter::json::{Text, excerpt, utf8};
 use crate::adapter::kpl::{self, Deaggregation, HashRange};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Record, ShardId};
 use crate::window::Window;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 /// Lambda's Kinesis event.
 ///
@@ -53,7 +54,8 @@ impl KinesisEvent {
     /// Cost: one pass, under 1 ns a byte; memory of the payloads, decoded, plus under 200 bytes a record.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`] if this is not the JSON of a Kinesis event, naming the record's index and the field where it can;
+    /// [`ErrorKind::Parse`] if this is not the JSON of a Kinesis event, naming the record's index and the field where it can, or the
+    /// service that the event is from: SQS, SNS, S3, DynamoDB and others send events of the same form;
     /// [`ErrorKind::LimitExceeded`] if it has more than [`EVENT_RECORDS_MAX`](super::EVENT_RECORDS_MAX) records.
     pub fn from_slice(event: &[u8]) -> Result<Self, Error> {
         // Once for all strings, which is several times faster than one by one.
@@ -61,16 +63,19 @@ impl KinesisEvent {
     }
 
     fn from_text(event: &str) -> Result<Self, Error> {
-        if let Some(event) = template::read(event) {
-            return Ok(event);
+        let read = match template::read(event) {
+            Some(event) => event,
+            None => serde_json::from_str::<WireEvent>(event).map_err(|error| unreadable(event, &error.to_string()))?.0,
+        };
+        let is_empty = read.records.is_empty() && read.rejected.is_empty() && read.tumbling.is_none();
+        let source = match read.stream_arn.as_deref().and_then(foreign_service) {
+            None if is_empty => source_of(event),
+            service => service.map(str::to_owned),
+        };
+        match source {
+            None => Ok(read),
+            Some(source) => Err(foreign(&source, "Records holds no record of a Kinesis stream")),
         }
-        serde_json::from_str::<WireEvent>(event).map(|event| event.0).map_err(|error| {
-            let message = error.to_string();
-            match message.contains(TOO_MANY) {
-                true => Error::new(ErrorKind::LimitExceeded, message),
-                false => Error::new(ErrorKind::Parse, format!("this is not a Kinesis event of Lambda: {message}")),
-            }
-        })
     }
 
     /// Takes apart the records that the KPL aggregated; see [`kpl::deaggregate`]. Lambda does not do it itself.
@@ -108,6 +113,41 @@ impl<'de> Deserialize<'de> for KinesisEvent {
         let event = <&RawValue>::deserialize(deserializer)?;
         KinesisEvent::from_text(event.get()).map_err(D::Error::custom)
     }
+}
+
+/// The error about an event that could not be read, which names the event's source where there is one.
+#[cold]
+fn unreadable(event: &str, message: &str) -> Error {
+    match (message.contains(TOO_MANY), source_of(event)) {
+        (true, _) => Error::new(ErrorKind::LimitExceeded, message),
+        (false, Some(source)) => foreign(&source, message),
+        (false, None) => Error::new(ErrorKind::Parse, format!("this is not a Kinesis event of Lambda: {message}")),
+    }
+}
+
+#[cold]
+fn foreign(source: &str, message: &str) -> Error {
+    let source = excerpt(source, 100);
+    Error::new(ErrorKind::Parse, format!("this is not a Kinesis event of Lambda, its source is {source:?}: {message}"))
+}
+
+/// The service in an ARN, `arn:PARTITION:SERVICE:...`, if it is not Kinesis.
+fn foreign_service(arn: &str) -> Option<&str> {
+    let service = arn.strip_prefix("arn:")?.split(':').nth(1)?;
+    (service != "kinesis").then_some(service)
+}
+
+/// What an event that has no records of a stream says of its source, as services write it: Kafka, DocumentDB and queues of MQ in `eventSource`, EventBridge in `source`.
+/// Pipes of EventBridge give an array of records.
+#[cold]
+fn source_of(event: &str) -> Option<String> {
+    const FIELDS: [(&str, &str); 3] =
+        [("deliveryStreamArn", "aws:firehose"), ("awslogs", "aws:logs"), ("requestContext", "an HTTP request")];
+    let event = event.trim_start().trim_start_matches('[');
+    let fields = serde_json::Deserializer::from_str(event).into_iter::<BTreeMap<String, Text<'_>>>().next()?.ok()?;
+    let text = |name: &str| fields.get(name).and_then(|text| text.required().ok()).map(str::to_owned);
+    let by_field = || FIELDS.iter().find(|(field, _)| fields.contains_key(*field)).map(|(_, source)| (*source).to_owned());
+    ["eventSource", "source", "Service"].into_iter().find_map(text).or_else(by_field)
 }
 
 #[cfg(test)]
@@ -185,7 +225,7 @@ mod tests {
     #[test]
     fn a_record_with_a_wrong_field_is_rejected_alone_and_names_the_field() {
         type Change = fn(&mut Value);
-        let changes: [(Change, &str); 17] = [
+        let changes: [(Change, &str); 16] = [
             (|r| r["kinesis"]["data"] = Value::Null, "kinesis.data is missing or null"),
             (|r| r["kinesis"]["data"] = json!(5), "kinesis.data is a number and not a string"),
             (|r| r["kinesis"]["data"] = json!("e30"), "kinesis.data \"e30\" is not standard base64"),
@@ -195,11 +235,10 @@ mod tests {
             (|r| r["kinesis"]["sequenceNumber"] = json!(""), "kinesis.sequenceNumber: \"\" is not a sequence number"),
             (|r| r["kinesis"]["sequenceNumber"] = json!("-8"), "kinesis.sequenceNumber: \"-8\" is not a sequence number"),
             (|r| r["kinesis"]["sequenceNumber"] = json!(8), "kinesis.sequenceNumber is a number"),
-            (|r| r["kinesis"]["approximateArrivalTimestamp"] = Value::Null, "kinesis.approximateArrivalTimestamp is missing or null"),
             (|r| r["kinesis"]["approximateArrivalTimestamp"] = json!("1.5"), "kinesis.approximateArrivalTimestamp: \"\\\"1.5\\\"\" is not"),
             (|r| r["kinesis"]["approximateArrivalTimestamp"] = json!(1e300), "kinesis.approximateArrivalTimestamp: 1e+300 seconds"),
             (|r| r["kinesis"] = Value::Null, "kinesis.sequenceNumber is missing or null"),
-            (|r| drop(r.as_object_mut().unwrap().remove("kinesis")), "kinesis.sequenceNumber is missing or null"),
+            (|r| *r = json!({"eventSource": "aws:kinesis"}), "kinesis.sequenceNumber is missing or null"),
             (|r| r["eventID"] = Value::Null, "eventID is missing or null"),
             (|r| r["eventID"] = json!("4965"), "eventID \"4965\" is not a shard and"),
             (|r| r["eventID"] = json!(":4965"), "eventID \":4965\" is not a shard and"),
@@ -212,6 +251,8 @@ mod tests {
             assert_eq!((rejected.index, rejected.records_before, rejected.error.kind()), (1, 1, rejected.error.kind()));
             assert!(rejected.error.to_string().starts_with(&format!("Records[1]: {expected}")), "{}", rejected.error);
             assert_eq!(rejected.sequence.is_none(), expected.starts_with("kinesis.sequenceNumber"), "{expected}");
+            let is_named = !expected.starts_with("eventID") && rejected.error.kind() == ErrorKind::Parse && !rejected.data.is_empty();
+            assert!(!is_named || rejected.shard.as_ref().is_some_and(|shard| shard.as_str() == "shardId-000000000003"), "{expected}");
             assert!(event.into_records().unwrap_err().to_string().contains(expected));
         }
         assert_eq!(changed(|r| r["kinesis"]["data"] = json!("!")).rejected[0].data, "!");
@@ -233,6 +274,7 @@ mod tests {
             (r#"{"Records":[{"kinesis":[]}]}"#, "Records[0]: invalid type: sequence, expected an object in the field kinesis"),
             (r#"{"Records":[{"kinesis":{"data":"\ud800"}}]}"#, "Records[0]: "),
             (r#"{"Records":[{"x":"#, "Records[0]: EOF"),
+            (r#"{"Records":[{"eventID":"s:1"}]}"#, "Records[0]: there is no field kinesis"),
             (r#"{"Records":[],"window":{"start":"2023-11-14T22:12:00Z"},"shardId":"s"}"#, "window.end is missing or null"),
             (r#"{"Records":[],"window":{"start":"x","end":"y"},"shardId":"s"}"#, "window.start \"x\" is not a time such as"),
             (r#"{"Records":[],"window":{"start":"2023-11-14T22:12:00Z","end":"2023-11-14T22:12:00Z"},"shardId":"s"}"#, "not before it"),
@@ -244,6 +286,53 @@ mod tests {
             let error = KinesisEvent::from_slice(event.as_bytes()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Parse, "{event}");
             assert!(error.to_string().contains(expected), "{event}: {error}");
+        }
+    }
+
+    // S65
+    #[test]
+    fn an_event_of_another_service_is_an_error_that_names_it() {
+        let kinesis = good("7").to_string();
+        for (event, source) in [
+            (r#"{"Records":[{"eventSource":"aws:sqs","body":"{}","messageId":"m"}]}"#, "aws:sqs"),
+            (r#"{"Records":[{"EventSource":"aws:sns","EventVersion":"1.0","Sns":{"Message":"{}"}}]}"#, "aws:sns"),
+            (r#"{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","s3":{}}]}"#, "aws:s3"),
+            (r#"{"Records":[{"eventID":"1","eventSource":"aws:dynamodb","dynamodb":{"SequenceNumber":"7"}}]}"#, "aws:dynamodb"),
+            (r#"{"Records":[{"kinesis":{"sequenceNumber":"7"},"eventSource":"aws:kinesis2"}]}"#, "aws:kinesis2"),
+            (&format!(r#"{{"Records":[{kinesis},{{"eventSource":"aws:sqs"}},{kinesis}]}}"#), "aws:sqs"),
+            (r#"{"Records":[{"kinesis":{},"eventSourceARN":"arn:aws-cn:dynamodb:r:1:table/t/stream/2020"}]}"#, "dynamodb"),
+            (
+                r#"{"Records":[],"window":{"start":"2023-11-14T22:12:00Z","end":"2023-11-14T22:14:00Z"},"state":{},"shardId":"s",
+                   "eventSourceARN":"arn:aws:dynamodb:r:1:table/t/stream/2020","isFinalInvokeForWindow":true}"#,
+                "dynamodb",
+            ),
+            (r#"{"invocationId":"i","deliveryStreamArn":"arn:aws:firehose:r:1:deliverystream/d","records":[]}"#, "aws:firehose"),
+            (r#"{"eventSource":"aws:kafka","records":{"t-0":[{"value":"e30="}]}}"#, "aws:kafka"),
+            (r#"{"eventSource":"aws:docdb","events":[]}"#, "aws:docdb"),
+            (r#"{"version":"0","detail-type":"Object Created","source":"aws.s3","detail":{}}"#, "aws.s3"),
+            (r#"{"Records":[],"source":"aws.events"}"#, "aws.events"),
+            (r#"{"awslogs":{"data":"H4sI"}}"#, "aws:logs"),
+            (r#"{"version":"2.0","requestContext":{},"body":"{}"}"#, "an HTTP request"),
+            (r#"{"Service":"Amazon S3","Event":"s3:TestEvent"}"#, "Amazon S3"),
+            (r#" [{"eventSource":"aws:kinesis","data":"e30=","sequenceNumber":"7"}]"#, "aws:kinesis"),
+        ] {
+            let error = KinesisEvent::from_slice(event.as_bytes()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Parse, "{event}");
+            let text = error.to_string();
+            assert!(text.starts_with("this is not a Kinesis event of Lambda") && text.contains(&format!("{source:?}")), "{event}: {error}");
+        }
+        assert_eq!(KinesisEvent::from_slice(br#"{"Records":[]}"#).unwrap().records.len(), 0, "nothing is lost of nothing");
+    }
+
+    #[test]
+    fn a_record_without_an_arrival_time_is_one() {
+        for missing in [Value::Null, json!({})] {
+            let event = changed(|record| match missing.is_null() {
+                true => record["kinesis"]["approximateArrivalTimestamp"] = Value::Null,
+                false => drop(record["kinesis"].as_object_mut().unwrap().remove("approximateArrivalTimestamp")),
+            });
+            let known: Vec<bool> = event.records.iter().map(Record::is_arrival_known).collect();
+            assert_eq!((known, event.rejected.len()), (vec![true, false, true], 0));
         }
     }
 
@@ -267,7 +356,7 @@ mod tests {
             format!(r#"{{"Records":[{{"kinesis":{{"sequenceNumber":"7","approximateArrivalTimestamp":{}}}}}]}}"#, "9".repeat(1_000_000));
         let error = KinesisEvent::from_slice(huge.as_bytes()).unwrap().into_records().unwrap_err().to_string();
         assert!(error.len() < 300, "{error}");
-        let many = format!(r#"{{"Records":[{}{{}}]}}"#, "{},".repeat(super::super::EVENT_RECORDS_MAX));
+        let many = format!(r#"{{"Records":[{}{{"kinesis":{{}}}}]}}"#, "{\"kinesis\":{}},".repeat(super::super::EVENT_RECORDS_MAX));
         assert_eq!(KinesisEvent::from_slice(many.as_bytes()).unwrap_err().kind(), ErrorKind::LimitExceeded);
     }
 

@@ -1,7 +1,7 @@
 //! A pipeline file as a Lambda function, set by environment variables: what the command `streamgauge lambda` and the binary `bootstrap` run.
 
-use super::{DeadLetter, Emf, Handler, Packing, run};
-use crate::adapter::logs::LogPayload;
+use super::{DeadLetter, Emf, Handler, run};
+use crate::adapter::Packing;
 use crate::adapter::pipeline_file::read_pipeline;
 use crate::adapter::record_pipeline::Declared;
 use crate::adapter::sink::{JsonLinesSink, PartialSink, Sink};
@@ -61,7 +61,9 @@ fn serve<S: Sink<Declared> + Send + 'static>(pipeline: Declared, sink: S, settin
     let handler = Handler::new(pipeline, sink)?.packing(settings.packing).on_dead_letter(tell);
     let handler = match settings.mode {
         Mode::Tumbling { state_bytes_max: None } => handler.tumbling(),
-        Mode::Tumbling { state_bytes_max: Some(bytes) } => handler.tumbling().state_bytes_max(bytes),
+        Mode::Tumbling { state_bytes_max: Some(bytes) } => {
+            handler.tumbling().state_bytes_max(bytes).map_err(|error| error.at("STREAMGAUGE_STATE_BYTES"))?
+        }
         Mode::Stateless => handler.stateless(),
         Mode::Store { place, idle } => {
             let store = store::open(&place).map_err(|error| error.at("STREAMGAUGE_STATE"))?;
@@ -107,16 +109,17 @@ impl Settings {
             }
             Some(other) => return Err(invalid(&format!("STREAMGAUGE_MODE is {other:?}: use tumbling, store or stateless"))),
         };
-        if variable("STREAMGAUGE_STATE").is_some() && !matches!(mode, Mode::Store { .. }) {
-            return Err(invalid("STREAMGAUGE_STATE is set, but only STREAMGAUGE_MODE=store keeps a state there"));
+        for (name, is_used, needed) in [
+            ("STREAMGAUGE_STATE", matches!(mode, Mode::Store { .. }), "store keeps a state there"),
+            ("STREAMGAUGE_IDLE", matches!(mode, Mode::Store { .. }), "store answers the windows of idle shards"),
+            ("STREAMGAUGE_STATE_BYTES", matches!(mode, Mode::Tumbling { .. }), "tumbling has a budget for its state"),
+        ] {
+            if !is_used && variable(name).is_some() {
+                return Err(invalid(&format!("{name} is set, but only STREAMGAUGE_MODE={needed}")));
+            }
         }
-        let packing = match variable("STREAMGAUGE_PACKING").as_deref() {
-            None | Some("kpl") => Packing::Kpl,
-            Some("whole") => Packing::Whole,
-            Some("logs") => Packing::CloudWatchLogs(LogPayload::Message),
-            Some("log-events") => Packing::CloudWatchLogs(LogPayload::Event),
-            Some(other) => return Err(invalid(&format!("STREAMGAUGE_PACKING is {other:?}: use kpl, whole, logs or log-events"))),
-        };
+        let packing = variable("STREAMGAUGE_PACKING").map(|text| text.parse().map_err(|error: Error| error.at("STREAMGAUGE_PACKING")));
+        let packing = packing.transpose()?.unwrap_or_default();
         let with_source = match variable("STREAMGAUGE_SOURCE").as_deref() {
             None | Some("0") => false,
             Some("1") => true,
@@ -158,7 +161,9 @@ mod tests {
             (&[("STREAMGAUGE_MODE", "store")], "STREAMGAUGE_STATE is not set"),
             (&[("STREAMGAUGE_STATE", "s3://b/p")], "only STREAMGAUGE_MODE=store"),
             (&[("STREAMGAUGE_STATE_BYTES", "1 MB")], "not a number of bytes"),
-            (&[("STREAMGAUGE_PACKING", "zip")], "use kpl, whole, logs or log-events"),
+            (&[("STREAMGAUGE_PACKING", "zip")], "STREAMGAUGE_PACKING: \"zip\" is not a packing: use kpl, whole, lines, logs or log-events"),
+            (&[("STREAMGAUGE_IDLE", "1m")], "only STREAMGAUGE_MODE=store"),
+            (&[("STREAMGAUGE_MODE", "stateless"), ("STREAMGAUGE_STATE_BYTES", "5000")], "only STREAMGAUGE_MODE=tumbling"),
             (&[("STREAMGAUGE_SOURCE", "yes")], "use 1 or 0"),
             (&[("STREAMGAUGE_MODE", "store"), ("STREAMGAUGE_STATE", "x"), ("STREAMGAUGE_IDLE", "10")], "STREAMGAUGE_IDLE"),
         ] {

@@ -1,11 +1,12 @@
 //! The handler: an event in, the reply out.
 
-use super::batch::{Batch, Flaw, Item, Packing};
+use super::batch::{Batch, Flaw, Item};
 use super::invocation::{DeadLetter, Invocation};
 use super::stateless::Stateless;
 use super::stored::Stored;
-use super::tumbling::Tumbling;
+use super::tumbling::{STATE_BYTES_LIMIT, Tumbling};
 use super::{KinesisEvent, Reply, State};
+use crate::adapter::Packing;
 use crate::adapter::record_pipeline::{RecordPipeline, Taken};
 use crate::adapter::sink::Sink;
 use crate::engine::{Shard, Stats};
@@ -32,6 +33,9 @@ type OnInvocation = Box<dyn FnMut(&Invocation) + Send>;
 /// | [`stateless`](Handler::stateless) | nowhere | each batch by itself: partials to be merged elsewhere |
 ///
 /// Reads no clock: the caller tells the time. Nothing of one invocation is left over for the next, which may be of another shard.
+///
+/// A handler takes one event at a time. A program that gets several at once, as on Lambda Managed Instances, gives each thread a handler of its own, or shares one behind a
+/// lock; handlers of one store find out when they race for a shard.
 ///
 /// # Example
 /// ```
@@ -125,13 +129,22 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
         self
     }
 
-    /// How large the state of a tumbling window may become, in bytes of JSON. Default: 900,000. At 1 MB Lambda would end the window early. A change of mode sets it back.
-    #[must_use]
-    pub fn state_bytes_max(mut self, bytes: usize) -> Self {
-        if let Mode::Tumbling(tumbling) = &mut self.mode {
-            tumbling.state_bytes_max = bytes;
+    /// How large the state of a tumbling window may become, in bytes of JSON. Default: 900,000. A change of mode sets it back.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for more than 1,000,000, at which Lambda would end the window early, and in another mode than
+    /// [`tumbling`](Handler::tumbling), whose state has no such budget.
+    pub fn state_bytes_max(mut self, bytes: usize) -> Result<Self, Error> {
+        match &mut self.mode {
+            Mode::Tumbling(tumbling) if bytes <= STATE_BYTES_LIMIT => tumbling.state_bytes_max = bytes,
+            Mode::Tumbling(_) => {
+                let message =
+                    format!("a state of {bytes} bytes, but Lambda ends a window early whose state is over {STATE_BYTES_LIMIT} bytes");
+                return Err(Error::invalid(message));
+            }
+            Mode::Stored(_) | Mode::Stateless => return Err(Error::invalid("only a handler in tumbling mode has a budget for its state")),
         }
-        self
+        Ok(self)
     }
 
     /// After how long without a record a shard is taken as ended or silent by [`answer_idle`](Handler::answer_idle). Default: one minute.
@@ -250,7 +263,8 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
     fn note(&mut self, batch: &Batch, now: Timestamp) {
         self.invocation.shard = (!batch.is_unplaced()).then(|| batch.shard.clone());
         self.invocation.records = (batch.records.len() + batch.flaws.len()) as u64;
-        let age = batch.records.last().map(|record| now.as_millis().saturating_sub(record.arrival.as_millis()).max(0));
+        let last = batch.records.iter().rfind(|record| record.is_arrival_known());
+        let age = last.map(|record| now.as_millis().saturating_sub(record.arrival.as_millis()).max(0));
         self.invocation.iterator_age = age.map(|millis| Duration::from_millis(millis.unsigned_abs()));
     }
 

@@ -23,11 +23,11 @@ impl From<aws::KinesisEvent> for KinesisEvent {
             if converted.stream_arn.is_none() {
                 converted.stream_arn = record.event_source_arn.as_deref().map(Into::into);
             }
-            let number = record.kinesis.sequence_number.clone();
+            let (event_id, number) = (record.event_id.clone().unwrap_or_default(), record.kinesis.sequence_number.clone());
             let data = Bytes::from(record.kinesis.data.0.clone());
             match read(record) {
                 Ok(record) => converted.records.push(record),
-                Err(error) => converted.rejected.push(rejection((index, converted.records.len()), &number, data, error)),
+                Err(error) => converted.rejected.push(rejection((index, converted.records.len()), (&event_id, &number), data, error)),
             }
         }
         converted

@@ -5,9 +5,11 @@ use crate::error::Error;
 use crate::record::{Sequence, ShardId};
 use crate::snapshot::Reductions;
 use crate::time::Timestamp;
+use base64_simd::STANDARD;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -72,16 +74,19 @@ pub struct DeadLetter<'a> {
     pub data: &'a Bytes,
 }
 
-/// `{"shard":"shardId-000000000003","sequence":"4965","reason":"...","data":"..."}`; bytes that are not UTF-8 are replaced.
+/// `{"shard":"shardId-000000000003","sequence":"4965","reason":"...","data":"..."}`. A payload that is not UTF-8 is in base64, and then `"encoding":"base64"` says so.
 impl Serialize for DeadLetter<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let sequence = self.sequence.map(|sequence| match sequence.sub {
             0 => sequence.number.to_string(),
             sub => format!("{}:{sub}", sequence.number),
         });
-        let fields = json!({
-            "shard": self.shard.as_str(), "sequence": sequence, "reason": self.error.to_string(), "data": String::from_utf8_lossy(self.data),
-        });
+        let text = std::str::from_utf8(self.data);
+        let data = text.map_or_else(|_| Cow::Owned(STANDARD.encode_to_string(self.data)), Cow::Borrowed);
+        let mut fields = json!({ "shard": self.shard.as_str(), "sequence": sequence, "reason": self.error.to_string(), "data": data });
+        if text.is_err() {
+            fields["encoding"] = json!("base64");
+        }
         fields.serialize(serializer)
     }
 }
@@ -168,6 +173,23 @@ impl<W: Write> Emf<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dead_letter_has_every_byte_of_its_payload() {
+        for (data, expected) in [
+            (&b"caf\xc3\xa9\n"[..], json!({"data": "caf\u{e9}\n"})),
+            (b"\xf3\x89\x00", json!({"data": "84kA", "encoding": "base64"})),
+            (b"", json!({"data": ""})),
+        ] {
+            let (shard, error) = (ShardId::new("s"), Error::invalid("no"));
+            let letter = DeadLetter { shard: &shard, sequence: None, error: &error, data: &data.to_vec().into() };
+            let mut written = serde_json::to_value(&letter).unwrap();
+            for field in ["shard", "sequence", "reason"] {
+                written.as_object_mut().unwrap().remove(field).unwrap();
+            }
+            assert_eq!(written, expected);
+        }
+    }
 
     #[test]
     fn every_metric_that_is_announced_is_there_and_dimensions_are_few() {

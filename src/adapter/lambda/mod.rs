@@ -41,7 +41,6 @@ mod timestamp;
 mod tumbling;
 mod wire;
 
-pub use batch::Packing;
 pub use event::{KinesisEvent, TumblingWindow};
 #[cfg(feature = "lambda-runtime")]
 pub use function::run_from_environment;

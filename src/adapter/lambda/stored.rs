@@ -161,8 +161,9 @@ fn key_of(batch: &Batch) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{KinesisEvent, Packing};
+    use super::super::KinesisEvent;
     use super::*;
+    use crate::adapter::Packing;
 
     fn key(arn: &str) -> String {
         let event = KinesisEvent { stream_arn: Some(arn.into()), ..KinesisEvent::default() };
@@ -176,5 +177,6 @@ mod tests {
         let long = key(&format!("arn:aws:kinesis:us-east-1:1:stream/{}", "x".repeat(128)));
         assert!(long.contains("_shardId-000000000003.") && long.len() + ANSWERED.len() <= 80, "{long}");
         assert_ne!(short, key("arn:aws:kinesis:us-east-1:2:stream/clicks"));
+        assert_eq!(short, key("arn:aws:kinesis:us-east-1:1:stream/clicks/consumer/app:1540591608"), "a consumer that is registered again");
     }
 }

@@ -9,7 +9,10 @@ use crate::error::Error;
 use crate::record::{SequenceNumber, ShardId};
 use crate::snapshot::Snapshot;
 
-/// Lambda ends a window early whose state is over 1 MB. The rest is left for what others count into it.
+/// Lambda ends a window early whose state is over 1 MB.
+pub(super) const STATE_BYTES_LIMIT: usize = 1_000_000;
+
+/// The rest is left for what others count into it.
 const STATE_BYTES_MAX: usize = 900_000;
 
 #[derive(Debug)]

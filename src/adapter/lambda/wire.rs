@@ -21,6 +21,9 @@ pub const EVENT_RECORDS_MAX: usize = 100_000;
 /// In the text of the error about too many records, by which it is told from others.
 pub(super) const TOO_MANY: &str = "more than EVENT_RECORDS_MAX";
 
+/// The `eventSource` of a record of a Kinesis stream.
+const KINESIS: &str = "aws:kinesis";
+
 /// An event read field by field: the way for events of any form.
 pub(super) struct WireEvent(pub(super) KinesisEvent);
 
@@ -161,7 +164,7 @@ impl Batch {
             None => self.shard.insert(ShardId::new(shard_name(event_id)?)).clone(),
         };
         let arrival = match wire.arrival.map_or("null", RawValue::get) {
-            "null" => return Err(Error::new(ErrorKind::Parse, "kinesis.approximateArrivalTimestamp is missing or null")),
+            "null" => Record::ARRIVAL_UNKNOWN,
             text => parse_seconds(text).map_err(|error| error.at("kinesis.approximateArrivalTimestamp"))?,
         };
         let partition_key = required(&wire.partition_key, "kinesis.partitionKey")?;
@@ -188,9 +191,9 @@ impl Batch {
     fn reject(&mut self, index: usize, wire: &WireRecord<'_>, error: Error) {
         let text = wire.data.required().unwrap_or_default().as_bytes();
         let data = self.payloads.decode_base64(text).unwrap_or_else(|| self.payloads.copy(text));
-        let number = wire.sequence.required().unwrap_or_default();
+        let [number, event_id] = [&wire.sequence, &wire.event_id].map(|text| text.required().unwrap_or_default());
         let arrival = wire.arrival.and_then(|text| parse_seconds(text.get()).ok());
-        self.rejected.push(Rejected { arrival, ..rejection((index, self.records.len()), number, data, error) });
+        self.rejected.push(Rejected { arrival, ..rejection((index, self.records.len()), (event_id, number), data, error) });
     }
 }
 
@@ -206,15 +209,10 @@ pub(super) fn shard_name(event_id: &str) -> Result<&str, Error> {
 }
 
 /// What is kept of the element `index` of `Records`, before which so many records were taken.
-pub(super) fn rejection((index, records_before): (usize, usize), number: &str, data: Bytes, error: Error) -> Rejected {
-    Rejected {
-        index,
-        records_before,
-        sequence: number.parse().ok(),
-        arrival: None,
-        data,
-        error: error.at(format_args!("Records[{index}]")),
-    }
+pub(super) fn rejection((index, records_before): (usize, usize), (event_id, number): (&str, &str), data: Bytes, error: Error) -> Rejected {
+    let shard = shard_name(event_id).ok().map(ShardId::new);
+    let sequence = number.parse().ok().map(|number| Sequence { number, sub: 0 });
+    Rejected { index, records_before, shard, sequence, arrival: None, data, error: error.at(format_args!("Records[{index}]")) }
 }
 
 fn required<'a>(text: &'a Text<'_>, field: &str) -> Result<&'a str, Error> {
@@ -287,6 +285,9 @@ pub(super) struct WireRecord<'de> {
     pub(super) data: Text<'de>,
     pub(super) arrival: Option<&'de RawValue>,
     pub(super) event_id: Text<'de>,
+    /// The service that the record is from.
+    source: Text<'de>,
+    has_kinesis: bool,
     arn: Text<'de>,
     /// Whether a record before this one had an ARN: it is that of all.
     arn_is_known: bool,
@@ -299,6 +300,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for WireRecord<'a> {
     }
 }
 
+impl WireRecord<'_> {
+    /// Refuses a record of another service: events of SQS, SNS, S3 and DynamoDB have `Records`, too.
+    fn check_source(&self) -> Result<(), String> {
+        match (self.source.required(), self.has_kinesis) {
+            (Ok(KINESIS), _) | (Err(_), true) => Ok(()),
+            (Ok(other), _) => Err(format!("eventSource is {:?} and not {KINESIS:?}", excerpt(other, 60))),
+            (Err(_), false) => Err("there is no field kinesis, so it is no record of a Kinesis stream".to_owned()),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(field_identifier)]
 enum RecordField {
@@ -308,6 +320,9 @@ enum RecordField {
     EventId,
     #[serde(rename = "eventSourceARN")]
     EventSourceArn,
+    // SNS begins it with a capital.
+    #[serde(rename = "eventSource", alias = "EventSource")]
+    EventSource,
     #[serde(other)]
     Other,
 }
@@ -343,7 +358,11 @@ impl<'de> Visitor<'de> for RecordSeed<'_, 'de> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(field) = map.next_key()? {
             match field {
-                RecordField::Kinesis => map.next_value_seed(KinesisSeed(self.0))?,
+                RecordField::Kinesis => {
+                    map.next_value_seed(KinesisSeed(self.0))?;
+                    self.0.has_kinesis = true;
+                }
+                RecordField::EventSource => self.0.source = map.next_value()?,
                 RecordField::EventId => self.0.event_id = map.next_value()?,
                 RecordField::EventSourceArn if !self.0.arn_is_known => self.0.arn = map.next_value()?,
                 RecordField::EventSourceArn | RecordField::Other => {
@@ -351,7 +370,7 @@ impl<'de> Visitor<'de> for RecordSeed<'_, 'de> {
                 }
             }
         }
-        Ok(())
+        self.0.check_source().map_err(A::Error::custom)
     }
 }
 

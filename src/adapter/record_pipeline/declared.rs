@@ -1,6 +1,7 @@
 //! A declared pipeline over a stream's records.
 
 use super::{RecordPipeline, Taken, at};
+use crate::adapter::formats::clf;
 use crate::adapter::formats::format::Format;
 use crate::adapter::formats::payload::PayloadDecoder;
 use crate::engine::{Shard, Stats};
@@ -12,7 +13,9 @@ use crate::time::Timestamp;
 
 /// A pipeline that is declared as text, over a stream's records. A payload is one JSON object, or one line if the specification's `format` says `clf` or `lines`.
 ///
-/// Event times are those of the specification's `time`, or the arrival times without it. With `strict = true` a record that cannot be decoded or aggregated is an error, in the place of a dead letter.
+/// A payload that is empty is what an empty line of a file would be: a record of `lines`, and passed over in the other formats.
+///
+/// Event times are those of the specification's `time`, or the arrival times without it; a record without an arrival time is then a dead letter. With `strict = true` a record that cannot be decoded or aggregated is an error, in the place of a dead letter.
 ///
 /// # Example
 /// ```
@@ -28,6 +31,8 @@ use crate::time::Timestamp;
 pub struct Declared {
     pipeline: RowPipeline,
     decoder: PayloadDecoder,
+    /// Whether the specification names the format.
+    format_is_given: bool,
     row: Row,
 }
 
@@ -43,7 +48,7 @@ impl Declared {
             spec.format.as_deref().map(str::parse).transpose().map_err(|error: Error| error.at("format"))?.unwrap_or_default();
         let pipeline = spec.compile(&options)?;
         let decoder = PayloadDecoder::new(format, pipeline.fields(), &options.limits)?;
-        Ok(Declared { row: pipeline.new_row(), pipeline, decoder })
+        Ok(Declared { row: pipeline.new_row(), pipeline, decoder, format_is_given: spec.format.is_some() })
     }
 
     /// The pipeline: its fields, columns and explanation.
@@ -51,14 +56,59 @@ impl Declared {
         &self.pipeline
     }
 
+    /// Takes a record; at its place, or at that of the record before it.
+    #[inline(always)]
+    fn take(&mut self, shard: Shard, record: &Record, sequence: Option<&Sequence>) -> Result<Taken, Error> {
+        match self.decoder.decode(&record.data, &mut self.row) {
+            Ok(true) => {}
+            Ok(false) => return Ok(self.pass_over_blank(shard, sequence)),
+            Err(error) => return self.undecodable(shard, record, sequence, error),
+        }
+        let outcome = self.pipeline.push(shard, &mut self.row, record.arrival, sequence).map_err(|error| self.refused(record, error))?;
+        Ok(match outcome {
+            RowOutcome::Applied => Taken::Applied,
+            RowOutcome::Filtered => Taken::Filtered,
+            RowOutcome::Late => Taken::Late,
+            RowOutcome::Duplicate => Taken::Duplicate,
+            RowOutcome::BetweenWindows => Taken::BetweenWindows,
+            RowOutcome::DeadLetter(reason) => Taken::DeadLetter(self.refused(record, Error::new(ErrorKind::InvalidRecord, reason))),
+        })
+    }
+
     #[cold]
-    fn undecodable(&mut self, shard: Shard, record: &Record, error: Error) -> Result<Taken, Error> {
+    fn pass_over_blank(&mut self, shard: Shard, sequence: Option<&Sequence>) -> Taken {
+        if let Some(sequence) = sequence {
+            self.pipeline.set_applied(shard, sequence);
+        }
+        Taken::Blank
+    }
+
+    #[cold]
+    fn undecodable(&mut self, shard: Shard, record: &Record, sequence: Option<&Sequence>, error: Error) -> Result<Taken, Error> {
+        let is_access_log = || clf::parse(record.data.trim_ascii_end()).is_ok();
+        let error = match self.format_is_given {
+            true => error,
+            false if is_access_log() => Error::new(error.kind(), format!("{error}; it is a line of an access log: say format = \"clf\"")),
+            false => Error::new(error.kind(), format!("{error}; the pipeline names no format, so records are read as jsonl")),
+        };
         let error = at(record, error);
         if self.is_strict() {
             return Err(error);
         }
-        self.pipeline.pass_over_dead_letter(shard, Some(&record.position.sequence), Some(record.arrival));
+        self.pipeline.pass_over_dead_letter(shard, sequence, Some(record.arrival));
         Ok(Taken::DeadLetter(error))
+    }
+
+    /// Why a row was not taken, with its place.
+    #[cold]
+    fn refused(&self, record: &Record, error: Error) -> Error {
+        match error.is_about_record() && !record.is_arrival_known() && self.pipeline.takes_arrival_times() {
+            true => {
+                let message = "the record has no arrival time, which is its event time as the pipeline names no field as time";
+                at(record, Error::new(error.kind(), message))
+            }
+            false => at(record, error),
+        }
     }
 }
 
@@ -82,18 +132,15 @@ impl RecordPipeline for Declared {
         if self.pipeline.is_duplicate(shard, sequence) {
             return Ok(Taken::Duplicate);
         }
-        if let Err(error) = self.decoder.decode(&record.data, &mut self.row) {
-            return self.undecodable(shard, record, error);
-        }
-        let outcome = self.pipeline.push(shard, &mut self.row, record.arrival, Some(sequence)).map_err(|error| at(record, error))?;
-        Ok(match outcome {
-            RowOutcome::Applied => Taken::Applied,
-            RowOutcome::Filtered => Taken::Filtered,
-            RowOutcome::Late => Taken::Late,
-            RowOutcome::Duplicate => Taken::Duplicate,
-            RowOutcome::BetweenWindows => Taken::BetweenWindows,
-            RowOutcome::DeadLetter(reason) => Taken::DeadLetter(at(record, Error::new(ErrorKind::InvalidRecord, reason))),
-        })
+        self.take(shard, record, Some(sequence))
+    }
+
+    fn push_part(&mut self, shard: Shard, record: &Record) -> Result<Taken, Error> {
+        self.take(shard, record, None)
+    }
+
+    fn set_applied(&mut self, shard: Shard, sequence: &Sequence) {
+        self.pipeline.set_applied(shard, sequence);
     }
 
     fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>, arrival: Option<Timestamp>) {

@@ -44,14 +44,23 @@ where
     }
 
     #[cold]
-    fn undecodable(&mut self, shard: Shard, record: &Record, reason: &E) -> Result<Taken, Error> {
+    fn undecodable(&mut self, shard: Shard, record: &Record, sequence: Option<&Sequence>, reason: &E) -> Result<Taken, Error> {
         let error = at(record, Error::new(ErrorKind::InvalidRecord, format!("cannot be decoded: {reason}")));
         if self.is_strict() {
             return Err(error);
         }
         // Its event time is one of what it could not be decoded to.
-        self.pipeline.engine_mut().pass_over(shard, Some(&record.position.sequence), Outcome::DeadLetter, None);
+        self.pipeline.engine_mut().pass_over(shard, sequence, Outcome::DeadLetter, None);
         Ok(Taken::DeadLetter(error))
+    }
+
+    fn take(&mut self, shard: Shard, record: &Record, sequence: Option<&Sequence>) -> Result<Taken, Error> {
+        let decoded = match (self.decode)(record) {
+            Ok(decoded) => decoded,
+            Err(reason) => return self.undecodable(shard, record, sequence, &reason),
+        };
+        let outcome = self.pipeline.push_to(shard, sequence, &decoded).map_err(|error| at(record, error))?;
+        Ok(Taken::of(outcome, || at(record, refusal(self.pipeline.engine().refusal()))))
     }
 }
 
@@ -80,12 +89,15 @@ where
         if self.pipeline.engine_mut().is_duplicate(shard, sequence) {
             return Ok(Taken::Duplicate);
         }
-        let decoded = match (self.decode)(record) {
-            Ok(decoded) => decoded,
-            Err(reason) => return self.undecodable(shard, record, &reason),
-        };
-        let outcome = self.pipeline.push_to(shard, Some(sequence), &decoded).map_err(|error| at(record, error))?;
-        Ok(Taken::of(outcome, || at(record, refusal(self.pipeline.engine().refusal()))))
+        self.take(shard, record, Some(sequence))
+    }
+
+    fn push_part(&mut self, shard: Shard, record: &Record) -> Result<Taken, Error> {
+        self.take(shard, record, None)
+    }
+
+    fn set_applied(&mut self, shard: Shard, sequence: &Sequence) {
+        self.pipeline.engine_mut().set_applied(shard, sequence);
     }
 
     fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>, _: Option<Timestamp>) {

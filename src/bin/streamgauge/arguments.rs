@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use streamgauge::adapter::Packing;
 
 /// Windowed counts, sums, distincts, percentiles and top-k over log files and streams, in constant memory.
 #[derive(Debug, Parser)]
@@ -56,12 +57,15 @@ pub(crate) struct KclArguments {
     /// Where the shards' state is kept: a directory, or s3://BUCKET/PREFIX. One place for one application
     #[arg(long, value_name = "PLACE")]
     pub(crate) state: String,
-    /// Append the answers, as JSON Lines, to a file, or into an existing directory, a file a shard. Standard output is the daemon's
+    /// Append the answers, as JSON Lines, to a file, or into an existing directory, a file a shard. Standard output is the daemon's. This or --partials is needed
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Keep each window as a partial, to be merged with those of other shards: in a directory, s3://BUCKET/PREFIX, or kinesis:STREAM
+    /// Keep each window as a partial, to be merged with those of other shards: in a directory, s3://BUCKET/PREFIX, or kinesis:STREAM. This or --out is needed
     #[arg(long, value_name = "PLACE", conflicts_with = "merge")]
     pub(crate) partials: Option<String>,
+    /// How payloads are taken apart: kpl (records that the KPL aggregated), whole, lines (each line is a record), logs or log-events (a CloudWatch Logs subscription's, as messages or as objects)
+    #[arg(long, value_name = "PACKING", default_value = "kpl", conflicts_with = "merge")]
+    pub(crate) packing: Packing,
     /// Save state, emit and checkpoint after so many records
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub(crate) save_records: u64,

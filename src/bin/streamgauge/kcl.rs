@@ -3,6 +3,7 @@
 use crate::arguments::{KclArguments, MergingArguments};
 use crate::failure::Failure;
 use crate::protocol_output;
+use crate::session::say;
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -66,8 +67,17 @@ fn converse<K: Work>(
     }
     let mut processor = StatefulProcessor::new(work, states, options);
     let end = kcl::run(&mut session, &mut processor, &mut SystemClock);
+    if processor.dead_letters() > 0 {
+        let shard = session.shard().map_or("", ShardId::as_str);
+        say(&format!("streamgauge: {shard}: dead letters in all: {}\n", processor.dead_letters()));
+    }
     match (end, processor.failure()) {
         (Err(error), _) => Err(Failure::Run(error.to_string())),
+        // The processor has noted why.
+        (Ok(_), Some(failure)) if failure.kind() == ErrorKind::Conflict => {
+            let shard = session.shard().map_or("", ShardId::as_str);
+            Err(Failure::Run(format!("{shard} is another process's, so this one did not do its work to the end")))
+        }
         (Ok(_), Some(failure)) => Err(Failure::Run(failure.to_string())),
         (Ok(End::Early), None) => {
             let shard = session.shard().map_or("before a shard was named", ShardId::as_str);
@@ -127,7 +137,7 @@ fn pipeline_work(spec: &PipelineSpec, arguments: &KclArguments) -> Result<Pipeli
             (None, None) => return Err(Error::new(ErrorKind::InvalidArgument, "give --out, --partials, or both")),
         })
     };
-    let work = PipelineWork::new(pipeline, open).map_err(|error| Failure::usage(&error))?;
+    let work = PipelineWork::new(pipeline, open).map_err(|error| Failure::usage(&error))?.packing(arguments.packing);
     Ok(match &arguments.idle_after {
         Some(text) => work.idle_after(duration("--idle-after", text)?),
         None => work,

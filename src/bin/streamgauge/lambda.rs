@@ -15,10 +15,12 @@ It takes no options: Lambda gives a function its settings as environment variabl
                            store: any window, the state of each shard in STREAMGAUGE_STATE
                            stateless: each batch by itself
   STREAMGAUGE_STATE        mode store: a directory, or s3://BUCKET/PREFIX (feature object-store)
-  STREAMGAUGE_STATE_BYTES  mode tumbling: how large the state may become; default 900000
+  STREAMGAUGE_STATE_BYTES  mode tumbling: how large the state may become; default 900000, at most
+                           1000000
   STREAMGAUGE_IDLE         mode store: when a scheduled event answers the open windows of a shard
                            without records; default 1m
-  STREAMGAUGE_PACKING      kpl (default), whole, logs or log-events: how payloads are taken apart
+  STREAMGAUGE_PACKING      kpl (default), whole, lines, logs or log-events: how payloads are taken
+                           apart
   STREAMGAUGE_PARTIALS     a directory or s3://BUCKET/PREFIX: keep partials to be merged there, and
                            print no answers
   STREAMGAUGE_SOURCE       1: begin each line of the answers with its stream and shard
