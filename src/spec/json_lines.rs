@@ -14,6 +14,8 @@ pub struct JsonLines {
     /// The names, already in quotes.
     group: Vec<String>,
     columns: Vec<String>,
+    /// Whether the windows of the rows are complete.
+    complete: bool,
 }
 
 impl JsonLines {
@@ -27,7 +29,13 @@ impl JsonLines {
         JsonLines {
             group: pipeline.group_names().iter().map(|name| quoted(name)).collect(),
             columns: pipeline.columns().iter().map(|column| quoted(&column.name)).collect(),
+            complete: true,
         }
+    }
+
+    /// Whether the rows to come are of complete windows, as they are unless this says otherwise. Each of the others has `"complete":false`.
+    pub fn set_complete(&mut self, complete: bool) {
+        self.complete = complete;
     }
 
     /// Writes an emission and the end of its line.
@@ -55,6 +63,9 @@ impl JsonLines {
             line.push(b'}');
         }
         append(line, format_args!(",\"revision\":{}", emission.revision));
+        if !self.complete {
+            line.extend_from_slice(b",\"complete\":false");
+        }
         for (name, value) in self.columns.iter().zip(&emission.values) {
             append(line, format_args!(",{name}:"));
             write_value(value, line);

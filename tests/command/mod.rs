@@ -9,6 +9,8 @@ mod oracle;
 mod output;
 mod pipes;
 mod promises;
+#[cfg(unix)]
+mod signals;
 mod state;
 mod threads;
 mod usage;

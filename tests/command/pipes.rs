@@ -21,6 +21,32 @@ fn a_closed_pipe_ends_quietly() {
     }
 }
 
+/// Runs the command by a shell, which redirects standard output so.
+#[cfg(unix)]
+fn redirected(arguments: &str, redirection: &str) -> super::Run {
+    let script = format!("exec '{}' {arguments} {redirection}", env!("CARGO_BIN_EXE_streamgauge"));
+    let mut shell = std::process::Command::new("bash");
+    super::run_of(shell.args(["-c", &script]).stdin(Stdio::null()).output().unwrap())
+}
+
+#[cfg(unix)]
+#[test]
+fn s46_answers_that_are_lost_are_an_error() {
+    let folder = Folder::new("s46_lost");
+    let (file, partials) = (folder.file("hits.jsonl", hits(100)), folder.path("partials"));
+    redirected(&format!("run '{file}' --partials '{partials}' -q"), "").succeeded();
+    for output in ["json", "csv", "table"] {
+        for arguments in [format!("run '{file}' --output {output}"), format!("merge '{partials}' --output {output}")] {
+            redirected(&arguments, ">&-").failed(1, &["error: standard output is closed"]);
+            redirected(&arguments, ">/dev/full").failed(1, &["error: cannot write to standard output: No space left on device"]);
+            redirected(&arguments, ">/dev/null").succeeded();
+        }
+    }
+    redirected("--help", ">/dev/full").failed(1, &["cannot write to standard output"]);
+    // What does not go to standard output needs none.
+    redirected(&format!("run '{file}' --partials '{partials}-2'"), ">&-").succeeded();
+}
+
 #[test]
 fn a_closed_standard_error_does_no_harm() {
     let folder = Folder::new("a_closed_standard_error_does_no_harm");

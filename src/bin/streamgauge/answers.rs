@@ -3,6 +3,7 @@
 use crate::ahead::Ahead;
 use crate::answered::Answered;
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::output::OutputWriter;
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -36,6 +37,8 @@ pub(crate) struct Answers<W> {
     last_window: Option<Option<Window>>,
     /// Whether there was a row of the groups past the limit.
     pub(crate) other: bool,
+    /// What ends the handing on of answers at the end of the input, where it does.
+    stop: Option<Interrupt>,
 }
 
 impl<W: Write> Answers<W> {
@@ -49,6 +52,7 @@ impl<W: Write> Answers<W> {
             furthest: None,
             last_window: None,
             other: false,
+            stop: None,
         }
     }
 
@@ -60,6 +64,23 @@ impl<W: Write> Answers<W> {
     /// What has been answered, to be kept for the next run.
     pub(crate) fn answered(&self) -> Option<&Answered> {
         self.answered.as_ref()
+    }
+
+    /// Returns true if an answer has come out that is of no window.
+    pub(crate) fn is_without_windows(&self) -> bool {
+        self.last_window == Some(None)
+    }
+
+    /// From now on a signal ends the handing on of answers.
+    pub(crate) fn stop_by(&mut self, interrupt: Interrupt) {
+        self.stop = Some(interrupt);
+    }
+
+    /// From now on answers are of windows that the end of the run has cut short, and say so where their form has a place for it.
+    pub(crate) fn set_incomplete(&mut self) {
+        if let Destination::Rows(output) = &mut self.destination {
+            output.set_incomplete();
+        }
     }
 
     /// Hands on the answers that are complete; whether there were any. `ending` says that they are complete only because the input has ended, and that more may be
@@ -101,6 +122,9 @@ impl<W: Write> Answers<W> {
         // The rows of a window that was answered before, or may be again: looked at together.
         let mut held: Vec<RowEmission> = Vec::new();
         loop {
+            if let Some(signal) = self.stop.as_ref().and_then(Interrupt::signal) {
+                return Err(Failure::Interrupted(signal));
+            }
             let next = next_row().map_err(|error| Failure::run(&error))?;
             let same = |row: &RowEmission| next.as_ref().is_some_and(|next| (next.window, next.revision) == (row.window, row.revision));
             if held.last().is_some_and(|last| !same(last)) {

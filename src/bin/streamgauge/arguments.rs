@@ -176,8 +176,12 @@ Examples:
       --agg 'count, top(5, path)'
   streamgauge run --pipeline errors.toml logs/*.gz --output csv > errors.csv
 
+Ctrl-C or SIGTERM ends a run with the windows that it has; JSON rows of windows that are not complete
+have \"complete\":false. With --state they stay open for the next run. A second one ends at once.
+
 Exit codes: 0 the answer is complete; 1 the run failed (unreadable or damaged file, --strict hit,
-a limit, every record a dead letter); 2 wrong usage (also a field that a header lacks).";
+a limit, every record a dead letter, answers that could not be written); 2 wrong usage (also a field
+that a header lacks); 130 and 143 stopped by Ctrl-C and by SIGTERM.";
 
 const TOP_HELP: &str = "\
 Takes every option of `streamgauge run`, of which `streamgauge run --help` tells more; aggregates

@@ -1,5 +1,6 @@
 //! Why the command ends other than by success, and with which exit code.
 
+use crate::interrupt::Signal;
 use std::io;
 use std::process::ExitCode;
 use streamgauge::{Error, ErrorKind};
@@ -13,6 +14,8 @@ pub(crate) enum Failure {
     Run(String),
     /// Nobody reads the output any more: a quiet end with exit code 0.
     ClosedPipe,
+    /// A signal has ended the run: exit code 130 or 143.
+    Interrupted(Signal),
 }
 
 impl Failure {
@@ -44,7 +47,7 @@ impl Failure {
     pub(crate) fn message(&self) -> Option<&str> {
         match self {
             Failure::Usage(message) | Failure::Run(message) => Some(message),
-            Failure::ClosedPipe => None,
+            Failure::ClosedPipe | Failure::Interrupted(_) => None,
         }
     }
 
@@ -53,6 +56,7 @@ impl Failure {
             Failure::Usage(_) => ExitCode::from(2),
             Failure::Run(_) => ExitCode::from(1),
             Failure::ClosedPipe => ExitCode::SUCCESS,
+            Failure::Interrupted(signal) => ExitCode::from(signal.exit_code()),
         }
     }
 }

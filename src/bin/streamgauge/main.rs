@@ -7,6 +7,7 @@ mod arguments;
 mod dead_letters;
 mod failure;
 mod inspect;
+mod interrupt;
 mod kcl;
 #[cfg(feature = "lambda-runtime")]
 mod lambda;
@@ -18,6 +19,7 @@ mod run;
 mod session;
 mod settings;
 mod sink;
+mod standard_output;
 mod state;
 mod summary;
 mod top;
@@ -66,7 +68,9 @@ fn ended(failure: &Failure) -> ExitCode {
 
 /// Help and version go to standard output and are a success; anything else is wrong usage.
 fn answered_by_clap(error: &clap::Error) -> ExitCode {
-    // A closed pipe is no reason to complain.
-    let _ = error.print();
-    if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+    match error.print() {
+        _ if error.use_stderr() => ExitCode::from(2),
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => ended(&Failure::output(&error)),
+    }
 }

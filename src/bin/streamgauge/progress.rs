@@ -1,7 +1,7 @@
 //! How far a run has come, on a terminal's standard error.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{self, IsTerminal, Stdout, Write};
+use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,33 +36,6 @@ impl Bar {
         if let Some(bar) = self.with(Option::take) {
             bar.finish_and_clear();
         }
-    }
-}
-
-/// Standard output. Where it is a terminal a bar is taken away before anything is written, or it would stay between the answers.
-pub(crate) struct AnswersOut {
-    stdout: Stdout,
-    bar: Option<Bar>,
-}
-
-impl AnswersOut {
-    pub(crate) fn new(bar: &Bar) -> Self {
-        let stdout = io::stdout();
-        let bar = stdout.is_terminal().then(|| bar.clone());
-        AnswersOut { stdout, bar }
-    }
-}
-
-impl Write for AnswersOut {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Some(bar) = &self.bar {
-            bar.clear();
-        }
-        self.stdout.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.stdout.flush()
     }
 }
 

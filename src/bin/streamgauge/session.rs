@@ -4,10 +4,12 @@ use crate::answered::Answered;
 use crate::answers::{Answers, Destination};
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
-use crate::output::{OutputWriter, Shape, Terminal, printable};
-use crate::progress::{AnswersOut, Bar, Progress};
+use crate::interrupt::{Interrupt, Signal, Stream};
+use crate::output::{OutputWriter, Shape, Terminal, digits, printable};
+use crate::progress::{Bar, Progress};
 use crate::settings::Settings;
 use crate::sink::{Sink, SinkOptions};
+use crate::standard_output::StandardOutput;
 use crate::state::State;
 use crate::summary::Summary;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -17,7 +19,7 @@ use streamgauge::spec::{CompileOptions, JsonLines, PipelineSpec, RowPipeline};
 use streamgauge::store::{self, PartialStore};
 use streamgauge::{Error, ErrorKind};
 
-pub(crate) type Output = OutputWriter<BufWriter<AnswersOut>>;
+pub(crate) type Output = OutputWriter<BufWriter<StandardOutput>>;
 
 /// Runs the pipeline over the files.
 ///
@@ -25,7 +27,8 @@ pub(crate) type Output = OutputWriter<BufWriter<AnswersOut>>;
 /// Wrong usage, a failed run, or a reader that has gone.
 pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     let spec = &settings.spec;
-    let inputs: Vec<Input> = settings.files.iter().map(Input::from_argument).collect();
+    let interrupt = Interrupt::watch().map_err(|error| Failure::Run(format!("cannot watch for signals: {error}")))?;
+    let inputs: Vec<Input> = settings.files.iter().map(|path| input(path, &interrupt)).collect();
     let sizes: Option<Vec<u64>> = inputs.iter().map(Input::size_bytes).collect();
     // Something that cannot be looked at is no stream; reading it will say what is wrong with it.
     let live = settings.files.iter().any(|path| is_stream(path));
@@ -56,7 +59,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     reading.defer_tails = state.is_some();
     reading.threads = Some(settings.threads);
     let answers = Answers::new(destination, answered, &pipeline);
-    let options = SinkOptions { letters, progress, strict: spec.strict == Some(true), live, state, threads: settings.threads };
+    let options = SinkOptions { letters, progress, strict: spec.strict == Some(true), live, state, threads: settings.threads, interrupt };
     let mut sink = Sink::new(pipeline, answers, options);
     let read = files::run(inputs, &reading, &mut sink);
     end(&mut sink, read.map(drop), settings.quiet)
@@ -70,7 +73,7 @@ fn resume(settings: &Settings, pipeline: &mut RowPipeline) -> Result<(Option<Sta
 }
 
 /// Where the answers go.
-fn destination(settings: &Settings, pipeline: &RowPipeline, bar: &Bar) -> Result<Destination<BufWriter<AnswersOut>>, Failure> {
+fn destination(settings: &Settings, pipeline: &RowPipeline, bar: &Bar) -> Result<Destination<BufWriter<StandardOutput>>, Failure> {
     let Some(place) = &settings.durable.partials else { return Ok(Destination::Rows(output(&settings.spec, pipeline, bar)?)) };
     let store = store::open(place).map_err(|error| Failure::run(&error.at(place)))?;
     Ok(Destination::Partials { store: PartialStore::new(store), source: settings.source() })
@@ -79,7 +82,10 @@ fn destination(settings: &Settings, pipeline: &RowPipeline, bar: &Bar) -> Result
 /// Answers what was read, and sums up.
 fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Result<(), Failure> {
     sink.progress.clear();
+    let windows = sink.answers.windows;
+    let interrupted = sink.interrupted(&read);
     let result = match read {
+        _ if interrupted.is_some() => sink.finish_interrupted(),
         Ok(()) => sink.finish(),
         // What stands before the damage is answered; the error and the exit code say that it is not all.
         Err(error) if error.kind() == ErrorKind::Corrupt => sink.finish().and(Err(sink.failure(&error))),
@@ -90,17 +96,30 @@ fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Re
         result => {
             sink.letters.finish()?;
             if !quiet {
+                match (interrupted, &result) {
+                    (Some(signal), _) => tell_interrupted(signal, sink, windows),
+                    (None, Err(Failure::Interrupted(signal))) => say(&format!("note: stopped by {}: answers are missing\n", signal.name())),
+                    _ => {}
+                }
                 tell_notes(sink);
                 say(&summary(sink).to_string());
             }
             result?;
         }
     }
+    if let Some(signal) = interrupted {
+        return Err(Failure::Interrupted(signal));
+    }
     let (records, dead) = (sink.records, sink.letters.count());
     match records > 0 && dead == records {
         true => Err(Failure::Run(format!("every record was a dead letter, {dead} of {records}: is it another format (--format)?"))),
         false => Ok(()),
     }
+}
+
+/// The input that an argument names: one that may never end can be stopped by a signal.
+fn input(path: &Path, interrupt: &Interrupt) -> Input {
+    if is_stream(path) { Stream::input(path, interrupt) } else { Input::from_argument(path) }
 }
 
 /// Whether a path is standard input, a pipe or a device: something that may never end.
@@ -129,7 +148,7 @@ fn format(spec: &PipelineSpec) -> Result<Format, Failure> {
 pub(crate) fn output(spec: &PipelineSpec, pipeline: &RowPipeline, bar: &Bar) -> Result<Output, Failure> {
     let is_terminal = io::stdout().is_terminal();
     let name = spec.output.as_deref().unwrap_or(if is_terminal { "table" } else { "json" });
-    let out = BufWriter::new(AnswersOut::new(bar));
+    let out = BufWriter::new(StandardOutput::new(bar)?);
     match name {
         "json" => Ok(OutputWriter::Json(JsonLines::new(pipeline), out)),
         "csv" => Ok(OutputWriter::csv(Shape::of(pipeline), out)),
@@ -143,6 +162,18 @@ fn terminal(is_terminal: bool) -> Terminal {
     let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     Terminal { width: width.filter(|_| is_terminal), color: is_terminal && wanted }
+}
+
+/// Says what a signal has left, of a run that had answered this many windows before.
+fn tell_interrupted<W: Write>(signal: Signal, sink: &Sink<W>, windows_before: u64) {
+    let left = match sink.answers.windows - windows_before {
+        _ if sink.has_state() => "the state is saved, and the run goes on from there when it is started again".to_owned(),
+        0 => "no window was open".to_owned(),
+        _ if sink.answers.is_without_windows() => "the answer is not complete".to_owned(),
+        1 => "the last window is not complete".to_owned(),
+        open => format!("the last {} windows are not complete", digits::count(open)),
+    };
+    say(&format!("note: stopped by {}: {left}\n", signal.name()));
 }
 
 fn tell_notes<W: Write>(sink: &Sink<W>) {

@@ -3,6 +3,7 @@
 use crate::answers::Answers;
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
+use crate::interrupt::{Interrupt, Signal};
 use crate::progress::Progress;
 use crate::state::State;
 use std::io::Write;
@@ -25,6 +26,8 @@ pub(crate) struct SinkOptions {
     pub(crate) state: Option<State>,
     /// Threads that the answers at the end may be computed on.
     pub(crate) threads: NonZeroUsize,
+    /// What may end the run.
+    pub(crate) interrupt: Interrupt,
 }
 
 /// Takes the records of a run.
@@ -37,6 +40,7 @@ pub(crate) struct Sink<W> {
     live: bool,
     state: Option<State>,
     threads: NonZeroUsize,
+    interrupt: Interrupt,
     /// Whether whole records have all been taken, and what is left must not get into the state.
     in_tails: bool,
     /// What the pipeline had counted before this run.
@@ -65,6 +69,7 @@ impl<W: Write> Sink<W> {
             live: options.live,
             state: options.state,
             threads: options.threads,
+            interrupt: options.interrupt,
             in_tails: false,
             shards: Vec::new(),
             records: 0,
@@ -78,6 +83,38 @@ impl<W: Write> Sink<W> {
     pub(crate) fn unseen(&self) -> Vec<&str> {
         let fields = self.pipeline.fields();
         self.unseen.iter().filter_map(|slot| fields.get(*slot)).map(String::as_str).collect()
+    }
+
+    /// The signal that ended the run, if its reading ended so. An input without an end that is known can end because its writer was asked to end by the same signal.
+    pub(crate) fn interrupted(&self, read: &Result<(), Error>) -> Option<Signal> {
+        let other_failure = self.failure.as_ref().is_some_and(|failure| !matches!(failure, Failure::Interrupted(_)));
+        self.interrupt.signal().filter(|_| !other_failure && (self.live || read.is_err()))
+    }
+
+    /// Returns true if the run can go on later from where it stopped.
+    pub(crate) fn has_state(&self) -> bool {
+        self.state.is_some()
+    }
+
+    /// A signal has ended the run: the windows that it has come out, unless a later run goes on with them.
+    ///
+    /// # Errors
+    /// A limit, or an output that cannot be written.
+    pub(crate) fn finish_interrupted(&mut self) -> Result<(), Failure> {
+        self.progress.clear();
+        if self.has_state() {
+            return self.answers.finish();
+        }
+        self.answers.set_incomplete();
+        if self.answers.is_of_partials() {
+            // These are not the last ones of their windows.
+            self.pipeline.answer_open().map_err(|error| Failure::run(&error))?;
+            self.answers.drain(&mut self.pipeline, true)?;
+        } else {
+            self.pipeline.finish();
+            self.answers.drain_ended(&mut self.pipeline, self.threads)?;
+        }
+        self.answers.finish()
     }
 
     /// Why the run ended with this error.
@@ -107,7 +144,12 @@ impl<W: Write> Sink<W> {
         let complete_to = self.pipeline.watermark().filter(|_| !self.pipeline.is_revised());
         self.pipeline.finish();
         self.progress.clear();
-        self.answers.drain_ended(&mut self.pipeline, self.threads)?;
+        self.answers.stop_by(self.interrupt.clone());
+        let drained = self.answers.drain_ended(&mut self.pipeline, self.threads);
+        if let Err(Failure::Interrupted(_)) = drained {
+            self.answers.finish()?;
+        }
+        drained?;
         self.answers.finish()?;
         match (&self.state, self.answers.answered()) {
             (Some(state), Some(answered)) => state.keep_answered(answered, complete_to),
@@ -221,10 +263,11 @@ impl<W: Write> RowSink for Sink<W> {
         self.bytes = stats.bytes_decompressed();
         self.drain()?;
         self.progress.advance(stats.bytes_read());
-        match !self.in_tails && self.state.as_ref().is_some_and(State::is_due) {
-            true => self.save(stats),
-            false => Ok(()),
+        let signal = self.interrupt.signal();
+        if !self.in_tails && self.state.as_ref().is_some_and(|state| signal.is_some() || state.is_due()) {
+            self.save(stats)?;
         }
+        signal.map_or(Ok(()), |signal| Err(self.end(Failure::Interrupted(signal))))
     }
 
     fn resume_at(&self, file: usize) -> u64 {

@@ -46,6 +46,13 @@ impl<W: Write> OutputWriter<W> {
         }
     }
 
+    /// The rows to come are of windows that are not complete.
+    pub(crate) fn set_incomplete(&mut self) {
+        if let OutputWriter::Json(lines, _) = self {
+            lines.set_complete(false);
+        }
+    }
+
     /// Hands on what has been written, while more may come.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         match self {

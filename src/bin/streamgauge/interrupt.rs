@@ -1,0 +1,155 @@
+//! Ctrl-C and SIGTERM: the first one ends a run in order, the second one at once.
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use streamgauge::adapter::files::Input;
+
+/// A signal that asks a run to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Signal(usize);
+
+impl Signal {
+    /// What a shell says of a process that the signal has ended.
+    pub(crate) fn exit_code(self) -> u8 {
+        u8::try_from(self.0).unwrap_or(0) | 128
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        if usize::try_from(SIGINT) == Ok(self.0) { "Ctrl-C (SIGINT)" } else { "SIGTERM" }
+    }
+}
+
+/// Knows whether there was a signal.
+#[derive(Clone)]
+pub(crate) struct Interrupt {
+    /// The last signal; 0 before there is one.
+    signal: Arc<AtomicUsize>,
+    /// Is readable from the first signal on.
+    #[cfg(unix)]
+    bell: Arc<io::PipeReader>,
+}
+
+impl Interrupt {
+    /// Watches for signals from now on.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub(crate) fn watch() -> io::Result<Self> {
+        let signal = Arc::new(AtomicUsize::new(0));
+        let second = Arc::new(AtomicBool::new(false));
+        #[cfg(unix)]
+        let (bell, ringer) = io::pipe()?;
+        for number in [SIGINT, SIGTERM] {
+            // In this order: only the signal before makes this one end the process.
+            flag::register_conditional_shutdown(number, 128 + number, second.clone())?;
+            flag::register(number, second.clone())?;
+            flag::register_usize(number, signal.clone(), usize::try_from(number).unwrap_or_default())?;
+            #[cfg(unix)]
+            signal_hook::low_level::pipe::register(number, ringer.try_clone()?)?;
+        }
+        Ok(Interrupt {
+            signal,
+            #[cfg(unix)]
+            bell: Arc::new(bell),
+        })
+    }
+
+    /// The signal that asks the run to end, if there was one.
+    pub(crate) fn signal(&self) -> Option<Signal> {
+        Some(self.signal.load(Ordering::Relaxed)).filter(|number| *number > 0).map(Signal)
+    }
+
+    /// Waits until something can be read, or there is a signal.
+    #[cfg(unix)]
+    fn wait_for(&self, file: &File) -> io::Result<()> {
+        use rustix::event::{PollFd, PollFlags, poll};
+        loop {
+            let mut waited = [PollFd::new(file, PollFlags::IN), PollFd::new(&*self.bell, PollFlags::IN)];
+            match poll(&mut waited, None) {
+                Ok(_) if waited[0].revents().is_empty() && waited[1].revents().is_empty() => {}
+                Ok(_) => return Ok(()),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn wait_for(&self, _: &File) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An input that may never end. After a signal it fails, so that a record that has come in part is not taken as a whole one.
+pub(crate) struct Stream {
+    /// `None` for standard input.
+    path: Option<PathBuf>,
+    file: Option<File>,
+    interrupt: Interrupt,
+}
+
+impl Stream {
+    /// The input that a command-line argument names, a pipe, a device or standard input.
+    pub(crate) fn input(argument: &Path, interrupt: &Interrupt) -> Input {
+        let path = (argument != Path::new("-")).then(|| argument.to_owned());
+        let name = path.as_ref().map_or_else(|| "stdin".to_owned(), |path| path.display().to_string());
+        Input::from_reader(name, Stream { path, file: None, interrupt: interrupt.clone() })
+    }
+
+    fn open(&self) -> io::Result<File> {
+        match &self.path {
+            Some(path) => open(path),
+            None => standard_input(),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.file.is_none() {
+            self.file = Some(self.open()?);
+        }
+        let Some(file) = &mut self.file else { return Ok(0) };
+        loop {
+            self.interrupt.wait_for(file)?;
+            if let Some(signal) = self.interrupt.signal() {
+                return Err(io::Error::other(format!("stopped by {}", signal.name())));
+            }
+            match file.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return read,
+            }
+        }
+    }
+}
+
+/// Opens a pipe without waiting for its writer: the wait is that of the first read, which a signal ends. Elsewhere than on Linux a pipe that nobody has opened for
+/// writing cannot be waited for so.
+#[cfg(target_os = "linux")]
+fn open(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+    File::options().read(true).custom_flags(flags).open(path)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+#[cfg(unix)]
+fn standard_input() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
+}
+
+#[cfg(not(unix))]
+fn standard_input() -> io::Result<File> {
+    use std::os::windows::io::AsHandle;
+    Ok(File::from(io::stdin().as_handle().try_clone_to_owned()?))
+}
