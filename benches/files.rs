@@ -8,7 +8,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
 use std::hint::black_box;
 use std::io::Cursor;
-use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Format, Input, RowSink, run};
+use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Format, Input, Refusal, RowSink, run};
 use streamgauge::spec::{Row, Value};
 use streamgauge::{Error, ShardId};
 
@@ -33,7 +33,7 @@ impl RowSink for Lengths {
         Ok(())
     }
 
-    fn row(&mut self, _: usize, row: &mut Row) -> Result<Option<String>, Error> {
+    fn row(&mut self, _: usize, row: &mut Row) -> Result<Option<Refusal>, Error> {
         for slot in 0..row.slots() {
             self.sum += match row.value(slot) {
                 Value::Number(text) | Value::Text(text) | Value::Untyped(text) => text.len(),

@@ -1,6 +1,6 @@
 //! A sink that keeps all it is told, for targets that read whole files.
 
-use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Format, Input, RowSink, run};
+use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Format, Input, Refusal, RowSink, run};
 use streamgauge::spec::{Row, Value};
 use streamgauge::{Error, Limits, ShardId};
 
@@ -25,7 +25,7 @@ impl RowSink for Recorder {
         Ok(())
     }
 
-    fn row(&mut self, _: usize, row: &mut Row) -> Result<Option<String>, Error> {
+    fn row(&mut self, _: usize, row: &mut Row) -> Result<Option<Refusal>, Error> {
         let text = |slot| match row.value(slot) {
             Value::Missing | Value::Bool(_) => String::new(),
             Value::Number(text) | Value::Text(text) | Value::Untyped(text) => text.to_owned(),

@@ -1,6 +1,7 @@
 //! What feeds the engine from a transport, each behind its feature. An adapter never imports another; what several of them need
 //! stands beside them: the formats of records (`formats`), records aggregated by the KPL (`kpl`) and by CloudWatch Logs (`logs`), deliveries that
-//! are not records (`Rejected`), records that hold others (`Packing`), pipelines over a stream's records ([`RecordPipeline`]) and where their answers go ([`Sink`]).
+//! are not records (`Rejected`), records that hold others (`Packing`), records that came late (`LateRecord`), pipelines over a stream's records
+//! ([`RecordPipeline`]) and where their answers go ([`Sink`]).
 
 #[cfg(feature = "files")]
 pub mod files;
@@ -21,6 +22,8 @@ pub mod logs;
 #[cfg(any(feature = "kcl", feature = "lambda"))]
 mod json;
 #[cfg(any(feature = "kcl", feature = "lambda"))]
+mod late;
+#[cfg(any(feature = "kcl", feature = "lambda"))]
 mod packing;
 #[cfg(any(feature = "kcl", feature = "lambda"))]
 mod payload;
@@ -32,6 +35,10 @@ mod pipeline_file;
 mod record_pipeline;
 mod sink;
 
+#[cfg(any(feature = "kcl", feature = "lambda"))]
+pub use late::LateRecord;
+#[cfg(any(feature = "kcl", feature = "lambda-runtime"))]
+pub(crate) use late::came_late;
 #[cfg(any(feature = "kcl", feature = "lambda"))]
 pub use packing::Packing;
 #[cfg(any(feature = "kcl", feature = "lambda"))]

@@ -8,7 +8,7 @@ mod decoding;
 pub use declared::Declared;
 pub use decoding::Decoding;
 
-use crate::engine::{Outcome, Shard, Stats};
+use crate::engine::{Shard, Stats};
 use crate::error::Error;
 use crate::record::{Record, Sequence, ShardId};
 use crate::snapshot::{Partial, Reductions, Snapshot};
@@ -78,8 +78,8 @@ pub enum Taken {
     Applied,
     /// It did not pass a filter.
     Filtered,
-    /// All of its windows had closed.
-    Late,
+    /// All of its windows had closed; with its event time.
+    Late(Timestamp),
     /// It was taken before.
     Duplicate,
     /// It lies between two windows.
@@ -88,20 +88,6 @@ pub enum Taken {
     Blank,
     /// It could not be decoded or aggregated, and why, with its shard and sequence number.
     DeadLetter(Error),
-}
-
-impl Taken {
-    /// What the engine said of the record, and why if it is a dead letter.
-    fn of(outcome: Outcome, refusal: impl FnOnce() -> Error) -> Taken {
-        match outcome {
-            Outcome::Applied => Taken::Applied,
-            Outcome::Filtered => Taken::Filtered,
-            Outcome::Late => Taken::Late,
-            Outcome::Duplicate => Taken::Duplicate,
-            Outcome::BetweenWindows => Taken::BetweenWindows,
-            Outcome::DeadLetter => Taken::DeadLetter(refusal()),
-        }
-    }
 }
 
 /// The error with the record's shard and sequence number.

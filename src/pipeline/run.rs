@@ -355,6 +355,11 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         self.engine.next_partial(source)
     }
 
+    /// The event time of a record.
+    pub(crate) fn time_of(&self, record: &R) -> Timestamp {
+        self.stages.time_of(record)
+    }
+
     pub(crate) fn engine_mut(&mut self) -> &mut Engine<R, A> {
         &mut self.engine
     }

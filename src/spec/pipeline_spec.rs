@@ -7,7 +7,7 @@ use std::fmt;
 
 /// A pipeline as text: the flags of the command `streamgauge run`, dashes as underscores. Every part may be absent.
 ///
-/// It is the same in TOML, in JSON and as flags. What only concerns the command (`output`, `dead_letters`, `strict`, `explain`) is
+/// It is the same in TOML, in JSON and as flags. What only concerns the command (`output`, `dead_letters`, `late`, `strict`, `explain`) is
 /// ignored elsewhere. Nothing is checked before [`compile`](PipelineSpec::compile), but for the names of the keys and the types of the values.
 ///
 /// # Example
@@ -68,6 +68,9 @@ pub struct PipelineSpec {
     /// Where the command writes dead letters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dead_letters: Option<String>,
+    /// Where the command writes late records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late: Option<String>,
     /// Whether the first dead letter ends the command's run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strict: Option<bool>,
@@ -76,7 +79,7 @@ pub struct PipelineSpec {
     pub explain: Option<bool>,
 }
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "format",
     "time",
     "time_format",
@@ -91,6 +94,7 @@ const KEYS: [&str; 16] = [
     "limit_groups",
     "output",
     "dead_letters",
+    "late",
     "strict",
     "explain",
 ];
@@ -146,6 +150,7 @@ impl PipelineSpec {
             limit_groups: flags.limit_groups.or(self.limit_groups),
             output: flags.output.or(self.output),
             dead_letters: flags.dead_letters.or(self.dead_letters),
+            late: flags.late.or(self.late),
             strict: flags.strict.or(self.strict),
             explain: flags.explain.or(self.explain),
         }
@@ -252,6 +257,7 @@ impl PipelineSpec {
             "lateness" => &mut self.lateness,
             "output" => &mut self.output,
             "dead_letters" => &mut self.dead_letters,
+            "late" => &mut self.late,
             _ => return self.take_other(key, map),
         };
         *text = Some(map.next_value()?);
@@ -291,6 +297,7 @@ agg = ["count", "sum(bytes) as bytes", "top(10, url)"]
 limit_groups = 100
 output = "json"
 dead_letters = "bad.jsonl"
+late = "late.jsonl"
 strict = true
 explain = false
 "#;

@@ -55,6 +55,8 @@ pub struct RowPipeline {
     windows: Windows,
     revised: bool,
     explanation: Explanation,
+    /// Whether prepared rows that are late are told one by one.
+    hands_out_late: bool,
     /// The rest of the emission that is being handed out.
     pending: PendingRows,
 }
@@ -105,8 +107,8 @@ pub enum RowOutcome {
     Applied,
     /// It did not pass the filter.
     Filtered,
-    /// All of its windows had closed.
-    Late,
+    /// All of its windows had closed; with its event time.
+    Late(Timestamp),
     /// Its position is not after the last one taken of its shard.
     Duplicate,
     /// It lies between two windows.
@@ -130,6 +132,7 @@ impl RowPipeline {
             windows: parts.windows,
             revised: parts.revised,
             explanation: parts.explanation,
+            hands_out_late: false,
             pending: PendingRows::default(),
         }
     }
@@ -240,14 +243,14 @@ impl RowPipeline {
     }
 
     /// Takes the rows that this pipeline's [`preparer`](RowPipeline::preparer) prepared, from the first one that was not taken on and up to the row `until`, or to the first
-    /// one that becomes a dead letter: its index, and the reason. The rest of [`push`](RowPipeline::push), for records without sequence numbers; what became of them shows
-    /// in [`stats`](RowPipeline::stats).
+    /// one that becomes a dead letter, or is late where [that is to be told](RowPipeline::hand_out_late): its index, and its outcome. The rest of [`push`](RowPipeline::push), for records
+    /// without sequence numbers; what became of them shows in [`stats`](RowPipeline::stats).
     ///
     /// # Errors
     /// As [`push`](RowPipeline::push), for the row that comes after those [taken](PreparedRows::taken).
-    pub fn push_prepared(&mut self, shard: Shard, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, String)>, Error> {
+    pub fn push_prepared(&mut self, shard: Shard, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, RowOutcome)>, Error> {
         while let Some(next) = rows.next(until) {
-            let refused = match next {
+            let told = match next {
                 NextRows::Records(records) => self.push_records(shard, rows, records)?,
                 NextRows::Filtered(rows, latest) => {
                     self.engine.pass_over_filtered(shard, rows, latest);
@@ -256,11 +259,11 @@ impl RowPipeline {
                 NextRows::DeadLetter(reason, _) if self.engine.is_strict() => return Err(Error::new(ErrorKind::InvalidRecord, reason)),
                 NextRows::DeadLetter(reason, time) => {
                     self.engine.pass_over(shard, None, Outcome::DeadLetter, time);
-                    Some(reason.into())
+                    Some(RowOutcome::DeadLetter(reason.into()))
                 }
             };
-            if let Some(reason) = refused {
-                return Ok(Some((rows.taken() - 1, reason)));
+            if let Some(outcome) = told {
+                return Ok(Some((rows.taken() - 1, outcome)));
             }
         }
         Ok(None)
@@ -280,14 +283,22 @@ impl RowPipeline {
         Ok(taken)
     }
 
-    /// Takes the next so many records, or as many as there are up to one that is refused, for this reason.
-    fn push_records(&mut self, shard: Shard, rows: &mut PreparedRows, records: usize) -> Result<Option<String>, Error> {
-        let mut refused = false;
-        self.engine.push_batch(shard, &mut Upcoming(rows, records), |_, _, outcome| {
-            refused = outcome == Outcome::DeadLetter;
-            !refused
+    /// Whether [`push_prepared`](RowPipeline::push_prepared) tells of each row that is late, as it does of a dead letter. Default: late rows are counted only.
+    pub fn hand_out_late(&mut self, hand_out: bool) {
+        self.hands_out_late = hand_out;
+    }
+
+    /// Takes the next so many records, or as many as there are up to one that is to be told of.
+    fn push_records(&mut self, shard: Shard, rows: &mut PreparedRows, records: usize) -> Result<Option<RowOutcome>, Error> {
+        let (hands_out_late, mut told) = (self.hands_out_late, None);
+        self.engine.push_batch(shard, &mut Upcoming(rows, records), |_, time, outcome| {
+            told = (outcome == Outcome::DeadLetter || outcome == Outcome::Late && hands_out_late).then_some((outcome, time));
+            told.is_none()
         })?;
-        Ok(refused.then(|| self.refusal()))
+        Ok(told.map(|(outcome, time)| match outcome {
+            Outcome::Late => RowOutcome::Late(time),
+            _ => RowOutcome::DeadLetter(self.refusal()),
+        }))
     }
 
     /// Why the last record that became a dead letter could not be taken.
@@ -305,7 +316,7 @@ impl RowPipeline {
         Ok(match outcome {
             Outcome::Applied => RowOutcome::Applied,
             Outcome::Filtered => RowOutcome::Filtered,
-            Outcome::Late => RowOutcome::Late,
+            Outcome::Late => RowOutcome::Late(time),
             Outcome::Duplicate => RowOutcome::Duplicate,
             Outcome::BetweenWindows => RowOutcome::BetweenWindows,
             Outcome::DeadLetter => RowOutcome::DeadLetter(self.refusal()),

@@ -142,6 +142,57 @@ fn s11_a_window_comes_out_when_a_later_record_comes_whatever_becomes_of_it() {
 }
 
 #[test]
+fn s78_late_records_are_noted_at_checkpoints_and_written_down() {
+    let folder = Folder::new("kcl_late");
+    let (out, late) = (folder.path("out.jsonl"), folder.path("late.jsonl"));
+    let seconds = [0, 30, 1, 2, 31];
+    let data: Vec<String> = seconds.map(hit).to_vec();
+    let batch = |from: usize, to: usize| {
+        let mut batch = Batch::default();
+        for index in from..to {
+            let position = Position { shard: ShardId::new("x"), sequence: Sequence::new(index as u64 + 1) };
+            let (data, arrival) = (data[index].clone().into_bytes().into(), Timestamp::from_millis(1_700_000_000_000));
+            batch.records.push(Record { partition_key: "k".into(), data, arrival, position });
+        }
+        Message::ProcessRecords(batch).to_json()
+    };
+    let messages = [
+        &initialize("shardId-000000000000"),
+        &batch(0, 3),
+        TAKEN,
+        &batch(3, 4),
+        TAKEN,
+        &batch(4, 5),
+        TAKEN,
+        // One that was taken comes again.
+        &batch(3, 4),
+        TAKEN,
+        r#"{"action":"shardEnded"}"#,
+        TAKEN,
+    ];
+    let run = child(&folder, &["--out", &out, "--late", &late], &messages);
+    run.succeeded();
+    let notes: Vec<&str> = run.stderr.lines().filter(|line| line.contains("late")).collect();
+    assert_eq!(
+        notes,
+        [
+            "streamgauge: shardId-000000000000: 1 record came late and is in no window: max_delay says how long such records are waited for",
+            "streamgauge: shardId-000000000000: 1 more came late, 2 since this process began",
+        ]
+    );
+    let written: Vec<Value> = folder.read("late.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(written.len(), 2);
+    let first = serde_json::json!({
+        "shard": "shardId-000000000000", "sequence": "3", "time": "2023-11-14T22:13:21.000Z", "watermark": "2023-11-14T22:13:49.999Z", "data": data[2],
+    });
+    assert_eq!(written[0], first);
+    let run = child(&Folder::new("kcl_late_counted"), &["--out", &out], &messages);
+    run.succeeded().says(&[
+        "1 record came late and is in no window: max_delay says how long such records are waited for, and --late FILE writes them down",
+    ]);
+}
+
+#[test]
 fn stage_two_merges_partials_that_come_as_records() {
     let folder = Folder::new("kcl_merge");
     let partials = folder.path("partials");

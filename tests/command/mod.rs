@@ -5,6 +5,7 @@ mod bad_input;
 mod flags;
 mod formats;
 mod kcl;
+mod late;
 mod oracle;
 mod output;
 mod pipes;

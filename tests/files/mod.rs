@@ -12,7 +12,7 @@ mod real_log;
 mod threads;
 
 use std::io::Read;
-use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Format, Input, RowSink, run};
+use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Format, Input, Refusal, RowSink, run};
 use streamgauge::spec::{Row, Value};
 use streamgauge::{Error, Limits, ShardId};
 
@@ -82,10 +82,10 @@ impl RowSink for Recorder {
         Ok(())
     }
 
-    fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<String>, Error> {
+    fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<Refusal>, Error> {
         let values: Vec<String> = (0..row.slots()).map(|slot| shown(row.value(slot))).collect();
         if self.refused.is_some_and(|refused| values.first().is_some_and(|value| value == refused)) {
-            return Ok(Some("refused".to_owned()));
+            return Ok(Some(Refusal::DeadLetter("refused".to_owned())));
         }
         self.events.push(Event::Row(file, values));
         Ok(None)

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Format, Input, RowSink, run};
+use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Format, Input, LateRecord, Refusal, RowSink, run};
 use streamgauge::engine::Shard;
 use streamgauge::spec::{
     CompileOptions, JsonLines, PipelineSpec, PreaggregatedRows, PreparedRows, Row, RowOutcome, RowPipeline, RowPreparer, Value,
@@ -28,15 +28,29 @@ struct Journal {
     dead_max: usize,
     /// Bytes of the first input that an earlier run has taken.
     resume_at: u64,
+    /// Whether it is given late records, as it is where the specification says where to.
+    hands_out_late: bool,
 }
 
 impl Journal {
     fn new(spec: &PipelineSpec, dead_max: usize, resume_at: u64) -> Self {
         let mut options = CompileOptions::default();
         options.limits.key_bytes_max = 12;
-        let pipeline = spec.compile(&options).unwrap();
+        let mut pipeline = spec.compile(&options).unwrap();
+        let hands_out_late = spec.late.is_some();
+        pipeline.hand_out_late(hands_out_late);
         let (format, unseen) = (JsonLines::new(&pipeline), (0..pipeline.fields().len()).collect());
-        Journal { pipeline, format, shards: Vec::new(), lines: Vec::new(), unseen, preaggregated: 0, declines: 0, dead_max, resume_at }
+        let (shards, lines) = (Vec::new(), Vec::new());
+        Journal { pipeline, format, shards, lines, unseen, preaggregated: 0, declines: 0, dead_max, resume_at, hands_out_late }
+    }
+
+    /// Dead letters are handed out, and late records if it is given them.
+    fn refusal(&self, outcome: RowOutcome) -> Option<Refusal> {
+        match outcome {
+            RowOutcome::DeadLetter(reason) => Some(Refusal::DeadLetter(reason)),
+            RowOutcome::Late(time) if self.hands_out_late => Some(Refusal::Late { time, watermark: self.pipeline.watermark() }),
+            _ => None,
+        }
     }
 
     fn note(&mut self, what: &str) {
@@ -67,25 +81,22 @@ impl RowSink for Journal {
         if file == 0 { self.resume_at } else { 0 }
     }
 
-    fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<String>, Error> {
+    fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<Refusal>, Error> {
         self.unseen.retain(|slot| row.value(*slot) == Value::Missing);
         let outcome = self.pipeline.push(self.shards[file], row, Timestamp::from_millis(0), None)?;
-        Ok(match outcome {
-            RowOutcome::DeadLetter(reason) => Some(reason),
-            _ => None,
-        })
+        Ok(self.refusal(outcome))
     }
 
     fn preparer(&self) -> Option<Arc<RowPreparer>> {
         Some(self.pipeline.preparer())
     }
 
-    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, String)>, Error> {
+    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, Refusal)>, Error> {
         // Some at once, and some one by one.
         let until = if rows.taken().is_multiple_of(3) { rows.taken() + 1 } else { until };
-        let refused = self.pipeline.push_prepared(self.shards[file], rows, until)?;
+        let told = self.pipeline.push_prepared(self.shards[file], rows, until)?;
         self.unseen.retain(|slot| !rows.has_seen(*slot));
-        Ok(refused)
+        Ok(told.and_then(|(index, outcome)| self.refusal(outcome).map(|refusal| (index, refusal))))
     }
 
     fn preaggregated(&mut self, file: usize, rows: &PreaggregatedRows) -> Result<bool, Error> {
@@ -112,6 +123,12 @@ impl RowSink for Journal {
                 Ok(())
             }
         }
+    }
+
+    fn late(&mut self, record: &LateRecord<'_>) -> Result<(), Error> {
+        let told = format!("{record:?} {:?}", self.pipeline.stats());
+        self.note(&told);
+        Ok(())
     }
 
     fn pause(&mut self, stats: &FilesStats) -> Result<(), Error> {
@@ -223,6 +240,7 @@ fn windows() -> impl Strategy<Value = &'static str> {
         "window = \"10s\"\nevery = \"3s\"\nmax_delay = \"5s\"\nlateness = \"10s\"",
         "window = \"1m\"\nmax_delay = \"unbounded\"",
         "window = \"2s\"\nmax_delay = \"0s\"",
+        "window = \"10s\"\nmax_delay = \"20s\"\nlate = \"here\"",
     ])
 }
 

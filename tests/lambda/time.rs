@@ -92,6 +92,25 @@ fn s11_a_window_comes_out_when_a_later_record_comes_whatever_becomes_of_it() {
     }
 }
 
+/// S78: what comes late is handed out, once.
+#[test]
+fn s78_late_records_are_counted_and_handed_out() {
+    let mut function = function(BY_TIME);
+    let late = Arc::new(Mutex::new(Vec::new()));
+    let kept = late.clone();
+    function.handler = function.handler.on_late(move |record| kept.lock().unwrap().push(serde_json::to_value(record).unwrap()));
+    let hit = |second: i64| format!(r#"{{"ts":{},"s":500,"b":1}}"#, MINUTE / 1000 + second);
+    assert_eq!(function.batch(&[&hit(1), &hit(60), &hit(2), &hit(61)], 61), [answer(0, 0, 1)]);
+    assert_eq!((function.handler.invocation().late, function.handler.invocation().applied), (1, 3));
+    let expected = json!({
+        "shard": "shardId-000000000003", "sequence": "3", "time": "2023-11-14T22:14:02.000Z", "watermark": "2023-11-14T22:14:59.999Z", "data": hit(2),
+    });
+    assert_eq!(*late.lock().unwrap(), [expected]);
+    function.records = 0;
+    assert_eq!(function.batch(&[&hit(1), &hit(60), &hit(2), &hit(61)], 61), []);
+    assert_eq!((function.handler.invocation().late, late.lock().unwrap().len()), (0, 1));
+}
+
 /// S16, S63: what the schedule answers, and how often.
 #[test]
 fn s63_the_schedule_says_nothing_twice() {

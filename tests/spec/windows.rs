@@ -55,7 +55,7 @@ fn input_without_an_end_waits_ten_seconds_unless_told_otherwise() {
     assert!(drain(&mut pipeline).is_empty());
     push_json(&mut pipeline, "s", &at(20));
     assert_eq!(counts(&drain(&mut pipeline)), [(0, 1)]);
-    assert_eq!(push_json(&mut pipeline, "s", &at(9)), RowOutcome::Late);
+    assert_eq!(push_json(&mut pipeline, "s", &at(9)), RowOutcome::Late(streamgauge::Timestamp::from_millis(9_000)));
     assert_eq!(pipeline.stats().late, 1);
     let flags = PipelineSpec { max_delay: Some("unbounded".into()), ..PipelineSpec::default() };
     let mut pipeline = spec.overridden_by(flags).compile(&CompileOptions::default()).unwrap();

@@ -16,6 +16,7 @@
 mod blocks;
 mod buffers;
 mod fetcher;
+mod late;
 mod preaggregated;
 mod prepared;
 mod regular_file;
@@ -28,6 +29,7 @@ pub use super::formats::csv::CsvDecoder;
 pub use super::formats::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
 pub use super::formats::format::Format;
 pub use super::formats::json_scan::{JsonFlaw, JsonScanner, Scanned};
+pub use late::{LateRecord, Refusal};
 pub use run::{FilesOptions, RowSink, run};
 pub use source::Input;
 pub use stats::{FileStats, FilesStats};

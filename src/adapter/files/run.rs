@@ -3,6 +3,7 @@
 use crate::adapter::files::blocks::{BLOCK_BYTES, BUFFERS_PER_THREAD, BlockReader, Framing, Piece, SHARED_BLOCK_BYTES};
 use crate::adapter::files::buffers::Buffers;
 use crate::adapter::files::fetcher::{Fetched, Fetcher};
+use crate::adapter::files::late::{LateRecord, Refusal};
 use crate::adapter::files::preaggregated::{PreaggregatedBlock, Preaggregating};
 use crate::adapter::files::prepared::{Made, PreparedPiece, Preparing};
 use crate::adapter::files::source::Input;
@@ -35,11 +36,12 @@ pub trait RowSink {
     /// Whatever ends the run.
     fn open_shard(&mut self, file: usize, shard: ShardId) -> Result<(), Error>;
 
-    /// Takes a record of the input `file`. `Ok(Some(reason))` refuses it: it becomes a dead letter.
+    /// Takes a record of the input `file`. `Ok(Some(refusal))` says that it was not taken, and is to be handed out: to
+    /// [`dead_letter`](RowSink::dead_letter) or [`late`](RowSink::late).
     ///
     /// # Errors
     /// Whatever ends the run.
-    fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<String>, Error>;
+    fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<Refusal>, Error>;
 
     /// The part of the work that other threads may do, for a sink that is a pipeline: [`run`] then decodes and prepares records on
     /// [`FilesOptions::threads`] and gives them to [`prepared`](RowSink::prepared), or aggregated by block to [`preaggregated`](RowSink::preaggregated). Event times of rows
@@ -49,12 +51,12 @@ pub trait RowSink {
     }
 
     /// Takes records of the input `file` that the [`preparer`](RowSink::preparer) prepared, from the first that was not taken on and up to the row `until`, or to the first that it
-    /// refuses: its index, and the reason. It becomes a dead letter, and the rest is given again. Called only where there is a
+    /// refuses: its index, and the refusal. It is handed out, and the rest is given again. Called only where there is a
     /// preparer. One that takes none, as the default, ends the run.
     ///
     /// # Errors
     /// Whatever ends the run.
-    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, String)>, Error> {
+    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, Refusal)>, Error> {
         let _ = (file, rows, until);
         Ok(None)
     }
@@ -74,6 +76,15 @@ pub trait RowSink {
     /// # Errors
     /// Whatever ends the run.
     fn dead_letter(&mut self, letter: &DeadLetter<'_>) -> Result<(), Error>;
+
+    /// Takes a record that came late, of a sink that [hands such out](Refusal::Late). Default: nothing more is done about it.
+    ///
+    /// # Errors
+    /// Whatever ends the run.
+    fn late(&mut self, record: &LateRecord<'_>) -> Result<(), Error> {
+        let _ = record;
+        Ok(())
+    }
 
     /// Called between blocks of a few hundred kilobytes, and at the end of each input: time to drain emissions and to show
     /// progress.
@@ -143,7 +154,7 @@ impl FilesOptions {
 ///
 /// # Example
 /// ```
-/// use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Input, RowSink, run};
+/// use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Input, Refusal, RowSink, run};
 /// use streamgauge::spec::{Row, Value};
 /// use streamgauge::{Error, ShardId};
 ///
@@ -152,10 +163,10 @@ impl FilesOptions {
 /// impl RowSink for Countries {
 ///     fn fields(&self) -> &[String] { &self.fields }
 ///     fn open_shard(&mut self, _: usize, _: ShardId) -> Result<(), Error> { Ok(()) }
-///     fn row(&mut self, _: usize, row: &mut Row) -> Result<Option<String>, Error> {
+///     fn row(&mut self, _: usize, row: &mut Row) -> Result<Option<Refusal>, Error> {
 ///         match row.value(0) {
 ///             Value::Text(country) => self.seen.push(country.to_owned()),
-///             _ => return Ok(Some("no country".to_owned())),
+///             _ => return Ok(Some(Refusal::DeadLetter("no country".to_owned()))),
 ///         }
 ///         Ok(None)
 ///     }
@@ -453,9 +464,9 @@ impl<S: RowSink> Taking<'_, S> {
                     return Err(Error::invalid("a sink has a preparer and takes no prepared records"));
                 }
                 self.counts().records += (taken - usize::from(refused.is_some())) as u64;
-                if let Some((index, reason)) = refused {
+                if let Some((index, refusal)) = refused {
                     let place = made.places.get(index).ok_or_else(|| Error::invalid("a sink refuses a row that there is not"))?;
-                    self.dead_letter_at(first_line, *place, (&reason, block))?;
+                    self.refused(first_line, *place, (&refusal, block))?;
                 }
             }
             match next {
@@ -489,6 +500,20 @@ impl<S: RowSink> Taking<'_, S> {
         }
     }
 
+    /// A record of a block whose first line comes after so many of its input, which the sink did not take.
+    #[cold]
+    fn refused(&mut self, first_line: u64, place: Place, (refusal, block): (&Refusal, &Block)) -> Result<(), Error> {
+        match *refusal {
+            Refusal::DeadLetter(ref reason) => self.dead_letter_at(first_line, place, (reason, block)),
+            Refusal::Late { time, watermark } => {
+                let bytes = shown(&block.as_bytes()[place.start..place.end]);
+                let line = first_line + place.lines + 1;
+                self.counts().records += 1;
+                self.sink.late(&LateRecord { file: &self.stats.files[self.file].name, line, time, watermark, bytes })
+            }
+        }
+    }
+
     /// A dead letter of a block whose first line comes after so many of its input.
     #[cold]
     fn dead_letter_at(&mut self, first_line: u64, place: Place, (reason, block): (&str, &Block)) -> Result<(), Error> {
@@ -500,12 +525,16 @@ impl<S: RowSink> Taking<'_, S> {
         let counts = self.counts();
         counts.records += 1;
         counts.dead_letters += 1;
-        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        let letter =
-            DeadLetter { file: &self.stats.files[self.file].name, line, reason, bytes: &bytes[..bytes.len().min(DEAD_LETTER_BYTES_MAX)] };
+        let letter = DeadLetter { file: &self.stats.files[self.file].name, line, reason, bytes: shown(bytes) };
         self.sink.dead_letter(&letter)
     }
+}
+
+/// What is handed out of a record's bytes.
+fn shown(bytes: &[u8]) -> &[u8] {
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    &bytes[..bytes.len().min(DEAD_LETTER_BYTES_MAX)]
 }
 
 /// Takes the records of a block one by one.
@@ -523,8 +552,8 @@ impl<S: RowSink> TakeRecords for RowByRow<'_, '_, S> {
 
     #[inline(always)]
     fn record(&mut self, row: &mut Row, place: Place) -> Result<(), Error> {
-        if let Some(reason) = self.taking.sink.row(self.taking.file, row)? {
-            return self.taking.dead_letter_at(self.first_line, place, (&reason, self.block));
+        if let Some(refusal) = self.taking.sink.row(self.taking.file, row)? {
+            return self.taking.refused(self.first_line, place, (&refusal, self.block));
         }
         self.taken += 1;
         Ok(())

@@ -3,10 +3,10 @@
 use super::protocol::Batch;
 use super::stateful::Work;
 use crate::adapter::Rejected;
-use crate::adapter::{Packing, RecordPipeline, Sink, Taken};
+use crate::adapter::{LateRecord, Packing, RecordPipeline, Sink, Taken};
 use crate::engine::Shard;
 use crate::error::{Error, ErrorKind};
-use crate::record::{Record, Sequence, ShardId};
+use crate::record::{Position, Record, Sequence, ShardId};
 use crate::snapshot::{Partial, Snapshot};
 use crate::time::Timestamp;
 use bytes::Bytes;
@@ -15,6 +15,9 @@ use std::time::Duration;
 
 /// Opens the sink of a shard's answers.
 type OpenSink<P> = Box<dyn FnMut(&ShardId, &P) -> Result<Box<dyn Sink<P>>, Error>>;
+
+/// Is handed a late record.
+type OnLate = Box<dyn FnMut(&LateRecord<'_>)>;
 
 /// Runs a [`RecordPipeline`] over the records of a shard, and hands its answers to a [`Sink`].
 ///
@@ -41,6 +44,9 @@ pub struct PipelineWork<P> {
     packing: Packing,
     /// The records that one holds.
     parts: Vec<Record>,
+    /// Records that came late to this process.
+    late: u64,
+    on_late: Option<OnLate>,
 }
 
 impl<P: RecordPipeline> PipelineWork<P> {
@@ -61,6 +67,8 @@ impl<P: RecordPipeline> PipelineWork<P> {
             raised: false,
             packing: Packing::default(),
             parts: Vec::new(),
+            late: 0,
+            on_late: None,
         })
     }
 
@@ -78,6 +86,14 @@ impl<P: RecordPipeline> PipelineWork<P> {
         self
     }
 
+    /// Is handed every record that comes too late for all of its windows. Those that come again after a crash are handed out again. Default: such records are counted, and
+    /// their number is noted at checkpoints.
+    #[must_use]
+    pub fn on_late(mut self, take: impl FnMut(&LateRecord<'_>) + 'static) -> Self {
+        self.on_late = Some(Box::new(take));
+        self
+    }
+
     /// The pipeline.
     pub fn pipeline(&self) -> &P {
         &self.pipeline
@@ -88,10 +104,21 @@ impl<P: RecordPipeline> PipelineWork<P> {
     }
 
     fn push(&mut self, shard: Shard, record: &Record, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
-        if let Taken::DeadLetter(error) = self.pipeline.push(shard, record)? {
-            dead_letter(error);
+        match self.pipeline.push(shard, record)? {
+            Taken::DeadLetter(error) => dead_letter(error),
+            Taken::Late(time) => self.hand_out_late(record, time),
+            _ => {}
         }
         Ok(())
+    }
+
+    #[cold]
+    fn hand_out_late(&mut self, record: &Record, time: Timestamp) {
+        self.late = self.late.saturating_add(1);
+        if let Some(take) = &mut self.on_late {
+            let Position { shard, sequence } = &record.position;
+            take(&LateRecord { shard, sequence, time, watermark: self.pipeline.watermark(), data: &record.data });
+        }
     }
 
     /// Takes the records that one holds. All have its place: state is saved between records of the daemon, so that all of them are in it or none.
@@ -112,6 +139,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
                     break;
                 }
                 Taken::DeadLetter(error) => dead_letter(error),
+                Taken::Late(time) => self.hand_out_late(part, time),
                 _ => {}
             }
         }
@@ -244,6 +272,10 @@ impl<P: RecordPipeline> Work for PipelineWork<P> {
 
     fn is_shared(&self) -> bool {
         false
+    }
+
+    fn late(&self) -> (u64, bool) {
+        (self.late, self.on_late.is_some())
     }
 
     fn applied(&self) -> Option<&Sequence> {

@@ -6,6 +6,7 @@ use super::processor::RecordProcessor;
 use super::protocol::{Batch, CheckpointError, StartingPoint};
 use super::session::Checkpointed;
 use super::shard_store::{ShardStore, TakenOver};
+use crate::adapter::came_late;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Sequence, ShardId};
 use crate::store::Store;
@@ -74,6 +75,11 @@ pub trait Work {
 
     /// The last place that was applied.
     fn applied(&self) -> Option<&Sequence>;
+
+    /// How many records came too late for all of their windows, in this process; and whether they are handed out. Default: none.
+    fn late(&self) -> (u64, bool) {
+        (0, false)
+    }
 }
 
 /// Is told of a record that could not be decoded or aggregated.
@@ -164,6 +170,8 @@ pub struct StatefulProcessor<K, S> {
     dead_letters_told: u64,
     /// Why the last checkpoint was refused, if it was: told once.
     refusal: Option<CheckpointError>,
+    /// How many late records have been noted.
+    late_noted: u64,
     failure: Option<Error>,
 }
 
@@ -184,6 +192,7 @@ impl<K: Work, S: Store> StatefulProcessor<K, S> {
             dead_letters: 0,
             dead_letters_told: 0,
             refusal: None,
+            late_noted: 0,
             failure: None,
         }
     }
@@ -304,6 +313,18 @@ impl<K: Work, S: Store> StatefulProcessor<K, S> {
         Ok(())
     }
 
+    /// Notes how many records came late, if there are more than were noted.
+    fn note_late(&mut self) {
+        let (late, handed_out) = self.work.late();
+        let hint = if handed_out { "" } else { ", and --late FILE writes them down" };
+        match self.late_noted {
+            noted if noted == late => {}
+            0 => self.note(&format!("{}: max_delay says how long such records are waited for{hint}", came_late(late))),
+            noted => self.note(&format!("{} more came late, {late} since this process began", late - noted)),
+        }
+        self.late_noted = late;
+    }
+
     /// Emit; whether this process still owns the shard.
     fn emit(&mut self, clock: &mut dyn Clock) -> Result<bool, Error> {
         if self.work.is_ahead() && !self.save(clock)? {
@@ -340,6 +361,7 @@ impl<K: Work, S: Store> StatefulProcessor<K, S> {
     }
 
     fn checkpoint(&mut self, checkpointer: &mut Checkpointer<'_>) -> Result<(), Error> {
+        self.note_late();
         if self.checkpoints_end || self.delivered.is_none() {
             return Ok(());
         }
@@ -367,6 +389,7 @@ impl<K: Work, S: Store> StatefulProcessor<K, S> {
     }
 
     fn checkpoint_end(&mut self, checkpointer: &mut Checkpointer<'_>) -> Result<(), Error> {
+        self.note_late();
         match checkpointer.checkpoint(None)? {
             Checkpointed::Refused(error) if error.is_final() => {
                 self.note(&refused(&error));

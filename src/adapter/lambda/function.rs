@@ -1,12 +1,13 @@
 //! A pipeline file as a Lambda function, set by environment variables: what the command `streamgauge lambda` and the binary `bootstrap` run.
 
-use super::{DeadLetter, Emf, Handler, run};
-use crate::adapter::Packing;
+use super::{Emf, Handler, Invocation, run};
 use crate::adapter::pipeline_file::read_pipeline;
 use crate::adapter::record_pipeline::Declared;
 use crate::adapter::sink::{JsonLinesSink, PartialSink, Sink};
+use crate::adapter::{Packing, came_late};
 use crate::error::{Error, ErrorKind};
 use crate::hash::Seed;
+use crate::record::ShardId;
 use crate::spec::CompileOptions;
 use crate::store::{self, PartialStore};
 use crate::time::parse_duration;
@@ -23,6 +24,8 @@ struct Settings {
     with_source: bool,
     metrics: Option<String>,
     seed: Option<Seed>,
+    /// Whether late records are printed.
+    late: bool,
 }
 
 enum Mode {
@@ -58,7 +61,8 @@ pub fn run_from_environment() -> Result<(), Error> {
 }
 
 fn serve<S: Sink<Declared> + Send + 'static>(pipeline: Declared, sink: S, settings: Settings) -> Result<(), Error> {
-    let handler = Handler::new(pipeline, sink)?.packing(settings.packing).on_dead_letter(tell);
+    let handler = Handler::new(pipeline, sink)?.packing(settings.packing).on_dead_letter(|letter| tell(letter));
+    let handler = if settings.late { handler.on_late(|record| tell(record)) } else { handler };
     let handler = match settings.mode {
         Mode::Tumbling { state_bytes_max: None } => handler.tumbling(),
         Mode::Tumbling { state_bytes_max: Some(bytes) } => {
@@ -74,20 +78,32 @@ fn serve<S: Sink<Declared> + Send + 'static>(pipeline: Declared, sink: S, settin
             }
         }
     };
-    let handler = match settings.metrics {
-        None => handler,
-        Some(namespace) => {
-            let name = env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
-            let mut metrics = Emf::new(namespace, io::stdout()).dimension("FunctionName", name);
+    let mut metrics = settings.metrics.map(|namespace| {
+        let name = env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+        Emf::new(namespace, io::stdout()).dimension("FunctionName", name)
+    });
+    let printed = settings.late;
+    run(handler.on_invocation(move |invocation| {
+        if let Some(metrics) = &mut metrics {
             // Metrics that cannot be written are no reason to fail a batch whose answers were.
-            handler.on_invocation(move |invocation| drop(metrics.write(invocation)))
+            drop(metrics.write(invocation));
         }
-    };
-    run(handler)
+        if let Some(note) = late_note(invocation, printed) {
+            tell(&note);
+        }
+    }))
 }
 
-/// Writes a dead letter as one JSON line to standard error.
-fn tell(letter: &DeadLetter<'_>) {
+/// What is told of the late records of an invocation.
+fn late_note(invocation: &Invocation, printed: bool) -> Option<serde_json::Value> {
+    let late = invocation.late;
+    let hint = if printed { "" } else { "; STREAMGAUGE_LATE=1 prints them" };
+    let note = format!("{}: max_delay says how long such records are waited for{hint}", came_late(late));
+    (late > 0).then(|| serde_json::json!({ "shard": invocation.shard.as_ref().map(ShardId::as_str), "late": late, "note": note }))
+}
+
+/// Writes a dead letter, a late record or a note as one JSON line to standard error.
+fn tell(letter: &impl serde::Serialize) {
     let mut line = serde_json::to_vec(letter).unwrap_or_default();
     line.push(b'\n');
     // Where standard error is closed there is nobody to tell.
@@ -120,13 +136,15 @@ impl Settings {
         }
         let packing = variable("STREAMGAUGE_PACKING").map(|text| text.parse().map_err(|error: Error| error.at("STREAMGAUGE_PACKING")));
         let packing = packing.transpose()?.unwrap_or_default();
-        let with_source = match variable("STREAMGAUGE_SOURCE").as_deref() {
-            None | Some("0") => false,
-            Some("1") => true,
-            Some(other) => return Err(invalid(&format!("STREAMGAUGE_SOURCE is {other:?}: use 1 or 0"))),
+        let switch = |name: &str| match variable(name).as_deref() {
+            None | Some("0") => Ok(false),
+            Some("1") => Ok(true),
+            Some(other) => Err(invalid(&format!("{name} is {other:?}: use 1 or 0"))),
         };
+        let (with_source, late) = (switch("STREAMGAUGE_SOURCE")?, switch("STREAMGAUGE_LATE")?);
         let (partials, metrics) = (variable("STREAMGAUGE_PARTIALS"), variable("STREAMGAUGE_METRICS"));
-        Ok(Settings { mode, packing, partials, with_source, metrics, seed: variable("STREAMGAUGE_SEED").map(seed).transpose()? })
+        let seed = variable("STREAMGAUGE_SEED").map(seed).transpose()?;
+        Ok(Settings { mode, packing, partials, with_source, metrics, seed, late })
     }
 }
 
@@ -165,6 +183,7 @@ mod tests {
             (&[("STREAMGAUGE_IDLE", "1m")], "only STREAMGAUGE_MODE=store"),
             (&[("STREAMGAUGE_MODE", "stateless"), ("STREAMGAUGE_STATE_BYTES", "5000")], "only STREAMGAUGE_MODE=tumbling"),
             (&[("STREAMGAUGE_SOURCE", "yes")], "use 1 or 0"),
+            (&[("STREAMGAUGE_LATE", "late.jsonl")], "use 1 or 0"),
             (&[("STREAMGAUGE_MODE", "store"), ("STREAMGAUGE_STATE", "x"), ("STREAMGAUGE_IDLE", "10")], "STREAMGAUGE_IDLE"),
         ] {
             let error = settings(variables).err().unwrap();
@@ -172,6 +191,17 @@ mod tests {
         }
         let error = settings(&[("STREAMGAUGE_SEED", "secret")]).err().unwrap();
         assert!(error.contains("hexadecimal") && !error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn late_records_of_an_invocation_are_told_in_one_line() {
+        assert_eq!(late_note(&Invocation::default(), false), None);
+        let invocation = Invocation { late: 3, shard: Some(ShardId::new("s")), ..Invocation::default() };
+        let note = late_note(&invocation, false).unwrap();
+        assert_eq!((&note["shard"], &note["late"]), (&"s".into(), &3.into()));
+        assert!(note["note"].as_str().unwrap().starts_with("3 records came late and are in no window"), "{note}");
+        assert!(note["note"].as_str().unwrap().contains("STREAMGAUGE_LATE=1"));
+        assert!(!late_note(&invocation, true).unwrap()["note"].as_str().unwrap().contains("STREAMGAUGE_LATE"));
     }
 
     #[test]

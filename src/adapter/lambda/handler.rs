@@ -6,9 +6,9 @@ use super::stateless::Stateless;
 use super::stored::Stored;
 use super::tumbling::{STATE_BYTES_LIMIT, Tumbling};
 use super::{KinesisEvent, Reply, State};
-use crate::adapter::Packing;
 use crate::adapter::record_pipeline::{RecordPipeline, Taken};
 use crate::adapter::sink::Sink;
+use crate::adapter::{LateRecord, Packing};
 use crate::engine::{Shard, Stats};
 use crate::error::Error;
 use crate::record::SequenceNumber;
@@ -19,6 +19,7 @@ use std::fmt;
 use std::time::Duration;
 
 type OnDeadLetter = Box<dyn FnMut(&DeadLetter<'_>) + Send>;
+type OnLate = Box<dyn FnMut(&LateRecord<'_>) + Send>;
 type OnInvocation = Box<dyn FnMut(&Invocation) + Send>;
 
 /// A function behind a Kinesis event source mapping: drives a pipeline with the events' records, hands its answers to a sink, and replies right to
@@ -77,6 +78,7 @@ pub(super) struct Core<P, S> {
     /// The state without a record.
     fresh: Snapshot,
     on_dead_letter: Option<OnDeadLetter>,
+    on_late: Option<OnLate>,
     pub(super) invocation: Invocation,
     /// The pipeline's counters before the invocation's first record.
     before: Stats,
@@ -98,7 +100,8 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the pipeline's aggregate cannot be written down.
     pub fn new(pipeline: P, sink: S) -> Result<Self, Error> {
         let fresh = pipeline.snapshot()?;
-        let core = Core { pipeline, sink, fresh, on_dead_letter: None, invocation: Invocation::default(), before: Stats::default() };
+        let invocation = Invocation::default();
+        let core = Core { pipeline, sink, fresh, on_dead_letter: None, on_late: None, invocation, before: Stats::default() };
         let mode = Mode::Tumbling(Tumbling::default());
         Ok(Handler { core, mode, packing: Packing::default(), idle_after: Duration::from_secs(60), on_invocation: None })
     }
@@ -165,6 +168,13 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
     #[must_use]
     pub fn on_dead_letter(mut self, take: impl FnMut(&DeadLetter<'_>) + Send + 'static) -> Self {
         self.core.on_dead_letter = Some(Box::new(take));
+        self
+    }
+
+    /// Is handed every record that comes too late for all of its windows. Default: late records are [counted](Invocation::late) only.
+    #[must_use]
+    pub fn on_late(mut self, take: impl FnMut(&LateRecord<'_>) + Send + 'static) -> Self {
+        self.core.on_late = Some(Box::new(take));
         self
     }
 
@@ -310,6 +320,12 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
             match self.pipeline.push(shard, record) {
                 Ok(Taken::DeadLetter(error)) => {
                     self.hand_out(&DeadLetter { shard: &batch.shard, sequence: Some(sequence), error: &error, data: &record.data });
+                }
+                Ok(Taken::Late(time)) => {
+                    if let Some(take) = &mut self.on_late {
+                        let (shard, watermark) = (&batch.shard, self.pipeline.watermark());
+                        take(&LateRecord { shard, sequence, time, watermark, data: &record.data });
+                    }
                 }
                 Ok(_) => {}
                 Err(error) if error.is_about_record() => {

@@ -1,15 +1,14 @@
 //! What one invocation did, and how it is told to CloudWatch.
 
+use crate::adapter::late::{place, set_data};
 use crate::engine::Stats;
 use crate::error::Error;
 use crate::record::{Sequence, ShardId};
 use crate::snapshot::Reductions;
 use crate::time::Timestamp;
-use base64_simd::STANDARD;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::borrow::Cow;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -77,16 +76,8 @@ pub struct DeadLetter<'a> {
 /// `{"shard":"shardId-000000000003","sequence":"4965","reason":"...","data":"..."}`. A payload that is not UTF-8 is in base64, and then `"encoding":"base64"` says so.
 impl Serialize for DeadLetter<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let sequence = self.sequence.map(|sequence| match sequence.sub {
-            0 => sequence.number.to_string(),
-            sub => format!("{}:{sub}", sequence.number),
-        });
-        let text = std::str::from_utf8(self.data);
-        let data = text.map_or_else(|_| Cow::Owned(STANDARD.encode_to_string(self.data)), Cow::Borrowed);
-        let mut fields = json!({ "shard": self.shard.as_str(), "sequence": sequence, "reason": self.error.to_string(), "data": data });
-        if text.is_err() {
-            fields["encoding"] = json!("base64");
-        }
+        let mut fields = json!({ "shard": self.shard.as_str(), "sequence": self.sequence.map(place), "reason": self.error.to_string() });
+        set_data(&mut fields, self.data);
         fields.serialize(serializer)
     }
 }

@@ -68,7 +68,7 @@ impl Declared {
         Ok(match outcome {
             RowOutcome::Applied => Taken::Applied,
             RowOutcome::Filtered => Taken::Filtered,
-            RowOutcome::Late => Taken::Late,
+            RowOutcome::Late(time) => Taken::Late(time),
             RowOutcome::Duplicate => Taken::Duplicate,
             RowOutcome::BetweenWindows => Taken::BetweenWindows,
             RowOutcome::DeadLetter(reason) => Taken::DeadLetter(self.refused(record, Error::new(ErrorKind::InvalidRecord, reason))),

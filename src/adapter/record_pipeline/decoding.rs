@@ -60,7 +60,14 @@ where
             Err(reason) => return self.undecodable(shard, record, sequence, &reason),
         };
         let outcome = self.pipeline.push_to(shard, sequence, &decoded).map_err(|error| at(record, error))?;
-        Ok(Taken::of(outcome, || at(record, refusal(self.pipeline.engine().refusal()))))
+        Ok(match outcome {
+            Outcome::Applied => Taken::Applied,
+            Outcome::Filtered => Taken::Filtered,
+            Outcome::Late => Taken::Late(self.pipeline.time_of(&decoded)),
+            Outcome::Duplicate => Taken::Duplicate,
+            Outcome::BetweenWindows => Taken::BetweenWindows,
+            Outcome::DeadLetter => Taken::DeadLetter(at(record, refusal(self.pipeline.engine().refusal()))),
+        })
     }
 }
 

@@ -75,6 +75,9 @@ pub(crate) struct KclArguments {
     /// Let the clock complete the windows of a shard that has been at its end, without records, for so long
     #[arg(long, value_name = "DURATION", conflicts_with = "merge")]
     pub(crate) idle_after: Option<String>,
+    /// Append the records that came too late for all of their windows to a file, as JSON Lines of shard, sequence, time, watermark and data
+    #[arg(long, value_name = "FILE", conflicts_with = "merge")]
+    pub(crate) late: Option<PathBuf>,
     /// Fail if a shard's checkpoint is ahead of its state, instead of saying so
     #[arg(long)]
     pub(crate) require_state: bool,
@@ -264,6 +267,9 @@ pub(crate) struct InputArguments {
     /// Write the records that could not be read to a file, as JSON Lines of file, line, reason and data
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub(crate) dead_letters: Option<PathBuf>,
+    /// Write the records that came late to a file, as JSON Lines of file, line, time, watermark and data. They are in no window
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub(crate) late: Option<PathBuf>,
     /// Fail at the first record that cannot be read
     #[arg(long, help_heading = "Input")]
     pub(crate) strict: bool,

@@ -1,10 +1,10 @@
 //! What becomes of records that could not be read: counted, the first few shown, all of them written to a file if the user wants that.
 
 use crate::failure::Failure;
+use crate::lines_file::LinesFile;
 use crate::output::printable;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 use streamgauge::adapter::files::DeadLetter;
 
 /// Dead letters that are shown on standard error.
@@ -26,7 +26,7 @@ struct Line<'a> {
 /// Takes dead letters.
 pub(crate) struct DeadLetters {
     count: u64,
-    file: Option<(PathBuf, BufWriter<File>)>,
+    file: Option<LinesFile>,
 }
 
 impl DeadLetters {
@@ -35,11 +35,7 @@ impl DeadLetters {
     /// # Errors
     /// The file cannot be made.
     pub(crate) fn new(path: Option<&Path>, go_on: bool) -> Result<Self, Failure> {
-        let open = |path: &Path| match File::options().create(true).write(true).append(go_on).truncate(!go_on).open(path) {
-            Ok(file) => Ok((path.to_owned(), BufWriter::new(file))),
-            Err(error) => Err(Failure::Run(format!("{}: dead letters cannot be written: {error}", path.display()))),
-        };
-        Ok(DeadLetters { count: 0, file: path.map(open).transpose()? })
+        Ok(DeadLetters { count: 0, file: path.map(|path| LinesFile::open(path, "dead letters", go_on)).transpose()? })
     }
 
     /// How many there were.
@@ -58,10 +54,8 @@ impl DeadLetters {
             // Where standard error is closed there is nobody to tell.
             let _ = writeln!(io::stderr(), "dead letter: {}:{}: {reason}", printable(letter.file), letter.line);
         }
-        let Some((path, file)) = &mut self.file else { return Ok(()) };
-        let line = Line { file: letter.file, line: letter.line, reason: letter.reason, data: &String::from_utf8_lossy(letter.bytes) };
-        let written = serde_json::to_writer(&mut *file, &line).map_err(io::Error::from).and_then(|()| file.write_all(b"\n"));
-        written.map_err(|error| unwritable(path, &error))
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.write(&Line { file: letter.file, line: letter.line, reason: letter.reason, data: &String::from_utf8_lossy(letter.bytes) })
     }
 
     /// Hands everything to the file.
@@ -69,8 +63,7 @@ impl DeadLetters {
     /// # Errors
     /// The file cannot be written.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
-        let Some((path, file)) = &mut self.file else { return Ok(()) };
-        file.flush().map_err(|error| unwritable(path, &error))
+        self.file.as_mut().map_or(Ok(()), LinesFile::flush)
     }
 
     /// Hands everything to the file, and says how many were not shown.
@@ -86,8 +79,4 @@ impl DeadLetters {
         }
         Ok(())
     }
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::Run(format!("{}: dead letters cannot be written: {error}", path.display()))
 }

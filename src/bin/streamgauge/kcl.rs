@@ -4,13 +4,16 @@ use crate::arguments::{KclArguments, MergingArguments};
 use crate::failure::Failure;
 use crate::protocol_output;
 use crate::session::say;
+use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use streamgauge::adapter::kcl::{
     self, AnswerSink, End, MergerWork, OnDeadLetter, PipelineWork, ProcessorOptions, Session, StatefulProcessor, SystemClock, Work,
 };
-use streamgauge::adapter::{AppendFile, Declared, JsonLinesSink, PartialSink, PartialTarget, RecordPipeline, Sink, read_pipeline};
+use streamgauge::adapter::{
+    AppendFile, Declared, JsonLinesSink, LateRecord, PartialSink, PartialTarget, RecordPipeline, Sink, read_pipeline,
+};
 use streamgauge::merger::MergerOptions;
 use streamgauge::snapshot::Partial;
 use streamgauge::spec::{CompileOptions, JsonLines, MergedRow, PipelineSpec, RowMerger};
@@ -103,6 +106,18 @@ fn dead_letters(path: &Path) -> Result<OnDeadLetter, Failure> {
     }))
 }
 
+/// Appends late records to a file, each with one write of the operating system, as several shards may have the same file.
+fn late_records(path: &Path) -> Result<impl FnMut(&LateRecord<'_>) + 'static, Failure> {
+    let opened = File::options().create(true).append(true).open(path);
+    let mut file = opened.map_err(|error| Failure::Usage(format!("{}: late records cannot be written: {error}", path.display())))?;
+    Ok(move |record: &LateRecord<'_>| {
+        let written = serde_json::to_string(record).map_err(io::Error::from).and_then(|line| file.write_all((line + "\n").as_bytes()));
+        if let Err(error) = written {
+            let _ = writeln!(io::stderr(), "streamgauge: a late record cannot be written: {error}");
+        }
+    })
+}
+
 /// Where lines go: a file, or a folder with a file for each shard.
 #[derive(Clone)]
 struct Out(PathBuf);
@@ -127,6 +142,7 @@ fn append(path: &Path) -> Result<AppendFile, Error> {
 
 fn pipeline_work(spec: &PipelineSpec, arguments: &KclArguments) -> Result<PipelineWork<Declared>, Failure> {
     let pipeline = Declared::compile(spec, CompileOptions::default()).map_err(|error| Failure::usage(&error))?;
+    let late = arguments.late.clone().or_else(|| spec.late.as_ref().map(PathBuf::from));
     let (out, partials, spec) = (arguments.out.clone().map(Out), arguments.partials.clone(), spec.clone());
     let open = move |shard: &ShardId, pipeline: &Declared| -> Result<Box<dyn Sink<Declared>>, Error> {
         let lines = out.as_ref().map(|out| out.open(shard)).transpose()?;
@@ -138,6 +154,10 @@ fn pipeline_work(spec: &PipelineSpec, arguments: &KclArguments) -> Result<Pipeli
         })
     };
     let work = PipelineWork::new(pipeline, open).map_err(|error| Failure::usage(&error))?.packing(arguments.packing);
+    let work = match &late {
+        Some(path) => work.on_late(late_records(path)?),
+        None => work,
+    };
     Ok(match &arguments.idle_after {
         Some(text) => work.idle_after(duration("--idle-after", text)?),
         None => work,

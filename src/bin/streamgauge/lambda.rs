@@ -24,6 +24,8 @@ It takes no options: Lambda gives a function its settings as environment variabl
   STREAMGAUGE_PARTIALS     a directory or s3://BUCKET/PREFIX: keep partials to be merged there, and
                            print no answers
   STREAMGAUGE_SOURCE       1: begin each line of the answers with its stream and shard
+  STREAMGAUGE_LATE         1: print each record that came late to standard error, with its event time;
+                           0 (default): print how many there were in an invocation
   STREAMGAUGE_METRICS      a namespace: print metrics of each invocation for CloudWatch
   STREAMGAUGE_SEED         the secret seed of sketches, 64 bits in hexadecimal
 

@@ -11,6 +11,8 @@ mod interrupt;
 mod kcl;
 #[cfg(feature = "lambda-runtime")]
 mod lambda;
+mod late_records;
+mod lines_file;
 mod merge;
 mod output;
 mod progress;

@@ -5,6 +5,7 @@ use crate::answers::{Answers, Destination};
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
 use crate::interrupt::{Interrupt, Signal, Stream};
+use crate::late_records::LateRecords;
 use crate::output::{OutputWriter, Shape, Terminal, digits, printable};
 use crate::progress::{Bar, Progress};
 use crate::settings::Settings;
@@ -55,11 +56,13 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     let (state, answered) = resume(settings, &mut pipeline)?;
     let resumed = state.as_ref().is_some_and(State::has_resumed);
     let letters = DeadLetters::new(spec.dead_letters.as_deref().map(Path::new), resumed)?;
+    let late = LateRecords::new(spec.late.as_deref().map(Path::new), resumed)?;
     let mut reading = FilesOptions::with_format(format);
     reading.defer_tails = state.is_some();
     reading.threads = Some(settings.threads);
     let answers = Answers::new(destination, answered, &pipeline);
-    let options = SinkOptions { letters, progress, strict: spec.strict == Some(true), live, state, threads: settings.threads, interrupt };
+    let strict = spec.strict == Some(true);
+    let options = SinkOptions { letters, late, progress, strict, live, state, threads: settings.threads, interrupt };
     let mut sink = Sink::new(pipeline, answers, options);
     let read = files::run(inputs, &reading, &mut sink);
     end(&mut sink, read.map(drop), settings.quiet)
@@ -95,6 +98,9 @@ fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Re
         Err(failure @ (Failure::ClosedPipe | Failure::Usage(_))) => return Err(failure),
         result => {
             sink.letters.finish()?;
+            sink.late.flush()?;
+            // Told also where little is: they are a loss.
+            sink.late.note(sink.stats().late, sink.records).iter().for_each(|note| say(note));
             if !quiet {
                 match (interrupted, &result) {
                     (Some(signal), _) => tell_interrupted(signal, sink, windows),

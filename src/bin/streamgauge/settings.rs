@@ -54,6 +54,7 @@ impl Settings {
             limit_groups: pipeline.limit_groups,
             output: output.output.map(|output| output_name(output).to_owned()),
             dead_letters: input.dead_letters.map(|path| path.to_string_lossy().into_owned()),
+            late: input.late.map(|path| path.to_string_lossy().into_owned()),
             strict: input.strict.then_some(true),
             explain: output.explain.then_some(true),
         };

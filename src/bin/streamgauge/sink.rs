@@ -4,12 +4,13 @@ use crate::answers::Answers;
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
 use crate::interrupt::{Interrupt, Signal};
+use crate::late_records::LateRecords;
 use crate::progress::Progress;
 use crate::state::State;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use streamgauge::adapter::files::{DeadLetter, FilesStats, RowSink};
+use streamgauge::adapter::files::{DeadLetter, FilesStats, LateRecord, Refusal, RowSink};
 use streamgauge::engine::Shard;
 use streamgauge::spec::{PreaggregatedRows, PreparedRows, Row, RowOutcome, RowPipeline, RowPreparer, Value};
 use streamgauge::{Error, ErrorKind, Sequence, ShardId, Stats, Timestamp};
@@ -17,6 +18,7 @@ use streamgauge::{Error, ErrorKind, Sequence, ShardId, Stats, Timestamp};
 /// How a run is to go, and what stands beside it.
 pub(crate) struct SinkOptions {
     pub(crate) letters: DeadLetters,
+    pub(crate) late: LateRecords,
     pub(crate) progress: Progress,
     /// The first dead letter ends the run.
     pub(crate) strict: bool,
@@ -35,6 +37,7 @@ pub(crate) struct Sink<W> {
     pub(crate) pipeline: RowPipeline,
     pub(crate) answers: Answers<W>,
     pub(crate) letters: DeadLetters,
+    pub(crate) late: LateRecords,
     pub(crate) progress: Progress,
     strict: bool,
     live: bool,
@@ -57,13 +60,15 @@ pub(crate) struct Sink<W> {
 }
 
 impl<W: Write> Sink<W> {
-    pub(crate) fn new(pipeline: RowPipeline, answers: Answers<W>, options: SinkOptions) -> Self {
+    pub(crate) fn new(mut pipeline: RowPipeline, answers: Answers<W>, options: SinkOptions) -> Self {
+        pipeline.hand_out_late(options.late.are_wanted());
         let unseen = (0..pipeline.fields().len()).collect();
         Sink {
             before: pipeline.stats(),
             pipeline,
             answers,
             letters: options.letters,
+            late: options.late,
             progress: options.progress,
             strict: options.strict,
             live: options.live,
@@ -171,7 +176,7 @@ impl<W: Write> Sink<W> {
         for (shard, file) in self.shards.iter().zip(&stats.files) {
             self.pipeline.set_applied(*shard, &Sequence::new(file.offset));
         }
-        let flushed = self.answers.flush().and_then(|()| self.letters.flush());
+        let flushed = self.answers.flush().and_then(|()| self.letters.flush()).and_then(|()| self.late.flush());
         let Some(state) = &mut self.state else { return Ok(()) };
         flushed.and_then(|()| state.save(&self.pipeline)).map_err(|failure| self.end(failure))
     }
@@ -183,14 +188,12 @@ impl<W: Write> Sink<W> {
         Error::new(ErrorKind::Io, message)
     }
 
-    /// Counts a record, unless it is to become a dead letter for this reason.
-    fn taken(&mut self, outcome: RowOutcome) -> Option<String> {
+    /// Why a record of this outcome is to be handed out, if it is; it is counted then.
+    fn refusal(&self, outcome: RowOutcome) -> Option<Refusal> {
         match outcome {
-            RowOutcome::DeadLetter(reason) => Some(reason),
-            _ => {
-                self.records += 1;
-                None
-            }
+            RowOutcome::DeadLetter(reason) => Some(Refusal::DeadLetter(reason)),
+            RowOutcome::Late(time) if self.late.are_wanted() => Some(Refusal::Late { time, watermark: self.pipeline.watermark() }),
+            _ => None,
         }
     }
 }
@@ -213,24 +216,27 @@ impl<W: Write> RowSink for Sink<W> {
         Ok(())
     }
 
-    fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<String>, Error> {
+    fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<Refusal>, Error> {
         if !self.unseen.is_empty() {
             self.unseen.retain(|slot| row.value(*slot) == Value::Missing);
         }
-        let Some(shard) = self.shards.get(file) else { return Ok(Some(not_opened(file))) };
+        let Some(shard) = self.shards.get(file) else { return Ok(Some(Refusal::DeadLetter(not_opened(file)))) };
         // Without a time field there is one window over everything, so any arrival time will do.
         let outcome = self.pipeline.push(*shard, row, Timestamp::from_millis(0), None)?;
-        Ok(self.taken(outcome))
+        let refusal = self.refusal(outcome);
+        self.records += u64::from(refusal.is_none());
+        Ok(refusal)
     }
 
     fn preparer(&self) -> Option<Arc<RowPreparer>> {
         Some(self.pipeline.preparer())
     }
 
-    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, String)>, Error> {
+    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, Refusal)>, Error> {
         let Some(shard) = self.shards.get(file) else { return Err(Error::new(ErrorKind::InvalidArgument, not_opened(file))) };
         let before = rows.taken();
-        let refused = self.pipeline.push_prepared(*shard, rows, until)?;
+        let told = self.pipeline.push_prepared(*shard, rows, until)?;
+        let refused = told.and_then(|(index, outcome)| self.refusal(outcome).map(|refusal| (index, refusal)));
         self.records += (rows.taken() - before - usize::from(refused.is_some())) as u64;
         self.unseen.retain(|slot| !rows.has_seen(*slot));
         Ok(refused)
@@ -257,6 +263,11 @@ impl<W: Write> RowSink for Sink<W> {
             true => Err(self.end(Failure::Run(format!("{}:{}: {} (--strict)", letter.file, letter.line, letter.reason)))),
             false => Ok(()),
         }
+    }
+
+    fn late(&mut self, record: &LateRecord<'_>) -> Result<(), Error> {
+        self.records += 1;
+        self.late.take(record).map_err(|failure| self.end(failure))
     }
 
     fn pause(&mut self, stats: &FilesStats) -> Result<(), Error> {

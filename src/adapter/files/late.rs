@@ -1,0 +1,34 @@
+//! Records that were read, and that no window takes any more.
+
+use crate::time::Timestamp;
+
+/// Why a sink did not take a record that is to be handed out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// It cannot be aggregated, for this reason. It becomes a [dead letter](super::RowSink::dead_letter).
+    DeadLetter(String),
+    /// All of its windows had closed. It is handed to [`RowSink::late`](super::RowSink::late).
+    Late {
+        /// Its event time.
+        time: Timestamp,
+        /// The watermark when it came.
+        watermark: Option<Timestamp>,
+    },
+}
+
+/// A record all of whose windows had closed, as it is handed out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct LateRecord<'a> {
+    /// The input's name: the path as given, or `stdin`.
+    pub file: &'a str,
+    /// The line on which the record begins, counted from 1, header included.
+    pub line: u64,
+    /// Its event time.
+    pub time: Timestamp,
+    /// The watermark when it came.
+    pub watermark: Option<Timestamp>,
+    /// The record's bytes without its line end, at most [`DEAD_LETTER_BYTES_MAX`](super::DEAD_LETTER_BYTES_MAX) of them.
+    pub bytes: &'a [u8],
+}

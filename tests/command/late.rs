@@ -1,0 +1,89 @@
+//! Records that come late are told, and handed out.
+
+use super::{Folder, Run, hits, streamgauge, streamgauge_reading};
+use serde_json::{Value, json};
+
+/// Rotated access logs, the newest first, as `zcat -f access.log access.log.1 ...` gives them.
+fn newest_first() -> String {
+    let day = |day: u32, lines: u32| {
+        (1..=lines).map(move |line| format!("192.0.2.{line} - - [{day}/May/2015:10:00:0{line} +0000] \"GET /{line} HTTP/1.1\" 200 10\n"))
+    };
+    day(20, 3).chain(day(19, 3)).chain(day(18, 4)).chain(day(17, 5)).collect()
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The notes about late records.
+fn notes(run: &Run) -> Vec<&str> {
+    run.stderr.lines().filter(|line| line.contains("came late") || line.contains("--max-delay") || line.contains("--late")).collect()
+}
+
+#[test]
+fn s78_late_records_are_told_at_the_end_and_written_down() {
+    let folder = Folder::new("late_newest_first");
+    let (late, input) = (folder.path("late.jsonl"), newest_first());
+    let arguments = ["run", "--time", "time", "--window", "1d", "--output", "csv"];
+    let run = streamgauge_reading(&arguments, input.as_bytes());
+    assert_eq!(run.succeeded().stdout.lines().count(), 2, "one day: {}", run.stdout);
+    run.says(&["note: 12 of 15 records came late and are in no window\n", "--max-delay DURATION", "`unbounded`", "--late FILE"]);
+    assert!(notes(&run).iter().all(|line| line.chars().count() <= 80), "{}", run.stderr);
+    let quiet = streamgauge_reading(&[&arguments[..], &["-q"]].concat(), input.as_bytes());
+    quiet.succeeded().says(&["12 of 15 records came late"]);
+
+    let run = streamgauge_reading(&[&arguments[..], &["--late", &late]].concat(), input.as_bytes());
+    run.succeeded().says(&["12 of 15 records came late"]);
+    assert!(!run.stderr.contains("--late FILE"), "{}", run.stderr);
+    let written = lines(&folder.read("late.jsonl"));
+    assert_eq!(written.len(), 12);
+    let fourth = input.lines().nth(3).unwrap();
+    let expected = json!({
+        "file": "stdin", "line": 4, "time": "2015-05-19T10:00:01.000Z", "watermark": "2015-05-20T09:59:52.999Z", "data": fourth,
+    });
+    assert_eq!(written[0], expected, "standard input waits 10 s");
+    let all = streamgauge_reading(&[&arguments[..], &["--max-delay", "unbounded"]].concat(), input.as_bytes());
+    assert_eq!((all.succeeded().stdout.lines().count(), notes(&all)), (5, vec![]));
+}
+
+#[test]
+fn s78_late_records_are_the_same_on_any_number_of_threads() {
+    let folder = Folder::new("late_threads");
+    let mut records: Vec<String> = hits(30_000).lines().map(str::to_owned).collect();
+    // Every hundredth comes 250 records, some minutes, later than in its turn.
+    for index in (0..29_000).step_by(100) {
+        let record = records.remove(index);
+        records.insert(index + 250, record);
+    }
+    let (file, late) = (folder.file("hits.jsonl", records.join("\n")), folder.path("late.jsonl"));
+    let run = |threads: &str| {
+        let arguments = [
+            "run",
+            &file,
+            "--time",
+            "ts",
+            "--window",
+            "1m",
+            "--max-delay",
+            "5s",
+            "--late",
+            &late,
+            "--threads",
+            threads,
+            "--output",
+            "json",
+        ];
+        let run = streamgauge(&arguments);
+        (run.succeeded().stdout.clone(), folder.read("late.jsonl"))
+    };
+    let alone = run("1");
+    assert!(lines(&alone.1).len() > 100, "{}", alone.1.lines().count());
+    assert_eq!(run("4"), alone);
+}
+
+#[test]
+fn a_place_for_late_records_that_cannot_be_written_is_an_error() {
+    let folder = Folder::new("late_unwritable");
+    let (file, late) = (folder.file("hits.jsonl", hits(10)), folder.path("no/late.jsonl"));
+    streamgauge(&["run", &file, "--late", &late]).failed(1, &["late.jsonl: late records cannot be written: "]);
+}
