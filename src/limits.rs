@@ -30,6 +30,10 @@ pub struct Limits {
     /// Bytes of a key of `group_by`, `top_k`, `distinct` or `frequency` in a declarative pipeline; default 64 KiB. A record with a
     /// longer one is a dead letter.
     pub key_bytes_max: usize,
+    /// The window that a frame of zstd may ask its reader for, as a power of two; default 27, 128 MiB, the most that
+    /// `zstd --ultra -22` writes without `--long`. It is memory that decompressing takes. Values outside of 10 to 31 (30 on 32 bits)
+    /// are those ends.
+    pub zstd_window_log_max: u32,
 }
 
 impl Default for Limits {
@@ -42,6 +46,7 @@ impl Default for Limits {
             record_bytes_max: 16 << 20,
             json_depth_max: 128,
             key_bytes_max: 64 << 10,
+            zstd_window_log_max: 27,
         }
     }
 }

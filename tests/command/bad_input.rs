@@ -138,9 +138,13 @@ fn ragged_rows_are_dead_letters() {
 #[test]
 fn nothing_in_gives_nothing_out() {
     let folder = Folder::new("nothing_in_gives_nothing_out");
+    let header = folder.file("header.csv", "ts,bytes\n");
+    for arguments in [["--format", "csv"], ["--agg", "sum(bytes)"]] {
+        let run = streamgauge(&[&["run", &header][..], &arguments].concat());
+        assert!(run.succeeded().closing_line().starts_with("records 0, "), "{}", run.stderr);
+    }
     let files = [
         folder.file("empty", ""),
-        folder.file("header.csv", "ts,bytes\n"),
         folder.file("blank.jsonl", "\n\n"),
         folder.file("empty.gz", gzip(b"")),
     ];

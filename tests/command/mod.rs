@@ -2,6 +2,7 @@
 
 mod aws;
 mod bad_input;
+mod detection;
 mod flags;
 mod formats;
 mod kcl;

@@ -93,11 +93,36 @@ fn a_flipped_bit_is_an_error() {
 }
 
 #[test]
-fn a_zstd_window_over_the_limit_is_refused() {
-    // A frame that asks for a window of 2 GiB, with one empty block.
-    let frame = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 21 << 3, 0x01, 0x00, 0x00];
+fn a_zstd_window_over_the_limit_is_refused_with_the_limit_and_the_flag() {
+    // A thousand records in a frame that asks for a window of 2 GiB, of 25 bytes.
+    let frame = include_bytes!("../data/detection/zstd-long.jsonl.zst");
     let (records, error) = read_until_error(frame.to_vec());
-    assert_eq!((records, error.unwrap().kind()), (0, ErrorKind::Corrupt));
+    let error = error.unwrap();
+    // S104
+    assert_eq!((records, error.kind()), (0, ErrorKind::LimitExceeded));
+    for words in ["2048 MiB", "128 MiB", "--zstd-window-log-max 31", "zstd -dc --long=31 FILE"] {
+        assert!(error.message().contains(words), "{error}");
+    }
+    // Also of a frame that is not the first, whose header is not looked at.
+    let (records, error) = read_until_error([zstd(&lines(10)), frame.to_vec()].concat());
+    let error = error.unwrap();
+    assert_eq!((records, error.kind()), (10, ErrorKind::LimitExceeded));
+    assert!(error.message().contains("a larger window than the limit of 128 MiB"), "{error}");
+}
+
+#[test]
+fn a_raised_limit_lets_a_larger_zstd_window_through() {
+    // 256 MiB: an empty block in a frame whose window is one over the default.
+    let frame = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 18 << 3, 0x01, 0x00, 0x00];
+    let mut options = FilesOptions::default();
+    options.limits.zstd_window_log_max = 28;
+    for (options, expected) in [(&FilesOptions::default(), Some(ErrorKind::LimitExceeded)), (&options, None)] {
+        let input = Input::from_reader("in", Cursor::new([&frame[..], &zstd(&lines(3))].concat()));
+        let mut recorder = Recorder::new(&["a"]);
+        let result = run(vec![input], options, &mut recorder);
+        assert_eq!(result.err().map(|error| error.kind()), expected);
+        assert_eq!(recorder.rows().len(), if expected.is_none() { 3 } else { 0 });
+    }
 }
 
 #[test]

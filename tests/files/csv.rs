@@ -43,7 +43,8 @@ proptest! {
     #[test]
     fn records_are_those_of_the_csv_crate(text in records(','), tabs in records('\t'), block in 64usize..300, sizes in prop::collection::vec(1usize..80, 1..4)) {
         for (text, format, delimiter) in [(text, Format::Csv, b','), (tabs, Format::Tsv, b'\t')] {
-            let header = String::from_utf8(vec![b'x', delimiter, b'y', delimiter, b'z', b'\n']).unwrap();
+            // A header in quotes makes TSV quoted as CSV is.
+            let header = ["\"x\"", "y", "z\n"].join(&char::from(delimiter).to_string());
             // A tail of carriage returns would be a record to the csv crate, which takes one alone for a line end.
             let text = header + &text;
             let mut recorder = Recorder::new(&["z", "x", "y"]);
@@ -129,4 +130,26 @@ fn a_header_alone_and_nothing_at_all() {
 fn one_column_can_fill_several_slots() {
     let (got, _) = read(Format::Tsv, b"a\tb\n1\t2\n\"x\"\"\"\t2\n", &["a", "b", "a"]);
     assert_eq!(got.rows(), [["u1", "u2", "u1"], ["tx\"", "u2", "tx\""]]);
+}
+
+#[test]
+fn a_quote_in_tsv_is_text_unless_quoting_is_certain() {
+    // S103
+    let text = b"title\tyear\n\"Hm\t1945\nOk\t1955\nend\"\t1960\n\"Hm\"\t1\n\"a\tb\"\t2\r\n\"say \"\"hi\"\"\"\t3\nx\t\"\n\"\"\t5";
+    let (got, stats) = read(Format::Tsv, text, &["title", "year"]);
+    let expected = [
+        ["u\"Hm", "u1945"],
+        ["uOk", "u1955"],
+        ["uend\"", "u1960"],
+        ["u\"Hm\"", "u1"],
+        ["ua\tb", "u2"],
+        ["tsay \"hi\"", "u3"],
+        ["ux", "u\""],
+        ["u\"\"", "u5"],
+    ];
+    assert_eq!((got.rows(), got.dead()), (expected.map(|row| row.to_vec()).to_vec(), Vec::new()));
+    assert_eq!(stats.files[0].lines, 9);
+    // A header in quotes: all of RFC 4180, over lines.
+    let (got, _) = read(Format::Tsv, b"\"title\"\tyear\n\"Hm\"\t1\n\"two\nlines\"\t2\n", &["title"]);
+    assert_eq!(got.rows(), [["uHm"], ["utwo\nlines"]]);
 }

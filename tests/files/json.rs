@@ -271,7 +271,7 @@ fn dead_letters_say_where_and_why() {
 #[test]
 fn a_file_taken_for_something_else_says_so() {
     let array = error_of(Format::Auto, b"[{\"status\":1},\n{\"status\":2}]\n", &["status"]);
-    assert!(array.message().contains("not as an array"), "{array}");
+    assert!(array.message().contains("an array") && array.message().contains("jq -c '.[]'"), "{array}");
     let text = error_of(Format::Auto, b"started in 3 ms\n", &["status"]);
     assert_eq!(text.kind(), ErrorKind::InvalidArgument);
     assert!(text.message().contains("in: ") && text.message().contains("plain lines"), "{text}");

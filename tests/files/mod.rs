@@ -2,6 +2,7 @@
 
 mod compressed;
 mod csv;
+mod detection;
 mod json;
 mod json_library;
 #[path = "../../examples/generate/log.rs"]
@@ -30,6 +31,8 @@ enum Event {
 struct Recorder {
     fields: Vec<String>,
     events: Vec<Event>,
+    /// How inputs are read where that is not certain.
+    notes: Vec<String>,
     /// Records whose first value this is are refused.
     refused: Option<&'static str>,
 }
@@ -94,6 +97,11 @@ impl RowSink for Recorder {
     fn dead_letter(&mut self, letter: &DeadLetter<'_>) -> Result<(), Error> {
         let DeadLetter { file, line, reason, bytes } = *letter;
         self.events.push(Event::Dead { file: file.to_owned(), line, reason: reason.to_owned(), bytes: bytes.to_vec() });
+        Ok(())
+    }
+
+    fn note(&mut self, _: usize, note: &str) -> Result<(), Error> {
+        self.notes.push(note.to_owned());
         Ok(())
     }
 

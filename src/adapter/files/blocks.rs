@@ -9,7 +9,8 @@ use crate::adapter::files::regular_file::Stretch;
 use crate::adapter::files::source::Source;
 use crate::adapter::formats::csv;
 use crate::adapter::formats::flaw::DEAD_LETTER_BYTES_MAX;
-use crate::adapter::formats::format::without_byte_order_mark;
+use crate::adapter::formats::detect::Beginning;
+use crate::adapter::formats::format::{BYTE_ORDER_MARK, without_byte_order_mark};
 use crate::error::Error;
 use crate::spec::Block;
 
@@ -156,21 +157,15 @@ impl BlockReader {
         self.bytes_decompressed
     }
 
-    /// The first bytes of the input, without a byte order mark, to recognise its format and read its header. They are not
-    /// taken.
+    /// The first bytes of the input that have come, without a byte order mark, to recognise its format and read its header. They
+    /// are not taken.
     ///
     /// # Errors
     /// The input's, if nothing at all can be read.
-    pub(crate) fn peek(&mut self) -> Result<&[u8], Error> {
+    pub(crate) fn peek(&mut self) -> Result<Beginning<'_>, Error> {
         if !self.started {
             self.started = true;
-            self.fill();
-            // From a pipe: a header and the record after it, which is what the format is recognised by.
-            while !self.ended && self.filled < self.buffer.len() && memchr::memchr_iter(b'\n', &self.buffer[..self.filled]).nth(1).is_none()
-            {
-                self.fill();
-            }
-            let marked = self.filled - without_byte_order_mark(&self.buffer[..self.filled]).len();
+            let marked = self.byte_order_mark();
             self.drop_front(marked);
         }
         if self.filled == 0
@@ -178,7 +173,21 @@ impl BlockReader {
         {
             return Err(error);
         }
-        Ok(&self.buffer[..self.filled])
+        Ok(Beginning::of(&self.buffer[..self.filled], self.ended))
+    }
+
+    /// Reads more of the first bytes: what has come, or the next part of a file.
+    pub(crate) fn peek_more(&mut self) {
+        self.fill();
+    }
+
+    /// Bytes of the byte order mark in front.
+    fn byte_order_mark(&mut self) -> usize {
+        self.fill();
+        while !self.ended && BYTE_ORDER_MARK.starts_with(&self.buffer[..self.filled]) && self.filled < BYTE_ORDER_MARK.len() {
+            self.fill();
+        }
+        self.filled - without_byte_order_mark(&self.buffer[..self.filled]).len()
     }
 
     /// Whether the first bytes are all there is.
@@ -356,11 +365,12 @@ impl BlockReader {
 mod tests {
     use super::*;
     use crate::adapter::files::source::Input;
+    use crate::limits::Limits;
 
     #[test]
     fn a_thread_fills_the_buffers_that_it_filled_before() {
         let lines = b"a line\n".repeat(1000);
-        let source = Input::from_reader("lines", std::io::Cursor::new(lines)).open().unwrap();
+        let source = Input::from_reader("lines", std::io::Cursor::new(lines)).open(&Limits::default()).unwrap();
         let mut reader = BlockReader::new(source, 700, 1000);
         let mut buffer = || match reader.next() {
             Ok(Some(Piece::Block(block))) => block.as_bytes().as_ptr() as usize,

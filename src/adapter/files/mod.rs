@@ -13,6 +13,7 @@
 //! # When not to use it
 //! For records that the program already has as Rust values: push those into a pipeline. There is no asynchronous reading here.
 
+mod beginning;
 mod blocks;
 mod buffers;
 mod fetcher;

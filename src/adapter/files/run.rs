@@ -1,6 +1,7 @@
 //! Several inputs as one: each a shard, all opened before the first record is read.
 
-use crate::adapter::files::blocks::{BLOCK_BYTES, BUFFERS_PER_THREAD, BlockReader, Framing, Piece, SHARED_BLOCK_BYTES};
+use crate::adapter::files::beginning::{Begun, begin, check_fields};
+use crate::adapter::files::blocks::{BLOCK_BYTES, BUFFERS_PER_THREAD, BlockReader, Piece, SHARED_BLOCK_BYTES};
 use crate::adapter::files::buffers::Buffers;
 use crate::adapter::files::fetcher::{Fetched, Fetcher};
 use crate::adapter::files::late::{LateRecord, Refusal};
@@ -8,9 +9,7 @@ use crate::adapter::files::preaggregated::{PreaggregatedBlock, Preaggregating};
 use crate::adapter::files::prepared::{Made, PreparedPiece, Preparing};
 use crate::adapter::files::source::Input;
 use crate::adapter::files::stats::{FileStats, FilesStats};
-use crate::adapter::formats::clf::ClfDecoder;
-use crate::adapter::formats::csv::{self, CsvDecoder};
-use crate::adapter::formats::decode::{Decoder, Framed, LineDecoder, OtherDecoder, Place, Records, TakeRecords};
+use crate::adapter::formats::decode::{Decoder, Framed, OtherDecoder, Place, Records, TakeRecords};
 use crate::adapter::formats::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
 use crate::adapter::formats::format::Format;
 use crate::adapter::formats::json_scan::JsonScanner;
@@ -100,6 +99,16 @@ pub trait RowSink {
         0
     }
 
+    /// Says how the input is read where that is not certain, in a sentence without the input's name: as plain lines, and why. Called
+    /// before its first record. Default: nobody is told.
+    ///
+    /// # Errors
+    /// Whatever ends the run.
+    fn note(&mut self, file: usize, note: &str) -> Result<(), Error> {
+        let _ = (file, note);
+        Ok(())
+    }
+
     /// Every input has been read but for the tails that [`FilesOptions::defer_tails`] kept back, which come now. Called with that option only.
     ///
     /// # Errors
@@ -149,6 +158,7 @@ impl FilesOptions {
 /// # Errors
 /// - An input that is not there, is a directory, or may not be read: nothing has been read then.
 /// - A field that a header or a format lacks, naming the nearest one.
+/// - An input that is certainly not lines of text in UTF-8, or whose JSON is not an object a line, naming what it is and what to do.
 /// - Damaged or truncated compressed data, after all whole records in front of the damage have been taken.
 /// - What the sink returned.
 ///
@@ -203,10 +213,13 @@ pub fn run<S: RowSink>(inputs: Vec<Input>, options: &FilesOptions, sink: &mut S)
     let helpers = options.threads.filter(|threads| threads.get() > 1).map(Helpers::new).transpose()?;
     for (file, input) in inputs.into_iter().enumerate() {
         stats.files.push(FileStats { name: input.name(), ..FileStats::default() });
-        let source = input.open()?;
+        let source = input.open(&options.limits)?;
         let block_bytes = options.block_bytes.unwrap_or(if helpers.is_some() { SHARED_BLOCK_BYTES } else { BLOCK_BYTES });
         let mut reader = BlockReader::new(source, block_bytes, options.limits.record_bytes_max);
-        let decoder = begin(&mut reader, options, &fields)?;
+        let Begun { decoder, note } = begin(&mut reader, options, &fields)?;
+        if let Some(note) = note {
+            sink.note(file, &note)?;
+        }
         let fetcher = Fetcher::new(reader, matches!(decoder, Decoder::Other(OtherDecoder::Csv(_))), sink.resume_at(file));
         let taking = Taking { file, stats: &mut stats, sink };
         let tail = FileRun { fetcher, decoder, row: &mut row, taking }.read(helpers.as_ref())?;
@@ -237,71 +250,6 @@ fn shard_id(inputs: &[Input], file: usize, input: &Input) -> ShardId {
     match inputs[..file].iter().filter(|earlier| earlier.name() == name).count() {
         0 => ShardId::new(name),
         earlier => ShardId::new(format!("{name}#{}", earlier + 1)),
-    }
-}
-
-/// Looks at the beginning of a regular file: a field that its header lacks is told before anything is read. What is wrong with
-/// its bytes is left to its reading.
-fn check_fields(input: &Input, options: &FilesOptions, fields: &[String]) -> Result<(), Error> {
-    let (Input::Path(path), Some(_)) = (input, input.size_bytes()) else { return Ok(()) };
-    let source = Input::Path(path.clone()).open()?;
-    let mut reader = BlockReader::new(source, options.block_bytes.unwrap_or(BLOCK_BYTES), options.limits.record_bytes_max);
-    if reader.peek().is_err() {
-        return Ok(());
-    }
-    begin(&mut reader, options, fields).map(drop)
-}
-
-/// Recognises the format, reads the header and makes the decoder of an input.
-fn begin(reader: &mut BlockReader, options: &FilesOptions, fields: &[String]) -> Result<Decoder, Error> {
-    let name = reader.source().name().to_owned();
-    let bytes = reader.peek()?;
-    let looks_like = Format::detect(bytes);
-    let is_array = bytes.trim_ascii_start().starts_with(b"[");
-    let empty = bytes.trim_ascii().is_empty() && reader.has_ended();
-    let format = if options.format == Format::Auto { looks_like } else { options.format };
-    let delimiter = if format == Format::Tsv { b'\t' } else { b',' };
-    if format == Format::JsonLines {
-        // It says which values are numbers, so that few are wanted as text.
-        reader.set_make_block(Block::checked);
-    }
-    let decoder = match format {
-        // A file without a record lacks no field.
-        // Unless lines were asked for, nothing but blank ones is nothing.
-        _ if empty && options.format != Format::Lines => {
-            JsonScanner::new(fields, options.limits.json_depth_max).map(|scanner| Decoder::JsonLines(Box::new(scanner)))
-        }
-        Format::JsonLines => JsonScanner::new(fields, options.limits.json_depth_max).map(|scanner| Decoder::JsonLines(Box::new(scanner))),
-        Format::Clf => ClfDecoder::new(fields).map(Decoder::from),
-        Format::Csv | Format::Tsv => {
-            reader.set_framing(Framing::Csv { delimiter });
-            csv_decoder(reader, fields, delimiter)
-        }
-        Format::Lines | Format::Auto => LineDecoder::new(fields).map(Decoder::from),
-    };
-    decoder.map_err(|error| explain(error, options.format, format, is_array).at(name))
-}
-
-/// Says what the file was taken for, when that may be the mistake.
-fn explain(error: Error, asked: Format, format: Format, is_array: bool) -> Error {
-    if asked != Format::Auto {
-        return error;
-    }
-    let hint = if is_array {
-        "; the file begins with '[': JSON is read as one object a line, not as an array"
-    } else if format == Format::Lines {
-        "; the file was taken for plain lines: name its format if it has another"
-    } else {
-        return error;
-    };
-    Error::new(error.kind(), format!("{}{hint}", error.message()))
-}
-
-fn csv_decoder(reader: &mut BlockReader, fields: &[String], delimiter: u8) -> Result<Decoder, Error> {
-    let ended = reader.has_ended();
-    match csv::header(reader.peek()?, delimiter, ended)? {
-        Some((header, _)) => CsvDecoder::new(&header, fields, delimiter).map(Decoder::from),
-        None => CsvDecoder::new::<&str>(&[], &[], delimiter).map(Decoder::from),
     }
 }
 

@@ -2,18 +2,21 @@
 //!
 //! gzip (RFC 1952, any number of members) and zstd (RFC 8878, any number of frames) are recognised by their first bytes, never
 //! by the file's name. All of it streams: memory does not depend on the size of a file or on how well it was compressed. A zstd
-//! frame may ask its reader for a window of at most 128 MiB, the most that `zstd --ultra -22` writes without `--long`.
+//! frame may ask its reader for a window of at most [`Limits::zstd_window_log_max`].
 
 use crate::adapter::files::regular_file::RegularFile;
 use crate::error::{Error, ErrorKind};
+use crate::limits::Limits;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The window that a zstd frame may ask for, as a power of two: 128 MiB.
-const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+/// The windows that zstd can be asked to let through, as powers of two.
+const ZSTD_WINDOW_LOGS: std::ops::RangeInclusive<u32> = 10..=if usize::BITS == 32 { 30 } else { 31 };
+/// The longest header of a zstd frame, in bytes.
+const ZSTD_HEADER_BYTES: u64 = 18;
 /// Bytes read at a time from a compressed file.
 const COMPRESSED_BUFFER_BYTES: usize = 128 << 10;
 
@@ -77,12 +80,12 @@ impl Input {
     }
 
     /// Opens the input.
-    pub(crate) fn open(self) -> Result<Source, Error> {
+    pub(crate) fn open(self, limits: &Limits) -> Result<Source, Error> {
         let name = self.name();
         match self {
-            Input::Path(path) => Source::of_path(name, &path),
-            Input::Stdin => Source::new(name, Box::new(io::stdin()), true),
-            Input::Reader { reader, .. } => Source::new(name, reader, true),
+            Input::Path(path) => Source::of_path(name, &path, limits),
+            Input::Stdin => Source::new(name, Box::new(io::stdin()), limits),
+            Input::Reader { reader, .. } => Source::new(name, reader, limits),
         }
     }
 }
@@ -106,7 +109,36 @@ pub(crate) struct Source {
 enum Decompressed {
     Plain(Raw),
     Gzip(Box<Gzip>),
-    Zstd(Box<zstd::stream::read::Decoder<'static, BufReader<Raw>>>),
+    Zstd(Box<Zstd>),
+}
+
+/// zstd's frames, one after the other.
+struct Zstd {
+    decoder: zstd::stream::read::Decoder<'static, BufReader<Raw>>,
+    /// The window that the first frame asks for, in bytes, if it has one.
+    window: Option<u64>,
+    /// The window that is let through, as a power of two.
+    log_max: u32,
+}
+
+impl Zstd {
+    /// Why decompressing failed.
+    #[cold]
+    fn failed(&self, name: &str, error: io::Error) -> Error {
+        if !error.to_string().contains("too much memory") {
+            return damaged(name, "zstd", error);
+        }
+        let limit = 1_u64 << self.log_max;
+        let wanted = self.window.filter(|window| *window > limit);
+        let asked = wanted.map_or_else(|| "a larger window than".to_owned(), |window| format!("a window of {} MiB, over", window >> 20));
+        let log = wanted.map_or(31, |window| 64 - (window - 1).leading_zeros());
+        let message = format!(
+            "{name}: the zstd data asks for {asked} the limit of {} MiB: --zstd-window-log-max {log} lets it through, as does \
+             zstd -dc --long={log} FILE | streamgauge run",
+            limit >> 20
+        );
+        Error::new(ErrorKind::LimitExceeded, message)
+    }
 }
 
 /// The bytes as they are on disk: those looked at to recognise the compression, then the rest.
@@ -127,35 +159,41 @@ impl Read for Counted {
 
 impl Source {
     /// Opens what stands at a path.
-    pub(crate) fn of_path(name: String, path: &Path) -> Result<Source, Error> {
+    pub(crate) fn of_path(name: String, path: &Path, limits: &Limits) -> Result<Source, Error> {
         let file = File::open(path).map_err(|error| unreadable(path, error))?;
         let regular = file.metadata().is_ok_and(|found| found.is_file());
         // It shares with the reader where the file stands.
         let regular_file = file.try_clone().ok().filter(|_| regular).map(|file| Arc::new(RegularFile::new(name.clone(), file)));
-        let mut source = Source::new(name, Box::new(file), !regular)?;
+        let mut source = Source::new(name, Box::new(file), limits)?;
+        source.interactive = !regular;
         source.regular_file = regular_file.filter(|_| matches!(source.reader, Decompressed::Plain(_)));
         Ok(source)
     }
 
-    fn new(name: String, inner: Box<dyn Read + Send>, interactive: bool) -> Result<Source, Error> {
+    fn new(name: String, inner: Box<dyn Read + Send>, limits: &Limits) -> Result<Source, Error> {
         let bytes_read = Arc::new(AtomicU64::new(0));
         let mut counted = Counted { inner, bytes_read: bytes_read.clone() };
         let mut head = Vec::with_capacity(4);
-        let looked_at = counted.by_ref().take(4).read_to_end(&mut head);
-        looked_at.map_err(|error| Error::new(ErrorKind::Io, format!("{name}: cannot be read")).with_source(error))?;
+        let mut looked_at = counted.by_ref().take(4).read_to_end(&mut head);
         let (gzip, zstd) = (is_gzip(&head), is_zstd(&head));
+        if zstd {
+            looked_at = looked_at.and_then(|_| counted.by_ref().take(ZSTD_HEADER_BYTES - 4).read_to_end(&mut head));
+        }
+        looked_at.map_err(|error| Error::new(ErrorKind::Io, format!("{name}: cannot be read")).with_source(error))?;
+        let window = zstd_window(&head);
         let raw = io::Cursor::new(head).chain(counted);
         let buffered = |raw| BufReader::with_capacity(COMPRESSED_BUFFER_BYTES, raw);
         let reader = match (gzip, zstd) {
             (true, _) => Decompressed::Gzip(Box::new(Gzip::new(buffered(raw)))),
             (_, true) => {
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(buffered(raw)).map_err(|error| damaged(&name, "zstd", error))?;
-                decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(|error| damaged(&name, "zstd", error))?;
-                Decompressed::Zstd(Box::new(decoder))
+                let log_max = limits.zstd_window_log_max.clamp(*ZSTD_WINDOW_LOGS.start(), *ZSTD_WINDOW_LOGS.end());
+                decoder.window_log_max(log_max).map_err(|error| damaged(&name, "zstd", error))?;
+                Decompressed::Zstd(Box::new(Zstd { decoder, window, log_max }))
             }
             _ => Decompressed::Plain(raw),
         };
-        Ok(Source { name, reader, regular_file: None, bytes_read, interactive })
+        Ok(Source { name, reader, regular_file: None, bytes_read, interactive: true })
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -184,20 +222,29 @@ impl Source {
     /// Reads some decompressed bytes; 0 at the end.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] for compressed data that is damaged or ends early, [`ErrorKind::Io`] if the system refuses.
+    /// [`ErrorKind::Corrupt`] for compressed data that is damaged or ends early, [`ErrorKind::LimitExceeded`] for a zstd window over
+    /// the limit, [`ErrorKind::Io`] if the system refuses.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         loop {
-            let (result, kind) = match &mut self.reader {
-                Decompressed::Plain(raw) => (raw.read(buffer), None),
-                Decompressed::Gzip(gzip) => (gzip.read(buffer), Some("gzip")),
-                Decompressed::Zstd(zstd) => (zstd.read(buffer), Some("zstd")),
+            let result = match &mut self.reader {
+                Decompressed::Plain(raw) => raw.read(buffer),
+                Decompressed::Gzip(gzip) => gzip.read(buffer),
+                Decompressed::Zstd(zstd) => zstd.decoder.read(buffer),
             };
-            match (result, kind) {
-                (Ok(len), _) => return Ok(len),
-                (Err(error), _) if error.kind() == io::ErrorKind::Interrupted => {}
-                (Err(error), Some(format)) => return Err(damaged(&self.name, format, error)),
-                (Err(error), None) => return Err(Error::new(ErrorKind::Io, format!("{}: reading failed", self.name)).with_source(error)),
+            match result {
+                Ok(len) => return Ok(len),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failed(error)),
             }
+        }
+    }
+
+    #[cold]
+    fn failed(&self, error: io::Error) -> Error {
+        match &self.reader {
+            Decompressed::Plain(_) => Error::new(ErrorKind::Io, format!("{}: reading failed", self.name)).with_source(error),
+            Decompressed::Gzip(_) => damaged(&self.name, "gzip", error),
+            Decompressed::Zstd(zstd) => zstd.failed(&self.name, error),
         }
     }
 }
@@ -209,6 +256,25 @@ fn is_gzip(head: &[u8]) -> bool {
 /// A zstd frame, or a skippable one (RFC 8878, section 3.1).
 fn is_zstd(head: &[u8]) -> bool {
     head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) || matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18])
+}
+
+/// The window that a zstd frame with this beginning asks for, in bytes (RFC 8878, section 3.1.1.1); `None` for a skippable frame, or
+/// for a header that is not whole.
+fn zstd_window(head: &[u8]) -> Option<u64> {
+    let header = head.strip_prefix(&[0x28, 0xb5, 0x2f, 0xfd])?;
+    let (descriptor, rest) = header.split_first()?;
+    if descriptor & 0x20 == 0 {
+        let window = rest.first()?;
+        let base = 1_u64 << (10 + (window >> 3));
+        return Some(base + base / 8 * u64::from(window & 7));
+    }
+    // A frame of a single segment: as much as its content, whose size stands after the dictionary's number.
+    let size_at = [0, 1, 2, 4][usize::from(descriptor & 3)];
+    let size_len = [1, 2, 4, 8][usize::from(descriptor >> 6)];
+    let mut size = [0; 8];
+    size[..size_len].copy_from_slice(rest.get(size_at..size_at + size_len)?);
+    let size = u64::from_le_bytes(size);
+    Some(if size_len == 2 { size + 256 } else { size })
 }
 
 #[cold]

@@ -8,9 +8,15 @@
 //! - `request` is cut into `method`, `path` and `protocol`: the first word, what is between, and a last word that begins with
 //!   `HTTP/`. `GET /path` alone is HTTP/0.9 and has no protocol. Of anything else, such as a TLS handshake sent to a plain port,
 //!   all three are missing; the line counts all the same.
-//! - `referer` and `agent` are missing in the common format. Whatever follows is passed over; a last quoted field that is not
-//!   closed reaches to the end of the line.
-//! - A user's name may hold spaces.
+//! - `referer` and `agent` are missing in the common format. Words without quotes may follow either format, and quoted addresses,
+//!   numbers or `-` may follow the agent, as in nginx' `main` format; they are passed over.
+//! - Some servers do not escape quotes. The last quote of the line ends the agent then, and the one place with `" "` ends the
+//!   referer. A line that can be cut in two ways is not an access log line.
+//! - A last quoted field that is not closed reaches to the end of the line.
+//! - A user's name may hold spaces. A host with a comma, or an address instead of an ident, belongs to another format, such as
+//!   one with the virtual host in front.
+//!
+//! With the virtual host in front, as in Apache's `vhost_combined`, a line has the field `vhost`, too: `www.example.com:443`.
 //!
 //! The formats: httpd's `mod_log_config` and nginx' `ngx_http_log_module` documentation.
 
@@ -23,8 +29,12 @@ use std::ops::Range;
 /// The fields, in the order of [`AccessLogLine::ranges`].
 pub(crate) const FIELDS: [&str; 11] =
     ["host", "ident", "user", "time", "method", "path", "protocol", "status", "bytes", "referer", "agent"];
+const TIME: usize = 3;
 const STATUS: usize = 7;
 const BYTES: usize = 8;
+
+/// The field of a line that begins with its virtual host, after [`FIELDS`].
+const VHOST: &str = "vhost";
 
 /// Where the fields of a line are; an empty range is a missing one.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -35,8 +45,10 @@ pub(crate) struct AccessLogLine {
 /// Reads access log lines into rows.
 #[derive(Clone, Debug)]
 pub struct ClfDecoder {
-    /// Which field each slot is, by index into [`FIELDS`].
+    /// Which field each slot is, by index into [`FIELDS`]; the one after the last is the virtual host.
     fields: Vec<usize>,
+    /// Whether each line begins with its virtual host.
+    has_vhost: bool,
 }
 
 impl ClfDecoder {
@@ -45,17 +57,35 @@ impl ClfDecoder {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a name that is not one of the format's eleven.
     pub fn new<S: AsRef<str>>(fields: &[S]) -> Result<Self, Error> {
+        ClfDecoder::of(fields, &FIELDS, false)
+    }
+
+    /// As [`new`](ClfDecoder::new), for lines that begin with their virtual host, the field `vhost`.
+    ///
+    /// # Errors
+    /// As [`new`](ClfDecoder::new); the format has twelve fields.
+    pub fn with_vhost<S: AsRef<str>>(fields: &[S]) -> Result<Self, Error> {
+        let known: Vec<&str> = FIELDS.into_iter().chain([VHOST]).collect();
+        ClfDecoder::of(fields, &known, true)
+    }
+
+    fn of<S: AsRef<str>>(fields: &[S], known: &[&str], has_vhost: bool) -> Result<Self, Error> {
         let index_of = |field: &S| {
             let field = field.as_ref();
-            FIELDS.iter().position(|name| *name == field).ok_or_else(|| names::unknown(field, &FIELDS, "an access log has"))
+            known.iter().position(|name| *name == field).ok_or_else(|| names::unknown(field, known, "an access log has"))
         };
-        Ok(ClfDecoder { fields: fields.iter().map(index_of).collect::<Result<_, _>>()? })
+        Ok(ClfDecoder { fields: fields.iter().map(index_of).collect::<Result<_, _>>()?, has_vhost })
     }
 
     /// Sets the fields of the line `bytes`, which stands at `start` in the row's source.
     pub(crate) fn line(&self, bytes: &[u8], start: usize, row: &mut Row) -> Result<(), Flaw> {
-        let line = parse(bytes)?;
+        let host_at = if self.has_vhost { after_vhost(bytes)? } else { 0 };
+        let line = parse(&bytes[host_at..])?;
+        let (start, vhost) = (start + host_at, start..start + host_at.saturating_sub(1));
         for (slot, field) in self.fields.iter().enumerate() {
+            if *field == FIELDS.len() {
+                row.set_text(slot, vhost.clone());
+            }
             let Some(range) = line.ranges.get(*field).filter(|range| !range.is_empty()) else { continue };
             let range = start + range.start..start + range.end;
             match *field {
@@ -73,12 +103,18 @@ impl ClfDecoder {
 /// The first part that is not there. Cost: one pass.
 pub(crate) fn parse(line: &[u8]) -> Result<AccessLogLine, Flaw> {
     let missing = |what| Flaw::AccessLog { what };
+    // A line end of two carriage returns and a newline.
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
     let mut ranges: [Range<usize>; FIELDS.len()] = Default::default();
     let host_end = memchr::memchr(b' ', line).filter(|end| *end > 0).ok_or(missing("no host"))?;
     // The user may hold spaces, so the time's bracket is looked for first.
     let bracket = memchr::memmem::find(&line[host_end..], b" [").ok_or(missing("no time in brackets"))? + host_end;
     let ident_at = host_end + 1;
     let ident_end = memchr::memchr(b' ', line.get(ident_at..bracket).unwrap_or_default()).ok_or(missing("no user"))? + ident_at;
+    let (ident, user) = (ident_at..ident_end, ident_end + 1..bracket);
+    if is_other_format(&line[..host_end], &line[ident.clone()], &line[user.clone()]) {
+        return Err(missing("more than a host, an ident and a user before the time"));
+    }
     let time_at = bracket + 2;
     let time_end = memchr::memchr(b']', &line[time_at..]).ok_or(missing("the time's bracket is not closed"))? + time_at;
     if line.get(time_end + 1..time_end + 3) != Some(b" \"") {
@@ -93,18 +129,130 @@ pub(crate) fn parse(line: &[u8]) -> Result<AccessLogLine, Flaw> {
     ranges[STATUS] = number(line, &status, 3..=3).ok_or(missing("no status of three digits"))?;
     ranges[BYTES] = number(line, &bytes, 1..=20).ok_or(missing("no byte count"))?;
     ranges[0] = present(line, 0..host_end);
-    ranges[1] = present(line, ident_at..ident_end);
-    ranges[2] = present(line, ident_end + 1..bracket);
+    ranges[1] = present(line, ident);
+    ranges[2] = present(line, user);
     ranges[3] = present(line, time_at..time_end);
     [ranges[4], ranges[5], ranges[6]] = split_request(line, &request);
-    if line.get(bytes.end..bytes.end + 2) == Some(b" \"") {
-        let referer = quoted(line, bytes.end + 2);
-        if line.get(referer.end..referer.end + 3) == Some(b"\" \"") {
-            ranges[10] = present(line, quoted(line, referer.end + 3));
-        }
-        ranges[9] = present(line, referer);
-    }
+    let (referer, agent) = referer_and_agent(line, bytes.end).map_err(missing)?;
+    (ranges[9], ranges[10]) = (present(line, referer), present(line, agent));
     Ok(AccessLogLine { ranges })
+}
+
+/// The offset after the virtual host and its space.
+fn after_vhost(line: &[u8]) -> Result<usize, Flaw> {
+    let end = memchr::memchr(b' ', line).filter(|end| *end > 0);
+    end.map(|end| end + 1).ok_or(Flaw::AccessLog { what: "no virtual host" })
+}
+
+/// Returns true if the first words are not a host and an ident, but what other formats have there: a list of forwarded hosts, or a
+/// virtual host before the client.
+#[inline]
+fn is_other_format(host: &[u8], ident: &[u8], user: &[u8]) -> bool {
+    // Before a virtual host's client, ident and user there is one word more: the ident moves into the user, as in `- bob`.
+    memchr::memchr(b',', host).is_some() || user.starts_with(b"- ") || (ident != b"-" && is_address(ident))
+}
+
+/// Returns true if the text is an IP address, with or without a zone.
+fn is_address(text: &[u8]) -> bool {
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    let without_zone = text.split('%').next().unwrap_or_default();
+    without_zone.parse::<std::net::IpAddr>().is_ok()
+}
+
+/// The referer and the agent, which stand after the byte count that ends at `at`; both are empty in the common format.
+///
+/// # Errors
+/// What is missing, or not clear.
+#[inline]
+fn referer_and_agent(line: &[u8], at: usize) -> Result<(Range<usize>, Range<usize>), &'static str> {
+    if line.get(at..at + 2) != Some(b" \"") {
+        // Further words, of the common format.
+        let is_plain = memchr::memchr(b'"', &line[at.min(line.len())..]).is_none();
+        return if is_plain { Ok((0..0, 0..0)) } else { Err("no referer after the byte count") };
+    }
+    let referer = quoted(line, at + 2);
+    // The line was cut off in its referer.
+    if referer.end == line.len() {
+        return Ok((referer, 0..0));
+    }
+    if line.get(referer.end..referer.end + 3) == Some(b"\" \"") {
+        let agent = quoted(line, referer.end + 3);
+        // At the end of the line, or where the line was cut off.
+        if agent.end + 1 >= line.len() {
+            return Ok((referer, agent));
+        }
+        if line[agent.end + 1] == b' ' {
+            return if is_passed_over(&line[agent.end + 1..]) { Ok((referer, agent)) } else { Err(NOT_ESCAPED) };
+        }
+    }
+    not_escaped(line, referer.start)
+}
+
+const NOT_ESCAPED: &str = "quotes in the referer or agent are not escaped, so where it ends is not clear";
+
+/// The referer that begins at `start`, and the agent, where quotes in them are not escaped: there must be one place only that can
+/// separate them, and one only that can end the agent.
+#[cold]
+fn not_escaped(line: &[u8], start: usize) -> Result<(Range<usize>, Range<usize>), &'static str> {
+    let last = memchr::memrchr(b'"', line).filter(|last| *last > start).ok_or("no agent after the referer")?;
+    let both = &line[start..last];
+    let mut separators = both.windows(3).enumerate().filter(|(_, three)| *three == b"\" \"").map(|(at, _)| start + at);
+    let separator = separators.next().ok_or("no agent after the referer")?;
+    let (referer, agent) = (start..separator, separator + 3..last);
+    // A quote before a space could end the agent, too.
+    let first = quoted(line, agent.start).end;
+    let is_within = first == last || line.get(first + 1) != Some(&b' ');
+    let is_end = line.get(last + 1).is_none_or(|byte| *byte == b' ') && !both.ends_with(b"\\");
+    if separators.next().is_none() && is_within && is_end { Ok((referer, agent)) } else { Err(NOT_ESCAPED) }
+}
+
+/// Returns true if what follows the agent can be passed over: quoted addresses, numbers or `-`, and then words without quotes.
+fn is_passed_over(mut rest: &[u8]) -> bool {
+    while let Some(field) = rest.strip_prefix(b" \"") {
+        let Some(end) = memchr::memchr(b'"', field).filter(|end| is_addresses_or_number(&field[..*end])) else { return false };
+        rest = &field[end + 1..];
+    }
+    rest.is_empty() || rest.starts_with(b" ") && memchr::memchr(b'"', rest).is_none()
+}
+
+/// Returns true if the text is `-`, a number, or a list of addresses, as a field that follows the agent is.
+fn is_addresses_or_number(text: &[u8]) -> bool {
+    let is_number = |text: &[u8]| !text.is_empty() && text.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    let is_one = |item: &[u8]| item == b"unknown" || item == b"-" || is_number(item) || is_address(item);
+    text.split(|byte| *byte == b',').all(|item| is_one(item.trim_ascii()))
+}
+
+/// Returns true if the line is certainly in the common or combined format: also its time and its referer look like theirs.
+pub(crate) fn is_certain(line: &[u8]) -> bool {
+    let Ok(parsed) = parse(line) else { return false };
+    let [.., referer, _] = &parsed.ranges;
+    let referer = &line[referer.clone()];
+    let is_referer = referer.is_empty() || referer.starts_with(b"/") || memchr::memchr(b':', referer).is_some();
+    is_time(&line[parsed.ranges[TIME].clone()]) && is_referer && !parsed.ranges[STATUS].is_empty()
+}
+
+/// Returns true if the line is certainly a virtual host with its port and then what [`is_certain`] tells.
+pub(crate) fn is_certain_with_vhost(line: &[u8]) -> bool {
+    let Ok(host_at) = after_vhost(line) else { return false };
+    let mut parts = line[..host_at - 1].rsplitn(2, |byte| *byte == b':');
+    let is_port = parts.next().is_some_and(|port| !port.is_empty() && port.iter().all(u8::is_ascii_digit));
+    is_port && parts.next().is_some_and(|host| !host.is_empty()) && is_certain(&line[host_at..])
+}
+
+/// Returns true for `10/Oct/2000:13:55:36 -0700`, with or without a fraction of the second.
+fn is_time(text: &[u8]) -> bool {
+    const PATTERN: &[u8] = b"00/Aaa/0000:00:00:00";
+    let (Some(time), Some(rest)) = (text.get(..PATTERN.len()), text.get(PATTERN.len()..)) else { return false };
+    let fits = |(byte, pattern): (&u8, &u8)| match pattern {
+        b'0' => byte.is_ascii_digit(),
+        b'A' => byte.is_ascii_uppercase(),
+        b'a' => byte.is_ascii_lowercase(),
+        other => byte == other,
+    };
+    let offset = rest.iter().position(|byte| *byte == b' ').map_or(&b""[..], |at| &rest[at..]);
+    let is_offset = matches!(offset, [b' ', b'+' | b'-', digits @ ..] if digits.len() == 4 && digits.iter().all(u8::is_ascii_digit));
+    let is_fraction = matches!(&rest[..rest.len() - offset.len()], [] | [b'.', ..]);
+    time.iter().zip(PATTERN).all(fits) && is_offset && is_fraction
 }
 
 /// A quoted field from the byte after its opening quote up to the closing one, or the end of the line.
@@ -177,7 +325,7 @@ mod tests {
     #[test]
     fn combined_common_and_odd_lines() {
         let combined =
-            r#"2001:db8::1 - frank smith [10/Oct/2000:13:55:36 -0700] "GET /a?q=\"x\" HTTP/1.0" 200 0012 "http://r/" "A \"q\" B" 0.3 "x""#;
+            r#"2001:db8::1 - frank smith [10/Oct/2000:13:55:36 -0700] "GET /a?q=\"x\" HTTP/1.0" 200 0012 "http://r/" "A \"q\" B" "1.2.3.4, 5.6.7.8" "-" 0.3 ."#;
         assert_eq!(
             fields(combined),
             [
@@ -198,6 +346,63 @@ mod tests {
         assert_eq!(fields(common), ["h", "i", "u", "t", "", "", "", "408", "", "", ""]);
         assert_eq!(fields(r#"h - - [t] "GET / HTTP/1.1" 200 5 "-" "not closed'"#)[10], "not closed'");
         assert_eq!(fields(r#"h - - [t] "GET / HTTP/1.1" - 0 0.12"#)[7..], ["", "0", "", ""]);
+    }
+
+    #[test]
+    fn quotes_that_are_not_escaped_are_read_where_that_is_clear() {
+        let read = |end: &str| {
+            let line = format!(r#"h - - [t] "GET /h HTTP/1.1" 200 5{end}"#);
+            parse(line.as_bytes()).map(|parsed| parsed.ranges[9..].iter().map(|range| line[range.clone()].to_owned()).collect::<Vec<_>>())
+        };
+        let clear = [
+            (r#" "-" ""echocrawl 2.0"""#, "", r#""echocrawl 2.0""#),
+            (r#" "http://s.test/?q="two words"" "UA1""#, r#"http://s.test/?q="two words""#, "UA1"),
+            (r#" "-" "UA "quoted" 4""#, "", r#"UA "quoted" 4"#),
+            (r#" "-" "UA "quoted" 4" 0.12"#, "", r#"UA "quoted" 4"#),
+            (r#" "a"b" "c"d""#, r#"a"b"#, r#"c"d"#),
+            (r#" "-" "curl" "1.2.3.4" rt=0.1"#, "", "curl"),
+            (r#" "-" "curl" rt=0.1"#, "", "curl"),
+            (r#" "http://r/"#, "http://r/", ""),
+            (" 0.1 -", "", ""),
+        ];
+        for (end, referer, agent) in clear {
+            assert_eq!(read(end).unwrap(), [referer, agent], "{end}");
+        }
+        let unclear = [
+            r#" "-" "Mozilla "weird" "agent"""#,
+            r#" "-" "a" x "b""#,
+            r#" "-" "12" screen""#,
+            r#" "a" "b" "c""#,
+            r#" "" " """#,
+            r#" "-" "curl" rt=0.1 uct="0.000""#,
+            r#" "agent alone""#,
+            r#" 0.12 "-" "agent""#,
+        ];
+        for end in unclear {
+            assert!(read(end).is_err(), "{end}: {:?}", read(end));
+        }
+    }
+
+    #[test]
+    fn other_formats_are_not_read_by_halves() {
+        let rest = r#"[07/Sep/2023:15:58:36 +0200] "GET / HTTP/2.0" 302 360 "-" "c""#;
+        for front in [
+            "www.test:443 192.0.2.1 - -",
+            "www.test:443 client.test - -",
+            "shop.test:443 fe80::1%eth0 - bob",
+            "10.0.0.1, 10.0.0.2 - -",
+            "10.0.0.1,10.0.0.2 - -",
+            "- 10.0.0.1 - -",
+        ] {
+            let line = format!("{front} {rest}");
+            assert!(parse(line.as_bytes()).is_err(), "{line}");
+        }
+        assert!(is_certain(format!("192.0.2.1 - frank smith {rest}").as_bytes()));
+        assert!(is_certain_with_vhost(format!("www.test:443 192.0.2.1 - - {rest}").as_bytes()));
+        assert!(!is_certain_with_vhost(format!("www.test 192.0.2.1 - - {rest}").as_bytes()));
+        let other_time = r#"h - - [2025-10-25T20:00:00+00:00] "GET / HTTP/1.1" 200 5"#;
+        let agent_first = r#"h - - [07/Sep/2023:15:58:36 +0200] "GET / HTTP/1.1" 200 5 "Mozilla/5.0 (X11)" "1.2.3.4""#;
+        assert!(!is_certain(other_time.as_bytes()) && !is_certain(agent_first.as_bytes()));
     }
 
     #[test]
@@ -236,6 +441,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn referer_and_agent_are_right_or_the_line_is_refused(
+            referer in prop::collection::vec(prop::sample::select(vec!["a", "\"", " ", "x/y"]), 0..8),
+            agent in prop::collection::vec(prop::sample::select(vec!["a", "\"", " ", "x/y"]), 0..8),
+        ) {
+            let (referer, agent) = (referer.concat(), agent.concat());
+            let line = format!("h - - [t] \"GET / HTTP/1.1\" 200 5 \"{referer}\" \"{agent}\"");
+            if let Ok(parsed) = parse(line.as_bytes()) {
+                prop_assert_eq!([&line[parsed.ranges[9].clone()], &line[parsed.ranges[10].clone()]], [referer, agent], "{}", line);
+            }
+        }
+
         #[test]
         fn no_line_panics(line in prop::collection::vec(prop::sample::select(b"h- []\"\\10aHTTP/".to_vec()), 0..60)) {
             if let Ok(parsed) = parse(&line) {

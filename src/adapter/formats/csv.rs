@@ -8,18 +8,33 @@
 //! - a quote that is not closed within the limit of a record, or before the end of the input, makes its line a dead letter, and
 //!   reading goes on at the next line.
 //!
+//! TSV as databases write it has no quotes. So a quote in it is a byte like any other, with two exceptions: a file whose header has
+//! a quoted field is quoted as CSV is, and a field whose quotes stand on one line, at its beginning and its end, with a tab or a
+//! doubled quote between them, is quoted.
+//!
 //! Values are untyped: CSV does not tell text from numbers.
 
+use crate::adapter::formats::detect::Beginning;
 use crate::adapter::formats::flaw::Flaw;
 use crate::adapter::formats::names;
 use crate::error::{Error, ErrorKind};
 use crate::spec::Row;
 use std::ops::Range;
 
+/// What a quote at the beginning of a field means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Quoting {
+    /// The field is quoted: RFC 4180.
+    Csv,
+    /// The field is quoted only where its line leaves no doubt, as in TSV.
+    Certain,
+}
+
 /// Reads CSV records into rows.
 #[derive(Clone, Debug)]
 pub struct CsvDecoder {
     delimiter: u8,
+    quoting: Quoting,
     /// For each column of the header the first slot it fills, and whether there are more in `also`.
     slots: Vec<Option<usize>>,
     /// Further slots of the same column, when a pipeline names a field twice.
@@ -35,8 +50,14 @@ impl CsvDecoder {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for a field that the header lacks, naming the nearest, or one that it has twice.
     pub fn new<S: AsRef<str>>(header: &[String], fields: &[S], delimiter: u8) -> Result<Self, Error> {
-        let mut decoder =
-            CsvDecoder { delimiter, slots: vec![None; header.len()], also: Vec::new(), scratch: String::new(), quoted: false };
+        let mut decoder = CsvDecoder {
+            delimiter,
+            quoting: Quoting::Csv,
+            slots: vec![None; header.len()],
+            also: Vec::new(),
+            scratch: String::new(),
+            quoted: false,
+        };
         for (slot, field) in fields.iter().enumerate() {
             let field = field.as_ref();
             let mut columns = header.iter().enumerate().filter(|(_, name)| *name == field).map(|(column, _)| column);
@@ -53,6 +74,12 @@ impl CsvDecoder {
         Ok(decoder)
     }
 
+    /// The same decoder with another meaning of quotes.
+    pub(crate) fn with_quoting(mut self, quoting: Quoting) -> Self {
+        self.quoting = quoting;
+        self
+    }
+
     /// Reads the record at `start` of `bytes`, which must hold the row's source, into the row; returns the offset after its line
     /// end.
     ///
@@ -63,11 +90,16 @@ impl CsvDecoder {
         self.quoted = false;
         loop {
             let end = if bytes.get(at) == Some(&b'"') {
-                self.quoted = true;
-                match quoted_field(bytes, at, self.delimiter) {
+                match self.quoting.field(bytes, at, self.delimiter) {
                     Some(field) => {
+                        self.quoted |= self.quoting == Quoting::Csv;
                         self.set_quoted(bytes, &field, column, row);
                         field.end
+                    }
+                    None if self.quoting == Quoting::Certain => {
+                        let end = field_stop(bytes, at, self.delimiter);
+                        self.set(column, without_return(bytes, at, end), row);
+                        end
                     }
                     None => return Err((Flaw::QuoteNotClosed { field: column + 1 }, line_end(bytes, start) + 1)),
                 }
@@ -158,6 +190,45 @@ fn quoted_field(bytes: &[u8], open_at: usize, delimiter: u8) -> Option<QuotedFie
     Some(QuotedField { inside: open_at + 1..close_at, tail: without_return(bytes, close_at + 1, end), doubled, end })
 }
 
+impl Quoting {
+    /// The quoted field whose opening quote is at `open_at`; `None` if it is not closed, or not quoted.
+    #[inline]
+    fn field(self, bytes: &[u8], open_at: usize, delimiter: u8) -> Option<QuotedField> {
+        match self {
+            Quoting::Csv => quoted_field(bytes, open_at, delimiter),
+            Quoting::Certain => {
+                let line = &bytes[..line_end(bytes, open_at)];
+                let field = quoted_field(line, open_at, delimiter)?;
+                let is_needed = field.doubled || memchr::memchr(delimiter, &bytes[field.inside.clone()]).is_some();
+                (field.tail.is_empty() && is_needed).then_some(field)
+            }
+        }
+    }
+}
+
+/// What quotes mean in a text that begins with this header: in TSV, [`Quoting::Certain`] unless the header has a field that is
+/// quoted.
+pub(crate) fn quoting(bytes: &[u8], delimiter: u8) -> Quoting {
+    if delimiter != b'\t' {
+        return Quoting::Csv;
+    }
+    let line = &bytes[..line_end(bytes, 0)];
+    let (mut at, mut is_quoted) = (0, false);
+    loop {
+        let end = if line.get(at) == Some(&b'"') {
+            let Some(field) = quoted_field(line, at, delimiter).filter(|field| field.tail.is_empty()) else { return Quoting::Certain };
+            is_quoted = true;
+            field.end
+        } else {
+            field_stop(line, at, delimiter)
+        };
+        at = end + 1;
+        if end == line.len() {
+            return if is_quoted { Quoting::Csv } else { Quoting::Certain };
+        }
+    }
+}
+
 /// The range without the carriage return of a `\r\n` at its end.
 #[inline]
 fn without_return(bytes: &[u8], start: usize, end: usize) -> Range<usize> {
@@ -192,15 +263,17 @@ fn line_end(bytes: &[u8], start: usize) -> usize {
 }
 
 /// The fields of the first record as text, and the offset after its line end; `None` if a quote is not closed.
-pub(crate) fn first_record(bytes: &[u8], delimiter: u8) -> Option<(Vec<String>, usize)> {
+pub(crate) fn first_record(bytes: &[u8], delimiter: u8, quoting: Quoting) -> Option<(Vec<String>, usize)> {
     let (mut fields, mut at) = (Vec::new(), 0);
     let mut text = String::new();
     loop {
-        let end = if bytes.get(at) == Some(&b'"') {
-            let field = quoted_field(bytes, at, delimiter)?;
+        let quoted = if bytes.get(at) == Some(&b'"') { quoting.field(bytes, at, delimiter) } else { None };
+        let end = if let Some(field) = quoted {
             field.write_text(bytes, &mut text);
             fields.push(text.clone());
             field.end
+        } else if quoting == Quoting::Csv && bytes.get(at) == Some(&b'"') {
+            return None;
         } else {
             let end = field_stop(bytes, at, delimiter);
             fields.push(String::from_utf8_lossy(&bytes[without_return(bytes, at, end)]).into_owned());
@@ -211,25 +284,6 @@ pub(crate) fn first_record(bytes: &[u8], delimiter: u8) -> Option<(Vec<String>, 
             return Some((fields, at.min(bytes.len())));
         }
     }
-}
-
-/// Whether the first record looks like a header of at least two columns; see [`Format::detect`](super::Format::detect).
-pub(crate) fn has_header(bytes: &[u8], delimiter: u8) -> bool {
-    let Some((header, next)) = first_record(bytes, delimiter) else { return false };
-    let mut names: Vec<&str> = header.iter().map(|name| name.trim()).collect();
-    let nameless = names.iter().skip(1).any(|name| name.is_empty());
-    let binary = header.iter().any(|name| name.contains(|char: char| char.is_control() && char != '\n' && char != '\r'));
-    if names.len() < 2 || nameless || binary {
-        return false;
-    }
-    names.sort_unstable();
-    if names.windows(2).any(|pair| pair[0] == pair[1]) {
-        return false;
-    }
-    // The last record may be cut off by the end of the bytes that were looked at; it is not held against the header then.
-    let second = bytes.get(next..).filter(|rest| memchr::memchr(b'\n', rest).is_some()).and_then(|rest| first_record(rest, delimiter));
-    let as_wide = second.is_some_and(|(fields, _)| fields.len() == header.len());
-    as_wide || !header.iter().any(|name| name.trim_start().starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// How far the records in the bytes read so far are known.
@@ -279,28 +333,58 @@ fn record_end(bytes: &[u8], start: usize, delimiter: u8) -> Option<usize> {
     }
 }
 
-/// The header of a file, and the offset of the first record; blank lines in front of it are passed over.
+/// The header of an input, which is after blank lines.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct HeaderLine {
+    pub(crate) names: Vec<String>,
+    pub(crate) quoting: Quoting,
+}
+
+/// The header at the beginning of an input; `Ok(None)` if more bytes are needed to read it. Without a record there are no names.
 ///
 /// # Errors
-/// [`ErrorKind::Parse`] if the header does not end within the bytes given although more are to come (`ended` is false), if its
-/// quotes are not closed, or if it is not UTF-8.
-pub(crate) fn header(bytes: &[u8], delimiter: u8, ended: bool) -> Result<Option<(Vec<String>, usize)>, Error> {
-    let mut start = 0;
-    while let Some(len) = blank_line(&bytes[start..]) {
-        start += len;
+/// [`ErrorKind::Parse`] if the header is longer than the bytes that are looked at, if its quotes are not closed, if it is not UTF-8,
+/// or if its line end is not one, or it is a comment.
+pub(crate) fn header(beginning: Beginning<'_>, delimiter: u8) -> Result<Option<HeaderLine>, Error> {
+    let mut bytes = beginning.bytes;
+    while let Some(len) = blank_line(bytes) {
+        bytes = &bytes[len..];
     }
-    if start == bytes.len() {
+    let quoting = quoting(bytes, delimiter);
+    if bytes.is_empty() {
+        return Ok(beginning.is_all().then(|| HeaderLine { names: Vec::new(), quoting }));
+    }
+    let unreadable = |what: &str| Err(Error::new(ErrorKind::Parse, format!("the header line cannot be read: {what}")));
+    let record = first_record(bytes, delimiter, quoting);
+    let ends = record.as_ref().is_some_and(|(_, len)| bytes.get(len - 1) == Some(&b'\n'));
+    if !ends && !beginning.is_all() {
         return Ok(None);
     }
-    let unreadable = |what: &str| Error::new(ErrorKind::Parse, format!("the header line cannot be read: {what}"));
-    let (names, len) = first_record(&bytes[start..], delimiter).ok_or_else(|| unreadable("a quote is not closed"))?;
-    if simdutf8::basic::from_utf8(&bytes[start..start + len]).is_err() {
-        return Err(unreadable("it is not UTF-8"));
+    let Some((names, len)) = record else { return unreadable("a quote is not closed") };
+    if simdutf8::basic::from_utf8(&bytes[..len]).is_err() {
+        return unreadable("it is not UTF-8: iconv -f ENCODING -t UTF-8 FILE | streamgauge run");
     }
-    if !ended && bytes.get(start + len - 1) != Some(&b'\n') {
-        return Err(unreadable(&format!("it is longer than {} bytes", bytes.len())));
+    if !ends && !beginning.is_whole {
+        return unreadable(&format!("it is longer than {} bytes", bytes.len()));
     }
-    Ok(Some((names, start + len)))
+    if let Some(way_out) = stray_return(&names) {
+        return unreadable(&format!("it has a carriage return (\\r) that is not part of a line end: {way_out}"));
+    }
+    if let [name] = &names[..]
+        && name.starts_with('#')
+        && name.contains(' ')
+    {
+        return unreadable("it is a comment (#): grep -v '^#' FILE | streamgauge run");
+    }
+    Ok(Some(HeaderLine { names, quoting }))
+}
+
+/// What to do with a header in which a carriage return does not end a line; `None` if there is no such one.
+fn stray_return(names: &[String]) -> Option<&'static str> {
+    let is_stray = |name: &&String| name.split("\r\n").any(|part| part.contains('\r'));
+    let stray = names.iter().find(is_stray)?;
+    let is_at_end = names.last() == Some(stray) && stray.trim_end_matches('\r').find('\r').is_none();
+    Some(if is_at_end { "tr -d '\\r' < FILE | streamgauge run" } else { "tr '\\r' '\\n' < FILE | streamgauge run" })
 }
 
 /// The length of a blank line at the start of the bytes, its line end included.

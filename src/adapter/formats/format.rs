@@ -1,7 +1,6 @@
 //! The formats, and how one is recognised by its first bytes.
 
-use crate::adapter::formats::clf;
-use crate::adapter::formats::csv;
+use crate::adapter::formats::detect::{self, Beginning, Detected};
 use crate::error::{Error, ErrorKind};
 use std::fmt;
 use std::str::FromStr;
@@ -16,10 +15,13 @@ pub enum Format {
     JsonLines,
     /// RFC 4180 with a header line.
     Csv,
-    /// As CSV, with tabs between the fields.
+    /// As CSV, with tabs between the fields. Quotes are text, unless the header has a quoted field, or a field's quotes stand at
+    /// its beginning and its end, on one line, with a tab or a doubled quote between them.
     Tsv,
     /// The common or combined log format of Apache and nginx.
     Clf,
+    /// The same with the virtual host in front, such as `www.example.com:443`: Apache's `vhost_combined`.
+    Vhost,
     /// Plain lines, with the one field `line`.
     Lines,
 }
@@ -33,55 +35,47 @@ impl Format {
             Format::Csv => "csv",
             Format::Tsv => "tsv",
             Format::Clf => "clf",
+            Format::Vhost => "vhost",
             Format::Lines => "lines",
         }
     }
 
-    /// Recognises the format of a file by its first bytes, after decompression; the name is not looked at.
+    /// Recognises the format of a file by its bytes, or by its first 128 KiB; the name is not looked at.
     ///
-    /// A byte order mark and blank lines in front are passed over. Then the first line decides:
-    /// 1. it begins with `{`: JSON Lines;
-    /// 2. it is an access log line from host to byte count: CLF;
-    /// 3. it splits at tabs, or else at commas, into at least two fields with names that differ, of which at most the first is
-    ///    empty, and the next record has as many fields; or no name begins with a digit: TSV or CSV, with that line as header;
-    /// 4. anything else, also nothing at all: plain lines.
+    /// A byte order mark and blank lines in front are passed over. Then it is
+    /// 1. JSON Lines if its first line is a JSON object, or begins as one and another line is one;
+    /// 2. an access log if its first two lines certainly are in the format, time and referer included;
+    /// 3. TSV or CSV if its first line certainly is a header: the records under it have as many fields, two at least; its fields
+    ///    differ and read like names, not like values; and in a column at least, the fields below read like values. Two records
+    ///    under the header are looked at, or one if there is only one;
+    /// 4. plain lines in any other case.
     ///
-    /// A header of one column, or one over records with another number of fields whose names begin with digits, is not
-    /// recognised: such a file needs its format named.
+    /// At most five lines are looked at that are not blank. [`run`](crate::adapter::files::run) also takes a header for one that has
+    /// all of the fields that records are asked for, says why it reads lines, and refuses what is certainly not lines of text, such
+    /// as other kinds of compressed data, UTF-16, a JSON array, or Parquet.
     ///
     /// # Example
     /// ```
     /// use streamgauge::adapter::files::Format;
     /// assert_eq!(Format::detect(b"{\"a\": 1}\n"), Format::JsonLines);
     /// assert_eq!(Format::detect(b"time,bytes\n1,2\n"), Format::Csv);
-    /// assert_eq!(Format::detect(b"started in 3 ms\n"), Format::Lines);
+    /// assert_eq!(Format::detect(b"2024-01-01 12:00:00,123 INFO started\n"), Format::Lines);
     /// ```
     pub fn detect(first_bytes: &[u8]) -> Format {
-        let mut bytes = without_byte_order_mark(first_bytes);
-        while let Some(rest) = without_blank_line(bytes) {
-            bytes = rest;
-        }
-        let end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
-        let line = bytes.get(..end).unwrap_or_default();
-        match line.trim_ascii_start().first() {
-            None => Format::Lines,
-            Some(b'{') => Format::JsonLines,
-            Some(_) if clf::parse(line).is_ok() => Format::Clf,
-            Some(_) if csv::has_header(bytes, b'\t') => Format::Tsv,
-            Some(_) if csv::has_header(bytes, b',') => Format::Csv,
-            Some(_) => Format::Lines,
+        let beginning = Beginning::of(without_byte_order_mark(first_bytes), true);
+        match detect::detect(beginning, &[]) {
+            Some(Detected::Certain(format)) => format,
+            Some(Detected::Lines(_) | Detected::Refused(_)) | None => Format::Lines,
         }
     }
 }
 
+/// UTF-8's byte order mark.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The bytes without UTF-8's byte order mark in front.
 pub(crate) fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
-}
-
-fn without_blank_line(bytes: &[u8]) -> Option<&[u8]> {
-    let end = memchr::memchr(b'\n', bytes)?;
-    bytes.get(..end)?.trim_ascii().is_empty().then(|| bytes.get(end + 1..).unwrap_or_default())
+    bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
 }
 
 impl fmt::Display for Format {
@@ -94,12 +88,12 @@ impl FromStr for Format {
     type Err = Error;
 
     /// # Errors
-    /// [`ErrorKind::Parse`] for anything but the six names.
+    /// [`ErrorKind::Parse`] for anything but the seven names.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let all = [Format::Auto, Format::JsonLines, Format::Csv, Format::Tsv, Format::Clf, Format::Lines];
+        let all = [Format::Auto, Format::JsonLines, Format::Csv, Format::Tsv, Format::Clf, Format::Vhost, Format::Lines];
         all.into_iter().find(|format| format.name() == text).ok_or_else(|| {
             let shown: String = text.chars().take(50).collect();
-            Error::new(ErrorKind::Parse, format!("{shown:?} is not a format: use auto, jsonl, csv, tsv, clf or lines"))
+            Error::new(ErrorKind::Parse, format!("{shown:?} is not a format: use auto, jsonl, csv, tsv, clf, vhost or lines"))
         })
     }
 }
@@ -121,14 +115,14 @@ mod tests {
             ("[{\"a\":1},\n{\"a\":2}]\n", Format::Lines),
             (clf, Format::Clf),
             ("10.0.0.1, 10.0.0.2 - - not a log\n", Format::Lines),
-            ("a,b", Format::Csv),
+            ("a,b", Format::Lines),
             ("\u{feff}a,b\n1,2\n", Format::Csv),
             ("a\tb,c\n1\t2,3\n", Format::Tsv),
             ("a,\"b\nc\"\n1,2\n", Format::Csv),
-            ("2015,2016\n1,2\n", Format::Csv),
+            ("2015,2016\n1,2\n", Format::Lines),
             ("2024-01-01 12:00:00,123 ERROR no\n", Format::Lines),
             ("2024-01-01 12:00:00,123 ERROR no\nat x\n", Format::Lines),
-            ("id,name\n1\n", Format::Csv),
+            ("id,name\n1\n", Format::Lines),
             ("a,a\n1,2\n", Format::Lines),
             ("Hello, , world\n", Format::Lines),
             (",a,b\n0,1,2\n", Format::Csv),
@@ -142,7 +136,7 @@ mod tests {
 
     #[test]
     fn names_round_trip() {
-        for format in [Format::Auto, Format::JsonLines, Format::Csv, Format::Tsv, Format::Clf, Format::Lines] {
+        for format in [Format::Auto, Format::JsonLines, Format::Csv, Format::Tsv, Format::Clf, Format::Vhost, Format::Lines] {
             assert_eq!(format.to_string().parse::<Format>().unwrap(), format);
         }
         assert_eq!("json".parse::<Format>().unwrap_err().kind(), ErrorKind::Parse);

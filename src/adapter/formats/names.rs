@@ -16,6 +16,14 @@ pub(crate) fn unknown<S: AsRef<str>>(field: &str, known: &[S], have: &str) -> Er
     Error::invalid(format!("there is no field {field:?}: {have} {}{more}{suggestion}", listed.join(", ")))
 }
 
+/// The name as it can be shown: control characters, such as a carriage return, are escaped.
 fn clipped(name: &str) -> String {
-    name.chars().take(60).collect()
+    let mut shown = String::new();
+    for c in name.chars().take(60) {
+        match c.is_control() {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    shown
 }

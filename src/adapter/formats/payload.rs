@@ -26,9 +26,10 @@ impl PayloadDecoder {
         let decoder = match format {
             Format::Auto | Format::JsonLines => Decoder::JsonLines(Box::new(JsonScanner::new(fields, limits.json_depth_max)?)),
             Format::Clf => ClfDecoder::new(fields)?.into(),
+            Format::Vhost => ClfDecoder::with_vhost(fields)?.into(),
             Format::Lines => LineDecoder::new(fields)?.into(),
             Format::Csv | Format::Tsv => {
-                let message = format!("format: the records of a stream have no header, which {format} needs; use jsonl, clf or lines");
+                let message = format!("format: the records of a stream have no header, which {format} needs; use jsonl, clf, vhost or lines");
                 return Err(Error::invalid(message));
             }
         };

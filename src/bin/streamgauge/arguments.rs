@@ -169,8 +169,8 @@ Times (--time-format):
   '%d.%m.%Y %H:%M:%S%.f'     a pattern of strptime; '%s.%f' is seconds since 1970 with a fraction
 
 Fields are plain names, \"quoted names\", or JSON pointers such as /request/url. An access log has
-the fields host, ident, user, time, method, path, protocol, status, bytes, referer and agent;
-`lines` has the field line.
+the fields host, ident, user, time, method, path, protocol, status, bytes, referer and agent, with
+--format vhost also vhost; `lines` has the field line.
 
 Examples:
   streamgauge run access.jsonl --time ts --window 5m --every 10s --group country \\
@@ -261,7 +261,7 @@ pub(crate) struct InputArguments {
     /// Files to read, as one input; standard input if there are none, and for `-`. gzip and zstd are recognised
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// How the records are written; auto looks at the content of each file
+    /// How the records are written; auto looks at the first lines of each input, and reads plain lines, with a note, where they are not certain
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Input")]
     pub(crate) format: Option<FormatArgument>,
     /// Write the records that could not be read to a file, as JSON Lines of file, line, reason and data
@@ -276,6 +276,9 @@ pub(crate) struct InputArguments {
     /// Read regular files on so many threads; the answer is the same. Default: as many as there are cores
     #[arg(long, value_name = "N", help_heading = "Input")]
     pub(crate) threads: Option<NonZeroUsize>,
+    /// Let frames of zstd ask for a window of up to 2^N bytes, which is memory, as `zstd --long=N` writes them. Default: 27, 128 MiB
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=31), help_heading = "Input")]
+    pub(crate) zstd_window_log_max: Option<u32>,
 }
 
 /// What is computed.
@@ -362,10 +365,12 @@ pub(crate) enum FormatArgument {
     Jsonl,
     /// Comma-separated values with a header
     Csv,
-    /// Tab-separated values with a header
+    /// Tab-separated values with a header. Quotes are text, unless the header has quoted fields, or a field needs its quotes
     Tsv,
     /// Access log in the common or combined format of Apache and nginx
     Clf,
+    /// The same with the virtual host in front (Apache's vhost_combined), the field vhost
+    Vhost,
     /// Plain lines, with the one field `line`
     Lines,
 }

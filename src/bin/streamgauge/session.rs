@@ -9,7 +9,7 @@ use crate::late_records::LateRecords;
 use crate::output::{OutputWriter, Shape, Terminal, digits, printable};
 use crate::progress::{Bar, Progress};
 use crate::settings::Settings;
-use crate::sink::{Sink, SinkOptions};
+use crate::sink::{NOTED_MAX, Sink, SinkOptions};
 use crate::standard_output::StandardOutput;
 use crate::state::State;
 use crate::summary::Summary;
@@ -58,6 +58,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     let letters = DeadLetters::new(spec.dead_letters.as_deref().map(Path::new), resumed)?;
     let late = LateRecords::new(spec.late.as_deref().map(Path::new), resumed)?;
     let mut reading = FilesOptions::with_format(format);
+    reading.limits = settings.limits.clone();
     reading.defer_tails = state.is_some();
     reading.threads = Some(settings.threads);
     let answers = Answers::new(destination, answered, &pipeline);
@@ -183,6 +184,9 @@ fn tell_interrupted<W: Write>(signal: Signal, sink: &Sink<W>, windows_before: u6
 }
 
 fn tell_notes<W: Write>(sink: &Sink<W>) {
+    if sink.noted > NOTED_MAX {
+        say(&format!("note: {} more inputs are read as plain lines; --format chooses\n", sink.noted - NOTED_MAX));
+    }
     if sink.answers.other {
         say("note: there were more groups than --limit-groups allows; the records of further ones are counted together in (other)\n");
     }

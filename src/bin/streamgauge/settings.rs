@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
+use streamgauge::Limits;
 use streamgauge::adapter::read_pipeline;
 use streamgauge::spec::PipelineSpec;
 
@@ -19,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) durable: DurableArguments,
     /// Threads to read them on.
     pub(crate) threads: NonZeroUsize,
+    /// The caps on what is read.
+    pub(crate) limits: Limits,
     /// The keys of the pipeline that flags gave.
     pub(crate) flags: Vec<&'static str>,
     /// Whether nothing but errors and losses is told.
@@ -60,8 +63,10 @@ impl Settings {
         };
         let files = if input.files.is_empty() { vec![PathBuf::from("-")] } else { input.files };
         let threads = input.threads.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+        let mut limits = Limits::default();
+        limits.zstd_window_log_max = input.zstd_window_log_max.unwrap_or(limits.zstd_window_log_max);
         let (given, quiet) = (given_keys(&flags), output.quiet);
-        Ok(Settings { spec: file.overridden_by(flags), files, threads, durable: output.durable.clone(), flags: given, quiet })
+        Ok(Settings { spec: file.overridden_by(flags), files, threads, limits, durable: output.durable.clone(), flags: given, quiet })
     }
 }
 
@@ -103,6 +108,7 @@ fn format_name(format: FormatArgument) -> &'static str {
         FormatArgument::Csv => "csv",
         FormatArgument::Tsv => "tsv",
         FormatArgument::Clf => "clf",
+        FormatArgument::Vhost => "vhost",
         FormatArgument::Lines => "lines",
     }
 }

@@ -5,7 +5,9 @@ use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
 use crate::interrupt::{Interrupt, Signal};
 use crate::late_records::LateRecords;
+use crate::output::printable;
 use crate::progress::Progress;
+use crate::session::say;
 use crate::state::State;
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -14,6 +16,9 @@ use streamgauge::adapter::files::{DeadLetter, FilesStats, LateRecord, Refusal, R
 use streamgauge::engine::Shard;
 use streamgauge::spec::{PreaggregatedRows, PreparedRows, Row, RowOutcome, RowPipeline, RowPreparer, Value};
 use streamgauge::{Error, ErrorKind, Sequence, ShardId, Stats, Timestamp};
+
+/// Inputs of which a note is shown.
+pub(crate) const NOTED_MAX: u64 = 3;
 
 /// How a run is to go, and what stands beside it.
 pub(crate) struct SinkOptions {
@@ -49,6 +54,10 @@ pub(crate) struct Sink<W> {
     /// What the pipeline had counted before this run.
     before: Stats,
     shards: Vec<Shard>,
+    /// The inputs' names.
+    names: Vec<String>,
+    /// Inputs of which something was noted.
+    pub(crate) noted: u64,
     /// Records, dead letters included.
     pub(crate) records: u64,
     /// Bytes of the input so far, decompressed.
@@ -77,6 +86,8 @@ impl<W: Write> Sink<W> {
             interrupt: options.interrupt,
             in_tails: false,
             shards: Vec::new(),
+            names: Vec::new(),
+            noted: 0,
             records: 0,
             bytes: 0,
             unseen,
@@ -209,6 +220,7 @@ impl<W: Write> RowSink for Sink<W> {
     }
 
     fn open_shard(&mut self, _file: usize, shard: ShardId) -> Result<(), Error> {
+        self.names.push(shard.to_string());
         let shard = self.pipeline.open_shard(shard)?;
         // An earlier run may have read it to its end, and it may have grown.
         self.pipeline.reopen_shard(shard);
@@ -284,6 +296,14 @@ impl<W: Write> RowSink for Sink<W> {
     fn resume_at(&self, file: usize) -> u64 {
         let applied = self.shards.get(file).and_then(|shard| self.pipeline.applied(*shard));
         applied.and_then(|sequence| sequence.number.as_str().parse().ok()).unwrap_or(0)
+    }
+
+    fn note(&mut self, file: usize, note: &str) -> Result<(), Error> {
+        self.noted += 1;
+        let Some(name) = self.names.get(file).filter(|_| self.noted <= NOTED_MAX) else { return Ok(()) };
+        self.progress.clear();
+        say(&format!("note: {}: {}; --format chooses\n", printable(name), printable(note)));
+        Ok(())
     }
 
     fn before_tails(&mut self, stats: &FilesStats) -> Result<(), Error> {

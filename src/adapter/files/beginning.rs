@@ -1,0 +1,102 @@
+//! The beginning of an input: its format, its header, and the decoder of its records.
+
+use crate::adapter::files::blocks::{BLOCK_BYTES, BlockReader, Framing};
+use crate::adapter::files::run::FilesOptions;
+use crate::adapter::files::source::Input;
+use crate::adapter::formats::clf::ClfDecoder;
+use crate::adapter::formats::csv::{self, CsvDecoder, Quoting};
+use crate::adapter::formats::decode::{Decoder, LineDecoder};
+use crate::adapter::formats::detect::{self, Beginning, Detected};
+use crate::adapter::formats::format::Format;
+use crate::adapter::formats::json_scan::JsonScanner;
+use crate::error::{Error, ErrorKind};
+use crate::spec::Block;
+
+/// An input whose format is known.
+pub(super) struct Begun {
+    pub(super) decoder: Decoder,
+    /// How the input is read, where that is not certain.
+    pub(super) note: Option<String>,
+}
+
+/// Looks at the beginning of a regular file: a field that its header lacks is told before anything is read. What is wrong with
+/// its bytes is left to its reading.
+pub(super) fn check_fields(input: &Input, options: &FilesOptions, fields: &[String]) -> Result<(), Error> {
+    let (Input::Path(path), Some(_)) = (input, input.size_bytes()) else { return Ok(()) };
+    let source = Input::Path(path.clone()).open(&options.limits)?;
+    let mut reader = BlockReader::new(source, options.block_bytes.unwrap_or(BLOCK_BYTES), options.limits.record_bytes_max);
+    if reader.peek().is_err() {
+        return Ok(());
+    }
+    begin(&mut reader, options, fields).map(drop)
+}
+
+/// Recognises the format, reads the header and makes the decoder of an input.
+pub(super) fn begin(reader: &mut BlockReader, options: &FilesOptions, fields: &[String]) -> Result<Begun, Error> {
+    let name = reader.source().name().to_owned();
+    let json = || JsonScanner::new(fields, options.limits.json_depth_max).map(|scanner| Decoder::JsonLines(Box::new(scanner)));
+    let (is_blank, detected) = look(reader, |beginning| {
+        let detected = match options.format {
+            Format::Auto => detect::detect(beginning, fields),
+            named => detect::check(beginning, named),
+        };
+        Ok(detected.map(|detected| (beginning.is_blank() && beginning.is_whole, detected)))
+    })?;
+    // A file without a record lacks no field. Unless lines were asked for, nothing but blank ones is nothing.
+    if is_blank && options.format != Format::Lines {
+        reader.set_make_block(Block::checked);
+        return json().map(|decoder| Begun { decoder, note: None }).map_err(|error| error.at(name));
+    }
+    let (format, note) = match detected {
+        Detected::Certain(format) => (format, None),
+        Detected::Lines(reason) => (Format::Lines, Some(reason)),
+        Detected::Refused(reason) => return Err(Error::new(ErrorKind::Unsupported, reason).at(name)),
+    };
+    let decoder = match format {
+        Format::JsonLines => {
+            // It says which values are numbers, so that few are wanted as text.
+            reader.set_make_block(Block::checked);
+            json()
+        }
+        Format::Clf => ClfDecoder::new(fields).map(Decoder::from),
+        Format::Vhost => ClfDecoder::with_vhost(fields).map(Decoder::from),
+        Format::Csv => csv_decoder(reader, fields, b','),
+        Format::Tsv => csv_decoder(reader, fields, b'\t'),
+        Format::Lines | Format::Auto => LineDecoder::new(fields).map(Decoder::from),
+    };
+    match (decoder, note) {
+        (Ok(decoder), note) => Ok(Begun { decoder, note: note.map(|reason| format!("it is read as plain lines: {reason}")) }),
+        (Err(error), None) => Err(error.at(name)),
+        (Err(error), Some(reason)) => {
+            let message = format!("{}; the input is read as plain lines: {reason} (--format chooses)", error.message());
+            Err(Error::new(error.kind(), message).at(name))
+        }
+    }
+}
+
+/// Looks at the beginning of the input, at more and more of it until that tells something.
+fn look<T>(reader: &mut BlockReader, mut told: impl FnMut(Beginning<'_>) -> Result<Option<T>, Error>) -> Result<T, Error> {
+    let mut seen = 0;
+    loop {
+        let beginning = reader.peek()?;
+        // Only a line that has come to its end tells more.
+        let is_more = beginning.is_all() || memchr::memchr(b'\n', &beginning.bytes[seen..]).is_some();
+        seen = beginning.bytes.len();
+        if is_more && let Some(found) = told(beginning)? {
+            return Ok(found);
+        }
+        reader.peek_more();
+    }
+}
+
+fn csv_decoder(reader: &mut BlockReader, fields: &[String], delimiter: u8) -> Result<Decoder, Error> {
+    let header = look(reader, |beginning| csv::header(beginning, delimiter))?;
+    // Where no field goes over lines, one record is a line.
+    if header.quoting == Quoting::Csv {
+        reader.set_framing(Framing::Csv { delimiter });
+    }
+    let names = header.names;
+    // A file without a record lacks no field.
+    let fields = if names.is_empty() { &[] } else { fields };
+    CsvDecoder::new(&names, fields, delimiter).map(|decoder| decoder.with_quoting(header.quoting).into())
+}

@@ -1,0 +1,314 @@
+//! Which format the command reads an input in: the right one, or plain lines with a note, or an error with the way out.
+
+use super::{Folder, Run, streamgauge, streamgauge_reading};
+use serde_json::{Value, json};
+
+/// Runs over a file and over the same bytes on standard input, which must say the same.
+fn both(folder: &Folder, text: &[u8], arguments: &[&str]) -> Run {
+    let file = folder.file("input", text);
+    let from_file = streamgauge(&[&["run", &file, "--output", "json"][..], arguments].concat());
+    let piped = streamgauge_reading(&[&["run", "--output", "json"][..], arguments].concat(), text);
+    let shown = String::from_utf8_lossy(text);
+    assert_eq!((from_file.code, &from_file.stdout), (piped.code, &piped.stdout), "{shown}");
+    let told = |run: &Run, name: &str| {
+        let lines = run.stderr.lines().filter(|line| !line.starts_with("records "));
+        lines.map(|line| line.replace(name, "INPUT")).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&from_file, &file), told(&piped, "stdin"), "{shown}");
+    from_file
+}
+
+fn count(run: &Run) -> Value {
+    run.json().first().map_or(json!(0), |row| row["count"].clone())
+}
+
+/// Logs as programs write them. Each of their lines is a record.
+const LOGS: &[&str] = &[
+    // log4j, Python's logging, Hadoop, ZooKeeper, Kafka: commas in the time.
+    "2024-01-01 12:00:00,123 INFO started\n2024-01-01 12:00:01,456 INFO done\n2024-01-01 12:00:02,789 WARN slow, retry\n",
+    "2025-10-25 20:00:00,000 WARN worker-1 took=41.0ms\n2025-10-25 20:00:01,152 ERROR worker-1 took=57.2ms\n",
+    "2015-10-18 18:01:47,978 INFO [main] org.example.App: Created app\n2015-10-18 18:01:48,963 INFO [main] org.example.App: Kind: Y, Service: , Ident: (x)\n",
+    "2015-07-29 17:41:44,747 - INFO  [QuorumPeer[myid=1]:Election@774] - Notification time out: 3200\n2015-07-29 19:04:12,394 - INFO  [peer:Listener@493] - Received request\n",
+    "[2016-12-19 16:25:00,123] INFO Creating /controller (is it secure? false) (kafka.utils)\n[2016-12-19 16:25:00,456] INFO Result is: OK (kafka.utils)\n",
+    "12:00:00,123 INFO a\n12:00:00,124 INFO b\n",
+    "INFO 2024-01-01 12:00:00,123 app a\nINFO 2024-01-01 12:00:00,124 app b\n",
+    "2024-01-01 12:00:00,123\tINFO\tstarted\n2024-01-01 12:00:01,456\tINFO\tdone\n",
+    "2024-01-01T12:00:00,123Z,INFO,started\n2024-01-01T12:00:01,456Z,INFO,done\n",
+    "fail2ban.actions [1234]: 2024-01-01 12:00:00,772 NOTICE Ban 192.0.2.1\nfail2ban.actions [1234]: 2024-01-01 12:00:01,773 NOTICE Ban 192.0.2.2\n",
+    // Windows: CBS, event exports without a header, DHCP.
+    "2016-09-28 04:30:30, Info                  CBS    Loaded Servicing Stack v6.1.7601\n2016-09-28 04:30:31, Info                  CSI    00000001@2016/9/27\n",
+    "11,10/25/25,20:00:00,Renew,192.0.2.1,host-a,AABBCC\n11,10/25/25,20:00:05,Renew,192.0.2.2,host-b,AABBCD\n",
+    // syslog, journald, kernel.
+    "Jun 14 15:16:01 combo sshd(pam_unix)[19939]: authentication failure; logname= uid=0, euid=0\nJun 14 15:16:02 combo sshd(pam_unix)[19937]: check pass; user unknown\n",
+    "<34>1 2003-10-11T22:14:15.003Z host su - ID47 - BOM'su root' failed, for user\n<34>1 2003-10-11T22:14:16.003Z host su - ID47 - ok, then\n",
+    "Oct 25 20:00:00 host systemd[1]: Started Session 5, of user x.\nOct 25 20:00:01 host kernel: [    0.000000] Linux version, 6.1\n",
+    "[    0.000000] Linux version 6.1.0, gcc 12\n[    0.004000] Memory: 16G, 4G free\n",
+    // Databases.
+    "2025-10-25 20:00:00.123 UTC [42] LOG:  checkpoint complete: wrote 3 buffers (0.0%); 0 added, 0 removed\n2025-10-25 20:00:05.123 UTC [43] ERROR:  relation \"x\" does not exist at character 15\n",
+    "2025-10-25 20:00:00.123 UTC,\"postgres\",\"db\",12345,\"[local]\",5f,1,\"SELECT\"\n2025-10-25 20:00:01.123 UTC,\"postgres\",\"db\",12346,\"[local]\",5f,2,\"SELECT\"\n",
+    "/usr/sbin/mysqld, Version: 8.0.30 (MySQL Community Server). started with:\nTcp port: 3306  Unix socket: /run/mysqld.sock\nTime                 Id Command    Argument\n",
+    "# Time: 2025-10-25T20:00:00.000000Z\n# User@Host: root[root] @ localhost []  Id:     8\n# Query_time: 2.0  Lock_time: 0.0 Rows_sent: 1, Rows_examined: 0\nSELECT a, b FROM t;\n",
+    "1:M 25 Oct 2025 20:00:00.123 * Ready to accept connections, tcp\n1:M 25 Oct 2025 20:00:01.123 # Warning, low memory\n",
+    // Web servers and balancers in other formats than the common and combined one.
+    "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n#Fields: date time cs-method cs-uri-stem sc-status\n2025-10-25 20:00:00 GET /index.html 200\n",
+    "2025-10-25T20:00:00.123456Z my-lb 192.0.2.1:2817 10.0.0.1:80 0.00007 0.001 0.00005 200 200 0 29 \"GET http://x.test:80/ HTTP/1.1\" \"curl/7.38.0\" - -\nhttp 2025-10-25T20:00:00.123456Z app/lb/50 192.0.2.1:2817 10.0.0.1:80 0 0 0 200 200 34 366 \"GET http://x.test:80/ HTTP/1.1\" \"curl\" - -\n",
+    "Feb  6 12:14:14 localhost haproxy[14389]: 10.0.1.2:33317 [06/Feb/2009:12:14:14.655] http-in static/srv1 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 {1wt.eu} {} \"GET /index.html HTTP/1.1\"\nFeb  6 12:14:15 localhost haproxy[14389]: x, y\n",
+    "web1.example.test 10.1.32.66 - [2025-10-25T20:00:00+00:00] \"GET /static/app.js HTTP/1.1\" 200 2014 rt=0.041 \"Mozilla/5.0 (X11)\"\napi.example.test 10.0.4.241 - [2025-10-25T20:00:01+00:00] \"GET / HTTP/1.1\" 404 10202 rt=0.057 \"Mozilla/5.0 (X11)\"\n",
+    "10.0.0.1 - - [25/Oct/2025:20:00:00 +0000] \"GET / HTTP/1.1\" 200 10 \"-\" \"curl\" \"1.2.3.4\" rt=0.1\n[25/Oct/2025:20:00:00 +0000] 10.0.0.1 \"GET / HTTP/1.1\" 200 10\n",
+    "10.0.0.1, 10.0.0.2 - - [25/Oct/2025:20:00:00 +0000] \"GET / HTTP/1.1\" 200 10\n10.0.0.3, 10.0.0.2 - - [25/Oct/2025:20:00:00 +0000] \"GET / HTTP/1.1\" 200 10\n",
+    "10.0.0.1 - - [25/Oct/2025:20:00:00 +0000] \"GET / HTTP/1.1\" 200 10 \"Mozilla/5.0 (X11)\" \"10.0.0.9\"\n10.0.0.1 - - [25/Oct/2025:20:00:01 +0000] \"GET / HTTP/1.1\" 200 10 \"Mozilla/5.0 (X11)\" \"10.0.0.9\"\n",
+    "1431857109.123    118 192.0.2.1 TCP_MISS/200 5 GET http://x.test/a,b - DIRECT/192.0.2.9 text/html\n1431857110.123    118 192.0.2.1 TCP_HIT/200 5 GET http://x.test/ - NONE/- text/html\n",
+    "[Sun Dec 04 04:47:44 2005] [notice] workerEnv.init() ok /etc/httpd/conf/workers2.properties\n[Sun Dec 04 04:47:44 2005] [error] mod_jk child workerEnv in error state 6\n",
+    "2025/10/25 20:00:00 [error] 1#1: *5 open() \"/x\" failed (2: No such file), client: 192.0.2.1, server: x, request: \"GET / HTTP/1.1\"\n2025/10/25 20:00:01 [warn] 1#1: x, y\n",
+    // Stack traces, programs, tools.
+    "java.lang.IllegalStateException: failed, twice\n\tat com.example.App.run(App.java:12)\n\tat com.example.App.main(App.java:5)\n",
+    "Traceback (most recent call last):\n  File \"a.py\", line 1, in <module>\n    f(1, 2)\nValueError: a, b\n",
+    "thread 'main' panicked at src/main.rs:5:5:\nindex out of bounds: the len is 3, but the index is 5\n",
+    "{main} started, 5\n{main} stopped, 6\n",
+    "[main] INFO started, 5\n[main] INFO stopped, 6\n",
+    "[1] started\n[2] stopped\n",
+    "Hello, world\n",
+    "Hello, world\nGoodbye, moon\n",
+    "Starting up, please wait\nLoaded 5 modules, took 3 ms\nReady, listening\n",
+    "I0125 20:00:00.123456   1 server.go:12] started, ok\nI0125 20:00:01.123456   1 server.go:13] serving, ok\n",
+    "time=2024-01-01T00:00:00Z level=info msg=\"hello, world\" dur=12ms\ntime=2024-01-01T00:00:01Z level=info msg=\"bye, moon\" dur=13ms\n",
+    "app=web,user=5\napp=api,user=6\n",
+    "10%\n20%\nDone.\n",
+    "1,2\n3,4\n5,6\n",
+    "alice,5\nbob,6\ncarl,7\n",
+    "alice,NA\nbob,5\ncarl,7\n",
+    "INFO,started\nWARN,stopped\n",
+    "a;b;c\n1;2;3\n2;3;4\n",
+    "t\n2024-01-01T00:00:00Z\n2024-01-01T00:00:01Z\n",
+    "# exported by hand\nts,v\n1,2\n3,4\n",
+    "word\n",
+    "a\rb\nc\n",
+];
+
+#[test]
+fn logs_are_plain_lines_and_told() {
+    let folder = Folder::new("logs_are_plain_lines_and_told");
+    // S101
+    for text in LOGS {
+        let run = both(&folder, text.as_bytes(), &[]);
+        assert_eq!(count(&run), json!(text.lines().count()), "{text}");
+        run.says(&["note: ", "is read as plain lines: ", "--format chooses"]);
+        let found = both(&folder, text.as_bytes(), &["--where", "exists line"]);
+        assert_eq!(count(&found), json!(text.lines().count()), "{text}");
+        // Said once, and not of what was asked for.
+        assert_eq!(run.stderr.matches("note: ").count(), 1, "{}", run.stderr);
+        assert!(!both(&folder, text.as_bytes(), &["--format", "lines"]).stderr.contains("note: "));
+    }
+}
+
+/// Tables as programs export them, and the records in them.
+const TABLES: &[(&str, u64)] = &[
+    ("ts,url,bytes\n0,/a,5\n1,/b,7\n", 2),
+    ("\u{feff}id,name\r\n1,x\r\n2,y\r\n", 2),
+    ("\n\na,b\n1,2", 1),
+    ("a,b\n1,2", 1),
+    ("\"Order ID\",\"Ship Date\",\"Unit Price (EUR)\"\n\"X-1\",\"2024-01-02\",\"1,50\"\n\"X-2\",\"2024-01-03\",\"2,50\"\n", 2),
+    (",open,close\n0,1.5,2.5\n1,2.5,3.5\n", 2),
+    ("country,2015,2016,2017\nDE,1.5,2.5,3\nFR,2,3,4\n", 2),
+    ("名前,年齢\n太郎,30\n花子,25\n", 2),
+    ("Größe [cm];Name,Wert\nx,1\ny,2\n", 2),
+    ("timestamp,%user,%system\n12:00:01 AM,1.5,2.5\n12:10:01 AM,1.0,0.5\n", 2),
+    ("load,1min,5min,15min\nweb,0.1,0.2,0.3\ndb,1.1,1.2,1.3\n", 2),
+    ("Timestamp,\"How old are you?\",\"Where, exactly?\"\n10/25/2025 10:00:00,30,here\n10/25/2025 10:05:00,31,there\n", 2),
+    ("\"(PDH-CSV 4.0) (UTC)(0)\",\"\\\\HOST\\Processor(_Total)\\% Processor Time\"\n\"10/25/2025 20:00:01.123\",\"3.45\"\n\"10/25/2025 20:00:02.123\",\"4.45\"\n", 2),
+    ("user,active\nanna,true\nbob,false\ncarl,true\n", 3),
+    ("id,who\n550e8400-e29b-41d4-a716-446655440000,x\n550e8400-e29b-41d4-a716-446655440001,y\n", 2),
+    ("t,x\n2024-01-01,NA\n2024-01-02,\n", 2),
+    ("time, value\n1, 2\n3, 4\n5, 6\n", 3),
+    ("a,\"b\nc\"\n1,\"x\ny\"\n2,z\n", 2),
+    ("ts\turl\tbytes\n0\t/a\t5\n1\t/b\t7\n", 2),
+    ("title\tyear\n\"Hm\t1945\nOk\t1955\nend\"\t1960\n", 3),
+    ("\"name\"\t\"note\"\n\"x\"\t\"two\nlines\"\n\"1\"\t\"2\"\n5\t6\n", 3),
+    ("a,b\n1,2\n3\n", 1),
+];
+
+#[test]
+fn tables_with_a_certain_header_are_read_as_such() {
+    let folder = Folder::new("tables_with_a_certain_header_are_read_as_such");
+    for (text, records) in &TABLES[..TABLES.len() - 1] {
+        let run = both(&folder, text.as_bytes(), &[]);
+        assert_eq!(count(&run), json!(records), "{text}: {}", run.stderr);
+        assert!(!run.stderr.contains("note: ") && !run.stderr.contains("dead letter:"), "{text}: {}", run.stderr);
+    }
+    // Where records have other numbers of fields at once, the header is not certain, unless it has the field that is asked for.
+    let (ragged, records) = TABLES[TABLES.len() - 1];
+    assert_eq!(count(&both(&folder, ragged.as_bytes(), &["--where", "b == 2"])), json!(records));
+    both(&folder, ragged.as_bytes(), &[]).says(&["plain lines"]);
+    // All text: not certain without a field, and told with the names.
+    let text = b"name,city\nanna,berlin\nbob,paris\n";
+    assert_eq!(both(&folder, text, &["--where", "city == 'berlin'"]).json()[0]["count"], json!(1));
+    both(&folder, text, &[]).says(&["header (name, city)", "--format csv"]);
+    assert_eq!(count(&both(&folder, text, &["--format", "csv"])), json!(2));
+}
+
+#[test]
+fn a_field_that_lines_lack_is_told_with_the_way_out() {
+    let folder = Folder::new("a_field_that_lines_lack");
+    let cases: &[(&str, &str, &[&str])] = &[
+        ("a;b;c\n1;2;3\n", "b", &["';'", "tr ';' '\\t'", "--format tsv"]),
+        ("t\n2024-01-01T00:00:00Z\n2024-01-01T00:00:01Z\n", "t", &["one column, t", "--format csv"]),
+        ("time=1 level=info msg=x\n", "level", &["logfmt"]),
+        ("# by hand\nts,v\n1,2\n", "v", &["grep -v '^#' FILE"]),
+        ("2024-01-01 12:00:00,123 INFO x\n", "level", &["plain lines", "--format"]),
+        ("h x - [2025-10-25T20:00:00+00:00] \"GET / HTTP/1.1\" 200 5\n", "agent", &["looks like an access log", "--format clf"]),
+    ];
+    for (text, field, words) in cases {
+        let run = both(&folder, text.as_bytes(), &["--group", field]);
+        run.failed(2, words).says(&["there is no field", "plain lines have line"]);
+    }
+    let latin = b"Stra\xdfe,Ort\n1,2\n";
+    both(&folder, latin, &["--group", "Ort"]).failed(1, &["not UTF-8", "iconv -f ENCODING"]);
+    both(&folder, latin, &["--group", "x"]).failed(2, &["not UTF-8", "iconv -f ENCODING"]);
+}
+
+#[test]
+fn json_that_is_not_an_object_a_line_is_refused_with_the_way_out() {
+    let folder = Folder::new("json_that_is_not_an_object_a_line");
+    let arrays = ["[{\"v\":1},{\"v\":2}]\n", "[{\"v\":1},{\"v\":2}]", "[\n  {\"v\":1},\n  {\"v\":2}\n]\n", "\n[1]\n", "[]"];
+    for text in arrays {
+        both(&folder, text.as_bytes(), &[]).failed(1, &["an array", "jq -c '.[]' FILE"]);
+        both(&folder, text.as_bytes(), &["--agg", "sum(v)"]).failed(1, &["an array", "jq -c '.[]' FILE"]);
+    }
+    for text in ["{\n\"a\":1\n}\n{\n\"a\":2\n}\n", "{\n  \"a\": {\"b\":1},\n  \"c\": [\n    {\"d\":1}\n  ]\n}\n", "{\"a\":1}{\"a\":2}\n"] {
+        both(&folder, text.as_bytes(), &[]).failed(1, &["jq -c . FILE"]);
+    }
+    // A line that is cut off does not make the others something else.
+    for text in ["\"a\":0}\n{\"a\":1}\n", "{\"a\":\n{\"a\":1}\n{\"a\":2}\n"] {
+        let run = both(&folder, text.as_bytes(), &[]);
+        assert!(matches!(run.code, Some(0)), "{}", run.stderr);
+    }
+    let run = both(&folder, b"{\"a\":\n{\"a\":1}\n{\"a\":2}\n", &["--agg", "sum(a)"]);
+    assert_eq!(run.json()[0]["sum(a)"], json!(3));
+    run.says(&["dead letters 1"]);
+}
+
+#[test]
+fn line_ends_with_stray_carriage_returns_are_told() {
+    let folder = Folder::new("line_ends_with_stray_carriage_returns");
+    let returns = b"a,b\r1,2\r3,4\r";
+    for arguments in [&[][..], &["--format", "csv"], &["--agg", "sum(b)"], &["--format", "csv", "--agg", "sum(b)"], &["--format", "lines"]] {
+        both(&folder, returns, arguments).failed(1, &["\\r", "tr '\\r' '\\n' < FILE"]);
+    }
+    let doubled = b"a,b\r\r\n1,2\r\r\n3,4\r\r\n";
+    for arguments in [&[][..], &["--format", "csv"], &["--agg", "sum(b)"]] {
+        both(&folder, doubled, arguments).failed(1, &["\\r", "tr -d '\\r' < FILE"]);
+    }
+    assert_eq!(count(&both(&folder, b"one\r", &[])), json!(1));
+    let named = both(&folder, b"a,b\x07c\n1,2\n", &["--format", "csv", "--agg", "sum(x)"]);
+    named.failed(2, &["b\\u{7}c"]);
+}
+
+#[test]
+fn blank_lines_before_a_header_do_not_matter() {
+    let folder = Folder::new("blank_lines_before_a_header");
+    for blank in ["", "\n", "\n\n", "\r\n\r\n\r\n", &"\n".repeat(5000)] {
+        let text = format!("{blank}a,b\n1,2");
+        let run = both(&folder, text.as_bytes(), &["--agg", "count, sum(b)"]);
+        assert_eq!((count(&run), run.json()[0]["sum(b)"].clone()), (json!(1), json!(2)), "{blank:?}");
+    }
+}
+
+#[test]
+fn files_that_are_not_text_are_refused_by_name() {
+    let folder = Folder::new("files_that_are_not_text");
+    let utf16: Vec<u8> = "ts,v\n1,5\n2,6\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big_endian: Vec<u8> = "ts,v\n1,5\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let utf32: Vec<u8> = "ts,v\n1,5\n".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+    let cases: &[(Vec<u8>, &str)] = &[
+        (b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4\x46\x02\0".to_vec(), "xz -dc FILE"),
+        (b"BZh91AY&SY\x94\x1c\n\xa3\0\x01".to_vec(), "bzip2 -dc FILE"),
+        (b"PK\x03\x04\x14\0\0\0\x08\0".to_vec(), "unzip -p FILE"),
+        (b"7z\xbc\xaf\x27\x1c\0\x04".to_vec(), "7z x -so FILE"),
+        (b"PAR1\x15\x04\x15\x80\x01\x15".to_vec(), "Parquet"),
+        (b"Obj\x01\x04\x16avro.schema\xb2".to_vec(), "Avro"),
+        (b"ORC\x0a\x1d\x0a\x04\x08\x05\x50\0".to_vec(), "ORC"),
+        ([b"logs/access.log".to_vec(), vec![0; 242], b"ustar\x0000\n".to_vec()].concat(), "tar -xOf FILE"),
+        ([b"\xff\xfe".to_vec(), utf16.clone()].concat(), "iconv -f UTF-16 "),
+        ([b"\xfe\xff".to_vec(), big_endian.clone()].concat(), "iconv -f UTF-16 "),
+        (utf16, "iconv -f UTF-16LE "),
+        (big_endian, "iconv -f UTF-16BE "),
+        ([b"\xff\xfe\0\0".to_vec(), utf32.clone()].concat(), "iconv -f UTF-32 "),
+        (utf32, "iconv -f UTF-32LE "),
+    ];
+    for (bytes, words) in cases {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut encoder, bytes).unwrap();
+        let inside = [encoder.finish().unwrap(), zstd::encode_all(&bytes[..], 3).unwrap()];
+        for bytes in [bytes.clone()].into_iter().chain(inside) {
+            for arguments in [&[][..], &["--agg", "sum(v)"], &["--format", "csv"], &["--format", "lines"]] {
+                let run = both(&folder, &bytes, arguments);
+                run.failed(1, &[words, "| streamgauge run"]);
+                assert_eq!(run.stdout, "");
+            }
+        }
+    }
+    let twice = zstd::encode_all(&zstd::encode_all(&b"{}\n"[..], 3).unwrap()[..], 3).unwrap();
+    both(&folder, &twice, &[]).failed(1, &["zstd -dc FILE"]);
+}
+
+#[test]
+fn access_logs_give_the_right_fields_or_dead_letters() {
+    let folder = Folder::new("access_logs_give_the_right_fields");
+    let line = |front: &str, end: &str| format!("{front} [07/Sep/2023:15:58:36 +0200] \"GET /h HTTP/2.0\" 302 360{end}\n");
+    // S102
+    let vhosts = [
+        line("www.example.test:443 192.0.2.1 - -", " \"-\" \"c\""),
+        line("www.example.test:443 192.0.2.2 - -", " \"-\" \"c\""),
+        line("shop.example.test:443 fe80::1%eth0 - bob", " \"-\" \"c\""),
+    ];
+    let run = both(&folder, vhosts.concat().as_bytes(), &["--agg", "distinct(host) as hosts, top(1, user), top(1, vhost)"]);
+    let row = &run.json()[0];
+    assert_eq!((&row["hosts"]["value"], &row["top(1, user)"][0]["key"]), (&json!(3), &json!("bob")));
+    assert_eq!(row["top(1, vhost)"][0], json!({"key": "www.example.test:443", "count": 2, "lower": 2, "upper": 2, "guaranteed": true}));
+    let as_clf = both(&folder, vhosts.concat().as_bytes(), &["--format", "clf"]);
+    as_clf.failed(1, &["more than a host, an ident and a user"]);
+
+    let quotes = [
+        line("127.0.0.1 - -", " \"-\" \"\"echocrawl 2.0\"\""),
+        line("127.0.0.1 - -", " \"http://s.test/?q=\"two words\"\" \"UA1\""),
+        line("127.0.0.1 - -", " \"-\" \"UA \"quoted\" 4\""),
+        line("127.0.0.1 - -", " \"-\" \"a \"b\" \"c\"\""),
+    ];
+    let run = both(&folder, quotes.concat().as_bytes(), &["--group", "referer,agent"]);
+    let groups: Vec<(Value, Value)> =
+        run.json().iter().map(|row| (row["group"]["referer"].clone(), row["group"]["agent"].clone())).collect();
+    let expected = [
+        (Value::Null, json!("\"echocrawl 2.0\"")),
+        (Value::Null, json!("UA \"quoted\" 4")),
+        (json!("http://s.test/?q=\"two words\""), json!("UA1")),
+    ];
+    assert_eq!(groups, expected);
+    run.says(&["dead letters 1", "not escaped"]);
+
+    // nginx' format `main` has the forwarded addresses after the agent.
+    let main = line("192.0.2.1 - -", " \"-\" \"curl/8\" \"10.0.0.1, 10.0.0.2\"").repeat(3);
+    let run = both(&folder, main.as_bytes(), &["--group", "agent"]);
+    assert_eq!((count(&run), &run.json()[0]["group"]["agent"]), (json!(3), &json!("curl/8")));
+}
+
+#[test]
+fn many_inputs_of_plain_lines_are_noted_a_few_times() {
+    let folder = Folder::new("many_inputs_of_plain_lines");
+    let files: Vec<String> = (0..6).map(|index| folder.file(&format!("{index}.log"), "started the service\n")).collect();
+    let arguments: Vec<&str> = ["run", "--output", "json"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    let run = streamgauge(&arguments);
+    assert_eq!(count(&run), json!(6));
+    assert_eq!(run.stderr.matches("note: ").count(), 4);
+    run.says(&["3 more inputs are read as plain lines"]);
+}
+
+#[test]
+fn a_zstd_window_over_the_limit_names_the_flag_that_raises_it() {
+    let folder = Folder::new("a_zstd_window_over_the_limit");
+    let frame = include_bytes!("../data/detection/zstd-long.jsonl.zst");
+    both(&folder, frame, &[]).failed(1, &["2048 MiB", "limit of 128 MiB", "--zstd-window-log-max 31"]);
+    // S104
+    let run = both(&folder, frame, &["--zstd-window-log-max", "31"]);
+    assert_eq!(count(&run), json!(1000));
+    streamgauge(&["run", "--zstd-window-log-max", "32"]).failed(2, &["10..=31"]);
+}
