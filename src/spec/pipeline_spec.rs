@@ -24,7 +24,7 @@ use std::fmt;
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize)]
 pub struct PipelineSpec {
-    /// `auto`, `jsonl`, `csv`, `tsv`, `clf` or `lines`: how the records are written; read by the files adapter.
+    /// `auto`, `jsonl`, `csv`, `tsv`, `clf`, `vhost` or `lines`: how the records are written; read by the files adapter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// The field that holds the event time; absent: the arrival time.

@@ -143,11 +143,7 @@ fn nothing_in_gives_nothing_out() {
         let run = streamgauge(&[&["run", &header][..], &arguments].concat());
         assert!(run.succeeded().closing_line().starts_with("records 0, "), "{}", run.stderr);
     }
-    let files = [
-        folder.file("empty", ""),
-        folder.file("blank.jsonl", "\n\n"),
-        folder.file("empty.gz", gzip(b"")),
-    ];
+    let files = [folder.file("empty", ""), folder.file("blank.jsonl", "\n\n"), folder.file("empty.gz", gzip(b""))];
     for file in &files {
         for format in ["json", "table", "csv"] {
             let run = streamgauge(&["run", file, "--output", format]);

@@ -67,8 +67,11 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
-/// All that comes of an input, or why it is not read.
-fn told(input: Input, options: &FilesOptions, field: Option<&str>) -> (Vec<Event>, Vec<String>, Result<(u64, u64), String>) {
+/// Events, notes, and how many records and lines there were or why the input was not read.
+type Told = (Vec<Event>, Vec<String>, Result<(u64, u64), String>);
+
+/// All that comes of an input.
+fn told(input: Input, options: &FilesOptions, field: Option<&str>) -> Told {
     let fields: Vec<&str> = field.into_iter().collect();
     let mut recorder = Recorder::new(&fields);
     let result = run(vec![input], options, &mut recorder);

@@ -324,8 +324,7 @@ mod tests {
 
     #[test]
     fn combined_common_and_odd_lines() {
-        let combined =
-            r#"2001:db8::1 - frank smith [10/Oct/2000:13:55:36 -0700] "GET /a?q=\"x\" HTTP/1.0" 200 0012 "http://r/" "A \"q\" B" "1.2.3.4, 5.6.7.8" "-" 0.3 ."#;
+        let combined = r#"2001:db8::1 - frank smith [10/Oct/2000:13:55:36 -0700] "GET /a?q=\"x\" HTTP/1.0" 200 0012 "http://r/" "A \"q\" B" "1.2.3.4, 5.6.7.8" "-" 0.3 ."#;
         assert_eq!(
             fields(combined),
             [

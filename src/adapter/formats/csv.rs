@@ -90,17 +90,8 @@ impl CsvDecoder {
         self.quoted = false;
         loop {
             let end = if bytes.get(at) == Some(&b'"') {
-                match self.quoting.field(bytes, at, self.delimiter) {
-                    Some(field) => {
-                        self.quoted |= self.quoting == Quoting::Csv;
-                        self.set_quoted(bytes, &field, column, row);
-                        field.end
-                    }
-                    None if self.quoting == Quoting::Certain => {
-                        let end = field_stop(bytes, at, self.delimiter);
-                        self.set(column, without_return(bytes, at, end), row);
-                        end
-                    }
+                match self.set_after_quote(bytes, (at, column), row) {
+                    Some(end) => end,
                     None => return Err((Flaw::QuoteNotClosed { field: column + 1 }, line_end(bytes, start) + 1)),
                 }
             } else {
@@ -129,6 +120,24 @@ impl CsvDecoder {
         row.set_untyped(*slot, range.clone());
         for (_, slot) in self.also.iter().filter(|(other, _)| *other == column) {
             row.set_untyped(*slot, range.clone());
+        }
+    }
+
+    /// Sets the field that begins with a quote at `at`; returns the offset of what ends it, or `None` if the quote is not closed.
+    #[inline]
+    fn set_after_quote(&mut self, bytes: &[u8], (at, column): (usize, usize), row: &mut Row) -> Option<usize> {
+        match self.quoting.field(bytes, at, self.delimiter) {
+            Some(field) => {
+                self.quoted |= self.quoting == Quoting::Csv;
+                self.set_quoted(bytes, &field, column, row);
+                Some(field.end)
+            }
+            None if self.quoting == Quoting::Csv => None,
+            None => {
+                let end = field_stop(bytes, at, self.delimiter);
+                self.set(column, without_return(bytes, at, end), row);
+                Some(end)
+            }
         }
     }
 

@@ -131,7 +131,12 @@ fn are_equal_steps(years: &[u32]) -> bool {
 fn is_name(text: &str) -> bool {
     let is_control = text.contains(|c: char| c.is_control() && c != '\n') || text.contains(char::REPLACEMENT_CHARACTER);
     let is_boolean = ["true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word));
-    !is_control && !is_boolean && !is_marker(text) && !has_time_of_day(text.as_bytes()) && !text.contains('=') && text.len() <= NAME_BYTES_MAX
+    !is_control
+        && !is_boolean
+        && !is_marker(text)
+        && !has_time_of_day(text.as_bytes())
+        && !text.contains('=')
+        && text.len() <= NAME_BYTES_MAX
 }
 
 /// Returns true if a name could as well be a part of a sentence or of a log line.
@@ -165,7 +170,8 @@ fn is_contrast(header: &[String], rows: &[Vec<String>], column: usize) -> bool {
 /// Returns true if the text is made of digits and signs, and of the words of times.
 fn is_figure(text: &str) -> bool {
     const WORDS: &[&str] = &["t", "z", "e", "am", "pm", "utc", "gmt"];
-    let is_sign = |c: char| matches!(c, '+' | '-' | '.' | ',' | ':' | '/' | ' ' | '%' | '\'' | '_' | '(' | ')' | '$' | '€' | '£' | '¥' | '−');
+    let is_sign =
+        |c: char| matches!(c, '+' | '-' | '.' | ',' | ':' | '/' | ' ' | '%' | '\'' | '_' | '(' | ')' | '$' | '€' | '£' | '¥' | '−');
     let is_word = |word: &str| WORDS.iter().any(|known| word.eq_ignore_ascii_case(known)) || is_month_or_weekday(word);
     let first_word: String = text.chars().take_while(|c| c.is_alphabetic()).collect();
     let begins = first_word.is_empty() || is_month_or_weekday(&first_word);
@@ -177,8 +183,25 @@ fn is_figure(text: &str) -> bool {
 
 fn is_month_or_weekday(word: &str) -> bool {
     const NAMES: &[&str] = &[
-        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december", "monday",
-        "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
     ];
     let lower = word.to_ascii_lowercase();
     let is_short = |name: &&str| lower.len() == 3 && name.starts_with(&lower);

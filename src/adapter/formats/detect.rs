@@ -243,9 +243,7 @@ impl<'a> Looked<'a> {
             let form = "the common or combined format, HOST - USER [dd/Mon/yyyy:hh:mm:ss +hhmm] \"REQUEST\" STATUS BYTES";
             return format!("it looks like an access log but is not certainly in {form}; --format clf reads the lines that are");
         }
-        self.table_reason().unwrap_or_else(|| {
-            "it is not certainly JSON Lines, CSV or TSV with a header, or an access log".to_owned()
-        })
+        self.table_reason().unwrap_or_else(|| "it is not certainly JSON Lines, CSV or TSV with a header, or an access log".to_owned())
     }
 
     /// Why the input is not read as a table, if it is like one.
@@ -273,7 +271,9 @@ impl<'a> Looked<'a> {
         for delimiter in [';', '|'] {
             if matches!(judge(delimiter as u8), Header::Certain | Header::Possible(_)) {
                 let way_out = format!("tr '{delimiter}' '\\t' < FILE | streamgauge run --format tsv");
-                return Some(format!("it looks like a table with '{delimiter}' between the fields, where commas or tabs are read: {way_out}"));
+                return Some(format!(
+                    "it looks like a table with '{delimiter}' between the fields, where commas or tabs are read: {way_out}"
+                ));
             }
         }
         if let Some(name) = csv_header::only_column(text) {

@@ -39,7 +39,13 @@ pub(crate) fn look(bytes: &[u8]) -> JsonText {
     };
     let after = bytes.get(end..line_end.max(end)).unwrap_or_default().trim_ascii();
     match (is_array, after.is_empty()) {
-        _ if end > line_end => if is_array { JsonText::Array } else { JsonText::OverLines },
+        _ if end > line_end => {
+            if is_array {
+                JsonText::Array
+            } else {
+                JsonText::OverLines
+            }
+        }
         (true, true) => JsonText::Array,
         (false, true) => JsonText::Line,
         (false, false) if after.starts_with(b"{") && matches!(values.next(), Some(Ok(_))) => JsonText::SeveralOnALine,

@@ -29,7 +29,8 @@ impl PayloadDecoder {
             Format::Vhost => ClfDecoder::with_vhost(fields)?.into(),
             Format::Lines => LineDecoder::new(fields)?.into(),
             Format::Csv | Format::Tsv => {
-                let message = format!("format: the records of a stream have no header, which {format} needs; use jsonl, clf, vhost or lines");
+                let message =
+                    format!("format: the records of a stream have no header, which {format} needs; use jsonl, clf, vhost or lines");
                 return Err(Error::invalid(message));
             }
         };

@@ -11,7 +11,7 @@ use crate::snapshot::{Partial, Reductions, Snapshot};
 use crate::spec::{CompileOptions, PipelineSpec, Row, RowEmission, RowOutcome, RowPipeline};
 use crate::time::Timestamp;
 
-/// A pipeline that is declared as text, over a stream's records. A payload is one JSON object, or one line if the specification's `format` says `clf` or `lines`.
+/// A pipeline that is declared as text, over a stream's records. A payload is one JSON object, or one line if the specification's `format` says `clf`, `vhost` or `lines`.
 ///
 /// A payload that is empty is what an empty line of a file would be: a record of `lines`, and passed over in the other formats.
 ///

@@ -62,8 +62,8 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     reading.defer_tails = state.is_some();
     reading.threads = Some(settings.threads);
     let answers = Answers::new(destination, answered, &pipeline);
-    let strict = spec.strict == Some(true);
-    let options = SinkOptions { letters, late, progress, strict, live, state, threads: settings.threads, interrupt };
+    let (strict, quiet, threads) = (spec.strict == Some(true), settings.quiet, settings.threads);
+    let options = SinkOptions { letters, late, progress, strict, live, quiet, state, threads, interrupt };
     let mut sink = Sink::new(pipeline, answers, options);
     let read = files::run(inputs, &reading, &mut sink);
     end(&mut sink, read.map(drop), settings.quiet)

@@ -29,6 +29,8 @@ pub(crate) struct SinkOptions {
     pub(crate) strict: bool,
     /// Whether somebody may wait for each answer: the input has no end that is known.
     pub(crate) live: bool,
+    /// Whether notes are left out.
+    pub(crate) quiet: bool,
     /// Where the state of the run is kept, if it is.
     pub(crate) state: Option<State>,
     /// Threads that the answers at the end may be computed on.
@@ -46,6 +48,7 @@ pub(crate) struct Sink<W> {
     pub(crate) progress: Progress,
     strict: bool,
     live: bool,
+    quiet: bool,
     state: Option<State>,
     threads: NonZeroUsize,
     interrupt: Interrupt,
@@ -81,6 +84,7 @@ impl<W: Write> Sink<W> {
             progress: options.progress,
             strict: options.strict,
             live: options.live,
+            quiet: options.quiet,
             state: options.state,
             threads: options.threads,
             interrupt: options.interrupt,
@@ -300,7 +304,7 @@ impl<W: Write> RowSink for Sink<W> {
 
     fn note(&mut self, file: usize, note: &str) -> Result<(), Error> {
         self.noted += 1;
-        let Some(name) = self.names.get(file).filter(|_| self.noted <= NOTED_MAX) else { return Ok(()) };
+        let Some(name) = self.names.get(file).filter(|_| self.noted <= NOTED_MAX && !self.quiet) else { return Ok(()) };
         self.progress.clear();
         say(&format!("note: {}: {}; --format chooses\n", printable(name), printable(note)));
         Ok(())
