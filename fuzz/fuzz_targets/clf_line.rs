@@ -4,13 +4,18 @@
 mod recorder;
 mod shim;
 
-use recorder::{Event, events};
-use streamgauge::adapter::files::Format;
+use recorder::{Event, events, told};
+use streamgauge::adapter::files::{Format, Input};
 
 const FIELDS: [&str; 11] = ["host", "ident", "user", "time", "method", "path", "protocol", "status", "bytes", "referer", "agent"];
 
 fn check(bytes: &[u8]) {
-    let whole = events(bytes, Format::Clf, &FIELDS, 1 << 20);
+    let input = Input::from_reader("in", std::io::Cursor::new(bytes.to_vec()));
+    let (whole, _, result) = told(input, Format::Clf, &FIELDS, 1 << 20);
+    // Certainly not text, or compressed and damaged.
+    if result.is_err() {
+        return;
+    }
     assert_eq!(whole, events(bytes, Format::Clf, &FIELDS, 64));
     let mut lines = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
     for event in whole {

@@ -179,7 +179,11 @@ impl streamgauge::adapter::files::RowSink for First<'_> {
         Ok(())
     }
 
-    fn row(&mut self, _: usize, _: &mut streamgauge::spec::Row) -> Result<Option<String>, streamgauge::Error> {
+    fn row(
+        &mut self,
+        _: usize,
+        _: &mut streamgauge::spec::Row,
+    ) -> Result<Option<streamgauge::adapter::files::Refusal>, streamgauge::Error> {
         self.counted.push(self.receiver.try_iter().count());
         Ok(None)
     }
