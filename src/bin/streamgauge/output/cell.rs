@@ -3,22 +3,26 @@
 /// A cell.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Cell {
-    /// No value.
+    /// Nothing is to be said here, as where a line goes on with what the one before began.
     Empty,
+    /// A value that is missing.
+    Null,
     /// Text, which may be cut in a table.
     Text(String),
-    /// A number or a truth value, which is not cut as long as text can be.
+    /// A number or a truth value.
     Number(String),
-    /// A time, which is not cut as long as text can be either.
+    /// An approximate number, and its bounds in brackets, which a table may leave out.
+    Estimate(String, String),
+    /// A time, which a table may shorten.
     Time(String),
 }
 
 impl Cell {
-    /// The text, also of a number.
+    /// The text, also of a number; without bounds.
     pub(crate) fn as_str(&self) -> &str {
         match self {
-            Cell::Empty => "",
-            Cell::Text(text) | Cell::Number(text) | Cell::Time(text) => text,
+            Cell::Empty | Cell::Null => "",
+            Cell::Text(text) | Cell::Number(text) | Cell::Estimate(text, _) | Cell::Time(text) => text,
         }
     }
 }
@@ -35,6 +39,15 @@ pub(crate) fn printable(text: &str) -> String {
     shown
 }
 
+/// Text in a table: in quotes where it could be read as something else, such as empty text, or the text `null`.
+pub(crate) fn unmistakable(text: &str) -> String {
+    let alike = ["", "null", "(other)"].contains(&text);
+    match alike || text.trim() != text || text.starts_with('"') {
+        true => format!("{text:?}"),
+        false => printable(text),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +55,12 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_a_terminal() {
         assert_eq!(printable("\u{1b}[31mré\u{9b}\n"), "\\u{1b}[31mré\\u{9b}\\n");
+    }
+
+    #[test]
+    fn text_is_not_mistaken_for_something_else() {
+        let shown = ["", "null", "(other)", " a", "a\t", "\"\"", "a b", "nullable", "日本", "a\u{1b}"].map(unmistakable);
+        let expected = ["\"\"", "\"null\"", "\"(other)\"", "\" a\"", "\"a\\t\"", "\"\\\"\\\"\"", "a b", "nullable", "日本", "a\\u{1b}"];
+        assert_eq!(shown, expected);
     }
 }

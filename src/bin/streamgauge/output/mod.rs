@@ -3,7 +3,9 @@
 mod cell;
 mod csv;
 pub(crate) mod digits;
+mod fit;
 mod sheet;
+mod shorten;
 mod table;
 
 pub(crate) use cell::printable;
@@ -68,5 +70,154 @@ impl<W: Write> OutputWriter<W> {
             OutputWriter::Csv(_, writer) => writer.finish(),
             _ => self.flush(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use streamgauge::spec::{ColumnKind, Number, OutputValue};
+    use streamgauge::{Timestamp, Window};
+
+    /// 2025-10-25T20:00:00Z.
+    const START: i64 = 1_761_422_400_000;
+
+    fn eight_columns() -> Shape {
+        let column = |name: &str, kind| (name.to_owned(), kind);
+        let plain = ["count", "bytes", "mean(latency_ms)", "max(latency_ms)"].map(|name| column(name, ColumnKind::Plain));
+        let estimates = ["p50(latency_ms)", "p90(latency_ms)", "p99(latency_ms)", "distinct(user)"];
+        let columns = plain.into_iter().chain(estimates.map(|name| column(name, ColumnKind::Estimate))).collect();
+        Shape { windowed: true, revised: false, group: vec!["path".to_owned()], columns }
+    }
+
+    fn estimate(value: i128) -> OutputValue {
+        OutputValue::Estimate { value: Number::Int(value), lower: Number::Int(value - 36), upper: Number::Int(value + 38) }
+    }
+
+    fn row(hour: i64, path: OutputValue, count: i128) -> RowEmission {
+        let (start, end) = (START + hour * 3_600_000, START + (hour + 1) * 3_600_000);
+        let exact = OutputValue::Estimate { value: Number::Int(1583), lower: Number::Int(1583), upper: Number::Int(1583) };
+        let values = vec![
+            OutputValue::Integer(count),
+            OutputValue::Integer(count * 50_000),
+            OutputValue::Float(count as f64 / 8.3),
+            OutputValue::Null,
+            exact,
+            estimate(2185),
+            estimate(990),
+            estimate(count + 100),
+        ];
+        let window = Some(Window::new(Timestamp::from_millis(start), Timestamp::from_millis(end)));
+        RowEmission { window, revision: 0, group: vec![path], values }
+    }
+
+    fn rows() -> Vec<RowEmission> {
+        let text = |text: &str| OutputValue::Text(text.to_owned());
+        vec![
+            row(0, OutputValue::Null, 12),
+            row(0, text(""), 4_073),
+            row(0, text("/api/v1/users/settings"), 999),
+            row(4, text("null"), 51_234),
+            row(4, text("/日本語/設定"), 7),
+        ]
+    }
+
+    fn table(width: Option<usize>, batches: &[&[RowEmission]]) -> String {
+        let mut out = Vec::new();
+        let mut writer = OutputWriter::table(eight_columns(), Terminal { width, color: false }, &mut out);
+        for batch in batches {
+            batch.iter().for_each(|row| writer.emission(row).unwrap());
+            writer.flush().unwrap();
+        }
+        drop(writer);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn same(width: usize, expected: &str) {
+        let table = table(Some(width), &[&rows()]);
+        assert_eq!(table, expected, "\n{table}");
+    }
+
+    #[test]
+    fn s112_eight_columns_fit_a_terminal_of_80_columns() {
+        same(
+            80,
+            "\
+\x20                                                      p50(         p99(\n\
+\x20                                        mean(   max( laten   p90( laten\n\
+\x20                                       latenc latenc   cy_ latenc   cy_ distinc\n\
+start path          count         bytes  y_ms)  y_ms)   ms)  y_ms)   ms) t(user)\n\
+2025-10-25 UTC\n\
+20:00 null             12       600,000  1.446   null 1,583 ~2,185  ~990    ~112\n\
+20:00 \"\"            4,073   203,650,000  490.7   null 1,583 ~2,185  ~990  ~4,173\n\
+20:00 /api/v…tings    999    49,950,000  120.4   null 1,583 ~2,185  ~990  ~1,099\n\
+2025-10-26 UTC\n\
+00:00 \"null\"       51,234 2,561,700,000  6,173   null 1,583 ~2,185  ~990 ~51,334\n\
+00:00 /日本語/設定      7       350,000 0.8434   null 1,583 ~2,185  ~990    ~107\n",
+        );
+    }
+
+    #[test]
+    fn s112_eight_columns_fit_a_terminal_of_120_columns() {
+        same(
+            120,
+            "\
+\x20                                                          mean(\n\
+\x20                                                       latency_  max(latenc  p50(laten  p90(laten  p99(laten  distinct(\n\
+start  path                     count          bytes         ms)       y_ms)     cy_ms)     cy_ms)     cy_ms)      user)\n\
+2025-10-25 UTC\n\
+20:00  null                        12        600,000     1.44578        null      1,583     ~2,185       ~990       ~112\n\
+20:00  \"\"                       4,073    203,650,000     490.723        null      1,583     ~2,185       ~990     ~4,173\n\
+20:00  /api/v1/users/settings     999     49,950,000     120.361        null      1,583     ~2,185       ~990     ~1,099\n\
+2025-10-26 UTC\n\
+00:00  \"null\"                  51,234  2,561,700,000    6,172.77        null      1,583     ~2,185       ~990    ~51,334\n\
+00:00  /日本語/設定                 7        350,000    0.843373        null      1,583     ~2,185       ~990       ~107\n",
+        );
+    }
+
+    #[test]
+    fn s112_digits_stand_under_digits_and_bounds_beside_them() {
+        let mut lines = rows();
+        lines[1].values[5] = lines[1].values[4].clone();
+        let table = table(None, &[&lines]);
+        let digits = |line: &str, text: &str| line.find(text).unwrap() + text.len();
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(digits(lines[2], "null            1,583  1,583"), digits(lines[1], "null            1,583  2,185"), "{table}");
+        assert!(lines[1].contains("2,185 [2,149, 2,223]"), "{table}");
+    }
+
+    #[test]
+    fn s112_later_lines_say_their_date_and_keep_the_form_of_the_first() {
+        let (first, later) = (rows(), [row(4, OutputValue::Integer(2024), 7), row(28, OutputValue::Integer(2024), 8)]);
+        let batches = table(Some(80), &[&first[..2], &first[2..], &later]);
+        let dates: Vec<&str> = batches.lines().filter(|line| line.ends_with(" UTC")).collect();
+        assert_eq!(dates, ["2025-10-25 UTC", "2025-10-26 UTC", "2025-10-27 UTC"], "{batches}");
+        // A key is a name and no amount.
+        assert!(batches.lines().last().unwrap().starts_with("00:00 2024 "), "{batches}");
+        assert_eq!(batches.lines().filter(|line| line.contains("start")).count(), 1, "{batches}");
+        assert!(batches.lines().all(|line| unicode_width::UnicodeWidthStr::width(line) <= 80), "{batches}");
+    }
+
+    #[test]
+    fn s112_a_table_of_days_has_dates_for_times() {
+        let days = [row(4, OutputValue::Null, 1), row(28, OutputValue::Null, 2)];
+        let table = table(Some(80), &[&days]);
+        let starts: Vec<&str> = table.lines().rev().take(2).map(|line| &line[..10]).collect();
+        assert_eq!(starts, ["2025-10-27", "2025-10-26"], "{table}");
+        assert!(!table.contains("UTC"), "{table}");
+    }
+
+    #[test]
+    fn s112_eight_columns_have_their_bounds_at_200_columns() {
+        same(
+            200,
+            "\
+window_start          path                     count          bytes  mean(latency_ms)  max(latency_ms)  p50(latency_ms)       p90(latency_ms)   p99(latency_ms)           distinct(user)\n\
+2025-10-25T20:00:00Z  null                        12        600,000           1.44578             null            1,583  2,185 [2,149, 2,223]  990 [954, 1,028]     112 [76, 150]\n\
+2025-10-25T20:00:00Z  \"\"                       4,073    203,650,000           490.723             null            1,583  2,185 [2,149, 2,223]  990 [954, 1,028]   4,173 [4,137, 4,211]\n\
+2025-10-25T20:00:00Z  /api/v1/users/settings     999     49,950,000           120.361             null            1,583  2,185 [2,149, 2,223]  990 [954, 1,028]   1,099 [1,063, 1,137]\n\
+2025-10-26T00:00:00Z  \"null\"                  51,234  2,561,700,000          6,172.77             null            1,583  2,185 [2,149, 2,223]  990 [954, 1,028]  51,334 [51,298, 51,372]\n\
+2025-10-26T00:00:00Z  /日本語/設定                 7        350,000          0.843373             null            1,583  2,185 [2,149, 2,223]  990 [954, 1,028]     107 [71, 145]\n",
+        );
     }
 }

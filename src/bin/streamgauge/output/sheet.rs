@@ -3,9 +3,10 @@
 //! A line per (window, group). Where the pipeline has top columns, a line per rank instead: the top columns stand side by side, the others are
 //! repeated (CSV) or stand in the first line only (table). Approximate numbers have their bounds beside them: in columns of their own (CSV),
 //! or in brackets unless the number is exact (table). A table leaves out what its reader knows: the end of a window, whose size is a flag, and digits
-//! of a float past the sixth.
+//! of a float past the sixth. It has commas between the thousands of what was counted or computed; keys stay as they are.
 
-use super::cell::Cell;
+use super::cell::{Cell, unmistakable};
+use super::digits::{DIGITS, count, rounded, with_separators};
 use streamgauge::Window;
 use streamgauge::spec::{ColumnKind, Number, OutputValue, RowEmission, RowPipeline, TopValue};
 
@@ -91,7 +92,7 @@ impl Sheet {
         if self.shape.windowed {
             cells.extend(self.window_cells(emission.window));
         }
-        cells.extend(emission.group.iter().map(|value| self.plain(value)));
+        cells.extend(emission.group.iter().map(|value| self.key(value)));
         if self.has_revision() {
             cells.push(Cell::Number(emission.revision.to_string()));
         }
@@ -131,10 +132,10 @@ impl Sheet {
         let Some(row) = row else { return vec![Cell::Empty; self.suffixes(ColumnKind::Top).len()] };
         let number = |count: u64| Cell::Number(count.to_string());
         match self.reader {
-            Reader::Person => vec![self.plain(&row.key), top_count(row)],
+            Reader::Person => vec![self.key(&row.key), top_count(row)],
             Reader::Program => {
                 let guaranteed = Cell::Number(row.guaranteed.to_string());
-                vec![self.plain(&row.key), number(row.count), number(row.lower), number(row.upper), guaranteed]
+                vec![self.key(&row.key), number(row.count), number(row.lower), number(row.upper), guaranteed]
             }
         }
     }
@@ -150,24 +151,38 @@ impl Sheet {
         let [value, lower, upper] = [value, lower, upper].map(|number| self.number(*number));
         match self.reader {
             Reader::Person if lower == upper => vec![Cell::Number(value)],
-            Reader::Person => vec![Cell::Number(format!("{value} [{lower}, {upper}]"))],
+            Reader::Person => vec![Cell::Estimate(value, format!("[{lower}, {upper}]"))],
             Reader::Program => [value, lower, upper].map(Cell::Number).to_vec(),
         }
     }
 
     fn number(&self, number: Number) -> String {
         match (self.reader, number) {
-            (Reader::Person, Number::Float(float)) => six_digits(float),
-            _ => number.to_string(),
+            (Reader::Person, Number::Float(float)) => with_separators(&rounded(float, DIGITS)),
+            (Reader::Person, Number::Int(integer)) => with_separators(&integer.to_string()),
+            (Reader::Program, _) => number.to_string(),
         }
     }
 
+    /// A value that was computed.
     fn plain(&self, value: &OutputValue) -> Cell {
         match value {
-            OutputValue::Null => Cell::Empty,
+            OutputValue::Float(float) => Cell::Number(self.number(Number::Float(*float))),
+            OutputValue::Integer(_) | OutputValue::Decimal(_) if self.reader == Reader::Person => {
+                Cell::Number(with_separators(&value.to_string()))
+            }
+            value => self.key(value),
+        }
+    }
+
+    /// A value that stands for itself, such as a year.
+    fn key(&self, value: &OutputValue) -> Cell {
+        match value {
+            OutputValue::Null => Cell::Null,
+            OutputValue::Text(text) if self.reader == Reader::Person => Cell::Text(unmistakable(text)),
             OutputValue::Text(text) => Cell::Text(text.clone()),
             OutputValue::Other => Cell::Text(value.to_string()),
-            OutputValue::Float(float) => Cell::Number(self.number(Number::Float(*float))),
+            OutputValue::Float(float) if self.reader == Reader::Person => Cell::Number(rounded(*float, DIGITS)),
             number => Cell::Number(number.to_string()),
         }
     }
@@ -194,23 +209,8 @@ impl Sheet {
 /// The count of a top row for a person: with its bounds unless it is exact.
 fn top_count(row: &TopValue) -> Cell {
     match row.lower == row.upper {
-        true => Cell::Number(row.count.to_string()),
-        false => Cell::Number(format!("{} [{}, {}]", row.count, row.lower, row.upper)),
-    }
-}
-
-/// A float rounded to six digits, without zeros behind them.
-fn six_digits(float: f64) -> String {
-    if float == 0.0 || !(1e-4..1e15).contains(&float.abs()) {
-        return format!("{float:.5e}").replace(".00000e", "e").replace("0e0", "0");
-    }
-    // Digits in front of the point, from -3 to 15.
-    let whole = float.abs().log10().floor() as i32 + 1;
-    let decimals = usize::try_from(6 - whole).unwrap_or(0);
-    let text = format!("{float:.decimals$}");
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
+        true => Cell::Number(count(row.count)),
+        false => Cell::Estimate(count(row.count), format!("[{}, {}]", count(row.lower), count(row.upper))),
     }
 }
 
@@ -253,14 +253,19 @@ mod tests {
 
     fn written(reader: Reader) -> Vec<String> {
         let sheet = Sheet::new(shape(), reader);
-        let line = |cells: Vec<Cell>| cells.iter().map(Cell::as_str).collect::<Vec<_>>().join("|");
+        let shown = |cell: &Cell| match cell {
+            Cell::Null => "null".to_owned(),
+            Cell::Estimate(value, bounds) => format!("{value} {bounds}"),
+            cell => cell.as_str().to_owned(),
+        };
+        let line = |cells: Vec<Cell>| cells.iter().map(shown).collect::<Vec<_>>().join("|");
         let lines = sheet.lines(&emission()).into_iter().map(line);
         std::iter::once(sheet.header().join("|")).chain(lines).collect()
     }
 
     #[test]
     fn a_person_reads_each_value_once() {
-        let expected = ["country|rank|count|p50(x)|a|count|b|count", "|1|3|5 [4, 6]|/x|2|k|3", "|2|||/y|1 [0, 1]||"];
+        let expected = ["country|rank|count|p50(x)|a|count|b|count", "null|1|3|5 [4, 6]|/x|2|k|3", "|2|||/y|1 [0, 1]||"];
         assert_eq!(written(Reader::Person), expected);
     }
 
@@ -268,16 +273,10 @@ mod tests {
     fn a_program_reads_every_line_by_itself() {
         let expected = [
             "country|revision|rank|count|p50(x)|p50(x) lower|p50(x) upper|a|a count|a lower|a upper|a guaranteed|b|b count|b lower|b upper|b guaranteed",
-            "|0|1|3|5|4|6|/x|2|2|2|true|k|3|3|3|true",
-            "|0|2|3|5|4|6|/y|1|0|1|true|||||",
+            "null|0|1|3|5|4|6|/x|2|2|2|true|k|3|3|3|true",
+            "null|0|2|3|5|4|6|/y|1|0|1|true|||||",
         ];
         assert_eq!(written(Reader::Program), expected);
-    }
-
-    #[test]
-    fn a_person_reads_six_digits() {
-        let shown = [0.0, 1.0, 278.499_102_3, -0.000_123_456_78, 1_234_567.8, 1e15, 1e300, 5e-324, 999_999.9, 0.1].map(six_digits);
-        assert_eq!(shown, ["0", "1", "278.499", "-0.000123457", "1234568", "1e15", "1e300", "4.94066e-324", "1000000", "0.1"]);
     }
 
     #[test]

@@ -1,19 +1,21 @@
 //! The table for people: columns as wide as they must be and a terminal allows.
 //!
 //! Lines are gathered until there are [`LINES_GATHERED_MAX`] of them or somebody asks for a [`flush`](TableWriter::flush); what was gathered
-//! decides the width of the columns, which then only grow.
+//! decides the width of the columns, which then only grow. Where a terminal is too narrow, bounds are left out first, then dates are written once, then headers are
+//! broken and floats have fewer digits, and then text is cut in its middle.
 
 use super::cell::{Cell, printable};
+use super::digits::{abbreviated, with_fewer_digits};
+use super::fit::{Detail, HEADER_LINES_MAX, Layout, SHORT_TIMES, Widths, fit};
+use super::shorten::{broken, cut_end, cut_middle};
 use std::io::{self, Write};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 /// Lines that are held to measure the columns.
 const LINES_GATHERED_MAX: usize = 1_000;
 
-/// Columns are not made narrower than this, be the terminal what it may.
-const COLUMN_WIDTH_MIN: usize = 6;
-
-const GAP: &str = "  ";
+/// A value that is missing.
+const NULL: &str = "null";
 
 /// What the table is written to.
 #[derive(Clone, Copy, Debug)]
@@ -24,36 +26,39 @@ pub(crate) struct Terminal {
     pub(crate) color: bool,
 }
 
-/// How a column is laid out, by what is in it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Layout {
-    /// To the left; the first to give way where the terminal is too narrow.
-    Text,
-    /// To the left.
-    Times,
-    /// To the right.
-    Numbers,
-}
-
 /// Writes lines of cells as a table.
 pub(crate) struct TableWriter<W> {
     out: W,
     terminal: Terminal,
     header: Vec<String>,
     lines: Vec<Vec<Cell>>,
+    columns: Vec<Widths>,
     widths: Vec<usize>,
-    layouts: Vec<Layout>,
+    detail: Detail,
+    /// How times without their date are written.
+    clock: Clock,
+    /// The date that the last line with a time had.
+    date: String,
 }
 
 impl<W: Write> TableWriter<W> {
     pub(crate) fn new(out: W, terminal: Terminal, header: &[String]) -> Self {
-        let header = header.iter().map(|name| printable(name)).collect();
-        TableWriter { out, terminal, header, lines: Vec::new(), widths: Vec::new(), layouts: Vec::new() }
+        TableWriter {
+            out,
+            terminal,
+            header: header.iter().map(|name| printable(name)).collect(),
+            lines: Vec::new(),
+            columns: Vec::new(),
+            widths: Vec::new(),
+            detail: Detail::Full,
+            clock: Clock::Days,
+            date: String::new(),
+        }
     }
 
     /// Takes a line, which has a cell for every column.
     pub(crate) fn line(&mut self, cells: Vec<Cell>) -> io::Result<()> {
-        self.lines.push(cells.into_iter().map(shown).collect());
+        self.lines.push(cells);
         if self.lines.len() >= LINES_GATHERED_MAX { self.write_gathered() } else { Ok(()) }
     }
 
@@ -67,61 +72,178 @@ impl<W: Write> TableWriter<W> {
         if self.lines.is_empty() {
             return Ok(());
         }
-        let first = self.widths.is_empty();
+        let first = self.columns.is_empty();
         self.measure();
         if first {
             self.write_header()?;
         }
         for line in std::mem::take(&mut self.lines) {
-            let text = self.laid_out(line.iter().map(Cell::as_str));
-            writeln!(self.out, "{text}")?;
+            self.write_line(&line)?;
         }
         Ok(())
     }
 
     fn measure(&mut self) {
-        if self.widths.is_empty() {
-            self.layouts = (0..self.header.len()).map(|column| layout(self.lines.iter().filter_map(|line| line.get(column)))).collect();
-            self.widths = self.header.iter().map(|name| name.width()).collect();
+        if self.columns.is_empty() {
+            let layouts = (0..self.header.len()).map(|column| layout(self.lines.iter().filter_map(|line| line.get(column))));
+            self.columns = layouts.zip(&self.header).map(|(layout, name)| Widths::new(layout, name.width())).collect();
         }
+        let times = self.lines.iter().flatten().filter_map(|cell| if let Cell::Time(time) = cell { Some(Clock::of(time)) } else { None });
+        self.clock = times.fold(self.clock, Clock::max);
         for line in &self.lines {
-            for (width, cell) in self.widths.iter_mut().zip(line) {
-                *width = (*width).max(cell.as_str().width());
+            for (widths, cell) in self.columns.iter_mut().zip(line) {
+                measure(widths, cell);
+                widths.short_time = self.clock.width();
             }
         }
-        if let Some(terminal) = self.terminal.width {
-            shrink(&mut self.widths, &self.layouts, terminal);
-        }
+        (self.widths, self.detail) = fit(&self.columns, self.terminal.width, self.detail);
     }
 
     fn write_header(&mut self) -> io::Result<()> {
-        let text = self.laid_out(self.header.iter().map(String::as_str));
-        match self.terminal.color {
-            true => writeln!(self.out, "\x1b[1m{text}\x1b[0m"),
-            false => writeln!(self.out, "{text}"),
+        let name = |(name, column): (&'_ String, &Widths)| match column.layout {
+            Layout::Times if self.detail >= Detail::ShortTimes => SHORT_TIMES.to_owned(),
+            _ => name.clone(),
+        };
+        let names = self.header.iter().zip(&self.columns).map(name).zip(&self.widths);
+        let names: Vec<Vec<String>> = names.map(|(name, width)| broken(&name, *width, HEADER_LINES_MAX)).collect();
+        let height = names.iter().map(Vec::len).max().unwrap_or(1);
+        for row in 0..height {
+            // Short names stand right above their columns.
+            let part = |name: &Vec<String>| (row + name.len()).checked_sub(height).and_then(|at| name.get(at)).cloned().unwrap_or_default();
+            let text = self.joined(names.iter().map(part).zip(&self.widths).zip(&self.columns).map(|((name, width), column)| {
+                let blanks = blanks(*width, &name);
+                if column.layout == Layout::Numbers { blanks + &name } else { name + &blanks }
+            }));
+            match self.terminal.color {
+                true => writeln!(self.out, "\x1b[1m{text}\x1b[0m")?,
+                false => writeln!(self.out, "{text}")?,
+            }
+        }
+        Ok(())
+    }
+
+    fn write_line(&mut self, line: &[Cell]) -> io::Result<()> {
+        self.write_date(line)?;
+        let columns = self.columns.iter().zip(&self.widths);
+        let text = self.joined(line.iter().zip(columns).map(|(cell, (column, width))| self.laid_out(cell, column, *width)));
+        writeln!(self.out, "{text}")
+    }
+
+    /// A line of the date, where times are written without and it is another one than before.
+    fn write_date(&mut self, line: &[Cell]) -> io::Result<()> {
+        let Some((date, _)) = line.iter().find_map(|cell| if let Cell::Time(time) = cell { time.split_once('T') } else { None }) else {
+            return Ok(());
+        };
+        if self.detail < Detail::ShortTimes || self.clock == Clock::Days || self.date == date {
+            return Ok(());
+        }
+        self.date = date.to_owned();
+        let line = self.joined([format!("{date} UTC")].into_iter());
+        writeln!(self.out, "{line}")
+    }
+
+    /// A line of cells as text, no wider than the terminal, without blanks at its end.
+    fn joined(&self, cells: impl Iterator<Item = String>) -> String {
+        let text = cells.collect::<Vec<_>>().join(self.detail.gap());
+        let text = text.trim_end();
+        self.terminal.width.map_or_else(|| text.to_owned(), |width| cut_end(text, width))
+    }
+
+    /// A cell as wide as its column.
+    fn laid_out(&self, cell: &Cell, column: &Widths, width: usize) -> String {
+        let text = self.shown(cell);
+        let text = match (self.terminal.width, column.layout) {
+            (None, _) => text,
+            (Some(_), Layout::Text) => cut_middle(&text, width),
+            (Some(_), Layout::Numbers) if text.width() > width => abbreviated(&text, width).unwrap_or_else(|| cut_end(&text, width)),
+            (Some(_), _) => cut_end(&text, width),
+        };
+        if column.layout != Layout::Numbers {
+            return blanks_behind(text, width);
+        }
+        let bounds_width = column.bounds_with_space(self.detail);
+        let text = blanks(width.saturating_sub(bounds_width), &text) + &text;
+        match cell {
+            Cell::Estimate(_, bounds) if bounds_width > 0 => blanks_behind(format!("{text} {bounds}"), width),
+            _ => blanks_behind(text, width),
         }
     }
 
-    /// A line as text, no wider than the terminal, without blanks at its end.
-    fn laid_out<'a>(&self, cells: impl Iterator<Item = &'a str>) -> String {
-        let mut text = String::new();
-        for (index, cell) in cells.enumerate() {
-            let width = self.widths.get(index).copied().unwrap_or_default();
-            let cut = match self.terminal.width {
-                Some(_) => truncated(cell, width),
-                None => cell.to_owned(),
-            };
-            let blanks = " ".repeat(width.saturating_sub(cut.width()));
-            if index > 0 {
-                text.push_str(GAP);
-            }
-            match self.layouts.get(index) {
-                Some(Layout::Numbers) => text.extend([blanks, cut]),
-                _ => text.extend([cut, blanks]),
-            }
+    /// A cell without its bounds.
+    fn shown(&self, cell: &Cell) -> String {
+        match cell {
+            Cell::Null => NULL.to_owned(),
+            Cell::Estimate(value, _) if self.detail >= Detail::FewDigits => marked(&with_fewer_digits(value)),
+            Cell::Number(value) if self.detail >= Detail::FewDigits => with_fewer_digits(value),
+            Cell::Estimate(value, _) if self.detail > Detail::Full => marked(value),
+            Cell::Time(time) if self.detail >= Detail::ShortTimes => self.clock.short(time),
+            cell => cell.as_str().to_owned(),
         }
-        let text = text.trim_end();
-        self.terminal.width.map_or_else(|| text.to_owned(), |width| truncated(text, width))
+    }
+}
+
+fn blanks(width: usize, text: &str) -> String {
+    " ".repeat(width.saturating_sub(text.width()))
+}
+
+fn blanks_behind(text: String, width: usize) -> String {
+    let blanks = blanks(width, &text);
+    text + &blanks
+}
+
+/// An approximate number whose bounds are left out.
+fn marked(value: &str) -> String {
+    format!("~{value}")
+}
+
+/// How times are written whose date stands elsewhere: as briefly as all of them can be.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Clock {
+    /// All are midnights, and their dates are enough.
+    Days,
+    Minutes,
+    Seconds,
+    Millis,
+}
+
+impl Clock {
+    /// The briefest form for a time such as `2025-10-25T20:00:00Z`.
+    fn of(time: &str) -> Clock {
+        match time.split_once('T').map(|(_, time)| time) {
+            Some("00:00:00Z") => Clock::Days,
+            Some(time) if time.len() > "00:00:00Z".len() => Clock::Millis,
+            Some(time) if time.ends_with(":00Z") => Clock::Minutes,
+            _ => Clock::Seconds,
+        }
+    }
+
+    fn width(self) -> usize {
+        match self {
+            Clock::Days => "0000-00-00".len(),
+            Clock::Minutes => "00:00".len(),
+            Clock::Seconds => "00:00:00".len(),
+            Clock::Millis => "00:00:00.000".len(),
+        }
+    }
+
+    fn short(self, time: &str) -> String {
+        match time.split_once('T') {
+            Some((date, _)) if self == Clock::Days => date.to_owned(),
+            Some((_, time)) => time.trim_end_matches('Z').chars().take(self.width()).collect(),
+            None => time.to_owned(),
+        }
+    }
+}
+
+fn measure(widths: &mut Widths, cell: &Cell) {
+    let shown = if *cell == Cell::Null { NULL } else { cell.as_str() };
+    let mark = usize::from(matches!(cell, Cell::Estimate(..)));
+    let few = if matches!(cell, Cell::Number(_) | Cell::Estimate(..)) { with_fewer_digits(shown) } else { shown.to_owned() };
+    widths.value = widths.value.max(shown.width());
+    widths.marked = widths.marked.max(shown.width() + mark);
+    widths.few = widths.few.max(few.width() + mark);
+    if let Cell::Estimate(_, bounds) = cell {
+        widths.bounds = widths.bounds.max(bounds.width());
     }
 }
 
@@ -131,55 +253,10 @@ fn layout<'a>(cells: impl Iterator<Item = &'a Cell>) -> Layout {
         match cell {
             Cell::Text(_) => return Layout::Text,
             Cell::Time(_) => layout = Layout::Times,
-            Cell::Empty | Cell::Number(_) => {}
+            Cell::Empty | Cell::Null | Cell::Number(_) | Cell::Estimate(..) => {}
         }
     }
     layout
-}
-
-/// The cell with its control characters escaped.
-fn shown(cell: Cell) -> Cell {
-    match cell {
-        Cell::Text(text) if text.contains(char::is_control) => Cell::Text(printable(&text)),
-        cell => cell,
-    }
-}
-
-/// Makes the columns fit: the widest column of text gives way first, then the widest of the others.
-fn shrink(widths: &mut [usize], layouts: &[Layout], terminal: usize) {
-    let gaps = GAP.len() * widths.len().saturating_sub(1);
-    for any in [false, true] {
-        loop {
-            let total = widths.iter().sum::<usize>() + gaps;
-            let may_shrink =
-                |(index, width): &(usize, &mut usize)| **width > COLUMN_WIDTH_MIN && (any || layouts.get(*index) == Some(&Layout::Text));
-            let widest = widths.iter_mut().enumerate().filter(may_shrink).max_by_key(|(index, width)| (**width, *index));
-            match widest {
-                Some((_, width)) if total > terminal => *width -= 1,
-                _ => break,
-            }
-        }
-    }
-}
-
-/// The text, cut to `width` columns with an ellipsis at its end if it is wider.
-fn truncated(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut cut = String::new();
-    let mut used = 1;
-    for c in text.chars() {
-        used += c.width().unwrap_or_default();
-        if used > width {
-            break;
-        }
-        cut.push(c);
-    }
-    if width > 0 {
-        cut.push('…');
-    }
-    cut
 }
 
 #[cfg(test)]
@@ -204,20 +281,13 @@ mod tests {
 
     #[test]
     fn a_wide_column_of_text_gives_way_with_an_ellipsis() {
-        assert_eq!(table(Some(16), &[["/a/very/long/path", "1234567"]]), "url        count\n/a/ver…  1234567\n");
+        assert_eq!(table(Some(16), &[["/a/very/long/path", "1234567"]]), "url        count\n/a/v…ath 1234567\n");
     }
 
     #[test]
     fn nothing_is_cut_without_a_terminal() {
         let long = "x".repeat(500);
         assert!(table(None, &[[&long, "1"]]).contains(&long));
-    }
-
-    #[test]
-    fn wide_characters_count_twice() {
-        assert_eq!(truncated("日本語", 5), "日本…");
-        assert_eq!(truncated("日本語", 6), "日本語");
-        assert_eq!(truncated("abc", 0), "");
     }
 
     proptest! {
