@@ -12,6 +12,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The name of a shard: one ordered part of a stream, such as a Kinesis shard or a file.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -168,6 +169,23 @@ impl Record {
     pub fn is_arrival_known(&self) -> bool {
         self.arrival != Record::ARRIVAL_UNKNOWN
     }
+}
+
+/// By how much an event time may lie ahead of the record's arrival time, where records have one and nothing else is said.
+pub(crate) const MAX_AHEAD_DEFAULT: Duration = Duration::from_secs(3600);
+
+/// Returns true if an event time lies more than `max_ahead` milliseconds ahead of the record's arrival time. Without an arrival time it does not.
+#[inline]
+pub(crate) fn is_ahead(time: Timestamp, arrival: Timestamp, max_ahead: i64) -> bool {
+    time.as_millis().saturating_sub(arrival.as_millis()) > max_ahead && arrival != Record::ARRIVAL_UNKNOWN
+}
+
+/// What is wrong with a time that [is ahead](is_ahead).
+#[cold]
+pub(crate) fn ahead_words(time: Timestamp, arrival: Timestamp, max_ahead: i64) -> String {
+    let length = |millis: i64| Duration::from_millis(millis.unsigned_abs());
+    let ahead = length(time.as_millis().saturating_sub(arrival.as_millis()));
+    format!("lies {ahead:?} ahead of the record's arrival at {arrival}, and max_ahead is {:?}", length(max_ahead))
 }
 
 #[cfg(test)]

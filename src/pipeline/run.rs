@@ -355,6 +355,11 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         self.engine.next_partial(source)
     }
 
+    /// Returns true if a record passes the filters.
+    pub(crate) fn keeps(&self, record: &R) -> bool {
+        self.stages.keeps(record)
+    }
+
     /// The event time of a record.
     pub(crate) fn time_of(&self, record: &R) -> Timestamp {
         self.stages.time_of(record)

@@ -13,7 +13,8 @@ use crate::engine::{Engine, EngineOptions};
 use crate::error::Error;
 use crate::hash::Seed;
 use crate::limits::Limits;
-use crate::time::{millis, parse_duration};
+use crate::record::MAX_AHEAD_DEFAULT;
+use crate::time::{millis, parse_duration, whole_millis};
 use crate::window::{Global, Sliding, Tumbling, Windows};
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ pub struct CompileOptions {
     /// Whether the input is known to end, as regular files do: `max_delay` is then unbounded unless given, so that no record is late.
     /// Default: it is not, and `max_delay` is 10 s unless given.
     pub bounded_input: bool,
-    /// Whether every record has an arrival time, so that a pipeline with windows can do without a time field. Default: none has.
+    /// Whether every record has an arrival time, so that a pipeline with windows can do without a time field, and `max_ahead` is 1 h unless given. Default: none has.
     pub arrival_times: bool,
     /// After how long without a record the other shards stop waiting for a shard. Default: never.
     pub idle_after: Option<Duration>,
@@ -99,6 +100,7 @@ impl PipelineSpec {
         let group = self.compile_group(&mut fields, options)?;
         let columns = self.compile_columns(&mut fields, options)?;
         let engine_options = self.engine_options(options)?;
+        let max_ahead = self.max_ahead(options)?;
         let plan = Plan::of(&columns, options.seed);
         let explanation = Explanation::new(&engine_options, &plan, (&columns, group.len()), self.late_words(&engine_options));
         let aggregate = match group.is_empty() {
@@ -110,7 +112,30 @@ impl PipelineSpec {
         let revised = !engine_options.allowed_lateness.is_zero() && !windows.is_global();
         let key_bytes_max = engine_options.limits.key_bytes_max;
         let engine = Engine::new(aggregate, engine_options)?;
-        Ok(RowPipeline::new(Parts { fields, filter, time, group, columns, plan, engine, windows, revised, key_bytes_max, explanation }))
+        Ok(RowPipeline::new(Parts {
+            fields,
+            filter,
+            time,
+            group,
+            columns,
+            plan,
+            engine,
+            windows,
+            revised,
+            key_bytes_max,
+            max_ahead,
+            explanation,
+        }))
+    }
+
+    /// By how many milliseconds an event time may lie ahead of the arrival time.
+    fn max_ahead(&self, options: &CompileOptions) -> Result<Option<i64>, Error> {
+        let length = match self.max_ahead.as_deref() {
+            None => options.arrival_times.then_some(MAX_AHEAD_DEFAULT),
+            Some("off") => None,
+            text => options.duration("max_ahead", text)?,
+        };
+        length.map(|length| whole_millis(length, "max_ahead")).transpose()
     }
 
     fn compile_filter(&self, fields: &mut Fields, options: &CompileOptions) -> Result<Vec<Predicate>, Error> {
@@ -211,7 +236,8 @@ impl PipelineSpec {
     }
 
     /// What is computed, as it is written: by these words a snapshot knows the pipeline again. What may change between two runs (delay,
-    /// lateness, limits, output) is not among them.
+    /// lateness, how far ahead a time may be, limits, output) is not among them: it says which records are waited for or trusted, and
+    /// whoever corrects it is to keep the state.
     fn words(&self) -> String {
         let list = |name: &str, entries: &Option<Vec<String>>| entries.iter().flatten().map(|entry| format!("{name} {entry}; ")).collect();
         let one = |name: &str, entry: &Option<String>| entry.iter().map(|entry| format!("{name} {entry}; ")).collect();

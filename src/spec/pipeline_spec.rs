@@ -46,6 +46,10 @@ pub struct PipelineSpec {
     /// Absent: unbounded for input that ends, and otherwise 10 s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_delay: Option<String>,
+    /// By how much the event time of a record may lie ahead of its arrival time; `off`: by any time. A record past it is a dead letter. Absent: 1 h where every
+    /// record has an arrival time, and otherwise off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_ahead: Option<String>,
     /// The allowed lateness: how long after a window has fired late records still go into it; absent: 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lateness: Option<String>,
@@ -79,7 +83,7 @@ pub struct PipelineSpec {
     pub explain: Option<bool>,
 }
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "format",
     "time",
     "time_format",
@@ -87,6 +91,7 @@ const KEYS: [&str; 17] = [
     "every",
     "offset",
     "max_delay",
+    "max_ahead",
     "lateness",
     "where",
     "group",
@@ -143,6 +148,7 @@ impl PipelineSpec {
             every: flags.every.or(self.every),
             offset: flags.offset.or(self.offset),
             max_delay: flags.max_delay.or(self.max_delay),
+            max_ahead: flags.max_ahead.or(self.max_ahead),
             lateness: flags.lateness.or(self.lateness),
             filter: flags.filter.or(self.filter),
             group: flags.group.or(self.group),
@@ -254,6 +260,7 @@ impl PipelineSpec {
             "every" => &mut self.every,
             "offset" => &mut self.offset,
             "max_delay" => &mut self.max_delay,
+            "max_ahead" => &mut self.max_ahead,
             "lateness" => &mut self.lateness,
             "output" => &mut self.output,
             "dead_letters" => &mut self.dead_letters,
@@ -290,6 +297,7 @@ window = "5m"
 every = "10s"
 offset = "0s"
 max_delay = "5s"
+max_ahead = "2h"
 lateness = "1m"
 where = ["status >= 500"]
 group = "country,status"

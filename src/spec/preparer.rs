@@ -6,6 +6,7 @@ use super::row::{NotAKey, Row, Value};
 use super::row_aggregate::{Plan, RowAggregate};
 use super::time_format::{NotATime, TimeField, TimeFormat};
 use crate::engine::Preaggregation;
+use crate::record::{ahead_words, is_ahead};
 use crate::time::Timestamp;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -21,6 +22,8 @@ pub struct RowPreparer {
     pub(super) group_slots: Vec<usize>,
     pub(super) plan: Plan,
     pub(super) key_bytes_max: usize,
+    /// By how many milliseconds an event time may lie ahead of the arrival time.
+    pub(super) max_ahead: Option<i64>,
     /// The event times that move a watermark; empty where none does, and the times of rows that do not pass the filter are not read.
     pub(super) moving_times: RangeInclusive<i64>,
     /// `None` where rows cannot be aggregated apart: see [`RowAggregate::preaggregates`].
@@ -48,6 +51,9 @@ impl RowPreparer {
         let time = match &self.time {
             None => arrival,
             Some(field) => match field.read(row) {
+                Ok(time) if self.is_ahead(time, arrival) => {
+                    return Preparation::DeadLetter(self.refuse_ahead(field, time, arrival).text(&self.fields, row).into(), None);
+                }
                 Ok(time) => time,
                 Err(why) => return Preparation::DeadLetter(refuse_time(field, why).text(&self.fields, row).into(), None),
             },
@@ -62,9 +68,20 @@ impl RowPreparer {
     fn moving_time(&self, row: &Row, arrival: Timestamp) -> Option<Timestamp> {
         let time = match &self.time {
             None => arrival,
-            Some(field) => field.read(row).ok()?,
+            Some(field) => field.read(row).ok().filter(|time| !self.is_ahead(*time, arrival))?,
         };
         self.moving_times.contains(&time.as_millis()).then_some(time)
+    }
+
+    /// Returns true if the event time lies too far ahead of the arrival time.
+    #[inline(always)]
+    fn is_ahead(&self, time: Timestamp, arrival: Timestamp) -> bool {
+        self.max_ahead.is_some_and(|max_ahead| is_ahead(time, arrival, max_ahead))
+    }
+
+    #[cold]
+    fn refuse_ahead(&self, field: &TimeField, time: Timestamp, arrival: Timestamp) -> Refusal {
+        Refusal::new(field.slot, ahead_words(time, arrival, self.max_ahead.unwrap_or_default()))
     }
 
     /// Reads of the row what the aggregates need, or says what is wrong with the row.

@@ -74,6 +74,8 @@ pub(super) struct Parts {
     pub(super) windows: Windows,
     pub(super) revised: bool,
     pub(super) key_bytes_max: usize,
+    /// By how many milliseconds an event time may lie ahead of the arrival time.
+    pub(super) max_ahead: Option<i64>,
     pub(super) explanation: Explanation,
 }
 
@@ -125,7 +127,17 @@ impl RowPipeline {
         let moving_times = parts.engine.moving_times();
         let preaggregation = parts.engine.aggregate().preaggregates().then(|| parts.engine.preaggregation());
         RowPipeline {
-            preparer: Arc::new(RowPreparer { fields, filter, time, group_slots, plan, key_bytes_max, moving_times, preaggregation }),
+            preparer: Arc::new(RowPreparer {
+                fields,
+                filter,
+                time,
+                group_slots,
+                plan,
+                key_bytes_max,
+                max_ahead: parts.max_ahead,
+                moving_times,
+                preaggregation,
+            }),
             engine: parts.engine,
             group_names,
             columns,

@@ -31,7 +31,7 @@ fn records(seconds: impl Iterator<Item = u64>) -> String {
     batch.millis_behind_latest = Some(0);
     for second in seconds {
         let position = Position { shard: ShardId::new("x"), sequence: Sequence::new(second + 1) };
-        let (data, arrival) = (hit(second).into(), Timestamp::from_millis(0));
+        let (data, arrival) = (hit(second).into(), Timestamp::from_millis(1_700_000_000_000));
         batch.records.push(Record { partition_key: "k".into(), data, arrival, position });
     }
     Message::ProcessRecords(batch).to_json()
@@ -190,6 +190,35 @@ fn s78_late_records_are_noted_at_checkpoints_and_written_down() {
     run.succeeded().says(&[
         "1 record came late and is in no window: max_delay says how long such records are waited for, and --late FILE writes them down",
     ]);
+}
+
+/// One record of a far future made all that followed late, for ever: its watermark was in the state.
+#[test]
+fn s79_a_record_of_a_far_future_costs_itself_alone() {
+    let arrived = 1_700_000_000_000;
+    let hits: Vec<String> = (0..100).map(|second| format!(r#"{{"ts":{}}}"#, arrived + 1000 * second)).collect();
+    let records = |future: &'static str| {
+        let all = [hits[0].as_str(), future].into_iter().chain(hits[1..].iter().map(String::as_str));
+        payloads(&all.map(|data| (data, arrived)).collect::<Vec<_>>())
+    };
+    for (name, key, future, says, windows) in [
+        ("default", "", r#"{"ts":9200000000000000}"#, "dead letter: shardId-000000000000:2: ts: 9200000000000000 lies ", 9),
+        ("default_hour", "", r#"{"ts":1700003600000}"#, "99 records came late", 1),
+        ("default_past_it", "", r#"{"ts":1700003600001}"#, "ts: 1700003600001 lies 3600.001s ahead of the record's arrival", 9),
+        ("minutes", "max_ahead = \"2m\"\n", r#"{"ts":1700000120001}"#, "and max_ahead is 120s", 9),
+        ("off", "max_ahead = \"off\"\n", r#"{"ts":9200000000000000}"#, "99 records came late and are in no window", 1),
+        ("filtered", "where = \"not exists x\"\n", r#"{"ts":9200000000000000,"x":1}"#, "", 9),
+    ] {
+        let folder = Folder::new(&format!("kcl_ahead_{name}"));
+        let pipeline = folder.file("p.toml", format!("{key}time = \"ts\"\ntime_format = \"ms\"\nwindow = \"10s\"\nmax_delay = \"2s\"\n"));
+        let (state, out) = (folder.path("state"), folder.path("out.jsonl"));
+        let messages =
+            [&initialize("shardId-000000000000"), &records(future), r#"{"action":"shutdownRequested"}"#, TAKEN, END].join("\n") + "\n";
+        let run = streamgauge_reading(&["kcl", "--pipeline", &pipeline, "--state", &state, "--out", &out], messages.as_bytes());
+        run.succeeded().says(&[says]);
+        assert_eq!(run.stderr.contains("dead letter"), says.contains(" lies ") || says.contains("max_ahead"), "{name}: {}", run.stderr);
+        assert_eq!(folder.read("out.jsonl").lines().count(), windows, "{name}");
+    }
 }
 
 #[test]

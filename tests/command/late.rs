@@ -82,6 +82,32 @@ fn s78_late_records_are_the_same_on_any_number_of_threads() {
 }
 
 #[test]
+fn s79_run_judges_against_the_clock_where_it_reads_a_pipe() {
+    let folder = Folder::new("max_ahead");
+    let input = [hits(20), String::from("{\"ts\":\"2999-01-01T00:00:00Z\",\"bytes\":1}\n"), hits(40)].concat();
+    let arguments = ["run", "--time", "ts", "--window", "10s", "--output", "json", "--agg", "count"];
+    let run = streamgauge_reading(&arguments, input.as_bytes());
+    run.succeeded().says(&["40 of 61 records came late"]);
+    let run = streamgauge_reading(&[&arguments[..], &["--max-ahead", "1d"]].concat(), input.as_bytes());
+    run.succeeded().says(&[
+        "dead letter: stdin:21: ts: \"2999-01-01T00:00:00Z\" lies ",
+        "and max_ahead is 86400s",
+        "dead letters 1, late 0",
+    ]);
+    let filtered = [&arguments[..], &["--max-ahead", "1d", "--where", "bytes != 1"]].concat();
+    streamgauge_reading(&filtered, input.as_bytes()).succeeded().says(&["dead letters 0, late 0"]);
+
+    let (file, pipeline) = (folder.file("hits.jsonl", &input), folder.file("p.toml", "max_ahead = \"1d\"\n"));
+    let refused = streamgauge(&[&arguments[..], &["--max-ahead", "1d", &file]].concat());
+    refused.failed(2, &["--max-ahead is judged against the clock", "a regular file has no arrival times"]);
+    streamgauge(&[&arguments[..], &["--max-ahead", "off", &file]].concat()).succeeded();
+    streamgauge(&[&arguments[..], &["--pipeline", &pipeline, &file]].concat())
+        .succeeded()
+        .says(&["note: max_ahead is judged against the clock"]);
+    streamgauge_reading(&[&arguments[..], &["--max-ahead", "soon"]].concat(), b"").failed(2, &["--max-ahead: "]);
+}
+
+#[test]
 fn a_place_for_late_records_that_cannot_be_written_is_an_error() {
     let folder = Folder::new("late_unwritable");
     let (file, late) = (folder.file("hits.jsonl", hits(10)), folder.path("no/late.jsonl"));

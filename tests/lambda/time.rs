@@ -132,3 +132,42 @@ fn s63_the_schedule_says_nothing_twice() {
     assert_eq!(function.batch(&[r#"{"ts":1700000100,"s":200}"#], 420), [answer(0, 2, 2)], "in its turn");
     assert_eq!(function.tick(600), []);
 }
+
+/// S79: of the program's own types, too.
+#[test]
+fn s79_records_of_a_far_future_are_dead_letters_or_stay_filtered() {
+    use streamgauge::adapter::Decoding;
+    use streamgauge::record::{Position, Record};
+    const HOUR: i64 = 3_600_000;
+    let build = || {
+        let builder = Pipeline::builder().event_time(|event: &(i64, bool)| Timestamp::from_millis(event.0)).filter(|event| event.1);
+        let pipeline = builder.window(Tumbling::new(minutes(1)).unwrap()).aggregate(count()).build().unwrap();
+        Decoding::new(pipeline, |record: &Record| {
+            let text = std::str::from_utf8(&record.data).map_err(|error| error.to_string())?;
+            Ok::<_, String>((text.trim_end_matches('-').parse::<i64>().map_err(|error| error.to_string())?, !text.ends_with('-')))
+        })
+    };
+    let push = |hits: &mut dyn FnMut(&Record) -> String, number: u64, data: &str, arrival: Timestamp| {
+        let position = Position { shard: ShardId::new("s"), sequence: Sequence::new(number) };
+        hits(&Record { partition_key: "k".into(), data: data.as_bytes().to_vec().into(), arrival, position })
+    };
+    let run = |mut hits: Decoding<(i64, bool), _, _>, arrival: Timestamp| {
+        let shard = hits.open_shard(ShardId::new("s")).unwrap();
+        let mut taken = |record: &Record| format!("{:?}", hits.push(shard, record).unwrap());
+        let said: Vec<String> =
+            [HOUR + 1, HOUR, 5].into_iter().zip(1..).map(|(time, number)| push(&mut taken, number, &time.to_string(), arrival)).collect();
+        let filtered = push(&mut taken, 4, &format!("{}-", 2 * HOUR), arrival);
+        (
+            said.iter().map(|said| said.split(['(', ' ']).next().unwrap().to_owned()).collect::<Vec<_>>(),
+            filtered,
+            hits.watermark().map_or(i64::MIN, Timestamp::as_millis),
+        )
+    };
+    let arrived = Timestamp::from_millis(0);
+    let words = |words: [&str; 3]| words.map(str::to_owned).to_vec();
+    let filtered = || String::from("Filtered");
+    assert_eq!(run(build(), arrived), (words(["DeadLetter", "Applied", "Late"]), filtered(), HOUR - 1));
+    assert_eq!(run(build().max_ahead(None), arrived), (words(["Applied", "Applied", "Late"]), filtered(), 2 * HOUR - 1));
+    assert_eq!(run(build().max_ahead(Some(millis(4))), arrived), (words(["DeadLetter", "DeadLetter", "DeadLetter"]), filtered(), i64::MIN));
+    assert_eq!(run(build(), Record::ARRIVAL_UNKNOWN), (words(["Applied", "Applied", "Late"]), filtered(), 2 * HOUR - 1));
+}

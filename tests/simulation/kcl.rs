@@ -441,7 +441,7 @@ impl World {
         for (number, hit) in &log.records[process.cursor..end] {
             let position = Position { shard: ShardId::new(log.name.as_str()), sequence: sequence(*number) };
             let data = format!("{}|{}|{}|{}", hit.id, hit.time, hit.group, hit.value).into();
-            batch.records.push(Record { partition_key: "k".into(), data, arrival: Timestamp::from_millis(0), position });
+            batch.records.push(Record { partition_key: "k".into(), data, arrival: Timestamp::from_millis(hit.time), position });
         }
         batch.millis_behind_latest = [Some(0), Some(0), Some(7), None][self.random.below(4)];
         process.cursor = end;

@@ -5,10 +5,11 @@ use crate::aggregate::Aggregate;
 use crate::engine::{Emission, Outcome, Shard, Stats};
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::Pipeline;
-use crate::record::{Record, Sequence, ShardId};
+use crate::record::{MAX_AHEAD_DEFAULT, Record, Sequence, ShardId, ahead_words, is_ahead};
 use crate::snapshot::{Partial, Reductions, Snapshot};
 use crate::time::Timestamp;
 use std::fmt;
+use std::time::Duration;
 
 /// A [`Pipeline`] of the program's own types, and the function that makes them of a stream's records.
 ///
@@ -30,6 +31,8 @@ use std::fmt;
 pub struct Decoding<R, A: Aggregate<R>, D> {
     pipeline: Pipeline<R, A>,
     decode: D,
+    /// By how many milliseconds an event time may lie ahead of the arrival time.
+    max_ahead: Option<i64>,
 }
 
 impl<R, A, D, E> Decoding<R, A, D>
@@ -40,7 +43,40 @@ where
 {
     /// The pipeline behind the decoder.
     pub fn new(pipeline: Pipeline<R, A>, decode: D) -> Self {
-        Decoding { pipeline, decode }
+        Decoding { pipeline, decode, max_ahead: Some(1000 * MAX_AHEAD_DEFAULT.as_secs() as i64) }
+    }
+
+    /// By how much the event time of a record may lie ahead of its arrival time; `None`: by any time. A record past it is a dead letter, or is filtered if a filter drops
+    /// it, and moves no watermark: otherwise one record with a wrong time makes all that follow late. Default: 1 h.
+    #[must_use]
+    pub fn max_ahead(mut self, length: Option<Duration>) -> Self {
+        self.max_ahead = length.map(|length| i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
+        self
+    }
+
+    /// Passes over a record whose event time lies too far ahead, if it does.
+    fn pass_over_ahead(
+        &mut self,
+        shard: Shard,
+        (record, decoded): (&Record, &R),
+        sequence: Option<&Sequence>,
+    ) -> Result<Option<Taken>, Error> {
+        let Some(max_ahead) = self.max_ahead else { return Ok(None) };
+        let time = self.pipeline.time_of(decoded);
+        if !is_ahead(time, record.arrival, max_ahead) {
+            return Ok(None);
+        }
+        if !self.pipeline.keeps(decoded) {
+            self.pipeline.engine_mut().pass_over(shard, sequence, Outcome::Filtered, None);
+            return Ok(Some(Taken::Filtered));
+        }
+        let message = format!("the event time {time} {}", ahead_words(time, record.arrival, max_ahead));
+        let error = at(record, Error::new(ErrorKind::InvalidRecord, message));
+        if self.is_strict() {
+            return Err(error);
+        }
+        self.pipeline.engine_mut().pass_over(shard, sequence, Outcome::DeadLetter, None);
+        Ok(Some(Taken::DeadLetter(error)))
     }
 
     #[cold]
@@ -59,6 +95,9 @@ where
             Ok(decoded) => decoded,
             Err(reason) => return self.undecodable(shard, record, sequence, &reason),
         };
+        if let Some(taken) = self.pass_over_ahead(shard, (record, &decoded), sequence)? {
+            return Ok(taken);
+        }
         let outcome = self.pipeline.push_to(shard, sequence, &decoded).map_err(|error| at(record, error))?;
         Ok(match outcome {
             Outcome::Applied => Taken::Applied,

@@ -306,6 +306,10 @@ pub(crate) struct PipelineArguments {
     /// Wait so long, in event time, for records that come out of order; `unbounded` waits for all of them. Default: unbounded for regular files, 10s for standard input
     #[arg(long, value_name = "DURATION")]
     pub(crate) max_delay: Option<String>,
+    /// Make a record a dead letter whose time lies more than this ahead of the clock when it is read, so that it makes no later record late; `off`: by any time. For standard input and pipes:
+    /// regular files have no arrival times. Default: off
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) max_ahead: Option<String>,
     /// Let late records into a window for so long after it came out; each of them makes it come out again, as a new revision
     #[arg(long, value_name = "DURATION")]
     pub(crate) lateness: Option<String>,

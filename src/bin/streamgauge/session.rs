@@ -40,6 +40,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     if settings.durable.state.is_some() && settings.durable.state == settings.durable.partials {
         return Err(Failure::Usage("--state and --partials need a directory each".into()));
     }
+    check_max_ahead(settings)?;
     let mut pipeline = compile(settings, !live)?;
     let format = format(spec)?;
     if spec.explain == Some(true) {
@@ -62,11 +63,27 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     reading.defer_tails = state.is_some();
     reading.threads = Some(settings.threads);
     let answers = Answers::new(destination, answered, &pipeline);
-    let (strict, quiet, threads) = (spec.strict == Some(true), settings.quiet, settings.threads);
-    let options = SinkOptions { letters, late, progress, strict, live, quiet, state, threads, interrupt };
+    let (strict, quiet, threads, reads_clock) = (spec.strict == Some(true), settings.quiet, settings.threads, settings.reads_clock());
+    let options = SinkOptions { letters, late, progress, strict, live, quiet, state, threads, interrupt, reads_clock };
     let mut sink = Sink::new(pipeline, answers, options);
     let read = files::run(inputs, &reading, &mut sink);
     end(&mut sink, read.map(drop), settings.quiet)
+}
+
+/// Refuses a flag that cannot be obeyed, and says so of a key of a pipeline file, which may be another command's.
+fn check_max_ahead(settings: &Settings) -> Result<(), Failure> {
+    if settings.reads_clock() || settings.spec.max_ahead.as_deref().is_none_or(|text| text == "off") {
+        return Ok(());
+    }
+    let why = "is judged against the clock when standard input or a pipe is read; a regular file has no arrival times";
+    match settings.flags.contains(&"max_ahead") {
+        true => Err(Failure::Usage(format!("--max-ahead {why}"))),
+        false if settings.quiet => Ok(()),
+        false => {
+            say(&format!("note: max_ahead {why}, so it is passed over\n"));
+            Ok(())
+        }
+    }
 }
 
 /// The state to go on from, and what was answered before, if they are kept.
@@ -144,7 +161,11 @@ pub(crate) fn compile(settings: &Settings, bounded_input: bool) -> Result<RowPip
     let mut options = CompileOptions::default();
     options.bounded_input = bounded_input;
     options.flags = Some(settings.flags.clone());
-    settings.spec.compile(&options).map_err(|error| Failure::usage(&error))
+    let mut spec = settings.spec.clone();
+    if !settings.reads_clock() {
+        spec.max_ahead = None;
+    }
+    spec.compile(&options).map_err(|error| Failure::usage(&error))
 }
 
 fn format(spec: &PipelineSpec) -> Result<Format, Failure> {

@@ -50,6 +50,7 @@ impl Settings {
             every: pipeline.every,
             offset: pipeline.offset,
             max_delay: pipeline.max_delay,
+            max_ahead: pipeline.max_ahead,
             lateness: pipeline.lateness,
             filter: given(pipeline.predicates),
             group: pipeline.group.map(|group| vec![group]),
@@ -71,6 +72,12 @@ impl Settings {
 }
 
 impl Settings {
+    /// Returns true if the clock at reading is to be the arrival time of records, to judge how far ahead their times are: it is asked for, and no input is a regular file.
+    pub(crate) fn reads_clock(&self) -> bool {
+        let asked = self.spec.max_ahead.as_deref().is_some_and(|text| text != "off");
+        asked && !self.files.iter().any(|path| path.is_file())
+    }
+
     /// Who the partials are from.
     pub(crate) fn source(&self) -> String {
         let files = || self.files.iter().map(|file| file.to_string_lossy()).collect::<Vec<_>>().join(",");
@@ -87,6 +94,7 @@ fn given_keys(flags: &PipelineSpec) -> Vec<&'static str> {
         ("every", flags.every.is_some()),
         ("offset", flags.offset.is_some()),
         ("max_delay", flags.max_delay.is_some()),
+        ("max_ahead", flags.max_ahead.is_some()),
         ("lateness", flags.lateness.is_some()),
         ("where", flags.filter.is_some()),
         ("group", flags.group.is_some()),

@@ -13,6 +13,7 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use streamgauge::adapter::files::{DeadLetter, FilesStats, LateRecord, Refusal, RowSink};
+use streamgauge::adapter::kcl::{Clock, SystemClock};
 use streamgauge::engine::Shard;
 use streamgauge::spec::{PreaggregatedRows, PreparedRows, Row, RowOutcome, RowPipeline, RowPreparer, Value};
 use streamgauge::{Error, ErrorKind, Sequence, ShardId, Stats, Timestamp};
@@ -37,6 +38,8 @@ pub(crate) struct SinkOptions {
     pub(crate) threads: NonZeroUsize,
     /// What may end the run.
     pub(crate) interrupt: Interrupt,
+    /// Whether the clock at reading is the arrival time of records.
+    pub(crate) reads_clock: bool,
 }
 
 /// Takes the records of a run.
@@ -47,6 +50,7 @@ pub(crate) struct Sink<W> {
     pub(crate) late: LateRecords,
     pub(crate) progress: Progress,
     strict: bool,
+    reads_clock: bool,
     live: bool,
     quiet: bool,
     state: Option<State>,
@@ -83,6 +87,7 @@ impl<W: Write> Sink<W> {
             late: options.late,
             progress: options.progress,
             strict: options.strict,
+            reads_clock: options.reads_clock,
             live: options.live,
             quiet: options.quiet,
             state: options.state,
@@ -238,14 +243,16 @@ impl<W: Write> RowSink for Sink<W> {
         }
         let Some(shard) = self.shards.get(file) else { return Ok(Some(Refusal::DeadLetter(not_opened(file)))) };
         // Without a time field there is one window over everything, so any arrival time will do.
-        let outcome = self.pipeline.push(*shard, row, Timestamp::from_millis(0), None)?;
+        let arrival = if self.reads_clock { SystemClock.now() } else { Timestamp::from_millis(0) };
+        let outcome = self.pipeline.push(*shard, row, arrival, None)?;
         let refusal = self.refusal(outcome);
         self.records += u64::from(refusal.is_none());
         Ok(refusal)
     }
 
     fn preparer(&self) -> Option<Arc<RowPreparer>> {
-        Some(self.pipeline.preparer())
+        // Records that are judged against the clock are taken one by one, when they are read.
+        (!self.reads_clock).then(|| self.pipeline.preparer())
     }
 
     fn prepared(&mut self, file: usize, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, Refusal)>, Error> {
