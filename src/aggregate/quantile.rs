@@ -29,7 +29,8 @@ pub struct Quantiles<N, const Q: usize> {
 /// The `q`-quantile of a number, with `q` from 0 to 1: the number at rank ceil(q n), as in `quantile(0.99, |hit: &Hit| hit.latency_ms)`.
 /// `None` of no records.
 ///
-/// The value is within a relative error of 0.5 % (see [`accuracy`](Quantile::accuracy)) and lies between `lower` and `upper` for certain.
+/// The value is within a relative error of 0.5 % (see [`accuracy`](Quantile::accuracy)) and lies between `lower` and `upper` for certain, whichever finite numbers there
+/// are. Only where they lie in more than 8192 buckets of a sign does the error grow, and the bounds tell it: see [`LogHistogram`].
 /// The answer does not depend on the order of the records, on batches, threads or merges, to the bit: see [`LogHistogram`]. NaN and
 /// infinities make their record a dead letter; integers past 2^53 are rounded to the nearest `f64` first.
 ///

@@ -140,7 +140,8 @@ fn s29_joined_buckets_tell_their_error_and_depend_on_the_numbers_alone() {
         };
         let whole = filled(0.005, &values);
         assert!(whole.accuracy() > 0.005 && whole.accuracy() <= 0.2, "trial {trial}: {}", whole.accuracy());
-        assert!(whole.resident_bytes() < 500_000, "{}", whole.resident_bytes());
+        // What `explain` tells: an entry of 12 bytes for each bucket, in lists with room for as many more.
+        assert!(whole.resident_bytes() <= 2 * whole.buckets_max() * 24 + 256, "{}", whole.resident_bytes());
         keeps_its_promises(&whole, &values).unwrap_or_else(|what| panic!("trial {trial}: {what}"));
         let mut shuffled = values.clone();
         (1..shuffled.len()).for_each(|at| shuffled.swap(at, random.below(at as u64 + 1) as usize));

@@ -168,6 +168,7 @@ impl Side {
 
 #[cfg(test)]
 mod tests {
+    use super::super::bucket::bucket_of;
     use super::super::histogram;
     use super::*;
     use proptest::prelude::*;
@@ -176,6 +177,54 @@ mod tests {
         let mut writer = Writer::new();
         histogram.encode(&mut writer);
         writer.into_bytes()
+    }
+
+    /// What an earlier version wrote of so many numbers from `min` to `max`, of which the last is in a bucket of its own.
+    fn earlier(count: u64, (min, max): (f64, f64), (first, numbering): (i32, u8)) -> LogHistogram {
+        let mut writer = Writer::new();
+        writer.u8(5);
+        writer.u64(count);
+        writer.u64(0);
+        [min, max].into_iter().for_each(|end| writer.f64(end));
+        writer.bool(false);
+        writer.u64(0);
+        let last = bucket_of(max, 5);
+        writer.u64((last - first + 1) as u64);
+        writer.u64(first as u64);
+        writer.u8(numbering);
+        writer.counters_at([(0, count - 1), ((last - first) as u64, 1)].into_iter());
+        let bytes = writer.into_bytes();
+        let read = histogram(&[]).decode(&mut Reader::new(&bytes)).unwrap();
+        if numbering == FLOOR {
+            assert_eq!(encoded(&read), bytes);
+        }
+        read
+    }
+
+    #[test]
+    fn magnitudes_that_an_earlier_version_did_not_tell_apart_keep_bounds_that_hold() {
+        let floor = earlier(3, (1e-300, 8.0), (bucket_of(1.0, 5), FLOOR));
+        let median = floor.quantile(0.5).unwrap();
+        assert!(median.lower == 1e-300 && (1.0..1.04).contains(&median.upper), "{median:?}");
+        // Whatever is added or merged below goes where the others are: it could be on either side of them.
+        let newer = histogram(&[1e-100, 5.0, -2.0]);
+        let (mut left, mut right, mut added) = (floor.clone(), newer.clone(), floor.clone());
+        left.merge(&newer).unwrap();
+        right.merge(&floor).unwrap();
+        [1e-100, 5.0, -2.0].iter().for_each(|number| added.add(*number, 1).unwrap());
+        assert!(encoded(&left) == encoded(&right) && encoded(&left) == encoded(&added));
+        let third = left.quantile(0.5).unwrap();
+        assert!(third.lower == 0.0 && (1.0..1.04).contains(&third.upper), "{third:?}");
+        left.coarsen().unwrap();
+        assert_eq!(left.quantile(0.5).unwrap().lower, 0.0);
+        left.prepare();
+        assert!(!left.subtracts() && !left.subtract(&newer));
+        // Below 2^-1022 all were in buckets of one width.
+        let tiny = f64::from_bits(3 << 47 | 5);
+        let subnormal = earlier(4, (tiny, 8.0), (3, PLAIN));
+        let median = subnormal.quantile(0.5).unwrap();
+        assert!(median.lower == tiny && median.upper < f64::MIN_POSITIVE && median.upper > 1e-308, "{median:?}");
+        assert_eq!(encoded(&subnormal), encoded(&histogram(&[]).decode(&mut Reader::new(&encoded(&subnormal))).unwrap()));
     }
 
     fn number() -> impl Strategy<Value = f64> {

@@ -7,12 +7,12 @@ use std::ops::Range;
 /// Entries that are held as a list whatever they are, and that a run saves at least.
 const LIST_MIN: usize = 32;
 
-/// Counters that a run may spend on an entry that it saves, at most: more of them than an entry is worth in bytes, since a run is
-/// faster.
-const COUNTERS_PER_ENTRY_MAX: usize = 64;
+/// Counters that a run may spend on an entry that it saves, where there are few entries and where there are many. An entry takes 12
+/// bytes and a counter 4, but a run is faster: so it may take more, up to as many counters as buckets are allowed.
+const COUNTERS_PER_ENTRY: (usize, usize) = (64, 8);
 
-/// The same where the run saves memory by itself: an entry takes 12 bytes, a counter 4.
-const COUNTERS_PER_ENTRY_MIN: usize = 3;
+/// The share of the buckets allowed that a run leaves for entries to come. So many come before the run is chosen again.
+const SPARE_SHARE: usize = 16;
 
 /// A bucket and how many numbers it has. 12 bytes instead of 16.
 #[derive(Clone, Copy, Debug)]
@@ -84,19 +84,17 @@ impl Side {
         if self.add_to_run(bucket, weight) {
             return;
         }
-        match self.search(bucket) {
-            Ok(entry) => entry.count = entry.count.saturating_add(weight),
+        match self.others.binary_search_by_key(&bucket, |entry| entry.bucket) {
+            Ok(index) => {
+                if let Some(entry) = self.others.get_mut(index) {
+                    entry.count = entry.count.saturating_add(weight);
+                }
+            }
             Err(index) => {
                 self.others.insert(index, Entry { bucket, count: weight });
                 self.arrange_if_due(buckets_max);
             }
         }
-    }
-
-    /// The entry of a bucket in the list, or where it belongs.
-    fn search(&mut self, bucket: i32) -> Result<&mut Entry, usize> {
-        let index = self.others.binary_search_by_key(&bucket, |entry| entry.bucket)?;
-        self.others.get_mut(index).ok_or(index)
     }
 
     /// Chooses the run again if the list has become long.
@@ -249,25 +247,33 @@ impl Side {
 
     /// Takes out the counts of a part. Returns false if it has a number that is not here; the side is then of no further use.
     pub(super) fn subtract(&mut self, part: &Side) -> bool {
-        let covered = match self.place_of(part) {
+        let place = self.place_of(part);
+        // Few entries are removed one by one, many at once.
+        let few = (place.is_some() || part.run.len() == 0) && part.others.len() <= LIST_MIN;
+        let covered = match place {
             Some((start, range)) => self.run.take_range(start, &part.run, range),
-            None => part.run_entries().all(|entry| self.take(entry)),
+            None => part.run_entries().all(|entry| self.take(entry, few)),
         };
-        let taken = covered && part.others.iter().all(|entry| self.take(*entry));
-        if self.others.iter().any(|entry| entry.count == 0) {
+        let taken = covered && part.others.iter().all(|entry| self.take(*entry, few));
+        if !few {
             self.others.retain(|entry| entry.count > 0);
         }
         taken
     }
 
-    fn take(&mut self, part: Entry) -> bool {
+    /// Takes from a bucket. An entry of the list that has nothing left is removed if `removes`, or stays for the caller to remove.
+    fn take(&mut self, part: Entry, removes: bool) -> bool {
         let index = part.bucket.wrapping_sub(self.first) as u32 as usize;
         if index < self.run.len() {
             return self.run.take(index, part.count);
         }
-        let Ok(entry) = self.search(part.bucket) else { return false };
+        let Ok(index) = self.others.binary_search_by_key(&part.bucket, |entry| entry.bucket) else { return false };
+        let Some(entry) = self.others.get_mut(index) else { return false };
         let rest = entry.count.checked_sub(part.count);
         entry.count = rest.unwrap_or(0);
+        if removes && entry.count == 0 {
+            self.others.remove(index);
+        }
         rest.is_some()
     }
 
@@ -322,7 +328,7 @@ fn densest(entries: &[Entry], buckets_max: usize) -> Range<usize> {
     if entries.len() <= LIST_MIN || entries.len() > buckets_max {
         return 0..0;
     }
-    let worth = (buckets_max / entries.len()).clamp(COUNTERS_PER_ENTRY_MIN, COUNTERS_PER_ENTRY_MAX) as i64;
+    let worth = (buckets_max / entries.len()).clamp(COUNTERS_PER_ENTRY.1, COUNTERS_PER_ENTRY.0) as i64;
     let (mut best, mut most) = (0..0, 0);
     let (mut start, mut gain, mut before) = (0, 0, None::<i32>);
     for (index, bucket) in entries.iter().map(|entry| entry.bucket).enumerate() {
@@ -338,8 +344,7 @@ fn densest(entries: &[Entry], buckets_max: usize) -> Range<usize> {
     }
     let counters = ends(entries, &best).map_or(0, |(first, last)| (last - first) as usize + 1);
     let places = counters + entries.len() - best.len();
-    // Half of the buckets that may still come have a place in the list, before the run is chosen again.
-    let pays = best.len() >= LIST_MIN && places <= (buckets_max + entries.len()) / 2;
+    let pays = best.len() >= LIST_MIN && places + buckets_max / SPARE_SHARE <= buckets_max;
     if pays { best } else { 0..0 }
 }
 
