@@ -6,8 +6,10 @@
 //! *In memory*: `Map` is a hash map under a randomly keyed hash, fast and safe against chosen keys: `ahash` of bytes, two folded
 //! multiplications of integers and of short bytes. Nothing of it is ever persisted, and nothing that a user sees depends on its order.
 
+use crate::error::{Error, ErrorKind};
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
+use std::str::FromStr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -168,6 +170,19 @@ impl Default for Seed {
     }
 }
 
+/// From 1 to 16 hexadecimal digits, with `0x` before them or not. The error never shows the text.
+impl FromStr for Seed {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let digits = text.strip_prefix("0x").unwrap_or(text);
+        // A sign, which the standard library allows, is no digit.
+        let number = if digits.starts_with('+') { None } else { u64::from_str_radix(digits, 16).ok() };
+        let message = "not a seed: up to 16 hexadecimal digits are, such as those of `openssl rand -hex 8`";
+        number.map(Seed).ok_or_else(|| Error::new(ErrorKind::Parse, message))
+    }
+}
+
 impl fmt::Debug for Seed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Seed(fingerprint {:016x})", self.fingerprint())
@@ -274,6 +289,16 @@ mod tests {
         assert_ne!(one.hash_one(7u64), two.hash_one(7u64));
         assert_ne!(one.hash_one("a"), two.hash_one("a"));
         assert_eq!(one.hash_one("a"), one.clone().hash_one(String::from("a")));
+    }
+
+    #[test]
+    fn a_seed_is_up_to_16_hexadecimal_digits_and_its_refusal_does_not_show_it() {
+        assert_eq!("00ff".parse::<Seed>().unwrap(), Seed::new(255));
+        assert_eq!("0xFFffFFffFFffFFff".parse::<Seed>().unwrap(), Seed::new(u64::MAX));
+        for text in ["", "0x", "secret", "+beef", "-1", " beef", "10000000000000000"] {
+            let error = text.parse::<Seed>().unwrap_err().to_string();
+            assert!(error.contains("hexadecimal") && (text.len() < 3 || !error.contains(text)), "{error}");
+        }
     }
 
     #[test]

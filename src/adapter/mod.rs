@@ -33,6 +33,8 @@ mod rejected;
 #[cfg(feature = "spec")]
 mod pipeline_file;
 mod record_pipeline;
+#[cfg(feature = "spec")]
+mod seed;
 mod sink;
 
 #[cfg(any(feature = "kcl", feature = "lambda"))]
@@ -49,6 +51,8 @@ pub use pipeline_file::read_pipeline;
 #[cfg(feature = "spec")]
 pub use record_pipeline::Declared;
 pub use record_pipeline::{Decoding, RecordPipeline, Taken};
+#[cfg(feature = "spec")]
+pub use seed::{read_seed, seed_from_environment};
 #[cfg(feature = "spec")]
 pub use sink::JsonLinesSink;
 pub use sink::{AppendFile, Each, EachOfSource, PartialSink, PartialTarget, Sink, each, each_of_source};

@@ -257,7 +257,8 @@ impl Envelope {
             format!("the state is of another pipeline: of {:?}, and this is {:?}", self.description(bytes)?, identity.description)
         } else if self.seeds != identity.seeds {
             format!(
-                "the state's sketches have another seed (fingerprint {:016x}) than this pipeline's (fingerprint {:016x})",
+                "the state's sketches have another seed (fingerprint {:016x}) than this pipeline's (fingerprint {:016x}): give the secret seed under \
+                 which it was written, or none if there was none",
                 self.seeds, identity.seeds
             )
         } else {

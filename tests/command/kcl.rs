@@ -141,6 +141,27 @@ fn s11_a_window_comes_out_when_a_later_record_comes_whatever_becomes_of_it() {
     }
 }
 
+/// S87 of a shard's state, its partials and their merger.
+#[test]
+fn s87_the_child_refuses_state_and_partials_of_another_seed() {
+    let folder = Folder::new("kcl_seed");
+    let secret = folder.file("seed", "c0ffee5eed0badf0");
+    let (out, partials) = (folder.path("rows.jsonl"), folder.path("partials"));
+    let arguments = ["--out", &out, "--partials", &partials];
+    let seeded = [&arguments[..], &["--seed-file", &secret]].concat();
+    let requested = r#"{"action":"shutdownRequested"}"#;
+    let messages =
+        |seconds| [initialize("shardId-000000000000"), records(seconds), TAKEN.into(), requested.into(), TAKEN.into(), END.into()];
+    let run = |arguments: &[&str], messages: &[String]| child(&folder, arguments, &messages.iter().map(String::as_str).collect::<Vec<_>>());
+    run(&seeded, &messages(0..25)).succeeded();
+    run(&arguments, &messages(25..45)).failed(1, &["another seed"]);
+    run(&seeded, &messages(25..45)).succeeded();
+    let merge = ["merge", "--pipeline", &folder.path("hits.toml"), &partials];
+    streamgauge(&merge).failed(1, &["another seed"]);
+    let merged = streamgauge(&[&merge[..], &["--seed-file", &secret]].concat()).json();
+    assert_eq!(merged.iter().map(|row| row["count"].as_u64().unwrap()).sum::<u64>(), 40, "the windows that are over");
+}
+
 #[test]
 fn s78_late_records_are_noted_at_checkpoints_and_written_down() {
     let folder = Folder::new("kcl_late");

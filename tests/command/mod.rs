@@ -11,6 +11,7 @@ mod oracle;
 mod output;
 mod pipes;
 mod promises;
+mod seed;
 #[cfg(unix)]
 mod signals;
 mod state;
@@ -70,6 +71,7 @@ impl Run {
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_streamgauge"));
     command.args(arguments).stdin(Stdio::null()).env_remove("NO_COLOR");
+    command.env_remove("STREAMGAUGE_SEED").env_remove("STREAMGAUGE_SEED_FILE");
     command
 }
 

@@ -12,7 +12,8 @@ fn variables(path: &str) -> BTreeSet<String> {
 
 #[test]
 fn settings_are_the_same_in_code_help_and_documents() {
-    let code = variables("src/adapter/lambda/function.rs");
+    let mut code = variables("src/adapter/lambda/function.rs");
+    code.extend(variables("src/adapter/seed.rs"));
     assert!(code.len() >= 9, "{code:?}");
     assert_eq!(variables("src/bin/streamgauge/lambda.rs"), code);
     assert_eq!(variables("docs/LAMBDA.md"), code);

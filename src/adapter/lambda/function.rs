@@ -3,10 +3,10 @@
 use super::{Emf, Handler, Invocation, run};
 use crate::adapter::pipeline_file::read_pipeline;
 use crate::adapter::record_pipeline::Declared;
+use crate::adapter::seed::seed_from_environment;
 use crate::adapter::sink::{JsonLinesSink, PartialSink, Sink};
 use crate::adapter::{Packing, came_late};
 use crate::error::{Error, ErrorKind};
-use crate::hash::Seed;
 use crate::record::ShardId;
 use crate::spec::CompileOptions;
 use crate::store::{self, PartialStore};
@@ -23,7 +23,6 @@ struct Settings {
     partials: Option<String>,
     with_source: bool,
     metrics: Option<String>,
-    seed: Option<Seed>,
     /// Whether late records are printed.
     late: bool,
 }
@@ -40,12 +39,13 @@ enum Mode {
 /// # Errors
 /// [`ErrorKind::InvalidArgument`] and [`ErrorKind::Parse`] for settings or a pipeline file that are wrong; [`ErrorKind::Io`] for a file that cannot be read; and as [`run`].
 pub fn run_from_environment() -> Result<(), Error> {
+    let seed = seed_from_environment()?;
     let settings = Settings::from(|name| env::var(name).ok().filter(|value| !value.is_empty()))?;
     let path = env::var_os("STREAMGAUGE_PIPELINE").ok_or_else(|| invalid("STREAMGAUGE_PIPELINE is not set: name the pipeline file"))?;
     let spec = read_pipeline(Path::new(&path))?;
     // A batch, and a window of Lambda's, ends: nothing in it need be late.
     let bounded_input = !matches!(settings.mode, Mode::Store { .. });
-    let options = CompileOptions { bounded_input, seed: settings.seed.unwrap_or_default(), ..CompileOptions::default() };
+    let options = CompileOptions { bounded_input, seed: seed.unwrap_or_default(), ..CompileOptions::default() };
     let pipeline = Declared::compile(&spec, options)?;
     match &settings.partials {
         None => {
@@ -143,20 +143,13 @@ impl Settings {
         };
         let (with_source, late) = (switch("STREAMGAUGE_SOURCE")?, switch("STREAMGAUGE_LATE")?);
         let (partials, metrics) = (variable("STREAMGAUGE_PARTIALS"), variable("STREAMGAUGE_METRICS"));
-        let seed = variable("STREAMGAUGE_SEED").map(seed).transpose()?;
-        Ok(Settings { mode, packing, partials, with_source, metrics, seed, late })
+        Ok(Settings { mode, packing, partials, with_source, metrics, late })
     }
 }
 
 fn bytes(variable: &impl Fn(&str) -> Option<String>) -> Result<Option<usize>, Error> {
     let read = |text: String| text.parse().map_err(|_| invalid(&format!("STREAMGAUGE_STATE_BYTES is {text:?}, not a number of bytes")));
     variable("STREAMGAUGE_STATE_BYTES").map(read).transpose()
-}
-
-/// The message never shows the seed.
-fn seed(text: String) -> Result<Seed, Error> {
-    let digits = text.strip_prefix("0x").unwrap_or(&text);
-    u64::from_str_radix(digits, 16).map(Seed::new).map_err(|_| invalid("STREAMGAUGE_SEED is not a number of up to 16 hexadecimal digits"))
 }
 
 fn invalid(message: &str) -> Error {
@@ -189,8 +182,6 @@ mod tests {
             let error = settings(variables).err().unwrap();
             assert!(error.contains(words), "{error}");
         }
-        let error = settings(&[("STREAMGAUGE_SEED", "secret")]).err().unwrap();
-        assert!(error.contains("hexadecimal") && !error.contains("secret"), "{error}");
     }
 
     #[test]

@@ -54,6 +54,10 @@ pub(crate) struct KclArguments {
     /// The pipeline, a TOML file whose keys are the names of the flags of `streamgauge run`
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) pipeline: PathBuf,
+    /// Take the secret seed of distinct counts and top-k from a file of up to 16 hexadecimal digits, where others choose the keys. Default: of $STREAMGAUGE_SEED or the file
+    /// $STREAMGAUGE_SEED_FILE, or else a public one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) seed_file: Option<PathBuf>,
     /// Where the shards' state is kept: a directory, or s3://BUCKET/PREFIX. One place for one application
     #[arg(long, value_name = "PLACE")]
     pub(crate) state: String,
@@ -288,6 +292,10 @@ pub(crate) struct PipelineArguments {
     /// Take the pipeline from a TOML file, whose keys are the names of these flags with underscores; flags override it
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) pipeline: Option<PathBuf>,
+    /// Take the secret seed of distinct counts and top-k from a file of up to 16 hexadecimal digits, where others choose the keys. Default: of $STREAMGAUGE_SEED or the file
+    /// $STREAMGAUGE_SEED_FILE, or else a public one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) seed_file: Option<PathBuf>,
     /// The field that holds the event time. Windows need one; in an access log it is `time`
     #[arg(long, value_name = "FIELD")]
     pub(crate) time: Option<String>,

@@ -4,6 +4,7 @@ use crate::arguments::{KclArguments, MergingArguments};
 use crate::failure::Failure;
 use crate::protocol_output;
 use crate::session::say;
+use crate::settings::seed;
 use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use streamgauge::snapshot::Partial;
 use streamgauge::spec::{CompileOptions, JsonLines, MergedRow, PipelineSpec, RowMerger};
 use streamgauge::store::{self, PartialStore};
 use streamgauge::time::parse_duration;
-use streamgauge::{Error, ErrorKind, ShardId};
+use streamgauge::{Error, ErrorKind, Seed, ShardId};
 
 /// Lines of the daemon are long.
 const INPUT_BUFFER_BYTES: usize = 1 << 20;
@@ -141,7 +142,10 @@ fn append(path: &Path) -> Result<AppendFile, Error> {
 }
 
 fn pipeline_work(spec: &PipelineSpec, arguments: &KclArguments) -> Result<PipelineWork<Declared>, Failure> {
-    let pipeline = Declared::compile(spec, CompileOptions::default()).map_err(|error| Failure::usage(&error))?;
+    let seed = seed(arguments.seed_file.as_deref())?;
+    let mut options = CompileOptions::default();
+    options.seed = seed;
+    let pipeline = Declared::compile(spec, options).map_err(|error| Failure::usage(&error))?;
     let late = arguments.late.clone().or_else(|| spec.late.as_ref().map(PathBuf::from));
     let (out, partials, spec) = (arguments.out.clone().map(Out), arguments.partials.clone(), spec.clone());
     let open = move |shard: &ShardId, pipeline: &Declared| -> Result<Box<dyn Sink<Declared>>, Error> {
@@ -149,7 +153,7 @@ fn pipeline_work(spec: &PipelineSpec, arguments: &KclArguments) -> Result<Pipeli
         Ok(match (lines, &partials) {
             (Some(lines), None) => Box::new(JsonLinesSink::new(pipeline, lines)),
             (None, Some(place)) => Box::new(PartialSink::new(target(place)?)),
-            (Some(lines), Some(place)) => Box::new(Both::new(target(place)?, lines, &spec)?),
+            (Some(lines), Some(place)) => Box::new(Both::new(target(place)?, lines, (&spec, seed))?),
             (None, None) => return Err(Error::new(ErrorKind::InvalidArgument, "give --out, --partials, or both")),
         })
     };
@@ -196,9 +200,10 @@ fn stream_target(stream: &str) -> Result<Box<dyn PartialTarget>, Error> {
 }
 
 /// A merger of the pipeline's partials, and the writer of its rows.
-pub(crate) fn merger(spec: &PipelineSpec, options: MergerOptions) -> Result<(RowMerger, JsonLines), Error> {
+pub(crate) fn merger((spec, seed): (&PipelineSpec, Seed), options: MergerOptions) -> Result<(RowMerger, JsonLines), Error> {
     let mut compile = CompileOptions::default();
     compile.arrival_times = true;
+    compile.seed = seed;
     let pipeline = spec.compile(&compile)?;
     let lines = JsonLines::new(&pipeline);
     Ok((pipeline.into_merger(options)?, lines))
@@ -208,6 +213,7 @@ fn merger_work(spec: &PipelineSpec, arguments: &KclArguments) -> Result<MergerWo
     let Some(out) = arguments.out.clone().map(Out) else {
         return Err(Failure::Usage(String::from("--merge needs --out")));
     };
+    let spec = (spec, seed(arguments.seed_file.as_deref())?);
     let (merger, lines) = merger(spec, merger_options(&arguments.merging)?).map_err(|error| Failure::usage(&error))?;
     Ok(MergerWork::new(merger, move |shard| {
         let sink: Box<dyn AnswerSink<MergedRow>> = Box::new(MergedLines { lines: lines.clone(), out: out.open(shard)?, line: Vec::new() });
@@ -256,7 +262,7 @@ struct Both {
 }
 
 impl Both {
-    fn new(target: Target, out: AppendFile, spec: &PipelineSpec) -> Result<Self, Error> {
+    fn new(target: Target, out: AppendFile, spec: (&PipelineSpec, Seed)) -> Result<Self, Error> {
         let mut options = MergerOptions::default();
         options.sources = Some(1);
         let (mut merger, lines) = merger(spec, options)?;

@@ -27,7 +27,8 @@ It takes no options: Lambda gives a function its settings as environment variabl
   STREAMGAUGE_LATE         1: print each record that came late to standard error, with its event time;
                            0 (default): print how many there were in an invocation
   STREAMGAUGE_METRICS      a namespace: print metrics of each invocation for CloudWatch
-  STREAMGAUGE_SEED         the secret seed of sketches, 64 bits in hexadecimal
+  STREAMGAUGE_SEED         the secret seed of distinct counts and top-k, up to 16 hexadecimal digits
+  STREAMGAUGE_SEED_FILE    the file that holds it
 
 Answers go to standard output, the same lines as `streamgauge run --output json` writes; dead
 letters and errors go to standard error. A binary that is named bootstrap runs this by itself.

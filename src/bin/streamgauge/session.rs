@@ -160,6 +160,7 @@ fn nothing_to_read(settings: &Settings) -> bool {
 pub(crate) fn compile(settings: &Settings, bounded_input: bool) -> Result<RowPipeline, Failure> {
     let mut options = CompileOptions::default();
     options.bounded_input = bounded_input;
+    options.seed = settings.seed;
     options.flags = Some(settings.flags.clone());
     let mut spec = settings.spec.clone();
     if !settings.reads_clock() {

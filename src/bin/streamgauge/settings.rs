@@ -3,11 +3,11 @@
 use crate::arguments::{DurableArguments, FormatArgument, InputArguments, OutputArgument, OutputArguments, PipelineArguments};
 use crate::failure::Failure;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
-use streamgauge::Limits;
-use streamgauge::adapter::read_pipeline;
+use streamgauge::adapter::{read_pipeline, read_seed, seed_from_environment};
 use streamgauge::spec::PipelineSpec;
+use streamgauge::{Limits, Seed};
 
 /// What is to be done, with which input.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Settings {
     pub(crate) spec: PipelineSpec,
     /// The files, `-` for standard input; never none.
     pub(crate) files: Vec<PathBuf>,
+    /// The seed of sketches.
+    pub(crate) seed: Seed,
     /// What is kept between runs.
     pub(crate) durable: DurableArguments,
     /// Threads to read them on.
@@ -41,6 +43,7 @@ impl Settings {
         own_aggregates: Vec<String>,
     ) -> Result<Settings, Failure> {
         let file = pipeline.pipeline.as_deref().map(read_pipeline).transpose().map_err(|error| Failure::usage(&error))?.unwrap_or_default();
+        let seed = seed(pipeline.seed_file.as_deref())?;
         let aggregates: Vec<String> = own_aggregates.into_iter().chain(pipeline.agg).collect();
         let flags = PipelineSpec {
             format: input.format.map(|format| format_name(format).to_owned()),
@@ -67,7 +70,8 @@ impl Settings {
         let mut limits = Limits::default();
         limits.zstd_window_log_max = input.zstd_window_log_max.unwrap_or(limits.zstd_window_log_max);
         let (given, quiet) = (given_keys(&flags), output.quiet);
-        Ok(Settings { spec: file.overridden_by(flags), files, threads, limits, durable: output.durable.clone(), flags: given, quiet })
+        let durable = output.durable.clone();
+        Ok(Settings { spec: file.overridden_by(flags), seed, files, threads, limits, durable, flags: given, quiet })
     }
 }
 
@@ -83,6 +87,15 @@ impl Settings {
         let files = || self.files.iter().map(|file| file.to_string_lossy()).collect::<Vec<_>>().join(",");
         self.durable.source.clone().unwrap_or_else(files)
     }
+}
+
+/// The seed of sketches: of the file that the command line names, else of the environment, else the public one.
+///
+/// # Errors
+/// A file that cannot be read, or what is no seed.
+pub(crate) fn seed(file: Option<&Path>) -> Result<Seed, Failure> {
+    let given = file.map_or_else(seed_from_environment, |path| read_seed(path).map(Some).map_err(|error| error.at("--seed-file")));
+    Ok(given.map_err(|error| Failure::usage(&error))?.unwrap_or_default())
 }
 
 /// The keys that flags gave, of those that errors can be about.
