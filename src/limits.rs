@@ -23,6 +23,9 @@ pub struct Limits {
     /// Approximate bytes of all accumulators; default 8 GiB. Checked at an amortised constant cost per record, so the state may
     /// pass the limit by what arrives between two checks (at most as many records as the state has 64-byte units).
     pub state_bytes_max: usize,
+    /// Approximate bytes of answers that were made and not fetched; default 64 MiB. A window that is complete is made when it is
+    /// fetched, unless a record changes a pane of it before: past this limit such a record is refused until the answers are fetched.
+    pub pending_bytes_max: usize,
     /// Bytes of one record or line, after decompression; default 16 MiB. A longer one is a dead letter.
     pub record_bytes_max: usize,
     /// Nesting of a JSON record; default 128, above which no parser that recurses is asked.
@@ -43,6 +46,7 @@ impl Default for Limits {
             panes_max: 1_000_000,
             shards_max: 100_000,
             state_bytes_max: 8 << 30,
+            pending_bytes_max: 64 << 20,
             record_bytes_max: 16 << 20,
             json_depth_max: 128,
             key_bytes_max: 64 << 10,

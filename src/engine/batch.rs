@@ -81,7 +81,8 @@ struct Run {
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
-    /// Takes the records of a batch, as pushing one after the other would, until `tell` refuses: it is told what became of each that was not simply added.
+    /// Takes the records of a batch, as pushing one after the other would, until one makes a window complete, or `tell` refuses: it is told what became of each that was not
+    /// simply added.
     ///
     /// # Errors
     /// As [`push`](Engine::push), for the record that the batch then begins with.
@@ -103,7 +104,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
                 });
                 let goes_on = told?;
                 batch.pass(1);
-                if !goes_on {
+                if !goes_on || self.firing.is_due(self.watermarks.overall()) {
                     return Ok(());
                 }
             }
@@ -143,9 +144,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// The event times of records that make nothing fire: no window for the first time, as the watermark stays below where something is due; and none
-    /// again, as their panes are in none that has fired.
+    /// again, as their panes are in none that has fired or waits to be fetched.
     pub(super) fn quiet(&self) -> Range<i64> {
-        let from = if self.lateness > 0 { self.schedule.first_time_from(self.firing.fired_to()) } else { i64::MIN };
+        let apart = self.lateness > 0 || self.firing.waits();
+        let from = if apart { self.schedule.first_time_from(self.firing.settled_to()) } else { i64::MIN };
         from..self.watermarks.time_reaching(self.firing.wake_at())
     }
 

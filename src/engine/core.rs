@@ -1,7 +1,8 @@
 //! The engine's state, and what becomes of a record.
 
-use super::firing::{Fired, Firing};
+use super::firing::Firing;
 use super::inherited::Inherited;
+use super::pending::Pending;
 use super::shards::Shards;
 use super::{Emission, EngineOptions, Outcome, RecentIds, Shard, Stats};
 use crate::aggregate::Aggregate;
@@ -10,7 +11,6 @@ use crate::limits::Limits;
 use crate::record::{Sequence, ShardId};
 use crate::time::Timestamp;
 use crate::window::{Pane, Panes, Place, Schedule, TwoStacks, Watermarks};
-use std::collections::VecDeque;
 use std::marker::PhantomData;
 #[cfg(feature = "spec")]
 use std::ops::RangeInclusive;
@@ -56,14 +56,16 @@ pub struct Engine<R: ?Sized, A: Aggregate<R>> {
     pub(super) inherited: Inherited<A::Accumulator>,
     pub(super) watermarks: Watermarks,
     pub(super) firing: Firing,
-    /// Windows that have fired and were not yet fetched.
-    pub(super) pending: VecDeque<Fired<Option<A::Accumulator>>>,
+    /// Answers that were made and not yet fetched.
+    pub(super) pending: Pending<A::Accumulator>,
     pub(super) stats: Stats,
     pub(super) shards: Shards,
     pub(super) name: String,
     pub(super) recent_ids: Option<RecentIds>,
     /// Records that may still come before the state is measured again.
     pub(super) until_check: u64,
+    /// Bytes of the state as of the last measurement, without the pending answers.
+    pub(super) measured: usize,
     /// Why the last record became a dead letter.
     pub(super) refusal: Option<Error>,
     pub(super) record: PhantomData<fn(&R)>,
@@ -91,12 +93,13 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             inherited: Inherited::new(),
             watermarks: Watermarks::new(spans.out_of_orderness, spans.idle_after),
             firing: Firing::new(),
-            pending: VecDeque::new(),
+            pending: Pending::new(),
             stats: Stats::default(),
             shards: Shards::default(),
             name: options.name,
             recent_ids: options.recent_ids,
             until_check: CHECK_RECORDS_MIN,
+            measured: 0,
             refusal: None,
             record: PhantomData,
         })
@@ -143,12 +146,17 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     ///
     /// Cost: a comparison of the time with the panes used last and the aggregate's own `add`; for a pane that is new, O(log panes).
     ///
+    /// Windows that are complete wait to be fetched by [`next_emission`](Engine::next_emission), and are computed then. Only a record
+    /// that goes into a pane of one of them makes them be computed before it is taken: fetch often where records come out of order.
+    ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] past a limit that the user chose to be an error; of a strict engine, [`ErrorKind::InvalidRecord`] or
-    /// [`ErrorKind::TimeOutOfRange`] for a record that cannot be aggregated. The record is not taken then.
+    /// [`ErrorKind::LimitExceeded`] past a limit, or past one of the aggregate that the user chose to be an error, for this record or for a window
+    /// that is computed before it; of a strict engine, [`ErrorKind::InvalidRecord`] or
+    /// [`ErrorKind::TimeOutOfRange`] for a record that cannot be aggregated. The record is not taken then. Past
+    /// [`Limits::pending_bytes_max`], fetch what is complete and push it again.
     #[inline]
     pub fn push(&mut self, shard: Shard, record: &R, time: Timestamp) -> Result<Outcome, Error> {
-        self.settle()?;
+        self.settle();
         if self.until_check == 0 {
             self.check_state()?;
         }
@@ -226,9 +234,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
-    /// Moves the watermark of a shard by the event time of a record. A time that no window can be given around moves nothing.
+    /// Moves the watermark of a shard by the event time of a record. A time that no window can be given around moves nothing, nor one that
+    /// is so far from all others that too many empty windows would be emitted.
     fn observe(&mut self, shard: Shard, time: Timestamp) {
-        if self.schedule.range(self.lateness).contains(&time.as_millis()) {
+        if self.schedule.range(self.lateness).contains(&time.as_millis()) && !self.is_far(time) {
             self.watermarks.observe(shard.index(), time.as_millis());
         }
     }
@@ -284,7 +293,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Whether [`next_emission`](Engine::next_emission) may have something to give. False is certain.
     pub fn is_due(&self) -> bool {
-        !self.pending.is_empty() || self.firing.is_due(self.watermarks.overall())
+        !self.pending.is_empty() || self.firing.waits() || self.firing.is_due(self.watermarks.overall())
     }
 
     /// The input has ended: every window is complete.
@@ -297,9 +306,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Windows are computed as they are asked for, so that the answers of a long input need not be held at once.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] if a window merged of its panes passes a limit that the user chose to be an error.
+    /// [`ErrorKind::LimitExceeded`] if a window merged of its panes passes a limit that the user chose to be an error. The window has no
+    /// answer then; its records stay in the other windows that they are in. The next call goes on after it.
     pub fn next_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
-        if let Some(fired) = self.pending.pop_front() {
+        if let Some(fired) = self.pending.pop() {
             let value = answer(&self.aggregate, fired.content.as_ref());
             return Ok(Some(self.emission(fired.start, fired.revision, value)));
         }
@@ -325,15 +335,14 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Approximate bytes of all accumulators, measured now. Cost: O(state).
     pub fn state_bytes(&self) -> usize {
+        self.accumulated_bytes() + self.pending.bytes()
+    }
+
+    /// Approximate bytes of all accumulators but those of pending answers.
+    fn accumulated_bytes(&self) -> usize {
         let merged = self.stacks.iter().flat_map(TwoStacks::accumulators);
-        let pending = self.pending.iter().filter_map(|fired| fired.content.as_ref());
-        self.panes
-            .accumulators()
-            .chain(merged)
-            .chain(pending)
-            .chain(self.inherited.values())
-            .map(|accumulator| self.aggregate.state_bytes(accumulator))
-            .sum()
+        let accumulators = self.panes.accumulators().chain(merged).chain(self.inherited.values());
+        accumulators.map(|accumulator| self.aggregate.state_bytes(accumulator)).sum()
     }
 
     /// Whether a record that cannot be aggregated is an error: see [`EngineOptions::strict`].
@@ -372,6 +381,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if self.closes_at(pane.start) <= self.watermarks.overall() {
             return Ok(Outcome::Late);
         }
+        if self.firing.waits() {
+            self.settle_before(pane)?;
+        }
         let found = self.panes.find(pane);
         let known = found.and_then(|slot| self.panes.in_slot(slot));
         if let Err(error) = self.aggregate.check(known.as_deref(), record) {
@@ -379,7 +391,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
         let slot = match found {
             Some(slot) => slot,
-            None => self.open_pane(pane)?,
+            None => match self.check_gap(pane) {
+                Ok(()) => self.open_pane(pane)?,
+                Err(error) => return self.refuse(error),
+            },
         };
         if let Some(accumulator) = self.panes.in_slot(slot) {
             self.aggregate.add(accumulator, record, time);
@@ -390,6 +405,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Opens a pane, and returns its slot.
     pub(super) fn open_pane(&mut self, pane: Pane) -> Result<i64, Error> {
+        if self.panes.len() >= self.limits.panes_max && self.firing.waits() {
+            // Those that are kept for windows that wait alone can be closed.
+            self.settle_now()?;
+        }
         if self.panes.len() >= self.limits.panes_max {
             let message = format!(
                 "{} panes are open, as many as Limits::panes_max allows; a shorter out-of-orderness closes panes sooner",
@@ -397,7 +416,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             );
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
-        self.pass_empty();
+        if !self.firing.waits() {
+            self.pass_empty();
+        }
         let slot = self.panes.open(pane, self.aggregate.init());
         self.wake_for(pane);
         Ok(slot)
@@ -430,7 +451,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Measures the state against its limit.
     #[cold]
     pub(super) fn check_state(&mut self) -> Result<(), Error> {
-        let bytes = self.state_bytes();
+        self.measured = self.accumulated_bytes();
+        let bytes = self.measured + self.pending.bytes();
         self.stats.state_bytes = bytes as u64;
         if bytes > self.limits.state_bytes_max {
             let message = format!(

@@ -6,6 +6,7 @@
 use super::Engine;
 use super::firing::{Fired, Firing, read_revision, read_start};
 use super::inherited::Inherited;
+use super::pending::Pending;
 use super::shards::Shards;
 use super::{EngineOptions, RecentIds, Stats};
 use crate::aggregate::Aggregate;
@@ -13,7 +14,6 @@ use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::snapshot::{Envelope, EnvelopeWriter, Identity, Kind, Reductions, Snapshot, Tag, least_tolerance};
 use crate::window::{Panes, Place, TwoStacks, Watermarks};
-use std::collections::VecDeque;
 
 /// How an accumulator is written down.
 pub(super) type Encode<'a, T> = &'a mut dyn FnMut(&T, &mut Writer) -> Result<(), Error>;
@@ -24,7 +24,7 @@ struct State<T> {
     stacks: Option<TwoStacks<T>>,
     watermarks: Watermarks,
     firing: Firing,
-    pending: VecDeque<Fired<Option<T>>>,
+    pending: Pending<T>,
     stats: Stats,
     shards: Shards,
     recent_ids: Option<RecentIds>,
@@ -118,6 +118,12 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if self.firing.has_early() {
             envelope.section(Tag::Early, |writer| self.firing.encode_early(writer));
         }
+        if let Some(windows) = self.firing.answering() {
+            envelope.section(Tag::Answering, |writer| {
+                writer.i64(windows.start);
+                writer.i64(windows.end);
+            });
+        }
         Ok(envelope.finish())
     }
 
@@ -135,7 +141,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     fn encode_pending(&self, writer: &mut Writer, encode: Encode<'_, A::Accumulator>) -> Result<(), Error> {
         writer.usize(self.pending.len());
-        for fired in &self.pending {
+        for fired in self.pending.iter() {
             writer.i64(fired.start);
             writer.u64(u64::from(fired.revision));
             writer.bool(fired.content.is_some());
@@ -192,6 +198,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if envelope.has(Tag::Early) {
             let mut reader = envelope.section(bytes, Tag::Early)?;
             firing.decode_early(&mut reader, self.schedule)?;
+            reader.finish()?;
+        }
+        if envelope.has(Tag::Answering) {
+            let mut reader = envelope.section(bytes, Tag::Answering)?;
+            firing.decode_answering(&mut reader, self.schedule)?;
             reader.finish()?;
         }
         let mut room = self.limits.state_bytes_max;
@@ -265,16 +276,17 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(panes)
     }
 
-    fn decode_pending(&self, mut reader: Reader<'_>, room: &mut usize) -> Result<VecDeque<Fired<Option<A::Accumulator>>>, Error> {
+    fn decode_pending(&self, mut reader: Reader<'_>, room: &mut usize) -> Result<Pending<A::Accumulator>, Error> {
         let count = reader.count(3)?;
-        let mut pending = VecDeque::new();
+        let mut pending = Pending::new();
         for _ in 0..count {
             let (start, revision) = (read_start(&mut reader, self.schedule)?, read_revision(&mut reader)?);
             let content = match reader.bool()? {
                 true => Some(self.decode_accumulator(reader.section()?, room)?),
                 false => None,
             };
-            pending.push_back(Fired { start, revision, content });
+            let bytes = content.as_ref().map_or(0, |accumulator| self.aggregate.state_bytes(accumulator));
+            pending.push(Fired { start, revision, content }, bytes);
         }
         reader.finish()?;
         Ok(pending)

@@ -3,6 +3,10 @@
 //! Windows fire in the order of their starts. `fired_to` is the start of the first window that has not fired; every window before it
 //! is complete at the current watermark. A record that still goes into one of those (within the allowed lateness) makes it fire
 //! again, with a higher revision. A pane is dropped when the last window that contains it is closed.
+//!
+//! A window that is due *waits*: it is computed when it is fetched, of panes that are as they were when it became due. So a leap of
+//! event time over many windows costs no memory. A record that would change such a pane makes the answers that wait come first: they
+//! are *pending* then, within a limit of bytes.
 
 use super::Engine;
 use super::core::answer_bytes;
@@ -10,8 +14,10 @@ use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::hash::{Seed, hash_bytes};
+use crate::time::Timestamp;
 use crate::window::{Pane, Panes, Schedule, Slid};
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
 /// What has fired, and what is to.
 #[derive(Clone, Debug)]
@@ -22,14 +28,16 @@ pub(super) struct Firing {
     has_fired: bool,
     /// The lowest watermark at which there is something to do.
     wake_at: i64,
+    /// Windows that start before this one may wait to be fetched; `i64::MIN` where none does.
+    waits_to: i64,
     /// Windows that have fired and may fire again, with their last revision: within the allowed lateness, or before their turn.
     revisions: BTreeMap<i64, u32>,
     /// Windows that have to fire again.
     again: VecDeque<i64>,
-    /// Whether windows were answered before their turn.
-    answers_early: bool,
     /// Windows that were answered before their turn and are still to fire in it, each with the hash of what its records were then.
     early: BTreeMap<i64, u64>,
+    /// Windows that start in this stretch, have a record and have not fired are to be answered before their turn.
+    answering: Option<Range<i64>>,
 }
 
 /// A window that fires: its start, its revision, and what is made of its records.
@@ -77,12 +85,13 @@ impl<T: Clone> Content<'_, T> {
 impl Firing {
     pub(super) fn new() -> Self {
         let (revisions, again) = (BTreeMap::new(), VecDeque::new());
-        Firing { fired_to: i64::MIN, has_fired: false, wake_at: i64::MAX, revisions, again, answers_early: false, early: BTreeMap::new() }
+        let (early, answering) = (BTreeMap::new(), None);
+        Firing { fired_to: i64::MIN, has_fired: false, wake_at: i64::MAX, waits_to: i64::MIN, revisions, again, early, answering }
     }
 
-    /// Whether every window fires once, in its turn.
+    /// Returns true if every window that is to come fires once, in its turn.
     pub(super) fn is_plain(&self) -> bool {
-        self.revisions.is_empty() && self.again.is_empty() && !self.answers_early
+        self.revisions.is_empty() && self.again.is_empty()
     }
 
     pub(super) fn fired_to(&self) -> i64 {
@@ -99,14 +108,21 @@ impl Firing {
         self.revisions.get(&start).map_or(0, |last| last.saturating_add(1))
     }
 
-    /// Whether windows were answered before their turn.
-    pub(super) fn answers_early(&self) -> bool {
-        self.answers_early
+    /// Returns true if there may be something to do at this watermark that was not looked at yet.
+    #[inline]
+    pub(super) fn is_due(&self, watermark: i64) -> bool {
+        watermark >= self.wake_at
     }
 
-    /// Whether there may be something to do at this watermark.
-    pub(super) fn is_due(&self, watermark: i64) -> bool {
-        watermark >= self.wake_at || !self.again.is_empty()
+    /// Returns true if windows may wait to be fetched.
+    #[inline]
+    pub(super) fn waits(&self) -> bool {
+        self.waits_to != i64::MIN
+    }
+
+    /// The start of the first window that neither has fired nor waits to be fetched.
+    pub(super) fn settled_to(&self) -> i64 {
+        self.fired_to.max(self.waits_to)
     }
 
     /// There is something to do at this watermark, or before.
@@ -146,7 +162,8 @@ impl Firing {
             again.push_back(read_start(reader, schedule)?);
         }
         // Whatever is due shows at the first look.
-        Ok(Firing { fired_to, has_fired, wake_at: i64::MIN, revisions, again, answers_early: false, early: BTreeMap::new() })
+        let (early, answering) = (BTreeMap::new(), None);
+        Ok(Firing { fired_to, has_fired, wake_at: i64::MIN, waits_to: i64::MIN, revisions, again, early, answering })
     }
 
     /// Whether windows that were answered before their turn are still to fire in it.
@@ -160,6 +177,16 @@ impl Firing {
             writer.i64(*start);
             writer.fixed_u64(*content);
         }
+    }
+
+    /// The windows of which those with a record are still to be answered before their turn.
+    pub(super) fn answering(&self) -> Option<&Range<i64>> {
+        self.answering.as_ref()
+    }
+
+    pub(super) fn decode_answering(&mut self, reader: &mut Reader<'_>, schedule: Schedule) -> Result<(), Error> {
+        self.answering = Some(read_start(reader, schedule)?..read_start(reader, schedule)?);
+        Ok(())
     }
 
     pub(super) fn decode_early(&mut self, reader: &mut Reader<'_>, schedule: Schedule) -> Result<(), Error> {
@@ -192,82 +219,170 @@ pub(super) fn first_window<T>(panes: &Panes<T>, schedule: Schedule, start: i64) 
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
-    /// Fires all that is due, before the next record can change it.
+    /// Notes what has become due, before the next record.
     #[inline]
-    pub(super) fn settle(&mut self) -> Result<(), Error> {
-        if !self.firing.is_due(self.watermarks.overall()) {
+    pub(super) fn settle(&mut self) {
+        if self.firing.is_due(self.watermarks.overall()) {
+            self.look();
+        }
+    }
+
+    /// What is due waits from now on. Its panes are not found as used lately any more, so that a record for one of them comes to
+    /// [`settle_before`](Engine::settle_before).
+    #[cold]
+    fn look(&mut self) {
+        let answering = self.firing.answering.as_ref().map(|windows| windows.end);
+        if self.firing.again.is_empty() && answering.is_none() && self.due().is_none() {
+            self.rest();
+            return;
+        }
+        self.raise_waits_to(answering.unwrap_or(self.firing.fired_to));
+        let waits_to = self.firing.waits_to;
+        self.panes.forget_before(self.schedule.first_time_from(waits_to));
+        self.firing.wake_at = self.candidate_from(waits_to).map_or(i64::MAX, |start| self.schedule.last_millisecond(start));
+    }
+
+    /// The windows before this one wait, and all that are complete.
+    fn raise_waits_to(&mut self, start: i64) {
+        let unfired = self.schedule.first_unfired(self.watermarks.overall());
+        self.firing.waits_to = self.firing.waits_to.max(unfired).max(start);
+    }
+
+    /// Nothing is due.
+    fn rest(&mut self) {
+        self.pass_empty();
+        self.close_panes();
+        (self.firing.waits_to, self.firing.wake_at) = (i64::MIN, self.next_wake());
+    }
+
+    /// A record is about to go into the pane: if a window that waits has the pane, all that wait are made.
+    ///
+    /// # Errors
+    /// As [`settle_now`](Engine::settle_now).
+    #[cold]
+    pub(super) fn settle_before(&mut self, pane: Pane) -> Result<(), Error> {
+        // The watermark may have passed windows without a record since.
+        self.raise_waits_to(i64::MIN);
+        if self.schedule.first_window_of(pane) < self.firing.waits_to { self.settle_now() } else { Ok(()) }
+    }
+
+    /// Makes the answers that wait.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`] if the answers that are made and not fetched take more bytes than are allowed, and as
+    /// [`next_emission`](Engine::next_emission).
+    #[cold]
+    pub(super) fn settle_now(&mut self) -> Result<(), Error> {
+        loop {
+            self.check_pending()?;
+            let Some(fired) = self.fire_next(|aggregate, content| content.keep(|| aggregate.init()))? else { return Ok(()) };
+            let bytes = fired.content.as_ref().map_or(0, |accumulator| self.aggregate.state_bytes(accumulator));
+            self.pending.push(fired, bytes);
+        }
+    }
+
+    /// Refuses to make more answers than there is room for.
+    fn check_pending(&self) -> Result<(), Error> {
+        let (bytes, limits) = (self.pending.bytes(), &self.limits);
+        if bytes <= limits.pending_bytes_max && bytes <= limits.state_bytes_max.saturating_sub(self.measured) {
             return Ok(());
         }
-        self.settle_now()
+        let message = format!(
+            "{} answers that were not fetched take about {bytes} bytes, over what Limits::pending_bytes_max or Limits::state_bytes_max \
+             allows: fetch the answers that are complete (next_emission), then push again",
+            self.pending.len()
+        );
+        Err(Error::new(ErrorKind::LimitExceeded, message))
     }
 
-    #[cold]
-    fn settle_now(&mut self) -> Result<(), Error> {
-        while let Some(fired) = self.fire_next(|aggregate, content| content.keep(|| aggregate.init()))? {
-            self.pending.push_back(fired);
-        }
-        Ok(())
-    }
-
-    /// Fires the next window that is due, and makes of its records what `make` does.
+    /// Fires the next window that is due, and makes of its records what `make` does. One that cannot be made is an error once: it is
+    /// passed over.
     pub(super) fn fire_next<T>(&mut self, make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T) -> Result<Option<Fired<T>>, Error> {
-        if let Some(start) = self.firing.again.front().copied() {
-            let fired = self.fire_again(start, make)?;
-            self.firing.again.pop_front();
-            return Ok(Some(fired));
+        if let Some(start) = self.firing.again.pop_front() {
+            return self.fire_again(start, make).map(Some);
         }
-        if let Some(start) = self.due()? {
-            let fired = self.fire(start, make)?;
+        if let Some((start, content)) = self.next_early()? {
+            let content = make(&self.aggregate, content.map_or(Content::Empty, Content::Merged));
+            return Ok(Some(self.fired_again(start, content)));
+        }
+        if let Some(start) = self.due() {
+            let fired = self.fire(start, make);
             self.firing.fired_to = self.schedule.next_window(start);
             self.firing.has_fired = true;
             self.close_panes();
-            return Ok(Some(fired));
+            return fired.map(Some);
         }
-        self.pass_empty();
-        self.close_panes();
-        self.firing.wake_at = self.next_wake();
+        self.rest();
         Ok(None)
     }
 
-    /// Nothing is due: windows that the watermark has passed were empty, and are not to fire in their turn any more.
+    /// Windows that the watermark has passed were empty, and are not to fire in their turn any more.
+    ///
+    /// Where empty windows are emitted, those before the first that fires are not, and the first may be one that a late record goes
+    /// into: only those are passed that no record can go into any more.
     pub(super) fn pass_empty(&mut self) {
         if !self.counts_empty() {
-            let unfired = self.schedule.first_unfired(self.watermarks.overall());
+            let lateness = if self.emit_empty { self.lateness } else { 0 };
+            let unfired = self.schedule.first_unfired(self.watermarks.overall().saturating_sub(lateness));
             self.firing.fired_to = self.firing.fired_to.max(unfired);
         }
     }
 
     /// The next window to fire, if the watermark has reached its end.
-    fn due(&self) -> Result<Option<i64>, Error> {
+    fn due(&self) -> Option<i64> {
         let with_record = self.candidate();
         // The end of the input completes no empty windows after the last one with a record.
         let watermark = if with_record.is_some() { self.watermarks.overall() } else { self.watermarks.reached() };
-        let next = match self.counts_empty() {
-            false => with_record,
-            true => {
-                self.check_gap(with_record.unwrap_or_else(|| self.schedule.first_unfired(watermark)))?;
-                Some(self.firing.fired_to)
-            }
-        };
-        Ok(next.filter(|start| self.schedule.last_millisecond(*start) <= watermark))
+        let next = if self.counts_empty() { Some(self.firing.fired_to) } else { with_record };
+        next.filter(|start| self.schedule.last_millisecond(*start) <= watermark)
     }
 
-    /// Whether every window from `fired_to` on is to fire, with or without records: from the first one that had any.
+    /// Returns true if every window from `fired_to` on is to fire, with or without records: from the first one that had any.
     fn counts_empty(&self) -> bool {
         self.emit_empty && self.firing.has_fired
     }
 
-    /// Refuses to emit more empty windows in a row than panes are allowed.
-    fn check_gap(&self, to: i64) -> Result<(), Error> {
-        let empty = self.schedule.windows_between(self.firing.fired_to, to);
-        if empty <= self.limits.panes_max as u64 {
+    /// Refuses to open a pane so far from all others that more empty windows in a row than panes are allowed would be emitted.
+    pub(super) fn check_gap(&self, pane: Pane) -> Result<(), Error> {
+        if !self.emit_empty || self.empty_beside(pane) <= self.limits.panes_max as u64 {
             return Ok(());
         }
         let message = format!(
-            "{empty} empty windows in a row would be emitted, over the {} of Limits::panes_max; is an event time wrong?",
+            "a window at {} is more than {} windows away from all others, and the empty ones in between would be emitted: more than \
+             Limits::panes_max allows",
+            Timestamp::from_millis(pane.start),
             self.limits.panes_max
         );
-        Err(Error::new(ErrorKind::LimitExceeded, message))
+        Err(Error::new(ErrorKind::TimeOutOfRange, message))
+    }
+
+    /// Returns true if a window around the time would be as far from all others as [`check_gap`](Engine::check_gap) refuses.
+    pub(super) fn is_far(&self, time: Timestamp) -> bool {
+        let start = time.as_millis();
+        self.emit_empty && self.check_gap(Pane { start, end: start.saturating_add(1) }).is_err()
+    }
+
+    /// How many windows are without a record between those of a pane that is to be opened and the nearest that have one or have fired.
+    fn empty_beside(&self, pane: Pane) -> u64 {
+        let (first, last) = (self.schedule.first_window_of(pane), self.schedule.last_window_of(pane.start));
+        let after = |last: i64| self.schedule.next_window(last);
+        let fired = self.firing.has_fired.then_some(self.firing.fired_to);
+        if fired.is_some_and(|to| first < to) {
+            return self.schedule.windows_between(after(last), self.first_fired());
+        }
+        let pane_before = self.panes.range(i64::MIN, pane.start).next_back();
+        let opened = pane_before.map(|(start, _)| after(self.schedule.last_window_of(start)));
+        let inherited = self.inherited.range(..first).next_back().map(|(start, _)| after(*start));
+        if let Some(before) = fired.max(opened).max(inherited) {
+            return self.schedule.windows_between(before, first);
+        }
+        let next = first_window(&self.panes, self.schedule, after(last));
+        next.map_or(0, |next| self.schedule.windows_between(after(last), next))
+    }
+
+    /// The first window that has fired and may fire again; the first that has not fired, if there is none.
+    fn first_fired(&self) -> i64 {
+        self.firing.revisions.first_key_value().map_or(self.firing.fired_to, |(start, _)| *start).min(self.firing.fired_to)
     }
 
     /// The first window with a record that has not fired.
@@ -285,24 +400,31 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// completes. None is closed by it: it takes further records, and in its turn fires once more, with the revision raised. A window that was answered so before,
     /// and whose records are those of then, is passed over.
     ///
-    /// Cost: O(state), and all of these answers are held until they are fetched.
+    /// They are computed as they are fetched. Fetch them before the next record, or they are held until they are fetched.
     ///
     /// # Errors
-    /// As [`next_emission`](Engine::next_emission).
+    /// As [`next_emission`](Engine::next_emission), and as [`push`](Engine::push) past [`Limits::pending_bytes_max`](crate::Limits::pending_bytes_max).
     pub fn answer_open(&mut self) -> Result<(), Error> {
-        self.settle()?;
-        self.firing.answers_early = true;
-        let mut from = self.firing.fired_to;
-        while let Some(start) = self.candidate_from(from) {
+        // What is complete comes first.
+        self.settle_now()?;
+        let pane = self.panes.range(i64::MIN, i64::MAX).next_back().map(|(start, _)| self.schedule.last_window_of(start));
+        let last = pane.max(self.inherited.last_key_value().map(|(start, _)| *start));
+        self.firing.answering = last.map(|last| self.firing.fired_to..self.schedule.next_window(last));
+        self.firing.wake_at = i64::MIN;
+        Ok(())
+    }
+
+    /// The next window that is to be answered before its turn and has other records than the last time, with these.
+    fn next_early(&mut self) -> Result<Option<(i64, Option<A::Accumulator>)>, Error> {
+        while let Some(Range { start, end }) = self.firing.answering.take() {
+            let Some(start) = self.candidate_from(start).filter(|start| *start < end) else { break };
+            self.firing.answering = Some(self.schedule.next_window(start)..end);
             let content = self.merged(start)?;
             if self.is_news(start, content.as_ref()) {
-                let revision = self.firing.next_revision(start);
-                self.firing.revisions.insert(start, revision);
-                self.pending.push_back(Fired { start, revision, content });
+                return Ok(Some((start, content)));
             }
-            from = self.schedule.next_window(start);
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Whether a window has other records than when it was answered before its turn the last time; these are remembered then.
@@ -344,12 +466,16 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(Fired { start, revision, content })
     }
 
-    /// Fires a window again, or for the first time if it was empty until now, because of a late record or before its turn.
+    /// Fires a window again, or for the first time if it was empty until now, because of a late record.
     fn fire_again<T>(&mut self, start: i64, make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T) -> Result<Fired<T>, Error> {
         let content = make(&self.aggregate, self.merged(start)?.map_or(Content::Empty, Content::Merged));
+        Ok(self.fired_again(start, content))
+    }
+
+    fn fired_again<T>(&mut self, start: i64, content: T) -> Fired<T> {
         let revision = self.firing.next_revision(start);
         self.firing.revisions.insert(start, revision);
-        Ok(Fired { start, revision, content })
+        Fired { start, revision, content }
     }
 
     /// The merge of the panes of a window, from its panes one by one.
@@ -363,16 +489,30 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(Some(merged))
     }
 
-    /// A record went into the pane: the windows around it that have fired and are not closed have to fire again.
+    /// A record went into the pane: the windows around it that have fired and are not closed have to fire again. Where empty windows
+    /// are emitted, those after them fire too, up to the first that has fired.
+    #[inline]
     pub(super) fn fire_again_with(&mut self, pane: Pane) {
-        let mut start = self.schedule.first_window_of(pane);
-        let last = self.schedule.last_window_of(pane.start);
-        while start <= last && start < self.firing.fired_to {
-            if self.schedule.last_millisecond(start).saturating_add(self.lateness) > self.watermarks.overall() {
+        let start = self.schedule.first_window_of(pane);
+        if start < self.firing.fired_to {
+            self.fire_again_from(start, self.schedule.next_window(self.schedule.last_window_of(pane.start)));
+        }
+    }
+
+    fn fire_again_from(&mut self, mut start: i64, to: i64) {
+        let to = if self.counts_empty() { to.max(self.first_fired()) } else { to };
+        while start < to.min(self.firing.fired_to) {
+            if !self.is_closed(start) {
                 self.firing.again.push_back(start);
+                self.firing.wake_at = i64::MIN;
             }
             start = self.schedule.next_window(start);
         }
+    }
+
+    /// Returns true if no record can go into the window any more.
+    pub(super) fn is_closed(&self, start: i64) -> bool {
+        self.schedule.last_millisecond(start).saturating_add(self.lateness) <= self.watermarks.overall()
     }
 
     /// The watermark at which the last window that contains the pane is closed.
@@ -397,7 +537,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         while let Some((start, _)) = self.firing.revisions.first_key_value() {
             // One that was answered before its turn is still to fire.
             let fired = *start < self.firing.fired_to;
-            if !fired || self.schedule.last_millisecond(*start).saturating_add(self.lateness) > watermark {
+            if !fired || !self.is_closed(*start) {
                 break;
             }
             self.firing.revisions.pop_first();

@@ -17,6 +17,7 @@ mod firing;
 mod inherited;
 mod options;
 mod partials;
+mod pending;
 #[cfg(feature = "spec")]
 mod preaggregated;
 mod recent_ids;

@@ -21,7 +21,8 @@ pub struct EngineOptions {
     /// After how long without a record, by the clock given to [`Engine::advance`](super::Engine::advance), the other shards stop waiting
     /// for a shard; `None`: never. Default: never.
     pub idle_after: Option<Duration>,
-    /// Whether windows without a record, between windows with some, are emitted too. Default: they are not.
+    /// Whether windows without a record, between windows that are emitted, are emitted too. A record that leaves more than
+    /// [`Limits::panes_max`] of them between its windows and all others is a dead letter. Default: they are not.
     pub emit_empty: bool,
     /// Whether a record that cannot be aggregated is an error that leaves it untaken, in the place of a dead letter: for a source that delivers it again.
     /// Default: it is a dead letter.

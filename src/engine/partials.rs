@@ -17,7 +17,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             Some(fired) => {
                 let bytes = answer_bytes(&self.aggregate, fired.content.as_ref())?;
                 let found = (fired.start, fired.revision, bytes);
-                self.pending.pop_front();
+                self.pending.pop();
                 found
             }
             None => match self.fire_next(|aggregate, content| answer_bytes(aggregate, content.get()))? {
@@ -35,13 +35,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         .map(Some)
     }
 
-    /// Whether no record can go into the window any more.
-    fn is_closed(&self, start: i64) -> bool {
-        self.schedule.last_millisecond(start).saturating_add(self.lateness) <= self.watermarks.overall()
-    }
-
+    /// Returns true if a further answer of the window is to come.
     fn fires_again(&self, start: i64) -> bool {
-        let may = self.lateness > 0 || self.firing.answers_early();
-        start >= self.firing.fired_to() || may && (self.firing.is_due_again(start) || self.pending.iter().any(|fired| fired.start == start))
+        start >= self.firing.fired_to() || self.firing.is_due_again(start) || self.pending.iter().any(|fired| fired.start == start)
     }
 }

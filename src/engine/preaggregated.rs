@@ -107,6 +107,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// # Errors
     /// As of a merge; the records are then taken in part.
     pub(crate) fn push_preaggregated(&mut self, shard: Shard, records: &Preaggregated<A::Accumulator>) -> Result<bool, Error> {
+        if self.emit_empty {
+            // How far each is from the others is judged record by record.
+            return Ok(records.records == 0 && records.latest == i64::MIN);
+        }
         if records.records == 0 {
             // No record that was passed over can be what the watermark completes.
             if records.latest != i64::MIN {

@@ -21,7 +21,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
     ///
     /// None where that would not pay, and the engine keeps all windows: of few windows, or where windows wait to be answered again.
     ///
-    /// Cost: O(windows log panes); of the panes nothing is copied.
+    /// Cost: O(panes log panes), however many windows there are; of the panes nothing is copied.
     pub fn split_finished(&mut self, parts: NonZeroUsize) -> Vec<FinishedPart<R, A>> {
         let (windows, panes_max) = self.windows_to_split();
         let count = parts.get().min(windows / WINDOWS_MIN.max(panes_max * WINDOWS_PER_PANE_MIN));
@@ -49,46 +49,68 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
     fn windows_to_split(&self) -> (usize, usize) {
         let ended = self.watermarks.overall() == i64::MAX;
         let plain = self.lateness == 0 && !self.emit_empty && self.inherited.is_empty() && self.firing.is_plain();
-        let (mut windows, mut panes_max) = (0, 0);
+        let (mut windows, mut panes_max) = (0usize, 0);
         if !ended || !plain {
             return (windows, panes_max);
         }
-        self.each_window_to_come(|cut, anew| {
+        self.each_stretch_to_come(|stretch| {
             // Windows between two that have no pane in common have about as many.
-            if anew {
-                panes_max = panes_max.max(self.panes.range(cut.start, cut.end).count());
+            if stretch.anew {
+                panes_max = panes_max.max(self.panes.range(stretch.start, self.end_of(stretch.start)).count());
             }
-            windows += 1;
+            windows = windows.saturating_add(stretch.windows);
         });
         (windows, panes_max)
     }
 
     /// The first windows of the second and each later one of so many even parts.
     fn cuts(&self, windows: usize, parts: usize) -> Vec<Cut> {
-        let (mut cuts, mut index) = (Vec::new(), 0);
+        let (mut cuts, mut index) = (Vec::new(), 0usize);
         if parts < 2 {
             return cuts;
         }
-        self.each_window_to_come(|cut, _| {
-            if index > 0 && index == windows * (cuts.len() + 1) / parts {
-                cuts.push(cut);
+        self.each_stretch_to_come(|stretch| {
+            let end = index.saturating_add(stretch.windows);
+            while cuts.len() + 1 < parts {
+                let next = (windows as u128 * (cuts.len() + 1) as u128 / parts as u128) as usize;
+                if next >= end {
+                    break;
+                }
+                cuts.push(self.cut(&stretch, next - index));
             }
-            index += 1;
+            index = end;
         });
         cuts
     }
 
-    /// Tells of each window that is to come, in ascending order, and whether all of its panes are merged anew.
-    fn each_window_to_come(&self, mut tell: impl FnMut(Cut, bool)) {
+    /// The window of a stretch that comes after so many of its windows.
+    fn cut(&self, stretch: &Stretch, windows: usize) -> Cut {
+        let Stretch { start, last_end, before, after, .. } = *stretch;
+        if windows == 0 {
+            return Cut { start, last_end, boundary: before };
+        }
+        let start = self.schedule.after_windows(start, windows);
+        Cut { start, last_end: self.end_of(self.schedule.after_windows(stretch.start, windows - 1)), boundary: after }
+    }
+
+    fn end_of(&self, start: i64) -> i64 {
+        self.schedule.last_millisecond(start).saturating_add(1)
+    }
+
+    /// Tells of all windows that are to come, in ascending order, as stretches.
+    fn each_stretch_to_come(&self, mut tell: impl FnMut(Stretch)) {
         let mut boundary = self.stacks.as_ref().map(TwoStacks::boundary);
         let (mut from, mut last_end) = (self.firing.fired_to(), i64::MIN);
-        while let Some(start) = self.candidate_from(from) {
-            let end = self.schedule.last_millisecond(start).saturating_add(1);
+        while let Some((start, pane)) = self.candidate_from(from).zip(self.panes.first_pane_from(from)) {
             let before = boundary;
-            let anew = boundary.as_mut().is_none_or(|boundary| boundary.pass(start, end));
-            tell(Cut { start, end, last_end, boundary: before }, anew);
-            last_end = end;
-            from = self.schedule.next_window(start);
+            let anew = boundary.as_mut().is_none_or(|boundary| boundary.pass(start, self.end_of(start)));
+            // All that have the pane have a record, and those that start before the boundary merge it with what is stacked up.
+            let having = self.schedule.windows_between(start, self.schedule.next_window(self.schedule.last_window_of(pane.start)));
+            let stacked = boundary.map_or(1, |boundary| self.schedule.windows_between(start, boundary.at()));
+            let windows = usize::try_from(having.min(stacked).max(1)).unwrap_or(usize::MAX);
+            tell(Stretch { start, windows, last_end, before, after: boundary, anew });
+            last_end = self.end_of(self.schedule.after_windows(start, windows - 1));
+            from = self.schedule.after_windows(start, windows);
         }
     }
 
@@ -99,11 +121,26 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
     }
 }
 
+/// Windows one after the other that all have a record, of which at most the first has all of its panes merged anew.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    /// The first of them.
+    start: i64,
+    /// How many there are, at least one.
+    windows: usize,
+    /// Where the window before the first ends.
+    last_end: i64,
+    /// Where front and back of the stacks meet before the first, and after it; `None` where a window is one pane.
+    before: Option<Boundary>,
+    after: Option<Boundary>,
+    /// Whether the panes of the first are merged anew.
+    anew: bool,
+}
+
 /// A window that can be the first of a part.
 #[derive(Clone, Copy, Debug)]
 struct Cut {
     start: i64,
-    end: i64,
     /// Where the window before it ends.
     last_end: i64,
     /// Where front and back of the stacks meet before it, so that a part merges as the whole would have.

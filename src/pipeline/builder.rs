@@ -84,7 +84,7 @@ impl<R: ?Sized, A> Builder<R, A> {
         self
     }
 
-    /// Whether windows without a record, between windows with some, are emitted too. Default: they are not.
+    /// Whether windows without a record, between windows that are emitted, are emitted too. Default: they are not.
     pub fn emit_empty(mut self, emit: bool) -> Self {
         self.options.emit_empty = emit;
         self

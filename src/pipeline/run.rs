@@ -131,8 +131,7 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
     /// Takes a record. What it completes is to be fetched by [`drain`](Pipeline::drain).
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit that the user chose to be an error; the record is not taken
-    /// then.
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit, as of [`Engine::push`]; the record is not taken then.
     #[inline]
     pub fn push(&mut self, record: &R) -> Result<Outcome, Error> {
         let shard = self.default_shard()?;
@@ -154,7 +153,7 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         Ok(shard)
     }
 
-    /// Takes records in order.
+    /// Takes records in order. What they complete waits to be fetched by [`drain`](Pipeline::drain): see [`Engine::push`].
     ///
     /// # Errors
     /// As [`push`](Pipeline::push); the records before the one that was refused are taken, and [`stats`](Pipeline::stats) counts them.
@@ -194,10 +193,14 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
     {
         self.stages.times_of(records, times);
         let Pipeline { engine, stages, .. } = self;
-        engine.push_batch(shard, &mut (records, times.as_slice()), |record, time, outcome| {
-            stages.tell_late(outcome, record, time);
-            true
-        })
+        let mut batch = (records, times.as_slice());
+        while !batch.0.is_empty() {
+            engine.push_batch(shard, &mut batch, |record, time, outcome| {
+                stages.tell_late(outcome, record, time);
+                true
+            })?;
+        }
+        Ok(())
     }
 
     /// Takes a record of a shard, which may know its place there: one that is not after the last one taken is a duplicate.

@@ -78,10 +78,12 @@ pub(crate) enum Tag {
     Partials = 12,
     Inherited = 13,
     Early = 14,
+    Answering = 15,
+    Dropped = 16,
 }
 
 /// The sections by their tags.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 17] = [
     "",
     "description",
     "clock",
@@ -97,10 +99,12 @@ const NAMES: [&str; 15] = [
     "partials",
     "inherited",
     "early",
+    "answering",
+    "dropped",
 ];
 
 /// The highest tag of this version.
-const TAG_MAX: u8 = 14;
+const TAG_MAX: u8 = 16;
 
 impl Tag {
     /// The name of a tag that was found in an envelope.

@@ -46,7 +46,7 @@ pub struct Summary {
     pub shards: Vec<ShardSummary>,
     /// Of a snapshot: the start of each open pane and the bytes of its accumulator.
     pub panes: Vec<(Timestamp, usize)>,
-    /// Of a snapshot: windows that have fired and were not fetched. Of a merger: windows that are kept.
+    /// Of a snapshot: answers that were made and not fetched. Of a merger: windows that are kept.
     pub windows: u64,
     /// Of a partial: where it comes from.
     pub origin: Option<OriginSummary>,

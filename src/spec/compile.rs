@@ -42,7 +42,7 @@ pub struct CompileOptions {
     pub arrival_times: bool,
     /// After how long without a record the other shards stop waiting for a shard. Default: never.
     pub idle_after: Option<Duration>,
-    /// Whether windows without a record, between windows with some, are emitted too. Default: they are not.
+    /// Whether windows without a record, between windows that are emitted, are emitted too. Default: they are not.
     pub emit_empty: bool,
     /// Whether a record that cannot be aggregated is an error that leaves it untaken, in the place of a dead letter: for a source that delivers it again.
     /// Default: it is a dead letter.

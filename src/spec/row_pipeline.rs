@@ -255,8 +255,8 @@ impl RowPipeline {
     }
 
     /// Takes the rows that this pipeline's [`preparer`](RowPipeline::preparer) prepared, from the first one that was not taken on and up to the row `until`, or to the first
-    /// one that becomes a dead letter, or is late where [that is to be told](RowPipeline::hand_out_late): its index, and its outcome. The rest of [`push`](RowPipeline::push), for records
-    /// without sequence numbers; what became of them shows in [`stats`](RowPipeline::stats).
+    /// one that becomes a dead letter, or is late where [that is to be told](RowPipeline::hand_out_late): its index, and its outcome. Up to one that completes a window, too, so that
+    /// the window can be fetched. The rest of [`push`](RowPipeline::push), for records without sequence numbers; what became of them shows in [`stats`](RowPipeline::stats).
     ///
     /// # Errors
     /// As [`push`](RowPipeline::push), for the row that comes after those [taken](PreparedRows::taken).
@@ -276,6 +276,9 @@ impl RowPipeline {
             };
             if let Some(outcome) = told {
                 return Ok(Some((rows.taken() - 1, outcome)));
+            }
+            if self.engine.is_due() {
+                return Ok(None);
             }
         }
         Ok(None)

@@ -173,6 +173,17 @@ impl Schedule {
         }
     }
 
+    /// The start of the window that comes this many windows after the one that starts at `start`; `i64::MAX` if there is none.
+    pub(crate) fn after_windows(self, start: i64, windows: usize) -> i64 {
+        match self {
+            Schedule::Global if windows == 0 => start,
+            Schedule::Global => i64::MAX,
+            Schedule::Periodic(grid) => {
+                start.saturating_add(i64::try_from(windows).unwrap_or(i64::MAX).saturating_mul(grid.slide))
+            }
+        }
+    }
+
     /// The last millisecond of the window that starts at `start`: the watermark at which it fires.
     pub(crate) fn last_millisecond(self, start: i64) -> i64 {
         match self {

@@ -124,6 +124,11 @@ impl<T> Panes<T> {
         Some(Neighbours::new(&mut panes[at - before..], within.end))
     }
 
+    /// Panes that start before this time do not count as used lately any more.
+    pub(crate) fn forget_before(&mut self, time: i64) {
+        self.recent.iter_mut().filter(|recent| recent.pane.start < time).for_each(|recent| *recent = NONE);
+    }
+
     /// The accumulator in a slot.
     #[inline]
     pub(crate) fn in_slot(&mut self, slot: i64) -> Option<&mut T> {

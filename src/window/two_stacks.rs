@@ -46,6 +46,11 @@ pub(crate) struct Boundary {
 }
 
 impl Boundary {
+    /// The windows that start before this are merged with what is stacked up.
+    pub(crate) fn at(self) -> i64 {
+        self.at
+    }
+
     /// Comes to a window, and says whether all of its panes are stacked up anew for it: then nothing that was merged before shows in this window or a later one.
     pub(crate) fn pass(&mut self, start: i64, end: i64) -> bool {
         if std::mem::take(&mut self.stale) {

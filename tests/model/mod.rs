@@ -3,6 +3,7 @@
 mod batches;
 mod invertible;
 mod split;
+mod waiting;
 
 use crate::reference::{Fate, Fired, Reference, Rules};
 use proptest::prelude::*;

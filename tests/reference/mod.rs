@@ -93,8 +93,12 @@ impl Reference {
         if fate == Fate::Applied {
             self.records.push((open.clone(), id));
             for window in open.into_iter().filter(|window| self.is_complete(*window)).collect::<Vec<_>>() {
-                self.fire(window);
+                // Where empty windows are emitted, the first window of all fires in its turn: those after it are to follow.
+                if !self.rules.emit_empty || !self.fired.is_empty() {
+                    self.fire(window);
+                }
             }
+            self.fire_between();
         }
         self.see(shard, Some(time));
         fate
@@ -140,6 +144,18 @@ impl Reference {
         while let Some(window) = self.next_complete() {
             self.last_in_order = Some(window);
             self.fire(window);
+        }
+    }
+
+    /// Where empty windows are emitted, every window between two that have fired has fired.
+    fn fire_between(&mut self) {
+        let (Some((first, _)), Some((last, _))) = (self.fired.first_key_value(), self.fired.last_key_value()) else { return };
+        let (mut window, last) = (*first, *last);
+        while self.rules.emit_empty && window < last {
+            if !self.fired.contains_key(&window) {
+                self.fire(window);
+            }
+            window = (window.0 + self.rules.slide, window.1 + self.rules.slide);
         }
     }
 

@@ -169,6 +169,22 @@ fn edge_9_empty_windows_are_emitted_only_when_asked_for() {
 }
 
 #[test]
+fn edge_9_empty_windows_after_a_late_one_are_emitted_up_to_the_first_that_has_fired() {
+    // S8
+    let mut engine = engine(|options| {
+        options.windows = Tumbling::new(millis(10)).unwrap().into();
+        (options.emit_empty, options.allowed_lateness) = (true, seconds(1));
+    });
+    push_all(&mut engine, &[105, 5, 115]);
+    let starts = |engine: &mut _| drain(engine).into_iter().map(|(start, _, revision, _)| (start, revision)).collect::<Vec<_>>();
+    assert_eq!(starts(&mut engine), (0..=10).map(|n| (n * 10, 0)).collect::<Vec<_>>());
+    push_all(&mut engine, &[-35, -15, 116]);
+    assert_eq!(starts(&mut engine), [(-40, 0), (-30, 0), (-20, 0), (-10, 0), (-20, 1)]);
+    engine.finish();
+    assert_eq!(starts(&mut engine), [(110, 0)]);
+}
+
+#[test]
 fn edge_12_a_slide_that_does_not_divide_the_size_and_one_above_it() {
     assert_eq!(windows_of(Sliding::new(millis(7), millis(3)).unwrap(), 6), [(0, 7), (3, 10), (6, 13)]);
     assert_eq!(windows_of(Sliding::new(millis(3), millis(10)).unwrap(), 12), [(10, 13)]);

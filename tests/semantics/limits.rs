@@ -32,20 +32,46 @@ fn a_state_over_its_limit_is_an_error() {
     assert_eq!(refused.map(|error| error.kind()), Some(ErrorKind::LimitExceeded));
 }
 
+/// S83
 #[test]
-fn a_gap_of_more_empty_windows_than_panes_allowed_is_an_error_when_they_are_asked_for() {
+fn s83_a_record_so_far_from_all_others_that_too_many_empty_windows_would_be_emitted_is_a_dead_letter() {
+    for (lateness, far, near) in [(0, 10_025, 10_015), (0, i64::MAX / 4, 16), (20_000, -10_015, -10_005)] {
+        let mut engine = engine(|options| {
+            options.windows = Tumbling::new(millis(10)).unwrap().into();
+            options.emit_empty = true;
+            options.allowed_lateness = millis(lateness);
+            options.limits.panes_max = 1000;
+        });
+        let shard = engine.open_shard(ShardId::new("a")).unwrap();
+        let mut push = |time| engine.push(shard, &(time as u64), at(time)).unwrap();
+        assert_eq!((push(0), push(far), push(2)), (Outcome::Applied, Outcome::DeadLetter, Outcome::Applied), "{far}");
+        assert_eq!(push(near), Outcome::Applied, "{near} leaves 1000 empty windows at most");
+        assert_eq!(engine.stats().dead_letters, 1);
+        assert_eq!(engine.refusal().map(Error::kind), Some(ErrorKind::TimeOutOfRange));
+        engine.finish();
+        let starts: Vec<i64> = drain(&mut engine).into_iter().filter(|fired| fired.2 == 0).map(|(start, ..)| start).collect();
+        let (first, last) = (near.min(0).div_euclid(10) * 10, near.max(0).div_euclid(10) * 10);
+        let mut all: Vec<i64> = (first..=last).step_by(10).collect();
+        all.sort_unstable();
+        let mut sorted = starts.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, all, "each once, however many are empty");
+    }
+}
+
+#[test]
+fn a_record_between_windows_that_were_filled_in_is_taken_whatever_the_distance_of_the_ends() {
     let mut engine = engine(|options| {
         options.windows = Tumbling::new(millis(10)).unwrap().into();
-        options.emit_empty = true;
-        options.limits.panes_max = 1000;
+        (options.emit_empty, options.out_of_orderness) = (true, None);
+        options.limits.panes_max = 100;
     });
     let shard = engine.open_shard(ShardId::new("a")).unwrap();
-    engine.push(shard, &0, at(0)).unwrap();
-    engine.push(shard, &1, at(15)).unwrap();
-    engine.push(shard, &2, at(1_000_000_000)).unwrap();
-    assert_eq!(engine.next_emission().unwrap().map(|emission| emission.value), Some(vec![0]));
-    assert_eq!(engine.next_emission().unwrap().map(|emission| emission.value), Some(vec![1]));
-    assert_eq!(engine.next_emission().unwrap_err().kind(), ErrorKind::LimitExceeded);
+    let times = [0, 1000, 2000, 1500, 3025, 500, -1009, -2030];
+    let outcomes: Vec<Outcome> = times.map(|time| engine.push(shard, &0, at(time)).unwrap()).to_vec();
+    let mut expected = vec![Outcome::Applied; 8];
+    (expected[4], expected[7]) = (Outcome::DeadLetter, Outcome::DeadLetter);
+    assert_eq!(outcomes, expected);
 }
 
 #[test]

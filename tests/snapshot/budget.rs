@@ -46,7 +46,7 @@ fn hits(count: usize, urls: u64) -> impl Iterator<Item = Hit> {
 #[test]
 fn a_top_ten_of_a_million_urls_fits_lambdas_state_and_is_still_right() {
     let full = std::env::var_os("STREAMGAUGE_FULL").is_some();
-    let count = if full || !cfg!(debug_assertions) { 7_000_000 } else { 150_000 };
+    let count = if full || !cfg!(debug_assertions) { 7_000_000 } else { 200_000 };
     let pipeline = || {
         Pipeline::builder()
             .event_time(|hit: &Hit| Timestamp::from_millis(hit.time))

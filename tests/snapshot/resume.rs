@@ -231,6 +231,20 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(crate::cases(150))]
+
+    #[test]
+    fn when_emissions_are_fetched_changes_no_bit(rules in rules(), steps in steps(3)) {
+        // S33
+        let unfetched: Vec<Step> = steps.iter().map(|step| if let Step::Drain = step { Step::PassOver { shard: 0, time: None } } else { step.clone() }).collect();
+        let trace = || (|| Trace, |index: usize| index as u64);
+        prop_assert_eq!(run(&rules, trace(), &unfetched, &[]).0, run(&rules, trace(), &steps, &[]).0);
+        let every = |steps: &[Step]| format!("{:?}", run(&rules, (every_aggregate, hit), steps, &[]).0);
+        prop_assert_eq!(every(&unfetched), every(&steps));
+    }
+}
+
 #[test]
 fn s50_a_snapshot_of_another_pipeline_seed_or_lateness_is_refused_with_what_differs() {
     let windows = |size| {

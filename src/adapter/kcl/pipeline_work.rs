@@ -104,7 +104,15 @@ impl<P: RecordPipeline> PipelineWork<P> {
     }
 
     fn push(&mut self, shard: Shard, record: &Record, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
-        match self.pipeline.push(shard, record)? {
+        let taken = match self.pipeline.push(shard, record) {
+            // Room is made by handing on what is complete. What the clock has completed is saved before that, and not here.
+            Err(error) if error.kind() == ErrorKind::LimitExceeded && self.pipeline.is_due() && !self.raised => {
+                self.emit()?;
+                self.pipeline.push(shard, record)?
+            }
+            taken => taken?,
+        };
+        match taken {
             Taken::DeadLetter(error) => dead_letter(error),
             Taken::Late(time) => self.hand_out_late(record, time),
             _ => {}

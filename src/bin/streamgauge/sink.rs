@@ -58,6 +58,8 @@ pub(crate) struct Sink<W> {
     interrupt: Interrupt,
     /// Whether whole records have all been taken, and what is left must not get into the state.
     in_tails: bool,
+    /// Whether answers were handed on since the last flush.
+    unflushed: bool,
     /// What the pipeline had counted before this run.
     before: Stats,
     shards: Vec<Shard>,
@@ -94,6 +96,7 @@ impl<W: Write> Sink<W> {
             threads: options.threads,
             interrupt: options.interrupt,
             in_tails: false,
+            unflushed: false,
             shards: Vec::new(),
             names: Vec::new(),
             noted: 0,
@@ -182,10 +185,22 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// Hands on the answers that are complete.
+    /// Hands on the answers that are complete, before a further record is taken: so they need not be kept.
+    #[inline]
+    fn hand_on(&mut self) -> Result<(), Error> {
+        if self.pipeline.is_due() { self.hand_on_due() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn hand_on_due(&mut self) -> Result<(), Error> {
+        self.unflushed |= self.answers.drain(&mut self.pipeline, false).map_err(|failure| self.end(failure))?;
+        Ok(())
+    }
+
+    /// Hands on the answers that are complete, and shows them to somebody who waits.
     fn drain(&mut self) -> Result<(), Error> {
-        let written = self.answers.drain(&mut self.pipeline, false).map_err(|failure| self.end(failure))?;
-        match written && self.live {
+        self.hand_on_due()?;
+        match std::mem::take(&mut self.unflushed) && self.live {
             true => self.answers.flush().map_err(|failure| self.end(failure)),
             false => Ok(()),
         }
@@ -247,6 +262,7 @@ impl<W: Write> RowSink for Sink<W> {
         let outcome = self.pipeline.push(*shard, row, arrival, None)?;
         let refusal = self.refusal(outcome);
         self.records += u64::from(refusal.is_none());
+        self.hand_on()?;
         Ok(refusal)
     }
 
@@ -257,9 +273,15 @@ impl<W: Write> RowSink for Sink<W> {
 
     fn prepared(&mut self, file: usize, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, Refusal)>, Error> {
         let Some(shard) = self.shards.get(file) else { return Err(Error::new(ErrorKind::InvalidArgument, not_opened(file))) };
-        let before = rows.taken();
-        let told = self.pipeline.push_prepared(*shard, rows, until)?;
-        let refused = told.and_then(|(index, outcome)| self.refusal(outcome).map(|refusal| (index, refusal)));
+        let (shard, before) = (*shard, rows.taken());
+        let refused = loop {
+            let told = self.pipeline.push_prepared(shard, rows, until)?;
+            self.hand_on()?;
+            let refused = told.and_then(|(index, outcome)| self.refusal(outcome).map(|refusal| (index, refusal)));
+            if refused.is_some() || rows.taken() >= until {
+                break refused;
+            }
+        };
         self.records += (rows.taken() - before - usize::from(refused.is_some())) as u64;
         self.unseen.retain(|slot| !rows.has_seen(*slot));
         Ok(refused)

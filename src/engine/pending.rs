@@ -1,0 +1,56 @@
+//! Answers that had to be made before they were fetched.
+//!
+//! A window that is complete waits to be fetched, and is computed then. Only where a record is about to change a pane that such a window
+//! is made of, its answer is made before: it is kept here.
+
+use super::firing::Fired;
+use std::collections::VecDeque;
+
+/// The accumulators of windows that have fired, the oldest first; `None` for those without a record.
+#[derive(Clone, Debug)]
+pub(super) struct Pending<T> {
+    /// Each with the bytes that it is counted with.
+    queue: VecDeque<(Fired<Option<T>>, usize)>,
+    bytes: usize,
+}
+
+impl<T> Pending<T> {
+    pub(super) fn new() -> Self {
+        Pending { queue: VecDeque::new(), bytes: 0 }
+    }
+
+    /// Adds an answer whose accumulator takes this many bytes.
+    pub(super) fn push(&mut self, fired: Fired<Option<T>>, accumulator_bytes: usize) {
+        // What is in the queue itself counts too: there may be many windows without a record.
+        let bytes = accumulator_bytes + size_of::<Fired<Option<T>>>();
+        self.bytes += bytes;
+        self.queue.push_back((fired, bytes));
+    }
+
+    pub(super) fn front(&self) -> Option<&Fired<Option<T>>> {
+        self.queue.front().map(|(fired, _)| fired)
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Fired<Option<T>>> {
+        let (fired, bytes) = self.queue.pop_front()?;
+        self.bytes -= bytes;
+        Some(fired)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Fired<Option<T>>> {
+        self.queue.iter().map(|(fired, _)| fired)
+    }
+
+    /// Approximate bytes of all.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
