@@ -8,8 +8,8 @@ use crate::snapshot::{Envelope, EnvelopeWriter, Kind, Partial, Tag};
 use crate::time::{Timestamp, whole_millis};
 use crate::window::Window;
 use bytes::Bytes;
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// When a merged window is complete, and how much is kept. Each field has a default.
@@ -55,7 +55,7 @@ pub enum Added {
     Replaced,
     /// It was there already, or one of a higher revision was.
     Known,
-    /// Its window was given and dropped.
+    /// Its window was given and dropped, or is so much older than what is kept that it counts as dropped.
     Late,
 }
 
@@ -113,8 +113,12 @@ pub struct Merger<R: ?Sized, A: Aggregate<R>> {
     deadline: Option<i64>,
     retention: i64,
     windows: BTreeMap<Place, Merging>,
-    /// The last window that was dropped.
-    dropped: Option<Place>,
+    /// The windows that were dropped last, of those after `dropped_to`.
+    dropped: BTreeSet<Place>,
+    /// Windows up to this one count as dropped.
+    dropped_to: Option<Place>,
+    /// The caller's clock before which no window is to be dropped.
+    drop_at: i64,
     now: i64,
     bytes: usize,
     finished: bool,
@@ -132,6 +136,14 @@ struct Merging {
     changed: bool,
 }
 
+/// What a merger's state says beside its windows.
+struct Clock {
+    now: i64,
+    late: u64,
+    dropped: BTreeSet<Place>,
+    dropped_to: Option<Place>,
+}
+
 impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
     /// A merger of partials of the engine's pipeline.
     ///
@@ -147,7 +159,9 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
             retention: whole_millis(options.retention, "a retention")?,
             options,
             windows: BTreeMap::new(),
-            dropped: None,
+            dropped: BTreeSet::new(),
+            dropped_to: None,
+            drop_at: i64::MAX,
             now: i64::MIN,
             bytes: 0,
             finished: false,
@@ -167,7 +181,7 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
         self.advance(now);
         partial.envelope().check(partial.bytes(), Kind::Partial, &self.engine.identity())?;
         let place = place_of(partial.window());
-        if !self.windows.contains_key(&place) && self.dropped.is_some_and(|dropped| place <= dropped) {
+        if !self.windows.contains_key(&place) && self.is_dropped(place) {
             self.late = self.late.saturating_add(1);
             return Ok(Added::Late);
         }
@@ -208,21 +222,46 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
         Ok(accumulator)
     }
 
-    /// The caller's clock has come to `now`. Windows that were given longer ago than the retention are dropped.
+    /// The caller's clock has come to `now`. Windows that were given longer ago than the retention are dropped, and remembered: as many as
+    /// `windows_max` one by one, and those before them as a whole.
     pub fn advance(&mut self, now: Timestamp) {
         self.now = self.now.max(now.as_millis());
-        let (now, retention) = (self.now, self.retention);
-        while let Some((place, merging)) = self.windows.first_key_value() {
-            let over = merging.given.is_some_and(|(_, at)| now.saturating_sub(at) > retention) && !merging.changed;
-            if !over {
-                break;
-            }
-            let place = *place;
-            if let Some(merging) = self.windows.remove(&place) {
-                self.bytes -= merging.partials.values().map(|partial| partial.bytes().len()).sum::<usize>();
-            }
-            self.dropped = self.dropped.max(Some(place));
+        if self.now >= self.drop_at {
+            self.drop_old();
         }
+    }
+
+    fn drop_old(&mut self) {
+        let (now, retention) = (self.now, self.retention);
+        self.drop_at = i64::MAX;
+        let (mut dropped, mut freed) = (Vec::new(), 0);
+        self.windows.retain(|place, merging| {
+            let kept_to = merging.kept_to(retention);
+            let is_over = now > kept_to;
+            if is_over {
+                dropped.push(*place);
+                freed += merging.bytes();
+            } else {
+                self.drop_at = self.drop_at.min(kept_to.saturating_add(1));
+            }
+            !is_over
+        });
+        self.bytes -= freed;
+        dropped.into_iter().for_each(|place| self.remember_dropped(place));
+    }
+
+    fn remember_dropped(&mut self, place: Place) {
+        if self.is_dropped(place) {
+            return;
+        }
+        self.dropped.insert(place);
+        while self.dropped.len() > self.options.windows_max {
+            self.dropped_to = self.dropped_to.max(self.dropped.pop_first());
+        }
+    }
+
+    fn is_dropped(&self, place: Place) -> bool {
+        self.dropped_to.is_some_and(|to| place <= to) || self.dropped.contains(&place)
     }
 
     /// No more partials will come: every window is to be given.
@@ -233,26 +272,35 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
     /// The next window that is complete or past its deadline, or that has changed since it was given: by window end, then start.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] if the merged window passes a limit of the aggregate that the user chose to be an error.
+    /// [`ErrorKind::LimitExceeded`] if the merged window passes a limit of the aggregate that the user chose to be an error. That window is
+    /// passed over until a further partial of it comes; the next call goes on after it.
     pub fn next_merged(&mut self) -> Result<Option<Merged<A::Output>>, Error> {
         let due = self.windows.iter().find(|(_, merging)| merging.changed && self.is_due_now(merging));
         let Some((&place, merging)) = due else { return Ok(None) };
+        let merged = self.merge(merging);
+        if let Some(merging) = self.windows.get_mut(&place) {
+            merging.changed = false;
+            if let Ok(merged) = &merged {
+                merging.given = Some((merged.revision, self.now));
+            }
+            self.drop_at = self.drop_at.min(merging.kept_to(self.retention).saturating_add(1));
+        }
+        merged.map(Some)
+    }
+
+    fn merge(&self, merging: &Merging) -> Result<Merged<A::Output>, Error> {
         let mut accumulator = self.engine.aggregate().init();
         // In the order of the sources' names, whatever order they came in.
         for partial in merging.partials.values() {
             self.engine.aggregate().merge(&mut accumulator, &self.decode(partial)?)?;
         }
-        let merged = Merged {
+        Ok(Merged {
             window: merging.partials.values().next().and_then(Partial::window),
             revision: merging.given.map_or(0, |(revision, _)| revision.saturating_add(1)),
             sources: merging.partials.len(),
             complete: self.is_complete(merging),
             value: self.engine.aggregate().output(&accumulator),
-        };
-        if let Some(merging) = self.windows.get_mut(&place) {
-            (merging.given, merging.changed) = (Some((merged.revision, self.now)), false);
-        }
-        Ok(Some(merged))
+        })
     }
 
     fn is_due_now(&self, merging: &Merging) -> bool {
@@ -272,29 +320,35 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
     }
 
     /// Takes over the windows of another merger of the same pipeline, from its [`snapshot`](Merger::snapshot): of each source the partial that
-    /// [supersedes](Partial::supersedes) the other. A window that was given there counts as given here, and is given again, with the next revision, only once a partial of it comes.
+    /// [supersedes](Partial::supersedes) the other. A window that was given on either side counts as given here. It is given again, with the next revision, once a partial of it comes,
+    /// or if the answer of the highest revision so far lacks a partial of the other side. What was dropped there counts as dropped here, and the clock has come to where it was told to be there.
     ///
     /// # Errors
     /// As [`restore`](Merger::restore); [`ErrorKind::LimitExceeded`] past a limit of the options. This one is then as it was.
     pub fn absorb(&mut self, bytes: impl Into<Bytes>) -> Result<(), Error> {
         let bytes = bytes.into();
         let (windows, _) = self.decode_all(&bytes)?;
-        let mut merged = self.windows.clone();
+        let clock = self.decode_clock(&bytes)?;
+        let (mut merged, mut late) = (self.windows.clone(), 0);
         for (place, other) in windows {
             match merged.entry(place) {
+                Entry::Vacant(_) if self.is_dropped(place) => late += other.partials.len() as u64,
                 Entry::Vacant(vacant) => drop(vacant.insert(other)),
                 Entry::Occupied(mut known) => known.get_mut().absorb(other),
             }
         }
-        let bytes_of = |merging: &Merging| merging.partials.values().map(|partial| partial.bytes().len()).sum::<usize>();
-        let total = merged.values().map(bytes_of).sum::<usize>();
+        let total = merged.values().map(Merging::bytes).sum::<usize>();
         let sources = merged.values().map(|merging| merging.partials.len()).max().unwrap_or(0);
         if merged.len() > self.options.windows_max || sources > self.options.sources_max || total > self.options.bytes_max {
             let message =
                 format!("{} windows with up to {sources} sources and {total} bytes are over what the options allow", merged.len());
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
-        (self.windows, self.bytes) = (merged, total);
+        (self.windows, self.bytes, self.drop_at) = (merged, total, i64::MIN);
+        // It is one clock: had it stood still here, what is given next would count as given long ago.
+        (self.now, self.late) = (self.now.max(clock.now), self.late.saturating_add(late));
+        self.dropped_to = self.dropped_to.max(clock.dropped_to);
+        clock.dropped.into_iter().for_each(|place| self.remember_dropped(place));
         Ok(())
     }
 
@@ -319,15 +373,19 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
         envelope.section(Tag::Clock, |writer| {
             writer.i64(self.now);
             writer.u64(self.late);
-            writer.bool(self.dropped.is_some());
-            let (end, start) = self.dropped.unwrap_or_default();
-            writer.i64(end);
-            writer.i64(start);
+            writer.bool(self.dropped_to.is_some());
+            encode_place(writer, self.dropped_to.unwrap_or_default());
         });
         envelope.section(Tag::Partials, |writer| {
             writer.usize(self.windows.len());
             self.windows.values().for_each(|merging| merging.encode(writer));
         });
+        if !self.dropped.is_empty() {
+            envelope.section(Tag::Dropped, |writer| {
+                writer.usize(self.dropped.len());
+                self.dropped.iter().for_each(|place| encode_place(writer, *place));
+            });
+        }
         envelope.finish().into()
     }
 
@@ -337,14 +395,30 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
     /// As [`Partial::from_bytes`] and [`add`](Merger::add); the merger is then as it was.
     pub fn restore(&mut self, bytes: impl Into<Bytes>) -> Result<(), Error> {
         let bytes = bytes.into();
-        let envelope = Envelope::parse(&bytes)?;
-        envelope.check(&bytes, Kind::Merger, &self.engine.identity())?;
-        let mut clock = envelope.section(&bytes, Tag::Clock)?;
-        let (now, late, has_dropped, dropped) = (clock.i64()?, clock.u64()?, clock.bool()?, (clock.i64()?, clock.i64()?));
-        clock.finish()?;
+        let clock = self.decode_clock(&bytes)?;
         (self.windows, self.bytes) = self.decode_all(&bytes)?;
-        (self.now, self.late, self.dropped) = (now, late, has_dropped.then_some(dropped));
+        (self.now, self.late, self.drop_at) = (clock.now, clock.late, i64::MIN);
+        (self.dropped, self.dropped_to) = (clock.dropped, clock.dropped_to);
         Ok(())
+    }
+
+    /// What a merger's state says beside its windows.
+    fn decode_clock(&self, bytes: &Bytes) -> Result<Clock, Error> {
+        let envelope = Envelope::parse(bytes)?;
+        envelope.check(bytes, Kind::Merger, &self.engine.identity())?;
+        let mut reader = envelope.section(bytes, Tag::Clock)?;
+        let (now, late, has_dropped) = (reader.i64()?, reader.u64()?, reader.bool()?);
+        let dropped_to = Some(decode_place(&mut reader)?).filter(|_| has_dropped);
+        reader.finish()?;
+        let mut dropped = BTreeSet::new();
+        if envelope.has(Tag::Dropped) {
+            let mut reader = envelope.section(bytes, Tag::Dropped)?;
+            for _ in 0..reader.count(2)? {
+                dropped.insert(decode_place(&mut reader)?);
+            }
+            reader.finish()?;
+        }
+        Ok(Clock { now, late, dropped, dropped_to })
     }
 
     /// The windows of a merger's state, and the bytes of their partials.
@@ -390,16 +464,31 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
 }
 
 impl Merging {
+    /// The caller's clock up to which the window is kept: it was given, or could not be, and no partial has come since.
+    fn kept_to(&self, retention: i64) -> i64 {
+        let settled_at = self.given.map_or(self.first_at, |(_, at)| at);
+        if self.changed { i64::MAX } else { settled_at.saturating_add(retention) }
+    }
+
+    fn bytes(&self) -> usize {
+        self.partials.values().map(|partial| partial.bytes().len()).sum()
+    }
+
     fn absorb(&mut self, other: Merging) {
-        for (source, partial) in other.partials {
-            match self.partials.get(&source) {
+        let mut union = self.partials.clone();
+        for (source, partial) in &other.partials {
+            match union.get(source) {
                 Some(known) if !partial.supersedes(known) => {}
-                _ => drop(self.partials.insert(source, partial)),
+                _ => drop(union.insert(source.clone(), partial.clone())),
             }
         }
+        let given = self.given.max(other.given);
+        // What was said last, on one side or on both, is to be said of all.
+        let revision = |given: Option<(u32, i64)>| given.map(|(revision, _)| revision);
+        let lacks = |side: &Merging| revision(side.given) == revision(given) && (side.changed || !same(&side.partials, &union));
+        self.changed = lacks(self) || lacks(&other);
         self.first_at = self.first_at.min(other.first_at);
-        self.given = self.given.max(other.given);
-        self.changed |= other.changed;
+        (self.given, self.partials) = (given, union);
     }
 
     fn encode(&self, writer: &mut Writer) {
@@ -413,6 +502,20 @@ impl Merging {
         writer.usize(self.partials.len());
         self.partials.values().for_each(|partial| writer.bytes(partial.bytes()));
     }
+}
+
+/// Returns true if both are the same partials.
+fn same(one: &BTreeMap<String, Partial>, other: &BTreeMap<String, Partial>) -> bool {
+    one.len() == other.len() && one.iter().all(|(source, partial)| other.get(source).is_some_and(|known| known.bytes() == partial.bytes()))
+}
+
+fn encode_place(writer: &mut Writer, (end, start): Place) {
+    writer.i64(end);
+    writer.i64(start);
+}
+
+fn decode_place(reader: &mut Reader<'_>) -> Result<Place, Error> {
+    Ok((reader.i64()?, reader.i64()?))
 }
 
 fn place_of(window: Option<Window>) -> Place {

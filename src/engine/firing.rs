@@ -301,9 +301,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if let Some(start) = self.firing.again.pop_front() {
             return self.fire_again(start, make).map(Some);
         }
-        if let Some((start, content)) = self.next_early()? {
+        if let Some(Fired { start, revision, content }) = self.next_early()? {
             let content = make(&self.aggregate, content.map_or(Content::Empty, Content::Merged));
-            return Ok(Some(self.fired_again(start, content)));
+            return Ok(Some(Fired { start, revision, content }));
         }
         if let Some(start) = self.due() {
             let fired = self.fire(start, make);
@@ -414,14 +414,14 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(())
     }
 
-    /// The next window that is to be answered before its turn and has other records than the last time, with these.
-    fn next_early(&mut self) -> Result<Option<(i64, Option<A::Accumulator>)>, Error> {
+    /// The next window that is to be answered before its turn and has other records than the last time.
+    fn next_early(&mut self) -> Result<Option<Fired<Option<A::Accumulator>>>, Error> {
         while let Some(Range { start, end }) = self.firing.answering.take() {
             let Some(start) = self.candidate_from(start).filter(|start| *start < end) else { break };
             self.firing.answering = Some(self.schedule.next_window(start)..end);
             let content = self.merged(start)?;
             if self.is_news(start, content.as_ref()) {
-                return Ok(Some((start, content)));
+                return Ok(Some(self.fired_again(start, content)));
             }
         }
         Ok(None)

@@ -178,9 +178,7 @@ impl Schedule {
         match self {
             Schedule::Global if windows == 0 => start,
             Schedule::Global => i64::MAX,
-            Schedule::Periodic(grid) => {
-                start.saturating_add(i64::try_from(windows).unwrap_or(i64::MAX).saturating_mul(grid.slide))
-            }
+            Schedule::Periodic(grid) => start.saturating_add(i64::try_from(windows).unwrap_or(i64::MAX).saturating_mul(grid.slide)),
         }
     }
 

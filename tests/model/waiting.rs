@@ -153,6 +153,7 @@ fn s85_a_window_past_a_limit_that_has_to_be_made_refuses_one_push() {
     assert_eq!(pipeline.push(&(13, 3)).unwrap_err().kind(), ErrorKind::LimitExceeded);
     assert_eq!(pipeline.push(&(13, 3)).unwrap(), Outcome::Applied);
     pipeline.finish();
-    let said: Vec<_> = pipeline.drain().map(|emission| emission.unwrap()).map(|e| (e.window.unwrap().start().as_millis(), e.value.len())).collect();
+    let said: Vec<_> =
+        pipeline.drain().map(|emission| emission.unwrap()).map(|e| (e.window.unwrap().start().as_millis(), e.value.len())).collect();
     assert_eq!(said, [(-10, 2), (10, 2), (20, 1)]);
 }

@@ -148,6 +148,202 @@ fn a_window_is_given_when_all_sources_have_or_at_its_deadline() {
     assert_eq!(merger.late(), 1);
 }
 
+/// One that gives a window by its deadline, with records of one source.
+fn given_by_deadline(source: usize, records: &[(u64, i64)]) -> Merger<u64, Keep> {
+    let mut merger = merger(None, Some(5));
+    partials(source, records, 0).iter().for_each(|partial| assert_eq!(merger.add(partial, at(0)).unwrap(), Added::New));
+    merger.advance(at(10));
+    merger
+}
+
+#[test]
+fn s86_what_two_mergers_have_given_in_parts_is_given_as_a_whole_after_absorbing() {
+    let values =
+        |merger: &mut Merger<u64, Keep>| drain(merger).into_iter().map(|merged| (merged.revision, merged.value)).collect::<Vec<_>>();
+    for given in [(true, true), (true, false), (false, true), (false, false)] {
+        let (mut a, mut b) = (given_by_deadline(0, &[(1, 5), (2, 6)]), given_by_deadline(1, &[(3, 7)]));
+        assert!(!given.0 || values(&mut a) == [(0, vec![1, 2]), (0, vec![1, 2])]);
+        assert!(!given.1 || values(&mut b) == [(0, vec![3]), (0, vec![3])]);
+        a.absorb(b.snapshot()).unwrap();
+        assert!(a.is_due());
+        let revision = u32::from(given.0 || given.1);
+        assert_eq!(values(&mut a), [(revision, vec![1, 2, 3]), (revision, vec![1, 2, 3])], "{given:?}");
+        // What was said of all is not said again, whoever absorbs it.
+        let mut c = merger(None, Some(5));
+        c.absorb(b.snapshot()).unwrap();
+        c.absorb(a.snapshot()).unwrap();
+        assert_eq!(values(&mut c), []);
+        a.absorb(b.snapshot()).unwrap();
+        a.finish();
+        assert_eq!(values(&mut a), []);
+    }
+}
+
+#[test]
+fn s86_a_partial_is_late_only_if_its_own_window_was_dropped() {
+    let mut options = MergerOptions::default();
+    (options.deadline, options.retention, options.windows_max) = (Some(millis(5)), millis(100), 3);
+    let make = || Merger::new(engine(0), options.clone()).unwrap();
+    let mut merger = make();
+    let add = |merger: &mut Merger<u64, Keep>, source: usize, time: i64, now: i64| {
+        // Of the two windows of the record the later one.
+        merger.add(partials(source, &[(1, time)], 0).last().unwrap(), at(now)).unwrap()
+    };
+    for (index, time) in [45, 5, 25].into_iter().enumerate() {
+        assert_eq!(add(&mut merger, 0, time, index as i64), Added::New);
+    }
+    merger.advance(at(10));
+    assert_eq!(drain(&mut merger).len(), 3);
+    // Older than some that were dropped, and never there: it waits for its own deadline.
+    assert_eq!(add(&mut merger, 1, 15, 200), Added::New);
+    assert_eq!(merger.kept().0, 1, "the three were given too long ago");
+    assert_eq!([45, 5, 25].map(|time| add(&mut merger, 1, time, 200)), [Added::Late; 3]);
+    let saved = merger.snapshot();
+    merger = make();
+    merger.restore(saved.clone()).unwrap();
+    assert_eq!((merger.snapshot(), merger.late()), (saved.clone(), 3));
+    let mut heir = make();
+    heir.absorb(saved).unwrap();
+    assert_eq!(add(&mut heir, 1, 45, 200), Added::Late, "as it was given and dropped by the one that was absorbed");
+    merger.advance(at(205));
+    assert_eq!(drain(&mut merger).len(), 1);
+    // Three are remembered one by one; what is before the oldest of them counts as dropped.
+    merger.advance(at(400));
+    assert_eq!(merger.kept().0, 0);
+    assert_eq!([-5, 5, 35].map(|time| add(&mut merger, 1, time, 400)), [Added::Late, Added::Late, Added::New]);
+}
+
+#[test]
+fn s85_a_window_past_a_limit_hides_none_after_it() {
+    type Event = (i64, u64);
+    let pipeline = || {
+        let groups = group_by_value(|event: &Event| event.1, count()).groups_max(2).overflow(Overflow::Error);
+        let builder = Pipeline::builder().event_time(|event: &Event| at(event.0));
+        builder.window(Tumbling::new(millis(10)).unwrap()).aggregate(groups).build().unwrap()
+    };
+    let mut options = MergerOptions::default();
+    options.sources = Some(2);
+    let mut merger = Merger::new(pipeline().into_engine(), options).unwrap();
+    let shipped = |source: &str, key: u64| {
+        let mut pipeline = pipeline();
+        pipeline.push_batch(&[(1, key), (2, key + 1), (11, 1), (21, 1)]).unwrap();
+        pipeline.finish();
+        std::iter::from_fn(|| pipeline.next_partial(source).unwrap()).collect::<Vec<_>>()
+    };
+    let partials = [shipped("a", 1), shipped("b", 3)].concat();
+    partials.iter().for_each(|partial| assert_eq!(merger.add(partial, at(0)).unwrap(), Added::New));
+    assert_eq!(merger.next_merged().unwrap_err().kind(), ErrorKind::LimitExceeded);
+    let starts = |merger: &mut Merger<Event, _>| {
+        std::iter::from_fn(|| merger.next_merged().unwrap()).map(|merged| merged.window.unwrap().start().as_millis()).collect::<Vec<_>>()
+    };
+    assert_eq!(starts(&mut merger), [10, 20]);
+    assert!(!merger.is_due());
+    // A further partial of the window makes it be tried again, once.
+    merger.add(&shipped("c", 1)[0], at(1)).unwrap();
+    assert_eq!(merger.next_merged().unwrap_err().kind(), ErrorKind::LimitExceeded);
+    merger.finish();
+    assert!(starts(&mut merger).is_empty());
+    merger.advance(at(10_000_000));
+    assert_eq!(merger.kept(), (0, 0), "it is dropped as one that was given");
+}
+
+/// What one of several mergers does.
+#[derive(Clone, Debug)]
+enum Move {
+    Add(usize, prop::sample::Index),
+    Wait(usize, i64),
+    Drain(usize),
+    Restore(usize),
+    /// The first takes over the second, which ends.
+    Absorb(usize, usize),
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let one = || 0usize..4;
+    let step = prop_oneof![
+        8 => (one(), any::<prop::sample::Index>()).prop_map(|(merger, partial)| Move::Add(merger, partial)),
+        3 => (one(), 0i64..8).prop_map(|(merger, wait)| Move::Wait(merger, wait)),
+        4 => one().prop_map(Move::Drain),
+        1 => one().prop_map(Move::Restore),
+        1 => (one(), one()).prop_map(|(into, from)| Move::Absorb(into, from)),
+    ];
+    prop::collection::vec(step, 0..120)
+}
+
+proptest! {
+    #![proptest_config(crate::cases(300))]
+
+    #[test]
+    fn s86_mergers_absorbed_in_any_tree_end_with_the_whole(
+        records in prop::collection::vec((0usize..3, 0i64..4, 0i64..15), 1..40),
+        moves in moves(),
+        sources in prop::option::of(1usize..5),
+        deadline in 0u64..12,
+    ) {
+        let mut sources_records = vec![vec![]; 3];
+        let (mut all, mut now) = (vec![], 0);
+        for (id, (source, forward, jitter)) in records.iter().enumerate() {
+            now += forward;
+            sources_records[*source].push((id as u64, now - jitter));
+            all.push((id as u64, now - jitter));
+        }
+        let shipped: Vec<Partial> = sources_records.iter().enumerate().flat_map(|(source, records)| partials(source, records, 15)).collect();
+        let mut mergers: Vec<_> = (0..4).map(|_| Some((merger(sources, Some(deadline)), 0))).collect();
+        // A consumer keeps the highest revision of each window, and of equal ones the last.
+        let mut kept = BTreeMap::<Window, Merged<Vec<u64>>>::new();
+        let mut take = |merger: &mut Merger<u64, Keep>| {
+            for merged in drain(merger) {
+                let known = kept.get(&merged.window.unwrap());
+                if known.is_none_or(|known| known.revision <= merged.revision) {
+                    kept.insert(merged.window.unwrap(), merged);
+                }
+            }
+        };
+        for step in &moves {
+            match step {
+                Move::Add(index, partial) => {
+                    if let Some((merger, clock)) = &mut mergers[*index] {
+                        prop_assert_ne!(merger.add(partial.get(&shipped), at(*clock)).unwrap(), Added::Late);
+                    }
+                }
+                Move::Wait(index, wait) => {
+                    if let Some((merger, clock)) = &mut mergers[*index] {
+                        *clock += wait;
+                        merger.advance(at(*clock));
+                    }
+                }
+                Move::Drain(index) => {
+                    if let Some((merger, _)) = &mut mergers[*index] {
+                        take(merger);
+                    }
+                }
+                Move::Restore(index) => {
+                    if let Some((merger, _)) = &mut mergers[*index] {
+                        let saved = merger.snapshot();
+                        *merger = self::merger(sources, Some(deadline));
+                        merger.restore(saved.clone()).unwrap();
+                        prop_assert_eq!(merger.snapshot(), saved);
+                    }
+                }
+                Move::Absorb(into, from) if into != from && mergers[*into].is_some() => {
+                    if let (Some((from, _)), Some((into, _))) = (mergers[*from].take(), &mut mergers[*into]) {
+                        into.absorb(from.snapshot()).unwrap();
+                    }
+                }
+                Move::Absorb(..) => {}
+            }
+        }
+        let mut left = mergers.into_iter().flatten().map(|(merger, _)| merger);
+        let mut whole = left.next().expect("one is left");
+        left.for_each(|merger| whole.absorb(merger.snapshot()).unwrap());
+        shipped.iter().for_each(|partial| assert_ne!(whole.add(partial, at(1000)).unwrap(), Added::Late));
+        whole.finish();
+        take(&mut whole);
+        let values: BTreeMap<Window, Vec<u64>> = kept.into_iter().map(|(window, merged)| (window, merged.value)).collect();
+        prop_assert_eq!(values, windows_of(&all));
+    }
+}
+
 #[test]
 fn what_goes_past_a_limit_or_is_of_another_pipeline_changes_nothing() {
     let mut options = MergerOptions::default();
