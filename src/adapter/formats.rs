@@ -9,6 +9,7 @@ pub(super) mod detect;
 pub(super) mod flaw;
 pub(super) mod format;
 mod json_fields;
+pub(super) mod json_names;
 pub(super) mod json_scan;
 mod json_template;
 mod json_text;

@@ -200,3 +200,40 @@ fn long_lines_and_bombs_take_constant_memory() {
         assert!(run.closing_line().starts_with("records 3, applied 2, filtered 0, dead letters 1,"), "{}", run.stderr);
     }
 }
+
+#[test]
+fn s110_a_time_that_no_record_has_is_told_early_with_the_fields_that_records_have() {
+    let folder = Folder::new("s110_missing_time");
+    let log = folder.file("hits.jsonl", hits(20_000));
+    for threads in ["1", "2"] {
+        let run = streamgauge(&["run", &log, "--threads", threads, "--time", "tss", "--window", "1m", "--output", "json"]);
+        let missing = "none has the field \"tss\" that --time names; they have bytes, country, status, ts, url; did you mean \"ts\"?";
+        run.failed(1, &[&format!("error: every record was a dead letter, 20,000 of 20,000: {missing}")]);
+        assert!(!run.stderr.contains("another format"), "{}", run.stderr);
+        // After the first block, not after the whole file.
+        let early = run.stderr.lines().find(|line| line.ends_with(missing) && line.starts_with("note: ")).unwrap();
+        let records: u64 = early["note: ".len()..].split(' ').next().unwrap().replace(',', "").parse().unwrap();
+        assert!(records < 10_000, "{early}");
+    }
+    let pipeline = folder.file("p.toml", "time = \"time\"\nwindow = \"1m\"\n");
+    streamgauge(&["run", &log, "--pipeline", &pipeline]).failed(1, &["that the key time names"]);
+}
+
+#[test]
+fn s110_a_field_that_no_record_has_is_told_with_nested_ones() {
+    let input = b"{\"ts\":1,\"geo\":{\"country\":\"DE\",\"city\":{\"name\":\"B\"}}}\n{\"ts\":2,\"url\":\"/\"}\n";
+    let run = streamgauge_reading(&["run", "--group", "country", "--agg", "count, sum(x)", "--output", "json"], input);
+    run.succeeded().says(&[
+        "field \"country\" was in no record; the first records have ts, url, /geo/city/name, /geo/country; did you mean \"/geo/country\"?",
+        "note: field \"x\" was in no record\n",
+    ]);
+}
+
+#[test]
+fn when_no_record_can_be_aggregated_the_reason_is_told_instead_of_a_hint_at_the_format() {
+    let run = streamgauge_reading(&["run", "--agg", "sum(url)"], b"{\"url\":\"/a\"}\n{\"url\":\"/b\"}\n");
+    run.failed(1, &["error: every record was a dead letter, 2 of 2; the first: url: \"/a\" is not a number"]);
+    assert!(!run.stderr.contains("--format"), "{}", run.stderr);
+    let run = streamgauge_reading(&["run", "--format", "jsonl"], b"a\n");
+    run.failed(1, &["every record was a dead letter, 1 of 1; the first: invalid JSON: not JSON", "is it another format (--format)?"]);
+}

@@ -14,6 +14,7 @@ use crate::spec::Block;
 
 /// An input whose format is known.
 pub(super) struct Begun {
+    pub(super) format: Format,
     pub(super) decoder: Decoder,
     /// How the input is read, where that is not certain.
     pub(super) note: Option<String>,
@@ -45,7 +46,7 @@ pub(super) fn begin(reader: &mut BlockReader, options: &FilesOptions, fields: &[
     // A file without a record lacks no field. Unless lines were asked for, nothing but blank ones is nothing.
     if is_blank && options.format != Format::Lines {
         reader.set_make_block(Block::checked);
-        return json().map(|decoder| Begun { decoder, note: None }).map_err(|error| error.at(name));
+        return json().map(|decoder| Begun { format: Format::JsonLines, decoder, note: None }).map_err(|error| error.at(name));
     }
     let (format, note) = match detected {
         Detected::Certain(format) => (format, None),
@@ -65,7 +66,7 @@ pub(super) fn begin(reader: &mut BlockReader, options: &FilesOptions, fields: &[
         Format::Lines | Format::Auto => LineDecoder::new(fields).map(Decoder::from),
     };
     match (decoder, note) {
-        (Ok(decoder), note) => Ok(Begun { decoder, note: note.map(|reason| format!("it is read as plain lines: {reason}")) }),
+        (Ok(decoder), note) => Ok(Begun { format, decoder, note: note.map(|reason| format!("it is read as plain lines: {reason}")) }),
         (Err(error), None) => Err(error.at(name)),
         (Err(error), Some(reason)) => {
             let message = format!("{}; the input is read as plain lines: {reason} (--format chooses)", error.message());

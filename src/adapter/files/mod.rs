@@ -30,6 +30,7 @@ pub use super::formats::clf::ClfDecoder;
 pub use super::formats::csv::CsvDecoder;
 pub use super::formats::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
 pub use super::formats::format::Format;
+pub use super::formats::json_names::JsonNames;
 pub use super::formats::json_scan::{JsonFlaw, JsonScanner, Scanned};
 pub use late::{LateRecord, Refusal};
 pub use run::{FilesOptions, RowSink, run};

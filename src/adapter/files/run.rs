@@ -99,6 +99,11 @@ pub trait RowSink {
         0
     }
 
+    /// The format of the input, and its first bytes, which a message can quote. Called before its first record. Default: they are not looked at.
+    fn beginning(&mut self, file: usize, format: Format, bytes: &[u8]) {
+        let _ = (file, format, bytes);
+    }
+
     /// Says how the input is read where that is not certain, in a sentence without the input's name: as plain lines, and why. Called
     /// before its first record. Default: nobody is told.
     ///
@@ -216,7 +221,8 @@ pub fn run<S: RowSink>(inputs: Vec<Input>, options: &FilesOptions, sink: &mut S)
         let source = input.open(&options.limits)?;
         let block_bytes = options.block_bytes.unwrap_or(if helpers.is_some() { SHARED_BLOCK_BYTES } else { BLOCK_BYTES });
         let mut reader = BlockReader::new(source, block_bytes, options.limits.record_bytes_max);
-        let Begun { decoder, note } = begin(&mut reader, options, &fields)?;
+        let Begun { format, decoder, note } = begin(&mut reader, options, &fields)?;
+        sink.beginning(file, format, reader.peek()?.bytes);
         if let Some(note) = note {
             sink.note(file, &note)?;
         }

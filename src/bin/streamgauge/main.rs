@@ -6,6 +6,7 @@ mod answers;
 mod arguments;
 mod dead_letters;
 mod failure;
+mod hints;
 mod inspect;
 mod interrupt;
 mod kcl;

@@ -4,9 +4,10 @@ use crate::answered::Answered;
 use crate::answers::{Answers, Destination};
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
+use crate::hints::Hints;
 use crate::interrupt::{Interrupt, Signal, Stream};
 use crate::late_records::LateRecords;
-use crate::output::{OutputWriter, Shape, Terminal, digits, printable};
+use crate::output::{OutputWriter, Shape, Terminal, digits};
 use crate::progress::{Bar, Progress};
 use crate::settings::Settings;
 use crate::sink::{NOTED_MAX, Sink, SinkOptions};
@@ -64,7 +65,8 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     reading.threads = Some(settings.threads);
     let answers = Answers::new(destination, answered, &pipeline);
     let (strict, quiet, threads, reads_clock) = (spec.strict == Some(true), settings.quiet, settings.threads, settings.reads_clock());
-    let options = SinkOptions { letters, late, progress, strict, live, quiet, state, threads, interrupt, reads_clock };
+    let options =
+        SinkOptions { letters, late, progress, strict, live, quiet, state, threads, interrupt, reads_clock, hints: Hints::new(settings) };
     let mut sink = Sink::new(pipeline, answers, options);
     let read = files::run(inputs, &reading, &mut sink);
     end(&mut sink, read.map(drop), settings.quiet)
@@ -136,7 +138,7 @@ fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Re
     }
     let (records, dead) = (sink.records, sink.letters.count());
     match records > 0 && dead == records {
-        true => Err(Failure::Run(format!("every record was a dead letter, {dead} of {records}: is it another format (--format)?"))),
+        true => Err(Failure::Run(sink.hints.all_dead(&sink.unseen(), dead))),
         false => Ok(()),
     }
 }
@@ -213,9 +215,7 @@ fn tell_notes<W: Write>(sink: &Sink<W>) {
         say("note: there were more groups than --limit-groups allows; the records of further ones are counted together in (other)\n");
     }
     if sink.records > sink.letters.count() {
-        for field in sink.unseen() {
-            say(&format!("note: field {:?} was in no record\n", printable(field)));
-        }
+        sink.hints.unseen(&sink.unseen()).iter().for_each(|note| say(note));
     }
 }
 

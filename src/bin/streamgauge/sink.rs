@@ -3,6 +3,7 @@
 use crate::answers::Answers;
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
+use crate::hints::Hints;
 use crate::interrupt::{Interrupt, Signal};
 use crate::late_records::LateRecords;
 use crate::output::printable;
@@ -12,7 +13,7 @@ use crate::state::State;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use streamgauge::adapter::files::{DeadLetter, FilesStats, LateRecord, Refusal, RowSink};
+use streamgauge::adapter::files::{DeadLetter, FilesStats, Format, LateRecord, Refusal, RowSink};
 use streamgauge::adapter::kcl::{Clock, SystemClock};
 use streamgauge::engine::Shard;
 use streamgauge::spec::{PreaggregatedRows, PreparedRows, Row, RowOutcome, RowPipeline, RowPreparer, Value};
@@ -20,6 +21,9 @@ use streamgauge::{Error, ErrorKind, Sequence, ShardId, Stats, Timestamp};
 
 /// Inputs of which a note is shown.
 pub(crate) const NOTED_MAX: u64 = 3;
+
+/// Dead letters, and no other record, after which it is told what may be wrong.
+const RECORDS_UNTIL_HINT: u64 = 100;
 
 /// How a run is to go, and what stands beside it.
 pub(crate) struct SinkOptions {
@@ -40,6 +44,7 @@ pub(crate) struct SinkOptions {
     pub(crate) interrupt: Interrupt,
     /// Whether the clock at reading is the arrival time of records.
     pub(crate) reads_clock: bool,
+    pub(crate) hints: Hints,
 }
 
 /// Takes the records of a run.
@@ -49,6 +54,7 @@ pub(crate) struct Sink<W> {
     pub(crate) letters: DeadLetters,
     pub(crate) late: LateRecords,
     pub(crate) progress: Progress,
+    pub(crate) hints: Hints,
     strict: bool,
     reads_clock: bool,
     live: bool,
@@ -95,6 +101,7 @@ impl<W: Write> Sink<W> {
             state: options.state,
             threads: options.threads,
             interrupt: options.interrupt,
+            hints: options.hints,
             in_tails: false,
             unflushed: false,
             shards: Vec::new(),
@@ -143,6 +150,17 @@ impl<W: Write> Sink<W> {
             self.answers.drain_ended(&mut self.pipeline, self.threads)?;
         }
         self.answers.finish()
+    }
+
+    /// All records so far are dead letters: says why, if that is clear.
+    #[cold]
+    fn hint_early(&mut self) {
+        let unseen = self.unseen().into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let hint = self.hints.early(&unseen.iter().map(String::as_str).collect::<Vec<_>>(), self.records);
+        if let Some(hint) = hint.filter(|_| !self.quiet) {
+            self.progress.clear();
+            say(&hint);
+        }
     }
 
     /// Why the run ended with this error.
@@ -224,9 +242,12 @@ impl<W: Write> Sink<W> {
     }
 
     /// Why a record of this outcome is to be handed out, if it is; it is counted then.
-    fn refusal(&self, outcome: RowOutcome) -> Option<Refusal> {
+    fn refusal(&mut self, outcome: RowOutcome) -> Option<Refusal> {
         match outcome {
-            RowOutcome::DeadLetter(reason) => Some(Refusal::DeadLetter(reason)),
+            RowOutcome::DeadLetter(reason) => {
+                self.hints.refuse();
+                Some(Refusal::DeadLetter(reason))
+            }
             RowOutcome::Late(time) if self.late.are_wanted() => Some(Refusal::Late { time, watermark: self.pipeline.watermark() }),
             _ => None,
         }
@@ -300,6 +321,7 @@ impl<W: Write> RowSink for Sink<W> {
 
     fn dead_letter(&mut self, letter: &DeadLetter<'_>) -> Result<(), Error> {
         self.records += 1;
+        self.hints.dead_letter(letter.reason);
         self.progress.clear();
         if let Err(failure) = self.letters.take(letter) {
             return Err(self.end(failure));
@@ -318,6 +340,9 @@ impl<W: Write> RowSink for Sink<W> {
     fn pause(&mut self, stats: &FilesStats) -> Result<(), Error> {
         self.bytes = stats.bytes_decompressed();
         self.drain()?;
+        if self.hints.is_silent() && self.records >= RECORDS_UNTIL_HINT && self.letters.count() == self.records {
+            self.hint_early();
+        }
         self.progress.advance(stats.bytes_read());
         let signal = self.interrupt.signal();
         if !self.in_tails && self.state.as_ref().is_some_and(|state| signal.is_some() || state.is_due()) {
@@ -329,6 +354,10 @@ impl<W: Write> RowSink for Sink<W> {
     fn resume_at(&self, file: usize) -> u64 {
         let applied = self.shards.get(file).and_then(|shard| self.pipeline.applied(*shard));
         applied.and_then(|sequence| sequence.number.as_str().parse().ok()).unwrap_or(0)
+    }
+
+    fn beginning(&mut self, _file: usize, format: Format, bytes: &[u8]) {
+        self.hints.look(format, bytes);
     }
 
     fn note(&mut self, file: usize, note: &str) -> Result<(), Error> {

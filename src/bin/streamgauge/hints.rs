@@ -1,0 +1,101 @@
+//! What may be wrong with a run whose records lack a field, or are all dead letters.
+
+use crate::output::digits::count;
+use crate::output::printable;
+use crate::settings::Settings;
+use streamgauge::adapter::files::{Format, JsonNames};
+
+/// Bytes of the beginnings of inputs that are kept, to name the fields of their records.
+const BEGINNING_BYTES_MAX: usize = 64 << 10;
+
+/// Characters of a reason that are told.
+const REASON_MAX: usize = 200;
+
+/// Gathers what a message about the whole run needs.
+#[derive(Default)]
+pub(crate) struct Hints {
+    /// The field of the event time, and how the user has named it.
+    time: Option<(String, &'static str)>,
+    /// Whole lines of the first JSON inputs.
+    beginning: Vec<u8>,
+    /// Records that could be decoded, and not be aggregated.
+    refused: u64,
+    /// Why the first dead letter is one.
+    first_reason: Option<String>,
+    told: bool,
+}
+
+impl Hints {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let written = if settings.flags.contains(&"time") { "--time" } else { "the key time" };
+        let time = settings.spec.time.as_deref().map(|text| (text.trim().trim_matches(['"', '\'']).to_owned(), written));
+        Hints { time, ..Hints::default() }
+    }
+
+    /// Takes the beginning of an input.
+    pub(crate) fn look(&mut self, format: Format, bytes: &[u8]) {
+        let room = BEGINNING_BYTES_MAX.saturating_sub(self.beginning.len());
+        let bytes = &bytes[..bytes.len().min(room)];
+        if format == Format::JsonLines
+            && let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n')
+        {
+            self.beginning.extend_from_slice(&bytes[..=end]);
+        }
+    }
+
+    /// Counts a record that cannot be aggregated.
+    pub(crate) fn refuse(&mut self) {
+        self.refused += 1;
+    }
+
+    /// Keeps the reason if this is the first dead letter.
+    pub(crate) fn dead_letter(&mut self, reason: &str) {
+        if self.first_reason.is_none() {
+            self.first_reason = Some(printable(reason).chars().take(REASON_MAX).collect());
+        }
+    }
+
+    /// Returns true if nothing was said early of a run so far.
+    pub(crate) fn is_silent(&self) -> bool {
+        !self.told
+    }
+
+    /// What to say while a run goes on that has taken no record so far: that the event time is missing, once.
+    pub(crate) fn early(&mut self, unseen: &[&str], records: u64) -> Option<String> {
+        self.told = true;
+        self.missing_time(unseen).map(|missing| format!("note: {} records so far, and {missing}\n", count(records)))
+    }
+
+    /// Why all of the records are dead letters.
+    pub(crate) fn all_dead(&self, unseen: &[&str], dead: u64) -> String {
+        let all = format!("every record was a dead letter, {0} of {0}", count(dead));
+        if let Some(missing) = self.missing_time(unseen) {
+            return format!("{all}: {missing}");
+        }
+        let first = self.first_reason.as_deref().unwrap_or("no reason is known");
+        match self.refused {
+            0 => format!("{all}; the first: {first}: is it another format (--format)?"),
+            _ => format!("{all}; the first: {first}"),
+        }
+    }
+
+    /// What to say of fields that no record had; the fields that records do have are listed once.
+    pub(crate) fn unseen(&self, unseen: &[&str]) -> Vec<String> {
+        let names = JsonNames::of(&self.beginning);
+        let note = |(index, field): (usize, &&str)| {
+            let shown = printable(field);
+            match names.is_empty() || index > 0 {
+                true => format!("note: field {shown:?} was in no record\n"),
+                false => format!("note: field {shown:?} was in no record; the first records have {}\n", names.instead_of(field)),
+            }
+        };
+        unseen.iter().enumerate().map(note).collect()
+    }
+
+    fn missing_time(&self, unseen: &[&str]) -> Option<String> {
+        let (field, written) = self.time.as_ref().filter(|(field, _)| unseen.contains(&field.as_str()))?;
+        let names = JsonNames::of(&self.beginning);
+        let have = if names.is_empty() { String::new() } else { format!("; they have {}", names.instead_of(field)) };
+        Some(format!("none has the field {:?} that {written} names{have}", printable(field)))
+    }
+}
