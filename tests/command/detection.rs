@@ -92,7 +92,7 @@ fn logs_are_plain_lines_and_told() {
     for text in LOGS {
         let run = both(&folder, text.as_bytes(), &[]);
         assert_eq!(count(&run), json!(text.lines().count()), "{text}");
-        run.says(&["note: ", "is read as plain lines: ", "--format chooses"]);
+        run.says(&["note: ", "input is read as plain lines: ", "--format"]);
         let found = both(&folder, text.as_bytes(), &["--where", "exists line"]);
         assert_eq!(count(&found), json!(text.lines().count()), "{text}");
         // Said once, and not of what was asked for.
@@ -160,7 +160,12 @@ fn a_field_that_lines_lack_is_told_with_the_way_out() {
         ("time=1 level=info msg=x\n", "level", &["logfmt"]),
         ("# by hand\nts,v\n1,2\n", "v", &["grep -v '^#' FILE"]),
         ("2024-01-01 12:00:00,123 INFO x\n", "level", &["plain lines", "--format"]),
-        ("h x - [2025-10-25T20:00:00+00:00] \"GET / HTTP/1.1\" 200 5\n", "agent", &["looks like an access log", "--format clf"]),
+        ("h - - [2025-10-25T20:00:00+00:00] \"GET / HTTP/1.1\" 200 5\n", "agent", &["looks like an access log", "--format clf reads it"]),
+        ("www.test 192.0.2.1 - - [25/Oct/2025:20:00:00 +0000] \"GET / HTTP/1.1\" 200 5\n", "host", &["--format vhost reads it"]),
+        ("h [25/Oct/2025:20:00:00 +0000] \"GET / HTTP/1.1\" 200\n", "host", &["in another format"]),
+        ("version,series,eol\n1.1,buzz\n1.2,rex\n", "x", &["(version, series, eol)", "--format csv"]),
+        ("sep=;\na;b\n1;2\n", "a", &["tail -n +2 FILE"]),
+        ("  \na,b\n1,2\n3,4\n", "a", &["plain lines"]),
     ];
     for (text, field, words) in cases {
         let run = both(&folder, text.as_bytes(), &["--group", field]);

@@ -66,13 +66,21 @@ pub(super) fn begin(reader: &mut BlockReader, options: &FilesOptions, fields: &[
         Format::Lines | Format::Auto => LineDecoder::new(fields).map(Decoder::from),
     };
     match (decoder, note) {
-        (Ok(decoder), note) => Ok(Begun { format, decoder, note: note.map(|reason| format!("it is read as plain lines: {reason}")) }),
+        (Ok(decoder), note) => {
+            let note = note.map(|reason| format!("is read as plain lines: {}", with_flag(reason)));
+            Ok(Begun { format, decoder, note })
+        }
         (Err(error), None) => Err(error.at(name)),
         (Err(error), Some(reason)) => {
-            let message = format!("{}; the input is read as plain lines: {reason} (--format chooses)", error.message());
+            let message = format!("{}; the input is read as plain lines: {}", error.message(), with_flag(reason));
             Err(Error::new(error.kind(), message).at(name))
         }
     }
+}
+
+/// The reason for reading plain lines, with the flag that chooses another format.
+fn with_flag(reason: String) -> String {
+    if reason.contains("--format") { reason } else { format!("{reason}; --format names another") }
 }
 
 /// Looks at the beginning of the input, at more and more of it until that tells something.

@@ -104,8 +104,8 @@ pub trait RowSink {
         let _ = (file, format, bytes);
     }
 
-    /// Says how the input is read where that is not certain, in a sentence without the input's name: as plain lines, and why. Called
-    /// before its first record. Default: nobody is told.
+    /// Says how the input is read where that is not certain, in a sentence whose subject is the input: `is read as plain lines:`, why,
+    /// and how to choose. Called before its first record. Default: nobody is told.
     ///
     /// # Errors
     /// Whatever ends the run.

@@ -21,6 +21,7 @@
 //! The formats: httpd's `mod_log_config` and nginx' `ngx_http_log_module` documentation.
 
 use crate::adapter::formats::flaw::Flaw;
+use crate::adapter::formats::format::Format;
 use crate::adapter::formats::names;
 use crate::error::Error;
 use crate::spec::Row;
@@ -29,7 +30,6 @@ use std::ops::Range;
 /// The fields, in the order of [`AccessLogLine::ranges`].
 pub(crate) const FIELDS: [&str; 11] =
     ["host", "ident", "user", "time", "method", "path", "protocol", "status", "bytes", "referer", "agent"];
-const TIME: usize = 3;
 const STATUS: usize = 7;
 const BYTES: usize = 8;
 
@@ -152,11 +152,11 @@ fn is_other_format(host: &[u8], ident: &[u8], user: &[u8]) -> bool {
     memchr::memchr(b',', host).is_some() || user.starts_with(b"- ") || (ident != b"-" && is_address(ident))
 }
 
-/// Returns true if the text is an IP address, with or without a zone.
+/// Returns true if the text is an IP address, with or without a zone or a port.
 fn is_address(text: &[u8]) -> bool {
     let text = std::str::from_utf8(text).unwrap_or_default();
     let without_zone = text.split('%').next().unwrap_or_default();
-    without_zone.parse::<std::net::IpAddr>().is_ok()
+    without_zone.parse::<std::net::IpAddr>().is_ok() || text.parse::<std::net::SocketAddr>().is_ok()
 }
 
 /// The referer and the agent, which stand after the byte count that ends at `at`; both are empty in the common format.
@@ -222,13 +222,24 @@ fn is_addresses_or_number(text: &[u8]) -> bool {
     text.split(|byte| *byte == b',').all(|item| is_one(item.trim_ascii()))
 }
 
-/// Returns true if the line is certainly in the common or combined format: also its time and its referer look like theirs.
+/// Returns true if the line is certainly in the common or combined format: also its ident, time, request, status and referer look
+/// like theirs.
 pub(crate) fn is_certain(line: &[u8]) -> bool {
     let Ok(parsed) = parse(line) else { return false };
-    let [.., referer, _] = &parsed.ranges;
-    let referer = &line[referer.clone()];
+    let [_, ident, _, time, method, _, _, status, _, referer, _] = &parsed.ranges;
+    let [ident, time, status, referer] = [ident, time, status, referer].map(|range| &line[range.clone()]);
+    // What is in the place of a request when a client sends something else: nothing, or escaped bytes.
+    let is_request =
+        !method.is_empty() || [&b"] \"-\" "[..], b"] \"\" ", b"] \"\\"].iter().any(|no| memchr::memmem::find(line, no).is_some());
     let is_referer = referer.is_empty() || referer.starts_with(b"/") || memchr::memchr(b':', referer).is_some();
-    is_time(&line[parsed.ranges[TIME].clone()]) && is_referer && !parsed.ranges[STATUS].is_empty()
+    let is_ident = memchr::memchr2(b'.', b':', ident).is_none();
+    is_ident && is_time(time) && is_request && matches!(status, [b'1'..=b'5', ..]) && is_referer
+}
+
+/// The format that can read the line, if one can, certain or not.
+pub(crate) fn readable(line: &[u8]) -> Option<Format> {
+    let with_vhost = || after_vhost(line).and_then(|host_at| parse(&line[host_at..]));
+    if parse(line).is_ok() { Some(Format::Clf) } else { with_vhost().ok().map(|_| Format::Vhost) }
 }
 
 /// Returns true if the line is certainly a virtual host with its port and then what [`is_certain`] tells.
@@ -399,6 +410,15 @@ mod tests {
         assert!(is_certain(format!("192.0.2.1 - frank smith {rest}").as_bytes()));
         assert!(is_certain_with_vhost(format!("www.test:443 192.0.2.1 - - {rest}").as_bytes()));
         assert!(!is_certain_with_vhost(format!("www.test 192.0.2.1 - - {rest}").as_bytes()));
+        let shifted = [
+            r#"www.test client.test - [07/Sep/2023:15:58:36 +0200] "GET / HTTP/1.1" 200 5"#,
+            r#"h - - [07/Sep/2023:15:58:36 +0200] "GET / HTTP/1.1" 612 200"#,
+            r#"h - - [07/Sep/2023:15:58:36 +0200] "www.test" 200 5"#,
+        ];
+        assert_eq!(shifted.map(|line| is_certain(line.as_bytes())), [false; 3]);
+        for request in ["-", "", r"\x16\x03\x01", "GET /", "OPTIONS * HTTP/1.0"] {
+            assert!(is_certain(format!(r#"h - - [07/Sep/2023:15:58:36 +0200] "{request}" 400 0"#).as_bytes()), "{request}");
+        }
         let other_time = r#"h - - [2025-10-25T20:00:00+00:00] "GET / HTTP/1.1" 200 5"#;
         let agent_first = r#"h - - [07/Sep/2023:15:58:36 +0200] "GET / HTTP/1.1" 200 5 "Mozilla/5.0 (X11)" "1.2.3.4""#;
         assert!(!is_certain(other_time.as_bytes()) && !is_certain(agent_first.as_bytes()));

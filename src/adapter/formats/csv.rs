@@ -355,10 +355,7 @@ pub(crate) struct HeaderLine {
 /// [`ErrorKind::Parse`] if the header is longer than the bytes that are looked at, if its quotes are not closed, if it is not UTF-8,
 /// or if its line end is not one, or it is a comment.
 pub(crate) fn header(beginning: Beginning<'_>, delimiter: u8) -> Result<Option<HeaderLine>, Error> {
-    let mut bytes = beginning.bytes;
-    while let Some(len) = blank_line(bytes) {
-        bytes = &bytes[len..];
-    }
+    let bytes = without_blank_lines(beginning.bytes);
     let quoting = quoting(bytes, delimiter);
     if bytes.is_empty() {
         return Ok(beginning.is_all().then(|| HeaderLine { names: Vec::new(), quoting }));
@@ -394,6 +391,14 @@ fn stray_return(names: &[String]) -> Option<&'static str> {
     let stray = names.iter().find(is_stray)?;
     let is_at_end = names.last() == Some(stray) && stray.trim_end_matches('\r').find('\r').is_none();
     Some(if is_at_end { "tr -d '\\r' < FILE | streamgauge run" } else { "tr '\\r' '\\n' < FILE | streamgauge run" })
+}
+
+/// The bytes after blank lines in front.
+pub(crate) fn without_blank_lines(mut bytes: &[u8]) -> &[u8] {
+    while let Some(len) = blank_line(bytes) {
+        bytes = &bytes[len..];
+    }
+    bytes
 }
 
 /// The length of a blank line at the start of the bytes, its line end included.

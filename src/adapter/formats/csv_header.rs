@@ -26,7 +26,9 @@ pub(crate) enum Header {
     Certain,
     /// It could be one: these would be the names.
     Possible(Vec<String>),
-    /// It is not one, since the records have different numbers of fields, or only one field.
+    /// It reads like one, and the records have other numbers of fields.
+    Ragged(Vec<String>),
+    /// It is not one, since it has only one field, or does not read like one over records with other numbers of fields.
     NoTable,
     /// The records have as many fields, and the first one does not read like a header.
     Values,
@@ -41,8 +43,12 @@ struct Records {
 /// Judges the first record. `is_last` says that no more bytes will be looked at, `is_whole` that there are no more.
 pub(crate) fn judge(bytes: &[u8], delimiter: u8, (is_last, is_whole): (bool, bool)) -> Header {
     let Some(Records { header, rows }) = records(bytes, delimiter, is_whole) else { return Header::NoTable };
-    if header.len() < 2 || rows.iter().any(|row| row.len() != header.len()) {
+    if header.len() < 2 {
         return Header::NoTable;
+    }
+    if rows.iter().any(|row| row.len() != header.len()) {
+        let reads = !header.iter().any(|name| is_part_of_sentence(name)) && are_names(&header, &[]);
+        return if reads { Header::Ragged(header) } else { Header::NoTable };
     }
     if !are_names(&header, &rows) {
         return Header::Values;
@@ -56,6 +62,7 @@ pub(crate) fn judge(bytes: &[u8], delimiter: u8, (is_last, is_whole): (bool, boo
 
 /// Returns true if the first record has all of these fields, two at least in all, and no name twice.
 pub(crate) fn has_fields(bytes: &[u8], delimiter: u8, fields: &[String]) -> bool {
+    let bytes = csv::without_blank_lines(bytes);
     let Some((header, next)) = csv::first_record(bytes, delimiter, csv::quoting(bytes, delimiter)) else { return false };
     let is_line = next == bytes.len() || bytes.get(next - 1) == Some(&b'\n');
     is_line && header.len() >= 2 && are_different(&header) && fields.iter().all(|field| header.contains(field))
@@ -73,6 +80,7 @@ pub(crate) fn only_column(bytes: &[u8]) -> Option<String> {
 
 /// The whole records, but for blank lines.
 fn records(bytes: &[u8], delimiter: u8, is_whole: bool) -> Option<Records> {
+    let bytes = csv::without_blank_lines(bytes);
     let quoting = csv::quoting(bytes, delimiter);
     let (mut all, mut at) = (Vec::new(), 0);
     while at < bytes.len() {
@@ -292,7 +300,8 @@ mod tests {
         }
         assert_eq!(header_of("name,city\nanna,berlin\n"), Header::Possible(vec!["name".into(), "city".into()]));
         assert_eq!(header_of("alice,5\nbob,6\n"), Header::Values);
-        assert_eq!(header_of("a,b\n1\n"), Header::NoTable);
+        assert_eq!(header_of("a,b\n1\n"), Header::Ragged(vec!["a".into(), "b".into()]));
+        assert_eq!(header_of("Hello, world\n1\n"), Header::NoTable);
     }
 
     #[test]
@@ -300,7 +309,7 @@ mod tests {
         let judged = |text: &str| judge(text.as_bytes(), b',', (false, false));
         assert_eq!(judged("a,b\n1,2\n"), Header::Possible(vec!["a".into(), "b".into()]));
         assert_eq!(judged("a,b\n1,2\n3,4\n"), Header::Certain);
-        assert_eq!(judged("a,b\n1,2\n3\n"), Header::NoTable);
+        assert_eq!(judged("a,b\n1,2\n3\n"), Header::Ragged(vec!["a".into(), "b".into()]));
     }
 
     #[test]

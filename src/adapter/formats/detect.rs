@@ -217,8 +217,8 @@ impl<'a> Looked<'a> {
         // What plain lines have as well says nothing.
         let asked: &[String] = if fields.iter().all(|field| field == "line") { &[] } else { fields };
         let is_table = |delimiter: u8| {
-            csv_header::judge(self.text(), delimiter, (self.is_last, self.is_whole)) == Header::Certain
-                || !asked.is_empty() && csv_header::has_fields(self.text(), delimiter, asked)
+            csv_header::judge(self.bytes, delimiter, (self.is_last, self.is_whole)) == Header::Certain
+                || !asked.is_empty() && csv_header::has_fields(self.bytes, delimiter, asked)
         };
         match () {
             () if is_table(b'\t') => Some(Format::Tsv),
@@ -234,14 +234,18 @@ impl<'a> Looked<'a> {
             return "it is not UTF-8; if it is text in another encoding: iconv -f ENCODING -t UTF-8 FILE | streamgauge run".to_owned();
         }
         if container::is_junk(self.bytes) {
-            return "it holds control characters, as text does not".to_owned();
+            return "it holds zeros or control characters, as text in UTF-8 does not".to_owned();
         }
         if self.text().trim_ascii_start().starts_with(b"{") {
             return "its first line begins with { and is not JSON".to_owned();
         }
         if memchr::memmem::find(first, b"] \"").is_some() && memchr::memchr(b'[', first).is_some() {
-            let form = "the common or combined format, HOST - USER [dd/Mon/yyyy:hh:mm:ss +hhmm] \"REQUEST\" STATUS BYTES";
-            return format!("it looks like an access log but is not certainly in {form}; --format clf reads the lines that are");
+            return match clf::readable(first) {
+                Some(format) => {
+                    format!("it looks like an access log and is not certainly in the common or combined format; --format {format} reads it")
+                }
+                None => "it looks like an access log, in another format than the common or combined one, which alone are read".to_owned(),
+            };
         }
         self.table_reason().unwrap_or_else(|| "it is not certainly JSON Lines, CSV or TSV with a header, or an access log".to_owned())
     }
@@ -249,7 +253,10 @@ impl<'a> Looked<'a> {
     /// Why the input is not read as a table, if it is like one.
     fn table_reason(self) -> Option<String> {
         let text = self.text();
-        let judge = |delimiter| csv_header::judge(text, delimiter, (true, self.is_whole));
+        let judge = |delimiter| csv_header::judge(self.bytes, delimiter, (true, self.is_whole));
+        if text.starts_with(b"sep=") {
+            return Some("it begins with a line sep=, as Excel writes it; without it: tail -n +2 FILE | streamgauge run".to_owned());
+        }
         if text.starts_with(b"#") {
             let is_comment = |line: &&[u8]| line.starts_with(b"#");
             let after: Vec<&[u8]> = self.lines().skip_while(is_comment).collect();
@@ -261,6 +268,12 @@ impl<'a> Looked<'a> {
                 Header::Possible(names) => {
                     let names = shown(&names);
                     return Some(format!("whether its first line is a header ({names}) is not certain; --format {format} reads it as one"));
+                }
+                Header::Ragged(names) => {
+                    let names = shown(&names);
+                    return Some(format!(
+                        "it has other numbers of fields than its first line ({names}); --format {format} reads records that have as many"
+                    ));
                 }
                 Header::Values if self.lines > 1 => {
                     return Some(format!("its lines have fields and no certain header; --format {format} takes the first line for one"));
@@ -328,7 +341,7 @@ fn without_blank_lines(mut bytes: &[u8]) -> &[u8] {
 
 /// The first names as they can be shown in a line.
 fn shown(names: &[String]) -> String {
-    let clipped = |name: &String| name.chars().flat_map(char::escape_debug).take(30).collect::<String>();
+    let clipped = |name: &String| name.trim().chars().flat_map(char::escape_debug).take(30).collect::<String>();
     let shown: Vec<String> = names.iter().take(5).map(clipped).collect();
     format!("{}{}", shown.join(", "), if names.len() > shown.len() { ", ..." } else { "" })
 }

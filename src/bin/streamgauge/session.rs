@@ -209,7 +209,7 @@ fn tell_interrupted<W: Write>(signal: Signal, sink: &Sink<W>, windows_before: u6
 
 fn tell_notes<W: Write>(sink: &Sink<W>) {
     if sink.noted > NOTED_MAX {
-        say(&format!("note: {} more inputs are read as plain lines; --format chooses\n", sink.noted - NOTED_MAX));
+        say(&format!("note: {} more inputs are read as plain lines; --format names another format\n", sink.noted - NOTED_MAX));
     }
     if sink.answers.other {
         say("note: there were more groups than --limit-groups allows; the records of further ones are counted together in (other)\n");

@@ -364,7 +364,7 @@ impl<W: Write> RowSink for Sink<W> {
         self.noted += 1;
         let Some(name) = self.names.get(file).filter(|_| self.noted <= NOTED_MAX && !self.quiet) else { return Ok(()) };
         self.progress.clear();
-        say(&format!("note: {}: {}; --format chooses\n", printable(name), printable(note)));
+        say(&format!("note: {} {}\n", printable(name), printable(note)));
         Ok(())
     }
 
