@@ -3,7 +3,7 @@
 //! ```text
 //! magic        8 bytes  89 73 67 61 75 67 65 0A
 //! version      1 byte   1
-//! kind         1 byte   1 snapshot, 2 partial, 3 merger
+//! kind         1 byte   1 snapshot, 2 partial, 3 merger, 4 run, 5 answers
 //! pipeline     8 bytes  fingerprint of the pipeline's description
 //! seeds        8 bytes  fingerprint of its sketches' seeds; 0 if there are none
 //! body length  8 bytes
@@ -35,6 +35,10 @@ pub enum Kind {
     Partial,
     /// The state of a merger of partials.
     Merger,
+    /// The state of a run over files: where it stands in each, and the snapshots.
+    Run,
+    /// What a run has answered.
+    Answers,
 }
 
 impl Kind {
@@ -43,11 +47,13 @@ impl Kind {
             Kind::Snapshot => 1,
             Kind::Partial => 2,
             Kind::Merger => 3,
+            Kind::Run => 4,
+            Kind::Answers => 5,
         }
     }
 
     fn from_byte(byte: u8) -> Option<Kind> {
-        [Kind::Snapshot, Kind::Partial, Kind::Merger].into_iter().find(|kind| kind.byte() == byte)
+        [Kind::Snapshot, Kind::Partial, Kind::Merger, Kind::Run, Kind::Answers].into_iter().find(|kind| kind.byte() == byte)
     }
 
     /// The kind as a noun with its article.
@@ -56,6 +62,8 @@ impl Kind {
             Kind::Snapshot => "a snapshot",
             Kind::Partial => "a partial",
             Kind::Merger => "a merger's state",
+            Kind::Run => "the state of a run",
+            Kind::Answers => "what a run has answered",
         }
     }
 }
@@ -80,10 +88,12 @@ pub(crate) enum Tag {
     Early = 14,
     Answering = 15,
     Dropped = 16,
+    Files = 17,
+    Given = 18,
 }
 
 /// The sections by their tags.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 19] = [
     "",
     "description",
     "clock",
@@ -101,10 +111,12 @@ const NAMES: [&str; 17] = [
     "early",
     "answering",
     "dropped",
+    "files",
+    "given",
 ];
 
 /// The highest tag of this version.
-const TAG_MAX: u8 = 16;
+const TAG_MAX: u8 = 18;
 
 impl Tag {
     /// The name of a tag that was found in an envelope.

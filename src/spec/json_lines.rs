@@ -8,7 +8,8 @@ use std::io;
 /// Writes emissions as JSON Lines:
 /// `{"window":{"start":"2013-01-01T10:00:00.000Z","end":"2013-01-01T11:00:00.000Z"},"group":{"country":"DE"},"revision":0,"count":12}`.
 ///
-/// `window` is null without one, `group` is absent without groups, and the columns follow in their order. Equal answers are equal bytes.
+/// `window` is null without one, `group` is absent without groups, and the columns follow in their order. A row that takes back an earlier one has `"retracted":true` and no columns.
+/// Equal answers are equal bytes.
 #[derive(Clone, Debug)]
 pub struct JsonLines {
     /// The names, already in quotes.
@@ -65,6 +66,9 @@ impl JsonLines {
         append(line, format_args!(",\"revision\":{}", emission.revision));
         if !self.complete {
             line.extend_from_slice(b",\"complete\":false");
+        }
+        if emission.is_retracted() {
+            line.extend_from_slice(b",\"retracted\":true");
         }
         for (name, value) in self.columns.iter().zip(&emission.values) {
             append(line, format_args!(",{name}:"));

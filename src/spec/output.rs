@@ -16,11 +16,17 @@ pub struct RowEmission {
     /// The values of the fields grouped by, in their order; empty for a pipeline without groups. All are [`OutputValue::Other`] in the row of
     /// the records whose groups were past the limit.
     pub group: Vec<OutputValue>,
-    /// The values of the columns, in their order.
+    /// The values of the columns, in their order; empty if the row is [retracted](RowEmission::is_retracted).
     pub values: Vec<OutputValue>,
 }
 
 impl RowEmission {
+    /// Returns true if the row takes back the one of the same window and group that was given before, which no longer holds: its group is one of those past the limit now. It has no
+    /// values.
+    pub fn is_retracted(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// Whether this is the row of the records whose groups were past the limit.
     pub fn is_other(&self) -> bool {
         self.group.first() == Some(&OutputValue::Other)

@@ -452,6 +452,12 @@ impl RowPipeline {
         Ok(())
     }
 
+    /// What a state is compared with before it is read.
+    #[cfg(feature = "files")]
+    pub(crate) fn identity(&self) -> crate::snapshot::Identity {
+        self.engine.identity()
+    }
+
     pub(super) fn engine(&self) -> &Engine<Row, RowAggregate> {
         &self.engine
     }

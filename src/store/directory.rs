@@ -61,6 +61,7 @@ impl DirectoryStore {
 
     fn read(&self, key: &str) -> Result<Option<Stored>, Error> {
         let path = self.path(key, STATE);
+        check_regular(&path)?;
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -92,6 +93,7 @@ impl DirectoryStore {
     /// Waits until no other saver has the key.
     fn lock(&self, key: &str) -> Result<File, Error> {
         let path = self.path(key, LOCK);
+        check_regular(&path)?;
         let file = File::options().create(true).truncate(false).write(true).open(&path);
         let locked = file.and_then(|file| file.lock().map(|()| file));
         locked.map_err(|error| failed("cannot lock", &path, error))
@@ -115,6 +117,7 @@ impl DirectoryStore {
 
     fn replace(&self, key: &str, bytes: &[u8]) -> Result<(), Error> {
         let (temporary, path) = (self.path(key, TEMPORARY), self.path(key, STATE));
+        check_regular(&temporary)?;
         let written = File::create(&temporary).and_then(|mut file| file.write_all(bytes).map(|()| file));
         let file = written.map_err(|error| failed("cannot write", &temporary, error))?;
         self.sync(&file, &temporary)?;
@@ -170,6 +173,18 @@ impl Store for DirectoryStore {
     }
 }
 
+/// Refuses a pipe or a device, which opening or reading could wait for without end.
+fn check_regular(path: &Path) -> Result<(), Error> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => {
+            let message = format!("{} is not a regular file: remove it, or use another directory", path.display());
+            Err(Error::new(ErrorKind::Io, message))
+        }
+        // One that is not there can be made; what else is wrong shows when it is opened.
+        _ => Ok(()),
+    }
+}
+
 #[cold]
 fn failed(what: &str, path: &Path, error: io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("{what} {}", path.display())).with_source(error)
@@ -220,6 +235,24 @@ mod tests {
         assert_eq!(store.save("a", Bytes::from_static(b"1234"), None).unwrap_err().kind(), ErrorKind::LimitExceeded);
         fs::write(folder.join("a.state"), b"1234").unwrap();
         assert_eq!(store.load("a").unwrap_err().kind(), ErrorKind::LimitExceeded);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_is_not_a_regular_file_is_refused_and_not_waited_for() {
+        let folder = folder("pipe");
+        let store = DirectoryStore::open(&folder).unwrap();
+        for name in ["a.state", "a.state.new", "a.lock"] {
+            let pipe = folder.join(name);
+            let _ = fs::remove_file(&pipe);
+            let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+            assert!(made.success());
+            let error = store.load("a").and_then(|_| store.save("a", Bytes::from_static(b"1"), None)).unwrap_err();
+            assert!(error.to_string().contains("is not a regular file"), "{error}");
+            fs::remove_file(pipe).unwrap();
+        }
+        store.save("a", Bytes::from_static(b"1"), None).unwrap();
         fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -11,6 +11,7 @@ mod oracle;
 mod output;
 mod pipes;
 mod promises;
+mod resume;
 mod seed;
 #[cfg(unix)]
 mod signals;

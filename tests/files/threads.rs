@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Format, Input, LateRecord, Refusal, RowSink, run};
+use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Format, Input, LateRecord, Opened, Refusal, RowSink, run};
 use streamgauge::engine::Shard;
 use streamgauge::spec::{
     CompileOptions, JsonLines, PipelineSpec, PreaggregatedRows, PreparedRows, Row, RowOutcome, RowPipeline, RowPreparer, Value,
@@ -77,8 +77,8 @@ impl RowSink for Journal {
         Ok(())
     }
 
-    fn resume_at(&self, file: usize) -> u64 {
-        if file == 0 { self.resume_at } else { 0 }
+    fn resume_at(&mut self, file: usize, _: &Opened<'_>) -> Result<u64, Error> {
+        Ok(if file == 0 { self.resume_at } else { 0 })
     }
 
     fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<Refusal>, Error> {

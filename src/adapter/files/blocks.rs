@@ -106,6 +106,8 @@ pub(crate) struct BlockReader {
     /// Bytes that count as read, and follow the last block, if that was found and not read: the source still stands where the last one that was read ended.
     behind: Option<usize>,
     bytes_decompressed: u64,
+    /// Bytes of the tail as they were in the input.
+    tail_bytes: u64,
 }
 
 impl BlockReader {
@@ -126,6 +128,7 @@ impl BlockReader {
             rest: Vec::new(),
             behind: None,
             bytes_decompressed: 0,
+            tail_bytes: 0,
         }
     }
 
@@ -155,6 +158,11 @@ impl BlockReader {
     /// Bytes read so far, after decompression.
     pub(crate) fn bytes_decompressed(&self) -> u64 {
         self.bytes_decompressed
+    }
+
+    /// Bytes of the tail as they were in the input, once it was handed out.
+    pub(crate) fn tail_bytes(&self) -> u64 {
+        self.tail_bytes
     }
 
     /// The first bytes of the input that have come, without a byte order mark, to recognise its format and read its header. They
@@ -261,6 +269,7 @@ impl BlockReader {
         if self.filled == 0 {
             return None;
         }
+        self.tail_bytes = self.filled as u64;
         if self.buffer[self.filled - 1] != b'\n' {
             if self.filled == self.buffer.len() {
                 self.grow();

@@ -23,6 +23,7 @@ mod preaggregated;
 mod prepared;
 mod regular_file;
 mod run;
+mod run_state;
 mod source;
 mod stats;
 
@@ -33,6 +34,7 @@ pub use super::formats::format::Format;
 pub use super::formats::json_names::JsonNames;
 pub use super::formats::json_scan::{JsonFlaw, JsonScanner, Scanned};
 pub use late::{LateRecord, Refusal};
-pub use run::{FilesOptions, RowSink, run};
+pub use run::{FilesOptions, Opened, RowSink, run};
+pub use run_state::{HeldWindows, Judgement, RunAnswers, RunState};
 pub use source::Input;
 pub use stats::{FileStats, FilesStats};

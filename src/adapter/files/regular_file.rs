@@ -3,6 +3,7 @@
 //! Where a block ends is told by the last newline in it. Of a regular file that is found by looking at the block's last bytes alone, so that the thread whose turn it is need not read
 //! the rest: many threads read their blocks at once, and none waits for another's reading.
 
+use crate::adapter::files::source::became_shorter;
 use crate::error::{Error, ErrorKind};
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
@@ -42,8 +43,10 @@ impl RegularFile {
 
     #[cold]
     fn failed(&self, error: io::Error) -> Error {
-        let what = if error.kind() == io::ErrorKind::UnexpectedEof { "it became shorter while it was read" } else { "reading failed" };
-        Error::new(ErrorKind::Io, format!("{}: {what}", self.name)).with_source(error)
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => became_shorter(&self.name),
+            _ => Error::new(ErrorKind::Io, format!("{}: reading failed", self.name)).with_source(error),
+        }
     }
 
     /// The lines that end in the next so many bytes, all of which are there; `None` if that cannot be told, or no line ends there.
@@ -124,7 +127,7 @@ mod tests {
         let lines = file.lines(0, 8).unwrap();
         std::fs::write(&path, "one").unwrap();
         let error = lines.read(&mut [0; 8]).unwrap_err();
-        assert_eq!((error.kind(), error.message()), (ErrorKind::Io, "a file: it became shorter while it was read"));
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Io, "a file: it became shorter while it was read: read it again"));
         std::fs::remove_file(&path).unwrap();
     }
 }

@@ -18,6 +18,7 @@ use crate::limits::Limits;
 use crate::parallel::{Helpers, in_order};
 use crate::record::ShardId;
 use crate::spec::{Block, PreaggregatedRows, PreparedRows, Row, RowPreparer};
+use std::fs::File;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -92,11 +93,20 @@ pub trait RowSink {
     /// Whatever ends the run.
     fn pause(&mut self, stats: &FilesStats) -> Result<(), Error>;
 
-    /// Where the input is to be read from: the [`FileStats::offset`] at which an earlier run stopped, whose records are passed over. Asked after
-    /// [`open_shard`](RowSink::open_shard). Default: 0, its beginning.
-    fn resume_at(&self, file: usize) -> u64 {
+    /// Where the input is to be read from: the [`FileStats::offset`] at which an earlier run stopped, whose records are passed over. Asked when the input is opened to be read.
+    /// Default: 0, its beginning.
+    ///
+    /// # Errors
+    /// Whatever ends the run.
+    fn resume_at(&mut self, file: usize, opened: &Opened<'_>) -> Result<u64, Error> {
+        let _ = (file, opened);
+        Ok(0)
+    }
+
+    /// Returns true if a last record of the input that has no line end is kept back, where [`FilesOptions::defer_tails`] says so. Default: it is.
+    fn defers_tail(&self, file: usize) -> bool {
         let _ = file;
-        0
+        true
     }
 
     /// The format of the input, and its first bytes, which a message can quote. Called before its first record. Default: they are not looked at.
@@ -128,6 +138,16 @@ pub trait RowSink {
     /// # Errors
     /// Whatever ends the run.
     fn close_shard(&mut self, file: usize) -> Result<(), Error>;
+}
+
+/// An input that was opened to be read.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Opened<'a> {
+    /// The file; `None` if it is not a regular one.
+    pub file: Option<&'a File>,
+    /// Returns true if the bytes of the file are those that are read, not compressed or encoded ones.
+    pub is_plain: bool,
 }
 
 /// How inputs are read.
@@ -219,6 +239,7 @@ pub fn run<S: RowSink>(inputs: Vec<Input>, options: &FilesOptions, sink: &mut S)
     for (file, input) in inputs.into_iter().enumerate() {
         stats.files.push(FileStats { name: input.name(), ..FileStats::default() });
         let source = input.open(&options.limits)?;
+        let resume_at = sink.resume_at(file, &source.opened())?;
         let block_bytes = options.block_bytes.unwrap_or(if helpers.is_some() { SHARED_BLOCK_BYTES } else { BLOCK_BYTES });
         let mut reader = BlockReader::new(source, block_bytes, options.limits.record_bytes_max);
         let Begun { format, decoder, note } = begin(&mut reader, options, &fields)?;
@@ -226,14 +247,16 @@ pub fn run<S: RowSink>(inputs: Vec<Input>, options: &FilesOptions, sink: &mut S)
         if let Some(note) = note {
             sink.note(file, &note)?;
         }
-        let fetcher = Fetcher::new(reader, matches!(decoder, Decoder::Other(OtherDecoder::Csv(_))), sink.resume_at(file));
+        let fetcher = Fetcher::new(reader, matches!(decoder, Decoder::Other(OtherDecoder::Csv(_))), resume_at);
         let taking = Taking { file, stats: &mut stats, sink };
         let tail = FileRun { fetcher, decoder, row: &mut row, taking }.read(helpers.as_ref())?;
         match tail {
-            Some(tail) if options.defer_tails => tails.push((file, tail)),
+            Some(tail) if options.defer_tails && sink.defers_tail(file) => tails.push((file, tail)),
             tail => {
                 let mut taking = Taking { file, stats: &mut stats, sink };
+                let bytes = tail.as_ref().map_or(0, |tail| tail.bytes);
                 tail.map_or(Ok(()), |tail| tail.read(&mut row, &mut taking))?;
+                taking.counts().offset += bytes;
                 sink.close_shard(file)?;
             }
         }
@@ -272,11 +295,13 @@ struct Tail {
     block: Block,
     decoder: Decoder,
     framed: Framed,
+    /// Its bytes as they were in the input.
+    bytes: u64,
 }
 
 impl Tail {
     fn of(block: &Block, fetched: &Fetched, decoder: Decoder) -> Self {
-        Tail { block: block.clone(), decoder, framed: fetched.framed }
+        Tail { block: block.clone(), decoder, framed: fetched.framed, bytes: 0 }
     }
 
     fn read<S: RowSink>(mut self, row: &mut Row, taking: &mut Taking<'_, S>) -> Result<(), Error> {
@@ -302,7 +327,8 @@ impl<S: RowSink> FileRun<'_, S> {
             match &fetched.piece {
                 Ok(Piece::Tail(block)) => {
                     taking.counts().offset = fetcher.offset();
-                    return Ok(Some(Tail::of(block, &fetched, decoder)));
+                    let bytes = fetcher.reader().tail_bytes();
+                    return Ok(Some(Tail { bytes, ..Tail::of(block, &fetched, decoder) }));
                 }
                 Ok(Piece::Block(block)) => taking.block(fetched.records(block), (&mut decoder, row))?,
                 _ => taking.other(&fetched)?,
@@ -351,7 +377,8 @@ impl<S: RowSink> FileRun<'_, S> {
             },
         )?;
         taking.counts().offset = fetcher.offset();
-        Ok(tail)
+        let bytes = fetcher.reader().tail_bytes();
+        Ok(tail.map(|tail| Tail { bytes, ..tail }))
     }
 }
 

@@ -5,6 +5,7 @@
 //! frame may ask its reader for a window of at most [`Limits::zstd_window_log_max`].
 
 use crate::adapter::files::regular_file::RegularFile;
+use crate::adapter::files::run::Opened;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use std::fs::File;
@@ -98,12 +99,16 @@ fn unreadable(path: &Path, error: io::Error) -> Error {
 pub(crate) struct Source {
     name: String,
     reader: Decompressed,
-    /// Behind the reader, if it is one and not compressed.
+    /// Behind the reader, if it is a regular one.
+    file: Option<File>,
+    /// The same, if it is not compressed.
     regular_file: Option<Arc<RegularFile>>,
     bytes_read: Arc<AtomicU64>,
     /// Whether a read may return less than was asked for although more is to come later, as from a pipe: what has come is
     /// then worked on at once.
     interactive: bool,
+    /// The size of a regular file when it was opened: it has at least these bytes unless it is cut.
+    size_bytes: u64,
 }
 
 enum Decompressed {
@@ -161,11 +166,15 @@ impl Source {
     /// Opens what stands at a path.
     pub(crate) fn of_path(name: String, path: &Path, limits: &Limits) -> Result<Source, Error> {
         let file = File::open(path).map_err(|error| unreadable(path, error))?;
-        let regular = file.metadata().is_ok_and(|found| found.is_file());
+        let found = file.metadata().ok().filter(|found| found.is_file());
+        let regular = found.is_some();
         // It shares with the reader where the file stands.
         let regular_file = file.try_clone().ok().filter(|_| regular).map(|file| Arc::new(RegularFile::new(name.clone(), file)));
+        let clone = file.try_clone().ok().filter(|_| regular);
         let mut source = Source::new(name, Box::new(file), limits)?;
         source.interactive = !regular;
+        source.file = clone;
+        source.size_bytes = found.map_or(0, |found| found.len());
         source.regular_file = regular_file.filter(|_| matches!(source.reader, Decompressed::Plain(_)));
         Ok(source)
     }
@@ -193,7 +202,7 @@ impl Source {
             }
             _ => Decompressed::Plain(raw),
         };
-        Ok(Source { name, reader, regular_file: None, bytes_read, interactive: true })
+        Ok(Source { name, reader, file: None, regular_file: None, bytes_read, interactive: true, size_bytes: 0 })
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -214,6 +223,11 @@ impl Source {
         self.regular_file.as_ref()
     }
 
+    /// What was opened.
+    pub(crate) fn opened(&self) -> Opened<'_> {
+        Opened { file: self.file.as_ref(), is_plain: self.regular_file.is_some() }
+    }
+
     /// So many bytes of the regular file have been read in all, some of them not here.
     pub(crate) fn count_as_read(&self, bytes: u64) {
         self.bytes_read.store(bytes, Ordering::Relaxed);
@@ -232,11 +246,17 @@ impl Source {
                 Decompressed::Zstd(zstd) => zstd.decoder.read(buffer),
             };
             match result {
+                Ok(0) if !buffer.is_empty() && self.is_cut() => return Err(became_shorter(&self.name)),
                 Ok(len) => return Ok(len),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.failed(error)),
             }
         }
+    }
+
+    /// Returns true if a regular file has ended before the size that it had when it was opened.
+    fn is_cut(&self) -> bool {
+        matches!(self.reader, Decompressed::Plain(_)) && self.bytes_read() < self.size_bytes
     }
 
     #[cold]
@@ -247,6 +267,12 @@ impl Source {
             Decompressed::Zstd(zstd) => zstd.failed(&self.name, error),
         }
     }
+}
+
+/// A file was cut under the hands of its reader: what is missing would be lost without a word.
+#[cold]
+pub(super) fn became_shorter(name: &str) -> Error {
+    Error::new(ErrorKind::Io, format!("{name}: it became shorter while it was read: read it again"))
 }
 
 fn is_gzip(head: &[u8]) -> bool {

@@ -1,13 +1,16 @@
 //! Where the answers go: rows to standard output, or partials to a store.
 
 use crate::ahead::Ahead;
-use crate::answered::Answered;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
+use crate::merged::MergedFiles;
 use crate::output::OutputWriter;
+use crate::state::KeptAnswers;
 use std::io::Write;
 use std::num::NonZeroUsize;
+use streamgauge::adapter::files::RunAnswers;
 use streamgauge::hash::hash_bytes;
+use streamgauge::snapshot::Partial;
 use streamgauge::spec::{JsonLines, RowEmission, RowPipeline};
 use streamgauge::store::{PartialStore, Store};
 use streamgauge::{Error, Seed, Timestamp, Window};
@@ -22,11 +25,30 @@ pub(crate) enum Destination<W> {
     },
 }
 
+/// Answers that wait until it is written down that they are given: the most of them.
+const WAITING_MAX: usize = 1 << 16;
+
+/// What was answered before, and how answers that are given again are kept right.
+pub(crate) struct GivenAnswers {
+    pub(crate) answers: RunAnswers,
+    /// Where that is kept between runs, if it is.
+    pub(crate) kept: Option<KeptAnswers>,
+    /// Whether a row can cease to hold, as where groups are limited.
+    pub(crate) retracts: bool,
+}
+
+/// An answer that waits to be handed out.
+enum Waiting {
+    Row(RowEmission),
+    Partial(Box<Partial>),
+}
+
 /// Fetches the answers of a pipeline and hands them on.
 pub(crate) struct Answers<W> {
     destination: Destination<W>,
-    /// What earlier runs said of windows that can be answered anew; `None` where nothing is kept between runs.
-    answered: Option<Answered>,
+    /// `None` where each window is answered once.
+    given: Option<GivenAnswers>,
+    waiting: Vec<Waiting>,
     lines: JsonLines,
     /// Windows that have come out, each once however often it was revised.
     pub(crate) windows: u64,
@@ -42,10 +64,11 @@ pub(crate) struct Answers<W> {
 }
 
 impl<W: Write> Answers<W> {
-    pub(crate) fn new(destination: Destination<W>, answered: Option<Answered>, pipeline: &RowPipeline) -> Self {
+    pub(crate) fn new(destination: Destination<W>, given: Option<GivenAnswers>, pipeline: &RowPipeline) -> Self {
         Answers {
             destination,
-            answered,
+            given,
+            waiting: Vec::new(),
             lines: JsonLines::new(pipeline),
             windows: 0,
             rows: 0,
@@ -61,9 +84,11 @@ impl<W: Write> Answers<W> {
         matches!(self.destination, Destination::Partials { .. })
     }
 
-    /// What has been answered, to be kept for the next run.
-    pub(crate) fn answered(&self) -> Option<&Answered> {
-        self.answered.as_ref()
+    /// Windows up to this are not answered again by a run that goes on from the state that is saved now.
+    pub(crate) fn set_complete_to(&mut self, complete_to: Option<Timestamp>) {
+        if let Some(kept) = self.given.as_mut().and_then(|given| given.kept.as_mut()) {
+            kept.complete_to = complete_to;
+        }
     }
 
     /// Returns true if an answer has come out that is of no window.
@@ -83,15 +108,30 @@ impl<W: Write> Answers<W> {
         }
     }
 
-    /// Hands on the answers that are complete; whether there were any. `ending` says that they are complete only because the input has ended, and that more may be
-    /// said of their windows when it has grown.
+    /// Returns true if answers that cannot be handed out come again in the next run.
+    pub(crate) fn are_kept(&self) -> bool {
+        self.given.as_ref().is_some_and(|given| given.kept.is_some())
+    }
+
+    /// Hands on the answers that are complete; whether there were any.
     ///
     /// # Errors
     /// A limit, or answers that cannot be written.
-    pub(crate) fn drain(&mut self, pipeline: &mut RowPipeline, ending: bool) -> Result<bool, Failure> {
+    pub(crate) fn drain(&mut self, pipeline: &mut RowPipeline) -> Result<bool, Failure> {
         match &self.destination {
-            Destination::Rows(_) => self.drain_rows(|| pipeline.next_emission(), ending),
-            Destination::Partials { .. } => self.drain_partials(pipeline, ending),
+            Destination::Rows(_) => self.drain_rows(|| pipeline.next_emission()),
+            Destination::Partials { .. } => self.drain_partials(|source| pipeline.next_partial(source)),
+        }
+    }
+
+    /// Hands on the windows of several files.
+    ///
+    /// # Errors
+    /// As [`drain`](Answers::drain).
+    pub(crate) fn drain_merged(&mut self, files: &mut MergedFiles) -> Result<bool, Failure> {
+        match &self.destination {
+            Destination::Rows(_) => self.drain_rows(|| files.next_row()),
+            Destination::Partials { .. } => self.drain_partials(|source| files.next_partial(source)),
         }
     }
 
@@ -108,18 +148,18 @@ impl<W: Write> Answers<W> {
         std::thread::scope(|scope| {
             // The first, too, which this thread could answer itself: a system may put a new thread on the core of the one that made it, where it would wait for this one.
             let parts: Vec<_> = parts.into_iter().map(|part| scope.spawn(|| Ahead::compute(part))).collect();
-            let mut written = self.drain(pipeline, true)?;
+            let mut written = self.drain(pipeline)?;
             for part in parts {
                 let mut part = part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                written |= self.drain_rows(|| part.next(), true)?;
+                written |= self.drain_rows(|| part.next())?;
             }
             Ok(written)
         })
     }
 
-    fn drain_rows(&mut self, mut next_row: impl FnMut() -> Result<Option<RowEmission>, Error>, ending: bool) -> Result<bool, Failure> {
+    fn drain_rows(&mut self, mut next_row: impl FnMut() -> Result<Option<RowEmission>, Error>) -> Result<bool, Failure> {
         let mut written = false;
-        // The rows of a window that was answered before, or may be again: looked at together.
+        // The rows of a window that may be answered more than once: looked at together.
         let mut held: Vec<RowEmission> = Vec::new();
         loop {
             if let Some(signal) = self.stop.as_ref().and_then(Interrupt::signal) {
@@ -128,63 +168,95 @@ impl<W: Write> Answers<W> {
             let next = next_row().map_err(|error| Failure::run(&error))?;
             let same = |row: &RowEmission| next.as_ref().is_some_and(|next| (next.window, next.revision) == (row.window, row.revision));
             if held.last().is_some_and(|last| !same(last)) {
-                written |= self.settle(&mut held, ending)?;
+                written |= self.settle(&mut held)?;
             }
             match next {
                 None => return Ok(written),
-                Some(row) if self.answered.as_ref().is_some_and(|answered| ending || answered.knows(row.window)) => held.push(row),
+                Some(row) if self.given.is_some() => held.push(row),
                 Some(row) => {
                     written = true;
-                    self.write(&row)?;
+                    self.hand_out(Waiting::Row(row))?;
                 }
             }
         }
     }
 
-    /// Writes the rows of one window, unless they were written before; as a higher revision if other ones were.
-    fn settle(&mut self, held: &mut Vec<RowEmission>, ending: bool) -> Result<bool, Failure> {
-        let (Some(answered), Some(first)) = (&mut self.answered, held.first()) else { return Ok(false) };
+    /// Gives the rows of one window, unless they were given before; as a higher revision if other ones were.
+    fn settle(&mut self, held: &mut Vec<RowEmission>) -> Result<bool, Failure> {
+        let (Some(given), Some(first)) = (&mut self.given, held.first()) else { return Ok(false) };
         let (window, revision) = (first.window, first.revision);
         let mut content = Vec::new();
         for row in held.iter_mut() {
             row.revision = 0;
             self.lines.append(row, &mut content);
         }
-        let revision = answered.judge(window, revision, hash_bytes(Seed::PUBLIC, &content), ending);
-        for mut row in held.drain(..) {
-            let Some(revision) = revision else { continue };
-            row.revision = revision;
-            self.write(&row)?;
+        let groups = if given.retracts { held.iter().map(|row| row.group.clone()).collect() } else { Vec::new() };
+        let Some(judged) = given.answers.judge(window, revision, hash_bytes(Seed::PUBLIC, &content), groups) else {
+            held.clear();
+            return Ok(false);
+        };
+        let retracted = judged.retracted.into_iter().map(|group| RowEmission { window, revision: 0, group, values: Vec::new() });
+        for mut row in held.drain(..).chain(retracted) {
+            row.revision = judged.revision;
+            self.give(Waiting::Row(row))?;
         }
-        Ok(revision.is_some())
+        Ok(true)
     }
 
-    fn write(&mut self, row: &RowEmission) -> Result<(), Failure> {
-        self.count(row.window, row.revision);
-        self.other |= row.is_other();
-        match &mut self.destination {
-            Destination::Rows(output) => output.emission(row).map_err(|error| Failure::output(&error)),
-            Destination::Partials { .. } => Ok(()),
-        }
-    }
-
-    fn drain_partials(&mut self, pipeline: &mut RowPipeline, ending: bool) -> Result<bool, Failure> {
+    fn drain_partials(&mut self, mut next: impl FnMut(&str) -> Result<Option<Partial>, Error>) -> Result<bool, Failure> {
         let mut written = false;
         let run = |error| Failure::run(&error);
-        while let Destination::Partials { store, source } = &self.destination
-            && let Some(partial) = pipeline.next_partial(source).map_err(run)?
+        while let Destination::Partials { source, .. } = &self.destination
+            && let Some(partial) = next(source).map_err(run)?
         {
             let content = hash_bytes(Seed::PUBLIC, partial.with_revision(0).map_err(run)?.bytes());
-            let judged = match &mut self.answered {
-                Some(answered) => answered.judge(partial.window(), partial.revision(), content, ending),
+            let revision = match &mut self.given {
+                Some(given) => given.answers.judge(partial.window(), partial.revision(), content, Vec::new()).map(|judged| judged.revision),
                 None => Some(partial.revision()),
             };
-            let Some(revision) = judged else { continue };
-            store.put(&partial.with_revision(revision).map_err(run)?).map_err(run)?;
-            self.count(partial.window(), revision);
+            let Some(revision) = revision else { continue };
+            self.give(Waiting::Partial(Box::new(partial.with_revision(revision).map_err(run)?)))?;
             written = true;
         }
         Ok(written)
+    }
+
+    /// Gives an answer: at once, or where what is given is kept, after that was written down.
+    fn give(&mut self, answer: Waiting) -> Result<(), Failure> {
+        if !self.are_kept() {
+            return self.hand_out(answer);
+        }
+        self.waiting.push(answer);
+        if self.waiting.len() >= WAITING_MAX { self.commit() } else { Ok(()) }
+    }
+
+    /// Writes down what is about to be given, and gives it. After a crash in between the next run knows what may have come out.
+    fn commit(&mut self) -> Result<(), Failure> {
+        if let Some(given) = &mut self.given
+            && let Some(kept) = &mut given.kept
+            && given.answers.has_changed()
+        {
+            kept.save(&mut given.answers)?;
+        }
+        for answer in std::mem::take(&mut self.waiting) {
+            self.hand_out(answer)?;
+        }
+        Ok(())
+    }
+
+    fn hand_out(&mut self, answer: Waiting) -> Result<(), Failure> {
+        match &answer {
+            Waiting::Row(row) => {
+                self.count(row.window, row.revision);
+                self.other |= row.is_other();
+            }
+            Waiting::Partial(partial) => self.count(partial.window(), partial.revision()),
+        }
+        match (&mut self.destination, answer) {
+            (Destination::Rows(output), Waiting::Row(row)) => output.emission(&row).map_err(|error| Failure::output(&error)),
+            (Destination::Partials { store, .. }, Waiting::Partial(partial)) => store.put(&partial).map_err(|error| Failure::run(&error)),
+            _ => Ok(()),
+        }
     }
 
     fn count(&mut self, window: Option<Window>, revision: u32) {
@@ -200,16 +272,22 @@ impl<W: Write> Answers<W> {
         self.furthest = self.furthest.max(place);
     }
 
-    /// Hands on what has been written, while more may come.
+    /// Hands on all answers so far, while more may come.
     ///
     /// # Errors
     /// An output that cannot be written.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
-        match &mut self.destination {
-            Destination::Rows(output) => output.flush().map_err(|error| Failure::output(&error)),
-            // A put returns when the partial is kept.
-            Destination::Partials { .. } => Ok(()),
+        self.commit()?;
+        // A put returns when the partial is kept.
+        if let Destination::Rows(output) = &mut self.destination {
+            output.flush().map_err(|error| Failure::output(&error))?;
         }
+        match &mut self.given {
+            Some(given) if given.kept.is_some() => given.answers.hand_out(),
+            Some(given) => given.answers.forget_old(),
+            None => {}
+        }
+        Ok(())
     }
 
     /// Nothing more comes.
@@ -217,9 +295,14 @@ impl<W: Write> Answers<W> {
     /// # Errors
     /// An output that cannot be written.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
-        match &mut self.destination {
-            Destination::Rows(output) => output.finish().map_err(|error| Failure::output(&error)),
-            Destination::Partials { .. } => Ok(()),
+        self.flush()?;
+        if let Destination::Rows(output) = &mut self.destination {
+            output.finish().map_err(|error| Failure::output(&error))?;
+        }
+        // They need not be said again.
+        match &mut self.given {
+            Some(GivenAnswers { answers, kept: Some(kept), .. }) => kept.save(answers),
+            _ => Ok(()),
         }
     }
 }

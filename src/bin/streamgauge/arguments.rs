@@ -356,8 +356,8 @@ pub(crate) struct OutputArguments {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "State")]
 pub(crate) struct DurableArguments {
-    /// Save the state in a directory (or s3://BUCKET/PREFIX) at least once a second, and go on from it when started again: whole records that were read are not read again, and files
-    /// may have grown
+    /// Save the state in a directory (or s3://BUCKET/PREFIX) at least once a second, and go on from it when started again: whole records that were read are not read again. Files may
+    /// have grown, and may be renamed; one that was cut or replaced is a new file
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<String>,
     /// Write each window as a partial, to be merged with those of other sources by `streamgauge merge`, into a directory (or s3://BUCKET/PREFIX), in the place of answers

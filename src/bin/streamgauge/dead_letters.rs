@@ -5,7 +5,7 @@ use crate::lines_file::LinesFile;
 use crate::output::printable;
 use std::io::{self, Write};
 use std::path::Path;
-use streamgauge::adapter::files::DeadLetter;
+use streamgauge::adapter::files::{DeadLetter, RunState};
 
 /// Dead letters that are shown on standard error.
 const SHOWN_MAX: u64 = 5;
@@ -30,12 +30,20 @@ pub(crate) struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// Makes the file anew, if there is to be one, or goes on with it.
+    /// Begins the file, if there is to be one. Of a run that goes on, what the state that it goes on from has of it stays: what a run that was killed wrote after that comes again.
     ///
     /// # Errors
-    /// The file cannot be made.
-    pub(crate) fn new(path: Option<&Path>, go_on: bool) -> Result<Self, Failure> {
-        Ok(DeadLetters { count: 0, file: path.map(|path| LinesFile::open(path, "dead letters", go_on)).transpose()? })
+    /// The file cannot be written.
+    pub(crate) fn new(path: Option<&Path>, resumed: Option<&RunState>) -> Result<Self, Failure> {
+        Ok(DeadLetters { count: 0, file: path.map(|path| LinesFile::open(path, "dead letters", resumed)).transpose()? })
+    }
+
+    /// The file as it is now belongs to the state.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn keep_in(&mut self, state: &mut RunState) -> Result<(), Failure> {
+        self.file.as_mut().map_or(Ok(()), |file| file.keep_in(state))
     }
 
     /// How many there were.

@@ -2,6 +2,7 @@
 
 use crate::arguments::{InputArguments, InspectOutputArgument, OutputArgument, OutputArguments, PipelineArguments};
 use crate::failure::Failure;
+use crate::inputs::Inputs;
 use crate::output::printable;
 use crate::progress::Bar;
 use crate::session::{Output, compile, output};
@@ -11,6 +12,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
+use streamgauge::adapter::files::RunState;
 use streamgauge::merger::MergerOptions;
 use streamgauge::snapshot::{Kind, Partial, Summary};
 use streamgauge::spec::RowPipeline;
@@ -29,7 +31,10 @@ const LINES_MAX: usize = 20;
 pub(crate) fn run(file: &Path, pipeline: PipelineArguments, form: Option<InspectOutputArgument>) -> Result<(), Failure> {
     let at = |error: Error| Failure::run(&error.at(file.display()));
     let bytes = read(file)?;
-    let summary = Summary::of(bytes.clone()).map_err(at)?;
+    let mut summary = Summary::of(bytes.clone()).map_err(at)?;
+    if summary.kind == Kind::Run {
+        RunState::of_any_pipeline(bytes.clone()).and_then(|run| run.summarize(&mut summary)).map_err(at)?;
+    }
     let form = form.unwrap_or(if io::stdout().is_terminal() { InspectOutputArgument::Table } else { InspectOutputArgument::Json });
     let told = match form {
         InspectOutputArgument::Table => text(&summary),
@@ -46,7 +51,15 @@ pub(crate) fn run(file: &Path, pipeline: PipelineArguments, form: Option<Inspect
     let written = OutputArguments { output: Some(rows), ..OutputArguments::default() };
     let settings = Settings::new(InputArguments::default(), pipeline, &written, Vec::new())?;
     let pipeline = compile(&settings, true)?;
-    let mut output = output(&settings.spec, &pipeline, &Bar::default())?;
+    let mut output = output(&settings.spec, &pipeline, &Bar::default(), false)?;
+    if summary.kind == Kind::Run {
+        let run = RunState::from_bytes(bytes, &pipeline).map_err(at)?;
+        let mut files = Inputs::of_state(&run, &settings)?;
+        while let Some(row) = files.next_row().map_err(at)? {
+            output.emission(&row).map_err(|error| Failure::output(&error))?;
+        }
+        return output.finish().map_err(|error| Failure::output(&error));
+    }
     answers(pipeline, (bytes, summary.kind), &mut output, &at)?;
     output.finish().map_err(|error| Failure::output(&error))
 }
@@ -118,7 +131,7 @@ fn write_text(summary: &Summary, out: &mut String) -> std::fmt::Result {
         writeln!(out, "window: {window}, revision {}{last}", origin.revision)?;
         writeln!(out, "source: {}", printable(&origin.source))?;
     }
-    if summary.kind == Kind::Snapshot {
+    if matches!(summary.kind, Kind::Snapshot | Kind::Run) {
         let watermark = summary.watermark.map_or_else(|| "none yet".to_owned(), |watermark| watermark.to_string());
         writeln!(out, "watermark: {watermark}")?;
         write_shards(summary, out)?;

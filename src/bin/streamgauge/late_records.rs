@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::lines_file::LinesFile;
 use crate::output::digits::count;
 use std::path::Path;
-use streamgauge::adapter::files::LateRecord;
+use streamgauge::adapter::files::{LateRecord, RunState};
 
 /// A late record as it is written down.
 #[derive(serde::Serialize)]
@@ -22,12 +22,20 @@ struct Line<'a> {
 pub(crate) struct LateRecords(Option<LinesFile>);
 
 impl LateRecords {
-    /// Makes the file anew, if there is to be one, or goes on with it.
+    /// Begins the file, if there is to be one, or goes on with it: see [`LinesFile::open`].
     ///
     /// # Errors
-    /// The file cannot be made.
-    pub(crate) fn new(path: Option<&Path>, go_on: bool) -> Result<Self, Failure> {
-        Ok(LateRecords(path.map(|path| LinesFile::open(path, "late records", go_on)).transpose()?))
+    /// The file cannot be written.
+    pub(crate) fn new(path: Option<&Path>, resumed: Option<&RunState>) -> Result<Self, Failure> {
+        Ok(LateRecords(path.map(|path| LinesFile::open(path, "late records", resumed)).transpose()?))
+    }
+
+    /// The file as it is now belongs to the state.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn keep_in(&mut self, state: &mut RunState) -> Result<(), Failure> {
+        self.0.as_mut().map_or(Ok(()), |file| file.keep_in(state))
     }
 
     /// Returns true if late records are to be written down.

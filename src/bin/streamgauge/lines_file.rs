@@ -2,8 +2,9 @@
 
 use crate::failure::Failure;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use streamgauge::adapter::files::RunState;
 
 /// Writes one JSON object a line.
 pub(crate) struct LinesFile {
@@ -14,14 +15,28 @@ pub(crate) struct LinesFile {
 }
 
 impl LinesFile {
-    /// Makes the file anew, or goes on with it.
+    /// Begins the file. Of a run that goes on, what the state that it goes on from has of it stays: what a run that was killed wrote after that comes again.
     ///
     /// # Errors
-    /// The file cannot be made.
-    pub(crate) fn open(path: &Path, what: &'static str, go_on: bool) -> Result<Self, Failure> {
-        match File::options().create(true).write(true).append(go_on).truncate(!go_on).open(path) {
+    /// The file cannot be written.
+    pub(crate) fn open(path: &Path, what: &'static str, resumed: Option<&RunState>) -> Result<Self, Failure> {
+        match open(path, what, resumed) {
             Ok(file) => Ok(LinesFile { path: path.to_owned(), what, file: BufWriter::new(file) }),
             Err(error) => Err(unwritable(path, what, &error)),
+        }
+    }
+
+    /// The file as it is now belongs to the state.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn keep_in(&mut self, state: &mut RunState) -> Result<(), Failure> {
+        self.flush()?;
+        let file = self.file.get_ref();
+        // A pipe or a device is as long as it is.
+        match file.metadata().is_ok_and(|found| found.is_file()) {
+            true => state.set_lines(self.what, file).map_err(|error| Failure::run(&error.at(self.path.display()))),
+            false => Ok(()),
         }
     }
 
@@ -41,6 +56,29 @@ impl LinesFile {
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         self.file.flush().map_err(|error| unwritable(&self.path, self.what, &error))
     }
+}
+
+fn open(path: &Path, what: &str, resumed: Option<&RunState>) -> io::Result<File> {
+    let regular = path.metadata().map_or(true, |found| found.is_file());
+    if !regular {
+        return File::options().write(true).open(path);
+    }
+    let Some(state) = resumed else { return File::options().create(true).truncate(true).read(true).write(true).open(path) };
+    let mut file = File::options().create(true).truncate(false).read(true).write(true).open(path)?;
+    if let Some(len) = state.lines_len(what, &file).map_err(io::Error::other)? {
+        file.set_len(len)?;
+    }
+    let len = file.seek(SeekFrom::End(0))?;
+    // Another file than that of the run before may end within a line.
+    let mut last = [b'\n'];
+    if len > 0 {
+        file.seek(SeekFrom::Start(len - 1))?;
+        file.read_exact(&mut last)?;
+    }
+    if last != [b'\n'] {
+        file.write_all(b"\n")?;
+    }
+    Ok(file)
 }
 
 fn unwritable(path: &Path, what: &str, error: &io::Error) -> Failure {

@@ -1,12 +1,12 @@
 //! The command `streamgauge`: windowed aggregates over files and streams, without writing code.
 
 mod ahead;
-mod answered;
 mod answers;
 mod arguments;
 mod dead_letters;
 mod failure;
 mod hints;
+mod inputs;
 mod inspect;
 mod interrupt;
 mod kcl;
@@ -15,6 +15,8 @@ mod lambda;
 mod late_records;
 mod lines_file;
 mod merge;
+mod merged;
+mod one_file;
 mod output;
 mod progress;
 mod protocol_output;

@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: MergeArguments) -> Result<(), Failure> {
     let written = OutputArguments { output: form, quiet, ..OutputArguments::default() };
     let settings = Settings::new(InputArguments::default(), pipeline, &written, Vec::new())?;
     let pipeline = compile(&settings, true)?;
-    let mut output = output(&settings.spec, &pipeline, &Bar::default())?;
+    let mut output = output(&settings.spec, &pipeline, &Bar::default(), false)?;
     let mut options = MergerOptions::default();
     options.sources = Some(sources.map_or(1, |sources| sources as usize));
     // All windows are held, and the bytes of all of them are bounded.

@@ -1,24 +1,26 @@
 //! A run from settings to the closing line; what all subcommands share.
 
-use crate::answered::Answered;
-use crate::answers::{Answers, Destination};
+use crate::answers::{Answers, Destination, GivenAnswers};
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
 use crate::hints::Hints;
+use crate::inputs::Inputs;
 use crate::interrupt::{Interrupt, Signal, Stream};
 use crate::late_records::LateRecords;
+use crate::one_file;
 use crate::output::{OutputWriter, Shape, Terminal, digits};
 use crate::progress::{Bar, Progress};
 use crate::settings::Settings;
 use crate::sink::{NOTED_MAX, Sink, SinkOptions};
 use crate::standard_output::StandardOutput;
-use crate::state::State;
+use crate::state::{Resumed, State};
 use crate::summary::Summary;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
-use streamgauge::adapter::files::{self, FilesOptions, Format, Input};
+use std::sync::Arc;
+use streamgauge::adapter::files::{self, FilesOptions, Format, Input, RunAnswers};
 use streamgauge::spec::{CompileOptions, JsonLines, PipelineSpec, RowPipeline};
-use streamgauge::store::{self, PartialStore};
+use streamgauge::store::{self, PartialStore, Store};
 use streamgauge::{Error, ErrorKind};
 
 pub(crate) type Output = OutputWriter<BufWriter<StandardOutput>>;
@@ -42,34 +44,28 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         return Err(Failure::Usage("--state and --partials need a directory each".into()));
     }
     check_max_ahead(settings)?;
-    let mut pipeline = compile(settings, !live)?;
-    let format = format(spec)?;
+    let pipeline = compile(settings, !live)?;
+    format(spec)?;
     if spec.explain == Some(true) {
         say(&format!("{}\n", pipeline.explain()));
         if nothing_to_read(settings) {
             return Ok(());
         }
     }
+    one_file::check(settings)?;
     let progress = Progress::new(sizes.map(|sizes| sizes.iter().sum()), settings.quiet);
     if !settings.quiet && nothing_to_read(settings) {
         say("reading standard input, a terminal: end it with Ctrl-D, or name files to read (- is standard input)\n");
     }
-    let destination = destination(settings, &pipeline, progress.bar())?;
-    let (state, answered) = resume(settings, &mut pipeline)?;
-    let resumed = state.as_ref().is_some_and(State::has_resumed);
-    let letters = DeadLetters::new(spec.dead_letters.as_deref().map(Path::new), resumed)?;
-    let late = LateRecords::new(spec.late.as_deref().map(Path::new), resumed)?;
-    let mut reading = FilesOptions::with_format(format);
-    reading.limits = settings.limits.clone();
-    reading.defer_tails = state.is_some();
-    reading.threads = Some(settings.threads);
-    let answers = Answers::new(destination, answered, &pipeline);
-    let (strict, quiet, threads, reads_clock) = (spec.strict == Some(true), settings.quiet, settings.threads, settings.reads_clock());
-    let options =
-        SinkOptions { letters, late, progress, strict, live, quiet, state, threads, interrupt, reads_clock, hints: Hints::new(settings) };
-    let mut sink = Sink::new(pipeline, answers, options);
-    let read = files::run(inputs, &reading, &mut sink);
-    end(&mut sink, read.map(drop), settings.quiet)
+    let bar = progress.bar().clone();
+    let run = Run { settings, pipeline, live, progress, interrupt };
+    let store = settings.durable.state.as_deref().map(|place| store::open(place).map_err(|error| Failure::run(&error.at(place))));
+    let output = match &settings.durable.partials {
+        Some(_) => None,
+        None => Some(output(spec, &run.pipeline, &bar, run.retracts())?),
+    };
+    let partials = settings.durable.partials.as_deref().map(|place| store::open(place).map_err(|error| Failure::run(&error.at(place))));
+    run.start(inputs, output, Stores { state: store.transpose()?.map(Arc::from), partials: partials.transpose()? })
 }
 
 /// Refuses a flag that cannot be obeyed, and says so of a key of a pipeline file, which may be another command's.
@@ -88,18 +84,93 @@ fn check_max_ahead(settings: &Settings) -> Result<(), Failure> {
     }
 }
 
-/// The state to go on from, and what was answered before, if they are kept.
-fn resume(settings: &Settings, pipeline: &mut RowPipeline) -> Result<(Option<State>, Option<Answered>), Failure> {
-    let Some(place) = &settings.durable.state else { return Ok((None, None)) };
-    let (state, answered) = State::resume(place, pipeline)?;
-    Ok((Some(state), Some(answered)))
+/// Where a run keeps what it keeps.
+pub(crate) struct Stores {
+    pub(crate) state: Option<Arc<dyn Store>>,
+    pub(crate) partials: Option<Box<dyn Store>>,
 }
 
-/// Where the answers go.
-fn destination(settings: &Settings, pipeline: &RowPipeline, bar: &Bar) -> Result<Destination<BufWriter<StandardOutput>>, Failure> {
-    let Some(place) = &settings.durable.partials else { return Ok(Destination::Rows(output(&settings.spec, pipeline, bar)?)) };
-    let store = store::open(place).map_err(|error| Failure::run(&error.at(place)))?;
-    Ok(Destination::Partials { store: PartialStore::new(store), source: settings.source() })
+/// A run that is about to start.
+pub(crate) struct Run<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) pipeline: RowPipeline,
+    pub(crate) live: bool,
+    pub(crate) progress: Progress,
+    pub(crate) interrupt: Interrupt,
+}
+
+impl Run<'_> {
+    /// Returns true if a row that was given can cease to hold: of groups that are limited.
+    pub(crate) fn retracts(&self) -> bool {
+        let spec = &self.settings.spec;
+        spec.limit_groups.is_some() && (self.settings.durable.state.is_some() || self.pipeline.is_revised())
+    }
+
+    /// Reads the inputs and answers them.
+    ///
+    /// # Errors
+    /// A state that cannot be gone on with, a failed run, or a reader that has gone.
+    pub(crate) fn start<W: Write>(self, inputs: Vec<Input>, output: Option<OutputWriter<W>>, stores: Stores) -> Result<(), Failure> {
+        let retracts = self.retracts();
+        let Run { settings, pipeline, live, progress, interrupt } = self;
+        let spec = &settings.spec;
+        let resumed = stores.state.map(|store| {
+            let place = settings.durable.state.as_deref().unwrap_or_default();
+            Resumed::read(store, place, compile(settings, !live)?)
+        });
+        let mut resumed = resumed.transpose()?;
+        let source = source(settings, resumed.as_mut().map(|resumed| &mut resumed.state))?;
+        let destination = match (output, stores.partials) {
+            (Some(output), _) => Destination::Rows(output),
+            (None, Some(store)) => Destination::Partials { store: PartialStore::new(store), source },
+            (None, None) => return Err(Failure::Usage("a run needs an output or a place for its partials".into())),
+        };
+        let pipelines = match &mut resumed {
+            Some(resumed) => Inputs::resume(&mut resumed.state, settings)?,
+            None => Inputs::together(compile(settings, !live)?, settings),
+        };
+        let before = resumed.as_ref().filter(|resumed| resumed.state.has_resumed()).map(|resumed| &resumed.state.run);
+        let letters = DeadLetters::new(spec.dead_letters.as_deref().map(Path::new), before)?;
+        let late = LateRecords::new(spec.late.as_deref().map(Path::new), before)?;
+        let mut reading = FilesOptions::with_format(format(spec)?);
+        reading.limits = settings.limits.clone();
+        reading.defer_tails = resumed.is_some();
+        reading.threads = Some(settings.threads);
+        let (state, given) = match resumed {
+            Some(Resumed { state, answers, kept_answers }) => {
+                (Some(state), Some(GivenAnswers { answers, kept: Some(kept_answers), retracts }))
+            }
+            None => (None, retracts.then(|| GivenAnswers { answers: RunAnswers::default(), kept: None, retracts })),
+        };
+        let answers = Answers::new(destination, given, &pipeline);
+        let (strict, quiet, threads, reads_clock) = (spec.strict == Some(true), settings.quiet, settings.threads, settings.reads_clock());
+        let hints = Hints::new(settings);
+        let options = SinkOptions { letters, late, progress, strict, live, quiet, state, threads, interrupt, reads_clock, hints };
+        let mut sink = Sink::new(pipelines, answers, options);
+        let read = files::run(inputs, &reading, &mut sink);
+        end(&mut sink, read.map(drop), settings.quiet)
+    }
+}
+
+/// Who the partials are from: of a run that goes on, who they were from, however the files are called now.
+fn source(settings: &Settings, state: Option<&mut State>) -> Result<String, Failure> {
+    let Some(state) = state else { return Ok(settings.source()) };
+    match (state.run.source(), &settings.durable.source) {
+        (Some(known), Some(source)) if known != source => {
+            let message = format!(
+                "--source {source}: the partials of this --state are from {known:?}; under another name their records would count twice"
+            );
+            Err(Failure::Usage(message))
+        }
+        (Some(known), _) => Ok(known.to_owned()),
+        (None, _) => {
+            let source = settings.source();
+            if settings.durable.partials.is_some() {
+                state.run.set_source(&source);
+            }
+            Ok(source)
+        }
+    }
 }
 
 /// Answers what was read, and sums up.
@@ -175,15 +246,16 @@ fn format(spec: &PipelineSpec) -> Result<Format, Failure> {
     spec.format.as_deref().map_or(Ok(Format::Auto), str::parse).map_err(|error: Error| Failure::usage(&error.at("format")))
 }
 
-/// The writer of answers to standard output; `bar` is what may stand on the same terminal.
-pub(crate) fn output(spec: &PipelineSpec, pipeline: &RowPipeline, bar: &Bar) -> Result<Output, Failure> {
+/// The writer of answers to standard output; `bar` is what may stand on the same terminal, `retracts` says whether rows can be taken back.
+pub(crate) fn output(spec: &PipelineSpec, pipeline: &RowPipeline, bar: &Bar, retracts: bool) -> Result<Output, Failure> {
     let is_terminal = io::stdout().is_terminal();
     let name = spec.output.as_deref().unwrap_or(if is_terminal { "table" } else { "json" });
     let out = BufWriter::new(StandardOutput::new(bar)?);
+    let shape = Shape { retracts, ..Shape::of(pipeline) };
     match name {
         "json" => Ok(OutputWriter::Json(JsonLines::new(pipeline), out)),
-        "csv" => Ok(OutputWriter::csv(Shape::of(pipeline), out)),
-        "table" => Ok(OutputWriter::table(Shape::of(pipeline), terminal(is_terminal), out)),
+        "csv" => Ok(OutputWriter::csv(shape, out)),
+        "table" => Ok(OutputWriter::table(shape, terminal(is_terminal), out)),
         other => Err(Failure::Usage(format!("output: {other:?} is not an output: use table, json or csv"))),
     }
 }

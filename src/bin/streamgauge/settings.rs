@@ -10,7 +10,7 @@ use streamgauge::spec::PipelineSpec;
 use streamgauge::{Limits, Seed};
 
 /// What is to be done, with which input.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The pipeline, flags over file.
     pub(crate) spec: PipelineSpec,

@@ -4,6 +4,7 @@ use crate::answers::Answers;
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
 use crate::hints::Hints;
+use crate::inputs::{Inputs, hold};
 use crate::interrupt::{Interrupt, Signal};
 use crate::late_records::LateRecords;
 use crate::output::printable;
@@ -13,10 +14,9 @@ use crate::state::State;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use streamgauge::adapter::files::{DeadLetter, FilesStats, Format, LateRecord, Refusal, RowSink};
+use streamgauge::adapter::files::{DeadLetter, FilesStats, Format, LateRecord, Opened, Refusal, RowSink};
 use streamgauge::adapter::kcl::{Clock, SystemClock};
-use streamgauge::engine::Shard;
-use streamgauge::spec::{PreaggregatedRows, PreparedRows, Row, RowOutcome, RowPipeline, RowPreparer, Value};
+use streamgauge::spec::{PreaggregatedRows, PreparedRows, Row, RowOutcome, RowPreparer, Value};
 use streamgauge::{Error, ErrorKind, Sequence, ShardId, Stats, Timestamp};
 
 /// Inputs of which a note is shown.
@@ -24,6 +24,9 @@ pub(crate) const NOTED_MAX: u64 = 3;
 
 /// Dead letters, and no other record, after which it is told what may be wrong.
 const RECORDS_UNTIL_HINT: u64 = 100;
+
+/// The name of the shard that a file is to its pipeline, where the state is kept.
+const FILE: &str = "file";
 
 /// How a run is to go, and what stands beside it.
 pub(crate) struct SinkOptions {
@@ -49,7 +52,8 @@ pub(crate) struct SinkOptions {
 
 /// Takes the records of a run.
 pub(crate) struct Sink<W> {
-    pub(crate) pipeline: RowPipeline,
+    inputs: Inputs,
+    fields: Vec<String>,
     pub(crate) answers: Answers<W>,
     pub(crate) letters: DeadLetters,
     pub(crate) late: LateRecords,
@@ -66,9 +70,8 @@ pub(crate) struct Sink<W> {
     in_tails: bool,
     /// Whether answers were handed on since the last flush.
     unflushed: bool,
-    /// What the pipeline had counted before this run.
-    before: Stats,
-    shards: Vec<Shard>,
+    /// How far the input that is being read has come: its index, bytes of whole records, and all bytes, decompressed.
+    reading: Option<(usize, u64, u64)>,
     /// The inputs' names.
     names: Vec<String>,
     /// Inputs of which something was noted.
@@ -84,12 +87,13 @@ pub(crate) struct Sink<W> {
 }
 
 impl<W: Write> Sink<W> {
-    pub(crate) fn new(mut pipeline: RowPipeline, answers: Answers<W>, options: SinkOptions) -> Self {
-        pipeline.hand_out_late(options.late.are_wanted());
-        let unseen = (0..pipeline.fields().len()).collect();
+    pub(crate) fn new(mut inputs: Inputs, answers: Answers<W>, options: SinkOptions) -> Self {
+        inputs.pipelines.iter_mut().for_each(|pipeline| pipeline.hand_out_late(options.late.are_wanted()));
+        let fields = inputs.pipelines.first().map_or(&[][..], |pipeline| pipeline.fields()).to_vec();
+        let unseen = (0..fields.len()).collect();
         Sink {
-            before: pipeline.stats(),
-            pipeline,
+            inputs,
+            fields,
             answers,
             letters: options.letters,
             late: options.late,
@@ -104,7 +108,7 @@ impl<W: Write> Sink<W> {
             hints: options.hints,
             in_tails: false,
             unflushed: false,
-            shards: Vec::new(),
+            reading: None,
             names: Vec::new(),
             noted: 0,
             records: 0,
@@ -116,8 +120,7 @@ impl<W: Write> Sink<W> {
 
     /// The names of the fields that no record had.
     pub(crate) fn unseen(&self) -> Vec<&str> {
-        let fields = self.pipeline.fields();
-        self.unseen.iter().filter_map(|slot| fields.get(*slot)).map(String::as_str).collect()
+        self.unseen.iter().filter_map(|slot| self.fields.get(*slot)).map(String::as_str).collect()
     }
 
     /// The signal that ended the run, if its reading ended so. An input without an end that is known can end because its writer was asked to end by the same signal.
@@ -143,11 +146,12 @@ impl<W: Write> Sink<W> {
         self.answers.set_incomplete();
         if self.answers.is_of_partials() {
             // These are not the last ones of their windows.
-            self.pipeline.answer_open().map_err(|error| Failure::run(&error))?;
-            self.answers.drain(&mut self.pipeline, true)?;
+            if let Some(pipeline) = self.inputs.pipelines.first_mut() {
+                pipeline.answer_open().map_err(|error| Failure::run(&error))?;
+                self.answers.drain(pipeline)?;
+            }
         } else {
-            self.pipeline.finish();
-            self.answers.drain_ended(&mut self.pipeline, self.threads)?;
+            self.drain_ended()?;
         }
         self.answers.finish()
     }
@@ -168,18 +172,9 @@ impl<W: Write> Sink<W> {
         self.failure.take().unwrap_or_else(|| Failure::run(error))
     }
 
-    /// What the pipeline has counted in this run.
+    /// What the pipelines have counted in this run.
     pub(crate) fn stats(&self) -> Stats {
-        let (mut stats, before) = (self.pipeline.stats(), self.before);
-        for (now, before) in [
-            (&mut stats.applied, before.applied),
-            (&mut stats.filtered, before.filtered),
-            (&mut stats.late, before.late),
-            (&mut stats.between_windows, before.between_windows),
-        ] {
-            *now = now.saturating_sub(before);
-        }
-        stats
+        self.inputs.stats()
     }
 
     /// The input has ended, or as much of it as could be read: every window comes out.
@@ -187,68 +182,135 @@ impl<W: Write> Sink<W> {
     /// # Errors
     /// A limit, or an output that cannot be written.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
-        let complete_to = self.pipeline.watermark().filter(|_| !self.pipeline.is_revised());
-        self.pipeline.finish();
         self.progress.clear();
         self.answers.stop_by(self.interrupt.clone());
-        let drained = self.answers.drain_ended(&mut self.pipeline, self.threads);
+        let drained = self.drain_ended();
         if let Err(Failure::Interrupted(_)) = drained {
             self.answers.finish()?;
         }
-        drained?;
-        self.answers.finish()?;
-        match (&self.state, self.answers.answered()) {
-            (Some(state), Some(answered)) => state.keep_answered(answered, complete_to),
-            _ => Ok(()),
+        drained.and_then(|()| self.answers.finish()).map_err(|failure| self.not_taken(failure))
+    }
+
+    /// Hands on all windows that are left.
+    fn drain_ended(&mut self) -> Result<(), Failure> {
+        let run = self.state.as_ref().map(|state| &state.run).filter(|run| !self.inputs.is_one(run));
+        match (run, self.inputs.pipelines.first_mut()) {
+            (Some(run), _) => {
+                let mut files = self.inputs.merge(run)?;
+                self.answers.drain_merged(&mut files).map(drop)
+            }
+            (None, Some(pipeline)) => {
+                pipeline.finish();
+                self.answers.drain_ended(pipeline, self.threads).map(drop)
+            }
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Answers of a run with a state whose reader has gone come again: that is told, since it is no end that was wanted.
+    fn not_taken(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::ClosedPipe if self.answers.are_kept() => Failure::Run(
+                "the reader of the standard output has gone; the answers that it has not taken come again when the run is started again"
+                    .to_owned(),
+            ),
+            failure => failure,
         }
     }
 
     /// Hands on the answers that are complete, before a further record is taken: so they need not be kept.
     #[inline]
-    fn hand_on(&mut self) -> Result<(), Error> {
-        if self.pipeline.is_due() { self.hand_on_due() } else { Ok(()) }
+    fn hand_on(&mut self, file: usize) -> Result<(), Error> {
+        match self.inputs.of(file).is_some_and(|(pipeline, _)| pipeline.is_due()) {
+            true => self.hand_on_due(file),
+            false => Ok(()),
+        }
     }
 
+    /// Hands on the answers that are complete, or holds them where another file may still add to them.
     #[cold]
-    fn hand_on_due(&mut self) -> Result<(), Error> {
-        self.unflushed |= self.answers.drain(&mut self.pipeline, false).map_err(|failure| self.end(failure))?;
+    fn hand_on_due(&mut self, file: usize) -> Result<(), Error> {
+        if self.state.as_ref().is_some_and(|state| !state.run.is_stream()) {
+            return self.hold_complete(file);
+        }
+        let Some(pipeline) = self.inputs.pipelines.first_mut() else { return Ok(()) };
+        self.unflushed |= self.answers.drain(pipeline).map_err(|failure| self.end(failure))?;
         Ok(())
     }
 
     /// Hands on the answers that are complete, and shows them to somebody who waits.
     fn drain(&mut self) -> Result<(), Error> {
-        self.hand_on_due()?;
+        self.hand_on_due(self.reading.map_or(0, |(file, _, _)| file))?;
         match std::mem::take(&mut self.unflushed) && self.live {
             true => self.answers.flush().map_err(|failure| self.end(failure)),
             false => Ok(()),
         }
     }
 
-    /// Saves the state at the place that the inputs have been read to. What it does not hold any more is where it is to be: answers and dead letters.
-    fn save(&mut self, stats: &FilesStats) -> Result<(), Error> {
-        for (shard, file) in self.shards.iter().zip(&stats.files) {
-            self.pipeline.set_applied(*shard, &Sequence::new(file.offset));
+    fn hold_complete(&mut self, file: usize) -> Result<(), Error> {
+        let (Some(input), Some(state)) = (self.inputs.inputs.get(file), &mut self.state) else { return Ok(()) };
+        let Some(pipeline) = self.inputs.pipelines.get_mut(input.pipeline).filter(|_| state.run.is_judged(input.file)) else {
+            return Ok(());
+        };
+        while let Some(partial) = pipeline.next_partial("")? {
+            hold(&mut state.run, input.file, partial);
         }
-        let flushed = self.answers.flush().and_then(|()| self.letters.flush()).and_then(|()| self.late.flush());
+        Ok(())
+    }
+
+    /// Takes into the state how far the input that is being read has come, and what its pipeline has of it.
+    fn take_place(&mut self) -> Result<(), Error> {
+        let (Some((reading, offset, bytes)), Some(state)) = (self.reading, &mut self.state) else { return Ok(()) };
+        let Some(input) = self.inputs.inputs.get(reading).copied() else { return Ok(()) };
+        let Some(pipeline) = self.inputs.pipelines.get_mut(input.pipeline) else { return Ok(()) };
+        if let Some(shard) = input.shard {
+            pipeline.set_applied(shard, &Sequence::new(offset));
+        }
+        state.run.reach(offset, bytes.saturating_sub(offset))?;
+        state.run.set_snapshot(input.file, Some(pipeline.snapshot()?));
+        let complete_to = pipeline.watermark().filter(|_| state.run.is_stream() && !pipeline.is_revised());
+        self.answers.set_complete_to(complete_to);
+        Ok(())
+    }
+
+    /// Saves the state at the place that the inputs have been read to. What it does not hold any more is where it is to be: answers and dead letters.
+    fn save(&mut self) -> Result<(), Error> {
+        if self.state.is_none() {
+            return self
+                .answers
+                .flush()
+                .and_then(|()| self.letters.flush())
+                .and_then(|()| self.late.flush())
+                .map_err(|failure| self.end(failure));
+        }
+        let flushed = self.answers.flush();
+        flushed.map_err(|failure| self.end(failure))?;
+        self.take_place()?;
         let Some(state) = &mut self.state else { return Ok(()) };
-        flushed.and_then(|()| state.save(&self.pipeline)).map_err(|failure| self.end(failure))
+        let kept = self.letters.keep_in(&mut state.run).and_then(|()| self.late.keep_in(&mut state.run));
+        let saved = kept.and_then(|()| state.save());
+        saved.map_err(|failure| self.end(failure))
     }
 
     /// Ends the run: the failure is kept, the error travels.
     fn end(&mut self, failure: Failure) -> Error {
+        let failure = self.not_taken(failure);
         let message = failure.message().unwrap_or("the reader of the output has gone").to_owned();
         self.failure = Some(failure);
         Error::new(ErrorKind::Io, message)
     }
 
     /// Why a record of this outcome is to be handed out, if it is; it is counted then.
-    fn refusal(&mut self, outcome: RowOutcome) -> Option<Refusal> {
+    fn refusal(&mut self, file: usize, outcome: RowOutcome) -> Option<Refusal> {
         match outcome {
             RowOutcome::DeadLetter(reason) => {
                 self.hints.refuse();
                 Some(Refusal::DeadLetter(reason))
             }
-            RowOutcome::Late(time) if self.late.are_wanted() => Some(Refusal::Late { time, watermark: self.pipeline.watermark() }),
+            RowOutcome::Late(time) if self.late.are_wanted() => {
+                let watermark = self.inputs.of(file).and_then(|(pipeline, _)| pipeline.watermark());
+                Some(Refusal::Late { time, watermark })
+            }
             _ => None,
         }
     }
@@ -261,15 +323,19 @@ fn not_opened(file: usize) -> String {
 
 impl<W: Write> RowSink for Sink<W> {
     fn fields(&self) -> &[String] {
-        self.pipeline.fields()
+        &self.fields
     }
 
-    fn open_shard(&mut self, _file: usize, shard: ShardId) -> Result<(), Error> {
+    fn open_shard(&mut self, file: usize, shard: ShardId) -> Result<(), Error> {
         self.names.push(shard.to_string());
-        let shard = self.pipeline.open_shard(shard)?;
+        // The state does not depend on how a path is written.
+        let shard = if self.state.is_some() { ShardId::new(FILE) } else { shard };
+        let Some(input) = self.inputs.inputs.get_mut(file) else { return Ok(()) };
+        let Some(pipeline) = self.inputs.pipelines.get_mut(input.pipeline) else { return Ok(()) };
+        let shard = pipeline.open_shard(shard)?;
         // An earlier run may have read it to its end, and it may have grown.
-        self.pipeline.reopen_shard(shard);
-        self.shards.push(shard);
+        pipeline.reopen_shard(shard);
+        input.shard = Some(shard);
         Ok(())
     }
 
@@ -277,28 +343,32 @@ impl<W: Write> RowSink for Sink<W> {
         if !self.unseen.is_empty() {
             self.unseen.retain(|slot| row.value(*slot) == Value::Missing);
         }
-        let Some(shard) = self.shards.get(file) else { return Ok(Some(Refusal::DeadLetter(not_opened(file)))) };
+        let Some((pipeline, shard)) = self.inputs.of(file) else { return Ok(Some(Refusal::DeadLetter(not_opened(file)))) };
         // Without a time field there is one window over everything, so any arrival time will do.
         let arrival = if self.reads_clock { SystemClock.now() } else { Timestamp::from_millis(0) };
-        let outcome = self.pipeline.push(*shard, row, arrival, None)?;
-        let refusal = self.refusal(outcome);
+        let outcome = pipeline.push(shard, row, arrival, None)?;
+        let refusal = self.refusal(file, outcome);
         self.records += u64::from(refusal.is_none());
-        self.hand_on()?;
+        self.hand_on(file)?;
         Ok(refusal)
     }
 
     fn preparer(&self) -> Option<Arc<RowPreparer>> {
         // Records that are judged against the clock are taken one by one, when they are read.
-        (!self.reads_clock).then(|| self.pipeline.preparer())
+        // Of the last file records can be late, and the times of those that are filtered count.
+        self.inputs.pipelines.last().filter(|_| !self.reads_clock).map(|pipeline| pipeline.preparer())
     }
 
     fn prepared(&mut self, file: usize, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, Refusal)>, Error> {
-        let Some(shard) = self.shards.get(file) else { return Err(Error::new(ErrorKind::InvalidArgument, not_opened(file))) };
-        let (shard, before) = (*shard, rows.taken());
+        if self.inputs.of(file).is_none() {
+            return Err(Error::new(ErrorKind::InvalidArgument, not_opened(file)));
+        }
+        let before = rows.taken();
         let refused = loop {
-            let told = self.pipeline.push_prepared(shard, rows, until)?;
-            self.hand_on()?;
-            let refused = told.and_then(|(index, outcome)| self.refusal(outcome).map(|refusal| (index, refusal)));
+            let Some((pipeline, shard)) = self.inputs.of(file) else { break None };
+            let told = pipeline.push_prepared(shard, rows, until)?;
+            self.hand_on(file)?;
+            let refused = told.and_then(|(index, outcome)| self.refusal(file, outcome).map(|refusal| (index, refusal)));
             if refused.is_some() || rows.taken() >= until {
                 break refused;
             }
@@ -309,9 +379,9 @@ impl<W: Write> RowSink for Sink<W> {
     }
 
     fn preaggregated(&mut self, file: usize, rows: &PreaggregatedRows) -> Result<bool, Error> {
-        let Some(shard) = self.shards.get(file) else { return Ok(false) };
+        let Some((pipeline, shard)) = self.inputs.of(file) else { return Ok(false) };
         let records = rows.len() as u64;
-        let taken = self.pipeline.push_preaggregated(*shard, rows)?;
+        let taken = pipeline.push_preaggregated(shard, rows)?;
         if taken {
             self.records += records;
             self.unseen.retain(|slot| !rows.has_seen(*slot));
@@ -339,6 +409,10 @@ impl<W: Write> RowSink for Sink<W> {
 
     fn pause(&mut self, stats: &FilesStats) -> Result<(), Error> {
         self.bytes = stats.bytes_decompressed();
+        if !self.in_tails {
+            let current = stats.files.len().checked_sub(1).and_then(|file| stats.files.get(file).map(|counts| (file, counts)));
+            self.reading = current.map(|(file, counts)| (file, counts.offset, counts.bytes_decompressed));
+        }
         self.drain()?;
         if self.hints.is_silent() && self.records >= RECORDS_UNTIL_HINT && self.letters.count() == self.records {
             self.hint_early();
@@ -346,14 +420,23 @@ impl<W: Write> RowSink for Sink<W> {
         self.progress.advance(stats.bytes_read());
         let signal = self.interrupt.signal();
         if !self.in_tails && self.state.as_ref().is_some_and(|state| signal.is_some() || state.is_due()) {
-            self.save(stats)?;
+            self.save()?;
         }
         signal.map_or(Ok(()), |signal| Err(self.end(Failure::Interrupted(signal))))
     }
 
-    fn resume_at(&self, file: usize) -> u64 {
-        let applied = self.shards.get(file).and_then(|shard| self.pipeline.applied(*shard));
-        applied.and_then(|sequence| sequence.number.as_str().parse().ok()).unwrap_or(0)
+    fn resume_at(&mut self, file: usize, opened: &Opened<'_>) -> Result<u64, Error> {
+        if self.state.is_none() {
+            return Ok(0);
+        }
+        // The input before it has been read to its end.
+        self.take_place()?;
+        self.reading = None;
+        let (Some(state), Some(input)) = (&mut self.state, self.inputs.inputs.get(file)) else { return Ok(0) };
+        let Some(bytes) = opened.file else {
+            return Err(Error::new(ErrorKind::Io, "an input is not a regular file any more: start the run again"));
+        };
+        state.run.open(input.file, bytes, !opened.is_plain)
     }
 
     fn beginning(&mut self, _file: usize, format: Format, bytes: &[u8]) {
@@ -368,17 +451,25 @@ impl<W: Write> RowSink for Sink<W> {
         Ok(())
     }
 
-    fn before_tails(&mut self, stats: &FilesStats) -> Result<(), Error> {
+    fn defers_tail(&self, file: usize) -> bool {
+        // In a stream what follows a line without an end says that nothing is added to it.
+        let stream = self.state.as_ref().is_some_and(|state| state.run.is_stream());
+        !stream || file + 1 == self.inputs.inputs.len()
+    }
+
+    fn before_tails(&mut self, _: &FilesStats) -> Result<(), Error> {
         self.drain()?;
-        self.save(stats)?;
+        self.save()?;
         // What comes now is answered, and read again by the next run.
         self.in_tails = true;
         Ok(())
     }
 
     fn close_shard(&mut self, file: usize) -> Result<(), Error> {
-        if let Some(shard) = self.shards.get(file) {
-            self.pipeline.close_shard(*shard);
+        let stream = self.state.as_ref().is_some_and(|state| state.run.is_stream());
+        let last = file + 1 == self.inputs.inputs.len();
+        if let Some((pipeline, shard)) = self.inputs.of(file).filter(|_| last || !stream) {
+            pipeline.close_shard(shard);
         }
         Ok(())
     }

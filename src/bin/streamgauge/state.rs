@@ -1,16 +1,17 @@
 //! The state of a run, kept in a store while it goes, for the run that is started after it.
 
-use crate::answered::Answered;
 use crate::failure::Failure;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use streamgauge::adapter::files::{RunAnswers, RunState};
 use streamgauge::spec::RowPipeline;
-use streamgauge::store::{self, Store, Version};
-use streamgauge::{Error, ErrorKind, Snapshot, Timestamp};
+use streamgauge::store::{Store, Version};
+use streamgauge::{Error, ErrorKind, Timestamp};
 
 /// The state's key in the store.
 const STATE: &str = "run";
 
-/// The key of what was answered at the end of the input.
+/// The key of what was answered.
 const ANSWERED: &str = "answered";
 
 /// The longest time between two saves.
@@ -19,42 +20,83 @@ const PAUSE_MAX: Duration = Duration::from_millis(800);
 /// The shortest one.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 
-/// Between two saves at least so many times as long as a save takes goes by.
+/// The time between two saves is at least this multiple of the time that a save takes.
 const PAUSE_PER_SAVE: u32 = 20;
+
+/// Where the state is kept, and what of it was read there.
+struct Kept {
+    store: Arc<dyn Store>,
+    place: String,
+    key: &'static str,
+    version: Option<Version>,
+    /// Says whose state it is.
+    pipeline: Arc<RowPipeline>,
+}
+
+impl Kept {
+    fn failed(&self, error: Error) -> Failure {
+        let hint = if error.kind() == ErrorKind::Conflict { "; does another run keep its state there?" } else { "" };
+        Failure::Run(format!("{}: {error}{hint}", self.place))
+    }
+
+    fn save(&mut self, bytes: bytes::Bytes) -> Result<(), Failure> {
+        let saved = self.store.save(self.key, bytes, self.version.as_ref());
+        self.version = Some(saved.map_err(|error| self.failed(error))?);
+        Ok(())
+    }
+}
 
 /// Keeps the state of a run.
 pub(crate) struct State {
-    store: Box<dyn Store>,
-    place: String,
-    version: Option<Version>,
+    kept: Kept,
+    /// Where the run stands.
+    pub(crate) run: RunState,
     saved_at: Instant,
     pause: Duration,
 }
 
-impl State {
-    /// Opens the store; restores the pipeline's state from it, if it has any.
+/// Keeps what a run has answered.
+pub(crate) struct KeptAnswers {
+    kept: Kept,
+    /// Windows up to this cannot be answered again by a run that goes on from the state that was saved last.
+    pub(crate) complete_to: Option<Timestamp>,
+}
+
+/// What earlier runs have left.
+pub(crate) struct Resumed {
+    pub(crate) state: State,
+    pub(crate) answers: RunAnswers,
+    pub(crate) kept_answers: KeptAnswers,
+}
+
+impl Resumed {
+    /// Reads what earlier runs of the pipeline have left in the store.
     ///
     /// # Errors
     /// A store that cannot be read, or state of another pipeline.
-    pub(crate) fn resume(place: &str, pipeline: &mut RowPipeline) -> Result<(State, Answered), Failure> {
-        let at = |error: Error| Failure::run(&error.at(place));
-        let store = store::open(place).map_err(at)?;
-        let state = store.load(STATE).map_err(at)?;
-        if let Some(state) = &state {
-            let snapshot = Snapshot::from_bytes(state.bytes.clone()).map_err(at)?;
-            pipeline.restore(&snapshot).map_err(at)?;
-        }
-        let answered = match store.load(ANSWERED).map_err(at)? {
-            Some(stored) => Answered::from_json(&stored.bytes).map_err(at)?,
-            None => Answered::default(),
+    pub(crate) fn read(store: Arc<dyn Store>, place: &str, pipeline: RowPipeline) -> Result<Resumed, Failure> {
+        let at = |error: Error| Failure::Run(format!("{place}: {error}"));
+        let pipeline = Arc::new(pipeline);
+        let [state, answered] = [STATE, ANSWERED].map(|key| store.load(key));
+        let (state, answered) = (state.map_err(at)?, answered.map_err(at)?);
+        let run = state.as_ref().map(|stored| RunState::from_bytes(stored.bytes.clone(), &pipeline)).transpose().map_err(at)?;
+        let answers = answered.as_ref().map(|stored| RunAnswers::from_bytes(stored.bytes.clone(), &pipeline)).transpose().map_err(at)?;
+        let kept = |key, version| Kept { store: store.clone(), place: place.to_owned(), key, version, pipeline: pipeline.clone() };
+        let state = State {
+            kept: kept(STATE, state.map(|stored| stored.version)),
+            run: run.unwrap_or_default(),
+            saved_at: Instant::now(),
+            pause: PAUSE_MIN,
         };
-        let version = state.map(|state| state.version);
-        Ok((State { store, place: place.to_owned(), version, saved_at: Instant::now(), pause: PAUSE_MIN }, answered))
+        let kept_answers = KeptAnswers { kept: kept(ANSWERED, answered.map(|stored| stored.version)), complete_to: None };
+        Ok(Resumed { state, answers: answers.unwrap_or_default(), kept_answers })
     }
+}
 
+impl State {
     /// Whether there was a state to go on from.
     pub(crate) fn has_resumed(&self) -> bool {
-        self.version.is_some()
+        self.kept.version.is_some()
     }
 
     /// Whether it is time to save.
@@ -62,34 +104,26 @@ impl State {
         self.saved_at.elapsed() >= self.pause
     }
 
-    /// Saves the state. What was fetched of the pipeline must be where it is to be.
+    /// Saves the state. What the pipelines do not hold any more must be where it is to be.
     ///
     /// # Errors
     /// A store that cannot be written, or that another run has written to.
-    pub(crate) fn save(&mut self, pipeline: &RowPipeline) -> Result<(), Failure> {
+    pub(crate) fn save(&mut self) -> Result<(), Failure> {
         let begun = Instant::now();
-        let saved = pipeline.snapshot().and_then(|snapshot| self.store.save(STATE, snapshot.into_bytes(), self.version.as_ref()));
-        self.version = Some(saved.map_err(|error| self.failed(error))?);
+        self.kept.save(self.run.to_bytes(&self.kept.pipeline))?;
         self.pause = (begun.elapsed() * PAUSE_PER_SAVE).clamp(PAUSE_MIN, PAUSE_MAX);
         self.saved_at = Instant::now();
         Ok(())
     }
+}
 
-    /// Keeps what was answered at the end of the input.
+impl KeptAnswers {
+    /// Saves what was answered, or is about to be.
     ///
     /// # Errors
     /// As [`save`](State::save).
-    pub(crate) fn keep_answered(&self, answered: &Answered, complete_to: Option<Timestamp>) -> Result<(), Failure> {
-        let save = || {
-            let before = self.store.load(ANSWERED)?.map(|stored| stored.version);
-            self.store.save(ANSWERED, answered.to_json(complete_to).into(), before.as_ref())
-        };
-        save().map(drop).map_err(|error| self.failed(error))
-    }
-
-    #[cold]
-    fn failed(&self, error: Error) -> Failure {
-        let hint = if error.kind() == ErrorKind::Conflict { "; does another run keep its state there?" } else { "" };
-        Failure::Run(format!("{}: {error}{hint}", self.place))
+    pub(crate) fn save(&mut self, answers: &mut RunAnswers) -> Result<(), Failure> {
+        let bytes = answers.to_bytes(&self.kept.pipeline, self.complete_to);
+        self.kept.save(bytes)
     }
 }

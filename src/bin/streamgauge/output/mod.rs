@@ -87,7 +87,7 @@ mod tests {
         let plain = ["count", "bytes", "mean(latency_ms)", "max(latency_ms)"].map(|name| column(name, ColumnKind::Plain));
         let estimates = ["p50(latency_ms)", "p90(latency_ms)", "p99(latency_ms)", "distinct(user)"];
         let columns = plain.into_iter().chain(estimates.map(|name| column(name, ColumnKind::Estimate))).collect();
-        Shape { windowed: true, revised: false, group: vec!["path".to_owned()], columns }
+        Shape { windowed: true, revised: false, retracts: false, group: vec!["path".to_owned()], columns }
     }
 
     fn estimate(value: i128) -> OutputValue {

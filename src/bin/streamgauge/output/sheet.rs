@@ -26,6 +26,8 @@ pub(crate) struct Shape {
     pub(crate) windowed: bool,
     /// Whether an answer can come out more than once.
     pub(crate) revised: bool,
+    /// Whether a row can be taken back.
+    pub(crate) retracts: bool,
     /// The fields grouped by.
     pub(crate) group: Vec<String>,
     /// The columns, by name and kind.
@@ -37,6 +39,7 @@ impl Shape {
         Shape {
             windowed: !pipeline.windows().is_global(),
             revised: pipeline.is_revised(),
+            retracts: false,
             group: pipeline.group_names().to_vec(),
             columns: pipeline.columns().iter().map(|column| (column.name.clone(), column.kind)).collect(),
         }
@@ -65,6 +68,9 @@ impl Sheet {
         names.extend(self.shape.group.iter().cloned());
         if self.has_revision() {
             names.push("revision".to_owned());
+        }
+        if self.shape.retracts {
+            names.push("retracted".to_owned());
         }
         if self.has_ranks() {
             names.push("rank".to_owned());
@@ -96,8 +102,15 @@ impl Sheet {
         if self.has_revision() {
             cells.push(Cell::Number(emission.revision.to_string()));
         }
+        if self.shape.retracts {
+            cells.push(if emission.is_retracted() { Cell::Text("true".to_owned()) } else { Cell::Empty });
+        }
         if repeated {
             cells.fill(Cell::Empty);
+        }
+        if emission.is_retracted() {
+            cells.resize(self.header().len(), Cell::Empty);
+            return cells;
         }
         if self.has_ranks() {
             cells.push(self.rank(emission, index));
@@ -198,7 +211,7 @@ impl Sheet {
     }
 
     fn has_revision(&self) -> bool {
-        self.shape.revised || self.reader == Reader::Program
+        self.shape.revised || self.shape.retracts || self.reader == Reader::Program
     }
 
     fn has_ranks(&self) -> bool {
@@ -231,6 +244,7 @@ mod tests {
         Shape {
             windowed: false,
             revised: false,
+            retracts: false,
             group: vec!["country".to_owned()],
             columns: vec![
                 column("count", ColumnKind::Plain),

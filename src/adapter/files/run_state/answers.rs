@@ -1,0 +1,321 @@
+//! Which answer each window was given.
+//!
+//! An answer is written down here before it is handed out: after a crash the next run knows what may have been said, says the same again, or something else with a higher revision.
+//! Of one window and revision there is never another answer.
+
+use crate::codec::{Reader, Writer};
+use crate::error::Error;
+use crate::snapshot::{Envelope, EnvelopeWriter, Kind, Tag};
+use crate::spec::{OutputValue, RowPipeline};
+use crate::time::Timestamp;
+use crate::window::Window;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+
+/// Windows whose groups are remembered where nothing is kept between runs: late records do not come for ever.
+const WINDOWS_REMEMBERED_MAX: usize = 4096;
+
+/// End and start in milliseconds; `None` for the global window.
+type Place = Option<(i64, i64)>;
+
+/// The values of the fields that are grouped by.
+type Group = Vec<OutputValue>;
+
+/// The answer that a window was given last.
+#[derive(Clone, PartialEq, Debug, Default)]
+struct Given {
+    revision: u32,
+    /// The hash of its rows.
+    content: u64,
+    /// Whether it is known to have been handed out.
+    done: bool,
+    /// The groups of its rows, where rows can cease to hold.
+    groups: Vec<Group>,
+    /// The groups whose rows it takes back.
+    gone: Vec<Group>,
+}
+
+/// What a window is to be answered with.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct Judgement {
+    /// The revision.
+    pub revision: u32,
+    /// The groups whose rows no longer hold, and are to be retracted.
+    pub retracted: Vec<Vec<OutputValue>>,
+}
+
+/// What was answered, by earlier runs and by this one.
+#[derive(Debug, Default)]
+pub struct RunAnswers {
+    before: BTreeMap<Place, Given>,
+    now: BTreeMap<Place, Given>,
+    /// Whether an answer has come since these were written down.
+    changed: bool,
+}
+
+impl RunAnswers {
+    /// What an earlier run of this pipeline [wrote](RunAnswers::to_bytes).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the bytes are none of streamgauge's or damaged, [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if they are of
+    /// another pipeline or kind.
+    pub fn from_bytes(bytes: impl Into<Bytes>, pipeline: &RowPipeline) -> Result<Self, Error> {
+        let bytes = bytes.into();
+        let envelope = Envelope::parse(&bytes)?;
+        envelope.check(&bytes, Kind::Answers, &pipeline.identity())?;
+        let mut reader = envelope.section(&bytes, Tag::Given)?;
+        let mut before = BTreeMap::new();
+        for _ in 0..reader.count(13)? {
+            let place = if reader.bool()? { Some((reader.i64()?, reader.i64()?)) } else { None };
+            before.insert(place, Given::decode(&mut reader)?);
+        }
+        reader.finish()?;
+        Ok(RunAnswers { before, now: BTreeMap::new(), changed: false })
+    }
+
+    /// What the next run needs of this. Windows up to `complete_to` cannot be answered again.
+    pub fn to_bytes(&mut self, pipeline: &RowPipeline, complete_to: Option<Timestamp>) -> Bytes {
+        let over = |place: &Place| matches!((place, complete_to), (Some((end, _)), Some(watermark)) if *end <= watermark.as_millis());
+        self.before.retain(|place, _| !over(place));
+        self.now.retain(|place, _| !over(place));
+        self.changed = false;
+        let older = self.before.iter().filter(|(place, _)| !self.now.contains_key(place));
+        let all: BTreeMap<&Place, &Given> = older.chain(&self.now).collect();
+        let mut envelope = EnvelopeWriter::new(Kind::Answers, &pipeline.identity());
+        envelope.section(Tag::Given, |writer| {
+            writer.usize(all.len());
+            for (place, given) in all {
+                writer.bool(place.is_some());
+                if let Some((end, start)) = place {
+                    writer.i64(*end);
+                    writer.i64(*start);
+                }
+                given.encode(writer);
+            }
+        });
+        envelope.finish().into()
+    }
+
+    /// Returns true if an answer has come since these were written down.
+    pub fn has_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// What a window is to be answered with that the engine answers with `revision`: `content` is the hash of its rows, `groups` are theirs, where rows can cease to hold. `None` if
+    /// it has been given that answer.
+    pub fn judge(&mut self, window: Option<Window>, revision: u32, content: u64, groups: Vec<Vec<OutputValue>>) -> Option<Judgement> {
+        let place = window.map(|window| (window.end().as_millis(), window.start().as_millis()));
+        let before = self.before.get(&place);
+        let revision = match before {
+            Some(given) if given.content == content && given.done => return None,
+            Some(given) if given.content == content => given.revision,
+            Some(given) => given.revision.saturating_add(1).saturating_add(revision),
+            None => revision,
+        };
+        let last = self.now.get(&place).or(before);
+        let had = last.into_iter().flat_map(|last| last.groups.iter().chain(if last.done { &[][..] } else { &last.gone }));
+        let gone: Vec<Group> = had.filter(|group| !groups.contains(group)).cloned().collect();
+        self.now.insert(place, Given { revision, content, done: false, groups, gone: gone.clone() });
+        self.changed = true;
+        Some(Judgement { revision, retracted: gone })
+    }
+
+    /// All answers so far are where they are to be.
+    pub fn hand_out(&mut self) {
+        for given in self.now.values_mut() {
+            given.done = true;
+            given.gone.clear();
+        }
+    }
+
+    /// Forgets the oldest windows, where nothing is kept between runs.
+    pub fn forget_old(&mut self) {
+        while self.now.len() > WINDOWS_REMEMBERED_MAX {
+            self.now.pop_first();
+        }
+    }
+}
+
+impl Given {
+    fn encode(&self, writer: &mut Writer) {
+        writer.u64(u64::from(self.revision));
+        writer.fixed_u64(self.content);
+        writer.bool(self.done);
+        for groups in [&self.groups, &self.gone] {
+            writer.usize(groups.len());
+            for group in groups {
+                writer.usize(group.len());
+                group.iter().for_each(|value| write_value(value, writer));
+            }
+        }
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let revision = u32::try_from(reader.u64()?).map_err(|_| reader.corrupt("a revision is over 32 bits"))?;
+        let (content, done) = (reader.fixed_u64()?, reader.bool()?);
+        let [groups, gone] = [read_groups(reader)?, read_groups(reader)?];
+        Ok(Given { revision, content, done, groups, gone })
+    }
+}
+
+fn read_groups(reader: &mut Reader<'_>) -> Result<Vec<Group>, Error> {
+    let mut groups = Vec::new();
+    for _ in 0..reader.count(1)? {
+        let mut group = Group::new();
+        for _ in 0..reader.count(1)? {
+            group.push(read_value(reader)?);
+        }
+        groups.push(group);
+    }
+    Ok(groups)
+}
+
+fn write_value(value: &OutputValue, writer: &mut Writer) {
+    match value {
+        OutputValue::Null => writer.u8(0),
+        OutputValue::Bool(value) => {
+            writer.u8(1);
+            writer.bool(*value);
+        }
+        OutputValue::Integer(integer) => {
+            writer.u8(2);
+            writer.i128(*integer);
+        }
+        OutputValue::Float(float) => {
+            writer.u8(3);
+            writer.f64(*float);
+        }
+        OutputValue::Decimal(text) => {
+            writer.u8(4);
+            writer.bytes(text.as_bytes());
+        }
+        OutputValue::Other => writer.u8(6),
+        // Groups are of the kinds above, or text.
+        other => {
+            writer.u8(5);
+            writer.bytes(other.to_string().as_bytes());
+        }
+    }
+}
+
+fn read_value(reader: &mut Reader<'_>) -> Result<OutputValue, Error> {
+    Ok(match reader.u8()? {
+        0 => OutputValue::Null,
+        1 => OutputValue::Bool(reader.bool()?),
+        2 => OutputValue::Integer(reader.i128()?),
+        3 => OutputValue::Float(reader.f64()?),
+        4 => OutputValue::Decimal(reader.text()?.to_owned()),
+        5 => OutputValue::Text(reader.text()?.to_owned()),
+        6 => OutputValue::Other,
+        other => return Err(reader.corrupt(&format!("{other} is no kind of value"))),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::spec::{CompileOptions, PipelineSpec};
+    use proptest::prelude::*;
+
+    fn pipeline() -> RowPipeline {
+        PipelineSpec::default().compile(&CompileOptions::default()).unwrap()
+    }
+
+    fn window(start: i64) -> Option<Window> {
+        Some(Window::new(Timestamp::from_millis(start), Timestamp::from_millis(start + 10)))
+    }
+
+    fn next(answers: &mut RunAnswers) -> RunAnswers {
+        RunAnswers::from_bytes(answers.to_bytes(&pipeline(), None), &pipeline()).unwrap()
+    }
+
+    fn revision(answers: &mut RunAnswers, window: Option<Window>, revision: u32, content: u64) -> Option<u32> {
+        answers.judge(window, revision, content, Vec::new()).map(|judgement| judgement.revision)
+    }
+
+    #[test]
+    fn the_same_is_not_said_twice_and_another_thing_has_a_higher_revision() {
+        let mut first = RunAnswers::default();
+        assert_eq!(revision(&mut first, window(0), 0, 7), Some(0));
+        first.hand_out();
+        let mut second = next(&mut first);
+        assert_eq!(revision(&mut second, window(0), 0, 7), None);
+        assert_eq!(revision(&mut second, None, 0, 1), Some(0));
+        second.hand_out();
+        let mut third = next(&mut second);
+        assert_eq!(revision(&mut third, window(0), 0, 8), Some(1));
+        assert_eq!(revision(&mut third, None, 0, 1), None);
+        assert_eq!(revision(&mut third, window(0), 1, 10), Some(2), "a late record");
+    }
+
+    #[test]
+    fn s92_what_may_have_been_said_before_a_crash_is_said_again_or_superseded() {
+        let mut killed = RunAnswers::default();
+        assert_eq!(revision(&mut killed, window(0), 0, 7), Some(0));
+        assert!(killed.has_changed());
+        let mut same = next(&mut killed);
+        assert!(!killed.has_changed());
+        assert_eq!(revision(&mut same, window(0), 0, 7), Some(0), "it may never have come out");
+        let mut other = next(&mut killed);
+        assert_eq!(revision(&mut other, window(0), 0, 8), Some(1), "it may have come out");
+    }
+
+    #[test]
+    fn windows_that_are_over_are_forgotten() {
+        let mut answers = RunAnswers::default();
+        for start in 0..3 {
+            assert_eq!(revision(&mut answers, window(start * 10), 0, 1), Some(0));
+        }
+        answers.hand_out();
+        let bytes = answers.to_bytes(&pipeline(), Some(Timestamp::from_millis(20)));
+        let mut kept = RunAnswers::from_bytes(bytes, &pipeline()).unwrap();
+        assert_eq!([0, 10, 20].map(|start| revision(&mut kept, window(start), 0, 1)), [Some(0), Some(0), None]);
+    }
+
+    #[test]
+    fn s93_groups_that_are_gone_are_retracted_until_that_is_known_to_be_said() {
+        let groups = |names: &[&str]| names.iter().map(|name| vec![OutputValue::Text((*name).to_owned())]).collect::<Vec<_>>();
+        let retracted =
+            |answers: &mut RunAnswers, content, names: &[&str]| answers.judge(window(0), 0, content, groups(names)).unwrap().retracted;
+        let mut first = RunAnswers::default();
+        assert_eq!(retracted(&mut first, 1, &["m", "n"]), groups(&[]));
+        first.hand_out();
+        let mut second = next(&mut first);
+        assert_eq!(retracted(&mut second, 2, &["a", "n"]), groups(&["m"]));
+        let mut same = next(&mut second);
+        assert_eq!(retracted(&mut same, 2, &["a", "n"]), groups(&["m"]), "the run before was killed");
+        let mut other = next(&mut second);
+        assert_eq!(retracted(&mut other, 3, &["a", "b"]), groups(&["n", "m"]));
+        second.hand_out();
+        let mut third = next(&mut second);
+        assert_eq!(retracted(&mut third, 3, &["m"]), groups(&["a", "n"]), "one that comes back is not");
+    }
+
+    #[test]
+    fn s94_every_flipped_bit_of_what_was_answered_is_found() {
+        let mut answers = RunAnswers::default();
+        assert_eq!(
+            answers.judge(window(0), 0, 7, vec![vec![OutputValue::Integer(4), OutputValue::Null]]).map(|judged| judged.revision),
+            Some(0)
+        );
+        let bytes = answers.to_bytes(&pipeline(), None);
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.to_vec();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(RunAnswers::from_bytes(flipped, &pipeline()).unwrap_err().kind(), ErrorKind::Corrupt, "bit {bit}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_section_gives_answers_or_an_error(section in prop::collection::vec(any::<u8>(), 0..80)) {
+            let mut envelope = EnvelopeWriter::new(Kind::Answers, &pipeline().identity());
+            envelope.section(Tag::Given, |writer| writer.raw(&section));
+            if let Ok(mut answers) = RunAnswers::from_bytes(envelope.finish(), &pipeline()) {
+                prop_assert!(!answers.to_bytes(&pipeline(), None).is_empty());
+            }
+        }
+    }
+}

@@ -1,0 +1,516 @@
+//! Where a run stands in its files.
+
+use super::identity::{FileId, Fingerprint, OpenFile, Search};
+use crate::adapter::files::source::{Input, became_shorter};
+use crate::codec::{Reader, Writer};
+use crate::error::{Error, ErrorKind};
+use crate::limits::Limits;
+use crate::snapshot::{Envelope, EnvelopeWriter, Kind, Partial, ShardSummary, Snapshot, Summary, Tag};
+use crate::spec::RowPipeline;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// Files that are none of the inputs any more and are looked for, the latest ones.
+const RETIRED_CHECKED_MAX: usize = 16;
+
+/// Windows that a file's pipeline has completed: partials by end and start, which is the order of answers.
+pub type HeldWindows = BTreeMap<(i64, i64), Partial>;
+
+/// What a run over files keeps for the next one: see the [module](super).
+#[derive(Debug, Default)]
+pub struct RunState {
+    /// Whether all files are one stream, with one pipeline.
+    stream: bool,
+    /// Whose partials the run writes, if it does.
+    source: Option<String>,
+    /// How much of the files beside the answers, such as that of dead letters, belongs to this state.
+    lines: BTreeMap<String, Fingerprint>,
+    /// In the order of reading, those before that are not read any more included.
+    files: Vec<CountedFile>,
+    /// The file that is being read.
+    watched: Option<Watched>,
+}
+
+/// A file, as far as it was counted.
+#[derive(Debug, Default)]
+struct CountedFile {
+    /// Where it was last, in full.
+    path: PathBuf,
+    id: FileId,
+    /// Of the bytes that were counted, or of a compressed file of those that were there.
+    fingerprint: Fingerprint,
+    /// Bytes that were counted, decompressed and without a byte order mark.
+    offset: u64,
+    /// Bytes that were seen and not counted, such as a line without its end.
+    unread: u64,
+    /// Whether the file is none of the inputs any more.
+    retired: bool,
+    /// Whether records of its pipeline can be late.
+    judged: bool,
+    snapshot: Option<Bytes>,
+    held: HeldWindows,
+}
+
+/// The file that is being read.
+#[derive(Debug)]
+struct Watched {
+    index: usize,
+    file: File,
+    /// Bytes before the first that is counted: of a byte order mark. `None` of a compressed file.
+    mark: Option<u64>,
+    /// What it began with when it was looked at last.
+    seen: Fingerprint,
+}
+
+impl RunState {
+    /// The state that an earlier run of this pipeline [wrote](RunState::to_bytes).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if the bytes are none of streamgauge's or damaged, [`ErrorKind::Mismatch`] if they are of another pipeline or kind.
+    pub fn from_bytes(bytes: impl Into<Bytes>, pipeline: &RowPipeline) -> Result<Self, Error> {
+        let bytes = bytes.into();
+        let envelope = Envelope::parse(&bytes)?;
+        envelope.check(&bytes, Kind::Run, &pipeline.identity())?;
+        RunState::decode(&envelope, &bytes)
+    }
+
+    /// The state in any run's bytes, to be looked at.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] and [`ErrorKind::Mismatch`] as for [`from_bytes`](RunState::from_bytes).
+    pub fn of_any_pipeline(bytes: impl Into<Bytes>) -> Result<Self, Error> {
+        let bytes = bytes.into();
+        let envelope = Envelope::parse(&bytes)?;
+        envelope.check_kind(Kind::Run)?;
+        RunState::decode(&envelope, &bytes)
+    }
+
+    fn decode(envelope: &Envelope, bytes: &Bytes) -> Result<Self, Error> {
+        let mut reader = envelope.section(bytes, Tag::Files)?;
+        let stream = reader.bool()?;
+        let source = if reader.bool()? { Some(reader.text()?.to_owned()) } else { None };
+        let mut lines = BTreeMap::new();
+        for _ in 0..reader.count(18)? {
+            lines.insert(reader.text()?.to_owned(), read_fingerprint(&mut reader)?);
+        }
+        let mut files = Vec::new();
+        for _ in 0..reader.count(48)? {
+            files.push(CountedFile::decode(&mut reader)?);
+        }
+        reader.finish()?;
+        Ok(RunState { stream, source, lines, files, watched: None })
+    }
+
+    /// The bytes, to be kept.
+    pub fn to_bytes(&self, pipeline: &RowPipeline) -> Bytes {
+        let mut envelope = EnvelopeWriter::new(Kind::Run, &pipeline.identity());
+        envelope.section(Tag::Files, |writer| {
+            writer.bool(self.stream);
+            writer.bool(self.source.is_some());
+            self.source.iter().for_each(|source| writer.bytes(source.as_bytes()));
+            writer.usize(self.lines.len());
+            for (what, fingerprint) in &self.lines {
+                writer.bytes(what.as_bytes());
+                write_fingerprint(fingerprint, writer);
+            }
+            writer.usize(self.files.len());
+            self.files.iter().for_each(|file| file.encode(writer));
+        });
+        envelope.finish().into()
+    }
+
+    /// Finds out which file each input is; its number is what the other functions take. `bounded` says whether there is a watermark: see the [module](super).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] for an input that cannot be read, [`ErrorKind::Mismatch`] where the answers could not be those of one run, with the reason and the way out.
+    pub fn begin(&mut self, inputs: &[PathBuf], bounded: bool) -> Result<Vec<usize>, Error> {
+        let first = self.files.is_empty();
+        if !first && self.stream && !bounded {
+            return Err(refused(
+                "the state is of a run with --max-delay, and windows that it completed are gone: give it again, or begin with another --state",
+            ));
+        }
+        let found = self.recognise(inputs)?;
+        if first {
+            self.stream = bounded && inputs.len() == 1;
+        }
+        let places = self.put_in_order(inputs, &found)?;
+        if self.stream {
+            self.check_stream(&places)?;
+        }
+        if self.files.len() > Limits::default().shards_max {
+            let message = format!("{} files were counted, over the limit: begin with another --state", self.files.len());
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        Ok(places)
+    }
+
+    /// The number of the known file that each input is, if it is one: by its name to the system and its content, by its content alone, or by what a compressed file holds.
+    fn recognise(&mut self, inputs: &[PathBuf]) -> Result<Vec<Option<usize>>, Error> {
+        let opened = inputs.iter().map(|path| OpenFile::open(path).map(|open| (path.as_path(), open.id))).collect::<Result<Vec<_>, _>>()?;
+        let mut found = vec![None; inputs.len()];
+        for is_it in [CountedFile::is_same, CountedFile::has_same_bytes, CountedFile::is_held_by] {
+            for (input, (path, id)) in opened.iter().enumerate() {
+                if found[input].is_some() || found.iter().flatten().count() == self.files.len() {
+                    continue;
+                }
+                let open = OpenFile { id: *id, ..OpenFile::open(path)? };
+                let candidates = self.files.iter().enumerate().filter(|(index, _)| !found.contains(&Some(*index)));
+                found[input] =
+                    candidates.map(|(index, file)| (index, is_it(file, path, &open))).find(|(_, is_it)| *is_it).map(|(index, _)| index);
+            }
+        }
+        let ids: Vec<FileId> = opened.iter().map(|(_, id)| *id).collect();
+        self.retire(&found, &ids)?;
+        Ok(found)
+    }
+
+    /// Files that are none of the inputs any more have been counted, unless bytes of them are known that were not.
+    fn retire(&mut self, found: &[Option<usize>], inputs: &[FileId]) -> Result<(), Error> {
+        let gone = self.files.iter().enumerate().rev().filter(|(index, _)| !found.contains(&Some(*index)));
+        for (_, file) in gone.take(RETIRED_CHECKED_MAX) {
+            file.check_counted(inputs)?;
+        }
+        for (index, file) in self.files.iter_mut().enumerate() {
+            file.retired = !found.contains(&Some(index));
+        }
+        Ok(())
+    }
+
+    /// Sorts the files in the order of reading: that of the inputs, each file that is none of them any more where it was.
+    fn put_in_order(&mut self, inputs: &[PathBuf], found: &[Option<usize>]) -> Result<Vec<usize>, Error> {
+        let mut known: Vec<Option<CountedFile>> = std::mem::take(&mut self.files).into_iter().map(Some).collect();
+        let last_known = found.iter().flatten().max().copied();
+        let mut places = Vec::with_capacity(inputs.len());
+        for (path, found) in inputs.iter().zip(found) {
+            // What came before the file that is found goes before it; what came after all of those goes before the first new one behind them.
+            let new_behind = found.is_none() && last_known.is_none_or(|last| known.get(last).is_none_or(Option::is_none));
+            let until = found.map_or(if new_behind { known.len() } else { 0 }, |index| index);
+            let before = known.iter_mut().take(until).filter(|file| file.as_ref().is_some_and(|file| file.retired));
+            self.files.extend(before.filter_map(Option::take).filter(CountedFile::is_known));
+            let mut file = found.and_then(|index| known.get_mut(index).and_then(Option::take)).unwrap_or_default();
+            file.path = canonical(path);
+            places.push(self.files.len());
+            self.files.push(file);
+        }
+        self.files.extend(known.into_iter().flatten().filter(CountedFile::is_known));
+        Ok(places)
+    }
+
+    /// A stream goes on at its end alone.
+    fn check_stream(&self, places: &[usize]) -> Result<(), Error> {
+        for place in places {
+            let Some(file) = self.files.get(*place) else { continue };
+            let followed = self.files[place + 1..].iter().any(|later| later.is_known());
+            if followed && (!file.is_known() || file.has_grown()?) {
+                let message = format!(
+                    "{}: it has bytes that were not counted, and files that come after it were: with --max-delay their watermark has completed its windows; begin \
+                     with another --state, and name all files at once",
+                    file.path.display()
+                );
+                return Err(refused(message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells of each file how far it was counted, and what its pipeline holds.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] for a snapshot that is none.
+    pub fn summarize(&self, summary: &mut Summary) -> Result<(), Error> {
+        for file in &self.files {
+            let inner = file.snapshot.clone().map(Summary::of).transpose()?;
+            let watermark = inner.as_ref().and_then(|inner| inner.watermark);
+            let (name, applied) = (file.path.display().to_string(), Some((file.offset.to_string(), 0)));
+            summary.shards.push(ShardSummary { name, applied, watermark, last_record: None, closed: file.retired });
+            summary.watermark = summary.watermark.max(watermark);
+            summary.windows += file.held.len() as u64;
+            if let Some(inner) = inner {
+                summary.panes.extend(inner.panes);
+                summary.windows += inner.windows;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns true if all files are one stream, with one pipeline.
+    pub fn is_stream(&self) -> bool {
+        self.stream
+    }
+
+    /// How many files there are, those that are not read any more included.
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Returns true if nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Where a file was last.
+    pub fn path(&self, file: usize) -> &Path {
+        self.files.get(file).map_or(Path::new(""), |file| &file.path)
+    }
+
+    /// Bytes of a file that were counted.
+    pub fn offset(&self, file: usize) -> u64 {
+        self.files.get(file).map_or(0, |file| file.offset)
+    }
+
+    /// Returns true if a file is none of the inputs any more.
+    pub fn is_retired(&self, file: usize) -> bool {
+        self.files.get(file).is_some_and(|file| file.retired)
+    }
+
+    /// Returns true if late records of the file were told from others.
+    pub fn is_judged(&self, file: usize) -> bool {
+        self.files.get(file).is_some_and(|file| file.judged)
+    }
+
+    /// Says whether late records of the file are told from others.
+    pub fn set_judged(&mut self, file: usize, judged: bool) {
+        if let Some(file) = self.files.get_mut(file) {
+            file.judged = judged;
+        }
+    }
+
+    /// The snapshot of a file's pipeline, or of the stream's with its last file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if it is none.
+    pub fn snapshot(&self, file: usize) -> Result<Option<Snapshot>, Error> {
+        let bytes = self.files.get(file).and_then(|file| file.snapshot.clone());
+        bytes.map(Snapshot::from_bytes).transpose()
+    }
+
+    /// The snapshot of a stream's pipeline.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if it is none.
+    pub fn stream_snapshot(&self) -> Result<Option<Snapshot>, Error> {
+        let bytes = self.files.iter().find_map(|file| file.snapshot.clone());
+        bytes.map(Snapshot::from_bytes).transpose()
+    }
+
+    /// Keeps the snapshot of a file's pipeline, or of the stream's.
+    pub fn set_snapshot(&mut self, file: usize, snapshot: Option<Snapshot>) {
+        if self.stream {
+            self.files.iter_mut().for_each(|file| file.snapshot = None);
+        }
+        if let Some(file) = self.files.get_mut(file) {
+            file.snapshot = snapshot.map(Snapshot::into_bytes);
+        }
+    }
+
+    /// The windows that a file's pipeline has completed.
+    pub fn held(&self, file: usize) -> Option<&HeldWindows> {
+        self.files.get(file).map(|file| &file.held)
+    }
+
+    /// The same, to add to them.
+    pub fn held_mut(&mut self, file: usize) -> Option<&mut HeldWindows> {
+        self.files.get_mut(file).map(|file| &mut file.held)
+    }
+
+    /// Who the partials are from.
+    pub fn source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+
+    /// Says who the partials are from.
+    pub fn set_source(&mut self, source: &str) {
+        self.source = Some(source.to_owned());
+    }
+
+    /// How many bytes of a file beside the answers belong to the state, which `what` names; `None` if it is another file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if it cannot be read.
+    pub fn lines_len(&self, what: &str, file: &File) -> Result<Option<u64>, Error> {
+        let Some(known) = self.lines.get(what) else { return Ok(None) };
+        let same = known.is_of(file).map_err(|error| Error::new(ErrorKind::Io, format!("{what} cannot be read")).with_source(error))?;
+        Ok(same.then_some(known.len))
+    }
+
+    /// All bytes of a file beside the answers belong to the state.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if it cannot be read.
+    pub fn set_lines(&mut self, what: &str, file: &File) -> Result<(), Error> {
+        let fingerprint = file.metadata().and_then(|found| Fingerprint::of(file, found.len()));
+        let fingerprint = fingerprint.map_err(|error| Error::new(ErrorKind::Io, format!("{what} cannot be read")).with_source(error))?;
+        self.lines.insert(what.to_owned(), fingerprint);
+        Ok(())
+    }
+
+    /// The file was opened to be read; it must still be the one that was found. `compressed` says whether its bytes are other ones than those that are counted.
+    /// Returns where to read on from.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if it cannot be read, or another file has taken its place.
+    pub fn open(&mut self, index: usize, opened: &File, compressed: bool) -> Result<u64, Error> {
+        let Some(file) = self.files.get_mut(index) else { return Ok(0) };
+        let failed = |error| super::identity::unreadable(&file.path, error);
+        let open = opened.try_clone().and_then(OpenFile::of).map_err(failed)?;
+        let holds = compressed && file.is_held_by(&file.path, &open);
+        if file.is_known() && !file.is_in(&open) && !holds {
+            let message = format!("{}: another file has taken its place while the run began: start it again", file.path.display());
+            return Err(Error::new(ErrorKind::Io, message));
+        }
+        file.id = open.id;
+        let seen = Fingerprint::of(&open.file, open.size).map_err(failed)?;
+        let mark = if compressed { None } else { Some(byte_order_mark(&open.file)) };
+        if compressed {
+            (file.fingerprint, file.unread) = (seen, 1);
+        }
+        self.watched = Some(Watched { index, file: open.file, mark, seen });
+        Ok(file.offset)
+    }
+
+    /// So much of the file that is being read was counted. `left` are bytes behind that which were seen and not counted; of a file that is not compressed it is looked up.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if it cannot be read, or was cut or written anew meanwhile.
+    pub fn reach(&mut self, offset: u64, left: u64) -> Result<(), Error> {
+        let Some(watched) = &mut self.watched else { return Ok(()) };
+        let Some(file) = self.files.get_mut(watched.index) else { return Ok(()) };
+        let failed = |error| super::identity::unreadable(&file.path, error);
+        if !watched.seen.is_of(&watched.file).map_err(failed)? {
+            return Err(became_shorter(&file.path.display().to_string()));
+        }
+        if let Some(mark) = watched.mark {
+            let size = watched.file.metadata().map_err(failed)?.len();
+            file.fingerprint = Fingerprint::of(&watched.file, if offset == 0 { 0 } else { offset + mark }).map_err(failed)?;
+            file.unread = size.saturating_sub(offset + mark);
+        } else {
+            file.unread = left;
+        }
+        file.offset = offset;
+        Ok(())
+    }
+}
+
+impl CountedFile {
+    fn is_known(&self) -> bool {
+        self.fingerprint.len > 0
+    }
+
+    /// Returns true if the open file begins with the bytes that were counted.
+    fn is_in(&self, open: &OpenFile) -> bool {
+        self.is_known() && self.fingerprint.len <= open.size && self.fingerprint.is_of(&open.file).unwrap_or(false)
+    }
+
+    /// Returns true if the system says that it is the file, and nothing was counted of it, or it begins with the bytes that were.
+    fn is_same(&self, path: &Path, open: &OpenFile) -> bool {
+        let same = self.id == open.id && self.id.is_known();
+        let nothing = !self.is_known() && (same || self.path == canonical(path));
+        nothing || same && self.is_in(open)
+    }
+
+    /// Returns true if the file begins with the bytes that were counted, and the one that they were counted of is not there under another name.
+    fn has_same_bytes(&self, path: &Path, open: &OpenFile) -> bool {
+        self.is_in(open) && self.search().renamed().is_none_or(|(at, _)| canonical(&at) == canonical(path))
+    }
+
+    /// Returns true if the file is compressed and holds the bytes that were counted: a log that was compressed after it was read.
+    fn is_held_by(&self, path: &Path, _: &OpenFile) -> bool {
+        let source = Input::Path(path.to_owned()).open(&Limits::default());
+        source.is_ok_and(|mut source| {
+            self.is_known() && source.regular_file().is_none() && self.fingerprint.begins(|buffer| source.read(buffer))
+        })
+    }
+
+    /// A file is none of the inputs any more: all of it must have been counted, as far as can be seen.
+    fn check_counted(&self, inputs: &[FileId]) -> Result<(), Error> {
+        let path = self.path.display();
+        // A writer may go on in a file that was renamed. A copy was made once.
+        let copied = || if self.retired { None } else { self.search().copied(inputs) };
+        match self.search().renamed().or_else(copied) {
+            Some((at, open)) if open.size > self.fingerprint.len => {
+                let left = open.size - self.fingerprint.len;
+                let renamed = if canonical(&at) == self.path { String::new() } else { format!(" is {} now", at.display()) };
+                let at = at.display();
+                Err(refused(format!(
+                    "{path}{renamed}: {left} bytes of it were not counted: name {at} as an input, too, before the file that came in its place"
+                )))
+            }
+            None if self.unread > 0 && !self.retired => Err(refused(format!(
+                "{path} is not the file that it was, and {} bytes that it had were not counted and are not found: name the file that has them as an input, too, or \
+                 begin with another --state",
+                self.unread
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn search(&self) -> Search<'_> {
+        Search { path: &self.path, id: self.id, fingerprint: &self.fingerprint }
+    }
+
+    fn has_grown(&self) -> Result<bool, Error> {
+        Ok(OpenFile::open(&self.path)?.size > self.fingerprint.len)
+    }
+
+    fn encode(&self, writer: &mut Writer) {
+        writer.bytes(self.path.to_string_lossy().as_bytes());
+        [self.id.device, self.id.inode, self.id.born].into_iter().for_each(|part| writer.fixed_u64(part));
+        write_fingerprint(&self.fingerprint, writer);
+        writer.u64(self.offset);
+        writer.u64(self.unread);
+        writer.bool(self.retired);
+        writer.bool(self.judged);
+        writer.bool(self.snapshot.is_some());
+        self.snapshot.iter().for_each(|snapshot| writer.bytes(snapshot));
+        writer.usize(self.held.len());
+        self.held.values().for_each(|partial| writer.bytes(partial.bytes()));
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let path = PathBuf::from(reader.text()?);
+        let id = FileId { device: reader.fixed_u64()?, inode: reader.fixed_u64()?, born: reader.fixed_u64()? };
+        let fingerprint = read_fingerprint(reader)?;
+        let (offset, unread) = (reader.u64()?, reader.u64()?);
+        let (retired, judged) = (reader.bool()?, reader.bool()?);
+        let snapshot = if reader.bool()? { Some(Bytes::copy_from_slice(reader.bytes()?)) } else { None };
+        let mut held = HeldWindows::new();
+        for _ in 0..reader.count(34)? {
+            let partial = Partial::from_bytes(reader.bytes()?.to_vec())?;
+            held.insert(place(&partial), partial);
+        }
+        Ok(CountedFile { path, id, fingerprint, offset, unread, retired, judged, snapshot, held })
+    }
+}
+
+/// End and start of a partial's window.
+pub(super) fn place(partial: &Partial) -> (i64, i64) {
+    partial.window().map_or((i64::MAX, i64::MIN), |window| (window.end().as_millis(), window.start().as_millis()))
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn write_fingerprint(fingerprint: &Fingerprint, writer: &mut Writer) {
+    writer.u64(fingerprint.len);
+    writer.fixed_u64(fingerprint.head);
+    writer.fixed_u64(fingerprint.tail);
+}
+
+fn read_fingerprint(reader: &mut Reader<'_>) -> Result<Fingerprint, Error> {
+    Ok(Fingerprint { len: reader.u64()?, head: reader.fixed_u64()?, tail: reader.fixed_u64()? })
+}
+
+fn byte_order_mark(file: &File) -> u64 {
+    let marked =
+        Fingerprint::of(file, 3).is_ok_and(|found| found.head == crate::hash::hash_bytes(crate::hash::Seed::PUBLIC, b"\xef\xbb\xbf"));
+    if marked { 3 } else { 0 }
+}
+
+#[cold]
+fn refused(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Mismatch, message.into())
+}

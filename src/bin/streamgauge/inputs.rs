@@ -1,0 +1,225 @@
+//! Which pipeline takes the records of which input.
+
+use crate::failure::Failure;
+use crate::merged::MergedFiles;
+use crate::session::compile;
+use crate::settings::Settings;
+use crate::state::State;
+use streamgauge::adapter::files::{HeldWindows, RunState};
+use streamgauge::engine::Shard;
+use streamgauge::spec::{PipelineSpec, RowPipeline};
+use streamgauge::{Error, Stats};
+
+/// Where the records of an input go.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Input {
+    /// Index of its pipeline.
+    pub(crate) pipeline: usize,
+    /// Its number in the state of the run.
+    pub(crate) file: usize,
+    /// Its shard, once it was opened.
+    pub(crate) shard: Option<Shard>,
+}
+
+/// The pipelines of a run: one for all inputs, or one for each.
+pub(crate) struct Inputs {
+    pub(crate) pipelines: Vec<RowPipeline>,
+    pub(crate) inputs: Vec<Input>,
+    settings: Settings,
+    /// What the pipelines had counted before this run.
+    before: Stats,
+    /// What they had counted when they were given away to be merged.
+    ended: Option<Stats>,
+}
+
+impl Inputs {
+    /// One pipeline for all inputs.
+    pub(crate) fn together(pipeline: RowPipeline, settings: &Settings) -> Self {
+        let before = pipeline.stats();
+        Inputs {
+            pipelines: vec![pipeline],
+            inputs: vec![Input::default(); settings.files.len()],
+            settings: settings.clone(),
+            before,
+            ended: None,
+        }
+    }
+
+    /// The pipelines that go on from a state, each with what it had.
+    ///
+    /// # Errors
+    /// Inputs that cannot be read, and those whose answers could not be those of one run.
+    pub(crate) fn resume(state: &mut State, settings: &Settings) -> Result<Self, Failure> {
+        let run = |error: Error| Failure::run(&error);
+        let bounded = is_bounded(&settings.spec);
+        let files = state.run.begin(&settings.files, bounded).map_err(run)?;
+        let mut all =
+            Inputs { pipelines: Vec::new(), inputs: Vec::new(), settings: settings.clone(), before: Stats::default(), ended: None };
+        if state.run.is_stream() {
+            let mut pipeline = compile(settings, true)?;
+            if let Some(snapshot) = state.run.stream_snapshot().map_err(run)? {
+                pipeline.restore(&snapshot).map_err(run)?;
+            }
+            all.pipelines.push(pipeline);
+        } else {
+            let last = state.run.len().saturating_sub(1);
+            for file in 0..state.run.len() {
+                let pipeline = all.resume_file(&mut state.run, file, bounded && file == last)?;
+                if files.contains(&file) {
+                    all.pipelines.push(pipeline);
+                }
+            }
+        }
+        all.inputs =
+            files.iter().map(|file| Input { pipeline: all.pipeline_of(&state.run, &files, *file), file: *file, shard: None }).collect();
+        all.before = all.counted();
+        Ok(all)
+    }
+
+    /// The pipelines of a state that no input goes on with: for looking at its answers.
+    ///
+    /// # Errors
+    /// State that is none of the pipeline's.
+    pub(crate) fn of_state(state: &RunState, settings: &Settings) -> Result<MergedFiles, Failure> {
+        let none = Inputs { pipelines: Vec::new(), inputs: Vec::new(), settings: settings.clone(), before: Stats::default(), ended: None };
+        none.merge_with(state)
+    }
+
+    fn pipeline_of(&self, run: &RunState, files: &[usize], file: usize) -> usize {
+        if run.is_stream() { 0 } else { files.iter().filter(|other| **other < file).count() }
+    }
+
+    /// The pipeline of one file, with what it had. `judged` says whether its late records are to be told from others: those of the last file are.
+    fn resume_file(&self, run: &mut RunState, file: usize, judged: bool) -> Result<RowPipeline, Failure> {
+        let at = |error: Error| Failure::run(&error);
+        let mut pipeline = self.compile(run.is_judged(file))?;
+        if let Some(snapshot) = run.snapshot(file).map_err(at)? {
+            pipeline.restore(&snapshot).map_err(at)?;
+        }
+        let (stats, was_judged) = (pipeline.stats(), run.is_judged(file));
+        if judged == was_judged || run.is_retired(file) && stats.late == 0 {
+            return Ok(pipeline);
+        }
+        let path = run.path(file).display();
+        if was_judged && stats.late > 0 {
+            let late = stats.late;
+            let message = format!(
+                "{path}: {late} of its records were late while it was the last file, and one run over these files would count them: begin with another --state, or run without --max-delay"
+            );
+            return Err(Failure::Run(message));
+        }
+        if judged && stats.applied > 0 {
+            let message = format!(
+                "{path} is the last file now, and was not before: with --max-delay only records of the last file are late: give the files in their order, or begin with another --state"
+            );
+            return Err(Failure::Run(message));
+        }
+        pipeline.finish();
+        while let Some(partial) = pipeline.next_partial("").map_err(at)? {
+            hold(run, file, partial);
+        }
+        run.set_judged(file, judged);
+        self.compile(judged)
+    }
+
+    /// A pipeline with a watermark, or without one: of a file that others come after no record is late.
+    fn compile(&self, judged: bool) -> Result<RowPipeline, Failure> {
+        if judged {
+            return compile(&self.settings, true);
+        }
+        self.compile_with_delay(None)
+    }
+
+    fn compile_with_delay(&self, max_delay: Option<&str>) -> Result<RowPipeline, Failure> {
+        let mut settings = self.settings.clone();
+        (settings.spec.max_delay, settings.spec.lateness) = (max_delay.map(str::to_owned), None);
+        compile(&settings, true)
+    }
+
+    /// The pipeline of an input, and the input's shard there.
+    #[inline]
+    pub(crate) fn of(&mut self, input: usize) -> Option<(&mut RowPipeline, Shard)> {
+        let input = self.inputs.get(input)?;
+        Some((self.pipelines.get_mut(input.pipeline)?, input.shard?))
+    }
+
+    /// What the pipelines have counted in this run.
+    pub(crate) fn stats(&self) -> Stats {
+        let (mut stats, before) = (self.ended.unwrap_or_else(|| self.counted()), self.before);
+        for (now, before) in [
+            (&mut stats.applied, before.applied),
+            (&mut stats.filtered, before.filtered),
+            (&mut stats.late, before.late),
+            (&mut stats.between_windows, before.between_windows),
+        ] {
+            *now = now.saturating_sub(before);
+        }
+        stats
+    }
+
+    fn counted(&self) -> Stats {
+        let mut all = Stats::default();
+        for stats in self.pipelines.iter().map(RowPipeline::stats) {
+            all.applied = all.applied.saturating_add(stats.applied);
+            all.filtered = all.filtered.saturating_add(stats.filtered);
+            all.late = all.late.saturating_add(stats.late);
+            all.between_windows = all.between_windows.saturating_add(stats.between_windows);
+        }
+        all
+    }
+
+    /// Returns true if the windows of all files are those of the one pipeline.
+    pub(crate) fn is_one(&self, run: &RunState) -> bool {
+        run.is_stream() || run.len() == 1 && self.pipelines.len() == 1 && run.held(0).is_none_or(HeldWindows::is_empty)
+    }
+
+    /// The windows of all files, those that are not read any more included, once all inputs have ended.
+    ///
+    /// # Errors
+    /// State that is none, or a limit.
+    pub(crate) fn merge(&mut self, run: &RunState) -> Result<MergedFiles, Failure> {
+        self.ended = Some(self.counted());
+        let taken = Inputs {
+            pipelines: std::mem::take(&mut self.pipelines),
+            inputs: self.inputs.clone(),
+            settings: self.settings.clone(),
+            before: self.before,
+            ended: None,
+        };
+        taken.merge_with(run)
+    }
+
+    fn merge_with(mut self, run: &RunState) -> Result<MergedFiles, Failure> {
+        let at = |error: Error| Failure::run(&error);
+        let mut merged = MergedFiles::new(self.compile_with_delay(Some("0s"))?).map_err(at)?;
+        let mut live: Vec<Option<RowPipeline>> = std::mem::take(&mut self.pipelines).into_iter().map(Some).collect();
+        for file in 0..run.len() {
+            let index = self.inputs.iter().find(|input| input.file == file).map(|input| input.pipeline);
+            let pipeline = match index.and_then(|index| live.get_mut(index).and_then(Option::take)) {
+                Some(pipeline) => pipeline,
+                None => {
+                    let mut pipeline = self.compile(run.is_stream() || run.is_judged(file))?;
+                    if let Some(snapshot) = run.snapshot(file).map_err(at)? {
+                        pipeline.restore(&snapshot).map_err(at)?;
+                    }
+                    pipeline
+                }
+            };
+            merged.add(run.held(file).cloned().unwrap_or_default(), pipeline).map_err(at)?;
+        }
+        Ok(merged)
+    }
+}
+
+/// Keeps a window that a file's pipeline has completed.
+pub(crate) fn hold(run: &mut RunState, file: usize, partial: streamgauge::snapshot::Partial) {
+    let place = partial.window().map_or((i64::MAX, i64::MIN), |window| (window.end().as_millis(), window.start().as_millis()));
+    if let Some(held) = run.held_mut(file) {
+        held.insert(place, partial);
+    }
+}
+
+/// Returns true if there is a watermark before the end of the input.
+fn is_bounded(spec: &PipelineSpec) -> bool {
+    spec.max_delay.as_deref().is_some_and(|delay| delay != "unbounded")
+}

@@ -1,0 +1,108 @@
+//! The windows of several files, merged in the order of the files.
+
+use std::collections::btree_map;
+use streamgauge::adapter::files::HeldWindows;
+use streamgauge::engine::Shard;
+use streamgauge::snapshot::Partial;
+use streamgauge::spec::{RowEmission, RowPipeline};
+use streamgauge::{Error, ShardId, Timestamp, Window};
+
+/// Windows of a file, in the order of answers.
+enum Windows {
+    /// Those that were completed before.
+    Held(btree_map::IntoValues<(i64, i64), Partial>),
+    /// Those of a pipeline whose input has ended.
+    Ended(Box<RowPipeline>),
+}
+
+impl Windows {
+    fn next(&mut self) -> Result<Option<Partial>, Error> {
+        match self {
+            Windows::Held(held) => Ok(held.next()),
+            Windows::Ended(pipeline) => pipeline.next_partial(""),
+        }
+    }
+}
+
+/// Merges the windows of several files.
+pub(crate) struct MergedFiles {
+    sources: Vec<(Option<Partial>, Windows)>,
+    /// Takes the partials of one window at a time. Its watermark follows the windows, without delay.
+    pipeline: RowPipeline,
+    shard: Shard,
+}
+
+impl MergedFiles {
+    /// `pipeline` is one without records whose out-of-orderness is 0.
+    ///
+    /// # Errors
+    /// A limit on shards.
+    pub(crate) fn new(mut pipeline: RowPipeline) -> Result<Self, Error> {
+        let shard = pipeline.open_shard(ShardId::new("files"))?;
+        Ok(MergedFiles { sources: Vec::new(), pipeline, shard })
+    }
+
+    /// Adds the windows of a file: those that were completed before, and those of a pipeline that has taken the rest.
+    ///
+    /// # Errors
+    /// Those of a window's first computation.
+    pub(crate) fn add(&mut self, held: HeldWindows, mut pipeline: RowPipeline) -> Result<(), Error> {
+        pipeline.finish();
+        for mut windows in [Windows::Held(held.into_values()), Windows::Ended(Box::new(pipeline))] {
+            self.sources.push((windows.next()?, windows));
+        }
+        Ok(())
+    }
+
+    /// The next row of the answer.
+    ///
+    /// # Errors
+    /// As [`RowPipeline::next_emission`].
+    pub(crate) fn next_row(&mut self) -> Result<Option<RowEmission>, Error> {
+        loop {
+            if let Some(row) = self.pipeline.next_emission()? {
+                return Ok(Some(row));
+            }
+            if !self.merge_next()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The next window, as a partial.
+    ///
+    /// # Errors
+    /// As [`RowPipeline::next_partial`].
+    pub(crate) fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
+        loop {
+            if let Some(partial) = self.pipeline.next_partial(source)? {
+                return Ok(Some(partial));
+            }
+            if !self.merge_next()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Merges the next window; false if there is no other.
+    fn merge_next(&mut self) -> Result<bool, Error> {
+        let windows = self.sources.iter().filter_map(|(next, _)| next.as_ref().map(|next| order(next.window())));
+        let Some(first) = windows.min() else { return Ok(false) };
+        for (next, windows) in &mut self.sources {
+            while let Some(partial) = next.take_if(|next| order(next.window()) == first) {
+                self.pipeline.inherit(&partial)?;
+                *next = windows.next()?;
+            }
+        }
+        match first {
+            (i64::MAX, i64::MIN) => self.pipeline.finish(),
+            (end, _) => self.pipeline.reach(self.shard, Timestamp::from_millis(end)),
+        }
+        Ok(true)
+    }
+}
+
+/// By end, then start; the global window last.
+fn order(window: Option<Window>) -> (i64, i64) {
+    window.map_or((i64::MAX, i64::MIN), |window| (window.end().as_millis(), window.start().as_millis()))
+}

@@ -1,0 +1,312 @@
+//! Runs that go on in files that grow, rotate, are cut, replaced or renamed, and after a kill at any moment.
+
+use super::state::{Answers, contents, upsert, whole};
+use super::{Folder, Run, command, hits, streamgauge};
+use serde_json::{Value, json};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::process::Stdio;
+
+/// Lines of JSON with these times, in seconds of one minute.
+fn at(seconds: &[u32]) -> String {
+    seconds.iter().map(|second| format!("{{\"ts\":{}}}\n", 1_700_000_000_000 + u64::from(*second) * 1000)).collect()
+}
+
+fn append(path: &str, text: &str) {
+    OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+/// Counts per window that all runs together have given.
+struct Log {
+    folder: Folder,
+    flags: Vec<String>,
+    answers: Answers,
+}
+
+impl Log {
+    fn new(name: &str, flags: &[&str]) -> Self {
+        Log { folder: Folder::new(name), flags: flags.iter().map(|flag| (*flag).to_owned()).collect(), answers: Answers::new() }
+    }
+
+    fn arguments(&self, files: &[&str]) -> Vec<String> {
+        let files = files.iter().map(|file| self.folder.path(file));
+        let always = ["--time", "ts", "--window", "10s", "--output", "json"].map(str::to_owned);
+        ["run".to_owned()].into_iter().chain(files).chain(always).chain(self.flags.iter().cloned()).collect()
+    }
+
+    fn run(&mut self, files: &[&str]) -> Run {
+        let state = ["--state".to_owned(), self.folder.path("state")];
+        let arguments: Vec<String> = self.arguments(files).into_iter().chain(state).collect();
+        let run = streamgauge(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        if run.code == Some(0) {
+            upsert(&mut self.answers, run.json());
+        }
+        run
+    }
+
+    /// The rows of one run over these files, without a state.
+    fn expected(&self, files: &[&str]) -> Vec<Value> {
+        let arguments = self.arguments(files);
+        contents(&whole(&arguments.iter().map(String::as_str).collect::<Vec<_>>())).into_iter().cloned().collect()
+    }
+
+    fn is_one_run_over(&self, files: &[&str]) {
+        assert_eq!(contents(&self.answers).into_iter().cloned().collect::<Vec<_>>(), self.expected(files));
+    }
+}
+
+#[test]
+fn s90_a_replaced_file_is_a_new_file() {
+    let mut log = Log::new("resume_replaced", &[]);
+    let file = log.folder.file("log", at(&[1, 1, 1]));
+    log.run(&["log"]).succeeded();
+    fs::remove_file(&file).unwrap();
+    log.folder.file("log", at(&[91, 91, 91, 91, 91]));
+    log.run(&["log"]).succeeded();
+    log.folder.file("old", at(&[1, 1, 1]));
+    log.is_one_run_over(&["old", "log"]);
+}
+
+#[test]
+fn s90_a_file_that_was_cut_is_a_new_file_and_one_that_was_copied_before_is_the_old_one() {
+    let mut log = Log::new("resume_cut", &[]);
+    log.folder.file("log", at(&[1, 2, 3]));
+    log.run(&["log"]).succeeded();
+    // Shorter, and longer, with the same name to the system.
+    for (name, new) in [("log.1", at(&[21])), ("log.2", at(&[31, 32, 33, 34, 35]))] {
+        fs::copy(log.folder.path("log"), log.folder.path(name)).unwrap();
+        log.folder.file("log", new);
+        log.run(&[name, "log"]).succeeded();
+    }
+    log.is_one_run_over(&["log.1", "log.2", "log"]);
+}
+
+#[test]
+fn s90_a_renamed_file_goes_on_under_its_new_name() {
+    for delay in [&[][..], &["--max-delay", "5s"]] {
+        let mut log = Log::new(&format!("resume_renamed_{}", delay.len()), delay);
+        let file = log.folder.file("app.log", at(&[1, 12]));
+        log.run(&["app.log"]).succeeded();
+        append(&file, &at(&[13]));
+        fs::rename(&file, log.folder.path("app.log.1")).unwrap();
+        log.folder.file("app.log", at(&[25, 36]));
+        log.run(&["app.log"]).failed(1, &["app.log.1 now", "21 bytes", "were not counted", "name", "as an input"]);
+        log.run(&["app.log.1", "app.log"]).succeeded();
+        log.is_one_run_over(&["app.log.1", "app.log"]);
+        assert_eq!(log.run(&["app.log.1", "app.log"]).json(), Vec::<Value>::new());
+        assert_eq!(log.run(&["app.log"]).json(), Vec::<Value>::new(), "all of the other was counted");
+        // A writer goes on in the file that it has open.
+        append(&log.folder.path("app.log.1"), &at(&[14]));
+        log.run(&["app.log"]).failed(1, &["app.log.1", "were not counted"]);
+    }
+}
+
+#[test]
+fn s90_a_log_that_was_compressed_after_it_was_counted_is_not_counted_again() {
+    let mut log = Log::new("resume_compressed", &[]);
+    let file = log.folder.file("app.log", at(&[1, 12, 13]));
+    log.run(&["app.log"]).succeeded();
+    append(&file, &at(&[14]));
+    fs::rename(&file, log.folder.path("app.log.1")).unwrap();
+    assert!(std::process::Command::new("gzip").arg(log.folder.path("app.log.1")).status().unwrap().success());
+    log.folder.file("app.log", at(&[25]));
+    log.run(&["app.log.1.gz", "app.log"]).succeeded();
+    log.is_one_run_over(&["app.log.1.gz", "app.log"]);
+    assert_eq!(log.run(&["app.log.1.gz", "app.log"]).json(), Vec::<Value>::new());
+}
+
+#[test]
+fn s90_what_was_seen_and_not_counted_must_be_found() {
+    let mut log = Log::new("resume_unread", &[]);
+    let file = log.folder.file("log", at(&[1]) + "{\"ts\":17000000");
+    log.run(&["log"]).succeeded();
+    fs::remove_file(&file).unwrap();
+    log.folder.file("log", at(&[31]));
+    log.run(&["log"]).failed(1, &["14 bytes", "not counted and are not found", "begin with another --state"]);
+    log.folder.file("moved", at(&[1]) + "{\"ts\":1700000009000}\n");
+    log.run(&["moved", "log"]).succeeded();
+    assert_eq!(contents(&log.answers).iter().map(|row| &row["count"]).collect::<Vec<_>>(), [&json!(2), &json!(1)]);
+}
+
+#[test]
+fn s90_the_spelling_of_a_path_does_not_matter() {
+    let folder = Folder::new("resume_spelling");
+    folder.file("a", at(&[1, 2]));
+    std::os::unix::fs::symlink("a", folder.path("link")).unwrap();
+    let partials = folder.path("partials");
+    for spelling in ["a", "./a", "../resume_spelling/a", "link", &folder.path("a")] {
+        let run = |more: &[&str]| {
+            let run = [&["run", spelling, "--time", "ts", "--window", "10s"], more].concat();
+            super::run_of(command(&run).current_dir(&folder.0).output().unwrap())
+        };
+        let rows = run(&["--state", "state", "--output", "json"]).json();
+        assert_eq!(rows.len(), usize::from(spelling == "a"), "{spelling}");
+        run(&["--state", "state-partials", "--partials", &partials]).succeeded();
+    }
+    let merged = streamgauge(&["merge", &partials, "--time", "ts", "--window", "10s", "--output", "json"]).json();
+    assert_eq!(merged[0]["count"], json!(2));
+}
+
+#[test]
+fn s91_an_earlier_file_that_grows_is_not_late_and_keeps_its_place() {
+    let mut log = Log::new("resume_delay", &["--max-delay", "5s", "--agg", "count, first(ts), last(ts)"]);
+    log.folder.file("a", at(&[1]));
+    log.folder.file("b", at(&[101]));
+    log.run(&["a", "b"]).succeeded();
+    append(&log.folder.path("a"), &at(&[11, 2]));
+    append(&log.folder.path("b"), &at(&[102]));
+    log.run(&["a", "b"]).succeeded();
+    log.is_one_run_over(&["a", "b"]);
+    // Another one in front, and another one behind, which is the last from now on.
+    log.folder.file("c", at(&[103, 5, 120]));
+    log.folder.file("d", at(&[3]));
+    log.run(&["d", "a", "b", "c"]).succeeded();
+    log.is_one_run_over(&["d", "a", "b", "c"]);
+    append(&log.folder.path("b"), &at(&[4, 1]));
+    append(&log.folder.path("c"), &at(&[121]));
+    log.run(&["d", "a", "b", "c"]).succeeded();
+    log.is_one_run_over(&["d", "a", "b", "c"]);
+    log.run(&["d", "a", "c", "b"]).failed(1, &["late while it was the last file", "begin with another --state"]);
+}
+
+#[test]
+fn s91_equal_times_are_those_of_the_files_in_their_order() {
+    for delay in [&[][..], &["--max-delay", "5s"]] {
+        let flags = [delay, &["--agg", "first(v),last(v)"]].concat();
+        let mut log = Log::new(&format!("resume_ties_{}", delay.len()), &flags);
+        let line = |value: &str| format!("{{\"ts\":1700000001000,\"v\":\"{value}\"}}\n");
+        log.folder.file("a", "");
+        log.folder.file("b", line("b1"));
+        for (file, value) in [("a", "a1"), ("b", "b2"), ("a", "a2")] {
+            log.run(&["a", "b"]).succeeded();
+            append(&log.folder.path(file), &line(value));
+        }
+        log.run(&["a", "b"]).succeeded();
+        log.is_one_run_over(&["a", "b"]);
+    }
+}
+
+#[test]
+fn s91_a_line_that_two_files_end_within_raises_the_revision_when_it_is_whole() {
+    let mut log = Log::new("resume_tails", &["--max-delay", "5s"]);
+    log.folder.file("a", at(&[1]) + "{\"ts\":1700");
+    log.folder.file("b", at(&[2, 50]) + "{\"ts\":17");
+    log.run(&["a", "b"]).succeeded();
+    append(&log.folder.path("a"), "000003000}\n");
+    let second = log.run(&["a", "b"]).json();
+    assert_eq!(second.iter().map(|row| (&row["revision"], &row["count"])).collect::<Vec<_>>(), [(&json!(1), &json!(3))]);
+    log.is_one_run_over(&["a", "b"]);
+}
+
+#[test]
+fn s93_rows_of_groups_past_the_limit_are_retracted() {
+    let line = |second: u32, group: &str| format!("{{\"ts\":{},\"g\":\"{group}\"}}\n", 1_700_000_000_000 + u64::from(second) * 1000);
+    let flags = ["--every", "5s", "--group", "g", "--limit-groups", "2"];
+    let mut log = Log::new("resume_groups", &flags);
+    log.folder.file("a", line(1, "m1") + &line(1, "m2"));
+    log.run(&["a"]).succeeded();
+    append(&log.folder.path("a"), &(line(7, "a1") + &line(7, "a2")));
+    let second = log.run(&["a"]).json();
+    let retracted: Vec<&Value> = second.iter().filter(|row| row.get("retracted") == Some(&json!(true))).collect();
+    assert_eq!(retracted.iter().map(|row| row["group"]["g"].as_str().unwrap()).collect::<Vec<_>>(), ["m1", "m2"]);
+    assert!(retracted.iter().all(|row| row["revision"] == json!(1) && row.get("count").is_none()), "{retracted:?}");
+    log.is_one_run_over(&["a"]);
+    // In CSV, and of one run that answers a window again because of a late record.
+    let csv = ["--output", "csv", "--max-delay", "0s", "--lateness", "1h"];
+    let late = log.folder.file("late", line(1, "m") + &line(1, "n") + &line(30, "z") + &line(2, "a"));
+    let run = streamgauge(&[&["run", &late, "--time", "ts", "--window", "10s"], &flags[2..], &csv].concat());
+    let lines: Vec<&str> = run.succeeded().stdout.lines().collect();
+    assert_eq!(lines[0], "window_start,window_end,g,revision,retracted,count");
+    assert!(lines.contains(&"2023-11-14T22:13:20.000Z,2023-11-14T22:13:30.000Z,n,1,true,"), "{lines:?}");
+}
+
+#[test]
+fn s94_an_output_that_is_an_input_is_refused_before_it_is_opened() {
+    let folder = Folder::new("resume_one_file");
+    let file = folder.file("log", at(&[1]));
+    std::os::unix::fs::symlink(&file, folder.path("link")).unwrap();
+    fs::hard_link(&file, folder.path("hard")).unwrap();
+    for letters in ["log", "link", "hard"] {
+        let run = streamgauge(&["run", &file, "--dead-letters", &folder.path(letters)]);
+        run.failed(2, &["--dead-letters", "are the same file"]);
+    }
+    let run = ["run", &file, "--agg", "count"];
+    let out = OpenOptions::new().append(true).open(&file).unwrap();
+    super::run_of(command(&run).stdout(out).stderr(Stdio::piped()).output().unwrap())
+        .failed(2, &["the standard output", "are the same file"]);
+    assert_eq!(folder.read("log"), at(&[1]));
+    streamgauge(&["run", &file, "--dead-letters", "/dev/null"]).succeeded();
+}
+
+#[test]
+fn s94_dead_letters_after_a_kill_are_whole_and_come_once() {
+    let folder = Folder::new("resume_letters");
+    let (file, state, letters) = (folder.file("log", at(&[1]) + "x\n"), folder.path("state"), folder.path("letters"));
+    let run = ["run", &file, "--state", &state, "--dead-letters", &letters];
+    streamgauge(&run).succeeded();
+    // What a run that was killed has left.
+    append(&letters, "{\"file\":\"log\",\"line\":3,\"reason\":\"..\",\"data\":\"y\"}\n{\"file\":\"lo");
+    append(&file, "y\nz\n{\"ts\":2}\n");
+    streamgauge(&run).succeeded();
+    let data = |name: &str| {
+        let letters: Vec<Value> = folder.read(name).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        letters.iter().map(|letter| letter["data"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(data("letters"), ["x", "y", "z"]);
+    // Another file than before is added to, behind a whole line.
+    folder.file("letters", "{\"data\":\"mine\"}");
+    append(&file, "w\n{\"ts\":3}\n");
+    streamgauge(&run).succeeded();
+    assert_eq!(data("letters"), ["mine", "w"]);
+}
+
+#[test]
+fn s94_answers_that_a_closed_output_did_not_take_come_again() {
+    let mut log = Log::new("resume_closed", &["--every", "1s"]);
+    let file = log.folder.file("log", hits(20_000));
+    let state = log.folder.path("state");
+    let run = ["run", &file, "--time", "ts", "--window", "10s", "--every", "1s", "--output", "json", "--state", &state];
+    let mut child = command(&run).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = super::run_of(child.wait_with_output().unwrap());
+    ended.failed(1, &["the reader of the standard output has gone", "come again"]);
+    log.run(&["log"]).succeeded();
+    log.is_one_run_over(&["log"]);
+}
+
+#[test]
+fn s94_a_pipe_as_a_file_of_state_is_refused() {
+    let folder = Folder::new("resume_pipe");
+    let (file, state) = (folder.file("log", at(&[1])), folder.path("state"));
+    fs::create_dir(&state).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(Path::new(&state).join("run.state")).status().unwrap().success());
+    streamgauge(&["run", &file, "--state", &state]).failed(1, &["run.state is not a regular file", "use another directory"]);
+}
+
+#[test]
+fn s94_damage_to_a_file_of_state_is_found() {
+    let folder = Folder::new("resume_damage");
+    let (file, state) = (folder.file("log", at(&[1])), folder.path("state"));
+    for name in ["run.state", "answered.state"] {
+        drop(fs::remove_dir_all(&state));
+        let run = ["run", &file, "--state", &state, "--time", "ts", "--window", "10s"];
+        streamgauge(&run).succeeded();
+        let path = Path::new(&state).join(name);
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        streamgauge(&run).failed(1, &["state", "damaged"]);
+    }
+}
+
+#[test]
+fn partials_of_a_state_keep_their_source() {
+    let folder = Folder::new("resume_source");
+    let (file, state, partials) = (folder.file("log", at(&[1])), folder.path("state"), folder.path("partials"));
+    let run = ["run", &file, "--time", "ts", "--window", "10s", "--state", &state, "--partials", &partials];
+    streamgauge(&[&run[..], &["--source", "web1"]].concat()).succeeded();
+    streamgauge(&run).succeeded();
+    streamgauge(&[&run[..], &["--source", "web2"]].concat()).failed(2, &["web1", "count twice"]);
+}
