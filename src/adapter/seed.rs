@@ -19,7 +19,8 @@ const FILE_BYTES_MAX: u64 = 256;
 /// Reads a seed from a file: up to 16 hexadecimal digits, with whitespace around them or not.
 ///
 /// # Errors
-/// [`ErrorKind::Io`] if the file cannot be read, [`ErrorKind::Parse`] if it holds no seed. The message never shows what the file holds.
+/// [`ErrorKind::Io`] if the file cannot be read, [`ErrorKind::Parse`] if it holds no seed. The
+/// message never shows what the file holds.
 pub fn read_seed(path: &Path) -> Result<Seed, Error> {
     let mut text = String::new();
     File::open(path)
@@ -28,10 +29,12 @@ pub fn read_seed(path: &Path) -> Result<Seed, Error> {
     text.trim().parse().map_err(|error: Error| error.at(path.display()))
 }
 
-/// The seed that `STREAMGAUGE_SEED` holds, or the file that `STREAMGAUGE_SEED_FILE` names; `None` if neither is set.
+/// The seed that `STREAMGAUGE_SEED` holds, or the file that `STREAMGAUGE_SEED_FILE` names; `None`
+/// if neither is set.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidArgument`] if both are set, or one of them is empty: a secret that is missing must not become the public seed. As [`read_seed`] otherwise.
+/// [`ErrorKind::InvalidArgument`] if both are set, or one of them is empty: a secret that is
+/// missing must not become the public seed. As [`read_seed`] otherwise.
 pub fn seed_from_environment() -> Result<Option<Seed>, Error> {
     let (text, file) = (env::var_os(VARIABLE), env::var_os(FILE_VARIABLE));
     for (name, value) in [(VARIABLE, &text), (FILE_VARIABLE, &file)] {

@@ -26,13 +26,15 @@ pub struct Quantiles<N, const Q: usize> {
     wrong: Option<String>,
 }
 
-/// The `q`-quantile of a number, with `q` from 0 to 1: the number at rank ceil(q n), as in `quantile(0.99, |hit: &Hit| hit.latency_ms)`.
-/// `None` of no records.
+/// The `q`-quantile of a number, with `q` from 0 to 1: the number at rank ceil(q n), as in
+/// `quantile(0.99, |hit: &Hit| hit.latency_ms)`. `None` of no records.
 ///
-/// The value is within a relative error of 0.5 % (see [`accuracy`](Quantile::accuracy)) and lies between `lower` and `upper` for certain, whichever finite numbers there
-/// are. Only where they lie in more than 8192 buckets of a sign does the error grow, and the bounds tell it: see [`LogHistogram`].
-/// The answer does not depend on the order of the records, on batches, threads or merges, to the bit: see [`LogHistogram`]. NaN and
-/// infinities make their record a dead letter; integers past 2^53 are rounded to the nearest `f64` first.
+/// The value is within a relative error of 0.5 % (see [`accuracy`](Quantile::accuracy)) and lies
+/// between `lower` and `upper` for certain, whichever finite numbers there are. Only where they lie
+/// in more than 8192 buckets of a sign does the error grow, and the bounds tell it: see
+/// [`LogHistogram`]. The answer does not depend on the order of the records, on batches, threads or
+/// merges, to the bit: see [`LogHistogram`]. NaN and infinities make their record a dead letter;
+/// integers past 2^53 are rounded to the nearest `f64` first.
 ///
 /// # Example
 /// ```
@@ -49,16 +51,16 @@ pub fn quantile<R: ?Sized, V: Number, F: Fn(&R) -> V>(q: f64, number: F) -> Quan
     Quantile { of: quantiles([q], number) }
 }
 
-/// Several quantiles of one number from one histogram, as in `quantiles([0.5, 0.9, 0.99], |hit: &Hit| hit.latency_ms)`: as [`quantile`] for
-/// each, at the memory and the time per record of one.
+/// Several quantiles of one number from one histogram, as in `quantiles([0.5, 0.9, 0.99], |hit:
+/// &Hit| hit.latency_ms)`: as [`quantile`] for each, at the memory and the time per record of one.
 pub fn quantiles<R: ?Sized, V: Number, F: Fn(&R) -> V, const Q: usize>(ranks: [f64; Q], number: F) -> Quantiles<ByValue<R, V, F>, Q> {
     let empty = LogHistogram::with_accuracy(DEFAULT_ACCURACY).expect("the default is in range");
     Quantiles { ranks, number: ByValue::new(number), empty, wrong: None }
 }
 
 impl<N, const Q: usize> Quantiles<N, Q> {
-    /// The same with another relative accuracy; default 0.005. Halving it doubles the memory: see [`LogHistogram::with_accuracy`], which
-    /// also gives the range.
+    /// The same with another relative accuracy; default 0.005. Halving it doubles the memory: see
+    /// [`LogHistogram::with_accuracy`], which also gives the range.
     #[must_use]
     pub fn accuracy(mut self, alpha: f64) -> Self {
         match LogHistogram::with_accuracy(alpha) {
@@ -104,7 +106,8 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Aggregate<R> for Q
 
     #[inline]
     fn add(&self, accumulator: &mut LogHistogram, record: &R, _time: Timestamp) {
-        // Only numbers that are not finite are refused, and those `check` has refused before; unchecked ones are left out.
+        // Only numbers that are not finite are refused, and those `check` has refused before;
+        // unchecked ones are left out.
         let _ = accumulator.add(self.number.value(record).to_f64(), 1);
     }
 

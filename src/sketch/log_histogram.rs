@@ -13,40 +13,50 @@ use side::{Entry, Side};
 /// Bits of a number's mantissa that choose its bucket, at most: 8192 buckets per doubling.
 const RESOLUTION_MAX: u32 = 13;
 
-/// Doublings of which all buckets may have numbers, on either side of 0, before neighbours are joined.
+/// Doublings of which all buckets may have numbers, on either side of 0, before neighbours are
+/// joined.
 const DOUBLINGS_FULL: usize = 64;
 
-/// Buckets that may have numbers, on either side of 0, whatever the accuracy: more than two for each doubling that there is, so that
-/// joining ends. They are those of 64 doublings at an accuracy of 0.0039.
+/// Buckets that may have numbers, on either side of 0, whatever the accuracy: more than two for
+/// each doubling that there is, so that joining ends. They are those of 64 doublings at an accuracy
+/// of 0.0039.
 const BUCKETS_MAX_LEAST: usize = DOUBLINGS_FULL << 7;
 
 /// Integers up to here are exact in a double, and doubles from here on are all integers.
 const INTEGERS_ALL: f64 = 4_503_599_627_370_496.0;
 
-/// Quantiles of numbers: each within a share of its value, from as many bytes as the numbers' spread takes.
+/// Quantiles of numbers: each within a share of its value, from as many bytes as the numbers'
+/// spread takes.
 ///
 /// # Guarantee
-/// `quantile(q)` is the nearest rank: the smallest number that at least a share `q` of all is not above, number `ceil(q * n)` in order.
-/// It comes with certain bounds, `lower <= true <= upper`, and `value` differs from the true one by at most
-/// [`accuracy`](LogHistogram::accuracy) times the true one, whichever finite numbers there are. The first and the last in order are exact, and so are integers up to
-/// `1 / accuracy` as long as all numbers are integers.
+/// `quantile(q)` is the nearest rank: the smallest number that at least a share `q` of all is not
+/// above, number `ceil(q * n)` in order. It comes with certain bounds, `lower <= true <= upper`,
+/// and `value` differs from the true one by at most [`accuracy`](LogHistogram::accuracy) times the
+/// true one, whichever finite numbers there are. The first and the last in order are exact, and so
+/// are integers up to `1 / accuracy` as long as all numbers are integers.
 ///
-/// The accuracy is the one asked for as long as the numbers of each sign lie in at most [`buckets_max`](LogHistogram::buckets_max) buckets. Empty buckets do not count:
-/// 0.1 beside 1e300 takes two. Past that all buckets are joined in pairs, which halves the accuracy everywhere alike, until they are few enough. `accuracy` then gives the
-/// new one, and so do the bounds of every quantile.
+/// The accuracy is the one asked for as long as the numbers of each sign lie in at most
+/// [`buckets_max`](LogHistogram::buckets_max) buckets. Empty buckets do not count: 0.1 beside 1e300
+/// takes two. Past that all buckets are joined in pairs, which halves the accuracy everywhere
+/// alike, until they are few enough. `accuracy` then gives the new one, and so do the bounds of
+/// every quantile.
 ///
 /// # How
-/// Buckets are of one relative width, as in DDSketch (Masson, Rim and Lee, *DDSketch: a fast and fully-mergeable quantile sketch with
-/// relative-error guarantees*, PVLDB 12, 2019), with the linearly interpolated logarithm for a mapping: a number's bucket is its exponent
-/// and the first bits of its mantissa, cut from its binary form. So no logarithm is computed, whose last bit could depend on the machine; a bucket's
-/// edges are exact; and halving the resolution drops one bit. The price is up to 44 % more buckets than the logarithm needs.
+/// Buckets are of one relative width, as in DDSketch (Masson, Rim and Lee, *DDSketch: a fast and
+/// fully-mergeable quantile sketch with relative-error guarantees*, PVLDB 12, 2019), with the
+/// linearly interpolated logarithm for a mapping: a number's bucket is its exponent and the first
+/// bits of its mantissa, cut from its binary form. So no logarithm is computed, whose last bit
+/// could depend on the machine; a bucket's edges are exact; and halving the resolution drops one
+/// bit. The price is up to 44 % more buckets than the logarithm needs.
 ///
-/// Buckets are joined in pairs, as in UDDSketch (Epicoco, Melle, Cafaro, Pulimeno and Morleo, *UDDSketch: accurate tracking of quantiles in data streams*, IEEE
-/// Access 8, 2020). How often follows from which buckets have numbers: so what a histogram holds depends on the numbers alone, not on their order or on how they were
-/// merged.
+/// Buckets are joined in pairs, as in UDDSketch (Epicoco, Melle, Cafaro, Pulimeno and Morleo,
+/// *UDDSketch: accurate tracking of quantiles in data streams*, IEEE Access 8, 2020). How often
+/// follows from which buckets have numbers: so what a histogram holds depends on the numbers alone,
+/// not on their order or on how they were merged.
 ///
 /// # When not to use it
-/// For exact quantiles of few numbers sort them. For shares of a *count* (`which keys`) see [`SpaceSaving`](super::SpaceSaving).
+/// For exact quantiles of few numbers sort them. For shares of a *count* (`which keys`) see
+/// [`SpaceSaving`](super::SpaceSaving).
 ///
 /// # Example
 /// ```
@@ -81,7 +91,8 @@ pub struct LogHistogram {
 impl LogHistogram {
     /// A histogram whose quantiles are wrong by at most a share `alpha` of their value.
     ///
-    /// The accuracy is the next better one of 1 / (2^(bits + 1) + 1): 0.2, 0.11, 0.059, 0.030, 0.015, 0.0078, 0.0039 and so on.
+    /// The accuracy is the next better one of 1 / (2^(bits + 1) + 1): 0.2, 0.11, 0.059, 0.030,
+    /// 0.015, 0.0078, 0.0039 and so on.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] unless `alpha` is from 0.0000611 to below 1.
@@ -108,7 +119,8 @@ impl LogHistogram {
         }
     }
 
-    /// Adds a number so many times. O(1); amortised over the growth of the buckets, and O(log buckets) for a number far from most others. A weight of 0 does nothing.
+    /// Adds a number `weight` times. O(1); amortised over the growth of the buckets, and O(log
+    /// buckets) for a number far from most others. A weight of 0 does nothing.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidRecord`] if the number is NaN or infinite; nothing has changed then.
@@ -123,7 +135,8 @@ impl LogHistogram {
         self.count = self.count.saturating_add(weight);
         self.min = self.min.min(value);
         self.max = self.max.max(value);
-        // A cast there and back is the test for an integer; a number it cuts off at 2^63 is one by its size.
+        // A cast there and back is the test for an integer; a number it cuts off at 2^63 is one by
+        // its size.
         self.integers &= (value as i64) as f64 == value || value.abs() >= INTEGERS_ALL;
         let is_in_run = value >= f64::MIN_POSITIVE && self.positive.add_to_run(bucket_of_normal(value, self.bits()), weight);
         if !is_in_run {
@@ -151,13 +164,16 @@ impl LogHistogram {
         u32::from(self.resolution)
     }
 
-    /// How many buckets of each sign may have numbers before neighbours are joined: 8192, or 64 doublings of them at an accuracy that is better than 0.0039.
+    /// How many buckets of each sign may have numbers before neighbours are joined: 8192, or 64
+    /// doublings of them at an accuracy that is better than 0.0039.
     #[inline]
     pub fn buckets_max(&self) -> usize {
         BUCKETS_MAX_LEAST.max(DOUBLINGS_FULL << self.resolution_asked)
     }
 
-    /// Joins neighbours until no more buckets than allowed have numbers. Fewer do if and only if fewer of any more numbers would, so the order does not matter.
+    /// Joins neighbours until no more buckets than allowed have numbers. What is left is the finest
+    /// resolution at which they are few enough: more numbers never have fewer buckets, so neither
+    /// the order of the numbers nor that of merges matters.
     fn join_past_limit(&mut self) {
         while self.has_too_many() && self.resolution > 1 {
             self.coarsen_to(self.resolution - 1, self.resolution_asked);
@@ -169,9 +185,11 @@ impl LogHistogram {
         self.positive.has_more_than(buckets_max) || self.negative.as_ref().is_some_and(|side| side.has_more_than(buckets_max))
     }
 
-    /// The number at rank `ceil(q * n)`, or `None` if there are no numbers or `q` is not from 0 to 1. O(buckets).
+    /// The number at rank `ceil(q * n)`; `None` without numbers, or if `q` is not between 0 and 1.
+    /// O(buckets).
     ///
-    /// The product is that of the decimal number `q` (see [`nearest_rank`]). `q = 0` is the minimum.
+    /// The product is that of the decimal number `q` (see [`nearest_rank`]). `q = 0` is the
+    /// minimum.
     pub fn quantile(&self, q: f64) -> Option<Estimate<f64>> {
         let rank = nearest_rank(q, self.count)?;
         if rank == 1 {
@@ -213,7 +231,8 @@ impl LogHistogram {
         (if side.floor() == Some(bucket) { 0.0 } else { low }, high)
     }
 
-    /// Bounds cut to what is known of all numbers, and between them the value of the smallest relative error at both ends.
+    /// Bounds cut to what is known of all numbers, and between them the value of the smallest
+    /// relative error at both ends.
     fn tightened(&self, lower: f64, upper: f64) -> Estimate<f64> {
         let (mut lower, mut upper) = (lower.max(self.min), upper.min(self.max));
         if self.integers {
@@ -225,7 +244,8 @@ impl LogHistogram {
         Estimate { value: value.clamp(lower, upper), lower, upper }
     }
 
-    /// Adds what `other` has seen; the result is what one histogram of all numbers would hold, to the bit.
+    /// Adds what `other` has seen; the result is what one histogram of all numbers would hold, to
+    /// the bit.
     ///
     /// If the accuracies differ the result has the coarser one. O(buckets).
     ///
@@ -259,7 +279,8 @@ impl LogHistogram {
         Ok(())
     }
 
-    /// Halves the resolution, and with it the bytes; the accuracy is about twice as coarse, and the bounds say so.
+    /// Halves the resolution, and with it the bytes; the accuracy is about twice as coarse, and the
+    /// bounds say so.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] if there are but two buckets per doubling.
@@ -308,7 +329,8 @@ impl LogHistogram {
         (self.count > 0).then_some(self.max + 0.0)
     }
 
-    /// The largest relative error of a quantile: 1 / (2^(bits + 1) + 1), of the bits that are left after joining and coarsening.
+    /// The largest relative error of a quantile: 1 / (2^(bits + 1) + 1), of the bits that are left
+    /// after joining and coarsening.
     pub fn accuracy(&self) -> f64 {
         accuracy_of(self.bits())
     }
@@ -331,10 +353,11 @@ fn accuracy_of(bits: u32) -> f64 {
     1.0 / (f64::from(2u32 << bits) + 1.0)
 }
 
-/// The nearest rank of the quantile `q` among `n`: `ceil(q * n)`, and at least 1; `None` if `n` is 0 or `q` not from 0 to 1.
+/// The nearest rank of the quantile `q` among `n`: `ceil(q * n)`, and at least 1; `None` if `n` is
+/// 0 or `q` not from 0 to 1.
 ///
-/// `q` is taken as the shortest decimal number that it is the double of: 0.07 of 100 is rank 7, although the double next to 0.07 is a
-/// little larger, and so 8 would be its nearest rank.
+/// `q` is taken as the shortest decimal number that it is the double of: 0.07 of 100 is rank 7,
+/// although the double next to 0.07 is a little larger, and so 8 would be its nearest rank.
 ///
 /// # Example
 /// ```
@@ -350,7 +373,8 @@ pub fn nearest_rank(q: f64, n: u64) -> Option<u64> {
     }
     let mut scale = 1u64;
     for _ in 0..=15 {
-        // Both are integers below 2^53, so the division rounds once: it gives back `q` if the decimal number is `q`'s.
+        // Both are integers below 2^53, so the division rounds once: it gives back `q` if the
+        // decimal number is `q`'s.
         let digits = (q * scale as f64).round();
         if digits / scale as f64 == q {
             let rank = (u128::from(digits as u64) * u128::from(n)).div_ceil(u128::from(scale));

@@ -174,7 +174,7 @@ fn state_bytes_min(state: &StateSpec) -> usize {
     const CELL: usize = 48;
     match state {
         StateSpec::Squares(_) => CELL + 240,
-        StateSpec::Histogram(_) => CELL + 200,
+        StateSpec::Histogram(_) => CELL + size_of::<LogHistogram>(),
         StateSpec::Distinct(..) => CELL + 64,
         StateSpec::Top { .. } => CELL + 200,
         _ => CELL,
@@ -184,8 +184,8 @@ fn state_bytes_min(state: &StateSpec) -> usize {
 fn state_bytes_max(state: &StateSpec) -> usize {
     let held = match state {
         StateSpec::First(_) | StateSpec::Last(_) => KEY_BYTES,
-        // Both signs; an entry of a list that has room for as many more.
-        StateSpec::Histogram(_) => 2 * histogram_buckets_max() * 24,
+        // Both signs, of which the negative one is in a box; an entry of a list that has room for as many more.
+        StateSpec::Histogram(_) => 2 * histogram_buckets_max() * 24 + 128,
         StateSpec::Distinct(..) => (DISTINCT_EXACT_MAX * 20).max(1 << DISTINCT_PRECISION),
         // Twice as many rows as counters, and the filter.
         StateSpec::Top { counters, .. } => counters.saturating_mul(2 * (75 + KEY_BYTES) + 64),

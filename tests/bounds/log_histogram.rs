@@ -18,7 +18,8 @@ fn shown(histogram: &LogHistogram) -> Vec<u64> {
     quantiles.flat_map(|estimate| [estimate.lower, estimate.value, estimate.upper]).chain(edges).map(f64::to_bits).collect()
 }
 
-/// The promises for each quantile: the truth inside of the bounds, and the value within the accuracy.
+/// The promises for each quantile: the truth inside of the bounds, and the value within the
+/// accuracy.
 fn keeps_its_promises(histogram: &LogHistogram, values: &[f64]) -> Result<(), String> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -78,7 +79,8 @@ fn any_bits(random: &mut Random) -> f64 {
     }
 }
 
-/// S29: the half per cent is that of any finite numbers, as long as they lie in no more buckets than are held.
+/// S29: the half per cent is that of any finite numbers, as long as they lie in no more buckets
+/// than are held.
 #[test]
 fn s29_any_finite_numbers_have_their_half_per_cent() {
     for trial in 0..trials() {
@@ -126,8 +128,9 @@ fn encoded(histogram: &LogHistogram) -> Vec<u8> {
     writer.into_bytes()
 }
 
-/// Past the buckets that may have numbers neighbours are joined, evenly: the error is at most twice what the numbers need, it is told, and nothing depends on
-/// the order or on how the numbers were merged.
+/// Past the buckets that may have numbers neighbours are joined, evenly: the error is at most twice
+/// what the numbers need, it is told, and nothing depends on the order or on how the numbers were
+/// merged.
 #[test]
 fn s29_joined_buckets_tell_their_error_and_depend_on_the_numbers_alone() {
     for trial in 0..(trials() / 20).max(3) {
@@ -140,7 +143,8 @@ fn s29_joined_buckets_tell_their_error_and_depend_on_the_numbers_alone() {
         };
         let whole = filled(0.005, &values);
         assert!(whole.accuracy() > 0.005 && whole.accuracy() <= 0.2, "trial {trial}: {}", whole.accuracy());
-        // What `explain` tells: an entry of 12 bytes for each bucket, in lists with room for as many more.
+        // What `explain` tells: an entry of 12 bytes for each bucket, in lists with room for as
+        // many more.
         assert!(whole.resident_bytes() <= 2 * whole.buckets_max() * 24 + 256, "{}", whole.resident_bytes());
         keeps_its_promises(&whole, &values).unwrap_or_else(|what| panic!("trial {trial}: {what}"));
         let mut shuffled = values.clone();

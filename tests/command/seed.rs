@@ -12,7 +12,8 @@ const SECRET: &str = "c0ffee5eed0badf0";
 /// The words of a state or partial of another seed.
 const REFUSED: [&str; 2] = ["another seed", "secret seed under which it was written"];
 
-/// The register and the value that a HyperLogLog of `datasketches` makes of a key's hash: 26 bits and the zeros of MurmurHash3 under the seed 9001.
+/// The register and the value that a HyperLogLog of `datasketches` makes of a key's hash: 26 bits
+/// and the zeros of MurmurHash3 under the seed 9001.
 fn register_and_value(hash: u64) -> (u64, u32) {
     let finish = |mut h: u64| {
         h = (h ^ (h >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
@@ -29,7 +30,8 @@ fn register_and_value(hash: u64) -> (u64, u32) {
     (low & ((1 << 26) - 1), high.leading_zeros().min(62) + 1)
 }
 
-/// Records of so many different keys, of which each leaves the least value in its register under the public seed: so they count as a third.
+/// Records of `count` different keys, each of which leaves the least value in its register under
+/// the public seed: so they count as a third.
 fn crafted(count: usize) -> String {
     let keys = (1u64..).map(|n| format!("k{n}"));
     let crafted = keys.filter(|key| register_and_value(hash_bytes(Seed::PUBLIC, key.as_bytes())).1 == 1);

@@ -1,4 +1,5 @@
-//! What slides by subtracting says what slides by merging says, to the bit: also where a sketch is not exact, and wherever a snapshot cuts.
+//! What slides by subtracting says what slides by merging says, to the bit: also where a sketch is
+//! not exact, and wherever a snapshot cuts.
 
 use super::{Step, options, rules, steps, take};
 use crate::reference::Rules;
@@ -44,8 +45,8 @@ impl<A: Aggregate<u64>> Aggregate<u64> for Hidden<A> {
     }
 }
 
-/// Sums, groups that come and go, past their limit too, tops and distinct counts that are exact in some windows and not in others, percentiles of numbers
-/// with and without fractions.
+/// Sums, groups that come and go, past their limit too, tops and distinct counts that are exact in
+/// some windows and not in others, percentiles of numbers with and without fractions.
 fn aggregate(groups_max: usize) -> impl Aggregate<u64, Output: std::fmt::Debug> {
     (
         count(),
@@ -55,12 +56,14 @@ fn aggregate(groups_max: usize) -> impl Aggregate<u64, Output: std::fmt::Debug> 
         top_k_value(3, |id: &u64| id % 23).counters(5),
         distinct_value(|id: &u64| id % 7).exact_up_to(5).precision(10),
         quantile(0.7, |id: &u64| if id.is_multiple_of(9) { *id as f64 / 2.0 } else { *id as f64 - 20.0 }),
+        quantile(0.4, |id: &u64| f64::from_bits((id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1) % f64::MAX.to_bits())),
         group_by_value(|id: &u64| id % 3, (distinct_value(|id: &u64| id / 3 % 5), quantiles([0.0, 0.5, 1.0], |id: &u64| id % 11))),
         group_by_value(|id: &u64| id / 4 % 9, (count(), top_k_value(1, |id: &u64| id % 3).counters(2))).groups_max(groups_max),
     )
 }
 
-/// All emissions, as they print. With `cuts` the engine is taken from its own snapshot whenever emissions are fetched.
+/// All emissions, as they print. With `cuts` the engine is taken from its own snapshot whenever
+/// emissions are fetched.
 fn emissions<A: Aggregate<u64, Output: std::fmt::Debug>>(
     aggregate: impl Fn() -> A,
     rules: &Rules,
@@ -102,4 +105,46 @@ proptest! {
         let merged = emissions(|| Hidden(aggregate(groups_max)), &rules, &steps, false);
         prop_assert_eq!(emissions(|| aggregate(groups_max), &rules, &steps, cuts), merged);
     }
+}
+
+/// S29 over sliding windows: in some of them neighbours have to be joined, and
+/// others, with the same panes in them, have not.
+#[test]
+fn s29_a_window_is_joined_by_its_own_records_alone() {
+    // Doubles of any bits, 500 to 4,000 to a pane.
+    let value = |id: &u64| f64::from_bits((id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1) % f64::MAX.to_bits());
+    let rows = |pane: u64| 500 + pane * pane * 937 % 3500;
+    let aggregate = || quantiles([0.1, 0.5, 0.9], value);
+    fn emissions<A: Aggregate<u64, Output = [Option<streamgauge::sketch::Estimate<f64>>; 3]>>(
+        aggregate: A,
+        rows: impl Fn(u64) -> u64,
+    ) -> Vec<[f64; 9]> {
+        let mut options = streamgauge::engine::EngineOptions::default();
+        options.windows = Sliding::new(millis(40), millis(10)).unwrap().into();
+        let mut engine = Engine::new(aggregate, options).unwrap();
+        let shard = engine.open_shard(ShardId::new("s")).unwrap();
+        let (mut id, mut said) = (0, vec![]);
+        for pane in 0..24u64 {
+            for _ in 0..rows(pane) {
+                engine.push(shard, &id, Timestamp::from_millis(pane as i64 * 10)).unwrap();
+                id += 1;
+            }
+            if pane == 23 {
+                engine.finish();
+            }
+            while let Some(emission) = engine.next_emission().unwrap() {
+                let bounds =
+                    emission.value.map(|estimate| estimate.map(|estimate| [estimate.lower, estimate.value, estimate.upper]).unwrap());
+                said.push(bounds.concat().try_into().unwrap());
+            }
+        }
+        said
+    }
+    let (sliding, merging) = (emissions(aggregate(), rows), emissions(Hidden(aggregate()), rows));
+    assert!(sliding == merging && sliding.len() == 27);
+    let widths: Vec<f64> = sliding.iter().map(|[lower, _, upper, ..]| upper / lower - 1.0).collect();
+    let joined = widths.iter().filter(|width| **width > 0.01).count();
+    assert!((3..=24).contains(&joined), "{joined} of {}", widths.len());
+    // After a joined window comes one that is not.
+    assert!(widths.windows(2).any(|pair| pair[0] > 0.01 && pair[1] < 0.01), "{widths:?}");
 }

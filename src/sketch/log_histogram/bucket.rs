@@ -1,8 +1,9 @@
 //! From magnitudes to buckets and back.
 //!
-//! A bucket is a number whose order is that of the magnitudes in it: the exponent of a double and the first bits of its mantissa,
-//! cut from its binary form. Doubles below 2^-1022 have fewer bits of mantissa; their doublings have the numbers below those of
-//! exponent 1, down to -51 for the single smallest double.
+//! A bucket is a number whose order is that of the magnitudes in it: the exponent of a double and
+//! the first bits of its mantissa, cut from its binary form. Doubles below 2^-1022 have fewer bits
+//! of mantissa; their doublings have the numbers below those of exponent 1, down to -51 for the
+//! single smallest double.
 
 /// Explicit bits of a double's mantissa.
 const MANTISSA_BITS: u32 = 52;
@@ -45,7 +46,8 @@ pub(super) fn end(resolution: u32) -> i32 {
     EXPONENTS << resolution
 }
 
-/// The smallest and the largest magnitude of a bucket. The first is above the second if no double lies in the bucket.
+/// The smallest and the largest magnitude of a bucket. The first is above the second if no double
+/// lies in the bucket.
 pub(super) fn edges(bucket: i32, resolution: u32) -> (f64, f64) {
     let last = lowest_bits(bucket + 1, resolution) - 1;
     (f64::from_bits(lowest_bits(bucket, resolution)), f64::from_bits(last))
@@ -67,7 +69,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Every double above 0 lies between the edges of its bucket, and its neighbours of other buckets outside.
+    /// Every double above 0 lies between the edges of its bucket, and its neighbours of other
+    /// buckets outside.
     fn holds(bits: u64, resolution: u32) {
         let magnitude = f64::from_bits(bits);
         let bucket = bucket_of(magnitude, resolution);

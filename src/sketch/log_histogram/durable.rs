@@ -1,4 +1,5 @@
-//! A histogram as bytes: what is known of all numbers, then the buckets of either sign, runs of zeros short.
+//! A histogram as bytes: what is known of all numbers, then the buckets of either sign, runs of
+//! zeros short.
 
 use super::bucket::{end, first_normal, subnormal_buckets};
 use super::side::{Entry, Side, gathered};
@@ -35,10 +36,12 @@ impl LogHistogram {
         self.positive.encode(self.bits(), writer);
     }
 
-    /// Reads what a histogram of this accuracy or a coarser one wrote; what this one holds does not matter.
+    /// Reads what a histogram of this accuracy or a coarser one wrote; what this one holds does not
+    /// matter.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if the bytes hold none, [`ErrorKind::LimitExceeded`] if it is finer than this one.
+    /// [`ErrorKind::Corrupt`] if the bytes hold none, [`ErrorKind::LimitExceeded`] if it is finer
+    /// than this one.
     pub fn decode(&self, reader: &mut Reader<'_>) -> Result<Self, Error> {
         let resolution = reader.u8()?;
         if resolution == 0 {
@@ -72,7 +75,8 @@ impl LogHistogram {
         self.negative.as_deref().into_iter().chain([&self.positive])
     }
 
-    /// Whether the smallest and the largest number lie in the outermost buckets. Bounds would cross otherwise.
+    /// Whether the smallest and the largest number lie in the outermost buckets. Bounds would cross
+    /// otherwise.
     fn ends_agree(&self) -> bool {
         let within = |number: f64, (low, high): (f64, f64)| low <= number && number <= high;
         let negated = |(low, high): (f64, f64)| (-high, -low);
@@ -106,7 +110,7 @@ impl LogHistogram {
         let offset = if numbering == SUBNORMAL { subnormal_buckets(self.bits()) } else { 0 };
         let places = (end(self.bits()) + offset) as u64;
         if numbering > SUBNORMAL || len > places || number > places - len {
-            return Err(reader.corrupt(&format!("{len} buckets from {number} on, numbered by {numbering}, are none of a histogram")));
+            return Err(reader.corrupt(&format!("{len} buckets from {number} on, numbered by {numbering}, do not fit a histogram")));
         }
         let (first, buckets_max) = (number as i32 - offset, self.buckets_max());
         let mut entries: Vec<Entry> = Vec::new();
@@ -143,7 +147,8 @@ impl LogHistogram {
         Side::of(entries, self.buckets_max(), floor)
     }
 
-    /// Halves the resolution as often as the relative error stays within `accuracy`; whether that changed anything.
+    /// Halves the resolution as often as the relative error stays within `accuracy`; whether that
+    /// changed anything.
     pub(crate) fn coarsen_within(&mut self, accuracy: f64) -> bool {
         let before = self.resolution;
         while self.resolution > 1 && super::accuracy_of(self.bits() - 1) <= accuracy && self.coarsen().is_ok() {}
@@ -179,7 +184,8 @@ mod tests {
         writer.into_bytes()
     }
 
-    /// What an earlier version wrote of so many numbers from `min` to `max`, of which the last is in a bucket of its own.
+    /// What an earlier version wrote of `count` numbers from `min` to `max`, of which the last is
+    /// in a bucket of its own.
     fn earlier(count: u64, (min, max): (f64, f64), (first, numbering): (i32, u8)) -> LogHistogram {
         let mut writer = Writer::new();
         writer.u8(5);
@@ -206,7 +212,8 @@ mod tests {
         let floor = earlier(3, (1e-300, 8.0), (bucket_of(1.0, 5), FLOOR));
         let median = floor.quantile(0.5).unwrap();
         assert!(median.lower == 1e-300 && (1.0..1.04).contains(&median.upper), "{median:?}");
-        // Whatever is added or merged below goes where the others are: it could be on either side of them.
+        // Whatever is added or merged below goes where the others are: it could be on either side
+        // of them.
         let newer = histogram(&[1e-100, 5.0, -2.0]);
         let (mut left, mut right, mut added) = (floor.clone(), newer.clone(), floor.clone());
         left.merge(&newer).unwrap();
@@ -258,7 +265,8 @@ mod tests {
             prop_assert_eq!(encoded(&read), encoded(&written));
         }
 
-        /// A merge is what one histogram of all numbers would hold, to the byte, wherever the numbers lie.
+        /// A merge is what one histogram of all numbers would hold, to the byte, wherever the
+        /// numbers lie.
         #[test]
         fn a_merge_is_the_histogram_of_all(left in prop::collection::vec(number(), 0..8), right in prop::collection::vec(number(), 0..8)) {
             let mut merged = histogram(&left);

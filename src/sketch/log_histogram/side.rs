@@ -4,14 +4,15 @@ use crate::sketch::counters::Counters;
 use std::iter;
 use std::ops::Range;
 
-/// Entries that are held as a list whatever they are, and that a run saves at least.
+/// Entries up to which there is a list whatever their buckets are; a run has at least as many.
 const LIST_MIN: usize = 32;
 
-/// Counters that a run may spend on an entry that it saves, where there are few entries and where there are many. An entry takes 12
-/// bytes and a counter 4, but a run is faster: so it may take more, up to as many counters as buckets are allowed.
+/// Counters that a run may spend on an entry that it saves, where there are few entries and where
+/// there are many. An entry takes 12 bytes and a counter 4, but a run is faster: so it may take
+/// more, up to as many counters as buckets are allowed.
 const COUNTERS_PER_ENTRY: (usize, usize) = (64, 8);
 
-/// The share of the buckets allowed that a run leaves for entries to come. So many come before the run is chosen again.
+/// The share of the buckets allowed that a run leaves for entries to come, before it is chosen again.
 const SPARE_SHARE: usize = 16;
 
 /// A bucket and how many numbers it has. 12 bytes instead of 16.
@@ -24,11 +25,13 @@ pub(super) struct Entry {
 
 /// The buckets of one sign that have numbers.
 ///
-/// A record of a typical stream finds its counter in the run by one subtraction. What lies far from the others costs an entry of
-/// the list, and not the counters between. Which is which follows from how the buckets came about, and shows in no answer.
+/// A record of a typical stream finds its counter in the run by one subtraction. What lies far from
+/// the others costs an entry of the list, and not the counters between. Which is which follows from
+/// how the buckets came about, and shows in no answer.
 ///
-/// Either there is no run, and the list has one entry for each bucket, or run and list together have at most as many places as
-/// buckets are allowed: so the number of buckets needs no counting as records are added.
+/// Either there is no run, and the list has one entry for each bucket, or run and list together
+/// have at most as many places as buckets are allowed: so the number of buckets needs no counting
+/// as records are added.
 #[derive(Clone, Debug)]
 pub(super) struct Side {
     /// The bucket of the run's first counter.
@@ -38,7 +41,8 @@ pub(super) struct Side {
     others: Vec<Entry>,
     /// The length of the list past which the run is chosen again.
     arrange_past: u32,
-    /// The bucket in which smaller magnitudes are counted, too: only in state that an earlier version wrote.
+    /// The bucket in which smaller magnitudes are counted, too: only in state that an earlier
+    /// version wrote.
     floor: Option<i32>,
 }
 
@@ -67,7 +71,8 @@ impl Side {
         Side { first, run, arrange_past: arrange_past(others.len()), others, floor }
     }
 
-    /// Adds to a bucket of the run. Returns false, and nothing has changed, if the bucket is not in the run.
+    /// Adds to a bucket of the run. Returns false, and nothing has changed, if the bucket is not in
+    /// the run.
     #[inline]
     pub(super) fn add_to_run(&mut self, bucket: i32, weight: u64) -> bool {
         let index = bucket.wrapping_sub(self.first) as u32 as usize;
@@ -78,7 +83,8 @@ impl Side {
         true
     }
 
-    /// Adds to a bucket. O(log of the list), and O(list) for a bucket that is new; amortised over the choices of a run.
+    /// Adds to a bucket. O(log of the list), and O(list) for a bucket that is new; amortised over
+    /// the choices of a run.
     pub(super) fn add(&mut self, bucket: i32, weight: u64, buckets_max: usize) {
         let bucket = self.floor.map_or(bucket, |floor| bucket.max(floor));
         if self.add_to_run(bucket, weight) {
@@ -159,7 +165,8 @@ impl Side {
         reaches(above, &mut before)
     }
 
-    /// Adds the other's counts. The result may have more buckets than allowed: see [`has_more_than`](Side::has_more_than).
+    /// Adds the other's counts. The result may have more buckets than allowed: see
+    /// [`has_more_than`](Side::has_more_than).
     pub(super) fn merge(&mut self, other: &Side, buckets_max: usize) {
         if self.floor != other.floor {
             return self.merge_by_floor(other, buckets_max);
@@ -174,7 +181,8 @@ impl Side {
         self.merge_entries(&other.others, buckets_max);
     }
 
-    /// Adds the other's run to this one. Returns false, and nothing has changed, if the two lie too far from each other.
+    /// Adds the other's run to this one. Returns false, and nothing has changed, if the two lie too
+    /// far from each other.
     fn merge_run(&mut self, other: &Side, buckets_max: usize) -> bool {
         let mut place = self.place_of(other);
         if place.is_none() && self.cover(other, buckets_max) {
@@ -185,7 +193,8 @@ impl Side {
         true
     }
 
-    /// Where the other's run goes here, if there is room for all its counters above 0: from which index on, and which of them.
+    /// Where the other's run goes here, if there is room for all its counters above 0: from which
+    /// index on, and which of them.
     fn place_of(&self, other: &Side) -> Option<(usize, Range<usize>)> {
         let fits = |start: usize, range: Range<usize>| {
             let end = start.checked_add(range.len())?;
@@ -203,8 +212,8 @@ impl Side {
         Some((self.run_entries().next()?.bucket, self.run_entries().next_back()?.bucket))
     }
 
-    /// Extends the run over the other's. Returns false, and nothing has changed, if most of the run would then lie between the two, or
-    /// if there were too many places.
+    /// Extends the run over the other's. Returns false, and nothing has changed, if most of the run
+    /// would then lie between the two, or if there were too many places.
     fn cover(&mut self, other: &Side, buckets_max: usize) -> bool {
         let Some((low, high)) = other.run_ends() else { return false };
         let own = self.run.len() as i32;
@@ -245,7 +254,8 @@ impl Side {
         *self = Side::of(merged(own.into_iter(), others.into_iter()), buckets_max, floor);
     }
 
-    /// Takes out the counts of a part. Returns false if it has a number that is not here; the side is then of no further use.
+    /// Takes out the counts of a part. Returns false if it has a number that is not here; the side
+    /// is then of no further use.
     pub(super) fn subtract(&mut self, part: &Side) -> bool {
         let place = self.place_of(part);
         // Few entries are removed one by one, many at once.
@@ -261,7 +271,8 @@ impl Side {
         taken
     }
 
-    /// Takes from a bucket. An entry of the list that has nothing left is removed if `removes`, or stays for the caller to remove.
+    /// Takes from a bucket. An entry of the list that has nothing left is removed if `removes`, or
+    /// stays for the caller to remove.
     fn take(&mut self, part: Entry, removes: bool) -> bool {
         let index = part.bucket.wrapping_sub(self.first) as u32 as usize;
         if index < self.run.len() {
@@ -277,7 +288,8 @@ impl Side {
         rest.is_some()
     }
 
-    /// The side at a resolution lower by so many bits: neighbours are joined, 2^bits of them in each bucket.
+    /// The side at a resolution lower by `bits`: neighbours are joined, 2^bits of them in
+    /// each bucket.
     pub(super) fn coarsened(&self, bits: u32, buckets_max: usize) -> Side {
         let joined = self.ascending().map(|entry| Entry { bucket: entry.bucket >> bits, ..entry });
         Side::of(gathered(joined), buckets_max, self.floor.map(|floor| floor >> bits))
@@ -289,7 +301,8 @@ impl Side {
     }
 }
 
-/// The length past which a list that is now so long is looked at again: so all looks together cost a constant for each entry.
+/// The length past which the run is chosen again, if it was chosen when the list had `len` entries.
+/// Twice the length: so all choices together cost a constant for each entry.
 fn arrange_past(len: usize) -> u32 {
     LIST_MIN.max(2 * len) as u32
 }
@@ -322,8 +335,9 @@ fn ends(entries: &[Entry], range: &Range<usize>) -> Option<(i32, i32)> {
     Some((entries.first()?.bucket, entries.last()?.bucket))
 }
 
-/// The entries that are best held as a run: those next to each other of which the worth, in counters, is most above the counters
-/// that the run takes. An empty range if a run does not pay, or would leave too little room for buckets to come.
+/// The entries that are best held as a run: those next to each other of which the worth, in
+/// counters, is most above the counters that the run takes. An empty range if a run does not pay,
+/// or would leave too little room for buckets to come.
 fn densest(entries: &[Entry], buckets_max: usize) -> Range<usize> {
     if entries.len() <= LIST_MIN || entries.len() > buckets_max {
         return 0..0;
@@ -354,7 +368,7 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    /// So many that run, list and refusal all come up.
+    /// Few enough that run, list and refusal all come up.
     const BUCKETS_MAX: usize = 200;
 
     type Counts = BTreeMap<i32, u64>;

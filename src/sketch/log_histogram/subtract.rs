@@ -1,4 +1,5 @@
-//! Taking back what was merged: counts are subtracted, and the ends of the parts that are in are remembered.
+//! Taking back what was merged: counts are subtracted, and the ends of the parts that are in are
+//! remembered.
 
 use super::LogHistogram;
 use std::collections::BTreeMap;
@@ -68,28 +69,33 @@ fn turned(bits: i64) -> i64 {
 }
 
 impl LogHistogram {
-    /// Makes this histogram the first part of a merge from which parts can be [subtracted](LogHistogram::subtract).
+    /// Makes this histogram the first part of a merge from which parts can be
+    /// [subtracted](LogHistogram::subtract).
     pub(crate) fn prepare(&mut self) {
         let mut parts = Parts::default();
         parts.enter(self);
         self.parts = Some(Box::new(parts));
     }
 
-    /// Whether parts can be subtracted, and all that is here came from such parts, none of whose buckets were joined on the way.
+    /// Whether parts can be subtracted, and all that is here came from such parts, none of whose
+    /// buckets were joined on the way.
     pub(crate) fn subtracts(&self) -> bool {
         let known = self.parts.as_ref().is_some_and(|parts| parts.count == self.count);
         known && !self.saturated() && !self.has_floor()
     }
 
-    /// Returns true if it is not known which magnitudes the smallest bucket holds: state of an earlier version.
+    /// Returns true if it is not known which magnitudes the smallest bucket holds: state of an
+    /// earlier version.
     fn has_floor(&self) -> bool {
         self.positive.floor().is_some() || self.negative.as_ref().is_some_and(|side| side.floor().is_some())
     }
 
-    /// Takes out a part that was merged before, so that all answers are those of the other parts, to the bit. `false` if that cannot be done;
-    /// the histogram is then of no further use. O(buckets of the part).
+    /// Takes out a part that was merged before, so that all answers are those of the other parts,
+    /// to the bit. `false` if that cannot be done; the histogram is then of no further use.
+    /// O(buckets of the part).
     ///
-    /// Where the merge had to join neighbours, [`coarsen_to`](LogHistogram::coarsen_to) has forgotten the parts: the other parts may need no joining.
+    /// Where the merge had to join neighbours, [`coarsen_to`](LogHistogram::coarsen_to) has
+    /// forgotten the parts: the other parts may need no joining.
     pub(crate) fn subtract(&mut self, part: &LogHistogram) -> bool {
         let is_alike = part.resolution == self.resolution && part.resolution_asked == self.resolution_asked;
         if !self.subtracts() || part.has_floor() || !is_alike {
@@ -134,7 +140,8 @@ mod tests {
         prop_oneof![Just(0.0), Just(-0.0), Just(7.0), (-9i8..9).prop_map(f64::from), -300.0..300.0f64, Just(1e-15), Just(f64::MAX), any]
     }
 
-    /// Doubles of all magnitudes, evenly over their bits: each step is a golden section further round.
+    /// Doubles of all magnitudes, evenly over their bits: each step is a golden section further
+    /// round.
     fn spread(steps: std::ops::Range<u64>) -> LogHistogram {
         let bits = |step: u64| 1 + step.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (f64::MAX.to_bits() - 1);
         histogram(&steps.map(|step| f64::from_bits(bits(step))).collect::<Vec<_>>())
@@ -148,7 +155,8 @@ mod tests {
         sliding.merge(&parts[1]).unwrap();
         assert!(parts[0].accuracy() <= 0.02 && sliding.accuracy() > 0.02);
         assert!(!sliding.subtracts() && !sliding.clone().subtract(&parts[1]));
-        // Each part joined by itself, and all of them alike: the merge of those that are left is of the same buckets.
+        // Each part joined by itself, and all of them alike: the merge of those that are left is of
+        // the same buckets.
         let parts = [spread(0..60_000), spread(60_000..120_000)];
         let mut sliding = parts[0].clone();
         sliding.prepare();
