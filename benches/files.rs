@@ -36,7 +36,7 @@ impl RowSink for Lengths {
     fn row(&mut self, _: usize, row: &mut Row) -> Result<Option<Refusal>, Error> {
         for slot in 0..row.slots() {
             self.sum += match row.value(slot) {
-                Value::Number(text) | Value::Text(text) | Value::Untyped(text) => text.len(),
+                Value::Number(text) | Value::Text(text) | Value::Untyped(text) | Value::Json(text) => text.len(),
                 Value::Missing | Value::Bool(_) => 0,
             };
         }

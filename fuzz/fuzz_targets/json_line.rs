@@ -50,7 +50,7 @@ fn fields_of(row: &Row) -> Vec<Field> {
         Value::Missing => Field::Missing,
         Value::Bool(value) => Field::Bool(value),
         Value::Number(text) => Field::Number(text.to_owned()),
-        Value::Text(text) | Value::Untyped(text) => Field::Text(text.to_owned()),
+        Value::Text(text) | Value::Untyped(text) | Value::Json(text) => Field::Text(text.to_owned()),
     };
     (0..row.slots()).map(owned).collect()
 }

@@ -1,8 +1,10 @@
 //! From the written pipeline to one that runs.
 
+use super::comparison::{compare_with_event_time, marked_slots};
 use super::explain::Explanation;
 use super::expression::{Column, Function, parse_columns, parse_fields};
 use super::field::Fields;
+use super::null::Nulls;
 use super::pipeline_spec::PipelineSpec;
 use super::predicate::Predicate;
 use super::row_aggregate::{Plan, RowAggregate};
@@ -95,13 +97,19 @@ impl PipelineSpec {
     pub fn compile(&self, options: &CompileOptions) -> Result<RowPipeline, Error> {
         let mut fields = Fields::default();
         // The filter's fields get the first slots: they are read first.
-        let filter = self.compile_filter(&mut fields, options)?;
+        let mut filter = self.compile_filter(&mut fields, options)?;
         let time = self.compile_time(&mut fields, options)?;
         let group = self.compile_group(&mut fields, options)?;
-        let columns = self.compile_columns(&mut fields, options)?;
+        let mut columns = self.compile_columns(&mut fields, options)?;
+        let nulls = Nulls::parse(self.null.as_deref()).map_err(|error| error.at(options.written("null")))?;
+        if let Some(time) = &time {
+            compare_with_event_time(&mut filter, &mut columns, (time, fields.name(time.slot)))
+                .map_err(|error| error.at(options.written("where")))?;
+        }
         let engine_options = self.engine_options(options)?;
         let max_ahead = self.max_ahead(options)?;
         let plan = Plan::of(&columns, options.seed);
+        let marked = marked_slots(&mut filter, &plan, &group, (&nulls, fields.names().len()));
         let explanation = Explanation::new(&engine_options, &plan, (&columns, group.len()), self.late_words(&engine_options));
         let aggregate = match group.is_empty() {
             true => RowAggregate::plain(plan.columns()),
@@ -119,6 +127,8 @@ impl PipelineSpec {
             group,
             columns,
             plan,
+            nulls,
+            marked,
             engine,
             windows,
             revised,
@@ -241,9 +251,10 @@ impl PipelineSpec {
     fn words(&self) -> String {
         let list = |name: &str, entries: &Option<Vec<String>>| entries.iter().flatten().map(|entry| format!("{name} {entry}; ")).collect();
         let one = |name: &str, entry: &Option<String>| entry.iter().map(|entry| format!("{name} {entry}; ")).collect();
-        let parts: [String; 5] = [
+        let parts: [String; 6] = [
             one("time", &self.time),
             one("time format", &self.time_format),
+            list("null", &self.null),
             list("where", &self.filter),
             list("group", &self.group),
             list("agg", &self.agg),

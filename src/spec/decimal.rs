@@ -58,9 +58,28 @@ impl<'a> Decimal<'a> {
 
     /// Whether it is an integer, however it is written.
     pub(crate) fn is_whole(&self) -> bool {
+        // What most numbers with a fraction show at once.
+        if self.exponent == 0 && self.fraction.last().is_some_and(|digit| *digit != b'0') {
+            return false;
+        }
         let (whole, fraction) = self.digits();
         // The significant digits end before the point.
         self.magnitude().is_none_or(|magnitude| (whole.len() + fraction.len()) as i64 <= magnitude + 1)
+    }
+
+    /// The integer that it is, however it is written; `None` if it is none, or has more than 128 bits.
+    pub(crate) fn to_integer(&self) -> Option<i128> {
+        let Some(magnitude) = self.magnitude() else { return Some(0) };
+        if magnitude > 38 || !self.is_whole() {
+            return None;
+        }
+        let (whole, fraction) = self.digits();
+        let mut digits = whole.iter().chain(fraction);
+        let sign = if self.negative { -1 } else { 1 };
+        (0..=magnitude).try_fold(0i128, |value, _| {
+            let digit = digits.next().map_or(0, |digit| i128::from(digit - b'0'));
+            value.checked_mul(10)?.checked_add(sign * digit)
+        })
     }
 
     /// The power of ten of the first significant digit, or `None` for zero: 2 for 123, -1 for 0.5.

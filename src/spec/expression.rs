@@ -1,10 +1,8 @@
 //! Aggregates as they are written: `count, sum(bytes) as bytes, p99(latency_ms), top(10, url)`.
 
 use super::field::Fields;
-use super::key::KeyForm;
+use super::literal::Literal;
 use super::nearest::nearest;
-use super::number::Number;
-use super::row::Value;
 use super::token::{Kind, Token, Tokens};
 use crate::error::Error;
 
@@ -41,8 +39,8 @@ pub(super) enum Function {
         slot: usize,
         counters: usize,
     },
-    /// How often a field has one of the values whose keys these are.
-    Frequency(usize, Vec<Vec<u8>>),
+    /// How often a field is equal to the value.
+    Frequency(usize, Literal),
 }
 
 /// A percentage of quantiles, in hundredths: 9,999 for p99.99. From 1 to 10,000.
@@ -198,7 +196,7 @@ impl<'a> Parser<'a, '_> {
             ("count", [field]) => Ok(Function::CountOf(self.field(field)?)),
             ("count", _) => Err(self.wrong(head, "takes at most one field")),
             ("top", _) => self.top(head, arguments),
-            ("frequency", [field, value]) => Ok(Function::Frequency(self.field(field)?, self.keys(value)?)),
+            ("frequency", [field, value]) => Ok(Function::Frequency(self.field(field)?, Literal::of(value, &self.tokens)?)),
             ("frequency", _) => Err(self.wrong(head, "takes a field and a value, as in frequency(status, 404)")),
             (_, _) if one.is_none() && percent.is_none() => Err(self.unknown(head)),
             (_, [field]) => {
@@ -246,30 +244,6 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    /// The keys that a literal means. One in quotes means the text and the number or truth value that is written so: whether a status is
-    /// a number is the source's affair, and a count of 0 would be silent about it.
-    fn keys(&self, token: &Token<'_>) -> Result<Vec<Vec<u8>>, Error> {
-        let Kind::Quoted(text) = &token.kind else { return Ok(vec![key_of(self.bare(token)?)]) };
-        let bare = match text.as_ref() {
-            "true" => Some(Value::Bool(true)),
-            "false" => Some(Value::Bool(false)),
-            text => Number::parse(text).is_ok().then_some(Value::Number(text)),
-        };
-        Ok([Some(Value::Text(text)), bare].into_iter().flatten().map(key_of).collect())
-    }
-
-    fn bare<'t>(&self, token: &Token<'t>) -> Result<Value<'t>, Error> {
-        match () {
-            _ if token.raw == "true" => Ok(Value::Bool(true)),
-            _ if token.raw == "false" => Ok(Value::Bool(false)),
-            _ if Number::parse(token.raw).is_ok() => Ok(Value::Number(token.raw)),
-            _ => {
-                let why = format!("{} is not a number; text stands in quotes: '{}'", token.raw, token.raw);
-                Err(self.tokens.error_at(token.start, why))
-            }
-        }
-    }
-
     #[cold]
     fn wrong(&self, head: &Token<'_>, why: &str) -> Error {
         self.tokens.error_at(head.start, format!("{} {why}", head.raw))
@@ -298,14 +272,9 @@ fn as_written(head: &Token<'_>, arguments: Option<&[Token<'_>]>) -> String {
     }
 }
 
-fn key_of(value: Value<'_>) -> Vec<u8> {
-    let mut key = Vec::new();
-    KeyForm::of(value).write(&mut key);
-    key
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::literal::TextLiteral;
     use super::*;
     use proptest::prelude::*;
 
@@ -343,7 +312,7 @@ mod tests {
         assert_eq!(columns[8].function, Function::Quantile(0, Percent(9999)));
         assert_eq!(columns[9].name, "the top");
         assert_eq!(columns[9].function, Function::Top { k: 3, slot: 0, counters: 1000 });
-        assert_eq!(columns[10].function, Function::Frequency(0, vec![b"v".to_vec()]));
+        assert_eq!(columns[10].function, Function::Frequency(0, Literal::Text(TextLiteral::new("v"))));
         assert_eq!(columns[10].name, "frequency(x, 'v')");
     }
 

@@ -64,7 +64,7 @@ impl<'a> KeyForm<'a> {
             Value::Bool(value) => KeyForm::Bool(value),
             Value::Untyped(text) if !is_canonical_integer(text.as_bytes()) => KeyForm::of_text(text),
             Value::Untyped(text) | Value::Number(text) => KeyForm::of_number(text),
-            Value::Text(text) => KeyForm::of_text(text),
+            Value::Text(text) | Value::Json(text) => KeyForm::of_text(text),
         }
     }
 

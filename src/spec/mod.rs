@@ -1,6 +1,7 @@
 //! The pipeline as data: fields, expressions, predicates, specifications.
 
 mod block;
+mod comparison;
 mod compile;
 mod decimal;
 mod digits;
@@ -8,9 +9,12 @@ mod explain;
 mod expression;
 mod field;
 mod finished_rows;
+mod json_array;
 mod json_lines;
 mod key;
+mod literal;
 mod nearest;
+mod null;
 mod number;
 mod output;
 mod pending_rows;

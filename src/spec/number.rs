@@ -8,8 +8,8 @@ use std::fmt;
 
 /// A number of a record.
 ///
-/// Written without point and exponent it is an integer and stays one, whatever its size up to 128 bits; anything else is the nearest
-/// `f64`. It is never NaN, infinite or negative zero. Numbers compare by value, exactly: 9007199254740993 is not 9007199254740992.0.
+/// A whole number of up to 128 bits is an integer, however it is written: 1, 1.0 and 1e0 are the same. Anything else is the nearest `f64`. It is
+/// never NaN, infinite or negative zero. Numbers compare by value, exactly: 9007199254740993 is not 9007199254740992.0.
 #[derive(Clone, Copy, Debug)]
 pub enum Number {
     /// An integer.
@@ -32,7 +32,11 @@ pub(super) enum PreparedNumber {
 
 impl From<Option<Number>> for PreparedNumber {
     fn from(number: Option<Number>) -> Self {
-        number.map_or(PreparedNumber::Missing, PreparedNumber::Other)
+        match number {
+            None => PreparedNumber::Missing,
+            Some(Number::Int(integer)) if i64::try_from(integer).is_ok() => PreparedNumber::Short(integer as i64),
+            Some(number) => PreparedNumber::Other(number),
+        }
     }
 }
 
@@ -52,6 +56,10 @@ impl From<PreparedNumber> for Option<Number> {
 pub(crate) enum NotANumber {
     /// It is something else.
     Other,
+    /// It says so itself.
+    Nan,
+    /// It is one with separators of thousands, or with a comma for a point.
+    Separated,
     /// It is a number that no `f64` can hold, such as 1e999.
     OutOfRange,
 }
@@ -60,6 +68,10 @@ impl fmt::Display for NotANumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             NotANumber::Other => "is not a number",
+            NotANumber::Nan => "is not a number, and it is missing only if it is listed as null",
+            NotANumber::Separated => {
+                "is not a number that can be read: thousands are not separated, and decimals stand behind a point, as in 1234.5"
+            }
             NotANumber::OutOfRange => "is out of range: the largest number is 1.7976931348623157e308",
         })
     }
@@ -76,18 +88,26 @@ impl Number {
     }
 
     fn parse_any(text: &str) -> Result<Number, NotANumber> {
-        let decimal = Decimal::scan(text).ok_or(NotANumber::Other)?;
+        let Some(decimal) = Decimal::scan(text) else { return Err(why_not_a_number(text)) };
         if decimal.is_written_as_integer()
             && let Ok(integer) = text.parse::<i128>()
         {
             return Ok(Number::Int(integer));
         }
-        // Zero is added to make a negative zero a positive one.
+        if let Some(integer) = decimal.to_integer() {
+            return Ok(Number::Int(integer));
+        }
         match text.parse::<f64>() {
-            Ok(float) if float.is_finite() => Ok(Number::Float(float + 0.0)),
+            Ok(float) if float.is_finite() => Ok(Number::of_float(float)),
             Ok(_) => Err(NotANumber::OutOfRange),
             Err(_) => Err(NotANumber::Other),
         }
+    }
+
+    /// The number that a finite float is.
+    pub(crate) fn of_float(float: f64) -> Number {
+        // Every whole float below 2^127 is that integer.
+        if float.fract() == 0.0 && float.abs() < INTEGERS_END { Number::Int(float as i128) } else { Number::Float(float) }
     }
 
     /// The number as aggregates add it up: an integer of up to 64 bits in magnitude, of which a sum of 128 bits can hold 2^63, or a
@@ -97,14 +117,6 @@ impl Number {
         match self {
             Number::Int(integer) if integer.unsigned_abs() > u128::from(u64::MAX) => Number::Float(integer as f64),
             narrow => narrow,
-        }
-    }
-
-    #[inline]
-    pub(crate) fn is_float(self) -> bool {
-        match self {
-            Number::Int(_) => false,
-            Number::Float(_) => true,
         }
     }
 
@@ -152,14 +164,15 @@ impl Ord for Number {
     }
 }
 
+/// 2^127: from here on a float is beyond every i128, below it truncation is exact.
+const INTEGERS_END: f64 = 170_141_183_460_469_231_731_687_303_715_884_105_728.0;
+
 /// An integer against a float, exactly.
 fn compare(integer: i128, float: f64) -> Ordering {
-    // 2^127: from here on a float is beyond every i128, below it truncation is exact.
-    const LIMIT: f64 = 170_141_183_460_469_231_731_687_303_715_884_105_728.0;
-    if float >= LIMIT {
+    if float >= INTEGERS_END {
         return Ordering::Less;
     }
-    if float < -LIMIT {
+    if float < -INTEGERS_END {
         return Ordering::Greater;
     }
     let whole = float.trunc();
@@ -177,28 +190,28 @@ impl fmt::Display for Number {
     }
 }
 
-/// Text by which untyped sources say that there is no number.
-pub(crate) fn is_null_marker(text: &str) -> bool {
-    NULL_MARKERS.contains(&text)
+/// Why text that is no decimal is not a number.
+#[cold]
+fn why_not_a_number(text: &str) -> NotANumber {
+    if ["NaN", "nan", "NAN"].contains(&text.trim_start_matches(['+', '-'])) {
+        return NotANumber::Nan;
+    }
+    let together: String = text.chars().filter(|c| !",_' ".contains(*c)).collect();
+    let separated = together.len() < text.len() && text.ends_with(|c: char| c.is_ascii_digit());
+    // A point behind a point is one of thousands.
+    match separated && Decimal::scan(&together.replacen('.', "", together.matches('.').count().saturating_sub(1))).is_some() {
+        true => NotANumber::Separated,
+        false => NotANumber::Other,
+    }
 }
 
-const NULL_MARKERS: [&str; 9] = ["", "NA", "N/A", "NULL", "null", "NaN", "nan", "\\N", "-"];
-
-/// The number of a field, for an aggregate that needs one: `None` if it has none, because it is missing, null or empty, or because an
-/// untyped source has one of the usual null markers there. Text that is numeric is a number.
+/// The number of a field, where one is asked for: `None` if the field is missing. Text that spells a number is that number.
 #[inline]
 pub(crate) fn number_of(value: Value<'_>) -> Result<Option<Number>, NotANumber> {
     match value {
-        Value::Missing => Ok(None),
-        Value::Number(text) => Number::parse(text).map(Some),
-        Value::Untyped(text) => match Number::parse(text) {
-            Ok(number) => Ok(Some(number)),
-            Err(_) if is_null_marker(text.trim_ascii()) => Ok(None),
-            Err(error) => Err(error),
-        },
-        Value::Text(text) if text.trim_ascii().is_empty() => Ok(None),
-        Value::Text(text) => Number::parse(text).map(Some),
-        Value::Bool(_) => Err(NotANumber::Other),
+        Value::Missing | Value::Untyped("") => Ok(None),
+        Value::Number(text) | Value::Untyped(text) | Value::Text(text) => Number::parse(text).map(Some),
+        Value::Bool(_) | Value::Json(_) => Err(NotANumber::Other),
     }
 }
 
@@ -208,19 +221,41 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn integers_stay_integers_and_the_rest_is_finite() {
+    fn whole_numbers_are_integers_and_the_rest_is_finite() {
         let shown = |text| Number::parse(text).map(|number| format!("{number:?}"));
         assert_eq!(shown("12").unwrap(), "Int(12)");
         assert_eq!(shown("-0").unwrap(), "Int(0)");
-        assert_eq!(shown("-0.0").unwrap(), "Float(0.0)");
-        assert_eq!(shown("1e0").unwrap(), "Float(1.0)");
+        assert_eq!(shown("-0.0").unwrap(), "Int(0)");
+        for one in ["1e0", "1.0", "1", "10e-1", "0.1e1", "+1.000", "001"] {
+            assert_eq!(shown(one).unwrap(), "Int(1)", "{one}");
+        }
+        assert_eq!(shown("-1.5").unwrap(), "Float(-1.5)");
+        assert_eq!(shown("9007199254740993.0").unwrap(), "Int(9007199254740993)");
+        assert_eq!(shown("-170141183460469231731687303715884105728.0").unwrap(), "Int(-170141183460469231731687303715884105728)");
+        assert_eq!(shown("1e-999").unwrap(), "Int(0)", "too near to zero to be another number");
         assert_eq!(shown(" 7 ").unwrap(), "Int(7)");
         assert_eq!(shown("007").unwrap(), "Int(7)");
         assert_eq!(shown("18446744073709551616").unwrap(), "Int(18446744073709551616)");
         assert_eq!(shown("1000000000000000000000000000000000000000").unwrap(), "Float(1e39)");
         assert_eq!(shown("1e999"), Err(NotANumber::OutOfRange));
-        for wrong in ["NaN", "inf", "Infinity", "abc", "", "0x1", "1,000"] {
-            assert_eq!(shown(wrong), Err(NotANumber::Other), "{wrong}");
+        for (wrong, why) in [
+            ("NaN", NotANumber::Nan),
+            (" -nan ", NotANumber::Nan),
+            ("1,234", NotANumber::Separated),
+            ("1,5", NotANumber::Separated),
+            ("1.234.567,89", NotANumber::Separated),
+            ("-1 234", NotANumber::Separated),
+            ("1_000", NotANumber::Separated),
+            ("2024-01-02 00:00:00", NotANumber::Other),
+            ("1, 2, 3 and 4", NotANumber::Other),
+            ("12ms", NotANumber::Other),
+            ("inf", NotANumber::Other),
+            ("Infinity", NotANumber::Other),
+            ("abc", NotANumber::Other),
+            ("", NotANumber::Other),
+            ("0x1", NotANumber::Other),
+        ] {
+            assert_eq!(shown(wrong), Err(why), "{wrong}");
         }
     }
 
@@ -238,20 +273,22 @@ mod tests {
     }
 
     #[test]
-    fn null_markers_are_missing_only_in_untyped_sources() {
-        assert_eq!(number_of(Value::Untyped("NA")), Ok(None));
-        assert_eq!(number_of(Value::Untyped(" \\N ")), Ok(None));
-        assert_eq!(number_of(Value::Text("NA")), Err(NotANumber::Other));
-        assert_eq!(number_of(Value::Text("")), Ok(None));
-        assert_eq!(number_of(Value::Text("12")), Ok(Some(Number::Int(12))));
-        assert_eq!(number_of(Value::Bool(true)), Err(NotANumber::Other));
-        assert_eq!(number_of(Value::Untyped("abc")), Err(NotANumber::Other));
+    fn text_is_a_number_where_one_is_asked_for() {
+        for value in [Value::Number("12"), Value::Text("12"), Value::Untyped(" 12.0 ")] {
+            assert_eq!(number_of(value), Ok(Some(Number::Int(12))));
+        }
+        assert_eq!((number_of(Value::Missing), number_of(Value::Untyped(""))), (Ok(None), Ok(None)));
+        for value in [Value::Text(""), Value::Untyped("NA"), Value::Bool(true), Value::Json("[1]")] {
+            assert_eq!(number_of(value), Err(NotANumber::Other));
+        }
     }
 
     proptest! {
         #[test]
         fn reading_agrees_with_the_standard_library(float in any::<f64>().prop_filter("finite", |f| f.is_finite()), integer: i128) {
-            prop_assert_eq!(Number::parse(&format!("{float:?}")).unwrap().to_f64(), float);
+            let number = Number::parse(&format!("{float:?}")).unwrap();
+            prop_assert_eq!(number.to_f64(), float);
+            prop_assert_eq!(matches!(number, Number::Int(_)), float.fract() == 0.0 && float.abs() < INTEGERS_END);
             let Number::Int(back) = Number::parse(&integer.to_string()).unwrap() else { panic!("an integer") };
             prop_assert_eq!(back, integer);
         }

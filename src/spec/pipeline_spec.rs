@@ -62,6 +62,10 @@ pub struct PipelineSpec {
     /// The aggregates, each entry one or several with commas between.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agg: Option<Vec<String>>,
+    /// Text that counts as a missing value in every field, each entry one marker or several with commas between. Absent: the usual markers, in the
+    /// fields that are used as numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub null: Option<Vec<String>>,
     /// Distinct groups per window; records of further ones go into the group `(other)`. Absent:
     /// [`Limits::groups_max`](crate::Limits::groups_max).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,7 +87,7 @@ pub struct PipelineSpec {
     pub explain: Option<bool>,
 }
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "format",
     "time",
     "time_format",
@@ -96,6 +100,7 @@ const KEYS: [&str; 18] = [
     "where",
     "group",
     "agg",
+    "null",
     "limit_groups",
     "output",
     "dead_letters",
@@ -153,6 +158,7 @@ impl PipelineSpec {
             filter: flags.filter.or(self.filter),
             group: flags.group.or(self.group),
             agg: flags.agg.or(self.agg),
+            null: flags.null.or(self.null),
             limit_groups: flags.limit_groups.or(self.limit_groups),
             output: flags.output.or(self.output),
             dead_letters: flags.dead_letters.or(self.dead_letters),
@@ -276,6 +282,7 @@ impl PipelineSpec {
             "where" => self.filter = Some(map.next_value::<OneOrMany>()?.0),
             "group" => self.group = Some(map.next_value::<OneOrMany>()?.0),
             "agg" => self.agg = Some(map.next_value::<OneOrMany>()?.0),
+            "null" => self.null = Some(map.next_value::<OneOrMany>()?.0),
             "limit_groups" => self.limit_groups = Some(map.next_value()?),
             "strict" => self.strict = Some(map.next_value()?),
             _ => self.explain = Some(map.next_value()?),
@@ -302,6 +309,7 @@ lateness = "1m"
 where = ["status >= 500"]
 group = "country,status"
 agg = ["count", "sum(bytes) as bytes", "top(10, url)"]
+null = ["NA, '-'", "none"]
 limit_groups = 100
 output = "json"
 dead_letters = "bad.jsonl"

@@ -47,7 +47,7 @@ pub struct PreparedRows {
     /// The integers that are not short.
     wide: Vec<i128>,
     keys: Vec<KeyBytes>,
-    present: Vec<bool>,
+    tests: Vec<bool>,
     groups: Vec<KeyBytes>,
     strides: Strides,
     /// The rows that are no records.
@@ -66,7 +66,7 @@ pub struct PreparedRows {
 struct Strides {
     numbers: usize,
     keys: usize,
-    present: usize,
+    tests: usize,
     /// One, or none without groups.
     groups: usize,
 }
@@ -126,12 +126,12 @@ impl PreparedRows {
             numbers: Vec::new(),
             wide: Vec::new(),
             keys: Vec::new(),
-            present: Vec::new(),
+            tests: Vec::new(),
             groups: Vec::new(),
             strides: Strides {
                 numbers: plan.numbers.len(),
                 keys: plan.keys.len(),
-                present: plan.present.len(),
+                tests: plan.tests.len(),
                 groups: usize::from(!preparer.group_slots.is_empty()),
             },
             gaps: Vec::new(),
@@ -145,12 +145,12 @@ impl PreparedRows {
     /// Starts with the rows of another block: none.
     pub fn begin(&mut self, block: &Block) {
         self.row.begin_in(block);
-        self.row.begin_prepared(self.strides.numbers, self.strides.keys, self.strides.present);
+        self.row.begin_prepared(self.strides.numbers, self.strides.keys, self.strides.tests);
         self.times.clear();
         self.numbers.clear();
         self.wide.clear();
         self.keys.clear();
-        self.present.clear();
+        self.tests.clear();
         self.groups.clear();
         self.gaps.clear();
         (self.len, self.taken) = (0, Taken::default());
@@ -188,7 +188,7 @@ impl PreparedRows {
             };
             self.numbers.push(packed);
         }
-        self.present.extend(prepared.present.iter());
+        self.tests.extend(prepared.tests.iter());
         for &key in &prepared.keys {
             let key = self.taken_over(key, row);
             self.keys.push(key);
@@ -316,7 +316,7 @@ impl PreparedRows {
         };
         take_columns((&self.numbers, strides.numbers), record, &mut into.numbers, unpack);
         take_columns((&self.keys, strides.keys), record, &mut into.keys, |key| *key);
-        take_columns((&self.present, strides.present), record, &mut into.present, |present| *present);
+        take_columns((&self.tests, strides.tests), record, &mut into.tests, |passes| *passes);
         take_columns((&self.groups, strides.groups), record, std::slice::from_mut(&mut into.group), |group| *group);
         Some((time, row))
     }

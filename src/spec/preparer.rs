@@ -1,6 +1,7 @@
 //! What a pipeline makes of one row, whatever came before it.
 
 use super::field::Fields;
+use super::null::Nulls;
 use super::predicate::Predicate;
 use super::row::{NotAKey, Row, Value};
 use super::row_aggregate::{Plan, RowAggregate};
@@ -24,6 +25,9 @@ pub struct RowPreparer {
     pub(super) key_bytes_max: usize,
     /// By how many milliseconds an event time may lie ahead of the arrival time.
     pub(super) max_ahead: Option<i64>,
+    pub(super) nulls: Nulls,
+    /// The slots of the fields whose markers of missing values count before anything is read.
+    pub(super) marked: Vec<usize>,
     /// The event times that move a watermark; empty where none does, and the times of rows that do not pass the filter are not read.
     pub(super) moving_times: RangeInclusive<i64>,
     /// `None` where rows cannot be aggregated apart: see [`RowAggregate::preaggregates`].
@@ -45,6 +49,9 @@ impl RowPreparer {
     /// Reads of the row what the pipeline needs. `arrival` is its event time if there is no time field.
     #[inline(always)]
     pub(super) fn prepare(&self, row: &mut Row, arrival: Timestamp) -> Preparation {
+        if !self.marked.is_empty() {
+            row.clear_nulls(&self.marked, &self.nulls);
+        }
         if !self.filter.iter().all(|predicate| predicate.holds(row)) {
             return Preparation::Filtered(if self.moving_times.is_empty() { None } else { self.moving_time(row, arrival) });
         }
@@ -87,14 +94,15 @@ impl RowPreparer {
     /// Reads of the row what the aggregates need, or says what is wrong with the row.
     #[inline(always)]
     fn read(&self, row: &mut Row) -> Result<(), Refusal> {
-        let Plan { numbers, keys, present, .. } = &self.plan;
-        row.begin_prepared(numbers.len(), keys.len(), present.len());
-        row.prepare_numbers(numbers).map_err(|(slot, why)| Refusal::new(slot, why.to_string()))?;
+        let Plan { numbers, keys, tests, .. } = &self.plan;
+        row.begin_prepared(numbers.len(), keys.len(), tests.len());
+        row.prepare_numbers(numbers, &self.nulls).map_err(|(slot, why)| Refusal::new(slot, why.to_string()))?;
         for (index, &slot) in keys.iter().enumerate() {
             row.prepare_key(index, slot, self.key_bytes_max).map_err(|why| self.refuse_key(slot, why))?;
         }
-        for (index, &slot) in present.iter().enumerate() {
-            row.prepare_present(index, slot);
+        for (index, test) in tests.iter().enumerate() {
+            let passes = test.passes(row);
+            row.prepare_test(index, passes);
         }
         match self.group_slots.as_slice() {
             [] => {}
@@ -150,7 +158,7 @@ impl Refusal {
         let shown = match row.value(self.slot) {
             Value::Missing | Value::Untyped("") => return format!("{}: the field {}", fields.name(self.slot), self.why),
             Value::Bool(value) => value.to_string(),
-            Value::Number(text) => shortened(text),
+            Value::Number(text) | Value::Json(text) => shortened(text),
             Value::Text(text) | Value::Untyped(text) => format!("{:?}", shortened(text)),
         };
         format!("{}: {shown} {}", fields.name(self.slot), self.why)

@@ -9,6 +9,7 @@
 use super::block::Block;
 use super::digits::digits_at;
 use super::key::KeyForm;
+use super::null::Nulls;
 use super::number::{NotANumber, PreparedNumber, number_of};
 use bytes::Bytes;
 use std::ops::Range;
@@ -26,6 +27,8 @@ pub enum Value<'a> {
     Text(&'a str),
     /// Text of a source that does not tell text from numbers, such as CSV.
     Untyped(&'a str),
+    /// An array or object: its JSON text.
+    Json(&'a str),
 }
 
 impl Value<'_> {
@@ -53,6 +56,7 @@ enum Field {
     },
     Text(Span),
     Untyped(Span),
+    Json(Span),
     /// In `unescaped`, not in `source`.
     Unescaped(Span),
 }
@@ -116,8 +120,8 @@ pub struct Row {
 pub(super) struct Prepared {
     pub(super) numbers: Vec<PreparedNumber>,
     pub(super) keys: Vec<KeyBytes>,
-    /// Whether there is a value, for the fields of which only that is asked.
-    pub(super) present: Vec<bool>,
+    /// Whether the row passes each test.
+    pub(super) tests: Vec<bool>,
     pub(super) group: KeyBytes,
     /// The bytes of keys that are not a field's own text.
     pub(super) encoded: Vec<u8>,
@@ -227,6 +231,12 @@ impl Row {
         self.set(slot, Field::Untyped(Span::of(range)));
     }
 
+    /// Sets an array or object: the range of its JSON text in the source, which must be UTF-8 and have been checked to be JSON.
+    #[inline]
+    pub fn set_json(&mut self, slot: usize, range: Range<usize>) {
+        self.set(slot, Field::Json(Span::of(range)));
+    }
+
     /// Sets text that is not in the source as such, such as a string with escapes: it is copied.
     pub fn set_unescaped(&mut self, slot: usize, text: &str) {
         let start = self.unescaped.len();
@@ -244,6 +254,7 @@ impl Row {
             Field::Integer { start, len, .. } => Value::Number(Span::of_digits(start, len).text(&self.source)),
             Field::Text(span) => Value::Text(span.text(&self.source)),
             Field::Untyped(span) => Value::Untyped(span.text(&self.source)),
+            Field::Json(span) => Value::Json(span.text(&self.source)),
             Field::Unescaped(span) => Value::Text(self.unescaped.get(span.start as usize..span.end as usize).unwrap_or_default()),
         }
     }
@@ -266,34 +277,47 @@ impl Row {
         }
     }
 
-    /// Starts to prepare the row for aggregates that need so many numbers, keys and presences, all of which are to be set.
-    #[inline(always)]
-    pub(super) fn begin_prepared(&mut self, numbers: usize, keys: usize, present: usize) {
-        let prepared = &mut self.prepared;
-        prepared.encoded.clear();
-        prepared.group = KeyBytes::Missing;
-        if (prepared.numbers.len(), prepared.keys.len(), prepared.present.len()) != (numbers, keys, present) {
-            prepared.numbers.resize(numbers, PreparedNumber::Missing);
-            prepared.keys.resize(keys, KeyBytes::Missing);
-            prepared.present.resize(present, false);
+    /// Makes the fields missing whose values are among the markers of missing ones.
+    pub(super) fn clear_nulls(&mut self, slots: &[usize], nulls: &Nulls) {
+        for &slot in slots {
+            let may_be_one = match self.fields.get(slot) {
+                Some(Field::Integer { .. } | Field::Number(_)) => nulls.has_numbers(),
+                Some(Field::Text(_) | Field::Untyped(_) | Field::Unescaped(_)) => true,
+                _ => false,
+            };
+            if may_be_one && nulls.contain(self.value(slot)) {
+                self.set_missing(slot);
+            }
         }
     }
 
-    /// Finds out whether a field has a value.
+    /// Starts to prepare the row for aggregates that need so many numbers, keys and tests, all of which are to be set.
+    #[inline(always)]
+    pub(super) fn begin_prepared(&mut self, numbers: usize, keys: usize, tests: usize) {
+        let prepared = &mut self.prepared;
+        prepared.encoded.clear();
+        prepared.group = KeyBytes::Missing;
+        if (prepared.numbers.len(), prepared.keys.len(), prepared.tests.len()) != (numbers, keys, tests) {
+            prepared.numbers.resize(numbers, PreparedNumber::Missing);
+            prepared.keys.resize(keys, KeyBytes::Missing);
+            prepared.tests.resize(tests, false);
+        }
+    }
+
+    /// Keeps whether the row passes a test.
     #[inline]
-    pub(super) fn prepare_present(&mut self, index: usize, slot: usize) {
-        let present = !self.value(slot).is_missing();
-        if let Some(place) = self.prepared.present.get_mut(index) {
-            *place = present;
+    pub(super) fn prepare_test(&mut self, index: usize, passes: bool) {
+        if let Some(place) = self.prepared.tests.get_mut(index) {
+            *place = passes;
         }
     }
 
     /// Reads fields as numbers; the slot of the one that is none is given back.
     #[inline(always)]
-    pub(super) fn prepare_numbers(&mut self, slots: &[usize]) -> Result<(), (usize, NotANumber)> {
+    pub(super) fn prepare_numbers(&mut self, slots: &[usize], nulls: &Nulls) -> Result<(), (usize, NotANumber)> {
         let Row { fields, prepared, .. } = self;
         for (index, (place, &slot)) in prepared.numbers.iter_mut().zip(slots).enumerate() {
-            let Some(Field::Integer { value, .. }) = fields.get(slot) else { return self.prepare_numbers_from(index, slots) };
+            let Some(Field::Integer { value, .. }) = fields.get(slot) else { return self.prepare_numbers_from(index, slots, nulls) };
             *place = PreparedNumber::Short(*value);
         }
         Ok(())
@@ -301,15 +325,19 @@ impl Row {
 
     /// Reads fields as numbers, from one on that is no plain integer.
     #[inline(never)]
-    fn prepare_numbers_from(&mut self, first: usize, slots: &[usize]) -> Result<(), (usize, NotANumber)> {
+    fn prepare_numbers_from(&mut self, first: usize, slots: &[usize], nulls: &Nulls) -> Result<(), (usize, NotANumber)> {
         let mut numbers = slots.iter().enumerate().skip(first);
-        numbers.try_for_each(|(index, &slot)| self.prepare_number(index, slot).map_err(|why| (slot, why)))
+        numbers.try_for_each(|(index, &slot)| self.prepare_number(index, slot, nulls).map_err(|why| (slot, why)))
     }
 
-    fn prepare_number(&mut self, index: usize, slot: usize) -> Result<(), NotANumber> {
+    fn prepare_number(&mut self, index: usize, slot: usize, nulls: &Nulls) -> Result<(), NotANumber> {
         let number = match self.digits(slot) {
             Some(integer) => PreparedNumber::Short(integer),
-            None => number_of(self.value(slot))?.into(),
+            None => match number_of(self.value(slot)) {
+                Ok(number) => number.into(),
+                Err(_) if nulls.contain(self.value(slot)) => PreparedNumber::Missing,
+                Err(why) => return Err(why),
+            },
         };
         if let Some(place) = self.prepared.numbers.get_mut(index) {
             *place = number;
@@ -397,7 +425,7 @@ impl Row {
     #[inline]
     fn own_text(&self, slot: usize) -> KeyBytes {
         match self.fields.get(slot) {
-            Some(Field::Text(span) | Field::Untyped(span) | Field::Number(span)) => KeyBytes::Source(*span),
+            Some(Field::Text(span) | Field::Untyped(span) | Field::Json(span) | Field::Number(span)) => KeyBytes::Source(*span),
             Some(Field::Integer { start, len, .. }) => KeyBytes::Source(Span::of_digits(*start, *len)),
             Some(Field::Unescaped(span)) => KeyBytes::Unescaped(*span),
             Some(Field::Missing | Field::Bool(_)) | None => KeyBytes::Missing,
@@ -425,10 +453,10 @@ impl Row {
         self.prepared.numbers.get(index).unwrap_or(&PreparedNumber::Missing)
     }
 
-    /// Whether a field whose presence was prepared has a value.
+    /// Whether the row passes a test.
     #[inline]
-    pub(super) fn is_present(&self, index: usize) -> bool {
-        self.prepared.present.get(index).copied().unwrap_or(false)
+    pub(super) fn passes(&self, index: usize) -> bool {
+        self.prepared.tests.get(index).copied().unwrap_or(false)
     }
 
     /// What was prepared.

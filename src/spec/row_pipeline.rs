@@ -4,6 +4,7 @@ use super::explain::Explanation;
 use super::expression::{Column, Function};
 use super::field::Fields;
 use super::finished_rows::FinishedRows;
+use super::null::Nulls;
 use super::output::RowEmission;
 use super::pending_rows::PendingRows;
 use super::preaggregated_rows::PreaggregatedRows;
@@ -70,6 +71,9 @@ pub(super) struct Parts {
     pub(super) group: Vec<(String, usize)>,
     pub(super) columns: Vec<Column>,
     pub(super) plan: Plan,
+    pub(super) nulls: Nulls,
+    /// The slots of the fields whose markers of missing values count before anything is read.
+    pub(super) marked: Vec<usize>,
     pub(super) engine: Engine<Row, RowAggregate>,
     pub(super) windows: Windows,
     pub(super) revised: bool,
@@ -123,7 +127,7 @@ impl RowPipeline {
     pub(super) fn new(parts: Parts) -> Self {
         let (group_names, group_slots) = parts.group.into_iter().unzip();
         let columns = parts.columns.into_iter().map(OutputColumn::of).collect();
-        let Parts { fields, filter, time, plan, key_bytes_max, .. } = parts;
+        let Parts { fields, filter, time, plan, key_bytes_max, nulls, marked, .. } = parts;
         let moving_times = parts.engine.moving_times();
         let preaggregation = parts.engine.aggregate().preaggregates().then(|| parts.engine.preaggregation());
         RowPipeline {
@@ -135,6 +139,8 @@ impl RowPipeline {
                 plan,
                 key_bytes_max,
                 max_ahead: parts.max_ahead,
+                nulls,
+                marked,
                 moving_times,
                 preaggregation,
             }),

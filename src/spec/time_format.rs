@@ -133,7 +133,7 @@ impl TimeFormat {
         let text = match value {
             Value::Number(text) | Value::Text(text) | Value::Untyped(text) => text.trim_ascii(),
             Value::Missing => return Err(NotATime::Missing),
-            Value::Bool(_) => return Err(NotATime::Malformed),
+            Value::Bool(_) | Value::Json(_) => return Err(NotATime::Malformed),
         };
         if text.is_empty() {
             return Err(NotATime::Missing);

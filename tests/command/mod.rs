@@ -18,6 +18,7 @@ mod signals;
 mod state;
 mod threads;
 mod usage;
+mod values;
 
 use serde_json::Value;
 use std::fs;

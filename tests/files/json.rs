@@ -22,7 +22,7 @@ fn fields_of(row: &Row) -> Vec<Field> {
             Value::Missing => Field::Missing,
             Value::Bool(value) => Field::Bool(value),
             Value::Number(text) => Field::Number(text.to_owned()),
-            Value::Text(text) => Field::Text(text.to_owned()),
+            Value::Text(text) | Value::Json(text) => Field::Text(text.to_owned()),
             Value::Untyped(text) => panic!("JSON has types, yet {text:?} has none"),
         })
         .collect()
@@ -226,7 +226,7 @@ fn values_keep_their_types_and_text() {
     let line =
         br#"{"a":{"b":[1, {"a": null}],"c":" "},"n":-0.10e+5,"big":123456789012345678901234567890,"far":1e999,"t":true,"s":"\u00e9\n"}"#;
     let (got, _) = read(Format::JsonLines, line, &["a", "/a/b/0", "n", "big", "far", "t", "s", "none", "/a/b/1/a"]);
-    let raw = r#"t{"b":[1, {"a": null}],"c":" "}"#;
+    let raw = r#"j{"b":[1, {"a": null}],"c":" "}"#;
     let expected = [raw, "n1", "n-0.10e+5", "n123456789012345678901234567890", "n1e999", "btrue", "té\n", "-", "-"];
     assert_eq!(got.rows(), [expected.to_vec()]);
 }
@@ -235,7 +235,7 @@ fn values_keep_their_types_and_text() {
 fn of_a_key_that_occurs_twice_the_last_value_counts() {
     let lines = b"{\"a\":1,\"a\":2}\n{\"a\":{\"b\":1},\"a\":{\"c\":2}}\n{\"a\":{\"b\":1},\"a\":null}\n{\"a\":null,\"a\":{\"b\":3}}\n";
     let (got, _) = read(Format::JsonLines, lines, &["/a/b", "a"]);
-    assert_eq!(got.rows(), [["-", "n2"], ["-", "t{\"c\":2}"], ["-", "-"], ["n3", "t{\"b\":3}"]]);
+    assert_eq!(got.rows(), [["-", "n2"], ["-", "j{\"c\":2}"], ["-", "-"], ["n3", "j{\"b\":3}"]]);
 }
 
 #[test]

@@ -72,6 +72,7 @@ fn shown(value: Value<'_>) -> String {
         Value::Number(text) => format!("n{text}"),
         Value::Text(text) => format!("t{text}"),
         Value::Untyped(text) => format!("u{text}"),
+        Value::Json(text) => format!("j{text}"),
     }
 }
 

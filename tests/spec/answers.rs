@@ -20,7 +20,7 @@ agg = 'count, sum(bytes) as bytes, p99(latency_ms), top(10, url)'
 fn every_aggregate_answers() {
     let toml = r#"agg = "count, count(x), sum(x), mean(x), min(x), max(x), variance(x), stddev(x), first(x), last(x), p50(x), distinct(x), frequency(x, 2)""#;
     let answers = answer(toml, &[r#"{"x": 4}"#, r#"{"x": 2}"#, r#"{"y": 1}"#, r#"{"x": 2.0}"#]);
-    let expected = r#"{"window":null,"revision":0,"count":4,"count(x)":3,"sum(x)":8.0,"mean(x)":2.6666666666666665,"min(x)":2,"max(x)":4,"variance(x)":1.3333333333333333,"stddev(x)":1.1547005383792515,"first(x)":4,"last(x)":2,"p50(x)":{"value":2.0,"lower":2.0,"upper":2.0},"distinct(x)":{"value":2,"lower":2,"upper":2},"frequency(x, 2)":{"value":2,"lower":2,"upper":2}}"#;
+    let expected = r#"{"window":null,"revision":0,"count":4,"count(x)":3,"sum(x)":8,"mean(x)":2.6666666666666665,"min(x)":2,"max(x)":4,"variance(x)":1.3333333333333333,"stddev(x)":1.1547005383792515,"first(x)":4,"last(x)":2,"p50(x)":{"value":2.0,"lower":2.0,"upper":2.0},"distinct(x)":{"value":2,"lower":2,"upper":2},"frequency(x, 2)":{"value":2,"lower":2,"upper":2}}"#;
     assert_eq!(answers, [expected]);
 }
 
@@ -33,9 +33,36 @@ fn of_no_values_there_is_null_and_a_count_of_zero() {
 }
 
 #[test]
-fn null_markers_are_skipped_by_numbers_only_and_only_in_csv() {
-    let answers = answer_csv(r#"agg = "sum(x), count(x), distinct(x)""#, &["NA", "5", "-", "\\N"]);
-    assert_eq!(answers, [r#"{"window":null,"revision":0,"sum(x)":5,"count(x)":4,"distinct(x)":{"value":4,"lower":4,"upper":4}}"#]);
+fn s95_markers_are_missing_in_every_function_over_a_number_and_text_elsewhere() {
+    let cells = ["NA", "5", "-", "\\N", "", " NULL "];
+    let answers = answer_csv(r#"agg = "sum(x), count(x), distinct(x), top(2, x), first(x)""#, &cells);
+    let expected = r#"{"window":null,"revision":0,"sum(x)":5,"count(x)":1,"distinct(x)":{"value":1,"lower":1,"upper":1},"top(2, x)":[{"key":5,"count":1,"lower":1,"upper":1,"guaranteed":true}],"first(x)":5}"#;
+    assert_eq!(answers, [expected]);
+    for (agg, value) in [("count(x)", "5"), ("distinct(x)", r#"{"value":5,"lower":5,"upper":5}"#), ("first(x)", r#""NA""#)] {
+        let answers = answer_csv(&format!("agg = \"{agg}\""), &cells);
+        assert_eq!(answers, [format!(r#"{{"window":null,"revision":0,"{agg}":{value}}}"#)], "text");
+    }
+    // A comparison with a number is a use as a number, whether in a predicate or in a frequency.
+    for toml in ["where = \"not x > 100\"\nagg = 'count(x)'", "agg = 'count(x), frequency(x, 5)'"] {
+        assert!(answer_csv(toml, &cells)[0].contains(r#""count(x)":1"#), "{toml}");
+    }
+    assert!(answer_csv("where = \"not x > '100'\"\nagg = 'count(x)'", &cells)[0].contains(r#""count(x)":2"#));
+    // JSON has a null of its own; of its text only that which is empty is no number.
+    let toml = "agg = 'count(x), sum(x), mean(x)'";
+    assert_eq!(answer(toml, &[r#"{"x": ""}"#, r#"{"x": "3"}"#]), [r#"{"window":null,"revision":0,"count(x)":1,"sum(x)":3,"mean(x)":3.0}"#]);
+    assert_eq!(answer("agg = 'count(x)'", &[r#"{"x": ""}"#]), [r#"{"window":null,"revision":0,"count(x)":1}"#]);
+}
+
+#[test]
+fn a_list_of_markers_counts_in_every_field() {
+    let cells = ["NA", "5", "-", "none", "-999"];
+    let toml = "null = ['none, -999']\ngroup = 'x'";
+    let groups: Vec<_> = answer_csv(toml, &cells).iter().map(|line| line.split('}').next().unwrap().to_owned()).collect();
+    let expected = [r#"null"#, "5", r#""-""#, r#""NA""#].map(|key| format!(r#"{{"window":null,"group":{{"x":{key}"#));
+    assert_eq!(groups, expected);
+    let json = [r#"{"x": -999.0}"#, r#"{"x": "none"}"#, r#"{"x": 1}"#, r#"{"x": "NA"}"#];
+    assert_eq!(answer("null = 'none, -999'\nagg = 'count(x)'", &json), [r#"{"window":null,"revision":0,"count(x)":2}"#]);
+    assert_eq!(answer_csv("null = ''\nagg = 'count(x)'", &["", "NA"]), [r#"{"window":null,"revision":0,"count(x)":1}"#]);
 }
 
 #[test]

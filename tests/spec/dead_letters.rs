@@ -24,7 +24,10 @@ fn reasons_name_the_field_and_its_value() {
         reason("agg = 'sum(x)'", r#"{"x": "1e999"}"#),
         r#"x: "1e999" is out of range: the largest number is 1.7976931348623157e308"#
     );
-    assert_eq!(reason("agg = 'mean(x)'", r#"{"x": "NaN"}"#), r#"x: "NaN" is not a number"#);
+    assert_eq!(reason("agg = 'mean(x)'", r#"{"x": "NaN"}"#), r#"x: "NaN" is not a number, and it is missing only if it is listed as null"#);
+    let separated =
+        r#"x: "1,234" is not a number that can be read: thousands are not separated, and decimals stand behind a point, as in 1234.5"#;
+    assert_eq!(reason("agg = 'mean(x)'", r#"{"x": "1,234"}"#), separated);
     assert_eq!(reason("time = 'ts'\nwindow = '1m'", r#"{"ts": "soon"}"#), r#"ts: "soon" is not a time (time format auto)"#);
     assert_eq!(reason("time = 'ts'\nwindow = '1m'", r#"{}"#), "ts: the field is missing");
     assert_eq!(reason("time = 'ts'\ntime_format = '%F'", r#"{"ts": 5.5}"#), r#"ts: 5.5 is not a time (time format "%F")"#);

@@ -36,7 +36,8 @@ fn fill_json(row: &mut Row, fields: &[String], line: &str) {
             None | Some(serde_json::Value::Null) => row.set_missing(slot),
             Some(serde_json::Value::Bool(value)) => row.set_bool(slot, *value),
             Some(serde_json::Value::Number(_)) => row.set_number(slot, range),
-            Some(_) => row.set_text(slot, range),
+            Some(serde_json::Value::String(_)) => row.set_text(slot, range),
+            Some(_) => row.set_json(slot, range),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! - Of a key that occurs twice the last value counts, as in `serde_json::Value`.
 //! - A number keeps its text, whatever its size or precision; its range is judged by who uses it.
 //! - A string with escapes is unescaped; a lone surrogate is a fault.
-//! - An object or array that is itself named yields the text of its raw JSON.
+//! - An object or array that is itself named yields its raw JSON.
 //! - Nesting is bounded by a limit, and what nobody asked for is walked with an explicit stack, so depth costs no machine stack.
 //!
 //! What makes it fast in safe code: the tokens are found many bytes at a time (`json_tokens`), and the keys of the last line are
@@ -282,7 +282,7 @@ impl Line<'_> {
                     b'{' => self.object(at, node, depth)?,
                     _ => self.array(at, node, depth)?,
                 };
-                slots.iter().for_each(|slot| self.row.set_text(*slot, at..end));
+                slots.iter().for_each(|slot| self.row.set_json(*slot, at..end));
                 Ok(end)
             }
             first => {

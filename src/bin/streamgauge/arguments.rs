@@ -154,11 +154,13 @@ Aggregates (--agg), separated by commas, each with an optional `as NAME`:
   p50(f) to p99.99(f)        percentile of nearest rank, within 0.5 %
   distinct(f)                how many different values
   top(k, f), top(k, f, m)    the k most frequent values, by m counters (65,536 unless given)
-  frequency(f, 'value')      how often one value came, as text or number
+  frequency(f, 'value')      how often f == 'value' holds
 
 Predicates (--where):
   field OP value             with == != < <= > >= in contains matches, and/or/not, parentheses
   exists field               a missing field makes every comparison false
+  ts >= '2025-10-26'         times compare as times; text that spells a number is one beside a number
+  tags contains 'vip'        an element of a JSON array, or a part of text
   status >= 500 and not (url contains '/health')
   country in ('DE', 'FR')    agent matches '(?i)bot'
 
@@ -330,6 +332,10 @@ pub(crate) struct PipelineArguments {
     /// What to compute, such as 'count, sum(bytes) as bytes, top(10, url)'. Default: count
     #[arg(long, value_name = "AGGREGATE,...")]
     pub(crate) agg: Vec<String>,
+    /// Text that is a missing value in every field, such as 'NA, -, (null)', in quotes where it is not a word; '' is no text.
+    /// Default: NA, N/A, NULL, null, \N and - of CSV, in fields that are used as numbers
+    #[arg(long, value_name = "TEXT,...", allow_hyphen_values = true)]
+    pub(crate) null: Vec<String>,
     /// At most so many groups per window; the records of further ones are counted together in a group (other)
     #[arg(long, value_name = "N")]
     pub(crate) limit_groups: Option<u64>,

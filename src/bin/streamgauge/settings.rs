@@ -58,6 +58,7 @@ impl Settings {
             filter: given(pipeline.predicates),
             group: pipeline.group.map(|group| vec![group]),
             agg: given(aggregates),
+            null: given(pipeline.null),
             limit_groups: pipeline.limit_groups,
             output: output.output.map(|output| output_name(output).to_owned()),
             dead_letters: input.dead_letters.map(|path| path.to_string_lossy().into_owned()),
@@ -112,6 +113,7 @@ fn given_keys(flags: &PipelineSpec) -> Vec<&'static str> {
         ("where", flags.filter.is_some()),
         ("group", flags.group.is_some()),
         ("agg", flags.agg.is_some()),
+        ("null", flags.null.is_some()),
         ("limit_groups", flags.limit_groups.is_some()),
     ];
     keys.into_iter().filter_map(|(key, given)| given.then_some(key)).collect()

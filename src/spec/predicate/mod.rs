@@ -3,23 +3,24 @@
 //! A comparison is `field OP value`, with `== != < <= > >=`, `in`, `contains` and `matches`; `exists field` asks whether the record has the
 //! field. They are joined by `not`, `and`, `or` (which bind in this order, tightest first) and parentheses.
 //!
-//! - A value in quotes is text, and is compared with the field's text as the source wrote it, by code point. An unquoted number is
-//!   compared as a number, exactly; text that is numeric counts as one. `true` and `false` are compared with truth values.
-//! - A comparison with a field that is missing, null, or empty text of an untyped source is false, with `!=` too. In an untyped source the
-//!   usual null markers (`NA`, `NULL` and so on) count as missing where the value is a number. So `not (x > 5)` is true, and `x <= 5` is
-//!   false, for a record without `x`.
-//! - Of a field that is there but is of another kind than the value, `!=` is true and every other comparison is false.
+//! - How a value of a record compares with the one that is written is said in [`literal`](super::literal).
+//! - A comparison with a field that is missing, null, or empty text of an untyped source is false, with `!=` too. So `not (x > 5)` is true, and
+//!   `x <= 5` is false, for a record without `x`. What else counts as missing is said in [`null`](super::null).
 //! - `in` takes a list, `('a', 'b')` or `['a', 'b']`, and is true if one of the list is equal. `contains` and `matches` take text and look at
-//!   the field's text; `matches` takes a regular expression of the `regex` crate, in time linear in the text, and is true if it is found
-//!   anywhere.
+//!   the field's text, which of a number is the one that answers have, however the number is written. `contains` of a JSON array is true if an
+//!   element is equal to the text. `matches` takes a regular expression of the `regex` crate, in time linear in the text, and is true if it is
+//!   found anywhere.
 
 mod parse;
 #[cfg(test)]
 mod tests;
 
-use super::number::{Number, number_of};
+use super::json_array::any_element;
+use super::key::{self, KeyForm};
+use super::literal::{Literal, Operator, TextLiteral};
 use super::row::{Row, Value};
-use std::cmp::Ordering;
+use crate::error::Error;
+use std::borrow::Cow;
 
 /// Which records a pipeline takes.
 #[derive(Clone, Debug)]
@@ -30,39 +31,8 @@ pub(super) enum Predicate {
     Exists(usize),
     Compare(usize, Operator, Literal),
     In(usize, Vec<Literal>),
-    Contains(usize, String),
+    Contains(usize, TextLiteral),
     Matches(usize, regex::Regex),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Operator {
-    Equal,
-    Unequal,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-}
-
-impl Operator {
-    fn holds(self, order: Ordering) -> bool {
-        match self {
-            Operator::Equal => order.is_eq(),
-            Operator::Unequal => order.is_ne(),
-            Operator::Less => order.is_lt(),
-            Operator::LessOrEqual => order.is_le(),
-            Operator::Greater => order.is_gt(),
-            Operator::GreaterOrEqual => order.is_ge(),
-        }
-    }
-}
-
-/// The value that a field is compared with.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) enum Literal {
-    Number(Number),
-    Text(String),
-    Bool(bool),
 }
 
 impl Predicate {
@@ -88,48 +58,54 @@ impl Predicate {
             Predicate::Exists(slot) => !row.value(*slot).is_missing(),
             Predicate::Compare(slot, operator, literal) => literal.compares(*operator, row.value(*slot)),
             Predicate::In(slot, literals) => literals.iter().any(|literal| literal.compares(Operator::Equal, row.value(*slot))),
-            Predicate::Contains(slot, part) => text_of(row.value(*slot)).is_some_and(|text| text.contains(part)),
-            Predicate::Matches(slot, regex) => text_of(row.value(*slot)).is_some_and(|text| regex.is_match(text)),
+            Predicate::Contains(slot, part) => contains(row.value(*slot), part),
+            Predicate::Matches(slot, regex) => text_of(row.value(*slot)).is_some_and(|text| regex.is_match(&text)),
+        }
+    }
+
+    /// Calls `take` for each field that is looked at, with what it is compared with, if it is.
+    pub(super) fn each_field(
+        &mut self,
+        take: &mut dyn FnMut(usize, Option<(Operator, &mut Literal)>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        match self {
+            Predicate::All(parts) | Predicate::Any(parts) => parts.iter_mut().try_for_each(|part| part.each_field(take)),
+            Predicate::Not(part) => part.each_field(take),
+            Predicate::Exists(slot) | Predicate::Contains(slot, _) | Predicate::Matches(slot, _) => take(*slot, None),
+            Predicate::Compare(slot, operator, literal) => take(*slot, Some((*operator, literal))),
+            Predicate::In(slot, literals) => literals.iter_mut().try_for_each(|literal| take(*slot, Some((Operator::Equal, literal)))),
         }
     }
 }
 
-impl Literal {
-    #[inline]
-    fn compares(&self, operator: Operator, value: Value<'_>) -> bool {
-        if value.is_missing() {
-            return false;
-        }
-        let order = match self {
-            Literal::Number(number) => match number_of(value) {
-                Ok(Some(value)) => Some(value.cmp(number)),
-                Ok(None) => return false,
-                Err(_) => None,
-            },
-            Literal::Text(literal) => text_of(value).map(|text| text.cmp(literal)),
-            Literal::Bool(literal) => bool_of(value).map(|value| value.cmp(literal)),
-        };
-        match order {
-            Some(order) => operator.holds(order),
-            None => operator == Operator::Unequal,
-        }
-    }
-}
-
-fn text_of(value: Value<'_>) -> Option<&str> {
+/// Whether an element of an array is equal to the part, or the text of any other value has it somewhere.
+fn contains(value: Value<'_>, part: &TextLiteral) -> bool {
     match value {
-        Value::Missing | Value::Untyped("") => None,
-        Value::Number(text) | Value::Text(text) | Value::Untyped(text) => Some(text),
-        Value::Bool(true) => Some("true"),
-        Value::Bool(false) => Some("false"),
+        Value::Json(text) if text.starts_with('[') => any_element(text, |element| part.compares(Operator::Equal, element)),
+        value => text_of(value).is_some_and(|text| text.contains(&part.text)),
     }
 }
 
-fn bool_of(value: Value<'_>) -> Option<bool> {
-    match value {
-        Value::Bool(value) => Some(value),
-        Value::Untyped("true") => Some(true),
-        Value::Untyped("false") => Some(false),
-        _ => None,
-    }
+/// The text of a value. A number has one text, however it is written: that of the answers.
+fn text_of(value: Value<'_>) -> Option<Cow<'_, str>> {
+    Some(match value {
+        Value::Missing | Value::Untyped("") => return None,
+        Value::Number(text) if is_plain_integer(text) => text.into(),
+        Value::Number(text) => number_text(text).into(),
+        Value::Text(text) | Value::Untyped(text) | Value::Json(text) => text.into(),
+        Value::Bool(true) => "true".into(),
+        Value::Bool(false) => "false".into(),
+    })
+}
+
+/// Whether a JSON number is written as integers are in answers.
+fn is_plain_integer(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cold]
+fn number_text(text: &str) -> String {
+    let mut key = Vec::new();
+    KeyForm::of(Value::Number(text)).write(&mut key);
+    key::decode(&key).to_string()
 }

@@ -1,10 +1,9 @@
 //! From text to a predicate.
 
-use super::{Literal, Operator, Predicate};
+use super::{Literal, Operator, Predicate, TextLiteral};
 use crate::error::Error;
 use crate::spec::field::Fields;
 use crate::spec::nearest::nearest;
-use crate::spec::number::Number;
 use crate::spec::token::{Kind, Token, Tokens};
 
 /// Parentheses inside of parentheses: far more than anyone writes, and far fewer than a stack holds.
@@ -118,7 +117,7 @@ impl Parser<'_, '_> {
             return Ok(Predicate::In(slot, self.list()?));
         }
         if token.is("contains") {
-            return Ok(Predicate::Contains(slot, self.text("contains")?.1));
+            return Ok(Predicate::Contains(slot, TextLiteral::new(&self.text("contains")?.1)));
         }
         if token.is("matches") {
             return self.regex(slot);
@@ -133,24 +132,12 @@ impl Parser<'_, '_> {
     fn literal(&mut self) -> Result<Literal, Error> {
         let wanted = "a value";
         let Some(token) = self.tokens.peek().cloned() else { return Err(self.tokens.unexpected(wanted)) };
-        let literal = match &token.kind {
-            Kind::Quoted(text) => Literal::Text(text.clone()),
-            Kind::Word => self.word(&token)?,
-            Kind::Symbol => return Err(self.tokens.unexpected(wanted)),
-        };
+        if token.kind == Kind::Symbol {
+            return Err(self.tokens.unexpected(wanted));
+        }
+        let literal = Literal::of(&token, &self.tokens)?;
         self.tokens.take();
         Ok(literal)
-    }
-
-    fn word(&self, token: &Token<'_>) -> Result<Literal, Error> {
-        match token.raw {
-            "true" => Ok(Literal::Bool(true)),
-            "false" => Ok(Literal::Bool(false)),
-            raw => Number::parse(raw).map(Literal::Number).map_err(|why| {
-                let why = format!("{raw} {why}; text stands in quotes: '{raw}'");
-                self.tokens.error_at(token.start, why)
-            }),
-        }
     }
 
     fn list(&mut self) -> Result<Vec<Literal>, Error> {

@@ -16,10 +16,8 @@ use std::fmt;
 pub(in crate::spec) enum StateSpec {
     /// All records.
     Records,
-    /// Records that have the field, by its index among those of which that is asked.
-    Present(usize),
-    /// How often a key is one of these.
-    Equal(usize, Box<[Vec<u8>]>),
+    /// Records that pass a test, by its index.
+    Passing(usize),
     /// Count and sum of a number.
     Sum(usize),
     Min(usize),
@@ -116,7 +114,7 @@ impl StateSpec {
 
     pub(super) fn init(&self) -> Cell {
         match self {
-            StateSpec::Records | StateSpec::Present(_) | StateSpec::Equal(..) => Cell::Count(0),
+            StateSpec::Records | StateSpec::Passing(_) => Cell::Count(0),
             StateSpec::Sum(_) => Cell::Sum(SumCell::default()),
             StateSpec::Min(_) | StateSpec::Max(_) => Cell::Extreme(ExtremeCell::default()),
             StateSpec::Squares(_) => Cell::Squares(Box::default()),
@@ -146,11 +144,7 @@ impl StateSpec {
     fn add_rarer(&self, cell: &mut Cell, row: &Row, time: Timestamp) {
         let number = |index: &usize| Option::from(*row.number(*index));
         match (self, cell) {
-            (StateSpec::Present(index), Cell::Count(count)) => *count = count.saturating_add(u64::from(row.is_present(*index))),
-            (StateSpec::Equal(key, wanted), Cell::Count(count)) => {
-                let equal = row.key(*key).is_some_and(|key| wanted.iter().any(|wanted| wanted == key));
-                *count = count.saturating_add(u64::from(equal));
-            }
+            (StateSpec::Passing(index), Cell::Count(count)) => *count = count.saturating_add(u64::from(row.passes(*index))),
             (StateSpec::Min(index), Cell::Extreme(least)) => least.replace(number(index), |new, old| new < old),
             (StateSpec::Max(index), Cell::Extreme(largest)) => largest.replace(number(index), |new, old| new > old),
             (StateSpec::Squares(index), Cell::Squares(squares)) => number(index).into_iter().for_each(|number| squares.add(number)),
@@ -271,8 +265,7 @@ impl fmt::Debug for StateSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StateSpec::Records => f.write_str("records"),
-            StateSpec::Present(slot) => write!(f, "present({slot})"),
-            StateSpec::Equal(key, bytes) => write!(f, "equal({key}, {bytes:?})"),
+            StateSpec::Passing(test) => write!(f, "passing({test})"),
             StateSpec::Sum(number) => write!(f, "sum({number})"),
             StateSpec::Min(number) => write!(f, "min({number})"),
             StateSpec::Max(number) => write!(f, "max({number})"),
@@ -287,15 +280,11 @@ impl fmt::Debug for StateSpec {
 }
 
 impl ExtremeCell {
-    /// Takes the new number if there is none or it is before the old one; of equal numbers the integer stays, whichever came first.
+    /// Takes the new number if there is none or it is before the old one.
     #[inline]
     fn replace(&mut self, new: Option<Number>, before: impl FnOnce(Number, Number) -> bool) {
         let Some(new) = new else { return };
-        let takes_place = match self.0 {
-            None => true,
-            Some(old) => before(new, old) || (old == new && old.is_float() && !new.is_float()),
-        };
-        if takes_place {
+        if self.0.is_none_or(|old| before(new, old)) {
             self.0 = Some(new);
         }
     }
@@ -441,14 +430,5 @@ mod tests {
         let mut large = SquaresCell::default();
         [Number::Int(i128::from(u64::MAX)), Number::Float(0.0)].into_iter().for_each(|number| large.add(number));
         assert_eq!(large.variance(), Some(2f64.powi(127)));
-    }
-
-    #[test]
-    fn of_equal_numbers_the_integer_is_kept() {
-        for numbers in [[Number::Int(1), Number::Float(1.0)], [Number::Float(1.0), Number::Int(1)]] {
-            let mut kept = ExtremeCell::default();
-            numbers.into_iter().for_each(|number| kept.replace(Some(number), |new, old| new < old));
-            assert_eq!(format!("{kept:?}"), "ExtremeCell(Some(Int(1)))");
-        }
     }
 }

@@ -26,7 +26,7 @@ impl Durable for Number {
         match reader.u8()? {
             0 => reader.i128().map(Number::Int),
             1 => match reader.f64()? {
-                float if float.is_finite() => Ok(Number::Float(float + 0.0)),
+                float if float.is_finite() => Ok(Number::of_float(float)),
                 _ => Err(reader.corrupt("a number is not finite")),
             },
             other => Err(reader.corrupt(&format!("{other} is no kind of number"))),

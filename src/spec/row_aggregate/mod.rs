@@ -5,7 +5,7 @@ mod durable;
 mod plan;
 
 pub(super) use cell::{ACCURACY, StateSpec};
-pub(super) use plan::{ColumnAnswer, Plan};
+pub(super) use plan::{ColumnAnswer, Plan, RowTest};
 
 use super::output::OutputValue;
 use super::row::Row;

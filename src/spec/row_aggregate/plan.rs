@@ -5,8 +5,10 @@ use super::{Cells, Columns};
 use crate::hash::Seed;
 use crate::spec::expression::{Column, Function};
 use crate::spec::key;
+use crate::spec::literal::{Literal, Operator};
 use crate::spec::number::Number;
 use crate::spec::output::{OutputValue, TopValue};
+use crate::spec::row::Row;
 
 /// What is read of each row, and the states made of it. Columns of the same state share it.
 #[derive(Clone, Debug, Default)]
@@ -15,10 +17,36 @@ pub(in crate::spec) struct Plan {
     pub(in crate::spec) numbers: Vec<usize>,
     /// Slots of the fields that are read as keys.
     pub(in crate::spec) keys: Vec<usize>,
-    /// Slots of the fields of which only the presence is asked.
-    pub(in crate::spec) present: Vec<usize>,
+    /// What is asked of a field that is true or not.
+    pub(in crate::spec) tests: Vec<RowTest>,
     pub(in crate::spec) states: Vec<StateSpec>,
     answers: Vec<ColumnAnswer>,
+}
+
+/// What is true of a row or not.
+#[derive(Clone, PartialEq, Debug)]
+pub(in crate::spec) enum RowTest {
+    /// A field has a value.
+    Present(usize),
+    /// A field's value is equal to the literal.
+    Equal(usize, Literal),
+}
+
+impl RowTest {
+    #[inline]
+    pub(in crate::spec) fn passes(&self, row: &Row) -> bool {
+        match self {
+            RowTest::Present(slot) => !row.value(*slot).is_missing(),
+            RowTest::Equal(slot, literal) => literal.compares(Operator::Equal, row.value(*slot)),
+        }
+    }
+
+    /// The slot of its field.
+    pub(in crate::spec) fn slot(&self) -> usize {
+        match self {
+            RowTest::Present(slot) | RowTest::Equal(slot, _) => *slot,
+        }
+    }
 }
 
 /// How a column is answered from a state.
@@ -59,7 +87,7 @@ impl Plan {
     fn state_of(&mut self, function: &Function, seed: Seed) -> (StateSpec, Reading) {
         match *function {
             Function::Count => (StateSpec::Records, Reading::Count),
-            Function::CountOf(slot) => (StateSpec::Present(index_of(&mut self.present, slot)), Reading::Count),
+            Function::CountOf(slot) => (self.passing(RowTest::Present(slot)), Reading::Count),
             Function::Sum(slot) => (StateSpec::Sum(self.number(slot)), Reading::Sum),
             Function::Mean(slot) => (StateSpec::Sum(self.number(slot)), Reading::Mean),
             Function::Min(slot) => (StateSpec::Min(self.number(slot)), Reading::Extreme),
@@ -71,8 +99,12 @@ impl Plan {
             Function::Distinct(slot) => (StateSpec::Distinct(self.key(slot), seed), Reading::Distinct),
             Function::Quantile(slot, percent) => (StateSpec::Histogram(self.number(slot)), Reading::Quantile(percent.quantile())),
             Function::Top { k, slot, counters } => (StateSpec::Top { key: self.key(slot), counters, seed }, Reading::Top(k)),
-            Function::Frequency(slot, ref values) => (StateSpec::Equal(self.key(slot), values.as_slice().into()), Reading::ExactEstimate),
+            Function::Frequency(slot, ref literal) => (self.passing(RowTest::Equal(slot, literal.clone())), Reading::ExactEstimate),
         }
+    }
+
+    fn passing(&mut self, test: RowTest) -> StateSpec {
+        StateSpec::Passing(index_of(&mut self.tests, test))
     }
 
     fn number(&mut self, slot: usize) -> usize {

@@ -1,5 +1,8 @@
 //! What stands in one column of one line of a table or CSV.
 
+/// How the group of the records past the limit is written.
+pub(crate) const OTHER: &str = "(other)";
+
 /// A cell.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Cell {
@@ -7,6 +10,8 @@ pub(crate) enum Cell {
     Empty,
     /// A value that is missing.
     Null,
+    /// The group of the records past the limit.
+    Other,
     /// Text, which may be cut in a table.
     Text(String),
     /// A number or a truth value.
@@ -22,6 +27,7 @@ impl Cell {
     pub(crate) fn as_str(&self) -> &str {
         match self {
             Cell::Empty | Cell::Null => "",
+            Cell::Other => OTHER,
             Cell::Text(text) | Cell::Number(text) | Cell::Estimate(text, _) | Cell::Time(text) => text,
         }
     }

@@ -1,6 +1,10 @@
 //! Comma-separated values after RFC 4180, with a header and line feeds.
+//!
+//! Quotes tell values apart that are written alike, as PostgreSQL's `COPY` has it for null: no value
+//! is nothing between two commas, and empty text is `""`. So text that reads as a number or a truth
+//! value, or as `(other)`, is in quotes, too; numbers, truth values and times never are.
 
-use super::cell::Cell;
+use super::cell::{Cell, OTHER};
 use std::io::{self, Write};
 
 /// Writes lines of cells as CSV.
@@ -18,7 +22,7 @@ impl<W: Write> CsvWriter<W> {
     /// Writes a line, which has a cell for every column.
     pub(crate) fn line(&mut self, cells: &[Cell]) -> io::Result<()> {
         self.write_header()?;
-        write_fields(&mut self.out, cells.iter().map(Cell::as_str))
+        write_fields(&mut self.out, cells.iter().map(|cell| (cell.as_str(), is_ambiguous(cell))))
     }
 
     /// Hands everything on; a file without lines has its header all the same.
@@ -34,18 +38,25 @@ impl<W: Write> CsvWriter<W> {
 
     fn write_header(&mut self) -> io::Result<()> {
         match self.header.take() {
-            Some(header) => write_fields(&mut self.out, header.iter().map(String::as_str)),
+            Some(header) => write_fields(&mut self.out, header.iter().map(|name| (name.as_str(), false))),
             None => Ok(()),
         }
     }
 }
 
-fn write_fields<'a>(out: &mut impl Write, fields: impl Iterator<Item = &'a str>) -> io::Result<()> {
-    for (index, field) in fields.enumerate() {
+/// Returns true if the cell is text that would read as another value without quotes.
+fn is_ambiguous(cell: &Cell) -> bool {
+    let Cell::Text(text) = cell else { return false };
+    text.is_empty() || ["true", "false", OTHER].contains(&text.as_str()) || text.trim().parse::<f64>().is_ok()
+}
+
+/// Writes fields, each in quotes if it must be for its characters, or is to be.
+fn write_fields<'a>(out: &mut impl Write, fields: impl Iterator<Item = (&'a str, bool)>) -> io::Result<()> {
+    for (index, (field, quoted)) in fields.enumerate() {
         if index > 0 {
             out.write_all(b",")?;
         }
-        match field.contains([',', '"', '\n', '\r']) {
+        match quoted || field.contains([',', '"', '\n', '\r']) {
             true => write!(out, "\"{}\"", field.replace('"', "\"\""))?,
             false => out.write_all(field.as_bytes())?,
         }
@@ -72,6 +83,28 @@ mod tests {
             CsvWriter::new(&mut out, &[]).line(&fields.iter().cloned().map(Cell::Text).collect::<Vec<_>>()).unwrap();
             let text = String::from_utf8(out).unwrap();
             prop_assert_eq!(read_back(text.strip_prefix('\n').unwrap()), fields);
+        }
+    }
+
+    fn line(cells: &[Cell]) -> String {
+        let mut out = Vec::new();
+        CsvWriter::new(&mut out, &[]).line(cells).unwrap();
+        String::from_utf8(out).unwrap().trim_start_matches('\n').to_owned()
+    }
+
+    // S99
+    #[test]
+    fn values_that_differ_are_written_differently() {
+        let text = |text: &str| Cell::Text(text.to_owned());
+        let number = |text: &str| Cell::Number(text.to_owned());
+        let cells =
+            [Cell::Empty, text(""), number("0"), text("0"), number("true"), text("true"), Cell::Other, text("(other)"), text("abc")];
+        assert_eq!(line(&cells), ",\"\",0,\"0\",true,\"true\",(other),\"(other)\",abc\n");
+        for like_a_number in ["007", "1.10", " 7", "1e5", "-0", "+1", "nan"] {
+            assert_eq!(line(&[text(like_a_number)]), format!("\"{like_a_number}\"\n"));
+        }
+        for other in ["12ms", "1,5", "-", "NA", "2024-01-01", "10.0.0.1"] {
+            assert_eq!(line(&[text(other)]).starts_with('"'), other.contains(','), "{other}");
         }
     }
 

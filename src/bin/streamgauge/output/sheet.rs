@@ -194,7 +194,7 @@ impl Sheet {
             OutputValue::Null => Cell::Null,
             OutputValue::Text(text) if self.reader == Reader::Person => Cell::Text(unmistakable(text)),
             OutputValue::Text(text) => Cell::Text(text.clone()),
-            OutputValue::Other => Cell::Text(value.to_string()),
+            OutputValue::Other => Cell::Other,
             OutputValue::Float(float) if self.reader == Reader::Person => Cell::Number(rounded(*float, DIGITS)),
             number => Cell::Number(number.to_string()),
         }

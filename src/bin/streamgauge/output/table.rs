@@ -251,7 +251,7 @@ fn layout<'a>(cells: impl Iterator<Item = &'a Cell>) -> Layout {
     let mut layout = Layout::Numbers;
     for cell in cells {
         match cell {
-            Cell::Text(_) => return Layout::Text,
+            Cell::Text(_) | Cell::Other => return Layout::Text,
             Cell::Time(_) => layout = Layout::Times,
             Cell::Empty | Cell::Null | Cell::Number(_) | Cell::Estimate(..) => {}
         }
