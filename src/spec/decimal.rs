@@ -68,7 +68,7 @@ impl<'a> Decimal<'a> {
     }
 
     /// The integer that it is, however it is written; `None` if it is none, or has more than 128 bits.
-    pub(crate) fn to_integer(&self) -> Option<i128> {
+    pub(crate) fn integer(&self) -> Option<i128> {
         let Some(magnitude) = self.magnitude() else { return Some(0) };
         if magnitude > 38 || !self.is_whole() {
             return None;

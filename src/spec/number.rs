@@ -94,7 +94,7 @@ impl Number {
         {
             return Ok(Number::Int(integer));
         }
-        if let Some(integer) = decimal.to_integer() {
+        if let Some(integer) = decimal.integer() {
             return Ok(Number::Int(integer));
         }
         match text.parse::<f64>() {

@@ -35,6 +35,9 @@ pub(super) enum Predicate {
     Matches(usize, regex::Regex),
 }
 
+/// What takes a field that a predicate looks at, and what it is compared with.
+type TakeField<'a> = dyn FnMut(usize, Option<(Operator, &mut Literal)>) -> Result<(), Error> + 'a;
+
 impl Predicate {
     /// The largest slot that is looked at.
     pub(super) fn slot_max(&self) -> Option<usize> {
@@ -64,10 +67,7 @@ impl Predicate {
     }
 
     /// Calls `take` for each field that is looked at, with what it is compared with, if it is.
-    pub(super) fn each_field(
-        &mut self,
-        take: &mut dyn FnMut(usize, Option<(Operator, &mut Literal)>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    pub(super) fn each_field(&mut self, take: &mut TakeField<'_>) -> Result<(), Error> {
         match self {
             Predicate::All(parts) | Predicate::Any(parts) => parts.iter_mut().try_for_each(|part| part.each_field(take)),
             Predicate::Not(part) => part.each_field(take),
