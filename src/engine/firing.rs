@@ -409,8 +409,17 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         self.settle_now()?;
         let pane = self.panes.range(i64::MIN, i64::MAX).next_back().map(|(start, _)| self.schedule.last_window_of(start));
         let last = pane.max(self.inherited.last_key_value().map(|(start, _)| *start));
-        self.firing.answering = last.map(|last| self.firing.fired_to..self.schedule.next_window(last));
-        self.firing.wake_at = i64::MIN;
+        let end = last.map_or(i64::MIN, |last| self.schedule.next_window(last));
+        let mut from = self.firing.fired_to;
+        // Where nothing is new, nothing is due.
+        while let Some(start) = self.candidate_from(from).filter(|start| *start < end) {
+            if self.news(start, self.merged(start)?.as_ref()).is_some() {
+                self.firing.answering = Some(start..end);
+                self.firing.wake_at = i64::MIN;
+                return Ok(());
+            }
+            from = self.schedule.next_window(start);
+        }
         Ok(())
     }
 
@@ -420,19 +429,20 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             let Some(start) = self.candidate_from(start).filter(|start| *start < end) else { break };
             self.firing.answering = Some(self.schedule.next_window(start)..end);
             let content = self.merged(start)?;
-            if self.is_news(start, content.as_ref()) {
+            if let Some(hash) = self.news(start, content.as_ref()) {
+                self.firing.early.insert(start, hash);
                 return Ok(Some(self.fired_again(start, content)));
             }
         }
         Ok(None)
     }
 
-    /// Whether a window has other records than when it was answered before its turn the last time; these are remembered then.
-    fn is_news(&mut self, start: i64, content: Option<&A::Accumulator>) -> bool {
-        // What cannot be written down cannot be told from what it was.
-        let Ok(bytes) = answer_bytes(&self.aggregate, content) else { return true };
-        let content = hash_bytes(Seed::PUBLIC, &bytes);
-        self.firing.early.insert(start, content) != Some(content)
+    /// The hash of a window's records, unless they are those that it was answered with before its turn the last time.
+    fn news(&self, start: i64, content: Option<&A::Accumulator>) -> Option<u64> {
+        // What cannot be written down cannot be told from what it was: it is always news.
+        let Ok(bytes) = answer_bytes(&self.aggregate, content) else { return Some(0) };
+        let hash = hash_bytes(Seed::PUBLIC, &bytes);
+        (self.firing.early.get(&start) != Some(&hash)).then_some(hash)
     }
 
     /// Fires a window for the first time.

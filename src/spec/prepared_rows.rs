@@ -81,8 +81,8 @@ struct Gap {
 
 #[derive(Debug)]
 enum NoRecords {
-    /// Rows that did not pass the filter, and the event time that moves a watermark the most. It is the first one's: a row that moves
-    /// it further is in a gap of its own, so that any number of these can be taken at a time.
+    /// Rows that did not pass the filter, all of this event time where that moves a watermark: so any number of these can be taken at a
+    /// time.
     Filtered(usize, Option<Timestamp>),
     /// One that cannot be aggregated, for this reason, and its event time if that can be read.
     DeadLetter(Box<str>, Option<Timestamp>),
@@ -208,10 +208,7 @@ impl PreparedRows {
     fn add_filtered(&mut self, time: Option<Timestamp>) {
         let records = self.times.len();
         match self.gaps.last_mut() {
-            // Of the same kind: those whose time cannot be read say nothing of idleness either.
-            Some(Gap { records: before, rows: NoRecords::Filtered(rows, latest) })
-                if *before == records && time.is_some() == latest.is_some() && time <= *latest =>
-            {
+            Some(Gap { records: before, rows: NoRecords::Filtered(rows, latest) }) if *before == records && time == *latest => {
                 *rows += 1;
             }
             _ => self.gaps.push(Gap { records, rows: NoRecords::Filtered(1, time) }),

@@ -58,6 +58,22 @@ fn a_closed_standard_error_does_no_harm() {
     assert_eq!(left.stdout, b"{\"window\":null,\"revision\":0,\"count\":10}\n");
 }
 
+/// S11: "errors per minute" says a minute when the next minute's traffic comes, whatever that is.
+#[test]
+fn s11_a_window_comes_out_when_only_filtered_records_follow() {
+    let line = |time: &str, status: u32| format!("{{\"ts\":\"2024-01-01T00:{time}Z\",\"status\":{status}}}\n");
+    let arguments = ["run", "--time", "ts", "--window", "1m", "--max-delay", "0s", "--where", "status >= 500", "--output", "json"];
+    let mut child = command(&arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all((line("00:10", 500) + &line("00:59", 200) + &line("01:00", 200)).as_bytes()).unwrap();
+    stdin.flush().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("\"count\":1"));
+    drop(stdin);
+    assert!(lines.next().is_none());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn a_window_comes_out_while_the_input_is_still_open() {
     let arguments = ["run", "--time", "ts", "--window", "10s", "--max-delay", "0s", "--output"];
