@@ -171,13 +171,15 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             return false;
         }
         let Some(first) = records.panes.iter().map(|(pane, _)| *pane).min_by_key(|pane| pane.start) else { return true };
-        let new = records.panes.iter().filter(|(pane, _)| self.panes.find(*pane).is_none()).count();
-        let room = self.limits.panes_max.saturating_sub(self.panes.len());
         // No watermark that these records, or those passed over, bring about completes or closes any window that they are in.
         let quiet = self.quiet();
         let until = quiet.end.min(self.watermarks.time_reaching(self.wakes_at(first)));
-        let watermark = self.watermarks.overall();
-        new <= room && quiet.start <= records.earliest && records.latest < until && watermark < self.wakes_at(first)
+        if records.earliest < quiet.start || until <= records.latest || self.wakes_at(first) <= self.watermarks.overall() {
+            return false;
+        }
+        // A pane that is found counts as used lately, so that records are added to it unasked: those of windows that wait are not looked for.
+        let new = records.panes.iter().filter(|(pane, _)| self.panes.find(*pane).is_none()).count();
+        new <= self.limits.panes_max.saturating_sub(self.panes.len())
     }
 }
 
