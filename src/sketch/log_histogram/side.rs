@@ -48,7 +48,7 @@ pub(super) struct Side {
 
 impl Default for Side {
     fn default() -> Self {
-        Side { first: 0, run: Counters::zeros(0), others: Vec::new(), arrange_past: arrange_past(0), floor: None }
+        Side { first: 0, run: Counters::zeros(0), others: Vec::new(), arrange_past: LIST_MIN as u32, floor: None }
     }
 }
 
@@ -57,7 +57,7 @@ impl Side {
     pub(super) fn of(entries: Vec<Entry>, buckets_max: usize, floor: Option<i32>) -> Side {
         let saved = densest(&entries, buckets_max);
         let Some((first, last)) = ends(&entries, &saved) else {
-            let arrange_past = arrange_past(entries.len());
+            let arrange_past = arrange_past(entries.len(), 0);
             return Side { others: entries, arrange_past, floor, ..Side::default() };
         };
         let mut run = Counters::zeros((last - first) as usize + 1);
@@ -68,7 +68,7 @@ impl Side {
                 false => others.push(entry),
             }
         }
-        Side { first, run, arrange_past: arrange_past(others.len()), others, floor }
+        Side { first, arrange_past: arrange_past(others.len(), run.len()), run, others, floor }
     }
 
     /// Adds to a bucket of the run. Returns false, and nothing has changed, if the bucket is not in
@@ -301,10 +301,11 @@ impl Side {
     }
 }
 
-/// The length past which the run is chosen again, if it was chosen when the list had `len` entries.
-/// Twice the length: so all choices together cost a constant for each entry.
-fn arrange_past(len: usize) -> u32 {
-    LIST_MIN.max(2 * len) as u32
+/// The length of the list past which the run is chosen again, if it was chosen when the list had
+/// `len` entries. Twice the length, and a share of the run, since all its counters are looked at: so
+/// all choices together cost a constant for each entry.
+fn arrange_past(len: usize, run: usize) -> u32 {
+    LIST_MIN.max(2 * len).max(run / 64) as u32
 }
 
 /// Entries that do not descend, with one for each bucket.
