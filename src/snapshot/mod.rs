@@ -40,4 +40,4 @@ pub(crate) use format::{Envelope, EnvelopeWriter, Identity, Tag};
 pub(crate) use partial::Origin;
 pub use partial::Partial;
 pub use state::{Snapshot, base64_len, bytes_in_base64};
-pub use summary::{OriginSummary, ShardSummary, Summary};
+pub use summary::{OriginSummary, RecordsSummary, ShardSummary, Summary};

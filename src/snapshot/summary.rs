@@ -44,12 +44,33 @@ pub struct Summary {
     pub watermark: Option<Timestamp>,
     /// Of a snapshot: the shards, in the order they were opened.
     pub shards: Vec<ShardSummary>,
+    /// Of a snapshot: what became of the records.
+    pub records: Option<RecordsSummary>,
     /// Of a snapshot: the start of each open pane and the bytes of its accumulator.
     pub panes: Vec<(Timestamp, usize)>,
     /// Of a snapshot: answers that were made and not fetched. Of a merger: windows that are kept.
     pub windows: u64,
     /// Of a partial: where it comes from.
     pub origin: Option<OriginSummary>,
+}
+
+/// What became of the records of a snapshot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct RecordsSummary {
+    /// Added to at least one window.
+    pub applied: u64,
+    /// Did not pass the filter.
+    pub filtered: u64,
+    /// All of their windows had closed.
+    pub late: u64,
+    /// Could not be decoded or aggregated.
+    pub dead_letters: u64,
+    /// Had been delivered before.
+    pub duplicates: u64,
+    /// Lay between two windows.
+    pub between_windows: u64,
 }
 
 /// A shard in a snapshot.
@@ -102,6 +123,7 @@ impl Summary {
             sections: envelope.sizes().map(|(tag, size)| (Tag::name(tag).to_owned(), size)).collect(),
             watermark: None,
             shards: Vec::new(),
+            records: None,
             panes: Vec::new(),
             windows: 0,
             origin: None,
@@ -124,6 +146,16 @@ impl Summary {
         for _ in 0..shards.count(5)? {
             self.shards.push(ShardSummary::read(&mut shards)?);
         }
+        let mut stats = section(Tag::Stats)?;
+        let [applied, filtered, late, dead_letters, duplicates, between_windows] = [(); 6].map(|()| stats.u64());
+        self.records = Some(RecordsSummary {
+            applied: applied?,
+            filtered: filtered?,
+            late: late?,
+            dead_letters: dead_letters?,
+            duplicates: duplicates?,
+            between_windows: between_windows?,
+        });
         let (mut panes, mut start) = (section(Tag::Panes)?, 0i64);
         for _ in 0..panes.count(2)? {
             start = start.wrapping_add(panes.i64()?);

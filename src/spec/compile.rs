@@ -9,7 +9,8 @@ use super::pipeline_spec::PipelineSpec;
 use super::predicate::Predicate;
 use super::row_aggregate::{Plan, RowAggregate};
 use super::row_pipeline::{Parts, RowPipeline};
-use super::time_format::TimeField;
+use super::time_format::{TimeField, TimeFormat};
+use super::token::Tokens;
 use crate::aggregate::{Aggregate, Overflow};
 use crate::engine::{Engine, EngineOptions};
 use crate::error::Error;
@@ -166,7 +167,8 @@ impl PipelineSpec {
             if self.window.is_some() && !options.arrival_times {
                 let missing = options.missing("time", "FIELD");
                 let message = format!(
-                    "a window needs an event time: name the field that holds it by {missing}; in an access log it is the field time"
+                    "a window needs an event time: name the field that holds it by {missing}; in an access log it is the field time; only the records of a \
+                     stream do without, by their time of arrival"
                 );
                 return Err(Error::invalid(message));
             }
@@ -245,21 +247,22 @@ impl PipelineSpec {
         })
     }
 
-    /// What is computed, as it is written: by these words a snapshot knows the pipeline again. What may change between two runs (delay,
-    /// lateness, how far ahead a time may be, limits, output) is not among them: it says which records are waited for or trusted, and
-    /// whoever corrects it is to keep the state.
+    /// What is computed: by these words a snapshot knows the pipeline again. They are the same however it is written, in one entry or
+    /// in several, with or without what is the default. What may change between two runs (delay, lateness, how far ahead a time may be,
+    /// limits, output) is not among them: it says which records are waited for or trusted, and whoever corrects it is to keep the state.
     fn words(&self) -> String {
-        let list = |name: &str, entries: &Option<Vec<String>>| entries.iter().flatten().map(|entry| format!("{name} {entry}; ")).collect();
-        let one = |name: &str, entry: &Option<String>| entry.iter().map(|entry| format!("{name} {entry}; ")).collect();
-        let parts: [String; 6] = [
-            one("time", &self.time),
-            one("time format", &self.time_format),
-            list("null", &self.null),
-            list("where", &self.filter),
-            list("group", &self.group),
-            list("agg", &self.agg),
-        ];
-        parts.concat()
+        let canonical = |texts: &[String]| texts.iter().map(|text| Tokens::canonical(text)).collect::<Vec<_>>();
+        let list = |entries: &Option<Vec<String>>| canonical(entries.as_deref().unwrap_or_default()).join(", ");
+        let time_format = self.time_format.as_deref().filter(|format| format.parse().ok() != Some(TimeFormat::default()));
+        let (time, group, agg) = (self.time.as_deref().map(Tokens::canonical), list(&self.group), list(&self.agg));
+        let mut words = Vec::new();
+        words.extend(time.map(|time| format!("time {time}; ")));
+        words.extend(time_format.map(|format| format!("time format {format}; ")));
+        words.extend(self.null.as_ref().map(|_| format!("null {}; ", list(&self.null))));
+        words.extend(canonical(self.filter.as_deref().unwrap_or_default()).iter().map(|filter| format!("where {filter}; ")));
+        words.extend((!group.is_empty()).then(|| format!("group {group}; ")));
+        words.push(format!("agg {}; ", if agg.is_empty() { "count" } else { &agg }));
+        words.concat()
     }
 
     fn windows(&self, options: &CompileOptions) -> Result<Windows, Error> {

@@ -78,6 +78,18 @@ impl<'a> Tokens<'a> {
         Ok(tokens)
     }
 
+    /// The text with its white space as it is usually written, so that two spellings of one expression are one text.
+    pub(super) fn canonical(text: &str) -> String {
+        let Ok(tokens) = Tokens::of(text) else { return text.to_owned() };
+        let mut out = String::new();
+        for token in &tokens.tokens {
+            let is_apart = !out.is_empty() && !out.ends_with(['(', '[']) && ![",", "(", ")", "]"].iter().any(|symbol| token.is(symbol));
+            out.push_str(if is_apart { " " } else { "" });
+            out.push_str(token.raw);
+        }
+        out
+    }
+
     fn scan(&self, start: usize, first: char) -> Result<Token<'a>, Error> {
         let rest = &self.text[start..];
         if first == '\'' || first == '"' {

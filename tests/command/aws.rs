@@ -245,13 +245,24 @@ mod lambda {
         // A record that comes again counts once.
         let store = [("STREAMGAUGE_MODE", "store"), ("STREAMGAUGE_STATE", state.as_str()), ("STREAMGAUGE_PACKING", "lines")];
         assert_eq!(of(&store).replies.len(), 2);
-        let states: Vec<_> = fs::read_dir(&state)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|e| e == "state"))
-            .collect();
-        let left = streamgauge(&["inspect", states[0].to_str().unwrap(), "--pipeline", &pipeline]);
-        assert_eq!(rows(left.succeeded().stdout.split_once('\n').unwrap().1), [row(2, 10)]);
+        let left = streamgauge(&["finish", "--pipeline", &pipeline, "--state", &state]);
+        assert_eq!(rows(&left.succeeded().stdout), [row(2, 10)]);
+        assert!(left.stdout.contains(",\"complete\":false}"), "{}", left.stdout);
         assert!(of(&[STATELESS]).letters()[0]["reason"].as_str().unwrap().contains("or the packing lines"));
+    }
+
+    #[test]
+    fn partials_of_a_pipeline_without_time_merge() {
+        let folder = Folder::new("aws_merge_arrival");
+        let (pipeline, partials) = (case(&folder, "arrival-time.toml"), folder.path("partials"));
+        let variables = [("STREAMGAUGE_PIPELINE", pipeline.as_str()), ("STREAMGAUGE_PARTIALS", &partials)];
+        assert_eq!(invoke(&[event("2-window-final.json")], &variables).replies.len(), 1);
+        let merged = streamgauge(&["merge", "--pipeline", &pipeline, &partials]);
+        assert_eq!(rows(&merged.succeeded().stdout), [row(1, 5)]);
+        // The same pipeline, written in another way.
+        let other = folder.file("other.toml", "window = \"60s\"\ntime_format = \"auto\"\ntime = \"ts\"\n");
+        streamgauge(&["merge", "--pipeline", &other, &partials]).failed(1, &["the state is of another pipeline"]);
+        let other = folder.file("other.toml", "window = \"60s\"\ngroup = [\"c\"]\nagg = \"count,sum( b ) as b\"\n");
+        assert_eq!(streamgauge(&["merge", "--pipeline", &other, &partials]).succeeded().stdout, merged.stdout);
     }
 }

@@ -3,6 +3,8 @@
 mod aws;
 mod bad_input;
 mod detection;
+mod documents;
+mod finish;
 mod flags;
 mod formats;
 mod kcl;

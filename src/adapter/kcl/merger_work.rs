@@ -163,16 +163,8 @@ impl<M: Merging> Work for MergerWork<M> {
             self.applied = None;
             return self.merger.restore(self.fresh.clone());
         };
-        let mut reader = Reader::new(state);
-        let applied = match reader.bool()? {
-            true => {
-                let number: SequenceNumber = reader.text()?.parse()?;
-                Some(Sequence { number, sub: reader.u64()? })
-            }
-            false => None,
-        };
-        self.merger.restore(state.slice_ref(reader.bytes()?))?;
-        reader.finish()?;
+        let MergerState { applied, merger } = MergerState::from_bytes(state)?;
+        self.merger.restore(merger)?;
         self.applied = applied;
         Ok(())
     }
@@ -182,10 +174,14 @@ impl<M: Merging> Work for MergerWork<M> {
     }
 
     fn take(&mut self, batch: &Batch, now: Timestamp, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
-        for rejected in &batch.rejected {
+        // What has come before was told of then.
+        for rejected in batch.rejected.iter().filter(|rejected| rejected.sequence.is_none() || rejected.sequence > self.applied) {
             dead_letter(Error::new(ErrorKind::InvalidRecord, rejected.error.to_string()));
         }
-        batch.records.iter().try_for_each(|record| self.take_one(record, now, dead_letter))
+        batch.records.iter().try_for_each(|record| self.take_one(record, now, dead_letter))?;
+        let rejected = batch.rejected.iter().filter_map(|rejected| rejected.sequence.clone()).max();
+        self.applied = self.applied.take().max(rejected);
+        Ok(())
     }
 
     fn advance(&mut self, now: Timestamp) -> bool {
@@ -207,14 +203,7 @@ impl<M: Merging> Work for MergerWork<M> {
     }
 
     fn state(&mut self) -> Result<Bytes, Error> {
-        let mut writer = Writer::new();
-        writer.bool(self.applied.is_some());
-        if let Some(applied) = &self.applied {
-            writer.bytes(applied.number.as_str().as_bytes());
-            writer.u64(applied.sub);
-        }
-        writer.bytes(&self.merger.snapshot());
-        Ok(writer.into_bytes().into())
+        Ok(MergerState { applied: self.applied.clone(), merger: self.merger.snapshot() }.to_bytes())
     }
 
     fn hand_over(&mut self) -> Result<Vec<Bytes>, Error> {
@@ -229,6 +218,47 @@ impl<M: Merging> Work for MergerWork<M> {
 
     fn applied(&self) -> Option<&Sequence> {
         self.applied.as_ref()
+    }
+}
+
+/// The state of a [`MergerWork`] as it is saved.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct MergerState {
+    /// The last place that was applied.
+    pub applied: Option<Sequence>,
+    /// The state of the merger.
+    pub merger: Bytes,
+}
+
+impl MergerState {
+    /// Reads bytes that may be anything, but for the merger's, which whoever restores it checks.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if they are none.
+    pub fn from_bytes(state: &Bytes) -> Result<Self, Error> {
+        let mut reader = Reader::new(state);
+        let applied = match reader.bool()? {
+            true => {
+                let number: SequenceNumber = reader.text()?.parse()?;
+                Some(Sequence { number, sub: reader.u64()? })
+            }
+            false => None,
+        };
+        let merger = state.slice_ref(reader.bytes()?);
+        reader.finish()?;
+        Ok(MergerState { applied, merger })
+    }
+
+    fn to_bytes(&self) -> Bytes {
+        let mut writer = Writer::new();
+        writer.bool(self.applied.is_some());
+        if let Some(applied) = &self.applied {
+            writer.bytes(applied.number.as_str().as_bytes());
+            writer.u64(applied.sub);
+        }
+        writer.bytes(&self.merger);
+        writer.into_bytes().into()
     }
 }
 

@@ -19,22 +19,39 @@ const MAGIC: [u8; 8] = *b"\x89sgshard";
 const VERSION: u8 = 1;
 const CHECKSUM_BYTES: usize = 8;
 
-/// What the store has of a shard.
+/// What the store has of a shard: read by who looks at an application's state from outside, such as `streamgauge inspect`.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct ShardState {
+#[non_exhaustive]
+pub struct ShardState {
     /// Raised by every process that takes the shard over, so that the one before it is refused when it saves again.
-    pub(super) owner: u64,
-    pub(super) phase: Phase,
+    pub owner: u64,
+    /// Where the shard stands.
+    pub phase: Phase,
 }
 
+/// Where a shard stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Phase {
+#[non_exhaustive]
+pub enum Phase {
     /// A new shard, which is about to claim what these ended shards have left. None of them is claimed by it unless this was saved before.
-    Claiming { parents: Vec<String> },
-    /// A shard at work, with what these have left.
-    Running { parents: Vec<String>, state: Bytes },
+    Claiming {
+        /// The names of the ended shards.
+        parents: Vec<String>,
+    },
+    /// A shard at work.
+    Running {
+        /// The ended shards whose windows it has taken over.
+        parents: Vec<String>,
+        /// The state of its [`Work`](super::Work): of a pipeline a [`Snapshot`](crate::Snapshot), of a merger a [`MergerState`](super::MergerState).
+        state: Bytes,
+    },
     /// The shard has ended. What it has left is its heir's.
-    Ended { heir: Option<String>, windows: Vec<Bytes> },
+    Ended {
+        /// The shard that takes its windows over, once there is one.
+        heir: Option<String>,
+        /// Its open windows, until they are part of the heir's state: of a pipeline each a [`Partial`](crate::snapshot::Partial), of a merger its state.
+        windows: Vec<Bytes>,
+    },
 }
 
 impl ShardState {
@@ -67,11 +84,16 @@ impl ShardState {
         bytes.into()
     }
 
+    /// Returns true if the bytes begin as the state of a shard does.
+    pub fn is_one(bytes: &[u8]) -> bool {
+        bytes.starts_with(&MAGIC)
+    }
+
     /// Reads bytes that may be anything; copies only names.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`].
-    pub(super) fn from_bytes(bytes: &Bytes) -> Result<ShardState, Error> {
+    /// [`ErrorKind::Corrupt`] if they are none, of a newer version, cut short or damaged.
+    pub fn from_bytes(bytes: &Bytes) -> Result<ShardState, Error> {
         let corrupt = |message: &str| Error::new(ErrorKind::Corrupt, format!("the state of a shard {message}"));
         if !bytes.starts_with(&MAGIC) {
             return Err(corrupt("begins with something else"));

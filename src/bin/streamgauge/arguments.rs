@@ -34,8 +34,10 @@ pub(crate) enum Command {
     Top(TopArguments),
     /// Merge the partials that several runs, functions or workers have written into the answers of all their records
     Merge(MergeArguments),
-    /// Tell what is in a file of saved state or in a partial
+    /// Tell what is in files of saved state, partials, and whatever else the commands write
     Inspect(InspectArguments),
+    /// Give the open windows of an application that has ended (kcl, or lambda in mode store), from its state
+    Finish(FinishArguments),
     /// Run a pipeline file as an AWS Lambda function behind a Kinesis stream
     #[cfg(feature = "lambda-runtime")]
     #[command(after_help = crate::lambda::HELP)]
@@ -234,9 +236,9 @@ Example, on two machines and then on one:
 #[derive(Debug, Args)]
 #[command(after_long_help = INSPECT_HELP)]
 pub(crate) struct InspectArguments {
-    /// A snapshot, a partial, or the state of a merger
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
+    /// Files that a command has written, and directories of them
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) pipeline: PipelineArguments,
     /// Text for people, or JSON. Default: text on a terminal, JSON otherwise
@@ -245,12 +247,50 @@ pub(crate) struct InspectArguments {
 }
 
 const INSPECT_HELP: &str = "\
+Says of each file what it is: state of run, lambda and kcl, of one shard or of a merger; partials; what
+was answered; locks and saves that were not finished; answers and dead letters. One that cannot be read
+is an error, and the others are told all the same.
+
 Given the pipeline that wrote it, by --pipeline or by flags, it also tells the answers that are in
 the file, with their bounds: those of windows that have not come out yet, or of the partial's.
 
 Examples:
   streamgauge inspect state/run.state
+  streamgauge inspect state/ partials/
   streamgauge inspect state/run.state --pipeline hits.toml";
+
+/// Give the open windows of an application that has ended.
+#[derive(Debug, Args)]
+#[command(after_long_help = FINISH_HELP)]
+pub(crate) struct FinishArguments {
+    /// The pipeline of the application
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) pipeline: PathBuf,
+    /// Take the secret seed of distinct counts and top-k from a file, as the application did. Default: of $STREAMGAUGE_SEED or the file
+    /// $STREAMGAUGE_SEED_FILE, or the public one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) seed_file: Option<PathBuf>,
+    /// Where its state is: what `kcl --state` or STREAMGAUGE_STATE named
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) state: String,
+    /// Append the rows to a file, or into an existing directory, a file a shard. Default: standard output
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Keep each window as a partial instead: in a directory, s3://BUCKET/PREFIX, or kinesis:STREAM
+    #[arg(long, value_name = "PLACE", conflicts_with = "out")]
+    pub(crate) partials: Option<String>,
+}
+
+const FINISH_HELP: &str = "\
+An application that is switched off leaves windows that no record closes any more. This gives them as
+JSON Lines, of each shard as it stands, with \"complete\":false; windows that ended shards have left
+and no other took over are among them. A window that a Lambda function's schedule has answered with
+the same records is not given again. The state is not changed: stop the application first, and delete
+the state when the windows are where they are to be.
+
+Examples:
+  streamgauge finish --pipeline hits.toml --state s3://bucket/hits/state --out /var/lib/hits
+  streamgauge finish --pipeline hits.toml --state state --partials partials";
 
 /// The forms of what `inspect` tells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

@@ -1,94 +1,142 @@
-//! `streamgauge inspect`: what is in a file of saved state.
+//! `streamgauge inspect`: what is in files that the commands write.
 
-use crate::arguments::{InputArguments, InspectOutputArgument, OutputArgument, OutputArguments, PipelineArguments};
+mod file;
+mod text;
+
+use crate::arguments::{InputArguments, InspectArguments, InspectOutputArgument, OutputArgument, OutputArguments, PipelineArguments};
 use crate::failure::Failure;
 use crate::inputs::Inputs;
-use crate::output::printable;
 use crate::progress::Bar;
-use crate::session::{Output, compile, output};
+use crate::session::{Output, compile_saved, output, say};
 use crate::settings::Settings;
-use bytes::Bytes;
-use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
-use std::path::Path;
+use file::{Content, Held};
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use streamgauge::adapter::files::RunState;
 use streamgauge::merger::MergerOptions;
-use streamgauge::snapshot::{Kind, Partial, Summary};
+use streamgauge::snapshot::{Kind, Partial};
 use streamgauge::spec::RowPipeline;
-use streamgauge::{Error, Snapshot, Timestamp};
+use streamgauge::{Error, ErrorKind, Snapshot, Timestamp};
 
-/// The largest file that is looked at.
-const FILE_BYTES_MAX: u64 = 1 << 30;
-
-/// Lines of shards, and of panes, that are shown to people.
-const LINES_MAX: usize = 20;
-
-/// Tells what is in the file.
+/// Tells what is in the files.
 ///
 /// # Errors
-/// A file that cannot be read or is none of streamgauge's, a pipeline that it is not of, or a reader that has gone.
-pub(crate) fn run(file: &Path, pipeline: PipelineArguments, form: Option<InspectOutputArgument>) -> Result<(), Failure> {
-    let at = |error: Error| Failure::run(&error.at(file.display()));
-    let bytes = read(file)?;
-    let mut summary = Summary::of(bytes.clone()).map_err(at)?;
-    if summary.kind == Kind::Run {
-        RunState::of_any_pipeline(bytes.clone()).and_then(|run| run.summarize(&mut summary)).map_err(at)?;
-    }
+/// A file that cannot be read, is none of streamgauge's or not of the pipeline, after the others were told; wrong usage; a reader that has gone.
+pub(crate) fn run(arguments: InspectArguments) -> Result<(), Failure> {
+    let InspectArguments { paths, pipeline, output: form } = arguments;
     let form = form.unwrap_or(if io::stdout().is_terminal() { InspectOutputArgument::Table } else { InspectOutputArgument::Json });
-    let told = match form {
-        InspectOutputArgument::Table => text(&summary),
-        InspectOutputArgument::Json => json(&summary)?,
+    let mut files = Vec::new();
+    paths.iter().for_each(|path| add_files(path, &mut files));
+    let telling = Telling { form, several: files.len() > 1, settings: settings(pipeline, form)? };
+    let mut failed = Vec::new();
+    for path in &files {
+        match telling.tell(path) {
+            Ok(()) => {}
+            Err(Failure::Run(message)) => failed.push(message),
+            Err(failure) => return Err(failure),
+        }
+    }
+    match failed.as_slice() {
+        [] => Ok(()),
+        [only] => Err(Failure::Run(only.clone())),
+        several => {
+            several.iter().for_each(|message| say(&format!("error: {message}\n")));
+            Err(Failure::Run(format!("{} of {} files cannot be told", several.len(), files.len())))
+        }
+    }
+}
+
+/// Adds a file, or the files in a directory and in those below it, in the order of their names. What cannot be looked at is told when it is read.
+fn add_files(path: &Path, files: &mut Vec<PathBuf>) {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) if path.is_dir() => entries,
+        _ => return files.push(path.to_owned()),
     };
-    io::stdout().write_all(told.as_bytes()).map_err(|error| Failure::output(&error))?;
-    if !is_given(&pipeline) {
-        return Ok(());
+    let mut below: Vec<_> = entries.filter_map(Result::ok).collect();
+    below.sort_by_key(fs::DirEntry::file_name);
+    for entry in below {
+        // A link is looked at as the file it leads to, and not as a directory, which it may lead back to.
+        match entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            true => add_files(&entry.path(), files),
+            false => files.push(entry.path()),
+        }
+    }
+}
+
+/// The settings of the pipeline that the arguments name, if they name one.
+fn settings(pipeline: PipelineArguments, form: InspectOutputArgument) -> Result<Option<Settings>, Failure> {
+    let PipelineArguments { pipeline: file, window, group, agg, .. } = &pipeline;
+    if file.is_none() && window.is_none() && group.is_none() && agg.is_empty() {
+        return Ok(None);
     }
     let rows = match form {
         InspectOutputArgument::Table => OutputArgument::Table,
         InspectOutputArgument::Json => OutputArgument::Json,
     };
     let written = OutputArguments { output: Some(rows), ..OutputArguments::default() };
-    let settings = Settings::new(InputArguments::default(), pipeline, &written, Vec::new())?;
-    let pipeline = compile(&settings, true)?;
-    let mut output = output(&settings.spec, &pipeline, &Bar::default(), false)?;
-    if summary.kind == Kind::Run {
-        let run = RunState::from_bytes(bytes, &pipeline).map_err(at)?;
-        let mut files = Inputs::of_state(&run, &settings)?;
-        while let Some(row) = files.next_row().map_err(at)? {
-            output.emission(&row).map_err(|error| Failure::output(&error))?;
+    Settings::new(InputArguments::default(), pipeline, &written, Vec::new()).map(Some)
+}
+
+struct Telling {
+    form: InspectOutputArgument,
+    several: bool,
+    settings: Option<Settings>,
+}
+
+impl Telling {
+    fn tell(&self, path: &Path) -> Result<(), Failure> {
+        let at = |error: Error| match Failure::run(&error) {
+            Failure::ClosedPipe => Failure::ClosedPipe,
+            _ => Failure::Run(error.at(path.display()).to_string()),
+        };
+        let content = file::read(path).map_err(at)?;
+        let mut told = match self.form {
+            InspectOutputArgument::Table if self.several => format!("{}\n", path.display()),
+            _ => String::new(),
+        };
+        match self.form {
+            InspectOutputArgument::Table => text::append(&content, &mut told),
+            InspectOutputArgument::Json => told.push_str(&json_line(path, &content).map_err(at)?),
         }
-        return output.finish().map_err(|error| Failure::output(&error));
+        io::stdout().write_all(told.as_bytes()).map_err(|error| Failure::output(&error))?;
+        let Some(settings) = &self.settings else { return Ok(()) };
+        for held in content.held() {
+            let pipeline = compile_saved(settings)?;
+            let mut output = output(&settings.spec, &pipeline, &Bar::default(), false)?;
+            match held.summary.kind {
+                Kind::Run => run_answers((&pipeline, settings), held, &mut output, &at)?,
+                // What was answered is told by its windows alone.
+                Kind::Answers => continue,
+                _ => answers(pipeline, held, &mut output, &at)?,
+            }
+            output.finish().map_err(|error| Failure::output(&error))?;
+        }
+        Ok(())
     }
-    answers(pipeline, (bytes, summary.kind), &mut output, &at)?;
-    output.finish().map_err(|error| Failure::output(&error))
 }
 
-fn read(file: &Path) -> Result<Bytes, Failure> {
-    let mut bytes = Vec::new();
-    let read = File::open(file).and_then(|opened| opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
-    match read {
-        Err(error) => Err(Failure::Run(format!("{}: cannot be read: {error}", file.display()))),
-        Ok(_) if bytes.len() as u64 > FILE_BYTES_MAX => Err(Failure::Run(format!("{}: is over {FILE_BYTES_MAX} bytes", file.display()))),
-        Ok(_) => Ok(bytes.into()),
-    }
-}
-
-/// Whether the arguments say what pipeline it is.
-fn is_given(pipeline: &PipelineArguments) -> bool {
-    let PipelineArguments { pipeline, window, group, agg, .. } = pipeline;
-    pipeline.is_some() || window.is_some() || group.is_some() || !agg.is_empty()
-}
-
-/// Writes the answers that are in the bytes.
-fn answers(
-    mut pipeline: RowPipeline,
-    (bytes, kind): (Bytes, Kind),
+/// Writes the answers that are in the state of a run.
+fn run_answers(
+    (pipeline, settings): (&RowPipeline, &Settings),
+    held: &Held,
     output: &mut Output,
     at: &dyn Fn(Error) -> Failure,
 ) -> Result<(), Failure> {
-    if kind == Kind::Snapshot {
-        pipeline.restore(&Snapshot::from_bytes(bytes).map_err(at)?).map_err(at)?;
+    let run = RunState::from_bytes(held.bytes.clone(), pipeline).map_err(at)?;
+    let mut files = Inputs::of_state(&run, settings)?;
+    while let Some(row) = files.next_row().map_err(at)? {
+        output.emission(&row).map_err(|error| Failure::output(&error))?;
+    }
+    Ok(())
+}
+
+/// Writes the answers that are in the bytes.
+fn answers(mut pipeline: RowPipeline, held: &Held, output: &mut Output, at: &dyn Fn(Error) -> Failure) -> Result<(), Failure> {
+    let Held { bytes, summary } = held;
+    if summary.kind == Kind::Snapshot {
+        pipeline.restore(&Snapshot::from_bytes(bytes.clone()).map_err(at)?).map_err(at)?;
         pipeline.finish();
         while let Some(row) = pipeline.next_emission().map_err(at)? {
             output.emission(&row).map_err(|error| Failure::output(&error))?;
@@ -98,9 +146,9 @@ fn answers(
     let mut options = MergerOptions::default();
     options.sources = Some(1);
     let mut merger = pipeline.into_merger(options).map_err(at)?;
-    match kind {
-        Kind::Partial => drop(merger.add(&Partial::from_bytes(bytes).map_err(at)?, Timestamp::from_millis(0)).map_err(at)?),
-        _ => merger.restore(bytes).map_err(at)?,
+    match summary.kind {
+        Kind::Partial => drop(merger.add(&Partial::from_bytes(bytes.clone()).map_err(at)?, Timestamp::from_millis(0)).map_err(at)?),
+        _ => merger.restore(bytes.clone()).map_err(at)?,
     }
     merger.finish();
     while let Some(row) = merger.next_row().map_err(at)? {
@@ -109,68 +157,21 @@ fn answers(
     Ok(())
 }
 
-fn json(summary: &Summary) -> Result<String, Failure> {
-    let line = serde_json::to_string(summary).map_err(|error| Failure::Run(format!("cannot be written as JSON: {error}")))?;
-    Ok(line + "\n")
-}
-
-fn text(summary: &Summary) -> String {
-    let mut out = String::new();
-    // Writing to a string does not fail.
-    let _ = write_text(summary, &mut out);
-    out
-}
-
-fn write_text(summary: &Summary, out: &mut String) -> std::fmt::Result {
-    writeln!(out, "{:?} of {} bytes, format version {}", summary.kind, summary.bytes, summary.version)?;
-    writeln!(out, "pipeline: {}", printable(&summary.description))?;
-    writeln!(out, "fingerprint: {:016x}, of the sketches' seeds {:016x}", summary.fingerprint, summary.seeds)?;
-    if let Some(origin) = &summary.origin {
-        let window = origin.window.map_or_else(|| "everything".to_owned(), |window| window.to_string());
-        let last = if origin.is_final { ", final" } else { "" };
-        writeln!(out, "window: {window}, revision {}{last}", origin.revision)?;
-        writeln!(out, "source: {}", printable(&origin.source))?;
-    }
-    if matches!(summary.kind, Kind::Snapshot | Kind::Run) {
-        let watermark = summary.watermark.map_or_else(|| "none yet".to_owned(), |watermark| watermark.to_string());
-        writeln!(out, "watermark: {watermark}")?;
-        write_shards(summary, out)?;
-        write_panes(summary, out)?;
-    }
-    if summary.windows > 0 {
-        writeln!(out, "windows kept: {}", summary.windows)?;
-    }
-    let sections: Vec<String> = summary.sections.iter().map(|(name, bytes)| format!("{name} {bytes}")).collect();
-    writeln!(out, "bytes: {}", sections.join(", "))
-}
-
-fn write_shards(summary: &Summary, out: &mut String) -> std::fmt::Result {
-    writeln!(out, "shards: {}", summary.shards.len())?;
-    for shard in summary.shards.iter().take(LINES_MAX) {
-        let applied = match &shard.applied {
-            Some((number, 0)) => format!("taken up to {number}"),
-            Some((number, sub)) => format!("taken up to {number}:{sub}"),
-            None => "no place known".to_owned(),
-        };
-        let watermark = shard.watermark.map(|watermark| format!(", watermark {watermark}")).unwrap_or_default();
-        let ended = if shard.closed { ", ended" } else { "" };
-        writeln!(out, "  {}: {applied}{watermark}{ended}", printable(&shard.name))?;
-    }
-    more(summary.shards.len(), out)
-}
-
-fn write_panes(summary: &Summary, out: &mut String) -> std::fmt::Result {
-    let bytes: usize = summary.panes.iter().map(|(_, bytes)| bytes).sum();
-    writeln!(out, "panes: {}, {bytes} bytes", summary.panes.len())?;
-    for (start, bytes) in summary.panes.iter().take(LINES_MAX) {
-        writeln!(out, "  from {start}: {bytes} bytes")?;
-    }
-    more(summary.panes.len(), out)
-}
-
-fn more(lines: usize, out: &mut String) -> std::fmt::Result {
-    match lines.checked_sub(LINES_MAX) {
-        None | Some(0) => Ok(()),
-        Some(more) => writeln!(out, "  and {more} more (--output json tells all)"),
-    }
+/// One JSON object: the file, and what is in it.
+fn json_line(path: &Path, content: &Content) -> Result<String, Error> {
+    let unwritable = |error| Error::new(ErrorKind::Unsupported, "cannot be written as JSON").with_source(error);
+    let summary = |held: &Held| serde_json::to_value(&held.summary).map_err(unwritable);
+    let mut told = match content {
+        Content::Held(held) => summary(held)?,
+        Content::Shard { state, held, applied } => {
+            let holds = held.iter().map(summary).collect::<Result<Vec<Value>, Error>>()?;
+            let mut told = json!({ "kind": "shard", "owner": state.owner, "holds": holds });
+            told["phase"] = file::phase(&state.phase);
+            told["applied"] = json!(applied);
+            told
+        }
+        Content::Other { kind, note } => json!({ "kind": kind, "note": note }),
+    };
+    told["file"] = json!(path.to_string_lossy());
+    Ok(told.to_string() + "\n")
 }

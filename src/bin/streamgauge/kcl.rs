@@ -121,10 +121,10 @@ fn late_records(path: &Path) -> Result<impl FnMut(&LateRecord<'_>) + 'static, Fa
 
 /// Where lines go: a file, or a folder with a file for each shard.
 #[derive(Clone)]
-struct Out(PathBuf);
+pub(crate) struct Out(pub(crate) PathBuf);
 
 impl Out {
-    fn open(&self, shard: &ShardId) -> Result<AppendFile, Error> {
+    pub(crate) fn open(&self, shard: &ShardId) -> Result<AppendFile, Error> {
         match self.0.is_dir() {
             true => append(&self.0.join(format!("{}.jsonl", file_name(shard)))),
             false => append(&self.0),
@@ -152,8 +152,8 @@ fn pipeline_work(spec: &PipelineSpec, arguments: &KclArguments) -> Result<Pipeli
         let lines = out.as_ref().map(|out| out.open(shard)).transpose()?;
         Ok(match (lines, &partials) {
             (Some(lines), None) => Box::new(JsonLinesSink::new(pipeline, lines)),
-            (None, Some(place)) => Box::new(PartialSink::new(target(place)?)),
-            (Some(lines), Some(place)) => Box::new(Both::new(target(place)?, lines, (&spec, seed))?),
+            (None, Some(place)) => Box::new(PartialSink::new(Target(target(place)?))),
+            (Some(lines), Some(place)) => Box::new(Both::new(Target(target(place)?), lines, (&spec, seed))?),
             (None, None) => return Err(Error::new(ErrorKind::InvalidArgument, "give --out, --partials, or both")),
         })
     };
@@ -181,10 +181,11 @@ impl PartialTarget for Target {
     }
 }
 
-fn target(place: &str) -> Result<Target, Error> {
+/// What keeps the partials at a place that the command line names.
+pub(crate) fn target(place: &str) -> Result<Box<dyn PartialTarget>, Error> {
     match place.strip_prefix("kinesis:") {
-        None => Ok(Target(Box::new(PartialStore::new(store::open(place)?)))),
-        Some(stream) => stream_target(stream).map(Target),
+        None => Ok(Box::new(PartialStore::new(store::open(place)?))),
+        Some(stream) => stream_target(stream),
     }
 }
 

@@ -5,6 +5,7 @@ mod answers;
 mod arguments;
 mod dead_letters;
 mod failure;
+mod finish;
 mod hints;
 mod inputs;
 mod inspect;
@@ -50,7 +51,8 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments),
         Command::Top(arguments) => top::run(arguments),
         Command::Merge(arguments) => merge::run(arguments),
-        Command::Inspect(arguments) => inspect::run(&arguments.file, arguments.pipeline, arguments.output),
+        Command::Finish(arguments) => finish::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(arguments),
         #[cfg(feature = "lambda-runtime")]
         Command::Lambda => lambda::run(),
     })

@@ -3,7 +3,7 @@
 use crate::arguments::{InputArguments, MergeArguments, OutputArguments};
 use crate::failure::Failure;
 use crate::progress::Bar;
-use crate::session::{compile, output, say};
+use crate::session::{compile_saved, output, say};
 use crate::settings::Settings;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: MergeArguments) -> Result<(), Failure> {
     let MergeArguments { places, sources, pipeline, output: form, quiet } = arguments;
     let written = OutputArguments { output: form, quiet, ..OutputArguments::default() };
     let settings = Settings::new(InputArguments::default(), pipeline, &written, Vec::new())?;
-    let pipeline = compile(&settings, true)?;
+    let pipeline = compile_saved(&settings)?;
     let mut output = output(&settings.spec, &pipeline, &Bar::default(), false)?;
     let mut options = MergerOptions::default();
     options.sources = Some(sources.map_or(1, |sources| sources as usize));

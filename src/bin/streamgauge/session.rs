@@ -242,6 +242,16 @@ pub(crate) fn compile(settings: &Settings, bounded_input: bool) -> Result<RowPip
     spec.compile(&options).map_err(|error| Failure::usage(&error))
 }
 
+/// The pipeline of what was saved: it reads no records, so it needs no time, whoever wrote it.
+pub(crate) fn compile_saved(settings: &Settings) -> Result<RowPipeline, Failure> {
+    let mut options = CompileOptions::default();
+    options.bounded_input = true;
+    options.arrival_times = true;
+    options.seed = settings.seed;
+    options.flags = Some(settings.flags.clone());
+    settings.spec.compile(&options).map_err(|error| Failure::usage(&error))
+}
+
 fn format(spec: &PipelineSpec) -> Result<Format, Failure> {
     spec.format.as_deref().map_or(Ok(Format::Auto), str::parse).map_err(|error: Error| Failure::usage(&error.at("format")))
 }

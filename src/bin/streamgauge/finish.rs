@@ -1,0 +1,240 @@
+//! `streamgauge finish`: the open windows of an application that has ended, of its state.
+
+use crate::arguments::FinishArguments;
+use crate::failure::Failure;
+use crate::kcl::{Out, merger, target};
+use crate::session::say;
+use crate::settings::seed;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+use streamgauge::adapter::kcl::{MergerState, Phase, ShardState};
+use streamgauge::adapter::{Declared, PartialTarget, RecordPipeline, read_pipeline};
+use streamgauge::merger::MergerOptions;
+use streamgauge::snapshot::{Kind, Partial, Summary};
+use streamgauge::spec::{CompileOptions, JsonLines, PipelineSpec, RowMerger};
+use streamgauge::store::{self, Store};
+use streamgauge::{Error, ErrorKind, ShardId, Snapshot};
+
+/// The key of a run's state; a run answers its open windows itself.
+const RUN: &str = "run";
+
+/// What the key ends with of what a Lambda function's schedule remembers.
+const ANSWERED: &str = ".answered";
+
+/// Gives the open windows of all shards, each once. The state stays as it is.
+///
+/// # Errors
+/// Wrong usage; a state that cannot be read or is of another pipeline, after those of the other shards; an output that failed.
+pub(crate) fn run(arguments: &FinishArguments) -> Result<(), Failure> {
+    let spec = read_pipeline(&arguments.pipeline).map_err(|error| Failure::usage(&error))?;
+    // A store makes its directory, which would hide a mistyped name.
+    if !arguments.state.starts_with("s3://") && !Path::new(&arguments.state).is_dir() {
+        return Err(Failure::Usage(format!("--state {}: there is no such directory", arguments.state)));
+    }
+    let store = store::open(&arguments.state).map_err(|error| Failure::usage(&error.at("--state")))?;
+    let (states, mut failed) = load(&*store).map_err(|error| Failure::run(&error.at(&arguments.state)))?;
+    let mut finish = Finish::new(&spec, arguments)?;
+    for (key, state) in &states {
+        let open = open_of(key, state, &states);
+        if let Err(error) = finish.take(key, open) {
+            failed.push(error.at(key));
+        }
+    }
+    finish.end().map_err(|error| Failure::run(&error))?;
+    say(&finish.note(states.len()));
+    let Some(first) = failed.first() else { return Ok(()) };
+    failed.iter().skip(1).for_each(|error| say(&format!("error: {error}\n")));
+    Err(Failure::run(first))
+}
+
+/// The state under a key.
+enum State {
+    /// Of a shard on the KCL.
+    Shard(ShardState),
+    /// Of a shard in a Lambda function.
+    Snapshot(Bytes),
+}
+
+/// The states of the store by key, and what could not be read.
+fn load(store: &dyn Store) -> Result<(BTreeMap<String, State>, Vec<Error>), Error> {
+    let (mut states, mut failed) = (BTreeMap::new(), Vec::new());
+    for key in store.list("")? {
+        if key == RUN {
+            let message = "this is the state of streamgauge run, which gives its open windows at the end of each run: run it again";
+            return Err(Error::new(ErrorKind::Mismatch, message));
+        }
+        let Some(stored) = store.load(&key)?.filter(|_| !key.ends_with(ANSWERED)) else { continue };
+        let state = match ShardState::is_one(&stored.bytes) {
+            true => ShardState::from_bytes(&stored.bytes).map(State::Shard),
+            false => Snapshot::from_bytes(stored.bytes).map(|snapshot| State::Snapshot(snapshot.into_bytes())),
+        };
+        match state {
+            Ok(state) => drop(states.insert(key, state)),
+            Err(error) => failed.push(error.at(&key)),
+        }
+    }
+    Ok((states, failed))
+}
+
+/// What is open of a shard and in no other's state: snapshots, states of mergers, and partials.
+fn open_of(key: &str, state: &State, states: &BTreeMap<String, State>) -> Vec<Bytes> {
+    match state {
+        State::Snapshot(bytes) => vec![bytes.clone()],
+        State::Shard(ShardState { phase: Phase::Running { state, .. }, .. }) => vec![state.clone()],
+        State::Shard(ShardState { phase: Phase::Ended { heir, windows }, .. }) => match heir.as_deref().map(|heir| states.get(heir)) {
+            Some(Some(heir)) if has_taken_over(heir, key) => Vec::new(),
+            _ => windows.clone(),
+        },
+        State::Shard(_) => Vec::new(),
+    }
+}
+
+/// Returns true if the windows of the ended shard are part of its heir's state, or of what that has left in turn.
+fn has_taken_over(heir: &State, ended: &str) -> bool {
+    match heir {
+        State::Shard(ShardState { phase: Phase::Running { parents, .. }, .. }) => parents.iter().any(|parent| parent == ended),
+        State::Shard(ShardState { phase: Phase::Ended { .. }, .. }) => true,
+        _ => false,
+    }
+}
+
+/// Where the windows go.
+enum Destination {
+    Lines(Option<Out>),
+    Partials(Box<dyn PartialTarget>),
+}
+
+struct Finish {
+    pipeline: Declared,
+    fresh: Snapshot,
+    lines: JsonLines,
+    /// Of the states of a second stage, whose shards may have the same window.
+    merger: RowMerger,
+    merges: bool,
+    destination: Destination,
+    windows: u64,
+}
+
+impl Finish {
+    fn new(spec: &PipelineSpec, arguments: &FinishArguments) -> Result<Self, Failure> {
+        let usage = |error: Error| Failure::usage(&error);
+        let seed = seed(arguments.seed_file.as_deref())?;
+        let mut compile = CompileOptions::default();
+        compile.seed = seed;
+        let pipeline = Declared::compile(spec, compile).map_err(usage)?;
+        let mut options = MergerOptions::default();
+        // No window is known to be complete, and the bytes of all of them are bounded.
+        (options.sources, options.windows_max) = (Some(usize::MAX), usize::MAX);
+        let (merger, lines) = merger((spec, seed), options).map_err(usage)?;
+        let destination = match &arguments.partials {
+            Some(place) => Destination::Partials(target(place).map_err(|error| usage(error.at("--partials")))?),
+            None => Destination::Lines(arguments.out.clone().map(Out)),
+        };
+        let fresh = pipeline.snapshot().map_err(usage)?;
+        Ok(Finish { pipeline, fresh, lines, merger, merges: false, destination, windows: 0 })
+    }
+
+    /// Gives what is open of a shard.
+    fn take(&mut self, key: &str, open: Vec<Bytes>) -> Result<(), Error> {
+        if open.is_empty() {
+            return Ok(());
+        }
+        self.pipeline.restore(&self.fresh)?;
+        let mut source = key.to_owned();
+        for bytes in open {
+            match Summary::of(bytes.clone()) {
+                Ok(summary) if summary.kind == Kind::Snapshot => {
+                    // On Lambda the key is not the name of the shard, and the state has it.
+                    source = summary.shards.first().map_or(source, |shard| shard.name.clone());
+                    self.pipeline.restore(&Snapshot::from_bytes(bytes)?)?;
+                }
+                Ok(summary) if summary.kind == Kind::Partial => self.pipeline.inherit(&Partial::from_bytes(bytes)?)?,
+                Ok(_) => self.absorb(bytes)?,
+                Err(error) => match MergerState::from_bytes(&bytes) {
+                    Ok(state) => self.absorb(state.merger)?,
+                    Err(_) => return Err(error),
+                },
+            }
+        }
+        // Windows that are complete and were not handed on yet, and then those that are not.
+        self.drain(&source, true)?;
+        self.pipeline.answer_open()?;
+        self.drain(&source, false)
+    }
+
+    fn absorb(&mut self, merger: Bytes) -> Result<(), Error> {
+        self.merges = true;
+        self.merger.absorb(merger)
+    }
+
+    fn drain(&mut self, source: &str, complete: bool) -> Result<(), Error> {
+        match &mut self.destination {
+            Destination::Partials(target) => {
+                while let Some(partial) = self.pipeline.next_partial(source)? {
+                    target.put(&partial)?;
+                    self.windows += 1;
+                }
+                target.flush()
+            }
+            Destination::Lines(out) => {
+                let (mut text, mut last) = (Vec::new(), None);
+                while let Some(row) = self.pipeline.next_emission()? {
+                    self.windows += u64::from(last != Some((row.window, row.revision)));
+                    last = Some((row.window, row.revision));
+                    append(&self.lines, &row, complete, &mut text);
+                }
+                write(out.as_ref(), source, &text)
+            }
+        }
+    }
+
+    /// Gives the windows of a second stage, merged over its shards.
+    fn end(&mut self) -> Result<(), Error> {
+        if !self.merges {
+            return Ok(());
+        }
+        let Destination::Lines(out) = &self.destination else {
+            return Err(Error::new(ErrorKind::InvalidArgument, "--partials: these are states of --merge, which has no partials to give"));
+        };
+        self.merger.finish();
+        let (mut text, mut last) = (Vec::new(), None);
+        while let Some(row) = self.merger.next_row()? {
+            let place = (row.emission.window, row.emission.revision);
+            self.windows += u64::from(last.replace(place) != Some(place));
+            append(&self.lines, &row.emission, row.complete, &mut text);
+        }
+        write(out.as_ref(), "merged", &text)
+    }
+
+    fn note(&self, states: usize) -> String {
+        let form = match &self.destination {
+            Destination::Lines(_) => "; those that had not closed as they stand, with \"complete\":false",
+            Destination::Partials(_) => "",
+        };
+        format!("states {states}, open windows {}{form}. The state is as it was\n", self.windows)
+    }
+}
+
+fn append(lines: &JsonLines, row: &streamgauge::spec::RowEmission, complete: bool, text: &mut Vec<u8>) {
+    lines.append(row, text);
+    if !complete {
+        text.truncate(text.len().saturating_sub("}\n".len()));
+        text.extend_from_slice(b",\"complete\":false}\n");
+    }
+}
+
+fn write(out: Option<&Out>, source: &str, text: &[u8]) -> Result<(), Error> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let written = match out {
+        None => io::stdout().write_all(text),
+        Some(out) => {
+            let mut file = out.open(&ShardId::new(source))?;
+            file.write_all(text).and_then(|()| file.flush())
+        }
+    };
+    written.map_err(|error| Error::new(ErrorKind::Io, "cannot write the answers").with_source(error))
+}

@@ -1,0 +1,137 @@
+//! What a file is, by its bytes, and by its name where those say nothing.
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use streamgauge::adapter::files::RunState;
+use streamgauge::adapter::kcl::{MergerState, Phase, ShardState};
+use streamgauge::snapshot::{Kind, Summary};
+use streamgauge::{Error, ErrorKind};
+
+/// The largest file that is looked at.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// What the name of a version may have, at most.
+const VERSION_BYTES_MAX: usize = 256;
+
+/// A snapshot, a partial or a merger's state.
+pub(super) struct Held {
+    pub(super) bytes: Bytes,
+    pub(super) summary: Summary,
+}
+
+/// What a file is.
+pub(super) enum Content {
+    Held(Held),
+    /// The state of a shard on the KCL, with what it holds, and up to which record a second stage has merged.
+    Shard {
+        state: ShardState,
+        held: Vec<Held>,
+        applied: Option<String>,
+    },
+    /// Something that holds no windows.
+    Other {
+        kind: &'static str,
+        note: String,
+    },
+}
+
+impl Content {
+    /// What holds windows.
+    pub(super) fn held(&self) -> &[Held] {
+        match self {
+            Content::Held(held) => std::slice::from_ref(held),
+            Content::Shard { held, .. } => held,
+            Content::Other { .. } => &[],
+        }
+    }
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// [`ErrorKind::Io`] if it cannot be read; [`ErrorKind::Corrupt`] if it is damaged or none of streamgauge's.
+pub(super) fn read(path: &Path) -> Result<Content, Error> {
+    let failed = |error| Error::new(ErrorKind::Io, "cannot be read").with_source(error);
+    let kind = path.metadata().map_err(failed)?.file_type();
+    if !kind.is_file() {
+        return Err(Error::new(ErrorKind::Io, "cannot be read: it is no file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|opened| opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(Error::new(ErrorKind::LimitExceeded, format!("is over {FILE_BYTES_MAX} bytes")));
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    content(&name, bytes.into())
+}
+
+fn content(name: &str, bytes: Bytes) -> Result<Content, Error> {
+    let other = |kind, note: &str| Ok(Content::Other { kind, note: note.to_owned() });
+    if name.ends_with(".state.new") {
+        return other("unfinished", "a save that did not come to its end: it is never read, and the next save takes its place");
+    }
+    if name.ends_with(".lock") && bytes.is_empty() {
+        return other("lock", "excludes other savers of the key while it is saved");
+    }
+    if ShardState::is_one(&bytes) {
+        return shard(&bytes);
+    }
+    match Summary::of(bytes.clone()) {
+        Ok(mut summary) => {
+            if summary.kind == Kind::Run {
+                RunState::of_any_pipeline(bytes.clone())?.summarize(&mut summary)?;
+            }
+            Ok(Content::Held(Held { bytes, summary }))
+        }
+        Err(error) => without_windows(name, &bytes).ok_or(error),
+    }
+}
+
+/// The state of a shard on the KCL.
+fn shard(bytes: &Bytes) -> Result<Content, Error> {
+    let state = ShardState::from_bytes(bytes)?;
+    let mut applied = None;
+    let parts = match &state.phase {
+        Phase::Running { state, .. } => match MergerState::from_bytes(state) {
+            Ok(merging) if Summary::of(state.clone()).is_err() => {
+                applied = merging.applied.map(|applied| applied.number.to_string());
+                vec![merging.merger]
+            }
+            _ => vec![state.clone()],
+        },
+        Phase::Ended { windows, .. } => windows.clone(),
+        _ => Vec::new(),
+    };
+    let held = parts.into_iter().map(|bytes| Summary::of(bytes.clone()).map(|summary| Held { bytes, summary }));
+    Ok(Content::Shard { held: held.collect::<Result<_, _>>()?, state, applied })
+}
+
+/// A file that holds no windows, if it is one of ours.
+fn without_windows(name: &str, bytes: &[u8]) -> Option<Content> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    if name.ends_with(".answered.state") && bytes.len() <= VERSION_BYTES_MAX && !text.contains('\n') {
+        let note = format!("up to which version of a state the schedule of a Lambda function has answered its windows: {text}");
+        return Some(Content::Other { kind: "answered_version", note });
+    }
+    let first: Map<String, Value> = serde_json::from_str(text.lines().next()?).ok()?;
+    let has = |names: &[&str]| names.iter().all(|name| first.contains_key(*name));
+    let (kind, what) = match (has(&["window", "revision"]), has(&["reason"])) {
+        (true, _) => ("answers", "answers as JSON Lines"),
+        (_, true) => ("dead_letters", "dead letters as JSON Lines"),
+        _ => return None,
+    };
+    Some(Content::Other { kind, note: format!("{what}: {}", text.lines().count()) })
+}
+
+/// Where a shard stands, as JSON.
+pub(super) fn phase(phase: &Phase) -> Value {
+    match phase {
+        Phase::Claiming { parents } => json!({ "name": "claiming", "parents": parents }),
+        Phase::Running { parents, .. } => json!({ "name": "running", "parents": parents }),
+        Phase::Ended { heir, .. } => json!({ "name": "ended", "heir": heir }),
+        _ => Value::Null,
+    }
+}
