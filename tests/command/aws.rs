@@ -247,7 +247,7 @@ mod lambda {
         assert_eq!(of(&store).replies.len(), 2);
         let left = streamgauge(&["finish", "--pipeline", &pipeline, "--state", &state]);
         assert_eq!(rows(&left.succeeded().stdout), [row(2, 10)]);
-        assert!(left.stdout.contains(",\"complete\":false}"), "{}", left.stdout);
+        assert!(left.stdout.contains(",\"complete\":false,"), "{}", left.stdout);
         assert!(of(&[STATELESS]).letters()[0]["reason"].as_str().unwrap().contains("or the packing lines"));
     }
 

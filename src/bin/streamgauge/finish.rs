@@ -179,11 +179,12 @@ impl Finish {
                 target.flush()
             }
             Destination::Lines(out) => {
+                self.lines.set_complete(complete);
                 let (mut text, mut last) = (Vec::new(), None);
                 while let Some(row) = self.pipeline.next_emission()? {
                     self.windows += u64::from(last != Some((row.window, row.revision)));
                     last = Some((row.window, row.revision));
-                    append(&self.lines, &row, complete, &mut text);
+                    self.lines.append(&row, &mut text);
                 }
                 write(out.as_ref(), source, &text)
             }
@@ -203,7 +204,8 @@ impl Finish {
         while let Some(row) = self.merger.next_row()? {
             let place = (row.emission.window, row.emission.revision);
             self.windows += u64::from(last.replace(place) != Some(place));
-            append(&self.lines, &row.emission, row.complete, &mut text);
+            self.lines.set_complete(row.complete);
+            self.lines.append(&row.emission, &mut text);
         }
         write(out.as_ref(), "merged", &text)
     }
@@ -214,14 +216,6 @@ impl Finish {
             Destination::Partials(_) => "",
         };
         format!("states {states}, open windows {}{form}. The state is as it was\n", self.windows)
-    }
-}
-
-fn append(lines: &JsonLines, row: &streamgauge::spec::RowEmission, complete: bool, text: &mut Vec<u8>) {
-    lines.append(row, text);
-    if !complete {
-        text.truncate(text.len().saturating_sub("}\n".len()));
-        text.extend_from_slice(b",\"complete\":false}\n");
     }
 }
 
