@@ -134,7 +134,7 @@ fn s110_parts_that_flags_give_are_named_as_flags() {
         (&["run", "--lateness", "1"], &["error: --lateness: "]),
         (&["run", "--time", "t", "--window", "1m", "--time-format", "rfc333"], &["error: --time-format: "]),
         (&["run", "--time", "t", "--window", "1m", "--every", "0s"], &["error: --window, --every: "]),
-        (&["merge", "--window", "1m", "d"], &["--time FIELD"]),
+        (&["merge", "--window", "x", "d"], &["--window: "]),
     ]);
 }
 
