@@ -103,12 +103,14 @@ impl<P: RecordPipeline> PipelineWork<P> {
         self.open.as_ref().map(|(_, shard, _)| *shard).ok_or_else(|| Error::invalid("no shard is open"))
     }
 
-    fn push(&mut self, shard: Shard, record: &Record, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
-        let taken = match self.pipeline.push(shard, record) {
+    /// Takes a record, at its place or, of a further part of one, at that of the part before it.
+    #[inline(always)]
+    fn push(&mut self, (shard, is_part): (Shard, bool), record: &Record, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
+        let taken = match self.try_push((shard, is_part), record) {
             // Room is made by handing on what is complete. What the clock has completed is saved before that, and not here.
             Err(error) if error.kind() == ErrorKind::LimitExceeded && self.pipeline.is_due() && !self.raised => {
                 self.emit()?;
-                self.pipeline.push(shard, record)?
+                self.try_push((shard, is_part), record)?
             }
             taken => taken?,
         };
@@ -120,6 +122,14 @@ impl<P: RecordPipeline> PipelineWork<P> {
         Ok(())
     }
 
+    #[inline(always)]
+    fn try_push(&mut self, (shard, is_part): (Shard, bool), record: &Record) -> Result<Taken, Error> {
+        match is_part {
+            true => self.pipeline.push_part(shard, record),
+            false => self.pipeline.push(shard, record),
+        }
+    }
+
     #[cold]
     fn hand_out_late(&mut self, record: &Record, time: Timestamp) {
         self.late = self.late.saturating_add(1);
@@ -129,27 +139,18 @@ impl<P: RecordPipeline> PipelineWork<P> {
         }
     }
 
-    /// Takes the records that one holds. All have its place: state is saved between records of the daemon, so that all of them are in it or none.
+    /// Takes the records that one holds. All have its place: state is saved between records of the daemon, so that all of them are in it
+    /// or none.
     fn push_parts(&mut self, shard: Shard, record: &Record, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
         let mut parts = std::mem::take(&mut self.parts);
         let sequence = &record.position.sequence;
         let unreadable = self.packing.unpack(record.clone(), &mut parts);
-        let mut is_new = self.pipeline.applied(shard).is_none_or(|applied| sequence > applied);
-        for (index, part) in parts.iter_mut().enumerate() {
+        let is_new = self.pipeline.applied(shard).is_none_or(|applied| sequence > applied);
+        // One that has come before is counted as a duplicate once.
+        let taken = if is_new { parts.len() } else { 1 };
+        for (index, part) in parts.iter_mut().take(taken).enumerate() {
             part.position.sequence = sequence.clone();
-            let taken = match index {
-                0 => self.pipeline.push(shard, part)?,
-                _ => self.pipeline.push_part(shard, part)?,
-            };
-            match taken {
-                Taken::Duplicate if index == 0 => {
-                    is_new = false;
-                    break;
-                }
-                Taken::DeadLetter(error) => dead_letter(error),
-                Taken::Late(time) => self.hand_out_late(part, time),
-                _ => {}
-            }
+            self.push((shard, index > 0), part, dead_letter)?;
         }
         parts.clear();
         self.parts = parts;
@@ -172,7 +173,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
             }
             match self.packing.holds_others(&record.data) {
                 true => self.push_parts(shard, record, dead_letter)?,
-                false => self.push(shard, record, dead_letter)?,
+                false => self.push((shard, false), record, dead_letter)?,
             }
         }
         rejected.try_for_each(|rejected| self.reject(shard, rejected, dead_letter))
