@@ -175,6 +175,22 @@ impl Summary {
     }
 }
 
+impl RecordsSummary {
+    /// The sum of two.
+    #[cfg(feature = "files")]
+    pub(crate) fn sum(a: Option<Self>, b: Option<Self>) -> Option<Self> {
+        let (Some(a), Some(b)) = (a, b) else { return a.or(b) };
+        Some(RecordsSummary {
+            applied: a.applied.saturating_add(b.applied),
+            filtered: a.filtered.saturating_add(b.filtered),
+            late: a.late.saturating_add(b.late),
+            dead_letters: a.dead_letters.saturating_add(b.dead_letters),
+            duplicates: a.duplicates.saturating_add(b.duplicates),
+            between_windows: a.between_windows.saturating_add(b.between_windows),
+        })
+    }
+}
+
 impl ShardSummary {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let name = reader.text()?.to_owned();

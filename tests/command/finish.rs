@@ -155,10 +155,10 @@ fn s109_inspect_says_of_every_file_what_it_is() {
     assert_eq!(kinds("x.state.new"), ["unfinished"]);
     assert!(kinds("/partials/").iter().filter(|kind| **kind == "partial").count() > 4);
     assert_eq!(kinds("/merge-state/shardId-0.state"), ["shard"]);
-    assert_eq!((kinds("run.state"), kinds("run/answered.state")), (vec![json!("snapshot")], vec![json!("answered")]));
+    assert_eq!((kinds("run.state"), kinds("run/answered.state")), (vec![json!("run")], vec![json!("answers")]));
     assert_eq!(
         (kinds("/out/")[0].clone(), kinds("letters.jsonl"), kinds("/lambda/")),
-        (json!("answers"), vec![json!("dead_letters")], vec![json!("answered_version")])
+        (json!("rows"), vec![json!("dead_letters")], vec![json!("answered_version")])
     );
     let of = |ending: &str| told.iter().find(|one| one["file"].as_str().unwrap().ends_with(ending)).unwrap();
     assert_eq!(of("/state/shardId-0.state")["phase"], json!({"name": "ended", "heir": "shardId-1"}));

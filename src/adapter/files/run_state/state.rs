@@ -5,7 +5,7 @@ use crate::adapter::files::source::{Input, became_shorter};
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
-use crate::snapshot::{Envelope, EnvelopeWriter, Kind, Partial, ShardSummary, Snapshot, Summary, Tag};
+use crate::snapshot::{Envelope, EnvelopeWriter, Kind, Partial, RecordsSummary, ShardSummary, Snapshot, Summary, Tag};
 use crate::spec::RowPipeline;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -230,6 +230,7 @@ impl RunState {
             summary.windows += file.held.len() as u64;
             if let Some(inner) = inner {
                 summary.panes.extend(inner.panes);
+                summary.records = RecordsSummary::sum(summary.records, inner.records);
                 summary.windows += inner.windows;
             }
         }

@@ -119,7 +119,7 @@ fn without_windows(name: &str, bytes: &[u8]) -> Option<Content> {
     let first: Map<String, Value> = serde_json::from_str(text.lines().next()?).ok()?;
     let has = |names: &[&str]| names.iter().all(|name| first.contains_key(*name));
     let (kind, what) = match (has(&["window", "revision"]), has(&["reason"])) {
-        (true, _) => ("answers", "answers as JSON Lines"),
+        (true, _) => ("rows", "answers as JSON Lines"),
         (_, true) => ("dead_letters", "dead letters as JSON Lines"),
         _ => return None,
     };
