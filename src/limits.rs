@@ -21,7 +21,7 @@ pub struct Limits {
     /// Shards that one engine follows; default 100,000.
     pub shards_max: usize,
     /// Approximate bytes of all accumulators; default 8 GiB. Checked at an amortised constant cost per record, so the state may
-    /// pass the limit by what arrives between two checks (at most as many records as the state has 64-byte units).
+    /// pass the limit by what arrives between two checks: a quarter of it, where no record adds more than 1 KiB.
     pub state_bytes_max: usize,
     /// Approximate bytes of answers that were made and not fetched; default 64 MiB. A window that is complete is made when it is
     /// fetched, unless a record changes a pane of it before: past this limit such a record is refused until the answers are fetched.

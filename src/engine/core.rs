@@ -22,6 +22,10 @@ const CHECK_RECORDS_MIN: u64 = 4096;
 /// group takes about this much, so measuring costs an amortised constant per record. At least: the number of records is rounded up.
 const CHECK_BYTES_PER_RECORD: u64 = 64;
 
+/// Bytes that a record is expected to add to the state at most. So near the limit the state is measured more often, and passes it by
+/// no more than a quarter where that holds.
+const GROWTH_BYTES: u64 = 1024;
+
 /// A windowed aggregation over the records of any number of shards.
 ///
 /// # Example
@@ -81,6 +85,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         aggregate.validate()?;
         let spans = options.spans()?;
         let schedule = options.windows.schedule();
+        let until_check = records_between_checks(0, options.limits.state_bytes_max);
         Ok(Engine {
             aggregate,
             schedule,
@@ -98,7 +103,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             shards: Shards::default(),
             name: options.name,
             recent_ids: options.recent_ids,
-            until_check: CHECK_RECORDS_MIN,
+            until_check,
             measured: 0,
             refusal: None,
             record: PhantomData,
@@ -462,14 +467,17 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             );
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
-        self.until_check = records_between_checks(bytes);
+        self.until_check = records_between_checks(bytes, self.limits.state_bytes_max);
         Ok(())
     }
 }
 
-/// How many records may come before a state of so many bytes is measured again. A power of two, so that it does not depend on a few bytes more or less.
-pub(super) fn records_between_checks(bytes: usize) -> u64 {
-    (bytes as u64 / CHECK_BYTES_PER_RECORD).max(CHECK_RECORDS_MIN).next_power_of_two()
+/// How many records may come before a state of this many bytes is measured again, under a limit of `bytes_max`. A power of two, so that it does not depend on a few bytes
+/// more or less.
+pub(super) fn records_between_checks(bytes: usize, bytes_max: usize) -> u64 {
+    let amortised = (bytes as u64 / CHECK_BYTES_PER_RECORD).max(CHECK_RECORDS_MIN).next_power_of_two();
+    let room = bytes_max.saturating_sub(bytes).max(bytes_max / 4) as u64 / GROWTH_BYTES;
+    amortised.min(1 << room.max(1).ilog2())
 }
 
 /// The answer of an accumulator; that of no records if there is none.

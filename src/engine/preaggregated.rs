@@ -154,9 +154,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             let own = self.panes.find(*pane).and_then(|slot| self.panes.in_slot(slot));
             most += own.map_or_else(|| 2 * self.aggregate.state_bytes(accumulator), |own| self.aggregate.growth_max(own, accumulator));
         }
-        let interval = records_between_checks(least);
+        let interval = records_between_checks(least, self.limits.state_bytes_max);
         let since = count - self.until_check;
-        if most > self.limits.state_bytes_max || interval != records_between_checks(most) || since > interval {
+        if most > self.limits.state_bytes_max || interval != records_between_checks(most, self.limits.state_bytes_max) || since > interval {
             return false;
         }
         self.stats.state_bytes = least as u64;

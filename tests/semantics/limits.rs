@@ -32,6 +32,19 @@ fn a_state_over_its_limit_is_an_error() {
     assert_eq!(refused.map(|error| error.kind()), Some(ErrorKind::LimitExceeded));
 }
 
+#[test]
+fn a_state_of_many_new_groups_passes_its_limit_by_little() {
+    // S41
+    let mut options = streamgauge::engine::EngineOptions::default();
+    options.out_of_orderness = None;
+    options.limits.state_bytes_max = 2 << 20;
+    let mut engine = streamgauge::engine::Engine::new(group_by(|key: &String| key.as_str(), count()), options).unwrap();
+    let shard = engine.open_shard(ShardId::new("a")).unwrap();
+    let refused = (0..100_000).find_map(|n| engine.push(shard, &format!("{n:0700}"), at(0)).err());
+    assert_eq!(refused.map(|error| error.kind()), Some(ErrorKind::LimitExceeded));
+    assert!(engine.state_bytes() <= 5 << 19, "{}", engine.state_bytes());
+}
+
 /// S83
 #[test]
 fn s83_a_record_so_far_from_all_others_that_too_many_empty_windows_would_be_emitted_is_a_dead_letter() {
