@@ -10,8 +10,8 @@ use crate::adapter::record_pipeline::{RecordPipeline, Taken};
 use crate::adapter::sink::Sink;
 use crate::adapter::{LateRecord, Packing};
 use crate::engine::{Shard, Stats};
-use crate::error::Error;
-use crate::record::SequenceNumber;
+use crate::error::{Error, ErrorKind};
+use crate::record::{Record, SequenceNumber};
 use crate::snapshot::Snapshot;
 use crate::store::Store;
 use crate::time::Timestamp;
@@ -75,6 +75,8 @@ enum Mode {
 pub(super) struct Core<P, S> {
     pub(super) pipeline: P,
     sink: S,
+    /// Under which the answers may be handed on while a batch is taken, if they may.
+    source: Option<String>,
     /// The state without a record.
     fresh: Snapshot,
     on_dead_letter: Option<OnDeadLetter>,
@@ -101,7 +103,7 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
     pub fn new(pipeline: P, sink: S) -> Result<Self, Error> {
         let fresh = pipeline.snapshot()?;
         let invocation = Invocation::default();
-        let core = Core { pipeline, sink, fresh, on_dead_letter: None, on_late: None, invocation, before: Stats::default() };
+        let core = Core { pipeline, sink, source: None, fresh, on_dead_letter: None, on_late: None, invocation, before: Stats::default() };
         let mode = Mode::Tumbling(Tumbling::default());
         Ok(Handler { core, mode, packing: Packing::default(), idle_after: Duration::from_secs(60), on_invocation: None })
     }
@@ -295,9 +297,12 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
 
     /// Takes the batch, up to its end or to where a strict pipeline stops.
     ///
+    /// Where there is no room for the answers of windows that wait, these are handed on under `source` before the end of the batch, if that is given.
+    ///
     /// # Errors
     /// Past a limit; of a strict pipeline, for what could not be read and has no sequence number that Lambda could be told.
-    pub(super) fn apply(&mut self, shard: Shard, batch: &Batch) -> Result<Option<Stop>, Error> {
+    pub(super) fn apply(&mut self, shard: Shard, batch: &Batch, source: Option<&str>) -> Result<Option<Stop>, Error> {
+        self.source = source.map(str::to_owned);
         let stop = match batch.flaws.is_empty() {
             true => self.apply_items(shard, batch, batch.records.iter().map(Item::Record)),
             false => self.apply_items(shard, batch, batch.items()),
@@ -317,7 +322,7 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
                 }
             };
             let sequence = &record.position.sequence;
-            match self.pipeline.push(shard, record) {
+            match self.push(shard, record) {
                 Ok(Taken::DeadLetter(error)) => {
                     self.hand_out(&DeadLetter { shard: &batch.shard, sequence: Some(sequence), error: &error, data: &record.data });
                 }
@@ -335,6 +340,19 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
             }
         }
         Ok(None)
+    }
+
+    fn push(&mut self, shard: Shard, record: &Record) -> Result<Taken, Error> {
+        let taken = self.pipeline.push(shard, record);
+        let is_full = taken.as_ref().is_err_and(|error| error.kind() == ErrorKind::LimitExceeded) && self.pipeline.is_due();
+        match self.source.clone().filter(|_| is_full) {
+            // Room is made by handing on what is complete.
+            Some(source) => {
+                self.drain(&source)?;
+                self.pipeline.push(shard, record)
+            }
+            None => taken,
+        }
     }
 
     #[cold]

@@ -16,13 +16,13 @@ impl Stateless {
     pub(super) fn handle<P: RecordPipeline, S: Sink<P>>(&self, core: &mut Core<P, S>, mut batch: Batch) -> Result<Reply, Error> {
         core.begin(None)?;
         let shard = core.pipeline.open_shard(ShardId::new(batch.source.as_str()))?;
-        let stop = core.apply(shard, &batch)?;
+        let stop = core.apply(shard, &batch, None)?;
         if let Some(stop) = stop.as_ref().filter(|stop| stop.inside) {
             // Lambda delivers an aggregate again whole, and nothing remembers what of it was taken: so nothing is.
             batch.keep_before(&stop.from);
             core.begin(None)?;
             let shard = core.pipeline.open_shard(ShardId::new(batch.source.as_str()))?;
-            core.apply(shard, &batch)?;
+            core.apply(shard, &batch, None)?;
         }
         core.pipeline.finish();
         let source = match batch.first() {

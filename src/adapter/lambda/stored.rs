@@ -42,14 +42,14 @@ impl Stored {
             core.begin(None)?;
             let shard = core.pipeline.open_shard(batch.shard.clone())?;
             self.warm = None;
-            let stop = core.apply(shard, batch)?;
+            let stop = core.apply(shard, batch, None)?;
             return Ok(core.reply(stop));
         }
         let key = key_of(batch);
         let version = self.begin(core, &key)?;
         let shard = core.pipeline.open_shard(ShardId::new(batch.source.as_str()))?;
         core.pipeline.advance(now);
-        let stop = core.apply(shard, batch)?;
+        let stop = core.apply(shard, batch, Some(&batch.source))?;
         core.drain(&batch.source)?;
         self.save(core, key, version.as_ref())?;
         Ok(core.reply(stop))

@@ -38,15 +38,15 @@ impl Tumbling {
     ) -> Result<Reply, Error> {
         let since = begin(core, window)?.or_else(|| batch.first().cloned());
         let shard = core.pipeline.open_shard(ShardId::new(batch.source.as_str()))?;
-        let stop = core.apply(shard, batch)?;
-        let is_last = stop.is_none() && (window.is_final || window.is_terminated_early);
-        if is_last {
-            core.pipeline.finish();
-        }
         let source = match &since {
             Some(since) => format!("{}:{since}", batch.source),
             None => batch.source.clone(),
         };
+        let stop = core.apply(shard, batch, Some(&source))?;
+        let is_last = stop.is_none() && (window.is_final || window.is_terminated_early);
+        if is_last {
+            core.pipeline.finish();
+        }
         core.drain(&source)?;
         let state = match since {
             Some(since) if !is_last => self.state(core, &since)?,
