@@ -158,6 +158,52 @@ fn slides(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// 3,000 groups in 3 s, then a leap of event time over the 3,600 windows that they are in.
+fn leap() -> Vec<(i64, u64)> {
+    (0..3000).map(|n| (n, n as u64)).chain((0..12).map(|n| (7_200_000 + n, 1))).collect()
+}
+
+/// How many windows and rows there are, and the records in them, in windows of 1 h every second. Nothing is fetched before the end.
+fn leaping(records: &[(i64, u64)]) -> (u64, u64, u64) {
+    let mut pipeline = Pipeline::builder()
+        .event_time(|record: &(i64, u64)| Timestamp::from_millis(record.0))
+        .window(Sliding::new(hours(1), seconds(1)).expect("valid"))
+        .aggregate(group_by_value(|record: &(i64, u64)| record.1, count()))
+        .build()
+        .expect("valid");
+    pipeline.push_batch(records).expect("windows that wait take no memory");
+    pipeline.finish();
+    pipeline.drain().map(|emission| emission.expect("no limit is near").value).fold((0, 0, 0), |(windows, rows, records), groups| {
+        (windows + 1, rows + groups.rows.len() as u64, records + groups.rows.iter().map(|(_, n)| n).sum::<u64>())
+    })
+}
+
+/// The same by a map of the groups of one window after the other.
+fn leaping_by_hand(records: &[(i64, u64)]) -> (u64, u64, u64) {
+    let mut sum = (0, 0, 0);
+    for start in (-3_600_000..=7_200_000).step_by(1000) {
+        let mut groups = BTreeMap::<u64, u64>::new();
+        let from = records.partition_point(|(time, _)| *time < start);
+        for (_, group) in records[from..].iter().take_while(|(time, _)| *time < start + 3_600_000) {
+            *groups.entry(*group).or_default() += 1;
+        }
+        sum = (sum.0 + u64::from(!groups.is_empty()), sum.1 + groups.len() as u64, sum.2 + groups.values().sum::<u64>());
+    }
+    sum
+}
+
+/// Many windows that become due at once.
+fn leaps(criterion: &mut Criterion) {
+    let records = leap();
+    let expected = leaping_by_hand(&records);
+    assert_eq!(leaping(&records), expected);
+    let mut group = criterion.benchmark_group("windows/leap");
+    group.throughput(Throughput::Elements(expected.1)).sample_size(10);
+    group.bench_function("streamgauge/1 h every 1 s of 3000 groups", |b| b.iter(|| black_box(leaping(&records))));
+    group.bench_function("naive/1 h every 1 s of 3000 groups", |b| b.iter(|| black_box(leaping_by_hand(&records))));
+    group.finish();
+}
+
 fn grouped(hits: &[Hit], windows: impl Into<Windows>, groups: u64) -> (u64, u64) {
     let mut pipeline = Pipeline::builder()
         .event_time(|hit: &Hit| Timestamp::from_millis(hit.ts))
@@ -225,5 +271,6 @@ pub(crate) fn benches(criterion: &mut Criterion) {
     group.bench_function("naive/3 fields by u32", |b| b.iter(|| black_box(by_country_by_hand(&clicks))));
     group.finish();
     slides(criterion);
+    leaps(criterion);
     scale(criterion, &hits);
 }

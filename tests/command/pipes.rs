@@ -2,7 +2,7 @@
 
 use super::{Folder, command, hits};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 #[test]
 fn a_closed_pipe_ends_quietly() {
@@ -91,5 +91,44 @@ fn a_window_comes_out_while_the_input_is_still_open() {
         drop(stdin);
         assert!(lines.next().unwrap().unwrap().contains("2024-01-01T00:00:10"), "{output}");
         assert_eq!(child.wait().unwrap().code(), Some(0), "{output}");
+    }
+}
+
+/// 3,000 keys in 3 s, then a leap over the 1,800 windows that they are in.
+#[test]
+fn s84_a_leap_over_many_windows_takes_little_memory() {
+    let line = |ts: u64, key: u64| format!("{{\"ts\":{ts},\"k\":{key}}}\n");
+    let input: String = (0..3000).map(|n| line(n, n)).chain((0..3).map(|n| line(7_200_000 + n, 1))).collect();
+    // The answers of all windows at once would take half a gigabyte.
+    let script = format!(
+        "ulimit -v 300000; exec '{}' run --format jsonl --time ts --time-format ms --window 30m --every 1s --agg 'top(1, k)' --output csv",
+        env!("CARGO_BIN_EXE_streamgauge")
+    );
+    let mut shell = Command::new("bash");
+    let mut child = shell.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+    let run = super::run_of(child.wait_with_output().unwrap());
+    writer.join().unwrap();
+    assert_eq!(run.succeeded().stdout.lines().count(), 1 + 1802 + 1800, "{}", run.stderr);
+}
+
+/// Five records in 86.4 million windows each.
+#[test]
+fn s84_the_first_answer_comes_however_many_windows_follow() {
+    let folder = Folder::new("s84_the_first_answer_comes_however_many_windows_follow");
+    let records: String = (1..=5).map(|n| format!("{{\"ts\":{}}}\n", 1_000_000_000_000u64 + n * 100_000_000_000)).collect();
+    let file = folder.file("five.jsonl", records);
+    for threads in ["1", "2"] {
+        let window = ["--time", "ts", "--time-format", "ms", "--window", "1d", "--every", "1ms", "--output", "json"];
+        let arguments = [&["run", &file, "--threads", threads][..], &window].concat();
+        let mut child = command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || drop(tell.send(BufReader::new(stdout).lines().next())));
+        let line = told.recv_timeout(std::time::Duration::from_secs(60)).expect("it comes before all windows have been looked at");
+        let line = line.expect("a first line").unwrap();
+        assert!(line.contains("2004-11-08T11:33:20.001Z") && line.contains("\"count\":1"), "{line}");
+        assert!(child.wait().unwrap().success());
     }
 }
