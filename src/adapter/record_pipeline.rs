@@ -59,6 +59,7 @@ pub trait RecordPipeline {
 
     fn advance(&mut self, now: Timestamp);
     fn finish(&mut self);
+    fn hand_over(&mut self);
     fn answer_open(&mut self) -> Result<(), Error>;
     fn next_emission(&mut self) -> Result<Option<Self::Emission>, Error>;
     fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error>;

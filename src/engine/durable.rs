@@ -124,6 +124,12 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
                 writer.i64(windows.end);
             });
         }
+        if !self.firing.given().is_empty() {
+            envelope.section(Tag::Unfinished, |writer| {
+                writer.usize(self.firing.given().len());
+                self.firing.given().iter().for_each(|start| writer.i64(*start));
+            });
+        }
         Ok(envelope.finish())
     }
 
@@ -203,6 +209,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if envelope.has(Tag::Answering) {
             let mut reader = envelope.section(bytes, Tag::Answering)?;
             firing.decode_answering(&mut reader, self.schedule)?;
+            reader.finish()?;
+        }
+        if envelope.has(Tag::Unfinished) {
+            let mut reader = envelope.section(bytes, Tag::Unfinished)?;
+            firing.decode_given(&mut reader, self.schedule)?;
             reader.finish()?;
         }
         let mut room = self.limits.state_bytes_max;

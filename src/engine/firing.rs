@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind};
 use crate::hash::{Seed, hash_bytes};
 use crate::time::Timestamp;
 use crate::window::{Pane, Panes, Schedule, Slid};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
 /// What has fired, and what is to.
@@ -36,6 +36,8 @@ pub(super) struct Firing {
     again: VecDeque<i64>,
     /// Windows that were answered before their turn and are still to fire in it, each with the hash of what its records were then.
     early: BTreeMap<i64, u64>,
+    /// Windows whose last partial was given before they closed: another one follows when they do, the last.
+    given: BTreeSet<i64>,
     /// Windows that start in this stretch, have a record and have not fired are to be answered before their turn.
     answering: Option<Range<i64>>,
 }
@@ -85,8 +87,8 @@ impl<T: Clone> Content<'_, T> {
 impl Firing {
     pub(super) fn new() -> Self {
         let (revisions, again) = (BTreeMap::new(), VecDeque::new());
-        let (early, answering) = (BTreeMap::new(), None);
-        Firing { fired_to: i64::MIN, has_fired: false, wake_at: i64::MAX, waits_to: i64::MIN, revisions, again, early, answering }
+        let (early, given, answering) = (BTreeMap::new(), BTreeSet::new(), None);
+        Firing { fired_to: i64::MIN, has_fired: false, wake_at: i64::MAX, waits_to: i64::MIN, revisions, again, early, given, answering }
     }
 
     /// Returns true if every window that is to come fires once, in its turn.
@@ -162,8 +164,8 @@ impl Firing {
             again.push_back(read_start(reader, schedule)?);
         }
         // Whatever is due shows at the first look.
-        let (early, answering) = (BTreeMap::new(), None);
-        Ok(Firing { fired_to, has_fired, wake_at: i64::MIN, waits_to: i64::MIN, revisions, again, early, answering })
+        let (early, given, answering) = (BTreeMap::new(), BTreeSet::new(), None);
+        Ok(Firing { fired_to, has_fired, wake_at: i64::MIN, waits_to: i64::MIN, revisions, again, early, given, answering })
     }
 
     /// Whether windows that were answered before their turn are still to fire in it.
@@ -177,6 +179,27 @@ impl Firing {
             writer.i64(*start);
             writer.fixed_u64(*content);
         }
+    }
+
+    /// The last partial so far of the window was given before the window closed.
+    pub(super) fn give_again(&mut self, start: i64) {
+        self.given.insert(start);
+    }
+
+    /// No further partial of the windows that were given is to come.
+    pub(super) fn forget_given(&mut self) {
+        self.given.clear();
+    }
+
+    pub(super) fn given(&self) -> &BTreeSet<i64> {
+        &self.given
+    }
+
+    pub(super) fn decode_given(&mut self, reader: &mut Reader<'_>, schedule: Schedule) -> Result<(), Error> {
+        for _ in 0..reader.count(1)? {
+            self.given.insert(read_start(reader, schedule)?);
+        }
+        Ok(())
     }
 
     /// The windows of which those with a record are still to be answered before their turn.
@@ -232,7 +255,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     #[cold]
     fn look(&mut self) {
         let answering = self.firing.answering.as_ref().map(|windows| windows.end);
-        if self.firing.again.is_empty() && answering.is_none() && self.due().is_none() {
+        let rests = self.firing.again.is_empty() && answering.is_none() && self.next_closing().is_none() && self.due().is_none();
+        if rests {
             self.rest();
             return;
         }
@@ -305,6 +329,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             let content = make(&self.aggregate, content.map_or(Content::Empty, Content::Merged));
             return Ok(Some(Fired { start, revision, content }));
         }
+        if let Some(start) = self.next_closing() {
+            return self.fire_again(start, make).map(Some);
+        }
         if let Some(start) = self.due() {
             let fired = self.fire(start, make);
             self.firing.fired_to = self.schedule.next_window(start);
@@ -314,6 +341,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
         self.rest();
         Ok(None)
+    }
+
+    /// The next window that has closed since a partial of it was given.
+    fn next_closing(&self) -> Option<i64> {
+        self.firing.given.first().copied().filter(|start| self.is_closed(*start))
     }
 
     /// Windows that the watermark has passed were empty, and are not to fire in their turn any more.
@@ -447,6 +479,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Fires a window for the first time.
     fn fire<T>(&mut self, start: i64, make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T) -> Result<Fired<T>, Error> {
+        self.firing.given.remove(&start);
         let content = match &mut self.stacks {
             // Without allowed lateness the pane closes with its only window.
             None if self.lateness == 0 => self.panes.at_mut(start).map_or(Content::Empty, Content::Leaving),
@@ -476,8 +509,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(Fired { start, revision, content })
     }
 
-    /// Fires a window again, or for the first time if it was empty until now, because of a late record.
+    /// Fires a window again, or for the first time if it was empty until now, because of a late record or since it has closed.
     fn fire_again<T>(&mut self, start: i64, make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T) -> Result<Fired<T>, Error> {
+        self.firing.given.remove(&start);
         let content = make(&self.aggregate, self.merged(start)?.map_or(Content::Empty, Content::Merged));
         Ok(self.fired_again(start, content))
     }
@@ -573,6 +607,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         let next = if self.counts_empty() { Some(self.firing.fired_to) } else { self.candidate() };
         let fires = next.map_or(i64::MAX, |start| self.schedule.last_millisecond(start));
         let closes = self.panes.first_start().map_or(i64::MAX, |start| self.closes_at(start));
-        fires.min(closes).min(self.inherited_closes_at())
+        let given =
+            self.firing.given.first().map_or(i64::MAX, |start| self.schedule.last_millisecond(*start).saturating_add(self.lateness));
+        fires.min(closes).min(given).min(self.inherited_closes_at())
     }
 }

@@ -295,6 +295,11 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         self.engine.finish();
     }
 
+    /// Further records go to another pipeline, and no more come here: see [`Engine::hand_over`](crate::engine::Engine::hand_over).
+    pub fn hand_over(&mut self) {
+        self.engine.hand_over();
+    }
+
     /// Answers every open window as it stands now, without closing it: see [`Engine::answer_open`].
     ///
     /// # Errors

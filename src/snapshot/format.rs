@@ -90,10 +90,11 @@ pub(crate) enum Tag {
     Dropped = 16,
     Files = 17,
     Given = 18,
+    Unfinished = 19,
 }
 
 /// The sections by their tags.
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "",
     "description",
     "clock",
@@ -113,10 +114,11 @@ const NAMES: [&str; 19] = [
     "dropped",
     "files",
     "given",
+    "unfinished",
 ];
 
 /// The highest tag of this version.
-const TAG_MAX: u8 = 18;
+const TAG_MAX: u8 = 19;
 
 impl Tag {
     /// The name of a tag that was found in an envelope.

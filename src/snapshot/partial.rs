@@ -68,7 +68,7 @@ impl Partial {
         self.origin.revision
     }
 
-    /// Whether the source will give no other: no record of it can still go into the window.
+    /// Returns true if the source will give no other: no record of it can still go into the window.
     pub fn is_final(&self) -> bool {
         self.origin.is_final
     }

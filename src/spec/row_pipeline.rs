@@ -393,6 +393,11 @@ impl RowPipeline {
         self.engine.split_finished(parts).into_iter().map(|part| FinishedRows::new(part, group_fields)).collect()
     }
 
+    /// Further records go to another pipeline, and no more come here: see [`Engine::hand_over`](crate::engine::Engine::hand_over).
+    pub fn hand_over(&mut self) {
+        self.engine.hand_over();
+    }
+
     /// Answers every open window as it stands now, without closing it: see [`Engine::answer_open`].
     ///
     /// # Errors

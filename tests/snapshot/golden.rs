@@ -101,3 +101,45 @@ fn golden_partials_and_mergers_are_merged() {
     let expected = golden("merger.txt", || text.clone().into_bytes());
     assert_eq!(text, String::from_utf8(expected).unwrap());
 }
+
+/// With windows that were given as partials and have not closed, and windows that are being answered before their turn.
+#[test]
+fn s51_a_golden_snapshot_of_partials_goes_on_and_is_written_as_it_was() {
+    let bytes = golden("given.bin", || {
+        let mut engine = engine();
+        push(&mut engine, 0, 120);
+        while engine.next_partial("source").unwrap().is_some() {}
+        engine.answer_open().unwrap();
+        engine.next_partial("source").unwrap().unwrap();
+        engine.snapshot().unwrap().into_bytes().to_vec()
+    });
+    let mut engine = engine();
+    engine.restore(&Snapshot::from_bytes(bytes.clone()).unwrap()).unwrap();
+    assert_eq!(engine.snapshot().unwrap().bytes(), &bytes);
+    push(&mut engine, 120, 160);
+    engine.finish();
+    let mut text = String::new();
+    while let Some(partial) = engine.next_partial("source").unwrap() {
+        writeln!(text, "{:?} {} {}", partial.window(), partial.revision(), partial.is_final()).unwrap();
+    }
+    let expected = golden("given.txt", || text.clone().into_bytes());
+    assert_eq!(text, String::from_utf8(expected).unwrap());
+}
+
+/// With windows that were given and dropped.
+#[test]
+fn a_golden_merger_remembers_what_it_dropped() {
+    let saved = golden("dropped.bin", || {
+        let mut merger = merger();
+        merger.add(&partial("source-1", 0, 120), Timestamp::from_millis(5)).unwrap();
+        merger.finish();
+        assert!(merger.next_merged().unwrap().is_some());
+        merger.advance(Timestamp::from_millis(10_000_000));
+        merger.snapshot().to_vec()
+    });
+    let mut merger = merger();
+    merger.restore(saved.clone()).unwrap();
+    assert_eq!(merger.snapshot(), saved);
+    assert_eq!(merger.kept(), (0, 0));
+    assert_eq!(merger.add(&partial("source-2", 0, 120), Timestamp::from_millis(0)).unwrap(), streamgauge::merger::Added::Late);
+}

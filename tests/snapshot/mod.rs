@@ -1,6 +1,7 @@
 //! State that survives: snapshots, budgets, partials, stores.
 
 mod budget;
+mod finals;
 mod golden;
 mod inherited;
 mod memory;

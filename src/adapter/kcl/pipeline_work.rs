@@ -271,7 +271,7 @@ impl<P: RecordPipeline> Work for PipelineWork<P> {
 
     fn hand_over(&mut self) -> Result<Vec<Bytes>, Error> {
         let source = self.open.as_ref().map_or_else(String::new, |(id, _, _)| id.to_string());
-        self.pipeline.finish();
+        self.pipeline.hand_over();
         let mut left = Vec::new();
         while let Some(partial) = self.pipeline.next_partial(&source)? {
             left.push(partial.into_bytes());

@@ -181,6 +181,10 @@ impl RecordPipeline for Declared {
         self.pipeline.finish();
     }
 
+    fn hand_over(&mut self) {
+        self.pipeline.hand_over();
+    }
+
     fn answer_open(&mut self) -> Result<(), Error> {
         self.pipeline.answer_open()
     }

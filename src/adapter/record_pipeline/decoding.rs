@@ -185,6 +185,10 @@ where
         self.pipeline.finish();
     }
 
+    fn hand_over(&mut self) {
+        self.pipeline.hand_over();
+    }
+
     fn answer_open(&mut self) -> Result<(), Error> {
         self.pipeline.answer_open()
     }
