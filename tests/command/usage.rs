@@ -24,6 +24,9 @@ fn flags_that_do_not_exist_or_do_not_fit_are_refused() {
         (&["top"], &["--by"]),
         (&["top", "--by", "a", "-k", "0"], &["0"]),
         (&["top", "--by", "a", "-k", "-1"], &["-1"]),
+        (&["run", "--threads", "0"], &["--threads", "at least 1 thread is needed"]),
+        (&["run", "--dead-letters", "-"], &["dead letters go to a file", "./-"]),
+        (&["run", "--late", "-"], &["late records go to a file", "./-"]),
     ]);
 }
 
@@ -167,4 +170,27 @@ fn quiet_leaves_errors_and_losses() {
     let (log, partials) = (folder.file("hits.jsonl", hits(3)), folder.path("partials"));
     assert_eq!(streamgauge(&["run", "-q", &log, "--partials", &partials]).succeeded().stderr, "");
     assert_eq!(streamgauge(&["merge", "-q", &partials]).succeeded().stderr, "");
+}
+
+#[test]
+fn help_fits_a_terminal_of_80_columns() {
+    for arguments in
+        [&["--help"][..], &["run", "--help"], &["top", "--help"], &["merge", "--help"], &["inspect", "--help"], &["kcl", "--help"]]
+    {
+        let run = streamgauge(arguments);
+        let help = &run.succeeded().stdout;
+        // What is written in lines by hand: examples, functions, exit codes.
+        let by_hand = help.split("[possible values").last().unwrap();
+        let after = by_hand.lines().skip_while(|line| !line.starts_with("Example") && !line.starts_with("Aggregates")).skip(1);
+        let wide: Vec<&str> = after.filter(|line| line.chars().count() > 80).collect();
+        assert!(wide.is_empty(), "{arguments:?}: {wide:#?}");
+    }
+}
+
+#[test]
+fn a_run_that_could_not_read_anything_says_only_why() {
+    let folder = Folder::new("a_run_that_could_not_read_anything");
+    let run = streamgauge(&["run", &folder.path("none.jsonl")]);
+    run.failed(1, &["none.jsonl: cannot be read"]);
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
 }

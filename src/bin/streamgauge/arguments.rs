@@ -18,8 +18,8 @@ Examples:
   The ten most wanted URLs of every five minutes:
     streamgauge top access.jsonl --by url --time ts --window 5m
   Errors per minute and country, with their latencies:
-    streamgauge run access.jsonl --time ts --window 1m --where 'status >= 500' --group country \\
-        --agg 'count, mean(latency_ms), p99(latency_ms)'
+    streamgauge run access.jsonl --time ts --window 1m --where 'status >= 500' \\
+        --group country --agg 'count, mean(latency_ms), p99(latency_ms)'
   An access log of Apache or nginx, compressed or not, over a sliding hour:
     streamgauge run access.log.gz --time time --window 1h --every 5m \\
         --agg 'count, sum(bytes), distinct(host)'
@@ -152,55 +152,66 @@ pub(crate) struct TopArguments {
 
 const RUN_HELP: &str = "\
 Aggregates (--agg), separated by commas, each with an optional `as NAME`:
-  count, count(f), sum(f), mean(f), min(f), max(f), variance(f), stddev(f), first(f), last(f)
+  count, count(f), sum(f), mean(f), min(f), max(f), variance(f), stddev(f),
+  first(f), last(f)
   p50(f) to p99.99(f)        percentile of nearest rank, within 0.5 %
   distinct(f)                how many different values
-  top(k, f), top(k, f, m)    the k most frequent values, by m counters (65,536 unless given)
+  top(k, f), top(k, f, m)    the k most frequent values, by m counters (65,536)
   frequency(f, 'value')      how often f == 'value' holds
 
 Predicates (--where):
-  field OP value             with == != < <= > >= in contains matches, and/or/not, parentheses
+  field OP value             with == != < <= > >= in contains matches, and, or,
+                             not, and parentheses
   exists field               a missing field makes every comparison false
-  ts >= '2025-10-26'         times compare as times; text that spells a number is one beside a number
+  ts >= '2025-10-26'         times compare as times; text that spells a number
+                             is one beside a number
   tags contains 'vip'        an element of a JSON array, or a part of text
   status >= 500 and not (url contains '/health')
   country in ('DE', 'FR')    agent matches '(?i)bot'
 
 Times (--time-format):
-  auto                       decided for each value (the default). A number is a date from 19000101 to
-                             20991231 (YYYYMMDD), so also with the digits of hours and minutes (12), of
-                             seconds (14), milli- (17) and microseconds (20); any other is seconds since
-                             1970 below 10^11, ms below 10^14, us below 10^17, else ns. Text is a date
-                             (2024-01-31 or 2024/01/31), with a time or without, 20240131T235959Z, or the
-                             time of an access log; UTC unless it has Z, UTC, GMT or an offset
-  s, ms, us, ns              a number of these units since 1970, with a fraction or without
-  '%d.%m.%Y %H:%M:%S%.f'     a pattern of strptime; '%s.%f' is seconds since 1970 with a fraction
+  auto (the default)         decided for each value. A number is a date from
+                             19000101 to 20991231 (YYYYMMDD), so also with the
+                             digits of hours and minutes (12), of seconds (14),
+                             milli- (17) and microseconds (20); any other is
+                             seconds since 1970 below 10^11, ms below 10^14, us
+                             below 10^17, else ns. Text is a date (2024-01-31 or
+                             2024/01/31), with a time or without,
+                             20240131T235959Z, or the time of an access log; UTC
+                             unless it has Z, UTC, GMT or an offset
+  s, ms, us, ns              a number of these units since 1970
+  '%d.%m.%Y %H:%M:%S%.f'     a pattern of strptime; '%s.%f' is seconds since 1970
+                             with a fraction
 
-Fields are plain names, \"quoted names\", or JSON pointers such as /request/url. An access log has
-the fields host, ident, user, time, method, path, protocol, status, bytes, referer and agent, with
---format vhost also vhost; `lines` has the field line.
+Fields are plain names, \"quoted names\", or JSON pointers such as /request/url.
+An access log has the fields host, ident, user, time, method, path, protocol,
+status, bytes, referer and agent, with --format vhost also vhost; `lines` has
+the field line.
 
 Examples:
-  streamgauge run access.jsonl --time ts --window 5m --every 10s --group country \\
-      --agg 'count, sum(bytes) as bytes, p99(latency_ms), distinct(user_id), top(10, url)'
+  streamgauge run access.jsonl --time ts --window 5m --every 10s \\
+      --group country --agg 'count, sum(bytes), p99(latency_ms)'
   tail -f access.log | streamgauge run --format clf --time time --window 10s \\
       --agg 'count, top(5, path)'
   streamgauge run --pipeline errors.toml logs/*.gz --output csv > errors.csv
 
-Ctrl-C or SIGTERM ends a run with the windows that it has; JSON rows of windows that are not complete
-have \"complete\":false. With --state they stay open for the next run. A second one ends at once.
+Ctrl-C or SIGTERM ends a run with the windows that it has; JSON rows of windows
+that are not complete have \"complete\":false. With --state they stay open for the
+next run. A second one ends at once.
 
-Exit codes: 0 the answer is complete; 1 the run failed (unreadable or damaged file, --strict hit,
-a limit, every record a dead letter, answers that could not be written); 2 wrong usage (also a field
-that a header lacks); 130 and 143 stopped by Ctrl-C and by SIGTERM.";
+Exit codes: 0 the answer is complete; 1 the run failed (unreadable or damaged
+file, --strict hit, a limit, every record a dead letter, answers that could not
+be written); 2 wrong usage (also a field that a header lacks); 130 and 143
+stopped by Ctrl-C and by SIGTERM.";
 
 const TOP_HELP: &str = "\
-Takes every option of `streamgauge run`, of which `streamgauge run --help` tells more; aggregates
-given by --agg come after the top values.
+Takes every option of `streamgauge run`, of which `streamgauge run --help` tells
+more; aggregates given by --agg come after the top values.
 
 Examples:
   streamgauge top access.log --by path
-  streamgauge top access.jsonl --by url -k 3 --time ts --window 1m --where 'status >= 500'
+  streamgauge top access.jsonl --by url -k 3 --time ts --window 1m \\
+      --where 'status >= 500'
   zcat old.gz | streamgauge top --by country --group status --output json";
 
 /// Merge partials into answers.
@@ -224,12 +235,15 @@ pub(crate) struct MergeArguments {
 }
 
 const MERGE_HELP: &str = "\
-The pipeline is to be the one that wrote the partials; partials of another are refused. Exact
-aggregates give what one run over all records would give; sketches keep to their bounds.
+The pipeline is to be the one that wrote the partials; partials of another are
+refused. Exact aggregates give what one run over all records would give; sketches
+keep to their bounds.
 
 Example, on two machines and then on one:
-  streamgauge run --pipeline hits.toml --partials s3://bucket/hits --source web1 access.log
-  streamgauge run --pipeline hits.toml --partials s3://bucket/hits --source web2 access.log
+  streamgauge run access.log --pipeline hits.toml --partials s3://bucket/hits \\
+      --source web1
+  streamgauge run access.log --pipeline hits.toml --partials s3://bucket/hits \\
+      --source web2
   streamgauge merge --pipeline hits.toml --sources 2 s3://bucket/hits";
 
 /// Tell what is in a file.
@@ -247,12 +261,14 @@ pub(crate) struct InspectArguments {
 }
 
 const INSPECT_HELP: &str = "\
-Says of each file what it is: state of run, lambda and kcl, of one shard or of a merger; partials; what
-was answered; locks and saves that were not finished; answers and dead letters. One that cannot be read
-is an error, and the others are told all the same.
+Says of each file what it is: state of run, lambda and kcl, of one shard or of a
+merger; partials; what was answered; locks and saves that were not finished;
+answers and dead letters. One that cannot be read is an error, and the others are
+told anyway.
 
-Given the pipeline that wrote it, by --pipeline or by flags, it also tells the answers that are in
-the file, with their bounds: those of windows that have not come out yet, or of the partial's.
+Given the pipeline that wrote it, by --pipeline or by flags, it also tells the
+answers that are in the file, with their bounds: those of windows that have not
+come out yet, or of the partial's.
 
 Examples:
   streamgauge inspect state/run.state
@@ -320,11 +336,17 @@ pub(crate) struct InputArguments {
     #[arg(long, help_heading = "Input")]
     pub(crate) strict: bool,
     /// Read regular files on so many threads; the answer is the same. Default: as many as there are cores
-    #[arg(long, value_name = "N", help_heading = "Input")]
+    #[arg(long, value_name = "N", value_parser = threads, help_heading = "Input")]
     pub(crate) threads: Option<NonZeroUsize>,
     /// Let frames of zstd ask for a window of up to 2^N bytes, which is memory, as `zstd --long=N` writes them. Default: 27, 128 MiB
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=31), help_heading = "Input")]
     pub(crate) zstd_window_log_max: Option<u32>,
+}
+
+/// At least one thread.
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let threads = text.parse::<usize>().map_err(|error| error.to_string())?;
+    NonZeroUsize::new(threads).ok_or_else(|| "at least 1 thread is needed".to_owned())
 }
 
 /// What is computed.

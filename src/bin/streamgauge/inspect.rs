@@ -6,6 +6,7 @@ mod text;
 use crate::arguments::{InputArguments, InspectArguments, InspectOutputArgument, OutputArgument, OutputArguments, PipelineArguments};
 use crate::failure::Failure;
 use crate::inputs::Inputs;
+use crate::output::Shape;
 use crate::progress::Bar;
 use crate::session::{Output, compile_saved, output, say};
 use crate::settings::Settings;
@@ -104,7 +105,7 @@ impl Telling {
         let Some(settings) = &self.settings else { return Ok(()) };
         for held in content.held() {
             let pipeline = compile_saved(settings)?;
-            let mut output = output(&settings.spec, &pipeline, &Bar::default(), false)?;
+            let mut output = output(&settings.spec, &pipeline, &Bar::default(), Shape::of(&pipeline))?;
             match held.summary.kind {
                 Kind::Run => run_answers((&pipeline, settings), held, &mut output, &at)?,
                 // What was answered is told by its windows alone.

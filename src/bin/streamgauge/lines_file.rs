@@ -20,6 +20,11 @@ impl LinesFile {
     /// # Errors
     /// The file cannot be written.
     pub(crate) fn open(path: &Path, what: &'static str, resumed: Option<&RunState>) -> Result<Self, Failure> {
+        if path == Path::new("-") {
+            return Err(Failure::Usage(format!(
+                "{what} go to a file, and standard output has the answers: give a name, such as ./- for a file of that name"
+            )));
+        }
         match open(path, what, resumed) {
             Ok(file) => Ok(LinesFile { path: path.to_owned(), what, file: BufWriter::new(file) }),
             Err(error) => Err(unwritable(path, what, &error)),

@@ -2,6 +2,7 @@
 
 use crate::arguments::{InputArguments, MergeArguments, OutputArguments};
 use crate::failure::Failure;
+use crate::output::Shape;
 use crate::progress::Bar;
 use crate::session::{compile_saved, output, say};
 use crate::settings::Settings;
@@ -21,7 +22,7 @@ pub(crate) fn run(arguments: MergeArguments) -> Result<(), Failure> {
     let written = OutputArguments { output: form, quiet, ..OutputArguments::default() };
     let settings = Settings::new(InputArguments::default(), pipeline, &written, Vec::new())?;
     let pipeline = compile_saved(&settings)?;
-    let mut output = output(&settings.spec, &pipeline, &Bar::default(), false)?;
+    let mut output = output(&settings.spec, &pipeline, &Bar::default(), Shape::of(&pipeline))?;
     let mut options = MergerOptions::default();
     options.sources = Some(sources.map_or(1, |sources| sources as usize));
     // All windows are held, and the bytes of all of them are bounded.

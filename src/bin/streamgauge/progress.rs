@@ -58,7 +58,7 @@ impl Progress {
         let (total, elapsed) = (self.total, self.started.elapsed());
         self.bar.with(|shown| {
             if shown.is_none() && elapsed > QUIET {
-                *shown = Some(bar(total, elapsed));
+                *shown = Some(bar(total, elapsed).with_position(bytes));
             }
             if let Some(bar) = shown {
                 bar.set_position(bytes);

@@ -53,16 +53,16 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         }
     }
     one_file::check(settings)?;
-    let progress = Progress::new(sizes.map(|sizes| sizes.iter().sum()), settings.quiet);
+    let progress = Progress::new(sizes.map(|sizes| sizes.iter().sum()), settings.quiet || nothing_to_read(settings));
     if !settings.quiet && nothing_to_read(settings) {
-        say("reading standard input, a terminal: end it with Ctrl-D, or name files to read (- is standard input)\n");
+        say("reading records from this terminal, which is standard input (-);\nname files to read them, or end the input with Ctrl-D\n");
     }
     let bar = progress.bar().clone();
     let run = Run { settings, pipeline, live, progress, interrupt };
     let store = settings.durable.state.as_deref().map(|place| store::open(place).map_err(|error| Failure::run(&error.at(place))));
     let output = match &settings.durable.partials {
         Some(_) => None,
-        None => Some(output(spec, &run.pipeline, &bar, run.retracts())?),
+        None => Some(output(spec, &run.pipeline, &bar, run.shape())?),
     };
     let partials = settings.durable.partials.as_deref().map(|place| store::open(place).map_err(|error| Failure::run(&error.at(place))));
     run.start(inputs, output, Stores { state: store.transpose()?.map(Arc::from), partials: partials.transpose()? })
@@ -104,6 +104,12 @@ impl Run<'_> {
     pub(crate) fn retracts(&self) -> bool {
         let spec = &self.settings.spec;
         spec.limit_groups.is_some() && (self.settings.durable.state.is_some() || self.pipeline.is_revised())
+    }
+
+    /// What the answers look like: a state lets a later run revise them.
+    fn shape(&self) -> Shape {
+        let revised = self.pipeline.is_revised() || self.settings.durable.state.is_some();
+        Shape { retracts: self.retracts(), revised, ..Shape::of(&self.pipeline) }
     }
 
     /// Reads the inputs and answers them.
@@ -186,6 +192,8 @@ fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Re
         Err(error) => Err(sink.failure(&error)),
     };
     match result {
+        // Nothing was read, and there is nothing to sum up.
+        Err(failure @ Failure::Run(_)) if sink.bytes == 0 && sink.records == 0 => return Err(failure),
         Err(failure @ (Failure::ClosedPipe | Failure::Usage(_))) => return Err(failure),
         result => {
             sink.letters.finish()?;
@@ -256,12 +264,11 @@ fn format(spec: &PipelineSpec) -> Result<Format, Failure> {
     spec.format.as_deref().map_or(Ok(Format::Auto), str::parse).map_err(|error: Error| Failure::usage(&error.at("format")))
 }
 
-/// The writer of answers to standard output; `bar` is what may stand on the same terminal, `retracts` says whether rows can be taken back.
-pub(crate) fn output(spec: &PipelineSpec, pipeline: &RowPipeline, bar: &Bar, retracts: bool) -> Result<Output, Failure> {
+/// The writer of answers to standard output; `bar` is what may stand on the same terminal.
+pub(crate) fn output(spec: &PipelineSpec, pipeline: &RowPipeline, bar: &Bar, shape: Shape) -> Result<Output, Failure> {
     let is_terminal = io::stdout().is_terminal();
     let name = spec.output.as_deref().unwrap_or(if is_terminal { "table" } else { "json" });
     let out = BufWriter::new(StandardOutput::new(bar)?);
-    let shape = Shape { retracts, ..Shape::of(pipeline) };
     match name {
         "json" => Ok(OutputWriter::Json(JsonLines::new(pipeline), out)),
         "csv" => Ok(OutputWriter::csv(shape, out)),
