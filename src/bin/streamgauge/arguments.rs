@@ -180,8 +180,8 @@ Times (--time-format):
                              20240131T235959Z, or the time of an access log; UTC
                              unless it has Z, UTC, GMT or an offset
   s, ms, us, ns              a number of these units since 1970
-  '%d.%m.%Y %H:%M:%S%.f'     a pattern of strptime; '%s.%f' is seconds since 1970
-                             with a fraction
+  '%d.%m.%Y %H:%M:%S%.f'     a pattern of strptime; '%s.%f' is seconds since
+                             1970 with a fraction
 
 Fields are plain names, \"quoted names\", or JSON pointers such as /request/url.
 An access log has the fields host, ident, user, time, method, path, protocol,
