@@ -264,7 +264,7 @@ const INSPECT_HELP: &str = "\
 Says of each file what it is: state of run, lambda and kcl, of one shard or of a
 merger; partials; what was answered; locks and saves that were not finished;
 answers and dead letters. One that cannot be read is an error, and the others are
-told anyway.
+told.
 
 Given the pipeline that wrote it, by --pipeline or by flags, it also tells the
 answers that are in the file, with their bounds: those of windows that have not
