@@ -135,7 +135,7 @@ fn state_written_max(state: &StateSpec) -> (usize, usize) {
     match state {
         StateSpec::Sum(_) => same(400),
         StateSpec::Squares(_) => same(900),
-        StateSpec::First(_) | StateSpec::Last(_) => same(KEY_BYTES + 20),
+        StateSpec::First(_) | StateSpec::Last(_) | StateSpec::Min(_) | StateSpec::Max(_) => same(KEY_BYTES + 20),
         // Both signs: all buckets that may have numbers, each with the distance to the one before; or two for each doubling that there is.
         StateSpec::Histogram(_) => (64 + 2 * histogram_buckets_max() * 5, 64 + 2 * 2 * DOUBLINGS * 3),
         StateSpec::Distinct(..) => ((DISTINCT_EXACT_MAX * 9).max(1 << DISTINCT_PRECISION) + 64, 128),
@@ -183,7 +183,7 @@ fn state_bytes_min(state: &StateSpec) -> usize {
 
 fn state_bytes_max(state: &StateSpec) -> usize {
     let held = match state {
-        StateSpec::First(_) | StateSpec::Last(_) => KEY_BYTES,
+        StateSpec::First(_) | StateSpec::Last(_) | StateSpec::Min(_) | StateSpec::Max(_) => KEY_BYTES,
         // Both signs, of which the negative one is in a box; an entry of a list that has room for as many more.
         StateSpec::Histogram(_) => 2 * histogram_buckets_max() * 24 + 128,
         StateSpec::Distinct(..) => (DISTINCT_EXACT_MAX * 20).max(1 << DISTINCT_PRECISION),
@@ -201,7 +201,7 @@ fn worth(function: &Function) -> String {
         Function::Sum(_) => "exact for integers; floats are summed exactly and rounded once".into(),
         Function::Mean(_) => "the exact mean, rounded".into(),
         Function::Variance(_) | Function::Stddev(_) => "of the sample (n - 1), from exact sums, rounded".into(),
-        Function::Min(_) | Function::Max(_) => "exact".into(),
+        Function::Min(_) | Function::Max(_) => "exact; numbers come before truth values, times and other text".into(),
         Function::First(_) => "exact; of equal event times the record that came first".into(),
         Function::Last(_) => "exact; of equal event times the record that came last".into(),
         Function::Frequency(..) => "exact: the one value is counted".into(),

@@ -11,6 +11,7 @@
 //! | zero | `03` |
 //! | positive number | `04`, its power of ten + 0x8040 (two bytes, big-endian), its digits without zeros at the end |
 //! | false, true | `05`, `06` |
+//! | a time, in `min` and `max` alone | `07`, its milliseconds + 2^63 (big-endian), its text |
 //! | text that is empty or begins with a byte up to `08` | `08`, the text |
 //! | other text | the text: nothing is copied |
 //!
@@ -21,6 +22,7 @@
 use super::decimal::Decimal;
 use super::output::OutputValue;
 use super::row::Value;
+use crate::time::Timestamp;
 
 const TAG_MISSING: u8 = 0x01;
 const TAG_NEGATIVE: u8 = 0x02;
@@ -28,6 +30,8 @@ const TAG_ZERO: u8 = 0x03;
 const TAG_POSITIVE: u8 = 0x04;
 const TAG_FALSE: u8 = 0x05;
 const TAG_TRUE: u8 = 0x06;
+/// Only in the order of extremes.
+const TAG_TIME: u8 = 0x07;
 const TAG_TEXT: u8 = 0x08;
 
 /// The power of ten of a number's first digit may be this far from zero.
@@ -124,6 +128,13 @@ impl<'a> KeyForm<'a> {
     }
 }
 
+/// Appends the bytes that order a time among other values, and of equal times their texts.
+pub(crate) fn write_time(time: Timestamp, text: &str, out: &mut Vec<u8>) {
+    out.push(TAG_TIME);
+    out.extend_from_slice(&(time.as_millis() as u64 ^ (1 << 63)).to_be_bytes());
+    out.extend_from_slice(text.as_bytes());
+}
+
 /// An optional minus and digits without leading zeros, as few as always fit in 64 bits.
 fn is_canonical_integer(text: &[u8]) -> bool {
     match text {
@@ -165,7 +176,9 @@ pub(crate) fn decode(key: &[u8]) -> OutputValue {
         [TAG_ZERO] => OutputValue::Integer(0),
         [TAG_POSITIVE, high, low, digits @ ..] => decode_number(false, [*high, *low], digits.to_vec()),
         [TAG_NEGATIVE, high, low, digits @ .., 0xFF] => decode_number(true, [!high, !low], digits.iter().map(|byte| !byte).collect()),
-        [TAG_TEXT, text @ ..] | text => OutputValue::Text(String::from_utf8_lossy(text).into_owned()),
+        [TAG_TIME, _, _, _, _, _, _, _, _, text @ ..] | [TAG_TEXT, text @ ..] | text => {
+            OutputValue::Text(String::from_utf8_lossy(text).into_owned())
+        }
     }
 }
 

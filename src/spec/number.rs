@@ -2,7 +2,7 @@
 
 use super::decimal::Decimal;
 use super::digits::digits;
-use super::row::Value;
+use super::row::{KeyBytes, Value};
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -28,6 +28,8 @@ pub(super) enum PreparedNumber {
     Short(i64),
     /// Any number.
     Other(Number),
+    /// A value that is no number and has an order all the same: where the bytes are that order it.
+    Ordered(KeyBytes),
 }
 
 impl From<Option<Number>> for PreparedNumber {
@@ -44,7 +46,7 @@ impl From<PreparedNumber> for Option<Number> {
     #[inline]
     fn from(prepared: PreparedNumber) -> Self {
         match prepared {
-            PreparedNumber::Missing => None,
+            PreparedNumber::Missing | PreparedNumber::Ordered(_) => None,
             PreparedNumber::Short(integer) => Some(Number::Int(i128::from(integer))),
             PreparedNumber::Other(number) => Some(number),
         }
@@ -62,11 +64,14 @@ pub(crate) enum NotANumber {
     Separated,
     /// It is a number that no `f64` can hold, such as 1e999.
     OutOfRange,
+    /// It need not be a number, and takes so many bytes as a key, more than are allowed.
+    TooLong(usize),
 }
 
 impl fmt::Display for NotANumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            NotANumber::TooLong(bytes) => return write!(f, "takes {bytes} bytes as a key, over the limit of keys"),
             NotANumber::Other => "is not a number",
             NotANumber::Nan => "is not a number, and it is missing only if it is listed as null",
             NotANumber::Separated => {

@@ -114,6 +114,8 @@ enum Packed {
     Float(f64),
     /// An integer that is not short, by its index.
     Wide(usize),
+    /// A value that is no number.
+    Ordered(KeyBytes),
 }
 
 impl PreparedRows {
@@ -185,6 +187,7 @@ impl PreparedRows {
                 PreparedNumber::Short(integer) => Packed::Int(integer),
                 PreparedNumber::Other(Number::Float(float)) => Packed::Float(float),
                 PreparedNumber::Other(Number::Int(integer)) => self.widened(integer),
+                PreparedNumber::Ordered(key) => Packed::Ordered(self.taken_over(key, row)),
             };
             self.numbers.push(packed);
         }
@@ -310,6 +313,7 @@ impl PreparedRows {
             Packed::Int(integer) => PreparedNumber::Short(integer),
             Packed::Float(float) => PreparedNumber::Other(Number::Float(float)),
             Packed::Wide(index) => wide.get(index).copied().map(Number::Int).into(),
+            Packed::Ordered(key) => PreparedNumber::Ordered(key),
         };
         take_columns((&self.numbers, strides.numbers), record, &mut into.numbers, unpack);
         take_columns((&self.keys, strides.keys), record, &mut into.keys, |key| *key);

@@ -3,7 +3,7 @@
 use super::field::Fields;
 use super::null::Nulls;
 use super::predicate::Predicate;
-use super::row::{NotAKey, Row, Value};
+use super::row::{NotAKey, NumberReading, Row, Value};
 use super::row_aggregate::{Plan, RowAggregate};
 use super::time_format::{NotATime, TimeField, TimeFormat};
 use crate::engine::Preaggregation;
@@ -94,9 +94,11 @@ impl RowPreparer {
     /// Reads of the row what the aggregates need, or says what is wrong with the row.
     #[inline(always)]
     fn read(&self, row: &mut Row) -> Result<(), Refusal> {
-        let Plan { numbers, keys, tests, .. } = &self.plan;
+        let Plan { numbers, any_order, keys, tests, .. } = &self.plan;
         row.begin_prepared(numbers.len(), keys.len(), tests.len());
-        row.prepare_numbers(numbers, &self.nulls).map_err(|(slot, why)| Refusal::new(slot, why.to_string()))?;
+        let (nulls, time, bytes_max) = (&self.nulls, self.time.as_ref(), self.key_bytes_max);
+        let reading = NumberReading { slots: numbers, any_order, nulls, time, bytes_max };
+        row.prepare_numbers(&reading).map_err(|(slot, why)| Refusal::new(slot, why.to_string()))?;
         for (index, &slot) in keys.iter().enumerate() {
             row.prepare_key(index, slot, self.key_bytes_max).map_err(|why| self.refuse_key(slot, why))?;
         }

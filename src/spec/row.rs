@@ -8,9 +8,12 @@
 
 use super::block::Block;
 use super::digits::digits_at;
-use super::key::KeyForm;
+use super::key::{KeyForm, write_time};
 use super::null::Nulls;
 use super::number::{NotANumber, PreparedNumber, number_of};
+use super::time_format::TimeField;
+use super::time_text::read_known;
+use crate::time::Timestamp;
 use bytes::Bytes;
 use std::ops::Range;
 
@@ -137,6 +140,28 @@ pub(super) enum KeyBytes {
     /// They are a field's own text, which had to be unescaped.
     Unescaped(Span),
     Encoded(Span),
+}
+
+/// How fields are read as numbers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NumberReading<'a> {
+    pub(super) slots: &'a [usize],
+    /// For each of them, whether a value that is no number will do if it has an order.
+    pub(super) any_order: &'a [bool],
+    pub(super) nulls: &'a Nulls,
+    pub(super) time: Option<&'a TimeField>,
+    pub(super) bytes_max: usize,
+}
+
+impl NumberReading<'_> {
+    /// The time that a value is, if it is one.
+    fn time_of(&self, slot: usize, value: Value<'_>) -> Option<Timestamp> {
+        let own = self.time.filter(|field| field.slot == slot).and_then(|field| field.format.read(value).ok());
+        own.or_else(|| match value {
+            Value::Text(text) | Value::Untyped(text) => read_known(text.as_bytes()).map(Timestamp::from_millis),
+            _ => None,
+        })
+    }
 }
 
 /// Why a field cannot be a key.
@@ -314,10 +339,10 @@ impl Row {
 
     /// Reads fields as numbers; the slot of the one that is none is given back.
     #[inline(always)]
-    pub(super) fn prepare_numbers(&mut self, slots: &[usize], nulls: &Nulls) -> Result<(), (usize, NotANumber)> {
+    pub(super) fn prepare_numbers(&mut self, reading: &NumberReading<'_>) -> Result<(), (usize, NotANumber)> {
         let Row { fields, prepared, .. } = self;
-        for (index, (place, &slot)) in prepared.numbers.iter_mut().zip(slots).enumerate() {
-            let Some(Field::Integer { value, .. }) = fields.get(slot) else { return self.prepare_numbers_from(index, slots, nulls) };
+        for (index, (place, &slot)) in prepared.numbers.iter_mut().zip(reading.slots).enumerate() {
+            let Some(Field::Integer { value, .. }) = fields.get(slot) else { return self.prepare_numbers_from(index, reading) };
             *place = PreparedNumber::Short(*value);
         }
         Ok(())
@@ -325,24 +350,57 @@ impl Row {
 
     /// Reads fields as numbers, from one on that is no plain integer.
     #[inline(never)]
-    fn prepare_numbers_from(&mut self, first: usize, slots: &[usize], nulls: &Nulls) -> Result<(), (usize, NotANumber)> {
-        let mut numbers = slots.iter().enumerate().skip(first);
-        numbers.try_for_each(|(index, &slot)| self.prepare_number(index, slot, nulls).map_err(|why| (slot, why)))
+    fn prepare_numbers_from(&mut self, first: usize, reading: &NumberReading<'_>) -> Result<(), (usize, NotANumber)> {
+        let mut numbers = reading.slots.iter().enumerate().skip(first);
+        numbers.try_for_each(|(index, &slot)| self.prepare_number(index, slot, reading).map_err(|why| (slot, why)))
     }
 
-    fn prepare_number(&mut self, index: usize, slot: usize, nulls: &Nulls) -> Result<(), NotANumber> {
+    fn prepare_number(&mut self, index: usize, slot: usize, reading: &NumberReading<'_>) -> Result<(), NotANumber> {
         let number = match self.digits(slot) {
             Some(integer) => PreparedNumber::Short(integer),
             None => match number_of(self.value(slot)) {
                 Ok(number) => number.into(),
-                Err(_) if nulls.contain(self.value(slot)) => PreparedNumber::Missing,
-                Err(why) => return Err(why),
+                Err(why) => self.prepare_no_number((index, slot), why, reading)?,
             },
         };
         if let Some(place) = self.prepared.numbers.get_mut(index) {
             *place = number;
         }
         Ok(())
+    }
+
+    /// A value that is no number: missing, or ordered in another way where that will do.
+    #[cold]
+    fn prepare_no_number(
+        &mut self,
+        (index, slot): (usize, usize),
+        why: NotANumber,
+        reading: &NumberReading<'_>,
+    ) -> Result<PreparedNumber, NotANumber> {
+        if reading.nulls.contain(self.value(slot)) {
+            return Ok(PreparedNumber::Missing);
+        }
+        if why != NotANumber::Other || !reading.any_order.get(index).copied().unwrap_or(false) {
+            return Err(why);
+        }
+        let mut encoded = std::mem::take(&mut self.prepared.encoded);
+        let start = encoded.len();
+        let value = self.value(slot);
+        match (value, reading.time_of(slot, value)) {
+            (Value::Text(text) | Value::Untyped(text), Some(time)) => write_time(time, text, &mut encoded),
+            _ => KeyForm::of(value).write(&mut encoded),
+        }
+        let end = encoded.len();
+        self.prepared.encoded = encoded;
+        match end - start > reading.bytes_max {
+            true => Err(NotANumber::TooLong(end - start)),
+            false => Ok(PreparedNumber::Ordered(KeyBytes::Encoded(Span::of(start..end)))),
+        }
+    }
+
+    /// The bytes that order a value that is no number.
+    pub(super) fn order(&self, key: KeyBytes) -> &[u8] {
+        self.copied_key(key)
     }
 
     /// Makes a field a key of at most so many bytes.

@@ -65,6 +65,54 @@ fn a_list_of_markers_counts_in_every_field() {
 }
 
 #[test]
+fn s96_extremes_are_of_values_of_any_kind() {
+    let extremes = |lines: &[&str]| answer("time = 'ts'\nagg = 'min(x) as least, max(x) as most, count(x) as count'", lines).concat();
+    let of = |values: &[&str]| {
+        let lines: Vec<_> = values.iter().map(|value| format!(r#"{{"ts": 0, "x": {value}}}"#)).collect();
+        let text = extremes(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        text.split_once(r#""least":"#).unwrap().1.to_owned()
+    };
+    assert_eq!(of(&["1.0", "2e0", "null"]), r#"1,"most":2,"count":2}"#);
+    assert_eq!(of(&[r#""10""#, r#""9""#, "9.5"]), r#"9,"most":10,"count":3}"#);
+    assert_eq!(of(&[r#""/b""#, r#""/a""#, r#""/c""#]), r#""/a","most":"/c","count":3}"#);
+    let times = [r#""2025-10-26T01:00:00+02:00""#, r#""25/Oct/2025:23:30:00 +0000""#, r#""2025-10-25 22:59:59""#];
+    assert_eq!(of(&times), r#""2025-10-25 22:59:59","most":"25/Oct/2025:23:30:00 +0000","count":3}"#);
+    assert_eq!(of(&[r#""zoo""#, times[0], "true", "false", "18446744073709551615"]), r#"18446744073709551615,"most":"zoo","count":5}"#);
+    assert_eq!(of(&["true", times[0], "false"]), format!(r#"false,"most":{},"count":3}}"#, times[0]));
+    let path = answer_csv("agg = 'min(path), max(path)'", &["/b", "NA", "/a", ""]);
+    assert_eq!(path, [r#"{"window":null,"revision":0,"min(path)":"/a","max(path)":"/b"}"#]);
+    // Where a number is asked for as well, there must be one.
+    let mixed = answer_csv("agg = 'min(v), max(v), sum(v)'", &["007", "-", "10"]);
+    assert_eq!(mixed, [r#"{"window":null,"revision":0,"min(v)":7,"max(v)":10,"sum(v)":17}"#]);
+}
+
+#[test]
+fn extremes_of_text_slide_are_kept_and_merge() {
+    let toml = "time = 'ts'\ntime_format = 's'\nwindow = '3s'\nevery = '1s'\nagg = 'min(x), max(x)'";
+    let lines: Vec<String> =
+        (0..40i64).map(|n| format!(r#"{{"ts": {n}, "x": "{}{n}"}}"#, ["b", "", "a", "2024-01-0"][n as usize % 4])).collect();
+    let run = |cut: usize| {
+        let mut pipeline = super::pipeline(toml);
+        for (index, line) in lines.iter().enumerate() {
+            if index == cut {
+                let snapshot = pipeline.snapshot().unwrap();
+                pipeline = super::pipeline(toml);
+                pipeline.restore(&snapshot).unwrap();
+            }
+            super::push_json(&mut pipeline, "a", line);
+        }
+        pipeline.finish();
+        super::drain(&mut pipeline)
+    };
+    let whole = run(usize::MAX);
+    // Of 4, 5 and 6 the values are b4, 5 and a6.
+    assert!(whole.iter().any(|line| line.contains("00:00:04.000Z") && line.ends_with(r#""min(x)":5,"max(x)":"b4"}"#)), "{whole:?}");
+    for cut in [1, 7, 39] {
+        assert_eq!(run(cut), whole, "{cut}");
+    }
+}
+
+#[test]
 fn groups_come_in_the_order_of_their_values() {
     let toml = r#"group = "x""#;
     let lines = [

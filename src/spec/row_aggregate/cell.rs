@@ -9,6 +9,7 @@ use crate::sketch::{Estimate, LogHistogram, SpaceSaving};
 use crate::spec::number::{Number, PreparedNumber};
 use crate::spec::row::Row;
 use crate::time::Timestamp;
+use std::cmp::Ordering;
 use std::fmt;
 
 /// What a state is of. Numbers and keys are known by their index in the plan, fields by their slot.
@@ -53,10 +54,17 @@ pub(in crate::spec) enum Cell {
     Top(Box<SpaceSaving<[u8]>>),
 }
 
-/// The least or largest number, if there is any. Aligned like a word, which its 128 bits are not.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(Rust, packed(8))]
-pub(in crate::spec) struct ExtremeCell(pub(super) Option<Number>);
+/// The least or largest value, if there is any. Any number comes before any other value.
+#[derive(Clone, Debug, Default)]
+pub(in crate::spec) enum ExtremeCell {
+    #[default]
+    Missing,
+    Short(i64),
+    Float(f64),
+    Wide(Box<i128>),
+    /// The bytes that order a value that is no number.
+    Ordered(Box<[u8]>),
+}
 
 /// Count and exact sum of numbers of both kinds.
 #[derive(Clone, Debug, Default)]
@@ -104,12 +112,19 @@ impl StateSpec {
         matches!(
             self,
             StateSpec::Squares(_)
+                | StateSpec::Min(_)
+                | StateSpec::Max(_)
                 | StateSpec::First(_)
                 | StateSpec::Last(_)
                 | StateSpec::Histogram(_)
                 | StateSpec::Distinct(..)
                 | StateSpec::Top { .. }
         )
+    }
+
+    /// Whether merging is exact and costs little: counts, sums and extremes.
+    pub(super) fn merges_cheaply(&self) -> bool {
+        matches!(self, StateSpec::Min(_) | StateSpec::Max(_)) || !self.grows()
     }
 
     pub(super) fn init(&self) -> Cell {
@@ -145,8 +160,8 @@ impl StateSpec {
         let number = |index: &usize| Option::from(*row.number(*index));
         match (self, cell) {
             (StateSpec::Passing(index), Cell::Count(count)) => *count = count.saturating_add(u64::from(row.passes(*index))),
-            (StateSpec::Min(index), Cell::Extreme(least)) => least.replace(number(index), |new, old| new < old),
-            (StateSpec::Max(index), Cell::Extreme(largest)) => largest.replace(number(index), |new, old| new > old),
+            (StateSpec::Min(index), Cell::Extreme(least)) => least.take(row.number(*index), row, Ordering::Less),
+            (StateSpec::Max(index), Cell::Extreme(largest)) => largest.take(row.number(*index), row, Ordering::Greater),
             (StateSpec::Squares(index), Cell::Squares(squares)) => number(index).into_iter().for_each(|number| squares.add(number)),
             (StateSpec::Histogram(index), Cell::Histogram(histogram)) => {
                 if let Some(number) = number(index) {
@@ -182,8 +197,8 @@ impl StateSpec {
         match (self, into, from) {
             (_, Cell::Count(into), Cell::Count(from)) => *into = into.saturating_add(*from),
             (_, Cell::Sum(into), Cell::Sum(from)) => into.merge(from)?,
-            (StateSpec::Min(_), Cell::Extreme(into), Cell::Extreme(from)) => into.replace(from.0, |new, old| new < old),
-            (StateSpec::Max(_), Cell::Extreme(into), Cell::Extreme(from)) => into.replace(from.0, |new, old| new > old),
+            (StateSpec::Min(_), Cell::Extreme(into), Cell::Extreme(from)) => into.merge(from, Ordering::Less),
+            (StateSpec::Max(_), Cell::Extreme(into), Cell::Extreme(from)) => into.merge(from, Ordering::Greater),
             (_, Cell::Squares(into), Cell::Squares(from)) => into.merge(from)?,
             (StateSpec::First(_), Cell::Edge(into), Cell::Edge(Some(from))) => {
                 if into.as_ref().is_none_or(|(first, _)| from.0 < *first) {
@@ -280,12 +295,63 @@ impl fmt::Debug for StateSpec {
 }
 
 impl ExtremeCell {
-    /// Takes the new number if there is none or it is before the old one.
+    pub(super) fn of(number: Number) -> Self {
+        match number {
+            Number::Float(float) => ExtremeCell::Float(float),
+            Number::Int(integer) => i64::try_from(integer).map_or_else(|_| ExtremeCell::Wide(Box::new(integer)), ExtremeCell::Short),
+        }
+    }
+
+    pub(super) fn number(&self) -> Option<Number> {
+        match self {
+            ExtremeCell::Missing | ExtremeCell::Ordered(_) => None,
+            ExtremeCell::Short(integer) => Some(Number::Int(i128::from(*integer))),
+            ExtremeCell::Float(float) => Some(Number::Float(*float)),
+            ExtremeCell::Wide(integer) => Some(Number::Int(**integer)),
+        }
+    }
+
+    /// Takes a value of the row if there is none yet, or it comes before (`Less`) or after (`Greater`) the one that there is.
     #[inline]
-    fn replace(&mut self, new: Option<Number>, before: impl FnOnce(Number, Number) -> bool) {
+    fn take(&mut self, new: &PreparedNumber, row: &Row, end: Ordering) {
+        match (self, new) {
+            (ExtremeCell::Short(old), PreparedNumber::Short(new)) => {
+                if new.cmp(old) == end {
+                    *old = *new;
+                }
+            }
+            (_, PreparedNumber::Missing) => {}
+            (this, PreparedNumber::Ordered(key)) => this.take_ordered(row.order(*key), end),
+            (this, number) => this.take_number(Option::from(*number), end),
+        }
+    }
+
+    fn take_number(&mut self, new: Option<Number>, end: Ordering) {
         let Some(new) = new else { return };
-        if self.0.is_none_or(|old| before(new, old)) {
-            self.0 = Some(new);
+        let takes_place = match self.number() {
+            Some(old) => new.cmp(&old) == end,
+            None => matches!(self, ExtremeCell::Missing) || end == Ordering::Less,
+        };
+        if takes_place {
+            *self = ExtremeCell::of(new);
+        }
+    }
+
+    fn take_ordered(&mut self, new: &[u8], end: Ordering) {
+        let takes_place = match self {
+            ExtremeCell::Missing => true,
+            ExtremeCell::Ordered(old) => new.cmp(old) == end,
+            _ => end == Ordering::Greater,
+        };
+        if takes_place {
+            *self = ExtremeCell::Ordered(new.into());
+        }
+    }
+
+    fn merge(&mut self, from: &ExtremeCell, end: Ordering) {
+        match from {
+            ExtremeCell::Ordered(key) => self.take_ordered(key, end),
+            number => self.take_number(number.number(), end),
         }
     }
 }
@@ -294,7 +360,10 @@ impl Cell {
     /// Approximate bytes on the heap. O(1).
     pub(super) fn heap_bytes(&self) -> usize {
         match self {
-            Cell::Count(_) | Cell::Extreme(_) => 0,
+            Cell::Count(_) => 0,
+            Cell::Extreme(ExtremeCell::Ordered(key)) => key.len(),
+            Cell::Extreme(ExtremeCell::Wide(integer)) => size_of_val(&**integer),
+            Cell::Extreme(_) => 0,
             Cell::Sum(sum) => sum.floats.as_ref().map_or(0, |floats| size_of::<ExactSum>() + floats.heap_bytes()),
             Cell::Squares(squares) => size_of::<SquaresCell>() + squares.floats.as_ref().map_or(0, Moments::heap_bytes),
             Cell::Edge(edge) => edge.as_ref().map_or(0, |(_, key)| key.len()),

@@ -23,14 +23,19 @@ impl Durable for Number {
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        match reader.u8()? {
-            0 => reader.i128().map(Number::Int),
-            1 => match reader.f64()? {
-                float if float.is_finite() => Ok(Number::of_float(float)),
-                _ => Err(reader.corrupt("a number is not finite")),
-            },
-            other => Err(reader.corrupt(&format!("{other} is no kind of number"))),
-        }
+        let kind = reader.u8()?;
+        read_number(kind, reader)
+    }
+}
+
+fn read_number(kind: u8, reader: &mut Reader<'_>) -> Result<Number, Error> {
+    match kind {
+        0 => reader.i128().map(Number::Int),
+        1 => match reader.f64()? {
+            float if float.is_finite() => Ok(Number::of_float(float)),
+            _ => Err(reader.corrupt("a number is not finite")),
+        },
+        other => Err(reader.corrupt(&format!("{other} is no kind of number"))),
     }
 }
 
@@ -60,7 +65,12 @@ impl StateSpec {
                 sum.integers.write(writer);
                 sum.floats.as_deref().cloned().write(writer);
             }
-            Cell::Extreme(extreme) => { extreme.0 }.write(writer),
+            Cell::Extreme(ExtremeCell::Ordered(key)) => {
+                writer.bool(true);
+                writer.u8(KIND_ORDERED);
+                writer.bytes(key);
+            }
+            Cell::Extreme(extreme) => extreme.number().write(writer),
             Cell::Squares(squares) => {
                 squares.integers.write(writer);
                 squares.floats.write(writer);
@@ -87,7 +97,11 @@ impl StateSpec {
                 let floats: Option<_> = Durable::read(reader)?;
                 Cell::Sum(SumCell { count, integers, floats: floats.map(Box::new) })
             }
-            Cell::Extreme(_) => Cell::Extreme(ExtremeCell(Durable::read(reader)?)),
+            Cell::Extreme(_) if !reader.bool()? => Cell::Extreme(ExtremeCell::Missing),
+            Cell::Extreme(_) => Cell::Extreme(match reader.u8()? {
+                KIND_ORDERED => ExtremeCell::Ordered(reader.bytes()?.into()),
+                kind => ExtremeCell::of(read_number(kind, reader)?),
+            }),
             Cell::Squares(_) => Cell::Squares(Box::new(SquaresCell { integers: Durable::read(reader)?, floats: Durable::read(reader)? })),
             Cell::Edge(_) => match reader.bool()? {
                 true => Cell::Edge(Some((Durable::read(reader)?, reader.bytes()?.into()))),
@@ -122,6 +136,9 @@ impl StateSpec {
         }
     }
 }
+
+/// Beside the kinds of numbers: an extreme that is no number.
+const KIND_ORDERED: u8 = 2;
 
 /// Rows of a top-k that are never given up.
 const TOP_ROWS_MIN: usize = 100;

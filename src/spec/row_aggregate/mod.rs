@@ -164,8 +164,7 @@ impl RowAggregate {
             RowAggregate::Grouped(groups) if groups.refuses() => return false,
             RowAggregate::Grouped(groups) => groups.inner(),
         };
-        // What holds no more than its own size: counts, sums and extremes.
-        !columns.grows
+        columns.states.iter().all(StateSpec::merges_cheaply)
     }
 
     /// The columns of each group.

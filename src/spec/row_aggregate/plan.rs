@@ -1,6 +1,6 @@
 //! From columns to states: what is read of a row, which states are kept, and how each column is answered.
 
-use super::cell::{Cell, StateSpec};
+use super::cell::{Cell, ExtremeCell, StateSpec};
 use super::{Cells, Columns};
 use crate::hash::Seed;
 use crate::spec::expression::{Column, Function};
@@ -15,6 +15,8 @@ use crate::spec::row::Row;
 pub(in crate::spec) struct Plan {
     /// Slots of the fields that are read as numbers.
     pub(in crate::spec) numbers: Vec<usize>,
+    /// For each of them, whether only the order of its values counts, which other values have, too.
+    pub(in crate::spec) any_order: Vec<bool>,
     /// Slots of the fields that are read as keys.
     pub(in crate::spec) keys: Vec<usize>,
     /// What is asked of a field that is true or not.
@@ -90,8 +92,8 @@ impl Plan {
             Function::CountOf(slot) => (self.passing(RowTest::Present(slot)), Reading::Count),
             Function::Sum(slot) => (StateSpec::Sum(self.number(slot)), Reading::Sum),
             Function::Mean(slot) => (StateSpec::Sum(self.number(slot)), Reading::Mean),
-            Function::Min(slot) => (StateSpec::Min(self.number(slot)), Reading::Extreme),
-            Function::Max(slot) => (StateSpec::Max(self.number(slot)), Reading::Extreme),
+            Function::Min(slot) => (StateSpec::Min(self.ordered(slot)), Reading::Extreme),
+            Function::Max(slot) => (StateSpec::Max(self.ordered(slot)), Reading::Extreme),
             Function::Variance(slot) => (StateSpec::Squares(self.number(slot)), Reading::Variance),
             Function::Stddev(slot) => (StateSpec::Squares(self.number(slot)), Reading::Stddev),
             Function::First(slot) => (StateSpec::First(self.key(slot)), Reading::Edge),
@@ -108,7 +110,18 @@ impl Plan {
     }
 
     fn number(&mut self, slot: usize) -> usize {
-        index_of(&mut self.numbers, slot)
+        let index = self.ordered(slot);
+        if let Some(any_order) = self.any_order.get_mut(index) {
+            *any_order = false;
+        }
+        index
+    }
+
+    fn ordered(&mut self, slot: usize) -> usize {
+        let index = index_of(&mut self.numbers, slot);
+        // A use that needs a number may have come before.
+        self.any_order.resize(self.numbers.len(), true);
+        index
     }
 
     fn key(&mut self, slot: usize) -> usize {
@@ -141,7 +154,8 @@ impl ColumnAnswer {
             (Reading::ExactEstimate, Cell::Count(count)) => estimate([*count; 3].map(|count| Number::Int(i128::from(count)))),
             (Reading::Sum, Cell::Sum(sum)) => sum.sum().map_or(OutputValue::Null, OutputValue::from),
             (Reading::Mean, Cell::Sum(sum)) => float(sum.mean()),
-            (Reading::Extreme, Cell::Extreme(extreme)) => { extreme.0 }.map_or(OutputValue::Null, OutputValue::from),
+            (Reading::Extreme, Cell::Extreme(ExtremeCell::Ordered(key))) => key::decode(key),
+            (Reading::Extreme, Cell::Extreme(extreme)) => extreme.number().map_or(OutputValue::Null, OutputValue::from),
             (Reading::Variance, Cell::Squares(squares)) => float(squares.variance()),
             (Reading::Stddev, Cell::Squares(squares)) => float(squares.stddev()),
             (Reading::Edge, Cell::Edge(edge)) => edge.as_ref().map_or(OutputValue::Null, |(_, bytes)| key::decode(bytes)),
