@@ -4,3 +4,5 @@ mod daemon;
 mod merging;
 mod pipeline;
 mod replay;
+
+pub(crate) use daemon::{Daemon, StepClock, initialize};

@@ -7,5 +7,7 @@ mod end_to_end;
 mod hostile;
 mod mapping;
 mod modes;
+#[cfg(feature = "kcl")]
+mod nested;
 mod stream;
 mod time;
