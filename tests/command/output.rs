@@ -50,3 +50,13 @@ fn keys_from_outside_cannot_drive_a_terminal() {
     assert!(run.succeeded().stdout.contains("\\u{1b}[2J"), "{}", run.stdout);
     assert!(!run.stdout.contains('\u{1b}') && !run.stderr.contains('\u{1b}'), "{run:?}");
 }
+
+#[test]
+fn s112_a_table_of_a_run_with_state_shows_revisions() {
+    let folder = Folder::new("s112_revisions");
+    let (log, state) = (folder.file("hits.jsonl", hits(3)), folder.path("state"));
+    let table = || streamgauge(&["run", &log, "--state", &state, "--output", "table"]).succeeded().stdout.clone();
+    assert_eq!(table(), "revision  count\n       0      3\n");
+    folder.file("hits.jsonl", hits(5));
+    assert_eq!(table(), "revision  count\n       1      5\n");
+}

@@ -174,9 +174,15 @@ fn quiet_leaves_errors_and_losses() {
 
 #[test]
 fn help_fits_a_terminal_of_80_columns() {
-    for arguments in
-        [&["--help"][..], &["run", "--help"], &["top", "--help"], &["merge", "--help"], &["inspect", "--help"], &["kcl", "--help"]]
-    {
+    for arguments in [
+        &["--help"][..],
+        &["run", "--help"],
+        &["top", "--help"],
+        &["merge", "--help"],
+        &["inspect", "--help"],
+        &["kcl", "--help"],
+        &["finish", "--help"],
+    ] {
         let run = streamgauge(arguments);
         let help = &run.succeeded().stdout;
         // What is written in lines by hand: examples, functions, exit codes.

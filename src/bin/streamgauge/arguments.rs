@@ -298,14 +298,17 @@ pub(crate) struct FinishArguments {
 }
 
 const FINISH_HELP: &str = "\
-An application that is switched off leaves windows that no record closes any more. This gives them as
-JSON Lines, of each shard as it stands, with \"complete\":false; windows that ended shards have left
-and no other took over are among them. A window that a Lambda function's schedule has answered with
-the same records is not given again. The state is not changed: stop the application first, and delete
-the state when the windows are where they are to be.
+An application that is switched off leaves windows that no record closes any
+more. This gives them as JSON Lines, of each shard as it stands, with
+\"complete\":false; windows that ended shards have left and no other took over
+are among them. A window that a Lambda function's schedule has answered with
+the same records is not given again. The state is not changed: stop the
+application first, and delete the state when the windows are where they are to
+be.
 
 Examples:
-  streamgauge finish --pipeline hits.toml --state s3://bucket/hits/state --out /var/lib/hits
+  streamgauge finish --pipeline hits.toml --state s3://bucket/hits/state \\
+      --out /var/lib/hits
   streamgauge finish --pipeline hits.toml --state state --partials partials";
 
 /// The forms of what `inspect` tells.
