@@ -66,6 +66,11 @@ fn is_tar(bytes: &[u8]) -> bool {
 const MARKS: &[(&[u8], &str)] =
     &[(b"\xff\xfe\0\0", "UTF-32"), (b"\0\0\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16")];
 
+/// Bytes after a signature that are not text where it needs junk.
+const JUNK_BYTES: usize = 16;
+/// Bytes that are enough for every signature that needs junk, with that.
+const NAMED_BYTES: usize = 32;
+
 /// Bytes that are looked at for characters of two or four bytes.
 const WIDE_BYTES: usize = 256;
 
@@ -100,9 +105,9 @@ pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
-/// Returns true if the bytes could be the first ones of a file whose kind is told by what follows them.
-pub(crate) fn may_be_named(bytes: &[u8]) -> bool {
-    SIGNATURES.iter().any(|signature| signature.needs_junk && bytes.starts_with(signature.bytes))
+/// Returns true if the bytes begin with a signature that could be text, and are too few to tell.
+pub(crate) fn needs_more(bytes: &[u8]) -> bool {
+    bytes.len() < NAMED_BYTES && SIGNATURES.iter().any(|signature| signature.needs_junk && bytes.starts_with(signature.bytes))
 }
 
 /// What a file with this beginning is, if it certainly is not text in UTF-8, and what to do with it.
@@ -111,7 +116,10 @@ pub(crate) fn named(bytes: &[u8]) -> Option<String> {
         let message = format!("it is text in {encoding}{why}, and only UTF-8 is read: iconv -f {encoding} -t UTF-8 FILE | streamgauge run");
         return Some(message);
     }
-    let fits = |signature: &&Signature| bytes.starts_with(signature.bytes) && (!signature.needs_junk || is_junk(bytes));
+    let fits = |signature: &&Signature| {
+        let after = bytes.strip_prefix(signature.bytes);
+        after.is_some_and(|after| !signature.needs_junk || is_junk(&after[..after.len().min(JUNK_BYTES)]))
+    };
     let (name, way_out) = match SIGNATURES.iter().find(fits) {
         Some(signature) => (signature.name, signature.way_out),
         None if is_bzip2(bytes) => ("bzip2 data", "bzip2 -dc FILE | streamgauge run"),
@@ -169,6 +177,8 @@ mod tests {
         for text in texts {
             assert_eq!(named(text), None, "{text:?}");
         }
-        assert!(may_be_named(b"ORC\n") && !may_be_named(b"OR"));
+        assert!(needs_more(b"ORC\n") && !needs_more(b"OR") && !needs_more(&[b"ORC"[..].to_vec(), vec![b'x'; 32]].concat()));
+        // What is damaged further on does not make a table something else.
+        assert_eq!(named(b"ORC,count\nabcdefgh,2\n\xff\0,3\n"), None);
     }
 }

@@ -71,6 +71,9 @@ pub(crate) fn detect(beginning: Beginning<'_>, fields: &[String]) -> Option<Dete
         quotes += memchr::memchr_iter(b'"', line).count();
         lines.all += 1;
         lines.balanced += usize::from(quotes % 2 == 0);
+        if container::needs_more(&beginning.bytes[..lines.end]) {
+            continue;
+        }
         let is_last = lines.balanced >= LINES || lines.all >= LINES_IN_QUOTES;
         let looked = Looked { bytes: &beginning.bytes[..lines.end], lines: lines.all, is_last, is_whole: false };
         if let Some(detected) = looked.judge(fields) {
@@ -85,9 +88,8 @@ pub(crate) fn detect(beginning: Beginning<'_>, fields: &[String]) -> Option<Dete
 /// refused.
 pub(crate) fn check(beginning: Beginning<'_>, named: Format) -> Option<Detected> {
     let blank = beginning.bytes.len() - without_blank_lines(beginning.bytes).len();
-    // What some kinds of files are is told by more than a first line.
-    let lines = if container::may_be_named(beginning.bytes) { LINES } else { 1 };
-    let end = memchr::memchr_iter(b'\n', &beginning.bytes[blank..]).nth(lines - 1).map(|newline| blank + newline + 1);
+    let mut ends = memchr::memchr_iter(b'\n', &beginning.bytes[blank..]).map(|newline| blank + newline + 1);
+    let end = ends.find(|end| !container::needs_more(&beginning.bytes[..*end]));
     if end.is_none() && !beginning.is_all() {
         return None;
     }
@@ -155,7 +157,7 @@ impl<'a> Looked<'a> {
         if let Some(format) = self.table(fields) {
             return Some(Detected::Certain(format));
         }
-        let may_be_other = container::is_junk(first) || container::may_be_named(self.bytes) || self.json() != JsonText::No;
+        let may_be_other = container::is_junk(first) || self.json() != JsonText::No;
         let is_settled = !may_be_other && is_line_of_log(first);
         is_settled.then(|| Detected::Lines(self.reason()))
     }
