@@ -1,12 +1,14 @@
 //! Runs that go on in files that grow, rotate, are cut, replaced or renamed, and after a kill at any moment.
 
-use super::state::{Answers, contents, upsert, whole};
+use super::state::{Answers, contents, upsert, whole, whole_lines};
 use super::{Folder, Run, command, hits, streamgauge};
+use crate::simulation::Random;
 use serde_json::{Value, json};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 /// Lines of JSON with these times, in seconds of one minute.
 fn at(seconds: &[u32]) -> String {
@@ -309,4 +311,56 @@ fn partials_of_a_state_keep_their_source() {
     streamgauge(&[&run[..], &["--source", "web1"]].concat()).succeeded();
     streamgauge(&run).succeeded();
     streamgauge(&[&run[..], &["--source", "web2"]].concat()).failed(2, &["web1", "count twice"]);
+}
+
+#[test]
+#[ignore = "kills two hundred runs, about two minutes; scripts/test runs it"]
+fn s59_runs_over_growing_rotating_and_several_files_are_killed() {
+    let mut random = Random::new(59);
+    let mut kills = 0;
+    for round in 0.. {
+        let several = round % 2 == 0;
+        let mut log = Log::new("resume_killed", if round % 4 < 2 { &["--max-delay", "20s"] } else { &[] });
+        let mut files = if several { vec!["a".to_owned(), "b".to_owned()] } else { vec!["a".to_owned()] };
+        files.iter().for_each(|file| drop(log.folder.file(file, "")));
+        let mut second = 0;
+        for step in 0..8 {
+            let grown = random.below(files.len());
+            // Of one file with a watermark, a stream, the last one grows.
+            let grown = if several { grown } else { files.len() - 1 };
+            let lines: Vec<u32> = (0..20_000)
+                .map(|_| {
+                    second += 1;
+                    second / 50
+                })
+                .collect();
+            append(&log.folder.path(&files[grown]), &at(&lines));
+            if step % 3 == 2 && !several {
+                let old = format!("old{step}");
+                fs::rename(log.folder.path("a"), log.folder.path(&old)).unwrap();
+                *files.last_mut().unwrap() = old;
+                files.push("a".to_owned());
+                log.folder.file("a", "");
+            }
+            let names: Vec<&str> = files.iter().map(String::as_str).collect();
+            let state = ["--state".to_owned(), log.folder.path("state")];
+            let arguments: Vec<String> = log.arguments(&names).into_iter().chain(state).collect();
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            for _ in 0..3 {
+                let mut child = command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+                std::thread::sleep(Duration::from_micros(random.below(60_000) as u64));
+                kills += usize::from(child.try_wait().unwrap().is_none());
+                child.kill().unwrap();
+                let out = child.wait_with_output().unwrap();
+                upsert(&mut log.answers, whole_lines(&String::from_utf8(out.stdout).unwrap()));
+            }
+        }
+        let names: Vec<&str> = files.iter().map(String::as_str).collect();
+        log.run(&names).succeeded();
+        log.is_one_run_over(&names);
+        if kills >= 200 {
+            break;
+        }
+    }
+    writeln!(std::io::stderr(), "{kills} kills").unwrap();
 }

@@ -81,6 +81,11 @@ impl Fetcher {
             let piece = self.reader.next();
             let before = self.offset;
             let from = match &piece {
+                // A line without an end that was counted, since another file came after it.
+                Ok(Some(Piece::Tail(_))) if before < self.resume_at && before + self.reader.tail_bytes() == self.resume_at => {
+                    self.offset = self.resume_at;
+                    return None;
+                }
                 Ok(None) | Ok(Some(Piece::Tail(_))) if before < self.resume_at => {
                     return Some(self.fetched(Err(self.is_shorter()), passed_lines, 0));
                 }

@@ -57,7 +57,7 @@ impl DeadLetters {
     /// The file cannot be written.
     pub(crate) fn take(&mut self, letter: &DeadLetter<'_>) -> Result<(), Failure> {
         self.count += 1;
-        if self.count <= SHOWN_MAX {
+        if self.count <= SHOWN_MAX && !cfg!(test) {
             let reason: String = printable(letter.reason).chars().take(REASON_SHOWN_MAX).collect();
             // Where standard error is closed there is nobody to tell.
             let _ = writeln!(io::stderr(), "dead letter: {}:{}: {reason}", printable(letter.file), letter.line);

@@ -59,6 +59,19 @@ impl Interrupt {
         })
     }
 
+    /// Watches for nothing.
+    ///
+    /// # Panics
+    /// Where the system gives no pipe.
+    #[cfg(test)]
+    pub(crate) fn silent() -> Self {
+        Interrupt {
+            signal: Arc::new(AtomicUsize::new(0)),
+            #[cfg(unix)]
+            bell: Arc::new(io::pipe().unwrap().0),
+        }
+    }
+
     /// The signal that asks the run to end, if there was one.
     pub(crate) fn signal(&self) -> Option<Signal> {
         Some(self.signal.load(Ordering::Relaxed)).filter(|number| *number > 0).map(Signal)

@@ -24,6 +24,8 @@ mod protocol_output;
 mod run;
 mod session;
 mod settings;
+#[cfg(test)]
+mod simulation;
 mod sink;
 mod standard_output;
 mod state;

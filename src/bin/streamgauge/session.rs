@@ -142,6 +142,8 @@ impl Run<'_> {
         reading.limits = settings.limits.clone();
         reading.defer_tails = resumed.is_some();
         reading.threads = Some(settings.threads);
+        // Tests save between any two lines.
+        reading.block_bytes = cfg!(test).then_some(64);
         let (state, given) = match resumed {
             Some(Resumed { state, answers, kept_answers }) => {
                 (Some(state), Some(GivenAnswers { answers, kept: Some(kept_answers), retracts }))
