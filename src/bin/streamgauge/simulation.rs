@@ -104,9 +104,10 @@ struct World {
     folder: PathBuf,
     random: Random,
     flags: Vec<&'static str>,
-    /// Names of the inputs, in their order; the bytes of files that are gone stand between them.
+    /// Names of the inputs, in their order.
     files: Vec<String>,
-    gone: BTreeMap<usize, Vec<u8>>,
+    /// The same with the files that are gone between them, of which the bytes are kept for the one run.
+    all: Vec<String>,
     store: Arc<MemoryStore>,
     answers: Answers,
     clock: u64,
@@ -135,8 +136,8 @@ impl World {
         let several = random.below(2) == 0;
         let files = if several { vec!["a".to_owned(), "b".to_owned()] } else { vec!["a".to_owned()] };
         files.iter().for_each(|file| fs::write(folder.join(file), "").unwrap());
-        let (store, gone) = (Arc::new(MemoryStore::new()), BTreeMap::new());
-        World { folder, random, flags, files, gone, store, answers: Answers::new(), clock: 0, fresh: 0, settled: false }
+        let (store, all) = (Arc::new(MemoryStore::new()), files.clone());
+        World { folder, random, flags, files, all, store, answers: Answers::new(), clock: 0, fresh: 0, settled: false }
     }
 
     fn bounded(&self) -> bool {
@@ -178,9 +179,10 @@ impl World {
                 self.fresh += 1;
                 let name = format!("new{}", self.fresh);
                 fs::write(self.folder.join(&name), "").unwrap();
+                self.all.push(name.clone());
                 self.files.push(name);
             }
-            _ if self.bounded() && self.gone.is_empty() && self.files[0] == "a" => {
+            _ if self.bounded() && self.files[0] == "a" => {
                 let file = self.random.below(self.files.len() as u64) as usize;
                 self.append(file);
             }
@@ -205,6 +207,8 @@ impl World {
             return;
         }
         take_over(&from, &to);
+        self.all.iter_mut().filter(|file| **file == live).for_each(|file| file.clone_from(&old));
+        self.all.push(live.clone());
         self.files[last] = old;
         self.files.push(live);
         fs::write(from, "").unwrap();
@@ -220,13 +224,13 @@ impl World {
         if bytes.is_empty() || !bytes.ends_with(b"\n") {
             return;
         }
-        let old = format!("gone{}", self.fresh);
         self.fresh += 1;
-        self.gone.insert(self.gone.len(), bytes.clone());
-        // Kept elsewhere for the one run: in front of the file that took its place.
-        let kept = self.folder.join("gone");
-        fs::create_dir_all(&kept).unwrap();
-        fs::write(kept.join(format!("{}-{old}", self.files[file])), bytes).unwrap();
+        // Kept elsewhere for the one run: in front of the file that takes its place.
+        let kept = format!("gone/{}", self.fresh);
+        fs::create_dir_all(self.folder.join("gone")).unwrap();
+        fs::write(self.folder.join(&kept), bytes).unwrap();
+        let place = self.all.iter().position(|name| *name == self.files[file]).unwrap();
+        self.all.insert(place, kept);
         fs::write(path, "").unwrap();
         self.append(file);
     }
@@ -262,15 +266,7 @@ impl World {
 
     /// The answers of one run over all bytes that there were.
     fn expected(&self) -> Answers {
-        let mut files = Vec::new();
-        for name in &self.files {
-            let kept = fs::read_dir(self.folder.join("gone")).into_iter().flatten().flatten().map(|entry| entry.path());
-            let prefix = format!("{name}-gone");
-            let mut before: Vec<PathBuf> = kept.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with(&prefix)).collect();
-            before.sort_by_key(|path| path.to_string_lossy().rsplit("gone").next().unwrap().parse::<u64>().unwrap());
-            files.extend(before);
-            files.push(self.folder.join(name));
-        }
+        let mut files: Vec<PathBuf> = self.all.iter().map(|file| self.folder.join(file)).collect();
         if self.bounded() && !self.files.contains(&"b".to_owned()) {
             // A stream: one file after the other, with one watermark.
             let mut all = Vec::new();

@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 /// Files that are none of the inputs any more and are looked for, the latest ones.
 const RETIRED_CHECKED_MAX: usize = 16;
 
-/// Windows that a file's pipeline has completed: partials by end and start, which is the order of answers.
+/// Windows that a file's pipeline has completed: partials by end and start, which is the order of
+/// answers.
 pub type HeldWindows = BTreeMap<(i64, i64), Partial>;
 
 /// What a run over files keeps for the next one: see the [module](super).
@@ -25,7 +26,8 @@ pub struct RunState {
     stream: bool,
     /// Whose partials the run writes, if it does.
     source: Option<String>,
-    /// How much of the files beside the answers, such as that of dead letters, belongs to this state.
+    /// How much of the files beside the answers, such as that of dead letters, belongs to this
+    /// state.
     lines: BTreeMap<String, Fingerprint>,
     /// In the order of reading, those before that are not read any more included.
     files: Vec<CountedFile>,
@@ -68,7 +70,8 @@ impl RunState {
     /// The state that an earlier run of this pipeline [wrote](RunState::to_bytes).
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if the bytes are none of streamgauge's or damaged, [`ErrorKind::Mismatch`] if they are of another pipeline or kind.
+    /// [`ErrorKind::Corrupt`] if the bytes are none of streamgauge's or damaged,
+    /// [`ErrorKind::Mismatch`] if they are of another pipeline or kind.
     pub fn from_bytes(bytes: impl Into<Bytes>, pipeline: &RowPipeline) -> Result<Self, Error> {
         let bytes = bytes.into();
         let envelope = Envelope::parse(&bytes)?;
@@ -79,7 +82,8 @@ impl RunState {
     /// The state in any run's bytes, to be looked at.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] and [`ErrorKind::Mismatch`] as for [`from_bytes`](RunState::from_bytes).
+    /// [`ErrorKind::Corrupt`] and [`ErrorKind::Mismatch`] as for
+    /// [`from_bytes`](RunState::from_bytes).
     pub fn of_any_pipeline(bytes: impl Into<Bytes>) -> Result<Self, Error> {
         let bytes = bytes.into();
         let envelope = Envelope::parse(&bytes)?;
@@ -121,10 +125,12 @@ impl RunState {
         envelope.finish().into()
     }
 
-    /// Finds out which file each input is; its number is what the other functions take. `bounded` says whether there is a watermark: see the [module](super).
+    /// Finds out which file each input is; its number is what the other functions take. `bounded`
+    /// says whether there is a watermark: see the [module](super).
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] for an input that cannot be read, [`ErrorKind::Mismatch`] where the answers could not be those of one run, with the reason and the way out.
+    /// [`ErrorKind::Io`] for an input that cannot be read, [`ErrorKind::Mismatch`] where the
+    /// answers could not be those of one run, with the reason and the way out.
     pub fn begin(&mut self, inputs: &[PathBuf], bounded: bool) -> Result<Vec<usize>, Error> {
         let first = self.files.is_empty();
         if !first && self.stream && !bounded {
@@ -147,7 +153,8 @@ impl RunState {
         Ok(places)
     }
 
-    /// The number of the known file that each input is, if it is one: by its name to the system and its content, by its content alone, or by what a compressed file holds.
+    /// The number of the known file that each input is, if it is one: by its name to the system and
+    /// its content, by its content alone, or by what a compressed file holds.
     fn recognise(&mut self, inputs: &[PathBuf]) -> Result<Vec<Option<usize>>, Error> {
         let opened = inputs.iter().map(|path| OpenFile::open(path).map(|open| (path.as_path(), open.id))).collect::<Result<Vec<_>, _>>()?;
         let mut found = vec![None; inputs.len()];
@@ -167,7 +174,8 @@ impl RunState {
         Ok(found)
     }
 
-    /// Files that are none of the inputs any more have been counted, unless bytes of them are known that were not.
+    /// Files that are none of the inputs any more have been counted, unless bytes of them are known
+    /// that were not.
     fn retire(&mut self, found: &[Option<usize>], inputs: &[FileId]) -> Result<(), Error> {
         let gone = self.files.iter().enumerate().rev().filter(|(index, _)| !found.contains(&Some(*index)));
         for (_, file) in gone.take(RETIRED_CHECKED_MAX) {
@@ -179,19 +187,28 @@ impl RunState {
         Ok(())
     }
 
-    /// Sorts the files in the order of reading: that of the inputs, each file that is none of them any more where it was.
+    /// Sorts the files in the order of reading: that of the inputs, each file that is none of them
+    /// any more where it was.
     fn put_in_order(&mut self, inputs: &[PathBuf], found: &[Option<usize>]) -> Result<Vec<usize>, Error> {
         let mut known: Vec<Option<CountedFile>> = std::mem::take(&mut self.files).into_iter().map(Some).collect();
         let last_known = found.iter().flatten().max().copied();
         let mut places = Vec::with_capacity(inputs.len());
         for (path, found) in inputs.iter().zip(found) {
-            // What came before the file that is found goes before it; what came after all of those goes before the first new one behind them.
+            // What came before the file that is found goes before it; what stood in the place of a
+            // new one before that; and what came after all that are found before the first new one
+            // behind them.
             let new_behind = found.is_none() && last_known.is_none_or(|last| known.get(last).is_none_or(Option::is_none));
-            let until = found.map_or(if new_behind { known.len() } else { 0 }, |index| index);
+            let here = canonical(path);
+            let same_place = |file: &Option<CountedFile>| file.as_ref().is_some_and(|file| file.retired && file.path == here);
+            let until = match found {
+                Some(index) => *index,
+                None if new_behind => known.len(),
+                None => known.iter().rposition(same_place).map_or(0, |index| index + 1),
+            };
             let before = known.iter_mut().take(until).filter(|file| file.as_ref().is_some_and(|file| file.retired));
             self.files.extend(before.filter_map(Option::take).filter(CountedFile::is_known));
             let mut file = found.and_then(|index| known.get_mut(index).and_then(Option::take)).unwrap_or_default();
-            file.path = canonical(path);
+            file.path = here;
             places.push(self.files.len());
             self.files.push(file);
         }
@@ -327,7 +344,8 @@ impl RunState {
         self.source = Some(source.to_owned());
     }
 
-    /// How many bytes of a file beside the answers belong to the state, which `what` names; `None` if it is another file.
+    /// How many bytes of a file beside the answers belong to the state, which `what` names; `None`
+    /// if it is another file.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if it cannot be read.
@@ -348,8 +366,8 @@ impl RunState {
         Ok(())
     }
 
-    /// The file was opened to be read; it must still be the one that was found. `compressed` says whether its bytes are other ones than those that are counted.
-    /// Returns where to read on from.
+    /// The file was opened to be read; it must still be the one that was found. `compressed` says
+    /// whether its bytes are other ones than those that are counted. Returns where to read on from.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if it cannot be read, or another file has taken its place.
@@ -372,7 +390,8 @@ impl RunState {
         Ok(file.offset)
     }
 
-    /// So much of the file that is being read was counted. `left` are bytes behind that which were seen and not counted; of a file that is not compressed it is looked up.
+    /// So much of the file that is being read was counted. `left` are bytes behind that which were
+    /// seen and not counted; of a file that is not compressed it is looked up.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if it cannot be read, or was cut or written anew meanwhile.
@@ -405,19 +424,22 @@ impl CountedFile {
         self.is_known() && self.fingerprint.len <= open.size && self.fingerprint.is_of(&open.file).unwrap_or(false)
     }
 
-    /// Returns true if the system says that it is the file, and nothing was counted of it, or it begins with the bytes that were.
+    /// Returns true if the system says that it is the file, and nothing was counted of it, or it
+    /// begins with the bytes that were.
     fn is_same(&self, path: &Path, open: &OpenFile) -> bool {
         let same = self.id == open.id && self.id.is_known();
         let nothing = !self.is_known() && (same || self.path == canonical(path));
         nothing || same && self.is_in(open)
     }
 
-    /// Returns true if the file begins with the bytes that were counted, and the one that they were counted of is not there under another name.
+    /// Returns true if the file begins with the bytes that were counted, and the one that they were
+    /// counted of is not there under another name.
     fn has_same_bytes(&self, path: &Path, open: &OpenFile) -> bool {
         self.is_in(open) && self.search().renamed().is_none_or(|(at, _)| canonical(&at) == canonical(path))
     }
 
-    /// Returns true if the file is compressed and holds the bytes that were counted: a log that was compressed after it was read.
+    /// Returns true if the file is compressed and holds the bytes that were counted: a log that was
+    /// compressed after it was read.
     fn is_held_by(&self, path: &Path, _: &OpenFile) -> bool {
         let source = Input::Path(path.to_owned()).open(&Limits::default());
         source.is_ok_and(|mut source| {
@@ -425,7 +447,8 @@ impl CountedFile {
         })
     }
 
-    /// A file is none of the inputs any more: all of it must have been counted, as far as can be seen.
+    /// A file is none of the inputs any more: all of it must have been counted, as far as can be
+    /// seen.
     fn check_counted(&self, inputs: &[FileId]) -> Result<(), Error> {
         let path = self.path.display();
         // A writer may go on in a file that was renamed. A copy was made once.
