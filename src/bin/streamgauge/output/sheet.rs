@@ -103,7 +103,7 @@ impl Sheet {
             cells.push(Cell::Number(emission.revision.to_string()));
         }
         if self.shape.retracts {
-            cells.push(if emission.is_retracted() { Cell::Text("true".to_owned()) } else { Cell::Empty });
+            cells.push(if emission.is_retracted() { Cell::Number("true".to_owned()) } else { Cell::Empty });
         }
         if repeated {
             cells.fill(Cell::Empty);
