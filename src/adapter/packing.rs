@@ -5,7 +5,6 @@ use super::logs::{self, LogPayload};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::record::{Record, Sequence};
-use bytes::Bytes;
 use std::str::FromStr;
 
 /// How payloads are taken apart before they are decoded.
@@ -35,8 +34,6 @@ pub enum Packing {
 pub(super) struct Unreadable {
     /// Behind all that could be.
     pub(super) sequence: Sequence,
-    /// The payload of the whole record.
-    pub(super) data: Bytes,
     pub(super) error: Error,
 }
 
@@ -71,7 +68,7 @@ impl Packing {
             }
             Packing::CloudWatchLogs(payload) => {
                 let error = logs::expand(&record, payload, &Limits::default(), records).err()?;
-                Some(Unreadable { sequence: record.position.sequence, data: record.data, error })
+                Some(Unreadable { sequence: record.position.sequence, error })
             }
         }
     }
@@ -99,7 +96,7 @@ impl FromStr for Packing {
 
 /// User records past a defect of the producer are not readable: they are one thing, behind those that are.
 fn unpack_kpl(record: Record, records: &mut Vec<Record>) -> Option<Unreadable> {
-    let (position, data) = (record.position.clone(), record.data.clone());
+    let position = record.position.clone();
     let counts = kpl::take_apart(record, None, records);
     if counts.unreadable == 0 {
         return None;
@@ -112,7 +109,7 @@ fn unpack_kpl(record: Record, records: &mut Vec<Record>) -> Option<Unreadable> {
         counts.unreadable + counts.records
     );
     let sequence = Sequence { number: position.sequence.number, sub: counts.records };
-    Some(Unreadable { sequence, data, error: Error::new(ErrorKind::InvalidRecord, message) })
+    Some(Unreadable { sequence, error: Error::new(ErrorKind::InvalidRecord, message) })
 }
 
 /// Appends a record for each line. A line end at the end of the payload begins no further one, and a payload without a byte is a record.
@@ -135,6 +132,7 @@ mod tests {
     use super::*;
     use crate::record::{Position, ShardId};
     use crate::time::Timestamp;
+    use bytes::Bytes;
     use proptest::prelude::*;
 
     fn record(data: impl Into<Bytes>) -> Record {

@@ -88,6 +88,7 @@ pub(crate) enum Tag {
     Early = 14,
     Answering = 15,
     Dropped = 16,
+    #[cfg_attr(not(feature = "files"), expect(dead_code, reason = "only runs over files write it"))]
     Files = 17,
     Given = 18,
     Unfinished = 19,

@@ -5,4 +5,5 @@ mod merging;
 mod pipeline;
 mod replay;
 
+#[cfg(all(feature = "lambda", feature = "spec"))]
 pub(crate) use daemon::{Daemon, StepClock, initialize};

@@ -75,8 +75,8 @@ impl Batch {
             while let Some(before) = rejected.next_if(|rejected| rejected.records_before <= index) {
                 self.flaws.push(Flaw::of(before, Some(self.records.len())));
             }
-            let arrival = Some(record.arrival);
-            if let Some(Unreadable { sequence, data, error }) = packing.unpack(record, &mut self.records) {
+            let (arrival, data) = (Some(record.arrival), record.data.clone());
+            if let Some(Unreadable { sequence, error }) = packing.unpack(record, &mut self.records) {
                 self.flaws.push(Flaw { records_before: self.records.len(), sequence: Some(sequence), arrival, data, error });
             }
         }
