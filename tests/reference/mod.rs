@@ -101,6 +101,8 @@ impl Reference {
             self.fire_between();
         }
         self.see(shard, Some(time));
+        // A record of a closed shard raises no watermark, but its window may be complete already.
+        self.fire_complete();
         fate
     }
 
