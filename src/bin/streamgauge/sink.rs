@@ -218,16 +218,8 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// Hands on the answers that are complete, before a further record is taken: so they need not be kept.
-    #[inline]
-    fn hand_on(&mut self, file: usize) -> Result<(), Error> {
-        match self.inputs.of(file).is_some_and(|(pipeline, _)| pipeline.is_due()) {
-            true => self.hand_on_due(file),
-            false => Ok(()),
-        }
-    }
-
-    /// Hands on the answers that are complete, or holds them where another file may still add to them.
+    /// Hands on the answers that are complete, before a further record is taken, or holds them where
+    /// another file may still add to them.
     #[cold]
     fn hand_on_due(&mut self, file: usize) -> Result<(), Error> {
         if self.state.as_ref().is_some_and(|state| !state.run.is_stream()) {
@@ -301,6 +293,7 @@ impl<W: Write> Sink<W> {
     }
 
     /// Why a record of this outcome is to be handed out, if it is; it is counted then.
+    #[cold]
     fn refusal(&mut self, file: usize, outcome: RowOutcome) -> Option<Refusal> {
         match outcome {
             RowOutcome::DeadLetter(reason) => {
@@ -347,9 +340,15 @@ impl<W: Write> RowSink for Sink<W> {
         // Without a time field there is one window over everything, so any arrival time will do.
         let arrival = if self.reads_clock { SystemClock.now() } else { Timestamp::from_millis(0) };
         let outcome = pipeline.push(shard, row, arrival, None)?;
-        let refusal = self.refusal(file, outcome);
+        let due = pipeline.is_due();
+        let refusal = match outcome {
+            RowOutcome::Applied | RowOutcome::Filtered => None,
+            outcome => self.refusal(file, outcome),
+        };
         self.records += u64::from(refusal.is_none());
-        self.hand_on(file)?;
+        if due {
+            self.hand_on_due(file)?;
+        }
         Ok(refusal)
     }
 
@@ -367,7 +366,9 @@ impl<W: Write> RowSink for Sink<W> {
         let refused = loop {
             let Some((pipeline, shard)) = self.inputs.of(file) else { break None };
             let told = pipeline.push_prepared(shard, rows, until)?;
-            self.hand_on(file)?;
+            if pipeline.is_due() {
+                self.hand_on_due(file)?;
+            }
             let refused = told.and_then(|(index, outcome)| self.refusal(file, outcome).map(|refusal| (index, refusal)));
             if refused.is_some() || rows.taken() >= until {
                 break refused;

@@ -19,7 +19,8 @@ const RETIRED_CHECKED_MAX: usize = 16;
 /// answers.
 pub type HeldWindows = BTreeMap<(i64, i64), Partial>;
 
-/// What a run over files keeps for the next one: see the [module](super).
+/// What a run over files keeps for the next one: where it stands in each file, and the pipelines'
+/// snapshots.
 #[derive(Debug, Default)]
 pub struct RunState {
     /// Whether all files are one stream, with one pipeline.
@@ -126,7 +127,7 @@ impl RunState {
     }
 
     /// Finds out which file each input is; its number is what the other functions take. `bounded`
-    /// says whether there is a watermark: see the [module](super).
+    /// says whether there is a watermark.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] for an input that cannot be read, [`ErrorKind::Mismatch`] where the
