@@ -503,11 +503,11 @@ fn s69_whatever_happens_to_its_processes_every_record_is_in_the_merged_answer_on
     // Each run is some forty conversations: a quarter of the seeds takes as long as the other simulation.
     for seed in seeds().step_by(4) {
         let run = std::panic::catch_unwind(|| run(seed));
-        let (answers, expected, happened) = run.unwrap_or_else(|_| panic!("it panicked with STREAMGAUGE_SEED={seed}"));
+        let (answers, expected, happened) = run.unwrap_or_else(|_| panic!("it panicked with STREAMGAUGE_SIMULATION={seed}"));
         let differ = differences(&answers, &expected);
         assert!(
             differ.is_empty(),
-            "with STREAMGAUGE_SEED={seed}, of {} windows {} differ:\n{}",
+            "with STREAMGAUGE_SIMULATION={seed}, of {} windows {} differ:\n{}",
             expected.len(),
             differ.len(),
             differ.join("\n")

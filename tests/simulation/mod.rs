@@ -1,7 +1,7 @@
 //! A deterministic simulation of a deployment: one seed decides the records, their disorder, batches, redeliveries, crashes, stale owners, a store that loses
 //! its last write, reshards and leaps of the clock. Whatever happens, the final answers are those of a batch query over all records.
 //!
-//! `STREAMGAUGE_SEED=n` runs one seed; `STREAMGAUGE_SIMULATIONS=n` that many; `STREAMGAUGE_FULL=1` a hundred thousand.
+//! `STREAMGAUGE_SIMULATION=n` runs the seed n; `STREAMGAUGE_SIMULATIONS=n` that many; `STREAMGAUGE_FULL=1` a hundred thousand.
 
 #[cfg(feature = "kcl")]
 mod kcl;
@@ -42,7 +42,7 @@ pub(crate) type Answers = BTreeMap<(i64, i64), BTreeMap<String, (u64, i128)>>;
 
 fn seeds() -> std::ops::Range<u64> {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    if let Some(seed) = number("STREAMGAUGE_SEED") {
+    if let Some(seed) = number("STREAMGAUGE_SIMULATION") {
         return seed..seed + 1;
     }
     let full = std::env::var_os("STREAMGAUGE_FULL").is_some();
@@ -60,9 +60,9 @@ fn s53_whatever_happens_the_final_answers_are_those_of_a_batch_query() {
     let mut events = BTreeMap::<&'static str, u64>::new();
     for seed in seeds() {
         let run = std::panic::catch_unwind(|| world::run(seed));
-        let outcome = run.unwrap_or_else(|_| panic!("it panicked with STREAMGAUGE_SEED={seed}"));
+        let outcome = run.unwrap_or_else(|_| panic!("it panicked with STREAMGAUGE_SIMULATION={seed}"));
         let (differ, windows) = (differences(&outcome.answers, &outcome.expected), outcome.expected.len());
-        assert!(differ.is_empty(), "with STREAMGAUGE_SEED={seed}, of {windows} windows {} differ:\n{}", differ.len(), differ.join("\n"));
+        assert!(differ.is_empty(), "with STREAMGAUGE_SIMULATION={seed}, of {windows} windows {} differ:\n{}", differ.len(), differ.join("\n"));
         outcome.events.into_iter().for_each(|(event, times)| *events.entry(event).or_default() += times);
     }
     if seeds().end - seeds().start >= 1000 {

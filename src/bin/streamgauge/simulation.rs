@@ -1,6 +1,6 @@
 //! Runs with a state over files that grow, rotate and are cut, killed at any of their writes, against one run over all bytes.
 //!
-//! `STREAMGAUGE_SEED=n` runs one seed; `STREAMGAUGE_SIMULATIONS=n` that many; `STREAMGAUGE_FULL=1` a hundred thousand.
+//! `STREAMGAUGE_SIMULATION=n` runs the seed n; `STREAMGAUGE_SIMULATIONS=n` that many; `STREAMGAUGE_FULL=1` a hundred thousand.
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
@@ -319,7 +319,7 @@ fn contents(answers: &Answers) -> Vec<&String> {
 
 fn seeds(default: u64) -> std::ops::Range<u64> {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    match (number("STREAMGAUGE_SEED"), number("STREAMGAUGE_SIMULATIONS")) {
+    match (number("STREAMGAUGE_SIMULATION"), number("STREAMGAUGE_SIMULATIONS")) {
         (Some(seed), _) => seed..seed + 1,
         (None, Some(count)) => 0..count,
         (None, None) => 0..if std::env::var_os("STREAMGAUGE_FULL").is_some() { 100_000 } else { default },
