@@ -62,7 +62,12 @@ fn s53_whatever_happens_the_final_answers_are_those_of_a_batch_query() {
         let run = std::panic::catch_unwind(|| world::run(seed));
         let outcome = run.unwrap_or_else(|_| panic!("it panicked with STREAMGAUGE_SIMULATION={seed}"));
         let (differ, windows) = (differences(&outcome.answers, &outcome.expected), outcome.expected.len());
-        assert!(differ.is_empty(), "with STREAMGAUGE_SIMULATION={seed}, of {windows} windows {} differ:\n{}", differ.len(), differ.join("\n"));
+        assert!(
+            differ.is_empty(),
+            "with STREAMGAUGE_SIMULATION={seed}, of {windows} windows {} differ:\n{}",
+            differ.len(),
+            differ.join("\n")
+        );
         outcome.events.into_iter().for_each(|(event, times)| *events.entry(event).or_default() += times);
     }
     if seeds().end - seeds().start >= 1000 {
