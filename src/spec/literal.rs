@@ -153,7 +153,7 @@ mod tests {
         Literal::Text(TextLiteral::new(text))
     }
 
-    // S98
+    // S93
     #[test]
     fn times_compare_as_times_whatever_they_are_written_as() {
         let spellings =

@@ -355,7 +355,7 @@ mod tests {
         assert_eq!(read("auto", "1700000000123456789"), Ok(1_700_000_000_123));
     }
 
-    // S97
+    // S92
     #[test]
     fn auto_reads_digits_that_are_a_date_as_one() {
         let day = 1_704_153_600_000;

@@ -31,7 +31,7 @@ fn kcl(folder: &Folder, pipeline: &str, messages: &[u8], arguments: &[&str]) -> 
 }
 
 #[test]
-fn s106_an_aggregate_inside_an_aggregate_loses_nothing() {
+fn s101_an_aggregate_inside_an_aggregate_loses_nothing() {
     let folder = Folder::new("aws_nested");
     let messages = fs::read(case(&folder, "4-aggregate-of-aggregates.jsonl")).unwrap();
     let (rows, run) = kcl(&folder, "event-time.toml", &messages, &[]);
@@ -40,7 +40,7 @@ fn s106_an_aggregate_inside_an_aggregate_loses_nothing() {
 }
 
 #[test]
-fn s106_a_daemon_without_sub_sequence_numbers_is_understood() {
+fn s101_a_daemon_without_sub_sequence_numbers_is_understood() {
     let folder = Folder::new("aws_no_subs");
     let messages = fs::read(case(&folder, "5-no-sub-numbers.jsonl")).unwrap();
     let (rows, run) = kcl(&folder, "event-time.toml", &messages, &[]);
@@ -65,7 +65,7 @@ fn process(records: &[Value]) -> String {
 const NEXT_MINUTE: &str = r#"{"c":"de","b":5,"ts":1700000200}"#;
 
 #[test]
-fn s105_a_missing_arrival_time_matters_where_it_is_used() {
+fn s100_a_missing_arrival_time_matters_where_it_is_used() {
     let folder = Folder::new("aws_kcl_no_arrival");
     let messages = process(&[record(1, r#"{"c":"de","b":5,"ts":1700000000}"#), record(2, NEXT_MINUTE)]);
     let (rows, run) = kcl(&folder, "event-time.toml", messages.as_bytes(), &[]);
@@ -77,7 +77,7 @@ fn s105_a_missing_arrival_time_matters_where_it_is_used() {
 }
 
 #[test]
-fn s107_lines_in_a_record_are_records_with_that_packing() {
+fn s102_lines_in_a_record_are_records_with_that_packing() {
     let folder = Folder::new("aws_kcl_lines");
     let lines = "{\"c\":\"de\",\"b\":5,\"ts\":1700000000}\n\n{\"c\":\"de\",\"b\":6,\"ts\":1700000001}\nnone\n";
     let messages = process(&[record(1, lines), record(1, lines), record(2, NEXT_MINUTE)]);
@@ -209,7 +209,7 @@ mod lambda {
     }
 
     #[test]
-    fn s105_a_record_without_an_arrival_time_counts_where_it_has_an_event_time() {
+    fn s100_a_record_without_an_arrival_time_counts_where_it_has_an_event_time() {
         let folder = Folder::new("aws_no_arrival");
         for (name, expected, letters) in [("event-time.toml", vec![row(2, 10)], 0), ("arrival-time.toml", vec![row(1, 5)], 1)] {
             let answered = invoke(&[event("6-no-arrival.json")], &[STATELESS, ("STREAMGAUGE_PIPELINE", &case(&folder, name))]);
@@ -234,7 +234,7 @@ mod lambda {
     }
 
     #[test]
-    fn s107_lines_in_a_record_are_records_with_that_packing() {
+    fn s102_lines_in_a_record_are_records_with_that_packing() {
         let folder = Folder::new("aws_lines");
         let (pipeline, state) = (case(&folder, "event-time.toml"), folder.path("state"));
         let of = |variables: &[(&str, &str)]| {

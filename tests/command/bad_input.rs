@@ -202,8 +202,8 @@ fn long_lines_and_bombs_take_constant_memory() {
 }
 
 #[test]
-fn s110_a_time_that_no_record_has_is_told_early_with_the_fields_that_records_have() {
-    let folder = Folder::new("s110_missing_time");
+fn s105_a_time_that_no_record_has_is_told_early_with_the_fields_that_records_have() {
+    let folder = Folder::new("s105_missing_time");
     let log = folder.file("hits.jsonl", hits(20_000));
     for threads in ["1", "2"] {
         let run = streamgauge(&["run", &log, "--threads", threads, "--time", "tss", "--window", "1m", "--output", "json"]);
@@ -220,7 +220,7 @@ fn s110_a_time_that_no_record_has_is_told_early_with_the_fields_that_records_hav
 }
 
 #[test]
-fn s110_a_field_that_no_record_has_is_told_with_nested_ones() {
+fn s105_a_field_that_no_record_has_is_told_with_nested_ones() {
     let input = b"{\"ts\":1,\"geo\":{\"country\":\"DE\",\"city\":{\"name\":\"B\"}}}\n{\"ts\":2,\"url\":\"/\"}\n";
     let run = streamgauge_reading(&["run", "--group", "country", "--agg", "count, sum(x)", "--output", "json"], input);
     run.succeeded().says(&[

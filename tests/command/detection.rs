@@ -88,7 +88,7 @@ const LOGS: &[&str] = &[
 #[test]
 fn logs_are_plain_lines_and_told() {
     let folder = Folder::new("logs_are_plain_lines_and_told");
-    // S101
+    // S96
     for text in LOGS {
         let run = both(&folder, text.as_bytes(), &[]);
         assert_eq!(count(&run), json!(text.lines().count()), "{text}");
@@ -266,7 +266,7 @@ fn files_that_are_not_text_are_refused_by_name() {
 fn access_logs_give_the_right_fields_or_dead_letters() {
     let folder = Folder::new("access_logs_give_the_right_fields");
     let line = |front: &str, end: &str| format!("{front} [07/Sep/2023:15:58:36 +0200] \"GET /h HTTP/2.0\" 302 360{end}\n");
-    // S102
+    // S97
     let vhosts = [
         line("www.example.test:443 192.0.2.1 - -", " \"-\" \"c\""),
         line("www.example.test:443 192.0.2.2 - -", " \"-\" \"c\""),
@@ -318,7 +318,7 @@ fn a_zstd_window_over_the_limit_names_the_flag_that_raises_it() {
     let folder = Folder::new("a_zstd_window_over_the_limit");
     let frame = include_bytes!("../data/detection/zstd-long.jsonl.zst");
     both(&folder, frame, &[]).failed(1, &["2048 MiB", "limit of 128 MiB", "--zstd-window-log-max 31"]);
-    // S104
+    // S99
     let run = both(&folder, frame, &["--zstd-window-log-max", "31"]);
     assert_eq!(count(&run), json!(1000));
     streamgauge(&["run", "--zstd-window-log-max", "32"]).failed(2, &["10..=31"]);

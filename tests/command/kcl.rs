@@ -141,9 +141,9 @@ fn s11_a_window_comes_out_when_a_later_record_comes_whatever_becomes_of_it() {
     }
 }
 
-/// S87 of a shard's state, its partials and their merger.
+/// S84 of a shard's state, its partials and their merger.
 #[test]
-fn s87_the_child_refuses_state_and_partials_of_another_seed() {
+fn s84_the_child_refuses_state_and_partials_of_another_seed() {
     let folder = Folder::new("kcl_seed");
     let secret = folder.file("seed", "c0ffee5eed0badf0");
     let (out, partials) = (folder.path("rows.jsonl"), folder.path("partials"));

@@ -52,8 +52,8 @@ fn keys_from_outside_cannot_drive_a_terminal() {
 }
 
 #[test]
-fn s112_a_table_of_a_run_with_state_shows_revisions() {
-    let folder = Folder::new("s112_revisions");
+fn s107_a_table_of_a_run_with_state_shows_revisions() {
+    let folder = Folder::new("s107_revisions");
     let (log, state) = (folder.file("hits.jsonl", hits(3)), folder.path("state"));
     let table = || streamgauge(&["run", &log, "--state", &state, "--output", "table"]).succeeded().stdout.clone();
     assert_eq!(table(), "revision  count\n       0      3\n");

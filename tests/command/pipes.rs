@@ -96,7 +96,7 @@ fn a_window_comes_out_while_the_input_is_still_open() {
 
 /// 3,000 keys in 3 s, then a leap over the 1,800 windows that they are in.
 #[test]
-fn s84_a_leap_over_many_windows_takes_little_memory() {
+fn s81_a_leap_over_many_windows_takes_little_memory() {
     let line = |ts: u64, key: u64| format!("{{\"ts\":{ts},\"k\":{key}}}\n");
     let input: String = (0..3000).map(|n| line(n, n)).chain((0..3).map(|n| line(7_200_000 + n, 1))).collect();
     // The answers of all windows at once would take half a gigabyte.
@@ -115,8 +115,8 @@ fn s84_a_leap_over_many_windows_takes_little_memory() {
 
 /// Five records in 86.4 million windows each.
 #[test]
-fn s84_the_first_answer_comes_however_many_windows_follow() {
-    let folder = Folder::new("s84_the_first_answer_comes_however_many_windows_follow");
+fn s81_the_first_answer_comes_however_many_windows_follow() {
+    let folder = Folder::new("s81_the_first_answer_comes_however_many_windows_follow");
     let records: String = (1..=5).map(|n| format!("{{\"ts\":{}}}\n", 1_000_000_000_000u64 + n * 100_000_000_000)).collect();
     let file = folder.file("five.jsonl", records);
     for threads in ["1", "2"] {

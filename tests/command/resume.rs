@@ -59,7 +59,7 @@ impl Log {
 }
 
 #[test]
-fn s90_a_replaced_file_is_a_new_file() {
+fn s85_a_replaced_file_is_a_new_file() {
     let mut log = Log::new("resume_replaced", &[]);
     let file = log.folder.file("log", at(&[1, 1, 1]));
     log.run(&["log"]).succeeded();
@@ -71,7 +71,7 @@ fn s90_a_replaced_file_is_a_new_file() {
 }
 
 #[test]
-fn s90_a_file_that_was_cut_is_a_new_file_and_one_that_was_copied_before_is_the_old_one() {
+fn s85_a_file_that_was_cut_is_a_new_file_and_one_that_was_copied_before_is_the_old_one() {
     let mut log = Log::new("resume_cut", &[]);
     log.folder.file("log", at(&[1, 2, 3]));
     log.run(&["log"]).succeeded();
@@ -85,7 +85,7 @@ fn s90_a_file_that_was_cut_is_a_new_file_and_one_that_was_copied_before_is_the_o
 }
 
 #[test]
-fn s90_a_renamed_file_goes_on_under_its_new_name() {
+fn s85_a_renamed_file_goes_on_under_its_new_name() {
     for delay in [&[][..], &["--max-delay", "5s"]] {
         let mut log = Log::new(&format!("resume_renamed_{}", delay.len()), delay);
         let file = log.folder.file("app.log", at(&[1, 12]));
@@ -105,7 +105,7 @@ fn s90_a_renamed_file_goes_on_under_its_new_name() {
 }
 
 #[test]
-fn s90_a_log_that_was_compressed_after_it_was_counted_is_not_counted_again() {
+fn s85_a_log_that_was_compressed_after_it_was_counted_is_not_counted_again() {
     let mut log = Log::new("resume_compressed", &[]);
     let file = log.folder.file("app.log", at(&[1, 12, 13]));
     log.run(&["app.log"]).succeeded();
@@ -119,7 +119,7 @@ fn s90_a_log_that_was_compressed_after_it_was_counted_is_not_counted_again() {
 }
 
 #[test]
-fn s90_what_was_seen_and_not_counted_must_be_found() {
+fn s85_what_was_seen_and_not_counted_must_be_found() {
     let mut log = Log::new("resume_unread", &[]);
     let file = log.folder.file("log", at(&[1]) + "{\"ts\":17000000");
     log.run(&["log"]).succeeded();
@@ -132,7 +132,7 @@ fn s90_what_was_seen_and_not_counted_must_be_found() {
 }
 
 #[test]
-fn s90_the_spelling_of_a_path_does_not_matter() {
+fn s85_the_spelling_of_a_path_does_not_matter() {
     let folder = Folder::new("resume_spelling");
     folder.file("a", at(&[1, 2]));
     std::os::unix::fs::symlink("a", folder.path("link")).unwrap();
@@ -151,7 +151,7 @@ fn s90_the_spelling_of_a_path_does_not_matter() {
 }
 
 #[test]
-fn s91_an_earlier_file_that_grows_is_not_late_and_keeps_its_place() {
+fn s86_an_earlier_file_that_grows_is_not_late_and_keeps_its_place() {
     let mut log = Log::new("resume_delay", &["--max-delay", "5s", "--agg", "count, first(ts), last(ts)"]);
     log.folder.file("a", at(&[1]));
     log.folder.file("b", at(&[101]));
@@ -173,7 +173,7 @@ fn s91_an_earlier_file_that_grows_is_not_late_and_keeps_its_place() {
 }
 
 #[test]
-fn s91_equal_times_are_those_of_the_files_in_their_order() {
+fn s86_equal_times_are_those_of_the_files_in_their_order() {
     for delay in [&[][..], &["--max-delay", "5s"]] {
         let flags = [delay, &["--agg", "first(v),last(v)"]].concat();
         let mut log = Log::new(&format!("resume_ties_{}", delay.len()), &flags);
@@ -190,7 +190,7 @@ fn s91_equal_times_are_those_of_the_files_in_their_order() {
 }
 
 #[test]
-fn s91_a_line_that_two_files_end_within_raises_the_revision_when_it_is_whole() {
+fn s86_a_line_that_two_files_end_within_raises_the_revision_when_it_is_whole() {
     let mut log = Log::new("resume_tails", &["--max-delay", "5s"]);
     log.folder.file("a", at(&[1]) + "{\"ts\":1700");
     log.folder.file("b", at(&[2, 50]) + "{\"ts\":17");
@@ -202,7 +202,7 @@ fn s91_a_line_that_two_files_end_within_raises_the_revision_when_it_is_whole() {
 }
 
 #[test]
-fn s93_rows_of_groups_past_the_limit_are_retracted() {
+fn s88_rows_of_groups_past_the_limit_are_retracted() {
     let line = |second: u32, group: &str| format!("{{\"ts\":{},\"g\":\"{group}\"}}\n", 1_700_000_000_000 + u64::from(second) * 1000);
     let flags = ["--every", "5s", "--group", "g", "--limit-groups", "2"];
     let mut log = Log::new("resume_groups", &flags);
@@ -224,7 +224,7 @@ fn s93_rows_of_groups_past_the_limit_are_retracted() {
 }
 
 #[test]
-fn s94_an_output_that_is_an_input_is_refused_before_it_is_opened() {
+fn s89_an_output_that_is_an_input_is_refused_before_it_is_opened() {
     let folder = Folder::new("resume_one_file");
     let file = folder.file("log", at(&[1]));
     std::os::unix::fs::symlink(&file, folder.path("link")).unwrap();
@@ -242,7 +242,7 @@ fn s94_an_output_that_is_an_input_is_refused_before_it_is_opened() {
 }
 
 #[test]
-fn s94_dead_letters_after_a_kill_are_whole_and_come_once() {
+fn s89_dead_letters_after_a_kill_are_whole_and_come_once() {
     let folder = Folder::new("resume_letters");
     let (file, state, letters) = (folder.file("log", at(&[1]) + "x\n"), folder.path("state"), folder.path("letters"));
     let run = ["run", &file, "--state", &state, "--dead-letters", &letters];
@@ -264,7 +264,7 @@ fn s94_dead_letters_after_a_kill_are_whole_and_come_once() {
 }
 
 #[test]
-fn s94_answers_that_a_closed_output_did_not_take_come_again() {
+fn s89_answers_that_a_closed_output_did_not_take_come_again() {
     let mut log = Log::new("resume_closed", &["--every", "1s"]);
     let file = log.folder.file("log", hits(20_000));
     let state = log.folder.path("state");
@@ -278,7 +278,7 @@ fn s94_answers_that_a_closed_output_did_not_take_come_again() {
 }
 
 #[test]
-fn s94_a_pipe_as_a_file_of_state_is_refused() {
+fn s89_a_pipe_as_a_file_of_state_is_refused() {
     let folder = Folder::new("resume_pipe");
     let (file, state) = (folder.file("log", at(&[1])), folder.path("state"));
     fs::create_dir(&state).unwrap();
@@ -287,7 +287,7 @@ fn s94_a_pipe_as_a_file_of_state_is_refused() {
 }
 
 #[test]
-fn s94_damage_to_a_file_of_state_is_found() {
+fn s89_damage_to_a_file_of_state_is_found() {
     let folder = Folder::new("resume_damage");
     let (file, state) = (folder.file("log", at(&[1])), folder.path("state"));
     for name in ["run.state", "answered.state"] {

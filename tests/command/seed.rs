@@ -1,4 +1,4 @@
-//! S87: a secret seed, against keys that were chosen under the public one.
+//! S84: a secret seed, against keys that were chosen under the public one.
 
 use super::{Folder, Run, command, run_of, streamgauge};
 use serde_json::Value;
@@ -59,7 +59,7 @@ fn hides_the_secret(bytes: &[u8], what: &str) {
 }
 
 #[test]
-fn s87_crafted_keys_count_right_under_a_secret_seed() {
+fn s84_crafted_keys_count_right_under_a_secret_seed() {
     const KEYS: usize = 60_000;
     let folder = Folder::new("seed_crafted");
     let (log, secret) = (folder.file("log.jsonl", crafted(KEYS)), folder.file("seed", format!("  {SECRET}\n")));
@@ -83,7 +83,7 @@ fn s87_crafted_keys_count_right_under_a_secret_seed() {
 }
 
 #[test]
-fn s87_s50_state_and_partials_of_another_seed_are_refused_by_name() {
+fn s84_s50_state_and_partials_of_another_seed_are_refused_by_name() {
     let folder = Folder::new("seed_state");
     let (log, secret) = (folder.file("log.jsonl", crafted(100)), folder.file("seed", SECRET));
     let (state, partials) = (folder.path("state"), folder.path("partials"));

@@ -38,7 +38,7 @@ fn counted(rows: &[Value]) -> u64 {
 const SIGNALS: [(&str, i32, &str); 2] = [("INT", 130, "Ctrl-C (SIGINT)"), ("TERM", 143, "SIGTERM")];
 
 #[test]
-fn s111_a_signal_ends_a_pipe_with_the_windows_it_has() {
+fn s106_a_signal_ends_a_pipe_with_the_windows_it_has() {
     for (signal, code, name) in SIGNALS {
         for threads in ["1", "2"] {
             let arguments = ["run", "--threads", threads, "--time", "ts", "--window", "10s", "--max-delay", "0s", "--output", "json"];
@@ -66,8 +66,8 @@ fn s111_a_signal_ends_a_pipe_with_the_windows_it_has() {
 }
 
 #[test]
-fn s111_a_signal_ends_files_with_the_records_so_far() {
-    let folder = Folder::new("s111_files");
+fn s106_a_signal_ends_files_with_the_records_so_far() {
+    let folder = Folder::new("s106_files");
     let log = folder.file("hits.jsonl", hits(MANY));
     for (signal, code, name) in SIGNALS {
         for threads in ["1", "2"] {
@@ -88,7 +88,7 @@ fn s111_a_signal_ends_files_with_the_records_so_far() {
 }
 
 #[test]
-fn s111_outputs_without_a_place_for_it_are_told_of_in_a_note() {
+fn s106_outputs_without_a_place_for_it_are_told_of_in_a_note() {
     for output in ["csv", "table"] {
         let mut child = spawn(&["run", "--output", output]);
         let stdin = child.stdin.as_mut().unwrap();
@@ -103,8 +103,8 @@ fn s111_outputs_without_a_place_for_it_are_told_of_in_a_note() {
 }
 
 #[test]
-fn s111_a_pipe_that_nobody_writes_to_is_stopped_too() {
-    let folder = Folder::new("s111_fifo");
+fn s106_a_pipe_that_nobody_writes_to_is_stopped_too() {
+    let folder = Folder::new("s106_fifo");
     let fifo = folder.path("fifo");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     for arguments in [&["run"][..], &["run", &fifo]] {
@@ -118,7 +118,7 @@ fn s111_a_pipe_that_nobody_writes_to_is_stopped_too() {
 }
 
 #[test]
-fn s111_a_second_signal_ends_at_once() {
+fn s106_a_second_signal_ends_at_once() {
     let mut child = spawn(&["run", "--time", "ts", "--window", "10ms", "--every", "1ms", "--output", "json", "--max-delay", "unbounded"]);
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(hits(1000).as_bytes()).unwrap();
@@ -134,8 +134,8 @@ fn s111_a_second_signal_ends_at_once() {
 }
 
 #[test]
-fn s111_a_signal_while_the_answers_are_written_ends_them_between_two_rows() {
-    let folder = Folder::new("s111_writing");
+fn s106_a_signal_while_the_answers_are_written_ends_them_between_two_rows() {
+    let folder = Folder::new("s106_writing");
     let log = folder.file("hits.jsonl", hits(1000));
     for threads in ["1", "2"] {
         let mut child =
@@ -156,8 +156,8 @@ fn s111_a_signal_while_the_answers_are_written_ends_them_between_two_rows() {
 }
 
 #[test]
-fn s59_s111_a_run_with_state_goes_on_after_a_signal_as_if_there_had_been_none() {
-    let folder = Folder::new("s111_state");
+fn s59_s106_a_run_with_state_goes_on_after_a_signal_as_if_there_had_been_none() {
+    let folder = Folder::new("s106_state");
     let log = folder.file("hits.jsonl", hits(MANY));
     let arguments = |extra: &[&'static str]| {
         let given = ["run", &log, "--time", "ts", "--window", "1h", "--group", "country", "--output", "json"];
@@ -183,8 +183,8 @@ fn s59_s111_a_run_with_state_goes_on_after_a_signal_as_if_there_had_been_none() 
 }
 
 #[test]
-fn s111_partials_of_an_interrupted_run_are_not_final() {
-    let folder = Folder::new("s111_partials");
+fn s106_partials_of_an_interrupted_run_are_not_final() {
+    let folder = Folder::new("s106_partials");
     let partials = folder.path("partials");
     let mut child = spawn(&["run", "--time", "ts", "--window", "10s", "--max-delay", "0s", "--partials", &partials]);
     let stdin = child.stdin.as_mut().unwrap();

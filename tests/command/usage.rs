@@ -106,7 +106,7 @@ fn tips(cases: &[(&[&str], &[&str], &[&str])]) {
 }
 
 #[test]
-fn s110_a_tip_names_a_flag_of_the_same_meaning_or_none() {
+fn s105_a_tip_names_a_flag_of_the_same_meaning_or_none() {
     tips(&[
         (&["run", "--sort", "count"], &["--sort", "not sorted", "Usage: streamgauge run [OPTIONS] [FILE]..."], &["--source", "-- --sort"]),
         (&["run", "--order-by", "count"], &["not sorted"], &[]),
@@ -125,7 +125,7 @@ fn s110_a_tip_names_a_flag_of_the_same_meaning_or_none() {
 }
 
 #[test]
-fn s110_parts_that_flags_give_are_named_as_flags() {
+fn s105_parts_that_flags_give_are_named_as_flags() {
     refused(&[
         (&["run", "--where", "a = 1"], &["error: --where: "]),
         (&["run", "--agg", "sume(a)"], &["error: --agg: "]),

@@ -25,7 +25,7 @@ fn dead_letters(run: &Run) -> bool {
 const MARKERS: &str = "a,b\nNA,x\n1,x\nnan,x\n5,y\n-,y\n";
 
 #[test]
-fn s95_the_markers_of_a_csv_file_are_missing_where_a_number_is_asked_for() {
+fn s90_the_markers_of_a_csv_file_are_missing_where_a_number_is_asked_for() {
     let agg = ["--format", "csv", "--agg", "count, count(a), sum(a), mean(a), distinct(a)"];
     let run_ = run(&agg, MARKERS);
     let distinct = json!({"value": 2, "lower": 2, "upper": 2});
@@ -54,7 +54,7 @@ fn a_dirty_column_says_what_is_wrong() {
     run.says(&["\"1,234\"", "thousands are not separated"]);
 }
 
-// S98
+// S93
 #[test]
 fn times_are_compared_as_times() {
     let line = |time: &str| format!("10.0.0.1 - - [{time} +0000] \"GET /a HTTP/1.1\" 200 10\n");
@@ -93,7 +93,7 @@ fn an_array_contains_elements() {
 }
 
 #[test]
-fn s99_rows_of_different_groups_differ_in_csv() {
+fn s94_rows_of_different_groups_differ_in_csv() {
     let groups = "{\"g\":null}\n{\"g\":\"\"}\n{\"g\":0}\n{\"g\":\"0\"}\n{\"g\":true}\n{\"g\":\"true\"}\n";
     let run = streamgauge_reading(&["run", "--output", "csv", "--group", "g"], groups.as_bytes());
     assert_eq!(run.succeeded().stdout, "g,revision,count\n,0,1\n0,0,1\ntrue,0,1\n\"\",0,1\n\"0\",0,1\n\"true\",0,1\n");

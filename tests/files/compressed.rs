@@ -98,7 +98,7 @@ fn a_zstd_window_over_the_limit_is_refused_with_the_limit_and_the_flag() {
     let frame = include_bytes!("../data/detection/zstd-long.jsonl.zst");
     let (records, error) = read_until_error(frame.to_vec());
     let error = error.unwrap();
-    // S104
+    // S99
     assert_eq!((records, error.kind()), (0, ErrorKind::LimitExceeded));
     for words in ["2048 MiB", "128 MiB", "--zstd-window-log-max 31", "zstd -dc --long=31 FILE"] {
         assert!(error.message().contains(words), "{error}");

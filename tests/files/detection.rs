@@ -82,7 +82,7 @@ fn told(input: Input, options: &FilesOptions, field: Option<&str>) -> Told {
 proptest! {
     #![proptest_config(crate::cases(1500))]
 
-    // S100
+    // S95
     #[test]
     fn a_file_and_the_same_bytes_in_any_pieces_are_told_alike(
         bytes in bytes(),

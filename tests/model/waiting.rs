@@ -21,7 +21,7 @@ fn leap() -> Vec<Event> {
 }
 
 #[test]
-fn s84_a_leap_over_many_windows_takes_no_memory_until_they_are_fetched() {
+fn s81_a_leap_over_many_windows_takes_no_memory_until_they_are_fetched() {
     let mut limits = Limits::default();
     limits.state_bytes_max = 20 << 20;
     let mut pipeline = sliding(limits.clone());
@@ -37,7 +37,7 @@ fn s84_a_leap_over_many_windows_takes_no_memory_until_they_are_fetched() {
 }
 
 #[test]
-fn s84_answers_that_have_to_be_made_are_made_up_to_the_limit_and_no_further() {
+fn s81_answers_that_have_to_be_made_are_made_up_to_the_limit_and_no_further() {
     let mut limits = Limits::default();
     limits.pending_bytes_max = 1 << 20;
     let mut pipeline = sliding(limits);
@@ -93,7 +93,7 @@ proptest! {
     #![proptest_config(crate::cases(500))]
 
     #[test]
-    fn s84_a_record_that_was_refused_for_want_of_room_is_taken_after_a_fetch(rules in rules(), steps in steps(2)) {
+    fn s81_a_record_that_was_refused_for_want_of_room_is_taken_after_a_fetch(rules in rules(), steps in steps(2)) {
         prop_assert_eq!(run_tight(&rules, 2, &steps).0, run(&rules, 2, &steps, false).1);
     }
 }
@@ -113,9 +113,9 @@ fn two_groups(size: u64) -> Pipeline<Event, impl Aggregate<Event, Output = Group
     builder.window(Sliding::new(millis(size), millis(10)).unwrap()).aggregate(groups).build().unwrap()
 }
 
-/// S85
+/// S82
 #[test]
-fn s85_a_window_past_a_limit_is_an_error_once_and_the_others_come_out() {
+fn s82_a_window_past_a_limit_is_an_error_once_and_the_others_come_out() {
     let events = [(1, 1), (2, 2), (11, 3), (12, 4), (40, 1), (60, 1)];
     let start = |emission: Emission<_>| emission.window.unwrap().start().as_millis();
     for drains in [true, false] {
@@ -144,7 +144,7 @@ fn s85_a_window_past_a_limit_is_an_error_once_and_the_others_come_out() {
 }
 
 #[test]
-fn s85_a_window_past_a_limit_that_has_to_be_made_refuses_one_push() {
+fn s82_a_window_past_a_limit_that_has_to_be_made_refuses_one_push() {
     let mut pipeline = two_groups(20);
     // The last is late for the window of the limit, and not for the next one.
     for event in [(1, 1), (2, 2), (11, 3), (12, 4), (20, 3)] {

@@ -45,9 +45,9 @@ fn a_state_of_many_new_groups_passes_its_limit_by_little() {
     assert!(engine.state_bytes() <= 5 << 19, "{}", engine.state_bytes());
 }
 
-/// S83
+/// S80
 #[test]
-fn s83_a_record_so_far_from_all_others_that_too_many_empty_windows_would_be_emitted_is_a_dead_letter() {
+fn s80_a_record_so_far_from_all_others_that_too_many_empty_windows_would_be_emitted_is_a_dead_letter() {
     for (lateness, far, near) in [(0, 10_025, 10_015), (0, i64::MAX / 4, 16), (20_000, -10_015, -10_005)] {
         let mut engine = engine(|options| {
             options.windows = Tumbling::new(millis(10)).unwrap().into();

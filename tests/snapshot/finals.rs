@@ -79,7 +79,7 @@ proptest! {
     #![proptest_config(crate::cases(400))]
 
     #[test]
-    fn s86_each_window_has_one_last_partial_whatever_the_lateness(
+    fn s83_each_window_has_one_last_partial_whatever_the_lateness(
         rules in rules(), steps in steps(2), every in 1usize..60, cuts in prop::collection::btree_set(0usize..102, 0..4),
     ) {
         let whole = Source::new(&rules).run(&steps, every, &BTreeSet::new());
@@ -116,7 +116,7 @@ fn pushes(times: &[i64]) -> Vec<Step> {
 }
 
 #[test]
-fn s86_a_window_that_fires_before_it_closes_has_a_last_partial_when_it_does() {
+fn s83_a_window_that_fires_before_it_closes_has_a_last_partial_when_it_does() {
     let rules = tumbling(50);
     let mut source = Source::new(&rules);
     let shard = source.engine.open_shard(ShardId::new("a")).unwrap();

@@ -157,7 +157,7 @@ fn given_by_deadline(source: usize, records: &[(u64, i64)]) -> Merger<u64, Keep>
 }
 
 #[test]
-fn s86_what_two_mergers_have_given_in_parts_is_given_as_a_whole_after_absorbing() {
+fn s83_what_two_mergers_have_given_in_parts_is_given_as_a_whole_after_absorbing() {
     let values =
         |merger: &mut Merger<u64, Keep>| drain(merger).into_iter().map(|merged| (merged.revision, merged.value)).collect::<Vec<_>>();
     for given in [(true, true), (true, false), (false, true), (false, false)] {
@@ -180,7 +180,7 @@ fn s86_what_two_mergers_have_given_in_parts_is_given_as_a_whole_after_absorbing(
 }
 
 #[test]
-fn s86_a_partial_is_late_only_if_its_own_window_was_dropped() {
+fn s83_a_partial_is_late_only_if_its_own_window_was_dropped() {
     let mut options = MergerOptions::default();
     (options.deadline, options.retention, options.windows_max) = (Some(millis(5)), millis(100), 3);
     let make = || Merger::new(engine(0), options.clone()).unwrap();
@@ -214,7 +214,7 @@ fn s86_a_partial_is_late_only_if_its_own_window_was_dropped() {
 }
 
 #[test]
-fn s85_a_window_past_a_limit_hides_none_after_it() {
+fn s82_a_window_past_a_limit_hides_none_after_it() {
     type Event = (i64, u64);
     let pipeline = || {
         let groups = group_by_value(|event: &Event| event.1, count()).groups_max(2).overflow(Overflow::Error);
@@ -274,7 +274,7 @@ proptest! {
     #![proptest_config(crate::cases(300))]
 
     #[test]
-    fn s86_mergers_absorbed_in_any_tree_end_with_the_whole(
+    fn s83_mergers_absorbed_in_any_tree_end_with_the_whole(
         records in prop::collection::vec((0usize..3, 0i64..4, 0i64..15), 1..40),
         moves in moves(),
         sources in prop::option::of(1usize..5),

@@ -33,7 +33,7 @@ fn of_no_values_there_is_null_and_a_count_of_zero() {
 }
 
 #[test]
-fn s95_markers_are_missing_in_every_function_over_a_number_and_text_elsewhere() {
+fn s90_markers_are_missing_in_every_function_over_a_number_and_text_elsewhere() {
     let cells = ["NA", "5", "-", "\\N", "", " NULL "];
     let answers = answer_csv(r#"agg = "sum(x), count(x), distinct(x), top(2, x), first(x)""#, &cells);
     let expected = r#"{"window":null,"revision":0,"sum(x)":5,"count(x)":1,"distinct(x)":{"value":1,"lower":1,"upper":1},"top(2, x)":[{"key":5,"count":1,"lower":1,"upper":1,"guaranteed":true}],"first(x)":5}"#;
@@ -65,7 +65,7 @@ fn a_list_of_markers_counts_in_every_field() {
 }
 
 #[test]
-fn s96_extremes_are_of_values_of_any_kind() {
+fn s91_extremes_are_of_values_of_any_kind() {
     let extremes = |lines: &[&str]| answer("time = 'ts'\nagg = 'min(x) as least, max(x) as most, count(x) as count'", lines).concat();
     let of = |values: &[&str]| {
         let lines: Vec<_> = values.iter().map(|value| format!(r#"{{"ts": 0, "x": {value}}}"#)).collect();

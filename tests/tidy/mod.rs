@@ -293,9 +293,18 @@ fn project_files() -> Vec<SourceFile> {
     for folder in ["src", "tests", "benches", "examples", "docs", "scripts", "fuzz", ".ci"] {
         files.extend(files_below(folder, &[".rs", ".md", ".toml", ".sh", ".py", "/test", "/run", ".yml"]));
     }
-    for name in
-        ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "Cargo.toml", "deny.toml", "clippy.toml", "rustfmt.toml"]
-    {
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "RELEASE.md",
+        "SECURITY.md",
+        "Cargo.toml",
+        "deny.toml",
+        "clippy.toml",
+        "rustfmt.toml",
+    ] {
         let text = fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
         files.push(SourceFile { path: name.to_owned(), text });
     }
@@ -309,6 +318,8 @@ fn every_promise_has_a_test() {
     assert!(promises.len() > 20, "docs/SEMANTICS.md has {} promises: is the format `**S1** ...`?", promises.len());
     let unique: BTreeSet<&str> = promises.iter().copied().collect();
     assert_eq!(promises.len(), unique.len(), "a number names one promise");
+    let gaps: Vec<usize> = (1..=promises.len()).filter(|n| !unique.contains(n.to_string().as_str())).collect();
+    assert!(gaps.is_empty(), "numbers without a promise: {gaps:?}");
     let tested = numbers_in_tests();
     let untested = promises.iter().filter(|n| !tested.contains(**n)).map(|n| format!("S{n}")).collect();
     fail_on(untested, "promises of docs/SEMANTICS.md whose number no test bears (fn s7_..., or S7 in a comment at the test):");

@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(decode(Format::Clf, "path", line).as_deref(), Ok("/a"));
     }
 
-    // S105
+    // S100
     #[test]
     fn a_payload_without_a_record_is_what_it_would_be_in_a_file() {
         for payload in [&b""[..], b"\n", b" \r\n\n"] {

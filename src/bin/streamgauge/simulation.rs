@@ -326,7 +326,7 @@ fn seeds(default: u64) -> std::ops::Range<u64> {
     }
 }
 
-// S59, S90, S91, S92, S93
+// S59, S85, S86, S87, S88
 #[test]
 fn s59_files_that_grow_rotate_and_are_cut_give_the_answers_of_one_run_after_any_kills() {
     let (mut kills, mut runs) = (0, 0);

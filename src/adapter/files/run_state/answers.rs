@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn s92_what_may_have_been_said_before_a_crash_is_said_again_or_superseded() {
+    fn s87_what_may_have_been_said_before_a_crash_is_said_again_or_superseded() {
         let mut killed = RunAnswers::default();
         assert_eq!(revision(&mut killed, window(0), 0, 7), Some(0));
         assert!(killed.has_changed());
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn s93_groups_that_are_gone_are_retracted_until_that_is_known_to_be_said() {
+    fn s88_groups_that_are_gone_are_retracted_until_that_is_known_to_be_said() {
         let groups = |names: &[&str]| names.iter().map(|name| vec![OutputValue::Text((*name).to_owned())]).collect::<Vec<_>>();
         let retracted =
             |answers: &mut RunAnswers, content, names: &[&str]| answers.judge(window(0), 0, content, groups(names)).unwrap().retracted;
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn s94_every_flipped_bit_of_what_was_answered_is_found() {
+    fn s89_every_flipped_bit_of_what_was_answered_is_found() {
         let mut answers = RunAnswers::default();
         assert_eq!(
             answers.judge(window(0), 0, 7, vec![vec![OutputValue::Integer(4), OutputValue::Null]]).map(|judged| judged.revision),

@@ -92,7 +92,7 @@ mod tests {
         String::from_utf8(out).unwrap().trim_start_matches('\n').to_owned()
     }
 
-    // S99
+    // S94
     #[test]
     fn values_that_differ_are_written_differently() {
         let text = |text: &str| Cell::Text(text.to_owned());

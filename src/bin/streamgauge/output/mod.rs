@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn s112_eight_columns_fit_a_terminal_of_80_columns() {
+    fn s107_eight_columns_fit_a_terminal_of_80_columns() {
         same(
             80,
             "\
@@ -158,7 +158,7 @@ start path          count         bytes  y_ms)  y_ms)   ms)  y_ms)   ms) t(user)
     }
 
     #[test]
-    fn s112_eight_columns_fit_a_terminal_of_120_columns() {
+    fn s107_eight_columns_fit_a_terminal_of_120_columns() {
         same(
             120,
             "\
@@ -176,7 +176,7 @@ start  path                     count          bytes         ms)       y_ms)    
     }
 
     #[test]
-    fn s112_digits_stand_under_digits_and_bounds_beside_them() {
+    fn s107_digits_stand_under_digits_and_bounds_beside_them() {
         let mut lines = rows();
         lines[1].values[5] = lines[1].values[4].clone();
         let table = table(None, &[&lines]);
@@ -187,7 +187,7 @@ start  path                     count          bytes         ms)       y_ms)    
     }
 
     #[test]
-    fn s112_later_lines_say_their_date_and_keep_the_form_of_the_first() {
+    fn s107_later_lines_say_their_date_and_keep_the_form_of_the_first() {
         let (first, later) = (rows(), [row(4, OutputValue::Integer(2024), 7), row(28, OutputValue::Integer(2024), 8)]);
         let batches = table(Some(80), &[&first[..2], &first[2..], &later]);
         let dates: Vec<&str> = batches.lines().filter(|line| line.ends_with(" UTC")).collect();
@@ -199,7 +199,7 @@ start  path                     count          bytes         ms)       y_ms)    
     }
 
     #[test]
-    fn s112_a_table_of_days_has_dates_for_times() {
+    fn s107_a_table_of_days_has_dates_for_times() {
         let days = [row(4, OutputValue::Null, 1), row(28, OutputValue::Null, 2)];
         let table = table(Some(80), &[&days]);
         let starts: Vec<&str> = table.lines().rev().take(2).map(|line| &line[..10]).collect();
@@ -208,7 +208,7 @@ start  path                     count          bytes         ms)       y_ms)    
     }
 
     #[test]
-    fn s112_eight_columns_have_their_bounds_at_200_columns() {
+    fn s107_eight_columns_have_their_bounds_at_200_columns() {
         same(
             200,
             "\
