@@ -1,7 +1,8 @@
 //! Aggregates: what a record costs in each, and what a merge costs.
 //!
-//! Data: 1 M records with seeded random keys and numbers. `streamgauge` is the aggregate alone, `pipeline` the whole engine around it;
-//! `naive` is what one would write by hand with the standard library for the same answer, or for a worse one where that is said.
+//! Data: 1 M records with seeded random keys and numbers. `streamgauge` is the aggregate alone,
+//! `pipeline` the whole engine around it; `naive` is what one would write by hand with the standard
+//! library for the same answer, or for a worse one where that is said.
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};

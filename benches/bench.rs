@@ -1,6 +1,7 @@
 //! All benchmarks in one binary: a module an area, names `area/operation/implementation/data`.
 //!
-//! Every group has a naive baseline in it, and every benchmark checks its answer. Quote ratios within one run, not times.
+//! Every group has a naive baseline in it, and every benchmark checks its answer. Quote ratios
+//! within one run, not times.
 
 mod aggregates;
 #[cfg(feature = "files")]

@@ -1,8 +1,9 @@
 //! Files: from bytes to rows, by format, beside the way one would write it without a scanner.
 //!
-//! Data: 200,000 records of the generated log (`examples/generate`), 27 MB as JSON Lines, 13 MB as CSV, 24 MB as combined log, in
-//! memory. All implementations of a group add up the lengths of the same fields and must agree. The naive baselines are
-//! `serde_json::Value` a line, the `csv` crate's records, and a regular expression.
+//! Data: 200,000 records of the generated log (`examples/generate`), 27 MB as JSON Lines, 13 MB as
+//! CSV, 24 MB as combined log, in memory. All implementations of a group add up the lengths of the
+//! same fields and must agree. The naive baselines are `serde_json::Value` a line, the `csv`
+//! crate's records, and a regular expression.
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
@@ -93,7 +94,8 @@ fn json(criterion: &mut Criterion, name: &str, fields: &'static [&'static str]) 
     group.finish();
 }
 
-/// The library path: `serde_json` with a visitor that borrows the named fields and ignores the rest.
+/// The library path: `serde_json` with a visitor that borrows the named fields and ignores the
+/// rest.
 mod visitor {
     use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
     use serde_json::value::RawValue;

@@ -1,7 +1,8 @@
 //! Sketches: what an update costs, beside an exact map and a sorted list.
 //!
-//! Data: 1 M text keys of 20 bytes or so by Zipf's law over 200,000, and as many latencies. Every group checks its answer against the
-//! exact one. `benches/peers` measures other crates on more streams.
+//! Data: 1 M text keys of 20 bytes or so by Zipf's law over 200,000, and as many latencies. Every
+//! group checks its answer against the exact one. `benches/peers` measures other crates on more
+//! streams.
 
 use criterion::{Criterion, Throughput};
 use std::collections::HashMap;

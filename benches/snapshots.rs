@@ -1,6 +1,7 @@
 //! Snapshots: what it costs to write 10,000 rows of a top-k down and to read them, beside JSON.
 //!
-//! Data: 10,000 URL-like keys of 20 to 40 bytes with counts by Zipf's law. Each size is checked against what was promised.
+//! Data: 10,000 URL-like keys of 20 to 40 bytes with counts by Zipf's law. Each size is checked
+//! against what was promised.
 
 use criterion::{Criterion, Throughput};
 use std::hint::black_box;

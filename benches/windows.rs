@@ -1,7 +1,8 @@
-//! Windows: what a record costs in tumbling and sliding windows, and what a slide costs in the whole engine.
+//! Windows: what a record costs in tumbling and sliding windows, and what a slide costs in the
+//! whole engine.
 //!
-//! Data: 1 M records of 3 fields, in order but for a jitter of 5 s, over 30 minutes. The naive baseline keeps a map from window to
-//! answer and adds each record to all of its windows.
+//! Data: 1 M records of 3 fields, in order but for a jitter of 5 s, over 30 minutes. The naive
+//! baseline keeps a map from window to answer and adds each record to all of its windows.
 
 use criterion::{Criterion, Throughput};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -108,7 +109,8 @@ fn by_country_by_hand(clicks: &[Click]) -> Rows {
     rows.collect()
 }
 
-/// Records that come in order, a millisecond apart: with a slide of a millisecond each completes a window.
+/// Records that come in order, a millisecond apart: with a slide of a millisecond each completes a
+/// window.
 const SLIDES: i64 = 100_000;
 
 /// The answers of all windows of `size` panes, one record a pane, added up.
@@ -128,7 +130,8 @@ fn slide_by_slide<A: Aggregate<i64>>(aggregate: A, size: u64, value: impl Fn(A::
     total
 }
 
-/// The same by a queue and a running sum, without windows, time or lateness: the windows of the first `SLIDES - 1` records.
+/// The same by a queue and a running sum, without windows, time or lateness: the windows of the
+/// first `SLIDES - 1` records.
 fn queue_and_sum(size: u64) -> i64 {
     let (mut queue, mut sum, mut total) = (VecDeque::new(), 0, 0);
     for time in 0..SLIDES - 1 {
@@ -163,7 +166,8 @@ fn leap() -> Vec<(i64, u64)> {
     (0..3000).map(|n| (n, n as u64)).chain((0..12).map(|n| (7_200_000 + n, 1))).collect()
 }
 
-/// How many windows and rows there are, and the records in them, in windows of 1 h every second. Nothing is fetched before the end.
+/// How many windows and rows there are, and the records in them, in windows of 1 h every second.
+/// Nothing is fetched before the end.
 fn leaping(records: &[(i64, u64)]) -> (u64, u64, u64) {
     let mut pipeline = Pipeline::builder()
         .event_time(|record: &(i64, u64)| Timestamp::from_millis(record.0))
@@ -222,7 +226,8 @@ fn grouped(hits: &[Hit], windows: impl Into<Windows>, groups: u64) -> (u64, u64)
     (windows, records)
 }
 
-/// How the cost grows with the number of windows, of groups, and of panes in a window: the same records each time.
+/// How the cost grows with the number of windows, of groups, and of panes in a window: the same
+/// records each time.
 fn scale(criterion: &mut Criterion, hits: &[Hit]) {
     let mut group = criterion.benchmark_group("windows/scale");
     group.throughput(Throughput::Elements(RECORDS as u64)).sample_size(10);
@@ -252,7 +257,8 @@ pub(crate) fn benches(criterion: &mut Criterion) {
     let hits = hits();
     let mut group = criterion.benchmark_group("windows/push");
     group.throughput(Throughput::Elements(RECORDS as u64)).sample_size(10);
-    // Tumbling windows of 10 s have the panes of the sliding ones: what is left between these two is sliding alone, and not records that jump between panes.
+    // Tumbling windows of 10 s have the panes of the sliding ones: what is left between these two
+    // is sliding alone, and not records that jump between panes.
     let shapes =
         [("tumbling 1 m", 60, 60), ("tumbling 10 s", 10, 10), ("sliding 5 m every 10 s", 300, 10), ("sliding 5 m every 7 s", 300, 7)];
     for (name, size, slide) in shapes {

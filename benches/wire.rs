@@ -1,8 +1,10 @@
-//! AWS's wire formats: a Lambda event and the MultiLangDaemon's lines to records, and to a count by page; the event through a whole handler, with a declared pipeline.
+//! AWS's wire formats: a Lambda event and the MultiLangDaemon's lines to records, and to a count by
+//! page; the event through a whole handler, with a declared pipeline.
 //!
-//! Data: 10,000 clicks of about 80 bytes, the 6.3 MB event of `tests/kit/make_events.py`; 10,000 records of 100 bytes in one line of the
-//! daemon; a KPL aggregate of 1,000 user records. The peers: `aws_lambda_events` and a plain serde_json loop, each with
-//! `serde_json::Value` and a hash map, as in AWS's samples.
+//! Data: 10,000 clicks of about 80 bytes, the 6.3 MB event of `tests/kit/make_events.py`; 10,000
+//! records of 100 bytes in one line of the daemon; a KPL aggregate of 1,000 user records. The
+//! peers: `aws_lambda_events` and a plain serde_json loop, each with `serde_json::Value` and a hash
+//! map, as in AWS's samples.
 
 use base64_simd::STANDARD;
 use bytes::Bytes;
@@ -108,7 +110,8 @@ fn theirs(event: &[u8]) -> (Counts, i64) {
     (counts, arrivals)
 }
 
-/// The whole way: the event, the records, de-aggregation, a declared pipeline, its answers, the reply.
+/// The whole way: the event, the records, de-aggregation, a declared pipeline, its answers, the
+/// reply.
 fn handler(answers: std::rc::Rc<std::cell::RefCell<Counts>>) -> Handler<Declared, impl Sink<Declared>> {
     let spec = PipelineSpec::from_toml("group = \"page\"\nagg = \"count\"\n", "pages.toml").expect("a pipeline");
     let pipeline = Declared::compile(&spec, CompileOptions::default()).expect("a pipeline");
@@ -171,7 +174,8 @@ fn session_records(input: &[u8]) -> Vec<Record> {
     records
 }
 
-/// The whole child, as `streamgauge kcl` runs it, from its input to its windows: how many records were applied.
+/// The whole child, as `streamgauge kcl` runs it, from its input to its windows: how many records
+/// were applied.
 #[cfg(feature = "spec")]
 fn child(input: &[u8]) -> u64 {
     use streamgauge::adapter::kcl::{self, PipelineWork, ProcessorOptions, StatefulProcessor, SystemClock};

@@ -1,4 +1,5 @@
-//! An aggregate of one's own: the geometric mean. It works wherever a built-in does, in tuples and in groups.
+//! An aggregate of one's own: the geometric mean. It works wherever a built-in does, in tuples and
+//! in groups.
 //!
 //! `cargo run --example custom_aggregate`
 
@@ -15,7 +16,8 @@ struct Hit {
 struct GeometricMean<F>(F);
 
 impl<F: Fn(&Hit) -> f64> Aggregate<Hit> for GeometricMean<F> {
-    /// How many numbers there were, and the exact sum of their logarithms, so that the order of the records does not show.
+    /// How many numbers there were, and the exact sum of their logarithms, so that the order of the
+    /// records does not show.
     type Accumulator = (u64, ExactSum);
     type Output = Option<f64>;
 
@@ -47,7 +49,8 @@ impl<F: Fn(&Hit) -> f64> Aggregate<Hit> for GeometricMean<F> {
     }
 }
 
-/// Sixty hits, one a second; the last of them has a latency that has no logarithm, and becomes a dead letter.
+/// Sixty hits, one a second; the last of them has a latency that has no logarithm, and becomes a
+/// dead letter.
 fn hits() -> impl Iterator<Item = Hit> {
     (0..60u32).map(|n| Hit {
         ts: 1_704_067_200_000 + i64::from(n) * 1_000,

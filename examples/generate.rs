@@ -1,7 +1,8 @@
-//! Writes a web access log of any size: `cargo run --release --example generate -- 1000000 1 out.jsonl`.
+//! Writes a web access log of any size: `cargo run --release --example generate -- 1000000 1
+//! out.jsonl`.
 //!
-//! The arguments are the number of records, the seed and the file; `.jsonl`, `.csv` or `.log` (combined log format) says how it
-//! is written. The same arguments give the same bytes.
+//! The arguments are the number of records, the seed and the file; `.jsonl`, `.csv` or `.log`
+//! (combined log format) says how it is written. The same arguments give the same bytes.
 
 use std::error::Error;
 use std::fs::File;

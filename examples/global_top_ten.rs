@@ -1,8 +1,11 @@
-//! The ten most wanted URLs of every minute, over all shards of a stream: `cargo run --example global_top_ten --features kcl`.
+//! The ten most wanted URLs of every minute, over all shards of a stream: `cargo run --example
+//! global_top_ten --features kcl`.
 //!
-//! Stage one is a process a shard: it counts, and puts each window as a partial into a second stream, with the window as partition key. Stage two merges them. Both are
-//! the processors that the Kinesis Client Library would run; here the daemon is played, and the second stream is a vector. On the way a process is killed, and
-//! partials come twice: the answer is that of one process that sees every record once.
+//! Stage one is a process a shard: it counts, and puts each window as a partial into a second
+//! stream, with the window as partition key. Stage two merges them. Both are the processors that
+//! the Kinesis Client Library would run; here the daemon is played, and the second stream is a
+//! vector. On the way a process is killed, and partials come twice: the answer is that of one
+//! process that sees every record once.
 
 #![allow(clippy::print_stdout, reason = "an example shows what it has found")]
 
@@ -60,7 +63,8 @@ fn decode(record: &Record) -> Result<Hit, std::str::Utf8Error> {
     Ok(Hit { time: record.arrival, url: std::str::from_utf8(&record.data)?.to_owned() })
 }
 
-/// Plays the daemon: the records in batches, a checkpoint taken after each, and the end of the shard unless the process is `killed` before.
+/// Plays the daemon: the records in batches, a checkpoint taken after each, and the end of the
+/// shard unless the process is `killed` before.
 fn deliver(shard: &ShardId, records: &[Record], killed: bool, processor: &mut dyn RecordProcessor) -> Result<(), streamgauge::Error> {
     const TAKEN: &str = r#"{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null,"error":null}"#;
     let mut said = vec![Message::Initialize { shard: shard.clone(), from: StartingPoint::TrimHorizon }.to_json()];

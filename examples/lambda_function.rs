@@ -1,6 +1,8 @@
-//! Hits, bytes and the ten most wanted pages of every minute, as an AWS Lambda function behind a Kinesis stream.
+//! Hits, bytes and the ten most wanted pages of every minute, as an AWS Lambda function behind a
+//! Kinesis stream.
 //!
-//! `cargo build --profile lambda --example lambda_function --features lambda-runtime`; docs/LAMBDA.md has the rest.
+//! `cargo build --profile lambda --example lambda_function --features lambda-runtime`;
+//! docs/LAMBDA.md has the rest.
 
 use serde::Deserialize;
 use streamgauge::adapter::lambda::{Handler, run};

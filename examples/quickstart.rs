@@ -1,4 +1,5 @@
-//! A first pipeline: hits of a web server, per sliding window of five minutes: how many, how many bytes, and the URLs most wanted in each country.
+//! A first pipeline: hits of a web server, per sliding window of five minutes: how many, how many
+//! bytes, and the URLs most wanted in each country.
 //!
 //! `cargo run --example quickstart`
 

@@ -1,7 +1,9 @@
-//! The writer and reader of snapshot bytes: little-endian, variable-length integers, every length checked before it is believed.
+//! The writer and reader of snapshot bytes: little-endian, variable-length integers, every length
+//! checked before it is believed.
 //!
-//! The encoding is documented in docs/FORMAT.md. A [`Reader`] never panics, never reads past its bytes, and lets nobody allocate by a
-//! length that the bytes present could not fill: [`Reader::count`] refuses it first.
+//! The encoding is documented in docs/FORMAT.md. A [`Reader`] never panics, never reads past its
+//! bytes, and lets nobody allocate by a length that the bytes present could not fill:
+//! [`Reader::count`] refuses it first.
 
 use crate::error::{Error, ErrorKind};
 
@@ -101,8 +103,8 @@ impl Writer {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Counters, most of them small and many of them 0: each as an integer, and a run of zeros as 0 and its length less 1. Their number is
-    /// for the reader to know.
+    /// Counters, most of them small and many of them 0: each as an integer, and a run of zeros as 0
+    /// and its length less 1. Their number is for the reader to know.
     pub(crate) fn counters(&mut self, counters: impl Iterator<Item = u64>) {
         let mut zeros = 0u64;
         for counter in counters {
@@ -117,7 +119,8 @@ impl Writer {
         self.zeros(zeros);
     }
 
-    /// The same of counters that are not 0, each with its index; the indices ascend, and the last counter is the last of all.
+    /// The same of counters that are not 0, each with its index; the indices ascend, and the last
+    /// counter is the last of all.
     pub(crate) fn counters_at(&mut self, counters: impl Iterator<Item = (u64, u64)>) {
         let mut next = 0;
         for (index, counter) in counters {
@@ -257,7 +260,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How many items follow, each of at least `item_bytes_min` (1 or more) bytes: never more than the bytes left can hold.
+    /// How many items follow, each of at least `item_bytes_min` (1 or more) bytes: never more than
+    /// the bytes left can hold.
     pub fn count(&mut self, item_bytes_min: usize) -> Result<usize, Error> {
         let count = self.usize()?;
         if count > self.rest.len() / item_bytes_min.max(1) {
@@ -314,18 +318,20 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How many bytes a front-coded key may borrow of the keys before it for each byte of its own and theirs: bytes that are read never
-/// grow by more than this and one.
+/// How many bytes a front-coded key may borrow of the keys before it for each byte of its own and
+/// theirs: bytes that are read never grow by more than this and one.
 const BORROWED_PER_BYTE: usize = 16;
 
 /// From these numbers on, what a key shares and what it adds are written behind the first byte.
 const SHARED_ESCAPE: usize = 31;
 const ADDED_ESCAPE: usize = 7;
 
-/// Writes byte strings in ascending order, each as what it shares with the one before it and what it adds ("front coding").
+/// Writes byte strings in ascending order, each as what it shares with the one before it and what
+/// it adds ("front coding").
 ///
-/// A byte holds both lengths where they are below 31 and 7. What is shared is never more than 16 times what has been added so far, so
-/// that a reader's memory is bounded by the bytes it was given.
+/// A byte holds both lengths where they are below 31 and 7. What is shared is never more than 16
+/// times what has been added so far, so that a reader's memory is bounded by the bytes it was
+/// given.
 #[derive(Clone, Debug, Default)]
 pub struct FrontWriter {
     previous: Vec<u8>,
@@ -382,8 +388,8 @@ impl FrontReader {
     /// The next key.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] where the bytes hold none, or one that is not greater than the one before it, or one that could have been
-    /// written shorter.
+    /// [`ErrorKind::Corrupt`] where the bytes hold none, or one that is not greater than the one
+    /// before it, or one that could have been written shorter.
     pub fn read(&mut self, reader: &mut Reader<'_>) -> Result<&[u8], Error> {
         let lengths = usize::from(reader.u8()?);
         let shared = match lengths >> 3 {

@@ -4,14 +4,16 @@ use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::time::Timestamp;
 
-/// A value that can be written into a snapshot and read again, as [`first`](crate::aggregate::first) and [`last`](crate::aggregate::last) keep.
+/// A value that can be written into a snapshot and read again, as
+/// [`first`](crate::aggregate::first) and [`last`](crate::aggregate::last) keep.
 ///
-/// Implemented for integers, floats, `bool`, `char`, text, bytes, [`Timestamp`], and options, pairs and triples of such.
+/// Implemented for integers, floats, `bool`, `char`, text, bytes, [`Timestamp`], and options, pairs
+/// and triples of such.
 ///
 /// # Laws
 /// - `read` of what `write` wrote gives an equal value, and takes just its bytes.
-/// - `read` of anything else gives a value or an error; it neither panics nor allocates by a length that it has not checked
-///   ([`Reader::count`], [`Reader::bytes`]).
+/// - `read` of anything else gives a value or an error; it neither panics nor allocates by a length
+///   that it has not checked ([`Reader::count`], [`Reader::bytes`]).
 /// - The bytes mean the same in every version and on every platform.
 ///
 /// # Example

@@ -1,10 +1,12 @@
 //! The one error type of the crate.
 //!
-//! An [`Error`] is one word wide, so a `Result<(), Error>` costs a register. It carries an [`ErrorKind`] to match on and a
-//! sentence that says what was wrong, with which value, where, and what would have been right.
+//! An [`Error`] is one word wide, so a `Result<(), Error>` costs a register. It carries an
+//! [`ErrorKind`] to match on and a sentence that says what was wrong, with which value, where, and
+//! what would have been right.
 //!
-//! Late, duplicate and filtered records are not errors: they are [outcomes](crate::engine::Outcome) and are counted.
-//! An `Err` means that the caller has to change something; the call that returned it changed nothing.
+//! Late, duplicate and filtered records are not errors: they are [outcomes](crate::engine::Outcome)
+//! and are counted. An `Err` means that the caller has to change something; the call that returned
+//! it changed nothing.
 
 use std::fmt;
 
@@ -16,21 +18,26 @@ use std::fmt;
 pub enum ErrorKind {
     /// A value given by the caller is outside of the documented range.
     InvalidArgument,
-    /// Text could not be read as what it should be: a duration, a time, an expression, a specification.
+    /// Text could not be read as what it should be: a duration, a time, an expression, a
+    /// specification.
     Parse,
     /// A time, or a window around it, is outside of the range of [`Timestamp`](crate::Timestamp).
     TimeOutOfRange,
     /// Two aggregates or sketches of unequal shape, seed or specification were to be merged.
     Mismatch,
-    /// A limit of [`Limits`](crate::Limits) was reached and the caller chose an error over an overflow bucket.
+    /// A limit of [`Limits`](crate::Limits) was reached and the caller chose an error over an
+    /// overflow bucket.
     LimitExceeded,
     /// A record cannot be aggregated, such as one whose value is NaN.
     InvalidRecord,
-    /// What was asked for is not implemented by the type that was asked, such as a snapshot of an aggregate that has none.
+    /// What was asked for is not implemented by the type that was asked, such as a snapshot of an
+    /// aggregate that has none.
     Unsupported,
-    /// A state store holds a newer version than the one that was to be replaced: another owner has saved.
+    /// A state store holds a newer version than the one that was to be replaced: another owner has
+    /// saved.
     Conflict,
-    /// Bytes that should hold a snapshot, a sketch or a record are damaged, truncated or of a newer version.
+    /// Bytes that should hold a snapshot, a sketch or a record are damaged, truncated or of a newer
+    /// version.
     Corrupt,
     /// The operating system refused to read or write.
     Io,
@@ -47,7 +54,8 @@ struct Inner {
 }
 
 impl Error {
-    /// Makes an error of the given kind; `message` is a sentence without a full stop, holding the offending value.
+    /// Makes an error of the given kind; `message` is a sentence without a full stop, holding the
+    /// offending value.
     #[cold]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Error(Box::new(Inner { kind, message: message.into(), source: None }))

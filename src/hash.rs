@@ -1,10 +1,12 @@
 //! The two hashes of the crate, and the only file that names either.
 //!
-//! *Stable*: [`hash_bytes`] and [`hash_u64`] give the same value in every version, on every platform and CPU. Whatever is written
-//! down or merged across machines hashes by them, under a [`Seed`].
+//! *Stable*: [`hash_bytes`] and [`hash_u64`] give the same value in every version, on every
+//! platform and CPU. Whatever is written down or merged across machines hashes by them, under a
+//! [`Seed`].
 //!
-//! *In memory*: `Map` is a hash map under a randomly keyed hash, fast and safe against chosen keys: `ahash` of bytes, two folded
-//! multiplications of integers and of short bytes. Nothing of it is ever persisted, and nothing that a user sees depends on its order.
+//! *In memory*: `Map` is a hash map under a randomly keyed hash, fast and safe against chosen keys:
+//! `ahash` of bytes, two folded multiplications of integers and of short bytes. Nothing of it is
+//! ever persisted, and nothing that a user sees depends on its order.
 
 use crate::error::{Error, ErrorKind};
 use std::fmt;
@@ -13,7 +15,8 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A hash map for the inside of a process: randomly keyed, never persisted, never iterated into results unsorted.
+/// A hash map for the inside of a process: randomly keyed, never persisted, never iterated into
+/// results unsorted.
 pub(crate) type Map<K, V> = hashbrown::HashMap<K, V, Keyed>;
 
 /// The keys of one map's hash, drawn at random: see [`KeyedHasher`].
@@ -24,8 +27,8 @@ pub(crate) struct Keyed {
 }
 
 impl Default for Keyed {
-    /// Keys of its own for every map: in the order in which one map lists its keys, they would fill another one under the same keys place after place, and
-    /// merging maps would become quadratic.
+    /// Keys of its own for every map: in the order in which one map lists its keys, they would fill
+    /// another one under the same keys place after place, and merging maps would become quadratic.
     fn default() -> Self {
         static MAPS: AtomicU64 = AtomicU64::new(0);
         let secrets = secrets();
@@ -43,11 +46,13 @@ impl BuildHasher for Keyed {
     }
 }
 
-/// A hasher for maps in memory. An integer costs two 64 x 64 -> 128 bit multiplications, folded, the first by a secret; so do up to 16 bytes, the front of which is
-/// multiplied by the back, both under secrets, as `ahash` and wyhash do; more bytes cost `ahash` under a secret.
+/// A hasher for maps in memory. An integer costs two 64 x 64 -> 128 bit multiplications, folded,
+/// the first by a secret; so do up to 16 bytes, the front of which is multiplied by the back, both
+/// under secrets, as `ahash` and wyhash do; more bytes cost `ahash` under a secret.
 ///
-/// Without the two secrets nobody can say which integers collide, and no set of integers collides under all of them. One multiplication would do for that, but of one in a
-/// hundred secrets it leaves integers in even steps on an eighth of the places.
+/// Without the two secrets nobody can say which integers collide, and no set of integers collides
+/// under all of them. One multiplication would do for that, but of one in a hundred secrets it
+/// leaves integers in even steps on an eighth of the places.
 pub(crate) struct KeyedHasher {
     state: u64,
     multiplier: u64,
@@ -105,7 +110,8 @@ impl Hasher for KeyedHasher {
     }
 }
 
-/// Up to 16 bytes as two words, the front and the back of them, which overlap where there are fewer. Of as many bytes others are other words.
+/// Up to 16 bytes as two words, the front and the back of them, which overlap where there are
+/// fewer. Of as many bytes others are other words.
 #[inline(always)]
 pub(crate) fn short_words(bytes: &[u8]) -> Option<(u64, u64)> {
     match bytes.len() {
@@ -139,10 +145,12 @@ fn secrets() -> &'static Secrets {
 
 /// The seed of a sketch's stable hash.
 ///
-/// Sketches merge only under equal seeds. The default seed is public: whoever chooses the keys can then look for collisions
-/// offline. Where keys come from outside, give a secret seed that all of a deployment's processes share.
+/// Sketches merge only under equal seeds. The default seed is public: whoever chooses the keys can
+/// then look for collisions offline. Where keys come from outside, give a secret seed that all of a
+/// deployment's processes share.
 ///
-/// A seed is a secret: `Debug` prints its [fingerprint](Seed::fingerprint) and never the seed itself.
+/// A seed is a secret: `Debug` prints its [fingerprint](Seed::fingerprint) and never the seed
+/// itself.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Seed(u64);
 
@@ -157,8 +165,8 @@ impl Seed {
 
     /// A number that tells two seeds apart and does not give the seed away; it may be written down.
     pub fn fingerprint(self) -> u64 {
-        // Two rounds under a constant seed: xxh3 is not a cryptographic hash, so this hides the seed from eyes, not from an
-        // attacker who can enumerate 2^64 seeds.
+        // Two rounds under a constant seed: xxh3 is not a cryptographic hash, so this hides the
+        // seed from eyes, not from an attacker who can enumerate 2^64 seeds.
         let once = xxhash_rust::xxh3::xxh3_64_with_seed(&self.0.to_le_bytes(), 0x6669_6e67);
         xxhash_rust::xxh3::xxh3_64_with_seed(&once.to_le_bytes(), 0x7072_696e)
     }
@@ -189,7 +197,8 @@ impl fmt::Debug for Seed {
     }
 }
 
-/// A seed that is drawn at random once per process: for tables that live in memory only and whose order nobody sees.
+/// A seed that is drawn at random once per process: for tables that live in memory only and whose
+/// order nobody sees.
 pub(crate) fn process_seed() -> Seed {
     static SEED: OnceLock<Seed> = OnceLock::new();
     *SEED.get_or_init(|| Seed(ahash::RandomState::new().hash_one(0u64)))
@@ -201,12 +210,14 @@ pub fn hash_bytes(seed: Seed, bytes: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64_with_seed(bytes, seed.0)
 }
 
-/// The stable hash of bytes in 128 bits: XXH3, unseeded. Names a content; it does not stand up to someone who looks for a collision.
+/// The stable hash of bytes in 128 bits: XXH3, unseeded. Names a content; it does not stand up to
+/// someone who looks for a collision.
 pub(crate) fn hash_bytes_wide(bytes: &[u8]) -> u128 {
     xxhash_rust::xxh3::xxh3_128(bytes)
 }
 
-/// The stable hash of an integer: two rounds of 64 x 64 -> 128 bit multiplication, folded (as in wyhash).
+/// The stable hash of an integer: two rounds of 64 x 64 -> 128 bit multiplication, folded (as in
+/// wyhash).
 #[inline]
 pub fn hash_u64(seed: Seed, value: u64) -> u64 {
     let once = fold(value ^ 0xa076_1d64_78bd_642f ^ seed.0, 0xe703_7ed1_a0b4_28db ^ seed.0.rotate_left(32));
@@ -231,7 +242,8 @@ mod tests {
         assert_ne!(hash_u64(Seed::new(1), 7), hash_u64(Seed::new(2), 7));
     }
 
-    /// Integers that differ in a few bits, anywhere, must spread over places (the low bits) and tags (the high bits) as if at random.
+    /// Integers that differ in a few bits, anywhere, must spread over places (the low bits) and
+    /// tags (the high bits) as if at random.
     #[test]
     fn integers_of_any_pattern_spread_over_a_map() {
         const KEYS: u64 = 4096;
@@ -244,14 +256,16 @@ mod tests {
                 places[(hash % KEYS) as usize] += 1;
                 tags[(hash >> 57) as usize] += 1;
             }
-            // At random 63 % of the places are taken, 2589 give or take 30, and more than 16 keys share one once in 10^10; a tag has 32 keys, give or take 6.
+            // At random 63 % of the places are taken, 2589 give or take 30, and more than 16 keys
+            // share one once in 10^10; a tag has 32 keys, give or take 6.
             let taken = places.iter().filter(|keys| **keys > 0).count();
             assert!(taken > 2350 && places.iter().all(|keys| *keys <= 16), "{taken} places of {KEYS}");
             assert!(tags.iter().all(|keys| *keys < 90), "{tags:?}");
         }
     }
 
-    /// Short bytes of any length and pattern must spread as integers do, each length under the other.
+    /// Short bytes of any length and pattern must spread as integers do, each length under the
+    /// other.
     #[test]
     fn short_bytes_spread_over_a_map() {
         const KEYS: usize = 4096;

@@ -11,16 +11,20 @@ use std::hash::Hash;
 
 /// A key: something that is compared, ordered, and hashed the same way everywhere.
 ///
-/// A key is looked up borrowed (`&str`) and taken over only when it is new (`Box<str>`), so a known key costs no allocation.
-/// Implemented for `str`, `[u8]`, the integers, `bool`, `char`, and pairs and triples of owned keys.
+/// A key is looked up borrowed (`&str`) and taken over only when it is new (`Box<str>`), so a known
+/// key costs no allocation. Implemented for `str`, `[u8]`, the integers, `bool`, `char`, and pairs
+/// and triples of owned keys.
 ///
 /// # Laws
 /// - `Self::from_bytes(bytes of k) == Some(k.to_key())` for every key `k`: the bytes name the key.
-/// - Equal keys have equal bytes, and unequal keys unequal ones, on every platform and in every version.
+/// - Equal keys have equal bytes, and unequal keys unequal ones, on every platform and in every
+///   version.
 /// - `Owned` orders, compares and hashes as `Self` does ([`Borrow`]'s contract).
-/// - The bytes of text, integers, `bool` and `char` order as the keys do. Those of pairs and triples need not.
+/// - The bytes of text, integers, `bool` and `char` order as the keys do. Those of pairs and
+///   triples need not.
 pub trait Key: Eq + Ord + Hash {
-    /// The kind of key in a word that never changes, part of a pipeline's description. Default: `"key"`.
+    /// The kind of key in a word that never changes, part of a pipeline's description. Default:
+    /// `"key"`.
     const NAME: &'static str = "key";
 
     /// The key as it is kept.
@@ -151,7 +155,8 @@ macro_rules! integer_keys {
 
             #[inline]
             fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T {
-                // The highest byte first and the sign turned: the bytes order as the integers do, and neighbours share their beginning.
+                // The highest byte first and the sign turned: the bytes order as the integers do,
+                // and neighbours share their beginning.
                 f(&(*self ^ <$integer>::MIN).to_be_bytes())
             }
 
@@ -228,7 +233,8 @@ fn with_joined<T>(parts: &[&[u8]], f: impl FnOnce(&[u8]) -> T) -> T {
     let mut joined = smallvec::SmallVec::<[u8; 128]>::new();
     for (index, part) in parts.iter().enumerate() {
         if index + 1 < parts.len() {
-            // A part of 4 GiB or more cannot be told from a shorter one; no limit of the crate lets one through.
+            // A part of 4 GiB or more cannot be told from a shorter one; no limit of the crate lets
+            // one through.
             joined.extend_from_slice(&(part.len() as u32).to_le_bytes());
         }
         joined.extend_from_slice(part);

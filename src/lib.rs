@@ -1,8 +1,8 @@
-//! **streamgauge** gauges a stream while it flows: windowed counts, sums, distincts, percentiles and top-k over records, in constant
-//! memory, inside the process that already has the records.
+//! **streamgauge** gauges a stream while it flows: windowed counts, sums, distincts, percentiles
+//! and top-k over records, in constant memory, inside the process that already has the records.
 //!
-//! No cluster, no daemon, no broker of its own: it is linked into a Lambda function, a Kinesis Client Library worker or a log tool, and
-//! the same pipeline value gives the same answers in each.
+//! No cluster, no daemon, no broker of its own: it is linked into a Lambda function, a Kinesis
+//! Client Library worker or a log tool, and the same pipeline value gives the same answers in each.
 //!
 //! # A first pipeline
 //! ```
@@ -40,12 +40,15 @@
 //! # What is where
 //! - [`pipeline`]: the builder that a user meets first, over iterators or driven by hand.
 //! - [`aggregate`]: what can be computed, and the trait for one's own.
-//! - [`window`]: tumbling, sliding and global windows. [`engine`]: the machine below, for adapters of one's own.
+//! - [`window`]: tumbling, sliding and global windows. [`engine`]: the machine below, for adapters
+//!   of one's own.
 //! - [`sketch`]: count-min, space-saving and log-bucket histograms, usable alone.
-//! - `spec` and `adapter` (features `spec` and `files`): the pipeline as data, and records from files.
+//! - `spec` and `adapter` (features `spec` and `files`): the pipeline as data, and records from
+//!   files.
 //!
 //! # Features
-//! - `cli` (default, with `files`, `kcl` and `spec`): the command `streamgauge`. A library user turns it off: `default-features = false`.
+//! - `cli` (default, with `files`, `kcl` and `spec`): the command `streamgauge`. A library user
+//!   turns it off: `default-features = false`.
 //! - `files`: JSON Lines, CSV, TSV, access logs and plain lines, gzip and zstd.
 //! - `spec`: the pipeline as TOML, JSON or text.
 //! - `lambda`: a handler of Lambda's Kinesis events; `lambda-runtime`: the loop that runs it.
@@ -56,9 +59,10 @@
 //! - `serde`: `Serialize` and `Deserialize` for timestamps, windows and results.
 //!
 //! # What it promises
-//! The promises, numbered and each with its test, are in docs/SEMANTICS.md. In short: windows are half-open and aligned to the epoch; a
-//! record is counted once in each of its windows, or counted as late, filtered, duplicate or dead letter; every approximate answer carries
-//! bounds that hold; the same records give the same bytes at any batch size.
+//! The promises, numbered and each with its test, are in docs/SEMANTICS.md. In short: windows are
+//! half-open and aligned to the epoch; a record is counted once in each of its windows, or counted
+//! as late, filtered, duplicate or dead letter; every approximate answer carries bounds that hold;
+//! the same records give the same bytes at any batch size.
 
 pub mod adapter;
 pub mod aggregate;

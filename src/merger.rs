@@ -16,13 +16,15 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MergerOptions {
-    /// How many sources there are: a window is complete when so many have given a final partial. `None`, the default: that is not known, and the deadline
-    /// decides.
+    /// How many sources there are: a window is complete when so many have given a final partial.
+    /// `None`, the default: that is not known, and the deadline decides.
     pub sources: Option<usize>,
-    /// How long after its first partial, by the caller's clock, a window is given without the sources that are missing; `None`, the
-    /// default: it is waited for. A source without a record in a window gives no partial of it, so give a deadline where that happens.
+    /// How long after its first partial, by the caller's clock, a window is given without the
+    /// sources that are missing; `None`, the default: it is waited for. A source without a record
+    /// in a window gives no partial of it, so give a deadline where that happens.
     pub deadline: Option<Duration>,
-    /// How long after a window was given, by the caller's clock, partials of it are still taken, each giving it anew. Default: one hour.
+    /// How long after a window was given, by the caller's clock, partials of it are still taken,
+    /// each giving it anew. Default: one hour.
     pub retention: Duration,
     /// Windows that are kept at most; default 10,000.
     pub windows_max: usize,
@@ -55,7 +57,8 @@ pub enum Added {
     Replaced,
     /// It was there already, or one of a higher revision was.
     Known,
-    /// Its window was given and dropped, or is so much older than what is kept that it counts as dropped.
+    /// Its window was given and dropped, or is so much older than what is kept that it counts as
+    /// dropped.
     Late,
 }
 
@@ -78,8 +81,9 @@ pub struct Merged<V> {
 /// Windows order by end, then start; the global one comes last.
 type Place = (i64, i64);
 
-/// Merges partials of one pipeline: *replaces* per source and *adds* across sources, so that the answer does not depend on the order in which partials come or on how
-/// often. Exact aggregates give what one stream of all records would; sketches are within their stated bounds.
+/// Merges partials of one pipeline: *replaces* per source and *adds* across sources, so that the
+/// answer does not depend on the order in which partials come or on how often. Exact aggregates
+/// give what one stream of all records would; sketches are within their stated bounds.
 ///
 /// No clock is read: the caller tells the time.
 ///
@@ -148,7 +152,8 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
     /// A merger of partials of the engine's pipeline.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] if a duration is not whole milliseconds, or if neither sources nor a deadline say when a window is complete.
+    /// [`ErrorKind::InvalidArgument`] if a duration is not whole milliseconds, or if neither
+    /// sources nor a deadline say when a window is complete.
     pub fn new(engine: Engine<R, A>, options: MergerOptions) -> Result<Self, Error> {
         if options.sources.is_none() && options.deadline.is_none() {
             return Err(Error::invalid("a merger needs a number of sources or a deadline to know when a window is complete"));
@@ -171,12 +176,14 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
 
     /// Takes a partial that has come at `now`.
     ///
-    /// Of two partials of one source, window and revision that differ, which a source may give when it was started again, the one whose bytes are greater
-    /// is kept: the order in which they come does not matter.
+    /// Of two partials of one source, window and revision that differ, which a source may give when
+    /// it was started again, the one whose bytes are greater is kept: the order in which they come
+    /// does not matter.
     ///
     /// # Errors
-    /// [`ErrorKind::Mismatch`] if it is of another pipeline or seed, [`ErrorKind::Corrupt`] if its accumulator is none,
-    /// [`ErrorKind::LimitExceeded`] past a limit of the options. The merger is then as it was.
+    /// [`ErrorKind::Mismatch`] if it is of another pipeline or seed, [`ErrorKind::Corrupt`] if its
+    /// accumulator is none, [`ErrorKind::LimitExceeded`] past a limit of the options. The merger is
+    /// then as it was.
     pub fn add(&mut self, partial: &Partial, now: Timestamp) -> Result<Added, Error> {
         self.advance(now);
         partial.envelope().check(partial.bytes(), Kind::Partial, &self.engine.identity())?;
@@ -222,8 +229,9 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
         Ok(accumulator)
     }
 
-    /// The caller's clock has come to `now`. Windows that were given longer ago than the retention are dropped, and remembered: as many as
-    /// `windows_max` one by one, and those before them as a whole.
+    /// The caller's clock has come to `now`. Windows that were given longer ago than the retention
+    /// are dropped, and remembered: as many as `windows_max` one by one, and those before them as a
+    /// whole.
     pub fn advance(&mut self, now: Timestamp) {
         self.now = self.now.max(now.as_millis());
         if self.now >= self.drop_at {
@@ -269,11 +277,13 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
         self.finished = true;
     }
 
-    /// The next window that is complete or past its deadline, or that has changed since it was given: by window end, then start.
+    /// The next window that is complete or past its deadline, or that has changed since it was
+    /// given: by window end, then start.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] if the merged window passes a limit of the aggregate that the user chose to be an error. That window is
-    /// passed over until a further partial of it comes; the next call goes on after it.
+    /// [`ErrorKind::LimitExceeded`] if the merged window passes a limit of the aggregate that the
+    /// user chose to be an error. That window is passed over until a further partial of it comes;
+    /// the next call goes on after it.
     pub fn next_merged(&mut self) -> Result<Option<Merged<A::Output>>, Error> {
         let due = self.windows.iter().find(|(_, merging)| merging.changed && self.is_due_now(merging));
         let Some((&place, merging)) = due else { return Ok(None) };
@@ -319,12 +329,17 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
         self.windows.values().any(|merging| merging.changed && self.is_due_now(merging))
     }
 
-    /// Takes over the windows of another merger of the same pipeline, from its [`snapshot`](Merger::snapshot): of each source the partial that
-    /// [supersedes](Partial::supersedes) the other. A window that was given on either side counts as given here. It is given again, with the next revision, once a partial of it comes,
-    /// or if the answer of the highest revision so far lacks a partial of the other side. What was dropped there counts as dropped here, and the clock has come to where it was told to be there.
+    /// Takes over the windows of another merger of the same pipeline, from its
+    /// [`snapshot`](Merger::snapshot): of each source the partial that
+    /// [supersedes](Partial::supersedes) the other. A window that was given on either side counts
+    /// as given here. It is given again, with the next revision, once a partial of it comes, or if
+    /// the answer of the highest revision so far lacks a partial of the other side. What was
+    /// dropped there counts as dropped here, and the clock has come to where it was told to be
+    /// there.
     ///
     /// # Errors
-    /// As [`restore`](Merger::restore); [`ErrorKind::LimitExceeded`] past a limit of the options. This one is then as it was.
+    /// As [`restore`](Merger::restore); [`ErrorKind::LimitExceeded`] past a limit of the options.
+    /// This one is then as it was.
     pub fn absorb(&mut self, bytes: impl Into<Bytes>) -> Result<(), Error> {
         let bytes = bytes.into();
         let (windows, _) = self.decode_all(&bytes)?;
@@ -345,7 +360,8 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         (self.windows, self.bytes, self.drop_at) = (merged, total, i64::MIN);
-        // It is one clock: had it stood still here, what is given next would count as given long ago.
+        // It is one clock: had it stood still here, what is given next would count as given long
+        // ago.
         (self.now, self.late) = (self.now.max(clock.now), self.late.saturating_add(late));
         self.dropped_to = self.dropped_to.max(clock.dropped_to);
         clock.dropped.into_iter().for_each(|place| self.remember_dropped(place));
@@ -464,7 +480,8 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
 }
 
 impl Merging {
-    /// The caller's clock up to which the window is kept: it was given, or could not be, and no partial has come since.
+    /// The caller's clock up to which the window is kept: it was given, or could not be, and no
+    /// partial has come since.
     fn kept_to(&self, retention: i64) -> i64 {
         let settled_at = self.given.map_or(self.first_at, |(_, at)| at);
         if self.changed { i64::MAX } else { settled_at.saturating_add(retention) }

@@ -1,12 +1,16 @@
 //! One ordered input over many threads, with the result of one thread.
 //!
-//! Three steps: items are *produced* one after the other, *worked on* by all threads at once, and *taken* one after the other, in the
-//! order in which they were produced, by the thread that called. So whatever depends on order (what is late, what a sketch forgets, which line
-//! comes first) is decided as a single thread decides it, whatever the number of threads.
+//! Three steps: items are *produced* one after the other, *worked on* by all threads at once, and
+//! *taken* one after the other, in the order in which they were produced, by the thread that
+//! called. So whatever depends on order (what is late, what a sketch forgets, which line comes
+//! first) is decided as a single thread decides it, whatever the number of threads.
 //!
-//! Every thread does what is most urgent: the caller takes what is ready; otherwise a thread produces an item, while no other does, and works on it at once, since it
-//! has the item's bytes in its own cache. So reading and unpacking overlap with the work, and no thread is kept for one step. The threads are those of a `rayon` pool, which is
-//! made once for many inputs; its parallel iterators keep no order of taking and no bound on what lies about, which is all there is to it here.
+//! Every thread does what is most urgent: the caller takes what is ready; otherwise a thread
+//! produces an item, while no other does, and works on it at once, since it has the item's bytes in
+//! its own cache. So reading and unpacking overlap with the work, and no thread is kept for one
+//! step. The threads are those of a `rayon` pool, which is made once for many inputs; its parallel
+//! iterators keep no order of taking and no bound on what lies about, which is all there is to it
+//! here.
 
 use crate::error::{Error, ErrorKind};
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -40,8 +44,10 @@ pub(crate) struct Helpers {
 }
 
 impl Helpers {
-    /// One helper less than `threads`, since the caller's is one of them; and one thread more that may be a helper in its stead. A system may put a new thread on the core of the one that made it,
-    /// where it waits for ten milliseconds until another core, idle all the while, takes it: then it is the second one, on a core of its own, that begins.
+    /// One helper less than `threads`, since the caller's is one of them; and one thread more that
+    /// may be a helper in its stead. A system may put a new thread on the core of the one that made
+    /// it, where it waits for ten milliseconds until another core, idle all the while, takes it:
+    /// then it is the second one, on a core of its own, that begins.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if the operating system refuses a thread.
@@ -58,8 +64,8 @@ impl Helpers {
     }
 }
 
-/// Works on everything that `produce` gives until it gives `None`, on the caller's thread and its helpers, and hands each result to
-/// `take`, in order.
+/// Works on everything that `produce` gives until it gives `None`, on the caller's thread and its
+/// helpers, and hands each result to `take`, in order.
 ///
 /// # Errors
 /// The first that `take` returns; what was produced after it is dropped.
@@ -156,7 +162,8 @@ impl<W: Work, P: FnMut() -> Option<W::Item>> Line<W, P> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells those that wait that there may be something else to do; that costs a system call, whether any does or not.
+    /// Tells those that wait that there may be something else to do; that costs a system call,
+    /// whether any does or not.
     fn tell(&self, state: &State<W::Result>) {
         if state.waiting > 0 {
             self.changed.notify_all();

@@ -1,7 +1,8 @@
 //! Records as transports deliver them, and their position in the stream.
 //!
-//! A [`Position`] (shard, sequence number, sub-sequence number) identifies a record for ever; it is how a redelivered record is
-//! recognised. A consumer of its own typed records needs none of this: `Pipeline::push` takes any type.
+//! A [`Position`] (shard, sequence number, sub-sequence number) identifies a record for ever; it is
+//! how a redelivered record is recognised. A consumer of its own typed records needs none of this:
+//! `Pipeline::push` takes any type.
 
 use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
@@ -122,7 +123,8 @@ impl fmt::Debug for SequenceNumber {
     }
 }
 
-/// Where in a shard a record stands: its sequence number, and its place inside of an aggregated record.
+/// Where in a shard a record stands: its sequence number, and its place inside of an aggregated
+/// record.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Sequence {
     /// The sequence number that the stream gave the (possibly aggregated) record.
@@ -154,15 +156,16 @@ pub struct Record {
     pub partition_key: Bytes,
     /// The payload, not yet decoded.
     pub data: Bytes,
-    /// When the stream took the record over; [`ARRIVAL_UNKNOWN`](Record::ARRIVAL_UNKNOWN) if the transport did not say.
+    /// When the stream took the record over; [`ARRIVAL_UNKNOWN`](Record::ARRIVAL_UNKNOWN) if the
+    /// transport did not say.
     pub arrival: Timestamp,
     /// What identifies the record.
     pub position: Position,
 }
 
 impl Record {
-    /// The arrival time of a record that came without one. It lies in no window, so a record whose event time it is becomes a dead
-    /// letter; where the event time is another, it does not matter.
+    /// The arrival time of a record that came without one. It lies in no window, so a record whose
+    /// event time it is becomes a dead letter; where the event time is another, it does not matter.
     pub const ARRIVAL_UNKNOWN: Timestamp = Timestamp::MIN;
 
     /// Returns true if the transport said when the record arrived.
@@ -171,10 +174,12 @@ impl Record {
     }
 }
 
-/// By how much an event time may lie ahead of the record's arrival time, where records have one and nothing else is said.
+/// By how much an event time may lie ahead of the record's arrival time, where records have one and
+/// nothing else is said.
 pub(crate) const MAX_AHEAD_DEFAULT: Duration = Duration::from_secs(3600);
 
-/// Returns true if an event time lies more than `max_ahead` milliseconds ahead of the record's arrival time. Without an arrival time it does not.
+/// Returns true if an event time lies more than `max_ahead` milliseconds ahead of the record's
+/// arrival time. Without an arrival time it does not.
 #[inline]
 pub(crate) fn is_ahead(time: Timestamp, arrival: Timestamp, max_ahead: i64) -> bool {
     time.as_millis().saturating_sub(arrival.as_millis()) > max_ahead && arrival != Record::ARRIVAL_UNKNOWN

@@ -44,14 +44,16 @@ impl SortedKeys {
     }
 }
 
-/// Runs within runs; past this many, keys are compared byte by byte, so that no keys make the stack deep.
+/// Runs within runs; past this many, keys are compared byte by byte, so that no keys make the stack
+/// deep.
 const LEVELS_MAX: usize = 64;
 
 /// Runs shorter than this are compared byte by byte.
 const RUN_MIN: usize = 8;
 
-/// Sorts keys that share their first `depth` bytes: by the 8 bytes after what all of them share, and then each run that has these in
-/// common from there on. So a comparison is one of two numbers that lie beside each other, and no byte is looked at twice.
+/// Sorts keys that share their first `depth` bytes: by the 8 bytes after what all of them share,
+/// and then each run that has these in common from there on. So a comparison is one of two numbers
+/// that lie beside each other, and no byte is looked at twice.
 fn sort_from(arena: &[u8], entries: &mut [Entry], (depth, levels): (usize, usize)) {
     if entries.len() < RUN_MIN || levels == 0 {
         let tail = |entry: &Entry| bytes_of(arena, entry).get(depth..).unwrap_or_default();

@@ -1,8 +1,9 @@
 //! Points in time, durations, and the only function that rounds one down to a period.
 //!
-//! Event time is a [`Timestamp`]: signed 64-bit milliseconds since the Unix epoch, UTC. Lengths of time are
-//! [`std::time::Duration`]s of whole milliseconds; [`seconds`], [`minutes`] and their like make them, and [`parse_duration`] reads
-//! `"1m30s"`. Arithmetic that leaves the range is an error or an `Option`, never a wrap.
+//! Event time is a [`Timestamp`]: signed 64-bit milliseconds since the Unix epoch, UTC. Lengths of
+//! time are [`std::time::Duration`]s of whole milliseconds; [`seconds`], [`minutes`] and their like
+//! make them, and [`parse_duration`] reads `"1m30s"`. Arithmetic that leaves the range is an error
+//! or an `Option`, never a wrap.
 
 use crate::error::{Error, ErrorKind};
 use std::fmt;
@@ -58,8 +59,8 @@ impl Timestamp {
     }
 }
 
-/// RFC 3339 in UTC with milliseconds, as in `2013-01-01T10:00:00.000Z`; years outside of 0000 to 9999 have a sign and as many digits
-/// as they need (ISO 8601's expanded form).
+/// RFC 3339 in UTC with milliseconds, as in `2013-01-01T10:00:00.000Z`; years outside of 0000 to
+/// 9999 have a sign and as many digits as they need (ISO 8601's expanded form).
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (days, millis) = (self.0.div_euclid(MILLIS_PER_DAY), self.0.rem_euclid(MILLIS_PER_DAY));
@@ -81,8 +82,8 @@ impl fmt::Debug for Timestamp {
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
 
-/// Year, month and day of the day `days` after the epoch, in the proleptic Gregorian calendar: Howard Hinnant's `civil_from_days`
-/// (<https://howardhinnant.github.io/date_algorithms.html>).
+/// Year, month and day of the day `days` after the epoch, in the proleptic Gregorian calendar:
+/// Howard Hinnant's `civil_from_days` (<https://howardhinnant.github.io/date_algorithms.html>).
 fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
@@ -95,7 +96,8 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
-/// The largest `offset + n * period` that is not after `millis`, for a whole `n` of either sign; `None` outside of the range.
+/// The largest `offset + n * period` that is not after `millis`, for a whole `n` of either sign;
+/// `None` outside of the range.
 ///
 /// The only function of the crate that rounds a time down. `period` must be positive.
 #[inline]
@@ -136,7 +138,8 @@ pub const fn days(n: u64) -> Duration {
 /// The duration in milliseconds.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidArgument`] if it is not a whole number of milliseconds, or over `i64::MAX / 4` of them: `what` names it.
+/// [`ErrorKind::InvalidArgument`] if it is not a whole number of milliseconds, or over `i64::MAX /
+/// 4` of them: `what` names it.
 pub(crate) fn whole_millis(length: Duration, what: &str) -> Result<i64, Error> {
     if !length.subsec_nanos().is_multiple_of(1_000_000) {
         return Err(Error::invalid(format!("{what} of {length:?} is not a whole number of milliseconds")));
@@ -150,10 +153,12 @@ pub(crate) fn whole_millis(length: Duration, what: &str) -> Result<i64, Error> {
 
 const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
-/// Reads a duration: numbers with the units `ms`, `s`, `m`, `h`, `d`, as in `"10s"`, `"1m30s"`, `"500ms"`; `"0"` needs no unit.
+/// Reads a duration: numbers with the units `ms`, `s`, `m`, `h`, `d`, as in `"10s"`, `"1m30s"`,
+/// `"500ms"`; `"0"` needs no unit.
 ///
 /// # Errors
-/// [`ErrorKind::Parse`] if the text is empty, has another unit or none, or is over `i64::MAX` milliseconds.
+/// [`ErrorKind::Parse`] if the text is empty, has another unit or none, or is over `i64::MAX`
+/// milliseconds.
 ///
 /// # Example
 /// ```

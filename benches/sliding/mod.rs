@@ -1,8 +1,10 @@
-//! The sliding aggregation alone, without an engine around it: what it costs to put a pane in, take one out and say the window's answer; the
-//! slowest of many such slides; and what a record costs that comes late.
+//! The sliding aggregation alone, without an engine around it: what it costs to put a pane in, take
+//! one out and say the window's answer; the slowest of many such slides; and what a record costs
+//! that comes late.
 //!
-//! The library shows none of it, so the files of its room are compiled here once more. The baseline is a plain two-stacks-lite over numbers (Tangwongsan, Hirzel
-//! and Schneider, VLDB Journal 30, 2021): one queue, its older part turned into running totals in place.
+//! The library shows none of it, so the files of its room are compiled here once more. The baseline
+//! is a plain two-stacks-lite over numbers (Tangwongsan, Hirzel and Schneider, VLDB Journal 30,
+//! 2021): one queue, its older part turned into running totals in place.
 
 use criterion::{Criterion, Throughput};
 use std::collections::VecDeque;
@@ -170,7 +172,8 @@ fn alone(criterion: &mut Criterion) {
 /// Panes that are open while records come late.
 const OPEN: i64 = 1 << 17;
 
-/// An engine with a record in each of so many windows of one pane, the clock at the end of the last.
+/// An engine with a record in each of so many windows of one pane, the clock at the end of the
+/// last.
 fn with_open_panes(out_of_orderness: i64, lateness: i64) -> (Engine<i64, impl Aggregate<i64, Output = i128>>, streamgauge::engine::Shard) {
     let mut options = EngineOptions::default();
     options.windows = Tumbling::new(millis(1)).expect("valid").into();
@@ -185,8 +188,8 @@ fn with_open_panes(out_of_orderness: i64, lateness: i64) -> (Engine<i64, impl Ag
     (engine, shard)
 }
 
-/// A record so many panes back, by how it is still taken: it was waited for, so that it only goes into its pane; or it is late within the allowed lateness, and
-/// its window is answered anew.
+/// A record so many panes back, by how it is still taken: it was waited for, so that it only goes
+/// into its pane; or it is late within the allowed lateness, and its window is answered anew.
 fn late(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("sliding/out of order");
     group.throughput(Throughput::Elements(1));

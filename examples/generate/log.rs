@@ -1,8 +1,9 @@
 //! A web access log from a seed: the same seed and count give the same bytes.
 //!
-//! Shared by the example `generate`, the benches and the tests, which include it by its path. Records spread evenly over half an
-//! hour from 2024-01-01, up to five seconds out of order; URLs follow Zipf's law with exponent 1.1 over a million, countries with
-//! 1.0 over forty, users with 0.6 over two million; latencies are about log-normal.
+//! Shared by the example `generate`, the benches and the tests, which include it by its path.
+//! Records spread evenly over half an hour from 2024-01-01, up to five seconds out of order; URLs
+//! follow Zipf's law with exponent 1.1 over a million, countries with 1.0 over forty, users with
+//! 0.6 over two million; latencies are about log-normal.
 
 use std::io::{self, Write};
 

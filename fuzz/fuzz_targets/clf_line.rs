@@ -1,4 +1,5 @@
-//! Access logs: no line panics, answers do not depend on block boundaries, and every field is a part of its line.
+//! Access logs: no line panics, answers do not depend on block boundaries, and every field is a
+//! part of its line.
 #![cfg_attr(fuzzing, no_main)]
 
 mod recorder;

@@ -1,7 +1,8 @@
-//! Formats: any bytes are told alike as one file and in pieces from a pipe, under the format that is found and under each that can
-//! be named; and no bytes panic.
+//! Formats: any bytes are told alike as one file and in pieces from a pipe, under the format that
+//! is found and under each that can be named; and no bytes panic.
 //!
-//! The first byte chooses the format that is named and the sizes of the pieces; the rest is the input.
+//! The first byte chooses the format that is named and the sizes of the pieces; the rest is the
+//! input.
 #![cfg_attr(fuzzing, no_main)]
 
 mod recorder;

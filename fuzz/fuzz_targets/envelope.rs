@@ -28,7 +28,8 @@ pub fn aggregate() -> impl Aggregate<u64, Output: std::fmt::Debug> {
 /// An envelope like `whole`, with its description, and `sections` in the place of the rest.
 #[allow(dead_code, reason = "each target uses what it needs")]
 pub fn around(whole: &[u8], sections: &[u8]) -> Vec<u8> {
-    // The description is the first section: a tag, a length below 2^14 in one byte or two, the text.
+    // The description is the first section: a tag, a length below 2^14 in one byte or two, the
+    // text.
     let length = usize::from(whole[35] & 0x7f) | usize::from(whole[36]) << 7;
     let (length, at) = if whole[35] < 0x80 { (usize::from(whole[35]), 36) } else { (length, 37) };
     let mut bytes = [&whole[..26], &[0; 8], &whole[34..at + length], sections].concat();

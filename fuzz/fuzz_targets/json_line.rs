@@ -1,5 +1,5 @@
-//! The JSON scanner against `serde_json`: the same lines accepted, the same fields read, also when the scanner has learned from
-//! the lines before.
+//! The JSON scanner against `serde_json`: the same lines accepted, the same fields read, also when
+//! the scanner has learned from the lines before.
 #![cfg_attr(fuzzing, no_main)]
 
 #[path = "../../tests/files/json_library.rs"]
@@ -10,7 +10,8 @@ use json_library::Field;
 use streamgauge::adapter::files::{JsonScanner, Scanned};
 use streamgauge::spec::{Block, Row, Value};
 
-/// Fields that share values with others, and such as do not: a line that has all of these as the line before has them is read another way.
+/// Fields that share values with others, and such as do not: a line that has all of these as the
+/// line before has them is read another way.
 const FIELDS: [&[&str]; 3] = [&["a", "b", "/a", "/a/b", "/a/0", "/b/1/a", "", "ts"], &["b", "a"], &[]];
 /// Less than `serde_json`'s own limit of 128, which it counts in another way.
 const DEPTH_MAX: usize = 100;
@@ -22,7 +23,8 @@ fn check(bytes: &[u8]) {
 fn check_fields(bytes: &[u8], fields: &[&str]) {
     let mut scanner = JsonScanner::new(fields, DEPTH_MAX).expect("well-formed pointers");
     let mut row = Row::new(fields.len());
-    // Near the end of the bytes nothing is compared with what is remembered, so there is something after the last line.
+    // Near the end of the bytes nothing is compared with what is remembered, so there is something
+    // after the last line.
     let block = Block::from_vec([bytes, b"\n", &[b' '; 100]].concat());
     let mut start = 0;
     for line in bytes.split(|byte| *byte == b'\n') {

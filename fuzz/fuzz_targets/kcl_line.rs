@@ -1,5 +1,5 @@
-//! The MultiLangDaemon's lines: no bytes panic, a message survives being written and read again, and a session ends in order or with
-//! an error.
+//! The MultiLangDaemon's lines: no bytes panic, a message survives being written and read again,
+//! and a session ends in order or with an error.
 #![cfg_attr(fuzzing, no_main)]
 
 mod shim;

@@ -1,6 +1,8 @@
-//! Aggregated records of the KPL: no bytes panic, nothing gets lost uncounted, and what comes out are slices of what went in.
+//! Aggregated records of the KPL: no bytes panic, nothing gets lost uncounted, and what comes out
+//! are slices of what went in.
 //!
-//! The first byte says what the rest is: a message to be put between the magic bytes and its right digest, a whole record, or a message that is put so into a user record of an aggregate that
+//! The first byte says what the rest is: a message to be put between the magic bytes and its right
+//! digest, a whole record, or a message that is put so into a user record of an aggregate that
 //! holds nothing else.
 #![cfg_attr(fuzzing, no_main)]
 

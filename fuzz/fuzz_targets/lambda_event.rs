@@ -1,6 +1,7 @@
-//! Lambda's Kinesis events: no bytes panic, every element of `Records` is a record or rejected, and the fast way agrees with the general
-//! one, which an event takes that does not begin with `Records`. A handler of each mode takes any event, and gives a reply or an error; what it asks for again is of the
-//! batch.
+//! Lambda's Kinesis events: no bytes panic, every element of `Records` is a record or rejected, and
+//! the fast way agrees with the general one, which an event takes that does not begin with
+//! `Records`. A handler of each mode takes any event, and gives a reply or an error; what it asks
+//! for again is of the batch.
 #![cfg_attr(fuzzing, no_main)]
 
 mod shim;
@@ -36,7 +37,8 @@ fn check(bytes: &[u8]) {
     }
 }
 
-/// Each mode takes the event twice: the second time it is a repetition, or meets the state of the first.
+/// Each mode takes the event twice: the second time it is a repetition, or meets the state of the
+/// first.
 fn handle(bytes: &[u8], strict: bool) {
     let numbers: Vec<String> = match KinesisEvent::from_slice(bytes) {
         Ok(event) => {

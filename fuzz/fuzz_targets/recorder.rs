@@ -69,7 +69,8 @@ pub(crate) fn told(input: Input, format: Format, fields: &[&str], block_bytes: u
     (recorder.events, recorder.notes, result)
 }
 
-/// All that comes of a file's bytes, read in blocks of this size; nothing if they are certainly not lines of text.
+/// All that comes of a file's bytes, read in blocks of this size; nothing if they are certainly not
+/// lines of text.
 #[allow(dead_code, reason = "one of the targets looks at errors, too")]
 pub(crate) fn events(bytes: &[u8], format: Format, fields: &[&str], block_bytes: usize) -> Vec<Event> {
     told(Input::from_reader("in", std::io::Cursor::new(bytes.to_vec())), format, fields, block_bytes).0

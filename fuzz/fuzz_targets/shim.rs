@@ -1,6 +1,8 @@
-//! Makes a target of a function `check(&[u8])`: for libFuzzer under `cargo fuzz`, and otherwise a program that replays files.
+//! Makes a target of a function `check(&[u8])`: for libFuzzer under `cargo fuzz`, and otherwise a
+//! program that replays files.
 //!
-//! The program takes files and folders, runs the check on each file and says how many there were; a check that panics ends it.
+//! The program takes files and folders, runs the check on each file and says how many there were; a
+//! check that panics ends it.
 
 /// Declares the target; `check` is a `fn(&[u8])`.
 macro_rules! target {

@@ -1,4 +1,5 @@
-//! Operations on the sketches in any order, against an exact map and a sorted list: no panic, and the bounds hold after each.
+//! Operations on the sketches in any order, against an exact map and a sorted list: no panic, and
+//! the bounds hold after each.
 #![cfg_attr(fuzzing, no_main)]
 
 mod shim;

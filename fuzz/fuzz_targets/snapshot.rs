@@ -1,4 +1,5 @@
-//! Snapshots: any bytes are refused or restored, and what is restored works: it takes records, gives answers, and is written and read again.
+//! Snapshots: any bytes are refused or restored, and what is restored works: it takes records,
+//! gives answers, and is written and read again.
 #![cfg_attr(fuzzing, no_main)]
 
 mod envelope;

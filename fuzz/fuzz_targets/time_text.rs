@@ -1,4 +1,5 @@
-//! Times as records write them: no text and no pattern panics, and what one format reads another reads as the same time.
+//! Times as records write them: no text and no pattern panics, and what one format reads another
+//! reads as the same time.
 //!
 //! The first line is a pattern, the rest is the text.
 #![cfg_attr(fuzzing, no_main)]
@@ -24,7 +25,8 @@ fn check(bytes: &[u8]) {
     let (pattern, text) = input.split_once('\n').unwrap_or(("", input));
     let auto = read("auto", text);
     for named in ["s", "ms", "us", "ns"] {
-        // What is a number in one unit is one in every other, and then `auto` says by its digits which, or that it is a date.
+        // What is a number in one unit is one in every other, and then `auto` says by its digits
+        // which, or that it is a date.
         assert_eq!(read(named, text) == Err(NotATime::Malformed), read("s", text) == Err(NotATime::Malformed), "{text:?} by {named}");
     }
     for named in ["rfc3339", "clf"] {

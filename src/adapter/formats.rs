@@ -1,4 +1,5 @@
-//! From bytes to rows: the formats that records are written in, for every adapter that reads declared pipelines.
+//! From bytes to rows: the formats that records are written in, for every adapter that reads
+//! declared pipelines.
 
 pub(super) mod clf;
 mod container;

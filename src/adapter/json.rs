@@ -1,4 +1,5 @@
-//! JSON values that are expected to be of one type and may be of any: a wrong one costs its own record, not the whole batch.
+//! JSON values that are expected to be of one type and may be of any: a wrong one costs its own
+//! record, not the whole batch.
 
 use crate::error::{Error as AdapterError, ErrorKind};
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -107,7 +108,8 @@ pub(super) enum Whole {
 
 #[cfg(feature = "kcl")]
 impl Whole {
-    /// The number if there is one, or what is wrong, as the end of a sentence that began with the field's name.
+    /// The number if there is one, or what is wrong, as the end of a sentence that began with the
+    /// field's name.
     pub(super) fn optional(self) -> Result<Option<i64>, &'static str> {
         match self {
             Whole::Missing => Ok(None),

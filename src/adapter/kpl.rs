@@ -8,19 +8,21 @@
 //! ```
 //! AWS Lambda hands it over as it is; the MultiLangDaemon takes it apart itself.
 //!
-//! What is not a valid aggregate is an ordinary record and passes through whole, as in the Kinesis Client Library: other magic, 16
-//! bytes or fewer after it, another MD5, broken protobuf, a required field that is missing. An index outside of its table in an
-//! otherwise valid aggregate (a producer's defect, for the MD5 agrees) keeps the user records before it and counts the rest as
+//! What is not a valid aggregate is an ordinary record and passes through whole, as in the Kinesis
+//! Client Library: other magic, 16 bytes or fewer after it, another MD5, broken protobuf, a
+//! required field that is missing. An index outside of its table in an otherwise valid aggregate (a
+//! producer's defect, for the MD5 agrees) keeps the user records before it and counts the rest as
 //! [`unreadable`](Deaggregation::unreadable).
 //!
 //! # After a reshard
-//! The KPL chooses the shard itself. When its map of shards is old, an aggregate lands on a shard that some of its user records do
-//! not belong to; the KPL notices and sends those again. [`HashRange`] is the filter for them: a user record whose hash key lies
-//! outside of the shard's range is dropped and counted.
+//! The KPL chooses the shard itself. When its map of shards is old, an aggregate lands on a shard
+//! that some of its user records do not belong to; the KPL notices and sends those again.
+//! [`HashRange`] is the filter for them: a user record whose hash key lies outside of the shard's
+//! range is dropped and counted.
 //!
 //! # Cost
-//! O(bytes), the MD5 most of it (about 600 MB a second); payloads and keys are slices of the aggregate and not copied. An ordinary
-//! record costs a comparison of four bytes.
+//! O(bytes), the MD5 most of it (about 600 MB a second); payloads and keys are slices of the
+//! aggregate and not copied. An ordinary record costs a comparison of four bytes.
 
 use crate::error::{Error, ErrorKind};
 use crate::record::{Position, Record, Sequence};
@@ -32,11 +34,12 @@ use std::ops::Range;
 const MAGIC: [u8; 4] = [0xF3, 0x89, 0x9A, 0xC2];
 const DIGEST_BYTES: usize = 16;
 
-/// User records in one aggregate, at most; a blob of more passes through whole. A record of Kinesis' largest size, 10 MiB, holds
-/// over a million user records only if they are all but empty.
+/// User records in one aggregate, at most; a blob of more passes through whole. A record of
+/// Kinesis' largest size, 10 MiB, holds over a million user records only if they are all but empty.
 pub const USER_RECORDS_MAX: usize = 1_000_000;
 
-/// How deep aggregates inside of aggregates are taken apart; one that is deeper is an ordinary record.
+/// How deep aggregates inside of aggregates are taken apart; one that is deeper is an ordinary
+/// record.
 pub const NESTING_MAX: usize = 16;
 
 /// Whether a payload begins as an aggregate does.
@@ -57,8 +60,8 @@ impl HashRange {
     /// The range between two decimal texts, as `ListShards` gives them.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`] if one is not a decimal integer below 2^128; [`ErrorKind::InvalidArgument`] if the end is before the
-    /// start.
+    /// [`ErrorKind::Parse`] if one is not a decimal integer below 2^128;
+    /// [`ErrorKind::InvalidArgument`] if the end is before the start.
     pub fn parse(start: &str, end: &str) -> Result<Self, Error> {
         let key = |text: &str, name: &str| {
             text.parse::<u128>()
@@ -77,7 +80,8 @@ impl HashRange {
     }
 }
 
-/// The hash key by which Kinesis chooses the shard of a partition key: its MD5, as a big-endian number.
+/// The hash key by which Kinesis chooses the shard of a partition key: its MD5, as a big-endian
+/// number.
 pub fn hash_key(partition_key: &[u8]) -> u128 {
     u128::from_be_bytes(Md5::digest(partition_key).into())
 }
@@ -87,7 +91,8 @@ pub fn hash_key(partition_key: &[u8]) -> u128 {
 pub struct UserRecord {
     /// The key that the producer gave it.
     pub partition_key: Bytes,
-    /// The hash key that the producer gave it in decimal digits, instead of the partition key's MD5.
+    /// The hash key that the producer gave it in decimal digits, instead of the partition key's
+    /// MD5.
     pub explicit_hash_key: Option<Bytes>,
     /// Its payload.
     pub data: Bytes,
@@ -96,8 +101,8 @@ pub struct UserRecord {
 }
 
 impl UserRecord {
-    /// The hash key that decides on its shard: the explicit one, or the partition key's MD5; `None` if the explicit one is not an
-    /// integer below 2^128.
+    /// The hash key that decides on its shard: the explicit one, or the partition key's MD5; `None`
+    /// if the explicit one is not an integer below 2^128.
     pub fn hash_key(&self) -> Option<u128> {
         match &self.explicit_hash_key {
             None => Some(hash_key(&self.partition_key)),
@@ -216,7 +221,8 @@ pub struct Deaggregation {
     pub records: u64,
     /// User records dropped because their hash key is outside of the shard's range.
     pub outside_range: u64,
-    /// User records dropped because they, or one before them in their aggregate, refer to a key that it does not hold.
+    /// User records dropped because they, or one before them in their aggregate, refer to a key
+    /// that it does not hold.
     pub unreadable: u64,
 }
 
@@ -230,13 +236,14 @@ impl Deaggregation {
     }
 }
 
-/// Appends the user records of `record` to `records`, or `record` itself if it is not an aggregate. A user record that is an
-/// aggregate itself is taken apart, too, up to [`NESTING_MAX`] deep.
+/// Appends the user records of `record` to `records`, or `record` itself if it is not an aggregate.
+/// A user record that is an aggregate itself is taken apart, too, up to [`NESTING_MAX`] deep.
 ///
-/// User records keep the aggregate's shard, sequence number and arrival time, and have their index as sub-sequence number, counted
-/// through all aggregates inside; an index is not given again when a record before it is dropped. A record whose sub-sequence number
-/// is not 0 has been taken apart already and passes through. With a `range`, user records outside of it are dropped and counted; one
-/// whose explicit hash key is no number stays. What is inside a user record stays with it.
+/// User records keep the aggregate's shard, sequence number and arrival time, and have their index
+/// as sub-sequence number, counted through all aggregates inside; an index is not given again when
+/// a record before it is dropped. A record whose sub-sequence number is not 0 has been taken apart
+/// already and passes through. With a `range`, user records outside of it are dropped and counted;
+/// one whose explicit hash key is no number stays. What is inside a user record stays with it.
 pub fn deaggregate(record: Record, range: Option<&HashRange>, records: &mut Vec<Record>) -> Deaggregation {
     match record.position.sequence.sub {
         0 => take_apart(record, range, records),
@@ -267,7 +274,8 @@ struct TakingApart<'a> {
 }
 
 impl TakingApart<'_> {
-    /// Takes the user records of an aggregate, and those of aggregates in it that are at most `depth` deep, itself included.
+    /// Takes the user records of an aggregate, and those of aggregates in it that are at most
+    /// `depth` deep, itself included.
     fn take(&mut self, aggregated: &Aggregated, range: Option<&HashRange>, depth: usize) {
         self.counts.aggregates += 1;
         let mut read = 0;
@@ -318,7 +326,8 @@ struct Inner {
 }
 
 impl Inner {
-    /// Reads the message `range` of `message`; `None` if it is broken or a required field is missing.
+    /// Reads the message `range` of `message`; `None` if it is broken or a required field is
+    /// missing.
     fn parse(message: &[u8], range: Range<usize>) -> Option<Self> {
         let (mut partition_key_index, mut explicit_hash_key_index, mut data) = (None, None, None);
         let mut fields = Fields::new(message.get(..range.end)?, range.start);
@@ -334,7 +343,8 @@ impl Inner {
     }
 }
 
-/// The fields of a protobuf message (<https://protobuf.dev/programming-guides/encoding/>), from `at` to the end of `bytes`.
+/// The fields of a protobuf message (<https://protobuf.dev/programming-guides/encoding/>), from
+/// `at` to the end of `bytes`.
 #[derive(Clone, Debug)]
 struct Fields<'a> {
     bytes: &'a [u8],
@@ -392,7 +402,8 @@ impl<'a> Fields<'a> {
         Some(start..end)
     }
 
-    /// At most ten bytes, seven bits each, the lowest first; bits past the 64th are dropped, as protobuf's own readers do.
+    /// At most ten bytes, seven bits each, the lowest first; bits past the 64th are dropped, as
+    /// protobuf's own readers do.
     fn varint(&mut self) -> Option<u64> {
         let mut value = 0u64;
         for shift in (0..70).step_by(7) {

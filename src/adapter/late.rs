@@ -7,7 +7,8 @@ use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-/// A record of a stream all of whose windows had closed, as the adapters of Lambda and of the KCL hand it out.
+/// A record of a stream all of whose windows had closed, as the adapters of Lambda and of the KCL
+/// hand it out.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct LateRecord<'a> {
@@ -23,8 +24,8 @@ pub struct LateRecord<'a> {
     pub data: &'a Bytes,
 }
 
-/// `{"shard":"shardId-000000000003","sequence":"4965","time":"2023-11-14T22:13:20.000Z","watermark":"...","data":"..."}`. A payload that is not UTF-8 is in base64, and then
-/// `"encoding":"base64"` says so.
+/// `{"shard":"shardId-000000000003","sequence":"4965","time":"2023-11-14T22:13:20.000Z","watermark":"...","data":"..."}`.
+/// A payload that is not UTF-8 is in base64, and then `"encoding":"base64"` says so.
 impl Serialize for LateRecord<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let watermark = self.watermark.map(|watermark| watermark.to_string());

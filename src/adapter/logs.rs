@@ -1,8 +1,9 @@
 //! Records of a CloudWatch Logs subscription, taken apart into log events.
 //!
-//! A subscription filter puts gzip-compressed JSON into a stream: a batch of log events of one log stream (AWS: "Real-time
-//! processing of log data with subscriptions"). [`expand`] makes a record of every log event. Call it on streams that a
-//! subscription feeds, and on no others: anything else is an error here and not an ordinary record.
+//! A subscription filter puts gzip-compressed JSON into a stream: a batch of log events of one log
+//! stream (AWS: "Real-time processing of log data with subscriptions"). [`expand`] makes a record
+//! of every log event. Call it on streams that a subscription feeds, and on no others: anything
+//! else is an error here and not an ordinary record.
 
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
@@ -16,11 +17,12 @@ use std::io::Read;
 /// What becomes the payload of a log event's record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum LogPayload {
-    /// The message alone: for functions that log JSON Lines or access logs. The log event's own time is not in it.
+    /// The message alone: for functions that log JSON Lines or access logs. The log event's own
+    /// time is not in it.
     #[default]
     Message,
-    /// A JSON object `{"id", "timestamp", "message", "logGroup", "logStream", "owner"}`, the timestamp in milliseconds since the
-    /// epoch: for messages that carry no time.
+    /// A JSON object `{"id", "timestamp", "message", "logGroup", "logStream", "owner"}`, the
+    /// timestamp in milliseconds since the epoch: for messages that carry no time.
     Event,
 }
 
@@ -59,15 +61,16 @@ struct Payload<'a> {
     owner: &'a str,
 }
 
-/// Appends a record for every log event of `record`, and gives their number; 0 for a control message, which CloudWatch Logs sends to
-/// see whether the stream can be reached.
+/// Appends a record for every log event of `record`, and gives their number; 0 for a control
+/// message, which CloudWatch Logs sends to see whether the stream can be reached.
 ///
-/// The records have the log stream's name as partition key, the arrival time, shard and sequence number of `record`, and the index
-/// of the log event as sub-sequence number.
+/// The records have the log stream's name as partition key, the arrival time, shard and sequence
+/// number of `record`, and the index of the log event as sub-sequence number.
 ///
 /// # Errors
-/// [`ErrorKind::Corrupt`] if the payload is not gzip or not a subscription's JSON; [`ErrorKind::LimitExceeded`] if it decompresses to
-/// more than [`Limits::record_bytes_max`]. Nothing is appended then.
+/// [`ErrorKind::Corrupt`] if the payload is not gzip or not a subscription's JSON;
+/// [`ErrorKind::LimitExceeded`] if it decompresses to more than [`Limits::record_bytes_max`].
+/// Nothing is appended then.
 pub fn expand(record: &Record, payload: LogPayload, limits: &Limits, records: &mut Vec<Record>) -> Result<usize, Error> {
     let at = |error: Error| error.at(format_args!("{}:{}", record.position.shard, record.position.sequence.number));
     let json = decompress(&record.data, limits.record_bytes_max).map_err(at)?;

@@ -1,7 +1,9 @@
-//! What feeds the engine from a transport, each behind its feature. An adapter never imports another; what several of them need
-//! stands beside them: the formats of records (`formats`), records aggregated by the KPL (`kpl`) and by CloudWatch Logs (`logs`), deliveries that
-//! are not records (`Rejected`), records that hold others (`Packing`), records that came late (`LateRecord`), pipelines over a stream's records
-//! ([`RecordPipeline`]) and where their answers go ([`Sink`]).
+//! What feeds the engine from a transport, each behind its feature. An adapter never imports
+//! another; what several of them need stands beside them: the formats of records (`formats`),
+//! records aggregated by the KPL (`kpl`) and by CloudWatch Logs (`logs`), deliveries that are not
+//! records (`Rejected`), records that hold others (`Packing`), records that came late
+//! (`LateRecord`), pipelines over a stream's records ([`RecordPipeline`]) and where their answers
+//! go ([`Sink`]).
 
 #[cfg(feature = "files")]
 pub mod files;

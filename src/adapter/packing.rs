@@ -18,7 +18,8 @@ use std::str::FromStr;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Packing {
-    /// Records that the KPL aggregated are taken apart, aggregates inside them too; others are taken whole. The default.
+    /// Records that the KPL aggregated are taken apart, aggregates inside them too; others are
+    /// taken whole. The default.
     #[default]
     Kpl,
     /// Every record is taken whole.
@@ -38,7 +39,8 @@ pub(super) struct Unreadable {
 }
 
 impl Packing {
-    /// Returns true if a record of this payload may hold others. One that does not is what [`unpack`](Packing::unpack) makes of it.
+    /// Returns true if a record of this payload may hold others. One that does not is what
+    /// [`unpack`](Packing::unpack) makes of it.
     pub(super) fn holds_others(self, data: &[u8]) -> bool {
         match self {
             Packing::Kpl => kpl::is_marked(data),
@@ -48,7 +50,8 @@ impl Packing {
         }
     }
 
-    /// Appends the records that this one holds, which have its place and their index among all of them as sub-sequence number. What could not be read of it is returned.
+    /// Appends the records that this one holds, which have its place and their index among all of
+    /// them as sub-sequence number. What could not be read of it is returned.
     pub(super) fn unpack(self, record: Record, records: &mut Vec<Record>) -> Option<Unreadable> {
         match self {
             Packing::Kpl => unpack_kpl(record, records),
@@ -94,7 +97,8 @@ impl FromStr for Packing {
     }
 }
 
-/// User records past a defect of the producer are not readable: they are one thing, behind those that are.
+/// User records past a defect of the producer are not readable: they are one thing, behind those
+/// that are.
 fn unpack_kpl(record: Record, records: &mut Vec<Record>) -> Option<Unreadable> {
     let position = record.position.clone();
     let counts = kpl::take_apart(record, None, records);
@@ -112,7 +116,8 @@ fn unpack_kpl(record: Record, records: &mut Vec<Record>) -> Option<Unreadable> {
     Some(Unreadable { sequence, error: Error::new(ErrorKind::InvalidRecord, message) })
 }
 
-/// Appends a record for each line. A line end at the end of the payload begins no further one, and a payload without a byte is a record.
+/// Appends a record for each line. A line end at the end of the payload begins no further one, and
+/// a payload without a byte is a record.
 fn split_lines(record: Record, first: usize, records: &mut Vec<Record>) {
     let mut start = 0;
     loop {

@@ -11,8 +11,9 @@ const BLOCK_BYTES_MIN: usize = 4 << 10;
 
 /// Copies and decodes into blocks that the [`Bytes`] it hands out point into.
 ///
-/// One allocation serves many records; a block lives until the last of its records is dropped, so a record that is kept holds at
-/// most one block ([`BLOCK_BYTES_MAX`], or its own size if that is more) in memory.
+/// One allocation serves many records; a block lives until the last of its records is dropped, so a
+/// record that is kept holds at most one block ([`BLOCK_BYTES_MAX`], or its own size if that is
+/// more) in memory.
 #[derive(Debug, Default)]
 pub(super) struct Payloads {
     block: BytesMut,
@@ -28,7 +29,8 @@ impl Payloads {
         self.block.split().freeze()
     }
 
-    /// The bytes that a text in standard base64 (RFC 4648 section 4, padded) stands for, or `None` if it is not such a text.
+    /// The bytes that a text in standard base64 (RFC 4648 section 4, padded) stands for, or `None`
+    /// if it is not such a text.
     pub(super) fn decode_base64(&mut self, text: &[u8]) -> Option<Bytes> {
         let bytes_max = STANDARD.estimated_decoded_length(text.len());
         self.reserve(bytes_max);

@@ -5,10 +5,12 @@ use crate::record::{Sequence, ShardId};
 use crate::time::Timestamp;
 use bytes::Bytes;
 
-/// A delivery of a transport that could not be read as a record: a field is missing or is not what it should be.
+/// A delivery of a transport that could not be read as a record: a field is missing or is not what
+/// it should be.
 ///
-/// It is not dropped: the caller makes a dead letter of it, or stops before it. [`records_before`](Rejected::records_before) says
-/// where among the good records of the same batch it stood.
+/// It is not dropped: the caller makes a dead letter of it, or stops before it.
+/// [`records_before`](Rejected::records_before) says where among the good records of the same batch
+/// it stood.
 #[derive(Debug)]
 pub struct Rejected {
     /// Its index in the batch as delivered, from 0.

@@ -12,18 +12,22 @@ pub use append_file::AppendFile;
 #[cfg(feature = "spec")]
 pub use json_lines::JsonLinesSink;
 
-/// Takes the answers of a pipeline: [`each`] or [`each_of_source`] of a function, `JsonLinesSink` of a writer, [`PartialSink`] of where partials are kept.
+/// Takes the answers of a pipeline: [`each`] or [`each_of_source`] of a function, `JsonLinesSink`
+/// of a writer, [`PartialSink`] of where partials are kept.
 ///
-/// An adapter drains its sink *before* it saves the pipeline's state, so a crash between the two gives the same answers again: a sink that must not show them
-/// twice is to replace by window and group, the higher revision the lower.
+/// An adapter drains its sink *before* it saves the pipeline's state, so a crash between the two
+/// gives the same answers again: a sink that must not show them twice is to replace by window and
+/// group, the higher revision the lower.
 pub trait Sink<P: RecordPipeline + ?Sized> {
-    /// Fetches every answer that is complete and hands it on; how many there were. When it returns they are as safe as the sink promises.
+    /// Fetches every answer that is complete and hands it on; how many there were. When it returns
+    /// they are as safe as the sink promises.
     ///
-    /// `source` names whose records they are of, as the adapter says: a shard, or part of one. Answers of one source and window replace each other, those of
-    /// several add up.
+    /// `source` names whose records they are of, as the adapter says: a shard, or part of one.
+    /// Answers of one source and window replace each other, those of several add up.
     ///
     /// # Errors
-    /// Those of the pipeline, and the sink's own. The adapter then saves no state, so that the answers come again.
+    /// Those of the pipeline, and the sink's own. The adapter then saves no state, so that the
+    /// answers come again.
     fn drain(&mut self, pipeline: &mut P, source: &str) -> Result<u64, Error>;
 }
 
@@ -63,7 +67,8 @@ impl<P: RecordPipeline + ?Sized, F: FnMut(P::Emission) -> Result<(), Error>> Sin
     }
 }
 
-/// The sink that calls a function for each answer, with its source: what tells the rows of two shards apart, and the same row given again.
+/// The sink that calls a function for each answer, with its source: what tells the rows of two
+/// shards apart, and the same row given again.
 ///
 /// # Example
 /// ```
@@ -93,9 +98,11 @@ impl<P: RecordPipeline + ?Sized, F: FnMut(&str, P::Emission) -> Result<(), Error
     }
 }
 
-/// Keeps or ships partials: a [`PartialStore`](crate::store::PartialStore), a stream, or a function.
+/// Keeps or ships partials: a [`PartialStore`](crate::store::PartialStore), a stream, or a
+/// function.
 pub trait PartialTarget {
-    /// Takes a partial. A target may have it already, or a later one of its source and window, which it keeps then.
+    /// Takes a partial. A target may have it already, or a later one of its source and window,
+    /// which it keeps then.
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) if it cannot be kept.
@@ -122,7 +129,8 @@ impl<S: crate::store::Store> PartialTarget for crate::store::PartialStore<S> {
     }
 }
 
-/// Takes windows as partials of their source, to be merged with those of other sources by a [`Merger`](crate::merger::Merger), in the place of answers.
+/// Takes windows as partials of their source, to be merged with those of other sources by a
+/// [`Merger`](crate::merger::Merger), in the place of answers.
 #[derive(Clone, Debug)]
 pub struct PartialSink<T>(T);
 

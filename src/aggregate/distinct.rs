@@ -24,11 +24,12 @@ pub struct Distinct<E> {
     precision: u8,
 }
 
-/// Different keys that are counted exactly unless set otherwise: what a hash table of 2048 places holds, 18 KB, about the size of the sketch
-/// that takes over.
+/// Different keys that are counted exactly unless set otherwise: what a hash table of 2048 places
+/// holds, 18 KB, about the size of the sketch that takes over.
 pub const DISTINCT_EXACT_MAX: usize = 1792;
 
-/// The sketch's precision unless set otherwise: 2^14 registers of a byte, a standard error of 0.81 %.
+/// The sketch's precision unless set otherwise: 2^14 registers of a byte, a standard error of 0.81
+/// %.
 pub const DISTINCT_PRECISION: u8 = 14;
 
 /// The most that may be counted exactly: 2^20 keys, 18 MB.
@@ -49,17 +50,20 @@ enum State {
 
 /// How many different keys there are, for a key inside the record. Of no records it is 0.
 ///
-/// Up to [`exact_up_to`](Distinct::exact_up_to) keys (default [`DISTINCT_EXACT_MAX`]) the answer is exact, `lower` = `value` = `upper`, but
-/// for keys whose 64-bit hashes collide: with n keys that has a probability below n² / 2^65, or 1 in 10^13 at the default.
-/// Past that the answer is that of a HyperLogLog sketch of 2^p registers: `lower` and `upper` are two standard errors
-/// (1.04 / sqrt(2^p), 0.81 % at the default p = 14) around it and hold with about 95 % confidence.
+/// Up to [`exact_up_to`](Distinct::exact_up_to) keys (default [`DISTINCT_EXACT_MAX`]) the answer is
+/// exact, `lower` = `value` = `upper`, but for keys whose 64-bit hashes collide: with n keys that
+/// has a probability below n² / 2^65, or 1 in 10^13 at the default. Past that the answer is that of
+/// a HyperLogLog sketch of 2^p registers: `lower` and `upper` are two standard errors (1.04 /
+/// sqrt(2^p), 0.81 % at the default p = 14) around it and hold with about 95 % confidence.
 ///
-/// The answer depends on the set of keys alone, not on their order, on batches, threads or merges, to the bit: an accumulator that becomes a
-/// sketch is fed the hashes it held. With the public default seed, whoever chooses the keys can make collisions: give a secret one to
+/// The answer depends on the set of keys alone, not on their order, on batches, threads or merges,
+/// to the bit: an accumulator that becomes a sketch is fed the hashes it held. With the public
+/// default seed, whoever chooses the keys can make collisions: give a secret one to
 /// [`seeded`](Distinct::seeded) where keys come from outside.
 ///
-/// Memory: 9 to 20 bytes per key while exact, then 2^p bytes; 8 times as much for the one window that slides. Source: Flajolet, Fusy, Gandouet and Meunier 2007; the estimator is
-/// DataSketches' composite one, which does not depend on the merge path.
+/// Memory: 9 to 20 bytes per key while exact, then 2^p bytes; 8 times as much for the one window
+/// that slides. Source: Flajolet, Fusy, Gandouet and Meunier 2007; the estimator is DataSketches'
+/// composite one, which does not depend on the merge path.
 ///
 /// # Example
 /// ```
@@ -99,15 +103,16 @@ impl<E> Distinct<E> {
         self
     }
 
-    /// The same with another number of keys that are counted exactly, 0 to 1,048,576; default [`DISTINCT_EXACT_MAX`].
+    /// The same with another number of keys that are counted exactly, 0 to 1,048,576; default
+    /// [`DISTINCT_EXACT_MAX`].
     #[must_use]
     pub fn exact_up_to(mut self, keys: usize) -> Self {
         self.exact_max = keys;
         self
     }
 
-    /// The same with a sketch of 2^`precision` registers of a byte, 10 to 18; default [`DISTINCT_PRECISION`]. One more halves the squared error
-    /// and doubles the memory.
+    /// The same with a sketch of 2^`precision` registers of a byte, 10 to 18; default
+    /// [`DISTINCT_PRECISION`]. One more halves the squared error and doubles the memory.
     #[must_use]
     pub fn precision(mut self, precision: u8) -> Self {
         self.precision = precision;
@@ -186,8 +191,9 @@ impl<E> Distinct<E> {
     }
 }
 
-/// Two standard errors of the sketch's estimate, relative. The asymptotic factor 1.039 = sqrt(3 ln 2 - 1) is raised to 1.08, which covers
-/// DataSketches' measured 2.3 % and 97.7 % quantiles at the smallest precisions, 10 to 12, too.
+/// Two standard errors of the sketch's estimate, relative. The asymptotic factor 1.039 = sqrt(3 ln
+/// 2 - 1) is raised to 1.08, which covers DataSketches' measured 2.3 % and 97.7 % quantiles at the
+/// smallest precisions, 10 to 12, too.
 fn error_of(precision: u8) -> f64 {
     2.0 * 1.08 / 2f64.powi(i32::from(precision)).sqrt()
 }
@@ -288,7 +294,8 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
         Ok(DistinctAccumulator(state))
     }
 
-    /// Makes a sketch of an exact count, and lowers a sketch's precision, as far as the tolerance allows; the standard error counts.
+    /// Makes a sketch of an exact count, and lowers a sketch's precision, as far as the tolerance
+    /// allows; the standard error counts.
     fn reduce(&self, accumulator: &mut DistinctAccumulator, tolerance: f64, reductions: &mut Reductions) {
         let enough = (PRECISION_MIN..=PRECISION_MAX).find(|precision| standard_error(*precision) <= tolerance);
         let Some(enough) = enough else { return };

@@ -1,12 +1,15 @@
-//! Sums of floats that are exact until they are read, so that no order of adding, no batch, thread or merge shows in them.
+//! Sums of floats that are exact until they are read, so that no order of adding, no batch, thread
+//! or merge shows in them.
 //!
-//! The sum is kept as an *expansion*: a few floats, ascending and not overlapping in their bits, whose exact sum is the exact sum of all
-//! that was added. Reading rounds it once, to nearest, ties to even. Costs a handful of additions per number; an expansion
-//! rarely has more than three parts and never more than 48.
+//! The sum is kept as an *expansion*: a few floats, ascending and not overlapping in their bits,
+//! whose exact sum is the exact sum of all that was added. Reading rounds it once, to nearest, ties
+//! to even. Costs a handful of additions per number; an expansion rarely has more than three parts
+//! and never more than 48.
 //!
-//! Source: J. R. Shewchuk, "Adaptive Precision Floating-Point Arithmetic and Fast Robust Geometric Predicates" (1997), GROW-EXPANSION; the
-//! rounding is that of Python's `math.fsum`. The part past the range of `f64` is kept apart, as a count of 2^1023, so that 1e308 + 1e308 - 1e308
-//! is 1e308 in every order.
+//! Source: J. R. Shewchuk, "Adaptive Precision Floating-Point Arithmetic and Fast Robust Geometric
+//! Predicates" (1997), GROW-EXPANSION; the rounding is that of Python's `math.fsum`. The part past
+//! the range of `f64` is kept apart, as a count of 2^1023, so that 1e308 + 1e308 - 1e308 is 1e308
+//! in every order.
 
 use super::number::Total;
 use crate::codec::{Reader, Writer};
@@ -29,7 +32,8 @@ use smallvec::SmallVec;
 pub struct ExactSum {
     /// Ascending in magnitude, no two overlapping in their bits, none zero, each below `UNIT`.
     partials: SmallVec<[f64; 4]>,
-    /// How many `UNIT`s to add to the partials. Saturates: where it could, the sum is infinite by far.
+    /// How many `UNIT`s to add to the partials. Saturates: where it could, the sum is infinite by
+    /// far.
     units: i64,
 }
 
@@ -43,7 +47,8 @@ const PARTIALS_MAX: usize = 48;
 const SHRINK: f64 = f64::from_bits((1023 - 70) << 52);
 
 impl ExactSum {
-    /// Adds a number. NaN and the infinities are ignored: they have no exact sum, so aggregates refuse them before.
+    /// Adds a number. NaN and the infinities are ignored: they have no exact sum, so aggregates
+    /// refuse them before.
     pub fn add(&mut self, number: f64) {
         if !number.is_finite() {
             return;
@@ -85,7 +90,8 @@ impl ExactSum {
         }
     }
 
-    /// The sum, rounded once: to nearest, ties to even. Infinite only if the exact sum is past the range of `f64`; 0.0 (not -0.0) if it is zero.
+    /// The sum, rounded once: to nearest, ties to even. Infinite only if the exact sum is past the
+    /// range of `f64`; 0.0 (not -0.0) if it is zero.
     pub fn value(&self) -> f64 {
         if self.units == 0 {
             return rounded(&self.partials);
@@ -99,7 +105,8 @@ impl ExactSum {
         }
     }
 
-    /// The sum divided by `n`, within 1.5 units in the last place; finite wherever the quotient is. Of `n` = 0 it is the sum.
+    /// The sum divided by `n`, within 1.5 units in the last place; finite wherever the quotient is.
+    /// Of `n` = 0 it is the sum.
     pub fn divided_by(&self, n: u64) -> f64 {
         let n = n.max(1) as f64;
         let settled = self.settled();
@@ -110,14 +117,16 @@ impl ExactSum {
         settled.scaled(SHRINK).value() / n / SHRINK
     }
 
-    /// The numbers whose exact sum this is, each times `factor`, a power of two no larger than 2^-1; exact but for what falls below the range of `f64`.
+    /// The numbers whose exact sum this is, each times `factor`, a power of two no larger than
+    /// 2^-1; exact but for what falls below the range of `f64`.
     pub(super) fn scaled(&self, factor: f64) -> ExactSum {
         let mut scaled = ExactSum::default();
         self.for_each_scaled(factor, |part| scaled.add(part));
         scaled
     }
 
-    /// Calls `f` with numbers whose exact sum is this one times `factor`, a power of two; if there are units, one below 2^-64.
+    /// Calls `f` with numbers whose exact sum is this one times `factor`, a power of two; if there
+    /// are units, one below 2^-64.
     pub(super) fn for_each_scaled(&self, factor: f64, mut f: impl FnMut(f64)) {
         for &partial in &self.partials {
             f(partial * factor);
@@ -144,8 +153,9 @@ impl ExactSum {
         number - UNIT.copysign(number)
     }
 
-    /// Draws the partials together: each is then the rounded sum of itself and all below, so that 52 bits at least lie between
-    /// two, and 42 span the 2098 bits from the largest float to the smallest. The downward half of Shewchuk's COMPRESS.
+    /// Draws the partials together: each is then the rounded sum of itself and all below, so that
+    /// 52 bits at least lie between two, and 42 span the 2098 bits from the largest float to the
+    /// smallest. The downward half of Shewchuk's COMPRESS.
     #[cold]
     fn compress(&mut self) {
         let mut compressed: SmallVec<[f64; 4]> = SmallVec::new();
@@ -164,7 +174,8 @@ impl ExactSum {
         self.partials = compressed;
     }
 
-    /// The same sum without units, unless it is 2^1021 at least: below, units and partials cancel, and are added up here.
+    /// The same sum without units, unless it is 2^1021 at least: below, units and partials cancel,
+    /// and are added up here.
     fn settled(&self) -> ExactSum {
         let mut settled = self.clone();
         let half = UNIT.copysign(settled.units as f64) / 2.0;
@@ -181,9 +192,11 @@ impl ExactSum {
         settled
     }
 
-    /// The partials in halves, with `half_units` added on top; for the rounding of a sum that is not small beside them.
+    /// The partials in halves, with `half_units` added on top; for the rounding of a sum that is
+    /// not small beside them.
     fn halved_with(&self, half_units: f64) -> SmallVec<[f64; 4]> {
-        // A small partial keeps its size, so that it does not underflow to zero: beside 2^1022 only its sign can matter.
+        // A small partial keeps its size, so that it does not underflow to zero: beside 2^1022 only
+        // its sign can matter.
         let mut halves: SmallVec<[f64; 4]> = self.partials.iter().map(|&part| if part.abs() < 1.0 { part } else { part / 2.0 }).collect();
         let (sum, error) = two_sum(half_units, halves.pop().unwrap_or(0.0));
         if error != 0.0 {
@@ -219,8 +232,8 @@ impl Total<f64> for ExactSum {
 }
 
 impl ExactSum {
-    /// The sum in the form that depends on nothing but the sum: a whole number of units, and the rest as its rounded value, the rounded value
-    /// of what that leaves, and so on.
+    /// The sum in the form that depends on nothing but the sum: a whole number of units, and the
+    /// rest as its rounded value, the rounded value of what that leaves, and so on.
     fn canonical(&self) -> (i64, SmallVec<[f64; 4]>) {
         let mut rest = ExactSum { partials: self.partials.clone(), units: 0 };
         let mut units = self.units;
@@ -265,7 +278,8 @@ impl Durable for ExactSum {
     }
 }
 
-/// The rounded sum and its exact error, for numbers of any order whose sum is in range: Knuth's TWO-SUM.
+/// The rounded sum and its exact error, for numbers of any order whose sum is in range: Knuth's
+/// TWO-SUM.
 #[inline]
 fn two_sum(a: f64, b: f64) -> (f64, f64) {
     let sum = a + b;
@@ -274,7 +288,8 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
     (sum, (a - a_part) + (b - b_part))
 }
 
-/// The rounded product and its exact error, for factors whose product is in range and not below 2^-968.
+/// The rounded product and its exact error, for factors whose product is in range and not below
+/// 2^-968.
 #[inline]
 pub(super) fn two_product(a: f64, b: f64) -> (f64, f64) {
     let product = a * b;
@@ -294,8 +309,8 @@ fn rounded(partials: &[f64]) -> f64 {
             break;
         }
     }
-    // If the error is half a unit in the last place, `sum` went to even as if nothing came after; what comes after decides otherwise
-    // if it has the error's sign.
+    // If the error is half a unit in the last place, `sum` went to even as if nothing came after;
+    // what comes after decides otherwise if it has the error's sign.
     if let Some(next) = rest.next()
         && (error < 0.0) == (next < 0.0)
         && error != 0.0
@@ -419,7 +434,8 @@ mod tests {
         sum.value()
     }
 
-    /// Finite floats of every exponent, many of them close to each other or to the ends of the range.
+    /// Finite floats of every exponent, many of them close to each other or to the ends of the
+    /// range.
     fn floats() -> impl Strategy<Value = f64> {
         prop_oneof![
             any::<u64>().prop_map(f64::from_bits).prop_filter("finite", |x| x.is_finite()),
@@ -457,7 +473,8 @@ mod tests {
         assert_eq!(exact(&[f64::MAX, f64::MAX, -f64::MAX, -f64::MAX, 5e-324]).value(), 5e-324);
         assert_eq!(exact(&[f64::MAX, f64::MAX]).value(), f64::INFINITY);
         assert_eq!(exact(&[-f64::MAX, -f64::MAX]).value(), f64::NEG_INFINITY);
-        // Half a unit in the last place over the largest number is the first that rounds to infinity; anything less does not.
+        // Half a unit in the last place over the largest number is the first that rounds to
+        // infinity; anything less does not.
         assert_eq!(exact(&[f64::MAX, 2f64.powi(970)]).value(), f64::INFINITY);
         assert_eq!(exact(&[f64::MAX, 2f64.powi(970), -5e-324]).value(), f64::MAX);
     }

@@ -1,4 +1,5 @@
-//! What a closure of the user's takes out of a record, with its types: how a constructor such as [`sum`](super::sum()) remembers them.
+//! What a closure of the user's takes out of a record, with its types: how a constructor such as
+//! [`sum`](super::sum()) remembers them.
 
 use crate::key::Key;
 use std::marker::PhantomData;
@@ -44,9 +45,11 @@ impl<R: ?Sized, K: ?Sized, F: Clone> Clone for ByReference<R, K, F> {
 
 impl<R: ?Sized, K: ?Sized, F: Copy> Copy for ByReference<R, K, F> {}
 
-/// Takes a value out of a record. Implemented by [`ByValue`]; a type of one's own that names its parts can implement it too.
+/// Takes a value out of a record. Implemented by [`ByValue`]; a type of one's own that names its
+/// parts can implement it too.
 ///
-/// The same record must give the same value every time: a value is asked for once to be checked and once to be added.
+/// The same record must give the same value every time: a value is asked for once to be checked and
+/// once to be added.
 pub trait ValueOf<R: ?Sized> {
     /// The value's type.
     type Value;
@@ -64,7 +67,8 @@ impl<R: ?Sized, V, F: Fn(&R) -> V> ValueOf<R> for ByValue<R, V, F> {
     }
 }
 
-/// Shows the key of a record. Implemented by [`ByReference`] for keys that are inside the record, and by [`ByValue`] for computed ones.
+/// Shows the key of a record. Implemented by [`ByReference`] for keys that are inside the record,
+/// and by [`ByValue`] for computed ones.
 ///
 /// The same record must give the same key every time.
 pub trait KeyOf<R: ?Sized> {

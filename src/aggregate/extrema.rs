@@ -23,7 +23,8 @@ pub struct Max<N> {
 
 /// The smallest of a number, of the number's own type; `None` of no records.
 ///
-/// Floats are compared by IEEE 754's total order: -0.0 is below 0.0, infinities are welcome, and NaN makes its record a dead letter.
+/// Floats are compared by IEEE 754's total order: -0.0 is below 0.0, infinities are welcome, and
+/// NaN makes its record a dead letter.
 ///
 /// # Example
 /// ```

@@ -12,10 +12,11 @@ pub struct Filtered<P, A> {
     inner: A,
 }
 
-/// `inner` of those records alone for which `predicate` holds. A record that fails is not even checked by `inner`, so a filter can keep
-/// NaN from it.
+/// `inner` of those records alone for which `predicate` holds. A record that fails is not even
+/// checked by `inner`, so a filter can keep NaN from it.
 ///
-/// The test is asked once per record; twice, before the check and before the add, inside of a tuple and where a record opens a pane or a group.
+/// The test is asked once per record; twice, before the check and before the add, inside of a tuple
+/// and where a record opens a pane or a group.
 ///
 /// # Example
 /// ```

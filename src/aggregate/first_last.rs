@@ -19,9 +19,10 @@ pub struct Last<V> {
     value: V,
 }
 
-/// The value of the record with the earliest *event time*, or `None` of no records. Of several records of that very time it is the one
-/// added first; a merged accumulator's records count as added after. The closure is called only when its value is to be kept. What is kept is
-/// written into snapshots: see [`Durable`].
+/// The value of the record with the earliest *event time*, or `None` of no records. Of several
+/// records of that very time it is the one added first; a merged accumulator's records count as
+/// added after. The closure is called only when its value is to be kept. What is kept is written
+/// into snapshots: see [`Durable`].
 ///
 /// # Example
 /// ```
@@ -38,8 +39,9 @@ pub fn first<R: ?Sized, V: Durable + Clone + Send + Sync + 'static, F: Fn(&R) ->
     First { value: ByValue::new(value) }
 }
 
-/// The value of the record with the latest *event time*, or `None` of no records. Of several records of that very time it is the one
-/// added last; a merged accumulator's records count as added after. The closure is called only when its value is to be kept.
+/// The value of the record with the latest *event time*, or `None` of no records. Of several
+/// records of that very time it is the one added last; a merged accumulator's records count as
+/// added after. The closure is called only when its value is to be kept.
 ///
 /// The memory that a kept value holds on the heap is not part of `state_bytes`.
 pub fn last<R: ?Sized, V: Durable + Clone + Send + Sync + 'static, F: Fn(&R) -> V>(value: F) -> Last<ByValue<R, V, F>> {

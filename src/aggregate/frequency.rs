@@ -9,8 +9,8 @@ use crate::key::Key;
 use crate::sketch::{CountMin, Estimate};
 use crate::time::Timestamp;
 
-/// The error and the confidence that frequencies have unless set otherwise: at most 0.1 % of all records too high, for 99 % of the keys, once the
-/// keys take more than the 80 KB of the table.
+/// The error and the confidence that frequencies have unless set otherwise: at most 0.1 % of all
+/// records too high, for 99 % of the keys, once the keys take more than the 80 KB of the table.
 const DEFAULT_ERROR: (f64, f64) = (0.001, 0.99);
 
 /// A count-min sketch of a key of the record; made by [`frequencies`] and [`frequencies_value`].
@@ -20,7 +20,8 @@ pub struct Frequencies<E> {
     sketch: Sketch,
 }
 
-/// The frequency of one key, from a count-min sketch; made by [`frequency`] and [`frequency_value`].
+/// The frequency of one key, from a count-min sketch; made by [`frequency`] and
+/// [`frequency_value`].
 #[derive(Clone)]
 pub struct Frequency<E, K> {
     of: K,
@@ -57,11 +58,13 @@ impl Sketch {
     }
 }
 
-/// A count-min sketch of a key inside the record: the answer is a [`CountMin`] that can be asked for the frequency of any key later.
+/// A count-min sketch of a key inside the record: the answer is a [`CountMin`] that can be asked
+/// for the frequency of any key later.
 ///
-/// Counts are exact, and [say so](CountMin::is_exact), while the keys take no more bytes than the sketch would: 80 KB at the default error,
-/// some 800 keys like URLs. So an accumulator takes at most about that, whatever is added, and less where keys are few; under a `group_by`
-/// that is per group. Where the frequent keys are to be found, use [`top_k`](super::top_k()).
+/// Counts are exact, and [say so](CountMin::is_exact), while the keys take no more bytes than the
+/// sketch would: 80 KB at the default error, some 800 keys like URLs. So an accumulator takes at
+/// most about that, whatever is added, and less where keys are few; under a `group_by` that is per
+/// group. Where the frequent keys are to be found, use [`top_k`](super::top_k()).
 ///
 /// # Example
 /// ```
@@ -90,11 +93,13 @@ pub fn frequencies_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>
     Frequencies { key: ByValue::new(key), sketch: Sketch::new() }
 }
 
-/// How often one key comes, by a count-min sketch of the key inside the record: `frequency(|hit: &Hit| hit.url.as_str(), "/login")`.
+/// How often one key comes, by a count-min sketch of the key inside the record: `frequency(|hit:
+/// &Hit| hit.url.as_str(), "/login")`.
 ///
-/// The estimate is exact while the keys of the records take no more bytes than the sketch would (80 KB); beyond, it is never below the truth, and at
-/// most 0.1 % of all records above it with 99 % confidence, unless set otherwise. To ask for
-/// several keys, or for keys that are not known before, use [`frequencies`]; to count one known key exactly, and in 8 bytes,
+/// The estimate is exact while the keys of the records take no more bytes than the sketch would (80
+/// KB); beyond, it is never below the truth, and at most 0.1 % of all records above it with 99 %
+/// confidence, unless set otherwise. To ask for several keys, or for keys that are not known
+/// before, use [`frequencies`]; to count one known key exactly, and in 8 bytes,
 /// [`filtered`](super::filtered()) with [`count`](super::count()).
 pub fn frequency<R, K, F>(key: F, of: &K) -> Frequency<ByReference<R, K, F>, K::Owned>
 where
@@ -111,16 +116,17 @@ pub fn frequency_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(k
 }
 
 impl<E> Frequencies<E> {
-    /// The same with another error, as a share of all records, and another confidence that it is kept, both inside of (0, 1); defaults
-    /// 0.001 and 0.99. Memory grows as the error shrinks: see [`CountMin::with_error`].
+    /// The same with another error, as a share of all records, and another confidence that it is
+    /// kept, both inside of (0, 1); defaults 0.001 and 0.99. Memory grows as the error shrinks: see
+    /// [`CountMin::with_error`].
     #[must_use]
     pub fn error(mut self, epsilon: f64, confidence: f64) -> Self {
         self.sketch = self.sketch.set_error(epsilon, confidence);
         self
     }
 
-    /// The same with another number of bytes up to which counts are exact; default what the sketch takes, 0 for a sketch from the start: see
-    /// [`CountMin::exact_within`].
+    /// The same with another number of bytes up to which counts are exact; default what the sketch
+    /// takes, 0 for a sketch from the start: see [`CountMin::exact_within`].
     #[must_use]
     pub fn exact_within(mut self, bytes: usize) -> Self {
         self.sketch.exact_bytes = Some(bytes);
@@ -128,7 +134,8 @@ impl<E> Frequencies<E> {
         self
     }
 
-    /// The same with another seed; default [`Seed::PUBLIC`]. Give a secret one where keys come from outside.
+    /// The same with another seed; default [`Seed::PUBLIC`]. Give a secret one where keys come from
+    /// outside.
     #[must_use]
     pub fn seeded(mut self, seed: Seed) -> Self {
         self.sketch.empty = self.sketch.empty.seeded(seed);
@@ -144,14 +151,16 @@ impl<E, K> Frequency<E, K> {
         self
     }
 
-    /// The same with another number of bytes up to which the count is exact, as in [`Frequencies::exact_within`].
+    /// The same with another number of bytes up to which the count is exact, as in
+    /// [`Frequencies::exact_within`].
     #[must_use]
     pub fn exact_within(mut self, bytes: usize) -> Self {
         self.frequencies = self.frequencies.exact_within(bytes);
         self
     }
 
-    /// The same with another seed; default [`Seed::PUBLIC`]. Give a secret one where keys come from outside.
+    /// The same with another seed; default [`Seed::PUBLIC`]. Give a secret one where keys come from
+    /// outside.
     #[must_use]
     pub fn seeded(mut self, seed: Seed) -> Self {
         self.frequencies = self.frequencies.seeded(seed);
@@ -192,7 +201,8 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Frequencies<E> {
         accumulator.resident_bytes()
     }
     fn describe(&self) -> String {
-        // Not how long the counts are exact: what one writes the other reads, and then goes on as it does itself.
+        // Not how long the counts are exact: what one writes the other reads, and then goes on as
+        // it does itself.
         let (width, depth) = (self.sketch.empty.width(), self.sketch.empty.depth());
         format!("frequencies of {} in {depth} rows of {width}", E::Key::NAME)
     }

@@ -24,14 +24,16 @@ pub struct GroupBy<E, A> {
 /// What becomes of groups past the limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Overflow {
-    /// The groups of the smallest keys are kept, as many as the limit allows; the records of all other keys share one accumulator,
-    /// [`Groups::other`], and are counted.
+    /// The groups of the smallest keys are kept, as many as the limit allows; the records of all
+    /// other keys share one accumulator, [`Groups::other`], and are counted.
     ///
-    /// Which groups are kept depends on the keys alone, never on the order of the records, on panes, shards or threads: a key among the
-    /// smallest of all is among the smallest of every part.
+    /// Which groups are kept depends on the keys alone, never on the order of the records, on
+    /// panes, shards or threads: a key among the smallest of all is among the smallest of every
+    /// part.
     #[default]
     Other,
-    /// A record that would open one group more is refused with [`ErrorKind::LimitExceeded`], and so is a merge.
+    /// A record that would open one group more is refused with [`ErrorKind::LimitExceeded`], and so
+    /// is a merge.
     Error,
 }
 
@@ -45,7 +47,8 @@ pub struct Groups<K, V> {
     pub other: Option<Other<V>>,
 }
 
-/// What is known of the groups past the limit, together. How many they are is not: to count distinct keys, use [`distinct`](super::distinct()).
+/// What is known of the groups past the limit, together. How many they are is not: to count
+/// distinct keys, use [`distinct`](super::distinct()).
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Other<V> {
@@ -98,8 +101,8 @@ impl<'a, K, V> IntoIterator for &'a Groups<K, V> {
 pub struct GroupByAccumulator<K, A> {
     groups: Map<K, Group<A>>,
     other: Option<Group<A>>,
-    /// The largest key that was kept when groups were last moved to `other`. There are as many smaller ones as the limit allows, so
-    /// every key above belongs there.
+    /// The largest key that was kept when groups were last moved to `other`. There are as many
+    /// smaller ones as the limit allows, so every key above belongs there.
     cut: Option<K>,
     /// Whether a group could not be moved to `other`: the inner aggregate refused to merge.
     stuck: bool,
@@ -115,11 +118,12 @@ struct Group<A> {
     accumulator: A,
 }
 
-/// `inner`, once per key, for a key inside the record: `group_by(|hit: &Hit| hit.country.as_str(), count())`. The answer is a
-/// [`Groups`], ascending by key.
+/// `inner`, once per key, for a key inside the record: `group_by(|hit: &Hit| hit.country.as_str(),
+/// count())`. The answer is a [`Groups`], ascending by key.
 ///
-/// A known key costs one look-up and no allocation; a new one is copied. Groups are limited, see [`GroupBy::groups_max`] and
-/// [`GroupBy::overflow`]. For a key that is computed, use [`group_by_value`].
+/// A known key costs one look-up and no allocation; a new one is copied. Groups are limited, see
+/// [`GroupBy::groups_max`] and [`GroupBy::overflow`]. For a key that is computed, use
+/// [`group_by_value`].
 ///
 /// # Example
 /// ```
@@ -146,7 +150,8 @@ where
     GroupBy::new(ByReference::new(key), inner)
 }
 
-/// `inner`, once per key, for a key that is computed: `group_by_value(|hit: &Hit| hit.status / 100, count())`. As [`group_by`] otherwise.
+/// `inner`, once per key, for a key that is computed: `group_by_value(|hit: &Hit| hit.status / 100,
+/// count())`. As [`group_by`] otherwise.
 pub fn group_by_value<R, K, F, A>(key: F, inner: A) -> GroupBy<ByValue<R, K, F>, A>
 where
     R: ?Sized,
@@ -162,9 +167,11 @@ impl<E, A> GroupBy<E, A> {
         GroupBy { key, inner, groups_max: Limits::default().groups_max, overflow: Overflow::default() }
     }
 
-    /// The same with another limit on groups, at least 1; default that of [`Limits::groups_max`], 1,000,000.
+    /// The same with another limit on groups, at least 1; default that of [`Limits::groups_max`],
+    /// 1,000,000.
     ///
-    /// With [`Overflow::Other`] up to a quarter more are held for a while, so that the largest keys can be moved away many at a time.
+    /// With [`Overflow::Other`] up to a quarter more are held for a while, so that the largest keys
+    /// can be moved away many at a time.
     #[must_use]
     pub fn groups_max(mut self, groups_max: usize) -> Self {
         self.groups_max = groups_max;
@@ -190,13 +197,14 @@ impl<E, A> GroupBy<E, A> {
         self.overflow == Overflow::Error
     }
 
-    /// How many groups may be held before some are moved to `other`: a quarter more, so that a move is paid for by the records
-    /// that opened the groups.
+    /// How many groups may be held before some are moved to `other`: a quarter more, so that a move
+    /// is paid for by the records that opened the groups.
     fn groups_held_max(&self) -> usize {
         self.groups_max.saturating_add(self.groups_max / 4).max(1)
     }
 
-    /// The accumulator that a record of this key will be added to, or `None` if it is yet to be made.
+    /// The accumulator that a record of this key will be added to, or `None` if it is yet to be
+    /// made.
     #[inline]
     fn target<'a, K: Key + ?Sized, S>(&self, accumulator: &'a GroupByAccumulator<K::Owned, S>, key: &K) -> Target<'a, S> {
         match accumulator.groups.get(key) {
@@ -270,7 +278,8 @@ impl<E, A> GroupBy<E, A> {
         if !self.inner.grows() {
             return change(inner);
         }
-        // The two sizes are constants, and this folds away, unless the inner aggregate has memory of its own.
+        // The two sizes are constants, and this folds away, unless the inner aggregate has memory
+        // of its own.
         let before = self.inner.state_bytes(inner);
         let changed = change(inner);
         let after = self.inner.state_bytes(inner);
@@ -337,7 +346,8 @@ impl<E, A> GroupBy<E, A> {
         E::Key::heap_bytes(key) + self.heap_bytes_in::<R>(group)
     }
 
-    /// Moves all but the smallest `groups_max` keys to `other`, in the order of their keys. Amortised O(1) per opened group.
+    /// Moves all but the smallest `groups_max` keys to `other`, in the order of their keys.
+    /// Amortised O(1) per opened group.
     #[cold]
     fn move_largest_to_other<R: ?Sized>(&self, state: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>)
     where
@@ -354,7 +364,8 @@ impl<E, A> GroupBy<E, A> {
         for (key, group) in moved {
             let other = state.other.get_or_insert_with(|| Group { records: 0, accumulator: self.inner.init() });
             if self.inner.merge(&mut other.accumulator, &group.accumulator).is_err() {
-                // An inner limit. Nothing is lost: the group stays, and `check` refuses what would open another.
+                // An inner limit. Nothing is lost: the group stays, and `check` refuses what would
+                // open another.
                 state.groups.insert(key, group);
                 state.stuck = true;
             } else {
@@ -389,7 +400,8 @@ impl<E, A> GroupBy<E, A> {
         self.inner.state_bytes(&group.accumulator).saturating_sub(size_of::<A::Accumulator>())
     }
 
-    /// Merges the groups of `from`; each touches one group of `into`, so their order does not matter.
+    /// Merges the groups of `from`; each touches one group of `into`, so their order does not
+    /// matter.
     fn merge_groups<R: ?Sized>(
         &self,
         into: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
@@ -444,7 +456,8 @@ impl<E, A> GroupBy<E, A> {
     }
 }
 
-/// The places of a table of so many groups: a power of two, of which an eighth stays free, as in hashbrown's tables.
+/// The places of a table of so many groups: a power of two, of which an eighth stays free, as in
+/// hashbrown's tables.
 fn table_places(groups: usize) -> usize {
     if groups == 0 { 0 } else { groups.saturating_mul(8).div_ceil(7).next_power_of_two().max(4) }
 }
@@ -569,7 +582,8 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
         }
     }
 
-    /// O(1). The heap of keys and inner accumulators is counted as it grows; the table as it is with so many groups, whatever it held before.
+    /// O(1). The heap of keys and inner accumulators is counted as it grows; the table as it is
+    /// with so many groups, whatever it held before.
     fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
         // One control byte a place.
         let place = size_of::<(<E::Key as Key>::Owned, Group<A::Accumulator>)>() + 1;

@@ -23,9 +23,10 @@ pub struct MeanAccumulator<S> {
 
 /// The arithmetic mean of a number, or `None` of no records.
 ///
-/// Of integers it is the exact mean, rounded once. Of floats it is the exact sum divided by the count, within 1.5 units in the last
-/// place, and finite also where the sum is not. It does not depend on the order of the records, on batches, threads or merges, to the
-/// bit. NaN and infinities make their record a dead letter.
+/// Of integers it is the exact mean, rounded once. Of floats it is the exact sum divided by the
+/// count, within 1.5 units in the last place, and finite also where the sum is not. It does not
+/// depend on the order of the records, on batches, threads or merges, to the bit. NaN and
+/// infinities make their record a dead letter.
 ///
 /// # Example
 /// ```

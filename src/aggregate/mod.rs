@@ -1,8 +1,9 @@
 //! Aggregates: what is computed of the records of a window.
 //!
-//! An [`Aggregate`] is a *specification* (which field, which `k`, which seed) and works on an *accumulator*, plain data of which the
-//! engine keeps one per pane. Accumulators of the same specification merge, and merging is the same as having seen the records
-//! of both: that is what makes sliding windows, shards and threads agree.
+//! An [`Aggregate`] is a *specification* (which field, which `k`, which seed) and works on an
+//! *accumulator*, plain data of which the engine keeps one per pane. Accumulators of the same
+//! specification merge, and merging is the same as having seen the records of both: that is what
+//! makes sliding windows, shards and threads agree.
 //!
 //! A keyed aggregation is an aggregate ([`group_by`]), and so is a tuple of aggregates, so that
 //! `(count(), sum(bytes), group_by(country, top_k(10, url)))` composes freely.
@@ -58,8 +59,8 @@ use crate::time::Timestamp;
 /// - *replay*: `merge(fold(x), fold(y))` has the output of `fold(x then y)`;
 /// - `output` changes nothing.
 ///
-/// Exact aggregates keep them to the bit. A sketch that has begun to approximate keeps them within its stated bounds, and gives the
-/// same output for the same records in the same order.
+/// Exact aggregates keep them to the bit. A sketch that has begun to approximate keeps them within
+/// its stated bounds, and gives the same output for the same records in the same order.
 ///
 /// # Example: the geometric mean
 /// ```
@@ -103,14 +104,16 @@ pub trait Aggregate<R: ?Sized> {
     /// The answer.
     type Output;
 
-    /// Whether [`check`](Aggregate::check) looks at the accumulator; lets a `group_by` around spare a look-up where it does not.
+    /// Whether [`check`](Aggregate::check) looks at the accumulator; lets a `group_by` around spare
+    /// a look-up where it does not.
     const CHECKS_ACCUMULATOR: bool = false;
 
-    /// Whether the specification is a sensible one; asked once, when a pipeline is built. Default: it is.
+    /// Whether the specification is a sensible one; asked once, when a pipeline is built. Default:
+    /// it is.
     ///
-    /// Constructors such as [`top_k`] take any number, so that they stay short; this is where a `k` of 0 is found. Wrappers and tuples ask
-    /// what they contain. The other methods do not panic on a specification that was never asked about; what they answer is then
-    /// not specified.
+    /// Constructors such as [`top_k`] take any number, so that they stay short; this is where a `k`
+    /// of 0 is found. Wrappers and tuples ask what they contain. The other methods do not panic on
+    /// a specification that was never asked about; what they answer is then not specified.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`], saying which value is wrong and what would be right.
@@ -121,10 +124,11 @@ pub trait Aggregate<R: ?Sized> {
     /// A fresh accumulator, of no records.
     fn init(&self) -> Self::Accumulator;
 
-    /// Whether [`add`](Aggregate::add) can take this record; called before it, with the accumulator it will be added to, or `None` if
-    /// that is yet to be made. Default: it can.
+    /// Whether [`add`](Aggregate::add) can take this record; called before it, with the accumulator
+    /// it will be added to, or `None` if that is yet to be made. Default: it can.
     ///
-    /// A record is added to all aggregates of a tuple or to none, so what can be wrong with it is found here, not in `add`.
+    /// A record is added to all aggregates of a tuple or to none, so what can be wrong with it is
+    /// found here, not in `add`.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidRecord`] if the record has to become a dead letter, such as a NaN;
@@ -138,8 +142,9 @@ pub trait Aggregate<R: ?Sized> {
     /// Adds a record with its event time.
     fn add(&self, accumulator: &mut Self::Accumulator, record: &R, time: Timestamp);
 
-    /// Adds a record if [`check`](Aggregate::check) lets it; otherwise the accumulator stays as it is. What the engine calls for most records. Default: the one and
-    /// then the other; worth implementing where both would look for the same thing.
+    /// Adds a record if [`check`](Aggregate::check) lets it; otherwise the accumulator stays as it
+    /// is. What the engine calls for most records. Default: the one and then the other; worth
+    /// implementing where both would look for the same thing.
     ///
     /// # Errors
     /// Those of [`check`](Aggregate::check).
@@ -150,14 +155,17 @@ pub trait Aggregate<R: ?Sized> {
         Ok(())
     }
 
-    /// Adds what `from` has seen to `into`. `from`'s records are taken as having come after `into`'s.
+    /// Adds what `from` has seen to `into`. `from`'s records are taken as having come after
+    /// `into`'s.
     ///
     /// # Errors
     /// [`ErrorKind::Mismatch`] if the accumulators are not of this specification,
-    /// [`ErrorKind::LimitExceeded`] if the merged one would pass a limit. `into` may then be used no more.
+    /// [`ErrorKind::LimitExceeded`] if the merged one would pass a limit. `into` may then be used
+    /// no more.
     fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error>;
 
-    /// The means to take back what was merged, if there are any: a window that slides is then kept by adding and subtracting panes. Default: none.
+    /// The means to take back what was merged, if there are any: a window that slides is then kept
+    /// by adding and subtracting panes. Default: none.
     fn inverse(&self) -> Option<&dyn Invertible<R, Self::Accumulator>> {
         None
     }
@@ -165,40 +173,46 @@ pub trait Aggregate<R: ?Sized> {
     /// The answer of the records so far. The accumulator can go on.
     fn output(&self, accumulator: &Self::Accumulator) -> Self::Output;
 
-    /// Whether [`state_bytes`](Aggregate::state_bytes) may change as records are added; lets a `group_by` around spare the asking where it
-    /// does not. Default: it may.
+    /// Whether [`state_bytes`](Aggregate::state_bytes) may change as records are added; lets a
+    /// `group_by` around spare the asking where it does not. Default: it may.
     fn grows(&self) -> bool {
         true
     }
 
-    /// Approximate bytes of the accumulator, what it holds on the heap included. Default: its size without the heap.
+    /// Approximate bytes of the accumulator, what it holds on the heap included. Default: its size
+    /// without the heap.
     fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
         size_of_val(accumulator)
     }
 
-    /// At most so many bytes [`state_bytes`](Aggregate::state_bytes) grows by, while what `from` has seen is added to `into`, record by record or by a merge. Default: none if it does not
-    /// [grow](Aggregate::grows); otherwise as if nothing of it were known, and a table had to double for it.
+    /// At most so many bytes [`state_bytes`](Aggregate::state_bytes) grows by, while what `from`
+    /// has seen is added to `into`, record by record or by a merge. Default: none if it does not
+    /// [grow](Aggregate::grows); otherwise as if nothing of it were known, and a table had to
+    /// double for it.
     fn growth_max(&self, into: &Self::Accumulator, from: &Self::Accumulator) -> usize {
         if self.grows() { self.state_bytes(into) + 2 * self.state_bytes(from) } else { 0 }
     }
 
-    /// What the aggregate computes and with which parameters, as in `top_k(10, 65536 counters)`: state that was written under another
-    /// description is refused. What a closure does cannot be described; name the pipeline's version where that matters.
+    /// What the aggregate computes and with which parameters, as in `top_k(10, 65536 counters)`:
+    /// state that was written under another description is refused. What a closure does cannot be
+    /// described; name the pipeline's version where that matters.
     fn describe(&self) -> String {
         String::from("custom")
     }
 
-    /// The [fingerprints](crate::Seed::fingerprint) of all seeds, as one number: state that was written under other seeds is refused. 0, the default,
-    /// if there are none.
+    /// The [fingerprints](crate::Seed::fingerprint) of all seeds, as one number: state that was
+    /// written under other seeds is refused. 0, the default, if there are none.
     fn seed_fingerprint(&self) -> u64 {
         0
     }
 
-    /// Writes the accumulator down, so that [`decode`](Aggregate::decode) makes it again: `decode(encode(a))` has the outputs of `a`, now
-    /// and after any further `add` and `merge`. Equal histories give equal bytes.
+    /// Writes the accumulator down, so that [`decode`](Aggregate::decode) makes it again:
+    /// `decode(encode(a))` has the outputs of `a`, now and after any further `add` and `merge`.
+    /// Equal histories give equal bytes.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] by default: an aggregate without it works everywhere but in snapshots and partials.
+    /// [`ErrorKind::Unsupported`] by default: an aggregate without it works everywhere but in
+    /// snapshots and partials.
     fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
         let _ = (accumulator, writer);
         Err(not_durable("encode"))
@@ -207,16 +221,17 @@ pub trait Aggregate<R: ?Sized> {
     /// Reads an accumulator of this specification from bytes that may be anything.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if the bytes hold none, [`ErrorKind::LimitExceeded`] if it is larger than the specification allows,
-    /// [`ErrorKind::Unsupported`] by default.
+    /// [`ErrorKind::Corrupt`] if the bytes hold none, [`ErrorKind::LimitExceeded`] if it is larger
+    /// than the specification allows, [`ErrorKind::Unsupported`] by default.
     fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
         let _ = reader;
         Err(not_durable("decode"))
     }
 
-    /// Makes the accumulator smaller if it errs less than `tolerance`, so that it errs about that much: a share of the total for counts, of
-    /// the value for the rest; and [notes](Reductions::note) that it did. Its bounds hold, in later answers too. A larger tolerance never gives a
-    /// larger encoding. Default: it cannot be made smaller.
+    /// Makes the accumulator smaller if it errs less than `tolerance`, so that it errs about that
+    /// much: a share of the total for counts, of the value for the rest; and
+    /// [notes](Reductions::note) that it did. Its bounds hold, in later answers too. A larger
+    /// tolerance never gives a larger encoding. Default: it cannot be made smaller.
     ///
     /// See [`Engine::snapshot_within`](crate::engine::Engine::snapshot_within).
     fn reduce(&self, accumulator: &mut Self::Accumulator, tolerance: f64, reductions: &mut Reductions) {

@@ -137,7 +137,8 @@ pub trait Total<W>: Durable + Clone + Debug + Default + Send + Sync + 'static {
     /// [`ErrorKind::LimitExceeded`] if an integer sum leaves the range of `i128`.
     fn merge(&mut self, from: &Self) -> Result<(), Error>;
 
-    /// Takes out what another sum, added before, holds; `false` if that cannot be done. Default: it cannot.
+    /// Takes out what another sum, added before, holds; `false` if that cannot be done. Default: it
+    /// cannot.
     fn subtract(&mut self, part: &Self) -> bool {
         let _ = part;
         false
@@ -156,7 +157,8 @@ pub trait Total<W>: Durable + Clone + Debug + Default + Send + Sync + 'static {
     fn heap_bytes(&self) -> usize;
 }
 
-/// An exact running count, sum and sum of squares of widened numbers. The order in which they were added does not show.
+/// An exact running count, sum and sum of squares of widened numbers. The order in which they were
+/// added does not show.
 pub trait Moments<W>: Durable + Clone + Debug + Default + Send + Sync + 'static {
     /// Adds a number, which must be finite.
     fn add(&mut self, number: W);
@@ -170,7 +172,8 @@ pub trait Moments<W>: Durable + Clone + Debug + Default + Send + Sync + 'static 
     /// The sample variance (divisor n - 1), or `None` of fewer than two numbers.
     fn variance(&self) -> Option<f64>;
 
-    /// The square root of the sample variance; finite even where the variance leaves the range of `f64`.
+    /// The square root of the sample variance; finite even where the variance leaves the range of
+    /// `f64`.
     fn stddev(&self) -> Option<f64>;
 
     /// Bytes held on the heap.
@@ -179,8 +182,9 @@ pub trait Moments<W>: Durable + Clone + Debug + Default + Send + Sync + 'static 
 
 /// The exact running sum of integers.
 ///
-/// It cannot overflow by adding: every number is below 2^64 in magnitude, so that takes more than 2^63 records, or 292 years at one a
-/// nanosecond. Should merges ever bring it there, they say so, and adding saturates.
+/// It cannot overflow by adding: every number is below 2^64 in magnitude, so that takes more than
+/// 2^63 records, or 292 years at one a nanosecond. Should merges ever bring it there, they say so,
+/// and adding saturates.
 // Aligned like a word, so that beside other words, as a count, it takes no room but its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(Rust, packed(8))]
@@ -219,8 +223,9 @@ impl Total<i128> for IntegerSum {
         if magnitude == 0 {
             return 0.0;
         }
-        // The dividend with its top bit set is at least 2^127, so the quotient has 63 bits or more: its lowest bit is far below
-        // what f64 keeps, and or-ing "there is a remainder" into it makes the one rounding of `as` the right one.
+        // The dividend with its top bit set is at least 2^127, so the quotient has 63 bits or more:
+        // its lowest bit is far below what f64 keeps, and or-ing "there is a remainder" into it
+        // makes the one rounding of `as` the right one.
         let shift = magnitude.leading_zeros();
         let dividend = magnitude << shift;
         let divisor = u128::from(n.max(1));

@@ -5,8 +5,8 @@
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Reductions {
-    /// The error that sketches were brought to: a share of the total for counts (top-k, frequency), of the value for the rest. 0 if nothing was
-    /// reduced.
+    /// The error that sketches were brought to: a share of the total for counts (top-k, frequency),
+    /// of the value for the rest. 0 if nothing was reduced.
     pub tolerance: f64,
     /// Bytes of the whole state.
     pub bytes_before: usize,
@@ -36,7 +36,8 @@ impl Reductions {
         Reductions { tolerance, bytes_before, bytes_after: bytes_before, reduced: Vec::new() }
     }
 
-    /// Notes that an accumulator of the aggregate was reduced; to be called by [`Aggregate::reduce`](super::Aggregate::reduce).
+    /// Notes that an accumulator of the aggregate was reduced; to be called by
+    /// [`Aggregate::reduce`](super::Aggregate::reduce).
     pub fn note(&mut self, aggregate: &str) {
         match self.reduced.iter_mut().find(|reduced| reduced.aggregate == aggregate) {
             Some(reduced) => reduced.accumulators = reduced.accumulators.saturating_add(1),

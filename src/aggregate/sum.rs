@@ -14,11 +14,13 @@ pub struct Sum<N> {
     number: N,
 }
 
-/// The sum of a number. Of integers it is an `i128` and exact; of floats it is an `f64`: the exact sum, rounded once, so that it does not
-/// depend on the order of the records, on batches, threads or merges, to the bit. Of no records it is 0.
+/// The sum of a number. Of integers it is an `i128` and exact; of floats it is an `f64`: the exact
+/// sum, rounded once, so that it does not depend on the order of the records, on batches, threads
+/// or merges, to the bit. Of no records it is 0.
 ///
-/// A float that is NaN or infinite makes its record a dead letter ([`InvalidRecord`](crate::ErrorKind::InvalidRecord)). A sum past the
-/// range of `f64` is infinite, and finite again if later numbers bring it back.
+/// A float that is NaN or infinite makes its record a dead letter
+/// ([`InvalidRecord`](crate::ErrorKind::InvalidRecord)). A sum past the range of `f64` is infinite,
+/// and finite again if later numbers bring it back.
 ///
 /// # Example
 /// ```

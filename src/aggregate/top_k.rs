@@ -18,18 +18,22 @@ pub struct TopK<E> {
     seed: Seed,
 }
 
-/// Counters that a `top_k` has unless set otherwise: with up to so many distinct keys per window, its answer is exact.
+/// Counters that a `top_k` has unless set otherwise: with up to so many distinct keys per window,
+/// its answer is exact.
 pub const DEFAULT_COUNTERS: usize = 65_536;
 
 /// The most counters: what [`SpaceSaving::with_capacity`] allows.
 const COUNTERS_MAX: usize = 1 << 26;
 
-/// The `k` keys that come most often, for a key inside the record: `top_k(10, |hit: &Hit| hit.url.as_str())`. The answer is a list of
-/// [`TopRow`]s by count, descending, then by key, ascending.
+/// The `k` keys that come most often, for a key inside the record: `top_k(10, |hit: &Hit|
+/// hit.url.as_str())`. The answer is a list of [`TopRow`]s by count, descending, then by key,
+/// ascending.
 ///
-/// Exact while the distinct keys fit the [`counters`](TopK::counters) (default [`DEFAULT_COUNTERS`]); beyond, every row says between which
-/// bounds its count lies and whether the key is certainly among the top k: see [`SpaceSaving`], the sketch behind it. Memory grows with
-/// the keys that are held, so few keys cost little. For a key that is computed, use [`top_k_value`].
+/// Exact while the distinct keys fit the [`counters`](TopK::counters) (default
+/// [`DEFAULT_COUNTERS`]); beyond, every row says between which bounds its count lies and whether
+/// the key is certainly among the top k: see [`SpaceSaving`], the sketch behind it. Memory grows
+/// with the keys that are held, so few keys cost little. For a key that is computed, use
+/// [`top_k_value`].
 ///
 /// # Example
 /// ```
@@ -58,15 +62,16 @@ pub fn top_k_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(k: us
 }
 
 impl<E> TopK<E> {
-    /// The same with another number of counters, from `k` to 2^26; default [`DEFAULT_COUNTERS`]. The error of a count is at most
-    /// the number of records divided by it.
+    /// The same with another number of counters, from `k` to 2^26; default [`DEFAULT_COUNTERS`].
+    /// The error of a count is at most the number of records divided by it.
     #[must_use]
     pub fn counters(mut self, counters: usize) -> Self {
         self.counters = counters;
         self
     }
 
-    /// The same with another seed of the sketch's filter; default [`Seed::PUBLIC`]. Give a secret one where keys come from outside.
+    /// The same with another seed of the sketch's filter; default [`Seed::PUBLIC`]. Give a secret
+    /// one where keys come from outside.
     #[must_use]
     pub fn seeded(mut self, seed: Seed) -> Self {
         self.seed = seed;
@@ -90,7 +95,8 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for TopK<E> {
     }
 
     fn init(&self) -> Self::Accumulator {
-        // `validate` has refused other numbers; clamped, so that a specification nobody validated does not panic either.
+        // `validate` has refused other numbers; clamped, so that a specification nobody validated
+        // does not panic either.
         let counters = self.counters.clamp(1, COUNTERS_MAX);
         SpaceSaving::with_capacity(counters).expect("1 to 2^26 is the range of a sketch").seeded(self.seed)
     }

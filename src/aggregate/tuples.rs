@@ -58,7 +58,8 @@ macro_rules! tuple {
 
             #[inline]
             fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
-                // The tuple's own size, for what lies between its parts, and what each part holds beside itself.
+                // The tuple's own size, for what lies between its parts, and what each part holds
+                // beside itself.
                 size_of_val(accumulator)
                     $(+ self.$index.state_bytes(&accumulator.$index).saturating_sub(size_of_val(&accumulator.$index)))+
             }

@@ -10,13 +10,15 @@ use std::ops::Range;
 /// Fewer records than this in a row in one pane are not worth to be treated as a stretch.
 const SHORT: usize = 8;
 
-/// Records of one pane that are taken at once. Their times are looked at before any is, and once more where one is refused.
+/// Records of one pane that are taken at once. Their times are looked at before any is, and once
+/// more where one is refused.
 const LONG: usize = 64;
 
 /// Records of different panes that are taken before a stretch is looked for again.
 const MIXED: usize = 256;
 
-/// Records that are taken one by one where none could be taken at once, as of panes that come and go, before that is tried again.
+/// Records that are taken one by one where none could be taken at once, as of panes that come and
+/// go, before that is tried again.
 const SINGLY: usize = 8;
 
 /// The records of a batch that are still to be taken, with their event times.
@@ -81,8 +83,8 @@ struct Run {
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
-    /// Takes the records of a batch, as pushing one after the other would, until one makes a window complete, or `tell` refuses: it is told what became of each that was not
-    /// simply added.
+    /// Takes the records of a batch, as pushing one after the other would, until one makes a window
+    /// complete, or `tell` refuses: it is told what became of each that was not simply added.
     ///
     /// # Errors
     /// As [`push`](Engine::push), for the record that the batch then begins with.
@@ -112,8 +114,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(())
     }
 
-    /// Takes records from the front of a batch for as long as each goes into a pane that was used lately and changes nothing else: no window fires, for the first
-    /// time or again, no record is refused, nothing is to be measured. How many were taken; what stopped it is for [`push`](Engine::push) to decide.
+    /// Takes records from the front of a batch for as long as each goes into a pane that was used
+    /// lately and changes nothing else: no window fires, for the first time or again, no record is
+    /// refused, nothing is to be measured. How many were taken; what stopped it is for
+    /// [`push`](Engine::push) to decide.
     ///
     /// The state is then the one after pushing as many one by one.
     fn push_run(&mut self, shard: Shard, batch: &mut impl Batch<R>) -> usize {
@@ -143,16 +147,19 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         taken
     }
 
-    /// The event times of records that make nothing fire: no window for the first time, as the watermark stays below where something is due; and none
-    /// again, as their panes are in none that has fired or waits to be fetched.
+    /// The event times of records that make nothing fire: no window for the first time, as the
+    /// watermark stays below where something is due; and none again, as their panes are in none
+    /// that has fired or waits to be fetched.
     pub(super) fn quiet(&self) -> Range<i64> {
         let apart = self.lateness > 0 || self.firing.waits();
         let from = if apart { self.schedule.first_time_from(self.firing.settled_to()) } else { i64::MIN };
         from..self.watermarks.time_reaching(self.firing.wake_at())
     }
 
-    /// Adds a number of records from the front that go into the pane of the first, while they are quiet and not refused.
-    // The loops over records are functions of their own for the registers' sake; they are called once for many records.
+    /// Adds a number of records from the front that go into the pane of the first, while they are
+    /// quiet and not refused.
+    // The loops over records are functions of their own for the registers' sake; they are called
+    // once for many records.
     #[inline(never)]
     fn add_stretch(&mut self, batch: &mut impl Batch<R>, range: Range<usize>, run: &mut Run) -> Stretch {
         let start = range.start;
@@ -177,12 +184,14 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Stretch::Of(added)
     }
 
-    /// Adds a number of records from the front that go into panes that were used lately, while they are quiet and not refused.
+    /// Adds a number of records from the front that go into panes that were used lately, while they
+    /// are quiet and not refused.
     #[inline(never)]
     fn add_mixed(&mut self, batch: &mut impl Batch<R>, range: Range<usize>, run: &mut Run) -> usize {
         let range = range.start..range.end.min(range.start + MIXED);
         let Some(first) = batch.times().get(range.start).map(|time| time.as_millis()) else { return 0 };
-        // Panes that have been merged are to be told of. Where the first record goes into none of them the others do not either, so that the loop need not remember.
+        // Panes that have been merged are to be told of. Where the first record goes into none of
+        // them the others do not either, so that the loop need not remember.
         let covered = self.stacks.as_ref().map_or(i64::MIN, TwoStacks::covered);
         let from = if first < covered { run.quiet.start } else { run.quiet.start.max(covered) };
         let Some(mut neighbours) = self.panes.neighbours(first, &(from..run.quiet.end)) else { return 0 };

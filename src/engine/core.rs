@@ -18,12 +18,13 @@ use std::ops::RangeInclusive;
 /// Records between two measurements of the state, at least.
 const CHECK_RECORDS_MIN: u64 = 4096;
 
-/// Bytes of state for which one record is let through between two measurements: what measuring costs grows with the groups, and a
-/// group takes about this much, so measuring costs an amortised constant per record. At least: the number of records is rounded up.
+/// Bytes of state for which one record is let through between two measurements: what measuring
+/// costs grows with the groups, and a group takes about this much, so measuring costs an amortised
+/// constant per record. At least: the number of records is rounded up.
 const CHECK_BYTES_PER_RECORD: u64 = 64;
 
-/// Bytes that a record is expected to add to the state at most. So near the limit the state is measured more often, and passes it by
-/// no more than a quarter where that holds.
+/// Bytes that a record is expected to add to the state at most. So near the limit the state is
+/// measured more often, and passes it by no more than a quarter where that holds.
 const GROWTH_BYTES: u64 = 1024;
 
 /// A windowed aggregation over the records of any number of shards.
@@ -79,8 +80,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// An engine without shards or records.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] if a parameter of the aggregate is out of its range, or a duration of the options is not whole
-    /// milliseconds or over 73 million years.
+    /// [`ErrorKind::InvalidArgument`] if a parameter of the aggregate is out of its range, or a
+    /// duration of the options is not whole milliseconds or over 73 million years.
     pub fn new(aggregate: A, options: EngineOptions) -> Result<Self, Error> {
         aggregate.validate()?;
         let spans = options.spans()?;
@@ -112,7 +113,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Follows a shard, from the beginning; the handle of one that is followed already.
     ///
-    /// A shard without a record holds the watermark back. Open all shards of an input that are to be waited for before the first record.
+    /// A shard without a record holds the watermark back. Open all shards of an input that are to
+    /// be waited for before the first record.
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`] past [`Limits::shards_max`].
@@ -120,7 +122,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         self.open_shard_at(id, i64::MIN)
     }
 
-    /// Follows a shard that goes on where others ended, as after a reshard: it starts from their lowest watermark.
+    /// Follows a shard that goes on where others ended, as after a reshard: it starts from their
+    /// lowest watermark.
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`] past [`Limits::shards_max`].
@@ -142,23 +145,27 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         self.watermarks.close(shard.index());
     }
 
-    /// A shard that had ended goes on after all, as a file that has grown: the watermark waits for it again, and does not fall.
+    /// A shard that had ended goes on after all, as a file that has grown: the watermark waits for
+    /// it again, and does not fall.
     pub fn reopen_shard(&mut self, shard: Shard) {
         self.watermarks.reopen(shard.index());
     }
 
     /// Takes a record that came on a shard, with its event time.
     ///
-    /// Cost: a comparison of the time with the panes used last and the aggregate's own `add`; for a pane that is new, O(log panes).
+    /// Cost: a comparison of the time with the panes used last and the aggregate's own `add`; for a
+    /// pane that is new, O(log panes).
     ///
-    /// Windows that are complete wait to be fetched by [`next_emission`](Engine::next_emission), and are computed then. Only a record
-    /// that goes into a pane of one of them makes them be computed before it is taken: fetch often where records come out of order.
+    /// Windows that are complete wait to be fetched by [`next_emission`](Engine::next_emission),
+    /// and are computed then. Only a record that goes into a pane of one of them makes them be
+    /// computed before it is taken: fetch often where records come out of order.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] past a limit, or past one of the aggregate that the user chose to be an error, for this record or for a window
-    /// that is computed before it; of a strict engine, [`ErrorKind::InvalidRecord`] or
-    /// [`ErrorKind::TimeOutOfRange`] for a record that cannot be aggregated. The record is not taken then. Past
-    /// [`Limits::pending_bytes_max`], fetch what is complete and push it again.
+    /// [`ErrorKind::LimitExceeded`] past a limit, or past one of the aggregate that the user chose
+    /// to be an error, for this record or for a window that is computed before it; of a strict
+    /// engine, [`ErrorKind::InvalidRecord`] or [`ErrorKind::TimeOutOfRange`] for a record that
+    /// cannot be aggregated. The record is not taken then. Past [`Limits::pending_bytes_max`],
+    /// fetch what is complete and push it again.
     #[inline]
     pub fn push(&mut self, shard: Shard, record: &R, time: Timestamp) -> Result<Outcome, Error> {
         self.settle();
@@ -182,7 +189,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(outcome)
     }
 
-    /// Takes a record that knows its place in the shard; one that is not after the last one taken is a duplicate and changes nothing.
+    /// Takes a record that knows its place in the shard; one that is not after the last one taken
+    /// is a duplicate and changes nothing.
     ///
     /// # Errors
     /// As [`push`](Engine::push).
@@ -204,8 +212,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         duplicate
     }
 
-    /// Whether a record of this identity, given by its stable hash, was [remembered](Engine::remember) lately. False without
-    /// [`EngineOptions::recent_ids`], and true by mistake as seldom as they say. Counts nothing.
+    /// Whether a record of this identity, given by its stable hash, was
+    /// [remembered](Engine::remember) lately. False without [`EngineOptions::recent_ids`], and true
+    /// by mistake as seldom as they say. Counts nothing.
     pub fn is_repeated(&self, identity: u64) -> bool {
         self.recent_ids.as_ref().is_some_and(|recent| recent.contains(identity))
     }
@@ -217,9 +226,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
-    /// Counts a record that is not to be aggregated, because it did not pass a filter or could not be decoded, and takes its place as
-    /// reached. Its event time moves the watermark of its shard as that of any record; `None` where the time cannot be read, or where
-    /// [no time moves a watermark](Engine::moves_watermark).
+    /// Counts a record that is not to be aggregated, because it did not pass a filter or could not
+    /// be decoded, and takes its place as reached. Its event time moves the watermark of its shard
+    /// as that of any record; `None` where the time cannot be read, or where [no time moves a
+    /// watermark](Engine::moves_watermark).
     pub fn pass_over(&mut self, shard: Shard, sequence: Option<&Sequence>, outcome: Outcome, time: Option<Timestamp>) {
         self.stats.count(outcome);
         if let Some(time) = time {
@@ -230,7 +240,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
-    /// Counts records without sequence numbers that did not pass a filter; `latest` is the latest of their event times.
+    /// Counts records without sequence numbers that did not pass a filter; `latest` is the latest
+    /// of their event times.
     #[cfg(feature = "spec")]
     pub(crate) fn pass_over_filtered(&mut self, shard: Shard, records: usize, latest: Option<Timestamp>) {
         self.stats.filtered = self.stats.filtered.saturating_add(records as u64);
@@ -239,16 +250,18 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
-    /// Moves the watermark of a shard by the event time of a record. A time that no window can be given around moves nothing, nor one that
-    /// is so far from all others that too many empty windows would be emitted.
+    /// Moves the watermark of a shard by the event time of a record. A time that no window can be
+    /// given around moves nothing, nor one that is so far from all others that too many empty
+    /// windows would be emitted.
     fn observe(&mut self, shard: Shard, time: Timestamp) {
         if self.schedule.range(self.lateness).contains(&time.as_millis()) && !self.is_far(time) {
             self.watermarks.observe(shard.index(), time.as_millis());
         }
     }
 
-    /// Returns true if the event times of records move watermarks, as they do unless the out-of-orderness is unbounded. Otherwise the
-    /// time of a record that is [passed over](Engine::pass_over) need not be read.
+    /// Returns true if the event times of records move watermarks, as they do unless the
+    /// out-of-orderness is unbounded. Otherwise the time of a record that is [passed
+    /// over](Engine::pass_over) need not be read.
     pub fn moves_watermark(&self) -> bool {
         self.watermarks.is_bounded()
     }
@@ -262,12 +275,14 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
-    /// The caller's clock at the last record of the shard whose event time could be read; `None` where no clock was told.
+    /// The caller's clock at the last record of the shard whose event time could be read; `None`
+    /// where no clock was told.
     pub fn last_record(&self, shard: Shard) -> Option<Timestamp> {
         self.watermarks.last_record(shard.index()).map(Timestamp::from_millis)
     }
 
-    /// All records of the shard up to this place have been given: for a source that knows its place between records and not of each.
+    /// All records of the shard up to this place have been given: for a source that knows its place
+    /// between records and not of each.
     pub fn set_applied(&mut self, shard: Shard, sequence: &Sequence) {
         self.shards.set_applied(shard, sequence);
     }
@@ -282,21 +297,24 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         self.shards.applied(shard)
     }
 
-    /// The caller's clock has come to `now`; before records that came at `now` are pushed. Judges which shards are idle: those without a
-    /// record whose event time could be read for the idle time-out.
+    /// The caller's clock has come to `now`; before records that came at `now` are pushed. Judges
+    /// which shards are idle: those without a record whose event time could be read for the idle
+    /// time-out.
     pub fn advance(&mut self, now: Timestamp) {
         self.watermarks.advance(now.as_millis());
     }
 
-    /// No record of the shard before `time` is expected any more: its watermark rises to `time` less 1 ms, as if a record had come so much later that it passed the
-    /// out-of-orderness. For a shard that is known to be quiet; what comes before `time` all the same is late.
+    /// No record of the shard before `time` is expected any more: its watermark rises to `time`
+    /// less 1 ms, as if a record had come so much later that it passed the out-of-orderness. For a
+    /// shard that is known to be quiet; what comes before `time` all the same is late.
     ///
     /// Without effect where the out-of-orderness is unbounded.
     pub fn reach(&mut self, shard: Shard, time: Timestamp) {
         self.watermarks.reach(shard.index(), time.as_millis().saturating_sub(1));
     }
 
-    /// Whether [`next_emission`](Engine::next_emission) may have something to give. False is certain.
+    /// Whether [`next_emission`](Engine::next_emission) may have something to give. False is
+    /// certain.
     pub fn is_due(&self) -> bool {
         !self.pending.is_empty() || self.firing.waits() || self.firing.is_due(self.watermarks.overall())
     }
@@ -308,11 +326,13 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// The next emission: by window end, then start.
     ///
-    /// Windows are computed as they are asked for, so that the answers of a long input need not be held at once.
+    /// Windows are computed as they are asked for, so that the answers of a long input need not be
+    /// held at once.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] if a window merged of its panes passes a limit that the user chose to be an error. The window has no
-    /// answer then; its records stay in the other windows that they are in. The next call goes on after it.
+    /// [`ErrorKind::LimitExceeded`] if a window merged of its panes passes a limit that the user
+    /// chose to be an error. The window has no answer then; its records stay in the other windows
+    /// that they are in. The next call goes on after it.
     pub fn next_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
         if let Some(fired) = self.pending.pop() {
             let value = answer(&self.aggregate, fired.content.as_ref());
@@ -327,7 +347,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Emission { window: self.schedule.window(start), revision, value }
     }
 
-    /// Event times up to and including this one are taken as complete; `None` before there is such a time.
+    /// Event times up to and including this one are taken as complete; `None` before there is such
+    /// a time.
     pub fn watermark(&self) -> Option<Timestamp> {
         let overall = self.watermarks.overall();
         (overall != i64::MIN).then(|| Timestamp::from_millis(overall))
@@ -365,7 +386,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         &self.aggregate
     }
 
-    /// Adds a record to its pane, if that was used lately and the aggregate does not refuse the record; whether it did.
+    /// Adds a record to its pane, if that was used lately and the aggregate does not refuse the
+    /// record; whether it did.
     #[inline]
     fn add_to_recent(&mut self, record: &R, time: Timestamp) -> bool {
         let Some((pane, accumulator)) = self.panes.recent(time.as_millis()) else { return false };
@@ -441,7 +463,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
-    /// Sorts an error of `check`: a record that cannot be aggregated is a dead letter, anything else the caller's to mend.
+    /// Sorts an error of `check`: a record that cannot be aggregated is a dead letter, anything
+    /// else the caller's to mend.
     #[cold]
     fn refuse(&mut self, error: Error) -> Result<Outcome, Error> {
         match error.kind() {
@@ -472,8 +495,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 }
 
-/// How many records may come before a state of this many bytes is measured again, under a limit of `bytes_max`. A power of two, so that it does not depend on a few bytes
-/// more or less.
+/// How many records may come before a state of this many bytes is measured again, under a limit of
+/// `bytes_max`. A power of two, so that it does not depend on a few bytes more or less.
 pub(super) fn records_between_checks(bytes: usize, bytes_max: usize) -> u64 {
     let amortised = (bytes as u64 / CHECK_BYTES_PER_RECORD).max(CHECK_RECORDS_MIN).next_power_of_two();
     let room = bytes_max.saturating_sub(bytes).max(bytes_max / 4) as u64 / GROWTH_BYTES;

@@ -1,7 +1,7 @@
 //! An engine's state to bytes and back.
 //!
-//! What is written is what the next records can meet: open panes, watermarks, positions, what has fired, and what has fired and was not
-//! fetched. What follows from these is made again.
+//! What is written is what the next records can meet: open panes, watermarks, positions, what has
+//! fired, and what has fired and was not fetched. What follows from these is made again.
 
 use super::Engine;
 use super::firing::{Fired, Firing, read_revision, read_start};
@@ -32,13 +32,15 @@ struct State<T> {
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
-    /// What the pipeline computes, in words: its name, its windows and its aggregate. State is only read by a pipeline of the same description.
+    /// What the pipeline computes, in words: its name, its windows and its aggregate. State is only
+    /// read by a pipeline of the same description.
     pub fn description(&self) -> String {
         let what = format!("{} over {}", self.aggregate.describe(), self.schedule.describe());
         if self.name.is_empty() { what } else { format!("{}: {what}", self.name) }
     }
 
-    /// The stable hash of the [`description`](Engine::description): with shard, window, group and revision it identifies an emission for ever.
+    /// The stable hash of the [`description`](Engine::description): with shard, window, group and
+    /// revision it identifies an emission for ever.
     pub fn fingerprint(&self) -> u64 {
         self.identity().fingerprint()
     }
@@ -47,27 +49,31 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Identity { description: self.description(), seeds: self.aggregate.seed_fingerprint() }
     }
 
-    /// The whole state as bytes: an engine that is [restored](Engine::restore) from it and given the records that this one is given next
-    /// gives the same emissions, to the bit.
+    /// The whole state as bytes: an engine that is [restored](Engine::restore) from it and given
+    /// the records that this one is given next gives the same emissions, to the bit.
     ///
-    /// Emissions that are complete and were not fetched are part of it; those that were fetched are not. Cost: O(state).
+    /// Emissions that are complete and were not fetched are part of it; those that were fetched are
+    /// not. Cost: O(state).
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] if the aggregate cannot be written down: see [`Aggregate::encode`].
+    /// [`ErrorKind::Unsupported`] if the aggregate cannot be written down: see
+    /// [`Aggregate::encode`].
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let bytes = self.encode_state(&mut |accumulator, writer| self.aggregate.encode(accumulator, writer))?;
         Snapshot::from_bytes(bytes)
     }
 
-    /// The state in at most `bytes_max` bytes. Where the whole does not fit, sketches are made smaller, those first that lose least:
-    /// all of them to one and the same error, the smallest at which the snapshot fits. Later answers state their bounds accordingly; what is
-    /// exact and is no sketch stays exact.
+    /// The state in at most `bytes_max` bytes. Where the whole does not fit, sketches are made
+    /// smaller, those first that lose least: all of them to one and the same error, the smallest at
+    /// which the snapshot fits. Later answers state their bounds accordingly; what is exact and is
+    /// no sketch stays exact.
     ///
-    /// This engine is not changed: only what is restored from the snapshot is coarser. Cost: that of [`snapshot`](Engine::snapshot), about eight times
-    /// if it does not fit.
+    /// This engine is not changed: only what is restored from the snapshot is coarser. Cost: that
+    /// of [`snapshot`](Engine::snapshot), about eight times if it does not fit.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] if the smallest form does not fit; as [`snapshot`](Engine::snapshot) otherwise.
+    /// [`ErrorKind::LimitExceeded`] if the smallest form does not fit; as
+    /// [`snapshot`](Engine::snapshot) otherwise.
     pub fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error> {
         let whole = self.snapshot()?;
         let bytes_before = whole.bytes().len();
@@ -160,9 +166,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// An engine in the state that a snapshot holds, to go on with the records after it.
     ///
-    /// Shards are those of the snapshot: [`open_shard`](Engine::open_shard) gives their handles, and [`applied`](Engine::applied) says from where on each is
-    /// to be read. Out-of-orderness, idle time-out and limits may differ from those that the snapshot was taken under, and the allowed lateness
-    /// may be shorter.
+    /// Shards are those of the snapshot: [`open_shard`](Engine::open_shard) gives their handles,
+    /// and [`applied`](Engine::applied) says from where on each is to be read. Out-of-orderness,
+    /// idle time-out and limits may differ from those that the snapshot was taken under, and the
+    /// allowed lateness may be shorter.
     ///
     /// # Errors
     /// As [`restore`](Engine::restore) and [`new`](Engine::new).
@@ -172,12 +179,14 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(engine)
     }
 
-    /// Replaces the state by the one that a snapshot holds. Shard handles that were given out before are void: open the shards again.
+    /// Replaces the state by the one that a snapshot holds. Shard handles that were given out
+    /// before are void: open the shards again.
     ///
     /// # Errors
-    /// [`ErrorKind::Mismatch`] if the snapshot is of another pipeline or seed, or was taken under a shorter allowed lateness, so that
-    /// what this engine would need is gone; [`ErrorKind::Corrupt`] if its content is none; [`ErrorKind::LimitExceeded`] if it is past a limit. The state is
-    /// then as it was.
+    /// [`ErrorKind::Mismatch`] if the snapshot is of another pipeline or seed, or was taken under a
+    /// shorter allowed lateness, so that what this engine would need is gone;
+    /// [`ErrorKind::Corrupt`] if its content is none; [`ErrorKind::LimitExceeded`] if it is past a
+    /// limit. The state is then as it was.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         snapshot.check(&self.identity())?;
         let state = self.decode_state(snapshot.bytes(), snapshot.envelope())?;
@@ -241,7 +250,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(State { panes, stacks, watermarks, firing, pending, stats, shards, recent_ids, inherited })
     }
 
-    /// Panes were dropped and revisions forgotten by the lateness of then: less can be asked of them now, but not more.
+    /// Panes were dropped and revisions forgotten by the lateness of then: less can be asked of
+    /// them now, but not more.
     fn check_lateness(&self, lateness: i64) -> Result<(), Error> {
         if self.lateness <= lateness {
             return Ok(());

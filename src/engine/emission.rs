@@ -4,8 +4,8 @@ use crate::window::Window;
 
 /// The answer of one window.
 ///
-/// A window is emitted when it fires, and once more, with `revision` raised, for every late record within the allowed lateness:
-/// a consumer can upsert by window.
+/// A window is emitted when it fires, and once more, with `revision` raised, for every late record
+/// within the allowed lateness: a consumer can upsert by window.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Emission<V> {
@@ -17,7 +17,8 @@ pub struct Emission<V> {
     pub value: V,
 }
 
-/// What became of a record. None of these is an error; each is counted in [`Stats`](crate::engine::Stats).
+/// What became of a record. None of these is an error; each is counted in
+/// [`Stats`](crate::engine::Stats).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Outcome {

@@ -10,9 +10,11 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A part of the windows that were left in an engine: see [`Engine::split_finished`](super::Engine::split_finished).
+/// A part of the windows that were left in an engine: see
+/// [`Engine::split_finished`](super::Engine::split_finished).
 ///
-/// Panes that windows of two parts have in common are shared, not copied: nothing is added to them any more.
+/// Panes that windows of two parts have in common are shared, not copied: nothing is added to them
+/// any more.
 pub struct FinishedPart<R: ?Sized, A: Aggregate<R>> {
     pub(super) aggregate: A,
     pub(super) schedule: Schedule,

@@ -1,12 +1,14 @@
 //! When a window is complete, and what it says then.
 //!
-//! Windows fire in the order of their starts. `fired_to` is the start of the first window that has not fired; every window before it
-//! is complete at the current watermark. A record that still goes into one of those (within the allowed lateness) makes it fire
-//! again, with a higher revision. A pane is dropped when the last window that contains it is closed.
+//! Windows fire in the order of their starts. `fired_to` is the start of the first window that has
+//! not fired; every window before it is complete at the current watermark. A record that still goes
+//! into one of those (within the allowed lateness) makes it fire again, with a higher revision. A
+//! pane is dropped when the last window that contains it is closed.
 //!
-//! A window that is due *waits*: it is computed when it is fetched, of panes that are as they were when it became due. So a leap of
-//! event time over many windows costs no memory. A record that would change such a pane makes the answers that wait come first: they
-//! are *pending* then, within a limit of bytes.
+//! A window that is due *waits*: it is computed when it is fetched, of panes that are as they were
+//! when it became due. So a leap of event time over many windows costs no memory. A record that
+//! would change such a pane makes the answers that wait come first: they are *pending* then, within
+//! a limit of bytes.
 
 use super::Engine;
 use super::core::answer_bytes;
@@ -30,15 +32,19 @@ pub(super) struct Firing {
     wake_at: i64,
     /// Windows that start before this one may wait to be fetched; `i64::MIN` where none does.
     waits_to: i64,
-    /// Windows that have fired and may fire again, with their last revision: within the allowed lateness, or before their turn.
+    /// Windows that have fired and may fire again, with their last revision: within the allowed
+    /// lateness, or before their turn.
     revisions: BTreeMap<i64, u32>,
     /// Windows that have to fire again.
     again: VecDeque<i64>,
-    /// Windows that were answered before their turn and are still to fire in it, each with the hash of what its records were then.
+    /// Windows that were answered before their turn and are still to fire in it, each with the hash
+    /// of what its records were then.
     early: BTreeMap<i64, u64>,
-    /// Windows whose last partial was given before they closed: another one follows when they do, the last.
+    /// Windows whose last partial was given before they closed: another one follows when they do,
+    /// the last.
     given: BTreeSet<i64>,
-    /// Windows that start in this stretch, have a record and have not fired are to be answered before their turn.
+    /// Windows that start in this stretch, have a record and have not fired are to be answered
+    /// before their turn.
     answering: Option<Range<i64>>,
 }
 
@@ -237,7 +243,8 @@ fn check_start(reader: &Reader<'_>, schedule: Schedule, start: i64) -> Result<()
 
 /// The first window with a pane that starts there or later.
 pub(super) fn first_window<T>(panes: &Panes<T>, schedule: Schedule, start: i64) -> Option<i64> {
-    // Such a window holds only panes that start there or later, and the first of them is in the first of those.
+    // Such a window holds only panes that start there or later, and the first of them is in the
+    // first of those.
     panes.first_pane_from(start).map(|pane| schedule.first_window_of(pane).max(start))
 }
 
@@ -250,8 +257,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
-    /// What is due waits from now on. Its panes are not found as used lately any more, so that a record for one of them comes to
-    /// [`settle_before`](Engine::settle_before).
+    /// What is due waits from now on. Its panes are not found as used lately any more, so that a
+    /// record for one of them comes to [`settle_before`](Engine::settle_before).
     #[cold]
     fn look(&mut self) {
         let answering = self.firing.answering.as_ref().map(|windows| windows.end);
@@ -279,7 +286,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         (self.firing.waits_to, self.firing.wake_at) = (i64::MIN, self.next_wake());
     }
 
-    /// A record is about to go into the pane: if a window that waits has the pane, all that wait are made.
+    /// A record is about to go into the pane: if a window that waits has the pane, all that wait
+    /// are made.
     ///
     /// # Errors
     /// As [`settle_now`](Engine::settle_now).
@@ -293,8 +301,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Makes the answers that wait.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] if the answers that are made and not fetched take more bytes than are allowed, and as
-    /// [`next_emission`](Engine::next_emission).
+    /// [`ErrorKind::LimitExceeded`] if the answers that are made and not fetched take more bytes
+    /// than are allowed, and as [`next_emission`](Engine::next_emission).
     #[cold]
     pub(super) fn settle_now(&mut self) -> Result<(), Error> {
         loop {
@@ -319,8 +327,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Err(Error::new(ErrorKind::LimitExceeded, message))
     }
 
-    /// Fires the next window that is due, and makes of its records what `make` does. One that cannot be made is an error once: it is
-    /// passed over.
+    /// Fires the next window that is due, and makes of its records what `make` does. One that
+    /// cannot be made is an error once: it is passed over.
     pub(super) fn fire_next<T>(&mut self, make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T) -> Result<Option<Fired<T>>, Error> {
         if let Some(start) = self.firing.again.pop_front() {
             return self.fire_again(start, make).map(Some);
@@ -348,10 +356,12 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         self.firing.given.first().copied().filter(|start| self.is_closed(*start))
     }
 
-    /// Windows that the watermark has passed were empty, and are not to fire in their turn any more.
+    /// Windows that the watermark has passed were empty, and are not to fire in their turn any
+    /// more.
     ///
-    /// Where empty windows are emitted, those before the first that fires are not, and the first may be one that a late record goes
-    /// into: only those are passed that no record can go into any more.
+    /// Where empty windows are emitted, those before the first that fires are not, and the first
+    /// may be one that a late record goes into: only those are passed that no record can go into
+    /// any more.
     pub(super) fn pass_empty(&mut self) {
         if !self.counts_empty() {
             let lateness = if self.emit_empty { self.lateness } else { 0 };
@@ -369,12 +379,14 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         next.filter(|start| self.schedule.last_millisecond(*start) <= watermark)
     }
 
-    /// Returns true if every window from `fired_to` on is to fire, with or without records: from the first one that had any.
+    /// Returns true if every window from `fired_to` on is to fire, with or without records: from
+    /// the first one that had any.
     fn counts_empty(&self) -> bool {
         self.emit_empty && self.firing.has_fired
     }
 
-    /// Refuses to open a pane so far from all others that more empty windows in a row than panes are allowed would be emitted.
+    /// Refuses to open a pane so far from all others that more empty windows in a row than panes
+    /// are allowed would be emitted.
     pub(super) fn check_gap(&self, pane: Pane) -> Result<(), Error> {
         if !self.emit_empty || self.empty_beside(pane) <= self.limits.panes_max as u64 {
             return Ok(());
@@ -388,13 +400,15 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Err(Error::new(ErrorKind::TimeOutOfRange, message))
     }
 
-    /// Returns true if a window around the time would be as far from all others as [`check_gap`](Engine::check_gap) refuses.
+    /// Returns true if a window around the time would be as far from all others as
+    /// [`check_gap`](Engine::check_gap) refuses.
     pub(super) fn is_far(&self, time: Timestamp) -> bool {
         let start = time.as_millis();
         self.emit_empty && self.check_gap(Pane { start, end: start.saturating_add(1) }).is_err()
     }
 
-    /// How many windows are without a record between those of a pane that is to be opened and the nearest that have one or have fired.
+    /// How many windows are without a record between those of a pane that is to be opened and the
+    /// nearest that have one or have fired.
     fn empty_beside(&self, pane: Pane) -> u64 {
         let (first, last) = (self.schedule.first_window_of(pane), self.schedule.last_window_of(pane.start));
         let after = |last: i64| self.schedule.next_window(last);
@@ -412,7 +426,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         next.map_or(0, |next| self.schedule.windows_between(after(last), next))
     }
 
-    /// The first window that has fired and may fire again; the first that has not fired, if there is none.
+    /// The first window that has fired and may fire again; the first that has not fired, if there
+    /// is none.
     fn first_fired(&self) -> i64 {
         self.firing.revisions.first_key_value().map_or(self.firing.fired_to, |(start, _)| *start).min(self.firing.fired_to)
     }
@@ -428,14 +443,17 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         own.into_iter().chain(self.first_inherited_from(start)).min()
     }
 
-    /// Answers every window that has a record and has not fired, as it stands now: for a source that has fallen silent, whose last windows no later record
-    /// completes. None is closed by it: it takes further records, and in its turn fires once more, with the revision raised. A window that was answered so before,
-    /// and whose records are those of then, is passed over.
+    /// Answers every window that has a record and has not fired, as it stands now: for a source
+    /// that has fallen silent, whose last windows no later record completes. None is closed by it:
+    /// it takes further records, and in its turn fires once more, with the revision raised. A
+    /// window that was answered so before, and whose records are those of then, is passed over.
     ///
-    /// They are computed as they are fetched. Fetch them before the next record, or they are held until they are fetched.
+    /// They are computed as they are fetched. Fetch them before the next record, or they are held
+    /// until they are fetched.
     ///
     /// # Errors
-    /// As [`next_emission`](Engine::next_emission), and as [`push`](Engine::push) past [`Limits::pending_bytes_max`](crate::Limits::pending_bytes_max).
+    /// As [`next_emission`](Engine::next_emission), and as [`push`](Engine::push) past
+    /// [`Limits::pending_bytes_max`](crate::Limits::pending_bytes_max).
     pub fn answer_open(&mut self) -> Result<(), Error> {
         // What is complete comes first.
         self.settle_now()?;
@@ -455,7 +473,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(())
     }
 
-    /// The next window that is to be answered before its turn and has other records than the last time.
+    /// The next window that is to be answered before its turn and has other records than the last
+    /// time.
     fn next_early(&mut self) -> Result<Option<Fired<Option<A::Accumulator>>>, Error> {
         while let Some(Range { start, end }) = self.firing.answering.take() {
             let Some(start) = self.candidate_from(start).filter(|start| *start < end) else { break };
@@ -469,7 +488,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(None)
     }
 
-    /// The hash of a window's records, unless they are those that it was answered with before its turn the last time.
+    /// The hash of a window's records, unless they are those that it was answered with before its
+    /// turn the last time.
     fn news(&self, start: i64, content: Option<&A::Accumulator>) -> Option<u64> {
         // What cannot be written down cannot be told from what it was: it is always news.
         let Ok(bytes) = answer_bytes(&self.aggregate, content) else { return Some(0) };
@@ -509,7 +529,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(Fired { start, revision, content })
     }
 
-    /// Fires a window again, or for the first time if it was empty until now, because of a late record or since it has closed.
+    /// Fires a window again, or for the first time if it was empty until now, because of a late
+    /// record or since it has closed.
     fn fire_again<T>(&mut self, start: i64, make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T) -> Result<Fired<T>, Error> {
         self.firing.given.remove(&start);
         let content = make(&self.aggregate, self.merged(start)?.map_or(Content::Empty, Content::Merged));
@@ -533,8 +554,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(Some(merged))
     }
 
-    /// A record went into the pane: the windows around it that have fired and are not closed have to fire again. Where empty windows
-    /// are emitted, those after them fire too, up to the first that has fired.
+    /// A record went into the pane: the windows around it that have fired and are not closed have
+    /// to fire again. Where empty windows are emitted, those after them fire too, up to the first
+    /// that has fired.
     #[inline]
     pub(super) fn fire_again_with(&mut self, pane: Pane) {
         let start = self.schedule.first_window_of(pane);

@@ -1,7 +1,7 @@
 //! Windows of shards that have ended, to be answered by the engine that goes on in their place.
 //!
-//! What an ended shard has of a window is one accumulator, whatever panes it was made of. It is kept beside the panes, by the window's start, and merged
-//! with them when the window fires.
+//! What an ended shard has of a window is one accumulator, whatever panes it was made of. It is
+//! kept beside the panes, by the window's start, and merged with them when the window fires.
 
 use super::Engine;
 use super::durable::Encode;
@@ -17,14 +17,19 @@ use std::collections::BTreeMap;
 pub(super) type Inherited<T> = BTreeMap<i64, T>;
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
-    /// Takes over a window of a shard that has ended, as after a reshard: its records are part of this engine's answer for the window from now on.
+    /// Takes over a window of a shard that has ended, as after a reshard: its records are part of
+    /// this engine's answer for the window from now on.
     ///
-    /// The partial is what [`next_partial`](Engine::next_partial) gives of the ended shard's engine after [`finish`](Engine::finish), once what was complete
-    /// before is emitted. Its source and revision do not matter. Give each window of each parent to one engine, before that engine's first record.
+    /// The partial is what [`next_partial`](Engine::next_partial) gives of the ended shard's engine
+    /// after [`finish`](Engine::finish), once what was complete before is emitted. Its source and
+    /// revision do not matter. Give each window of each parent to one engine, before that engine's
+    /// first record.
     ///
     /// # Errors
-    /// [`ErrorKind::Mismatch`] if it is of another pipeline or seed, [`ErrorKind::Corrupt`] if its accumulator is none, [`ErrorKind::InvalidArgument`] if the window
-    /// has fired here, [`ErrorKind::LimitExceeded`] past [`Limits::panes_max`](crate::limits::Limits::panes_max). The engine is then as it was.
+    /// [`ErrorKind::Mismatch`] if it is of another pipeline or seed, [`ErrorKind::Corrupt`] if its
+    /// accumulator is none, [`ErrorKind::InvalidArgument`] if the window has fired here,
+    /// [`ErrorKind::LimitExceeded`] past [`Limits::panes_max`](crate::limits::Limits::panes_max).
+    /// The engine is then as it was.
     pub fn inherit(&mut self, partial: &Partial) -> Result<(), Error> {
         partial.envelope().check(partial.bytes(), Kind::Partial, &self.identity())?;
         let mut reader = partial.envelope().section(partial.bytes(), Tag::Accumulator)?;

@@ -13,24 +13,29 @@ use std::time::Duration;
 pub struct EngineOptions {
     /// The windows; default: one over everything.
     pub windows: Windows,
-    /// By how much a record may come behind the latest one of its shard and still be waited for; `None`: by any time, so that nothing
-    /// fires before the end of the input and no record is ever late. Default: 0.
+    /// By how much a record may come behind the latest one of its shard and still be waited for;
+    /// `None`: by any time, so that nothing fires before the end of the input and no record is ever
+    /// late. Default: 0.
     pub out_of_orderness: Option<Duration>,
-    /// How long after a window has fired late records still go into it, each emitting it anew. Default: 0.
+    /// How long after a window has fired late records still go into it, each emitting it anew.
+    /// Default: 0.
     pub allowed_lateness: Duration,
-    /// After how long without a record, by the clock given to [`Engine::advance`](super::Engine::advance), the other shards stop waiting
-    /// for a shard; `None`: never. Default: never.
+    /// After how long without a record, by the clock given to
+    /// [`Engine::advance`](super::Engine::advance), the other shards stop waiting for a shard;
+    /// `None`: never. Default: never.
     pub idle_after: Option<Duration>,
-    /// Whether windows without a record, between windows that are emitted, are emitted too. A record that leaves more than
-    /// [`Limits::panes_max`] of them between its windows and all others is a dead letter. Default: they are not.
+    /// Whether windows without a record, between windows that are emitted, are emitted too. A
+    /// record that leaves more than [`Limits::panes_max`] of them between its windows and all
+    /// others is a dead letter. Default: they are not.
     pub emit_empty: bool,
-    /// Whether a record that cannot be aggregated is an error that leaves it untaken, in the place of a dead letter: for a source that delivers it again.
-    /// Default: it is a dead letter.
+    /// Whether a record that cannot be aggregated is an error that leaves it untaken, in the place
+    /// of a dead letter: for a source that delivers it again. Default: it is a dead letter.
     pub strict: bool,
-    /// Recognises records that a producer has sent again, by an identity: see [`Engine::is_repeated`](super::Engine::is_repeated). Default: none.
+    /// Recognises records that a producer has sent again, by an identity: see
+    /// [`Engine::is_repeated`](super::Engine::is_repeated). Default: none.
     pub recent_ids: Option<RecentIds>,
-    /// A name and version of the pipeline, part of its fingerprint: state that was saved under another name is refused. Change it when
-    /// closures change in meaning. Default: empty.
+    /// A name and version of the pipeline, part of its fingerprint: state that was saved under
+    /// another name is refused. Change it when closures change in meaning. Default: empty.
     pub name: String,
     /// The caps.
     pub limits: Limits,

@@ -1,12 +1,14 @@
 //! Answers that had to be made before they were fetched.
 //!
-//! A window that is complete waits to be fetched, and is computed then. Only where a record is about to change a pane that such a window
-//! is made of, its answer is made before: it is kept here.
+//! A window that is complete waits to be fetched, and is computed then. Only where a record is
+//! about to change a pane that such a window is made of, its answer is made before: it is kept
+//! here.
 
 use super::firing::Fired;
 use std::collections::VecDeque;
 
-/// The accumulators of windows that have fired, the oldest first; `None` for those without a record.
+/// The accumulators of windows that have fired, the oldest first; `None` for those without a
+/// record.
 #[derive(Clone, Debug)]
 pub(super) struct Pending<T> {
     /// Each with the bytes that it is counted with.

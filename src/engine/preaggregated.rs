@@ -8,10 +8,12 @@ use crate::time::Timestamp;
 use crate::window::{Pane, Place, Schedule};
 use std::marker::PhantomData;
 
-/// Records of more panes than this are not aggregated apart: merging them would cost what it spares.
+/// Records of more panes than this are not aggregated apart: merging them would cost what it
+/// spares.
 const PANES_MAX: usize = 16;
 
-/// Bytes of accumulators for each record up to which aggregating apart pays. A group takes 200 to 500, so there are to be several records for each.
+/// Bytes of accumulators for each record up to which aggregating apart pays. A group takes 200 to
+/// 500, so there are to be several records for each.
 const BYTES_PER_RECORD_MAX: usize = 64;
 
 /// What any thread needs to aggregate records apart from their engine.
@@ -31,7 +33,8 @@ pub(crate) struct Preaggregated<T> {
     records: usize,
     /// The earliest event time of a record that was added.
     earliest: i64,
-    /// The latest event time of all, those included that were [passed over](Preaggregated::pass_over).
+    /// The latest event time of all, those included that were [passed
+    /// over](Preaggregated::pass_over).
     latest: i64,
 }
 
@@ -59,7 +62,8 @@ impl<T> Preaggregated<T> {
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Preaggregation<R, A> {
-    /// Adds a record. False, and nothing is added, if only the engine can say what is to become of it, or if it is of one pane too many.
+    /// Adds a record. False, and nothing is added, if only the engine can say what is to become of
+    /// it, or if it is of one pane too many.
     #[inline]
     pub(crate) fn add(&self, to: &mut Preaggregated<A::Accumulator>, record: &R, time: Timestamp) -> bool {
         let millis = time.as_millis();
@@ -100,9 +104,11 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
-    /// Takes all of these records, which come next on the shard, or none of them. They are taken if pushing them one by one would have had no effect but adding them: none is
-    /// late or refused, nothing fires and nothing is to be measured before the last of them. The state is then the one after pushing them one by one, for an aggregate
-    /// whose merge is exact; whether it is, is for the caller to know.
+    /// Takes all of these records, which come next on the shard, or none of them. They are taken if
+    /// pushing them one by one would have had no effect but adding them: none is late or refused,
+    /// nothing fires and nothing is to be measured before the last of them. The state is then the
+    /// one after pushing them one by one, for an aggregate whose merge is exact; whether it is, is
+    /// for the caller to know.
     ///
     /// # Errors
     /// As of a merge; the records are then taken in part.
@@ -140,8 +146,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(true)
     }
 
-    /// Counts the records that may still come before the state is measured. Where it is to be measured between these, it is measured now, if that makes no difference to when it is
-    /// measured next and to whether it is within its limit; otherwise false, and nothing has changed.
+    /// Counts the records that may still come before the state is measured. Where it is to be
+    /// measured between these, it is measured now, if that makes no difference to when it is
+    /// measured next and to whether it is within its limit; otherwise false, and nothing has
+    /// changed.
     fn measures_alike(&mut self, records: &Preaggregated<A::Accumulator>) -> bool {
         let count = records.records as u64;
         if let Some(left) = self.until_check.checked_sub(count) {
@@ -171,13 +179,15 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             return false;
         }
         let Some(first) = records.panes.iter().map(|(pane, _)| *pane).min_by_key(|pane| pane.start) else { return true };
-        // No watermark that these records, or those passed over, bring about completes or closes any window that they are in.
+        // No watermark that these records, or those passed over, bring about completes or closes
+        // any window that they are in.
         let quiet = self.quiet();
         let until = quiet.end.min(self.watermarks.time_reaching(self.wakes_at(first)));
         if records.earliest < quiet.start || until <= records.latest || self.wakes_at(first) <= self.watermarks.overall() {
             return false;
         }
-        // A pane that is found counts as used lately, so that records are added to it unasked: those of windows that wait are not looked for.
+        // A pane that is found counts as used lately, so that records are added to it unasked:
+        // those of windows that wait are not looked for.
         let new = records.panes.iter().filter(|(pane, _)| self.panes.find(*pane).is_none()).count();
         new <= self.limits.panes_max.saturating_sub(self.panes.len())
     }
@@ -220,7 +230,8 @@ mod tests {
         }
     }
 
-    /// Were there twice as many groups, the state would be measured at other intervals; it is measured in every other block, or every fourth.
+    /// Were there twice as many groups, the state would be measured at other intervals; it is
+    /// measured in every other block, or every fourth.
     #[test]
     fn blocks_of_known_groups_are_taken_whatever_the_size_of_the_state() {
         for groups in [1, 500, 1000, 1500, 1900] {
@@ -240,7 +251,8 @@ mod tests {
         }
     }
 
-    /// The state is to be measured within the block, and its table may double by then, with which it is measured half as often from there on.
+    /// The state is to be measured within the block, and its table may double by then, with which
+    /// it is measured half as often from there on.
     #[test]
     fn a_block_that_may_change_when_the_state_is_measured_is_taken_record_by_record() {
         let mut engine = Engine::new(group_by(|key: &u32| key, Counts), EngineOptions::default()).unwrap();

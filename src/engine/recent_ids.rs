@@ -1,10 +1,12 @@
-//! Which records came lately, by an identity of their own: for producers that send a record again under a new sequence number.
+//! Which records came lately, by an identity of their own: for producers that send a record again
+//! under a new sequence number.
 //!
-//! Two Bloom filters take turns. Identities go into the current one; when it has as many as it was made for, it becomes the previous one
-//! and an empty one takes its place. So the last `ids` identities are always known, and up to twice as many, in a fixed number of bits.
+//! Two Bloom filters take turns. Identities go into the current one; when it has as many as it was
+//! made for, it becomes the previous one and an empty one takes its place. So the last `ids`
+//! identities are always known, and up to twice as many, in a fixed number of bits.
 //!
-//! Source: Bloom, *Space/time trade-offs in hash coding with allowable errors* (1970); the places by double hashing after Kirsch and
-//! Mitzenmacher, *Less hashing, same performance* (2006).
+//! Source: Bloom, *Space/time trade-offs in hash coding with allowable errors* (1970); the places
+//! by double hashing after Kirsch and Mitzenmacher, *Less hashing, same performance* (2006).
 
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
@@ -18,9 +20,10 @@ const WORD: usize = 64;
 
 /// A bounded memory of the identities of records.
 ///
-/// It forgets none of the last `ids` identities, and takes a record that never came for one that did with a probability of at most
-/// `false_positive_rate`: such a record is lost, and counted as a duplicate. It takes `2.9 ids log2(2 / rate)` bits, in memory and in a
-/// snapshot: 7.5 MB for a million at one in a million.
+/// It forgets none of the last `ids` identities, and takes a record that never came for one that
+/// did with a probability of at most `false_positive_rate`: such a record is lost, and counted as a
+/// duplicate. It takes `2.9 ids log2(2 / rate)` bits, in memory and in a snapshot: 7.5 MB for a
+/// million at one in a million.
 ///
 /// # Example
 /// ```
@@ -52,7 +55,8 @@ impl RecentIds {
     /// A memory of the last `ids` identities.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] unless `ids` is from 1 to 2^28 and the rate inside of (0, 0.5].
+    /// [`ErrorKind::InvalidArgument`] unless `ids` is from 1 to 2^28 and the rate inside of (0,
+    /// 0.5].
     pub fn new(ids: usize, false_positive_rate: f64) -> Result<Self, Error> {
         if ids == 0 || ids > IDS_MAX {
             return Err(Error::invalid(format!("{ids} identities to remember; from 1 to {IDS_MAX}")));
@@ -76,8 +80,8 @@ impl RecentIds {
         })
     }
 
-    /// The same under another seed; default [`Seed::PUBLIC`]. Give a secret one where identities come from outside: under a public one, identities can be
-    /// found that fill the filters.
+    /// The same under another seed; default [`Seed::PUBLIC`]. Give a secret one where identities
+    /// come from outside: under a public one, identities can be found that fill the filters.
     #[must_use]
     pub fn seeded(mut self, seed: Seed) -> Self {
         self.seed = seed;

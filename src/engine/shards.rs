@@ -5,7 +5,8 @@ use crate::error::Error;
 use crate::hash::Map;
 use crate::record::{Sequence, SequenceNumber, ShardId};
 
-/// A shard of one engine: a handle that is cheap to copy, given out by [`Engine::open_shard`](super::Engine::open_shard).
+/// A shard of one engine: a handle that is cheap to copy, given out by
+/// [`Engine::open_shard`](super::Engine::open_shard).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Shard(pub(super) u32);
 
@@ -29,7 +30,8 @@ impl Shards {
     }
 
     pub(super) fn insert(&mut self, id: ShardId, index: usize) -> Shard {
-        // `Limits::shards_max` is checked by whoever counts; more than 2^32 shards do not fit in memory.
+        // `Limits::shards_max` is checked by whoever counts; more than 2^32 shards do not fit in
+        // memory.
         let shard = Shard(index as u32);
         self.by_name.insert(id.clone(), shard);
         self.names.push(id);

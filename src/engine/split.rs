@@ -11,15 +11,19 @@ use std::sync::Arc;
 /// Fewer windows than this are not worth a part of their own.
 const WINDOWS_MIN: usize = 8;
 
-/// Nor are fewer than so many for each pane of a window: each part begins by merging the panes of its first window.
+/// Nor are fewer than so many for each pane of a window: each part begins by merging the panes of
+/// its first window.
 const WINDOWS_PER_PANE_MIN: usize = 3;
 
 impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
-    /// Takes out the windows that are to come after [`finish`](Engine::finish), in two to `parts` parts. Each is drained by itself, on any thread; their emissions, one part's after the
-    /// other's, are those that this engine would have given, to the bit. What the engine still gives itself comes before theirs. No further record may be pushed, and the parts'
-    /// emissions are not counted in [`stats`](Engine::stats).
+    /// Takes out the windows that are to come after [`finish`](Engine::finish), in two to `parts`
+    /// parts. Each is drained by itself, on any thread; their emissions, one part's after the
+    /// other's, are those that this engine would have given, to the bit. What the engine still
+    /// gives itself comes before theirs. No further record may be pushed, and the parts' emissions
+    /// are not counted in [`stats`](Engine::stats).
     ///
-    /// None where that would not pay, and the engine keeps all windows: of few windows, or where windows wait to be answered again.
+    /// None where that would not pay, and the engine keeps all windows: of few windows, or where
+    /// windows wait to be answered again.
     ///
     /// Cost: O(panes log panes), however many windows there are; of the panes nothing is copied.
     pub fn split_finished(&mut self, parts: NonZeroUsize) -> Vec<FinishedPart<R, A>> {
@@ -45,7 +49,8 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
         parts.into_iter().map(|(part, _)| part).collect()
     }
 
-    /// How many windows are to come and may be split, and how many panes the one of those looked at has that has most.
+    /// How many windows are to come and may be split, and how many panes the one of those looked at
+    /// has that has most.
     fn windows_to_split(&self) -> (usize, usize) {
         let ended = self.watermarks.overall() == i64::MAX;
         let plain = self.lateness == 0 && !self.emit_empty && self.inherited.is_empty() && self.firing.is_plain();
@@ -104,7 +109,8 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
         while let Some((start, pane)) = self.candidate_from(from).zip(self.panes.first_pane_from(from)) {
             let before = boundary;
             let anew = boundary.as_mut().is_none_or(|boundary| boundary.pass(start, self.end_of(start)));
-            // All that have the pane have a record, and those that start before the boundary merge it with what is stacked up.
+            // All that have the pane have a record, and those that start before the boundary merge
+            // it with what is stacked up.
             let having = self.schedule.windows_between(start, self.schedule.next_window(self.schedule.last_window_of(pane.start)));
             let stacked = boundary.map_or(1, |boundary| self.schedule.windows_between(start, boundary.at()));
             let windows = usize::try_from(having.min(stacked).max(1)).unwrap_or(usize::MAX);
@@ -121,7 +127,8 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
     }
 }
 
-/// Windows one after the other that all have a record, of which at most the first has all of its panes merged anew.
+/// Windows one after the other that all have a record, of which at most the first has all of its
+/// panes merged anew.
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
     /// The first of them.
@@ -130,7 +137,8 @@ struct Stretch {
     windows: usize,
     /// Where the window before the first ends.
     last_end: i64,
-    /// Where front and back of the stacks meet before the first, and after it; `None` where a window is one pane.
+    /// Where front and back of the stacks meet before the first, and after it; `None` where a
+    /// window is one pane.
     before: Option<Boundary>,
     after: Option<Boundary>,
     /// Whether the panes of the first are merged anew.
@@ -143,8 +151,8 @@ struct Cut {
     start: i64,
     /// Where the window before it ends.
     last_end: i64,
-    /// Where front and back of the stacks meet before it, so that a part merges as the whole would have.
-    /// `None` where a window is one pane.
+    /// Where front and back of the stacks meet before it, so that a part merges as the whole would
+    /// have. `None` where a window is one pane.
     boundary: Option<Boundary>,
 }
 

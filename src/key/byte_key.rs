@@ -6,13 +6,14 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
 
-/// Bytes that are kept in place. What most URLs, user agents' families and identifiers fit in; a row of a top-k, with its count, is then 48 bytes.
+/// Bytes that are kept in place. What most URLs, user agents' families and identifiers fit in; a
+/// row of a top-k, with its count, is then 48 bytes.
 const IN_PLACE: usize = 32;
 
 /// Bytes that were taken over as a key. Reads like a slice; compares, orders and hashes as one.
 ///
-/// Up to 32 bytes are kept in place, in a table's own memory: looking such a key up takes one cache miss less than one on the heap would, and keeping or dropping
-/// it no work of the allocator.
+/// Up to 32 bytes are kept in place, in a table's own memory: looking such a key up takes one cache
+/// miss less than one on the heap would, and keeping or dropping it no work of the allocator.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ByteKey(SmallVec<[u8; IN_PLACE]>);
 
@@ -39,7 +40,8 @@ impl ByteKey {
     }
 }
 
-/// The bytes with zeros behind them, if they are 16 to 32: as two halves that overlap, so that there is no loop and no call.
+/// The bytes with zeros behind them, if they are 16 to 32: as two halves that overlap, so that
+/// there is no loop and no call.
 #[inline]
 fn in_place(bytes: &[u8]) -> Option<[u8; IN_PLACE]> {
     const HALF: usize = IN_PLACE / 2;

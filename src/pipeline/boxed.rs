@@ -8,7 +8,8 @@ use crate::record::{Sequence, ShardId};
 use crate::snapshot::{Partial, Reductions, Snapshot};
 use crate::time::Timestamp;
 
-/// What every pipeline over records `R` with answers `V` can do: [`Pipeline`] as an object-safe trait. Each method is that of the same name.
+/// What every pipeline over records `R` with answers `V` can do: [`Pipeline`] as an object-safe
+/// trait. Each method is that of the same name.
 #[expect(missing_docs, reason = "each method is Pipeline's of the same name, documented there")]
 pub trait AnyPipeline<R: ?Sized, V> {
     fn push(&mut self, record: &R) -> Result<Outcome, Error>;
@@ -110,7 +111,8 @@ where
     A: Aggregate<R> + Send + 'static,
     A::Output: Send + 'static,
 {
-    /// The same pipeline behind a pointer, its type without the aggregate. Costs an indirect call per record.
+    /// The same pipeline behind a pointer, its type without the aggregate. Costs an indirect call
+    /// per record.
     pub fn boxed(self) -> BoxedPipeline<R, A::Output> {
         Box::new(self)
     }

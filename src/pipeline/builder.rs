@@ -12,9 +12,11 @@ use crate::time::Timestamp;
 use crate::window::Windows;
 use std::time::Duration;
 
-/// Declares a [`Pipeline`] over records of type `R`. Without an [`aggregate`](Builder::aggregate) it cannot be built.
+/// Declares a [`Pipeline`] over records of type `R`. Without an [`aggregate`](Builder::aggregate)
+/// it cannot be built.
 ///
-/// Every call overwrites what an earlier one of the same name set, except [`filter`](Builder::filter), which adds.
+/// Every call overwrites what an earlier one of the same name set, except
+/// [`filter`](Builder::filter), which adds.
 #[must_use = "a builder does nothing before `build`"]
 pub struct Builder<R: ?Sized, A = Undeclared> {
     stages: Stages<R>,
@@ -35,72 +37,80 @@ impl<R: ?Sized> Builder<R, Undeclared> {
 impl<R: ?Sized, A> Builder<R, A> {
     /// How the event time of a record is found. Must be given if there are windows.
     ///
-    /// Asked of every record, also of those that the filters drop: their times move the watermark, too.
+    /// Asked of every record, also of those that the filters drop: their times move the watermark,
+    /// too.
     pub fn event_time(mut self, time: impl Fn(&R) -> Timestamp + Send + Sync + 'static) -> Self {
         self.stages.event_time = Some(Box::new(ByClosure(time)));
         self
     }
 
-    /// Lets only records through for which `keep` is true; several filters must all be. A record that does not pass is counted, and
-    /// its event time moves the watermark as that of any record, so that it does not hold windows open.
+    /// Lets only records through for which `keep` is true; several filters must all be. A record
+    /// that does not pass is counted, and its event time moves the watermark as that of any record,
+    /// so that it does not hold windows open.
     pub fn filter(mut self, keep: impl Fn(&R) -> bool + Send + Sync + 'static) -> Self {
         self.stages.filters.push(Box::new(keep));
         self
     }
 
-    /// By how much a record may come behind the latest one of its shard and still be waited for. Default: 0.
+    /// By how much a record may come behind the latest one of its shard and still be waited for.
+    /// Default: 0.
     ///
-    /// A window fires that much later in event time. Larger loses less to lateness and holds more panes open.
+    /// A window fires that much later in event time. Larger loses less to lateness and holds more
+    /// panes open.
     pub fn out_of_orderness(mut self, length: Duration) -> Self {
         self.options.out_of_orderness = Some(length);
         self
     }
 
-    /// Waits for any record, however late: nothing fires before [`finish`](Pipeline::finish), nothing is late, and all panes stay
-    /// open until then. The answer is that of a batch query.
+    /// Waits for any record, however late: nothing fires before [`finish`](Pipeline::finish),
+    /// nothing is late, and all panes stay open until then. The answer is that of a batch query.
     pub fn unbounded_out_of_orderness(mut self) -> Self {
         self.options.out_of_orderness = None;
         self
     }
 
-    /// How long, in event time, after a window has fired late records still go into it, each emitting it anew with a higher revision.
-    /// Default: 0.
+    /// How long, in event time, after a window has fired late records still go into it, each
+    /// emitting it anew with a higher revision. Default: 0.
     pub fn allowed_lateness(mut self, length: Duration) -> Self {
         self.options.allowed_lateness = length;
         self
     }
 
-    /// After how long without a record, filtered ones included, by the clock given to [`advance`](Pipeline::advance), the other shards stop waiting for a shard.
-    /// Default: never.
+    /// After how long without a record, filtered ones included, by the clock given to
+    /// [`advance`](Pipeline::advance), the other shards stop waiting for a shard. Default: never.
     pub fn idle_after(mut self, length: Duration) -> Self {
         self.options.idle_after = Some(length);
         self
     }
 
-    /// The windows: [`Tumbling`](crate::window::Tumbling), [`Sliding`](crate::window::Sliding) or [`Global`](crate::window::Global).
-    /// Default: `Global`, one over everything.
+    /// The windows: [`Tumbling`](crate::window::Tumbling), [`Sliding`](crate::window::Sliding) or
+    /// [`Global`](crate::window::Global). Default: `Global`, one over everything.
     pub fn window(mut self, windows: impl Into<Windows>) -> Self {
         self.options.windows = windows.into();
         self
     }
 
-    /// Whether windows without a record, between windows that are emitted, are emitted too. Default: they are not.
+    /// Whether windows without a record, between windows that are emitted, are emitted too.
+    /// Default: they are not.
     pub fn emit_empty(mut self, emit: bool) -> Self {
         self.options.emit_empty = emit;
         self
     }
 
-    /// Whether a record that cannot be aggregated is an error that leaves it untaken, in the place of a dead letter: for a source that delivers it again.
-    /// Default: it is a dead letter.
+    /// Whether a record that cannot be aggregated is an error that leaves it untaken, in the place
+    /// of a dead letter: for a source that delivers it again. Default: it is a dead letter.
     pub fn strict(mut self, strict: bool) -> Self {
         self.options.strict = strict;
         self
     }
 
-    /// Recognises records that a producer has sent again under a new sequence number, by an identity that the producer gave them: one that is known is
-    /// counted as a duplicate and passed over. What is remembered, and how seldom a record is mistaken for another, is said by [`RecentIds`].
+    /// Recognises records that a producer has sent again under a new sequence number, by an
+    /// identity that the producer gave them: one that is known is counted as a duplicate and passed
+    /// over. What is remembered, and how seldom a record is mistaken for another, is said by
+    /// [`RecentIds`].
     ///
-    /// Asked after the filters. Records without a unique identity must be filtered out: of those that share one only the first counts.
+    /// Asked after the filters. Records without a unique identity must be filtered out: of those
+    /// that share one only the first counts.
     pub fn deduplicate_by<K, F>(mut self, identity: F, recent: RecentIds) -> Self
     where
         K: Key + ?Sized + 'static,
@@ -112,8 +122,9 @@ impl<R: ?Sized, A> Builder<R, A> {
         self
     }
 
-    /// A name and version, as in `"hits by country, v2"`, part of the pipeline's fingerprint: state that was saved under another name is
-    /// refused. What a closure does cannot be compared, so change the name when a closure changes in meaning. Default: empty.
+    /// A name and version, as in `"hits by country, v2"`, part of the pipeline's fingerprint: state
+    /// that was saved under another name is refused. What a closure does cannot be compared, so
+    /// change the name when a closure changes in meaning. Default: empty.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.options.name = name.into();
         self
@@ -141,8 +152,9 @@ impl<R: ?Sized, A: Aggregate<R>> Builder<R, A> {
     /// The pipeline.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if a duration is not whole milliseconds or too long, if a parameter of
-    /// an aggregate is out of its range, or if there are windows and no event time.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if a duration is not whole
+    /// milliseconds or too long, if a parameter of an aggregate is out of its range, or if there
+    /// are windows and no event time.
     pub fn build(self) -> Result<Pipeline<R, A>, Error> {
         if self.stages.event_time.is_none() && !self.options.windows.is_global() {
             return Err(Error::invalid("windows need an event time: call event_time(|record| ...) before build()"));

@@ -8,7 +8,8 @@ use std::borrow::Borrow;
 
 /// The emissions of a pipeline over an iterator of records; see [`Pipeline::over`].
 ///
-/// It reads no further than it has to: an emission is given before the record after the one that completed it is asked for.
+/// It reads no further than it has to: an emission is given before the record after the one that
+/// completed it is asked for.
 pub struct Over<'a, R: ?Sized, A: Aggregate<R>, I> {
     pipeline: &'a mut Pipeline<R, A>,
     /// `None` at the end of the records.

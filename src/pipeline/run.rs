@@ -14,7 +14,8 @@ type Filter<R> = Box<dyn Fn(&R) -> bool + Send + Sync>;
 type Identity<R> = Box<dyn Fn(&R) -> u64 + Send + Sync>;
 type LateSink<R> = Box<dyn FnMut(&R, Timestamp) + Send>;
 
-/// Records whose event times are taken at once: enough that asking for them costs nothing, and few enough to stay in the cache.
+/// Records whose event times are taken at once: enough that asking for them costs nothing, and few
+/// enough to stay in the cache.
 const BATCH: usize = 512;
 
 /// Only the one window over everything can do without a time, and any will do.
@@ -83,11 +84,12 @@ impl<R: ?Sized> Stages<R> {
     }
 }
 
-/// A declared aggregation over records of type `R`, ready to run: over an iterator ([`over`](Pipeline::over)), or driven by hand
-/// ([`push`](Pipeline::push), [`advance`](Pipeline::advance), [`drain`](Pipeline::drain), [`finish`](Pipeline::finish)).
+/// A declared aggregation over records of type `R`, ready to run: over an iterator
+/// ([`over`](Pipeline::over)), or driven by hand ([`push`](Pipeline::push),
+/// [`advance`](Pipeline::advance), [`drain`](Pipeline::drain), [`finish`](Pipeline::finish)).
 ///
-/// Its type names the aggregate: return `Pipeline<Hit, impl Aggregate<Hit, Output = u64>>`, or [`boxed`](Pipeline::boxed) it and store a
-/// [`BoxedPipeline<Hit, u64>`](super::BoxedPipeline).
+/// Its type names the aggregate: return `Pipeline<Hit, impl Aggregate<Hit, Output = u64>>`, or
+/// [`boxed`](Pipeline::boxed) it and store a [`BoxedPipeline<Hit, u64>`](super::BoxedPipeline).
 pub struct Pipeline<R: ?Sized, A: Aggregate<R>> {
     stages: Stages<R>,
     engine: Engine<R, A>,
@@ -111,10 +113,12 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         Pipeline { stages, engine, default_shard: None, times: Vec::new(), failure: None }
     }
 
-    /// Runs over records and gives the emissions as they come, lazily; at the end of the records every window is complete.
+    /// Runs over records and gives the emissions as they come, lazily; at the end of the records
+    /// every window is complete.
     ///
-    /// Records that cannot be aggregated are counted as dead letters and passed over. Should a limit be passed that the user chose to
-    /// be an error, the emissions end early and [`failure`](Pipeline::failure) says why.
+    /// Records that cannot be aggregated are counted as dead letters and passed over. Should a
+    /// limit be passed that the user chose to be an error, the emissions end early and
+    /// [`failure`](Pipeline::failure) says why.
     pub fn over<I>(&mut self, records: I) -> Over<'_, R, A, I::IntoIter>
     where
         I: IntoIterator,
@@ -131,7 +135,8 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
     /// Takes a record. What it completes is to be fetched by [`drain`](Pipeline::drain).
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit, as of [`Engine::push`]; the record is not taken then.
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit, as of
+    /// [`Engine::push`]; the record is not taken then.
     #[inline]
     pub fn push(&mut self, record: &R) -> Result<Outcome, Error> {
         let shard = self.default_shard()?;
@@ -153,10 +158,12 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         Ok(shard)
     }
 
-    /// Takes records in order. What they complete waits to be fetched by [`drain`](Pipeline::drain): see [`Engine::push`].
+    /// Takes records in order. What they complete waits to be fetched by
+    /// [`drain`](Pipeline::drain): see [`Engine::push`].
     ///
     /// # Errors
-    /// As [`push`](Pipeline::push); the records before the one that was refused are taken, and [`stats`](Pipeline::stats) counts them.
+    /// As [`push`](Pipeline::push); the records before the one that was refused are taken, and
+    /// [`stats`](Pipeline::stats) counts them.
     pub fn push_batch(&mut self, records: &[R]) -> Result<(), Error>
     where
         R: Sized,
@@ -203,7 +210,8 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         Ok(())
     }
 
-    /// Takes a record of a shard, which may know its place there: one that is not after the last one taken is a duplicate.
+    /// Takes a record of a shard, which may know its place there: one that is not after the last
+    /// one taken is a duplicate.
     ///
     /// # Errors
     /// As [`push`](Pipeline::push).
@@ -235,24 +243,29 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         Ok(outcome)
     }
 
-    /// Counts a record that is not to be aggregated. Its event time moves the watermark as that of any record.
+    /// Counts a record that is not to be aggregated. Its event time moves the watermark as that of
+    /// any record.
     fn pass_over(&mut self, shard: Shard, sequence: Option<&Sequence>, outcome: Outcome, record: &R) {
         let time = self.engine.moves_watermark().then(|| self.stages.time_of(record));
         self.engine.pass_over(shard, sequence, outcome, time);
     }
 
-    /// Follows a shard. Open all shards that are to be waited for before the first record: see [`Engine::open_shard`].
+    /// Follows a shard. Open all shards that are to be waited for before the first record: see
+    /// [`Engine::open_shard`].
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past [`Limits::shards_max`](crate::Limits::shards_max).
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past
+    /// [`Limits::shards_max`](crate::Limits::shards_max).
     pub fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error> {
         self.engine.open_shard(id)
     }
 
-    /// Follows a shard that goes on where others ended, as after a reshard: see [`Engine::open_child_shard`].
+    /// Follows a shard that goes on where others ended, as after a reshard: see
+    /// [`Engine::open_child_shard`].
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past [`Limits::shards_max`](crate::Limits::shards_max).
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past
+    /// [`Limits::shards_max`](crate::Limits::shards_max).
     pub fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error> {
         self.engine.open_child_shard(id, parents)
     }
@@ -285,7 +298,8 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         self.engine.close_shard(shard);
     }
 
-    /// The caller's clock has come to `now`; before records that came at `now` are pushed. Judges which shards are idle.
+    /// The caller's clock has come to `now`; before records that came at `now` are pushed. Judges
+    /// which shards are idle.
     pub fn advance(&mut self, now: Timestamp) {
         self.engine.advance(now);
     }
@@ -295,7 +309,8 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         self.engine.finish();
     }
 
-    /// Further records go to another pipeline, and no more come here: see [`Engine::hand_over`](crate::engine::Engine::hand_over).
+    /// Further records go to another pipeline, and no more come here: see
+    /// [`Engine::hand_over`](crate::engine::Engine::hand_over).
     pub fn hand_over(&mut self) {
         self.engine.hand_over();
     }
@@ -345,7 +360,8 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         self.engine.snapshot_within(bytes_max)
     }
 
-    /// Replaces the state by the one that a snapshot of this pipeline holds: see [`Engine::restore`]. Shard handles are void; open the shards again.
+    /// Replaces the state by the one that a snapshot of this pipeline holds: see
+    /// [`Engine::restore`]. Shard handles are void; open the shards again.
     ///
     /// # Errors
     /// As [`Engine::restore`]; the state is then as it was.
@@ -355,7 +371,8 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         Ok(())
     }
 
-    /// The next window that is complete, as a [`Partial`] of this source: see [`Engine::next_partial`].
+    /// The next window that is complete, as a [`Partial`] of this source: see
+    /// [`Engine::next_partial`].
     ///
     /// # Errors
     /// As [`Engine::next_partial`].
@@ -377,7 +394,8 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         &mut self.engine
     }
 
-    /// The engine inside, given away: what stands before it (event time, filters, the late sink) is dropped.
+    /// The engine inside, given away: what stands before it (event time, filters, the late sink) is
+    /// dropped.
     pub fn into_engine(self) -> Engine<R, A> {
         self.engine
     }

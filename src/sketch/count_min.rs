@@ -28,20 +28,22 @@ const CACHED_BYTES: usize = 256 << 10;
 /// Counts of keys that are asked for by name, in a fixed number of bytes.
 ///
 /// # Guarantee
-/// With `width` counters in each of `depth` rows and `total` the sum of all weights,
-/// `true <= estimate <= true + epsilon * total`, where `epsilon = e / width`: the left side for certain, the right side for each key
-/// with a probability of at least `confidence = 1 - e^-depth` over the choice of the [`Seed`] (Cormode and Muthukrishnan, *An improved
-/// data stream summary: the count-min sketch and its applications*, J. Algorithms 55, 2005, theorem 1).
+/// With `width` counters in each of `depth` rows and `total` the sum of all weights, `true <=
+/// estimate <= true + epsilon * total`, where `epsilon = e / width`: the left side for certain, the
+/// right side for each key with a probability of at least `confidence = 1 - e^-depth` over the
+/// choice of the [`Seed`] (Cormode and Muthukrishnan, *An improved data stream summary: the
+/// count-min sketch and its applications*, J. Algorithms 55, 2005, theorem 1).
 ///
-/// [`exact_within`](CountMin::exact_within) so many bytes it is no sketch at all: it keeps the keys and every count is exact, for certain.
+/// [`exact_within`](CountMin::exact_within) so many bytes it is no sketch at all: it keeps the keys
+/// and every count is exact, for certain.
 ///
 /// # When not to use it
-/// It lists no keys ([`SpaceSaving`](super::SpaceSaving) does), and it is bad at rare keys: whoever came less than `epsilon * total`
-/// times drowns in the error.
+/// It lists no keys ([`SpaceSaving`](super::SpaceSaving) does), and it is bad at rare keys: whoever
+/// came less than `epsilon * total` times drowns in the error.
 ///
 /// # Hostile keys
-/// Under a public seed, keys can be found offline that lift any other key's estimate. Give a secret seed
-/// ([`seeded`](CountMin::seeded)) where keys come from outside.
+/// Under a public seed, keys can be found offline that lift any other key's estimate. Give a secret
+/// seed ([`seeded`](CountMin::seeded)) where keys come from outside.
 ///
 /// # Example
 /// ```
@@ -63,10 +65,12 @@ pub struct CountMin {
     exact_bytes: usize,
     bits: u32,
     depth: usize,
-    /// One odd multiplier a row, drawn from the seed: `(hash * multiplier) >> (64 - bits)` is the counter's place in the row.
+    /// One odd multiplier a row, drawn from the seed: `(hash * multiplier) >> (64 - bits)` is the
+    /// counter's place in the row.
     ///
-    /// Multiply-shift (Dietzfelbinger et al. 1997) and not double hashing, `a + row * b`, because there two keys that collide in two
-    /// rows collide in all: that broke the error bound (2.3e-3 of the total at 4096 x 5, where 6.6e-4 is promised).
+    /// Multiply-shift (Dietzfelbinger et al. 1997) and not double hashing, `a + row * b`, because
+    /// there two keys that collide in two rows collide in all: that broke the error bound (2.3e-3
+    /// of the total at 4096 x 5, where 6.6e-4 is promised).
     multipliers: [u64; DEPTH_MAX],
     seed: Seed,
     total: u64,
@@ -74,12 +78,15 @@ pub struct CountMin {
 }
 
 impl CountMin {
-    /// A sketch whose estimates are too high by more than `epsilon * total` with a probability of `1 - confidence` at most.
+    /// A sketch whose estimates are too high by more than `epsilon * total` with a probability of
+    /// `1 - confidence` at most.
     ///
-    /// The width is `e / epsilon`, rounded up to a power of two; the depth `ln(1 / (1 - confidence))`, rounded up.
+    /// The width is `e / epsilon`, rounded up to a power of two; the depth `ln(1 / (1 -
+    /// confidence))`, rounded up.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] unless both are inside of (0, 1), or if the table would pass 2^30 counters or 16 rows.
+    /// [`ErrorKind::InvalidArgument`] unless both are inside of (0, 1), or if the table would pass
+    /// 2^30 counters or 16 rows.
     pub fn with_error(epsilon: f64, confidence: f64) -> Result<Self, Error> {
         if !(epsilon > 0.0 && epsilon < 1.0) {
             return Err(Error::invalid(format!("an error of {epsilon} of the total is out of range: above 0 and below 1")));
@@ -93,16 +100,19 @@ impl CountMin {
                 "an error of {epsilon} of the total needs rows of {width} counters: at most 2^30 are allowed"
             )));
         }
-        // `1 - confidence` of a decimal confidence is off by some ulps; without the margin 0.99 could ask for one row too many
-        // at a confidence that is an exact power of 1/e, and for nothing else.
+        // `1 - confidence` of a decimal confidence is off by some ulps; without the margin 0.99
+        // could ask for one row too many at a confidence that is an exact power of 1/e, and for
+        // nothing else.
         let depth = ((1.0 - confidence).recip().ln() - 1e-12).ceil().max(1.0);
         CountMin::with_shape((width as usize).next_power_of_two(), depth as usize)
     }
 
-    /// A sketch of `depth` rows of `width` counters; 4 bytes a counter, and 8 once one of them has passed `u32::MAX`.
+    /// A sketch of `depth` rows of `width` counters; 4 bytes a counter, and 8 once one of them has
+    /// passed `u32::MAX`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] unless the width is a power of two from 2 on, the depth 1 to 16, and their product at most 2^30.
+    /// [`ErrorKind::InvalidArgument`] unless the width is a power of two from 2 on, the depth 1 to
+    /// 16, and their product at most 2^30.
     pub fn with_shape(width: usize, depth: usize) -> Result<Self, Error> {
         if !width.is_power_of_two() || width < 2 {
             return Err(Error::invalid(format!("a width of {width} is out of range: a power of two from 2 on")));
@@ -135,25 +145,30 @@ impl CountMin {
         self.emptied()
     }
 
-    /// An empty sketch of this shape that raises only those of a key's counters that hold its estimate (Estan and Varghese 2002).
+    /// An empty sketch of this shape that raises only those of a key's counters that hold its
+    /// estimate (Estan and Varghese 2002).
     ///
-    /// It errs two or three times less on skewed keys, at a quarter more time. It is *not linear*: a merged sketch still is never
-    /// below the true count and within the bound, but it is not what one sketch of all records would hold, and it cannot
-    /// [`subtract`](CountMin::subtract).
+    /// It errs two or three times less on skewed keys, at a quarter more time. It is *not linear*:
+    /// a merged sketch still is never below the true count and within the bound, but it is not what
+    /// one sketch of all records would hold, and it cannot [`subtract`](CountMin::subtract).
     pub fn conservative(mut self) -> Self {
         self.conservative = true;
         self.emptied()
     }
 
-    /// An empty sketch of this shape that keeps the keys themselves, and so is exact, until they take more than about so many bytes, and is a
-    /// sketch from then on; default 0, a sketch from the start.
+    /// An empty sketch of this shape that keeps the keys themselves, and so is exact, until they
+    /// take more than about so many bytes, and is a sketch from then on; default 0, a sketch from
+    /// the start.
     ///
-    /// A key takes five quarters of its length and 56 bytes, so as many bytes as the table itself takes (4 a counter) are a good choice: memory
-    /// then grows with the keys up to that. [`is_exact`](CountMin::is_exact) says which of both it is, and an exact [`Estimate`] has equal bounds.
-    /// When it changes depends on the set of keys alone, however they come and are merged, and what it then holds is what a
-    /// sketch from the start would hold (unless it is [`conservative`](CountMin::conservative)). More than 2^32 - 1 bytes are as many.
+    /// A key takes five quarters of its length and 56 bytes, so as many bytes as the table itself
+    /// takes (4 a counter) are a good choice: memory then grows with the keys up to that.
+    /// [`is_exact`](CountMin::is_exact) says which of both it is, and an exact [`Estimate`] has
+    /// equal bounds. When it changes depends on the set of keys alone, however they come and are
+    /// merged, and what it then holds is what a sketch from the start would hold (unless it is
+    /// [`conservative`](CountMin::conservative)). More than 2^32 - 1 bytes are as many.
     ///
-    /// While exact, all keys are to be of one type: an integer that is asked for in another width is answered by a bound.
+    /// While exact, all keys are to be of one type: an integer that is asked for in another width
+    /// is answered by a bound.
     ///
     /// # Example
     /// ```
@@ -187,7 +202,8 @@ impl CountMin {
         }
     }
 
-    /// Adds `weight` to the key's count. O(depth), and O(1) while exact. Counters and total stay at `u64::MAX` once they are there.
+    /// Adds `weight` to the key's count. O(depth), and O(1) while exact. Counters and total stay at
+    /// `u64::MAX` once they are there.
     #[inline]
     pub fn add<K: Key + ?Sized>(&mut self, key: &K, weight: u64) {
         let hash = key.stable_hash(self.seed);
@@ -196,7 +212,8 @@ impl CountMin {
         }
     }
 
-    /// Counts a key whose count is exact; if it is the one too many, the counts go into the table and it does not.
+    /// Counts a key whose count is exact; if it is the one too many, the counts go into the table
+    /// and it does not.
     #[inline]
     fn add_exactly<K: Key + ?Sized>(&mut self, key: &K, hash: u64, weight: u64) -> bool {
         let fits = self.exact.as_mut().is_some_and(|exact| key.with_bytes(|bytes| exact.add(hash, bytes, weight)));
@@ -296,8 +313,8 @@ impl CountMin {
         (0..self.depth).map(|row| self.cells.at(self.index(hash, row))).min().unwrap_or(0)
     }
 
-    /// The key's count. `value` and `upper` are never below the true count; `lower` is not above it with the stated confidence. While
-    /// [exact](CountMin::is_exact) all three are the count.
+    /// The key's count. `value` and `upper` are never below the true count; `lower` is not above it
+    /// with the stated confidence. While [exact](CountMin::is_exact) all three are the count.
     pub fn estimate<K: Key + ?Sized>(&self, key: &K) -> Estimate<u64> {
         let hash = key.stable_hash(self.seed);
         if let Some(exact) = &self.exact {
@@ -311,7 +328,8 @@ impl CountMin {
     /// Adds what `other` has seen. O(width * depth), and O(keys) for those that are exact.
     ///
     /// # Errors
-    /// [`ErrorKind::Mismatch`] if the shapes, the seeds, the ways to update or the bytes for exact counts differ.
+    /// [`ErrorKind::Mismatch`] if the shapes, the seeds, the ways to update or the bytes for exact
+    /// counts differ.
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         self.expect_equal(other)?;
         self.total = self.total.saturating_add(other.total);
@@ -333,13 +351,15 @@ impl CountMin {
         Ok(())
     }
 
-    /// Takes away what `other` has seen, such as a pane that leaves a sliding window. O(width * depth), and O(keys) while exact.
+    /// Takes away what `other` has seen, such as a pane that leaves a sliding window. O(width *
+    /// depth), and O(keys) while exact.
     ///
     /// A table stays one, however few keys are left.
     ///
     /// # Errors
-    /// [`ErrorKind::Mismatch`] if the shapes or the seeds differ, or if `other` is not part of what this one has seen;
-    /// [`ErrorKind::InvalidArgument`] if the sketch is conservative or has saturated. Nothing has changed then.
+    /// [`ErrorKind::Mismatch`] if the shapes or the seeds differ, or if `other` is not part of what
+    /// this one has seen; [`ErrorKind::InvalidArgument`] if the sketch is conservative or has
+    /// saturated. Nothing has changed then.
     pub fn subtract(&mut self, other: &Self) -> Result<(), Error> {
         self.expect_equal(other)?;
         if self.conservative {
@@ -366,7 +386,8 @@ impl CountMin {
         Ok(())
     }
 
-    /// Halves the width, and with it the bytes; epsilon doubles. The result is what a sketch of that width would hold.
+    /// Halves the width, and with it the bytes; epsilon doubles. The result is what a sketch of
+    /// that width would hold.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] at a width of 2.
@@ -374,7 +395,8 @@ impl CountMin {
         if self.bits <= 1 {
             return Err(Error::invalid("a count-min of width 2 cannot be folded in half"));
         }
-        // The place is the top of a product: half the width drops its last bit, so neighbours fall together.
+        // The place is the top of a product: half the width drops its last bit, so neighbours fall
+        // together.
         self.cells = self.cells.folded();
         self.bits -= 1;
         Ok(())

@@ -1,7 +1,7 @@
 //! An array of counters that takes 4 bytes each until one of them needs 8.
 //!
-//! Half the bytes are half the cache misses. When a counter would pass `u32::MAX` the whole array is widened once, in O(n); the
-//! answers do not change. At `u64::MAX` a counter stays.
+//! Half the bytes are half the cache misses. When a counter would pass `u32::MAX` the whole array
+//! is widened once, in O(n); the answers do not change. At `u64::MAX` a counter stays.
 
 use super::prefetch::prefetch;
 use std::ops::Range;
@@ -111,7 +111,8 @@ impl Counters {
 
     /// The first index at which the sum of the counters up to it is at least so much.
     pub(super) fn reaches(&self, sum: u64) -> Option<usize> {
-        // Summed so many at a time, in vector registers, and one by one only where the sum is reached.
+        // Summed so many at a time, in vector registers, and one by one only where the sum is
+        // reached.
         const CHUNK: usize = 64;
         let mut start = 0;
         let mut before = 0u64;
@@ -135,7 +136,8 @@ impl Counters {
         self.add_range(start, other, 0..other.len());
     }
 
-    /// Adds `other`'s counters of a range to those from `start` on, saturating. What does not fit is left out.
+    /// Adds `other`'s counters of a range to those from `start` on, saturating. What does not fit
+    /// is left out.
     pub(super) fn add_range(&mut self, start: usize, other: &Counters, range: Range<usize>) {
         if let (Counters::Narrow(into), Counters::Narrow(from)) = (&mut *self, other) {
             let (into, from) = (into.get_mut(start..).unwrap_or_default(), from.get(range.clone()).unwrap_or_default());
@@ -164,8 +166,8 @@ impl Counters {
         }
     }
 
-    /// Takes `other`'s counters of a range from those from `start` on. `false` if one of them is not as large, or there are not as many; some may have
-    /// changed then.
+    /// Takes `other`'s counters of a range from those from `start` on. `false` if one of them is
+    /// not as large, or there are not as many; some may have changed then.
     pub(super) fn take_range(&mut self, start: usize, other: &Counters, range: Range<usize>) -> bool {
         if let (Counters::Narrow(from), Counters::Narrow(part)) = (&mut *self, other) {
             let (from, part) = (from.get_mut(start..).unwrap_or_default(), part.get(range).unwrap_or_default());
@@ -191,7 +193,8 @@ impl Counters {
         }
     }
 
-    /// The sums of neighbours: counter `i` of the result is `2i` plus `2i + 1` of these, saturating.
+    /// The sums of neighbours: counter `i` of the result is `2i` plus `2i + 1` of these,
+    /// saturating.
     pub(super) fn folded(&self) -> Counters {
         let mut folded = Counters::zeros(self.len().div_ceil(2));
         for (index, value) in self.iter().enumerate() {

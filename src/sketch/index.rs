@@ -1,11 +1,13 @@
 //! From a key's hash to its row: open addressing in buckets of eight slots.
 //!
-//! A slot is a byte of the hash and the row's number, kept apart: the eight bytes of a bucket are one word that is compared at once, and a
-//! search for a key without a row mostly reads that word and nothing else. (Swiss tables do so with vector instructions; a word does it in
-//! safe code. Slots of 8 bytes in a row, one branch each, took a quarter more time an update of space-saving.)
+//! A slot is a byte of the hash and the row's number, kept apart: the eight bytes of a bucket are
+//! one word that is compared at once, and a search for a key without a row mostly reads that word
+//! and nothing else. (Swiss tables do so with vector instructions; a word does it in safe code.
+//! Slots of 8 bytes in a row, one branch each, took a quarter more time an update of space-saving.)
 //!
-//! The index keeps no hash but takes the *tag* of every row, 32 bits of its hash, when it is built anew; so no key is looked at. The hash is
-//! keyed at random per process: nothing here reaches an answer, and keys chosen against a public seed spread as any others do.
+//! The index keeps no hash but takes the *tag* of every row, 32 bits of its hash, when it is built
+//! anew; so no key is looked at. The hash is keyed at random per process: nothing here reaches an
+//! answer, and keys chosen against a public seed spread as any others do.
 
 use super::prefetch;
 
@@ -16,10 +18,12 @@ const SLOTS: usize = 8;
 const LOWS: u64 = u64::from_le_bytes([1; 8]);
 const HIGHS: u64 = LOWS << 7;
 
-/// The byte of a slot that nothing was put into. Nothing that would have gone there is anywhere else.
+/// The byte of a slot that nothing was put into. Nothing that would have gone there is anywhere
+/// else.
 const VACANT: u64 = 0;
 
-/// The byte of a slot whose row was taken out of a full bucket: what found no room there may be in the next one.
+/// The byte of a slot whose row was taken out of a full bucket: what found no room there may be in
+/// the next one.
 const GONE: u64 = 1;
 
 /// The least byte of a tag.
@@ -116,10 +120,12 @@ impl Index {
         (u64::from(tag) >> self.shift) as usize
     }
 
-    /// Enters one of the rows, whose tags these are, at the vacant place that [`find`](Index::find) gave.
+    /// Enters one of the rows, whose tags these are, at the vacant place that [`find`](Index::find)
+    /// gave.
     #[inline]
     pub(super) fn enter(&mut self, place: usize, row: usize, tags: &[u32]) {
-        // Three quarters full at most: hardly a bucket is, so hardly a search goes on to the next one.
+        // Three quarters full at most: hardly a bucket is, so hardly a search goes on to the next
+        // one.
         if (tags.len() + self.gone) * 4 > self.rows.len() * 3 {
             self.make_room(tags);
         } else if let Some(&tag) = tags.get(row) {
@@ -130,7 +136,8 @@ impl Index {
     #[cold]
     #[inline(never)]
     fn make_room(&mut self, tags: &[u32]) {
-        // Where it is slots that are gone that took the room, it is enough to begin anew, but not for the sake of a few.
+        // Where it is slots that are gone that took the room, it is enough to begin anew, but not
+        // for the sake of a few.
         if tags.len() * 2 <= self.rows.len() {
             return self.rebuild(tags);
         }
@@ -141,7 +148,8 @@ impl Index {
         self.fill(tags);
     }
 
-    /// Begins anew with rows of these tags, in the order of their numbers; no more than there were before.
+    /// Begins anew with rows of these tags, in the order of their numbers; no more than there were
+    /// before.
     pub(super) fn rebuild(&mut self, tags: &[u32]) {
         self.buckets.fill(VACANT);
         self.gone = 0;
@@ -158,7 +166,8 @@ impl Index {
         self.gone += usize::from(full);
     }
 
-    /// Puts each row into the first vacant slot from its home on; there is one, as the index is never full.
+    /// Puts each row into the first vacant slot from its home on; there is one, as the index is
+    /// never full.
     fn fill(&mut self, tags: &[u32]) {
         let mask = self.buckets.len().wrapping_sub(1);
         for (row, &tag) in (0..).zip(tags) {
@@ -228,7 +237,8 @@ mod tests {
             }
         }
 
-        /// Rows that are taken out and given to other tags, as often as fills the index with slots that are gone.
+        /// Rows that are taken out and given to other tags, as often as fills the index with slots
+        /// that are gone.
         #[test]
         fn a_row_that_was_taken_out_is_not_found_and_all_others_are(
             rows in 1usize..60, steps in prop::collection::vec((any::<prop::sample::Index>(), prop_oneof![0u32..4, (0u32..9).prop_map(|n| n << 29 | n), any::<u32>()]), 0..600),

@@ -1,7 +1,7 @@
 //! Sketches that are usable alone: they know nothing of windows.
 //!
-//! A sketch answers from a bounded number of bytes and says how wrong it can be: every answer is an [`Estimate`] with a lower and an
-//! upper bound, or a [`TopRow`] with both.
+//! A sketch answers from a bounded number of bytes and says how wrong it can be: every answer is an
+//! [`Estimate`] with a lower and an upper bound, or a [`TopRow`] with both.
 //!
 //! | Question | Sketch | The answer is wrong by at most | Merge |
 //! |---|---|---|---|
@@ -9,12 +9,15 @@
 //! | Which keys came most often? | [`SpaceSaving`] | `total / (capacity + 1)`, for certain; nothing while the keys fit | within the bound |
 //! | What value has 99 % of the others below it? | [`LogHistogram`] | a share `accuracy` of the value, for certain | exact |
 //!
-//! - Keys that are asked for later and are unknown now: [`CountMin`]; it stores no key, so it cannot list any.
-//! - Keys that are to be found: [`SpaceSaving`]; it stores the keys it holds, so its memory depends on their length.
+//! - Keys that are asked for later and are unknown now: [`CountMin`]; it stores no key, so it
+//!   cannot list any.
+//! - Keys that are to be found: [`SpaceSaving`]; it stores the keys it holds, so its memory depends
+//!   on their length.
 //! - Numbers: [`LogHistogram`]. Do not count rounded numbers with the other two.
 //! - How *many* different keys came is none of their questions: see [`distinct`](crate::aggregate).
 //!
-//! All are deterministic: the same records in the same order give the same answers at any batch size, on any machine.
+//! All are deterministic: the same records in the same order give the same answers at any batch
+//! size, on any machine.
 
 mod count_min;
 mod counters;
@@ -29,7 +32,8 @@ pub use space_saving::{SpaceSaving, TopRow};
 
 /// An answer with its bounds: `lower <= value <= upper`, and the truth lies in `[lower, upper]`.
 ///
-/// Whether it does so for certain or at a confidence is said by the sketch it comes from. An exact answer has all three equal.
+/// Whether it does so for certain or at a confidence is said by the sketch it comes from. An exact
+/// answer has all three equal.
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Estimate<T> {

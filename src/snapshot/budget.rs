@@ -1,8 +1,9 @@
 //! Fitting a state into so many bytes.
 //!
-//! One number decides: the *tolerance*, an error that every sketch may be brought to, as a share of its total (top-k, frequency) or of
-//! its value (distinct, quantile). A sketch that errs more than that already is left alone, one that is finer is made coarser until it just
-//! does not err more. So what loses least gives first, and no sketch is spoilt while another could give at less cost.
+//! One number decides: the *tolerance*, an error that every sketch may be brought to, as a share of
+//! its total (top-k, frequency) or of its value (distinct, quantile). A sketch that errs more than
+//! that already is left alone, one that is finer is made coarser until it just does not err more.
+//! So what loses least gives first, and no sketch is spoilt while another could give at less cost.
 
 use crate::aggregate::Reductions;
 use crate::error::{Error, ErrorKind};

@@ -1,4 +1,5 @@
-//! The envelope of everything that is written down: who wrote what, in which version, whole and undamaged.
+//! The envelope of everything that is written down: who wrote what, in which version, whole and
+//! undamaged.
 //!
 //! ```text
 //! magic        8 bytes  89 73 67 61 75 67 65 0A
@@ -199,7 +200,8 @@ pub(crate) struct Envelope {
 type Sections = SmallVec<[(u8, Range<usize>); 9]>;
 
 impl Envelope {
-    /// Finds the parts of an envelope: magic, version, length, checksum, then the sections. Allocates nothing by what the bytes say.
+    /// Finds the parts of an envelope: magic, version, length, checksum, then the sections.
+    /// Allocates nothing by what the bytes say.
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`], with what is wrong.

@@ -1,7 +1,9 @@
-//! State that survives: an engine as bytes, small enough for where it is kept, and windows of several sources merged into one.
+//! State that survives: an engine as bytes, small enough for where it is kept, and windows of
+//! several sources merged into one.
 //!
-//! A [`Snapshot`] is the whole state of an [`Engine`](crate::engine::Engine) or a [`Pipeline`](crate::pipeline::Pipeline). Restored on any
-//! machine, in this version or a later one, it goes on where it stopped, with the same emissions to the bit.
+//! A [`Snapshot`] is the whole state of an [`Engine`](crate::engine::Engine) or a
+//! [`Pipeline`](crate::pipeline::Pipeline). Restored on any machine, in this version or a later
+//! one, it goes on where it stopped, with the same emissions to the bit.
 //!
 //! ```
 //! use streamgauge::prelude::*;
@@ -21,11 +23,13 @@
 //! ```
 //!
 //! # Order of things
-//! Apply records, hand the emissions on, save the snapshot, checkpoint the source. Whatever step a crash comes between, the source delivers
-//! again from its checkpoint, records that the snapshot has seen are recognised by their position, and the final answers are the same.
+//! Apply records, hand the emissions on, save the snapshot, checkpoint the source. Whatever step a
+//! crash comes between, the source delivers again from its checkpoint, records that the snapshot
+//! has seen are recognised by their position, and the final answers are the same.
 //!
 //! # A budget
-//! [`snapshot_within`](crate::engine::Engine::snapshot_within) makes sketches coarser until the state fits, and says so: see [`Reductions`].
+//! [`snapshot_within`](crate::engine::Engine::snapshot_within) makes sketches coarser until the
+//! state fits, and says so: see [`Reductions`].
 
 mod budget;
 mod format;

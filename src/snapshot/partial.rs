@@ -8,11 +8,12 @@ use crate::window::Window;
 use bytes::Bytes;
 use std::fmt;
 
-/// What a source (a shard, a process, a file) has of one window, as self-describing bytes: to be written, shipped, and merged with other
-/// sources' by a [`Merger`](crate::merger::Merger).
+/// What a source (a shard, a process, a file) has of one window, as self-describing bytes: to be
+/// written, shipped, and merged with other sources' by a [`Merger`](crate::merger::Merger).
 ///
-/// Made by [`Engine::next_partial`](crate::engine::Engine::next_partial), in the place of an emission. Partials of one source and window replace each other,
-/// the higher revision the lower; those of several sources add up. So they may be delivered in any order and any number of times.
+/// Made by [`Engine::next_partial`](crate::engine::Engine::next_partial), in the place of an
+/// emission. Partials of one source and window replace each other, the higher revision the lower;
+/// those of several sources add up. So they may be delivered in any order and any number of times.
 #[derive(Clone)]
 pub struct Partial {
     bytes: Bytes,
@@ -30,12 +31,14 @@ pub(crate) struct Origin {
 }
 
 impl Partial {
-    /// Takes over bytes that may be anything. Checks all but the accumulator inside, which [`Merger::add`](crate::merger::Merger::add) checks; copies the source's name and
-    /// nothing else.
+    /// Takes over bytes that may be anything. Checks all but the accumulator inside, which
+    /// [`Merger::add`](crate::merger::Merger::add) checks; copies the source's name and nothing
+    /// else.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if they are no streamgauge bytes, of a newer version, cut short or damaged;
-    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if they hold something else than a partial.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if they are no streamgauge bytes, of a
+    /// newer version, cut short or damaged; [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if
+    /// they hold something else than a partial.
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Result<Partial, Error> {
         let bytes = bytes.into();
         let envelope = Envelope::parse(&bytes)?;
@@ -73,14 +76,17 @@ impl Partial {
         self.origin.is_final
     }
 
-    /// Whether this one takes the place of another of the same source and window: its revision is higher, or it is final. Of two of the same that differ, which a source
-    /// may give when it was started again, the one whose bytes are greater does, so that the order in which they come does not matter.
+    /// Whether this one takes the place of another of the same source and window: its revision is
+    /// higher, or it is final. Of two of the same that differ, which a source may give when it was
+    /// started again, the one whose bytes are greater does, so that the order in which they come
+    /// does not matter.
     pub fn supersedes(&self, other: &Partial) -> bool {
         let rank = |partial: &Partial| (partial.revision(), partial.is_final());
         (rank(self), &self.bytes) > (rank(other), &other.bytes)
     }
 
-    /// The same with another revision: for a source that answers a window anew, which its engine did not know to be answered before.
+    /// The same with another revision: for a source that answers a window anew, which its engine
+    /// did not know to be answered before.
     ///
     /// # Errors
     /// None is known.

@@ -5,14 +5,17 @@ use crate::error::Error;
 use bytes::Bytes;
 use std::fmt;
 
-/// The whole state of an engine as bytes: open panes, watermarks, the position reached in each shard, counters, and emissions that were
-/// not yet fetched.
+/// The whole state of an engine as bytes: open panes, watermarks, the position reached in each
+/// shard, counters, and emissions that were not yet fetched.
 ///
-/// Made by [`Engine::snapshot`](crate::engine::Engine::snapshot) or [`Pipeline::snapshot`](crate::pipeline::Pipeline::snapshot), to be kept in a
-/// [`Store`](crate::store::Store) or wherever the caller likes. The bytes are described in docs/FORMAT.md. A snapshot is read by the
-/// version that wrote it and by every later one, on any machine.
+/// Made by [`Engine::snapshot`](crate::engine::Engine::snapshot) or
+/// [`Pipeline::snapshot`](crate::pipeline::Pipeline::snapshot), to be kept in a
+/// [`Store`](crate::store::Store) or wherever the caller likes. The bytes are described in
+/// docs/FORMAT.md. A snapshot is read by the version that wrote it and by every later one, on any
+/// machine.
 ///
-/// The checksum finds damage; it does not find malice. Whoever can write to the store can change the answers.
+/// The checksum finds damage; it does not find malice. Whoever can write to the store can change
+/// the answers.
 #[derive(Clone)]
 pub struct Snapshot {
     bytes: Bytes,
@@ -20,12 +23,13 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Takes over bytes that may be anything. Checks magic, version, lengths and checksum; copies nothing and allocates nothing that grows with
-    /// them. What is inside is checked by `restore`.
+    /// Takes over bytes that may be anything. Checks magic, version, lengths and checksum; copies
+    /// nothing and allocates nothing that grows with them. What is inside is checked by `restore`.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if they are no streamgauge bytes, of a newer version, cut short or damaged;
-    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if they hold something else than a snapshot.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if they are no streamgauge bytes, of a
+    /// newer version, cut short or damaged; [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if
+    /// they hold something else than a snapshot.
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Result<Snapshot, Error> {
         let bytes = bytes.into();
         let envelope = Envelope::parse(&bytes)?;

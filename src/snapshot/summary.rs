@@ -109,7 +109,8 @@ impl Summary {
     /// Reads all that can be read without the pipeline.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the bytes are none of streamgauge's, of a newer version, cut short or damaged.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the bytes are none of streamgauge's, of
+    /// a newer version, cut short or damaged.
     pub fn of(bytes: impl Into<Bytes>) -> Result<Summary, Error> {
         let bytes = bytes.into();
         let envelope = Envelope::parse(&bytes)?;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 /// Bytes of many records, shared by the rows that point into them.
 ///
-/// Whether a block is text as a whole is found out once. `Arc<String>` rather than `Arc<str>`: a buffer becomes one, and is got back from it, without being copied.
+/// Whether a block is text as a whole is found out once. `Arc<String>` rather than `Arc<str>`: a
+/// buffer becomes one, and is got back from it, without being copied.
 #[derive(Clone, Debug)]
 pub struct Block(Kind);
 
@@ -13,9 +14,11 @@ pub struct Block(Kind);
 enum Kind {
     /// Text, which gives out its values without looking at their bytes again.
     Text(Arc<String>),
-    /// Text that was checked some four times as fast. A value is checked again where it is wanted as text, which keys, integers and times in digits are not.
+    /// Text that was checked some four times as fast. A value is checked again where it is wanted
+    /// as text, which keys, integers and times in digits are not.
     Checked(Arc<Vec<u8>>),
-    /// Bytes that were not looked at, or are not text: each value is checked whenever it is asked for.
+    /// Bytes that were not looked at, or are not text: each value is checked whenever it is asked
+    /// for.
     Bytes(Bytes),
 }
 

@@ -1,4 +1,5 @@
-//! What comparisons and markers of missing values depend on beyond themselves: the event time, and what fields are used for.
+//! What comparisons and markers of missing values depend on beyond themselves: the event time, and
+//! what fields are used for.
 
 use super::expression::{Column, Function};
 use super::literal::{Literal, Operator};
@@ -37,8 +38,9 @@ pub(super) fn compare_with_event_time(
     })
 }
 
-/// The slots of the fields whose markers of missing values count in every function: with a list of markers all of them, and otherwise those
-/// that are used as numbers. Of the latter only those are given that are used otherwise, too: where a number is read, markers count anyway.
+/// The slots of the fields whose markers of missing values count in every function: with a list of
+/// markers all of them, and otherwise those that are used as numbers. Of the latter only those are
+/// given that are used otherwise, too: where a number is read, markers count anyway.
 pub(super) fn marked_slots(
     filter: &mut [Predicate],
     plan: &Plan,

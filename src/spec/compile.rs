@@ -27,7 +27,8 @@ const MAX_DELAY_DEFAULT: Duration = Duration::from_secs(10);
 /// Names that the JSON form of an answer uses itself.
 const TAKEN_NAMES: [&str; 4] = ["window", "group", "revision", "complete"];
 
-/// What a specification does not say: what the input is like, and what the caller wants of the engine.
+/// What a specification does not say: what the input is like, and what the caller wants of the
+/// engine.
 ///
 /// # Example
 /// ```
@@ -38,31 +39,36 @@ const TAKEN_NAMES: [&str; 4] = ["window", "group", "revision", "complete"];
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CompileOptions {
-    /// Whether the input is known to end, as regular files do: `max_delay` is then unbounded unless given, so that no record is late.
-    /// Default: it is not, and `max_delay` is 10 s unless given.
+    /// Whether the input is known to end, as regular files do: `max_delay` is then unbounded unless
+    /// given, so that no record is late. Default: it is not, and `max_delay` is 10 s unless given.
     pub bounded_input: bool,
-    /// Whether every record has an arrival time, so that a pipeline with windows can do without a time field, and `max_ahead` is 1 h unless given. Default: none has.
+    /// Whether every record has an arrival time, so that a pipeline with windows can do without a
+    /// time field, and `max_ahead` is 1 h unless given. Default: none has.
     pub arrival_times: bool,
     /// After how long without a record the other shards stop waiting for a shard. Default: never.
     pub idle_after: Option<Duration>,
-    /// Whether windows without a record, between windows that are emitted, are emitted too. Default: they are not.
+    /// Whether windows without a record, between windows that are emitted, are emitted too.
+    /// Default: they are not.
     pub emit_empty: bool,
-    /// Whether a record that cannot be aggregated is an error that leaves it untaken, in the place of a dead letter: for a source that delivers it again.
-    /// Default: it is a dead letter.
+    /// Whether a record that cannot be aggregated is an error that leaves it untaken, in the place
+    /// of a dead letter: for a source that delivers it again. Default: it is a dead letter.
     pub strict: bool,
     /// What becomes of groups past the limit. Default: their records share the group `(other)`.
     pub groups_overflow: Overflow,
     /// The caps; `limit_groups` of the specification replaces [`Limits::groups_max`].
     pub limits: Limits,
-    /// The keys of the specification that a command line gave as flags. An error then names such a flag, as in `--max-delay`, and asks for what is missing by
-    /// its flag. Default: `None`, the specification is from a file or a program, and errors name its keys.
+    /// The keys of the specification that a command line gave as flags. An error then names such a
+    /// flag, as in `--max-delay`, and asks for what is missing by its flag. Default: `None`, the
+    /// specification is from a file or a program, and errors name its keys.
     pub flags: Option<Vec<&'static str>>,
-    /// The seed of the sketches' hash. Default: the public one; give a secret one where keys come from outside.
+    /// The seed of the sketches' hash. Default: the public one; give a secret one where keys come
+    /// from outside.
     pub seed: Seed,
 }
 
 impl CompileOptions {
-    /// A key of the specification, as the user has written it: a flag of a command line, or the key.
+    /// A key of the specification, as the user has written it: a flag of a command line, or the
+    /// key.
     fn written(&self, key: &str) -> String {
         match &self.flags {
             Some(flags) if flags.contains(&key) => flag(key),
@@ -92,9 +98,10 @@ impl PipelineSpec {
     /// Checks the specification and makes the pipeline that runs it. Without `agg` it counts.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) if an expression, a predicate, a duration or a time format cannot be read;
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the
-    /// parts do not go together. Each names the key.
+    /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) if an expression, a predicate, a duration or a
+    /// time format cannot be read;
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the parts do not go
+    /// together. Each names the key.
     pub fn compile(&self, options: &CompileOptions) -> Result<RowPipeline, Error> {
         let mut fields = Fields::default();
         // The filter's fields get the first slots: they are read first.
@@ -247,9 +254,11 @@ impl PipelineSpec {
         })
     }
 
-    /// What is computed: by these words a snapshot knows the pipeline again. They are the same however it is written, in one entry or
-    /// in several, with or without what is the default. What may change between two runs (delay, lateness, how far ahead a time may be,
-    /// limits, output) is not among them: it says which records are waited for or trusted, and whoever corrects it is to keep the state.
+    /// What is computed: by these words a snapshot knows the pipeline again. They are the same
+    /// however it is written, in one entry or in several, with or without what is the default. What
+    /// may change between two runs (delay, lateness, how far ahead a time may be, limits, output)
+    /// is not among them: it says which records are waited for or trusted, and whoever corrects it
+    /// is to keep the state.
     fn words(&self) -> String {
         let canonical = |texts: &[String]| texts.iter().map(|text| Tokens::canonical(text)).collect::<Vec<_>>();
         let list = |entries: &Option<Vec<String>>| canonical(entries.as_deref().unwrap_or_default()).join(", ");
@@ -306,7 +315,8 @@ impl PipelineSpec {
     }
 }
 
-/// Reads how far windows are shifted: a duration, or one with a minus in front for a shift into the past, which is a shift into the future by the rest of the slide.
+/// Reads how far windows are shifted: a duration, or one with a minus in front for a shift into the
+/// past, which is a shift into the future by the rest of the slide.
 fn read_offset(text: &str, slide: Duration) -> Result<Duration, Error> {
     let Some(past) = text.trim_start().strip_prefix('-') else { return parse_duration(text) };
     let past = parse_duration(past)?;

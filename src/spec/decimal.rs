@@ -15,7 +15,8 @@ pub(crate) struct Decimal<'a> {
 }
 
 impl<'a> Decimal<'a> {
-    /// Reads `[+-] digits [. digits] [e [+-] digits]` with at least one digit before the exponent; `None` if it is anything else.
+    /// Reads `[+-] digits [. digits] [e [+-] digits]` with at least one digit before the exponent;
+    /// `None` if it is anything else.
     pub(crate) fn scan(text: &'a str) -> Option<Self> {
         let (negative, rest) = split_sign(text.as_bytes());
         let (whole, rest) = split_digits(rest);
@@ -47,7 +48,8 @@ impl<'a> Decimal<'a> {
         self.negative
     }
 
-    /// The significant digits without zeros at either end, as ASCII, in two parts; both are empty for zero.
+    /// The significant digits without zeros at either end, as ASCII, in two parts; both are empty
+    /// for zero.
     pub(crate) fn digits(&self) -> (&'a [u8], &'a [u8]) {
         let fraction = trim_end(self.fraction);
         let whole = if fraction.is_empty() { trim_end(self.whole) } else { self.whole };
@@ -67,7 +69,8 @@ impl<'a> Decimal<'a> {
         self.magnitude().is_none_or(|magnitude| (whole.len() + fraction.len()) as i64 <= magnitude + 1)
     }
 
-    /// The integer that it is, however it is written; `None` if it is none, or has more than 128 bits.
+    /// The integer that it is, however it is written; `None` if it is none, or has more than 128
+    /// bits.
     pub(crate) fn integer(&self) -> Option<i128> {
         let Some(magnitude) = self.magnitude() else { return Some(0) };
         if magnitude > 38 || !self.is_whole() {

@@ -3,7 +3,8 @@
 /// As many digits as an `i64` holds whatever they are.
 pub(super) const DIGITS_MAX: usize = 18;
 
-/// The value of ASCII digits; `None` if there are none, or more than [`DIGITS_MAX`], or anything else among them.
+/// The value of ASCII digits; `None` if there are none, or more than [`DIGITS_MAX`], or anything
+/// else among them.
 #[inline]
 pub(super) fn digits(text: &[u8]) -> Option<i64> {
     if text.is_empty() || text.len() > DIGITS_MAX {
@@ -20,7 +21,8 @@ pub(super) fn digits(text: &[u8]) -> Option<i64> {
     Some(value)
 }
 
-/// The [`digits`] at `start..end` of longer bytes, as a rule without a loop: eight at a time in a register, those before them masked away.
+/// The [`digits`] at `start..end` of longer bytes, as a rule without a loop: eight at a time in a
+/// register, those before them masked away.
 #[inline]
 pub(super) fn digits_at(bytes: &[u8], start: usize, end: usize) -> Option<i64> {
     let count = end.wrapping_sub(start);
@@ -80,8 +82,9 @@ fn last_digits(word: u64, count: usize) -> i64 {
 /// The value of eight digits, the first of them in the lowest byte.
 #[inline(always)]
 fn value_of(digits: u64) -> i64 {
-    // Neighbours are put together: eight digits, four numbers below 100, two below 10^4, one. Each is added to the tens, hundreds or
-    // tens of thousands of the one below it, by one multiplication.
+    // Neighbours are put together: eight digits, four numbers below 100, two below 10^4, one. Each
+    // is added to the tens, hundreds or tens of thousands of the one below it, by one
+    // multiplication.
     let pairs = digits.wrapping_mul(10 << 8 | 1) >> 8 & 0x00ff_00ff_00ff_00ff;
     let fours = pairs.wrapping_mul(100 << 16 | 1) >> 16 & 0x0000_ffff_0000_ffff;
     (fours.wrapping_mul(10_000 << 32 | 1) >> 32) as i64

@@ -24,12 +24,14 @@ pub struct Explanation {
     pub group_bytes_min: usize,
     /// Approximate bytes of one group's state, at most.
     pub group_bytes_max: usize,
-    /// Panes held at a time until windows fire, at most, each with its own groups; `None` where the out-of-orderness is unbounded and the
-    /// number depends on how long the input lasts.
+    /// Panes held at a time until windows fire, at most, each with its own groups; `None` where the
+    /// out-of-orderness is unbounded and the number depends on how long the input lasts.
     pub panes_held_max: Option<u64>,
-    /// Approximate bytes of one group in a snapshot, at most: whole, and made as small as [`snapshot_within`](super::RowPipeline::snapshot_within) can.
+    /// Approximate bytes of one group in a snapshot, at most: whole, and made as small as
+    /// [`snapshot_within`](super::RowPipeline::snapshot_within) can.
     pub group_written_max: (usize, usize),
-    /// Bytes past which the engine refuses to grow: [`Limits::state_bytes_max`](crate::Limits::state_bytes_max).
+    /// Bytes past which the engine refuses to grow:
+    /// [`Limits::state_bytes_max`](crate::Limits::state_bytes_max).
     pub state_bytes_max: usize,
     /// Each column with what its numbers are worth.
     pub columns: Vec<(String, String)>,
@@ -59,7 +61,8 @@ impl Explanation {
         }
     }
 
-    /// Approximate bytes of the whole state, at most: groups times panes times what a group takes, or the limit if that is lower.
+    /// Approximate bytes of the whole state, at most: groups times panes times what a group takes,
+    /// or the limit if that is lower.
     pub fn state_bytes_worst(&self) -> usize {
         let groups = self.groups_max.unwrap_or(1);
         let panes = self.panes_held_max.unwrap_or(u64::MAX).max(1);
@@ -81,8 +84,8 @@ pub enum Fit {
 }
 
 impl Explanation {
-    /// Approximate bytes of a snapshot, at most: whole, and made as small as it can be; `None` where the panes depend on how long the input lasts. Keys are taken to have up to
-    /// 64 bytes.
+    /// Approximate bytes of a snapshot, at most: whole, and made as small as it can be; `None`
+    /// where the panes depend on how long the input lasts. Keys are taken to have up to 64 bytes.
     pub fn snapshot_bytes_max(&self) -> Option<(usize, usize)> {
         let panes = usize::try_from(self.panes_held_max?).unwrap_or(usize::MAX);
         // One more for (other).
@@ -92,7 +95,9 @@ impl Explanation {
         Some((all(self.group_written_max.0), all(self.group_written_max.1)))
     }
 
-    /// Whether a snapshot will fit into so many bytes: what [`snapshot_within`](super::RowPipeline::snapshot_within) will do, told before the first record.
+    /// Whether a snapshot will fit into so many bytes: what
+    /// [`snapshot_within`](super::RowPipeline::snapshot_within) will do, told before the first
+    /// record.
     pub fn fit(&self, bytes_max: usize) -> Fit {
         match self.snapshot_bytes_max() {
             Some((whole, _)) if whole <= bytes_max => Fit::Whole,
@@ -136,7 +141,8 @@ fn state_written_max(state: &StateSpec) -> (usize, usize) {
         StateSpec::Sum(_) => same(400),
         StateSpec::Squares(_) => same(900),
         StateSpec::First(_) | StateSpec::Last(_) | StateSpec::Min(_) | StateSpec::Max(_) => same(KEY_BYTES + 20),
-        // Both signs: all buckets that may have numbers, each with the distance to the one before; or two for each doubling that there is.
+        // Both signs: all buckets that may have numbers, each with the distance to the one before;
+        // or two for each doubling that there is.
         StateSpec::Histogram(_) => (64 + 2 * histogram_buckets_max() * 5, 64 + 2 * 2 * DOUBLINGS * 3),
         StateSpec::Distinct(..) => ((DISTINCT_EXACT_MAX * 9).max(1 << DISTINCT_PRECISION) + 64, 128),
         StateSpec::Top { counters, .. } => {
@@ -154,10 +160,12 @@ fn histogram_buckets_max() -> usize {
     LogHistogram::with_accuracy(ACCURACY).map_or(0, |histogram| histogram.buckets_max())
 }
 
-/// Bytes that Lambda hands a tumbling window's state back in, in base64: 1 MB, less what its envelope may take.
+/// Bytes that Lambda hands a tumbling window's state back in, in base64: 1 MB, less what its
+/// envelope may take.
 const LAMBDA_STATE_BYTES: usize = 900_000 / 4 * 3;
 
-/// Panes between the oldest window that has not fired and the newest record, and as many merges of them.
+/// Panes between the oldest window that has not fired and the newest record, and as many merges of
+/// them.
 fn panes_held_max(engine: &EngineOptions) -> Option<u64> {
     let Some((size, slide)) = engine.windows.size_and_slide() else { return Some(1) };
     let held = size.saturating_add(engine.out_of_orderness?).saturating_add(engine.allowed_lateness);
@@ -184,7 +192,8 @@ fn state_bytes_min(state: &StateSpec) -> usize {
 fn state_bytes_max(state: &StateSpec) -> usize {
     let held = match state {
         StateSpec::First(_) | StateSpec::Last(_) | StateSpec::Min(_) | StateSpec::Max(_) => KEY_BYTES,
-        // Both signs, of which the negative one is in a box; an entry of a list that has room for as many more.
+        // Both signs, of which the negative one is in a box; an entry of a list that has room for
+        // as many more.
         StateSpec::Histogram(_) => 2 * histogram_buckets_max() * 24 + 128,
         StateSpec::Distinct(..) => (DISTINCT_EXACT_MAX * 20).max(1 << DISTINCT_PRECISION),
         // Twice as many rows as counters, and the filter.

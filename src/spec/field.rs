@@ -2,15 +2,17 @@
 
 /// Names of fields by slot, in the order in which they were first named.
 ///
-/// A name is that of a member at the top of the record (a JSON member, a column), or a JSON pointer (RFC 6901), which begins with a slash:
-/// `/user/id`. A name that itself begins with a slash is kept as the pointer to it, `/~1name`.
+/// A name is that of a member at the top of the record (a JSON member, a column), or a JSON pointer
+/// (RFC 6901), which begins with a slash: `/user/id`. A name that itself begins with a slash is
+/// kept as the pointer to it, `/~1name`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fields {
     names: Vec<String>,
 }
 
 impl Fields {
-    /// The slot of a field, a new one if it was not named before. Cost: O(fields), which people write by hand.
+    /// The slot of a field, a new one if it was not named before. Cost: O(fields), which people
+    /// write by hand.
     pub(super) fn slot(&mut self, name: &str) -> usize {
         match self.names.iter().position(|known| known == name) {
             Some(slot) => slot,
@@ -32,7 +34,8 @@ impl Fields {
     }
 }
 
-/// The pointer to a member at the top whose name could be mistaken for a pointer; other names as they are.
+/// The pointer to a member at the top whose name could be mistaken for a pointer; other names as
+/// they are.
 pub(super) fn quoted_name(name: &str) -> String {
     if name.starts_with('/') { format!("/{}", name.replace('~', "~0").replace('/', "~1")) } else { name.into() }
 }

@@ -8,7 +8,8 @@ use crate::engine::FinishedPart;
 use crate::error::Error;
 use std::fmt;
 
-/// A part of the windows that were left in a pipeline: see [`RowPipeline::split_finished`](super::RowPipeline::split_finished).
+/// A part of the windows that were left in a pipeline: see
+/// [`RowPipeline::split_finished`](super::RowPipeline::split_finished).
 pub struct FinishedRows {
     part: FinishedPart<Row, RowAggregate>,
     group_fields: usize,

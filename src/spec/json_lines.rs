@@ -8,8 +8,9 @@ use std::io;
 /// Writes emissions as JSON Lines:
 /// `{"window":{"start":"2013-01-01T10:00:00.000Z","end":"2013-01-01T11:00:00.000Z"},"group":{"country":"DE"},"revision":0,"count":12}`.
 ///
-/// `window` is null without one, `group` is absent without groups, and the columns follow in their order. A row that takes back an earlier one has `"retracted":true` and no columns.
-/// Equal answers are equal bytes.
+/// `window` is null without one, `group` is absent without groups, and the columns follow in their
+/// order. A row that takes back an earlier one has `"retracted":true` and no columns. Equal answers
+/// are equal bytes.
 #[derive(Clone, Debug)]
 pub struct JsonLines {
     /// The names, already in quotes.
@@ -34,7 +35,8 @@ impl JsonLines {
         }
     }
 
-    /// Whether the rows to come are of complete windows, as they are unless this says otherwise. Each of the others has `"complete":false`.
+    /// Whether the rows to come are of complete windows, as they are unless this says otherwise.
+    /// Each of the others has `"complete":false`.
     pub fn set_complete(&mut self, complete: bool) {
         self.complete = complete;
     }

@@ -1,8 +1,9 @@
 //! Keys whose byte order is the order of their values.
 //!
-//! What a pipeline groups by, counts distinct or ranks is turned into bytes once, and from then on only bytes are compared and hashed.
-//! Their order is: missing, numbers by value, false, true, text by code point. Numbers are taken as they are written, in decimal, so
-//! 1, 1.0 and 1e0 are one key and 9007199254740993 is not 9007199254740992.
+//! What a pipeline groups by, counts distinct or ranks is turned into bytes once, and from then on
+//! only bytes are compared and hashed. Their order is: missing, numbers by value, false, true, text
+//! by code point. Numbers are taken as they are written, in decimal, so 1, 1.0 and 1e0 are one key
+//! and 9007199254740993 is not 9007199254740992.
 //!
 //! | value | bytes |
 //! |---|---|
@@ -15,9 +16,10 @@
 //! | text that is empty or begins with a byte up to `08` | `08`, the text |
 //! | other text | the text: nothing is copied |
 //!
-//! A group of several fields is their keys one after the other, each with `00` written as `00 FF` and ended by `00`, as the tuple layer of
-//! FoundationDB does (<https://github.com/apple/foundationdb/blob/main/design/tuple.md>); no key begins with `FF`, so byte order is the
-//! order of the tuples.
+//! A group of several fields is their keys one after the other, each with `00` written as `00 FF`
+//! and ended by `00`, as the tuple layer of FoundationDB does
+//! (<https://github.com/apple/foundationdb/blob/main/design/tuple.md>); no key begins with `FF`, so
+//! byte order is the order of the tuples.
 
 use super::decimal::Decimal;
 use super::output::OutputValue;
@@ -36,9 +38,11 @@ const TAG_TEXT: u8 = 0x08;
 
 /// The power of ten of a number's first digit may be this far from zero.
 const MAGNITUDE_MAX: i64 = 0x7000;
-/// Added to the power of ten: makes it positive, and leaves no zero byte in the powers that are common.
+/// Added to the power of ten: makes it positive, and leaves no zero byte in the powers that are
+/// common.
 const MAGNITUDE_BIAS: i64 = 0x8040;
-/// A number in an untyped source is a number, not text, if it is an integer of at most so many digits.
+/// A number in an untyped source is a number, not text, if it is an integer of at most so many
+/// digits.
 const UNTYPED_DIGITS_MAX: usize = 18;
 
 /// How a value becomes a key.
@@ -59,8 +63,9 @@ pub(crate) enum KeyForm<'a> {
 }
 
 impl<'a> KeyForm<'a> {
-    /// The key of a value. Empty text of an untyped source counts as missing, since such a source has no other way to say so; text of one
-    /// that is an integer, without leading zeros and of at most 18 digits, is a number.
+    /// The key of a value. Empty text of an untyped source counts as missing, since such a source
+    /// has no other way to say so; text of one that is an integer, without leading zeros and of at
+    /// most 18 digits, is a number.
     #[inline]
     pub(crate) fn of(value: Value<'a>) -> Self {
         match value {
@@ -159,7 +164,8 @@ fn write_number(decimal: Decimal<'_>, out: &mut Vec<u8>) {
     if decimal.is_negative() {
         out.push(TAG_NEGATIVE);
         out.extend(bytes.map(|byte| !byte));
-        // Above every complemented digit: of two numbers of which one's digits begin the other's, the longer is the smaller.
+        // Above every complemented digit: of two numbers of which one's digits begin the other's,
+        // the longer is the smaller.
         out.push(0xFF);
     } else {
         out.push(TAG_POSITIVE);

@@ -1,14 +1,18 @@
 //! Values that are written in a pipeline, and how values of records compare with them.
 //!
 //! - **A number** is compared with numbers and with text that spells one, as numbers and exactly.
-//! - **Text that spells a time** in a known format (a date, RFC 3339 and its relatives, an access log's time) is compared with text that does,
-//!   as times: offsets count, and text without one is UTC. Beside the pipeline's event time it is compared as a time with whatever that is
-//!   written as; there it may also be written in the pipeline's own time format.
-//! - **Other text** is compared with text as it is written, by code point. Beside a JSON number it is compared as a number if it spells one,
-//!   so that it does not matter how the number is written.
-//! - **`true` and `false`** are compared with truth values, and with text of an untyped source that spells one.
+//! - **Text that spells a time** in a known format (a date, RFC 3339 and its relatives, an access
+//!   log's time) is compared with text that does, as times: offsets count, and text without one is
+//!   UTC. Beside the pipeline's event time it is compared as a time with whatever that is written
+//!   as; there it may also be written in the pipeline's own time format.
+//! - **Other text** is compared with text as it is written, by code point. Beside a JSON number it
+//!   is compared as a number if it spells one, so that it does not matter how the number is
+//!   written.
+//! - **`true` and `false`** are compared with truth values, and with text of an untyped source that
+//!   spells one.
 //!
-//! A missing value makes every comparison false. Of a value of another kind `!=` is true and every other comparison is false.
+//! A missing value makes every comparison false. Of a value of another kind `!=` is true and every
+//! other comparison is false.
 
 use super::number::{Number, number_of};
 use super::row::Value;
@@ -103,7 +107,8 @@ impl TextLiteral {
         TextLiteral { text: text.into(), number: Number::parse(text).ok(), time: read_known(text.as_bytes()), event_time: None }
     }
 
-    /// The literal is compared with the event time, which is written in this format. Returns false if the literal is not a time.
+    /// The literal is compared with the event time, which is written in this format. Returns false
+    /// if the literal is not a time.
     pub(super) fn compare_as_event_time(&mut self, format: &TimeFormat) -> bool {
         // A few digits say a year or a month rather than seconds of 1970.
         let too_short = self.number.is_some() && *format == TimeFormat::Auto && self.text.trim_ascii().len() < 8;

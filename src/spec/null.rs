@@ -5,10 +5,12 @@ use super::row::Value;
 use super::token::{Kind, Tokens};
 use crate::error::Error;
 
-/// The usual markers of sources that do not tell text from numbers. Empty text is one of every source.
+/// The usual markers of sources that do not tell text from numbers. Empty text is one of every
+/// source.
 const USUAL: [&str; 7] = ["", "NA", "N/A", "NULL", "null", "\\N", "-"];
 
-/// Which text counts as a missing value, beside what is missing anyway: a null, an absent field, an empty field of an untyped source.
+/// Which text counts as a missing value, beside what is missing anyway: a null, an absent field, an
+/// empty field of an untyped source.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(super) enum Nulls {
     /// The usual markers, in the fields that the pipeline uses as numbers, and no others.
@@ -26,7 +28,8 @@ pub(super) struct Marker {
 }
 
 impl Nulls {
-    /// Reads lists of markers, words or quoted text with commas between them; the usual ones if there is no list.
+    /// Reads lists of markers, words or quoted text with commas between them; the usual ones if
+    /// there is no list.
     ///
     /// # Errors
     /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) with the column of what is not a marker.
@@ -51,7 +54,8 @@ impl Nulls {
         Ok(Nulls::Listed(markers))
     }
 
-    /// Whether a value of a field in which the markers count is one of them. Spaces around it do not matter.
+    /// Whether a value of a field in which the markers count is one of them. Spaces around it do
+    /// not matter.
     pub(super) fn contain(&self, value: Value<'_>) -> bool {
         match (self, value) {
             (Nulls::Usual, Value::Untyped(text)) => USUAL.contains(&text.trim_ascii()),

@@ -8,8 +8,9 @@ use std::fmt;
 
 /// A number of a record.
 ///
-/// A whole number of up to 128 bits is an integer, however it is written: 1, 1.0 and 1e0 are the same. Anything else is the nearest `f64`. It is
-/// never NaN, infinite or negative zero. Numbers compare by value, exactly: 9007199254740993 is not 9007199254740992.0.
+/// A whole number of up to 128 bits is an integer, however it is written: 1, 1.0 and 1e0 are the
+/// same. Anything else is the nearest `f64`. It is never NaN, infinite or negative zero. Numbers
+/// compare by value, exactly: 9007199254740993 is not 9007199254740992.0.
 #[derive(Clone, Copy, Debug)]
 pub enum Number {
     /// An integer.
@@ -18,7 +19,8 @@ pub enum Number {
     Float(f64),
 }
 
-/// A number that was read of a record, ready to be added up: what fits in a word need not be looked at as 128 bits.
+/// A number that was read of a record, ready to be added up: what fits in a word need not be looked
+/// at as 128 bits.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum PreparedNumber {
     /// There is none.
@@ -115,8 +117,8 @@ impl Number {
         if float.fract() == 0.0 && float.abs() < INTEGERS_END { Number::Int(float as i128) } else { Number::Float(float) }
     }
 
-    /// The number as aggregates add it up: an integer of up to 64 bits in magnitude, of which a sum of 128 bits can hold 2^63, or a
-    /// float, the nearest one for larger integers.
+    /// The number as aggregates add it up: an integer of up to 64 bits in magnitude, of which a sum
+    /// of 128 bits can hold 2^63, or a float, the nearest one for larger integers.
     #[inline]
     pub(crate) fn narrowed(self) -> Number {
         match self {
@@ -184,12 +186,14 @@ fn compare(integer: i128, float: f64) -> Ordering {
     integer.cmp(&(whole as i128)).then_with(|| whole.total_cmp(&float))
 }
 
-/// Shortest text that reads back as the same number; a float that is whole keeps a point, as in `12.0`.
+/// Shortest text that reads back as the same number; a float that is whole keeps a point, as in
+/// `12.0`.
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Number::Int(integer) => write!(f, "{integer}"),
-            // As JSON writers have it: plain digits where they are short, an exponent where they are not.
+            // As JSON writers have it: plain digits where they are short, an exponent where they
+            // are not.
             Number::Float(float) => write!(f, "{float:?}"),
         }
     }
@@ -210,7 +214,8 @@ fn why_not_a_number(text: &str) -> NotANumber {
     }
 }
 
-/// The number of a field, where one is asked for: `None` if the field is missing. Text that spells a number is that number.
+/// The number of a field, where one is asked for: `None` if the field is missing. Text that spells
+/// a number is that number.
 #[inline]
 pub(crate) fn number_of(value: Value<'_>) -> Result<Option<Number>, NotANumber> {
     match value {

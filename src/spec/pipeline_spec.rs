@@ -5,10 +5,12 @@ use crate::error::{Error, ErrorKind};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use std::fmt;
 
-/// A pipeline as text: the flags of the command `streamgauge run`, dashes as underscores. Every part may be absent.
+/// A pipeline as text: the flags of the command `streamgauge run`, dashes as underscores. Every
+/// part may be absent.
 ///
-/// It is the same in TOML, in JSON and as flags. What only concerns the command (`output`, `dead_letters`, `late`, `strict`, `explain`) is
-/// ignored elsewhere. Nothing is checked before [`compile`](PipelineSpec::compile), but for the names of the keys and the types of the values.
+/// It is the same in TOML, in JSON and as flags. What only concerns the command (`output`,
+/// `dead_letters`, `late`, `strict`, `explain`) is ignored elsewhere. Nothing is checked before
+/// [`compile`](PipelineSpec::compile), but for the names of the keys and the types of the values.
 ///
 /// # Example
 /// ```
@@ -24,7 +26,8 @@ use std::fmt;
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize)]
 pub struct PipelineSpec {
-    /// `auto`, `jsonl`, `csv`, `tsv`, `clf`, `vhost` or `lines`: how the records are written; read by the files adapter.
+    /// `auto`, `jsonl`, `csv`, `tsv`, `clf`, `vhost` or `lines`: how the records are written; read
+    /// by the files adapter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// The field that holds the event time; absent: the arrival time.
@@ -42,15 +45,18 @@ pub struct PipelineSpec {
     /// By how much windows begin after the multiples of `every`; absent: 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<String>,
-    /// The out-of-orderness: by how much a record may come behind the latest one of its shard and be waited for; `unbounded`: by any time.
-    /// Absent: unbounded for input that ends, and otherwise 10 s.
+    /// The out-of-orderness: by how much a record may come behind the latest one of its shard and
+    /// be waited for; `unbounded`: by any time. Absent: unbounded for input that ends, and
+    /// otherwise 10 s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_delay: Option<String>,
-    /// By how much the event time of a record may lie ahead of its arrival time; `off`: by any time. A record past it is a dead letter. Absent: 1 h where every
-    /// record has an arrival time, and otherwise off.
+    /// By how much the event time of a record may lie ahead of its arrival time; `off`: by any
+    /// time. A record past it is a dead letter. Absent: 1 h where every record has an arrival time,
+    /// and otherwise off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_ahead: Option<String>,
-    /// The allowed lateness: how long after a window has fired late records still go into it; absent: 0.
+    /// The allowed lateness: how long after a window has fired late records still go into it;
+    /// absent: 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lateness: Option<String>,
     /// Predicates, all of which must hold.
@@ -62,8 +68,8 @@ pub struct PipelineSpec {
     /// The aggregates, each entry one or several with commas between.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agg: Option<Vec<String>>,
-    /// Text that counts as a missing value in every field, each entry one marker or several with commas between. Absent: the usual markers, in the
-    /// fields that are used as numbers.
+    /// Text that counts as a missing value in every field, each entry one marker or several with
+    /// commas between. Absent: the usual markers, in the fields that are used as numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub null: Option<Vec<String>>,
     /// Distinct groups per window; records of further ones go into the group `(other)`. Absent:
@@ -113,7 +119,8 @@ impl PipelineSpec {
     /// Reads a specification in TOML; `name` is the file's, for errors.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`] with name and line, if it is not TOML, has a key that is unknown, or a value of the wrong type.
+    /// [`ErrorKind::Parse`] with name and line, if it is not TOML, has a key that is unknown, or a
+    /// value of the wrong type.
     pub fn from_toml(text: &str, name: &str) -> Result<Self, Error> {
         toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count());

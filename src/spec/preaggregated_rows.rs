@@ -6,10 +6,12 @@ use super::row_aggregate::RowAccumulator;
 use crate::engine::Preaggregated;
 use crate::time::Timestamp;
 
-/// The accumulators of the rows of one block: a few bytes for each group, where [`PreparedRows`](super::PreparedRows) are some for each row.
+/// The accumulators of the rows of one block: a few bytes for each group, where
+/// [`PreparedRows`](super::PreparedRows) are some for each row.
 ///
-/// A pipeline has them only where the merge of its accumulators is exact and cheap: counts, sums, means and extremes, by groups of which more are not refused. It takes
-/// them only if the order of the rows shows in nothing; otherwise the rows are to be read again.
+/// A pipeline has them only where the merge of its accumulators is exact and cheap: counts, sums,
+/// means and extremes, by groups of which more are not refused. It takes them only if the order of
+/// the rows shows in nothing; otherwise the rows are to be read again.
 ///
 /// # Example
 /// ```
@@ -54,7 +56,8 @@ impl PreaggregatedRows {
         Some(PreaggregatedRows { records: Preaggregated::new(), filtered: 0, unseen: (0..preparer.slots()).collect() })
     }
 
-    /// Prepares a row and adds it. False if it cannot be: then these rows are of no use, and each is to be pushed by itself.
+    /// Prepares a row and adds it. False if it cannot be: then these rows are of no use, and each
+    /// is to be pushed by itself.
     #[inline]
     #[must_use]
     pub fn add(&mut self, preparer: &RowPreparer, row: &mut Row, arrival: Timestamp) -> bool {

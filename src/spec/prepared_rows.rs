@@ -8,8 +8,9 @@ use crate::engine::Batch;
 use crate::time::Timestamp;
 use std::ops::Range;
 
-/// What a [`RowPreparer`] made of the rows of one block, in the order in which the pipeline takes them: about 8 bytes a row, 16 more for each number and 12 for each key, and
-/// the block. It is written by one thread and read by another, and what that costs grows with its bytes.
+/// What a [`RowPreparer`] made of the rows of one block, in the order in which the pipeline takes
+/// them: about 8 bytes a row, 16 more for each number and 12 for each key, and the block. It is
+/// written by one thread and read by another, and what that costs grows with its bytes.
 ///
 /// # Example
 /// ```
@@ -81,8 +82,8 @@ struct Gap {
 
 #[derive(Debug)]
 enum NoRecords {
-    /// Rows that did not pass the filter, all of this event time where that moves a watermark: so any number of these can be taken at a
-    /// time.
+    /// Rows that did not pass the filter, all of this event time where that moves a watermark: so
+    /// any number of these can be taken at a time.
     Filtered(usize, Option<Timestamp>),
     /// One that cannot be aggregated, for this reason, and its event time if that can be read.
     DeadLetter(Box<str>, Option<Timestamp>),
@@ -100,7 +101,8 @@ struct Taken {
 pub(super) enum NextRows {
     /// So many records, each to be [loaded](PreparedRows::load).
     Records(usize),
-    /// So many that did not pass the filter, and the latest event time of those that move a watermark.
+    /// So many that did not pass the filter, and the latest event time of those that move a
+    /// watermark.
     Filtered(usize, Option<Timestamp>),
     /// One that cannot be aggregated, for this reason, and its event time if that can be read.
     DeadLetter(Box<str>, Option<Timestamp>),
@@ -264,8 +266,8 @@ impl PreparedRows {
         self.first_with.get(slot).is_some_and(|first| *first < self.taken.rows)
     }
 
-    /// What is to be taken next, up to the row `until`; `None` if nothing is. It counts as taken then, but for records, which are
-    /// [told](PreparedRows::take_records) when they are.
+    /// What is to be taken next, up to the row `until`; `None` if nothing is. It counts as taken
+    /// then, but for records, which are [told](PreparedRows::take_records) when they are.
     pub(super) fn next(&mut self, until: usize) -> Option<NextRows> {
         let rows = until.min(self.len).checked_sub(self.taken.rows).filter(|rows| *rows > 0)?;
         let records_end = match self.gaps.get_mut(self.taken.gaps) {
@@ -301,7 +303,8 @@ impl PreparedRows {
         self.taken.records += records;
     }
 
-    /// The record that comes so many after the last one taken: its event time, and the row with what was prepared of it.
+    /// The record that comes so many after the last one taken: its event time, and the row with
+    /// what was prepared of it.
     #[inline(always)]
     pub(super) fn load(&mut self, ahead: usize) -> Option<(Timestamp, &Row)> {
         let record = self.taken.records + ahead;
@@ -352,7 +355,8 @@ impl Batch<Row> for Upcoming<'_> {
     }
 }
 
-/// Takes what a record has in columns, of which each record has so many. One by one: to copy so few as a whole is a call, which takes longer.
+/// Takes what a record has in columns, of which each record has so many. One by one: to copy so few
+/// as a whole is a call, which takes longer.
 #[inline(always)]
 fn take_columns<P, T>((columns, stride): (&[P], usize), record: usize, into: &mut [T], unpack: impl Fn(&P) -> T) {
     match stride {

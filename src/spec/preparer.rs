@@ -12,10 +12,11 @@ use crate::time::Timestamp;
 use std::fmt;
 use std::ops::RangeInclusive;
 
-/// The part of a [`RowPipeline`](super::RowPipeline) that looks at one row alone: filter, event time, numbers and keys.
+/// The part of a [`RowPipeline`](super::RowPipeline) that looks at one row alone: filter, event
+/// time, numbers and keys.
 ///
-/// It holds no state, so any thread may do it, for any row, in any order; [`PreparedRows`](super::PreparedRows) carry what it made to the
-/// pipeline.
+/// It holds no state, so any thread may do it, for any row, in any order;
+/// [`PreparedRows`](super::PreparedRows) carry what it made to the pipeline.
 pub struct RowPreparer {
     pub(super) fields: Fields,
     pub(super) filter: Vec<Predicate>,
@@ -28,7 +29,8 @@ pub struct RowPreparer {
     pub(super) nulls: Nulls,
     /// The slots of the fields whose markers of missing values count before anything is read.
     pub(super) marked: Vec<usize>,
-    /// The event times that move a watermark; empty where none does, and the times of rows that do not pass the filter are not read.
+    /// The event times that move a watermark; empty where none does, and the times of rows that do
+    /// not pass the filter are not read.
     pub(super) moving_times: RangeInclusive<i64>,
     /// `None` where rows cannot be aggregated apart: see [`RowAggregate::preaggregates`].
     pub(super) preaggregation: Option<Preaggregation<Row, RowAggregate>>,
@@ -46,7 +48,8 @@ pub(super) enum Preparation {
 }
 
 impl RowPreparer {
-    /// Reads of the row what the pipeline needs. `arrival` is its event time if there is no time field.
+    /// Reads of the row what the pipeline needs. `arrival` is its event time if there is no time
+    /// field.
     #[inline(always)]
     pub(super) fn prepare(&self, row: &mut Row, arrival: Timestamp) -> Preparation {
         if !self.marked.is_empty() {
@@ -71,7 +74,8 @@ impl RowPreparer {
         }
     }
 
-    /// The event time of a row that does not pass the filter, if it can be read and moves a watermark.
+    /// The event time of a row that does not pass the filter, if it can be read and moves a
+    /// watermark.
     fn moving_time(&self, row: &Row, arrival: Timestamp) -> Option<Timestamp> {
         let time = match &self.time {
             None => arrival,

@@ -1,10 +1,11 @@
 //! A record decoded to the fields that a pipeline names, and no others.
 //!
-//! A [`Row`] is made once and filled again for every record. Its values point into the bytes they were read from (a
-//! reference-counted [`Block`] that many records share), so filling one allocates nothing; only text that had to be unescaped is
-//! copied, into a buffer that is kept.
+//! A [`Row`] is made once and filled again for every record. Its values point into the bytes they
+//! were read from (a reference-counted [`Block`] that many records share), so filling one allocates
+//! nothing; only text that had to be unescaped is copied, into a buffer that is kept.
 //!
-//! Fields are known by their *slot*: their index in the list of field names that the compiled pipeline gives out.
+//! Fields are known by their *slot*: their index in the list of field names that the compiled
+//! pipeline gives out.
 
 use super::block::Block;
 use super::digits::digits_at;
@@ -35,7 +36,8 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
-    /// Whether there is no value: the field is missing or null, or empty text of an untyped source, which has no other way to say so.
+    /// Whether there is no value: the field is missing or null, or empty text of an untyped source,
+    /// which has no other way to say so.
     #[inline]
     pub fn is_missing(self) -> bool {
         match self {
@@ -51,7 +53,8 @@ enum Field {
     Missing,
     Bool(bool),
     Number(Span),
-    /// A number that is nothing but a few digits: where they are, and their value. It makes no field larger than 16 bytes.
+    /// A number that is nothing but a few digits: where they are, and their value. It makes no
+    /// field larger than 16 bytes.
     Integer {
         start: u32,
         len: u8,
@@ -118,7 +121,8 @@ pub struct Row {
     prepared: Prepared,
 }
 
-/// What a compiled pipeline has made of the fields, once for all aggregates that need it. Which field is where is the pipeline's plan.
+/// What a compiled pipeline has made of the fields, once for all aggregates that need it. Which
+/// field is where is the pipeline's plan.
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
     pub(super) numbers: Vec<PreparedNumber>,
@@ -185,8 +189,8 @@ impl Row {
         self.fields.len()
     }
 
-    /// Starts the next record: all fields missing, their values to be found in `source`, which is checked to be UTF-8 value by
-    /// value.
+    /// Starts the next record: all fields missing, their values to be found in `source`, which is
+    /// checked to be UTF-8 value by value.
     #[inline]
     pub fn begin(&mut self, source: &Bytes) {
         self.begin_in(&Block::from(source.clone()));
@@ -198,7 +202,8 @@ impl Row {
         self.begin_in_keeping(block, false);
     }
 
-    /// Starts the next record, whose values are in `block`: all fields missing, or, if each is to be set before anything is read, as they are.
+    /// Starts the next record, whose values are in `block`: all fields missing, or, if each is to
+    /// be set before anything is read, as they are.
     #[inline(always)]
     pub(crate) fn begin_in_keeping(&mut self, block: &Block, keeping: bool) {
         // Most records share the last one's block: compare before touching the reference count.
@@ -213,8 +218,8 @@ impl Row {
 
     #[inline(never)]
     fn turn_to(&mut self, block: &Block) {
-        // Blocks are capped far below 4 GiB by `Limits::record_bytes_max` and the readers' block size; in a larger one all values read as
-        // empty, rather than as others' bytes.
+        // Blocks are capped far below 4 GiB by `Limits::record_bytes_max` and the readers' block
+        // size; in a larger one all values read as empty, rather than as others' bytes.
         self.source = if u32::try_from(block.as_bytes().len()).is_ok() { block.clone() } else { Block::default() };
     }
 
@@ -236,7 +241,8 @@ impl Row {
         self.set(slot, Field::Number(Span::of(range)));
     }
 
-    /// Sets a number that is nothing but `len` ASCII digits, at most 18 of them. Their value is asked for only if there is such a slot.
+    /// Sets a number that is nothing but `len` ASCII digits, at most 18 of them. Their value is
+    /// asked for only if there is such a slot.
     #[inline]
     pub(crate) fn set_integer(&mut self, slot: usize, start: usize, len: usize, value: impl FnOnce() -> i64) {
         if let Some(place) = self.fields.get_mut(slot) {
@@ -250,13 +256,15 @@ impl Row {
         self.set(slot, Field::Text(Span::of(range)));
     }
 
-    /// Sets text of a source that does not tell text from numbers: its range in the source, which must be UTF-8.
+    /// Sets text of a source that does not tell text from numbers: its range in the source, which
+    /// must be UTF-8.
     #[inline]
     pub fn set_untyped(&mut self, slot: usize, range: Range<usize>) {
         self.set(slot, Field::Untyped(Span::of(range)));
     }
 
-    /// Sets an array or object: the range of its JSON text in the source, which must be UTF-8 and have been checked to be JSON.
+    /// Sets an array or object: the range of its JSON text in the source, which must be UTF-8 and
+    /// have been checked to be JSON.
     #[inline]
     pub fn set_json(&mut self, slot: usize, range: Range<usize>) {
         self.set(slot, Field::Json(Span::of(range)));
@@ -290,7 +298,8 @@ impl Row {
         if let Some(Field::Integer { value, .. }) = self.fields.get(slot) { Some(*value) } else { None }
     }
 
-    /// The value of a slot that is nothing but a few digits, which says the same as number and as text: what most numbers and times are.
+    /// The value of a slot that is nothing but a few digits, which says the same as number and as
+    /// text: what most numbers and times are.
     #[inline]
     pub(super) fn digits(&self, slot: usize) -> Option<i64> {
         match self.fields.get(slot)? {
@@ -316,7 +325,8 @@ impl Row {
         }
     }
 
-    /// Starts to prepare the row for aggregates that need so many numbers, keys and tests, all of which are to be set.
+    /// Starts to prepare the row for aggregates that need so many numbers, keys and tests, all of
+    /// which are to be set.
     #[inline(always)]
     pub(super) fn begin_prepared(&mut self, numbers: usize, keys: usize, tests: usize) {
         let prepared = &mut self.prepared;
@@ -431,7 +441,8 @@ impl Row {
         Ok(())
     }
 
-    /// Adds a field to the tuple that is the key of the row's group; the slot of the field that is too much is given back.
+    /// Adds a field to the tuple that is the key of the row's group; the slot of the field that is
+    /// too much is given back.
     pub(super) fn prepare_group_of(&mut self, slots: &[usize], bytes_max: usize) -> Result<(), (usize, NotAKey)> {
         let mut encoded = std::mem::take(&mut self.prepared.encoded);
         let start = encoded.len();
@@ -461,7 +472,8 @@ impl Row {
         }
     }
 
-    /// Text of a block that is known to be text, and its own key: nothing is to be checked but its first byte.
+    /// Text of a block that is known to be text, and its own key: nothing is to be checked but its
+    /// first byte.
     #[inline(always)]
     fn plain_key(&self, slot: usize, bytes_max: usize) -> Option<Span> {
         let (Field::Text(span) | Field::Untyped(span)) = self.fields.get(slot)? else { return None };
@@ -505,7 +517,8 @@ impl Row {
         }
     }
 
-    /// A number that was prepared. By reference: most often only its kind and one word are looked at.
+    /// A number that was prepared. By reference: most often only its kind and one word are looked
+    /// at.
     #[inline]
     pub(super) fn number(&self, index: usize) -> &PreparedNumber {
         self.prepared.numbers.get(index).unwrap_or(&PreparedNumber::Missing)

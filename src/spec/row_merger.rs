@@ -12,7 +12,8 @@ use crate::snapshot::Partial;
 use crate::time::Timestamp;
 use bytes::Bytes;
 
-/// Merges partials of a declared pipeline into rows: a [`Merger`] behind the pipeline's fields and columns.
+/// Merges partials of a declared pipeline into rows: a [`Merger`] behind the pipeline's fields and
+/// columns.
 pub struct RowMerger {
     merger: Merger<Row, RowAggregate>,
     group_names: Vec<String>,
@@ -73,7 +74,8 @@ impl RowMerger {
         self.merger.late()
     }
 
-    /// The whole state as bytes: see [`Merger::snapshot`]. Rows that were not yet fetched of a window that was begun are not in it.
+    /// The whole state as bytes: see [`Merger::snapshot`]. Rows that were not yet fetched of a
+    /// window that was begun are not in it.
     pub fn snapshot(&self) -> Bytes {
         self.merger.snapshot()
     }
@@ -99,7 +101,8 @@ impl RowMerger {
         self.merger.restore(bytes)
     }
 
-    /// The next row of the windows that are complete, past their deadline, or changed: by window end, then start, then group ascending.
+    /// The next row of the windows that are complete, past their deadline, or changed: by window
+    /// end, then start, then group ascending.
     ///
     /// # Errors
     /// As [`Merger::next_merged`].
@@ -117,7 +120,8 @@ impl RowMerger {
 }
 
 impl RowPipeline {
-    /// The next window that is complete, as a [`Partial`] of this source: see [`Engine::next_partial`](crate::engine::Engine::next_partial). In the place of
+    /// The next window that is complete, as a [`Partial`] of this source: see
+    /// [`Engine::next_partial`](crate::engine::Engine::next_partial). In the place of
     /// [`next_emission`](RowPipeline::next_emission).
     ///
     /// # Errors
@@ -126,7 +130,8 @@ impl RowPipeline {
         self.engine_mut().next_partial(source)
     }
 
-    /// Takes over a window of a shard that has ended: see [`Engine::inherit`](crate::engine::Engine::inherit).
+    /// Takes over a window of a shard that has ended: see
+    /// [`Engine::inherit`](crate::engine::Engine::inherit).
     ///
     /// # Errors
     /// As [`Engine::inherit`](crate::engine::Engine::inherit).

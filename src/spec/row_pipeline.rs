@@ -93,7 +93,8 @@ pub struct OutputColumn {
     pub kind: ColumnKind,
 }
 
-/// What the values of a column are. Any may also be [`OutputValue::Null`](super::OutputValue::Null).
+/// What the values of a column are. Any may also be
+/// [`OutputValue::Null`](super::OutputValue::Null).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ColumnKind {
@@ -155,7 +156,8 @@ impl RowPipeline {
         }
     }
 
-    /// The fields to read, by slot; those of the filter come first. Names, or JSON pointers where they begin with `/`.
+    /// The fields to read, by slot; those of the filter come first. Names, or JSON pointers where
+    /// they begin with `/`.
     pub fn fields(&self) -> &[String] {
         self.preparer.fields.names()
     }
@@ -198,15 +200,18 @@ impl RowPipeline {
     /// Follows a shard, from the beginning; the handle of one that is followed already.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past [`Limits::shards_max`](crate::Limits::shards_max).
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past
+    /// [`Limits::shards_max`](crate::Limits::shards_max).
     pub fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error> {
         self.engine.open_shard(id)
     }
 
-    /// Follows a shard that goes on where others ended, as after a reshard: see [`Engine::open_child_shard`].
+    /// Follows a shard that goes on where others ended, as after a reshard: see
+    /// [`Engine::open_child_shard`].
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past [`Limits::shards_max`](crate::Limits::shards_max).
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past
+    /// [`Limits::shards_max`](crate::Limits::shards_max).
     pub fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error> {
         self.engine.open_child_shard(id, parents)
     }
@@ -226,14 +231,16 @@ impl RowPipeline {
         self.engine.set_applied(shard, sequence);
     }
 
-    /// Takes a row. `arrival` is its event time if the specification names no time field; with a `sequence`, a row that is not
-    /// after the last one taken of its shard is a duplicate.
+    /// Takes a row. `arrival` is its event time if the specification names no time field; with a
+    /// `sequence`, a row that is not after the last one taken of its shard is a duplicate.
     ///
     /// A row whose group is known allocates nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit that the user chose to be an error; of a strict pipeline,
-    /// [`ErrorKind::InvalidRecord`](crate::ErrorKind::InvalidRecord) for a row that cannot be aggregated. The row is not taken then.
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit that the user
+    /// chose to be an error; of a strict pipeline,
+    /// [`ErrorKind::InvalidRecord`](crate::ErrorKind::InvalidRecord) for a row that cannot be
+    /// aggregated. The row is not taken then.
     #[inline]
     pub fn push(&mut self, shard: Shard, row: &mut Row, arrival: Timestamp, sequence: Option<&Sequence>) -> Result<RowOutcome, Error> {
         if let Some(sequence) = sequence
@@ -260,12 +267,16 @@ impl RowPipeline {
         self.preparer.clone()
     }
 
-    /// Takes the rows that this pipeline's [`preparer`](RowPipeline::preparer) prepared, from the first one that was not taken on and up to the row `until`, or to the first
-    /// one that becomes a dead letter, or is late where [that is to be told](RowPipeline::hand_out_late): its index, and its outcome. Up to one that completes a window, too, so that
-    /// the window can be fetched. The rest of [`push`](RowPipeline::push), for records without sequence numbers; what became of them shows in [`stats`](RowPipeline::stats).
+    /// Takes the rows that this pipeline's [`preparer`](RowPipeline::preparer) prepared, from the
+    /// first one that was not taken on and up to the row `until`, or to the first one that becomes
+    /// a dead letter, or is late where [that is to be told](RowPipeline::hand_out_late): its index,
+    /// and its outcome. Up to one that completes a window, too, so that the window can be fetched.
+    /// The rest of [`push`](RowPipeline::push), for records without sequence numbers; what became
+    /// of them shows in [`stats`](RowPipeline::stats).
     ///
     /// # Errors
-    /// As [`push`](RowPipeline::push), for the row that comes after those [taken](PreparedRows::taken).
+    /// As [`push`](RowPipeline::push), for the row that comes after those
+    /// [taken](PreparedRows::taken).
     pub fn push_prepared(&mut self, shard: Shard, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, RowOutcome)>, Error> {
         while let Some(next) = rows.next(until) {
             let told = match next {
@@ -290,11 +301,13 @@ impl RowPipeline {
         Ok(None)
     }
 
-    /// Takes all of the rows that were aggregated apart, or none: false where only pushing one after the other can say what is to become of each, as when a window fires in
-    /// between. The state is then the one after pushing them so, but for which `state_bytes` were measured.
+    /// Takes all of the rows that were aggregated apart, or none: false where only pushing one
+    /// after the other can say what is to become of each, as when a window fires in between. The
+    /// state is then the one after pushing them so, but for which `state_bytes` were measured.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit that the user chose to be an error.
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit that the user
+    /// chose to be an error.
     pub fn push_preaggregated(&mut self, shard: Shard, rows: &PreaggregatedRows) -> Result<bool, Error> {
         let taken = self.engine.push_preaggregated(shard, &rows.records)?;
         if taken {
@@ -304,7 +317,8 @@ impl RowPipeline {
         Ok(taken)
     }
 
-    /// Whether [`push_prepared`](RowPipeline::push_prepared) tells of each row that is late, as it does of a dead letter. Default: late rows are counted only.
+    /// Whether [`push_prepared`](RowPipeline::push_prepared) tells of each row that is late, as it
+    /// does of a dead letter. Default: late rows are counted only.
     pub fn hand_out_late(&mut self, hand_out: bool) {
         self.hands_out_late = hand_out;
     }
@@ -344,29 +358,34 @@ impl RowPipeline {
         })
     }
 
-    /// Whether a row at this place was taken before; if so it is counted as a duplicate, and need not be decoded.
+    /// Whether a row at this place was taken before; if so it is counted as a duplicate, and need
+    /// not be decoded.
     pub fn is_duplicate(&mut self, shard: Shard, sequence: &Sequence) -> bool {
         self.engine.is_duplicate(shard, sequence)
     }
 
-    /// Returns true if the specification names no time field, so that a row's event time is its arrival time.
+    /// Returns true if the specification names no time field, so that a row's event time is its
+    /// arrival time.
     pub fn takes_arrival_times(&self) -> bool {
         self.preparer.time.is_none()
     }
 
-    /// Whether a row that cannot be aggregated is an error: see [`CompileOptions::strict`](super::CompileOptions::strict).
+    /// Whether a row that cannot be aggregated is an error: see
+    /// [`CompileOptions::strict`](super::CompileOptions::strict).
     pub fn is_strict(&self) -> bool {
         self.engine.is_strict()
     }
 
-    /// Counts a record that could not be decoded, and takes its place as reached. If the specification names no time field, the record
-    /// moves the watermark by its arrival time, where it has one.
+    /// Counts a record that could not be decoded, and takes its place as reached. If the
+    /// specification names no time field, the record moves the watermark by its arrival time, where
+    /// it has one.
     pub fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>, arrival: Option<Timestamp>) {
         let time = arrival.filter(|_| self.preparer.time.is_none());
         self.engine.pass_over(shard, sequence, Outcome::DeadLetter, time);
     }
 
-    /// The caller's clock at the last row of the shard whose event time could be read: see [`Engine::last_record`].
+    /// The caller's clock at the last row of the shard whose event time could be read: see
+    /// [`Engine::last_record`].
     pub fn last_record(&self, shard: Shard) -> Option<Timestamp> {
         self.engine.last_record(shard)
     }
@@ -376,7 +395,8 @@ impl RowPipeline {
         self.engine.advance(now);
     }
 
-    /// No record of the shard before `time` is expected any more: see [`Engine::reach`](crate::engine::Engine::reach).
+    /// No record of the shard before `time` is expected any more: see
+    /// [`Engine::reach`](crate::engine::Engine::reach).
     pub fn reach(&mut self, shard: Shard, time: Timestamp) {
         self.engine.reach(shard, time);
     }
@@ -386,14 +406,16 @@ impl RowPipeline {
         self.engine.finish();
     }
 
-    /// Takes out the windows that are to come after [`finish`](RowPipeline::finish), in two to `parts` parts for as many threads, or none: see [`Engine::split_finished`]. What this
+    /// Takes out the windows that are to come after [`finish`](RowPipeline::finish), in two to
+    /// `parts` parts for as many threads, or none: see [`Engine::split_finished`]. What this
     /// pipeline still gives itself comes before theirs.
     pub fn split_finished(&mut self, parts: NonZeroUsize) -> Vec<FinishedRows> {
         let group_fields = self.group_names.len();
         self.engine.split_finished(parts).into_iter().map(|part| FinishedRows::new(part, group_fields)).collect()
     }
 
-    /// Further records go to another pipeline, and no more come here: see [`Engine::hand_over`](crate::engine::Engine::hand_over).
+    /// Further records go to another pipeline, and no more come here: see
+    /// [`Engine::hand_over`](crate::engine::Engine::hand_over).
     pub fn hand_over(&mut self) {
         self.engine.hand_over();
     }
@@ -409,13 +431,14 @@ impl RowPipeline {
     /// The next row of the answer: by window end, then start, then group ascending.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if a window merged of its panes passes a limit that the user chose to
-    /// be an error.
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if a window merged of its
+    /// panes passes a limit that the user chose to be an error.
     pub fn next_emission(&mut self) -> Result<Option<RowEmission>, Error> {
         self.pending.next(self.group_names.len(), || self.engine.next_emission())
     }
 
-    /// Event times up to and including this one are taken as complete; `None` before there is such a time.
+    /// Event times up to and including this one are taken as complete; `None` before there is such
+    /// a time.
     pub fn watermark(&self) -> Option<Timestamp> {
         self.engine.watermark()
     }
@@ -438,7 +461,8 @@ impl RowPipeline {
     /// The whole state as bytes: see [`Engine::snapshot`].
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) while the rows of a window are being fetched: fetch them all first.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) while the rows of a window
+    /// are being fetched: fetch them all first.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         self.check_fetched()?;
         self.engine.snapshot()
@@ -447,13 +471,16 @@ impl RowPipeline {
     /// The state in at most `bytes_max` bytes: see [`Engine::snapshot_within`].
     ///
     /// # Errors
-    /// As [`snapshot`](RowPipeline::snapshot); [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if the smallest form does not fit.
+    /// As [`snapshot`](RowPipeline::snapshot);
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if the smallest form does not
+    /// fit.
     pub fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error> {
         self.check_fetched()?;
         self.engine.snapshot_within(bytes_max)
     }
 
-    /// Replaces the state by the one that a snapshot of this pipeline holds: see [`Engine::restore`]. Shard handles are void; open the shards again.
+    /// Replaces the state by the one that a snapshot of this pipeline holds: see
+    /// [`Engine::restore`]. Shard handles are void; open the shards again.
     ///
     /// # Errors
     /// As [`Engine::restore`]; the state is then as it was.

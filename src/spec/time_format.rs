@@ -14,7 +14,8 @@ use std::str::FromStr;
 
 /// How the field that holds the event time is written.
 ///
-/// Whatever the format, what is below a millisecond is rounded down, also before 1970, and text without a zone is UTC.
+/// Whatever the format, what is below a millisecond is rounded down, also before 1970, and text
+/// without a zone is UTC.
 ///
 /// # Example
 /// ```
@@ -30,15 +31,18 @@ use std::str::FromStr;
 pub enum TimeFormat {
     /// Decided for each value.
     ///
-    /// A number, or text that is one, is a date where its digits can hardly be anything else: from 19000101 to 20991231 `YYYYMMDD`, from
-    /// 190001010000 to 209912312359 `YYYYMMDDHHMM`, from 19000101000000 to 20991231235959 `YYYYMMDDHHMMSS`, the same with the digits of
-    /// milliseconds (17) or microseconds (20) behind it, or with a fraction. In these ranges a number that is no date, such as 20240132, is
-    /// no time. Any other number is by its size n (without sign) seconds below 10^11 (before the year 5138), milliseconds below 10^14,
-    /// microseconds below 10^17, and nanoseconds from there on.
+    /// A number, or text that is one, is a date where its digits can hardly be anything else: from
+    /// 19000101 to 20991231 `YYYYMMDD`, from 190001010000 to 209912312359 `YYYYMMDDHHMM`, from
+    /// 19000101000000 to 20991231235959 `YYYYMMDDHHMMSS`, the same with the digits of milliseconds
+    /// (17) or microseconds (20) behind it, or with a fraction. In these ranges a number that is no
+    /// date, such as 20240132, is no time. Any other number is by its size n (without sign) seconds
+    /// below 10^11 (before the year 5138), milliseconds below 10^14, microseconds below 10^17, and
+    /// nanoseconds from there on.
     ///
-    /// Other text is a date `YYYY-MM-DD` or `YYYY/MM/DD`, alone or with a time of day behind `T` or a space; the basic form
-    /// `YYYYMMDDTHHMMSS`; or the time of an access log. A fraction of the second is read behind a point or a comma. A zone is `Z`, `UTC`,
-    /// `GMT` or an offset such as `+01:00`, `+0100` or `+01`, with or without a space in front.
+    /// Other text is a date `YYYY-MM-DD` or `YYYY/MM/DD`, alone or with a time of day behind `T` or
+    /// a space; the basic form `YYYYMMDDTHHMMSS`; or the time of an access log. A fraction of the
+    /// second is read behind a point or a comma. A zone is `Z`, `UTC`, `GMT` or an offset such as
+    /// `+01:00`, `+0100` or `+01`, with or without a space in front.
     #[default]
     Auto,
     /// Seconds since the epoch, with a fraction or without.
@@ -49,13 +53,16 @@ pub enum TimeFormat {
     Micros,
     /// Nanoseconds since the epoch.
     Nanos,
-    /// RFC 3339, such as `2013-01-01T10:00:00.123+01:00`, and what `auto` reads around it; a zone is required.
+    /// RFC 3339, such as `2013-01-01T10:00:00.123+01:00`, and what `auto` reads around it; a zone
+    /// is required.
     Rfc3339,
-    /// The time of an Apache or nginx access log, such as `10/Oct/2000:13:55:36 -0700`, also with a fraction of the second.
+    /// The time of an Apache or nginx access log, such as `10/Oct/2000:13:55:36 -0700`, also with a
+    /// fraction of the second.
     Clf,
     /// A pattern of strptime with `%` directives, as `jiff` has them
-    /// (<https://docs.rs/jiff/latest/jiff/fmt/strtime/index.html#conversion-specifications>), such as `%d.%m.%Y %H:%M:%S`. A pattern
-    /// without a time of day gives the day's first moment. `%s`, the seconds since the epoch, may have a fraction behind it: `%s.%f`.
+    /// (<https://docs.rs/jiff/latest/jiff/fmt/strtime/index.html#conversion-specifications>), such
+    /// as `%d.%m.%Y %H:%M:%S`. A pattern without a time of day gives the day's first moment. `%s`,
+    /// the seconds since the epoch, may have a fraction behind it: `%s.%f`.
     Pattern(String),
 }
 
@@ -94,11 +101,13 @@ impl fmt::Display for NotATime {
 impl FromStr for TimeFormat {
     type Err = Error;
 
-    /// Reads `auto`, `s`, `ms`, `us`, `ns`, `rfc3339`, `clf` or a pattern, which has at least one `%`.
+    /// Reads `auto`, `s`, `ms`, `us`, `ns`, `rfc3339`, `clf` or a pattern, which has at least one
+    /// `%`.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`] if it is no such name, or a pattern that cannot be right: one with a directive that does not exist, without a
-    /// date, or of which a part is read and then of no use.
+    /// [`ErrorKind::Parse`] if it is no such name, or a pattern that cannot be right: one with a
+    /// directive that does not exist, without a date, or of which a part is read and then of no
+    /// use.
     fn from_str(text: &str) -> Result<Self, Error> {
         if let Some((_, format)) = NAMES.iter().find(|(name, _)| *name == text) {
             return Ok(format.clone());
@@ -233,7 +242,8 @@ fn read_integer(integer: i64) -> Result<i64, NotATime> {
     }
 }
 
-/// The date `YYYYMMDD`, the time of day `HHMMSS` and the milliseconds of an integer that lies where such digits do: see [`TimeFormat::Auto`].
+/// The date `YYYYMMDD`, the time of day `HHMMSS` and the milliseconds of an integer that lies where
+/// such digits do: see [`TimeFormat::Auto`].
 #[inline]
 fn compact_parts(integer: i64) -> Option<(i64, i64, i64)> {
     const DAY: i64 = 1_000_000;
@@ -267,7 +277,8 @@ fn read_decimal(decimal: &Decimal<'_>) -> Result<i64, NotATime> {
     }
 }
 
-/// The unit that an integer without a sign tells by its size: as [`unit_of`], without finding the magnitude first.
+/// The unit that an integer without a sign tells by its size: as [`unit_of`], without finding the
+/// magnitude first.
 #[inline]
 fn unit_of_integer(integer: i64) -> i64 {
     match integer {
@@ -378,7 +389,8 @@ mod tests {
         for text in ["20240132", "20241302", "202401022460", "20240102030461", "20240230000000", "20240102.5", "202401020304.5"] {
             assert_eq!(read("auto", text), Err(NotATime::Malformed), "{text}");
         }
-        // Digits that are none, or may as well be a number of seconds, are numbers: 10 digits are seconds up to the year 2286.
+        // Digits that are none, or may as well be a number of seconds, are numbers: 10 digits are
+        // seconds up to the year 2286.
         for (text, millis) in [
             ("18991231", 18_991_231_000),
             ("20991232", 20_991_232_000),

@@ -1,4 +1,5 @@
-//! Patterns of times, with the `%` directives of `jiff`: how they are read, and which of them cannot be right.
+//! Patterns of times, with the `%` directives of `jiff`: how they are read, and which of them
+//! cannot be right.
 
 use super::time_format::{NotATime, to_millis};
 use crate::error::{Error, ErrorKind};
@@ -15,7 +16,8 @@ pub(super) fn read_pattern(pattern: &str, text: &str) -> Result<i64, NotATime> {
 
 fn read_parts(parts: &BrokenDownTime, minus: bool) -> Result<i64, NotATime> {
     if let Some(seconds) = parts.timestamp() {
-        // With a fraction it is one number, in which the sign is of both: -1.5 is half a second before -1.
+        // With a fraction it is one number, in which the sign is of both: -1.5 is half a second
+        // before -1.
         let fraction = i128::from(parts.subsec_nanosecond().unwrap_or(0));
         let seconds = seconds.as_nanosecond();
         let negative = seconds < 0 || (seconds == 0 && minus);
@@ -33,10 +35,11 @@ fn read_parts(parts: &BrokenDownTime, minus: bool) -> Result<i64, NotATime> {
     Offset::UTC.to_timestamp(civil).map_err(|_| NotATime::OutOfRange).and_then(to_millis)
 }
 
-/// Refuses a pattern that cannot be right: one with a directive that does not exist or cannot be read, without a date, or that reads a part of
-/// a time and makes nothing of it.
+/// Refuses a pattern that cannot be right: one with a directive that does not exist or cannot be
+/// read, without a date, or that reads a part of a time and makes nothing of it.
 ///
-/// That is found out by writing times in the pattern and reading them again: what shows in the text must show in the time.
+/// That is found out by writing times in the pattern and reading them again: what shows in the text
+/// must show in the time.
 ///
 /// # Errors
 /// [`ErrorKind::Parse`] with the reason.
@@ -187,7 +190,8 @@ mod tests {
         ("%s%.f %z", 1),
     ];
 
-    /// A time in a pattern; `%s` and its fraction are one number, which `jiff` writes so only from 1970 on.
+    /// A time in a pattern; `%s` and its fraction are one number, which `jiff` writes so only from
+    /// 1970 on.
     fn written(pattern: &str, millis: i64) -> String {
         let whole = if pattern.starts_with("%s") { millis.abs() } else { millis };
         let sign = if whole == millis { "" } else { "-" };

@@ -1,10 +1,13 @@
-//! Readers of times written as text, for the formats that are common enough to be worth reading without a general parser.
+//! Readers of times written as text, for the formats that are common enough to be worth reading
+//! without a general parser.
 //!
-//! All allocate nothing. What they do not know they leave to `jiff`, see [`TimeFormat`](super::TimeFormat).
+//! All allocate nothing. What they do not know they leave to `jiff`, see
+//! [`TimeFormat`](super::TimeFormat).
 
 use super::digits::digits;
 
-/// A day of the proleptic Gregorian calendar as days since the epoch; `None` if there is no such day.
+/// A day of the proleptic Gregorian calendar as days since the epoch; `None` if there is no such
+/// day.
 fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
     const DAYS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -21,7 +24,8 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
     Some(era * 146_097 + day_of_era - 719_468)
 }
 
-/// Milliseconds of a time of day; a leap second, `:60`, counts as the second before it, as `jiff` has it.
+/// Milliseconds of a time of day; a leap second, `:60`, counts as the second before it, as `jiff`
+/// has it.
 #[inline]
 fn time_of_day(hour: i64, minute: i64, second: i64) -> Option<i64> {
     if hour > 23 || minute > 59 || second > 60 {
@@ -51,8 +55,9 @@ impl Civil {
     }
 }
 
-/// Reads `YYYY-MM-DD` or `YYYY/MM/DD`, optionally followed by `T` or a space, `HH:MM[:SS[.fraction]]`, and optionally a [zone](read_zone):
-/// RFC 3339 (section 5.6) and what is usual around it. The basic form of ISO 8601, `YYYYMMDDTHHMMSS`, is read, too.
+/// Reads `YYYY-MM-DD` or `YYYY/MM/DD`, optionally followed by `T` or a space,
+/// `HH:MM[:SS[.fraction]]`, and optionally a [zone](read_zone): RFC 3339 (section 5.6) and what is
+/// usual around it. The basic form of ISO 8601, `YYYYMMDDTHHMMSS`, is read, too.
 #[inline]
 pub(super) fn read_iso(text: &[u8]) -> Option<Civil> {
     let (date, rest) = text.split_first_chunk::<10>()?;
@@ -111,13 +116,15 @@ fn read_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     if fraction.is_empty() {
         return None;
     }
-    // What is below a millisecond is dropped, which is rounding down, before the epoch too: a fraction counts up within its second.
+    // What is below a millisecond is dropped, which is rounding down, before the epoch too: a
+    // fraction counts up within its second.
     let millis = fraction.iter().chain(b"00").take(3).fold(0, |millis, digit| millis * 10 + i64::from(digit - b'0'));
     Some((millis, rest))
 }
 
-/// Reads a zone to the end of the text: `Z`, `UTC`, `GMT`, or an [offset](read_offset), also with spaces in front. An offset of zero may
-/// have one of these names behind it, as Go writes it (`+0000 UTC`). Minutes east of UTC.
+/// Reads a zone to the end of the text: `Z`, `UTC`, `GMT`, or an [offset](read_offset), also with
+/// spaces in front. An offset of zero may have one of these names behind it, as Go writes it
+/// (`+0000 UTC`). Minutes east of UTC.
 #[inline]
 fn read_zone(text: &[u8]) -> Option<i64> {
     read_offset(text).or_else(|| read_rarer_zone(text))
@@ -154,8 +161,8 @@ fn read_offset(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// Reads the time of an Apache access log, `10/Oct/2000:13:55:36 -0700`, with or without a fraction of the second, and with or without the
-/// brackets around it: milliseconds since the epoch.
+/// Reads the time of an Apache access log, `10/Oct/2000:13:55:36 -0700`, with or without a fraction
+/// of the second, and with or without the brackets around it: milliseconds since the epoch.
 pub(super) fn read_clf(text: &[u8]) -> Option<i64> {
     let text = match text {
         [b'[', inner @ .., b']'] => inner,
@@ -171,12 +178,14 @@ pub(super) fn read_clf(text: &[u8]) -> Option<i64> {
     Some(days * 86_400_000 + time + millis - read_zone(zone)? * 60_000)
 }
 
-/// Reads text that is a time in one of the formats of this file: milliseconds since the epoch, with no zone taken as UTC. Returns `None` for
-/// text that spells a number, whatever time it may stand for.
+/// Reads text that is a time in one of the formats of this file: milliseconds since the epoch, with
+/// no zone taken as UTC. Returns `None` for text that spells a number, whatever time it may stand
+/// for.
 #[inline]
 pub(super) fn read_known(text: &[u8]) -> Option<i64> {
     match text.trim_ascii() {
-        // A date has at least ten characters, and begins with a digit, as the time of an access log does inside of its brackets.
+        // A date has at least ten characters, and begins with a digit, as the time of an access log
+        // does inside of its brackets.
         text @ [b'0'..=b'9' | b'[', ..] if text.len() >= 10 => read_iso(text).map(Civil::to_millis).or_else(|| read_clf(text)),
         _ => None,
     }

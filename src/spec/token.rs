@@ -1,7 +1,8 @@
 //! The words that expressions and predicates are made of.
 //!
-//! A *word* is a run of characters other than white space and `( ) , [ ] ' " = ! < >`. *Quoted* text stands between `'` or `"`, a quote
-//! inside is doubled, and a backslash is a backslash, so that regular expressions are written as they are.
+//! A *word* is a run of characters other than white space and `( ) , [ ] ' " = ! < >`. *Quoted*
+//! text stands between `'` or `"`, a quote inside is doubled, and a backslash is a backslash, so
+//! that regular expressions are written as they are.
 
 use super::field::quoted_name;
 use crate::error::{Error, ErrorKind};
@@ -78,7 +79,8 @@ impl<'a> Tokens<'a> {
         Ok(tokens)
     }
 
-    /// The text with its white space as it is usually written, so that two spellings of one expression are one text.
+    /// The text with its white space as it is usually written, so that two spellings of one
+    /// expression are one text.
     pub(super) fn canonical(text: &str) -> String {
         let Ok(tokens) = Tokens::of(text) else { return text.to_owned() };
         let mut out = String::new();

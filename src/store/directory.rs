@@ -1,11 +1,13 @@
 //! A store in a directory: one file a key.
 //!
-//! A save writes a temporary file in the same folder, syncs it, renames it over the key's file, and syncs the folder: after a crash at any point
-//! the key's file is the old one or the new one, whole. A temporary file that a crash left behind is never read, and the next save of its key takes
-//! its place. Savers of one key exclude each other by a lock on a file beside it, which the operating system lets go when its process ends.
+//! A save writes a temporary file in the same folder, syncs it, renames it over the key's file, and
+//! syncs the folder: after a crash at any point the key's file is the old one or the new one,
+//! whole. A temporary file that a crash left behind is never read, and the next save of its key
+//! takes its place. Savers of one key exclude each other by a lock on a file beside it, which the
+//! operating system lets go when its process ends.
 //!
-//! After a failed sync it is not known what the disk holds, and asking again gives no honest answer (the pages may be marked clean): the store
-//! then refuses further saves until it is opened anew.
+//! After a failed sync it is not known what the disk holds, and asking again gives no honest answer
+//! (the pages may be marked clean): the store then refuses further saves until it is opened anew.
 
 use super::{Store, Stored, Version, check_key, conflict, file_name, key_of};
 use crate::error::{Error, ErrorKind};
@@ -23,11 +25,12 @@ const LOCK: &str = ".lock";
 /// The largest file that is read; default of [`DirectoryStore::bytes_max`].
 const BYTES_MAX: u64 = 1 << 30;
 
-/// Keeps each key's bytes in a file of a directory, named by the key (characters other than `a-z A-Z 0-9 . _ -` as `%` and two hexadecimal
-/// digits) and `.state`.
+/// Keeps each key's bytes in a file of a directory, named by the key (characters other than `a-z
+/// A-Z 0-9 . _ -` as `%` and two hexadecimal digits) and `.state`.
 ///
-/// The versions are hashes of the content, so that a file can be copied, and a copy put back, with the tools of the system. Locks do not work on all network file
-/// systems; use an object store to share state between machines.
+/// The versions are hashes of the content, so that a file can be copied, and a copy put back, with
+/// the tools of the system. Locks do not work on all network file systems; use an object store to
+/// share state between machines.
 #[derive(Debug)]
 pub struct DirectoryStore {
     folder: PathBuf,
@@ -107,7 +110,8 @@ impl DirectoryStore {
     }
 
     fn sync_folder(&self) -> Result<(), Error> {
-        // Only Unix lets a folder be opened and synced; elsewhere a rename is as durable as the file system makes it.
+        // Only Unix lets a folder be opened and synced; elsewhere a rename is as durable as the
+        // file system makes it.
         if cfg!(unix) {
             let folder = File::open(&self.folder).map_err(|error| failed("cannot open the folder", &self.folder, error))?;
             self.sync(&folder, &self.folder)?;
@@ -165,7 +169,8 @@ impl Store for DirectoryStore {
         let _lock = self.lock(key)?;
         let path = self.path(key, STATE);
         match fs::remove_file(&path) {
-            // The lock's file stays: removing it under another saver's hands would give two of them the lock.
+            // The lock's file stays: removing it under another saver's hands would give two of them
+            // the lock.
             Ok(()) => self.sync_folder(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(failed("cannot remove", &path, error)),

@@ -1,7 +1,8 @@
 //! State stores: where snapshots live between processes.
 //!
-//! A [`Store`] keeps bytes under keys, and every save says which version it replaces. So two owners of one shard, as there are for seconds
-//! after a lost lease, cannot overwrite each other: the second save fails with [`ErrorKind::Conflict`], and its owner stops.
+//! A [`Store`] keeps bytes under keys, and every save says which version it replaces. So two owners
+//! of one shard, as there are for seconds after a lost lease, cannot overwrite each other: the
+//! second save fails with [`ErrorKind::Conflict`], and its owner stops.
 //!
 //! | Store | For |
 //! |---|---|
@@ -86,23 +87,28 @@ pub struct Stored {
     pub version: Version,
 }
 
-/// Keeps bytes under keys. What `save` returned from is there after a crash, as far as the store promises any.
+/// Keeps bytes under keys. What `save` returned from is there after a crash, as far as the store
+/// promises any.
 ///
 /// A key is 1 to 80 bytes of text; `/` is an ordinary character.
 pub trait Store: Send + Sync {
     /// What is under the key; `None` if nothing is.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if it cannot be read, [`ErrorKind::InvalidArgument`] for a key that is empty or too long, here and below.
+    /// [`ErrorKind::Io`] if it cannot be read, [`ErrorKind::InvalidArgument`] for a key that is
+    /// empty or too long, here and below.
     fn load(&self, key: &str) -> Result<Option<Stored>, Error>;
 
-    /// Puts bytes under the key in place of the version that is expected there (`None`: nothing), whole or not at all.
+    /// Puts bytes under the key in place of the version that is expected there (`None`: nothing),
+    /// whole or not at all.
     ///
-    /// Saving the bytes that are there already, over whatever is expected, is a conflict as any other.
+    /// Saving the bytes that are there already, over whatever is expected, is a conflict as any
+    /// other.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`] if something else is there: another owner has saved, and this one is to stop; [`ErrorKind::Io`] if it is not known whether
-    /// the bytes are there: load again before the next save.
+    /// [`ErrorKind::Conflict`] if something else is there: another owner has saved, and this one is
+    /// to stop; [`ErrorKind::Io`] if it is not known whether the bytes are there: load again before
+    /// the next save.
     fn save(&self, key: &str, bytes: Bytes, expected: Option<&Version>) -> Result<Version, Error>;
 
     /// All keys that begin with the prefix, ascending.

@@ -1,10 +1,10 @@
 //! A store in S3, or in whatever else the `object_store` crate speaks to.
 //!
-//! A save is one conditional put: `If-None-Match: *` for a key that is to be new, `If-Match` with the ETag that is to be replaced. The service decides which of
-//! two owners was first.
+//! A save is one conditional put: `If-None-Match: *` for a key that is to be new, `If-Match` with
+//! the ETag that is to be replaced. The service decides which of two owners was first.
 //!
-//! The interface is blocking. Each call runs on a small runtime of the store's own, on a thread of its own, so that it may be called from anywhere, from inside of
-//! another runtime too.
+//! The interface is blocking. Each call runs on a small runtime of the store's own, on a thread of
+//! its own, so that it may be called from anywhere, from inside of another runtime too.
 
 use super::{KEY_BYTES_MAX, Store, Stored, Version, check_key, conflict, file_name, key_of};
 use crate::error::{Error, ErrorKind};
@@ -24,9 +24,11 @@ const STATE: &str = ".state";
 /// The largest object that is read; default of [`ObjectStore::bytes_max`].
 const BYTES_MAX: u64 = 1 << 30;
 
-/// Keeps each key's bytes in an object under a prefix, named by the key (escaped as in [`DirectoryStore`](super::DirectoryStore)) and `.state`.
+/// Keeps each key's bytes in an object under a prefix, named by the key (escaped as in
+/// [`DirectoryStore`](super::DirectoryStore)) and `.state`.
 ///
-/// The service must support conditional puts: S3 does, as do most that speak its protocol. Versions are ETags.
+/// The service must support conditional puts: S3 does, as do most that speak its protocol. Versions
+/// are ETags.
 pub struct ObjectStore {
     objects: Arc<dyn object_store::ObjectStore>,
     prefix: Path,
@@ -46,11 +48,14 @@ impl ObjectStore {
         Ok(ObjectStore { objects, prefix: Path::from(prefix), bytes_max: BYTES_MAX, runtime: Some(runtime) })
     }
 
-    /// The store under a prefix of an S3 bucket. Region, credentials and endpoint are those of the `AWS_...` environment variables and of the instance or function it
-    /// runs in; `options` overwrite them, by the names of `object_store::aws::AmazonS3ConfigKey`, such as `region` or `endpoint`.
+    /// The store under a prefix of an S3 bucket. Region, credentials and endpoint are those of the
+    /// `AWS_...` environment variables and of the instance or function it runs in; `options`
+    /// overwrite them, by the names of `object_store::aws::AmazonS3ConfigKey`, such as `region` or
+    /// `endpoint`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for an option that is not known or a configuration that is not complete.
+    /// [`ErrorKind::InvalidArgument`] for an option that is not known or a configuration that is
+    /// not complete.
     pub fn s3(bucket: &str, prefix: &str, options: &[(&str, &str)]) -> Result<Self, Error> {
         let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
         for (name, value) in options {

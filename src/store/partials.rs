@@ -11,9 +11,11 @@ const SOURCE_CHARS: usize = 24;
 /// How often a put tries again when another process has put the same key in between.
 const TRIES: usize = 16;
 
-/// Keeps the last partial of each window and source in a [`Store`], for a [`Merger`](crate::merger::Merger) in another process.
+/// Keeps the last partial of each window and source in a [`Store`], for a
+/// [`Merger`](crate::merger::Merger) in another process.
 ///
-/// A key is `<window's start>.<window's end>.<source>.<hash of the source>`, times in milliseconds since the epoch, or `all..` for the global window.
+/// A key is `<window's start>.<window's end>.<source>.<hash of the source>`, times in milliseconds
+/// since the epoch, or `all..` for the global window.
 #[derive(Clone, Debug)]
 pub struct PartialStore<S>(S);
 

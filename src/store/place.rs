@@ -3,12 +3,15 @@
 use super::{DirectoryStore, Store};
 use crate::error::Error;
 
-/// The store at a place that a user has written: `s3://BUCKET/PREFIX` (feature `object-store`; region, credentials and endpoint from the `AWS_...` environment
-/// variables), and anything else is a directory, which is made if it is not there.
+/// The store at a place that a user has written: `s3://BUCKET/PREFIX` (feature `object-store`;
+/// region, credentials and endpoint from the `AWS_...` environment variables), and anything else is
+/// a directory, which is made if it is not there.
 ///
 /// # Errors
-/// [`ErrorKind::Io`](crate::ErrorKind::Io) if the directory cannot be made, [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a bucket that
-/// cannot be used, [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for an S3 address where this was built without the feature.
+/// [`ErrorKind::Io`](crate::ErrorKind::Io) if the directory cannot be made,
+/// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a bucket that cannot be
+/// used, [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for an S3 address where this was
+/// built without the feature.
 pub fn open(place: &str) -> Result<Box<dyn Store>, Error> {
     let Some(address) = place.strip_prefix("s3://") else {
         return Ok(Box::new(DirectoryStore::open(place)?));

@@ -1,21 +1,24 @@
 //! The arithmetic of windows and panes: pure functions of size, slide and offset.
 //!
-//! Windows begin at `offset + k * slide` and end `size` later. Cutting time at every beginning and every end gives the *panes*: the
-//! longest stretches that lie whole inside or whole outside of each window. Every slide holds one pane if the slide divides the
-//! size, and otherwise two: `size mod slide` long and the rest ("paired windows", Krishnamurthy, Wu and Franklin, *On-the-fly sharing
-//! for streamed aggregation*, 2006). That is never more panes than cutting by the greatest common divisor, which for 5 min every
-//! 7.001 s would be one a millisecond.
+//! Windows begin at `offset + k * slide` and end `size` later. Cutting time at every beginning and
+//! every end gives the *panes*: the longest stretches that lie whole inside or whole outside of
+//! each window. Every slide holds one pane if the slide divides the size, and otherwise two: `size
+//! mod slide` long and the rest ("paired windows", Krishnamurthy, Wu and Franklin, *On-the-fly
+//! sharing for streamed aggregation*, 2006). That is never more panes than cutting by the greatest
+//! common divisor, which for 5 min every 7.001 s would be one a millisecond.
 
 use super::Window;
 use crate::time::{Timestamp, floor_to_period};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// How event time is cut into windows: [`Tumbling`](super::Tumbling), [`Sliding`](super::Sliding) or [`Global`], converted.
+/// How event time is cut into windows: [`Tumbling`](super::Tumbling), [`Sliding`](super::Sliding)
+/// or [`Global`], converted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Windows(Schedule);
 
-/// The one window over everything. It fires at the end of the input, and no record is ever late for it.
+/// The one window over everything. It fires at the end of the input, and no record is ever late for
+/// it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Global;
 
@@ -101,7 +104,8 @@ pub(crate) enum Schedule {
     Periodic(Grid),
 }
 
-/// Periodic windows. All in milliseconds; `0 < size, slide <= i64::MAX / 4` and `0 <= offset < slide`.
+/// Periodic windows. All in milliseconds; `0 < size, slide <= i64::MAX / 4` and `0 <= offset <
+/// slide`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Grid {
     size: i64,
@@ -110,8 +114,8 @@ pub(crate) struct Grid {
 }
 
 impl Schedule {
-    /// Where a time falls. Every window around a time that is in a pane starts and ends inside of the range of `i64`, and its end
-    /// plus `lateness` does too.
+    /// Where a time falls. Every window around a time that is in a pane starts and ends inside of
+    /// the range of `i64`, and its end plus `lateness` does too.
     pub(crate) fn place(self, time: i64, lateness: i64) -> Place {
         match self {
             Schedule::Global if time == i64::MAX => Place::OutOfRange,
@@ -155,7 +159,8 @@ impl Schedule {
         }
     }
 
-    /// The least time whose pane is in no window that starts before `start`, which is a window's start.
+    /// The least time whose pane is in no window that starts before `start`, which is a window's
+    /// start.
     pub(crate) fn first_time_from(self, start: i64) -> i64 {
         match self {
             Schedule::Periodic(grid) if start != i64::MIN && start != i64::MAX => {
@@ -173,7 +178,8 @@ impl Schedule {
         }
     }
 
-    /// The start of the window that comes this many windows after the one that starts at `start`; `i64::MAX` if there is none.
+    /// The start of the window that comes this many windows after the one that starts at `start`;
+    /// `i64::MAX` if there is none.
     pub(crate) fn after_windows(self, start: i64, windows: usize) -> i64 {
         match self {
             Schedule::Global if windows == 0 => start,
@@ -215,7 +221,8 @@ impl Schedule {
         }
     }
 
-    /// Whether a window starts there, or there is the end of the range that stands for "before" or "after all".
+    /// Whether a window starts there, or there is the end of the range that stands for "before" or
+    /// "after all".
     pub(crate) fn is_start(self, start: i64) -> bool {
         match self {
             _ if start == i64::MIN || start == i64::MAX => true,

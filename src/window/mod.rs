@@ -1,7 +1,9 @@
-//! Windows: which stretches of event time a record belongs to, the panes they are cut into, and when they are complete.
+//! Windows: which stretches of event time a record belongs to, the panes they are cut into, and
+//! when they are complete.
 //!
-//! A window is half-open, `[start, end)`, and aligned to the Unix epoch plus an offset, never to the first record. [`Tumbling`]
-//! windows follow one another, [`Sliding`] ones overlap (or leave gaps), and [`Global`] is the one window over everything.
+//! A window is half-open, `[start, end)`, and aligned to the Unix epoch plus an offset, never to
+//! the first record. [`Tumbling`] windows follow one another, [`Sliding`] ones overlap (or leave
+//! gaps), and [`Global`] is the one window over everything.
 //!
 //! ```
 //! use streamgauge::prelude::*;
@@ -30,7 +32,8 @@ pub(crate) use watermark::Watermarks;
 use crate::time::Timestamp;
 use std::fmt;
 
-/// A half-open stretch of event time, `[start, end)`. Windows order by end, then start, as emissions do.
+/// A half-open stretch of event time, `[start, end)`. Windows order by end, then start, as
+/// emissions do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Window {

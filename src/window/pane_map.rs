@@ -1,13 +1,15 @@
 //! The open panes, each with a value, in the order of time.
 //!
-//! Panes open at the late end and close at the early one, mostly, so they lie in a ring, where that takes no search and most others are found by
-//! arithmetic. A pane that would have to move many others to come between them turns the ring into an ordered map, until all panes are closed: so the
-//! order in which records come cannot make it quadratic.
+//! Panes open at the late end and close at the early one, mostly, so they lie in a ring, where that
+//! takes no search and most others are found by arithmetic. A pane that would have to move many
+//! others to come between them turns the ring into an ordered map, until all panes are closed: so
+//! the order in which records come cannot make it quadratic.
 
 use super::Pane;
 use std::collections::{BTreeMap, VecDeque};
 
-/// Bytes of panes and values that one pane may move to come between them: as many as are moved about as fast as a search in a large map.
+/// Bytes of panes and values that one pane may move to come between them: as many as are moved
+/// about as fast as a search in a large map.
 const MOVED_BYTES_MAX: usize = 1 << 13;
 
 /// A pane with its value.
@@ -19,7 +21,8 @@ pub(super) struct PaneMap<T> {
     ring: VecDeque<Entry<T>>,
     /// The slot of the ring's first pane; those after it have the slots after it.
     first_slot: i64,
-    /// Holds all panes where it is not empty; the ring is empty then. The slot of a pane is its start.
+    /// Holds all panes where it is not empty; the ring is empty then. The slot of a pane is its
+    /// start.
     tree: BTreeMap<i64, Entry<T>>,
 }
 
@@ -35,7 +38,8 @@ impl<T> PaneMap<T> {
         self.ring.len() + self.tree.len()
     }
 
-    /// The slot of the pane that starts there: it stays the pane's until an [`insert`](PaneMap::insert) moves panes.
+    /// The slot of the pane that starts there: it stays the pane's until an
+    /// [`insert`](PaneMap::insert) moves panes.
     pub(super) fn slot(&self, start: i64) -> Option<i64> {
         if !self.tree.is_empty() {
             return self.tree.contains_key(&start).then_some(start);
@@ -54,8 +58,8 @@ impl<T> PaneMap<T> {
         entry.map(|(_, value)| value)
     }
 
-    /// The panes around one that are in a row in memory, `near` on either side at least if there are as many, and the place of the one among them. In the
-    /// ordered map it is alone.
+    /// The panes around one that are in a row in memory, `near` on either side at least if there
+    /// are as many, and the place of the one among them. In the ordered map it is alone.
     pub(super) fn around(&mut self, slot: i64, near: usize) -> Option<(&mut [Entry<T>], usize)> {
         if !self.tree.is_empty() {
             return self.tree.get_mut(&slot).map(|entry| (std::slice::from_mut(entry), 0));
@@ -86,7 +90,8 @@ impl<T> PaneMap<T> {
         self.first_slot.wrapping_add(position as i64)
     }
 
-    /// Adds a pane whose start is not there. Its slot, and whether the slots of other panes are others now.
+    /// Adds a pane whose start is not there. Its slot, and whether the slots of other panes are
+    /// others now.
     #[inline]
     pub(super) fn insert(&mut self, pane: Pane, value: T) -> (i64, bool) {
         match self.ring.back() {
@@ -121,7 +126,8 @@ impl<T> PaneMap<T> {
         }
     }
 
-    /// Takes the first pane out. The slots of the others stay, and its own is nobody's for as long as there are others.
+    /// Takes the first pane out. The slots of the others stay, and its own is nobody's for as long
+    /// as there are others.
     #[inline]
     pub(super) fn pop_first(&mut self) -> Option<Entry<T>> {
         match self.ring.pop_front() {
@@ -133,7 +139,8 @@ impl<T> PaneMap<T> {
         }
     }
 
-    /// The last pane if it is the only one that starts in `[from, to)`, as far as that takes no search.
+    /// The last pane if it is the only one that starts in `[from, to)`, as far as that takes no
+    /// search.
     #[inline]
     pub(super) fn last_alone(&self, from: i64, to: i64) -> Option<&T> {
         let (pane, last) = self.ring.back().filter(|(last, _)| from <= last.start && last.start < to)?;
@@ -209,7 +216,8 @@ mod tests {
     }
 
     proptest! {
-        /// Against an ordered set, in runs from either end and at random, with so many panes that the ring gives way to the map, and gaps.
+        /// Against an ordered set, in runs from either end and at random, with so many panes that
+        /// the ring gives way to the map, and gaps.
         #[test]
         fn it_is_an_ordered_map(
             runs in prop::collection::vec((0i64..2000, 0usize..400, prop::sample::select(vec![-10i64, 10, 20, 7 * 10])), 1..8),

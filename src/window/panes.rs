@@ -1,12 +1,14 @@
 //! The open panes and their accumulators, found by time.
 //!
-//! Records come mostly in order, so the few panes used last are tried first: one comparison of the time with their bounds, no division and no look-up.
+//! Records come mostly in order, so the few panes used last are tried first: one comparison of the
+//! time with their bounds, no division and no look-up.
 
 use super::Pane;
 use super::pane_map::PaneMap;
 use std::ops::Range;
 
-/// How many of the panes used last are remembered. Out of order by less than a few panes is the rule; four cover it.
+/// How many of the panes used last are remembered. Out of order by less than a few panes is the
+/// rule; four cover it.
 const RECENT: usize = 4;
 
 /// A pane that was used lately, and where it is.
@@ -22,10 +24,12 @@ const NONE: Recent = Recent { pane: Pane { start: i64::MAX, end: i64::MIN }, slo
 /// How many panes [`Neighbours`] are at most.
 const NEIGHBOURS: usize = 5;
 
-/// Panes of this many milliseconds or more are not found by multiplication: an offset in five of them, times a length, is to fit 64 bits, so that the quotient is exact.
+/// Panes of this many milliseconds or more are not found by multiplication: an offset in five of
+/// them, times a length, is to fit 64 bits, so that the quotient is exact.
 const EVEN_MAX: u64 = 1 << 30;
 
-/// Panes that follow one another without a gap: finding the one of a time takes no branch that could be guessed wrong, for times that jump from pane to pane.
+/// Panes that follow one another without a gap: finding the one of a time takes no branch that
+/// could be guessed wrong, for times that jump from pane to pane.
 pub(crate) struct Neighbours<'a, T> {
     /// The first time that is looked for: a pane's start.
     from: i64,
@@ -37,7 +41,8 @@ pub(crate) struct Neighbours<'a, T> {
 
 /// Where panes that follow one another meet, counted from the start of the first.
 enum Cuts {
-    /// All are of one length, of which this is the reciprocal: 2^64 divided by it, rounded up. An offset times that, of which the upper half is taken, is the offset divided by the length.
+    /// All are of one length, of which this is the reciprocal: 2^64 divided by it, rounded up. An
+    /// offset times that, of which the upper half is taken, is the offset divided by the length.
     Even { reciprocal: u64 },
     /// The starts of those after the first; `u64::MAX` where there are fewer.
     At([u64; NEIGHBOURS - 1]),
@@ -115,7 +120,8 @@ impl<T> Panes<T> {
         self.by_start.in_slot(found.slot).map(|accumulator| (found.pane, accumulator))
     }
 
-    /// Panes that follow one another, around one that was used lately: that of this time. Panes that begin outside of `within` are not found there, nor times.
+    /// Panes that follow one another, around one that was used lately: that of this time. Panes
+    /// that begin outside of `within` are not found there, nor times.
     pub(crate) fn neighbours(&mut self, time: i64, within: &Range<i64>) -> Option<Neighbours<'_, T>> {
         let recent = self.recent.iter().find(|recent| recent.pane.contains(time) && within.contains(&recent.pane.start))?;
         let (panes, at) = self.by_start.around(recent.slot, NEIGHBOURS)?;
@@ -142,7 +148,8 @@ impl<T> Panes<T> {
         Some(slot)
     }
 
-    /// Opens a pane that is not open, and returns its slot: that stays as it is until another pane is opened.
+    /// Opens a pane that is not open, and returns its slot: that stays as it is until another pane
+    /// is opened.
     #[inline]
     pub(crate) fn open(&mut self, pane: Pane, accumulator: T) -> i64 {
         let (slot, moved) = self.by_start.insert(pane, accumulator);
@@ -181,8 +188,8 @@ impl<T> Panes<T> {
         self.by_start.range(from, to).map(|(pane, accumulator)| (pane.start, accumulator))
     }
 
-    /// Gives the panes of [`range`](Panes::range) to `take` until it refuses one. Without a search where it is the last pane alone, as for a window that
-    /// slides.
+    /// Gives the panes of [`range`](Panes::range) to `take` until it refuses one. Without a search
+    /// where it is the last pane alone, as for a window that slides.
     #[inline]
     pub(crate) fn try_each<E>(&self, from: i64, to: i64, mut take: impl FnMut(&T) -> Result<(), E>) -> Result<(), E> {
         match self.by_start.last_alone(from, to) {
@@ -216,7 +223,8 @@ impl<T> Panes<T> {
     #[inline]
     pub(crate) fn close_first(&mut self) -> Option<(Pane, T)> {
         let first = self.by_start.pop_first();
-        // One that is still remembered is not found in its slot any more, until slots are given anew.
+        // One that is still remembered is not found in its slot any more, until slots are given
+        // anew.
         if self.by_start.len() == 0 {
             self.recent = [NONE; RECENT];
         }

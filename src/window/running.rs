@@ -1,19 +1,21 @@
-//! The merge of the panes of a window, kept by adding the pane that enters and subtracting the one that leaves.
+//! The merge of the panes of a window, kept by adding the pane that enters and subtracting the one
+//! that leaves.
 
 use super::{Pane, Panes};
 use crate::aggregate::{Aggregate, Invertible};
 use crate::error::Error;
 use std::borrow::Borrow;
 
-/// A running merge over panes, of an aggregate that is invertible. It is a shortcut, never the only way to an answer: whenever it cannot
-/// say, the caller merges.
+/// A running merge over panes, of an aggregate that is invertible. It is a shortcut, never the only
+/// way to an answer: whenever it cannot say, the caller merges.
 #[derive(Clone, Debug)]
 pub(super) struct Running<T> {
     /// The merge of the panes that start in `[start, end)`.
     merged: Option<T>,
     start: i64,
     end: i64,
-    /// Not to be tried before a window that starts here: for as long as it takes to pay for the attempt.
+    /// Not to be tried before a window that starts here: for as long as it takes to pay for the
+    /// attempt.
     retry_at: i64,
 }
 
@@ -52,7 +54,8 @@ impl<T: Clone> Running<T> {
         }
     }
 
-    /// Comes to the window `[start, end)`, and says whether [`merged`](Running::merged) is then that of its panes, exactly.
+    /// Comes to the window `[start, end)`, and says whether [`merged`](Running::merged) is then
+    /// that of its panes, exactly.
     pub(super) fn slide<R: ?Sized, A>(&mut self, (start, end): (i64, i64), panes: &Panes<impl Borrow<T>>, aggregate: &A) -> bool
     where
         A: Aggregate<R, Accumulator = T>,

@@ -1,18 +1,21 @@
 //! The merge of the panes of a window, kept up while the window slides.
 //!
-//! Two stacks make a queue: the older panes lie on the *front* stack, each entry holding the merge of its pane with all newer ones of
-//! that stack; the newer panes are merged into one accumulator, the *back*. A window is the top of the front merged with the back.
-//! When the front runs out, the window's panes are stacked up anew. So a slide costs an amortised constant number of merges
-//! (at most three for each pane that enters) whatever the size and the slide are, and needs no way to take a pane out again.
+//! Two stacks make a queue: the older panes lie on the *front* stack, each entry holding the merge
+//! of its pane with all newer ones of that stack; the newer panes are merged into one accumulator,
+//! the *back*. A window is the top of the front merged with the back. When the front runs out, the
+//! window's panes are stacked up anew. So a slide costs an amortised constant number of merges (at
+//! most three for each pane that enters) whatever the size and the slide are, and needs no way to
+//! take a pane out again.
 //!
-//! Source: the "two-stacks" algorithm in Tangwongsan, Hirzel, Schneider and Wu, *General incremental sliding-window aggregation*
-//! (VLDB 2015), there after adamax (Stack Overflow 2011).
+//! Source: the "two-stacks" algorithm in Tangwongsan, Hirzel, Schneider and Wu, *General
+//! incremental sliding-window aggregation* (VLDB 2015), there after adamax (Stack Overflow 2011).
 //!
-//! What it holds is a function of the panes and of one number, the boundary between front and back; nothing else of the past
-//! shows in an answer.
+//! What it holds is a function of the panes and of one number, the boundary between front and back;
+//! nothing else of the past shows in an answer.
 //!
-//! Where the aggregate is invertible and exact, the answer is the same whichever way it was merged: then a running merge gives it, by one merge
-//! and one subtraction of a pane, and of the stacks only the boundary is kept up, from which they are made when they are needed.
+//! Where the aggregate is invertible and exact, the answer is the same whichever way it was merged:
+//! then a running merge gives it, by one merge and one subtraction of a pane, and of the stacks
+//! only the boundary is kept up, from which they are made when they are needed.
 
 use super::running::Running;
 use super::{Pane, Panes};
@@ -24,7 +27,8 @@ use std::borrow::Borrow;
 /// A sliding merge over panes.
 #[derive(Clone, Debug)]
 pub(crate) struct TwoStacks<T> {
-    /// The starts of the panes of the front with the merge of each and all after it, the oldest on top (last).
+    /// The starts of the panes of the front with the merge of each and all after it, the oldest on
+    /// top (last).
     front: Vec<(i64, T)>,
     /// The merge of the panes that start in `[boundary, covered)`; `None` if there are none.
     back: Option<T>,
@@ -51,7 +55,8 @@ impl Boundary {
         self.at
     }
 
-    /// Comes to a window, and says whether all of its panes are stacked up anew for it: then nothing that was merged before shows in this window or a later one.
+    /// Comes to a window, and says whether all of its panes are stacked up anew for it: then
+    /// nothing that was merged before shows in this window or a later one.
     pub(crate) fn pass(&mut self, start: i64, end: i64) -> bool {
         if std::mem::take(&mut self.stale) {
             self.at = self.at.max(start);
@@ -87,12 +92,14 @@ impl<T: Clone> TwoStacks<T> {
         }
     }
 
-    /// What has merged the panes that start before `covered`, with front and back yet to be made of them.
+    /// What has merged the panes that start before `covered`, with front and back yet to be made of
+    /// them.
     pub(crate) fn unmade(boundary: Boundary, covered: i64) -> Self {
         TwoStacks { boundary: boundary.at, stale: boundary.stale, covered, unmade: true, ..TwoStacks::new() }
     }
 
-    /// Where what has been merged ends, and a pane with it: of panes before that it is to be [told](TwoStacks::touch) when they change.
+    /// Where what has been merged ends, and a pane with it: of panes before that it is to be
+    /// [told](TwoStacks::touch) when they change.
     #[inline]
     pub(crate) fn covered(&self) -> i64 {
         self.covered
@@ -155,8 +162,8 @@ impl<T: Clone> TwoStacks<T> {
         Boundary { at: self.boundary, stale: self.stale }
     }
 
-    /// Makes front and back as they are before a window that starts at `start`, if they are not made. Otherwise the slide stacks up anew, whatever is
-    /// here.
+    /// Makes front and back as they are before a window that starts at `start`, if they are not
+    /// made. Otherwise the slide stacks up anew, whatever is here.
     fn make<R: ?Sized, A>(&mut self, start: i64, panes: &Panes<impl Borrow<T>>, aggregate: &A) -> Result<(), Error>
     where
         A: Aggregate<R, Accumulator = T>,
@@ -190,7 +197,8 @@ impl<T: Clone> TwoStacks<T> {
             return Ok(self.back.clone());
         };
         let Some(back) = &self.back else { return Ok(Some(front.clone())) };
-        // Copying is cheaper than merging, so that of the longer stretch is copied. Which it is depends on nothing but times.
+        // Copying is cheaper than merging, so that of the longer stretch is copied. Which it is
+        // depends on nothing but times.
         let (longer, shorter) = if self.boundary - start >= end - self.boundary { (front, back) } else { (back, front) };
         let mut merged = longer.clone();
         aggregate.merge(&mut merged, shorter)?;
@@ -209,8 +217,9 @@ impl<T: Clone> TwoStacks<T> {
             let merged = match self.front.last() {
                 None => accumulator.clone(),
                 Some((_, newer)) => {
-                    // The pane into a copy of what is newer, and not the other way round: copying is cheaper than merging, and panes
-                    // do not share a time, so that their order does not matter.
+                    // The pane into a copy of what is newer, and not the other way round: copying
+                    // is cheaper than merging, and panes do not share a time, so that their order
+                    // does not matter.
                     let mut merged = newer.clone();
                     aggregate.merge(&mut merged, accumulator)?;
                     merged
@@ -245,8 +254,9 @@ impl<T: Clone> TwoStacks<T> {
         writer.bool(self.stale);
     }
 
-    /// Reads what [`encode`](TwoStacks::encode) wrote and makes the rest from the panes, for windows from `next` (its start and its end) on:
-    /// by the same merges in the same order, so that a sketch's answers stay the same too.
+    /// Reads what [`encode`](TwoStacks::encode) wrote and makes the rest from the panes, for
+    /// windows from `next` (its start and its end) on: by the same merges in the same order, so
+    /// that a sketch's answers stay the same too.
     pub(crate) fn decode<R: ?Sized, A>(
         reader: &mut Reader<'_>,
         next: (i64, i64),

@@ -1,8 +1,10 @@
 //! Watermarks: how far event time has come, by shard and over all.
 //!
-//! A shard's watermark is the latest event time seen on it, less the out-of-orderness, less 1 ms: no record at or before it is
-//! expected any more. Every record counts whose event time can be read, whatever becomes of it. The watermark over all is the minimum over the shards that are neither idle nor closed. Both only rise.
-//! Without any such shard it holds. Whether a shard is idle is judged by the caller's clock, passed in; no clock is read.
+//! A shard's watermark is the latest event time seen on it, less the out-of-orderness, less 1 ms:
+//! no record at or before it is expected any more. Every record counts whose event time can be
+//! read, whatever becomes of it. The watermark over all is the minimum over the shards that are
+//! neither idle nor closed. Both only rise. Without any such shard it holds. Whether a shard is
+//! idle is judged by the caller's clock, passed in; no clock is read.
 
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
@@ -10,7 +12,8 @@ use crate::error::{Error, ErrorKind};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Activity {
     Active,
-    /// No record whose event time could be read for longer than the idle time-out: the others do not wait for it.
+    /// No record whose event time could be read for longer than the idle time-out: the others do
+    /// not wait for it.
     Idle,
     /// Ended for good.
     Closed,
@@ -37,7 +40,8 @@ pub(crate) struct Watermarks {
     reached: i64,
     /// The caller's clock, the latest it told.
     now: i64,
-    /// Whether a shard has come, or come back, since the minimum was taken last: if no other holds it, its own watermark may be above the one over all.
+    /// Whether a shard has come, or come back, since the minimum was taken last: if no other holds
+    /// it, its own watermark may be above the one over all.
     unsettled: bool,
 }
 
@@ -60,7 +64,8 @@ impl Watermarks {
         self.overall
     }
 
-    /// The watermark that records brought about: the one over all, before the end of the input raised it.
+    /// The watermark that records brought about: the one over all, before the end of the input
+    /// raised it.
     pub(crate) fn reached(&self) -> i64 {
         self.reached
     }
@@ -128,19 +133,22 @@ impl Watermarks {
         }
     }
 
-    /// Whether records of the shard raise the watermark over all by their own times alone, if at all.
+    /// Whether records of the shard raise the watermark over all by their own times alone, if at
+    /// all.
     pub(crate) fn is_settled(&self, shard: usize) -> bool {
         let settled = !self.unsettled && self.shards.get(shard).is_some_and(|clock| clock.activity != Activity::Idle);
         settled || self.out_of_orderness.is_none()
     }
 
-    /// The least event time of a record that can raise a watermark to this one; `i64::MAX` if none can.
+    /// The least event time of a record that can raise a watermark to this one; `i64::MAX` if none
+    /// can.
     #[inline]
     pub(crate) fn time_reaching(&self, watermark: i64) -> i64 {
         self.out_of_orderness.map_or(i64::MAX, |out_of_orderness| watermark.saturating_add(out_of_orderness).saturating_add(1))
     }
 
-    /// The shard's watermark is at least this one, whatever records it has seen. Says nothing about its activity.
+    /// The shard's watermark is at least this one, whatever records it has seen. Says nothing about
+    /// its activity.
     pub(crate) fn reach(&mut self, shard: usize, watermark: i64) {
         let bounded = self.out_of_orderness.is_some();
         if let Some(clock) = self.shards.get_mut(shard).filter(|clock| bounded && clock.watermark < watermark) {
@@ -149,7 +157,8 @@ impl Watermarks {
         }
     }
 
-    /// The caller's clock has come to `now`. Shards without a record for the idle time-out become idle.
+    /// The caller's clock has come to `now`. Shards without a record for the idle time-out become
+    /// idle.
     pub(crate) fn advance(&mut self, now: i64) {
         // A clock that is set back is ignored.
         if now <= self.now {
@@ -218,7 +227,8 @@ impl Watermarks {
         Ok(())
     }
 
-    /// Raises the watermark over all to the minimum of the active shards; holds it if there are none.
+    /// Raises the watermark over all to the minimum of the active shards; holds it if there are
+    /// none.
     fn raise(&mut self) {
         let active = self.shards.iter().filter(|clock| clock.activity == Activity::Active);
         if let Some(minimum) = active.map(|clock| clock.watermark).min() {

@@ -1,4 +1,5 @@
-//! A count-min that keeps its keys while they fit: exact until then, and from then on what a sketch from the start holds.
+//! A count-min that keeps its keys while they fit: exact until then, and from then on what a sketch
+//! from the start holds.
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -1,4 +1,5 @@
-//! Keys that are chosen against a public seed, as anyone can who reads this crate: what they do, and that a secret seed undoes it.
+//! Keys that are chosen against a public seed, as anyone can who reads this crate: what they do,
+//! and that a secret seed undoes it.
 
 use super::{Random, failures_credible, trials};
 use streamgauge::Seed;
@@ -17,7 +18,8 @@ const VICTIM: u64 = 4_000_000_000_000;
 /// How often each chosen key comes.
 const TIMES: u64 = 1000;
 
-/// Keys that share a counter with the victim, `KEYS` in each row: what the source of [`CountMin`] says of places, done offline.
+/// Keys that share a counter with the victim, `KEYS` in each row: what the source of [`CountMin`]
+/// says of places, done offline.
 fn chosen_against(seed: Seed) -> Vec<u64> {
     let multipliers: Vec<u64> = (0..DEPTH as u64).map(|row| hash_u64(seed, row) | 1).collect();
     let place = |hash: u64, row: usize| hash.wrapping_mul(multipliers[row]) >> (64 - WIDTH.trailing_zeros());
@@ -58,8 +60,9 @@ fn keys_chosen_against_the_public_seed_break_it_and_change_nothing_under_a_secre
         lifted += u64::from(estimate.value > 0);
         beyond += u64::from(estimate.lower > 0);
     }
-    // Under a seed that they were not chosen for they are keys like any others: each shares a row's counter with the victim with a
-    // probability of 1 / width, and the victim is lifted only if that happens in every row.
+    // Under a seed that they were not chosen for they are keys like any others: each shares a row's
+    // counter with the victim with a probability of 1 / width, and the victim is lifted only if
+    // that happens in every row.
     let p_lifted = (keys.len() as f64 / WIDTH as f64).powi(DEPTH as i32);
     assert!(lifted <= failures_credible(trials(), p_lifted), "lifted under {lifted} of {} secret seeds", trials());
     let p_beyond = (-(DEPTH as f64)).exp();

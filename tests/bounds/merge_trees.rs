@@ -1,4 +1,5 @@
-//! Sixteen shards or so, merged along any tree, with sketches made smaller and written and read on the way: the truth stays inside of the bounds.
+//! Sixteen shards or so, merged along any tree, with sketches made smaller and written and read on
+//! the way: the truth stays inside of the bounds.
 
 use super::{Random, SHAPES, stream};
 use std::collections::BTreeMap;
@@ -56,7 +57,8 @@ impl Tree {
         read
     }
 
-    /// Sometimes all of them lose half of their counters or of their width, and sometimes one loses rows as when a state has to fit.
+    /// Sometimes all of them lose half of their counters or of their width, and sometimes one loses
+    /// rows as when a state has to fit.
     fn perhaps_shrunk<K: Key + ?Sized>(&mut self, parts: &mut [Part<K>]) {
         match self.random.below(12) {
             0 => {

@@ -1,5 +1,6 @@
-//! The sketches keep the bounds they state: measured over fixed seeds, 100 trials in the quick run and 10,000 in the full one
-//! (`STREAMGAUGE_FULL=1`). Tolerances are computed from the number of trials, not typed in.
+//! The sketches keep the bounds they state: measured over fixed seeds, 100 trials in the quick run
+//! and 10,000 in the full one (`STREAMGAUGE_FULL=1`). Tolerances are computed from the number of
+//! trials, not typed in.
 
 mod count_min;
 mod count_min_exact;
@@ -17,8 +18,9 @@ fn trials() -> u64 {
     if std::env::var_os("STREAMGAUGE_FULL").is_some_and(|value| value == "1") { 10_000 } else { 100 }
 }
 
-/// The most failures that are still credible of `trials` independent ones which fail with a probability of at most `p`: five
-/// standard deviations above the mean, which chance passes once in three million times.
+/// The most failures that are still credible of `trials` independent ones which fail with a
+/// probability of at most `p`: five standard deviations above the mean, which chance passes once in
+/// three million times.
 fn failures_credible(trials: u64, p: f64) -> u64 {
     let mean = trials as f64 * p;
     (mean + 5.0 * (mean * (1.0 - p)).sqrt()).ceil() as u64
@@ -52,7 +54,8 @@ enum Shape {
     Uniform,
     /// Key number k about 1/k as often as the first: `exp(u * ln(n))` has that density.
     Zipf,
-    /// A run of keys that each come once, then heavy ones: what is heavy comes when all counters are taken.
+    /// A run of keys that each come once, then heavy ones: what is heavy comes when all counters
+    /// are taken.
     LateHeavy,
     /// Round and round: every key goes just before it comes again.
     Cyclic,

@@ -1,4 +1,5 @@
-//! Ours against `datasketches` and an exact map: all three have to agree where their bounds overlap.
+//! Ours against `datasketches` and an exact map: all three have to agree where their bounds
+//! overlap.
 
 use super::{Random, SHAPES, counts, stream};
 use datasketches::countmin::CountMinSketch;

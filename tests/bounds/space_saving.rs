@@ -43,7 +43,8 @@ fn keeps_its_promises(sketch: &SpaceSaving<u64>, counts: &BTreeMap<u64, u64>) ->
     Ok(())
 }
 
-/// All that shows of a sketch: total, largest error, rows, and the upper bounds of keys held or not.
+/// All that shows of a sketch: total, largest error, rows, and the upper bounds of keys held or
+/// not.
 type Shown = (u64, u64, Vec<(u64, u64, u64)>, Vec<u64>);
 
 /// All that shows of a sketch.

@@ -1,4 +1,5 @@
-//! Events and messages of AWS that were answered wrongly once, through the real command: `tests/data/aws` has them.
+//! Events and messages of AWS that were answered wrongly once, through the real command:
+//! `tests/data/aws` has them.
 
 use super::{Folder, Run, streamgauge, streamgauge_reading};
 use serde_json::{Value, json};

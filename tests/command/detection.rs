@@ -1,4 +1,5 @@
-//! Which format the command reads an input in: the right one, or plain lines with a note, or an error with the way out.
+//! Which format the command reads an input in: the right one, or plain lines with a note, or an
+//! error with the way out.
 
 use super::{Folder, Run, streamgauge, streamgauge_reading};
 use serde_json::{Value, json};
@@ -140,7 +141,8 @@ fn tables_with_a_certain_header_are_read_as_such() {
         assert_eq!(count(&run), json!(records), "{text}: {}", run.stderr);
         assert!(!run.stderr.contains("note: ") && !run.stderr.contains("dead letter:"), "{text}: {}", run.stderr);
     }
-    // Where records have other numbers of fields at once, the header is not certain, unless it has the field that is asked for.
+    // Where records have other numbers of fields at once, the header is not certain, unless it has
+    // the field that is asked for.
     let (ragged, records) = TABLES[TABLES.len() - 1];
     assert_eq!(count(&both(&folder, ragged.as_bytes(), &["--where", "b == 2"])), json!(records));
     both(&folder, ragged.as_bytes(), &[]).says(&["plain lines"]);

@@ -1,4 +1,5 @@
-//! `streamgauge finish`, which gives the open windows of an application that has ended, and `streamgauge inspect` over all that was written.
+//! `streamgauge finish`, which gives the open windows of an application that has ended, and
+//! `streamgauge inspect` over all that was written.
 
 use super::{Folder, Run, hits, streamgauge, streamgauge_reading};
 use serde_json::{Value, json};
@@ -74,7 +75,8 @@ fn s103_the_open_windows_of_all_shards_come_out_once() {
     let (pipeline, state, out, partials) = (folder.path("hits.toml"), folder.path("state"), folder.path("out"), folder.path("partials"));
     let arguments = ["finish", "--pipeline", &pipeline, "--state", &state];
     let mut seconds = 45;
-    // Once while nobody has the windows of the ended shard, and once where another shard has taken them over.
+    // Once while nobody has the windows of the ended shard, and once where another shard has taken
+    // them over.
     for _ in 0..2 {
         let before = files(&state);
         let left = streamgauge(&arguments);
@@ -86,7 +88,8 @@ fn s103_the_open_windows_of_all_shards_come_out_once() {
         shard(&folder, "shardId-2", 45..60, &[SHUTDOWN, TAKEN, LEASE_LOST]);
         seconds = 60;
     }
-    // As partials beside those of the application they merge into the answer of all records; in files they are beside its lines.
+    // As partials beside those of the application they merge into the answer of all records; in
+    // files they are beside its lines.
     streamgauge(&[&arguments[..], &["--partials", &partials]].concat()).succeeded();
     assert_eq!(streamgauge(&["merge", "--pipeline", &pipeline, &partials]).succeeded().stdout, whole(&folder, 60).stdout);
     streamgauge(&[&arguments[..], &["--out", &out]].concat()).succeeded();

@@ -104,7 +104,8 @@ fn s68_a_child_shard_goes_on_with_the_windows_and_merged_partials_are_the_batch_
     assert_eq!(counts.sum::<u64>(), 60);
 }
 
-/// "Errors per minute": a minute's errors come out when the next minute's traffic comes, whatever that is.
+/// "Errors per minute": a minute's errors come out when the next minute's traffic comes, whatever
+/// that is.
 #[test]
 fn s11_a_window_comes_out_when_a_later_record_comes_whatever_becomes_of_it() {
     const BY_TIME: &str =
@@ -213,7 +214,8 @@ fn s78_late_records_are_noted_at_checkpoints_and_written_down() {
     ]);
 }
 
-/// One record of a far future made all that followed late, for ever: its watermark was in the state.
+/// One record of a far future made all that followed late, for ever: its watermark was in the
+/// state.
 #[test]
 fn s79_a_record_of_a_far_future_costs_itself_alone() {
     let arrived = 1_700_000_000_000;

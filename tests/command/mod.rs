@@ -48,7 +48,8 @@ impl Run {
         self
     }
 
-    /// The run failed with this exit code, said so in a sentence that holds all of the words, and did not panic.
+    /// The run failed with this exit code, said so in a sentence that holds all of the words, and
+    /// did not panic.
     fn failed(&self, code: i32, words: &[&str]) -> &Self {
         assert_eq!(self.code, Some(code), "{self:?}");
         self.says(words)

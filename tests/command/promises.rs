@@ -25,7 +25,8 @@ fn values<T: std::fmt::Display>(values: impl IntoIterator<Item = T>) -> String {
     })
 }
 
-/// A stream of numbers that look random: a linear congruential generator (Knuth, The Art of Computer Programming, 3.3.4, table 1, line 26).
+/// A stream of numbers that look random: a linear congruential generator (Knuth, The Art of
+/// Computer Programming, 3.3.4, table 1, line 26).
 fn noise(seed: u64) -> impl Iterator<Item = u64> {
     let step = |n: u64| n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     std::iter::successors(Some(step(seed)), move |n| Some(step(*n))).map(|n| n >> 33)
@@ -38,7 +39,8 @@ fn skewed(count: usize) -> Vec<u64> {
 
 const MILLISECONDS: [&str; 6] = ["--time", "x", "--time-format", "ms", "--window", "10ms"];
 
-/// S29 beside a sentinel: one value that is 2^1000 times the others takes nothing from their half per cent.
+/// S29 beside a sentinel: one value that is 2^1000 times the others takes nothing from their half
+/// per cent.
 #[test]
 fn s29_a_sentinel_spoils_no_percentile() {
     for sentinel in ["1.7976931348623157e308", "3.4028234663852886e38", "1e30", "-1.7976931348623157e308", "5e-324"] {

@@ -1,4 +1,5 @@
-//! Runs that go on in files that grow, rotate, are cut, replaced or renamed, and after a kill at any moment.
+//! Runs that go on in files that grow, rotate, are cut, replaced or renamed, and after a kill at
+//! any moment.
 
 use super::state::{Answers, contents, upsert, whole, whole_lines};
 use super::{Folder, Run, command, hits, streamgauge};

@@ -9,7 +9,8 @@ use std::io::Write;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// Rows by window and group: of several, that of the highest revision. Of one revision there may be several only if they are the same.
+/// Rows by window and group: of several, that of the highest revision. Of one revision there may be
+/// several only if they are the same.
 pub(super) type Answers = BTreeMap<(String, String), (u64, Value)>;
 
 pub(super) fn upsert(answers: &mut Answers, rows: Vec<Value>) {
@@ -53,7 +54,8 @@ fn grows(name: &str, content: &[u8], more: &[&str]) {
         let run = [&["run", &file, "--state", &state, "--output", "json"], &AGGREGATES[..], more].concat();
         for cut in &cuts {
             fs::write(&file, &content[..*cut]).unwrap();
-            // Of a header that is cut the fields are not there yet: such a run ends with an error, and nothing has been read.
+            // Of a header that is cut the fields are not there yet: such a run ends with an error,
+            // and nothing has been read.
             let ended = streamgauge(&run);
             if ended.code == Some(0) || ended.stderr.contains("every record was a dead letter") {
                 upsert(&mut answers, Run { code: Some(0), ..ended }.json());
@@ -218,7 +220,8 @@ fn two_runs_with_one_state_do_not_overwrite_each_other() {
         let run = super::run_of(child.wait_with_output().unwrap());
         ended += usize::from(run.code == Some(0));
         assert!(run.code == Some(0) || run.stderr.contains("another owner has saved"), "{run:?}");
-        // What either has said is right; one may have stopped within a line of nothing, but not within a line.
+        // What either has said is right; one may have stopped within a line of nothing, but not
+        // within a line.
         upsert(&mut answers, Run { code: Some(0), ..run }.json());
     }
     assert!(ended >= 1);

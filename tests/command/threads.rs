@@ -1,4 +1,5 @@
-//! The command on several threads: the same bytes, also of the windows that come out only at the end of the input.
+//! The command on several threads: the same bytes, also of the windows that come out only at the
+//! end of the input.
 
 use super::{Folder, streamgauge};
 use std::fmt::Write;
@@ -17,7 +18,8 @@ fn log() -> String {
 fn windows_at_the_end_are_the_same_on_any_number_of_threads() {
     let folder = Folder::new("command-threads");
     let file = folder.file("day.jsonl", log());
-    // The first has more rows in each part than are computed ahead of their turn; the tops of the second are approximate.
+    // The first has more rows in each part than are computed ahead of their turn; the tops of the
+    // second are approximate.
     for (group, aggregates) in [(Some("user"), "count, sum(bytes)"), (None, "top(3, user, 8), distinct(user), p90(bytes)")] {
         let answer = |threads: &str| {
             let mut arguments =

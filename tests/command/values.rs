@@ -177,7 +177,8 @@ impl Plain {
         }
     }
 
-    /// The key of a value in JSON output; CSV's whole numbers, as they are usually written, are numbers.
+    /// The key of a value in JSON output; CSV's whole numbers, as they are usually written, are
+    /// numbers.
     fn key(&self, is_csv: bool) -> String {
         match self {
             Plain::Missing => "null".into(),

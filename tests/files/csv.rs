@@ -45,7 +45,8 @@ proptest! {
         for (text, format, delimiter) in [(text, Format::Csv, b','), (tabs, Format::Tsv, b'\t')] {
             // A header in quotes makes TSV quoted as CSV is.
             let header = ["\"x\"", "y", "z\n"].join(&char::from(delimiter).to_string());
-            // A tail of carriage returns would be a record to the csv crate, which takes one alone for a line end.
+            // A tail of carriage returns would be a record to the csv crate, which takes one alone
+            // for a line end.
             let text = header + &text;
             let mut recorder = Recorder::new(&["z", "x", "y"]);
             let input = Input::from_reader("in", Trickle::new(text.as_bytes(), &sizes));

@@ -7,7 +7,8 @@ use streamgauge::ErrorKind;
 use streamgauge::adapter::files::{Format, JsonScanner, Scanned};
 use streamgauge::spec::{Block, Row, Value};
 
-/// Fields that share values with others, and such as do not: a line that has all of these as the line before has them is read another way.
+/// Fields that share values with others, and such as do not: a line that has all of these as the
+/// line before has them is read another way.
 const FIELDS: [&[&str]; 5] = [
     &["a", "b", "/a", "/a/b", "/a/0", "/b/1/a", "/~1~0", "", "ts"],
     &["a"],
@@ -28,7 +29,8 @@ fn fields_of(row: &Row) -> Vec<Field> {
         .collect()
 }
 
-/// Scans the lines with one scanner, which learns from each for the next, and compares every one with the oracle.
+/// Scans the lines with one scanner, which learns from each for the next, and compares every one
+/// with the oracle.
 fn compare(lines: &[Vec<u8>]) -> Result<(), TestCaseError> {
     FIELDS.iter().try_for_each(|fields| compare_fields(lines, fields))
 }
@@ -36,7 +38,8 @@ fn compare(lines: &[Vec<u8>]) -> Result<(), TestCaseError> {
 fn compare_fields(lines: &[Vec<u8>], fields: &[&str]) -> Result<(), TestCaseError> {
     let mut scanner = JsonScanner::new(fields, 100).unwrap();
     let mut row = Row::new(fields.len());
-    // Near the end of the bytes nothing is compared with what is remembered, so there is something after the last line.
+    // Near the end of the bytes nothing is compared with what is remembered, so there is something
+    // after the last line.
     let block = Block::from_vec([lines.join(&b'\n'), vec![b'\n'], vec![b' '; 100]].concat());
     let mut start = 0;
     for line in lines {
@@ -160,7 +163,8 @@ proptest! {
         members in prop::collection::vec((key(), any::<bool>()), 1..12),
         rows in prop::collection::vec((prop::collection::vec(scalar(), 12), 0..40usize), 2..12),
     ) {
-        // The same keys on every line, some left out on some lines: what the remembered steps are made for.
+        // The same keys on every line, some left out on some lines: what the remembered steps are
+        // made for.
         let lines: Vec<Vec<u8>> = rows.into_iter().map(|(values, left_out)| {
             let members: Vec<String> = members.iter().zip(values).enumerate()
                 .filter(|(index, ((_, optional), _))| !optional || left_out % 4 != index % 4)
@@ -171,8 +175,9 @@ proptest! {
         compare(&lines)?;
     }
 
-    /// As long as the values before them, a byte more or less, or something else: what the remembered lengths are made for. Up to 60 lines, since of what varies more
-    /// than a few times nothing is expected any more.
+    /// As long as the values before them, a byte more or less, or something else: what the
+    /// remembered lengths are made for. Up to 60 lines, since of what varies more than a few times
+    /// nothing is expected any more.
     #[test]
     fn values_of_the_length_of_those_before_read_as_any_others(
         length in 1usize..18, first in 0u8..10,
@@ -214,8 +219,8 @@ fn braces_and_commas_are_not_mistaken_for_the_remembered_ones() {
     compare(&["}", "{}", "}", "{\"a\":1}", "}"].map(|line| line.as_bytes().to_vec())).unwrap();
 }
 
-/// Found by fuzzing: after a first key with an escape, which is not remembered, the next one was compared with the remembered
-/// first step, brace and all.
+/// Found by fuzzing: after a first key with an escape, which is not remembered, the next one was
+/// compared with the remembered first step, brace and all.
 #[test]
 fn a_brace_after_an_escaped_first_key_is_not_a_separator() {
     compare(&[r#"{"a":""}"#, r#"{"a\/":4{"a":""}"#].map(|line| line.as_bytes().to_vec())).unwrap();

@@ -1,4 +1,5 @@
-//! The fields of a JSON line by `serde_json`, slow and obviously right: the oracle of the scanner's tests and fuzz target.
+//! The fields of a JSON line by `serde_json`, slow and obviously right: the oracle of the scanner's
+//! tests and fuzz target.
 
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -14,7 +15,8 @@ pub(crate) enum Field {
 
 /// The fields of a line, or `None` if it is not a JSON object.
 ///
-/// Numbers that `serde_json::Value` refuses only for their size are for the caller to avoid: see [`is_out_of_range`].
+/// Numbers that `serde_json::Value` refuses only for their size are for the caller to avoid: see
+/// [`is_out_of_range`].
 pub(crate) fn read(line: &[u8], fields: &[&str]) -> Option<Vec<Field>> {
     // A `Value` is checked throughout, where a `RawValue` is not (lone surrogates).
     let value: serde_json::Value = serde_json::from_slice(line).ok()?;
@@ -23,7 +25,8 @@ pub(crate) fn read(line: &[u8], fields: &[&str]) -> Option<Vec<Field>> {
     Some(fields.iter().map(|field| named(&record, field)).collect())
 }
 
-/// Whether `serde_json` refuses the line for a number that `f64` cannot hold, which the scanner leaves to its user.
+/// Whether `serde_json` refuses the line for a number that `f64` cannot hold, which the scanner
+/// leaves to its user.
 pub(crate) fn is_out_of_range(line: &[u8]) -> bool {
     serde_json::from_slice::<serde_json::Value>(line).is_err_and(|error| error.to_string().contains("out of range"))
 }

@@ -218,7 +218,8 @@ fn csv_line() -> impl Strategy<Value = String> {
     prop_oneof![8 => good, 1 => bad]
 }
 
-/// Every state that a row can feed: sums of both kinds, extremes, edges, sketches past their exact size, presence.
+/// Every state that a row can feed: sums of both kinds, extremes, edges, sketches past their exact
+/// size, presence.
 const AGGREGATES: &str =
     "count, count(x) as xs, sum(n), sum(i), min(i), stddev(n), first(k), last(i), p50(i), distinct(i), top(2, k, 2), frequency(k, 'DE')";
 
@@ -318,7 +319,8 @@ fn same(files: &[OwnFile], spec: &PipelineSpec, reading: Reading, threads: usize
     Ok(())
 }
 
-/// What comes after the last whole block is read from where that ends, even if nothing is left of it.
+/// What comes after the last whole block is read from where that ends, even if nothing is left of
+/// it.
 #[test]
 fn blocks_may_end_where_a_line_ends() {
     for (lines, end) in (0..40).flat_map(|lines| [(lines, ""), (lines, "\n")]) {

@@ -158,7 +158,8 @@ fn s71_the_clock_completes_windows_of_a_quiet_shard_but_not_of_one_that_is_behin
     clock.now = 100_999;
     talk.go_on(&[&records(3, &[], 0)], &mut processor, &mut clock).unwrap();
     assert_eq!(said.emissions.take(), []);
-    // At 101,005 it has been quiet for a second; but its window ends at 99,010, which takes until 100,010 + 1,000.
+    // At 101,005 it has been quiet for a second; but its window ends at 99,010, which takes until
+    // 100,010 + 1,000.
     clock.now = 101_005;
     talk.go_on(&[&records(3, &[], 7), &records(3, &[], 0)], &mut processor, &mut clock).unwrap();
     clock.now = 102_000;
@@ -172,7 +173,8 @@ fn s71_the_clock_completes_windows_of_a_quiet_shard_but_not_of_one_that_is_behin
     assert_eq!(said.emissions.take(), [(99_000, 1)]);
 }
 
-/// Records that cannot be decoded say nothing of event time: a shard that delivers only such is quiet.
+/// Records that cannot be decoded say nothing of event time: a shard that delivers only such is
+/// quiet.
 #[test]
 fn s71_a_shard_that_delivers_only_what_cannot_be_read_is_quiet() {
     let (said, store, mut clock) = (Said::default(), MemoryStore::new(), StepClock::new(0));
@@ -196,7 +198,8 @@ fn s68_windows_go_from_ended_shards_to_one_that_follows() {
         let mut parent = processor(&*store, &said, |_| {});
         assert_eq!(daemon.run(&mut parent, &mut clock).unwrap(), End::Ordered);
         assert_eq!(daemon.checkpoints().last(), Some(&None), "all that was given, at the end of the shard");
-        // The daemon starts it again, as it does when it ends amid of a reshard: it has nothing to do any more.
+        // The daemon starts it again, as it does when it ends amid of a reshard: it has nothing to
+        // do any more.
         let again = Daemon::new([initialize(shard, StartingPoint::TrimHorizon), records(1, &[time], 9), SHARD_ENDED.into()]);
         again.run(&mut processor(&*store, &said, |_| {}), &mut clock).unwrap();
         assert_eq!(again.checkpoints(), [None]);

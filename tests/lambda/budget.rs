@@ -82,7 +82,8 @@ fn s64_the_state_keeps_to_its_budget_with_a_million_keys() {
     window(1_250_000, 10_000, 900_000);
 }
 
-/// S64: what is exact and cannot be made smaller is an error that says what to do, and no state that Lambda would end the window for.
+/// S64: what is exact and cannot be made smaller is an error that says what to do, and no state
+/// that Lambda would end the window for.
 #[test]
 fn s64_a_state_that_cannot_fit_is_an_error() {
     let builder = Pipeline::builder().aggregate(group_by(|url: &String| url.as_str(), count()));

@@ -1,5 +1,6 @@
-//! The built function behind a real Runtime API, and behind an event source mapping over a real Kinesis with two shards, lost replies, cold starts, bisected batches and a reshard: its
-//! answers are those of `streamgauge run` over the same records in a file, byte for byte.
+//! The built function behind a real Runtime API, and behind an event source mapping over a real
+//! Kinesis with two shards, lost replies, cold starts, bisected batches and a reshard: its answers
+//! are those of `streamgauge run` over the same records in a file, byte for byte.
 //!
 //! Run by scripts/test-lambda, which starts what is needed.
 
@@ -76,7 +77,8 @@ impl Function {
         println!("tick: {}", status.trim());
     }
 
-    /// The answers in the order they came, by stream and shard, without the source that each line begins with. With `once`, a line that came before is left out.
+    /// The answers in the order they came, by stream and shard, without the source that each line
+    /// begins with. With `once`, a line that came before is left out.
     fn answers(&self, once: bool) -> BTreeMap<String, Vec<String>> {
         let mut answers: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut seen = std::collections::BTreeSet::new();

@@ -1,4 +1,5 @@
-//! Events that are not as they should be: a clear error, a dead letter, or the record's own number in the reply; never a panic.
+//! Events that are not as they should be: a clear error, a dead letter, or the record's own number
+//! in the reply; never a panic.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -91,7 +92,8 @@ fn s65_what_is_no_event_is_an_error_that_says_so() {
     }
 }
 
-/// S62, S65: a record that cannot be read or decoded is a dead letter, or where the reply says that the next batch begins.
+/// S62, S65: a record that cannot be read or decoded is a dead letter, or where the reply says that
+/// the next batch begins.
 #[test]
 fn s62_a_record_that_is_none_costs_itself_alone() {
     let good = |sequence: &str| record(sequence, "e30=");
@@ -131,7 +133,8 @@ fn s62_a_record_that_is_none_costs_itself_alone() {
     }
 }
 
-/// S65: where nothing of an event can be read, not even the shard, there are dead letters and no state.
+/// S65: where nothing of an event can be read, not even the shard, there are dead letters and no
+/// state.
 #[test]
 fn s65_an_event_of_nothing_but_flaws_does_not_block_the_shard() {
     let mut none = record("6", "?");

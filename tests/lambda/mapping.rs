@@ -1,5 +1,6 @@
-//! A model of Lambda's event source mapping for one shard, after AWS's documentation: batches, retries, bisecting, partial responses, tumbling windows and their early ends, lost
-//! replies, functions that start cold. What it does next is decided by a list of numbers.
+//! A model of Lambda's event source mapping for one shard, after AWS's documentation: batches,
+//! retries, bisecting, partial responses, tumbling windows and their early ends, lost replies,
+//! functions that start cold. What it does next is decided by a list of numbers.
 
 use crate::lambda::stream::{Put, STREAM_ARN};
 use serde_json::{Value, json};
@@ -22,7 +23,8 @@ pub(crate) struct Mapping {
 /// What the mapping did with a shard's records.
 #[derive(Debug, Default)]
 pub(crate) struct Run {
-    /// Runs of records that were in one state: those of a window, or of a part of it that was ended early.
+    /// Runs of records that were in one state: those of a window, or of a part of it that was ended
+    /// early.
     pub(crate) segments: Vec<Vec<Put>>,
     /// Records given up, after the function had refused them again and again.
     pub(crate) dropped: Vec<u64>,

@@ -1,4 +1,5 @@
-//! Lambda handlers behind a model of the event source mapping, and the built function behind a real Runtime API and a real stream.
+//! Lambda handlers behind a model of the event source mapping, and the built function behind a real
+//! Runtime API and a real stream.
 
 mod budget;
 mod documents;

@@ -89,7 +89,8 @@ fn add(sum: &mut BTreeMap<i64, Vec<u64>>, answers: BTreeMap<i64, Vec<u64>>) {
     sum.values_mut().for_each(|records| records.sort_unstable());
 }
 
-/// Rows as a consumer keeps them, by source and window: of equal revisions there is only ever one content.
+/// Rows as a consumer keeps them, by source and window: of equal revisions there is only ever one
+/// content.
 #[derive(Clone, Default)]
 struct Rows(Arc<Mutex<BTreeMap<(String, i64), Row>>>);
 
@@ -129,7 +130,8 @@ fn mapping(window: impl Strategy<Value = i64>) -> impl Strategy<Value = Mapping>
     })
 }
 
-/// What of a record a handler with a state takes: lenient, all that is good; strict, what of an aggregate stands before the first that is not, when the mapping gives it up.
+/// What of a record a handler with a state takes: lenient, all that is good; strict, what of an
+/// aggregate stands before the first that is not, when the mapping gives it up.
 fn taken(strict: bool) -> impl Fn(&Put) -> Vec<User> {
     move |put: &Put| match (strict, put.unreadable) {
         (_, true) => Vec::new(),
@@ -252,7 +254,8 @@ impl Store for Shared {
     }
 }
 
-/// A store of which every few saves fail: before anything is saved, or after all is. So a process ends between any two steps.
+/// A store of which every few saves fail: before anything is saved, or after all is. So a process
+/// ends between any two steps.
 struct Flaky {
     store: Arc<MemoryStore>,
     fates: Arc<AtomicU64>,
@@ -318,7 +321,8 @@ impl Store for Overtaken {
     }
 }
 
-/// S61: of two processes that race for a shard one fails, and one that is warm reads what the other saved.
+/// S61: of two processes that race for a shard one fails, and one that is warm reads what the other
+/// saved.
 #[test]
 fn s61_a_process_that_was_overtaken_fails_and_answers_nothing_wrong() {
     let shape = Shape { size: 10, slide: 10, out_of_orderness: Some(0), lateness: 0, strict: false };

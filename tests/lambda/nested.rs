@@ -1,4 +1,5 @@
-//! Records in records, whatever their nesting, their order and their redelivery: through both adapters what the flat records say.
+//! Records in records, whatever their nesting, their order and their redelivery: through both
+//! adapters what the flat records say.
 
 use crate::kcl::{Daemon, StepClock, initialize};
 use base64_simd::STANDARD;
@@ -156,7 +157,8 @@ proptest! {
     }
 }
 
-/// Several invocations at a time in one process: each thread with a handler of its own over one store, or all of them with one behind a lock.
+/// Several invocations at a time in one process: each thread with a handler of its own over one
+/// store, or all of them with one behind a lock.
 #[test]
 fn invocations_at_a_time_lose_nothing_and_count_nothing_twice() {
     let event = |thread: u64, number: u64| {

@@ -76,7 +76,8 @@ fn aggregate(users: &[User]) -> Vec<u8> {
     [&[0xF3, 0x89, 0x9A, 0xC2][..], &message, &Md5::digest(&message)[..]].concat()
 }
 
-/// Records of a shard, whose event times go forward with disorder. `flawed`: some cannot be decoded, some not be read.
+/// Records of a shard, whose event times go forward with disorder. `flawed`: some cannot be
+/// decoded, some not be read.
 pub(crate) fn puts(flawed: bool) -> impl Strategy<Value = Vec<Put>> {
     let user = (-30i64..30, prop::bool::weighted(if flawed { 0.9 } else { 1.0 }));
     let put = (0i64..25, prop::collection::vec(user, 1..5), any::<bool>(), prop::bool::weighted(if flawed { 0.05 } else { 0.0 }));

@@ -1,4 +1,5 @@
-//! What moves event time in a function: windows come out, and are answered by the schedule, whatever becomes of the records that come.
+//! What moves event time in a function: windows come out, and are answered by the schedule,
+//! whatever becomes of the records that come.
 
 use base64_simd::STANDARD;
 use serde_json::json;
@@ -12,7 +13,8 @@ use streamgauge::store::MemoryStore;
 /// The minute that the first record is in.
 const MINUTE: i64 = 1_700_000_040_000;
 
-/// A function in stored mode and what it said, of each answer the minute, its revision and its count.
+/// A function in stored mode and what it said, of each answer the minute, its revision and its
+/// count.
 struct Function<P, S> {
     handler: Handler<P, S>,
     said: Arc<Mutex<Vec<(i64, u32, String)>>>,

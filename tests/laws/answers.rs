@@ -29,7 +29,8 @@ proptest! {
         let mean = answer(&mean(|hit: &Hit| hit.bytes), &hits);
         prop_assert_eq!(mean.is_some(), n > 0);
         if let Some(mean) = mean {
-            // The exact mean is nearer to the answer than to its neighbours: |2 n mean - 2 total| <= n ulp.
+            // The exact mean is nearer to the answer than to its neighbours: |2 n mean - 2 total|
+            // <= n ulp.
             let (below, above) = (mean.next_down() as i128, mean.next_up() as i128);
             prop_assert!(below * n <= total && total <= (above + 1) * n, "{} {}", mean, total);
         }
@@ -41,7 +42,8 @@ proptest! {
     fn floats_agree_with_the_textbook(hits in hits()) {
         let loads: Vec<f64> = hits.iter().map(|hit| f64::from(hit.load)).collect();
         let n = loads.len() as f64;
-        // Loads are below 1000 with 24 bits each, so a plain sum of a hundred of them is exact in 53 bits, but for tiny ones.
+        // Loads are below 1000 with 24 bits each, so a plain sum of a hundred of them is exact in
+        // 53 bits, but for tiny ones.
         let total: f64 = loads.iter().sum();
         prop_assert!(close(answer(&sum(|hit: &Hit| hit.load), &hits), total, 1e5));
         prop_assert_eq!(answer(&min(|hit: &Hit| hit.load), &hits), hits.iter().map(|hit| hit.load).min_by(f32::total_cmp));
@@ -101,7 +103,8 @@ proptest! {
             prop_assert!(ours.lower <= exact && exact <= ours.upper, "{:?} of {}", ours, exact);
             prop_assert!((ours.value - exact).abs() <= 0.005 * exact.abs(), "{:?} of {}", ours, exact);
         }
-        // From 1e-308 to 1e308 there is more than a histogram has buckets for: the bounds say so, and hold.
+        // From 1e-308 to 1e308 there is more than a histogram has buckets for: the bounds say so,
+        // and hold.
         if let (Some(ours), Some(exact)) = (answer(&quantile(q, |hit: &Hit| hit.latency), &hits), exact(|hit| hit.latency)) {
             prop_assert!(ours.lower <= exact && exact <= ours.upper, "{:?} of {}", ours, exact);
         }
@@ -135,7 +138,8 @@ fn mean_of_loads() -> impl Aggregate<Hit, Output = Option<f64>> {
 
 #[test]
 fn a_large_distinct_count_lies_within_its_bounds() {
-    // Three standard errors, computed from the precision: 1 in 370 would fail by chance, these seeds do not.
+    // Three standard errors, computed from the precision: 1 in 370 would fail by chance, these
+    // seeds do not.
     for (seed, n) in [(1u64, 5_000u64), (2, 100_000), (3, 400_000)] {
         let users = distinct_value(|id: &u64| *id).seeded(streamgauge::Seed::new(seed));
         let mut accumulator = Aggregate::<u64>::init(&users);

@@ -81,7 +81,8 @@ fn floats_that_are_not_numbers_make_dead_letters() {
     assert_eq!(kind(kept_out, f64::NAN), None);
 }
 
-/// A record is tried as it is checked and then added: refused for the same reason or taken, with the same state in either case. Gives the memory that either state takes.
+/// A record is tried as it is checked and then added: refused for the same reason or taken, with
+/// the same state in either case. Gives the memory that either state takes.
 fn tries_in_one_step_as_in_two(aggregate: &impl Aggregate<Hit>, hits: &[Hit]) -> [usize; 2] {
     let (mut one, mut two) = (aggregate.init(), aggregate.init());
     for hit in hits {
@@ -154,7 +155,8 @@ fn an_inner_limit_is_seen_through_a_tuple_and_a_group() {
 
 #[test]
 fn a_group_that_cannot_share_is_kept_and_no_other_opened() {
-    // The shared accumulator may hold one URL alone, so the groups past the limit cannot all go there.
+    // The shared accumulator may hold one URL alone, so the groups past the limit cannot all go
+    // there.
     let inner = group_by(|hit: &Hit| hit.url.as_str(), count()).groups_max(1).overflow(Overflow::Error);
     let by_bytes = group_by(|hit: &Hit| &hit.bytes, inner).groups_max(1);
     let hits: Vec<Hit> = (0..4).rev().map(|bytes| Hit { bytes, ..hit(&format!("/{bytes}"), 1.0) }).collect();
@@ -195,7 +197,8 @@ fn groups_take_memory_in_proportion() {
         let hits: Vec<Hit> = (0..n).map(|n| hit(&format!("/some/page/{n:08}"), 1.0)).collect();
         by_url.state_bytes(&fold(&by_url, &hits))
     };
-    // A key of 20 bytes behind a pointer of 16, two counts of 8, and the table's control byte and free places.
+    // A key of 20 bytes behind a pointer of 16, two counts of 8, and the table's control byte and
+    // free places.
     assert!((50_000..200_000).contains(&bytes(1000)), "{}", bytes(1000));
     assert!((500_000..2_000_000).contains(&bytes(10_000)), "{}", bytes(10_000));
     let inner = group_by(|hit: &Hit| hit.country.as_str(), top_k(3, |hit: &Hit| hit.url.as_str()));

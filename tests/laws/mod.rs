@@ -1,4 +1,5 @@
-//! Every aggregate keeps the laws of [`Aggregate`], to the bit, and agrees with a slow oracle that keeps all records.
+//! Every aggregate keeps the laws of [`Aggregate`], to the bit, and agrees with a slow oracle that
+//! keeps all records.
 
 mod allocations;
 mod answers;
@@ -96,7 +97,8 @@ enum Order {
     DecidesTies,
 }
 
-/// Checks the laws. Answers are compared as they print: that tells -0.0 from 0.0 and every float from its neighbour.
+/// Checks the laws. Answers are compared as they print: that tells -0.0 from 0.0 and every float
+/// from its neighbour.
 // S25
 fn obeys<A: Aggregate<Hit, Output: Debug>>(name: &str, aggregate: &A, order: Order, (hits, at): (&[Hit], &[Index; 2])) {
     let shown = |accumulator: &A::Accumulator| format!("{:?}", aggregate.output(accumulator));

@@ -1,4 +1,5 @@
-//! A batch is its records, one by one: emissions, counts, refusals, what the late sink is told, and the bytes of every snapshot in between.
+//! A batch is its records, one by one: emissions, counts, refusals, what the late sink is told, and
+//! the bytes of every snapshot in between.
 
 use super::rules;
 use crate::reference::Rules;
@@ -13,7 +14,8 @@ struct Item {
     passes: bool,
 }
 
-/// Stretches in one pane, jumps between a few, and leaps; some records are refused, some are filtered.
+/// Stretches in one pane, jumps between a few, and leaps; some records are refused, some are
+/// filtered.
 fn items() -> impl Strategy<Value = Vec<Item>> {
     let spread = prop_oneof![3 => Just(1i64), 2 => Just(40), 1 => Just(120)];
     let item = (0i64..1000, 0i64..3, prop::bool::weighted(0.004), 0u8..40, prop::bool::weighted(0.95));
@@ -62,7 +64,8 @@ fn pipeline(rules: &Rules, refusals: Refusals, told: &Told) -> Pipeline<Item, im
     builder.aggregate((count(), sum(|item: &Item| item.number), last(|item: &Item| item.time), groups)).build().unwrap()
 }
 
-/// All that can be seen of a run: how each batch ended, and then the emissions, the counts, what was told to be late, and the state.
+/// All that can be seen of a run: how each batch ended, and then the emissions, the counts, what
+/// was told to be late, and the state.
 fn run(rules: &Rules, refusals: Refusals, batches: &[&[Item]], whole: bool) -> Vec<String> {
     let told = Told::default();
     let mut pipeline = pipeline(rules, refusals, &told);

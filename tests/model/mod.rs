@@ -1,4 +1,5 @@
-//! The engine against the slow reference that keeps every record, on random windows, disorder, lateness, shards and batches.
+//! The engine against the slow reference that keeps every record, on random windows, disorder,
+//! lateness, shards and batches.
 
 mod batches;
 mod invertible;
@@ -116,8 +117,8 @@ pub(crate) fn rules() -> impl Strategy<Value = Rules> {
     )
 }
 
-/// Records that go forward with disorder, leaps among them, and of which some are passed over or refused; on shards that may close, or
-/// fall idle by a clock that stands still now and then.
+/// Records that go forward with disorder, leaps among them, and of which some are passed over or
+/// refused; on shards that may close, or fall idle by a clock that stands still now and then.
 pub(crate) fn steps(shards: usize) -> impl Strategy<Value = Vec<Step>> {
     let push = (0..shards, -25i64..25, 0i64..6, prop::bool::weighted(0.05), 0u8..20);
     let step = prop_oneof![20 => push.prop_map(Made::Record), 4 => Just(Made::Drain), 3 => (0i64..30).prop_map(Made::Advance)];
@@ -243,8 +244,8 @@ proptest! {
     }
 }
 
-/// Runs with open windows answered before their turn at some of the steps, and the engine restored from its snapshot after each. Each emission, and whether it is one before
-/// its turn.
+/// Runs with open windows answered before their turn at some of the steps, and the engine restored
+/// from its snapshot after each. Each emission, and whether it is one before its turn.
 fn run_answered_early(rules: &Rules, steps: &[Step], every: usize) -> Vec<(Fired, bool)> {
     let mut engine = Engine::new(Keep, options(rules)).unwrap();
     let name = || ShardId::new("shard-0");
@@ -272,7 +273,8 @@ fn run_answered_early(rules: &Rules, steps: &[Step], every: usize) -> Vec<(Fired
 proptest! {
     #![proptest_config(crate::cases(300))]
 
-    /// S63: an answer before its turn is of all records so far, closes nothing, and the answers after it have higher revisions. Nothing is said before its turn twice.
+    /// S63: an answer before its turn is of all records so far, closes nothing, and the answers
+    /// after it have higher revisions. Nothing is said before its turn twice.
     #[test]
     fn s63_answering_early_changes_no_final_answer(mut rules in rules(), steps in steps(1), every in 1usize..20) {
         rules.emit_empty = false;

@@ -1,5 +1,6 @@
-//! Windows that are left at the end of the input, split into parts, say what they say together: also where a sketch is not exact, after windows that came out before
-//! the end, with gaps, and where merging forgets.
+//! Windows that are left at the end of the input, split into parts, say what they say together:
+//! also where a sketch is not exact, after windows that came out before the end, with gaps, and
+//! where merging forgets.
 
 use super::Keep;
 use proptest::prelude::*;
@@ -7,7 +8,8 @@ use std::num::NonZeroUsize;
 use streamgauge::engine::{Engine, EngineOptions};
 use streamgauge::prelude::*;
 
-/// Sums, groups past their limit, percentiles, and tops that are exact in some windows and not in others.
+/// Sums, groups past their limit, percentiles, and tops that are exact in some windows and not in
+/// others.
 fn aggregate(groups_max: usize) -> impl Aggregate<u64, Output: std::fmt::Debug> + Clone {
     (
         count(),
@@ -18,7 +20,8 @@ fn aggregate(groups_max: usize) -> impl Aggregate<u64, Output: std::fmt::Debug> 
     )
 }
 
-/// The emissions of an engine that is split into so many parts; and how many there were in fact, none if it was not split.
+/// The emissions of an engine that is split into so many parts; and how many there were in fact,
+/// none if it was not split.
 fn emissions<A>(aggregate: A, times: &[i64], options: &EngineOptions, parts: usize) -> (Vec<String>, usize)
 where
     A: Aggregate<u64, Output: std::fmt::Debug> + Clone,
@@ -28,7 +31,8 @@ where
     let mut said = vec![];
     for (id, time) in times.iter().enumerate() {
         engine.push(shard, &(id as u64), Timestamp::from_millis(*time)).unwrap();
-        // Half of what is due is fetched now and then, so that the end finds the stacks wherever they are.
+        // Half of what is due is fetched now and then, so that the end finds the stacks wherever
+        // they are.
         if id % 50 == 0
             && let Some(emission) = engine.next_emission().unwrap()
         {

@@ -1,4 +1,5 @@
-//! Windows that are complete wait to be fetched: what that costs, and what a record does that changes a pane of theirs.
+//! Windows that are complete wait to be fetched: what that costs, and what a record does that
+//! changes a pane of theirs.
 
 use super::{Keep, REFUSED, Step, options, rules, run, steps, take};
 use crate::reference::{Fired, Rules};
@@ -57,7 +58,8 @@ fn s81_answers_that_have_to_be_made_are_made_up_to_the_limit_and_no_further() {
     assert!(!rest.is_empty() && rest.iter().all(|groups| *groups <= 3), "{rest:?}");
 }
 
-/// Runs with room for hardly any answer that was not fetched: what is refused is pushed again when they are.
+/// Runs with room for hardly any answer that was not fetched: what is refused is pushed again when
+/// they are.
 fn run_tight(rules: &Rules, shards: usize, steps: &[Step]) -> (Vec<Fired>, usize) {
     let mut options = options(rules);
     options.limits.pending_bytes_max = 0;

@@ -1,6 +1,8 @@
-//! A slow engine that is obviously right: it keeps every record, knows no panes, and recomputes a window from all records each time.
+//! A slow engine that is obviously right: it keeps every record, knows no panes, and recomputes a
+//! window from all records each time.
 //!
-//! It states the rules of meaning once more, window by window, in the plainest words; the engine is held against it.
+//! It states the rules of meaning once more, window by window, in the plainest words; the engine is
+//! held against it.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +16,8 @@ pub(crate) struct Rules {
     pub(crate) out_of_orderness: Option<i64>,
     pub(crate) lateness: i64,
     pub(crate) emit_empty: bool,
-    /// After how long without a record, by the caller's clock, the others do not wait for a shard; `None`: never.
+    /// After how long without a record, by the caller's clock, the others do not wait for a shard;
+    /// `None`: never.
     pub(crate) idle_after: Option<i64>,
 }
 
@@ -32,7 +35,8 @@ pub(crate) enum Fate {
 struct Open {
     /// The latest time seen on it; `None` while it has seen nothing.
     seen: Option<i64>,
-    /// The caller's clock at the last record whose time could be read; at the first time that was told, if there is no such record.
+    /// The caller's clock at the last record whose time could be read; at the first time that was
+    /// told, if there is no such record.
     last_record: Option<i64>,
     idle: bool,
 }
@@ -93,7 +97,8 @@ impl Reference {
         if fate == Fate::Applied {
             self.records.push((open.clone(), id));
             for window in open.into_iter().filter(|window| self.is_complete(*window)).collect::<Vec<_>>() {
-                // Where empty windows are emitted, the first window of all fires in its turn: those after it are to follow.
+                // Where empty windows are emitted, the first window of all fires in its turn: those
+                // after it are to follow.
                 if !self.rules.emit_empty || !self.fired.is_empty() {
                     self.fire(window);
                 }
@@ -106,7 +111,8 @@ impl Reference {
         fate
     }
 
-    /// A record whose time can be read, if it can, has come on the shard, whatever has become of it.
+    /// A record whose time can be read, if it can, has come on the shard, whatever has become of
+    /// it.
     pub(crate) fn see(&mut self, shard: usize, time: Option<i64>) {
         let (Some(time), Some(open)) = (time, self.shards.get_mut(&shard)) else { return };
         // A record of a shard that was closed counts, but does not open it again.

@@ -104,7 +104,8 @@ fn edge_5_behind_the_watermark_is_not_late_while_the_window_is_open() {
 fn edge_5_a_record_can_be_late_for_one_of_its_windows_and_on_time_for_another() {
     // S13
     let mut engine = engine(|options| options.windows = Sliding::new(millis(10), millis(5)).unwrap().into());
-    // At 12 the windows that end at or before 12 have fired; 8 is in [0, 10), which has, and in [5, 15), which has not.
+    // At 12 the windows that end at or before 12 have fired; 8 is in [0, 10), which has, and in [5,
+    // 15), which has not.
     assert_eq!(push_all(&mut engine, &[2, 12, 8, 3]), [Outcome::Applied, Outcome::Applied, Outcome::Applied, Outcome::Late]);
     engine.finish();
     let fired = drain(&mut engine);

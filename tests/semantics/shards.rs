@@ -57,7 +57,8 @@ fn edge_7_an_idle_shard_does_not_freeze_the_others() {
     assert_eq!(drain(&mut engine), [(0, 10, 0, vec![0])]);
 }
 
-/// Two shards that are busy: the second has a record every 10 ms, which the filter drops or the aggregate refuses, at a tenth of the first's event times.
+/// Two shards that are busy: the second has a record every 10 ms, which the filter drops or the
+/// aggregate refuses, at a tenth of the first's event times.
 #[test]
 fn s16_a_shard_whose_records_are_filtered_or_refused_is_not_idle() {
     for (what, keep, value) in [("filtered", false, 1.0), ("dead letters", true, f64::NAN)] {

@@ -1,5 +1,6 @@
-//! The KCL's processor in a simulated deployment: a daemon for each shard's processes, which take the shard over from each other, crash at any operation of the
-//! store, the sink or the pipe, meet a flaky store and refused checkpoints, and hand windows over when shards are split and merged.
+//! The KCL's processor in a simulated deployment: a daemon for each shard's processes, which take
+//! the shard over from each other, crash at any operation of the store, the sink or the pipe, meet
+//! a flaky store and refused checkpoints, and hand windows over when shards are split and merged.
 
 use super::source::{Hit, ShardLog, Stream};
 use super::{Answers, Random, differences, seeds};
@@ -34,7 +35,8 @@ impl Fuse {
         self.0.load(Ordering::Relaxed) <= 0
     }
 
-    /// Does what `operation` does, unless the process dies before; `None` if it died before or after.
+    /// Does what `operation` does, unless the process dies before; `None` if it died before or
+    /// after.
     fn burn<T>(&self, operation: impl FnOnce() -> T) -> Option<T> {
         if self.is_dead() {
             return None;
@@ -421,7 +423,8 @@ impl World {
             self.crashes += 1;
             self.note("crash");
         } else if let Err(error) = &ended {
-            // Alive, it gives up only for a reason: another has the shard, or a checkpoint that must be taken is not.
+            // Alive, it gives up only for a reason: another has the shard, or a checkpoint that
+            // must be taken is not.
             let expected = matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Io);
             assert!(expected, "{error}");
         }
@@ -473,7 +476,8 @@ impl World {
         answers
     }
 
-    /// A last shard follows all that have no child, with a record after which all windows before it are complete.
+    /// A last shard follows all that have no child, with a record after which all windows before it
+    /// are complete.
     fn follow_all(&mut self) {
         let leaves = (0..self.stream.shards.len()).filter(|shard| self.stream.children(*shard).is_empty()).collect();
         self.stream.shards.push(ShardLog::last(leaves, LAST));
@@ -500,7 +504,8 @@ fn run(seed: u64) -> (Answers, Answers, BTreeMap<&'static str, u64>) {
 #[test]
 fn s69_whatever_happens_to_its_processes_every_record_is_in_the_merged_answer_once() {
     let mut events = BTreeMap::<&'static str, u64>::new();
-    // Each run is some forty conversations: a quarter of the seeds takes as long as the other simulation.
+    // Each run is some forty conversations: a quarter of the seeds takes as long as the other
+    // simulation.
     for seed in seeds().step_by(4) {
         let run = std::panic::catch_unwind(|| run(seed));
         let (answers, expected, happened) = run.unwrap_or_else(|_| panic!("it panicked with STREAMGAUGE_SIMULATION={seed}"));

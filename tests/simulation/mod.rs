@@ -1,7 +1,10 @@
-//! A deterministic simulation of a deployment: one seed decides the records, their disorder, batches, redeliveries, crashes, stale owners, a store that loses
-//! its last write, reshards and leaps of the clock. Whatever happens, the final answers are those of a batch query over all records.
+//! A deterministic simulation of a deployment: one seed decides the records, their disorder,
+//! batches, redeliveries, crashes, stale owners, a store that loses its last write, reshards and
+//! leaps of the clock. Whatever happens, the final answers are those of a batch query over all
+//! records.
 //!
-//! `STREAMGAUGE_SIMULATION=n` runs the seed n; `STREAMGAUGE_SIMULATIONS=n` that many; `STREAMGAUGE_FULL=1` a hundred thousand.
+//! `STREAMGAUGE_SIMULATION=n` runs the seed n; `STREAMGAUGE_SIMULATIONS=n` that many;
+//! `STREAMGAUGE_FULL=1` a hundred thousand.
 
 #[cfg(feature = "kcl")]
 mod kcl;

@@ -79,10 +79,12 @@ impl Stream {
             sequence += 1 + random.next() % 5;
             let again = (self.retries && random.chance(10) && index > 0).then(|| records[random.below(index)].1.clone());
             self.retried += u64::from(again.is_some());
-            // What is sent again comes late, and need not be within the disorder: it is to be recognised, not aggregated.
+            // What is sent again comes late, and need not be within the disorder: it is to be
+            // recognised, not aggregated.
             let hit = again.unwrap_or_else(|| Hit {
                 id: format!("{shard}/{index}"),
-                // Never before the first record of the parents' children, so that a child's records are within the disorder of them.
+                // Never before the first record of the parents' children, so that a child's records
+                // are within the disorder of them.
                 time: (time - random.below(self.disorder as usize + 1) as i64).max(from - self.disorder),
                 group: format!("group-{}", random.below(4)),
                 value: random.below(1000) as i64 - 500,

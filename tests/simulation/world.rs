@@ -1,7 +1,8 @@
 //! Workers that own shards, and what happens to them.
 //!
-//! Two topologies. *One*: one worker has all shards and gives emissions, upserted by window. *Many*: every shard has an owner, sometimes two at a
-//! time, which gives partials; they are delivered late, out of order and more than once, and merged.
+//! Two topologies. *One*: one worker has all shards and gives emissions, upserted by window.
+//! *Many*: every shard has an owner, sometimes two at a time, which gives partials; they are
+//! delivered late, out of order and more than once, and merged.
 
 use super::source::{Hit, Stream};
 use super::store::{Fault, FaultyStore};
@@ -79,7 +80,8 @@ pub(super) fn run(seed: u64) -> Outcome {
     let mut random = Random::new(seed);
     let stream = Stream::new(&mut random);
     let many = random.chance(50);
-    // Idle shards make others' windows fire without them: what comes then is late, and the lateness has to be long enough.
+    // Idle shards make others' windows fire without them: what comes then is late, and the lateness
+    // has to be long enough.
     let idle_after = (!many && random.chance(50)).then(|| 1 + random.below(200) as u64);
     let lateness = if idle_after.is_some() { 1_000_000 } else { random.below(2) as u64 * random.below(50) as u64 };
     let mut world = World {
@@ -174,7 +176,8 @@ impl World {
             builder = builder.idle_after(millis(idle_after));
         }
         if self.stream.retries {
-            // As many as there can be records: of several shards any number comes between a record and its repetition.
+            // As many as there can be records: of several shards any number comes between a record
+            // and its repetition.
             builder = builder.deduplicate_by(|hit: &Hit| hit.id.as_str(), RecentIds::new(256, 1e-9).unwrap());
         }
         let mut pipeline = builder.aggregate(aggregate()).build().unwrap();

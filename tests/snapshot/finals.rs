@@ -1,4 +1,5 @@
-//! The last partial of a window says that it is the last: with any lateness, after a restore, and of windows answered before their turn.
+//! The last partial of a window says that it is the last: with any lateness, after a restore, and
+//! of windows answered before their turn.
 
 use crate::model::{Keep, REFUSED, Step, options, rules, steps, take};
 use crate::reference::{Reference, Rules};
@@ -27,7 +28,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Takes the steps; windows are answered before their turn at every so many, and the engine is cut before each step in `cuts`.
+    /// Takes the steps; windows are answered before their turn at every so many, and the engine is
+    /// cut before each step in `cuts`.
     fn run(mut self, steps: &[Step], every: usize, cuts: &BTreeSet<usize>) -> Vec<Partial> {
         for (index, step) in steps.iter().enumerate() {
             if cuts.contains(&index) {
@@ -93,7 +95,8 @@ proptest! {
             prop_assert_eq!(before.map_or(0, |(revision, _)| revision + 1), partial.revision());
         }
         prop_assert!(last.values().all(|(_, is_final)| *is_final), "{:?}", whole);
-        // So a merger that waits for one source gives every window, whole, and needs no end of its own.
+        // So a merger that waits for one source gives every window, whole, and needs no end of its
+        // own.
         let mut merger = merger(&rules);
         let mut values = BTreeMap::new();
         for partial in &whole {

@@ -102,7 +102,8 @@ fn golden_partials_and_mergers_are_merged() {
     assert_eq!(text, String::from_utf8(expected).unwrap());
 }
 
-/// With windows that were given as partials and have not closed, and windows that are being answered before their turn.
+/// With windows that were given as partials and have not closed, and windows that are being
+/// answered before their turn.
 #[test]
 fn s51_a_golden_snapshot_of_partials_goes_on_and_is_written_as_it_was() {
     let bytes = golden("given.bin", || {

@@ -1,4 +1,5 @@
-//! The object store against memory, and against a real S3 interface on loopback (see scripts/test-s3).
+//! The object store against memory, and against a real S3 interface on loopback (see
+//! scripts/test-s3).
 
 use super::stores::{counts_up, keeps_its_promises};
 use object_store::memory::InMemory;

@@ -1,4 +1,5 @@
-//! Partials of many sources, in any order and any number of times, give what one stream of all records gives.
+//! Partials of many sources, in any order and any number of times, give what one stream of all
+//! records gives.
 
 use crate::model::Keep;
 use proptest::prelude::*;

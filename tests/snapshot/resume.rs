@@ -101,7 +101,8 @@ proptest! {
     }
 }
 
-/// The order in which records were added and accumulators merged, which an approximate answer may depend on: kept, not sorted.
+/// The order in which records were added and accumulators merged, which an approximate answer may
+/// depend on: kept, not sorted.
 struct Trace;
 
 impl Aggregate<u64> for Trace {
@@ -157,7 +158,8 @@ pub(super) fn hit(index: usize) -> Hit {
     }
 }
 
-/// S63: what an open window has been answered with is known again after a restart, whatever the aggregate.
+/// S63: what an open window has been answered with is known again after a restart, whatever the
+/// aggregate.
 #[test]
 fn s63_a_restart_answers_no_open_window_again() {
     let options = || {

@@ -1,4 +1,5 @@
-//! Blocks of rows that are aggregated apart and taken at once, against the same rows one by one: emissions, counts, errors, and the bytes of every snapshot.
+//! Blocks of rows that are aggregated apart and taken at once, against the same rows one by one:
+//! emissions, counts, errors, and the bytes of every snapshot.
 
 use proptest::prelude::*;
 use streamgauge::aggregate::Overflow;
@@ -9,7 +10,8 @@ use streamgauge::{Error, ShardId, Timestamp};
 /// A row: its event time, group, number and kind.
 type Item = (i64, u16, i64, u8);
 
-/// Blocks as of a log: times go on, by less or more than a window, with some disorder, seldom more than is waited for; few groups or many; seldom a row that is refused.
+/// Blocks as of a log: times go on, by less or more than a window, with some disorder, seldom more
+/// than is waited for; few groups or many; seldom a row that is refused.
 fn blocks() -> impl Strategy<Value = Vec<Vec<Item>>> {
     let block = (
         0usize..700,

@@ -1,5 +1,6 @@
-//! The walls of the house, checked: who may import whom, what the core may not touch, how long a function may be, and that every
-//! promise of docs/SEMANTICS.md has a test. A check that finds something prints every place at once.
+//! The walls of the house, checked: who may import whom, what the core may not touch, how long a
+//! function may be, and that every promise of docs/SEMANTICS.md has a test. A check that finds
+//! something prints every place at once.
 
 mod source;
 
@@ -7,7 +8,8 @@ use source::{SourceFile, files_below, functions, root};
 use std::collections::BTreeSet;
 use std::fs;
 
-/// The rooms from bottom to top. A file may import from rooms that stand before its own, and from its own.
+/// The rooms from bottom to top. A file may import from rooms that stand before its own, and from
+/// its own.
 ///
 /// Levels are separated for the eye; inside of a level the order is an order all the same.
 const ROOMS: &[&[&str]] = &[
@@ -69,7 +71,8 @@ fn fail_on(found: Vec<String>, rule: &str) {
     assert!(found.is_empty(), "{rule}\n  {}\n", found.join("\n  "));
 }
 
-/// The names that follow `crate::` (or, in the command, `streamgauge::`), also those inside of braces.
+/// The names that follow `crate::` (or, in the command, `streamgauge::`), also those inside of
+/// braces.
 fn imported(code: &str, root_name: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (at, _) in code.match_indices(root_name) {
@@ -128,7 +131,8 @@ fn imports_point_downwards() {
                 Some(level) if Some(level) > rank(own) => {
                     found.push(format!("{} ({own}) imports {name}, which stands above it", file.path))
                 }
-                // What the crate root re-exports has a home of its own; only the command uses the front door.
+                // What the crate root re-exports has a home of its own; only the command uses the
+                // front door.
                 None if own != "bin" && !is_macro(&code, &name) => {
                     found.push(format!("{} imports crate::{name}: name the room it lives in", file.path));
                 }
@@ -151,7 +155,8 @@ fn an_adapter_never_imports_another() {
         let own = inside.split('/').next().unwrap_or_default().trim_end_matches(".rs").to_owned();
         let code = file.code_lines().join("\n");
         for other in imported(&code, "adapter::") {
-            // What is written once for all of them: a module in a file of its own beside the adapters.
+            // What is written once for all of them: a module in a file of its own beside the
+            // adapters.
             let shared = root().join(format!("src/adapter/{other}.rs")).exists() || !root().join(format!("src/adapter/{other}")).exists();
             if own != "mod" && other != own && !shared {
                 found.push(format!("{}: adapter {own} imports adapter {other}", file.path));

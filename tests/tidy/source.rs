@@ -1,4 +1,5 @@
-//! The project's files as tidy reads them: paths, lines, and Rust source with comments, strings and tests taken out.
+//! The project's files as tidy reads them: paths, lines, and Rust source with comments, strings and
+//! tests taken out.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,7 +54,8 @@ impl SourceFile {
         }
     }
 
-    /// The code before the tests, line by line: comments gone, the inside of string and character literals blank.
+    /// The code before the tests, line by line: comments gone, the inside of string and character
+    /// literals blank.
     pub(crate) fn code_lines(&self) -> Vec<String> {
         without_comments_and_strings(self.before_tests()).lines().map(str::to_owned).collect()
     }
@@ -149,7 +151,8 @@ pub(crate) struct Function {
     pub(crate) nesting: usize,
 }
 
-/// Every function with a body, found by rustfmt's indentation: it closes at the first `}` that stands under its first line.
+/// Every function with a body, found by rustfmt's indentation: it closes at the first `}` that
+/// stands under its first line.
 pub(crate) fn functions(lines: &[String]) -> Vec<Function> {
     let mut found = Vec::new();
     for (index, line) in lines.iter().enumerate() {
@@ -218,7 +221,8 @@ fn parameter_list_start(after_name: &str) -> Option<usize> {
     None
 }
 
-/// The deepest stack of `if`, `match`, `for`, `while` and `loop` blocks. An `else if` is no deeper than its `if`.
+/// The deepest stack of `if`, `match`, `for`, `while` and `loop` blocks. An `else if` is no deeper
+/// than its `if`.
 fn nesting(body: &[String]) -> usize {
     let mut open: Vec<usize> = Vec::new();
     let mut deepest = 0;

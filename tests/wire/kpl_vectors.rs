@@ -1,4 +1,5 @@
-//! `tests/data/kpl/vectors.jsonl`: blobs and the user records that AWS's own libraries take them apart into.
+//! `tests/data/kpl/vectors.jsonl`: blobs and the user records that AWS's own libraries take them
+//! apart into.
 
 use bytes::Bytes;
 use serde::Deserialize;

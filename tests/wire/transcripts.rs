@@ -1,4 +1,5 @@
-//! `tests/data/kcl/*.jsonl`: what the real MultiLangDaemon 3.1.3 and a child said to each other, line by line.
+//! `tests/data/kcl/*.jsonl`: what the real MultiLangDaemon 3.1.3 and a child said to each other,
+//! line by line.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -51,7 +52,8 @@ fn every_line_of_the_child_is_written_as_the_daemon_took_it() {
         for line in lines.iter().filter(|line| line.dir == "child") {
             let Ok(reply) = Reply::parse(line.line.as_bytes()) else {
                 noise += usize::from(NOISE.contains(&line.line.as_str()));
-                // The one checkpoint whose number the daemon refused by name; this crate has no such number to ask for.
+                // The one checkpoint whose number the daemon refused by name; this crate has no
+                // such number to ask for.
                 assert!(NOISE.contains(&line.line.as_str()) || line.line.contains("not-a-number"), "{name}: {}", line.line);
                 continue;
             };
@@ -78,7 +80,8 @@ fn a_session_that_plays_the_child_says_what_the_child_said() {
             .iter()
             .filter(|line| line.dir == "child")
             .map(|line| &line.line)
-            // What this crate does not say: noise, a number that is none, a field of an old protocol that got no answer.
+            // What this crate does not say: noise, a number that is none, a field of an old
+            // protocol that got no answer.
             .filter(|line| !NOISE.contains(&line.as_str()) && !line.contains("extra") && !line.contains(r#""checkpoint": ""#))
             .peekable();
         let mut output = Vec::new();

@@ -98,7 +98,8 @@ fn asap_integers(stream: &Stream, width: usize, depth: usize, probes: &[u32]) ->
     Outcome { nanos, bytes: width * depth * 4, estimates }
 }
 
-/// Its constructor takes an error and a confidence from which it computes 2 / error and -log2(1 - confidence).
+/// Its constructor takes an error and a confidence from which it computes 2 / error and -log2(1 -
+/// confidence).
 fn cmsketch(width: usize, depth: usize) -> cmsketch::CMSketchU32 {
     cmsketch::CMSketchU32::new(2.0 / width as f64, 1.0 - 0.5f64.powi(depth as i32))
 }

@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use streamgauge::sketch::SpaceSaving;
 use streamgauge::{Key, Seed};
 
-/// Keys that all fall into one filter cell under the public seed, against as many random ones, each round and round.
+/// Keys that all fall into one filter cell under the public seed, against as many random ones, each
+/// round and round.
 pub fn flood(rounds: usize) {
     const KEYS: usize = 50_000;
     const RECORDS: usize = 2_000_000;
@@ -32,7 +33,8 @@ pub fn flood(rounds: usize) {
     }
 }
 
-/// 16 shards of a stream each in its own sketch, merged: the width of the bounds of the top ten relative to the true counts.
+/// 16 shards of a stream each in its own sketch, merged: the width of the bounds of the top ten
+/// relative to the true counts.
 pub fn merge(stream: &Stream, m: usize) {
     let shards: Vec<&[u64]> = stream.integers.chunks(stream.len().div_ceil(16)).collect();
     let truth: HashMap<u64, u64> = stream.true_top(10).into_iter().map(|rank| (key(rank), u64::from(stream.counts[rank as usize]))).collect();
@@ -70,7 +72,8 @@ pub fn merge(stream: &Stream, m: usize) {
     });
 }
 
-/// As much as 48 KiB hold, integer keys: the largest capacity that stays within them over the whole stream.
+/// As much as 48 KiB hold, integer keys: the largest capacity that stays within them over the whole
+/// stream.
 pub fn equal_bytes(stream: &Stream, bytes: usize) {
     println!("\n### {} KiB, integers: {}\n", bytes / 1024, stream.name);
     println!("| | counters | bytes | recall@100 |");

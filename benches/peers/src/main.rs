@@ -1,4 +1,5 @@
-//! Measures streamgauge's sketches beside other crates' in one run, and prints the tables as Markdown.
+//! Measures streamgauge's sketches beside other crates' in one run, and prints the tables as
+//! Markdown.
 //!
 //! `cargo run --release` prints all tables; see `--help`.
 

@@ -1,5 +1,5 @@
-//! Deterministic streams. A stream is a list of ranks (0 is the heaviest); its keys are bijections of the ranks, so that the true
-//! counts are known by rank and answers can be read back.
+//! Deterministic streams. A stream is a list of ranks (0 is the heaviest); its keys are bijections
+//! of the ranks, so that the true counts are known by rank and answers can be read back.
 
 use std::fmt::Write;
 
@@ -71,7 +71,8 @@ const PAGES: [&str; 16] = [
 ];
 const ID: u32 = 0x9E37_79B1;
 
-/// The URL-like key of a rank: 20 to 40 bytes, ending in 8 hexadecimal digits from which the rank can be read back.
+/// The URL-like key of a rank: 20 to 40 bytes, ending in 8 hexadecimal digits from which the rank
+/// can be read back.
 fn url(rank: u32, out: &mut String) {
     let h = key(rank);
     let query = ["", "id=", "page-", "ref?q="][(h >> 7 & 3) as usize];

@@ -40,7 +40,8 @@ pub const CONTESTANTS: &[(&str, bool, Run, Run)] = &[
 ];
 
 fn rank_of_integer(stream: &Stream) -> HashMap<u64, u32> {
-    // Only the keys that an answer can hold: the heaviest ten thousand, and whoever else comes out is given no rank.
+    // Only the keys that an answer can hold: the heaviest ten thousand, and whoever else comes out
+    // is given no rank.
     (0..stream.counts.len().min(4_000_000) as u32).map(|rank| (crate::streams::key(rank), rank)).collect()
 }
 
@@ -178,7 +179,8 @@ fn streaming_integers(stream: &Stream, m: usize) -> Outcome {
     Outcome { nanos, bytes: m * 100 + 4096 * 7 * 8, top }
 }
 
-/// As its documentation advises: the width a power of two, depth 4, decay 0.9; as many cells as 2 for each of the m counters.
+/// As its documentation advises: the width a power of two, depth 4, decay 0.9; as many cells as 2
+/// for each of the m counters.
 fn bucketed_text(stream: &Stream, m: usize) -> Outcome {
     let urls = stream.urls();
     let mut sketch = heavykeeper::BucketedTopK::<String>::new(m, (m / 2).next_power_of_two(), 4, 0.9);

@@ -20,8 +20,8 @@ pub(super) struct Begun {
     pub(super) note: Option<String>,
 }
 
-/// Looks at the beginning of a regular file: a field that its header lacks is told before anything is read. What is wrong with
-/// its bytes is left to its reading.
+/// Looks at the beginning of a regular file: a field that its header lacks is told before anything
+/// is read. What is wrong with its bytes is left to its reading.
 pub(super) fn check_fields(input: &Input, options: &FilesOptions, fields: &[String]) -> Result<(), Error> {
     let (Input::Path(path), Some(_)) = (input, input.size_bytes()) else { return Ok(()) };
     let source = Input::Path(path.clone()).open(&options.limits)?;
@@ -43,7 +43,8 @@ pub(super) fn begin(reader: &mut BlockReader, options: &FilesOptions, fields: &[
         };
         Ok(detected.map(|detected| (beginning.is_blank() && beginning.is_whole, detected)))
     })?;
-    // A file without a record lacks no field. Unless lines were asked for, nothing but blank ones is nothing.
+    // A file without a record lacks no field. Unless lines were asked for, nothing but blank ones
+    // is nothing.
     if is_blank && options.format != Format::Lines {
         reader.set_make_block(Block::checked);
         return json().map(|decoder| Begun { format: Format::JsonLines, decoder, note: None }).map_err(|error| error.at(name));

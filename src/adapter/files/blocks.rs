@@ -1,8 +1,9 @@
 //! From an input's bytes to blocks of whole records.
 //!
-//! A block is a few hundred kilobytes that end with a newline, as [`Block`]: rows point into it, nothing is copied but the part of
-//! a record that the block's end cut off. Buffers go round: one is taken again as soon as no row and no block points into it, by the thread that filled it before.
-//! A record that does not fit the limit is dropped in constant memory, however long it is.
+//! A block is a few hundred kilobytes that end with a newline, as [`Block`]: rows point into it,
+//! nothing is copied but the part of a record that the block's end cut off. Buffers go round: one
+//! is taken again as soon as no row and no block points into it, by the thread that filled it
+//! before. A record that does not fit the limit is dropped in constant memory, however long it is.
 
 use crate::adapter::files::buffers::Buffers;
 use crate::adapter::files::regular_file::Stretch;
@@ -14,7 +15,8 @@ use crate::adapter::formats::format::{BYTE_ORDER_MARK, without_byte_order_mark};
 use crate::error::Error;
 use crate::spec::Block;
 
-/// Bytes of a block unless a record is longer: within the second-level cache of any machine of the last ten years.
+/// Bytes of a block unless a record is longer: within the second-level cache of any machine of the
+/// last ten years.
 pub(crate) const BLOCK_BYTES: usize = 128 << 10;
 /// Where several threads work on blocks: each block costs them something to pass on.
 pub(crate) const SHARED_BLOCK_BYTES: usize = 256 << 10;
@@ -42,9 +44,11 @@ pub(crate) enum Piece {
     Block(Block),
     /// Whole records that were found and not read.
     Unread(Unread),
-    /// What is left when the input has ended: a last line without a newline, which it has been given, or records in a quote that is never closed.
+    /// What is left when the input has ended: a last line without a newline, which it has been
+    /// given, or records in a quote that is never closed.
     Tail(Block),
-    /// A line, or the first line of a CSV record, that is longer than the limit, without its newline.
+    /// A line, or the first line of a CSV record, that is longer than the limit, without its
+    /// newline.
     TooLong {
         /// Its first bytes, at most [`DEAD_LETTER_BYTES_MAX`].
         head: Vec<u8>,
@@ -71,7 +75,8 @@ impl Unread {
     /// Reads it.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the system refuses, or the file has become shorter.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the system refuses, or the file has become
+    /// shorter.
     pub(super) fn read(&self, buffers: &mut Buffers) -> Result<Block, Error> {
         let mut bytes = buffers.take(self.block_bytes);
         bytes.truncate(self.lines.len());
@@ -103,7 +108,8 @@ pub(crate) struct BlockReader {
     buffers: Buffers,
     /// What came after the last block's end, to begin the next one.
     rest: Vec<u8>,
-    /// Bytes that count as read, and follow the last block, if that was found and not read: the source still stands where the last one that was read ended.
+    /// Bytes that count as read, and follow the last block, if that was found and not read: the
+    /// source still stands where the last one that was read ended.
     behind: Option<usize>,
     bytes_decompressed: u64,
     /// Bytes of the tail as they were in the input.
@@ -165,8 +171,8 @@ impl BlockReader {
         self.tail_bytes
     }
 
-    /// The first bytes of the input that have come, without a byte order mark, to recognise its format and read its header. They
-    /// are not taken.
+    /// The first bytes of the input that have come, without a byte order mark, to recognise its
+    /// format and read its header. They are not taken.
     ///
     /// # Errors
     /// The input's, if nothing at all can be read.
@@ -213,7 +219,8 @@ impl BlockReader {
     /// The next block, or `None` at the end.
     ///
     /// # Errors
-    /// Those of reading and decompressing. Whole records read before the error have been handed out.
+    /// Those of reading and decompressing. Whole records read before the error have been handed
+    /// out.
     pub(crate) fn next(&mut self) -> Result<Option<Piece>, Error> {
         if self.buffer.is_empty() {
             self.begin_block();
@@ -235,8 +242,10 @@ impl BlockReader {
         }
     }
 
-    /// The next block, found without being read; `None` where it is to be read by [`next`](BlockReader::next): unless the input is a regular file that is not compressed, and one record is a
-    /// line. Blocks, and the counts of what has been read with them, are those of `next`.
+    /// The next block, found without being read; `None` where it is to be read by
+    /// [`next`](BlockReader::next): unless the input is a regular file that is not compressed, and
+    /// one record is a line. Blocks, and the counts of what has been read with them, are those of
+    /// `next`.
     pub(crate) fn find_next(&mut self) -> Option<Unread> {
         let file = self.source.regular_file()?;
         let behind = self.behind.unwrap_or(0) + self.rest.len();
@@ -292,7 +301,8 @@ impl BlockReader {
         block
     }
 
-    /// Takes a buffer that begins with the rest of the last one. Not before it is filled, as another thread may do that.
+    /// Takes a buffer that begins with the rest of the last one. Not before it is filled, as
+    /// another thread may do that.
     fn begin_block(&mut self) {
         if let Some(behind) = self.behind.take()
             && let Err(error) = self.read_rest(behind)
@@ -339,7 +349,8 @@ impl BlockReader {
         }
     }
 
-    /// Doubles the buffer. It ends soon after the longest record allowed: beyond it the record is dropped.
+    /// Doubles the buffer. It ends soon after the longest record allowed: beyond it the record is
+    /// dropped.
     fn grow(&mut self) {
         let len = (self.buffer.len() * 2).clamp(self.block_bytes, self.record_bytes_max.saturating_add(2 * self.block_bytes));
         self.buffer.resize(len.max(self.filled + 1), 0);
@@ -362,7 +373,8 @@ impl BlockReader {
                 len = 0;
                 break;
             }
-            // The buffer has grown with the record; the rest of the line passes through a small one.
+            // The buffer has grown with the record; the rest of the line passes through a small
+            // one.
             self.buffer.truncate(self.block_bytes);
             self.fill();
         }

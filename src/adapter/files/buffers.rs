@@ -10,7 +10,8 @@ struct Spare {
     block: Block,
 }
 
-/// Buffers that go round: one is taken again as soon as no row and no block points into it, by the thread that filled it before.
+/// Buffers that go round: one is taken again as soon as no row and no block points into it, by the
+/// thread that filled it before.
 pub(super) struct Buffers {
     spare: Vec<Spare>,
     max: usize,
@@ -22,7 +23,8 @@ impl Buffers {
         Buffers { spare: Vec::new(), max }
     }
 
-    /// A buffer of so many bytes: one of this thread's that nobody points into any more, or a new one.
+    /// A buffer of so many bytes: one of this thread's that nobody points into any more, or a new
+    /// one.
     pub(super) fn take(&mut self, len: usize) -> Vec<u8> {
         let thread = std::thread::current().id();
         // The one that was used last is most likely still in a cache.

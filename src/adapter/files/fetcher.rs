@@ -15,7 +15,8 @@ pub(super) struct Fetched {
     pub(super) from: usize,
     /// Lines that were passed over since the piece before.
     pub(super) passed_lines: u64,
-    /// Bytes of the input, decompressed, up to the end of the piece; of a tail, up to its beginning.
+    /// Bytes of the input, decompressed, up to the end of the piece; of a tail, up to its
+    /// beginning.
     pub(super) offset: u64,
     pub(super) bytes_read: u64,
     pub(super) bytes_decompressed: u64,

@@ -6,7 +6,8 @@ use crate::time::Timestamp;
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// It cannot be aggregated, for this reason. It becomes a [dead letter](super::RowSink::dead_letter).
+    /// It cannot be aggregated, for this reason. It becomes a [dead
+    /// letter](super::RowSink::dead_letter).
     DeadLetter(String),
     /// All of its windows had closed. It is handed to [`RowSink::late`](super::RowSink::late).
     Late {
@@ -29,6 +30,7 @@ pub struct LateRecord<'a> {
     pub time: Timestamp,
     /// The watermark when it came.
     pub watermark: Option<Timestamp>,
-    /// The record's bytes without its line end, at most [`DEAD_LETTER_BYTES_MAX`](super::DEAD_LETTER_BYTES_MAX) of them.
+    /// The record's bytes without its line end, at most
+    /// [`DEAD_LETTER_BYTES_MAX`](super::DEAD_LETTER_BYTES_MAX) of them.
     pub bytes: &'a [u8],
 }

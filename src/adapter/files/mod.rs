@@ -1,18 +1,23 @@
 //! Records from files: JSON Lines, CSV, TSV, access logs and plain lines.
 //!
-//! [`run`] reads any number of inputs, each as a shard of its own, into a [`RowSink`], which a compiled pipeline is. The format is
-//! recognised by the first bytes ([`Format::detect`]), and so is compression (gzip, zstd); where it is not certain, lines are read and
-//! [`RowSink::note`] says why. Only the fields that the sink names are
-//! kept, as ranges of the block they were read with: a record costs no allocation.
+//! [`run`] reads any number of inputs, each as a shard of its own, into a [`RowSink`], which a
+//! compiled pipeline is. The format is recognised by the first bytes ([`Format::detect`]), and so
+//! is compression (gzip, zstd); where it is not certain, lines are read and [`RowSink::note`] says
+//! why. Only the fields that the sink names are kept, as ranges of the block they were read with: a
+//! record costs no allocation.
 //!
-//! What is not a record becomes a [`DeadLetter`] with file, line and reason; nothing is skipped silently but blank lines.
+//! What is not a record becomes a [`DeadLetter`] with file, line and reason; nothing is skipped
+//! silently but blank lines.
 //!
 //! # Cost
-//! A few blocks of 128 KiB, or of 256 KiB for each of several threads, plus one record up to `Limits::record_bytes_max`, plus the window of a zstd frame (at most `Limits::zstd_window_log_max`, 128 MiB):
-//! memory does not depend on the size of the input. Figures are in `docs/PERFORMANCE.md`.
+//! A few blocks of 128 KiB, or of 256 KiB for each of several threads, plus one record up to
+//! `Limits::record_bytes_max`, plus the window of a zstd frame (at most
+//! `Limits::zstd_window_log_max`, 128 MiB): memory does not depend on the size of the input.
+//! Figures are in `docs/PERFORMANCE.md`.
 //!
 //! # When not to use it
-//! For records that the program already has as Rust values: push those into a pipeline. There is no asynchronous reading here.
+//! For records that the program already has as Rust values: push those into a pipeline. There is no
+//! asynchronous reading here.
 
 mod beginning;
 mod blocks;

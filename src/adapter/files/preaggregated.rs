@@ -6,11 +6,13 @@ use crate::spec::{PreaggregatedRows, Row, RowPreparer};
 use crate::time::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Blocks that are taken row by row after one whose aggregates were for nothing, or cost as much as they spared: so many at first, and twice as many each further time.
+/// Blocks that are taken row by row after one whose aggregates were for nothing, or cost as much as
+/// they spared: so many at first, and twice as many each further time.
 const PAUSE_MIN: usize = 16;
 const PAUSE_MAX: usize = 1024;
 
-/// When records are said to have come: without a time field there is one window over everything, so any time will do.
+/// When records are said to have come: without a time field there is one window over everything, so
+/// any time will do.
 pub(super) const ARRIVAL: Timestamp = Timestamp::from_millis(0);
 
 /// What was aggregated of a block.

@@ -26,8 +26,9 @@ pub(super) struct PreparedPiece {
     pub(super) made: Made,
 }
 
-/// What was made of a block. Its memory goes back to the thread that made it: were it freed by another, the allocator would mix up what both write to all the time, and
-/// each write would wait for the other thread's cache.
+/// What was made of a block. Its memory goes back to the thread that made it: were it freed by
+/// another, the allocator would mix up what both write to all the time, and each write would wait
+/// for the other thread's cache.
 pub(super) struct Made {
     /// The number of the thread.
     thread: usize,
@@ -146,7 +147,8 @@ impl Work for Preparing {
         if made.preaggregated.is_none() {
             self.prepare(tools, records, &mut made);
         } else if let Some(unread) = unread {
-            // Should they not be taken after all, it is read again: its buffer, which is in this thread's cache, is free for the next block.
+            // Should they not be taken after all, it is read again: its buffer, which is in this
+            // thread's cache, is free for the next block.
             fetched.piece = Ok(Piece::Unread(unread));
         }
         tools.row.begin_in(&Block::default());

@@ -1,7 +1,8 @@
 //! Regular files, of which any thread can read any stretch.
 //!
-//! Where a block ends is told by the last newline in it. Of a regular file that is found by looking at the block's last bytes alone, so that the thread whose turn it is need not read
-//! the rest: many threads read their blocks at once, and none waits for another's reading.
+//! Where a block ends is told by the last newline in it. Of a regular file that is found by looking
+//! at the block's last bytes alone, so that the thread whose turn it is need not read the rest:
+//! many threads read their blocks at once, and none waits for another's reading.
 
 use crate::adapter::files::source::became_shorter;
 use crate::error::{Error, ErrorKind};
@@ -49,7 +50,8 @@ impl RegularFile {
         }
     }
 
-    /// The lines that end in the next so many bytes, all of which are there; `None` if that cannot be told, or no line ends there.
+    /// The lines that end in the next so many bytes, all of which are there; `None` if that cannot
+    /// be told, or no line ends there.
     pub(super) fn lines(self: &Arc<Self>, at: u64, bytes: usize) -> Option<Stretch> {
         let mut look = [0; LOOK_BYTES];
         let mut to = bytes;
@@ -93,7 +95,8 @@ fn read_exact_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, buffer, at)
 }
 
-/// Where a file cannot be read without moving the place that all who read it share, no lines are found ahead.
+/// Where a file cannot be read without moving the place that all who read it share, no lines are
+/// found ahead.
 #[cfg(not(unix))]
 fn read_exact_at(_: &File, _: &mut [u8], _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())

@@ -29,30 +29,34 @@ pub trait RowSink {
     /// The fields to read, by slot: names, or JSON pointers where they begin with `/`.
     fn fields(&self) -> &[String];
 
-    /// An input exists. Called for every input, in order, before the first record of any: so the watermark of a file that is read
-    /// later holds back those read before it, and nothing in it is late for having been read last.
+    /// An input exists. Called for every input, in order, before the first record of any: so the
+    /// watermark of a file that is read later holds back those read before it, and nothing in it is
+    /// late for having been read last.
     ///
     /// # Errors
     /// Whatever ends the run.
     fn open_shard(&mut self, file: usize, shard: ShardId) -> Result<(), Error>;
 
-    /// Takes a record of the input `file`. `Ok(Some(refusal))` says that it was not taken, and is to be handed out: to
-    /// [`dead_letter`](RowSink::dead_letter) or [`late`](RowSink::late).
+    /// Takes a record of the input `file`. `Ok(Some(refusal))` says that it was not taken, and is
+    /// to be handed out: to [`dead_letter`](RowSink::dead_letter) or [`late`](RowSink::late).
     ///
     /// # Errors
     /// Whatever ends the run.
     fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<Refusal>, Error>;
 
-    /// The part of the work that other threads may do, for a sink that is a pipeline: [`run`] then decodes and prepares records on
-    /// [`FilesOptions::threads`] and gives them to [`prepared`](RowSink::prepared), or aggregated by block to [`preaggregated`](RowSink::preaggregated). Event times of rows
-    /// without a time field are the epoch. Default: none, and every record comes to [`row`](RowSink::row).
+    /// The part of the work that other threads may do, for a sink that is a pipeline: [`run`] then
+    /// decodes and prepares records on [`FilesOptions::threads`] and gives them to
+    /// [`prepared`](RowSink::prepared), or aggregated by block to
+    /// [`preaggregated`](RowSink::preaggregated). Event times of rows without a time field are the
+    /// epoch. Default: none, and every record comes to [`row`](RowSink::row).
     fn preparer(&self) -> Option<Arc<RowPreparer>> {
         None
     }
 
-    /// Takes records of the input `file` that the [`preparer`](RowSink::preparer) prepared, from the first that was not taken on and up to the row `until`, or to the first that it
-    /// refuses: its index, and the refusal. It is handed out, and the rest is given again. Called only where there is a
-    /// preparer. One that takes none, as the default, ends the run.
+    /// Takes records of the input `file` that the [`preparer`](RowSink::preparer) prepared, from
+    /// the first that was not taken on and up to the row `until`, or to the first that it refuses:
+    /// its index, and the refusal. It is handed out, and the rest is given again. Called only where
+    /// there is a preparer. One that takes none, as the default, ends the run.
     ///
     /// # Errors
     /// Whatever ends the run.
@@ -61,8 +65,9 @@ pub trait RowSink {
         Ok(None)
     }
 
-    /// Takes all records of a block of the input `file`, which the [`preparer`](RowSink::preparer) prepared and aggregated; or says that it takes none of them, as the default
-    /// does, and is given them one by one.
+    /// Takes all records of a block of the input `file`, which the [`preparer`](RowSink::preparer)
+    /// prepared and aggregated; or says that it takes none of them, as the default does, and is
+    /// given them one by one.
     ///
     /// # Errors
     /// Whatever ends the run.
@@ -71,13 +76,15 @@ pub trait RowSink {
         Ok(false)
     }
 
-    /// Takes a record that is none. An error, such as for the first one of a strict run, ends the run.
+    /// Takes a record that is none. An error, such as for the first one of a strict run, ends the
+    /// run.
     ///
     /// # Errors
     /// Whatever ends the run.
     fn dead_letter(&mut self, letter: &DeadLetter<'_>) -> Result<(), Error>;
 
-    /// Takes a record that came late, of a sink that [hands such out](Refusal::Late). Default: nothing more is done about it.
+    /// Takes a record that came late, of a sink that [hands such out](Refusal::Late). Default:
+    /// nothing more is done about it.
     ///
     /// # Errors
     /// Whatever ends the run.
@@ -86,15 +93,16 @@ pub trait RowSink {
         Ok(())
     }
 
-    /// Called between blocks of a few hundred kilobytes, and at the end of each input: time to drain emissions and to show
-    /// progress.
+    /// Called between blocks of a few hundred kilobytes, and at the end of each input: time to
+    /// drain emissions and to show progress.
     ///
     /// # Errors
     /// Whatever ends the run.
     fn pause(&mut self, stats: &FilesStats) -> Result<(), Error>;
 
-    /// Where the input is to be read from: the [`FileStats::offset`] at which an earlier run stopped, whose records are passed over. Asked when the input is opened to be read.
-    /// Default: 0, its beginning.
+    /// Where the input is to be read from: the [`FileStats::offset`] at which an earlier run
+    /// stopped, whose records are passed over. Asked when the input is opened to be read. Default:
+    /// 0, its beginning.
     ///
     /// # Errors
     /// Whatever ends the run.
@@ -103,19 +111,22 @@ pub trait RowSink {
         Ok(0)
     }
 
-    /// Returns true if a last record of the input that has no line end is kept back, where [`FilesOptions::defer_tails`] says so. Default: it is.
+    /// Returns true if a last record of the input that has no line end is kept back, where
+    /// [`FilesOptions::defer_tails`] says so. Default: it is.
     fn defers_tail(&self, file: usize) -> bool {
         let _ = file;
         true
     }
 
-    /// The format of the input, and its first bytes, which a message can quote. Called before its first record. Default: they are not looked at.
+    /// The format of the input, and its first bytes, which a message can quote. Called before its
+    /// first record. Default: they are not looked at.
     fn beginning(&mut self, file: usize, format: Format, bytes: &[u8]) {
         let _ = (file, format, bytes);
     }
 
-    /// Says how the input is read where that is not certain, in a sentence whose subject is the input: `is read as plain lines:`, why,
-    /// and how to choose. Called before its first record. Default: nobody is told.
+    /// Says how the input is read where that is not certain, in a sentence whose subject is the
+    /// input: `is read as plain lines:`, why, and how to choose. Called before its first record.
+    /// Default: nobody is told.
     ///
     /// # Errors
     /// Whatever ends the run.
@@ -124,7 +135,8 @@ pub trait RowSink {
         Ok(())
     }
 
-    /// Every input has been read but for the tails that [`FilesOptions::defer_tails`] kept back, which come now. Called with that option only.
+    /// Every input has been read but for the tails that [`FilesOptions::defer_tails`] kept back,
+    /// which come now. Called with that option only.
     ///
     /// # Errors
     /// Whatever ends the run.
@@ -146,7 +158,8 @@ pub trait RowSink {
 pub struct Opened<'a> {
     /// The file; `None` if it is not a regular one.
     pub file: Option<&'a File>,
-    /// Returns true if the bytes of the file are those that are read, not compressed or encoded ones.
+    /// Returns true if the bytes of the file are those that are read, not compressed or encoded
+    /// ones.
     pub is_plain: bool,
 }
 
@@ -158,13 +171,16 @@ pub struct FilesOptions {
     pub format: Format,
     /// The caps on a record's bytes and nesting.
     pub limits: Limits,
-    /// Whether a last record without a line end is kept back until all inputs have been read, since the input may grow and the record with it. Such an input is
-    /// closed after that. Default: it is a record like any other.
+    /// Whether a last record without a line end is kept back until all inputs have been read, since
+    /// the input may grow and the record with it. Such an input is closed after that. Default: it
+    /// is a record like any other.
     pub defer_tails: bool,
-    /// Bytes of a block; `None`, the default, is 128 KiB, on several threads 256 KiB. Answers do not depend on it.
+    /// Bytes of a block; `None`, the default, is 128 KiB, on several threads 256 KiB. Answers do
+    /// not depend on it.
     pub block_bytes: Option<usize>,
-    /// Threads to read, decode and prepare records of regular files on; `None`, the default, is the caller's alone. Answers do not depend on it.
-    /// What may still be growing, such as a pipe, is read by the caller's thread alone.
+    /// Threads to read, decode and prepare records of regular files on; `None`, the default, is the
+    /// caller's alone. Answers do not depend on it. What may still be growing, such as a pipe, is
+    /// read by the caller's thread alone.
     pub threads: Option<NonZeroUsize>,
 }
 
@@ -177,14 +193,17 @@ impl FilesOptions {
 
 /// Reads all inputs into the sink, one after the other, and says what was read.
 ///
-/// Before the first record it makes sure that every input can be opened and, for regular files, that the format has all of the
-/// fields that the sink asks for. Memory is that of a few blocks, plus one record up to the limit.
+/// Before the first record it makes sure that every input can be opened and, for regular files,
+/// that the format has all of the fields that the sink asks for. Memory is that of a few blocks,
+/// plus one record up to the limit.
 ///
 /// # Errors
 /// - An input that is not there, is a directory, or may not be read: nothing has been read then.
 /// - A field that a header or a format lacks, naming the nearest one.
-/// - An input that is certainly not lines of text in UTF-8, or whose JSON is not an object a line, naming what it is and what to do.
-/// - Damaged or truncated compressed data, after all whole records in front of the damage have been taken.
+/// - An input that is certainly not lines of text in UTF-8, or whose JSON is not an object a line,
+///   naming what it is and what to do.
+/// - Damaged or truncated compressed data, after all whole records in front of the damage have been
+///   taken.
 /// - What the sink returned.
 ///
 /// # Example
@@ -310,9 +329,11 @@ impl Tail {
 }
 
 impl<S: RowSink> FileRun<'_, S> {
-    /// Reads the input's whole records, on so many threads where that pays; gives what it ends with after them.
+    /// Reads the input's whole records, on so many threads where that pays; gives what it ends with
+    /// after them.
     fn read(mut self, helpers: Option<&Helpers>) -> Result<Option<Tail>, Error> {
-        // What comes bit by bit is worked on at once, and what is one block is done before a thread has started.
+        // What comes bit by bit is worked on at once, and what is one block is done before a thread
+        // has started.
         let alone = self.fetcher.reader().source().is_interactive() || self.fetcher.reader().has_ended();
         match (helpers.filter(|_| !alone), self.taking.sink.preparer()) {
             (Some(helpers), Some(preparer)) => self.read_on(helpers, preparer),
@@ -340,7 +361,8 @@ impl<S: RowSink> FileRun<'_, S> {
         Ok(None)
     }
 
-    /// As [`read_alone`](FileRun::read_alone), to the byte: the blocks are decoded and prepared on several threads, and taken in order on this one.
+    /// As [`read_alone`](FileRun::read_alone), to the byte: the blocks are decoded and prepared on
+    /// several threads, and taken in order on this one.
     fn read_on(self, helpers: &Helpers, preparer: Arc<RowPreparer>) -> Result<Option<Tail>, Error> {
         let FileRun { mut fetcher, mut decoder, row, mut taking } = self;
         fetcher.reader().keep_buffers(helpers.threads());
@@ -481,7 +503,8 @@ impl<S: RowSink> Taking<'_, S> {
         }
     }
 
-    /// A record of a block whose first line comes after so many of its input, which the sink did not take.
+    /// A record of a block whose first line comes after so many of its input, which the sink did
+    /// not take.
     #[cold]
     fn refused(&mut self, first_line: u64, place: Place, (refusal, block): (&Refusal, &Block)) -> Result<(), Error> {
         match *refusal {

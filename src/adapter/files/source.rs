@@ -1,8 +1,9 @@
 //! Inputs, and the bytes in them: opened, decompressed, counted.
 //!
-//! gzip (RFC 1952, any number of members) and zstd (RFC 8878, any number of frames) are recognised by their first bytes, never
-//! by the file's name. All of it streams: memory does not depend on the size of a file or on how well it was compressed. A zstd
-//! frame may ask its reader for a window of at most [`Limits::zstd_window_log_max`].
+//! gzip (RFC 1952, any number of members) and zstd (RFC 8878, any number of frames) are recognised
+//! by their first bytes, never by the file's name. All of it streams: memory does not depend on the
+//! size of a file or on how well it was compressed. A zstd frame may ask its reader for a window of
+//! at most [`Limits::zstd_window_log_max`].
 
 use crate::adapter::files::regular_file::RegularFile;
 use crate::adapter::files::run::Opened;
@@ -66,8 +67,8 @@ impl Input {
         }
     }
 
-    /// Finds out whether the input can be read, without taking anything from it: a regular file is opened and closed; a pipe,
-    /// which can be opened only once, is only looked at.
+    /// Finds out whether the input can be read, without taking anything from it: a regular file is
+    /// opened and closed; a pipe, which can be opened only once, is only looked at.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let Input::Path(path) = self else { return Ok(()) };
         let found = path.metadata().map_err(|error| unreadable(path, error))?;
@@ -104,8 +105,8 @@ pub(crate) struct Source {
     /// The same, if it is not compressed.
     regular_file: Option<Arc<RegularFile>>,
     bytes_read: Arc<AtomicU64>,
-    /// Whether a read may return less than was asked for although more is to come later, as from a pipe: what has come is
-    /// then worked on at once.
+    /// Whether a read may return less than was asked for although more is to come later, as from a
+    /// pipe: what has come is then worked on at once.
     interactive: bool,
     /// The size of a regular file when it was opened: it has at least these bytes unless it is cut.
     size_bytes: u64,
@@ -236,8 +237,9 @@ impl Source {
     /// Reads some decompressed bytes; 0 at the end.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] for compressed data that is damaged or ends early, [`ErrorKind::LimitExceeded`] for a zstd window over
-    /// the limit, [`ErrorKind::Io`] if the system refuses.
+    /// [`ErrorKind::Corrupt`] for compressed data that is damaged or ends early,
+    /// [`ErrorKind::LimitExceeded`] for a zstd window over the limit, [`ErrorKind::Io`] if the
+    /// system refuses.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         loop {
             let result = match &mut self.reader {
@@ -284,8 +286,8 @@ fn is_zstd(head: &[u8]) -> bool {
     head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) || matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18])
 }
 
-/// The window that a zstd frame with this beginning asks for, in bytes (RFC 8878, section 3.1.1.1); `None` for a skippable frame, or
-/// for a header that is not whole.
+/// The window that a zstd frame with this beginning asks for, in bytes (RFC 8878, section 3.1.1.1);
+/// `None` for a skippable frame, or for a header that is not whole.
 fn zstd_window(head: &[u8]) -> Option<u64> {
     let header = head.strip_prefix(&[0x28, 0xb5, 0x2f, 0xfd])?;
     let (descriptor, rest) = header.split_first()?;
@@ -294,7 +296,8 @@ fn zstd_window(head: &[u8]) -> Option<u64> {
         let base = 1_u64 << (10 + (window >> 3));
         return Some(base + base / 8 * u64::from(window & 7));
     }
-    // A frame of a single segment: as much as its content, whose size stands after the dictionary's number.
+    // A frame of a single segment: as much as its content, whose size stands after the dictionary's
+    // number.
     let size_at = [0, 1, 2, 4][usize::from(descriptor & 3)];
     let size_len = [1, 2, 4, 8][usize::from(descriptor >> 6)];
     let mut size = [0; 8];
@@ -328,7 +331,8 @@ impl Gzip {
         Gzip { member: Some(flate2::bufread::GzDecoder::new(input)), done: false }
     }
 
-    /// What stands behind a member: nothing, another member, zeros (which tapes and some writers pad with), or garbage.
+    /// What stands behind a member: nothing, another member, zeros (which tapes and some writers
+    /// pad with), or garbage.
     fn next_member(&mut self, mut input: BufReader<Raw>) -> io::Result<()> {
         loop {
             let ahead = input.fill_buf()?;

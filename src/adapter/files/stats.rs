@@ -16,7 +16,8 @@ pub struct FileStats {
     pub bytes_read: u64,
     /// Bytes after decompression.
     pub bytes_decompressed: u64,
-    /// Bytes, after decompression and without a byte order mark, of the whole records that were taken, each with its line end if it has one, and of what was passed over: where
+    /// Bytes, after decompression and without a byte order mark, of the whole records that were
+    /// taken, each with its line end if it has one, and of what was passed over: where
     /// [`RowSink::resume_at`](super::RowSink::resume_at) lets a later run go on.
     pub offset: u64,
 }

@@ -3,20 +3,25 @@
 //! ```text
 //! host ident user [time] "request" status bytes "referer" "agent"
 //! ```
-//! - `-` stands for a missing value. `status` and `bytes` are numbers; the rest is text, as it was logged: escapes inside of the
-//!   quotes (`\"`, `\\`, `\x22`) keep a quote from ending the field and stay as they are.
-//! - `request` is cut into `method`, `path` and `protocol`: the first word, what is between, and a last word that begins with
-//!   `HTTP/`. `GET /path` alone is HTTP/0.9 and has no protocol. Of anything else, such as a TLS handshake sent to a plain port,
-//!   all three are missing; the line counts all the same.
-//! - `referer` and `agent` are missing in the common format. Words without quotes may follow either format, and quoted addresses,
-//!   numbers or `-` may follow the agent, as in nginx' `main` format; they are passed over.
-//! - Some servers do not escape quotes. The last quote of the line ends the agent then, and the one place with `" "` ends the
-//!   referer. A line that can be cut in two ways is not an access log line.
+//! - `-` stands for a missing value. `status` and `bytes` are numbers; the rest is text, as it was
+//!   logged: escapes inside of the quotes (`\"`, `\\`, `\x22`) keep a quote from ending the field
+//!   and stay as they are.
+//! - `request` is cut into `method`, `path` and `protocol`: the first word, what is between, and a
+//!   last word that begins with `HTTP/`. `GET /path` alone is HTTP/0.9 and has no protocol. Of
+//!   anything else, such as a TLS handshake sent to a plain port, all three are missing; the line
+//!   counts all the same.
+//! - `referer` and `agent` are missing in the common format. Words without quotes may follow either
+//!   format, and quoted addresses, numbers or `-` may follow the agent, as in nginx' `main` format;
+//!   they are passed over.
+//! - Some servers do not escape quotes. The last quote of the line ends the agent then, and the one
+//!   place with `" "` ends the referer. A line that can be cut in two ways is not an access log
+//!   line.
 //! - A last quoted field that is not closed reaches to the end of the line.
-//! - A user's name may hold spaces. A host with a comma, or an address instead of an ident, belongs to another format, such as
-//!   one with the virtual host in front.
+//! - A user's name may hold spaces. A host with a comma, or an address instead of an ident, belongs
+//!   to another format, such as one with the virtual host in front.
 //!
-//! With the virtual host in front, as in Apache's `vhost_combined`, a line has the field `vhost`, too: `www.example.com:443`.
+//! With the virtual host in front, as in Apache's `vhost_combined`, a line has the field `vhost`,
+//! too: `www.example.com:443`.
 //!
 //! The formats: httpd's `mod_log_config` and nginx' `ngx_http_log_module` documentation.
 
@@ -45,7 +50,8 @@ pub(crate) struct AccessLogLine {
 /// Reads access log lines into rows.
 #[derive(Clone, Debug)]
 pub struct ClfDecoder {
-    /// Which field each slot is, by index into [`FIELDS`]; the one after the last is the virtual host.
+    /// Which field each slot is, by index into [`FIELDS`]; the one after the last is the virtual
+    /// host.
     fields: Vec<usize>,
     /// Whether each line begins with its virtual host.
     has_vhost: bool,
@@ -55,12 +61,14 @@ impl ClfDecoder {
     /// A decoder for these fields, by slot.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a name that is not one of the format's eleven.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a name that is not one
+    /// of the format's eleven.
     pub fn new<S: AsRef<str>>(fields: &[S]) -> Result<Self, Error> {
         ClfDecoder::of(fields, &FIELDS, false)
     }
 
-    /// As [`new`](ClfDecoder::new), for lines that begin with their virtual host, the field `vhost`.
+    /// As [`new`](ClfDecoder::new), for lines that begin with their virtual host, the field
+    /// `vhost`.
     ///
     /// # Errors
     /// As [`new`](ClfDecoder::new); the format has twelve fields.
@@ -144,11 +152,12 @@ fn after_vhost(line: &[u8]) -> Result<usize, Flaw> {
     end.map(|end| end + 1).ok_or(Flaw::AccessLog { what: "no virtual host" })
 }
 
-/// Returns true if the first words are not a host and an ident, but what other formats have there: a list of forwarded hosts, or a
-/// virtual host before the client.
+/// Returns true if the first words are not a host and an ident, but what other formats have there:
+/// a list of forwarded hosts, or a virtual host before the client.
 #[inline]
 fn is_other_format(host: &[u8], ident: &[u8], user: &[u8]) -> bool {
-    // Before a virtual host's client, ident and user there is one word more: the ident moves into the user, as in `- bob`.
+    // Before a virtual host's client, ident and user there is one word more: the ident moves into
+    // the user, as in `- bob`.
     memchr::memchr(b',', host).is_some() || user.starts_with(b"- ") || (ident != b"-" && is_address(ident))
 }
 
@@ -159,7 +168,8 @@ fn is_address(text: &[u8]) -> bool {
     without_zone.parse::<std::net::IpAddr>().is_ok() || text.parse::<std::net::SocketAddr>().is_ok()
 }
 
-/// The referer and the agent, which stand after the byte count that ends at `at`; both are empty in the common format.
+/// The referer and the agent, which stand after the byte count that ends at `at`; both are empty in
+/// the common format.
 ///
 /// # Errors
 /// What is missing, or not clear.
@@ -190,8 +200,8 @@ fn referer_and_agent(line: &[u8], at: usize) -> Result<(Range<usize>, Range<usiz
 
 const NOT_ESCAPED: &str = "quotes in the referer or agent are not escaped, so where it ends is not clear";
 
-/// The referer that begins at `start`, and the agent, where quotes in them are not escaped: there must be one place only that can
-/// separate them, and one only that can end the agent.
+/// The referer that begins at `start`, and the agent, where quotes in them are not escaped: there
+/// must be one place only that can separate them, and one only that can end the agent.
 #[cold]
 fn not_escaped(line: &[u8], start: usize) -> Result<(Range<usize>, Range<usize>), &'static str> {
     let last = memchr::memrchr(b'"', line).filter(|last| *last > start).ok_or("no agent after the referer")?;
@@ -206,7 +216,8 @@ fn not_escaped(line: &[u8], start: usize) -> Result<(Range<usize>, Range<usize>)
     if separators.next().is_none() && is_within && is_end { Ok((referer, agent)) } else { Err(NOT_ESCAPED) }
 }
 
-/// Returns true if what follows the agent can be passed over: quoted addresses, numbers or `-`, and then words without quotes.
+/// Returns true if what follows the agent can be passed over: quoted addresses, numbers or `-`, and
+/// then words without quotes.
 fn is_passed_over(mut rest: &[u8]) -> bool {
     while let Some(field) = rest.strip_prefix(b" \"") {
         let Some(end) = memchr::memchr(b'"', field).filter(|end| is_addresses_or_number(&field[..*end])) else { return false };
@@ -215,20 +226,22 @@ fn is_passed_over(mut rest: &[u8]) -> bool {
     rest.is_empty() || rest.starts_with(b" ") && memchr::memchr(b'"', rest).is_none()
 }
 
-/// Returns true if the text is `-`, a number, or a list of addresses, as a field that follows the agent is.
+/// Returns true if the text is `-`, a number, or a list of addresses, as a field that follows the
+/// agent is.
 fn is_addresses_or_number(text: &[u8]) -> bool {
     let is_number = |text: &[u8]| !text.is_empty() && text.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
     let is_one = |item: &[u8]| item == b"unknown" || item == b"-" || is_number(item) || is_address(item);
     text.split(|byte| *byte == b',').all(|item| is_one(item.trim_ascii()))
 }
 
-/// Returns true if the line is certainly in the common or combined format: also its ident, time, request, status and referer look
-/// like theirs.
+/// Returns true if the line is certainly in the common or combined format: also its ident, time,
+/// request, status and referer look like theirs.
 pub(crate) fn is_certain(line: &[u8]) -> bool {
     let Ok(parsed) = parse(line) else { return false };
     let [_, ident, _, time, method, _, _, status, _, referer, _] = &parsed.ranges;
     let [ident, time, status, referer] = [ident, time, status, referer].map(|range| &line[range.clone()]);
-    // What is in the place of a request when a client sends something else: nothing, or escaped bytes.
+    // What is in the place of a request when a client sends something else: nothing, or escaped
+    // bytes.
     let is_request =
         !method.is_empty() || [&b"] \"-\" "[..], b"] \"\" ", b"] \"\\"].iter().any(|no| memchr::memmem::find(line, no).is_some());
     let is_referer = referer.is_empty() || referer.starts_with(b"/") || memchr::memchr(b':', referer).is_some();
@@ -242,7 +255,8 @@ pub(crate) fn readable(line: &[u8]) -> Option<Format> {
     if parse(line).is_ok() { Some(Format::Clf) } else { with_vhost().ok().map(|_| Format::Vhost) }
 }
 
-/// Returns true if the line is certainly a virtual host with its port and then what [`is_certain`] tells.
+/// Returns true if the line is certainly a virtual host with its port and then what [`is_certain`]
+/// tells.
 pub(crate) fn is_certain_with_vhost(line: &[u8]) -> bool {
     let Ok(host_at) = after_vhost(line) else { return false };
     let mut parts = line[..host_at - 1].rsplitn(2, |byte| *byte == b':');
@@ -266,7 +280,8 @@ fn is_time(text: &[u8]) -> bool {
     time.iter().zip(PATTERN).all(fits) && is_offset && is_fraction
 }
 
-/// A quoted field from the byte after its opening quote up to the closing one, or the end of the line.
+/// A quoted field from the byte after its opening quote up to the closing one, or the end of the
+/// line.
 fn quoted(line: &[u8], start: usize) -> Range<usize> {
     let mut at = start.min(line.len());
     let start = at;
@@ -286,7 +301,8 @@ fn word(line: &[u8], start: usize) -> Range<usize> {
     start..memchr::memchr(b' ', &line[start..]).map_or(line.len(), |end| start + end)
 }
 
-/// The digits of a number without leading zeros, or an empty range for `-`; `None` for anything else.
+/// The digits of a number without leading zeros, or an empty range for `-`; `None` for anything
+/// else.
 fn number(line: &[u8], range: &Range<usize>, digits: std::ops::RangeInclusive<usize>) -> Option<Range<usize>> {
     let text = &line[range.clone()];
     if text == b"-" {

@@ -1,8 +1,9 @@
-//! Files that are not text, told by their first bytes: archives, compressed data that is not read here, tables in binary form, and
-//! text in UTF-16 or UTF-32.
+//! Files that are not text, told by their first bytes: archives, compressed data that is not read
+//! here, tables in binary form, and text in UTF-16 or UTF-32.
 //!
-//! The signatures are those of the formats' own specifications. None of them can begin a line of text in UTF-8 except where
-//! [`Signature::needs_junk`] says so; there the bytes that follow must not be text either.
+//! The signatures are those of the formats' own specifications. None of them can begin a line of
+//! text in UTF-8 except where [`Signature::needs_junk`] says so; there the bytes that follow must
+//! not be text either.
 
 /// How a kind of file begins.
 struct Signature {
@@ -74,7 +75,8 @@ const NAMED_BYTES: usize = 32;
 /// Bytes that are looked at for characters of two or four bytes.
 const WIDE_BYTES: usize = 256;
 
-/// The encoding of text whose characters take two or four bytes each; `None` unless that is certain.
+/// The encoding of text whose characters take two or four bytes each; `None` unless that is
+/// certain.
 fn wide_encoding(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     if let Some((_, name)) = MARKS.iter().find(|(mark, _)| bytes.starts_with(mark)) {
         return Some((*name, " (it begins with a byte order mark)"));
@@ -110,7 +112,8 @@ pub(crate) fn needs_more(bytes: &[u8]) -> bool {
     bytes.len() < NAMED_BYTES && SIGNATURES.iter().any(|signature| signature.needs_junk && bytes.starts_with(signature.bytes))
 }
 
-/// What a file with this beginning is, if it certainly is not text in UTF-8, and what to do with it.
+/// What a file with this beginning is, if it certainly is not text in UTF-8, and what to do with
+/// it.
 pub(crate) fn named(bytes: &[u8]) -> Option<String> {
     if let Some((encoding, why)) = wide_encoding(bytes) {
         let message = format!("it is text in {encoding}{why}, and only UTF-8 is read: iconv -f {encoding} -t UTF-8 FILE | streamgauge run");

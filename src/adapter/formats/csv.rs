@@ -1,16 +1,18 @@
 //! CSV and TSV: RFC 4180, in one pass, without copying.
 //!
-//! The first record that is not blank is the header. A field that begins with a quote is quoted: it may hold delimiters, line
-//! ends and doubled quotes; text after its closing quote belongs to it. A quote anywhere else is a byte like any other. Lines
-//! end with `\n` or `\r\n`; blank ones are passed over. All that is as the `csv` crate does it, which is the oracle of the tests.
-//! Two things are stricter, because guessing would shift columns or swallow records:
+//! The first record that is not blank is the header. A field that begins with a quote is quoted: it
+//! may hold delimiters, line ends and doubled quotes; text after its closing quote belongs to it. A
+//! quote anywhere else is a byte like any other. Lines end with `\n` or `\r\n`; blank ones are
+//! passed over. All that is as the `csv` crate does it, which is the oracle of the tests. Two
+//! things are stricter, because guessing would shift columns or swallow records:
 //! - a record with more or fewer fields than the header is a dead letter;
-//! - a quote that is not closed within the limit of a record, or before the end of the input, makes its line a dead letter, and
-//!   reading goes on at the next line.
+//! - a quote that is not closed within the limit of a record, or before the end of the input, makes
+//!   its line a dead letter, and reading goes on at the next line.
 //!
-//! TSV as databases write it has no quotes. So a quote in it is a byte like any other, with two exceptions: a file whose header has
-//! a quoted field is quoted as CSV is, and a field whose quotes stand on one line, at its beginning and its end, with a tab or a
-//! doubled quote between them, is quoted.
+//! TSV as databases write it has no quotes. So a quote in it is a byte like any other, with two
+//! exceptions: a file whose header has a quoted field is quoted as CSV is, and a field whose quotes
+//! stand on one line, at its beginning and its end, with a tab or a doubled quote between them, is
+//! quoted.
 //!
 //! Values are untyped: CSV does not tell text from numbers.
 
@@ -48,7 +50,8 @@ impl CsvDecoder {
     /// A decoder for these fields, by slot, of records under this header.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for a field that the header lacks, naming the nearest, or one that it has twice.
+    /// [`ErrorKind::InvalidArgument`] for a field that the header lacks, naming the nearest, or one
+    /// that it has twice.
     pub fn new<S: AsRef<str>>(header: &[String], fields: &[S], delimiter: u8) -> Result<Self, Error> {
         let mut decoder = CsvDecoder {
             delimiter,
@@ -80,8 +83,8 @@ impl CsvDecoder {
         self
     }
 
-    /// Reads the record at `start` of `bytes`, which must hold the row's source, into the row; returns the offset after its line
-    /// end.
+    /// Reads the record at `start` of `bytes`, which must hold the row's source, into the row;
+    /// returns the offset after its line end.
     ///
     /// # Errors
     /// The flaw, and the offset at which reading goes on.
@@ -123,7 +126,8 @@ impl CsvDecoder {
         }
     }
 
-    /// Sets the field that begins with a quote at `at`; returns the offset of what ends it, or `None` if the quote is not closed.
+    /// Sets the field that begins with a quote at `at`; returns the offset of what ends it, or
+    /// `None` if the quote is not closed.
     #[inline]
     fn set_after_quote(&mut self, bytes: &[u8], (at, column): (usize, usize), row: &mut Row) -> Option<usize> {
         match self.quoting.field(bytes, at, self.delimiter) {
@@ -171,8 +175,8 @@ impl QuotedField {
         !self.doubled && self.tail.is_empty()
     }
 
-    /// Writes the field's text with its doubled quotes made single. Bytes that are not UTF-8 are replaced: the caller refuses
-    /// such a record anyway.
+    /// Writes the field's text with its doubled quotes made single. Bytes that are not UTF-8 are
+    /// replaced: the caller refuses such a record anyway.
     fn write_text(&self, bytes: &[u8], text: &mut String) {
         text.clear();
         let mut rest = String::from_utf8_lossy(&bytes[self.inside.clone()]).into_owned();
@@ -200,7 +204,8 @@ fn quoted_field(bytes: &[u8], open_at: usize, delimiter: u8) -> Option<QuotedFie
 }
 
 impl Quoting {
-    /// The quoted field whose opening quote is at `open_at`; `None` if it is not closed, or not quoted.
+    /// The quoted field whose opening quote is at `open_at`; `None` if it is not closed, or not
+    /// quoted.
     #[inline]
     fn field(self, bytes: &[u8], open_at: usize, delimiter: u8) -> Option<QuotedField> {
         match self {
@@ -215,8 +220,8 @@ impl Quoting {
     }
 }
 
-/// What quotes mean in a text that begins with this header: in TSV, [`Quoting::Certain`] unless the header has a field that is
-/// quoted.
+/// What quotes mean in a text that begins with this header: in TSV, [`Quoting::Certain`] unless the
+/// header has a field that is quoted.
 pub(crate) fn quoting(bytes: &[u8], delimiter: u8) -> Quoting {
     if delimiter != b'\t' {
         return Quoting::Csv;
@@ -271,7 +276,8 @@ fn line_end(bytes: &[u8], start: usize) -> usize {
     memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |end| start + end)
 }
 
-/// The fields of the first record as text, and the offset after its line end; `None` if a quote is not closed.
+/// The fields of the first record as text, and the offset after its line end; `None` if a quote is
+/// not closed.
 pub(crate) fn first_record(bytes: &[u8], delimiter: u8, quoting: Quoting) -> Option<(Vec<String>, usize)> {
     let (mut fields, mut at) = (Vec::new(), 0);
     let mut text = String::new();
@@ -306,8 +312,9 @@ pub(crate) struct Cut {
 
 /// Finds the end of the last whole record.
 ///
-/// A record longer than `record_bytes_max` ends the search in front of it, whether it is closed or not. Records without a quote
-/// are passed over a line at a time, and are not measured: their length is judged when they are decoded.
+/// A record longer than `record_bytes_max` ends the search in front of it, whether it is closed or
+/// not. Records without a quote are passed over a line at a time, and are not measured: their
+/// length is judged when they are decoded.
 pub(crate) fn cut(bytes: &[u8], delimiter: u8, record_bytes_max: usize) -> Cut {
     let mut start = 0;
     loop {
@@ -349,11 +356,12 @@ pub(crate) struct HeaderLine {
     pub(crate) quoting: Quoting,
 }
 
-/// The header at the beginning of an input; `Ok(None)` if more bytes are needed to read it. Without a record there are no names.
+/// The header at the beginning of an input; `Ok(None)` if more bytes are needed to read it. Without
+/// a record there are no names.
 ///
 /// # Errors
-/// [`ErrorKind::Parse`] if the header is longer than the bytes that are looked at, if its quotes are not closed, if it is not UTF-8,
-/// or if its line end is not one, or it is a comment.
+/// [`ErrorKind::Parse`] if the header is longer than the bytes that are looked at, if its quotes
+/// are not closed, if it is not UTF-8, or if its line end is not one, or it is a comment.
 pub(crate) fn header(beginning: Beginning<'_>, delimiter: u8) -> Result<Option<HeaderLine>, Error> {
     let bytes = without_blank_lines(beginning.bytes);
     let quoting = quoting(bytes, delimiter);
@@ -385,7 +393,8 @@ pub(crate) fn header(beginning: Beginning<'_>, delimiter: u8) -> Result<Option<H
     Ok(Some(HeaderLine { names, quoting }))
 }
 
-/// What to do with a header in which a carriage return does not end a line; `None` if there is no such one.
+/// What to do with a header in which a carriage return does not end a line; `None` if there is no
+/// such one.
 fn stray_return(names: &[String]) -> Option<&'static str> {
     let is_stray = |name: &&String| name.split("\r\n").any(|part| part.contains('\r'));
     let stray = names.iter().find(is_stray)?;

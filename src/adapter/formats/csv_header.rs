@@ -1,14 +1,17 @@
 //! Whether the beginning of a text is certainly CSV or TSV with a header.
 //!
-//! Lines of a log with commas in them split into fields, too. So the first record counts as a header only where
+//! Lines of a log with commas in them split into fields, too. So the first record counts as a
+//! header only where
 //! - all records that were looked at have as many fields, two at least;
-//! - its fields look like names: they differ, are not empty (the first may be, as an index has no name, and one of a column that
-//!   is empty), are not figures or times (but years in equal steps over other figures may be), not markers of missing values, and
-//!   hold no time of day and no `=`;
-//! - in a column at least, all fields below are values (figures, times, measures with a unit, addresses, paths, true and false) and
-//!   the name is not, or the name is a measure, such as `5min`, and the fields are figures.
+//! - its fields look like names: they differ, are not empty (the first may be, as an index has no
+//!   name, and one of a column that is empty), are not figures or times (but years in equal steps
+//!   over other figures may be), not markers of missing values, and hold no time of day and no `=`;
+//! - in a column at least, all fields below are values (figures, times, measures with a unit,
+//!   addresses, paths, true and false) and the name is not, or the name is a measure, such as
+//!   `5min`, and the fields are figures.
 //!
-//! Two records after the header are enough, or one if the text ends there; three where a name reads like a part of a sentence.
+//! Two records after the header are enough, or one if the text ends there; three where a name reads
+//! like a part of a sentence.
 
 use crate::adapter::formats::csv;
 
@@ -28,7 +31,8 @@ pub(crate) enum Header {
     Possible(Vec<String>),
     /// It reads like one, and the records have other numbers of fields.
     Ragged(Vec<String>),
-    /// It is not one, since it has only one field, or does not read like one over records with other numbers of fields.
+    /// It is not one, since it has only one field, or does not read like one over records with
+    /// other numbers of fields.
     NoTable,
     /// The records have as many fields, and the first one does not read like a header.
     Values,
@@ -40,7 +44,8 @@ struct Records {
     rows: Vec<Vec<String>>,
 }
 
-/// Judges the first record. `is_last` says that no more bytes will be looked at, `is_whole` that there are no more.
+/// Judges the first record. `is_last` says that no more bytes will be looked at, `is_whole` that
+/// there are no more.
 pub(crate) fn judge(bytes: &[u8], delimiter: u8, (is_last, is_whole): (bool, bool)) -> Header {
     let Some(Records { header, rows }) = records(bytes, delimiter, is_whole) else { return Header::NoTable };
     if header.len() < 2 {
@@ -60,7 +65,8 @@ pub(crate) fn judge(bytes: &[u8], delimiter: u8, (is_last, is_whole): (bool, boo
     if contrast && is_enough { Header::Certain } else { Header::Possible(header) }
 }
 
-/// Returns true if the first record has all of these fields, two at least in all, and no name twice.
+/// Returns true if the first record has all of these fields, two at least in all, and no name
+/// twice.
 pub(crate) fn has_fields(bytes: &[u8], delimiter: u8, fields: &[String]) -> bool {
     let bytes = csv::without_blank_lines(bytes);
     let Some((header, next)) = csv::first_record(bytes, delimiter, csv::quoting(bytes, delimiter)) else { return false };
@@ -163,8 +169,8 @@ pub(crate) fn has_time_of_day(text: &[u8]) -> bool {
     text.windows(4).any(|four| matches!(four, [b'0'..=b'9', b':', b'0'..=b'9', b'0'..=b'9']))
 }
 
-/// Returns true if all fields of the column are values where they are not missing, one at least is there, and the name is of another
-/// kind.
+/// Returns true if all fields of the column are values where they are not missing, one at least is
+/// there, and the name is of another kind.
 fn is_contrast(header: &[String], rows: &[Vec<String>], column: usize) -> bool {
     let mut cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.trim()).filter(|cell| !is_marker(cell)).peekable();
     let (Some(name), Some(_)) = (header.get(column).map(|name| name.trim()), cells.peek()) else { return false };

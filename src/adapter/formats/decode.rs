@@ -1,7 +1,8 @@
 //! From a block of whole records to rows, one record at a time.
 //!
-//! A decoder needs nothing but its block: where blocks begin and end, and how lines are numbered across them, is the reader's
-//! business. So blocks can be decoded by several threads, each with a decoder of its own, and put in order afterwards.
+//! A decoder needs nothing but its block: where blocks begin and end, and how lines are numbered
+//! across them, is the reader's business. So blocks can be decoded by several threads, each with a
+//! decoder of its own, and put in order afterwards.
 
 use crate::adapter::formats::clf::ClfDecoder;
 use crate::adapter::formats::csv::{self, CsvDecoder};
@@ -73,7 +74,8 @@ pub(crate) trait TakeRecords {
 }
 
 impl Records<'_> {
-    /// Decodes one after the other into the row and gives each to `take`, until that refuses. Gives the lines.
+    /// Decodes one after the other into the row and gives each to `take`, until that refuses. Gives
+    /// the lines.
     #[inline(always)]
     pub(crate) fn decode<T: TakeRecords>(self, decoder: &mut Decoder, row: &mut Row, take: &mut T) -> Result<u64, T::Stop> {
         let (block, mut framed) = (Opened::of(self.block), self.framed);
@@ -109,7 +111,8 @@ enum Decoded {
 /// A decoder of any format.
 #[derive(Clone, Debug)]
 pub(crate) enum Decoder {
-    /// Apart from the others: most inputs are of this format, and one comparison tells it, where a choice among all is an indirect jump for each record.
+    /// Apart from the others: most inputs are of this format, and one comparison tells it, where a
+    /// choice among all is an indirect jump for each record.
     JsonLines(Box<JsonScanner>),
     Other(OtherDecoder),
 }
@@ -123,8 +126,8 @@ pub(crate) enum OtherDecoder {
 }
 
 impl Decoder {
-    /// Decodes the record at the cursor and moves the cursor after it: the record is in the row, or what is wrong with it is said.
-    /// `None` for a blank line, and for the header.
+    /// Decodes the record at the cursor and moves the cursor after it: the record is in the row, or
+    /// what is wrong with it is said. `None` for a blank line, and for the header.
     pub(crate) fn record(&mut self, block: &Block, framing: &mut Framed, cursor: &mut Cursor, row: &mut Row) -> Option<Result<(), Flaw>> {
         self.next_record(Opened::of(block), framing, cursor, row)
     }
@@ -141,7 +144,8 @@ impl Decoder {
             first_line_only(bytes, start, cursor);
             return Some(Err(Flaw::TooLong { limit: framing.record_bytes_max }));
         }
-        // Nearly all blocks are UTF-8 as a whole; only in one that is not each record is looked at again.
+        // Nearly all blocks are UTF-8 as a whole; only in one that is not each record is looked at
+        // again.
         if !block.is_text && simdutf8::basic::from_utf8(record).is_err() {
             return Some(Err(Flaw::NotUtf8));
         }
@@ -204,7 +208,8 @@ impl OtherDecoder {
     }
 }
 
-/// Takes back all but the first line of a record: of one that is too long only that is given up, as the block reader does.
+/// Takes back all but the first line of a record: of one that is too long only that is given up, as
+/// the block reader does.
 fn first_line_only(bytes: &[u8], start: Cursor, cursor: &mut Cursor) {
     let end = memchr::memchr(b'\n', &bytes[start.offset..]).map_or(bytes.len(), |end| start.offset + end + 1);
     *cursor = Cursor { offset: end, lines: start.lines + 1 };

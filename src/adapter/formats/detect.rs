@@ -1,10 +1,12 @@
 //! The format of an input, told by its first bytes.
 //!
-//! The answer depends on the bytes alone, and not on how they come: the text is looked at up to the end of its first line, then up
-//! to the end of its second one, and so on, until the format is certain or [`LINES`] lines have been looked at. So a file and the
-//! same bytes from a pipe are told alike, and a pipe is waited for no longer than that needs.
+//! The answer depends on the bytes alone, and not on how they come: the text is looked at up to the
+//! end of its first line, then up to the end of its second one, and so on, until the format is
+//! certain or [`LINES`] lines have been looked at. So a file and the same bytes from a pipe are
+//! told alike, and a pipe is waited for no longer than that needs.
 //!
-//! An input whose format is not certain is plain lines, with the reason. One that cannot be lines of text is refused by name.
+//! An input whose format is not certain is plain lines, with the reason. One that cannot be lines
+//! of text is refused by name.
 
 use crate::adapter::formats::clf;
 use crate::adapter::formats::container;
@@ -58,8 +60,8 @@ pub(crate) enum Detected {
     Refused(String),
 }
 
-/// Looks at the beginning of an input whose format is to be found; `None` if more bytes are needed. The fields are those that
-/// records are asked for: a header that has them is one.
+/// Looks at the beginning of an input whose format is to be found; `None` if more bytes are needed.
+/// The fields are those that records are asked for: a header that has them is one.
 pub(crate) fn detect(beginning: Beginning<'_>, fields: &[String]) -> Option<Detected> {
     let (mut lines, mut quotes) = (LineCount::default(), 0);
     for newline in memchr::memchr_iter(b'\n', beginning.bytes) {
@@ -84,8 +86,8 @@ pub(crate) fn detect(beginning: Beginning<'_>, fields: &[String]) -> Option<Dete
     beginning.is_all().then(|| looked.judge_last(fields))
 }
 
-/// Looks at the beginning of an input whose format was named; `None` if more bytes are needed. What is certainly not text is
-/// refused.
+/// Looks at the beginning of an input whose format was named; `None` if more bytes are needed. What
+/// is certainly not text is refused.
 pub(crate) fn check(beginning: Beginning<'_>, named: Format) -> Option<Detected> {
     let blank = beginning.bytes.len() - without_blank_lines(beginning.bytes).len();
     let mut ends = memchr::memchr_iter(b'\n', &beginning.bytes[blank..]).map(|newline| blank + newline + 1);
@@ -308,8 +310,8 @@ fn access_log(line: &[u8]) -> Option<Format> {
     }
 }
 
-/// Returns true for a first line under which nothing but plain lines can be: it holds a time of day, or separates no fields, and is
-/// neither one word nor begins with a sign of another format.
+/// Returns true for a first line under which nothing but plain lines can be: it holds a time of
+/// day, or separates no fields, and is neither one word nor begins with a sign of another format.
 fn is_line_of_log(line: &[u8]) -> bool {
     let is_marked = line.iter().any(|byte| matches!(byte, b'"' | b'\r')) || matches!(line.trim_ascii_start(), [b'{' | b'#', ..]);
     let separates = line.iter().any(|byte| matches!(byte, b',' | b'\t' | b';' | b'|'));

@@ -15,12 +15,14 @@ pub enum Format {
     JsonLines,
     /// RFC 4180 with a header line.
     Csv,
-    /// As CSV, with tabs between the fields. Quotes are text, unless the header has a quoted field, or a field's quotes stand at
-    /// its beginning and its end, on one line, with a tab or a doubled quote between them.
+    /// As CSV, with tabs between the fields. Quotes are text, unless the header has a quoted field,
+    /// or a field's quotes stand at its beginning and its end, on one line, with a tab or a doubled
+    /// quote between them.
     Tsv,
     /// The common or combined log format of Apache and nginx.
     Clf,
-    /// The same with the virtual host in front, such as `www.example.com:443`: Apache's `vhost_combined`.
+    /// The same with the virtual host in front, such as `www.example.com:443`: Apache's
+    /// `vhost_combined`.
     Vhost,
     /// Plain lines, with the one field `line`.
     Lines,
@@ -40,19 +42,23 @@ impl Format {
         }
     }
 
-    /// Recognises the format of a file by its bytes, or by its first 128 KiB; the name is not looked at.
+    /// Recognises the format of a file by its bytes, or by its first 128 KiB; the name is not
+    /// looked at.
     ///
     /// A byte order mark and blank lines in front are passed over. Then it is
     /// 1. JSON Lines if its first line is a JSON object, or begins as one and another line is one;
-    /// 2. an access log if its first two lines certainly are in the format, time and referer included;
-    /// 3. TSV or CSV if its first line certainly is a header: the records under it have as many fields, two at least; its fields
-    ///    differ and read like names, not like values; and in a column at least, the fields below read like values. Two records
-    ///    under the header are looked at, or one if there is only one;
+    /// 2. an access log if its first two lines certainly are in the format, time and referer
+    ///    included;
+    /// 3. TSV or CSV if its first line certainly is a header: the records under it have as many
+    ///    fields, two at least; its fields differ and read like names, not like values; and in a
+    ///    column at least, the fields below read like values. Two records under the header are
+    ///    looked at, or one if there is only one;
     /// 4. plain lines in any other case.
     ///
-    /// At most five lines are looked at that are not blank. [`run`](crate::adapter::files::run) also takes a header for one that has
-    /// all of the fields that records are asked for, says why it reads lines, and refuses what is certainly not lines of text, such
-    /// as other kinds of compressed data, UTF-16, a JSON array, or Parquet.
+    /// At most five lines are looked at that are not blank. [`run`](crate::adapter::files::run)
+    /// also takes a header for one that has all of the fields that records are asked for, says why
+    /// it reads lines, and refuses what is certainly not lines of text, such as other kinds of
+    /// compressed data, UTF-16, a JSON array, or Parquet.
     ///
     /// # Example
     /// ```

@@ -9,7 +9,8 @@ pub(crate) type NodeIndex = u32;
 /// No node: nobody asked for this value or anything below it.
 pub(crate) const NONE: NodeIndex = NodeIndex::MAX;
 
-/// Fields by the path that leads to them. It is made once; looking up a key compares it with the keys named at its level.
+/// Fields by the path that leads to them. It is made once; looking up a key compares it with the
+/// keys named at its level.
 #[derive(Clone, Debug)]
 pub(crate) struct FieldTree {
     nodes: Vec<Node>,
@@ -70,7 +71,8 @@ impl FieldTree {
         children.iter().find(|(name, _)| **name == *key).map_or(NONE, |(_, child)| *child)
     }
 
-    /// The node of an array's element, or [`NONE`]. An index is written without leading zeros (RFC 6901, section 4).
+    /// The node of an array's element, or [`NONE`]. An index is written without leading zeros (RFC
+    /// 6901, section 4).
     pub(crate) fn element(&self, node: NodeIndex, index: usize) -> NodeIndex {
         let names_it = |name: &[u8]| {
             std::str::from_utf8(name).is_ok_and(|name| (name == "0" || !name.starts_with(['0', '+'])) && name.parse() == Ok(index))

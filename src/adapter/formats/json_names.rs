@@ -12,7 +12,8 @@ const NAMES_MAX: usize = 300;
 /// Objects inside of each other that are looked into.
 const DEPTH_MAX: usize = 6;
 
-/// The fields that the first records of a JSON input have: members of the record by their names, members of members as JSON pointers.
+/// The fields that the first records of a JSON input have: members of the record by their names,
+/// members of members as JSON pointers.
 ///
 /// # Example
 /// ```
@@ -44,7 +45,8 @@ impl JsonNames {
         self.names.is_empty()
     }
 
-    /// The names, a bounded number of them, and the one that may be meant by a name that is not among them.
+    /// The names, a bounded number of them, and the one that may be meant by a name that is not
+    /// among them.
     pub fn instead_of(&self, field: &str) -> String {
         format!("{}{}", listed(&self.names), suggestion(field, &self.names))
     }

@@ -1,15 +1,17 @@
 //! A single pass over one JSON line that keeps the fields a pipeline names and checks all the rest.
 //!
-//! What is accepted is what RFC 8259 calls a JSON text whose value is an object, in UTF-8 (checked by the caller, a block at a
-//! time), on one line. Nothing is skipped unchecked: a fault in a field that nobody asked for makes the line a dead letter too.
+//! What is accepted is what RFC 8259 calls a JSON text whose value is an object, in UTF-8 (checked
+//! by the caller, a block at a time), on one line. Nothing is skipped unchecked: a fault in a field
+//! that nobody asked for makes the line a dead letter too.
 //! - Of a key that occurs twice the last value counts, as in `serde_json::Value`.
 //! - A number keeps its text, whatever its size or precision; its range is judged by who uses it.
 //! - A string with escapes is unescaped; a lone surrogate is a fault.
 //! - An object or array that is itself named yields its raw JSON.
-//! - Nesting is bounded by a limit, and what nobody asked for is walked with an explicit stack, so depth costs no machine stack.
+//! - Nesting is bounded by a limit, and what nobody asked for is walked with an explicit stack, so
+//!   depth costs no machine stack.
 //!
-//! What makes it fast in safe code: the tokens are found many bytes at a time (`json_tokens`), and the keys of the last line are
-//! remembered, so that the next is seldom parsed (`json_template`).
+//! What makes it fast in safe code: the tokens are found many bytes at a time (`json_tokens`), and
+//! the keys of the last line are remembered, so that the next is seldom parsed (`json_template`).
 
 use super::json_fields::{FieldTree, NONE, NodeIndex};
 use super::json_template::{Step, Template};
@@ -59,11 +61,12 @@ struct Scratch {
 }
 
 impl JsonScanner {
-    /// A scanner for these fields, in the order of the row's slots: names of members of the record, or RFC 6901 pointers where
-    /// they begin with `/`.
+    /// A scanner for these fields, in the order of the row's slots: names of members of the record,
+    /// or RFC 6901 pointers where they begin with `/`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a malformed pointer or one deeper than `depth_max`.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a malformed pointer or
+    /// one deeper than `depth_max`.
     pub fn new<S: AsRef<str>>(fields: &[S], depth_max: usize) -> Result<Self, Error> {
         Ok(JsonScanner {
             fields: FieldTree::new(fields, depth_max)?,
@@ -73,13 +76,16 @@ impl JsonScanner {
         })
     }
 
-    /// Reads the line of `source` that begins at `start` into `row`, up to a newline or the end of the bytes.
+    /// Reads the line of `source` that begins at `start` into `row`, up to a newline or the end of
+    /// the bytes.
     ///
-    /// Cost: one pass over the line; no allocation once the buffers have grown to the largest escaped string.
+    /// Cost: one pass over the line; no allocation once the buffers have grown to the largest
+    /// escaped string.
     ///
     /// # Errors
-    /// The flaw of a line that is not a JSON object; the row then holds whatever came before it. The caller looks for the end
-    /// of the line itself, and has to check that the line is UTF-8 (the values of one that is not read as empty).
+    /// The flaw of a line that is not a JSON object; the row then holds whatever came before it.
+    /// The caller looks for the end of the line itself, and has to check that the line is UTF-8
+    /// (the values of one that is not read as empty).
     #[inline]
     pub fn scan(&mut self, source: &Block, start: usize, row: &mut Row) -> Result<Scanned, JsonFlaw> {
         let bytes = source.as_bytes();
@@ -94,7 +100,8 @@ impl JsonScanner {
         self.template.begin_block();
     }
 
-    /// Reads the line of `bytes`, those of `source`, for as long as it is like the line before: gives the offset of its newline, or how far it was.
+    /// Reads the line of `bytes`, those of `source`, for as long as it is like the line before:
+    /// gives the offset of its newline, or how far it was.
     #[inline(always)]
     pub(super) fn follow(&mut self, source: &Block, bytes: &[u8], start: usize, row: &mut Row) -> Result<usize, Followed> {
         let fills = self.template.fills(row.slots());
@@ -164,7 +171,8 @@ impl Line<'_> {
         self.bytes.get(at).copied().unwrap_or(b'\n')
     }
 
-    /// The first offset from `at` on that holds no white space. A newline ends the line, so it is none.
+    /// The first offset from `at` on that holds no white space. A newline ends the line, so it is
+    /// none.
     #[inline(always)]
     fn space(&self, mut at: usize) -> usize {
         while matches!(self.byte(at), b' ' | b'\t' | b'\r') {
@@ -173,8 +181,8 @@ impl Line<'_> {
         at
     }
 
-    /// The record itself, from what was followed of it or else its brace on, guided by what is remembered of the line before; returns the
-    /// offset after the closing brace.
+    /// The record itself, from what was followed of it or else its brace on, guided by what is
+    /// remembered of the line before; returns the offset after the closing brace.
     fn record(&mut self, followed: Followed, template: &mut Template) -> Result<usize, JsonFlaw> {
         let root = self.fields.root();
         let guided = !template.is_empty();
@@ -192,12 +200,14 @@ impl Line<'_> {
                 at = self.value(member.value_at, member.node, 1)?;
             }
             let (rest, left) = template.follow(step, self.bytes, self.bytes.get(at..).unwrap_or_default(), self.row);
-            // The step to come is past the last, and more than one past, where nothing could be remembered.
+            // The step to come is past the last, and more than one past, where nothing could be
+            // remembered.
             let next = step.max(template.len() - left);
             keys += 1 + next - step;
             (at, step) = (self.bytes.len() - rest.len(), next);
         }
-        // A template that misses half of the keys is not worth its comparisons: learn anew from the next line.
+        // A template that misses half of the keys is not worth its comparisons: learn anew from the
+        // next line.
         if guided && misses * 2 > keys {
             template.clear();
         }
@@ -212,8 +222,8 @@ impl Line<'_> {
         if member.escaped { None } else { Step::new(literal, member.node, self.fields) }
     }
 
-    /// The key of the next member of an object, or `None` at the closing brace. `at` is the offset of the opening brace for the
-    /// first member and the offset after the last value for any other.
+    /// The key of the next member of an object, or `None` at the closing brace. `at` is the offset
+    /// of the opening brace for the first member and the offset after the last value for any other.
     fn next_member(&mut self, at: usize, first: bool, node: NodeIndex) -> Result<Option<Member>, JsonFlaw> {
         let mut at = if first { self.space(at + 1) } else { self.space(at) };
         match self.byte(at) {
@@ -295,7 +305,8 @@ impl Line<'_> {
         }
     }
 
-    /// An object below the record of which some member is named. It recurses at most as deep as the user's own pointers go.
+    /// An object below the record of which some member is named. It recurses at most as deep as the
+    /// user's own pointers go.
     fn object(&mut self, open_at: usize, node: NodeIndex, depth: usize) -> Result<usize, JsonFlaw> {
         self.check_depth(open_at, depth)?;
         let (mut at, mut first) = (open_at, true);
@@ -359,7 +370,8 @@ impl Line<'_> {
         Ok((self.byte(inside) != b']').then_some(inside))
     }
 
-    /// Goes on to the next value of the open containers, closing what ends; `true` once the outermost is closed.
+    /// Goes on to the next value of the open containers, closing what ends; `true` once the
+    /// outermost is closed.
     fn after_value(&mut self, mut at: usize) -> Result<(usize, bool), JsonFlaw> {
         loop {
             at = self.space(at);

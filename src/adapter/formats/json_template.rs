@@ -1,10 +1,12 @@
-//! The keys of the last line, remembered in order, and the quick reading of lines that have the same.
+//! The keys of the last line, remembered in order, and the quick reading of lines that have the
+//! same.
 //!
-//! Machine-written logs repeat their keys. Where a line has the same bytes between two values as the last one had, one masked
-//! comparison of 16 bytes replaces the parsing of separator, key and colon and the look-up of the key; and where the value is a
-//! string without escapes or a number, one or two vectors of bytes tell where it ends, or that it ends where those before it did.
-//! Equal bytes are equal tokens, so the guess cannot change the result; whatever is anything else is left to the general way, one
-//! member at a time.
+//! Machine-written logs repeat their keys. Where a line has the same bytes between two values as
+//! the last one had, one masked comparison of 16 bytes replaces the parsing of separator, key and
+//! colon and the look-up of the key; and where the value is a string without escapes or a number,
+//! one or two vectors of bytes tell where it ends, or that it ends where those before it did. Equal
+//! bytes are equal tokens, so the guess cannot change the result; whatever is anything else is left
+//! to the general way, one member at a time.
 
 use super::json_fields::{FieldTree, NONE, NodeIndex};
 use super::json_tokens::{digit_stops, number, string_stop, string_stops};
@@ -23,7 +25,8 @@ const AHEAD: usize = 64;
 /// How far ahead a key is sought among the remembered ones when optional fields are absent.
 const STEPS_AHEAD: usize = 8;
 
-/// Values of a step in a block that may be of another length than expected, until none is expected any more.
+/// Values of a step in a block that may be of another length than expected, until none is expected
+/// any more.
 const SURPRISES_MAX: u8 = 16;
 
 /// Nobody asked for the value.
@@ -41,7 +44,8 @@ pub(super) struct Template {
     fills: bool,
 }
 
-/// The bytes that stood between two values, and what they mean. Flat, so that a line's steps are read one after the other.
+/// The bytes that stood between two values, and what they mean. Flat, so that a line's steps are
+/// read one after the other.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
     /// The first 16 bytes, and those after them.
@@ -51,7 +55,8 @@ pub(super) struct Step {
     beyond: [u32; 2],
     node: NodeIndex,
     len: u8,
-    /// Of a step of which nothing but the first 16 bytes and one slot are to be looked at, the places that hold no byte of it; of any other what no comparison gives.
+    /// Of a step of which nothing but the first 16 bytes and one slot are to be looked at, the
+    /// places that hold no byte of it; of any other what no comparison gives.
     beyond_plain: u32,
     /// The slot that the value fills, [`UNASKED`], or [`SEVERAL`].
     slot: usize,
@@ -60,8 +65,9 @@ pub(super) struct Step {
 
 /// How long the value of a step is as a rule.
 ///
-/// Where a value ends is where everything after it begins, so the processor waits for each to be found. Where it is expected and only checked, it need not wait: many
-/// values (times, identifiers, codes) are always of one length.
+/// Where a value ends is where everything after it begins, so the processor waits for each to be
+/// found. Where it is expected and only checked, it need not wait: many values (times, identifiers,
+/// codes) are always of one length.
 #[derive(Clone, Copy, Debug)]
 struct Usual {
     /// The text of so many bytes, or so many digits.
@@ -161,7 +167,8 @@ impl Step {
         same | self.beyond_plain == ALL || is_head && self.slot != SEVERAL && tail.is_some_and(|tail| self.has_tail(tail))
     }
 
-    /// Reads a value of the commonest kinds into the row, and gives where it ends among the bytes ahead, of which the first is at `at`.
+    /// Reads a value of the commonest kinds into the row, and gives where it ends among the bytes
+    /// ahead, of which the first is at `at`.
     #[inline(always)]
     fn read(&mut self, ahead: &[u8; AHEAD], at: usize, row: &mut Row) -> Option<usize> {
         let start = self.len();
@@ -194,7 +201,8 @@ impl Step {
         count
     }
 
-    /// The end of a text from the byte after its opening quote: its closing quote, if that is soon and no escape is before it.
+    /// The end of a text from the byte after its opening quote: its closing quote, if that is soon
+    /// and no escape is before it.
     #[inline(always)]
     fn short_text_end(&mut self, ahead: &[u8; AHEAD], start: usize) -> Option<usize> {
         let stops = string_stops(ahead[start..].first_chunk()?);
@@ -214,7 +222,8 @@ impl Step {
         (ahead[stop] == b'"').then_some(stop)
     }
 
-    /// Reads a value of another kind into the row, a long text or any number, and gives the bytes after it. `rest` are the last of `bytes`.
+    /// Reads a value of another kind into the row, a long text or any number, and gives the bytes
+    /// after it. `rest` are the last of `bytes`.
     #[inline(never)]
     fn read_rarer<'a>(&self, bytes: &'a [u8], rest: &'a [u8], row: &mut Row) -> Option<&'a [u8]> {
         let start = bytes.len() - rest.len() + self.len();
@@ -235,7 +244,8 @@ impl Step {
     }
 }
 
-/// Whether the first of the bytes is a zero. Of a word, since they have been in a vector, out of which single bytes are slow to come.
+/// Whether the first of the bytes is a zero. Of a word, since they have been in a vector, out of
+/// which single bytes are slow to come.
 #[inline(always)]
 fn begins_with_zero(digits: &[u8; VECTOR]) -> bool {
     digits.first_chunk().is_some_and(|word| u64::from_le_bytes(*word) as u8 == b'0')
@@ -252,7 +262,8 @@ impl Template {
         Template { steps: Vec::new(), slots, fills: false }
     }
 
-    /// Whether following all steps sets every slot of a row of so many, so that it need not be cleared before.
+    /// Whether following all steps sets every slot of a row of so many, so that it need not be
+    /// cleared before.
     #[inline(always)]
     pub(super) fn fills(&self, slots: usize) -> bool {
         self.fills && slots == self.slots
@@ -266,8 +277,9 @@ impl Template {
         }
     }
 
-    /// Reads members into the row, from the step `from` on and where `rest`, the last of `bytes`, begins, as long as they are as remembered
-    /// and plain. Gives the bytes after them, and how many steps are left.
+    /// Reads members into the row, from the step `from` on and where `rest`, the last of `bytes`,
+    /// begins, as long as they are as remembered and plain. Gives the bytes after them, and how
+    /// many steps are left.
     #[inline(always)]
     pub(super) fn follow<'a>(&mut self, from: usize, bytes: &'a [u8], mut rest: &'a [u8], row: &mut Row) -> (&'a [u8], usize) {
         let steps = self.steps.get_mut(from..).unwrap_or_default();
@@ -310,19 +322,22 @@ impl Template {
         self.steps.len()
     }
 
-    /// Keeps a step that was not where the remembered ones said; returns the index of the step to expect next.
+    /// Keeps a step that was not where the remembered ones said; returns the index of the step to
+    /// expect next.
     #[cold]
     pub(super) fn remember(&mut self, index: usize, first: bool, new: Option<Step>) -> usize {
         let next = self.place(index, first, new);
-        // Of no steps it is not said, even if there are no slots: a line is like the one before only if there was one.
+        // Of no steps it is not said, even if there are no slots: a line is like the one before
+        // only if there was one.
         self.fills = !self.steps.is_empty() && (0..self.slots).all(|slot| self.steps.iter().any(|step| step.slot == slot));
         next
     }
 
     fn place(&mut self, index: usize, first: bool, new: Option<Step>) -> usize {
         let steps = &mut self.steps;
-        // Only the first step may begin with the brace, and only the first key is ever compared with it, whatever is remembered of
-        // that key; otherwise a brace between two values would be taken for a separator.
+        // Only the first step may begin with the brace, and only the first key is ever compared
+        // with it, whatever is remembered of that key; otherwise a brace between two values would
+        // be taken for a separator.
         let Some(new) = new else { return index.max(1) };
         if first {
             match steps.first_mut() {

@@ -20,8 +20,8 @@ pub(crate) enum JsonText {
     No,
 }
 
-/// Looks at the text from its first byte on, which is not white space. Of an object that goes on after the bytes, and of one that
-/// goes on after its first line, only what is there is looked at.
+/// Looks at the text from its first byte on, which is not white space. Of an object that goes on
+/// after the bytes, and of one that goes on after its first line, only what is there is looked at.
 pub(crate) fn look(bytes: &[u8]) -> JsonText {
     let is_array = bytes.starts_with(b"[");
     if !is_array && !bytes.starts_with(b"{") {

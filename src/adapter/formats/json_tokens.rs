@@ -1,6 +1,8 @@
-//! The tokens of JSON (RFC 8259): where strings, numbers and literals end, and what escapes stand for.
+//! The tokens of JSON (RFC 8259): where strings, numbers and literals end, and what escapes stand
+//! for.
 //!
-//! Strings are scanned sixteen bytes at a time in a vector register, numbers eight at a time in a word.
+//! Strings are scanned sixteen bytes at a time in a vector register, numbers eight at a time in a
+//! word.
 
 use std::fmt;
 use wide::i8x16;
@@ -27,11 +29,13 @@ pub(super) fn flaw<T>(what: &'static str, at: usize) -> Result<T, JsonFlaw> {
 const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
 const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
 
-/// Which of the bytes, the first of them lowest, are a quote, a backslash or a control character: those that a string stops at.
+/// Which of the bytes, the first of them lowest, are a quote, a backslash or a control character:
+/// those that a string stops at.
 #[inline(always)]
 pub(super) fn string_stops(bytes: &[u8; 16]) -> u32 {
-    // With bit 1 turned around a quote comes before the space, as the control characters do; with the other bits turned around, too, these
-    // come last, and bytes from 0x80 on are negative: one signed comparison finds them all.
+    // With bit 1 turned around a quote comes before the space, as the control characters do; with
+    // the other bits turned around, too, these come last, and bytes from 0x80 on are negative: one
+    // signed comparison finds them all.
     const TURN: u8 = !0x82;
     const BEFORE: i8 = (b'#' ^ TURN) as i8;
     let turned = signed(bytes) ^ i8x16::splat(TURN as i8);
@@ -42,7 +46,8 @@ pub(super) fn string_stops(bytes: &[u8; 16]) -> u32 {
 /// Which of the bytes, the first of them lowest, are no digits: those that an integer stops at.
 #[inline(always)]
 pub(super) fn digit_stops(bytes: &[u8; 16]) -> u32 {
-    // Digits are brought to the least of signed bytes, in which one comparison tells them from all others.
+    // Digits are brought to the least of signed bytes, in which one comparison tells them from all
+    // others.
     const DOWN: u8 = 0x80 - b'0';
     let others = (signed(bytes) + i8x16::splat(DOWN as i8)).simd_gt(i8x16::splat(b'9'.wrapping_add(DOWN) as i8));
     others.to_bitmask()
@@ -88,7 +93,8 @@ fn digits_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// A string from the byte after its opening quote: the offset of the closing quote, and whether there are escapes.
+/// A string from the byte after its opening quote: the offset of the closing quote, and whether
+/// there are escapes.
 #[inline(always)]
 pub(super) fn string(bytes: &[u8], start: usize) -> Result<(usize, bool), JsonFlaw> {
     let at = string_stop(bytes, start);
@@ -112,7 +118,8 @@ fn string_with_escapes(bytes: &[u8], mut at: usize) -> Result<(usize, bool), Jso
     }
 }
 
-/// The character of the escape at `at`, and the offset after it. `base` is added to the offset of a flaw.
+/// The character of the escape at `at`, and the offset after it. `base` is added to the offset of a
+/// flaw.
 fn escape(bytes: &[u8], at: usize, base: usize) -> Result<(char, usize), JsonFlaw> {
     let plain = match bytes.get(at + 1) {
         Some(b'"') => '"',
@@ -150,7 +157,8 @@ fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.iter().try_fold(0, |unit, byte| Some(unit << 4 | char::from(*byte).to_digit(16)?))
 }
 
-/// Writes the text of a checked string into `text`. `base` is where the string begins in the source.
+/// Writes the text of a checked string into `text`. `base` is where the string begins in the
+/// source.
 #[cold]
 pub(super) fn unescape(raw: &[u8], base: usize, text: &mut String) -> Result<(), JsonFlaw> {
     text.clear();

@@ -14,7 +14,8 @@ pub(super) fn listed<S: AsRef<str>>(known: &[S]) -> String {
     listed.join(", ") + more
 }
 
-/// The known name that is nearest to one that is not known, if any is near. Of a pointer its last part counts, too.
+/// The known name that is nearest to one that is not known, if any is near. Of a pointer its last
+/// part counts, too.
 pub(super) fn suggestion<S: AsRef<str>>(field: &str, known: &[S]) -> String {
     let folded = field.to_lowercase();
     let distance = |name: &str| {

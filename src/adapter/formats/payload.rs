@@ -18,10 +18,12 @@ pub(in crate::adapter) struct PayloadDecoder {
 }
 
 impl PayloadDecoder {
-    /// A decoder of these fields. [`Format::Auto`] is JSON: a payload has no first bytes to tell a format by for those that follow.
+    /// A decoder of these fields. [`Format::Auto`] is JSON: a payload has no first bytes to tell a
+    /// format by for those that follow.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for a format that needs a header, which a payload has none of, and for fields that the format does not have.
+    /// [`ErrorKind::InvalidArgument`] for a format that needs a header, which a payload has none
+    /// of, and for fields that the format does not have.
     pub(in crate::adapter) fn new(format: Format, fields: &[String], limits: &Limits) -> Result<Self, Error> {
         let decoder = match format {
             Format::Auto | Format::JsonLines => Decoder::JsonLines(Box::new(JsonScanner::new(fields, limits.json_depth_max)?)),
@@ -37,10 +39,12 @@ impl PayloadDecoder {
         Ok(PayloadDecoder { decoder, record_bytes_max: limits.record_bytes_max })
     }
 
-    /// Reads the payload into the row. Returns false if there is no record in it: of a format in which a blank line is none, one that is empty or of blank lines only.
+    /// Reads the payload into the row. Returns false if there is no record in it: of a format in
+    /// which a blank line is none, one that is empty or of blank lines only.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidRecord`], with what is wrong, if the payload is not one record; blank lines around it are passed over as in a file.
+    /// [`ErrorKind::InvalidRecord`], with what is wrong, if the payload is not one record; blank
+    /// lines around it are passed over as in a file.
     pub(in crate::adapter) fn decode(&mut self, payload: &Bytes, row: &mut Row) -> Result<bool, Error> {
         let refuse = |what: String| Err(Error::new(ErrorKind::InvalidRecord, what));
         if payload.len() > self.record_bytes_max {

@@ -9,7 +9,8 @@ use crate::time::Timestamp;
 use std::io::{BufRead, Write};
 use std::time::Duration;
 
-/// How often and after how long a checkpoint that the daemon could not take is asked for again: 0.1 s, doubled each time, up to 5 s; about 20 s in all.
+/// How often and after how long a checkpoint that the daemon could not take is asked for again: 0.1
+/// s, doubled each time, up to 5 s; about 20 s in all.
 const TRIES: u32 = 8;
 const BACK_OFF_FIRST: Duration = Duration::from_millis(100);
 const BACK_OFF_MAX: Duration = Duration::from_secs(5);
@@ -47,8 +48,9 @@ impl<'a> Checkpointer<'a> {
         self.clock
     }
 
-    /// Asks for a checkpoint up to a record, or up to all that was given; again, up to 8 times within about 20 s, as long as the daemon says that its lease table is
-    /// busy or out of reach ([`CheckpointError::is_retryable`]).
+    /// Asks for a checkpoint up to a record, or up to all that was given; again, up to 8 times
+    /// within about 20 s, as long as the daemon says that its lease table is busy or out of reach
+    /// ([`CheckpointError::is_retryable`]).
     ///
     /// # Errors
     /// As [`Session::checkpoint`].

@@ -3,13 +3,15 @@
 use crate::error::{Error, ErrorKind};
 use std::io::{BufRead, Read};
 
-/// Bytes of one line, at most. The daemon puts up to 10,000 records of up to 10 MiB in one line, but GetRecords gives at most 10 MiB
-/// at a time; base64 and the fields around it, and the keys of records that the KPL aggregated, make tens of megabytes of that.
+/// Bytes of one line, at most. The daemon puts up to 10,000 records of up to 10 MiB in one line,
+/// but GetRecords gives at most 10 MiB at a time; base64 and the fields around it, and the keys of
+/// records that the KPL aggregated, make tens of megabytes of that.
 pub const LINE_BYTES_MAX: usize = 512 << 20;
 
 /// Reads lines one after the other into a buffer that is kept.
 ///
-/// Cost: O(bytes), whatever the length of a line; the memory of the longest line so far, at most [`LINE_BYTES_MAX`].
+/// Cost: O(bytes), whatever the length of a line; the memory of the longest line so far, at most
+/// [`LINE_BYTES_MAX`].
 #[derive(Debug)]
 pub struct LineReader<R> {
     input: R,
@@ -19,7 +21,8 @@ pub struct LineReader<R> {
 }
 
 impl<R: BufRead> LineReader<R> {
-    /// Reads from `input`. A buffer of 64 KiB or more (`BufReader::with_capacity`) keeps long lines fast.
+    /// Reads from `input`. A buffer of 64 KiB or more (`BufReader::with_capacity`) keeps long lines
+    /// fast.
     pub fn new(input: R) -> Self {
         LineReader { input, line: Vec::new(), lines: 0, bytes_max: LINE_BYTES_MAX }
     }
@@ -33,8 +36,9 @@ impl<R: BufRead> LineReader<R> {
     /// The next line that is not blank, without its end; `None` at the end of input.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if the input cannot be read; [`ErrorKind::Corrupt`] if it ends within a line, as when the daemon is killed
-    /// while it writes; [`ErrorKind::LimitExceeded`] if the line is over the limit.
+    /// [`ErrorKind::Io`] if the input cannot be read; [`ErrorKind::Corrupt`] if it ends within a
+    /// line, as when the daemon is killed while it writes; [`ErrorKind::LimitExceeded`] if the line
+    /// is over the limit.
     pub fn read(&mut self) -> Result<Option<&[u8]>, Error> {
         loop {
             self.line.clear();

@@ -79,7 +79,8 @@ impl Merging for RowMerger {
     merging!(next_row);
 }
 
-/// Takes the answers of a merger: whatever implements it for a function of an answer, or one that collects them until they are to be safe.
+/// Takes the answers of a merger: whatever implements it for a function of an answer, or one that
+/// collects them until they are to be safe.
 pub trait AnswerSink<T> {
     /// Takes an answer. It may be one that came before, or a later revision of one.
     ///
@@ -104,13 +105,17 @@ impl<T, F: FnMut(T) -> Result<(), Error>> AnswerSink<T> for F {
 
 type OpenAnswers<T> = Box<dyn FnMut(&ShardId) -> Result<Box<dyn AnswerSink<T>>, Error>>;
 
-/// Merges the partials that are the records of a shard, as a [`PartialSink`](crate::adapter::PartialSink) into a stream makes them, and hands on the merged windows.
+/// Merges the partials that are the records of a shard, as a
+/// [`PartialSink`](crate::adapter::PartialSink) into a stream makes them, and hands on the merged
+/// windows.
 ///
-/// The window is to be the partition key of the partials, so that all of a window come on one shard. Deadlines go by the clock, and hold while the shard is behind.
+/// The window is to be the partition key of the partials, so that all of a window come on one
+/// shard. Deadlines go by the clock, and hold while the shard is behind.
 ///
 /// # Reshards
-/// At its end a shard gives every window that it has, complete or not, and leaves its partials to all shards that follow. The one to which further partials of a window come
-/// gives it anew, whole, with the next revision.
+/// At its end a shard gives every window that it has, complete or not, and leaves its partials to
+/// all shards that follow. The one to which further partials of a window come gives it anew, whole,
+/// with the next revision.
 pub struct MergerWork<M: Merging> {
     merger: M,
     fresh: Bytes,
@@ -121,7 +126,8 @@ pub struct MergerWork<M: Merging> {
 }
 
 impl<M: Merging> MergerWork<M> {
-    /// The merger, which has no partials yet, and what opens the place of its answers once the shard is known.
+    /// The merger, which has no partials yet, and what opens the place of its answers once the
+    /// shard is known.
     pub fn new(merger: M, open_answers: impl FnMut(&ShardId) -> Result<Box<dyn AnswerSink<M::Answer>>, Error> + 'static) -> Self {
         let fresh = merger.snapshot();
         MergerWork { merger, fresh, open_answers: Box::new(open_answers), shard: None, answers: None, applied: None }

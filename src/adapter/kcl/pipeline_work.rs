@@ -21,13 +21,16 @@ type OnLate = Box<dyn FnMut(&LateRecord<'_>)>;
 
 /// Runs a [`RecordPipeline`] over the records of a shard, and hands its answers to a [`Sink`].
 ///
-/// Records that hold others are taken apart as [`packing`](PipelineWork::packing) says: by default those that the KPL aggregated and the daemon left so, also inside of one
-/// that the daemon has taken apart.
+/// Records that hold others are taken apart as [`packing`](PipelineWork::packing) says: by default
+/// those that the KPL aggregated and the daemon left so, also inside of one that the daemon has
+/// taken apart.
 ///
 /// # Quiet shards
-/// A window comes out when a later record passes its end. On a shard on which none comes, [`idle_after`](PipelineWork::idle_after) lets the clock do it: when the shard has been
-/// without records whose event time can be read for so long, event times up to now less so long are taken as complete. Not while it is behind its end or that is not known
-/// (`millisBehindLatest`): then the records are there, and just not read yet. The daemon tells of a quiet shard only with
+/// A window comes out when a later record passes its end. On a shard on which none comes,
+/// [`idle_after`](PipelineWork::idle_after) lets the clock do it: when the shard has been without
+/// records whose event time can be read for so long, event times up to now less so long are taken
+/// as complete. Not while it is behind its end or that is not known (`millisBehindLatest`): then
+/// the records are there, and just not read yet. The daemon tells of a quiet shard only with
 /// `callProcessRecordsEvenForEmptyRecordList = true`.
 pub struct PipelineWork<P> {
     pipeline: P,
@@ -37,7 +40,8 @@ pub struct PipelineWork<P> {
     /// The state of a shard that begins.
     fresh: Snapshot,
     idle_after: Option<i64>,
-    /// The clock at the last record whose event time could be read, or when the shard was last known to be behind.
+    /// The clock at the last record whose event time could be read, or when the shard was last
+    /// known to be behind.
     busy_at: Option<Timestamp>,
     /// Whether the clock has raised the watermark since the state was last written down.
     raised: bool,
@@ -50,7 +54,8 @@ pub struct PipelineWork<P> {
 }
 
 impl<P: RecordPipeline> PipelineWork<P> {
-    /// The pipeline, which has no shard yet, and what opens the sink of its answers once the shard is known.
+    /// The pipeline, which has no shard yet, and what opens the sink of its answers once the shard
+    /// is known.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] if the pipeline's state cannot be written down.
@@ -72,22 +77,25 @@ impl<P: RecordPipeline> PipelineWork<P> {
         })
     }
 
-    /// After how long without a record the clock completes windows; default: never. Not less than the out-of-orderness, or records that come late are lost to it.
+    /// After how long without a record the clock completes windows; default: never. Not less than
+    /// the out-of-orderness, or records that come late are lost to it.
     #[must_use]
     pub fn idle_after(mut self, length: Duration) -> Self {
         self.idle_after = Some(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
         self
     }
 
-    /// How payloads are taken apart before they are decoded. Default: those that the KPL aggregated.
+    /// How payloads are taken apart before they are decoded. Default: those that the KPL
+    /// aggregated.
     #[must_use]
     pub fn packing(mut self, packing: Packing) -> Self {
         self.packing = packing;
         self
     }
 
-    /// Is handed every record that comes too late for all of its windows. Those that come again after a crash are handed out again. Default: such records are counted, and
-    /// their number is noted at checkpoints.
+    /// Is handed every record that comes too late for all of its windows. Those that come again
+    /// after a crash are handed out again. Default: such records are counted, and their number is
+    /// noted at checkpoints.
     #[must_use]
     pub fn on_late(mut self, take: impl FnMut(&LateRecord<'_>) + 'static) -> Self {
         self.on_late = Some(Box::new(take));
@@ -107,7 +115,8 @@ impl<P: RecordPipeline> PipelineWork<P> {
     #[inline(always)]
     fn push(&mut self, (shard, is_part): (Shard, bool), record: &Record, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
         let taken = match self.try_push((shard, is_part), record) {
-            // Room is made by handing on what is complete. What the clock has completed is saved before that, and not here.
+            // Room is made by handing on what is complete. What the clock has completed is saved
+            // before that, and not here.
             Err(error) if error.kind() == ErrorKind::LimitExceeded && self.pipeline.is_due() && !self.raised => {
                 self.emit()?;
                 self.try_push((shard, is_part), record)?
@@ -139,8 +148,8 @@ impl<P: RecordPipeline> PipelineWork<P> {
         }
     }
 
-    /// Takes the records that one holds. All have its place: state is saved between records of the daemon, so that all of them are in it
-    /// or none.
+    /// Takes the records that one holds. All have its place: state is saved between records of the
+    /// daemon, so that all of them are in it or none.
     fn push_parts(&mut self, shard: Shard, record: &Record, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
         let mut parts = std::mem::take(&mut self.parts);
         let sequence = &record.position.sequence;

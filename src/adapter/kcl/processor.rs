@@ -11,12 +11,15 @@ use std::io::{BufRead, Write};
 
 /// Takes the records of one shard.
 ///
-/// Each method is called while its message is at hand; when it returns `Ok` the message is answered, and the daemon sends the next one. An error ends the run, and
-/// with it, as a rule, the process: the daemon then starts over from the last checkpoint.
+/// Each method is called while its message is at hand; when it returns `Ok` the message is
+/// answered, and the daemon sends the next one. An error ends the run, and with it, as a rule, the
+/// process: the daemon then starts over from the last checkpoint.
 ///
 /// # Laws
-/// - A record may come again, after any crash or loss of the lease: the processor recognises it by its position.
-/// - Two processors of one shard can be at work for seconds, each believing that it is the only one.
+/// - A record may come again, after any crash or loss of the lease: the processor recognises it by
+///   its position.
+/// - Two processors of one shard can be at work for seconds, each believing that it is the only
+///   one.
 /// - The input may end at any moment, without a further call.
 pub trait RecordProcessor {
     /// The first call: which shard it is for, and from where its records come.
@@ -37,7 +40,8 @@ pub trait RecordProcessor {
     /// Whatever is to end the run.
     fn lease_lost(&mut self) -> Result<(), Error>;
 
-    /// The shard has no more records. A checkpoint up to all that was given must be taken, or the shards that follow never start.
+    /// The shard has no more records. A checkpoint up to all that was given must be taken, or the
+    /// shards that follow never start.
     ///
     /// # Errors
     /// Whatever is to end the run.
@@ -53,9 +57,11 @@ pub trait RecordProcessor {
 /// How a conversation with the daemon came to its end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
-    /// In order: the daemon had said that the lease is lost, that the shard has ended, or that it shuts down.
+    /// In order: the daemon had said that the lease is lost, that the shard has ended, or that it
+    /// shuts down.
     Ordered,
-    /// The input ended before that, as when the daemon is killed. What was checkpointed and saved is intact.
+    /// The input ended before that, as when the daemon is killed. What was checkpointed and saved
+    /// is intact.
     Early,
 }
 

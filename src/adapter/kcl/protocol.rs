@@ -7,7 +7,8 @@ use crate::record::{Record, Sequence, SequenceNumber, ShardId};
 use serde::Serialize;
 use std::fmt;
 
-/// What the daemon asks for: the word in a message's `action`, and in the `responseFor` of the answer.
+/// What the daemon asks for: the word in a message's `action`, and in the `responseFor` of the
+/// answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[non_exhaustive]
 pub enum Action {
@@ -85,10 +86,11 @@ pub enum Message {
     ProcessRecords(Batch),
     /// The answer to [`Reply::Checkpoint`].
     Checkpoint(CheckpointAnswer),
-    /// The shard is another worker's now: a checkpoint is refused from here on, and what is emitted the other one may emit as well.
+    /// The shard is another worker's now: a checkpoint is refused from here on, and what is emitted
+    /// the other one may emit as well.
     LeaseLost,
-    /// The shard was split or merged and is at its end. The child must checkpoint without a number now, or the daemon never starts
-    /// on the shards that follow.
+    /// The shard was split or merged and is at its end. The child must checkpoint without a number
+    /// now, or the daemon never starts on the shards that follow.
     ShardEnded,
     /// The daemon is about to shut down or hands the shard over: the last chance to checkpoint.
     ShutdownRequested,
@@ -100,7 +102,8 @@ pub enum Message {
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Batch {
-    /// The records in the order of the shard. The daemon has taken apart those that the KPL aggregated, unless it was told not to.
+    /// The records in the order of the shard. The daemon has taken apart those that the KPL
+    /// aggregated, unless it was told not to.
     pub records: Vec<Record>,
     /// What could not be read as a record.
     pub rejected: Vec<Rejected>,
@@ -141,9 +144,11 @@ pub enum CheckpointError {
     Dependency,
     /// `ShutdownException`: the lease is lost or the daemon shuts down.
     Shutdown,
-    /// `InvalidStateException`: no checkpoint can be taken now, as in `initialize` and after `leaseLost`, or the lease table is gone.
+    /// `InvalidStateException`: no checkpoint can be taken now, as in `initialize` and after
+    /// `leaseLost`, or the lease table is gone.
     InvalidState,
-    /// Any other name, such as `IllegalArgumentException`: a number that was not delivered, or is before the last checkpoint.
+    /// Any other name, such as `IllegalArgumentException`: a number that was not delivered, or is
+    /// before the last checkpoint.
     Other(Box<str>),
 }
 
@@ -190,15 +195,16 @@ impl fmt::Display for CheckpointError {
 impl Message {
     /// Reads a line of the daemon; `shard` is the shard of its records, as `initialize` named it.
     ///
-    /// Fields that this version does not know are skipped. A record with a field that is missing or wrong does not fail the message:
-    /// it is [rejected](Batch::rejected). Null data is a record without payload. Records without a sub-sequence number are numbered in
-    /// the order of the message.
+    /// Fields that this version does not know are skipped. A record with a field that is missing or
+    /// wrong does not fail the message: it is [rejected](Batch::rejected). Null data is a record
+    /// without payload. Records without a sub-sequence number are numbered in the order of the
+    /// message.
     ///
     /// Cost: one pass, about 2 ns a byte.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`] if the line is not JSON, has no action or one that this version does not know, or lacks what the action
-    /// needs.
+    /// [`ErrorKind::Parse`] if the line is not JSON, has no action or one that this version does
+    /// not know, or lacks what the action needs.
     pub fn parse(line: &[u8], shard: &ShardId) -> Result<Self, Error> {
         wire::parse_message(line, shard)
     }
@@ -216,7 +222,8 @@ impl Message {
         }
     }
 
-    /// The message as the daemon writes it, without a line end: what a test of a record processor feeds it.
+    /// The message as the daemon writes it, without a line end: what a test of a record processor
+    /// feeds it.
     pub fn to_json(&self) -> String {
         wire::message_json(self)
     }
@@ -226,8 +233,8 @@ impl Message {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Reply {
-    /// The message is dealt with. Each message but [`Message::Checkpoint`] is answered so, once; another action than the one that is
-    /// waiting makes the daemon exit.
+    /// The message is dealt with. Each message but [`Message::Checkpoint`] is answered so, once;
+    /// another action than the one that is waiting makes the daemon exit.
     Status {
         /// The action of the message.
         response_for: Action,

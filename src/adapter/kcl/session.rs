@@ -19,12 +19,13 @@ pub enum Checkpointed {
 
 /// The conversation with the daemon over two pipes.
 ///
-/// [`read`](Session::read) gives the next message, [`checkpoint`](Session::checkpoint) asks for a checkpoint while a message is at
-/// hand, [`answer`](Session::answer) says that the message is dealt with. A message is answered before the next one is read; the
-/// session refuses to go on otherwise, and refuses a daemon that is out of turn.
+/// [`read`](Session::read) gives the next message, [`checkpoint`](Session::checkpoint) asks for a
+/// checkpoint while a message is at hand, [`answer`](Session::answer) says that the message is
+/// dealt with. A message is answered before the next one is read; the session refuses to go on
+/// otherwise, and refuses a daemon that is out of turn.
 ///
-/// What goes to the output must be the protocol and nothing else: give it the process's own standard output only if nothing else
-/// prints there.
+/// What goes to the output must be the protocol and nothing else: give it the process's own
+/// standard output only if nothing else prints there.
 #[derive(Debug)]
 pub struct Session<R, W> {
     lines: LineReader<R>,
@@ -53,9 +54,9 @@ impl<R: BufRead, W: Write> Session<R, W> {
     /// The next message; `None` at the end of input, which is legal at any moment.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] if the last message is not answered; [`ErrorKind::Parse`] if the daemon says what this version
-    /// cannot read, something else than `initialize` first, or an answer to a checkpoint that nobody asked for; and the errors of
-    /// [`LineReader::read`].
+    /// [`ErrorKind::InvalidArgument`] if the last message is not answered; [`ErrorKind::Parse`] if
+    /// the daemon says what this version cannot read, something else than `initialize` first, or an
+    /// answer to a checkpoint that nobody asked for; and the errors of [`LineReader::read`].
     pub fn read(&mut self) -> Result<Option<Message>, Error> {
         if let Some(due) = self.due {
             return Err(Error::invalid(format!("{due} is not answered yet")));
@@ -73,11 +74,12 @@ impl<R: BufRead, W: Write> Session<R, W> {
         Ok(Some(message))
     }
 
-    /// Asks for a checkpoint up to a record, or up to all that was given, and waits for the daemon's answer.
+    /// Asks for a checkpoint up to a record, or up to all that was given, and waits for the
+    /// daemon's answer.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] if no message is at hand; [`ErrorKind::Io`] if the output cannot be written;
-    /// [`ErrorKind::Parse`] if the daemon says something else than the answer.
+    /// [`ErrorKind::InvalidArgument`] if no message is at hand; [`ErrorKind::Io`] if the output
+    /// cannot be written; [`ErrorKind::Parse`] if the daemon says something else than the answer.
     pub fn checkpoint(&mut self, upto: Option<&Sequence>) -> Result<Checkpointed, Error> {
         if self.due.is_none() {
             return Err(Error::invalid("a checkpoint can be taken only before a message is answered"));
@@ -93,7 +95,8 @@ impl<R: BufRead, W: Write> Session<R, W> {
     /// Says that the message at hand is dealt with.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] if there is none; [`ErrorKind::Io`] if the output cannot be written.
+    /// [`ErrorKind::InvalidArgument`] if there is none; [`ErrorKind::Io`] if the output cannot be
+    /// written.
     pub fn answer(&mut self) -> Result<(), Error> {
         let Some(response_for) = self.due.take() else {
             return Err(Error::invalid("there is no message to answer"));

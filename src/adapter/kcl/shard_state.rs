@@ -19,11 +19,13 @@ const MAGIC: [u8; 8] = *b"\x89sgshard";
 const VERSION: u8 = 1;
 const CHECKSUM_BYTES: usize = 8;
 
-/// What the store has of a shard: read by who looks at an application's state from outside, such as `streamgauge inspect`.
+/// What the store has of a shard: read by who looks at an application's state from outside, such as
+/// `streamgauge inspect`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct ShardState {
-    /// Raised by every process that takes the shard over, so that the one before it is refused when it saves again.
+    /// Raised by every process that takes the shard over, so that the one before it is refused when
+    /// it saves again.
     pub owner: u64,
     /// Where the shard stands.
     pub phase: Phase,
@@ -33,7 +35,8 @@ pub struct ShardState {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Phase {
-    /// A new shard, which is about to claim what these ended shards have left. None of them is claimed by it unless this was saved before.
+    /// A new shard, which is about to claim what these ended shards have left. None of them is
+    /// claimed by it unless this was saved before.
     Claiming {
         /// The names of the ended shards.
         parents: Vec<String>,
@@ -42,14 +45,16 @@ pub enum Phase {
     Running {
         /// The ended shards whose windows it has taken over.
         parents: Vec<String>,
-        /// The state of its [`Work`](super::Work): of a pipeline a [`Snapshot`](crate::Snapshot), of a merger a [`MergerState`](super::MergerState).
+        /// The state of its [`Work`](super::Work): of a pipeline a [`Snapshot`](crate::Snapshot),
+        /// of a merger a [`MergerState`](super::MergerState).
         state: Bytes,
     },
     /// The shard has ended. What it has left is its heir's.
     Ended {
         /// The shard that takes its windows over, once there is one.
         heir: Option<String>,
-        /// Its open windows, until they are part of the heir's state: of a pipeline each a [`Partial`](crate::snapshot::Partial), of a merger its state.
+        /// Its open windows, until they are part of the heir's state: of a pipeline each a
+        /// [`Partial`](crate::snapshot::Partial), of a merger its state.
         windows: Vec<Bytes>,
     },
 }

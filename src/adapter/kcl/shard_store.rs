@@ -1,19 +1,25 @@
-//! The states of an application's shards in a store: who owns one, and who goes on where one has ended.
+//! The states of an application's shards in a store: who owns one, and who goes on where one has
+//! ended.
 //!
 //! # Two owners
-//! Every process that takes a shard over saves its state anew with `owner` raised. Whoever had it before is refused at its next save, which is conditional on the
-//! version it knows. So the process that got the shard last is the one that goes on.
+//! Every process that takes a shard over saves its state anew with `owner` raised. Whoever had it
+//! before is refused at its next save, which is conditional on the version it knows. So the process
+//! that got the shard last is the one that goes on.
 //!
 //! # Ended shards
-//! An ended shard leaves its open windows in its state. The protocol does not name a shard's parents, and it need not: answers over all shards are right as long as each ended
-//! shard's windows are taken over by exactly one. A new shard X does it so:
+//! An ended shard leaves its open windows in its state. The protocol does not name a shard's
+//! parents, and it need not: answers over all shards are right as long as each ended shard's
+//! windows are taken over by exactly one. A new shard X does it so:
 //! 1. X saves, where nothing is yet, that it is `Claiming` every ended shard that has no heir.
 //! 2. For each of them in turn, it becomes the heir by a conditional save, unless another has.
-//! 3. X saves that it is `Running`, with the windows of those whose heir it is, in place of `Claiming`.
+//! 3. X saves that it is `Running`, with the windows of those whose heir it is, in place of
+//!    `Claiming`.
 //!
-//! X is the heir of P only if X's `Claiming` names P, and of all that it names X finds out in step 2 whether it is, whatever process of X gets there and however often
-//! it starts over: a claim cannot be lost, and two of X's processes cannot save `Running` both. An ended shard gets an heir in any case: its
-//! own children start after it has ended, as the daemon starts them after the checkpoint at its end.
+//! X is the heir of P only if X's `Claiming` names P, and of all that it names X finds out in step
+//! 2 whether it is, whatever process of X gets there and however often it starts over: a claim
+//! cannot be lost, and two of X's processes cannot save `Running` both. An ended shard gets an heir
+//! in any case: its own children start after it has ended, as the daemon starts them after the
+//! checkpoint at its end.
 
 use super::clock::Clock;
 use super::shard_state::{Phase, ShardState};
@@ -49,14 +55,16 @@ pub(super) struct ShardStore<S> {
 pub(super) enum TakenOver {
     /// A shard at work, with the processor's state.
     Running(Bytes),
-    /// A shard that begins, with what ended ones have left. It is this process's once [`ShardStore::save`] has succeeded.
+    /// A shard that begins, with what ended ones have left. It is this process's once
+    /// [`ShardStore::save`] has succeeded.
     New(Vec<Bytes>),
     /// The shard has ended before.
     Ended,
 }
 
 impl<S: Store> ShardStore<S> {
-    /// `shared`: every new shard takes over what all ended ones have left. Otherwise one of them does.
+    /// `shared`: every new shard takes over what all ended ones have left. Otherwise one of them
+    /// does.
     pub(super) fn new(store: S, shard: &ShardId, shared: bool) -> Self {
         ShardStore { store, shard: shard.as_str().to_owned(), owner: 0, version: None, parents: Vec::new(), shared }
     }
@@ -178,7 +186,8 @@ impl<S: Store> ShardStore<S> {
         Ok(())
     }
 
-    /// Drops what the ended shards have left, once it is part of this one's saved state. Nothing is lost where it fails: it is done again at the next start.
+    /// Drops what the ended shards have left, once it is part of this one's saved state. Nothing is
+    /// lost where it fails: it is done again at the next start.
     pub(super) fn release_parents(&self, clock: &mut dyn Clock) {
         for parent in &self.parents {
             let Ok(Some((ShardState { owner, phase: Phase::Ended { heir, windows } }, version))) = self.load(parent, clock) else {

@@ -16,8 +16,9 @@ use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// What is done with the records of a shard, as state that can be written down. [`PipelineWork`](super::PipelineWork) runs a pipeline,
-/// [`MergerWork`](super::MergerWork) merges partials.
+/// What is done with the records of a shard, as state that can be written down.
+/// [`PipelineWork`](super::PipelineWork) runs a pipeline, [`MergerWork`](super::MergerWork) merges
+/// partials.
 pub trait Work {
     /// The shard is known, and nothing of it yet: the place where answers go is to be opened.
     ///
@@ -37,17 +38,20 @@ pub trait Work {
     /// If it is none of this work's.
     fn inherit(&mut self, left: &Bytes) -> Result<(), Error>;
 
-    /// Applies records, those that were applied before excepted. What cannot be decoded goes to `dead_letter`.
+    /// Applies records, those that were applied before excepted. What cannot be decoded goes to
+    /// `dead_letter`.
     ///
     /// # Errors
     /// Whatever is to end the run before these records are checkpointed.
     fn take(&mut self, batch: &Batch, now: Timestamp, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error>;
 
-    /// The caller's clock has come to `now`; whether that may have completed something. Not called while the shard is behind.
+    /// The caller's clock has come to `now`; whether that may have completed something. Not called
+    /// while the shard is behind.
     fn advance(&mut self, now: Timestamp) -> bool;
 
-    /// Whether what [`emit`](Work::emit) gives follows from something that no state has yet, as when the clock has completed a window. The state is then saved first, so that a
-    /// process that starts over says the same.
+    /// Whether what [`emit`](Work::emit) gives follows from something that no state has yet, as
+    /// when the clock has completed a window. The state is then saved first, so that a process that
+    /// starts over says the same.
     fn is_ahead(&self) -> bool;
 
     /// Hands on the answers that are complete.
@@ -64,19 +68,22 @@ pub trait Work {
 
     /// The shard has ended: what is to go on in another. Answers that are complete were emitted.
     ///
-    /// One of the shards that begin afterwards gets it, or all of them, each a copy: see [`is_shared`](Work::is_shared).
+    /// One of the shards that begin afterwards gets it, or all of them, each a copy: see
+    /// [`is_shared`](Work::is_shared).
     ///
     /// # Errors
     /// If it cannot be written down.
     fn hand_over(&mut self) -> Result<Vec<Bytes>, Error>;
 
-    /// Whether what was handed over goes to every shard that begins afterwards. Then having it twice must not count it twice.
+    /// Whether what was handed over goes to every shard that begins afterwards. Then having it
+    /// twice must not count it twice.
     fn is_shared(&self) -> bool;
 
     /// The last place that was applied.
     fn applied(&self) -> Option<&Sequence>;
 
-    /// How many records came too late for all of their windows, in this process; and whether they are handed out. Default: none.
+    /// How many records came too late for all of their windows, in this process; and whether they
+    /// are handed out. Default: none.
     fn late(&self) -> (u64, bool) {
         (0, false)
     }
@@ -88,19 +95,24 @@ pub type OnDeadLetter = Box<dyn FnMut(&Error)>;
 /// How often state is saved, and what is told to whom. Each field has a default.
 #[non_exhaustive]
 pub struct ProcessorOptions {
-    /// After so many records, at the next end of a batch, answers are emitted, the state is saved and a checkpoint taken. Default: 100,000.
+    /// After so many records, at the next end of a batch, answers are emitted, the state is saved
+    /// and a checkpoint taken. Default: 100,000.
     pub every_records: u64,
     /// After so long, at the next message, the same. Default: 10 s.
     pub every: Duration,
-    /// A process whose shard another has taken over does no more than answer the daemon, until the daemon says that the lease is lost; after so long it ends with an
-    /// error. Ending at once would end the daemon with all of its other shards. Default: 60 s.
+    /// A process whose shard another has taken over does no more than answer the daemon, until the
+    /// daemon says that the lease is lost; after so long it ends with an error. Ending at once
+    /// would end the daemon with all of its other shards. Default: 60 s.
     pub stale_after: Duration,
-    /// Whether a shard whose checkpoint is ahead of its state in the store is an error; default: it is told by a note. It means that state was lost, or that the
-    /// application had checkpoints before it had state.
+    /// Whether a shard whose checkpoint is ahead of its state in the store is an error; default: it
+    /// is told by a note. It means that state was lost, or that the application had checkpoints
+    /// before it had state.
     pub require_state: bool,
-    /// Is told what an operator should know; default: standard error, which the daemon puts into its log.
+    /// Is told what an operator should know; default: standard error, which the daemon puts into
+    /// its log.
     pub on_note: Box<dyn FnMut(&str)>,
-    /// Is told of each record that could not be decoded or aggregated; default: the first ten are noted.
+    /// Is told of each record that could not be decoded or aggregated; default: the first ten are
+    /// noted.
     pub on_dead_letter: Option<OnDeadLetter>,
 }
 
@@ -132,7 +144,8 @@ const DEAD_LETTERS_NOTED: u64 = 10;
 /// Where a shard stands in this process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Standing {
-    /// Initialized; the shard is taken over with the first records, as a process that never gets any must not disturb the one that does.
+    /// Initialized; the shard is taken over with the first records, as a process that never gets
+    /// any must not disturb the one that does.
     Waiting,
     /// It is this process's.
     Owned,
@@ -144,14 +157,17 @@ enum Standing {
     Released,
 }
 
-/// A [`RecordProcessor`] that keeps the state of its [`Work`] in a [`Store`]: apply, emit, save, checkpoint, every so many records or so often, at the end of the shard
-/// and when the daemon shuts down.
+/// A [`RecordProcessor`] that keeps the state of its [`Work`] in a [`Store`]: apply, emit, save,
+/// checkpoint, every so many records or so often, at the end of the shard and when the daemon shuts
+/// down.
 ///
-/// - After any crash it goes on from the state that was saved last, and skips the records that are in it.
-/// - A save is conditional. When another process has taken the shard over, this one emits, saves and checkpoints nothing any more, says so, and has a
-///   [`failure`](StatefulProcessor::failure).
-/// - At the end of a shard, its open windows are left in the store, and one of the shards that begin afterwards takes them over. One store is for one application, and
-///   is lost or kept with its lease table.
+/// - After any crash it goes on from the state that was saved last, and skips the records that are
+///   in it.
+/// - A save is conditional. When another process has taken the shard over, this one emits, saves
+///   and checkpoints nothing any more, says so, and has a [`failure`](StatefulProcessor::failure).
+/// - At the end of a shard, its open windows are left in the store, and one of the shards that
+///   begin afterwards takes them over. One store is for one application, and is lost or kept with
+///   its lease table.
 pub struct StatefulProcessor<K, S> {
     work: K,
     store: Option<S>,
@@ -197,7 +213,8 @@ impl<K: Work, S: Store> StatefulProcessor<K, S> {
         }
     }
 
-    /// Why this process did not do its work to the end, although it answered the daemon to the end; [`ErrorKind::Conflict`]: another has taken the shard over.
+    /// Why this process did not do its work to the end, although it answered the daemon to the end;
+    /// [`ErrorKind::Conflict`]: another has taken the shard over.
     pub fn failure(&self) -> Option<&Error> {
         self.failure.as_ref()
     }
@@ -217,7 +234,8 @@ impl<K: Work, S: Store> StatefulProcessor<K, S> {
         (self.options.on_note)(&format!("{shard}: {note}"));
     }
 
-    /// Whether there is work to do: the shard is this process's, and is taken over if it is not yet.
+    /// Whether there is work to do: the shard is this process's, and is taken over if it is not
+    /// yet.
     fn owns(&mut self, clock: &mut dyn Clock) -> Result<bool, Error> {
         match self.standing {
             Standing::Owned => Ok(true),

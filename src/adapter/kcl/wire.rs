@@ -14,7 +14,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::{Value, json};
 use std::fmt;
 
-/// Records in one message, at most. The daemon asks for 10,000 at a time; those that the KPL aggregated are many each.
+/// Records in one message, at most. The daemon asks for 10,000 at a time; those that the KPL
+/// aggregated are many each.
 pub const MESSAGE_RECORDS_MAX: usize = 4_000_000;
 
 /// In the text of the error about too many records, by which it is told from others.
@@ -280,7 +281,8 @@ impl Records<'_> {
         Ok(Record { partition_key, data, arrival, position })
     }
 
-    /// The sub-sequence number of a record that comes without one, as from daemons before 1.7, which take aggregates apart all the same: its index among those of its number. A message
+    /// The sub-sequence number of a record that comes without one, as from daemons before 1.7,
+    /// which take aggregates apart all the same: its index among those of its number. A message
     /// holds all of them or none.
     #[cold]
     fn next_sub(&self, number: &SequenceNumber) -> u64 {

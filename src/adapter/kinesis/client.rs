@@ -11,7 +11,8 @@ use std::thread;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
-/// Puts records into one stream. The interface is blocking: each call runs on a small runtime of the client's own.
+/// Puts records into one stream. The interface is blocking: each call runs on a small runtime of
+/// the client's own.
 pub struct StreamClient {
     client: Client,
     stream: String,
@@ -20,8 +21,9 @@ pub struct StreamClient {
 }
 
 impl StreamClient {
-    /// A client of the stream. Region, credentials and endpoint are those of the `AWS_...` environment variables, the profile, the container or the instance, as for
-    /// all of AWS's tools.
+    /// A client of the stream. Region, credentials and endpoint are those of the `AWS_...`
+    /// environment variables, the profile, the container or the instance, as for all of AWS's
+    /// tools.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if the operating system refuses what a runtime needs.

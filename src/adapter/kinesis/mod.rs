@@ -1,6 +1,7 @@
 //! Partials into a Kinesis stream, for a second stage that merges them.
 //!
-//! [`KinesisTarget`] puts each partial as one record, with its window as the partition key, so that all partials of a window come on one shard.
+//! [`KinesisTarget`] puts each partial as one record, with its window as the partition key, so that
+//! all partials of a window come on one shard.
 //!
 //! ```no_run
 //! use streamgauge::adapter::PartialSink;

@@ -10,13 +10,15 @@ use std::time::Duration;
 /// Records of one PutRecords call, at most: Kinesis' limit.
 const RECORDS_MAX: usize = 500;
 
-/// Bytes of one call, keys included, at most. Kinesis takes 10 MiB; half of that, as some emulators and older descriptions do.
+/// Bytes of one call, keys included, at most. Kinesis takes 10 MiB; half of that, as some emulators
+/// and older descriptions do.
 const CALL_BYTES_MAX: usize = 5 << 20;
 
 /// Bytes of one record, key included, at most: what a stream takes unless it is told to take more.
 const RECORD_BYTES_MAX: usize = 1 << 20;
 
-/// How often records that were refused are sent again, and the pause before the second time, doubled each time up to the last.
+/// How often records that were refused are sent again, and the pause before the second time,
+/// doubled each time up to the last.
 const TRIES: u32 = 10;
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -39,7 +41,8 @@ impl Entry {
 
 /// Puts records into a stream: one PutRecords call.
 pub trait PutRecords {
-    /// What became of each record, in their order: `None` if it is in the stream, otherwise the error code.
+    /// What became of each record, in their order: `None` if it is in the stream, otherwise the
+    /// error code.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if the whole call failed, which the caller may do again.
@@ -49,10 +52,12 @@ pub trait PutRecords {
     fn pause(&mut self, length: Duration);
 }
 
-/// Puts partials into a Kinesis stream, up to 500 a call, with the window as partition key. Those that the stream refuses, as it does when a shard is busy, are sent
-/// again, and no others, up to 10 times with growing pauses.
+/// Puts partials into a Kinesis stream, up to 500 a call, with the window as partition key. Those
+/// that the stream refuses, as it does when a shard is busy, are sent again, and no others, up to
+/// 10 times with growing pauses.
 ///
-/// A partial that was put may be put again after a crash; a [`Merger`](crate::merger::Merger) does not mind.
+/// A partial that was put may be put again after a crash; a [`Merger`](crate::merger::Merger) does
+/// not mind.
 #[derive(Debug)]
 pub struct KinesisTarget<C = StreamClient> {
     client: C,
@@ -77,7 +82,8 @@ impl<C: PutRecords> KinesisTarget<C> {
         KinesisTarget { client, held: Vec::new(), held_bytes: 0, record_bytes_max: RECORD_BYTES_MAX }
     }
 
-    /// The same for a stream that takes larger records; default 1 MiB, the stream's `MaxRecordSizeInKiB` unless it was raised.
+    /// The same for a stream that takes larger records; default 1 MiB, the stream's
+    /// `MaxRecordSizeInKiB` unless it was raised.
     #[must_use]
     pub fn record_bytes_max(mut self, bytes: usize) -> Self {
         self.record_bytes_max = bytes;
@@ -206,7 +212,8 @@ mod tests {
         let partials = partials(1100);
         partials.iter().for_each(|partial| target.put(partial).unwrap());
         target.flush().unwrap();
-        // 500 are taken at once; of the next 500, 71 are refused, then the whole call fails, then 23 are refused, then 11; the last 100.
+        // 500 are taken at once; of the next 500, 71 are refused, then the whole call fails, then
+        // 23 are refused, then 11; the last 100.
         assert_eq!(target.client.calls, [500, 500, 71, 71, 23, 11, 100]);
         let mut taken: Vec<&Bytes> = target.client.taken.iter().map(|entry| &entry.data).collect();
         let mut expected: Vec<&Bytes> = partials.iter().map(Partial::bytes).collect();

@@ -8,7 +8,8 @@ use crate::record::{Record, Sequence, SequenceNumber, ShardId};
 use crate::time::Timestamp;
 use bytes::Bytes;
 
-/// The records of an event, of one shard and in its order, with what could not be read between them.
+/// The records of an event, of one shard and in its order, with what could not be read between
+/// them.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) shard: ShardId,
@@ -39,8 +40,9 @@ pub(super) enum Item<'a> {
 }
 
 impl Batch {
-    /// The records of the event, which are of this shard if it is given, taken apart; `None` if there is nothing in it, and nothing says of which shard. Where nothing could be read the shard has no
-    /// name.
+    /// The records of the event, which are of this shard if it is given, taken apart; `None` if
+    /// there is nothing in it, and nothing says of which shard. Where nothing could be read the
+    /// shard has no name.
     ///
     /// # Errors
     /// [`ErrorKind::Parse`] if records are of several shards.
@@ -137,7 +139,8 @@ impl Flaw {
     }
 }
 
-/// The ARN of the stream that an ARN names: that of a consumer, `...:stream/NAME/consumer/...`, begins with it.
+/// The ARN of the stream that an ARN names: that of a consumer, `...:stream/NAME/consumer/...`,
+/// begins with it.
 fn stream_arn(arn: &str) -> &str {
     const STREAM: &str = ":stream/";
     let Some(name) = arn.find(STREAM).map(|at| at + STREAM.len()) else { return arn };

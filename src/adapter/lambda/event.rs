@@ -14,11 +14,12 @@ use std::collections::BTreeMap;
 
 /// Lambda's Kinesis event.
 ///
-/// Made by [`from_slice`](KinesisEvent::from_slice), or by serde from a slice or a string (not from a reader or a
-/// `serde_json::Value`: arrival times are read from the digits as they stand in the input). Fields that this crate does not know
-/// are skipped.
+/// Made by [`from_slice`](KinesisEvent::from_slice), or by serde from a slice or a string (not from
+/// a reader or a `serde_json::Value`: arrival times are read from the digits as they stand in the
+/// input). Fields that this crate does not know are skipped.
 ///
-/// A record with a field that is missing, null or malformed does not fail the event: it is in [`rejected`](KinesisEvent::rejected).
+/// A record with a field that is missing, null or malformed does not fail the event: it is in
+/// [`rejected`](KinesisEvent::rejected).
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct KinesisEvent {
@@ -26,7 +27,8 @@ pub struct KinesisEvent {
     pub records: Vec<Record>,
     /// What could not be read as a record, in the order of the event.
     pub rejected: Vec<Rejected>,
-    /// The stream's ARN: the window's if there is one, else the first record's; `None` if neither has any.
+    /// The stream's ARN: the window's if there is one, else the first record's; `None` if neither
+    /// has any.
     pub stream_arn: Option<Box<str>>,
     /// What a mapping with a tumbling window adds.
     pub tumbling: Option<TumblingWindow>,
@@ -51,12 +53,14 @@ pub struct TumblingWindow {
 impl KinesisEvent {
     /// Reads an event.
     ///
-    /// Cost: one pass, under 1 ns a byte; memory of the payloads, decoded, plus under 200 bytes a record.
+    /// Cost: one pass, under 1 ns a byte; memory of the payloads, decoded, plus under 200 bytes a
+    /// record.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`] if this is not the JSON of a Kinesis event, naming the record's index and the field where it can, or the
-    /// service that the event is from: SQS, SNS, S3, DynamoDB and others send events of the same form;
-    /// [`ErrorKind::LimitExceeded`] if it has more than [`EVENT_RECORDS_MAX`](super::EVENT_RECORDS_MAX) records.
+    /// [`ErrorKind::Parse`] if this is not the JSON of a Kinesis event, naming the record's index
+    /// and the field where it can, or the service that the event is from: SQS, SNS, S3, DynamoDB
+    /// and others send events of the same form; [`ErrorKind::LimitExceeded`] if it has more than
+    /// [`EVENT_RECORDS_MAX`](super::EVENT_RECORDS_MAX) records.
     pub fn from_slice(event: &[u8]) -> Result<Self, Error> {
         // Once for all strings, which is several times faster than one by one.
         KinesisEvent::from_text(utf8(event).map_err(|error| error.at("this is not a Kinesis event of Lambda"))?)
@@ -78,9 +82,11 @@ impl KinesisEvent {
         }
     }
 
-    /// Takes apart the records that the KPL aggregated; see [`kpl::deaggregate`]. Lambda does not do it itself.
+    /// Takes apart the records that the KPL aggregated; see [`kpl::deaggregate`]. Lambda does not
+    /// do it itself.
     ///
-    /// Without a `range` no user record is dropped: Lambda does not say what hash keys the shard has.
+    /// Without a `range` no user record is dropped: Lambda does not say what hash keys the shard
+    /// has.
     pub fn deaggregate(&mut self, range: Option<&HashRange>) -> Deaggregation {
         let mut counts = Deaggregation::default();
         let mut records = Vec::with_capacity(self.records.len());
@@ -115,7 +121,8 @@ impl<'de> Deserialize<'de> for KinesisEvent {
     }
 }
 
-/// The error about an event that could not be read, which names the event's source where there is one.
+/// The error about an event that could not be read, which names the event's source where there is
+/// one.
 #[cold]
 fn unreadable(event: &str, message: &str) -> Error {
     match (message.contains(TOO_MANY), source_of(event)) {
@@ -137,8 +144,9 @@ fn foreign_service(arn: &str) -> Option<&str> {
     (service != "kinesis").then_some(service)
 }
 
-/// What an event that has no records of a stream says of its source, as services write it: Kafka, DocumentDB and queues of MQ in `eventSource`, EventBridge in `source`.
-/// Pipes of EventBridge give an array of records.
+/// What an event that has no records of a stream says of its source, as services write it: Kafka,
+/// DocumentDB and queues of MQ in `eventSource`, EventBridge in `source`. Pipes of EventBridge give
+/// an array of records.
 #[cold]
 fn source_of(event: &str) -> Option<String> {
     const FIELDS: [(&str, &str); 3] =

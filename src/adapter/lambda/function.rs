@@ -1,4 +1,5 @@
-//! A pipeline file as a Lambda function, set by environment variables: what the command `streamgauge lambda` and the binary `bootstrap` run.
+//! A pipeline file as a Lambda function, set by environment variables: what the command
+//! `streamgauge lambda` and the binary `bootstrap` run.
 
 use super::{Emf, Handler, Invocation, run};
 use crate::adapter::pipeline_file::read_pipeline;
@@ -33,11 +34,14 @@ enum Mode {
     Stateless,
 }
 
-/// Runs the pipeline file that `STREAMGAUGE_PIPELINE` names as a Lambda function, set by further `STREAMGAUGE_...` variables (docs/LAMBDA.md lists them), until Lambda ends the
-/// process. Answers go to standard output, the lines of [`JsonLines`](crate::spec::JsonLines); dead letters and errors to standard error.
+/// Runs the pipeline file that `STREAMGAUGE_PIPELINE` names as a Lambda function, set by further
+/// `STREAMGAUGE_...` variables (docs/LAMBDA.md lists them), until Lambda ends the process. Answers
+/// go to standard output, the lines of [`JsonLines`](crate::spec::JsonLines); dead letters and
+/// errors to standard error.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidArgument`] and [`ErrorKind::Parse`] for settings or a pipeline file that are wrong; [`ErrorKind::Io`] for a file that cannot be read; and as [`run`].
+/// [`ErrorKind::InvalidArgument`] and [`ErrorKind::Parse`] for settings or a pipeline file that are
+/// wrong; [`ErrorKind::Io`] for a file that cannot be read; and as [`run`].
 pub fn run_from_environment() -> Result<(), Error> {
     let seed = seed_from_environment()?;
     let settings = Settings::from(|name| env::var(name).ok().filter(|value| !value.is_empty()))?;

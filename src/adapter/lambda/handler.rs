@@ -22,8 +22,8 @@ type OnDeadLetter = Box<dyn FnMut(&DeadLetter<'_>) + Send>;
 type OnLate = Box<dyn FnMut(&LateRecord<'_>) + Send>;
 type OnInvocation = Box<dyn FnMut(&Invocation) + Send>;
 
-/// A function behind a Kinesis event source mapping: drives a pipeline with the events' records, hands its answers to a sink, and replies right to
-/// the letter of the contract.
+/// A function behind a Kinesis event source mapping: drives a pipeline with the events' records,
+/// hands its answers to a sink, and replies right to the letter of the contract.
 ///
 /// In one of three modes, of which [`tumbling`](Handler::tumbling) is the default:
 ///
@@ -33,10 +33,12 @@ type OnInvocation = Box<dyn FnMut(&Invocation) + Send>;
 /// | [`stored`](Handler::stored) | in a [`Store`], by shard | any window, by event time, sliding too |
 /// | [`stateless`](Handler::stateless) | nowhere | each batch by itself: partials to be merged elsewhere |
 ///
-/// Reads no clock: the caller tells the time. Nothing of one invocation is left over for the next, which may be of another shard.
+/// Reads no clock: the caller tells the time. Nothing of one invocation is left over for the next,
+/// which may be of another shard.
 ///
-/// A handler takes one event at a time. A program that gets several at once, as on Lambda Managed Instances, gives each thread a handler of its own, or shares one behind a
-/// lock; handlers of one store find out when they race for a shard.
+/// A handler takes one event at a time. A program that gets several at once, as on Lambda Managed
+/// Instances, gives each thread a handler of its own, or shares one behind a lock; handlers of one
+/// store find out when they race for a shard.
 ///
 /// # Example
 /// ```
@@ -71,7 +73,8 @@ enum Mode {
     Stateless,
 }
 
-/// What the modes share: the pipeline with what stands around it, and what this invocation did so far.
+/// What the modes share: the pipeline with what stands around it, and what this invocation did so
+/// far.
 pub(super) struct Core<P, S> {
     pub(super) pipeline: P,
     sink: S,
@@ -99,7 +102,8 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
     /// A handler in tumbling mode.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the pipeline's aggregate cannot be written down.
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the pipeline's aggregate cannot
+    /// be written down.
     pub fn new(pipeline: P, sink: S) -> Result<Self, Error> {
         let fresh = pipeline.snapshot()?;
         let invocation = Invocation::default();
@@ -108,8 +112,10 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
         Ok(Handler { core, mode, packing: Packing::default(), idle_after: Duration::from_secs(60), on_invocation: None })
     }
 
-    /// In Lambda's own tumbling windows: the mapping has `TumblingWindowInSeconds` set, the state travels in the event and in the reply, and a window's answers come out at its
-    /// last invocation, with what the pipeline itself completes before. The state takes at most 900,000 bytes of JSON, of the 1 MB that Lambda allows, or as
+    /// In Lambda's own tumbling windows: the mapping has `TumblingWindowInSeconds` set, the state
+    /// travels in the event and in the reply, and a window's answers come out at its last
+    /// invocation, with what the pipeline itself completes before. The state takes at most 900,000
+    /// bytes of JSON, of the 1 MB that Lambda allows, or as
     /// [`state_bytes_max`](Handler::state_bytes_max) says.
     #[must_use]
     pub fn tumbling(mut self) -> Self {
@@ -117,28 +123,33 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
         self
     }
 
-    /// With the state of each shard in a store: loaded, applied, answers handed on, saved, and only then replied. A batch that is delivered again is a no-op for what was applied. A
-    /// conflict, because another invocation has saved meanwhile, is an error, so that Lambda delivers again.
+    /// With the state of each shard in a store: loaded, applied, answers handed on, saved, and only
+    /// then replied. A batch that is delivered again is a no-op for what was applied. A conflict,
+    /// because another invocation has saved meanwhile, is an error, so that Lambda delivers again.
     ///
-    /// The mapping's `ParallelizationFactor` must be 1: a shard's records have to come in their order.
+    /// The mapping's `ParallelizationFactor` must be 1: a shard's records have to come in their
+    /// order.
     #[must_use]
     pub fn stored(mut self, store: impl Store + 'static) -> Self {
         self.mode = Mode::Stored(Stored::new(Box::new(store)));
         self
     }
 
-    /// Each batch by itself: all of its windows come out at once, as answers or partials of a source of its own, `<stream>/<shard>:<first sequence number>`.
+    /// Each batch by itself: all of its windows come out at once, as answers or partials of a
+    /// source of its own, `<stream>/<shard>:<first sequence number>`.
     #[must_use]
     pub fn stateless(mut self) -> Self {
         self.mode = Mode::Stateless;
         self
     }
 
-    /// How large the state of a tumbling window may become, in bytes of JSON. Default: 900,000. A change of mode sets it back.
+    /// How large the state of a tumbling window may become, in bytes of JSON. Default: 900,000. A
+    /// change of mode sets it back.
     ///
     /// # Errors
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for more than 1,000,000, at which Lambda would end the window early, and in another mode than
-    /// [`tumbling`](Handler::tumbling), whose state has no such budget.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for more than 1,000,000, at which
+    /// Lambda would end the window early, and in another mode than [`tumbling`](Handler::tumbling),
+    /// whose state has no such budget.
     pub fn state_bytes_max(mut self, bytes: usize) -> Result<Self, Error> {
         match &mut self.mode {
             Mode::Tumbling(tumbling) if bytes <= STATE_BYTES_LIMIT => tumbling.state_bytes_max = bytes,
@@ -152,35 +163,40 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
         Ok(self)
     }
 
-    /// After how long without a record a shard is taken as ended or silent by [`answer_idle`](Handler::answer_idle). Default: one minute.
+    /// After how long without a record a shard is taken as ended or silent by
+    /// [`answer_idle`](Handler::answer_idle). Default: one minute.
     #[must_use]
     pub fn idle_after(mut self, length: Duration) -> Self {
         self.idle_after = length;
         self
     }
 
-    /// How payloads are taken apart before they are decoded. Default: those that the KPL aggregated.
+    /// How payloads are taken apart before they are decoded. Default: those that the KPL
+    /// aggregated.
     #[must_use]
     pub fn packing(mut self, packing: Packing) -> Self {
         self.packing = packing;
         self
     }
 
-    /// Is handed everything that could not be read, decoded or aggregated and was passed over. A batch that is delivered again gives those again that were not saved.
+    /// Is handed everything that could not be read, decoded or aggregated and was passed over. A
+    /// batch that is delivered again gives those again that were not saved.
     #[must_use]
     pub fn on_dead_letter(mut self, take: impl FnMut(&DeadLetter<'_>) + Send + 'static) -> Self {
         self.core.on_dead_letter = Some(Box::new(take));
         self
     }
 
-    /// Is handed every record that comes too late for all of its windows. Default: late records are [counted](Invocation::late) only.
+    /// Is handed every record that comes too late for all of its windows. Default: late records are
+    /// [counted](Invocation::late) only.
     #[must_use]
     pub fn on_late(mut self, take: impl FnMut(&LateRecord<'_>) + Send + 'static) -> Self {
         self.core.on_late = Some(Box::new(take));
         self
     }
 
-    /// Is told what each invocation did, also one that ends with an error: [`Emf`](super::Emf) makes metrics of it.
+    /// Is told what each invocation did, also one that ends with an error: [`Emf`](super::Emf)
+    /// makes metrics of it.
     #[must_use]
     pub fn on_invocation(mut self, take: impl FnMut(&Invocation) + Send + 'static) -> Self {
         self.on_invocation = Some(Box::new(take));
@@ -197,7 +213,8 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
         &self.core.invocation
     }
 
-    /// Handles an event as Lambda's runtime hands it over. In stored mode a scheduled event of EventBridge is one too: it is [`answer_idle`](Handler::answer_idle).
+    /// Handles an event as Lambda's runtime hands it over. In stored mode a scheduled event of
+    /// EventBridge is one too: it is [`answer_idle`](Handler::answer_idle).
     ///
     /// # Errors
     /// As [`handle`](Handler::handle), and as [`KinesisEvent::from_slice`].
@@ -212,21 +229,30 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
     /// Handles an event at the time `now`.
     ///
     /// # Errors
-    /// Lambda is then to deliver the whole batch again. [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) for the state of another pipeline, [`Corrupt`](crate::ErrorKind::Corrupt) for one that is none,
-    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit or the state's budget, [`Conflict`](crate::ErrorKind::Conflict) and [`Io`](crate::ErrorKind::Io) of the store, [`Parse`](crate::ErrorKind::Parse) and
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for an event that is not as the mode needs it, and those of the sink.
+    /// Lambda is then to deliver the whole batch again.
+    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) for the state of another pipeline,
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) for one that is none,
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit or the state's budget,
+    /// [`Conflict`](crate::ErrorKind::Conflict) and [`Io`](crate::ErrorKind::Io) of the store,
+    /// [`Parse`](crate::ErrorKind::Parse) and
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for an event that is not as the mode
+    /// needs it, and those of the sink.
     pub fn handle(&mut self, event: KinesisEvent, now: Timestamp) -> Result<Reply, Error> {
         self.account(now, |handler| handler.reply_to(event, now))
     }
 
-    /// Answers the open windows of all shards that have ended or fallen silent, for which no record will do it: those without a record for
-    /// [`idle_after`](Handler::idle_after). The windows stay open: should a record come all the same, they are answered once more, with the revision raised. How many
-    /// shards were answered; a window is passed over that was answered so before and has no other records since.
+    /// Answers the open windows of all shards that have ended or fallen silent, for which no record
+    /// will do it: those without a record for [`idle_after`](Handler::idle_after). The windows stay
+    /// open: should a record come all the same, they are answered once more, with the revision
+    /// raised. How many shards were answered; a window is passed over that was answered so before
+    /// and has no other records since.
     ///
-    /// To be called every now and then, as by a schedule of EventBridge. Cost: a listing of the store, and a load for each shard.
+    /// To be called every now and then, as by a schedule of EventBridge. Cost: a listing of the
+    /// store, and a load for each shard.
     ///
     /// # Errors
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) in another mode than [`stored`](Handler::stored); those of the store and of the sink.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) in another mode than
+    /// [`stored`](Handler::stored); those of the store and of the sink.
     pub fn answer_idle(&mut self, now: Timestamp) -> Result<u64, Error> {
         let idle_after = self.idle_after;
         self.account(now, |handler| match &mut handler.mode {
@@ -297,10 +323,12 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
 
     /// Takes the batch, up to its end or to where a strict pipeline stops.
     ///
-    /// Where there is no room for the answers of windows that wait, these are handed on under `source` before the end of the batch, if that is given.
+    /// Where there is no room for the answers of windows that wait, these are handed on under
+    /// `source` before the end of the batch, if that is given.
     ///
     /// # Errors
-    /// Past a limit; of a strict pipeline, for what could not be read and has no sequence number that Lambda could be told.
+    /// Past a limit; of a strict pipeline, for what could not be read and has no sequence number
+    /// that Lambda could be told.
     pub(super) fn apply(&mut self, shard: Shard, batch: &Batch, source: Option<&str>) -> Result<Option<Stop>, Error> {
         self.source = source.map(str::to_owned);
         let stop = match batch.flaws.is_empty() {
@@ -399,13 +427,15 @@ impl Stop {
         let error = Error::new(flaw.error.kind(), flaw.error.to_string());
         match &flaw.sequence {
             Some(sequence) => Ok(Stop { from: sequence.number.clone(), inside: sequence.sub > 0, error }),
-            // Lambda takes an identifier that it does not know for a failure of the whole batch: so it is one.
+            // Lambda takes an identifier that it does not know for a failure of the whole batch: so
+            // it is one.
             None => Err(error),
         }
     }
 }
 
-/// Whether this is an event of a schedule, by AWS's documented form: `"detail-type": "Scheduled Event"`.
+/// Whether this is an event of a schedule, by AWS's documented form: `"detail-type": "Scheduled
+/// Event"`.
 fn is_scheduled(event: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
     struct Scheduled<'a> {

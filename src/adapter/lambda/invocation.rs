@@ -59,7 +59,8 @@ impl Invocation {
     }
 }
 
-/// What could not be read, decoded or aggregated, and was passed over: handed to [`Handler::on_dead_letter`](super::Handler::on_dead_letter).
+/// What could not be read, decoded or aggregated, and was passed over: handed to
+/// [`Handler::on_dead_letter`](super::Handler::on_dead_letter).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct DeadLetter<'a> {
@@ -73,7 +74,8 @@ pub struct DeadLetter<'a> {
     pub data: &'a Bytes,
 }
 
-/// `{"shard":"shardId-000000000003","sequence":"4965","reason":"...","data":"..."}`. A payload that is not UTF-8 is in base64, and then `"encoding":"base64"` says so.
+/// `{"shard":"shardId-000000000003","sequence":"4965","reason":"...","data":"..."}`. A payload that
+/// is not UTF-8 is in base64, and then `"encoding":"base64"` says so.
 impl Serialize for DeadLetter<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = json!({ "shard": self.shard.as_str(), "sequence": self.sequence.map(place), "reason": self.error.to_string() });
@@ -82,11 +84,12 @@ impl Serialize for DeadLetter<'_> {
     }
 }
 
-/// Writes an invocation as one line in CloudWatch's embedded metric format, which CloudWatch Logs makes metrics of
-/// (AWS: "Specification: Embedded metric format").
+/// Writes an invocation as one line in CloudWatch's embedded metric format, which CloudWatch Logs
+/// makes metrics of (AWS: "Specification: Embedded metric format").
 ///
-/// There are ten metrics of the invocation itself, and none per group or key: a metric and dimension costs. Dimensions are those given by
-/// [`dimension`](Emf::dimension), as a rule the function's name; the shard is a property, which can be searched for and makes no metric.
+/// There are ten metrics of the invocation itself, and none per group or key: a metric and
+/// dimension costs. Dimensions are those given by [`dimension`](Emf::dimension), as a rule the
+/// function's name; the shard is a property, which can be searched for and makes no metric.
 ///
 /// # Example
 /// ```

@@ -1,12 +1,14 @@
 //! Lambda's Kinesis events and the replies to them.
 //!
-//! [`KinesisEvent`] is what Lambda hands to a function behind a Kinesis event source mapping, plain or with a tumbling window;
-//! [`Reply`] is what such a function answers. Both keep to the letter of AWS's contract ("Using Lambda to process records from Amazon
-//! Kinesis Data Streams").
+//! [`KinesisEvent`] is what Lambda hands to a function behind a Kinesis event source mapping, plain
+//! or with a tumbling window; [`Reply`] is what such a function answers. Both keep to the letter of
+//! AWS's contract ("Using Lambda to process records from Amazon Kinesis Data Streams").
 //!
-//! An event goes to [`Record`](crate::Record)s in one pass over its bytes: base64 is decoded straight into blocks that the records
-//! share, arrival times become exact milliseconds, nothing else of the envelope is kept. Records that the KPL aggregated are taken
-//! apart on request ([`KinesisEvent::deaggregate`]), those of CloudWatch Logs too ([`logs::expand`](crate::adapter::logs::expand)).
+//! An event goes to [`Record`](crate::Record)s in one pass over its bytes: base64 is decoded
+//! straight into blocks that the records share, arrival times become exact milliseconds, nothing
+//! else of the envelope is kept. Records that the KPL aggregated are taken apart on request
+//! ([`KinesisEvent::deaggregate`]), those of CloudWatch Logs too
+//! ([`logs::expand`](crate::adapter::logs::expand)).
 //!
 //! # Example
 //! ```

@@ -7,9 +7,10 @@ use serde::ser::{SerializeStruct, Serializer};
 
 /// The answer to a [`KinesisEvent`](super::KinesisEvent).
 ///
-/// `batchItemFailures` holds at most one sequence number: Lambda retries from the lowest one on, so a second one says nothing.
-/// Lambda takes an empty or null identifier for a failure of the whole batch; a [`SequenceNumber`] cannot be empty. Give only numbers
-/// of the batch that is answered: an unknown one fails the batch as well. The mapping must have `ReportBatchItemFailures` set, or
+/// `batchItemFailures` holds at most one sequence number: Lambda retries from the lowest one on, so
+/// a second one says nothing. Lambda takes an empty or null identifier for a failure of the whole
+/// batch; a [`SequenceNumber`] cannot be empty. Give only numbers of the batch that is answered: an
+/// unknown one fails the batch as well. The mapping must have `ReportBatchItemFailures` set, or
 /// Lambda ignores the failure and counts the batch as done.
 ///
 /// With a tumbling window the answer must have a state, or the invocation counts as failed.
@@ -33,7 +34,8 @@ impl Reply {
         Reply::default()
     }
 
-    /// The batch is done up to the record with this sequence number, which Lambda is to deliver again with all after it.
+    /// The batch is done up to the record with this sequence number, which Lambda is to deliver
+    /// again with all after it.
     pub fn failed_from(sequence: SequenceNumber) -> Self {
         Reply { state: None, failed_from: Some(sequence) }
     }

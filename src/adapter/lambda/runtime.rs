@@ -1,4 +1,5 @@
-//! The loop that runs a handler as a Lambda function: AWS's custom runtime interface, by the crate `lambda_runtime`.
+//! The loop that runs a handler as a Lambda function: AWS's custom runtime interface, by the crate
+//! `lambda_runtime`.
 
 use super::{Handler, Reply};
 use crate::adapter::record_pipeline::RecordPipeline;
@@ -20,10 +21,12 @@ const VARIABLES: [&str; 4] =
 
 /// Runs the handler for as long as Lambda lets the process live, one invocation after another.
 ///
-/// An invocation that fails is reported to Lambda, which delivers its batch again, and told on standard error; so is a record that a strict pipeline refused.
+/// An invocation that fails is reported to Lambda, which delivers its batch again, and told on
+/// standard error; so is a record that a strict pipeline refused.
 ///
 /// # Errors
-/// [`ErrorKind::Unsupported`] where it is not Lambda that has started the process; [`ErrorKind::Io`] if the runtime interface fails.
+/// [`ErrorKind::Unsupported`] where it is not Lambda that has started the process;
+/// [`ErrorKind::Io`] if the runtime interface fails.
 pub fn run<P, S>(handler: Handler<P, S>) -> Result<(), Error>
 where
     P: RecordPipeline + Send + 'static,
@@ -69,7 +72,8 @@ fn now() -> Timestamp {
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Takes the body of each invocation out of the library's hands, which would parse all of it as JSON before the handler does, and leaves `null` in its place.
+/// Takes the body of each invocation out of the library's hands, which would parse all of it as
+/// JSON before the handler does, and leaves `null` in its place.
 #[derive(Clone, Default)]
 struct Body(Arc<Mutex<Bytes>>);
 

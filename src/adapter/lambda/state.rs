@@ -13,8 +13,8 @@ use std::fmt;
 
 /// A tumbling window's `state`: a JSON value that Lambda hands back as it was given, up to 1 MB.
 ///
-/// This crate's states hold the field `snapshot`, a snapshot's bytes in base64, and `since`, the sequence number of the first record in it. States of others
-/// are kept as they are.
+/// This crate's states hold the field `snapshot`, a snapshot's bytes in base64, and `since`, the
+/// sequence number of the first record in it. States of others are kept as they are.
 ///
 /// # Example
 /// ```
@@ -48,16 +48,19 @@ impl State {
         bytes_in_base64(json_bytes_max.saturating_sub(around))
     }
 
-    /// The state that holds a snapshot. It is `4 * ceil(n / 3) + 15` bytes long for a snapshot of `n` bytes.
+    /// The state that holds a snapshot. It is `4 * ceil(n / 3) + 15` bytes long for a snapshot of
+    /// `n` bytes.
     pub fn from_snapshot(snapshot: &[u8]) -> Self {
         let json = format!(r#"{{"snapshot":"{}"}}"#, STANDARD.encode_to_string(snapshot));
         State::from_json(json)
     }
 
-    /// The snapshot in this state, or `None` if the state is empty, as it is at the start of a window.
+    /// The snapshot in this state, or `None` if the state is empty, as it is at the start of a
+    /// window.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if the state is not empty and holds no snapshot in base64, as another function's.
+    /// [`ErrorKind::Corrupt`] if the state is not empty and holds no snapshot in base64, as another
+    /// function's.
     pub fn snapshot(&self) -> Result<Option<Vec<u8>>, Error> {
         Ok(self.carried()?.map(|carried| carried.snapshot))
     }

@@ -12,13 +12,15 @@ use crate::record::ShardId;
 pub(super) struct Stateless;
 
 impl Stateless {
-    /// The source is named by the batch's first record: the same batch, delivered again, gives the same partials again, which replace each other.
+    /// The source is named by the batch's first record: the same batch, delivered again, gives the
+    /// same partials again, which replace each other.
     pub(super) fn handle<P: RecordPipeline, S: Sink<P>>(&self, core: &mut Core<P, S>, mut batch: Batch) -> Result<Reply, Error> {
         core.begin(None)?;
         let shard = core.pipeline.open_shard(ShardId::new(batch.source.as_str()))?;
         let stop = core.apply(shard, &batch, None)?;
         if let Some(stop) = stop.as_ref().filter(|stop| stop.inside) {
-            // Lambda delivers an aggregate again whole, and nothing remembers what of it was taken: so nothing is.
+            // Lambda delivers an aggregate again whole, and nothing remembers what of it was taken:
+            // so nothing is.
             batch.keep_before(&stop.from);
             core.begin(None)?;
             let shard = core.pipeline.open_shard(ShardId::new(batch.source.as_str()))?;

@@ -16,7 +16,8 @@ use std::time::Duration;
 /// Characters of stream and shard that a key shows.
 const SOURCE_CHARS: usize = 48;
 
-/// What the key ends with under which stands the version that [`Stored::answer_idle`] has looked at last: there is nothing new in it.
+/// What the key ends with under which stands the version that [`Stored::answer_idle`] has looked at
+/// last: there is nothing new in it.
 const ANSWERED: &str = ".answered";
 
 pub(super) struct Stored {
@@ -30,7 +31,8 @@ impl Stored {
         Stored { store, warm: None }
     }
 
-    /// Load, apply, hand the answers on, save, reply. A crash between any two gives the same answers again; a save over another version than the one loaded is a conflict.
+    /// Load, apply, hand the answers on, save, reply. A crash between any two gives the same
+    /// answers again; a save over another version than the one loaded is a conflict.
     pub(super) fn handle<P: RecordPipeline, S: Sink<P>>(
         &mut self,
         core: &mut Core<P, S>,
@@ -57,8 +59,9 @@ impl Stored {
 
     /// Begins with the state under the key, and the version that it has.
     ///
-    /// It is loaded at every invocation, and not taken from memory: had another process saved since, answers would be handed on that lack its records, before the save
-    /// showed the conflict. Only decoding is spared where the version is the one in memory.
+    /// It is loaded at every invocation, and not taken from memory: had another process saved
+    /// since, answers would be handed on that lack its records, before the save showed the
+    /// conflict. Only decoding is spared where the version is the one in memory.
     fn begin<P: RecordPipeline, S: Sink<P>>(&mut self, core: &mut Core<P, S>, key: &str) -> Result<Option<Version>, Error> {
         let found = self.store.load(key)?;
         let warm = self.warm.take();
@@ -103,8 +106,8 @@ impl Stored {
         Ok(answered)
     }
 
-    /// Answers the open windows of the state under the key, if it has no record after `idle_since` and they have other records than when they were answered last; whether it
-    /// did.
+    /// Answers the open windows of the state under the key, if it has no record after `idle_since`
+    /// and they have other records than when they were answered last; whether it did.
     fn answer_if_idle<P: RecordPipeline, S: Sink<P>>(
         &mut self,
         core: &mut Core<P, S>,
@@ -127,15 +130,18 @@ impl Stored {
         let has_news = core.pipeline.is_due();
         let mut version = found.version;
         if has_news {
-            // The answers are part of the state until they are handed on. So none of them is given with other content, should a record come or this process end now.
+            // The answers are part of the state until they are handed on. So none of them is given
+            // with other content, should a record come or this process end now.
             version = match self.save(core, key.clone(), Some(&version)) {
-                // It was no idle shard: a record has come meanwhile, and what follows from it is its invocation's.
+                // It was no idle shard: a record has come meanwhile, and what follows from it is
+                // its invocation's.
                 Err(error) if error.kind() == ErrorKind::Conflict => return Ok(false),
                 saved => saved?,
             };
             core.drain(&shard.name)?;
             version = match self.save(core, key, Some(&version)) {
-                // They are in the state that the invocation of that record began with: it gives the same once more.
+                // They are in the state that the invocation of that record began with: it gives the
+                // same once more.
                 Err(error) if error.kind() == ErrorKind::Conflict => return Ok(true),
                 saved => saved?,
             };
@@ -148,7 +154,8 @@ impl Stored {
     }
 }
 
-/// The key of a shard's state: what can be read of its stream and name, and a hash that tells streams of one name in two accounts apart.
+/// The key of a shard's state: what can be read of its stream and name, and a hash that tells
+/// streams of one name in two accounts apart.
 fn key_of(batch: &Batch) -> String {
     let source = batch.source.as_str();
     let identity = format!("{}/{}", batch.stream_arn.as_deref().unwrap_or_default(), batch.shard);

@@ -1,11 +1,14 @@
 //! The fast way through an event: records that look like the one before them.
 //!
-//! Of the 630 bytes that Lambda writes for a record of 80, five values differ from one record to the next; names, order and all other
-//! values are the same bytes. So the first record is parsed as JSON, and where the five values stood in it is kept as a
-//! [`Template`]. A record whose bytes around its values equal the template's is read by comparing them, which is several times faster
-//! than parsing. Any other record is parsed and becomes the template; an event of another form goes the general way.
+//! Of the 630 bytes that Lambda writes for a record of 80, five values differ from one record to
+//! the next; names, order and all other values are the same bytes. So the first record is parsed as
+//! JSON, and where the five values stood in it is kept as a [`Template`]. A record whose bytes
+//! around its values equal the template's is read by comparing them, which is several times faster
+//! than parsing. Any other record is parsed and becomes the template; an event of another form goes
+//! the general way.
 //!
-//! The answer is that of the general way: equal bytes at an equal place of valid JSON mean the same, and the values are checked.
+//! The answer is that of the general way: equal bytes at an equal place of valid JSON mean the
+//! same, and the values are checked.
 
 use super::KinesisEvent;
 use super::timestamp::parse_seconds;
@@ -19,7 +22,8 @@ use std::ops::Range;
 
 const START: &str = "{\"Records\":[";
 
-/// The event, if it begins as Lambda writes it and is valid; `None` sends it the general way, which also says what is wrong.
+/// The event, if it begins as Lambda writes it and is valid; `None` sends it the general way, which
+/// also says what is wrong.
 pub(super) fn read(event: &str) -> Option<KinesisEvent> {
     let mut rest = event;
     for token in ["{", "\"Records\"", ":", "["] {
@@ -118,8 +122,8 @@ impl<'a> Template<'a> {
         in_order.then_some(Template { record, slots })
     }
 
-    /// The record that `text` begins with and its length; `None` if it does not look like the template or a value is not as it
-    /// should be.
+    /// The record that `text` begins with and its length; `None` if it does not look like the
+    /// template or a value is not as it should be.
     fn read(&self, text: &str, batch: &mut Batch) -> Option<(Record, usize)> {
         let (mut at, mut constant) = (0, 0);
         let mut values = [""; 5];

@@ -4,13 +4,15 @@ use crate::adapter::json::excerpt;
 use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
 
-/// The point that a decimal number of seconds since the epoch names, to the millisecond it lies in (rounded down).
+/// The point that a decimal number of seconds since the epoch names, to the millisecond it lies in
+/// (rounded down).
 ///
-/// Reads the digits and never a float: `1700000000.007` has no exact `f64`. Takes JSON's notation, so also `1.700000000007E9`, as
-/// Java writes it.
+/// Reads the digits and never a float: `1700000000.007` has no exact `f64`. Takes JSON's notation,
+/// so also `1.700000000007E9`, as Java writes it.
 ///
 /// # Errors
-/// [`ErrorKind::Parse`] if the text is not a JSON number; [`ErrorKind::TimeOutOfRange`] if it is outside of [`Timestamp`]'s range.
+/// [`ErrorKind::Parse`] if the text is not a JSON number; [`ErrorKind::TimeOutOfRange`] if it is
+/// outside of [`Timestamp`]'s range.
 pub(super) fn parse_seconds(text: &str) -> Result<Timestamp, Error> {
     let (negative, unsigned) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -27,7 +29,8 @@ pub(super) fn parse_seconds(text: &str) -> Result<Timestamp, Error> {
     })?;
     let out_of_range =
         || Error::new(ErrorKind::TimeOutOfRange, format!("{} seconds since 1970 is not a time that can be held", excerpt(text, 60)));
-    // Digits of the millisecond number: those of the mantissa up to three places past the (moved) point.
+    // Digits of the millisecond number: those of the mantissa up to three places past the (moved)
+    // point.
     let places = (whole.len() as i64).saturating_add(exponent).saturating_add(3);
     let (mut millis, mut inexact) = (0i64, false);
     for (place, digit) in whole.bytes().chain(fraction.bytes()).map(|byte| i64::from(byte - b'0')).enumerate() {
@@ -36,7 +39,8 @@ pub(super) fn parse_seconds(text: &str) -> Result<Timestamp, Error> {
             false => inexact |= digit != 0,
         }
     }
-    // Zeros that the notation leaves out. 0E99 is zero; anything else is out of range after at most 19 of them.
+    // Zeros that the notation leaves out. 0E99 is zero; anything else is out of range after at most
+    // 19 of them.
     let missing = places.saturating_sub((whole.len() + fraction.len()) as i64);
     for _ in 0..if millis == 0 { 0 } else { missing.max(0) } {
         millis = millis.checked_mul(10).ok_or_else(out_of_range)?;

@@ -28,8 +28,9 @@ impl Default for Tumbling {
 }
 
 impl Tumbling {
-    /// The answers of the last invocation of a window are of all its records since `since`: its first one, unless Lambda has ended the window early before. So the source
-    /// that partials are put under is another then, and the two add up.
+    /// The answers of the last invocation of a window are of all its records since `since`: its
+    /// first one, unless Lambda has ended the window early before. So the source that partials are
+    /// put under is another then, and the two add up.
     pub(super) fn handle<P: RecordPipeline, S: Sink<P>>(
         &self,
         core: &mut Core<P, S>,
@@ -64,7 +65,8 @@ impl Tumbling {
     }
 }
 
-/// Begins with the state that the window has come to; the number of its first record, if it has any.
+/// Begins with the state that the window has come to; the number of its first record, if it has
+/// any.
 fn begin<P: RecordPipeline, S: Sink<P>>(core: &mut Core<P, S>, window: &TumblingWindow) -> Result<Option<SequenceNumber>, Error> {
     let at = |error: Error| error.at(format_args!("the state of the window {} of {}", window.window, window.shard));
     let Some(carried) = window.state.carried().map_err(at)? else {

@@ -301,7 +301,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for WireRecord<'a> {
 }
 
 impl WireRecord<'_> {
-    /// Refuses a record of another service: events of SQS, SNS, S3 and DynamoDB have `Records`, too.
+    /// Refuses a record of another service: events of SQS, SNS, S3 and DynamoDB have `Records`,
+    /// too.
     fn check_source(&self) -> Result<(), String> {
         match (self.source.required(), self.has_kinesis) {
             (Ok(KINESIS), _) | (Err(_), true) => Ok(()),

@@ -11,11 +11,15 @@ use crate::snapshot::{Partial, Reductions, Snapshot};
 use crate::spec::{CompileOptions, PipelineSpec, Row, RowEmission, RowOutcome, RowPipeline};
 use crate::time::Timestamp;
 
-/// A pipeline that is declared as text, over a stream's records. A payload is one JSON object, or one line if the specification's `format` says `clf`, `vhost` or `lines`.
+/// A pipeline that is declared as text, over a stream's records. A payload is one JSON object, or
+/// one line if the specification's `format` says `clf`, `vhost` or `lines`.
 ///
-/// A payload that is empty is what an empty line of a file would be: a record of `lines`, and passed over in the other formats.
+/// A payload that is empty is what an empty line of a file would be: a record of `lines`, and
+/// passed over in the other formats.
 ///
-/// Event times are those of the specification's `time`, or the arrival times without it; a record without an arrival time is then a dead letter. With `strict = true` a record that cannot be decoded or aggregated is an error, in the place of a dead letter.
+/// Event times are those of the specification's `time`, or the arrival times without it; a record
+/// without an arrival time is then a dead letter. With `strict = true` a record that cannot be
+/// decoded or aggregated is an error, in the place of a dead letter.
 ///
 /// # Example
 /// ```
@@ -37,10 +41,12 @@ pub struct Declared {
 }
 
 impl Declared {
-    /// Compiles the specification for a stream: every record has an arrival time, and `strict` is the specification's.
+    /// Compiles the specification for a stream: every record has an arrival time, and `strict` is
+    /// the specification's.
     ///
     /// # Errors
-    /// As [`PipelineSpec::compile`]; [`ErrorKind::InvalidArgument`] for a `format` that records of a stream cannot have.
+    /// As [`PipelineSpec::compile`]; [`ErrorKind::InvalidArgument`] for a `format` that records of
+    /// a stream cannot have.
     pub fn compile(spec: &PipelineSpec, mut options: CompileOptions) -> Result<Self, Error> {
         options.arrival_times = true;
         options.strict = spec.strict.unwrap_or(options.strict);

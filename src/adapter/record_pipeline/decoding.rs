@@ -11,9 +11,11 @@ use crate::time::Timestamp;
 use std::fmt;
 use std::time::Duration;
 
-/// A [`Pipeline`] of the program's own types, and the function that makes them of a stream's records.
+/// A [`Pipeline`] of the program's own types, and the function that makes them of a stream's
+/// records.
 ///
-/// A record that the function refuses is a dead letter, or, if the pipeline is [strict](crate::pipeline::Builder::strict), an error.
+/// A record that the function refuses is a dead letter, or, if the pipeline is
+/// [strict](crate::pipeline::Builder::strict), an error.
 ///
 /// # Example
 /// ```
@@ -46,8 +48,9 @@ where
         Decoding { pipeline, decode, max_ahead: Some(1000 * MAX_AHEAD_DEFAULT.as_secs() as i64) }
     }
 
-    /// By how much the event time of a record may lie ahead of its arrival time; `None`: by any time. A record past it is a dead letter, or is filtered if a filter drops
-    /// it, and moves no watermark: otherwise one record with a wrong time makes all that follow late. Default: 1 h.
+    /// By how much the event time of a record may lie ahead of its arrival time; `None`: by any
+    /// time. A record past it is a dead letter, or is filtered if a filter drops it, and moves no
+    /// watermark: otherwise one record with a wrong time makes all that follow late. Default: 1 h.
     #[must_use]
     pub fn max_ahead(mut self, length: Option<Duration>) -> Self {
         self.max_ahead = length.map(|length| i64::try_from(length.as_millis()).unwrap_or(i64::MAX));

@@ -9,8 +9,9 @@ const TAIL_BYTES: u64 = 64 << 10;
 
 /// A writer of whole lines to the end of a file that other processes may write to as well.
 ///
-/// What is written is held until [`flush`](Write::flush), and then appended at once, under a lock of the operating system, and synced. What a process that was killed
-/// amid an append left of its last line is cut off by the next append: it was not flushed, so it comes again.
+/// What is written is held until [`flush`](Write::flush), and then appended at once, under a lock
+/// of the operating system, and synced. What a process that was killed amid an append left of its
+/// last line is cut off by the next append: it was not flushed, so it comes again.
 #[derive(Debug)]
 pub struct AppendFile {
     file: File,

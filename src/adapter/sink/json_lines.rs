@@ -7,7 +7,8 @@ use crate::error::{Error, ErrorKind};
 use crate::spec::JsonLines;
 use std::io::Write;
 
-/// Writes answers as [`JsonLines`], the same bytes as `streamgauge run --output json` writes, and flushes after every drain.
+/// Writes answers as [`JsonLines`], the same bytes as `streamgauge run --output json` writes, and
+/// flushes after every drain.
 #[derive(Debug)]
 pub struct JsonLinesSink<W> {
     lines: JsonLines,
@@ -22,7 +23,8 @@ impl<W: Write> JsonLinesSink<W> {
         JsonLinesSink { lines: JsonLines::new(pipeline.pipeline()), out, with_source: false, buffer: Vec::new() }
     }
 
-    /// Whether each line begins with its source, `{"source":"shardId-000000000003",...`, by which the rows of several shards are told apart. Default: none does.
+    /// Whether each line begins with its source, `{"source":"shardId-000000000003",...`, by which
+    /// the rows of several shards are told apart. Default: none does.
     #[must_use]
     pub fn with_source(mut self, with: bool) -> Self {
         self.with_source = with;

@@ -1,7 +1,9 @@
-//! Different keys of parts that come and go: for each key, or what a sketch keeps of it, how many parts have it.
+//! Different keys of parts that come and go: for each key, or what a sketch keeps of it, how many
+//! parts have it.
 //!
-//! So a part can be taken out again, and the answer is still that of the parts merged: the same keys, or the same registers. What cannot be
-//! said for certain here (whether so few keys are left that they would be counted exactly) is not said; whoever slides then merges.
+//! So a part can be taken out again, and the answer is still that of the parts merged: the same
+//! keys, or the same registers. What cannot be said for certain here (whether so few keys are left
+//! that they would be counted exactly) is not said; whoever slides then merges.
 
 use super::State;
 use super::counted_registers::CountedRegisters;
@@ -13,7 +15,8 @@ use crate::hash::Map;
 pub(super) struct Counted {
     exact_max: usize,
     precision: u8,
-    /// The stable hash of each key with the number of parts that have it; `None` once they were over twice as many as are counted exactly.
+    /// The stable hash of each key with the number of parts that have it; `None` once they were
+    /// over twice as many as are counted exactly.
     hashes: Option<Map<u64, u32>>,
     /// What a sketch of all keys would hold; `None` while they are few.
     registers: Option<Box<CountedRegisters>>,
@@ -28,8 +31,9 @@ impl Counted {
         Counted { exact_max, precision, hashes: Some(Map::default()), registers: None, sketches: 0 }
     }
 
-    /// Takes in a part. `false` if it is of a kind that cannot be counted, or there are too many keys for too few registers; the merge of all
-    /// parts is then that of [`plain`](Counted::plain) and this part.
+    /// Takes in a part. `false` if it is of a kind that cannot be counted, or there are too many
+    /// keys for too few registers; the merge of all parts is then that of [`plain`](Counted::plain)
+    /// and this part.
     pub(super) fn enter(&mut self, part: &State) -> bool {
         match part {
             State::Exact(hashes) => self.enter_hashes(hashes),
@@ -86,7 +90,8 @@ impl Counted {
         part.registers().filter(|_| alike)
     }
 
-    /// Takes out a part that was taken in before. `false` if it was not; then this is of no further use.
+    /// Takes out a part that was taken in before. `false` if it was not; then this is of no further
+    /// use.
     pub(super) fn leave(&mut self, part: &State) -> bool {
         match part {
             State::Exact(hashes) => self.leave_hashes(hashes),
@@ -201,7 +206,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(200))]
 
-        /// Exact counts, coupons and registers, as parts and as wholes; what is written tells more than what is answered.
+        /// Exact counts, coupons and registers, as parts and as wholes; what is written tells more
+        /// than what is answered.
         #[test]
         fn a_queue_of_parts_says_what_its_merge_says(
             parts in prop::collection::vec((0u64..3000, prop_oneof![0u64..60, 0u64..900]), 1..30),

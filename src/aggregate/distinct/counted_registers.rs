@@ -1,23 +1,26 @@
 //! The registers of a HyperLogLog sketch from which keys can be taken out again.
 //!
-//! A register holds the largest value of its coupons. Here each register also knows how many coupons of each value there are, so that when
-//! the last one of the largest goes, the next is known. A register is one word, for most keys the only one that is touched.
+//! A register holds the largest value of its coupons. Here each register also knows how many
+//! coupons of each value there are, so that when the last one of the largest goes, the next is
+//! known. A register is one word, for most keys the only one that is touched.
 
 use super::hll::estimate_of;
 use crate::hash::Map;
 use crate::sketch::prefetch::prefetch;
 
-/// Values up to here have a byte of the register's word for their count: half of all coupons have the value 1, a quarter 2, and so on, one in 128
-/// a larger one than 7.
+/// Values up to here have a byte of the register's word for their count: half of all coupons have
+/// the value 1, a quarter 2, and so on, one in 128 a larger one than 7.
 const BYTES_MAX: u8 = 7;
 
-/// Coupons whose registers are brought close before the first of them is changed: each is a cache miss otherwise, one after the other.
+/// Coupons whose registers are brought close before the first of them is changed: each is a cache
+/// miss otherwise, one after the other.
 const BATCH: usize = 32;
 
 /// The registers, with all their coupons.
 #[derive(Clone, Debug)]
 pub(super) struct CountedRegisters {
-    /// For each register the largest value, 0 if it has none, and how many coupons it has of the values 1 to 7. A byte of 255 is that or more.
+    /// For each register the largest value, 0 if it has none, and how many coupons it has of the
+    /// values 1 to 7. A byte of 255 is that or more.
     words: Vec<[u8; 8]>,
     /// By register and value: the coupons of larger values, and those that a byte does not hold.
     further: Map<(u32, u8), u32>,
@@ -47,7 +50,8 @@ impl CountedRegisters {
         });
     }
 
-    /// Takes coupons away, each once. `false` if one was not there; those after it may still be there then.
+    /// Takes coupons away, each once. `false` if one was not there; those after it may still be
+    /// there then.
     pub(super) fn lower_all(&mut self, coupons: impl Iterator<Item = (u32, u8)>) -> bool {
         self.in_batches(coupons, CountedRegisters::lower)
     }

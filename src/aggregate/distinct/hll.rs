@@ -1,21 +1,25 @@
-//! The sketch of a distinct count: HyperLogLog as DataSketches has it, behind our own bytes, limits and errors.
+//! The sketch of a distinct count: HyperLogLog as DataSketches has it, behind our own bytes, limits
+//! and errors.
 //!
-//! Few keys are held as DataSketches' coupons. Past those, registers are kept here: taking a key in is a hash and a maximum, merging a maximum of
-//! bytes, without the running sums that DataSketches keeps for an estimate that depends on the order of the records. Its estimator is
-//! asked when there is an answer to give.
+//! Few keys are held as DataSketches' coupons. Past those, registers are kept here: taking a key in
+//! is a hash and a maximum, merging a maximum of bytes, without the running sums that DataSketches
+//! keeps for an estimate that depends on the order of the records. Its estimator is asked when
+//! there is an answer to give.
 //!
-//! DataSketches' decoder is only given bytes that were made here, of values that were checked here. What is written is what the answer depends on,
-//! the registers or the coupons.
+//! DataSketches' decoder is only given bytes that were made here, of values that were checked here.
+//! What is written is what the answer depends on, the registers or the coupons.
 
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use datasketches::hll::{HllSketch, HllType, HllUnion};
 
-/// Precisions that are offered: below the first the stated bounds were not measured, past the last a sketch takes over 256 KB.
+/// Precisions that are offered: below the first the stated bounds were not measured, past the last
+/// a sketch takes over 256 KB.
 pub(super) const PRECISION_MIN: u8 = 10;
 pub(super) const PRECISION_MAX: u8 = 18;
 
-/// Where DataSketches' serial form (version 1) has the registers of its HLL mode, and the coupons of its list and set modes.
+/// Where DataSketches' serial form (version 1) has the registers of its HLL mode, and the coupons
+/// of its list and set modes.
 const REGISTERS_AT: usize = 40;
 const LIST_AT: usize = 8;
 const SET_AT: usize = 12;
@@ -41,11 +45,13 @@ pub(super) struct Hll {
 enum Form {
     /// Up to [`coupons_max`] different coupons.
     Coupons(Box<HllUnion>),
-    /// The largest value of the coupons of each address, cut to as many bits as there are registers.
+    /// The largest value of the coupons of each address, cut to as many bits as there are
+    /// registers.
     Registers(Box<[u8]>),
 }
 
-/// The modes of a sketch that keeps keys' coupons, in DataSketches' numbering; with registers instead it is in mode 2.
+/// The modes of a sketch that keeps keys' coupons, in DataSketches' numbering; with registers
+/// instead it is in mode 2.
 enum Mode {
     List,
     Set,
@@ -56,9 +62,11 @@ pub(super) fn coupons_max(precision: u8) -> usize {
     3 << (precision - 5)
 }
 
-/// What DataSketches makes of a key's hash: the address of a register and the value that this is raised to, from 1 to 63.
+/// What DataSketches makes of a key's hash: the address of a register and the value that this is
+/// raised to, from 1 to 63.
 ///
-/// MurmurHash3 (x64, 128 bits) of 8 bytes under DataSketches' seed; the value is the number of leading zeros of one half, plus 1.
+/// MurmurHash3 (x64, 128 bits) of 8 bytes under DataSketches' seed; the value is the number of
+/// leading zeros of one half, plus 1.
 #[inline]
 pub(super) fn coupon(hash: u64) -> (u32, u8) {
     const SEED: u64 = 9001;
@@ -123,7 +131,8 @@ impl Hll {
         match &mut self.form {
             Form::Registers(registers) => raise(registers, coupon(hash)),
             Form::Coupons(union) => {
-                // As the sketch hashes it the same way on every platform: `u64::hash` feeds the bytes of memory order.
+                // As the sketch hashes it the same way on every platform: `u64::hash` feeds the
+                // bytes of memory order.
                 union.update_value(hash.to_le());
                 self.take_over();
             }
@@ -272,7 +281,8 @@ fn precision_of(registers: &[u8]) -> u8 {
     registers.len().trailing_zeros() as u8
 }
 
-/// Halves the registers down to a precision, if theirs is higher: the address loses its highest bits.
+/// Halves the registers down to a precision, if theirs is higher: the address loses its highest
+/// bits.
 fn lower_registers(registers: &mut Box<[u8]>, precision: u8) {
     if registers.len() > 1 << precision {
         let mut lower = zeros(precision);

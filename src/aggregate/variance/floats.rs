@@ -8,8 +8,9 @@ use crate::error::Error;
 
 /// The exact moments of floats.
 ///
-/// The square of a float has twice its bits and twice its exponent, so it is kept as two floats, and the squares of very large and
-/// very small numbers are kept apart, scaled: they would leave the range otherwise.
+/// The square of a float has twice its bits and twice its exponent, so it is kept as two floats,
+/// and the squares of very large and very small numbers are kept apart, scaled: they would leave
+/// the range otherwise.
 #[derive(Clone, Debug, Default)]
 pub struct FloatMoments {
     count: u64,
@@ -37,7 +38,8 @@ const UP: f64 = f64::from_bits((1023 + 600) << 52);
 /// 2^-600.
 const DOWN: f64 = f64::from_bits((1023 - 600) << 52);
 
-/// By which power of two numbers are scaled for the evaluation, so that their products stay in range.
+/// By which power of two numbers are scaled for the evaluation, so that their products stay in
+/// range.
 #[derive(Clone, Copy, PartialEq)]
 enum Scale {
     /// By 2^-600: some are large.
@@ -69,8 +71,9 @@ impl FloatMoments {
         }
     }
 
-    /// n Σx² - (Σx)², of scaled numbers. Exact in what is added; where numbers of several scales meet, what underflows is below
-    /// 2^-300 of the result, since a large and a small number are far apart.
+    /// n Σx² - (Σx)², of scaled numbers. Exact in what is added; where numbers of several scales
+    /// meet, what underflows is below 2^-300 of the result, since a large and a small number are
+    /// far apart.
     fn spread(&self, scale: Scale) -> f64 {
         let factor = match scale {
             Scale::Down => DOWN,

@@ -7,8 +7,8 @@ use crate::error::Error;
 
 /// The exact moments of integers below 2^64 in magnitude.
 ///
-/// Nothing can overflow: of n < 2^64 numbers the positive ones sum to less than 2^128, the negative ones too, and the squares to less
-/// than 2^192.
+/// Nothing can overflow: of n < 2^64 numbers the positive ones sum to less than 2^128, the negative
+/// ones too, and the squares to less than 2^192.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IntegerMoments {
     count: u64,
@@ -135,7 +135,8 @@ impl Wide256 {
         if self.high == 0 {
             return self.low as f64;
         }
-        // The upper 128 significant bits, with "something follows" in the lowest, far below what f64 keeps.
+        // The upper 128 significant bits, with "something follows" in the lowest, far below what
+        // f64 keeps.
         let shift = self.high.leading_zeros();
         let (top, rest) =
             if shift == 0 { (self.high, self.low) } else { (self.high << shift | self.low >> (128 - shift), self.low << shift) };

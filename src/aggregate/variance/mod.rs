@@ -1,8 +1,8 @@
 //! The sample variance and its square root.
 //!
-//! Both come from the exact count, sum and sum of squares, as (n Σx² - (Σx)²) / (n (n - 1)) with an exact numerator: nothing
-//! cancels, whatever the mean, and no order of records, batch, thread or merge shows in the answer. The running-mean formulas of Welford
-//! and Chan would do neither.
+//! Both come from the exact count, sum and sum of squares, as (n Σx² - (Σx)²) / (n (n - 1)) with an
+//! exact numerator: nothing cancels, whatever the mean, and no order of records, batch, thread or
+//! merge shows in the answer. The running-mean formulas of Welford and Chan would do neither.
 
 mod floats;
 mod integers;
@@ -30,8 +30,9 @@ pub struct Stddev<N> {
     number: N,
 }
 
-/// The *sample* variance of a number (divisor n - 1), or `None` of fewer than two records: within 2 units in the last place of the exact one,
-/// whatever the mean. NaN and infinities make their record a dead letter; a variance past the range of `f64` is infinite.
+/// The *sample* variance of a number (divisor n - 1), or `None` of fewer than two records: within 2
+/// units in the last place of the exact one, whatever the mean. NaN and infinities make their
+/// record a dead letter; a variance past the range of `f64` is infinite.
 ///
 /// # Example
 /// ```
@@ -48,7 +49,8 @@ pub fn variance<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Variance<ByV
     Variance { number: ByValue::new(number) }
 }
 
-/// The *sample* standard deviation of a number, the square root of [`variance`]; finite also where that is not.
+/// The *sample* standard deviation of a number, the square root of [`variance`]; finite also where
+/// that is not.
 pub fn stddev<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Stddev<ByValue<R, V, F>> {
     Stddev { number: ByValue::new(number) }
 }

@@ -1,4 +1,5 @@
-//! The binary that Lambda starts: `streamgauge lambda` and nothing else, and so a smaller file to start.
+//! The binary that Lambda starts: `streamgauge lambda` and nothing else, and so a smaller file to
+//! start.
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -3,7 +3,8 @@
 use streamgauge::Error;
 use streamgauge::spec::{FinishedRows, RowEmission};
 
-/// Rows that are computed ahead of their turn, at most: some 20 MB for each thread. What comes after them is computed in its turn.
+/// Rows that are computed ahead of their turn, at most: some 20 MB for each thread. What comes
+/// after them is computed in its turn.
 const ROWS_AHEAD_MAX: usize = 1 << 16;
 
 /// The answers of later windows, computed ahead.

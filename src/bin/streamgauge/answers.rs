@@ -84,7 +84,8 @@ impl<W: Write> Answers<W> {
         matches!(self.destination, Destination::Partials { .. })
     }
 
-    /// Windows up to this are not answered again by a run that goes on from the state that is saved now.
+    /// Windows up to this are not answered again by a run that goes on from the state that is saved
+    /// now.
     pub(crate) fn set_complete_to(&mut self, complete_to: Option<Timestamp>) {
         if let Some(kept) = self.given.as_mut().and_then(|given| given.kept.as_mut()) {
             kept.complete_to = complete_to;
@@ -101,7 +102,8 @@ impl<W: Write> Answers<W> {
         self.stop = Some(interrupt);
     }
 
-    /// From now on answers are of windows that the end of the run has cut short, and say so where their form has a place for it.
+    /// From now on answers are of windows that the end of the run has cut short, and say so where
+    /// their form has a place for it.
     pub(crate) fn set_incomplete(&mut self) {
         if let Destination::Rows(output) = &mut self.destination {
             output.set_incomplete();
@@ -135,8 +137,9 @@ impl<W: Write> Answers<W> {
         }
     }
 
-    /// As [`drain`](Answers::drain) at the end of the input, on so many threads where there are many windows to be merged: the answers of the later ones are computed
-    /// while the earlier ones are handed on.
+    /// As [`drain`](Answers::drain) at the end of the input, on so many threads where there are
+    /// many windows to be merged: the answers of the later ones are computed while the earlier ones
+    /// are handed on.
     ///
     /// # Errors
     /// As [`drain`](Answers::drain).
@@ -146,7 +149,8 @@ impl<W: Write> Answers<W> {
             Destination::Partials { .. } => Vec::new(),
         };
         std::thread::scope(|scope| {
-            // The first, too, which this thread could answer itself: a system may put a new thread on the core of the one that made it, where it would wait for this one.
+            // The first, too, which this thread could answer itself: a system may put a new thread
+            // on the core of the one that made it, where it would wait for this one.
             let parts: Vec<_> = parts.into_iter().map(|part| scope.spawn(|| Ahead::compute(part))).collect();
             let mut written = self.drain(pipeline)?;
             for part in parts {
@@ -181,7 +185,8 @@ impl<W: Write> Answers<W> {
         }
     }
 
-    /// Gives the rows of one window, unless they were given before; as a higher revision if other ones were.
+    /// Gives the rows of one window, unless they were given before; as a higher revision if other
+    /// ones were.
     fn settle(&mut self, held: &mut Vec<RowEmission>) -> Result<bool, Failure> {
         let (Some(given), Some(first)) = (&mut self.given, held.first()) else { return Ok(false) };
         let (window, revision) = (first.window, first.revision);
@@ -230,7 +235,8 @@ impl<W: Write> Answers<W> {
         if self.waiting.len() >= WAITING_MAX { self.commit() } else { Ok(()) }
     }
 
-    /// Writes down what is about to be given, and gives it. After a crash in between the next run knows what may have come out.
+    /// Writes down what is about to be given, and gives it. After a crash in between the next run
+    /// knows what may have come out.
     fn commit(&mut self) -> Result<(), Failure> {
         if let Some(given) = &mut self.given
             && let Some(kept) = &mut given.kept
@@ -265,7 +271,8 @@ impl<W: Write> Answers<W> {
             return;
         }
         self.last_window = Some(window);
-        // Windows come out by their end, so one that lies behind came out before, unless this is its first answer.
+        // Windows come out by their end, so one that lies behind came out before, unless this is
+        // its first answer.
         let place = window.map(|window| (window.end(), window.start()));
         let new = revision == 0 || place > self.furthest;
         self.windows += u64::from(new);

@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use streamgauge::adapter::Packing;
 
-/// Windowed counts, sums, distincts, percentiles and top-k over log files and streams, in constant memory.
+/// Windowed counts, sums, distincts, percentiles and top-k over log files and streams, in constant
+/// memory.
 #[derive(Debug, Parser)]
 #[command(name = "streamgauge", version, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -30,13 +31,16 @@ Examples:
 pub(crate) enum Command {
     /// Compute aggregates per window and group
     Run(RunArguments),
-    /// Find the most frequent values of a field per window and group: short for run --agg 'top(k, by)'
+    /// Find the most frequent values of a field per window and group: short for run --agg 'top(k,
+    /// by)'
     Top(TopArguments),
-    /// Merge the partials that several runs, functions or workers have written into the answers of all their records
+    /// Merge the partials that several runs, functions or workers have written into the answers of
+    /// all their records
     Merge(MergeArguments),
     /// Tell what is in files of saved state, partials, and whatever else the commands write
     Inspect(InspectArguments),
-    /// Give the open windows of an application that has ended (kcl, or lambda in mode store), from its state
+    /// Give the open windows of an application that has ended (kcl, or lambda in mode store), from
+    /// its state
     Finish(FinishArguments),
     /// Run a pipeline file as an AWS Lambda function behind a Kinesis stream
     #[cfg(feature = "lambda-runtime")]
@@ -44,8 +48,9 @@ pub(crate) enum Command {
     Lambda,
     /// Process a shard of a Kinesis stream: the executable for the KCL's MultiLangDaemon
     ///
-    /// The daemon's property `executableName` names it. It needs --pipeline, --state, and --out, --partials or both. It speaks the daemon's protocol on standard
-    /// input and output, and says on standard error, which goes into the daemon's log, what an operator should know.
+    /// The daemon's property `executableName` names it. It needs --pipeline, --state, and --out,
+    /// --partials or both. It speaks the daemon's protocol on standard input and output, and says
+    /// on standard error, which goes into the daemon's log, what an operator should know.
     Kcl(KclArguments),
 }
 
@@ -56,20 +61,26 @@ pub(crate) struct KclArguments {
     /// The pipeline, a TOML file whose keys are the names of the flags of `streamgauge run`
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) pipeline: PathBuf,
-    /// Take the secret seed of distinct counts and top-k from a file of up to 16 hexadecimal digits, where others choose the keys. Default: of $STREAMGAUGE_SEED or the file
+    /// Take the secret seed of distinct counts and top-k from a file of up to 16 hexadecimal
+    /// digits, where others choose the keys. Default: of $STREAMGAUGE_SEED or the file
     /// $STREAMGAUGE_SEED_FILE, or else a public one
     #[arg(long, value_name = "FILE")]
     pub(crate) seed_file: Option<PathBuf>,
-    /// Where the shards' state is kept: a directory, or s3://BUCKET/PREFIX. One place for one application
+    /// Where the shards' state is kept: a directory, or s3://BUCKET/PREFIX. One place for one
+    /// application
     #[arg(long, value_name = "PLACE")]
     pub(crate) state: String,
-    /// Append the answers, as JSON Lines, to a file, or into an existing directory, a file a shard. Standard output is the daemon's. This or --partials is needed
+    /// Append the answers, as JSON Lines, to a file, or into an existing directory, a file a shard.
+    /// Standard output is the daemon's. This or --partials is needed
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Keep each window as a partial, to be merged with those of other shards: in a directory, s3://BUCKET/PREFIX, or kinesis:STREAM. This or --out is needed
+    /// Keep each window as a partial, to be merged with those of other shards: in a directory,
+    /// s3://BUCKET/PREFIX, or kinesis:STREAM. This or --out is needed
     #[arg(long, value_name = "PLACE", conflicts_with = "merge")]
     pub(crate) partials: Option<String>,
-    /// How payloads are taken apart: kpl (records that the KPL aggregated), whole, lines (each line is a record), logs or log-events (a CloudWatch Logs subscription's, as messages or as objects)
+    /// How payloads are taken apart: kpl (records that the KPL aggregated), whole, lines (each line
+    /// is a record), logs or log-events (a CloudWatch Logs subscription's, as messages or as
+    /// objects)
     #[arg(long, value_name = "PACKING", default_value = "kpl", conflicts_with = "merge")]
     pub(crate) packing: Packing,
     /// Save state, emit and checkpoint after so many records
@@ -78,10 +89,12 @@ pub(crate) struct KclArguments {
     /// And after so long
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     pub(crate) save_every: String,
-    /// Let the clock complete the windows of a shard that has been at its end, without records, for so long
+    /// Let the clock complete the windows of a shard that has been at its end, without records, for
+    /// so long
     #[arg(long, value_name = "DURATION", conflicts_with = "merge")]
     pub(crate) idle_after: Option<String>,
-    /// Append the records that came too late for all of their windows to a file, as JSON Lines of shard, sequence, time, watermark and data
+    /// Append the records that came too late for all of their windows to a file, as JSON Lines of
+    /// shard, sequence, time, watermark and data
     #[arg(long, value_name = "FILE", conflicts_with = "merge")]
     pub(crate) late: Option<PathBuf>,
     /// Fail if a shard's checkpoint is ahead of its state, instead of saying so
@@ -282,14 +295,15 @@ pub(crate) struct FinishArguments {
     /// The pipeline of the application
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) pipeline: PathBuf,
-    /// Take the secret seed of distinct counts and top-k from a file, as the application did. Default: of $STREAMGAUGE_SEED or the file
-    /// $STREAMGAUGE_SEED_FILE, or the public one
+    /// Take the secret seed of distinct counts and top-k from a file, as the application did.
+    /// Default: of $STREAMGAUGE_SEED or the file $STREAMGAUGE_SEED_FILE, or the public one
     #[arg(long, value_name = "FILE")]
     pub(crate) seed_file: Option<PathBuf>,
     /// Where its state is: what `kcl --state` or STREAMGAUGE_STATE named
     #[arg(long, value_name = "PLACE")]
     pub(crate) state: String,
-    /// Append the rows to a file, or into an existing directory, a file a shard. Default: standard output
+    /// Append the rows to a file, or into an existing directory, a file a shard. Default: standard
+    /// output
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Keep each window as a partial instead: in a directory, s3://BUCKET/PREFIX, or kinesis:STREAM
@@ -323,25 +337,31 @@ pub(crate) enum InspectOutputArgument {
 /// Where the records come from.
 #[derive(Debug, Default, Args)]
 pub(crate) struct InputArguments {
-    /// Files to read, as one input; standard input if there are none, and for `-`. gzip and zstd are recognised
+    /// Files to read, as one input; standard input if there are none, and for `-`. gzip and zstd
+    /// are recognised
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// How the records are written; auto looks at the first lines of each input, and reads plain lines, with a note, where they are not certain
+    /// How the records are written; auto looks at the first lines of each input, and reads plain
+    /// lines, with a note, where they are not certain
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Input")]
     pub(crate) format: Option<FormatArgument>,
-    /// Write the records that could not be read to a file, as JSON Lines of file, line, reason and data
+    /// Write the records that could not be read to a file, as JSON Lines of file, line, reason and
+    /// data
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub(crate) dead_letters: Option<PathBuf>,
-    /// Write the records that came late to a file, as JSON Lines of file, line, time, watermark and data. They are in no window
+    /// Write the records that came late to a file, as JSON Lines of file, line, time, watermark and
+    /// data. They are in no window
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub(crate) late: Option<PathBuf>,
     /// Fail at the first record that cannot be read
     #[arg(long, help_heading = "Input")]
     pub(crate) strict: bool,
-    /// Read regular files on so many threads; the answer is the same. Default: as many as there are cores
+    /// Read regular files on so many threads; the answer is the same. Default: as many as there are
+    /// cores
     #[arg(long, value_name = "N", value_parser = threads, help_heading = "Input")]
     pub(crate) threads: Option<NonZeroUsize>,
-    /// Let frames of zstd ask for a window of up to 2^N bytes, which is memory, as `zstd --long=N` writes them. Default: 27, 128 MiB
+    /// Let frames of zstd ask for a window of up to 2^N bytes, which is memory, as `zstd --long=N`
+    /// writes them. Default: 27, 128 MiB
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=31), help_heading = "Input")]
     pub(crate) zstd_window_log_max: Option<u32>,
 }
@@ -356,17 +376,20 @@ fn threads(text: &str) -> Result<NonZeroUsize, String> {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Pipeline")]
 pub(crate) struct PipelineArguments {
-    /// Take the pipeline from a TOML file, whose keys are the names of these flags with underscores; flags override it
+    /// Take the pipeline from a TOML file, whose keys are the names of these flags with
+    /// underscores; flags override it
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) pipeline: Option<PathBuf>,
-    /// Take the secret seed of distinct counts and top-k from a file of up to 16 hexadecimal digits, where others choose the keys. Default: of $STREAMGAUGE_SEED or the file
+    /// Take the secret seed of distinct counts and top-k from a file of up to 16 hexadecimal
+    /// digits, where others choose the keys. Default: of $STREAMGAUGE_SEED or the file
     /// $STREAMGAUGE_SEED_FILE, or else a public one
     #[arg(long, value_name = "FILE")]
     pub(crate) seed_file: Option<PathBuf>,
     /// The field that holds the event time. Windows need one; in an access log it is `time`
     #[arg(long, value_name = "FIELD")]
     pub(crate) time: Option<String>,
-    /// How the event time is written: auto, s, ms, us, ns (since 1970), rfc3339, clf (access logs), or a strptime pattern
+    /// How the event time is written: auto, s, ms, us, ns (since 1970), rfc3339, clf (access logs),
+    /// or a strptime pattern
     #[arg(long, value_name = "TIME_FORMAT")]
     pub(crate) time_format: Option<String>,
     /// Size of the windows, such as 1m30s; without, one window over everything
@@ -375,20 +398,25 @@ pub(crate) struct PipelineArguments {
     /// A window begins every so often: sliding windows. Without, they follow one another
     #[arg(long, value_name = "DURATION")]
     pub(crate) every: Option<String>,
-    /// Shift the windows, which are aligned to 1970-01-01T00:00:00Z, by this much; -1h shifts them into the past
+    /// Shift the windows, which are aligned to 1970-01-01T00:00:00Z, by this much; -1h shifts them
+    /// into the past
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub(crate) offset: Option<String>,
-    /// Wait so long, in event time, for records that come out of order; `unbounded` waits for all of them. Default: unbounded for regular files, 10s for standard input
+    /// Wait so long, in event time, for records that come out of order; `unbounded` waits for all
+    /// of them. Default: unbounded for regular files, 10s for standard input
     #[arg(long, value_name = "DURATION")]
     pub(crate) max_delay: Option<String>,
-    /// Make a record a dead letter whose time lies more than this ahead of the clock when it is read, so that it makes no later record late; `off`: by any time. For standard input and pipes:
-    /// regular files have no arrival times. Default: off
+    /// Make a record a dead letter whose time lies more than this ahead of the clock when it is
+    /// read, so that it makes no later record late; `off`: by any time. For standard input and
+    /// pipes: regular files have no arrival times. Default: off
     #[arg(long, value_name = "DURATION")]
     pub(crate) max_ahead: Option<String>,
-    /// Let late records into a window for so long after it came out; each of them makes it come out again, as a new revision
+    /// Let late records into a window for so long after it came out; each of them makes it come out
+    /// again, as a new revision
     #[arg(long, value_name = "DURATION")]
     pub(crate) lateness: Option<String>,
-    /// Keep the records for which this holds, such as 'status >= 500'. Can be given again: all must hold
+    /// Keep the records for which this holds, such as 'status >= 500'. Can be given again: all must
+    /// hold
     #[arg(long = "where", value_name = "PREDICATE")]
     pub(crate) predicates: Vec<String>,
     /// Fields to group by, separated by commas
@@ -397,11 +425,13 @@ pub(crate) struct PipelineArguments {
     /// What to compute, such as 'count, sum(bytes) as bytes, top(10, url)'. Default: count
     #[arg(long, value_name = "AGGREGATE,...")]
     pub(crate) agg: Vec<String>,
-    /// Text that is a missing value in every field, such as 'NA, -, (null)', in quotes where it is not a word; '' is no text.
-    /// Default: NA, N/A, NULL, null, \N and - of CSV, in fields that are used as numbers
+    /// Text that is a missing value in every field, such as 'NA, -, (null)', in quotes where it is
+    /// not a word; '' is no text. Default: NA, N/A, NULL, null, \N and - of CSV, in fields that are
+    /// used as numbers
     #[arg(long, value_name = "TEXT,...", allow_hyphen_values = true)]
     pub(crate) null: Vec<String>,
-    /// At most so many groups per window; the records of further ones are counted together in a group (other)
+    /// At most so many groups per window; the records of further ones are counted together in a
+    /// group (other)
     #[arg(long, value_name = "N")]
     pub(crate) limit_groups: Option<u64>,
 }
@@ -413,10 +443,12 @@ pub(crate) struct OutputArguments {
     /// A table for people, JSON Lines or CSV. Default: a table on a terminal, JSON Lines otherwise
     #[arg(long, value_enum, value_name = "OUTPUT")]
     pub(crate) output: Option<OutputArgument>,
-    /// Say on standard error, before running, what windows are made of, how much memory can be needed, and how exact each answer is
+    /// Say on standard error, before running, what windows are made of, how much memory can be
+    /// needed, and how exact each answer is
     #[arg(long)]
     pub(crate) explain: bool,
-    /// Say nothing on standard error but errors, and what is lost: no progress, no notes, no summary
+    /// Say nothing on standard error but errors, and what is lost: no progress, no notes, no
+    /// summary
     #[arg(short, long)]
     pub(crate) quiet: bool,
     #[command(flatten)]
@@ -427,14 +459,17 @@ pub(crate) struct OutputArguments {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "State")]
 pub(crate) struct DurableArguments {
-    /// Save the state in a directory (or s3://BUCKET/PREFIX) at least once a second, and go on from it when started again: whole records that were read are not read again. Files may
-    /// have grown, and may be renamed; one that was cut or replaced is a new file
+    /// Save the state in a directory (or s3://BUCKET/PREFIX) at least once a second, and go on from
+    /// it when started again: whole records that were read are not read again. Files may have
+    /// grown, and may be renamed; one that was cut or replaced is a new file
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<String>,
-    /// Write each window as a partial, to be merged with those of other sources by `streamgauge merge`, into a directory (or s3://BUCKET/PREFIX), in the place of answers
+    /// Write each window as a partial, to be merged with those of other sources by `streamgauge
+    /// merge`, into a directory (or s3://BUCKET/PREFIX), in the place of answers
     #[arg(long, value_name = "DIR")]
     pub(crate) partials: Option<String>,
-    /// Who the partials are from: of one source the later partial of a window counts, those of several add up. Default: the names of the files
+    /// Who the partials are from: of one source the later partial of a window counts, those of
+    /// several add up. Default: the names of the files
     #[arg(long, value_name = "NAME", requires = "partials")]
     pub(crate) source: Option<String>,
 }
@@ -448,7 +483,8 @@ pub(crate) enum FormatArgument {
     Jsonl,
     /// Comma-separated values with a header
     Csv,
-    /// Tab-separated values with a header. Quotes are text, unless the header has quoted fields, or a field needs its quotes
+    /// Tab-separated values with a header. Quotes are text, unless the header has quoted fields, or
+    /// a field needs its quotes
     Tsv,
     /// Access log in the common or combined format of Apache and nginx
     Clf,

@@ -1,4 +1,5 @@
-//! What becomes of records that could not be read: counted, the first few shown, all of them written to a file if the user wants that.
+//! What becomes of records that could not be read: counted, the first few shown, all of them
+//! written to a file if the user wants that.
 
 use crate::failure::Failure;
 use crate::lines_file::LinesFile;
@@ -30,7 +31,8 @@ pub(crate) struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// Begins the file, if there is to be one. Of a run that goes on, what the state that it goes on from has of it stays: what a run that was killed wrote after that comes again.
+    /// Begins the file, if there is to be one. Of a run that goes on, what the state that it goes
+    /// on from has of it stays: what a run that was killed wrote after that comes again.
     ///
     /// # Errors
     /// The file cannot be written.

@@ -26,7 +26,8 @@ const ANSWERED: &str = ".answered";
 /// Gives the open windows of all shards, each once. The state stays as it is.
 ///
 /// # Errors
-/// Wrong usage; a state that cannot be read or is of another pipeline, after those of the other shards; an output that failed.
+/// Wrong usage; a state that cannot be read or is of another pipeline, after those of the other
+/// shards; an output that failed.
 pub(crate) fn run(arguments: &FinishArguments) -> Result<(), Failure> {
     let spec = read_pipeline(&arguments.pipeline).map_err(|error| Failure::usage(&error))?;
     // A store makes its directory, which would hide a mistyped name.
@@ -91,7 +92,8 @@ fn open_of(key: &str, state: &State, states: &BTreeMap<String, State>) -> Vec<By
     }
 }
 
-/// Returns true if the windows of the ended shard are part of its heir's state, or of what that has left in turn.
+/// Returns true if the windows of the ended shard are part of its heir's state, or of what that has
+/// left in turn.
 fn has_taken_over(heir: &State, ended: &str) -> bool {
     match heir {
         State::Shard(ShardState { phase: Phase::Running { parents, .. }, .. }) => parents.iter().any(|parent| parent == ended),

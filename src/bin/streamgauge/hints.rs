@@ -60,7 +60,8 @@ impl Hints {
         !self.told
     }
 
-    /// What to say while a run goes on that has taken no record so far: that the event time is missing, once.
+    /// What to say while a run goes on that has taken no record so far: that the event time is
+    /// missing, once.
     pub(crate) fn early(&mut self, unseen: &[&str], records: u64) -> Option<String> {
         self.told = true;
         self.missing_time(unseen).map(|missing| format!("note: {} records so far, and {missing}\n", count(records)))

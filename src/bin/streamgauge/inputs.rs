@@ -89,7 +89,8 @@ impl Inputs {
         if run.is_stream() { 0 } else { files.iter().filter(|other| **other < file).count() }
     }
 
-    /// The pipeline of one file, with what it had. `judged` says whether its late records are to be told from others: those of the last file are.
+    /// The pipeline of one file, with what it had. `judged` says whether its late records are to be
+    /// told from others: those of the last file are.
     fn resume_file(&self, run: &mut RunState, file: usize, judged: bool) -> Result<RowPipeline, Failure> {
         let at = |error: Error| Failure::run(&error);
         let mut pipeline = self.compile(run.is_judged(file))?;
@@ -122,7 +123,8 @@ impl Inputs {
         self.compile(judged)
     }
 
-    /// A pipeline with a watermark, or without one: of a file that others come after no record is late.
+    /// A pipeline with a watermark, or without one: of a file that others come after no record is
+    /// late.
     fn compile(&self, judged: bool) -> Result<RowPipeline, Failure> {
         if judged {
             return compile(&self.settings, true);
@@ -173,7 +175,8 @@ impl Inputs {
         run.is_stream() || run.len() == 1 && self.pipelines.len() == 1 && run.held(0).is_none_or(HeldWindows::is_empty)
     }
 
-    /// The windows of all files, those that are not read any more included, once all inputs have ended.
+    /// The windows of all files, those that are not read any more included, once all inputs have
+    /// ended.
     ///
     /// # Errors
     /// State that is none, or a limit.

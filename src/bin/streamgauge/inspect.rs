@@ -24,7 +24,8 @@ use streamgauge::{Error, ErrorKind, Snapshot, Timestamp};
 /// Tells what is in the files.
 ///
 /// # Errors
-/// A file that cannot be read, is none of streamgauge's or not of the pipeline, after the others were told; wrong usage; a reader that has gone.
+/// A file that cannot be read, is none of streamgauge's or not of the pipeline, after the others
+/// were told; wrong usage; a reader that has gone.
 pub(crate) fn run(arguments: InspectArguments) -> Result<(), Failure> {
     let InspectArguments { paths, pipeline, output: form } = arguments;
     let form = form.unwrap_or(if io::stdout().is_terminal() { InspectOutputArgument::Table } else { InspectOutputArgument::Json });
@@ -49,7 +50,8 @@ pub(crate) fn run(arguments: InspectArguments) -> Result<(), Failure> {
     }
 }
 
-/// Adds a file, or the files in a directory and in those below it, in the order of their names. What cannot be looked at is told when it is read.
+/// Adds a file, or the files in a directory and in those below it, in the order of their names.
+/// What cannot be looked at is told when it is read.
 fn add_files(path: &Path, files: &mut Vec<PathBuf>) {
     let entries = match fs::read_dir(path) {
         Ok(entries) if path.is_dir() => entries,
@@ -58,7 +60,8 @@ fn add_files(path: &Path, files: &mut Vec<PathBuf>) {
     let mut below: Vec<_> = entries.filter_map(Result::ok).collect();
     below.sort_by_key(fs::DirEntry::file_name);
     for entry in below {
-        // A link is looked at as the file it leads to, and not as a directory, which it may lead back to.
+        // A link is looked at as the file it leads to, and not as a directory, which it may lead
+        // back to.
         match entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             true => add_files(&entry.path(), files),
             false => files.push(entry.path()),

@@ -98,7 +98,8 @@ impl Interrupt {
     }
 }
 
-/// An input that may never end. After a signal it fails, so that a record that has come in part is not taken as a whole one.
+/// An input that may never end. After a signal it fails, so that a record that has come in part is
+/// not taken as a whole one.
 pub(crate) struct Stream {
     /// `None` for standard input.
     path: Option<PathBuf>,
@@ -141,8 +142,8 @@ impl Read for Stream {
     }
 }
 
-/// Opens a pipe without waiting for its writer: the wait is that of the first read, which a signal ends. Elsewhere than on Linux a pipe that nobody has opened for
-/// writing cannot be waited for so.
+/// Opens a pipe without waiting for its writer: the wait is that of the first read, which a signal
+/// ends. Elsewhere than on Linux a pipe that nobody has opened for writing cannot be waited for so.
 #[cfg(target_os = "linux")]
 fn open(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;

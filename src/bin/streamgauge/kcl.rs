@@ -28,7 +28,8 @@ const INPUT_BUFFER_BYTES: usize = 1 << 20;
 /// Speaks with the daemon until it has no more to say.
 ///
 /// # Errors
-/// Wrong usage; a failed run: what the daemon said could not be read, a limit, a store or an output that failed, another process that has the shard.
+/// Wrong usage; a failed run: what the daemon said could not be read, a limit, a store or an output
+/// that failed, another process that has the shard.
 pub(crate) fn run(arguments: &KclArguments) -> Result<(), Failure> {
     let spec = read_pipeline(&arguments.pipeline).map_err(|error| Failure::usage(&error))?;
     refuse_standard_output(arguments, &spec)?;
@@ -44,7 +45,8 @@ pub(crate) fn run(arguments: &KclArguments) -> Result<(), Failure> {
     }
 }
 
-/// Nothing but the protocol may go to standard output: anything else would end the daemon's conversation.
+/// Nothing but the protocol may go to standard output: anything else would end the daemon's
+/// conversation.
 fn refuse_standard_output(arguments: &KclArguments, spec: &PipelineSpec) -> Result<(), Failure> {
     let outputs = [("--out", arguments.out.as_deref()), ("dead_letters", spec.dead_letters.as_deref().map(Path::new))];
     for (name, path) in outputs {
@@ -107,7 +109,8 @@ fn dead_letters(path: &Path) -> Result<OnDeadLetter, Failure> {
     }))
 }
 
-/// Appends late records to a file, each with one write of the operating system, as several shards may have the same file.
+/// Appends late records to a file, each with one write of the operating system, as several shards
+/// may have the same file.
 fn late_records(path: &Path) -> Result<impl FnMut(&LateRecord<'_>) + 'static, Failure> {
     let opened = File::options().create(true).append(true).open(path);
     let mut file = opened.map_err(|error| Failure::Usage(format!("{}: late records cannot be written: {error}", path.display())))?;

@@ -1,4 +1,5 @@
-//! `streamgauge lambda`: a pipeline file as a Lambda function behind a Kinesis event source mapping.
+//! `streamgauge lambda`: a pipeline file as a Lambda function behind a Kinesis event source
+//! mapping.
 
 use crate::failure::Failure;
 use std::env;
@@ -42,7 +43,8 @@ pub(crate) fn is_bootstrap() -> bool {
 /// Runs the function until Lambda ends the process.
 ///
 /// # Errors
-/// Wrong usage: settings, or a pipeline file that is none; a failed run, also where there is no Lambda.
+/// Wrong usage: settings, or a pipeline file that is none; a failed run, also where there is no
+/// Lambda.
 pub(crate) fn run() -> Result<(), Failure> {
     run_from_environment().map_err(|error| match error.kind() {
         ErrorKind::Parse => Failure::usage(&error),

@@ -1,4 +1,5 @@
-//! What becomes of records that came late: counted by the pipeline, told at the end, all of them written to a file if the user wants that.
+//! What becomes of records that came late: counted by the pipeline, told at the end, all of them
+//! written to a file if the user wants that.
 
 use crate::failure::Failure;
 use crate::lines_file::LinesFile;

@@ -15,7 +15,8 @@ pub(crate) struct LinesFile {
 }
 
 impl LinesFile {
-    /// Begins the file. Of a run that goes on, what the state that it goes on from has of it stays: what a run that was killed wrote after that comes again.
+    /// Begins the file. Of a run that goes on, what the state that it goes on from has of it stays:
+    /// what a run that was killed wrote after that comes again.
     ///
     /// # Errors
     /// The file cannot be written.

@@ -27,7 +27,8 @@ impl Windows {
 /// Merges the windows of several files.
 pub(crate) struct MergedFiles {
     sources: Vec<(Option<Partial>, Windows)>,
-    /// Takes the partials of one window at a time. Its watermark follows the windows, without delay.
+    /// Takes the partials of one window at a time. Its watermark follows the windows, without
+    /// delay.
     pipeline: RowPipeline,
     shard: Shard,
 }
@@ -42,7 +43,8 @@ impl MergedFiles {
         Ok(MergedFiles { sources: Vec::new(), pipeline, shard })
     }
 
-    /// Adds the windows of a file: those that were completed before, and those of a pipeline that has taken the rest.
+    /// Adds the windows of a file: those that were completed before, and those of a pipeline that
+    /// has taken the rest.
     ///
     /// # Errors
     /// Those of a window's first computation.

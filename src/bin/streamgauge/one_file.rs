@@ -1,11 +1,13 @@
-//! No file is read and written in one run: what is written would take the place of what is to be read.
+//! No file is read and written in one run: what is written would take the place of what is to be
+//! read.
 
 use crate::failure::Failure;
 use crate::settings::Settings;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-/// Refuses an output that is one of the inputs, also under another name. Nothing has been opened for writing yet.
+/// Refuses an output that is one of the inputs, also under another name. Nothing has been opened
+/// for writing yet.
 ///
 /// # Errors
 /// Wrong usage, naming both.

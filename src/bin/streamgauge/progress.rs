@@ -16,7 +16,8 @@ const WITHOUT_END: &str = "{spinner} {bytes}  {bytes_per_sec}";
 /// A progress bar that appears when a run takes long, and only where somebody sees it.
 pub(crate) struct Progress {
     started: Instant,
-    /// Bytes of all inputs as they lie on the disk; `None` if that is not known, as of standard input.
+    /// Bytes of all inputs as they lie on the disk; `None` if that is not known, as of standard
+    /// input.
     total: Option<u64>,
     visible: bool,
     bar: Bar,

@@ -7,7 +7,8 @@ use std::path::{Component, Path, PathBuf};
 /// Links that are followed from a path, at most: more of them are a circle.
 const LINKS_MAX: usize = 40;
 
-/// Takes standard output away: what is returned writes where it went, and whatever else is printed in this process goes to standard error.
+/// Takes standard output away: what is returned writes where it went, and whatever else is printed
+/// in this process goes to standard error.
 ///
 /// # Errors
 /// Those of the operating system.
@@ -29,8 +30,9 @@ pub(crate) fn take() -> io::Result<File> {
     Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
 }
 
-/// Returns true if what is written to the path comes out of standard output: `-`, a name of the descriptor, a link to one, or the file that standard output is.
-/// To be asked before standard output is [taken](take).
+/// Returns true if what is written to the path comes out of standard output: `-`, a name of the
+/// descriptor, a link to one, or the file that standard output is. To be asked before standard
+/// output is [taken](take).
 pub(crate) fn is_standard_output(path: &Path) -> bool {
     path == Path::new("-") || names_descriptor(path) || is_same_file(path)
 }
@@ -53,7 +55,8 @@ fn names_descriptor(path: &Path) -> bool {
     false
 }
 
-/// Returns true for `/dev/stdout`, `/dev/fd/1` and `/proc/self/fd/1`, also under the number of this process.
+/// Returns true for `/dev/stdout`, `/dev/fd/1` and `/proc/self/fd/1`, also under the number of this
+/// process.
 fn is_descriptor_name(path: &Path) -> bool {
     let parts: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
     let text = parts.to_string_lossy();

@@ -68,7 +68,8 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     run.start(inputs, output, Stores { state: store.transpose()?.map(Arc::from), partials: partials.transpose()? })
 }
 
-/// Refuses a flag that cannot be obeyed, and says so of a key of a pipeline file, which may be another command's.
+/// Refuses a flag that cannot be obeyed, and says so of a key of a pipeline file, which may be
+/// another command's.
 fn check_max_ahead(settings: &Settings) -> Result<(), Failure> {
     if settings.reads_clock() || settings.spec.max_ahead.as_deref().is_none_or(|text| text == "off") {
         return Ok(());
@@ -160,7 +161,8 @@ impl Run<'_> {
     }
 }
 
-/// Who the partials are from: of a run that goes on, who they were from, however the files are called now.
+/// Who the partials are from: of a run that goes on, who they were from, however the files are
+/// called now.
 fn source(settings: &Settings, state: Option<&mut State>) -> Result<String, Failure> {
     let Some(state) = state else { return Ok(settings.source()) };
     match (state.run.source(), &settings.durable.source) {
@@ -189,7 +191,8 @@ fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Re
     let result = match read {
         _ if interrupted.is_some() => sink.finish_interrupted(),
         Ok(()) => sink.finish(),
-        // What stands before the damage is answered; the error and the exit code say that it is not all.
+        // What stands before the damage is answered; the error and the exit code say that it is not
+        // all.
         Err(error) if error.kind() == ErrorKind::Corrupt => sink.finish().and(Err(sink.failure(&error))),
         Err(error) => Err(sink.failure(&error)),
     };
@@ -279,7 +282,8 @@ pub(crate) fn output(spec: &PipelineSpec, pipeline: &RowPipeline, bar: &Bar, sha
     }
 }
 
-/// What is known of the terminal. `NO_COLOR`, when it is set and not empty, turns escape sequences off: <https://no-color.org>.
+/// What is known of the terminal. `NO_COLOR`, when it is set and not empty, turns escape sequences
+/// off: <https://no-color.org>.
 fn terminal(is_terminal: bool) -> Terminal {
     let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));

@@ -31,8 +31,8 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads the pipeline file, if there is one, and lays the flags over it. Aggregates of the subcommand's own, such as the one that `top` is
-    /// short for, come before those of `--agg`.
+    /// Reads the pipeline file, if there is one, and lays the flags over it. Aggregates of the
+    /// subcommand's own, such as the one that `top` is short for, come before those of `--agg`.
     ///
     /// # Errors
     /// A pipeline file that cannot be read, or is none.
@@ -77,7 +77,8 @@ impl Settings {
 }
 
 impl Settings {
-    /// Returns true if the clock at reading is to be the arrival time of records, to judge how far ahead their times are: it is asked for, and no input is a regular file.
+    /// Returns true if the clock at reading is to be the arrival time of records, to judge how far
+    /// ahead their times are: it is asked for, and no input is a regular file.
     pub(crate) fn reads_clock(&self) -> bool {
         let asked = self.spec.max_ahead.as_deref().is_some_and(|text| text != "off");
         asked && !self.files.iter().any(|path| path.is_file())
@@ -90,7 +91,8 @@ impl Settings {
     }
 }
 
-/// The seed of sketches: of the file that the command line names, else of the environment, else the public one.
+/// The seed of sketches: of the file that the command line names, else of the environment, else the
+/// public one.
 ///
 /// # Errors
 /// A file that cannot be read, or what is no seed.

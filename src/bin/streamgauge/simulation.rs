@@ -1,6 +1,8 @@
-//! Runs with a state over files that grow, rotate and are cut, killed at any of their writes, against one run over all bytes.
+//! Runs with a state over files that grow, rotate and are cut, killed at any of their writes,
+//! against one run over all bytes.
 //!
-//! `STREAMGAUGE_SIMULATION=n` runs the seed n; `STREAMGAUGE_SIMULATIONS=n` that many; `STREAMGAUGE_FULL=1` a hundred thousand.
+//! `STREAMGAUGE_SIMULATION=n` runs the seed n; `STREAMGAUGE_SIMULATIONS=n` that many;
+//! `STREAMGAUGE_FULL=1` a hundred thousand.
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
@@ -39,7 +41,8 @@ impl Random {
     }
 }
 
-/// Writes that are left until the process is killed: half of each kill comes before its write, half after it.
+/// Writes that are left until the process is killed: half of each kill comes before its write, half
+/// after it.
 struct Power {
     left: AtomicU64,
     after: bool,
@@ -106,7 +109,8 @@ struct World {
     flags: Vec<&'static str>,
     /// Names of the inputs, in their order.
     files: Vec<String>,
-    /// The same with the files that are gone between them, of which the bytes are kept for the one run.
+    /// The same with the files that are gone between them, of which the bytes are kept for the one
+    /// run.
     all: Vec<String>,
     store: Arc<MemoryStore>,
     answers: Answers,
@@ -195,7 +199,8 @@ impl World {
     }
 
     fn rotate(&mut self, take_over: impl Fn(&PathBuf, &PathBuf)) {
-        // In the order of several files with a watermark, late records of the last one would count when it is not the last any more.
+        // In the order of several files with a watermark, late records of the last one would count
+        // when it is not the last any more.
         if self.bounded() && self.files.contains(&"b".to_owned()) {
             return;
         }

@@ -1,4 +1,5 @@
-//! What takes the records of a run: the pipeline, with the answers, the dead letters, the progress and the state around it.
+//! What takes the records of a run: the pipeline, with the answers, the dead letters, the progress
+//! and the state around it.
 
 use crate::answers::Answers;
 use crate::dead_letters::DeadLetters;
@@ -70,7 +71,8 @@ pub(crate) struct Sink<W> {
     in_tails: bool,
     /// Whether answers were handed on since the last flush.
     unflushed: bool,
-    /// How far the input that is being read has come: its index, bytes of whole records, and all bytes, decompressed.
+    /// How far the input that is being read has come: its index, bytes of whole records, and all
+    /// bytes, decompressed.
     reading: Option<(usize, u64, u64)>,
     /// The inputs' names.
     names: Vec<String>,
@@ -123,7 +125,8 @@ impl<W: Write> Sink<W> {
         self.unseen.iter().filter_map(|slot| self.fields.get(*slot)).map(String::as_str).collect()
     }
 
-    /// The signal that ended the run, if its reading ended so. An input without an end that is known can end because its writer was asked to end by the same signal.
+    /// The signal that ended the run, if its reading ended so. An input without an end that is
+    /// known can end because its writer was asked to end by the same signal.
     pub(crate) fn interrupted(&self, read: &Result<(), Error>) -> Option<Signal> {
         let other_failure = self.failure.as_ref().is_some_and(|failure| !matches!(failure, Failure::Interrupted(_)));
         self.interrupt.signal().filter(|_| !other_failure && (self.live || read.is_err()))
@@ -134,7 +137,8 @@ impl<W: Write> Sink<W> {
         self.state.is_some()
     }
 
-    /// A signal has ended the run: the windows that it has come out, unless a later run goes on with them.
+    /// A signal has ended the run: the windows that it has come out, unless a later run goes on
+    /// with them.
     ///
     /// # Errors
     /// A limit, or an output that cannot be written.
@@ -207,7 +211,8 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// Answers of a run with a state whose reader has gone come again: that is told, since it is no end that was wanted.
+    /// Answers of a run with a state whose reader has gone come again: that is told, since it is no
+    /// end that was wanted.
     fn not_taken(&self, failure: Failure) -> Failure {
         match failure {
             Failure::ClosedPipe if self.answers.are_kept() => Failure::Run(
@@ -218,8 +223,8 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// Hands on the answers that are complete, before a further record is taken, or holds them where
-    /// another file may still add to them.
+    /// Hands on the answers that are complete, before a further record is taken, or holds them
+    /// where another file may still add to them.
     #[cold]
     fn hand_on_due(&mut self, file: usize) -> Result<(), Error> {
         if self.state.as_ref().is_some_and(|state| !state.run.is_stream()) {
@@ -250,7 +255,8 @@ impl<W: Write> Sink<W> {
         Ok(())
     }
 
-    /// Takes into the state how far the input that is being read has come, and what its pipeline has of it.
+    /// Takes into the state how far the input that is being read has come, and what its pipeline
+    /// has of it.
     fn take_place(&mut self) -> Result<(), Error> {
         let (Some((reading, offset, bytes)), Some(state)) = (self.reading, &mut self.state) else { return Ok(()) };
         let Some(input) = self.inputs.inputs.get(reading).copied() else { return Ok(()) };
@@ -265,7 +271,8 @@ impl<W: Write> Sink<W> {
         Ok(())
     }
 
-    /// Saves the state at the place that the inputs have been read to. What it does not hold any more is where it is to be: answers and dead letters.
+    /// Saves the state at the place that the inputs have been read to. What it does not hold any
+    /// more is where it is to be: answers and dead letters.
     fn save(&mut self) -> Result<(), Error> {
         if self.state.is_none() {
             return self

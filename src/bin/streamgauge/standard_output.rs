@@ -6,7 +6,8 @@ use std::io::{self, IsTerminal, Stdout, Write};
 #[cfg(unix)]
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Standard output. Where it is a terminal a progress bar is taken away before anything is written, or it would stay between the answers.
+/// Standard output. Where it is a terminal a progress bar is taken away before anything is written,
+/// or it would stay between the answers.
 pub(crate) struct StandardOutput {
     stdout: Stdout,
     bar: Option<Bar>,
@@ -45,7 +46,8 @@ impl Write for StandardOutput {
 #[cfg(unix)]
 static WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Looks before `main`: Rust opens the null device instead of a standard output that is closed, and after that the two cannot be told apart.
+/// Looks before `main`: Rust opens the null device instead of a standard output that is closed, and
+/// after that the two cannot be told apart.
 #[cfg(unix)]
 #[ctor::ctor(unsafe)]
 fn look() {

@@ -58,7 +58,8 @@ pub(crate) struct State {
 /// Keeps what a run has answered.
 pub(crate) struct KeptAnswers {
     kept: Kept,
-    /// Windows up to this cannot be answered again by a run that goes on from the state that was saved last.
+    /// Windows up to this cannot be answered again by a run that goes on from the state that was
+    /// saved last.
     pub(crate) complete_to: Option<Timestamp>,
 }
 

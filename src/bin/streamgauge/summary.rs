@@ -56,7 +56,8 @@ impl Summary {
     }
 }
 
-/// Two lines, with a line end each; a line that would be too wide goes on in the next one, indented.
+/// Two lines, with a line end each; a line that would be too wide goes on in the next one,
+/// indented.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         [self.input(), self.output()].iter().try_for_each(|items| writeln!(f, "{}", joined(items)))

@@ -4,7 +4,8 @@ use crate::arguments::Arguments;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory};
 
-/// Flags that people expect of `run` and `top`, by what other tools have, and what there is instead.
+/// Flags that people expect of `run` and `top`, by what other tools have, and what there is
+/// instead.
 const EXPECTED: &[(&[&str], &str)] = &[
     (
         &["--sort", "--sort-by", "--order", "--order-by"],
@@ -31,7 +32,8 @@ const EXPECTED: &[(&[&str], &str)] = &[
     (&["--verbose", "-v"], "use --explain, which says what a run does and how exact its answers are"),
 ];
 
-/// The error with a tip that helps. The parser's own tips go by letters alone, which led from `--sort` to `--source`.
+/// The error with a tip that helps. The parser's own tips go by letters alone, which led from
+/// `--sort` to `--source`.
 pub(crate) fn with_tip(mut error: clap::Error, arguments: impl Iterator<Item = String>) -> clap::Error {
     let given = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(given)) if error.kind() == ErrorKind::UnknownArgument && given.starts_with('-') => given.clone(),

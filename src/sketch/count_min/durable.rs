@@ -1,4 +1,5 @@
-//! Count-min as bytes: the width and the counters, runs of zeros short; or, while exact, the keys and their counts.
+//! Count-min as bytes: the width and the counters, runs of zeros short; or, while exact, the keys
+//! and their counts.
 
 use super::{CountMin, Exact};
 use crate::codec::{FrontReader, FrontWriter, Reader, Writer};
@@ -8,12 +9,13 @@ use crate::sketch::counters::Counters;
 /// Stands where a width does, and means that keys follow: no table has a width of 1.
 const EXACT: u8 = 0;
 
-/// Bytes of a hash, written behind its key. It is not computed anew, as only the type of the key, which a count-min does not know,
-/// tells how.
+/// Bytes of a hash, written behind its key. It is not computed anew, as only the type of the key,
+/// which a count-min does not know, tells how.
 const HASH_BYTES: usize = size_of::<u64>();
 
 impl CountMin {
-    /// Writes what the sketch holds; depth, seed and way to update are for the reader to know. Equal contents give equal bytes.
+    /// Writes what the sketch holds; depth, seed and way to update are for the reader to know.
+    /// Equal contents give equal bytes.
     pub fn encode(&self, writer: &mut Writer) {
         match &self.exact {
             None => {
@@ -29,10 +31,12 @@ impl CountMin {
         }
     }
 
-    /// Reads what a sketch of this shape and seed wrote, or one that was folded; what this one holds does not matter.
+    /// Reads what a sketch of this shape and seed wrote, or one that was folded; what this one
+    /// holds does not matter.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if the bytes hold none, [`ErrorKind::LimitExceeded`] if it is wider than this one.
+    /// [`ErrorKind::Corrupt`] if the bytes hold none, [`ErrorKind::LimitExceeded`] if it is wider
+    /// than this one.
     pub fn decode(&self, reader: &mut Reader<'_>) -> Result<Self, Error> {
         let first = reader.u8()?;
         let bits = u32::from(if first == EXACT { reader.u8()? } else { first });
@@ -54,7 +58,8 @@ impl CountMin {
         Ok(CountMin { cells, exact: None, bits, total, ..*self })
     }
 
-    /// As [`merge`](CountMin::merge), but of two sketches of unequal width the wider one is folded first.
+    /// As [`merge`](CountMin::merge), but of two sketches of unequal width the wider one is folded
+    /// first.
     pub(crate) fn merge_folded(&mut self, other: &Self) -> Result<(), Error> {
         while self.bits > other.bits {
             self.fold_in_half()?;
@@ -69,8 +74,8 @@ impl CountMin {
         self.merge(&folded)
     }
 
-    /// Folds as often as the error stays within `epsilon` of the total; whether that changed anything. Exact counts become a table if that
-    /// takes fewer bytes then.
+    /// Folds as often as the error stays within `epsilon` of the total; whether that changed
+    /// anything. Exact counts become a table if that takes fewer bytes then.
     pub(crate) fn fold_within(&mut self, epsilon: f64) -> bool {
         let before = self.bits;
         let mut bits = before;

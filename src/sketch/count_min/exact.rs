@@ -1,13 +1,15 @@
 //! Counts that are exact: every key with its count, as long as they fit into so many bytes.
 //!
-//! Whether they fit depends on the set of keys alone, not on their order nor on how they were split and merged.
+//! Whether they fit depends on the set of keys alone, not on their order nor on how they were split
+//! and merged.
 
 use crate::hash::{Seed, hash_u64, process_seed};
 use crate::sketch::Estimate;
 use crate::sketch::index::{Found, Index, tag_of};
 use std::fmt;
 
-/// Bytes that a key takes besides its own: a row and its tag, the free quarter of them, and at most 14 in the index.
+/// Bytes that a key takes besides its own: a row and its tag, the free quarter of them, and at most
+/// 14 in the index.
 const ROW_BYTES: usize = 56;
 
 /// Bytes at most: where a key begins is a number of 32 bits.
@@ -15,8 +17,9 @@ const BYTES_MAX: usize = u32::MAX as usize;
 
 /// Keys, found by their stable hash.
 ///
-/// Two keys of one hash are not told apart: the second one does not fit. So a hash finds one row at most, and a key of an integer type
-/// that asks for one of another width, whose hash is the same and whose bytes are not, is told a bound and nothing wrong.
+/// Two keys of one hash are not told apart: the second one does not fit. So a hash finds one row at
+/// most, and a key of an integer type that asks for one of another width, whose hash is the same
+/// and whose bytes are not, is told a bound and nothing wrong.
 #[derive(Clone)]
 pub(super) struct Exact {
     rows: Vec<Row>,
@@ -24,7 +27,8 @@ pub(super) struct Exact {
     keys: Vec<u8>,
     index: Index,
     tags: Vec<u32>,
-    /// Keyed at random in each process, so that keys chosen against a public seed do not fall together in the index.
+    /// Keyed at random in each process, so that keys chosen against a public seed do not fall
+    /// together in the index.
     table_seed: Seed,
     bytes: usize,
     bytes_max: usize,
@@ -97,7 +101,8 @@ impl Exact {
             return false;
         }
         self.bytes = bytes;
-        // A quarter at a time, where vectors would double: what is reserved stays within what is charged.
+        // A quarter at a time, where vectors would double: what is reserved stays within what is
+        // charged.
         grow(&mut self.rows, 1);
         grow(&mut self.keys, key.len());
         grow(&mut self.tags, 1);
@@ -144,7 +149,8 @@ impl Exact {
         other.rows.iter().all(|row| self.row(row.hash, other.key(row)).is_some_and(|ours| ours.count >= row.count))
     }
 
-    /// Takes away counts that these [cover](Exact::covers). A key whose count is 0 then is forgotten.
+    /// Takes away counts that these [cover](Exact::covers). A key whose count is 0 then is
+    /// forgotten.
     pub(super) fn subtract(&mut self, other: &Exact) {
         let mut rest = Exact::new(self.bytes_max);
         for row in &self.rows {
@@ -155,7 +161,8 @@ impl Exact {
         *self = rest;
     }
 
-    /// The rows in the order of their keys, those of one key in the order of their hashes: nothing shows in which order they came.
+    /// The rows in the order of their keys, those of one key in the order of their hashes: nothing
+    /// shows in which order they came.
     pub(super) fn sorted(&self) -> Vec<&Row> {
         let mut rows: Vec<&Row> = self.rows.iter().collect();
         rows.sort_unstable_by(|a, b| self.key(a).cmp(self.key(b)).then(a.hash.cmp(&b.hash)));

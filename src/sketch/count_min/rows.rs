@@ -8,11 +8,12 @@ pub(super) struct Rows<'a> {
     pub(super) multipliers: &'a [u64; DEPTH_MAX],
 }
 
-/// A loop over hashes with one name for each row, and the least of their counters as a tree: it is 6.5 ns an update instead of 20 (4096 x 5,
-/// without the hash).
+/// A loop over hashes with one name for each row, and the least of their counters as a tree: it is
+/// 6.5 ns an update instead of 20 (4096 x 5, without the hash).
 ///
-/// Which rows hold the least is noise, so a branch on it is mispredicted. The compiler makes moves of the comparisons where chains of them are
-/// short, and branches where they are long, whatever it is told: an array of rows, a minimum from the first to the last, hints that a choice is
+/// Which rows hold the least is noise, so a branch on it is mispredicted. The compiler makes moves
+/// of the comparisons where chains of them are short, and branches where they are long, whatever it
+/// is told: an array of rows, a minimum from the first to the last, hints that a choice is
 /// unpredictable, masks instead of choices were all at 18 to 21 ns.
 macro_rules! raise_least {
     ($name:ident, ($($row:ident $cell:ident $multiplier:ident),+), $least:expr) => {

@@ -12,7 +12,8 @@ const LIST_MIN: usize = 32;
 /// more, up to as many counters as buckets are allowed.
 const COUNTERS_PER_ENTRY: (usize, usize) = (64, 8);
 
-/// The share of the buckets allowed that a run leaves for entries to come, before it is chosen again.
+/// The share of the buckets allowed that a run leaves for entries to come, before it is chosen
+/// again.
 const SPARE_SHARE: usize = 16;
 
 /// A bucket and how many numbers it has. 12 bytes instead of 16.
@@ -302,8 +303,8 @@ impl Side {
 }
 
 /// The length of the list past which the run is chosen again, if it was chosen when the list had
-/// `len` entries. Twice the length, and a share of the run, since all its counters are looked at: so
-/// all choices together cost a constant for each entry.
+/// `len` entries. Twice the length, and a share of the run, since all its counters are looked at:
+/// so all choices together cost a constant for each entry.
 fn arrange_past(len: usize, run: usize) -> u32 {
     LIST_MIN.max(2 * len).max(run / 64) as u32
 }

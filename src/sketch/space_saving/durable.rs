@@ -9,9 +9,11 @@ use crate::sorted_keys::SortedKeys;
 use std::borrow::Borrow;
 
 impl<K: Key + ?Sized> SpaceSaving<K> {
-    /// Writes what the sketch holds; capacity and seed are for the reader to know. Equal contents give equal bytes. O(n log n).
+    /// Writes what the sketch holds; capacity and seed are for the reader to know. Equal contents
+    /// give equal bytes. O(n log n).
     ///
-    /// Rows take about 9 bytes each for keys such as URLs while exact, and one or two more past that, when the filter's cells come on top.
+    /// Rows take about 9 bytes each for keys such as URLs while exact, and one or two more past
+    /// that, when the filter's cells come on top.
     pub fn encode(&self, writer: &mut Writer) {
         writer.u64(self.total);
         self.filter.encode(writer);
@@ -39,7 +41,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     /// Reads what a sketch of this capacity and seed wrote; what this one holds does not matter.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if the bytes hold none, [`ErrorKind::LimitExceeded`] if it has more rows than this capacity allows.
+    /// [`ErrorKind::Corrupt`] if the bytes hold none, [`ErrorKind::LimitExceeded`] if it has more
+    /// rows than this capacity allows.
     pub fn decode(&self, reader: &mut Reader<'_>) -> Result<Self, Error> {
         let mut sketch = SpaceSaving::with_capacity(self.capacity)?.seeded(self.seed);
         sketch.total = reader.u64()?;

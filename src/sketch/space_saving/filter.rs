@@ -1,20 +1,24 @@
 //! What is known of keys that have no row: hashed counters that decide when a key gets one.
 //!
-//! A cell bounds the count of every key without a row that hashes into it. Below the *floor* (the largest count that ever lost its
-//! row) a key stays in its cell; only when it might have passed the floor it gets a row, with the cell as its error (Homem and
-//! Carvalho, *Finding top-k elements in data streams*, Information Sciences 180, 2010).
+//! A cell bounds the count of every key without a row that hashes into it. Below the *floor* (the
+//! largest count that ever lost its row) a key stays in its cell; only when it might have passed
+//! the floor it gets a row, with the cell as its error (Homem and Carvalho, *Finding top-k elements
+//! in data streams*, Information Sciences 180, 2010).
 //!
-//! A cell is held as its distance to the floor, its *slack*: the test of the hot path is then one comparison, 4 bytes do at any total, and
-//! where they do not the slack is cut, which only raises the bound.
+//! A cell is held as its distance to the floor, its *slack*: the test of the hot path is then one
+//! comparison, 4 bytes do at any total, and where they do not the slack is cut, which only raises
+//! the bound.
 //!
-//! Which keys share a cell shows in the answers, so cells are found by the stable hash under the sketch's seed.
+//! Which keys share a cell shows in the answers, so cells are found by the stable hash under the
+//! sketch's seed.
 
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 
 /// Cells per counter of the capacity.
 ///
-/// More cells are a lower floor and fewer admissions; at 16 the filter takes about as many bytes as the rows of integer keys.
+/// More cells are a lower floor and fewer admissions; at 16 the filter takes about as many bytes as
+/// the rows of integer keys.
 const CELLS_PER_COUNTER: usize = 16;
 
 /// Bounds of the keys without a row; without cells all of them are at the floor.
@@ -42,7 +46,8 @@ impl Filter {
         (hash >> self.shift) as usize
     }
 
-    /// Counts a key without a row: `None` if its cell took the weight, or its bound before the weight if it is to get a row.
+    /// Counts a key without a row: `None` if its cell took the weight, or its bound before the
+    /// weight if it is to get a row.
     #[inline(always)]
     pub(super) fn admit(&mut self, hash: u64, weight: u64) -> Option<u64> {
         let index = self.cell(hash);
@@ -116,7 +121,8 @@ impl Filter {
         self.add_floor(other.floor);
     }
 
-    /// Adds to the floor, and to each cell's bound. What is past the largest count comes off the slacks, so that no bound falls by it.
+    /// Adds to the floor, and to each cell's bound. What is past the largest count comes off the
+    /// slacks, so that no bound falls by it.
     fn add_floor(&mut self, floor: u64) {
         let excess = floor.saturating_sub(u64::MAX - self.floor);
         if excess > 0 {
@@ -136,7 +142,8 @@ impl Filter {
         !self.slacks.is_empty()
     }
 
-    /// Gives the cells up: every key without a row is at the floor, this one at least, until the next cut makes new cells.
+    /// Gives the cells up: every key without a row is at the floor, this one at least, until the
+    /// next cut makes new cells.
     pub(super) fn give_up_cells(&mut self, floor: u64) {
         *self = Filter { floor: self.floor.max(floor), ..Filter::default() };
     }
@@ -180,7 +187,8 @@ impl Filter {
 
     fn fold_to(&mut self, cells: usize) {
         while self.slacks.len() > cells.max(1) {
-            // The cell is the top of the hash: half the cells drop its last bit, so neighbours fall together, under the higher bound.
+            // The cell is the top of the hash: half the cells drop its last bit, so neighbours fall
+            // together, under the higher bound.
             self.slacks = self.slacks.chunks(2).map(|pair| pair.iter().copied().min().unwrap_or(0)).collect();
             self.shift = 64 - self.slacks.len().trailing_zeros();
         }

@@ -9,13 +9,15 @@ use std::cmp::Ordering;
 /// Keys whose rows are brought close at once, before the first of them is looked up.
 const BATCH: usize = 32;
 
-/// Which row stays in a cut: the larger count, then the smaller error, then the smaller key. Nothing but what the rows hold decides.
+/// Which row stays in a cut: the larger count, then the smaller error, then the smaller key.
+/// Nothing but what the rows hold decides.
 fn by_claim<T: Ord>(a: Row<'_, T>, b: Row<'_, T>) -> Ordering {
     b.count.cmp(&a.count).then(a.error.cmp(&b.error)).then_with(|| a.key.cmp(b.key))
 }
 
 impl<K: Key + ?Sized> SpaceSaving<K> {
-    /// Takes away all rows but the `capacity` best, and raises the floor to the largest count among those that go.
+    /// Takes away all rows but the `capacity` best, and raises the floor to the largest count among
+    /// those that go.
     #[cold]
     #[inline(never)]
     pub(super) fn cut(&mut self) {
@@ -25,11 +27,12 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         self.keep_rows(&stays, |filter, row| filter.cover(K::stable_hash(row.key.borrow(), seed), row.count));
     }
 
-    /// Takes away all rows but the `rows` best, and the filter's cells, so that the sketch takes fewer bytes; whether that changed anything.
-    /// The capacity stays: more keys may get rows again.
+    /// Takes away all rows but the `rows` best, and the filter's cells, so that the sketch takes
+    /// fewer bytes; whether that changed anything. The capacity stays: more keys may get rows
+    /// again.
     ///
-    /// The bounds hold, and the error is at most `total / (rows + 1)` from then on; [`error_max`](SpaceSaving::error_max) says how large it is.
-    /// O(rows).
+    /// The bounds hold, and the error is at most `total / (rows + 1)` from then on;
+    /// [`error_max`](SpaceSaving::error_max) says how large it is. O(rows).
     pub fn cut_to(&mut self, rows: usize) -> bool {
         self.bury();
         let rows = rows.max(1);
@@ -43,7 +46,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         true
     }
 
-    /// Keeps the rows that stay, in their order, and calls `goes` with each other one before it is gone.
+    /// Keeps the rows that stay, in their order, and calls `goes` with each other one before it is
+    /// gone.
     pub(super) fn keep_rows(&mut self, stays: &[bool], mut goes: impl FnMut(&mut Filter, Row<'_, K::Owned>)) {
         for (row, _) in self.rows.iter().zip(stays).filter(|(_, stays)| !**stays) {
             self.key_bytes -= K::heap_bytes(row.key);
@@ -75,10 +79,11 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         (stays, edge)
     }
 
-    /// Adds what `other` has seen. The bounds are those of a sketch of both streams. O(rows of both).
+    /// Adds what `other` has seen. The bounds are those of a sketch of both streams. O(rows of
+    /// both).
     ///
-    /// While both together hold no more than twice the capacity in distinct keys and both are exact, so is the result, and it is
-    /// the same whichever way the records were split.
+    /// While both together hold no more than twice the capacity in distinct keys and both are
+    /// exact, so is the result, and it is the same whichever way the records were split.
     ///
     /// # Errors
     /// [`ErrorKind::Mismatch`] if the capacities or the seeds differ.
@@ -109,8 +114,9 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         Ok(())
     }
 
-    /// Brings close what keys of these tags are looked up by from the second batch on, and of the first one the rows that they may have. What leads to a row was
-    /// brought close with the batch before.
+    /// Brings close what keys of these tags are looked up by from the second batch on, and of the
+    /// first one the rows that they may have. What leads to a row was brought close with the batch
+    /// before.
     #[inline]
     fn prefetch_rows(&self, tags: &[u32]) {
         let (rows, index) = tags.split_at(tags.len().min(BATCH));
@@ -120,7 +126,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         }
     }
 
-    /// Adds the other's counts, and what it can have seen of keys for which only one of both has a row.
+    /// Adds the other's counts, and what it can have seen of keys for which only one of both has a
+    /// row.
     fn merge_rows(&mut self, other: &Self) {
         let known = self.rows.len();
         let mut parts = self.parts.take();
@@ -135,7 +142,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         }
     }
 
-    /// Adds the other's rows. Where this is a merge of parts: to which rows each of them went, unless one went nowhere.
+    /// Adds the other's rows. Where this is a merge of parts: to which rows each of them went,
+    /// unless one went nowhere.
     fn add_rows(&mut self, other: &Self, mut parts: Option<&mut Parts>) -> Option<Vec<u32>> {
         let dead = other.dead();
         let mut places = parts.as_ref().map(|_| Vec::with_capacity(other.rows.len()));
@@ -167,7 +175,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         places
     }
 
-    /// Enters another's row for a key that has none here, in the place of a dead one if there are enough; which row it is.
+    /// Enters another's row for a key that has none here, in the place of a dead one if there are
+    /// enough; which row it is.
     fn enter_copy(&mut self, row: Row<'_, K::Owned>, (place, tag): (usize, u32), parts: Option<&mut Parts>) -> usize {
         let bound = self.bound(row.key.borrow());
         let (count, error) = (row.count.saturating_add(bound), row.error.saturating_add(bound));
@@ -191,7 +200,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         number
     }
 
-    /// Adds what the other can have seen of those of the first `known` keys for which it has no row.
+    /// Adds what the other can have seen of those of the first `known` keys for which it has no
+    /// row.
     fn add_bounds(&mut self, other: &Self, known: usize) {
         for number in 0..known {
             let Some((row, &tag)) = self.rows.get(number).zip(self.rows.tags().get(number)) else { return };

@@ -22,35 +22,40 @@ pub use top::TopRow;
 /// Counters at most.
 pub(super) const CAPACITY_MAX: usize = 1 << 26;
 
-/// The table grows to this many rows per counter of the capacity before it is cut back to one: the cut costs O(1) a row, so the more
-/// rows it takes away at a time the less it costs an update.
+/// The table grows to this many rows per counter of the capacity before it is cut back to one: the
+/// cut costs O(1) a row, so the more rows it takes away at a time the less it costs an update.
 const ROWS_PER_COUNTER: usize = 2;
 
 /// The heaviest keys of a stream, with their counts.
 ///
 /// # Guarantee
-/// As long as no more than `capacity` distinct keys came, every count is *exact*. Past that, with `total` the sum of all weights:
+/// As long as no more than `capacity` distinct keys came, every count is *exact*. Past that, with
+/// `total` the sum of all weights:
 /// - every row has `lower <= true <= upper`, and `upper - lower <= total / (capacity + 1)`;
 /// - every key that came more than `total / (capacity + 1)` times has a row;
 /// - both hold after any merges, with the total of all that was merged.
 ///
 /// The error is kept for each key: what came early and often has an error of 0 or near it.
 ///
-/// Space-saving is by Metwally, Agrawal and El Abbadi (*Efficient computation of frequent and top-k elements in data streams*, ICDT
-/// 2005), the filter in front by Homem and Carvalho (2010). This one is *lazy*: the table grows to twice the capacity and is then cut
-/// back, where the original evicts a key at every new one. The bound stays: let `floor` be the largest count that ever lost its row,
-/// and `X` the sum of `count - floor` over the rows above the floor. An update raises `X` by its weight at most; a cut to the
-/// `capacity` largest rows raises the floor to that of the next, which lowers `X` by `capacity + 1` times the raise at least; a merge adds both. So
-/// `X + (capacity + 1) * floor <= total` always (the argument of Agarwal et al., *Mergeable summaries*, PODS 2012), and no error passes the floor.
+/// Space-saving is by Metwally, Agrawal and El Abbadi (*Efficient computation of frequent and top-k
+/// elements in data streams*, ICDT 2005), the filter in front by Homem and Carvalho (2010). This
+/// one is *lazy*: the table grows to twice the capacity and is then cut back, where the original
+/// evicts a key at every new one. The bound stays: let `floor` be the largest count that ever lost
+/// its row, and `X` the sum of `count - floor` over the rows above the floor. An update raises `X`
+/// by its weight at most; a cut to the `capacity` largest rows raises the floor to that of the
+/// next, which lowers `X` by `capacity + 1` times the raise at least; a merge adds both. So `X +
+/// (capacity + 1) * floor <= total` always (the argument of Agarwal et al., *Mergeable summaries*,
+/// PODS 2012), and no error passes the floor.
 ///
 /// # When not to use it
-/// It cannot take weight away: a sliding window merges its panes anew. Counts of rare keys are near their error: ask
-/// [`CountMin`](super::CountMin), or an exact map.
+/// It cannot take weight away: a sliding window merges its panes anew. Counts of rare keys are near
+/// their error: ask [`CountMin`](super::CountMin), or an exact map.
 ///
 /// # Hostile keys
-/// Rows are found by a hash that is keyed at random in each process, so chosen keys do not make it slow; no answer depends on it.
-/// The filter hashes by the stable hash under the [`Seed`]: keys chosen against a public seed can bring the errors up to the bound above,
-/// never past it. A secret seed ([`seeded`](SpaceSaving::seeded)) prevents that.
+/// Rows are found by a hash that is keyed at random in each process, so chosen keys do not make it
+/// slow; no answer depends on it. The filter hashes by the stable hash under the [`Seed`]: keys
+/// chosen against a public seed can bring the errors up to the bound above, never past it. A secret
+/// seed ([`seeded`](SpaceSaving::seeded)) prevents that.
 ///
 /// # Example
 /// ```
@@ -80,13 +85,16 @@ pub struct SpaceSaving<K: Key + ?Sized> {
 }
 
 impl<K: Key + ?Sized> SpaceSaving<K> {
-    /// A sketch that is exact for up to so many distinct keys, and errs by `total / (capacity + 1)` at most beyond.
+    /// A sketch that is exact for up to so many distinct keys, and errs by `total / (capacity + 1)`
+    /// at most beyond.
     ///
-    /// A fresh one takes no memory on the heap. It grows with the keys it holds, to about 60 bytes and a key's length per counter while
-    /// exact, and to twice that, and 64 bytes of filter, per counter beyond.
+    /// A fresh one takes no memory on the heap. It grows with the keys it holds, to about 60 bytes
+    /// and a key's length per counter while exact, and to twice that, and 64 bytes of filter, per
+    /// counter beyond.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) unless the capacity is from 1 to 2^26.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) unless the capacity is
+    /// from 1 to 2^26.
     pub fn with_capacity(capacity: usize) -> Result<Self, Error> {
         check_capacity(capacity)?;
         Ok(SpaceSaving {
@@ -108,7 +116,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         SpaceSaving { rows, key_bytes: 0, index, filter, total: 0, seed, parts: None, ..self }
     }
 
-    /// Adds `weight` to the key's count. Amortised O(1); a key that has a row is updated without allocating.
+    /// Adds `weight` to the key's count. Amortised O(1); a key that has a row is updated without
+    /// allocating.
     ///
     /// A weight of 0 does nothing. Counts and total stay at `u64::MAX` once they are there.
     #[inline]
@@ -123,8 +132,9 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
 
     /// Adds 1 to each key's count: as [`add`](SpaceSaving::add) for each in their order.
     ///
-    /// A batch is no faster here. Tried: to hash 32 keys before the first is looked up, which gained nothing; and to put those without a row off until
-    /// their filter cells are close, which took a quarter more time.
+    /// A batch is no faster here. Tried: to hash 32 keys before the first is looked up, which
+    /// gained nothing; and to put those without a row off until their filter cells are close, which
+    /// took a quarter more time.
     pub fn add_batch<'a>(&mut self, keys: impl IntoIterator<Item = &'a K>)
     where
         K: 'a,
@@ -180,7 +190,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         }
     }
 
-    /// The key's count with its bounds, which are certain. A key without a row has a lower bound of 0; `value` is the upper bound.
+    /// The key's count with its bounds, which are certain. A key without a row has a lower bound of
+    /// 0; `value` is the upper bound.
     pub fn estimate(&self, key: &K) -> Estimate<u64> {
         if let Some(row) = self.row(key) {
             return Estimate { value: row.count, lower: row.count - row.error, upper: row.count };
@@ -194,7 +205,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         if self.filter.is_idle() { 0 } else { self.filter.bound(key.stable_hash(self.seed)) }
     }
 
-    /// Fewer counters, and the bounds as they then are. Does nothing if the capacity is not above `capacity`.
+    /// Fewer counters, and the bounds as they then are. Does nothing if the capacity is not above
+    /// `capacity`.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a capacity of 0.
@@ -227,7 +239,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         self.total == u64::MAX
     }
 
-    /// The largest error that a count can have now: 0 while exact, and `total / (capacity + 1)` at most.
+    /// The largest error that a count can have now: 0 while exact, and `total / (capacity + 1)` at
+    /// most.
     pub fn error_max(&self) -> u64 {
         self.filter.floor()
     }
@@ -252,7 +265,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         self.seed
     }
 
-    /// Bytes in memory, those on the heap included, without the allocator's own. O(1); of a window's merge, which parts are subtracted from, O(parts).
+    /// Bytes in memory, those on the heap included, without the allocator's own. O(1); of a
+    /// window's merge, which parts are subtracted from, O(parts).
     pub fn resident_bytes(&self) -> usize {
         size_of::<Self>()
             + self.rows.heap_bytes()

@@ -119,7 +119,8 @@ impl<T> Rows<T> {
         }
     }
 
-    /// Takes from a row's count; what is left, or `None` if it is not as large or there is no such row under this tag.
+    /// Takes from a row's count; what is left, or `None` if it is not as large or there is no such
+    /// row under this tag.
     #[inline(always)]
     pub(super) fn take(&mut self, number: usize, tag: u32, weight: u64) -> Option<u64> {
         let count = self.counts.get_mut(number).filter(|_| self.tags.get(number) == Some(&tag))?;

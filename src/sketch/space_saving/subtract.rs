@@ -1,7 +1,8 @@
 //! Taking back what was merged, while all counts are exact.
 //!
-//! A merge that may be subtracted from remembers for each part the rows that it went to, so that taking it out looks up no key, each of which is a cache
-//! miss. Rows of a count of 0 are *dead*: they stay, and may come to life again, until there are many and other keys take their places.
+//! A merge that may be subtracted from remembers for each part the rows that it went to, so that
+//! taking it out looks up no key, each of which is a cache miss. Rows of a count of 0 are *dead*:
+//! they stay, and may come to life again, until there are many and other keys take their places.
 
 use super::SpaceSaving;
 use crate::key::Key;
@@ -33,7 +34,9 @@ impl Parts {
         }
     }
 
-    /// A dead row, for another key, if enough of the rows of these counts are; and the one that is likely to be the next. Goes round: over time it looks at eight rows at most for one that it finds.
+    /// A dead row, for another key, if enough of the rows of these counts are; and the one that is
+    /// likely to be the next. Goes round: over time it looks at eight rows at most for one that it
+    /// finds.
     pub(super) fn reuse(&mut self, counts: &[u64]) -> Option<(usize, usize)> {
         if self.dead * REUSED_FROM <= counts.len() {
             return None;
@@ -58,8 +61,8 @@ fn dead_from(row: usize, counts: &[u64]) -> Option<usize> {
 }
 
 impl<K: Key + ?Sized> SpaceSaving<K> {
-    /// Makes this sketch the first part of a merge from which parts can be [subtracted](SpaceSaving::subtract). Nothing is to be added to it any more
-    /// but by merging.
+    /// Makes this sketch the first part of a merge from which parts can be
+    /// [subtracted](SpaceSaving::subtract). Nothing is to be added to it any more but by merging.
     pub(crate) fn prepare(&mut self) {
         self.bury();
         let mut parts = Parts::default();
@@ -72,8 +75,9 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         self.parts.is_some() && self.is_exact() && !self.saturated()
     }
 
-    /// Takes out what `part`, the first that was merged and is still in, has seen: the answers are then those of a sketch that never saw it. `false`
-    /// if that cannot be done; the sketch is then of no further use. O(rows of the part), amortised.
+    /// Takes out what `part`, the first that was merged and is still in, has seen: the answers are
+    /// then those of a sketch that never saw it. `false` if that cannot be done; the sketch is then
+    /// of no further use. O(rows of the part), amortised.
     pub(crate) fn subtract(&mut self, part: &Self) -> bool {
         if !self.subtracts() || !part.is_exact() {
             return false;
@@ -173,7 +177,8 @@ mod tests {
         }
     }
 
-    /// Keys on the heap that never come back: their rows are given to others, so that the table does not grow.
+    /// Keys on the heap that never come back: their rows are given to others, so that the table
+    /// does not grow.
     #[test]
     fn rows_of_keys_that_left_are_given_to_others() {
         let part = |number: usize| {

@@ -36,7 +36,8 @@ fn by_rank<T: Ord>(a: (u64, &T), b: (u64, &T)) -> Ordering {
 /// Counts that are looked at together.
 const CHUNK: usize = 16;
 
-/// Whether all of the counts are below the edge; `false` also where one is 2^63 or more. Without a branch, for vector registers: the difference is negative.
+/// Whether all of the counts are below the edge; `false` also where one is 2^63 or more. Without a
+/// branch, for vector registers: the difference is negative.
 #[inline]
 fn all_below(counts: &[u64], edge: u64) -> bool {
     let negative = counts.iter().fold(u64::MAX, |all, &count| all & count.wrapping_sub(edge) & !count);
@@ -44,7 +45,8 @@ fn all_below(counts: &[u64], edge: u64) -> bool {
 }
 
 impl<K: Key + ?Sized> SpaceSaving<K> {
-    /// The `k` keys of the largest counts, in descending order, equal counts by ascending key. O(rows + k log k).
+    /// The `k` keys of the largest counts, in descending order, equal counts by ascending key.
+    /// O(rows + k log k).
     ///
     /// There are fewer only if fewer keys have a row.
     pub fn top(&self, k: usize) -> Vec<TopRow<K::Owned>> {
@@ -54,8 +56,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         let unseen = self.filter.bound_max();
         let guaranteed = |row: &Row<'_, K::Owned>| {
             let lower = row.count - row.error;
-            // Nobody outside of the answer has a larger upper bound than the next row or the keys without one. If neither can come
-            // before this key then at most `k - 1` others can.
+            // Nobody outside of the answer has a larger upper bound than the next row or the keys
+            // without one. If neither can come before this key then at most `k - 1` others can.
             let before_next = next.is_none_or(|next| by_rank((lower, row.key), (next.count, next.key)) == Ordering::Less);
             before_next && (lower > unseen || self.is_exact())
         };
@@ -69,7 +71,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         ranked.iter().map(answer).collect()
     }
 
-    /// The `n` rows that come first, in no order. Keys are looked at only where counts are equal at the edge.
+    /// The `n` rows that come first, in no order. Keys are looked at only where counts are equal at
+    /// the edge.
     fn first_in_rank(&self, n: usize) -> Vec<Row<'_, K::Owned>> {
         let dead = self.dead();
         if n >= self.len() {

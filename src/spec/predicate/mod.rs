@@ -1,15 +1,19 @@
 //! Which records a pipeline takes: `status >= 500 and not (path contains '/health')`.
 //!
-//! A comparison is `field OP value`, with `== != < <= > >=`, `in`, `contains` and `matches`; `exists field` asks whether the record has the
-//! field. They are joined by `not`, `and`, `or` (which bind in this order, tightest first) and parentheses.
+//! A comparison is `field OP value`, with `== != < <= > >=`, `in`, `contains` and `matches`;
+//! `exists field` asks whether the record has the field. They are joined by `not`, `and`, `or`
+//! (which bind in this order, tightest first) and parentheses.
 //!
-//! - How a value of a record compares with the one that is written is said in [`literal`](super::literal).
-//! - A comparison with a field that is missing, null, or empty text of an untyped source is false, with `!=` too. So `not (x > 5)` is true, and
-//!   `x <= 5` is false, for a record without `x`. What else counts as missing is said in [`null`](super::null).
-//! - `in` takes a list, `('a', 'b')` or `['a', 'b']`, and is true if one of the list is equal. `contains` and `matches` take text and look at
-//!   the field's text, which of a number is the one that answers have, however the number is written. `contains` of a JSON array is true if an
-//!   element is equal to the text. `matches` takes a regular expression of the `regex` crate, in time linear in the text, and is true if it is
-//!   found anywhere.
+//! - How a value of a record compares with the one that is written is said in
+//!   [`literal`](super::literal).
+//! - A comparison with a field that is missing, null, or empty text of an untyped source is false,
+//!   with `!=` too. So `not (x > 5)` is true, and `x <= 5` is false, for a record without `x`. What
+//!   else counts as missing is said in [`null`](super::null).
+//! - `in` takes a list, `('a', 'b')` or `['a', 'b']`, and is true if one of the list is equal.
+//!   `contains` and `matches` take text and look at the field's text, which of a number is the one
+//!   that answers have, however the number is written. `contains` of a JSON array is true if an
+//!   element is equal to the text. `matches` takes a regular expression of the `regex` crate, in
+//!   time linear in the text, and is true if it is found anywhere.
 
 mod parse;
 #[cfg(test)]
@@ -78,7 +82,8 @@ impl Predicate {
     }
 }
 
-/// Whether an element of an array is equal to the part, or the text of any other value has it somewhere.
+/// Whether an element of an array is equal to the part, or the text of any other value has it
+/// somewhere.
 fn contains(value: Value<'_>, part: &TextLiteral) -> bool {
     match value {
         Value::Json(text) if text.starts_with('[') => any_element(text, |element| part.compares(Operator::Equal, element)),

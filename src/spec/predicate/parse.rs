@@ -6,7 +6,8 @@ use crate::spec::field::Fields;
 use crate::spec::nearest::nearest;
 use crate::spec::token::{Kind, Token, Tokens};
 
-/// Parentheses inside of parentheses: far more than anyone writes, and far fewer than a stack holds.
+/// Parentheses inside of parentheses: far more than anyone writes, and far fewer than a stack
+/// holds.
 const DEPTH_MAX: usize = 100;
 
 /// Bytes of a compiled regular expression.

@@ -311,7 +311,8 @@ impl ExtremeCell {
         }
     }
 
-    /// Takes a value of the row if there is none yet, or it comes before (`Less`) or after (`Greater`) the one that there is.
+    /// Takes a value of the row if there is none yet, or it comes before (`Less`) or after
+    /// (`Greater`) the one that there is.
     #[inline]
     fn take(&mut self, new: &PreparedNumber, row: &Row, end: Ordering) {
         match (self, new) {
@@ -364,8 +365,8 @@ impl Cell {
             Cell::Extreme(ExtremeCell::Ordered(key)) => key.len(),
             Cell::Extreme(ExtremeCell::Wide(integer)) => size_of_val(&**integer),
             Cell::Extreme(_) => 0,
-            // How many partials an exact sum of floats has depends on the order of the additions. They
-            // are not counted, 40 at most: the size of a state depends on its records alone.
+            // How many partials an exact sum of floats has depends on the order of the additions.
+            // They are not counted, 40 at most: the size of a state depends on its records alone.
             Cell::Sum(sum) => sum.floats.as_ref().map_or(0, |_| size_of::<ExactSum>()),
             Cell::Squares(_) => size_of::<SquaresCell>(),
             Cell::Edge(edge) => edge.as_ref().map_or(0, |(_, key)| key.len()),

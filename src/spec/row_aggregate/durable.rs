@@ -118,7 +118,8 @@ impl StateSpec {
         let reduced = match cell {
             Cell::Histogram(histogram) => histogram.coarsen_within(tolerance),
             Cell::Top(top) => {
-                // How many rows are asked for is not known here: as many as a page holds stay in any case.
+                // How many rows are asked for is not known here: as many as a page holds stay in
+                // any case.
                 let reduced = top.cut_to(((1.0 / tolerance) as usize).max(TOP_ROWS_MIN));
                 if reduced {
                     **top = (**top).clone();

@@ -1,4 +1,5 @@
-//! The aggregates of a declared pipeline: many columns, computed from as few states as will do, once per group.
+//! The aggregates of a declared pipeline: many columns, computed from as few states as will do,
+//! once per group.
 
 mod cell;
 mod durable;
@@ -157,7 +158,8 @@ impl RowAggregate {
         RowAggregate::Plain(columns)
     }
 
-    /// Whether records may be aggregated apart and merged, with no difference to the answer and at little cost: the merge is exact, and no record is ever refused.
+    /// Whether records may be aggregated apart and merged, with no difference to the answer and at
+    /// little cost: the merge is exact, and no record is ever refused.
     pub(super) fn preaggregates(&self) -> bool {
         let columns = match self {
             RowAggregate::Plain(columns) => columns,

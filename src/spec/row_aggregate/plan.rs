@@ -1,4 +1,5 @@
-//! From columns to states: what is read of a row, which states are kept, and how each column is answered.
+//! From columns to states: what is read of a row, which states are kept, and how each column is
+//! answered.
 
 use super::cell::{Cell, ExtremeCell, StateSpec};
 use super::{Cells, Columns};

@@ -1,7 +1,9 @@
-//! The four tasks written by hand for this one file layout: what can be had by giving up everything else.
+//! The four tasks written by hand for this one file layout: what can be had by giving up everything
+//! else.
 //!
-//! Fields are found at fixed distances from the quotes of the generated log's layout; nothing is validated, nothing is late, there is one
-//! group and one time field, and windows are kept by adding and subtracting dense counters. It is the ceiling that a general program is held against.
+//! Fields are found at fixed distances from the quotes of the generated log's layout; nothing is
+//! validated, nothing is late, there is one group and one time field, and windows are kept by
+//! adding and subtracting dense counters. It is the ceiling that a general program is held against.
 //!
 //! `by_hand T1|T2|T3|T4 FILE.jsonl OUT.csv`
 

@@ -1,4 +1,5 @@
-//! The four tasks as one writes them in an afternoon: `serde_json`, `HashMap`, everything in memory.
+//! The four tasks as one writes them in an afternoon: `serde_json`, `HashMap`, everything in
+//! memory.
 //!
 //! `plain T1|T2|T3|T4 FILE.jsonl OUT.csv`
 

@@ -1,7 +1,8 @@
 //! Which answer each window was given.
 //!
-//! An answer is written down here before it is handed out: after a crash the next run knows what may have been said, says the same again, or something else with a higher revision.
-//! Of one window and revision there is never another answer.
+//! An answer is written down here before it is handed out: after a crash the next run knows what
+//! may have been said, says the same again, or something else with a higher revision. Of one window
+//! and revision there is never another answer.
 
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
@@ -12,7 +13,8 @@ use crate::window::Window;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
-/// Windows whose groups are remembered where nothing is kept between runs: late records do not come for ever.
+/// Windows whose groups are remembered where nothing is kept between runs: late records do not come
+/// for ever.
 const WINDOWS_REMEMBERED_MAX: usize = 4096;
 
 /// End and start in milliseconds; `None` for the global window.
@@ -58,8 +60,9 @@ impl RunAnswers {
     /// What an earlier run of this pipeline [wrote](RunAnswers::to_bytes).
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the bytes are none of streamgauge's or damaged, [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if they are of
-    /// another pipeline or kind.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the bytes are none of streamgauge's or
+    /// damaged, [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if they are of another pipeline
+    /// or kind.
     pub fn from_bytes(bytes: impl Into<Bytes>, pipeline: &RowPipeline) -> Result<Self, Error> {
         let bytes = bytes.into();
         let envelope = Envelope::parse(&bytes)?;
@@ -102,8 +105,9 @@ impl RunAnswers {
         self.changed
     }
 
-    /// What a window is to be answered with that the engine answers with `revision`: `content` is the hash of its rows, `groups` are theirs, where rows can cease to hold. `None` if
-    /// it has been given that answer.
+    /// What a window is to be answered with that the engine answers with `revision`: `content` is
+    /// the hash of its rows, `groups` are theirs, where rows can cease to hold. `None` if it has
+    /// been given that answer.
     pub fn judge(&mut self, window: Option<Window>, revision: u32, content: u64, groups: Vec<Vec<OutputValue>>) -> Option<Judgement> {
         let place = window.map(|window| (window.end().as_millis(), window.start().as_millis()));
         let before = self.before.get(&place);

@@ -6,13 +6,15 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Bytes at the beginning of a file, and before the place that it was counted to, that a fingerprint looks at.
+/// Bytes at the beginning of a file, and before the place that it was counted to, that a
+/// fingerprint looks at.
 const FINGERPRINT_BYTES: u64 = 4096;
 
 /// Entries of a folder that are looked at to find a file under another name.
 const FOLDER_ENTRIES_MAX: usize = 10_000;
 
-/// What the system calls a file, whatever its name: device, inode, and when it was made, since inodes are used again.
+/// What the system calls a file, whatever its name: device, inode, and when it was made, since
+/// inodes are used again.
 ///
 /// All are 0 where the system does not say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -157,7 +159,8 @@ impl Search<'_> {
         self.find(|_, id| id == self.id && id.is_known())
     }
 
-    /// A copy of the file: its name begins with that of the file. `others` are files that it cannot be.
+    /// A copy of the file: its name begins with that of the file. `others` are files that it cannot
+    /// be.
     pub(super) fn copied(&self, others: &[FileId]) -> Option<(PathBuf, OpenFile)> {
         let name = self.path.file_name()?.to_string_lossy().into_owned();
         self.find(|other, id| self.fingerprint.len > 0 && other.starts_with(&name) && *other != name && !others.contains(&id))

@@ -25,7 +25,8 @@ pub(super) struct Held {
 /// What a file is.
 pub(super) enum Content {
     Held(Held),
-    /// The state of a shard on the KCL, with what it holds, and up to which record a second stage has merged.
+    /// The state of a shard on the KCL, with what it holds, and up to which record a second stage
+    /// has merged.
     Shard {
         state: ShardState,
         held: Vec<Held>,
@@ -52,7 +53,8 @@ impl Content {
 /// Reads a file.
 ///
 /// # Errors
-/// [`ErrorKind::Io`] if it cannot be read; [`ErrorKind::Corrupt`] if it is damaged or none of streamgauge's.
+/// [`ErrorKind::Io`] if it cannot be read; [`ErrorKind::Corrupt`] if it is damaged or none of
+/// streamgauge's.
 pub(super) fn read(path: &Path) -> Result<Content, Error> {
     let failed = |error| Error::new(ErrorKind::Io, "cannot be read").with_source(error);
     let kind = path.metadata().map_err(failed)?.file_type();

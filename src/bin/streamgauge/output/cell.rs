@@ -33,7 +33,8 @@ impl Cell {
     }
 }
 
-/// Text as it can be shown on a terminal: control characters, which could move the cursor or change colours, are escaped.
+/// Text as it can be shown on a terminal: control characters, which could move the cursor or change
+/// colours, are escaped.
 pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -45,7 +46,8 @@ pub(crate) fn printable(text: &str) -> String {
     shown
 }
 
-/// Text in a table: in quotes where it could be read as something else, such as empty text, or the text `null`.
+/// Text in a table: in quotes where it could be read as something else, such as empty text, or the
+/// text `null`.
 pub(crate) fn unmistakable(text: &str) -> String {
     let alike = ["", "null", "(other)"].contains(&text);
     match alike || text.trim() != text || text.starts_with('"') {

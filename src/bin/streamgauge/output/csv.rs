@@ -1,8 +1,8 @@
 //! Comma-separated values after RFC 4180, with a header and line feeds.
 //!
-//! Quotes tell values apart that are written alike, as PostgreSQL's `COPY` has it for null: no value
-//! is nothing between two commas, and empty text is `""`. So text that reads as a number or a truth
-//! value, or as `(other)`, is in quotes, too; numbers, truth values and times never are.
+//! Quotes tell values apart that are written alike, as PostgreSQL's `COPY` has it for null: no
+//! value is nothing between two commas, and empty text is `""`. So text that reads as a number or a
+//! truth value, or as `(other)`, is in quotes, too; numbers, truth values and times never are.
 
 use super::cell::{Cell, OTHER};
 use std::io::{self, Write};

@@ -5,7 +5,8 @@ pub(crate) fn count(count: u64) -> String {
     with_separators(&count.to_string())
 }
 
-/// A number with a comma between the thousands in front of its point. What is not plain digits stays as it is.
+/// A number with a comma between the thousands in front of its point. What is not plain digits
+/// stays as it is.
 pub(crate) fn with_separators(number: &str) -> String {
     let digits = number.strip_prefix('-').unwrap_or(number);
     let (whole, fraction) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
@@ -52,7 +53,8 @@ pub(super) fn with_fewer_digits(number: &str) -> String {
     }
 }
 
-/// A number in at most `width` columns: in thousands, millions and so on if it is too long, or `None` if that is too long, too.
+/// A number in at most `width` columns: in thousands, millions and so on if it is too long, or
+/// `None` if that is too long, too.
 pub(super) fn abbreviated(number: &str, width: usize) -> Option<String> {
     let (mark, digits) = number.strip_prefix('~').map_or(("", number), |digits| ("~", digits));
     let mut float = value(digits)?;

@@ -1,4 +1,5 @@
-//! How wide the columns of a table are: as they must be, or less where a terminal is too narrow for that.
+//! How wide the columns of a table are: as they must be, or less where a terminal is too narrow for
+//! that.
 
 /// Columns are not made narrower than this, be the terminal what it may.
 pub(super) const COLUMN_WIDTH_MIN: usize = 6;
@@ -9,7 +10,8 @@ const TEXT_WIDTH_MIN: usize = 12;
 /// Lines that a header is broken into, at most.
 pub(super) const HEADER_LINES_MAX: usize = 4;
 
-/// How much of the cells is shown: each step leaves out more than the one before, and keeps what a reader needs more.
+/// How much of the cells is shown: each step leaves out more than the one before, and keeps what a
+/// reader needs more.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Detail {
     /// Everything.
@@ -119,7 +121,8 @@ impl Widths {
     }
 }
 
-/// The widths of the columns, and the detail that goes with them: the highest that fits, from the given one on.
+/// The widths of the columns, and the detail that goes with them: the highest that fits, from the
+/// given one on.
 pub(super) fn fit(columns: &[Widths], terminal: Option<usize>, at_most: Detail) -> (Vec<usize>, Detail) {
     let natural = |detail: Detail| columns.iter().map(|column| column.natural(detail)).collect();
     let Some(terminal) = terminal else { return (natural(Detail::Full), Detail::Full) };

@@ -1,9 +1,11 @@
 //! Emissions as lines of cells, for the table and for CSV.
 //!
-//! A line per (window, group). Where the pipeline has top columns, a line per rank instead: the top columns stand side by side, the others are
-//! repeated (CSV) or stand in the first line only (table). Approximate numbers have their bounds beside them: in columns of their own (CSV),
-//! or in brackets unless the number is exact (table). A table leaves out what its reader knows: the end of a window, whose size is a flag, and digits
-//! of a float past the sixth. It has commas between the thousands of what was counted or computed; keys stay as they are.
+//! A line per (window, group). Where the pipeline has top columns, a line per rank instead: the top
+//! columns stand side by side, the others are repeated (CSV) or stand in the first line only
+//! (table). Approximate numbers have their bounds beside them: in columns of their own (CSV), or in
+//! brackets unless the number is exact (table). A table leaves out what its reader knows: the end
+//! of a window, whose size is a flag, and digits of a float past the sixth. It has commas between
+//! the thousands of what was counted or computed; keys stay as they are.
 
 use super::cell::{Cell, unmistakable};
 use super::digits::{DIGITS, count, rounded, with_separators};
@@ -200,7 +202,8 @@ impl Sheet {
         }
     }
 
-    /// The names of a column's cells in the header: what follows its name, or a name of its own where there is no space in front.
+    /// The names of a column's cells in the header: what follows its name, or a name of its own
+    /// where there is no space in front.
     fn suffixes(&self, kind: ColumnKind) -> &'static [&'static str] {
         match (kind, self.reader) {
             (ColumnKind::Estimate, Reader::Program) => &["", " lower", " upper"],

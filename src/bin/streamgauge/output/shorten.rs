@@ -14,7 +14,8 @@ pub(super) fn cut_end(text: &str, width: usize) -> String {
     cut
 }
 
-/// The text, cut to `width` columns with an ellipsis in its middle if it is wider: paths and names differ at their ends.
+/// The text, cut to `width` columns with an ellipsis in its middle if it is wider: paths and names
+/// differ at their ends.
 pub(super) fn cut_middle(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -45,13 +46,15 @@ fn tail(text: &str, width: usize) -> &str {
     begin.map_or(text, |(begin, c)| &text[begin + c.len_utf8()..])
 }
 
-/// The text in at most `lines` lines of `width` columns, broken between words where that is possible; the last line is cut.
+/// The text in at most `lines` lines of `width` columns, broken between words where that is
+/// possible; the last line is cut.
 pub(super) fn broken(text: &str, width: usize, lines: usize) -> Vec<String> {
     let (mut rest, mut broken) = (text, Vec::new());
     while rest.width() > width && broken.len() + 1 < lines {
         let line = head(rest, width);
         let words = line.rfind(['(', ',', ' ', '_', '/', '.', '-']).map_or(line.len(), |at| at + 1);
-        // A word that would leave most of the line empty, or more than the lines that are left can take, is broken.
+        // A word that would leave most of the line empty, or more than the lines that are left can
+        // take, is broken.
         let after = rest.len() - words;
         let at = if words * 2 < line.len() || after > width * (lines - broken.len() - 1) { line.len() } else { words };
         if at == 0 {

@@ -1,8 +1,9 @@
 //! The table for people: columns as wide as they must be and a terminal allows.
 //!
-//! Lines are gathered until there are [`LINES_GATHERED_MAX`] of them or somebody asks for a [`flush`](TableWriter::flush); what was gathered
-//! decides the width of the columns, which then only grow. Where a terminal is too narrow, bounds are left out first, then dates are written once, then headers are
-//! broken and floats have fewer digits, and then text is cut in its middle.
+//! Lines are gathered until there are [`LINES_GATHERED_MAX`] of them or somebody asks for a
+//! [`flush`](TableWriter::flush); what was gathered decides the width of the columns, which then
+//! only grow. Where a terminal is too narrow, bounds are left out first, then dates are written
+//! once, then headers are broken and floats have fewer digits, and then text is cut in its middle.
 
 use super::cell::{Cell, printable};
 use super::digits::{abbreviated, with_fewer_digits};
