@@ -13,7 +13,7 @@ mod windows;
 #[cfg(all(feature = "kcl", feature = "lambda", feature = "spec"))]
 mod wire;
 
-// What the files of the library's windows name, for the module that compiles them anew.
+// What the files of the library's windows name, for the module that compiles them again.
 use streamgauge::{aggregate, codec, error};
 
 fn main() {

@@ -24,7 +24,7 @@ pub struct MergerOptions {
     /// in a window gives no partial of it, so give a deadline where that happens.
     pub deadline: Option<Duration>,
     /// How long after a window was given, by the caller's clock, partials of it are still taken,
-    /// each giving it anew. Default: one hour.
+    /// each giving it again. Default: one hour.
     pub retention: Duration,
     /// Windows that are kept at most; default 10,000.
     pub windows_max: usize,

@@ -51,7 +51,7 @@ impl fmt::Debug for ShardId {
 
 /// A sequence number: a decimal integer of any length, ordered as an integer.
 ///
-/// Kinesis' have 56 digits as a rule and may have 129, more than any integer type holds.
+/// Kinesis' have 56 digits usually and may have 129, more than any integer type holds.
 ///
 /// # Example
 /// ```

@@ -189,7 +189,7 @@ fn with_open_panes(out_of_orderness: i64, lateness: i64) -> (Engine<i64, impl Ag
 }
 
 /// A record so many panes back, by how it is still taken: it was waited for, so that it only goes
-/// into its pane; or it is late within the allowed lateness, and its window is answered anew.
+/// into its pane; or it is late within the allowed lateness, and its window is answered again.
 fn late(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("sliding/out of order");
     group.throughput(Throughput::Elements(1));

@@ -49,7 +49,7 @@ pub trait RecordPipeline {
     /// it was before. Where arrival times are the event times, its own moves the watermark.
     fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>, arrival: Option<Timestamp>);
 
-    /// Whether a record that cannot be decoded or aggregated is an error, in the place of a dead
+    /// Whether a record that cannot be decoded or aggregated is an error, instead of a dead
     /// letter.
     fn is_strict(&self) -> bool;
 

@@ -130,7 +130,7 @@ impl<S: crate::store::Store> PartialTarget for crate::store::PartialStore<S> {
 }
 
 /// Takes windows as partials of their source, to be merged with those of other sources by a
-/// [`Merger`](crate::merger::Merger), in the place of answers.
+/// [`Merger`](crate::merger::Merger), instead of answers.
 #[derive(Clone, Debug)]
 pub struct PartialSink<T>(T);
 

@@ -21,7 +21,7 @@
 /// - *inverse*: if `is_exact` is true of `m`, `subtract(m, a)` has all outputs of `b`, now and
 ///   after any further merges, as long as it is exact, and `b` can be subtracted next;
 /// - a false answer of `subtract` or `is_exact` only ever costs time: the engine merges the window
-///   anew.
+///   again.
 ///
 /// # Example
 /// ```

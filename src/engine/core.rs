@@ -306,7 +306,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// No record of the shard before `time` is expected any more: its watermark rises to `time`
     /// less 1 ms, as if a record had come so much later that it passed the out-of-orderness. For a
-    /// shard that is known to be quiet; what comes before `time` all the same is late.
+    /// shard that is known to be quiet; what comes before `time` anyway is late.
     ///
     /// Without effect where the out-of-orderness is unbounded.
     pub fn reach(&mut self, shard: Shard, time: Timestamp) {
@@ -387,7 +387,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// Adds a record to its pane, if that was used lately and the aggregate does not refuse the
-    /// record; whether it did.
+    /// record. Returns true if it did.
     #[inline]
     fn add_to_recent(&mut self, record: &R, time: Timestamp) -> bool {
         let Some((pane, accumulator)) = self.panes.recent(time.as_millis()) else { return false };

@@ -17,7 +17,7 @@ pub struct EngineOptions {
     /// `None`: by any time, so that nothing fires before the end of the input and no record is ever
     /// late. Default: 0.
     pub out_of_orderness: Option<Duration>,
-    /// How long after a window has fired late records still go into it, each emitting it anew.
+    /// How long after a window has fired late records still go into it, each emitting it again.
     /// Default: 0.
     pub allowed_lateness: Duration,
     /// After how long without a record, by the clock given to

@@ -1,4 +1,4 @@
-//! Windows as partials, in the place of emissions.
+//! Windows as partials, instead of emissions.
 
 use super::Engine;
 use super::core::answer_bytes;
@@ -8,7 +8,7 @@ use crate::snapshot::{Origin, Partial};
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// The next window that is complete, as a [`Partial`] of this source, to be merged with those
-    /// of other sources: in the place of [`next_emission`](Engine::next_emission), in the same
+    /// of other sources: instead of [`next_emission`](Engine::next_emission), in the same
     /// order and with the same revisions. With an allowed lateness a window fires before it closes:
     /// when it does, one more partial of it comes, the last.
     ///
@@ -45,7 +45,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Further records go to another engine, and no more come here: what
     /// [`next_partial`](Engine::next_partial) gives from now on are the windows that were not
-    /// given, for the other engine to [inherit](Engine::inherit). In the place of
+    /// given, for the other engine to [inherit](Engine::inherit). Instead of
     /// [`finish`](Engine::finish), after what is complete was fetched. Of windows that were given
     /// no last partial comes, since records that the other engine gets may still go into them.
     pub fn hand_over(&mut self) {

@@ -128,7 +128,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
 }
 
 /// Windows one after the other that all have a record, of which at most the first has all of its
-/// panes merged anew.
+/// panes merged again.
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
     /// The first of them.
@@ -141,7 +141,7 @@ struct Stretch {
     /// window is one pane.
     before: Option<Boundary>,
     after: Option<Boundary>,
-    /// Whether the panes of the first are merged anew.
+    /// Whether the panes of the first are merged again.
     anew: bool,
 }
 

@@ -70,7 +70,7 @@ impl<R: ?Sized, A> Builder<R, A> {
     }
 
     /// How long, in event time, after a window has fired late records still go into it, each
-    /// emitting it anew with a higher revision. Default: 0.
+    /// emitting it again with a higher revision. Default: 0.
     pub fn allowed_lateness(mut self, length: Duration) -> Self {
         self.options.allowed_lateness = length;
         self

@@ -6,7 +6,7 @@
 //! Slots of 8 bytes in a row, one branch each, took a quarter more time an update of space-saving.)
 //!
 //! The index keeps no hash but takes the *tag* of every row, 32 bits of its hash, when it is built
-//! anew; so no key is looked at. The hash is keyed at random per process: nothing here reaches an
+//! again; so no key is looked at. The hash is keyed at random per process: nothing here reaches an
 //! answer, and keys chosen against a public seed spread as any others do.
 
 use super::prefetch;
@@ -136,7 +136,7 @@ impl Index {
     #[cold]
     #[inline(never)]
     fn make_room(&mut self, tags: &[u32]) {
-        // Where it is slots that are gone that took the room, it is enough to begin anew, but not
+        // Where it is slots that are gone that took the room, it is enough to begin again, but not
         // for the sake of a few.
         if tags.len() * 2 <= self.rows.len() {
             return self.rebuild(tags);
@@ -148,7 +148,7 @@ impl Index {
         self.fill(tags);
     }
 
-    /// Begins anew with rows of these tags, in the order of their numbers; no more than there were
+    /// Begins again with rows of these tags, in the order of their numbers; no more than there were
     /// before.
     pub(super) fn rebuild(&mut self, tags: &[u32]) {
         self.buckets.fill(VACANT);

@@ -21,7 +21,7 @@ pub(super) fn digits(text: &[u8]) -> Option<i64> {
     Some(value)
 }
 
-/// The [`digits`] at `start..end` of longer bytes, as a rule without a loop: eight at a time in a
+/// The [`digits`] at `start..end` of longer bytes, usually without a loop: eight at a time in a
 /// register, those before them masked away.
 #[inline]
 pub(super) fn digits_at(bytes: &[u8], start: usize, end: usize) -> Option<i64> {

@@ -30,7 +30,7 @@ pub(super) enum PreparedNumber {
     Short(i64),
     /// Any number.
     Other(Number),
-    /// A value that is no number and has an order all the same: where the bytes are that order it.
+    /// A value that is no number and has an order anyway: where the bytes are that order it.
     Ordered(KeyBytes),
 }
 

@@ -121,7 +121,7 @@ impl RowMerger {
 
 impl RowPipeline {
     /// The next window that is complete, as a [`Partial`] of this source: see
-    /// [`Engine::next_partial`](crate::engine::Engine::next_partial). In the place of
+    /// [`Engine::next_partial`](crate::engine::Engine::next_partial). Instead of
     /// [`next_emission`](RowPipeline::next_emission).
     ///
     /// # Errors

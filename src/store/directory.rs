@@ -7,7 +7,7 @@
 //! operating system lets go when its process ends.
 //!
 //! After a failed sync it is not known what the disk holds, and asking again gives no honest answer
-//! (the pages may be marked clean): the store then refuses further saves until it is opened anew.
+//! (the pages may be marked clean): the store then refuses further saves until it is opened again.
 
 use super::{Store, Stored, Version, check_key, conflict, file_name, key_of};
 use crate::error::{Error, ErrorKind};

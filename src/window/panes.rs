@@ -224,7 +224,7 @@ impl<T> Panes<T> {
     pub(crate) fn close_first(&mut self) -> Option<(Pane, T)> {
         let first = self.by_start.pop_first();
         // One that is still remembered is not found in its slot any more, until slots are given
-        // anew.
+        // again.
         if self.by_start.len() == 0 {
             self.recent = [NONE; RECENT];
         }

@@ -3,7 +3,7 @@
 //! Two stacks make a queue: the older panes lie on the *front* stack, each entry holding the merge
 //! of its pane with all newer ones of that stack; the newer panes are merged into one accumulator,
 //! the *back*. A window is the top of the front merged with the back. When the front runs out, the
-//! window's panes are stacked up anew. So a slide costs an amortised constant number of merges (at
+//! window's panes are stacked up again. So a slide costs an amortised constant number of merges (at
 //! most three for each pane that enters) whatever the size and the slide are, and needs no way to
 //! take a pane out again.
 //!
@@ -55,7 +55,7 @@ impl Boundary {
         self.at
     }
 
-    /// Comes to a window, and says whether all of its panes are stacked up anew for it: then
+    /// Comes to a window, and says whether all of its panes are stacked up again for it: then
     /// nothing that was merged before shows in this window or a later one.
     pub(crate) fn pass(&mut self, start: i64, end: i64) -> bool {
         if std::mem::take(&mut self.stale) {
@@ -139,7 +139,7 @@ impl<T: Clone> TwoStacks<T> {
         }
         let merged = self.try_slide(start, end, panes, aggregate);
         if merged.is_err() {
-            // Half a stack is of no use: the next slide begins anew.
+            // Half a stack is of no use: the next slide begins again.
             *self = TwoStacks::new();
         }
         Ok(merged?.map_or(Slid::Empty, Slid::Made))
@@ -163,7 +163,7 @@ impl<T: Clone> TwoStacks<T> {
     }
 
     /// Makes front and back as they are before a window that starts at `start`, if they are not
-    /// made. Otherwise the slide stacks up anew, whatever is here.
+    /// made. Otherwise the slide stacks up again, whatever is here.
     fn make<R: ?Sized, A>(&mut self, start: i64, panes: &Panes<impl Borrow<T>>, aggregate: &A) -> Result<(), Error>
     where
         A: Aggregate<R, Accumulator = T>,

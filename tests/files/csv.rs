@@ -22,7 +22,7 @@ fn field() -> impl Strategy<Value = String> {
     prop_oneof![5 => plain, 3 => quoted.clone(), 1 => quoted.prop_map(|text| text + "tail")]
 }
 
-/// Records of three fields as a rule, now and then one more or less.
+/// Records of three fields usually, now and then one more or less.
 fn records(delimiter: char) -> impl Strategy<Value = String> {
     let width = prop::sample::select(vec![3, 3, 3, 3, 3, 2, 4]);
     let record =

@@ -140,7 +140,7 @@ fn taken(strict: bool) -> impl Fn(&Put) -> Vec<User> {
     }
 }
 
-/// A function that is as often as not started anew.
+/// A function that is as often as not started again.
 fn deliver<P, S>(mapping: &Mapping, shards: &[(&str, &[Put])], new: impl Fn() -> Handler<P, S>) -> Vec<Run>
 where
     P: RecordPipeline,

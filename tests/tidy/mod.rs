@@ -11,7 +11,7 @@ use std::fs;
 /// The rooms from bottom to top. A file may import from rooms that stand before its own, and from
 /// its own.
 ///
-/// Levels are separated for the eye; inside of a level the order is an order all the same.
+/// Levels are separated for the eye; inside of a level the order is an order anyway.
 const ROOMS: &[&[&str]] = &[
     &["error", "limits", "time", "hash", "key", "codec", "sorted_keys", "durable", "record"],
     &["sketch", "aggregate"],

@@ -32,7 +32,7 @@ pub(super) struct PreparedPiece {
 pub(super) struct Made {
     /// The number of the thread.
     thread: usize,
-    /// The block aggregated, in the place of all of the following.
+    /// The block aggregated, instead of all of the following.
     pub(super) preaggregated: Option<PreaggregatedBlock>,
     pub(super) rows: PreparedRows,
     /// Of each row. Looked at for dead letters only.

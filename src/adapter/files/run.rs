@@ -22,7 +22,7 @@ use std::fs::File;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-/// What takes the records: a compiled pipeline, as a rule.
+/// What takes the records: a compiled pipeline, usually.
 ///
 /// An error from any of its methods ends the run and is returned by [`run`].
 pub trait RowSink {

@@ -9,7 +9,7 @@
 //! - `request` is cut into `method`, `path` and `protocol`: the first word, what is between, and a
 //!   last word that begins with `HTTP/`. `GET /path` alone is HTTP/0.9 and has no protocol. Of
 //!   anything else, such as a TLS handshake sent to a plain port, all three are missing; the line
-//!   counts all the same.
+//!   counts anyway.
 //! - `referer` and `agent` are missing in the common format. Words without quotes may follow either
 //!   format, and quoted addresses, numbers or `-` may follow the agent, as in nginx' `main` format;
 //!   they are passed over.
@@ -240,8 +240,8 @@ pub(crate) fn is_certain(line: &[u8]) -> bool {
     let Ok(parsed) = parse(line) else { return false };
     let [_, ident, _, time, method, _, _, status, _, referer, _] = &parsed.ranges;
     let [ident, time, status, referer] = [ident, time, status, referer].map(|range| &line[range.clone()]);
-    // What is in the place of a request when a client sends something else: nothing, or escaped
-    // bytes.
+    // What stands where the request should be when a client sends something else: nothing, or
+    // escaped bytes.
     let is_request =
         !method.is_empty() || [&b"] \"-\" "[..], b"] \"\" ", b"] \"\\"].iter().any(|no| memchr::memmem::find(line, no).is_some());
     let is_referer = referer.is_empty() || referer.starts_with(b"/") || memchr::memchr(b':', referer).is_some();

@@ -257,7 +257,7 @@ fn field_stop(bytes: &[u8], mut at: usize, delimiter: u8) -> usize {
     const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
     const NEWLINES: u64 = u64::from_le_bytes([b'\n'; 8]);
     let delimiters = u64::from_le_bytes([delimiter; 8]);
-    // Fields are short as a rule: a word at a time in a register beats a call of memchr.
+    // Fields are short usually: a word at a time in a register beats a call of memchr.
     while let Some(chunk) = bytes.get(at..).and_then(|ahead| ahead.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*chunk);
         let hits = ((word ^ delimiters).wrapping_sub(ONES) | (word ^ NEWLINES).wrapping_sub(ONES)) & !word & HIGHS;

@@ -206,8 +206,8 @@ impl Line<'_> {
             keys += 1 + next - step;
             (at, step) = (self.bytes.len() - rest.len(), next);
         }
-        // A template that misses half of the keys is not worth its comparisons: learn anew from the
-        // next line.
+        // A template that misses half of the keys is not worth its comparisons: learn again from
+        // the next line.
         if guided && misses * 2 > keys {
             template.clear();
         }

@@ -63,7 +63,7 @@ pub(super) struct Step {
     usual: Usual,
 }
 
-/// How long the value of a step is as a rule.
+/// How long the value of a step is usually.
 ///
 /// Where a value ends is where everything after it begins, so the processor waits for each to be
 /// found. Where it is expected and only checked, it need not wait: many values (times, identifiers,
@@ -180,7 +180,7 @@ impl Step {
         let digits = ahead[start..].first_chunk()?;
         let count = self.digits_ahead(digits);
         let next = ahead[start + count];
-        // What may go on a number is above the comma, which is what comes as a rule.
+        // What may go on a number is above the comma, which is what comes usually.
         let goes_on = next > b',' && matches!(next, b'.' | b'e' | b'E');
         if count.wrapping_sub(1) >= VECTOR - 1 || (count > 1 && begins_with_zero(digits)) || goes_on {
             return None;

@@ -114,8 +114,8 @@ type OpenAnswers<T> = Box<dyn FnMut(&ShardId) -> Result<Box<dyn AnswerSink<T>>, 
 ///
 /// # Reshards
 /// At its end a shard gives every window that it has, complete or not, and leaves its partials to
-/// all shards that follow. The one to which further partials of a window come gives it anew, whole,
-/// with the next revision.
+/// all shards that follow. The one to which further partials of a window come gives it again,
+/// whole, with the next revision.
 pub struct MergerWork<M: Merging> {
     merger: M,
     fresh: Bytes,

@@ -12,7 +12,7 @@ use std::io::{BufRead, Write};
 /// Takes the records of one shard.
 ///
 /// Each method is called while its message is at hand; when it returns `Ok` the message is
-/// answered, and the daemon sends the next one. An error ends the run, and with it, as a rule, the
+/// answered, and the daemon sends the next one. An error ends the run, and with it usually the
 /// process: the daemon then starts over from the last checkpoint.
 ///
 /// # Laws

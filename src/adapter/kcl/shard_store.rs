@@ -2,7 +2,7 @@
 //! ended.
 //!
 //! # Two owners
-//! Every process that takes a shard over saves its state anew with `owner` raised. Whoever had it
+//! Every process that takes a shard over saves its state again with `owner` raised. Whoever had it
 //! before is refused at its next save, which is conditional on the version it knows. So the process
 //! that got the shard last is the one that goes on.
 //!

@@ -282,7 +282,7 @@ impl Records<'_> {
     }
 
     /// The sub-sequence number of a record that comes without one, as from daemons before 1.7,
-    /// which take aggregates apart all the same: its index among those of its number. A message
+    /// which take aggregates apart anyway: its index among those of its number. A message
     /// holds all of them or none.
     #[cold]
     fn next_sub(&self, number: &SequenceNumber) -> u64 {

@@ -243,7 +243,7 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
 
     /// Answers the open windows of all shards that have ended or fallen silent, for which no record
     /// will do it: those without a record for [`idle_after`](Handler::idle_after). The windows stay
-    /// open: should a record come all the same, they are answered once more, with the revision
+    /// open: should a record come anyway, they are answered once more, with the revision
     /// raised. How many shards were answered; a window is passed over that was answered so before
     /// and has no other records since.
     ///

@@ -88,7 +88,7 @@ impl Serialize for DeadLetter<'_> {
 /// makes metrics of (AWS: "Specification: Embedded metric format").
 ///
 /// There are ten metrics of the invocation itself, and none per group or key: a metric and
-/// dimension costs. Dimensions are those given by [`dimension`](Emf::dimension), as a rule the
+/// dimension costs. Dimensions are those given by [`dimension`](Emf::dimension), usually the
 /// function's name; the shard is a property, which can be searched for and makes no metric.
 ///
 /// # Example

@@ -107,7 +107,7 @@ impl Stored {
     }
 
     /// Answers the open windows of the state under the key, if it has no record after `idle_since`
-    /// and they have other records than when they were answered last; whether it did.
+    /// and they have other records than when they were answered last. Returns true if it did.
     fn answer_if_idle<P: RecordPipeline, S: Sink<P>>(
         &mut self,
         core: &mut Core<P, S>,

@@ -115,7 +115,7 @@ pub(super) struct Batch {
     pub(super) records: Vec<Record>,
     pub(super) rejected: Vec<Rejected>,
     payloads: Payloads,
-    /// The shard of the last record: as a rule that of all.
+    /// The shard of the last record: usually that of all.
     shard: Option<ShardId>,
     pub(super) arn: Option<Box<str>>,
 }

@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 ///
 /// Event times are those of the specification's `time`, or the arrival times without it; a record
 /// without an arrival time is then a dead letter. With `strict = true` a record that cannot be
-/// decoded or aggregated is an error, in the place of a dead letter.
+/// decoded or aggregated is an error, instead of a dead letter.
 ///
 /// # Example
 /// ```

@@ -117,7 +117,7 @@ pub(crate) struct MergingArguments {
     /// Give a window so long after its first partial, whoever is missing
     #[arg(long, value_name = "DURATION", default_value = "1m")]
     pub(crate) deadline: String,
-    /// Give a window anew for each further partial for so long after it was given
+    /// Give a window again for each further partial for so long after it was given
     #[arg(long, value_name = "DURATION", default_value = "1h")]
     pub(crate) retention: String,
 }
@@ -465,7 +465,7 @@ pub(crate) struct DurableArguments {
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<String>,
     /// Write each window as a partial, to be merged with those of other sources by `streamgauge
-    /// merge`, into a directory (or s3://BUCKET/PREFIX), in the place of answers
+    /// merge`, into a directory (or s3://BUCKET/PREFIX), instead of answers
     #[arg(long, value_name = "DIR")]
     pub(crate) partials: Option<String>,
     /// Who the partials are from: of one source the later partial of a window counts, those of

@@ -221,7 +221,7 @@ impl World {
         self.append(last);
     }
 
-    /// A file whose bytes were all counted is written anew.
+    /// A file whose bytes were all counted is written again.
     fn replace(&mut self) {
         let file = self.random.below(self.files.len() as u64) as usize;
         let path = self.folder.join(&self.files[file]);

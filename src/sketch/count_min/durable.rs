@@ -9,7 +9,7 @@ use crate::sketch::counters::Counters;
 /// Stands where a width does, and means that keys follow: no table has a width of 1.
 const EXACT: u8 = 0;
 
-/// Bytes of a hash, written behind its key. It is not computed anew, as only the type of the key,
+/// Bytes of a hash, written behind its key. It is not computed again, as only the type of the key,
 /// which a count-min does not know, tells how.
 const HASH_BYTES: usize = size_of::<u64>();
 

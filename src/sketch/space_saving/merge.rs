@@ -175,7 +175,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         places
     }
 
-    /// Enters another's row for a key that has none here, in the place of a dead one if there are
+    /// Enters another's row for a key that has none here, instead of a dead one if there are
     /// enough; which row it is.
     fn enter_copy(&mut self, row: Row<'_, K::Owned>, (place, tag): (usize, u32), parts: Option<&mut Parts>) -> usize {
         let bound = self.bound(row.key.borrow());

@@ -48,8 +48,9 @@ const ROWS_PER_COUNTER: usize = 2;
 /// PODS 2012), and no error passes the floor.
 ///
 /// # When not to use it
-/// It cannot take weight away: a sliding window merges its panes anew. Counts of rare keys are near
-/// their error: ask [`CountMin`](super::CountMin), or an exact map.
+/// Weight can be taken away only while the sketch is exact: a sliding window whose keys no longer
+/// fit merges its panes again. Counts of rare keys are near their error: ask
+/// [`CountMin`](super::CountMin), or an exact map.
 ///
 /// # Hostile keys
 /// Rows are found by a hash that is keyed at random in each process, so chosen keys do not make it

@@ -195,7 +195,7 @@ impl RunState {
         let last_known = found.iter().flatten().max().copied();
         let mut places = Vec::with_capacity(inputs.len());
         for (path, found) in inputs.iter().zip(found) {
-            // What came before the file that is found goes before it; what stood in the place of a
+            // What came before the file that is found goes before it; what stood at the path of a
             // new one before that; and what came after all that are found before the first new one
             // behind them.
             let new_behind = found.is_none() && last_known.is_none_or(|last| known.get(last).is_none_or(Option::is_none));
@@ -395,7 +395,7 @@ impl RunState {
     /// seen and not counted; of a file that is not compressed it is looked up.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if it cannot be read, or was cut or written anew meanwhile.
+    /// [`ErrorKind::Io`] if it cannot be read, or was cut or rewritten meanwhile.
     pub fn reach(&mut self, offset: u64, left: u64) -> Result<(), Error> {
         let Some(watched) = &mut self.watched else { return Ok(()) };
         let Some(file) = self.files.get_mut(watched.index) else { return Ok(()) };

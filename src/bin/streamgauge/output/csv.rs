@@ -25,7 +25,7 @@ impl<W: Write> CsvWriter<W> {
         write_fields(&mut self.out, cells.iter().map(|cell| (cell.as_str(), is_ambiguous(cell))))
     }
 
-    /// Hands everything on; a file without lines has its header all the same.
+    /// Hands everything on; a file without lines has its header anyway.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
