@@ -35,6 +35,22 @@ fn counted(rows: &[Value]) -> u64 {
     rows.iter().map(|row| row["count"].as_u64().unwrap()).sum()
 }
 
+/// Sends a signal to a run while it reads. How long reading takes depends on the machine and the
+/// build: a run that was reading no more, or not yet, is started again, after `begin`.
+fn interrupted(arguments: &[&str], (signal, code): (&str, i32), begin: impl Fn()) -> Run {
+    for millis in [300, 150, 80, 40, 25, 15, 10, 8, 6, 20, 12, 5, 30, 18, 9, 7] {
+        begin();
+        let child = spawn(arguments);
+        std::thread::sleep(Duration::from_millis(millis));
+        send(signal, &child);
+        let run = left(child);
+        if run.code == Some(code) && !run.stderr.contains("answers are missing") {
+            return run;
+        }
+    }
+    panic!("no run was stopped while it read: {arguments:?}");
+}
+
 const SIGNALS: [(&str, i32, &str); 2] = [("INT", 130, "Ctrl-C (SIGINT)"), ("TERM", 143, "SIGTERM")];
 
 #[test]
@@ -71,10 +87,8 @@ fn s106_a_signal_ends_files_with_the_records_so_far() {
     let log = folder.file("hits.jsonl", hits(MANY));
     for (signal, code, name) in SIGNALS {
         for threads in ["1", "2"] {
-            let child = spawn(&["run", &log, "--threads", threads, "--time", "ts", "--window", "1h", "--output", "json"]);
-            std::thread::sleep(Duration::from_millis(300));
-            send(signal, &child);
-            let run = left(child);
+            let arguments = ["run", &log, "--threads", threads, "--time", "ts", "--window", "1h", "--output", "json"];
+            let run = interrupted(&arguments, (signal, code), || ());
             run.failed(code, &[&format!("note: stopped by {name}: ")]);
             let rows = rows(&run);
             assert!(rows.iter().all(|row| row["complete"] == json!(false)), "{run:?}");
@@ -168,11 +182,8 @@ fn s59_s106_a_run_with_state_goes_on_after_a_signal_as_if_there_had_been_none() 
         for threads in ["1", "2"] {
             let state = folder.path(&format!("state-{signal}-{threads}"));
             let mut all = arguments(&["--max-delay", "1m"]);
-            all.extend(["--state".to_owned(), state, "--threads".to_owned(), threads.to_owned()]);
-            let child = spawn(&words(&all));
-            std::thread::sleep(Duration::from_millis(300));
-            send(signal, &child);
-            let first = left(child);
+            all.extend(["--state".to_owned(), state.clone(), "--threads".to_owned(), threads.to_owned()]);
+            let first = interrupted(&words(&all), (signal, code), || drop(std::fs::remove_dir_all(&state)));
             first.failed(code, &[&format!("note: stopped by {name}: the state is saved")]);
             assert!(!first.stdout.contains("complete"), "{first:?}");
             let second = super::streamgauge(&words(&all));
