@@ -44,7 +44,8 @@ fn interrupted(arguments: &[&str], (signal, code): (&str, i32), begin: impl Fn()
         std::thread::sleep(Duration::from_millis(millis));
         send(signal, &child);
         let run = left(child);
-        if run.code == Some(code) && !run.stderr.contains("answers are missing") {
+        let read_all = || run.closing_line().replace(',', "").starts_with(&format!("records {MANY} "));
+        if run.code == Some(code) && !run.stderr.contains("answers are missing") && !read_all() {
             return run;
         }
     }
@@ -93,7 +94,6 @@ fn s106_a_signal_ends_files_with_the_records_so_far() {
             let rows = rows(&run);
             assert!(rows.iter().all(|row| row["complete"] == json!(false)), "{run:?}");
             let counted = counted(&rows);
-            assert!(counted < MANY, "the whole log was read before the signal");
             let records = counted.to_string();
             let said = run.closing_line().replace(',', "");
             assert!(said.starts_with(&format!("records {records} applied {records} ")), "{said}: {records}");
