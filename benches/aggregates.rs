@@ -29,7 +29,8 @@ struct Hit {
 fn hits() -> Vec<Hit> {
     let mut state = 1u64;
     let mut random = move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state >> 33
     };
     // The product of two uniform numbers is skewed enough for keys.
@@ -54,8 +55,11 @@ fn ours<A: Aggregate<Hit>>(aggregate: &A, hits: &[Hit]) -> A::Output {
 }
 
 fn through_pipeline<A: Aggregate<Hit>>(aggregate: A, hits: &[Hit]) -> A::Output {
-    let mut pipeline =
-        Pipeline::builder().event_time(|_: &Hit| Timestamp::from_millis(0)).aggregate(aggregate).build().expect("a valid pipeline");
+    let mut pipeline = Pipeline::builder()
+        .event_time(|_: &Hit| Timestamp::from_millis(0))
+        .aggregate(aggregate)
+        .build()
+        .expect("a valid pipeline");
     for batch in hits.chunks(BATCH) {
         pipeline.push_batch(batch).expect("no limit is near");
     }
@@ -71,7 +75,9 @@ fn beside<A: Aggregate<Hit>, V: PartialEq + Debug>(
     naive: impl Fn(&[Hit]) -> V,
 ) {
     assert_eq!(answer(ours(&aggregate, hits)), naive(hits), "{name}");
-    group.bench_function(format!("streamgauge/{name}"), |b| b.iter(|| black_box(ours(&aggregate, hits))));
+    group.bench_function(format!("streamgauge/{name}"), |b| {
+        b.iter(|| black_box(ours(&aggregate, hits)))
+    });
     group.bench_function(format!("naive/{name}"), |b| b.iter(|| black_box(naive(hits))));
 }
 
@@ -94,7 +100,8 @@ fn top(hits: &[Hit]) -> Vec<(String, u64)> {
 
 fn variance_in_two_passes(hits: &[Hit]) -> f64 {
     let mean = hits.iter().map(|hit| hit.latency).sum::<f64>() / hits.len() as f64;
-    hits.iter().map(|hit| (hit.latency - mean) * (hit.latency - mean)).sum::<f64>() / (hits.len() - 1) as f64
+    hits.iter().map(|hit| (hit.latency - mean) * (hit.latency - mean)).sum::<f64>()
+        / (hits.len() - 1) as f64
 }
 
 fn numbers(group: &mut BenchmarkGroup<'_, WallTime>, hits: &[Hit]) {
@@ -105,17 +112,29 @@ fn numbers(group: &mut BenchmarkGroup<'_, WallTime>, hits: &[Hit]) {
     });
     // By hand the sum depends on the order of the records: it is compared to three decimals.
     let latency = sum(|hit: &Hit| hit.latency);
-    beside(group, ("sum of f64", hits), (latency, rounded), |hits| rounded(hits.iter().map(|hit| hit.latency).sum()));
+    beside(group, ("sum of f64", hits), (latency, rounded), |hits| {
+        rounded(hits.iter().map(|hit| hit.latency).sum())
+    });
     let spread = variance(|hit: &Hit| hit.latency);
-    beside(group, ("variance of f64", hits), (spread, |v| rounded(v.expect("many records"))), |hits| rounded(variance_in_two_passes(hits)));
+    beside(
+        group,
+        ("variance of f64", hits),
+        (spread, |v| rounded(v.expect("many records"))),
+        |hits| rounded(variance_in_two_passes(hits)),
+    );
     // By hand exactly, by keeping and sorting all numbers; ours within its stated error.
     let median = quantiles([0.5], |hit: &Hit| hit.latency);
     let within = |x: f64| (x / 500.0 * 50.0).round();
-    beside(group, ("median of f64", hits), (median, |[m]| within(m.expect("many records").value)), |hits| {
-        let mut latencies: Vec<f64> = hits.iter().map(|hit| hit.latency).collect();
-        let rank = latencies.len() / 2 - 1;
-        within(*latencies.select_nth_unstable_by(rank, f64::total_cmp).1)
-    });
+    beside(
+        group,
+        ("median of f64", hits),
+        (median, |[m]| within(m.expect("many records").value)),
+        |hits| {
+            let mut latencies: Vec<f64> = hits.iter().map(|hit| hit.latency).collect();
+            let rank = latencies.len() / 2 - 1;
+            within(*latencies.select_nth_unstable_by(rank, f64::total_cmp).1)
+        },
+    );
 }
 
 fn keys(group: &mut BenchmarkGroup<'_, WallTime>, hits: &[Hit]) {
@@ -123,13 +142,17 @@ fn keys(group: &mut BenchmarkGroup<'_, WallTime>, hits: &[Hit]) {
     let name = "count and sum by u32";
     beside(group, (name, hits), (by_country(), |groups| groups.rows), grouped);
     assert_eq!(through_pipeline(by_country(), hits).rows, grouped(hits), "{name}");
-    group.bench_function(format!("pipeline/{name}"), |b| b.iter(|| black_box(through_pipeline(by_country(), hits))));
+    group.bench_function(format!("pipeline/{name}"), |b| {
+        b.iter(|| black_box(through_pipeline(by_country(), hits)))
+    });
 
     let urls = top_k(10, |hit: &Hit| hit.url.as_str());
     beside(
         group,
         ("top 10 by str", hits),
-        (urls, |rows: Vec<_>| rows.into_iter().map(|row| (String::from(row.key), row.count)).collect::<Vec<_>>()),
+        (urls, |rows: Vec<_>| {
+            rows.into_iter().map(|row| (String::from(row.key), row.count)).collect::<Vec<_>>()
+        }),
         top,
     );
     // In 1000 counters, beside the bare sketch: what the aggregate and the pipeline add to it.
@@ -141,7 +164,9 @@ fn keys(group: &mut BenchmarkGroup<'_, WallTime>, hits: &[Hit]) {
     };
     beside(group, ("top 10 by str, 1000 counters", hits), (urls(), |rows| rows), bare);
     assert_eq!(through_pipeline(urls(), hits), bare(hits));
-    group.bench_function("pipeline/top 10 by str, 1000 counters", |b| b.iter(|| black_box(through_pipeline(urls(), hits))));
+    group.bench_function("pipeline/top 10 by str, 1000 counters", |b| {
+        b.iter(|| black_box(through_pipeline(urls(), hits)))
+    });
 
     // By hand exactly; ours within its stated error.
     let users = distinct(|hit: &Hit| &hit.user);
@@ -162,11 +187,13 @@ fn merges(group: &mut BenchmarkGroup<'_, WallTime>, hits: &[Hit]) {
     let shards: Vec<_> = hits.chunks(RECORDS / 100).collect();
     let fold = |hits: &[Hit]| {
         let mut accumulator = by_country.init();
-        hits.iter().for_each(|hit| by_country.add(&mut accumulator, hit, Timestamp::from_millis(0)));
+        hits.iter()
+            .for_each(|hit| by_country.add(&mut accumulator, hit, Timestamp::from_millis(0)));
         accumulator
     };
     let ours: Vec<_> = shards.iter().map(|shard| fold(shard)).collect();
-    let by_hand: Vec<_> = shards.iter().map(|shard| grouped(shard).into_iter().collect::<HashMap<_, _>>()).collect();
+    let by_hand: Vec<_> =
+        shards.iter().map(|shard| grouped(shard).into_iter().collect::<HashMap<_, _>>()).collect();
     let merge_ours = || {
         let mut all = by_country.init();
         ours.iter().for_each(|shard| by_country.merge(&mut all, shard).expect("no limit is near"));
@@ -182,8 +209,12 @@ fn merges(group: &mut BenchmarkGroup<'_, WallTime>, hits: &[Hit]) {
     };
     assert_eq!(merge_ours(), merge_by_hand());
     group.throughput(Throughput::Elements(100 * COUNTRIES));
-    group.bench_function("streamgauge/100 shards of 200 groups", |b| b.iter(|| black_box(merge_ours())));
-    group.bench_function("naive/100 shards of 200 groups", |b| b.iter(|| black_box(merge_by_hand())));
+    group.bench_function("streamgauge/100 shards of 200 groups", |b| {
+        b.iter(|| black_box(merge_ours()))
+    });
+    group.bench_function("naive/100 shards of 200 groups", |b| {
+        b.iter(|| black_box(merge_by_hand()))
+    });
 }
 
 pub(crate) fn benches(criterion: &mut Criterion) {

@@ -9,7 +9,9 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
 use std::hint::black_box;
 use std::io::Cursor;
-use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Format, Input, Refusal, RowSink, run};
+use streamgauge::adapter::files::{
+    DeadLetter, FilesOptions, FilesStats, Format, Input, Refusal, RowSink, run,
+};
 use streamgauge::spec::{Row, Value};
 use streamgauge::{Error, ShardId};
 
@@ -37,7 +39,10 @@ impl RowSink for Lengths {
     fn row(&mut self, _: usize, row: &mut Row) -> Result<Option<Refusal>, Error> {
         for slot in 0..row.slots() {
             self.sum += match row.value(slot) {
-                Value::Number(text) | Value::Text(text) | Value::Untyped(text) | Value::Json(text) => text.len(),
+                Value::Number(text)
+                | Value::Text(text)
+                | Value::Untyped(text)
+                | Value::Json(text) => text.len(),
                 Value::Missing | Value::Bool(_) => 0,
             };
         }
@@ -58,9 +63,14 @@ impl RowSink for Lengths {
 }
 
 fn ours(bytes: &'static [u8], format: Format, fields: &[&str]) -> usize {
-    let mut sink = Lengths { fields: fields.iter().map(|field| (*field).to_owned()).collect(), sum: 0 };
-    let stats =
-        run(vec![Input::from_reader("in", Cursor::new(bytes))], &FilesOptions::with_format(format), &mut sink).expect("well-formed");
+    let mut sink =
+        Lengths { fields: fields.iter().map(|field| (*field).to_owned()).collect(), sum: 0 };
+    let stats = run(
+        vec![Input::from_reader("in", Cursor::new(bytes))],
+        &FilesOptions::with_format(format),
+        &mut sink,
+    )
+    .expect("well-formed");
     assert_eq!(stats.records(), RECORDS);
     sink.sum
 }
@@ -72,7 +82,12 @@ fn generated(layout: log::Layout) -> &'static [u8] {
 }
 
 /// One implementation: its answer is checked, then its time taken.
-fn measure(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, expected: usize, sum: impl Fn() -> usize) {
+fn measure(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    expected: usize,
+    sum: impl Fn() -> usize,
+) {
     assert_eq!(sum(), expected, "{name}");
     group.bench_function(name, |bencher| bencher.iter(|| black_box(sum())));
 }
@@ -82,15 +97,23 @@ fn json(criterion: &mut Criterion, name: &str, fields: &'static [&'static str]) 
     let mut group = criterion.benchmark_group(format!("files/jsonl/{name}"));
     group.sample_size(10).throughput(Throughput::Bytes(bytes.len() as u64));
     let lines = || bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let text_len = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string().len(), str::len);
+    let text_len = |value: &serde_json::Value| {
+        value.as_str().map_or_else(|| value.to_string().len(), str::len)
+    };
     let naive = || -> usize {
         let values = lines().map(|line| serde_json::from_slice(line).expect("well-formed"));
-        values.map(|value: serde_json::Value| fields.iter().map(|field| text_len(&value[*field])).sum::<usize>()).sum()
+        values
+            .map(|value: serde_json::Value| {
+                fields.iter().map(|field| text_len(&value[*field])).sum::<usize>()
+            })
+            .sum()
     };
     let expected = naive();
     measure(&mut group, "ours/log", expected, || ours(bytes, Format::JsonLines, fields));
     measure(&mut group, "serde_json_value/log", expected, naive);
-    measure(&mut group, "serde_json_visitor/log", expected, || lines().map(|line| visitor::lengths(line, fields)).sum());
+    measure(&mut group, "serde_json_visitor/log", expected, || {
+        lines().map(|line| visitor::lengths(line, fields)).sum()
+    });
     group.finish();
 }
 
@@ -150,7 +173,9 @@ fn csv(criterion: &mut Criterion) {
         }
         sum
     };
-    measure(&mut group, "ours/log", by_crate(), || ours(bytes, Format::Csv, &["ts", "country", "latency_ms", "bytes"]));
+    measure(&mut group, "ours/log", by_crate(), || {
+        ours(bytes, Format::Csv, &["ts", "country", "latency_ms", "bytes"])
+    });
     measure(&mut group, "csv_byte_record/log", by_crate(), by_crate);
     group.finish();
 }
@@ -166,7 +191,9 @@ fn clf(criterion: &mut Criterion) {
         let groups = text.lines().filter_map(|line| pattern.captures(line));
         groups.map(|found| (1..=4).map(|group| found[group].len()).sum::<usize>()).sum()
     };
-    measure(&mut group, "ours/log", by_regex(), || ours(bytes, Format::Clf, &["time", "path", "status", "bytes"]));
+    measure(&mut group, "ours/log", by_regex(), || {
+        ours(bytes, Format::Clf, &["time", "path", "status", "bytes"])
+    });
     measure(&mut group, "regex/log", by_regex(), by_regex);
     group.finish();
 }

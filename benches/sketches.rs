@@ -15,7 +15,8 @@ const DISTINCT: f64 = 200_000.0;
 fn uniform(count: usize) -> impl Iterator<Item = f64> {
     let mut state = 1u64;
     std::iter::repeat_with(move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 11) as f64 / (1u64 << 53) as f64
     })
     .take(count)
@@ -23,7 +24,9 @@ fn uniform(count: usize) -> impl Iterator<Item = f64> {
 
 /// Key number k has a density of 1/k: `exp(u * ln(n))`.
 fn keys() -> Vec<String> {
-    uniform(RECORDS).map(|u| format!("/page/{:08x}/view", (u * DISTINCT.ln()).exp() as u32)).collect()
+    uniform(RECORDS)
+        .map(|u| format!("/page/{:08x}/view", (u * DISTINCT.ln()).exp() as u32))
+        .collect()
 }
 
 fn exact(keys: &[String]) -> HashMap<&str, u64> {
@@ -69,7 +72,8 @@ fn count_min(criterion: &mut Criterion, keys: &[String], counts: &HashMap<&str, 
         sketch
     };
     let sketch = run(4096, 5);
-    let beyond = counts.iter().filter(|(key, count)| sketch.estimate(**key).lower > **count).count();
+    let beyond =
+        counts.iter().filter(|(key, count)| sketch.estimate(**key).lower > **count).count();
     assert!(counts.iter().all(|(key, count)| sketch.estimate(*key).upper >= *count));
     assert!((beyond as f64) < (1.0 - sketch.confidence()) * counts.len() as f64, "{beyond}");
     let mut group = criterion.benchmark_group("sketches/count_min");
@@ -81,7 +85,8 @@ fn count_min(criterion: &mut Criterion, keys: &[String], counts: &HashMap<&str, 
 }
 
 fn quantile(criterion: &mut Criterion) {
-    let latencies: Vec<f64> = uniform(RECORDS).map(|u| (-u.max(1e-9).ln() * 120.0).ceil()).collect();
+    let latencies: Vec<f64> =
+        uniform(RECORDS).map(|u| (-u.max(1e-9).ln() * 120.0).ceil()).collect();
     let sorted = || {
         let mut sorted = latencies.clone();
         sorted.sort_unstable_by(f64::total_cmp);
@@ -93,7 +98,12 @@ fn quantile(criterion: &mut Criterion) {
         histogram.quantile(0.99).expect("numbers there are")
     };
     let (truth, estimate) = (sorted(), sketched());
-    assert!(estimate.lower <= truth && truth <= estimate.upper && (estimate.value - truth).abs() <= 0.005 * truth, "{estimate:?} {truth}");
+    assert!(
+        estimate.lower <= truth
+            && truth <= estimate.upper
+            && (estimate.value - truth).abs() <= 0.005 * truth,
+        "{estimate:?} {truth}"
+    );
     let mut group = criterion.benchmark_group("sketches/quantile");
     group.throughput(Throughput::Elements(RECORDS as u64)).sample_size(10);
     group.bench_function("naive_sort/latency", |b| b.iter(sorted));

@@ -20,7 +20,12 @@ fn count(rank: u64) -> u64 {
 }
 
 pub(crate) fn benches(criterion: &mut Criterion) {
-    let pipeline = || Pipeline::builder().aggregate(top_k(10, |key: &String| key.as_str())).build().expect("a pipeline");
+    let pipeline = || {
+        Pipeline::builder()
+            .aggregate(top_k(10, |key: &String| key.as_str()))
+            .build()
+            .expect("a pipeline")
+    };
     let mut whole = pipeline();
     for rank in 1..=ROWS {
         let key = key(rank);
@@ -34,9 +39,12 @@ pub(crate) fn benches(criterion: &mut Criterion) {
 
     let mut group = criterion.benchmark_group("snapshot/encode");
     group.throughput(Throughput::Elements(ROWS));
-    group.bench_function("streamgauge/10k-rows", |bencher| bencher.iter(|| whole.snapshot().expect("as above").into_bytes().len()));
+    group.bench_function("streamgauge/10k-rows", |bencher| {
+        bencher.iter(|| whole.snapshot().expect("as above").into_bytes().len())
+    });
     group.bench_function("json/10k-rows", |bencher| {
-        let rows: Vec<(String, u64, u64)> = (1..=ROWS).map(|rank| (key(rank), count(rank), 0)).collect();
+        let rows: Vec<(String, u64, u64)> =
+            (1..=ROWS).map(|rank| (key(rank), count(rank), 0)).collect();
         bencher.iter(|| {
             let mut sorted: Vec<&(String, u64, u64)> = rows.iter().collect();
             sorted.sort_unstable();
@@ -53,11 +61,16 @@ pub(crate) fn benches(criterion: &mut Criterion) {
         assert_eq!(restored.snapshot().expect("as above").bytes(), snapshot.bytes());
     });
     group.bench_function("json/10k-rows", |bencher| {
-        let rows: Vec<(String, u64, u64)> = (1..=ROWS).map(|rank| (key(rank), count(rank), 0)).collect();
+        let rows: Vec<(String, u64, u64)> =
+            (1..=ROWS).map(|rank| (key(rank), count(rank), 0)).collect();
         let json = serde_json::to_vec(&rows).expect("rows are JSON");
         bencher.iter(|| {
-            let rows: Vec<(String, u64, u64)> = serde_json::from_slice(&json).expect("it was just written");
-            rows.into_iter().map(|(key, count, error)| (key, (count, error))).collect::<std::collections::HashMap<_, _>>().len()
+            let rows: Vec<(String, u64, u64)> =
+                serde_json::from_slice(&json).expect("it was just written");
+            rows.into_iter()
+                .map(|(key, count, error)| (key, (count, error)))
+                .collect::<std::collections::HashMap<_, _>>()
+                .len()
         });
     });
     group.finish();

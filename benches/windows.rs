@@ -22,12 +22,17 @@ const SPAN_MS: i64 = 30 * 60 * 1000;
 fn hits() -> Vec<Hit> {
     let mut state = 1u64;
     let mut random = move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state >> 33
     };
     let hit = |index: usize| {
         let jitter = (random() % 10_001) as i64 - 5000;
-        Hit { ts: index as i64 * SPAN_MS / RECORDS as i64 + jitter, bytes: random() % 1000, key: random() }
+        Hit {
+            ts: index as i64 * SPAN_MS / RECORDS as i64 + jitter,
+            bytes: random() % 1000,
+            key: random(),
+        }
     };
     (0..RECORDS).map(hit).collect()
 }
@@ -55,7 +60,10 @@ fn ours(hits: &[Hit], windows: impl Into<Windows>) -> (u64, i128) {
         .expect("valid");
     pipeline.push_batch(hits).expect("no limit is near");
     pipeline.finish();
-    pipeline.drain().map(|emission| emission.expect("no limit is near").value).fold((0, 0), |sum, (n, bytes)| (sum.0 + n, sum.1 + bytes))
+    pipeline
+        .drain()
+        .map(|emission| emission.expect("no limit is near").value)
+        .fold((0, 0), |sum, (n, bytes)| (sum.0 + n, sum.1 + bytes))
 }
 
 /// Three fields.
@@ -67,8 +75,10 @@ struct Click {
 
 /// The hits as clicks of 200 countries, in the order of time.
 fn clicks(hits: &[Hit]) -> Vec<Click> {
-    let mut clicks: Vec<Click> =
-        hits.iter().map(|hit| Click { ts: hit.ts, country: (hit.key % 200) as u32, bytes: hit.bytes as u32 }).collect();
+    let mut clicks: Vec<Click> = hits
+        .iter()
+        .map(|hit| Click { ts: hit.ts, country: (hit.key % 200) as u32, bytes: hit.bytes as u32 })
+        .collect();
     clicks.sort_by_key(|click| click.ts);
     clicks
 }
@@ -81,18 +91,25 @@ fn by_country(clicks: &[Click], whole: bool) -> Rows {
     let mut pipeline = Pipeline::builder()
         .event_time(|click: &Click| Timestamp::from_millis(click.ts))
         .window(Tumbling::new(minutes(1)).expect("valid"))
-        .aggregate(group_by(|click: &Click| &click.country, (count(), sum(|click: &Click| click.bytes))))
+        .aggregate(group_by(
+            |click: &Click| &click.country,
+            (count(), sum(|click: &Click| click.bytes)),
+        ))
         .build()
         .expect("valid");
     match whole {
         true => pipeline.push_batch(clicks).expect("no limit is near"),
-        false => clicks.iter().for_each(|click| assert_eq!(pipeline.push(click).expect("no limit is near"), Outcome::Applied)),
+        false => clicks.iter().for_each(|click| {
+            assert_eq!(pipeline.push(click).expect("no limit is near"), Outcome::Applied)
+        }),
     }
     pipeline.finish();
     let mut rows = vec![];
     for emission in pipeline.drain().map(|emission| emission.expect("no limit is near")) {
         let start = emission.window.map_or(0, |window| window.start().as_millis());
-        rows.extend(emission.value.rows.into_iter().map(|(country, (n, bytes))| (start, country, n, bytes)));
+        rows.extend(
+            emission.value.rows.into_iter().map(|(country, (n, bytes))| (start, country, n, bytes)),
+        );
     }
     rows
 }
@@ -100,11 +117,19 @@ fn by_country(clicks: &[Click], whole: bool) -> Rows {
 fn by_country_by_hand(clicks: &[Click]) -> Rows {
     let mut windows: BTreeMap<i64, HashMap<u32, (u64, i128)>> = BTreeMap::new();
     for click in clicks {
-        let group = windows.entry(click.ts.div_euclid(60_000) * 60_000).or_default().entry(click.country).or_default();
+        let group = windows
+            .entry(click.ts.div_euclid(60_000) * 60_000)
+            .or_default()
+            .entry(click.country)
+            .or_default();
         *group = (group.0 + 1, group.1 + i128::from(click.bytes));
     }
     let rows = windows.into_iter().flat_map(|(start, groups)| {
-        groups.into_iter().collect::<BTreeMap<_, _>>().into_iter().map(move |(country, (n, bytes))| (start, country, n, bytes))
+        groups
+            .into_iter()
+            .collect::<BTreeMap<_, _>>()
+            .into_iter()
+            .map(move |(country, (n, bytes))| (start, country, n, bytes))
     });
     rows.collect()
 }
@@ -114,7 +139,11 @@ fn by_country_by_hand(clicks: &[Click]) -> Rows {
 const SLIDES: i64 = 100_000;
 
 /// The answers of all windows of `size` panes, one record a pane, added up.
-fn slide_by_slide<A: Aggregate<i64>>(aggregate: A, size: u64, value: impl Fn(A::Output) -> i64) -> i64 {
+fn slide_by_slide<A: Aggregate<i64>>(
+    aggregate: A,
+    size: u64,
+    value: impl Fn(A::Output) -> i64,
+) -> i64 {
     let mut options = EngineOptions::default();
     options.windows = Sliding::new(millis(size), millis(1)).expect("valid").into();
     options.out_of_orderness = Some(millis(0));
@@ -122,7 +151,9 @@ fn slide_by_slide<A: Aggregate<i64>>(aggregate: A, size: u64, value: impl Fn(A::
     let shard = engine.open_shard(ShardId::new("")).expect("one shard");
     let mut total = 0;
     for time in 0..SLIDES {
-        engine.push(shard, &(time * 7919 % 1000), Timestamp::from_millis(time)).expect("no limit is near");
+        engine
+            .push(shard, &(time * 7919 % 1000), Timestamp::from_millis(time))
+            .expect("no limit is near");
         while let Some(emission) = engine.next_emission().expect("no limit is near") {
             total += value(emission.value);
         }
@@ -153,10 +184,16 @@ fn slides(criterion: &mut Criterion) {
     for size in [16, 256, 4096] {
         let by_sum = || slide_by_slide(sum(|x: &i64| *x), size, |sum| sum as i64);
         assert_eq!(by_sum(), queue_and_sum(size), "sum of {size} panes");
-        group.bench_function(format!("subtracting/sum of {size} panes"), |b| b.iter(|| black_box(by_sum())));
+        group.bench_function(format!("subtracting/sum of {size} panes"), |b| {
+            b.iter(|| black_box(by_sum()))
+        });
         let by_max = || slide_by_slide(max(|x: &i64| *x), size, |max| max.unwrap_or(0));
-        group.bench_function(format!("two stacks/max of {size} panes"), |b| b.iter(|| black_box(by_max())));
-        group.bench_function(format!("queue/sum of {size} panes"), |b| b.iter(|| black_box(queue_and_sum(size))));
+        group.bench_function(format!("two stacks/max of {size} panes"), |b| {
+            b.iter(|| black_box(by_max()))
+        });
+        group.bench_function(format!("queue/sum of {size} panes"), |b| {
+            b.iter(|| black_box(queue_and_sum(size)))
+        });
     }
     group.finish();
 }
@@ -177,9 +214,16 @@ fn leaping(records: &[(i64, u64)]) -> (u64, u64, u64) {
         .expect("valid");
     pipeline.push_batch(records).expect("windows that wait take no memory");
     pipeline.finish();
-    pipeline.drain().map(|emission| emission.expect("no limit is near").value).fold((0, 0, 0), |(windows, rows, records), groups| {
-        (windows + 1, rows + groups.rows.len() as u64, records + groups.rows.iter().map(|(_, n)| n).sum::<u64>())
-    })
+    pipeline.drain().map(|emission| emission.expect("no limit is near").value).fold(
+        (0, 0, 0),
+        |(windows, rows, records), groups| {
+            (
+                windows + 1,
+                rows + groups.rows.len() as u64,
+                records + groups.rows.iter().map(|(_, n)| n).sum::<u64>(),
+            )
+        },
+    )
 }
 
 /// The same by a map of the groups of one window after the other.
@@ -191,7 +235,11 @@ fn leaping_by_hand(records: &[(i64, u64)]) -> (u64, u64, u64) {
         for (_, group) in records[from..].iter().take_while(|(time, _)| *time < start + 3_600_000) {
             *groups.entry(*group).or_default() += 1;
         }
-        sum = (sum.0 + u64::from(!groups.is_empty()), sum.1 + groups.len() as u64, sum.2 + groups.values().sum::<u64>());
+        sum = (
+            sum.0 + u64::from(!groups.is_empty()),
+            sum.1 + groups.len() as u64,
+            sum.2 + groups.values().sum::<u64>(),
+        );
     }
     sum
 }
@@ -203,8 +251,12 @@ fn leaps(criterion: &mut Criterion) {
     assert_eq!(leaping(&records), expected);
     let mut group = criterion.benchmark_group("windows/leap");
     group.throughput(Throughput::Elements(expected.1)).sample_size(10);
-    group.bench_function("streamgauge/1 h every 1 s of 3000 groups", |b| b.iter(|| black_box(leaping(&records))));
-    group.bench_function("naive/1 h every 1 s of 3000 groups", |b| b.iter(|| black_box(leaping_by_hand(&records))));
+    group.bench_function("streamgauge/1 h every 1 s of 3000 groups", |b| {
+        b.iter(|| black_box(leaping(&records)))
+    });
+    group.bench_function("naive/1 h every 1 s of 3000 groups", |b| {
+        b.iter(|| black_box(leaping_by_hand(&records)))
+    });
     group.finish();
 }
 
@@ -213,7 +265,10 @@ fn grouped(hits: &[Hit], windows: impl Into<Windows>, groups: u64) -> (u64, u64)
         .event_time(|hit: &Hit| Timestamp::from_millis(hit.ts))
         .out_of_orderness(seconds(10))
         .window(windows)
-        .aggregate(group_by_value(move |hit: &Hit| (hit.key % groups) as u32, (count(), sum(|hit: &Hit| hit.bytes))))
+        .aggregate(group_by_value(
+            move |hit: &Hit| (hit.key % groups) as u32,
+            (count(), sum(|hit: &Hit| hit.bytes)),
+        ))
         .build()
         .expect("valid");
     pipeline.push_batch(hits).expect("no limit is near");
@@ -221,7 +276,8 @@ fn grouped(hits: &[Hit], windows: impl Into<Windows>, groups: u64) -> (u64, u64)
     let (mut windows, mut records) = (0, 0);
     for emission in pipeline.drain() {
         windows += 1;
-        records += emission.expect("no limit is near").value.rows.iter().map(|(_, (n, _))| n).sum::<u64>();
+        records +=
+            emission.expect("no limit is near").value.rows.iter().map(|(_, (n, _))| n).sum::<u64>();
     }
     (windows, records)
 }
@@ -234,7 +290,9 @@ fn scale(criterion: &mut Criterion, hits: &[Hit]) {
     for (name, size) in [("30 windows", 60_000), ("300 windows", 6000), ("3000 windows", 600)] {
         let windows = || Tumbling::new(millis(size)).expect("valid");
         assert_eq!(grouped(hits, windows(), 10).1, RECORDS as u64, "{name}");
-        group.bench_function(format!("streamgauge/{name} of 10 groups"), |b| b.iter(|| black_box(grouped(hits, windows(), 10))));
+        group.bench_function(format!("streamgauge/{name} of 10 groups"), |b| {
+            b.iter(|| black_box(grouped(hits, windows(), 10)))
+        });
     }
     for groups in [10, 1000, 100_000] {
         let windows = || Tumbling::new(minutes(5)).expect("valid");
@@ -259,22 +317,34 @@ pub(crate) fn benches(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(RECORDS as u64)).sample_size(10);
     // Tumbling windows of 10 s have the panes of the sliding ones: what is left between these two
     // is sliding alone, and not records that jump between panes.
-    let shapes =
-        [("tumbling 1 m", 60, 60), ("tumbling 10 s", 10, 10), ("sliding 5 m every 10 s", 300, 10), ("sliding 5 m every 7 s", 300, 7)];
+    let shapes = [
+        ("tumbling 1 m", 60, 60),
+        ("tumbling 10 s", 10, 10),
+        ("sliding 5 m every 10 s", 300, 10),
+        ("sliding 5 m every 7 s", 300, 7),
+    ];
     for (name, size, slide) in shapes {
         let windows = || Sliding::new(seconds(size), seconds(slide)).expect("valid");
         let expected = naive(&hits, size as i64 * 1000, slide as i64 * 1000);
         assert_eq!(ours(&hits, windows()), expected, "{name}");
-        group.bench_function(format!("streamgauge/{name}"), |b| b.iter(|| black_box(ours(&hits, windows()))));
-        group.bench_function(format!("naive/{name}"), |b| b.iter(|| black_box(naive(&hits, size as i64 * 1000, slide as i64 * 1000))));
+        group.bench_function(format!("streamgauge/{name}"), |b| {
+            b.iter(|| black_box(ours(&hits, windows())))
+        });
+        group.bench_function(format!("naive/{name}"), |b| {
+            b.iter(|| black_box(naive(&hits, size as i64 * 1000, slide as i64 * 1000)))
+        });
     }
     let clicks = clicks(&hits);
     let expected = by_country_by_hand(&clicks);
     for (name, whole) in [("a batch", true), ("one by one", false)] {
         assert!(by_country(&clicks, whole) == expected, "{name}");
-        group.bench_function(format!("streamgauge/3 fields by u32, {name}"), |b| b.iter(|| black_box(by_country(&clicks, whole))));
+        group.bench_function(format!("streamgauge/3 fields by u32, {name}"), |b| {
+            b.iter(|| black_box(by_country(&clicks, whole)))
+        });
     }
-    group.bench_function("naive/3 fields by u32", |b| b.iter(|| black_box(by_country_by_hand(&clicks))));
+    group.bench_function("naive/3 fields by u32", |b| {
+        b.iter(|| black_box(by_country_by_hand(&clicks)))
+    });
     group.finish();
     slides(criterion);
     leaps(criterion);

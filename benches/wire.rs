@@ -39,7 +39,10 @@ fn click(index: usize, state: &mut u64) -> String {
     };
     let referrer = ["google", "direct", "mail"][(random(state) % 3) as usize];
     let millis = 1_700_000_000_000 + index as u64 * 7;
-    format!(r#"{{"page":"{page}","user":"u{:05}","ms":{millis},"ref":"{referrer}"}}"#, random(state) % 20_000)
+    format!(
+        r#"{{"page":"{page}","user":"u{:05}","ms":{millis},"ref":"{referrer}"}}"#,
+        random(state) % 20_000
+    )
 }
 
 fn number(index: usize) -> String {
@@ -75,7 +78,11 @@ fn line() -> Vec<u8> {
         )
     };
     let records: Vec<String> = (0..RECORDS).map(record).collect();
-    format!("{{\"action\":\"processRecords\",\"records\":[{}],\"millisBehindLatest\":0}}\n", records.join(",")).into_bytes()
+    format!(
+        "{{\"action\":\"processRecords\",\"records\":[{}],\"millisBehindLatest\":0}}\n",
+        records.join(",")
+    )
+    .into_bytes()
 }
 
 fn count(records: &[Record]) -> Counts {
@@ -85,7 +92,8 @@ fn count(records: &[Record]) -> Counts {
     }
     let mut counts = Counts::new();
     for record in records {
-        let click: Click<'_> = serde_json::from_slice(&record.data).expect("the benchmark makes valid input");
+        let click: Click<'_> =
+            serde_json::from_slice(&record.data).expect("the benchmark makes valid input");
         match counts.get_mut(click.page) {
             Some(count) => *count += 1,
             None => drop(counts.insert(click.page.to_owned(), 1)),
@@ -96,11 +104,14 @@ fn count(records: &[Record]) -> Counts {
 
 fn count_value(counts: &mut Counts, data: &[u8]) {
     let click: Value = serde_json::from_slice(data).expect("the benchmark makes valid input");
-    *counts.entry(click["page"].as_str().expect("the benchmark makes valid input").to_owned()).or_default() += 1;
+    *counts
+        .entry(click["page"].as_str().expect("the benchmark makes valid input").to_owned())
+        .or_default() += 1;
 }
 
 fn theirs(event: &[u8]) -> (Counts, i64) {
-    let event: aws_lambda_events::event::kinesis::KinesisEvent = serde_json::from_slice(event).expect("the benchmark makes valid input");
+    let event: aws_lambda_events::event::kinesis::KinesisEvent =
+        serde_json::from_slice(event).expect("the benchmark makes valid input");
     let (mut counts, mut arrivals) = (Counts::new(), 0);
     for record in event.records {
         arrivals += record.kinesis.approximate_arrival_timestamp.timestamp_millis();
@@ -112,8 +123,11 @@ fn theirs(event: &[u8]) -> (Counts, i64) {
 
 /// The whole way: the event, the records, de-aggregation, a declared pipeline, its answers, the
 /// reply.
-fn handler(answers: std::rc::Rc<std::cell::RefCell<Counts>>) -> Handler<Declared, impl Sink<Declared>> {
-    let spec = PipelineSpec::from_toml("group = \"page\"\nagg = \"count\"\n", "pages.toml").expect("a pipeline");
+fn handler(
+    answers: std::rc::Rc<std::cell::RefCell<Counts>>,
+) -> Handler<Declared, impl Sink<Declared>> {
+    let spec = PipelineSpec::from_toml("group = \"page\"\nagg = \"count\"\n", "pages.toml")
+        .expect("a pipeline");
     let pipeline = Declared::compile(&spec, CompileOptions::default()).expect("a pipeline");
     let sink = each(move |emission: RowEmission| {
         let count = emission.values[0].to_string().parse().expect("a count is a number");
@@ -126,24 +140,43 @@ fn handler(answers: std::rc::Rc<std::cell::RefCell<Counts>>) -> Handler<Declared
 fn lambda(criterion: &mut Criterion) {
     let event = event();
     let expected = theirs(&event).0;
-    assert_eq!(count(&KinesisEvent::from_slice(&event).expect("the benchmark makes valid input").records), expected);
+    assert_eq!(
+        count(&KinesisEvent::from_slice(&event).expect("the benchmark makes valid input").records),
+        expected
+    );
     let mut group = criterion.benchmark_group("wire/lambda");
     group.throughput(Throughput::Bytes(event.len() as u64));
-    group.bench_function("count/aws_lambda_events/10000", |bencher| bencher.iter(|| theirs(black_box(&event)).0.len()));
+    group.bench_function("count/aws_lambda_events/10000", |bencher| {
+        bencher.iter(|| theirs(black_box(&event)).0.len())
+    });
     group.bench_function("count/streamgauge/10000", |bencher| {
-        bencher.iter(|| count(&KinesisEvent::from_slice(black_box(&event)).expect("the benchmark makes valid input").records).len());
+        bencher.iter(|| {
+            count(
+                &KinesisEvent::from_slice(black_box(&event))
+                    .expect("the benchmark makes valid input")
+                    .records,
+            )
+            .len()
+        });
     });
     let answers = std::rc::Rc::new(std::cell::RefCell::new(Counts::new()));
     let mut handler = handler(answers.clone());
     group.bench_function("handler/streamgauge/10000", |bencher| {
         bencher.iter(|| {
             answers.borrow_mut().clear();
-            handler.handle_bytes(black_box(&event), Timestamp::from_millis(0)).expect("the benchmark makes valid input")
+            handler
+                .handle_bytes(black_box(&event), Timestamp::from_millis(0))
+                .expect("the benchmark makes valid input")
         });
     });
     assert_eq!(*answers.borrow(), expected);
     group.bench_function("records/streamgauge/10000", |bencher| {
-        bencher.iter(|| KinesisEvent::from_slice(black_box(&event)).expect("the benchmark makes valid input").records.len());
+        bencher.iter(|| {
+            KinesisEvent::from_slice(black_box(&event))
+                .expect("the benchmark makes valid input")
+                .records
+                .len()
+        });
     });
     group.finish();
 }
@@ -178,12 +211,15 @@ fn session_records(input: &[u8]) -> Vec<Record> {
 /// were applied.
 #[cfg(feature = "spec")]
 fn child(input: &[u8]) -> u64 {
-    use streamgauge::adapter::kcl::{self, PipelineWork, ProcessorOptions, StatefulProcessor, SystemClock};
+    use streamgauge::adapter::kcl::{
+        self, PipelineWork, ProcessorOptions, StatefulProcessor, SystemClock,
+    };
     use streamgauge::adapter::{Declared, RecordPipeline, each};
     use streamgauge::spec::{CompileOptions, PipelineSpec};
     let toml = "time = \"ms\"\ntime_format = \"ms\"\nwindow = \"10s\"\nagg = \"count, sum(ms), top(10, page)\"\n";
     let spec = PipelineSpec::from_toml(toml, "bench").expect("the benchmark makes valid input");
-    let pipeline = Declared::compile(&spec, CompileOptions::default()).expect("the benchmark makes valid input");
+    let pipeline = Declared::compile(&spec, CompileOptions::default())
+        .expect("the benchmark makes valid input");
     let work = PipelineWork::new(pipeline, |_, _| {
         Ok(Box::new(each(|row| {
             black_box(&row);
@@ -193,8 +229,10 @@ fn child(input: &[u8]) -> u64 {
     let mut options = ProcessorOptions::default();
     options.on_note = Box::new(|_| {});
     let store = streamgauge::store::MemoryStore::new();
-    let mut processor = StatefulProcessor::new(work.expect("the benchmark makes valid input"), store, options);
-    kcl::run(&mut Session::new(input, std::io::sink()), &mut processor, &mut SystemClock).expect("the benchmark makes valid input");
+    let mut processor =
+        StatefulProcessor::new(work.expect("the benchmark makes valid input"), store, options);
+    kcl::run(&mut Session::new(input, std::io::sink()), &mut processor, &mut SystemClock)
+        .expect("the benchmark makes valid input");
     processor.work().pipeline().stats().applied
 }
 
@@ -206,17 +244,26 @@ fn kcl(criterion: &mut Criterion) {
     let shard = ShardId::new("s");
     let mut group = criterion.benchmark_group("wire/kcl");
     group.throughput(Throughput::Elements(RECORDS as u64));
-    group.bench_function("count/serde_json/10000x100", |bencher| bencher.iter(|| naive_line(black_box(&line)).len()));
-    group.bench_function("count/streamgauge/10000x100", |bencher| bencher.iter(|| count(&session_records(black_box(&input))).len()));
+    group.bench_function("count/serde_json/10000x100", |bencher| {
+        bencher.iter(|| naive_line(black_box(&line)).len())
+    });
+    group.bench_function("count/streamgauge/10000x100", |bencher| {
+        bencher.iter(|| count(&session_records(black_box(&input))).len())
+    });
     #[cfg(feature = "spec")]
     {
         assert_eq!(child(&input), RECORDS as u64);
-        group.bench_function("child/streamgauge/10000x100", |bencher| bencher.iter(|| child(black_box(&input))));
+        group.bench_function("child/streamgauge/10000x100", |bencher| {
+            bencher.iter(|| child(black_box(&input)))
+        });
     }
     group.bench_function("records/streamgauge/10000x100", |bencher| {
-        bencher.iter(|| match Message::parse(black_box(&line), &shard).expect("the benchmark makes valid input") {
-            Message::ProcessRecords(batch) => batch.records.len(),
-            _ => 0,
+        bencher.iter(|| {
+            match Message::parse(black_box(&line), &shard).expect("the benchmark makes valid input")
+            {
+                Message::ProcessRecords(batch) => batch.records.len(),
+                _ => 0,
+            }
         });
     });
     group.finish();
@@ -229,21 +276,32 @@ fn kpl(criterion: &mut Criterion) {
     for index in 0..1000 {
         let click = click(index, &mut state);
         assert!(click.len() < 120);
-        message.extend_from_slice(&[0x1A, click.len() as u8 + 4, 0x08, 0x00, 0x1A, click.len() as u8]);
+        message.extend_from_slice(&[
+            0x1A,
+            click.len() as u8 + 4,
+            0x08,
+            0x00,
+            0x1A,
+            click.len() as u8,
+        ]);
         message.extend_from_slice(click.as_bytes());
     }
-    let data = Bytes::from([&[0xF3, 0x89, 0x9A, 0xC2][..], &message, &Md5::digest(&message)[..]].concat());
+    let data =
+        Bytes::from([&[0xF3, 0x89, 0x9A, 0xC2][..], &message, &Md5::digest(&message)[..]].concat());
     let mut group = criterion.benchmark_group("wire/kpl");
     group.throughput(Throughput::Bytes(data.len() as u64));
     group.bench_function("user_records/streamgauge/1000", |bencher| {
         bencher.iter(|| {
-            let aggregated = Aggregated::parse(black_box(&data)).expect("the benchmark makes valid input");
+            let aggregated =
+                Aggregated::parse(black_box(&data)).expect("the benchmark makes valid input");
             let bytes: usize = aggregated.user_records().map(|user| user.data.len()).sum();
             assert_eq!(aggregated.count(), 1000);
             bytes
         });
     });
-    group.bench_function("digest/md-5/1000", |bencher| bencher.iter(|| Md5::digest(black_box(&message))));
+    group.bench_function("digest/md-5/1000", |bencher| {
+        bencher.iter(|| Md5::digest(black_box(&message)))
+    });
     group.finish();
 }
 

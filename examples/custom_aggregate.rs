@@ -30,7 +30,10 @@ impl<F: Fn(&Hit) -> f64> Aggregate<Hit> for GeometricMean<F> {
         if number > 0.0 && number.is_finite() {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::InvalidRecord, format!("the geometric mean of {number}; only numbers above 0 have one")))
+        Err(Error::new(
+            ErrorKind::InvalidRecord,
+            format!("the geometric mean of {number}; only numbers above 0 have one"),
+        ))
     }
 
     fn add(&self, (n, logarithms): &mut (u64, ExactSum), hit: &Hit, _time: Timestamp) {
@@ -64,13 +67,22 @@ fn main() -> Result<(), Error> {
     let mut pipeline = Pipeline::builder()
         .event_time(|hit: &Hit| Timestamp::from_millis(hit.ts))
         .window(Tumbling::new(minutes(1))?)
-        .aggregate((count(), mean(|hit: &Hit| hit.latency_ms), latency(), group_by(|hit: &Hit| hit.country, latency())))
+        .aggregate((
+            count(),
+            mean(|hit: &Hit| hit.latency_ms),
+            latency(),
+            group_by(|hit: &Hit| hit.country, latency()),
+        ))
         .build()?;
 
     let mut lines = Vec::new();
     for emission in pipeline.over(hits()) {
         let (count, mean, geometric, by_country) = emission.value;
-        lines.push(format!("{count} hits, mean {:.2} ms, geometric mean {:.2} ms", mean.unwrap_or(0.0), geometric.unwrap_or(0.0)));
+        lines.push(format!(
+            "{count} hits, mean {:.2} ms, geometric mean {:.2} ms",
+            mean.unwrap_or(0.0),
+            geometric.unwrap_or(0.0)
+        ));
         for (country, geometric) in &by_country {
             lines.push(format!("    {country}: {:.2} ms", geometric.unwrap_or(0.0)));
         }
@@ -83,7 +95,9 @@ fn main() -> Result<(), Error> {
 fn print(lines: &[String]) -> Result<(), Error> {
     use std::io::Write;
     match writeln!(std::io::stdout(), "{}", lines.join("\n")) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::new(ErrorKind::Io, "cannot print").with_source(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::new(ErrorKind::Io, "cannot print").with_source(error))
+        }
         _ => Ok(()),
     }
 }

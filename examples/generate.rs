@@ -17,8 +17,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [count, seed, file] = arguments.as_slice() else {
         return Err("usage: generate COUNT SEED FILE.jsonl|FILE.csv|FILE.log".into());
     };
-    let extension = Path::new(file).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    let layout = log::Layout::of_extension(extension).ok_or("the file must end in .jsonl, .csv or .log")?;
+    let extension =
+        Path::new(file).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let layout =
+        log::Layout::of_extension(extension).ok_or("the file must end in .jsonl, .csv or .log")?;
     let mut out = BufWriter::with_capacity(1 << 20, File::create(file)?);
     log::write(&mut out, layout, count.parse()?, seed.parse()?)?;
     out.flush()?;

@@ -14,8 +14,8 @@ use std::error::Error;
 use std::rc::Rc;
 use std::time::Duration;
 use streamgauge::adapter::kcl::{
-    self, AnswerSink, Batch, MergerWork, Message, PipelineWork, ProcessorOptions, RecordProcessor, Session, StartingPoint,
-    StatefulProcessor, SystemClock,
+    self, AnswerSink, Batch, MergerWork, Message, PipelineWork, ProcessorOptions, RecordProcessor,
+    Session, StartingPoint, StatefulProcessor, SystemClock,
 };
 use streamgauge::adapter::{Decoding, PartialSink};
 use streamgauge::merger::{Merged, Merger, MergerOptions};
@@ -36,7 +36,10 @@ type Top = Vec<TopRow<Box<str>>>;
 
 /// What both stages, and whoever else asks, compute.
 fn pipeline() -> Result<Pipeline<Hit, impl Aggregate<Hit, Output = Top>>, streamgauge::Error> {
-    let builder = Pipeline::builder().name("hits, v1").event_time(|hit: &Hit| hit.time).window(Tumbling::new(minutes(1))?);
+    let builder = Pipeline::builder()
+        .name("hits, v1")
+        .event_time(|hit: &Hit| hit.time)
+        .window(Tumbling::new(minutes(1))?);
     builder.out_of_orderness(seconds(5)).aggregate(top_k(10, |hit: &Hit| hit.url.as_str())).build()
 }
 
@@ -45,12 +48,21 @@ fn hits() -> Vec<(u64, Record)> {
     let mut random = 1u64;
     let mut hits = Vec::new();
     for index in 0..15_000u64 {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let rank = (5000f64.powf((random >> 11) as f64 / (1u64 << 53) as f64)) as u64;
         let shard = (random >> 3) % SHARDS;
         let position = Position { shard: name(shard), sequence: Sequence::new(1000 + index) };
         let arrival = Timestamp::from_millis(1_700_000_000_000 + index as i64 * 10);
-        hits.push((shard, Record { partition_key: "k".into(), data: format!("/page/{rank}").into(), arrival, position }));
+        hits.push((
+            shard,
+            Record {
+                partition_key: "k".into(),
+                data: format!("/page/{rank}").into(),
+                arrival,
+                position,
+            },
+        ));
     }
     hits
 }
@@ -65,19 +77,32 @@ fn decode(record: &Record) -> Result<Hit, std::str::Utf8Error> {
 
 /// Plays the daemon: the records in batches, a checkpoint taken after each, and the end of the
 /// shard unless the process is `killed` before.
-fn deliver(shard: &ShardId, records: &[Record], killed: bool, processor: &mut dyn RecordProcessor) -> Result<(), streamgauge::Error> {
-    const TAKEN: &str = r#"{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null,"error":null}"#;
-    let mut said = vec![Message::Initialize { shard: shard.clone(), from: StartingPoint::TrimHorizon }.to_json()];
+fn deliver(
+    shard: &ShardId,
+    records: &[Record],
+    killed: bool,
+    processor: &mut dyn RecordProcessor,
+) -> Result<(), streamgauge::Error> {
+    const TAKEN: &str =
+        r#"{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null,"error":null}"#;
+    let mut said = vec![
+        Message::Initialize { shard: shard.clone(), from: StartingPoint::TrimHorizon }.to_json(),
+    ];
     for records in records.chunks(500) {
         let mut batch = Batch::default();
         (batch.records, batch.millis_behind_latest) = (records.to_vec(), Some(0));
         said.extend([Message::ProcessRecords(batch).to_json(), TAKEN.into()]);
     }
     if !killed {
-        said.extend([Message::ShutdownRequested.to_json(), TAKEN.into(), Message::LeaseLost.to_json()]);
+        said.extend([
+            Message::ShutdownRequested.to_json(),
+            TAKEN.into(),
+            Message::LeaseLost.to_json(),
+        ]);
     }
     let input = said.join("\n") + "\n";
-    kcl::run(&mut Session::new(input.as_bytes(), std::io::sink()), processor, &mut SystemClock).map(drop)
+    kcl::run(&mut Session::new(input.as_bytes(), std::io::sink()), processor, &mut SystemClock)
+        .map(drop)
 }
 
 /// State and checkpoint after every batch.
@@ -88,7 +113,10 @@ fn options() -> ProcessorOptions {
 }
 
 /// Stage one: a process for a shard, which puts partials.
-fn counter<'a>(store: &'a dyn Store, stream: &Rc<RefCell<Vec<Partial>>>) -> Result<impl RecordProcessor + 'a, streamgauge::Error> {
+fn counter<'a>(
+    store: &'a dyn Store,
+    stream: &Rc<RefCell<Vec<Partial>>>,
+) -> Result<impl RecordProcessor + 'a, streamgauge::Error> {
     let stream = stream.clone();
     let work = PipelineWork::new(Decoding::new(pipeline()?, decode), move |_, _| {
         let stream = stream.clone();
@@ -102,7 +130,10 @@ fn counter<'a>(store: &'a dyn Store, stream: &Rc<RefCell<Vec<Partial>>>) -> Resu
 }
 
 /// Stage two: a process for a shard of the stream of partials.
-fn merger<'a>(store: &'a dyn Store, answers: &Rc<RefCell<Vec<Merged<Top>>>>) -> Result<impl RecordProcessor + 'a, streamgauge::Error> {
+fn merger<'a>(
+    store: &'a dyn Store,
+    answers: &Rc<RefCell<Vec<Merged<Top>>>>,
+) -> Result<impl RecordProcessor + 'a, streamgauge::Error> {
     let mut merging = MergerOptions::default();
     merging.sources = Some(SHARDS as usize);
     let merger = Merger::new(pipeline()?.into_engine(), merging)?;
@@ -121,7 +152,8 @@ fn merger<'a>(store: &'a dyn Store, answers: &Rc<RefCell<Vec<Merged<Top>>>>) -> 
 fn main() -> Result<(), Box<dyn Error>> {
     let (states, stream) = (MemoryStore::new(), Rc::new(RefCell::new(Vec::new())));
     for shard in 0..SHARDS {
-        let records: Vec<Record> = hits().into_iter().filter(|(of, _)| *of == shard).map(|(_, record)| record).collect();
+        let records: Vec<Record> =
+            hits().into_iter().filter(|(of, _)| *of == shard).map(|(_, record)| record).collect();
         if shard == 2 {
             // Killed after 2000 records, it is started again, and everything is delivered again.
             deliver(&name(shard), &records[..2000], true, &mut counter(&states, &stream)?)?;
@@ -132,7 +164,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let partials = stream.take();
     let record = |(index, partial): (usize, &Partial)| {
         let position = Position { shard: name(0), sequence: Sequence::new(index as u64 + 1) };
-        Record { partition_key: "window".into(), data: partial.bytes().clone(), arrival: Timestamp::from_millis(0), position }
+        Record {
+            partition_key: "window".into(),
+            data: partial.bytes().clone(),
+            arrival: Timestamp::from_millis(0),
+            position,
+        }
     };
     // The stream of partials has each twice.
     let records: Vec<Record> = partials.iter().chain(&partials).enumerate().map(record).collect();
@@ -141,11 +178,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     deliver(&name(0), &records, false, &mut merger(&states, &answers)?)?;
 
     let mut one_process = pipeline()?;
-    let every_hit: Vec<Hit> = hits().iter().map(|(_, record)| decode(record)).collect::<Result<_, _>>()?;
-    let expected: Vec<_> = one_process.over(every_hit).map(|emission| (emission.window, emission.value)).collect();
+    let every_hit: Vec<Hit> =
+        hits().iter().map(|(_, record)| decode(record)).collect::<Result<_, _>>()?;
+    let expected: Vec<_> =
+        one_process.over(every_hit).map(|emission| (emission.window, emission.value)).collect();
     assert!(answers.borrow().len() >= 2);
     for (answer, (window, value)) in answers.take().iter().zip(&expected) {
-        assert_eq!((&answer.window, &answer.value, answer.sources, answer.complete), (window, value, SHARDS as usize, true));
+        assert_eq!(
+            (&answer.window, &answer.value, answer.sources, answer.complete),
+            (window, value, SHARDS as usize, true)
+        );
         let window = answer.window.ok_or("windows are tumbling")?;
         println!("{} to {}, of {} shards", window.start(), window.end(), answer.sources);
         for row in &answer.value {

@@ -34,7 +34,11 @@ fn main() -> Result<(), Error> {
     });
     let print = each_of_source(|source: &str, emission: Emission<Answer>| {
         let (count, bytes, top) = emission.value;
-        eprintln!("{source} {:?}: {count} hits, {bytes} bytes, mostly {:?}", emission.window, top.first());
+        eprintln!(
+            "{source} {:?}: {count} hits, {bytes} bytes, mostly {:?}",
+            emission.window,
+            top.first()
+        );
         Ok(())
     });
     run(Handler::new(hits, print)?.tumbling())

@@ -30,7 +30,11 @@ fn main() -> Result<(), Error> {
         .out_of_orderness(seconds(5))
         .filter(|hit| hit.status < 500)
         .window(Sliding::new(minutes(5), minutes(1))?)
-        .aggregate((count(), sum(|hit: &Hit| hit.bytes), group_by(|hit: &Hit| hit.country, top_k(2, |hit: &Hit| hit.url.as_str()))))
+        .aggregate((
+            count(),
+            sum(|hit: &Hit| hit.bytes),
+            group_by(|hit: &Hit| hit.country, top_k(2, |hit: &Hit| hit.url.as_str())),
+        ))
         .build()?;
 
     let mut lines = Vec::new();
@@ -39,7 +43,8 @@ fn main() -> Result<(), Error> {
         let window = emission.window.expect("the pipeline has windows");
         lines.push(format!("{window}: {count} hits, {bytes} bytes"));
         for (country, top) in top_by_country.iter() {
-            let urls: Vec<String> = top.iter().map(|row| format!("{} ({})", row.key, row.count)).collect();
+            let urls: Vec<String> =
+                top.iter().map(|row| format!("{} ({})", row.key, row.count)).collect();
             lines.push(format!("    {country}: {}", urls.join(", ")));
         }
     }
@@ -50,7 +55,9 @@ fn main() -> Result<(), Error> {
 fn print(lines: &[String]) -> Result<(), Error> {
     use std::io::Write;
     match writeln!(std::io::stdout(), "{}", lines.join("\n")) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::new(ErrorKind::Io, "cannot print").with_source(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::new(ErrorKind::Io, "cannot print").with_source(error))
+        }
         _ => Ok(()),
     }
 }

@@ -236,7 +236,11 @@ impl<'a> Reader<'a> {
             value |= bits << shift;
             if byte < 0x80 {
                 // One encoding for each value: bytes that differ mean values that differ.
-                return if byte == 0 && shift > 0 { Err(self.corrupt("an integer has a needless byte")) } else { Ok(value) };
+                return if byte == 0 && shift > 0 {
+                    Err(self.corrupt("an integer has a needless byte"))
+                } else {
+                    Ok(value)
+                };
             }
         }
         Err(self.corrupt("an integer has more than 128 bits"))
@@ -265,13 +269,20 @@ impl<'a> Reader<'a> {
     pub fn count(&mut self, item_bytes_min: usize) -> Result<usize, Error> {
         let count = self.usize()?;
         if count > self.rest.len() / item_bytes_min.max(1) {
-            return Err(self.corrupt(&format!("{count} items cannot be in the {} bytes left", self.rest.len())));
+            return Err(self.corrupt(&format!(
+                "{count} items cannot be in the {} bytes left",
+                self.rest.len()
+            )));
         }
         Ok(count)
     }
 
     /// So many [counters](Writer::counters), each that is not 0 given to `put` with its index.
-    pub(crate) fn counters(&mut self, count: usize, mut put: impl FnMut(usize, u64)) -> Result<(), Error> {
+    pub(crate) fn counters(
+        &mut self,
+        count: usize,
+        mut put: impl FnMut(usize, u64),
+    ) -> Result<(), Error> {
         let (mut index, mut after_zeros) = (0usize, false);
         while index < count {
             match self.u64()? {
@@ -304,7 +315,8 @@ impl<'a> Reader<'a> {
     /// UTF-8 text behind its length.
     pub fn text(&mut self) -> Result<&'a str, Error> {
         let bytes = self.bytes()?;
-        std::str::from_utf8(bytes).map_err(|error| self.corrupt("a text is not UTF-8").with_source(error))
+        std::str::from_utf8(bytes)
+            .map_err(|error| self.corrupt("a text is not UTF-8").with_source(error))
     }
 
     /// A reader of the bytes behind their length.
@@ -314,7 +326,11 @@ impl<'a> Reader<'a> {
 
     /// Fails if bytes are left over.
     pub fn finish(self) -> Result<(), Error> {
-        if self.rest.is_empty() { Ok(()) } else { Err(self.corrupt(&format!("{} bytes are left over", self.rest.len()))) }
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(self.corrupt(&format!("{} bytes are left over", self.rest.len())))
+        }
     }
 }
 
@@ -404,7 +420,8 @@ impl FrontReader {
         let Some(replaced) = self.current.get(shared..).filter(|_| shared <= self.credit) else {
             return Err(reader.corrupt("a key shares more than the ones before it have"));
         };
-        let shared_all = replaced.first().is_none_or(|old| Some(old) != added.first()) || shared == self.credit;
+        let shared_all =
+            replaced.first().is_none_or(|old| Some(old) != added.first()) || shared == self.credit;
         let ascends = added > replaced || !self.begun;
         if !ascends || !shared_all {
             return Err(reader.corrupt("keys are not in ascending order"));

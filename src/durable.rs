@@ -105,7 +105,10 @@ impl Durable for char {
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let value = reader.u64()?;
-        u32::try_from(value).ok().and_then(char::from_u32).ok_or_else(|| reader.corrupt("a character is none"))
+        u32::try_from(value)
+            .ok()
+            .and_then(char::from_u32)
+            .ok_or_else(|| reader.corrupt("a character is none"))
     }
 }
 

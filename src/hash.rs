@@ -70,7 +70,8 @@ impl Hasher for KeyedHasher {
     fn write(&mut self, bytes: &[u8]) {
         if let Some((front, back)) = short_words(bytes) {
             // The length tells keys apart whose two words are the same, as of "aa" and "aaa".
-            let state = self.state.wrapping_add((bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let state =
+                self.state.wrapping_add((bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
             self.state = fold(state ^ front, self.multiplier ^ back);
         } else {
             let mut hasher = secrets().bytes.build_hasher();
@@ -120,8 +121,14 @@ pub(crate) fn short_words(bytes: &[u8]) -> Option<(u64, u64)> {
             let ends = |at: usize| bytes.get(at).map_or(0, |byte| u64::from(*byte));
             Some((ends(0) << 8 | ends(bytes.len() / 2), ends(bytes.len() - 1)))
         }
-        4..8 => Some((u32::from_le_bytes(*bytes.first_chunk()?).into(), u32::from_le_bytes(*bytes.last_chunk()?).into())),
-        8..=16 => Some((u64::from_le_bytes(*bytes.first_chunk()?), u64::from_le_bytes(*bytes.last_chunk()?))),
+        4..8 => Some((
+            u32::from_le_bytes(*bytes.first_chunk()?).into(),
+            u32::from_le_bytes(*bytes.last_chunk()?).into(),
+        )),
+        8..=16 => Some((
+            u64::from_le_bytes(*bytes.first_chunk()?),
+            u64::from_le_bytes(*bytes.last_chunk()?),
+        )),
         _ => None,
     }
 }
@@ -139,7 +146,12 @@ fn secrets() -> &'static Secrets {
     SECRETS.get_or_init(|| {
         let random = ahash::RandomState::new();
         // Odd, so that no bit of a key is multiplied away.
-        Secrets { first: random.hash_one(1), second: random.hash_one(2) | 1, multiplier: random.hash_one(3) | 1, bytes: random }
+        Secrets {
+            first: random.hash_one(1),
+            second: random.hash_one(2) | 1,
+            multiplier: random.hash_one(3) | 1,
+            bytes: random,
+        }
     })
 }
 
@@ -185,8 +197,10 @@ impl FromStr for Seed {
     fn from_str(text: &str) -> Result<Self, Error> {
         let digits = text.strip_prefix("0x").unwrap_or(text);
         // A sign, which the standard library allows, is no digit.
-        let number = if digits.starts_with('+') { None } else { u64::from_str_radix(digits, 16).ok() };
-        let message = "not a seed: up to 16 hexadecimal digits are, such as those of `openssl rand -hex 8`";
+        let number =
+            if digits.starts_with('+') { None } else { u64::from_str_radix(digits, 16).ok() };
+        let message =
+            "not a seed: up to 16 hexadecimal digits are, such as those of `openssl rand -hex 8`";
         number.map(Seed).ok_or_else(|| Error::new(ErrorKind::Parse, message))
     }
 }
@@ -220,7 +234,10 @@ pub(crate) fn hash_bytes_wide(bytes: &[u8]) -> u128 {
 /// wyhash).
 #[inline]
 pub fn hash_u64(seed: Seed, value: u64) -> u64 {
-    let once = fold(value ^ 0xa076_1d64_78bd_642f ^ seed.0, 0xe703_7ed1_a0b4_28db ^ seed.0.rotate_left(32));
+    let once = fold(
+        value ^ 0xa076_1d64_78bd_642f ^ seed.0,
+        0xe703_7ed1_a0b4_28db ^ seed.0.rotate_left(32),
+    );
     fold(once ^ 0x8ebc_6af0_9c88_c6e3, 0x5899_65cc_7537_4cc3)
 }
 
@@ -237,7 +254,11 @@ mod tests {
     #[test]
     fn stable_hashes_never_change() {
         // Written down when the format was fixed: a change here breaks every stored snapshot.
-        assert_eq!(hash_bytes(Seed::new(0), b""), 0x2d06_8005_38d3_94c2, "XXH3 of nothing, from its specification");
+        assert_eq!(
+            hash_bytes(Seed::new(0), b""),
+            0x2d06_8005_38d3_94c2,
+            "XXH3 of nothing, from its specification"
+        );
         assert_ne!(hash_bytes(Seed::new(1), b"/a"), hash_bytes(Seed::new(2), b"/a"));
         assert_ne!(hash_u64(Seed::new(1), 7), hash_u64(Seed::new(2), 7));
     }
@@ -247,8 +268,14 @@ mod tests {
     #[test]
     fn integers_of_any_pattern_spread_over_a_map() {
         const KEYS: u64 = 4096;
-        let patterns: [fn(u64) -> u64; 6] =
-            [|n| n, |n| n << 20, |n| n << 52, |n| n.reverse_bits(), |n| n.wrapping_mul(0x0001_0001_0001_0001), |n| u64::MAX - n * 4096];
+        let patterns: [fn(u64) -> u64; 6] = [
+            |n| n,
+            |n| n << 20,
+            |n| n << 52,
+            |n| n.reverse_bits(),
+            |n| n.wrapping_mul(0x0001_0001_0001_0001),
+            |n| u64::MAX - n * 4096,
+        ];
         for pattern in patterns {
             let state = Keyed::default();
             let (mut places, mut tags) = (vec![0u32; KEYS as usize], [0u32; 128]);
@@ -259,7 +286,10 @@ mod tests {
             // At random 63 % of the places are taken, 2589 give or take 30, and more than 16 keys
             // share one once in 10^10; a tag has 32 keys, give or take 6.
             let taken = places.iter().filter(|keys| **keys > 0).count();
-            assert!(taken > 2350 && places.iter().all(|keys| *keys <= 16), "{taken} places of {KEYS}");
+            assert!(
+                taken > 2350 && places.iter().all(|keys| *keys <= 16),
+                "{taken} places of {KEYS}"
+            );
             assert!(tags.iter().all(|keys| *keys < 90), "{tags:?}");
         }
     }
@@ -272,10 +302,14 @@ mod tests {
         for length in 1..=17 {
             let state = Keyed::default();
             // Numbers in 1, 2, 3 .. of the bytes, from the front on, and the rest the same in all.
-            let keys =
-                (0..KEYS).map(|n| (0..length).map(|at| if at < 4 { b'!' + (n >> (3 * at) & 7) as u8 } else { b'x' }).collect::<Vec<u8>>());
+            let keys = (0..KEYS).map(|n| {
+                (0..length)
+                    .map(|at| if at < 4 { b'!' + (n >> (3 * at) & 7) as u8 } else { b'x' })
+                    .collect::<Vec<u8>>()
+            });
             let distinct: std::collections::BTreeSet<Vec<u8>> = keys.collect();
-            let hashes: Vec<u64> = distinct.iter().map(|key| state.hash_one(key.as_slice())).collect();
+            let hashes: Vec<u64> =
+                distinct.iter().map(|key| state.hash_one(key.as_slice())).collect();
             let (mut places, mut tags) = (vec![0u32; KEYS], [0u32; 128]);
             for hash in &hashes {
                 places[*hash as usize % KEYS] += 1;
@@ -284,16 +318,19 @@ mod tests {
             let share = distinct.len() as f64 / KEYS as f64;
             let taken = places.iter().filter(|keys| **keys > 0).count() as f64;
             assert!(
-                taken > (1.0 - (-share).exp()) * KEYS as f64 * 0.9 && places.iter().all(|keys| *keys <= 16),
+                taken > (1.0 - (-share).exp()) * KEYS as f64 * 0.9
+                    && places.iter().all(|keys| *keys <= 16),
                 "{length}: {taken} places"
             );
             assert!(tags.iter().all(|keys| *keys < 90), "{length}: {tags:?}");
         }
-        let lengths: std::collections::BTreeSet<u64> =
-            (0..=40).map(|length| Keyed { key: 1, multiplier: 3 }.hash_one(vec![b'a'; length].as_slice())).collect();
+        let lengths: std::collections::BTreeSet<u64> = (0..=40)
+            .map(|length| Keyed { key: 1, multiplier: 3 }.hash_one(vec![b'a'; length].as_slice()))
+            .collect();
         assert_eq!(lengths.len(), 41, "keys of one byte, repeated, differ by their lengths");
-        let texts: std::collections::BTreeSet<u64> =
-            (0..=40).map(|length| Keyed { key: 1, multiplier: 3 }.hash_one("a".repeat(length))).collect();
+        let texts: std::collections::BTreeSet<u64> = (0..=40)
+            .map(|length| Keyed { key: 1, multiplier: 3 }.hash_one("a".repeat(length)))
+            .collect();
         assert_eq!(texts.len(), 41, "texts, whose length is not hashed before them, too");
     }
 
@@ -311,7 +348,10 @@ mod tests {
         assert_eq!("0xFFffFFffFFffFFff".parse::<Seed>().unwrap(), Seed::new(u64::MAX));
         for text in ["", "0x", "secret", "+beef", "-1", " beef", "10000000000000000"] {
             let error = text.parse::<Seed>().unwrap_err().to_string();
-            assert!(error.contains("hexadecimal") && (text.len() < 3 || !error.contains(text)), "{error}");
+            assert!(
+                error.contains("hexadecimal") && (text.len() < 3 || !error.contains(text)),
+                "{error}"
+            );
         }
     }
 

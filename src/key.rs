@@ -290,7 +290,9 @@ where
     }
 
     fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T {
-        self.0.with_bytes(|a| self.1.with_bytes(|b| self.2.with_bytes(|c| with_joined(&[a, b, c], f))))
+        self.0.with_bytes(|a| {
+            self.1.with_bytes(|b| self.2.with_bytes(|c| with_joined(&[a, b, c], f)))
+        })
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<(A, B, C)> {

@@ -102,8 +102,9 @@ pub use window::Window;
 /// What a user of pipelines needs, to be imported whole.
 pub mod prelude {
     pub use crate::aggregate::{
-        Aggregate, Overflow, count, distinct, distinct_value, filtered, first, frequencies, frequencies_value, frequency, frequency_value,
-        group_by, group_by_value, last, max, mean, min, quantile, quantiles, stddev, sum, top_k, top_k_value, variance,
+        Aggregate, Overflow, count, distinct, distinct_value, filtered, first, frequencies,
+        frequencies_value, frequency, frequency_value, group_by, group_by_value, last, max, mean,
+        min, quantile, quantiles, stddev, sum, top_k, top_k_value, variance,
     };
     pub use crate::engine::{Emission, Outcome, Stats};
     pub use crate::error::{Error, ErrorKind};

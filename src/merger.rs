@@ -156,11 +156,16 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
     /// sources nor a deadline say when a window is complete.
     pub fn new(engine: Engine<R, A>, options: MergerOptions) -> Result<Self, Error> {
         if options.sources.is_none() && options.deadline.is_none() {
-            return Err(Error::invalid("a merger needs a number of sources or a deadline to know when a window is complete"));
+            return Err(Error::invalid(
+                "a merger needs a number of sources or a deadline to know when a window is complete",
+            ));
         }
         Ok(Merger {
             engine,
-            deadline: options.deadline.map(|length| whole_millis(length, "a deadline")).transpose()?,
+            deadline: options
+                .deadline
+                .map(|length| whole_millis(length, "a deadline"))
+                .transpose()?,
             retention: whole_millis(options.retention, "a retention")?,
             options,
             windows: BTreeMap::new(),
@@ -192,7 +197,8 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
             self.late = self.late.saturating_add(1);
             return Ok(Added::Late);
         }
-        let known = self.windows.get(&place).and_then(|merging| merging.partials.get(partial.source()));
+        let known =
+            self.windows.get(&place).and_then(|merging| merging.partials.get(partial.source()));
         if known.is_some_and(|known| !partial.supersedes(known)) {
             return Ok(Added::Known);
         }
@@ -211,9 +217,15 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
     fn check_room(&self, place: Place, replaced: bool, more: usize) -> Result<(), Error> {
         let sources = self.windows.get(&place).map(|merging| merging.partials.len());
         let message = if sources.is_none() && self.windows.len() >= self.options.windows_max {
-            format!("{} windows are being merged, as many as windows_max allows", self.windows.len())
+            format!(
+                "{} windows are being merged, as many as windows_max allows",
+                self.windows.len()
+            )
         } else if !replaced && sources.is_some_and(|sources| sources >= self.options.sources_max) {
-            format!("a window has {} sources, as many as sources_max allows", self.options.sources_max)
+            format!(
+                "a window has {} sources, as many as sources_max allows",
+                self.options.sources_max
+            )
         } else if self.bytes.saturating_add(more) > self.options.bytes_max {
             format!("the partials take over the {} bytes of bytes_max", self.options.bytes_max)
         } else {
@@ -285,7 +297,8 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
     /// user chose to be an error. That window is passed over until a further partial of it comes;
     /// the next call goes on after it.
     pub fn next_merged(&mut self) -> Result<Option<Merged<A::Output>>, Error> {
-        let due = self.windows.iter().find(|(_, merging)| merging.changed && self.is_due_now(merging));
+        let due =
+            self.windows.iter().find(|(_, merging)| merging.changed && self.is_due_now(merging));
         let Some((&place, merging)) = due else { return Ok(None) };
         let merged = self.merge(merging);
         if let Some(merging) = self.windows.get_mut(&place) {
@@ -354,9 +367,14 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
         }
         let total = merged.values().map(Merging::bytes).sum::<usize>();
         let sources = merged.values().map(|merging| merging.partials.len()).max().unwrap_or(0);
-        if merged.len() > self.options.windows_max || sources > self.options.sources_max || total > self.options.bytes_max {
-            let message =
-                format!("{} windows with up to {sources} sources and {total} bytes are over what the options allow", merged.len());
+        if merged.len() > self.options.windows_max
+            || sources > self.options.sources_max
+            || total > self.options.bytes_max
+        {
+            let message = format!(
+                "{} windows with up to {sources} sources and {total} bytes are over what the options allow",
+                merged.len()
+            );
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         (self.windows, self.bytes, self.drop_at) = (merged, total, i64::MIN);
@@ -446,7 +464,8 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
         let mut room = self.options.bytes_max;
         for _ in 0..reader.count(4)? {
             let (place, merging) = self.decode_window(&mut reader, bytes, &mut room)?;
-            if windows.len() >= self.options.windows_max || windows.insert(place, merging).is_some() {
+            if windows.len() >= self.options.windows_max || windows.insert(place, merging).is_some()
+            {
                 return Err(reader.corrupt("too many windows, or one twice"));
             }
         }
@@ -454,10 +473,19 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
         Ok((windows, self.options.bytes_max - room))
     }
 
-    fn decode_window(&self, reader: &mut Reader<'_>, all: &Bytes, room: &mut usize) -> Result<(Place, Merging), Error> {
+    fn decode_window(
+        &self,
+        reader: &mut Reader<'_>,
+        all: &Bytes,
+        room: &mut usize,
+    ) -> Result<(Place, Merging), Error> {
         let (first_at, changed) = (reader.i64()?, reader.bool()?);
         let given = match reader.bool()? {
-            true => Some((u32::try_from(reader.u64()?).map_err(|_| reader.corrupt("a revision is over 32 bits"))?, reader.i64()?)),
+            true => Some((
+                u32::try_from(reader.u64()?)
+                    .map_err(|_| reader.corrupt("a revision is over 32 bits"))?,
+                reader.i64()?,
+            )),
             false => None,
         };
         let mut merging = Merging { partials: BTreeMap::new(), first_at, given, changed };
@@ -468,14 +496,23 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
             self.decode(&partial)?;
             let here = place_of(partial.window());
             let Some(rest) = room.checked_sub(partial.bytes().len()) else {
-                return Err(Error::new(ErrorKind::LimitExceeded, "the partials take more bytes than bytes_max allows"));
+                return Err(Error::new(
+                    ErrorKind::LimitExceeded,
+                    "the partials take more bytes than bytes_max allows",
+                ));
             };
             *room = rest;
-            if *place.get_or_insert(here) != here || merging.partials.insert(partial.source().to_owned(), partial).is_some() {
-                return Err(reader.corrupt("partials of one window are of several, or of one source twice"));
+            if *place.get_or_insert(here) != here
+                || merging.partials.insert(partial.source().to_owned(), partial).is_some()
+            {
+                return Err(
+                    reader.corrupt("partials of one window are of several, or of one source twice")
+                );
             }
         }
-        place.map(|place| (place, merging)).ok_or_else(|| reader.corrupt("a window without partials"))
+        place
+            .map(|place| (place, merging))
+            .ok_or_else(|| reader.corrupt("a window without partials"))
     }
 }
 
@@ -502,7 +539,10 @@ impl Merging {
         let given = self.given.max(other.given);
         // What was said last, on one side or on both, is to be said of all.
         let revision = |given: Option<(u32, i64)>| given.map(|(revision, _)| revision);
-        let lacks = |side: &Merging| revision(side.given) == revision(given) && (side.changed || !same(&side.partials, &union));
+        let lacks = |side: &Merging| {
+            revision(side.given) == revision(given)
+                && (side.changed || !same(&side.partials, &union))
+        };
         self.changed = lacks(self) || lacks(&other);
         self.first_at = self.first_at.min(other.first_at);
         (self.given, self.partials) = (given, union);
@@ -523,7 +563,10 @@ impl Merging {
 
 /// Returns true if both are the same partials.
 fn same(one: &BTreeMap<String, Partial>, other: &BTreeMap<String, Partial>) -> bool {
-    one.len() == other.len() && one.iter().all(|(source, partial)| other.get(source).is_some_and(|known| known.bytes() == partial.bytes()))
+    one.len() == other.len()
+        && one.iter().all(|(source, partial)| {
+            other.get(source).is_some_and(|known| known.bytes() == partial.bytes())
+        })
 }
 
 fn encode_place(writer: &mut Writer, (end, start): Place) {
@@ -536,5 +579,7 @@ fn decode_place(reader: &mut Reader<'_>) -> Result<Place, Error> {
 }
 
 fn place_of(window: Option<Window>) -> Place {
-    window.map_or((i64::MAX, i64::MIN), |window| (window.end().as_millis(), window.start().as_millis()))
+    window.map_or((i64::MAX, i64::MIN), |window| {
+        (window.end().as_millis(), window.start().as_millis())
+    })
 }

@@ -54,7 +54,9 @@ impl Helpers {
     pub(crate) fn new(threads: NonZeroUsize) -> Result<Self, Error> {
         let threads = threads.get().max(2);
         let pool = ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool = pool.map_err(|error| Error::new(ErrorKind::Io, format!("cannot start {threads} threads")).with_source(error))?;
+        let pool = pool.map_err(|error| {
+            Error::new(ErrorKind::Io, format!("cannot start {threads} threads")).with_source(error)
+        })?;
         Ok(Helpers { pool, threads })
     }
 
@@ -75,8 +77,12 @@ pub(crate) fn in_order<W: Work, E>(
     produce: impl FnMut() -> Option<W::Item> + Send,
     mut take: impl FnMut(W::Result) -> Result<(), E>,
 ) -> Result<(), E> {
-    let line =
-        Line { state: Mutex::new(State::default()), changed: Condvar::new(), produce: Mutex::new(produce), threads: helpers.threads() };
+    let line = Line {
+        state: Mutex::new(State::default()),
+        changed: Condvar::new(),
+        produce: Mutex::new(produce),
+        threads: helpers.threads(),
+    };
     helpers.pool.in_place_scope(|scope| {
         let _stop = Stop(&line.state, &line.changed);
         for _ in 1..line.threads {
@@ -131,7 +137,14 @@ struct State<T> {
 
 impl<T> Default for State<T> {
     fn default() -> Self {
-        State { results: VecDeque::new(), first: 0, producing: false, waiting: 0, ended: false, stopped: false }
+        State {
+            results: VecDeque::new(),
+            first: 0,
+            producing: false,
+            waiting: 0,
+            ended: false,
+            stopped: false,
+        }
     }
 }
 
@@ -171,7 +184,12 @@ impl<W: Work, P: FnMut() -> Option<W::Item>> Line<W, P> {
     }
 
     /// Produces an item and works on it, or waits until that can be done or a result is ready.
-    fn step<'a>(&'a self, mut state: MutexGuard<'a, State<W::Result>>, work: &W, tools: &mut W::Tools) -> MutexGuard<'a, State<W::Result>> {
+    fn step<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State<W::Result>>,
+        work: &W,
+        tools: &mut W::Tools,
+    ) -> MutexGuard<'a, State<W::Result>> {
         if !state.may_produce(self.threads) {
             state.waiting += 1;
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -236,7 +254,8 @@ mod tests {
         fn work(&self, done: &mut u64, item: u64) -> u64 {
             *done += 1;
             // Some take longer, so that threads overtake one another.
-            (0..item % 7 * 1000).fold(item * item, |square, step| std::hint::black_box(square ^ step ^ step))
+            (0..item % 7 * 1000)
+                .fold(item * item, |square, step| std::hint::black_box(square ^ step ^ step))
         }
     }
 

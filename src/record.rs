@@ -84,7 +84,10 @@ impl FromStr for SequenceNumber {
     fn from_str(text: &str) -> Result<Self, Error> {
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             let shown: String = text.chars().take(150).collect();
-            return Err(Error::new(ErrorKind::Parse, format!("{shown:?} is not a sequence number: decimal digits only")));
+            return Err(Error::new(
+                ErrorKind::Parse,
+                format!("{shown:?} is not a sequence number: decimal digits only"),
+            ));
         }
         let significant = text.trim_start_matches('0');
         let digits = if significant.is_empty() { "0" } else { significant };
@@ -182,7 +185,8 @@ pub(crate) const MAX_AHEAD_DEFAULT: Duration = Duration::from_secs(3600);
 /// arrival time. Without an arrival time it does not.
 #[inline]
 pub(crate) fn is_ahead(time: Timestamp, arrival: Timestamp, max_ahead: i64) -> bool {
-    time.as_millis().saturating_sub(arrival.as_millis()) > max_ahead && arrival != Record::ARRIVAL_UNKNOWN
+    time.as_millis().saturating_sub(arrival.as_millis()) > max_ahead
+        && arrival != Record::ARRIVAL_UNKNOWN
 }
 
 /// What is wrong with a time that [is ahead](is_ahead).
@@ -190,7 +194,10 @@ pub(crate) fn is_ahead(time: Timestamp, arrival: Timestamp, max_ahead: i64) -> b
 pub(crate) fn ahead_words(time: Timestamp, arrival: Timestamp, max_ahead: i64) -> String {
     let length = |millis: i64| Duration::from_millis(millis.unsigned_abs());
     let ahead = length(time.as_millis().saturating_sub(arrival.as_millis()));
-    format!("lies {ahead:?} ahead of the record's arrival at {arrival}, and max_ahead is {:?}", length(max_ahead))
+    format!(
+        "lies {ahead:?} ahead of the record's arrival at {arrival}, and max_ahead is {:?}",
+        length(max_ahead)
+    )
 }
 
 #[cfg(test)]
@@ -201,7 +208,11 @@ mod tests {
     #[test]
     fn anything_but_digits_is_refused() {
         for wrong in ["", "-1", "1 ", "TRIM_HORIZON", "٣"] {
-            assert_eq!(wrong.parse::<SequenceNumber>().unwrap_err().kind(), ErrorKind::Parse, "{wrong:?}");
+            assert_eq!(
+                wrong.parse::<SequenceNumber>().unwrap_err().kind(),
+                ErrorKind::Parse,
+                "{wrong:?}"
+            );
         }
     }
 

@@ -23,7 +23,8 @@ struct Entry {
 impl SortedKeys {
     /// Takes in keys; each is known by its index from then on.
     pub(crate) fn new<'a, K: Key + ?Sized>(keys: impl Iterator<Item = &'a K::Owned>) -> Self {
-        let mut sorted = SortedKeys { arena: Vec::new(), entries: Vec::with_capacity(keys.size_hint().0) };
+        let mut sorted =
+            SortedKeys { arena: Vec::new(), entries: Vec::with_capacity(keys.size_hint().0) };
         for (index, key) in keys.enumerate() {
             let start = sorted.arena.len();
             Borrow::<K>::borrow(key).with_bytes(|bytes| sorted.arena.extend_from_slice(bytes));

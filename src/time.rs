@@ -88,7 +88,8 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_index = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_index + 2) / 5 + 1;
@@ -142,16 +143,21 @@ pub const fn days(n: u64) -> Duration {
 /// 4` of them: `what` names it.
 pub(crate) fn whole_millis(length: Duration, what: &str) -> Result<i64, Error> {
     if !length.subsec_nanos().is_multiple_of(1_000_000) {
-        return Err(Error::invalid(format!("{what} of {length:?} is not a whole number of milliseconds")));
+        return Err(Error::invalid(format!(
+            "{what} of {length:?} is not a whole number of milliseconds"
+        )));
     }
     match i64::try_from(length.as_millis()) {
         // A quarter of the range leaves room for sums of a few such lengths.
         Ok(millis) if millis <= i64::MAX / 4 => Ok(millis),
-        _ => Err(Error::invalid(format!("{what} of {length:?} is too long; at most 73 million years"))),
+        _ => Err(Error::invalid(format!(
+            "{what} of {length:?} is too long; at most 73 million years"
+        ))),
     }
 }
 
-const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+const UNITS: [(&str, u64); 5] =
+    [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 /// Reads a duration: numbers with the units `ms`, `s`, `m`, `h`, `d`, as in `"10s"`, `"1m30s"`,
 /// `"500ms"`; `"0"` needs no unit.
@@ -168,7 +174,12 @@ const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_
 /// # Ok::<(), streamgauge::Error>(())
 /// ```
 pub fn parse_duration(text: &str) -> Result<Duration, Error> {
-    let wrong = |why: &str| Error::new(ErrorKind::Parse, format!("{text:?} is not a duration such as 10s, 1m30s or 500ms: {why}"));
+    let wrong = |why: &str| {
+        Error::new(
+            ErrorKind::Parse,
+            format!("{text:?} is not a duration such as 10s, 1m30s or 500ms: {why}"),
+        )
+    };
     let mut rest = text.trim();
     match rest {
         "" => return Err(wrong("it is empty")),
@@ -182,13 +193,15 @@ pub fn parse_duration(text: &str) -> Result<Duration, Error> {
         if number.is_empty() {
             return Err(wrong("a number is missing"));
         }
-        let letters = after.len() - after.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
+        let letters =
+            after.len() - after.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
         let (unit, after) = after.split_at(letters);
         let Some((_, factor)) = UNITS.iter().find(|(name, _)| *name == unit) else {
             return Err(wrong("the units are ms, s, m, h and d"));
         };
         let part = number.parse::<u64>().ok().and_then(|number| number.checked_mul(*factor));
-        total = part.and_then(|part| total.checked_add(part)).ok_or_else(|| wrong("it is too long"))?;
+        total =
+            part.and_then(|part| total.checked_add(part)).ok_or_else(|| wrong("it is too long"))?;
         rest = after;
     }
     if total > i64::MAX as u64 {
@@ -229,15 +242,34 @@ mod tests {
     fn durations_are_read_and_refused() {
         assert_eq!(parse_duration("500ms").unwrap(), millis(500));
         assert_eq!(parse_duration("1d2h3m4s5ms").unwrap(), millis(93_784_005));
-        for wrong in ["", " ", "10", "s", "10x", "1.5s", "-1s", "10 s", "99999999999999999999s", "9223372036854775808ms", "1mm", "é"] {
+        for wrong in [
+            "",
+            " ",
+            "10",
+            "s",
+            "10x",
+            "1.5s",
+            "-1s",
+            "10 s",
+            "99999999999999999999s",
+            "9223372036854775808ms",
+            "1mm",
+            "é",
+        ] {
             assert_eq!(parse_duration(wrong).unwrap_err().kind(), ErrorKind::Parse, "{wrong:?}");
         }
     }
 
     #[test]
     fn a_length_of_part_of_a_millisecond_is_refused() {
-        assert_eq!(whole_millis(Duration::from_micros(1500), "window size").unwrap_err().kind(), ErrorKind::InvalidArgument);
-        assert_eq!(whole_millis(Duration::MAX, "window size").unwrap_err().kind(), ErrorKind::InvalidArgument);
+        assert_eq!(
+            whole_millis(Duration::from_micros(1500), "window size").unwrap_err().kind(),
+            ErrorKind::InvalidArgument
+        );
+        assert_eq!(
+            whole_millis(Duration::MAX, "window size").unwrap_err().kind(),
+            ErrorKind::InvalidArgument
+        );
         assert_eq!(whole_millis(minutes(5), "window size").unwrap(), 300_000);
     }
 }

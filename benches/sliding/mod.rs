@@ -17,7 +17,11 @@ use streamgauge::prelude::*;
 #[allow(dead_code, unused_imports, reason = "what only the unit tests need of it is not used here")]
 mod pane_map;
 #[path = "../../src/window/panes.rs"]
-#[allow(dead_code, unused_imports, reason = "what only the engine and the unit tests need of it is not used here")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "what only the engine and the unit tests need of it is not used here"
+)]
 mod panes;
 #[path = "../../src/window/running.rs"]
 mod running;
@@ -66,7 +70,8 @@ impl<A: Aggregate<i64>> Ours<A> {
         let mut pane = self.aggregate.init();
         self.aggregate.add(&mut pane, &number(self.now), Timestamp::from_millis(self.now));
         self.panes.open(Pane { start: self.now, end }, pane);
-        let slid = self.stacks.slide(start, end, &self.panes, &self.aggregate).expect("no limit is near");
+        let slid =
+            self.stacks.slide(start, end, &self.panes, &self.aggregate).expect("no limit is near");
         let answer = match &slid {
             Slid::Made(merged) => self.aggregate.output(merged),
             Slid::Kept(merged) => self.aggregate.output(merged),
@@ -96,7 +101,15 @@ struct Lite {
 
 impl Lite {
     fn new(combine: fn(i64, i64) -> i64, identity: i64, size: i64) -> Self {
-        Lite { queue: VecDeque::new(), front: 0, back: identity, combine, identity, size: size as usize, now: 0 }
+        Lite {
+            queue: VecDeque::new(),
+            front: 0,
+            back: identity,
+            combine,
+            identity,
+            size: size as usize,
+            now: 0,
+        }
     }
 
     fn slide(&mut self) -> i64 {
@@ -104,7 +117,11 @@ impl Lite {
         self.now += 1;
         self.queue.push_back(number);
         self.back = (self.combine)(self.back, number);
-        let front = if self.front > 0 { self.queue.front().copied().unwrap_or(self.identity) } else { self.identity };
+        let front = if self.front > 0 {
+            self.queue.front().copied().unwrap_or(self.identity)
+        } else {
+            self.identity
+        };
         let answer = (self.combine)(front, self.back);
         if self.queue.len() >= self.size {
             if self.front == 0 {
@@ -127,7 +144,11 @@ fn add(left: i64, right: i64) -> i64 {
 }
 
 /// A number of slides at once, and the same one by one under a stopwatch.
-fn measure(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>, name: &str, mut slide: impl FnMut() -> i64) {
+fn measure(
+    group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
+    name: &str,
+    mut slide: impl FnMut() -> i64,
+) {
     group.bench_function(name, |b| b.iter(|| black_box(slide())));
     let mut each: Vec<Duration> = vec![];
     group.bench_function(format!("stopwatch/{name}"), |b| {
@@ -145,7 +166,10 @@ fn measure(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::Wal
     each.sort_unstable();
     let rank = |share: f64| each.get((each.len() as f64 * share) as usize).map(Duration::as_nanos);
     if let (Some(half), Some(most), Some(all)) = (rank(0.5), rank(0.99), rank(0.9999)) {
-        eprintln!("stopwatch/{name}: p50 {half} ns, p99 {most} ns, p99.99 {all} ns, of {} slides", each.len());
+        eprintln!(
+            "stopwatch/{name}: p50 {half} ns, p99 {most} ns, p99.99 {all} ns, of {} slides",
+            each.len()
+        );
     }
 }
 
@@ -156,13 +180,24 @@ fn alone(criterion: &mut Criterion) {
         let by_sum = || Ours::new(sum(|x: &i64| *x), size);
         let by_max = || Ours::new(max(|x: &i64| *x), size);
         let (lite, lite_max) = (|| Lite::new(add, 0, size), || Lite::new(i64::max, i64::MIN, size));
-        let (mut ours, mut theirs, mut most, mut their_most) = (by_sum(), lite(), by_max(), lite_max());
+        let (mut ours, mut theirs, mut most, mut their_most) =
+            (by_sum(), lite(), by_max(), lite_max());
         for slide in 0..3 * size {
-            assert_eq!(ours.slide(), i128::from(theirs.slide()), "sum of {size} panes, slide {slide}");
-            assert_eq!(most.slide(), Some(their_most.slide()), "max of {size} panes, slide {slide}");
+            assert_eq!(
+                ours.slide(),
+                i128::from(theirs.slide()),
+                "sum of {size} panes, slide {slide}"
+            );
+            assert_eq!(
+                most.slide(),
+                Some(their_most.slide()),
+                "max of {size} panes, slide {slide}"
+            );
         }
         measure(&mut group, &format!("subtracting/sum of {size} panes"), || ours.slide() as i64);
-        measure(&mut group, &format!("two stacks/max of {size} panes"), || most.slide().unwrap_or(0));
+        measure(&mut group, &format!("two stacks/max of {size} panes"), || {
+            most.slide().unwrap_or(0)
+        });
         measure(&mut group, &format!("lite/sum of {size} panes"), || theirs.slide());
         measure(&mut group, &format!("lite/max of {size} panes"), || their_most.slide());
     }
@@ -174,7 +209,10 @@ const OPEN: i64 = 1 << 17;
 
 /// An engine with a record in each of so many windows of one pane, the clock at the end of the
 /// last.
-fn with_open_panes(out_of_orderness: i64, lateness: i64) -> (Engine<i64, impl Aggregate<i64, Output = i128>>, streamgauge::engine::Shard) {
+fn with_open_panes(
+    out_of_orderness: i64,
+    lateness: i64,
+) -> (Engine<i64, impl Aggregate<i64, Output = i128>>, streamgauge::engine::Shard) {
     let mut options = EngineOptions::default();
     options.windows = Tumbling::new(millis(1)).expect("valid").into();
     options.out_of_orderness = Some(millis(out_of_orderness as u64));
@@ -194,14 +232,17 @@ fn late(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("sliding/out of order");
     group.throughput(Throughput::Elements(1));
     for distance in [1i64, 64, 4096, 65_536] {
-        for (name, out_of_orderness, lateness) in [("waited for", 2 * OPEN, 0), ("late", 0, 2 * OPEN)] {
+        for (name, out_of_orderness, lateness) in
+            [("waited for", 2 * OPEN, 0), ("late", 0, 2 * OPEN)]
+        {
             let (mut engine, shard) = with_open_panes(out_of_orderness, lateness);
             let mut step = 0i64;
             group.bench_function(format!("{name}, {distance} panes back"), |b| {
                 b.iter(|| {
                     // Near that distance, never twice in a row in the same pane.
                     step += 1;
-                    let time = Timestamp::from_millis(OPEN - distance - step * 7 % (distance / 4 + 1));
+                    let time =
+                        Timestamp::from_millis(OPEN - distance - step * 7 % (distance / 4 + 1));
                     let outcome = engine.push(shard, &1, time).expect("no limit is near");
                     assert_eq!(outcome, Outcome::Applied);
                     let mut again = None;

@@ -107,12 +107,14 @@ impl Zipf {
 
 /// The hits of a log of `count` records.
 pub(crate) fn hits(count: u64, seed: u64) -> impl Iterator<Item = Hit> {
-    let (urls, countries, users) = (Zipf::new(1_000_000, 1.1), Zipf::new(COUNTRIES.len(), 1.0), Zipf::new(2_000_000, 0.6));
+    let (urls, countries, users) =
+        (Zipf::new(1_000_000, 1.1), Zipf::new(COUNTRIES.len(), 1.0), Zipf::new(2_000_000, 0.6));
     let mut random = Random(seed);
     (0..count).map(move |index| {
         let jitter = (random.next() % (2 * JITTER_MS + 1)) as i64 - JITTER_MS as i64;
         let ts = (START_MS + (index as i64 * SPAN_MS) / count as i64 + jitter).max(START_MS);
-        let user = ((users.sample(random.unit()) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32;
+        let user =
+            ((users.sample(random.unit()) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32;
         let page = urls.sample(random.unit());
         let country = COUNTRIES[countries.sample(random.unit())];
         let status = match random.next() % 1000 {
@@ -125,7 +127,8 @@ pub(crate) fn hits(count: u64, seed: u64) -> impl Iterator<Item = Hit> {
             _ => 503,
         };
         // The sum of four uniform numbers, scaled to variance one, is near enough to a normal one.
-        let normal = (random.unit() + random.unit() + random.unit() + random.unit() - 2.0) * 1.732_050_8;
+        let normal =
+            (random.unit() + random.unit() + random.unit() + random.unit() - 2.0) * 1.732_050_8;
         let latency_ms = (3.6 + 0.9 * normal).exp().clamp(1.0, 30_000.0) as u64;
         let bytes = 200 + (random.next() % 256) * (1 + (random.next() % 64) * (random.next() % 8));
         let section = SECTIONS[(page.wrapping_mul(2_654_435_761) >> 7) & 15];
@@ -147,7 +150,10 @@ pub(crate) fn write(out: &mut impl Write, layout: Layout, count: u64, seed: u64)
                  \"status\":{status},\"latency_ms\":{latency_ms},\"bytes\":{bytes}}}"
             )?,
             Layout::Csv => {
-                writeln!(out, "{ts},u{user:08x},/{section}/{page:07}/index.html,{country},{status},{latency_ms},{bytes}")?;
+                writeln!(
+                    out,
+                    "{ts},u{user:08x},/{section}/{page:07}/index.html,{country},{status},{latency_ms},{bytes}"
+                )?;
             }
             Layout::Combined => {
                 let [a, b, c, d] = user.to_be_bytes();

@@ -179,8 +179,9 @@ impl<'de> Visitor<'de> for WholeVisitor {
 /// # Errors
 /// [`ErrorKind::Parse`] if they are not UTF-8, with the offset of the first byte that is not.
 pub(super) fn utf8(bytes: &[u8]) -> Result<&str, AdapterError> {
-    simdutf8::compat::from_utf8(bytes)
-        .map_err(|error| AdapterError::new(ErrorKind::Parse, format!("byte {} is not UTF-8", error.valid_up_to())))
+    simdutf8::compat::from_utf8(bytes).map_err(|error| {
+        AdapterError::new(ErrorKind::Parse, format!("byte {} is not UTF-8", error.valid_up_to()))
+    })
 }
 
 /// At most `chars` characters of a text that an error shows.

@@ -64,12 +64,18 @@ impl HashRange {
     /// [`ErrorKind::InvalidArgument`] if the end is before the start.
     pub fn parse(start: &str, end: &str) -> Result<Self, Error> {
         let key = |text: &str, name: &str| {
-            text.parse::<u128>()
-                .map_err(|_| Error::new(ErrorKind::Parse, format!("the {name} hash key {text:?} is not an integer from 0 to 2^128 - 1")))
+            text.parse::<u128>().map_err(|_| {
+                Error::new(
+                    ErrorKind::Parse,
+                    format!("the {name} hash key {text:?} is not an integer from 0 to 2^128 - 1"),
+                )
+            })
         };
         let range = HashRange { start: key(start, "starting")?, end: key(end, "ending")? };
         if range.start > range.end {
-            return Err(Error::invalid(format!("the ending hash key {end} is before the starting one {start}")));
+            return Err(Error::invalid(format!(
+                "the ending hash key {end} is before the starting one {start}"
+            )));
         }
         Ok(range)
     }
@@ -141,7 +147,12 @@ impl Aggregated {
         if Md5::digest(&message)[..] != data[end..] {
             return None;
         }
-        let mut aggregated = Aggregated { message, partition_keys: Vec::new(), explicit_hash_keys: Vec::new(), count: 0 };
+        let mut aggregated = Aggregated {
+            message,
+            partition_keys: Vec::new(),
+            explicit_hash_keys: Vec::new(),
+            count: 0,
+        };
         let message = aggregated.message.clone();
         let mut fields = Fields::new(&message, 0);
         while let Some((number, value)) = fields.next_field()? {
@@ -178,7 +189,12 @@ impl Aggregated {
             Some(index) => Some(entry(&self.explicit_hash_keys, index)?),
         };
         let partition_key = entry(&self.partition_keys, inner.partition_key_index)?;
-        Some(UserRecord { partition_key, explicit_hash_key, data: self.message.slice(inner.data), sub })
+        Some(UserRecord {
+            partition_key,
+            explicit_hash_key,
+            data: self.message.slice(inner.data),
+            sub,
+        })
     }
 }
 
@@ -244,7 +260,11 @@ impl Deaggregation {
 /// a record before it is dropped. A record whose sub-sequence number is not 0 has been taken apart
 /// already and passes through. With a `range`, user records outside of it are dropped and counted;
 /// one whose explicit hash key is no number stays. What is inside a user record stays with it.
-pub fn deaggregate(record: Record, range: Option<&HashRange>, records: &mut Vec<Record>) -> Deaggregation {
+pub fn deaggregate(
+    record: Record,
+    range: Option<&HashRange>,
+    records: &mut Vec<Record>,
+) -> Deaggregation {
     match record.position.sequence.sub {
         0 => take_apart(record, range, records),
         _ => pass_through(record, records),
@@ -252,9 +272,16 @@ pub fn deaggregate(record: Record, range: Option<&HashRange>, records: &mut Vec<
 }
 
 /// As [`deaggregate`], whatever the sub-sequence number of the record.
-pub(super) fn take_apart(record: Record, range: Option<&HashRange>, records: &mut Vec<Record>) -> Deaggregation {
-    let Some(aggregated) = Aggregated::parse(&record.data) else { return pass_through(record, records) };
-    let mut apart = TakingApart { outer: &record, records, counts: Deaggregation::default(), index: 0 };
+pub(super) fn take_apart(
+    record: Record,
+    range: Option<&HashRange>,
+    records: &mut Vec<Record>,
+) -> Deaggregation {
+    let Some(aggregated) = Aggregated::parse(&record.data) else {
+        return pass_through(record, records);
+    };
+    let mut apart =
+        TakingApart { outer: &record, records, counts: Deaggregation::default(), index: 0 };
     apart.take(&aggregated, range, NESTING_MAX);
     apart.counts
 }
@@ -281,7 +308,8 @@ impl TakingApart<'_> {
         let mut read = 0;
         for user in aggregated.user_records() {
             read += 1;
-            let outside = |range: &HashRange| user.hash_key().is_some_and(|key| !range.contains(key));
+            let outside =
+                |range: &HashRange| user.hash_key().is_some_and(|key| !range.contains(key));
             if range.is_some_and(outside) {
                 self.counts.outside_range += 1;
                 self.index += 1;
@@ -339,7 +367,11 @@ impl Inner {
                 _ => {}
             }
         }
-        Some(Inner { partition_key_index: partition_key_index?, explicit_hash_key_index, data: data? })
+        Some(Inner {
+            partition_key_index: partition_key_index?,
+            explicit_hash_key_index,
+            data: data?,
+        })
     }
 }
 
@@ -468,7 +500,10 @@ mod tests {
             partition_key: Bytes::from_static(b"outer"),
             data,
             arrival: Timestamp::from_millis(7),
-            position: Position { shard: ShardId::new("shardId-000000000000"), sequence: Sequence::new(42u64) },
+            position: Position {
+                shard: ShardId::new("shardId-000000000000"),
+                sequence: Sequence::new(42u64),
+            },
         }
     }
 
@@ -487,7 +522,10 @@ mod tests {
     fn user_records_point_into_the_aggregate() {
         let data = pack(&["k"], &[], &[(0, None, b"payload".to_vec())]);
         let (records, counts) = taken_apart(data.clone(), None);
-        assert_eq!((records[0].partition_key.as_ref(), records[0].data.as_ref()), (&b"k"[..], &b"payload"[..]));
+        assert_eq!(
+            (records[0].partition_key.as_ref(), records[0].data.as_ref()),
+            (&b"k"[..], &b"payload"[..])
+        );
         assert!(data.as_ptr_range().contains(&records[0].data.as_ptr()));
         assert_eq!(counts, Deaggregation { aggregates: 1, records: 1, ..Deaggregation::default() });
     }
@@ -495,10 +533,12 @@ mod tests {
     #[test]
     fn an_index_outside_of_its_table_keeps_the_records_before_it() {
         let plain = |key| (key, None, b"x".to_vec());
-        let (records, counts) = taken_apart(pack(&["k"], &[], &[plain(0), plain(0), plain(1), plain(0)]), None);
+        let (records, counts) =
+            taken_apart(pack(&["k"], &[], &[plain(0), plain(0), plain(1), plain(0)]), None);
         assert_eq!(subs(&records), [0, 1]);
         assert_eq!((counts.aggregates, counts.unreadable), (1, 2));
-        let (records, counts) = taken_apart(pack(&["k"], &["5"], &[plain(0), (0, Some(1), b"x".to_vec())]), None);
+        let (records, counts) =
+            taken_apart(pack(&["k"], &["5"], &[plain(0), (0, Some(1), b"x".to_vec())]), None);
         assert_eq!((subs(&records), counts.unreadable), (vec![0], 1));
         let (records, counts) = taken_apart(pack(&["k"], &[], &[plain(u64::MAX)]), None);
         assert_eq!((subs(&records), counts.unreadable), (vec![], 1));
@@ -508,12 +548,17 @@ mod tests {
     fn records_of_a_sister_shard_are_dropped_and_counted_and_keep_their_numbers() {
         let high = (1u128 << 127).to_string();
         let by_hash = |hash| (0, Some(hash), b"x".to_vec());
-        let data = pack(&["k"], &["5", &high, "no number"], &[by_hash(0), by_hash(1), by_hash(2), by_hash(0)]);
+        let data = pack(
+            &["k"],
+            &["5", &high, "no number"],
+            &[by_hash(0), by_hash(1), by_hash(2), by_hash(0)],
+        );
         let lower = HashRange::parse("0", &((1u128 << 127) - 1).to_string()).unwrap();
         let (records, counts) = taken_apart(data, Some(&lower));
         assert_eq!((subs(&records), counts.outside_range), (vec![0, 2, 3], 1));
         // The MD5 of "k" is 8ce4b16b22b58894aa86c421e8759df3: the upper half.
-        let (records, counts) = taken_apart(pack(&["k"], &[], &[(0, None, b"x".to_vec())]), Some(&lower));
+        let (records, counts) =
+            taken_apart(pack(&["k"], &[], &[(0, None, b"x".to_vec())]), Some(&lower));
         assert_eq!((records.len(), counts.outside_range), (0, 1));
         assert_eq!(hash_key(b"k"), 0x8ce4_b16b_22b5_8894_aa86_c421_e875_9df3);
     }
@@ -560,7 +605,10 @@ mod tests {
         field(3, &[0x08, 0x00, 0x1A, 0x01, b'x'], &mut message);
         field(1, b"k", &mut message);
         let (records, _) = taken_apart(seal(&message), None);
-        assert_eq!((records[0].partition_key.as_ref(), records[0].data.as_ref()), (&b"k"[..], &b"x"[..]));
+        assert_eq!(
+            (records[0].partition_key.as_ref(), records[0].data.as_ref()),
+            (&b"k"[..], &b"x"[..])
+        );
     }
 
     #[test]
@@ -573,7 +621,10 @@ mod tests {
     #[test]
     fn ranges_are_read_and_refused() {
         assert_eq!(HashRange::parse("0", "x").unwrap_err().kind(), ErrorKind::Parse);
-        assert_eq!(HashRange::parse("0", &format!("{}0", u128::MAX)).unwrap_err().kind(), ErrorKind::Parse);
+        assert_eq!(
+            HashRange::parse("0", &format!("{}0", u128::MAX)).unwrap_err().kind(),
+            ErrorKind::Parse
+        );
         assert_eq!(HashRange::parse("2", "1").unwrap_err().kind(), ErrorKind::InvalidArgument);
         assert!(HashRange::parse("3", "3").unwrap().contains(3));
     }

@@ -71,18 +71,30 @@ struct Payload<'a> {
 /// [`ErrorKind::Corrupt`] if the payload is not gzip or not a subscription's JSON;
 /// [`ErrorKind::LimitExceeded`] if it decompresses to more than [`Limits::record_bytes_max`].
 /// Nothing is appended then.
-pub fn expand(record: &Record, payload: LogPayload, limits: &Limits, records: &mut Vec<Record>) -> Result<usize, Error> {
-    let at = |error: Error| error.at(format_args!("{}:{}", record.position.shard, record.position.sequence.number));
+pub fn expand(
+    record: &Record,
+    payload: LogPayload,
+    limits: &Limits,
+    records: &mut Vec<Record>,
+) -> Result<usize, Error> {
+    let at = |error: Error| {
+        error.at(format_args!("{}:{}", record.position.shard, record.position.sequence.number))
+    };
     let json = decompress(&record.data, limits.record_bytes_max).map_err(at)?;
     let batch: Batch<'_> = serde_json::from_slice(&json).map_err(|error| {
-        at(Error::new(ErrorKind::Corrupt, "the payload is not JSON of a CloudWatch Logs subscription").with_source(error))
+        at(Error::new(
+            ErrorKind::Corrupt,
+            "the payload is not JSON of a CloudWatch Logs subscription",
+        )
+        .with_source(error))
     })?;
     match batch.message_type.as_ref() {
         "DATA_MESSAGE" => {}
         "CONTROL_MESSAGE" => return Ok(0),
         other => {
             let shown = super::json::excerpt(other, 40);
-            let message = format!("messageType is {shown:?} and neither DATA_MESSAGE nor CONTROL_MESSAGE");
+            let message =
+                format!("messageType is {shown:?} and neither DATA_MESSAGE nor CONTROL_MESSAGE");
             return Err(at(Error::new(ErrorKind::Corrupt, message)));
         }
     }
@@ -99,7 +111,10 @@ pub fn expand(record: &Record, payload: LogPayload, limits: &Limits, records: &m
             arrival: record.arrival,
             position: Position {
                 shard: record.position.shard.clone(),
-                sequence: Sequence { number: record.position.sequence.number.clone(), sub: sub as u64 },
+                sequence: Sequence {
+                    number: record.position.sequence.number.clone(),
+                    sub: sub as u64,
+                },
             },
         });
     }
@@ -116,8 +131,9 @@ fn event_json(batch: &Batch<'_>, event: &LogEvent<'_>) -> Result<Bytes, Error> {
         owner: &batch.owner,
     };
     // Strings and an integer: serde_json writes them all.
-    let json = serde_json::to_vec(&payload)
-        .map_err(|error| Error::new(ErrorKind::InvalidRecord, "cannot write a log event").with_source(error))?;
+    let json = serde_json::to_vec(&payload).map_err(|error| {
+        Error::new(ErrorKind::InvalidRecord, "cannot write a log event").with_source(error)
+    })?;
     Ok(json.into())
 }
 
@@ -125,7 +141,11 @@ fn decompress(data: &[u8], bytes_max: usize) -> Result<Vec<u8>, Error> {
     let mut json = Vec::new();
     let mut reader = MultiGzDecoder::new(data).take((bytes_max as u64).saturating_add(1));
     reader.read_to_end(&mut json).map_err(|error| {
-        Error::new(ErrorKind::Corrupt, "the payload is not the gzip of a CloudWatch Logs subscription").with_source(error)
+        Error::new(
+            ErrorKind::Corrupt,
+            "the payload is not the gzip of a CloudWatch Logs subscription",
+        )
+        .with_source(error)
     })?;
     if json.len() > bytes_max {
         return Err(Error::new(
@@ -151,7 +171,10 @@ mod tests {
             partition_key: Bytes::from_static(b"random"),
             data: encoder.finish().unwrap().into(),
             arrival: Timestamp::from_millis(1_700_000_000_000),
-            position: Position { shard: ShardId::new("shardId-000000000001"), sequence: Sequence::new(42u64) },
+            position: Position {
+                shard: ShardId::new("shardId-000000000001"),
+                sequence: Sequence::new(42u64),
+            },
         }
     }
 
@@ -165,10 +188,16 @@ mod tests {
     #[test]
     fn a_record_for_every_log_event() {
         let mut records = Vec::new();
-        assert_eq!(expand(&record(BATCH), LogPayload::Message, &Limits::default(), &mut records).unwrap(), 2);
+        assert_eq!(
+            expand(&record(BATCH), LogPayload::Message, &Limits::default(), &mut records).unwrap(),
+            2
+        );
         assert_eq!(records[0].data, "{\"page\":\"/home\"}");
         assert_eq!(records[1].data, "second é\n");
-        assert_eq!((records[1].partition_key.as_ref(), records[1].position.sequence.sub), (&b"s1"[..], 1));
+        assert_eq!(
+            (records[1].partition_key.as_ref(), records[1].position.sequence.sub),
+            (&b"s1"[..], 1)
+        );
         assert_eq!(records[1].arrival.as_millis(), 1_700_000_000_000);
     }
 
@@ -185,7 +214,11 @@ mod tests {
     fn control_messages_hold_no_records() {
         let control = r#"{"messageType":"CONTROL_MESSAGE","owner":"CloudwatchLogs","logGroup":"","logStream":"","subscriptionFilters":[],
             "logEvents":[{"id":"","timestamp":1432826855000,"message":"CWL CONTROL MESSAGE: Checking health of destination Kinesis stream."}]}"#;
-        assert_eq!(expand(&record(control), LogPayload::Message, &Limits::default(), &mut Vec::new()).unwrap(), 0);
+        assert_eq!(
+            expand(&record(control), LogPayload::Message, &Limits::default(), &mut Vec::new())
+                .unwrap(),
+            0
+        );
     }
 
     #[test]
@@ -194,10 +227,19 @@ mod tests {
         plain.data = Bytes::from_static(b"{\"page\":1}");
         let mut cut = record(BATCH);
         cut.data.truncate(cut.data.len() - 12);
-        let deep = format!("{{\"messageType\":\"DATA_MESSAGE\",\"logEvents\":{}", "[".repeat(1_000_000));
-        for wrong in [plain, cut, record("{}"), record("[]"), record(r#"{"messageType":"NEW"}"#), record(&deep)] {
+        let deep =
+            format!("{{\"messageType\":\"DATA_MESSAGE\",\"logEvents\":{}", "[".repeat(1_000_000));
+        for wrong in [
+            plain,
+            cut,
+            record("{}"),
+            record("[]"),
+            record(r#"{"messageType":"NEW"}"#),
+            record(&deep),
+        ] {
             let mut records = Vec::new();
-            let error = expand(&wrong, LogPayload::Message, &Limits::default(), &mut records).unwrap_err();
+            let error =
+                expand(&wrong, LogPayload::Message, &Limits::default(), &mut records).unwrap_err();
             assert_eq!((error.kind(), records.len()), (ErrorKind::Corrupt, 0));
             assert!(error.to_string().starts_with("shardId-000000000001:42: "), "{error}");
         }

@@ -8,7 +8,10 @@
 #[cfg(feature = "files")]
 pub mod files;
 #[cfg(feature = "spec")]
-#[cfg_attr(not(feature = "files"), expect(dead_code, unreachable_pub, reason = "CSV has a header, which only files have"))]
+#[cfg_attr(
+    not(feature = "files"),
+    expect(dead_code, unreachable_pub, reason = "CSV has a header, which only files have")
+)]
 mod formats;
 #[cfg(feature = "kcl")]
 pub mod kcl;
@@ -57,4 +60,6 @@ pub use record_pipeline::{Decoding, RecordPipeline, Taken};
 pub use seed::{read_seed, seed_from_environment};
 #[cfg(feature = "spec")]
 pub use sink::JsonLinesSink;
-pub use sink::{AppendFile, Each, EachOfSource, PartialSink, PartialTarget, Sink, each, each_of_source};
+pub use sink::{
+    AppendFile, Each, EachOfSource, PartialSink, PartialTarget, Sink, each, each_of_source,
+};

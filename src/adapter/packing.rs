@@ -45,7 +45,10 @@ impl Packing {
         match self {
             Packing::Kpl => kpl::is_marked(data),
             Packing::Whole => false,
-            Packing::Lines => kpl::is_marked(data) || data.split_last().is_some_and(|(_, rest)| rest.contains(&b'\n')),
+            Packing::Lines => {
+                kpl::is_marked(data)
+                    || data.split_last().is_some_and(|(_, rest)| rest.contains(&b'\n'))
+            }
             Packing::CloudWatchLogs(_) => true,
         }
     }
@@ -90,7 +93,9 @@ impl FromStr for Packing {
             "logs" => Ok(Packing::CloudWatchLogs(LogPayload::Message)),
             "log-events" => Ok(Packing::CloudWatchLogs(LogPayload::Event)),
             other => {
-                let message = format!("{other:?} is not a packing: use kpl, whole, lines, logs or log-events");
+                let message = format!(
+                    "{other:?} is not a packing: use kpl, whole, lines, logs or log-events"
+                );
                 Err(Error::new(ErrorKind::Parse, message))
             }
         }
@@ -121,7 +126,10 @@ fn unpack_kpl(record: Record, records: &mut Vec<Record>) -> Option<Unreadable> {
 fn split_lines(record: Record, first: usize, records: &mut Vec<Record>) {
     let mut start = 0;
     loop {
-        let end = record.data[start..].iter().position(|byte| *byte == b'\n').map_or(record.data.len(), |at| start + at);
+        let end = record.data[start..]
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .map_or(record.data.len(), |at| start + at);
         let mut line = Record { data: record.data.slice(start..end), ..record.clone() };
         line.position.sequence.sub = (records.len() - first) as u64;
         records.push(line);
@@ -142,13 +150,21 @@ mod tests {
 
     fn record(data: impl Into<Bytes>) -> Record {
         let position = Position { shard: ShardId::new("s"), sequence: Sequence::new(7u64) };
-        Record { partition_key: "k".into(), data: data.into(), arrival: Timestamp::from_millis(0), position }
+        Record {
+            partition_key: "k".into(),
+            data: data.into(),
+            arrival: Timestamp::from_millis(0),
+            position,
+        }
     }
 
     fn unpacked(packing: Packing, data: impl Into<Bytes>) -> Vec<(Vec<u8>, u64)> {
         let mut records = Vec::new();
         assert!(packing.unpack(record(data), &mut records).is_none());
-        records.into_iter().map(|record| (record.data.to_vec(), record.position.sequence.sub)).collect()
+        records
+            .into_iter()
+            .map(|record| (record.data.to_vec(), record.position.sequence.sub))
+            .collect()
     }
 
     #[test]
@@ -162,15 +178,30 @@ mod tests {
         ] {
             assert_eq!(name.parse::<Packing>().unwrap(), packing);
         }
-        assert!("zip".parse::<Packing>().unwrap_err().to_string().contains("use kpl, whole, lines, logs or log-events"));
+        assert!(
+            "zip"
+                .parse::<Packing>()
+                .unwrap_err()
+                .to_string()
+                .contains("use kpl, whole, lines, logs or log-events")
+        );
     }
 
     #[test]
     fn a_payload_is_split_at_its_line_ends() {
-        let lines = |data: &'static str| unpacked(Packing::Lines, data).into_iter().map(|(line, _)| String::from_utf8(line).unwrap());
-        for (data, expected) in
-            [("", &[""][..]), ("a", &["a"]), ("a\n", &["a"]), ("\n", &[""]), ("a\r\nb", &["a\r", "b"]), ("a\n\nb\n", &["a", "", "b"])]
-        {
+        let lines = |data: &'static str| {
+            unpacked(Packing::Lines, data)
+                .into_iter()
+                .map(|(line, _)| String::from_utf8(line).unwrap())
+        };
+        for (data, expected) in [
+            ("", &[""][..]),
+            ("a", &["a"]),
+            ("a\n", &["a"]),
+            ("\n", &[""]),
+            ("a\r\nb", &["a\r", "b"]),
+            ("a\n\nb\n", &["a", "", "b"]),
+        ] {
             assert_eq!(lines(data).collect::<Vec<_>>(), expected, "{data:?}");
         }
         assert_eq!(unpacked(Packing::Kpl, "a\nb").len(), 1);

@@ -10,8 +10,14 @@ use std::path::Path;
 /// [`ErrorKind::Io`] if it cannot be read; as [`PipelineSpec::from_toml`] if it is none.
 pub fn read_pipeline(path: &Path) -> Result<PipelineSpec, Error> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Error::new(ErrorKind::Io, format!("{name}: the pipeline file cannot be read")).with_source(error))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Error::new(ErrorKind::Io, format!("{name}: the pipeline file cannot be read"))
+            .with_source(error)
+    })?;
     let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    if is_json { PipelineSpec::from_json(&text, &name) } else { PipelineSpec::from_toml(&text, &name) }
+    if is_json {
+        PipelineSpec::from_json(&text, &name)
+    } else {
+        PipelineSpec::from_toml(&text, &name)
+    }
 }

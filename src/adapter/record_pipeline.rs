@@ -19,7 +19,10 @@ use crate::time::Timestamp;
 /// for one that is declared as text. The adapters of Lambda and of the KCL drive either.
 ///
 /// Methods that are not described here are the pipeline's of the same name.
-#[expect(missing_docs, reason = "each method without documentation is Pipeline's of the same name, documented there")]
+#[expect(
+    missing_docs,
+    reason = "each method without documentation is Pipeline's of the same name, documented there"
+)]
 pub trait RecordPipeline {
     /// An answer.
     type Emission;
@@ -47,7 +50,12 @@ pub trait RecordPipeline {
 
     /// Counts a delivery that could not be read as a record, and takes its place as reached, unless
     /// it was before. Where arrival times are the event times, its own moves the watermark.
-    fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>, arrival: Option<Timestamp>);
+    fn pass_over_dead_letter(
+        &mut self,
+        shard: Shard,
+        sequence: Option<&Sequence>,
+        arrival: Option<Timestamp>,
+    );
 
     /// Whether a record that cannot be decoded or aggregated is an error, instead of a dead
     /// letter.

@@ -87,7 +87,9 @@ pub fn each_of_source<E, F: FnMut(&str, E) -> Result<(), Error>>(take: F) -> Eac
 #[derive(Clone, Debug)]
 pub struct EachOfSource<F>(F);
 
-impl<P: RecordPipeline + ?Sized, F: FnMut(&str, P::Emission) -> Result<(), Error>> Sink<P> for EachOfSource<F> {
+impl<P: RecordPipeline + ?Sized, F: FnMut(&str, P::Emission) -> Result<(), Error>> Sink<P>
+    for EachOfSource<F>
+{
     fn drain(&mut self, pipeline: &mut P, source: &str) -> Result<u64, Error> {
         let mut emissions = 0;
         while let Some(emission) = pipeline.next_emission()? {

@@ -87,13 +87,20 @@ where
 }
 
 /// How many different keys there are, for a key that is computed; as [`distinct`] otherwise.
-pub fn distinct_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(key: F) -> Distinct<ByValue<R, K, F>> {
+pub fn distinct_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(
+    key: F,
+) -> Distinct<ByValue<R, K, F>> {
     Distinct::new(ByValue::new(key))
 }
 
 impl<E> Distinct<E> {
     pub(crate) fn new(key: E) -> Self {
-        Distinct { key, seed: Seed::PUBLIC, exact_max: DISTINCT_EXACT_MAX, precision: DISTINCT_PRECISION }
+        Distinct {
+            key,
+            seed: Seed::PUBLIC,
+            exact_max: DISTINCT_EXACT_MAX,
+            precision: DISTINCT_PRECISION,
+        }
     }
 
     /// The same with another seed of the keys' hash; default [`Seed::PUBLIC`].
@@ -174,7 +181,8 @@ impl<E> Distinct<E> {
     fn decode_exact(&self, reader: &mut Reader<'_>) -> Result<State, Error> {
         let count = reader.count(8)?;
         if count > self.exact_max {
-            let message = format!("{count} keys were counted exactly, over the {} asked for", self.exact_max);
+            let message =
+                format!("{count} keys were counted exactly, over the {} asked for", self.exact_max);
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         let mut hashes = Map::default();
@@ -209,10 +217,16 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
 
     fn validate(&self) -> Result<(), Error> {
         if !(PRECISION_MIN..=PRECISION_MAX).contains(&self.precision) {
-            return Err(Error::invalid(format!("a precision of {} for distinct; from {PRECISION_MIN} to {PRECISION_MAX}", self.precision)));
+            return Err(Error::invalid(format!(
+                "a precision of {} for distinct; from {PRECISION_MIN} to {PRECISION_MAX}",
+                self.precision
+            )));
         }
         if self.exact_max > EXACT_MAX_MAX {
-            return Err(Error::invalid(format!("{} keys to count exactly in distinct; at most {EXACT_MAX_MAX}", self.exact_max)));
+            return Err(Error::invalid(format!(
+                "{} keys to count exactly in distinct; at most {EXACT_MAX_MAX}",
+                self.exact_max
+            )));
         }
         Ok(())
     }
@@ -227,7 +241,11 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
         self.add_hash(accumulator, hash);
     }
 
-    fn merge(&self, into: &mut DistinctAccumulator, from: &DistinctAccumulator) -> Result<(), Error> {
+    fn merge(
+        &self,
+        into: &mut DistinctAccumulator,
+        from: &DistinctAccumulator,
+    ) -> Result<(), Error> {
         if let State::Counted(counted) = &mut into.0 {
             if counted.enter(&from.0) {
                 return Ok(());
@@ -252,12 +270,22 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
             },
         };
         let error = error_of(precision);
-        let (lower, upper) = ((estimate / (1.0 + error)).floor() as u64, (estimate / (1.0 - error)).ceil() as u64);
-        Estimate { value: (estimate.round() as u64).max(certain), lower: lower.max(certain), upper: upper.max(certain) }
+        let (lower, upper) =
+            ((estimate / (1.0 + error)).floor() as u64, (estimate / (1.0 - error)).ceil() as u64);
+        Estimate {
+            value: (estimate.round() as u64).max(certain),
+            lower: lower.max(certain),
+            upper: upper.max(certain),
+        }
     }
 
     fn describe(&self) -> String {
-        format!("distinct {}, {} exactly, then 2^{} registers", E::Key::NAME, self.exact_max, self.precision)
+        format!(
+            "distinct {}, {} exactly, then 2^{} registers",
+            E::Key::NAME,
+            self.exact_max,
+            self.precision
+        )
     }
 
     fn seed_fingerprint(&self) -> u64 {
@@ -296,8 +324,14 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
 
     /// Makes a sketch of an exact count, and lowers a sketch's precision, as far as the tolerance
     /// allows; the standard error counts.
-    fn reduce(&self, accumulator: &mut DistinctAccumulator, tolerance: f64, reductions: &mut Reductions) {
-        let enough = (PRECISION_MIN..=PRECISION_MAX).find(|precision| standard_error(*precision) <= tolerance);
+    fn reduce(
+        &self,
+        accumulator: &mut DistinctAccumulator,
+        tolerance: f64,
+        reductions: &mut Reductions,
+    ) {
+        let enough = (PRECISION_MIN..=PRECISION_MAX)
+            .find(|precision| standard_error(*precision) <= tolerance);
         let Some(enough) = enough else { return };
         if let State::Counted(counted) = &accumulator.0 {
             accumulator.0 = counted.plain();

@@ -77,7 +77,9 @@ impl ExactSum {
     pub(crate) fn add_magnitude(&mut self, magnitude: u128, factor: f64) {
         // Limbs of 43 bits are exact as floats, and so are their products with powers of two.
         const LIMB: u128 = (1 << 43) - 1;
-        for (limb, shift) in [(magnitude & LIMB, 0), (magnitude >> 43 & LIMB, 43), (magnitude >> 86, 86)] {
+        for (limb, shift) in
+            [(magnitude & LIMB, 0), (magnitude >> 43 & LIMB, 43), (magnitude >> 86, 86)]
+        {
             self.add(limb as f64 * 2f64.powi(shift) * factor);
         }
     }
@@ -197,7 +199,11 @@ impl ExactSum {
     fn halved_with(&self, half_units: f64) -> SmallVec<[f64; 4]> {
         // A small partial keeps its size, so that it does not underflow to zero: beside 2^1022 only
         // its sign can matter.
-        let mut halves: SmallVec<[f64; 4]> = self.partials.iter().map(|&part| if part.abs() < 1.0 { part } else { part / 2.0 }).collect();
+        let mut halves: SmallVec<[f64; 4]> = self
+            .partials
+            .iter()
+            .map(|&part| if part.abs() < 1.0 { part } else { part / 2.0 })
+            .collect();
         let (sum, error) = two_sum(half_units, halves.pop().unwrap_or(0.0));
         if error != 0.0 {
             halves.push(error);
@@ -382,7 +388,8 @@ mod tests {
             }
             let mut carry = u64::from(negative);
             for (place, limb) in self.0.iter_mut().zip(term) {
-                let total = u64::from(*place) + u64::from(if negative { !limb } else { limb }) + carry;
+                let total =
+                    u64::from(*place) + u64::from(if negative { !limb } else { limb }) + carry;
                 *place = total as u32;
                 carry = total >> 32;
             }
@@ -410,14 +417,16 @@ mod tests {
                 return 0.0;
             };
             let lowest = top.saturating_sub(52);
-            let mut mantissa = (lowest..=top).rev().fold(0u64, |mantissa, index| mantissa << 1 | bit(index));
+            let mut mantissa =
+                (lowest..=top).rev().fold(0u64, |mantissa, index| mantissa << 1 | bit(index));
             let half = lowest > 0 && bit(lowest - 1) == 1;
             let sticky = lowest > 1 && (0..lowest - 1).any(|index| bit(index) == 1);
             if half && (sticky || mantissa & 1 == 1) {
                 mantissa += 1;
             }
             // From here on only powers of two: exact, or past the range.
-            let value = (0..lowest).fold(mantissa as f64 * f64::from_bits(1), |value, _| value * 2.0);
+            let value =
+                (0..lowest).fold(mantissa as f64 * f64::from_bits(1), |value, _| value * 2.0);
             if negative { -value } else { value }
         }
     }
@@ -440,8 +449,9 @@ mod tests {
         prop_oneof![
             any::<u64>().prop_map(f64::from_bits).prop_filter("finite", |x| x.is_finite()),
             (-1000i32..1000).prop_map(|n| f64::from(n) * 0.1),
-            (any::<bool>(), 2020u64..2047, any::<u64>())
-                .prop_map(|(sign, exponent, bits)| f64::from_bits(u64::from(sign) << 63 | exponent << 52 | (bits & ((1 << 52) - 1)))),
+            (any::<bool>(), 2020u64..2047, any::<u64>()).prop_map(|(sign, exponent, bits)| {
+                f64::from_bits(u64::from(sign) << 63 | exponent << 52 | (bits & ((1 << 52) - 1)))
+            }),
             prop::sample::select(vec![
                 f64::MAX,
                 -f64::MAX,

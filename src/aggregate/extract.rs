@@ -79,7 +79,9 @@ pub trait KeyOf<R: ?Sized> {
     fn with_key<T>(&self, record: &R, f: impl FnOnce(&Self::Key) -> T) -> T;
 }
 
-impl<R: ?Sized, K: Key + ?Sized + 'static, F: for<'a> Fn(&'a R) -> &'a K> KeyOf<R> for ByReference<R, K, F> {
+impl<R: ?Sized, K: Key + ?Sized + 'static, F: for<'a> Fn(&'a R) -> &'a K> KeyOf<R>
+    for ByReference<R, K, F>
+{
     type Key = K;
 
     #[inline]

@@ -71,7 +71,11 @@ macro_rules! extremum {
             }
 
             #[inline]
-            fn check(&self, _accumulator: Option<&Option<N::Value>>, record: &R) -> Result<(), Error> {
+            fn check(
+                &self,
+                _accumulator: Option<&Option<N::Value>>,
+                record: &R,
+            ) -> Result<(), Error> {
                 if self.number.value(record).is_nan() { Err(nan($name)) } else { Ok(()) }
             }
 
@@ -80,7 +84,11 @@ macro_rules! extremum {
                 keep(accumulator, self.number.value(record), $wanted);
             }
 
-            fn merge(&self, into: &mut Option<N::Value>, from: &Option<N::Value>) -> Result<(), Error> {
+            fn merge(
+                &self,
+                into: &mut Option<N::Value>,
+                from: &Option<N::Value>,
+            ) -> Result<(), Error> {
                 if let Some(number) = *from {
                     keep(into, number, $wanted);
                 }
@@ -95,14 +103,20 @@ macro_rules! extremum {
                 format!(concat!($name, " of {}"), N::Value::NAME)
             }
 
-            fn encode(&self, accumulator: &Option<N::Value>, writer: &mut Writer) -> Result<(), Error> {
+            fn encode(
+                &self,
+                accumulator: &Option<N::Value>,
+                writer: &mut Writer,
+            ) -> Result<(), Error> {
                 accumulator.write(writer);
                 Ok(())
             }
 
             fn decode(&self, reader: &mut Reader<'_>) -> Result<Option<N::Value>, Error> {
                 match Durable::read(reader)? {
-                    Some(number) if N::Value::is_nan(number) => Err(reader.corrupt(concat!($name, " of NaN"))),
+                    Some(number) if N::Value::is_nan(number) => {
+                        Err(reader.corrupt(concat!($name, " of NaN")))
+                    }
                     number => Ok(number),
                 }
             }

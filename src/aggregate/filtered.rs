@@ -30,7 +30,10 @@ pub struct Filtered<P, A> {
 /// assert_eq!(known.output(&accumulator), 1.5);
 /// # Ok::<(), streamgauge::Error>(())
 /// ```
-pub fn filtered<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>>(predicate: P, inner: A) -> Filtered<P, A> {
+pub fn filtered<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>>(
+    predicate: P,
+    inner: A,
+) -> Filtered<P, A> {
     Filtered { predicate, inner }
 }
 
@@ -60,8 +63,17 @@ impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Aggregate<R> for Filtered<P,
     }
 
     #[inline]
-    fn try_add(&self, accumulator: &mut A::Accumulator, record: &R, time: Timestamp) -> Result<(), Error> {
-        if (self.predicate)(record) { self.inner.try_add(accumulator, record, time) } else { Ok(()) }
+    fn try_add(
+        &self,
+        accumulator: &mut A::Accumulator,
+        record: &R,
+        time: Timestamp,
+    ) -> Result<(), Error> {
+        if (self.predicate)(record) {
+            self.inner.try_add(accumulator, record, time)
+        } else {
+            Ok(())
+        }
     }
 
     fn merge(&self, into: &mut A::Accumulator, from: &A::Accumulator) -> Result<(), Error> {
@@ -96,7 +108,12 @@ impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Aggregate<R> for Filtered<P,
         self.inner.decode(reader)
     }
 
-    fn reduce(&self, accumulator: &mut A::Accumulator, tolerance: f64, reductions: &mut Reductions) {
+    fn reduce(
+        &self,
+        accumulator: &mut A::Accumulator,
+        tolerance: f64,
+        reductions: &mut Reductions,
+    ) {
         self.inner.reduce(accumulator, tolerance, reductions);
     }
 }

@@ -35,7 +35,9 @@ pub struct Last<V> {
 /// }
 /// assert_eq!(ends.output(&accumulator), (Some("/".to_string()), Some("/bye".to_string())));
 /// ```
-pub fn first<R: ?Sized, V: Durable + Clone + Send + Sync + 'static, F: Fn(&R) -> V>(value: F) -> First<ByValue<R, V, F>> {
+pub fn first<R: ?Sized, V: Durable + Clone + Send + Sync + 'static, F: Fn(&R) -> V>(
+    value: F,
+) -> First<ByValue<R, V, F>> {
     First { value: ByValue::new(value) }
 }
 
@@ -44,13 +46,17 @@ pub fn first<R: ?Sized, V: Durable + Clone + Send + Sync + 'static, F: Fn(&R) ->
 /// added after. The closure is called only when its value is to be kept.
 ///
 /// The memory that a kept value holds on the heap is not part of `state_bytes`.
-pub fn last<R: ?Sized, V: Durable + Clone + Send + Sync + 'static, F: Fn(&R) -> V>(value: F) -> Last<ByValue<R, V, F>> {
+pub fn last<R: ?Sized, V: Durable + Clone + Send + Sync + 'static, F: Fn(&R) -> V>(
+    value: F,
+) -> Last<ByValue<R, V, F>> {
     Last { value: ByValue::new(value) }
 }
 
 macro_rules! end {
     ($aggregate:ident, $name:literal, $replaces:expr) => {
-        impl<R: ?Sized, E: ValueOf<R, Value: Durable + Clone + Send + Sync + 'static>> Aggregate<R> for $aggregate<E> {
+        impl<R: ?Sized, E: ValueOf<R, Value: Durable + Clone + Send + Sync + 'static>> Aggregate<R>
+            for $aggregate<E>
+        {
             type Accumulator = Option<(Timestamp, E::Value)>;
             type Output = Option<E::Value>;
 
@@ -66,7 +72,11 @@ macro_rules! end {
                 }
             }
 
-            fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error> {
+            fn merge(
+                &self,
+                into: &mut Self::Accumulator,
+                from: &Self::Accumulator,
+            ) -> Result<(), Error> {
                 let replaces: fn(Timestamp, Timestamp) -> bool = $replaces;
                 if let Some((time, _)) = from
                     && into.as_ref().is_none_or(|(kept, _)| replaces(*time, *kept))
@@ -84,7 +94,11 @@ macro_rules! end {
                 format!(concat!($name, " of {}"), E::Value::NAME)
             }
 
-            fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
+            fn encode(
+                &self,
+                accumulator: &Self::Accumulator,
+                writer: &mut Writer,
+            ) -> Result<(), Error> {
                 accumulator.write(writer);
                 Ok(())
             }

@@ -46,13 +46,16 @@ impl Sketch {
 
     fn set_error(self, epsilon: f64, confidence: f64) -> Self {
         match CountMin::with_error(epsilon, confidence) {
-            Ok(empty) => Sketch { empty: empty.seeded(self.empty.seed()), wrong: None, ..self }.exact(),
+            Ok(empty) => {
+                Sketch { empty: empty.seeded(self.empty.seed()), wrong: None, ..self }.exact()
+            }
             Err(error) => Sketch { wrong: Some(error.message().to_string()), ..self },
         }
     }
 
     fn exact(mut self) -> Self {
-        let bytes = self.exact_bytes.unwrap_or(self.empty.width() * self.empty.depth() * size_of::<u32>());
+        let bytes =
+            self.exact_bytes.unwrap_or(self.empty.width() * self.empty.depth() * size_of::<u32>());
         self.empty = self.empty.exact_within(bytes);
         self
     }
@@ -89,7 +92,9 @@ where
 }
 
 /// A count-min sketch of a key that is computed; as [`frequencies`] otherwise.
-pub fn frequencies_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(key: F) -> Frequencies<ByValue<R, K, F>> {
+pub fn frequencies_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(
+    key: F,
+) -> Frequencies<ByValue<R, K, F>> {
     Frequencies { key: ByValue::new(key), sketch: Sketch::new() }
 }
 
@@ -111,7 +116,10 @@ where
 }
 
 /// How often one key comes, for a key that is computed; as [`frequency`] otherwise.
-pub fn frequency_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(key: F, of: K) -> Frequency<ByValue<R, K, F>, K> {
+pub fn frequency_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(
+    key: F,
+    of: K,
+) -> Frequency<ByValue<R, K, F>, K> {
     Frequency { of, frequencies: frequencies_value(key) }
 }
 

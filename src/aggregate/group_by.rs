@@ -164,7 +164,12 @@ where
 
 impl<E, A> GroupBy<E, A> {
     pub(crate) fn new(key: E, inner: A) -> Self {
-        GroupBy { key, inner, groups_max: Limits::default().groups_max, overflow: Overflow::default() }
+        GroupBy {
+            key,
+            inner,
+            groups_max: Limits::default().groups_max,
+            overflow: Overflow::default(),
+        }
     }
 
     /// The same with another limit on groups, at least 1; default that of [`Limits::groups_max`],
@@ -206,10 +211,16 @@ impl<E, A> GroupBy<E, A> {
     /// The accumulator that a record of this key will be added to, or `None` if it is yet to be
     /// made.
     #[inline]
-    fn target<'a, K: Key + ?Sized, S>(&self, accumulator: &'a GroupByAccumulator<K::Owned, S>, key: &K) -> Target<'a, S> {
+    fn target<'a, K: Key + ?Sized, S>(
+        &self,
+        accumulator: &'a GroupByAccumulator<K::Owned, S>,
+        key: &K,
+    ) -> Target<'a, S> {
         match accumulator.groups.get(key) {
             Some(group) => Target::Known(&group.accumulator),
-            None if accumulator.is_past_cut(key) => Target::Other(accumulator.other.as_ref().map(|group| &group.accumulator)),
+            None if accumulator.is_past_cut(key) => {
+                Target::Other(accumulator.other.as_ref().map(|group| &group.accumulator))
+            }
             None => Target::New,
         }
     }
@@ -229,7 +240,9 @@ impl<E, A> GroupBy<E, A> {
         self.key.with_key(record, |key| match self.target(state, key) {
             Target::Known(inner) => self.inner.check(Some(inner), record),
             Target::Other(inner) => self.inner.check(inner, record),
-            Target::New if may_refuse && (state.stuck || state.groups.len() >= self.groups_max) => Err(self.refusal()),
+            Target::New if may_refuse && (state.stuck || state.groups.len() >= self.groups_max) => {
+                Err(self.refusal())
+            }
             Target::New => self.inner.check(None, record),
         })
     }
@@ -237,7 +250,10 @@ impl<E, A> GroupBy<E, A> {
     fn refusal(&self) -> Error {
         Error::new(
             ErrorKind::LimitExceeded,
-            format!("more than {} groups; raise groups_max, or let the rest share Overflow::Other", self.groups_max),
+            format!(
+                "more than {} groups; raise groups_max, or let the rest share Overflow::Other",
+                self.groups_max
+            ),
         )
     }
 }
@@ -271,7 +287,12 @@ impl<K, S> GroupByAccumulator<K, S> {
 impl<E, A> GroupBy<E, A> {
     /// Changes an accumulator of the inner aggregate, and counts the bytes that it then holds more.
     #[inline(always)]
-    fn change<R: ?Sized, T>(&self, inner: &mut A::Accumulator, heap_bytes: &mut usize, change: impl FnOnce(&mut A::Accumulator) -> T) -> T
+    fn change<R: ?Sized, T>(
+        &self,
+        inner: &mut A::Accumulator,
+        heap_bytes: &mut usize,
+        change: impl FnOnce(&mut A::Accumulator) -> T,
+    ) -> T
     where
         A: Aggregate<R>,
     {
@@ -321,7 +342,9 @@ impl<E, A> GroupBy<E, A> {
     {
         if state.is_past_cut(key) {
             let before = self.heap_bytes_of_other::<R>(state.other.as_ref());
-            let group = state.other.get_or_insert_with(|| Group { records: 0, accumulator: self.inner.init() });
+            let group = state
+                .other
+                .get_or_insert_with(|| Group { records: 0, accumulator: self.inner.init() });
             group.records = group.records.saturating_add(1);
             self.inner.add(&mut group.accumulator, record, time);
             let after = self.heap_bytes_of_other::<R>(state.other.as_ref());
@@ -338,7 +361,11 @@ impl<E, A> GroupBy<E, A> {
         }
     }
 
-    fn group_heap_bytes<R: ?Sized>(&self, key: &<E::Key as Key>::Owned, group: &Group<A::Accumulator>) -> usize
+    fn group_heap_bytes<R: ?Sized>(
+        &self,
+        key: &<E::Key as Key>::Owned,
+        group: &Group<A::Accumulator>,
+    ) -> usize
     where
         E: KeyOf<R>,
         A: Aggregate<R>,
@@ -349,8 +376,10 @@ impl<E, A> GroupBy<E, A> {
     /// Moves all but the smallest `groups_max` keys to `other`, in the order of their keys.
     /// Amortised O(1) per opened group.
     #[cold]
-    fn move_largest_to_other<R: ?Sized>(&self, state: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>)
-    where
+    fn move_largest_to_other<R: ?Sized>(
+        &self,
+        state: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
+    ) where
         E: KeyOf<R>,
         A: Aggregate<R>,
     {
@@ -362,7 +391,9 @@ impl<E, A> GroupBy<E, A> {
         state.cut = Some(cut);
         moved.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
         for (key, group) in moved {
-            let other = state.other.get_or_insert_with(|| Group { records: 0, accumulator: self.inner.init() });
+            let other = state
+                .other
+                .get_or_insert_with(|| Group { records: 0, accumulator: self.inner.init() });
             if self.inner.merge(&mut other.accumulator, &group.accumulator).is_err() {
                 // An inner limit. Nothing is lost: the group stays, and `check` refuses what would
                 // open another.
@@ -375,12 +406,15 @@ impl<E, A> GroupBy<E, A> {
         self.recount_heap_bytes::<R>(state);
     }
 
-    fn recount_heap_bytes<R: ?Sized>(&self, state: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>)
-    where
+    fn recount_heap_bytes<R: ?Sized>(
+        &self,
+        state: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
+    ) where
         E: KeyOf<R>,
         A: Aggregate<R>,
     {
-        let groups: usize = state.groups.iter().map(|(key, group)| self.group_heap_bytes::<R>(key, group)).sum();
+        let groups: usize =
+            state.groups.iter().map(|(key, group)| self.group_heap_bytes::<R>(key, group)).sum();
         state.heap_bytes = groups + self.heap_bytes_of_other::<R>(state.other.as_ref());
     }
 
@@ -424,7 +458,8 @@ impl<E, A> GroupBy<E, A> {
             let before = self.inner.state_bytes(&known.accumulator);
             self.inner.merge(&mut known.accumulator, &group.accumulator)?;
             known.records = known.records.saturating_add(group.records);
-            into.heap_bytes = (into.heap_bytes + self.inner.state_bytes(&known.accumulator)).saturating_sub(before);
+            into.heap_bytes = (into.heap_bytes + self.inner.state_bytes(&known.accumulator))
+                .saturating_sub(before);
         }
         Ok(())
     }
@@ -440,7 +475,11 @@ impl<E, A> GroupBy<E, A> {
         }
     }
 
-    fn encode_group<R: ?Sized>(&self, group: &Group<A::Accumulator>, writer: &mut Writer) -> Result<(), Error>
+    fn encode_group<R: ?Sized>(
+        &self,
+        group: &Group<A::Accumulator>,
+        writer: &mut Writer,
+    ) -> Result<(), Error>
     where
         A: Aggregate<R>,
     {
@@ -448,7 +487,10 @@ impl<E, A> GroupBy<E, A> {
         self.inner.encode(&group.accumulator, writer)
     }
 
-    fn decode_group<R: ?Sized>(&self, reader: &mut Reader<'_>) -> Result<Group<A::Accumulator>, Error>
+    fn decode_group<R: ?Sized>(
+        &self,
+        reader: &mut Reader<'_>,
+    ) -> Result<Group<A::Accumulator>, Error>
     where
         A: Aggregate<R>,
     {
@@ -479,12 +521,20 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
     }
 
     fn init(&self) -> Self::Accumulator {
-        GroupByAccumulator { groups: Map::default(), other: None, cut: None, stuck: false, prepared: false, heap_bytes: 0 }
+        GroupByAccumulator {
+            groups: Map::default(),
+            other: None,
+            cut: None,
+            stuck: false,
+            prepared: false,
+            heap_bytes: 0,
+        }
     }
 
     #[inline]
     fn check(&self, accumulator: Option<&Self::Accumulator>, record: &R) -> Result<(), Error> {
-        let may_refuse = self.overflow == Overflow::Error || accumulator.is_some_and(|state| state.stuck);
+        let may_refuse =
+            self.overflow == Overflow::Error || accumulator.is_some_and(|state| state.stuck);
         if !A::CHECKS_ACCUMULATOR && !may_refuse {
             return self.inner.check(None, record);
         }
@@ -501,18 +551,27 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
                 return self.add_new(accumulator, (record, time), key);
             };
             group.records += 1;
-            self.change::<R, _>(&mut group.accumulator, &mut accumulator.heap_bytes, |inner| self.inner.add(inner, record, time));
+            self.change::<R, _>(&mut group.accumulator, &mut accumulator.heap_bytes, |inner| {
+                self.inner.add(inner, record, time)
+            });
         });
     }
 
     /// The group is looked for once.
     #[inline]
-    fn try_add(&self, accumulator: &mut Self::Accumulator, record: &R, time: Timestamp) -> Result<(), Error> {
+    fn try_add(
+        &self,
+        accumulator: &mut Self::Accumulator,
+        record: &R,
+        time: Timestamp,
+    ) -> Result<(), Error> {
         self.key.with_key(record, |key| {
             let Some(group) = accumulator.groups.get_mut(&Sought(key)) else {
                 return self.try_add_new(accumulator, (record, time), key);
             };
-            self.change::<R, _>(&mut group.accumulator, &mut accumulator.heap_bytes, |inner| self.inner.try_add(inner, record, time))?;
+            self.change::<R, _>(&mut group.accumulator, &mut accumulator.heap_bytes, |inner| {
+                self.inner.try_add(inner, record, time)
+            })?;
             group.records += 1;
             Ok(())
         })
@@ -521,14 +580,17 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
     fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error> {
         if self.overflow == Overflow::Error {
             // Counted first, so that a refused merge changes nothing.
-            let new = from.groups.keys().filter(|key| !into.groups.contains_key((*key).borrow())).count();
+            let new =
+                from.groups.keys().filter(|key| !into.groups.contains_key((*key).borrow())).count();
             if into.groups.len() + new > self.groups_max {
                 return Err(self.refusal());
             }
         }
         if let Some(from) = &from.other {
             let before = self.heap_bytes_of_other::<R>(into.other.as_ref());
-            let other = into.other.get_or_insert_with(|| Group { records: 0, accumulator: self.inner.init() });
+            let other = into
+                .other
+                .get_or_insert_with(|| Group { records: 0, accumulator: self.inner.init() });
             self.inner.merge(&mut other.accumulator, &from.accumulator)?;
             other.records = other.records.saturating_add(from.records);
             let after = self.heap_bytes_of_other::<R>(into.other.as_ref());
@@ -555,22 +617,37 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
         let mut groups: Vec<_> = accumulator.groups.iter().collect();
         groups.sort_unstable_by_key(|(key, _)| *key);
         let past = groups.split_off(self.groups_max.max(1).min(groups.len()));
-        let mut rows: Vec<_> = groups.into_iter().map(|(key, group)| (key.clone(), self.inner.output(&group.accumulator))).collect();
+        let mut rows: Vec<_> = groups
+            .into_iter()
+            .map(|(key, group)| (key.clone(), self.inner.output(&group.accumulator)))
+            .collect();
         if past.is_empty() {
             let other = accumulator.other.as_ref();
             return Groups {
                 rows,
-                other: other.map(|other| Other { records: other.records, value: self.inner.output(&other.accumulator) }),
+                other: other.map(|other| Other {
+                    records: other.records,
+                    value: self.inner.output(&other.accumulator),
+                }),
             };
         }
-        let mut other = accumulator.other.clone().unwrap_or_else(|| Group { records: 0, accumulator: self.inner.init() });
+        let mut other = accumulator
+            .other
+            .clone()
+            .unwrap_or_else(|| Group { records: 0, accumulator: self.inner.init() });
         for (key, group) in past {
             match self.inner.merge(&mut other.accumulator, &group.accumulator) {
                 Ok(()) => other.records = other.records.saturating_add(group.records),
                 Err(_) => rows.push((key.clone(), self.inner.output(&group.accumulator))),
             }
         }
-        Groups { rows, other: Some(Other { records: other.records, value: self.inner.output(&other.accumulator) }) }
+        Groups {
+            rows,
+            other: Some(Other {
+                records: other.records,
+                value: self.inner.output(&other.accumulator),
+            }),
+        }
     }
 
     /// None where all groups are known, whose accumulators do not grow.
@@ -587,7 +664,9 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
     fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
         // One control byte a place.
         let place = size_of::<(<E::Key as Key>::Owned, Group<A::Accumulator>)>() + 1;
-        size_of_val(accumulator) + table_places(accumulator.groups.len()) * place + accumulator.heap_bytes
+        size_of_val(accumulator)
+            + table_places(accumulator.groups.len()) * place
+            + accumulator.heap_bytes
     }
 
     fn describe(&self) -> String {
@@ -631,7 +710,10 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
         }
         state.stuck = reader.bool()?;
         if count > self.groups_held_max() && !state.stuck {
-            let message = format!("{count} groups were saved, over the {} of groups_max and a quarter", self.groups_max);
+            let message = format!(
+                "{count} groups were saved, over the {} of groups_max and a quarter",
+                self.groups_max
+            );
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         if reader.bool()? {
@@ -644,7 +726,12 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
         Ok(state)
     }
 
-    fn reduce(&self, accumulator: &mut Self::Accumulator, tolerance: f64, reductions: &mut Reductions) {
+    fn reduce(
+        &self,
+        accumulator: &mut Self::Accumulator,
+        tolerance: f64,
+        reductions: &mut Reductions,
+    ) {
         for group in accumulator.groups.values_mut().chain(&mut accumulator.other) {
             self.inner.reduce(&mut group.accumulator, tolerance, reductions);
         }
@@ -652,19 +739,30 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
     }
 }
 
-impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Invertible<R, GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>> for GroupBy<E, A> {
-    fn prepare(&self, accumulator: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>) {
+impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>>
+    Invertible<R, GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>> for GroupBy<E, A>
+{
+    fn prepare(
+        &self,
+        accumulator: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
+    ) {
         accumulator.prepared = true;
         accumulator.groups.values_mut().for_each(|group| self.prepare_group::<R>(group));
         self.recount_heap_bytes::<R>(accumulator);
     }
 
-    fn is_exact(&self, accumulator: &GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>) -> bool {
+    fn is_exact(
+        &self,
+        accumulator: &GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
+    ) -> bool {
         let Some(inverse) = self.inner.inverse() else { return false };
         // What is in `other` is not known by its key any more.
         accumulator.other.is_none()
             && accumulator.cut.is_none()
-            && accumulator.groups.values().all(|group| group.records < u64::MAX && inverse.is_exact(&group.accumulator))
+            && accumulator
+                .groups
+                .values()
+                .all(|group| group.records < u64::MAX && inverse.is_exact(&group.accumulator))
     }
 
     fn subtract(

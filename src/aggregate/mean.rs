@@ -72,7 +72,9 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Mean<N> {
     }
 
     fn inverse(&self) -> Option<&dyn Invertible<R, Self::Accumulator>> {
-        let invertible = <<<N::Value as Number>::Wide as Wide>::Sum as Total<<N::Value as Number>::Wide>>::INVERTIBLE;
+        let invertible = <<<N::Value as Number>::Wide as Wide>::Sum as Total<
+            <N::Value as Number>::Wide,
+        >>::INVERTIBLE;
         invertible.then_some(self as _)
     }
 
@@ -99,7 +101,9 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Mean<N> {
     }
 }
 
-impl<R: ?Sized, N: ValueOf<R, Value: Number>, S: Total<<N::Value as Number>::Wide>> Invertible<R, MeanAccumulator<S>> for Mean<N> {
+impl<R: ?Sized, N: ValueOf<R, Value: Number>, S: Total<<N::Value as Number>::Wide>>
+    Invertible<R, MeanAccumulator<S>> for Mean<N>
+{
     fn is_exact(&self, accumulator: &MeanAccumulator<S>) -> bool {
         accumulator.count < u64::MAX
     }

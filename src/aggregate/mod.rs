@@ -29,14 +29,20 @@ mod tuples;
 mod variance;
 
 pub use count::{Count, count};
-pub use distinct::{DISTINCT_EXACT_MAX, DISTINCT_PRECISION, Distinct, DistinctAccumulator, distinct, distinct_value};
+pub use distinct::{
+    DISTINCT_EXACT_MAX, DISTINCT_PRECISION, Distinct, DistinctAccumulator, distinct, distinct_value,
+};
 pub use exact_sum::ExactSum;
 pub use extract::{ByReference, ByValue, KeyOf, ValueOf};
 pub use extrema::{Max, Min, max, min};
 pub use filtered::{Filtered, filtered};
 pub use first_last::{First, Last, first, last};
-pub use frequency::{Frequencies, Frequency, frequencies, frequencies_value, frequency, frequency_value};
-pub use group_by::{GroupBy, GroupByAccumulator, Groups, Other, Overflow, group_by, group_by_value};
+pub use frequency::{
+    Frequencies, Frequency, frequencies, frequencies_value, frequency, frequency_value,
+};
+pub use group_by::{
+    GroupBy, GroupByAccumulator, Groups, Other, Overflow, group_by, group_by_value,
+};
 pub use invertible::Invertible;
 pub use mean::{Mean, MeanAccumulator, mean};
 pub use number::{IntegerSum, Moments, Number, Total, Wide};
@@ -149,7 +155,12 @@ pub trait Aggregate<R: ?Sized> {
     /// # Errors
     /// Those of [`check`](Aggregate::check).
     #[inline]
-    fn try_add(&self, accumulator: &mut Self::Accumulator, record: &R, time: Timestamp) -> Result<(), Error> {
+    fn try_add(
+        &self,
+        accumulator: &mut Self::Accumulator,
+        record: &R,
+        time: Timestamp,
+    ) -> Result<(), Error> {
         self.check(Some(accumulator), record)?;
         self.add(accumulator, record, time);
         Ok(())
@@ -234,12 +245,20 @@ pub trait Aggregate<R: ?Sized> {
     /// tolerance never gives a larger encoding. Default: it cannot be made smaller.
     ///
     /// See [`Engine::snapshot_within`](crate::engine::Engine::snapshot_within).
-    fn reduce(&self, accumulator: &mut Self::Accumulator, tolerance: f64, reductions: &mut Reductions) {
+    fn reduce(
+        &self,
+        accumulator: &mut Self::Accumulator,
+        tolerance: f64,
+        reductions: &mut Reductions,
+    ) {
         let _ = (accumulator, tolerance, reductions);
     }
 }
 
 #[cold]
 fn not_durable(method: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("an aggregate cannot be written down: it does not implement Aggregate::{method}"))
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("an aggregate cannot be written down: it does not implement Aggregate::{method}"),
+    )
 }

@@ -201,8 +201,12 @@ impl Total<i128> for IntegerSum {
 
     fn merge(&mut self, from: &Self) -> Result<(), Error> {
         let sum = self.0.checked_add(from.0);
-        self.0 = sum
-            .ok_or_else(|| Error::new(ErrorKind::LimitExceeded, format!("the sum {} + {} leaves 128 bits", self.total(), from.total())))?;
+        self.0 = sum.ok_or_else(|| {
+            Error::new(
+                ErrorKind::LimitExceeded,
+                format!("the sum {} + {} leaves 128 bits", self.total(), from.total()),
+            )
+        })?;
         Ok(())
     }
 
@@ -264,7 +268,10 @@ pub(super) fn count_overflow() -> Error {
 /// The refusal of a float that cannot be aggregated.
 #[cold]
 pub(super) fn not_finite<V: Number>(number: V, aggregate: &str) -> Error {
-    Error::new(ErrorKind::InvalidRecord, format!("{aggregate} of {number:?}; only finite numbers can be aggregated"))
+    Error::new(
+        ErrorKind::InvalidRecord,
+        format!("{aggregate} of {number:?}; only finite numbers can be aggregated"),
+    )
 }
 
 #[cfg(test)]
@@ -279,7 +286,11 @@ mod tests {
         assert_eq!(quotient(1, 3), 1.0 / 3.0);
         assert_eq!(quotient(-7, 2), -3.5);
         assert_eq!(quotient((1 << 53) + 1, 1), 9_007_199_254_740_992.0, "a tie goes to even");
-        assert_eq!(quotient(((1 << 53) + 1) * 3 + 1, 3), 9_007_199_254_740_994.0, "a little over the tie goes up");
+        assert_eq!(
+            quotient(((1 << 53) + 1) * 3 + 1, 3),
+            9_007_199_254_740_994.0,
+            "a little over the tie goes up"
+        );
         assert_eq!(quotient(i128::MIN, 1), -(2f64.powi(127)));
     }
 

@@ -47,13 +47,19 @@ pub struct Quantiles<N, const Q: usize> {
 /// }
 /// assert_eq!(median.output(&accumulator).unwrap().value, 20.0);
 /// ```
-pub fn quantile<R: ?Sized, V: Number, F: Fn(&R) -> V>(q: f64, number: F) -> Quantile<ByValue<R, V, F>> {
+pub fn quantile<R: ?Sized, V: Number, F: Fn(&R) -> V>(
+    q: f64,
+    number: F,
+) -> Quantile<ByValue<R, V, F>> {
     Quantile { of: quantiles([q], number) }
 }
 
 /// Several quantiles of one number from one histogram, as in `quantiles([0.5, 0.9, 0.99], |hit:
 /// &Hit| hit.latency_ms)`: as [`quantile`] for each, at the memory and the time per record of one.
-pub fn quantiles<R: ?Sized, V: Number, F: Fn(&R) -> V, const Q: usize>(ranks: [f64; Q], number: F) -> Quantiles<ByValue<R, V, F>, Q> {
+pub fn quantiles<R: ?Sized, V: Number, F: Fn(&R) -> V, const Q: usize>(
+    ranks: [f64; Q],
+    number: F,
+) -> Quantiles<ByValue<R, V, F>, Q> {
     let empty = LogHistogram::with_accuracy(DEFAULT_ACCURACY).expect("the default is in range");
     Quantiles { ranks, number: ByValue::new(number), empty, wrong: None }
 }
@@ -89,7 +95,9 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Aggregate<R> for Q
             return Err(Error::invalid(message));
         }
         match self.ranks.iter().find(|rank| !(0.0..=1.0).contains(*rank)) {
-            Some(rank) => Err(Error::invalid(format!("a quantile of {rank}; from 0 to 1, as in 0.99 for the 99th percentile"))),
+            Some(rank) => Err(Error::invalid(format!(
+                "a quantile of {rank}; from 0 to 1, as in 0.99 for the 99th percentile"
+            ))),
             None => Ok(()),
         }
     }
@@ -210,7 +218,9 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Quantile<N> {
     }
 }
 
-impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Invertible<R, LogHistogram> for Quantiles<N, Q> {
+impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Invertible<R, LogHistogram>
+    for Quantiles<N, Q>
+{
     fn prepare(&self, accumulator: &mut LogHistogram) {
         accumulator.prepare();
     }

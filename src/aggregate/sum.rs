@@ -61,7 +61,9 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Sum<N> {
     }
 
     fn inverse(&self) -> Option<&dyn Invertible<R, Self::Accumulator>> {
-        let invertible = <<<N::Value as Number>::Wide as Wide>::Sum as Total<<N::Value as Number>::Wide>>::INVERTIBLE;
+        let invertible = <<<N::Value as Number>::Wide as Wide>::Sum as Total<
+            <N::Value as Number>::Wide,
+        >>::INVERTIBLE;
         invertible.then_some(self as _)
     }
 
@@ -87,8 +89,14 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Sum<N> {
     }
 }
 
-impl<R: ?Sized, N: ValueOf<R, Value: Number>> Invertible<R, <<N::Value as Number>::Wide as Wide>::Sum> for Sum<N> {
-    fn subtract(&self, from: &mut <<N::Value as Number>::Wide as Wide>::Sum, part: &<<N::Value as Number>::Wide as Wide>::Sum) -> bool {
+impl<R: ?Sized, N: ValueOf<R, Value: Number>>
+    Invertible<R, <<N::Value as Number>::Wide as Wide>::Sum> for Sum<N>
+{
+    fn subtract(
+        &self,
+        from: &mut <<N::Value as Number>::Wide as Wide>::Sum,
+        part: &<<N::Value as Number>::Wide as Wide>::Sum,
+    ) -> bool {
         from.subtract(part)
     }
 }

@@ -57,7 +57,10 @@ where
 }
 
 /// The `k` keys that come most often, for a key that is computed; as [`top_k`] otherwise.
-pub fn top_k_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(k: usize, key: F) -> TopK<ByValue<R, K, F>> {
+pub fn top_k_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(
+    k: usize,
+    key: F,
+) -> TopK<ByValue<R, K, F>> {
     TopK { k, key: ByValue::new(key), counters: DEFAULT_COUNTERS, seed: Seed::PUBLIC }
 }
 
@@ -89,7 +92,9 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for TopK<E> {
         }
         if self.counters < self.k || self.counters > COUNTERS_MAX {
             let (k, counters) = (self.k, self.counters);
-            return Err(Error::invalid(format!("{counters} counters for the top {k}; from {k} to {COUNTERS_MAX}")));
+            return Err(Error::invalid(format!(
+                "{counters} counters for the top {k}; from {k} to {COUNTERS_MAX}"
+            )));
         }
         Ok(())
     }
@@ -98,7 +103,9 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for TopK<E> {
         // `validate` has refused other numbers; clamped, so that a specification nobody validated
         // does not panic either.
         let counters = self.counters.clamp(1, COUNTERS_MAX);
-        SpaceSaving::with_capacity(counters).expect("1 to 2^26 is the range of a sketch").seeded(self.seed)
+        SpaceSaving::with_capacity(counters)
+            .expect("1 to 2^26 is the range of a sketch")
+            .seeded(self.seed)
     }
 
     #[inline]
@@ -140,7 +147,12 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for TopK<E> {
     }
 
     /// Keeps `1 / tolerance` rows, and never fewer than `k`.
-    fn reduce(&self, accumulator: &mut Self::Accumulator, tolerance: f64, reductions: &mut Reductions) {
+    fn reduce(
+        &self,
+        accumulator: &mut Self::Accumulator,
+        tolerance: f64,
+        reductions: &mut Reductions,
+    ) {
         if accumulator.cut_to(((1.0 / tolerance) as usize).max(self.k)) {
             reductions.note(&Aggregate::<R>::describe(self));
         }

@@ -101,7 +101,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             for _ in 0..if taken == 0 { SINGLY } else { 1 }.min(batch.times().len()) {
                 let mut told = Ok(true);
                 batch.each(0..1, |record, time| {
-                    told = self.push(shard, record, time).map(|outcome| tell(record, time, outcome));
+                    told =
+                        self.push(shard, record, time).map(|outcome| tell(record, time, outcome));
                     true
                 });
                 let goes_on = told?;
@@ -121,7 +122,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     ///
     /// The state is then the one after pushing as many one by one.
     fn push_run(&mut self, shard: Shard, batch: &mut impl Batch<R>) -> usize {
-        if self.firing.is_due(self.watermarks.overall()) || !self.watermarks.is_settled(shard.index()) {
+        if self.firing.is_due(self.watermarks.overall())
+            || !self.watermarks.is_settled(shard.index())
+        {
             return 0;
         }
         let mut run = Run { quiet: self.quiet(), latest: i64::MIN };
@@ -152,7 +155,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// that has fired or waits to be fetched.
     pub(super) fn quiet(&self) -> Range<i64> {
         let apart = self.lateness > 0 || self.firing.waits();
-        let from = if apart { self.schedule.first_time_from(self.firing.settled_to()) } else { i64::MIN };
+        let from =
+            if apart { self.schedule.first_time_from(self.firing.settled_to()) } else { i64::MIN };
         from..self.watermarks.time_reaching(self.firing.wake_at())
     }
 
@@ -161,11 +165,18 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     // The loops over records are functions of their own for the registers' sake; they are called
     // once for many records.
     #[inline(never)]
-    fn add_stretch(&mut self, batch: &mut impl Batch<R>, range: Range<usize>, run: &mut Run) -> Stretch {
+    fn add_stretch(
+        &mut self,
+        batch: &mut impl Batch<R>,
+        range: Range<usize>,
+        run: &mut Run,
+    ) -> Stretch {
         let start = range.start;
         let times = batch.times_of(start..range.end.min(start + LONG));
         let Some(first) = times.first() else { return Stretch::Of(0) };
-        let Some((pane, accumulator)) = self.panes.recent(first.as_millis()) else { return Stretch::Of(0) };
+        let Some((pane, accumulator)) = self.panes.recent(first.as_millis()) else {
+            return Stretch::Of(0);
+        };
         let stretch = pane.start.max(run.quiet.start)..pane.end.min(run.quiet.end);
         // Apart from adding, a loop that often needs all registers for itself.
         let (length, latest) = front_within(times, &stretch);
@@ -173,8 +184,14 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             return Stretch::Short;
         }
         let aggregate = &self.aggregate;
-        let added = batch.each(start..start + length, |record, time| aggregate.try_add(accumulator, record, time).is_ok());
-        let latest = if added < length { front_within(batch.times_of(start..start + added), &stretch).1 } else { latest };
+        let added = batch.each(start..start + length, |record, time| {
+            aggregate.try_add(accumulator, record, time).is_ok()
+        });
+        let latest = if added < length {
+            front_within(batch.times_of(start..start + added), &stretch).1
+        } else {
+            latest
+        };
         run.latest = run.latest.max(latest);
         if added > 0
             && let Some(stacks) = &mut self.stacks
@@ -187,14 +204,23 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Adds a number of records from the front that go into panes that were used lately, while they
     /// are quiet and not refused.
     #[inline(never)]
-    fn add_mixed(&mut self, batch: &mut impl Batch<R>, range: Range<usize>, run: &mut Run) -> usize {
+    fn add_mixed(
+        &mut self,
+        batch: &mut impl Batch<R>,
+        range: Range<usize>,
+        run: &mut Run,
+    ) -> usize {
         let range = range.start..range.end.min(range.start + MIXED);
-        let Some(first) = batch.times().get(range.start).map(|time| time.as_millis()) else { return 0 };
+        let Some(first) = batch.times().get(range.start).map(|time| time.as_millis()) else {
+            return 0;
+        };
         // Panes that have been merged are to be told of. Where the first record goes into none of
         // them the others do not either, so that the loop need not remember.
         let covered = self.stacks.as_ref().map_or(i64::MIN, TwoStacks::covered);
         let from = if first < covered { run.quiet.start } else { run.quiet.start.max(covered) };
-        let Some(mut neighbours) = self.panes.neighbours(first, &(from..run.quiet.end)) else { return 0 };
+        let Some(mut neighbours) = self.panes.neighbours(first, &(from..run.quiet.end)) else {
+            return 0;
+        };
         let aggregate = &self.aggregate;
         let mut latest = run.latest;
         let start = range.start;

@@ -182,7 +182,12 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Takes a record that is not simply added to a pane that was used lately.
     #[inline(never)]
-    fn push_elsewhere(&mut self, shard: Shard, record: &R, time: Timestamp) -> Result<Outcome, Error> {
+    fn push_elsewhere(
+        &mut self,
+        shard: Shard,
+        record: &R,
+        time: Timestamp,
+    ) -> Result<Outcome, Error> {
         let outcome = self.place(record, time)?;
         self.observe(shard, time);
         self.stats.count(outcome);
@@ -194,7 +199,13 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     ///
     /// # Errors
     /// As [`push`](Engine::push).
-    pub fn push_at(&mut self, shard: Shard, sequence: &Sequence, record: &R, time: Timestamp) -> Result<Outcome, Error> {
+    pub fn push_at(
+        &mut self,
+        shard: Shard,
+        sequence: &Sequence,
+        record: &R,
+        time: Timestamp,
+    ) -> Result<Outcome, Error> {
         if self.is_duplicate(shard, sequence) {
             return Ok(Outcome::Duplicate);
         }
@@ -230,7 +241,13 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// be decoded, and takes its place as reached. Its event time moves the watermark of its shard
     /// as that of any record; `None` where the time cannot be read, or where [no time moves a
     /// watermark](Engine::moves_watermark).
-    pub fn pass_over(&mut self, shard: Shard, sequence: Option<&Sequence>, outcome: Outcome, time: Option<Timestamp>) {
+    pub fn pass_over(
+        &mut self,
+        shard: Shard,
+        sequence: Option<&Sequence>,
+        outcome: Outcome,
+        time: Option<Timestamp>,
+    ) {
         self.stats.count(outcome);
         if let Some(time) = time {
             self.observe(shard, time);
@@ -243,7 +260,12 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Counts records without sequence numbers that did not pass a filter; `latest` is the latest
     /// of their event times.
     #[cfg(feature = "spec")]
-    pub(crate) fn pass_over_filtered(&mut self, shard: Shard, records: usize, latest: Option<Timestamp>) {
+    pub(crate) fn pass_over_filtered(
+        &mut self,
+        shard: Shard,
+        records: usize,
+        latest: Option<Timestamp>,
+    ) {
         self.stats.filtered = self.stats.filtered.saturating_add(records as u64);
         if let Some(time) = latest {
             self.observe(shard, time);
@@ -316,7 +338,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Whether [`next_emission`](Engine::next_emission) may have something to give. False is
     /// certain.
     pub fn is_due(&self) -> bool {
-        !self.pending.is_empty() || self.firing.waits() || self.firing.is_due(self.watermarks.overall())
+        !self.pending.is_empty()
+            || self.firing.waits()
+            || self.firing.is_due(self.watermarks.overall())
     }
 
     /// The input has ended: every window is complete.
@@ -403,7 +427,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         let pane = match self.schedule.place(time.as_millis(), self.lateness) {
             Place::In(pane) => pane,
             Place::Between => return Ok(Outcome::BetweenWindows),
-            Place::OutOfRange => return self.refuse(Error::new(ErrorKind::TimeOutOfRange, out_of_range(time))),
+            Place::OutOfRange => {
+                return self.refuse(Error::new(ErrorKind::TimeOutOfRange, out_of_range(time)));
+            }
         };
         if self.closes_at(pane.start) <= self.watermarks.overall() {
             return Ok(Outcome::Late);
@@ -498,13 +524,17 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 /// How many records may come before a state of this many bytes is measured again, under a limit of
 /// `bytes_max`. A power of two, so that it does not depend on a few bytes more or less.
 pub(super) fn records_between_checks(bytes: usize, bytes_max: usize) -> u64 {
-    let amortised = (bytes as u64 / CHECK_BYTES_PER_RECORD).max(CHECK_RECORDS_MIN).next_power_of_two();
+    let amortised =
+        (bytes as u64 / CHECK_BYTES_PER_RECORD).max(CHECK_RECORDS_MIN).next_power_of_two();
     let room = bytes_max.saturating_sub(bytes).max(bytes_max / 4) as u64 / GROWTH_BYTES;
     amortised.min(1 << room.max(1).ilog2())
 }
 
 /// The answer of an accumulator; that of no records if there is none.
-pub(super) fn answer<R: ?Sized, A: Aggregate<R>>(aggregate: &A, accumulator: Option<&A::Accumulator>) -> A::Output {
+pub(super) fn answer<R: ?Sized, A: Aggregate<R>>(
+    aggregate: &A,
+    accumulator: Option<&A::Accumulator>,
+) -> A::Output {
     match accumulator {
         Some(accumulator) => aggregate.output(accumulator),
         None => aggregate.output(&aggregate.init()),
@@ -512,7 +542,10 @@ pub(super) fn answer<R: ?Sized, A: Aggregate<R>>(aggregate: &A, accumulator: Opt
 }
 
 /// The accumulator, written down; that of no records if there is none.
-pub(super) fn answer_bytes<R: ?Sized, A: Aggregate<R>>(aggregate: &A, accumulator: Option<&A::Accumulator>) -> Result<Vec<u8>, Error> {
+pub(super) fn answer_bytes<R: ?Sized, A: Aggregate<R>>(
+    aggregate: &A,
+    accumulator: Option<&A::Accumulator>,
+) -> Result<Vec<u8>, Error> {
     let mut writer = crate::codec::Writer::new();
     match accumulator {
         Some(accumulator) => aggregate.encode(accumulator, &mut writer)?,

@@ -12,7 +12,9 @@ use super::{EngineOptions, RecentIds, Stats};
 use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
-use crate::snapshot::{Envelope, EnvelopeWriter, Identity, Kind, Reductions, Snapshot, Tag, least_tolerance};
+use crate::snapshot::{
+    Envelope, EnvelopeWriter, Identity, Kind, Reductions, Snapshot, Tag, least_tolerance,
+};
 use crate::window::{Panes, Place, TwoStacks, Watermarks};
 
 /// How an accumulator is written down.
@@ -59,7 +61,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// [`ErrorKind::Unsupported`] if the aggregate cannot be written down: see
     /// [`Aggregate::encode`].
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
-        let bytes = self.encode_state(&mut |accumulator, writer| self.aggregate.encode(accumulator, writer))?;
+        let bytes = self
+            .encode_state(&mut |accumulator, writer| self.aggregate.encode(accumulator, writer))?;
         Snapshot::from_bytes(bytes)
     }
 
@@ -80,11 +83,16 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if bytes_before <= bytes_max {
             return Ok((whole, Reductions::none(bytes_before)));
         }
-        let (bytes, reductions) = least_tolerance(bytes_max, |tolerance| self.encode_within(tolerance, bytes_before))?;
+        let (bytes, reductions) =
+            least_tolerance(bytes_max, |tolerance| self.encode_within(tolerance, bytes_before))?;
         Ok((Snapshot::from_bytes(bytes)?, reductions))
     }
 
-    fn encode_within(&self, tolerance: f64, bytes_before: usize) -> Result<(Vec<u8>, Reductions), Error> {
+    fn encode_within(
+        &self,
+        tolerance: f64,
+        bytes_before: usize,
+    ) -> Result<(Vec<u8>, Reductions), Error> {
         let mut reductions = Reductions::new(tolerance, bytes_before);
         let bytes = self.encode_state(&mut |accumulator, writer| {
             let mut reduced = accumulator.clone();
@@ -139,7 +147,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(envelope.finish())
     }
 
-    fn encode_panes(&self, writer: &mut Writer, encode: Encode<'_, A::Accumulator>) -> Result<(), Error> {
+    fn encode_panes(
+        &self,
+        writer: &mut Writer,
+        encode: Encode<'_, A::Accumulator>,
+    ) -> Result<(), Error> {
         writer.usize(self.panes.len());
         let mut last = 0i64;
         for (pane, accumulator) in self.panes.iter() {
@@ -151,7 +163,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(())
     }
 
-    fn encode_pending(&self, writer: &mut Writer, encode: Encode<'_, A::Accumulator>) -> Result<(), Error> {
+    fn encode_pending(
+        &self,
+        writer: &mut Writer,
+        encode: Encode<'_, A::Accumulator>,
+    ) -> Result<(), Error> {
         writer.usize(self.pending.len());
         for fired in self.pending.iter() {
             writer.i64(fired.start);
@@ -173,7 +189,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     ///
     /// # Errors
     /// As [`restore`](Engine::restore) and [`new`](Engine::new).
-    pub fn from_snapshot(aggregate: A, options: EngineOptions, snapshot: &Snapshot) -> Result<Self, Error> {
+    pub fn from_snapshot(
+        aggregate: A,
+        options: EngineOptions,
+        snapshot: &Snapshot,
+    ) -> Result<Self, Error> {
         let mut engine = Engine::new(aggregate, options)?;
         engine.restore(snapshot)?;
         Ok(engine)
@@ -190,15 +210,31 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         snapshot.check(&self.identity())?;
         let state = self.decode_state(snapshot.bytes(), snapshot.envelope())?;
-        let State { panes, stacks, watermarks, firing, pending, stats, shards, recent_ids, inherited } = state;
-        (self.panes, self.stacks, self.watermarks, self.firing) = (panes, stacks, watermarks, firing);
-        (self.pending, self.stats, self.shards, self.recent_ids) = (pending, stats, shards, recent_ids);
+        let State {
+            panes,
+            stacks,
+            watermarks,
+            firing,
+            pending,
+            stats,
+            shards,
+            recent_ids,
+            inherited,
+        } = state;
+        (self.panes, self.stacks, self.watermarks, self.firing) =
+            (panes, stacks, watermarks, firing);
+        (self.pending, self.stats, self.shards, self.recent_ids) =
+            (pending, stats, shards, recent_ids);
         self.inherited = inherited;
         self.until_check = 0;
         Ok(())
     }
 
-    fn decode_state(&self, bytes: &[u8], envelope: &Envelope) -> Result<State<A::Accumulator>, Error> {
+    fn decode_state(
+        &self,
+        bytes: &[u8],
+        envelope: &Envelope,
+    ) -> Result<State<A::Accumulator>, Error> {
         let mut clock = envelope.section(bytes, Tag::Clock)?;
         let mut watermarks = self.watermarks.decode(&mut clock)?;
         self.check_lateness(clock.i64()?)?;
@@ -244,10 +280,21 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
         let mut inherited = Inherited::new();
         if envelope.has(Tag::Inherited) {
-            inherited = self.decode_inherited(envelope.section(bytes, Tag::Inherited)?, &mut room)?;
+            inherited =
+                self.decode_inherited(envelope.section(bytes, Tag::Inherited)?, &mut room)?;
             check_limit(inherited.len(), self.limits.panes_max, "inherited windows", "panes_max")?;
         }
-        Ok(State { panes, stacks, watermarks, firing, pending, stats, shards, recent_ids, inherited })
+        Ok(State {
+            panes,
+            stacks,
+            watermarks,
+            firing,
+            pending,
+            stats,
+            shards,
+            recent_ids,
+            inherited,
+        })
     }
 
     /// Panes were dropped and revisions forgotten by the lateness of then: less can be asked of
@@ -263,7 +310,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Err(Error::new(ErrorKind::Mismatch, message))
     }
 
-    fn decode_shards(&self, mut reader: Reader<'_>, watermarks: &mut Watermarks) -> Result<Shards, Error> {
+    fn decode_shards(
+        &self,
+        mut reader: Reader<'_>,
+        watermarks: &mut Watermarks,
+    ) -> Result<Shards, Error> {
         let count = reader.count(5)?;
         check_limit(count, self.limits.shards_max, "shards", "shards_max")?;
         let mut shards = Shards::default();
@@ -275,7 +326,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(shards)
     }
 
-    fn decode_panes(&self, mut reader: Reader<'_>, room: &mut usize) -> Result<Panes<A::Accumulator>, Error> {
+    fn decode_panes(
+        &self,
+        mut reader: Reader<'_>,
+        room: &mut usize,
+    ) -> Result<Panes<A::Accumulator>, Error> {
         let count = reader.count(2)?;
         check_limit(count, self.limits.panes_max, "panes", "panes_max")?;
         let (mut panes, mut start) = (Panes::new(), 0i64);
@@ -297,16 +352,22 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(panes)
     }
 
-    fn decode_pending(&self, mut reader: Reader<'_>, room: &mut usize) -> Result<Pending<A::Accumulator>, Error> {
+    fn decode_pending(
+        &self,
+        mut reader: Reader<'_>,
+        room: &mut usize,
+    ) -> Result<Pending<A::Accumulator>, Error> {
         let count = reader.count(3)?;
         let mut pending = Pending::new();
         for _ in 0..count {
-            let (start, revision) = (read_start(&mut reader, self.schedule)?, read_revision(&mut reader)?);
+            let (start, revision) =
+                (read_start(&mut reader, self.schedule)?, read_revision(&mut reader)?);
             let content = match reader.bool()? {
                 true => Some(self.decode_accumulator(reader.section()?, room)?),
                 false => None,
             };
-            let bytes = content.as_ref().map_or(0, |accumulator| self.aggregate.state_bytes(accumulator));
+            let bytes =
+                content.as_ref().map_or(0, |accumulator| self.aggregate.state_bytes(accumulator));
             pending.push(Fired { start, revision, content }, bytes);
         }
         reader.finish()?;
@@ -314,12 +375,19 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// Reads an accumulator that has all of the reader, and takes its bytes in memory from `room`.
-    pub(super) fn decode_accumulator(&self, mut reader: Reader<'_>, room: &mut usize) -> Result<A::Accumulator, Error> {
+    pub(super) fn decode_accumulator(
+        &self,
+        mut reader: Reader<'_>,
+        room: &mut usize,
+    ) -> Result<A::Accumulator, Error> {
         let accumulator = self.aggregate.decode(&mut reader)?;
         reader.finish()?;
         let bytes = self.aggregate.state_bytes(&accumulator);
         let Some(rest) = room.checked_sub(bytes) else {
-            let message = format!("the state takes more than the {} bytes of Limits::state_bytes_max", self.limits.state_bytes_max);
+            let message = format!(
+                "the state takes more than the {} bytes of Limits::state_bytes_max",
+                self.limits.state_bytes_max
+            );
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         };
         *room = rest;
@@ -331,5 +399,8 @@ fn check_limit(count: usize, limit: usize, what: &str, name: &str) -> Result<(),
     if count <= limit {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::LimitExceeded, format!("the snapshot has {count} {what}, over the {limit} of Limits::{name}")))
+    Err(Error::new(
+        ErrorKind::LimitExceeded,
+        format!("the snapshot has {count} {what}, over the {limit} of Limits::{name}"),
+    ))
 }

@@ -54,7 +54,11 @@ impl<R: ?Sized, A: Aggregate<R>> FinishedPart<R, A> {
 
     /// Lets the panes go that are in no window to come.
     fn close_panes(&mut self) {
-        while self.panes.first_start().is_some_and(|start| self.schedule.last_window_of(start) < self.windows.start) {
+        while self
+            .panes
+            .first_start()
+            .is_some_and(|start| self.schedule.last_window_of(start) < self.windows.start)
+        {
             let Some((pane, accumulator)) = self.panes.close_first() else { break };
             if let Some(stacks) = &mut self.stacks {
                 stacks.leave(pane, &*accumulator, &self.aggregate);

@@ -94,7 +94,17 @@ impl Firing {
     pub(super) fn new() -> Self {
         let (revisions, again) = (BTreeMap::new(), VecDeque::new());
         let (early, given, answering) = (BTreeMap::new(), BTreeSet::new(), None);
-        Firing { fired_to: i64::MIN, has_fired: false, wake_at: i64::MAX, waits_to: i64::MIN, revisions, again, early, given, answering }
+        Firing {
+            fired_to: i64::MIN,
+            has_fired: false,
+            wake_at: i64::MAX,
+            waits_to: i64::MIN,
+            revisions,
+            again,
+            early,
+            given,
+            answering,
+        }
     }
 
     /// Returns true if every window that is to come fires once, in its turn.
@@ -171,7 +181,17 @@ impl Firing {
         }
         // Whatever is due shows at the first look.
         let (early, given, answering) = (BTreeMap::new(), BTreeSet::new(), None);
-        Ok(Firing { fired_to, has_fired, wake_at: i64::MIN, waits_to: i64::MIN, revisions, again, early, given, answering })
+        Ok(Firing {
+            fired_to,
+            has_fired,
+            wake_at: i64::MIN,
+            waits_to: i64::MIN,
+            revisions,
+            again,
+            early,
+            given,
+            answering,
+        })
     }
 
     /// Whether windows that were answered before their turn are still to fire in it.
@@ -201,7 +221,11 @@ impl Firing {
         &self.given
     }
 
-    pub(super) fn decode_given(&mut self, reader: &mut Reader<'_>, schedule: Schedule) -> Result<(), Error> {
+    pub(super) fn decode_given(
+        &mut self,
+        reader: &mut Reader<'_>,
+        schedule: Schedule,
+    ) -> Result<(), Error> {
         for _ in 0..reader.count(1)? {
             self.given.insert(read_start(reader, schedule)?);
         }
@@ -213,12 +237,20 @@ impl Firing {
         self.answering.as_ref()
     }
 
-    pub(super) fn decode_answering(&mut self, reader: &mut Reader<'_>, schedule: Schedule) -> Result<(), Error> {
+    pub(super) fn decode_answering(
+        &mut self,
+        reader: &mut Reader<'_>,
+        schedule: Schedule,
+    ) -> Result<(), Error> {
         self.answering = Some(read_start(reader, schedule)?..read_start(reader, schedule)?);
         Ok(())
     }
 
-    pub(super) fn decode_early(&mut self, reader: &mut Reader<'_>, schedule: Schedule) -> Result<(), Error> {
+    pub(super) fn decode_early(
+        &mut self,
+        reader: &mut Reader<'_>,
+        schedule: Schedule,
+    ) -> Result<(), Error> {
         for _ in 0..reader.count(9)? {
             let start = read_start(reader, schedule)?;
             self.early.insert(start, reader.fixed_u64()?);
@@ -238,7 +270,11 @@ pub(super) fn read_revision(reader: &mut Reader<'_>) -> Result<u32, Error> {
 }
 
 fn check_start(reader: &Reader<'_>, schedule: Schedule, start: i64) -> Result<(), Error> {
-    if schedule.is_start(start) { Ok(()) } else { Err(reader.corrupt(&format!("no window starts at {start} ms"))) }
+    if schedule.is_start(start) {
+        Ok(())
+    } else {
+        Err(reader.corrupt(&format!("no window starts at {start} ms")))
+    }
 }
 
 /// The first window with a pane that starts there or later.
@@ -262,7 +298,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     #[cold]
     fn look(&mut self) {
         let answering = self.firing.answering.as_ref().map(|windows| windows.end);
-        let rests = self.firing.again.is_empty() && answering.is_none() && self.next_closing().is_none() && self.due().is_none();
+        let rests = self.firing.again.is_empty()
+            && answering.is_none()
+            && self.next_closing().is_none()
+            && self.due().is_none();
         if rests {
             self.rest();
             return;
@@ -270,7 +309,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         self.raise_waits_to(answering.unwrap_or(self.firing.fired_to));
         let waits_to = self.firing.waits_to;
         self.panes.forget_before(self.schedule.first_time_from(waits_to));
-        self.firing.wake_at = self.candidate_from(waits_to).map_or(i64::MAX, |start| self.schedule.last_millisecond(start));
+        self.firing.wake_at = self
+            .candidate_from(waits_to)
+            .map_or(i64::MAX, |start| self.schedule.last_millisecond(start));
     }
 
     /// The windows before this one wait, and all that are complete.
@@ -295,7 +336,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     pub(super) fn settle_before(&mut self, pane: Pane) -> Result<(), Error> {
         // The watermark may have passed windows without a record since.
         self.raise_waits_to(i64::MIN);
-        if self.schedule.first_window_of(pane) < self.firing.waits_to { self.settle_now() } else { Ok(()) }
+        if self.schedule.first_window_of(pane) < self.firing.waits_to {
+            self.settle_now()
+        } else {
+            Ok(())
+        }
     }
 
     /// Makes the answers that wait.
@@ -307,8 +352,15 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     pub(super) fn settle_now(&mut self) -> Result<(), Error> {
         loop {
             self.check_pending()?;
-            let Some(fired) = self.fire_next(|aggregate, content| content.keep(|| aggregate.init()))? else { return Ok(()) };
-            let bytes = fired.content.as_ref().map_or(0, |accumulator| self.aggregate.state_bytes(accumulator));
+            let Some(fired) =
+                self.fire_next(|aggregate, content| content.keep(|| aggregate.init()))?
+            else {
+                return Ok(());
+            };
+            let bytes = fired
+                .content
+                .as_ref()
+                .map_or(0, |accumulator| self.aggregate.state_bytes(accumulator));
             self.pending.push(fired, bytes);
         }
     }
@@ -316,7 +368,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Refuses to make more answers than there is room for.
     fn check_pending(&self) -> Result<(), Error> {
         let (bytes, limits) = (self.pending.bytes(), &self.limits);
-        if bytes <= limits.pending_bytes_max && bytes <= limits.state_bytes_max.saturating_sub(self.measured) {
+        if bytes <= limits.pending_bytes_max
+            && bytes <= limits.state_bytes_max.saturating_sub(self.measured)
+        {
             return Ok(());
         }
         let message = format!(
@@ -329,7 +383,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Fires the next window that is due, and makes of its records what `make` does. One that
     /// cannot be made is an error once: it is passed over.
-    pub(super) fn fire_next<T>(&mut self, make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T) -> Result<Option<Fired<T>>, Error> {
+    pub(super) fn fire_next<T>(
+        &mut self,
+        make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T,
+    ) -> Result<Option<Fired<T>>, Error> {
         if let Some(start) = self.firing.again.pop_front() {
             return self.fire_again(start, make).map(Some);
         }
@@ -365,7 +422,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     pub(super) fn pass_empty(&mut self) {
         if !self.counts_empty() {
             let lateness = if self.emit_empty { self.lateness } else { 0 };
-            let unfired = self.schedule.first_unfired(self.watermarks.overall().saturating_sub(lateness));
+            let unfired =
+                self.schedule.first_unfired(self.watermarks.overall().saturating_sub(lateness));
             self.firing.fired_to = self.firing.fired_to.max(unfired);
         }
     }
@@ -374,7 +432,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     fn due(&self) -> Option<i64> {
         let with_record = self.candidate();
         // The end of the input completes no empty windows after the last one with a record.
-        let watermark = if with_record.is_some() { self.watermarks.overall() } else { self.watermarks.reached() };
+        let watermark = if with_record.is_some() {
+            self.watermarks.overall()
+        } else {
+            self.watermarks.reached()
+        };
         let next = if self.counts_empty() { Some(self.firing.fired_to) } else { with_record };
         next.filter(|start| self.schedule.last_millisecond(*start) <= watermark)
     }
@@ -410,7 +472,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// How many windows are without a record between those of a pane that is to be opened and the
     /// nearest that have one or have fired.
     fn empty_beside(&self, pane: Pane) -> u64 {
-        let (first, last) = (self.schedule.first_window_of(pane), self.schedule.last_window_of(pane.start));
+        let (first, last) =
+            (self.schedule.first_window_of(pane), self.schedule.last_window_of(pane.start));
         let after = |last: i64| self.schedule.next_window(last);
         let fired = self.firing.has_fired.then_some(self.firing.fired_to);
         if fired.is_some_and(|to| first < to) {
@@ -429,7 +492,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// The first window that has fired and may fire again; the first that has not fired, if there
     /// is none.
     fn first_fired(&self) -> i64 {
-        self.firing.revisions.first_key_value().map_or(self.firing.fired_to, |(start, _)| *start).min(self.firing.fired_to)
+        self.firing
+            .revisions
+            .first_key_value()
+            .map_or(self.firing.fired_to, |(start, _)| *start)
+            .min(self.firing.fired_to)
     }
 
     /// The first window with a record that has not fired.
@@ -457,7 +524,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     pub fn answer_open(&mut self) -> Result<(), Error> {
         // What is complete comes first.
         self.settle_now()?;
-        let pane = self.panes.range(i64::MIN, i64::MAX).next_back().map(|(start, _)| self.schedule.last_window_of(start));
+        let pane = self
+            .panes
+            .range(i64::MIN, i64::MAX)
+            .next_back()
+            .map(|(start, _)| self.schedule.last_window_of(start));
         let last = pane.max(self.inherited.last_key_value().map(|(start, _)| *start));
         let end = last.map_or(i64::MIN, |last| self.schedule.next_window(last));
         let mut from = self.firing.fired_to;
@@ -477,7 +548,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// time.
     fn next_early(&mut self) -> Result<Option<Fired<Option<A::Accumulator>>>, Error> {
         while let Some(Range { start, end }) = self.firing.answering.take() {
-            let Some(start) = self.candidate_from(start).filter(|start| *start < end) else { break };
+            let Some(start) = self.candidate_from(start).filter(|start| *start < end) else {
+                break;
+            };
             self.firing.answering = Some(self.schedule.next_window(start)..end);
             let content = self.merged(start)?;
             if let Some(hash) = self.news(start, content.as_ref()) {
@@ -498,11 +571,17 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// Fires a window for the first time.
-    fn fire<T>(&mut self, start: i64, make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T) -> Result<Fired<T>, Error> {
+    fn fire<T>(
+        &mut self,
+        start: i64,
+        make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T,
+    ) -> Result<Fired<T>, Error> {
         self.firing.given.remove(&start);
         let content = match &mut self.stacks {
             // Without allowed lateness the pane closes with its only window.
-            None if self.lateness == 0 => self.panes.at_mut(start).map_or(Content::Empty, Content::Leaving),
+            None if self.lateness == 0 => {
+                self.panes.at_mut(start).map_or(Content::Empty, Content::Leaving)
+            }
             None => self.panes.at(start).map_or(Content::Empty, Content::Staying),
             Some(stacks) => {
                 let end = self.schedule.last_millisecond(start).saturating_add(1);
@@ -531,9 +610,14 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Fires a window again, or for the first time if it was empty until now, because of a late
     /// record or since it has closed.
-    fn fire_again<T>(&mut self, start: i64, make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T) -> Result<Fired<T>, Error> {
+    fn fire_again<T>(
+        &mut self,
+        start: i64,
+        make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T,
+    ) -> Result<Fired<T>, Error> {
         self.firing.given.remove(&start);
-        let content = make(&self.aggregate, self.merged(start)?.map_or(Content::Empty, Content::Merged));
+        let content =
+            make(&self.aggregate, self.merged(start)?.map_or(Content::Empty, Content::Merged));
         Ok(self.fired_again(start, content))
     }
 
@@ -547,7 +631,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     fn merged(&self, start: i64) -> Result<Option<A::Accumulator>, Error> {
         let end = self.schedule.last_millisecond(start).saturating_add(1);
         let mut panes = self.panes.range(start, end).map(|(_, accumulator)| accumulator);
-        let Some(mut merged) = self.with_inherited(start, None)?.or_else(|| panes.next().cloned()) else { return Ok(None) };
+        let Some(mut merged) = self.with_inherited(start, None)?.or_else(|| panes.next().cloned())
+        else {
+            return Ok(None);
+        };
         for accumulator in panes {
             self.aggregate.merge(&mut merged, accumulator)?;
         }
@@ -561,7 +648,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     pub(super) fn fire_again_with(&mut self, pane: Pane) {
         let start = self.schedule.first_window_of(pane);
         if start < self.firing.fired_to {
-            self.fire_again_from(start, self.schedule.next_window(self.schedule.last_window_of(pane.start)));
+            self.fire_again_from(
+                start,
+                self.schedule.next_window(self.schedule.last_window_of(pane.start)),
+            );
         }
     }
 
@@ -578,12 +668,15 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Returns true if no record can go into the window any more.
     pub(super) fn is_closed(&self, start: i64) -> bool {
-        self.schedule.last_millisecond(start).saturating_add(self.lateness) <= self.watermarks.overall()
+        self.schedule.last_millisecond(start).saturating_add(self.lateness)
+            <= self.watermarks.overall()
     }
 
     /// The watermark at which the last window that contains the pane is closed.
     pub(super) fn closes_at(&self, pane_start: i64) -> i64 {
-        self.schedule.last_millisecond(self.schedule.last_window_of(pane_start)).saturating_add(self.lateness)
+        self.schedule
+            .last_millisecond(self.schedule.last_window_of(pane_start))
+            .saturating_add(self.lateness)
     }
 
     /// Drops the panes and revisions that no record can change any more.
@@ -608,7 +701,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             }
             self.firing.revisions.pop_first();
         }
-        while let Some(entry) = self.firing.early.first_entry().filter(|entry| *entry.key() < self.firing.fired_to) {
+        while let Some(entry) =
+            self.firing.early.first_entry().filter(|entry| *entry.key() < self.firing.fired_to)
+        {
             entry.remove();
         }
     }
@@ -629,8 +724,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         let next = if self.counts_empty() { Some(self.firing.fired_to) } else { self.candidate() };
         let fires = next.map_or(i64::MAX, |start| self.schedule.last_millisecond(start));
         let closes = self.panes.first_start().map_or(i64::MAX, |start| self.closes_at(start));
-        let given =
-            self.firing.given.first().map_or(i64::MAX, |start| self.schedule.last_millisecond(*start).saturating_add(self.lateness));
+        let given = self.firing.given.first().map_or(i64::MAX, |start| {
+            self.schedule.last_millisecond(*start).saturating_add(self.lateness)
+        });
         fires.min(closes).min(given).min(self.inherited_closes_at())
     }
 }

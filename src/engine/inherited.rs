@@ -35,7 +35,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         let mut reader = partial.envelope().section(partial.bytes(), Tag::Accumulator)?;
         let start = match (partial.window(), self.schedule) {
             (None, Schedule::Global) => i64::MIN,
-            (Some(window), Schedule::Periodic(_)) if self.schedule.window(window.start().as_millis()) == Some(window) => {
+            (Some(window), Schedule::Periodic(_))
+                if self.schedule.window(window.start().as_millis()) == Some(window) =>
+            {
                 window.start().as_millis()
             }
             _ => return Err(reader.corrupt("the window is none of this pipeline's")),
@@ -44,7 +46,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             return Err(reader.corrupt(&format!("no window starts at {start} ms")));
         }
         if start < self.firing.fired_to() {
-            return Err(Error::invalid("a window that has fired here cannot be inherited: inherit before the first record"));
+            return Err(Error::invalid(
+                "a window that has fired here cannot be inherited: inherit before the first record",
+            ));
         }
         let accumulator = self.aggregate.decode(&mut reader)?;
         reader.finish()?;
@@ -54,7 +58,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     fn add_inherited(&mut self, start: i64, accumulator: A::Accumulator) -> Result<(), Error> {
         let whole = self.with_inherited(start, Some(&accumulator))?;
         if whole.is_none() && self.inherited.len() >= self.limits.panes_max {
-            let message = format!("{} windows are inherited, as many as Limits::panes_max allows", self.inherited.len());
+            let message = format!(
+                "{} windows are inherited, as many as Limits::panes_max allows",
+                self.inherited.len()
+            );
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         self.inherited.insert(start, whole.unwrap_or(accumulator));
@@ -63,7 +70,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// The window's inherited records with its own.
-    pub(super) fn with_inherited(&self, start: i64, own: Option<&A::Accumulator>) -> Result<Option<A::Accumulator>, Error> {
+    pub(super) fn with_inherited(
+        &self,
+        start: i64,
+        own: Option<&A::Accumulator>,
+    ) -> Result<Option<A::Accumulator>, Error> {
         let Some(mut whole) = self.inherited.get(&start).cloned() else { return Ok(None) };
         if let Some(own) = own {
             self.aggregate.merge(&mut whole, own)?;
@@ -79,7 +90,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// The watermark at which the first inherited window is closed; `i64::MAX` if there is none.
     pub(super) fn inherited_closes_at(&self) -> i64 {
         let first = self.inherited.first_key_value();
-        first.map_or(i64::MAX, |(start, _)| self.schedule.last_millisecond(*start).saturating_add(self.lateness))
+        first.map_or(i64::MAX, |(start, _)| {
+            self.schedule.last_millisecond(*start).saturating_add(self.lateness)
+        })
     }
 
     /// Drops the inherited windows that no record can change any more.
@@ -93,7 +106,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
-    pub(super) fn encode_inherited(&self, writer: &mut Writer, encode: Encode<'_, A::Accumulator>) -> Result<(), Error> {
+    pub(super) fn encode_inherited(
+        &self,
+        writer: &mut Writer,
+        encode: Encode<'_, A::Accumulator>,
+    ) -> Result<(), Error> {
         writer.usize(self.inherited.len());
         for (start, accumulator) in &self.inherited {
             writer.i64(*start);
@@ -102,7 +119,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(())
     }
 
-    pub(super) fn decode_inherited(&self, mut reader: Reader<'_>, room: &mut usize) -> Result<Inherited<A::Accumulator>, Error> {
+    pub(super) fn decode_inherited(
+        &self,
+        mut reader: Reader<'_>,
+        room: &mut usize,
+    ) -> Result<Inherited<A::Accumulator>, Error> {
         let mut inherited = Inherited::new();
         for _ in 0..reader.count(2)? {
             let start = read_start(&mut reader, self.schedule)?;

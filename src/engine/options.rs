@@ -67,9 +67,15 @@ pub(super) struct Spans {
 impl EngineOptions {
     pub(super) fn spans(&self) -> Result<Spans, Error> {
         Ok(Spans {
-            out_of_orderness: self.out_of_orderness.map(|length| whole_millis(length, "an out-of-orderness")).transpose()?,
+            out_of_orderness: self
+                .out_of_orderness
+                .map(|length| whole_millis(length, "an out-of-orderness"))
+                .transpose()?,
             lateness: whole_millis(self.allowed_lateness, "an allowed lateness")?,
-            idle_after: self.idle_after.map(|length| whole_millis(length, "an idle time-out")).transpose()?,
+            idle_after: self
+                .idle_after
+                .map(|length| whole_millis(length, "an idle time-out"))
+                .transpose()?,
         })
     }
 }

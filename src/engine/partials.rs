@@ -24,10 +24,12 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
                 self.pending.pop();
                 found
             }
-            None => match self.fire_next(|aggregate, content| answer_bytes(aggregate, content.get()))? {
-                Some(fired) => (fired.start, fired.revision, fired.content?),
-                None => return Ok(None),
-            },
+            None => {
+                match self.fire_next(|aggregate, content| answer_bytes(aggregate, content.get()))? {
+                    Some(fired) => (fired.start, fired.revision, fired.content?),
+                    None => return Ok(None),
+                }
+            }
         };
         self.stats.emitted = self.stats.emitted.saturating_add(1);
         let (is_closed, fires_again) = (self.is_closed(start), self.fires_again(start));
@@ -35,7 +37,12 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             self.firing.give_again(start);
         }
         let is_final = is_closed && !fires_again;
-        let origin = Origin { window: self.schedule.window(start), source: source.to_owned(), revision, is_final };
+        let origin = Origin {
+            window: self.schedule.window(start),
+            source: source.to_owned(),
+            revision,
+            is_final,
+        };
         Partial::new(&self.identity(), &origin, |writer| {
             writer.raw(&bytes);
             Ok(())
@@ -55,6 +62,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Returns true if a further answer of the window is to come.
     fn fires_again(&self, start: i64) -> bool {
-        start >= self.firing.fired_to() || self.firing.is_due_again(start) || self.pending.iter().any(|fired| fired.start == start)
+        start >= self.firing.fired_to()
+            || self.firing.is_due_again(start)
+            || self.pending.iter().any(|fired| fired.start == start)
     }
 }

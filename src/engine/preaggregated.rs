@@ -40,7 +40,13 @@ pub(crate) struct Preaggregated<T> {
 
 impl<T> Preaggregated<T> {
     pub(crate) fn new() -> Self {
-        Preaggregated { panes: Vec::new(), last: 0, records: 0, earliest: i64::MAX, latest: i64::MIN }
+        Preaggregated {
+            panes: Vec::new(),
+            last: 0,
+            records: 0,
+            earliest: i64::MAX,
+            latest: i64::MIN,
+        }
     }
 
     /// How many records there are.
@@ -65,9 +71,16 @@ impl<R: ?Sized, A: Aggregate<R>> Preaggregation<R, A> {
     /// Adds a record. False, and nothing is added, if only the engine can say what is to become of
     /// it, or if it is of one pane too many.
     #[inline]
-    pub(crate) fn add(&self, to: &mut Preaggregated<A::Accumulator>, record: &R, time: Timestamp) -> bool {
+    pub(crate) fn add(
+        &self,
+        to: &mut Preaggregated<A::Accumulator>,
+        record: &R,
+        time: Timestamp,
+    ) -> bool {
         let millis = time.as_millis();
-        let Some(index) = to.position(millis).or_else(|| self.open(to, millis)) else { return false };
+        let Some(index) = to.position(millis).or_else(|| self.open(to, millis)) else {
+            return false;
+        };
         let Some((_, accumulator)) = to.panes.get_mut(index) else { return false };
         if self.aggregate.try_add(accumulator, record, time).is_err() {
             return false;
@@ -91,7 +104,8 @@ impl<R: ?Sized, A: Aggregate<R>> Preaggregation<R, A> {
 
     /// Whether merging the accumulators is likely to cost much less than adding the records would.
     pub(crate) fn pays(&self, of: &Preaggregated<A::Accumulator>) -> bool {
-        let bytes: usize = of.panes.iter().map(|(_, accumulator)| self.aggregate.state_bytes(accumulator)).sum();
+        let bytes: usize =
+            of.panes.iter().map(|(_, accumulator)| self.aggregate.state_bytes(accumulator)).sum();
         bytes <= of.records.saturating_mul(BYTES_PER_RECORD_MAX)
     }
 }
@@ -99,7 +113,12 @@ impl<R: ?Sized, A: Aggregate<R>> Preaggregation<R, A> {
 impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
     /// What any thread needs to aggregate records apart from this engine.
     pub(crate) fn preaggregation(&self) -> Preaggregation<R, A> {
-        Preaggregation { aggregate: self.aggregate.clone(), schedule: self.schedule, lateness: self.lateness, record: PhantomData }
+        Preaggregation {
+            aggregate: self.aggregate.clone(),
+            schedule: self.schedule,
+            lateness: self.lateness,
+            record: PhantomData,
+        }
     }
 }
 
@@ -112,7 +131,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     ///
     /// # Errors
     /// As of a merge; the records are then taken in part.
-    pub(crate) fn push_preaggregated(&mut self, shard: Shard, records: &Preaggregated<A::Accumulator>) -> Result<bool, Error> {
+    pub(crate) fn push_preaggregated(
+        &mut self,
+        shard: Shard,
+        records: &Preaggregated<A::Accumulator>,
+    ) -> Result<bool, Error> {
         if self.emit_empty {
             // How far each is from the others is judged record by record.
             return Ok(records.records == 0 && records.latest == i64::MIN);
@@ -160,11 +183,17 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         let mut most = least;
         for (pane, accumulator) in &records.panes {
             let own = self.panes.find(*pane).and_then(|slot| self.panes.in_slot(slot));
-            most += own.map_or_else(|| 2 * self.aggregate.state_bytes(accumulator), |own| self.aggregate.growth_max(own, accumulator));
+            most += own.map_or_else(
+                || 2 * self.aggregate.state_bytes(accumulator),
+                |own| self.aggregate.growth_max(own, accumulator),
+            );
         }
         let interval = records_between_checks(least, self.limits.state_bytes_max);
         let since = count - self.until_check;
-        if most > self.limits.state_bytes_max || interval != records_between_checks(most, self.limits.state_bytes_max) || since > interval {
+        if most > self.limits.state_bytes_max
+            || interval != records_between_checks(most, self.limits.state_bytes_max)
+            || since > interval
+        {
             return false;
         }
         self.stats.state_bytes = least as u64;
@@ -178,12 +207,18 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if due || !self.watermarks.is_settled(shard.index()) {
             return false;
         }
-        let Some(first) = records.panes.iter().map(|(pane, _)| *pane).min_by_key(|pane| pane.start) else { return true };
+        let Some(first) = records.panes.iter().map(|(pane, _)| *pane).min_by_key(|pane| pane.start)
+        else {
+            return true;
+        };
         // No watermark that these records, or those passed over, bring about completes or closes
         // any window that they are in.
         let quiet = self.quiet();
         let until = quiet.end.min(self.watermarks.time_reaching(self.wakes_at(first)));
-        if records.earliest < quiet.start || until <= records.latest || self.wakes_at(first) <= self.watermarks.overall() {
+        if records.earliest < quiet.start
+            || until <= records.latest
+            || self.wakes_at(first) <= self.watermarks.overall()
+        {
             return false;
         }
         // A pane that is found counts as used lately, so that records are added to it unasked:
@@ -235,7 +270,8 @@ mod tests {
     #[test]
     fn blocks_of_known_groups_are_taken_whatever_the_size_of_the_state() {
         for groups in [1, 500, 1000, 1500, 1900] {
-            let mut engine = Engine::new(group_by(|key: &u32| key, Counts), EngineOptions::default()).unwrap();
+            let mut engine =
+                Engine::new(group_by(|key: &u32| key, Counts), EngineOptions::default()).unwrap();
             let shard = engine.open_shard(ShardId::new("")).unwrap();
             let records = || (0..2000).map(|n| n % groups);
             for key in records() {
@@ -244,7 +280,11 @@ mod tests {
             let apart = engine.preaggregation();
             for _ in 0..8 {
                 let mut block = Preaggregated::new();
-                assert!(records().all(|key| apart.add(&mut block, &key, Timestamp::from_millis(0))));
+                assert!(records().all(|key| apart.add(
+                    &mut block,
+                    &key,
+                    Timestamp::from_millis(0)
+                )));
                 assert!(engine.push_preaggregated(shard, &block).unwrap(), "{groups} groups");
             }
             assert_eq!(engine.stats().applied, 9 * 2000);
@@ -255,7 +295,8 @@ mod tests {
     /// it is measured half as often from there on.
     #[test]
     fn a_block_that_may_change_when_the_state_is_measured_is_taken_record_by_record() {
-        let mut engine = Engine::new(group_by(|key: &u32| key, Counts), EngineOptions::default()).unwrap();
+        let mut engine =
+            Engine::new(group_by(|key: &u32| key, Counts), EngineOptions::default()).unwrap();
         let shard = engine.open_shard(ShardId::new("")).unwrap();
         let known = 0..1700;
         for key in known.clone() {
@@ -263,7 +304,11 @@ mod tests {
         }
         let apart = engine.preaggregation();
         let mut block = Preaggregated::new();
-        assert!(known.clone().chain(known).chain(1700..1900).all(|key| apart.add(&mut block, &key, Timestamp::from_millis(0))));
+        assert!(known.clone().chain(known).chain(1700..1900).all(|key| apart.add(
+            &mut block,
+            &key,
+            Timestamp::from_millis(0)
+        )));
         assert!(!engine.push_preaggregated(shard, &block).unwrap());
         assert_eq!(engine.stats().applied, 1700, "nothing of it was taken");
     }

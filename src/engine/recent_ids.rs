@@ -59,10 +59,14 @@ impl RecentIds {
     /// 0.5].
     pub fn new(ids: usize, false_positive_rate: f64) -> Result<Self, Error> {
         if ids == 0 || ids > IDS_MAX {
-            return Err(Error::invalid(format!("{ids} identities to remember; from 1 to {IDS_MAX}")));
+            return Err(Error::invalid(format!(
+                "{ids} identities to remember; from 1 to {IDS_MAX}"
+            )));
         }
         if !(false_positive_rate > 0.0 && false_positive_rate <= 0.5) {
-            return Err(Error::invalid(format!("a false-positive rate of {false_positive_rate}; above 0 and at most 0.5")));
+            return Err(Error::invalid(format!(
+                "a false-positive rate of {false_positive_rate}; above 0 and at most 0.5"
+            )));
         }
         // A record is looked for in both filters, so each may err half as often.
         let doublings = (2.0 / false_positive_rate).log2();
@@ -94,7 +98,10 @@ impl RecentIds {
 
     /// Whether an identity of this hash came lately.
     pub(super) fn contains(&self, hash: u64) -> bool {
-        let holds = |filter: &[u64]| self.places(hash).all(|bit| filter.get(bit / WORD).is_some_and(|word| word >> (bit % WORD) & 1 == 1));
+        let holds = |filter: &[u64]| {
+            self.places(hash)
+                .all(|bit| filter.get(bit / WORD).is_some_and(|word| word >> (bit % WORD) & 1 == 1))
+        };
         holds(&self.current) || holds(&self.previous)
     }
 
@@ -117,7 +124,9 @@ impl RecentIds {
     fn places(&self, hash: u64) -> impl Iterator<Item = usize> {
         let step = hash_u64(self.seed, hash) | 1;
         let bits = self.bits as u128;
-        (0..u64::from(self.hashes)).map(move |index| ((u128::from(hash.wrapping_add(index.wrapping_mul(step))) * bits) >> 64) as usize)
+        (0..u64::from(self.hashes)).map(move |index| {
+            ((u128::from(hash.wrapping_add(index.wrapping_mul(step))) * bits) >> 64) as usize
+        })
     }
 
     pub(super) fn encode(&self, writer: &mut Writer) {
@@ -136,8 +145,10 @@ impl RecentIds {
     pub(super) fn decode(&self, reader: &mut Reader<'_>) -> Result<Self, Error> {
         let shape = (reader.fixed_u64()?, reader.usize()?, reader.usize()?, reader.u64()?);
         if shape != (self.seed.fingerprint(), self.ids, self.bits, u64::from(self.hashes)) {
-            let message =
-                format!("the snapshot remembers {} identities in {} bits, or under another seed than this pipeline", shape.1, shape.2);
+            let message = format!(
+                "the snapshot remembers {} identities in {} bits, or under another seed than this pipeline",
+                shape.1, shape.2
+            );
             return Err(Error::new(ErrorKind::Mismatch, message));
         }
         let count = reader.usize()?;
@@ -147,7 +158,10 @@ impl RecentIds {
         let mut read = RecentIds { count, current: Vec::new(), previous: Vec::new(), ..*self };
         for filter in [&mut read.current, &mut read.previous] {
             let bytes = reader.raw(self.bits / 8)?;
-            *filter = bytes.chunks_exact(8).map(|word| word.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))).collect();
+            *filter = bytes
+                .chunks_exact(8)
+                .map(|word| word.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
+                .collect();
         }
         Ok(read)
     }
@@ -186,8 +200,18 @@ mod tests {
         let read = empty.decode(&mut reader).unwrap();
         reader.finish().unwrap();
         assert_eq!(format!("{read:?}"), format!("{recent:?}"));
-        assert_eq!(RecentIds::new(101, 0.001).unwrap().decode(&mut Reader::new(&bytes)).unwrap_err().kind(), ErrorKind::Mismatch);
-        assert_eq!(empty.seeded(Seed::new(1)).decode(&mut Reader::new(&bytes)).unwrap_err().kind(), ErrorKind::Mismatch);
+        assert_eq!(
+            RecentIds::new(101, 0.001)
+                .unwrap()
+                .decode(&mut Reader::new(&bytes))
+                .unwrap_err()
+                .kind(),
+            ErrorKind::Mismatch
+        );
+        assert_eq!(
+            empty.seeded(Seed::new(1)).decode(&mut Reader::new(&bytes)).unwrap_err().kind(),
+            ErrorKind::Mismatch
+        );
     }
 
     #[test]

@@ -84,8 +84,10 @@ impl Shards {
         }
         let shard = self.insert(id, self.names.len());
         if reader.bool()? {
-            let number: SequenceNumber =
-                reader.text()?.parse().map_err(|error: Error| reader.corrupt("no sequence number").with_source(error))?;
+            let number: SequenceNumber = reader
+                .text()?
+                .parse()
+                .map_err(|error: Error| reader.corrupt("no sequence number").with_source(error))?;
             let sub = reader.u64()?;
             self.set_applied(shard, &Sequence { number, sub });
         }

@@ -34,9 +34,14 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
             return Vec::new();
         }
         let stacks = self.stacks.as_mut().map(|stacks| std::mem::replace(stacks, TwoStacks::new()));
-        let begins = [(self.firing.fired_to(), stacks)].into_iter().chain(cuts.iter().map(|cut| (cut.start, cut.stacks())));
-        let ends = cuts.iter().map(|next| (next.start, next.last_end)).chain([(i64::MAX, i64::MAX)]);
-        let parts = begins.zip(ends).map(|((from, stacks), (until, panes_to))| (self.part(from..until, stacks), panes_to));
+        let begins = [(self.firing.fired_to(), stacks)]
+            .into_iter()
+            .chain(cuts.iter().map(|cut| (cut.start, cut.stacks())));
+        let ends =
+            cuts.iter().map(|next| (next.start, next.last_end)).chain([(i64::MAX, i64::MAX)]);
+        let parts = begins
+            .zip(ends)
+            .map(|((from, stacks), (until, panes_to))| (self.part(from..until, stacks), panes_to));
         let mut parts: Vec<_> = parts.collect();
         for (pane, accumulator) in self.panes.take_all() {
             let accumulator = Arc::new(accumulator);
@@ -53,7 +58,10 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
     /// has that has most.
     fn windows_to_split(&self) -> (usize, usize) {
         let ended = self.watermarks.overall() == i64::MAX;
-        let plain = self.lateness == 0 && !self.emit_empty && self.inherited.is_empty() && self.firing.is_plain();
+        let plain = self.lateness == 0
+            && !self.emit_empty
+            && self.inherited.is_empty()
+            && self.firing.is_plain();
         let (mut windows, mut panes_max) = (0usize, 0);
         if !ended || !plain {
             return (windows, panes_max);
@@ -61,7 +69,8 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
         self.each_stretch_to_come(|stretch| {
             // Windows between two that have no pane in common have about as many.
             if stretch.anew {
-                panes_max = panes_max.max(self.panes.range(stretch.start, self.end_of(stretch.start)).count());
+                panes_max = panes_max
+                    .max(self.panes.range(stretch.start, self.end_of(stretch.start)).count());
             }
             windows = windows.saturating_add(stretch.windows);
         });
@@ -95,7 +104,11 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
             return Cut { start, last_end, boundary: before };
         }
         let start = self.schedule.after_windows(start, windows);
-        Cut { start, last_end: self.end_of(self.schedule.after_windows(stretch.start, windows - 1)), boundary: after }
+        Cut {
+            start,
+            last_end: self.end_of(self.schedule.after_windows(stretch.start, windows - 1)),
+            boundary: after,
+        }
     }
 
     fn end_of(&self, start: i64) -> i64 {
@@ -106,13 +119,20 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
     fn each_stretch_to_come(&self, mut tell: impl FnMut(Stretch)) {
         let mut boundary = self.stacks.as_ref().map(TwoStacks::boundary);
         let (mut from, mut last_end) = (self.firing.fired_to(), i64::MIN);
-        while let Some((start, pane)) = self.candidate_from(from).zip(self.panes.first_pane_from(from)) {
+        while let Some((start, pane)) =
+            self.candidate_from(from).zip(self.panes.first_pane_from(from))
+        {
             let before = boundary;
-            let anew = boundary.as_mut().is_none_or(|boundary| boundary.pass(start, self.end_of(start)));
+            let anew =
+                boundary.as_mut().is_none_or(|boundary| boundary.pass(start, self.end_of(start)));
             // All that have the pane have a record, and those that start before the boundary merge
             // it with what is stacked up.
-            let having = self.schedule.windows_between(start, self.schedule.next_window(self.schedule.last_window_of(pane.start)));
-            let stacked = boundary.map_or(1, |boundary| self.schedule.windows_between(start, boundary.at()));
+            let having = self.schedule.windows_between(
+                start,
+                self.schedule.next_window(self.schedule.last_window_of(pane.start)),
+            );
+            let stacked =
+                boundary.map_or(1, |boundary| self.schedule.windows_between(start, boundary.at()));
             let windows = usize::try_from(having.min(stacked).max(1)).unwrap_or(usize::MAX);
             tell(Stretch { start, windows, last_end, before, after: boundary, anew });
             last_end = self.end_of(self.schedule.after_windows(start, windows - 1));
@@ -121,9 +141,20 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
     }
 
     /// The part of the windows that start in a stretch, without its panes.
-    fn part(&self, windows: Range<i64>, stacks: Option<TwoStacks<A::Accumulator>>) -> FinishedPart<R, A> {
+    fn part(
+        &self,
+        windows: Range<i64>,
+        stacks: Option<TwoStacks<A::Accumulator>>,
+    ) -> FinishedPart<R, A> {
         let aggregate = self.aggregate.clone();
-        FinishedPart { aggregate, schedule: self.schedule, panes: Panes::new(), stacks, windows, record: PhantomData }
+        FinishedPart {
+            aggregate,
+            schedule: self.schedule,
+            panes: Panes::new(),
+            stacks,
+            windows,
+            record: PhantomData,
+        }
     }
 }
 

@@ -44,7 +44,15 @@ impl Stats {
 
     /// Writes the counters. What is measured (open panes, bytes of state) is measured again.
     pub(super) fn encode(&self, writer: &mut Writer) {
-        let counters = [self.applied, self.filtered, self.late, self.dead_letters, self.duplicates, self.between_windows, self.emitted];
+        let counters = [
+            self.applied,
+            self.filtered,
+            self.late,
+            self.dead_letters,
+            self.duplicates,
+            self.between_windows,
+            self.emitted,
+        ];
         counters.into_iter().for_each(|counter| writer.u64(counter));
     }
 

@@ -28,7 +28,8 @@ impl ByteKey {
         match (short_words(own), short_words(bytes)) {
             (Some(own), Some(bytes)) => own == bytes,
             _ if own.len() <= IN_PLACE => {
-                own.first_chunk::<16>() == bytes.first_chunk::<16>() && own.last_chunk::<16>() == bytes.last_chunk::<16>()
+                own.first_chunk::<16>() == bytes.first_chunk::<16>()
+                    && own.last_chunk::<16>() == bytes.last_chunk::<16>()
             }
             _ => own == bytes,
         }
@@ -115,7 +116,8 @@ mod tests {
     fn a_short_key_is_in_place_and_any_is_found_as_a_slice() {
         assert_eq!(size_of::<ByteKey>(), 40);
         let keys: Vec<Vec<u8>> = [0, 1, 31, 32, 33, 500].map(|length| vec![7; length]).into();
-        let map: Map<ByteKey, usize> = keys.iter().map(|key| (ByteKey::from(key.as_slice()), key.len())).collect();
+        let map: Map<ByteKey, usize> =
+            keys.iter().map(|key| (ByteKey::from(key.as_slice()), key.len())).collect();
         for key in &keys {
             let kept = ByteKey::from(key.as_slice());
             assert_eq!((map.get(key.as_slice()), &*kept), (Some(&key.len()), key.as_slice()));
@@ -132,7 +134,10 @@ mod tests {
             let bytes: Vec<u8> = (0..length).collect();
             let key = ByteKey::from(bytes.as_slice());
             assert!(key.is(&bytes));
-            assert!(!key.is(&[bytes.as_slice(), b"\0"].concat()) && bytes.split_last().is_none_or(|(_, shorter)| !key.is(shorter)));
+            assert!(
+                !key.is(&[bytes.as_slice(), b"\0"].concat())
+                    && bytes.split_last().is_none_or(|(_, shorter)| !key.is(shorter))
+            );
             for at in 0..bytes.len() {
                 let mut other = bytes.clone();
                 other[at] ^= 0x40;
@@ -146,6 +151,9 @@ mod tests {
     fn serde_writes_and_reads_it_as_bytes() {
         let key = ByteKey::from(b"ab".as_slice());
         let text = serde_json::to_string(&key).unwrap();
-        assert_eq!((text.as_str(), serde_json::from_str::<ByteKey>(&text).unwrap()), ("[97,98]", key));
+        assert_eq!(
+            (text.as_str(), serde_json::from_str::<ByteKey>(&text).unwrap()),
+            ("[97,98]", key)
+        );
     }
 }

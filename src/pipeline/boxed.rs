@@ -13,7 +13,12 @@ use crate::time::Timestamp;
 #[expect(missing_docs, reason = "each method is Pipeline's of the same name, documented there")]
 pub trait AnyPipeline<R: ?Sized, V> {
     fn push(&mut self, record: &R) -> Result<Outcome, Error>;
-    fn push_to(&mut self, shard: Shard, sequence: Option<&Sequence>, record: &R) -> Result<Outcome, Error>;
+    fn push_to(
+        &mut self,
+        shard: Shard,
+        sequence: Option<&Sequence>,
+        record: &R,
+    ) -> Result<Outcome, Error>;
     fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error>;
     fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error>;
     fn applied(&self, shard: Shard) -> Option<&Sequence>;
@@ -53,7 +58,12 @@ impl<R: ?Sized, A: Aggregate<R>> AnyPipeline<R, A::Output> for Pipeline<R, A> {
         Pipeline::push(self, record)
     }
 
-    fn push_to(&mut self, shard: Shard, sequence: Option<&Sequence>, record: &R) -> Result<Outcome, Error> {
+    fn push_to(
+        &mut self,
+        shard: Shard,
+        sequence: Option<&Sequence>,
+        record: &R,
+    ) -> Result<Outcome, Error> {
         Pipeline::push_to(self, shard, sequence, record)
     }
 

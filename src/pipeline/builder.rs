@@ -30,7 +30,11 @@ pub struct Undeclared;
 
 impl<R: ?Sized> Builder<R, Undeclared> {
     pub(super) fn new() -> Self {
-        Builder { stages: Stages::default(), options: EngineOptions::default(), aggregate: Undeclared }
+        Builder {
+            stages: Stages::default(),
+            options: EngineOptions::default(),
+            aggregate: Undeclared,
+        }
     }
 }
 
@@ -157,7 +161,9 @@ impl<R: ?Sized, A: Aggregate<R>> Builder<R, A> {
     /// are windows and no event time.
     pub fn build(self) -> Result<Pipeline<R, A>, Error> {
         if self.stages.event_time.is_none() && !self.options.windows.is_global() {
-            return Err(Error::invalid("windows need an event time: call event_time(|record| ...) before build()"));
+            return Err(Error::invalid(
+                "windows need an event time: call event_time(|record| ...) before build()",
+            ));
         }
         let engine = Engine::new(self.aggregate, self.options)?;
         Ok(Pipeline::from_parts(self.stages, engine))

@@ -172,7 +172,8 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
             return records.iter().try_for_each(|record| self.push(record).map(|_| ()));
         }
         let mut times = std::mem::take(&mut self.times);
-        let taken = records.chunks(BATCH).try_for_each(|records| self.push_chunk(records, &mut times));
+        let taken =
+            records.chunks(BATCH).try_for_each(|records| self.push_chunk(records, &mut times));
         self.times = times;
         taken
     }
@@ -194,7 +195,12 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
     }
 
     /// Takes records that passed the filters.
-    fn push_stretch(&mut self, shard: Shard, records: &[R], times: &mut Vec<Timestamp>) -> Result<(), Error>
+    fn push_stretch(
+        &mut self,
+        shard: Shard,
+        records: &[R],
+        times: &mut Vec<Timestamp>,
+    ) -> Result<(), Error>
     where
         R: Sized,
     {
@@ -216,7 +222,12 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
     /// # Errors
     /// As [`push`](Pipeline::push).
     #[inline]
-    pub fn push_to(&mut self, shard: Shard, sequence: Option<&Sequence>, record: &R) -> Result<Outcome, Error> {
+    pub fn push_to(
+        &mut self,
+        shard: Shard,
+        sequence: Option<&Sequence>,
+        record: &R,
+    ) -> Result<Outcome, Error> {
         if sequence.is_some_and(|sequence| self.engine.is_duplicate(shard, sequence)) {
             return Ok(Outcome::Duplicate);
         }
@@ -245,7 +256,13 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
 
     /// Counts a record that is not to be aggregated. Its event time moves the watermark as that of
     /// any record.
-    fn pass_over(&mut self, shard: Shard, sequence: Option<&Sequence>, outcome: Outcome, record: &R) {
+    fn pass_over(
+        &mut self,
+        shard: Shard,
+        sequence: Option<&Sequence>,
+        outcome: Outcome,
+        record: &R,
+    ) {
         let time = self.engine.moves_watermark().then(|| self.stages.time_of(record));
         self.engine.pass_over(shard, sequence, outcome, time);
     }

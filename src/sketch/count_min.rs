@@ -89,10 +89,14 @@ impl CountMin {
     /// 2^30 counters or 16 rows.
     pub fn with_error(epsilon: f64, confidence: f64) -> Result<Self, Error> {
         if !(epsilon > 0.0 && epsilon < 1.0) {
-            return Err(Error::invalid(format!("an error of {epsilon} of the total is out of range: above 0 and below 1")));
+            return Err(Error::invalid(format!(
+                "an error of {epsilon} of the total is out of range: above 0 and below 1"
+            )));
         }
         if !(confidence > 0.0 && confidence < 1.0) {
-            return Err(Error::invalid(format!("a confidence of {confidence} is out of range: above 0 and below 1")));
+            return Err(Error::invalid(format!(
+                "a confidence of {confidence} is out of range: above 0 and below 1"
+            )));
         }
         let width = (std::f64::consts::E / epsilon).ceil();
         if width > CELLS_MAX as f64 {
@@ -115,13 +119,19 @@ impl CountMin {
     /// 16, and their product at most 2^30.
     pub fn with_shape(width: usize, depth: usize) -> Result<Self, Error> {
         if !width.is_power_of_two() || width < 2 {
-            return Err(Error::invalid(format!("a width of {width} is out of range: a power of two from 2 on")));
+            return Err(Error::invalid(format!(
+                "a width of {width} is out of range: a power of two from 2 on"
+            )));
         }
         if depth == 0 || depth > DEPTH_MAX {
-            return Err(Error::invalid(format!("a depth of {depth} is out of range: 1 to {DEPTH_MAX}")));
+            return Err(Error::invalid(format!(
+                "a depth of {depth} is out of range: 1 to {DEPTH_MAX}"
+            )));
         }
         if width.checked_mul(depth).is_none_or(|cells| cells > CELLS_MAX) {
-            return Err(Error::invalid(format!("{depth} rows of {width} counters are too many: at most 2^30 counters")));
+            return Err(Error::invalid(format!(
+                "{depth} rows of {width} counters are too many: at most 2^30 counters"
+            )));
         }
         let mut sketch = CountMin {
             cells: Counters::zeros(width * depth),
@@ -216,7 +226,10 @@ impl CountMin {
     /// and it does not.
     #[inline]
     fn add_exactly<K: Key + ?Sized>(&mut self, key: &K, hash: u64, weight: u64) -> bool {
-        let fits = self.exact.as_mut().is_some_and(|exact| key.with_bytes(|bytes| exact.add(hash, bytes, weight)));
+        let fits = self
+            .exact
+            .as_mut()
+            .is_some_and(|exact| key.with_bytes(|bytes| exact.add(hash, bytes, weight)));
         if fits {
             self.total = self.total.saturating_add(weight);
         } else {
@@ -278,7 +291,9 @@ impl CountMin {
         let rows = Rows { bits: self.bits, multipliers: &self.multipliers };
         // While the total fits, no counter can pass 32 bits.
         match &mut self.cells {
-            Counters::Narrow(cells) if total <= u64::from(u32::MAX) && (3..=5).contains(&self.depth) => {
+            Counters::Narrow(cells)
+                if total <= u64::from(u32::MAX) && (3..=5).contains(&self.depth) =>
+            {
                 let weight = weight as u32;
                 match (self.conservative, self.depth) {
                     (false, 3) => rows.raise::<3>(cells, hashes, weight),
@@ -299,7 +314,11 @@ impl CountMin {
         let raised = self.lookup(hash).saturating_add(weight);
         for row in 0..self.depth {
             let index = self.index(hash, row);
-            let by = if self.conservative { raised.saturating_sub(self.cells.at(index)) } else { weight };
+            let by = if self.conservative {
+                raised.saturating_sub(self.cells.at(index))
+            } else {
+                weight
+            };
             self.cells.add(index, by);
         }
     }
@@ -363,12 +382,21 @@ impl CountMin {
     pub fn subtract(&mut self, other: &Self) -> Result<(), Error> {
         self.expect_equal(other)?;
         if self.conservative {
-            return Err(Error::invalid("a conservative count-min is not linear and cannot be subtracted from: merge the rest anew"));
+            return Err(Error::invalid(
+                "a conservative count-min is not linear and cannot be subtracted from: merge the rest anew",
+            ));
         }
         if self.saturated() {
-            return Err(Error::invalid("a count-min that has reached 2^64 - 1 no longer knows its counts and cannot be subtracted from"));
+            return Err(Error::invalid(
+                "a count-min that has reached 2^64 - 1 no longer knows its counts and cannot be subtracted from",
+            ));
         }
-        let unseen = || Err(Error::new(ErrorKind::Mismatch, "the count-min to subtract has seen records that this one has not"));
+        let unseen = || {
+            Err(Error::new(
+                ErrorKind::Mismatch,
+                "the count-min to subtract has seen records that this one has not",
+            ))
+        };
         match (&mut self.exact, &other.exact) {
             _ if other.total > self.total => return unseen(),
             (Some(ours), Some(theirs)) if ours.covers(theirs) => ours.subtract(theirs),
@@ -379,7 +407,9 @@ impl CountMin {
                 other.spill();
                 return self.subtract(&other);
             }
-            (None, None) if self.cells.covers(&other.cells) => self.cells.subtract_all(&other.cells),
+            (None, None) if self.cells.covers(&other.cells) => {
+                self.cells.subtract_all(&other.cells)
+            }
             (None, None) => return unseen(),
         }
         self.total -= other.total;
@@ -414,14 +444,21 @@ impl CountMin {
             ));
         }
         if self.seed != other.seed {
-            return mismatch(format!("a count-min under {:?} does not go with one under {:?}", self.seed, other.seed));
+            return mismatch(format!(
+                "a count-min under {:?} does not go with one under {:?}",
+                self.seed, other.seed
+            ));
         }
         if self.conservative != other.conservative {
-            return mismatch(String::from("a conservative count-min does not go with a linear one"));
+            return mismatch(String::from(
+                "a conservative count-min does not go with a linear one",
+            ));
         }
         if self.exact_bytes != other.exact_bytes {
             let (ours, theirs) = (self.exact_bytes, other.exact_bytes);
-            return mismatch(format!("a count-min that is exact within {ours} bytes does not go with one within {theirs}"));
+            return mismatch(format!(
+                "a count-min that is exact within {ours} bytes does not go with one within {theirs}"
+            ));
         }
         Ok(())
     }
@@ -478,7 +515,9 @@ impl CountMin {
 
     /// Bytes in memory, those on the heap included.
     pub fn resident_bytes(&self) -> usize {
-        size_of::<Self>() + self.cells.heap_bytes() + self.exact.as_ref().map_or(0, Exact::heap_bytes)
+        size_of::<Self>()
+            + self.cells.heap_bytes()
+            + self.exact.as_ref().map_or(0, Exact::heap_bytes)
     }
 }
 

@@ -95,8 +95,12 @@ impl Counters {
             moved
         }
         match self {
-            Counters::Narrow(cells) => Counters::Narrow(moved(cells.get(range).unwrap_or_default(), to, len)),
-            Counters::Wide(cells) => Counters::Wide(moved(cells.get(range).unwrap_or_default(), to, len)),
+            Counters::Narrow(cells) => {
+                Counters::Narrow(moved(cells.get(range).unwrap_or_default(), to, len))
+            }
+            Counters::Wide(cells) => {
+                Counters::Wide(moved(cells.get(range).unwrap_or_default(), to, len))
+            }
         }
     }
 
@@ -140,9 +144,13 @@ impl Counters {
     /// is left out.
     pub(super) fn add_range(&mut self, start: usize, other: &Counters, range: Range<usize>) {
         if let (Counters::Narrow(into), Counters::Narrow(from)) = (&mut *self, other) {
-            let (into, from) = (into.get_mut(start..).unwrap_or_default(), from.get(range.clone()).unwrap_or_default());
+            let (into, from) = (
+                into.get_mut(start..).unwrap_or_default(),
+                from.get(range.clone()).unwrap_or_default(),
+            );
             // Two passes, so that the common one has no branch in it and runs in vector registers.
-            let fits = into.iter().zip(from).fold(true, |fits, (&a, &b)| fits & (a.wrapping_add(b) >= a));
+            let fits =
+                into.iter().zip(from).fold(true, |fits, (&a, &b)| fits & (a.wrapping_add(b) >= a));
             if fits {
                 into.iter_mut().zip(from).for_each(|(a, &b)| *a = a.wrapping_add(b));
                 return;
@@ -156,7 +164,10 @@ impl Counters {
     pub(super) fn take(&mut self, index: usize, weight: u64) -> bool {
         match self {
             Counters::Narrow(cells) => {
-                let rest = cells.get(index).zip(u32::try_from(weight).ok()).and_then(|(cell, weight)| cell.checked_sub(weight));
+                let rest = cells
+                    .get(index)
+                    .zip(u32::try_from(weight).ok())
+                    .and_then(|(cell, weight)| cell.checked_sub(weight));
                 rest.is_some_and(|rest| cells.get_mut(index).map(|cell| *cell = rest).is_some())
             }
             Counters::Wide(cells) => {
@@ -168,10 +179,19 @@ impl Counters {
 
     /// Takes `other`'s counters of a range from those from `start` on. `false` if one of them is
     /// not as large, or there are not as many; some may have changed then.
-    pub(super) fn take_range(&mut self, start: usize, other: &Counters, range: Range<usize>) -> bool {
+    pub(super) fn take_range(
+        &mut self,
+        start: usize,
+        other: &Counters,
+        range: Range<usize>,
+    ) -> bool {
         if let (Counters::Narrow(from), Counters::Narrow(part)) = (&mut *self, other) {
-            let (from, part) = (from.get_mut(start..).unwrap_or_default(), part.get(range).unwrap_or_default());
-            let covers = from.iter().zip(part).fold(from.len() >= part.len(), |covers, (&a, &b)| covers & (a >= b));
+            let (from, part) =
+                (from.get_mut(start..).unwrap_or_default(), part.get(range).unwrap_or_default());
+            let covers = from
+                .iter()
+                .zip(part)
+                .fold(from.len() >= part.len(), |covers, (&a, &b)| covers & (a >= b));
             from.iter_mut().zip(part).for_each(|(a, &b)| *a = a.wrapping_sub(b));
             return covers;
         }
@@ -187,9 +207,13 @@ impl Counters {
     pub(super) fn subtract_all(&mut self, other: &Counters) {
         match self {
             Counters::Narrow(into) => {
-                into.iter_mut().zip(other.iter()).for_each(|(a, b)| *a = a.saturating_sub(u32::try_from(b).unwrap_or(u32::MAX)));
+                into.iter_mut()
+                    .zip(other.iter())
+                    .for_each(|(a, b)| *a = a.saturating_sub(u32::try_from(b).unwrap_or(u32::MAX)));
             }
-            Counters::Wide(into) => into.iter_mut().zip(other.iter()).for_each(|(a, b)| *a = a.saturating_sub(b)),
+            Counters::Wide(into) => {
+                into.iter_mut().zip(other.iter()).for_each(|(a, b)| *a = a.saturating_sub(b))
+            }
         }
     }
 

@@ -185,7 +185,9 @@ impl Index {
 
     #[inline(always)]
     fn put(&mut self, place: usize, tag: u32, row: u32) {
-        if let (Some(word), Some(number)) = (self.buckets.get_mut(place / SLOTS), self.rows.get_mut(place)) {
+        if let (Some(word), Some(number)) =
+            (self.buckets.get_mut(place / SLOTS), self.rows.get_mut(place))
+        {
             *word |= (spread(tag) & 0xff) << (place % SLOTS * 8);
             *number = row;
         }

@@ -99,7 +99,10 @@ impl LogHistogram {
     pub fn with_accuracy(alpha: f64) -> Result<Self, Error> {
         let resolution = (1..=RESOLUTION_MAX).find(|&bits| accuracy_of(bits) <= alpha);
         let Some(resolution) = resolution.filter(|_| alpha < 1.0) else {
-            return Err(Error::invalid(format!("an accuracy of {alpha} is out of range: {:.7} to below 1", accuracy_of(RESOLUTION_MAX))));
+            return Err(Error::invalid(format!(
+                "an accuracy of {alpha} is out of range: {:.7} to below 1",
+                accuracy_of(RESOLUTION_MAX)
+            )));
         };
         Ok(LogHistogram::empty(resolution as u8, resolution as u8))
     }
@@ -138,7 +141,8 @@ impl LogHistogram {
         // A cast there and back is the test for an integer; a number it cuts off at 2^63 is one by
         // its size.
         self.integers &= (value as i64) as f64 == value || value.abs() >= INTEGERS_ALL;
-        let is_in_run = value >= f64::MIN_POSITIVE && self.positive.add_to_run(bucket_of_normal(value, self.bits()), weight);
+        let is_in_run = value >= f64::MIN_POSITIVE
+            && self.positive.add_to_run(bucket_of_normal(value, self.bits()), weight);
         if !is_in_run {
             self.add_elsewhere(value, weight);
         }
@@ -182,7 +186,8 @@ impl LogHistogram {
 
     fn has_too_many(&self) -> bool {
         let buckets_max = self.buckets_max();
-        self.positive.has_more_than(buckets_max) || self.negative.as_ref().is_some_and(|side| side.has_more_than(buckets_max))
+        self.positive.has_more_than(buckets_max)
+            || self.negative.as_ref().is_some_and(|side| side.has_more_than(buckets_max))
     }
 
     /// The number at rank `ceil(q * n)`; `None` without numbers, or if `q` is not between 0 and 1.
@@ -252,7 +257,8 @@ impl LogHistogram {
     /// # Errors
     /// None today; the signature leaves room.
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
-        let is_alike = other.resolution == self.resolution && other.resolution_asked == self.resolution_asked;
+        let is_alike =
+            other.resolution == self.resolution && other.resolution_asked == self.resolution_asked;
         match &mut self.parts {
             Some(parts) if is_alike => parts.enter(other),
             parts => *parts = None,
@@ -286,7 +292,9 @@ impl LogHistogram {
     /// [`ErrorKind::InvalidArgument`] if there are but two buckets per doubling.
     pub fn coarsen(&mut self) -> Result<(), Error> {
         if self.resolution <= 1 {
-            return Err(Error::invalid("a histogram of two buckets per doubling cannot be coarsened"));
+            return Err(Error::invalid(
+                "a histogram of two buckets per doubling cannot be coarsened",
+            ));
         }
         self.coarsen_to(self.resolution - 1, self.resolution_asked);
         Ok(())
@@ -338,14 +346,18 @@ impl LogHistogram {
     /// Bytes in memory, those on the heap included.
     pub fn resident_bytes(&self) -> usize {
         let parts = self.parts.as_ref().map_or(0, |parts| parts.resident_bytes());
-        let negative = self.negative.as_ref().map_or(0, |side| size_of::<Side>() + side.heap_bytes());
+        let negative =
+            self.negative.as_ref().map_or(0, |side| size_of::<Side>() + side.heap_bytes());
         size_of::<Self>() + self.positive.heap_bytes() + negative + parts
     }
 }
 
 #[cold]
 fn refused(value: f64) -> Error {
-    Error::new(ErrorKind::InvalidRecord, format!("{value} has no place among numbers: only finite ones are counted"))
+    Error::new(
+        ErrorKind::InvalidRecord,
+        format!("{value} has no place among numbers: only finite ones are counted"),
+    )
 }
 
 /// Half the widest bucket, [1, 1 + 2^-bits), relative to its harmonic middle.

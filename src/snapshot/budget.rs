@@ -65,7 +65,11 @@ mod tests {
     fn the_smallest_tolerance_that_fits_is_found() {
         for bytes_max in [4, 5, 1000, 12_345, 1 << 20] {
             let (bytes, reductions) = least_tolerance(bytes_max, encode).unwrap();
-            assert!(bytes.len() <= bytes_max && bytes.len() * 11 / 10 + 1 >= bytes_max, "{} of {bytes_max}", bytes.len());
+            assert!(
+                bytes.len() <= bytes_max && bytes.len() * 11 / 10 + 1 >= bytes_max,
+                "{} of {bytes_max}",
+                bytes.len()
+            );
             assert!(reductions.tolerance > 0.0);
         }
     }

@@ -49,7 +49,11 @@ impl Partial {
     }
 
     /// Writes a partial; `write` writes the accumulator.
-    pub(crate) fn new(identity: &Identity, origin: &Origin, write: impl FnOnce(&mut Writer) -> Result<(), Error>) -> Result<Self, Error> {
+    pub(crate) fn new(
+        identity: &Identity,
+        origin: &Origin,
+        write: impl FnOnce(&mut Writer) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
         let mut envelope = EnvelopeWriter::new(Kind::Partial, identity);
         envelope.section(Tag::Origin, |writer| origin.encode(writer));
         envelope.section(Tag::Accumulator, write)?;
@@ -146,7 +150,8 @@ impl Origin {
             false => None,
         };
         let source = reader.text()?.to_owned();
-        let revision = u32::try_from(reader.u64()?).map_err(|_| corrupt(String::from("a revision is over 32 bits")))?;
+        let revision = u32::try_from(reader.u64()?)
+            .map_err(|_| corrupt(String::from("a revision is over 32 bits")))?;
         let is_final = reader.bool()?;
         reader.finish()?;
         Ok(Origin { window, source, revision, is_final })

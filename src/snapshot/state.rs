@@ -64,7 +64,12 @@ impl Snapshot {
 
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Snapshot({} bytes of pipeline {:016x})", self.bytes.len(), self.envelope.pipeline)
+        write!(
+            f,
+            "Snapshot({} bytes of pipeline {:016x})",
+            self.bytes.len(),
+            self.envelope.pipeline
+        )
     }
 }
 

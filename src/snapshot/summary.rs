@@ -121,7 +121,10 @@ impl Summary {
             description: envelope.description(&bytes)?.to_owned(),
             fingerprint: envelope.pipeline,
             seeds: envelope.seeds,
-            sections: envelope.sizes().map(|(tag, size)| (Tag::name(tag).to_owned(), size)).collect(),
+            sections: envelope
+                .sizes()
+                .map(|(tag, size)| (Tag::name(tag).to_owned(), size))
+                .collect(),
             watermark: None,
             shards: Vec::new(),
             records: None,
@@ -148,7 +151,8 @@ impl Summary {
             self.shards.push(ShardSummary::read(&mut shards)?);
         }
         let mut stats = section(Tag::Stats)?;
-        let [applied, filtered, late, dead_letters, duplicates, between_windows] = [(); 6].map(|()| stats.u64());
+        let [applied, filtered, late, dead_letters, duplicates, between_windows] =
+            [(); 6].map(|()| stats.u64());
         self.records = Some(RecordsSummary {
             applied: applied?,
             filtered: filtered?,
@@ -201,7 +205,13 @@ impl ShardSummary {
         };
         let reached = watermark(reader.i64()?);
         let last_record = watermark(reader.i64()?);
-        Ok(ShardSummary { name, applied, watermark: reached, last_record, closed: reader.u8()? == 2 })
+        Ok(ShardSummary {
+            name,
+            applied,
+            watermark: reached,
+            last_record,
+            closed: reader.u8()? == 2,
+        })
     }
 }
 

@@ -39,7 +39,10 @@ impl Block {
     }
 
     /// As [`from_vec`](Block::from_vec), for values that are seldom wanted as text.
-    #[cfg_attr(not(feature = "files"), allow(dead_code, reason = "files are read in blocks, records of streams are not"))]
+    #[cfg_attr(
+        not(feature = "files"),
+        allow(dead_code, reason = "files are read in blocks, records of streams are not")
+    )]
     pub(crate) fn checked(bytes: Vec<u8>) -> Self {
         match simdutf8::basic::from_utf8(&bytes) {
             Ok(_) => Block(Kind::Checked(Arc::new(bytes))),
@@ -92,7 +95,8 @@ impl Block {
         match &self.0 {
             Kind::Text(text) => text.get(start..end).unwrap_or_default(),
             Kind::Checked(_) | Kind::Bytes(_) => {
-                std::str::from_utf8(self.as_bytes().get(start..end).unwrap_or_default()).unwrap_or_default()
+                std::str::from_utf8(self.as_bytes().get(start..end).unwrap_or_default())
+                    .unwrap_or_default()
             }
         }
     }
@@ -103,7 +107,9 @@ impl Block {
         match (&self.0, &other.0) {
             (Kind::Text(this), Kind::Text(other)) => Arc::ptr_eq(this, other),
             (Kind::Checked(this), Kind::Checked(other)) => Arc::ptr_eq(this, other),
-            (Kind::Bytes(this), Kind::Bytes(other)) => this.as_ptr() == other.as_ptr() && this.len() == other.len(),
+            (Kind::Bytes(this), Kind::Bytes(other)) => {
+                this.as_ptr() == other.as_ptr() && this.len() == other.len()
+            }
             _ => false,
         }
     }
@@ -129,7 +135,11 @@ mod tests {
     #[test]
     fn text_is_cut_at_characters_or_not_at_all() {
         let bytes = "aéb".as_bytes();
-        for block in [Block::from_vec(bytes.to_vec()), Block::checked(bytes.to_vec()), Block::from(Bytes::from_static(bytes))] {
+        for block in [
+            Block::from_vec(bytes.to_vec()),
+            Block::checked(bytes.to_vec()),
+            Block::from(Bytes::from_static(bytes)),
+        ] {
             assert_eq!((block.text(0, 3), block.text(0, 2), block.text(3, 9)), ("aé", "", ""));
         }
     }
@@ -138,7 +148,10 @@ mod tests {
     fn what_is_not_text_is_known_by_either_check() {
         for make in [Block::from_vec, Block::checked] {
             assert!(make("é".into()).is_text() && !make(b"\xc3".to_vec()).is_text());
-            assert_eq!((make(b"a".to_vec()).known_text(), make(b"\xc3".to_vec()).known_text()), (Some(b"a".as_slice()), None));
+            assert_eq!(
+                (make(b"a".to_vec()).known_text(), make(b"\xc3".to_vec()).known_text()),
+                (Some(b"a".as_slice()), None)
+            );
         }
     }
 

@@ -19,16 +19,18 @@ pub(super) fn compare_with_event_time(
     (time, name): (&TimeField, &str),
 ) -> Result<(), Error> {
     let mut compare = |slot: usize, compared: Option<(Operator, &mut Literal)>| match compared {
-        Some((operator, Literal::Text(text))) if slot == time.slot => match text.compare_as_event_time(&time.format) {
-            false if operator.orders() => {
-                let message = format!(
-                    "{name} is the event time, and {:?} is not a time: write it as '2025-10-26', '2025-10-26T10:00:00Z' or in the time format",
-                    text.text
-                );
-                Err(Error::new(ErrorKind::Parse, message))
+        Some((operator, Literal::Text(text))) if slot == time.slot => {
+            match text.compare_as_event_time(&time.format) {
+                false if operator.orders() => {
+                    let message = format!(
+                        "{name} is the event time, and {:?} is not a time: write it as '2025-10-26', '2025-10-26T10:00:00Z' or in the time format",
+                        text.text
+                    );
+                    Err(Error::new(ErrorKind::Parse, message))
+                }
+                _ => Ok(()),
             }
-            _ => Ok(()),
-        },
+        }
         _ => Ok(()),
     };
     filter.iter_mut().try_for_each(|predicate| predicate.each_field(&mut compare))?;

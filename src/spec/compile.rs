@@ -85,7 +85,8 @@ impl CompileOptions {
     }
 
     fn duration(&self, key: &str, text: Option<&str>) -> Result<Option<Duration>, Error> {
-        text.map(|text| parse_duration(text).map_err(|error| error.at(self.written(key)))).transpose()
+        text.map(|text| parse_duration(text).map_err(|error| error.at(self.written(key))))
+            .transpose()
     }
 }
 
@@ -109,7 +110,8 @@ impl PipelineSpec {
         let time = self.compile_time(&mut fields, options)?;
         let group = self.compile_group(&mut fields, options)?;
         let mut columns = self.compile_columns(&mut fields, options)?;
-        let nulls = Nulls::parse(self.null.as_deref()).map_err(|error| error.at(options.written("null")))?;
+        let nulls = Nulls::parse(self.null.as_deref())
+            .map_err(|error| error.at(options.written("null")))?;
         if let Some(time) = &time {
             compare_with_event_time(&mut filter, &mut columns, (time, fields.name(time.slot)))
                 .map_err(|error| error.at(options.written("where")))?;
@@ -118,10 +120,19 @@ impl PipelineSpec {
         let max_ahead = self.max_ahead(options)?;
         let plan = Plan::of(&columns, options.seed);
         let marked = marked_slots(&mut filter, &plan, &group, (&nulls, fields.names().len()));
-        let explanation = Explanation::new(&engine_options, &plan, (&columns, group.len()), self.late_words(&engine_options));
+        let explanation = Explanation::new(
+            &engine_options,
+            &plan,
+            (&columns, group.len()),
+            self.late_words(&engine_options),
+        );
         let aggregate = match group.is_empty() {
             true => RowAggregate::plain(plan.columns()),
-            false => RowAggregate::grouped(plan.columns(), engine_options.limits.groups_max, options.groups_overflow),
+            false => RowAggregate::grouped(
+                plan.columns(),
+                engine_options.limits.groups_max,
+                options.groups_overflow,
+            ),
         };
         aggregate.validate()?;
         let windows = engine_options.windows;
@@ -156,17 +167,34 @@ impl PipelineSpec {
         length.map(|length| whole_millis(length, "max_ahead")).transpose()
     }
 
-    fn compile_filter(&self, fields: &mut Fields, options: &CompileOptions) -> Result<Vec<Predicate>, Error> {
+    fn compile_filter(
+        &self,
+        fields: &mut Fields,
+        options: &CompileOptions,
+    ) -> Result<Vec<Predicate>, Error> {
         let texts = self.filter.iter().flatten();
-        texts.map(|text| Predicate::parse(text, fields).map_err(|error| error.at(options.written("where")))).collect()
+        texts
+            .map(|text| {
+                Predicate::parse(text, fields).map_err(|error| error.at(options.written("where")))
+            })
+            .collect()
     }
 
-    fn compile_time(&self, fields: &mut Fields, options: &CompileOptions) -> Result<Option<TimeField>, Error> {
-        let format =
-            self.time_format.as_deref().map(str::parse).transpose().map_err(|error: Error| error.at(options.written("time_format")))?;
+    fn compile_time(
+        &self,
+        fields: &mut Fields,
+        options: &CompileOptions,
+    ) -> Result<Option<TimeField>, Error> {
+        let format = self
+            .time_format
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(|error: Error| error.at(options.written("time_format")))?;
         let Some(text) = &self.time else {
             if format.is_some() {
-                let (given, missing) = (options.written("time_format"), options.missing("time", "FIELD"));
+                let (given, missing) =
+                    (options.written("time_format"), options.missing("time", "FIELD"));
                 return Err(Error::invalid(format!(
                     "{given} is given, but no time: name the field that holds the event time by {missing}"
                 )));
@@ -185,18 +213,28 @@ impl PipelineSpec {
             [name] => Ok(Some(TimeField::new(fields.slot(name), format.unwrap_or_default()))),
             names => {
                 let written = options.written("time");
-                Err(Error::invalid(format!("{written} {text:?}: one field holds the event time, not {}", names.len())))
+                Err(Error::invalid(format!(
+                    "{written} {text:?}: one field holds the event time, not {}",
+                    names.len()
+                )))
             }
         }
     }
 
     /// The names of the fields to group by, and their slots.
-    fn compile_group(&self, fields: &mut Fields, options: &CompileOptions) -> Result<Vec<(String, usize)>, Error> {
+    fn compile_group(
+        &self,
+        fields: &mut Fields,
+        options: &CompileOptions,
+    ) -> Result<Vec<(String, usize)>, Error> {
         let mut group: Vec<(String, usize)> = Vec::new();
         for text in self.group.iter().flatten() {
             for name in parse_fields(text).map_err(|error| error.at(options.written("group")))? {
                 if group.iter().any(|(known, _)| *known == name) {
-                    return Err(Error::invalid(format!("{}: the field {name:?} is named twice", options.written("group"))));
+                    return Err(Error::invalid(format!(
+                        "{}: the field {name:?} is named twice",
+                        options.written("group")
+                    )));
                 }
                 let slot = fields.slot(&name);
                 group.push((name, slot));
@@ -205,10 +243,16 @@ impl PipelineSpec {
         Ok(group)
     }
 
-    fn compile_columns(&self, fields: &mut Fields, options: &CompileOptions) -> Result<Vec<Column>, Error> {
+    fn compile_columns(
+        &self,
+        fields: &mut Fields,
+        options: &CompileOptions,
+    ) -> Result<Vec<Column>, Error> {
         let mut columns: Vec<Column> = Vec::new();
         for text in self.agg.iter().flatten() {
-            columns.extend(parse_columns(text, fields).map_err(|error| error.at(options.written("agg")))?);
+            columns.extend(
+                parse_columns(text, fields).map_err(|error| error.at(options.written("agg")))?,
+            );
         }
         if columns.is_empty() {
             columns.push(Column { name: "count".into(), function: Function::Count });
@@ -216,11 +260,15 @@ impl PipelineSpec {
         for (index, column) in columns.iter().enumerate() {
             let name = &column.name;
             if columns.iter().take(index).any(|earlier| earlier.name == *name) {
-                let message = format!("there are two columns {name:?}; give one another name, as in {name} as other");
+                let message = format!(
+                    "there are two columns {name:?}; give one another name, as in {name} as other"
+                );
                 return Err(Error::invalid(message).at(options.written("agg")));
             }
             if TAKEN_NAMES.contains(&name.as_str()) {
-                let message = format!("a column cannot be named {name:?}, which answers have already; choose another name with \"as\"");
+                let message = format!(
+                    "a column cannot be named {name:?}, which answers have already; choose another name with \"as\""
+                );
                 return Err(Error::invalid(message).at(options.written("agg")));
             }
         }
@@ -232,19 +280,26 @@ impl PipelineSpec {
         if let Some(groups) = self.limit_groups {
             limits.groups_max = usize::try_from(groups).unwrap_or(usize::MAX);
             if groups == 0 {
-                return Err(Error::invalid(format!("{} of 0: at least 1 group is needed", options.written("limit_groups"))));
+                return Err(Error::invalid(format!(
+                    "{} of 0: at least 1 group is needed",
+                    options.written("limit_groups")
+                )));
             }
         }
         let out_of_orderness = match self.max_delay.as_deref() {
             None if options.bounded_input => None,
             None => Some(MAX_DELAY_DEFAULT),
             Some("unbounded") => None,
-            Some(text) => Some(parse_duration(text).map_err(|error| error.at(options.written("max_delay")))?),
+            Some(text) => {
+                Some(parse_duration(text).map_err(|error| error.at(options.written("max_delay")))?)
+            }
         };
         Ok(EngineOptions {
             windows: self.windows(options)?,
             out_of_orderness,
-            allowed_lateness: options.duration("lateness", self.lateness.as_deref())?.unwrap_or_default(),
+            allowed_lateness: options
+                .duration("lateness", self.lateness.as_deref())?
+                .unwrap_or_default(),
             idle_after: options.idle_after,
             strict: options.strict,
             emit_empty: options.emit_empty,
@@ -260,15 +315,26 @@ impl PipelineSpec {
     /// is not among them: it says which records are waited for or trusted, and whoever corrects it
     /// is to keep the state.
     fn words(&self) -> String {
-        let canonical = |texts: &[String]| texts.iter().map(|text| Tokens::canonical(text)).collect::<Vec<_>>();
-        let list = |entries: &Option<Vec<String>>| canonical(entries.as_deref().unwrap_or_default()).join(", ");
-        let time_format = self.time_format.as_deref().filter(|format| format.parse().ok() != Some(TimeFormat::default()));
-        let (time, group, agg) = (self.time.as_deref().map(Tokens::canonical), list(&self.group), list(&self.agg));
+        let canonical =
+            |texts: &[String]| texts.iter().map(|text| Tokens::canonical(text)).collect::<Vec<_>>();
+        let list = |entries: &Option<Vec<String>>| {
+            canonical(entries.as_deref().unwrap_or_default()).join(", ")
+        };
+        let time_format = self
+            .time_format
+            .as_deref()
+            .filter(|format| format.parse().ok() != Some(TimeFormat::default()));
+        let (time, group, agg) =
+            (self.time.as_deref().map(Tokens::canonical), list(&self.group), list(&self.agg));
         let mut words = Vec::new();
         words.extend(time.map(|time| format!("time {time}; ")));
         words.extend(time_format.map(|format| format!("time format {format}; ")));
         words.extend(self.null.as_ref().map(|_| format!("null {}; ", list(&self.null))));
-        words.extend(canonical(self.filter.as_deref().unwrap_or_default()).iter().map(|filter| format!("where {filter}; ")));
+        words.extend(
+            canonical(self.filter.as_deref().unwrap_or_default())
+                .iter()
+                .map(|filter| format!("where {filter}; ")),
+        );
         words.extend((!group.is_empty()).then(|| format!("group {group}; ")));
         words.push(format!("agg {}; ", if agg.is_empty() { "count" } else { &agg }));
         words.concat()
@@ -278,17 +344,30 @@ impl PipelineSpec {
         let every = options.duration("every", self.every.as_deref())?;
         let Some(size) = options.duration("window", self.window.as_deref())? else {
             let given = [("every", every.is_some()), ("offset", self.offset.is_some())];
-            let Some((key, _)) = given.iter().find(|(_, given)| *given) else { return Ok(Global.into()) };
+            let Some((key, _)) = given.iter().find(|(_, given)| *given) else {
+                return Ok(Global.into());
+            };
             let (given, missing) = (options.written(key), options.missing("window", "DURATION"));
-            return Err(Error::invalid(format!("{given} is given, but no window: give its size by {missing}")));
+            return Err(Error::invalid(format!(
+                "{given} is given, but no window: give its size by {missing}"
+            )));
         };
-        let offset = self.offset.as_deref().map_or(Ok(Duration::ZERO), |text| read_offset(text, every.unwrap_or(size)));
+        let offset = self
+            .offset
+            .as_deref()
+            .map_or(Ok(Duration::ZERO), |text| read_offset(text, every.unwrap_or(size)));
         let offset = offset.map_err(|error| error.at(options.written("offset")))?;
         match every {
-            None => Ok(Tumbling::new(size).map_err(|error| error.at(options.written("window")))?.offset(offset).into()),
+            None => Ok(Tumbling::new(size)
+                .map_err(|error| error.at(options.written("window")))?
+                .offset(offset)
+                .into()),
             Some(every) => {
                 let place = format!("{}, {}", options.written("window"), options.written("every"));
-                Ok(Sliding::new(size, every).map_err(|error| error.at(place))?.offset(offset).into())
+                Ok(Sliding::new(size, every)
+                    .map_err(|error| error.at(place))?
+                    .offset(offset)
+                    .into())
             }
         }
     }
@@ -300,7 +379,9 @@ impl PipelineSpec {
         }
         let given = if self.max_delay.is_some() { "" } else { " (the default here)" };
         let Some(delay) = engine.out_of_orderness else {
-            return format!("max_delay unbounded{given}: windows are answered at the end of the input, and no record is late");
+            return format!(
+                "max_delay unbounded{given}: windows are answered at the end of the input, and no record is late"
+            );
         };
         let lateness = engine.allowed_lateness;
         let late = match lateness.is_zero() {
@@ -321,6 +402,9 @@ fn read_offset(text: &str, slide: Duration) -> Result<Duration, Error> {
     let Some(past) = text.trim_start().strip_prefix('-') else { return parse_duration(text) };
     let past = parse_duration(past)?;
     // A slide of 0 is refused as one.
-    let rest = past.as_millis().checked_rem(slide.as_millis()).map_or(0, |rest| u64::try_from(rest).unwrap_or(u64::MAX));
+    let rest = past
+        .as_millis()
+        .checked_rem(slide.as_millis())
+        .map_or(0, |rest| u64::try_from(rest).unwrap_or(u64::MAX));
     Ok(if rest == 0 { Duration::ZERO } else { slide.saturating_sub(millis(rest)) })
 }

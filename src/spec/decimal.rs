@@ -66,7 +66,8 @@ impl<'a> Decimal<'a> {
         }
         let (whole, fraction) = self.digits();
         // The significant digits end before the point.
-        self.magnitude().is_none_or(|magnitude| (whole.len() + fraction.len()) as i64 <= magnitude + 1)
+        self.magnitude()
+            .is_none_or(|magnitude| (whole.len() + fraction.len()) as i64 <= magnitude + 1)
     }
 
     /// The integer that it is, however it is written; `None` if it is none, or has more than 128
@@ -140,7 +141,9 @@ fn scan_exponent(text: &[u8]) -> Option<i64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let size = digits.iter().fold(0i64, |size, digit| (size * 10 + i64::from(digit - b'0')).min(EXPONENT_MAX));
+    let size = digits
+        .iter()
+        .fold(0i64, |size, digit| (size * 10 + i64::from(digit - b'0')).min(EXPONENT_MAX));
     Some(if negative { -size } else { size })
 }
 
@@ -165,10 +168,15 @@ mod tests {
 
     #[test]
     fn what_is_no_decimal_is_refused() {
-        for wrong in ["", "-", "+", ".", "e5", "1e", "1e+", "1_000", "0x10", "1 ", " 1", "inf", "NaN", "1.2.3", "--1", "1e5.0", "١"] {
+        for wrong in [
+            "", "-", "+", ".", "e5", "1e", "1e+", "1_000", "0x10", "1 ", " 1", "inf", "NaN",
+            "1.2.3", "--1", "1e5.0", "١",
+        ] {
             assert_eq!(Decimal::scan(wrong), None, "{wrong:?}");
         }
-        for right in ["0", "-0", "+5", ".5", "5.", "1E5", "1e-5", "00012", "123456789012345678901234567890"] {
+        for right in
+            ["0", "-0", "+5", ".5", "5.", "1E5", "1e-5", "00012", "123456789012345678901234567890"]
+        {
             assert!(Decimal::scan(right).is_some(), "{right:?}");
         }
     }

@@ -28,9 +28,8 @@ pub(super) fn digits_at(bytes: &[u8], start: usize, end: usize) -> Option<i64> {
     let count = end.wrapping_sub(start);
     match (count, word_before(bytes, end), word_before(bytes, end.wrapping_sub(8))) {
         (1..=8, Some(last), _) => are_digits(last, count).then(|| last_digits(last, count)),
-        (9..=16, Some(last), Some(first)) if are_digits(last, 8) => {
-            are_digits(first, count - 8).then(|| last_digits(first, count - 8) * 100_000_000 + last_digits(last, 8))
-        }
+        (9..=16, Some(last), Some(first)) if are_digits(last, 8) => are_digits(first, count - 8)
+            .then(|| last_digits(first, count - 8) * 100_000_000 + last_digits(last, 8)),
         _ => digits(bytes.get(start..end)?),
     }
 }
@@ -114,7 +113,10 @@ mod tests {
         for count in 1..=15 {
             let text = "9876543210987654";
             let bytes = format!("{}{}", &text[..count], &",\"bytes\":1, \"x\""[..16 - count]);
-            assert_eq!(first_digits(bytes.as_bytes().first_chunk().unwrap(), count), text[..count].parse::<i64>().unwrap());
+            assert_eq!(
+                first_digits(bytes.as_bytes().first_chunk().unwrap(), count),
+                text[..count].parse::<i64>().unwrap()
+            );
         }
     }
 

@@ -43,9 +43,15 @@ pub struct Explanation {
 const KEY_BYTES: usize = 64;
 
 impl Explanation {
-    pub(super) fn new(engine: &EngineOptions, plan: &Plan, (columns, group_fields): (&[Column], usize), lateness: String) -> Self {
+    pub(super) fn new(
+        engine: &EngineOptions,
+        plan: &Plan,
+        (columns, group_fields): (&[Column], usize),
+        lateness: String,
+    ) -> Self {
         let windows = engine.windows.size_and_slide();
-        let group_bytes = |bytes: fn(&StateSpec) -> usize| plan.states.iter().map(bytes).sum::<usize>() + 64;
+        let group_bytes =
+            |bytes: fn(&StateSpec) -> usize| plan.states.iter().map(bytes).sum::<usize>() + 64;
         Explanation {
             windows,
             panes_per_window: engine.windows.panes_per_window(),
@@ -53,10 +59,16 @@ impl Explanation {
             groups_max: (group_fields > 0).then_some(engine.limits.groups_max),
             group_bytes_min: group_bytes(state_bytes_min),
             group_bytes_max: group_bytes(state_bytes_max),
-            group_written_max: (written_max(plan, |written| written.0), written_max(plan, |written| written.1)),
+            group_written_max: (
+                written_max(plan, |written| written.0),
+                written_max(plan, |written| written.1),
+            ),
             panes_held_max: panes_held_max(engine),
             state_bytes_max: engine.limits.state_bytes_max,
-            columns: columns.iter().map(|column| (column.name.clone(), worth(&column.function))).collect(),
+            columns: columns
+                .iter()
+                .map(|column| (column.name.clone(), worth(&column.function)))
+                .collect(),
             lateness,
         }
     }
@@ -66,7 +78,10 @@ impl Explanation {
     pub fn state_bytes_worst(&self) -> usize {
         let groups = self.groups_max.unwrap_or(1);
         let panes = self.panes_held_max.unwrap_or(u64::MAX).max(1);
-        let bytes = self.group_bytes_max.saturating_mul(groups).saturating_mul(usize::try_from(panes).unwrap_or(usize::MAX));
+        let bytes = self
+            .group_bytes_max
+            .saturating_mul(groups)
+            .saturating_mul(usize::try_from(panes).unwrap_or(usize::MAX));
         bytes.min(self.state_bytes_max)
     }
 }
@@ -90,8 +105,13 @@ impl Explanation {
         let panes = usize::try_from(self.panes_held_max?).unwrap_or(usize::MAX);
         // One more for (other).
         let groups = self.groups_max.map_or(1, |groups| groups.saturating_add(1));
-        let all =
-            |group: usize| group.saturating_mul(groups).saturating_add(PANE_WRITTEN).saturating_mul(panes).saturating_add(ENVELOPE_WRITTEN);
+        let all = |group: usize| {
+            group
+                .saturating_mul(groups)
+                .saturating_add(PANE_WRITTEN)
+                .saturating_mul(panes)
+                .saturating_add(ENVELOPE_WRITTEN)
+        };
         Some((all(self.group_written_max.0), all(self.group_written_max.1)))
     }
 
@@ -140,14 +160,21 @@ fn state_written_max(state: &StateSpec) -> (usize, usize) {
     match state {
         StateSpec::Sum(_) => same(400),
         StateSpec::Squares(_) => same(900),
-        StateSpec::First(_) | StateSpec::Last(_) | StateSpec::Min(_) | StateSpec::Max(_) => same(KEY_BYTES + 20),
+        StateSpec::First(_) | StateSpec::Last(_) | StateSpec::Min(_) | StateSpec::Max(_) => {
+            same(KEY_BYTES + 20)
+        }
         // Both signs: all buckets that may have numbers, each with the distance to the one before;
         // or two for each doubling that there is.
-        StateSpec::Histogram(_) => (64 + 2 * histogram_buckets_max() * 5, 64 + 2 * 2 * DOUBLINGS * 3),
-        StateSpec::Distinct(..) => ((DISTINCT_EXACT_MAX * 9).max(1 << DISTINCT_PRECISION) + 64, 128),
-        StateSpec::Top { counters, .. } => {
-            (counters.saturating_mul(2 * row + filter).saturating_add(64), (*counters).min(TOP_ROWS_MIN) * (2 * row + filter) + 64)
+        StateSpec::Histogram(_) => {
+            (64 + 2 * histogram_buckets_max() * 5, 64 + 2 * 2 * DOUBLINGS * 3)
         }
+        StateSpec::Distinct(..) => {
+            ((DISTINCT_EXACT_MAX * 9).max(1 << DISTINCT_PRECISION) + 64, 128)
+        }
+        StateSpec::Top { counters, .. } => (
+            counters.saturating_mul(2 * row + filter).saturating_add(64),
+            (*counters).min(TOP_ROWS_MIN) * (2 * row + filter) + 64,
+        ),
         _ => same(20),
     }
 }
@@ -168,8 +195,11 @@ const LAMBDA_STATE_BYTES: usize = 900_000 / 4 * 3;
 /// them.
 fn panes_held_max(engine: &EngineOptions) -> Option<u64> {
     let Some((size, slide)) = engine.windows.size_and_slide() else { return Some(1) };
-    let held = size.saturating_add(engine.out_of_orderness?).saturating_add(engine.allowed_lateness);
-    let slides = u64::try_from(held.as_millis().div_ceil(slide.as_millis().max(1))).unwrap_or(u64::MAX).saturating_add(1);
+    let held =
+        size.saturating_add(engine.out_of_orderness?).saturating_add(engine.allowed_lateness);
+    let slides = u64::try_from(held.as_millis().div_ceil(slide.as_millis().max(1)))
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
     let panes = match engine.windows.panes_per_window() {
         1 => return Some(slides),
         panes if size.as_millis() % slide.as_millis().max(1) == 0 => slides.saturating_add(panes),
@@ -191,7 +221,9 @@ fn state_bytes_min(state: &StateSpec) -> usize {
 
 fn state_bytes_max(state: &StateSpec) -> usize {
     let held = match state {
-        StateSpec::First(_) | StateSpec::Last(_) | StateSpec::Min(_) | StateSpec::Max(_) => KEY_BYTES,
+        StateSpec::First(_) | StateSpec::Last(_) | StateSpec::Min(_) | StateSpec::Max(_) => {
+            KEY_BYTES
+        }
         // Both signs, of which the negative one is in a box; an entry of a list that has room for
         // as many more.
         StateSpec::Histogram(_) => 2 * histogram_buckets_max() * 24 + 128,
@@ -209,8 +241,12 @@ fn worth(function: &Function) -> String {
         Function::Count | Function::CountOf(_) => "exact".into(),
         Function::Sum(_) => "exact for integers; floats are summed exactly and rounded once".into(),
         Function::Mean(_) => "the exact mean, rounded".into(),
-        Function::Variance(_) | Function::Stddev(_) => "of the sample (n - 1), from exact sums, rounded".into(),
-        Function::Min(_) | Function::Max(_) => "exact; numbers come before truth values, times and other text".into(),
+        Function::Variance(_) | Function::Stddev(_) => {
+            "of the sample (n - 1), from exact sums, rounded".into()
+        }
+        Function::Min(_) | Function::Max(_) => {
+            "exact; numbers come before truth values, times and other text".into()
+        }
         Function::First(_) => "exact; of equal event times the record that came first".into(),
         Function::Last(_) => "exact; of equal event times the record that came last".into(),
         Function::Frequency(..) => "exact: the one value is counted".into(),
@@ -235,7 +271,9 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.windows {
             None => writeln!(f, "windows: one over everything")?,
-            Some((size, slide)) if size == slide => writeln!(f, "windows: {size:?} each, one pane a window")?,
+            Some((size, slide)) if size == slide => {
+                writeln!(f, "windows: {size:?} each, one pane a window")?
+            }
             Some((size, slide)) => writeln!(
                 f,
                 "windows: {size:?} every {slide:?}; {} panes a window, a record goes into one pane and is in up to {} windows, a slide costs at most \
@@ -247,13 +285,27 @@ impl fmt::Display for Explanation {
         let (least, most) = (Bytes(self.group_bytes_min), Bytes(self.group_bytes_max));
         match self.groups_max {
             None => writeln!(f, "state: {least} to {most} a pane")?,
-            Some(groups) => writeln!(f, "state: {least} to {most} a group and pane, at most {groups} groups a pane; the rest is (other)")?,
+            Some(groups) => writeln!(
+                f,
+                "state: {least} to {most} a group and pane, at most {groups} groups a pane; the rest is (other)"
+            )?,
         }
         match self.panes_held_max {
-            None => writeln!(f, "panes held: those that the input spans, since nothing is answered before its end")?,
-            Some(panes) => writeln!(f, "panes held: at most {panes}, between the oldest window that waits and the latest record")?,
+            None => writeln!(
+                f,
+                "panes held: those that the input spans, since nothing is answered before its end"
+            )?,
+            Some(panes) => writeln!(
+                f,
+                "panes held: at most {panes}, between the oldest window that waits and the latest record"
+            )?,
         }
-        writeln!(f, "memory at worst: {} (the limit is {})", Bytes(self.state_bytes_worst()), Bytes(self.state_bytes_max))?;
+        writeln!(
+            f,
+            "memory at worst: {} (the limit is {})",
+            Bytes(self.state_bytes_worst()),
+            Bytes(self.state_bytes_max)
+        )?;
         if let Some((whole, reduced)) = self.snapshot_bytes_max() {
             writeln!(
                 f,
@@ -282,6 +334,10 @@ impl fmt::Display for Bytes {
             value /= 1024.0;
             unit = larger;
         }
-        if unit == "B" || value >= 100.0 { write!(f, "{value:.0} {unit}") } else { write!(f, "{value:.1} {unit}") }
+        if unit == "B" || value >= 100.0 {
+            write!(f, "{value:.0} {unit}")
+        } else {
+            write!(f, "{value:.1} {unit}")
+        }
     }
 }

@@ -52,10 +52,17 @@ impl Percent {
     fn parse(text: &str) -> Option<Percent> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, "00"));
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        if whole.is_empty() || whole.len() > 3 || fraction.is_empty() || fraction.len() > 2 || !digits(whole) || !digits(fraction) {
+        if whole.is_empty()
+            || whole.len() > 3
+            || fraction.is_empty()
+            || fraction.len() > 2
+            || !digits(whole)
+            || !digits(fraction)
+        {
             return None;
         }
-        let hundredths = whole.parse::<u32>().ok()? * 100 + format!("{fraction:0<2}").parse::<u32>().ok()?;
+        let hundredths =
+            whole.parse::<u32>().ok()? * 100 + format!("{fraction:0<2}").parse::<u32>().ok()?;
         (1..=10_000).contains(&hundredths).then_some(Percent(hundredths))
     }
 
@@ -119,7 +126,9 @@ pub(super) fn parse_fields(text: &str) -> Result<Vec<String>, Error> {
     let mut tokens = Tokens::of(text)?;
     let mut names = Vec::new();
     loop {
-        let Some(name) = tokens.peek().and_then(Token::field) else { return Err(tokens.unexpected("the name of a field")) };
+        let Some(name) = tokens.peek().and_then(Token::field) else {
+            return Err(tokens.unexpected("the name of a field"));
+        };
         tokens.take();
         names.push(name);
         if !tokens.take_if(",") {
@@ -147,7 +156,11 @@ impl<'a> Parser<'a, '_> {
         self.tokens.take();
         let arguments = self.arguments()?;
         let function = self.function(&head, arguments.as_deref())?;
-        let name = if self.tokens.take_if("as") { self.name()? } else { as_written(&head, arguments.as_deref()) };
+        let name = if self.tokens.take_if("as") {
+            self.name()?
+        } else {
+            as_written(&head, arguments.as_deref())
+        };
         Ok(Column { name, function })
     }
 
@@ -176,18 +189,28 @@ impl<'a> Parser<'a, '_> {
         match self.tokens.take() {
             Some(Token { kind: Kind::Quoted(name), .. }) => Ok(name),
             Some(Token { kind: Kind::Word, raw, .. }) => Ok(raw.into()),
-            Some(token) => Err(self.tokens.error_at(token.start, format!("a name is expected after \"as\", not {}", token.raw))),
+            Some(token) => Err(self.tokens.error_at(
+                token.start,
+                format!("a name is expected after \"as\", not {}", token.raw),
+            )),
             None => Err(self.tokens.unexpected("a name")),
         }
     }
 
-    fn function(&mut self, head: &Token<'_>, arguments: Option<&[Token<'_>]>) -> Result<Function, Error> {
+    fn function(
+        &mut self,
+        head: &Token<'_>,
+        arguments: Option<&[Token<'_>]>,
+    ) -> Result<Function, Error> {
         let name = head.raw.to_ascii_lowercase();
-        let one = OF_A_FIELD.iter().find(|(known, _)| *known == name).map(|(_, function)| *function);
+        let one =
+            OF_A_FIELD.iter().find(|(known, _)| *known == name).map(|(_, function)| *function);
         let percent = name.strip_prefix('p').and_then(Percent::parse);
         let arguments = match (arguments, name.as_str()) {
             (None, "count") => return Ok(Function::Count),
-            (None, _) if one.is_some() || percent.is_some() => return Err(self.wrong(head, "takes a field in parentheses")),
+            (None, _) if one.is_some() || percent.is_some() => {
+                return Err(self.wrong(head, "takes a field in parentheses"));
+            }
             (arguments, _) => arguments.unwrap_or_default(),
         };
         match (name.as_str(), arguments) {
@@ -196,13 +219,19 @@ impl<'a> Parser<'a, '_> {
             ("count", [field]) => Ok(Function::CountOf(self.field(field)?)),
             ("count", _) => Err(self.wrong(head, "takes at most one field")),
             ("top", _) => self.top(head, arguments),
-            ("frequency", [field, value]) => Ok(Function::Frequency(self.field(field)?, Literal::of(value, &self.tokens)?)),
-            ("frequency", _) => Err(self.wrong(head, "takes a field and a value, as in frequency(status, 404)")),
+            ("frequency", [field, value]) => {
+                Ok(Function::Frequency(self.field(field)?, Literal::of(value, &self.tokens)?))
+            }
+            ("frequency", _) => {
+                Err(self.wrong(head, "takes a field and a value, as in frequency(status, 404)"))
+            }
             (_, _) if one.is_none() && percent.is_none() => Err(self.unknown(head)),
             (_, [field]) => {
                 let slot = self.field(field)?;
                 let quantile = percent.map(|percent| Function::Quantile(slot, percent));
-                quantile.or_else(|| one.map(|function| function(slot))).ok_or_else(|| self.unknown(head))
+                quantile
+                    .or_else(|| one.map(|function| function(slot)))
+                    .ok_or_else(|| self.unknown(head))
             }
             _ => Err(self.wrong(head, "takes one field")),
         }
@@ -220,7 +249,8 @@ impl<'a> Parser<'a, '_> {
             Some(token) => {
                 let counters = self.size(token)?;
                 if counters < k {
-                    let why = format!("{counters} counters are too few for the top {k}: at least {k}");
+                    let why =
+                        format!("{counters} counters are too few for the top {k}: at least {k}");
                     return Err(self.tokens.error_at(token.start, why));
                 }
                 counters
@@ -233,14 +263,19 @@ impl<'a> Parser<'a, '_> {
     fn size(&self, token: &Token<'_>) -> Result<usize, Error> {
         match token.raw.parse::<usize>() {
             Ok(size) if (1..=1 << 24).contains(&size) => Ok(size),
-            _ => Err(self.tokens.error_at(token.start, format!("{} is not a number from 1 to {}", token.raw, 1 << 24))),
+            _ => Err(self.tokens.error_at(
+                token.start,
+                format!("{} is not a number from 1 to {}", token.raw, 1 << 24),
+            )),
         }
     }
 
     fn field(&mut self, token: &Token<'_>) -> Result<usize, Error> {
         match token.field() {
             Some(name) => Ok(self.fields.slot(&name)),
-            None => Err(self.tokens.error_at(token.start, format!("{} is not the name of a field", token.raw))),
+            None => Err(self
+                .tokens
+                .error_at(token.start, format!("{} is not the name of a field", token.raw))),
         }
     }
 
@@ -252,11 +287,22 @@ impl<'a> Parser<'a, '_> {
     #[cold]
     fn unknown(&self, head: &Token<'_>) -> Error {
         let name = head.raw.to_ascii_lowercase();
-        let known = OF_A_FIELD.iter().map(|(name, _)| *name).chain(["count", "top", "frequency", "p50", "p99"]);
+        let known = OF_A_FIELD.iter().map(|(name, _)| *name).chain([
+            "count",
+            "top",
+            "frequency",
+            "p50",
+            "p99",
+        ]);
         let hint = match ALIASES.iter().find(|(alias, _)| *alias == name) {
             Some((_, known)) => format!(" (did you mean {known:?}?)"),
-            None if name.starts_with('p') && name[1..].starts_with(|c: char| c.is_ascii_digit()) => {
-                return self.wrong(head, "is not a percentile from p0.01 to p100 with at most two decimals");
+            None if name.starts_with('p')
+                && name[1..].starts_with(|c: char| c.is_ascii_digit()) =>
+            {
+                return self.wrong(
+                    head,
+                    "is not a percentile from p0.01 to p100 with at most two decimals",
+                );
             }
             None => nearest(&name, known.clone()),
         };
@@ -267,7 +313,11 @@ impl<'a> Parser<'a, '_> {
 
 fn as_written(head: &Token<'_>, arguments: Option<&[Token<'_>]>) -> String {
     match arguments {
-        Some(arguments) => format!("{}({})", head.raw, arguments.iter().map(|token| token.raw).collect::<Vec<_>>().join(", ")),
+        Some(arguments) => format!(
+            "{}({})",
+            head.raw,
+            arguments.iter().map(|token| token.raw).collect::<Vec<_>>().join(", ")
+        ),
         None => head.raw.into(),
     }
 }
@@ -290,13 +340,28 @@ mod tests {
 
     #[test]
     fn the_issues_example_is_read() {
-        let (columns, fields) = parse("count, sum(bytes) as bytes,mean( latency_ms ), p99(latency_ms), distinct(user_id), top(10,url)");
+        let (columns, fields) = parse(
+            "count, sum(bytes) as bytes,mean( latency_ms ), p99(latency_ms), distinct(user_id), top(10,url)",
+        );
         let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
-        assert_eq!(names, ["count", "bytes", "mean(latency_ms)", "p99(latency_ms)", "distinct(user_id)", "top(10, url)"]);
+        assert_eq!(
+            names,
+            [
+                "count",
+                "bytes",
+                "mean(latency_ms)",
+                "p99(latency_ms)",
+                "distinct(user_id)",
+                "top(10, url)"
+            ]
+        );
         assert_eq!(fields, ["bytes", "latency_ms", "user_id", "url"]);
         assert_eq!(columns[1].function, Function::Sum(0));
         assert_eq!(columns[3].function, Function::Quantile(1, Percent(9900)));
-        assert_eq!(columns[5].function, Function::Top { k: 10, slot: 3, counters: COUNTERS_DEFAULT });
+        assert_eq!(
+            columns[5].function,
+            Function::Top { k: 10, slot: 3, counters: COUNTERS_DEFAULT }
+        );
     }
 
     #[test]
@@ -312,13 +377,23 @@ mod tests {
         assert_eq!(columns[8].function, Function::Quantile(0, Percent(9999)));
         assert_eq!(columns[9].name, "the top");
         assert_eq!(columns[9].function, Function::Top { k: 3, slot: 0, counters: 1000 });
-        assert_eq!(columns[10].function, Function::Frequency(0, Literal::Text(TextLiteral::new("v"))));
+        assert_eq!(
+            columns[10].function,
+            Function::Frequency(0, Literal::Text(TextLiteral::new("v")))
+        );
         assert_eq!(columns[10].name, "frequency(x, 'v')");
     }
 
     #[test]
     fn percentiles_have_at_most_two_decimals() {
-        for (text, hundredths) in [("50", 5000), ("99.9", 9990), ("99.99", 9999), ("100", 10_000), ("0.01", 1), ("05", 500)] {
+        for (text, hundredths) in [
+            ("50", 5000),
+            ("99.9", 9990),
+            ("99.99", 9999),
+            ("100", 10_000),
+            ("0.01", 1),
+            ("05", 500),
+        ] {
             assert_eq!(Percent::parse(text), Some(Percent(hundredths)), "{text}");
         }
         for wrong in ["", "0", "100.01", "99.999", "1e1", "-5", "5.", ".5", "1000"] {
@@ -329,9 +404,9 @@ mod tests {
 
     #[test]
     fn errors_name_the_column_and_the_remedy() {
-        assert!(
-            error("count, sun(bytes)").starts_with("column 8 of \"count, sun(bytes)\": sun is not an aggregate (did you mean \"sum\"?)")
-        );
+        assert!(error("count, sun(bytes)").starts_with(
+            "column 8 of \"count, sun(bytes)\": sun is not an aggregate (did you mean \"sum\"?)"
+        ));
         assert!(error("avg(x)").contains("did you mean \"mean\""));
         assert!(error("median(x)").contains("did you mean \"p50\""));
         assert!(error("p999(x)").contains("not a percentile"));
@@ -351,8 +426,15 @@ mod tests {
 
     #[test]
     fn groups_are_lists_of_fields() {
-        assert_eq!(parse_fields("country, /a/b,\"with, comma\"").unwrap(), ["country", "/a/b", "with, comma"]);
-        assert!(parse_fields("").is_err() && parse_fields("a,").is_err() && parse_fields("a b").is_err());
+        assert_eq!(
+            parse_fields("country, /a/b,\"with, comma\"").unwrap(),
+            ["country", "/a/b", "with, comma"]
+        );
+        assert!(
+            parse_fields("").is_err()
+                && parse_fields("a,").is_err()
+                && parse_fields("a b").is_err()
+        );
     }
 
     proptest! {

@@ -37,7 +37,11 @@ impl Fields {
 /// The pointer to a member at the top whose name could be mistaken for a pointer; other names as
 /// they are.
 pub(super) fn quoted_name(name: &str) -> String {
-    if name.starts_with('/') { format!("/{}", name.replace('~', "~0").replace('/', "~1")) } else { name.into() }
+    if name.starts_with('/') {
+        format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+    } else {
+        name.into()
+    }
 }
 
 #[cfg(test)]

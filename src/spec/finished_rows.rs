@@ -32,6 +32,8 @@ impl FinishedRows {
 
 impl fmt::Debug for FinishedRows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FinishedRows").field("group_fields", &self.group_fields).finish_non_exhaustive()
+        f.debug_struct("FinishedRows")
+            .field("group_fields", &self.group_fields)
+            .finish_non_exhaustive()
     }
 }

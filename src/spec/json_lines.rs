@@ -54,7 +54,14 @@ impl JsonLines {
     /// Appends an emission and the end of its line.
     pub fn append(&self, emission: &RowEmission, line: &mut Vec<u8>) {
         match emission.window {
-            Some(window) => append(line, format_args!("{{\"window\":{{\"start\":\"{}\",\"end\":\"{}\"}}", window.start(), window.end())),
+            Some(window) => append(
+                line,
+                format_args!(
+                    "{{\"window\":{{\"start\":\"{}\",\"end\":\"{}\"}}",
+                    window.start(),
+                    window.end()
+                ),
+            ),
             None => line.extend_from_slice(b"{\"window\":null"),
         }
         if !self.group.is_empty() {
@@ -95,7 +102,9 @@ fn write_value(value: &OutputValue, line: &mut Vec<u8>) {
         OutputValue::Text(text) => write_text(text, line),
         OutputValue::Other => line.extend_from_slice(b"\"(other)\""),
         OutputValue::Estimate { value, lower, upper } => {
-            for (name, number) in [("{\"value\":", value), (",\"lower\":", lower), (",\"upper\":", upper)] {
+            for (name, number) in
+                [("{\"value\":", value), (",\"lower\":", lower), (",\"upper\":", upper)]
+            {
                 line.extend_from_slice(name.as_bytes());
                 write_number(*number, line);
             }
@@ -118,7 +127,12 @@ fn write_top(row: &TopValue, line: &mut Vec<u8>) {
     line.extend_from_slice(b"{\"key\":");
     write_value(&row.key, line);
     let TopValue { count, lower, upper, guaranteed, .. } = row;
-    append(line, format_args!(",\"count\":{count},\"lower\":{lower},\"upper\":{upper},\"guaranteed\":{guaranteed}}}"));
+    append(
+        line,
+        format_args!(
+            ",\"count\":{count},\"lower\":{lower},\"upper\":{upper},\"guaranteed\":{guaranteed}}}"
+        ),
+    );
 }
 
 /// A sum of floats can be past their range, which JSON has no number for: it is null then.

@@ -71,7 +71,9 @@ impl<'a> KeyForm<'a> {
         match value {
             Value::Missing | Value::Untyped("") => KeyForm::Missing,
             Value::Bool(value) => KeyForm::Bool(value),
-            Value::Untyped(text) if !is_canonical_integer(text.as_bytes()) => KeyForm::of_text(text),
+            Value::Untyped(text) if !is_canonical_integer(text.as_bytes()) => {
+                KeyForm::of_text(text)
+            }
             Value::Untyped(text) | Value::Number(text) => KeyForm::of_number(text),
             Value::Text(text) | Value::Json(text) => KeyForm::of_text(text),
         }
@@ -79,7 +81,11 @@ impl<'a> KeyForm<'a> {
 
     #[inline]
     fn of_text(text: &'a str) -> Self {
-        if KeyForm::is_text_itself(text.as_bytes()) { KeyForm::Text(text) } else { KeyForm::TaggedText(text) }
+        if KeyForm::is_text_itself(text.as_bytes()) {
+            KeyForm::Text(text)
+        } else {
+            KeyForm::TaggedText(text)
+        }
     }
 
     /// Whether text of these bytes needs no tag in front.
@@ -96,7 +102,11 @@ impl<'a> KeyForm<'a> {
 
     fn of_number(text: &'a str) -> Self {
         match Decimal::scan(text) {
-            Some(decimal) if decimal.magnitude().is_none_or(|magnitude| magnitude.abs() <= MAGNITUDE_MAX) => KeyForm::Number(decimal),
+            Some(decimal)
+                if decimal.magnitude().is_none_or(|magnitude| magnitude.abs() <= MAGNITUDE_MAX) =>
+            {
+                KeyForm::Number(decimal)
+            }
             Some(_) => KeyForm::OutOfRange(text),
             None => KeyForm::of_text(text),
         }
@@ -180,8 +190,12 @@ pub(crate) fn decode(key: &[u8]) -> OutputValue {
         [TAG_FALSE] => OutputValue::Bool(false),
         [TAG_TRUE] => OutputValue::Bool(true),
         [TAG_ZERO] => OutputValue::Integer(0),
-        [TAG_POSITIVE, high, low, digits @ ..] => decode_number(false, [*high, *low], digits.to_vec()),
-        [TAG_NEGATIVE, high, low, digits @ .., 0xFF] => decode_number(true, [!high, !low], digits.iter().map(|byte| !byte).collect()),
+        [TAG_POSITIVE, high, low, digits @ ..] => {
+            decode_number(false, [*high, *low], digits.to_vec())
+        }
+        [TAG_NEGATIVE, high, low, digits @ .., 0xFF] => {
+            decode_number(true, [!high, !low], digits.iter().map(|byte| !byte).collect())
+        }
         [TAG_TIME, _, _, _, _, _, _, _, _, text @ ..] | [TAG_TEXT, text @ ..] | text => {
             OutputValue::Text(String::from_utf8_lossy(text).into_owned())
         }
@@ -212,7 +226,8 @@ fn decode_number(negative: bool, power: [u8; 2], digits: Vec<u8>) -> OutputValue
     let digits = String::from_utf8(digits).unwrap_or_default();
     // An integer of 128 bits has at most 39 digits.
     if (digits.len() as i64 - 1..39).contains(&magnitude)
-        && let Ok(integer) = format!("{sign}{digits:0<width$}", width = magnitude as usize + 1).parse::<i128>()
+        && let Ok(integer) =
+            format!("{sign}{digits:0<width$}", width = magnitude as usize + 1).parse::<i128>()
     {
         return OutputValue::Integer(integer);
     }
@@ -278,7 +293,9 @@ mod tests {
         fn rank(&self) -> (u8, Option<Number>, bool, String) {
             match self {
                 Owned::Missing => (0, None, false, String::new()),
-                Owned::Number(text) => (1, Some(Number::parse(text).unwrap()), false, String::new()),
+                Owned::Number(text) => {
+                    (1, Some(Number::parse(text).unwrap()), false, String::new())
+                }
                 Owned::Bool(value) => (2, None, *value, String::new()),
                 Owned::Text(text) | Owned::Untyped(text) => (3, None, false, text.clone()),
             }
@@ -291,8 +308,12 @@ mod tests {
             any::<bool>().prop_map(Owned::Bool),
             any::<i64>().prop_map(|number| Owned::Number(number.to_string())),
             (-200i64..200).prop_map(|number| Owned::Number(number.to_string())),
-            (-50i64..50, 0u32..3).prop_map(|(number, places)| Owned::Number(format!("{}", number as f64 / 10f64.powi(places as i32)))),
-            (-50i64..50, -3i32..3).prop_map(|(number, exponent)| Owned::Number(format!("{number}e{exponent}"))),
+            (-50i64..50, 0u32..3).prop_map(|(number, places)| Owned::Number(format!(
+                "{}",
+                number as f64 / 10f64.powi(places as i32)
+            ))),
+            (-50i64..50, -3i32..3)
+                .prop_map(|(number, exponent)| Owned::Number(format!("{number}e{exponent}"))),
             "[\\x00-\\x0a]{0,3}".prop_map(Owned::Text),
             ".{0,6}".prop_map(Owned::Text),
         ]
@@ -320,7 +341,10 @@ mod tests {
         }
         assert_eq!(untyped("1"), one);
         assert_eq!(Owned::Number("-0.0".into()).key(), Owned::Number("0".into()).key());
-        assert_ne!(Owned::Number("9007199254740993".into()).key(), Owned::Number("9007199254740992".into()).key());
+        assert_ne!(
+            Owned::Number("9007199254740993".into()).key(),
+            Owned::Number("9007199254740992".into()).key()
+        );
     }
 
     #[test]
@@ -338,8 +362,14 @@ mod tests {
         assert_eq!(back("0.1"), OutputValue::Float(0.1));
         assert_eq!(back("-2.5e10"), OutputValue::Integer(-25_000_000_000));
         assert_eq!(back("1e300"), OutputValue::Float(1e300));
-        assert_eq!(back("-170141183460469231731687303715884105728"), OutputValue::Integer(i128::MIN));
-        assert_eq!(back("0.10000000000000000001"), OutputValue::Decimal("1.0000000000000000001e-1".into()));
+        assert_eq!(
+            back("-170141183460469231731687303715884105728"),
+            OutputValue::Integer(i128::MIN)
+        );
+        assert_eq!(
+            back("0.10000000000000000001"),
+            OutputValue::Decimal("1.0000000000000000001e-1".into())
+        );
         assert_eq!(back("1e999"), OutputValue::Decimal("1e999".into()));
         let mut out = Vec::new();
         KeyForm::of(Value::Number("1e99999")).write(&mut out);

@@ -82,9 +82,9 @@ impl Literal {
             (Kind::Quoted(text), _) => Ok(Literal::Text(TextLiteral::new(text))),
             (_, "true") => Ok(Literal::Bool(true)),
             (_, "false") => Ok(Literal::Bool(false)),
-            (_, raw) => Number::parse(raw)
-                .map(Literal::Number)
-                .map_err(|why| tokens.error_at(token.start, format!("{raw} {why}; text stands in quotes: '{raw}'"))),
+            (_, raw) => Number::parse(raw).map(Literal::Number).map_err(|why| {
+                tokens.error_at(token.start, format!("{raw} {why}; text stands in quotes: '{raw}'"))
+            }),
         }
     }
 
@@ -95,7 +95,9 @@ impl Literal {
             return false;
         }
         operator.holds_of(match self {
-            Literal::Number(number) => number_of(value).ok().flatten().map(|value| value.cmp(number)),
+            Literal::Number(number) => {
+                number_of(value).ok().flatten().map(|value| value.cmp(number))
+            }
             Literal::Text(text) => text.order(value),
             Literal::Bool(literal) => bool_of(value).map(|value| value.cmp(literal)),
         })
@@ -104,16 +106,24 @@ impl Literal {
 
 impl TextLiteral {
     pub(super) fn new(text: &str) -> Self {
-        TextLiteral { text: text.into(), number: Number::parse(text).ok(), time: read_known(text.as_bytes()), event_time: None }
+        TextLiteral {
+            text: text.into(),
+            number: Number::parse(text).ok(),
+            time: read_known(text.as_bytes()),
+            event_time: None,
+        }
     }
 
     /// The literal is compared with the event time, which is written in this format. Returns false
     /// if the literal is not a time.
     pub(super) fn compare_as_event_time(&mut self, format: &TimeFormat) -> bool {
         // A few digits say a year or a month rather than seconds of 1970.
-        let too_short = self.number.is_some() && *format == TimeFormat::Auto && self.text.trim_ascii().len() < 8;
+        let too_short = self.number.is_some()
+            && *format == TimeFormat::Auto
+            && self.text.trim_ascii().len() < 8;
         let own = if too_short { None } else { format.read(Value::Text(&self.text)).ok() };
-        self.event_time = own.or(self.time.map(Timestamp::from_millis)).map(|time| (format.clone(), time));
+        self.event_time =
+            own.or(self.time.map(Timestamp::from_millis)).map(|time| (format.clone(), time));
         self.event_time.is_some()
     }
 
@@ -129,10 +139,12 @@ impl TextLiteral {
             return format.read(value).ok().map(|value| value.cmp(time));
         }
         match value {
-            Value::Text(text) | Value::Untyped(text) => match self.time.and_then(|time| Some((read_known(text.as_bytes())?, time))) {
-                Some((value, time)) => Some(value.cmp(&time)),
-                None => Some(text.cmp(&self.text)),
-            },
+            Value::Text(text) | Value::Untyped(text) => {
+                match self.time.and_then(|time| Some((read_known(text.as_bytes())?, time))) {
+                    Some((value, time)) => Some(value.cmp(&time)),
+                    None => Some(text.cmp(&self.text)),
+                }
+            }
             Value::Number(_) => Some(number_of(value).ok()??.cmp(&self.number?)),
             Value::Bool(value) => Some(if value { "true" } else { "false" }.cmp(&self.text)),
             Value::Json(text) => Some(text.cmp(&self.text)),
@@ -161,20 +173,45 @@ mod tests {
     // S93
     #[test]
     fn times_compare_as_times_whatever_they_are_written_as() {
-        let spellings =
-            ["2025-10-26", "2025-10-26T02:00:00+02:00", "26/Oct/2025:00:00:00 +0000", "[25/Oct/2025:20:00:00 -0400]", "20251026T000000Z"];
-        let before = ["2025-10-25", "2025-10-26T01:59:59.999+02:00", "26/Oct/2025:01:00:00 +0200", "2025/10/25 23:59:59 UTC"];
+        let spellings = [
+            "2025-10-26",
+            "2025-10-26T02:00:00+02:00",
+            "26/Oct/2025:00:00:00 +0000",
+            "[25/Oct/2025:20:00:00 -0400]",
+            "20251026T000000Z",
+        ];
+        let before = [
+            "2025-10-25",
+            "2025-10-26T01:59:59.999+02:00",
+            "26/Oct/2025:01:00:00 +0200",
+            "2025/10/25 23:59:59 UTC",
+        ];
         for one in spellings {
             for other in spellings {
-                assert!(text(one).compares(Operator::Equal, Value::Text(other)), "{other} == {one}");
-                assert!(!text(one).compares(Operator::Less, Value::Untyped(other)), "{other} < {one}");
+                assert!(
+                    text(one).compares(Operator::Equal, Value::Text(other)),
+                    "{other} == {one}"
+                );
+                assert!(
+                    !text(one).compares(Operator::Less, Value::Untyped(other)),
+                    "{other} < {one}"
+                );
             }
             for earlier in before {
-                assert!(text(one).compares(Operator::Less, Value::Text(earlier)), "{earlier} < {one}");
-                assert!(text(earlier).compares(Operator::Greater, Value::Untyped(one)), "{one} > {earlier}");
+                assert!(
+                    text(one).compares(Operator::Less, Value::Text(earlier)),
+                    "{earlier} < {one}"
+                );
+                assert!(
+                    text(earlier).compares(Operator::Greater, Value::Untyped(one)),
+                    "{one} > {earlier}"
+                );
             }
         }
-        assert!(text("2025-10-26").compares(Operator::Less, Value::Text("1 November")), "text beside a time is compared as text");
+        assert!(
+            text("2025-10-26").compares(Operator::Less, Value::Text("1 November")),
+            "text beside a time is compared as text"
+        );
         assert!(!text("a").compares(Operator::Equal, Value::Text("2025-10-26")));
     }
 
@@ -182,17 +219,34 @@ mod tests {
     fn the_event_time_compares_as_its_format_says() {
         let bound = |format: &str, literal: &str| {
             let mut literal = TextLiteral::new(literal);
-            literal.compare_as_event_time(&format.parse().unwrap()).then_some(Literal::Text(literal))
+            literal
+                .compare_as_event_time(&format.parse().unwrap())
+                .then_some(Literal::Text(literal))
         };
         let literal = bound("ms", "2025-10-26").unwrap();
         assert!(
             literal.compares(Operator::Equal, Value::Number("1761436800000"))
                 && literal.compares(Operator::Less, Value::Text("1761436799999"))
         );
-        assert!(!literal.compares(Operator::Less, Value::Text("soon")) && literal.compares(Operator::Unequal, Value::Text("soon")));
-        assert!(bound("%d.%m.%Y", "26.10.2025").unwrap().compares(Operator::GreaterOrEqual, Value::Untyped("01.11.2025")));
-        assert!(bound("%d.%m.%Y", "2025-10-26").unwrap().compares(Operator::Greater, Value::Untyped("01.11.2025")));
-        assert!(bound("auto", "1761436800").unwrap().compares(Operator::Equal, Value::Text("2025-10-26T00:00:00Z")));
+        assert!(
+            !literal.compares(Operator::Less, Value::Text("soon"))
+                && literal.compares(Operator::Unequal, Value::Text("soon"))
+        );
+        assert!(
+            bound("%d.%m.%Y", "26.10.2025")
+                .unwrap()
+                .compares(Operator::GreaterOrEqual, Value::Untyped("01.11.2025"))
+        );
+        assert!(
+            bound("%d.%m.%Y", "2025-10-26")
+                .unwrap()
+                .compares(Operator::Greater, Value::Untyped("01.11.2025"))
+        );
+        assert!(
+            bound("auto", "1761436800")
+                .unwrap()
+                .compares(Operator::Equal, Value::Text("2025-10-26T00:00:00Z"))
+        );
         for none in ["2025", "202510", "26/Oct/2025", "", "soon"] {
             assert_eq!(bound("auto", none), None, "{none}");
         }

@@ -7,10 +7,14 @@ pub(crate) fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str
         return String::new();
     }
     let folded = unknown.to_lowercase();
-    let scored = known.into_iter().map(|name| (strsim::damerau_levenshtein(&folded, &name.to_lowercase()), name));
+    let scored = known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&folded, &name.to_lowercase()), name));
     match scored.min() {
         // Up to a third of the letters may be wrong.
-        Some((distance, name)) if distance <= name.len().max(folded.len()).div_ceil(3) => format!(" (did you mean {name:?}?)"),
+        Some((distance, name)) if distance <= name.len().max(folded.len()).div_ceil(3) => {
+            format!(" (did you mean {name:?}?)")
+        }
         _ => String::new(),
     }
 }

@@ -42,7 +42,12 @@ impl Nulls {
                 let text = match token.kind {
                     Kind::Word => token.raw.to_owned(),
                     Kind::Quoted(text) => text,
-                    Kind::Symbol => return Err(tokens.error_at(token.start, format!("a marker is expected, not {}", token.raw))),
+                    Kind::Symbol => {
+                        return Err(tokens.error_at(
+                            token.start,
+                            format!("a marker is expected, not {}", token.raw),
+                        ));
+                    }
                 };
                 let number = Number::parse(&text).ok();
                 markers.push(Marker { text, number });
@@ -86,32 +91,48 @@ mod tests {
     use super::*;
 
     fn listed(lists: &[&str]) -> Nulls {
-        Nulls::parse(Some(&lists.iter().map(|list| (*list).to_owned()).collect::<Vec<_>>())).unwrap_or_else(|error| panic!("{error}"))
+        Nulls::parse(Some(&lists.iter().map(|list| (*list).to_owned()).collect::<Vec<_>>()))
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     #[test]
     fn the_usual_markers_are_those_of_untyped_sources_and_empty_text() {
         let usual = Nulls::parse(None).unwrap();
         for marker in USUAL {
-            assert!(usual.contain(Value::Untyped(marker)) && usual.contain(Value::Untyped(&format!(" {marker}\t"))), "{marker}");
+            assert!(
+                usual.contain(Value::Untyped(marker))
+                    && usual.contain(Value::Untyped(&format!(" {marker}\t"))),
+                "{marker}"
+            );
             assert_eq!(usual.contain(Value::Text(marker)), marker.is_empty(), "{marker}");
         }
         for value in ["NaN", "nan", "none", "0", "na"] {
             assert!(!usual.contain(Value::Untyped(value)), "{value}");
         }
-        assert!(!usual.contain(Value::Missing) && !usual.contain(Value::Bool(false)) && !usual.has_numbers());
+        assert!(
+            !usual.contain(Value::Missing)
+                && !usual.contain(Value::Bool(false))
+                && !usual.has_numbers()
+        );
     }
 
     #[test]
     fn a_list_replaces_them_in_text_and_numbers_of_every_source() {
         let nulls = listed(&["none, '(null)'", r"-999, \N, N/A"]);
         for marker in ["none", "(null)", "-999", r"\N", "N/A", " none "] {
-            assert!(nulls.contain(Value::Untyped(marker)) && nulls.contain(Value::Text(marker)), "{marker}");
+            assert!(
+                nulls.contain(Value::Untyped(marker)) && nulls.contain(Value::Text(marker)),
+                "{marker}"
+            );
         }
         for number in ["-999", "-999.0", "-9.99e2"] {
             assert!(nulls.contain(Value::Number(number)), "{number}");
         }
-        assert!(!nulls.contain(Value::Untyped("NA")) && !nulls.contain(Value::Untyped("-999.0")) && !nulls.contain(Value::Number("999")));
+        assert!(
+            !nulls.contain(Value::Untyped("NA"))
+                && !nulls.contain(Value::Untyped("-999.0"))
+                && !nulls.contain(Value::Number("999"))
+        );
         assert_eq!((nulls.has_numbers(), listed(&[""])), (true, Nulls::Listed(Vec::new())));
         assert!(listed(&["''"]).contain(Value::Text("")));
     }
@@ -120,6 +141,10 @@ mod tests {
     fn what_is_not_a_list_of_markers_is_refused_with_its_column() {
         let error = |list: &str| Nulls::parse(Some(&[list.to_owned()])).unwrap_err().to_string();
         assert!(error("NA NULL").contains("column 4"), "{}", error("NA NULL"));
-        assert!(error("NA, (null)").contains("a marker is expected, not ("), "{}", error("NA, (null)"));
+        assert!(
+            error("NA, (null)").contains("a marker is expected, not ("),
+            "{}",
+            error("NA, (null)")
+        );
     }
 }

@@ -38,7 +38,9 @@ impl From<Option<Number>> for PreparedNumber {
     fn from(number: Option<Number>) -> Self {
         match number {
             None => PreparedNumber::Missing,
-            Some(Number::Int(integer)) if i64::try_from(integer).is_ok() => PreparedNumber::Short(integer as i64),
+            Some(Number::Int(integer)) if i64::try_from(integer).is_ok() => {
+                PreparedNumber::Short(integer as i64)
+            }
             Some(number) => PreparedNumber::Other(number),
         }
     }
@@ -114,7 +116,11 @@ impl Number {
     /// The number that a finite float is.
     pub(crate) fn of_float(float: f64) -> Number {
         // Every whole float below 2^127 is that integer.
-        if float.fract() == 0.0 && float.abs() < INTEGERS_END { Number::Int(float as i128) } else { Number::Float(float) }
+        if float.fract() == 0.0 && float.abs() < INTEGERS_END {
+            Number::Int(float as i128)
+        } else {
+            Number::Float(float)
+        }
     }
 
     /// The number as aggregates add it up: an integer of up to 64 bits in magnitude, of which a sum
@@ -122,7 +128,9 @@ impl Number {
     #[inline]
     pub(crate) fn narrowed(self) -> Number {
         match self {
-            Number::Int(integer) if integer.unsigned_abs() > u128::from(u64::MAX) => Number::Float(integer as f64),
+            Number::Int(integer) if integer.unsigned_abs() > u128::from(u64::MAX) => {
+                Number::Float(integer as f64)
+            }
             narrow => narrow,
         }
     }
@@ -208,7 +216,14 @@ fn why_not_a_number(text: &str) -> NotANumber {
     let together: String = text.chars().filter(|c| !",_' ".contains(*c)).collect();
     let separated = together.len() < text.len() && text.ends_with(|c: char| c.is_ascii_digit());
     // A point behind a point is one of thousands.
-    match separated && Decimal::scan(&together.replacen('.', "", together.matches('.').count().saturating_sub(1))).is_some() {
+    match separated
+        && Decimal::scan(&together.replacen(
+            '.',
+            "",
+            together.matches('.').count().saturating_sub(1),
+        ))
+        .is_some()
+    {
         true => NotANumber::Separated,
         false => NotANumber::Other,
     }
@@ -220,7 +235,9 @@ fn why_not_a_number(text: &str) -> NotANumber {
 pub(crate) fn number_of(value: Value<'_>) -> Result<Option<Number>, NotANumber> {
     match value {
         Value::Missing | Value::Untyped("") => Ok(None),
-        Value::Number(text) | Value::Untyped(text) | Value::Text(text) => Number::parse(text).map(Some),
+        Value::Number(text) | Value::Untyped(text) | Value::Text(text) => {
+            Number::parse(text).map(Some)
+        }
         Value::Bool(_) | Value::Json(_) => Err(NotANumber::Other),
     }
 }
@@ -241,7 +258,10 @@ mod tests {
         }
         assert_eq!(shown("-1.5").unwrap(), "Float(-1.5)");
         assert_eq!(shown("9007199254740993.0").unwrap(), "Int(9007199254740993)");
-        assert_eq!(shown("-170141183460469231731687303715884105728.0").unwrap(), "Int(-170141183460469231731687303715884105728)");
+        assert_eq!(
+            shown("-170141183460469231731687303715884105728.0").unwrap(),
+            "Int(-170141183460469231731687303715884105728)"
+        );
         assert_eq!(shown("1e-999").unwrap(), "Int(0)", "too near to zero to be another number");
         assert_eq!(shown(" 7 ").unwrap(), "Int(7)");
         assert_eq!(shown("007").unwrap(), "Int(7)");
@@ -276,9 +296,17 @@ mod tests {
         assert!(parse("-9007199254740993") < parse("-9007199254740992.0"));
         assert_eq!(parse("1"), parse("1.0"));
         assert_eq!(parse("0"), parse("-0.0"));
-        assert!(parse("1") < parse("1.5") && parse("-1") > parse("-1.5") && parse("0") > parse("-0.5"));
-        assert!(parse("170141183460469231731687303715884105727") < parse("170141183460469231731687303715884105728.0"));
-        assert!(parse("-170141183460469231731687303715884105728") == parse("-170141183460469231731687303715884105728.0"));
+        assert!(
+            parse("1") < parse("1.5") && parse("-1") > parse("-1.5") && parse("0") > parse("-0.5")
+        );
+        assert!(
+            parse("170141183460469231731687303715884105727")
+                < parse("170141183460469231731687303715884105728.0")
+        );
+        assert!(
+            parse("-170141183460469231731687303715884105728")
+                == parse("-170141183460469231731687303715884105728.0")
+        );
         assert!(parse("5") > parse("-1e300") && parse("5") < parse("1e300"));
     }
 
@@ -287,8 +315,12 @@ mod tests {
         for value in [Value::Number("12"), Value::Text("12"), Value::Untyped(" 12.0 ")] {
             assert_eq!(number_of(value), Ok(Some(Number::Int(12))));
         }
-        assert_eq!((number_of(Value::Missing), number_of(Value::Untyped(""))), (Ok(None), Ok(None)));
-        for value in [Value::Text(""), Value::Untyped("NA"), Value::Bool(true), Value::Json("[1]")] {
+        assert_eq!(
+            (number_of(Value::Missing), number_of(Value::Untyped(""))),
+            (Ok(None), Ok(None))
+        );
+        for value in [Value::Text(""), Value::Untyped("NA"), Value::Bool(true), Value::Json("[1]")]
+        {
             assert_eq!(number_of(value), Err(NotANumber::Other));
         }
     }

@@ -19,10 +19,15 @@ struct Pending {
 impl Pending {
     fn new(emission: Emission<()>, answer: RowAnswer) -> Self {
         match answer {
-            RowAnswer::Plain(values) => Pending { emission, plain: Some(values), rows: Vec::new().into_iter(), other: None },
-            RowAnswer::Grouped(groups) => {
-                Pending { emission, plain: None, rows: groups.rows.into_iter(), other: groups.other.map(|other| other.value) }
+            RowAnswer::Plain(values) => {
+                Pending { emission, plain: Some(values), rows: Vec::new().into_iter(), other: None }
             }
+            RowAnswer::Grouped(groups) => Pending {
+                emission,
+                plain: None,
+                rows: groups.rows.into_iter(),
+                other: groups.other.map(|other| other.value),
+            },
         }
     }
 
@@ -32,7 +37,12 @@ impl Pending {
 
     fn next(&mut self, group_fields: usize) -> Option<RowEmission> {
         if let Some(values) = self.plain.take() {
-            return Some(RowEmission { window: self.emission.window, revision: self.emission.revision, group: Vec::new(), values });
+            return Some(RowEmission {
+                window: self.emission.window,
+                revision: self.emission.revision,
+                group: Vec::new(),
+                values,
+            });
         }
         let (group, values) = match self.rows.next() {
             // One field is its own key, several are a tuple.
@@ -40,7 +50,12 @@ impl Pending {
             Some((key, values)) => (key::decode_parts(&key), values),
             None => (vec![OutputValue::Other; group_fields], self.other.take()?),
         };
-        Some(RowEmission { window: self.emission.window, revision: self.emission.revision, group, values })
+        Some(RowEmission {
+            window: self.emission.window,
+            revision: self.emission.revision,
+            group,
+            values,
+        })
     }
 }
 

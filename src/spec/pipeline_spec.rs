@@ -123,7 +123,9 @@ impl PipelineSpec {
     /// value of the wrong type.
     pub fn from_toml(text: &str, name: &str) -> Result<Self, Error> {
         toml::from_str(text).map_err(|error| {
-            let line = error.span().map(|span| 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count());
+            let line = error.span().map(|span| {
+                1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count()
+            });
             let place = line.map_or_else(|| name.to_string(), |line| format!("{name}:{line}"));
             Error::new(ErrorKind::Parse, first_line(error.message())).at(place)
         })
@@ -137,7 +139,8 @@ impl PipelineSpec {
         serde_json::from_str(text).map_err(|error| {
             let message = error.to_string();
             // The place stands in front, and need not be said twice.
-            let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+            let message =
+                message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
             Error::new(ErrorKind::Parse, first_line(message)).at(format!("{name}:{}", error.line()))
         })
     }
@@ -147,7 +150,9 @@ impl PipelineSpec {
     /// # Errors
     /// None is known; one of the TOML library's is handed on.
     pub fn to_toml(&self) -> Result<String, Error> {
-        toml::to_string(self).map_err(|error| Error::invalid("this specification cannot be written as TOML").with_source(error))
+        toml::to_string(self).map_err(|error| {
+            Error::invalid("this specification cannot be written as TOML").with_source(error)
+        })
     }
 
     /// The same specification, with every part that `flags` has taken from there.
@@ -226,7 +231,11 @@ impl<'de> Deserialize<'de> for Key {
                 let found = KEYS.iter().position(|key| *key == name);
                 found.map(Key).ok_or_else(|| {
                     let hint = nearest(&name.replace('-', "_"), KEYS);
-                    let known = if hint.is_empty() { format!("; the keys are {}", KEYS.join(", ")) } else { String::new() };
+                    let known = if hint.is_empty() {
+                        format!("; the keys are {}", KEYS.join(", "))
+                    } else {
+                        String::new()
+                    };
                     E::custom(format!("unknown key {name:?}{hint}{known}"))
                 })
             }
@@ -284,7 +293,11 @@ impl PipelineSpec {
         Ok(())
     }
 
-    fn take_other<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+    fn take_other<'de, A: MapAccess<'de>>(
+        &mut self,
+        key: &str,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
         match key {
             "where" => self.filter = Some(map.next_value::<OneOrMany>()?.0),
             "group" => self.group = Some(map.next_value::<OneOrMany>()?.0),
@@ -335,7 +348,11 @@ explain = false
         assert_eq!(again, spec);
         let json = serde_json::to_string(&spec).unwrap();
         let keys: Vec<String> =
-            serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&json).unwrap().keys().cloned().collect();
+            serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&json)
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect();
         assert_eq!(keys.len(), KEYS.len());
         assert_eq!(PipelineSpec::from_json(&json, "again").unwrap(), spec);
         assert_eq!(PipelineSpec::from_toml("", "empty").unwrap(), PipelineSpec::default());
@@ -344,16 +361,35 @@ explain = false
     #[test]
     fn errors_name_file_line_and_remedy() {
         let toml = |text: &str| PipelineSpec::from_toml(text, "p.toml").unwrap_err().to_string();
-        assert_eq!(toml("window = \"1m\"\n\nagss = 1\n"), "p.toml:3: unknown key \"agss\" (did you mean \"agg\"?)");
-        assert_eq!(toml("time-format = \"ms\"\n"), "p.toml:1: unknown key \"time-format\" (did you mean \"time_format\"?)");
+        assert_eq!(
+            toml("window = \"1m\"\n\nagss = 1\n"),
+            "p.toml:3: unknown key \"agss\" (did you mean \"agg\"?)"
+        );
+        assert_eq!(
+            toml("time-format = \"ms\"\n"),
+            "p.toml:1: unknown key \"time-format\" (did you mean \"time_format\"?)"
+        );
         assert!(toml("colour = 1\n").contains("the keys are format, time,"));
-        assert!(toml("window = 5\n").starts_with("p.toml:1: invalid type: integer `5`, expected a string"), "{}", toml("window = 5\n"));
+        assert!(
+            toml("window = 5\n")
+                .starts_with("p.toml:1: invalid type: integer `5`, expected a string"),
+            "{}",
+            toml("window = 5\n")
+        );
         assert!(toml("a = [\n").starts_with("p.toml:"));
         assert!(toml("window = \"1m\"\nwindow = \"2m\"\n").starts_with("p.toml:2: "));
         let json = |text: &str| PipelineSpec::from_json(text, "p.json").unwrap_err().to_string();
-        assert_eq!(json("{\n\"windwo\": \"1m\"}"), "p.json:2: unknown key \"windwo\" (did you mean \"window\"?)");
+        assert_eq!(
+            json("{\n\"windwo\": \"1m\"}"),
+            "p.json:2: unknown key \"windwo\" (did you mean \"window\"?)"
+        );
         assert!(json("{\"window\": \"1m\", \"window\": \"1m\"}").contains("duplicate"));
-        assert!(json("[1]").starts_with("p.json:1: invalid type: sequence, expected the keys of a pipeline"), "{}", json("[1]"));
+        assert!(
+            json("[1]")
+                .starts_with("p.json:1: invalid type: sequence, expected the keys of a pipeline"),
+            "{}",
+            json("[1]")
+        );
     }
 
     #[test]
@@ -361,9 +397,16 @@ explain = false
         let file = PipelineSpec::from_toml(FULL, "full.toml").unwrap();
         assert_eq!(file.clone().overridden_by(PipelineSpec::default()), file);
         assert_eq!(PipelineSpec::default().overridden_by(file.clone()), file);
-        let flags = PipelineSpec { window: Some("1m".into()), strict: Some(false), ..PipelineSpec::default() };
+        let flags = PipelineSpec {
+            window: Some("1m".into()),
+            strict: Some(false),
+            ..PipelineSpec::default()
+        };
         let both = file.clone().overridden_by(flags);
-        assert_eq!((both.window.as_deref(), both.strict, both.every), (Some("1m"), Some(false), file.every));
+        assert_eq!(
+            (both.window.as_deref(), both.strict, both.every),
+            (Some("1m"), Some(false), file.every)
+        );
     }
 
     proptest! {

@@ -53,7 +53,11 @@ impl PreaggregatedRows {
     /// No rows yet; `None` for a pipeline whose rows cannot be aggregated apart.
     pub fn new(preparer: &RowPreparer) -> Option<Self> {
         preparer.preaggregation.as_ref()?;
-        Some(PreaggregatedRows { records: Preaggregated::new(), filtered: 0, unseen: (0..preparer.slots()).collect() })
+        Some(PreaggregatedRows {
+            records: Preaggregated::new(),
+            filtered: 0,
+            unseen: (0..preparer.slots()).collect(),
+        })
     }
 
     /// Prepares a row and adds it. False if it cannot be: then these rows are of no use, and each
@@ -65,7 +69,9 @@ impl PreaggregatedRows {
             self.unseen.retain(|slot| row.value(*slot) == Value::Missing);
         }
         match (preparer.prepare(row, arrival), &preparer.preaggregation) {
-            (Preparation::Record(time), Some(preaggregation)) => preaggregation.add(&mut self.records, row, time),
+            (Preparation::Record(time), Some(preaggregation)) => {
+                preaggregation.add(&mut self.records, row, time)
+            }
             (Preparation::Filtered(time), _) => {
                 self.filtered += 1;
                 self.records.pass_over(time);
@@ -87,7 +93,10 @@ impl PreaggregatedRows {
 
     /// Whether taking the accumulators is likely to cost much less than taking the rows.
     pub fn pays(&self, preparer: &RowPreparer) -> bool {
-        preparer.preaggregation.as_ref().is_some_and(|preaggregation| preaggregation.pays(&self.records))
+        preparer
+            .preaggregation
+            .as_ref()
+            .is_some_and(|preaggregation| preaggregation.pays(&self.records))
     }
 
     /// Whether a row has the field.

@@ -173,7 +173,10 @@ impl PreparedRows {
             Preparation::Record(time) => self.add_record(row, time),
             Preparation::Filtered(time) => self.add_filtered(time),
             Preparation::DeadLetter(reason, time) => {
-                self.gaps.push(Gap { records: self.times.len(), rows: NoRecords::DeadLetter(reason, time) });
+                self.gaps.push(Gap {
+                    records: self.times.len(),
+                    rows: NoRecords::DeadLetter(reason, time),
+                });
             }
         }
         self.len += 1;
@@ -213,7 +216,9 @@ impl PreparedRows {
     fn add_filtered(&mut self, time: Option<Timestamp>) {
         let records = self.times.len();
         match self.gaps.last_mut() {
-            Some(Gap { records: before, rows: NoRecords::Filtered(rows, latest) }) if *before == records && time == *latest => {
+            Some(Gap { records: before, rows: NoRecords::Filtered(rows, latest) })
+                if *before == records && time == *latest =>
+            {
                 *rows += 1;
             }
             _ => self.gaps.push(Gap { records, rows: NoRecords::Filtered(1, time) }),
@@ -321,7 +326,12 @@ impl PreparedRows {
         take_columns((&self.numbers, strides.numbers), record, &mut into.numbers, unpack);
         take_columns((&self.keys, strides.keys), record, &mut into.keys, |key| *key);
         take_columns((&self.tests, strides.tests), record, &mut into.tests, |passes| *passes);
-        take_columns((&self.groups, strides.groups), record, std::slice::from_mut(&mut into.group), |group| *group);
+        take_columns(
+            (&self.groups, strides.groups),
+            record,
+            std::slice::from_mut(&mut into.group),
+            |group| *group,
+        );
         Some((time, row))
     }
 }
@@ -337,7 +347,11 @@ impl Batch<Row> for Upcoming<'_> {
     }
 
     #[inline]
-    fn each(&mut self, range: Range<usize>, mut take: impl FnMut(&Row, Timestamp) -> bool) -> usize {
+    fn each(
+        &mut self,
+        range: Range<usize>,
+        mut take: impl FnMut(&Row, Timestamp) -> bool,
+    ) -> usize {
         let mut taken = 0;
         for ahead in range {
             match self.0.load(ahead) {
@@ -358,7 +372,12 @@ impl Batch<Row> for Upcoming<'_> {
 /// Takes what a record has in columns, of which each record has so many. One by one: to copy so few
 /// as a whole is a call, which takes longer.
 #[inline(always)]
-fn take_columns<P, T>((columns, stride): (&[P], usize), record: usize, into: &mut [T], unpack: impl Fn(&P) -> T) {
+fn take_columns<P, T>(
+    (columns, stride): (&[P], usize),
+    record: usize,
+    into: &mut [T],
+    unpack: impl Fn(&P) -> T,
+) {
     match stride {
         // Most have nothing in most columns, or one thing.
         0 => {}

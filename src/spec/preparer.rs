@@ -56,21 +56,35 @@ impl RowPreparer {
             row.clear_nulls(&self.marked, &self.nulls);
         }
         if !self.filter.iter().all(|predicate| predicate.holds(row)) {
-            return Preparation::Filtered(if self.moving_times.is_empty() { None } else { self.moving_time(row, arrival) });
+            return Preparation::Filtered(if self.moving_times.is_empty() {
+                None
+            } else {
+                self.moving_time(row, arrival)
+            });
         }
         let time = match &self.time {
             None => arrival,
             Some(field) => match field.read(row) {
                 Ok(time) if self.is_ahead(time, arrival) => {
-                    return Preparation::DeadLetter(self.refuse_ahead(field, time, arrival).text(&self.fields, row).into(), None);
+                    return Preparation::DeadLetter(
+                        self.refuse_ahead(field, time, arrival).text(&self.fields, row).into(),
+                        None,
+                    );
                 }
                 Ok(time) => time,
-                Err(why) => return Preparation::DeadLetter(refuse_time(field, why).text(&self.fields, row).into(), None),
+                Err(why) => {
+                    return Preparation::DeadLetter(
+                        refuse_time(field, why).text(&self.fields, row).into(),
+                        None,
+                    );
+                }
             },
         };
         match self.read(row) {
             Ok(()) => Preparation::Record(time),
-            Err(refusal) => Preparation::DeadLetter(refusal.text(&self.fields, row).into(), Some(time)),
+            Err(refusal) => {
+                Preparation::DeadLetter(refusal.text(&self.fields, row).into(), Some(time))
+            }
         }
     }
 
@@ -104,7 +118,8 @@ impl RowPreparer {
         let reading = NumberReading { slots: numbers, any_order, nulls, time, bytes_max };
         row.prepare_numbers(&reading).map_err(|(slot, why)| Refusal::new(slot, why.to_string()))?;
         for (index, &slot) in keys.iter().enumerate() {
-            row.prepare_key(index, slot, self.key_bytes_max).map_err(|why| self.refuse_key(slot, why))?;
+            row.prepare_key(index, slot, self.key_bytes_max)
+                .map_err(|why| self.refuse_key(slot, why))?;
         }
         for (index, test) in tests.iter().enumerate() {
             let passes = test.passes(row);
@@ -112,8 +127,12 @@ impl RowPreparer {
         }
         match self.group_slots.as_slice() {
             [] => {}
-            [slot] => row.prepare_group(*slot, self.key_bytes_max).map_err(|why| self.refuse_key(*slot, why))?,
-            slots => row.prepare_group_of(slots, self.key_bytes_max).map_err(|(slot, why)| self.refuse_key(slot, why))?,
+            [slot] => row
+                .prepare_group(*slot, self.key_bytes_max)
+                .map_err(|why| self.refuse_key(*slot, why))?,
+            slots => row
+                .prepare_group_of(slots, self.key_bytes_max)
+                .map_err(|(slot, why)| self.refuse_key(slot, why))?,
         }
         Ok(())
     }
@@ -124,7 +143,10 @@ impl RowPreparer {
             slot,
             match why {
                 NotAKey::OutOfRange => "is out of the range of numbers that can be keys".into(),
-                NotAKey::TooLong(bytes) => format!("takes {bytes} bytes as a key, over the limit of {}", self.key_bytes_max),
+                NotAKey::TooLong(bytes) => format!(
+                    "takes {bytes} bytes as a key, over the limit of {}",
+                    self.key_bytes_max
+                ),
             },
         )
     }
@@ -162,7 +184,9 @@ impl Refusal {
     #[cold]
     fn text(&self, fields: &Fields, row: &Row) -> String {
         let shown = match row.value(self.slot) {
-            Value::Missing | Value::Untyped("") => return format!("{}: the field {}", fields.name(self.slot), self.why),
+            Value::Missing | Value::Untyped("") => {
+                return format!("{}: the field {}", fields.name(self.slot), self.why);
+            }
             Value::Bool(value) => value.to_string(),
             Value::Number(text) | Value::Json(text) => shortened(text),
             Value::Text(text) | Value::Untyped(text) => format!("{:?}", shortened(text)),
@@ -173,7 +197,11 @@ impl Refusal {
 
 fn shortened(text: &str) -> String {
     const SHOWN: usize = 80;
-    if text.chars().count() <= SHOWN { text.into() } else { text.chars().take(SHOWN).chain("...".chars()).collect() }
+    if text.chars().count() <= SHOWN {
+        text.into()
+    } else {
+        text.chars().take(SHOWN).chain("...".chars()).collect()
+    }
 }
 
 #[cold]

@@ -160,9 +160,14 @@ pub(super) struct NumberReading<'a> {
 impl NumberReading<'_> {
     /// The time that a value is, if it is one.
     fn time_of(&self, slot: usize, value: Value<'_>) -> Option<Timestamp> {
-        let own = self.time.filter(|field| field.slot == slot).and_then(|field| field.format.read(value).ok());
+        let own = self
+            .time
+            .filter(|field| field.slot == slot)
+            .and_then(|field| field.format.read(value).ok());
         own.or_else(|| match value {
-            Value::Text(text) | Value::Untyped(text) => read_known(text.as_bytes()).map(Timestamp::from_millis),
+            Value::Text(text) | Value::Untyped(text) => {
+                read_known(text.as_bytes()).map(Timestamp::from_millis)
+            }
             _ => None,
         })
     }
@@ -181,7 +186,12 @@ impl Row {
     /// A row with so many slots, all missing.
     pub fn new(slots: usize) -> Self {
         let fields = vec![Field::Missing; slots];
-        Row { source: Block::default(), unescaped: String::new(), fields, prepared: Prepared::default() }
+        Row {
+            source: Block::default(),
+            unescaped: String::new(),
+            fields,
+            prepared: Prepared::default(),
+        }
     }
 
     /// How many slots the row has.
@@ -220,7 +230,11 @@ impl Row {
     fn turn_to(&mut self, block: &Block) {
         // Blocks are capped far below 4 GiB by `Limits::record_bytes_max` and the readers' block
         // size; in a larger one all values read as empty, rather than as others' bytes.
-        self.source = if u32::try_from(block.as_bytes().len()).is_ok() { block.clone() } else { Block::default() };
+        self.source = if u32::try_from(block.as_bytes().len()).is_ok() {
+            block.clone()
+        } else {
+            Block::default()
+        };
     }
 
     /// Sets a truth value. A slot that does not exist is ignored, here and below.
@@ -244,7 +258,13 @@ impl Row {
     /// Sets a number that is nothing but `len` ASCII digits, at most 18 of them. Their value is
     /// asked for only if there is such a slot.
     #[inline]
-    pub(crate) fn set_integer(&mut self, slot: usize, start: usize, len: usize, value: impl FnOnce() -> i64) {
+    pub(crate) fn set_integer(
+        &mut self,
+        slot: usize,
+        start: usize,
+        len: usize,
+        value: impl FnOnce() -> i64,
+    ) {
         if let Some(place) = self.fields.get_mut(slot) {
             *place = Field::Integer { start: start as u32, len: len as u8, value: value() };
         }
@@ -284,18 +304,26 @@ impl Row {
             Field::Missing => Value::Missing,
             Field::Bool(value) => Value::Bool(value),
             Field::Number(span) => Value::Number(span.text(&self.source)),
-            Field::Integer { start, len, .. } => Value::Number(Span::of_digits(start, len).text(&self.source)),
+            Field::Integer { start, len, .. } => {
+                Value::Number(Span::of_digits(start, len).text(&self.source))
+            }
             Field::Text(span) => Value::Text(span.text(&self.source)),
             Field::Untyped(span) => Value::Untyped(span.text(&self.source)),
             Field::Json(span) => Value::Json(span.text(&self.source)),
-            Field::Unescaped(span) => Value::Text(self.unescaped.get(span.start as usize..span.end as usize).unwrap_or_default()),
+            Field::Unescaped(span) => Value::Text(
+                self.unescaped.get(span.start as usize..span.end as usize).unwrap_or_default(),
+            ),
         }
     }
 
     /// The value of a slot that the source gave as nothing but a few digits.
     #[inline(always)]
     pub(super) fn integer(&self, slot: usize) -> Option<i64> {
-        if let Some(Field::Integer { value, .. }) = self.fields.get(slot) { Some(*value) } else { None }
+        if let Some(Field::Integer { value, .. }) = self.fields.get(slot) {
+            Some(*value)
+        } else {
+            None
+        }
     }
 
     /// The value of a slot that is nothing but a few digits, which says the same as number and as
@@ -332,7 +360,9 @@ impl Row {
         let prepared = &mut self.prepared;
         prepared.encoded.clear();
         prepared.group = KeyBytes::Missing;
-        if (prepared.numbers.len(), prepared.keys.len(), prepared.tests.len()) != (numbers, keys, tests) {
+        if (prepared.numbers.len(), prepared.keys.len(), prepared.tests.len())
+            != (numbers, keys, tests)
+        {
             prepared.numbers.resize(numbers, PreparedNumber::Missing);
             prepared.keys.resize(keys, KeyBytes::Missing);
             prepared.tests.resize(tests, false);
@@ -349,10 +379,15 @@ impl Row {
 
     /// Reads fields as numbers; the slot of the one that is none is given back.
     #[inline(always)]
-    pub(super) fn prepare_numbers(&mut self, reading: &NumberReading<'_>) -> Result<(), (usize, NotANumber)> {
+    pub(super) fn prepare_numbers(
+        &mut self,
+        reading: &NumberReading<'_>,
+    ) -> Result<(), (usize, NotANumber)> {
         let Row { fields, prepared, .. } = self;
         for (index, (place, &slot)) in prepared.numbers.iter_mut().zip(reading.slots).enumerate() {
-            let Some(Field::Integer { value, .. }) = fields.get(slot) else { return self.prepare_numbers_from(index, reading) };
+            let Some(Field::Integer { value, .. }) = fields.get(slot) else {
+                return self.prepare_numbers_from(index, reading);
+            };
             *place = PreparedNumber::Short(*value);
         }
         Ok(())
@@ -360,12 +395,23 @@ impl Row {
 
     /// Reads fields as numbers, from one on that is no plain integer.
     #[inline(never)]
-    fn prepare_numbers_from(&mut self, first: usize, reading: &NumberReading<'_>) -> Result<(), (usize, NotANumber)> {
+    fn prepare_numbers_from(
+        &mut self,
+        first: usize,
+        reading: &NumberReading<'_>,
+    ) -> Result<(), (usize, NotANumber)> {
         let mut numbers = reading.slots.iter().enumerate().skip(first);
-        numbers.try_for_each(|(index, &slot)| self.prepare_number(index, slot, reading).map_err(|why| (slot, why)))
+        numbers.try_for_each(|(index, &slot)| {
+            self.prepare_number(index, slot, reading).map_err(|why| (slot, why))
+        })
     }
 
-    fn prepare_number(&mut self, index: usize, slot: usize, reading: &NumberReading<'_>) -> Result<(), NotANumber> {
+    fn prepare_number(
+        &mut self,
+        index: usize,
+        slot: usize,
+        reading: &NumberReading<'_>,
+    ) -> Result<(), NotANumber> {
         let number = match self.digits(slot) {
             Some(integer) => PreparedNumber::Short(integer),
             None => match number_of(self.value(slot)) {
@@ -397,7 +443,9 @@ impl Row {
         let start = encoded.len();
         let value = self.value(slot);
         match (value, reading.time_of(slot, value)) {
-            (Value::Text(text) | Value::Untyped(text), Some(time)) => write_time(time, text, &mut encoded),
+            (Value::Text(text) | Value::Untyped(text), Some(time)) => {
+                write_time(time, text, &mut encoded)
+            }
             _ => KeyForm::of(value).write(&mut encoded),
         }
         let end = encoded.len();
@@ -415,7 +463,12 @@ impl Row {
 
     /// Makes a field a key of at most so many bytes.
     #[inline]
-    pub(super) fn prepare_key(&mut self, index: usize, slot: usize, bytes_max: usize) -> Result<(), NotAKey> {
+    pub(super) fn prepare_key(
+        &mut self,
+        index: usize,
+        slot: usize,
+        bytes_max: usize,
+    ) -> Result<(), NotAKey> {
         let key = self.key_of(slot, bytes_max)?;
         if let Some(place) = self.prepared.keys.get_mut(index) {
             *place = key;
@@ -443,7 +496,11 @@ impl Row {
 
     /// Adds a field to the tuple that is the key of the row's group; the slot of the field that is
     /// too much is given back.
-    pub(super) fn prepare_group_of(&mut self, slots: &[usize], bytes_max: usize) -> Result<(), (usize, NotAKey)> {
+    pub(super) fn prepare_group_of(
+        &mut self,
+        slots: &[usize],
+        bytes_max: usize,
+    ) -> Result<(), (usize, NotAKey)> {
         let mut encoded = std::mem::take(&mut self.prepared.encoded);
         let start = encoded.len();
         let mut refused = Ok(());
@@ -476,10 +533,15 @@ impl Row {
     /// first byte.
     #[inline(always)]
     fn plain_key(&self, slot: usize, bytes_max: usize) -> Option<Span> {
-        let (Field::Text(span) | Field::Untyped(span)) = self.fields.get(slot)? else { return None };
+        let (Field::Text(span) | Field::Untyped(span)) = self.fields.get(slot)? else {
+            return None;
+        };
         let text = span.bytes(self.source.known_text()?);
         let is_typed = matches!(self.fields.get(slot), Some(Field::Text(_)));
-        (KeyForm::is_text_itself(text) && (is_typed || KeyForm::is_no_number(text)) && span.len() <= bytes_max).then_some(*span)
+        (KeyForm::is_text_itself(text)
+            && (is_typed || KeyForm::is_no_number(text))
+            && span.len() <= bytes_max)
+            .then_some(*span)
     }
 
     #[inline(never)]
@@ -495,8 +557,12 @@ impl Row {
     #[inline]
     fn own_text(&self, slot: usize) -> KeyBytes {
         match self.fields.get(slot) {
-            Some(Field::Text(span) | Field::Untyped(span) | Field::Json(span) | Field::Number(span)) => KeyBytes::Source(*span),
-            Some(Field::Integer { start, len, .. }) => KeyBytes::Source(Span::of_digits(*start, *len)),
+            Some(
+                Field::Text(span) | Field::Untyped(span) | Field::Json(span) | Field::Number(span),
+            ) => KeyBytes::Source(*span),
+            Some(Field::Integer { start, len, .. }) => {
+                KeyBytes::Source(Span::of_digits(*start, *len))
+            }
             Some(Field::Unescaped(span)) => KeyBytes::Unescaped(*span),
             Some(Field::Missing | Field::Bool(_)) | None => KeyBytes::Missing,
         }

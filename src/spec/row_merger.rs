@@ -37,8 +37,18 @@ pub struct MergedRow {
 }
 
 impl RowMerger {
-    pub(super) fn new(merger: Merger<Row, RowAggregate>, group_names: Vec<String>, columns: Vec<OutputColumn>) -> Self {
-        RowMerger { merger, group_names, columns, pending: PendingRows::default(), origin: (0, false) }
+    pub(super) fn new(
+        merger: Merger<Row, RowAggregate>,
+        group_names: Vec<String>,
+        columns: Vec<OutputColumn>,
+    ) -> Self {
+        RowMerger {
+            merger,
+            group_names,
+            columns,
+            pending: PendingRows::default(),
+            origin: (0, false),
+        }
     }
 
     /// The fields grouped by; empty without groups.
@@ -194,7 +204,12 @@ mod tests {
             push(&mut pipeline, records);
             pipeline.finish();
             while let Some(partial) = pipeline.next_partial(source).unwrap() {
-                merger.add(&Partial::from_bytes(partial.into_bytes()).unwrap(), Timestamp::from_millis(0)).unwrap();
+                merger
+                    .add(
+                        &Partial::from_bytes(partial.into_bytes()).unwrap(),
+                        Timestamp::from_millis(0),
+                    )
+                    .unwrap();
             }
         }
         let rows: Vec<MergedRow> = std::iter::from_fn(|| merger.next_row().unwrap()).collect();
@@ -214,7 +229,11 @@ mod tests {
             push(&mut after, &RECORDS[cut..]);
             after.finish();
             let first = after.next_emission().unwrap();
-            assert_eq!(after.snapshot().unwrap_err().kind(), crate::ErrorKind::InvalidArgument, "rows are left to be fetched");
+            assert_eq!(
+                after.snapshot().unwrap_err().kind(),
+                crate::ErrorKind::InvalidArgument,
+                "rows are left to be fetched"
+            );
             let rest = std::iter::from_fn(|| after.next_emission().unwrap());
             assert_eq!(first.into_iter().chain(rest).collect::<Vec<_>>(), whole());
         }

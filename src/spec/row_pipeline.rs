@@ -130,7 +130,8 @@ impl RowPipeline {
         let columns = parts.columns.into_iter().map(OutputColumn::of).collect();
         let Parts { fields, filter, time, plan, key_bytes_max, nulls, marked, .. } = parts;
         let moving_times = parts.engine.moving_times();
-        let preaggregation = parts.engine.aggregate().preaggregates().then(|| parts.engine.preaggregation());
+        let preaggregation =
+            parts.engine.aggregate().preaggregates().then(|| parts.engine.preaggregation());
         RowPipeline {
             preparer: Arc::new(RowPreparer {
                 fields,
@@ -242,7 +243,13 @@ impl RowPipeline {
     /// [`ErrorKind::InvalidRecord`](crate::ErrorKind::InvalidRecord) for a row that cannot be
     /// aggregated. The row is not taken then.
     #[inline]
-    pub fn push(&mut self, shard: Shard, row: &mut Row, arrival: Timestamp, sequence: Option<&Sequence>) -> Result<RowOutcome, Error> {
+    pub fn push(
+        &mut self,
+        shard: Shard,
+        row: &mut Row,
+        arrival: Timestamp,
+        sequence: Option<&Sequence>,
+    ) -> Result<RowOutcome, Error> {
         if let Some(sequence) = sequence
             && self.engine.is_duplicate(shard, sequence)
         {
@@ -254,7 +261,9 @@ impl RowPipeline {
                 self.engine.pass_over(shard, sequence, Outcome::Filtered, time);
                 Ok(RowOutcome::Filtered)
             }
-            Preparation::DeadLetter(reason, _) if self.engine.is_strict() => Err(Error::new(ErrorKind::InvalidRecord, reason)),
+            Preparation::DeadLetter(reason, _) if self.engine.is_strict() => {
+                Err(Error::new(ErrorKind::InvalidRecord, reason))
+            }
             Preparation::DeadLetter(reason, time) => {
                 self.engine.pass_over(shard, sequence, Outcome::DeadLetter, time);
                 Ok(RowOutcome::DeadLetter(reason.into()))
@@ -277,7 +286,12 @@ impl RowPipeline {
     /// # Errors
     /// As [`push`](RowPipeline::push), for the row that comes after those
     /// [taken](PreparedRows::taken).
-    pub fn push_prepared(&mut self, shard: Shard, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, RowOutcome)>, Error> {
+    pub fn push_prepared(
+        &mut self,
+        shard: Shard,
+        rows: &mut PreparedRows,
+        until: usize,
+    ) -> Result<Option<(usize, RowOutcome)>, Error> {
         while let Some(next) = rows.next(until) {
             let told = match next {
                 NextRows::Records(records) => self.push_records(shard, rows, records)?,
@@ -285,7 +299,9 @@ impl RowPipeline {
                     self.engine.pass_over_filtered(shard, rows, latest);
                     None
                 }
-                NextRows::DeadLetter(reason, _) if self.engine.is_strict() => return Err(Error::new(ErrorKind::InvalidRecord, reason)),
+                NextRows::DeadLetter(reason, _) if self.engine.is_strict() => {
+                    return Err(Error::new(ErrorKind::InvalidRecord, reason));
+                }
                 NextRows::DeadLetter(reason, time) => {
                     self.engine.pass_over(shard, None, Outcome::DeadLetter, time);
                     Some(RowOutcome::DeadLetter(reason.into()))
@@ -308,7 +324,11 @@ impl RowPipeline {
     /// # Errors
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit that the user
     /// chose to be an error.
-    pub fn push_preaggregated(&mut self, shard: Shard, rows: &PreaggregatedRows) -> Result<bool, Error> {
+    pub fn push_preaggregated(
+        &mut self,
+        shard: Shard,
+        rows: &PreaggregatedRows,
+    ) -> Result<bool, Error> {
         let taken = self.engine.push_preaggregated(shard, &rows.records)?;
         if taken {
             // Their times are among those of the records.
@@ -324,10 +344,16 @@ impl RowPipeline {
     }
 
     /// Takes the next so many records, or as many as there are up to one that is to be told of.
-    fn push_records(&mut self, shard: Shard, rows: &mut PreparedRows, records: usize) -> Result<Option<RowOutcome>, Error> {
+    fn push_records(
+        &mut self,
+        shard: Shard,
+        rows: &mut PreparedRows,
+        records: usize,
+    ) -> Result<Option<RowOutcome>, Error> {
         let (hands_out_late, mut told) = (self.hands_out_late, None);
         self.engine.push_batch(shard, &mut Upcoming(rows, records), |_, time, outcome| {
-            told = (outcome == Outcome::DeadLetter || outcome == Outcome::Late && hands_out_late).then_some((outcome, time));
+            told = (outcome == Outcome::DeadLetter || outcome == Outcome::Late && hands_out_late)
+                .then_some((outcome, time));
             told.is_none()
         })?;
         Ok(told.map(|(outcome, time)| match outcome {
@@ -343,7 +369,13 @@ impl RowPipeline {
 
     /// Takes a prepared row.
     #[inline]
-    fn push_record(&mut self, shard: Shard, row: &Row, time: Timestamp, sequence: Option<&Sequence>) -> Result<RowOutcome, Error> {
+    fn push_record(
+        &mut self,
+        shard: Shard,
+        row: &Row,
+        time: Timestamp,
+        sequence: Option<&Sequence>,
+    ) -> Result<RowOutcome, Error> {
         let outcome = match sequence {
             None => self.engine.push(shard, row, time)?,
             Some(sequence) => self.engine.push_at(shard, sequence, row, time)?,
@@ -379,7 +411,12 @@ impl RowPipeline {
     /// Counts a record that could not be decoded, and takes its place as reached. If the
     /// specification names no time field, the record moves the watermark by its arrival time, where
     /// it has one.
-    pub fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>, arrival: Option<Timestamp>) {
+    pub fn pass_over_dead_letter(
+        &mut self,
+        shard: Shard,
+        sequence: Option<&Sequence>,
+        arrival: Option<Timestamp>,
+    ) {
         let time = arrival.filter(|_| self.preparer.time.is_none());
         self.engine.pass_over(shard, sequence, Outcome::DeadLetter, time);
     }
@@ -411,7 +448,11 @@ impl RowPipeline {
     /// pipeline still gives itself comes before theirs.
     pub fn split_finished(&mut self, parts: NonZeroUsize) -> Vec<FinishedRows> {
         let group_fields = self.group_names.len();
-        self.engine.split_finished(parts).into_iter().map(|part| FinishedRows::new(part, group_fields)).collect()
+        self.engine
+            .split_finished(parts)
+            .into_iter()
+            .map(|part| FinishedRows::new(part, group_fields))
+            .collect()
     }
 
     /// Further records go to another pipeline, and no more come here: see
@@ -511,7 +552,9 @@ impl RowPipeline {
     fn check_fetched(&self) -> Result<(), Error> {
         match self.pending.is_empty() {
             true => Ok(()),
-            false => Err(Error::invalid("the rows of a window are being fetched: fetch them all before a snapshot is taken")),
+            false => Err(Error::invalid(
+                "the rows of a window are being fetched: fetch them all before a snapshot is taken",
+            )),
         }
     }
 }
@@ -531,7 +574,9 @@ impl fmt::Debug for RowPipeline {
 impl OutputColumn {
     fn of(column: Column) -> Self {
         let kind = match column.function {
-            Function::Quantile(..) | Function::Distinct(_) | Function::Frequency(..) => ColumnKind::Estimate,
+            Function::Quantile(..) | Function::Distinct(_) | Function::Frequency(..) => {
+                ColumnKind::Estimate
+            }
             Function::Top { .. } => ColumnKind::Top,
             _ => ColumnKind::Plain,
         };

@@ -114,8 +114,9 @@ impl FromStr for TimeFormat {
         }
         if !text.contains('%') {
             let hint = nearest(text, NAMES.iter().map(|(name, _)| *name));
-            let message =
-                format!("{text:?} is not a time format{hint}; the formats are auto, s, ms, us, ns, rfc3339, clf and patterns with %");
+            let message = format!(
+                "{text:?} is not a time format{hint}; the formats are auto, s, ms, us, ns, rfc3339, clf and patterns with %"
+            );
             return Err(Error::new(ErrorKind::Parse, message));
         }
         check_pattern(text)?;
@@ -127,7 +128,9 @@ impl fmt::Display for TimeFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TimeFormat::Pattern(pattern) => f.write_str(pattern),
-            named => f.write_str(NAMES.iter().find(|(_, format)| format == named).map_or("", |(name, _)| name)),
+            named => f.write_str(
+                NAMES.iter().find(|(_, format)| format == named).map_or("", |(name, _)| name),
+            ),
         }
     }
 }
@@ -238,7 +241,9 @@ const MILLIS_USUAL: Range<i64> = 1_000_000_000_000..10_000_000_000_000;
 fn read_integer(integer: i64) -> Result<i64, NotATime> {
     match compact_parts(integer) {
         None => scale(integer, unit_of_integer(integer)),
-        Some((date, clock, millis)) => compact_civil(date, clock).map(|time| time + millis).ok_or(NotATime::Malformed),
+        Some((date, clock, millis)) => {
+            compact_civil(date, clock).map(|time| time + millis).ok_or(NotATime::Malformed)
+        }
     }
 }
 
@@ -251,7 +256,9 @@ fn compact_parts(integer: i64) -> Option<(i64, i64, i64)> {
         19_000_101..=20_991_231 => Some((integer, 0, 0)),
         190_001_010_000..=209_912_312_359 => Some((integer / 10_000, integer % 10_000 * 100, 0)),
         19_000_101_000_000..=20_991_231_235_959 => Some((integer / DAY, integer % DAY, 0)),
-        19_000_101_000_000_000..=20_991_231_235_959_999 => Some((integer / 1000 / DAY, integer / 1000 % DAY, integer % 1000)),
+        19_000_101_000_000_000..=20_991_231_235_959_999 => {
+            Some((integer / 1000 / DAY, integer / 1000 % DAY, integer % 1000))
+        }
         _ => None,
     }
 }
@@ -261,14 +268,17 @@ fn read_decimal(decimal: &Decimal<'_>) -> Result<i64, NotATime> {
     let magnitude = decimal.magnitude().unwrap_or(0);
     // Of 14 digits and more, and with a fraction, those of the seconds tell.
     let seconds = match magnitude {
-        13 | 16 | 19 => decimal.scaled_floor(13 - magnitude).filter(|seconds| compact_parts(*seconds).is_some()),
+        13 | 16 | 19 => {
+            decimal.scaled_floor(13 - magnitude).filter(|seconds| compact_parts(*seconds).is_some())
+        }
         7 | 11 => decimal.scaled_floor(0).filter(|whole| compact_parts(*whole).is_some()),
         _ => None,
     };
     match seconds.filter(|_| !decimal.is_negative()) {
         None => decimal.scaled_floor(unit_of(magnitude)).ok_or(NotATime::OutOfRange),
         Some(seconds) if magnitude >= 13 => {
-            let millis = decimal.scaled_floor(16 - magnitude).ok_or(NotATime::OutOfRange)? - seconds * 1000;
+            let millis =
+                decimal.scaled_floor(16 - magnitude).ok_or(NotATime::OutOfRange)? - seconds * 1000;
             read_integer(seconds).map(|time| time + millis)
         }
         // There is no fraction of a day or minute.
@@ -386,7 +396,15 @@ mod tests {
         ] {
             assert_eq!(read("auto", text), Ok(millis), "{text}");
         }
-        for text in ["20240132", "20241302", "202401022460", "20240102030461", "20240230000000", "20240102.5", "202401020304.5"] {
+        for text in [
+            "20240132",
+            "20241302",
+            "202401022460",
+            "20240102030461",
+            "20240230000000",
+            "20240102.5",
+            "202401020304.5",
+        ] {
             assert_eq!(read("auto", text), Err(NotATime::Malformed), "{text}");
         }
         // Digits that are none, or may as well be a number of seconds, are numbers: 10 digits are
@@ -412,7 +430,16 @@ mod tests {
     fn an_integer_of_a_row_is_the_time_that_its_text_is() {
         let auto = TimeField::new(0, TimeFormat::Auto);
         let mut row = Row::new(1);
-        for text in ["0", "20240102", "20240132", "20240102030405", "202401020304", "1700000000123", "999999999999", "10000000000000"] {
+        for text in [
+            "0",
+            "20240102",
+            "20240132",
+            "20240102030405",
+            "202401020304",
+            "1700000000123",
+            "999999999999",
+            "10000000000000",
+        ] {
             row.begin(&bytes::Bytes::from_static(text.as_bytes()));
             row.set_integer(0, 0, text.len(), || text.parse().unwrap());
             assert_eq!(auto.read(&row).map(Timestamp::as_millis), read("auto", text), "{text}");
@@ -425,9 +452,18 @@ mod tests {
         assert_eq!(read("auto", "2013-01-01 00:00:00"), Ok(1_356_998_400_000));
         assert_eq!(read("auto", "2013-01-01T01:00:00+01:00"), Ok(1_356_998_400_000));
         assert_eq!(read("auto", "01/Jan/2013:00:00:00 +0000"), Ok(1_356_998_400_000));
-        assert_eq!(read("auto", "2013-01-01T01:00:00.0000000001+01:00[Europe/Berlin]"), Err(NotATime::Malformed));
+        assert_eq!(
+            read("auto", "2013-01-01T01:00:00.0000000001+01:00[Europe/Berlin]"),
+            Err(NotATime::Malformed)
+        );
         assert_eq!(read("auto", "-000001-01-01T00:00:00Z"), Ok(-62_198_755_200_000));
-        for text in ["2013-01-01 00:00:00 UTC", "2013-01-01 01:00:00 +0100", "2013/01/01", "20130101T000000Z", "20130101 000000"] {
+        for text in [
+            "2013-01-01 00:00:00 UTC",
+            "2013-01-01 01:00:00 +0100",
+            "2013/01/01",
+            "20130101T000000Z",
+            "20130101 000000",
+        ] {
             assert_eq!(read("auto", text), Ok(1_356_998_400_000), "{text}");
         }
         assert_eq!(read("auto", "[01/Jan/2013:00:00:00.250 +0000]"), Ok(1_356_998_400_250));

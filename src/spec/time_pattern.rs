@@ -44,7 +44,8 @@ fn read_parts(parts: &BrokenDownTime, minus: bool) -> Result<i64, NotATime> {
 /// # Errors
 /// [`ErrorKind::Parse`] with the reason.
 pub(super) fn check_pattern(pattern: &str) -> Result<(), Error> {
-    let check = Check { pattern, base: jiff::civil::date(2013, 11, 24).at(17, 38, 49, 100_000_000) };
+    let check =
+        Check { pattern, base: jiff::civil::date(2013, 11, 24).at(17, 38, 49, 100_000_000) };
     let text = check.written(check.base, Offset::UTC)?;
     check.has_all_of_a_time(&text)?;
     check.parts_are_used(&text)?;
@@ -82,22 +83,29 @@ impl Check<'_> {
             true => ": a fraction of the second is %f, or %3f for milliseconds",
             false => "",
         };
-        let zoned = civil.to_zoned_datetime(offset.to_time_zone()).map_err(|error| self.refused("").with_source(error))?;
+        let zoned = civil
+            .to_zoned_datetime(offset.to_time_zone())
+            .map_err(|error| self.refused("").with_source(error))?;
         strtime::format(self.pattern, &zoned).map_err(|error| self.refused(hint).with_source(error))
     }
 
     fn has_all_of_a_time(&self, text: &str) -> Result<(), Error> {
-        let parts = strtime::parse(self.pattern, text)
-            .map_err(|error| self.refused(&format!(" that can be read: {text:?}, which it writes, is not")).with_source(error))?;
+        let parts = strtime::parse(self.pattern, text).map_err(|error| {
+            self.refused(&format!(" that can be read: {text:?}, which it writes, is not"))
+                .with_source(error)
+        })?;
         if parts.timestamp().is_none() {
             parts.to_date().map_err(|error| self.refused(": it has no date").with_source(error))?;
-            parts.to_time().map_err(|error| self.refused(": a part of the time of day is missing").with_source(error))?;
+            parts.to_time().map_err(|error| {
+                self.refused(": a part of the time of day is missing").with_source(error)
+            })?;
         } else if parts.year().or(parts.iso_week_year()).is_some()
             || parts.month().is_some()
             || parts.day().is_some()
             || parts.hour().is_some()
         {
-            return Err(self.refused(": %s is the whole time, and of what else it reads nothing would come"));
+            return Err(self
+                .refused(": %s is the whole time, and of what else it reads nothing would come"));
         }
         Ok(())
     }
@@ -107,26 +115,42 @@ impl Check<'_> {
         let mut expected = self.base;
         let mut shown = Vec::new();
         for (name, step) in parts() {
-            let changed = self.base.checked_add(step).map_err(|error| self.refused("").with_source(error))?;
+            let changed =
+                self.base.checked_add(step).map_err(|error| self.refused("").with_source(error))?;
             let changed_text = self.written(changed, Offset::UTC)?;
             match (changed_text == text, name) {
                 (false, _) => shown.push((name, step, changed_text)),
                 (true, "hour") => expected = expected.with().hour(0).build().unwrap_or(expected),
-                (true, "minute") => expected = expected.with().minute(0).build().unwrap_or(expected),
-                (true, "second") => expected = expected.with().second(0).build().unwrap_or(expected),
-                (true, "fraction of the second") => expected = expected.with().subsec_nanosecond(0).build().unwrap_or(expected),
+                (true, "minute") => {
+                    expected = expected.with().minute(0).build().unwrap_or(expected)
+                }
+                (true, "second") => {
+                    expected = expected.with().second(0).build().unwrap_or(expected)
+                }
+                (true, "fraction of the second") => {
+                    expected = expected.with().subsec_nanosecond(0).build().unwrap_or(expected)
+                }
                 (true, "half of the day") => {}
                 (true, name) => return Err(self.refused(&format!(": it has no {name}"))),
             }
         }
         if self.read(text) != millis_of(expected, Offset::UTC) {
-            let read = self.read(text).map_or_else(|| "no time".into(), |millis| crate::time::Timestamp::from_millis(millis).to_string());
-            return Err(self.refused(&format!(": {text:?}, as it writes {expected}, would be read as {read}")));
+            let read = self.read(text).map_or_else(
+                || "no time".into(),
+                |millis| crate::time::Timestamp::from_millis(millis).to_string(),
+            );
+            return Err(self.refused(&format!(
+                ": {text:?}, as it writes {expected}, would be read as {read}"
+            )));
         }
         for (name, step, changed_text) in shown {
             let changed = expected.checked_add(step).ok();
-            if self.read(&changed_text) != changed.and_then(|changed| millis_of(changed, Offset::UTC)) {
-                return Err(self.refused(&format!(": it reads the {name}, and nothing would come of it")));
+            if self.read(&changed_text)
+                != changed.and_then(|changed| millis_of(changed, Offset::UTC))
+            {
+                return Err(
+                    self.refused(&format!(": it reads the {name}, and nothing would come of it"))
+                );
             }
         }
         Ok(())
@@ -135,7 +159,9 @@ impl Check<'_> {
     fn zone_is_used(&self, text: &str) -> Result<(), Error> {
         let (Some(here), offset) = (self.read(text), Offset::constant(2)) else { return Ok(()) };
         let elsewhere = self.written(self.base, offset)?;
-        match elsewhere == text || self.read(&elsewhere) == Some(here - i64::from(offset.seconds()) * 1000) {
+        match elsewhere == text
+            || self.read(&elsewhere) == Some(here - i64::from(offset.seconds()) * 1000)
+        {
             true => Ok(()),
             false => Err(self.refused(": it reads the zone, and nothing would come of it")),
         }
@@ -196,7 +222,10 @@ mod tests {
         let whole = if pattern.starts_with("%s") { millis.abs() } else { millis };
         let sign = if whole == millis { "" } else { "-" };
         let time = jiff::Timestamp::from_millisecond(whole).unwrap();
-        format!("{sign}{}", strtime::format(pattern, &time.to_zoned_datetime(jiff::tz::TimeZone::UTC)).unwrap())
+        format!(
+            "{sign}{}",
+            strtime::format(pattern, &time.to_zoned_datetime(jiff::tz::TimeZone::UTC)).unwrap()
+        )
     }
 
     proptest! {
@@ -222,7 +251,14 @@ mod tests {
         for (pattern, _) in PATTERNS {
             check_pattern(pattern).unwrap_or_else(|error| panic!("{error}"));
         }
-        for pattern in ["%d.%m.%y", "[%d/%b/%Y:%T %z]", "%Y-%m-%d %H:%M:%S %Q", "%C%y-%m-%d", "100%% %F", "%F %T %:::z"] {
+        for pattern in [
+            "%d.%m.%y",
+            "[%d/%b/%Y:%T %z]",
+            "%Y-%m-%d %H:%M:%S %Q",
+            "%C%y-%m-%d",
+            "100%% %F",
+            "%F %T %:::z",
+        ] {
             check_pattern(pattern).unwrap_or_else(|error| panic!("{error}"));
         }
     }
@@ -232,15 +268,39 @@ mod tests {
         assert!(refusal("%H:%M").contains("it has no date"), "{}", refusal("%H:%M"));
         assert!(refusal("%Y-%m").contains("it has no date"), "{}", refusal("%Y-%m"));
         assert!(refusal("100%%").contains("it has no date"), "{}", refusal("100%%"));
-        assert!(refusal("%s.%L").contains("a fraction of the second is %f"), "{}", refusal("%s.%L"));
+        assert!(
+            refusal("%s.%L").contains("a fraction of the second is %f"),
+            "{}",
+            refusal("%s.%L")
+        );
         assert!(refusal("%Y-%!").contains("is not a pattern of times"), "{}", refusal("%Y-%!"));
         assert!(refusal("%F %T %Z").contains("that can be read"), "{}", refusal("%F %T %Z"));
-        assert!(refusal("%F %M").contains("a part of the time of day is missing"), "{}", refusal("%F %M"));
-        assert!(refusal("%F %H:%M%.f").contains("a part of the time of day is missing"), "{}", refusal("%F %H:%M%.f"));
-        assert!(refusal("%F %f").contains("a part of the time of day is missing"), "{}", refusal("%F %f"));
-        assert!(refusal("%F %I:%M").contains("would be read as 2013-11-24T05:38"), "{}", refusal("%F %I:%M"));
+        assert!(
+            refusal("%F %M").contains("a part of the time of day is missing"),
+            "{}",
+            refusal("%F %M")
+        );
+        assert!(
+            refusal("%F %H:%M%.f").contains("a part of the time of day is missing"),
+            "{}",
+            refusal("%F %H:%M%.f")
+        );
+        assert!(
+            refusal("%F %f").contains("a part of the time of day is missing"),
+            "{}",
+            refusal("%F %f")
+        );
+        assert!(
+            refusal("%F %I:%M").contains("would be read as 2013-11-24T05:38"),
+            "{}",
+            refusal("%F %I:%M")
+        );
         assert!(refusal("%F %p").contains("it reads the half of the day"), "{}", refusal("%F %p"));
-        assert!(refusal("%Y-%m-%d %s").contains("%s is the whole time"), "{}", refusal("%Y-%m-%d %s"));
+        assert!(
+            refusal("%Y-%m-%d %s").contains("%s is the whole time"),
+            "{}",
+            refusal("%Y-%m-%d %s")
+        );
         assert!(refusal("%s %H").contains("%s is the whole time"), "{}", refusal("%s %H"));
     }
 

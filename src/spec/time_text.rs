@@ -67,7 +67,9 @@ pub(super) fn read_iso(text: &[u8]) -> Option<Civil> {
     }
     let days = days_from_civil(digits(&[y0, y1, y2, y3])?, digits(&[m0, m1])?, digits(&[d0, d1])?)?;
     let midnight = days * 86_400_000;
-    let Some((separator, rest)) = rest.split_first() else { return Some(Civil { millis: midnight, offset: None }) };
+    let Some((separator, rest)) = rest.split_first() else {
+        return Some(Civil { millis: midnight, offset: None });
+    };
     if ![b'T', b't', b' '].contains(separator) {
         return None;
     }
@@ -118,7 +120,11 @@ fn read_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     }
     // What is below a millisecond is dropped, which is rounding down, before the epoch too: a
     // fraction counts up within its second.
-    let millis = fraction.iter().chain(b"00").take(3).fold(0, |millis, digit| millis * 10 + i64::from(digit - b'0'));
+    let millis = fraction
+        .iter()
+        .chain(b"00")
+        .take(3)
+        .fold(0, |millis, digit| millis * 10 + i64::from(digit - b'0'));
     Some((millis, rest))
 }
 
@@ -133,8 +139,11 @@ fn read_zone(text: &[u8]) -> Option<i64> {
 #[cold]
 fn read_rarer_zone(text: &[u8]) -> Option<i64> {
     let text = text.trim_ascii_start();
-    let is_utc = |name: &[u8]| [&b"Z"[..], b"UTC", b"GMT"].iter().any(|known| name.eq_ignore_ascii_case(known));
-    let (offset, name) = text.split_at(text.iter().position(|byte| *byte == b' ').unwrap_or(text.len()));
+    let is_utc = |name: &[u8]| {
+        [&b"Z"[..], b"UTC", b"GMT"].iter().any(|known| name.eq_ignore_ascii_case(known))
+    };
+    let (offset, name) =
+        text.split_at(text.iter().position(|byte| *byte == b' ').unwrap_or(text.len()));
     match name.trim_ascii_start() {
         [] if is_utc(offset) => Some(0),
         [] => read_offset(offset),
@@ -169,7 +178,11 @@ pub(super) fn read_clf(text: &[u8]) -> Option<i64> {
         text => text,
     };
     let (date, rest) = text.split_first_chunk::<20>()?;
-    let [d0, d1, b'/', month @ .., b'/', y0, y1, y2, y3, b':', h0, h1, b':', n0, n1, b':', s0, s1] = date else { return None };
+    let [d0, d1, b'/', month @ .., b'/', y0, y1, y2, y3, b':', h0, h1, b':', n0, n1, b':', s0, s1] =
+        date
+    else {
+        return None;
+    };
     let month = 1 + MONTHS.iter().position(|name| name.eq_ignore_ascii_case(month))? as i64;
     let days = days_from_civil(digits(&[*y0, *y1, *y2, *y3])?, month, digits(&[*d0, *d1])?)?;
     let time = time_of_day(digits(&[*h0, *h1])?, digits(&[*n0, *n1])?, digits(&[*s0, *s1])?)?;
@@ -186,12 +199,16 @@ pub(super) fn read_known(text: &[u8]) -> Option<i64> {
     match text.trim_ascii() {
         // A date has at least ten characters, and begins with a digit, as the time of an access log
         // does inside of its brackets.
-        text @ [b'0'..=b'9' | b'[', ..] if text.len() >= 10 => read_iso(text).map(Civil::to_millis).or_else(|| read_clf(text)),
+        text @ [b'0'..=b'9' | b'[', ..] if text.len() >= 10 => {
+            read_iso(text).map(Civil::to_millis).or_else(|| read_clf(text))
+        }
         _ => None,
     }
 }
 
-const MONTHS: [&[u8]; 12] = [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+const MONTHS: [&[u8]; 12] = [
+    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
+];
 
 #[cfg(test)]
 mod tests {
@@ -211,7 +228,9 @@ mod tests {
         assert_eq!(iso("1970-01-01 01:00:00,123456+0100"), Some(123));
         assert_eq!(iso("1969-12-31T18:30:00-05:30"), Some(0));
         assert_eq!(iso("1969-12-31T23:59:59.9999Z"), Some(-1));
-        for utc in ["", "Z", " Z", "UTC", " utc", " GMT", "  +0000", " +00:00", " +0000 UTC", "-00:00 Z"] {
+        for utc in
+            ["", "Z", " Z", "UTC", " utc", " GMT", "  +0000", " +00:00", " +0000 UTC", "-00:00 Z"]
+        {
             assert_eq!(iso(&format!("1970-01-01 00:00:01.5{utc}")), Some(1500), "{utc}");
             assert_eq!(iso(&format!("1970/01/01T00:00:01{utc}")), Some(1000), "{utc}");
             assert_eq!(iso(&format!("19700101T000001,5{utc}")), Some(1500), "{utc}");
@@ -222,7 +241,10 @@ mod tests {
         assert_eq!(iso("19700101 010000+01"), Some(0));
         let leap_second = "2016-12-31T23:59:60.5Z";
         assert_eq!(iso(leap_second), iso("2016-12-31T23:59:59.5Z"));
-        assert_eq!(iso(leap_second), leap_second.parse::<jiff::Timestamp>().ok().map(|time| time.as_millisecond()));
+        assert_eq!(
+            iso(leap_second),
+            leap_second.parse::<jiff::Timestamp>().ok().map(|time| time.as_millisecond())
+        );
         for wrong in [
             "",
             "1970",
@@ -260,7 +282,10 @@ mod tests {
         assert_eq!(read_clf(b"[10/Oct/2000:13:55:36 -0700]"), millis);
         assert_eq!(read_clf(b"10/oct/2000:20:55:36 Z"), millis);
         assert_eq!(read_clf(b"10/Oct/2000:20:55:36 UTC"), millis);
-        assert_eq!(read_clf(b"[10/Oct/2000:13:55:36.789 -0700]"), millis.map(|millis| millis + 789));
+        assert_eq!(
+            read_clf(b"[10/Oct/2000:13:55:36.789 -0700]"),
+            millis.map(|millis| millis + 789)
+        );
         assert_eq!(read_clf(b"10/Oct/2000:13:55:36,7899 -0700"), millis.map(|millis| millis + 789));
         for wrong in [
             "",

@@ -62,7 +62,10 @@ impl<'a> Tokens<'a> {
     /// [`ErrorKind::Parse`] if a quote is not closed or the text is longer than 64 KiB.
     pub(super) fn of(text: &'a str) -> Result<Self, Error> {
         if text.len() > TEXT_BYTES_MAX {
-            let message = format!("an expression of {} bytes is too long: at most {TEXT_BYTES_MAX}", text.len());
+            let message = format!(
+                "an expression of {} bytes is too long: at most {TEXT_BYTES_MAX}",
+                text.len()
+            );
             return Err(Error::new(ErrorKind::Parse, message));
         }
         let mut tokens = Tokens { text, tokens: Vec::new(), next: 0 };
@@ -85,7 +88,9 @@ impl<'a> Tokens<'a> {
         let Ok(tokens) = Tokens::of(text) else { return text.to_owned() };
         let mut out = String::new();
         for token in &tokens.tokens {
-            let is_apart = !out.is_empty() && !out.ends_with(['(', '[']) && ![",", "(", ")", "]"].iter().any(|symbol| token.is(symbol));
+            let is_apart = !out.is_empty()
+                && !out.ends_with(['(', '['])
+                && ![",", "(", ")", "]"].iter().any(|symbol| token.is(symbol));
             out.push_str(if is_apart { " " } else { "" });
             out.push_str(token.raw);
         }
@@ -151,8 +156,12 @@ impl<'a> Tokens<'a> {
     #[cold]
     pub(super) fn unexpected(&self, wanted: &str) -> Error {
         match self.peek() {
-            Some(token) => self.error_at(token.start, format!("{wanted} is expected, not {}", token.raw)),
-            None => self.error_at(self.text.len(), format!("{wanted} is expected, but the text ends")),
+            Some(token) => {
+                self.error_at(token.start, format!("{wanted} is expected, not {}", token.raw))
+            }
+            None => {
+                self.error_at(self.text.len(), format!("{wanted} is expected, but the text ends"))
+            }
         }
     }
 
@@ -181,8 +190,14 @@ mod tests {
 
     #[test]
     fn texts_are_split() {
-        assert_eq!(raws("status>=500 and x!='a''b'"), ["status", ">=", "500", "and", "x", "!=", "'a''b'"]);
-        assert_eq!(raws("p99.99(/a/b-c, \"with space\")"), ["p99.99", "(", "/a/b-c", ",", "\"with space\"", ")"]);
+        assert_eq!(
+            raws("status>=500 and x!='a''b'"),
+            ["status", ">=", "500", "and", "x", "!=", "'a''b'"]
+        );
+        assert_eq!(
+            raws("p99.99(/a/b-c, \"with space\")"),
+            ["p99.99", "(", "/a/b-c", ",", "\"with space\"", ")"]
+        );
         assert_eq!(raws("a = [1,2]"), ["a", "=", "[", "1", ",", "2", "]"]);
         assert_eq!(Tokens::of("'a''b'").unwrap().take().unwrap().kind, Kind::Quoted("a'b".into()));
     }

@@ -47,8 +47,14 @@ impl DirectoryStore {
     /// [`ErrorKind::Io`] if the folder cannot be made or is none.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, Error> {
         let folder = folder.into();
-        fs::create_dir_all(&folder).map_err(|error| failed("cannot make the folder", &folder, error))?;
-        Ok(DirectoryStore { folder, bytes_max: BYTES_MAX, sync: File::sync_all, poisoned: AtomicBool::new(false) })
+        fs::create_dir_all(&folder)
+            .map_err(|error| failed("cannot make the folder", &folder, error))?;
+        Ok(DirectoryStore {
+            folder,
+            bytes_max: BYTES_MAX,
+            sync: File::sync_all,
+            poisoned: AtomicBool::new(false),
+        })
     }
 
     /// The same with another limit on what is loaded and saved; default 1 GiB.
@@ -71,7 +77,9 @@ impl DirectoryStore {
             Err(error) => return Err(failed("cannot open", &path, error)),
         };
         let mut bytes = Vec::new();
-        file.take(self.bytes_max.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| failed("cannot read", &path, error))?;
+        file.take(self.bytes_max.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|error| failed("cannot read", &path, error))?;
         self.check_size(bytes.len(), &path)?;
         let version = Version::of(&bytes);
         Ok(Some(Stored { bytes: bytes.into(), version }))
@@ -81,7 +89,11 @@ impl DirectoryStore {
         if bytes as u64 <= self.bytes_max {
             return Ok(());
         }
-        let message = format!("{} takes over {} bytes, the limit of this store", path.display(), self.bytes_max);
+        let message = format!(
+            "{} takes over {} bytes, the limit of this store",
+            path.display(),
+            self.bytes_max
+        );
         Err(Error::new(ErrorKind::LimitExceeded, message))
     }
 
@@ -89,7 +101,10 @@ impl DirectoryStore {
         if !self.poisoned.load(Ordering::Acquire) {
             return Ok(());
         }
-        let message = format!("a sync failed before, so it is not known what {} holds: open the store anew", self.folder.display());
+        let message = format!(
+            "a sync failed before, so it is not known what {} holds: open the store anew",
+            self.folder.display()
+        );
         Err(Error::new(ErrorKind::Io, message))
     }
 
@@ -113,7 +128,8 @@ impl DirectoryStore {
         // Only Unix lets a folder be opened and synced; elsewhere a rename is as durable as the
         // file system makes it.
         if cfg!(unix) {
-            let folder = File::open(&self.folder).map_err(|error| failed("cannot open the folder", &self.folder, error))?;
+            let folder = File::open(&self.folder)
+                .map_err(|error| failed("cannot open the folder", &self.folder, error))?;
             self.sync(&folder, &self.folder)?;
         }
         Ok(())
@@ -122,11 +138,13 @@ impl DirectoryStore {
     fn replace(&self, key: &str, bytes: &[u8]) -> Result<(), Error> {
         let (temporary, path) = (self.path(key, TEMPORARY), self.path(key, STATE));
         check_regular(&temporary)?;
-        let written = File::create(&temporary).and_then(|mut file| file.write_all(bytes).map(|()| file));
+        let written =
+            File::create(&temporary).and_then(|mut file| file.write_all(bytes).map(|()| file));
         let file = written.map_err(|error| failed("cannot write", &temporary, error))?;
         self.sync(&file, &temporary)?;
         drop(file);
-        fs::rename(&temporary, &path).map_err(|error| failed("cannot put in place", &path, error))?;
+        fs::rename(&temporary, &path)
+            .map_err(|error| failed("cannot put in place", &path, error))?;
         self.sync_folder()
     }
 }
@@ -151,7 +169,8 @@ impl Store for DirectoryStore {
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
-        let entries = fs::read_dir(&self.folder).map_err(|error| failed("cannot list", &self.folder, error))?;
+        let entries = fs::read_dir(&self.folder)
+            .map_err(|error| failed("cannot list", &self.folder, error))?;
         let mut keys = Vec::new();
         for entry in entries {
             let entry = entry.map_err(|error| failed("cannot list", &self.folder, error))?;
@@ -182,7 +201,10 @@ impl Store for DirectoryStore {
 fn check_regular(path: &Path) -> Result<(), Error> {
     match fs::metadata(path) {
         Ok(found) if !found.is_file() => {
-            let message = format!("{} is not a regular file: remove it, or use another directory", path.display());
+            let message = format!(
+                "{} is not a regular file: remove it, or use another directory",
+                path.display()
+            );
             Err(Error::new(ErrorKind::Io, message))
         }
         // One that is not there can be made; what else is wrong shows when it is opened.
@@ -200,7 +222,8 @@ mod tests {
     use super::*;
 
     fn folder(name: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("streamgauge-store-{name}-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("streamgauge-store-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         folder
     }
@@ -211,11 +234,27 @@ mod tests {
         let mut store = DirectoryStore::open(&folder).unwrap();
         let first = store.save("a", Bytes::from_static(b"1"), None).unwrap();
         store.sync = |_| Err(io::Error::other("no space"));
-        assert!(store.save("a", Bytes::from_static(b"2"), Some(&first)).unwrap_err().to_string().contains("no space"));
+        assert!(
+            store
+                .save("a", Bytes::from_static(b"2"), Some(&first))
+                .unwrap_err()
+                .to_string()
+                .contains("no space")
+        );
         store.sync = File::sync_all;
-        assert!(store.save("a", Bytes::from_static(b"3"), Some(&first)).unwrap_err().to_string().contains("open the store anew"));
+        assert!(
+            store
+                .save("a", Bytes::from_static(b"3"), Some(&first))
+                .unwrap_err()
+                .to_string()
+                .contains("open the store anew")
+        );
         let anew = DirectoryStore::open(&folder).unwrap();
-        assert_eq!(&anew.load("a").unwrap().unwrap().bytes[..], b"1", "the file that was not synced is not in place");
+        assert_eq!(
+            &anew.load("a").unwrap().unwrap().bytes[..],
+            b"1",
+            "the file that was not synced is not in place"
+        );
         anew.save("a", Bytes::from_static(b"4"), Some(&first)).unwrap();
         fs::remove_dir_all(folder).unwrap();
     }
@@ -237,7 +276,10 @@ mod tests {
     fn a_file_over_the_limit_is_refused() {
         let folder = folder("limit");
         let store = DirectoryStore::open(&folder).unwrap().bytes_max(3);
-        assert_eq!(store.save("a", Bytes::from_static(b"1234"), None).unwrap_err().kind(), ErrorKind::LimitExceeded);
+        assert_eq!(
+            store.save("a", Bytes::from_static(b"1234"), None).unwrap_err().kind(),
+            ErrorKind::LimitExceeded
+        );
         fs::write(folder.join("a.state"), b"1234").unwrap();
         assert_eq!(store.load("a").unwrap_err().kind(), ErrorKind::LimitExceeded);
         fs::remove_dir_all(folder).unwrap();
@@ -253,7 +295,10 @@ mod tests {
             let _ = fs::remove_file(&pipe);
             let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
             assert!(made.success());
-            let error = store.load("a").and_then(|_| store.save("a", Bytes::from_static(b"1"), None)).unwrap_err();
+            let error = store
+                .load("a")
+                .and_then(|_| store.save("a", Bytes::from_static(b"1"), None))
+                .unwrap_err();
             assert!(error.to_string().contains("is not a regular file"), "{error}");
             fs::remove_file(pipe).unwrap();
         }

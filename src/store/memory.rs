@@ -27,7 +27,10 @@ impl MemoryStore {
 impl Store for MemoryStore {
     fn load(&self, key: &str) -> Result<Option<Stored>, Error> {
         check_key(key)?;
-        Ok(self.content().get(key).map(|bytes| Stored { bytes: bytes.clone(), version: Version::of(bytes) }))
+        Ok(self
+            .content()
+            .get(key)
+            .map(|bytes| Stored { bytes: bytes.clone(), version: Version::of(bytes) }))
     }
 
     fn save(&self, key: &str, bytes: Bytes, expected: Option<&Version>) -> Result<Version, Error> {

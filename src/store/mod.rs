@@ -151,15 +151,24 @@ const KEY_BYTES_MAX: usize = 80;
 
 fn check_key(key: &str) -> Result<(), Error> {
     if key.is_empty() || key.len() > KEY_BYTES_MAX {
-        return Err(Error::invalid(format!("a store's key of {} bytes, {key:?}; from 1 to {KEY_BYTES_MAX}", key.len())));
+        return Err(Error::invalid(format!(
+            "a store's key of {} bytes, {key:?}; from 1 to {KEY_BYTES_MAX}",
+            key.len()
+        )));
     }
     Ok(())
 }
 
 #[cold]
 fn conflict(key: &str, expected: Option<&Version>, found: Option<&Version>) -> Error {
-    let words = |version: Option<&Version>| version.map_or_else(|| String::from("nothing"), |version| format!("version {version}"));
-    let message = format!("{key:?} holds {} where {} was expected: another owner has saved", words(found), words(expected));
+    let words = |version: Option<&Version>| {
+        version.map_or_else(|| String::from("nothing"), |version| format!("version {version}"))
+    };
+    let message = format!(
+        "{key:?} holds {} where {} was expected: another owner has saved",
+        words(found),
+        words(expected)
+    );
     Error::new(ErrorKind::Conflict, message)
 }
 
@@ -168,7 +177,9 @@ fn file_name(key: &str, ending: &str) -> String {
     let mut name = String::with_capacity(key.len() + ending.len());
     for byte in key.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => name.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => {
+                name.push(char::from(byte))
+            }
             _ => {
                 let _ = write!(name, "%{byte:02x}");
             }
@@ -206,6 +217,9 @@ mod tests {
             assert_eq!(key_of(&file_name(key, STATE), STATE).as_deref(), Some(key));
         }
         assert_eq!(file_name("..", STATE), "...state");
-        assert_eq!(["a.state.new", ".state", "a%2.state", "a%2F.state"].map(|name| key_of(name, STATE)), [None, None, None, None]);
+        assert_eq!(
+            ["a.state.new", ".state", "a%2.state", "a%2F.state"].map(|name| key_of(name, STATE)),
+            [None, None, None, None]
+        );
     }
 }

@@ -44,8 +44,15 @@ impl ObjectStore {
     /// [`ErrorKind::Io`] if the operating system refuses what a runtime needs.
     pub fn new(objects: Arc<dyn object_store::ObjectStore>, prefix: &str) -> Result<Self, Error> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let runtime = runtime.map_err(|error| Error::new(ErrorKind::Io, "cannot start the object store's runtime").with_source(error))?;
-        Ok(ObjectStore { objects, prefix: Path::from(prefix), bytes_max: BYTES_MAX, runtime: Some(runtime) })
+        let runtime = runtime.map_err(|error| {
+            Error::new(ErrorKind::Io, "cannot start the object store's runtime").with_source(error)
+        })?;
+        Ok(ObjectStore {
+            objects,
+            prefix: Path::from(prefix),
+            bytes_max: BYTES_MAX,
+            runtime: Some(runtime),
+        })
     }
 
     /// The store under a prefix of an S3 bucket. Region, credentials and endpoint are those of the
@@ -59,12 +66,14 @@ impl ObjectStore {
     pub fn s3(bucket: &str, prefix: &str, options: &[(&str, &str)]) -> Result<Self, Error> {
         let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
         for (name, value) in options {
-            let key: AmazonS3ConfigKey =
-                name.parse().map_err(|error| Error::invalid(format!("{name:?} is no option of S3")).with_source(error))?;
+            let key: AmazonS3ConfigKey = name.parse().map_err(|error| {
+                Error::invalid(format!("{name:?} is no option of S3")).with_source(error)
+            })?;
             builder = builder.with_config(key, *value);
         }
-        let objects =
-            builder.build().map_err(|error| Error::invalid(format!("the bucket {bucket:?} cannot be used")).with_source(error))?;
+        let objects = builder.build().map_err(|error| {
+            Error::invalid(format!("the bucket {bucket:?} cannot be used")).with_source(error)
+        })?;
         ObjectStore::new(Arc::new(objects), prefix)
     }
 
@@ -83,7 +92,8 @@ impl ObjectStore {
     fn wait<T: Send>(&self, future: impl Future<Output = T> + Send) -> Result<T, Error> {
         let gone = || Error::new(ErrorKind::Io, "the object store's runtime has ended");
         let runtime = self.runtime.as_ref().ok_or_else(gone)?;
-        std::thread::scope(|scope| scope.spawn(|| runtime.block_on(future)).join()).map_err(|_| gone())
+        std::thread::scope(|scope| scope.spawn(|| runtime.block_on(future)).join())
+            .map_err(|_| gone())
     }
 
     async fn get(&self, key: &str) -> Result<Option<Stored>, Error> {
@@ -94,7 +104,10 @@ impl ObjectStore {
             Err(error) => return Err(failed("cannot load", &path, error)),
         };
         if found.meta.size > self.bytes_max {
-            let message = format!("{path} takes {} bytes, over the {} of this store", found.meta.size, self.bytes_max);
+            let message = format!(
+                "{path} takes {} bytes, over the {} of this store",
+                found.meta.size, self.bytes_max
+            );
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         let Some(version) = found.meta.e_tag.clone() else { return Err(no_version(&path)) };
@@ -102,17 +115,26 @@ impl ObjectStore {
         Ok(Some(Stored { bytes, version: Version(version) }))
     }
 
-    async fn put(&self, key: &str, bytes: Bytes, expected: Option<&Version>) -> Result<Version, Error> {
+    async fn put(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        expected: Option<&Version>,
+    ) -> Result<Version, Error> {
         let path = self.path(key);
         let mode = match expected {
             None => PutMode::Create,
-            Some(version) => PutMode::Update(UpdateVersion { e_tag: Some(version.0.clone()), version: None }),
+            Some(version) => {
+                PutMode::Update(UpdateVersion { e_tag: Some(version.0.clone()), version: None })
+            }
         };
         let put = self.objects.put_opts(&path, bytes.into(), PutOptions::from(mode)).await;
         match put {
             Ok(put) => put.e_tag.map(Version).ok_or_else(|| no_version(&path)),
             Err(
-                object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. } | object_store::Error::NotFound { .. },
+                object_store::Error::AlreadyExists { .. }
+                | object_store::Error::Precondition { .. }
+                | object_store::Error::NotFound { .. },
             ) => {
                 let found = self.get(key).await.ok().flatten().map(|stored| stored.version);
                 Err(conflict(key, expected, found.as_ref()))
@@ -134,10 +156,16 @@ impl Store for ObjectStore {
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
-        let objects: Vec<_> =
-            self.wait(self.objects.list(Some(&self.prefix)).try_collect())?.map_err(|error| failed("cannot list", &self.prefix, error))?;
-        let names = objects.iter().filter_map(|object: &object_store::ObjectMeta| object.location.filename().map(decoded));
-        let mut keys: Vec<String> = names.filter_map(|name| key_of(&name, STATE)).filter(|key| key.starts_with(prefix)).collect();
+        let objects: Vec<_> = self
+            .wait(self.objects.list(Some(&self.prefix)).try_collect())?
+            .map_err(|error| failed("cannot list", &self.prefix, error))?;
+        let names = objects.iter().filter_map(|object: &object_store::ObjectMeta| {
+            object.location.filename().map(decoded)
+        });
+        let mut keys: Vec<String> = names
+            .filter_map(|name| key_of(&name, STATE))
+            .filter(|key| key.starts_with(prefix))
+            .collect();
         keys.sort_unstable();
         Ok(keys)
     }
@@ -163,7 +191,10 @@ impl Drop for ObjectStore {
 
 impl fmt::Debug for ObjectStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ObjectStore").field("objects", &self.objects).field("prefix", &self.prefix).finish_non_exhaustive()
+        f.debug_struct("ObjectStore")
+            .field("objects", &self.objects)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
     }
 }
 
@@ -175,7 +206,10 @@ fn decoded(name: &str) -> String {
 
 #[cold]
 fn no_version(path: &Path) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("the service gives no ETag for {path}, so that saves could not be told apart"))
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("the service gives no ETag for {path}, so that saves could not be told apart"),
+    )
 }
 
 #[cold]

@@ -37,11 +37,17 @@ impl<S: Store> PartialStore<S> {
         for _ in 0..TRIES {
             let found = self.0.load(&key)?;
             if let Some(Stored { bytes, .. }) = &found
-                && !partial.supersedes(&Partial::from_bytes(bytes.clone()).map_err(|error| error.at(&key))?)
+                && !partial.supersedes(
+                    &Partial::from_bytes(bytes.clone()).map_err(|error| error.at(&key))?,
+                )
             {
                 return Ok(());
             }
-            match self.0.save(&key, partial.bytes().clone(), found.as_ref().map(|found| &found.version)) {
+            match self.0.save(
+                &key,
+                partial.bytes().clone(),
+                found.as_ref().map(|found| &found.version),
+            ) {
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Conflict => conflict = Some(error),
                 Err(error) => return Err(error),
@@ -59,7 +65,9 @@ impl<S: Store> PartialStore<S> {
         // A key that was deleted in between is passed over.
         Ok(keys.into_iter().filter_map(|key| match self.0.load(&key) {
             Ok(None) => None,
-            Ok(Some(stored)) => Some(Partial::from_bytes(stored.bytes).map_err(|error| error.at(&key))),
+            Ok(Some(stored)) => {
+                Some(Partial::from_bytes(stored.bytes).map_err(|error| error.at(&key)))
+            }
             Err(error) => Some(Err(error)),
         }))
     }
@@ -70,8 +78,12 @@ fn key_of(partial: &Partial) -> String {
         Some(window) => format!("{}.{}", window.start().as_millis(), window.end().as_millis()),
         None => "all.".to_owned(),
     };
-    let source: String =
-        partial.source().chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).take(SOURCE_CHARS).collect();
+    let source: String = partial
+        .source()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+        .take(SOURCE_CHARS)
+        .collect();
     format!("{window}.{source}.{:016x}", hash_bytes_wide(partial.source().as_bytes()) as u64)
 }
 
@@ -86,8 +98,9 @@ mod tests {
     use std::time::Duration;
 
     fn partial(source: &str, records: usize) -> Partial {
-        let builder =
-            Pipeline::builder().event_time(|at: &i64| Timestamp::from_millis(*at)).window(Tumbling::new(Duration::from_secs(1)).unwrap());
+        let builder = Pipeline::builder()
+            .event_time(|at: &i64| Timestamp::from_millis(*at))
+            .window(Tumbling::new(Duration::from_secs(1)).unwrap());
         let mut pipeline = builder.aggregate(count()).build().unwrap();
         pipeline.push_batch(&vec![-5; records]).unwrap();
         pipeline.finish();
@@ -106,8 +119,10 @@ mod tests {
         let kept: Vec<Partial> = store.partials().unwrap().map(Result::unwrap).collect();
         assert_eq!(kept.len(), 3);
         for partial_kept in kept {
-            let expected =
-                (1..=3).map(|records| partial(partial_kept.source(), records)).reduce(|a, b| if b.supersedes(&a) { b } else { a }).unwrap();
+            let expected = (1..=3)
+                .map(|records| partial(partial_kept.source(), records))
+                .reduce(|a, b| if b.supersedes(&a) { b } else { a })
+                .unwrap();
             assert_eq!(partial_kept.bytes(), expected.bytes());
         }
     }

@@ -30,7 +30,9 @@ fn s3(bucket: &str, prefix: &str) -> Result<Box<dyn Store>, Error> {
 
 #[cfg(not(feature = "object-store"))]
 fn s3(bucket: &str, prefix: &str) -> Result<Box<dyn Store>, Error> {
-    let message = format!("s3://{bucket}/{prefix}: this was built without S3; build it with the feature object-store");
+    let message = format!(
+        "s3://{bucket}/{prefix}: this was built without S3; build it with the feature object-store"
+    );
     Err(Error::new(crate::error::ErrorKind::Unsupported, message))
 }
 

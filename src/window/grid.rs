@@ -63,7 +63,10 @@ impl Windows {
     pub fn size_and_slide(&self) -> Option<(Duration, Duration)> {
         match self.0 {
             Schedule::Global => None,
-            Schedule::Periodic(grid) => Some((Duration::from_millis(grid.size as u64), Duration::from_millis(grid.slide as u64))),
+            Schedule::Periodic(grid) => Some((
+                Duration::from_millis(grid.size as u64),
+                Duration::from_millis(grid.slide as u64),
+            )),
         }
     }
 
@@ -184,7 +187,9 @@ impl Schedule {
         match self {
             Schedule::Global if windows == 0 => start,
             Schedule::Global => i64::MAX,
-            Schedule::Periodic(grid) => start.saturating_add(i64::try_from(windows).unwrap_or(i64::MAX).saturating_mul(grid.slide)),
+            Schedule::Periodic(grid) => start.saturating_add(
+                i64::try_from(windows).unwrap_or(i64::MAX).saturating_mul(grid.slide),
+            ),
         }
     }
 
@@ -215,9 +220,10 @@ impl Schedule {
     pub(crate) fn window(self, start: i64) -> Option<Window> {
         match self {
             Schedule::Global => None,
-            Schedule::Periodic(grid) => {
-                Some(Window::new(Timestamp::from_millis(start), Timestamp::from_millis(start.saturating_add(grid.size))))
-            }
+            Schedule::Periodic(grid) => Some(Window::new(
+                Timestamp::from_millis(start),
+                Timestamp::from_millis(start.saturating_add(grid.size)),
+            )),
         }
     }
 
@@ -227,7 +233,9 @@ impl Schedule {
         match self {
             _ if start == i64::MIN || start == i64::MAX => true,
             Schedule::Global => false,
-            Schedule::Periodic(grid) => floor_to_period(start, grid.slide, grid.offset) == Some(start),
+            Schedule::Periodic(grid) => {
+                floor_to_period(start, grid.slide, grid.offset) == Some(start)
+            }
         }
     }
 
@@ -235,8 +243,12 @@ impl Schedule {
     pub(crate) fn describe(self) -> String {
         match self {
             Schedule::Global => String::from("one window"),
-            Schedule::Periodic(Grid { size, slide, offset }) if size == slide => format!("windows of {size} ms from {offset} ms"),
-            Schedule::Periodic(Grid { size, slide, offset }) => format!("windows of {size} ms every {slide} ms from {offset} ms"),
+            Schedule::Periodic(Grid { size, slide, offset }) if size == slide => {
+                format!("windows of {size} ms from {offset} ms")
+            }
+            Schedule::Periodic(Grid { size, slide, offset }) => {
+                format!("windows of {size} ms every {slide} ms from {offset} ms")
+            }
         }
     }
 
@@ -255,7 +267,8 @@ impl Schedule {
 impl Grid {
     fn place(self, time: i64, lateness: i64) -> Place {
         let reach = self.size.max(self.slide);
-        let in_range = time.checked_sub(reach).is_some() && time.checked_add(reach).and_then(|far| far.checked_add(lateness)).is_some();
+        let in_range = time.checked_sub(reach).is_some()
+            && time.checked_add(reach).and_then(|far| far.checked_add(lateness)).is_some();
         if !in_range {
             return Place::OutOfRange;
         }
@@ -297,7 +310,9 @@ mod tests {
     /// By trying every start near the time.
     fn windows_containing(size: i64, slide: i64, offset: i64, time: i64) -> Vec<i64> {
         ((time - size - slide)..=time)
-            .filter(|start| (start - offset).rem_euclid(slide) == 0 && *start <= time && time < start + size)
+            .filter(|start| {
+                (start - offset).rem_euclid(slide) == 0 && *start <= time && time < start + size
+            })
             .collect()
     }
 

@@ -45,7 +45,10 @@ impl<T> PaneMap<T> {
             return self.tree.contains_key(&start).then_some(start);
         }
         let position = self.position(start);
-        self.ring.get(position).filter(|(pane, _)| pane.start == start).map(|_| self.slot_at(position))
+        self.ring
+            .get(position)
+            .filter(|(pane, _)| pane.start == start)
+            .map(|_| self.slot_at(position))
     }
 
     /// The value of the pane in a slot.
@@ -72,7 +75,8 @@ impl<T> PaneMap<T> {
             self.ring.make_contiguous();
         }
         let (front, back) = self.ring.as_mut_slices();
-        let (panes, position) = if position < front.len() { (front, position) } else { (back, position - front.len()) };
+        let (panes, position) =
+            if position < front.len() { (front, position) } else { (back, position - front.len()) };
         (position < panes.len()).then_some((panes, position))
     }
 
@@ -143,10 +147,12 @@ impl<T> PaneMap<T> {
     /// search.
     #[inline]
     pub(super) fn last_alone(&self, from: i64, to: i64) -> Option<&T> {
-        let (pane, last) = self.ring.back().filter(|(last, _)| from <= last.start && last.start < to)?;
+        let (pane, last) =
+            self.ring.back().filter(|(last, _)| from <= last.start && last.start < to)?;
         // Of one that starts there none before it does.
         let before = || self.ring.len().checked_sub(2).and_then(|position| self.ring.get(position));
-        (pane.start == from || before().is_none_or(|(before, _)| before.start < from)).then_some(last)
+        (pane.start == from || before().is_none_or(|(before, _)| before.start < from))
+            .then_some(last)
     }
 
     /// All panes, in the order of time.
@@ -175,7 +181,8 @@ impl<T> PaneMap<T> {
     pub(super) fn range(&self, from: i64, to: i64) -> impl DoubleEndedIterator<Item = &Entry<T>> {
         let to = to.max(from);
         let tree = (!self.tree.is_empty()).then(|| self.tree.range(from..to));
-        let (first, last) = if self.ring.is_empty() { (0, 0) } else { (self.position(from), self.position(to)) };
+        let (first, last) =
+            if self.ring.is_empty() { (0, 0) } else { (self.position(from), self.position(to)) };
         self.ring.range(first..last).chain(tree.into_iter().flatten().map(|(_, entry)| entry))
     }
 
@@ -185,7 +192,9 @@ impl<T> PaneMap<T> {
 
     /// The place in the ring of the first pane that starts at or after `start`.
     fn position(&self, start: i64) -> usize {
-        let (Some((first, _)), Some((last, _))) = (self.ring.front(), self.ring.back()) else { return 0 };
+        let (Some((first, _)), Some((last, _))) = (self.ring.front(), self.ring.back()) else {
+            return 0;
+        };
         if start <= first.start {
             return 0;
         }

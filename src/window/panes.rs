@@ -52,7 +52,8 @@ impl Cuts {
     fn of<T>(panes: &[(Pane, T)]) -> (Self, u64) {
         let first = panes[0].0;
         let length = first.end.abs_diff(first.start);
-        let (mut cuts, mut to, mut even) = ([u64::MAX; NEIGHBOURS - 1], first.end, (2..EVEN_MAX).contains(&length));
+        let (mut cuts, mut to, mut even) =
+            ([u64::MAX; NEIGHBOURS - 1], first.end, (2..EVEN_MAX).contains(&length));
         for (cut, (next, _)) in cuts.iter_mut().zip(&panes[1..]) {
             if next.start != to {
                 break;
@@ -60,7 +61,8 @@ impl Cuts {
             even &= next.end.abs_diff(next.start) == length;
             (*cut, to) = (next.start.abs_diff(first.start), next.end);
         }
-        let cuts = if even { Cuts::Even { reciprocal: u64::MAX / length + 1 } } else { Cuts::At(cuts) };
+        let cuts =
+            if even { Cuts::Even { reciprocal: u64::MAX / length + 1 } } else { Cuts::At(cuts) };
         (cuts, to.abs_diff(first.start))
     }
 
@@ -68,7 +70,9 @@ impl Cuts {
     #[inline]
     fn index(&self, offset: u64) -> usize {
         match self {
-            Cuts::Even { reciprocal } => ((u128::from(offset) * u128::from(*reciprocal)) >> 64) as usize,
+            Cuts::Even { reciprocal } => {
+                ((u128::from(offset) * u128::from(*reciprocal)) >> 64) as usize
+            }
             Cuts::At(cuts) => cuts.iter().map(|cut| usize::from(*cut <= offset)).sum(),
         }
     }
@@ -122,17 +126,29 @@ impl<T> Panes<T> {
 
     /// Panes that follow one another, around one that was used lately: that of this time. Panes
     /// that begin outside of `within` are not found there, nor times.
-    pub(crate) fn neighbours(&mut self, time: i64, within: &Range<i64>) -> Option<Neighbours<'_, T>> {
-        let recent = self.recent.iter().find(|recent| recent.pane.contains(time) && within.contains(&recent.pane.start))?;
+    pub(crate) fn neighbours(
+        &mut self,
+        time: i64,
+        within: &Range<i64>,
+    ) -> Option<Neighbours<'_, T>> {
+        let recent = self
+            .recent
+            .iter()
+            .find(|recent| recent.pane.contains(time) && within.contains(&recent.pane.start))?;
         let (panes, at) = self.by_start.around(recent.slot, NEIGHBOURS)?;
-        let joins = |two: &[(Pane, T)]| two[0].0.end == two[1].0.start && two[0].0.start >= within.start;
-        let before = panes[..=at].windows(2).rev().take(NEIGHBOURS / 2).take_while(|two| joins(two)).count();
+        let joins =
+            |two: &[(Pane, T)]| two[0].0.end == two[1].0.start && two[0].0.start >= within.start;
+        let before =
+            panes[..=at].windows(2).rev().take(NEIGHBOURS / 2).take_while(|two| joins(two)).count();
         Some(Neighbours::new(&mut panes[at - before..], within.end))
     }
 
     /// Panes that start before this time do not count as used lately any more.
     pub(crate) fn forget_before(&mut self, time: i64) {
-        self.recent.iter_mut().filter(|recent| recent.pane.start < time).for_each(|recent| *recent = NONE);
+        self.recent
+            .iter_mut()
+            .filter(|recent| recent.pane.start < time)
+            .for_each(|recent| *recent = NONE);
     }
 
     /// The accumulator in a slot.
@@ -191,7 +207,12 @@ impl<T> Panes<T> {
     /// Gives the panes of [`range`](Panes::range) to `take` until it refuses one. Without a search
     /// where it is the last pane alone, as for a window that slides.
     #[inline]
-    pub(crate) fn try_each<E>(&self, from: i64, to: i64, mut take: impl FnMut(&T) -> Result<(), E>) -> Result<(), E> {
+    pub(crate) fn try_each<E>(
+        &self,
+        from: i64,
+        to: i64,
+        mut take: impl FnMut(&T) -> Result<(), E>,
+    ) -> Result<(), E> {
         match self.by_start.last_alone(from, to) {
             Some(accumulator) => take(accumulator),
             None => self.range(from, to).try_for_each(|(_, accumulator)| take(accumulator)),

@@ -56,7 +56,12 @@ impl<T: Clone> Running<T> {
 
     /// Comes to the window `[start, end)`, and says whether [`merged`](Running::merged) is then
     /// that of its panes, exactly.
-    pub(super) fn slide<R: ?Sized, A>(&mut self, (start, end): (i64, i64), panes: &Panes<impl Borrow<T>>, aggregate: &A) -> bool
+    pub(super) fn slide<R: ?Sized, A>(
+        &mut self,
+        (start, end): (i64, i64),
+        panes: &Panes<impl Borrow<T>>,
+        aggregate: &A,
+    ) -> bool
     where
         A: Aggregate<R, Accumulator = T>,
     {
@@ -89,7 +94,11 @@ impl<T: Clone> Running<T> {
         if self.start < start && panes.first_start().is_some_and(|first| first < start) {
             // Panes that are still open although they have left, for late records.
             for (_, pane) in panes.range(self.start, start) {
-                if !self.merged.as_mut().is_some_and(|merged| inverse.subtract(merged, pane.borrow())) {
+                if !self
+                    .merged
+                    .as_mut()
+                    .is_some_and(|merged| inverse.subtract(merged, pane.borrow()))
+                {
                     return false;
                 }
             }
@@ -113,7 +122,12 @@ impl<T: Clone> Running<T> {
 
     /// Merges a pane.
     #[inline]
-    fn enter<R: ?Sized, A>(&mut self, pane: &T, aggregate: &A, inverse: &dyn Invertible<R, T>) -> Result<(), Error>
+    fn enter<R: ?Sized, A>(
+        &mut self,
+        pane: &T,
+        aggregate: &A,
+        inverse: &dyn Invertible<R, T>,
+    ) -> Result<(), Error>
     where
         A: Aggregate<R, Accumulator = T>,
     {

@@ -35,7 +35,9 @@ impl Sliding {
     pub fn new(size: Duration, slide: Duration) -> Result<Self, Error> {
         let (size, slide) = (whole_millis(size, "a window size")?, whole_millis(slide, "a slide")?);
         if size == 0 || slide == 0 {
-            return Err(Error::invalid(format!("a window size of {size} ms with a slide of {slide} ms: both are at least 1 ms")));
+            return Err(Error::invalid(format!(
+                "a window size of {size} ms with a slide of {slide} ms: both are at least 1 ms"
+            )));
         }
         Ok(Sliding { size, slide, offset: Duration::ZERO })
     }

@@ -95,7 +95,13 @@ impl<T: Clone> TwoStacks<T> {
     /// What has merged the panes that start before `covered`, with front and back yet to be made of
     /// them.
     pub(crate) fn unmade(boundary: Boundary, covered: i64) -> Self {
-        TwoStacks { boundary: boundary.at, stale: boundary.stale, covered, unmade: true, ..TwoStacks::new() }
+        TwoStacks {
+            boundary: boundary.at,
+            stale: boundary.stale,
+            covered,
+            unmade: true,
+            ..TwoStacks::new()
+        }
     }
 
     /// Where what has been merged ends, and a pane with it: of panes before that it is to be
@@ -164,7 +170,12 @@ impl<T: Clone> TwoStacks<T> {
 
     /// Makes front and back as they are before a window that starts at `start`, if they are not
     /// made. Otherwise the slide stacks up again, whatever is here.
-    fn make<R: ?Sized, A>(&mut self, start: i64, panes: &Panes<impl Borrow<T>>, aggregate: &A) -> Result<(), Error>
+    fn make<R: ?Sized, A>(
+        &mut self,
+        start: i64,
+        panes: &Panes<impl Borrow<T>>,
+        aggregate: &A,
+    ) -> Result<(), Error>
     where
         A: Aggregate<R, Accumulator = T>,
     {
@@ -176,7 +187,13 @@ impl<T: Clone> TwoStacks<T> {
         Ok(())
     }
 
-    fn try_slide<R: ?Sized, A>(&mut self, start: i64, end: i64, panes: &Panes<impl Borrow<T>>, aggregate: &A) -> Result<Option<T>, Error>
+    fn try_slide<R: ?Sized, A>(
+        &mut self,
+        start: i64,
+        end: i64,
+        panes: &Panes<impl Borrow<T>>,
+        aggregate: &A,
+    ) -> Result<Option<T>, Error>
     where
         A: Aggregate<R, Accumulator = T>,
     {
@@ -199,14 +216,24 @@ impl<T: Clone> TwoStacks<T> {
         let Some(back) = &self.back else { return Ok(Some(front.clone())) };
         // Copying is cheaper than merging, so that of the longer stretch is copied. Which it is
         // depends on nothing but times.
-        let (longer, shorter) = if self.boundary - start >= end - self.boundary { (front, back) } else { (back, front) };
+        let (longer, shorter) = if self.boundary - start >= end - self.boundary {
+            (front, back)
+        } else {
+            (back, front)
+        };
         let mut merged = longer.clone();
         aggregate.merge(&mut merged, shorter)?;
         Ok(Some(merged))
     }
 
     /// Makes the front of the panes that start in `[start, boundary)`, and the back empty.
-    fn stack_up<R: ?Sized, A>(&mut self, start: i64, boundary: i64, panes: &Panes<impl Borrow<T>>, aggregate: &A) -> Result<(), Error>
+    fn stack_up<R: ?Sized, A>(
+        &mut self,
+        start: i64,
+        boundary: i64,
+        panes: &Panes<impl Borrow<T>>,
+        aggregate: &A,
+    ) -> Result<(), Error>
     where
         A: Aggregate<R, Accumulator = T>,
     {
@@ -231,7 +258,12 @@ impl<T: Clone> TwoStacks<T> {
         Ok(())
     }
 
-    fn grow_back<R: ?Sized, A>(&mut self, end: i64, panes: &Panes<impl Borrow<T>>, aggregate: &A) -> Result<(), Error>
+    fn grow_back<R: ?Sized, A>(
+        &mut self,
+        end: i64,
+        panes: &Panes<impl Borrow<T>>,
+        aggregate: &A,
+    ) -> Result<(), Error>
     where
         A: Aggregate<R, Accumulator = T>,
     {
@@ -279,6 +311,10 @@ impl<T: Clone> TwoStacks<T> {
 
     /// The accumulators that are kept beside the panes' own.
     pub(crate) fn accumulators(&self) -> impl Iterator<Item = &T> {
-        self.front.iter().map(|(_, accumulator)| accumulator).chain(&self.back).chain(self.running.merged())
+        self.front
+            .iter()
+            .map(|(_, accumulator)| accumulator)
+            .chain(&self.back)
+            .chain(self.running.merged())
     }
 }

@@ -88,10 +88,17 @@ impl Watermarks {
     /// Follows another shard, which has seen all up to `watermark`, and returns its index.
     pub(crate) fn open(&mut self, watermark: i64, shards_max: usize) -> Result<usize, Error> {
         if self.shards.len() >= shards_max {
-            let message = format!("{} shards are followed already, as many as Limits::shards_max allows", self.shards.len());
+            let message = format!(
+                "{} shards are followed already, as many as Limits::shards_max allows",
+                self.shards.len()
+            );
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
-        self.shards.push(ShardClock { watermark, last_record: self.now, activity: Activity::Active });
+        self.shards.push(ShardClock {
+            watermark,
+            last_record: self.now,
+            activity: Activity::Active,
+        });
         self.unsettled = true;
         Ok(self.shards.len() - 1)
     }
@@ -136,7 +143,8 @@ impl Watermarks {
     /// Whether records of the shard raise the watermark over all by their own times alone, if at
     /// all.
     pub(crate) fn is_settled(&self, shard: usize) -> bool {
-        let settled = !self.unsettled && self.shards.get(shard).is_some_and(|clock| clock.activity != Activity::Idle);
+        let settled = !self.unsettled
+            && self.shards.get(shard).is_some_and(|clock| clock.activity != Activity::Idle);
         settled || self.out_of_orderness.is_none()
     }
 
@@ -144,14 +152,18 @@ impl Watermarks {
     /// can.
     #[inline]
     pub(crate) fn time_reaching(&self, watermark: i64) -> i64 {
-        self.out_of_orderness.map_or(i64::MAX, |out_of_orderness| watermark.saturating_add(out_of_orderness).saturating_add(1))
+        self.out_of_orderness.map_or(i64::MAX, |out_of_orderness| {
+            watermark.saturating_add(out_of_orderness).saturating_add(1)
+        })
     }
 
     /// The shard's watermark is at least this one, whatever records it has seen. Says nothing about
     /// its activity.
     pub(crate) fn reach(&mut self, shard: usize, watermark: i64) {
         let bounded = self.out_of_orderness.is_some();
-        if let Some(clock) = self.shards.get_mut(shard).filter(|clock| bounded && clock.watermark < watermark) {
+        if let Some(clock) =
+            self.shards.get_mut(shard).filter(|clock| bounded && clock.watermark < watermark)
+        {
             clock.watermark = watermark;
             self.raise();
         }
@@ -172,7 +184,9 @@ impl Watermarks {
                 // Until now no clock was told: time begins to count here.
                 clock.last_record = now;
             }
-            if clock.activity == Activity::Active && now.saturating_sub(clock.last_record) >= idle_after {
+            if clock.activity == Activity::Active
+                && now.saturating_sub(clock.last_record) >= idle_after
+            {
                 clock.activity = Activity::Idle;
             }
         }
@@ -290,7 +304,11 @@ mod tests {
         watermarks.advance(5000);
         assert_eq!(watermarks.overall(), 5989, "all idle: hold, do not jump");
         watermarks.observe(1, 400);
-        assert_eq!(watermarks.overall(), 5989, "one that wakes up far behind does not pull it back");
+        assert_eq!(
+            watermarks.overall(),
+            5989,
+            "one that wakes up far behind does not pull it back"
+        );
         watermarks.observe(1, 7000);
         assert_eq!(watermarks.overall(), 6989, "shard 0 is idle, so shard 1 alone decides");
     }

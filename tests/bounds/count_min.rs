@@ -5,12 +5,15 @@ use streamgauge::{ErrorKind, Seed};
 
 #[test]
 fn estimates_err_upwards_only_and_within_epsilon_at_the_stated_confidence() {
-    for (width, depth, conservative) in [(64, 1, false), (64, 2, false), (32, 3, false), (128, 4, false), (64, 2, true)] {
+    for (width, depth, conservative) in
+        [(64, 1, false), (64, 2, false), (32, 3, false), (128, 4, false), (64, 2, true)]
+    {
         let mut failures = 0;
         for trial in 0..trials() {
             let mut random = Random(trial);
             let records = stream(SHAPES[trial as usize % SHAPES.len()], 500, 1500, &mut random);
-            let sketch = CountMin::with_shape(width, depth).unwrap().seeded(Seed::new(random.next()));
+            let sketch =
+                CountMin::with_shape(width, depth).unwrap().seeded(Seed::new(random.next()));
             let mut sketch = if conservative { sketch.conservative() } else { sketch };
             sketch.add_batch(&records);
             let counts = counts(&records);
@@ -23,11 +26,16 @@ fn estimates_err_upwards_only_and_within_epsilon_at_the_stated_confidence() {
             }
             // One key a trial, so that the trials are independent: absent ones are included.
             let probe = random.below(600);
-            failures += u64::from(sketch.estimate(&probe).lower > counts.get(&probe).copied().unwrap_or(0));
+            failures +=
+                u64::from(sketch.estimate(&probe).lower > counts.get(&probe).copied().unwrap_or(0));
         }
         let p = (-(depth as f64)).exp();
         let credible = failures_credible(trials(), p);
-        assert!(failures <= credible, "{width} x {depth}: {failures} of {} beyond the bound, {credible} are credible", trials());
+        assert!(
+            failures <= credible,
+            "{width} x {depth}: {failures} of {} beyond the bound, {credible} are credible",
+            trials()
+        );
     }
 }
 
@@ -37,8 +45,20 @@ fn shapes_out_of_range_are_refused_with_the_value() {
         let error = CountMin::with_shape(width, depth).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{width} x {depth}");
     }
-    for (epsilon, confidence) in [(0.0, 0.9), (1.0, 0.9), (f64::NAN, 0.9), (0.1, 0.0), (0.1, 1.0), (0.1, f64::NAN), (1e-12, 0.9)] {
-        assert_eq!(CountMin::with_error(epsilon, confidence).unwrap_err().kind(), ErrorKind::InvalidArgument, "{epsilon} {confidence}");
+    for (epsilon, confidence) in [
+        (0.0, 0.9),
+        (1.0, 0.9),
+        (f64::NAN, 0.9),
+        (0.1, 0.0),
+        (0.1, 1.0),
+        (0.1, f64::NAN),
+        (1e-12, 0.9),
+    ] {
+        assert_eq!(
+            CountMin::with_error(epsilon, confidence).unwrap_err().kind(),
+            ErrorKind::InvalidArgument,
+            "{epsilon} {confidence}"
+        );
     }
     let sketch = CountMin::with_error(0.001, 0.99).unwrap();
     assert_eq!((sketch.width(), sketch.depth()), (4096, 5));

@@ -55,14 +55,30 @@ fn fits(counts: &BTreeMap<&str, u64>, budget: usize) -> bool {
 }
 
 /// Exact if the keys fit, and never below the truth otherwise.
-fn keeps_its_promises(sketch: &CountMin, records: &[(String, u64)], budget: usize) -> Result<(), TestCaseError> {
+fn keeps_its_promises(
+    sketch: &CountMin,
+    records: &[(String, u64)],
+    budget: usize,
+) -> Result<(), TestCaseError> {
     let counts = counts(records);
     prop_assert_eq!(sketch.total(), counts.values().sum::<u64>());
-    prop_assert_eq!(sketch.is_exact(), fits(&counts, budget), "{} keys in {}", counts.len(), budget);
+    prop_assert_eq!(
+        sketch.is_exact(),
+        fits(&counts, budget),
+        "{} keys in {}",
+        counts.len(),
+        budget
+    );
     for (key, count) in counts.into_iter().chain([("absent", 0)]) {
         let estimate = sketch.estimate(key);
         prop_assert!(estimate.upper >= count, "{}: {:?} for {}", key, estimate, count);
-        prop_assert!(!sketch.is_exact() || estimate == Estimate::exact(count), "{}: {:?} for {}", key, estimate, count);
+        prop_assert!(
+            !sketch.is_exact() || estimate == Estimate::exact(count),
+            "{}: {:?} for {}",
+            key,
+            estimate,
+            count
+        );
     }
     Ok(())
 }
@@ -184,7 +200,10 @@ fn an_integer_asked_for_in_another_width_is_told_no_lie() {
     let wider = counts.estimate(&5u64);
     assert!(wider.lower <= 7 && 7 <= wider.upper, "{wider:?}");
     counts.add(&5u64, 1);
-    assert_eq!((counts.is_exact(), counts.estimate(&5u8).upper, counts.estimate(&5u64).upper), (false, 8, 8));
+    assert_eq!(
+        (counts.is_exact(), counts.estimate(&5u8).upper, counts.estimate(&5u64).upper),
+        (false, 8, 8)
+    );
 }
 
 #[test]

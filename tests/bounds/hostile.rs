@@ -22,12 +22,15 @@ const TIMES: u64 = 1000;
 /// says of places, done offline.
 fn chosen_against(seed: Seed) -> Vec<u64> {
     let multipliers: Vec<u64> = (0..DEPTH as u64).map(|row| hash_u64(seed, row) | 1).collect();
-    let place = |hash: u64, row: usize| hash.wrapping_mul(multipliers[row]) >> (64 - WIDTH.trailing_zeros());
+    let place = |hash: u64, row: usize| {
+        hash.wrapping_mul(multipliers[row]) >> (64 - WIDTH.trailing_zeros())
+    };
     let victim = hash_u64(seed, VICTIM);
     let (mut chosen, mut found) = (Vec::new(), [0; DEPTH]);
     for key in 0..VICTIM {
         let hash = hash_u64(seed, key);
-        let hit = (0..DEPTH).find(|&row| found[row] < KEYS && place(hash, row) == place(victim, row));
+        let hit =
+            (0..DEPTH).find(|&row| found[row] < KEYS && place(hash, row) == place(victim, row));
         if let Some(row) = hit {
             found[row] += 1;
             chosen.push(key);
@@ -51,7 +54,10 @@ fn keys_chosen_against_the_public_seed_break_it_and_change_nothing_under_a_secre
     let broken = attacked(Seed::PUBLIC, &keys);
     let estimate = broken.estimate(&VICTIM);
     assert!(estimate.value >= KEYS as u64 * TIMES, "the attack works: {estimate:?}");
-    assert!(estimate.lower > 0, "past the bound, which is of keys that nobody chooses: {estimate:?}");
+    assert!(
+        estimate.lower > 0,
+        "past the bound, which is of keys that nobody chooses: {estimate:?}"
+    );
 
     let (mut lifted, mut beyond) = (0, 0);
     for trial in 0..trials() {
@@ -64,9 +70,17 @@ fn keys_chosen_against_the_public_seed_break_it_and_change_nothing_under_a_secre
     // counter with the victim with a probability of 1 / width, and the victim is lifted only if
     // that happens in every row.
     let p_lifted = (keys.len() as f64 / WIDTH as f64).powi(DEPTH as i32);
-    assert!(lifted <= failures_credible(trials(), p_lifted), "lifted under {lifted} of {} secret seeds", trials());
+    assert!(
+        lifted <= failures_credible(trials(), p_lifted),
+        "lifted under {lifted} of {} secret seeds",
+        trials()
+    );
     let p_beyond = (-(DEPTH as f64)).exp();
-    assert!(beyond <= failures_credible(trials(), p_beyond), "beyond the bound under {beyond} of {} secret seeds", trials());
+    assert!(
+        beyond <= failures_credible(trials(), p_beyond),
+        "beyond the bound under {beyond} of {} secret seeds",
+        trials()
+    );
 }
 
 #[test]

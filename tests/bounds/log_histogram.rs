@@ -15,7 +15,11 @@ fn filled(accuracy: f64, values: &[f64]) -> LogHistogram {
 fn shown(histogram: &LogHistogram) -> Vec<u64> {
     let quantiles = (0..=20).filter_map(|step| histogram.quantile(f64::from(step) / 20.0));
     let edges = [histogram.min(), histogram.max()].into_iter().flatten();
-    quantiles.flat_map(|estimate| [estimate.lower, estimate.value, estimate.upper]).chain(edges).map(f64::to_bits).collect()
+    quantiles
+        .flat_map(|estimate| [estimate.lower, estimate.value, estimate.upper])
+        .chain(edges)
+        .map(f64::to_bits)
+        .collect()
 }
 
 /// The promises for each quantile: the truth inside of the bounds, and the value within the
@@ -28,13 +32,19 @@ fn keeps_its_promises(histogram: &LogHistogram, values: &[f64]) -> Result<(), St
             return if sorted.is_empty() { Ok(()) } else { Err(format!("no quantile {q}")) };
         };
         let truth = sorted[nearest_rank(q, sorted.len() as u64).unwrap() as usize - 1];
-        if !(estimate.lower <= truth && truth <= estimate.upper && estimate.lower <= estimate.value && estimate.value <= estimate.upper) {
+        if !(estimate.lower <= truth
+            && truth <= estimate.upper
+            && estimate.lower <= estimate.value
+            && estimate.value <= estimate.upper)
+        {
             return Err(format!("quantile {q}: {estimate:?} for {truth}"));
         }
         // One ulp for the rounding of the harmonic mean; next to 0 that is the smallest double.
         let accuracy = histogram.accuracy() * (1.0 + 1e-12);
         if (estimate.value - truth).abs() > accuracy * truth.abs() + f64::from_bits(1) {
-            return Err(format!("quantile {q}: {estimate:?} is off {truth} by more than {accuracy}"));
+            return Err(format!(
+                "quantile {q}: {estimate:?} is off {truth} by more than {accuracy}"
+            ));
         }
     }
     Ok(())
@@ -54,7 +64,8 @@ fn quantiles_keep_bounds_and_accuracy_over_many_streams() {
                 if sign == 0 || (sign == 1 && random.below(2) == 0) { -value } else { value }
             })
             .collect();
-        keeps_its_promises(&filled(accuracy, &values), &values).unwrap_or_else(|what| panic!("trial {trial}: {what}"));
+        keeps_its_promises(&filled(accuracy, &values), &values)
+            .unwrap_or_else(|what| panic!("trial {trial}: {what}"));
     }
 }
 
@@ -88,8 +99,12 @@ fn s29_any_finite_numbers_have_their_half_per_cent() {
         let count = 1 + random.below(3000);
         let mixed = |random: &mut Random| match random.below(6) {
             0 => any_bits(random),
-            1 => f64::from_bits(random.below(1 << 52)) * if random.below(2) == 0 { 1.0 } else { -1.0 },
-            2 => [f64::MAX, f64::MIN, f64::MIN_POSITIVE, 0.0, -0.0, 5e-324, 1e30][random.below(7) as usize],
+            1 => {
+                f64::from_bits(random.below(1 << 52))
+                    * if random.below(2) == 0 { 1.0 } else { -1.0 }
+            }
+            2 => [f64::MAX, f64::MIN, f64::MIN_POSITIVE, 0.0, -0.0, 5e-324, 1e30]
+                [random.below(7) as usize],
             3 => random.below(1000) as f64,
             4 => -random.unit() * 1e-9,
             _ => 10f64.powi(random.below(600) as i32 - 300) * random.unit(),
@@ -98,11 +113,14 @@ fn s29_any_finite_numbers_have_their_half_per_cent() {
             0 => (0..count).map(|_| any_bits(&mut random)).collect(),
             1 => (0..count).map(|_| mixed(&mut random)).collect(),
             // Small values, and some sentinels.
-            _ => (0..count).map(|_| if random.below(50) == 0 { f64::MAX } else { random.unit() * 200.0 }).collect(),
+            _ => (0..count)
+                .map(|_| if random.below(50) == 0 { f64::MAX } else { random.unit() * 200.0 })
+                .collect(),
         };
         let histogram = filled(0.005, &values);
         assert!(histogram.accuracy() <= 0.005, "trial {trial}: nothing was joined");
-        keeps_its_promises(&histogram, &values).unwrap_or_else(|what| panic!("trial {trial}: {what}"));
+        keeps_its_promises(&histogram, &values)
+            .unwrap_or_else(|what| panic!("trial {trial}: {what}"));
     }
 }
 
@@ -139,13 +157,29 @@ fn s29_joined_buckets_tell_their_error_and_depend_on_the_numbers_alone() {
             0 => (0..30_000).map(|_| any_bits(&mut random)).collect(),
             1 => (0..30_000).map(|_| any_bits(&mut random).abs()).collect(),
             // Close to each other but for the last numbers, which are those that are too many.
-            _ => (0..20_000).map(|at| if at < 17_000 { (random.unit() * 40.0).exp() } else { any_bits(&mut random).abs() }).collect(),
+            _ => (0..20_000)
+                .map(|at| {
+                    if at < 17_000 {
+                        (random.unit() * 40.0).exp()
+                    } else {
+                        any_bits(&mut random).abs()
+                    }
+                })
+                .collect(),
         };
         let whole = filled(0.005, &values);
-        assert!(whole.accuracy() > 0.005 && whole.accuracy() <= 0.2, "trial {trial}: {}", whole.accuracy());
+        assert!(
+            whole.accuracy() > 0.005 && whole.accuracy() <= 0.2,
+            "trial {trial}: {}",
+            whole.accuracy()
+        );
         // What `explain` tells: an entry of 12 bytes for each bucket, in lists with room for as
         // many more.
-        assert!(whole.resident_bytes() <= 2 * whole.buckets_max() * 24 + 256, "{}", whole.resident_bytes());
+        assert!(
+            whole.resident_bytes() <= 2 * whole.buckets_max() * 24 + 256,
+            "{}",
+            whole.resident_bytes()
+        );
         keeps_its_promises(&whole, &values).unwrap_or_else(|what| panic!("trial {trial}: {what}"));
         let mut shuffled = values.clone();
         (1..shuffled.len()).for_each(|at| shuffled.swap(at, random.below(at as u64 + 1) as usize));
@@ -163,8 +197,13 @@ fn s29_joined_buckets_tell_their_error_and_depend_on_the_numbers_alone() {
             parts[into].merge(&part).unwrap();
         }
         assert!(encoded(&parts[0]) == encoded(&whole), "trial {trial}");
-        let read = filled(0.005, &[]).decode(&mut streamgauge::codec::Reader::new(&encoded(&whole))).unwrap();
-        assert!(encoded(&read) == encoded(&whole) && shown(&read) == shown(&whole), "trial {trial}");
+        let read = filled(0.005, &[])
+            .decode(&mut streamgauge::codec::Reader::new(&encoded(&whole)))
+            .unwrap();
+        assert!(
+            encoded(&read) == encoded(&whole) && shown(&read) == shown(&whole),
+            "trial {trial}"
+        );
     }
 }
 
@@ -172,7 +211,8 @@ fn s29_joined_buckets_tell_their_error_and_depend_on_the_numbers_alone() {
 #[test]
 fn the_coarser_accuracy_sets_the_limit_of_a_merge() {
     let mut random = Random(1);
-    let (left, right): (Vec<f64>, Vec<f64>) = (0..9000).map(|_| (any_bits(&mut random).abs(), (random.unit() * 9.0).exp())).unzip();
+    let (left, right): (Vec<f64>, Vec<f64>) =
+        (0..9000).map(|_| (any_bits(&mut random).abs(), (random.unit() * 9.0).exp())).unzip();
     let whole = filled(0.005, &[&left[..], &right[..]].concat());
     let (mut fine, coarse) = (filled(0.001, &left), filled(0.005, &right));
     assert!(fine.buckets_max() > coarse.buckets_max() && fine.accuracy() < 0.001);
@@ -192,7 +232,11 @@ fn what_is_no_number_is_refused_and_changes_nothing() {
     histogram.add(5.0, 0).unwrap();
     assert_eq!((histogram.count(), histogram.max()), (1, Some(1.0)));
     for accuracy in [0.0, -1.0, 1.0, 1e-9, f64::NAN] {
-        assert_eq!(LogHistogram::with_accuracy(accuracy).unwrap_err().kind(), ErrorKind::InvalidArgument, "{accuracy}");
+        assert_eq!(
+            LogHistogram::with_accuracy(accuracy).unwrap_err().kind(),
+            ErrorKind::InvalidArgument,
+            "{accuracy}"
+        );
     }
     let empty = LogHistogram::with_accuracy(0.01).unwrap();
     assert_eq!((empty.quantile(0.5), empty.min(), empty.max()), (None, None, None));
@@ -224,12 +268,18 @@ fn weights_count_and_saturate() {
 #[test]
 fn ranks_are_those_of_the_decimal_number() {
     for n in [1u64, 7, 100, 1000, 12_345, u64::MAX] {
-        for (digits, scale) in [(7u64, 100u64), (99, 100), (999, 1000), (9999, 10_000), (1, 3), (29, 100), (57, 100)] {
+        for (digits, scale) in
+            [(7u64, 100u64), (99, 100), (999, 1000), (9999, 10_000), (1, 3), (29, 100), (57, 100)]
+        {
             if scale == 3 {
                 continue;
             }
             let exact = (u128::from(digits) * u128::from(n)).div_ceil(u128::from(scale));
-            assert_eq!(nearest_rank(digits as f64 / scale as f64, n).map(u128::from), Some(exact.max(1)), "{digits}/{scale} of {n}");
+            assert_eq!(
+                nearest_rank(digits as f64 / scale as f64, n).map(u128::from),
+                Some(exact.max(1)),
+                "{digits}/{scale} of {n}"
+            );
         }
     }
 }

@@ -32,7 +32,10 @@ impl Tree {
         let capacity = 1 + random.below(120) as usize;
         let seed = if trial.is_multiple_of(2) { Seed::PUBLIC } else { Seed::new(random.next()) };
         let bytes = random.below(40_000) as usize;
-        let counts = CountMin::with_shape(256 << random.below(3), 1 + random.below(5) as usize).unwrap().seeded(seed).exact_within(bytes);
+        let counts = CountMin::with_shape(256 << random.below(3), 1 + random.below(5) as usize)
+            .unwrap()
+            .seeded(seed)
+            .exact_within(bytes);
         Tree { random, capacity, counts, seed }
     }
 
@@ -52,7 +55,10 @@ impl Tree {
         let bytes = writer.into_bytes();
         let mut reader = Reader::new(&bytes);
         let empty = self.part::<K>();
-        let read = Part { top: empty.top.decode(&mut reader).unwrap(), counts: empty.counts.decode(&mut reader).unwrap() };
+        let read = Part {
+            top: empty.top.decode(&mut reader).unwrap(),
+            counts: empty.counts.decode(&mut reader).unwrap(),
+        };
         reader.finish().unwrap();
         read
     }
@@ -80,7 +86,10 @@ impl Tree {
     /// Which two parts merge: any two, neighbours from the left, or always into the first.
     fn pair(&mut self, shape: u64, parts: usize) -> (usize, usize) {
         match shape % 3 {
-            0 => (self.random.below(parts as u64) as usize, self.random.below(parts as u64 - 1) as usize),
+            0 => (
+                self.random.below(parts as u64) as usize,
+                self.random.below(parts as u64 - 1) as usize,
+            ),
             1 => (0, parts - 2),
             _ => (1, 0),
         }
@@ -88,13 +97,21 @@ impl Tree {
 }
 
 /// Merges shards of random sizes along a random tree; returns what came out and the true counts.
-fn merged<K: Key + ?Sized>(trial: u64, key: impl Fn(u64) -> K::Owned) -> (Part<K>, BTreeMap<K::Owned, u64>) {
+fn merged<K: Key + ?Sized>(
+    trial: u64,
+    key: impl Fn(u64) -> K::Owned,
+) -> (Part<K>, BTreeMap<K::Owned, u64>) {
     let mut tree = Tree::new(trial);
     let (mut parts, mut truth) = (Vec::new(), BTreeMap::new());
     for shard in 0..12 + tree.random.below(9) {
         let (distinct, length) = (1 + tree.random.below(400), tree.random.below(500));
         let mut part = tree.part::<K>();
-        for number in stream(SHAPES[(trial + shard) as usize % SHAPES.len()], distinct, length, &mut tree.random) {
+        for number in stream(
+            SHAPES[(trial + shard) as usize % SHAPES.len()],
+            distinct,
+            length,
+            &mut tree.random,
+        ) {
             let owned = key(number);
             let weight = if tree.random.below(50) == 0 { tree.random.below(1000) } else { 1 };
             part.top.add(std::borrow::Borrow::borrow(&owned), weight);
@@ -117,27 +134,41 @@ fn merged<K: Key + ?Sized>(trial: u64, key: impl Fn(u64) -> K::Owned) -> (Part<K
 }
 
 /// Every key, held or not, and every row of the answer.
-fn contains_the_truth<K: Key + ?Sized>(part: &Part<K>, truth: &BTreeMap<K::Owned, u64>, absent: &K) -> Result<(), String> {
+fn contains_the_truth<K: Key + ?Sized>(
+    part: &Part<K>,
+    truth: &BTreeMap<K::Owned, u64>,
+    absent: &K,
+) -> Result<(), String> {
     let total: u64 = truth.values().sum();
     if (part.top.total(), part.counts.total()) != (total, total) {
         return Err(format!("{:?} of {total}", (part.top.total(), part.counts.total())));
     }
     for (key, &count) in truth {
-        let (top, counts) =
-            (part.top.estimate(std::borrow::Borrow::borrow(key)), part.counts.estimate::<K>(std::borrow::Borrow::borrow(key)));
-        if !(top.lower..=top.upper).contains(&count) || counts.upper < count || (part.counts.is_exact() && !counts.is_exact()) {
+        let (top, counts) = (
+            part.top.estimate(std::borrow::Borrow::borrow(key)),
+            part.counts.estimate::<K>(std::borrow::Borrow::borrow(key)),
+        );
+        if !(top.lower..=top.upper).contains(&count)
+            || counts.upper < count
+            || (part.counts.is_exact() && !counts.is_exact())
+        {
             return Err(format!("{key:?} came {count} times: {top:?}, {counts:?}"));
         }
     }
-    if part.top.estimate(absent).lower > 0 || (part.counts.is_exact() && part.counts.estimate(absent).upper > 0) {
+    if part.top.estimate(absent).lower > 0
+        || (part.counts.is_exact() && part.counts.estimate(absent).upper > 0)
+    {
         return Err(String::from("a key that never came has a count"));
     }
-    let mut ranked: Vec<(u64, &K::Owned)> = truth.iter().map(|(key, &count)| (count, key)).collect();
+    let mut ranked: Vec<(u64, &K::Owned)> =
+        truth.iter().map(|(key, &count)| (count, key)).collect();
     ranked.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
     ranked.truncate(10);
     for row in part.top.top(10) {
         let count = truth.get::<K::Owned>(&row.key).copied().unwrap_or(0);
-        if !(row.lower..=row.upper).contains(&count) || (row.guaranteed && !ranked.iter().any(|(_, key)| **key == row.key)) {
+        if !(row.lower..=row.upper).contains(&count)
+            || (row.guaranteed && !ranked.iter().any(|(_, key)| **key == row.key))
+        {
             return Err(format!("{row:?} for {count}, {ranked:?}"));
         }
     }
@@ -151,7 +182,8 @@ fn the_truth_is_in_every_row_after_any_tree_of_merges_and_snapshots() {
             let (part, truth) = merged::<u64>(trial, |number| number);
             contains_the_truth(&part, &truth, &u64::MAX)
         } else {
-            let (part, truth) = merged::<str>(trial, |number| format!("/shop/{}/item/{number}", number % 7).into());
+            let (part, truth) =
+                merged::<str>(trial, |number| format!("/shop/{}/item/{number}", number % 7).into());
             contains_the_truth(&part, &truth, "/nowhere")
         };
         held.unwrap_or_else(|what| panic!("tree {trial}: {what}"));

@@ -15,7 +15,11 @@ use std::collections::BTreeMap;
 
 /// How many trials a characterisation runs.
 fn trials() -> u64 {
-    if std::env::var_os("STREAMGAUGE_FULL").is_some_and(|value| value == "1") { 10_000 } else { 100 }
+    if std::env::var_os("STREAMGAUGE_FULL").is_some_and(|value| value == "1") {
+        10_000
+    } else {
+        100
+    }
 }
 
 /// The most failures that are still credible of `trials` independent ones which fail with a
@@ -65,7 +69,9 @@ const SHAPES: [Shape; 4] = [Shape::Uniform, Shape::Zipf, Shape::LateHeavy, Shape
 
 /// A stream of keys below `distinct`.
 fn stream(shape: Shape, distinct: u64, records: u64, random: &mut Random) -> Vec<u64> {
-    let zipf = |random: &mut Random| ((random.unit() * (distinct as f64).ln()).exp() as u64 - 1).min(distinct - 1);
+    let zipf = |random: &mut Random| {
+        ((random.unit() * (distinct as f64).ln()).exp() as u64 - 1).min(distinct - 1)
+    };
     (0..records)
         .map(|at| match shape {
             Shape::Uniform => random.below(distinct),

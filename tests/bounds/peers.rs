@@ -19,8 +19,14 @@ fn intervals_overlap_with_those_of_frequent_items_and_ours_are_narrower_in_sum()
         for (key, count) in counts(&records) {
             let estimate = ours.estimate(&key);
             let (lower, upper) = (theirs.lower_bound(&key), theirs.upper_bound(&key));
-            assert!(estimate.lower <= count && count <= estimate.upper, "{shape:?}, key {key}: {estimate:?} for {count}");
-            assert!(estimate.lower <= upper && lower <= estimate.upper, "{shape:?}, key {key}: {estimate:?} and {lower}..={upper}");
+            assert!(
+                estimate.lower <= count && count <= estimate.upper,
+                "{shape:?}, key {key}: {estimate:?} for {count}"
+            );
+            assert!(
+                estimate.lower <= upper && lower <= estimate.upper,
+                "{shape:?}, key {key}: {estimate:?} and {lower}..={upper}"
+            );
             our_width += estimate.upper - estimate.lower;
             their_width += upper - lower;
         }
@@ -42,6 +48,9 @@ fn count_min_errs_no_more_than_a_peer_of_the_same_shape() {
             their_error += theirs.estimate(key) - count;
         }
         // The same expectation; over 20,000 keys the sums are within a few per cent of it.
-        assert!(our_error as f64 <= 1.1 * their_error as f64, "{shape:?}: {our_error} and {their_error}");
+        assert!(
+            our_error as f64 <= 1.1 * their_error as f64,
+            "{shape:?}: {our_error} and {their_error}"
+        );
     }
 }

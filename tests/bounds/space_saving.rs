@@ -5,16 +5,24 @@ use streamgauge::sketch::SpaceSaving;
 use streamgauge::{ErrorKind, Seed};
 
 /// All that the documentation promises of a sketch, against the true counts.
-fn keeps_its_promises(sketch: &SpaceSaving<u64>, counts: &BTreeMap<u64, u64>) -> Result<(), String> {
+fn keeps_its_promises(
+    sketch: &SpaceSaving<u64>,
+    counts: &BTreeMap<u64, u64>,
+) -> Result<(), String> {
     let total: u64 = counts.values().sum();
     let error_max = total / (sketch.capacity() as u64 + 1);
     if sketch.total() != total || sketch.error_max() > error_max {
-        return Err(format!("total {} of {total}, error {} of {error_max}", sketch.total(), sketch.error_max()));
+        return Err(format!(
+            "total {} of {total}, error {} of {error_max}",
+            sketch.total(),
+            sketch.error_max()
+        ));
     }
     if sketch.len() > 2 * sketch.capacity() {
         return Err(format!("{} rows", sketch.len()));
     }
-    let rows: BTreeMap<u64, u64> = sketch.top(usize::MAX).iter().map(|row| (row.key, row.count)).collect();
+    let rows: BTreeMap<u64, u64> =
+        sketch.top(usize::MAX).iter().map(|row| (row.key, row.count)).collect();
     for key in counts.keys().copied().chain(1_000_000..1_000_010) {
         let count = counts.get(&key).copied().unwrap_or(0);
         let estimate = sketch.estimate(&key);
@@ -25,7 +33,9 @@ fn keeps_its_promises(sketch: &SpaceSaving<u64>, counts: &BTreeMap<u64, u64>) ->
             return Err(format!("key {key}: {estimate:?} is wider than {}", sketch.error_max()));
         }
         if count > error_max && !rows.contains_key(&key) {
-            return Err(format!("key {key} came {count} times, more than {error_max}, and has no row"));
+            return Err(format!(
+                "key {key} came {count} times, more than {error_max}, and has no row"
+            ));
         }
         if sketch.is_exact() && estimate.lower != estimate.upper {
             return Err(format!("key {key}: {estimate:?} of an exact sketch"));
@@ -36,7 +46,10 @@ fn keeps_its_promises(sketch: &SpaceSaving<u64>, counts: &BTreeMap<u64, u64>) ->
     for k in [1, 3, 10] {
         for row in sketch.guaranteed_top(k) {
             if !ranked.iter().take(k).any(|&(key, _)| key == row.key) {
-                return Err(format!("{row:?} is guaranteed among {k} and is not: {:?}", &ranked[..k.min(ranked.len())]));
+                return Err(format!(
+                    "{row:?} is guaranteed among {k} and is not: {:?}",
+                    &ranked[..k.min(ranked.len())]
+                ));
             }
         }
     }
@@ -50,7 +63,12 @@ type Shown = (u64, u64, Vec<(u64, u64, u64)>, Vec<u64>);
 /// All that shows of a sketch.
 fn shown(sketch: &SpaceSaving<u64>) -> Shown {
     let rows = sketch.top(usize::MAX).iter().map(|row| (row.key, row.lower, row.upper)).collect();
-    (sketch.total(), sketch.error_max(), rows, (0..600).map(|key| sketch.estimate(&key).upper).collect())
+    (
+        sketch.total(),
+        sketch.error_max(),
+        rows,
+        (0..600).map(|key| sketch.estimate(&key).upper).collect(),
+    )
 }
 
 #[test]
@@ -60,9 +78,11 @@ fn bounds_hold_for_any_stream_capacity_and_seed() {
         let shape = SHAPES[trial as usize % SHAPES.len()];
         let records = stream(shape, 500, 1500, &mut random);
         let capacity = 1 + random.below(60) as usize;
-        let mut sketch = SpaceSaving::<u64>::with_capacity(capacity).unwrap().seeded(Seed::new(random.next()));
+        let mut sketch =
+            SpaceSaving::<u64>::with_capacity(capacity).unwrap().seeded(Seed::new(random.next()));
         sketch.add_batch(&records);
-        keeps_its_promises(&sketch, &counts(&records)).unwrap_or_else(|what| panic!("trial {trial}, {shape:?}, {capacity}: {what}"));
+        keeps_its_promises(&sketch, &counts(&records))
+            .unwrap_or_else(|what| panic!("trial {trial}, {shape:?}, {capacity}: {what}"));
     }
 }
 
@@ -74,7 +94,8 @@ fn bounds_hold_after_any_merge_tree_and_any_shrinking() {
         let (mut shards, mut all) = (Vec::new(), Vec::new());
         for shard in 0..2 + random.below(15) {
             let (distinct, length) = (20 + random.below(500), random.below(800));
-            let records = stream(SHAPES[shard as usize % SHAPES.len()], distinct, length, &mut random);
+            let records =
+                stream(SHAPES[shard as usize % SHAPES.len()], distinct, length, &mut random);
             let mut sketch = SpaceSaving::<u64>::with_capacity(capacity).unwrap();
             sketch.add_batch(&records);
             shards.push(sketch);
@@ -91,7 +112,8 @@ fn bounds_hold_after_any_merge_tree_and_any_shrinking() {
         }
         let merged = shards.pop().unwrap();
         // The promise is for the smallest capacity that any part ever had.
-        keeps_its_promises(&merged, &counts(&all)).unwrap_or_else(|what| panic!("trial {trial}: {what}"));
+        keeps_its_promises(&merged, &counts(&all))
+            .unwrap_or_else(|what| panic!("trial {trial}: {what}"));
     }
 }
 
@@ -105,7 +127,10 @@ fn a_fresh_sketch_is_tiny_whatever_its_capacity() {
 #[test]
 fn what_does_not_go_together_is_refused() {
     for capacity in [0, (1 << 26) + 1] {
-        assert_eq!(SpaceSaving::<u64>::with_capacity(capacity).unwrap_err().kind(), ErrorKind::InvalidArgument);
+        assert_eq!(
+            SpaceSaving::<u64>::with_capacity(capacity).unwrap_err().kind(),
+            ErrorKind::InvalidArgument
+        );
     }
     let mut sketch = SpaceSaving::<u64>::with_capacity(4).unwrap();
     sketch.add(&1, 2);
@@ -139,7 +164,10 @@ fn equal_counts_are_ordered_by_key() {
     ["d", "b", "c", "a", "c"].iter().for_each(|key| sketch.add(key, 1));
     let keys: Vec<String> = sketch.top(3).iter().map(|row| row.key.to_string()).collect();
     assert_eq!(keys, ["c", "a", "b"]);
-    assert!(sketch.top(3).iter().all(|row| row.guaranteed), "an exact answer is certain, ties by key included");
+    assert!(
+        sketch.top(3).iter().all(|row| row.guaranteed),
+        "an exact answer is certain, ties by key included"
+    );
 }
 
 proptest! {

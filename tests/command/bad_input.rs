@@ -15,7 +15,10 @@ fn gzip(data: &[u8]) -> Vec<u8> {
 /// One record that can be read, and the bad line between it and another.
 fn among_good_ones(bad: &[u8]) -> Run {
     let input = [&b"{\"a\":1}\n"[..], bad, b"\n{\"a\":2}\n"].concat();
-    streamgauge_reading(&["run", "--format", "jsonl", "--agg", "count, sum(a)", "--output", "json"], &input)
+    streamgauge_reading(
+        &["run", "--format", "jsonl", "--agg", "count, sum(a)", "--output", "json"],
+        &input,
+    )
 }
 
 #[test]
@@ -39,7 +42,11 @@ fn bad_lines_are_dead_letters_among_good_ones() {
     for line in bad {
         let run = among_good_ones(line);
         let shown = String::from_utf8_lossy(&line[..line.len().min(60)]).into_owned();
-        assert_eq!(run.json()[0], json!({"window": null, "revision": 0, "count": 2, "sum(a)": 3}), "{shown}");
+        assert_eq!(
+            run.json()[0],
+            json!({"window": null, "revision": 0, "count": 2, "sum(a)": 3}),
+            "{shown}"
+        );
         assert!(run.closing_line().contains("dead letters 1,"), "{shown}: {}", run.stderr);
         run.says(&["stdin:2"]);
     }
@@ -49,8 +56,12 @@ fn bad_lines_are_dead_letters_among_good_ones() {
 fn values_that_cannot_be_aggregated_make_the_whole_record_a_dead_letter() {
     // S38, S21
     let input = b"{\"a\":1,\"b\":1}\n{\"a\":\"much\",\"b\":1}\n{\"a\":\"NaN\",\"b\":1}\n";
-    let run = streamgauge_reading(&["run", "--agg", "count, sum(a), sum(b)", "--output", "json"], input);
-    assert_eq!(run.json()[0], json!({"window": null, "revision": 0, "count": 1, "sum(a)": 1, "sum(b)": 1}));
+    let run =
+        streamgauge_reading(&["run", "--agg", "count, sum(a), sum(b)", "--output", "json"], input);
+    assert_eq!(
+        run.json()[0],
+        json!({"window": null, "revision": 0, "count": 1, "sum(a)": 1, "sum(b)": 1})
+    );
     run.says(&["stdin:2", "much", "stdin:3"]);
 }
 
@@ -58,7 +69,10 @@ fn values_that_cannot_be_aggregated_make_the_whole_record_a_dead_letter() {
 fn a_filtered_record_is_not_looked_at_any_further() {
     // S40
     let input = b"{\"a\":1,\"b\":1}\n{\"a\":2,\"b\":\"junk\"}\n";
-    let run = streamgauge_reading(&["run", "--where", "a == 1", "--agg", "sum(b)", "--output", "json"], input);
+    let run = streamgauge_reading(
+        &["run", "--where", "a == 1", "--agg", "sum(b)", "--output", "json"],
+        input,
+    );
     assert_eq!(run.json()[0]["sum(b)"], json!(1));
     assert!(run.closing_line().contains("filtered 1, dead letters 0"), "{}", run.stderr);
 }
@@ -67,7 +81,11 @@ fn a_filtered_record_is_not_looked_at_any_further() {
 fn when_every_record_is_a_dead_letter_the_run_has_failed() {
     let run = streamgauge_reading(&["run", "--format", "jsonl", "--output", "json"], b"a\nb\nc\n");
     run.failed(1, &["stdin:1", "every record"]);
-    assert!(run.closing_line().starts_with("records 3, applied 0, filtered 0, dead letters 3,"), "{}", run.stderr);
+    assert!(
+        run.closing_line().starts_with("records 3, applied 0, filtered 0, dead letters 3,"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -92,7 +110,8 @@ fn binary_junk_ends_without_a_panic() {
     let mut state = 1u64;
     let mut junk = Vec::new();
     for _ in 0..200_000 {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         junk.push((state >> 56) as u8);
     }
     let file = folder.file("junk", &junk);
@@ -131,7 +150,10 @@ fn a_column_that_is_not_there_is_named_before_anything_is_read() {
 
 #[test]
 fn ragged_rows_are_dead_letters() {
-    let run = streamgauge_reading(&["run", "--format", "csv", "--agg", "count, sum(b)", "--output", "json"], b"a,b\n1,2\n3\n5,6\n");
+    let run = streamgauge_reading(
+        &["run", "--format", "csv", "--agg", "count, sum(b)", "--output", "json"],
+        b"a,b\n1,2\n3\n5,6\n",
+    );
     assert_eq!(run.json()[0], json!({"window": null, "revision": 0, "count": 2, "sum(b)": 8}));
     run.says(&["stdin:3", "dead letters 1,"]);
 }
@@ -144,19 +166,29 @@ fn nothing_in_gives_nothing_out() {
         let run = streamgauge(&[&["run", &header][..], &arguments].concat());
         assert!(run.succeeded().closing_line().starts_with("records 0, "), "{}", run.stderr);
     }
-    let files = [folder.file("empty", ""), folder.file("blank.jsonl", "\n\n"), folder.file("empty.gz", gzip(b""))];
+    let files = [
+        folder.file("empty", ""),
+        folder.file("blank.jsonl", "\n\n"),
+        folder.file("empty.gz", gzip(b"")),
+    ];
     for file in &files {
         for format in ["json", "table", "csv"] {
             let run = streamgauge(&["run", file, "--output", format]);
             run.succeeded();
-            assert!(run.closing_line().starts_with("records 0, applied 0, filtered 0, dead letters 0, late 0, "), "{file}: {}", run.stderr);
+            assert!(
+                run.closing_line()
+                    .starts_with("records 0, applied 0, filtered 0, dead letters 0, late 0, "),
+                "{file}: {}",
+                run.stderr
+            );
         }
     }
 }
 
 #[test]
 fn numbers_at_the_edges_are_exact_or_refused() {
-    let input = b"{\"a\":9223372036854775807}\n{\"a\":9223372036854775807}\n{\"a\":18446744073709551615}\n";
+    let input =
+        b"{\"a\":9223372036854775807}\n{\"a\":9223372036854775807}\n{\"a\":18446744073709551615}\n";
     let run = streamgauge_reading(&["run", "--agg", "sum(a), max(a)", "--output", "json"], input);
     // S19
     assert_eq!(
@@ -172,7 +204,10 @@ fn numbers_at_the_edges_are_exact_or_refused() {
 #[test]
 fn times_out_of_range_are_dead_letters() {
     let input = b"{\"ts\":1700000000}\n{\"ts\":99999999999999999999999999}\n{\"ts\":-1e300}\n{\"ts\":true}\n{\"ts\":{}}\n{}\n";
-    let run = streamgauge_reading(&["run", "--time", "ts", "--time-format", "s", "--window", "1m", "--output", "json"], input);
+    let run = streamgauge_reading(
+        &["run", "--time", "ts", "--time-format", "s", "--window", "1m", "--output", "json"],
+        input,
+    );
     assert_eq!(run.json()[0]["count"], json!(1));
     // S2
     assert!(run.closing_line().contains("dead letters 5,"), "{}", run.stderr);
@@ -191,14 +226,23 @@ fn long_lines_and_bombs_take_constant_memory() {
             "ulimit -v 300000; exec '{}' run --format jsonl --agg 'count, sum(a)' --output json",
             env!("CARGO_BIN_EXE_streamgauge")
         );
-        let mut child =
-            Command::new("bash").args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new("bash")
+            .args(["-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
         let run = super::run_of(child.wait_with_output().unwrap());
         writer.join().unwrap();
         assert_eq!(run.json()[0]["sum(a)"], json!(3), "{}", run.stderr);
-        assert!(run.closing_line().starts_with("records 3, applied 2, filtered 0, dead letters 1,"), "{}", run.stderr);
+        assert!(
+            run.closing_line().starts_with("records 3, applied 2, filtered 0, dead letters 1,"),
+            "{}",
+            run.stderr
+        );
     }
 }
 
@@ -207,13 +251,32 @@ fn s105_a_time_that_no_record_has_is_told_early_with_the_fields_that_records_hav
     let folder = Folder::new("s105_missing_time");
     let log = folder.file("hits.jsonl", hits(20_000));
     for threads in ["1", "2"] {
-        let run = streamgauge(&["run", &log, "--threads", threads, "--time", "tss", "--window", "1m", "--output", "json"]);
+        let run = streamgauge(&[
+            "run",
+            &log,
+            "--threads",
+            threads,
+            "--time",
+            "tss",
+            "--window",
+            "1m",
+            "--output",
+            "json",
+        ]);
         let missing = "none has the field \"tss\" that --time names; they have bytes, country, status, ts, url; did you mean \"ts\"?";
-        run.failed(1, &[&format!("error: every record was a dead letter, 20,000 of 20,000: {missing}")]);
+        run.failed(
+            1,
+            &[&format!("error: every record was a dead letter, 20,000 of 20,000: {missing}")],
+        );
         assert!(!run.stderr.contains("another format"), "{}", run.stderr);
         // After the first block, not after the whole file.
-        let early = run.stderr.lines().find(|line| line.ends_with(missing) && line.starts_with("note: ")).unwrap();
-        let records: u64 = early["note: ".len()..].split(' ').next().unwrap().replace(',', "").parse().unwrap();
+        let early = run
+            .stderr
+            .lines()
+            .find(|line| line.ends_with(missing) && line.starts_with("note: "))
+            .unwrap();
+        let records: u64 =
+            early["note: ".len()..].split(' ').next().unwrap().replace(',', "").parse().unwrap();
         assert!(records < 10_000, "{early}");
     }
     let pipeline = folder.file("p.toml", "time = \"time\"\nwindow = \"1m\"\n");
@@ -223,7 +286,10 @@ fn s105_a_time_that_no_record_has_is_told_early_with_the_fields_that_records_hav
 #[test]
 fn s105_a_field_that_no_record_has_is_told_with_nested_ones() {
     let input = b"{\"ts\":1,\"geo\":{\"country\":\"DE\",\"city\":{\"name\":\"B\"}}}\n{\"ts\":2,\"url\":\"/\"}\n";
-    let run = streamgauge_reading(&["run", "--group", "country", "--agg", "count, sum(x)", "--output", "json"], input);
+    let run = streamgauge_reading(
+        &["run", "--group", "country", "--agg", "count, sum(x)", "--output", "json"],
+        input,
+    );
     run.succeeded().says(&[
         "field \"country\" was in no record; the first records have ts, url, /geo/city/name, /geo/country; did you mean \"/geo/country\"?",
         "note: field \"x\" was in no record\n",
@@ -232,9 +298,19 @@ fn s105_a_field_that_no_record_has_is_told_with_nested_ones() {
 
 #[test]
 fn when_no_record_can_be_aggregated_the_reason_is_told_instead_of_a_hint_at_the_format() {
-    let run = streamgauge_reading(&["run", "--agg", "sum(url)"], b"{\"url\":\"/a\"}\n{\"url\":\"/b\"}\n");
-    run.failed(1, &["error: every record was a dead letter, 2 of 2; the first: url: \"/a\" is not a number"]);
+    let run =
+        streamgauge_reading(&["run", "--agg", "sum(url)"], b"{\"url\":\"/a\"}\n{\"url\":\"/b\"}\n");
+    run.failed(
+        1,
+        &["error: every record was a dead letter, 2 of 2; the first: url: \"/a\" is not a number"],
+    );
     assert!(!run.stderr.contains("--format"), "{}", run.stderr);
     let run = streamgauge_reading(&["run", "--format", "jsonl"], b"a\n");
-    run.failed(1, &["every record was a dead letter, 1 of 1; the first: invalid JSON: not JSON", "is it another format (--format)?"]);
+    run.failed(
+        1,
+        &[
+            "every record was a dead letter, 1 of 1; the first: invalid JSON: not JSON",
+            "is it another format (--format)?",
+        ],
+    );
 }

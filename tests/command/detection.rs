@@ -12,7 +12,9 @@ fn both(folder: &Folder, text: &[u8], arguments: &[&str]) -> Run {
     let shown = String::from_utf8_lossy(text);
     assert_eq!((from_file.code, &from_file.stdout), (piped.code, &piped.stdout), "{shown}");
     let told = |run: &Run, name: &str| {
-        let lines = run.stderr.lines().filter(|line| ["note: ", "dead letter: ", "error: "].iter().any(|word| line.starts_with(word)));
+        let lines = run.stderr.lines().filter(|line| {
+            ["note: ", "dead letter: ", "error: "].iter().any(|word| line.starts_with(word))
+        });
         lines.map(|line| line.replace(name, "INPUT")).collect::<Vec<_>>()
     };
     assert_eq!(told(&from_file, &file), told(&piped, "stdin"), "{shown}");
@@ -110,14 +112,20 @@ const TABLES: &[(&str, u64)] = &[
     ("\u{feff}id,name\r\n1,x\r\n2,y\r\n", 2),
     ("\n\na,b\n1,2", 1),
     ("a,b\n1,2", 1),
-    ("\"Order ID\",\"Ship Date\",\"Unit Price (EUR)\"\n\"X-1\",\"2024-01-02\",\"1,50\"\n\"X-2\",\"2024-01-03\",\"2,50\"\n", 2),
+    (
+        "\"Order ID\",\"Ship Date\",\"Unit Price (EUR)\"\n\"X-1\",\"2024-01-02\",\"1,50\"\n\"X-2\",\"2024-01-03\",\"2,50\"\n",
+        2,
+    ),
     (",open,close\n0,1.5,2.5\n1,2.5,3.5\n", 2),
     ("country,2015,2016,2017\nDE,1.5,2.5,3\nFR,2,3,4\n", 2),
     ("名前,年齢\n太郎,30\n花子,25\n", 2),
     ("Größe [cm];Name,Wert\nx,1\ny,2\n", 2),
     ("timestamp,%user,%system\n12:00:01 AM,1.5,2.5\n12:10:01 AM,1.0,0.5\n", 2),
     ("load,1min,5min,15min\nweb,0.1,0.2,0.3\ndb,1.1,1.2,1.3\n", 2),
-    ("Timestamp,\"How old are you?\",\"Where, exactly?\"\n10/25/2025 10:00:00,30,here\n10/25/2025 10:05:00,31,there\n", 2),
+    (
+        "Timestamp,\"How old are you?\",\"Where, exactly?\"\n10/25/2025 10:00:00,30,here\n10/25/2025 10:05:00,31,there\n",
+        2,
+    ),
     (
         "\"(PDH-CSV 4.0) (UTC)(0)\",\"\\\\HOST\\Processor(_Total)\\% Processor Time\"\n\"10/25/2025 20:00:01.123\",\"3.45\"\n\"10/25/2025 20:00:02.123\",\"4.45\"\n",
         2,
@@ -139,7 +147,11 @@ fn tables_with_a_certain_header_are_read_as_such() {
     for (text, records) in &TABLES[..TABLES.len() - 1] {
         let run = both(&folder, text.as_bytes(), &[]);
         assert_eq!(count(&run), json!(records), "{text}: {}", run.stderr);
-        assert!(!run.stderr.contains("note: ") && !run.stderr.contains("dead letter:"), "{text}: {}", run.stderr);
+        assert!(
+            !run.stderr.contains("note: ") && !run.stderr.contains("dead letter:"),
+            "{text}: {}",
+            run.stderr
+        );
     }
     // Where records have other numbers of fields at once, the header is not certain, unless it has
     // the field that is asked for.
@@ -158,14 +170,30 @@ fn a_field_that_lines_lack_is_told_with_the_way_out() {
     let folder = Folder::new("a_field_that_lines_lack");
     let cases: &[(&str, &str, &[&str])] = &[
         ("a;b;c\n1;2;3\n", "b", &["';'", "tr ';' '\\t'", "--format tsv"]),
-        ("t\n2024-01-01T00:00:00Z\n2024-01-01T00:00:01Z\n", "t", &["one column, t", "--format csv"]),
+        (
+            "t\n2024-01-01T00:00:00Z\n2024-01-01T00:00:01Z\n",
+            "t",
+            &["one column, t", "--format csv"],
+        ),
         ("time=1 level=info msg=x\n", "level", &["logfmt"]),
         ("# by hand\nts,v\n1,2\n", "v", &["grep -v '^#' FILE"]),
         ("2024-01-01 12:00:00,123 INFO x\n", "level", &["plain lines", "--format"]),
-        ("h - - [2025-10-25T20:00:00+00:00] \"GET / HTTP/1.1\" 200 5\n", "agent", &["looks like an access log", "--format clf reads it"]),
-        ("www.test 192.0.2.1 - - [25/Oct/2025:20:00:00 +0000] \"GET / HTTP/1.1\" 200 5\n", "host", &["--format vhost reads it"]),
+        (
+            "h - - [2025-10-25T20:00:00+00:00] \"GET / HTTP/1.1\" 200 5\n",
+            "agent",
+            &["looks like an access log", "--format clf reads it"],
+        ),
+        (
+            "www.test 192.0.2.1 - - [25/Oct/2025:20:00:00 +0000] \"GET / HTTP/1.1\" 200 5\n",
+            "host",
+            &["--format vhost reads it"],
+        ),
         ("h [25/Oct/2025:20:00:00 +0000] \"GET / HTTP/1.1\" 200\n", "host", &["in another format"]),
-        ("version,series,eol\n1.1,buzz\n1.2,rex\n", "x", &["(version, series, eol)", "--format csv"]),
+        (
+            "version,series,eol\n1.1,buzz\n1.2,rex\n",
+            "x",
+            &["(version, series, eol)", "--format csv"],
+        ),
         ("sep=;\na;b\n1;2\n", "a", &["tail -n +2 FILE"]),
         ("  \na,b\n1,2\n3,4\n", "a", &["plain lines"]),
     ];
@@ -181,12 +209,23 @@ fn a_field_that_lines_lack_is_told_with_the_way_out() {
 #[test]
 fn json_that_is_not_an_object_a_line_is_refused_with_the_way_out() {
     let folder = Folder::new("json_that_is_not_an_object_a_line");
-    let arrays = ["[{\"v\":1},{\"v\":2}]\n", "[{\"v\":1},{\"v\":2}]", "[\n  {\"v\":1},\n  {\"v\":2}\n]\n", "\n[1]\n", "[]"];
+    let arrays = [
+        "[{\"v\":1},{\"v\":2}]\n",
+        "[{\"v\":1},{\"v\":2}]",
+        "[\n  {\"v\":1},\n  {\"v\":2}\n]\n",
+        "\n[1]\n",
+        "[]",
+    ];
     for text in arrays {
         both(&folder, text.as_bytes(), &[]).failed(1, &["an array", "jq -c '.[]' FILE"]);
-        both(&folder, text.as_bytes(), &["--agg", "sum(v)"]).failed(1, &["an array", "jq -c '.[]' FILE"]);
+        both(&folder, text.as_bytes(), &["--agg", "sum(v)"])
+            .failed(1, &["an array", "jq -c '.[]' FILE"]);
     }
-    for text in ["{\n\"a\":1\n}\n{\n\"a\":2\n}\n", "{\n  \"a\": {\"b\":1},\n  \"c\": [\n    {\"d\":1}\n  ]\n}\n", "{\"a\":1}{\"a\":2}\n"] {
+    for text in [
+        "{\n\"a\":1\n}\n{\n\"a\":2\n}\n",
+        "{\n  \"a\": {\"b\":1},\n  \"c\": [\n    {\"d\":1}\n  ]\n}\n",
+        "{\"a\":1}{\"a\":2}\n",
+    ] {
         both(&folder, text.as_bytes(), &[]).failed(1, &["jq -c . FILE"]);
     }
     // A line that is cut off does not make the others something else.
@@ -203,8 +242,13 @@ fn json_that_is_not_an_object_a_line_is_refused_with_the_way_out() {
 fn line_ends_with_stray_carriage_returns_are_told() {
     let folder = Folder::new("line_ends_with_stray_carriage_returns");
     let returns = b"a,b\r1,2\r3,4\r";
-    for arguments in [&[][..], &["--format", "csv"], &["--agg", "sum(b)"], &["--format", "csv", "--agg", "sum(b)"], &["--format", "lines"]]
-    {
+    for arguments in [
+        &[][..],
+        &["--format", "csv"],
+        &["--agg", "sum(b)"],
+        &["--format", "csv", "--agg", "sum(b)"],
+        &["--format", "lines"],
+    ] {
         both(&folder, returns, arguments).failed(1, &["\\r", "tr '\\r' '\\n' < FILE"]);
     }
     let doubled = b"a,b\r\r\n1,2\r\r\n3,4\r\r\n";
@@ -222,7 +266,11 @@ fn blank_lines_before_a_header_do_not_matter() {
     for blank in ["", "\n", "\n\n", "\r\n\r\n\r\n", &"\n".repeat(5000)] {
         let text = format!("{blank}a,b\n1,2");
         let run = both(&folder, text.as_bytes(), &["--agg", "count, sum(b)"]);
-        assert_eq!((count(&run), run.json()[0]["sum(b)"].clone()), (json!(1), json!(2)), "{blank:?}");
+        assert_eq!(
+            (count(&run), run.json()[0]["sum(b)"].clone()),
+            (json!(1), json!(2)),
+            "{blank:?}"
+        );
     }
 }
 
@@ -240,7 +288,10 @@ fn files_that_are_not_text_are_refused_by_name() {
         (b"PAR1\x15\x04\x15\x80\x01\x15".to_vec(), "Parquet"),
         (b"Obj\x01\x04\x16avro.schema\xb2".to_vec(), "Avro"),
         (b"ORC\x0a\x1d\x0a\x04\x08\x05\x50\0".to_vec(), "ORC"),
-        ([b"logs/access.log".to_vec(), vec![0; 242], b"ustar\x0000\n".to_vec()].concat(), "tar -xOf FILE"),
+        (
+            [b"logs/access.log".to_vec(), vec![0; 242], b"ustar\x0000\n".to_vec()].concat(),
+            "tar -xOf FILE",
+        ),
         ([b"\xff\xfe".to_vec(), utf16.clone()].concat(), "iconv -f UTF-16 "),
         ([b"\xfe\xff".to_vec(), big_endian.clone()].concat(), "iconv -f UTF-16 "),
         (utf16, "iconv -f UTF-16LE "),
@@ -253,7 +304,9 @@ fn files_that_are_not_text_are_refused_by_name() {
         std::io::Write::write_all(&mut encoder, bytes).unwrap();
         let inside = [encoder.finish().unwrap(), zstd::encode_all(&bytes[..], 3).unwrap()];
         for bytes in [bytes.clone()].into_iter().chain(inside) {
-            for arguments in [&[][..], &["--agg", "sum(v)"], &["--format", "csv"], &["--format", "lines"]] {
+            for arguments in
+                [&[][..], &["--agg", "sum(v)"], &["--format", "csv"], &["--format", "lines"]]
+            {
                 let run = both(&folder, &bytes, arguments);
                 run.failed(1, &[words, "| streamgauge run"]);
                 assert_eq!(run.stdout, "");
@@ -267,17 +320,29 @@ fn files_that_are_not_text_are_refused_by_name() {
 #[test]
 fn access_logs_give_the_right_fields_or_dead_letters() {
     let folder = Folder::new("access_logs_give_the_right_fields");
-    let line = |front: &str, end: &str| format!("{front} [07/Sep/2023:15:58:36 +0200] \"GET /h HTTP/2.0\" 302 360{end}\n");
+    let line = |front: &str, end: &str| {
+        format!("{front} [07/Sep/2023:15:58:36 +0200] \"GET /h HTTP/2.0\" 302 360{end}\n")
+    };
     // S97
     let vhosts = [
         line("www.example.test:443 192.0.2.1 - -", " \"-\" \"c\""),
         line("www.example.test:443 192.0.2.2 - -", " \"-\" \"c\""),
         line("shop.example.test:443 fe80::1%eth0 - bob", " \"-\" \"c\""),
     ];
-    let run = both(&folder, vhosts.concat().as_bytes(), &["--agg", "distinct(host) as hosts, top(1, user), top(1, vhost)"]);
+    let run = both(
+        &folder,
+        vhosts.concat().as_bytes(),
+        &["--agg", "distinct(host) as hosts, top(1, user), top(1, vhost)"],
+    );
     let row = &run.json()[0];
-    assert_eq!((&row["hosts"]["value"], &row["top(1, user)"][0]["key"]), (&json!(3), &json!("bob")));
-    assert_eq!(row["top(1, vhost)"][0], json!({"key": "www.example.test:443", "count": 2, "lower": 2, "upper": 2, "guaranteed": true}));
+    assert_eq!(
+        (&row["hosts"]["value"], &row["top(1, user)"][0]["key"]),
+        (&json!(3), &json!("bob"))
+    );
+    assert_eq!(
+        row["top(1, vhost)"][0],
+        json!({"key": "www.example.test:443", "count": 2, "lower": 2, "upper": 2, "guaranteed": true})
+    );
     let as_clf = both(&folder, vhosts.concat().as_bytes(), &["--format", "clf"]);
     as_clf.failed(1, &["more than a host, an ident and a user"]);
 
@@ -288,8 +353,11 @@ fn access_logs_give_the_right_fields_or_dead_letters() {
         line("127.0.0.1 - -", " \"-\" \"a \"b\" \"c\"\""),
     ];
     let run = both(&folder, quotes.concat().as_bytes(), &["--group", "referer,agent"]);
-    let groups: Vec<(Value, Value)> =
-        run.json().iter().map(|row| (row["group"]["referer"].clone(), row["group"]["agent"].clone())).collect();
+    let groups: Vec<(Value, Value)> = run
+        .json()
+        .iter()
+        .map(|row| (row["group"]["referer"].clone(), row["group"]["agent"].clone()))
+        .collect();
     let expected = [
         (Value::Null, json!("\"echocrawl 2.0\"")),
         (Value::Null, json!("UA \"quoted\" 4")),
@@ -307,8 +375,10 @@ fn access_logs_give_the_right_fields_or_dead_letters() {
 #[test]
 fn many_inputs_of_plain_lines_are_noted_a_few_times() {
     let folder = Folder::new("many_inputs_of_plain_lines");
-    let files: Vec<String> = (0..6).map(|index| folder.file(&format!("{index}.log"), "started the service\n")).collect();
-    let arguments: Vec<&str> = ["run", "--output", "json"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    let files: Vec<String> =
+        (0..6).map(|index| folder.file(&format!("{index}.log"), "started the service\n")).collect();
+    let arguments: Vec<&str> =
+        ["run", "--output", "json"].into_iter().chain(files.iter().map(String::as_str)).collect();
     let run = streamgauge(&arguments);
     assert_eq!(count(&run), json!(6));
     assert_eq!(run.stderr.matches("note: ").count(), 4);
@@ -319,7 +389,8 @@ fn many_inputs_of_plain_lines_are_noted_a_few_times() {
 fn a_zstd_window_over_the_limit_names_the_flag_that_raises_it() {
     let folder = Folder::new("a_zstd_window_over_the_limit");
     let frame = include_bytes!("../data/detection/zstd-long.jsonl.zst");
-    both(&folder, frame, &[]).failed(1, &["2048 MiB", "limit of 128 MiB", "--zstd-window-log-max 31"]);
+    both(&folder, frame, &[])
+        .failed(1, &["2048 MiB", "limit of 128 MiB", "--zstd-window-log-max 31"]);
     // S99
     let run = both(&folder, frame, &["--zstd-window-log-max", "31"]);
     assert_eq!(count(&run), json!(1000));

@@ -10,13 +10,18 @@ use streamgauge::record::{Position, Record, Sequence, ShardId};
 
 const PIPELINE: &str = "time = \"ts\"\nwindow = \"10s\"\nmax_delay = \"0s\"\ngroup = \"country\"\nagg = \"count, sum(bytes) as bytes\"\n";
 
-const TAKEN: &str = r#"{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null,"error":null}"#;
+const TAKEN: &str =
+    r#"{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null,"error":null}"#;
 const SHUTDOWN: &str = r#"{"action":"shutdownRequested"}"#;
 const SHARD_ENDED: &str = r#"{"action":"shardEnded"}"#;
 const LEASE_LOST: &str = r#"{"action":"leaseLost"}"#;
 
 fn hit(second: u64) -> String {
-    format!(r#"{{"ts":{},"country":"{}","bytes":{second}}}"#, 1_700_000_000 + second, ["DE", "FR"][second as usize % 2])
+    format!(
+        r#"{{"ts":{},"country":"{}","bytes":{second}}}"#,
+        1_700_000_000 + second,
+        ["DE", "FR"][second as usize % 2]
+    )
 }
 
 fn process(payloads: impl Iterator<Item = bytes::Bytes>) -> String {
@@ -24,20 +29,29 @@ fn process(payloads: impl Iterator<Item = bytes::Bytes>) -> String {
     batch.millis_behind_latest = Some(0);
     for (data, number) in payloads.zip(1u64..) {
         let position = Position { shard: ShardId::new("x"), sequence: Sequence::new(number) };
-        batch.records.push(Record { partition_key: "k".into(), data, arrival: Record::ARRIVAL_UNKNOWN, position });
+        batch.records.push(Record {
+            partition_key: "k".into(),
+            data,
+            arrival: Record::ARRIVAL_UNKNOWN,
+            position,
+        });
     }
     Message::ProcessRecords(batch).to_json()
 }
 
 /// Runs a shard of an application over the records of these seconds.
 fn shard(folder: &Folder, name: &str, seconds: impl Iterator<Item = u64>, end: &[&str]) {
-    let (pipeline, state, out) = (folder.file("hits.toml", PIPELINE), folder.path("state"), folder.path("out"));
+    let (pipeline, state, out) =
+        (folder.file("hits.toml", PIPELINE), folder.path("state"), folder.path("out"));
     fs::create_dir_all(&out).unwrap();
-    let initialize = Message::Initialize { shard: ShardId::new(name), from: StartingPoint::TrimHorizon }.to_json();
+    let initialize =
+        Message::Initialize { shard: ShardId::new(name), from: StartingPoint::TrimHorizon }
+            .to_json();
     let records = process(seconds.map(|second| hit(second).into()));
     let messages = [&[initialize.as_str(), &records], end].concat().join("\n") + "\n";
     let partials = folder.path("partials");
-    let arguments = ["kcl", "--pipeline", &pipeline, "--state", &state, "--out", &out, "--partials", &partials];
+    let arguments =
+        ["kcl", "--pipeline", &pipeline, "--state", &state, "--out", &out, "--partials", &partials];
     streamgauge_reading(&arguments, messages.as_bytes()).succeeded();
 }
 
@@ -46,7 +60,9 @@ fn sums<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<String, (u64, u64)
     let mut sums = BTreeMap::new();
     for line in lines {
         let row: Value = serde_json::from_str(line).unwrap();
-        let sum: &mut (u64, u64) = sums.entry(format!("{} {}", row["window"]["start"], row["group"]["country"])).or_default();
+        let sum: &mut (u64, u64) = sums
+            .entry(format!("{} {}", row["window"]["start"], row["group"]["country"]))
+            .or_default();
         sum.0 += row["count"].as_u64().unwrap();
         sum.1 += row["bytes"].as_u64().unwrap();
     }
@@ -56,7 +72,10 @@ fn sums<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<String, (u64, u64)
 /// What one run over the records says.
 fn whole(folder: &Folder, seconds: u64) -> Run {
     let input: String = (0..seconds).map(|second| hit(second) + "\n").collect();
-    streamgauge_reading(&["run", "--pipeline", &folder.path("hits.toml"), "--output", "json"], input.as_bytes())
+    streamgauge_reading(
+        &["run", "--pipeline", &folder.path("hits.toml"), "--output", "json"],
+        input.as_bytes(),
+    )
 }
 
 /// The files of a directory with their bytes, but for locks.
@@ -69,10 +88,16 @@ fn files(folder: &str) -> BTreeMap<String, Vec<u8>> {
 #[test]
 fn s103_the_open_windows_of_all_shards_come_out_once() {
     let folder = Folder::new("finish_kcl");
-    let (even, odd) = ((0..45).filter(|second| second % 4 < 2), (0..45).filter(|second| second % 4 >= 2));
+    let (even, odd) =
+        ((0..45).filter(|second| second % 4 < 2), (0..45).filter(|second| second % 4 >= 2));
     shard(&folder, "shardId-0", even, &[SHARD_ENDED, TAKEN]);
     shard(&folder, "shardId-1", odd, &[SHUTDOWN, TAKEN, LEASE_LOST]);
-    let (pipeline, state, out, partials) = (folder.path("hits.toml"), folder.path("state"), folder.path("out"), folder.path("partials"));
+    let (pipeline, state, out, partials) = (
+        folder.path("hits.toml"),
+        folder.path("state"),
+        folder.path("out"),
+        folder.path("partials"),
+    );
     let arguments = ["finish", "--pipeline", &pipeline, "--state", &state];
     let mut seconds = 45;
     // Once while nobody has the windows of the ended shard, and once where another shard has taken
@@ -82,18 +107,31 @@ fn s103_the_open_windows_of_all_shards_come_out_once() {
         let left = streamgauge(&arguments);
         left.succeeded().says(&["The state is as it was"]);
         assert_eq!(files(&state), before);
-        assert!(left.stdout.lines().all(|line| line.contains(",\"complete\":false,")) && !left.stdout.is_empty(), "{}", left.stdout);
-        let given: String = files(&out).into_values().map(|bytes| String::from_utf8(bytes).unwrap()).collect();
-        assert_eq!(sums(given.lines().chain(left.stdout.lines())), sums(whole(&folder, seconds).stdout.lines()));
+        assert!(
+            left.stdout.lines().all(|line| line.contains(",\"complete\":false,"))
+                && !left.stdout.is_empty(),
+            "{}",
+            left.stdout
+        );
+        let given: String =
+            files(&out).into_values().map(|bytes| String::from_utf8(bytes).unwrap()).collect();
+        assert_eq!(
+            sums(given.lines().chain(left.stdout.lines())),
+            sums(whole(&folder, seconds).stdout.lines())
+        );
         shard(&folder, "shardId-2", 45..60, &[SHUTDOWN, TAKEN, LEASE_LOST]);
         seconds = 60;
     }
     // As partials beside those of the application they merge into the answer of all records; in
     // files they are beside its lines.
     streamgauge(&[&arguments[..], &["--partials", &partials]].concat()).succeeded();
-    assert_eq!(streamgauge(&["merge", "--pipeline", &pipeline, &partials]).succeeded().stdout, whole(&folder, 60).stdout);
+    assert_eq!(
+        streamgauge(&["merge", "--pipeline", &pipeline, &partials]).succeeded().stdout,
+        whole(&folder, 60).stdout
+    );
     streamgauge(&[&arguments[..], &["--out", &out]].concat()).succeeded();
-    let given: String = files(&out).into_values().map(|bytes| String::from_utf8(bytes).unwrap()).collect();
+    let given: String =
+        files(&out).into_values().map(|bytes| String::from_utf8(bytes).unwrap()).collect();
     assert_eq!(sums(given.lines()), sums(whole(&folder, 60).stdout.lines()));
 }
 
@@ -107,8 +145,10 @@ fn s103_a_state_that_cannot_be_finished_is_told_and_the_others_come_out() {
     left.failed(1, &["odd: "]);
     assert_eq!(sums(left.stdout.lines()), sums(whole(&folder, 5).stdout.lines()));
     let other = folder.file("other.toml", "window = \"1m\"\n");
-    streamgauge(&["finish", "--pipeline", &other, "--state", &state]).failed(1, &["another pipeline"]);
-    streamgauge(&["finish", "--pipeline", &pipeline, "--state", &folder.path("none")]).failed(2, &["no such directory"]);
+    streamgauge(&["finish", "--pipeline", &other, "--state", &state])
+        .failed(1, &["another pipeline"]);
+    streamgauge(&["finish", "--pipeline", &pipeline, "--state", &folder.path("none")])
+        .failed(2, &["no such directory"]);
     let (log, run) = (folder.file("log", hits(30)), folder.path("run"));
     streamgauge(&["run", &log, "--state", &run]).succeeded();
     streamgauge(&["finish", "--pipeline", &pipeline, "--state", &run]).failed(1, &["run it again"]);
@@ -116,11 +156,27 @@ fn s103_a_state_that_cannot_be_finished_is_told_and_the_others_come_out() {
 
 /// A second stage that was fed the partials, with windows that wait for a source that never comes.
 fn second_stage(folder: &Folder) -> String {
-    let (pipeline, state, out) = (folder.path("hits.toml"), folder.path("merge-state"), folder.path("merged.jsonl"));
+    let (pipeline, state, out) =
+        (folder.path("hits.toml"), folder.path("merge-state"), folder.path("merged.jsonl"));
     let partials = files(&folder.path("partials")).into_values().map(bytes::Bytes::from);
-    let initialize = Message::Initialize { shard: ShardId::new("shardId-0"), from: StartingPoint::TrimHorizon }.to_json();
+    let initialize =
+        Message::Initialize { shard: ShardId::new("shardId-0"), from: StartingPoint::TrimHorizon }
+            .to_json();
     let messages = [&initialize, &process(partials), SHUTDOWN, TAKEN, LEASE_LOST].join("\n") + "\n";
-    let arguments = ["kcl", "--merge", "--sources", "9", "--deadline", "1h", "--pipeline", &pipeline, "--state", &state, "--out", &out];
+    let arguments = [
+        "kcl",
+        "--merge",
+        "--sources",
+        "9",
+        "--deadline",
+        "1h",
+        "--pipeline",
+        &pipeline,
+        "--state",
+        &state,
+        "--out",
+        &out,
+    ];
     streamgauge_reading(&arguments, messages.as_bytes()).succeeded();
     state
 }
@@ -144,35 +200,57 @@ fn s104_inspect_says_of_every_file_what_it_is() {
     second_stage(&folder);
     let log = folder.file("log", hits(30) + "none\n");
     let (run, letters) = (folder.path("run"), folder.path("letters.jsonl"));
-    streamgauge(&["run", &log, "--state", &run, "--dead-letters", &letters, "--output", "json"]).succeeded();
+    streamgauge(&["run", &log, "--state", &run, "--dead-letters", &letters, "--output", "json"])
+        .succeeded();
     folder.file("state/x.state.new", "half");
     fs::create_dir(folder.path("lambda")).unwrap();
     folder.file("lambda/clicks_shardId-0.0123.answered.state", "0011223344556677");
-    let paths = ["state", "partials", "merge-state", "run", "out", "lambda", "letters.jsonl"].map(|name| folder.path(name));
-    let told = streamgauge(&[&["inspect"][..], &paths.each_ref().map(String::as_str)].concat()).json();
+    let paths = ["state", "partials", "merge-state", "run", "out", "lambda", "letters.jsonl"]
+        .map(|name| folder.path(name));
+    let told =
+        streamgauge(&[&["inspect"][..], &paths.each_ref().map(String::as_str)].concat()).json();
     let kinds = |ending: &str| {
-        told.iter().filter(|one| one["file"].as_str().unwrap().contains(ending)).map(|one| one["kind"].clone()).collect::<Vec<_>>()
+        told.iter()
+            .filter(|one| one["file"].as_str().unwrap().contains(ending))
+            .map(|one| one["kind"].clone())
+            .collect::<Vec<_>>()
     };
     assert_eq!(kinds("/state/shardId-1.state"), ["shard"]);
     assert_eq!(kinds("shardId-1.lock"), ["lock"]);
     assert_eq!(kinds("x.state.new"), ["unfinished"]);
     assert!(kinds("/partials/").iter().filter(|kind| **kind == "partial").count() > 4);
     assert_eq!(kinds("/merge-state/shardId-0.state"), ["shard"]);
-    assert_eq!((kinds("run.state"), kinds("run/answered.state")), (vec![json!("run")], vec![json!("answers")]));
+    assert_eq!(
+        (kinds("run.state"), kinds("run/answered.state")),
+        (vec![json!("run")], vec![json!("answers")])
+    );
     assert_eq!(
         (kinds("/out/")[0].clone(), kinds("letters.jsonl"), kinds("/lambda/")),
         (json!("rows"), vec![json!("dead_letters")], vec![json!("answered_version")])
     );
-    let of = |ending: &str| told.iter().find(|one| one["file"].as_str().unwrap().ends_with(ending)).unwrap();
-    assert_eq!(of("/state/shardId-0.state")["phase"], json!({"name": "ended", "heir": "shardId-1"}));
+    let of = |ending: &str| {
+        told.iter().find(|one| one["file"].as_str().unwrap().ends_with(ending)).unwrap()
+    };
+    assert_eq!(
+        of("/state/shardId-0.state")["phase"],
+        json!({"name": "ended", "heir": "shardId-1"})
+    );
     let held = &of("/state/shardId-1.state")["holds"][0];
-    assert_eq!((&held["records"]["dead_letters"], &held["records"]["applied"]), (&json!(0), &json!(45)));
+    assert_eq!(
+        (&held["records"]["dead_letters"], &held["records"]["applied"]),
+        (&json!(0), &json!(45))
+    );
     assert_eq!(of("/merge-state/shardId-0.state")["holds"][0]["kind"], "merger");
     // What is none of ours, or not there, is an error for itself.
     let (none, state) = (folder.path("none"), folder.path("state"));
     let odd = streamgauge(&["inspect", &none, &log, &state, "--output", "table"]);
     odd.failed(1, &["none: cannot be read", "log: ", "no streamgauge bytes", "2 of "]);
-    assert!(odd.stdout.contains("running, with what shardId-0 had left") && odd.stdout.contains("0 dead letters"), "{}", odd.stdout);
+    assert!(
+        odd.stdout.contains("running, with what shardId-0 had left")
+            && odd.stdout.contains("0 dead letters"),
+        "{}",
+        odd.stdout
+    );
     // With the pipeline the answers come behind each file.
     let told = streamgauge(&["inspect", &state, "--pipeline", &folder.path("hits.toml")]).json();
     assert!(told.iter().any(|row| row["count"].is_u64()), "{told:?}");

@@ -6,10 +6,10 @@ use streamgauge::adapter::kcl::{Batch, Message, StartingPoint};
 use streamgauge::record::{Position, Record, Sequence, ShardId};
 use streamgauge::time::Timestamp;
 
-const PIPELINE: &str =
-    "time = \"ts\"\nwindow = \"10s\"\nmax_delay = \"0s\"\ngroup = \"country\"\nagg = \"count, sum(bytes) as bytes, top(2, url)\"\n";
+const PIPELINE: &str = "time = \"ts\"\nwindow = \"10s\"\nmax_delay = \"0s\"\ngroup = \"country\"\nagg = \"count, sum(bytes) as bytes, top(2, url)\"\n";
 
-const TAKEN: &str = r#"{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null,"error":null}"#;
+const TAKEN: &str =
+    r#"{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null,"error":null}"#;
 const END: &str = r#"{"action":"leaseLost"}"#;
 
 fn hit(second: u64) -> String {
@@ -41,7 +41,8 @@ fn records(seconds: impl Iterator<Item = u64>) -> String {
 fn payloads(records: &[(&str, i64)]) -> String {
     let mut batch = Batch::default();
     for (index, (data, arrival)) in records.iter().enumerate() {
-        let position = Position { shard: ShardId::new("x"), sequence: Sequence::new(index as u64 + 1) };
+        let position =
+            Position { shard: ShardId::new("x"), sequence: Sequence::new(index as u64 + 1) };
         let (data, arrival) = (data.as_bytes().to_vec().into(), Timestamp::from_millis(*arrival));
         batch.records.push(Record { partition_key: "k".into(), data, arrival, position });
     }
@@ -51,14 +52,27 @@ fn payloads(records: &[(&str, i64)]) -> String {
 /// Runs the child on what the daemon says, with a checkpoint after every batch.
 fn child(folder: &Folder, arguments: &[&str], messages: &[&str]) -> Run {
     let (pipeline, state) = (folder.file("hits.toml", PIPELINE), folder.path("state"));
-    let all = [&["kcl", "--pipeline", &pipeline, "--state", &state, "--save-records", "1"], arguments].concat();
+    let all =
+        [&["kcl", "--pipeline", &pipeline, "--state", &state, "--save-records", "1"], arguments]
+            .concat();
     streamgauge_reading(&all, (messages.join("\n") + "\n").as_bytes())
 }
 
 /// Standard output holds the protocol and nothing else: the actions that were answered.
 fn answered(run: &Run) -> Vec<String> {
-    let lines = run.stdout.lines().filter(|line| !line.is_empty()).map(|line| serde_json::from_str::<Value>(line).unwrap());
-    lines.map(|line| line["responseFor"].as_str().unwrap_or_else(|| line["action"].as_str().unwrap()).to_owned()).collect()
+    let lines = run
+        .stdout
+        .lines()
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines
+        .map(|line| {
+            line["responseFor"]
+                .as_str()
+                .unwrap_or_else(|| line["action"].as_str().unwrap())
+                .to_owned()
+        })
+        .collect()
 }
 
 #[test]
@@ -68,17 +82,38 @@ fn s76_the_child_writes_what_run_writes_and_speaks_the_protocol_only() {
     let out = folder.path("out");
     let (first, second) = (records(0..35), records(30..60));
     // The first process is killed; the second is given records again.
-    let run = child(&folder, &["--out", &out], &[&initialize("shardId-000000000000"), &first, TAKEN]);
+    let run =
+        child(&folder, &["--out", &out], &[&initialize("shardId-000000000000"), &first, TAKEN]);
     run.failed(1, &["the daemon went away without a word (shardId-000000000000)"]);
     let run = child(
         &folder,
         &["--out", &out],
-        &[&initialize("shardId-000000000000"), &second, TAKEN, r#"{"action":"shutdownRequested"}"#, TAKEN, END],
+        &[
+            &initialize("shardId-000000000000"),
+            &second,
+            TAKEN,
+            r#"{"action":"shutdownRequested"}"#,
+            TAKEN,
+            END,
+        ],
     );
     run.succeeded();
-    assert_eq!(answered(&run), ["initialize", "checkpoint", "processRecords", "checkpoint", "shutdownRequested", "leaseLost"]);
+    assert_eq!(
+        answered(&run),
+        [
+            "initialize",
+            "checkpoint",
+            "processRecords",
+            "checkpoint",
+            "shutdownRequested",
+            "leaseLost"
+        ]
+    );
     let input: String = (0..60).map(|second| hit(second) + "\n").collect();
-    let whole = streamgauge_reading(&["run", "--pipeline", &folder.path("hits.toml"), "--output", "json"], input.as_bytes());
+    let whole = streamgauge_reading(
+        &["run", "--pipeline", &folder.path("hits.toml"), "--output", "json"],
+        input.as_bytes(),
+    );
     let written = folder.read("out/shardId-000000000000.jsonl");
     assert!(whole.stdout.starts_with(&written) && written.lines().count() == 10, "{written}");
 }
@@ -90,17 +125,35 @@ fn s68_a_child_shard_goes_on_with_the_windows_and_merged_partials_are_the_batch_
     let arguments = ["--out", &out, "--partials", &partials];
     let (even, odd): (Vec<u64>, Vec<u64>) = (0..45).partition(|second| second % 2 == 0);
     for (shard, seconds) in [("shardId-000000000000", even), ("shardId-000000000001", odd)] {
-        let messages = [&initialize(shard), &records(seconds.into_iter()), TAKEN, r#"{"action":"shardEnded"}"#, TAKEN];
+        let messages = [
+            &initialize(shard),
+            &records(seconds.into_iter()),
+            TAKEN,
+            r#"{"action":"shardEnded"}"#,
+            TAKEN,
+        ];
         child(&folder, &arguments, &messages).succeeded();
     }
-    let end = [&initialize("shardId-000000000002"), &records(45..61), TAKEN, r#"{"action":"shutdownRequested"}"#, TAKEN, END];
+    let end = [
+        &initialize("shardId-000000000002"),
+        &records(45..61),
+        TAKEN,
+        r#"{"action":"shutdownRequested"}"#,
+        TAKEN,
+        END,
+    ];
     child(&folder, &arguments, &end).succeeded();
     let input: String = (0..60).map(|second| hit(second) + "\n").collect();
-    let whole = streamgauge_reading(&["run", "--pipeline", &folder.path("hits.toml"), "--output", "json"], input.as_bytes());
+    let whole = streamgauge_reading(
+        &["run", "--pipeline", &folder.path("hits.toml"), "--output", "json"],
+        input.as_bytes(),
+    );
     let merged = streamgauge(&["merge", "--pipeline", &folder.path("hits.toml"), &partials]);
     assert_eq!(merged.succeeded().stdout, whole.stdout);
     let rows = folder.read("rows.jsonl");
-    let counts = rows.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["count"].as_u64().unwrap());
+    let counts = rows
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["count"].as_u64().unwrap());
     assert_eq!(counts.sum::<u64>(), 60);
 }
 
@@ -108,9 +161,9 @@ fn s68_a_child_shard_goes_on_with_the_windows_and_merged_partials_are_the_batch_
 /// that is.
 #[test]
 fn s11_a_window_comes_out_when_a_later_record_comes_whatever_becomes_of_it() {
-    const BY_TIME: &str =
-        "where = \"s < 5\"\ntime = \"ts\"\ntime_format = \"s\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
-    const BY_ARRIVAL: &str = "where = \"s < 5\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
+    const BY_TIME: &str = "where = \"s < 5\"\ntime = \"ts\"\ntime_format = \"s\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
+    const BY_ARRIVAL: &str =
+        "where = \"s < 5\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
     let first = (r#"{"ts":1700000000,"s":1,"b":5}"#, 1_700_000_000_000);
     for (name, pipeline, next, comes_out) in [
         ("filtered", BY_TIME, r#"{"ts":1700000040,"s":9}"#, true),
@@ -123,7 +176,8 @@ fn s11_a_window_comes_out_when_a_later_record_comes_whatever_becomes_of_it() {
         ("arrival_undecodable", BY_ARRIVAL, "{", true),
     ] {
         let folder = Folder::new(&format!("kcl_{name}"));
-        let (state, out, pipeline) = (folder.path("state"), folder.path("out.jsonl"), folder.file("p.toml", pipeline));
+        let (state, out, pipeline) =
+            (folder.path("state"), folder.path("out.jsonl"), folder.file("p.toml", pipeline));
         let messages = [
             initialize("shardId-000000000000"),
             payloads(&[first, (next, 1_700_000_040_000)]),
@@ -151,16 +205,30 @@ fn s84_the_child_refuses_state_and_partials_of_another_seed() {
     let arguments = ["--out", &out, "--partials", &partials];
     let seeded = [&arguments[..], &["--seed-file", &secret]].concat();
     let requested = r#"{"action":"shutdownRequested"}"#;
-    let messages =
-        |seconds| [initialize("shardId-000000000000"), records(seconds), TAKEN.into(), requested.into(), TAKEN.into(), END.into()];
-    let run = |arguments: &[&str], messages: &[String]| child(&folder, arguments, &messages.iter().map(String::as_str).collect::<Vec<_>>());
+    let messages = |seconds| {
+        [
+            initialize("shardId-000000000000"),
+            records(seconds),
+            TAKEN.into(),
+            requested.into(),
+            TAKEN.into(),
+            END.into(),
+        ]
+    };
+    let run = |arguments: &[&str], messages: &[String]| {
+        child(&folder, arguments, &messages.iter().map(String::as_str).collect::<Vec<_>>())
+    };
     run(&seeded, &messages(0..25)).succeeded();
     run(&arguments, &messages(25..45)).failed(1, &["another seed"]);
     run(&seeded, &messages(25..45)).succeeded();
     let merge = ["merge", "--pipeline", &folder.path("hits.toml"), &partials];
     streamgauge(&merge).failed(1, &["another seed"]);
     let merged = streamgauge(&[&merge[..], &["--seed-file", &secret]].concat()).json();
-    assert_eq!(merged.iter().map(|row| row["count"].as_u64().unwrap()).sum::<u64>(), 40, "the windows that are over");
+    assert_eq!(
+        merged.iter().map(|row| row["count"].as_u64().unwrap()).sum::<u64>(),
+        40,
+        "the windows that are over"
+    );
 }
 
 #[test]
@@ -172,8 +240,12 @@ fn s78_late_records_are_noted_at_checkpoints_and_written_down() {
     let batch = |from: usize, to: usize| {
         let mut batch = Batch::default();
         for index in from..to {
-            let position = Position { shard: ShardId::new("x"), sequence: Sequence::new(index as u64 + 1) };
-            let (data, arrival) = (data[index].clone().into_bytes().into(), Timestamp::from_millis(1_700_000_000_000));
+            let position =
+                Position { shard: ShardId::new("x"), sequence: Sequence::new(index as u64 + 1) };
+            let (data, arrival) = (
+                data[index].clone().into_bytes().into(),
+                Timestamp::from_millis(1_700_000_000_000),
+            );
             batch.records.push(Record { partition_key: "k".into(), data, arrival, position });
         }
         Message::ProcessRecords(batch).to_json()
@@ -202,7 +274,8 @@ fn s78_late_records_are_noted_at_checkpoints_and_written_down() {
             "streamgauge: shardId-000000000000: 1 more came late, 2 since this process began",
         ]
     );
-    let written: Vec<Value> = folder.read("late.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let written: Vec<Value> =
+        folder.read("late.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(written.len(), 2);
     let first = serde_json::json!({
         "shard": "shardId-000000000000", "sequence": "3", "time": "2023-11-14T22:13:21.000Z", "watermark": "2023-11-14T22:13:49.999Z", "data": data[2],
@@ -219,27 +292,67 @@ fn s78_late_records_are_noted_at_checkpoints_and_written_down() {
 #[test]
 fn s79_a_record_of_a_far_future_costs_itself_alone() {
     let arrived = 1_700_000_000_000;
-    let hits: Vec<String> = (0..100).map(|second| format!(r#"{{"ts":{}}}"#, arrived + 1000 * second)).collect();
+    let hits: Vec<String> =
+        (0..100).map(|second| format!(r#"{{"ts":{}}}"#, arrived + 1000 * second)).collect();
     let records = |future: &'static str| {
-        let all = [hits[0].as_str(), future].into_iter().chain(hits[1..].iter().map(String::as_str));
+        let all =
+            [hits[0].as_str(), future].into_iter().chain(hits[1..].iter().map(String::as_str));
         payloads(&all.map(|data| (data, arrived)).collect::<Vec<_>>())
     };
     for (name, key, future, says, windows) in [
-        ("default", "", r#"{"ts":9200000000000000}"#, "dead letter: shardId-000000000000:2: ts: 9200000000000000 lies ", 9),
+        (
+            "default",
+            "",
+            r#"{"ts":9200000000000000}"#,
+            "dead letter: shardId-000000000000:2: ts: 9200000000000000 lies ",
+            9,
+        ),
         ("default_hour", "", r#"{"ts":1700003600000}"#, "99 records came late", 1),
-        ("default_past_it", "", r#"{"ts":1700003600001}"#, "ts: 1700003600001 lies 3600.001s ahead of the record's arrival", 9),
+        (
+            "default_past_it",
+            "",
+            r#"{"ts":1700003600001}"#,
+            "ts: 1700003600001 lies 3600.001s ahead of the record's arrival",
+            9,
+        ),
         ("minutes", "max_ahead = \"2m\"\n", r#"{"ts":1700000120001}"#, "and max_ahead is 120s", 9),
-        ("off", "max_ahead = \"off\"\n", r#"{"ts":9200000000000000}"#, "99 records came late and are in no window", 1),
+        (
+            "off",
+            "max_ahead = \"off\"\n",
+            r#"{"ts":9200000000000000}"#,
+            "99 records came late and are in no window",
+            1,
+        ),
         ("filtered", "where = \"not exists x\"\n", r#"{"ts":9200000000000000,"x":1}"#, "", 9),
     ] {
         let folder = Folder::new(&format!("kcl_ahead_{name}"));
-        let pipeline = folder.file("p.toml", format!("{key}time = \"ts\"\ntime_format = \"ms\"\nwindow = \"10s\"\nmax_delay = \"2s\"\n"));
+        let pipeline = folder.file(
+            "p.toml",
+            format!(
+                "{key}time = \"ts\"\ntime_format = \"ms\"\nwindow = \"10s\"\nmax_delay = \"2s\"\n"
+            ),
+        );
         let (state, out) = (folder.path("state"), folder.path("out.jsonl"));
-        let messages =
-            [&initialize("shardId-000000000000"), &records(future), r#"{"action":"shutdownRequested"}"#, TAKEN, END].join("\n") + "\n";
-        let run = streamgauge_reading(&["kcl", "--pipeline", &pipeline, "--state", &state, "--out", &out], messages.as_bytes());
+        let messages = [
+            &initialize("shardId-000000000000"),
+            &records(future),
+            r#"{"action":"shutdownRequested"}"#,
+            TAKEN,
+            END,
+        ]
+        .join("\n")
+            + "\n";
+        let run = streamgauge_reading(
+            &["kcl", "--pipeline", &pipeline, "--state", &state, "--out", &out],
+            messages.as_bytes(),
+        );
         run.succeeded().says(&[says]);
-        assert_eq!(run.stderr.contains("dead letter"), says.contains(" lies ") || says.contains("max_ahead"), "{name}: {}", run.stderr);
+        assert_eq!(
+            run.stderr.contains("dead letter"),
+            says.contains(" lies ") || says.contains("max_ahead"),
+            "{name}: {}",
+            run.stderr
+        );
         assert_eq!(folder.read("out.jsonl").lines().count(), windows, "{name}");
     }
 }
@@ -249,24 +362,55 @@ fn stage_two_merges_partials_that_come_as_records() {
     let folder = Folder::new("kcl_merge");
     let partials = folder.path("partials");
     for (shard, from) in [("shardId-000000000000", 0), ("shardId-000000000001", 1)] {
-        let messages = [&initialize(shard), &records((from..40).step_by(2)), TAKEN, r#"{"action":"shutdownRequested"}"#, TAKEN, END];
+        let messages = [
+            &initialize(shard),
+            &records((from..40).step_by(2)),
+            TAKEN,
+            r#"{"action":"shutdownRequested"}"#,
+            TAKEN,
+            END,
+        ];
         child(&folder, &["--partials", &partials], &messages).succeeded();
     }
     let mut batch = Batch::default();
-    let mut files: Vec<_> = std::fs::read_dir(&partials).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(&partials).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "state"));
     for (index, path) in files.iter().enumerate() {
-        let position = Position { shard: ShardId::new("x"), sequence: Sequence::new(index as u64 + 1) };
+        let position =
+            Position { shard: ShardId::new("x"), sequence: Sequence::new(index as u64 + 1) };
         let (data, arrival) = (std::fs::read(path).unwrap().into(), Timestamp::from_millis(0));
         batch.records.push(Record { partition_key: "k".into(), data, arrival, position });
     }
-    let (state, out, pipeline) = (folder.path("state-2"), folder.path("merged.jsonl"), folder.path("hits.toml"));
-    let arguments = ["kcl", "--merge", "--sources", "2", "--pipeline", &pipeline, "--state", &state, "--out", &out, "--save-records", "1"];
-    let messages = format!("{}\n{}\n{TAKEN}\n{END}\n", initialize("shardId-000000000000"), Message::ProcessRecords(batch).to_json());
+    let (state, out, pipeline) =
+        (folder.path("state-2"), folder.path("merged.jsonl"), folder.path("hits.toml"));
+    let arguments = [
+        "kcl",
+        "--merge",
+        "--sources",
+        "2",
+        "--pipeline",
+        &pipeline,
+        "--state",
+        &state,
+        "--out",
+        &out,
+        "--save-records",
+        "1",
+    ];
+    let messages = format!(
+        "{}\n{}\n{TAKEN}\n{END}\n",
+        initialize("shardId-000000000000"),
+        Message::ProcessRecords(batch).to_json()
+    );
     streamgauge_reading(&arguments, messages.as_bytes()).succeeded();
     let mut merged: Vec<String> = folder.read("merged.jsonl").lines().map(str::to_owned).collect();
     merged.sort();
-    let mut expected: Vec<String> = streamgauge(&["merge", "--pipeline", &pipeline, &partials]).stdout.lines().map(str::to_owned).collect();
+    let mut expected: Vec<String> = streamgauge(&["merge", "--pipeline", &pipeline, &partials])
+        .stdout
+        .lines()
+        .map(str::to_owned)
+        .collect();
     expected.sort();
     assert_eq!(merged, expected);
 }
@@ -290,20 +434,28 @@ fn s77_a_daemon_that_cannot_be_understood_ends_the_child_with_a_message_and_stat
         (vec![&begin], "the daemon went away without a word"),
     ] {
         child(&folder, &arguments, &messages).failed(1, &[words]);
-        assert_eq!(std::fs::read(folder.path("state/shardId-000000000000.state")).unwrap(), state, "{words}");
+        assert_eq!(
+            std::fs::read(folder.path("state/shardId-000000000000.state")).unwrap(),
+            state,
+            "{words}"
+        );
         assert_eq!(folder.read("rows.jsonl"), rows);
     }
     // Amid of a message, and where the answer to a checkpoint was due.
     let cut = format!("{begin}\n{}", &batch[..100]);
     let pipeline = folder.path("hits.toml");
     let all = ["kcl", "--pipeline", &pipeline, "--state", &folder.path("state"), "--out", &out];
-    streamgauge_reading(&all, cut.as_bytes()).failed(1, &["the input ends within a message, after 100 bytes of it"]);
+    streamgauge_reading(&all, cut.as_bytes())
+        .failed(1, &["the input ends within a message, after 100 bytes of it"]);
     child(&folder, &arguments, &[&begin, &records(35..45), END])
         .failed(1, &["the daemon says leaseLost where the answer to a checkpoint was due"]);
     // Nothing was lost by any of it.
     child(&folder, &arguments, &[&begin, &records(0..61), TAKEN, END]).succeeded();
-    let counts =
-        folder.read("rows.jsonl").lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["count"].as_u64().unwrap()).sum::<u64>();
+    let counts = folder
+        .read("rows.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["count"].as_u64().unwrap())
+        .sum::<u64>();
     assert_eq!(counts, 60);
 }
 
@@ -314,7 +466,8 @@ fn wrong_usage_is_told_before_the_daemon_is_answered() {
     let state = folder.path("state");
     streamgauge(&["kcl", "--pipeline", &endless, "--state", &state, "--out", "x"])
         .failed(2, &["a stream has no end, so the pipeline needs a window"]);
-    streamgauge(&["kcl", "--pipeline", &folder.path("none.toml"), "--state", &state, "--out", "x"]).failed(2, &["none.toml"]);
+    streamgauge(&["kcl", "--pipeline", &folder.path("none.toml"), "--state", &state, "--out", "x"])
+        .failed(2, &["none.toml"]);
     streamgauge(&["kcl", "--pipeline", &endless, "--state", &state]).failed(2, &["--out"]);
 }
 
@@ -326,12 +479,22 @@ fn s76_no_output_goes_where_the_protocol_goes() {
     std::os::unix::fs::symlink("/dev/stdout", &link).unwrap();
     std::os::unix::fs::symlink("link", &second).unwrap();
     let shown = "standard output carries the daemon's protocol";
-    for out in ["-", "/dev/stdout", "/dev/fd/1", "/dev/../dev/stdout", "/dev/./stdout", "/proc/self/fd/1", &link, &second] {
+    for out in [
+        "-",
+        "/dev/stdout",
+        "/dev/fd/1",
+        "/dev/../dev/stdout",
+        "/dev/./stdout",
+        "/proc/self/fd/1",
+        &link,
+        &second,
+    ] {
         let run = child(&folder, &["--out", out], &[&initialize("shardId-000000000000")]);
         run.failed(2, &[&format!("--out {out}: "), shown]);
         assert_eq!(run.stdout, "", "{out}");
     }
-    let letters = folder.file("letters.toml", format!("{PIPELINE}dead_letters = \"/dev/stdout\"\n"));
+    let letters =
+        folder.file("letters.toml", format!("{PIPELINE}dead_letters = \"/dev/stdout\"\n"));
     let (state, out) = (folder.path("state"), folder.path("out.jsonl"));
     let arguments = ["kcl", "--pipeline", &letters, "--state", &state, "--out", &out];
     streamgauge(&arguments).failed(2, &["dead_letters /dev/stdout: ", shown]);
@@ -339,9 +502,18 @@ fn s76_no_output_goes_where_the_protocol_goes() {
     let pipeline = folder.file("hits.toml", PIPELINE);
     let log = std::fs::File::create(folder.path("daemon.log")).unwrap();
     let own = folder.path("daemon.log");
-    let mut command = super::command(&["kcl", "--pipeline", &pipeline, "--state", &state, "--out", &own]);
-    super::run_of(command.stdout(log).stderr(std::process::Stdio::piped()).spawn().unwrap().wait_with_output().unwrap())
-        .failed(2, &[shown]);
+    let mut command =
+        super::command(&["kcl", "--pipeline", &pipeline, "--state", &state, "--out", &own]);
+    super::run_of(
+        command
+            .stdout(log)
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+            .wait_with_output()
+            .unwrap(),
+    )
+    .failed(2, &[shown]);
 }
 
 #[test]
@@ -349,5 +521,10 @@ fn help_says_what_is_needed() {
     let run = streamgauge(&["kcl", "--help"]);
     let help = run.succeeded().stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(help.contains("It needs --pipeline, --state, and --out, --partials or both"), "{help}");
-    assert!(help.contains("--pipeline <FILE.toml> --state <PLACE> <--out <FILE|DIR>|--partials <PLACE>>"), "{help}");
+    assert!(
+        help.contains(
+            "--pipeline <FILE.toml> --state <PLACE> <--out <FILE|DIR>|--partials <PLACE>>"
+        ),
+        "{help}"
+    );
 }

@@ -17,7 +17,12 @@ fn lines(text: &str) -> Vec<Value> {
 
 /// The notes about late records.
 fn notes(run: &Run) -> Vec<&str> {
-    run.stderr.lines().filter(|line| line.contains("came late") || line.contains("--max-delay") || line.contains("--late")).collect()
+    run.stderr
+        .lines()
+        .filter(|line| {
+            line.contains("came late") || line.contains("--max-delay") || line.contains("--late")
+        })
+        .collect()
 }
 
 #[test]
@@ -27,7 +32,12 @@ fn s78_late_records_are_told_at_the_end_and_written_down() {
     let arguments = ["run", "--time", "time", "--window", "1d", "--output", "csv"];
     let run = streamgauge_reading(&arguments, input.as_bytes());
     assert_eq!(run.succeeded().stdout.lines().count(), 2, "one day: {}", run.stdout);
-    run.says(&["note: 12 of 15 records came late and are in no window\n", "--max-delay DURATION", "`unbounded`", "--late FILE"]);
+    run.says(&[
+        "note: 12 of 15 records came late and are in no window\n",
+        "--max-delay DURATION",
+        "`unbounded`",
+        "--late FILE",
+    ]);
     assert!(notes(&run).iter().all(|line| line.chars().count() <= 80), "{}", run.stderr);
     let quiet = streamgauge_reading(&[&arguments[..], &["-q"]].concat(), input.as_bytes());
     quiet.succeeded().says(&["12 of 15 records came late"]);
@@ -42,7 +52,10 @@ fn s78_late_records_are_told_at_the_end_and_written_down() {
         "file": "stdin", "line": 4, "time": "2015-05-19T10:00:01.000Z", "watermark": "2015-05-20T09:59:52.999Z", "data": fourth,
     });
     assert_eq!(written[0], expected, "standard input waits 10 s");
-    let all = streamgauge_reading(&[&arguments[..], &["--max-delay", "unbounded"]].concat(), input.as_bytes());
+    let all = streamgauge_reading(
+        &[&arguments[..], &["--max-delay", "unbounded"]].concat(),
+        input.as_bytes(),
+    );
     assert_eq!((all.succeeded().stdout.lines().count(), notes(&all)), (5, vec![]));
 }
 
@@ -84,11 +97,15 @@ fn s78_late_records_are_the_same_on_any_number_of_threads() {
 #[test]
 fn s79_run_judges_against_the_clock_where_it_reads_a_pipe() {
     let folder = Folder::new("max_ahead");
-    let input = [hits(20), String::from("{\"ts\":\"2999-01-01T00:00:00Z\",\"bytes\":1}\n"), hits(40)].concat();
-    let arguments = ["run", "--time", "ts", "--window", "10s", "--output", "json", "--agg", "count"];
+    let input =
+        [hits(20), String::from("{\"ts\":\"2999-01-01T00:00:00Z\",\"bytes\":1}\n"), hits(40)]
+            .concat();
+    let arguments =
+        ["run", "--time", "ts", "--window", "10s", "--output", "json", "--agg", "count"];
     let run = streamgauge_reading(&arguments, input.as_bytes());
     run.succeeded().says(&["40 of 61 records came late"]);
-    let run = streamgauge_reading(&[&arguments[..], &["--max-ahead", "1d"]].concat(), input.as_bytes());
+    let run =
+        streamgauge_reading(&[&arguments[..], &["--max-ahead", "1d"]].concat(), input.as_bytes());
     run.succeeded().says(&[
         "dead letter: stdin:21: ts: \"2999-01-01T00:00:00Z\" lies ",
         "and max_ahead is 86400s",
@@ -97,19 +114,25 @@ fn s79_run_judges_against_the_clock_where_it_reads_a_pipe() {
     let filtered = [&arguments[..], &["--max-ahead", "1d", "--where", "bytes != 1"]].concat();
     streamgauge_reading(&filtered, input.as_bytes()).succeeded().says(&["dead letters 0, late 0"]);
 
-    let (file, pipeline) = (folder.file("hits.jsonl", &input), folder.file("p.toml", "max_ahead = \"1d\"\n"));
+    let (file, pipeline) =
+        (folder.file("hits.jsonl", &input), folder.file("p.toml", "max_ahead = \"1d\"\n"));
     let refused = streamgauge(&[&arguments[..], &["--max-ahead", "1d", &file]].concat());
-    refused.failed(2, &["--max-ahead is judged against the clock", "a regular file has no arrival times"]);
+    refused.failed(
+        2,
+        &["--max-ahead is judged against the clock", "a regular file has no arrival times"],
+    );
     streamgauge(&[&arguments[..], &["--max-ahead", "off", &file]].concat()).succeeded();
     streamgauge(&[&arguments[..], &["--pipeline", &pipeline, &file]].concat())
         .succeeded()
         .says(&["note: max_ahead is judged against the clock"]);
-    streamgauge_reading(&[&arguments[..], &["--max-ahead", "soon"]].concat(), b"").failed(2, &["--max-ahead: "]);
+    streamgauge_reading(&[&arguments[..], &["--max-ahead", "soon"]].concat(), b"")
+        .failed(2, &["--max-ahead: "]);
 }
 
 #[test]
 fn a_place_for_late_records_that_cannot_be_written_is_an_error() {
     let folder = Folder::new("late_unwritable");
     let (file, late) = (folder.file("hits.jsonl", hits(10)), folder.path("no/late.jsonl"));
-    streamgauge(&["run", &file, "--late", &late]).failed(1, &["late.jsonl: late records cannot be written: "]);
+    streamgauge(&["run", &file, "--late", &late])
+        .failed(1, &["late.jsonl: late records cannot be written: "]);
 }

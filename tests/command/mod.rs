@@ -40,7 +40,12 @@ impl Run {
     /// The run's output as JSON Lines; the run must have succeeded.
     fn json(&self) -> Vec<Value> {
         self.succeeded();
-        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+        self.stdout
+            .lines()
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+            })
+            .collect()
     }
 
     fn succeeded(&self) -> &Self {
@@ -68,7 +73,12 @@ impl Run {
     fn closing_line(&self) -> String {
         let first = self.stderr.lines().position(|line| line.starts_with("records "));
         let first = first.unwrap_or_else(|| panic!("no closing line: {}", self.stderr));
-        let lines: Vec<&str> = self.stderr.lines().skip(first).take_while(|line| !line.starts_with("error: ")).collect();
+        let lines: Vec<&str> = self
+            .stderr
+            .lines()
+            .skip(first)
+            .take_while(|line| !line.starts_with("error: "))
+            .collect();
         lines.join("\n").replace(",\n  ", ", ").replace('\n', ", ")
     }
 }
@@ -86,7 +96,12 @@ fn streamgauge(arguments: &[&str]) -> Run {
 
 /// Runs with bytes on standard input.
 fn streamgauge_reading(arguments: &[&str], input: &[u8]) -> Run {
-    let mut child = command(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
     // A run that ends early closes the pipe; that is the test's to judge by its exit code.
@@ -139,8 +154,12 @@ fn project_file(path: &str) -> String {
 fn hits(count: u64) -> String {
     let line = |n: u64| {
         let (ts, url) = (1_704_067_200_000 + n * 1000, n % 7 * n % 5);
-        let (country, status) = (["DE", "FR", "JP"][n as usize % 3], if n.is_multiple_of(10) { 503 } else { 200 });
-        format!("{{\"ts\":{ts},\"url\":\"/{url}\",\"country\":\"{country}\",\"status\":{status},\"bytes\":{}}}\n", n * 10)
+        let (country, status) =
+            (["DE", "FR", "JP"][n as usize % 3], if n.is_multiple_of(10) { 503 } else { 200 });
+        format!(
+            "{{\"ts\":{ts},\"url\":\"/{url}\",\"country\":\"{country}\",\"status\":{status},\"bytes\":{}}}\n",
+            n * 10
+        )
     };
     (0..count).map(line).collect()
 }

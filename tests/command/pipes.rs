@@ -10,8 +10,12 @@ fn a_closed_pipe_ends_quietly() {
     let file = folder.file("hits.jsonl", hits(20_000));
     // S46
     for output in ["json", "csv", "table"] {
-        let arguments = ["run", &file, "--time", "ts", "--window", "1m", "--every", "1s", "--group", "url", "--output", output];
-        let mut child = command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let arguments = [
+            "run", &file, "--time", "ts", "--window", "1m", "--every", "1s", "--group", "url",
+            "--output", output,
+        ];
+        let mut child =
+            command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut head = [0; 64];
         child.stdout.take().unwrap().read_exact(&mut head).unwrap();
         let left = child.wait_with_output().unwrap();
@@ -36,9 +40,13 @@ fn s46_answers_that_are_lost_are_an_error() {
     let (file, partials) = (folder.file("hits.jsonl", hits(100)), folder.path("partials"));
     redirected(&format!("run '{file}' --partials '{partials}' -q"), "").succeeded();
     for output in ["json", "csv", "table"] {
-        for arguments in [format!("run '{file}' --output {output}"), format!("merge '{partials}' --output {output}")] {
+        for arguments in [
+            format!("run '{file}' --output {output}"),
+            format!("merge '{partials}' --output {output}"),
+        ] {
             redirected(&arguments, ">&-").failed(1, &["error: standard output is closed"]);
-            redirected(&arguments, ">/dev/full").failed(1, &["error: cannot write to standard output: No space left on device"]);
+            redirected(&arguments, ">/dev/full")
+                .failed(1, &["error: cannot write to standard output: No space left on device"]);
             redirected(&arguments, ">/dev/null").succeeded();
         }
     }
@@ -51,7 +59,11 @@ fn s46_answers_that_are_lost_are_an_error() {
 fn a_closed_standard_error_does_no_harm() {
     let folder = Folder::new("a_closed_standard_error_does_no_harm");
     let file = folder.file("hits.jsonl", hits(10));
-    let mut child = command(&["run", &file, "--output", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command(&["run", &file, "--output", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     drop(child.stderr.take());
     let left = child.wait_with_output().unwrap();
     assert_eq!(left.status.code(), Some(0));
@@ -61,11 +73,32 @@ fn a_closed_standard_error_does_no_harm() {
 /// S11: "errors per minute" says a minute when the next minute's traffic comes, whatever that is.
 #[test]
 fn s11_a_window_comes_out_when_only_filtered_records_follow() {
-    let line = |time: &str, status: u32| format!("{{\"ts\":\"2024-01-01T00:{time}Z\",\"status\":{status}}}\n");
-    let arguments = ["run", "--time", "ts", "--window", "1m", "--max-delay", "0s", "--where", "status >= 500", "--output", "json"];
-    let mut child = command(&arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let line = |time: &str, status: u32| {
+        format!("{{\"ts\":\"2024-01-01T00:{time}Z\",\"status\":{status}}}\n")
+    };
+    let arguments = [
+        "run",
+        "--time",
+        "ts",
+        "--window",
+        "1m",
+        "--max-delay",
+        "0s",
+        "--where",
+        "status >= 500",
+        "--output",
+        "json",
+    ];
+    let mut child = command(&arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all((line("00:10", 500) + &line("00:59", 200) + &line("01:00", 200)).as_bytes()).unwrap();
+    stdin
+        .write_all((line("00:10", 500) + &line("00:59", 200) + &line("01:00", 200)).as_bytes())
+        .unwrap();
     stdin.flush().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.next().unwrap().unwrap().contains("\"count\":1"));
@@ -79,7 +112,12 @@ fn a_window_comes_out_while_the_input_is_still_open() {
     let arguments = ["run", "--time", "ts", "--window", "10s", "--max-delay", "0s", "--output"];
     for (output, header) in [("json", false), ("csv", true), ("table", true)] {
         let arguments = [&arguments[..], &[output]].concat();
-        let mut child = command(&arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command(&arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(hits(11).as_bytes()).unwrap();
         stdin.flush().unwrap();
@@ -98,14 +136,21 @@ fn a_window_comes_out_while_the_input_is_still_open() {
 #[test]
 fn s81_a_leap_over_many_windows_takes_little_memory() {
     let line = |ts: u64, key: u64| format!("{{\"ts\":{ts},\"k\":{key}}}\n");
-    let input: String = (0..3000).map(|n| line(n, n)).chain((0..3).map(|n| line(7_200_000 + n, 1))).collect();
+    let input: String =
+        (0..3000).map(|n| line(n, n)).chain((0..3).map(|n| line(7_200_000 + n, 1))).collect();
     // The answers of all windows at once would take half a gigabyte.
     let script = format!(
         "ulimit -v 300000; exec '{}' run --format jsonl --time ts --time-format ms --window 30m --every 1s --agg 'top(1, k)' --output csv",
         env!("CARGO_BIN_EXE_streamgauge")
     );
     let mut shell = Command::new("bash");
-    let mut child = shell.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = shell
+        .args(["-c", &script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
     let run = super::run_of(child.wait_with_output().unwrap());
@@ -117,18 +162,37 @@ fn s81_a_leap_over_many_windows_takes_little_memory() {
 #[test]
 fn s81_the_first_answer_comes_however_many_windows_follow() {
     let folder = Folder::new("s81_the_first_answer_comes_however_many_windows_follow");
-    let records: String = (1..=5).map(|n| format!("{{\"ts\":{}}}\n", 1_000_000_000_000u64 + n * 100_000_000_000)).collect();
+    let records: String = (1..=5)
+        .map(|n| format!("{{\"ts\":{}}}\n", 1_000_000_000_000u64 + n * 100_000_000_000))
+        .collect();
     let file = folder.file("five.jsonl", records);
     for threads in ["1", "2"] {
-        let window = ["--time", "ts", "--time-format", "ms", "--window", "1d", "--every", "1ms", "--output", "json"];
+        let window = [
+            "--time",
+            "ts",
+            "--time-format",
+            "ms",
+            "--window",
+            "1d",
+            "--every",
+            "1ms",
+            "--output",
+            "json",
+        ];
         let arguments = [&["run", &file, "--threads", threads][..], &window].concat();
-        let mut child = command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child =
+            command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let (tell, told) = std::sync::mpsc::channel();
         std::thread::spawn(move || drop(tell.send(BufReader::new(stdout).lines().next())));
-        let line = told.recv_timeout(std::time::Duration::from_secs(60)).expect("it comes before all windows have been looked at");
+        let line = told
+            .recv_timeout(std::time::Duration::from_secs(60))
+            .expect("it comes before all windows have been looked at");
         let line = line.expect("a first line").unwrap();
-        assert!(line.contains("2004-11-08T11:33:20.001Z") && line.contains("\"count\":1"), "{line}");
+        assert!(
+            line.contains("2004-11-08T11:33:20.001Z") && line.contains("\"count\":1"),
+            "{line}"
+        );
         assert!(child.wait().unwrap().success());
     }
 }

@@ -7,7 +7,8 @@ use std::fmt::Write;
 
 /// The rows of a run over JSON Lines.
 fn rows(arguments: &[&str], input: &str) -> Vec<Value> {
-    streamgauge_reading(&[&["run", "--output", "json"], arguments].concat(), input.as_bytes()).json()
+    streamgauge_reading(&[&["run", "--output", "json"], arguments].concat(), input.as_bytes())
+        .json()
 }
 
 /// The only row.
@@ -28,13 +29,18 @@ fn values<T: std::fmt::Display>(values: impl IntoIterator<Item = T>) -> String {
 /// A stream of numbers that look random: a linear congruential generator (Knuth, The Art of
 /// Computer Programming, 3.3.4, table 1, line 26).
 fn noise(seed: u64) -> impl Iterator<Item = u64> {
-    let step = |n: u64| n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    let step =
+        |n: u64| n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     std::iter::successors(Some(step(seed)), move |n| Some(step(*n))).map(|n| n >> 33)
 }
 
 /// Values of which a few are frequent.
 fn skewed(count: usize) -> Vec<u64> {
-    noise(7).zip(noise(8)).take(count).map(|(a, b)| (a % 1000) * (b % 1000) / 1000 * (a % 7)).collect()
+    noise(7)
+        .zip(noise(8))
+        .take(count)
+        .map(|(a, b)| (a % 1000) * (b % 1000) / 1000 * (a % 7))
+        .collect()
 }
 
 const MILLISECONDS: [&str; 6] = ["--time", "x", "--time-format", "ms", "--window", "10ms"];
@@ -43,7 +49,13 @@ const MILLISECONDS: [&str; 6] = ["--time", "x", "--time-format", "ms", "--window
 /// per cent.
 #[test]
 fn s29_a_sentinel_spoils_no_percentile() {
-    for sentinel in ["1.7976931348623157e308", "3.4028234663852886e38", "1e30", "-1.7976931348623157e308", "5e-324"] {
+    for sentinel in [
+        "1.7976931348623157e308",
+        "3.4028234663852886e38",
+        "1e30",
+        "-1.7976931348623157e308",
+        "5e-324",
+    ] {
         let values = (1..=100).map(|n| n.to_string()).chain([sentinel.to_owned()]);
         let row = row(&["--agg", "count, p50(x), p90(x), p99(x), max(x)"], &self::values(values));
         // Of 101 values in order the sentinel is the last, or the first.
@@ -53,7 +65,9 @@ fn s29_a_sentinel_spoils_no_percentile() {
             let truth = (rank - first) as f64;
             assert!((bound("value") - truth).abs() <= 0.005 * truth, "{sentinel}: {row}");
             assert!(
-                bound("lower") <= truth && truth <= bound("upper") && bound("upper") - bound("lower") < 0.01 * truth,
+                bound("lower") <= truth
+                    && truth <= bound("upper")
+                    && bound("upper") - bound("lower") < 0.01 * truth,
                 "{sentinel}: {row}"
             );
         }
@@ -71,7 +85,8 @@ fn s3_a_record_at_the_end_is_in_the_next_window() {
 fn s4_windows_do_not_depend_on_the_first_record_and_offsets_are_taken_modulo_the_slide() {
     let alone = rows(&MILLISECONDS, &values([17]));
     assert_eq!(starts(&alone), starts(&rows(&MILLISECONDS, &values([13, 17]))));
-    let shifted = |offset: &str| rows(&[&MILLISECONDS[..], &["--offset", offset]].concat(), &values([17]));
+    let shifted =
+        |offset: &str| rows(&[&MILLISECONDS[..], &["--offset", offset]].concat(), &values([17]));
     assert_eq!(shifted("3ms"), shifted("23ms"));
     assert_eq!(starts(&shifted("3ms")), ["1970-01-01T00:00:00.013Z"]);
 }
@@ -80,7 +95,10 @@ fn s4_windows_do_not_depend_on_the_first_record_and_offsets_are_taken_modulo_the
 fn s5_every_record_is_in_one_tumbling_window() {
     let times: Vec<u64> = noise(1).map(|n| n % 1000).take(500).collect();
     let rows = rows(&[&MILLISECONDS[..], &["--max-delay", "1s"]].concat(), &values(&times));
-    assert_eq!(column(&rows, "count").into_iter().map(|count| count.as_u64().unwrap()).sum::<u64>(), 500);
+    assert_eq!(
+        column(&rows, "count").into_iter().map(|count| count.as_u64().unwrap()).sum::<u64>(),
+        500
+    );
 }
 
 #[test]
@@ -93,7 +111,10 @@ fn s8_s9_windows_without_records_do_not_come_out_and_without_windows_there_is_on
 fn s12_a_window_fires_at_its_end_plus_the_delay() {
     let delayed = |last: u64| {
         let arguments = [&MILLISECONDS[..], &["--max-delay", "5ms"]].concat();
-        let counts = column(&rows(&arguments, &values([0, last, 1])), "count").into_iter().cloned().collect::<Vec<_>>();
+        let counts = column(&rows(&arguments, &values([0, last, 1])), "count")
+            .into_iter()
+            .cloned()
+            .collect::<Vec<_>>();
         counts[0].clone()
     };
     assert_eq!((delayed(14), delayed(15)), (json!(2), json!(1)));
@@ -101,7 +122,10 @@ fn s12_a_window_fires_at_its_end_plus_the_delay() {
 
 #[test]
 fn s20_sums_of_floats_do_not_depend_on_the_order() {
-    let mut floats: Vec<String> = noise(3).take(1000).map(|n| format!("{}e{}", n % 100_000, (n / 7 % 40) as i64 - 20)).collect();
+    let mut floats: Vec<String> = noise(3)
+        .take(1000)
+        .map(|n| format!("{}e{}", n % 100_000, (n / 7 % 40) as i64 - 20))
+        .collect();
     let arguments = ["--agg", "sum(x), mean(x), variance(x)"];
     let forwards = row(&arguments, &values(&floats));
     floats.reverse();
@@ -115,7 +139,17 @@ fn s20_sums_of_floats_do_not_depend_on_the_order() {
 fn s22_over_no_values_the_count_is_0_and_all_else_is_null() {
     let agg = "count, count(x), sum(x), mean(x), min(x), max(x), variance(x), stddev(x), first(x), last(x), p50(x)";
     let row = row(&["--agg", agg], "{\"y\":1}\n{\"x\":null}\n");
-    for name in ["sum(x)", "mean(x)", "min(x)", "max(x)", "variance(x)", "stddev(x)", "first(x)", "last(x)", "p50(x)"] {
+    for name in [
+        "sum(x)",
+        "mean(x)",
+        "min(x)",
+        "max(x)",
+        "variance(x)",
+        "stddev(x)",
+        "first(x)",
+        "last(x)",
+        "p50(x)",
+    ] {
         assert_eq!(row[name], Value::Null, "{name}");
     }
     assert_eq!((&row["count"], &row["count(x)"]), (&json!(2), &json!(0)));
@@ -123,8 +157,11 @@ fn s22_over_no_values_the_count_is_0_and_all_else_is_null() {
 
 #[test]
 fn s23_variance_is_that_of_a_sample_and_stands_an_offset() {
-    let of =
-        |values_: [f64; 4]| row(&["--agg", "variance(x)"], &values(values_.map(|x| format!("{x:.1}"))))["variance(x)"].as_f64().unwrap();
+    let of = |values_: [f64; 4]| {
+        row(&["--agg", "variance(x)"], &values(values_.map(|x| format!("{x:.1}"))))["variance(x)"]
+            .as_f64()
+            .unwrap()
+    };
     assert!((of([4.0, 7.0, 13.0, 16.0]) - 30.0).abs() < 1e-12);
     assert!((of([1e9 + 4.0, 1e9 + 7.0, 1e9 + 13.0, 1e9 + 16.0]) - 30.0).abs() < 1e-6);
     assert_eq!(row(&["--agg", "variance(x)"], &values([5]))["variance(x)"], Value::Null);
@@ -149,7 +186,10 @@ fn s26_s27_s28_top_rows_carry_bounds_that_hold_and_come_in_order() {
     let mut best: Vec<(u64, u64)> = truth.iter().map(|(key, count)| (*key, *count)).collect();
     best.sort_by_key(|(key, count)| (u64::MAX - count, *key));
     let all = row["all"].as_array().unwrap();
-    let exact: Vec<(u64, u64)> = all.iter().map(|top| (top["key"].as_u64().unwrap(), top["count"].as_u64().unwrap())).collect();
+    let exact: Vec<(u64, u64)> = all
+        .iter()
+        .map(|top| (top["key"].as_u64().unwrap(), top["count"].as_u64().unwrap()))
+        .collect();
     assert_eq!(exact, best[..20]);
     for top in all {
         assert_eq!((&top["lower"], &top["upper"]), (&top["count"], &top["count"]));
@@ -164,8 +204,10 @@ fn s26_s27_s28_top_rows_carry_bounds_that_hold_and_come_in_order() {
 
 #[test]
 fn edge_11_s28_ties_come_by_key() {
-    let row = row(&["--agg", "top(4, x)"], &values(["\"b\"", "10", "9", "\"a\"", "9", "\"b\"", "\"a\""]));
-    let keys: Vec<&Value> = row["top(4, x)"].as_array().unwrap().iter().map(|top| &top["key"]).collect();
+    let row =
+        row(&["--agg", "top(4, x)"], &values(["\"b\"", "10", "9", "\"a\"", "9", "\"b\"", "\"a\""]));
+    let keys: Vec<&Value> =
+        row["top(4, x)"].as_array().unwrap().iter().map(|top| &top["key"]).collect();
     assert_eq!(keys, [&json!(9), &json!("a"), &json!("b"), &json!(10)]);
 }
 
@@ -191,17 +233,30 @@ fn edge_10_s29_percentiles_are_of_nearest_rank_within_half_a_percent() {
 fn s30_s31_distinct_counts_and_frequencies_enclose_the_truth() {
     let few = row(&["--agg", "distinct(x)"], &values((0..3_000).map(|n| n % 1_000)));
     assert_eq!(few["distinct(x)"], json!({"value": 1000, "lower": 1000, "upper": 1000}));
-    let many = row(&["--agg", "distinct(x), frequency(x, 7)"], &values((0..60_000).map(|n| n % 50_000)));
+    let many =
+        row(&["--agg", "distinct(x), frequency(x, 7)"], &values((0..60_000).map(|n| n % 50_000)));
     let bound = |column: &str, which: &str| many[column][which].as_u64().unwrap();
-    assert!((bound("distinct(x)", "lower")..=bound("distinct(x)", "upper")).contains(&50_000), "{many}");
-    assert!(bound("distinct(x)", "lower") > 45_000 && bound("distinct(x)", "upper") < 55_000, "{many}");
-    assert!(bound("frequency(x, 7)", "upper") >= 2 && bound("frequency(x, 7)", "value") >= 2, "{many}");
+    assert!(
+        (bound("distinct(x)", "lower")..=bound("distinct(x)", "upper")).contains(&50_000),
+        "{many}"
+    );
+    assert!(
+        bound("distinct(x)", "lower") > 45_000 && bound("distinct(x)", "upper") < 55_000,
+        "{many}"
+    );
+    assert!(
+        bound("frequency(x, 7)", "upper") >= 2 && bound("frequency(x, 7)", "value") >= 2,
+        "{many}"
+    );
 }
 
 #[test]
 fn s37_a_comparison_with_a_missing_field_is_false() {
     let input = "{\"x\":1}\n{\"y\":1}\n{\"x\":null}\n";
-    let count = |predicate: &str| row(&["--where", predicate, "--agg", "count(x) as with, count as all"], input)["all"].clone();
+    let count = |predicate: &str| {
+        row(&["--where", predicate, "--agg", "count(x) as with, count as all"], input)["all"]
+            .clone()
+    };
     assert_eq!(count("x == 1"), json!(1));
     assert_eq!(count("x != 2"), json!(1));
     assert_eq!(count("not (x == 2)"), json!(3));
@@ -216,14 +271,18 @@ fn s39_of_a_duplicate_key_the_last_counts() {
 /// A frequency counts what is equal to its value in a predicate.
 #[test]
 fn a_frequency_in_quotes_counts_text_and_numbers_that_are_written_so() {
-    let agg =
-        ["--agg", "frequency(x, '200') as quoted, frequency(x, 200) as bare, frequency(x, 'true') as truth, frequency(x, 'a') as text"];
+    let agg = [
+        "--agg",
+        "frequency(x, '200') as quoted, frequency(x, 200) as bare, frequency(x, 'true') as truth, frequency(x, 'a') as text",
+    ];
     let counts = |input: &str| {
         let row = row(&agg, input);
         ["quoted", "bare", "truth", "text"].map(|column| row[column]["value"].as_u64().unwrap())
     };
     assert_eq!(
-        counts("{\"x\":200}\n{\"x\":\"200\"}\n{\"x\":2e2}\n{\"x\":true}\n{\"x\":\"true\"}\n{\"x\":\"a\"}\n{\"x\":404}\n"),
+        counts(
+            "{\"x\":200}\n{\"x\":\"200\"}\n{\"x\":2e2}\n{\"x\":true}\n{\"x\":\"true\"}\n{\"x\":\"a\"}\n{\"x\":404}\n"
+        ),
         [3, 3, 2, 1]
     );
     assert_eq!(counts("y,x\n0,200\n0,0200\n0,a\n0,200\n"), [2, 3, 0, 1]);

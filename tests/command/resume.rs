@@ -13,11 +13,20 @@ use std::time::Duration;
 
 /// Lines of JSON with these times, in seconds of one minute.
 fn at(seconds: &[u32]) -> String {
-    seconds.iter().map(|second| format!("{{\"ts\":{}}}\n", 1_700_000_000_000 + u64::from(*second) * 1000)).collect()
+    seconds
+        .iter()
+        .map(|second| format!("{{\"ts\":{}}}\n", 1_700_000_000_000 + u64::from(*second) * 1000))
+        .collect()
 }
 
 fn append(path: &str, text: &str) {
-    OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
 }
 
 /// Counts per window that all runs together have given.
@@ -29,13 +38,22 @@ struct Log {
 
 impl Log {
     fn new(name: &str, flags: &[&str]) -> Self {
-        Log { folder: Folder::new(name), flags: flags.iter().map(|flag| (*flag).to_owned()).collect(), answers: Answers::new() }
+        Log {
+            folder: Folder::new(name),
+            flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            answers: Answers::new(),
+        }
     }
 
     fn arguments(&self, files: &[&str]) -> Vec<String> {
         let files = files.iter().map(|file| self.folder.path(file));
         let always = ["--time", "ts", "--window", "10s", "--output", "json"].map(str::to_owned);
-        ["run".to_owned()].into_iter().chain(files).chain(always).chain(self.flags.iter().cloned()).collect()
+        ["run".to_owned()]
+            .into_iter()
+            .chain(files)
+            .chain(always)
+            .chain(self.flags.iter().cloned())
+            .collect()
     }
 
     fn run(&mut self, files: &[&str]) -> Run {
@@ -51,11 +69,17 @@ impl Log {
     /// The rows of one run over these files, without a state.
     fn expected(&self, files: &[&str]) -> Vec<Value> {
         let arguments = self.arguments(files);
-        contents(&whole(&arguments.iter().map(String::as_str).collect::<Vec<_>>())).into_iter().cloned().collect()
+        contents(&whole(&arguments.iter().map(String::as_str).collect::<Vec<_>>()))
+            .into_iter()
+            .cloned()
+            .collect()
     }
 
     fn is_one_run_over(&self, files: &[&str]) {
-        assert_eq!(contents(&self.answers).into_iter().cloned().collect::<Vec<_>>(), self.expected(files));
+        assert_eq!(
+            contents(&self.answers).into_iter().cloned().collect::<Vec<_>>(),
+            self.expected(files)
+        );
     }
 }
 
@@ -94,11 +118,16 @@ fn s85_a_renamed_file_goes_on_under_its_new_name() {
         append(&file, &at(&[13]));
         fs::rename(&file, log.folder.path("app.log.1")).unwrap();
         log.folder.file("app.log", at(&[25, 36]));
-        log.run(&["app.log"]).failed(1, &["app.log.1 now", "21 bytes", "were not counted", "name", "as an input"]);
+        log.run(&["app.log"])
+            .failed(1, &["app.log.1 now", "21 bytes", "were not counted", "name", "as an input"]);
         log.run(&["app.log.1", "app.log"]).succeeded();
         log.is_one_run_over(&["app.log.1", "app.log"]);
         assert_eq!(log.run(&["app.log.1", "app.log"]).json(), Vec::<Value>::new());
-        assert_eq!(log.run(&["app.log"]).json(), Vec::<Value>::new(), "all of the other was counted");
+        assert_eq!(
+            log.run(&["app.log"]).json(),
+            Vec::<Value>::new(),
+            "all of the other was counted"
+        );
         // A writer goes on in the file that it has open.
         append(&log.folder.path("app.log.1"), &at(&[14]));
         log.run(&["app.log"]).failed(1, &["app.log.1", "were not counted"]);
@@ -112,7 +141,13 @@ fn s85_a_log_that_was_compressed_after_it_was_counted_is_not_counted_again() {
     log.run(&["app.log"]).succeeded();
     append(&file, &at(&[14]));
     fs::rename(&file, log.folder.path("app.log.1")).unwrap();
-    assert!(std::process::Command::new("gzip").arg(log.folder.path("app.log.1")).status().unwrap().success());
+    assert!(
+        std::process::Command::new("gzip")
+            .arg(log.folder.path("app.log.1"))
+            .status()
+            .unwrap()
+            .success()
+    );
     log.folder.file("app.log", at(&[25]));
     log.run(&["app.log.1.gz", "app.log"]).succeeded();
     log.is_one_run_over(&["app.log.1.gz", "app.log"]);
@@ -126,10 +161,14 @@ fn s85_what_was_seen_and_not_counted_must_be_found() {
     log.run(&["log"]).succeeded();
     fs::remove_file(&file).unwrap();
     log.folder.file("log", at(&[31]));
-    log.run(&["log"]).failed(1, &["14 bytes", "not counted and are not found", "begin with another --state"]);
+    log.run(&["log"])
+        .failed(1, &["14 bytes", "not counted and are not found", "begin with another --state"]);
     log.folder.file("moved", at(&[1]) + "{\"ts\":1700000009000}\n");
     log.run(&["moved", "log"]).succeeded();
-    assert_eq!(contents(&log.answers).iter().map(|row| &row["count"]).collect::<Vec<_>>(), [&json!(2), &json!(1)]);
+    assert_eq!(
+        contents(&log.answers).iter().map(|row| &row["count"]).collect::<Vec<_>>(),
+        [&json!(2), &json!(1)]
+    );
 }
 
 #[test]
@@ -147,13 +186,16 @@ fn s85_the_spelling_of_a_path_does_not_matter() {
         assert_eq!(rows.len(), usize::from(spelling == "a"), "{spelling}");
         run(&["--state", "state-partials", "--partials", &partials]).succeeded();
     }
-    let merged = streamgauge(&["merge", &partials, "--time", "ts", "--window", "10s", "--output", "json"]).json();
+    let merged =
+        streamgauge(&["merge", &partials, "--time", "ts", "--window", "10s", "--output", "json"])
+            .json();
     assert_eq!(merged[0]["count"], json!(2));
 }
 
 #[test]
 fn s86_an_earlier_file_that_grows_is_not_late_and_keeps_its_place() {
-    let mut log = Log::new("resume_delay", &["--max-delay", "5s", "--agg", "count, first(ts), last(ts)"]);
+    let mut log =
+        Log::new("resume_delay", &["--max-delay", "5s", "--agg", "count, first(ts), last(ts)"]);
     log.folder.file("a", at(&[1]));
     log.folder.file("b", at(&[101]));
     log.run(&["a", "b"]).succeeded();
@@ -170,7 +212,8 @@ fn s86_an_earlier_file_that_grows_is_not_late_and_keeps_its_place() {
     append(&log.folder.path("c"), &at(&[121]));
     log.run(&["d", "a", "b", "c"]).succeeded();
     log.is_one_run_over(&["d", "a", "b", "c"]);
-    log.run(&["d", "a", "c", "b"]).failed(1, &["late while it was the last file", "begin with another --state"]);
+    log.run(&["d", "a", "c", "b"])
+        .failed(1, &["late while it was the last file", "begin with another --state"]);
 }
 
 #[test]
@@ -198,30 +241,48 @@ fn s86_a_line_that_two_files_end_within_raises_the_revision_when_it_is_whole() {
     log.run(&["a", "b"]).succeeded();
     append(&log.folder.path("a"), "000003000}\n");
     let second = log.run(&["a", "b"]).json();
-    assert_eq!(second.iter().map(|row| (&row["revision"], &row["count"])).collect::<Vec<_>>(), [(&json!(1), &json!(3))]);
+    assert_eq!(
+        second.iter().map(|row| (&row["revision"], &row["count"])).collect::<Vec<_>>(),
+        [(&json!(1), &json!(3))]
+    );
     log.is_one_run_over(&["a", "b"]);
 }
 
 #[test]
 fn s88_rows_of_groups_past_the_limit_are_retracted() {
-    let line = |second: u32, group: &str| format!("{{\"ts\":{},\"g\":\"{group}\"}}\n", 1_700_000_000_000 + u64::from(second) * 1000);
+    let line = |second: u32, group: &str| {
+        format!("{{\"ts\":{},\"g\":\"{group}\"}}\n", 1_700_000_000_000 + u64::from(second) * 1000)
+    };
     let flags = ["--every", "5s", "--group", "g", "--limit-groups", "2"];
     let mut log = Log::new("resume_groups", &flags);
     log.folder.file("a", line(1, "m1") + &line(1, "m2"));
     log.run(&["a"]).succeeded();
     append(&log.folder.path("a"), &(line(7, "a1") + &line(7, "a2")));
     let second = log.run(&["a"]).json();
-    let retracted: Vec<&Value> = second.iter().filter(|row| row.get("retracted") == Some(&json!(true))).collect();
-    assert_eq!(retracted.iter().map(|row| row["group"]["g"].as_str().unwrap()).collect::<Vec<_>>(), ["m1", "m2"]);
-    assert!(retracted.iter().all(|row| row["revision"] == json!(1) && row.get("count").is_none()), "{retracted:?}");
+    let retracted: Vec<&Value> =
+        second.iter().filter(|row| row.get("retracted") == Some(&json!(true))).collect();
+    assert_eq!(
+        retracted.iter().map(|row| row["group"]["g"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["m1", "m2"]
+    );
+    assert!(
+        retracted.iter().all(|row| row["revision"] == json!(1) && row.get("count").is_none()),
+        "{retracted:?}"
+    );
     log.is_one_run_over(&["a"]);
     // In CSV, and of one run that answers a window again because of a late record.
     let csv = ["--output", "csv", "--max-delay", "0s", "--lateness", "1h"];
-    let late = log.folder.file("late", line(1, "m") + &line(1, "n") + &line(30, "z") + &line(2, "a"));
-    let run = streamgauge(&[&["run", &late, "--time", "ts", "--window", "10s"], &flags[2..], &csv].concat());
+    let late =
+        log.folder.file("late", line(1, "m") + &line(1, "n") + &line(30, "z") + &line(2, "a"));
+    let run = streamgauge(
+        &[&["run", &late, "--time", "ts", "--window", "10s"], &flags[2..], &csv].concat(),
+    );
     let lines: Vec<&str> = run.succeeded().stdout.lines().collect();
     assert_eq!(lines[0], "window_start,window_end,g,revision,retracted,count");
-    assert!(lines.contains(&"2023-11-14T22:13:20.000Z,2023-11-14T22:13:30.000Z,n,1,true,"), "{lines:?}");
+    assert!(
+        lines.contains(&"2023-11-14T22:13:20.000Z,2023-11-14T22:13:30.000Z,n,1,true,"),
+        "{lines:?}"
+    );
 }
 
 #[test]
@@ -245,15 +306,20 @@ fn s89_an_output_that_is_an_input_is_refused_before_it_is_opened() {
 #[test]
 fn s89_dead_letters_after_a_kill_are_whole_and_come_once() {
     let folder = Folder::new("resume_letters");
-    let (file, state, letters) = (folder.file("log", at(&[1]) + "x\n"), folder.path("state"), folder.path("letters"));
+    let (file, state, letters) =
+        (folder.file("log", at(&[1]) + "x\n"), folder.path("state"), folder.path("letters"));
     let run = ["run", &file, "--state", &state, "--dead-letters", &letters];
     streamgauge(&run).succeeded();
     // What a run that was killed has left.
-    append(&letters, "{\"file\":\"log\",\"line\":3,\"reason\":\"..\",\"data\":\"y\"}\n{\"file\":\"lo");
+    append(
+        &letters,
+        "{\"file\":\"log\",\"line\":3,\"reason\":\"..\",\"data\":\"y\"}\n{\"file\":\"lo",
+    );
     append(&file, "y\nz\n{\"ts\":2}\n");
     streamgauge(&run).succeeded();
     let data = |name: &str| {
-        let letters: Vec<Value> = folder.read(name).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let letters: Vec<Value> =
+            folder.read(name).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         letters.iter().map(|letter| letter["data"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(data("letters"), ["x", "y", "z"]);
@@ -269,7 +335,10 @@ fn s89_answers_that_a_closed_output_did_not_take_come_again() {
     let mut log = Log::new("resume_closed", &["--every", "1s"]);
     let file = log.folder.file("log", hits(20_000));
     let state = log.folder.path("state");
-    let run = ["run", &file, "--time", "ts", "--window", "10s", "--every", "1s", "--output", "json", "--state", &state];
+    let run = [
+        "run", &file, "--time", "ts", "--window", "10s", "--every", "1s", "--output", "json",
+        "--state", &state,
+    ];
     let mut child = command(&run).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let ended = super::run_of(child.wait_with_output().unwrap());
@@ -283,8 +352,15 @@ fn s89_a_pipe_as_a_file_of_state_is_refused() {
     let folder = Folder::new("resume_pipe");
     let (file, state) = (folder.file("log", at(&[1])), folder.path("state"));
     fs::create_dir(&state).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(Path::new(&state).join("run.state")).status().unwrap().success());
-    streamgauge(&["run", &file, "--state", &state]).failed(1, &["run.state is not a regular file", "use another directory"]);
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(Path::new(&state).join("run.state"))
+            .status()
+            .unwrap()
+            .success()
+    );
+    streamgauge(&["run", &file, "--state", &state])
+        .failed(1, &["run.state is not a regular file", "use another directory"]);
 }
 
 #[test]
@@ -307,8 +383,20 @@ fn s89_damage_to_a_file_of_state_is_found() {
 #[test]
 fn partials_of_a_state_keep_their_source() {
     let folder = Folder::new("resume_source");
-    let (file, state, partials) = (folder.file("log", at(&[1])), folder.path("state"), folder.path("partials"));
-    let run = ["run", &file, "--time", "ts", "--window", "10s", "--state", &state, "--partials", &partials];
+    let (file, state, partials) =
+        (folder.file("log", at(&[1])), folder.path("state"), folder.path("partials"));
+    let run = [
+        "run",
+        &file,
+        "--time",
+        "ts",
+        "--window",
+        "10s",
+        "--state",
+        &state,
+        "--partials",
+        &partials,
+    ];
     streamgauge(&[&run[..], &["--source", "web1"]].concat()).succeeded();
     streamgauge(&run).succeeded();
     streamgauge(&[&run[..], &["--source", "web2"]].concat()).failed(2, &["web1", "count twice"]);
@@ -321,8 +409,10 @@ fn s59_runs_over_growing_rotating_and_several_files_are_killed() {
     let mut kills = 0;
     for round in 0.. {
         let several = round % 2 == 0;
-        let mut log = Log::new("resume_killed", if round % 4 < 2 { &["--max-delay", "20s"] } else { &[] });
-        let mut files = if several { vec!["a".to_owned(), "b".to_owned()] } else { vec!["a".to_owned()] };
+        let mut log =
+            Log::new("resume_killed", if round % 4 < 2 { &["--max-delay", "20s"] } else { &[] });
+        let mut files =
+            if several { vec!["a".to_owned(), "b".to_owned()] } else { vec!["a".to_owned()] };
         files.iter().for_each(|file| drop(log.folder.file(file, "")));
         let mut second = 0;
         for step in 0..8 {
@@ -348,7 +438,11 @@ fn s59_runs_over_growing_rotating_and_several_files_are_killed() {
             let arguments: Vec<String> = log.arguments(&names).into_iter().chain(state).collect();
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
             for _ in 0..3 {
-                let mut child = command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+                let mut child = command(&arguments)
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::null())
+                    .spawn()
+                    .unwrap();
                 std::thread::sleep(Duration::from_micros(random.below(60_000) as u64));
                 kills += usize::from(child.try_wait().unwrap().is_none());
                 child.kill().unwrap();

@@ -20,7 +20,10 @@ fn register_and_value(hash: u64) -> (u64, u32) {
         h = (h ^ (h >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
         h ^ (h >> 33)
     };
-    let mixed = hash.wrapping_mul(0x87c3_7b91_1142_53d5).rotate_left(31).wrapping_mul(0x4cf5_ad43_2745_937f);
+    let mixed = hash
+        .wrapping_mul(0x87c3_7b91_1142_53d5)
+        .rotate_left(31)
+        .wrapping_mul(0x4cf5_ad43_2745_937f);
     let mut high = 9001u64 ^ 8;
     let mut low = (9001 ^ mixed ^ 8).wrapping_add(high);
     high = high.wrapping_add(low);
@@ -34,7 +37,8 @@ fn register_and_value(hash: u64) -> (u64, u32) {
 /// the public seed: so they count as a third.
 fn crafted(count: usize) -> String {
     let keys = (1u64..).map(|n| format!("k{n}"));
-    let crafted = keys.filter(|key| register_and_value(hash_bytes(Seed::PUBLIC, key.as_bytes())).1 == 1);
+    let crafted =
+        keys.filter(|key| register_and_value(hash_bytes(Seed::PUBLIC, key.as_bytes())).1 == 1);
     crafted.take(count).map(|key| format!("{{\"u\":\"{key}\",\"ts\":1}}\n")).collect()
 }
 
@@ -52,7 +56,12 @@ fn distinct(run: &Run) -> [u64; 3] {
 /// The secret shows nowhere: not as its digits, nor as its bytes in either order.
 fn hides_the_secret(bytes: &[u8], what: &str) {
     let seed = u64::from_str_radix(SECRET, 16).unwrap();
-    let forms = [SECRET.as_bytes().to_vec(), seed.to_string().into_bytes(), seed.to_le_bytes().to_vec(), seed.to_be_bytes().to_vec()];
+    let forms = [
+        SECRET.as_bytes().to_vec(),
+        seed.to_string().into_bytes(),
+        seed.to_le_bytes().to_vec(),
+        seed.to_be_bytes().to_vec(),
+    ];
     for form in forms {
         assert!(!bytes.windows(form.len()).any(|part| part == form), "{what}");
     }
@@ -62,17 +71,33 @@ fn hides_the_secret(bytes: &[u8], what: &str) {
 fn s84_crafted_keys_count_right_under_a_secret_seed() {
     const KEYS: usize = 60_000;
     let folder = Folder::new("seed_crafted");
-    let (log, secret) = (folder.file("log.jsonl", crafted(KEYS)), folder.file("seed", format!("  {SECRET}\n")));
+    let (log, secret) =
+        (folder.file("log.jsonl", crafted(KEYS)), folder.file("seed", format!("  {SECRET}\n")));
     let run = ["run", &log, "--agg", "distinct(u), count", "--output", "json", "--explain"];
     let [_, value, upper] = distinct(&streamgauge(&run));
     assert!(value < KEYS as u64 / 2 && upper < KEYS as u64, "the keys are no attack: {value}");
     let by_variable = with(&[("STREAMGAUGE_SEED", SECRET)], &run);
     let [lower, value, upper] = distinct(&by_variable);
-    assert!((lower..=upper).contains(&(KEYS as u64)) && value.abs_diff(KEYS as u64) < KEYS as u64 / 20, "{lower} {value} {upper}");
+    assert!(
+        (lower..=upper).contains(&(KEYS as u64)) && value.abs_diff(KEYS as u64) < KEYS as u64 / 20,
+        "{lower} {value} {upper}"
+    );
     let by_file = with(&[("STREAMGAUGE_SEED_FILE", &secret)], &run);
     // The flag goes before the environment.
-    let by_flag = with(&[("STREAMGAUGE_SEED", "1")], &[&run[..], &["--seed-file", &secret]].concat());
-    let top = ["top", &log, "--by", "u", "--agg", "distinct(u)", "--output", "json", "--seed-file", &secret];
+    let by_flag =
+        with(&[("STREAMGAUGE_SEED", "1")], &[&run[..], &["--seed-file", &secret]].concat());
+    let top = [
+        "top",
+        &log,
+        "--by",
+        "u",
+        "--agg",
+        "distinct(u)",
+        "--output",
+        "json",
+        "--seed-file",
+        &secret,
+    ];
     let top = streamgauge(&top);
     assert_eq!(distinct(&top), [lower, value, upper]);
     assert_eq!((&by_file.stdout, &by_flag.stdout), (&by_variable.stdout, &by_variable.stdout));
@@ -87,7 +112,16 @@ fn s84_s50_state_and_partials_of_another_seed_are_refused_by_name() {
     let folder = Folder::new("seed_state");
     let (log, secret) = (folder.file("log.jsonl", crafted(100)), folder.file("seed", SECRET));
     let (state, partials) = (folder.path("state"), folder.path("partials"));
-    let pipeline = ["--time", "ts", "--window", "1s", "--agg", "count, distinct(u), top(3, u, 10)", "--output", "json"];
+    let pipeline = [
+        "--time",
+        "ts",
+        "--window",
+        "1s",
+        "--agg",
+        "count, distinct(u), top(3, u, 10)",
+        "--output",
+        "json",
+    ];
     let keep = [&["run", &log, "--state", &state][..], &pipeline].concat();
     let seeded = [&keep[..], &["--seed-file", &secret]].concat();
     streamgauge(&seeded).succeeded();
@@ -106,14 +140,21 @@ fn s84_s50_state_and_partials_of_another_seed_are_refused_by_name() {
     streamgauge(&seeded).succeeded();
     // Partials of two sources.
     for source in ["a", "b"] {
-        let write = [&["run", &log, "--partials", &partials, "--source", source, "--seed-file", &secret][..], &pipeline].concat();
+        let write = [
+            &["run", &log, "--partials", &partials, "--source", source, "--seed-file", &secret][..],
+            &pipeline,
+        ]
+        .concat();
         streamgauge(&write).succeeded();
     }
     let merge = [&["merge", &partials][..], &pipeline].concat();
     streamgauge(&merge).failed(1, &REFUSED);
     with(&[("STREAMGAUGE_SEED", "77")], &merge).failed(1, &REFUSED);
     let merged = streamgauge(&[&merge[..], &["--seed-file", &secret]].concat()).json();
-    assert_eq!((&merged[0]["count"], &merged[0]["distinct(u)"]["value"]), (&Value::from(200), &Value::from(100)));
+    assert_eq!(
+        (&merged[0]["count"], &merged[0]["distinct(u)"]["value"]),
+        (&Value::from(200), &Value::from(100))
+    );
     let files = [kept(&state), kept(&partials)].concat();
     assert!(files.len() >= 3);
     files.iter().for_each(|file| hides_the_secret(file, "a file of state or a partial"));
@@ -122,26 +163,46 @@ fn s84_s50_state_and_partials_of_another_seed_are_refused_by_name() {
 #[test]
 fn a_seed_that_is_none_ends_the_run_and_is_not_shown() {
     let folder = Folder::new("seed_wrong");
-    let (log, wrong) = (folder.file("log.jsonl", "{\"u\":1}\n"), folder.file("seed", "my-secret-words\n"));
+    let (log, wrong) =
+        (folder.file("log.jsonl", "{\"u\":1}\n"), folder.file("seed", "my-secret-words\n"));
     let run = ["run", &log];
     let missing = folder.path("missing");
     for (variables, words) in [
-        (&[("STREAMGAUGE_SEED", "my-secret-words")][..], &["STREAMGAUGE_SEED", "16 hexadecimal digits"][..]),
+        (
+            &[("STREAMGAUGE_SEED", "my-secret-words")][..],
+            &["STREAMGAUGE_SEED", "16 hexadecimal digits"][..],
+        ),
         (&[("STREAMGAUGE_SEED", "")], &["STREAMGAUGE_SEED is set, but empty"]),
         (&[("STREAMGAUGE_SEED_FILE", "")], &["STREAMGAUGE_SEED_FILE is set, but empty"]),
-        (&[("STREAMGAUGE_SEED_FILE", &wrong)], &["STREAMGAUGE_SEED_FILE", &wrong, "16 hexadecimal digits"]),
-        (&[("STREAMGAUGE_SEED_FILE", &missing)], &["STREAMGAUGE_SEED_FILE", &missing, "cannot be read"]),
+        (
+            &[("STREAMGAUGE_SEED_FILE", &wrong)],
+            &["STREAMGAUGE_SEED_FILE", &wrong, "16 hexadecimal digits"],
+        ),
+        (
+            &[("STREAMGAUGE_SEED_FILE", &missing)],
+            &["STREAMGAUGE_SEED_FILE", &missing, "cannot be read"],
+        ),
         (&[("STREAMGAUGE_SEED", SECRET), ("STREAMGAUGE_SEED_FILE", &wrong)], &["are both set"]),
     ] {
         let ended = with(variables, &run);
         ended.failed(2, words);
-        assert!(!ended.stderr.contains("secret-words") && !ended.stderr.contains(SECRET), "{}", ended.stderr);
+        assert!(
+            !ended.stderr.contains("secret-words") && !ended.stderr.contains(SECRET),
+            "{}",
+            ended.stderr
+        );
         #[cfg(feature = "lambda-runtime")]
         {
             let function = with(variables, &["lambda"]);
-            assert!(function.code != Some(0) && !function.says(words).stderr.contains("secret-words"), "{}", function.stderr);
+            assert!(
+                function.code != Some(0) && !function.says(words).stderr.contains("secret-words"),
+                "{}",
+                function.stderr
+            );
         }
     }
-    streamgauge(&["run", &log, "--seed-file", &wrong]).failed(2, &["--seed-file", &wrong, "16 hexadecimal digits"]);
-    streamgauge(&["run", &log, "--seed-file", &missing]).failed(2, &["--seed-file", &missing, "cannot be read"]);
+    streamgauge(&["run", &log, "--seed-file", &wrong])
+        .failed(2, &["--seed-file", &wrong, "16 hexadecimal digits"]);
+    streamgauge(&["run", &log, "--seed-file", &missing])
+        .failed(2, &["--seed-file", &missing, "cannot be read"]);
 }

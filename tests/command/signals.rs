@@ -11,11 +11,22 @@ use std::time::Duration;
 const MANY: u64 = 400_000;
 
 fn spawn(arguments: &[&str]) -> Child {
-    command(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    command(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 fn send(signal: &str, child: &Child) {
-    assert!(Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args([format!("-{signal}"), child.id().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 fn left(child: Child) -> Run {
@@ -28,7 +39,10 @@ fn words(arguments: &[String]) -> Vec<&str> {
 
 /// The rows that a run has printed, which did not succeed.
 fn rows(run: &Run) -> Vec<Value> {
-    run.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+    run.stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
 }
 
 fn counted(rows: &[Value]) -> u64 {
@@ -44,7 +58,8 @@ fn interrupted(arguments: &[&str], (signal, code): (&str, i32), begin: impl Fn()
         std::thread::sleep(Duration::from_millis(millis));
         send(signal, &child);
         let run = left(child);
-        let read_all = || run.closing_line().replace(',', "").starts_with(&format!("records {MANY} "));
+        let read_all =
+            || run.closing_line().replace(',', "").starts_with(&format!("records {MANY} "));
         if run.code == Some(code) && !run.stderr.contains("answers are missing") && !read_all() {
             return run;
         }
@@ -58,7 +73,19 @@ const SIGNALS: [(&str, i32, &str); 2] = [("INT", 130, "Ctrl-C (SIGINT)"), ("TERM
 fn s106_a_signal_ends_a_pipe_with_the_windows_it_has() {
     for (signal, code, name) in SIGNALS {
         for threads in ["1", "2"] {
-            let arguments = ["run", "--threads", threads, "--time", "ts", "--window", "10s", "--max-delay", "0s", "--output", "json"];
+            let arguments = [
+                "run",
+                "--threads",
+                threads,
+                "--time",
+                "ts",
+                "--window",
+                "10s",
+                "--max-delay",
+                "0s",
+                "--output",
+                "json",
+            ];
             let mut child = spawn(&arguments);
             let stdin = child.stdin.as_mut().unwrap();
             stdin.write_all(hits(25).as_bytes()).unwrap();
@@ -67,13 +94,24 @@ fn s106_a_signal_ends_a_pipe_with_the_windows_it_has() {
             stdin.flush().unwrap();
             let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
             let complete = [lines.next().unwrap().unwrap(), lines.next().unwrap().unwrap()];
-            assert!(complete.iter().all(|line| line.contains("\"count\":10") && !line.contains("complete")), "{complete:?}");
+            assert!(
+                complete
+                    .iter()
+                    .all(|line| line.contains("\"count\":10") && !line.contains("complete")),
+                "{complete:?}"
+            );
             send(signal, &child);
             let last: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
-            assert_eq!((&last["complete"], &last["count"], &last["revision"]), (&json!(false), &json!(5), &json!(0)));
+            assert_eq!(
+                (&last["complete"], &last["count"], &last["revision"]),
+                (&json!(false), &json!(5), &json!(0))
+            );
             assert!(lines.next().is_none());
             let run = left(child);
-            run.failed(code, &[&format!("note: stopped by {name}: the last window is not complete")]);
+            run.failed(
+                code,
+                &[&format!("note: stopped by {name}: the last window is not complete")],
+            );
             assert!(
                 run.closing_line().starts_with("records 25, applied 25, filtered 0, dead letters 0, late 0, windows 3, rows 3, "),
                 "{run:?}"
@@ -88,7 +126,18 @@ fn s106_a_signal_ends_files_with_the_records_so_far() {
     let log = folder.file("hits.jsonl", hits(MANY));
     for (signal, code, name) in SIGNALS {
         for threads in ["1", "2"] {
-            let arguments = ["run", &log, "--threads", threads, "--time", "ts", "--window", "1h", "--output", "json"];
+            let arguments = [
+                "run",
+                &log,
+                "--threads",
+                threads,
+                "--time",
+                "ts",
+                "--window",
+                "1h",
+                "--output",
+                "json",
+            ];
             let run = interrupted(&arguments, (signal, code), || ());
             run.failed(code, &[&format!("note: stopped by {name}: ")]);
             let rows = rows(&run);
@@ -96,7 +145,10 @@ fn s106_a_signal_ends_files_with_the_records_so_far() {
             let counted = counted(&rows);
             let records = counted.to_string();
             let said = run.closing_line().replace(',', "");
-            assert!(said.starts_with(&format!("records {records} applied {records} ")), "{said}: {records}");
+            assert!(
+                said.starts_with(&format!("records {records} applied {records} ")),
+                "{said}: {records}"
+            );
         }
     }
 }
@@ -133,7 +185,19 @@ fn s106_a_pipe_that_nobody_writes_to_is_stopped_too() {
 
 #[test]
 fn s106_a_second_signal_ends_at_once() {
-    let mut child = spawn(&["run", "--time", "ts", "--window", "10ms", "--every", "1ms", "--output", "json", "--max-delay", "unbounded"]);
+    let mut child = spawn(&[
+        "run",
+        "--time",
+        "ts",
+        "--window",
+        "10ms",
+        "--every",
+        "1ms",
+        "--output",
+        "json",
+        "--max-delay",
+        "unbounded",
+    ]);
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(hits(1000).as_bytes()).unwrap();
     stdin.flush().unwrap();
@@ -152,8 +216,20 @@ fn s106_a_signal_while_the_answers_are_written_ends_them_between_two_rows() {
     let folder = Folder::new("s106_writing");
     let log = folder.file("hits.jsonl", hits(1000));
     for threads in ["1", "2"] {
-        let mut child =
-            spawn(&["run", &log, "--threads", threads, "--time", "ts", "--window", "10ms", "--every", "1ms", "--output", "json"]);
+        let mut child = spawn(&[
+            "run",
+            &log,
+            "--threads",
+            threads,
+            "--time",
+            "ts",
+            "--window",
+            "10ms",
+            "--every",
+            "1ms",
+            "--output",
+            "json",
+        ]);
         let mut out = child.stdout.take().unwrap();
         let mut head = [0; 100];
         out.read_exact(&mut head).unwrap();
@@ -164,8 +240,13 @@ fn s106_a_signal_while_the_answers_are_written_ends_them_between_two_rows() {
         let run = left(child);
         run.failed(130, &["note: stopped by Ctrl-C (SIGINT): answers are missing"]);
         let text = String::from_utf8(head.to_vec()).unwrap() + &rest;
-        let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert!(rows.len() < 10_000 && rows.iter().all(|row| row.get("complete").is_none()), "{}", rows.len());
+        let rows: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(
+            rows.len() < 10_000 && rows.iter().all(|row| row.get("complete").is_none()),
+            "{}",
+            rows.len()
+        );
     }
 }
 
@@ -174,7 +255,9 @@ fn s59_s106_a_run_with_state_goes_on_after_a_signal_as_if_there_had_been_none() 
     let folder = Folder::new("s106_state");
     let log = folder.file("hits.jsonl", hits(MANY));
     let arguments = |extra: &[&'static str]| {
-        let given = ["run", &log, "--time", "ts", "--window", "1h", "--group", "country", "--output", "json"];
+        let given = [
+            "run", &log, "--time", "ts", "--window", "1h", "--group", "country", "--output", "json",
+        ];
         given.iter().copied().chain(extra.iter().copied()).map(str::to_owned).collect::<Vec<_>>()
     };
     let whole = super::streamgauge(&words(&arguments(&["--max-delay", "1m"])));
@@ -182,8 +265,14 @@ fn s59_s106_a_run_with_state_goes_on_after_a_signal_as_if_there_had_been_none() 
         for threads in ["1", "2"] {
             let state = folder.path(&format!("state-{signal}-{threads}"));
             let mut all = arguments(&["--max-delay", "1m"]);
-            all.extend(["--state".to_owned(), state.clone(), "--threads".to_owned(), threads.to_owned()]);
-            let first = interrupted(&words(&all), (signal, code), || drop(std::fs::remove_dir_all(&state)));
+            all.extend([
+                "--state".to_owned(),
+                state.clone(),
+                "--threads".to_owned(),
+                threads.to_owned(),
+            ]);
+            let first =
+                interrupted(&words(&all), (signal, code), || drop(std::fs::remove_dir_all(&state)));
             first.failed(code, &[&format!("note: stopped by {name}: the state is saved")]);
             assert!(!first.stdout.contains("complete"), "{first:?}");
             let second = super::streamgauge(&words(&all));
@@ -197,14 +286,35 @@ fn s59_s106_a_run_with_state_goes_on_after_a_signal_as_if_there_had_been_none() 
 fn s106_partials_of_an_interrupted_run_are_not_final() {
     let folder = Folder::new("s106_partials");
     let partials = folder.path("partials");
-    let mut child = spawn(&["run", "--time", "ts", "--window", "10s", "--max-delay", "0s", "--partials", &partials]);
+    let mut child = spawn(&[
+        "run",
+        "--time",
+        "ts",
+        "--window",
+        "10s",
+        "--max-delay",
+        "0s",
+        "--partials",
+        &partials,
+    ]);
     let stdin = child.stdin.as_mut().unwrap();
     stdin.write_all(hits(25).as_bytes()).unwrap();
     stdin.flush().unwrap();
     std::thread::sleep(Duration::from_millis(500));
     send("INT", &child);
     left(child).failed(130, &["the last window is not complete", "windows 3, partials 3"]);
-    let merged = super::streamgauge(&["merge", "--time", "ts", "--window", "10s", "--sources", "1", "--output", "json", &partials]);
+    let merged = super::streamgauge(&[
+        "merge",
+        "--time",
+        "ts",
+        "--window",
+        "10s",
+        "--sources",
+        "1",
+        "--output",
+        "json",
+        &partials,
+    ]);
     assert_eq!(counted(&merged.json()), 25);
     merged.says(&["1 of 3 windows have not the final partials of 1 sources"]);
 }

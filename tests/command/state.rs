@@ -20,7 +20,9 @@ pub(super) fn upsert(answers: &mut Answers, rows: Vec<Value>) {
         let mut content = row;
         content.as_object_mut().unwrap().remove("revision");
         match answers.get(&key) {
-            Some((last, said)) if *last == revision => assert_eq!(*said, content, "two things under one name"),
+            Some((last, said)) if *last == revision => {
+                assert_eq!(*said, content, "two things under one name")
+            }
             Some((last, _)) if *last > revision => {}
             _ => drop(answers.insert(key, (revision, content))),
         }
@@ -29,7 +31,11 @@ pub(super) fn upsert(answers: &mut Answers, rows: Vec<Value>) {
 
 /// What holds: rows that were retracted do not.
 pub(super) fn contents(answers: &Answers) -> Vec<&Value> {
-    answers.values().map(|(_, content)| content).filter(|content| content.get("retracted").is_none()).collect()
+    answers
+        .values()
+        .map(|(_, content)| content)
+        .filter(|content| content.get("retracted").is_none())
+        .collect()
 }
 
 pub(super) fn whole(arguments: &[&str]) -> Answers {
@@ -38,7 +44,8 @@ pub(super) fn whole(arguments: &[&str]) -> Answers {
     answers
 }
 
-const AGGREGATES: [&str; 8] = ["--time", "ts", "--window", "7s", "--every", "3s", "--agg", "count, sum(bytes), top(2, url)"];
+const AGGREGATES: [&str; 8] =
+    ["--time", "ts", "--window", "7s", "--every", "3s", "--agg", "count, sum(bytes), top(2, url)"];
 
 /// Runs over a file that grows from cut to cut, with state, equal one run over the whole.
 fn grows(name: &str, content: &[u8], more: &[&str]) {
@@ -51,7 +58,8 @@ fn grows(name: &str, content: &[u8], more: &[&str]) {
         cuts.extend([content.len(), content.len()]);
         cuts.sort_unstable();
         let mut answers = Answers::new();
-        let run = [&["run", &file, "--state", &state, "--output", "json"], &AGGREGATES[..], more].concat();
+        let run = [&["run", &file, "--state", &state, "--output", "json"], &AGGREGATES[..], more]
+            .concat();
         for cut in &cuts {
             fs::write(&file, &content[..*cut]).unwrap();
             // Of a header that is cut the fields are not there yet: such a run ends with an error,
@@ -70,7 +78,11 @@ fn grows(name: &str, content: &[u8], more: &[&str]) {
 fn s56_a_file_that_has_grown_is_gone_on_with_from_any_byte() {
     grows("state_grows_jsonl", hits(200).as_bytes(), &[]);
     grows("state_grows_unterminated", hits(200).trim_end().as_bytes(), &[]);
-    grows("state_grows_late", hits(200).as_bytes(), &["--max-delay", "5s", "--lateness", "4s", "--group", "country"]);
+    grows(
+        "state_grows_late",
+        hits(200).as_bytes(),
+        &["--max-delay", "5s", "--lateness", "4s", "--group", "country"],
+    );
 }
 
 #[test]
@@ -89,22 +101,35 @@ fn s56_several_files_are_gone_on_with_each_from_its_own_place() {
     let lines: Vec<&str> = content.lines().collect();
     let part = |from: usize, to: usize| lines[from..to].join("\n");
     let (one, two, state) = (folder.path("one"), folder.path("two"), folder.path("state"));
-    let arguments = [&["run", &one, &two, "--state", &state, "--output", "json"], &AGGREGATES[..]].concat();
+    let arguments =
+        [&["run", &one, &two, "--state", &state, "--output", "json"], &AGGREGATES[..]].concat();
     let mut answers = Answers::new();
     for (first, second) in [(10, 160), (100, 160), (100, 290), (150, 300), (150, 300)] {
         folder.file("one", part(0, first));
         folder.file("two", part(150, second));
         upsert(&mut answers, streamgauge(&arguments).json());
     }
-    assert_eq!(contents(&answers), contents(&whole(&[&["run", &one, &two, "--output", "json"], &AGGREGATES[..]].concat())));
+    assert_eq!(
+        contents(&answers),
+        contents(&whole(&[&["run", &one, &two, "--output", "json"], &AGGREGATES[..]].concat()))
+    );
 }
 
 #[test]
 fn s57_what_was_said_is_not_said_again_and_what_is_said_anew_has_a_higher_revision() {
     let folder = Folder::new("state_revisions");
     let (file, state) = (folder.file("log", hits(10)), folder.path("state"));
-    let arguments = [&["run", &file, "--state", &state, "--output", "json"], &["--time", "ts", "--window", "8s"][..]].concat();
-    let revisions = |run: Run| run.json().iter().map(|row| (row["count"].clone(), row["revision"].clone())).collect::<Vec<_>>();
+    let arguments = [
+        &["run", &file, "--state", &state, "--output", "json"],
+        &["--time", "ts", "--window", "8s"][..],
+    ]
+    .concat();
+    let revisions = |run: Run| {
+        run.json()
+            .iter()
+            .map(|row| (row["count"].clone(), row["revision"].clone()))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(revisions(streamgauge(&arguments)), [(json!(8), json!(0)), (json!(2), json!(0))]);
     assert_eq!(revisions(streamgauge(&arguments)), []);
     folder.file("log", hits(12));
@@ -116,13 +141,26 @@ fn s57_what_was_said_is_not_said_again_and_what_is_said_anew_has_a_higher_revisi
 #[test]
 fn dead_letters_are_gone_on_with_and_counted_once() {
     let folder = Folder::new("state_dead_letters");
-    let (file, state, letters) = (folder.file("log", "{\"ts\":1}\nx\n"), folder.path("state"), folder.path("letters"));
+    let (file, state, letters) =
+        (folder.file("log", "{\"ts\":1}\nx\n"), folder.path("state"), folder.path("letters"));
     let arguments = ["run", &file, "--state", &state, "--dead-letters", &letters];
-    assert!(streamgauge(&arguments).succeeded().closing_line().starts_with("records 2, applied 1, filtered 0, dead letters 1"));
+    assert!(
+        streamgauge(&arguments)
+            .succeeded()
+            .closing_line()
+            .starts_with("records 2, applied 1, filtered 0, dead letters 1")
+    );
     folder.file("log", "{\"ts\":1}\nx\n{\"ts\":2}\ny\n");
     let second = streamgauge(&arguments);
-    assert!(second.succeeded().closing_line().starts_with("records 2, applied 1, filtered 0, dead letters 1"), "{second:?}");
-    let lines: Vec<Value> = folder.read("letters").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(
+        second
+            .succeeded()
+            .closing_line()
+            .starts_with("records 2, applied 1, filtered 0, dead letters 1"),
+        "{second:?}"
+    );
+    let lines: Vec<Value> =
+        folder.read("letters").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(
         lines.iter().map(|line| (&line["line"], &line["data"])).collect::<Vec<_>>(),
         [(&json!(2), &json!("x")), (&json!(4), &json!("y"))]
@@ -134,9 +172,11 @@ fn state_that_does_not_fit_is_refused_and_says_why() {
     let folder = Folder::new("state_refused");
     let (file, state) = (folder.file("log", hits(10)), folder.path("state"));
     streamgauge(&["run", &file, "--state", &state]).succeeded();
-    streamgauge(&["run", &file, "--state", &state, "--agg", "sum(bytes)"]).failed(1, &["state", "another pipeline", "sum"]);
+    streamgauge(&["run", &file, "--state", &state, "--agg", "sum(bytes)"])
+        .failed(1, &["state", "another pipeline", "sum"]);
     streamgauge_reading(&["run", "--state", &state], b"{}\n").failed(2, &["--state needs files"]);
-    streamgauge(&["run", &file, "--state", &state, "--partials", &state]).failed(2, &["a directory each"]);
+    streamgauge(&["run", &file, "--state", &state, "--partials", &state])
+        .failed(2, &["a directory each"]);
     let saved = folder.path("state/run.state");
     let mut bytes = fs::read(&saved).unwrap();
     bytes[40] ^= 1;
@@ -155,31 +195,40 @@ fn s58_merged_partials_are_the_answers_of_all_records() {
         let lines: Vec<&str> = content.lines().skip(source).step_by(3).collect();
         let file = folder.file(&format!("part{source}"), lines.join("\n"));
         let name = format!("web{source}");
-        let run = [&["run", &file, "--partials", &partials, "--source", &name], &pipeline[..]].concat();
+        let run =
+            [&["run", &file, "--partials", &partials, "--source", &name], &pipeline[..]].concat();
         // Twice: partials of one source and window replace each other.
         assert_eq!(streamgauge(&run).succeeded().stdout, "");
         streamgauge(&run).succeeded();
     }
-    let merged = streamgauge(&[&["merge", &partials, "--sources", "3", "--output", "json"], &pipeline[..]].concat());
+    let merged = streamgauge(
+        &[&["merge", &partials, "--sources", "3", "--output", "json"], &pipeline[..]].concat(),
+    );
     let expected = streamgauge(&[&["run", &all, "--output", "json"], &pipeline[..]].concat());
     assert_eq!(merged.succeeded().stdout, expected.succeeded().stdout);
     assert!(merged.stderr.contains("sources 3"), "{}", merged.stderr);
     let short = streamgauge(&[&["merge", &partials, "--sources", "4"], &pipeline[..]].concat());
     short.succeeded().says(&["note:", "windows have not the final partials of 4 sources"]);
-    streamgauge(&["merge", &partials, "--agg", "count"]).failed(1, &["partials", "another pipeline"]);
-    streamgauge(&["merge", &folder.path("none"), "--agg", "count"]).failed(1, &["none", "no such directory"]);
+    streamgauge(&["merge", &partials, "--agg", "count"])
+        .failed(1, &["partials", "another pipeline"]);
+    streamgauge(&["merge", &folder.path("none"), "--agg", "count"])
+        .failed(1, &["none", "no such directory"]);
 }
 
 #[test]
 fn partials_of_a_file_that_has_grown_replace_those_before() {
     let folder = Folder::new("state_partials_grow");
-    let (file, state, partials) = (folder.path("log"), folder.path("state"), folder.path("partials"));
-    let arguments = [&["run", &file, "--state", &state, "--partials", &partials], &AGGREGATES[..]].concat();
+    let (file, state, partials) =
+        (folder.path("log"), folder.path("state"), folder.path("partials"));
+    let arguments =
+        [&["run", &file, "--state", &state, "--partials", &partials], &AGGREGATES[..]].concat();
     for records in [50, 51, 120, 120] {
         folder.file("log", hits(records));
         streamgauge(&arguments).succeeded();
-        let merged = streamgauge(&[&["merge", &partials, "--output", "json"], &AGGREGATES[..]].concat());
-        let expected = streamgauge(&[&["run", &file, "--output", "json"], &AGGREGATES[..]].concat());
+        let merged =
+            streamgauge(&[&["merge", &partials, "--output", "json"], &AGGREGATES[..]].concat());
+        let expected =
+            streamgauge(&[&["run", &file, "--output", "json"], &AGGREGATES[..]].concat());
         assert_eq!(merged.succeeded().stdout, expected.succeeded().stdout, "{records} records");
     }
 }
@@ -187,7 +236,8 @@ fn partials_of_a_file_that_has_grown_replace_those_before() {
 #[test]
 fn inspect_tells_what_is_in_state_and_in_partials() {
     let folder = Folder::new("state_inspect");
-    let (file, state, partials) = (folder.file("log", hits(30)), folder.path("state"), folder.path("partials"));
+    let (file, state, partials) =
+        (folder.file("log", hits(30)), folder.path("state"), folder.path("partials"));
     let pipeline = ["--time", "ts", "--window", "1m", "--agg", "count, p50(bytes)"];
     streamgauge(&[&["run", &file, "--state", &state], &pipeline[..]].concat()).succeeded();
     let saved = folder.path("state/run.state");
@@ -197,13 +247,26 @@ fn inspect_tells_what_is_in_state_and_in_partials() {
         assert!(text.stdout.contains(words), "{words:?} is not in {}", text.stdout);
     }
     let told = streamgauge(&[&["inspect", &saved], &pipeline[..]].concat()).json();
-    assert_eq!((&told[0]["kind"], &told[0]["bytes"]), (&json!("run"), &json!(fs::metadata(&saved).unwrap().len())));
+    assert_eq!(
+        (&told[0]["kind"], &told[0]["bytes"]),
+        (&json!("run"), &json!(fs::metadata(&saved).unwrap().len()))
+    );
     assert_eq!((&told[1]["count"], told[1]["p50(bytes)"]["lower"].is_number()), (&json!(30), true));
-    streamgauge(&[&["run", &file, "--partials", &partials, "--source", "web1"], &pipeline[..]].concat()).succeeded();
-    let partial =
-        fs::read_dir(&partials).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.extension().is_some_and(|e| e == "state"));
-    let told = streamgauge(&[&["inspect", partial.unwrap().to_str().unwrap()], &pipeline[..]].concat()).json();
-    assert_eq!((&told[0]["kind"], &told[0]["origin"]["source"], &told[1]["count"]), (&json!("partial"), &json!("web1"), &json!(30)));
+    streamgauge(
+        &[&["run", &file, "--partials", &partials, "--source", "web1"], &pipeline[..]].concat(),
+    )
+    .succeeded();
+    let partial = fs::read_dir(&partials)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|e| e == "state"));
+    let told =
+        streamgauge(&[&["inspect", partial.unwrap().to_str().unwrap()], &pipeline[..]].concat())
+            .json();
+    assert_eq!(
+        (&told[0]["kind"], &told[0]["origin"]["source"], &told[1]["count"]),
+        (&json!("partial"), &json!("web1"), &json!(30))
+    );
     streamgauge(&["inspect", &file]).failed(1, &["log", "no streamgauge bytes"]);
     streamgauge(&["inspect", &folder.path("none")]).failed(1, &["none", "cannot be read"]);
 }
@@ -212,8 +275,11 @@ fn inspect_tells_what_is_in_state_and_in_partials() {
 fn two_runs_with_one_state_do_not_overwrite_each_other() {
     let folder = Folder::new("state_two_runs");
     let (file, state) = (folder.file("log", hits(60_000)), folder.path("state"));
-    let arguments = [&["run", &file, "--state", &state, "--output", "json"], &AGGREGATES[..]].concat();
-    let children: Vec<_> = (0..2).map(|_| command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()).collect();
+    let arguments =
+        [&["run", &file, "--state", &state, "--output", "json"], &AGGREGATES[..]].concat();
+    let children: Vec<_> = (0..2)
+        .map(|_| command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+        .collect();
     let mut answers = Answers::new();
     let mut ended = 0;
     for child in children {
@@ -225,7 +291,10 @@ fn two_runs_with_one_state_do_not_overwrite_each_other() {
         upsert(&mut answers, Run { code: Some(0), ..run }.json());
     }
     assert!(ended >= 1);
-    assert_eq!(contents(&answers), contents(&whole(&[&["run", &file, "--output", "json"], &AGGREGATES[..]].concat())));
+    assert_eq!(
+        contents(&answers),
+        contents(&whole(&[&["run", &file, "--output", "json"], &AGGREGATES[..]].concat()))
+    );
 }
 
 /// The lines that were written whole.
@@ -255,14 +324,16 @@ fn s59_a_run_that_is_killed_at_any_moment_is_gone_on_with() {
         "count, sum(bytes), p90(bytes), top(3, url)",
     ];
     let expected = whole(&[&["run", &file, "--output", "json"], &pipeline[..]].concat());
-    let arguments = [&["run", &file, "--state", &state, "--output", "json"], &pipeline[..]].concat();
+    let arguments =
+        [&["run", &file, "--state", &state, "--output", "json"], &pipeline[..]].concat();
     let mut random = Random::new(9);
     let mut kills = 0;
     while kills < 100 {
         drop(fs::remove_dir_all(&state));
         let mut answers = Answers::new();
         loop {
-            let mut child = command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let mut child =
+                command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
             let begun = Instant::now();
             let length = Duration::from_micros(20_000 + random.below(380_000) as u64);
             let mut stdout = child.stdout.take().unwrap();

@@ -8,7 +8,8 @@ use std::fmt::Write;
 fn log() -> String {
     let mut lines = String::new();
     for record in 0..2880u64 {
-        let (ts, user, bytes) = (1_700_000_000_000 + record * 30_000, record * record % 307, record * 7919 % 1000);
+        let (ts, user, bytes) =
+            (1_700_000_000_000 + record * 30_000, record * record % 307, record * 7919 % 1000);
         let _ = writeln!(lines, "{{\"ts\":{ts},\"user\":\"u{user}\",\"bytes\":{bytes}}}");
     }
     lines
@@ -20,10 +21,14 @@ fn windows_at_the_end_are_the_same_on_any_number_of_threads() {
     let file = folder.file("day.jsonl", log());
     // The first has more rows in each part than are computed ahead of their turn; the tops of the
     // second are approximate.
-    for (group, aggregates) in [(Some("user"), "count, sum(bytes)"), (None, "top(3, user, 8), distinct(user), p90(bytes)")] {
+    for (group, aggregates) in
+        [(Some("user"), "count, sum(bytes)"), (None, "top(3, user, 8), distinct(user), p90(bytes)")]
+    {
         let answer = |threads: &str| {
-            let mut arguments =
-                vec!["run", &file, "--time", "ts", "--window", "1h", "--every", "1m", "--agg", aggregates, "--output", "csv"];
+            let mut arguments = vec![
+                "run", &file, "--time", "ts", "--window", "1h", "--every", "1m", "--agg",
+                aggregates, "--output", "csv",
+            ];
             arguments.extend(["--threads", threads]);
             group.iter().for_each(|group| arguments.extend(["--group", group]));
             let run = streamgauge(&arguments);
@@ -31,7 +36,11 @@ fn windows_at_the_end_are_the_same_on_any_number_of_threads() {
             run.stdout
         };
         let alone = answer("1");
-        assert!(alone.lines().count() > if group.is_some() { 2 << 16 } else { 1440 }, "{} rows", alone.lines().count());
+        assert!(
+            alone.lines().count() > if group.is_some() { 2 << 16 } else { 1440 },
+            "{} rows",
+            alone.lines().count()
+        );
         for threads in ["2", "5"] {
             assert!(answer(threads) == alone, "{threads} threads, {aggregates}");
         }

@@ -55,12 +55,21 @@ fn expressions_are_refused_with_the_place() {
 #[test]
 fn windows_and_times_that_make_no_sense_are_refused() {
     refused(&[
-        (&["run", "--window", "1m"], &["event time", "--time FIELD", "in an access log it is the field time"]),
+        (
+            &["run", "--window", "1m"],
+            &["event time", "--time FIELD", "in an access log it is the field time"],
+        ),
         (&["run", "--time-format", "ms"], &["--time-format is given, but no time", "--time FIELD"]),
         (&["run", "--every", "1m"], &["--every is given, but no window", "--window DURATION"]),
         (&["run", "--offset", "1m"], &["--offset is given, but no window", "--window DURATION"]),
-        (&["run", "--time", "ts", "--window", "1m", "--offset", "-soon"], &["--offset: \"soon\" is not a duration"]),
-        (&["run", "--time", "a,b", "--window", "1m"], &["--time \"a,b\": one field holds the event time, not 2"]),
+        (
+            &["run", "--time", "ts", "--window", "1m", "--offset", "-soon"],
+            &["--offset: \"soon\" is not a duration"],
+        ),
+        (
+            &["run", "--time", "a,b", "--window", "1m"],
+            &["--time \"a,b\": one field holds the event time, not 2"],
+        ),
         (&["run", "--time", "ts", "--window", "5"], &["5", "1m30s"]),
         (&["run", "--time", "ts", "--window", "0s"], &["window"]),
         (&["run", "--time", "ts", "--every", "1m"], &["every", "window"]),
@@ -101,16 +110,28 @@ fn tips(cases: &[(&[&str], &[&str], &[&str])]) {
         for word in *not {
             assert!(!run.stderr.contains(word), "{arguments:?}: {word:?} misleads: {}", run.stderr);
         }
-        assert!(run.stderr.lines().all(|line| line.len() <= 80 || line.starts_with("Usage: ")), "{}", run.stderr);
+        assert!(
+            run.stderr.lines().all(|line| line.len() <= 80 || line.starts_with("Usage: ")),
+            "{}",
+            run.stderr
+        );
     }
 }
 
 #[test]
 fn s105_a_tip_names_a_flag_of_the_same_meaning_or_none() {
     tips(&[
-        (&["run", "--sort", "count"], &["--sort", "not sorted", "Usage: streamgauge run [OPTIONS] [FILE]..."], &["--source", "-- --sort"]),
+        (
+            &["run", "--sort", "count"],
+            &["--sort", "not sorted", "Usage: streamgauge run [OPTIONS] [FILE]..."],
+            &["--source", "-- --sort"],
+        ),
         (&["run", "--order-by", "count"], &["not sorted"], &[]),
-        (&["run", "--limit", "10"], &["--limit", "not limited", "--limit-groups N"], &["exists: '--limit-groups'"]),
+        (
+            &["run", "--limit", "10"],
+            &["--limit", "not limited", "--limit-groups N"],
+            &["exists: '--limit-groups'"],
+        ),
         (&["top", "--by", "a", "-n", "3"], &["top(k, FIELD)"], &["-- -n"]),
         (&["run", "--having", "count > 1"], &["not filtered", "--where"], &[]),
         (&["run", "--group-by", "a"], &["--group FIELD"], &[]),
@@ -130,13 +151,22 @@ fn s105_parts_that_flags_give_are_named_as_flags() {
         (&["run", "--where", "a = 1"], &["error: --where: "]),
         (&["run", "--agg", "sume(a)"], &["error: --agg: "]),
         (&["run", "--agg", "count, count"], &["error: --agg: there are two columns"]),
-        (&["run", "--agg", "count as complete"], &["error: --agg: a column cannot be named \"complete\""]),
+        (
+            &["run", "--agg", "count as complete"],
+            &["error: --agg: a column cannot be named \"complete\""],
+        ),
         (&["run", "--group", "a,a"], &["error: --group: "]),
         (&["run", "--limit-groups", "0"], &["error: --limit-groups of 0"]),
         (&["run", "--max-delay", "soon"], &["error: --max-delay: "]),
         (&["run", "--lateness", "1"], &["error: --lateness: "]),
-        (&["run", "--time", "t", "--window", "1m", "--time-format", "rfc333"], &["error: --time-format: "]),
-        (&["run", "--time", "t", "--window", "1m", "--every", "0s"], &["error: --window, --every: "]),
+        (
+            &["run", "--time", "t", "--window", "1m", "--time-format", "rfc333"],
+            &["error: --time-format: "],
+        ),
+        (
+            &["run", "--time", "t", "--window", "1m", "--every", "0s"],
+            &["error: --window, --every: "],
+        ),
         (&["merge", "--window", "x", "d"], &["--window: "]),
     ]);
 }
@@ -144,13 +174,22 @@ fn s105_parts_that_flags_give_are_named_as_flags() {
 #[test]
 fn s4_a_negative_offset_shifts_windows_into_the_past() {
     let starts = |offset: &[&str]| {
-        let arguments = [&["run", "--time", "x", "--time-format", "ms", "--window", "1h", "--output", "json"], offset].concat();
+        let arguments = [
+            &["run", "--time", "x", "--time-format", "ms", "--window", "1h", "--output", "json"],
+            offset,
+        ]
+        .concat();
         let rows = streamgauge_reading(&arguments, b"{\"x\":0}\n{\"x\":3000000}\n").json();
         super::starts(&rows).iter().map(|start| start.to_string()).collect::<Vec<_>>()
     };
     let shifted = starts(&["--offset", "50m"]);
     assert_eq!(shifted, ["1969-12-31T23:50:00.000Z", "1970-01-01T00:50:00.000Z"]);
-    for same in [&["--offset", "-10m"][..], &["--offset=-10m"], &["--offset", "-1d10m"], &["--offset", "1h50m"]] {
+    for same in [
+        &["--offset", "-10m"][..],
+        &["--offset=-10m"],
+        &["--offset", "-1d10m"],
+        &["--offset", "1h50m"],
+    ] {
         assert_eq!(starts(same), shifted, "{same:?}");
     }
     assert_eq!(starts(&["--offset", "-1h"]), starts(&[]));
@@ -161,9 +200,13 @@ fn s4_a_negative_offset_shifts_windows_into_the_past() {
 
 #[test]
 fn quiet_leaves_errors_and_losses() {
-    let run = streamgauge_reading(&["run", "-q", "--output", "json", "--group", "b"], b"{\"a\":1}\n");
+    let run =
+        streamgauge_reading(&["run", "-q", "--output", "json", "--group", "b"], b"{\"a\":1}\n");
     assert_eq!(run.succeeded().stderr, "");
-    let run = streamgauge_reading(&["run", "--quiet", "--output", "json", "--agg", "sum(a)"], b"{\"a\":1}\n{\"a\":\"x\"}\n");
+    let run = streamgauge_reading(
+        &["run", "--quiet", "--output", "json", "--agg", "sum(a)"],
+        b"{\"a\":1}\n{\"a\":\"x\"}\n",
+    );
     assert_eq!(run.succeeded().stderr, "dead letter: stdin:2: a: \"x\" is not a number\n");
     streamgauge(&["run", "-q", "none.jsonl"]).failed(1, &["error: none.jsonl"]);
     let folder = Folder::new("quiet_leaves_errors_and_losses");
@@ -187,7 +230,10 @@ fn help_fits_a_terminal_of_80_columns() {
         let help = &run.succeeded().stdout;
         // What is written in lines by hand: examples, functions, exit codes.
         let by_hand = help.split("[possible values").last().unwrap();
-        let after = by_hand.lines().skip_while(|line| !line.starts_with("Example") && !line.starts_with("Aggregates")).skip(1);
+        let after = by_hand
+            .lines()
+            .skip_while(|line| !line.starts_with("Example") && !line.starts_with("Aggregates"))
+            .skip(1);
         let wide: Vec<&str> = after.filter(|line| line.chars().count() > 80).collect();
         assert!(wide.is_empty(), "{arguments:?}: {wide:#?}");
     }

@@ -36,11 +36,17 @@ fn read_until_error(bytes: Vec<u8>) -> (usize, Option<Error>) {
 fn members_and_frames_follow_each_other() {
     let plain = lines(50_000);
     let (first, second) = plain.split_at(123_457);
-    for compressed in [[gzip(first), gzip(b""), gzip(second)].concat(), [zstd(first), zstd(b""), zstd(second)].concat()] {
+    for compressed in [
+        [gzip(first), gzip(b""), gzip(second)].concat(),
+        [zstd(first), zstd(b""), zstd(second)].concat(),
+    ] {
         let (got, stats) = read(Format::Auto, &compressed, &["a"]);
         assert_eq!(got.rows().len(), 50_000);
         let counts = &stats.files[0];
-        assert_eq!((counts.bytes_read as usize, counts.bytes_decompressed as usize), (compressed.len(), plain.len()));
+        assert_eq!(
+            (counts.bytes_read as usize, counts.bytes_decompressed as usize),
+            (compressed.len(), plain.len())
+        );
     }
     let skippable = [&[0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3][..], &zstd(&plain)].concat();
     assert_eq!(read(Format::Auto, &skippable, &["a"]).0.rows().len(), 50_000);
@@ -50,7 +56,12 @@ fn members_and_frames_follow_each_other() {
 fn compression_is_seen_through_the_smallest_reads() {
     let compressed = [gzip(&lines(300)), gzip(&lines(300))].concat();
     let mut recorder = Recorder::new(&["a"]);
-    run(vec![Input::from_reader("in", Trickle::new(&compressed, &[1, 2, 3]))], &options(Format::Auto, 64, 1000), &mut recorder).unwrap();
+    run(
+        vec![Input::from_reader("in", Trickle::new(&compressed, &[1, 2, 3]))],
+        &options(Format::Auto, 64, 1000),
+        &mut recorder,
+    )
+    .unwrap();
     assert_eq!(recorder.rows().len(), 600);
 }
 
@@ -61,7 +72,11 @@ fn a_truncated_file_says_so_and_what_was_read() {
         let (records, error) = read_until_error(compressed[..compressed.len() / 2].to_vec());
         let error = error.unwrap();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
-        assert!(error.message().contains("truncated") && error.message().contains(&format!("{records} records")), "{error}");
+        assert!(
+            error.message().contains("truncated")
+                && error.message().contains(&format!("{records} records")),
+            "{error}"
+        );
         assert!(records > 10_000 && records < 100_000, "{records}");
     }
     // The checksum alone is missing: all records are there, yet the file is not whole.
@@ -116,7 +131,9 @@ fn a_raised_limit_lets_a_larger_zstd_window_through() {
     let frame = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 18 << 3, 0x01, 0x00, 0x00];
     let mut options = FilesOptions::default();
     options.limits.zstd_window_log_max = 28;
-    for (options, expected) in [(&FilesOptions::default(), Some(ErrorKind::LimitExceeded)), (&options, None)] {
+    for (options, expected) in
+        [(&FilesOptions::default(), Some(ErrorKind::LimitExceeded)), (&options, None)]
+    {
         let input = Input::from_reader("in", Cursor::new([&frame[..], &zstd(&lines(3))].concat()));
         let mut recorder = Recorder::new(&["a"]);
         let result = run(vec![input], options, &mut recorder);

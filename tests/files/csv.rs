@@ -7,34 +7,55 @@ use streamgauge::adapter::files::{Format, Input, run};
 
 /// The records of the `csv` crate under a header of so many columns, the others left out.
 fn by_csv_crate(text: &str, delimiter: u8, columns: usize) -> Vec<Vec<String>> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_bytes());
-    let records = reader.records().skip(1).map(|record| record.unwrap().iter().map(str::to_owned).collect());
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .from_reader(text.as_bytes());
+    let records =
+        reader.records().skip(1).map(|record| record.unwrap().iter().map(str::to_owned).collect());
     records.filter(|record: &Vec<String>| record.len() == columns).collect()
 }
 
 fn field() -> impl Strategy<Value = String> {
-    let plain =
-        prop::collection::vec(prop::sample::select(vec!["a", "12", " ", "é", "-1.5", "long text of more than eight bytes", "x\"y"]), 0..3)
-            .prop_map(|parts| parts.concat())
-            .prop_filter("a quote in front would open a quoted field", |text| !text.starts_with('"'));
-    let quoted = prop::collection::vec(prop::sample::select(vec!["a", ",", "\t", "\n", "\r\n", "\"\"", "é", "{"]), 0..5)
-        .prop_map(|parts| format!("\"{}\"", parts.concat()));
+    let plain = prop::collection::vec(
+        prop::sample::select(vec![
+            "a",
+            "12",
+            " ",
+            "é",
+            "-1.5",
+            "long text of more than eight bytes",
+            "x\"y",
+        ]),
+        0..3,
+    )
+    .prop_map(|parts| parts.concat())
+    .prop_filter("a quote in front would open a quoted field", |text| !text.starts_with('"'));
+    let quoted = prop::collection::vec(
+        prop::sample::select(vec!["a", ",", "\t", "\n", "\r\n", "\"\"", "é", "{"]),
+        0..5,
+    )
+    .prop_map(|parts| format!("\"{}\"", parts.concat()));
     prop_oneof![5 => plain, 3 => quoted.clone(), 1 => quoted.prop_map(|text| text + "tail")]
 }
 
 /// Records of three fields usually, now and then one more or less.
 fn records(delimiter: char) -> impl Strategy<Value = String> {
     let width = prop::sample::select(vec![3, 3, 3, 3, 3, 2, 4]);
-    let record =
-        width.prop_flat_map(|width| prop::collection::vec(field(), width)).prop_map(move |fields| fields.join(&delimiter.to_string()));
+    let record = width
+        .prop_flat_map(|width| prop::collection::vec(field(), width))
+        .prop_map(move |fields| fields.join(&delimiter.to_string()));
     let end = prop::sample::select(vec!["\n", "\n", "\r\n", "\n\n", "\r\n\r\n"]);
-    (prop::collection::vec((record, end), 0..12), any::<bool>()).prop_map(|(records, newline_at_end)| {
-        let mut text: String = records.into_iter().map(|(record, end)| record + end).collect();
-        if !newline_at_end {
-            text.truncate(text.trim_end_matches(['\r', '\n']).len());
-        }
-        text
-    })
+    (prop::collection::vec((record, end), 0..12), any::<bool>()).prop_map(
+        |(records, newline_at_end)| {
+            let mut text: String = records.into_iter().map(|(record, end)| record + end).collect();
+            if !newline_at_end {
+                text.truncate(text.trim_end_matches(['\r', '\n']).len());
+            }
+            text
+        },
+    )
 }
 
 proptest! {
@@ -81,16 +102,23 @@ proptest! {
 
 #[test]
 fn quotes_line_ends_and_marks() {
-    let text = b"\xef\xbb\xbf\r\nid,\"na\"\"me\"\r\n1,\"a\"\"b\"\r\n\r\n2,\"c,\r\nd\"\n3,e\"f\n4,\"\"\n5,";
+    let text =
+        b"\xef\xbb\xbf\r\nid,\"na\"\"me\"\r\n1,\"a\"\"b\"\r\n\r\n2,\"c,\r\nd\"\n3,e\"f\n4,\"\"\n5,";
     let (got, stats) = read(Format::Csv, text, &["na\"me", "id"]);
-    assert_eq!(got.rows(), [["ta\"b", "u1"], ["uc,\r\nd", "u2"], ["ue\"f", "u3"], ["u", "u4"], ["u", "u5"]]);
+    assert_eq!(
+        got.rows(),
+        [["ta\"b", "u1"], ["uc,\r\nd", "u2"], ["ue\"f", "u3"], ["u", "u4"], ["u", "u5"]]
+    );
     assert_eq!((stats.records(), stats.files[0].lines), (5, 9));
 }
 
 #[test]
 fn ragged_records_are_dead_letters_with_their_lines() {
     let (got, _) = read(Format::Csv, b"a,b\n1\n\"x\ny\",2\n1,2,3\n5,6\n", &["b"]);
-    assert_eq!(got.dead(), [(2, "1 fields where the header has 2"), (5, "3 fields where the header has 2")]);
+    assert_eq!(
+        got.dead(),
+        [(2, "1 fields where the header has 2"), (5, "3 fields where the header has 2")]
+    );
     assert_eq!(got.rows(), [["u2"], ["u6"]]);
 }
 
@@ -103,7 +131,12 @@ fn a_quote_that_is_not_closed_costs_its_line_only() {
     let mut text = b"a,b\n3,\"4\n".to_vec();
     text.extend(b"5,6\n".repeat(1000));
     let mut recorder = Recorder::new(&["b"]);
-    run(vec![Input::from_reader("in", std::io::Cursor::new(text))], &options(Format::Csv, 64, 100), &mut recorder).unwrap();
+    run(
+        vec![Input::from_reader("in", std::io::Cursor::new(text))],
+        &options(Format::Csv, 64, 100),
+        &mut recorder,
+    )
+    .unwrap();
     assert_eq!(recorder.dead(), [(2, "longer than the limit of 100 bytes for one record")]);
     assert_eq!(recorder.rows().len(), 1000);
 }
@@ -120,7 +153,8 @@ fn a_field_the_header_lacks_is_told_before_any_record() {
 #[test]
 fn a_header_alone_and_nothing_at_all() {
     for text in [&b"a,b\n"[..], b"a,b", b"", b"\n\n", b"\xef\xbb\xbf"] {
-        let (got, stats) = read(Format::Csv, text, if text.starts_with(b"a") { &["a"] } else { &["whatever"] });
+        let (got, stats) =
+            read(Format::Csv, text, if text.starts_with(b"a") { &["a"] } else { &["whatever"] });
         assert!(got.rows().is_empty() && stats.records() == 0, "{text:?}");
     }
     let (got, _) = read(Format::Auto, b"", &["status"]);
@@ -151,6 +185,7 @@ fn a_quote_in_tsv_is_text_unless_quoting_is_certain() {
     assert_eq!((got.rows(), got.dead()), (expected.map(|row| row.to_vec()).to_vec(), Vec::new()));
     assert_eq!(stats.files[0].lines, 9);
     // A header in quotes: all of RFC 4180, over lines.
-    let (got, _) = read(Format::Tsv, b"\"title\"\tyear\n\"Hm\"\t1\n\"two\nlines\"\t2\n", &["title"]);
+    let (got, _) =
+        read(Format::Tsv, b"\"title\"\tyear\n\"Hm\"\t1\n\"two\nlines\"\t2\n", &["title"]);
     assert_eq!(got.rows(), [["uHm"], ["utwo\nlines"]]);
 }

@@ -55,16 +55,21 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let flips = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3);
     // Mostly one piece many times, as in files that people have.
     let repeated = (piece.clone(), 1usize..6).prop_map(|(piece, times)| piece.repeat(times));
-    (prop::collection::vec(prop_oneof![repeated, piece.prop_map(<[u8]>::to_vec)], 0..8), flips, any::<bool>()).prop_map(
-        |(pieces, flips, is_flipped)| {
+    (
+        prop::collection::vec(prop_oneof![repeated, piece.prop_map(<[u8]>::to_vec)], 0..8),
+        flips,
+        any::<bool>(),
+    )
+        .prop_map(|(pieces, flips, is_flipped)| {
             let mut bytes = pieces.concat();
-            for (at, byte) in flips.into_iter().filter(|_| is_flipped && !bytes.is_empty()).collect::<Vec<_>>() {
+            for (at, byte) in
+                flips.into_iter().filter(|_| is_flipped && !bytes.is_empty()).collect::<Vec<_>>()
+            {
                 let at = at.index(bytes.len());
                 bytes[at] = byte;
             }
             bytes
-        },
-    )
+        })
 }
 
 /// Events, notes, and how many records and lines there were or why the input was not read.
@@ -75,7 +80,9 @@ fn told(input: Input, options: &FilesOptions, field: Option<&str>) -> Told {
     let fields: Vec<&str> = field.into_iter().collect();
     let mut recorder = Recorder::new(&fields);
     let result = run(vec![input], options, &mut recorder);
-    let result = result.map(|stats| (stats.records(), stats.files[0].lines)).map_err(|error| error.to_string());
+    let result = result
+        .map(|stats| (stats.records(), stats.files[0].lines))
+        .map_err(|error| error.to_string());
     (recorder.events, recorder.notes, result)
 }
 
@@ -126,7 +133,11 @@ fn a_pipe_is_waited_for_no_longer_than_certainty_needs() {
     // How many lines of an input are read before its first record is handed on.
     let lines_read = |lines: &[&str]| {
         let (sender, receiver) = std::sync::mpsc::channel::<()>();
-        let reader = Counting { lines: lines.iter().map(|line| format!("{line}\n")).collect(), at: 0, sent: sender };
+        let reader = Counting {
+            lines: lines.iter().map(|line| format!("{line}\n")).collect(),
+            at: 0,
+            sent: sender,
+        };
         let mut counted = Vec::new();
         let mut sink = First { fields: Vec::new(), receiver, counted: &mut counted };
         drop(run(vec![Input::from_reader("in", reader)], &FilesOptions::default(), &mut sink));
@@ -151,7 +162,9 @@ struct Counting {
 
 impl std::io::Read for Counting {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let Some(line) = self.lines.get_mut(self.at).filter(|line| !line.is_empty()) else { return Ok(0) };
+        let Some(line) = self.lines.get_mut(self.at).filter(|line| !line.is_empty()) else {
+            return Ok(0);
+        };
         let len = line.len().min(buffer.len());
         buffer[..len].copy_from_slice(&line.as_bytes()[..len]);
         line.drain(..len);
@@ -188,11 +201,17 @@ impl streamgauge::adapter::files::RowSink for First<'_> {
         Ok(None)
     }
 
-    fn dead_letter(&mut self, _: &streamgauge::adapter::files::DeadLetter<'_>) -> Result<(), streamgauge::Error> {
+    fn dead_letter(
+        &mut self,
+        _: &streamgauge::adapter::files::DeadLetter<'_>,
+    ) -> Result<(), streamgauge::Error> {
         Ok(())
     }
 
-    fn pause(&mut self, _: &streamgauge::adapter::files::FilesStats) -> Result<(), streamgauge::Error> {
+    fn pause(
+        &mut self,
+        _: &streamgauge::adapter::files::FilesStats,
+    ) -> Result<(), streamgauge::Error> {
         Ok(())
     }
 

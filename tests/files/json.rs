@@ -50,10 +50,19 @@ fn compare_fields(lines: &[Vec<u8>], fields: &[&str]) -> Result<(), TestCaseErro
             _ if !utf8 || json_library::is_out_of_range(line) => {}
             Ok(Scanned::Record(end)) => {
                 prop_assert_eq!(end, start + line.len());
-                prop_assert_eq!(Some(fields_of(&row)), json_library::read(line, fields), "{}", shown);
+                prop_assert_eq!(
+                    Some(fields_of(&row)),
+                    json_library::read(line, fields),
+                    "{}",
+                    shown
+                );
             }
-            Ok(Scanned::Blank(end)) => prop_assert!(end == start + line.len() && line.trim_ascii().is_empty(), "{}", shown),
-            Err(flaw) => prop_assert_eq!(json_library::read(line, fields), None, "{:?} in {}", flaw, shown),
+            Ok(Scanned::Blank(end)) => {
+                prop_assert!(end == start + line.len() && line.trim_ascii().is_empty(), "{}", shown)
+            }
+            Err(flaw) => {
+                prop_assert_eq!(json_library::read(line, fields), None, "{:?} in {}", flaw, shown)
+            }
         }
         start += line.len() + 1;
     }
@@ -95,16 +104,38 @@ fn string() -> impl Strategy<Value = String> {
         "\u{7f}",
     ];
     // Most pieces are valid, so that most strings are.
-    prop::collection::vec(prop::sample::select(pieces), 0..5).prop_map(|pieces| format!("\"{}\"", pieces.concat()))
+    prop::collection::vec(prop::sample::select(pieces), 0..5)
+        .prop_map(|pieces| format!("\"{}\"", pieces.concat()))
 }
 
 fn key() -> impl Strategy<Value = String> {
-    let known = ["\"a\"", "\"b\"", "\"\\u0061\"", "\"/~\"", "\"\"", "\"ts\"", "\"other\"", "\"a_rather_long_key_of_over_16\""];
+    let known = [
+        "\"a\"",
+        "\"b\"",
+        "\"\\u0061\"",
+        "\"/~\"",
+        "\"\"",
+        "\"ts\"",
+        "\"other\"",
+        "\"a_rather_long_key_of_over_16\"",
+    ];
     prop_oneof![9 => prop::sample::select(known.to_vec()).prop_map(str::to_owned), 1 => string()]
 }
 
 fn scalar() -> impl Strategy<Value = String> {
-    let words = ["true", "false", "null", "0", "-0", "12", "-1.50", "1e5", "1E-7", "12345678901234567890", "123456789.25e+10"];
+    let words = [
+        "true",
+        "false",
+        "null",
+        "0",
+        "-0",
+        "12",
+        "-1.50",
+        "1e5",
+        "1E-7",
+        "12345678901234567890",
+        "123456789.25e+10",
+    ];
     let wrong = ["01", "1.", ".5", "1e", "-", "+1", "tru", "nulll", "NaN", "'a'", ""];
     prop_oneof![
         12 => prop::sample::select(words.to_vec()).prop_map(str::to_owned),
@@ -119,23 +150,32 @@ fn value() -> impl Strategy<Value = String> {
 
 fn array(inner: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
     prop::collection::vec((space(), inner, space()), 0..4).prop_map(|elements| {
-        let elements: Vec<String> = elements.into_iter().map(|(before, value, after)| before + &value + &after).collect();
+        let elements: Vec<String> =
+            elements.into_iter().map(|(before, value, after)| before + &value + &after).collect();
         format!("[{}]", elements.join(","))
     })
 }
 
 fn object(inner: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
     prop::collection::vec((space(), key(), space(), inner, space()), 0..5).prop_map(|members| {
-        let members: Vec<String> =
-            members.into_iter().map(|(before, key, colon, value, after)| format!("{before}{key}{colon}:{value}{after}")).collect();
+        let members: Vec<String> = members
+            .into_iter()
+            .map(|(before, key, colon, value, after)| {
+                format!("{before}{key}{colon}:{value}{after}")
+            })
+            .collect();
         format!("{{{}}}", members.join(","))
     })
 }
 
 /// A line, now and then with a byte changed, taken out, put in, or its end cut off.
 fn line() -> impl Strategy<Value = Vec<u8>> {
-    let whole = (space(), object(value()), space()).prop_map(|(before, object, after)| (before + &object + &after).into_bytes());
-    let byte = prop_oneof![prop::sample::select(b"\"\\{}[]:,0 -.eE\x00\x1f\xff\xc3".to_vec()), any::<u8>()];
+    let whole = (space(), object(value()), space())
+        .prop_map(|(before, object, after)| (before + &object + &after).into_bytes());
+    let byte = prop_oneof![
+        prop::sample::select(b"\"\\{}[]:,0 -.eE\x00\x1f\xff\xc3".to_vec()),
+        any::<u8>()
+    ];
     (whole, 0..8, any::<prop::sample::Index>(), byte).prop_map(|(mut line, change, index, byte)| {
         let byte = if byte == b'\n' { b' ' } else { byte };
         let at = index.index(line.len().max(1)).min(line.len());
@@ -213,8 +253,14 @@ fn a_generated_log_reads_as_serde_json_reads_it_also_when_bytes_are_changed() {
 
 #[test]
 fn braces_and_commas_are_not_mistaken_for_the_remembered_ones() {
-    let lines =
-        ["{\"a\":1,\"b\":2}", "{\"a\":1{\"a\":1}", "{\"a\":1,\"b\":2{\"a\":3}", "{\"b\":1{\"a\":2}", "{,\"b\":2}", "{\"a\":1\"b\":2}"];
+    let lines = [
+        "{\"a\":1,\"b\":2}",
+        "{\"a\":1{\"a\":1}",
+        "{\"a\":1,\"b\":2{\"a\":3}",
+        "{\"b\":1{\"a\":2}",
+        "{,\"b\":2}",
+        "{\"a\":1\"b\":2}",
+    ];
     compare(&lines.map(|line| line.as_bytes().to_vec())).unwrap();
     compare(&["}", "{}", "}", "{\"a\":1}", "}"].map(|line| line.as_bytes().to_vec())).unwrap();
 }
@@ -230,9 +276,23 @@ fn a_brace_after_an_escaped_first_key_is_not_a_separator() {
 fn values_keep_their_types_and_text() {
     let line =
         br#"{"a":{"b":[1, {"a": null}],"c":" "},"n":-0.10e+5,"big":123456789012345678901234567890,"far":1e999,"t":true,"s":"\u00e9\n"}"#;
-    let (got, _) = read(Format::JsonLines, line, &["a", "/a/b/0", "n", "big", "far", "t", "s", "none", "/a/b/1/a"]);
+    let (got, _) = read(
+        Format::JsonLines,
+        line,
+        &["a", "/a/b/0", "n", "big", "far", "t", "s", "none", "/a/b/1/a"],
+    );
     let raw = r#"j{"b":[1, {"a": null}],"c":" "}"#;
-    let expected = [raw, "n1", "n-0.10e+5", "n123456789012345678901234567890", "n1e999", "btrue", "té\n", "-", "-"];
+    let expected = [
+        raw,
+        "n1",
+        "n-0.10e+5",
+        "n123456789012345678901234567890",
+        "n1e999",
+        "btrue",
+        "té\n",
+        "-",
+        "-",
+    ];
     assert_eq!(got.rows(), [expected.to_vec()]);
 }
 
@@ -245,14 +305,21 @@ fn of_a_key_that_occurs_twice_the_last_value_counts() {
 
 #[test]
 fn nesting_is_bounded_before_anything_recurses() {
-    let nested = |depth: usize| format!("{{\"a\":{}1{}}}\n", "[".repeat(depth - 1), "]".repeat(depth - 1));
-    let lines = nested(128) + &nested(129) + &nested(3) + &format!("{{\"a\":{}\n", "{\"a\":".repeat(1_000_000));
+    let nested =
+        |depth: usize| format!("{{\"a\":{}1{}}}\n", "[".repeat(depth - 1), "]".repeat(depth - 1));
+    let lines = nested(128)
+        + &nested(129)
+        + &nested(3)
+        + &format!("{{\"a\":{}\n", "{\"a\":".repeat(1_000_000));
     for field in ["a", "b", "/a/0/0"] {
         let (got, stats) = read(Format::JsonLines, lines.as_bytes(), &[field]);
         assert_eq!((stats.records(), stats.dead_letters()), (4, 2), "{field}");
         let reasons = got.dead();
         assert!(reasons[0].0 == 2 && reasons[1].0 == 4, "{reasons:?}");
-        assert!(reasons.iter().all(|(_, reason)| reason.contains("nested deeper than the limit")), "{reasons:?}");
+        assert!(
+            reasons.iter().all(|(_, reason)| reason.contains("nested deeper than the limit")),
+            "{reasons:?}"
+        );
     }
 }
 
@@ -276,7 +343,10 @@ fn dead_letters_say_where_and_why() {
 #[test]
 fn a_file_taken_for_something_else_says_so() {
     let array = error_of(Format::Auto, b"[{\"status\":1},\n{\"status\":2}]\n", &["status"]);
-    assert!(array.message().contains("an array") && array.message().contains("jq -c '.[]'"), "{array}");
+    assert!(
+        array.message().contains("an array") && array.message().contains("jq -c '.[]'"),
+        "{array}"
+    );
     let text = error_of(Format::Auto, b"started in 3 ms\n", &["status"]);
     assert_eq!(text.kind(), ErrorKind::InvalidArgument);
     assert!(text.message().contains("in: ") && text.message().contains("plain lines"), "{text}");

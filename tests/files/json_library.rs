@@ -28,14 +28,19 @@ pub(crate) fn read(line: &[u8], fields: &[&str]) -> Option<Vec<Field>> {
 /// Whether `serde_json` refuses the line for a number that `f64` cannot hold, which the scanner
 /// leaves to its user.
 pub(crate) fn is_out_of_range(line: &[u8]) -> bool {
-    serde_json::from_slice::<serde_json::Value>(line).is_err_and(|error| error.to_string().contains("out of range"))
+    serde_json::from_slice::<serde_json::Value>(line)
+        .is_err_and(|error| error.to_string().contains("out of range"))
 }
 
 fn named(record: &RawValue, field: &str) -> Field {
-    let Some(pointer) = field.strip_prefix('/') else { return member(record, field).map_or(Field::Missing, |value| typed(&value)) };
+    let Some(pointer) = field.strip_prefix('/') else {
+        return member(record, field).map_or(Field::Missing, |value| typed(&value));
+    };
     let mut value = record.to_owned();
     for token in pointer.split('/') {
-        let Some(next) = member(&value, &token.replace("~1", "/").replace("~0", "~")) else { return Field::Missing };
+        let Some(next) = member(&value, &token.replace("~1", "/").replace("~0", "~")) else {
+            return Field::Missing;
+        };
         value = next;
     }
     typed(&value)

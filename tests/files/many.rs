@@ -12,7 +12,8 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("streamgauge-files-{}-{name}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("streamgauge-files-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Folder(path)
     }
@@ -35,7 +36,11 @@ fn all_shards_open_before_the_first_record_and_each_closes_at_its_end() {
     let folder = Folder::new("shards");
     let first = folder.file("first", b"{\"a\":1}\n{\"a\":2}");
     let second = folder.file("second.csv", b"a,b\n3,4\n");
-    let inputs = vec![Input::from_argument(&first), Input::from_argument(&second), Input::from_argument(&first)];
+    let inputs = vec![
+        Input::from_argument(&first),
+        Input::from_argument(&second),
+        Input::from_argument(&first),
+    ];
     let mut recorder = Recorder::new(&["a"]);
     let stats = run(inputs, &FilesOptions::default(), &mut recorder).unwrap();
     let (first, second) = (first.display().to_string(), second.display().to_string());
@@ -81,13 +86,19 @@ fn an_input_that_cannot_be_read_ends_the_run_before_any_record() {
 fn a_line_over_the_limit_is_one_dead_letter() {
     // 100 MB, of which never more than the limit and a block is held.
     let long = std::io::repeat(b'x').take(100 << 20);
-    let reader = Cursor::new(b"{\"a\":0}\n".to_vec()).chain(long).chain(Cursor::new(b"\n{\"a\":1}\n".to_vec()));
+    let reader = Cursor::new(b"{\"a\":0}\n".to_vec())
+        .chain(long)
+        .chain(Cursor::new(b"\n{\"a\":1}\n".to_vec()));
     let mut recorder = Recorder::new(&["a"]);
     run(vec![Input::from_reader("in", reader)], &FilesOptions::default(), &mut recorder).unwrap();
     assert_eq!(recorder.rows(), [["n0"], ["n1"]]);
-    let dead: Vec<&Event> = recorder.events.iter().filter(|event| matches!(event, Event::Dead { .. })).collect();
+    let dead: Vec<&Event> =
+        recorder.events.iter().filter(|event| matches!(event, Event::Dead { .. })).collect();
     let Event::Dead { file, line, bytes, .. } = dead[0] else { unreachable!() };
-    assert_eq!((dead.len(), file.as_str(), *line, bytes.len()), (1, "in", 2, DEAD_LETTER_BYTES_MAX));
+    assert_eq!(
+        (dead.len(), file.as_str(), *line, bytes.len()),
+        (1, "in", 2, DEAD_LETTER_BYTES_MAX)
+    );
 }
 
 #[test]
@@ -96,9 +107,19 @@ fn the_limit_is_met_exactly() {
         for block in [64, 1 << 20] {
             // 20 bytes, 21 bytes, 21 bytes without a newline.
             let text = b"{\"a\":1234567890 1234\n{\"a\":12345678901 123\n{\"a\":1}\n{\"a\":1234567890123456";
-            let mut recorder = Recorder::new(if format == Format::Lines { &["line"] } else { &["a"] });
-            run(vec![Input::from_reader("in", Cursor::new(text.to_vec()))], &options(format, block, 20), &mut recorder).unwrap();
-            let too_long = recorder.dead().into_iter().filter(|(_, reason)| reason.contains("limit of 20 bytes")).count();
+            let mut recorder =
+                Recorder::new(if format == Format::Lines { &["line"] } else { &["a"] });
+            run(
+                vec![Input::from_reader("in", Cursor::new(text.to_vec()))],
+                &options(format, block, 20),
+                &mut recorder,
+            )
+            .unwrap();
+            let too_long = recorder
+                .dead()
+                .into_iter()
+                .filter(|(_, reason)| reason.contains("limit of 20 bytes"))
+                .count();
             assert_eq!(too_long, 1 + usize::from(text.len() > 72), "{:?}", recorder.dead());
         }
     }
@@ -108,14 +129,25 @@ fn the_limit_is_met_exactly() {
 fn a_record_the_sink_refuses_is_a_dead_letter_with_its_bytes() {
     let mut recorder = Recorder::new(&["a"]);
     recorder.refused = Some("n2");
-    run(vec![Input::from_reader("in", &b"{\"a\":1}\n\n{\"a\":2}\r\n"[..])], &FilesOptions::default(), &mut recorder).unwrap();
-    let expected = Event::Dead { file: "in".to_owned(), line: 3, reason: "refused".to_owned(), bytes: b"{\"a\":2}".to_vec() };
+    run(
+        vec![Input::from_reader("in", &b"{\"a\":1}\n\n{\"a\":2}\r\n"[..])],
+        &FilesOptions::default(),
+        &mut recorder,
+    )
+    .unwrap();
+    let expected = Event::Dead {
+        file: "in".to_owned(),
+        line: 3,
+        reason: "refused".to_owned(),
+        bytes: b"{\"a\":2}".to_vec(),
+    };
     assert_eq!(recorder.events[2], expected);
 }
 
 #[test]
 fn plain_lines_have_one_field() {
-    let (got, stats) = read(Format::Lines, b"\xef\xbb\xbfa b\r\n\n12\n\xff\nlast", &["line", "line"]);
+    let (got, stats) =
+        read(Format::Lines, b"\xef\xbb\xbfa b\r\n\n12\n\xff\nlast", &["line", "line"]);
     assert_eq!(got.rows(), [["ua b", "ua b"], ["u", "u"], ["u12", "u12"], ["ulast", "ulast"]]);
     assert_eq!(got.dead(), [(4, "not UTF-8")]);
     assert_eq!(stats.files[0].lines, 5);
@@ -123,7 +155,10 @@ fn plain_lines_have_one_field() {
 
 #[test]
 fn binary_junk_is_dead_letters() {
-    let junk: Vec<u8> = (0..100_000u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8).filter(|byte| *byte != b'{').collect();
+    let junk: Vec<u8> = (0..100_000u32)
+        .map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .filter(|byte| *byte != b'{')
+        .collect();
     for format in [Format::JsonLines, Format::Clf] {
         let fields = if format == Format::Clf { "host" } else { "a" };
         let (got, stats) = read(format, &junk, &[fields]);

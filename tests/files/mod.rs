@@ -13,7 +13,9 @@ mod real_log;
 mod threads;
 
 use std::io::Read;
-use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Format, Input, Refusal, RowSink, run};
+use streamgauge::adapter::files::{
+    DeadLetter, FilesOptions, FilesStats, Format, Input, Refusal, RowSink, run,
+};
 use streamgauge::spec::{Row, Value};
 use streamgauge::{Error, Limits, ShardId};
 
@@ -39,7 +41,10 @@ struct Recorder {
 
 impl Recorder {
     fn new(fields: &[&str]) -> Self {
-        Recorder { fields: fields.iter().map(|field| (*field).to_owned()).collect(), ..Recorder::default() }
+        Recorder {
+            fields: fields.iter().map(|field| (*field).to_owned()).collect(),
+            ..Recorder::default()
+        }
     }
 
     fn rows(&self) -> Vec<Vec<&str>> {
@@ -88,7 +93,8 @@ impl RowSink for Recorder {
 
     fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<Refusal>, Error> {
         let values: Vec<String> = (0..row.slots()).map(|slot| shown(row.value(slot))).collect();
-        if self.refused.is_some_and(|refused| values.first().is_some_and(|value| value == refused)) {
+        if self.refused.is_some_and(|refused| values.first().is_some_and(|value| value == refused))
+        {
             return Ok(Some(Refusal::DeadLetter("refused".to_owned())));
         }
         self.events.push(Event::Row(file, values));
@@ -97,7 +103,12 @@ impl RowSink for Recorder {
 
     fn dead_letter(&mut self, letter: &DeadLetter<'_>) -> Result<(), Error> {
         let DeadLetter { file, line, reason, bytes } = *letter;
-        self.events.push(Event::Dead { file: file.to_owned(), line, reason: reason.to_owned(), bytes: bytes.to_vec() });
+        self.events.push(Event::Dead {
+            file: file.to_owned(),
+            line,
+            reason: reason.to_owned(),
+            bytes: bytes.to_vec(),
+        });
         Ok(())
     }
 
@@ -153,8 +164,11 @@ fn options(format: Format, block_bytes: usize, record_bytes_max: usize) -> Files
 /// Reads bytes as one input named `in`.
 fn read(format: Format, bytes: &[u8], fields: &[&str]) -> (Recorder, FilesStats) {
     let mut recorder = Recorder::new(fields);
-    let stats =
-        run(vec![Input::from_reader("in", std::io::Cursor::new(bytes.to_vec()))], &FilesOptions::with_format(format), &mut recorder);
+    let stats = run(
+        vec![Input::from_reader("in", std::io::Cursor::new(bytes.to_vec()))],
+        &FilesOptions::with_format(format),
+        &mut recorder,
+    );
     let stats = stats.unwrap();
     assert_eq!(stats.dead_letters() as usize, recorder.dead().len());
     assert_eq!(stats.records() as usize, recorder.dead().len() + recorder.rows().len());

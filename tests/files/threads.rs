@@ -6,10 +6,13 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Format, Input, LateRecord, Opened, Refusal, RowSink, run};
+use streamgauge::adapter::files::{
+    DeadLetter, FilesOptions, FilesStats, Format, Input, LateRecord, Opened, Refusal, RowSink, run,
+};
 use streamgauge::engine::Shard;
 use streamgauge::spec::{
-    CompileOptions, JsonLines, PipelineSpec, PreaggregatedRows, PreparedRows, Row, RowOutcome, RowPipeline, RowPreparer, Value,
+    CompileOptions, JsonLines, PipelineSpec, PreaggregatedRows, PreparedRows, Row, RowOutcome,
+    RowPipeline, RowPreparer, Value,
 };
 use streamgauge::{Error, ErrorKind, ShardId, Timestamp};
 
@@ -41,14 +44,27 @@ impl Journal {
         pipeline.hand_out_late(hands_out_late);
         let (format, unseen) = (JsonLines::new(&pipeline), (0..pipeline.fields().len()).collect());
         let (shards, lines) = (Vec::new(), Vec::new());
-        Journal { pipeline, format, shards, lines, unseen, preaggregated: 0, declines: 0, dead_max, resume_at, hands_out_late }
+        Journal {
+            pipeline,
+            format,
+            shards,
+            lines,
+            unseen,
+            preaggregated: 0,
+            declines: 0,
+            dead_max,
+            resume_at,
+            hands_out_late,
+        }
     }
 
     /// Dead letters are handed out, and late records if it is given them.
     fn refusal(&self, outcome: RowOutcome) -> Option<Refusal> {
         match outcome {
             RowOutcome::DeadLetter(reason) => Some(Refusal::DeadLetter(reason)),
-            RowOutcome::Late(time) if self.hands_out_late => Some(Refusal::Late { time, watermark: self.pipeline.watermark() }),
+            RowOutcome::Late(time) if self.hands_out_late => {
+                Some(Refusal::Late { time, watermark: self.pipeline.watermark() })
+            }
             _ => None,
         }
     }
@@ -83,7 +99,8 @@ impl RowSink for Journal {
 
     fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<Refusal>, Error> {
         self.unseen.retain(|slot| row.value(*slot) == Value::Missing);
-        let outcome = self.pipeline.push(self.shards[file], row, Timestamp::from_millis(0), None)?;
+        let outcome =
+            self.pipeline.push(self.shards[file], row, Timestamp::from_millis(0), None)?;
         Ok(self.refusal(outcome))
     }
 
@@ -91,7 +108,12 @@ impl RowSink for Journal {
         Some(self.pipeline.preparer())
     }
 
-    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, Refusal)>, Error> {
+    fn prepared(
+        &mut self,
+        file: usize,
+        rows: &mut PreparedRows,
+        until: usize,
+    ) -> Result<Option<(usize, Refusal)>, Error> {
         // Some at once, and some one by one.
         let until = if rows.taken().is_multiple_of(3) { rows.taken() + 1 } else { until };
         let told = self.pipeline.push_prepared(self.shards[file], rows, until)?;
@@ -162,7 +184,12 @@ impl Reading {
 }
 
 /// Gives the journal what is in the files.
-fn read(files: &[OwnFile], journal: &mut Journal, reading: Reading, threads: usize) -> Result<FilesStats, Error> {
+fn read(
+    files: &[OwnFile],
+    journal: &mut Journal,
+    reading: Reading,
+    threads: usize,
+) -> Result<FilesStats, Error> {
     let mut options = FilesOptions::default();
     options.threads = NonZeroUsize::new(threads);
     options.format = reading.format;
@@ -202,7 +229,11 @@ fn jsonl_line() -> impl Strategy<Value = String> {
 }
 
 fn csv_line() -> impl Strategy<Value = String> {
-    let good = (0i64..60_000, prop::sample::select(vec!["DE", "\"F,\"\"R\"", "\"two\nlines\"", "", "7"]), 0i64..100)
+    let good = (
+        0i64..60_000,
+        prop::sample::select(vec!["DE", "\"F,\"\"R\"", "\"two\nlines\"", "", "7"]),
+        0i64..100,
+    )
         .prop_map(|(time, key, number)| format!("{time},{key},{number}.5,{number},"));
     let bad = prop::sample::select(vec![
         "",
@@ -220,17 +251,19 @@ fn csv_line() -> impl Strategy<Value = String> {
 
 /// Every state that a row can feed: sums of both kinds, extremes, edges, sketches past their exact
 /// size, presence.
-const AGGREGATES: &str =
-    "count, count(x) as xs, sum(n), sum(i), min(i), stddev(n), first(k), last(i), p50(i), distinct(i), top(2, k, 2), frequency(k, 'DE')";
+const AGGREGATES: &str = "count, count(x) as xs, sum(n), sum(i), min(i), stddev(n), first(k), last(i), p50(i), distinct(i), top(2, k, 2), frequency(k, 'DE')";
 
 /// States that blocks of records are aggregated to on all threads, and merged.
-const MERGED: &str = "count, count(x) as xs, sum(n), sum(i), mean(i), min(i), max(n), frequency(k, 'DE')";
+const MERGED: &str =
+    "count, count(x) as xs, sum(n), sum(i), mean(i), min(i), max(n), frequency(k, 'DE')";
 
 fn spec(windows: &str, filter: bool, merged: bool) -> PipelineSpec {
     let aggregates = if merged { MERGED } else { AGGREGATES };
     // Drops four of ten, and those without the field.
     let filter = if filter { "where = [\"i >= 40\"]\n" } else { "" };
-    let text = format!("time = \"ts\"\ntime_format = \"ms\"\ngroup = \"k\"\nagg = \"{aggregates}\"\n{windows}\n{filter}");
+    let text = format!(
+        "time = \"ts\"\ntime_format = \"ms\"\ngroup = \"k\"\nagg = \"{aggregates}\"\n{windows}\n{filter}"
+    );
     PipelineSpec::from_toml(&text, "test").unwrap()
 }
 
@@ -247,7 +280,9 @@ fn windows() -> impl Strategy<Value = &'static str> {
 
 /// A file of 20,000 records of three groups.
 fn small_groups() -> OwnFile {
-    let lines: Vec<String> = (0..20_000).map(|index| format!("{{\"ts\":{index},\"k\":\"k{}\",\"i\":{index}}}", index % 3)).collect();
+    let lines: Vec<String> = (0..20_000)
+        .map(|index| format!("{{\"ts\":{index},\"k\":\"k{}\",\"i\":{index}}}", index % 3))
+        .collect();
     OwnFile::new(lines.join("\n").as_bytes())
 }
 
@@ -290,7 +325,8 @@ impl OwnFile {
     fn new(bytes: &[u8]) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("streamgauge-threads-{}-{number}", std::process::id()));
+        let path = std::env::temp_dir()
+            .join(format!("streamgauge-threads-{}-{number}", std::process::id()));
         std::fs::write(&path, bytes).unwrap();
         OwnFile(path)
     }
@@ -314,7 +350,12 @@ fn gzipped(bytes: &[u8], cut: usize) -> Vec<u8> {
     bytes
 }
 
-fn same(files: &[OwnFile], spec: &PipelineSpec, reading: Reading, threads: usize) -> Result<(), TestCaseError> {
+fn same(
+    files: &[OwnFile],
+    spec: &PipelineSpec,
+    reading: Reading,
+    threads: usize,
+) -> Result<(), TestCaseError> {
     prop_assert_eq!(journal(files, spec, reading, threads), journal(files, spec, reading, 1));
     Ok(())
 }
@@ -324,7 +365,9 @@ fn same(files: &[OwnFile], spec: &PipelineSpec, reading: Reading, threads: usize
 #[test]
 fn blocks_may_end_where_a_line_ends() {
     for (lines, end) in (0..40).flat_map(|lines| [(lines, ""), (lines, "\n")]) {
-        let lines: Vec<_> = (0..lines).map(|index| format!("{{\"ts\":{index:9},\"k\":\"k\",\"i\":{index:2}}}")).collect();
+        let lines: Vec<_> = (0..lines)
+            .map(|index| format!("{{\"ts\":{index:9},\"k\":\"k\",\"i\":{index:2}}}"))
+            .collect();
         assert!(lines.iter().all(|line| line.len() == 31), "{lines:?}");
         let file = [OwnFile::new((lines.join("\n") + end).as_bytes())];
         same(&file, &by_minute(), Reading::whole(Format::JsonLines, 128), 3).unwrap();

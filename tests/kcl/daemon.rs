@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead, Read, Write};
 use std::rc::Rc;
 use std::time::Duration;
-use streamgauge::adapter::kcl::{self, Batch, Clock, End, Message, RecordProcessor, Reply, Session, StartingPoint};
+use streamgauge::adapter::kcl::{
+    self, Batch, Clock, End, Message, RecordProcessor, Reply, Session, StartingPoint,
+};
 use streamgauge::prelude::*;
 use streamgauge::record::Record;
 
@@ -52,14 +54,20 @@ impl Daemon {
     /// The checkpoints that the child asked for: number and sub-sequence number.
     pub(crate) fn checkpoints(&self) -> Vec<Option<(String, u64)>> {
         let of = |reply: &Reply| match reply {
-            Reply::Checkpoint { sequence, sub } => Some(sequence.as_ref().map(|number| (number.to_string(), sub.unwrap_or(0)))),
+            Reply::Checkpoint { sequence, sub } => {
+                Some(sequence.as_ref().map(|number| (number.to_string(), sub.unwrap_or(0))))
+            }
             _ => None,
         };
         self.heard().iter().filter_map(of).collect()
     }
 
     /// Talks with a processor to the end.
-    pub(crate) fn run(&self, processor: &mut dyn RecordProcessor, clock: &mut dyn Clock) -> Result<End, Error> {
+    pub(crate) fn run(
+        &self,
+        processor: &mut dyn RecordProcessor,
+        clock: &mut dyn Clock,
+    ) -> Result<End, Error> {
         self.talk().go_on(&[], processor, clock)
     }
 
@@ -77,8 +85,17 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
-    pub(crate) fn go_on(&mut self, messages: &[&str], processor: &mut dyn RecordProcessor, clock: &mut dyn Clock) -> Result<End, Error> {
-        self.daemon.0.borrow_mut().messages.extend(messages.iter().map(|message| (*message).to_owned()));
+    pub(crate) fn go_on(
+        &mut self,
+        messages: &[&str],
+        processor: &mut dyn RecordProcessor,
+        clock: &mut dyn Clock,
+    ) -> Result<End, Error> {
+        self.daemon
+            .0
+            .borrow_mut()
+            .messages
+            .extend(messages.iter().map(|message| (*message).to_owned()));
         kcl::run(&mut self.session, processor, clock)
     }
 }
@@ -118,7 +135,11 @@ impl Write for PipeEnd {
             }
             let reply = Reply::parse(line.trim_ascii()).unwrap();
             if let Reply::Checkpoint { .. } = reply {
-                let error = pipe.refusals.pop_front().flatten().map_or(String::from("null"), |error| format!("{error:?}"));
+                let error = pipe
+                    .refusals
+                    .pop_front()
+                    .flatten()
+                    .map_or(String::from("null"), |error| format!("{error:?}"));
                 pipe.answers
                     .push_back(format!(r#"{{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null,"error":{error}}}"#));
             }
@@ -146,7 +167,12 @@ pub(crate) fn records(first: u64, payloads: &[&[u8]], behind: u64) -> String {
     for (number, payload) in (first..).zip(payloads) {
         let position = Position { shard: ShardId::new(SHARD), sequence: Sequence::new(number) };
         let data = payload.to_vec().into();
-        batch.records.push(Record { partition_key: "k".into(), data, arrival: Timestamp::from_millis(0), position });
+        batch.records.push(Record {
+            partition_key: "k".into(),
+            data,
+            arrival: Timestamp::from_millis(0),
+            position,
+        });
     }
     Message::ProcessRecords(batch).to_json()
 }

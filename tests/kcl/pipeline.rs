@@ -1,11 +1,15 @@
 //! A pipeline on the KCL: when it emits, saves and checkpoints, and when it does not any more.
 
-use super::daemon::{Daemon, LEASE_LOST, SHARD, SHARD_ENDED, SHUTDOWN_REQUESTED, StepClock, initialize, records};
+use super::daemon::{
+    Daemon, LEASE_LOST, SHARD, SHARD_ENDED, SHUTDOWN_REQUESTED, StepClock, initialize, records,
+};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use streamgauge::adapter::kcl::{Action, End, PipelineWork, ProcessorOptions, Reply, StartingPoint, StatefulProcessor};
+use streamgauge::adapter::kcl::{
+    Action, End, PipelineWork, ProcessorOptions, Reply, StartingPoint, StatefulProcessor,
+};
 use streamgauge::adapter::{Decoding, RecordPipeline, Sink, each};
 use streamgauge::prelude::*;
 use streamgauge::record::Record;
@@ -19,14 +23,21 @@ struct Said {
 }
 
 fn decode(record: &Record) -> Result<i64, String> {
-    std::str::from_utf8(&record.data).map_err(|error| error.to_string())?.parse().map_err(|error| format!("{error}"))
+    std::str::from_utf8(&record.data)
+        .map_err(|error| error.to_string())?
+        .parse()
+        .map_err(|error| format!("{error}"))
 }
 
-fn sink<P: RecordPipeline<Emission = Emission<u64>> + 'static>(said: Said) -> impl FnMut(&ShardId, &P) -> Result<Box<dyn Sink<P>>, Error> {
+fn sink<P: RecordPipeline<Emission = Emission<u64>> + 'static>(
+    said: Said,
+) -> impl FnMut(&ShardId, &P) -> Result<Box<dyn Sink<P>>, Error> {
     move |_, _| {
         let said = said.clone();
         Ok(Box::new(each(move |emission: Emission<u64>| {
-            said.emissions.borrow_mut().push((emission.window.unwrap().start().as_millis(), emission.value));
+            said.emissions
+                .borrow_mut()
+                .push((emission.window.unwrap().start().as_millis(), emission.value));
             Ok(())
         })))
     }
@@ -38,7 +49,9 @@ fn processor<S: Store>(
     said: &Said,
     change: impl FnOnce(&mut ProcessorOptions),
 ) -> impl streamgauge::adapter::kcl::RecordProcessor + Stale {
-    let builder = Pipeline::builder().event_time(|time: &i64| Timestamp::from_millis(*time)).window(Tumbling::new(millis(10)).unwrap());
+    let builder = Pipeline::builder()
+        .event_time(|time: &i64| Timestamp::from_millis(*time))
+        .window(Tumbling::new(millis(10)).unwrap());
     let pipeline = Decoding::new(builder.aggregate(count()).build().unwrap(), decode);
     let work = PipelineWork::new(pipeline, sink(said.clone())).unwrap().idle_after(millis(1000));
     let mut options = ProcessorOptions::default();
@@ -65,17 +78,36 @@ fn begin() -> String {
 
 #[test]
 fn s70_refused_checkpoints_are_asked_for_again_ended_or_told() {
-    let throttled = [Some("ThrottlingException"), Some("KinesisClientLibDependencyException"), None];
+    let throttled =
+        [Some("ThrottlingException"), Some("KinesisClientLibDependencyException"), None];
     let (said, store, mut clock) = (Said::default(), MemoryStore::new(), StepClock::new(0));
-    let daemon = Daemon::new([begin(), records(1, &[b"5"], 9), SHUTDOWN_REQUESTED.into(), LEASE_LOST.into()]).refusing(&throttled);
+    let daemon = Daemon::new([
+        begin(),
+        records(1, &[b"5"], 9),
+        SHUTDOWN_REQUESTED.into(),
+        LEASE_LOST.into(),
+    ])
+    .refusing(&throttled);
     assert_eq!(daemon.run(&mut processor(store, &said, |_| {}), &mut clock).unwrap(), End::Ordered);
-    assert_eq!(daemon.checkpoints(), vec![Some((String::from("1"), 0)); 4], "three times for the records, once for the shutdown");
+    assert_eq!(
+        daemon.checkpoints(),
+        vec![Some((String::from("1"), 0)); 4],
+        "three times for the records, once for the shutdown"
+    );
     assert_eq!(clock.slept, Duration::from_millis(100 + 200));
     assert!(said.notes.take().is_empty());
 
-    for (name, expected) in [("ShutdownException", 1), ("InvalidStateException", 1), ("SomethingElseException", 3)] {
+    for (name, expected) in
+        [("ShutdownException", 1), ("InvalidStateException", 1), ("SomethingElseException", 3)]
+    {
         let (said, store) = (Said::default(), MemoryStore::new());
-        let daemon = Daemon::new([begin(), records(1, &[b"5"], 9), records(2, &[b"6"], 9), SHUTDOWN_REQUESTED.into(), LEASE_LOST.into()]);
+        let daemon = Daemon::new([
+            begin(),
+            records(1, &[b"5"], 9),
+            records(2, &[b"6"], 9),
+            SHUTDOWN_REQUESTED.into(),
+            LEASE_LOST.into(),
+        ]);
         let daemon = daemon.refusing(&[Some(name)]);
         daemon.run(&mut processor(store, &said, |_| {}), &mut StepClock::new(0)).unwrap();
         assert_eq!(daemon.checkpoints().len(), expected, "{name}");
@@ -85,7 +117,8 @@ fn s70_refused_checkpoints_are_asked_for_again_ended_or_told() {
     let always = [Some("ThrottlingException"); 8];
     let (said, mut clock) = (Said::default(), StepClock::new(0));
     let daemon = Daemon::new([begin(), SHARD_ENDED.into()]).refusing(&always);
-    let error = daemon.run(&mut processor(MemoryStore::new(), &said, |_| {}), &mut clock).unwrap_err();
+    let error =
+        daemon.run(&mut processor(MemoryStore::new(), &said, |_| {}), &mut clock).unwrap_err();
     assert!(error.to_string().contains("at the end of the shard: ThrottlingException"), "{error}");
     assert!(clock.slept < Duration::from_secs(25), "{:?}", clock.slept);
     assert_ne!(daemon.heard().last(), Some(&Reply::Status { response_for: Action::ShardEnded }));
@@ -97,7 +130,9 @@ fn s72_after_the_lease_is_lost_nothing_is_emitted_or_checkpointed() {
     // The record of 25 completes the window of 5, which is due at the next save.
     let daemon = Daemon::new([begin(), records(1, &[b"5", b"25"], 9), LEASE_LOST.into()]);
     let end = daemon.run(
-        &mut processor(MemoryStore::new(), &said, |options| (options.every_records, options.every) = (100, Duration::from_secs(1))),
+        &mut processor(MemoryStore::new(), &said, |options| {
+            (options.every_records, options.every) = (100, Duration::from_secs(1))
+        }),
         &mut StepClock::new(0),
     );
     assert_eq!(end.unwrap(), End::Ordered);
@@ -108,10 +143,23 @@ fn s72_after_the_lease_is_lost_nothing_is_emitted_or_checkpointed() {
 fn the_end_of_the_input_is_legal_and_state_is_intact() {
     let (said, store) = (Said::default(), Arc::new(MemoryStore::new()));
     let first = Daemon::new([begin(), records(1, &[b"5", b"6"], 9)]);
-    assert_eq!(first.run(&mut processor(&*store, &said, |_| {}), &mut StepClock::new(0)).unwrap(), End::Early);
-    assert_eq!(Daemon::new([]).run(&mut processor(&*store, &said, |_| {}), &mut StepClock::new(0)).unwrap(), End::Early);
+    assert_eq!(
+        first.run(&mut processor(&*store, &said, |_| {}), &mut StepClock::new(0)).unwrap(),
+        End::Early
+    );
+    assert_eq!(
+        Daemon::new([])
+            .run(&mut processor(&*store, &said, |_| {}), &mut StepClock::new(0))
+            .unwrap(),
+        End::Early
+    );
     // The records come again, as after a checkpoint that got lost, with others.
-    let second = Daemon::new([begin(), records(1, &[b"5", b"6", b"7", b"25"], 9), SHUTDOWN_REQUESTED.into(), LEASE_LOST.into()]);
+    let second = Daemon::new([
+        begin(),
+        records(1, &[b"5", b"6", b"7", b"25"], 9),
+        SHUTDOWN_REQUESTED.into(),
+        LEASE_LOST.into(),
+    ]);
     second.run(&mut processor(&*store, &said, |_| {}), &mut StepClock::new(0)).unwrap();
     assert_eq!(said.emissions.take(), [(0, 3)]);
     assert_eq!(second.checkpoints(), vec![Some((String::from("4"), 0)); 2]);
@@ -119,7 +167,8 @@ fn the_end_of_the_input_is_legal_and_state_is_intact() {
 
 #[test]
 fn s73_a_process_whose_shard_was_taken_over_says_so_and_does_no_more() {
-    let (said, store, mut clock) = (Said::default(), Arc::new(MemoryStore::new()), StepClock::new(0));
+    let (said, store, mut clock) =
+        (Said::default(), Arc::new(MemoryStore::new()), StepClock::new(0));
     let (mut old, mut new) = (processor(&*store, &said, |_| {}), processor(&*store, &said, |_| {}));
     let (old_daemon, new_daemon) = (Daemon::default(), Daemon::default());
     let (mut old_talk, mut new_talk) = (old_daemon.talk(), new_daemon.talk());
@@ -132,7 +181,13 @@ fn s73_a_process_whose_shard_was_taken_over_says_so_and_does_no_more() {
 
     new_talk.go_on(&[&records(1, &[b"5", b"6", b"7"], 9)], &mut new, &mut clock).unwrap();
     let stored = store.load(SHARD).unwrap().unwrap();
-    old_talk.go_on(&[&records(3, &[b"7"], 9), &records(4, &[b"8", b"30"], 9), SHARD_ENDED], &mut old, &mut clock).unwrap();
+    old_talk
+        .go_on(
+            &[&records(3, &[b"7"], 9), &records(4, &[b"8", b"30"], 9), SHARD_ENDED],
+            &mut old,
+            &mut clock,
+        )
+        .unwrap();
     assert_eq!(old.failed(), Some(ErrorKind::Conflict));
     assert_eq!(old_daemon.checkpoints().len(), checkpoints + 1);
     assert_eq!(store.load(SHARD).unwrap().unwrap(), stored);
@@ -153,7 +208,8 @@ fn s71_the_clock_completes_windows_of_a_quiet_shard_but_not_of_one_that_is_behin
     let mut processor = processor(store, &said, |_| {});
     let mut talk = Daemon::default().talk();
     clock.now = 100_000;
-    talk.go_on(&[&begin(), &records(1, &[b"98995", b"99005"], 0)], &mut processor, &mut clock).unwrap();
+    talk.go_on(&[&begin(), &records(1, &[b"98995", b"99005"], 0)], &mut processor, &mut clock)
+        .unwrap();
     assert_eq!(said.emissions.take(), [(98_990, 1)]);
     clock.now = 100_999;
     talk.go_on(&[&records(3, &[], 0)], &mut processor, &mut clock).unwrap();
@@ -192,22 +248,40 @@ fn s71_a_shard_that_delivers_only_what_cannot_be_read_is_quiet() {
 
 #[test]
 fn s68_windows_go_from_ended_shards_to_one_that_follows() {
-    let (said, store, mut clock) = (Said::default(), Arc::new(MemoryStore::new()), StepClock::new(0));
+    let (said, store, mut clock) =
+        (Said::default(), Arc::new(MemoryStore::new()), StepClock::new(0));
     for (shard, time) in [("shardId-000000000001", b"5"), ("shardId-000000000002", b"7")] {
-        let daemon = Daemon::new([initialize(shard, StartingPoint::TrimHorizon), records(1, &[time], 9), SHARD_ENDED.into()]);
+        let daemon = Daemon::new([
+            initialize(shard, StartingPoint::TrimHorizon),
+            records(1, &[time], 9),
+            SHARD_ENDED.into(),
+        ]);
         let mut parent = processor(&*store, &said, |_| {});
         assert_eq!(daemon.run(&mut parent, &mut clock).unwrap(), End::Ordered);
-        assert_eq!(daemon.checkpoints().last(), Some(&None), "all that was given, at the end of the shard");
+        assert_eq!(
+            daemon.checkpoints().last(),
+            Some(&None),
+            "all that was given, at the end of the shard"
+        );
         // The daemon starts it again, as it does when it ends amid of a reshard: it has nothing to
         // do any more.
-        let again = Daemon::new([initialize(shard, StartingPoint::TrimHorizon), records(1, &[time], 9), SHARD_ENDED.into()]);
+        let again = Daemon::new([
+            initialize(shard, StartingPoint::TrimHorizon),
+            records(1, &[time], 9),
+            SHARD_ENDED.into(),
+        ]);
         again.run(&mut processor(&*store, &said, |_| {}), &mut clock).unwrap();
         assert_eq!(again.checkpoints(), [None]);
     }
     assert_eq!(said.emissions.take(), []);
     for (shard, expected) in [("shardId-000000000003", 3), ("shardId-000000000004", 1)] {
         let begin = initialize(shard, StartingPoint::TrimHorizon);
-        let daemon = Daemon::new([begin, records(1, &[b"6", b"20"], 9), SHUTDOWN_REQUESTED.into(), LEASE_LOST.into()]);
+        let daemon = Daemon::new([
+            begin,
+            records(1, &[b"6", b"20"], 9),
+            SHUTDOWN_REQUESTED.into(),
+            LEASE_LOST.into(),
+        ]);
         daemon.run(&mut processor(&*store, &said, |_| {}), &mut clock).unwrap();
         assert_eq!(said.emissions.take(), [(0, expected)], "{shard}");
     }
@@ -219,15 +293,31 @@ fn what_cannot_be_decoded_is_told_and_passed_over() {
     let junk: Vec<&[u8]> = vec![b"x"; 15];
     let mut broken = records(40, &[b"7"], 9);
     broken = broken.replace("Nw==", "N!");
-    let daemon = Daemon::new([begin(), records(1, &[b"5", b"x", b"6"], 9), records(4, &junk, 9), broken, records(41, &[b"30"], 9)]);
+    let daemon = Daemon::new([
+        begin(),
+        records(1, &[b"5", b"x", b"6"], 9),
+        records(4, &junk, 9),
+        broken,
+        records(41, &[b"30"], 9),
+    ]);
     daemon.run(&mut processor(MemoryStore::new(), &said, |_| {}), &mut clock).unwrap();
     assert_eq!(said.emissions.take(), [(0, 2)]);
     assert_eq!(daemon.checkpoints().len(), 4);
-    assert_eq!(daemon.checkpoints()[2], Some((String::from("40"), 0)), "also up to what is no record");
+    assert_eq!(
+        daemon.checkpoints()[2],
+        Some((String::from("40"), 0)),
+        "also up to what is no record"
+    );
     let notes = said.notes.take();
-    let (counts, letters): (Vec<&String>, Vec<&String>) = notes.iter().partition(|note| note.ends_with("so far"));
+    let (counts, letters): (Vec<&String>, Vec<&String>) =
+        notes.iter().partition(|note| note.ends_with("so far"));
     assert_eq!(letters.len(), 10, "{notes:#?}");
-    assert_eq!(*letters[0], format!("{SHARD}: dead letter: {SHARD}:2: cannot be decoded: invalid digit found in string"));
+    assert_eq!(
+        *letters[0],
+        format!(
+            "{SHARD}: dead letter: {SHARD}:2: cannot be decoded: invalid digit found in string"
+        )
+    );
     // One at each checkpoint before which there were any.
     assert_eq!(
         counts,
@@ -243,8 +333,12 @@ fn s74_a_checkpoint_ahead_of_the_state_is_told_or_refused() {
     let (said, mut clock) = (Said::default(), StepClock::new(0));
     let after = initialize(SHARD, StartingPoint::After(Sequence::new(9u64)));
     let messages = [after, records(10, &[b"5"], 9), SHUTDOWN_REQUESTED.into(), LEASE_LOST.into()];
-    Daemon::new(messages.clone()).run(&mut processor(MemoryStore::new(), &said, |_| {}), &mut clock).unwrap();
-    assert!(said.notes.take()[0].contains("the checkpoint is at sequence number 9, and the state in the store has nothing"));
+    Daemon::new(messages.clone())
+        .run(&mut processor(MemoryStore::new(), &said, |_| {}), &mut clock)
+        .unwrap();
+    assert!(said.notes.take()[0].contains(
+        "the checkpoint is at sequence number 9, and the state in the store has nothing"
+    ));
     let mut strict = processor(MemoryStore::new(), &said, |options| options.require_state = true);
     let error = Daemon::new(messages).run(&mut strict, &mut clock).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Mismatch);
@@ -253,14 +347,16 @@ fn s74_a_checkpoint_ahead_of_the_state_is_told_or_refused() {
 #[test]
 fn it_saves_after_so_many_records_or_so_long() {
     let said = Said::default();
-    let change = |options: &mut ProcessorOptions| (options.every_records, options.every) = (3, millis(50));
+    let change =
+        |options: &mut ProcessorOptions| (options.every_records, options.every) = (3, millis(50));
     let three: Vec<String> = (1..=6).map(|number| records(number, &[b"5"], 9)).collect();
     let daemon = Daemon::new(std::iter::once(begin()).chain(three));
     daemon.run(&mut processor(MemoryStore::new(), &said, change), &mut StepClock::new(0)).unwrap();
     assert_eq!(daemon.checkpoints(), [Some((String::from("3"), 0)), Some((String::from("6"), 0))]);
 
     let daemon = Daemon::default();
-    let (mut talk, mut clock, mut processor) = (daemon.talk(), StepClock::new(0), processor(MemoryStore::new(), &said, change));
+    let (mut talk, mut clock, mut processor) =
+        (daemon.talk(), StepClock::new(0), processor(MemoryStore::new(), &said, change));
     talk.go_on(&[&begin(), &records(1, &[b"5"], 9)], &mut processor, &mut clock).unwrap();
     clock.now = 49;
     talk.go_on(&[&records(2, &[], 0)], &mut processor, &mut clock).unwrap();
@@ -273,10 +369,13 @@ fn it_saves_after_so_many_records_or_so_long() {
 #[test]
 fn records_that_the_kpl_aggregated_are_taken_apart_where_the_daemon_does_not() {
     let said = Said::default();
-    let user = |text: &[u8]| [&[0x1a, 4 + text.len() as u8, 0x08, 0, 0x1a, text.len() as u8], text].concat();
+    let user = |text: &[u8]| {
+        [&[0x1a, 4 + text.len() as u8, 0x08, 0, 0x1a, text.len() as u8], text].concat()
+    };
     let message = [b"\x0a\x01k".as_slice(), &user(b"5"), &user(b"6"), &user(b"30")].concat();
     use md5::Digest;
-    let aggregate = [&[0xF3, 0x89, 0x9A, 0xC2], message.as_slice(), &md5::Md5::digest(&message)].concat();
+    let aggregate =
+        [&[0xF3, 0x89, 0x9A, 0xC2], message.as_slice(), &md5::Md5::digest(&message)].concat();
     let daemon = Daemon::new([begin(), records(1, &[&aggregate], 9)]);
     daemon.run(&mut processor(MemoryStore::new(), &said, |_| {}), &mut StepClock::new(0)).unwrap();
     assert_eq!(said.emissions.take(), [(0, 2)]);

@@ -3,7 +3,9 @@
 use super::daemon::{Daemon, StepClock};
 use serde_json::Value;
 use std::time::Duration;
-use streamgauge::adapter::kcl::{Action, Message, PipelineWork, ProcessorOptions, Reply, StatefulProcessor};
+use streamgauge::adapter::kcl::{
+    Action, Message, PipelineWork, ProcessorOptions, Reply, StatefulProcessor,
+};
 use streamgauge::adapter::{Decoding, each};
 use streamgauge::prelude::*;
 use streamgauge::record::Record;
@@ -14,7 +16,10 @@ fn transcripts() -> Vec<(String, Vec<Value>)> {
     let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let read = |path: std::path::PathBuf| {
         let text = std::fs::read_to_string(&path).unwrap();
-        (path.display().to_string(), text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+        (
+            path.display().to_string(),
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
+        )
     };
     paths.map(read).collect()
 }
@@ -23,15 +28,26 @@ fn transcripts() -> Vec<(String, Vec<Value>)> {
 fn every_message_of_a_real_daemon_is_answered_and_every_record_counted() {
     for (name, lines) in transcripts() {
         let text = |line: &Value| line["line"].as_str().unwrap().to_owned();
-        let said: Vec<String> = lines.iter().filter(|line| line["dir"] == "daemon").map(text).collect();
+        let said: Vec<String> =
+            lines.iter().filter(|line| line["dir"] == "daemon").map(text).collect();
         // What the daemon answers to checkpoints depends on what is asked.
-        let messages: Vec<String> = said.into_iter().filter(|line| !line.contains(r#""action":"checkpoint""#)).collect();
+        let messages: Vec<String> =
+            said.into_iter().filter(|line| !line.contains(r#""action":"checkpoint""#)).collect();
         let records = messages
             .iter()
-            .map(|line| serde_json::from_str::<Value>(line).unwrap()["records"].as_array().map_or(0, Vec::len))
+            .map(|line| {
+                serde_json::from_str::<Value>(line).unwrap()["records"]
+                    .as_array()
+                    .map_or(0, Vec::len)
+            })
             .sum::<usize>();
-        let pipeline = Pipeline::builder().event_time(|record: &Record| record.arrival).window(Tumbling::new(seconds(10)).unwrap());
-        let decoding = Decoding::new(pipeline.aggregate(count()).build().unwrap(), |record: &Record| Ok::<_, String>(record.clone()));
+        let pipeline = Pipeline::builder()
+            .event_time(|record: &Record| record.arrival)
+            .window(Tumbling::new(seconds(10)).unwrap());
+        let decoding =
+            Decoding::new(pipeline.aggregate(count()).build().unwrap(), |record: &Record| {
+                Ok::<_, String>(record.clone())
+            });
         let mut options = ProcessorOptions::default();
         (options.every_records, options.every) = (1, Duration::ZERO);
         options.on_note = Box::new(|_| {});
@@ -49,7 +65,10 @@ fn every_message_of_a_real_daemon_is_answered_and_every_record_counted() {
             })
             .collect();
         let shard = ShardId::new("x");
-        let asked: Vec<Action> = messages.iter().map(|line| Message::parse(line.as_bytes(), &shard).unwrap().action()).collect();
+        let asked: Vec<Action> = messages
+            .iter()
+            .map(|line| Message::parse(line.as_bytes(), &shard).unwrap().action())
+            .collect();
         assert_eq!(statuses, asked, "{name}");
         let stats = streamgauge::adapter::RecordPipeline::stats(processor.work().pipeline());
         assert_eq!((stats.applied, stats.dead_letters), (records as u64, 0), "{name}");

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 fn variables(path: &str) -> BTreeSet<String> {
     let text = std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let ends = |c: char| !c.is_ascii_uppercase() && c != '_';
-    let names = text.match_indices("STREAMGAUGE_").map(|(at, _)| text[at..].split(ends).next().unwrap().to_owned());
+    let names = text
+        .match_indices("STREAMGAUGE_")
+        .map(|(at, _)| text[at..].split(ends).next().unwrap().to_owned());
     // `STREAMGAUGE_...` stands for all of them.
     names.filter(|name| !name.ends_with('_')).collect()
 }

@@ -16,16 +16,23 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const BINARY: &str = env!("CARGO_BIN_EXE_streamgauge");
 
 fn kit(script: &str) -> Command {
-    let folder = std::env::var("STREAMGAUGE_KIT").expect("scripts/test-lambda names where the kit is installed");
+    let folder = std::env::var("STREAMGAUGE_KIT")
+        .expect("scripts/test-lambda names where the kit is installed");
     let mut command = Command::new(Path::new(&folder).join("venv/bin/python3"));
-    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kit").join(script)).stdin(Stdio::null());
+    command
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kit").join(script))
+        .stdin(Stdio::null());
     command
 }
 
 /// Runs a script of the kit; what it printed.
 fn run_kit(script: &str, arguments: &[&str]) -> String {
     let output = kit(script).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{script} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{script} {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -56,7 +63,8 @@ impl Function {
         fs::write(&output, "").unwrap();
         let mut command = kit("local_lambda.py");
         command.arg("0").arg(&output).args(["--lose", "5", "--restart", "7", "--"]).arg(bootstrap);
-        let mut lambda = command.envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lambda =
+            command.envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(lambda.stdout.take().unwrap()).read_line(&mut line).unwrap();
         Function { lambda, port: line.trim().parse().unwrap(), output }
@@ -70,7 +78,10 @@ impl Function {
     fn tick(&self) {
         let event = json!({ "version": "0", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {} }).to_string();
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        let head = format!("POST /2015-03-31/functions/f/invocations HTTP/1.1\r\nHost: l\r\nContent-Length: {}\r\n\r\n", event.len());
+        let head = format!(
+            "POST /2015-03-31/functions/f/invocations HTTP/1.1\r\nHost: l\r\nContent-Length: {}\r\n\r\n",
+            event.len()
+        );
         stream.write_all(format!("{head}{event}").as_bytes()).unwrap();
         let mut status = String::new();
         BufReader::new(stream).read_line(&mut status).unwrap();
@@ -83,7 +94,8 @@ impl Function {
         let mut answers: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut seen = std::collections::BTreeSet::new();
         for line in fs::read_to_string(&self.output).unwrap().lines() {
-            let (source, rest) = line.strip_prefix("{\"source\":\"").unwrap().split_once("\",").unwrap();
+            let (source, rest) =
+                line.strip_prefix("{\"source\":\"").unwrap().split_once("\",").unwrap();
             let shard = source.split([':', '/']).nth(1).unwrap_or_default();
             if seen.insert(line.to_owned()) || !once {
                 answers.entry(shard.to_owned()).or_default().push(format!("{{{rest}"));
@@ -119,7 +131,10 @@ fn put_pulses(stream: &str, folder: &Path) {
         fs::write(&file, lines.join("\n") + "\n").unwrap();
         run_kit("put_records.py", &["file", stream, file.to_str().unwrap()]);
         if pulse == 1 {
-            run_kit("put_records.py", &["split", stream, "shardId-000000000000", &(1u128 << 126).to_string()]);
+            run_kit(
+                "put_records.py",
+                &["split", stream, "shardId-000000000000", &(1u128 << 126).to_string()],
+            );
         }
         std::thread::sleep(Duration::from_millis(2500));
     }
@@ -132,7 +147,10 @@ fn dumped(stream: &str) -> BTreeMap<String, Vec<String>> {
     for line in run_kit("put_records.py", &["dump", stream]).lines() {
         let mut record: Value = serde_json::from_str(line).unwrap();
         record["data"]["at"] = record["arrival"].clone();
-        shards.entry(record["shard"].as_str().unwrap().to_owned()).or_default().push(record["data"].to_string());
+        shards
+            .entry(record["shard"].as_str().unwrap().to_owned())
+            .or_default()
+            .push(record["data"].to_string());
     }
     shards
 }
@@ -141,7 +159,13 @@ fn dumped(stream: &str) -> BTreeMap<String, Vec<String>> {
 fn run_over(lines: &[String], folder: &Path, arguments: &[&str]) -> Vec<String> {
     let file = folder.join("shard.jsonl");
     fs::write(&file, lines.join("\n") + "\n").unwrap();
-    let output = Command::new(BINARY).arg("run").arg(&file).args(["--output", "json"]).args(arguments).output().unwrap();
+    let output = Command::new(BINARY)
+        .arg("run")
+        .arg(&file)
+        .args(["--output", "json"])
+        .args(arguments)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
@@ -169,7 +193,10 @@ fn deliver(stream: &str, function: &Function, folder: &Path, arguments: &[&str])
 }
 
 fn total(answers: &BTreeMap<String, Vec<String>>) -> u64 {
-    let counts = answers.values().flatten().map(|line| serde_json::from_str::<Value>(line).unwrap()["count"].as_u64().unwrap());
+    let counts = answers
+        .values()
+        .flatten()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["count"].as_u64().unwrap());
     counts.sum()
 }
 
@@ -178,15 +205,20 @@ fn total(answers: &BTreeMap<String, Vec<String>>) -> u64 {
 #[ignore = "needs the kit: run by scripts/test-lambda"]
 fn s67_tumbling_windows_of_a_real_stream_are_those_of_a_file() {
     let folder = folder("tumbling");
-    let path = pipeline(&folder, "window = \"4s\"\ngroup = \"page\"\nagg = \"count, sum(n) as n, top(3, user)\"\n");
-    let function = Function::start(&folder, &[("STREAMGAUGE_PIPELINE", &path), ("STREAMGAUGE_SOURCE", "1")]);
+    let path = pipeline(
+        &folder,
+        "window = \"4s\"\ngroup = \"page\"\nagg = \"count, sum(n) as n, top(3, user)\"\n",
+    );
+    let function =
+        Function::start(&folder, &[("STREAMGAUGE_PIPELINE", &path), ("STREAMGAUGE_SOURCE", "1")]);
     deliver("lambda-tumbling", &function, &folder, &["--window", "4"]);
     // A last invocation whose reply was lost is repeated, and gives the same lines.
     let answers = function.answers(true);
     let shards = dumped("lambda-tumbling");
     assert!(shards.len() >= 4, "two shards, of which one was split: {:?}", shards.keys());
     for (shard, lines) in &shards {
-        let expected = run_over(lines, &folder, &["--pipeline", &path, "--time", "at", "--time-format", "ms"]);
+        let expected =
+            run_over(lines, &folder, &["--pipeline", &path, "--time", "at", "--time-format", "ms"]);
         assert_eq!(answers.get(shard), Some(&expected), "{shard}");
     }
     assert_eq!(total(&answers), RECORDS as u64);
@@ -216,7 +248,11 @@ fn s67_sliding_windows_with_a_store_are_those_of_a_file() {
     let shards = dumped("lambda-store");
     assert!(shards.len() >= 4, "two shards, of which one was split: {:?}", shards.keys());
     for (shard, lines) in &shards {
-        assert_eq!(answers.get(shard), Some(&run_over(lines, &folder, &["--pipeline", &path])), "{shard}");
+        assert_eq!(
+            answers.get(shard),
+            Some(&run_over(lines, &folder, &["--pipeline", &path])),
+            "{shard}"
+        );
     }
     assert_eq!(total(&answers), 4 * RECORDS as u64, "each record is in four windows");
     fs::remove_dir_all(folder).unwrap();
@@ -227,17 +263,34 @@ fn s67_sliding_windows_with_a_store_are_those_of_a_file() {
 #[ignore = "needs the kit: run by scripts/test-lambda"]
 fn s67_a_batch_prints_the_bytes_of_a_run() {
     let folder = folder("stateless");
-    let path = pipeline(&folder, "group = \"page\"\nagg = \"count, distinct(user), top(5, user)\"\n");
+    let path =
+        pipeline(&folder, "group = \"page\"\nagg = \"count, distinct(user), top(5, user)\"\n");
     let (event, output) = (folder.join("event.json"), folder.join("answers.jsonl"));
     run_kit("make_events.py", &["10000", event.to_str().unwrap()]);
     let variables = [("STREAMGAUGE_PIPELINE", path.as_str()), ("STREAMGAUGE_MODE", "stateless")];
     let script = format!("exec {BINARY} lambda > {}", output.display());
-    let stub = kit("stub_runtime.py").arg(&event).args(["1", "--", "sh", "-c", &script]).envs(variables).output().unwrap();
+    let stub = kit("stub_runtime.py")
+        .arg(&event)
+        .args(["1", "--", "sh", "-c", &script])
+        .envs(variables)
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&stub.stdout);
-    assert!(stub.status.success() && said.contains("batchItemFailures"), "{said} {}", String::from_utf8_lossy(&stub.stderr));
+    assert!(
+        stub.status.success() && said.contains("batchItemFailures"),
+        "{said} {}",
+        String::from_utf8_lossy(&stub.stderr)
+    );
     let json: Value = serde_json::from_slice(&fs::read(&event).unwrap()).unwrap();
-    let data = |record: &Value| base64_simd::STANDARD.decode_to_vec(record["kinesis"]["data"].as_str().unwrap()).unwrap();
-    let lines: Vec<String> = json["Records"].as_array().unwrap().iter().map(|record| String::from_utf8(data(record)).unwrap()).collect();
+    let data = |record: &Value| {
+        base64_simd::STANDARD.decode_to_vec(record["kinesis"]["data"].as_str().unwrap()).unwrap()
+    };
+    let lines: Vec<String> = json["Records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|record| String::from_utf8(data(record)).unwrap())
+        .collect();
     let expected = run_over(&lines, &folder, &["--pipeline", &path]).join("\n") + "\n";
     assert!(fs::read_to_string(&output).unwrap() == expected && lines.len() == 10_000);
     fs::remove_dir_all(folder).unwrap();
@@ -250,7 +303,12 @@ fn without_lambda_the_function_says_so() {
     let path = pipeline(&folder, "agg = \"count\"\n");
     let run = |variables: &[(&str, &str)]| {
         let mut command = Command::new(BINARY);
-        let cleared = ["STREAMGAUGE_PIPELINE", "STREAMGAUGE_MODE", "STREAMGAUGE_STATE", "AWS_LAMBDA_RUNTIME_API"];
+        let cleared = [
+            "STREAMGAUGE_PIPELINE",
+            "STREAMGAUGE_MODE",
+            "STREAMGAUGE_STATE",
+            "AWS_LAMBDA_RUNTIME_API",
+        ];
         for name in cleared {
             command.env_remove(name);
         }
@@ -259,9 +317,21 @@ fn without_lambda_the_function_says_so() {
     };
     for (variables, code, words) in [
         (&[][..], 2, "STREAMGAUGE_PIPELINE is not set"),
-        (&[("STREAMGAUGE_PIPELINE", "nowhere.toml")], 1, "nowhere.toml: the pipeline file cannot be read"),
-        (&[("STREAMGAUGE_PIPELINE", &path), ("STREAMGAUGE_MODE", "store")], 2, "STREAMGAUGE_STATE is not set"),
-        (&[("STREAMGAUGE_PIPELINE", &path)], 1, "AWS_LAMBDA_RUNTIME_API is not set: this is to be started by AWS Lambda"),
+        (
+            &[("STREAMGAUGE_PIPELINE", "nowhere.toml")],
+            1,
+            "nowhere.toml: the pipeline file cannot be read",
+        ),
+        (
+            &[("STREAMGAUGE_PIPELINE", &path), ("STREAMGAUGE_MODE", "store")],
+            2,
+            "STREAMGAUGE_STATE is not set",
+        ),
+        (
+            &[("STREAMGAUGE_PIPELINE", &path)],
+            1,
+            "AWS_LAMBDA_RUNTIME_API is not set: this is to be started by AWS Lambda",
+        ),
     ] {
         let (found, said) = run(variables);
         assert!(found == Some(code) && said.contains(words), "{found:?}: {said}");

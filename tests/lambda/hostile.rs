@@ -14,7 +14,9 @@ const NOW: Timestamp = Timestamp::from_millis(1_700_000_100_000);
 type Letters = Arc<Mutex<Vec<String>>>;
 
 fn pipeline(strict: bool, name: &str) -> impl RecordPipeline<Emission = Emission<u64>> {
-    let builder = Pipeline::builder().event_time(|record: &Record| record.arrival).window(Tumbling::new(minutes(2)).unwrap());
+    let builder = Pipeline::builder()
+        .event_time(|record: &Record| record.arrival)
+        .window(Tumbling::new(minutes(2)).unwrap());
     let pipeline = builder.strict(strict).name(name).aggregate(count()).build().unwrap();
     Decoding::new(pipeline, |record: &Record| match record.data.starts_with(b"{") {
         true => Ok(record.clone()),
@@ -44,7 +46,9 @@ fn handlers(strict: bool) -> [(&'static str, Box<dyn Handles>, Letters); 3] {
         let letters = Letters::default();
         let kept = letters.clone();
         let handler = Handler::new(pipeline(strict, ""), each(|_: Emission<u64>| Ok(()))).unwrap();
-        let handler = handler.on_dead_letter(move |letter| kept.lock().unwrap().push(serde_json::to_string(letter).unwrap()));
+        let handler = handler.on_dead_letter(move |letter| {
+            kept.lock().unwrap().push(serde_json::to_string(letter).unwrap())
+        });
         let handler = match mode {
             "tumbling" => handler.tumbling(),
             "stored" => handler.stored(MemoryStore::new()),
@@ -80,7 +84,10 @@ fn s65_what_is_no_event_is_an_error_that_says_so() {
         ("null".into(), "this is not a Kinesis event of Lambda"),
         ("{}".into(), "is the function invoked by a Kinesis event source mapping?"),
         ("[".repeat(1_000_000), "this is not a Kinesis event of Lambda"),
-        (format!(r#"{{"Records":[],"state":{}"#, "{\"a\":".repeat(1_000_000)), "this is not a Kinesis event of Lambda"),
+        (
+            format!(r#"{{"Records":[],"state":{}"#, "{\"a\":".repeat(1_000_000)),
+            "this is not a Kinesis event of Lambda",
+        ),
         (r#"{"Records":[null]}"#.into(), "Records[0]"),
         (r#"{"Records":7}"#.into(), "expected an array of records"),
     ] {
@@ -113,7 +120,11 @@ fn s62_a_record_that_is_none_costs_itself_alone() {
         for (mode, mut handler, letters) in handlers(false) {
             let reply = handler.handle_bytes(event.as_bytes(), NOW).unwrap();
             assert_eq!(reply.failure(), None, "{mode}");
-            assert_eq!((handler.invocation().applied, handler.invocation().dead_letters), (2, 1), "{mode}");
+            assert_eq!(
+                (handler.invocation().applied, handler.invocation().dead_letters),
+                (2, 1),
+                "{mode}"
+            );
             let letters = letters.lock().unwrap();
             assert!(letters.len() == 1 && letters[0].contains(reason), "{mode}: {letters:?}");
         }
@@ -123,11 +134,21 @@ fn s62_a_record_that_is_none_costs_itself_alone() {
             match number {
                 Some(number) => {
                     let reply = reply.unwrap();
-                    assert_eq!(reply.failure().map(ToString::to_string).as_deref(), Some(number), "{mode}");
-                    assert!(handler.invocation().refused.as_ref().unwrap().to_string().contains(reason), "{mode}");
+                    assert_eq!(
+                        reply.failure().map(ToString::to_string).as_deref(),
+                        Some(number),
+                        "{mode}"
+                    );
+                    assert!(
+                        handler.invocation().refused.as_ref().unwrap().to_string().contains(reason),
+                        "{mode}"
+                    );
                     assert_eq!(handler.invocation().applied, 1, "{mode}");
                 }
-                None => assert!(reply.unwrap_err().to_string().contains(reason), "{mode}: no identifier can be given"),
+                None => assert!(
+                    reply.unwrap_err().to_string().contains(reason),
+                    "{mode}: no identifier can be given"
+                ),
             }
         }
     }
@@ -142,7 +163,11 @@ fn s65_an_event_of_nothing_but_flaws_does_not_block_the_shard() {
     let event = json!({ "Records": [none] }).to_string();
     for (mode, mut handler, letters) in handlers(false) {
         if mode != "tumbling" {
-            assert_eq!(handler.handle_bytes(event.as_bytes(), NOW).unwrap().failure(), None, "{mode}");
+            assert_eq!(
+                handler.handle_bytes(event.as_bytes(), NOW).unwrap().failure(),
+                None,
+                "{mode}"
+            );
             assert_eq!(letters.lock().unwrap().len(), 1, "{mode}");
         }
     }
@@ -160,7 +185,8 @@ fn s60_a_foreign_state_is_refused_with_what_differs() {
     let sink = || each(|_: Emission<u64>| Ok(()));
     let good = event(json!([record("5", "e30=")]));
     let mut other = Handler::new(pipeline(false, "hits, v1"), sink()).unwrap();
-    let state = other.handle_bytes(good.to_string().as_bytes(), NOW).unwrap().state().cloned().unwrap();
+    let state =
+        other.handle_bytes(good.to_string().as_bytes(), NOW).unwrap().state().cloned().unwrap();
     let mut handler = Handler::new(pipeline(false, "hits, v2"), sink()).unwrap();
     let mut refuse = |state: Value| {
         let mut event = good.clone();
@@ -170,11 +196,22 @@ fn s60_a_foreign_state_is_refused_with_what_differs() {
     let foreign: Value = serde_json::from_str(state.json()).unwrap();
     let error = refuse(foreign.clone());
     assert_eq!(error.kind(), ErrorKind::Mismatch);
-    for words in ["the state of the window [2023-11-14T22:12:00.000Z, ", "of shardId-000000000003", "hits, v1", "hits, v2"] {
+    for words in [
+        "the state of the window [2023-11-14T22:12:00.000Z, ",
+        "of shardId-000000000003",
+        "hits, v1",
+        "hits, v2",
+    ] {
         assert!(error.to_string().contains(words), "{error}");
     }
     let cut = &foreign["snapshot"].as_str().unwrap()[..40];
-    for none in [json!({"/home": 12}), json!({"snapshot": "?"}), json!({"snapshot": cut}), json!([]), json!({"snapshot": ""})] {
+    for none in [
+        json!({"/home": 12}),
+        json!({"snapshot": "?"}),
+        json!({"snapshot": cut}),
+        json!([]),
+        json!({"snapshot": ""}),
+    ] {
         let error = refuse(none.clone());
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{none}");
         assert!(error.to_string().starts_with("the state of the window"), "{error}");
@@ -190,11 +227,24 @@ fn an_event_that_the_mode_cannot_do_with_is_refused_with_what_to_set() {
     strange["eventID"] = json!("shardId-000000000004:7");
     let two = event(json!([record("5", "e30="), strange])).to_string();
     for handler in [&mut tumbling, &mut stored, &mut stateless] {
-        assert!(handler.handle_bytes(two.as_bytes(), NOW).unwrap_err().to_string().contains("has a record of"));
+        assert!(
+            handler
+                .handle_bytes(two.as_bytes(), NOW)
+                .unwrap_err()
+                .to_string()
+                .contains("has a record of")
+        );
     }
-    let scheduled = br#"{"version":"0","detail-type":"Scheduled Event","source":"aws.events","detail":{}}"#;
-    assert_eq!(stored.handle_bytes(scheduled, NOW).unwrap().to_json(), br#"{"batchItemFailures":[]}"#);
-    assert!(tumbling.handle_bytes(scheduled, NOW).is_err() && stateless.handle_bytes(scheduled, NOW).is_err());
+    let scheduled =
+        br#"{"version":"0","detail-type":"Scheduled Event","source":"aws.events","detail":{}}"#;
+    assert_eq!(
+        stored.handle_bytes(scheduled, NOW).unwrap().to_json(),
+        br#"{"batchItemFailures":[]}"#
+    );
+    assert!(
+        tumbling.handle_bytes(scheduled, NOW).is_err()
+            && stateless.handle_bytes(scheduled, NOW).is_err()
+    );
     assert!(tumbling.invocation().failed);
 }
 
@@ -213,7 +263,12 @@ fn without_state(event: &[u8]) -> Vec<u8> {
 /// S60: AWS's documented events run, a last invocation without records too.
 #[test]
 fn documented_events_run_in_every_mode() {
-    for name in ["01-plain-100.json", "02-window-first.json", "04-window-final-empty.json", "05-mixed-kpl-bad-timestamps.json"] {
+    for name in [
+        "01-plain-100.json",
+        "02-window-first.json",
+        "04-window-final-empty.json",
+        "05-mixed-kpl-bad-timestamps.json",
+    ] {
         for (mode, mut handler, _) in handlers(false) {
             let bytes = fixture(name);
             let has_window = bytes.windows(8).any(|text| text == b"\"window\"");
@@ -221,14 +276,18 @@ fn documented_events_run_in_every_mode() {
                 continue;
             }
             let bytes = without_state(&bytes);
-            let reply = handler.handle_bytes(&bytes, NOW).unwrap_or_else(|error| panic!("{name}, {mode}: {error}"));
+            let reply = handler
+                .handle_bytes(&bytes, NOW)
+                .unwrap_or_else(|error| panic!("{name}, {mode}: {error}"));
             assert_eq!(reply.state().is_some(), has_window, "{name}, {mode}");
         }
     }
     let [(_, mut tumbling, _), ..] = handlers(false);
-    let error = tumbling.handle_bytes(&fixture("03-window-middle-int-state.json"), NOW).unwrap_err();
+    let error =
+        tumbling.handle_bytes(&fixture("03-window-middle-int-state.json"), NOW).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "that state is another function's");
-    let last = tumbling.handle_bytes(&without_state(&fixture("04-window-final-empty.json")), NOW).unwrap();
+    let last =
+        tumbling.handle_bytes(&without_state(&fixture("04-window-final-empty.json")), NOW).unwrap();
     assert_eq!(last.state(), Some(&State::default()));
 }
 

@@ -42,7 +42,14 @@ struct Shard<'a, 'b> {
 impl Mapping {
     /// Delivers the records of a shard.
     pub(crate) fn deliver(&self, shard: &str, puts: &[Put], function: &mut Function<'_>) -> Run {
-        let mut shard = Shard { mapping: self, name: shard, function, fate: 0, run: Run::default(), state: json!({}) };
+        let mut shard = Shard {
+            mapping: self,
+            name: shard,
+            function,
+            fate: 0,
+            run: Run::default(),
+            state: json!({}),
+        };
         for window in puts.chunk_by(|a, b| self.window_of(a) == self.window_of(b)) {
             shard.run.segments.push(Vec::new());
             let mut rest = window;
@@ -71,7 +78,12 @@ impl Mapping {
 impl Shard<'_, '_> {
     /// Decides.
     fn fate(&mut self) -> u8 {
-        let fate = self.mapping.fates.get(self.fate % self.mapping.fates.len().max(1)).copied().unwrap_or(7);
+        let fate = self
+            .mapping
+            .fates
+            .get(self.fate % self.mapping.fates.len().max(1))
+            .copied()
+            .unwrap_or(7);
         self.fate += 1;
         // The list repeats itself, each time a little otherwise.
         fate.wrapping_add((self.fate / self.mapping.fates.len().max(1)) as u8)
@@ -110,7 +122,10 @@ impl Shard<'_, '_> {
                 return;
             };
             let number = failure["itemIdentifier"].as_str().expect("an identifier is text");
-            let at = rest.iter().position(|put| put.number.to_string() == number).expect("an identifier is one of the batch");
+            let at = rest
+                .iter()
+                .position(|put| put.number.to_string() == number)
+                .expect("an identifier is one of the batch");
             self.done(&rest[..at]);
             rest = &rest[at..];
             refusals = if at == 0 { refusals + 1 } else { 1 };
@@ -133,7 +148,8 @@ impl Shard<'_, '_> {
     fn finish(&mut self, arrival: i64, early: bool) {
         let reply = loop {
             let lost = self.fate().is_multiple_of(4);
-            let reply = self.invoke_at(arrival, &[], (true, early)).expect("a last invocation succeeds");
+            let reply =
+                self.invoke_at(arrival, &[], (true, early)).expect("a last invocation succeeds");
             if !lost {
                 break reply;
             }
@@ -146,12 +162,19 @@ impl Shard<'_, '_> {
         self.invoke_at(puts[0].arrival, puts, (is_final, early))
     }
 
-    fn invoke_at(&mut self, arrival: i64, puts: &[Put], (is_final, early): (bool, bool)) -> Result<Value, String> {
-        let mut event = json!({ "Records": puts.iter().map(|put| put.json(self.name)).collect::<Vec<_>>() });
+    fn invoke_at(
+        &mut self,
+        arrival: i64,
+        puts: &[Put],
+        (is_final, early): (bool, bool),
+    ) -> Result<Value, String> {
+        let mut event =
+            json!({ "Records": puts.iter().map(|put| put.json(self.name)).collect::<Vec<_>>() });
         if self.mapping.window > 0 {
             let start = arrival.div_euclid(self.mapping.window) * self.mapping.window;
             let time = |millis| streamgauge::Timestamp::from_millis(millis).to_string();
-            event["window"] = json!({ "start": time(start), "end": time(start + self.mapping.window) });
+            event["window"] =
+                json!({ "start": time(start), "end": time(start + self.mapping.window) });
             event["state"] = self.state.clone();
             event["shardId"] = json!(self.name);
             event["eventSourceARN"] = json!(STREAM_ARN);

@@ -27,12 +27,18 @@ struct Shape {
 }
 
 fn shape(strict: impl Strategy<Value = bool>) -> impl Strategy<Value = Shape> {
-    (1u64..80, 1u64..80, prop::option::weighted(0.8, 0u64..60), prop_oneof![Just(0u64), 0u64..60], any::<bool>(), strict).prop_map(
-        |(size, slide, out_of_orderness, lateness, tumbling, strict)| {
+    (
+        1u64..80,
+        1u64..80,
+        prop::option::weighted(0.8, 0u64..60),
+        prop_oneof![Just(0u64), 0u64..60],
+        any::<bool>(),
+        strict,
+    )
+        .prop_map(|(size, slide, out_of_orderness, lateness, tumbling, strict)| {
             let slide = if tumbling { size } else { slide };
             Shape { size, slide, out_of_orderness, lateness, strict }
-        },
-    )
+        })
 }
 
 impl Shape {
@@ -53,13 +59,18 @@ impl Shape {
         Decoding::new(self.pipeline(), |record: &Record| {
             let text = std::str::from_utf8(&record.data).map_err(|error| error.to_string())?;
             let (id, time) = text.split_once(' ').ok_or("one word")?;
-            let number = |text: &str| text.parse::<u64>().map_err(|error| format!("{text:?}: {error}"));
+            let number =
+                |text: &str| text.parse::<u64>().map_err(|error| format!("{text:?}: {error}"));
             Ok::<u64, String>(number(time)? << TIME_SHIFT | number(id)?)
         })
     }
 
     /// The last answer of each window over runs of records, each by itself, added up.
-    fn expected(self, runs: &[Vec<Put>], taken: impl Fn(&Put) -> Vec<User>) -> BTreeMap<i64, Vec<u64>> {
+    fn expected(
+        self,
+        runs: &[Vec<Put>],
+        taken: impl Fn(&Put) -> Vec<User>,
+    ) -> BTreeMap<i64, Vec<u64>> {
         let mut sum = BTreeMap::new();
         for run in runs {
             let mut pipeline = self.pipeline();
@@ -104,7 +115,10 @@ impl Rows {
             let mut rows = rows.lock().unwrap();
             let row = rows.entry((source.to_owned(), start(&emission))).or_default();
             if row.1.is_empty() || row.0 <= emission.revision {
-                assert!(row.1.is_empty() || row.0 < emission.revision || row.1 == emission.value, "{source}: {row:?} and {emission:?}");
+                assert!(
+                    row.1.is_empty() || row.0 < emission.revision || row.1 == emission.value,
+                    "{source}: {row:?} and {emission:?}"
+                );
                 *row = (emission.revision, emission.value);
             }
             Ok(())
@@ -122,11 +136,8 @@ impl Rows {
 
 fn mapping(window: impl Strategy<Value = i64>) -> impl Strategy<Value = Mapping> {
     let fates = prop::collection::vec(any::<u8>(), 1..40);
-    (window, any::<bool>(), any::<bool>(), fates).prop_map(|(window, bisect, ends_early, fates)| Mapping {
-        window,
-        bisect,
-        ends_early,
-        fates,
+    (window, any::<bool>(), any::<bool>(), fates).prop_map(|(window, bisect, ends_early, fates)| {
+        Mapping { window, bisect, ends_early, fates }
     })
 }
 
@@ -141,7 +152,11 @@ fn taken(strict: bool) -> impl Fn(&Put) -> Vec<User> {
 }
 
 /// A function that is as often as not started again.
-fn deliver<P, S>(mapping: &Mapping, shards: &[(&str, &[Put])], new: impl Fn() -> Handler<P, S>) -> Vec<Run>
+fn deliver<P, S>(
+    mapping: &Mapping,
+    shards: &[(&str, &[Put])],
+    new: impl Fn() -> Handler<P, S>,
+) -> Vec<Run>
 where
     P: RecordPipeline,
     S: Sink<P>,
@@ -154,7 +169,10 @@ where
             handler = new();
         }
         let now = Timestamp::from_millis(1_700_000_000_000 + invocations);
-        handler.handle_bytes(event, now).map(|reply| reply.to_json()).map_err(|error| error.to_string())
+        handler
+            .handle_bytes(event, now)
+            .map(|reply| reply.to_json())
+            .map_err(|error| error.to_string())
     };
     shards.iter().map(|(name, puts)| mapping.deliver(name, puts, &mut function)).collect()
 }
@@ -325,7 +343,8 @@ impl Store for Overtaken {
 /// saved.
 #[test]
 fn s61_a_process_that_was_overtaken_fails_and_answers_nothing_wrong() {
-    let shape = Shape { size: 10, slide: 10, out_of_orderness: Some(0), lateness: 0, strict: false };
+    let shape =
+        Shape { size: 10, slide: 10, out_of_orderness: Some(0), lateness: 0, strict: false };
     let (rows, store) = (Rows::default(), Arc::new(MemoryStore::new()));
     let put = |number: u64| {
         let user = User { id: number, time: 1_700_000_000_000 + 4 * number as i64, good: true };
@@ -338,7 +357,8 @@ fn s61_a_process_that_was_overtaken_fails_and_answers_nothing_wrong() {
     let other_event = event(0..10);
     let (other_rows, other_store) = (rows.clone(), store.clone());
     let other = move || {
-        let mut other = Handler::new(shape.records(), other_rows.sink()).unwrap().stored(Shared(other_store));
+        let mut other =
+            Handler::new(shape.records(), other_rows.sink()).unwrap().stored(Shared(other_store));
         drop(other.handle_bytes(other_event.as_bytes(), now).unwrap());
     };
     let overtaken = Overtaken { store: store.clone(), other: Mutex::new(Some(Box::new(other))) };
@@ -348,7 +368,8 @@ fn s61_a_process_that_was_overtaken_fails_and_answers_nothing_wrong() {
     first.handle_bytes(event(0..10).as_bytes(), now).unwrap();
     assert_eq!((first.invocation().duplicates, first.invocation().applied), (10, 0));
     // The first is warm with what it saved; meanwhile a second goes on.
-    let mut second = Handler::new(shape.records(), rows.sink()).unwrap().stored(Shared(store.clone()));
+    let mut second =
+        Handler::new(shape.records(), rows.sink()).unwrap().stored(Shared(store.clone()));
     second.handle_bytes(event(10..15).as_bytes(), now).unwrap();
     first.handle_bytes(event(15..20).as_bytes(), now).unwrap();
     second.answer_idle(Timestamp::from_millis(1_700_000_100_000)).unwrap();

@@ -7,7 +7,9 @@ use md5::{Digest, Md5};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
-use streamgauge::adapter::kcl::{Batch, Message, PipelineWork, ProcessorOptions, StartingPoint, StatefulProcessor};
+use streamgauge::adapter::kcl::{
+    Batch, Message, PipelineWork, ProcessorOptions, StartingPoint, StatefulProcessor,
+};
 use streamgauge::adapter::lambda::Handler;
 use streamgauge::adapter::{Declared, Packing, RecordPipeline, each};
 use streamgauge::prelude::*;
@@ -27,7 +29,9 @@ enum Node {
 
 fn node() -> impl Strategy<Value = Node> {
     let leaf = prop_oneof![6 => (1u8..4).prop_map(Node::Lines), 1 => Just(Node::Damaged)];
-    leaf.prop_recursive(5, 40, 6, |inner| prop::collection::vec(inner, 0..6).prop_map(Node::Aggregate))
+    leaf.prop_recursive(5, 40, 6, |inner| {
+        prop::collection::vec(inner, 0..6).prop_map(Node::Aggregate)
+    })
 }
 
 fn varint(mut value: usize, out: &mut Vec<u8>) {
@@ -67,7 +71,9 @@ impl Node {
         match self {
             Node::Lines(lines) => (u64::from(*lines), 0),
             Node::Damaged => (0, 1),
-            Node::Aggregate(nodes) => nodes.iter().map(Node::counts).fold((0, 0), |(a, b), (c, d)| (a + c, b + d)),
+            Node::Aggregate(nodes) => {
+                nodes.iter().map(Node::counts).fold((0, 0), |(a, b), (c, d)| (a + c, b + d))
+            }
         }
     }
 }
@@ -79,9 +85,14 @@ fn pipeline() -> Declared {
 
 /// The records applied and the dead letters of all states.
 fn counted(store: &MemoryStore) -> (u64, u64) {
-    let load = |key: &String| Summary::of(store.load(key).unwrap().unwrap().bytes).unwrap().records.unwrap();
+    let load = |key: &String| {
+        Summary::of(store.load(key).unwrap().unwrap().bytes).unwrap().records.unwrap()
+    };
     let records = store.list("").unwrap().iter().map(load).collect::<Vec<_>>();
-    (records.iter().map(|records| records.applied).sum(), records.iter().map(|records| records.dead_letters).sum())
+    (
+        records.iter().map(|records| records.applied).sum(),
+        records.iter().map(|records| records.dead_letters).sum(),
+    )
 }
 
 const ARRIVAL: i64 = 1_700_000_000_000;
@@ -103,9 +114,17 @@ fn daemon_records(first: usize, nodes: &[Node]) -> String {
             other => vec![other.clone()],
         };
         for (user, sub) in users.iter().zip(0u64..) {
-            let position = Position { shard: ShardId::new("s"), sequence: Sequence { number: number.into(), sub } };
+            let position = Position {
+                shard: ShardId::new("s"),
+                sequence: Sequence { number: number.into(), sub },
+            };
             let data = user.payload().into();
-            batch.records.push(Record { partition_key: "k".into(), data, arrival: Timestamp::from_millis(ARRIVAL), position });
+            batch.records.push(Record {
+                partition_key: "k".into(),
+                data,
+                arrival: Timestamp::from_millis(ARRIVAL),
+                position,
+            });
         }
     }
     Message::ProcessRecords(batch).to_json()
@@ -167,7 +186,9 @@ fn invocations_at_a_time_lose_nothing_and_count_nothing_twice() {
         json!({ "Records": [record] }).to_string()
     };
     let now = Timestamp::from_millis(ARRIVAL);
-    let new = |store: &Arc<MemoryStore>| Handler::new(pipeline(), each(|_| Ok(()))).unwrap().stored(store.clone());
+    let new = |store: &Arc<MemoryStore>| {
+        Handler::new(pipeline(), each(|_| Ok(()))).unwrap().stored(store.clone())
+    };
     for is_shared in [false, true] {
         let store = Arc::new(MemoryStore::new());
         let shared = Mutex::new(new(&store));
@@ -179,7 +200,10 @@ fn invocations_at_a_time_lose_nothing_and_count_nothing_twice() {
                     for number in 1..=50 {
                         // A conflict fails the invocation, and Lambda delivers again.
                         let mut handle = || match is_shared {
-                            true => shared.lock().unwrap().handle_bytes(event(thread, number).as_bytes(), now),
+                            true => shared
+                                .lock()
+                                .unwrap()
+                                .handle_bytes(event(thread, number).as_bytes(), now),
                             false => own.handle_bytes(event(thread, number).as_bytes(), now),
                         };
                         while let Err(error) = handle() {
@@ -189,6 +213,10 @@ fn invocations_at_a_time_lose_nothing_and_count_nothing_twice() {
                 });
             }
         });
-        assert_eq!(counted(&store), (100, 0), "50 records of each of two shards, each delivered by two threads");
+        assert_eq!(
+            counted(&store),
+            (100, 0),
+            "50 records of each of two shards, each delivered by two threads"
+        );
     }
 }

@@ -80,7 +80,12 @@ fn aggregate(users: &[User]) -> Vec<u8> {
 /// decoded, some not be read.
 pub(crate) fn puts(flawed: bool) -> impl Strategy<Value = Vec<Put>> {
     let user = (-30i64..30, prop::bool::weighted(if flawed { 0.9 } else { 1.0 }));
-    let put = (0i64..25, prop::collection::vec(user, 1..5), any::<bool>(), prop::bool::weighted(if flawed { 0.05 } else { 0.0 }));
+    let put = (
+        0i64..25,
+        prop::collection::vec(user, 1..5),
+        any::<bool>(),
+        prop::bool::weighted(if flawed { 0.05 } else { 0.0 }),
+    );
     prop::collection::vec(put, 1..40).prop_map(|puts| {
         let (mut arrival, mut id) = (1_700_000_000_000, 0);
         let numbered = puts.into_iter().zip(100u64..);

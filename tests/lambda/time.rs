@@ -31,7 +31,11 @@ fn function(pipeline: &str) -> Function<Declared, impl Sink<Declared>> {
         kept.lock().unwrap().push((minute, row.revision, row.values[0].to_string()));
         Ok(())
     });
-    Function { handler: Handler::new(pipeline, sink).unwrap().stored(MemoryStore::new()), said, records: 0 }
+    Function {
+        handler: Handler::new(pipeline, sink).unwrap().stored(MemoryStore::new()),
+        said,
+        records: 0,
+    }
 }
 
 impl<P: RecordPipeline, S: Sink<P>> Function<P, S> {
@@ -47,7 +51,8 @@ impl<P: RecordPipeline, S: Sink<P>> Function<P, S> {
                 },
             })
         };
-        let event = json!({ "Records": payloads.iter().map(record).collect::<Vec<_>>() }).to_string();
+        let event =
+            json!({ "Records": payloads.iter().map(record).collect::<Vec<_>>() }).to_string();
         self.handler.handle_bytes(event.as_bytes(), at(seconds)).unwrap();
         std::mem::take(&mut self.said.lock().unwrap())
     }
@@ -56,7 +61,11 @@ impl<P: RecordPipeline, S: Sink<P>> Function<P, S> {
     fn tick(&mut self, seconds: i64) -> Vec<(i64, u32, String)> {
         let answered = self.handler.answer_idle(at(seconds)).unwrap();
         let said = std::mem::take(&mut *self.said.lock().unwrap());
-        assert_eq!(answered == 1, !said.is_empty(), "a shard counts as answered if something was said: {said:?}");
+        assert_eq!(
+            answered == 1,
+            !said.is_empty(),
+            "a shard counts as answered if something was said: {said:?}"
+        );
         said
     }
 }
@@ -70,10 +79,10 @@ fn answer(minute: i64, revision: u32, count: u64) -> (i64, u32, String) {
     (minute, revision, count.to_string())
 }
 
-const BY_TIME: &str =
-    "where = \"s >= 500\"\ntime = \"ts\"\ntime_format = \"s\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
+const BY_TIME: &str = "where = \"s >= 500\"\ntime = \"ts\"\ntime_format = \"s\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
 
-const BY_ARRIVAL: &str = "where = \"s >= 500\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
+const BY_ARRIVAL: &str =
+    "where = \"s >= 500\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
 
 /// S11: errors per minute.
 #[test]
@@ -102,7 +111,9 @@ fn s78_late_records_are_counted_and_handed_out() {
     let mut function = function(BY_TIME);
     let late = Arc::new(Mutex::new(Vec::new()));
     let kept = late.clone();
-    function.handler = function.handler.on_late(move |record| kept.lock().unwrap().push(serde_json::to_value(record).unwrap()));
+    function.handler = function
+        .handler
+        .on_late(move |record| kept.lock().unwrap().push(serde_json::to_value(record).unwrap()));
     let hit = |second: i64| format!(r#"{{"ts":{},"s":500,"b":1}}"#, MINUTE / 1000 + second);
     assert_eq!(function.batch(&[&hit(1), &hit(60), &hit(2), &hit(61)], 61), [answer(0, 0, 1)]);
     assert_eq!((function.handler.invocation().late, function.handler.invocation().applied), (1, 3));
@@ -133,7 +144,11 @@ fn s63_the_schedule_says_nothing_twice() {
     }
     assert_eq!(function.batch(&[&error(2)], 340), []);
     assert_eq!(function.tick(410), [answer(0, 1, 2)]);
-    assert_eq!(function.batch(&[r#"{"ts":1700000100,"s":200}"#], 420), [answer(0, 2, 2)], "in its turn");
+    assert_eq!(
+        function.batch(&[r#"{"ts":1700000100,"s":200}"#], 420),
+        [answer(0, 2, 2)],
+        "in its turn"
+    );
     assert_eq!(function.tick(600), []);
 }
 
@@ -144,25 +159,42 @@ fn s79_records_of_a_far_future_are_dead_letters_or_stay_filtered() {
     use streamgauge::record::{Position, Record};
     const HOUR: i64 = 3_600_000;
     let build = || {
-        let builder = Pipeline::builder().event_time(|event: &(i64, bool)| Timestamp::from_millis(event.0)).filter(|event| event.1);
-        let pipeline = builder.window(Tumbling::new(minutes(1)).unwrap()).aggregate(count()).build().unwrap();
+        let builder = Pipeline::builder()
+            .event_time(|event: &(i64, bool)| Timestamp::from_millis(event.0))
+            .filter(|event| event.1);
+        let pipeline =
+            builder.window(Tumbling::new(minutes(1)).unwrap()).aggregate(count()).build().unwrap();
         Decoding::new(pipeline, |record: &Record| {
             let text = std::str::from_utf8(&record.data).map_err(|error| error.to_string())?;
-            Ok::<_, String>((text.trim_end_matches('-').parse::<i64>().map_err(|error| error.to_string())?, !text.ends_with('-')))
+            Ok::<_, String>((
+                text.trim_end_matches('-').parse::<i64>().map_err(|error| error.to_string())?,
+                !text.ends_with('-'),
+            ))
         })
     };
-    let push = |hits: &mut dyn FnMut(&Record) -> String, number: u64, data: &str, arrival: Timestamp| {
-        let position = Position { shard: ShardId::new("s"), sequence: Sequence::new(number) };
-        hits(&Record { partition_key: "k".into(), data: data.as_bytes().to_vec().into(), arrival, position })
-    };
+    let push =
+        |hits: &mut dyn FnMut(&Record) -> String, number: u64, data: &str, arrival: Timestamp| {
+            let position = Position { shard: ShardId::new("s"), sequence: Sequence::new(number) };
+            hits(&Record {
+                partition_key: "k".into(),
+                data: data.as_bytes().to_vec().into(),
+                arrival,
+                position,
+            })
+        };
     let run = |mut hits: Decoding<(i64, bool), _, _>, arrival: Timestamp| {
         let shard = hits.open_shard(ShardId::new("s")).unwrap();
         let mut taken = |record: &Record| format!("{:?}", hits.push(shard, record).unwrap());
-        let said: Vec<String> =
-            [HOUR + 1, HOUR, 5].into_iter().zip(1..).map(|(time, number)| push(&mut taken, number, &time.to_string(), arrival)).collect();
+        let said: Vec<String> = [HOUR + 1, HOUR, 5]
+            .into_iter()
+            .zip(1..)
+            .map(|(time, number)| push(&mut taken, number, &time.to_string(), arrival))
+            .collect();
         let filtered = push(&mut taken, 4, &format!("{}-", 2 * HOUR), arrival);
         (
-            said.iter().map(|said| said.split(['(', ' ']).next().unwrap().to_owned()).collect::<Vec<_>>(),
+            said.iter()
+                .map(|said| said.split(['(', ' ']).next().unwrap().to_owned())
+                .collect::<Vec<_>>(),
             filtered,
             hits.watermark().map_or(i64::MIN, Timestamp::as_millis),
         )
@@ -170,8 +202,20 @@ fn s79_records_of_a_far_future_are_dead_letters_or_stay_filtered() {
     let arrived = Timestamp::from_millis(0);
     let words = |words: [&str; 3]| words.map(str::to_owned).to_vec();
     let filtered = || String::from("Filtered");
-    assert_eq!(run(build(), arrived), (words(["DeadLetter", "Applied", "Late"]), filtered(), HOUR - 1));
-    assert_eq!(run(build().max_ahead(None), arrived), (words(["Applied", "Applied", "Late"]), filtered(), 2 * HOUR - 1));
-    assert_eq!(run(build().max_ahead(Some(millis(4))), arrived), (words(["DeadLetter", "DeadLetter", "DeadLetter"]), filtered(), i64::MIN));
-    assert_eq!(run(build(), Record::ARRIVAL_UNKNOWN), (words(["Applied", "Applied", "Late"]), filtered(), 2 * HOUR - 1));
+    assert_eq!(
+        run(build(), arrived),
+        (words(["DeadLetter", "Applied", "Late"]), filtered(), HOUR - 1)
+    );
+    assert_eq!(
+        run(build().max_ahead(None), arrived),
+        (words(["Applied", "Applied", "Late"]), filtered(), 2 * HOUR - 1)
+    );
+    assert_eq!(
+        run(build().max_ahead(Some(millis(4))), arrived),
+        (words(["DeadLetter", "DeadLetter", "DeadLetter"]), filtered(), i64::MIN)
+    );
+    assert_eq!(
+        run(build(), Record::ARRIVAL_UNKNOWN),
+        (words(["Applied", "Applied", "Late"]), filtered(), 2 * HOUR - 1)
+    );
 }

@@ -32,20 +32,45 @@ fn allocates<A: Aggregate<Hit>>(name: &str, aggregate: A) {
 
 #[test]
 fn the_counter_counts() {
-    assert_eq!(allocation_counter::measure(|| drop(std::hint::black_box(Box::new(1)))).count_total, 1);
+    assert_eq!(
+        allocation_counter::measure(|| drop(std::hint::black_box(Box::new(1)))).count_total,
+        1
+    );
 }
 
 #[test]
 fn known_keys_are_updated_without_allocating() {
-    allocates("group_by", group_by(|hit: &Hit| hit.country.as_str(), (count(), sum(|hit: &Hit| hit.bytes))));
-    allocates("group_by, nested", group_by(|hit: &Hit| hit.country.as_str(), group_by(|hit: &Hit| hit.url.as_str(), count())));
-    allocates("group_by_value", group_by_value(|hit: &Hit| hit.bytes % 7, mean(|hit: &Hit| hit.change)));
+    allocates(
+        "group_by",
+        group_by(|hit: &Hit| hit.country.as_str(), (count(), sum(|hit: &Hit| hit.bytes))),
+    );
+    allocates(
+        "group_by, nested",
+        group_by(|hit: &Hit| hit.country.as_str(), group_by(|hit: &Hit| hit.url.as_str(), count())),
+    );
+    allocates(
+        "group_by_value",
+        group_by_value(|hit: &Hit| hit.bytes % 7, mean(|hit: &Hit| hit.change)),
+    );
     allocates("top_k", top_k(10, |hit: &Hit| hit.url.as_str()));
-    allocates("top_k of groups", group_by(|hit: &Hit| hit.country.as_str(), top_k(10, |hit: &Hit| hit.url.as_str())));
+    allocates(
+        "top_k of groups",
+        group_by(|hit: &Hit| hit.country.as_str(), top_k(10, |hit: &Hit| hit.url.as_str())),
+    );
     allocates("distinct", distinct(|hit: &Hit| hit.url.as_str()));
     allocates("distinct, a sketch", distinct(|hit: &Hit| hit.url.as_str()).exact_up_to(10));
     allocates("frequency", frequency(|hit: &Hit| hit.url.as_str(), "/page/1"));
     allocates("quantile", quantile(0.99, |hit: &Hit| hit.latency));
-    allocates("moments", (sum(|hit: &Hit| hit.latency), variance(|hit: &Hit| hit.latency), stddev(|hit: &Hit| hit.bytes)));
-    allocates("extrema", (min(|hit: &Hit| hit.latency), max(|hit: &Hit| hit.load), last(|hit: &Hit| hit.bytes)));
+    allocates(
+        "moments",
+        (
+            sum(|hit: &Hit| hit.latency),
+            variance(|hit: &Hit| hit.latency),
+            stddev(|hit: &Hit| hit.bytes),
+        ),
+    );
+    allocates(
+        "extrema",
+        (min(|hit: &Hit| hit.latency), max(|hit: &Hit| hit.load), last(|hit: &Hit| hit.bytes)),
+    );
 }

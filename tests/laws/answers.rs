@@ -150,7 +150,13 @@ fn a_large_distinct_count_lies_within_its_bounds() {
         let estimate = Aggregate::<u64>::output(&users, &accumulator);
         assert!(estimate.lower <= estimate.value && estimate.value <= estimate.upper);
         let error = 3.0 * 1.04 / 2f64.powi(i32::from(DISTINCT_PRECISION)).sqrt();
-        assert!((estimate.value as f64 - n as f64).abs() <= error * n as f64, "{estimate:?} of {n}");
-        assert!(Aggregate::<u64>::state_bytes(&users, &accumulator) < 20_000, "the sketch has taken over");
+        assert!(
+            (estimate.value as f64 - n as f64).abs() <= error * n as f64,
+            "{estimate:?} of {n}"
+        );
+        assert!(
+            Aggregate::<u64>::state_bytes(&users, &accumulator) < 20_000,
+            "the sketch has taken over"
+        );
     }
 }

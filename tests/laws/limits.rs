@@ -21,7 +21,10 @@ fn refused(aggregate: impl Aggregate<Hit>) -> String {
 fn bad_specifications_are_refused_with_the_value_and_the_range() {
     let url = |hit: &Hit| hit.bytes;
     assert_eq!(refused(top_k_value(0, url)), "a top k of 0 rows; at least 1");
-    assert_eq!(refused(top_k_value(10, url).counters(9)), "9 counters for the top 10; from 10 to 67108864");
+    assert_eq!(
+        refused(top_k_value(10, url).counters(9)),
+        "9 counters for the top 10; from 10 to 67108864"
+    );
     assert!(refused(quantile(1.5, |hit: &Hit| hit.latency)).contains("1.5"));
     assert!(refused(quantile(f64::NAN, |hit: &Hit| hit.latency)).contains("NaN"));
     assert!(refused(quantile(0.5, |hit: &Hit| hit.latency).accuracy(0.0)).contains('0'));
@@ -77,7 +80,8 @@ fn floats_that_are_not_numbers_make_dead_letters() {
     let extremum = check!(max(|hit: &Hit| hit.latency));
     assert_eq!(kind(extremum, f64::NAN), Some(ErrorKind::InvalidRecord));
     assert_eq!(kind(extremum, f64::INFINITY), None, "an infinity has its place in the order");
-    let kept_out = check!(filtered(|hit: &Hit| hit.latency.is_finite(), sum(|hit: &Hit| hit.latency)));
+    let kept_out =
+        check!(filtered(|hit: &Hit| hit.latency.is_finite(), sum(|hit: &Hit| hit.latency)));
     assert_eq!(kind(kept_out, f64::NAN), None);
 }
 
@@ -87,9 +91,13 @@ fn tries_in_one_step_as_in_two(aggregate: &impl Aggregate<Hit>, hits: &[Hit]) ->
     let (mut one, mut two) = (aggregate.init(), aggregate.init());
     for hit in hits {
         let time = Timestamp::from_millis(hit.time);
-        let expected = aggregate.check(Some(&two), hit).map(|()| aggregate.add(&mut two, hit, time));
+        let expected =
+            aggregate.check(Some(&two), hit).map(|()| aggregate.add(&mut two, hit, time));
         let tried = aggregate.try_add(&mut one, hit, time);
-        assert_eq!(tried.map_err(|error| error.to_string()), expected.map_err(|error| error.to_string()));
+        assert_eq!(
+            tried.map_err(|error| error.to_string()),
+            expected.map_err(|error| error.to_string())
+        );
         let bytes = |accumulator| {
             let mut writer = Writer::new();
             aggregate.encode(accumulator, &mut writer).unwrap();
@@ -129,14 +137,22 @@ proptest! {
 
 #[test]
 fn a_group_too_many_is_an_error_if_asked_for() {
-    let by_url = group_by(|hit: &Hit| hit.url.as_str(), count()).groups_max(2).overflow(Overflow::Error);
+    let by_url =
+        group_by(|hit: &Hit| hit.url.as_str(), count()).groups_max(2).overflow(Overflow::Error);
     let full = fold(&by_url, &[hit("/a", 1.0), hit("/b", 1.0)]);
     assert!(by_url.check(Some(&full), &hit("/a", 1.0)).is_ok(), "a known group goes on");
-    assert_eq!(by_url.check(Some(&full), &hit("/c", 1.0)).unwrap_err().kind(), ErrorKind::LimitExceeded);
+    assert_eq!(
+        by_url.check(Some(&full), &hit("/c", 1.0)).unwrap_err().kind(),
+        ErrorKind::LimitExceeded
+    );
 
     let mut into = full.clone();
-    let error = by_url.merge(&mut into, &fold(&by_url, &[hit("/a", 1.0), hit("/c", 1.0)])).unwrap_err();
-    assert_eq!(error.to_string(), "more than 2 groups; raise groups_max, or let the rest share Overflow::Other");
+    let error =
+        by_url.merge(&mut into, &fold(&by_url, &[hit("/a", 1.0), hit("/c", 1.0)])).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "more than 2 groups; raise groups_max, or let the rest share Overflow::Other"
+    );
     assert_eq!(by_url.output(&into), by_url.output(&full), "a refused merge changes nothing");
     by_url.merge(&mut into, &full).unwrap();
     assert_eq!(by_url.output(&into).find("/a"), Some(&2));
@@ -144,11 +160,15 @@ fn a_group_too_many_is_an_error_if_asked_for() {
 
 #[test]
 fn an_inner_limit_is_seen_through_a_tuple_and_a_group() {
-    let inner = group_by(|hit: &Hit| hit.url.as_str(), count()).groups_max(1).overflow(Overflow::Error);
+    let inner =
+        group_by(|hit: &Hit| hit.url.as_str(), count()).groups_max(1).overflow(Overflow::Error);
     let outer = (count(), group_by(|hit: &Hit| hit.country.as_str(), inner));
     let full = fold(&outer, &[hit("/a", 1.0)]);
     assert!(outer.check(Some(&full), &hit("/a", 1.0)).is_ok());
-    assert_eq!(outer.check(Some(&full), &hit("/b", 1.0)).unwrap_err().kind(), ErrorKind::LimitExceeded);
+    assert_eq!(
+        outer.check(Some(&full), &hit("/b", 1.0)).unwrap_err().kind(),
+        ErrorKind::LimitExceeded
+    );
     let elsewhere = Hit { country: String::from("FR"), ..hit("/b", 1.0) };
     assert!(outer.check(Some(&full), &elsewhere).is_ok());
 }
@@ -157,15 +177,24 @@ fn an_inner_limit_is_seen_through_a_tuple_and_a_group() {
 fn a_group_that_cannot_share_is_kept_and_no_other_opened() {
     // The shared accumulator may hold one URL alone, so the groups past the limit cannot all go
     // there.
-    let inner = group_by(|hit: &Hit| hit.url.as_str(), count()).groups_max(1).overflow(Overflow::Error);
+    let inner =
+        group_by(|hit: &Hit| hit.url.as_str(), count()).groups_max(1).overflow(Overflow::Error);
     let by_bytes = group_by(|hit: &Hit| &hit.bytes, inner).groups_max(1);
-    let hits: Vec<Hit> = (0..4).rev().map(|bytes| Hit { bytes, ..hit(&format!("/{bytes}"), 1.0) }).collect();
+    let hits: Vec<Hit> =
+        (0..4).rev().map(|bytes| Hit { bytes, ..hit(&format!("/{bytes}"), 1.0) }).collect();
     // 3 is kept until 2 comes and then shared; 1 sends 2 after it, which is refused, and stays.
     let accumulator = fold(&by_bytes, &hits[..3]);
     let groups = by_bytes.output(&accumulator);
     assert_eq!(groups.iter().map(|(bytes, _)| *bytes).collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(groups.other.as_ref().map(|other| (other.records, other.value.len())), Some((1, 1)), "no record is lost");
-    assert_eq!(by_bytes.check(Some(&accumulator), &hits[3]).unwrap_err().kind(), ErrorKind::LimitExceeded);
+    assert_eq!(
+        groups.other.as_ref().map(|other| (other.records, other.value.len())),
+        Some((1, 1)),
+        "no record is lost"
+    );
+    assert_eq!(
+        by_bytes.check(Some(&accumulator), &hits[3]).unwrap_err().kind(),
+        ErrorKind::LimitExceeded
+    );
     assert!(by_bytes.check(Some(&accumulator), &hits[2]).is_ok(), "a known group goes on");
 }
 
@@ -174,7 +203,10 @@ fn sketches_of_different_seeds_do_not_merge() {
     let public = top_k(3, |hit: &Hit| hit.url.as_str());
     let secret = public.seeded(Seed::new(7));
     let mut into = fold(&public, &[hit("/a", 1.0)]);
-    assert_eq!(public.merge(&mut into, &fold(&secret, &[hit("/a", 1.0)])).unwrap_err().kind(), ErrorKind::Mismatch);
+    assert_eq!(
+        public.merge(&mut into, &fold(&secret, &[hit("/a", 1.0)])).unwrap_err().kind(),
+        ErrorKind::Mismatch
+    );
 }
 
 proptest! {
@@ -203,5 +235,8 @@ fn groups_take_memory_in_proportion() {
     assert!((500_000..2_000_000).contains(&bytes(10_000)), "{}", bytes(10_000));
     let inner = group_by(|hit: &Hit| hit.country.as_str(), top_k(3, |hit: &Hit| hit.url.as_str()));
     let hits: Vec<Hit> = (0..1000).map(|n| hit(&format!("/some/page/{n:08}"), 1.0)).collect();
-    assert!(inner.state_bytes(&fold(&inner, &hits)) > 50_000, "what an inner sketch holds is counted");
+    assert!(
+        inner.state_bytes(&fold(&inner, &hits)) > 50_000,
+        "what an inner sketch holds is counted"
+    );
 }

@@ -28,22 +28,33 @@ pub(crate) struct Hit {
 /// Hits with few countries, some more URLs, repeated times, and numbers from the whole range.
 fn hit() -> impl Strategy<Value = Hit> {
     let keys = (prop::sample::select(vec!["", "AT", "CH", "DE", "FR", "日"]), 0u32..40);
-    let integers = (100u16..600, prop_oneof![0u64..1000, any::<u64>()], prop_oneof![-1000i64..1000, any::<i64>()]);
-    let floats = (prop_oneof![(-1000i32..100_000).prop_map(|n| f64::from(n) * 0.1), finite()], -1000.0f32..1000.0);
-    (0i64..20, keys, integers, floats).prop_map(|(time, (country, url), (status, bytes, change), (latency, load))| Hit {
-        time,
-        country: country.to_string(),
-        url: format!("/page/{}", url * url / 30),
-        status,
-        bytes,
-        change,
-        latency,
-        load,
-    })
+    let integers = (
+        100u16..600,
+        prop_oneof![0u64..1000, any::<u64>()],
+        prop_oneof![-1000i64..1000, any::<i64>()],
+    );
+    let floats = (
+        prop_oneof![(-1000i32..100_000).prop_map(|n| f64::from(n) * 0.1), finite()],
+        -1000.0f32..1000.0,
+    );
+    (0i64..20, keys, integers, floats).prop_map(
+        |(time, (country, url), (status, bytes, change), (latency, load))| Hit {
+            time,
+            country: country.to_string(),
+            url: format!("/page/{}", url * url / 30),
+            status,
+            bytes,
+            change,
+            latency,
+            load,
+        },
+    )
 }
 
 fn finite() -> impl Strategy<Value = f64> {
-    any::<u64>().prop_map(f64::from_bits).prop_filter("only finite numbers are aggregated", |x| x.is_finite())
+    any::<u64>()
+        .prop_map(f64::from_bits)
+        .prop_filter("only finite numbers are aggregated", |x| x.is_finite())
 }
 
 fn hits() -> impl Strategy<Value = Vec<Hit>> {
@@ -60,9 +71,15 @@ fn parts<'a>(hits: &'a [Hit], at: &[Index; 2]) -> [&'a [Hit]; 3] {
 }
 
 /// Adds the records as an engine does.
-fn fold_on<A: Aggregate<Hit>>(aggregate: &A, mut accumulator: A::Accumulator, hits: &[Hit]) -> A::Accumulator {
+fn fold_on<A: Aggregate<Hit>>(
+    aggregate: &A,
+    mut accumulator: A::Accumulator,
+    hits: &[Hit],
+) -> A::Accumulator {
     for hit in hits {
-        aggregate.try_add(&mut accumulator, hit, Timestamp::from_millis(hit.time)).expect("all of these can be aggregated");
+        aggregate
+            .try_add(&mut accumulator, hit, Timestamp::from_millis(hit.time))
+            .expect("all of these can be aggregated");
     }
     accumulator
 }
@@ -85,7 +102,11 @@ pub(crate) fn answer<A: Aggregate<Hit>>(aggregate: &A, hits: &[Hit]) -> A::Outpu
     aggregate.output(&fold(aggregate, hits))
 }
 
-fn merged<A: Aggregate<Hit>>(aggregate: &A, mut into: A::Accumulator, from: &A::Accumulator) -> A::Accumulator {
+fn merged<A: Aggregate<Hit>>(
+    aggregate: &A,
+    mut into: A::Accumulator,
+    from: &A::Accumulator,
+) -> A::Accumulator {
     aggregate.merge(&mut into, from).expect("equal specifications merge");
     into
 }
@@ -100,11 +121,18 @@ enum Order {
 /// Checks the laws. Answers are compared as they print: that tells -0.0 from 0.0 and every float
 /// from its neighbour.
 // S25
-fn obeys<A: Aggregate<Hit, Output: Debug>>(name: &str, aggregate: &A, order: Order, (hits, at): (&[Hit], &[Index; 2])) {
+fn obeys<A: Aggregate<Hit, Output: Debug>>(
+    name: &str,
+    aggregate: &A,
+    order: Order,
+    (hits, at): (&[Hit], &[Index; 2]),
+) {
     let shown = |accumulator: &A::Accumulator| format!("{:?}", aggregate.output(accumulator));
     let whole = fold(aggregate, hits);
     let expected = shown(&whole);
-    let holds = |law: &str, accumulator: &A::Accumulator| assert_eq!(shown(accumulator), expected, "{name}: {law}");
+    let holds = |law: &str, accumulator: &A::Accumulator| {
+        assert_eq!(shown(accumulator), expected, "{name}: {law}")
+    };
 
     holds("output changes nothing", &whole);
     holds("checked, then added", &fold_in_two_steps(aggregate, hits));
@@ -132,11 +160,20 @@ fn obeys<A: Aggregate<Hit, Output: Debug>>(name: &str, aggregate: &A, order: Ord
         rest = merged(aggregate, merged(aggregate, rest, &b), &c);
         holds("a merge that can be subtracted from", &rest);
         if inverse.is_exact(&rest) {
-            assert!(inverse.subtract(&mut rest, &a) && inverse.subtract(&mut rest, &b), "{name}: what is exact can be subtracted");
+            assert!(
+                inverse.subtract(&mut rest, &a) && inverse.subtract(&mut rest, &b),
+                "{name}: what is exact can be subtracted"
+            );
             if inverse.is_exact(&rest) {
                 assert_eq!(shown(&rest), shown(&c), "{name}: inverse");
-                holds("a subtraction, then merges", &merged(aggregate, merged(aggregate, a.clone(), &b), &rest));
-                holds("merges into what was subtracted from", &merged(aggregate, merged(aggregate, rest, &b), &a));
+                holds(
+                    "a subtraction, then merges",
+                    &merged(aggregate, merged(aggregate, a.clone(), &b), &rest),
+                );
+                holds(
+                    "merges into what was subtracted from",
+                    &merged(aggregate, merged(aggregate, rest, &b), &a),
+                );
             }
         }
     }

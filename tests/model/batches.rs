@@ -18,7 +18,8 @@ struct Item {
 /// filtered.
 fn items() -> impl Strategy<Value = Vec<Item>> {
     let spread = prop_oneof![3 => Just(1i64), 2 => Just(40), 1 => Just(120)];
-    let item = (0i64..1000, 0i64..3, prop::bool::weighted(0.004), 0u8..40, prop::bool::weighted(0.95));
+    let item =
+        (0i64..1000, 0i64..3, prop::bool::weighted(0.004), 0u8..40, prop::bool::weighted(0.95));
     (spread, prop::collection::vec(item, 0..400)).prop_map(|(spread, items)| {
         let mut now = 0;
         let item = |(jitter, forward, leap, number, passes): (i64, i64, bool, u8, bool)| {
@@ -41,12 +42,20 @@ struct Refusals {
 
 type Told = Arc<Mutex<Vec<i64>>>;
 
-fn pipeline(rules: &Rules, refusals: Refusals, told: &Told) -> Pipeline<Item, impl Aggregate<Item, Output: std::fmt::Debug> + use<>> {
+fn pipeline(
+    rules: &Rules,
+    refusals: Refusals,
+    told: &Told,
+) -> Pipeline<Item, impl Aggregate<Item, Output: std::fmt::Debug> + use<>> {
     let length = |n: i64| millis(n as u64);
     let told = told.clone();
     let mut builder = Pipeline::builder()
         .event_time(|item: &Item| Timestamp::from_millis(item.time))
-        .window(Sliding::new(length(rules.size), length(rules.slide)).unwrap().offset(length(rules.offset)))
+        .window(
+            Sliding::new(length(rules.size), length(rules.slide))
+                .unwrap()
+                .offset(length(rules.offset)),
+        )
         .allowed_lateness(length(rules.lateness))
         .emit_empty(rules.emit_empty)
         .strict(refusals.strict)
@@ -58,10 +67,15 @@ fn pipeline(rules: &Rules, refusals: Refusals, told: &Told) -> Pipeline<Item, im
     if refusals.filters {
         builder = builder.filter(|item| item.passes);
     }
-    let groups =
-        group_by_value(|item: &Item| item.number.to_bits() % 7, (count(), top_k_value(1, |item: &Item| item.time % 5).counters(2)));
+    let groups = group_by_value(
+        |item: &Item| item.number.to_bits() % 7,
+        (count(), top_k_value(1, |item: &Item| item.time % 5).counters(2)),
+    );
     let groups = groups.groups_max(refusals.groups_max).overflow(refusals.overflow);
-    builder.aggregate((count(), sum(|item: &Item| item.number), last(|item: &Item| item.time), groups)).build().unwrap()
+    builder
+        .aggregate((count(), sum(|item: &Item| item.number), last(|item: &Item| item.time), groups))
+        .build()
+        .unwrap()
 }
 
 /// All that can be seen of a run: how each batch ended, and then the emissions, the counts, what
@@ -96,12 +110,14 @@ fn run(rules: &Rules, refusals: Refusals, batches: &[&[Item]], whole: bool) -> V
 
 fn refusals() -> impl Strategy<Value = Refusals> {
     let overflow = prop_oneof![Just(Overflow::Other), Just(Overflow::Error)];
-    (3usize..9, overflow, prop::bool::weighted(0.2), any::<bool>()).prop_map(|(groups_max, overflow, strict, filters)| Refusals {
-        groups_max,
-        overflow,
-        strict,
-        filters,
-    })
+    (3usize..9, overflow, prop::bool::weighted(0.2), any::<bool>()).prop_map(
+        |(groups_max, overflow, strict, filters)| Refusals {
+            groups_max,
+            overflow,
+            strict,
+            filters,
+        },
+    )
 }
 
 /// The state is measured once in some thousand records: in a batch after as many.
@@ -110,8 +126,12 @@ fn a_batch_is_measured_as_often_as_its_records() {
     let run = |windows: Windows, whole: bool| {
         let mut limits = Limits::default();
         limits.state_bytes_max = 1_000_000;
-        let builder = Pipeline::builder().event_time(|n: &u64| Timestamp::from_millis(*n as i64 % 100)).window(windows).limits(limits);
-        let mut pipeline = builder.aggregate(group_by_value(|n: &u64| *n, count())).build().unwrap();
+        let builder = Pipeline::builder()
+            .event_time(|n: &u64| Timestamp::from_millis(*n as i64 % 100))
+            .window(windows)
+            .limits(limits);
+        let mut pipeline =
+            builder.aggregate(group_by_value(|n: &u64| *n, count())).build().unwrap();
         let records: Vec<u64> = (0..50_000).collect();
         let refused = match whole {
             true => pipeline.push_batch(&records),
@@ -119,8 +139,10 @@ fn a_batch_is_measured_as_often_as_its_records() {
         };
         (refused.unwrap_err().to_string(), pipeline.stats())
     };
-    let windows: [fn() -> Windows; 2] =
-        [|| Tumbling::new(seconds(1)).unwrap().into(), || Sliding::new(millis(100), millis(20)).unwrap().into()];
+    let windows: [fn() -> Windows; 2] = [
+        || Tumbling::new(seconds(1)).unwrap().into(),
+        || Sliding::new(millis(100), millis(20)).unwrap().into(),
+    ];
     for windows in windows {
         assert_eq!(run(windows(), true), run(windows(), false));
     }

@@ -55,10 +55,22 @@ fn aggregate(groups_max: usize) -> impl Aggregate<u64, Output: std::fmt::Debug> 
         filtered(|id: &u64| id.is_multiple_of(2), count()),
         top_k_value(3, |id: &u64| id % 23).counters(5),
         distinct_value(|id: &u64| id % 7).exact_up_to(5).precision(10),
-        quantile(0.7, |id: &u64| if id.is_multiple_of(9) { *id as f64 / 2.0 } else { *id as f64 - 20.0 }),
-        quantile(0.4, |id: &u64| f64::from_bits((id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1) % f64::MAX.to_bits())),
-        group_by_value(|id: &u64| id % 3, (distinct_value(|id: &u64| id / 3 % 5), quantiles([0.0, 0.5, 1.0], |id: &u64| id % 11))),
-        group_by_value(|id: &u64| id / 4 % 9, (count(), top_k_value(1, |id: &u64| id % 3).counters(2))).groups_max(groups_max),
+        quantile(
+            0.7,
+            |id: &u64| if id.is_multiple_of(9) { *id as f64 / 2.0 } else { *id as f64 - 20.0 },
+        ),
+        quantile(0.4, |id: &u64| {
+            f64::from_bits((id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1) % f64::MAX.to_bits())
+        }),
+        group_by_value(
+            |id: &u64| id % 3,
+            (distinct_value(|id: &u64| id / 3 % 5), quantiles([0.0, 0.5, 1.0], |id: &u64| id % 11)),
+        ),
+        group_by_value(
+            |id: &u64| id / 4 % 9,
+            (count(), top_k_value(1, |id: &u64| id % 3).counters(2)),
+        )
+        .groups_max(groups_max),
     )
 }
 
@@ -71,7 +83,9 @@ fn emissions<A: Aggregate<u64, Output: std::fmt::Debug>>(
     cuts: bool,
 ) -> Vec<String> {
     let open = |engine: &mut Engine<u64, A>| -> Vec<Shard> {
-        (0..2).map(|shard| engine.open_shard(ShardId::new(format!("shard-{shard}"))).unwrap()).collect()
+        (0..2)
+            .map(|shard| engine.open_shard(ShardId::new(format!("shard-{shard}"))).unwrap())
+            .collect()
     };
     let mut engine = Engine::new(aggregate(), options(rules)).unwrap();
     let mut handles = open(&mut engine);
@@ -112,7 +126,9 @@ proptest! {
 #[test]
 fn s29_a_window_is_joined_by_its_own_records_alone() {
     // Doubles of any bits, 500 to 4,000 to a pane.
-    let value = |id: &u64| f64::from_bits((id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1) % f64::MAX.to_bits());
+    let value = |id: &u64| {
+        f64::from_bits((id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1) % f64::MAX.to_bits())
+    };
     let rows = |pane: u64| 500 + pane * pane * 937 % 3500;
     let aggregate = || quantiles([0.1, 0.5, 0.9], value);
     fn emissions<A: Aggregate<u64, Output = [Option<streamgauge::sketch::Estimate<f64>>; 3]>>(
@@ -133,8 +149,11 @@ fn s29_a_window_is_joined_by_its_own_records_alone() {
                 engine.finish();
             }
             while let Some(emission) = engine.next_emission().unwrap() {
-                let bounds =
-                    emission.value.map(|estimate| estimate.map(|estimate| [estimate.lower, estimate.value, estimate.upper]).unwrap());
+                let bounds = emission.value.map(|estimate| {
+                    estimate
+                        .map(|estimate| [estimate.lower, estimate.value, estimate.upper])
+                        .unwrap()
+                });
                 said.push(bounds.concat().try_into().unwrap());
             }
         }
@@ -142,7 +161,8 @@ fn s29_a_window_is_joined_by_its_own_records_alone() {
     }
     let (sliding, merging) = (emissions(aggregate(), rows), emissions(Hidden(aggregate()), rows));
     assert!(sliding == merging && sliding.len() == 27);
-    let widths: Vec<f64> = sliding.iter().map(|[lower, _, upper, ..]| upper / lower - 1.0).collect();
+    let widths: Vec<f64> =
+        sliding.iter().map(|[lower, _, upper, ..]| upper / lower - 1.0).collect();
     let joined = widths.iter().filter(|width| **width > 0.01).count();
     assert!((3..=24).contains(&joined), "{joined} of {}", widths.len());
     // After a joined window comes one that is not.

@@ -66,7 +66,10 @@ impl Aggregate<u64> for Keep {
 pub(crate) fn options(rules: &Rules) -> EngineOptions {
     let millis = |n: i64| millis(n as u64);
     let mut options = EngineOptions::default();
-    options.windows = Sliding::new(millis(rules.size), millis(rules.slide)).unwrap().offset(millis(rules.offset)).into();
+    options.windows = Sliding::new(millis(rules.size), millis(rules.slide))
+        .unwrap()
+        .offset(millis(rules.offset))
+        .into();
     options.out_of_orderness = rules.out_of_orderness.map(millis);
     options.allowed_lateness = millis(rules.lateness);
     options.emit_empty = rules.emit_empty;
@@ -104,17 +107,10 @@ pub(crate) fn rules() -> impl Strategy<Value = Rules> {
     let windows = prop_oneof![(1i64..40).prop_map(|size| (size, size)), (1i64..40, 1i64..40)];
     let bound = prop_oneof![Just(None), (0i64..30).prop_map(Some)];
     let idle_after = prop::option::of(1i64..40);
-    (windows, 0i64..50, bound, prop_oneof![Just(0i64), 0i64..40], any::<bool>(), idle_after).prop_map(
-        |((size, slide), offset, out_of_orderness, lateness, emit_empty, idle_after)| Rules {
-            size,
-            slide,
-            offset,
-            out_of_orderness,
-            lateness,
-            emit_empty,
-            idle_after,
-        },
-    )
+    (windows, 0i64..50, bound, prop_oneof![Just(0i64), 0i64..40], any::<bool>(), idle_after)
+        .prop_map(|((size, slide), offset, out_of_orderness, lateness, emit_empty, idle_after)| {
+            Rules { size, slide, offset, out_of_orderness, lateness, emit_empty, idle_after }
+        })
 }
 
 /// Records that go forward with disorder, leaps among them, and of which some are passed over or
@@ -170,9 +166,15 @@ pub(crate) fn take<R: 'static, A: Aggregate<R>>(
 ) -> Option<Outcome> {
     let at = Timestamp::from_millis;
     match *step {
-        Step::Push { shard, time } => return Some(engine.push(handles[shard], record, at(time)).unwrap()),
-        Step::Refuse { shard, time } => return Some(engine.push(handles[shard], refused, at(time)).unwrap()),
-        Step::PassOver { shard, time } => engine.pass_over(handles[shard], None, Outcome::Filtered, time.map(at)),
+        Step::Push { shard, time } => {
+            return Some(engine.push(handles[shard], record, at(time)).unwrap());
+        }
+        Step::Refuse { shard, time } => {
+            return Some(engine.push(handles[shard], refused, at(time)).unwrap());
+        }
+        Step::PassOver { shard, time } => {
+            engine.pass_over(handles[shard], None, Outcome::Filtered, time.map(at))
+        }
         Step::Advance { now } => engine.advance(at(now)),
         Step::Close { shard } => engine.close_shard(handles[shard]),
         Step::Drain => {}
@@ -183,7 +185,12 @@ pub(crate) fn take<R: 'static, A: Aggregate<R>>(
 fn drain(engine: &mut Engine<u64, Keep>, into: &mut Vec<Fired>) {
     while let Some(emission) = engine.next_emission().unwrap() {
         let window = emission.window.expect("periodic windows");
-        into.push((window.start().as_millis(), window.end().as_millis(), emission.revision, emission.value));
+        into.push((
+            window.start().as_millis(),
+            window.end().as_millis(),
+            emission.revision,
+            emission.value,
+        ));
     }
 }
 
@@ -201,7 +208,9 @@ fn fate(outcome: Outcome) -> Fate {
 fn run(rules: &Rules, shards: usize, steps: &[Step], drains: bool) -> (Vec<Fired>, Vec<Fired>) {
     let mut reference = Reference::new(rules.clone(), shards);
     let mut engine = Engine::new(Keep, options(rules)).unwrap();
-    let handles: Vec<Shard> = (0..shards).map(|shard| engine.open_shard(ShardId::new(format!("shard-{shard}"))).unwrap()).collect();
+    let handles: Vec<Shard> = (0..shards)
+        .map(|shard| engine.open_shard(ShardId::new(format!("shard-{shard}"))).unwrap())
+        .collect();
     let mut emitted = vec![];
     for (id, step) in steps.iter().enumerate() {
         let outcome = take(&mut engine, &handles, step, &(id as u64), &REFUSED);
@@ -258,8 +267,14 @@ fn run_answered_early(rules: &Rules, steps: &[Step], every: usize) -> Vec<(Fired
             drain(&mut engine, &mut in_turn);
             engine.answer_open().unwrap();
             drain(&mut engine, &mut early);
-            emitted.extend(in_turn.into_iter().map(|fired| (fired, false)).chain(early.into_iter().map(|fired| (fired, true))));
-            engine = Engine::from_snapshot(Keep, options(rules), &engine.snapshot().unwrap()).unwrap();
+            emitted.extend(
+                in_turn
+                    .into_iter()
+                    .map(|fired| (fired, false))
+                    .chain(early.into_iter().map(|fired| (fired, true))),
+            );
+            engine =
+                Engine::from_snapshot(Keep, options(rules), &engine.snapshot().unwrap()).unwrap();
             shard = engine.open_shard(name()).unwrap();
         }
     }
@@ -299,13 +314,20 @@ fn a_window_answered_early_is_final_only_in_its_turn() {
     options.windows = Tumbling::new(millis(10)).unwrap().into();
     let mut engine = Engine::new(Keep, options).unwrap();
     let shard = engine.open_shard(ShardId::new("s")).unwrap();
-    let push = |engine: &mut Engine<u64, Keep>, time| engine.push(shard, &1, Timestamp::from_millis(time)).unwrap();
+    let push = |engine: &mut Engine<u64, Keep>, time| {
+        engine.push(shard, &1, Timestamp::from_millis(time)).unwrap()
+    };
     push(&mut engine, 5);
     engine.answer_open().unwrap();
     push(&mut engine, 25);
     let partials: Vec<_> = std::iter::from_fn(|| engine.next_partial("s").unwrap()).collect();
-    let shown: Vec<_> = partials.iter().map(|partial| (partial.revision(), partial.is_final())).collect();
-    assert_eq!(shown, [(0, false), (1, true)], "the first was fetched after its window was complete");
+    let shown: Vec<_> =
+        partials.iter().map(|partial| (partial.revision(), partial.is_final())).collect();
+    assert_eq!(
+        shown,
+        [(0, false), (1, true)],
+        "the first was fetched after its window was complete"
+    );
     engine.answer_open().unwrap();
     let early = engine.next_partial("s").unwrap().unwrap();
     assert_eq!((early.revision(), early.is_final()), (0, false));
@@ -323,7 +345,9 @@ fn s63_only_windows_with_other_records_are_answered_again() {
             Some((id, time)) => {
                 engine.push(shard, &id, Timestamp::from_millis(time)).unwrap();
             }
-            None => engine.pass_over(shard, None, Outcome::Filtered, Some(Timestamp::from_millis(60))),
+            None => {
+                engine.pass_over(shard, None, Outcome::Filtered, Some(Timestamp::from_millis(60)))
+            }
         }
         engine.answer_open().unwrap();
         let mut emitted = vec![];
@@ -335,5 +359,9 @@ fn s63_only_windows_with_other_records_are_answered_again() {
     assert_eq!(answered(&mut engine, Some((REFUSED, 15))), []);
     assert_eq!(answered(&mut engine, Some((2, 15))), [(10, 20, 0, vec![2])]);
     assert_eq!(answered(&mut engine, Some((3, 5))), [(0, 10, 1, vec![1, 3])]);
-    assert_eq!(answered(&mut engine, Some((4, 110))), [(0, 10, 2, vec![1, 3]), (110, 120, 0, vec![4])], "the first in its turn");
+    assert_eq!(
+        answered(&mut engine, Some((4, 110))),
+        [(0, 10, 2, vec![1, 3]), (110, 120, 0, vec![4])],
+        "the first in its turn"
+    );
 }

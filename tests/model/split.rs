@@ -16,13 +16,22 @@ fn aggregate(groups_max: usize) -> impl Aggregate<u64, Output: std::fmt::Debug> 
         sum(|id: &u64| *id as i64 - 30),
         top_k_value(3, |id: &u64| id % 23).counters(7),
         distinct_value(|id: &u64| id % 50),
-        group_by_value(|id: &u64| id / 4 % 9, (max(|id: &u64| *id), top_k_value(1, |id: &u64| id % 3).counters(2))).groups_max(groups_max),
+        group_by_value(
+            |id: &u64| id / 4 % 9,
+            (max(|id: &u64| *id), top_k_value(1, |id: &u64| id % 3).counters(2)),
+        )
+        .groups_max(groups_max),
     )
 }
 
 /// The emissions of an engine that is split into so many parts; and how many there were in fact,
 /// none if it was not split.
-fn emissions<A>(aggregate: A, times: &[i64], options: &EngineOptions, parts: usize) -> (Vec<String>, usize)
+fn emissions<A>(
+    aggregate: A,
+    times: &[i64],
+    options: &EngineOptions,
+    parts: usize,
+) -> (Vec<String>, usize)
 where
     A: Aggregate<u64, Output: std::fmt::Debug> + Clone,
 {
@@ -115,7 +124,11 @@ impl Aggregate<u64> for Kept {
         kept.clone()
     }
 
-    fn encode(&self, kept: &Vec<u64>, writer: &mut streamgauge::codec::Writer) -> Result<(), Error> {
+    fn encode(
+        &self,
+        kept: &Vec<u64>,
+        writer: &mut streamgauge::codec::Writer,
+    ) -> Result<(), Error> {
         Keep.encode(kept, writer)
     }
 
@@ -134,6 +147,10 @@ fn many_windows_are_split_and_few_are_not() {
     assert_eq!(emissions(count(), &times, &options, 9).1, 5, "529 windows of 30 panes");
     assert_eq!(emissions(count(), &times[..300], &options, 4).1, 0);
     options.windows = Tumbling::new(millis(10)).unwrap().into();
-    assert_eq!(emissions(count(), &times[..160], &options, 4).1, 2, "16 windows that are single panes");
+    assert_eq!(
+        emissions(count(), &times[..160], &options, 4).1,
+        2,
+        "16 windows that are single panes"
+    );
     assert_eq!(emissions(count(), &times[..150], &options, 4).1, 0);
 }

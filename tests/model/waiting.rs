@@ -12,8 +12,14 @@ use streamgauge::prelude::*;
 type Event = (i64, u64);
 
 fn sliding(limits: Limits) -> Pipeline<Event, impl Aggregate<Event, Output = Groups<u64, u64>>> {
-    let builder = Pipeline::builder().event_time(|event: &Event| Timestamp::from_millis(event.0)).limits(limits);
-    builder.window(Sliding::new(hours(1), seconds(1)).unwrap()).aggregate(group_by_value(|event: &Event| event.1, count())).build().unwrap()
+    let builder = Pipeline::builder()
+        .event_time(|event: &Event| Timestamp::from_millis(event.0))
+        .limits(limits);
+    builder
+        .window(Sliding::new(hours(1), seconds(1)).unwrap())
+        .aggregate(group_by_value(|event: &Event| event.1, count()))
+        .build()
+        .unwrap()
 }
 
 /// 3,000 groups in 3 s, then a leap over the 3,600 windows that they are in.
@@ -27,7 +33,11 @@ fn s81_a_leap_over_many_windows_takes_no_memory_until_they_are_fetched() {
     limits.state_bytes_max = 20 << 20;
     let mut pipeline = sliding(limits.clone());
     pipeline.push_batch(&leap()).unwrap();
-    assert!(pipeline.engine().state_bytes() <= limits.state_bytes_max, "{}", pipeline.engine().state_bytes());
+    assert!(
+        pipeline.engine().state_bytes() <= limits.state_bytes_max,
+        "{}",
+        pipeline.engine().state_bytes()
+    );
     let (mut windows, mut records) = (0, 0);
     while let Some(emission) = pipeline.next_emission().unwrap() {
         windows += 1;
@@ -51,7 +61,14 @@ fn s81_answers_that_have_to_be_made_are_made_up_to_the_limit_and_no_further() {
         assert!(error.to_string().contains("pending_bytes_max"), "{error}");
         assert!(pipeline.engine().state_bytes() <= 4 << 20, "{}", pipeline.engine().state_bytes());
     }
-    assert_eq!(pipeline.drain().map(Result::unwrap).filter(|emission| emission.value.len() == 3000).count(), 3598);
+    assert_eq!(
+        pipeline
+            .drain()
+            .map(Result::unwrap)
+            .filter(|emission| emission.value.len() == 3000)
+            .count(),
+        3598
+    );
     assert_eq!(pipeline.push(&late).unwrap(), Outcome::Applied);
     pipeline.finish();
     let rest: Vec<usize> = pipeline.drain().map(|emission| emission.unwrap().value.len()).collect();
@@ -64,7 +81,9 @@ fn run_tight(rules: &Rules, shards: usize, steps: &[Step]) -> (Vec<Fired>, usize
     let mut options = options(rules);
     options.limits.pending_bytes_max = 0;
     let mut engine = Engine::new(Keep, options).unwrap();
-    let handles: Vec<Shard> = (0..shards).map(|shard| engine.open_shard(ShardId::new(format!("shard-{shard}"))).unwrap()).collect();
+    let handles: Vec<Shard> = (0..shards)
+        .map(|shard| engine.open_shard(ShardId::new(format!("shard-{shard}"))).unwrap())
+        .collect();
     let (mut emitted, mut refused) = (vec![], 0);
     for (id, step) in steps.iter().enumerate() {
         let (shard, time, record) = match *step {
@@ -102,7 +121,15 @@ proptest! {
 
 #[test]
 fn records_that_come_out_of_order_are_refused_for_want_of_room_at_times() {
-    let rules = Rules { size: 30, slide: 10, offset: 0, out_of_orderness: Some(0), lateness: 0, emit_empty: false, idle_after: None };
+    let rules = Rules {
+        size: 30,
+        slide: 10,
+        offset: 0,
+        out_of_orderness: Some(0),
+        lateness: 0,
+        emit_empty: false,
+        idle_after: None,
+    };
     let push = |time| Step::Push { shard: 0, time };
     let steps = [5, 15, 38, 29, 65, 55].map(push);
     assert_eq!(run_tight(&rules, 1, &steps).1, 2);
@@ -110,9 +137,14 @@ fn records_that_come_out_of_order_are_refused_for_want_of_room_at_times() {
 
 /// Groups of which two are allowed.
 fn two_groups(size: u64) -> Pipeline<Event, impl Aggregate<Event, Output = Groups<u64, u64>>> {
-    let groups = group_by_value(|event: &Event| event.1, count()).groups_max(2).overflow(Overflow::Error);
+    let groups =
+        group_by_value(|event: &Event| event.1, count()).groups_max(2).overflow(Overflow::Error);
     let builder = Pipeline::builder().event_time(|event: &Event| Timestamp::from_millis(event.0));
-    builder.window(Sliding::new(millis(size), millis(10)).unwrap()).aggregate(groups).build().unwrap()
+    builder
+        .window(Sliding::new(millis(size), millis(10)).unwrap())
+        .aggregate(groups)
+        .build()
+        .unwrap()
 }
 
 /// S82
@@ -155,7 +187,10 @@ fn s82_a_window_past_a_limit_that_has_to_be_made_refuses_one_push() {
     assert_eq!(pipeline.push(&(13, 3)).unwrap_err().kind(), ErrorKind::LimitExceeded);
     assert_eq!(pipeline.push(&(13, 3)).unwrap(), Outcome::Applied);
     pipeline.finish();
-    let said: Vec<_> =
-        pipeline.drain().map(|emission| emission.unwrap()).map(|e| (e.window.unwrap().start().as_millis(), e.value.len())).collect();
+    let said: Vec<_> = pipeline
+        .drain()
+        .map(|emission| emission.unwrap())
+        .map(|e| (e.window.unwrap().start().as_millis(), e.value.len()))
+        .collect();
     assert_eq!(said, [(-10, 2), (10, 2), (20, 1)]);
 }

@@ -66,14 +66,26 @@ impl Reference {
     pub(crate) fn new(rules: Rules, shards: usize) -> Self {
         let shards = (0..shards).map(|shard| (shard, Open::default())).collect();
         let (records, fired, emissions) = (vec![], BTreeMap::new(), vec![]);
-        Reference { rules, shards, now: None, records, watermark: i64::MIN, fired, last_in_order: None, emissions }
+        Reference {
+            rules,
+            shards,
+            now: None,
+            records,
+            watermark: i64::MIN,
+            fired,
+            last_in_order: None,
+            emissions,
+        }
     }
 
     /// Every window that contains the time, by trying all starts near it.
     fn windows_of(&self, time: i64) -> Vec<Window> {
         let Rules { size, slide, offset, .. } = self.rules;
         let starts = (time - size + 1)..=time;
-        starts.filter(|start| (start - offset).rem_euclid(slide) == 0).map(|start| (start + size, start)).collect()
+        starts
+            .filter(|start| (start - offset).rem_euclid(slide) == 0)
+            .map(|start| (start + size, start))
+            .collect()
     }
 
     fn is_open(&self, window: Window) -> bool {
@@ -87,7 +99,8 @@ impl Reference {
     /// A record that the aggregate takes, or refuses.
     pub(crate) fn push(&mut self, shard: usize, time: i64, id: u64, refused: bool) -> Fate {
         let windows = self.windows_of(time);
-        let open: Vec<Window> = windows.iter().copied().filter(|window| self.is_open(*window)).collect();
+        let open: Vec<Window> =
+            windows.iter().copied().filter(|window| self.is_open(*window)).collect();
         let fate = match (windows.is_empty(), open.is_empty()) {
             (true, _) => Fate::BetweenWindows,
             (false, true) => Fate::Late,
@@ -96,7 +109,9 @@ impl Reference {
         };
         if fate == Fate::Applied {
             self.records.push((open.clone(), id));
-            for window in open.into_iter().filter(|window| self.is_complete(*window)).collect::<Vec<_>>() {
+            for window in
+                open.into_iter().filter(|window| self.is_complete(*window)).collect::<Vec<_>>()
+            {
                 // Where empty windows are emitted, the first window of all fires in its turn: those
                 // after it are to follow.
                 if !self.rules.emit_empty || !self.fired.is_empty() {
@@ -125,7 +140,8 @@ impl Reference {
         self.now = Some(now);
         for open in self.shards.values_mut() {
             let last_record = *open.last_record.get_or_insert(now);
-            open.idle |= self.rules.idle_after.is_some_and(|idle_after| now - last_record >= idle_after);
+            open.idle |=
+                self.rules.idle_after.is_some_and(|idle_after| now - last_record >= idle_after);
         }
         self.raise_watermark();
     }
@@ -157,7 +173,11 @@ impl Reference {
 
     /// Where empty windows are emitted, every window between two that have fired has fired.
     fn fire_between(&mut self) {
-        let (Some((first, _)), Some((last, _))) = (self.fired.first_key_value(), self.fired.last_key_value()) else { return };
+        let (Some((first, _)), Some((last, _))) =
+            (self.fired.first_key_value(), self.fired.last_key_value())
+        else {
+            return;
+        };
         let (mut window, last) = (*first, *last);
         while self.rules.emit_empty && window < last {
             if !self.fired.contains_key(&window) {
@@ -181,7 +201,12 @@ impl Reference {
     }
 
     fn fire(&mut self, window: Window) {
-        let mut inside: Vec<u64> = self.records.iter().filter(|(windows, _)| windows.contains(&window)).map(|(_, id)| *id).collect();
+        let mut inside: Vec<u64> = self
+            .records
+            .iter()
+            .filter(|(windows, _)| windows.contains(&window))
+            .map(|(_, id)| *id)
+            .collect();
         inside.sort_unstable();
         let revision = self.fired.get(&window).map_or(0, |last| last + 1);
         self.fired.insert(window, revision);

@@ -38,7 +38,9 @@ fn a_state_of_many_new_groups_passes_its_limit_by_little() {
     let mut options = streamgauge::engine::EngineOptions::default();
     options.out_of_orderness = None;
     options.limits.state_bytes_max = 2 << 20;
-    let mut engine = streamgauge::engine::Engine::new(group_by(|key: &String| key.as_str(), count()), options).unwrap();
+    let mut engine =
+        streamgauge::engine::Engine::new(group_by(|key: &String| key.as_str(), count()), options)
+            .unwrap();
     let shard = engine.open_shard(ShardId::new("a")).unwrap();
     let refused = (0..100_000).find_map(|n| engine.push(shard, &format!("{n:0700}"), at(0)).err());
     assert_eq!(refused.map(|error| error.kind()), Some(ErrorKind::LimitExceeded));
@@ -47,8 +49,11 @@ fn a_state_of_many_new_groups_passes_its_limit_by_little() {
 
 /// S80
 #[test]
-fn s80_a_record_so_far_from_all_others_that_too_many_empty_windows_would_be_emitted_is_a_dead_letter() {
-    for (lateness, far, near) in [(0, 10_025, 10_015), (0, i64::MAX / 4, 16), (20_000, -10_015, -10_005)] {
+fn s80_a_record_so_far_from_all_others_that_too_many_empty_windows_would_be_emitted_is_a_dead_letter()
+ {
+    for (lateness, far, near) in
+        [(0, 10_025, 10_015), (0, i64::MAX / 4, 16), (20_000, -10_015, -10_005)]
+    {
         let mut engine = engine(|options| {
             options.windows = Tumbling::new(millis(10)).unwrap().into();
             options.emit_empty = true;
@@ -57,12 +62,20 @@ fn s80_a_record_so_far_from_all_others_that_too_many_empty_windows_would_be_emit
         });
         let shard = engine.open_shard(ShardId::new("a")).unwrap();
         let mut push = |time| engine.push(shard, &(time as u64), at(time)).unwrap();
-        assert_eq!((push(0), push(far), push(2)), (Outcome::Applied, Outcome::DeadLetter, Outcome::Applied), "{far}");
+        assert_eq!(
+            (push(0), push(far), push(2)),
+            (Outcome::Applied, Outcome::DeadLetter, Outcome::Applied),
+            "{far}"
+        );
         assert_eq!(push(near), Outcome::Applied, "{near} leaves 1000 empty windows at most");
         assert_eq!(engine.stats().dead_letters, 1);
         assert_eq!(engine.refusal().map(Error::kind), Some(ErrorKind::TimeOutOfRange));
         engine.finish();
-        let starts: Vec<i64> = drain(&mut engine).into_iter().filter(|fired| fired.2 == 0).map(|(start, ..)| start).collect();
+        let starts: Vec<i64> = drain(&mut engine)
+            .into_iter()
+            .filter(|fired| fired.2 == 0)
+            .map(|(start, ..)| start)
+            .collect();
         let (first, last) = (near.min(0).div_euclid(10) * 10, near.max(0).div_euclid(10) * 10);
         let mut all: Vec<i64> = (first..=last).step_by(10).collect();
         all.sort_unstable();
@@ -81,7 +94,8 @@ fn a_record_between_windows_that_were_filled_in_is_taken_whatever_the_distance_o
     });
     let shard = engine.open_shard(ShardId::new("a")).unwrap();
     let times = [0, 1000, 2000, 1500, 3025, 500, -1009, -2030];
-    let outcomes: Vec<Outcome> = times.map(|time| engine.push(shard, &0, at(time)).unwrap()).to_vec();
+    let outcomes: Vec<Outcome> =
+        times.map(|time| engine.push(shard, &0, at(time)).unwrap()).to_vec();
     let mut expected = vec![Outcome::Applied; 8];
     (expected[4], expected[7]) = (Outcome::DeadLetter, Outcome::DeadLetter);
     assert_eq!(outcomes, expected);
@@ -89,6 +103,7 @@ fn a_record_between_windows_that_were_filled_in_is_taken_whatever_the_distance_o
 
 #[test]
 fn a_pipeline_with_windows_and_no_event_time_is_refused() {
-    let built = Pipeline::builder::<str>().window(Tumbling::new(seconds(1)).unwrap()).aggregate(()).build();
+    let built =
+        Pipeline::builder::<str>().window(Tumbling::new(seconds(1)).unwrap()).aggregate(()).build();
     assert_eq!(built.err().map(|error| error.kind()), Some(ErrorKind::InvalidArgument));
 }

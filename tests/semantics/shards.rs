@@ -70,7 +70,10 @@ fn s16_a_shard_whose_records_are_filtered_or_refused_is_not_idle() {
             .aggregate((count(), sum(|event: &(i64, bool, f64)| event.2)))
             .build()
             .unwrap();
-        let (a, b) = (pipeline.open_shard(ShardId::new("a")).unwrap(), pipeline.open_shard(ShardId::new("b")).unwrap());
+        let (a, b) = (
+            pipeline.open_shard(ShardId::new("a")).unwrap(),
+            pipeline.open_shard(ShardId::new("b")).unwrap(),
+        );
         pipeline.advance(at(0));
         for clock in (0..=300).step_by(10) {
             pipeline.advance(at(clock));
@@ -79,7 +82,11 @@ fn s16_a_shard_whose_records_are_filtered_or_refused_is_not_idle() {
         }
         assert_eq!(pipeline.engine().watermark(), Some(at(29)), "{what}");
         assert_eq!(pipeline.engine().last_record(b), Some(at(300)), "{what}");
-        assert_eq!(pipeline.push_to(b, None, &(31, true, 1.0)).unwrap(), Outcome::Applied, "{what}");
+        assert_eq!(
+            pipeline.push_to(b, None, &(31, true, 1.0)).unwrap(),
+            Outcome::Applied,
+            "{what}"
+        );
     }
 }
 
@@ -87,14 +94,23 @@ fn s16_a_shard_whose_records_are_filtered_or_refused_is_not_idle() {
 #[test]
 fn s11_filtered_records_move_the_watermark_however_they_are_pushed() {
     let build = || {
-        let builder = Pipeline::builder().event_time(|event: &(i64, bool)| at(event.0)).filter(|event| event.1);
+        let builder = Pipeline::builder()
+            .event_time(|event: &(i64, bool)| at(event.0))
+            .filter(|event| event.1);
         builder.window(Tumbling::new(millis(10)).unwrap()).aggregate(count()).build().unwrap()
     };
     let events = [(5, true), (9, false), (10, false), (7, true)];
-    let fired = |pipeline: &mut Pipeline<(i64, bool), _>| pipeline.drain().map(|emission| emission.unwrap().value).collect::<Vec<u64>>();
-    let one_by_one = |pipeline: &mut Pipeline<(i64, bool), _>| events.map(|event| pipeline.push(&event).unwrap());
+    let fired = |pipeline: &mut Pipeline<(i64, bool), _>| {
+        pipeline.drain().map(|emission| emission.unwrap().value).collect::<Vec<u64>>()
+    };
+    let one_by_one = |pipeline: &mut Pipeline<(i64, bool), _>| {
+        events.map(|event| pipeline.push(&event).unwrap())
+    };
     let mut pipeline = build();
-    assert_eq!(one_by_one(&mut pipeline), [Outcome::Applied, Outcome::Filtered, Outcome::Filtered, Outcome::Late]);
+    assert_eq!(
+        one_by_one(&mut pipeline),
+        [Outcome::Applied, Outcome::Filtered, Outcome::Filtered, Outcome::Late]
+    );
     assert_eq!(fired(&mut pipeline), [1]);
     let mut pipeline = build();
     pipeline.push_batch(&events).unwrap();
@@ -103,7 +119,8 @@ fn s11_filtered_records_move_the_watermark_however_they_are_pushed() {
     assert_eq!(pipeline.over(&events[..3]).next().map(|emission| emission.value), Some(1));
     let mut pipeline = build();
     let shard = pipeline.open_shard(ShardId::new("a")).unwrap();
-    let mut push = |number: u64, event| pipeline.push_to(shard, Some(&Sequence::new(number)), &event).unwrap();
+    let mut push =
+        |number: u64, event| pipeline.push_to(shard, Some(&Sequence::new(number)), &event).unwrap();
     assert_eq!([push(1, (5, true)), push(2, (9, false))], [Outcome::Applied, Outcome::Filtered]);
     // A record that is delivered again moves nothing, whatever its time is said to be.
     assert_eq!(push(2, (10, false)), Outcome::Duplicate);
@@ -114,8 +131,12 @@ fn s11_filtered_records_move_the_watermark_however_they_are_pushed() {
 
 #[test]
 fn where_no_watermark_rises_the_time_of_a_filtered_record_is_not_asked_for() {
-    let never = |_: &u64| -> Timestamp { panic!("asked for the time of a record that the filter drops") };
-    let builder = Pipeline::builder().event_time(never).filter(|_| false).window(Tumbling::new(millis(10)).unwrap());
+    let never =
+        |_: &u64| -> Timestamp { panic!("asked for the time of a record that the filter drops") };
+    let builder = Pipeline::builder()
+        .event_time(never)
+        .filter(|_| false)
+        .window(Tumbling::new(millis(10)).unwrap());
     let mut pipeline = builder.unbounded_out_of_orderness().aggregate(count()).build().unwrap();
     pipeline.push(&1).unwrap();
     pipeline.push_batch(&[1, 2]).unwrap();
@@ -142,7 +163,8 @@ fn a_record_that_was_taken_before_changes_nothing_and_is_counted() {
     let shard = engine.open_shard(ShardId::new("a")).unwrap();
     let other = engine.open_shard(ShardId::new("b")).unwrap();
     let place = |number: u64, sub: u64| Sequence { sub, ..Sequence::new(number) };
-    let mut push = |shard, number, sub| engine.push_at(shard, &place(number, sub), &number, at(1)).unwrap();
+    let mut push =
+        |shard, number, sub| engine.push_at(shard, &place(number, sub), &number, at(1)).unwrap();
     assert_eq!(push(shard, 7, 0), Outcome::Applied);
     assert_eq!(push(shard, 7, 1), Outcome::Applied, "the next user record of an aggregated one");
     assert_eq!(push(shard, 7, 1), Outcome::Duplicate);

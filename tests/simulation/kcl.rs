@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use streamgauge::adapter::kcl::{
-    self, Batch, Clock, Message, PipelineWork, ProcessorOptions, Reply, Session, StartingPoint, StatefulProcessor,
+    self, Batch, Clock, Message, PipelineWork, ProcessorOptions, Reply, Session, StartingPoint,
+    StatefulProcessor,
 };
 use streamgauge::adapter::{Decoding, PartialSink, RecordPipeline, Sink};
 use streamgauge::engine::RecentIds;
@@ -83,7 +84,12 @@ impl Store for ProcessStore {
         self.operate(|| self.inner.load(key))
     }
 
-    fn save(&self, key: &str, bytes: bytes::Bytes, expected: Option<&Version>) -> Result<Version, Error> {
+    fn save(
+        &self,
+        key: &str,
+        bytes: bytes::Bytes,
+        expected: Option<&Version>,
+    ) -> Result<Version, Error> {
         self.operate(|| self.inner.save(key, bytes, expected))
     }
 
@@ -133,7 +139,8 @@ impl Line {
         while let Some(end) = self.written.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.written.drain(..=end).collect();
             if let Ok(Reply::Checkpoint { sequence, sub }) = Reply::parse(line.trim_ascii()) {
-                let error = self.checkpoint(sequence.map(|number| Sequence { number, sub: sub.unwrap_or(0) }));
+                let error = self
+                    .checkpoint(sequence.map(|number| Sequence { number, sub: sub.unwrap_or(0) }));
                 let error = error.map_or(String::from("null"), |error| format!("{error:?}"));
                 self.say(&format!(r#"{{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null,"error":{error}}}"#));
             }
@@ -160,8 +167,16 @@ impl Line {
             None => self.delivered.clone(),
             upto => upto,
         };
-        assert!(upto <= self.delivered, "{upto:?} was never given, only up to {:?}", self.delivered);
-        assert!(upto >= lease.checkpoint, "{upto:?} is before the last checkpoint {:?}", lease.checkpoint);
+        assert!(
+            upto <= self.delivered,
+            "{upto:?} was never given, only up to {:?}",
+            self.delivered
+        );
+        assert!(
+            upto >= lease.checkpoint,
+            "{upto:?} is before the last checkpoint {:?}",
+            lease.checkpoint
+        );
         lease.checkpoint = upto;
         lease.refused -= 1;
         lease.taken += 1;
@@ -201,7 +216,8 @@ impl Write for Pipe {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut line = self.0.borrow_mut();
         let fuse = line.fuse.clone();
-        fuse.burn(|| line.written.extend_from_slice(bytes)).ok_or_else(|| io::Error::other("the process is dead"))?;
+        fuse.burn(|| line.written.extend_from_slice(bytes))
+            .ok_or_else(|| io::Error::other("the process is dead"))?;
         line.hear();
         Ok(bytes.len())
     }
@@ -217,7 +233,9 @@ fn open_sink<P: RecordPipeline + 'static>(
 ) -> impl FnMut(&ShardId, &P) -> Result<Box<dyn Sink<P>>, Error> {
     move |_, _| {
         let (partials, fuse) = (partials.clone(), fuse.clone());
-        let put = move |partial: &Partial| fuse.burn(|| partials.borrow_mut().push(partial.clone())).ok_or_else(dead);
+        let put = move |partial: &Partial| {
+            fuse.burn(|| partials.borrow_mut().push(partial.clone())).ok_or_else(dead)
+        };
         Ok(Box::new(PartialSink::new(put)))
     }
 }
@@ -280,7 +298,11 @@ impl World {
         let stream = Stream::new(&mut random);
         let idle_after = random.chance(40).then(|| 1 + random.below(200) as u64);
         // The clock completes windows that records may still come for: they have to be let in.
-        let lateness = if idle_after.is_some() { 1_000_000 } else { random.below(2) as u64 * random.below(50) as u64 };
+        let lateness = if idle_after.is_some() {
+            1_000_000
+        } else {
+            random.below(2) as u64 * random.below(50) as u64
+        };
         World {
             leases: stream.shards.iter().map(|_| Rc::default()).collect(),
             processes: stream.shards.iter().map(|_| vec![]).collect(),
@@ -303,24 +325,37 @@ impl World {
 
     fn builder(
         &self,
-    ) -> streamgauge::pipeline::Builder<Hit, impl Aggregate<Hit, Output = streamgauge::aggregate::Groups<Box<str>, (u64, i128)>> + use<>>
-    {
+    ) -> streamgauge::pipeline::Builder<
+        Hit,
+        impl Aggregate<Hit, Output = streamgauge::aggregate::Groups<Box<str>, (u64, i128)>> + use<>,
+    > {
         let mut builder = Pipeline::builder()
             .event_time(|hit: &Hit| Timestamp::from_millis(hit.time))
-            .window(Sliding::new(millis(self.stream.size as u64), millis(self.stream.slide as u64)).unwrap())
+            .window(
+                Sliding::new(millis(self.stream.size as u64), millis(self.stream.slide as u64))
+                    .unwrap(),
+            )
             .out_of_orderness(millis(self.stream.disorder as u64))
             .allowed_lateness(millis(self.lateness));
         if self.stream.retries {
-            builder = builder.deduplicate_by(|hit: &Hit| hit.id.as_str(), RecentIds::new(256, 1e-9).unwrap());
+            builder = builder
+                .deduplicate_by(|hit: &Hit| hit.id.as_str(), RecentIds::new(256, 1e-9).unwrap());
         }
-        builder.aggregate(group_by(|hit: &Hit| hit.group.as_str(), (count(), sum(|hit: &Hit| hit.value))))
+        builder.aggregate(group_by(
+            |hit: &Hit| hit.group.as_str(),
+            (count(), sum(|hit: &Hit| hit.value)),
+        ))
     }
 
     /// Starts a process of the shard, which has the lease from then on.
     fn start(&mut self, shard: usize) {
         self.started += 1;
         // Few crash for ever: a shard would never come to its end.
-        let operations = if self.crashes < 25 && self.random.chance(60) { 1 + self.random.below(160) as i64 } else { i64::MAX };
+        let operations = if self.crashes < 25 && self.random.chance(60) {
+            1 + self.random.below(160) as i64
+        } else {
+            i64::MAX
+        };
         let fuse = Fuse::new(operations);
         let lease = self.leases[shard].clone();
         lease.borrow_mut().holder = self.started;
@@ -336,9 +371,15 @@ impl World {
             random: Random::new(self.random.next()),
         }));
         let flaky = if self.random.chance(30) { 3 + self.random.below(7) as i64 } else { i64::MAX };
-        let store = ProcessStore { inner: self.store.clone(), fuse: fuse.clone(), flaky, operations: AtomicI64::new(0) };
+        let store = ProcessStore {
+            inner: self.store.clone(),
+            fuse: fuse.clone(),
+            flaky,
+            operations: AtomicI64::new(0),
+        };
         let open = open_sink(self.partials.clone(), fuse);
-        let mut work = PipelineWork::new(Decoding::new(self.builder().build().unwrap(), hit), open).unwrap();
+        let mut work =
+            PipelineWork::new(Decoding::new(self.builder().build().unwrap(), hit), open).unwrap();
         if let Some(idle_after) = self.idle_after {
             work = work.idle_after(millis(idle_after));
         }
@@ -357,7 +398,12 @@ impl World {
         });
         let after = lease.borrow().checkpoint.clone();
         let log = &self.stream.shards[shard].records;
-        let cursor = log.iter().take_while(|(number, _)| after.as_ref().is_some_and(|after| sequence(*number) <= *after)).count();
+        let cursor = log
+            .iter()
+            .take_while(|(number, _)| {
+                after.as_ref().is_some_and(|after| sequence(*number) <= *after)
+            })
+            .count();
         let from = after.map_or(StartingPoint::TrimHorizon, StartingPoint::After);
         let name = ShardId::new(self.stream.shards[shard].name.as_str());
         line.borrow_mut().say(&Message::Initialize { shard: name, from }.to_json());
@@ -367,19 +413,28 @@ impl World {
     fn step(&mut self) -> bool {
         let is_done = |shard: usize| self.leases[shard].borrow().ended;
         let ready: Vec<usize> = (0..self.stream.shards.len())
-            .filter(|shard| !is_done(*shard) && self.stream.shards[*shard].parents.iter().all(|parent| is_done(*parent)))
+            .filter(|shard| {
+                !is_done(*shard)
+                    && self.stream.shards[*shard].parents.iter().all(|parent| is_done(*parent))
+            })
             .collect();
         if ready.is_empty() {
             return false;
         }
         let shard = ready[self.random.below(ready.len())];
-        if self.processes[shard].is_empty() || (self.processes[shard].len() < 3 && self.random.chance(5)) {
+        if self.processes[shard].is_empty()
+            || (self.processes[shard].len() < 3 && self.random.chance(5))
+        {
             if !self.processes[shard].is_empty() {
                 self.note("take-over");
             }
             self.start(shard);
         }
-        *self.clock.0.borrow_mut() += if self.random.chance(5) { self.random.below(400) as i64 } else { self.random.below(10) as i64 };
+        *self.clock.0.borrow_mut() += if self.random.chance(5) {
+            self.random.below(400) as i64
+        } else {
+            self.random.below(10) as i64
+        };
         let index = self.random.below(self.processes[shard].len());
         let mut process = self.processes[shard].swap_remove(index);
         if self.converse(shard, &mut process) {
@@ -442,9 +497,15 @@ impl World {
         let end = (process.cursor + self.random.below(10)).min(log.records.len());
         let mut batch = Batch::default();
         for (number, hit) in &log.records[process.cursor..end] {
-            let position = Position { shard: ShardId::new(log.name.as_str()), sequence: sequence(*number) };
+            let position =
+                Position { shard: ShardId::new(log.name.as_str()), sequence: sequence(*number) };
             let data = format!("{}|{}|{}|{}", hit.id, hit.time, hit.group, hit.value).into();
-            batch.records.push(Record { partition_key: "k".into(), data, arrival: Timestamp::from_millis(hit.time), position });
+            batch.records.push(Record {
+                partition_key: "k".into(),
+                data,
+                arrival: Timestamp::from_millis(hit.time),
+                position,
+            });
         }
         batch.millis_behind_latest = [Some(0), Some(0), Some(7), None][self.random.below(4)];
         process.cursor = end;
@@ -457,20 +518,28 @@ impl World {
     fn merge(&mut self) -> Answers {
         let mut options = MergerOptions::default();
         options.deadline = Some(millis(0));
-        let mut merger = Merger::new(self.builder().build().unwrap().into_engine(), options).unwrap();
+        let mut merger =
+            Merger::new(self.builder().build().unwrap().into_engine(), options).unwrap();
         let mut partials = self.partials.take();
         // In any order, some of them twice.
         for _ in 0..partials.len() {
-            let (one, other) = (self.random.below(partials.len()), self.random.below(partials.len()));
+            let (one, other) =
+                (self.random.below(partials.len()), self.random.below(partials.len()));
             partials.swap(one, other);
         }
         for partial in &partials {
-            merger.add(&Partial::from_bytes(partial.bytes().clone()).unwrap(), Timestamp::from_millis(0)).unwrap();
+            merger
+                .add(
+                    &Partial::from_bytes(partial.bytes().clone()).unwrap(),
+                    Timestamp::from_millis(0),
+                )
+                .unwrap();
         }
         let mut answers = Answers::new();
         while let Some(merged) = merger.next_merged().unwrap() {
             let window = merged.window.unwrap();
-            let groups = merged.value.iter().map(|(key, value)| (key.to_string(), *value)).collect();
+            let groups =
+                merged.value.iter().map(|(key, value)| (key.to_string(), *value)).collect();
             answers.insert((window.start().as_millis(), window.end().as_millis()), groups);
         }
         answers
@@ -479,7 +548,9 @@ impl World {
     /// A last shard follows all that have no child, with a record after which all windows before it
     /// are complete.
     fn follow_all(&mut self) {
-        let leaves = (0..self.stream.shards.len()).filter(|shard| self.stream.children(*shard).is_empty()).collect();
+        let leaves = (0..self.stream.shards.len())
+            .filter(|shard| self.stream.children(*shard).is_empty())
+            .collect();
         self.stream.shards.push(ShardLog::last(leaves, LAST));
         self.leases.push(Rc::default());
         self.processes.push(vec![]);
@@ -508,7 +579,8 @@ fn s69_whatever_happens_to_its_processes_every_record_is_in_the_merged_answer_on
     // simulation.
     for seed in seeds().step_by(4) {
         let run = std::panic::catch_unwind(|| run(seed));
-        let (answers, expected, happened) = run.unwrap_or_else(|_| panic!("it panicked with STREAMGAUGE_SIMULATION={seed}"));
+        let (answers, expected, happened) =
+            run.unwrap_or_else(|_| panic!("it panicked with STREAMGAUGE_SIMULATION={seed}"));
         let differ = differences(&answers, &expected);
         assert!(
             differ.is_empty(),
@@ -521,7 +593,10 @@ fn s69_whatever_happens_to_its_processes_every_record_is_in_the_merged_answer_on
     }
     if seeds().end - seeds().start >= 1000 {
         for kind in ["crash", "conflict", "take-over", "shutdown", "shard end"] {
-            assert!(events.get(kind).copied().unwrap_or(0) > 50, "{kind} hardly ever happens: {events:?}");
+            assert!(
+                events.get(kind).copied().unwrap_or(0) > 50,
+                "{kind} hardly ever happens: {events:?}"
+            );
         }
         println!("{events:?}");
     }

@@ -55,7 +55,11 @@ fn seeds() -> std::ops::Range<u64> {
 fn differences(said: &Answers, expected: &Answers) -> Vec<String> {
     let windows: std::collections::BTreeSet<_> = said.keys().chain(expected.keys()).collect();
     let differ = windows.into_iter().filter(|window| said.get(window) != expected.get(window));
-    differ.map(|window| format!("{window:?}: {:?} and not {:?}", said.get(window), expected.get(window))).collect()
+    differ
+        .map(|window| {
+            format!("{window:?}: {:?} and not {:?}", said.get(window), expected.get(window))
+        })
+        .collect()
 }
 
 #[test]
@@ -63,15 +67,20 @@ fn s53_whatever_happens_the_final_answers_are_those_of_a_batch_query() {
     let mut events = BTreeMap::<&'static str, u64>::new();
     for seed in seeds() {
         let run = std::panic::catch_unwind(|| world::run(seed));
-        let outcome = run.unwrap_or_else(|_| panic!("it panicked with STREAMGAUGE_SIMULATION={seed}"));
-        let (differ, windows) = (differences(&outcome.answers, &outcome.expected), outcome.expected.len());
+        let outcome =
+            run.unwrap_or_else(|_| panic!("it panicked with STREAMGAUGE_SIMULATION={seed}"));
+        let (differ, windows) =
+            (differences(&outcome.answers, &outcome.expected), outcome.expected.len());
         assert!(
             differ.is_empty(),
             "with STREAMGAUGE_SIMULATION={seed}, of {windows} windows {} differ:\n{}",
             differ.len(),
             differ.join("\n")
         );
-        outcome.events.into_iter().for_each(|(event, times)| *events.entry(event).or_default() += times);
+        outcome
+            .events
+            .into_iter()
+            .for_each(|(event, times)| *events.entry(event).or_default() += times);
     }
     if seeds().end - seeds().start >= 1000 {
         // A simulation in which nothing happens proves nothing.
@@ -88,7 +97,10 @@ fn s53_whatever_happens_the_final_answers_are_those_of_a_batch_query() {
             "revision",
         ];
         for kind in kinds {
-            assert!(events.get(kind).copied().unwrap_or(0) > 100, "{kind} hardly ever happens: {events:?}");
+            assert!(
+                events.get(kind).copied().unwrap_or(0) > 100,
+                "{kind} hardly ever happens: {events:?}"
+            );
         }
         println!("{events:?}");
     }

@@ -28,7 +28,13 @@ impl ShardLog {
     #[cfg(feature = "kcl")]
     pub(super) fn last(parents: Vec<usize>, time: i64) -> Self {
         let hit = Hit { id: String::from("last"), time, group: String::from("last"), value: 0 };
-        ShardLog { name: String::from("shardId-last"), parents, from: time, records: vec![(1, hit)], checkpoint: 0 }
+        ShardLog {
+            name: String::from("shardId-last"),
+            parents,
+            from: time,
+            records: vec![(1, hit)],
+            checkpoint: 0,
+        }
     }
 }
 
@@ -48,17 +54,31 @@ impl Stream {
     pub(super) fn new(random: &mut Random) -> Self {
         let slide = 1 + random.below(30) as i64;
         let size = if random.chance(50) { slide } else { 1 + random.below(60) as i64 };
-        let mut stream =
-            Stream { shards: vec![], size, slide, disorder: random.below(25) as i64, retries: random.chance(40), reshards: 0, retried: 0 };
+        let mut stream = Stream {
+            shards: vec![],
+            size,
+            slide,
+            disorder: random.below(25) as i64,
+            retries: random.chance(40),
+            reshards: 0,
+            retried: 0,
+        };
         let first = 1 + random.below(3);
         (0..first).for_each(|_| stream.open(random, vec![], 0));
         // Splits and merges of shards that have no child yet.
         for _ in 0..random.below(3) {
-            let leaves: Vec<usize> = (0..stream.shards.len()).filter(|shard| stream.children(*shard).is_empty()).collect();
+            let leaves: Vec<usize> = (0..stream.shards.len())
+                .filter(|shard| stream.children(*shard).is_empty())
+                .collect();
             let parent = leaves[random.below(leaves.len())];
             let other = leaves[random.below(leaves.len())];
-            let last =
-                |shard: usize| stream.shards[shard].records.iter().map(|(_, hit)| hit.time).fold(stream.shards[shard].from, i64::max);
+            let last = |shard: usize| {
+                stream.shards[shard]
+                    .records
+                    .iter()
+                    .map(|(_, hit)| hit.time)
+                    .fold(stream.shards[shard].from, i64::max)
+            };
             let from = last(parent).max(last(other));
             if parent != other {
                 stream.open(random, vec![parent, other], from);
@@ -77,7 +97,8 @@ impl Stream {
         for index in 0..random.below(40) {
             time += random.below(8) as i64 + if random.chance(3) { 200 } else { 0 };
             sequence += 1 + random.next() % 5;
-            let again = (self.retries && random.chance(10) && index > 0).then(|| records[random.below(index)].1.clone());
+            let again = (self.retries && random.chance(10) && index > 0)
+                .then(|| records[random.below(index)].1.clone());
             self.retried += u64::from(again.is_some());
             // What is sent again comes late, and need not be within the disorder: it is to be
             // recognised, not aggregated.
@@ -85,17 +106,26 @@ impl Stream {
                 id: format!("{shard}/{index}"),
                 // Never before the first record of the parents' children, so that a child's records
                 // are within the disorder of them.
-                time: (time - random.below(self.disorder as usize + 1) as i64).max(from - self.disorder),
+                time: (time - random.below(self.disorder as usize + 1) as i64)
+                    .max(from - self.disorder),
                 group: format!("group-{}", random.below(4)),
                 value: random.below(1000) as i64 - 500,
             });
             records.push((sequence, hit));
         }
-        self.shards.push(ShardLog { name: format!("shardId-{shard:012}"), parents, from, records, checkpoint: 0 });
+        self.shards.push(ShardLog {
+            name: format!("shardId-{shard:012}"),
+            parents,
+            from,
+            records,
+            checkpoint: 0,
+        });
     }
 
     pub(super) fn children(&self, shard: usize) -> Vec<usize> {
-        (0..self.shards.len()).filter(|child| self.shards[*child].parents.contains(&shard)).collect()
+        (0..self.shards.len())
+            .filter(|child| self.shards[*child].parents.contains(&shard))
+            .collect()
     }
 
     /// By trying every window for every record.

@@ -25,14 +25,23 @@ pub(super) enum Fault {
 
 impl FaultyStore {
     pub(super) fn new() -> Self {
-        FaultyStore { inner: MemoryStore::new(), before: RefCell::default(), fault: Cell::new(Fault::None) }
+        FaultyStore {
+            inner: MemoryStore::new(),
+            before: RefCell::default(),
+            fault: Cell::new(Fault::None),
+        }
     }
 
     pub(super) fn load(&self, key: &str) -> Option<Stored> {
         self.inner.load(key).unwrap()
     }
 
-    pub(super) fn save(&self, key: &str, bytes: Bytes, expected: Option<&Version>) -> Result<Version, Error> {
+    pub(super) fn save(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        expected: Option<&Version>,
+    ) -> Result<Version, Error> {
         let fault = self.fault.replace(Fault::None);
         let unknown = || Error::new(ErrorKind::Io, "the connection was lost");
         if fault == Fault::Refused {

@@ -83,7 +83,11 @@ pub(super) fn run(seed: u64) -> Outcome {
     // Idle shards make others' windows fire without them: what comes then is late, and the lateness
     // has to be long enough.
     let idle_after = (!many && random.chance(50)).then(|| 1 + random.below(200) as u64);
-    let lateness = if idle_after.is_some() { 1_000_000 } else { random.below(2) as u64 * random.below(50) as u64 };
+    let lateness = if idle_after.is_some() {
+        1_000_000
+    } else {
+        random.below(2) as u64 * random.below(50) as u64
+    };
     let mut world = World {
         random,
         stream,
@@ -104,14 +108,21 @@ impl World {
     fn run(&mut self) -> Outcome {
         let mut jobs = self.jobs();
         while let Some(index) = self.choose(&jobs) {
-            let mut job = std::mem::replace(&mut jobs[index], Job { key: String::new(), shards: vec![], workers: vec![], done: false });
+            let mut job = std::mem::replace(
+                &mut jobs[index],
+                Job { key: String::new(), shards: vec![], workers: vec![], done: false },
+            );
             self.step(&mut job);
             jobs[index] = job;
         }
         self.note("reshard", self.stream.reshards);
         self.note("producer retry", self.stream.retried);
         let answers = if self.many { self.merge() } else { std::mem::take(&mut self.emitted) };
-        Outcome { answers, expected: self.stream.expected(), events: std::mem::take(&mut self.events) }
+        Outcome {
+            answers,
+            expected: self.stream.expected(),
+            events: std::mem::take(&mut self.events),
+        }
     }
 
     fn note(&mut self, event: &'static str, times: u64) {
@@ -123,15 +134,21 @@ impl World {
         let job = |key: String, shards| Job { key, shards, workers: vec![], done: false };
         match self.many {
             false => vec![job(String::from("all"), all.collect())],
-            true => all.map(|shard| job(self.stream.shards[shard].name.clone(), vec![shard])).collect(),
+            true => {
+                all.map(|shard| job(self.stream.shards[shard].name.clone(), vec![shard])).collect()
+            }
         }
     }
 
     /// A job that can go on: one whose shards' parents, if they are others' work, are done.
     fn choose(&mut self, jobs: &[Job]) -> Option<usize> {
         let is_done = |shard: &usize| !self.many || jobs[*shard].done;
-        let parents_done = |job: &Job| job.shards.iter().all(|shard| self.stream.shards[*shard].parents.iter().all(is_done));
-        let ready: Vec<usize> = (0..jobs.len()).filter(|index| !jobs[*index].done && parents_done(&jobs[*index])).collect();
+        let parents_done = |job: &Job| {
+            job.shards.iter().all(|shard| self.stream.shards[*shard].parents.iter().all(is_done))
+        };
+        let ready: Vec<usize> = (0..jobs.len())
+            .filter(|index| !jobs[*index].done && parents_done(&jobs[*index]))
+            .collect();
         (!ready.is_empty()).then(|| ready[self.random.below(ready.len())])
     }
 
@@ -142,7 +159,8 @@ impl World {
         }
         let index = self.random.below(job.workers.len());
         // A job of many steps would never come to its end if each could be its last for ever.
-        let crashes = self.random.chance(4) && self.events.get("crash").is_none_or(|crashes| *crashes < 20);
+        let crashes =
+            self.random.chance(4) && self.events.get("crash").is_none_or(|crashes| *crashes < 20);
         // Before the step or after it.
         let before = self.random.chance(50);
         let mut fate = Fate::Lives;
@@ -169,7 +187,10 @@ impl World {
     fn start(&mut self, job: &Job) -> Worker {
         let mut builder = Pipeline::builder()
             .event_time(|hit: &Hit| Timestamp::from_millis(hit.time))
-            .window(Sliding::new(millis(self.stream.size as u64), millis(self.stream.slide as u64)).unwrap())
+            .window(
+                Sliding::new(millis(self.stream.size as u64), millis(self.stream.slide as u64))
+                    .unwrap(),
+            )
             .out_of_orderness(millis(self.stream.disorder as u64))
             .allowed_lateness(millis(self.lateness));
         if let Some(idle_after) = self.idle_after {
@@ -178,7 +199,8 @@ impl World {
         if self.stream.retries {
             // As many as there can be records: of several shards any number comes between a record
             // and its repetition.
-            builder = builder.deduplicate_by(|hit: &Hit| hit.id.as_str(), RecentIds::new(256, 1e-9).unwrap());
+            builder = builder
+                .deduplicate_by(|hit: &Hit| hit.id.as_str(), RecentIds::new(256, 1e-9).unwrap());
         }
         let mut pipeline = builder.aggregate(aggregate()).build().unwrap();
         let stored = self.store.load(&job.key);
@@ -189,14 +211,21 @@ impl World {
         let mut handles = BTreeMap::new();
         for shard in &job.shards {
             let log = &self.stream.shards[*shard];
-            let known = stored.is_some() && pipeline.engine().shards().iter().any(|id| id.as_str() == log.name);
+            let known = stored.is_some()
+                && pipeline.engine().shards().iter().any(|id| id.as_str() == log.name);
             if log.parents.is_empty() || self.many || known {
-                handles.insert(*shard, pipeline.open_shard(ShardId::new(log.name.as_str())).unwrap());
+                handles
+                    .insert(*shard, pipeline.open_shard(ShardId::new(log.name.as_str())).unwrap());
             }
             // The source goes on after its checkpoint, or where the state is behind it, after that.
-            let applied = handles.get(shard).and_then(|handle| pipeline.engine().applied(*handle)).cloned();
-            let after_applied =
-                applied.map_or(0, |applied| log.records.iter().take_while(|(number, _)| Sequence::new(*number) <= applied).count());
+            let applied =
+                handles.get(shard).and_then(|handle| pipeline.engine().applied(*handle)).cloned();
+            let after_applied = applied.map_or(0, |applied| {
+                log.records
+                    .iter()
+                    .take_while(|(number, _)| Sequence::new(*number) <= applied)
+                    .count()
+            });
             cursors.insert(*shard, after_applied.min(log.checkpoint));
         }
         Worker {
@@ -236,7 +265,8 @@ impl World {
         }
         worker.pipeline.advance(Timestamp::from_millis(self.clock));
         self.open_children(worker, job);
-        let unread = |shard: &&usize| worker.cursors[*shard] < self.stream.shards[**shard].records.len();
+        let unread =
+            |shard: &&usize| worker.cursors[*shard] < self.stream.shards[**shard].records.len();
         let ready: Vec<usize> = worker.handles.keys().filter(unread).copied().collect();
         if ready.is_empty() {
             // Every shard is opened and read: a child is opened when its parents are.
@@ -254,8 +284,15 @@ impl World {
         let end = (cursor + 1 + self.random.below(10)).min(records.len());
         let mut duplicates = 0;
         for (number, hit) in &records[cursor..end] {
-            let outcome = worker.pipeline.push_to(worker.handles[&shard], Some(&Sequence::new(*number)), hit).unwrap();
-            assert!(outcome != streamgauge::Outcome::Late && outcome != streamgauge::Outcome::DeadLetter, "{outcome:?} {hit:?}");
+            let outcome = worker
+                .pipeline
+                .push_to(worker.handles[&shard], Some(&Sequence::new(*number)), hit)
+                .unwrap();
+            assert!(
+                outcome != streamgauge::Outcome::Late
+                    && outcome != streamgauge::Outcome::DeadLetter,
+                "{outcome:?} {hit:?}"
+            );
             duplicates += u64::from(outcome == streamgauge::Outcome::Duplicate);
         }
         worker.cursors.insert(shard, end.max(worker.cursors[&shard]));
@@ -266,20 +303,26 @@ impl World {
     /// Shards whose parents have been read are opened from their watermark, and the parents closed.
     fn open_children(&mut self, worker: &mut Worker, job: &Job) {
         let is_read = |worker: &Worker, shard: usize| {
-            worker.handles.contains_key(&shard) && worker.cursors[&shard] >= self.stream.shards[shard].records.len()
+            worker.handles.contains_key(&shard)
+                && worker.cursors[&shard] >= self.stream.shards[shard].records.len()
         };
         for shard in job.shards.iter().copied() {
             let log = &self.stream.shards[shard];
             let read = !self.many && log.parents.iter().all(|parent| is_read(worker, *parent));
             if read && !worker.handles.contains_key(&shard) {
-                let parents: Vec<Shard> = log.parents.iter().map(|parent| worker.handles[parent]).collect();
-                let handle = worker.pipeline.open_child_shard(ShardId::new(log.name.as_str()), &parents).unwrap();
+                let parents: Vec<Shard> =
+                    log.parents.iter().map(|parent| worker.handles[parent]).collect();
+                let handle = worker
+                    .pipeline
+                    .open_child_shard(ShardId::new(log.name.as_str()), &parents)
+                    .unwrap();
                 worker.handles.insert(shard, handle);
             }
         }
         for shard in job.shards.iter().copied() {
             let children = self.stream.children(shard);
-            let followed = !children.is_empty() && children.iter().all(|child| worker.handles.contains_key(child));
+            let followed = !children.is_empty()
+                && children.iter().all(|child| worker.handles.contains_key(child));
             if followed && is_read(worker, shard) {
                 worker.pipeline.close_shard(worker.handles[&shard]);
             }
@@ -303,7 +346,8 @@ impl World {
         match worker.pipeline.next_emission().unwrap() {
             Some(emission) => {
                 self.note("revision", u64::from(emission.revision > 0));
-                let groups = emission.value.iter().map(|(key, value)| (key.to_string(), *value)).collect();
+                let groups =
+                    emission.value.iter().map(|(key, value)| (key.to_string(), *value)).collect();
                 self.emitted.insert(bounds(emission.window.unwrap()), groups);
             }
             None => worker.phase = Phase::Save,
@@ -314,7 +358,11 @@ impl World {
     fn deliver(&mut self) {
         while !self.shipped.is_empty() && self.random.chance(40) {
             let index = self.random.below(self.shipped.len());
-            let partial = if self.random.chance(30) { self.shipped[index].clone() } else { self.shipped.swap_remove(index) };
+            let partial = if self.random.chance(30) {
+                self.shipped[index].clone()
+            } else {
+                self.shipped.swap_remove(index)
+            };
             self.arrived.push(partial);
         }
     }
@@ -334,7 +382,10 @@ impl World {
             }
             Err(error) => {
                 // Another owner has saved, or it is not known: start over from what the store has.
-                self.note(if error.kind() == ErrorKind::Conflict { "conflict" } else { "unknown write" }, 1);
+                self.note(
+                    if error.kind() == ErrorKind::Conflict { "conflict" } else { "unknown write" },
+                    1,
+                );
                 Fate::Dies
             }
         }
@@ -345,7 +396,10 @@ impl World {
         options.deadline = Some(millis(0));
         let engine = Pipeline::builder()
             .event_time(|hit: &Hit| Timestamp::from_millis(hit.time))
-            .window(Sliding::new(millis(self.stream.size as u64), millis(self.stream.slide as u64)).unwrap())
+            .window(
+                Sliding::new(millis(self.stream.size as u64), millis(self.stream.slide as u64))
+                    .unwrap(),
+            )
             .aggregate(aggregate())
             .build()
             .unwrap()
@@ -354,10 +408,16 @@ impl World {
         self.arrived.append(&mut self.shipped);
         let mut answers = Answers::new();
         for partial in &self.arrived {
-            merger.add(&Partial::from_bytes(partial.bytes().clone()).unwrap(), Timestamp::from_millis(0)).unwrap();
+            merger
+                .add(
+                    &Partial::from_bytes(partial.bytes().clone()).unwrap(),
+                    Timestamp::from_millis(0),
+                )
+                .unwrap();
             while let Some(merged) = merger.next_merged().unwrap() {
                 let window = merged.window.unwrap();
-                let groups = merged.value.iter().map(|(key, value)| (key.to_string(), *value)).collect();
+                let groups =
+                    merged.value.iter().map(|(key, value)| (key.to_string(), *value)).collect();
                 answers.insert((window.start().as_millis(), window.end().as_millis()), groups);
             }
         }

@@ -36,7 +36,10 @@ fn hits(count: usize, urls: u64) -> impl Iterator<Item = Hit> {
         let id = rank.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 36;
         Hit {
             time: (index as i64 * 300_000) / count as i64,
-            url: format!("/shop/{}/product/{id:09}", ["books", "music", "garden", "kitchen"][(id % 4) as usize]),
+            url: format!(
+                "/shop/{}/product/{id:09}",
+                ["books", "music", "garden", "kitchen"][(id % 4) as usize]
+            ),
             group: (random.next() % 200) as u16,
         }
     })
@@ -52,7 +55,10 @@ fn a_top_ten_of_a_million_urls_fits_lambdas_state_and_is_still_right() {
         Pipeline::builder()
             .event_time(|hit: &Hit| Timestamp::from_millis(hit.time))
             .window(Sliding::new(minutes(5), seconds(10)).unwrap())
-            .aggregate((top_k(10, |hit: &Hit| hit.url.as_str()), group_by(|hit: &Hit| &hit.group, streamgauge::aggregate::count())))
+            .aggregate((
+                top_k(10, |hit: &Hit| hit.url.as_str()),
+                group_by(|hit: &Hit| &hit.group, streamgauge::aggregate::count()),
+            ))
             .build()
             .unwrap()
     };
@@ -69,7 +75,11 @@ fn a_top_ten_of_a_million_urls_fits_lambdas_state_and_is_still_right() {
     let budget = bytes_in_base64(1_000_000);
     let (snapshot, reductions) = whole.snapshot_within(budget).unwrap();
     assert!(base64_len(snapshot.bytes().len()) <= 1_000_000);
-    assert!(snapshot.bytes().len() * 10 > budget * 8, "most of the budget is used: {}", snapshot.bytes().len());
+    assert!(
+        snapshot.bytes().len() * 10 > budget * 8,
+        "most of the budget is used: {}",
+        snapshot.bytes().len()
+    );
     assert!(reductions.tolerance > 0.0 && reductions.reduced.len() == 1, "{reductions:?}");
 
     let mut restored = pipeline();
@@ -77,25 +87,40 @@ fn a_top_ten_of_a_million_urls_fits_lambdas_state_and_is_still_right() {
     restored.finish();
     // The last windows hold fewer and fewer panes: the one that holds all is from 0 to 5 min.
     let wanted = Window::new(Timestamp::from_millis(0), Timestamp::from_millis(300_000));
-    let emission = restored.drain().map(Result::unwrap).find(|emission| emission.window == Some(wanted)).unwrap();
+    let emission = restored
+        .drain()
+        .map(Result::unwrap)
+        .find(|emission| emission.window == Some(wanted))
+        .unwrap();
     let (top, counts) = emission.value;
     let mut ranked: Vec<(&String, &u64)> = exact.iter().collect();
     ranked.sort_unstable_by_key(|(url, count)| (std::cmp::Reverse(**count), url.as_str()));
     let expected: Vec<&str> = ranked.iter().take(10).map(|(url, _)| url.as_str()).collect();
-    assert_eq!(top.iter().map(|row| &*row.key).collect::<Vec<_>>(), expected, "recall@10 is 1, in order");
+    assert_eq!(
+        top.iter().map(|row| &*row.key).collect::<Vec<_>>(),
+        expected,
+        "recall@10 is 1, in order"
+    );
     for row in &top {
         let true_count = exact[&*row.key];
-        assert!(row.lower <= true_count && true_count <= row.upper, "{row:?} and truly {true_count}");
+        assert!(
+            row.lower <= true_count && true_count <= row.upper,
+            "{row:?} and truly {true_count}"
+        );
         let allowed = count as f64 * reductions.tolerance * 1.01 + 31.0;
         assert!((row.upper - row.lower) as f64 <= allowed, "{row:?} is wider than {allowed}");
     }
     assert_eq!(counts.rows.len(), 200);
-    assert!(counts.iter().all(|(group, count)| groups[group] == *count), "what is no sketch stays exact");
+    assert!(
+        counts.iter().all(|(group, count)| groups[group] == *count),
+        "what is no sketch stays exact"
+    );
 }
 
 #[test]
 fn what_cannot_fit_is_refused_and_nothing_changes() {
-    let mut pipeline = Pipeline::builder().aggregate(group_by(|key: &u64| key, count())).build().unwrap();
+    let mut pipeline =
+        Pipeline::builder().aggregate(group_by(|key: &u64| key, count())).build().unwrap();
     pipeline.push_batch(&(0..1000).collect::<Vec<u64>>()).unwrap();
     let before = pipeline.snapshot().unwrap();
     assert_eq!(pipeline.snapshot_within(1000).unwrap_err().kind(), ErrorKind::LimitExceeded);
@@ -148,7 +173,9 @@ fn s52_every_sketch_keeps_its_bounds_at_every_size() {
         let p90 = p90.unwrap();
         assert!(p90.lower <= rank && rank <= p90.upper, "{p90:?} and truly {rank}");
         sorted.dedup();
-        let holds = |estimate: &streamgauge::sketch::Estimate<u64>, truth: u64| estimate.lower <= truth && truth <= estimate.upper;
+        let holds = |estimate: &streamgauge::sketch::Estimate<u64>, truth: u64| {
+            estimate.lower <= truth && truth <= estimate.upper
+        };
         assert!(holds(&distinct, sorted.len() as u64), "{distinct:?} and truly {}", sorted.len());
         for (key, estimate) in &groups {
             let truth = sorted.iter().filter(|n| **n % 3 == *key).count() as u64;

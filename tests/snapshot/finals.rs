@@ -33,9 +33,15 @@ impl<'a> Source<'a> {
     fn run(mut self, steps: &[Step], every: usize, cuts: &BTreeSet<usize>) -> Vec<Partial> {
         for (index, step) in steps.iter().enumerate() {
             if cuts.contains(&index) {
-                self.engine = Engine::from_snapshot(Keep, options(self.rules), &self.engine.snapshot().unwrap()).unwrap();
+                self.engine = Engine::from_snapshot(
+                    Keep,
+                    options(self.rules),
+                    &self.engine.snapshot().unwrap(),
+                )
+                .unwrap();
             }
-            let handles = ["shard-0", "shard-1"].map(|name| self.engine.open_shard(ShardId::new(name)).unwrap());
+            let handles = ["shard-0", "shard-1"]
+                .map(|name| self.engine.open_shard(ShardId::new(name)).unwrap());
             take(&mut self.engine, &handles, step, &(index as u64), &REFUSED);
             if index % every == every - 1 {
                 self.engine.answer_open().unwrap();
@@ -111,7 +117,15 @@ proptest! {
 }
 
 fn tumbling(lateness: i64) -> Rules {
-    Rules { size: 10, slide: 10, offset: 0, out_of_orderness: Some(0), lateness, emit_empty: false, idle_after: None }
+    Rules {
+        size: 10,
+        slide: 10,
+        offset: 0,
+        out_of_orderness: Some(0),
+        lateness,
+        emit_empty: false,
+        idle_after: None,
+    }
 }
 
 fn pushes(times: &[i64]) -> Vec<Step> {
@@ -127,12 +141,31 @@ fn s83_a_window_that_fires_before_it_closes_has_a_last_partial_when_it_does() {
         source.engine.push(shard, &(id as u64), Timestamp::from_millis(time)).unwrap();
         source.fetch();
     }
-    let shown: Vec<_> = source.given.iter().map(|partial| (start(partial.window()), partial.revision(), partial.is_final())).collect();
-    let first = [(0, 0, false), (0, 1, false), (10, 0, false), (0, 2, false), (0, 3, true), (10, 1, true), (20, 0, true), (80, 0, true)];
+    let shown: Vec<_> = source
+        .given
+        .iter()
+        .map(|partial| (start(partial.window()), partial.revision(), partial.is_final()))
+        .collect();
+    let first = [
+        (0, 0, false),
+        (0, 1, false),
+        (10, 0, false),
+        (0, 2, false),
+        (0, 3, true),
+        (10, 1, true),
+        (20, 0, true),
+        (80, 0, true),
+    ];
     assert_eq!(shown, first);
     source.engine.finish();
     source.fetch();
-    assert_eq!(source.given[8..].iter().map(|partial| (start(partial.window()), partial.is_final())).collect::<Vec<_>>(), [(200, true)]);
+    assert_eq!(
+        source.given[8..]
+            .iter()
+            .map(|partial| (start(partial.window()), partial.is_final()))
+            .collect::<Vec<_>>(),
+        [(200, true)]
+    );
 }
 
 #[test]
@@ -163,9 +196,15 @@ fn s68_windows_that_were_given_are_not_handed_over() {
         source.engine.push(shard, &0, Timestamp::from_millis(time)).unwrap();
     }
     source.fetch();
-    assert_eq!(source.given.iter().map(|partial| start(partial.window())).collect::<Vec<_>>(), [0, 10]);
+    assert_eq!(
+        source.given.iter().map(|partial| start(partial.window())).collect::<Vec<_>>(),
+        [0, 10]
+    );
     source.engine.hand_over();
     source.given.clear();
     source.fetch();
-    assert_eq!(source.given.iter().map(|partial| start(partial.window())).collect::<Vec<_>>(), [20]);
+    assert_eq!(
+        source.given.iter().map(|partial| start(partial.window())).collect::<Vec<_>>(),
+        [20]
+    );
 }

@@ -31,12 +31,22 @@ fn engine() -> Engine<Hit, impl Aggregate<Hit, Output: std::fmt::Debug>> {
 
 /// Records `from..to`, on two shards with positions, partly out of order.
 fn push(engine: &mut Engine<Hit, impl Aggregate<Hit>>, from: usize, to: usize) {
-    let shards = ["shardId-000000000000", "shardId-000000000001"].map(|name| engine.open_shard(ShardId::new(name)).unwrap());
+    let shards = ["shardId-000000000000", "shardId-000000000001"]
+        .map(|name| engine.open_shard(ShardId::new(name)).unwrap());
     for index in from..to {
         let number: streamgauge::SequenceNumber =
-            format!("4968050000000000000000000000000000000000000000000000{index:04}").parse().unwrap();
+            format!("4968050000000000000000000000000000000000000000000000{index:04}")
+                .parse()
+                .unwrap();
         let time = index as i64 - [0, 3, 0, 12, 20][index % 5];
-        engine.push_at(shards[index % 2], &Sequence::new(number), &hit(index), Timestamp::from_millis(time)).unwrap();
+        engine
+            .push_at(
+                shards[index % 2],
+                &Sequence::new(number),
+                &hit(index),
+                Timestamp::from_millis(time),
+            )
+            .unwrap();
     }
 }
 
@@ -121,7 +131,8 @@ fn s51_a_golden_snapshot_of_partials_goes_on_and_is_written_as_it_was() {
     engine.finish();
     let mut text = String::new();
     while let Some(partial) = engine.next_partial("source").unwrap() {
-        writeln!(text, "{:?} {} {}", partial.window(), partial.revision(), partial.is_final()).unwrap();
+        writeln!(text, "{:?} {} {}", partial.window(), partial.revision(), partial.is_final())
+            .unwrap();
     }
     let expected = golden("given.txt", || text.clone().into_bytes());
     assert_eq!(text, String::from_utf8(expected).unwrap());
@@ -142,5 +153,8 @@ fn a_golden_merger_remembers_what_it_dropped() {
     merger.restore(saved.clone()).unwrap();
     assert_eq!(merger.snapshot(), saved);
     assert_eq!(merger.kept(), (0, 0));
-    assert_eq!(merger.add(&partial("source-2", 0, 120), Timestamp::from_millis(0)).unwrap(), streamgauge::merger::Added::Late);
+    assert_eq!(
+        merger.add(&partial("source-2", 0, 120), Timestamp::from_millis(0)).unwrap(),
+        streamgauge::merger::Added::Late
+    );
 }

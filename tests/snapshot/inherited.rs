@@ -28,7 +28,11 @@ fn engine(rules: Rules) -> (Engine<i64, impl Aggregate<i64, Output = (u64, i128)
     (engine, shard)
 }
 
-fn drain<A: Aggregate<i64, Output = (u64, i128)>>(source: usize, engine: &mut Engine<i64, A>, answers: &mut Answers) {
+fn drain<A: Aggregate<i64, Output = (u64, i128)>>(
+    source: usize,
+    engine: &mut Engine<i64, A>,
+    answers: &mut Answers,
+) {
     while let Some(emission) = engine.next_emission().unwrap() {
         answers.insert((source, emission.window.unwrap()), emission.value);
     }
@@ -45,7 +49,10 @@ fn parents(rules: Rules, logs: &[Records], answers: &mut Answers) -> Vec<Partial
         drain(source, &mut engine, answers);
         engine.finish();
         while let Some(partial) = engine.next_partial("parent").unwrap() {
-            assert!(!answers.contains_key(&(source, partial.window().unwrap())), "a window that is out is not handed over");
+            assert!(
+                !answers.contains_key(&(source, partial.window().unwrap())),
+                "a window that is out is not handed over"
+            );
             handed_over.push(partial);
         }
     }
@@ -58,7 +65,10 @@ fn expected(rules: Rules, records: impl Iterator<Item = i64>) -> BTreeMap<Window
     for time in records {
         for start in time - rules.size as i64 + 1..=time {
             if start.rem_euclid(rules.slide as i64) == 0 {
-                let window = Window::new(Timestamp::from_millis(start), Timestamp::from_millis(start + rules.size as i64));
+                let window = Window::new(
+                    Timestamp::from_millis(start),
+                    Timestamp::from_millis(start + rules.size as i64),
+                );
                 let (records, sum) = expected.entry(window).or_default();
                 (*records, *sum) = (*records + 1, *sum + i128::from(time));
             }

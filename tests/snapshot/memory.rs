@@ -10,14 +10,17 @@ use streamgauge::snapshot::{Partial, Summary};
 const MEBIBYTE: usize = 1 << 20;
 const SPARE: u64 = 64 << 10;
 
-fn engine() -> Engine<super::resume::Hit, impl Aggregate<super::resume::Hit, Output: std::fmt::Debug>> {
+fn engine()
+-> Engine<super::resume::Hit, impl Aggregate<super::resume::Hit, Output: std::fmt::Debug>> {
     let mut options = EngineOptions::default();
     options.windows = Sliding::new(millis(50), millis(10)).unwrap().into();
     options.out_of_orderness = None;
     Engine::new(every_aggregate(), options).unwrap()
 }
 
-fn filled(records: usize) -> Engine<super::resume::Hit, impl Aggregate<super::resume::Hit, Output: std::fmt::Debug>> {
+fn filled(
+    records: usize,
+) -> Engine<super::resume::Hit, impl Aggregate<super::resume::Hit, Output: std::fmt::Debug>> {
     let mut engine = engine();
     let shard = engine.open_shard(ShardId::new("s")).unwrap();
     for index in 0..records {
@@ -47,7 +50,11 @@ fn peak(decode: impl FnOnce()) -> u64 {
 #[test]
 fn a_mebibyte_of_anything_is_read_in_little_memory() {
     let mut random = Random::new(1);
-    let mut inputs: Vec<Vec<u8>> = vec![vec![0; MEBIBYTE], vec![0xff; MEBIBYTE], (0..MEBIBYTE).map(|_| random.next() as u8).collect()];
+    let mut inputs: Vec<Vec<u8>> = vec![
+        vec![0; MEBIBYTE],
+        vec![0xff; MEBIBYTE],
+        (0..MEBIBYTE).map(|_| random.next() as u8).collect(),
+    ];
     let snapshot = filled(15_000).snapshot().unwrap().into_bytes();
     assert!(snapshot.len() > MEBIBYTE / 2, "{}", snapshot.len());
     inputs.push(snapshot[..snapshot.len().min(MEBIBYTE)].to_vec());
@@ -55,7 +62,11 @@ fn a_mebibyte_of_anything_is_read_in_little_memory() {
     inputs.push(snapshot.to_vec());
     for input in inputs {
         let (most, bytes) = (4 * input.len() as u64 + SPARE, bytes::Bytes::from(input));
-        let reads: [fn(bytes::Bytes); 3] = [|b| drop(Snapshot::from_bytes(b)), |b| drop(Partial::from_bytes(b)), |b| drop(Summary::of(b))];
+        let reads: [fn(bytes::Bytes); 3] = [
+            |b| drop(Snapshot::from_bytes(b)),
+            |b| drop(Partial::from_bytes(b)),
+            |b| drop(Summary::of(b)),
+        ];
         for read in reads {
             let bytes = bytes.clone();
             let used = peak(|| read(bytes));
@@ -71,7 +82,9 @@ fn a_restored_state_takes_what_the_saved_one_took() {
         let saved = filled(records).snapshot().unwrap();
         let whole = peak(|| engine().restore(&saved).unwrap());
         for round in 0..60 {
-            let Ok(snapshot) = Snapshot::from_bytes(damaged(saved.bytes(), &mut random)) else { continue };
+            let Ok(snapshot) = Snapshot::from_bytes(damaged(saved.bytes(), &mut random)) else {
+                continue;
+            };
             let used = peak(|| drop(engine().restore(&snapshot)));
             assert!(
                 used <= 2 * whole + SPARE,

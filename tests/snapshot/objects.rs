@@ -10,10 +10,19 @@ use streamgauge::store::{ObjectStore, Store};
 fn the_object_store_keeps_its_promises() {
     let objects = Arc::new(InMemory::new());
     keeps_its_promises(&ObjectStore::new(objects.clone(), "state/v1").unwrap());
-    let open = || Arc::new(ObjectStore::new(objects.clone(), "counters").unwrap()) as Arc<dyn Store>;
+    let open =
+        || Arc::new(ObjectStore::new(objects.clone(), "counters").unwrap()) as Arc<dyn Store>;
     counts_up(vec![open(), open()]);
     assert_eq!(&open().load("counter").unwrap().unwrap().bytes[..], b"200");
-    assert_eq!(ObjectStore::new(objects, "state/v1").unwrap().bytes_max(3).load("a/2").unwrap().map(|stored| stored.bytes.len()), Some(0));
+    assert_eq!(
+        ObjectStore::new(objects, "state/v1")
+            .unwrap()
+            .bytes_max(3)
+            .load("a/2")
+            .unwrap()
+            .map(|stored| stored.bytes.len()),
+        Some(0)
+    );
 }
 
 #[test]

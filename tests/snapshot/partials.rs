@@ -53,7 +53,9 @@ fn at(time: i64) -> Timestamp {
 fn windows_of(records: &[(u64, i64)]) -> BTreeMap<Window, Vec<u64>> {
     let mut windows = BTreeMap::<Window, Vec<u64>>::new();
     for (id, time) in records {
-        for start in (-10..100).map(|n| n * 10).filter(|start| *start <= *time && *time < start + 20) {
+        for start in
+            (-10..100).map(|n| n * 10).filter(|start| *start <= *time && *time < start + 20)
+        {
             windows.entry(Window::new(at(start), at(start + 20))).or_default().push(*id);
         }
     }
@@ -139,10 +141,22 @@ fn a_window_is_given_when_all_sources_have_or_at_its_deadline() {
     assert_eq!(drain(&mut merger), []);
     merger.advance(at(1100));
     let given = drain(&mut merger);
-    assert!(given.len() == 2 && given.iter().all(|merged| !merged.complete && merged.sources == 1 && merged.value == [1]));
-    second.iter().for_each(|partial| assert_eq!(merger.add(partial, at(1200)).unwrap(), Added::New));
+    assert!(
+        given.len() == 2
+            && given
+                .iter()
+                .all(|merged| !merged.complete && merged.sources == 1 && merged.value == [1])
+    );
+    second
+        .iter()
+        .for_each(|partial| assert_eq!(merger.add(partial, at(1200)).unwrap(), Added::New));
     let again = drain(&mut merger);
-    assert!(again.len() == 2 && again.iter().all(|merged| merged.complete && merged.revision == 1 && merged.value == [1, 2]));
+    assert!(
+        again.len() == 2
+            && again
+                .iter()
+                .all(|merged| merged.complete && merged.revision == 1 && merged.value == [1, 2])
+    );
     merger.advance(at(1200 + 3_600_001));
     assert_eq!(merger.kept(), (0, 0));
     assert_eq!(merger.add(&first[0], at(0)).unwrap(), Added::Late);
@@ -152,23 +166,31 @@ fn a_window_is_given_when_all_sources_have_or_at_its_deadline() {
 /// One that gives a window by its deadline, with records of one source.
 fn given_by_deadline(source: usize, records: &[(u64, i64)]) -> Merger<u64, Keep> {
     let mut merger = merger(None, Some(5));
-    partials(source, records, 0).iter().for_each(|partial| assert_eq!(merger.add(partial, at(0)).unwrap(), Added::New));
+    partials(source, records, 0)
+        .iter()
+        .for_each(|partial| assert_eq!(merger.add(partial, at(0)).unwrap(), Added::New));
     merger.advance(at(10));
     merger
 }
 
 #[test]
 fn s83_what_two_mergers_have_given_in_parts_is_given_as_a_whole_after_absorbing() {
-    let values =
-        |merger: &mut Merger<u64, Keep>| drain(merger).into_iter().map(|merged| (merged.revision, merged.value)).collect::<Vec<_>>();
+    let values = |merger: &mut Merger<u64, Keep>| {
+        drain(merger).into_iter().map(|merged| (merged.revision, merged.value)).collect::<Vec<_>>()
+    };
     for given in [(true, true), (true, false), (false, true), (false, false)] {
-        let (mut a, mut b) = (given_by_deadline(0, &[(1, 5), (2, 6)]), given_by_deadline(1, &[(3, 7)]));
+        let (mut a, mut b) =
+            (given_by_deadline(0, &[(1, 5), (2, 6)]), given_by_deadline(1, &[(3, 7)]));
         assert!(!given.0 || values(&mut a) == [(0, vec![1, 2]), (0, vec![1, 2])]);
         assert!(!given.1 || values(&mut b) == [(0, vec![3]), (0, vec![3])]);
         a.absorb(b.snapshot()).unwrap();
         assert!(a.is_due());
         let revision = u32::from(given.0 || given.1);
-        assert_eq!(values(&mut a), [(revision, vec![1, 2, 3]), (revision, vec![1, 2, 3])], "{given:?}");
+        assert_eq!(
+            values(&mut a),
+            [(revision, vec![1, 2, 3]), (revision, vec![1, 2, 3])],
+            "{given:?}"
+        );
         // What was said of all is not said again, whoever absorbs it.
         let mut c = merger(None, Some(5));
         c.absorb(b.snapshot()).unwrap();
@@ -205,20 +227,29 @@ fn s83_a_partial_is_late_only_if_its_own_window_was_dropped() {
     assert_eq!((merger.snapshot(), merger.late()), (saved.clone(), 3));
     let mut heir = make();
     heir.absorb(saved).unwrap();
-    assert_eq!(add(&mut heir, 1, 45, 200), Added::Late, "as it was given and dropped by the one that was absorbed");
+    assert_eq!(
+        add(&mut heir, 1, 45, 200),
+        Added::Late,
+        "as it was given and dropped by the one that was absorbed"
+    );
     merger.advance(at(205));
     assert_eq!(drain(&mut merger).len(), 1);
     // Three are remembered one by one; what is before the oldest of them counts as dropped.
     merger.advance(at(400));
     assert_eq!(merger.kept().0, 0);
-    assert_eq!([-5, 5, 35].map(|time| add(&mut merger, 1, time, 400)), [Added::Late, Added::Late, Added::New]);
+    assert_eq!(
+        [-5, 5, 35].map(|time| add(&mut merger, 1, time, 400)),
+        [Added::Late, Added::Late, Added::New]
+    );
 }
 
 #[test]
 fn s82_a_window_past_a_limit_hides_none_after_it() {
     type Event = (i64, u64);
     let pipeline = || {
-        let groups = group_by_value(|event: &Event| event.1, count()).groups_max(2).overflow(Overflow::Error);
+        let groups = group_by_value(|event: &Event| event.1, count())
+            .groups_max(2)
+            .overflow(Overflow::Error);
         let builder = Pipeline::builder().event_time(|event: &Event| at(event.0));
         builder.window(Tumbling::new(millis(10)).unwrap()).aggregate(groups).build().unwrap()
     };
@@ -235,7 +266,9 @@ fn s82_a_window_past_a_limit_hides_none_after_it() {
     partials.iter().for_each(|partial| assert_eq!(merger.add(partial, at(0)).unwrap(), Added::New));
     assert_eq!(merger.next_merged().unwrap_err().kind(), ErrorKind::LimitExceeded);
     let starts = |merger: &mut Merger<Event, _>| {
-        std::iter::from_fn(|| merger.next_merged().unwrap()).map(|merged| merged.window.unwrap().start().as_millis()).collect::<Vec<_>>()
+        std::iter::from_fn(|| merger.next_merged().unwrap())
+            .map(|merged| merged.window.unwrap().start().as_millis())
+            .collect::<Vec<_>>()
     };
     assert_eq!(starts(&mut merger), [10, 20]);
     assert!(!merger.is_due());
@@ -353,7 +386,10 @@ fn what_goes_past_a_limit_or_is_of_another_pipeline_changes_nothing() {
     let ours = partials(0, &[(1, 5)], 0);
     merger.add(&ours[0], at(0)).unwrap();
     assert_eq!(merger.add(&ours[1], at(0)).unwrap_err().kind(), ErrorKind::LimitExceeded);
-    assert_eq!(merger.add(&partials(1, &[(1, 5)], 0)[0], at(0)).unwrap_err().kind(), ErrorKind::LimitExceeded);
+    assert_eq!(
+        merger.add(&partials(1, &[(1, 5)], 0)[0], at(0)).unwrap_err().kind(),
+        ErrorKind::LimitExceeded
+    );
     let mut other = Pipeline::builder().aggregate(count()).build().unwrap();
     other.push(&7u64).unwrap();
     other.finish();

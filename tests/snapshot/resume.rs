@@ -19,7 +19,9 @@ struct Run<R: 'static, A: Aggregate<R>> {
 
 impl<R: 'static, A: Aggregate<R>> Run<R, A> {
     fn new(mut engine: Engine<R, A>, shards: usize) -> Self {
-        let handles = (0..shards).map(|shard| engine.open_shard(ShardId::new(format!("shard-{shard}"))).unwrap()).collect();
+        let handles = (0..shards)
+            .map(|shard| engine.open_shard(ShardId::new(format!("shard-{shard}"))).unwrap())
+            .collect();
         Run { engine, handles, said: vec![] }
     }
 
@@ -29,7 +31,11 @@ impl<R: 'static, A: Aggregate<R>> Run<R, A> {
         let stats = self.engine.stats();
         let read = Snapshot::from_bytes(snapshot.into_bytes().to_vec()).unwrap();
         let restored = Engine::from_snapshot(aggregate, options(rules), &read).unwrap();
-        assert_eq!(restored.snapshot().unwrap().bytes(), read.bytes(), "what is restored is what was written");
+        assert_eq!(
+            restored.snapshot().unwrap().bytes(),
+            read.bytes(),
+            "what is restored is what was written"
+        );
         assert_eq!(restored.stats().applied, stats.applied);
         assert_eq!(restored.watermark(), self.engine.watermark());
         let shards = self.handles.len();
@@ -173,10 +179,13 @@ fn s63_a_restart_answers_no_open_window_again() {
     for index in 0..300 {
         engine.push(shard, &hit(index), Timestamp::from_millis(index as i64)).unwrap();
     }
-    let drain = |engine: &mut Engine<Hit, _>| std::iter::from_fn(|| engine.next_emission().unwrap()).count();
+    let drain = |engine: &mut Engine<Hit, _>| {
+        std::iter::from_fn(|| engine.next_emission().unwrap()).count()
+    };
     engine.answer_open().unwrap();
     assert_eq!(drain(&mut engine), 17);
-    let mut restored = Engine::from_snapshot(every_aggregate(), options(), &engine.snapshot().unwrap()).unwrap();
+    let mut restored =
+        Engine::from_snapshot(every_aggregate(), options(), &engine.snapshot().unwrap()).unwrap();
     restored.answer_open().unwrap();
     assert_eq!(drain(&mut restored), 0);
     let shard = restored.open_shard(ShardId::new("s")).unwrap();
@@ -208,8 +217,14 @@ pub(super) fn every_aggregate() -> impl Aggregate<Hit, Output: std::fmt::Debug> 
         last(|hit: &Hit| hit.status),
     );
     let groups = (
-        group_by(|hit: &Hit| hit.country.as_str(), (count(), top_k(2, |hit: &Hit| hit.url.as_str()).counters(2))),
-        group_by_value(|hit: &Hit| hit.status, group_by(|hit: &Hit| hit.url.as_str(), count()).groups_max(5)),
+        group_by(
+            |hit: &Hit| hit.country.as_str(),
+            (count(), top_k(2, |hit: &Hit| hit.url.as_str()).counters(2)),
+        ),
+        group_by_value(
+            |hit: &Hit| hit.status,
+            group_by(|hit: &Hit| hit.url.as_str(), count()).groups_max(5),
+        ),
         filtered(|hit: &Hit| hit.status < 400, count()),
     );
     (count(), numbers, keys, groups)
@@ -255,7 +270,9 @@ fn s50_a_snapshot_of_another_pipeline_seed_or_lateness_is_refused_with_what_diff
         options.allowed_lateness = millis(5);
         options
     };
-    let with = |seed, options| Engine::new(top_k(1, |key: &String| key.as_str()).seeded(Seed::new(seed)), options).unwrap();
+    let with = |seed, options| {
+        Engine::new(top_k(1, |key: &String| key.as_str()).seeded(Seed::new(seed)), options).unwrap()
+    };
     let engine = |size, seed| with(seed, windows(size));
     let saved = engine(10, 1).snapshot().unwrap();
     engine(10, 1).restore(&saved).unwrap();
@@ -275,7 +292,15 @@ fn s50_a_snapshot_of_another_pipeline_seed_or_lateness_is_refused_with_what_diff
 fn a_state_past_a_limit_is_refused_and_the_engine_stays_as_it_was() {
     let mut engine = Engine::new(
         Keep,
-        options(&Rules { size: 10, slide: 10, offset: 0, out_of_orderness: None, lateness: 0, emit_empty: false, idle_after: None }),
+        options(&Rules {
+            size: 10,
+            slide: 10,
+            offset: 0,
+            out_of_orderness: None,
+            lateness: 0,
+            emit_empty: false,
+            idle_after: None,
+        }),
     )
     .unwrap();
     let shard = engine.open_shard(ShardId::new("a")).unwrap();
@@ -283,8 +308,15 @@ fn a_state_past_a_limit_is_refused_and_the_engine_stays_as_it_was() {
         engine.push(shard, &(time as u64), Timestamp::from_millis(time)).unwrap();
     }
     let saved = engine.snapshot().unwrap();
-    let mut tight =
-        options(&Rules { size: 10, slide: 10, offset: 0, out_of_orderness: None, lateness: 0, emit_empty: false, idle_after: None });
+    let mut tight = options(&Rules {
+        size: 10,
+        slide: 10,
+        offset: 0,
+        out_of_orderness: None,
+        lateness: 0,
+        emit_empty: false,
+        idle_after: None,
+    });
     tight.limits.panes_max = 2;
     let mut small = Engine::new(Keep, tight).unwrap();
     let shard = small.open_shard(ShardId::new("b")).unwrap();

@@ -18,8 +18,16 @@ pub(super) fn keeps_its_promises(store: &dyn Store) {
     let second = store.save("a/1", bytes("two"), Some(&first)).unwrap();
     let stale = store.save("a/1", bytes("three"), Some(&first)).unwrap_err();
     assert_eq!(stale.kind(), ErrorKind::Conflict, "{stale}");
-    assert_eq!(store.load("a/1").unwrap().unwrap().bytes, bytes("two"), "a conflict changes nothing");
-    assert_eq!(store.save("b", bytes("x"), Some(&second)).unwrap_err().kind(), ErrorKind::Conflict, "nothing is not a version");
+    assert_eq!(
+        store.load("a/1").unwrap().unwrap().bytes,
+        bytes("two"),
+        "a conflict changes nothing"
+    );
+    assert_eq!(
+        store.save("b", bytes("x"), Some(&second)).unwrap_err().kind(),
+        ErrorKind::Conflict,
+        "nothing is not a version"
+    );
 
     store.save("a/2", bytes(""), None).unwrap();
     store.save("b", bytes("x"), None).unwrap();
@@ -31,7 +39,10 @@ pub(super) fn keeps_its_promises(store: &dyn Store) {
     assert_eq!(store.list("a/").unwrap(), ["a/2"]);
     assert_eq!(store.load("a/2").unwrap().unwrap().bytes, bytes(""));
     assert_eq!(store.load("").unwrap_err().kind(), ErrorKind::InvalidArgument);
-    assert_eq!(store.save(&"k".repeat(81), bytes(""), None).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    assert_eq!(
+        store.save(&"k".repeat(81), bytes(""), None).unwrap_err().kind(),
+        ErrorKind::InvalidArgument
+    );
     store.save(&"ß".repeat(40), bytes("long"), None).unwrap();
 }
 
@@ -62,8 +73,14 @@ pub(super) fn counts_up(stores: Vec<Arc<dyn Store>>) {
                 for _ in 0..100 {
                     loop {
                         let stored = store.load("counter").unwrap();
-                        let count: u64 = stored.as_ref().map_or(0, |stored| std::str::from_utf8(&stored.bytes).unwrap().parse().unwrap());
-                        match store.save("counter", (count + 1).to_string().into(), stored.as_ref().map(|stored| &stored.version)) {
+                        let count: u64 = stored.as_ref().map_or(0, |stored| {
+                            std::str::from_utf8(&stored.bytes).unwrap().parse().unwrap()
+                        });
+                        match store.save(
+                            "counter",
+                            (count + 1).to_string().into(),
+                            stored.as_ref().map(|stored| &stored.version),
+                        ) {
                             Ok(_) => break,
                             Err(error) => assert_eq!(error.kind(), ErrorKind::Conflict, "{error}"),
                         }

@@ -6,12 +6,14 @@ use streamgauge::{ErrorKind, ShardId};
 
 #[test]
 fn the_filters_fields_are_read_first() {
-    let pipeline =
-        pipeline("time = \"ts\"\nwindow = \"1m\"\ngroup = \"c\"\nagg = \"sum(x), top(3, c)\"\nwhere = [\"s >= 500\", \"/a/b == 'x'\"]");
+    let pipeline = pipeline(
+        "time = \"ts\"\nwindow = \"1m\"\ngroup = \"c\"\nagg = \"sum(x), top(3, c)\"\nwhere = [\"s >= 500\", \"/a/b == 'x'\"]",
+    );
     assert_eq!(pipeline.fields(), ["s", "/a/b", "ts", "c", "x"]);
     assert_eq!(pipeline.filter_slots(), 2);
     assert_eq!(pipeline.group_names(), ["c"]);
-    let kinds: Vec<_> = pipeline.columns().iter().map(|column| (column.name.as_str(), column.kind)).collect();
+    let kinds: Vec<_> =
+        pipeline.columns().iter().map(|column| (column.name.as_str(), column.kind)).collect();
     assert_eq!(kinds, [("sum(x)", ColumnKind::Plain), ("top(3, c)", ColumnKind::Top)]);
 }
 
@@ -40,7 +42,9 @@ fn parts_that_do_not_go_together_are_refused() {
         let message = refusal(toml);
         assert!(message.contains(expected), "{toml}: {message}");
     }
-    let error = PipelineSpec { window: Some("1m".into()), ..PipelineSpec::default() }.compile(&CompileOptions::default()).unwrap_err();
+    let error = PipelineSpec { window: Some("1m".into()), ..PipelineSpec::default() }
+        .compile(&CompileOptions::default())
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
 }
 
@@ -59,8 +63,15 @@ fn the_explanation_tells_panes_memory_and_bounds() {
     let toml = "time = 'ts'\nwindow = '5m'\nevery = '10s'\nmax_delay = '5s'\ngroup = 'c'\nlimit_groups = 1000\nagg = 'count, p99(x), distinct(u), top(10, url, 2000)'";
     let pipeline = pipeline(toml);
     let explanation = pipeline.explain();
-    assert_eq!((explanation.panes_per_window, explanation.windows_per_record, explanation.groups_max), (30, 30, Some(1000)));
-    assert_eq!(explanation.panes_held_max, Some(32 + 30), "305 s in slides of 10 s, one more for the phase, and the merges");
+    assert_eq!(
+        (explanation.panes_per_window, explanation.windows_per_record, explanation.groups_max),
+        (30, 30, Some(1000))
+    );
+    assert_eq!(
+        explanation.panes_held_max,
+        Some(32 + 30),
+        "305 s in slides of 10 s, one more for the phase, and the merges"
+    );
     let text = explanation.to_string();
     for expected in [
         "30 panes a window",

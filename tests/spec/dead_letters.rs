@@ -18,23 +18,43 @@ fn reason(toml: &str, line: &str) -> String {
 
 #[test]
 fn reasons_name_the_field_and_its_value() {
-    assert_eq!(reason("agg = 'sum(bytes)'", r#"{"bytes": "abc"}"#), r#"bytes: "abc" is not a number"#);
+    assert_eq!(
+        reason("agg = 'sum(bytes)'", r#"{"bytes": "abc"}"#),
+        r#"bytes: "abc" is not a number"#
+    );
     assert_eq!(reason("agg = 'sum(bytes)'", r#"{"bytes": true}"#), "bytes: true is not a number");
     assert_eq!(
         reason("agg = 'sum(x)'", r#"{"x": "1e999"}"#),
         r#"x: "1e999" is out of range: the largest number is 1.7976931348623157e308"#
     );
-    assert_eq!(reason("agg = 'mean(x)'", r#"{"x": "NaN"}"#), r#"x: "NaN" is not a number, and it is missing only if it is listed as null"#);
-    let separated =
-        r#"x: "1,234" is not a number that can be read: thousands are not separated, and decimals stand behind a point, as in 1234.5"#;
+    assert_eq!(
+        reason("agg = 'mean(x)'", r#"{"x": "NaN"}"#),
+        r#"x: "NaN" is not a number, and it is missing only if it is listed as null"#
+    );
+    let separated = r#"x: "1,234" is not a number that can be read: thousands are not separated, and decimals stand behind a point, as in 1234.5"#;
     assert_eq!(reason("agg = 'mean(x)'", r#"{"x": "1,234"}"#), separated);
-    assert_eq!(reason("time = 'ts'\nwindow = '1m'", r#"{"ts": "soon"}"#), r#"ts: "soon" is not a time (time format auto)"#);
+    assert_eq!(
+        reason("time = 'ts'\nwindow = '1m'", r#"{"ts": "soon"}"#),
+        r#"ts: "soon" is not a time (time format auto)"#
+    );
     assert_eq!(reason("time = 'ts'\nwindow = '1m'", r#"{}"#), "ts: the field is missing");
-    assert_eq!(reason("time = 'ts'\ntime_format = '%F'", r#"{"ts": 5.5}"#), r#"ts: 5.5 is not a time (time format "%F")"#);
+    assert_eq!(
+        reason("time = 'ts'\ntime_format = '%F'", r#"{"ts": 5.5}"#),
+        r#"ts: 5.5 is not a time (time format "%F")"#
+    );
     let long = format!(r#"{{"k": "{}"}}"#, "x".repeat(70_000));
-    assert!(reason("group = 'k'", &long).ends_with("takes 70000 bytes as a key, over the limit of 65536"));
-    assert!(reason("group = 'a,k'", &long).starts_with("k: \"xxx") && reason("agg = 'distinct(k)'", &long).len() < 300);
-    assert!(reason("time = 'ts'\ntime_format = 'ms'\nwindow = '1m'", r#"{"ts": 9223372036854775807}"#).contains("so far from the epoch"));
+    assert!(
+        reason("group = 'k'", &long)
+            .ends_with("takes 70000 bytes as a key, over the limit of 65536")
+    );
+    assert!(
+        reason("group = 'a,k'", &long).starts_with("k: \"xxx")
+            && reason("agg = 'distinct(k)'", &long).len() < 300
+    );
+    assert!(
+        reason("time = 'ts'\ntime_format = 'ms'\nwindow = '1m'", r#"{"ts": 9223372036854775807}"#)
+            .contains("so far from the epoch")
+    );
 }
 
 #[test]
@@ -43,14 +63,23 @@ fn a_dead_letter_is_added_to_no_column() {
     push_json(&mut pipeline, "s", r#"{"a": 1, "b": 2}"#);
     push_json(&mut pipeline, "s", r#"{"a": 1, "b": "x"}"#);
     pipeline.finish();
-    assert_eq!(drain(&mut pipeline), [r#"{"window":null,"revision":0,"count":1,"sum(a)":1,"sum(b)":2}"#]);
+    assert_eq!(
+        drain(&mut pipeline),
+        [r#"{"window":null,"revision":0,"count":1,"sum(a)":1,"sum(b)":2}"#]
+    );
 }
 
 #[test]
 fn the_filter_comes_before_time_and_numbers() {
     let mut pipeline = pipeline("time = 'ts'\nwindow = '1m'\nagg = 'sum(x)'\nwhere = 'ok == true'");
-    assert_eq!(push_json(&mut pipeline, "s", r#"{"ok": false, "ts": "soon", "x": "abc"}"#), RowOutcome::Filtered);
-    assert_eq!(push_json(&mut pipeline, "s", r#"{"ok": true, "ts": 0, "x": "12"}"#), RowOutcome::Applied);
+    assert_eq!(
+        push_json(&mut pipeline, "s", r#"{"ok": false, "ts": "soon", "x": "abc"}"#),
+        RowOutcome::Filtered
+    );
+    assert_eq!(
+        push_json(&mut pipeline, "s", r#"{"ok": true, "ts": 0, "x": "12"}"#),
+        RowOutcome::Applied
+    );
     assert_eq!((pipeline.stats().filtered, pipeline.stats().applied), (1, 1));
 }
 
@@ -63,7 +92,14 @@ fn what_was_filtered_or_refused_is_a_duplicate_when_it_comes_again() {
         let mut row = pipeline.new_row();
         row.begin(&bytes::Bytes::from_static(text.as_bytes()));
         row.set_untyped(0, 0..text.len());
-        pipeline.push(shard, &mut row, Timestamp::from_millis(0), Some(&Sequence::new(SequenceNumber::from(number)))).unwrap()
+        pipeline
+            .push(
+                shard,
+                &mut row,
+                Timestamp::from_millis(0),
+                Some(&Sequence::new(SequenceNumber::from(number))),
+            )
+            .unwrap()
     };
     assert_eq!(push(1, "1"), RowOutcome::Applied);
     assert_eq!(push(2, "3"), RowOutcome::Filtered);

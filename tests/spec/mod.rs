@@ -8,25 +8,35 @@ mod oracle;
 mod preaggregated;
 mod windows;
 
-use streamgauge::spec::{CompileOptions, JsonLines, PipelineSpec, Row, RowOutcome, RowPipeline, Value};
+use streamgauge::spec::{
+    CompileOptions, JsonLines, PipelineSpec, Row, RowOutcome, RowPipeline, Value,
+};
 use streamgauge::{ShardId, Timestamp};
 
 /// The pipeline of a TOML text, over input that ends.
 fn pipeline(toml: &str) -> RowPipeline {
     let mut options = CompileOptions::default();
     options.bounded_input = true;
-    PipelineSpec::from_toml(toml, "test.toml").unwrap().compile(&options).unwrap_or_else(|error| panic!("{error}"))
+    PipelineSpec::from_toml(toml, "test.toml")
+        .unwrap()
+        .compile(&options)
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Why a TOML text does not compile.
 fn refusal(toml: &str) -> String {
-    PipelineSpec::from_toml(toml, "test.toml").unwrap().compile(&CompileOptions::default()).unwrap_err().to_string()
+    PipelineSpec::from_toml(toml, "test.toml")
+        .unwrap()
+        .compile(&CompileOptions::default())
+        .unwrap_err()
+        .to_string()
 }
 
 /// Fills a row with the members of a flat JSON object, as an adapter would.
 fn fill_json(row: &mut Row, fields: &[String], line: &str) {
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap();
-    let texts: Vec<String> = fields.iter().map(|field| object.get(field).map_or_else(String::new, text_of)).collect();
+    let texts: Vec<String> =
+        fields.iter().map(|field| object.get(field).map_or_else(String::new, text_of)).collect();
     row.begin(&bytes::Bytes::from(texts.concat()));
     let mut start = 0;
     for (slot, (field, text)) in fields.iter().zip(&texts).enumerate() {
@@ -81,7 +91,10 @@ fn answer(toml: &str, lines: &[&str]) -> Vec<String> {
     let mut pipeline = pipeline(toml);
     for line in lines {
         let outcome = push_json(&mut pipeline, "a", line);
-        assert!(outcome == RowOutcome::Applied || outcome == RowOutcome::Filtered, "{line}: {outcome:?}");
+        assert!(
+            outcome == RowOutcome::Applied || outcome == RowOutcome::Filtered,
+            "{line}: {outcome:?}"
+        );
     }
     pipeline.finish();
     drain(&mut pipeline)
@@ -94,7 +107,11 @@ fn answer_csv(toml: &str, lines: &[&str]) -> Vec<String> {
     for line in lines {
         let mut row = pipeline.new_row();
         fill_csv(&mut row, line);
-        assert_eq!(pipeline.push(shard, &mut row, Timestamp::from_millis(0), None).unwrap(), RowOutcome::Applied, "{line}");
+        assert_eq!(
+            pipeline.push(shard, &mut row, Timestamp::from_millis(0), None).unwrap(),
+            RowOutcome::Applied,
+            "{line}"
+        );
     }
     pipeline.finish();
     drain(&mut pipeline)
@@ -103,6 +120,13 @@ fn answer_csv(toml: &str, lines: &[&str]) -> Vec<String> {
 #[test]
 fn a_row_that_was_filled_reads_back() {
     let mut row = Row::new(3);
-    fill_json(&mut row, &["a".into(), "b".into(), "c".into()], r#"{"a": 1.50, "b": "x", "c": null}"#);
-    assert_eq!((row.value(0), row.value(1), row.value(2)), (Value::Number("1.5"), Value::Text("x"), Value::Missing));
+    fill_json(
+        &mut row,
+        &["a".into(), "b".into(), "c".into()],
+        r#"{"a": 1.50, "b": "x", "c": null}"#,
+    );
+    assert_eq!(
+        (row.value(0), row.value(1), row.value(2)),
+        (Value::Number("1.5"), Value::Text("x"), Value::Missing)
+    );
 }

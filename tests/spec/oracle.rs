@@ -14,7 +14,8 @@ struct Hit {
 }
 
 fn hit() -> impl Strategy<Value = Hit> {
-    (-50i64..200, 0u8..3, prop::option::of(-100i64..100), 0u8..5).prop_map(|(ts, group, number, url)| Hit { ts, group, number, url })
+    (-50i64..200, 0u8..3, prop::option::of(-100i64..100), 0u8..5)
+        .prop_map(|(ts, group, number, url)| Hit { ts, group, number, url })
 }
 
 fn line(hit: &Hit) -> String {

@@ -4,7 +4,9 @@
 use proptest::prelude::*;
 use streamgauge::aggregate::Overflow;
 use streamgauge::engine::Shard;
-use streamgauge::spec::{CompileOptions, PipelineSpec, PreaggregatedRows, Row, RowEmission, RowPipeline};
+use streamgauge::spec::{
+    CompileOptions, PipelineSpec, PreaggregatedRows, Row, RowEmission, RowPipeline,
+};
 use streamgauge::{Error, ShardId, Timestamp};
 
 /// A row: its event time, group, number and kind.
@@ -24,10 +26,16 @@ fn blocks() -> impl Strategy<Value = Vec<Vec<Item>>> {
     let filtered = prop_oneof![3 => Just(1000u64), 1 => Just(9)];
     prop::collection::vec((block, filtered, any::<u64>()), 1..25).prop_map(|blocks| {
         let mut now = 0;
-        let block = |((rows, step, jitter, groups, bad), numbers, seed): ((usize, i64, i64, u16, bool), u64, u64)| {
+        let block = |((rows, step, jitter, groups, bad), numbers, seed): (
+            (usize, i64, i64, u16, bool),
+            u64,
+            u64,
+        )| {
             let mut random = seed;
             let mut next = |below: u64| {
-                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
                 (random >> 33) % below
             };
             let mut rows: Vec<Item> = (0..rows)
@@ -46,7 +54,12 @@ fn blocks() -> impl Strategy<Value = Vec<Vec<Item>>> {
     })
 }
 
-fn pipeline(windows: &str, limits: &str, (state_bytes_max, panes_max): (usize, usize), emit_empty: bool) -> (RowPipeline, Shard) {
+fn pipeline(
+    windows: &str,
+    limits: &str,
+    (state_bytes_max, panes_max): (usize, usize),
+    emit_empty: bool,
+) -> (RowPipeline, Shard) {
     let text = format!(
         "time = \"t\"\ntime_format = \"ms\"\ngroup = \"g\"\nwhere = [\"n != 7\"]\n{windows}\n{limits}\n\
          agg = \"count, count(x) as xs, sum(n), sum(f), mean(f), min(n), max(f), frequency(g, '1')\"\n"
@@ -65,7 +78,13 @@ fn fill(row: &mut Row, fields: &[String], (time, group, number, kind): Item) {
     let number_text = if kind == u8::MAX { "none".to_owned() } else { number.to_string() };
     // Of some that do not pass the filter the time cannot be read.
     let time_text = if number == 7 && kind == 0 { "never".to_owned() } else { time.to_string() };
-    let values = [("t", time_text), ("g", group.to_string()), ("n", number_text), ("f", format!("{number}.{kind}")), ("x", "1".to_owned())];
+    let values = [
+        ("t", time_text),
+        ("g", group.to_string()),
+        ("n", number_text),
+        ("f", format!("{number}.{kind}")),
+        ("x", "1".to_owned()),
+    ];
     let (mut text, mut ranges) = (String::new(), Vec::new());
     for (slot, field) in fields.iter().enumerate() {
         let (name, value) = values.iter().find(|(name, _)| name == field).unwrap();
@@ -89,7 +108,8 @@ fn push(pipeline: &mut RowPipeline, shard: Shard, block: &[Item]) -> Result<(), 
 
 /// Whether the block was taken at once.
 fn push_at_once(pipeline: &mut RowPipeline, shard: Shard, block: &[Item]) -> Result<bool, Error> {
-    let (mut row, fields, preparer) = (pipeline.new_row(), pipeline.fields().to_vec(), pipeline.preparer());
+    let (mut row, fields, preparer) =
+        (pipeline.new_row(), pipeline.fields().to_vec(), pipeline.preparer());
     let mut rows = PreaggregatedRows::new(&preparer).unwrap();
     for item in block {
         fill(&mut row, &fields, *item);
@@ -160,10 +180,19 @@ fn block(from: i64) -> Vec<Item> {
 #[test]
 fn a_block_is_taken_at_once_where_nothing_but_adding_is_to_be_done() {
     let (mut pipeline, shard) = pipeline(WINDOWS[2], "", UNLIMITED, false);
-    assert!(!push_at_once(&mut pipeline, shard, &block(1000)).unwrap(), "the first record of a shard lets the watermark rise");
+    assert!(
+        !push_at_once(&mut pipeline, shard, &block(1000)).unwrap(),
+        "the first record of a shard lets the watermark rise"
+    );
     assert!(push_at_once(&mut pipeline, shard, &block(1000)).unwrap());
-    assert!((0..20).all(|_| push_at_once(&mut pipeline, shard, &block(2000)).unwrap()), "also where the state is measured in between");
-    assert!(!push_at_once(&mut pipeline, shard, &block(10_800)).unwrap(), "the window up to 10 s fires in between");
+    assert!(
+        (0..20).all(|_| push_at_once(&mut pipeline, shard, &block(2000)).unwrap()),
+        "also where the state is measured in between"
+    );
+    assert!(
+        !push_at_once(&mut pipeline, shard, &block(10_800)).unwrap(),
+        "the window up to 10 s fires in between"
+    );
     assert!(!push_at_once(&mut pipeline, shard, &block(9_000)).unwrap(), "all of it is late");
     assert_eq!(
         (pipeline.stats().late, pipeline.stats().applied + pipeline.stats().filtered),
@@ -179,7 +208,10 @@ fn a_block_of_a_window_that_has_fired_is_taken_row_by_row() {
     push(&mut pipeline, shard, &block(17_000)).unwrap();
     assert!(!drained(&mut pipeline).is_empty());
     assert!(!push_at_once(&mut pipeline, shard, &block(17_000)).unwrap());
-    assert!(drained(&mut pipeline).iter().any(|emission| emission.revision > 0), "the window up to 19 s is answered again");
+    assert!(
+        drained(&mut pipeline).iter().any(|emission| emission.revision > 0),
+        "the window up to 19 s is answered again"
+    );
 }
 
 #[test]
@@ -195,6 +227,9 @@ fn sketches_and_refused_groups_are_taken_row_by_row() {
         let mut options = CompileOptions::default();
         options.groups_overflow = groups_overflow;
         let pipeline = PipelineSpec::from_toml(&text, "test").unwrap().compile(&options).unwrap();
-        assert!(PreaggregatedRows::new(&pipeline.preparer()).is_none(), "{agg} {groups_overflow:?}");
+        assert!(
+            PreaggregatedRows::new(&pipeline.preparer()).is_none(),
+            "{agg} {groups_overflow:?}"
+        );
     }
 }

@@ -23,7 +23,10 @@ fn counts(lines: &[String]) -> Vec<(i64, i64)> {
 fn sliding_windows_hold_every_record_that_is_in_them() {
     let lines: Vec<String> = [-1, 0, 25].map(at).to_vec();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-    let answers = answer("time = 'ts'\ntime_format = 's'\nwindow = '20s'\nevery = '10s'\noffset = '5s'", &lines);
+    let answers = answer(
+        "time = 'ts'\ntime_format = 's'\nwindow = '20s'\nevery = '10s'\noffset = '5s'",
+        &lines,
+    );
     assert_eq!(counts(&answers), [(-15, 2), (-5, 2), (15, 1), (25, 1)]);
 }
 
@@ -36,7 +39,10 @@ fn two_halves_read_one_after_the_other_lose_nothing() {
     }
     for (shard, offset) in [("first", 0), ("second", 1)] {
         for second in 0..100 {
-            assert_eq!(push_json(&mut pipeline, shard, &at(second * 2 + offset)), RowOutcome::Applied);
+            assert_eq!(
+                push_json(&mut pipeline, shard, &at(second * 2 + offset)),
+                RowOutcome::Applied
+            );
         }
         let shard = pipeline.open_shard(streamgauge::ShardId::new(shard)).unwrap();
         pipeline.close_shard(shard);
@@ -48,14 +54,19 @@ fn two_halves_read_one_after_the_other_lose_nothing() {
 
 #[test]
 fn input_without_an_end_waits_ten_seconds_unless_told_otherwise() {
-    let spec = PipelineSpec::from_toml("time = 'ts'\ntime_format = 's'\nwindow = '10s'", "test.toml").unwrap();
+    let spec =
+        PipelineSpec::from_toml("time = 'ts'\ntime_format = 's'\nwindow = '10s'", "test.toml")
+            .unwrap();
     let mut pipeline = spec.compile(&CompileOptions::default()).unwrap();
     push_json(&mut pipeline, "s", &at(5));
     push_json(&mut pipeline, "s", &at(19));
     assert!(drain(&mut pipeline).is_empty());
     push_json(&mut pipeline, "s", &at(20));
     assert_eq!(counts(&drain(&mut pipeline)), [(0, 1)]);
-    assert_eq!(push_json(&mut pipeline, "s", &at(9)), RowOutcome::Late(streamgauge::Timestamp::from_millis(9_000)));
+    assert_eq!(
+        push_json(&mut pipeline, "s", &at(9)),
+        RowOutcome::Late(streamgauge::Timestamp::from_millis(9_000))
+    );
     assert_eq!(pipeline.stats().late, 1);
     let flags = PipelineSpec { max_delay: Some("unbounded".into()), ..PipelineSpec::default() };
     let mut pipeline = spec.overridden_by(flags).compile(&CompileOptions::default()).unwrap();
@@ -65,7 +76,9 @@ fn input_without_an_end_waits_ten_seconds_unless_told_otherwise() {
 
 #[test]
 fn a_late_record_within_the_lateness_answers_its_groups_anew() {
-    let mut pipeline = pipeline("time = 'ts'\ntime_format = 's'\nwindow = '10s'\nmax_delay = '0s'\nlateness = '1m'\ngroup = 'g'");
+    let mut pipeline = pipeline(
+        "time = 'ts'\ntime_format = 's'\nwindow = '10s'\nmax_delay = '0s'\nlateness = '1m'\ngroup = 'g'",
+    );
     assert!(pipeline.is_revised());
     push_json(&mut pipeline, "s", r#"{"ts": 1, "g": "a"}"#);
     push_json(&mut pipeline, "s", r#"{"ts": 10, "g": "a"}"#);

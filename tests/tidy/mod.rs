@@ -77,7 +77,9 @@ fn imported(code: &str, root_name: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (at, _) in code.match_indices(root_name) {
         let before = code[..at].chars().next_back();
-        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$') && before != Some('$') {
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$')
+            && before != Some('$')
+        {
             continue;
         }
         let after = &code[at + root_name.len()..];
@@ -90,7 +92,8 @@ fn imported(code: &str, root_name: &str) -> BTreeSet<String> {
 }
 
 fn first_word(text: &str) -> Option<String> {
-    let word: String = text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let word: String =
+        text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
     (!word.is_empty()).then_some(word)
 }
 
@@ -115,7 +118,12 @@ fn top_level_names(list: &str) -> Vec<String> {
 
 #[test]
 fn every_room_has_a_level() {
-    let unknown = sources().iter().filter_map(|file| room(&file.path)).filter(|name| rank(name).is_none()).map(String::from).collect();
+    let unknown = sources()
+        .iter()
+        .filter_map(|file| room(&file.path))
+        .filter(|name| rank(name).is_none())
+        .map(String::from)
+        .collect();
     fail_on(unknown, "a room that ARCHITECTURE.md and tests/tidy do not know:");
 }
 
@@ -128,13 +136,15 @@ fn imports_point_downwards() {
         let root_name = if own == "bin" { "streamgauge::" } else { "crate::" };
         for name in imported(&code, root_name) {
             match rank(&name) {
-                Some(level) if Some(level) > rank(own) => {
-                    found.push(format!("{} ({own}) imports {name}, which stands above it", file.path))
-                }
+                Some(level) if Some(level) > rank(own) => found
+                    .push(format!("{} ({own}) imports {name}, which stands above it", file.path)),
                 // What the crate root re-exports has a home of its own; only the command uses the
                 // front door.
                 None if own != "bin" && !is_macro(&code, &name) => {
-                    found.push(format!("{} imports crate::{name}: name the room it lives in", file.path));
+                    found.push(format!(
+                        "{} imports crate::{name}: name the room it lives in",
+                        file.path
+                    ));
                 }
                 _ => {}
             }
@@ -157,7 +167,8 @@ fn an_adapter_never_imports_another() {
         for other in imported(&code, "adapter::") {
             // What is written once for all of them: a module in a file of its own beside the
             // adapters.
-            let shared = root().join(format!("src/adapter/{other}.rs")).exists() || !root().join(format!("src/adapter/{other}")).exists();
+            let shared = root().join(format!("src/adapter/{other}.rs")).exists()
+                || !root().join(format!("src/adapter/{other}")).exists();
             if own != "mod" && other != own && !shared {
                 found.push(format!("{}: adapter {own} imports adapter {other}", file.path));
             }
@@ -174,19 +185,25 @@ fn the_core_touches_no_clock_no_file_and_no_thread() {
             continue;
         }
         let lines = file.code_lines();
-        let modules = imported(&lines.join("\n"), "std::").into_iter().filter(|name| IO_MODULES.contains(&name.as_str()));
+        let modules = imported(&lines.join("\n"), "std::")
+            .into_iter()
+            .filter(|name| IO_MODULES.contains(&name.as_str()));
         found.extend(modules.map(|name| format!("{}: std::{name}", file.path)));
         for (index, line) in lines.iter().enumerate() {
             let words = IO_WORDS.iter().filter(|word| contains_path(line, word));
             found.extend(words.map(|word| format!("{}:{}: {word}", file.path, index + 1)));
         }
     }
-    fail_on(found, "the core is sans-I/O; only adapters, stores, the parallel driver and the command reach outside:");
+    fail_on(
+        found,
+        "the core is sans-I/O; only adapters, stores, the parallel driver and the command reach outside:",
+    );
 }
 
 /// Whether the word stands in the line, not as the end of a longer one (`dialog::` is not `log::`).
 fn contains_path(line: &str, word: &str) -> bool {
-    line.match_indices(word).any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+    line.match_indices(word)
+        .any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
 }
 
 #[test]
@@ -196,7 +213,10 @@ fn functions_and_files_keep_to_their_budgets() {
         let lines = file.code_lines();
         let count = lines.iter().filter(|line| !line.trim().is_empty()).count();
         if count > FILE_LINES_MAX {
-            found.push(format!("{}: {count} lines of code before the tests, over {FILE_LINES_MAX}", file.path));
+            found.push(format!(
+                "{}: {count} lines of code before the tests, over {FILE_LINES_MAX}",
+                file.path
+            ));
         }
         for function in functions(&lines) {
             let place = format!("{}:{} {}", file.path, function.line, function.name);
@@ -211,18 +231,27 @@ fn functions_and_files_keep_to_their_budgets() {
                 excused.insert(name);
                 continue;
             }
-            found.extend(over.into_iter().map(|(what, value, most)| format!("{place}: {value} {what}, over {most}")));
+            found.extend(
+                over.into_iter()
+                    .map(|(what, value, most)| format!("{place}: {value} {what}, over {most}")),
+            );
         }
     }
     let mended = OVER_BUDGET.iter().filter(|name| !excused.contains(**name));
-    found.extend(mended.map(|name| format!("{name} keeps to its budgets now: take it out of OVER_BUDGET")));
+    found.extend(
+        mended.map(|name| format!("{name} keeps to its budgets now: take it out of OVER_BUDGET")),
+    );
     fail_on(found, "budgets of STYLE: split it along a concept:");
 }
 
 #[test]
 fn no_test_drops_the_value_of_matches() {
     let mut found = Vec::new();
-    for file in sources().into_iter().chain(files_below("tests", &[".rs"])).chain(files_below("examples", &[".rs"])) {
+    for file in sources()
+        .into_iter()
+        .chain(files_below("tests", &[".rs"]))
+        .chain(files_below("examples", &[".rs"]))
+    {
         for (index, line) in file.text.lines().enumerate() {
             if line.trim_start().starts_with("matches!(") && line.trim_end().ends_with(';') {
                 found.push(format!("{}:{}", file.path, index + 1));
@@ -235,7 +264,11 @@ fn no_test_drops_the_value_of_matches() {
 #[test]
 fn an_ignored_test_says_why() {
     let mut found = Vec::new();
-    for file in sources().into_iter().chain(files_below("tests", &[".rs"])).chain(files_below("benches", &[".rs"])) {
+    for file in sources()
+        .into_iter()
+        .chain(files_below("tests", &[".rs"]))
+        .chain(files_below("benches", &[".rs"]))
+    {
         for (index, line) in file.text.lines().enumerate() {
             if line.trim() == "#[ignore]" {
                 found.push(format!("{}:{}", file.path, index + 1));
@@ -252,7 +285,8 @@ fn exceptions_to_lints_have_a_reason() {
         for (index, line) in file.text.lines().enumerate() {
             let text = line.trim_start();
             let allowed = text.starts_with("#[allow(") || text.starts_with("#![allow(");
-            let unexplained = text.starts_with("#[expect(") && text.ends_with(")]") && !text.contains("reason");
+            let unexplained =
+                text.starts_with("#[expect(") && text.ends_with(")]") && !text.contains("reason");
             if allowed || unexplained {
                 found.push(format!("{}:{}: {text}", file.path, index + 1));
             }
@@ -296,7 +330,10 @@ fn nothing_is_left_for_later_and_no_machine_is_named() {
 fn project_files() -> Vec<SourceFile> {
     let mut files = Vec::new();
     for folder in ["src", "tests", "benches", "examples", "docs", "scripts", "fuzz", ".ci"] {
-        files.extend(files_below(folder, &[".rs", ".md", ".toml", ".sh", ".py", "/test", "/run", ".yml"]));
+        files.extend(files_below(
+            folder,
+            &[".rs", ".md", ".toml", ".sh", ".py", "/test", "/run", ".yml"],
+        ));
     }
     for name in [
         "README.md",
@@ -310,7 +347,8 @@ fn project_files() -> Vec<SourceFile> {
         "clippy.toml",
         "rustfmt.toml",
     ] {
-        let text = fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let text =
+            fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
         files.push(SourceFile { path: name.to_owned(), text });
     }
     files
@@ -319,40 +357,74 @@ fn project_files() -> Vec<SourceFile> {
 #[test]
 fn every_promise_has_a_test() {
     let semantics = fs::read_to_string(root().join("docs/SEMANTICS.md")).unwrap();
-    let promises: Vec<&str> = semantics.lines().filter_map(|line| line.strip_prefix("**S")?.split_once("**")).map(|(n, _)| n).collect();
-    assert!(promises.len() > 20, "docs/SEMANTICS.md has {} promises: is the format `**S1** ...`?", promises.len());
+    let promises: Vec<&str> = semantics
+        .lines()
+        .filter_map(|line| line.strip_prefix("**S")?.split_once("**"))
+        .map(|(n, _)| n)
+        .collect();
+    assert!(
+        promises.len() > 20,
+        "docs/SEMANTICS.md has {} promises: is the format `**S1** ...`?",
+        promises.len()
+    );
     let unique: BTreeSet<&str> = promises.iter().copied().collect();
     assert_eq!(promises.len(), unique.len(), "a number names one promise");
-    let gaps: Vec<usize> = (1..=promises.len()).filter(|n| !unique.contains(n.to_string().as_str())).collect();
+    let gaps: Vec<usize> =
+        (1..=promises.len()).filter(|n| !unique.contains(n.to_string().as_str())).collect();
     assert!(gaps.is_empty(), "numbers without a promise: {gaps:?}");
     let tested = numbers_in_tests();
-    let untested = promises.iter().filter(|n| !tested.contains(**n)).map(|n| format!("S{n}")).collect();
-    fail_on(untested, "promises of docs/SEMANTICS.md whose number no test bears (fn s7_..., or S7 in a comment at the test):");
+    let untested =
+        promises.iter().filter(|n| !tested.contains(**n)).map(|n| format!("S{n}")).collect();
+    fail_on(
+        untested,
+        "promises of docs/SEMANTICS.md whose number no test bears (fn s7_..., or S7 in a comment at the test):",
+    );
 }
 
 #[test]
 fn every_edge_rule_has_a_test() {
     let semantics = fs::read_to_string(root().join("docs/SEMANTICS.md")).unwrap();
-    let rules: Vec<String> =
-        semantics.lines().filter_map(|line| line.strip_prefix("| E")?.split_once(' ')).map(|(n, _)| n.to_owned()).collect();
-    assert_eq!(rules, (1..=12).map(|n| n.to_string()).collect::<Vec<_>>(), "the twelve rules of docs/SEMANTICS.md");
-    let tests: String = files_below("tests", &[".rs"]).iter().map(|file| file.text.as_str()).collect();
-    let units: String = sources().iter().map(|file| file.text[file.before_tests().len()..].to_owned()).collect();
-    let untested = rules.into_iter().filter(|n| !tests.contains(&format!("fn edge_{n}_")) && !units.contains(&format!("fn edge_{n}_")));
-    fail_on(untested.map(|n| format!("E{n}")).collect(), "edge rules without a test fn edge_N_...:");
+    let rules: Vec<String> = semantics
+        .lines()
+        .filter_map(|line| line.strip_prefix("| E")?.split_once(' '))
+        .map(|(n, _)| n.to_owned())
+        .collect();
+    assert_eq!(
+        rules,
+        (1..=12).map(|n| n.to_string()).collect::<Vec<_>>(),
+        "the twelve rules of docs/SEMANTICS.md"
+    );
+    let tests: String =
+        files_below("tests", &[".rs"]).iter().map(|file| file.text.as_str()).collect();
+    let units: String =
+        sources().iter().map(|file| file.text[file.before_tests().len()..].to_owned()).collect();
+    let untested = rules.into_iter().filter(|n| {
+        !tests.contains(&format!("fn edge_{n}_")) && !units.contains(&format!("fn edge_{n}_"))
+    });
+    fail_on(
+        untested.map(|n| format!("E{n}")).collect(),
+        "edge rules without a test fn edge_N_...:",
+    );
 }
 
 /// The numbers that stand in tests: in a function's name (`s7_...`) or in a comment (`S7`).
 fn numbers_in_tests() -> BTreeSet<String> {
     let mut numbers = BTreeSet::new();
     let tests = files_below("tests", &[".rs"]);
-    let unit_tests: Vec<String> = sources().iter().map(|file| file.text[file.before_tests().len()..].to_owned()).collect();
-    for text in tests.iter().map(|file| file.text.as_str()).chain(unit_tests.iter().map(String::as_str)) {
+    let unit_tests: Vec<String> =
+        sources().iter().map(|file| file.text[file.before_tests().len()..].to_owned()).collect();
+    for text in
+        tests.iter().map(|file| file.text.as_str()).chain(unit_tests.iter().map(String::as_str))
+    {
         for line in text.lines() {
             let names = line.trim_start().strip_prefix("fn ").unwrap_or_default();
             let comment = line.split_once("//").map_or("", |(_, comment)| comment);
             numbers.extend(names.split(['_', '(']).filter_map(|word| digits_after(word, 's')));
-            numbers.extend(comment.split(|c: char| !c.is_alphanumeric()).filter_map(|word| digits_after(word, 'S')));
+            numbers.extend(
+                comment
+                    .split(|c: char| !c.is_alphanumeric())
+                    .filter_map(|word| digits_after(word, 'S')),
+            );
         }
     }
     numbers
@@ -360,7 +432,8 @@ fn numbers_in_tests() -> BTreeSet<String> {
 
 fn digits_after(word: &str, letter: char) -> Option<String> {
     let digits = word.strip_prefix(letter)?;
-    (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.to_owned())
+    (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| digits.to_owned())
 }
 
 #[test]
@@ -368,7 +441,13 @@ fn links_between_documents_lead_somewhere() {
     let mut found = Vec::new();
     for file in project_files().iter().filter(|file| file.path.ends_with(".md")) {
         let folder = root().join(&file.path).parent().unwrap().to_owned();
-        for link in file.text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
+        for link in file
+            .text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split_once(')'))
+            .map(|(link, _)| link)
+        {
             let path = link.split('#').next().unwrap_or_default();
             let outside = link.contains("://") || path.is_empty() || link.contains(' ');
             if !outside && !folder.join(path).exists() {

@@ -19,8 +19,10 @@ pub(crate) fn root() -> &'static Path {
 pub(crate) fn files_below(folder: &str, endings: &[&str]) -> Vec<SourceFile> {
     let mut paths = Vec::new();
     collect(&root().join(folder), &mut paths);
-    let wanted = |path: &PathBuf| endings.iter().any(|ending| path.to_string_lossy().ends_with(ending));
-    let mut files: Vec<SourceFile> = paths.into_iter().filter(wanted).map(|path| read(&path)).collect();
+    let wanted =
+        |path: &PathBuf| endings.iter().any(|ending| path.to_string_lossy().ends_with(ending));
+    let mut files: Vec<SourceFile> =
+        paths.into_iter().filter(wanted).map(|path| read(&path)).collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files
 }
@@ -36,7 +38,10 @@ fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in entries {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let generated = matches!(name.as_str(), "target" | ".git" | "node_modules" | "corpus" | "artifacts" | "__pycache__");
+        let generated = matches!(
+            name.as_str(),
+            "target" | ".git" | "node_modules" | "corpus" | "artifacts" | "__pycache__"
+        );
         match path.is_dir() {
             true if generated => {}
             true => collect(&path, into),
@@ -69,7 +74,8 @@ pub(crate) fn without_comments_and_strings(source: &str) -> String {
         let length = token_length(rest, first);
         let token = &rest[..length];
         let is_comment = token.starts_with("//") || token.starts_with("/*");
-        let is_literal = token.len() > 1 && (token.ends_with('"') || token.ends_with('\'') || token.ends_with('#'));
+        let is_literal = token.len() > 1
+            && (token.ends_with('"') || token.ends_with('\'') || token.ends_with('#'));
         match (is_comment, is_literal) {
             (true, _) => out.extend(token.chars().filter(|c| *c == '\n')),
             (false, true) => out.extend(token.chars().map(|c| if c == '\n' { '\n' } else { '_' })),
@@ -159,21 +165,31 @@ pub(crate) fn functions(lines: &[String]) -> Vec<Function> {
         let Some(name) = function_name(line) else { continue };
         let indent = line.len() - line.trim_start().len();
         let closing = format!("{}}}", &line[..indent]);
-        let signature_end = lines[index..].iter().position(|l| l.ends_with('{') || l.ends_with(';') || l.ends_with('}'));
+        let signature_end = lines[index..]
+            .iter()
+            .position(|l| l.ends_with('{') || l.ends_with(';') || l.ends_with('}'));
         let opens = signature_end.is_some_and(|at| lines[index + at].ends_with('{'));
         let close = lines[index + 1..].iter().position(|l| l.trim_end() == closing);
-        let length = if opens { close.map_or(1, |at| at + 2) } else { signature_end.map_or(1, |at| at + 1) };
+        let length =
+            if opens { close.map_or(1, |at| at + 2) } else { signature_end.map_or(1, |at| at + 1) };
         let body = &lines[index..index + length];
-        found.push(Function { name, line: index + 1, lines: length, parameters: parameters(body), nesting: nesting(body) });
+        found.push(Function {
+            name,
+            line: index + 1,
+            lines: length,
+            parameters: parameters(body),
+            nesting: nesting(body),
+        });
     }
     found
 }
 
 fn function_name(line: &str) -> Option<String> {
     let (before, after) = line.split_once("fn ")?;
-    let only_qualifiers = before
-        .split_whitespace()
-        .all(|word| matches!(word, "pub" | "const" | "async" | "extern" | "pub(crate)" | "pub(super)") || word.starts_with("pub("));
+    let only_qualifiers = before.split_whitespace().all(|word| {
+        matches!(word, "pub" | "const" | "async" | "extern" | "pub(crate)" | "pub(super)")
+            || word.starts_with("pub(")
+    });
     let name: String = after.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
     (only_qualifiers && !name.is_empty()).then_some(name)
 }
@@ -235,7 +251,9 @@ fn nesting(body: &[String]) -> usize {
         if text.starts_with('}') {
             open.retain(|at| *at < indent);
         }
-        let control = text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| CONTROL.contains(&word));
+        let control = text
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .any(|word| CONTROL.contains(&word));
         if control && text.ends_with('{') && !text.contains("impl ") {
             open.push(indent);
             deepest = deepest.max(open.len());
@@ -251,7 +269,13 @@ fn comments_and_strings_are_taken_out_line_for_line() {
     let source = "let a = \"// no { \\\" comment\"; // yes\nlet b = 'x'; /* two\nlines */ let c: &'a str = r#\"}\"#;\n";
     let plain = without_comments_and_strings(source);
     assert_eq!(plain.lines().count(), 3);
-    assert!(!plain.contains("comment") && !plain.contains("yes") && !plain.contains("two") && !plain.contains('}'), "{plain}");
+    assert!(
+        !plain.contains("comment")
+            && !plain.contains("yes")
+            && !plain.contains("two")
+            && !plain.contains('}'),
+        "{plain}"
+    );
     assert!(plain.contains("let b") && plain.contains("&'a str"), "{plain}");
 }
 
@@ -276,6 +300,9 @@ impl A {
     let found = functions(&lines);
     assert_eq!(found.len(), 2);
     let long = &found[0];
-    assert_eq!((long.name.as_str(), long.line, long.lines, long.parameters, long.nesting), ("long", 2, 10, 2, 2));
+    assert_eq!(
+        (long.name.as_str(), long.line, long.lines, long.parameters, long.nesting),
+        ("long", 2, 10, 2, 2)
+    );
     assert_eq!((found[1].lines, found[1].parameters), (1, 0));
 }

@@ -26,7 +26,10 @@ struct Expected {
 }
 
 fn unhex(digits: &str) -> Vec<u8> {
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+    (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
+        .collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -39,17 +42,33 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn every_vector_comes_apart_as_awss_libraries_do_it() {
-    let vectors = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/kpl/vectors.jsonl")).unwrap();
+    let vectors = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/data/kpl/vectors.jsonl"
+    ))
+    .unwrap();
     let mut seen = 0;
     for line in vectors.lines() {
         let vector: Vector = serde_json::from_str(line).unwrap();
         let data = Bytes::from(unhex(&vector.hex));
-        let position = Position { shard: ShardId::new("shardId-000000000000"), sequence: Sequence::new(42u64) };
-        let record =
-            Record { partition_key: Bytes::from_static(b"outer"), data: data.clone(), arrival: Timestamp::from_millis(9), position };
+        let position = Position {
+            shard: ShardId::new("shardId-000000000000"),
+            sequence: Sequence::new(42u64),
+        };
+        let record = Record {
+            partition_key: Bytes::from_static(b"outer"),
+            data: data.clone(),
+            arrival: Timestamp::from_millis(9),
+            position,
+        };
         let mut records = Vec::new();
         let counts = deaggregate(record.clone(), None, &mut records);
-        assert_eq!((records.len(), counts.aggregates), (vector.count, u64::from(vector.aggregated)), "{}", vector.name);
+        assert_eq!(
+            (records.len(), counts.aggregates),
+            (vector.count, u64::from(vector.aggregated)),
+            "{}",
+            vector.name
+        );
         seen += 1;
         let Some(expected) = vector.records else {
             assert_eq!(records, [record], "{}", vector.name);
@@ -67,8 +86,14 @@ fn every_vector_comes_apart_as_awss_libraries_do_it() {
             .collect();
         assert_eq!(got, expected, "{}", vector.name);
         for (record, expected) in records.iter().zip(&expected) {
-            assert_eq!((text(&record.partition_key), hex(&record.data)), (expected.partition_key.clone(), expected.data_hex.clone()));
-            assert_eq!(record.position.sequence, Sequence { number: 42u64.into(), sub: expected.sub });
+            assert_eq!(
+                (text(&record.partition_key), hex(&record.data)),
+                (expected.partition_key.clone(), expected.data_hex.clone())
+            );
+            assert_eq!(
+                record.position.sequence,
+                Sequence { number: 42u64.into(), sub: expected.sub }
+            );
         }
     }
     assert_eq!(seen, 11);

@@ -16,10 +16,20 @@ struct Line {
 /// The transcripts by name.
 fn transcripts() -> Vec<(String, Vec<Line>)> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/kcl"));
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
-    let read = |path: &PathBuf| std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let transcripts: Vec<_> = paths.iter().map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), read(path))).collect();
+    let read = |path: &PathBuf| {
+        std::fs::read_to_string(path)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let transcripts: Vec<_> = paths
+        .iter()
+        .map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), read(path)))
+        .collect();
     assert!(transcripts.len() >= 6);
     transcripts
 }
@@ -32,9 +42,13 @@ fn shard() -> ShardId {
 fn every_line_of_the_daemon_is_read_without_loss() {
     for (name, lines) in transcripts() {
         for line in lines.iter().filter(|line| line.dir == "daemon") {
-            let message = Message::parse(line.line.as_bytes(), &shard()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let message = Message::parse(line.line.as_bytes(), &shard())
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
             if let Message::ProcessRecords(batch) = &message {
-                assert!(batch.rejected.is_empty() && batch.records.iter().all(Record::is_arrival_known), "{name}");
+                assert!(
+                    batch.rejected.is_empty() && batch.records.iter().all(Record::is_arrival_known),
+                    "{name}"
+                );
             }
             let written: Value = serde_json::from_str(&message.to_json()).unwrap();
             assert_eq!(written, serde_json::from_str::<Value>(&line.line).unwrap(), "{name}");
@@ -43,7 +57,12 @@ fn every_line_of_the_daemon_is_read_without_loss() {
 }
 
 /// What the daemon passed over: no JSON, no action, an action of no meaning.
-const NOISE: [&str; 4] = ["this is not json {", r#"{"action":"nonsense"}"#, "\"a string\"", r#"{"responseFor":"processRecords"}"#];
+const NOISE: [&str; 4] = [
+    "this is not json {",
+    r#"{"action":"nonsense"}"#,
+    "\"a string\"",
+    r#"{"responseFor":"processRecords"}"#,
+];
 
 #[test]
 fn every_line_of_the_child_is_written_as_the_daemon_took_it() {
@@ -54,7 +73,11 @@ fn every_line_of_the_child_is_written_as_the_daemon_took_it() {
                 noise += usize::from(NOISE.contains(&line.line.as_str()));
                 // The one checkpoint whose number the daemon refused by name; this crate has no
                 // such number to ask for.
-                assert!(NOISE.contains(&line.line.as_str()) || line.line.contains("not-a-number"), "{name}: {}", line.line);
+                assert!(
+                    NOISE.contains(&line.line.as_str()) || line.line.contains("not-a-number"),
+                    "{name}: {}",
+                    line.line
+                );
                 continue;
             };
             let mut expected: Value = serde_json::from_str(&line.line).unwrap();
@@ -66,7 +89,11 @@ fn every_line_of_the_child_is_written_as_the_daemon_took_it() {
                 fields.entry("sequenceNumber").or_insert(Value::Null);
                 fields.entry("subSequenceNumber").or_insert(Value::Null);
             }
-            assert_eq!(serde_json::from_str::<Value>(&reply.to_json()).unwrap(), expected, "{name}");
+            assert_eq!(
+                serde_json::from_str::<Value>(&reply.to_json()).unwrap(),
+                expected,
+                "{name}"
+            );
         }
     }
     assert_eq!(noise, NOISE.len());
@@ -75,14 +102,22 @@ fn every_line_of_the_child_is_written_as_the_daemon_took_it() {
 #[test]
 fn a_session_that_plays_the_child_says_what_the_child_said() {
     for (name, lines) in transcripts() {
-        let input: String = lines.iter().filter(|line| line.dir == "daemon").map(|line| format!("{}\n", line.line)).collect();
+        let input: String = lines
+            .iter()
+            .filter(|line| line.dir == "daemon")
+            .map(|line| format!("{}\n", line.line))
+            .collect();
         let mut replies = lines
             .iter()
             .filter(|line| line.dir == "child")
             .map(|line| &line.line)
             // What this crate does not say: noise, a number that is none, a field of an old
             // protocol that got no answer.
-            .filter(|line| !NOISE.contains(&line.as_str()) && !line.contains("extra") && !line.contains(r#""checkpoint": ""#))
+            .filter(|line| {
+                !NOISE.contains(&line.as_str())
+                    && !line.contains("extra")
+                    && !line.contains(r#""checkpoint": ""#)
+            })
             .peekable();
         let mut output = Vec::new();
         let mut session = Session::new(input.as_bytes(), &mut output);
@@ -93,7 +128,8 @@ fn a_session_that_plays_the_child_says_what_the_child_said() {
                     Ok(Reply::Checkpoint { sequence, sub }) => (sequence, sub),
                     _ => ("1".parse().ok(), None),
                 };
-                let upto = sequence.map(|number| streamgauge::record::Sequence { number, sub: sub.unwrap_or(0) });
+                let upto = sequence
+                    .map(|number| streamgauge::record::Sequence { number, sub: sub.unwrap_or(0) });
                 session.checkpoint(upto.as_ref()).unwrap();
                 expected.push_str(&format!("\n{}\n", Reply::checkpoint(upto.as_ref()).to_json()));
             }

@@ -22,10 +22,18 @@ pub(super) struct Begun {
 
 /// Looks at the beginning of a regular file: a field that its header lacks is told before anything
 /// is read. What is wrong with its bytes is left to its reading.
-pub(super) fn check_fields(input: &Input, options: &FilesOptions, fields: &[String]) -> Result<(), Error> {
+pub(super) fn check_fields(
+    input: &Input,
+    options: &FilesOptions,
+    fields: &[String],
+) -> Result<(), Error> {
     let (Input::Path(path), Some(_)) = (input, input.size_bytes()) else { return Ok(()) };
     let source = Input::Path(path.clone()).open(&options.limits)?;
-    let mut reader = BlockReader::new(source, options.block_bytes.unwrap_or(BLOCK_BYTES), options.limits.record_bytes_max);
+    let mut reader = BlockReader::new(
+        source,
+        options.block_bytes.unwrap_or(BLOCK_BYTES),
+        options.limits.record_bytes_max,
+    );
     if reader.peek().is_err() {
         return Ok(());
     }
@@ -33,9 +41,16 @@ pub(super) fn check_fields(input: &Input, options: &FilesOptions, fields: &[Stri
 }
 
 /// Recognises the format, reads the header and makes the decoder of an input.
-pub(super) fn begin(reader: &mut BlockReader, options: &FilesOptions, fields: &[String]) -> Result<Begun, Error> {
+pub(super) fn begin(
+    reader: &mut BlockReader,
+    options: &FilesOptions,
+    fields: &[String],
+) -> Result<Begun, Error> {
     let name = reader.source().name().to_owned();
-    let json = || JsonScanner::new(fields, options.limits.json_depth_max).map(|scanner| Decoder::JsonLines(Box::new(scanner)));
+    let json = || {
+        JsonScanner::new(fields, options.limits.json_depth_max)
+            .map(|scanner| Decoder::JsonLines(Box::new(scanner)))
+    };
     let (is_blank, detected) = look(reader, |beginning| {
         let detected = match options.format {
             Format::Auto => detect::detect(beginning, fields),
@@ -47,12 +62,16 @@ pub(super) fn begin(reader: &mut BlockReader, options: &FilesOptions, fields: &[
     // is nothing.
     if is_blank && options.format != Format::Lines {
         reader.set_make_block(Block::checked);
-        return json().map(|decoder| Begun { format: Format::JsonLines, decoder, note: None }).map_err(|error| error.at(name));
+        return json()
+            .map(|decoder| Begun { format: Format::JsonLines, decoder, note: None })
+            .map_err(|error| error.at(name));
     }
     let (format, note) = match detected {
         Detected::Certain(format) => (format, None),
         Detected::Lines(reason) => (Format::Lines, Some(reason)),
-        Detected::Refused(reason) => return Err(Error::new(ErrorKind::Unsupported, reason).at(name)),
+        Detected::Refused(reason) => {
+            return Err(Error::new(ErrorKind::Unsupported, reason).at(name));
+        }
     };
     let decoder = match format {
         Format::JsonLines => {
@@ -73,7 +92,11 @@ pub(super) fn begin(reader: &mut BlockReader, options: &FilesOptions, fields: &[
         }
         (Err(error), None) => Err(error.at(name)),
         (Err(error), Some(reason)) => {
-            let message = format!("{}; the input is read as plain lines: {}", error.message(), with_flag(reason));
+            let message = format!(
+                "{}; the input is read as plain lines: {}",
+                error.message(),
+                with_flag(reason)
+            );
             Err(Error::new(error.kind(), message).at(name))
         }
     }
@@ -85,12 +108,16 @@ fn with_flag(reason: String) -> String {
 }
 
 /// Looks at the beginning of the input, at more and more of it until that tells something.
-fn look<T>(reader: &mut BlockReader, mut told: impl FnMut(Beginning<'_>) -> Result<Option<T>, Error>) -> Result<T, Error> {
+fn look<T>(
+    reader: &mut BlockReader,
+    mut told: impl FnMut(Beginning<'_>) -> Result<Option<T>, Error>,
+) -> Result<T, Error> {
     let mut seen = 0;
     loop {
         let beginning = reader.peek()?;
         // Only a line that has come to its end tells more.
-        let is_more = beginning.is_all() || memchr::memchr(b'\n', &beginning.bytes[seen..]).is_some();
+        let is_more =
+            beginning.is_all() || memchr::memchr(b'\n', &beginning.bytes[seen..]).is_some();
         seen = beginning.bytes.len();
         if is_more && let Some(found) = told(beginning)? {
             return Ok(found);
@@ -99,7 +126,11 @@ fn look<T>(reader: &mut BlockReader, mut told: impl FnMut(Beginning<'_>) -> Resu
     }
 }
 
-fn csv_decoder(reader: &mut BlockReader, fields: &[String], delimiter: u8) -> Result<Decoder, Error> {
+fn csv_decoder(
+    reader: &mut BlockReader,
+    fields: &[String],
+    delimiter: u8,
+) -> Result<Decoder, Error> {
     let header = look(reader, |beginning| csv::header(beginning, delimiter))?;
     // Where no field goes over lines, one record is a line.
     if header.quoting == Quoting::Csv {
@@ -108,5 +139,6 @@ fn csv_decoder(reader: &mut BlockReader, fields: &[String], delimiter: u8) -> Re
     let names = header.names;
     // A file without a record lacks no field.
     let fields = if names.is_empty() { &[] } else { fields };
-    CsvDecoder::new(&names, fields, delimiter).map(|decoder| decoder.with_quoting(header.quoting).into())
+    CsvDecoder::new(&names, fields, delimiter)
+        .map(|decoder| decoder.with_quoting(header.quoting).into())
 }

@@ -198,7 +198,10 @@ impl BlockReader {
     /// Bytes of the byte order mark in front.
     fn byte_order_mark(&mut self) -> usize {
         self.fill();
-        while !self.ended && BYTE_ORDER_MARK.starts_with(&self.buffer[..self.filled]) && self.filled < BYTE_ORDER_MARK.len() {
+        while !self.ended
+            && BYTE_ORDER_MARK.starts_with(&self.buffer[..self.filled])
+            && self.filled < BYTE_ORDER_MARK.len()
+        {
             self.fill();
         }
         self.filled - without_byte_order_mark(&self.buffer[..self.filled]).len()
@@ -250,7 +253,11 @@ impl BlockReader {
         let file = self.source.regular_file()?;
         let behind = self.behind.unwrap_or(0) + self.rest.len();
         let between = self.started && !self.ended && self.buffer.is_empty();
-        if !between || self.framing != Framing::Lines || behind >= self.block_bytes || behind > self.record_bytes_max {
+        if !between
+            || self.framing != Framing::Lines
+            || behind >= self.block_bytes
+            || behind > self.record_bytes_max
+        {
             return None;
         }
         let from = self.bytes_decompressed.checked_sub(behind as u64)?;
@@ -268,7 +275,9 @@ impl BlockReader {
         let cut = match (self.framing, fresh) {
             (_, None) => csv::Cut { end: 0, too_long: self.filled > self.record_bytes_max },
             (Framing::Lines, Some(at)) => csv::Cut { end: self.searched + at + 1, too_long: false },
-            (Framing::Csv { delimiter }, Some(_)) => csv::cut(bytes, delimiter, self.record_bytes_max),
+            (Framing::Csv { delimiter }, Some(_)) => {
+                csv::cut(bytes, delimiter, self.record_bytes_max)
+            }
         };
         self.searched = if cut.end == 0 && !cut.too_long { self.filled } else { 0 };
         cut
@@ -352,7 +361,8 @@ impl BlockReader {
     /// Doubles the buffer. It ends soon after the longest record allowed: beyond it the record is
     /// dropped.
     fn grow(&mut self) {
-        let len = (self.buffer.len() * 2).clamp(self.block_bytes, self.record_bytes_max.saturating_add(2 * self.block_bytes));
+        let len = (self.buffer.len() * 2)
+            .clamp(self.block_bytes, self.record_bytes_max.saturating_add(2 * self.block_bytes));
         self.buffer.resize(len.max(self.filled + 1), 0);
     }
 
@@ -362,7 +372,9 @@ impl BlockReader {
         loop {
             let newline = memchr::memchr(b'\n', &self.buffer[..self.filled]);
             let dropped = &self.buffer[..newline.unwrap_or(self.filled)];
-            head.extend_from_slice(&dropped[..dropped.len().min(DEAD_LETTER_BYTES_MAX - head.len())]);
+            head.extend_from_slice(
+                &dropped[..dropped.len().min(DEAD_LETTER_BYTES_MAX - head.len())],
+            );
             let front = newline.map_or(self.filled, |at| at + 1);
             len += front as u64;
             self.drop_front(front);
@@ -391,7 +403,9 @@ mod tests {
     #[test]
     fn a_thread_fills_the_buffers_that_it_filled_before() {
         let lines = b"a line\n".repeat(1000);
-        let source = Input::from_reader("lines", std::io::Cursor::new(lines)).open(&Limits::default()).unwrap();
+        let source = Input::from_reader("lines", std::io::Cursor::new(lines))
+            .open(&Limits::default())
+            .unwrap();
         let mut reader = BlockReader::new(source, 700, 1000);
         let mut buffer = || match reader.next() {
             Ok(Some(Piece::Block(block))) => block.as_bytes().as_ptr() as usize,
@@ -399,7 +413,8 @@ mod tests {
         };
         let ours = buffer();
         assert_eq!(buffer(), ours);
-        let [theirs, again] = std::thread::scope(|scope| scope.spawn(|| [buffer(), buffer()]).join().unwrap());
+        let [theirs, again] =
+            std::thread::scope(|scope| scope.spawn(|| [buffer(), buffer()]).join().unwrap());
         assert_ne!(theirs, ours, "that is in the first thread's cache");
         assert_eq!(again, theirs);
         assert_eq!(buffer(), ours);

@@ -28,7 +28,9 @@ impl Buffers {
     pub(super) fn take(&mut self, len: usize) -> Vec<u8> {
         let thread = std::thread::current().id();
         // The one that was used last is most likely still in a cache.
-        while let Some(index) = self.spare.iter().rposition(|spare| spare.thread == thread && spare.block.is_unique()) {
+        while let Some(index) =
+            self.spare.iter().rposition(|spare| spare.thread == thread && spare.block.is_unique())
+        {
             // One that a long record made large is let go.
             let mut spare = self.spare.remove(index).block.into_vec().unwrap_or_default();
             if (len..=2 * len).contains(&spare.capacity()) {

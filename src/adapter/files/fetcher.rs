@@ -83,7 +83,10 @@ impl Fetcher {
             let before = self.offset;
             let from = match &piece {
                 // A line without an end that was counted, since another file came after it.
-                Ok(Some(Piece::Tail(_))) if before < self.resume_at && before + self.reader.tail_bytes() == self.resume_at => {
+                Ok(Some(Piece::Tail(_)))
+                    if before < self.resume_at
+                        && before + self.reader.tail_bytes() == self.resume_at =>
+                {
                     self.offset = self.resume_at;
                     return None;
                 }
@@ -93,8 +96,8 @@ impl Fetcher {
                 Ok(Some(Piece::Block(block))) => {
                     let bytes = block.as_bytes();
                     self.offset += bytes.len() as u64;
-                    let passed =
-                        usize::try_from(self.resume_at.saturating_sub(before)).map_or(bytes.len(), |passed| passed.min(bytes.len()));
+                    let passed = usize::try_from(self.resume_at.saturating_sub(before))
+                        .map_or(bytes.len(), |passed| passed.min(bytes.len()));
                     passed_lines += memchr::memchr_iter(b'\n', &bytes[..passed]).count() as u64;
                     passed
                 }
@@ -108,16 +111,29 @@ impl Fetcher {
             // A header is the first of what was passed over.
             self.header &= before >= self.resume_at || self.resume_at == 0;
             match piece.transpose()? {
-                Ok(Piece::Block(_) | Piece::TooLong { .. }) if before < self.resume_at && self.offset <= self.resume_at => {}
+                Ok(Piece::Block(_) | Piece::TooLong { .. })
+                    if before < self.resume_at && self.offset <= self.resume_at => {}
                 piece => return Some(self.fetched(piece, passed_lines, from)),
             }
         }
     }
 
     fn fetched(&mut self, piece: Result<Piece, Error>, passed_lines: u64, from: usize) -> Fetched {
-        let (bytes_read, bytes_decompressed) = (self.reader.source().bytes_read(), self.reader.bytes_decompressed());
-        let framed = Framed { header: std::mem::take(&mut self.header), record_bytes_max: self.reader.record_bytes_max() };
-        Fetched { piece, framed, from, passed_lines, offset: self.offset, bytes_read, bytes_decompressed }
+        let (bytes_read, bytes_decompressed) =
+            (self.reader.source().bytes_read(), self.reader.bytes_decompressed());
+        let framed = Framed {
+            header: std::mem::take(&mut self.header),
+            record_bytes_max: self.reader.record_bytes_max(),
+        };
+        Fetched {
+            piece,
+            framed,
+            from,
+            passed_lines,
+            offset: self.offset,
+            bytes_read,
+            bytes_decompressed,
+        }
     }
 
     #[cold]

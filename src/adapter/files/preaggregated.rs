@@ -62,13 +62,28 @@ impl TakeRecords for Preaggregate<'_> {
 
 impl Preaggregating {
     pub(super) fn new(preparer: Arc<RowPreparer>) -> Self {
-        Preaggregating { preparer, pace: Mutex::new(Pace { pause: 0, next_pause: PAUSE_MIN, refused: false }) }
+        Preaggregating {
+            preparer,
+            pace: Mutex::new(Pace { pause: 0, next_pause: PAUSE_MIN, refused: false }),
+        }
     }
 
     /// Decodes and aggregates the records of a block; `None` where they are to be taken row by row.
-    pub(super) fn block(&self, records: Records<'_>, (decoder, row): (&mut Decoder, &mut Row)) -> Option<PreaggregatedBlock> {
-        let mut rows = if self.pace().begins() { PreaggregatedRows::new(&self.preparer)? } else { return None };
-        match records.decode(decoder, row, &mut Preaggregate { preparer: &self.preparer, rows: &mut rows }) {
+    pub(super) fn block(
+        &self,
+        records: Records<'_>,
+        (decoder, row): (&mut Decoder, &mut Row),
+    ) -> Option<PreaggregatedBlock> {
+        let mut rows = if self.pace().begins() {
+            PreaggregatedRows::new(&self.preparer)?
+        } else {
+            return None;
+        };
+        match records.decode(
+            decoder,
+            row,
+            &mut Preaggregate { preparer: &self.preparer, rows: &mut rows },
+        ) {
             Ok(lines) if rows.pays(&self.preparer) => Some(PreaggregatedBlock { rows, lines }),
             _ => {
                 self.pace().pause();
@@ -120,7 +135,10 @@ mod tests {
 
     #[test]
     fn what_does_not_pay_is_tried_ever_more_seldom() {
-        let pipeline = PipelineSpec::from_toml("agg = \"count\"\n", "test").unwrap().compile(&CompileOptions::default()).unwrap();
+        let pipeline = PipelineSpec::from_toml("agg = \"count\"\n", "test")
+            .unwrap()
+            .compile(&CompileOptions::default())
+            .unwrap();
         let blocks = Preaggregating::new(pipeline.preparer());
         blocks.tell(false);
         assert_eq!(pause(&blocks), 0, "a window may have fired");

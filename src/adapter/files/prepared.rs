@@ -67,9 +67,22 @@ pub(super) struct Tools {
 }
 
 impl Preparing {
-    pub(super) fn new(decoder: Decoder, preparer: Arc<RowPreparer>, slots: usize, buffers_max: usize) -> Self {
+    pub(super) fn new(
+        decoder: Decoder,
+        preparer: Arc<RowPreparer>,
+        slots: usize,
+        buffers_max: usize,
+    ) -> Self {
         let preaggregating = Preaggregating::new(preparer.clone());
-        Preparing { decoder, preparer, preaggregating, slots, buffers_max, spare: Mutex::new(Vec::new()), threads: AtomicUsize::new(0) }
+        Preparing {
+            decoder,
+            preparer,
+            preaggregating,
+            slots,
+            buffers_max,
+            spare: Mutex::new(Vec::new()),
+            threads: AtomicUsize::new(0),
+        }
     }
 
     /// What this thread has made before, or new room.
@@ -87,9 +100,15 @@ impl Preparing {
     }
 
     /// Decodes the block and prepares its rows.
-    fn prepare(&self, Tools { decoder, row, .. }: &mut Tools, records: Records<'_>, made: &mut Made) {
+    fn prepare(
+        &self,
+        Tools { decoder, row, .. }: &mut Tools,
+        records: Records<'_>,
+        made: &mut Made,
+    ) {
         made.rows.begin(records.block);
-        let Ok(lines) = records.decode(decoder, row, &mut Prepare { preparer: &self.preparer, made });
+        let Ok(lines) =
+            records.decode(decoder, row, &mut Prepare { preparer: &self.preparer, made });
         made.lines = lines;
     }
 
@@ -131,7 +150,12 @@ impl Work for Preparing {
 
     fn tools(&self) -> Tools {
         let thread = self.threads.fetch_add(1, Ordering::Relaxed);
-        Tools { decoder: self.decoder.clone(), row: Row::new(self.slots), buffers: Buffers::new(self.buffers_max), thread }
+        Tools {
+            decoder: self.decoder.clone(),
+            row: Row::new(self.slots),
+            buffers: Buffers::new(self.buffers_max),
+            thread,
+        }
     }
 
     fn work(&self, tools: &mut Tools, mut fetched: Fetched) -> PreparedPiece {
@@ -141,9 +165,12 @@ impl Work for Preparing {
         made.places.clear();
         made.flawed.clear();
         made.preaggregated = None;
-        let Ok(Piece::Block(block)) = &fetched.piece else { return PreparedPiece { fetched, made } };
+        let Ok(Piece::Block(block)) = &fetched.piece else {
+            return PreparedPiece { fetched, made };
+        };
         let records = fetched.records(block);
-        made.preaggregated = self.preaggregating.block(records, (&mut tools.decoder, &mut tools.row));
+        made.preaggregated =
+            self.preaggregating.block(records, (&mut tools.decoder, &mut tools.row));
         if made.preaggregated.is_none() {
             self.prepare(tools, records, &mut made);
         } else if let Some(unread) = unread {

@@ -46,7 +46,8 @@ impl RegularFile {
     fn failed(&self, error: io::Error) -> Error {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => became_shorter(&self.name),
-            _ => Error::new(ErrorKind::Io, format!("{}: reading failed", self.name)).with_source(error),
+            _ => Error::new(ErrorKind::Io, format!("{}: reading failed", self.name))
+                .with_source(error),
         }
     }
 
@@ -108,7 +109,8 @@ mod tests {
 
     #[test]
     fn whole_lines_are_found_and_read_as_long_as_they_are_there() {
-        let path = std::env::temp_dir().join(format!("streamgauge-regular-file-{}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("streamgauge-regular-file-{}", std::process::id()));
         let long = "x".repeat(3 * LOOK_BYTES);
         std::fs::write(&path, format!("one\ntwo\n{long}\nend")).unwrap();
         let file = Arc::new(RegularFile::new("a file".to_owned(), File::open(&path).unwrap()));
@@ -121,7 +123,11 @@ mod tests {
         };
         assert_eq!(read(0, 7).as_deref(), Some("one\n"));
         assert_eq!(read(0, 8).as_deref(), Some("one\ntwo\n"));
-        assert_eq!(read(4, 4 + 2 * LOOK_BYTES).as_deref(), Some("two\n"), "newlines are looked for up to the beginning");
+        assert_eq!(
+            read(4, 4 + 2 * LOOK_BYTES).as_deref(),
+            Some("two\n"),
+            "newlines are looked for up to the beginning"
+        );
         assert_eq!(read(8, 2 * LOOK_BYTES), None, "no line ends there");
         assert_eq!(read(8, 3 * LOOK_BYTES + 4).unwrap().len(), 3 * LOOK_BYTES + 1);
         assert_eq!(read(8, 3 * LOOK_BYTES + 5), None, "that is past the end, where more may come");
@@ -130,7 +136,10 @@ mod tests {
         let lines = file.lines(0, 8).unwrap();
         std::fs::write(&path, "one").unwrap();
         let error = lines.read(&mut [0; 8]).unwrap_err();
-        assert_eq!((error.kind(), error.message()), (ErrorKind::Io, "a file: it became shorter while it was read: read it again"));
+        assert_eq!(
+            (error.kind(), error.message()),
+            (ErrorKind::Io, "a file: it became shorter while it was read: read it again")
+        );
         std::fs::remove_file(&path).unwrap();
     }
 }

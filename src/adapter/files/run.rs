@@ -1,7 +1,9 @@
 //! Several inputs as one: each a shard, all opened before the first record is read.
 
 use crate::adapter::files::beginning::{Begun, begin, check_fields};
-use crate::adapter::files::blocks::{BLOCK_BYTES, BUFFERS_PER_THREAD, BlockReader, Piece, SHARED_BLOCK_BYTES};
+use crate::adapter::files::blocks::{
+    BLOCK_BYTES, BUFFERS_PER_THREAD, BlockReader, Piece, SHARED_BLOCK_BYTES,
+};
 use crate::adapter::files::buffers::Buffers;
 use crate::adapter::files::fetcher::{Fetched, Fetcher};
 use crate::adapter::files::late::{LateRecord, Refusal};
@@ -60,7 +62,12 @@ pub trait RowSink {
     ///
     /// # Errors
     /// Whatever ends the run.
-    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, Refusal)>, Error> {
+    fn prepared(
+        &mut self,
+        file: usize,
+        rows: &mut PreparedRows,
+        until: usize,
+    ) -> Result<Option<(usize, Refusal)>, Error> {
         let _ = (file, rows, until);
         Ok(None)
     }
@@ -238,7 +245,11 @@ impl FilesOptions {
 /// assert_eq!((stats.records(), stats.dead_letters(), sink.seen), (2, 1, vec!["DE".to_owned()]));
 /// # Ok::<(), Error>(())
 /// ```
-pub fn run<S: RowSink>(inputs: Vec<Input>, options: &FilesOptions, sink: &mut S) -> Result<FilesStats, Error> {
+pub fn run<S: RowSink>(
+    inputs: Vec<Input>,
+    options: &FilesOptions,
+    sink: &mut S,
+) -> Result<FilesStats, Error> {
     let fields = sink.fields().to_vec();
     // A name that no format can have is told before anything is opened.
     JsonScanner::new(&fields, options.limits.json_depth_max)?;
@@ -254,19 +265,28 @@ pub fn run<S: RowSink>(inputs: Vec<Input>, options: &FilesOptions, sink: &mut S)
     let mut stats = FilesStats::default();
     let mut row = Row::new(fields.len());
     let mut tails = Vec::new();
-    let helpers = options.threads.filter(|threads| threads.get() > 1).map(Helpers::new).transpose()?;
+    let helpers =
+        options.threads.filter(|threads| threads.get() > 1).map(Helpers::new).transpose()?;
     for (file, input) in inputs.into_iter().enumerate() {
         stats.files.push(FileStats { name: input.name(), ..FileStats::default() });
         let source = input.open(&options.limits)?;
         let resume_at = sink.resume_at(file, &source.opened())?;
-        let block_bytes = options.block_bytes.unwrap_or(if helpers.is_some() { SHARED_BLOCK_BYTES } else { BLOCK_BYTES });
+        let block_bytes = options.block_bytes.unwrap_or(if helpers.is_some() {
+            SHARED_BLOCK_BYTES
+        } else {
+            BLOCK_BYTES
+        });
         let mut reader = BlockReader::new(source, block_bytes, options.limits.record_bytes_max);
         let Begun { format, decoder, note } = begin(&mut reader, options, &fields)?;
         sink.beginning(file, format, reader.peek()?.bytes);
         if let Some(note) = note {
             sink.note(file, &note)?;
         }
-        let fetcher = Fetcher::new(reader, matches!(decoder, Decoder::Other(OtherDecoder::Csv(_))), resume_at);
+        let fetcher = Fetcher::new(
+            reader,
+            matches!(decoder, Decoder::Other(OtherDecoder::Csv(_))),
+            resume_at,
+        );
         let taking = Taking { file, stats: &mut stats, sink };
         let tail = FileRun { fetcher, decoder, row: &mut row, taking }.read(helpers.as_ref())?;
         match tail {
@@ -324,7 +344,10 @@ impl Tail {
     }
 
     fn read<S: RowSink>(mut self, row: &mut Row, taking: &mut Taking<'_, S>) -> Result<(), Error> {
-        taking.block(Records { block: &self.block, from: 0, framed: self.framed }, (&mut self.decoder, row))
+        taking.block(
+            Records { block: &self.block, from: 0, framed: self.framed },
+            (&mut self.decoder, row),
+        )
     }
 }
 
@@ -334,7 +357,8 @@ impl<S: RowSink> FileRun<'_, S> {
     fn read(mut self, helpers: Option<&Helpers>) -> Result<Option<Tail>, Error> {
         // What comes bit by bit is worked on at once, and what is one block is done before a thread
         // has started.
-        let alone = self.fetcher.reader().source().is_interactive() || self.fetcher.reader().has_ended();
+        let alone =
+            self.fetcher.reader().source().is_interactive() || self.fetcher.reader().has_ended();
         match (helpers.filter(|_| !alone), self.taking.sink.preparer()) {
             (Some(helpers), Some(preparer)) => self.read_on(helpers, preparer),
             _ => self.read_alone(),
@@ -351,7 +375,9 @@ impl<S: RowSink> FileRun<'_, S> {
                     let bytes = fetcher.reader().tail_bytes();
                     return Ok(Some(Tail { bytes, ..Tail::of(block, &fetched, decoder) }));
                 }
-                Ok(Piece::Block(block)) => taking.block(fetched.records(block), (&mut decoder, row))?,
+                Ok(Piece::Block(block)) => {
+                    taking.block(fetched.records(block), (&mut decoder, row))?
+                }
                 _ => taking.other(&fetched)?,
             }
             taking.end(&fetched)?;
@@ -366,7 +392,12 @@ impl<S: RowSink> FileRun<'_, S> {
     fn read_on(self, helpers: &Helpers, preparer: Arc<RowPreparer>) -> Result<Option<Tail>, Error> {
         let FileRun { mut fetcher, mut decoder, row, mut taking } = self;
         fetcher.reader().keep_buffers(helpers.threads());
-        let preparing = Preparing::new(decoder.clone(), preparer, row.slots(), helpers.threads() * BUFFERS_PER_THREAD);
+        let preparing = Preparing::new(
+            decoder.clone(),
+            preparer,
+            row.slots(),
+            helpers.threads() * BUFFERS_PER_THREAD,
+        );
         // For a block that is read once more, to be taken row by row.
         let mut buffers = Buffers::new(1);
         let mut tail = None;
@@ -387,8 +418,12 @@ impl<S: RowSink> FileRun<'_, S> {
                             tail = Some(Tail::of(block, &fetched, decoder.clone()));
                             return Ok(());
                         }
-                        Ok(Piece::Block(block)) if made.preaggregated.is_none() => taking.prepared(block, &mut made)?,
-                        Ok(Piece::Block(block)) => taking.block(fetched.records(block), (&mut decoder, row))?,
+                        Ok(Piece::Block(block)) if made.preaggregated.is_none() => {
+                            taking.prepared(block, &mut made)?
+                        }
+                        Ok(Piece::Block(block)) => {
+                            taking.block(fetched.records(block), (&mut decoder, row))?
+                        }
                         _ => taking.other(&fetched)?,
                     }
                 }
@@ -421,7 +456,8 @@ impl<S: RowSink> Taking<'_, S> {
     fn begin(&mut self, fetched: &Fetched) {
         let counts = self.counts();
         counts.lines += fetched.passed_lines;
-        (counts.bytes_read, counts.bytes_decompressed) = (fetched.bytes_read, fetched.bytes_decompressed);
+        (counts.bytes_read, counts.bytes_decompressed) =
+            (fetched.bytes_read, fetched.bytes_decompressed);
     }
 
     /// A piece has been taken: says how far the input has come.
@@ -431,7 +467,11 @@ impl<S: RowSink> Taking<'_, S> {
     }
 
     /// Decodes the records of a block and takes them one by one.
-    fn block(&mut self, records: Records<'_>, (decoder, row): (&mut Decoder, &mut Row)) -> Result<(), Error> {
+    fn block(
+        &mut self,
+        records: Records<'_>,
+        (decoder, row): (&mut Decoder, &mut Row),
+    ) -> Result<(), Error> {
         let first_line = self.counts().lines;
         let mut rows = RowByRow { block: records.block, first_line, taken: 0, taking: self };
         let lines = records.decode(decoder, row, &mut rows);
@@ -442,7 +482,11 @@ impl<S: RowSink> Taking<'_, S> {
     }
 
     /// Takes what was aggregated of a block, or nothing of it.
-    fn preaggregated(&mut self, block: &PreaggregatedBlock, of: &Preaggregating) -> Result<bool, Error> {
+    fn preaggregated(
+        &mut self,
+        block: &PreaggregatedBlock,
+        of: &Preaggregating,
+    ) -> Result<bool, Error> {
         let taken = self.sink.preaggregated(self.file, &block.rows)?;
         of.tell(taken);
         if taken {
@@ -464,16 +508,25 @@ impl<S: RowSink> Taking<'_, S> {
                 let refused = self.sink.prepared(self.file, &mut made.rows, until)?;
                 let taken = made.rows.taken() - before;
                 if taken == 0 {
-                    return Err(Error::invalid("a sink has a preparer and takes no prepared records"));
+                    return Err(Error::invalid(
+                        "a sink has a preparer and takes no prepared records",
+                    ));
                 }
                 self.counts().records += (taken - usize::from(refused.is_some())) as u64;
                 if let Some((index, refusal)) = refused {
-                    let place = made.places.get(index).ok_or_else(|| Error::invalid("a sink refuses a row that there is not"))?;
+                    let place = made
+                        .places
+                        .get(index)
+                        .ok_or_else(|| Error::invalid("a sink refuses a row that there is not"))?;
                     self.refused(first_line, *place, (&refusal, block))?;
                 }
             }
             match next {
-                Some(flawed) => self.dead_letter_at(first_line, flawed.place, (&flawed.flaw.to_string(), block))?,
+                Some(flawed) => self.dead_letter_at(
+                    first_line,
+                    flawed.place,
+                    (&flawed.flaw.to_string(), block),
+                )?,
                 None => break,
             }
         }
@@ -494,11 +547,18 @@ impl<S: RowSink> Taking<'_, S> {
             Ok(Piece::TooLong { head, .. }) => {
                 let line = self.counts().lines + 1;
                 self.counts().lines = line;
-                self.dead_letter(line, &Flaw::TooLong { limit: fetched.framed.record_bytes_max }.to_string(), head)
+                self.dead_letter(
+                    line,
+                    &Flaw::TooLong { limit: fetched.framed.record_bytes_max }.to_string(),
+                    head,
+                )
             }
             Err(error) => {
                 let (records, bytes) = (self.counts().records, fetched.bytes_decompressed);
-                Err(Error::new(error.kind(), format!("{error}; read before it: {records} records, {bytes} bytes")))
+                Err(Error::new(
+                    error.kind(),
+                    format!("{error}; read before it: {records} records, {bytes} bytes"),
+                ))
             }
         }
     }
@@ -506,22 +566,44 @@ impl<S: RowSink> Taking<'_, S> {
     /// A record of a block whose first line comes after so many of its input, which the sink did
     /// not take.
     #[cold]
-    fn refused(&mut self, first_line: u64, place: Place, (refusal, block): (&Refusal, &Block)) -> Result<(), Error> {
+    fn refused(
+        &mut self,
+        first_line: u64,
+        place: Place,
+        (refusal, block): (&Refusal, &Block),
+    ) -> Result<(), Error> {
         match *refusal {
-            Refusal::DeadLetter(ref reason) => self.dead_letter_at(first_line, place, (reason, block)),
+            Refusal::DeadLetter(ref reason) => {
+                self.dead_letter_at(first_line, place, (reason, block))
+            }
             Refusal::Late { time, watermark } => {
                 let bytes = shown(&block.as_bytes()[place.start..place.end]);
                 let line = first_line + place.lines + 1;
                 self.counts().records += 1;
-                self.sink.late(&LateRecord { file: &self.stats.files[self.file].name, line, time, watermark, bytes })
+                self.sink.late(&LateRecord {
+                    file: &self.stats.files[self.file].name,
+                    line,
+                    time,
+                    watermark,
+                    bytes,
+                })
             }
         }
     }
 
     /// A dead letter of a block whose first line comes after so many of its input.
     #[cold]
-    fn dead_letter_at(&mut self, first_line: u64, place: Place, (reason, block): (&str, &Block)) -> Result<(), Error> {
-        self.dead_letter(first_line + place.lines + 1, reason, &block.as_bytes()[place.start..place.end])
+    fn dead_letter_at(
+        &mut self,
+        first_line: u64,
+        place: Place,
+        (reason, block): (&str, &Block),
+    ) -> Result<(), Error> {
+        self.dead_letter(
+            first_line + place.lines + 1,
+            reason,
+            &block.as_bytes()[place.start..place.end],
+        )
     }
 
     #[cold]
@@ -529,7 +611,12 @@ impl<S: RowSink> Taking<'_, S> {
         let counts = self.counts();
         counts.records += 1;
         counts.dead_letters += 1;
-        let letter = DeadLetter { file: &self.stats.files[self.file].name, line, reason, bytes: shown(bytes) };
+        let letter = DeadLetter {
+            file: &self.stats.files[self.file].name,
+            line,
+            reason,
+            bytes: shown(bytes),
+        };
         self.sink.dead_letter(&letter)
     }
 }

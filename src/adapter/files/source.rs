@@ -16,7 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The windows that zstd can be asked to let through, as powers of two.
-const ZSTD_WINDOW_LOGS: std::ops::RangeInclusive<u32> = 10..=if usize::BITS == 32 { 30 } else { 31 };
+const ZSTD_WINDOW_LOGS: std::ops::RangeInclusive<u32> =
+    10..=if usize::BITS == 32 { 30 } else { 31 };
 /// The longest header of a zstd frame, in bytes.
 const ZSTD_HEADER_BYTES: u64 = 18;
 /// Bytes read at a time from a compressed file.
@@ -62,7 +63,9 @@ impl Input {
     /// The size on disk of a regular file; `None` if it is something else or cannot be looked at.
     pub fn size_bytes(&self) -> Option<u64> {
         match self {
-            Input::Path(path) => path.metadata().ok().filter(|found| found.is_file()).map(|found| found.len()),
+            Input::Path(path) => {
+                path.metadata().ok().filter(|found| found.is_file()).map(|found| found.len())
+            }
             _ => None,
         }
     }
@@ -73,7 +76,10 @@ impl Input {
         let Input::Path(path) = self else { return Ok(()) };
         let found = path.metadata().map_err(|error| unreadable(path, error))?;
         if found.is_dir() {
-            return Err(Error::new(ErrorKind::Io, format!("{}: is a directory, not a file", path.display())));
+            return Err(Error::new(
+                ErrorKind::Io,
+                format!("{}: is a directory, not a file", path.display()),
+            ));
         }
         if found.is_file() {
             File::open(path).map_err(|error| unreadable(path, error))?;
@@ -136,7 +142,10 @@ impl Zstd {
         }
         let limit = 1_u64 << self.log_max;
         let wanted = self.window.filter(|window| *window > limit);
-        let asked = wanted.map_or_else(|| "a larger window than".to_owned(), |window| format!("a window of {} MiB, over", window >> 20));
+        let asked = wanted.map_or_else(
+            || "a larger window than".to_owned(),
+            |window| format!("a window of {} MiB, over", window >> 20),
+        );
         let log = wanted.map_or(31, |window| 64 - (window - 1).leading_zeros());
         let message = format!(
             "{name}: the zstd data asks for {asked} the limit of {} MiB: --zstd-window-log-max {log} lets it through, as does \
@@ -170,13 +179,18 @@ impl Source {
         let found = file.metadata().ok().filter(|found| found.is_file());
         let regular = found.is_some();
         // It shares with the reader where the file stands.
-        let regular_file = file.try_clone().ok().filter(|_| regular).map(|file| Arc::new(RegularFile::new(name.clone(), file)));
+        let regular_file = file
+            .try_clone()
+            .ok()
+            .filter(|_| regular)
+            .map(|file| Arc::new(RegularFile::new(name.clone(), file)));
         let clone = file.try_clone().ok().filter(|_| regular);
         let mut source = Source::new(name, Box::new(file), limits)?;
         source.interactive = !regular;
         source.file = clone;
         source.size_bytes = found.map_or(0, |found| found.len());
-        source.regular_file = regular_file.filter(|_| matches!(source.reader, Decompressed::Plain(_)));
+        source.regular_file =
+            regular_file.filter(|_| matches!(source.reader, Decompressed::Plain(_)));
         Ok(source)
     }
 
@@ -187,23 +201,37 @@ impl Source {
         let mut looked_at = counted.by_ref().take(4).read_to_end(&mut head);
         let (gzip, zstd) = (is_gzip(&head), is_zstd(&head));
         if zstd {
-            looked_at = looked_at.and_then(|_| counted.by_ref().take(ZSTD_HEADER_BYTES - 4).read_to_end(&mut head));
+            looked_at = looked_at
+                .and_then(|_| counted.by_ref().take(ZSTD_HEADER_BYTES - 4).read_to_end(&mut head));
         }
-        looked_at.map_err(|error| Error::new(ErrorKind::Io, format!("{name}: cannot be read")).with_source(error))?;
+        looked_at.map_err(|error| {
+            Error::new(ErrorKind::Io, format!("{name}: cannot be read")).with_source(error)
+        })?;
         let window = zstd_window(&head);
         let raw = io::Cursor::new(head).chain(counted);
         let buffered = |raw| BufReader::with_capacity(COMPRESSED_BUFFER_BYTES, raw);
         let reader = match (gzip, zstd) {
             (true, _) => Decompressed::Gzip(Box::new(Gzip::new(buffered(raw)))),
             (_, true) => {
-                let mut decoder = zstd::stream::read::Decoder::with_buffer(buffered(raw)).map_err(|error| damaged(&name, "zstd", error))?;
-                let log_max = limits.zstd_window_log_max.clamp(*ZSTD_WINDOW_LOGS.start(), *ZSTD_WINDOW_LOGS.end());
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(buffered(raw))
+                    .map_err(|error| damaged(&name, "zstd", error))?;
+                let log_max = limits
+                    .zstd_window_log_max
+                    .clamp(*ZSTD_WINDOW_LOGS.start(), *ZSTD_WINDOW_LOGS.end());
                 decoder.window_log_max(log_max).map_err(|error| damaged(&name, "zstd", error))?;
                 Decompressed::Zstd(Box::new(Zstd { decoder, window, log_max }))
             }
             _ => Decompressed::Plain(raw),
         };
-        Ok(Source { name, reader, file: None, regular_file: None, bytes_read, interactive: true, size_bytes: 0 })
+        Ok(Source {
+            name,
+            reader,
+            file: None,
+            regular_file: None,
+            bytes_read,
+            interactive: true,
+            size_bytes: 0,
+        })
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -248,7 +276,9 @@ impl Source {
                 Decompressed::Zstd(zstd) => zstd.decoder.read(buffer),
             };
             match result {
-                Ok(0) if !buffer.is_empty() && self.is_cut() => return Err(became_shorter(&self.name)),
+                Ok(0) if !buffer.is_empty() && self.is_cut() => {
+                    return Err(became_shorter(&self.name));
+                }
                 Ok(len) => return Ok(len),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.failed(error)),
@@ -264,7 +294,10 @@ impl Source {
     #[cold]
     fn failed(&self, error: io::Error) -> Error {
         match &self.reader {
-            Decompressed::Plain(_) => Error::new(ErrorKind::Io, format!("{}: reading failed", self.name)).with_source(error),
+            Decompressed::Plain(_) => {
+                Error::new(ErrorKind::Io, format!("{}: reading failed", self.name))
+                    .with_source(error)
+            }
             Decompressed::Gzip(_) => damaged(&self.name, "gzip", error),
             Decompressed::Zstd(zstd) => zstd.failed(&self.name, error),
         }
@@ -351,7 +384,10 @@ impl Gzip {
                 }
                 Some(_) => {
                     self.done = true;
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, "bytes that are not gzip follow the last member"));
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "bytes that are not gzip follow the last member",
+                    ));
                 }
             }
         }

@@ -33,8 +33,10 @@ use crate::spec::Row;
 use std::ops::Range;
 
 /// The fields, in the order of [`AccessLogLine::ranges`].
-pub(crate) const FIELDS: [&str; 11] =
-    ["host", "ident", "user", "time", "method", "path", "protocol", "status", "bytes", "referer", "agent"];
+pub(crate) const FIELDS: [&str; 11] = [
+    "host", "ident", "user", "time", "method", "path", "protocol", "status", "bytes", "referer",
+    "agent",
+];
 const STATUS: usize = 7;
 const BYTES: usize = 8;
 
@@ -80,7 +82,10 @@ impl ClfDecoder {
     fn of<S: AsRef<str>>(fields: &[S], known: &[&str], has_vhost: bool) -> Result<Self, Error> {
         let index_of = |field: &S| {
             let field = field.as_ref();
-            known.iter().position(|name| *name == field).ok_or_else(|| names::unknown(field, known, "an access log has"))
+            known
+                .iter()
+                .position(|name| *name == field)
+                .ok_or_else(|| names::unknown(field, known, "an access log has"))
         };
         Ok(ClfDecoder { fields: fields.iter().map(index_of).collect::<Result<_, _>>()?, has_vhost })
     }
@@ -94,7 +99,9 @@ impl ClfDecoder {
             if *field == FIELDS.len() {
                 row.set_text(slot, vhost.clone());
             }
-            let Some(range) = line.ranges.get(*field).filter(|range| !range.is_empty()) else { continue };
+            let Some(range) = line.ranges.get(*field).filter(|range| !range.is_empty()) else {
+                continue;
+            };
             let range = start + range.start..start + range.end;
             match *field {
                 STATUS | BYTES => row.set_number(slot, range),
@@ -116,15 +123,21 @@ pub(crate) fn parse(line: &[u8]) -> Result<AccessLogLine, Flaw> {
     let mut ranges: [Range<usize>; FIELDS.len()] = Default::default();
     let host_end = memchr::memchr(b' ', line).filter(|end| *end > 0).ok_or(missing("no host"))?;
     // The user may hold spaces, so the time's bracket is looked for first.
-    let bracket = memchr::memmem::find(&line[host_end..], b" [").ok_or(missing("no time in brackets"))? + host_end;
+    let bracket = memchr::memmem::find(&line[host_end..], b" [")
+        .ok_or(missing("no time in brackets"))?
+        + host_end;
     let ident_at = host_end + 1;
-    let ident_end = memchr::memchr(b' ', line.get(ident_at..bracket).unwrap_or_default()).ok_or(missing("no user"))? + ident_at;
+    let ident_end = memchr::memchr(b' ', line.get(ident_at..bracket).unwrap_or_default())
+        .ok_or(missing("no user"))?
+        + ident_at;
     let (ident, user) = (ident_at..ident_end, ident_end + 1..bracket);
     if is_other_format(&line[..host_end], &line[ident.clone()], &line[user.clone()]) {
         return Err(missing("more than a host, an ident and a user before the time"));
     }
     let time_at = bracket + 2;
-    let time_end = memchr::memchr(b']', &line[time_at..]).ok_or(missing("the time's bracket is not closed"))? + time_at;
+    let time_end = memchr::memchr(b']', &line[time_at..])
+        .ok_or(missing("the time's bracket is not closed"))?
+        + time_at;
     if line.get(time_end + 1..time_end + 3) != Some(b" \"") {
         return Err(missing("no request in quotes"));
     }
@@ -158,7 +171,9 @@ fn after_vhost(line: &[u8]) -> Result<usize, Flaw> {
 fn is_other_format(host: &[u8], ident: &[u8], user: &[u8]) -> bool {
     // Before a virtual host's client, ident and user there is one word more: the ident moves into
     // the user, as in `- bob`.
-    memchr::memchr(b',', host).is_some() || user.starts_with(b"- ") || (ident != b"-" && is_address(ident))
+    memchr::memchr(b',', host).is_some()
+        || user.starts_with(b"- ")
+        || (ident != b"-" && is_address(ident))
 }
 
 /// Returns true if the text is an IP address, with or without a zone or a port.
@@ -192,35 +207,54 @@ fn referer_and_agent(line: &[u8], at: usize) -> Result<(Range<usize>, Range<usiz
             return Ok((referer, agent));
         }
         if line[agent.end + 1] == b' ' {
-            return if is_passed_over(&line[agent.end + 1..]) { Ok((referer, agent)) } else { Err(NOT_ESCAPED) };
+            return if is_passed_over(&line[agent.end + 1..]) {
+                Ok((referer, agent))
+            } else {
+                Err(NOT_ESCAPED)
+            };
         }
     }
     not_escaped(line, referer.start)
 }
 
-const NOT_ESCAPED: &str = "quotes in the referer or agent are not escaped, so where it ends is not clear";
+const NOT_ESCAPED: &str =
+    "quotes in the referer or agent are not escaped, so where it ends is not clear";
 
 /// The referer that begins at `start`, and the agent, where quotes in them are not escaped: there
 /// must be one place only that can separate them, and one only that can end the agent.
 #[cold]
 fn not_escaped(line: &[u8], start: usize) -> Result<(Range<usize>, Range<usize>), &'static str> {
-    let last = memchr::memrchr(b'"', line).filter(|last| *last > start).ok_or("no agent after the referer")?;
+    let last = memchr::memrchr(b'"', line)
+        .filter(|last| *last > start)
+        .ok_or("no agent after the referer")?;
     let both = &line[start..last];
-    let mut separators = both.windows(3).enumerate().filter(|(_, three)| *three == b"\" \"").map(|(at, _)| start + at);
+    let mut separators = both
+        .windows(3)
+        .enumerate()
+        .filter(|(_, three)| *three == b"\" \"")
+        .map(|(at, _)| start + at);
     let separator = separators.next().ok_or("no agent after the referer")?;
     let (referer, agent) = (start..separator, separator + 3..last);
     // A quote before a space could end the agent, too.
     let first = quoted(line, agent.start).end;
     let is_within = first == last || line.get(first + 1) != Some(&b' ');
     let is_end = line.get(last + 1).is_none_or(|byte| *byte == b' ') && !both.ends_with(b"\\");
-    if separators.next().is_none() && is_within && is_end { Ok((referer, agent)) } else { Err(NOT_ESCAPED) }
+    if separators.next().is_none() && is_within && is_end {
+        Ok((referer, agent))
+    } else {
+        Err(NOT_ESCAPED)
+    }
 }
 
 /// Returns true if what follows the agent can be passed over: quoted addresses, numbers or `-`, and
 /// then words without quotes.
 fn is_passed_over(mut rest: &[u8]) -> bool {
     while let Some(field) = rest.strip_prefix(b" \"") {
-        let Some(end) = memchr::memchr(b'"', field).filter(|end| is_addresses_or_number(&field[..*end])) else { return false };
+        let Some(end) =
+            memchr::memchr(b'"', field).filter(|end| is_addresses_or_number(&field[..*end]))
+        else {
+            return false;
+        };
         rest = &field[end + 1..];
     }
     rest.is_empty() || rest.starts_with(b" ") && memchr::memchr(b'"', rest).is_none()
@@ -229,8 +263,11 @@ fn is_passed_over(mut rest: &[u8]) -> bool {
 /// Returns true if the text is `-`, a number, or a list of addresses, as a field that follows the
 /// agent is.
 fn is_addresses_or_number(text: &[u8]) -> bool {
-    let is_number = |text: &[u8]| !text.is_empty() && text.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
-    let is_one = |item: &[u8]| item == b"unknown" || item == b"-" || is_number(item) || is_address(item);
+    let is_number = |text: &[u8]| {
+        !text.is_empty() && text.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+    };
+    let is_one =
+        |item: &[u8]| item == b"unknown" || item == b"-" || is_number(item) || is_address(item);
     text.split(|byte| *byte == b',').all(|item| is_one(item.trim_ascii()))
 }
 
@@ -239,12 +276,16 @@ fn is_addresses_or_number(text: &[u8]) -> bool {
 pub(crate) fn is_certain(line: &[u8]) -> bool {
     let Ok(parsed) = parse(line) else { return false };
     let [_, ident, _, time, method, _, _, status, _, referer, _] = &parsed.ranges;
-    let [ident, time, status, referer] = [ident, time, status, referer].map(|range| &line[range.clone()]);
+    let [ident, time, status, referer] =
+        [ident, time, status, referer].map(|range| &line[range.clone()]);
     // What stands where the request should be when a client sends something else: nothing, or
     // escaped bytes.
-    let is_request =
-        !method.is_empty() || [&b"] \"-\" "[..], b"] \"\" ", b"] \"\\"].iter().any(|no| memchr::memmem::find(line, no).is_some());
-    let is_referer = referer.is_empty() || referer.starts_with(b"/") || memchr::memchr(b':', referer).is_some();
+    let is_request = !method.is_empty()
+        || [&b"] \"-\" "[..], b"] \"\" ", b"] \"\\"]
+            .iter()
+            .any(|no| memchr::memmem::find(line, no).is_some());
+    let is_referer =
+        referer.is_empty() || referer.starts_with(b"/") || memchr::memchr(b':', referer).is_some();
     let is_ident = memchr::memchr2(b'.', b':', ident).is_none();
     is_ident && is_time(time) && is_request && matches!(status, [b'1'..=b'5', ..]) && is_referer
 }
@@ -260,14 +301,17 @@ pub(crate) fn readable(line: &[u8]) -> Option<Format> {
 pub(crate) fn is_certain_with_vhost(line: &[u8]) -> bool {
     let Ok(host_at) = after_vhost(line) else { return false };
     let mut parts = line[..host_at - 1].rsplitn(2, |byte| *byte == b':');
-    let is_port = parts.next().is_some_and(|port| !port.is_empty() && port.iter().all(u8::is_ascii_digit));
+    let is_port =
+        parts.next().is_some_and(|port| !port.is_empty() && port.iter().all(u8::is_ascii_digit));
     is_port && parts.next().is_some_and(|host| !host.is_empty()) && is_certain(&line[host_at..])
 }
 
 /// Returns true for `10/Oct/2000:13:55:36 -0700`, with or without a fraction of the second.
 fn is_time(text: &[u8]) -> bool {
     const PATTERN: &[u8] = b"00/Aaa/0000:00:00:00";
-    let (Some(time), Some(rest)) = (text.get(..PATTERN.len()), text.get(PATTERN.len()..)) else { return false };
+    let (Some(time), Some(rest)) = (text.get(..PATTERN.len()), text.get(PATTERN.len()..)) else {
+        return false;
+    };
     let fits = |(byte, pattern): (&u8, &u8)| match pattern {
         b'0' => byte.is_ascii_digit(),
         b'A' => byte.is_ascii_uppercase(),
@@ -303,7 +347,11 @@ fn word(line: &[u8], start: usize) -> Range<usize> {
 
 /// The digits of a number without leading zeros, or an empty range for `-`; `None` for anything
 /// else.
-fn number(line: &[u8], range: &Range<usize>, digits: std::ops::RangeInclusive<usize>) -> Option<Range<usize>> {
+fn number(
+    line: &[u8],
+    range: &Range<usize>,
+    digits: std::ops::RangeInclusive<usize>,
+) -> Option<Range<usize>> {
     let text = &line[range.clone()];
     if text == b"-" {
         return Some(0..0);
@@ -323,8 +371,13 @@ fn present(line: &[u8], range: Range<usize>) -> Range<usize> {
 fn split_request(line: &[u8], request: &Range<usize>) -> [Range<usize>; 3] {
     let text = &line[request.clone()];
     let nothing = [0..0, 0..0, 0..0];
-    let Some(method_len) = memchr::memchr(b' ', text).filter(|end| *end > 0) else { return nothing };
-    if !text[..method_len].iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_')) {
+    let Some(method_len) = memchr::memchr(b' ', text).filter(|end| *end > 0) else {
+        return nothing;
+    };
+    if !text[..method_len]
+        .iter()
+        .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
+    {
         return nothing;
     }
     let method = request.start..request.start + method_len;
@@ -333,7 +386,10 @@ fn split_request(line: &[u8], request: &Range<usize>) -> [Range<usize>; 3] {
     if last_space > path_at && line[last_space + 1..request.end].starts_with(b"HTTP/") {
         return [method, path_at..last_space, last_space + 1..request.end];
     }
-    if last_space == method.end && path_at < request.end && !line[path_at..request.end].starts_with(b"HTTP/") {
+    if last_space == method.end
+        && path_at < request.end
+        && !line[path_at..request.end].starts_with(b"HTTP/")
+    {
         return [method, path_at..request.end, 0..0];
     }
     nothing
@@ -370,7 +426,10 @@ mod tests {
         );
         let common = r#"h i u [t] "-" 408 -"#;
         assert_eq!(fields(common), ["h", "i", "u", "t", "", "", "", "408", "", "", ""]);
-        assert_eq!(fields(r#"h - - [t] "GET / HTTP/1.1" 200 5 "-" "not closed'"#)[10], "not closed'");
+        assert_eq!(
+            fields(r#"h - - [t] "GET / HTTP/1.1" 200 5 "-" "not closed'"#)[10],
+            "not closed'"
+        );
         assert_eq!(fields(r#"h - - [t] "GET / HTTP/1.1" - 0 0.12"#)[7..], ["", "0", "", ""]);
     }
 
@@ -378,7 +437,12 @@ mod tests {
     fn quotes_that_are_not_escaped_are_read_where_that_is_clear() {
         let read = |end: &str| {
             let line = format!(r#"h - - [t] "GET /h HTTP/1.1" 200 5{end}"#);
-            parse(line.as_bytes()).map(|parsed| parsed.ranges[9..].iter().map(|range| line[range.clone()].to_owned()).collect::<Vec<_>>())
+            parse(line.as_bytes()).map(|parsed| {
+                parsed.ranges[9..]
+                    .iter()
+                    .map(|range| line[range.clone()].to_owned())
+                    .collect::<Vec<_>>()
+            })
         };
         let clear = [
             (r#" "-" ""echocrawl 2.0"""#, "", r#""echocrawl 2.0""#),
@@ -433,7 +497,12 @@ mod tests {
         ];
         assert_eq!(shifted.map(|line| is_certain(line.as_bytes())), [false; 3]);
         for request in ["-", "", r"\x16\x03\x01", "GET /", "OPTIONS * HTTP/1.0"] {
-            assert!(is_certain(format!(r#"h - - [07/Sep/2023:15:58:36 +0200] "{request}" 400 0"#).as_bytes()), "{request}");
+            assert!(
+                is_certain(
+                    format!(r#"h - - [07/Sep/2023:15:58:36 +0200] "{request}" 400 0"#).as_bytes()
+                ),
+                "{request}"
+            );
         }
         let other_time = r#"h - - [2025-10-25T20:00:00+00:00] "GET / HTTP/1.1" 200 5"#;
         let agent_first = r#"h - - [07/Sep/2023:15:58:36 +0200] "GET / HTTP/1.1" 200 5 "Mozilla/5.0 (X11)" "1.2.3.4""#;

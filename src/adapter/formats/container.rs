@@ -24,12 +24,21 @@ const fn with_junk(bytes: &'static [u8], name: &'static str, way_out: &'static s
     Signature { bytes, needs_junk: true, name, way_out }
 }
 
-const SQL_ENGINE: &str = "duckdb -c \"COPY (FROM 'FILE') TO '/dev/stdout' (FORMAT json)\" | streamgauge run";
+const SQL_ENGINE: &str =
+    "duckdb -c \"COPY (FROM 'FILE') TO '/dev/stdout' (FORMAT json)\" | streamgauge run";
 
 const SIGNATURES: &[Signature] = &[
     // Only inside of other compressed data: at the outside both are read.
-    signature(b"\x1f\x8b\x08", "gzip data inside of compressed data", "zcat FILE | streamgauge run"),
-    signature(b"\x28\xb5\x2f\xfd", "zstd data inside of compressed data", "zstd -dc FILE | streamgauge run"),
+    signature(
+        b"\x1f\x8b\x08",
+        "gzip data inside of compressed data",
+        "zcat FILE | streamgauge run",
+    ),
+    signature(
+        b"\x28\xb5\x2f\xfd",
+        "zstd data inside of compressed data",
+        "zstd -dc FILE | streamgauge run",
+    ),
     signature(b"\xfd7zXZ\0", "xz data", "xz -dc FILE | streamgauge run"),
     signature(b"\x5d\0\0\x80\0", "lzma data", "xz -dc FILE | streamgauge run"),
     signature(b"\x5d\0\0\0\x04", "lzma data", "xz -dc FILE | streamgauge run"),
@@ -37,7 +46,11 @@ const SIGNATURES: &[Signature] = &[
     signature(b"\x04\x22\x4d\x18", "lz4 data", "lz4 -dc FILE | streamgauge run"),
     signature(b"\xff\x06\0\0sNaPpY", "snappy data", "snzip -dc FILE | streamgauge run"),
     signature(b"\x1f\x9d", "data of compress (.Z)", "gzip -dc FILE | streamgauge run"),
-    signature(b"PK\x03\x04", "a zip archive (an .xlsx file is one, too: save it as CSV)", "unzip -p FILE | streamgauge run"),
+    signature(
+        b"PK\x03\x04",
+        "a zip archive (an .xlsx file is one, too: save it as CSV)",
+        "unzip -p FILE | streamgauge run",
+    ),
     signature(b"PK\x05\x06", "an empty zip archive", "unzip -l FILE"),
     signature(b"PK\x07\x08", "a zip archive in parts", "unzip -p FILE | streamgauge run"),
     signature(b"7z\xbc\xaf\x27\x1c", "a 7z archive", "7z x -so FILE | streamgauge run"),
@@ -47,8 +60,16 @@ const SIGNATURES: &[Signature] = &[
     with_junk(b"ORC", "an ORC file", "orc-contents FILE | streamgauge run"),
     with_junk(b"ARROW1", "an Arrow file", SQL_ENGINE),
     signature(b"Obj\x01", "an Avro file", "avro-tools tojson FILE | streamgauge run"),
-    signature(b"SQLite format 3\0", "a SQLite database", "sqlite3 -csv -header FILE 'SELECT ...' | streamgauge run"),
-    signature(b"LPKSHHRH", "a journal of systemd", "journalctl --file FILE -o json | streamgauge run"),
+    signature(
+        b"SQLite format 3\0",
+        "a SQLite database",
+        "sqlite3 -csv -header FILE 'SELECT ...' | streamgauge run",
+    ),
+    signature(
+        b"LPKSHHRH",
+        "a journal of systemd",
+        "journalctl --file FILE -o json | streamgauge run",
+    ),
     signature(b"ElfFile\0", "a Windows event log", "evtx_dump -o jsonl FILE | streamgauge run"),
 ];
 
@@ -64,8 +85,12 @@ fn is_tar(bytes: &[u8]) -> bool {
 }
 
 /// Byte order marks; UTF-32's first, since it begins with UTF-16's.
-const MARKS: &[(&[u8], &str)] =
-    &[(b"\xff\xfe\0\0", "UTF-32"), (b"\0\0\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16")];
+const MARKS: &[(&[u8], &str)] = &[
+    (b"\xff\xfe\0\0", "UTF-32"),
+    (b"\0\0\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+];
 
 /// Bytes after a signature that are not text where it needs junk.
 const JUNK_BYTES: usize = 16;
@@ -92,8 +117,12 @@ fn wide_encoding(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
         });
         all && looked.len() >= 2 * width
     };
-    let encodings = [(4, 0, "UTF-32LE"), (4, 3, "UTF-32BE"), (2, 0, "UTF-16LE"), (2, 1, "UTF-16BE")];
-    encodings.into_iter().find(|(width, letter_at, _)| is_of(*width, *letter_at)).map(|(_, _, name)| (name, ""))
+    let encodings =
+        [(4, 0, "UTF-32LE"), (4, 3, "UTF-32BE"), (2, 0, "UTF-16LE"), (2, 1, "UTF-16BE")];
+    encodings
+        .into_iter()
+        .find(|(width, letter_at, _)| is_of(*width, *letter_at))
+        .map(|(_, _, name)| (name, ""))
 }
 
 /// Returns true if the bytes are not text: not UTF-8, or with control characters that text has not.
@@ -109,19 +138,26 @@ pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
 
 /// Returns true if the bytes begin with a signature that could be text, and are too few to tell.
 pub(crate) fn needs_more(bytes: &[u8]) -> bool {
-    bytes.len() < NAMED_BYTES && SIGNATURES.iter().any(|signature| signature.needs_junk && bytes.starts_with(signature.bytes))
+    bytes.len() < NAMED_BYTES
+        && SIGNATURES
+            .iter()
+            .any(|signature| signature.needs_junk && bytes.starts_with(signature.bytes))
 }
 
 /// What a file with this beginning is, if it certainly is not text in UTF-8, and what to do with
 /// it.
 pub(crate) fn named(bytes: &[u8]) -> Option<String> {
     if let Some((encoding, why)) = wide_encoding(bytes) {
-        let message = format!("it is text in {encoding}{why}, and only UTF-8 is read: iconv -f {encoding} -t UTF-8 FILE | streamgauge run");
+        let message = format!(
+            "it is text in {encoding}{why}, and only UTF-8 is read: iconv -f {encoding} -t UTF-8 FILE | streamgauge run"
+        );
         return Some(message);
     }
     let fits = |signature: &&Signature| {
         let after = bytes.strip_prefix(signature.bytes);
-        after.is_some_and(|after| !signature.needs_junk || is_junk(&after[..after.len().min(JUNK_BYTES)]))
+        after.is_some_and(|after| {
+            !signature.needs_junk || is_junk(&after[..after.len().min(JUNK_BYTES)])
+        })
     };
     let (name, way_out) = match SIGNATURES.iter().find(fits) {
         Some(signature) => (signature.name, signature.way_out),
@@ -180,7 +216,11 @@ mod tests {
         for text in texts {
             assert_eq!(named(text), None, "{text:?}");
         }
-        assert!(needs_more(b"ORC\n") && !needs_more(b"OR") && !needs_more(&[b"ORC"[..].to_vec(), vec![b'x'; 32]].concat()));
+        assert!(
+            needs_more(b"ORC\n")
+                && !needs_more(b"OR")
+                && !needs_more(&[b"ORC"[..].to_vec(), vec![b'x'; 32]].concat())
+        );
         // What is damaged further on does not make a table something else.
         assert_eq!(named(b"ORC,count\nabcdefgh,2\n\xff\0,3\n"), None);
     }

@@ -52,7 +52,11 @@ impl CsvDecoder {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for a field that the header lacks, naming the nearest, or one
     /// that it has twice.
-    pub fn new<S: AsRef<str>>(header: &[String], fields: &[S], delimiter: u8) -> Result<Self, Error> {
+    pub fn new<S: AsRef<str>>(
+        header: &[String],
+        fields: &[S],
+        delimiter: u8,
+    ) -> Result<Self, Error> {
         let mut decoder = CsvDecoder {
             delimiter,
             quoting: Quoting::Csv,
@@ -63,10 +67,19 @@ impl CsvDecoder {
         };
         for (slot, field) in fields.iter().enumerate() {
             let field = field.as_ref();
-            let mut columns = header.iter().enumerate().filter(|(_, name)| *name == field).map(|(column, _)| column);
-            let column = columns.next().ok_or_else(|| names::unknown(field, header, "the header has"))?;
+            let mut columns = header
+                .iter()
+                .enumerate()
+                .filter(|(_, name)| *name == field)
+                .map(|(column, _)| column);
+            let column =
+                columns.next().ok_or_else(|| names::unknown(field, header, "the header has"))?;
             if let Some(other) = columns.next() {
-                let message = format!("the header has the field {field:?} twice, as columns {} and {}", column + 1, other + 1);
+                let message = format!(
+                    "the header has the field {field:?} twice, as columns {} and {}",
+                    column + 1,
+                    other + 1
+                );
                 return Err(Error::invalid(message));
             }
             match decoder.slots[column] {
@@ -88,14 +101,24 @@ impl CsvDecoder {
     ///
     /// # Errors
     /// The flaw, and the offset at which reading goes on.
-    pub(crate) fn record(&mut self, bytes: &[u8], start: usize, row: &mut Row) -> Result<usize, (Flaw, usize)> {
+    pub(crate) fn record(
+        &mut self,
+        bytes: &[u8],
+        start: usize,
+        row: &mut Row,
+    ) -> Result<usize, (Flaw, usize)> {
         let (mut at, mut column) = (start, 0);
         self.quoted = false;
         loop {
             let end = if bytes.get(at) == Some(&b'"') {
                 match self.set_after_quote(bytes, (at, column), row) {
                     Some(end) => end,
-                    None => return Err((Flaw::QuoteNotClosed { field: column + 1 }, line_end(bytes, start) + 1)),
+                    None => {
+                        return Err((
+                            Flaw::QuoteNotClosed { field: column + 1 },
+                            line_end(bytes, start) + 1,
+                        ));
+                    }
                 }
             } else {
                 let end = field_stop(bytes, at, self.delimiter);
@@ -109,7 +132,11 @@ impl CsvDecoder {
             }
         }
         let at = at.min(bytes.len());
-        if column == self.slots.len() { Ok(at) } else { Err((Flaw::FieldCount { found: column, expected: self.slots.len() }, at)) }
+        if column == self.slots.len() {
+            Ok(at)
+        } else {
+            Err((Flaw::FieldCount { found: column, expected: self.slots.len() }, at))
+        }
     }
 
     /// How many lines the record read last took, given its bytes.
@@ -129,7 +156,12 @@ impl CsvDecoder {
     /// Sets the field that begins with a quote at `at`; returns the offset of what ends it, or
     /// `None` if the quote is not closed.
     #[inline]
-    fn set_after_quote(&mut self, bytes: &[u8], (at, column): (usize, usize), row: &mut Row) -> Option<usize> {
+    fn set_after_quote(
+        &mut self,
+        bytes: &[u8],
+        (at, column): (usize, usize),
+        row: &mut Row,
+    ) -> Option<usize> {
         match self.quoting.field(bytes, at, self.delimiter) {
             Some(field) => {
                 self.quoted |= self.quoting == Quoting::Csv;
@@ -200,7 +232,12 @@ fn quoted_field(bytes: &[u8], open_at: usize, delimiter: u8) -> Option<QuotedFie
         at = quote_at + 2;
     };
     let end = field_stop(bytes, close_at + 1, delimiter);
-    Some(QuotedField { inside: open_at + 1..close_at, tail: without_return(bytes, close_at + 1, end), doubled, end })
+    Some(QuotedField {
+        inside: open_at + 1..close_at,
+        tail: without_return(bytes, close_at + 1, end),
+        doubled,
+        end,
+    })
 }
 
 impl Quoting {
@@ -213,7 +250,8 @@ impl Quoting {
             Quoting::Certain => {
                 let line = &bytes[..line_end(bytes, open_at)];
                 let field = quoted_field(line, open_at, delimiter)?;
-                let is_needed = field.doubled || memchr::memchr(delimiter, &bytes[field.inside.clone()]).is_some();
+                let is_needed = field.doubled
+                    || memchr::memchr(delimiter, &bytes[field.inside.clone()]).is_some();
                 (field.tail.is_empty() && is_needed).then_some(field)
             }
         }
@@ -230,7 +268,11 @@ pub(crate) fn quoting(bytes: &[u8], delimiter: u8) -> Quoting {
     let (mut at, mut is_quoted) = (0, false);
     loop {
         let end = if line.get(at) == Some(&b'"') {
-            let Some(field) = quoted_field(line, at, delimiter).filter(|field| field.tail.is_empty()) else { return Quoting::Certain };
+            let Some(field) =
+                quoted_field(line, at, delimiter).filter(|field| field.tail.is_empty())
+            else {
+                return Quoting::Certain;
+            };
             is_quoted = true;
             field.end
         } else {
@@ -247,7 +289,11 @@ pub(crate) fn quoting(bytes: &[u8], delimiter: u8) -> Quoting {
 #[inline]
 fn without_return(bytes: &[u8], start: usize, end: usize) -> Range<usize> {
     let before_newline = bytes.get(end).is_none_or(|byte| *byte == b'\n');
-    if before_newline && end > start && bytes.get(end - 1) == Some(&b'\r') { start..end - 1 } else { start..end }
+    if before_newline && end > start && bytes.get(end - 1) == Some(&b'\r') {
+        start..end - 1
+    } else {
+        start..end
+    }
 }
 
 /// The first offset from `at` on with the delimiter or a newline, or the end.
@@ -260,7 +306,9 @@ fn field_stop(bytes: &[u8], mut at: usize, delimiter: u8) -> usize {
     // Fields are short usually: a word at a time in a register beats a call of memchr.
     while let Some(chunk) = bytes.get(at..).and_then(|ahead| ahead.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*chunk);
-        let hits = ((word ^ delimiters).wrapping_sub(ONES) | (word ^ NEWLINES).wrapping_sub(ONES)) & !word & HIGHS;
+        let hits = ((word ^ delimiters).wrapping_sub(ONES) | (word ^ NEWLINES).wrapping_sub(ONES))
+            & !word
+            & HIGHS;
         if hits != 0 {
             return at + hits.trailing_zeros() as usize / 8;
         }
@@ -278,11 +326,16 @@ fn line_end(bytes: &[u8], start: usize) -> usize {
 
 /// The fields of the first record as text, and the offset after its line end; `None` if a quote is
 /// not closed.
-pub(crate) fn first_record(bytes: &[u8], delimiter: u8, quoting: Quoting) -> Option<(Vec<String>, usize)> {
+pub(crate) fn first_record(
+    bytes: &[u8],
+    delimiter: u8,
+    quoting: Quoting,
+) -> Option<(Vec<String>, usize)> {
     let (mut fields, mut at) = (Vec::new(), 0);
     let mut text = String::new();
     loop {
-        let quoted = if bytes.get(at) == Some(&b'"') { quoting.field(bytes, at, delimiter) } else { None };
+        let quoted =
+            if bytes.get(at) == Some(&b'"') { quoting.field(bytes, at, delimiter) } else { None };
         let end = if let Some(field) = quoted {
             field.write_text(bytes, &mut text);
             fields.push(text.clone());
@@ -291,7 +344,8 @@ pub(crate) fn first_record(bytes: &[u8], delimiter: u8, quoting: Quoting) -> Opt
             return None;
         } else {
             let end = field_stop(bytes, at, delimiter);
-            fields.push(String::from_utf8_lossy(&bytes[without_return(bytes, at, end)]).into_owned());
+            fields
+                .push(String::from_utf8_lossy(&bytes[without_return(bytes, at, end)]).into_owned());
             end
         };
         at = end + 1;
@@ -368,7 +422,9 @@ pub(crate) fn header(beginning: Beginning<'_>, delimiter: u8) -> Result<Option<H
     if bytes.is_empty() {
         return Ok(beginning.is_all().then(|| HeaderLine { names: Vec::new(), quoting }));
     }
-    let unreadable = |what: &str| Err(Error::new(ErrorKind::Parse, format!("the header line cannot be read: {what}")));
+    let unreadable = |what: &str| {
+        Err(Error::new(ErrorKind::Parse, format!("the header line cannot be read: {what}")))
+    };
     let record = first_record(bytes, delimiter, quoting);
     let ends = record.as_ref().is_some_and(|(_, len)| bytes.get(len - 1) == Some(&b'\n'));
     if !ends && !beginning.is_all() {
@@ -382,7 +438,9 @@ pub(crate) fn header(beginning: Beginning<'_>, delimiter: u8) -> Result<Option<H
         return unreadable(&format!("it is longer than {} bytes", bytes.len()));
     }
     if let Some(way_out) = stray_return(&names) {
-        return unreadable(&format!("it has a carriage return (\\r) that is not part of a line end: {way_out}"));
+        return unreadable(&format!(
+            "it has a carriage return (\\r) that is not part of a line end: {way_out}"
+        ));
     }
     if let [name] = &names[..]
         && name.starts_with('#')
@@ -398,8 +456,13 @@ pub(crate) fn header(beginning: Beginning<'_>, delimiter: u8) -> Result<Option<H
 fn stray_return(names: &[String]) -> Option<&'static str> {
     let is_stray = |name: &&String| name.split("\r\n").any(|part| part.contains('\r'));
     let stray = names.iter().find(is_stray)?;
-    let is_at_end = names.last() == Some(stray) && stray.trim_end_matches('\r').find('\r').is_none();
-    Some(if is_at_end { "tr -d '\\r' < FILE | streamgauge run" } else { "tr '\\r' '\\n' < FILE | streamgauge run" })
+    let is_at_end =
+        names.last() == Some(stray) && stray.trim_end_matches('\r').find('\r').is_none();
+    Some(if is_at_end {
+        "tr -d '\\r' < FILE | streamgauge run"
+    } else {
+        "tr '\\r' '\\n' < FILE | streamgauge run"
+    })
 }
 
 /// The bytes after blank lines in front.

@@ -47,7 +47,9 @@ struct Records {
 /// Judges the first record. `is_last` says that no more bytes will be looked at, `is_whole` that
 /// there are no more.
 pub(crate) fn judge(bytes: &[u8], delimiter: u8, (is_last, is_whole): (bool, bool)) -> Header {
-    let Some(Records { header, rows }) = records(bytes, delimiter, is_whole) else { return Header::NoTable };
+    let Some(Records { header, rows }) = records(bytes, delimiter, is_whole) else {
+        return Header::NoTable;
+    };
     if header.len() < 2 {
         return Header::NoTable;
     }
@@ -69,9 +71,15 @@ pub(crate) fn judge(bytes: &[u8], delimiter: u8, (is_last, is_whole): (bool, boo
 /// twice.
 pub(crate) fn has_fields(bytes: &[u8], delimiter: u8, fields: &[String]) -> bool {
     let bytes = csv::without_blank_lines(bytes);
-    let Some((header, next)) = csv::first_record(bytes, delimiter, csv::quoting(bytes, delimiter)) else { return false };
+    let Some((header, next)) = csv::first_record(bytes, delimiter, csv::quoting(bytes, delimiter))
+    else {
+        return false;
+    };
     let is_line = next == bytes.len() || bytes.get(next - 1) == Some(&b'\n');
-    is_line && header.len() >= 2 && are_different(&header) && fields.iter().all(|field| header.contains(field))
+    is_line
+        && header.len() >= 2
+        && are_different(&header)
+        && fields.iter().all(|field| header.contains(field))
 }
 
 /// The name of the one column, if the text could be a table of one: a word over values.
@@ -79,9 +87,11 @@ pub(crate) fn only_column(bytes: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(bytes).ok()?;
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let name = lines.next()?;
-    let is_word = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '"')) && !is_value(name);
+    let is_word = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '"'))
+        && !is_value(name);
     let mut below = lines.peekable();
-    (is_word && below.peek().is_some() && below.all(is_value)).then(|| name.trim_matches('"').to_owned())
+    (is_word && below.peek().is_some() && below.all(is_value))
+        .then(|| name.trim_matches('"').to_owned())
 }
 
 /// The whole records, but for blank lines.
@@ -94,7 +104,9 @@ fn records(bytes: &[u8], delimiter: u8, is_whole: bool) -> Option<Records> {
             at += len;
             continue;
         }
-        let Some((record, len)) = csv::first_record(&bytes[at..], delimiter, quoting) else { break };
+        let Some((record, len)) = csv::first_record(&bytes[at..], delimiter, quoting) else {
+            break;
+        };
         at += len;
         // The last one may be cut off.
         if at < bytes.len() || is_whole || bytes.ends_with(b"\n") {
@@ -112,7 +124,8 @@ fn are_different(names: &[String]) -> bool {
 }
 
 fn are_names(header: &[String], rows: &[Vec<String>]) -> bool {
-    let below = |column: usize| rows.iter().filter_map(move |row| row.get(column)).map(|cell| cell.trim());
+    let below =
+        |column: usize| rows.iter().filter_map(move |row| row.get(column)).map(|cell| cell.trim());
     let mut figures = Vec::new();
     for (column, name) in header.iter().map(|name| name.trim()).enumerate() {
         if name.is_empty() {
@@ -126,9 +139,13 @@ fn are_names(header: &[String], rows: &[Vec<String>]) -> bool {
         }
     }
     let years = figures.iter().map(|(_, name)| year(name)).collect::<Option<Vec<_>>>();
-    let are_steps = years.is_some_and(|years| are_equal_steps(&years) && years.len() < header.len());
-    let over_others = |column: usize| below(column).any(|cell| year(cell).is_none() && is_figure(cell));
-    are_different(header) && (figures.is_empty() || are_steps && figures.iter().all(|(column, _)| over_others(*column)))
+    let are_steps =
+        years.is_some_and(|years| are_equal_steps(&years) && years.len() < header.len());
+    let over_others =
+        |column: usize| below(column).any(|cell| year(cell).is_none() && is_figure(cell));
+    are_different(header)
+        && (figures.is_empty()
+            || are_steps && figures.iter().all(|(column, _)| over_others(*column)))
 }
 
 fn year(text: &str) -> Option<u32> {
@@ -143,7 +160,8 @@ fn are_equal_steps(years: &[u32]) -> bool {
 
 /// Returns true if the text can be a name. Figures are judged before.
 fn is_name(text: &str) -> bool {
-    let is_control = text.contains(|c: char| c.is_control() && c != '\n') || text.contains(char::REPLACEMENT_CHARACTER);
+    let is_control = text.contains(|c: char| c.is_control() && c != '\n')
+        || text.contains(char::REPLACEMENT_CHARACTER);
     let is_boolean = ["true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word));
     !is_control
         && !is_boolean
@@ -156,11 +174,15 @@ fn is_name(text: &str) -> bool {
 /// Returns true if a name could as well be a part of a sentence or of a log line.
 fn is_part_of_sentence(name: &str) -> bool {
     let is_end = name.contains(' ') && name.ends_with(['.', '!', ';']);
-    is_end || name.starts_with([' ', '[', '<', '{', '\'']) || name.contains(": ") || name.contains("  ")
+    is_end
+        || name.starts_with([' ', '[', '<', '{', '\''])
+        || name.contains(": ")
+        || name.contains("  ")
 }
 
 fn is_marker(text: &str) -> bool {
-    const MARKERS: &[&str] = &["-", "?", "\\n", "na", "n/a", "nan", "null", "none", "nil", "inf", "unknown"];
+    const MARKERS: &[&str] =
+        &["-", "?", "\\n", "na", "n/a", "nan", "null", "none", "nil", "inf", "unknown"];
     text.is_empty() || MARKERS.iter().any(|marker| text.eq_ignore_ascii_case(marker))
 }
 
@@ -172,8 +194,15 @@ pub(crate) fn has_time_of_day(text: &[u8]) -> bool {
 /// Returns true if all fields of the column are values where they are not missing, one at least is
 /// there, and the name is of another kind.
 fn is_contrast(header: &[String], rows: &[Vec<String>], column: usize) -> bool {
-    let mut cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.trim()).filter(|cell| !is_marker(cell)).peekable();
-    let (Some(name), Some(_)) = (header.get(column).map(|name| name.trim()), cells.peek()) else { return false };
+    let mut cells = rows
+        .iter()
+        .filter_map(|row| row.get(column))
+        .map(|cell| cell.trim())
+        .filter(|cell| !is_marker(cell))
+        .peekable();
+    let (Some(name), Some(_)) = (header.get(column).map(|name| name.trim()), cells.peek()) else {
+        return false;
+    };
     // That years are over other figures is known.
     match is_value(name) && year(name).is_none() {
         true => is_measure(name) && cells.all(is_figure),
@@ -184,9 +213,30 @@ fn is_contrast(header: &[String], rows: &[Vec<String>], column: usize) -> bool {
 /// Returns true if the text is made of digits and signs, and of the words of times.
 fn is_figure(text: &str) -> bool {
     const WORDS: &[&str] = &["t", "z", "e", "am", "pm", "utc", "gmt"];
-    let is_sign =
-        |c: char| matches!(c, '+' | '-' | '.' | ',' | ':' | '/' | ' ' | '%' | '\'' | '_' | '(' | ')' | '$' | '€' | '£' | '¥' | '−');
-    let is_word = |word: &str| WORDS.iter().any(|known| word.eq_ignore_ascii_case(known)) || is_month_or_weekday(word);
+    let is_sign = |c: char| {
+        matches!(
+            c,
+            '+' | '-'
+                | '.'
+                | ','
+                | ':'
+                | '/'
+                | ' '
+                | '%'
+                | '\''
+                | '_'
+                | '('
+                | ')'
+                | '$'
+                | '€'
+                | '£'
+                | '¥'
+                | '−'
+        )
+    };
+    let is_word = |word: &str| {
+        WORDS.iter().any(|known| word.eq_ignore_ascii_case(known)) || is_month_or_weekday(word)
+    };
     let first_word: String = text.chars().take_while(|c| c.is_alphabetic()).collect();
     let begins = first_word.is_empty() || is_month_or_weekday(&first_word);
     begins
@@ -225,7 +275,10 @@ fn is_month_or_weekday(word: &str) -> bool {
 /// Returns true if the text reads like a value and not like a name.
 fn is_value(text: &str) -> bool {
     let is_boolean = ["true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word));
-    let is_mail = text.split_once('@').is_some_and(|(before, after)| !before.is_empty() && after.contains('.')) && !text.contains(' ');
+    let is_mail = text
+        .split_once('@')
+        .is_some_and(|(before, after)| !before.is_empty() && after.contains('.'))
+        && !text.contains(' ');
     let is_place = text.starts_with('/') || text.contains("://");
     is_figure(text) || is_boolean || is_mail || is_place || is_measure(text) || is_hexadecimal(text)
 }
@@ -234,7 +287,9 @@ fn is_value(text: &str) -> bool {
 fn is_measure(text: &str) -> bool {
     let figure = text.trim_end_matches(|c: char| c.is_alphabetic());
     let unit = text.len() - figure.len();
-    figure.starts_with(|c: char| c.is_ascii_digit()) && (1..=3).contains(&unit) && is_figure(figure.trim_end())
+    figure.starts_with(|c: char| c.is_ascii_digit())
+        && (1..=3).contains(&unit)
+        && is_figure(figure.trim_end())
 }
 
 /// Returns true for the text of a hash, an identifier or an address of IPv6.
@@ -304,7 +359,10 @@ mod tests {
         for text in texts {
             assert_ne!(header_of(text), Header::Certain, "{text:?}");
         }
-        assert_eq!(header_of("name,city\nanna,berlin\n"), Header::Possible(vec!["name".into(), "city".into()]));
+        assert_eq!(
+            header_of("name,city\nanna,berlin\n"),
+            Header::Possible(vec!["name".into(), "city".into()])
+        );
         assert_eq!(header_of("alice,5\nbob,6\n"), Header::Values);
         assert_eq!(header_of("a,b\n1\n"), Header::Ragged(vec!["a".into(), "b".into()]));
         assert_eq!(header_of("Hello, world\n1\n"), Header::NoTable);
@@ -320,7 +378,10 @@ mod tests {
 
     #[test]
     fn one_column_is_a_word_over_values() {
-        assert_eq!(only_column(b"t\n2024-01-01T00:00:00Z\n2024-01-01T00:00:01Z\n").as_deref(), Some("t"));
+        assert_eq!(
+            only_column(b"t\n2024-01-01T00:00:00Z\n2024-01-01T00:00:01Z\n").as_deref(),
+            Some("t")
+        );
         for text in ["started\nstopped\n", "1\n2\n", "t\n", "a b\n1\n"] {
             assert_eq!(only_column(text.as_bytes()), None, "{text:?}");
         }
@@ -332,7 +393,13 @@ mod tests {
             let fields: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
             has_fields(text.as_bytes(), b',', &fields)
         };
-        assert!(has("name,city\n", &["city"]) && has("name,city\nanna,berlin\n", &["city", "name"]));
-        assert!(!has("name,city\n", &["town"]) && !has("name\n", &["name"]) && !has("name,name\n", &["name"]));
+        assert!(
+            has("name,city\n", &["city"]) && has("name,city\nanna,berlin\n", &["city", "name"])
+        );
+        assert!(
+            !has("name,city\n", &["town"])
+                && !has("name\n", &["name"])
+                && !has("name,name\n", &["name"])
+        );
     }
 }

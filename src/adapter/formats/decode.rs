@@ -77,7 +77,12 @@ impl Records<'_> {
     /// Decodes one after the other into the row and gives each to `take`, until that refuses. Gives
     /// the lines.
     #[inline(always)]
-    pub(crate) fn decode<T: TakeRecords>(self, decoder: &mut Decoder, row: &mut Row, take: &mut T) -> Result<u64, T::Stop> {
+    pub(crate) fn decode<T: TakeRecords>(
+        self,
+        decoder: &mut Decoder,
+        row: &mut Row,
+        take: &mut T,
+    ) -> Result<u64, T::Stop> {
         let (block, mut framed) = (Opened::of(self.block), self.framed);
         let mut cursor = Cursor { offset: self.from, lines: 0 };
         if let Decoder::JsonLines(scanner) = decoder {
@@ -128,12 +133,24 @@ pub(crate) enum OtherDecoder {
 impl Decoder {
     /// Decodes the record at the cursor and moves the cursor after it: the record is in the row, or
     /// what is wrong with it is said. `None` for a blank line, and for the header.
-    pub(crate) fn record(&mut self, block: &Block, framing: &mut Framed, cursor: &mut Cursor, row: &mut Row) -> Option<Result<(), Flaw>> {
+    pub(crate) fn record(
+        &mut self,
+        block: &Block,
+        framing: &mut Framed,
+        cursor: &mut Cursor,
+        row: &mut Row,
+    ) -> Option<Result<(), Flaw>> {
         self.next_record(Opened::of(block), framing, cursor, row)
     }
 
     #[inline(always)]
-    fn next_record(&mut self, block: Opened<'_>, framing: &mut Framed, cursor: &mut Cursor, row: &mut Row) -> Option<Result<(), Flaw>> {
+    fn next_record(
+        &mut self,
+        block: Opened<'_>,
+        framing: &mut Framed,
+        cursor: &mut Cursor,
+        row: &mut Row,
+    ) -> Option<Result<(), Flaw>> {
         let (bytes, start) = (block.bytes, *cursor);
         let decoded = self.next(block, cursor, row);
         if decoded == Decoded::Blank || std::mem::take(&mut framing.header) {
@@ -211,12 +228,18 @@ impl OtherDecoder {
 /// Takes back all but the first line of a record: of one that is too long only that is given up, as
 /// the block reader does.
 fn first_line_only(bytes: &[u8], start: Cursor, cursor: &mut Cursor) {
-    let end = memchr::memchr(b'\n', &bytes[start.offset..]).map_or(bytes.len(), |end| start.offset + end + 1);
+    let end = memchr::memchr(b'\n', &bytes[start.offset..])
+        .map_or(bytes.len(), |end| start.offset + end + 1);
     *cursor = Cursor { offset: end, lines: start.lines + 1 };
 }
 
 #[inline(always)]
-fn json(scanner: &mut JsonScanner, block: Opened<'_>, cursor: &mut Cursor, row: &mut Row) -> Decoded {
+fn json(
+    scanner: &mut JsonScanner,
+    block: Opened<'_>,
+    cursor: &mut Cursor,
+    row: &mut Row,
+) -> Decoded {
     match scanner.follow(block.block, block.bytes, cursor.offset, row) {
         Ok(end) => {
             *cursor = Cursor { offset: end + 1, lines: cursor.lines + 1 };
@@ -228,7 +251,12 @@ fn json(scanner: &mut JsonScanner, block: Opened<'_>, cursor: &mut Cursor, row: 
 
 /// Reads a line that is not like the one before.
 #[inline(never)]
-fn json_on(scanner: &mut JsonScanner, (bytes, followed): (&[u8], Followed), cursor: &mut Cursor, row: &mut Row) -> Decoded {
+fn json_on(
+    scanner: &mut JsonScanner,
+    (bytes, followed): (&[u8], Followed),
+    cursor: &mut Cursor,
+    row: &mut Row,
+) -> Decoded {
     let start = cursor.offset;
     let (end, decoded) = match scanner.scan_on(bytes, followed, row) {
         Ok(Scanned::Record(end)) => (end, Decoded::Record),
@@ -242,7 +270,12 @@ fn json_on(scanner: &mut JsonScanner, (bytes, followed): (&[u8], Followed), curs
     decoded
 }
 
-fn csv_record(decoder: &mut CsvDecoder, block: Opened<'_>, cursor: &mut Cursor, row: &mut Row) -> Decoded {
+fn csv_record(
+    decoder: &mut CsvDecoder,
+    block: Opened<'_>,
+    cursor: &mut Cursor,
+    row: &mut Row,
+) -> Decoded {
     let (bytes, start) = (block.bytes, cursor.offset);
     row.begin_in(block.block);
     if let Some(len) = csv::blank_line(&bytes[start..]) {

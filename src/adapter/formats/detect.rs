@@ -77,12 +77,22 @@ pub(crate) fn detect(beginning: Beginning<'_>, fields: &[String]) -> Option<Dete
             continue;
         }
         let is_last = lines.balanced >= LINES || lines.all >= LINES_IN_QUOTES;
-        let looked = Looked { bytes: &beginning.bytes[..lines.end], lines: lines.all, is_last, is_whole: false };
+        let looked = Looked {
+            bytes: &beginning.bytes[..lines.end],
+            lines: lines.all,
+            is_last,
+            is_whole: false,
+        };
         if let Some(detected) = looked.judge(fields) {
             return Some(detected);
         }
     }
-    let looked = Looked { bytes: beginning.bytes, lines: lines.all + 1, is_last: true, is_whole: beginning.is_whole };
+    let looked = Looked {
+        bytes: beginning.bytes,
+        lines: lines.all + 1,
+        is_last: true,
+        is_whole: beginning.is_whole,
+    };
     beginning.is_all().then(|| looked.judge_last(fields))
 }
 
@@ -90,7 +100,8 @@ pub(crate) fn detect(beginning: Beginning<'_>, fields: &[String]) -> Option<Dete
 /// is certainly not text is refused.
 pub(crate) fn check(beginning: Beginning<'_>, named: Format) -> Option<Detected> {
     let blank = beginning.bytes.len() - without_blank_lines(beginning.bytes).len();
-    let mut ends = memchr::memchr_iter(b'\n', &beginning.bytes[blank..]).map(|newline| blank + newline + 1);
+    let mut ends =
+        memchr::memchr_iter(b'\n', &beginning.bytes[blank..]).map(|newline| blank + newline + 1);
     let end = ends.find(|end| !container::needs_more(&beginning.bytes[..*end]));
     if end.is_none() && !beginning.is_all() {
         return None;
@@ -166,13 +177,17 @@ impl<'a> Looked<'a> {
 
     /// What the input is, when no more of it will be looked at.
     fn judge_last(self, fields: &[String]) -> Detected {
-        let refused = container::named(self.bytes).or_else(|| returns_alone(self.bytes)).or_else(|| self.doubled_returns());
+        let refused = container::named(self.bytes)
+            .or_else(|| returns_alone(self.bytes))
+            .or_else(|| self.doubled_returns());
         if let Some(refused) = refused.or_else(|| self.json_to_be_cut()) {
             return Detected::Refused(refused);
         }
-        let is_object = |line: &[u8]| matches!(json_text::look(line.trim_ascii_start()), JsonText::Line);
+        let is_object =
+            |line: &[u8]| matches!(json_text::look(line.trim_ascii_start()), JsonText::Line);
         let begins_an_object = self.text().trim_ascii_start().starts_with(b"{");
-        if begins_an_object && (self.json() == JsonText::Unfinished || self.lines().any(is_object)) {
+        if begins_an_object && (self.json() == JsonText::Unfinished || self.lines().any(is_object))
+        {
             return Detected::Certain(Format::JsonLines);
         }
         if let Some(format) = access_log(self.first_line()) {
@@ -192,8 +207,12 @@ impl<'a> Looked<'a> {
     fn json_to_be_cut(self) -> Option<String> {
         let (what, way_out) = match self.json() {
             JsonText::Array => ("an array", "jq -c '.[]' FILE | streamgauge run"),
-            JsonText::OverLines => ("one object over several lines", "jq -c . FILE | streamgauge run"),
-            JsonText::SeveralOnALine => ("several objects on a line", "jq -c . FILE | streamgauge run"),
+            JsonText::OverLines => {
+                ("one object over several lines", "jq -c . FILE | streamgauge run")
+            }
+            JsonText::SeveralOnALine => {
+                ("several objects on a line", "jq -c . FILE | streamgauge run")
+            }
             JsonText::Line | JsonText::Unfinished | JsonText::No => return None,
         };
         Some(format!("it begins with {what}, and JSON is read as one object a line: {way_out}"))
@@ -201,7 +220,10 @@ impl<'a> Looked<'a> {
 
     /// Why lines that end with two carriage returns are refused.
     fn doubled_returns(self) -> Option<String> {
-        let mut ends = self.text().split_inclusive(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+        let mut ends = self
+            .text()
+            .split_inclusive(|byte| *byte == b'\n')
+            .filter(|line| !line.trim_ascii().is_empty());
         let is_doubled = ends.next().is_some_and(|line| line.ends_with(b"\r\r\n"));
         is_doubled.then(|| "its lines end with two carriage returns (\\r\\r\\n): tr -d '\\r' < FILE | streamgauge run".to_owned())
     }
@@ -210,7 +232,9 @@ impl<'a> Looked<'a> {
     fn judge_access_log(self, format: Format) -> Option<Detected> {
         let others = self.lines().filter(|line| access_log(line) != Some(format)).count();
         if others > 0 {
-            let reason = format!("its first line is one of an access log and others are not; --format {format} reads those that are");
+            let reason = format!(
+                "its first line is one of an access log and others are not; --format {format} reads those that are"
+            );
             return Some(Detected::Lines(reason));
         }
         (self.lines >= ACCESS_LOG_LINES).then_some(Detected::Certain(format))
@@ -219,9 +243,11 @@ impl<'a> Looked<'a> {
     /// The table that the input certainly is.
     fn table(self, fields: &[String]) -> Option<Format> {
         // What plain lines have as well says nothing.
-        let asked: &[String] = if fields.iter().all(|field| field == "line") { &[] } else { fields };
+        let asked: &[String] =
+            if fields.iter().all(|field| field == "line") { &[] } else { fields };
         let is_table = |delimiter: u8| {
-            csv_header::judge(self.bytes, delimiter, (self.is_last, self.is_whole)) == Header::Certain
+            csv_header::judge(self.bytes, delimiter, (self.is_last, self.is_whole))
+                == Header::Certain
                 || !asked.is_empty() && csv_header::has_fields(self.bytes, delimiter, asked)
         };
         match () {
@@ -251,7 +277,9 @@ impl<'a> Looked<'a> {
                 None => "it looks like an access log, in another format than the common or combined one, which alone are read".to_owned(),
             };
         }
-        self.table_reason().unwrap_or_else(|| "it is not certainly JSON Lines, CSV or TSV with a header, or an access log".to_owned())
+        self.table_reason().unwrap_or_else(|| {
+            "it is not certainly JSON Lines, CSV or TSV with a header, or an access log".to_owned()
+        })
     }
 
     /// Why the input is not read as a table, if it is like one.
@@ -264,14 +292,21 @@ impl<'a> Looked<'a> {
         if text.starts_with(b"#") {
             let is_comment = |line: &&[u8]| line.starts_with(b"#");
             let after: Vec<&[u8]> = self.lines().skip_while(is_comment).collect();
-            let table = [b',', b'\t', b';'].into_iter().any(|delimiter| after.iter().any(|line| line.contains(&delimiter)));
-            return table.then(|| "it begins with a comment (#); without it: grep -v '^#' FILE | streamgauge run".to_owned());
+            let table = [b',', b'\t', b';']
+                .into_iter()
+                .any(|delimiter| after.iter().any(|line| line.contains(&delimiter)));
+            return table.then(|| {
+                "it begins with a comment (#); without it: grep -v '^#' FILE | streamgauge run"
+                    .to_owned()
+            });
         }
         for (delimiter, format) in [(b'\t', Format::Tsv), (b',', Format::Csv)] {
             match judge(delimiter) {
                 Header::Possible(names) => {
                     let names = shown(&names);
-                    return Some(format!("whether its first line is a header ({names}) is not certain; --format {format} reads it as one"));
+                    return Some(format!(
+                        "whether its first line is a header ({names}) is not certain; --format {format} reads it as one"
+                    ));
                 }
                 Header::Ragged(names) => {
                     let names = shown(&names);
@@ -280,23 +315,29 @@ impl<'a> Looked<'a> {
                     ));
                 }
                 Header::Values if self.lines > 1 => {
-                    return Some(format!("its lines have fields and no certain header; --format {format} takes the first line for one"));
+                    return Some(format!(
+                        "its lines have fields and no certain header; --format {format} takes the first line for one"
+                    ));
                 }
                 Header::Values | Header::NoTable | Header::Certain => {}
             }
         }
         for delimiter in [';', '|'] {
             if matches!(judge(delimiter as u8), Header::Certain | Header::Possible(_)) {
-                let way_out = format!("tr '{delimiter}' '\\t' < FILE | streamgauge run --format tsv");
+                let way_out =
+                    format!("tr '{delimiter}' '\\t' < FILE | streamgauge run --format tsv");
                 return Some(format!(
                     "it looks like a table with '{delimiter}' between the fields, where commas or tabs are read: {way_out}"
                 ));
             }
         }
         if let Some(name) = csv_header::only_column(text) {
-            return Some(format!("it looks like CSV with one column, {name}; --format csv reads it as that"));
+            return Some(format!(
+                "it looks like CSV with one column, {name}; --format csv reads it as that"
+            ));
         }
-        is_logfmt(self.first_line()).then(|| "it looks like logfmt (key=value), for which there is no format".to_owned())
+        is_logfmt(self.first_line())
+            .then(|| "it looks like logfmt (key=value), for which there is no format".to_owned())
     }
 }
 
@@ -313,7 +354,8 @@ fn access_log(line: &[u8]) -> Option<Format> {
 /// Returns true for a first line under which nothing but plain lines can be: it holds a time of
 /// day, or separates no fields, and is neither one word nor begins with a sign of another format.
 fn is_line_of_log(line: &[u8]) -> bool {
-    let is_marked = line.iter().any(|byte| matches!(byte, b'"' | b'\r')) || matches!(line.trim_ascii_start(), [b'{' | b'#', ..]);
+    let is_marked = line.iter().any(|byte| matches!(byte, b'"' | b'\r'))
+        || matches!(line.trim_ascii_start(), [b'{' | b'#', ..]);
     let separates = line.iter().any(|byte| matches!(byte, b',' | b'\t' | b';' | b'|'));
     let is_one_word = !line.trim_ascii().contains(&b' ');
     !is_marked && (csv_header::has_time_of_day(line) || !separates && !is_one_word)
@@ -321,7 +363,12 @@ fn is_line_of_log(line: &[u8]) -> bool {
 
 /// Returns true if two words of the line at least are `key=value`.
 fn is_logfmt(line: &[u8]) -> bool {
-    let is_key = |key: &[u8]| !key.is_empty() && key.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+    let is_key = |key: &[u8]| {
+        !key.is_empty()
+            && key
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+    };
     let is_pair = |word: &&[u8]| memchr::memchr(b'=', word).is_some_and(|at| is_key(&word[..at]));
     line.split(|byte| *byte == b' ').filter(is_pair).count() >= 2
 }
@@ -331,7 +378,9 @@ fn returns_alone(bytes: &[u8]) -> Option<String> {
     let is_one_line = memchr::memchr(b'\n', bytes).is_none();
     let returned = memchr::memchr(b'\r', bytes).is_some_and(|at| at + 1 < bytes.len());
     let way_out = "tr '\\r' '\\n' < FILE | streamgauge run";
-    (is_one_line && returned).then(|| format!("its lines end with carriage returns (\\r) and without newlines: {way_out}"))
+    (is_one_line && returned).then(|| {
+        format!("its lines end with carriage returns (\\r) and without newlines: {way_out}")
+    })
 }
 
 fn without_blank_lines(mut bytes: &[u8]) -> &[u8] {
@@ -345,7 +394,9 @@ fn without_blank_lines(mut bytes: &[u8]) -> &[u8] {
 
 /// The first names as they can be shown in a line.
 fn shown(names: &[String]) -> String {
-    let clipped = |name: &String| name.trim().chars().flat_map(char::escape_debug).take(30).collect::<String>();
+    let clipped = |name: &String| {
+        name.trim().chars().flat_map(char::escape_debug).take(30).collect::<String>()
+    };
     let shown: Vec<String> = names.iter().take(5).map(clipped).collect();
     format!("{}{}", shown.join(", "), if names.len() > shown.len() { ", ..." } else { "" })
 }

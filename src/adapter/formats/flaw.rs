@@ -54,11 +54,17 @@ impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Flaw::Json { what, column } => write!(f, "invalid JSON: {what}, column {column}"),
-            Flaw::FieldCount { found, expected } => write!(f, "{found} fields where the header has {expected}"),
-            Flaw::QuoteNotClosed { field } => write!(f, "the quote that opens field {field} is not closed"),
+            Flaw::FieldCount { found, expected } => {
+                write!(f, "{found} fields where the header has {expected}")
+            }
+            Flaw::QuoteNotClosed { field } => {
+                write!(f, "the quote that opens field {field} is not closed")
+            }
             Flaw::AccessLog { what } => write!(f, "not an access log line: {what}"),
             Flaw::NotUtf8 => f.write_str("not UTF-8"),
-            Flaw::TooLong { limit } => write!(f, "longer than the limit of {limit} bytes for one record"),
+            Flaw::TooLong { limit } => {
+                write!(f, "longer than the limit of {limit} bytes for one record")
+            }
         }
     }
 }

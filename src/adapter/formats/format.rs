@@ -96,10 +96,23 @@ impl FromStr for Format {
     /// # Errors
     /// [`ErrorKind::Parse`] for anything but the seven names.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let all = [Format::Auto, Format::JsonLines, Format::Csv, Format::Tsv, Format::Clf, Format::Vhost, Format::Lines];
+        let all = [
+            Format::Auto,
+            Format::JsonLines,
+            Format::Csv,
+            Format::Tsv,
+            Format::Clf,
+            Format::Vhost,
+            Format::Lines,
+        ];
         all.into_iter().find(|format| format.name() == text).ok_or_else(|| {
             let shown: String = text.chars().take(50).collect();
-            Error::new(ErrorKind::Parse, format!("{shown:?} is not a format: use auto, jsonl, csv, tsv, clf, vhost or lines"))
+            Error::new(
+                ErrorKind::Parse,
+                format!(
+                    "{shown:?} is not a format: use auto, jsonl, csv, tsv, clf, vhost or lines"
+                ),
+            )
         })
     }
 }
@@ -142,7 +155,15 @@ mod tests {
 
     #[test]
     fn names_round_trip() {
-        for format in [Format::Auto, Format::JsonLines, Format::Csv, Format::Tsv, Format::Clf, Format::Vhost, Format::Lines] {
+        for format in [
+            Format::Auto,
+            Format::JsonLines,
+            Format::Csv,
+            Format::Tsv,
+            Format::Clf,
+            Format::Vhost,
+            Format::Lines,
+        ] {
             assert_eq!(format.to_string().parse::<Format>().unwrap(), format);
         }
         assert_eq!("json".parse::<Format>().unwrap_err().kind(), ErrorKind::Parse);

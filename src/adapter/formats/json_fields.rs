@@ -75,7 +75,9 @@ impl FieldTree {
     /// 6901, section 4).
     pub(crate) fn element(&self, node: NodeIndex, index: usize) -> NodeIndex {
         let names_it = |name: &[u8]| {
-            std::str::from_utf8(name).is_ok_and(|name| (name == "0" || !name.starts_with(['0', '+'])) && name.parse() == Ok(index))
+            std::str::from_utf8(name).is_ok_and(|name| {
+                (name == "0" || !name.starts_with(['0', '+'])) && name.parse() == Ok(index)
+            })
         };
         let children = &self.nodes[node as usize].children;
         children.iter().find(|(name, _)| names_it(name)).map_or(NONE, |(_, child)| *child)

@@ -55,7 +55,9 @@ impl JsonNames {
         for (name, value) in object {
             let pointer = format!("{place}/{}", name.replace('~', "~0").replace('/', "~1"));
             match value {
-                Value::Object(inner) if !inner.is_empty() && depth < DEPTH_MAX => self.take(inner, &pointer, depth + 1),
+                Value::Object(inner) if !inner.is_empty() && depth < DEPTH_MAX => {
+                    self.take(inner, &pointer, depth + 1)
+                }
                 // A name that begins with a slash would be a pointer.
                 _ if place.is_empty() && !name.starts_with('/') => self.push(name.clone()),
                 _ => self.push(pointer),

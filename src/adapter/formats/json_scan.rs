@@ -87,7 +87,12 @@ impl JsonScanner {
     /// The caller looks for the end of the line itself, and has to check that the line is UTF-8
     /// (the values of one that is not read as empty).
     #[inline]
-    pub fn scan(&mut self, source: &Block, start: usize, row: &mut Row) -> Result<Scanned, JsonFlaw> {
+    pub fn scan(
+        &mut self,
+        source: &Block,
+        start: usize,
+        row: &mut Row,
+    ) -> Result<Scanned, JsonFlaw> {
         let bytes = source.as_bytes();
         match self.follow(source, bytes, start, row) {
             Ok(end) => Ok(Scanned::Record(end)),
@@ -103,20 +108,37 @@ impl JsonScanner {
     /// Reads the line of `bytes`, those of `source`, for as long as it is like the line before:
     /// gives the offset of its newline, or how far it was.
     #[inline(always)]
-    pub(super) fn follow(&mut self, source: &Block, bytes: &[u8], start: usize, row: &mut Row) -> Result<usize, Followed> {
+    pub(super) fn follow(
+        &mut self,
+        source: &Block,
+        bytes: &[u8],
+        start: usize,
+        row: &mut Row,
+    ) -> Result<usize, Followed> {
         let fills = self.template.fills(row.slots());
         row.begin_in_keeping(source, fills);
-        let (rest, left) = self.template.follow(0, bytes, bytes.get(start..).unwrap_or_default(), row);
+        let (rest, left) =
+            self.template.follow(0, bytes, bytes.get(start..).unwrap_or_default(), row);
         // A line like the one before: nothing else is to be looked at.
         if rest.starts_with(b"}\n") && if fills { left == 0 } else { left < self.template.len() } {
             return Ok(bytes.len() - rest.len() + 1);
         }
-        Err(Followed { start, at: bytes.len() - rest.len(), keys: self.template.len() - left, fills })
+        Err(Followed {
+            start,
+            at: bytes.len() - rest.len(),
+            keys: self.template.len() - left,
+            fills,
+        })
     }
 
     /// Reads what the template did not foresee: from the beginning, or after some members.
     #[inline(never)]
-    pub(super) fn scan_on(&mut self, bytes: &[u8], followed: Followed, row: &mut Row) -> Result<Scanned, JsonFlaw> {
+    pub(super) fn scan_on(
+        &mut self,
+        bytes: &[u8],
+        followed: Followed,
+        row: &mut Row,
+    ) -> Result<Scanned, JsonFlaw> {
         if followed.fills {
             self.template.clear_others(followed.keys, row);
         }
@@ -126,12 +148,18 @@ impl JsonScanner {
         match line.byte(at) {
             b'{' => {}
             b'\n' => return Ok(Scanned::Blank(at)),
-            b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => return flaw("a JSON value that is not an object", at),
+            b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
+                return flaw("a JSON value that is not an object", at);
+            }
             _ => return flaw("not JSON", at),
         }
         let at = line.record(Followed { start: at, ..followed }, template)?;
         let at = line.space(at);
-        if line.byte(at) == b'\n' { Ok(Scanned::Record(at)) } else { flaw("text after the JSON object", at) }
+        if line.byte(at) == b'\n' {
+            Ok(Scanned::Record(at))
+        } else {
+            flaw("text after the JSON object", at)
+        }
     }
 }
 
@@ -199,7 +227,12 @@ impl Line<'_> {
                 step = template.remember(step, keys == 0, self.step_of(at, &member));
                 at = self.value(member.value_at, member.node, 1)?;
             }
-            let (rest, left) = template.follow(step, self.bytes, self.bytes.get(at..).unwrap_or_default(), self.row);
+            let (rest, left) = template.follow(
+                step,
+                self.bytes,
+                self.bytes.get(at..).unwrap_or_default(),
+                self.row,
+            );
             // The step to come is past the last, and more than one past, where nothing could be
             // remembered.
             let next = step.max(template.len() - left);
@@ -224,7 +257,12 @@ impl Line<'_> {
 
     /// The key of the next member of an object, or `None` at the closing brace. `at` is the offset
     /// of the opening brace for the first member and the offset after the last value for any other.
-    fn next_member(&mut self, at: usize, first: bool, node: NodeIndex) -> Result<Option<Member>, JsonFlaw> {
+    fn next_member(
+        &mut self,
+        at: usize,
+        first: bool,
+        node: NodeIndex,
+    ) -> Result<Option<Member>, JsonFlaw> {
         let mut at = if first { self.space(at + 1) } else { self.space(at) };
         match self.byte(at) {
             b'}' => return Ok(None),
@@ -298,7 +336,11 @@ impl Line<'_> {
             first => {
                 let end = scalar(self.bytes, at)?;
                 for slot in slots {
-                    if first == b'n' { self.row.set_missing(*slot) } else { self.row.set_bool(*slot, first == b't') }
+                    if first == b'n' {
+                        self.row.set_missing(*slot)
+                    } else {
+                        self.row.set_bool(*slot, first == b't')
+                    }
                 }
                 Ok(end)
             }

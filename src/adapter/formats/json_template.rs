@@ -127,7 +127,16 @@ impl Step {
         let slot = if node == NONE { UNASKED } else { fields.only_slot(node).unwrap_or(SEVERAL) };
         let [head, tail] = bytes.map(u8x16::new);
         let beyond_plain = if len <= VECTOR && slot != SEVERAL { beyond[0] } else { !ALL };
-        Some(Step { head, tail, beyond, beyond_plain, node, len: len as u8, slot, usual: Usual::NONE })
+        Some(Step {
+            head,
+            tail,
+            beyond,
+            beyond_plain,
+            node,
+            len: len as u8,
+            slot,
+            usual: Usual::NONE,
+        })
     }
 
     /// Whether the other step's bytes are the same.
@@ -162,9 +171,11 @@ impl Step {
     #[inline(always)]
     fn begins(&self, ahead: &[u8; AHEAD]) -> bool {
         let (head, tail) = (ahead.first_chunk(), ahead[VECTOR..].first_chunk());
-        let same = head.map_or(0, |head: &[u8; VECTOR]| u8x16::new(*head).simd_eq(self.head).to_bitmask());
+        let same =
+            head.map_or(0, |head: &[u8; VECTOR]| u8x16::new(*head).simd_eq(self.head).to_bitmask());
         let is_head = same | self.beyond[0] == ALL;
-        same | self.beyond_plain == ALL || is_head && self.slot != SEVERAL && tail.is_some_and(|tail| self.has_tail(tail))
+        same | self.beyond_plain == ALL
+            || is_head && self.slot != SEVERAL && tail.is_some_and(|tail| self.has_tail(tail))
     }
 
     /// Reads a value of the commonest kinds into the row, and gives where it ends among the bytes
@@ -182,7 +193,8 @@ impl Step {
         let next = ahead[start + count];
         // What may go on a number is above the comma, which is what comes usually.
         let goes_on = next > b',' && matches!(next, b'.' | b'e' | b'E');
-        if count.wrapping_sub(1) >= VECTOR - 1 || (count > 1 && begins_with_zero(digits)) || goes_on {
+        if count.wrapping_sub(1) >= VECTOR - 1 || (count > 1 && begins_with_zero(digits)) || goes_on
+        {
             return None;
         }
         row.set_integer(self.slot, at + start, count, || first_digits(digits, count));
@@ -281,7 +293,13 @@ impl Template {
     /// begins, as long as they are as remembered and plain. Gives the bytes after them, and how
     /// many steps are left.
     #[inline(always)]
-    pub(super) fn follow<'a>(&mut self, from: usize, bytes: &'a [u8], mut rest: &'a [u8], row: &mut Row) -> (&'a [u8], usize) {
+    pub(super) fn follow<'a>(
+        &mut self,
+        from: usize,
+        bytes: &'a [u8],
+        mut rest: &'a [u8],
+        row: &mut Row,
+    ) -> (&'a [u8], usize) {
         let steps = self.steps.get_mut(from..).unwrap_or_default();
         let mut left = steps.len();
         for guess in steps {
@@ -305,7 +323,12 @@ impl Template {
 
     /// The value that comes next by what is remembered: its offset, and its node.
     #[inline]
-    pub(super) fn value_at(&self, step: usize, bytes: &[u8], at: usize) -> Option<(usize, NodeIndex)> {
+    pub(super) fn value_at(
+        &self,
+        step: usize,
+        bytes: &[u8],
+        at: usize,
+    ) -> Option<(usize, NodeIndex)> {
         let guess = self.steps.get(step)?;
         Some((guess.value_at(bytes, at)?, guess.node))
     }
@@ -329,7 +352,8 @@ impl Template {
         let next = self.place(index, first, new);
         // Of no steps it is not said, even if there are no slots: a line is like the one before
         // only if there was one.
-        self.fills = !self.steps.is_empty() && (0..self.slots).all(|slot| self.steps.iter().any(|step| step.slot == slot));
+        self.fills = !self.steps.is_empty()
+            && (0..self.slots).all(|slot| self.steps.iter().any(|step| step.slot == slot));
         next
     }
 
@@ -347,7 +371,9 @@ impl Template {
             return 1;
         }
         let index = index.max(1);
-        if let Some(ahead) = steps.iter().skip(index).take(STEPS_AHEAD).position(|known| known.is_same(&new)) {
+        if let Some(ahead) =
+            steps.iter().skip(index).take(STEPS_AHEAD).position(|known| known.is_same(&new))
+        {
             return index + ahead + 1;
         }
         if steps.is_empty() || steps.len() >= STEPS_MAX || index > steps.len() {

@@ -48,7 +48,9 @@ pub(crate) fn look(bytes: &[u8]) -> JsonText {
         }
         (true, true) => JsonText::Array,
         (false, true) => JsonText::Line,
-        (false, false) if after.starts_with(b"{") && matches!(values.next(), Some(Ok(_))) => JsonText::SeveralOnALine,
+        (false, false) if after.starts_with(b"{") && matches!(values.next(), Some(Ok(_))) => {
+            JsonText::SeveralOnALine
+        }
         _ => JsonText::No,
     }
 }

@@ -49,7 +49,8 @@ pub(super) fn digit_stops(bytes: &[u8; 16]) -> u32 {
     // Digits are brought to the least of signed bytes, in which one comparison tells them from all
     // others.
     const DOWN: u8 = 0x80 - b'0';
-    let others = (signed(bytes) + i8x16::splat(DOWN as i8)).simd_gt(i8x16::splat(b'9'.wrapping_add(DOWN) as i8));
+    let others = (signed(bytes) + i8x16::splat(DOWN as i8))
+        .simd_gt(i8x16::splat(b'9'.wrapping_add(DOWN) as i8));
     others.to_bitmask()
 }
 
@@ -137,7 +138,9 @@ fn escape(bytes: &[u8], at: usize, base: usize) -> Result<(char, usize), JsonFla
 }
 
 fn unicode_escape(bytes: &[u8], at: usize, base: usize) -> Result<(char, usize), JsonFlaw> {
-    let Some(unit) = hex4(bytes, at + 2) else { return flaw("\\u without four hexadecimal digits", base + at) };
+    let Some(unit) = hex4(bytes, at + 2) else {
+        return flaw("\\u without four hexadecimal digits", base + at);
+    };
     if let Some(plain) = char::from_u32(unit) {
         return Ok((plain, at + 6));
     }
@@ -154,7 +157,10 @@ fn unicode_escape(bytes: &[u8], at: usize, base: usize) -> Result<(char, usize),
 }
 
 fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..at + 4)?.iter().try_fold(0, |unit, byte| Some(unit << 4 | char::from(*byte).to_digit(16)?))
+    bytes
+        .get(at..at + 4)?
+        .iter()
+        .try_fold(0, |unit, byte| Some(unit << 4 | char::from(*byte).to_digit(16)?))
 }
 
 /// Writes the text of a checked string into `text`. `base` is where the string begins in the

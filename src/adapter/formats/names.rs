@@ -4,7 +4,11 @@ use crate::error::Error;
 
 /// The error for a field that a format or header lacks; `have` introduces the list of those it has.
 pub(crate) fn unknown<S: AsRef<str>>(field: &str, known: &[S], have: &str) -> Error {
-    Error::invalid(format!("there is no field {field:?}: {have} {}{}", listed(known), suggestion(field, known)))
+    Error::invalid(format!(
+        "there is no field {field:?}: {have} {}{}",
+        listed(known),
+        suggestion(field, known)
+    ))
 }
 
 /// The first names, with commas between them.
@@ -25,10 +29,16 @@ pub(super) fn suggestion<S: AsRef<str>>(field: &str, known: &[S]) -> String {
     };
     // Nobody misspells a name of a kilobyte, and the distance is quadratic in the length.
     let short = |name: &&S| name.as_ref().len() <= 256;
-    let nearest = known.iter().filter(|name| field.len() <= 256 && short(name)).map(|name| (distance(name.as_ref()), name.as_ref())).min();
+    let nearest = known
+        .iter()
+        .filter(|name| field.len() <= 256 && short(name))
+        .map(|name| (distance(name.as_ref()), name.as_ref()))
+        .min();
     // Half of the letters may differ before a suggestion is more puzzling than helpful.
     match nearest {
-        Some((steps, name)) if steps * 2 <= field.len().max(2) => format!("; did you mean {:?}?", clipped(name)),
+        Some((steps, name)) if steps * 2 <= field.len().max(2) => {
+            format!("; did you mean {:?}?", clipped(name))
+        }
         _ => String::new(),
     }
 }

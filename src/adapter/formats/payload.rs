@@ -24,15 +24,22 @@ impl PayloadDecoder {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for a format that needs a header, which a payload has none
     /// of, and for fields that the format does not have.
-    pub(in crate::adapter) fn new(format: Format, fields: &[String], limits: &Limits) -> Result<Self, Error> {
+    pub(in crate::adapter) fn new(
+        format: Format,
+        fields: &[String],
+        limits: &Limits,
+    ) -> Result<Self, Error> {
         let decoder = match format {
-            Format::Auto | Format::JsonLines => Decoder::JsonLines(Box::new(JsonScanner::new(fields, limits.json_depth_max)?)),
+            Format::Auto | Format::JsonLines => {
+                Decoder::JsonLines(Box::new(JsonScanner::new(fields, limits.json_depth_max)?))
+            }
             Format::Clf => ClfDecoder::new(fields)?.into(),
             Format::Vhost => ClfDecoder::with_vhost(fields)?.into(),
             Format::Lines => LineDecoder::new(fields)?.into(),
             Format::Csv | Format::Tsv => {
-                let message =
-                    format!("format: the records of a stream have no header, which {format} needs; use jsonl, clf, vhost or lines");
+                let message = format!(
+                    "format: the records of a stream have no header, which {format} needs; use jsonl, clf, vhost or lines"
+                );
                 return Err(Error::invalid(message));
             }
         };
@@ -45,12 +52,17 @@ impl PayloadDecoder {
     /// # Errors
     /// [`ErrorKind::InvalidRecord`], with what is wrong, if the payload is not one record; blank
     /// lines around it are passed over as in a file.
-    pub(in crate::adapter) fn decode(&mut self, payload: &Bytes, row: &mut Row) -> Result<bool, Error> {
+    pub(in crate::adapter) fn decode(
+        &mut self,
+        payload: &Bytes,
+        row: &mut Row,
+    ) -> Result<bool, Error> {
         let refuse = |what: String| Err(Error::new(ErrorKind::InvalidRecord, what));
         if payload.len() > self.record_bytes_max {
             return refuse(Flaw::TooLong { limit: self.record_bytes_max }.to_string());
         }
-        let (mut cursor, mut framed) = (Cursor::default(), Framed { header: false, record_bytes_max: self.record_bytes_max });
+        let (mut cursor, mut framed) =
+            (Cursor::default(), Framed { header: false, record_bytes_max: self.record_bytes_max });
         // Of plain lines an empty one is a record, too.
         let is_lines = matches!(self.decoder, Decoder::Other(OtherDecoder::Lines(_)));
         let block = match payload.is_empty() && is_lines {
@@ -82,9 +94,12 @@ mod tests {
 
     fn decode(format: Format, field: &str, payload: &'static [u8]) -> Result<String, String> {
         let limits = Limits { record_bytes_max: 200, ..Limits::default() };
-        let mut decoder = PayloadDecoder::new(format, &[field.to_owned()], &limits).map_err(|error| error.to_string())?;
+        let mut decoder = PayloadDecoder::new(format, &[field.to_owned()], &limits)
+            .map_err(|error| error.to_string())?;
         let mut row = Row::new(1);
-        let is_record = decoder.decode(&Bytes::from_static(payload), &mut row).map_err(|error| error.to_string())?;
+        let is_record = decoder
+            .decode(&Bytes::from_static(payload), &mut row)
+            .map_err(|error| error.to_string())?;
         Ok(match row.value(0) {
             _ if !is_record => "no record".to_owned(),
             Value::Text(text) | Value::Untyped(text) => text.to_owned(),
@@ -127,7 +142,11 @@ mod tests {
             let error = decode(Format::Auto, "a", payload).unwrap_err();
             assert!(error.contains(reason), "{error}");
         }
-        assert!(decode(Format::Lines, "line", b"a\n\n").unwrap_err().contains("goes on after its first line"));
+        assert!(
+            decode(Format::Lines, "line", b"a\n\n")
+                .unwrap_err()
+                .contains("goes on after its first line")
+        );
         assert!(decode(Format::Csv, "a", b"").unwrap_err().contains("no header"));
         assert!(decode(Format::Lines, "a", b"").unwrap_err().contains("\"a\""));
     }

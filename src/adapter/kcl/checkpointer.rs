@@ -34,7 +34,10 @@ pub struct Checkpointer<'a> {
 
 impl<'a> Checkpointer<'a> {
     /// That of a session which is between [`read`](Session::read) and [`answer`](Session::answer).
-    pub fn new<R: BufRead, W: Write>(session: &'a mut Session<R, W>, clock: &'a mut dyn Clock) -> Self {
+    pub fn new<R: BufRead, W: Write>(
+        session: &'a mut Session<R, W>,
+        clock: &'a mut dyn Clock,
+    ) -> Self {
         Checkpointer { session, clock }
     }
 
@@ -76,8 +79,12 @@ impl std::fmt::Debug for Checkpointer<'_> {
 /// What a checkpoint that was refused means to who asked for it, in a sentence.
 pub(super) fn refused(error: &CheckpointError) -> String {
     let meaning = match error {
-        CheckpointError::Throttling | CheckpointError::Dependency => "the lease table is busy or out of reach; the next one may be taken",
-        CheckpointError::Shutdown | CheckpointError::InvalidState => "the lease is lost or ends; no more are asked for",
+        CheckpointError::Throttling | CheckpointError::Dependency => {
+            "the lease table is busy or out of reach; the next one may be taken"
+        }
+        CheckpointError::Shutdown | CheckpointError::InvalidState => {
+            "the lease is lost or ends; no more are asked for"
+        }
         CheckpointError::Other(_) => "the next one may be taken",
     };
     format!("the daemon did not take a checkpoint: {error} ({meaning})")

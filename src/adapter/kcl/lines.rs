@@ -45,7 +45,9 @@ impl<R: BufRead> LineReader<R> {
             self.lines += 1;
             let limit = (self.bytes_max as u64).saturating_add(1);
             let read = self.input.by_ref().take(limit).read_until(b'\n', &mut self.line);
-            read.map_err(|error| Error::new(ErrorKind::Io, "cannot read the daemon's messages").with_source(error))?;
+            read.map_err(|error| {
+                Error::new(ErrorKind::Io, "cannot read the daemon's messages").with_source(error)
+            })?;
             if self.line.is_empty() {
                 return Ok(None);
             }
@@ -67,9 +69,17 @@ impl<R: BufRead> LineReader<R> {
     fn unfinished(&self) -> Error {
         let at = format!("line {}", self.lines);
         if self.line.len() > self.bytes_max {
-            return Error::new(ErrorKind::LimitExceeded, format!("the message is longer than {} bytes", self.bytes_max)).at(at);
+            return Error::new(
+                ErrorKind::LimitExceeded,
+                format!("the message is longer than {} bytes", self.bytes_max),
+            )
+            .at(at);
         }
-        Error::new(ErrorKind::Corrupt, format!("the input ends within a message, after {} bytes of it", self.line.len())).at(at)
+        Error::new(
+            ErrorKind::Corrupt,
+            format!("the input ends within a message, after {} bytes of it", self.line.len()),
+        )
+        .at(at)
     }
 }
 
@@ -79,7 +89,8 @@ mod tests {
     use std::io::{BufReader, Cursor};
 
     fn lines(input: &str, bytes_max: usize) -> Result<Vec<String>, Error> {
-        let mut reader = LineReader::new(BufReader::with_capacity(3, Cursor::new(input))).with_line_bytes_max(bytes_max);
+        let mut reader = LineReader::new(BufReader::with_capacity(3, Cursor::new(input)))
+            .with_line_bytes_max(bytes_max);
         let mut lines = Vec::new();
         while let Some(line) = reader.read()? {
             lines.push(String::from_utf8(line.to_vec()).unwrap());
@@ -97,7 +108,10 @@ mod tests {
     fn an_end_within_a_line_and_a_line_over_the_limit_are_errors() {
         let error = lines("a\nbcd", 10).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
-        assert_eq!(error.to_string(), "line 2: the input ends within a message, after 3 bytes of it");
+        assert_eq!(
+            error.to_string(),
+            "line 2: the input ends within a message, after 3 bytes of it"
+        );
         assert_eq!(lines("abcd\n", 5).unwrap(), ["abcd"]);
         assert_eq!(lines("abcde\n", 4).unwrap_err().kind(), ErrorKind::LimitExceeded);
     }

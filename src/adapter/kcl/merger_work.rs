@@ -128,9 +128,19 @@ pub struct MergerWork<M: Merging> {
 impl<M: Merging> MergerWork<M> {
     /// The merger, which has no partials yet, and what opens the place of its answers once the
     /// shard is known.
-    pub fn new(merger: M, open_answers: impl FnMut(&ShardId) -> Result<Box<dyn AnswerSink<M::Answer>>, Error> + 'static) -> Self {
+    pub fn new(
+        merger: M,
+        open_answers: impl FnMut(&ShardId) -> Result<Box<dyn AnswerSink<M::Answer>>, Error> + 'static,
+    ) -> Self {
         let fresh = merger.snapshot();
-        MergerWork { merger, fresh, open_answers: Box::new(open_answers), shard: None, answers: None, applied: None }
+        MergerWork {
+            merger,
+            fresh,
+            open_answers: Box::new(open_answers),
+            shard: None,
+            answers: None,
+            applied: None,
+        }
     }
 
     /// The merger.
@@ -138,17 +148,23 @@ impl<M: Merging> MergerWork<M> {
         &self.merger
     }
 
-    fn take_one(&mut self, record: &Record, now: Timestamp, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
+    fn take_one(
+        &mut self,
+        record: &Record,
+        now: Timestamp,
+        dead_letter: &mut dyn FnMut(Error),
+    ) -> Result<(), Error> {
         let sequence = &record.position.sequence;
         if self.applied.as_ref().is_some_and(|applied| sequence <= applied) {
             return Ok(());
         }
-        let added = Partial::from_bytes(record.data.clone()).and_then(|partial| self.merger.add(&partial, now));
+        let added = Partial::from_bytes(record.data.clone())
+            .and_then(|partial| self.merger.add(&partial, now));
         if let Err(error) = added {
             match error.kind() {
-                ErrorKind::Corrupt | ErrorKind::Mismatch => {
-                    dead_letter(error.at(format_args!("{}:{}", record.position.shard, sequence.number)))
-                }
+                ErrorKind::Corrupt | ErrorKind::Mismatch => dead_letter(
+                    error.at(format_args!("{}:{}", record.position.shard, sequence.number)),
+                ),
                 _ => return Err(error),
             }
         }
@@ -179,9 +195,18 @@ impl<M: Merging> Work for MergerWork<M> {
         self.merger.absorb(left.clone())
     }
 
-    fn take(&mut self, batch: &Batch, now: Timestamp, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
+    fn take(
+        &mut self,
+        batch: &Batch,
+        now: Timestamp,
+        dead_letter: &mut dyn FnMut(Error),
+    ) -> Result<(), Error> {
         // What has come before was told of then.
-        for rejected in batch.rejected.iter().filter(|rejected| rejected.sequence.is_none() || rejected.sequence > self.applied) {
+        for rejected in batch
+            .rejected
+            .iter()
+            .filter(|rejected| rejected.sequence.is_none() || rejected.sequence > self.applied)
+        {
             dead_letter(Error::new(ErrorKind::InvalidRecord, rejected.error.to_string()));
         }
         batch.records.iter().try_for_each(|record| self.take_one(record, now, dead_letter))?;
@@ -270,6 +295,9 @@ impl MergerState {
 
 impl<M: Merging> fmt::Debug for MergerWork<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MergerWork").field("shard", &self.shard).field("applied", &self.applied).finish_non_exhaustive()
+        f.debug_struct("MergerWork")
+            .field("shard", &self.shard)
+            .field("applied", &self.applied)
+            .finish_non_exhaustive()
     }
 }

@@ -47,7 +47,9 @@ pub use lines::{LINE_BYTES_MAX, LineReader};
 pub use merger_work::{AnswerSink, MergerState, MergerWork, Merging};
 pub use pipeline_work::PipelineWork;
 pub use processor::{End, RecordProcessor, run};
-pub use protocol::{Action, Batch, CheckpointAnswer, CheckpointError, Message, Reply, ShutdownReason, StartingPoint};
+pub use protocol::{
+    Action, Batch, CheckpointAnswer, CheckpointError, Message, Reply, ShutdownReason, StartingPoint,
+};
 pub use session::{Checkpointed, Session};
 pub use shard_state::{Phase, ShardState};
 pub use stateful::{OnDeadLetter, ProcessorOptions, StatefulProcessor, Work};

@@ -59,7 +59,10 @@ impl<P: RecordPipeline> PipelineWork<P> {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] if the pipeline's state cannot be written down.
-    pub fn new(pipeline: P, open_sink: impl FnMut(&ShardId, &P) -> Result<Box<dyn Sink<P>>, Error> + 'static) -> Result<Self, Error> {
+    pub fn new(
+        pipeline: P,
+        open_sink: impl FnMut(&ShardId, &P) -> Result<Box<dyn Sink<P>>, Error> + 'static,
+    ) -> Result<Self, Error> {
         let fresh = pipeline.snapshot()?;
         let open_sink = Box::new(open_sink);
         Ok(PipelineWork {
@@ -108,16 +111,28 @@ impl<P: RecordPipeline> PipelineWork<P> {
     }
 
     fn shard(&self) -> Result<Shard, Error> {
-        self.open.as_ref().map(|(_, shard, _)| *shard).ok_or_else(|| Error::invalid("no shard is open"))
+        self.open
+            .as_ref()
+            .map(|(_, shard, _)| *shard)
+            .ok_or_else(|| Error::invalid("no shard is open"))
     }
 
     /// Takes a record, at its place or, of a further part of one, at that of the part before it.
     #[inline(always)]
-    fn push(&mut self, (shard, is_part): (Shard, bool), record: &Record, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
+    fn push(
+        &mut self,
+        (shard, is_part): (Shard, bool),
+        record: &Record,
+        dead_letter: &mut dyn FnMut(Error),
+    ) -> Result<(), Error> {
         let taken = match self.try_push((shard, is_part), record) {
             // Room is made by handing on what is complete. What the clock has completed is saved
             // before that, and not here.
-            Err(error) if error.kind() == ErrorKind::LimitExceeded && self.pipeline.is_due() && !self.raised => {
+            Err(error)
+                if error.kind() == ErrorKind::LimitExceeded
+                    && self.pipeline.is_due()
+                    && !self.raised =>
+            {
                 self.emit()?;
                 self.try_push((shard, is_part), record)?
             }
@@ -132,7 +147,11 @@ impl<P: RecordPipeline> PipelineWork<P> {
     }
 
     #[inline(always)]
-    fn try_push(&mut self, (shard, is_part): (Shard, bool), record: &Record) -> Result<Taken, Error> {
+    fn try_push(
+        &mut self,
+        (shard, is_part): (Shard, bool),
+        record: &Record,
+    ) -> Result<Taken, Error> {
         match is_part {
             true => self.pipeline.push_part(shard, record),
             false => self.pipeline.push(shard, record),
@@ -144,13 +163,24 @@ impl<P: RecordPipeline> PipelineWork<P> {
         self.late = self.late.saturating_add(1);
         if let Some(take) = &mut self.on_late {
             let Position { shard, sequence } = &record.position;
-            take(&LateRecord { shard, sequence, time, watermark: self.pipeline.watermark(), data: &record.data });
+            take(&LateRecord {
+                shard,
+                sequence,
+                time,
+                watermark: self.pipeline.watermark(),
+                data: &record.data,
+            });
         }
     }
 
     /// Takes the records that one holds. All have its place: state is saved between records of the
     /// daemon, so that all of them are in it or none.
-    fn push_parts(&mut self, shard: Shard, record: &Record, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
+    fn push_parts(
+        &mut self,
+        shard: Shard,
+        record: &Record,
+        dead_letter: &mut dyn FnMut(Error),
+    ) -> Result<(), Error> {
         let mut parts = std::mem::take(&mut self.parts);
         let sequence = &record.position.sequence;
         let unreadable = self.packing.unpack(record.clone(), &mut parts);
@@ -164,7 +194,9 @@ impl<P: RecordPipeline> PipelineWork<P> {
         parts.clear();
         self.parts = parts;
         match unreadable {
-            Some(unreadable) if is_new => self.refuse(shard, (None, Some(record.arrival)), unreadable.error, dead_letter)?,
+            Some(unreadable) if is_new => {
+                self.refuse(shard, (None, Some(record.arrival)), unreadable.error, dead_letter)?
+            }
             _ => {}
         }
         if is_new {
@@ -174,7 +206,12 @@ impl<P: RecordPipeline> PipelineWork<P> {
     }
 
     /// Applies the records of a batch, and what stands between them.
-    fn take_all(&mut self, shard: Shard, batch: &Batch, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
+    fn take_all(
+        &mut self,
+        shard: Shard,
+        batch: &Batch,
+        dead_letter: &mut dyn FnMut(Error),
+    ) -> Result<(), Error> {
         let mut rejected = batch.rejected.iter().peekable();
         for (index, record) in batch.records.iter().enumerate() {
             while let Some(next) = rejected.next_if(|rejected| rejected.records_before <= index) {
@@ -188,9 +225,16 @@ impl<P: RecordPipeline> PipelineWork<P> {
         rejected.try_for_each(|rejected| self.reject(shard, rejected, dead_letter))
     }
 
-    fn reject(&mut self, shard: Shard, rejected: &Rejected, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
+    fn reject(
+        &mut self,
+        shard: Shard,
+        rejected: &Rejected,
+        dead_letter: &mut dyn FnMut(Error),
+    ) -> Result<(), Error> {
         let sequence = rejected.sequence.as_ref();
-        if sequence.is_some_and(|sequence| self.pipeline.applied(shard).is_some_and(|applied| sequence <= applied)) {
+        if sequence.is_some_and(|sequence| {
+            self.pipeline.applied(shard).is_some_and(|applied| sequence <= applied)
+        }) {
             // It was told of when it came for the first time.
             self.pipeline.pass_over_dead_letter(shard, sequence, None);
             return Ok(());
@@ -238,13 +282,19 @@ impl<P: RecordPipeline> Work for PipelineWork<P> {
         self.pipeline.inherit(&Partial::from_bytes(left.clone())?)
     }
 
-    fn take(&mut self, batch: &Batch, now: Timestamp, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error> {
+    fn take(
+        &mut self,
+        batch: &Batch,
+        now: Timestamp,
+        dead_letter: &mut dyn FnMut(Error),
+    ) -> Result<(), Error> {
         let shard = self.shard()?;
         self.pipeline.advance(now);
         let last_record = self.pipeline.last_record(shard);
         self.take_all(shard, batch, dead_letter)?;
         // Only records whose time could be read keep a shard from being quiet.
-        if self.pipeline.last_record(shard) != last_record || batch.millis_behind_latest != Some(0) {
+        if self.pipeline.last_record(shard) != last_record || batch.millis_behind_latest != Some(0)
+        {
             self.busy_at = Some(now);
         }
         Ok(())
@@ -252,11 +302,14 @@ impl<P: RecordPipeline> Work for PipelineWork<P> {
 
     fn advance(&mut self, now: Timestamp) -> bool {
         self.pipeline.advance(now);
-        let (Some(idle_after), Some((_, shard, _))) = (self.idle_after, &self.open) else { return false };
+        let (Some(idle_after), Some((_, shard, _))) = (self.idle_after, &self.open) else {
+            return false;
+        };
         let busy_at = *self.busy_at.get_or_insert(now);
         let (was_due, watermark) = (self.pipeline.is_due(), self.pipeline.watermark());
         if now.as_millis().saturating_sub(busy_at.as_millis()) >= idle_after {
-            self.pipeline.reach(*shard, Timestamp::from_millis(now.as_millis().saturating_sub(idle_after)));
+            self.pipeline
+                .reach(*shard, Timestamp::from_millis(now.as_millis().saturating_sub(idle_after)));
         }
         self.raised |= self.pipeline.watermark() != watermark;
         !was_due && self.pipeline.is_due()
@@ -303,6 +356,9 @@ impl<P: RecordPipeline> Work for PipelineWork<P> {
 
 impl<P: fmt::Debug> fmt::Debug for PipelineWork<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PipelineWork").field("pipeline", &self.pipeline).field("idle_after", &self.idle_after).finish_non_exhaustive()
+        f.debug_struct("PipelineWork")
+            .field("pipeline", &self.pipeline)
+            .field("idle_after", &self.idle_after)
+            .finish_non_exhaustive()
     }
 }

@@ -26,7 +26,12 @@ pub trait RecordProcessor {
     ///
     /// # Errors
     /// Whatever is to end the run, here and below.
-    fn initialize(&mut self, shard: &ShardId, from: &StartingPoint, now: Timestamp) -> Result<(), Error>;
+    fn initialize(
+        &mut self,
+        shard: &ShardId,
+        from: &StartingPoint,
+        now: Timestamp,
+    ) -> Result<(), Error>;
 
     /// Records, perhaps none.
     ///
@@ -119,8 +124,13 @@ pub fn run<R: BufRead, W: Write>(
         match message {
             Message::Initialize { shard, from } => processor.initialize(&shard, &from, now)?,
             Message::ProcessRecords(batch) => processor.process(&batch, &mut checkpointer)?,
-            Message::LeaseLost | Message::Shutdown(ShutdownReason::Zombie | ShutdownReason::Other(_)) => processor.lease_lost()?,
-            Message::ShardEnded | Message::Shutdown(ShutdownReason::Terminate) => processor.shard_ended(&mut checkpointer)?,
+            Message::LeaseLost
+            | Message::Shutdown(ShutdownReason::Zombie | ShutdownReason::Other(_)) => {
+                processor.lease_lost()?
+            }
+            Message::ShardEnded | Message::Shutdown(ShutdownReason::Terminate) => {
+                processor.shard_ended(&mut checkpointer)?
+            }
             Message::ShutdownRequested => processor.shutdown_requested(&mut checkpointer)?,
             // The session hands out no other.
             Message::Checkpoint(_) => {}

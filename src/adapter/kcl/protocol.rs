@@ -251,7 +251,10 @@ pub enum Reply {
 impl Reply {
     /// A checkpoint up to a record, or up to all that was given.
     pub fn checkpoint(upto: Option<&Sequence>) -> Self {
-        Reply::Checkpoint { sequence: upto.map(|upto| upto.number.clone()), sub: upto.map(|upto| upto.sub) }
+        Reply::Checkpoint {
+            sequence: upto.map(|upto| upto.number.clone()),
+            sub: upto.map(|upto| upto.sub),
+        }
     }
 
     /// The reply as JSON, without a line end.
@@ -264,10 +267,13 @@ impl Reply {
             sub_sequence_number: Option<u64>,
         }
         match self {
-            Reply::Status { response_for } => format!(r#"{{"action":"status","responseFor":"{response_for}"}}"#),
+            Reply::Status { response_for } => {
+                format!(r#"{{"action":"status","responseFor":"{response_for}"}}"#)
+            }
             Reply::Checkpoint { sequence, sub } => {
                 let sequence_number = sequence.as_ref().map(SequenceNumber::as_str);
-                let checkpoint = Checkpoint { action: "checkpoint", sequence_number, sub_sequence_number: *sub };
+                let checkpoint =
+                    Checkpoint { action: "checkpoint", sequence_number, sub_sequence_number: *sub };
                 // Digits, a number and nulls: serde_json writes them all.
                 serde_json::to_string(&checkpoint).unwrap_or_default()
             }
@@ -287,6 +293,9 @@ impl Message {
     /// The error about a message that came out of turn.
     #[cold]
     pub(super) fn out_of_turn(&self, expected: &str) -> Error {
-        Error::new(ErrorKind::Parse, format!("the daemon says {} where {expected} was due", self.action()))
+        Error::new(
+            ErrorKind::Parse,
+            format!("the daemon says {} where {expected} was due", self.action()),
+        )
     }
 }

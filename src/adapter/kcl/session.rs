@@ -66,7 +66,9 @@ impl<R: BufRead, W: Write> Session<R, W> {
         };
         match (&message, &self.shard) {
             (Message::Initialize { shard, .. }, None) => self.shard = Some(shard.clone()),
-            (Message::Initialize { .. } | Message::Checkpoint(_), Some(_)) => return Err(self.here(message.out_of_turn("another message"))),
+            (Message::Initialize { .. } | Message::Checkpoint(_), Some(_)) => {
+                return Err(self.here(message.out_of_turn("another message")));
+            }
             (_, None) => return Err(self.here(message.out_of_turn("initialize"))),
             _ => {}
         }
@@ -82,12 +84,16 @@ impl<R: BufRead, W: Write> Session<R, W> {
     /// cannot be written; [`ErrorKind::Parse`] if the daemon says something else than the answer.
     pub fn checkpoint(&mut self, upto: Option<&Sequence>) -> Result<Checkpointed, Error> {
         if self.due.is_none() {
-            return Err(Error::invalid("a checkpoint can be taken only before a message is answered"));
+            return Err(Error::invalid(
+                "a checkpoint can be taken only before a message is answered",
+            ));
         }
         self.send(&Reply::checkpoint(upto))?;
         match self.read_any()? {
             None => Ok(Checkpointed::InputEnded),
-            Some(Message::Checkpoint(answer)) => Ok(answer.error.map_or(Checkpointed::Done, Checkpointed::Refused)),
+            Some(Message::Checkpoint(answer)) => {
+                Ok(answer.error.map_or(Checkpointed::Done, Checkpointed::Refused))
+            }
             Some(other) => Err(self.here(other.out_of_turn("the answer to a checkpoint"))),
         }
     }
@@ -117,7 +123,9 @@ impl<R: BufRead, W: Write> Session<R, W> {
     fn send(&mut self, reply: &Reply) -> Result<(), Error> {
         let line = format!("\n{}\n", reply.to_json());
         let sent = self.output.write_all(line.as_bytes()).and_then(|()| self.output.flush());
-        sent.map_err(|error| Error::new(ErrorKind::Io, "cannot write to the daemon").with_source(error))
+        sent.map_err(|error| {
+            Error::new(ErrorKind::Io, "cannot write to the daemon").with_source(error)
+        })
     }
 
     #[cold]
@@ -132,7 +140,10 @@ mod tests {
 
     const INITIALIZE: &str = r#"{"action":"initialize","shardId":"s","sequenceNumber":"TRIM_HORIZON","subSequenceNumber":0}"#;
 
-    fn kinds(input: &str, script: impl FnOnce(&mut Session<&[u8], &mut Vec<u8>>) -> Result<(), Error>) -> (Result<(), Error>, String) {
+    fn kinds(
+        input: &str,
+        script: impl FnOnce(&mut Session<&[u8], &mut Vec<u8>>) -> Result<(), Error>,
+    ) -> (Result<(), Error>, String) {
         let mut output = Vec::new();
         let result = script(&mut Session::new(input.as_bytes(), &mut output));
         (result, String::from_utf8(output).unwrap())
@@ -140,18 +151,22 @@ mod tests {
 
     #[test]
     fn each_message_is_answered_once_and_in_turn() {
-        let (result, output) = kinds(&format!("{INITIALIZE}\n{{\"action\":\"leaseLost\"}}\n"), |session| {
-            assert_eq!(session.answer().unwrap_err().kind(), ErrorKind::InvalidArgument);
-            assert_eq!(session.read()?.unwrap().action(), Action::Initialize);
-            assert_eq!(session.shard().unwrap().as_str(), "s");
-            assert_eq!(session.read().unwrap_err().kind(), ErrorKind::InvalidArgument);
-            session.answer()?;
-            assert_eq!(session.checkpoint(None).unwrap_err().kind(), ErrorKind::InvalidArgument);
-            assert_eq!(session.read()?.unwrap().action(), Action::LeaseLost);
-            session.answer()?;
-            assert!(session.read()?.is_none());
-            Ok(())
-        });
+        let (result, output) =
+            kinds(&format!("{INITIALIZE}\n{{\"action\":\"leaseLost\"}}\n"), |session| {
+                assert_eq!(session.answer().unwrap_err().kind(), ErrorKind::InvalidArgument);
+                assert_eq!(session.read()?.unwrap().action(), Action::Initialize);
+                assert_eq!(session.shard().unwrap().as_str(), "s");
+                assert_eq!(session.read().unwrap_err().kind(), ErrorKind::InvalidArgument);
+                session.answer()?;
+                assert_eq!(
+                    session.checkpoint(None).unwrap_err().kind(),
+                    ErrorKind::InvalidArgument
+                );
+                assert_eq!(session.read()?.unwrap().action(), Action::LeaseLost);
+                session.answer()?;
+                assert!(session.read()?.is_none());
+                Ok(())
+            });
         result.unwrap();
         assert_eq!(
             output,
@@ -165,22 +180,39 @@ mod tests {
         let (result, output) = kinds(&format!("{INITIALIZE}\n{refused}\n"), |session| {
             session.read()?;
             let upto = Sequence { number: 7u64.into(), sub: 2 };
-            assert_eq!(session.checkpoint(Some(&upto))?, Checkpointed::Refused(CheckpointError::Throttling));
+            assert_eq!(
+                session.checkpoint(Some(&upto))?,
+                Checkpointed::Refused(CheckpointError::Throttling)
+            );
             assert_eq!(session.checkpoint(None)?, Checkpointed::InputEnded);
             Ok(())
         });
         result.unwrap();
-        assert!(output.starts_with("\n{\"action\":\"checkpoint\",\"sequenceNumber\":\"7\",\"subSequenceNumber\":2}\n"), "{output}");
+        assert!(
+            output.starts_with(
+                "\n{\"action\":\"checkpoint\",\"sequenceNumber\":\"7\",\"subSequenceNumber\":2}\n"
+            ),
+            "{output}"
+        );
     }
 
     #[test]
     fn a_daemon_out_of_turn_is_an_error_that_names_the_line() {
         let answer = r#"{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null,"error":null}"#;
         for (input, expected) in [
-            ("{\"action\":\"shardEnded\"}\n".to_owned(), "line 1: the daemon says shardEnded where initialize was due"),
+            (
+                "{\"action\":\"shardEnded\"}\n".to_owned(),
+                "line 1: the daemon says shardEnded where initialize was due",
+            ),
             (format!("{answer}\n"), "line 1: the daemon says checkpoint where initialize was due"),
-            (format!("{INITIALIZE}\n\n{INITIALIZE}\n"), "line 3: the daemon says initialize where another message was due"),
-            (format!("{INITIALIZE}\n{answer}\n"), "line 2: the daemon says checkpoint where another message was due"),
+            (
+                format!("{INITIALIZE}\n\n{INITIALIZE}\n"),
+                "line 3: the daemon says initialize where another message was due",
+            ),
+            (
+                format!("{INITIALIZE}\n{answer}\n"),
+                "line 2: the daemon says checkpoint where another message was due",
+            ),
             (format!("{INITIALIZE}\nnonsense\n"), "line 2: the line \"nonsense\" is not a message"),
         ] {
             let (result, _) = kinds(&input, |session| {
@@ -193,10 +225,14 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Parse);
             assert!(error.to_string().starts_with(expected), "{error}");
         }
-        let (result, _) = kinds(&format!("{INITIALIZE}\n{{\"action\":\"leaseLost\"}}\n"), |session| {
-            session.read()?;
-            session.checkpoint(None).map(drop)
-        });
-        assert_eq!(result.unwrap_err().to_string(), "line 2: the daemon says leaseLost where the answer to a checkpoint was due");
+        let (result, _) =
+            kinds(&format!("{INITIALIZE}\n{{\"action\":\"leaseLost\"}}\n"), |session| {
+                session.read()?;
+                session.checkpoint(None).map(drop)
+            });
+        assert_eq!(
+            result.unwrap_err().to_string(),
+            "line 2: the daemon says leaseLost where the answer to a checkpoint was due"
+        );
     }
 }

@@ -99,7 +99,9 @@ impl ShardState {
     /// # Errors
     /// [`ErrorKind::Corrupt`] if they are none, of a newer version, cut short or damaged.
     pub fn from_bytes(bytes: &Bytes) -> Result<ShardState, Error> {
-        let corrupt = |message: &str| Error::new(ErrorKind::Corrupt, format!("the state of a shard {message}"));
+        let corrupt = |message: &str| {
+            Error::new(ErrorKind::Corrupt, format!("the state of a shard {message}"))
+        };
         if !bytes.starts_with(&MAGIC) {
             return Err(corrupt("begins with something else"));
         }
@@ -112,16 +114,25 @@ impl ShardState {
         reader.raw(MAGIC.len())?;
         match reader.u8()? {
             VERSION => {}
-            other => return Err(corrupt(&format!("is of version {other}, and only {VERSION} can be read: use a newer streamgauge"))),
+            other => {
+                return Err(corrupt(&format!(
+                    "is of version {other}, and only {VERSION} can be read: use a newer streamgauge"
+                )));
+            }
         }
         let owner = reader.u64()?;
         let phase = match reader.u8()? {
             1 => Phase::Claiming { parents: read_texts(&mut reader)? },
-            2 => Phase::Running { parents: read_texts(&mut reader)?, state: bytes.slice_ref(reader.bytes()?) },
+            2 => Phase::Running {
+                parents: read_texts(&mut reader)?,
+                state: bytes.slice_ref(reader.bytes()?),
+            },
             3 => {
                 let heir = if reader.bool()? { Some(reader.text()?.to_owned()) } else { None };
                 let count = reader.count(1)?;
-                let windows = (0..count).map(|_| reader.bytes().map(|window| bytes.slice_ref(window))).collect::<Result<_, _>>()?;
+                let windows = (0..count)
+                    .map(|_| reader.bytes().map(|window| bytes.slice_ref(window)))
+                    .collect::<Result<_, _>>()?;
                 Phase::Ended { heir, windows }
             }
             other => return Err(corrupt(&format!("has a phase {other}"))),
@@ -150,8 +161,10 @@ mod tests {
         let bytes = || prop::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from);
         prop_oneof![
             any::<Vec<String>>().prop_map(|parents| Phase::Claiming { parents }),
-            (any::<Vec<String>>(), bytes()).prop_map(|(parents, state)| Phase::Running { parents, state }),
-            (any::<Option<String>>(), prop::collection::vec(bytes(), 0..4)).prop_map(|(heir, windows)| Phase::Ended { heir, windows }),
+            (any::<Vec<String>>(), bytes())
+                .prop_map(|(parents, state)| Phase::Running { parents, state }),
+            (any::<Option<String>>(), prop::collection::vec(bytes(), 0..4))
+                .prop_map(|(heir, windows)| Phase::Ended { heir, windows }),
         ]
     }
 

@@ -66,7 +66,14 @@ impl<S: Store> ShardStore<S> {
     /// `shared`: every new shard takes over what all ended ones have left. Otherwise one of them
     /// does.
     pub(super) fn new(store: S, shard: &ShardId, shared: bool) -> Self {
-        ShardStore { store, shard: shard.as_str().to_owned(), owner: 0, version: None, parents: Vec::new(), shared }
+        ShardStore {
+            store,
+            shard: shard.as_str().to_owned(),
+            owner: 0,
+            version: None,
+            parents: Vec::new(),
+            shared,
+        }
     }
 
     /// The processor's state, if the shard is at work; changes nothing.
@@ -90,13 +97,16 @@ impl<S: Store> ShardStore<S> {
                 done => return done,
             }
         }
-        Err(conflict.unwrap_or_else(|| Error::new(ErrorKind::Conflict, format!("{:?} has several owners", self.shard))))
+        Err(conflict.unwrap_or_else(|| {
+            Error::new(ErrorKind::Conflict, format!("{:?} has several owners", self.shard))
+        }))
     }
 
     fn try_take_over(&mut self, clock: &mut dyn Clock) -> Result<TakenOver, Error> {
         let Some((found, version)) = self.load(&self.shard, clock)? else {
             let parents = self.heirless(clock)?;
-            let claiming = ShardState { owner: 1, phase: Phase::Claiming { parents: parents.clone() } };
+            let claiming =
+                ShardState { owner: 1, phase: Phase::Claiming { parents: parents.clone() } };
             let version = self.put(&self.shard, claiming.to_bytes(), None, clock)?;
             (self.owner, self.version) = (1, Some(version));
             return self.claim(&parents, clock).map(TakenOver::New);
@@ -144,7 +154,9 @@ impl<S: Store> ShardStore<S> {
     fn claim_one(&self, parent: &str, clock: &mut dyn Clock) -> Result<Option<Vec<Bytes>>, Error> {
         // Its heir is chosen once: after a conflict it is known.
         for _ in 0..TRIES {
-            let Some((ShardState { owner, phase: Phase::Ended { heir, windows } }, version)) = self.load(parent, clock)? else {
+            let Some((ShardState { owner, phase: Phase::Ended { heir, windows } }, version)) =
+                self.load(parent, clock)?
+            else {
                 return Ok(None);
             };
             if self.shared {
@@ -153,14 +165,20 @@ impl<S: Store> ShardStore<S> {
             if let Some(heir) = heir {
                 return Ok((heir == self.shard).then_some(windows));
             }
-            let claimed = ShardState { owner, phase: Phase::Ended { heir: Some(self.shard.clone()), windows: windows.clone() } };
+            let claimed = ShardState {
+                owner,
+                phase: Phase::Ended { heir: Some(self.shard.clone()), windows: windows.clone() },
+            };
             match self.put(parent, claimed.to_bytes(), Some(&version), clock) {
                 Ok(_) => return Ok(Some(windows)),
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 Err(error) => return Err(error),
             }
         }
-        Err(Error::new(ErrorKind::Conflict, format!("{parent:?} cannot be claimed: it keeps changing")))
+        Err(Error::new(
+            ErrorKind::Conflict,
+            format!("{parent:?} cannot be claimed: it keeps changing"),
+        ))
     }
 
     /// Saves the processor's state.
@@ -190,7 +208,9 @@ impl<S: Store> ShardStore<S> {
     /// lost where it fails: it is done again at the next start.
     pub(super) fn release_parents(&self, clock: &mut dyn Clock) {
         for parent in &self.parents {
-            let Ok(Some((ShardState { owner, phase: Phase::Ended { heir, windows } }, version))) = self.load(parent, clock) else {
+            let Ok(Some((ShardState { owner, phase: Phase::Ended { heir, windows } }, version))) =
+                self.load(parent, clock)
+            else {
                 continue;
             };
             if heir.as_deref() == Some(&self.shard) && !windows.is_empty() {
@@ -200,7 +220,11 @@ impl<S: Store> ShardStore<S> {
         }
     }
 
-    fn load(&self, key: &str, clock: &mut dyn Clock) -> Result<Option<(ShardState, Version)>, Error> {
+    fn load(
+        &self,
+        key: &str,
+        clock: &mut dyn Clock,
+    ) -> Result<Option<(ShardState, Version)>, Error> {
         let found = patiently(clock, || self.store.load(key))?;
         let Some(stored) = found else { return Ok(None) };
         let state = ShardState::from_bytes(&stored.bytes).map_err(|error| error.at(key))?;
@@ -208,7 +232,13 @@ impl<S: Store> ShardStore<S> {
     }
 
     /// A save that knows in the end whether it happened.
-    fn put(&self, key: &str, bytes: Bytes, expected: Option<&Version>, clock: &mut dyn Clock) -> Result<Version, Error> {
+    fn put(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        expected: Option<&Version>,
+        clock: &mut dyn Clock,
+    ) -> Result<Version, Error> {
         let mut unknown = false;
         patiently(clock, || {
             if unknown
@@ -225,7 +255,10 @@ impl<S: Store> ShardStore<S> {
 }
 
 /// Tries again, with pauses, what fails by input or output.
-fn patiently<T>(clock: &mut dyn Clock, mut attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+fn patiently<T>(
+    clock: &mut dyn Clock,
+    mut attempt: impl FnMut() -> Result<T, Error>,
+) -> Result<T, Error> {
     let mut pause = PAUSE_FIRST;
     for _ in 1..TRIES / 2 {
         match attempt() {

@@ -43,7 +43,12 @@ pub trait Work {
     ///
     /// # Errors
     /// Whatever is to end the run before these records are checkpointed.
-    fn take(&mut self, batch: &Batch, now: Timestamp, dead_letter: &mut dyn FnMut(Error)) -> Result<(), Error>;
+    fn take(
+        &mut self,
+        batch: &Batch,
+        now: Timestamp,
+        dead_letter: &mut dyn FnMut(Error),
+    ) -> Result<(), Error>;
 
     /// The caller's clock has come to `now`; whether that may have completed something. Not called
     /// while the shard is behind.
@@ -134,7 +139,10 @@ impl Default for ProcessorOptions {
 
 impl fmt::Debug for ProcessorOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProcessorOptions").field("every_records", &self.every_records).field("every", &self.every).finish_non_exhaustive()
+        f.debug_struct("ProcessorOptions")
+            .field("every_records", &self.every_records)
+            .field("every", &self.every)
+            .finish_non_exhaustive()
     }
 }
 
@@ -258,7 +266,9 @@ impl<K: Work, S: Store> StatefulProcessor<K, S> {
     }
 
     fn take_over(&mut self, clock: &mut dyn Clock) -> Result<(), Error> {
-        let Some(states) = &mut self.states else { return Err(Error::invalid("records came before initialize")) };
+        let Some(states) = &mut self.states else {
+            return Err(Error::invalid("records came before initialize"));
+        };
         loop {
             match states.take_over(clock)? {
                 TakenOver::Ended => {
@@ -295,7 +305,10 @@ impl<K: Work, S: Store> StatefulProcessor<K, S> {
         if applied.is_some_and(|applied| applied >= checkpoint) {
             return Ok(());
         }
-        let reached = applied.map_or_else(|| String::from("nothing"), |applied| format!("records up to {}", place(applied)));
+        let reached = applied.map_or_else(
+            || String::from("nothing"),
+            |applied| format!("records up to {}", place(applied)),
+        );
         let message = format!(
             "the checkpoint is at {}, and the state in the store has {reached}: records in between are in no answer. Is the store another, or was it lost?",
             place(checkpoint)
@@ -316,10 +329,11 @@ impl<K: Work, S: Store> StatefulProcessor<K, S> {
             self.dead_letters += 1;
             match &mut self.options.on_dead_letter {
                 Some(tell) => tell(&letter),
-                None if self.dead_letters < DEAD_LETTERS_NOTED => self.note(&format!("dead letter: {letter}")),
-                None if self.dead_letters == DEAD_LETTERS_NOTED => {
-                    self.note(&format!("dead letter: {letter}; further ones are counted and not told"))
+                None if self.dead_letters < DEAD_LETTERS_NOTED => {
+                    self.note(&format!("dead letter: {letter}"))
                 }
+                None if self.dead_letters == DEAD_LETTERS_NOTED => self
+                    .note(&format!("dead letter: {letter}; further ones are counted and not told")),
                 None => {}
             }
         }
@@ -337,8 +351,12 @@ impl<K: Work, S: Store> StatefulProcessor<K, S> {
         let hint = if handed_out { "" } else { ", and --late FILE writes them down" };
         match self.late_noted {
             noted if noted == late => {}
-            0 => self.note(&format!("{}: max_delay says how long such records are waited for{hint}", came_late(late))),
-            noted => self.note(&format!("{} more came late, {late} since this process began", late - noted)),
+            0 => self.note(&format!(
+                "{}: max_delay says how long such records are waited for{hint}",
+                came_late(late)
+            )),
+            noted => self
+                .note(&format!("{} more came late, {late} since this process began", late - noted)),
         }
         self.late_noted = late;
     }
@@ -425,15 +443,23 @@ impl<K: Work, S: Store> StatefulProcessor<K, S> {
 }
 
 impl<K: Work, S: Store> RecordProcessor for StatefulProcessor<K, S> {
-    fn initialize(&mut self, shard: &ShardId, from: &StartingPoint, now: Timestamp) -> Result<(), Error> {
-        let Some(store) = self.store.take() else { return Err(Error::invalid("a processor is for one shard, and was initialized before")) };
+    fn initialize(
+        &mut self,
+        shard: &ShardId,
+        from: &StartingPoint,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let Some(store) = self.store.take() else {
+            return Err(Error::invalid("a processor is for one shard, and was initialized before"));
+        };
         self.work.open(shard)?;
         let states = ShardStore::new(store, shard, self.work.is_shared());
         // State that cannot be read is better known now.
         if let Some(state) = states.look(&mut Standstill(now))? {
             self.work.restore(Some(&state)).map_err(|error| error.at(shard))?;
         }
-        (self.shard, self.states, self.saved_at) = (Some((shard.clone(), from.clone())), Some(states), now);
+        (self.shard, self.states, self.saved_at) =
+            (Some((shard.clone(), from.clone())), Some(states), now);
         Ok(())
     }
 
@@ -446,7 +472,8 @@ impl<K: Work, S: Store> RecordProcessor for StatefulProcessor<K, S> {
         let is_behind = batch.millis_behind_latest != Some(0);
         let by_clock = !is_behind && self.work.advance(now);
         let waited = now.as_millis().saturating_sub(self.saved_at.as_millis());
-        let is_due = self.unsaved >= self.options.every_records || (self.unsaved > 0 && waited >= millis(self.options.every));
+        let is_due = self.unsaved >= self.options.every_records
+            || (self.unsaved > 0 && waited >= millis(self.options.every));
         if (is_due || by_clock) && self.commit(checkpointer.clock())? {
             self.checkpoint(checkpointer)?;
         }
@@ -484,7 +511,10 @@ impl<K: Work, S: Store> RecordProcessor for StatefulProcessor<K, S> {
 
 impl<K: fmt::Debug, S> fmt::Debug for StatefulProcessor<K, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StatefulProcessor").field("work", &self.work).field("standing", &self.standing).finish_non_exhaustive()
+        f.debug_struct("StatefulProcessor")
+            .field("work", &self.work)
+            .field("standing", &self.standing)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,8 @@
 //! The protocol's JSON, read in one pass into records.
 
-use super::protocol::{Action, Batch, CheckpointAnswer, CheckpointError, Message, Reply, ShutdownReason, StartingPoint};
+use super::protocol::{
+    Action, Batch, CheckpointAnswer, CheckpointError, Message, Reply, ShutdownReason, StartingPoint,
+};
 use crate::adapter::Rejected;
 use crate::adapter::json::{Text, Whole, excerpt, utf8};
 use crate::adapter::payload::Payloads;
@@ -10,7 +12,9 @@ use crate::time::Timestamp;
 use base64_simd::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::{Value, json};
 use std::fmt;
 
@@ -25,13 +29,20 @@ pub(super) fn parse_message(line: &[u8], shard: &ShardId) -> Result<Message, Err
     let mut records = Records { batch: Batch::default(), payloads: Payloads::default(), shard };
     let fields = read_fields(line, Some(&mut records))?;
     let message = match fields.action()? {
-        Action::Initialize => {
-            Message::Initialize { shard: ShardId::new(required(&fields.shard, "shardId")?), from: fields.starting_point()? }
+        Action::Initialize => Message::Initialize {
+            shard: ShardId::new(required(&fields.shard, "shardId")?),
+            from: fields.starting_point()?,
+        },
+        Action::ProcessRecords if !fields.has_records => {
+            return Err(wrong("processRecords has no records"));
         }
-        Action::ProcessRecords if !fields.has_records => return Err(wrong("processRecords has no records")),
         Action::ProcessRecords => {
-            let millis = fields.millis_behind_latest.optional().map_err(|what| wrong(format!("millisBehindLatest {what}")))?;
-            records.batch.millis_behind_latest = millis.map(|millis| u64::try_from(millis).unwrap_or(0));
+            let millis = fields
+                .millis_behind_latest
+                .optional()
+                .map_err(|what| wrong(format!("millisBehindLatest {what}")))?;
+            records.batch.millis_behind_latest =
+                millis.map(|millis| u64::try_from(millis).unwrap_or(0));
             Message::ProcessRecords(records.batch)
         }
         Action::Checkpoint => Message::Checkpoint(CheckpointAnswer {
@@ -42,11 +53,13 @@ pub(super) fn parse_message(line: &[u8], shard: &ShardId) -> Result<Message, Err
         Action::LeaseLost => Message::LeaseLost,
         Action::ShardEnded => Message::ShardEnded,
         Action::ShutdownRequested => Message::ShutdownRequested,
-        Action::Shutdown => Message::Shutdown(match optional(&fields.reason, "reason")?.unwrap_or_default() {
-            "TERMINATE" => ShutdownReason::Terminate,
-            "ZOMBIE" => ShutdownReason::Zombie,
-            other => ShutdownReason::Other(other.into()),
-        }),
+        Action::Shutdown => {
+            Message::Shutdown(match optional(&fields.reason, "reason")?.unwrap_or_default() {
+                "TERMINATE" => ShutdownReason::Terminate,
+                "ZOMBIE" => ShutdownReason::Zombie,
+                other => ShutdownReason::Other(other.into()),
+            })
+        }
     };
     Ok(message)
 }
@@ -56,15 +69,21 @@ pub(super) fn parse_reply(line: &[u8]) -> Result<Reply, Error> {
     match fields.action.required() {
         Ok("status") => {
             let name = required(&fields.response_for, "responseFor")?;
-            let response_for =
-                Action::parse(name).ok_or_else(|| wrong(format!("responseFor is {:?}, no action of the daemon", excerpt(name, 60))))?;
+            let response_for = Action::parse(name).ok_or_else(|| {
+                wrong(format!("responseFor is {:?}, no action of the daemon", excerpt(name, 60)))
+            })?;
             Ok(Reply::Status { response_for })
         }
         Ok("checkpoint") => {
-            let sequence = optional(&fields.sequence, "sequenceNumber")?.map(str::parse::<SequenceNumber>).transpose()?;
+            let sequence = optional(&fields.sequence, "sequenceNumber")?
+                .map(str::parse::<SequenceNumber>)
+                .transpose()?;
             Ok(Reply::Checkpoint { sequence, sub: sub_sequence_number(&fields.sub)? })
         }
-        Ok(other) => Err(wrong(format!("the action is {:?} and neither status nor checkpoint", excerpt(other, 60)))),
+        Ok(other) => Err(wrong(format!(
+            "the action is {:?} and neither status nor checkpoint",
+            excerpt(other, 60)
+        ))),
         Err(what) => Err(wrong(format!("action {what}"))),
     }
 }
@@ -98,7 +117,9 @@ pub(super) fn message_json(message: &Message) -> String {
             };
             json!({"action": action, "reason": reason})
         }
-        Message::LeaseLost | Message::ShardEnded | Message::ShutdownRequested => json!({ "action": action }),
+        Message::LeaseLost | Message::ShardEnded | Message::ShutdownRequested => {
+            json!({ "action": action })
+        }
     };
     json.to_string()
 }
@@ -127,7 +148,10 @@ fn optional<'a>(text: &'a Text<'_>, name: &str) -> Result<Option<&'a str>, Error
 
 fn sub_sequence_number(number: &Whole) -> Result<Option<u64>, Error> {
     let sub = number.optional().map_err(|what| wrong(format!("subSequenceNumber {what}")))?;
-    sub.map(|sub| u64::try_from(sub).map_err(|_| wrong(format!("subSequenceNumber {sub} is negative")))).transpose()
+    sub.map(|sub| {
+        u64::try_from(sub).map_err(|_| wrong(format!("subSequenceNumber {sub} is negative")))
+    })
+    .transpose()
 }
 
 #[cold]
@@ -135,13 +159,18 @@ fn wrong(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Parse, message)
 }
 
-fn read_fields<'de>(line: &'de [u8], records: Option<&mut Records<'_>>) -> Result<Fields<'de>, Error> {
+fn read_fields<'de>(
+    line: &'de [u8],
+    records: Option<&mut Records<'_>>,
+) -> Result<Fields<'de>, Error> {
     let text = utf8(line).map_err(|error| {
         let hint = "the daemon writes the charset of its JVM: start it with -Dfile.encoding=UTF-8";
         wrong(format!("the message is not UTF-8: {error}; {hint}"))
     })?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let fields = FieldsSeed(records).deserialize(&mut deserializer).and_then(|fields| deserializer.end().map(|()| fields));
+    let fields = FieldsSeed(records)
+        .deserialize(&mut deserializer)
+        .and_then(|fields| deserializer.end().map(|()| fields));
     fields.map_err(|error| {
         let start = String::from_utf8_lossy(&line[..line.len().min(80)]);
         let message = format!("the line {start:?} is not a message: {error}");
@@ -169,13 +198,18 @@ struct Fields<'de> {
 impl Fields<'_> {
     fn action(&self) -> Result<Action, Error> {
         let name = required(&self.action, "action")?;
-        Action::parse(name).ok_or_else(|| wrong(format!("the action {:?} is none that this version knows", excerpt(name, 60))))
+        Action::parse(name).ok_or_else(|| {
+            wrong(format!("the action {:?} is none that this version knows", excerpt(name, 60)))
+        })
     }
 
     fn starting_point(&self) -> Result<StartingPoint, Error> {
         let text = optional(&self.sequence, "sequenceNumber")?.unwrap_or_default();
         Ok(match (text, text.parse::<SequenceNumber>()) {
-            (_, Ok(number)) => StartingPoint::After(Sequence { number, sub: sub_sequence_number(&self.sub)?.unwrap_or(0) }),
+            (_, Ok(number)) => StartingPoint::After(Sequence {
+                number,
+                sub: sub_sequence_number(&self.sub)?.unwrap_or(0),
+            }),
             ("TRIM_HORIZON", _) => StartingPoint::TrimHorizon,
             ("LATEST", _) => StartingPoint::Latest,
             ("AT_TIMESTAMP", _) => StartingPoint::AtTimestamp,
@@ -260,7 +294,8 @@ impl Records<'_> {
 
     fn read(&mut self, wire: &WireRecord<'_>) -> Result<Record, Error> {
         let number = required(&wire.sequence, "sequenceNumber")?;
-        let number = number.parse::<SequenceNumber>().map_err(|error| error.at("sequenceNumber"))?;
+        let number =
+            number.parse::<SequenceNumber>().map_err(|error| error.at("sequenceNumber"))?;
         let sub = sub_sequence_number(&wire.sub)?.unwrap_or_else(|| self.next_sub(&number));
         let partition_key = required(&wire.partition_key, "partitionKey")?;
         let arrival = match wire.arrival.optional() {
@@ -273,7 +308,9 @@ impl Records<'_> {
             text => {
                 let text = required(text, "data")?;
                 let decoded = self.payloads.decode_base64(text.as_bytes());
-                decoded.ok_or_else(|| wrong(format!("data {:?} is not standard base64", excerpt(text, 40))))?
+                decoded.ok_or_else(|| {
+                    wrong(format!("data {:?} is not standard base64", excerpt(text, 40)))
+                })?
             }
         };
         let partition_key = self.payloads.copy(partition_key.as_bytes());
@@ -288,7 +325,12 @@ impl Records<'_> {
     fn next_sub(&self, number: &SequenceNumber) -> u64 {
         let records = self.batch.records.last().map(|record| &record.position.sequence);
         let rejected = self.batch.rejected.last().and_then(|rejected| rejected.sequence.as_ref());
-        let last = [records, rejected].into_iter().flatten().filter(|last| last.number == *number).map(|last| last.sub).max();
+        let last = [records, rejected]
+            .into_iter()
+            .flatten()
+            .filter(|last| last.number == *number)
+            .map(|last| last.sub)
+            .max();
         last.map_or(0, |sub| sub.saturating_add(1))
     }
 
@@ -296,18 +338,30 @@ impl Records<'_> {
     fn reject(&mut self, index: usize, wire: &WireRecord<'_>, error: Error) {
         let text = wire.data.required().unwrap_or_default().as_bytes();
         let data = self.payloads.decode_base64(text).unwrap_or_else(|| self.payloads.copy(text));
-        let number: Option<SequenceNumber> = wire.sequence.required().ok().and_then(|number| number.parse().ok());
+        let number: Option<SequenceNumber> =
+            wire.sequence.required().ok().and_then(|number| number.parse().ok());
         let place = match &number {
             Some(number) => format!("{}:{number}: records[{index}]", self.shard),
             None => format!("{}: records[{index}]", self.shard),
         };
         let sequence = number.map(|number| {
-            let sub = sub_sequence_number(&wire.sub).ok().flatten().unwrap_or_else(|| self.next_sub(&number));
+            let sub = sub_sequence_number(&wire.sub)
+                .ok()
+                .flatten()
+                .unwrap_or_else(|| self.next_sub(&number));
             Sequence { number, sub }
         });
         let (shard, records_before) = (Some(self.shard.clone()), self.batch.records.len());
         let arrival = wire.arrival.optional().ok().flatten().map(Timestamp::from_millis);
-        self.batch.rejected.push(Rejected { index, records_before, shard, sequence, arrival, data, error: error.at(place) });
+        self.batch.rejected.push(Rejected {
+            index,
+            records_before,
+            shard,
+            sequence,
+            arrival,
+            data,
+            error: error.at(place),
+        });
     }
 }
 
@@ -338,10 +392,14 @@ impl<'de> Visitor<'de> for RecordsSeed<'_, '_> {
             match seq.next_element::<WireRecord<'de>>() {
                 Ok(None) => break,
                 Ok(Some(_)) if index == MESSAGE_RECORDS_MAX => {
-                    return Err(A::Error::custom(format_args!("{TOO_MANY}, {MESSAGE_RECORDS_MAX}, records")));
+                    return Err(A::Error::custom(format_args!(
+                        "{TOO_MANY}, {MESSAGE_RECORDS_MAX}, records"
+                    )));
                 }
                 Ok(Some(wire)) => self.0.push(index, &wire),
-                Err(error) => return Err(A::Error::custom(format_args!("records[{index}]: {error}"))),
+                Err(error) => {
+                    return Err(A::Error::custom(format_args!("records[{index}]: {error}")));
+                }
             }
         }
         Ok(true)
@@ -390,13 +448,24 @@ mod tests {
 
     #[test]
     fn nulls_are_taken_and_the_order_of_fields_does_not_matter() {
-        let got = with_record(r#"{"data":null,"partitionKey":"k","sequenceNumber":"42","approximateArrivalTimestamp":null,"new":[{}]}"#);
+        let got = with_record(
+            r#"{"data":null,"partitionKey":"k","sequenceNumber":"42","approximateArrivalTimestamp":null,"new":[{}]}"#,
+        );
         let record = &got.records[0];
         assert_eq!((record.data.len(), record.is_arrival_known()), (0, false));
         assert_eq!((record.position.shard.as_str(), record.position.sequence.sub), ("shard", 0));
         assert_eq!(got.millis_behind_latest, None);
-        assert_eq!(batch(r#"{"action":"processRecords","records":[],"millisBehindLatest":null}"#).records.len(), 0);
-        assert_eq!(batch(r#"{"action":"processRecords","records":[],"millisBehindLatest":12}"#).millis_behind_latest, Some(12));
+        assert_eq!(
+            batch(r#"{"action":"processRecords","records":[],"millisBehindLatest":null}"#)
+                .records
+                .len(),
+            0
+        );
+        assert_eq!(
+            batch(r#"{"action":"processRecords","records":[],"millisBehindLatest":12}"#)
+                .millis_behind_latest,
+            Some(12)
+        );
     }
 
     #[test]
@@ -411,7 +480,9 @@ mod tests {
 
     #[test]
     fn records_without_sub_sequence_numbers_are_numbered() {
-        let record = |number: &str, rest: &str| format!(r#"{{"data":"","partitionKey":"k","sequenceNumber":"{number}"{rest}}}"#);
+        let record = |number: &str, rest: &str| {
+            format!(r#"{{"data":"","partitionKey":"k","sequenceNumber":"{number}"{rest}}}"#)
+        };
         let numbers = [
             record("1", ""),
             record("2", ""),
@@ -422,11 +493,19 @@ mod tests {
         ];
         let got = with_record(&numbers.join(","));
         let places = |sequences: Vec<&Sequence>| {
-            sequences.into_iter().map(|sequence| (sequence.number.to_string(), sequence.sub)).collect::<Vec<_>>()
+            sequences
+                .into_iter()
+                .map(|sequence| (sequence.number.to_string(), sequence.sub))
+                .collect::<Vec<_>>()
         };
         let records = places(got.records.iter().map(|record| &record.position.sequence).collect());
-        assert_eq!(records, [("1", 0), ("2", 0), ("2", 1), ("2", 3), ("3", 0)].map(|(number, sub)| (number.to_owned(), sub)));
-        let rejected = places(got.rejected.iter().filter_map(|rejected| rejected.sequence.as_ref()).collect());
+        assert_eq!(
+            records,
+            [("1", 0), ("2", 0), ("2", 1), ("2", 3), ("3", 0)]
+                .map(|(number, sub)| (number.to_owned(), sub))
+        );
+        let rejected =
+            places(got.rejected.iter().filter_map(|rejected| rejected.sequence.as_ref()).collect());
         assert_eq!(rejected, [("2".to_owned(), 2)]);
         let given = [record("2", r#","subSequenceNumber":4"#), record("2", "")].join(",");
         assert_eq!(with_record(&given).records[1].position.sequence.sub, 5);
@@ -435,11 +514,26 @@ mod tests {
     #[test]
     fn a_wrong_field_costs_its_record_and_is_named() {
         for (record, expected) in [
-            (r#"{"data":"e30","partitionKey":"k","sequenceNumber":"42"}"#, "shard:42: records[1]: data \"e30\" is not standard base64"),
-            (r#"{"data":7,"partitionKey":"k","sequenceNumber":"42"}"#, "shard:42: records[1]: data is a number and not a string"),
-            (r#"{"data":"","sequenceNumber":"42"}"#, "shard:42: records[1]: partitionKey is missing or null"),
-            (r#"{"data":"","partitionKey":"k","sequenceNumber":"SHARD_END"}"#, "shard: records[1]: sequenceNumber: \"SHARD_END\" is not"),
-            (r#"{"data":"","partitionKey":"k"}"#, "shard: records[1]: sequenceNumber is missing or null"),
+            (
+                r#"{"data":"e30","partitionKey":"k","sequenceNumber":"42"}"#,
+                "shard:42: records[1]: data \"e30\" is not standard base64",
+            ),
+            (
+                r#"{"data":7,"partitionKey":"k","sequenceNumber":"42"}"#,
+                "shard:42: records[1]: data is a number and not a string",
+            ),
+            (
+                r#"{"data":"","sequenceNumber":"42"}"#,
+                "shard:42: records[1]: partitionKey is missing or null",
+            ),
+            (
+                r#"{"data":"","partitionKey":"k","sequenceNumber":"SHARD_END"}"#,
+                "shard: records[1]: sequenceNumber: \"SHARD_END\" is not",
+            ),
+            (
+                r#"{"data":"","partitionKey":"k"}"#,
+                "shard: records[1]: sequenceNumber is missing or null",
+            ),
             (
                 r#"{"partitionKey":"k","sequenceNumber":"42","approximateArrivalTimestamp":1.5}"#,
                 "shard:42: records[1]: approximateArrivalTimestamp is not a whole number",
@@ -459,8 +553,15 @@ mod tests {
         ] {
             let good = r#"{"data":"e30=","partitionKey":"k","sequenceNumber":"9","approximateArrivalTimestamp":5}"#;
             let got = with_record(&format!("{good},{record},{good}"));
-            assert_eq!((got.records.len(), got.rejected[0].records_before, got.rejected[0].index), (2, 1, 1));
-            assert!(got.rejected[0].error.to_string().starts_with(expected), "{}", got.rejected[0].error);
+            assert_eq!(
+                (got.records.len(), got.rejected[0].records_before, got.rejected[0].index),
+                (2, 1, 1)
+            );
+            assert!(
+                got.rejected[0].error.to_string().starts_with(expected),
+                "{}",
+                got.rejected[0].error
+            );
         }
     }
 
@@ -476,8 +577,14 @@ mod tests {
             (r#"{"action":"processRecords"}"#, "processRecords has no records"),
             (r#"{"action":"processRecords","records":null}"#, "processRecords has no records"),
             (r#"{"action":"processRecords","records":7}"#, "expected an array of records"),
-            (r#"{"action":"processRecords","records":[7]}"#, "records[0]: invalid type: integer `7`"),
-            (r#"{"action":"processRecords","records":[],"millisBehindLatest":"x"}"#, "millisBehindLatest is not a whole number"),
+            (
+                r#"{"action":"processRecords","records":[7]}"#,
+                "records[0]: invalid type: integer `7`",
+            ),
+            (
+                r#"{"action":"processRecords","records":[],"millisBehindLatest":"x"}"#,
+                "millisBehindLatest is not a whole number",
+            ),
             (r#"{"action":"checkpoint","error":5}"#, "error is a number and not a string"),
             (r#"{"action":"leaseLost"} {}"#, "trailing characters"),
             (r#"{"action":"leaseLost""#, "EOF while parsing"),
@@ -491,7 +598,11 @@ mod tests {
     #[test]
     fn deep_nesting_is_refused_or_skipped() {
         let deep = "[".repeat(1_000_000);
-        for line in [deep.clone(), format!(r#"{{"action":{deep}"#), format!(r#"{{"records":[{{"data":{deep}"#)] {
+        for line in [
+            deep.clone(),
+            format!(r#"{{"action":{deep}"#),
+            format!(r#"{{"records":[{{"data":{deep}"#),
+        ] {
             assert_eq!(read(&line).unwrap_err().kind(), ErrorKind::Parse);
         }
         let skipped = format!(r#"{{"x":{deep}{},"action":"leaseLost"}}"#, "]".repeat(1_000_000));
@@ -512,9 +623,11 @@ mod tests {
         assert_eq!(from("\"AT_TIMESTAMP\""), StartingPoint::AtTimestamp);
         assert_eq!(from("\"SHARD_END\""), StartingPoint::Other("SHARD_END".into()));
         assert_eq!(from("null"), StartingPoint::Other("".into()));
-        for (reason, expected) in
-            [("TERMINATE", ShutdownReason::Terminate), ("ZOMBIE", ShutdownReason::Zombie), ("X", ShutdownReason::Other("X".into()))]
-        {
+        for (reason, expected) in [
+            ("TERMINATE", ShutdownReason::Terminate),
+            ("ZOMBIE", ShutdownReason::Zombie),
+            ("X", ShutdownReason::Other("X".into())),
+        ] {
             match read(&format!(r#"{{"action":"shutdown","reason":"{reason}"}}"#)) {
                 Ok(Message::Shutdown(got)) => assert_eq!(got, expected),
                 other => panic!("{other:?}"),
@@ -532,10 +645,15 @@ mod tests {
             ("IllegalArgumentException", false, false),
             ("SomethingNew", false, false),
         ] {
-            match read(&format!(r#"{{"action":"checkpoint","sequenceNumber":"not-a-number","error":"{name}"}}"#)) {
+            match read(&format!(
+                r#"{{"action":"checkpoint","sequenceNumber":"not-a-number","error":"{name}"}}"#
+            )) {
                 Ok(Message::Checkpoint(answer)) => {
                     let error = answer.error.unwrap();
-                    assert_eq!((error.name(), error.is_retryable(), error.is_final()), (name, retryable, last));
+                    assert_eq!(
+                        (error.name(), error.is_retryable(), error.is_final()),
+                        (name, retryable, last)
+                    );
                     assert_eq!(answer.sequence.as_deref(), Some("not-a-number"));
                 }
                 other => panic!("{other:?}"),

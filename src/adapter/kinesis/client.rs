@@ -29,9 +29,17 @@ impl StreamClient {
     /// [`ErrorKind::Io`] if the operating system refuses what a runtime needs.
     pub fn connect(stream: &str) -> Result<Self, Error> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let runtime = runtime.map_err(|error| Error::new(ErrorKind::Io, "cannot start the Kinesis client's runtime").with_source(error))?;
-        let config = wait(&runtime, aws_config::load_defaults(aws_config::BehaviorVersion::latest()))?;
-        Ok(StreamClient { client: Client::new(&config), stream: stream.to_owned(), runtime: Some(runtime) })
+        let runtime = runtime.map_err(|error| {
+            Error::new(ErrorKind::Io, "cannot start the Kinesis client's runtime")
+                .with_source(error)
+        })?;
+        let config =
+            wait(&runtime, aws_config::load_defaults(aws_config::BehaviorVersion::latest()))?;
+        Ok(StreamClient {
+            client: Client::new(&config),
+            stream: stream.to_owned(),
+            runtime: Some(runtime),
+        })
     }
 }
 
@@ -44,15 +52,26 @@ fn wait<T: Send>(runtime: &Runtime, future: impl Future<Output = T> + Send) -> R
 impl PutRecords for StreamClient {
     fn put_records(&mut self, entries: &[Entry]) -> Result<Vec<Option<String>>, Error> {
         let failed = |message: String| Error::new(ErrorKind::Io, message);
-        let Some(runtime) = &self.runtime else { return Err(failed(String::from("the Kinesis client's runtime has ended"))) };
+        let Some(runtime) = &self.runtime else {
+            return Err(failed(String::from("the Kinesis client's runtime has ended")));
+        };
         let mut records = Vec::with_capacity(entries.len());
         for entry in entries {
-            let record = PutRecordsRequestEntry::builder().partition_key(&entry.partition_key).data(Blob::new(entry.data.to_vec()));
-            records
-                .push(record.build().map_err(|error| failed(format!("a record for {:?} cannot be made", self.stream)).with_source(error))?);
+            let record = PutRecordsRequestEntry::builder()
+                .partition_key(&entry.partition_key)
+                .data(Blob::new(entry.data.to_vec()));
+            records.push(record.build().map_err(|error| {
+                failed(format!("a record for {:?} cannot be made", self.stream)).with_source(error)
+            })?);
         }
-        let sent = wait(runtime, self.client.put_records().stream_name(&self.stream).set_records(Some(records)).send())?;
-        let sent = sent.map_err(|error| failed(format!("cannot put records into the stream {:?}", self.stream)).with_source(error))?;
+        let sent = wait(
+            runtime,
+            self.client.put_records().stream_name(&self.stream).set_records(Some(records)).send(),
+        )?;
+        let sent = sent.map_err(|error| {
+            failed(format!("cannot put records into the stream {:?}", self.stream))
+                .with_source(error)
+        })?;
         Ok(sent.records().iter().map(|result| result.error_code().map(str::to_owned)).collect())
     }
 

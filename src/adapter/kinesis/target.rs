@@ -79,7 +79,12 @@ impl KinesisTarget {
 impl<C: PutRecords> KinesisTarget<C> {
     /// A target behind a client.
     pub fn new(client: C) -> Self {
-        KinesisTarget { client, held: Vec::new(), held_bytes: 0, record_bytes_max: RECORD_BYTES_MAX }
+        KinesisTarget {
+            client,
+            held: Vec::new(),
+            held_bytes: 0,
+            record_bytes_max: RECORD_BYTES_MAX,
+        }
     }
 
     /// The same for a stream that takes larger records; default 1 MiB, the stream's
@@ -117,13 +122,22 @@ impl<C: PutRecords> KinesisTarget<C> {
     /// Keeps the records that the stream refused, and why.
     fn keep_refused(&mut self, results: &[Option<String>]) -> Result<Option<Error>, Error> {
         if results.len() != self.held.len() {
-            let message = format!("{} records were put, and the stream tells of {}", self.held.len(), results.len());
+            let message = format!(
+                "{} records were put, and the stream tells of {}",
+                self.held.len(),
+                results.len()
+            );
             return Err(Error::new(ErrorKind::Corrupt, message));
         }
         let mut refused = results.iter();
         self.held.retain(|_| refused.next().is_some_and(Option::is_some));
         let code = results.iter().flatten().next();
-        Ok(code.map(|code| Error::new(ErrorKind::Io, format!("the stream refuses {} records: {code}", self.held.len()))))
+        Ok(code.map(|code| {
+            Error::new(
+                ErrorKind::Io,
+                format!("the stream refuses {} records: {code}", self.held.len()),
+            )
+        }))
     }
 }
 
@@ -157,7 +171,9 @@ impl<C: PutRecords> PartialTarget for KinesisTarget<C> {
 /// The window, and the pipeline, so that those of several in one stream spread.
 fn partition_key(partial: &Partial) -> String {
     match partial.window() {
-        Some(window) => format!("{}/{}/{:016x}", window.start(), window.end(), partial.fingerprint()),
+        Some(window) => {
+            format!("{}/{}/{:016x}", window.start(), window.end(), partial.fingerprint())
+        }
         None => format!("all/{:016x}", partial.fingerprint()),
     }
 }
@@ -188,8 +204,18 @@ mod tests {
                 return Err(Error::new(ErrorKind::Io, "the connection was lost"));
             }
             let refused = |index: usize| (index + 1).is_multiple_of(every);
-            self.taken.extend(entries.iter().enumerate().filter(|(index, _)| !refused(*index)).map(|(_, entry)| entry.clone()));
-            Ok((0..entries.len()).map(|index| refused(index).then(|| String::from("ProvisionedThroughputExceededException"))).collect())
+            self.taken.extend(
+                entries
+                    .iter()
+                    .enumerate()
+                    .filter(|(index, _)| !refused(*index))
+                    .map(|(_, entry)| entry.clone()),
+            );
+            Ok((0..entries.len())
+                .map(|index| {
+                    refused(index).then(|| String::from("ProvisionedThroughputExceededException"))
+                })
+                .collect())
         }
 
         fn pause(&mut self, length: Duration) {
@@ -198,7 +224,9 @@ mod tests {
     }
 
     fn partials(count_of: usize) -> Vec<Partial> {
-        let builder = Pipeline::builder().event_time(|at: &i64| Timestamp::from_millis(*at)).window(Tumbling::new(seconds(1)).unwrap());
+        let builder = Pipeline::builder()
+            .event_time(|at: &i64| Timestamp::from_millis(*at))
+            .window(Tumbling::new(seconds(1)).unwrap());
         let mut pipeline = builder.aggregate(count()).build().unwrap();
         let times: Vec<i64> = (0..count_of as i64).map(|index| index * 1000).collect();
         pipeline.push_batch(&times).unwrap();
@@ -208,7 +236,10 @@ mod tests {
 
     #[test]
     fn batches_of_500_and_only_the_refused_again() {
-        let mut target = KinesisTarget::new(Stream { refuse: vec![2, 3, 0, 7, usize::MAX], ..Stream::default() });
+        let mut target = KinesisTarget::new(Stream {
+            refuse: vec![2, 3, 0, 7, usize::MAX],
+            ..Stream::default()
+        });
         let partials = partials(1100);
         partials.iter().for_each(|partial| target.put(partial).unwrap());
         target.flush().unwrap();
@@ -220,7 +251,10 @@ mod tests {
         taken.sort();
         expected.sort();
         assert_eq!(taken, expected, "each is in the stream, once");
-        assert_eq!(target.client.taken[0].partition_key.split('/').next(), Some("1970-01-01T00:00:00.000Z"));
+        assert_eq!(
+            target.client.taken[0].partition_key.split('/').next(),
+            Some("1970-01-01T00:00:00.000Z")
+        );
         assert_eq!(target.client.paused, Duration::from_millis(100 + 200 + 400 + 800));
     }
 

@@ -46,25 +46,44 @@ impl Batch {
     ///
     /// # Errors
     /// [`ErrorKind::Parse`] if records are of several shards.
-    pub(super) fn of(event: KinesisEvent, shard: Option<ShardId>, packing: Packing) -> Result<Option<Batch>, Error> {
+    pub(super) fn of(
+        event: KinesisEvent,
+        shard: Option<ShardId>,
+        packing: Packing,
+    ) -> Result<Option<Batch>, Error> {
         let stream_arn = event.stream_arn.as_deref().map(stream_arn);
         let shard = match (shard, event.records.first()) {
             (Some(shard), _) => shard,
             (None, Some(record)) => record.position.shard.clone(),
             (None, None) if event.rejected.is_empty() => return Ok(None),
-            (None, None) => event.rejected.iter().find_map(|rejected| rejected.shard.clone()).unwrap_or_else(|| ShardId::new("")),
+            (None, None) => event
+                .rejected
+                .iter()
+                .find_map(|rejected| rejected.shard.clone())
+                .unwrap_or_else(|| ShardId::new("")),
         };
         if let Some(other) = event.records.iter().find(|record| record.position.shard != shard) {
-            let message = format!("the event is of the shard {shard:?} and has a record of {:?}", other.position.shard);
+            let message = format!(
+                "the event is of the shard {shard:?} and has a record of {:?}",
+                other.position.shard
+            );
             return Err(Error::new(ErrorKind::Parse, message));
         }
-        let source = stream_arn.map_or_else(|| shard.to_string(), |arn| format!("{}/{shard}", stream_name(arn)));
-        let mut batch = Batch { shard, source, stream_arn: stream_arn.map(Into::into), records: Vec::new(), flaws: Vec::new() };
+        let source = stream_arn
+            .map_or_else(|| shard.to_string(), |arn| format!("{}/{shard}", stream_name(arn)));
+        let mut batch = Batch {
+            shard,
+            source,
+            stream_arn: stream_arn.map(Into::into),
+            records: Vec::new(),
+            flaws: Vec::new(),
+        };
         match event.records.iter().any(|record| packing.holds_others(&record.data)) {
             true => batch.unpack(event, packing),
             false => {
                 batch.records = event.records;
-                batch.flaws = event.rejected.into_iter().map(|rejected| Flaw::of(rejected, None)).collect();
+                batch.flaws =
+                    event.rejected.into_iter().map(|rejected| Flaw::of(rejected, None)).collect();
             }
         }
         Ok(Some(batch))
@@ -78,8 +97,15 @@ impl Batch {
                 self.flaws.push(Flaw::of(before, Some(self.records.len())));
             }
             let (arrival, data) = (Some(record.arrival), record.data.clone());
-            if let Some(Unreadable { sequence, error }) = packing.unpack(record, &mut self.records) {
-                self.flaws.push(Flaw { records_before: self.records.len(), sequence: Some(sequence), arrival, data, error });
+            if let Some(Unreadable { sequence, error }) = packing.unpack(record, &mut self.records)
+            {
+                self.flaws.push(Flaw {
+                    records_before: self.records.len(),
+                    sequence: Some(sequence),
+                    arrival,
+                    data,
+                    error,
+                });
             }
         }
         self.flaws.extend(rejected.map(|rejected| Flaw::of(rejected, Some(self.records.len()))));
@@ -118,10 +144,16 @@ impl Batch {
     /// Keeps what stands before everything of this sequence number.
     pub(super) fn keep_before(&mut self, number: &SequenceNumber) {
         let is_it = |sequence: &Sequence| sequence.number == *number;
-        let record = self.records.iter().position(|record| is_it(&record.position.sequence)).unwrap_or(self.records.len());
+        let record = self
+            .records
+            .iter()
+            .position(|record| is_it(&record.position.sequence))
+            .unwrap_or(self.records.len());
         let flaw = self.flaws.iter().find(|flaw| flaw.sequence.as_ref().is_some_and(is_it));
         let records = flaw.map_or(record, |flaw| record.min(flaw.records_before));
-        let flaws = self.flaws.iter().position(|flaw| flaw.records_before > records || flaw.sequence.as_ref().is_some_and(is_it));
+        let flaws = self.flaws.iter().position(|flaw| {
+            flaw.records_before > records || flaw.sequence.as_ref().is_some_and(is_it)
+        });
         self.records.truncate(records);
         self.flaws.truncate(flaws.unwrap_or(self.flaws.len()));
     }
@@ -160,12 +192,25 @@ mod tests {
 
     fn record(shard: &str, number: u64) -> Record {
         let position = Position { shard: ShardId::new(shard), sequence: Sequence::new(number) };
-        Record { partition_key: "k".into(), data: "d".into(), arrival: Timestamp::from_millis(0), position }
+        Record {
+            partition_key: "k".into(),
+            data: "d".into(),
+            arrival: Timestamp::from_millis(0),
+            position,
+        }
     }
 
     fn rejected(records_before: usize, number: u64) -> Rejected {
         let error = Error::new(ErrorKind::Parse, "no");
-        Rejected { index: 0, records_before, shard: None, sequence: Some(Sequence::new(number)), arrival: None, data: Bytes::new(), error }
+        Rejected {
+            index: 0,
+            records_before,
+            shard: None,
+            sequence: Some(Sequence::new(number)),
+            arrival: None,
+            data: Bytes::new(),
+            error,
+        }
     }
 
     fn numbers(batch: &Batch) -> Vec<String> {
@@ -193,7 +238,11 @@ mod tests {
             assert_eq!(numbers(&batch).len(), left, "before {number}");
         }
         let logs = event(Packing::CloudWatchLogs(LogPayload::Message));
-        assert_eq!(numbers(&logs), ["flaw 1", "flaw 2", "flaw 3", "flaw 4", "flaw 5", "flaw 6"], "none is a subscription's");
+        assert_eq!(
+            numbers(&logs),
+            ["flaw 1", "flaw 2", "flaw 3", "flaw 4", "flaw 5", "flaw 6"],
+            "none is a subscription's"
+        );
         assert_eq!(logs.first(), Some(&SequenceNumber::from(1)));
     }
 
@@ -201,21 +250,29 @@ mod tests {
     fn log_events_of_a_subscription_are_records() {
         use flate2::{Compression, write::GzEncoder};
         use std::io::Write;
-        let json =
-            r#"{"messageType":"DATA_MESSAGE","logStream":"s","logEvents":[{"timestamp":1,"message":"a"},{"timestamp":2,"message":"b"}]}"#;
+        let json = r#"{"messageType":"DATA_MESSAGE","logStream":"s","logEvents":[{"timestamp":1,"message":"a"},{"timestamp":2,"message":"b"}]}"#;
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(json.as_bytes()).unwrap();
         let data = encoder.finish().unwrap().into();
-        let event = KinesisEvent { records: vec![Record { data, ..record("s", 7) }], ..KinesisEvent::default() };
-        let batch = Batch::of(event, None, Packing::CloudWatchLogs(LogPayload::Message)).unwrap().unwrap();
-        let taken: Vec<_> = batch.records.iter().map(|record| (&record.data[..], record.position.sequence.sub)).collect();
+        let event = KinesisEvent {
+            records: vec![Record { data, ..record("s", 7) }],
+            ..KinesisEvent::default()
+        };
+        let batch =
+            Batch::of(event, None, Packing::CloudWatchLogs(LogPayload::Message)).unwrap().unwrap();
+        let taken: Vec<_> = batch
+            .records
+            .iter()
+            .map(|record| (&record.data[..], record.position.sequence.sub))
+            .collect();
         assert_eq!((taken, batch.flaws.len()), (vec![(&b"a"[..], 0), (&b"b"[..], 1)], 0));
     }
 
     #[test]
     fn the_shard_is_known_where_only_flaws_name_it() {
         let flaw = Rejected { shard: Some(ShardId::new("s")), ..rejected(0, 1) };
-        let event = KinesisEvent { rejected: vec![rejected(0, 1), flaw], ..KinesisEvent::default() };
+        let event =
+            KinesisEvent { rejected: vec![rejected(0, 1), flaw], ..KinesisEvent::default() };
         assert_eq!(Batch::of(event, None, Packing::Kpl).unwrap().unwrap().shard.as_str(), "s");
     }
 
@@ -228,15 +285,31 @@ mod tests {
             (&format!("{stream}/"), "clicks/s", stream),
             ("arn", "arn/s", "arn"),
         ] {
-            let event = KinesisEvent { records: vec![record("s", 1)], stream_arn: Some(arn.into()), ..KinesisEvent::default() };
+            let event = KinesisEvent {
+                records: vec![record("s", 1)],
+                stream_arn: Some(arn.into()),
+                ..KinesisEvent::default()
+            };
             let batch = Batch::of(event, None, Packing::Kpl).unwrap().unwrap();
-            assert_eq!((batch.source.as_str(), batch.stream_arn.as_deref()), (source, Some(stream_arn)), "{arn}");
+            assert_eq!(
+                (batch.source.as_str(), batch.stream_arn.as_deref()),
+                (source, Some(stream_arn)),
+                "{arn}"
+            );
         }
     }
 
     #[test]
     fn records_of_two_shards_are_refused() {
-        let event = KinesisEvent { records: vec![record("a", 1), record("b", 2)], ..KinesisEvent::default() };
-        assert!(Batch::of(event, None, Packing::Kpl).unwrap_err().to_string().contains("a record of \"b\""));
+        let event = KinesisEvent {
+            records: vec![record("a", 1), record("b", 2)],
+            ..KinesisEvent::default()
+        };
+        assert!(
+            Batch::of(event, None, Packing::Kpl)
+                .unwrap_err()
+                .to_string()
+                .contains("a record of \"b\"")
+        );
     }
 }

@@ -45,11 +45,16 @@ enum Mode {
 pub fn run_from_environment() -> Result<(), Error> {
     let seed = seed_from_environment()?;
     let settings = Settings::from(|name| env::var(name).ok().filter(|value| !value.is_empty()))?;
-    let path = env::var_os("STREAMGAUGE_PIPELINE").ok_or_else(|| invalid("STREAMGAUGE_PIPELINE is not set: name the pipeline file"))?;
+    let path = env::var_os("STREAMGAUGE_PIPELINE")
+        .ok_or_else(|| invalid("STREAMGAUGE_PIPELINE is not set: name the pipeline file"))?;
     let spec = read_pipeline(Path::new(&path))?;
     // A batch, and a window of Lambda's, ends: nothing in it need be late.
     let bounded_input = !matches!(settings.mode, Mode::Store { .. });
-    let options = CompileOptions { bounded_input, seed: seed.unwrap_or_default(), ..CompileOptions::default() };
+    let options = CompileOptions {
+        bounded_input,
+        seed: seed.unwrap_or_default(),
+        ..CompileOptions::default()
+    };
     let pipeline = Declared::compile(&spec, options)?;
     match &settings.partials {
         None => {
@@ -64,14 +69,21 @@ pub fn run_from_environment() -> Result<(), Error> {
     }
 }
 
-fn serve<S: Sink<Declared> + Send + 'static>(pipeline: Declared, sink: S, settings: Settings) -> Result<(), Error> {
-    let handler = Handler::new(pipeline, sink)?.packing(settings.packing).on_dead_letter(|letter| tell(letter));
+fn serve<S: Sink<Declared> + Send + 'static>(
+    pipeline: Declared,
+    sink: S,
+    settings: Settings,
+) -> Result<(), Error> {
+    let handler = Handler::new(pipeline, sink)?
+        .packing(settings.packing)
+        .on_dead_letter(|letter| tell(letter));
     let handler = if settings.late { handler.on_late(|record| tell(record)) } else { handler };
     let handler = match settings.mode {
         Mode::Tumbling { state_bytes_max: None } => handler.tumbling(),
-        Mode::Tumbling { state_bytes_max: Some(bytes) } => {
-            handler.tumbling().state_bytes_max(bytes).map_err(|error| error.at("STREAMGAUGE_STATE_BYTES"))?
-        }
+        Mode::Tumbling { state_bytes_max: Some(bytes) } => handler
+            .tumbling()
+            .state_bytes_max(bytes)
+            .map_err(|error| error.at("STREAMGAUGE_STATE_BYTES"))?,
         Mode::Stateless => handler.stateless(),
         Mode::Store { place, idle } => {
             let store = store::open(&place).map_err(|error| error.at("STREAMGAUGE_STATE"))?;
@@ -102,7 +114,8 @@ fn serve<S: Sink<Declared> + Send + 'static>(pipeline: Declared, sink: S, settin
 fn late_note(invocation: &Invocation, printed: bool) -> Option<serde_json::Value> {
     let late = invocation.late;
     let hint = if printed { "" } else { "; STREAMGAUGE_LATE=1 prints them" };
-    let note = format!("{}: max_delay says how long such records are waited for{hint}", came_late(late));
+    let note =
+        format!("{}: max_delay says how long such records are waited for{hint}", came_late(late));
     (late > 0).then(|| serde_json::json!({ "shard": invocation.shard.as_ref().map(ShardId::as_str), "late": late, "note": note }))
 }
 
@@ -117,7 +130,11 @@ fn tell(letter: &impl serde::Serialize) {
 impl Settings {
     /// Reads the settings from variables.
     fn from(variable: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
-        let duration = |name: &str| variable(name).map(|text| parse_duration(&text).map_err(|error| error.at(name))).transpose();
+        let duration = |name: &str| {
+            variable(name)
+                .map(|text| parse_duration(&text).map_err(|error| error.at(name)))
+                .transpose()
+        };
         let mode = match variable("STREAMGAUGE_MODE").as_deref() {
             None | Some("tumbling") => Mode::Tumbling { state_bytes_max: bytes(&variable)? },
             Some("stateless") => Mode::Stateless,
@@ -127,18 +144,31 @@ impl Settings {
                 })?;
                 Mode::Store { place, idle: duration("STREAMGAUGE_IDLE")? }
             }
-            Some(other) => return Err(invalid(&format!("STREAMGAUGE_MODE is {other:?}: use tumbling, store or stateless"))),
+            Some(other) => {
+                return Err(invalid(&format!(
+                    "STREAMGAUGE_MODE is {other:?}: use tumbling, store or stateless"
+                )));
+            }
         };
         for (name, is_used, needed) in [
             ("STREAMGAUGE_STATE", matches!(mode, Mode::Store { .. }), "store keeps a state there"),
-            ("STREAMGAUGE_IDLE", matches!(mode, Mode::Store { .. }), "store answers the windows of idle shards"),
-            ("STREAMGAUGE_STATE_BYTES", matches!(mode, Mode::Tumbling { .. }), "tumbling has a budget for its state"),
+            (
+                "STREAMGAUGE_IDLE",
+                matches!(mode, Mode::Store { .. }),
+                "store answers the windows of idle shards",
+            ),
+            (
+                "STREAMGAUGE_STATE_BYTES",
+                matches!(mode, Mode::Tumbling { .. }),
+                "tumbling has a budget for its state",
+            ),
         ] {
             if !is_used && variable(name).is_some() {
                 return Err(invalid(&format!("{name} is set, but only STREAMGAUGE_MODE={needed}")));
             }
         }
-        let packing = variable("STREAMGAUGE_PACKING").map(|text| text.parse().map_err(|error: Error| error.at("STREAMGAUGE_PACKING")));
+        let packing = variable("STREAMGAUGE_PACKING")
+            .map(|text| text.parse().map_err(|error: Error| error.at("STREAMGAUGE_PACKING")));
         let packing = packing.transpose()?.unwrap_or_default();
         let switch = |name: &str| match variable(name).as_deref() {
             None | Some("0") => Ok(false),
@@ -146,13 +176,18 @@ impl Settings {
             Some(other) => Err(invalid(&format!("{name} is {other:?}: use 1 or 0"))),
         };
         let (with_source, late) = (switch("STREAMGAUGE_SOURCE")?, switch("STREAMGAUGE_LATE")?);
-        let (partials, metrics) = (variable("STREAMGAUGE_PARTIALS"), variable("STREAMGAUGE_METRICS"));
+        let (partials, metrics) =
+            (variable("STREAMGAUGE_PARTIALS"), variable("STREAMGAUGE_METRICS"));
         Ok(Settings { mode, packing, partials, with_source, metrics, late })
     }
 }
 
 fn bytes(variable: &impl Fn(&str) -> Option<String>) -> Result<Option<usize>, Error> {
-    let read = |text: String| text.parse().map_err(|_| invalid(&format!("STREAMGAUGE_STATE_BYTES is {text:?}, not a number of bytes")));
+    let read = |text: String| {
+        text.parse().map_err(|_| {
+            invalid(&format!("STREAMGAUGE_STATE_BYTES is {text:?}, not a number of bytes"))
+        })
+    };
     variable("STREAMGAUGE_STATE_BYTES").map(read).transpose()
 }
 
@@ -165,7 +200,9 @@ mod tests {
     use super::*;
 
     fn settings(variables: &[(&str, &str)]) -> Result<Settings, String> {
-        let find = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        let find = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
         Settings::from(find).map_err(|error| error.to_string())
     }
 
@@ -176,12 +213,25 @@ mod tests {
             (&[("STREAMGAUGE_MODE", "store")], "STREAMGAUGE_STATE is not set"),
             (&[("STREAMGAUGE_STATE", "s3://b/p")], "only STREAMGAUGE_MODE=store"),
             (&[("STREAMGAUGE_STATE_BYTES", "1 MB")], "not a number of bytes"),
-            (&[("STREAMGAUGE_PACKING", "zip")], "STREAMGAUGE_PACKING: \"zip\" is not a packing: use kpl, whole, lines, logs or log-events"),
+            (
+                &[("STREAMGAUGE_PACKING", "zip")],
+                "STREAMGAUGE_PACKING: \"zip\" is not a packing: use kpl, whole, lines, logs or log-events",
+            ),
             (&[("STREAMGAUGE_IDLE", "1m")], "only STREAMGAUGE_MODE=store"),
-            (&[("STREAMGAUGE_MODE", "stateless"), ("STREAMGAUGE_STATE_BYTES", "5000")], "only STREAMGAUGE_MODE=tumbling"),
+            (
+                &[("STREAMGAUGE_MODE", "stateless"), ("STREAMGAUGE_STATE_BYTES", "5000")],
+                "only STREAMGAUGE_MODE=tumbling",
+            ),
             (&[("STREAMGAUGE_SOURCE", "yes")], "use 1 or 0"),
             (&[("STREAMGAUGE_LATE", "late.jsonl")], "use 1 or 0"),
-            (&[("STREAMGAUGE_MODE", "store"), ("STREAMGAUGE_STATE", "x"), ("STREAMGAUGE_IDLE", "10")], "STREAMGAUGE_IDLE"),
+            (
+                &[
+                    ("STREAMGAUGE_MODE", "store"),
+                    ("STREAMGAUGE_STATE", "x"),
+                    ("STREAMGAUGE_IDLE", "10"),
+                ],
+                "STREAMGAUGE_IDLE",
+            ),
         ] {
             let error = settings(variables).err().unwrap();
             assert!(error.contains(words), "{error}");
@@ -191,17 +241,29 @@ mod tests {
     #[test]
     fn late_records_of_an_invocation_are_told_in_one_line() {
         assert_eq!(late_note(&Invocation::default(), false), None);
-        let invocation = Invocation { late: 3, shard: Some(ShardId::new("s")), ..Invocation::default() };
+        let invocation =
+            Invocation { late: 3, shard: Some(ShardId::new("s")), ..Invocation::default() };
         let note = late_note(&invocation, false).unwrap();
         assert_eq!((&note["shard"], &note["late"]), (&"s".into(), &3.into()));
-        assert!(note["note"].as_str().unwrap().starts_with("3 records came late and are in no window"), "{note}");
+        assert!(
+            note["note"].as_str().unwrap().starts_with("3 records came late and are in no window"),
+            "{note}"
+        );
         assert!(note["note"].as_str().unwrap().contains("STREAMGAUGE_LATE=1"));
-        assert!(!late_note(&invocation, true).unwrap()["note"].as_str().unwrap().contains("STREAMGAUGE_LATE"));
+        assert!(
+            !late_note(&invocation, true).unwrap()["note"]
+                .as_str()
+                .unwrap()
+                .contains("STREAMGAUGE_LATE")
+        );
     }
 
     #[test]
     fn without_settings_it_is_lambdas_own_window() {
         let settings = settings(&[]).unwrap();
-        assert!(matches!(settings.mode, Mode::Tumbling { state_bytes_max: None }) && settings.packing == Packing::Kpl);
+        assert!(
+            matches!(settings.mode, Mode::Tumbling { state_bytes_max: None })
+                && settings.packing == Packing::Kpl
+        );
     }
 }

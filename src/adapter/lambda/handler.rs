@@ -107,9 +107,24 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
     pub fn new(pipeline: P, sink: S) -> Result<Self, Error> {
         let fresh = pipeline.snapshot()?;
         let invocation = Invocation::default();
-        let core = Core { pipeline, sink, source: None, fresh, on_dead_letter: None, on_late: None, invocation, before: Stats::default() };
+        let core = Core {
+            pipeline,
+            sink,
+            source: None,
+            fresh,
+            on_dead_letter: None,
+            on_late: None,
+            invocation,
+            before: Stats::default(),
+        };
         let mode = Mode::Tumbling(Tumbling::default());
-        Ok(Handler { core, mode, packing: Packing::default(), idle_after: Duration::from_secs(60), on_invocation: None })
+        Ok(Handler {
+            core,
+            mode,
+            packing: Packing::default(),
+            idle_after: Duration::from_secs(60),
+            on_invocation: None,
+        })
     }
 
     /// In Lambda's own tumbling windows: the mapping has `TumblingWindowInSeconds` set, the state
@@ -152,13 +167,20 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
     /// whose state has no such budget.
     pub fn state_bytes_max(mut self, bytes: usize) -> Result<Self, Error> {
         match &mut self.mode {
-            Mode::Tumbling(tumbling) if bytes <= STATE_BYTES_LIMIT => tumbling.state_bytes_max = bytes,
+            Mode::Tumbling(tumbling) if bytes <= STATE_BYTES_LIMIT => {
+                tumbling.state_bytes_max = bytes
+            }
             Mode::Tumbling(_) => {
-                let message =
-                    format!("a state of {bytes} bytes, but Lambda ends a window early whose state is over {STATE_BYTES_LIMIT} bytes");
+                let message = format!(
+                    "a state of {bytes} bytes, but Lambda ends a window early whose state is over {STATE_BYTES_LIMIT} bytes"
+                );
                 return Err(Error::invalid(message));
             }
-            Mode::Stored(_) | Mode::Stateless => return Err(Error::invalid("only a handler in tumbling mode has a budget for its state")),
+            Mode::Stored(_) | Mode::Stateless => {
+                return Err(Error::invalid(
+                    "only a handler in tumbling mode has a budget for its state",
+                ));
+            }
         }
         Ok(self)
     }
@@ -221,7 +243,9 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
     pub fn handle_bytes(&mut self, event: &[u8], now: Timestamp) -> Result<Reply, Error> {
         match KinesisEvent::from_slice(event) {
             Ok(event) => self.handle(event, now),
-            Err(_) if self.is_stored() && is_scheduled(event) => self.answer_idle(now).map(|_| Reply::done()),
+            Err(_) if self.is_stored() && is_scheduled(event) => {
+                self.answer_idle(now).map(|_| Reply::done())
+            }
             Err(error) => self.account(now, |_| Err(error)),
         }
     }
@@ -257,7 +281,9 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
         let idle_after = self.idle_after;
         self.account(now, |handler| match &mut handler.mode {
             Mode::Stored(stored) => stored.answer_idle(&mut handler.core, now, idle_after),
-            Mode::Tumbling(_) | Mode::Stateless => Err(Error::invalid("only a handler in stored mode knows of idle shards")),
+            Mode::Tumbling(_) | Mode::Stateless => {
+                Err(Error::invalid("only a handler in stored mode knows of idle shards"))
+            }
         })
     }
 
@@ -286,7 +312,11 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
     }
 
     /// Does what an invocation does, and tells of it.
-    fn account<T>(&mut self, now: Timestamp, run: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+    fn account<T>(
+        &mut self,
+        now: Timestamp,
+        run: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         self.core.invocation = Invocation { at: Some(now), ..Invocation::default() };
         let result = run(self);
         self.core.invocation.failed = result.is_err();
@@ -302,8 +332,10 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
         self.invocation.shard = (!batch.is_unplaced()).then(|| batch.shard.clone());
         self.invocation.records = (batch.records.len() + batch.flaws.len()) as u64;
         let last = batch.records.iter().rfind(|record| record.is_arrival_known());
-        let age = last.map(|record| now.as_millis().saturating_sub(record.arrival.as_millis()).max(0));
-        self.invocation.iterator_age = age.map(|millis| Duration::from_millis(millis.unsigned_abs()));
+        let age =
+            last.map(|record| now.as_millis().saturating_sub(record.arrival.as_millis()).max(0));
+        self.invocation.iterator_age =
+            age.map(|millis| Duration::from_millis(millis.unsigned_abs()));
     }
 
     /// Begins with this state, or without a record.
@@ -329,7 +361,12 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
     /// # Errors
     /// Past a limit; of a strict pipeline, for what could not be read and has no sequence number
     /// that Lambda could be told.
-    pub(super) fn apply(&mut self, shard: Shard, batch: &Batch, source: Option<&str>) -> Result<Option<Stop>, Error> {
+    pub(super) fn apply(
+        &mut self,
+        shard: Shard,
+        batch: &Batch,
+        source: Option<&str>,
+    ) -> Result<Option<Stop>, Error> {
         self.source = source.map(str::to_owned);
         let stop = match batch.flaws.is_empty() {
             true => self.apply_items(shard, batch, batch.records.iter().map(Item::Record)),
@@ -339,11 +376,18 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
         stop
     }
 
-    fn apply_items<'a>(&mut self, shard: Shard, batch: &Batch, items: impl Iterator<Item = Item<'a>>) -> Result<Option<Stop>, Error> {
+    fn apply_items<'a>(
+        &mut self,
+        shard: Shard,
+        batch: &Batch,
+        items: impl Iterator<Item = Item<'a>>,
+    ) -> Result<Option<Stop>, Error> {
         for item in items {
             let record = match item {
                 Item::Record(record) => record,
-                Item::Flaw(flaw) if self.pipeline.is_strict() => return Stop::at_flaw(flaw).map(Some),
+                Item::Flaw(flaw) if self.pipeline.is_strict() => {
+                    return Stop::at_flaw(flaw).map(Some);
+                }
                 Item::Flaw(flaw) => {
                     self.pass_over(shard, batch, flaw);
                     continue;
@@ -352,7 +396,12 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
             let sequence = &record.position.sequence;
             match self.push(shard, record) {
                 Ok(Taken::DeadLetter(error)) => {
-                    self.hand_out(&DeadLetter { shard: &batch.shard, sequence: Some(sequence), error: &error, data: &record.data });
+                    self.hand_out(&DeadLetter {
+                        shard: &batch.shard,
+                        sequence: Some(sequence),
+                        error: &error,
+                        data: &record.data,
+                    });
                 }
                 Ok(Taken::Late(time)) => {
                     if let Some(take) = &mut self.on_late {
@@ -362,7 +411,11 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
                 }
                 Ok(_) => {}
                 Err(error) if error.is_about_record() => {
-                    return Ok(Some(Stop { from: sequence.number.clone(), inside: sequence.sub > 0, error }));
+                    return Ok(Some(Stop {
+                        from: sequence.number.clone(),
+                        inside: sequence.sub > 0,
+                        error,
+                    }));
                 }
                 Err(error) => return Err(error),
             }
@@ -372,7 +425,8 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
 
     fn push(&mut self, shard: Shard, record: &Record) -> Result<Taken, Error> {
         let taken = self.pipeline.push(shard, record);
-        let is_full = taken.as_ref().is_err_and(|error| error.kind() == ErrorKind::LimitExceeded) && self.pipeline.is_due();
+        let is_full = taken.as_ref().is_err_and(|error| error.kind() == ErrorKind::LimitExceeded)
+            && self.pipeline.is_due();
         match self.source.clone().filter(|_| is_full) {
             // Room is made by handing on what is complete.
             Some(source) => {
@@ -389,7 +443,12 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
         self.pipeline.pass_over_dead_letter(shard, flaw.sequence.as_ref(), flaw.arrival);
         // One that was passed over before was handed out before.
         if self.pipeline.stats().dead_letters > dead_letters {
-            self.hand_out(&DeadLetter { shard: &batch.shard, sequence: flaw.sequence.as_ref(), error: &flaw.error, data: &flaw.data });
+            self.hand_out(&DeadLetter {
+                shard: &batch.shard,
+                sequence: flaw.sequence.as_ref(),
+                error: &flaw.error,
+                data: &flaw.data,
+            });
         }
     }
 
@@ -426,7 +485,9 @@ impl Stop {
     fn at_flaw(flaw: &Flaw) -> Result<Stop, Error> {
         let error = Error::new(flaw.error.kind(), flaw.error.to_string());
         match &flaw.sequence {
-            Some(sequence) => Ok(Stop { from: sequence.number.clone(), inside: sequence.sub > 0, error }),
+            Some(sequence) => {
+                Ok(Stop { from: sequence.number.clone(), inside: sequence.sub > 0, error })
+            }
             // Lambda takes an identifier that it does not know for a failure of the whole batch: so
             // it is one.
             None => Err(error),
@@ -442,7 +503,8 @@ fn is_scheduled(event: &[u8]) -> bool {
         #[serde(rename = "detail-type", borrow)]
         detail_type: std::borrow::Cow<'a, str>,
     }
-    serde_json::from_slice::<Scheduled<'_>>(event).is_ok_and(|event| event.detail_type == "Scheduled Event")
+    serde_json::from_slice::<Scheduled<'_>>(event)
+        .is_ok_and(|event| event.detail_type == "Scheduled Event")
 }
 
 impl<P, S> fmt::Debug for Handler<P, S> {
@@ -452,6 +514,9 @@ impl<P, S> fmt::Debug for Handler<P, S> {
             Mode::Stored(_) => "stored",
             Mode::Stateless => "stateless",
         };
-        f.debug_struct("Handler").field("mode", &mode).field("packing", &self.packing).finish_non_exhaustive()
+        f.debug_struct("Handler")
+            .field("mode", &mode)
+            .field("packing", &self.packing)
+            .finish_non_exhaustive()
     }
 }

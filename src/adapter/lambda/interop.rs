@@ -24,11 +24,19 @@ impl From<aws::KinesisEvent> for KinesisEvent {
             if converted.stream_arn.is_none() {
                 converted.stream_arn = record.event_source_arn.as_deref().map(Into::into);
             }
-            let (event_id, number) = (record.event_id.clone().unwrap_or_default(), record.kinesis.sequence_number.clone());
+            let (event_id, number) = (
+                record.event_id.clone().unwrap_or_default(),
+                record.kinesis.sequence_number.clone(),
+            );
             let data = Bytes::from(record.kinesis.data.0.clone());
             match read(record) {
                 Ok(record) => converted.records.push(record),
-                Err(error) => converted.rejected.push(rejection((index, converted.records.len()), (&event_id, &number), data, error)),
+                Err(error) => converted.rejected.push(rejection(
+                    (index, converted.records.len()),
+                    (&event_id, &number),
+                    data,
+                    error,
+                )),
             }
         }
         converted
@@ -36,13 +44,19 @@ impl From<aws::KinesisEvent> for KinesisEvent {
 }
 
 fn read(record: aws::KinesisEventRecord) -> Result<Record, Error> {
-    let number = record.kinesis.sequence_number.parse().map_err(|error: Error| error.at("kinesis.sequenceNumber"))?;
+    let number = record
+        .kinesis
+        .sequence_number
+        .parse()
+        .map_err(|error: Error| error.at("kinesis.sequenceNumber"))?;
     let event_id = record.event_id.unwrap_or_default();
     let shard = super::wire::shard_name(&event_id)?;
     Ok(Record {
         partition_key: record.kinesis.partition_key.into(),
         data: record.kinesis.data.0.into(),
-        arrival: Timestamp::from_millis(record.kinesis.approximate_arrival_timestamp.timestamp_millis()),
+        arrival: Timestamp::from_millis(
+            record.kinesis.approximate_arrival_timestamp.timestamp_millis(),
+        ),
         position: Position { shard: ShardId::new(shard), sequence: Sequence { number, sub: 0 } },
     })
 }
@@ -55,11 +69,17 @@ impl TryFrom<KinesisTimeWindowEvent> for KinesisEvent {
     fn try_from(event: KinesisTimeWindowEvent) -> Result<Self, Error> {
         let properties = event.time_window_properties;
         let mut converted = KinesisEvent::from(event.kinesis_event);
-        let (start, end) = (properties.window.start.timestamp_millis(), properties.window.end.timestamp_millis());
+        let (start, end) =
+            (properties.window.start.timestamp_millis(), properties.window.end.timestamp_millis());
         if start >= end {
-            return Err(Error::new(ErrorKind::Parse, format!("the window ends at {end} and starts at {start}, not before it")));
+            return Err(Error::new(
+                ErrorKind::Parse,
+                format!("the window ends at {end} and starts at {start}, not before it"),
+            ));
         }
-        let shard = properties.shard_id.ok_or_else(|| Error::new(ErrorKind::Parse, "shardId is missing or null"))?;
+        let shard = properties
+            .shard_id
+            .ok_or_else(|| Error::new(ErrorKind::Parse, "shardId is missing or null"))?;
         converted.stream_arn = properties.event_source_arn.map(Into::into).or(converted.stream_arn);
         converted.tumbling = Some(TumblingWindow {
             window: Window::new(Timestamp::from_millis(start), Timestamp::from_millis(end)),
@@ -85,8 +105,13 @@ impl TryFrom<&KinesisEvent> for aws::KinesisEvent {
     fn try_from(event: &KinesisEvent) -> Result<Self, Error> {
         let mut converted = aws::KinesisEvent::default();
         for record in &event.records {
-            let arrival = DateTime::from_timestamp_millis(record.arrival.as_millis())
-                .ok_or_else(|| Error::new(ErrorKind::TimeOutOfRange, format!("{} is outside of chrono's range", record.arrival)))?;
+            let arrival =
+                DateTime::from_timestamp_millis(record.arrival.as_millis()).ok_or_else(|| {
+                    Error::new(
+                        ErrorKind::TimeOutOfRange,
+                        format!("{} is outside of chrono's range", record.arrival),
+                    )
+                })?;
             let Position { shard, sequence } = &record.position;
             let mut out = aws::KinesisEventRecord::default();
             out.event_id = Some(format!("{shard}:{}", sequence.number));
@@ -128,7 +153,11 @@ mod tests {
         let ours = KinesisEvent::from_slice(&bytes).unwrap();
         let theirs: KinesisTimeWindowEvent = serde_json::from_slice(&bytes).unwrap();
         let mut converted = KinesisEvent::try_from(theirs).unwrap();
-        converted.records.iter_mut().zip(&ours.records).for_each(|(theirs, ours)| theirs.arrival = ours.arrival);
+        converted
+            .records
+            .iter_mut()
+            .zip(&ours.records)
+            .for_each(|(theirs, ours)| theirs.arrival = ours.arrival);
         assert_eq!(converted.records, ours.records);
         assert_eq!(converted.tumbling, ours.tumbling);
     }
@@ -139,6 +168,11 @@ mod tests {
         event.records.push(aws::KinesisEventRecord::default());
         let converted = KinesisEvent::from(event);
         assert_eq!(converted.records.len(), 0);
-        assert!(converted.rejected[0].error.to_string().starts_with("Records[0]: kinesis.sequenceNumber"));
+        assert!(
+            converted.rejected[0]
+                .error
+                .to_string()
+                .starts_with("Records[0]: kinesis.sequenceNumber")
+        );
     }
 }

@@ -145,10 +145,15 @@ impl<W: Write> Emf<W> {
             ("StateBytes", "Bytes", invocation.state_bytes),
         ];
         if let Some(age) = invocation.iterator_age {
-            metrics.push(("IteratorAge", "Milliseconds", u64::try_from(age.as_millis()).unwrap_or(u64::MAX)));
+            metrics.push((
+                "IteratorAge",
+                "Milliseconds",
+                u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+            ));
         }
         let names: Vec<&str> = self.dimensions.iter().map(|(name, _)| name.as_str()).collect();
-        let units: Vec<Value> = metrics.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
+        let units: Vec<Value> =
+            metrics.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
         let mut fields = Map::new();
         fields.insert(
             "_aws".to_owned(),
@@ -176,7 +181,12 @@ mod tests {
             (b"", json!({"data": ""})),
         ] {
             let (shard, error) = (ShardId::new("s"), Error::invalid("no"));
-            let letter = DeadLetter { shard: &shard, sequence: None, error: &error, data: &data.to_vec().into() };
+            let letter = DeadLetter {
+                shard: &shard,
+                sequence: None,
+                error: &error,
+                data: &data.to_vec().into(),
+            };
             let mut written = serde_json::to_value(&letter).unwrap();
             for field in ["shard", "sequence", "reason"] {
                 written.as_object_mut().unwrap().remove(field).unwrap();
@@ -200,12 +210,21 @@ mod tests {
         let fields: Value = serde_json::from_slice(&line).unwrap();
         assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
         let directive = &fields["_aws"]["CloudWatchMetrics"][0];
-        assert_eq!((&fields["_aws"]["Timestamp"], &directive["Namespace"]), (&json!(1_700_000_000_007i64), &json!("hits")));
-        assert_eq!((&directive["Dimensions"], &fields["FunctionName"]), (&json!([["FunctionName"]]), &json!("f")));
+        assert_eq!(
+            (&fields["_aws"]["Timestamp"], &directive["Namespace"]),
+            (&json!(1_700_000_000_007i64), &json!("hits"))
+        );
+        assert_eq!(
+            (&directive["Dimensions"], &fields["FunctionName"]),
+            (&json!([["FunctionName"]]), &json!("f"))
+        );
         for metric in directive["Metrics"].as_array().unwrap() {
             assert!(fields[metric["Name"].as_str().unwrap()].is_u64(), "{metric}");
         }
-        assert_eq!((&fields["Records"], &fields["Late"], &fields["IteratorAge"]), (&json!(10), &json!(1), &json!(1500)));
+        assert_eq!(
+            (&fields["Records"], &fields["Late"], &fields["IteratorAge"]),
+            (&json!(10), &json!(1), &json!(1500))
+        );
         assert_eq!(fields["Shard"], "shardId-000000000003");
     }
 }

@@ -74,7 +74,8 @@ impl Serialize for Reply {
             Some(sequence) => &[Failure { item_identifier: sequence.as_str() }],
             None => &[],
         };
-        let mut reply = serializer.serialize_struct("Reply", 1 + usize::from(self.state.is_some()))?;
+        let mut reply =
+            serializer.serialize_struct("Reply", 1 + usize::from(self.state.is_some()))?;
         if let Some(state) = &self.state {
             reply.serialize_field("state", state)?;
         }
@@ -91,7 +92,11 @@ mod tests {
     fn an_answer_never_has_an_empty_identifier() {
         assert!("".parse::<SequenceNumber>().is_err());
         assert_eq!(Reply::done().to_json(), br#"{"batchItemFailures":[]}"#);
-        let reply = Reply::failed_from(SequenceNumber::from(0u64)).with_state(State::from_snapshot(b""));
-        assert_eq!(reply.to_json(), br#"{"state":{"snapshot":""},"batchItemFailures":[{"itemIdentifier":"0"}]}"#);
+        let reply =
+            Reply::failed_from(SequenceNumber::from(0u64)).with_state(State::from_snapshot(b""));
+        assert_eq!(
+            reply.to_json(),
+            br#"{"state":{"snapshot":""},"batchItemFailures":[{"itemIdentifier":"0"}]}"#
+        );
     }
 }

@@ -16,8 +16,12 @@ use std::task::{Context, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What Lambda sets for every function, and the runtime's library does without asking.
-const VARIABLES: [&str; 4] =
-    ["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"];
+const VARIABLES: [&str; 4] = [
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+];
 
 /// Runs the handler for as long as Lambda lets the process live, one invocation after another.
 ///
@@ -33,11 +37,14 @@ where
     S: Sink<P> + Send + 'static,
 {
     if let Some(missing) = VARIABLES.iter().find(|name| std::env::var_os(name).is_none()) {
-        let message = format!("{missing} is not set: this is to be started by AWS Lambda, or by something that stands in for it");
+        let message = format!(
+            "{missing} is not set: this is to be started by AWS Lambda, or by something that stands in for it"
+        );
         return Err(Error::new(ErrorKind::Unsupported, message));
     }
     let failed = |error| Error::new(ErrorKind::Io, "cannot start the runtime").with_source(error);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     runtime.block_on(serve(handler))
 }
 
@@ -50,10 +57,15 @@ where
     let taken = body.clone();
     let service = service_fn(move |_: LambdaEvent<()>| ready(answer(&mut handler, &taken.take())));
     let served = Runtime::new(service).layer(body).run().await;
-    served.map_err(|error| Error::new(ErrorKind::Io, format!("Lambda's runtime interface has failed: {error}")))
+    served.map_err(|error| {
+        Error::new(ErrorKind::Io, format!("Lambda's runtime interface has failed: {error}"))
+    })
 }
 
-fn answer<P: RecordPipeline, S: Sink<P>>(handler: &mut Handler<P, S>, event: &[u8]) -> Result<Reply, Diagnostic> {
+fn answer<P: RecordPipeline, S: Sink<P>>(
+    handler: &mut Handler<P, S>,
+    event: &[u8],
+) -> Result<Reply, Diagnostic> {
     let result = handler.handle_bytes(event, now());
     // Where standard error is closed there is nobody to tell.
     let tell = |text: String| drop(writeln!(io::stderr(), "{text}"));
@@ -63,7 +75,10 @@ fn answer<P: RecordPipeline, S: Sink<P>>(handler: &mut Handler<P, S>, event: &[u
     }
     result.map_err(|error| {
         tell(format!("error: {error}"));
-        Diagnostic { error_type: format!("streamgauge::{:?}", error.kind()), error_message: error.to_string() }
+        Diagnostic {
+            error_type: format!("streamgauge::{:?}", error.kind()),
+            error_message: error.to_string(),
+        }
     })
 }
 

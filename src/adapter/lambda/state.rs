@@ -39,7 +39,10 @@ pub(super) struct Carried {
 impl State {
     /// The state that holds a snapshot of the records from this one on.
     pub(super) fn carrying(snapshot: &[u8], since: &SequenceNumber) -> Self {
-        State::from_json(format!(r#"{{"snapshot":"{}","since":"{since}"}}"#, STANDARD.encode_to_string(snapshot)))
+        State::from_json(format!(
+            r#"{{"snapshot":"{}","since":"{since}"}}"#,
+            STANDARD.encode_to_string(snapshot)
+        ))
     }
 
     /// How many bytes of a snapshot fit into a state of `json_bytes_max` that carries it.
@@ -69,7 +72,10 @@ impl State {
     pub(super) fn carried(&self) -> Result<Option<Carried>, Error> {
         let corrupt = |what: &str| {
             let shown = excerpt(self.json(), 100);
-            Err(Error::new(ErrorKind::Corrupt, format!("the window's state {shown} {what}: it is not this pipeline's")))
+            Err(Error::new(
+                ErrorKind::Corrupt,
+                format!("the window's state {shown} {what}: it is not this pipeline's"),
+            ))
         };
         if self.is_empty() {
             return Ok(None);
@@ -91,7 +97,11 @@ impl State {
     /// Whether nothing is in it: an empty object, or null.
     pub fn is_empty(&self) -> bool {
         let json = self.json().trim();
-        json == "null" || json.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).is_some_and(|inside| inside.trim().is_empty())
+        json == "null"
+            || json
+                .strip_prefix('{')
+                .and_then(|rest| rest.strip_suffix('}'))
+                .is_some_and(|inside| inside.trim().is_empty())
     }
 
     /// The state as JSON text. Its length is what counts against Lambda's limit of 1 MB.

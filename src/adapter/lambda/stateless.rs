@@ -14,7 +14,11 @@ pub(super) struct Stateless;
 impl Stateless {
     /// The source is named by the batch's first record: the same batch, delivered again, gives the
     /// same partials again, which replace each other.
-    pub(super) fn handle<P: RecordPipeline, S: Sink<P>>(&self, core: &mut Core<P, S>, mut batch: Batch) -> Result<Reply, Error> {
+    pub(super) fn handle<P: RecordPipeline, S: Sink<P>>(
+        &self,
+        core: &mut Core<P, S>,
+        mut batch: Batch,
+    ) -> Result<Reply, Error> {
         core.begin(None)?;
         let shard = core.pipeline.open_shard(ShardId::new(batch.source.as_str()))?;
         let stop = core.apply(shard, &batch, None)?;

@@ -62,7 +62,11 @@ impl Stored {
     /// It is loaded at every invocation, and not taken from memory: had another process saved
     /// since, answers would be handed on that lack its records, before the save showed the
     /// conflict. Only decoding is spared where the version is the one in memory.
-    fn begin<P: RecordPipeline, S: Sink<P>>(&mut self, core: &mut Core<P, S>, key: &str) -> Result<Option<Version>, Error> {
+    fn begin<P: RecordPipeline, S: Sink<P>>(
+        &mut self,
+        core: &mut Core<P, S>,
+        key: &str,
+    ) -> Result<Option<Version>, Error> {
         let found = self.store.load(key)?;
         let warm = self.warm.take();
         let Some(Found { bytes, version }) = found else {
@@ -100,7 +104,8 @@ impl Stored {
         let mut answered = 0;
         for key in self.store.list("")? {
             if !key.ends_with(ANSWERED) {
-                answered += u64::from(self.answer_if_idle(core, key, now.checked_sub(idle_after))?);
+                answered +=
+                    u64::from(self.answer_if_idle(core, key, now.checked_sub(idle_after))?);
             }
         }
         Ok(answered)
@@ -119,7 +124,10 @@ impl Stored {
         let last_record = summary.shards.iter().filter_map(|shard| shard.last_record).max();
         let is_idle = last_record.is_some() && last_record <= idle_since;
         let marker = format!("{key}{ANSWERED}");
-        let (Some(shard), true) = (summary.shards.first(), is_idle && !summary.panes.is_empty()) else { return Ok(false) };
+        let (Some(shard), true) = (summary.shards.first(), is_idle && !summary.panes.is_empty())
+        else {
+            return Ok(false);
+        };
         let known = self.store.load(&marker)?;
         if known.as_ref().is_some_and(|known| known.bytes == found.version.as_str().as_bytes()) {
             return Ok(false);
@@ -147,7 +155,11 @@ impl Stored {
             };
         }
         // Without the marker, as after a crash here, the state is looked at again.
-        match self.store.save(&marker, version.as_str().to_owned().into(), known.as_ref().map(|known| &known.version)) {
+        match self.store.save(
+            &marker,
+            version.as_str().to_owned().into(),
+            known.as_ref().map(|known| &known.version),
+        ) {
             Err(error) if error.kind() != ErrorKind::Conflict => Err(error),
             _ => Ok(has_news),
         }
@@ -174,7 +186,11 @@ mod tests {
 
     fn key(arn: &str) -> String {
         let event = KinesisEvent { stream_arn: Some(arn.into()), ..KinesisEvent::default() };
-        key_of(&Batch::of(event, Some(ShardId::new("shardId-000000000003")), Packing::Kpl).unwrap().unwrap())
+        key_of(
+            &Batch::of(event, Some(ShardId::new("shardId-000000000003")), Packing::Kpl)
+                .unwrap()
+                .unwrap(),
+        )
     }
 
     #[test]
@@ -182,8 +198,15 @@ mod tests {
         let short = key("arn:aws:kinesis:us-east-1:1:stream/clicks");
         assert!(short.starts_with("clicks_shardId-000000000003."), "{short}");
         let long = key(&format!("arn:aws:kinesis:us-east-1:1:stream/{}", "x".repeat(128)));
-        assert!(long.contains("_shardId-000000000003.") && long.len() + ANSWERED.len() <= 80, "{long}");
+        assert!(
+            long.contains("_shardId-000000000003.") && long.len() + ANSWERED.len() <= 80,
+            "{long}"
+        );
         assert_ne!(short, key("arn:aws:kinesis:us-east-1:2:stream/clicks"));
-        assert_eq!(short, key("arn:aws:kinesis:us-east-1:1:stream/clicks/consumer/app:1540591608"), "a consumer that is registered again");
+        assert_eq!(
+            short,
+            key("arn:aws:kinesis:us-east-1:1:stream/clicks/consumer/app:1540591608"),
+            "a consumer that is registered again"
+        );
     }
 }

@@ -144,7 +144,10 @@ impl<'a> Template<'a> {
             return None;
         }
         let number: SequenceNumber = digits.parse().ok()?;
-        let position = Position { shard: batch.known_shard(event_id, digits)?, sequence: Sequence { number, sub: 0 } };
+        let position = Position {
+            shard: batch.known_shard(event_id, digits)?,
+            sequence: Sequence { number, sub: 0 },
+        };
         let record = batch.record(partition_key, data, parse_seconds(arrival).ok()?, position)?;
         Some((record, text.len() - rest.len()))
     }
@@ -152,7 +155,9 @@ impl<'a> Template<'a> {
 
 /// The bytes of a positive JSON number that ends before a comma, a brace or a space.
 fn number_length(text: &str) -> Option<usize> {
-    let length = text.bytes().position(|byte| !matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))?;
+    let length = text
+        .bytes()
+        .position(|byte| !matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))?;
     // A zero may not lead other digits; `parse_seconds` checks the rest.
     matches!(text.as_bytes()[0], b'1'..=b'9').then_some(length)
 }
@@ -169,18 +174,34 @@ mod tests {
             .rejected
             .iter()
             .map(|rejected| {
-                format!("{} {} {:?} {:?} {}", rejected.index, rejected.records_before, rejected.sequence, rejected.data, rejected.error)
+                format!(
+                    "{} {} {:?} {:?} {}",
+                    rejected.index,
+                    rejected.records_before,
+                    rejected.sequence,
+                    rejected.data,
+                    rejected.error
+                )
             })
             .collect();
         format!("{:?} {rejected:?} {:?} {:?}", event.records, event.stream_arn, event.tumbling)
     }
 
     fn general(event: &str) -> Result<String, String> {
-        serde_json::from_str::<WireEvent>(event).map(|event| shown(&event.0)).map_err(|error| error.to_string())
+        serde_json::from_str::<WireEvent>(event)
+            .map(|event| shown(&event.0))
+            .map_err(|error| error.to_string())
     }
 
     /// A record as Lambda writes it, its fields in one of the orders.
-    fn record(order: bool, key: &str, digits: &str, data: &str, arrival: &str, event_id: &str) -> String {
+    fn record(
+        order: bool,
+        key: &str,
+        digits: &str,
+        data: &str,
+        arrival: &str,
+        event_id: &str,
+    ) -> String {
         let kinesis = match order {
             true => format!(
                 r#""kinesis":{{"kinesisSchemaVersion":"1.0","partitionKey":"{key}","sequenceNumber":"{digits}","data":"{data}","approximateArrivalTimestamp":{arrival}}}"#
@@ -190,21 +211,29 @@ mod tests {
             ),
         };
         match order {
-            true => format!(r#"{{{kinesis},"eventSource":"aws:kinesis","eventID":"{event_id}","eventSourceARN":"arn"}}"#),
+            true => format!(
+                r#"{{{kinesis},"eventSource":"aws:kinesis","eventID":"{event_id}","eventSourceARN":"arn"}}"#
+            ),
             false => format!(r#"{{"eventID":"{event_id}","awsRegion":"us-east-1", {kinesis} }}"#),
         }
     }
 
     #[test]
     fn records_like_the_one_before_are_read_by_comparison() {
-        let records = [record(true, "k", "7", "e30=", "1700000000.007", "s:7"), record(true, "key", "18", "", "1.7E9", "s:18")];
+        let records = [
+            record(true, "k", "7", "e30=", "1700000000.007", "s:7"),
+            record(true, "key", "18", "", "1.7E9", "s:18"),
+        ];
         let wire: WireRecord<'_> = serde_json::from_str(&records[0]).unwrap();
         let template = Template::new(&records[0], &wire).unwrap();
         let mut batch = Batch::default();
         batch.push(0, wire);
         let (second, length) = template.read(&format!("{},...", records[1]), &mut batch).unwrap();
         assert_eq!(length, records[1].len());
-        assert_eq!((&second.partition_key[..], second.data.len(), second.arrival.as_millis()), (&b"key"[..], 0, 1_700_000_000_000));
+        assert_eq!(
+            (&second.partition_key[..], second.data.len(), second.arrival.as_millis()),
+            (&b"key"[..], 0, 1_700_000_000_000)
+        );
         for unlike in [
             record(false, "k", "7", "e30=", "1700000000.007", "s:7"),
             record(true, "a\\\"b", "7", "e30=", "1700000000.007", "s:7"),

@@ -25,17 +25,34 @@ pub(super) fn parse_seconds(text: &str) -> Result<Timestamp, Error> {
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let exponent = exponent.filter(|_| digits(whole) && digits(fraction)).ok_or_else(|| {
-        Error::new(ErrorKind::Parse, format!("{:?} is not a number of seconds since 1970 such as 1700000000.007", excerpt(text, 60)))
+        Error::new(
+            ErrorKind::Parse,
+            format!(
+                "{:?} is not a number of seconds since 1970 such as 1700000000.007",
+                excerpt(text, 60)
+            ),
+        )
     })?;
-    let out_of_range =
-        || Error::new(ErrorKind::TimeOutOfRange, format!("{} seconds since 1970 is not a time that can be held", excerpt(text, 60)));
+    let out_of_range = || {
+        Error::new(
+            ErrorKind::TimeOutOfRange,
+            format!("{} seconds since 1970 is not a time that can be held", excerpt(text, 60)),
+        )
+    };
     // Digits of the millisecond number: those of the mantissa up to three places past the (moved)
     // point.
     let places = (whole.len() as i64).saturating_add(exponent).saturating_add(3);
     let (mut millis, mut inexact) = (0i64, false);
-    for (place, digit) in whole.bytes().chain(fraction.bytes()).map(|byte| i64::from(byte - b'0')).enumerate() {
+    for (place, digit) in
+        whole.bytes().chain(fraction.bytes()).map(|byte| i64::from(byte - b'0')).enumerate()
+    {
         match (place as i64) < places {
-            true => millis = millis.checked_mul(10).and_then(|millis| millis.checked_sub(digit)).ok_or_else(out_of_range)?,
+            true => {
+                millis = millis
+                    .checked_mul(10)
+                    .and_then(|millis| millis.checked_sub(digit))
+                    .ok_or_else(out_of_range)?
+            }
             false => inexact |= digit != 0,
         }
     }
@@ -104,11 +121,21 @@ mod tests {
 
     #[test]
     fn what_is_no_number_or_no_time_is_refused() {
-        for wrong in ["", "-", "1.", ".5", "1e", "1e+", "1e1.5", "1_000", " 1", "0x10", "null", "\"1\"", "NaN", "1.5.5", "--1", "1e--5"] {
+        for wrong in [
+            "", "-", "1.", ".5", "1e", "1e+", "1e1.5", "1_000", " 1", "0x10", "null", "\"1\"",
+            "NaN", "1.5.5", "--1", "1e--5",
+        ] {
             assert_eq!(parse_seconds(wrong).unwrap_err().kind(), ErrorKind::Parse, "{wrong:?}");
         }
         let nines = "9".repeat(100_000);
-        for wrong in ["9223372036854775.808", "-9223372036854775.8081", "1e300", "1e9999999999999999999999", "-1e17", &nines] {
+        for wrong in [
+            "9223372036854775.808",
+            "-9223372036854775.8081",
+            "1e300",
+            "1e9999999999999999999999",
+            "-1e17",
+            &nines,
+        ] {
             let error = parse_seconds(wrong).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::TimeOutOfRange, "{error}");
             assert!(error.to_string().len() < 200);

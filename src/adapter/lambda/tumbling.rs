@@ -57,18 +57,31 @@ impl Tumbling {
         Ok(core.reply(stop).with_state(state))
     }
 
-    fn state<P: RecordPipeline, S: Sink<P>>(&self, core: &mut Core<P, S>, since: &SequenceNumber) -> Result<State, Error> {
+    fn state<P: RecordPipeline, S: Sink<P>>(
+        &self,
+        core: &mut Core<P, S>,
+        since: &SequenceNumber,
+    ) -> Result<State, Error> {
         let room = State::room(self.state_bytes_max, since);
-        let (snapshot, reductions) = core.pipeline.snapshot_within(room).map_err(|error| error.at("the state of the window"))?;
-        core.invocation.reductions = Some(reductions).filter(|reductions| reductions.bytes_after < reductions.bytes_before);
+        let (snapshot, reductions) = core
+            .pipeline
+            .snapshot_within(room)
+            .map_err(|error| error.at("the state of the window"))?;
+        core.invocation.reductions =
+            Some(reductions).filter(|reductions| reductions.bytes_after < reductions.bytes_before);
         Ok(State::carrying(snapshot.bytes(), since))
     }
 }
 
 /// Begins with the state that the window has come to; the number of its first record, if it has
 /// any.
-fn begin<P: RecordPipeline, S: Sink<P>>(core: &mut Core<P, S>, window: &TumblingWindow) -> Result<Option<SequenceNumber>, Error> {
-    let at = |error: Error| error.at(format_args!("the state of the window {} of {}", window.window, window.shard));
+fn begin<P: RecordPipeline, S: Sink<P>>(
+    core: &mut Core<P, S>,
+    window: &TumblingWindow,
+) -> Result<Option<SequenceNumber>, Error> {
+    let at = |error: Error| {
+        error.at(format_args!("the state of the window {} of {}", window.window, window.shard))
+    };
     let Some(carried) = window.state.carried().map_err(at)? else {
         core.begin(None)?;
         return Ok(None);

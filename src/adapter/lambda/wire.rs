@@ -11,7 +11,9 @@ use crate::time::Timestamp;
 use crate::window::Window;
 use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::value::RawValue;
 use std::fmt;
 
@@ -85,20 +87,28 @@ impl<'de> Visitor<'de> for EventVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<KinesisEvent, A::Error> {
         let mut batch = Batch::default();
         let mut envelope = Envelope::default();
-        let named = |name: &'static str| move |error| A::Error::custom(format_args!("{name}: {error}"));
+        let named =
+            |name: &'static str| move |error| A::Error::custom(format_args!("{name}: {error}"));
         while let Some(field) = map.next_key()? {
             match field {
                 EventField::Records => {
                     batch = Batch::default();
                     envelope.has_records = map.next_value_seed(RecordsSeed(&mut batch))?;
                 }
-                EventField::Window => envelope.window = map.next_value().map_err(named("window"))?,
-                EventField::State => envelope.state = Some(map.next_value().map_err(named("state"))?),
+                EventField::Window => {
+                    envelope.window = map.next_value().map_err(named("window"))?
+                }
+                EventField::State => {
+                    envelope.state = Some(map.next_value().map_err(named("state"))?)
+                }
                 EventField::ShardId => envelope.shard = map.next_value()?,
                 EventField::EventSourceArn => envelope.arn = map.next_value()?,
-                EventField::IsFinal => envelope.is_final = map.next_value().map_err(named("isFinalInvokeForWindow"))?,
+                EventField::IsFinal => {
+                    envelope.is_final = map.next_value().map_err(named("isFinalInvokeForWindow"))?
+                }
                 EventField::IsTerminatedEarly => {
-                    envelope.is_terminated_early = map.next_value().map_err(named("isWindowTerminatedEarly"))?;
+                    envelope.is_terminated_early =
+                        map.next_value().map_err(named("isWindowTerminatedEarly"))?;
                 }
                 EventField::Other => {
                     map.next_value::<IgnoredAny>()?;
@@ -136,7 +146,9 @@ impl Batch {
                 state: envelope.state.unwrap_or_default(),
                 shard: match envelope.shard.required() {
                     Ok(shard) => ShardId::new(shard),
-                    Err(what) => return Err(Error::new(ErrorKind::Parse, format!("shardId {what}"))),
+                    Err(what) => {
+                        return Err(Error::new(ErrorKind::Parse, format!("shardId {what}")));
+                    }
                 },
                 is_final: envelope.is_final.unwrap_or(false),
                 is_terminated_early: envelope.is_terminated_early.unwrap_or(false),
@@ -157,7 +169,8 @@ impl Batch {
 
     fn read(&mut self, wire: &WireRecord<'_>) -> Result<Record, Error> {
         let digits = required(&wire.sequence, "kinesis.sequenceNumber")?;
-        let number = digits.parse::<SequenceNumber>().map_err(|error| error.at("kinesis.sequenceNumber"))?;
+        let number =
+            digits.parse::<SequenceNumber>().map_err(|error| error.at("kinesis.sequenceNumber"))?;
         let event_id = required(&wire.event_id, "eventID")?;
         let shard = match self.known_shard(event_id, digits) {
             Some(shard) => shard,
@@ -165,16 +178,33 @@ impl Batch {
         };
         let arrival = match wire.arrival.map_or("null", RawValue::get) {
             "null" => Record::ARRIVAL_UNKNOWN,
-            text => parse_seconds(text).map_err(|error| error.at("kinesis.approximateArrivalTimestamp"))?,
+            text => parse_seconds(text)
+                .map_err(|error| error.at("kinesis.approximateArrivalTimestamp"))?,
         };
         let partition_key = required(&wire.partition_key, "kinesis.partitionKey")?;
         let data = required(&wire.data, "kinesis.data")?;
-        self.record(partition_key, data, arrival, Position { shard, sequence: Sequence { number, sub: 0 } })
-            .ok_or_else(|| Error::new(ErrorKind::Parse, format!("kinesis.data {:?} is not standard base64", excerpt(data, 40))))
+        self.record(
+            partition_key,
+            data,
+            arrival,
+            Position { shard, sequence: Sequence { number, sub: 0 } },
+        )
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::Parse,
+                format!("kinesis.data {:?} is not standard base64", excerpt(data, 40)),
+            )
+        })
     }
 
     /// The record of these fields; `None` if `data` is not base64.
-    pub(super) fn record(&mut self, partition_key: &str, data: &str, arrival: Timestamp, position: Position) -> Option<Record> {
+    pub(super) fn record(
+        &mut self,
+        partition_key: &str,
+        data: &str,
+        arrival: Timestamp,
+        position: Position,
+    ) -> Option<Record> {
         let data = self.payloads.decode_base64(data.as_bytes())?;
         let partition_key = self.payloads.copy(partition_key.as_bytes());
         Some(Record { partition_key, data, arrival, position })
@@ -191,9 +221,13 @@ impl Batch {
     fn reject(&mut self, index: usize, wire: &WireRecord<'_>, error: Error) {
         let text = wire.data.required().unwrap_or_default().as_bytes();
         let data = self.payloads.decode_base64(text).unwrap_or_else(|| self.payloads.copy(text));
-        let [number, event_id] = [&wire.sequence, &wire.event_id].map(|text| text.required().unwrap_or_default());
+        let [number, event_id] =
+            [&wire.sequence, &wire.event_id].map(|text| text.required().unwrap_or_default());
         let arrival = wire.arrival.and_then(|text| parse_seconds(text.get()).ok());
-        self.rejected.push(Rejected { arrival, ..rejection((index, self.records.len()), (event_id, number), data, error) });
+        self.rejected.push(Rejected {
+            arrival,
+            ..rejection((index, self.records.len()), (event_id, number), data, error)
+        });
     }
 }
 
@@ -203,16 +237,34 @@ pub(super) fn shard_name(event_id: &str) -> Result<&str, Error> {
         Some((name, _)) if !name.is_empty() => Ok(name),
         _ => {
             let shown = excerpt(event_id, 150);
-            Err(Error::new(ErrorKind::Parse, format!("eventID {shown:?} is not a shard and a sequence number with a colon between")))
+            Err(Error::new(
+                ErrorKind::Parse,
+                format!(
+                    "eventID {shown:?} is not a shard and a sequence number with a colon between"
+                ),
+            ))
         }
     }
 }
 
 /// What is kept of the element `index` of `Records`, before which so many records were taken.
-pub(super) fn rejection((index, records_before): (usize, usize), (event_id, number): (&str, &str), data: Bytes, error: Error) -> Rejected {
+pub(super) fn rejection(
+    (index, records_before): (usize, usize),
+    (event_id, number): (&str, &str),
+    data: Bytes,
+    error: Error,
+) -> Rejected {
     let shard = shard_name(event_id).ok().map(ShardId::new);
     let sequence = number.parse().ok().map(|number| Sequence { number, sub: 0 });
-    Rejected { index, records_before, shard, sequence, arrival: None, data, error: error.at(format_args!("Records[{index}]")) }
+    Rejected {
+        index,
+        records_before,
+        shard,
+        sequence,
+        arrival: None,
+        data,
+        error: error.at(format_args!("Records[{index}]")),
+    }
 }
 
 fn required<'a>(text: &'a Text<'_>, field: &str) -> Result<&'a str, Error> {
@@ -226,7 +278,10 @@ impl WireWindow<'_> {
             match text.parse::<jiff::Timestamp>() {
                 Ok(time) => Ok(Timestamp::from_millis(time.as_millisecond())),
                 Err(error) => {
-                    let message = format!("{field} {:?} is not a time such as 2023-11-14T22:12:00Z", excerpt(text, 60));
+                    let message = format!(
+                        "{field} {:?} is not a time such as 2023-11-14T22:12:00Z",
+                        excerpt(text, 60)
+                    );
                     Err(Error::new(ErrorKind::Parse, message).with_source(error))
                 }
             }
@@ -234,7 +289,10 @@ impl WireWindow<'_> {
         let (start, end) = (time(&self.start, "window.start")?, time(&self.end, "window.end")?);
         match start < end {
             true => Ok(Window::new(start, end)),
-            false => Err(Error::new(ErrorKind::Parse, format!("the window ends at {end} and starts at {start}, not before it"))),
+            false => Err(Error::new(
+                ErrorKind::Parse,
+                format!("the window ends at {end} and starts at {start}, not before it"),
+            )),
         }
     }
 }
@@ -263,14 +321,19 @@ impl<'de> Visitor<'de> for RecordsSeed<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
         for index in 0.. {
-            let mut wire = WireRecord { arn_is_known: self.0.arn.is_some(), ..WireRecord::default() };
+            let mut wire =
+                WireRecord { arn_is_known: self.0.arn.is_some(), ..WireRecord::default() };
             match seq.next_element_seed(RecordSeed(&mut wire)) {
                 Ok(None) => break,
                 Ok(Some(())) if index == EVENT_RECORDS_MAX => {
-                    return Err(A::Error::custom(format_args!("the event has {TOO_MANY}, {EVENT_RECORDS_MAX}, records")));
+                    return Err(A::Error::custom(format_args!(
+                        "the event has {TOO_MANY}, {EVENT_RECORDS_MAX}, records"
+                    )));
                 }
                 Ok(Some(())) => self.0.push(index, wire),
-                Err(error) => return Err(A::Error::custom(format_args!("Records[{index}]: {error}"))),
+                Err(error) => {
+                    return Err(A::Error::custom(format_args!("Records[{index}]: {error}")));
+                }
             }
         }
         Ok(true)
@@ -306,8 +369,12 @@ impl WireRecord<'_> {
     fn check_source(&self) -> Result<(), String> {
         match (self.source.required(), self.has_kinesis) {
             (Ok(KINESIS), _) | (Err(_), true) => Ok(()),
-            (Ok(other), _) => Err(format!("eventSource is {:?} and not {KINESIS:?}", excerpt(other, 60))),
-            (Err(_), false) => Err("there is no field kinesis, so it is no record of a Kinesis stream".to_owned()),
+            (Ok(other), _) => {
+                Err(format!("eventSource is {:?} and not {KINESIS:?}", excerpt(other, 60)))
+            }
+            (Err(_), false) => {
+                Err("there is no field kinesis, so it is no record of a Kinesis stream".to_owned())
+            }
         }
     }
 }
@@ -365,7 +432,9 @@ impl<'de> Visitor<'de> for RecordSeed<'_, 'de> {
                 }
                 RecordField::EventSource => self.0.source = map.next_value()?,
                 RecordField::EventId => self.0.event_id = map.next_value()?,
-                RecordField::EventSourceArn if !self.0.arn_is_known => self.0.arn = map.next_value()?,
+                RecordField::EventSourceArn if !self.0.arn_is_known => {
+                    self.0.arn = map.next_value()?
+                }
                 RecordField::EventSourceArn | RecordField::Other => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -402,7 +471,9 @@ impl<'de> Visitor<'de> for KinesisSeed<'_, 'de> {
                 KinesisField::PartitionKey => self.0.partition_key = map.next_value()?,
                 KinesisField::SequenceNumber => self.0.sequence = map.next_value()?,
                 KinesisField::Data => self.0.data = map.next_value()?,
-                KinesisField::ApproximateArrivalTimestamp => self.0.arrival = Some(map.next_value()?),
+                KinesisField::ApproximateArrivalTimestamp => {
+                    self.0.arrival = Some(map.next_value()?)
+                }
                 KinesisField::Other => {
                     map.next_value::<IgnoredAny>()?;
                 }

@@ -50,11 +50,21 @@ impl Declared {
     pub fn compile(spec: &PipelineSpec, mut options: CompileOptions) -> Result<Self, Error> {
         options.arrival_times = true;
         options.strict = spec.strict.unwrap_or(options.strict);
-        let format: Format =
-            spec.format.as_deref().map(str::parse).transpose().map_err(|error: Error| error.at("format"))?.unwrap_or_default();
+        let format: Format = spec
+            .format
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(|error: Error| error.at("format"))?
+            .unwrap_or_default();
         let pipeline = spec.compile(&options)?;
         let decoder = PayloadDecoder::new(format, pipeline.fields(), &options.limits)?;
-        Ok(Declared { row: pipeline.new_row(), pipeline, decoder, format_is_given: spec.format.is_some() })
+        Ok(Declared {
+            row: pipeline.new_row(),
+            pipeline,
+            decoder,
+            format_is_given: spec.format.is_some(),
+        })
     }
 
     /// The pipeline: its fields, columns and explanation.
@@ -64,20 +74,30 @@ impl Declared {
 
     /// Takes a record; at its place, or at that of the record before it.
     #[inline(always)]
-    fn take(&mut self, shard: Shard, record: &Record, sequence: Option<&Sequence>) -> Result<Taken, Error> {
+    fn take(
+        &mut self,
+        shard: Shard,
+        record: &Record,
+        sequence: Option<&Sequence>,
+    ) -> Result<Taken, Error> {
         match self.decoder.decode(&record.data, &mut self.row) {
             Ok(true) => {}
             Ok(false) => return Ok(self.pass_over_blank(shard, sequence)),
             Err(error) => return self.undecodable(shard, record, sequence, error),
         }
-        let outcome = self.pipeline.push(shard, &mut self.row, record.arrival, sequence).map_err(|error| self.refused(record, error))?;
+        let outcome = self
+            .pipeline
+            .push(shard, &mut self.row, record.arrival, sequence)
+            .map_err(|error| self.refused(record, error))?;
         Ok(match outcome {
             RowOutcome::Applied => Taken::Applied,
             RowOutcome::Filtered => Taken::Filtered,
             RowOutcome::Late(time) => Taken::Late(time),
             RowOutcome::Duplicate => Taken::Duplicate,
             RowOutcome::BetweenWindows => Taken::BetweenWindows,
-            RowOutcome::DeadLetter(reason) => Taken::DeadLetter(self.refused(record, Error::new(ErrorKind::InvalidRecord, reason))),
+            RowOutcome::DeadLetter(reason) => Taken::DeadLetter(
+                self.refused(record, Error::new(ErrorKind::InvalidRecord, reason)),
+            ),
         })
     }
 
@@ -90,12 +110,24 @@ impl Declared {
     }
 
     #[cold]
-    fn undecodable(&mut self, shard: Shard, record: &Record, sequence: Option<&Sequence>, error: Error) -> Result<Taken, Error> {
+    fn undecodable(
+        &mut self,
+        shard: Shard,
+        record: &Record,
+        sequence: Option<&Sequence>,
+        error: Error,
+    ) -> Result<Taken, Error> {
         let is_access_log = || clf::parse(record.data.trim_ascii_end()).is_ok();
         let error = match self.format_is_given {
             true => error,
-            false if is_access_log() => Error::new(error.kind(), format!("{error}; it is a line of an access log: say format = \"clf\"")),
-            false => Error::new(error.kind(), format!("{error}; the pipeline names no format, so records are read as jsonl")),
+            false if is_access_log() => Error::new(
+                error.kind(),
+                format!("{error}; it is a line of an access log: say format = \"clf\""),
+            ),
+            false => Error::new(
+                error.kind(),
+                format!("{error}; the pipeline names no format, so records are read as jsonl"),
+            ),
         };
         let error = at(record, error);
         if self.is_strict() {
@@ -108,7 +140,10 @@ impl Declared {
     /// Why a row was not taken, with its place.
     #[cold]
     fn refused(&self, record: &Record, error: Error) -> Error {
-        match error.is_about_record() && !record.is_arrival_known() && self.pipeline.takes_arrival_times() {
+        match error.is_about_record()
+            && !record.is_arrival_known()
+            && self.pipeline.takes_arrival_times()
+        {
             true => {
                 let message = "the record has no arrival time, which is its event time as the pipeline names no field as time";
                 at(record, Error::new(error.kind(), message))
@@ -149,7 +184,12 @@ impl RecordPipeline for Declared {
         self.pipeline.set_applied(shard, sequence);
     }
 
-    fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>, arrival: Option<Timestamp>) {
+    fn pass_over_dead_letter(
+        &mut self,
+        shard: Shard,
+        sequence: Option<&Sequence>,
+        arrival: Option<Timestamp>,
+    ) {
         if !sequence.is_some_and(|sequence| self.pipeline.is_duplicate(shard, sequence)) {
             self.pipeline.pass_over_dead_letter(shard, sequence, arrival);
         }

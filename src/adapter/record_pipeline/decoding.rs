@@ -73,7 +73,8 @@ where
             self.pipeline.engine_mut().pass_over(shard, sequence, Outcome::Filtered, None);
             return Ok(Some(Taken::Filtered));
         }
-        let message = format!("the event time {time} {}", ahead_words(time, record.arrival, max_ahead));
+        let message =
+            format!("the event time {time} {}", ahead_words(time, record.arrival, max_ahead));
         let error = at(record, Error::new(ErrorKind::InvalidRecord, message));
         if self.is_strict() {
             return Err(error);
@@ -83,8 +84,17 @@ where
     }
 
     #[cold]
-    fn undecodable(&mut self, shard: Shard, record: &Record, sequence: Option<&Sequence>, reason: &E) -> Result<Taken, Error> {
-        let error = at(record, Error::new(ErrorKind::InvalidRecord, format!("cannot be decoded: {reason}")));
+    fn undecodable(
+        &mut self,
+        shard: Shard,
+        record: &Record,
+        sequence: Option<&Sequence>,
+        reason: &E,
+    ) -> Result<Taken, Error> {
+        let error = at(
+            record,
+            Error::new(ErrorKind::InvalidRecord, format!("cannot be decoded: {reason}")),
+        );
         if self.is_strict() {
             return Err(error);
         }
@@ -93,7 +103,12 @@ where
         Ok(Taken::DeadLetter(error))
     }
 
-    fn take(&mut self, shard: Shard, record: &Record, sequence: Option<&Sequence>) -> Result<Taken, Error> {
+    fn take(
+        &mut self,
+        shard: Shard,
+        record: &Record,
+        sequence: Option<&Sequence>,
+    ) -> Result<Taken, Error> {
         let decoded = match (self.decode)(record) {
             Ok(decoded) => decoded,
             Err(reason) => return self.undecodable(shard, record, sequence, &reason),
@@ -101,14 +116,17 @@ where
         if let Some(taken) = self.pass_over_ahead(shard, (record, &decoded), sequence)? {
             return Ok(taken);
         }
-        let outcome = self.pipeline.push_to(shard, sequence, &decoded).map_err(|error| at(record, error))?;
+        let outcome =
+            self.pipeline.push_to(shard, sequence, &decoded).map_err(|error| at(record, error))?;
         Ok(match outcome {
             Outcome::Applied => Taken::Applied,
             Outcome::Filtered => Taken::Filtered,
             Outcome::Late => Taken::Late(self.pipeline.time_of(&decoded)),
             Outcome::Duplicate => Taken::Duplicate,
             Outcome::BetweenWindows => Taken::BetweenWindows,
-            Outcome::DeadLetter => Taken::DeadLetter(at(record, refusal(self.pipeline.engine().refusal()))),
+            Outcome::DeadLetter => {
+                Taken::DeadLetter(at(record, refusal(self.pipeline.engine().refusal())))
+            }
         })
     }
 }
@@ -149,7 +167,12 @@ where
         self.pipeline.engine_mut().set_applied(shard, sequence);
     }
 
-    fn pass_over_dead_letter(&mut self, shard: Shard, sequence: Option<&Sequence>, _: Option<Timestamp>) {
+    fn pass_over_dead_letter(
+        &mut self,
+        shard: Shard,
+        sequence: Option<&Sequence>,
+        _: Option<Timestamp>,
+    ) {
         let engine = self.pipeline.engine_mut();
         if !sequence.is_some_and(|sequence| engine.is_duplicate(shard, sequence)) {
             engine.pass_over(shard, sequence, Outcome::DeadLetter, None);

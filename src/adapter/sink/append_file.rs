@@ -92,7 +92,11 @@ mod tests {
             fs::write(&path, left).unwrap();
             let mut file = AppendFile::open(&path).unwrap();
             file.write_all(b"whole\n").unwrap();
-            assert_eq!(fs::read_to_string(&path).unwrap(), left, "nothing happens before the flush");
+            assert_eq!(
+                fs::read_to_string(&path).unwrap(),
+                left,
+                "nothing happens before the flush"
+            );
             file.flush().unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), format!("{kept}whole\n"));
         }
@@ -126,7 +130,11 @@ mod tests {
         });
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 4 * 20 * 50);
-        assert!(text.lines().all(|line| line.len() == 100 && line.bytes().all(|byte| byte == line.as_bytes()[0])));
+        assert!(
+            text.lines().all(
+                |line| line.len() == 100 && line.bytes().all(|byte| byte == line.as_bytes()[0])
+            )
+        );
         fs::remove_file(path).unwrap();
     }
 }

@@ -20,7 +20,12 @@ pub struct JsonLinesSink<W> {
 impl<W: Write> JsonLinesSink<W> {
     /// The sink of a pipeline's answers.
     pub fn new(pipeline: &Declared, out: W) -> Self {
-        JsonLinesSink { lines: JsonLines::new(pipeline.pipeline()), out, with_source: false, buffer: Vec::new() }
+        JsonLinesSink {
+            lines: JsonLines::new(pipeline.pipeline()),
+            out,
+            with_source: false,
+            buffer: Vec::new(),
+        }
     }
 
     /// Whether each line begins with its source, `{"source":"shardId-000000000003",...`, by which
@@ -43,7 +48,8 @@ impl<W> JsonLinesSink<W> {
 impl<W: Write> Sink<Declared> for JsonLinesSink<W> {
     fn drain(&mut self, pipeline: &mut Declared, source: &str) -> Result<u64, Error> {
         let mut emissions = 0;
-        let failed = |error| Error::new(ErrorKind::Io, "cannot write the answers").with_source(error);
+        let failed =
+            |error| Error::new(ErrorKind::Io, "cannot write the answers").with_source(error);
         while let Some(emission) = pipeline.next_emission()? {
             self.buffer.clear();
             if self.with_source {
@@ -74,17 +80,34 @@ mod tests {
         let mut hits = Declared::compile(&spec, CompileOptions::default()).unwrap();
         let position = Position { shard: ShardId::new("s\"1"), sequence: Sequence::new(1u64) };
         let shard = hits.open_shard(position.shard.clone()).unwrap();
-        let record = Record { partition_key: "".into(), data: r#"{"c":"DE"}"#.into(), arrival: Timestamp::from_millis(0), position };
+        let record = Record {
+            partition_key: "".into(),
+            data: r#"{"c":"DE"}"#.into(),
+            arrival: Timestamp::from_millis(0),
+            position,
+        };
         hits.push(shard, &record).unwrap();
         hits.finish();
         let mut out = Vec::new();
-        assert_eq!(JsonLinesSink::new(&hits, &mut out).with_source(with_source).drain(&mut hits, "s\"1").unwrap(), 1);
+        assert_eq!(
+            JsonLinesSink::new(&hits, &mut out)
+                .with_source(with_source)
+                .drain(&mut hits, "s\"1")
+                .unwrap(),
+            1
+        );
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn a_line_begins_with_its_source_where_that_is_asked_for() {
-        assert_eq!(lines(false), "{\"window\":null,\"group\":{\"c\":\"DE\"},\"revision\":0,\"count\":1}\n");
-        assert_eq!(lines(true), "{\"source\":\"s\\\"1\",\"window\":null,\"group\":{\"c\":\"DE\"},\"revision\":0,\"count\":1}\n");
+        assert_eq!(
+            lines(false),
+            "{\"window\":null,\"group\":{\"c\":\"DE\"},\"revision\":0,\"count\":1}\n"
+        );
+        assert_eq!(
+            lines(true),
+            "{\"source\":\"s\\\"1\",\"window\":null,\"group\":{\"c\":\"DE\"},\"revision\":0,\"count\":1}\n"
+        );
     }
 }

@@ -54,7 +54,8 @@ impl Counted {
                 self.count_registers();
             }
         }
-        if self.hashes.as_ref().is_some_and(|known| known.len() > self.exact_max.saturating_mul(2)) {
+        if self.hashes.as_ref().is_some_and(|known| known.len() > self.exact_max.saturating_mul(2))
+        {
             if !self.are_many() {
                 return false;
             }
@@ -86,7 +87,8 @@ impl Counted {
 
     /// The registers of a sketch, if it is what becomes of too many keys here, and nothing else.
     fn values_of<'a>(&self, part: &'a Hll) -> Option<&'a [u8]> {
-        let alike = part.precision() == self.precision && part.certain() == self.exact_max as u64 + 1;
+        let alike =
+            part.precision() == self.precision && part.certain() == self.exact_max as u64 + 1;
         part.registers().filter(|_| alike)
     }
 
@@ -123,7 +125,9 @@ impl Counted {
     }
 
     fn leave_sketch(&mut self, part: &Hll) -> bool {
-        let (Some(values), Some(registers)) = (self.values_of(part), &mut self.registers) else { return false };
+        let (Some(values), Some(registers)) = (self.values_of(part), &mut self.registers) else {
+            return false;
+        };
         let Some(sketches) = self.sketches.checked_sub(1) else { return false };
         self.sketches = sketches;
         registers.lower_all(present(values))
@@ -160,7 +164,9 @@ impl Counted {
     /// The estimate of the sketch.
     pub(super) fn estimate(&self) -> f64 {
         match &self.registers {
-            Some(registers) if self.hashes.is_none() || self.fills_registers() => registers.estimate(),
+            Some(registers) if self.hashes.is_none() || self.fills_registers() => {
+                registers.estimate()
+            }
             _ => self.sketch().estimate(),
         }
     }
@@ -169,8 +175,12 @@ impl Counted {
     fn sketch(&self) -> Hll {
         let certain = self.exact_max as u64 + 1;
         match (&self.registers, &self.hashes) {
-            (_, Some(hashes)) if !self.fills_registers() => Hll::of(self.precision, certain, hashes.keys().copied()),
-            (Some(registers), _) if registers.coupons() > 0 => Hll::of_registers(registers.largest().collect(), certain),
+            (_, Some(hashes)) if !self.fills_registers() => {
+                Hll::of(self.precision, certain, hashes.keys().copied())
+            }
+            (Some(registers), _) if registers.coupons() > 0 => {
+                Hll::of_registers(registers.largest().collect(), certain)
+            }
             _ => Hll::new(self.precision, certain),
         }
     }
@@ -185,14 +195,22 @@ impl Counted {
 
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
-        let hashes = self.hashes.as_ref().map_or(0, |hashes| hashes.capacity() / 7 * 8 * (size_of::<(u64, u32)>() + 1));
-        size_of::<Self>() + hashes + self.registers.as_ref().map_or(0, |registers| registers.resident_bytes())
+        let hashes = self
+            .hashes
+            .as_ref()
+            .map_or(0, |hashes| hashes.capacity() / 7 * 8 * (size_of::<(u64, u32)>() + 1));
+        size_of::<Self>()
+            + hashes
+            + self.registers.as_ref().map_or(0, |registers| registers.resident_bytes())
     }
 }
 
 /// Registers as coupons, without those that hold none.
 fn present(registers: &[u8]) -> impl Iterator<Item = (u32, u8)> {
-    (0..).zip(registers).filter(|(_, value)| **value > 0).map(|(register, value)| (register, *value))
+    (0..)
+        .zip(registers)
+        .filter(|(_, value)| **value > 0)
+        .map(|(register, value)| (register, *value))
 }
 
 #[cfg(test)]

@@ -34,7 +34,12 @@ impl CountedRegisters {
     pub(super) fn new(precision: u8) -> Self {
         let mut of_value = [0; 64];
         of_value[0] = 1 << precision;
-        CountedRegisters { words: vec![[0; 8]; 1 << precision], further: Map::default(), of_value, coupons: 0 }
+        CountedRegisters {
+            words: vec![[0; 8]; 1 << precision],
+            further: Map::default(),
+            of_value,
+            coupons: 0,
+        }
     }
 
     #[inline]
@@ -57,7 +62,11 @@ impl CountedRegisters {
     }
 
     #[inline]
-    fn in_batches(&mut self, coupons: impl Iterator<Item = (u32, u8)>, mut change: impl FnMut(&mut Self, (u32, u8)) -> bool) -> bool {
+    fn in_batches(
+        &mut self,
+        coupons: impl Iterator<Item = (u32, u8)>,
+        mut change: impl FnMut(&mut Self, (u32, u8)) -> bool,
+    ) -> bool {
         let mut coupons = coupons.fuse();
         let mut batch = [(0, 0); BATCH];
         loop {
@@ -143,7 +152,11 @@ impl CountedRegisters {
     }
 
     fn has(&self, register: usize, value: u8) -> bool {
-        if value > BYTES_MAX { self.further.contains_key(&(register as u32, value)) } else { self.words[register][usize::from(value)] > 0 }
+        if value > BYTES_MAX {
+            self.further.contains_key(&(register as u32, value))
+        } else {
+            self.words[register][usize::from(value)] > 0
+        }
     }
 
     /// Different pairs of a register and a value: there are no fewer keys.

@@ -71,7 +71,10 @@ pub(super) fn coupons_max(precision: u8) -> usize {
 pub(super) fn coupon(hash: u64) -> (u32, u8) {
     const SEED: u64 = 9001;
     const LEN: u64 = 8;
-    let mixed = hash.wrapping_mul(0x87c3_7b91_1142_53d5).rotate_left(31).wrapping_mul(0x4cf5_ad43_2745_937f);
+    let mixed = hash
+        .wrapping_mul(0x87c3_7b91_1142_53d5)
+        .rotate_left(31)
+        .wrapping_mul(0x4cf5_ad43_2745_937f);
     let high = SEED ^ LEN;
     let low = (SEED ^ mixed ^ LEN).wrapping_add(high);
     let high = high.wrapping_add(low);
@@ -107,11 +110,17 @@ impl Hll {
     }
 
     /// A sketch of keys by their hashes.
-    pub(super) fn of(precision: u8, certain: u64, hashes: impl Iterator<Item = u64> + Clone) -> Self {
+    pub(super) fn of(
+        precision: u8,
+        certain: u64,
+        hashes: impl Iterator<Item = u64> + Clone,
+    ) -> Self {
         let mut sketch = Hll::new(precision, certain);
         let mut registers = zeros(sketch.precision());
         hashes.clone().for_each(|hash| raise(&mut registers, coupon(hash)));
-        if registers.iter().filter(|register| **register > 0).count() > coupons_max(sketch.precision()) {
+        if registers.iter().filter(|register| **register > 0).count()
+            > coupons_max(sketch.precision())
+        {
             // So many addresses are more coupons than are held.
             sketch.form = Form::Registers(registers);
         } else {
@@ -245,10 +254,14 @@ impl Hll {
         let certain = reader.u64()?;
         let precision = reader.u8()?;
         if !(PRECISION_MIN..=PRECISION_MAX).contains(&precision) {
-            return Err(reader.corrupt(&format!("a precision of {precision}; from {PRECISION_MIN} to {PRECISION_MAX}")));
+            return Err(reader.corrupt(&format!(
+                "a precision of {precision}; from {PRECISION_MIN} to {PRECISION_MAX}"
+            )));
         }
         if precision > precision_max {
-            let message = format!("a distinct count of precision {precision} is finer than the {precision_max} asked for");
+            let message = format!(
+                "a distinct count of precision {precision} is finer than the {precision_max} asked for"
+            );
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         let mut hll = Hll::new(precision, certain);
@@ -264,7 +277,8 @@ impl Hll {
             }
             other => return Err(reader.corrupt(&format!("{other} is no mode of a distinct count"))),
         };
-        let sketch = HllSketch::deserialize(&serial).map_err(|error| reader.corrupt(&format!("no distinct count: {error}")))?;
+        let sketch = HllSketch::deserialize(&serial)
+            .map_err(|error| reader.corrupt(&format!("no distinct count: {error}")))?;
         if let Form::Coupons(union) = &mut hll.form {
             union.update(&sketch);
         }
@@ -308,7 +322,9 @@ fn occurrences(registers: &[u8]) -> [u32; 64] {
         if left == 0 {
             break;
         }
-        let alike = |chunk: &[u8]| chunk.iter().fold(0, |alike, register| alike + u8::from(*register == value));
+        let alike = |chunk: &[u8]| {
+            chunk.iter().fold(0, |alike, register| alike + u8::from(*register == value))
+        };
         *count = registers.chunks(CHUNK).map(|chunk| u32::from(alike(chunk))).sum();
         left -= *count;
     }
@@ -319,7 +335,9 @@ fn occurrences(registers: &[u8]) -> [u32; 64] {
 pub(super) fn estimate_of(of_value: &[u32; 64]) -> f64 {
     // A sum of powers of two that spans fewer than 53 bits: exact, in whichever order it is made.
     let inverse = |range: std::ops::Range<usize>| -> f64 {
-        range.map(|value| f64::from(of_value[value]) * f64::from_bits((1023 - value as u64) << 52)).sum()
+        range
+            .map(|value| f64::from(of_value[value]) * f64::from_bits((1023 - value as u64) << 52))
+            .sum()
     };
     let registers: u32 = of_value.iter().sum();
     let mut serial = vec![10, 1, 7, registers.trailing_zeros() as u8, 0, 16, 0, 2 << 2 | 2];
@@ -341,13 +359,18 @@ fn is_set(serial: &[u8]) -> bool {
 /// The coupons of DataSketches' bytes of a list or a set.
 fn raw_coupons(serial: &[u8]) -> impl Iterator<Item = u32> {
     let coupons = serial.get(if is_set(serial) { SET_AT } else { LIST_AT }..).unwrap_or_default();
-    coupons.chunks_exact(4).map(|bytes| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).filter(|coupon| *coupon != 0)
+    coupons
+        .chunks_exact(4)
+        .map(|bytes| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+        .filter(|coupon| *coupon != 0)
 }
 
 /// The coupons of a sketch that holds them.
 fn coupons_of(union: &HllUnion) -> Vec<(u32, u8)> {
     let serial = union.to_sketch(HllType::Hll8).serialize();
-    raw_coupons(&serial).map(|raw| (raw & ((1 << ADDRESS_BITS) - 1), (raw >> ADDRESS_BITS) as u8)).collect()
+    raw_coupons(&serial)
+        .map(|raw| (raw & ((1 << ADDRESS_BITS) - 1), (raw >> ADDRESS_BITS) as u8))
+        .collect()
 }
 
 /// Coupons ascending, each as its distance to the one before.
@@ -370,7 +393,11 @@ fn coupons_serial(reader: &mut Reader<'_>, precision: u8, mode: Mode) -> Result<
     };
     let count = reader.count(1)?;
     // A table of a set is at most three quarters full and at most an eighth of the registers.
-    let fits = if is_set { (5..=precision - 3).contains(&lg_table) && count * 4 <= 3 << lg_table } else { count <= 8 };
+    let fits = if is_set {
+        (5..=precision - 3).contains(&lg_table) && count * 4 <= 3 << lg_table
+    } else {
+        count <= 8
+    };
     if !fits {
         return Err(reader.corrupt(&format!("{count} coupons do not fit a table of 2^{lg_table}")));
     }
@@ -383,7 +410,9 @@ fn coupons_serial(reader: &mut Reader<'_>, precision: u8, mode: Mode) -> Result<
     let mut last = 0u32;
     for _ in 0..count {
         let step = u32::try_from(reader.u64()?).ok().filter(|step| *step > 0);
-        last = step.and_then(|step| last.checked_add(step)).ok_or_else(|| reader.corrupt("coupons do not ascend"))?;
+        last = step
+            .and_then(|step| last.checked_add(step))
+            .ok_or_else(|| reader.corrupt("coupons do not ascend"))?;
         serial.extend_from_slice(&last.to_le_bytes());
     }
     Ok(serial)
@@ -393,10 +422,13 @@ fn coupons_serial(reader: &mut Reader<'_>, precision: u8, mode: Mode) -> Result<
 fn encode_registers(registers: &[u8], writer: &mut Writer) {
     let least = registers.iter().copied().min().unwrap_or(0);
     let nibble = |register: u8| (register - least).min(NIBBLE_MAX);
-    let far = || registers.iter().enumerate().filter(|(_, register)| *register - least >= NIBBLE_MAX);
+    let far =
+        || registers.iter().enumerate().filter(|(_, register)| *register - least >= NIBBLE_MAX);
     writer.u8(least);
-    let packed: Vec<u8> =
-        registers.chunks(2).map(|pair| pair.iter().rev().fold(0, |byte, register| byte << 4 | nibble(*register))).collect();
+    let packed: Vec<u8> = registers
+        .chunks(2)
+        .map(|pair| pair.iter().rev().fold(0, |byte, register| byte << 4 | nibble(*register)))
+        .collect();
     writer.raw(&packed);
     writer.usize(far().count());
     let mut last = 0;
@@ -411,7 +443,11 @@ fn encode_registers(registers: &[u8], writer: &mut Writer) {
 fn decode_registers(reader: &mut Reader<'_>, precision: u8) -> Result<Vec<u8>, Error> {
     let least = reader.u8()?;
     let packed = reader.raw(1 << (precision - 1))?;
-    let mut registers: Vec<u8> = packed.iter().flat_map(|byte| [byte & 15, byte >> 4]).map(|nibble| nibble.saturating_add(least)).collect();
+    let mut registers: Vec<u8> = packed
+        .iter()
+        .flat_map(|byte| [byte & 15, byte >> 4])
+        .map(|nibble| nibble.saturating_add(least))
+        .collect();
     let mut slot = 0usize;
     for index in 0..reader.count(2)? {
         let step = reader.usize()?;
@@ -419,7 +455,13 @@ fn decode_registers(reader: &mut Reader<'_>, precision: u8) -> Result<Vec<u8>, E
         let register = reader.u8()?;
         let far = register.checked_sub(least).is_some_and(|distance| distance >= NIBBLE_MAX);
         match registers.get_mut(slot) {
-            Some(place) if far && *place == least.saturating_add(NIBBLE_MAX) && (index == 0 || step > 0) => *place = register,
+            Some(place)
+                if far
+                    && *place == least.saturating_add(NIBBLE_MAX)
+                    && (index == 0 || step > 0) =>
+            {
+                *place = register
+            }
             _ => return Err(reader.corrupt("an outlying register is out of place")),
         }
     }
@@ -532,6 +574,9 @@ mod tests {
     fn registers_that_are_too_large_are_refused_and_not_shifted_by() {
         let mut bytes = encoded(&hll(10, 0..10_000));
         bytes[3] = 200;
-        assert_eq!(Hll::decode(&mut Reader::new(&bytes), 12).unwrap_err().kind(), ErrorKind::Corrupt);
+        assert_eq!(
+            Hll::decode(&mut Reader::new(&bytes), 12).unwrap_err().kind(),
+            ErrorKind::Corrupt
+        );
     }
 }

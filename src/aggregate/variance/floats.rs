@@ -87,7 +87,8 @@ impl FloatMoments {
             spread.add(error);
         };
         // 64 bits do not fit one float: the upper and the lower half each do.
-        let (upper, lower) = ((self.count >> 32) as f64 * 4_294_967_296.0, (self.count & 0xffff_ffff) as f64);
+        let (upper, lower) =
+            ((self.count >> 32) as f64 * 4_294_967_296.0, (self.count & 0xffff_ffff) as f64);
         self.for_each_square(scale, |square| {
             add_products(upper, square);
             add_products(lower, square);
@@ -179,10 +180,9 @@ impl Moments<f64> for FloatMoments {
     }
 
     fn heap_bytes(&self) -> usize {
-        let extreme = self
-            .extreme
-            .as_ref()
-            .map_or(0, |extreme| size_of::<ExtremeSquares>() + extreme.large.heap_bytes() + extreme.small.heap_bytes());
+        let extreme = self.extreme.as_ref().map_or(0, |extreme| {
+            size_of::<ExtremeSquares>() + extreme.large.heap_bytes() + extreme.small.heap_bytes()
+        });
         self.sum.heap_bytes() + self.squares.heap_bytes() + extreme
     }
 }
@@ -200,10 +200,14 @@ impl Durable for FloatMoments {
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        let (count, sum, squares) = (reader.u64()?, ExactSum::read(reader)?, ExactSum::read(reader)?);
+        let (count, sum, squares) =
+            (reader.u64()?, ExactSum::read(reader)?, ExactSum::read(reader)?);
         let mut extreme = None;
         if reader.bool()? {
-            extreme = Some(Box::new(ExtremeSquares { large: ExactSum::read(reader)?, small: ExactSum::read(reader)? }));
+            extreme = Some(Box::new(ExtremeSquares {
+                large: ExactSum::read(reader)?,
+                small: ExactSum::read(reader)?,
+            }));
         }
         Ok(FloatMoments { count, sum, squares, extreme })
     }
@@ -245,7 +249,10 @@ mod tests {
         assert_eq!(moments(&[5e-324, -5e-324]).stddev(), Some(5e-324));
         let near = LARGE.next_down();
         assert!(close(moments(&[LARGE, near]).stddev().unwrap(), (LARGE - near) / 2f64.sqrt()));
-        assert!(close(moments(&[SMALL, SMALL.next_down()]).stddev().unwrap(), (SMALL - SMALL.next_down()) / 2f64.sqrt()));
+        assert!(close(
+            moments(&[SMALL, SMALL.next_down()]).stddev().unwrap(),
+            (SMALL - SMALL.next_down()) / 2f64.sqrt()
+        ));
         assert!(close(moments(&[1e200, 1.0, 1e-200]).stddev().unwrap(), 1e200 / 3f64.sqrt()));
     }
 

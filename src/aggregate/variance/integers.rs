@@ -23,7 +23,8 @@ impl IntegerMoments {
     /// Adds these integers to the moments of floats; exact.
     #[cfg(feature = "spec")]
     pub(crate) fn add_to(&self, floats: &mut super::FloatMoments) {
-        let (mut sum, mut squares) = (crate::aggregate::ExactSum::default(), crate::aggregate::ExactSum::default());
+        let (mut sum, mut squares) =
+            (crate::aggregate::ExactSum::default(), crate::aggregate::ExactSum::default());
         sum.add_magnitude(self.positive, 1.0);
         sum.add_magnitude(self.negative, -1.0);
         squares.add_magnitude(self.squares, 1.0);
@@ -66,7 +67,10 @@ impl Moments<i128> for IntegerMoments {
         self.negative = self.negative.saturating_add(from.negative);
         let (squares, carried) = self.squares.overflowing_add(from.squares);
         self.squares = squares;
-        self.squares_carry = self.squares_carry.saturating_add(from.squares_carry).saturating_add(u64::from(carried));
+        self.squares_carry = self
+            .squares_carry
+            .saturating_add(from.squares_carry)
+            .saturating_add(u64::from(carried));
         Ok(())
     }
 
@@ -124,7 +128,11 @@ impl Wide256 {
     /// The difference; 0 if it were negative, which Cauchy and Schwarz rule out here.
     fn minus(self, other: Self) -> Self {
         let (low, borrow) = self.low.overflowing_sub(other.low);
-        match self.high.checked_sub(other.high).and_then(|high| high.checked_sub(u128::from(borrow))) {
+        match self
+            .high
+            .checked_sub(other.high)
+            .and_then(|high| high.checked_sub(u128::from(borrow)))
+        {
             Some(high) => Wide256 { high, low },
             None => Wide256 { high: 0, low: 0 },
         }
@@ -138,8 +146,11 @@ impl Wide256 {
         // The upper 128 significant bits, with "something follows" in the lowest, far below what
         // f64 keeps.
         let shift = self.high.leading_zeros();
-        let (top, rest) =
-            if shift == 0 { (self.high, self.low) } else { (self.high << shift | self.low >> (128 - shift), self.low << shift) };
+        let (top, rest) = if shift == 0 {
+            (self.high, self.low)
+        } else {
+            (self.high << shift | self.low >> (128 - shift), self.low << shift)
+        };
         (top | u128::from(rest != 0)) as f64 * 2f64.powi(128 - shift as i32)
     }
 }
@@ -161,7 +172,10 @@ mod tests {
         assert_eq!(moments(&[max, max, max]).variance(), Some(0.0));
         // Of 0 and m it is m² / 2.
         assert_eq!(moments(&[0, max]).variance(), Some(2f64.powi(127)));
-        assert_eq!(moments(&[i128::from(i64::MIN), i128::from(i64::MAX)]).stddev(), Some(2f64.powi(63) * 2f64.sqrt()));
+        assert_eq!(
+            moments(&[i128::from(i64::MIN), i128::from(i64::MAX)]).stddev(),
+            Some(2f64.powi(63) * 2f64.sqrt())
+        );
         let mut many = moments(&[0, max]);
         for _ in 0..62 {
             let copy = many;

@@ -66,7 +66,11 @@ macro_rules! spread {
             }
 
             #[inline]
-            fn check(&self, _accumulator: Option<&Self::Accumulator>, record: &R) -> Result<(), Error> {
+            fn check(
+                &self,
+                _accumulator: Option<&Self::Accumulator>,
+                record: &R,
+            ) -> Result<(), Error> {
                 let number = self.number.value(record);
                 if number.is_finite() { Ok(()) } else { Err(not_finite(number, $name)) }
             }
@@ -76,7 +80,11 @@ macro_rules! spread {
                 accumulator.add(self.number.value(record).widen());
             }
 
-            fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error> {
+            fn merge(
+                &self,
+                into: &mut Self::Accumulator,
+                from: &Self::Accumulator,
+            ) -> Result<(), Error> {
                 into.merge(from)
             }
 
@@ -88,7 +96,11 @@ macro_rules! spread {
                 format!(concat!($name, " of {}"), N::Value::NAME)
             }
 
-            fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
+            fn encode(
+                &self,
+                accumulator: &Self::Accumulator,
+                writer: &mut Writer,
+            ) -> Result<(), Error> {
                 accumulator.write(writer);
                 Ok(())
             }

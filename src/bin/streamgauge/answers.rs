@@ -64,7 +64,11 @@ pub(crate) struct Answers<W> {
 }
 
 impl<W: Write> Answers<W> {
-    pub(crate) fn new(destination: Destination<W>, given: Option<GivenAnswers>, pipeline: &RowPipeline) -> Self {
+    pub(crate) fn new(
+        destination: Destination<W>,
+        given: Option<GivenAnswers>,
+        pipeline: &RowPipeline,
+    ) -> Self {
         Answers {
             destination,
             given,
@@ -122,7 +126,9 @@ impl<W: Write> Answers<W> {
     pub(crate) fn drain(&mut self, pipeline: &mut RowPipeline) -> Result<bool, Failure> {
         match &self.destination {
             Destination::Rows(_) => self.drain_rows(|| pipeline.next_emission()),
-            Destination::Partials { .. } => self.drain_partials(|source| pipeline.next_partial(source)),
+            Destination::Partials { .. } => {
+                self.drain_partials(|source| pipeline.next_partial(source))
+            }
         }
     }
 
@@ -133,7 +139,9 @@ impl<W: Write> Answers<W> {
     pub(crate) fn drain_merged(&mut self, files: &mut MergedFiles) -> Result<bool, Failure> {
         match &self.destination {
             Destination::Rows(_) => self.drain_rows(|| files.next_row()),
-            Destination::Partials { .. } => self.drain_partials(|source| files.next_partial(source)),
+            Destination::Partials { .. } => {
+                self.drain_partials(|source| files.next_partial(source))
+            }
         }
     }
 
@@ -143,7 +151,11 @@ impl<W: Write> Answers<W> {
     ///
     /// # Errors
     /// As [`drain`](Answers::drain).
-    pub(crate) fn drain_ended(&mut self, pipeline: &mut RowPipeline, threads: NonZeroUsize) -> Result<bool, Failure> {
+    pub(crate) fn drain_ended(
+        &mut self,
+        pipeline: &mut RowPipeline,
+        threads: NonZeroUsize,
+    ) -> Result<bool, Failure> {
         let parts = match &self.destination {
             Destination::Rows(_) => pipeline.split_finished(threads),
             Destination::Partials { .. } => Vec::new(),
@@ -151,7 +163,8 @@ impl<W: Write> Answers<W> {
         std::thread::scope(|scope| {
             // The first, too, which this thread could answer itself: a system may put a new thread
             // on the core of the one that made it, where it would wait for this one.
-            let parts: Vec<_> = parts.into_iter().map(|part| scope.spawn(|| Ahead::compute(part))).collect();
+            let parts: Vec<_> =
+                parts.into_iter().map(|part| scope.spawn(|| Ahead::compute(part))).collect();
             let mut written = self.drain(pipeline)?;
             for part in parts {
                 let mut part = part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -161,7 +174,10 @@ impl<W: Write> Answers<W> {
         })
     }
 
-    fn drain_rows(&mut self, mut next_row: impl FnMut() -> Result<Option<RowEmission>, Error>) -> Result<bool, Failure> {
+    fn drain_rows(
+        &mut self,
+        mut next_row: impl FnMut() -> Result<Option<RowEmission>, Error>,
+    ) -> Result<bool, Failure> {
         let mut written = false;
         // The rows of a window that may be answered more than once: looked at together.
         let mut held: Vec<RowEmission> = Vec::new();
@@ -170,7 +186,10 @@ impl<W: Write> Answers<W> {
                 return Err(Failure::Interrupted(signal));
             }
             let next = next_row().map_err(|error| Failure::run(&error))?;
-            let same = |row: &RowEmission| next.as_ref().is_some_and(|next| (next.window, next.revision) == (row.window, row.revision));
+            let same = |row: &RowEmission| {
+                next.as_ref()
+                    .is_some_and(|next| (next.window, next.revision) == (row.window, row.revision))
+            };
             if held.last().is_some_and(|last| !same(last)) {
                 written |= self.settle(&mut held)?;
             }
@@ -195,12 +214,23 @@ impl<W: Write> Answers<W> {
             row.revision = 0;
             self.lines.append(row, &mut content);
         }
-        let groups = if given.retracts { held.iter().map(|row| row.group.clone()).collect() } else { Vec::new() };
-        let Some(judged) = given.answers.judge(window, revision, hash_bytes(Seed::PUBLIC, &content), groups) else {
+        let groups = if given.retracts {
+            held.iter().map(|row| row.group.clone()).collect()
+        } else {
+            Vec::new()
+        };
+        let Some(judged) =
+            given.answers.judge(window, revision, hash_bytes(Seed::PUBLIC, &content), groups)
+        else {
             held.clear();
             return Ok(false);
         };
-        let retracted = judged.retracted.into_iter().map(|group| RowEmission { window, revision: 0, group, values: Vec::new() });
+        let retracted = judged.retracted.into_iter().map(|group| RowEmission {
+            window,
+            revision: 0,
+            group,
+            values: Vec::new(),
+        });
         for mut row in held.drain(..).chain(retracted) {
             row.revision = judged.revision;
             self.give(Waiting::Row(row))?;
@@ -208,7 +238,10 @@ impl<W: Write> Answers<W> {
         Ok(true)
     }
 
-    fn drain_partials(&mut self, mut next: impl FnMut(&str) -> Result<Option<Partial>, Error>) -> Result<bool, Failure> {
+    fn drain_partials(
+        &mut self,
+        mut next: impl FnMut(&str) -> Result<Option<Partial>, Error>,
+    ) -> Result<bool, Failure> {
         let mut written = false;
         let run = |error| Failure::run(&error);
         while let Destination::Partials { source, .. } = &self.destination
@@ -216,7 +249,10 @@ impl<W: Write> Answers<W> {
         {
             let content = hash_bytes(Seed::PUBLIC, partial.with_revision(0).map_err(run)?.bytes());
             let revision = match &mut self.given {
-                Some(given) => given.answers.judge(partial.window(), partial.revision(), content, Vec::new()).map(|judged| judged.revision),
+                Some(given) => given
+                    .answers
+                    .judge(partial.window(), partial.revision(), content, Vec::new())
+                    .map(|judged| judged.revision),
                 None => Some(partial.revision()),
             };
             let Some(revision) = revision else { continue };
@@ -259,8 +295,12 @@ impl<W: Write> Answers<W> {
             Waiting::Partial(partial) => self.count(partial.window(), partial.revision()),
         }
         match (&mut self.destination, answer) {
-            (Destination::Rows(output), Waiting::Row(row)) => output.emission(&row).map_err(|error| Failure::output(&error)),
-            (Destination::Partials { store, .. }, Waiting::Partial(partial)) => store.put(&partial).map_err(|error| Failure::run(&error)),
+            (Destination::Rows(output), Waiting::Row(row)) => {
+                output.emission(&row).map_err(|error| Failure::output(&error))
+            }
+            (Destination::Partials { store, .. }, Waiting::Partial(partial)) => {
+                store.put(&partial).map_err(|error| Failure::run(&error))
+            }
             _ => Ok(()),
         }
     }

@@ -37,7 +37,10 @@ impl DeadLetters {
     /// # Errors
     /// The file cannot be written.
     pub(crate) fn new(path: Option<&Path>, resumed: Option<&RunState>) -> Result<Self, Failure> {
-        Ok(DeadLetters { count: 0, file: path.map(|path| LinesFile::open(path, "dead letters", resumed)).transpose()? })
+        Ok(DeadLetters {
+            count: 0,
+            file: path.map(|path| LinesFile::open(path, "dead letters", resumed)).transpose()?,
+        })
     }
 
     /// The file as it is now belongs to the state.
@@ -62,10 +65,20 @@ impl DeadLetters {
         if self.count <= SHOWN_MAX && !cfg!(test) {
             let reason: String = printable(letter.reason).chars().take(REASON_SHOWN_MAX).collect();
             // Where standard error is closed there is nobody to tell.
-            let _ = writeln!(io::stderr(), "dead letter: {}:{}: {reason}", printable(letter.file), letter.line);
+            let _ = writeln!(
+                io::stderr(),
+                "dead letter: {}:{}: {reason}",
+                printable(letter.file),
+                letter.line
+            );
         }
         let Some(file) = &mut self.file else { return Ok(()) };
-        file.write(&Line { file: letter.file, line: letter.line, reason: letter.reason, data: &String::from_utf8_lossy(letter.bytes) })
+        file.write(&Line {
+            file: letter.file,
+            line: letter.line,
+            reason: letter.reason,
+            data: &String::from_utf8_lossy(letter.bytes),
+        })
     }
 
     /// Hands everything to the file.
@@ -84,7 +97,8 @@ impl DeadLetters {
         self.flush()?;
         if self.count > SHOWN_MAX {
             let more = self.count - SHOWN_MAX;
-            let hint = if self.file.is_some() { "" } else { "; --dead-letters FILE writes them all down" };
+            let hint =
+                if self.file.is_some() { "" } else { "; --dead-letters FILE writes them all down" };
             let _ = writeln!(io::stderr(), "note: {more} more dead letters{hint}");
         }
         Ok(())

@@ -27,9 +27,14 @@ impl Failure {
     /// An error of the run. Where it was an output that failed because its reader is gone, a quiet
     /// end.
     pub(crate) fn run(error: &Error) -> Failure {
-        let io = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+        let io =
+            std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
         match io {
-            Some(source) if error.kind() == ErrorKind::Io && source.kind() == io::ErrorKind::BrokenPipe => Failure::ClosedPipe,
+            Some(source)
+                if error.kind() == ErrorKind::Io && source.kind() == io::ErrorKind::BrokenPipe =>
+            {
+                Failure::ClosedPipe
+            }
             // The command line asks for what the input cannot have, such as a field that a header
             // lacks.
             _ if error.kind() == ErrorKind::InvalidArgument => Failure::usage(error),

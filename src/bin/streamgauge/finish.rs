@@ -32,10 +32,15 @@ pub(crate) fn run(arguments: &FinishArguments) -> Result<(), Failure> {
     let spec = read_pipeline(&arguments.pipeline).map_err(|error| Failure::usage(&error))?;
     // A store makes its directory, which would hide a mistyped name.
     if !arguments.state.starts_with("s3://") && !Path::new(&arguments.state).is_dir() {
-        return Err(Failure::Usage(format!("--state {}: there is no such directory", arguments.state)));
+        return Err(Failure::Usage(format!(
+            "--state {}: there is no such directory",
+            arguments.state
+        )));
     }
-    let store = store::open(&arguments.state).map_err(|error| Failure::usage(&error.at("--state")))?;
-    let (states, mut failed) = load(&*store).map_err(|error| Failure::run(&error.at(&arguments.state)))?;
+    let store =
+        store::open(&arguments.state).map_err(|error| Failure::usage(&error.at("--state")))?;
+    let (states, mut failed) =
+        load(&*store).map_err(|error| Failure::run(&error.at(&arguments.state)))?;
     let mut finish = Finish::new(&spec, arguments)?;
     for (key, state) in &states {
         let open = open_of(key, state, &states);
@@ -69,7 +74,8 @@ fn load(store: &dyn Store) -> Result<(BTreeMap<String, State>, Vec<Error>), Erro
         let Some(stored) = store.load(&key)?.filter(|_| !key.ends_with(ANSWERED)) else { continue };
         let state = match ShardState::is_one(&stored.bytes) {
             true => ShardState::from_bytes(&stored.bytes).map(State::Shard),
-            false => Snapshot::from_bytes(stored.bytes).map(|snapshot| State::Snapshot(snapshot.into_bytes())),
+            false => Snapshot::from_bytes(stored.bytes)
+                .map(|snapshot| State::Snapshot(snapshot.into_bytes())),
         };
         match state {
             Ok(state) => drop(states.insert(key, state)),
@@ -84,10 +90,12 @@ fn open_of(key: &str, state: &State, states: &BTreeMap<String, State>) -> Vec<By
     match state {
         State::Snapshot(bytes) => vec![bytes.clone()],
         State::Shard(ShardState { phase: Phase::Running { state, .. }, .. }) => vec![state.clone()],
-        State::Shard(ShardState { phase: Phase::Ended { heir, windows }, .. }) => match heir.as_deref().map(|heir| states.get(heir)) {
-            Some(Some(heir)) if has_taken_over(heir, key) => Vec::new(),
-            _ => windows.clone(),
-        },
+        State::Shard(ShardState { phase: Phase::Ended { heir, windows }, .. }) => {
+            match heir.as_deref().map(|heir| states.get(heir)) {
+                Some(Some(heir)) if has_taken_over(heir, key) => Vec::new(),
+                _ => windows.clone(),
+            }
+        }
         State::Shard(_) => Vec::new(),
     }
 }
@@ -96,7 +104,9 @@ fn open_of(key: &str, state: &State, states: &BTreeMap<String, State>) -> Vec<By
 /// left in turn.
 fn has_taken_over(heir: &State, ended: &str) -> bool {
     match heir {
-        State::Shard(ShardState { phase: Phase::Running { parents, .. }, .. }) => parents.iter().any(|parent| parent == ended),
+        State::Shard(ShardState { phase: Phase::Running { parents, .. }, .. }) => {
+            parents.iter().any(|parent| parent == ended)
+        }
         State::Shard(ShardState { phase: Phase::Ended { .. }, .. }) => true,
         _ => false,
     }
@@ -131,7 +141,9 @@ impl Finish {
         (options.sources, options.windows_max) = (Some(usize::MAX), usize::MAX);
         let (merger, lines) = merger((spec, seed), options).map_err(usage)?;
         let destination = match &arguments.partials {
-            Some(place) => Destination::Partials(target(place).map_err(|error| usage(error.at("--partials")))?),
+            Some(place) => {
+                Destination::Partials(target(place).map_err(|error| usage(error.at("--partials")))?)
+            }
             None => Destination::Lines(arguments.out.clone().map(Out)),
         };
         let fresh = pipeline.snapshot().map_err(usage)?;
@@ -152,7 +164,9 @@ impl Finish {
                     source = summary.shards.first().map_or(source, |shard| shard.name.clone());
                     self.pipeline.restore(&Snapshot::from_bytes(bytes)?)?;
                 }
-                Ok(summary) if summary.kind == Kind::Partial => self.pipeline.inherit(&Partial::from_bytes(bytes)?)?,
+                Ok(summary) if summary.kind == Kind::Partial => {
+                    self.pipeline.inherit(&Partial::from_bytes(bytes)?)?
+                }
                 Ok(_) => self.absorb(bytes)?,
                 Err(error) => match MergerState::from_bytes(&bytes) {
                     Ok(state) => self.absorb(state.merger)?,
@@ -199,7 +213,10 @@ impl Finish {
             return Ok(());
         }
         let Destination::Lines(out) = &self.destination else {
-            return Err(Error::new(ErrorKind::InvalidArgument, "--partials: these are states of --merge, which has no partials to give"));
+            return Err(Error::new(
+                ErrorKind::InvalidArgument,
+                "--partials: these are states of --merge, which has no partials to give",
+            ));
         };
         self.merger.finish();
         let (mut text, mut last) = (Vec::new(), None);
@@ -214,7 +231,9 @@ impl Finish {
 
     fn note(&self, states: usize) -> String {
         let form = match &self.destination {
-            Destination::Lines(_) => "; those that had not closed as they stand, with \"complete\":false",
+            Destination::Lines(_) => {
+                "; those that had not closed as they stand, with \"complete\":false"
+            }
             Destination::Partials(_) => "",
         };
         format!("states {states}, open windows {}{form}. The state is as it was\n", self.windows)
@@ -232,5 +251,6 @@ fn write(out: Option<&Out>, source: &str, text: &[u8]) -> Result<(), Error> {
             file.write_all(text).and_then(|()| file.flush())
         }
     };
-    written.map_err(|error| Error::new(ErrorKind::Io, "cannot write the answers").with_source(error))
+    written
+        .map_err(|error| Error::new(ErrorKind::Io, "cannot write the answers").with_source(error))
 }

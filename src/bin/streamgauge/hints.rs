@@ -28,7 +28,11 @@ pub(crate) struct Hints {
 impl Hints {
     pub(crate) fn new(settings: &Settings) -> Self {
         let written = if settings.flags.contains(&"time") { "--time" } else { "the key time" };
-        let time = settings.spec.time.as_deref().map(|text| (text.trim().trim_matches(['"', '\'']).to_owned(), written));
+        let time = settings
+            .spec
+            .time
+            .as_deref()
+            .map(|text| (text.trim().trim_matches(['"', '\'']).to_owned(), written));
         Hints { time, ..Hints::default() }
     }
 
@@ -64,7 +68,8 @@ impl Hints {
     /// missing, once.
     pub(crate) fn early(&mut self, unseen: &[&str], records: u64) -> Option<String> {
         self.told = true;
-        self.missing_time(unseen).map(|missing| format!("note: {} records so far, and {missing}\n", count(records)))
+        self.missing_time(unseen)
+            .map(|missing| format!("note: {} records so far, and {missing}\n", count(records)))
     }
 
     /// Why all of the records are dead letters.
@@ -87,16 +92,24 @@ impl Hints {
             let shown = printable(field);
             match names.is_empty() || index > 0 {
                 true => format!("note: field {shown:?} was in no record\n"),
-                false => format!("note: field {shown:?} was in no record; the first records have {}\n", names.instead_of(field)),
+                false => format!(
+                    "note: field {shown:?} was in no record; the first records have {}\n",
+                    names.instead_of(field)
+                ),
             }
         };
         unseen.iter().enumerate().map(note).collect()
     }
 
     fn missing_time(&self, unseen: &[&str]) -> Option<String> {
-        let (field, written) = self.time.as_ref().filter(|(field, _)| unseen.contains(&field.as_str()))?;
+        let (field, written) =
+            self.time.as_ref().filter(|(field, _)| unseen.contains(&field.as_str()))?;
         let names = JsonNames::of(&self.beginning);
-        let have = if names.is_empty() { String::new() } else { format!("; they have {}", names.instead_of(field)) };
+        let have = if names.is_empty() {
+            String::new()
+        } else {
+            format!("; they have {}", names.instead_of(field))
+        };
         Some(format!("none has the field {:?} that {written} names{have}", printable(field)))
     }
 }

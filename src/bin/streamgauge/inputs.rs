@@ -53,8 +53,13 @@ impl Inputs {
         let run = |error: Error| Failure::run(&error);
         let bounded = is_bounded(&settings.spec);
         let files = state.run.begin(&settings.files, bounded).map_err(run)?;
-        let mut all =
-            Inputs { pipelines: Vec::new(), inputs: Vec::new(), settings: settings.clone(), before: Stats::default(), ended: None };
+        let mut all = Inputs {
+            pipelines: Vec::new(),
+            inputs: Vec::new(),
+            settings: settings.clone(),
+            before: Stats::default(),
+            ended: None,
+        };
         if state.run.is_stream() {
             let mut pipeline = compile(settings, true)?;
             if let Some(snapshot) = state.run.stream_snapshot().map_err(run)? {
@@ -70,8 +75,14 @@ impl Inputs {
                 }
             }
         }
-        all.inputs =
-            files.iter().map(|file| Input { pipeline: all.pipeline_of(&state.run, &files, *file), file: *file, shard: None }).collect();
+        all.inputs = files
+            .iter()
+            .map(|file| Input {
+                pipeline: all.pipeline_of(&state.run, &files, *file),
+                file: *file,
+                shard: None,
+            })
+            .collect();
         all.before = all.counted();
         Ok(all)
     }
@@ -81,7 +92,13 @@ impl Inputs {
     /// # Errors
     /// State that is none of the pipeline's.
     pub(crate) fn of_state(state: &RunState, settings: &Settings) -> Result<MergedFiles, Failure> {
-        let none = Inputs { pipelines: Vec::new(), inputs: Vec::new(), settings: settings.clone(), before: Stats::default(), ended: None };
+        let none = Inputs {
+            pipelines: Vec::new(),
+            inputs: Vec::new(),
+            settings: settings.clone(),
+            before: Stats::default(),
+            ended: None,
+        };
         none.merge_with(state)
     }
 
@@ -91,7 +108,12 @@ impl Inputs {
 
     /// The pipeline of one file, with what it had. `judged` says whether its late records are to be
     /// told from others: those of the last file are.
-    fn resume_file(&self, run: &mut RunState, file: usize, judged: bool) -> Result<RowPipeline, Failure> {
+    fn resume_file(
+        &self,
+        run: &mut RunState,
+        file: usize,
+        judged: bool,
+    ) -> Result<RowPipeline, Failure> {
         let at = |error: Error| Failure::run(&error);
         let mut pipeline = self.compile(run.is_judged(file))?;
         if let Some(snapshot) = run.snapshot(file).map_err(at)? {
@@ -172,7 +194,10 @@ impl Inputs {
 
     /// Returns true if the windows of all files are those of the one pipeline.
     pub(crate) fn is_one(&self, run: &RunState) -> bool {
-        run.is_stream() || run.len() == 1 && self.pipelines.len() == 1 && run.held(0).is_none_or(HeldWindows::is_empty)
+        run.is_stream()
+            || run.len() == 1
+                && self.pipelines.len() == 1
+                && run.held(0).is_none_or(HeldWindows::is_empty)
     }
 
     /// The windows of all files, those that are not read any more included, once all inputs have
@@ -195,10 +220,13 @@ impl Inputs {
     fn merge_with(mut self, run: &RunState) -> Result<MergedFiles, Failure> {
         let at = |error: Error| Failure::run(&error);
         let mut merged = MergedFiles::new(self.compile_with_delay(Some("0s"))?).map_err(at)?;
-        let mut live: Vec<Option<RowPipeline>> = std::mem::take(&mut self.pipelines).into_iter().map(Some).collect();
+        let mut live: Vec<Option<RowPipeline>> =
+            std::mem::take(&mut self.pipelines).into_iter().map(Some).collect();
         for file in 0..run.len() {
-            let index = self.inputs.iter().find(|input| input.file == file).map(|input| input.pipeline);
-            let pipeline = match index.and_then(|index| live.get_mut(index).and_then(Option::take)) {
+            let index =
+                self.inputs.iter().find(|input| input.file == file).map(|input| input.pipeline);
+            let pipeline = match index.and_then(|index| live.get_mut(index).and_then(Option::take))
+            {
                 Some(pipeline) => pipeline,
                 None => {
                     let mut pipeline = self.compile(run.is_stream() || run.is_judged(file))?;
@@ -216,7 +244,9 @@ impl Inputs {
 
 /// Keeps a window that a file's pipeline has completed.
 pub(crate) fn hold(run: &mut RunState, file: usize, partial: streamgauge::snapshot::Partial) {
-    let place = partial.window().map_or((i64::MAX, i64::MIN), |window| (window.end().as_millis(), window.start().as_millis()));
+    let place = partial.window().map_or((i64::MAX, i64::MIN), |window| {
+        (window.end().as_millis(), window.start().as_millis())
+    });
     if let Some(held) = run.held_mut(file) {
         held.insert(place, partial);
     }

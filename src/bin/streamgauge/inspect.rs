@@ -3,7 +3,10 @@
 mod file;
 mod text;
 
-use crate::arguments::{InputArguments, InspectArguments, InspectOutputArgument, OutputArgument, OutputArguments, PipelineArguments};
+use crate::arguments::{
+    InputArguments, InspectArguments, InspectOutputArgument, OutputArgument, OutputArguments,
+    PipelineArguments,
+};
 use crate::failure::Failure;
 use crate::inputs::Inputs;
 use crate::output::Shape;
@@ -28,7 +31,11 @@ use streamgauge::{Error, ErrorKind, Snapshot, Timestamp};
 /// were told; wrong usage; a reader that has gone.
 pub(crate) fn run(arguments: InspectArguments) -> Result<(), Failure> {
     let InspectArguments { paths, pipeline, output: form } = arguments;
-    let form = form.unwrap_or(if io::stdout().is_terminal() { InspectOutputArgument::Table } else { InspectOutputArgument::Json });
+    let form = form.unwrap_or(if io::stdout().is_terminal() {
+        InspectOutputArgument::Table
+    } else {
+        InspectOutputArgument::Json
+    });
     let mut files = Vec::new();
     paths.iter().for_each(|path| add_files(path, &mut files));
     let telling = Telling { form, several: files.len() > 1, settings: settings(pipeline, form)? };
@@ -70,7 +77,10 @@ fn add_files(path: &Path, files: &mut Vec<PathBuf>) {
 }
 
 /// The settings of the pipeline that the arguments name, if they name one.
-fn settings(pipeline: PipelineArguments, form: InspectOutputArgument) -> Result<Option<Settings>, Failure> {
+fn settings(
+    pipeline: PipelineArguments,
+    form: InspectOutputArgument,
+) -> Result<Option<Settings>, Failure> {
     let PipelineArguments { pipeline: file, window, group, agg, .. } = &pipeline;
     if file.is_none() && window.is_none() && group.is_none() && agg.is_empty() {
         return Ok(None);
@@ -108,7 +118,8 @@ impl Telling {
         let Some(settings) = &self.settings else { return Ok(()) };
         for held in content.held() {
             let pipeline = compile_saved(settings)?;
-            let mut output = output(&settings.spec, &pipeline, &Bar::default(), Shape::of(&pipeline))?;
+            let mut output =
+                output(&settings.spec, &pipeline, &Bar::default(), Shape::of(&pipeline))?;
             match held.summary.kind {
                 Kind::Run => run_answers((&pipeline, settings), held, &mut output, &at)?,
                 // What was answered is told by its windows alone.
@@ -137,7 +148,12 @@ fn run_answers(
 }
 
 /// Writes the answers that are in the bytes.
-fn answers(mut pipeline: RowPipeline, held: &Held, output: &mut Output, at: &dyn Fn(Error) -> Failure) -> Result<(), Failure> {
+fn answers(
+    mut pipeline: RowPipeline,
+    held: &Held,
+    output: &mut Output,
+    at: &dyn Fn(Error) -> Failure,
+) -> Result<(), Failure> {
     let Held { bytes, summary } = held;
     if summary.kind == Kind::Snapshot {
         pipeline.restore(&Snapshot::from_bytes(bytes.clone()).map_err(at)?).map_err(at)?;
@@ -151,7 +167,11 @@ fn answers(mut pipeline: RowPipeline, held: &Held, output: &mut Output, at: &dyn
     options.sources = Some(1);
     let mut merger = pipeline.into_merger(options).map_err(at)?;
     match summary.kind {
-        Kind::Partial => drop(merger.add(&Partial::from_bytes(bytes.clone()).map_err(at)?, Timestamp::from_millis(0)).map_err(at)?),
+        Kind::Partial => drop(
+            merger
+                .add(&Partial::from_bytes(bytes.clone()).map_err(at)?, Timestamp::from_millis(0))
+                .map_err(at)?,
+        ),
         _ => merger.restore(bytes.clone()).map_err(at)?,
     }
     merger.finish();
@@ -163,7 +183,8 @@ fn answers(mut pipeline: RowPipeline, held: &Held, output: &mut Output, at: &dyn
 
 /// One JSON object: the file, and what is in it.
 fn json_line(path: &Path, content: &Content) -> Result<String, Error> {
-    let unwritable = |error| Error::new(ErrorKind::Unsupported, "cannot be written as JSON").with_source(error);
+    let unwritable =
+        |error| Error::new(ErrorKind::Unsupported, "cannot be written as JSON").with_source(error);
     let summary = |held: &Held| serde_json::to_value(&held.summary).map_err(unwritable);
     let mut told = match content {
         Content::Held(held) => summary(held)?,

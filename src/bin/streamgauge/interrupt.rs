@@ -48,7 +48,11 @@ impl Interrupt {
             // In this order: only the signal before makes this one end the process.
             flag::register_conditional_shutdown(number, 128 + number, second.clone())?;
             flag::register(number, second.clone())?;
-            flag::register_usize(number, signal.clone(), usize::try_from(number).unwrap_or_default())?;
+            flag::register_usize(
+                number,
+                signal.clone(),
+                usize::try_from(number).unwrap_or_default(),
+            )?;
             #[cfg(unix)]
             signal_hook::low_level::pipe::register(number, ringer.try_clone()?)?;
         }
@@ -82,7 +86,8 @@ impl Interrupt {
     fn wait_for(&self, file: &File) -> io::Result<()> {
         use rustix::event::{PollFd, PollFlags, poll};
         loop {
-            let mut waited = [PollFd::new(file, PollFlags::IN), PollFd::new(&*self.bell, PollFlags::IN)];
+            let mut waited =
+                [PollFd::new(file, PollFlags::IN), PollFd::new(&*self.bell, PollFlags::IN)];
             match poll(&mut waited, None) {
                 Ok(_) if waited[0].revents().is_empty() && waited[1].revents().is_empty() => {}
                 Ok(_) => return Ok(()),
@@ -111,7 +116,8 @@ impl Stream {
     /// The input that a command-line argument names, a pipe, a device or standard input.
     pub(crate) fn input(argument: &Path, interrupt: &Interrupt) -> Input {
         let path = (argument != Path::new("-")).then(|| argument.to_owned());
-        let name = path.as_ref().map_or_else(|| "stdin".to_owned(), |path| path.display().to_string());
+        let name =
+            path.as_ref().map_or_else(|| "stdin".to_owned(), |path| path.display().to_string());
         Input::from_reader(name, Stream { path, file: None, interrupt: interrupt.clone() })
     }
 

@@ -10,10 +10,12 @@ use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use streamgauge::adapter::kcl::{
-    self, AnswerSink, End, MergerWork, OnDeadLetter, PipelineWork, ProcessorOptions, Session, StatefulProcessor, SystemClock, Work,
+    self, AnswerSink, End, MergerWork, OnDeadLetter, PipelineWork, ProcessorOptions, Session,
+    StatefulProcessor, SystemClock, Work,
 };
 use streamgauge::adapter::{
-    AppendFile, Declared, JsonLinesSink, LateRecord, PartialSink, PartialTarget, RecordPipeline, Sink, read_pipeline,
+    AppendFile, Declared, JsonLinesSink, LateRecord, PartialSink, PartialTarget, RecordPipeline,
+    Sink, read_pipeline,
 };
 use streamgauge::merger::MergerOptions;
 use streamgauge::snapshot::Partial;
@@ -36,7 +38,9 @@ pub(crate) fn run(arguments: &KclArguments) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::Run(format!("cannot take standard output: {error}"));
     let protocol = protocol_output::take().map_err(failed)?;
     if spec.window.is_none() {
-        return Err(Failure::Usage(String::from("a stream has no end, so the pipeline needs a window: window = \"1m\"")));
+        return Err(Failure::Usage(String::from(
+            "a stream has no end, so the pipeline needs a window: window = \"1m\"",
+        )));
     }
     let session = Session::new(BufReader::with_capacity(INPUT_BUFFER_BYTES, io::stdin()), protocol);
     match arguments.merge {
@@ -48,10 +52,18 @@ pub(crate) fn run(arguments: &KclArguments) -> Result<(), Failure> {
 /// Nothing but the protocol may go to standard output: anything else would end the daemon's
 /// conversation.
 fn refuse_standard_output(arguments: &KclArguments, spec: &PipelineSpec) -> Result<(), Failure> {
-    let outputs = [("--out", arguments.out.as_deref()), ("dead_letters", spec.dead_letters.as_deref().map(Path::new))];
+    let outputs = [
+        ("--out", arguments.out.as_deref()),
+        ("dead_letters", spec.dead_letters.as_deref().map(Path::new)),
+    ];
     for (name, path) in outputs {
-        let Some(path) = path.filter(|path| protocol_output::is_standard_output(path)) else { continue };
-        let message = format!("{name} {}: standard output carries the daemon's protocol; give a file or a directory", path.display());
+        let Some(path) = path.filter(|path| protocol_output::is_standard_output(path)) else {
+            continue;
+        };
+        let message = format!(
+            "{name} {}: standard output carries the daemon's protocol; give a file or a directory",
+            path.display()
+        );
         return Err(Failure::Usage(message));
     }
     Ok(())
@@ -63,7 +75,8 @@ fn converse<K: Work>(
     arguments: &KclArguments,
     spec: &PipelineSpec,
 ) -> Result<(), Failure> {
-    let states = store::open(&arguments.state).map_err(|error| Failure::usage(&error.at("--state")))?;
+    let states =
+        store::open(&arguments.state).map_err(|error| Failure::usage(&error.at("--state")))?;
     let mut options = ProcessorOptions::default();
     options.every_records = arguments.save_records;
     options.every = duration("--save-every", &arguments.save_every)?;
@@ -82,12 +95,16 @@ fn converse<K: Work>(
         // The processor has noted why.
         (Ok(_), Some(failure)) if failure.kind() == ErrorKind::Conflict => {
             let shard = session.shard().map_or("", ShardId::as_str);
-            Err(Failure::Run(format!("{shard} is another process's, so this one did not do its work to the end")))
+            Err(Failure::Run(format!(
+                "{shard} is another process's, so this one did not do its work to the end"
+            )))
         }
         (Ok(_), Some(failure)) => Err(Failure::Run(failure.to_string())),
         (Ok(End::Early), None) => {
             let shard = session.shard().map_or("before a shard was named", ShardId::as_str);
-            Err(Failure::Run(format!("the daemon went away without a word ({shard}); what was saved and checkpointed is intact")))
+            Err(Failure::Run(format!(
+                "the daemon went away without a word ({shard}); what was saved and checkpointed is intact"
+            )))
         }
         (Ok(End::Ordered), None) => Ok(()),
     }
@@ -104,7 +121,10 @@ fn dead_letters(path: &Path) -> Result<OnDeadLetter, Failure> {
         let line = format!("{{\"reason\":{}}}\n", serde_json::Value::from(letter.to_string()));
         let written = file.write_all(line.as_bytes()).and_then(|()| file.flush());
         if let Err(error) = written {
-            let _ = writeln!(io::stderr(), "streamgauge: a dead letter cannot be written: {error}: {line}");
+            let _ = writeln!(
+                io::stderr(),
+                "streamgauge: a dead letter cannot be written: {error}: {line}"
+            );
         }
     }))
 }
@@ -113,9 +133,13 @@ fn dead_letters(path: &Path) -> Result<OnDeadLetter, Failure> {
 /// may have the same file.
 fn late_records(path: &Path) -> Result<impl FnMut(&LateRecord<'_>) + 'static, Failure> {
     let opened = File::options().create(true).append(true).open(path);
-    let mut file = opened.map_err(|error| Failure::Usage(format!("{}: late records cannot be written: {error}", path.display())))?;
+    let mut file = opened.map_err(|error| {
+        Failure::Usage(format!("{}: late records cannot be written: {error}", path.display()))
+    })?;
     Ok(move |record: &LateRecord<'_>| {
-        let written = serde_json::to_string(record).map_err(io::Error::from).and_then(|line| file.write_all((line + "\n").as_bytes()));
+        let written = serde_json::to_string(record)
+            .map_err(io::Error::from)
+            .and_then(|line| file.write_all((line + "\n").as_bytes()));
         if let Err(error) = written {
             let _ = writeln!(io::stderr(), "streamgauge: a late record cannot be written: {error}");
         }
@@ -137,30 +161,50 @@ impl Out {
 
 /// The shard's name with nothing in it that means anything in a path.
 fn file_name(shard: &ShardId) -> String {
-    shard.as_str().chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' }).collect()
+    shard
+        .as_str()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' })
+        .collect()
 }
 
 fn append(path: &Path) -> Result<AppendFile, Error> {
-    AppendFile::open(path).map_err(|error| Error::new(ErrorKind::Io, format!("cannot open {}", path.display())).with_source(error))
+    AppendFile::open(path).map_err(|error| {
+        Error::new(ErrorKind::Io, format!("cannot open {}", path.display())).with_source(error)
+    })
 }
 
-fn pipeline_work(spec: &PipelineSpec, arguments: &KclArguments) -> Result<PipelineWork<Declared>, Failure> {
+fn pipeline_work(
+    spec: &PipelineSpec,
+    arguments: &KclArguments,
+) -> Result<PipelineWork<Declared>, Failure> {
     let seed = seed(arguments.seed_file.as_deref())?;
     let mut options = CompileOptions::default();
     options.seed = seed;
     let pipeline = Declared::compile(spec, options).map_err(|error| Failure::usage(&error))?;
     let late = arguments.late.clone().or_else(|| spec.late.as_ref().map(PathBuf::from));
-    let (out, partials, spec) = (arguments.out.clone().map(Out), arguments.partials.clone(), spec.clone());
-    let open = move |shard: &ShardId, pipeline: &Declared| -> Result<Box<dyn Sink<Declared>>, Error> {
-        let lines = out.as_ref().map(|out| out.open(shard)).transpose()?;
-        Ok(match (lines, &partials) {
-            (Some(lines), None) => Box::new(JsonLinesSink::new(pipeline, lines)),
-            (None, Some(place)) => Box::new(PartialSink::new(Target(target(place)?))),
-            (Some(lines), Some(place)) => Box::new(Both::new(Target(target(place)?), lines, (&spec, seed))?),
-            (None, None) => return Err(Error::new(ErrorKind::InvalidArgument, "give --out, --partials, or both")),
-        })
-    };
-    let work = PipelineWork::new(pipeline, open).map_err(|error| Failure::usage(&error))?.packing(arguments.packing);
+    let (out, partials, spec) =
+        (arguments.out.clone().map(Out), arguments.partials.clone(), spec.clone());
+    let open =
+        move |shard: &ShardId, pipeline: &Declared| -> Result<Box<dyn Sink<Declared>>, Error> {
+            let lines = out.as_ref().map(|out| out.open(shard)).transpose()?;
+            Ok(match (lines, &partials) {
+                (Some(lines), None) => Box::new(JsonLinesSink::new(pipeline, lines)),
+                (None, Some(place)) => Box::new(PartialSink::new(Target(target(place)?))),
+                (Some(lines), Some(place)) => {
+                    Box::new(Both::new(Target(target(place)?), lines, (&spec, seed))?)
+                }
+                (None, None) => {
+                    return Err(Error::new(
+                        ErrorKind::InvalidArgument,
+                        "give --out, --partials, or both",
+                    ));
+                }
+            })
+        };
+    let work = PipelineWork::new(pipeline, open)
+        .map_err(|error| Failure::usage(&error))?
+        .packing(arguments.packing);
     let work = match &late {
         Some(path) => work.on_late(late_records(path)?),
         None => work,
@@ -199,12 +243,17 @@ fn stream_target(stream: &str) -> Result<Box<dyn PartialTarget>, Error> {
 
 #[cfg(not(feature = "kinesis"))]
 fn stream_target(stream: &str) -> Result<Box<dyn PartialTarget>, Error> {
-    let message = format!("kinesis:{stream}: this was built without Kinesis; build it with the feature kinesis");
+    let message = format!(
+        "kinesis:{stream}: this was built without Kinesis; build it with the feature kinesis"
+    );
     Err(Error::new(ErrorKind::Unsupported, message))
 }
 
 /// A merger of the pipeline's partials, and the writer of its rows.
-pub(crate) fn merger((spec, seed): (&PipelineSpec, Seed), options: MergerOptions) -> Result<(RowMerger, JsonLines), Error> {
+pub(crate) fn merger(
+    (spec, seed): (&PipelineSpec, Seed),
+    options: MergerOptions,
+) -> Result<(RowMerger, JsonLines), Error> {
     let mut compile = CompileOptions::default();
     compile.arrival_times = true;
     compile.seed = seed;
@@ -213,14 +262,19 @@ pub(crate) fn merger((spec, seed): (&PipelineSpec, Seed), options: MergerOptions
     Ok((pipeline.into_merger(options)?, lines))
 }
 
-fn merger_work(spec: &PipelineSpec, arguments: &KclArguments) -> Result<MergerWork<RowMerger>, Failure> {
+fn merger_work(
+    spec: &PipelineSpec,
+    arguments: &KclArguments,
+) -> Result<MergerWork<RowMerger>, Failure> {
     let Some(out) = arguments.out.clone().map(Out) else {
         return Err(Failure::Usage(String::from("--merge needs --out")));
     };
     let spec = (spec, seed(arguments.seed_file.as_deref())?);
-    let (merger, lines) = merger(spec, merger_options(&arguments.merging)?).map_err(|error| Failure::usage(&error))?;
+    let (merger, lines) = merger(spec, merger_options(&arguments.merging)?)
+        .map_err(|error| Failure::usage(&error))?;
     Ok(MergerWork::new(merger, move |shard| {
-        let sink: Box<dyn AnswerSink<MergedRow>> = Box::new(MergedLines { lines: lines.clone(), out: out.open(shard)?, line: Vec::new() });
+        let sink: Box<dyn AnswerSink<MergedRow>> =
+            Box::new(MergedLines { lines: lines.clone(), out: out.open(shard)?, line: Vec::new() });
         Ok(sink)
     }))
 }

@@ -37,7 +37,9 @@ docs/LAMBDA.md has the settings of the event source mapping and what each guaran
 
 /// Whether the binary is started under the name that Lambda starts a custom runtime by.
 pub(crate) fn is_bootstrap() -> bool {
-    env::args_os().next().is_some_and(|name| Path::new(&name).file_name().is_some_and(|name| name == "bootstrap"))
+    env::args_os()
+        .next()
+        .is_some_and(|name| Path::new(&name).file_name().is_some_and(|name| name == "bootstrap"))
 }
 
 /// Runs the function until Lambda ends the process.

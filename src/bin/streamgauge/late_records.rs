@@ -28,7 +28,9 @@ impl LateRecords {
     /// # Errors
     /// The file cannot be written.
     pub(crate) fn new(path: Option<&Path>, resumed: Option<&RunState>) -> Result<Self, Failure> {
-        Ok(LateRecords(path.map(|path| LinesFile::open(path, "late records", resumed)).transpose()?))
+        Ok(LateRecords(
+            path.map(|path| LinesFile::open(path, "late records", resumed)).transpose()?,
+        ))
     }
 
     /// The file as it is now belongs to the state.

@@ -20,7 +20,11 @@ impl LinesFile {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub(crate) fn open(path: &Path, what: &'static str, resumed: Option<&RunState>) -> Result<Self, Failure> {
+    pub(crate) fn open(
+        path: &Path,
+        what: &'static str,
+        resumed: Option<&RunState>,
+    ) -> Result<Self, Failure> {
         if path == Path::new("-") {
             return Err(Failure::Usage(format!(
                 "{what} go to a file, and standard output has the answers: give a name, such as ./- for a file of that name"
@@ -41,7 +45,9 @@ impl LinesFile {
         let file = self.file.get_ref();
         // A pipe or a device is as long as it is.
         match file.metadata().is_ok_and(|found| found.is_file()) {
-            true => state.set_lines(self.what, file).map_err(|error| Failure::run(&error.at(self.path.display()))),
+            true => state
+                .set_lines(self.what, file)
+                .map_err(|error| Failure::run(&error.at(self.path.display()))),
             false => Ok(()),
         }
     }
@@ -51,7 +57,9 @@ impl LinesFile {
     /// # Errors
     /// The file cannot be written.
     pub(crate) fn write(&mut self, line: &impl serde::Serialize) -> Result<(), Failure> {
-        let written = serde_json::to_writer(&mut self.file, line).map_err(io::Error::from).and_then(|()| self.file.write_all(b"\n"));
+        let written = serde_json::to_writer(&mut self.file, line)
+            .map_err(io::Error::from)
+            .and_then(|()| self.file.write_all(b"\n"));
         written.map_err(|error| unwritable(&self.path, self.what, &error))
     }
 
@@ -69,8 +77,11 @@ fn open(path: &Path, what: &str, resumed: Option<&RunState>) -> io::Result<File>
     if !regular {
         return File::options().write(true).open(path);
     }
-    let Some(state) = resumed else { return File::options().create(true).truncate(true).read(true).write(true).open(path) };
-    let mut file = File::options().create(true).truncate(false).read(true).write(true).open(path)?;
+    let Some(state) = resumed else {
+        return File::options().create(true).truncate(true).read(true).write(true).open(path);
+    };
+    let mut file =
+        File::options().create(true).truncate(false).read(true).write(true).open(path)?;
     if let Some(len) = state.lines_len(what, &file).map_err(io::Error::other)? {
         file.set_len(len)?;
     }

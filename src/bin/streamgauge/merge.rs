@@ -47,10 +47,16 @@ pub(crate) fn run(arguments: MergeArguments) -> Result<(), Failure> {
     if let Some(sources) = sources
         && incomplete > 0
     {
-        say(&format!("note: {incomplete} of {windows} windows have not the final partials of {sources} sources\n"));
+        say(&format!(
+            "note: {incomplete} of {windows} windows have not the final partials of {sources} sources\n"
+        ));
     }
     if !quiet {
-        say(&format!("partials {}, sources {}, windows {windows}\n", seen.partials, seen.sources.len()));
+        say(&format!(
+            "partials {}, sources {}, windows {windows}\n",
+            seen.partials,
+            seen.sources.len()
+        ));
     }
     Ok(())
 }

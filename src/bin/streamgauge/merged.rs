@@ -48,7 +48,11 @@ impl MergedFiles {
     ///
     /// # Errors
     /// Those of a window's first computation.
-    pub(crate) fn add(&mut self, held: HeldWindows, mut pipeline: RowPipeline) -> Result<(), Error> {
+    pub(crate) fn add(
+        &mut self,
+        held: HeldWindows,
+        mut pipeline: RowPipeline,
+    ) -> Result<(), Error> {
         pipeline.finish();
         for mut windows in [Windows::Held(held.into_values()), Windows::Ended(Box::new(pipeline))] {
             self.sources.push((windows.next()?, windows));
@@ -88,7 +92,10 @@ impl MergedFiles {
 
     /// Merges the next window; false if there is no other.
     fn merge_next(&mut self) -> Result<bool, Error> {
-        let windows = self.sources.iter().filter_map(|(next, _)| next.as_ref().map(|next| order(next.window())));
+        let windows = self
+            .sources
+            .iter()
+            .filter_map(|(next, _)| next.as_ref().map(|next| order(next.window())));
         let Some(first) = windows.min() else { return Ok(false) };
         for (next, windows) in &mut self.sources {
             while let Some(partial) = next.take_if(|next| order(next.window()) == first) {
@@ -106,5 +113,7 @@ impl MergedFiles {
 
 /// By end, then start; the global window last.
 fn order(window: Option<Window>) -> (i64, i64) {
-    window.map_or((i64::MAX, i64::MIN), |window| (window.end().as_millis(), window.start().as_millis()))
+    window.map_or((i64::MAX, i64::MIN), |window| {
+        (window.end().as_millis(), window.start().as_millis())
+    })
 }

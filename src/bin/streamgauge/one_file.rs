@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// Wrong usage, naming both.
 pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
-    let inputs: Vec<(&PathBuf, Metadata)> = settings.files.iter().filter_map(|path| Some((path, path.metadata().ok()?))).collect();
+    let inputs: Vec<(&PathBuf, Metadata)> =
+        settings.files.iter().filter_map(|path| Some((path, path.metadata().ok()?))).collect();
     for (flag, output) in outputs(settings) {
         let Ok(found) = output.metadata() else { continue };
         if let Some((input, _)) = inputs.iter().find(|(_, input)| is_one_file(input, &found)) {
@@ -29,7 +30,9 @@ pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
 
 fn outputs(settings: &Settings) -> Vec<(&'static str, PathBuf)> {
     let mut outputs = Vec::new();
-    outputs.extend(settings.spec.dead_letters.as_deref().map(|path| ("--dead-letters", PathBuf::from(path))));
+    outputs.extend(
+        settings.spec.dead_letters.as_deref().map(|path| ("--dead-letters", PathBuf::from(path))),
+    );
     outputs.extend(settings.spec.late.as_deref().map(|path| ("--late", PathBuf::from(path))));
     if let Some(place) = settings.durable.state.as_deref().map(Path::new) {
         outputs.extend(["run.state", "answered.state"].map(|name| ("--state", place.join(name))));

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 const QUIET: Duration = Duration::from_millis(500);
 
 /// At most 78 columns with the widest of the numbers, as in `1023.99 GiB`.
-const OF_A_TOTAL: &str = "{bar:16} {percent:>3} %  {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left";
+const OF_A_TOTAL: &str =
+    "{bar:16} {percent:>3} %  {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left";
 
 const WITHOUT_END: &str = "{spinner} {bytes}  {bytes_per_sec}";
 
@@ -80,7 +81,8 @@ impl Progress {
 
 fn bar(total: Option<u64>, elapsed: Duration) -> ProgressBar {
     let template = if total.is_some() { OF_A_TOTAL } else { WITHOUT_END };
-    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(5)).with_elapsed(elapsed);
+    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(5))
+        .with_elapsed(elapsed);
     // The templates are constants; a style that did not parse would leave the default one.
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),

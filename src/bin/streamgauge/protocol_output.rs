@@ -61,7 +61,8 @@ fn is_descriptor_name(path: &Path) -> bool {
     let parts: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
     let text = parts.to_string_lossy();
     let own = format!("/proc/{}/fd/1", std::process::id());
-    ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/proc/thread-self/fd/1", &own].contains(&text.as_ref())
+    ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/proc/thread-self/fd/1", &own]
+        .contains(&text.as_ref())
 }
 
 /// Returns true if standard output is this file. A device such as /dev/null can be both.
@@ -69,9 +70,11 @@ fn is_descriptor_name(path: &Path) -> bool {
 fn is_same_file(path: &Path) -> bool {
     use std::os::fd::AsFd;
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
-    let output = io::stdout().as_fd().try_clone_to_owned().and_then(|output| File::from(output).metadata());
+    let output =
+        io::stdout().as_fd().try_clone_to_owned().and_then(|output| File::from(output).metadata());
     let (Ok(output), Ok(found)) = (output, fs::metadata(path)) else { return false };
-    !found.file_type().is_char_device() && (output.dev(), output.ino()) == (found.dev(), found.ino())
+    !found.file_type().is_char_device()
+        && (output.dev(), output.ino()) == (found.dev(), found.ino())
 }
 
 #[cfg(not(unix))]

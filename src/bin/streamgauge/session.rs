@@ -31,7 +31,8 @@ pub(crate) type Output = OutputWriter<BufWriter<StandardOutput>>;
 /// Wrong usage, a failed run, or a reader that has gone.
 pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     let spec = &settings.spec;
-    let interrupt = Interrupt::watch().map_err(|error| Failure::Run(format!("cannot watch for signals: {error}")))?;
+    let interrupt = Interrupt::watch()
+        .map_err(|error| Failure::Run(format!("cannot watch for signals: {error}")))?;
     let inputs: Vec<Input> = settings.files.iter().map(|path| input(path, &interrupt)).collect();
     let sizes: Option<Vec<u64>> = inputs.iter().map(Input::size_bytes).collect();
     // Something that cannot be looked at is no stream; reading it will say what is wrong with it.
@@ -53,25 +54,43 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         }
     }
     one_file::check(settings)?;
-    let progress = Progress::new(sizes.map(|sizes| sizes.iter().sum()), settings.quiet || nothing_to_read(settings));
+    let progress = Progress::new(
+        sizes.map(|sizes| sizes.iter().sum()),
+        settings.quiet || nothing_to_read(settings),
+    );
     if !settings.quiet && nothing_to_read(settings) {
-        say("reading records from this terminal, which is standard input (-);\nname files to read them, or end the input with Ctrl-D\n");
+        say(
+            "reading records from this terminal, which is standard input (-);\nname files to read them, or end the input with Ctrl-D\n",
+        );
     }
     let bar = progress.bar().clone();
     let run = Run { settings, pipeline, live, progress, interrupt };
-    let store = settings.durable.state.as_deref().map(|place| store::open(place).map_err(|error| Failure::run(&error.at(place))));
+    let store = settings
+        .durable
+        .state
+        .as_deref()
+        .map(|place| store::open(place).map_err(|error| Failure::run(&error.at(place))));
     let output = match &settings.durable.partials {
         Some(_) => None,
         None => Some(output(spec, &run.pipeline, &bar, run.shape())?),
     };
-    let partials = settings.durable.partials.as_deref().map(|place| store::open(place).map_err(|error| Failure::run(&error.at(place))));
-    run.start(inputs, output, Stores { state: store.transpose()?.map(Arc::from), partials: partials.transpose()? })
+    let partials = settings
+        .durable
+        .partials
+        .as_deref()
+        .map(|place| store::open(place).map_err(|error| Failure::run(&error.at(place))));
+    run.start(
+        inputs,
+        output,
+        Stores { state: store.transpose()?.map(Arc::from), partials: partials.transpose()? },
+    )
 }
 
 /// Refuses a flag that cannot be obeyed, and says so of a key of a pipeline file, which may be
 /// another command's.
 fn check_max_ahead(settings: &Settings) -> Result<(), Failure> {
-    if settings.reads_clock() || settings.spec.max_ahead.as_deref().is_none_or(|text| text == "off") {
+    if settings.reads_clock() || settings.spec.max_ahead.as_deref().is_none_or(|text| text == "off")
+    {
         return Ok(());
     }
     let why = "is judged against the clock when standard input or a pipe is read; a regular file has no arrival times";
@@ -104,7 +123,8 @@ impl Run<'_> {
     /// Returns true if a row that was given can cease to hold: of groups that are limited.
     pub(crate) fn retracts(&self) -> bool {
         let spec = &self.settings.spec;
-        spec.limit_groups.is_some() && (self.settings.durable.state.is_some() || self.pipeline.is_revised())
+        spec.limit_groups.is_some()
+            && (self.settings.durable.state.is_some() || self.pipeline.is_revised())
     }
 
     /// What the answers look like: a state lets a later run revise them.
@@ -117,7 +137,12 @@ impl Run<'_> {
     ///
     /// # Errors
     /// A state that cannot be gone on with, a failed run, or a reader that has gone.
-    pub(crate) fn start<W: Write>(self, inputs: Vec<Input>, output: Option<OutputWriter<W>>, stores: Stores) -> Result<(), Failure> {
+    pub(crate) fn start<W: Write>(
+        self,
+        inputs: Vec<Input>,
+        output: Option<OutputWriter<W>>,
+        stores: Stores,
+    ) -> Result<(), Failure> {
         let retracts = self.retracts();
         let Run { settings, pipeline, live, progress, interrupt } = self;
         let spec = &settings.spec;
@@ -129,14 +154,23 @@ impl Run<'_> {
         let source = source(settings, resumed.as_mut().map(|resumed| &mut resumed.state))?;
         let destination = match (output, stores.partials) {
             (Some(output), _) => Destination::Rows(output),
-            (None, Some(store)) => Destination::Partials { store: PartialStore::new(store), source },
-            (None, None) => return Err(Failure::Usage("a run needs an output or a place for its partials".into())),
+            (None, Some(store)) => {
+                Destination::Partials { store: PartialStore::new(store), source }
+            }
+            (None, None) => {
+                return Err(Failure::Usage(
+                    "a run needs an output or a place for its partials".into(),
+                ));
+            }
         };
         let pipelines = match &mut resumed {
             Some(resumed) => Inputs::resume(&mut resumed.state, settings)?,
             None => Inputs::together(compile(settings, !live)?, settings),
         };
-        let before = resumed.as_ref().filter(|resumed| resumed.state.has_resumed()).map(|resumed| &resumed.state.run);
+        let before = resumed
+            .as_ref()
+            .filter(|resumed| resumed.state.has_resumed())
+            .map(|resumed| &resumed.state.run);
         let letters = DeadLetters::new(spec.dead_letters.as_deref().map(Path::new), before)?;
         let late = LateRecords::new(spec.late.as_deref().map(Path::new), before)?;
         let mut reading = FilesOptions::with_format(format(spec)?);
@@ -149,12 +183,32 @@ impl Run<'_> {
             Some(Resumed { state, answers, kept_answers }) => {
                 (Some(state), Some(GivenAnswers { answers, kept: Some(kept_answers), retracts }))
             }
-            None => (None, retracts.then(|| GivenAnswers { answers: RunAnswers::default(), kept: None, retracts })),
+            None => (
+                None,
+                retracts.then(|| GivenAnswers {
+                    answers: RunAnswers::default(),
+                    kept: None,
+                    retracts,
+                }),
+            ),
         };
         let answers = Answers::new(destination, given, &pipeline);
-        let (strict, quiet, threads, reads_clock) = (spec.strict == Some(true), settings.quiet, settings.threads, settings.reads_clock());
+        let (strict, quiet, threads, reads_clock) =
+            (spec.strict == Some(true), settings.quiet, settings.threads, settings.reads_clock());
         let hints = Hints::new(settings);
-        let options = SinkOptions { letters, late, progress, strict, live, quiet, state, threads, interrupt, reads_clock, hints };
+        let options = SinkOptions {
+            letters,
+            late,
+            progress,
+            strict,
+            live,
+            quiet,
+            state,
+            threads,
+            interrupt,
+            reads_clock,
+            hints,
+        };
         let mut sink = Sink::new(pipelines, answers, options);
         let read = files::run(inputs, &reading, &mut sink);
         end(&mut sink, read.map(drop), settings.quiet)
@@ -193,12 +247,16 @@ fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Re
         Ok(()) => sink.finish(),
         // What stands before the damage is answered; the error and the exit code say that it is not
         // all.
-        Err(error) if error.kind() == ErrorKind::Corrupt => sink.finish().and(Err(sink.failure(&error))),
+        Err(error) if error.kind() == ErrorKind::Corrupt => {
+            sink.finish().and(Err(sink.failure(&error)))
+        }
         Err(error) => Err(sink.failure(&error)),
     };
     match result {
         // Nothing was read, and there is nothing to sum up.
-        Err(failure @ Failure::Run(_)) if sink.bytes == 0 && sink.records == 0 => return Err(failure),
+        Err(failure @ Failure::Run(_)) if sink.bytes == 0 && sink.records == 0 => {
+            return Err(failure);
+        }
         Err(failure @ (Failure::ClosedPipe | Failure::Usage(_))) => return Err(failure),
         result => {
             sink.letters.finish()?;
@@ -208,7 +266,9 @@ fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Re
             if !quiet {
                 match (interrupted, &result) {
                     (Some(signal), _) => tell_interrupted(signal, sink, windows),
-                    (None, Err(Failure::Interrupted(signal))) => say(&format!("note: stopped by {}: answers are missing\n", signal.name())),
+                    (None, Err(Failure::Interrupted(signal))) => {
+                        say(&format!("note: stopped by {}: answers are missing\n", signal.name()))
+                    }
                     _ => {}
                 }
                 tell_notes(sink);
@@ -266,11 +326,19 @@ pub(crate) fn compile_saved(settings: &Settings) -> Result<RowPipeline, Failure>
 }
 
 fn format(spec: &PipelineSpec) -> Result<Format, Failure> {
-    spec.format.as_deref().map_or(Ok(Format::Auto), str::parse).map_err(|error: Error| Failure::usage(&error.at("format")))
+    spec.format
+        .as_deref()
+        .map_or(Ok(Format::Auto), str::parse)
+        .map_err(|error: Error| Failure::usage(&error.at("format")))
 }
 
 /// The writer of answers to standard output; `bar` is what may stand on the same terminal.
-pub(crate) fn output(spec: &PipelineSpec, pipeline: &RowPipeline, bar: &Bar, shape: Shape) -> Result<Output, Failure> {
+pub(crate) fn output(
+    spec: &PipelineSpec,
+    pipeline: &RowPipeline,
+    bar: &Bar,
+    shape: Shape,
+) -> Result<Output, Failure> {
     let is_terminal = io::stdout().is_terminal();
     let name = spec.output.as_deref().unwrap_or(if is_terminal { "table" } else { "json" });
     let out = BufWriter::new(StandardOutput::new(bar)?);
@@ -278,7 +346,9 @@ pub(crate) fn output(spec: &PipelineSpec, pipeline: &RowPipeline, bar: &Bar, sha
         "json" => Ok(OutputWriter::Json(JsonLines::new(pipeline), out)),
         "csv" => Ok(OutputWriter::csv(shape, out)),
         "table" => Ok(OutputWriter::table(shape, terminal(is_terminal), out)),
-        other => Err(Failure::Usage(format!("output: {other:?} is not an output: use table, json or csv"))),
+        other => Err(Failure::Usage(format!(
+            "output: {other:?} is not an output: use table, json or csv"
+        ))),
     }
 }
 
@@ -293,7 +363,9 @@ fn terminal(is_terminal: bool) -> Terminal {
 /// Says what a signal has left, of a run that had answered this many windows before.
 fn tell_interrupted<W: Write>(signal: Signal, sink: &Sink<W>, windows_before: u64) {
     let left = match sink.answers.windows - windows_before {
-        _ if sink.has_state() => "the state is saved, and the run goes on from there when it is started again".to_owned(),
+        _ if sink.has_state() => {
+            "the state is saved, and the run goes on from there when it is started again".to_owned()
+        }
         0 => "no window was open".to_owned(),
         _ if sink.answers.is_without_windows() => "the answer is not complete".to_owned(),
         1 => "the last window is not complete".to_owned(),
@@ -304,10 +376,15 @@ fn tell_interrupted<W: Write>(signal: Signal, sink: &Sink<W>, windows_before: u6
 
 fn tell_notes<W: Write>(sink: &Sink<W>) {
     if sink.noted > NOTED_MAX {
-        say(&format!("note: {} more inputs are read as plain lines; --format names another format\n", sink.noted - NOTED_MAX));
+        say(&format!(
+            "note: {} more inputs are read as plain lines; --format names another format\n",
+            sink.noted - NOTED_MAX
+        ));
     }
     if sink.answers.other {
-        say("note: there were more groups than --limit-groups allows; the records of further ones are counted together in (other)\n");
+        say(
+            "note: there were more groups than --limit-groups allows; the records of further ones are counted together in (other)\n",
+        );
     }
     if sink.records > sink.letters.count() {
         sink.hints.unseen(&sink.unseen()).iter().for_each(|note| say(note));

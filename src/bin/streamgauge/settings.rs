@@ -1,6 +1,9 @@
 //! What the command line and the pipeline file say together.
 
-use crate::arguments::{DurableArguments, FormatArgument, InputArguments, OutputArgument, OutputArguments, PipelineArguments};
+use crate::arguments::{
+    DurableArguments, FormatArgument, InputArguments, OutputArgument, OutputArguments,
+    PipelineArguments,
+};
 use crate::failure::Failure;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -42,7 +45,13 @@ impl Settings {
         output: &OutputArguments,
         own_aggregates: Vec<String>,
     ) -> Result<Settings, Failure> {
-        let file = pipeline.pipeline.as_deref().map(read_pipeline).transpose().map_err(|error| Failure::usage(&error))?.unwrap_or_default();
+        let file = pipeline
+            .pipeline
+            .as_deref()
+            .map(read_pipeline)
+            .transpose()
+            .map_err(|error| Failure::usage(&error))?
+            .unwrap_or_default();
         let seed = seed(pipeline.seed_file.as_deref())?;
         let aggregates: Vec<String> = own_aggregates.into_iter().chain(pipeline.agg).collect();
         let flags = PipelineSpec {
@@ -67,12 +76,23 @@ impl Settings {
             explain: output.explain.then_some(true),
         };
         let files = if input.files.is_empty() { vec![PathBuf::from("-")] } else { input.files };
-        let threads = input.threads.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+        let threads =
+            input.threads.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
         let mut limits = Limits::default();
-        limits.zstd_window_log_max = input.zstd_window_log_max.unwrap_or(limits.zstd_window_log_max);
+        limits.zstd_window_log_max =
+            input.zstd_window_log_max.unwrap_or(limits.zstd_window_log_max);
         let (given, quiet) = (given_keys(&flags), output.quiet);
         let durable = output.durable.clone();
-        Ok(Settings { spec: file.overridden_by(flags), seed, files, threads, limits, durable, flags: given, quiet })
+        Ok(Settings {
+            spec: file.overridden_by(flags),
+            seed,
+            files,
+            threads,
+            limits,
+            durable,
+            flags: given,
+            quiet,
+        })
     }
 }
 
@@ -86,7 +106,8 @@ impl Settings {
 
     /// Who the partials are from.
     pub(crate) fn source(&self) -> String {
-        let files = || self.files.iter().map(|file| file.to_string_lossy()).collect::<Vec<_>>().join(",");
+        let files =
+            || self.files.iter().map(|file| file.to_string_lossy()).collect::<Vec<_>>().join(",");
         self.durable.source.clone().unwrap_or_else(files)
     }
 }
@@ -97,7 +118,9 @@ impl Settings {
 /// # Errors
 /// A file that cannot be read, or what is no seed.
 pub(crate) fn seed(file: Option<&Path>) -> Result<Seed, Failure> {
-    let given = file.map_or_else(seed_from_environment, |path| read_seed(path).map(Some).map_err(|error| error.at("--seed-file")));
+    let given = file.map_or_else(seed_from_environment, |path| {
+        read_seed(path).map(Some).map_err(|error| error.at("--seed-file"))
+    });
     Ok(given.map_err(|error| Failure::usage(&error))?.unwrap_or_default())
 }
 

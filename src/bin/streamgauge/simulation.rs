@@ -51,7 +51,8 @@ struct Power {
 impl Power {
     /// Does the write, unless the process is killed before.
     fn write<T>(&self, write: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-        let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        let left =
+            self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         let killed = || Error::new(ErrorKind::Io, "killed");
         match left {
             Ok(1) if self.after => write().and(Err(killed())),
@@ -122,12 +123,14 @@ struct World {
 
 impl World {
     fn new(seed: u64) -> Self {
-        let folder = std::env::temp_dir().join(format!("streamgauge-simulation-{}-{seed}", std::process::id()));
+        let folder = std::env::temp_dir()
+            .join(format!("streamgauge-simulation-{}-{seed}", std::process::id()));
         drop(fs::remove_dir_all(&folder));
         fs::create_dir_all(&folder).unwrap();
         let mut random = Random(seed);
         let bounded = random.below(2) == 0;
-        let mut flags = vec!["--format", "jsonl", "--time", "ts", "--window", "40s", "--every", "20s"];
+        let mut flags =
+            vec!["--format", "jsonl", "--time", "ts", "--window", "40s", "--every", "20s"];
         if bounded {
             flags.extend(["--max-delay", "30s"]);
         }
@@ -138,10 +141,22 @@ impl World {
             flags.extend(["--agg", "count,sum(v),first(v),last(v)"]);
         }
         let several = random.below(2) == 0;
-        let files = if several { vec!["a".to_owned(), "b".to_owned()] } else { vec!["a".to_owned()] };
+        let files =
+            if several { vec!["a".to_owned(), "b".to_owned()] } else { vec!["a".to_owned()] };
         files.iter().for_each(|file| fs::write(folder.join(file), "").unwrap());
         let (store, all) = (Arc::new(MemoryStore::new()), files.clone());
-        World { folder, random, flags, files, all, store, answers: Answers::new(), clock: 0, fresh: 0, settled: false }
+        World {
+            folder,
+            random,
+            flags,
+            files,
+            all,
+            store,
+            answers: Answers::new(),
+            clock: 0,
+            fresh: 0,
+            settled: false,
+        }
     }
 
     fn bounded(&self) -> bool {
@@ -153,7 +168,8 @@ impl World {
         let mut text = String::new();
         for _ in 0..self.random.below(6) {
             self.clock += self.random.below(12);
-            let time = 1_700_000_000_000 + (self.clock * 1000).saturating_sub(self.random.below(30_000));
+            let time =
+                1_700_000_000_000 + (self.clock * 1000).saturating_sub(self.random.below(30_000));
             let group = ["a", "b", "c", "d"][self.random.below(4) as usize];
             self.fresh += 1;
             text += &format!("{{\"ts\":{time},\"v\":{},\"g\":\"{group}\"}}\n", self.fresh);
@@ -241,14 +257,22 @@ impl World {
     }
 
     fn settings(&self, files: &[PathBuf], state: bool) -> Settings {
-        let mut arguments = vec!["streamgauge".to_owned(), "run".to_owned(), "-q".to_owned(), "--threads".to_owned(), "1".to_owned()];
+        let mut arguments = vec![
+            "streamgauge".to_owned(),
+            "run".to_owned(),
+            "-q".to_owned(),
+            "--threads".to_owned(),
+            "1".to_owned(),
+        ];
         arguments.extend(files.iter().map(|file| file.to_string_lossy().into_owned()));
         arguments.extend(self.flags.iter().map(|flag| (*flag).to_owned()));
         if state {
             arguments.extend(["--state".to_owned(), "memory".to_owned()]);
         }
         match Arguments::try_parse_from(arguments).unwrap().command {
-            Command::Run(run) => Settings::new(run.input, run.pipeline, &run.output, Vec::new()).unwrap(),
+            Command::Run(run) => {
+                Settings::new(run.input, run.pipeline, &run.output, Vec::new()).unwrap()
+            }
             _ => unreachable!("that is a run"),
         }
     }
@@ -256,15 +280,21 @@ impl World {
     /// Runs until the end, or until it is killed.
     fn run(&mut self, writes: u64) -> Result<(), Failure> {
         let files: Vec<PathBuf> = self.files.iter().map(|file| self.folder.join(file)).collect();
-        let power = Arc::new(Power { left: AtomicU64::new(writes), after: self.random.below(2) == 0 });
+        let power =
+            Arc::new(Power { left: AtomicU64::new(writes), after: self.random.below(2) == 0 });
         let out = Arc::new(Mutex::new(Vec::new()));
-        let stores = Stores { state: Some(Arc::new(Disk(self.store.clone(), power.clone()))), partials: None };
+        let stores = Stores {
+            state: Some(Arc::new(Disk(self.store.clone(), power.clone()))),
+            partials: None,
+        };
         let ended = one_run(&self.settings(&files, true), Pipe(out.clone(), power.clone()), stores);
         let out = out.lock().unwrap().clone();
         upsert(&mut self.answers, &String::from_utf8(out).unwrap());
         match ended {
             // All answers are out.
-            Err(Failure::Run(message)) if message.starts_with("every record was a dead letter") => Ok(()),
+            Err(Failure::Run(message)) if message.starts_with("every record was a dead letter") => {
+                Ok(())
+            }
             ended => ended,
         }
     }
@@ -286,7 +316,11 @@ impl World {
         }
         let power = Arc::new(Power { left: AtomicU64::new(u64::MAX), after: false });
         let out = Arc::new(Mutex::new(Vec::new()));
-        let ended = one_run(&self.settings(&files, false), Pipe(out.clone(), power), Stores { state: None, partials: None });
+        let ended = one_run(
+            &self.settings(&files, false),
+            Pipe(out.clone(), power),
+            Stores { state: None, partials: None },
+        );
         assert!(matches!(&ended, Ok(()) | Err(Failure::Run(_))), "{ended:?}");
         let mut answers = Answers::new();
         upsert(&mut answers, &String::from_utf8(out.lock().unwrap().clone()).unwrap());
@@ -297,7 +331,13 @@ impl World {
 fn one_run(settings: &Settings, out: Pipe, stores: Stores) -> Result<(), Failure> {
     let pipeline = compile(settings, true)?;
     let output = OutputWriter::Json(JsonLines::new(&pipeline), BufWriter::with_capacity(200, out));
-    let run = Run { settings, pipeline, live: false, progress: Progress::new(None, true), interrupt: Interrupt::silent() };
+    let run = Run {
+        settings,
+        pipeline,
+        live: false,
+        progress: Progress::new(None, true),
+        interrupt: Interrupt::silent(),
+    };
     let inputs = settings.files.iter().map(Input::from_argument).collect();
     run.start(inputs, Some(output), stores)
 }
@@ -306,12 +346,20 @@ fn one_run(settings: &Settings, out: Pipe, stores: Stores) -> Result<(), Failure
 fn upsert(answers: &mut Answers, text: &str) {
     let whole = text.rfind('\n').map_or(0, |at| at + 1);
     for line in text[..whole].lines() {
-        let mut row: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let mut row: serde_json::Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let key = (row["window"].to_string(), row["group"].to_string());
-        let revision = row.as_object_mut().unwrap().remove("revision").and_then(|revision| revision.as_u64()).unwrap();
+        let revision = row
+            .as_object_mut()
+            .unwrap()
+            .remove("revision")
+            .and_then(|revision| revision.as_u64())
+            .unwrap();
         let content = row.to_string();
         match answers.get(&key) {
-            Some((last, said)) if *last == revision => assert_eq!(*said, content, "two contents under one revision"),
+            Some((last, said)) if *last == revision => {
+                assert_eq!(*said, content, "two contents under one revision")
+            }
             Some((last, _)) if *last > revision => {}
             _ => drop(answers.insert(key, (revision, content))),
         }
@@ -319,7 +367,11 @@ fn upsert(answers: &mut Answers, text: &str) {
 }
 
 fn contents(answers: &Answers) -> Vec<&String> {
-    answers.values().map(|(_, content)| content).filter(|content| !content.contains("\"retracted\":true")).collect()
+    answers
+        .values()
+        .map(|(_, content)| content)
+        .filter(|content| !content.contains("\"retracted\":true"))
+        .collect()
 }
 
 fn seeds(default: u64) -> std::ops::Range<u64> {
@@ -327,7 +379,9 @@ fn seeds(default: u64) -> std::ops::Range<u64> {
     match (number("STREAMGAUGE_SIMULATION"), number("STREAMGAUGE_SIMULATIONS")) {
         (Some(seed), _) => seed..seed + 1,
         (None, Some(count)) => 0..count,
-        (None, None) => 0..if std::env::var_os("STREAMGAUGE_FULL").is_some() { 100_000 } else { default },
+        (None, None) => {
+            0..if std::env::var_os("STREAMGAUGE_FULL").is_some() { 100_000 } else { default }
+        }
     }
 }
 
@@ -339,7 +393,8 @@ fn s59_files_that_grow_rotate_and_are_cut_give_the_answers_of_one_run_after_any_
         let mut world = World::new(seed);
         for _ in 0..2 + world.random.below(7) {
             world.change();
-            let writes = if world.random.below(2) == 0 { 1 + world.random.below(8) } else { u64::MAX };
+            let writes =
+                if world.random.below(2) == 0 { 1 + world.random.below(8) } else { u64::MAX };
             match world.run(writes) {
                 Ok(()) => world.settled = true,
                 Err(failure) => {
@@ -350,7 +405,13 @@ fn s59_files_that_grow_rotate_and_are_cut_give_the_answers_of_one_run_after_any_
             runs += 1;
         }
         world.run(u64::MAX).unwrap_or_else(|failure| panic!("seed {seed}: {failure:?}"));
-        assert_eq!(contents(&world.answers), contents(&world.expected()), "seed {seed}, {:?} over {:?}", world.flags, world.files);
+        assert_eq!(
+            contents(&world.answers),
+            contents(&world.expected()),
+            "seed {seed}, {:?} over {:?}",
+            world.flags,
+            world.files
+        );
         drop(fs::remove_dir_all(&world.folder));
     }
     assert!(runs < 100 || kills * 10 > runs, "{kills} kills of {runs} runs");

@@ -15,7 +15,9 @@ use crate::state::State;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use streamgauge::adapter::files::{DeadLetter, FilesStats, Format, LateRecord, Opened, Refusal, RowSink};
+use streamgauge::adapter::files::{
+    DeadLetter, FilesStats, Format, LateRecord, Opened, Refusal, RowSink,
+};
 use streamgauge::adapter::kcl::{Clock, SystemClock};
 use streamgauge::spec::{PreaggregatedRows, PreparedRows, Row, RowOutcome, RowPreparer, Value};
 use streamgauge::{Error, ErrorKind, Sequence, ShardId, Stats, Timestamp};
@@ -90,8 +92,12 @@ pub(crate) struct Sink<W> {
 
 impl<W: Write> Sink<W> {
     pub(crate) fn new(mut inputs: Inputs, answers: Answers<W>, options: SinkOptions) -> Self {
-        inputs.pipelines.iter_mut().for_each(|pipeline| pipeline.hand_out_late(options.late.are_wanted()));
-        let fields = inputs.pipelines.first().map_or(&[][..], |pipeline| pipeline.fields()).to_vec();
+        inputs
+            .pipelines
+            .iter_mut()
+            .for_each(|pipeline| pipeline.hand_out_late(options.late.are_wanted()));
+        let fields =
+            inputs.pipelines.first().map_or(&[][..], |pipeline| pipeline.fields()).to_vec();
         let unseen = (0..fields.len()).collect();
         Sink {
             inputs,
@@ -128,7 +134,10 @@ impl<W: Write> Sink<W> {
     /// The signal that ended the run, if its reading ended so. An input without an end that is
     /// known can end because its writer was asked to end by the same signal.
     pub(crate) fn interrupted(&self, read: &Result<(), Error>) -> Option<Signal> {
-        let other_failure = self.failure.as_ref().is_some_and(|failure| !matches!(failure, Failure::Interrupted(_)));
+        let other_failure = self
+            .failure
+            .as_ref()
+            .is_some_and(|failure| !matches!(failure, Failure::Interrupted(_)));
         self.interrupt.signal().filter(|_| !other_failure && (self.live || read.is_err()))
     }
 
@@ -164,7 +173,8 @@ impl<W: Write> Sink<W> {
     #[cold]
     fn hint_early(&mut self) {
         let unseen = self.unseen().into_iter().map(str::to_owned).collect::<Vec<_>>();
-        let hint = self.hints.early(&unseen.iter().map(String::as_str).collect::<Vec<_>>(), self.records);
+        let hint =
+            self.hints.early(&unseen.iter().map(String::as_str).collect::<Vec<_>>(), self.records);
         if let Some(hint) = hint.filter(|_| !self.quiet) {
             self.progress.clear();
             say(&hint);
@@ -197,7 +207,8 @@ impl<W: Write> Sink<W> {
 
     /// Hands on all windows that are left.
     fn drain_ended(&mut self) -> Result<(), Failure> {
-        let run = self.state.as_ref().map(|state| &state.run).filter(|run| !self.inputs.is_one(run));
+        let run =
+            self.state.as_ref().map(|state| &state.run).filter(|run| !self.inputs.is_one(run));
         match (run, self.inputs.pipelines.first_mut()) {
             (Some(run), _) => {
                 let mut files = self.inputs.merge(run)?;
@@ -245,8 +256,15 @@ impl<W: Write> Sink<W> {
     }
 
     fn hold_complete(&mut self, file: usize) -> Result<(), Error> {
-        let (Some(input), Some(state)) = (self.inputs.inputs.get(file), &mut self.state) else { return Ok(()) };
-        let Some(pipeline) = self.inputs.pipelines.get_mut(input.pipeline).filter(|_| state.run.is_judged(input.file)) else {
+        let (Some(input), Some(state)) = (self.inputs.inputs.get(file), &mut self.state) else {
+            return Ok(());
+        };
+        let Some(pipeline) = self
+            .inputs
+            .pipelines
+            .get_mut(input.pipeline)
+            .filter(|_| state.run.is_judged(input.file))
+        else {
             return Ok(());
         };
         while let Some(partial) = pipeline.next_partial("")? {
@@ -258,7 +276,9 @@ impl<W: Write> Sink<W> {
     /// Takes into the state how far the input that is being read has come, and what its pipeline
     /// has of it.
     fn take_place(&mut self) -> Result<(), Error> {
-        let (Some((reading, offset, bytes)), Some(state)) = (self.reading, &mut self.state) else { return Ok(()) };
+        let (Some((reading, offset, bytes)), Some(state)) = (self.reading, &mut self.state) else {
+            return Ok(());
+        };
         let Some(input) = self.inputs.inputs.get(reading).copied() else { return Ok(()) };
         let Some(pipeline) = self.inputs.pipelines.get_mut(input.pipeline) else { return Ok(()) };
         if let Some(shard) = input.shard {
@@ -266,7 +286,8 @@ impl<W: Write> Sink<W> {
         }
         state.run.reach(offset, bytes.saturating_sub(offset))?;
         state.run.set_snapshot(input.file, Some(pipeline.snapshot()?));
-        let complete_to = pipeline.watermark().filter(|_| state.run.is_stream() && !pipeline.is_revised());
+        let complete_to =
+            pipeline.watermark().filter(|_| state.run.is_stream() && !pipeline.is_revised());
         self.answers.set_complete_to(complete_to);
         Ok(())
     }
@@ -286,7 +307,8 @@ impl<W: Write> Sink<W> {
         flushed.map_err(|failure| self.end(failure))?;
         self.take_place()?;
         let Some(state) = &mut self.state else { return Ok(()) };
-        let kept = self.letters.keep_in(&mut state.run).and_then(|()| self.late.keep_in(&mut state.run));
+        let kept =
+            self.letters.keep_in(&mut state.run).and_then(|()| self.late.keep_in(&mut state.run));
         let saved = kept.and_then(|()| state.save());
         saved.map_err(|failure| self.end(failure))
     }
@@ -343,7 +365,9 @@ impl<W: Write> RowSink for Sink<W> {
         if !self.unseen.is_empty() {
             self.unseen.retain(|slot| row.value(*slot) == Value::Missing);
         }
-        let Some((pipeline, shard)) = self.inputs.of(file) else { return Ok(Some(Refusal::DeadLetter(not_opened(file)))) };
+        let Some((pipeline, shard)) = self.inputs.of(file) else {
+            return Ok(Some(Refusal::DeadLetter(not_opened(file))));
+        };
         // Without a time field there is one window over everything, so any arrival time will do.
         let arrival = if self.reads_clock { SystemClock.now() } else { Timestamp::from_millis(0) };
         let outcome = pipeline.push(shard, row, arrival, None)?;
@@ -362,10 +386,19 @@ impl<W: Write> RowSink for Sink<W> {
     fn preparer(&self) -> Option<Arc<RowPreparer>> {
         // Records that are judged against the clock are taken one by one, when they are read.
         // Of the last file records can be late, and the times of those that are filtered count.
-        self.inputs.pipelines.last().filter(|_| !self.reads_clock).map(|pipeline| pipeline.preparer())
+        self.inputs
+            .pipelines
+            .last()
+            .filter(|_| !self.reads_clock)
+            .map(|pipeline| pipeline.preparer())
     }
 
-    fn prepared(&mut self, file: usize, rows: &mut PreparedRows, until: usize) -> Result<Option<(usize, Refusal)>, Error> {
+    fn prepared(
+        &mut self,
+        file: usize,
+        rows: &mut PreparedRows,
+        until: usize,
+    ) -> Result<Option<(usize, Refusal)>, Error> {
         if self.inputs.of(file).is_none() {
             return Err(Error::new(ErrorKind::InvalidArgument, not_opened(file)));
         }
@@ -376,7 +409,9 @@ impl<W: Write> RowSink for Sink<W> {
             if pipeline.is_due() {
                 self.hand_on_due(file)?;
             }
-            let refused = told.and_then(|(index, outcome)| self.refusal(file, outcome).map(|refusal| (index, refusal)));
+            let refused = told.and_then(|(index, outcome)| {
+                self.refusal(file, outcome).map(|refusal| (index, refusal))
+            });
             if refused.is_some() || rows.taken() >= until {
                 break refused;
             }
@@ -405,7 +440,10 @@ impl<W: Write> RowSink for Sink<W> {
             return Err(self.end(failure));
         }
         match self.strict {
-            true => Err(self.end(Failure::Run(format!("{}:{}: {} (--strict)", letter.file, letter.line, letter.reason)))),
+            true => Err(self.end(Failure::Run(format!(
+                "{}:{}: {} (--strict)",
+                letter.file, letter.line, letter.reason
+            )))),
             false => Ok(()),
         }
     }
@@ -418,16 +456,26 @@ impl<W: Write> RowSink for Sink<W> {
     fn pause(&mut self, stats: &FilesStats) -> Result<(), Error> {
         self.bytes = stats.bytes_decompressed();
         if !self.in_tails {
-            let current = stats.files.len().checked_sub(1).and_then(|file| stats.files.get(file).map(|counts| (file, counts)));
-            self.reading = current.map(|(file, counts)| (file, counts.offset, counts.bytes_decompressed));
+            let current = stats
+                .files
+                .len()
+                .checked_sub(1)
+                .and_then(|file| stats.files.get(file).map(|counts| (file, counts)));
+            self.reading =
+                current.map(|(file, counts)| (file, counts.offset, counts.bytes_decompressed));
         }
         self.drain()?;
-        if self.hints.is_silent() && self.records >= RECORDS_UNTIL_HINT && self.letters.count() == self.records {
+        if self.hints.is_silent()
+            && self.records >= RECORDS_UNTIL_HINT
+            && self.letters.count() == self.records
+        {
             self.hint_early();
         }
         self.progress.advance(stats.bytes_read());
         let signal = self.interrupt.signal();
-        if !self.in_tails && self.state.as_ref().is_some_and(|state| signal.is_some() || state.is_due()) {
+        if !self.in_tails
+            && self.state.as_ref().is_some_and(|state| signal.is_some() || state.is_due())
+        {
             self.save()?;
         }
         signal.map_or(Ok(()), |signal| Err(self.end(Failure::Interrupted(signal))))
@@ -440,9 +488,14 @@ impl<W: Write> RowSink for Sink<W> {
         // The input before it has been read to its end.
         self.take_place()?;
         self.reading = None;
-        let (Some(state), Some(input)) = (&mut self.state, self.inputs.inputs.get(file)) else { return Ok(0) };
+        let (Some(state), Some(input)) = (&mut self.state, self.inputs.inputs.get(file)) else {
+            return Ok(0);
+        };
         let Some(bytes) = opened.file else {
-            return Err(Error::new(ErrorKind::Io, "an input is not a regular file any more: start the run again"));
+            return Err(Error::new(
+                ErrorKind::Io,
+                "an input is not a regular file any more: start the run again",
+            ));
         };
         state.run.open(input.file, bytes, !opened.is_plain)
     }
@@ -453,7 +506,10 @@ impl<W: Write> RowSink for Sink<W> {
 
     fn note(&mut self, file: usize, note: &str) -> Result<(), Error> {
         self.noted += 1;
-        let Some(name) = self.names.get(file).filter(|_| self.noted <= NOTED_MAX && !self.quiet) else { return Ok(()) };
+        let Some(name) = self.names.get(file).filter(|_| self.noted <= NOTED_MAX && !self.quiet)
+        else {
+            return Ok(());
+        };
         self.progress.clear();
         say(&format!("note: {} {}\n", printable(name), printable(note)));
         Ok(())

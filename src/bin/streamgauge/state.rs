@@ -35,7 +35,11 @@ struct Kept {
 
 impl Kept {
     fn failed(&self, error: Error) -> Failure {
-        let hint = if error.kind() == ErrorKind::Conflict { "; does another run keep its state there?" } else { "" };
+        let hint = if error.kind() == ErrorKind::Conflict {
+            "; does another run keep its state there?"
+        } else {
+            ""
+        };
         Failure::Run(format!("{}: {error}{hint}", self.place))
     }
 
@@ -75,21 +79,42 @@ impl Resumed {
     ///
     /// # Errors
     /// A store that cannot be read, or state of another pipeline.
-    pub(crate) fn read(store: Arc<dyn Store>, place: &str, pipeline: RowPipeline) -> Result<Resumed, Failure> {
+    pub(crate) fn read(
+        store: Arc<dyn Store>,
+        place: &str,
+        pipeline: RowPipeline,
+    ) -> Result<Resumed, Failure> {
         let at = |error: Error| Failure::Run(format!("{place}: {error}"));
         let pipeline = Arc::new(pipeline);
         let [state, answered] = [STATE, ANSWERED].map(|key| store.load(key));
         let (state, answered) = (state.map_err(at)?, answered.map_err(at)?);
-        let run = state.as_ref().map(|stored| RunState::from_bytes(stored.bytes.clone(), &pipeline)).transpose().map_err(at)?;
-        let answers = answered.as_ref().map(|stored| RunAnswers::from_bytes(stored.bytes.clone(), &pipeline)).transpose().map_err(at)?;
-        let kept = |key, version| Kept { store: store.clone(), place: place.to_owned(), key, version, pipeline: pipeline.clone() };
+        let run = state
+            .as_ref()
+            .map(|stored| RunState::from_bytes(stored.bytes.clone(), &pipeline))
+            .transpose()
+            .map_err(at)?;
+        let answers = answered
+            .as_ref()
+            .map(|stored| RunAnswers::from_bytes(stored.bytes.clone(), &pipeline))
+            .transpose()
+            .map_err(at)?;
+        let kept = |key, version| Kept {
+            store: store.clone(),
+            place: place.to_owned(),
+            key,
+            version,
+            pipeline: pipeline.clone(),
+        };
         let state = State {
             kept: kept(STATE, state.map(|stored| stored.version)),
             run: run.unwrap_or_default(),
             saved_at: Instant::now(),
             pause: PAUSE_MIN,
         };
-        let kept_answers = KeptAnswers { kept: kept(ANSWERED, answered.map(|stored| stored.version)), complete_to: None };
+        let kept_answers = KeptAnswers {
+            kept: kept(ANSWERED, answered.map(|stored| stored.version)),
+            complete_to: None,
+        };
         Ok(Resumed { state, answers: answers.unwrap_or_default(), kept_answers })
     }
 }
@@ -112,7 +137,11 @@ impl State {
     pub(crate) fn save(&mut self) -> Result<(), Failure> {
         let begun = Instant::now();
         self.kept.save(self.run.to_bytes(&self.kept.pipeline))?;
-        self.pause = if cfg!(test) { PAUSE_MIN } else { (begun.elapsed() * PAUSE_PER_SAVE).clamp(PAUSE_MIN, PAUSE_MAX) };
+        self.pause = if cfg!(test) {
+            PAUSE_MIN
+        } else {
+            (begun.elapsed() * PAUSE_PER_SAVE).clamp(PAUSE_MIN, PAUSE_MAX)
+        };
         self.saved_at = Instant::now();
         Ok(())
     }

@@ -31,7 +31,8 @@ pub(crate) struct Summary {
 impl Summary {
     /// What became of the records.
     fn input(&self) -> Vec<String> {
-        let between = (self.between_windows > 0).then_some(("between windows", self.between_windows));
+        let between =
+            (self.between_windows > 0).then_some(("between windows", self.between_windows));
         let counts = [
             ("records", self.records),
             ("applied", self.applied),
@@ -39,7 +40,11 @@ impl Summary {
             ("dead letters", self.dead_letters),
             ("late", self.late),
         ];
-        counts.into_iter().chain(between).map(|(name, number)| format!("{name} {}", count(number))).collect()
+        counts
+            .into_iter()
+            .chain(between)
+            .map(|(name, number)| format!("{name} {}", count(number)))
+            .collect()
     }
 
     /// What was printed, and how fast.
@@ -107,7 +112,10 @@ mod tests {
         let expected = "records 10, applied 10, filtered 10, dead letters 10, late 10\nwindows 10, rows 4,321, 1.500 s, 2.0 MB/s\n";
         assert_eq!(summary.to_string(), expected);
         let partials = Summary { partials: true, ..Summary::default() }.to_string();
-        assert!(partials.ends_with("late 0\nwindows 0, partials 0, 0.000 s, 0.0 MB/s\n"), "{partials}");
+        assert!(
+            partials.ends_with("late 0\nwindows 0, partials 0, 0.000 s, 0.0 MB/s\n"),
+            "{partials}"
+        );
     }
 
     #[test]

@@ -11,14 +11,17 @@ use crate::settings::Settings;
 /// As [`run`](crate::run::run).
 pub(crate) fn run(arguments: TopArguments) -> Result<(), Failure> {
     let top = aggregate(arguments.k, &arguments.by);
-    let settings = Settings::new(arguments.input, arguments.pipeline, &arguments.output, vec![top])?;
+    let settings =
+        Settings::new(arguments.input, arguments.pipeline, &arguments.output, vec![top])?;
     session::run(&settings)
 }
 
 /// The aggregate in text. A name that could not stand in an expression as it is gets quotes.
 fn aggregate(k: u64, by: &str) -> String {
-    let is_word = !by.is_empty() && !by.contains(|c: char| c.is_whitespace() || "()[],'\"=!<>".contains(c));
-    let is_quoted = by.len() > 1 && ['\'', '"'].iter().any(|quote| by.starts_with(*quote) && by.ends_with(*quote));
+    let is_word =
+        !by.is_empty() && !by.contains(|c: char| c.is_whitespace() || "()[],'\"=!<>".contains(c));
+    let is_quoted = by.len() > 1
+        && ['\'', '"'].iter().any(|quote| by.starts_with(*quote) && by.ends_with(*quote));
     match is_word || is_quoted {
         true => format!("top({k}, {by})"),
         false => format!("top({k}, \"{}\")", by.replace('"', "\"\"")),

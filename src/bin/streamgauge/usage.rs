@@ -17,35 +17,67 @@ const EXPECTED: &[(&[&str], &str)] = &[
         "the number of rows is not limited: top(k, FIELD) gives the k most frequent values, and --limit-groups N bounds the groups \
          of a window; pipe the output into head for the first rows",
     ),
-    (&["--having"], "answers are not filtered: --where filters records; pipe `--output json` into jq for a condition on answers"),
+    (
+        &["--having"],
+        "answers are not filtered: --where filters records; pipe `--output json` into jq for a condition on answers",
+    ),
     (&["--filter"], "use --where PREDICATE, such as --where 'status >= 500'"),
     (&["--group-by", "--groupby"], "use --group FIELD,..."),
-    (&["--select", "--aggregate", "--aggregates"], "use --agg AGGREGATE,..., such as --agg 'count, sum(bytes)'"),
+    (
+        &["--select", "--aggregate", "--aggregates"],
+        "use --agg AGGREGATE,..., such as --agg 'count, sum(bytes)'",
+    ),
     (&["--slide", "--step", "--hop"], "use --every DURATION, with --window for the size"),
     (&["--size", "--interval", "--bucket"], "use --window DURATION"),
     (&["--delay", "--watermark"], "use --max-delay DURATION"),
-    (&["--json", "--csv", "--table"], "use --output json, csv or table; the format of the input is --format"),
-    (&["--file", "--input", "-f", "-i"], "files are given without a flag: streamgauge run FILE..., and - is standard input"),
-    (&["--out", "-o"], "answers go to standard output: write > FILE after the command; --output is their format"),
-    (&["--timezone", "--tz"], "times without an offset are UTC; those with an offset are read by it"),
+    (
+        &["--json", "--csv", "--table"],
+        "use --output json, csv or table; the format of the input is --format",
+    ),
+    (
+        &["--file", "--input", "-f", "-i"],
+        "files are given without a flag: streamgauge run FILE..., and - is standard input",
+    ),
+    (
+        &["--out", "-o"],
+        "answers go to standard output: write > FILE after the command; --output is their format",
+    ),
+    (
+        &["--timezone", "--tz"],
+        "times without an offset are UTC; those with an offset are read by it",
+    ),
     (&["--follow", "--tail"], "use a pipe: tail -F FILE | streamgauge run"),
-    (&["--verbose", "-v"], "use --explain, which says what a run does and how exact its answers are"),
+    (
+        &["--verbose", "-v"],
+        "use --explain, which says what a run does and how exact its answers are",
+    ),
 ];
 
 /// The error with a tip that helps. The parser's own tips go by letters alone, which led from
 /// `--sort` to `--source`.
-pub(crate) fn with_tip(mut error: clap::Error, arguments: impl Iterator<Item = String>) -> clap::Error {
+pub(crate) fn with_tip(
+    mut error: clap::Error,
+    arguments: impl Iterator<Item = String>,
+) -> clap::Error {
     let given = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(given)) if error.kind() == ErrorKind::UnknownArgument && given.starts_with('-') => given.clone(),
+        Some(ContextValue::String(given))
+            if error.kind() == ErrorKind::UnknownArgument && given.starts_with('-') =>
+        {
+            given.clone()
+        }
         _ => return error,
     };
     error.remove(ContextKind::SuggestedArg);
     error.remove(ContextKind::Suggested);
-    let subcommand = arguments.skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    let subcommand =
+        arguments.skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let mut command = Arguments::command();
     command.build();
-    let command =
-        if command.find_subcommand(&subcommand).is_some() { command.find_subcommand_mut(&subcommand) } else { Some(&mut command) };
+    let command = if command.find_subcommand(&subcommand).is_some() {
+        command.find_subcommand_mut(&subcommand)
+    } else {
+        Some(&mut command)
+    };
     let Some(command) = command else { return error };
     error.insert(ContextKind::Usage, ContextValue::StyledStr(command.render_usage()));
     if ["run", "top"].contains(&subcommand.as_str())
@@ -93,7 +125,12 @@ mod tests {
     fn a_misspelt_flag_is_found_and_another_word_is_not() {
         let command = Arguments::command();
         let near = |given: &str| nearest_flag(given, command.find_subcommand("run").unwrap());
-        for (given, flag) in [("--windw", "--window"), ("--widnow", "--window"), ("--max_delay", "--max-delay"), ("--Group", "--group")] {
+        for (given, flag) in [
+            ("--windw", "--window"),
+            ("--widnow", "--window"),
+            ("--max_delay", "--max-delay"),
+            ("--Group", "--group"),
+        ] {
             assert_eq!(near(given).as_deref(), Some(flag));
         }
         for given in ["--sort", "--limit", "--colour", "--frobnicate", "--as"] {
@@ -105,7 +142,9 @@ mod tests {
     fn no_flag_that_is_expected_exists() {
         let command = Arguments::command();
         let run = command.find_subcommand("run").unwrap();
-        for (flag, _) in EXPECTED.iter().flat_map(|(flags, tip)| flags.iter().map(move |flag| (flag, tip))) {
+        for (flag, _) in
+            EXPECTED.iter().flat_map(|(flags, tip)| flags.iter().map(move |flag| (flag, tip)))
+        {
             let exists = run.get_arguments().any(|argument| {
                 argument.get_long().is_some_and(|long| *flag == format!("--{long}"))
                     || argument.get_short().is_some_and(|short| *flag == format!("-{short}"))

@@ -44,12 +44,21 @@ impl CountMin {
             return Err(reader.corrupt("a count-min is at least 2 counters wide"));
         }
         if bits > self.bits {
-            let message = format!("a count-min of 2^{bits} counters a row is wider than the {} that are asked for", self.width());
+            let message = format!(
+                "a count-min of 2^{bits} counters a row is wider than the {} that are asked for",
+                self.width()
+            );
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         if first == EXACT {
             // What is more than this one keeps exactly becomes a table.
-            let empty = CountMin { cells: super::Counters::zeros(0), exact: Some(Exact::new(self.exact_bytes)), bits, total: 0, ..*self };
+            let empty = CountMin {
+                cells: super::Counters::zeros(0),
+                exact: Some(Exact::new(self.exact_bytes)),
+                bits,
+                total: 0,
+                ..*self
+            };
             return decode_exact(empty, reader);
         }
         let total = reader.u64()?;
@@ -97,8 +106,11 @@ impl CountMin {
 }
 
 fn encode_exact(exact: &Exact, writer: &mut Writer) {
-    let mut rows: Vec<(Vec<u8>, u64)> =
-        exact.rows().iter().map(|row| ([exact.key(row), &row.hash.to_be_bytes()].concat(), row.count)).collect();
+    let mut rows: Vec<(Vec<u8>, u64)> = exact
+        .rows()
+        .iter()
+        .map(|row| ([exact.key(row), &row.hash.to_be_bytes()].concat(), row.count))
+        .collect();
     rows.sort_unstable();
     writer.usize(rows.len());
     let mut front = FrontWriter::new();

@@ -63,7 +63,8 @@ impl Exact {
 
     #[inline]
     fn find(&self, hash: u64) -> Found {
-        self.index.find(self.tag(hash), |row| self.rows.get(row).is_some_and(|row| row.hash == hash))
+        self.index
+            .find(self.tag(hash), |row| self.rows.get(row).is_some_and(|row| row.hash == hash))
     }
 
     pub(super) fn key(&self, row: &Row) -> &[u8] {
@@ -86,7 +87,10 @@ impl Exact {
         }
         match self.find(hash) {
             Found::Row(row) => {
-                let Some(row) = self.rows.get(row).filter(|row| self.key(row) == key).map(|_| row) else { return false };
+                let Some(row) = self.rows.get(row).filter(|row| self.key(row) == key).map(|_| row)
+                else {
+                    return false;
+                };
                 let count = &mut self.rows[row].count;
                 *count = count.saturating_add(weight);
                 true
@@ -108,7 +112,12 @@ impl Exact {
         grow(&mut self.tags, 1);
         self.tags.push(self.tag(hash));
         self.index.enter(place, self.tags.len() - 1, &self.tags);
-        self.rows.push(Row { hash, count: weight, start: self.keys.len() as u32, length: key.len() as u32 });
+        self.rows.push(Row {
+            hash,
+            count: weight,
+            start: self.keys.len() as u32,
+            length: key.len() as u32,
+        });
         self.keys.extend_from_slice(key);
         true
     }
@@ -118,7 +127,8 @@ impl Exact {
         match self.find(hash) {
             Found::Vacant(_) => Estimate::exact(0),
             Found::Row(row) => {
-                let (count, same) = self.rows.get(row).map_or((0, true), |row| (row.count, self.key(row) == key));
+                let (count, same) =
+                    self.rows.get(row).map_or((0, true), |row| (row.count, self.key(row) == key));
                 Estimate { value: count, lower: if same { count } else { 0 }, upper: count }
             }
         }
@@ -128,7 +138,9 @@ impl Exact {
         let mut bytes = self.bytes;
         for row in &other.rows {
             match self.find(row.hash) {
-                Found::Row(ours) if self.rows.get(ours).is_some_and(|ours| self.key(ours) == other.key(row)) => {}
+                Found::Row(ours)
+                    if self.rows.get(ours).is_some_and(|ours| self.key(ours) == other.key(row)) => {
+                }
                 Found::Row(_) => return Fit::Nothing,
                 Found::Vacant(_) => bytes = bytes.saturating_add(bytes_of(other.key(row))),
             }
@@ -146,7 +158,9 @@ impl Exact {
 
     /// Whether each of `other`'s counts is within these.
     pub(super) fn covers(&self, other: &Exact) -> bool {
-        other.rows.iter().all(|row| self.row(row.hash, other.key(row)).is_some_and(|ours| ours.count >= row.count))
+        other.rows.iter().all(|row| {
+            self.row(row.hash, other.key(row)).is_some_and(|ours| ours.count >= row.count)
+        })
     }
 
     /// Takes away counts that these [cover](Exact::covers). A key whose count is 0 then is
@@ -179,14 +193,23 @@ impl Exact {
 
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.rows.capacity() * size_of::<Row>() + self.tags.capacity() * size_of::<u32>() + self.keys.capacity() + self.index.heap_bytes()
+        self.rows.capacity() * size_of::<Row>()
+            + self.tags.capacity() * size_of::<u32>()
+            + self.keys.capacity()
+            + self.index.heap_bytes()
     }
 }
 
 /// The keys in their order, with their counts.
 impl fmt::Debug for Exact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.sorted().iter().map(|row| (self.key(row).escape_ascii().to_string(), row.count))).finish()
+        f.debug_map()
+            .entries(
+                self.sorted()
+                    .iter()
+                    .map(|row| (self.key(row).escape_ascii().to_string(), row.count)),
+            )
+            .finish()
     }
 }
 
@@ -213,9 +236,17 @@ mod tests {
             let mut keys = 0;
             while exact.add(hash_u64(Seed::PUBLIC, keys), key(keys).as_bytes(), 1) {
                 keys += 1;
-                assert!(exact.heap_bytes() <= 100_000 && (keys < 10 || exact.heap_bytes() <= exact.bytes), "{length}, {keys}: {exact:?}");
+                assert!(
+                    exact.heap_bytes() <= 100_000
+                        && (keys < 10 || exact.heap_bytes() <= exact.bytes),
+                    "{length}, {keys}: {exact:?}"
+                );
             }
-            assert!(exact.heap_bytes() > 60_000, "{} bytes in {keys} keys of {length}", exact.heap_bytes());
+            assert!(
+                exact.heap_bytes() > 60_000,
+                "{} bytes in {keys} keys of {length}",
+                exact.heap_bytes()
+            );
         }
     }
 

@@ -76,7 +76,11 @@ mod tests {
         let bucket = bucket_of(magnitude, resolution);
         let (low, high) = edges(bucket, resolution);
         assert!(low <= magnitude && magnitude <= high, "{magnitude:e} in {low:e} to {high:e}");
-        assert_eq!((bucket_of(low, resolution), bucket_of(high, resolution)), (bucket, bucket), "{magnitude:e}");
+        assert_eq!(
+            (bucket_of(low, resolution), bucket_of(high, resolution)),
+            (bucket, bucket),
+            "{magnitude:e}"
+        );
         assert!(high / low - 1.0 <= 1.0 / f64::from(1u32 << resolution), "{low:e} to {high:e}");
         assert!(-subnormal_buckets(resolution) < bucket && bucket < end(resolution));
         for coarser in 1..resolution {
@@ -88,7 +92,10 @@ mod tests {
     fn the_ends_of_the_doubles_and_of_the_subnormal_ones_have_buckets() {
         let normal = f64::MIN_POSITIVE.to_bits();
         for resolution in 1..=13 {
-            for bits in (1..600).chain(normal - 600..normal + 600).chain(f64::MAX.to_bits() - 9..=f64::MAX.to_bits()) {
+            for bits in (1..600)
+                .chain(normal - 600..normal + 600)
+                .chain(f64::MAX.to_bits() - 9..=f64::MAX.to_bits())
+            {
                 holds(bits, resolution);
             }
         }

@@ -49,7 +49,9 @@ impl LogHistogram {
         }
         if resolution > self.resolution_asked {
             let asked = self.resolution_asked;
-            let message = format!("a histogram of 2^{resolution} buckets per doubling is finer than the 2^{asked} asked for");
+            let message = format!(
+                "a histogram of 2^{resolution} buckets per doubling is finer than the 2^{asked} asked for"
+            );
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         let mut read = LogHistogram::empty(resolution, self.resolution_asked);
@@ -65,7 +67,9 @@ impl LogHistogram {
         let entries = read.sides().flat_map(Side::ascending);
         let counted = entries.fold(read.zeros, |sum, entry| sum.saturating_add(entry.count));
         if counted != read.count || !read.ends_agree() || !read.integers_agree() {
-            return Err(reader.corrupt("the buckets of a histogram do not agree with its count, its ends or its integers"));
+            return Err(reader.corrupt(
+                "the buckets of a histogram do not agree with its count, its ends or its integers",
+            ));
         }
         Ok(read)
     }
@@ -81,11 +85,18 @@ impl LogHistogram {
         let within = |number: f64, (low, high): (f64, f64)| low <= number && number <= high;
         let negated = |(low, high): (f64, f64)| (-high, -low);
         let zero = (self.zeros > 0).then_some((0.0, 0.0));
-        let outer = |side: &Side| side.occupied().map(|(first, last)| (self.edges(side, first), self.edges(side, last)));
-        let (negative, positive) = (self.negative.as_deref().and_then(outer), outer(&self.positive));
-        let lowest = negative.map(|(_, last)| negated(last)).or(zero).or(positive.map(|(first, _)| first));
-        let highest = positive.map(|(_, last)| last).or(zero).or(negative.map(|(first, _)| negated(first)));
-        let agree = |number: f64, edges: Option<(f64, f64)>| edges.is_some_and(|edges| within(number, edges));
+        let outer = |side: &Side| {
+            side.occupied().map(|(first, last)| (self.edges(side, first), self.edges(side, last)))
+        };
+        let (negative, positive) =
+            (self.negative.as_deref().and_then(outer), outer(&self.positive));
+        let lowest =
+            negative.map(|(_, last)| negated(last)).or(zero).or(positive.map(|(first, _)| first));
+        let highest =
+            positive.map(|(_, last)| last).or(zero).or(negative.map(|(first, _)| negated(first)));
+        let agree = |number: f64, edges: Option<(f64, f64)>| {
+            edges.is_some_and(|edges| within(number, edges))
+        };
         agree(self.min, lowest) && agree(self.max, highest) && self.min <= self.max
     }
 
@@ -110,7 +121,9 @@ impl LogHistogram {
         let offset = if numbering == SUBNORMAL { subnormal_buckets(self.bits()) } else { 0 };
         let places = (end(self.bits()) + offset) as u64;
         if numbering > SUBNORMAL || len > places || number > places - len {
-            return Err(reader.corrupt(&format!("{len} buckets from {number} on, numbered by {numbering}, do not fit a histogram")));
+            return Err(reader.corrupt(&format!(
+                "{len} buckets from {number} on, numbered by {numbering}, do not fit a histogram"
+            )));
         }
         let (first, buckets_max) = (number as i32 - offset, self.buckets_max());
         let mut entries: Vec<Entry> = Vec::new();
@@ -121,9 +134,12 @@ impl LogHistogram {
             }
         })?;
         if entries.len() > buckets_max {
-            return Err(reader.corrupt(&format!("a histogram has at most {buckets_max} buckets of a sign")));
+            return Err(
+                reader.corrupt(&format!("a histogram has at most {buckets_max} buckets of a sign"))
+            );
         }
-        let outer = entries.first().zip(entries.last()).map(|(first, last)| (first.bucket, last.bucket));
+        let outer =
+            entries.first().zip(entries.last()).map(|(first, last)| (first.bucket, last.bucket));
         if outer != Some((first, first + (len as i32 - 1))) {
             return Err(reader.corrupt("the outer buckets of a histogram are empty"));
         }
@@ -142,7 +158,11 @@ impl LogHistogram {
         if numbering != SUBNORMAL && first < normal {
             // An earlier version: it did not tell the doublings below 2^-1022 from each other.
             floor = Some(normal - 1);
-            entries = gathered(entries.into_iter().map(|entry| Entry { bucket: entry.bucket.max(normal - 1), ..entry }));
+            entries = gathered(
+                entries
+                    .into_iter()
+                    .map(|entry| Entry { bucket: entry.bucket.max(normal - 1), ..entry }),
+            );
         }
         Side::of(entries, self.buckets_max(), floor)
     }
@@ -151,7 +171,10 @@ impl LogHistogram {
     /// changed anything.
     pub(crate) fn coarsen_within(&mut self, accuracy: f64) -> bool {
         let before = self.resolution;
-        while self.resolution > 1 && super::accuracy_of(self.bits() - 1) <= accuracy && self.coarsen().is_ok() {}
+        while self.resolution > 1
+            && super::accuracy_of(self.bits() - 1) <= accuracy
+            && self.coarsen().is_ok()
+        {}
         self.resolution < before
     }
 }
@@ -167,7 +190,9 @@ impl Side {
         writer.u64((last - first + 1) as u64);
         writer.u64((first + offset) as u64);
         writer.u8(numbering);
-        writer.counters_at(self.ascending().map(|entry| ((entry.bucket - first) as u64, entry.count)));
+        writer.counters_at(
+            self.ascending().map(|entry| ((entry.bucket - first) as u64, entry.count)),
+        );
     }
 }
 
@@ -230,16 +255,27 @@ mod tests {
         let tiny = f64::from_bits(3 << 47 | 5);
         let subnormal = earlier(4, (tiny, 8.0), (3, PLAIN));
         let median = subnormal.quantile(0.5).unwrap();
-        assert!(median.lower == tiny && median.upper < f64::MIN_POSITIVE && median.upper > 1e-308, "{median:?}");
-        assert_eq!(encoded(&subnormal), encoded(&histogram(&[]).decode(&mut Reader::new(&encoded(&subnormal))).unwrap()));
+        assert!(
+            median.lower == tiny && median.upper < f64::MIN_POSITIVE && median.upper > 1e-308,
+            "{median:?}"
+        );
+        assert_eq!(
+            encoded(&subnormal),
+            encoded(&histogram(&[]).decode(&mut Reader::new(&encoded(&subnormal))).unwrap())
+        );
     }
 
     fn number() -> impl Strategy<Value = f64> {
-        prop_oneof![Just(0.0), -300.0..300.0f64, any::<f64>().prop_filter("finite", |number| number.is_finite())]
+        prop_oneof![
+            Just(0.0),
+            -300.0..300.0f64,
+            any::<f64>().prop_filter("finite", |number| number.is_finite())
+        ]
     }
 
     fn quantiles(histogram: &LogHistogram) -> String {
-        let quantiles: Vec<_> = (0..=20).map(|step| histogram.quantile(f64::from(step) / 20.0)).collect();
+        let quantiles: Vec<_> =
+            (0..=20).map(|step| histogram.quantile(f64::from(step) / 20.0)).collect();
         format!("{quantiles:?} {:?} {}", histogram.min(), histogram.accuracy())
     }
 

@@ -49,7 +49,13 @@ pub(super) struct Side {
 
 impl Default for Side {
     fn default() -> Self {
-        Side { first: 0, run: Counters::zeros(0), others: Vec::new(), arrange_past: LIST_MIN as u32, floor: None }
+        Side {
+            first: 0,
+            run: Counters::zeros(0),
+            others: Vec::new(),
+            arrange_past: LIST_MIN as u32,
+            floor: None,
+        }
     }
 }
 
@@ -107,7 +113,9 @@ impl Side {
     /// Chooses the run again if the list has become long.
     fn arrange_if_due(&mut self, buckets_max: usize) {
         let places = self.run.len() + self.others.len();
-        if self.others.len() > self.arrange_past as usize || (places > buckets_max && self.run.len() > 0) {
+        if self.others.len() > self.arrange_past as usize
+            || (places > buckets_max && self.run.len() > 0)
+        {
             *self = Side::of(self.ascending().collect(), buckets_max, self.floor);
         }
     }
@@ -232,16 +240,24 @@ impl Side {
         self.first = start;
         let from = self.others.partition_point(|entry| entry.bucket < start);
         let to = self.others.partition_point(|entry| entry.bucket < end);
-        self.others.drain(from..to).for_each(|entry| self.run.add((entry.bucket - start) as usize, entry.count));
+        self.others
+            .drain(from..to)
+            .for_each(|entry| self.run.add((entry.bucket - start) as usize, entry.count));
         true
     }
 
     /// Adds entries, which ascend.
     fn merge_entries(&mut self, entries: &[Entry], buckets_max: usize) {
         if entries.len() <= LIST_MIN {
-            return entries.iter().for_each(|entry| self.add(entry.bucket, entry.count, buckets_max));
+            return entries
+                .iter()
+                .for_each(|entry| self.add(entry.bucket, entry.count, buckets_max));
         }
-        let outside: Vec<Entry> = entries.iter().filter(|entry| !self.add_to_run(entry.bucket, entry.count)).copied().collect();
+        let outside: Vec<Entry> = entries
+            .iter()
+            .filter(|entry| !self.add_to_run(entry.bucket, entry.count))
+            .copied()
+            .collect();
         self.others = merged(self.others.iter().copied(), outside.into_iter());
         self.arrange_if_due(buckets_max);
     }
@@ -250,8 +266,12 @@ impl Side {
     #[cold]
     fn merge_by_floor(&mut self, other: &Side, buckets_max: usize) {
         let floor = self.floor.max(other.floor);
-        let raised = |entry: Entry| Entry { bucket: floor.map_or(entry.bucket, |floor| entry.bucket.max(floor)), ..entry };
-        let (own, others) = (gathered(self.ascending().map(raised)), gathered(other.ascending().map(raised)));
+        let raised = |entry: Entry| Entry {
+            bucket: floor.map_or(entry.bucket, |floor| entry.bucket.max(floor)),
+            ..entry
+        };
+        let (own, others) =
+            (gathered(self.ascending().map(raised)), gathered(other.ascending().map(raised)));
         *self = Side::of(merged(own.into_iter(), others.into_iter()), buckets_max, floor);
     }
 
@@ -279,7 +299,9 @@ impl Side {
         if index < self.run.len() {
             return self.run.take(index, part.count);
         }
-        let Ok(index) = self.others.binary_search_by_key(&part.bucket, |entry| entry.bucket) else { return false };
+        let Ok(index) = self.others.binary_search_by_key(&part.bucket, |entry| entry.bucket) else {
+            return false;
+        };
         let Some(entry) = self.others.get_mut(index) else { return false };
         let rest = entry.count.checked_sub(part.count);
         entry.count = rest.unwrap_or(0);
@@ -314,7 +336,9 @@ pub(super) fn gathered(entries: impl Iterator<Item = Entry>) -> Vec<Entry> {
     let mut gathered: Vec<Entry> = Vec::new();
     for entry in entries {
         match gathered.last_mut() {
-            Some(last) if last.bucket == entry.bucket => last.count = last.count.saturating_add(entry.count),
+            Some(last) if last.bucket == entry.bucket => {
+                last.count = last.count.saturating_add(entry.count)
+            }
             _ => gathered.push(entry),
         }
     }
@@ -344,7 +368,8 @@ fn densest(entries: &[Entry], buckets_max: usize) -> Range<usize> {
     if entries.len() <= LIST_MIN || entries.len() > buckets_max {
         return 0..0;
     }
-    let worth = (buckets_max / entries.len()).clamp(COUNTERS_PER_ENTRY.1, COUNTERS_PER_ENTRY.0) as i64;
+    let worth =
+        (buckets_max / entries.len()).clamp(COUNTERS_PER_ENTRY.1, COUNTERS_PER_ENTRY.0) as i64;
     let (mut best, mut most) = (0..0, 0);
     let (mut start, mut gain, mut before) = (0, 0, None::<i32>);
     for (index, bucket) in entries.iter().map(|entry| entry.bucket).enumerate() {
@@ -390,11 +415,15 @@ mod tests {
 
     /// The side holds exactly these counts, and keeps the rule by which nobody counts its buckets.
     fn holds(side: &Side, reference: &Counts) -> Result<(), TestCaseError> {
-        let expected: Vec<(i32, u64)> = reference.iter().map(|(bucket, count)| (*bucket, *count)).collect();
+        let expected: Vec<(i32, u64)> =
+            reference.iter().map(|(bucket, count)| (*bucket, *count)).collect();
         prop_assert_eq!(listed(side), expected);
         prop_assert!(side.run.len() == 0 || side.run.len() + side.others.len() <= BUCKETS_MAX);
         prop_assert_eq!(side.has_more_than(BUCKETS_MAX), reference.len() > BUCKETS_MAX);
-        prop_assert_eq!(side.occupied(), reference.first_key_value().zip(reference.last_key_value()).map(|(a, b)| (*a.0, *b.0)));
+        prop_assert_eq!(
+            side.occupied(),
+            reference.first_key_value().zip(reference.last_key_value()).map(|(a, b)| (*a.0, *b.0))
+        );
         let mut before = 0;
         for (bucket, count) in reference {
             prop_assert_eq!(side.at_rank(before + 1), Some(*bucket));
@@ -435,8 +464,16 @@ mod tests {
     fn a_run_holds_what_is_close_and_the_list_what_is_far() {
         let close: Vec<(i32, u64)> = (0..100).map(|bucket| (bucket * 2, 1)).collect();
         let mut side = Side::default();
-        close.iter().chain(&[(500_000, 1), (-500_000, 1)]).for_each(|(bucket, weight)| side.add(*bucket, *weight, 8192));
-        assert!(side.run.len() >= 60 && side.others.len() <= 2 + LIST_MIN, "{} and {}", side.run.len(), side.others.len());
+        close
+            .iter()
+            .chain(&[(500_000, 1), (-500_000, 1)])
+            .for_each(|(bucket, weight)| side.add(*bucket, *weight, 8192));
+        assert!(
+            side.run.len() >= 60 && side.others.len() <= 2 + LIST_MIN,
+            "{} and {}",
+            side.run.len(),
+            side.others.len()
+        );
         side.add(-7, 1, 8192);
         assert_eq!((side.occupied(), side.at_rank(2)), (Some((-500_000, 500_000)), Some(-7)));
         let (few, _) = self::side(&[(0, 1), (500_000, 1)]);

@@ -28,10 +28,14 @@ impl Parts {
 
     /// `false` if no such part entered.
     fn leave(&mut self, part: &LogHistogram) -> bool {
-        let rest = (self.fractional.checked_sub(usize::from(!part.integers)), self.count.checked_sub(part.count));
+        let rest = (
+            self.fractional.checked_sub(usize::from(!part.integers)),
+            self.count.checked_sub(part.count),
+        );
         let (Some(fractional), Some(count)) = rest else { return false };
         (self.fractional, self.count) = (fractional, count);
-        leave_once(&mut self.least, ordered(part.min)) && leave_once(&mut self.largest, ordered(part.max))
+        leave_once(&mut self.least, ordered(part.min))
+            && leave_once(&mut self.largest, ordered(part.max))
     }
 
     /// Bytes in memory, roughly: the nodes of an ordered map are half full at least.
@@ -87,7 +91,8 @@ impl LogHistogram {
     /// Returns true if it is not known which magnitudes the smallest bucket holds: state of an
     /// earlier version.
     fn has_floor(&self) -> bool {
-        self.positive.floor().is_some() || self.negative.as_ref().is_some_and(|side| side.floor().is_some())
+        self.positive.floor().is_some()
+            || self.negative.as_ref().is_some_and(|side| side.floor().is_some())
     }
 
     /// Takes out a part that was merged before, so that all answers are those of the other parts,
@@ -97,7 +102,8 @@ impl LogHistogram {
     /// Where the merge had to join neighbours, [`coarsen_to`](LogHistogram::coarsen_to) has
     /// forgotten the parts: the other parts may need no joining.
     pub(crate) fn subtract(&mut self, part: &LogHistogram) -> bool {
-        let is_alike = part.resolution == self.resolution && part.resolution_asked == self.resolution_asked;
+        let is_alike =
+            part.resolution == self.resolution && part.resolution_asked == self.resolution_asked;
         if !self.subtracts() || part.has_floor() || !is_alike {
             return false;
         }
@@ -115,7 +121,8 @@ impl LogHistogram {
         };
         (self.count, self.zeros) = (count, zeros);
         self.min = parts.least.first_key_value().map_or(f64::INFINITY, |(end, _)| number(*end));
-        self.max = parts.largest.last_key_value().map_or(f64::NEG_INFINITY, |(end, _)| number(*end));
+        self.max =
+            parts.largest.last_key_value().map_or(f64::NEG_INFINITY, |(end, _)| number(*end));
         self.integers = parts.fractional == 0;
         taken && taken_below
     }
@@ -129,21 +136,37 @@ mod tests {
 
     /// All that is told of a histogram, its bytes included.
     fn told(histogram: &LogHistogram) -> String {
-        let quantiles: Vec<_> = (0..=20).map(|step| histogram.quantile(f64::from(step) / 20.0)).collect();
+        let quantiles: Vec<_> =
+            (0..=20).map(|step| histogram.quantile(f64::from(step) / 20.0)).collect();
         let mut writer = crate::codec::Writer::new();
         histogram.encode(&mut writer);
-        format!("{quantiles:?} {:?} {:?} {:?}", histogram.min(), histogram.max(), writer.into_bytes())
+        format!(
+            "{quantiles:?} {:?} {:?} {:?}",
+            histogram.min(),
+            histogram.max(),
+            writer.into_bytes()
+        )
     }
 
     fn number() -> impl Strategy<Value = f64> {
         let any = any::<f64>().prop_filter("finite", |number| number.is_finite());
-        prop_oneof![Just(0.0), Just(-0.0), Just(7.0), (-9i8..9).prop_map(f64::from), -300.0..300.0f64, Just(1e-15), Just(f64::MAX), any]
+        prop_oneof![
+            Just(0.0),
+            Just(-0.0),
+            Just(7.0),
+            (-9i8..9).prop_map(f64::from),
+            -300.0..300.0f64,
+            Just(1e-15),
+            Just(f64::MAX),
+            any
+        ]
     }
 
     /// Doubles of all magnitudes, evenly over their bits: each step is a golden section further
     /// round.
     fn spread(steps: std::ops::Range<u64>) -> LogHistogram {
-        let bits = |step: u64| 1 + step.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (f64::MAX.to_bits() - 1);
+        let bits =
+            |step: u64| 1 + step.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (f64::MAX.to_bits() - 1);
         histogram(&steps.map(|step| f64::from_bits(bits(step))).collect::<Vec<_>>())
     }
 
@@ -161,7 +184,10 @@ mod tests {
         let mut sliding = parts[0].clone();
         sliding.prepare();
         sliding.merge(&parts[1]).unwrap();
-        assert!(parts[0].accuracy() > 0.02 && parts.iter().all(|part| part.accuracy() == sliding.accuracy()));
+        assert!(
+            parts[0].accuracy() > 0.02
+                && parts.iter().all(|part| part.accuracy() == sliding.accuracy())
+        );
         assert!(sliding.subtracts() && sliding.subtract(&parts[0]));
         assert!(told(&sliding) == told(&parts[1]));
     }

@@ -50,12 +50,14 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         let exact = sketch.is_exact();
         let rows = reader.count(if exact { 2 } else { 3 })?;
         if rows > self.rows_max() {
-            let message = format!("a top-k of {rows} rows is over what {} counters allow", self.capacity);
+            let message =
+                format!("a top-k of {rows} rows is over what {} counters allow", self.capacity);
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         let mut front = FrontReader::new();
         for _ in 0..rows {
-            let key = K::from_bytes(front.read(reader)?).ok_or_else(|| reader.corrupt("these bytes are no key"))?;
+            let key = K::from_bytes(front.read(reader)?)
+                .ok_or_else(|| reader.corrupt("these bytes are no key"))?;
             let count = reader.u64()?;
             let error = if exact { 0 } else { reader.u64()? };
             if error > count {

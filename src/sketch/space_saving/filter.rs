@@ -167,7 +167,9 @@ impl Filter {
         let cells = reader.usize()?;
         let cells_max = (capacity * CELLS_PER_COUNTER).next_power_of_two();
         if cells > cells_max || cells == 1 || (cells > 0 && !cells.is_power_of_two()) {
-            return Err(reader.corrupt(&format!("{cells} cells of a filter: none, or a power of two up to {cells_max}")));
+            return Err(reader.corrupt(&format!(
+                "{cells} cells of a filter: none, or a power of two up to {cells_max}"
+            )));
         }
         if cells > 0 {
             (filter.slacks, filter.shift) = (vec![0; cells], 64 - cells.trailing_zeros());
@@ -189,7 +191,8 @@ impl Filter {
         while self.slacks.len() > cells.max(1) {
             // The cell is the top of the hash: half the cells drop its last bit, so neighbours fall
             // together, under the higher bound.
-            self.slacks = self.slacks.chunks(2).map(|pair| pair.iter().copied().min().unwrap_or(0)).collect();
+            self.slacks =
+                self.slacks.chunks(2).map(|pair| pair.iter().copied().min().unwrap_or(0)).collect();
             self.shift = 64 - self.slacks.len().trailing_zeros();
         }
     }

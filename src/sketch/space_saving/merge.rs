@@ -24,7 +24,9 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         let (stays, floor) = self.rows_that_stay(self.capacity);
         self.filter.raise(floor.max(self.filter.floor()), self.capacity);
         let seed = self.seed;
-        self.keep_rows(&stays, |filter, row| filter.cover(K::stable_hash(row.key.borrow(), seed), row.count));
+        self.keep_rows(&stays, |filter, row| {
+            filter.cover(K::stable_hash(row.key.borrow(), seed), row.count)
+        });
     }
 
     /// Takes away all rows but the `rows` best, and the filter's cells, so that the sketch takes
@@ -48,7 +50,11 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
 
     /// Keeps the rows that stay, in their order, and calls `goes` with each other one before it is
     /// gone.
-    pub(super) fn keep_rows(&mut self, stays: &[bool], mut goes: impl FnMut(&mut Filter, Row<'_, K::Owned>)) {
+    pub(super) fn keep_rows(
+        &mut self,
+        stays: &[bool],
+        mut goes: impl FnMut(&mut Filter, Row<'_, K::Owned>),
+    ) {
         for (row, _) in self.rows.iter().zip(stays).filter(|(_, stays)| !**stays) {
             self.key_bytes -= K::heap_bytes(row.key);
             goes(&mut self.filter, row);
@@ -66,11 +72,17 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         let (_, &mut edge, _) = counts.to_vec().select_nth_unstable_by(keep, |a, b| b.cmp(a));
         let mut stays: Vec<bool> = counts.iter().map(|&count| count > edge).collect();
         let above = stays.iter().map(|&stays| usize::from(stays)).sum::<usize>();
-        let mut ties: Vec<u32> = (0u32..).zip(counts).filter(|&(_, &count)| count == edge).map(|(number, _)| number).collect();
+        let mut ties: Vec<u32> = (0u32..)
+            .zip(counts)
+            .filter(|&(_, &count)| count == edge)
+            .map(|(number, _)| number)
+            .collect();
         let room = keep - above;
         if room < ties.len() {
             let row = |number: u32| self.rows.get(number as usize);
-            ties.select_nth_unstable_by(room, |&a, &b| row(a).zip(row(b)).map_or(Ordering::Equal, |(a, b)| by_claim(a, b)));
+            ties.select_nth_unstable_by(room, |&a, &b| {
+                row(a).zip(row(b)).map_or(Ordering::Equal, |(a, b)| by_claim(a, b))
+            });
         }
         for &number in ties.iter().take(room) {
             stays[number as usize] = true;
@@ -90,14 +102,21 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         if self.capacity != other.capacity {
             let (ours, theirs) = (self.capacity, other.capacity);
-            return Err(Error::new(ErrorKind::Mismatch, format!("a top-k of {ours} counters does not go with one of {theirs}")));
+            return Err(Error::new(
+                ErrorKind::Mismatch,
+                format!("a top-k of {ours} counters does not go with one of {theirs}"),
+            ));
         }
         if self.seed != other.seed {
             let (ours, theirs) = (self.seed, other.seed);
-            return Err(Error::new(ErrorKind::Mismatch, format!("a top-k under {ours:?} does not go with one under {theirs:?}")));
+            return Err(Error::new(
+                ErrorKind::Mismatch,
+                format!("a top-k under {ours:?} does not go with one under {theirs:?}"),
+            ));
         }
         if self.rows.is_empty() && self.is_exact() && other.dead() == 0 {
-            (self.rows, self.index, self.key_bytes) = (other.rows.clone(), other.index.clone(), other.key_bytes);
+            (self.rows, self.index, self.key_bytes) =
+                (other.rows.clone(), other.index.clone(), other.key_bytes);
             if let Some(parts) = &mut self.parts {
                 parts.enter((0..other.rows.len() as u32).collect());
             }
@@ -177,7 +196,12 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
 
     /// Enters another's row for a key that has none here, instead of a dead one if there are
     /// enough; which row it is.
-    fn enter_copy(&mut self, row: Row<'_, K::Owned>, (place, tag): (usize, u32), parts: Option<&mut Parts>) -> usize {
+    fn enter_copy(
+        &mut self,
+        row: Row<'_, K::Owned>,
+        (place, tag): (usize, u32),
+        parts: Option<&mut Parts>,
+    ) -> usize {
         let bound = self.bound(row.key.borrow());
         let (count, error) = (row.count.saturating_add(bound), row.error.saturating_add(bound));
         let dead = parts.filter(|_| error == 0).and_then(|parts| parts.reuse(self.rows.counts()));
@@ -204,7 +228,9 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     /// row.
     fn add_bounds(&mut self, other: &Self, known: usize) {
         for number in 0..known {
-            let Some((row, &tag)) = self.rows.get(number).zip(self.rows.tags().get(number)) else { return };
+            let Some((row, &tag)) = self.rows.get(number).zip(self.rows.tags().get(number)) else {
+                return;
+            };
             let key: &K = row.key.borrow();
             if let Found::Vacant(_) = other.find(key, tag) {
                 let bound = other.bound(key);

@@ -280,7 +280,9 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
 
 fn check_capacity(capacity: usize) -> Result<(), Error> {
     if capacity == 0 || capacity > CAPACITY_MAX {
-        return Err(Error::invalid(format!("a capacity of {capacity} counters is out of range: 1 to {CAPACITY_MAX}")));
+        return Err(Error::invalid(format!(
+            "a capacity of {capacity} counters is out of range: 1 to {CAPACITY_MAX}"
+        )));
     }
     Ok(())
 }
@@ -324,8 +326,12 @@ mod tests {
 
     #[test]
     fn the_running_figure_of_the_keys_bytes_is_what_a_scan_finds() {
-        let scan = |sketch: &SpaceSaving<str>| sketch.rows.iter().map(|row| row.key.len()).sum::<usize>();
-        let mut both = [SpaceSaving::<str>::with_capacity(8).unwrap(), SpaceSaving::<str>::with_capacity(8).unwrap()];
+        let scan =
+            |sketch: &SpaceSaving<str>| sketch.rows.iter().map(|row| row.key.len()).sum::<usize>();
+        let mut both = [
+            SpaceSaving::<str>::with_capacity(8).unwrap(),
+            SpaceSaving::<str>::with_capacity(8).unwrap(),
+        ];
         for n in 0..1000usize {
             let sketch = &mut both[n % 2];
             sketch.add(&"x".repeat(n * n % 31), 1 + n as u64 % 3);

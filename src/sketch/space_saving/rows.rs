@@ -66,7 +66,11 @@ impl<T> Rows<T> {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Row<'_, T>> {
-        self.keys.iter().zip(&self.counts).enumerate().map(|(number, (key, &count))| Row { key, count, error: self.error(number) })
+        self.keys.iter().zip(&self.counts).enumerate().map(|(number, (key, &count))| Row {
+            key,
+            count,
+            error: self.error(number),
+        })
     }
 
     #[inline]
@@ -155,7 +159,9 @@ impl<T> Rows<T> {
     /// Bytes on the heap, but for what the keys have there.
     pub(super) fn heap_bytes(&self) -> usize {
         let counters = self.counts.capacity() + self.errors.capacity();
-        self.keys.capacity() * size_of::<T>() + counters * size_of::<u64>() + self.tags.capacity() * size_of::<u32>()
+        self.keys.capacity() * size_of::<T>()
+            + counters * size_of::<u64>()
+            + self.tags.capacity() * size_of::<u32>()
     }
 }
 

@@ -49,7 +49,9 @@ impl Parts {
 
     pub(super) fn resident_bytes(&self) -> usize {
         let places: usize = self.places.iter().map(Vec::capacity).sum();
-        size_of::<Self>() + self.places.capacity() * size_of::<Vec<u32>>() + places * size_of::<u32>()
+        size_of::<Self>()
+            + self.places.capacity() * size_of::<Vec<u32>>()
+            + places * size_of::<u32>()
     }
 }
 
@@ -57,7 +59,10 @@ impl Parts {
 fn dead_from(row: usize, counts: &[u64]) -> Option<usize> {
     let (before, from) = counts.split_at(row.min(counts.len()));
     let is_dead = |count: &u64| *count == 0;
-    from.iter().position(is_dead).map(|at| before.len() + at).or_else(|| before.iter().position(is_dead))
+    from.iter()
+        .position(is_dead)
+        .map(|at| before.len() + at)
+        .or_else(|| before.iter().position(is_dead))
 }
 
 impl<K: Key + ?Sized> SpaceSaving<K> {
@@ -83,7 +88,11 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
             return false;
         }
         let Some(parts) = &mut self.parts else { return false };
-        let Some(places) = parts.places.pop_front().filter(|places| places.len() == part.rows.len()) else { return false };
+        let Some(places) =
+            parts.places.pop_front().filter(|places| places.len() == part.rows.len())
+        else {
+            return false;
+        };
         for ((&count, &tag), place) in part.rows.counts().iter().zip(part.rows.tags()).zip(places) {
             let Some(rest) = self.rows.take(place as usize, tag, count) else { return false };
             parts.dead += usize::from(rest == 0);
@@ -183,7 +192,8 @@ mod tests {
     fn rows_of_keys_that_left_are_given_to_others() {
         let part = |number: usize| {
             let mut part = SpaceSaving::<str>::with_capacity(1000).unwrap();
-            (0..10 + number % 7).for_each(|key| part.add(&format!("{number}{}", "x".repeat(key)), 1));
+            (0..10 + number % 7)
+                .for_each(|key| part.add(&format!("{number}{}", "x".repeat(key)), 1));
             part
         };
         let mut sliding = part(0);
@@ -193,9 +203,16 @@ mod tests {
                 assert!(sliding.subtract(&part(number - 6)));
             }
             sliding.merge(&part(number)).unwrap();
-            assert_eq!(sliding.key_bytes, sliding.rows.keys().iter().map(|key| key.len()).sum::<usize>());
+            assert_eq!(
+                sliding.key_bytes,
+                sliding.rows.keys().iter().map(|key| key.len()).sum::<usize>()
+            );
             // Six parts of 16 at most, an eighth of all dead, and a part that found no dead ones.
-            assert!(sliding.rows.len() <= 6 * 16 * 8 / 7 + 16, "{} rows at {number}", sliding.rows.len());
+            assert!(
+                sliding.rows.len() <= 6 * 16 * 8 / 7 + 16,
+                "{} rows at {number}",
+                sliding.rows.len()
+            );
         }
     }
 

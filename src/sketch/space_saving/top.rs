@@ -40,7 +40,8 @@ const CHUNK: usize = 16;
 /// branch, for vector registers: the difference is negative.
 #[inline]
 fn all_below(counts: &[u64], edge: u64) -> bool {
-    let negative = counts.iter().fold(u64::MAX, |all, &count| all & count.wrapping_sub(edge) & !count);
+    let negative =
+        counts.iter().fold(u64::MAX, |all, &count| all & count.wrapping_sub(edge) & !count);
     edge < 1 << 63 && negative >> 63 == 1
 }
 
@@ -58,7 +59,9 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
             let lower = row.count - row.error;
             // Nobody outside of the answer has a larger upper bound than the next row or the keys
             // without one. If neither can come before this key then at most `k - 1` others can.
-            let before_next = next.is_none_or(|next| by_rank((lower, row.key), (next.count, next.key)) == Ordering::Less);
+            let before_next = next.is_none_or(|next| {
+                by_rank((lower, row.key), (next.count, next.key)) == Ordering::Less
+            });
             before_next && (lower > unseen || self.is_exact())
         };
         let answer = |row: &Row<'_, K::Owned>| TopRow {

@@ -46,7 +46,9 @@ impl Predicate {
     /// The largest slot that is looked at.
     pub(super) fn slot_max(&self) -> Option<usize> {
         match self {
-            Predicate::All(parts) | Predicate::Any(parts) => parts.iter().filter_map(Predicate::slot_max).max(),
+            Predicate::All(parts) | Predicate::Any(parts) => {
+                parts.iter().filter_map(Predicate::slot_max).max()
+            }
             Predicate::Not(part) => part.slot_max(),
             Predicate::Exists(slot)
             | Predicate::Compare(slot, ..)
@@ -63,21 +65,33 @@ impl Predicate {
             Predicate::Any(parts) => parts.iter().any(|part| part.holds(row)),
             Predicate::Not(part) => !part.holds(row),
             Predicate::Exists(slot) => !row.value(*slot).is_missing(),
-            Predicate::Compare(slot, operator, literal) => literal.compares(*operator, row.value(*slot)),
-            Predicate::In(slot, literals) => literals.iter().any(|literal| literal.compares(Operator::Equal, row.value(*slot))),
+            Predicate::Compare(slot, operator, literal) => {
+                literal.compares(*operator, row.value(*slot))
+            }
+            Predicate::In(slot, literals) => {
+                literals.iter().any(|literal| literal.compares(Operator::Equal, row.value(*slot)))
+            }
             Predicate::Contains(slot, part) => contains(row.value(*slot), part),
-            Predicate::Matches(slot, regex) => text_of(row.value(*slot)).is_some_and(|text| regex.is_match(&text)),
+            Predicate::Matches(slot, regex) => {
+                text_of(row.value(*slot)).is_some_and(|text| regex.is_match(&text))
+            }
         }
     }
 
     /// Calls `take` for each field that is looked at, with what it is compared with, if it is.
     pub(super) fn each_field(&mut self, take: &mut TakeField<'_>) -> Result<(), Error> {
         match self {
-            Predicate::All(parts) | Predicate::Any(parts) => parts.iter_mut().try_for_each(|part| part.each_field(take)),
+            Predicate::All(parts) | Predicate::Any(parts) => {
+                parts.iter_mut().try_for_each(|part| part.each_field(take))
+            }
             Predicate::Not(part) => part.each_field(take),
-            Predicate::Exists(slot) | Predicate::Contains(slot, _) | Predicate::Matches(slot, _) => take(*slot, None),
+            Predicate::Exists(slot)
+            | Predicate::Contains(slot, _)
+            | Predicate::Matches(slot, _) => take(*slot, None),
             Predicate::Compare(slot, operator, literal) => take(*slot, Some((*operator, literal))),
-            Predicate::In(slot, literals) => literals.iter_mut().try_for_each(|literal| take(*slot, Some((Operator::Equal, literal)))),
+            Predicate::In(slot, literals) => literals
+                .iter_mut()
+                .try_for_each(|literal| take(*slot, Some((Operator::Equal, literal)))),
         }
     }
 }
@@ -86,7 +100,9 @@ impl Predicate {
 /// somewhere.
 fn contains(value: Value<'_>, part: &TextLiteral) -> bool {
     match value {
-        Value::Json(text) if text.starts_with('[') => any_element(text, |element| part.compares(Operator::Equal, element)),
+        Value::Json(text) if text.starts_with('[') => {
+            any_element(text, |element| part.compares(Operator::Equal, element))
+        }
         value => text_of(value).is_some_and(|text| text.contains(&part.text)),
     }
 }

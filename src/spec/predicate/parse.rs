@@ -36,7 +36,9 @@ impl Predicate {
         let predicate = parser.any()?;
         match parser.tokens.peek() {
             None => Ok(predicate),
-            Some(token) if token.is(")") => Err(parser.tokens.error_at(token.start, "this parenthesis closes none".into())),
+            Some(token) if token.is(")") => {
+                Err(parser.tokens.error_at(token.start, "this parenthesis closes none".into()))
+            }
             Some(_) => Err(parser.tokens.unexpected("\"and\" or \"or\"")),
         }
     }
@@ -78,11 +80,15 @@ impl Parser<'_, '_> {
     }
 
     fn primary(&mut self) -> Result<Predicate, Error> {
-        if let Some(open) = self.tokens.peek().filter(|token| token.is("(")).map(|token| token.start) {
+        if let Some(open) =
+            self.tokens.peek().filter(|token| token.is("(")).map(|token| token.start)
+        {
             self.tokens.expect("(")?;
             self.depth += 1;
             if self.depth > DEPTH_MAX {
-                return Err(self.tokens.error_at(open, format!("parentheses are nested more than {DEPTH_MAX} deep")));
+                return Err(self
+                    .tokens
+                    .error_at(open, format!("parentheses are nested more than {DEPTH_MAX} deep")));
             }
             let inner = self.any()?;
             self.tokens.expect(")")?;
@@ -100,7 +106,10 @@ impl Parser<'_, '_> {
         let wanted = "the name of a field";
         let Some(token) = self.tokens.peek() else { return Err(self.tokens.unexpected(wanted)) };
         if KEYWORDS.iter().any(|keyword| token.is(keyword)) {
-            let why = format!("{wanted} is expected; a field of the name {} is written \"{}\"", token.raw, token.raw);
+            let why = format!(
+                "{wanted} is expected; a field of the name {} is written \"{}\"",
+                token.raw, token.raw
+            );
             return Err(self.tokens.error_at(token.start, why));
         }
         let Some(name) = token.field() else { return Err(self.tokens.unexpected(wanted)) };
@@ -127,12 +136,16 @@ impl Parser<'_, '_> {
             "=" => " (did you mean \"==\"?)".into(),
             raw => nearest(raw, WORD_OPERATORS),
         };
-        Err(self.tokens.error_at(token.start, format!("{wanted} is expected, not {}{hint}", token.raw)))
+        Err(self
+            .tokens
+            .error_at(token.start, format!("{wanted} is expected, not {}{hint}", token.raw)))
     }
 
     fn literal(&mut self) -> Result<Literal, Error> {
         let wanted = "a value";
-        let Some(token) = self.tokens.peek().cloned() else { return Err(self.tokens.unexpected(wanted)) };
+        let Some(token) = self.tokens.peek().cloned() else {
+            return Err(self.tokens.unexpected(wanted));
+        };
         if token.kind == Kind::Symbol {
             return Err(self.tokens.unexpected(wanted));
         }
@@ -160,17 +173,26 @@ impl Parser<'_, '_> {
     fn text(&mut self, operator: &str) -> Result<(usize, String), Error> {
         match self.tokens.take() {
             Some(Token { kind: Kind::Quoted(text), start, .. }) => Ok((start, text)),
-            Some(token) => Err(self.tokens.error_at(token.start, format!("{operator} takes text in quotes, not {}", token.raw))),
+            Some(token) => Err(self.tokens.error_at(
+                token.start,
+                format!("{operator} takes text in quotes, not {}", token.raw),
+            )),
             None => Err(self.tokens.unexpected("text in quotes")),
         }
     }
 
     fn regex(&mut self, slot: usize) -> Result<Predicate, Error> {
         let (start, pattern) = self.text("matches")?;
-        let built = regex::RegexBuilder::new(&pattern).size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX).build();
+        let built = regex::RegexBuilder::new(&pattern)
+            .size_limit(REGEX_BYTES_MAX)
+            .dfa_size_limit(REGEX_BYTES_MAX)
+            .build();
         match built {
             Ok(regex) => Ok(Predicate::Matches(slot, regex)),
-            Err(error) => Err(self.tokens.error_at(start, "this is not a regular expression that can be used".into()).with_source(error)),
+            Err(error) => Err(self
+                .tokens
+                .error_at(start, "this is not a regular expression that can be used".into())
+                .with_source(error)),
         }
     }
 }

@@ -11,7 +11,9 @@ use serde_json::Value as Json;
 fn row_of(values: &[Value<'_>]) -> Row {
     let mut row = Row::new(values.len());
     let text = |value: &Value<'_>| match *value {
-        Value::Number(text) | Value::Text(text) | Value::Untyped(text) | Value::Json(text) => text.to_string(),
+        Value::Number(text) | Value::Text(text) | Value::Untyped(text) | Value::Json(text) => {
+            text.to_string()
+        }
         _ => String::new(),
     };
     let source: String = values.iter().map(text).collect();
@@ -59,12 +61,21 @@ fn numbers_compare_as_numbers_and_exactly() {
 fn it_does_not_matter_how_a_number_is_written() {
     // S36
     for number in ["1", "1.0", "1e0", "10e-1"] {
-        for predicate in
-            ["x == 1", "x == 1.0", "x == '1'", "x == '1.00'", "x in ('1e0', 2)", "x matches '^1$'", "x contains '1'", "x < '1.5'"]
-        {
+        for predicate in [
+            "x == 1",
+            "x == 1.0",
+            "x == '1'",
+            "x == '1.00'",
+            "x in ('1e0', 2)",
+            "x matches '^1$'",
+            "x contains '1'",
+            "x < '1.5'",
+        ] {
             assert!(holds(predicate, Value::Number(number)), "{predicate}: {number}");
         }
-        for predicate in ["x contains '.'", "x contains 'e'", "x == 'one'", "x < 'one'", "x > 'one'"] {
+        for predicate in
+            ["x contains '.'", "x contains 'e'", "x == 'one'", "x < 'one'", "x > 'one'"]
+        {
             assert!(!holds(predicate, Value::Number(number)), "{predicate}: {number}");
         }
         assert!(holds("x != 'one'", Value::Number(number)));
@@ -74,25 +85,47 @@ fn it_does_not_matter_how_a_number_is_written() {
 
 #[test]
 fn text_is_a_number_beside_a_number_and_text_beside_text() {
-    for text in [Value::Text("500"), Value::Untyped("500"), Value::Text("5e2"), Value::Untyped("0500.0")] {
+    for text in
+        [Value::Text("500"), Value::Untyped("500"), Value::Text("5e2"), Value::Untyped("0500.0")]
+    {
         assert!(holds("x >= 500 and x == 500 and x in (1, 500)", text), "{text:?}");
     }
-    assert!(!holds("x == '500'", Value::Text("500.0")) && !holds("x == '500'", Value::Untyped("0500")));
+    assert!(
+        !holds("x == '500'", Value::Text("500.0")) && !holds("x == '500'", Value::Untyped("0500"))
+    );
     assert!(!holds("x < 9", Value::Text("10")) && holds("x < '9'", Value::Text("10")));
-    assert!(holds("x != 1000", Value::Untyped("1,000")) && !holds("x == 1000 or x > 0", Value::Untyped("1,000")));
+    assert!(
+        holds("x != 1000", Value::Untyped("1,000"))
+            && !holds("x == 1000 or x > 0", Value::Untyped("1,000"))
+    );
 }
 
 #[test]
 fn an_array_contains_its_elements() {
     let tags = Value::Json(r#"["vip2", "a\"b", 1.50, true, ["vip"]]"#);
-    for (element, is_there) in
-        [("vip", false), ("vip2", true), ("a\"b", true), ("1.5", true), ("1.50", true), ("true", true), ("[\"vip\"]", true), (",", false)]
-    {
+    for (element, is_there) in [
+        ("vip", false),
+        ("vip2", true),
+        ("a\"b", true),
+        ("1.5", true),
+        ("1.50", true),
+        ("true", true),
+        ("[\"vip\"]", true),
+        (",", false),
+    ] {
         assert_eq!(holds(&format!("x contains '{element}'"), tags), is_there, "{element}");
     }
-    assert!(!holds("x contains ''", Value::Json("[]")) && holds("x contains ''", Value::Json("[\"\"]")));
-    assert!(holds("x contains 'vip'", Value::Json(r#"{"level":"vip2"}"#)), "an object is searched as text");
-    assert!(holds("x contains 'vip'", Value::Text("[\"vip2\"]")), "text that looks like an array is text");
+    assert!(
+        !holds("x contains ''", Value::Json("[]")) && holds("x contains ''", Value::Json("[\"\"]"))
+    );
+    assert!(
+        holds("x contains 'vip'", Value::Json(r#"{"level":"vip2"}"#)),
+        "an object is searched as text"
+    );
+    assert!(
+        holds("x contains 'vip'", Value::Text("[\"vip2\"]")),
+        "text that looks like an array is text"
+    );
     assert!(holds("exists x and x matches 'vip'", tags));
 }
 
@@ -112,14 +145,26 @@ fn text_compares_as_it_is_written() {
 #[test]
 fn a_missing_field_makes_every_comparison_false() {
     for missing in [Value::Missing, Value::Untyped("")] {
-        for text in
-            ["x == 1", "x != 1", "x < 1", "x == 'a'", "x != 'a'", "x != true", "x in (1)", "x contains ''", "x matches ''", "exists x"]
-        {
+        for text in [
+            "x == 1",
+            "x != 1",
+            "x < 1",
+            "x == 'a'",
+            "x != 'a'",
+            "x != true",
+            "x in (1)",
+            "x contains ''",
+            "x matches ''",
+            "exists x",
+        ] {
             assert!(!holds(text, missing), "{text}");
             assert!(holds(&format!("not {text}"), missing), "{text}");
         }
     }
-    assert!(holds("x == 'NA'", Value::Untyped("NA")) && holds("x != 1", Value::Text("NA")), "markers are the pipeline's business");
+    assert!(
+        holds("x == 'NA'", Value::Untyped("NA")) && holds("x != 1", Value::Text("NA")),
+        "markers are the pipeline's business"
+    );
 }
 
 #[test]
@@ -155,7 +200,10 @@ fn errors_name_the_column_and_the_remedy() {
         error("status = 5"),
         "column 8 of \"status = 5\": an operator (== != < <= > >= in contains matches) is expected, not = (did you mean \"==\"?)"
     );
-    assert!(error("status == abc").contains("column 11") && error("status == abc").contains("text stands in quotes: 'abc'"));
+    assert!(
+        error("status == abc").contains("column 11")
+            && error("status == abc").contains("text stands in quotes: 'abc'")
+    );
     assert!(error("path contain 'x'").contains("did you mean \"contains\""));
     assert!(error("path matches '('").contains("not a regular expression"));
     assert!(error("path matches '(a{1000}){1000}'").contains("not a regular expression"));
@@ -197,10 +245,14 @@ fn literal(json: &Json) -> String {
 
 impl Tree {
     fn text(&self) -> String {
-        let join = |parts: &[Tree], word: &str| parts.iter().map(|part| format!("({})", part.text())).collect::<Vec<_>>().join(word);
+        let join = |parts: &[Tree], word: &str| {
+            parts.iter().map(|part| format!("({})", part.text())).collect::<Vec<_>>().join(word)
+        };
         match self {
             Tree::Compare(operator, value) => format!("x {operator} {}", literal(value)),
-            Tree::In(values) => format!("x in ({})", values.iter().map(literal).collect::<Vec<_>>().join(",")),
+            Tree::In(values) => {
+                format!("x in ({})", values.iter().map(literal).collect::<Vec<_>>().join(","))
+            }
             Tree::Contains(part) => format!("x contains {}", literal(&Json::String(part.clone()))),
             Tree::Exists => "exists x".into(),
             Tree::Not(part) => format!("not ({})", part.text()),
@@ -213,7 +265,9 @@ impl Tree {
         match self {
             Tree::Compare(operator, value) => slow_compare(field, operator, value),
             Tree::In(values) => values.iter().any(|value| slow_compare(field, "==", value)),
-            Tree::Contains(part) => slow_text(field).is_some_and(|text| text.contains(part.as_str())),
+            Tree::Contains(part) => {
+                slow_text(field).is_some_and(|text| text.contains(part.as_str()))
+            }
             Tree::Exists => !field.is_null(),
             Tree::Not(part) => !part.holds(field),
             Tree::All(parts) => parts.iter().all(|part| part.holds(field)),
@@ -247,7 +301,9 @@ fn hundredths(text: &str) -> Option<i128> {
 fn slow_compare(field: &Json, operator: &str, value: &Json) -> bool {
     let order = match (field, value) {
         (Json::Null, _) => return false,
-        (Json::Number(_), Json::Number(_)) => hundredths(&field.to_string()).cmp(&hundredths(&value.to_string())),
+        (Json::Number(_), Json::Number(_)) => {
+            hundredths(&field.to_string()).cmp(&hundredths(&value.to_string()))
+        }
         (Json::String(text), Json::Number(number)) => match hundredths(text) {
             Some(text) => Some(text).cmp(&hundredths(&number.to_string())),
             None => return operator == "!=",
@@ -278,7 +334,8 @@ fn json() -> impl Strategy<Value = Json> {
         (-400i64..400).prop_map(|quarters| Json::from(quarters as f64 / 4.0)),
         any::<i64>().prop_map(Json::from),
         "[ab'0-3.-]{0,3}"
-            .prop_filter("written as the oracle reads it", |text| hundredths(text).is_some() || text.parse::<f64>().is_err())
+            .prop_filter("written as the oracle reads it", |text| hundredths(text).is_some()
+                || text.parse::<f64>().is_err())
             .prop_map(Json::from),
     ]
 }

@@ -1,7 +1,8 @@
 //! The states behind columns: what each is of, and how it grows.
 
 use crate::aggregate::{
-    Aggregate, Distinct, DistinctAccumulator, ExactSum, FloatMoments, IntegerMoments, IntegerSum, Invertible, KeyOf, Moments, Total,
+    Aggregate, Distinct, DistinctAccumulator, ExactSum, FloatMoments, IntegerMoments, IntegerSum,
+    Invertible, KeyOf, Moments, Total,
 };
 use crate::error::{Error, ErrorKind};
 use crate::hash::Seed;
@@ -135,12 +136,15 @@ impl StateSpec {
             StateSpec::Squares(_) => Cell::Squares(Box::default()),
             StateSpec::First(_) | StateSpec::Last(_) => Cell::Edge(None),
             StateSpec::Histogram(_) => {
-                let histogram = LogHistogram::with_accuracy(ACCURACY).expect("0.005 is in the range of accuracies");
+                let histogram = LogHistogram::with_accuracy(ACCURACY)
+                    .expect("0.005 is in the range of accuracies");
                 Cell::Histogram(Box::new(histogram))
             }
             StateSpec::Distinct(_, seed) => Cell::Distinct(Box::new(distinct(*seed).init())),
             StateSpec::Top { counters, seed, .. } => {
-                let sketch = SpaceSaving::with_capacity(*counters).expect("expressions have from 1 to 2^24 counters").seeded(*seed);
+                let sketch = SpaceSaving::with_capacity(*counters)
+                    .expect("expressions have from 1 to 2^24 counters")
+                    .seeded(*seed);
                 Cell::Top(Box::new(sketch))
             }
         }
@@ -159,10 +163,18 @@ impl StateSpec {
     fn add_rarer(&self, cell: &mut Cell, row: &Row, time: Timestamp) {
         let number = |index: &usize| Option::from(*row.number(*index));
         match (self, cell) {
-            (StateSpec::Passing(index), Cell::Count(count)) => *count = count.saturating_add(u64::from(row.passes(*index))),
-            (StateSpec::Min(index), Cell::Extreme(least)) => least.take(row.number(*index), row, Ordering::Less),
-            (StateSpec::Max(index), Cell::Extreme(largest)) => largest.take(row.number(*index), row, Ordering::Greater),
-            (StateSpec::Squares(index), Cell::Squares(squares)) => number(index).into_iter().for_each(|number| squares.add(number)),
+            (StateSpec::Passing(index), Cell::Count(count)) => {
+                *count = count.saturating_add(u64::from(row.passes(*index)))
+            }
+            (StateSpec::Min(index), Cell::Extreme(least)) => {
+                least.take(row.number(*index), row, Ordering::Less)
+            }
+            (StateSpec::Max(index), Cell::Extreme(largest)) => {
+                largest.take(row.number(*index), row, Ordering::Greater)
+            }
+            (StateSpec::Squares(index), Cell::Squares(squares)) => {
+                number(index).into_iter().for_each(|number| squares.add(number))
+            }
             (StateSpec::Histogram(index), Cell::Histogram(histogram)) => {
                 if let Some(number) = number(index) {
                     // Numbers are finite, and nothing else is refused.
@@ -174,7 +186,9 @@ impl StateSpec {
                     distinct(*seed).add(keys, key, time);
                 }
             }
-            (StateSpec::Top { key, .. }, Cell::Top(top)) => row.key(*key).into_iter().for_each(|key| top.add(key, 1)),
+            (StateSpec::Top { key, .. }, Cell::Top(top)) => {
+                row.key(*key).into_iter().for_each(|key| top.add(key, 1))
+            }
             (StateSpec::First(key), Cell::Edge(edge)) => {
                 if let Some(key) = row.key(*key)
                     && edge.as_ref().is_none_or(|(first, _)| time < *first)
@@ -197,8 +211,12 @@ impl StateSpec {
         match (self, into, from) {
             (_, Cell::Count(into), Cell::Count(from)) => *into = into.saturating_add(*from),
             (_, Cell::Sum(into), Cell::Sum(from)) => into.merge(from)?,
-            (StateSpec::Min(_), Cell::Extreme(into), Cell::Extreme(from)) => into.merge(from, Ordering::Less),
-            (StateSpec::Max(_), Cell::Extreme(into), Cell::Extreme(from)) => into.merge(from, Ordering::Greater),
+            (StateSpec::Min(_), Cell::Extreme(into), Cell::Extreme(from)) => {
+                into.merge(from, Ordering::Less)
+            }
+            (StateSpec::Max(_), Cell::Extreme(into), Cell::Extreme(from)) => {
+                into.merge(from, Ordering::Greater)
+            }
             (_, Cell::Squares(into), Cell::Squares(from)) => into.merge(from)?,
             (StateSpec::First(_), Cell::Edge(into), Cell::Edge(Some(from))) => {
                 if into.as_ref().is_none_or(|(first, _)| from.0 < *first) {
@@ -212,7 +230,9 @@ impl StateSpec {
             }
             (_, Cell::Edge(_), Cell::Edge(None)) => {}
             (_, Cell::Histogram(into), Cell::Histogram(from)) => into.merge(from)?,
-            (StateSpec::Distinct(_, seed), Cell::Distinct(into), Cell::Distinct(from)) => distinct(*seed).merge(into, from)?,
+            (StateSpec::Distinct(_, seed), Cell::Distinct(into), Cell::Distinct(from)) => {
+                distinct(*seed).merge(into, from)?
+            }
             (_, Cell::Top(into), Cell::Top(from)) => into.merge(from)?,
             _ => return Err(mismatch()),
         }
@@ -221,7 +241,14 @@ impl StateSpec {
 
     /// Whether cells can be subtracted, as long as they are exact.
     pub(super) fn is_invertible(&self) -> bool {
-        !matches!(self, StateSpec::Min(_) | StateSpec::Max(_) | StateSpec::Squares(_) | StateSpec::First(_) | StateSpec::Last(_))
+        !matches!(
+            self,
+            StateSpec::Min(_)
+                | StateSpec::Max(_)
+                | StateSpec::Squares(_)
+                | StateSpec::First(_)
+                | StateSpec::Last(_)
+        )
     }
 
     /// As [`Invertible::prepare`].
@@ -254,13 +281,17 @@ impl StateSpec {
                 *from = rest.unwrap_or(0);
                 rest.is_some()
             }
-            (_, Cell::Sum(from), Cell::Sum(part)) if from.floats.is_none() && part.floats.is_none() => {
+            (_, Cell::Sum(from), Cell::Sum(part))
+                if from.floats.is_none() && part.floats.is_none() =>
+            {
                 let rest = from.count.checked_sub(part.count);
                 from.count = rest.unwrap_or(0);
                 rest.is_some() && from.integers.subtract(&part.integers)
             }
             (_, Cell::Histogram(from), Cell::Histogram(part)) => from.subtract(part),
-            (StateSpec::Distinct(_, seed), Cell::Distinct(from), Cell::Distinct(part)) => distinct(*seed).subtract(from, part),
+            (StateSpec::Distinct(_, seed), Cell::Distinct(from), Cell::Distinct(part)) => {
+                distinct(*seed).subtract(from, part)
+            }
             (_, Cell::Top(from), Cell::Top(part)) => from.subtract(part),
             _ => false,
         }
@@ -298,7 +329,8 @@ impl ExtremeCell {
     pub(super) fn of(number: Number) -> Self {
         match number {
             Number::Float(float) => ExtremeCell::Float(float),
-            Number::Int(integer) => i64::try_from(integer).map_or_else(|_| ExtremeCell::Wide(Box::new(integer)), ExtremeCell::Short),
+            Number::Int(integer) => i64::try_from(integer)
+                .map_or_else(|_| ExtremeCell::Wide(Box::new(integer)), ExtremeCell::Short),
         }
     }
 
@@ -487,20 +519,29 @@ mod tests {
         assert_eq!(format!("{:?}", sum.sum()), "Some(Float(3.25))");
         sum.add(&PreparedNumber::Other(Number::Int(i128::MAX)));
         sum.add(&PreparedNumber::Other(Number::Int(-i128::MAX)));
-        assert_eq!(format!("{:?}", sum.sum()), "Some(Float(3.25))", "integers past 64 bits are added as floats, exactly");
+        assert_eq!(
+            format!("{:?}", sum.sum()),
+            "Some(Float(3.25))",
+            "integers past 64 bits are added as floats, exactly"
+        );
     }
 
     #[test]
     fn moments_of_mixed_numbers_are_those_of_all() {
         let mut squares = SquaresCell::default();
-        for number in
-            [Number::Int(1_000_000_004), Number::Float(1_000_000_007.0), Number::Int(1_000_000_013), Number::Float(1_000_000_016.0)]
-        {
+        for number in [
+            Number::Int(1_000_000_004),
+            Number::Float(1_000_000_007.0),
+            Number::Int(1_000_000_013),
+            Number::Float(1_000_000_016.0),
+        ] {
             squares.add(number);
         }
         assert_eq!(squares.variance(), Some(30.0));
         let mut large = SquaresCell::default();
-        [Number::Int(i128::from(u64::MAX)), Number::Float(0.0)].into_iter().for_each(|number| large.add(number));
+        [Number::Int(i128::from(u64::MAX)), Number::Float(0.0)]
+            .into_iter()
+            .for_each(|number| large.add(number));
         assert_eq!(large.variance(), Some(2f64.powi(127)));
     }
 }

@@ -83,7 +83,9 @@ impl StateSpec {
                 }
             }
             Cell::Histogram(histogram) => histogram.encode(writer),
-            Cell::Distinct(keys) => distinct(self.seed().unwrap_or_default()).encode(keys, writer)?,
+            Cell::Distinct(keys) => {
+                distinct(self.seed().unwrap_or_default()).encode(keys, writer)?
+            }
             Cell::Top(top) => top.encode(writer),
         }
         Ok(())
@@ -102,13 +104,18 @@ impl StateSpec {
                 KIND_ORDERED => ExtremeCell::Ordered(reader.bytes()?.into()),
                 kind => ExtremeCell::of(read_number(kind, reader)?),
             }),
-            Cell::Squares(_) => Cell::Squares(Box::new(SquaresCell { integers: Durable::read(reader)?, floats: Durable::read(reader)? })),
+            Cell::Squares(_) => Cell::Squares(Box::new(SquaresCell {
+                integers: Durable::read(reader)?,
+                floats: Durable::read(reader)?,
+            })),
             Cell::Edge(_) => match reader.bool()? {
                 true => Cell::Edge(Some((Durable::read(reader)?, reader.bytes()?.into()))),
                 false => Cell::Edge(None),
             },
             Cell::Histogram(empty) => Cell::Histogram(Box::new(empty.decode(reader)?)),
-            Cell::Distinct(_) => Cell::Distinct(Box::new(distinct(self.seed().unwrap_or_default()).decode(reader)?)),
+            Cell::Distinct(_) => {
+                Cell::Distinct(Box::new(distinct(self.seed().unwrap_or_default()).decode(reader)?))
+            }
             Cell::Top(empty) => Cell::Top(Box::new(empty.decode(reader)?)),
         })
     }

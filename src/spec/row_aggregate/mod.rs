@@ -10,7 +10,9 @@ pub(super) use plan::{ColumnAnswer, Plan, RowTest};
 
 use super::output::OutputValue;
 use super::row::Row;
-use crate::aggregate::{Aggregate, GroupBy, GroupByAccumulator, Groups, Invertible, KeyOf, Overflow, Reductions};
+use crate::aggregate::{
+    Aggregate, GroupBy, GroupByAccumulator, Groups, Invertible, KeyOf, Overflow, Reductions,
+};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::hash::{Seed, hash_u64};
@@ -55,7 +57,11 @@ impl Aggregate<Row> for Columns {
     }
 
     fn merge(&self, into: &mut Cells, from: &Cells) -> Result<(), Error> {
-        self.states.iter().zip(into).zip(from).try_for_each(|((state, into), from)| state.merge(into, from))
+        self.states
+            .iter()
+            .zip(into)
+            .zip(from)
+            .try_for_each(|((state, into), from)| state.merge(into, from))
     }
 
     fn inverse(&self) -> Option<&dyn Invertible<Row, Cells>> {
@@ -75,7 +81,8 @@ impl Aggregate<Row> for Columns {
     #[inline]
     fn state_bytes(&self, cells: &Cells) -> usize {
         // Whatever its capacity: a copy has another.
-        let own = size_of::<Cells>() + if cells.spilled() { size_of_val(cells.as_slice()) } else { 0 };
+        let own =
+            size_of::<Cells>() + if cells.spilled() { size_of_val(cells.as_slice()) } else { 0 };
         if self.grows { own + cells.iter().map(Cell::heap_bytes).sum::<usize>() } else { own }
     }
 
@@ -100,7 +107,10 @@ impl Aggregate<Row> for Columns {
     }
 
     fn reduce(&self, cells: &mut Cells, tolerance: f64, reductions: &mut Reductions) {
-        self.states.iter().zip(cells).for_each(|(state, cell)| state.reduce(cell, tolerance, reductions));
+        self.states
+            .iter()
+            .zip(cells)
+            .for_each(|(state, cell)| state.reduce(cell, tolerance, reductions));
     }
 }
 
@@ -114,7 +124,11 @@ impl Invertible<Row, Cells> for Columns {
     }
 
     fn subtract(&self, from: &mut Cells, part: &Cells) -> bool {
-        self.states.iter().zip(from).zip(part).all(|((state, from), part)| state.subtract(from, part))
+        self.states
+            .iter()
+            .zip(from)
+            .zip(part)
+            .all(|((state, from), part)| state.subtract(from, part))
     }
 }
 
@@ -171,7 +185,9 @@ impl RowAggregate {
 
     /// The columns of each group.
     pub(super) fn grouped(columns: Columns, groups_max: usize, overflow: Overflow) -> Self {
-        RowAggregate::Grouped(GroupBy::new(GroupKey, columns).groups_max(groups_max).overflow(overflow))
+        RowAggregate::Grouped(
+            GroupBy::new(GroupKey, columns).groups_max(groups_max).overflow(overflow),
+        )
     }
 }
 
@@ -197,7 +213,9 @@ impl Aggregate<Row> for RowAggregate {
     #[inline]
     fn check(&self, accumulator: Option<&RowAccumulator>, row: &Row) -> Result<(), Error> {
         match (self, accumulator) {
-            (RowAggregate::Grouped(groups), Some(RowAccumulator::Grouped(accumulator))) => groups.check(Some(accumulator), row),
+            (RowAggregate::Grouped(groups), Some(RowAccumulator::Grouped(accumulator))) => {
+                groups.check(Some(accumulator), row)
+            }
             _ => Ok(()),
         }
     }
@@ -205,26 +223,47 @@ impl Aggregate<Row> for RowAggregate {
     #[inline]
     fn add(&self, accumulator: &mut RowAccumulator, row: &Row, time: Timestamp) {
         match (self, accumulator) {
-            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.add(cells, row, time),
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => groups.add(accumulator, row, time),
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
+                columns.add(cells, row, time)
+            }
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                groups.add(accumulator, row, time)
+            }
             // `init` makes an accumulator of its own kind, and nobody else makes one.
             _ => debug_assert!(false, "an accumulator of another specification"),
         }
     }
 
     #[inline]
-    fn try_add(&self, accumulator: &mut RowAccumulator, row: &Row, time: Timestamp) -> Result<(), Error> {
+    fn try_add(
+        &self,
+        accumulator: &mut RowAccumulator,
+        row: &Row,
+        time: Timestamp,
+    ) -> Result<(), Error> {
         match (self, accumulator) {
-            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.try_add(cells, row, time),
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => groups.try_add(accumulator, row, time),
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
+                columns.try_add(cells, row, time)
+            }
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                groups.try_add(accumulator, row, time)
+            }
             _ => Err(cell::mismatch()),
         }
     }
 
     fn merge(&self, into: &mut RowAccumulator, from: &RowAccumulator) -> Result<(), Error> {
         match (self, into, from) {
-            (RowAggregate::Plain(columns), RowAccumulator::Plain(into), RowAccumulator::Plain(from)) => columns.merge(into, from),
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(into), RowAccumulator::Grouped(from)) => groups.merge(into, from),
+            (
+                RowAggregate::Plain(columns),
+                RowAccumulator::Plain(into),
+                RowAccumulator::Plain(from),
+            ) => columns.merge(into, from),
+            (
+                RowAggregate::Grouped(groups),
+                RowAccumulator::Grouped(into),
+                RowAccumulator::Grouped(from),
+            ) => groups.merge(into, from),
             _ => Err(cell::mismatch()),
         }
     }
@@ -239,24 +278,40 @@ impl Aggregate<Row> for RowAggregate {
 
     fn output(&self, accumulator: &RowAccumulator) -> RowAnswer {
         match (self, accumulator) {
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => RowAnswer::Grouped(groups.output(accumulator)),
-            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => RowAnswer::Plain(columns.output(cells)),
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                RowAnswer::Grouped(groups.output(accumulator))
+            }
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
+                RowAnswer::Plain(columns.output(cells))
+            }
             _ => RowAnswer::Plain(Vec::new()),
         }
     }
 
     fn growth_max(&self, into: &RowAccumulator, from: &RowAccumulator) -> usize {
         match (self, into, from) {
-            (RowAggregate::Plain(columns), RowAccumulator::Plain(into), RowAccumulator::Plain(from)) => columns.growth_max(into, from),
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(into), RowAccumulator::Grouped(from)) => groups.growth_max(into, from),
+            (
+                RowAggregate::Plain(columns),
+                RowAccumulator::Plain(into),
+                RowAccumulator::Plain(from),
+            ) => columns.growth_max(into, from),
+            (
+                RowAggregate::Grouped(groups),
+                RowAccumulator::Grouped(into),
+                RowAccumulator::Grouped(from),
+            ) => groups.growth_max(into, from),
             _ => 0,
         }
     }
 
     fn state_bytes(&self, accumulator: &RowAccumulator) -> usize {
         match (self, accumulator) {
-            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.state_bytes(cells),
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => groups.state_bytes(accumulator),
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
+                columns.state_bytes(cells)
+            }
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                groups.state_bytes(accumulator)
+            }
             _ => 0,
         }
     }
@@ -277,8 +332,12 @@ impl Aggregate<Row> for RowAggregate {
 
     fn encode(&self, accumulator: &RowAccumulator, writer: &mut Writer) -> Result<(), Error> {
         match (self, accumulator) {
-            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.encode(cells, writer),
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => groups.encode(accumulator, writer),
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
+                columns.encode(cells, writer)
+            }
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                groups.encode(accumulator, writer)
+            }
             _ => Err(cell::mismatch()),
         }
     }
@@ -290,10 +349,19 @@ impl Aggregate<Row> for RowAggregate {
         }
     }
 
-    fn reduce(&self, accumulator: &mut RowAccumulator, tolerance: f64, reductions: &mut Reductions) {
+    fn reduce(
+        &self,
+        accumulator: &mut RowAccumulator,
+        tolerance: f64,
+        reductions: &mut Reductions,
+    ) {
         match (self, accumulator) {
-            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.reduce(cells, tolerance, reductions),
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => groups.reduce(accumulator, tolerance, reductions),
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
+                columns.reduce(cells, tolerance, reductions)
+            }
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                groups.reduce(accumulator, tolerance, reductions)
+            }
             _ => {}
         }
     }
@@ -303,7 +371,9 @@ impl Invertible<Row, RowAccumulator> for RowAggregate {
     fn prepare(&self, accumulator: &mut RowAccumulator) {
         match (self, accumulator) {
             (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.prepare(cells),
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => groups.prepare(accumulator),
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                groups.prepare(accumulator)
+            }
             _ => {}
         }
     }
@@ -311,15 +381,25 @@ impl Invertible<Row, RowAccumulator> for RowAggregate {
     fn is_exact(&self, accumulator: &RowAccumulator) -> bool {
         match (self, accumulator) {
             (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.is_exact(cells),
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => groups.is_exact(accumulator),
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                groups.is_exact(accumulator)
+            }
             _ => false,
         }
     }
 
     fn subtract(&self, from: &mut RowAccumulator, part: &RowAccumulator) -> bool {
         match (self, from, part) {
-            (RowAggregate::Plain(columns), RowAccumulator::Plain(from), RowAccumulator::Plain(part)) => columns.subtract(from, part),
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(from), RowAccumulator::Grouped(part)) => groups.subtract(from, part),
+            (
+                RowAggregate::Plain(columns),
+                RowAccumulator::Plain(from),
+                RowAccumulator::Plain(part),
+            ) => columns.subtract(from, part),
+            (
+                RowAggregate::Grouped(groups),
+                RowAccumulator::Grouped(from),
+                RowAccumulator::Grouped(part),
+            ) => groups.subtract(from, part),
             _ => false,
         }
     }

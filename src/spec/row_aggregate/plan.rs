@@ -99,10 +99,18 @@ impl Plan {
             Function::Stddev(slot) => (StateSpec::Squares(self.number(slot)), Reading::Stddev),
             Function::First(slot) => (StateSpec::First(self.key(slot)), Reading::Edge),
             Function::Last(slot) => (StateSpec::Last(self.key(slot)), Reading::Edge),
-            Function::Distinct(slot) => (StateSpec::Distinct(self.key(slot), seed), Reading::Distinct),
-            Function::Quantile(slot, percent) => (StateSpec::Histogram(self.number(slot)), Reading::Quantile(percent.quantile())),
-            Function::Top { k, slot, counters } => (StateSpec::Top { key: self.key(slot), counters, seed }, Reading::Top(k)),
-            Function::Frequency(slot, ref literal) => (self.passing(RowTest::Equal(slot, literal.clone())), Reading::ExactEstimate),
+            Function::Distinct(slot) => {
+                (StateSpec::Distinct(self.key(slot), seed), Reading::Distinct)
+            }
+            Function::Quantile(slot, percent) => {
+                (StateSpec::Histogram(self.number(slot)), Reading::Quantile(percent.quantile()))
+            }
+            Function::Top { k, slot, counters } => {
+                (StateSpec::Top { key: self.key(slot), counters, seed }, Reading::Top(k))
+            }
+            Function::Frequency(slot, ref literal) => {
+                (self.passing(RowTest::Equal(slot, literal.clone())), Reading::ExactEstimate)
+            }
         }
     }
 
@@ -149,24 +157,39 @@ fn index_of<T: PartialEq>(items: &mut Vec<T>, item: T) -> usize {
 impl ColumnAnswer {
     /// The column's value.
     pub(super) fn of(&self, states: &[StateSpec], cells: &Cells) -> OutputValue {
-        let (Some(state), Some(cell)) = (states.get(self.state), cells.get(self.state)) else { return OutputValue::Null };
+        let (Some(state), Some(cell)) = (states.get(self.state), cells.get(self.state)) else {
+            return OutputValue::Null;
+        };
         match (self.reading, cell) {
             (Reading::Count, Cell::Count(count)) => OutputValue::Integer(i128::from(*count)),
-            (Reading::ExactEstimate, Cell::Count(count)) => estimate([*count; 3].map(|count| Number::Int(i128::from(count)))),
-            (Reading::Sum, Cell::Sum(sum)) => sum.sum().map_or(OutputValue::Null, OutputValue::from),
+            (Reading::ExactEstimate, Cell::Count(count)) => {
+                estimate([*count; 3].map(|count| Number::Int(i128::from(count))))
+            }
+            (Reading::Sum, Cell::Sum(sum)) => {
+                sum.sum().map_or(OutputValue::Null, OutputValue::from)
+            }
             (Reading::Mean, Cell::Sum(sum)) => float(sum.mean()),
             (Reading::Extreme, Cell::Extreme(ExtremeCell::Ordered(key))) => key::decode(key),
-            (Reading::Extreme, Cell::Extreme(extreme)) => extreme.number().map_or(OutputValue::Null, OutputValue::from),
+            (Reading::Extreme, Cell::Extreme(extreme)) => {
+                extreme.number().map_or(OutputValue::Null, OutputValue::from)
+            }
             (Reading::Variance, Cell::Squares(squares)) => float(squares.variance()),
             (Reading::Stddev, Cell::Squares(squares)) => float(squares.stddev()),
-            (Reading::Edge, Cell::Edge(edge)) => edge.as_ref().map_or(OutputValue::Null, |(_, bytes)| key::decode(bytes)),
+            (Reading::Edge, Cell::Edge(edge)) => {
+                edge.as_ref().map_or(OutputValue::Null, |(_, bytes)| key::decode(bytes))
+            }
             (Reading::Quantile(q), Cell::Histogram(histogram)) => match histogram.quantile(q) {
-                Some(quantile) => estimate([quantile.value, quantile.lower, quantile.upper].map(Number::Float)),
+                Some(quantile) => {
+                    estimate([quantile.value, quantile.lower, quantile.upper].map(Number::Float))
+                }
                 None => OutputValue::Null,
             },
             (Reading::Distinct, Cell::Distinct(keys)) => {
                 let count = state.distinct_keys(keys);
-                estimate([count.value, count.lower, count.upper].map(|count| Number::Int(i128::from(count))))
+                estimate(
+                    [count.value, count.lower, count.upper]
+                        .map(|count| Number::Int(i128::from(count))),
+                )
             }
             (Reading::Top(k), Cell::Top(top)) => OutputValue::Top(
                 top.top(k)

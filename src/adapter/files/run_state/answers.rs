@@ -108,7 +108,13 @@ impl RunAnswers {
     /// What a window is to be answered with that the engine answers with `revision`: `content` is
     /// the hash of its rows, `groups` are theirs, where rows can cease to hold. `None` if it has
     /// been given that answer.
-    pub fn judge(&mut self, window: Option<Window>, revision: u32, content: u64, groups: Vec<Vec<OutputValue>>) -> Option<Judgement> {
+    pub fn judge(
+        &mut self,
+        window: Option<Window>,
+        revision: u32,
+        content: u64,
+        groups: Vec<Vec<OutputValue>>,
+    ) -> Option<Judgement> {
         let place = window.map(|window| (window.end().as_millis(), window.start().as_millis()));
         let before = self.before.get(&place);
         let revision = match before {
@@ -118,9 +124,12 @@ impl RunAnswers {
             None => revision,
         };
         let last = self.now.get(&place).or(before);
-        let had = last.into_iter().flat_map(|last| last.groups.iter().chain(if last.done { &[][..] } else { &last.gone }));
+        let had = last.into_iter().flat_map(|last| {
+            last.groups.iter().chain(if last.done { &[][..] } else { &last.gone })
+        });
         let gone: Vec<Group> = had.filter(|group| !groups.contains(group)).cloned().collect();
-        self.now.insert(place, Given { revision, content, done: false, groups, gone: gone.clone() });
+        self.now
+            .insert(place, Given { revision, content, done: false, groups, gone: gone.clone() });
         self.changed = true;
         Some(Judgement { revision, retracted: gone })
     }
@@ -156,7 +165,8 @@ impl Given {
     }
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        let revision = u32::try_from(reader.u64()?).map_err(|_| reader.corrupt("a revision is over 32 bits"))?;
+        let revision = u32::try_from(reader.u64()?)
+            .map_err(|_| reader.corrupt("a revision is over 32 bits"))?;
         let (content, done) = (reader.fixed_u64()?, reader.bool()?);
         let [groups, gone] = [read_groups(reader)?, read_groups(reader)?];
         Ok(Given { revision, content, done, groups, gone })
@@ -235,7 +245,12 @@ mod tests {
         RunAnswers::from_bytes(answers.to_bytes(&pipeline(), None), &pipeline()).unwrap()
     }
 
-    fn revision(answers: &mut RunAnswers, window: Option<Window>, revision: u32, content: u64) -> Option<u32> {
+    fn revision(
+        answers: &mut RunAnswers,
+        window: Option<Window>,
+        revision: u32,
+        content: u64,
+    ) -> Option<u32> {
         answers.judge(window, revision, content, Vec::new()).map(|judgement| judgement.revision)
     }
 
@@ -275,40 +290,60 @@ mod tests {
         answers.hand_out();
         let bytes = answers.to_bytes(&pipeline(), Some(Timestamp::from_millis(20)));
         let mut kept = RunAnswers::from_bytes(bytes, &pipeline()).unwrap();
-        assert_eq!([0, 10, 20].map(|start| revision(&mut kept, window(start), 0, 1)), [Some(0), Some(0), None]);
+        assert_eq!(
+            [0, 10, 20].map(|start| revision(&mut kept, window(start), 0, 1)),
+            [Some(0), Some(0), None]
+        );
     }
 
     #[test]
     fn s88_groups_that_are_gone_are_retracted_until_that_is_known_to_be_said() {
-        let groups = |names: &[&str]| names.iter().map(|name| vec![OutputValue::Text((*name).to_owned())]).collect::<Vec<_>>();
-        let retracted =
-            |answers: &mut RunAnswers, content, names: &[&str]| answers.judge(window(0), 0, content, groups(names)).unwrap().retracted;
+        let groups = |names: &[&str]| {
+            names.iter().map(|name| vec![OutputValue::Text((*name).to_owned())]).collect::<Vec<_>>()
+        };
+        let retracted = |answers: &mut RunAnswers, content, names: &[&str]| {
+            answers.judge(window(0), 0, content, groups(names)).unwrap().retracted
+        };
         let mut first = RunAnswers::default();
         assert_eq!(retracted(&mut first, 1, &["m", "n"]), groups(&[]));
         first.hand_out();
         let mut second = next(&mut first);
         assert_eq!(retracted(&mut second, 2, &["a", "n"]), groups(&["m"]));
         let mut same = next(&mut second);
-        assert_eq!(retracted(&mut same, 2, &["a", "n"]), groups(&["m"]), "the run before was killed");
+        assert_eq!(
+            retracted(&mut same, 2, &["a", "n"]),
+            groups(&["m"]),
+            "the run before was killed"
+        );
         let mut other = next(&mut second);
         assert_eq!(retracted(&mut other, 3, &["a", "b"]), groups(&["n", "m"]));
         second.hand_out();
         let mut third = next(&mut second);
-        assert_eq!(retracted(&mut third, 3, &["m"]), groups(&["a", "n"]), "one that comes back is not");
+        assert_eq!(
+            retracted(&mut third, 3, &["m"]),
+            groups(&["a", "n"]),
+            "one that comes back is not"
+        );
     }
 
     #[test]
     fn s89_every_flipped_bit_of_what_was_answered_is_found() {
         let mut answers = RunAnswers::default();
         assert_eq!(
-            answers.judge(window(0), 0, 7, vec![vec![OutputValue::Integer(4), OutputValue::Null]]).map(|judged| judged.revision),
+            answers
+                .judge(window(0), 0, 7, vec![vec![OutputValue::Integer(4), OutputValue::Null]])
+                .map(|judged| judged.revision),
             Some(0)
         );
         let bytes = answers.to_bytes(&pipeline(), None);
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.to_vec();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(RunAnswers::from_bytes(flipped, &pipeline()).unwrap_err().kind(), ErrorKind::Corrupt, "bit {bit}");
+            assert_eq!(
+                RunAnswers::from_bytes(flipped, &pipeline()).unwrap_err().kind(),
+                ErrorKind::Corrupt,
+                "bit {bit}"
+            );
         }
     }
 

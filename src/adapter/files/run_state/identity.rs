@@ -27,7 +27,8 @@ pub(super) struct FileId {
 
 impl FileId {
     pub(super) fn of(found: &Metadata) -> Self {
-        let born = found.created().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+        let born =
+            found.created().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
         let born = born.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
         let (device, inode) = device_and_inode(found);
         FileId { device, inode, born }
@@ -66,7 +67,11 @@ impl Fingerprint {
     /// Those of reading; [`io::ErrorKind::UnexpectedEof`] if the file has fewer bytes.
     pub(super) fn of(file: &File, len: u64) -> io::Result<Self> {
         let looked_at = len.min(FINGERPRINT_BYTES);
-        Ok(Fingerprint { len, head: hash_at(file, 0, looked_at)?, tail: hash_at(file, len - looked_at, looked_at)? })
+        Ok(Fingerprint {
+            len,
+            head: hash_at(file, 0, looked_at)?,
+            tail: hash_at(file, len - looked_at, looked_at)?,
+        })
     }
 
     /// Returns true if the file begins with the bytes of this fingerprint.
@@ -163,7 +168,12 @@ impl Search<'_> {
     /// be.
     pub(super) fn copied(&self, others: &[FileId]) -> Option<(PathBuf, OpenFile)> {
         let name = self.path.file_name()?.to_string_lossy().into_owned();
-        self.find(|other, id| self.fingerprint.len > 0 && other.starts_with(&name) && *other != name && !others.contains(&id))
+        self.find(|other, id| {
+            self.fingerprint.len > 0
+                && other.starts_with(&name)
+                && *other != name
+                && !others.contains(&id)
+        })
     }
 
     fn find(&self, is_candidate: impl Fn(&str, FileId) -> bool) -> Option<(PathBuf, OpenFile)> {

@@ -5,7 +5,9 @@ use crate::adapter::files::source::{Input, became_shorter};
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
-use crate::snapshot::{Envelope, EnvelopeWriter, Kind, Partial, RecordsSummary, ShardSummary, Snapshot, Summary, Tag};
+use crate::snapshot::{
+    Envelope, EnvelopeWriter, Kind, Partial, RecordsSummary, ShardSummary, Snapshot, Summary, Tag,
+};
 use crate::spec::RowPipeline;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -148,7 +150,10 @@ impl RunState {
             self.check_stream(&places)?;
         }
         if self.files.len() > Limits::default().shards_max {
-            let message = format!("{} files were counted, over the limit: begin with another --state", self.files.len());
+            let message = format!(
+                "{} files were counted, over the limit: begin with another --state",
+                self.files.len()
+            );
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         Ok(places)
@@ -157,7 +162,10 @@ impl RunState {
     /// The number of the known file that each input is, if it is one: by its name to the system and
     /// its content, by its content alone, or by what a compressed file holds.
     fn recognise(&mut self, inputs: &[PathBuf]) -> Result<Vec<Option<usize>>, Error> {
-        let opened = inputs.iter().map(|path| OpenFile::open(path).map(|open| (path.as_path(), open.id))).collect::<Result<Vec<_>, _>>()?;
+        let opened = inputs
+            .iter()
+            .map(|path| OpenFile::open(path).map(|open| (path.as_path(), open.id)))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut found = vec![None; inputs.len()];
         for is_it in [CountedFile::is_same, CountedFile::has_same_bytes, CountedFile::is_held_by] {
             for (input, (path, id)) in opened.iter().enumerate() {
@@ -165,9 +173,15 @@ impl RunState {
                     continue;
                 }
                 let open = OpenFile { id: *id, ..OpenFile::open(path)? };
-                let candidates = self.files.iter().enumerate().filter(|(index, _)| !found.contains(&Some(*index)));
-                found[input] =
-                    candidates.map(|(index, file)| (index, is_it(file, path, &open))).find(|(_, is_it)| *is_it).map(|(index, _)| index);
+                let candidates = self
+                    .files
+                    .iter()
+                    .enumerate()
+                    .filter(|(index, _)| !found.contains(&Some(*index)));
+                found[input] = candidates
+                    .map(|(index, file)| (index, is_it(file, path, &open)))
+                    .find(|(_, is_it)| *is_it)
+                    .map(|(index, _)| index);
             }
         }
         let ids: Vec<FileId> = opened.iter().map(|(_, id)| *id).collect();
@@ -178,7 +192,8 @@ impl RunState {
     /// Files that are none of the inputs any more have been counted, unless bytes of them are known
     /// that were not.
     fn retire(&mut self, found: &[Option<usize>], inputs: &[FileId]) -> Result<(), Error> {
-        let gone = self.files.iter().enumerate().rev().filter(|(index, _)| !found.contains(&Some(*index)));
+        let gone =
+            self.files.iter().enumerate().rev().filter(|(index, _)| !found.contains(&Some(*index)));
         for (_, file) in gone.take(RETIRED_CHECKED_MAX) {
             file.check_counted(inputs)?;
         }
@@ -190,25 +205,38 @@ impl RunState {
 
     /// Sorts the files in the order of reading: that of the inputs, each file that is none of them
     /// any more where it was.
-    fn put_in_order(&mut self, inputs: &[PathBuf], found: &[Option<usize>]) -> Result<Vec<usize>, Error> {
-        let mut known: Vec<Option<CountedFile>> = std::mem::take(&mut self.files).into_iter().map(Some).collect();
+    fn put_in_order(
+        &mut self,
+        inputs: &[PathBuf],
+        found: &[Option<usize>],
+    ) -> Result<Vec<usize>, Error> {
+        let mut known: Vec<Option<CountedFile>> =
+            std::mem::take(&mut self.files).into_iter().map(Some).collect();
         let last_known = found.iter().flatten().max().copied();
         let mut places = Vec::with_capacity(inputs.len());
         for (path, found) in inputs.iter().zip(found) {
             // What came before the file that is found goes before it; what stood at the path of a
             // new one before that; and what came after all that are found before the first new one
             // behind them.
-            let new_behind = found.is_none() && last_known.is_none_or(|last| known.get(last).is_none_or(Option::is_none));
+            let new_behind = found.is_none()
+                && last_known.is_none_or(|last| known.get(last).is_none_or(Option::is_none));
             let here = canonical(path);
-            let same_place = |file: &Option<CountedFile>| file.as_ref().is_some_and(|file| file.retired && file.path == here);
+            let same_place = |file: &Option<CountedFile>| {
+                file.as_ref().is_some_and(|file| file.retired && file.path == here)
+            };
             let until = match found {
                 Some(index) => *index,
                 None if new_behind => known.len(),
                 None => known.iter().rposition(same_place).map_or(0, |index| index + 1),
             };
-            let before = known.iter_mut().take(until).filter(|file| file.as_ref().is_some_and(|file| file.retired));
+            let before = known
+                .iter_mut()
+                .take(until)
+                .filter(|file| file.as_ref().is_some_and(|file| file.retired));
             self.files.extend(before.filter_map(Option::take).filter(CountedFile::is_known));
-            let mut file = found.and_then(|index| known.get_mut(index).and_then(Option::take)).unwrap_or_default();
+            let mut file = found
+                .and_then(|index| known.get_mut(index).and_then(Option::take))
+                .unwrap_or_default();
             file.path = here;
             places.push(self.files.len());
             self.files.push(file);
@@ -242,8 +270,15 @@ impl RunState {
         for file in &self.files {
             let inner = file.snapshot.clone().map(Summary::of).transpose()?;
             let watermark = inner.as_ref().and_then(|inner| inner.watermark);
-            let (name, applied) = (file.path.display().to_string(), Some((file.offset.to_string(), 0)));
-            summary.shards.push(ShardSummary { name, applied, watermark, last_record: None, closed: file.retired });
+            let (name, applied) =
+                (file.path.display().to_string(), Some((file.offset.to_string(), 0)));
+            summary.shards.push(ShardSummary {
+                name,
+                applied,
+                watermark,
+                last_record: None,
+                closed: file.retired,
+            });
             summary.watermark = summary.watermark.max(watermark);
             summary.windows += file.held.len() as u64;
             if let Some(inner) = inner {
@@ -352,7 +387,9 @@ impl RunState {
     /// [`ErrorKind::Io`] if it cannot be read.
     pub fn lines_len(&self, what: &str, file: &File) -> Result<Option<u64>, Error> {
         let Some(known) = self.lines.get(what) else { return Ok(None) };
-        let same = known.is_of(file).map_err(|error| Error::new(ErrorKind::Io, format!("{what} cannot be read")).with_source(error))?;
+        let same = known.is_of(file).map_err(|error| {
+            Error::new(ErrorKind::Io, format!("{what} cannot be read")).with_source(error)
+        })?;
         Ok(same.then_some(known.len))
     }
 
@@ -362,7 +399,9 @@ impl RunState {
     /// [`ErrorKind::Io`] if it cannot be read.
     pub fn set_lines(&mut self, what: &str, file: &File) -> Result<(), Error> {
         let fingerprint = file.metadata().and_then(|found| Fingerprint::of(file, found.len()));
-        let fingerprint = fingerprint.map_err(|error| Error::new(ErrorKind::Io, format!("{what} cannot be read")).with_source(error))?;
+        let fingerprint = fingerprint.map_err(|error| {
+            Error::new(ErrorKind::Io, format!("{what} cannot be read")).with_source(error)
+        })?;
         self.lines.insert(what.to_owned(), fingerprint);
         Ok(())
     }
@@ -378,7 +417,10 @@ impl RunState {
         let open = opened.try_clone().and_then(OpenFile::of).map_err(failed)?;
         let holds = compressed && file.is_held_by(&file.path, &open);
         if file.is_known() && !file.is_in(&open) && !holds {
-            let message = format!("{}: another file has taken its place while the run began: start it again", file.path.display());
+            let message = format!(
+                "{}: another file has taken its place while the run began: start it again",
+                file.path.display()
+            );
             return Err(Error::new(ErrorKind::Io, message));
         }
         file.id = open.id;
@@ -405,7 +447,9 @@ impl RunState {
         }
         if let Some(mark) = watched.mark {
             let size = watched.file.metadata().map_err(failed)?.len();
-            file.fingerprint = Fingerprint::of(&watched.file, if offset == 0 { 0 } else { offset + mark }).map_err(failed)?;
+            file.fingerprint =
+                Fingerprint::of(&watched.file, if offset == 0 { 0 } else { offset + mark })
+                    .map_err(failed)?;
             file.unread = size.saturating_sub(offset + mark);
         } else {
             file.unread = left;
@@ -422,7 +466,9 @@ impl CountedFile {
 
     /// Returns true if the open file begins with the bytes that were counted.
     fn is_in(&self, open: &OpenFile) -> bool {
-        self.is_known() && self.fingerprint.len <= open.size && self.fingerprint.is_of(&open.file).unwrap_or(false)
+        self.is_known()
+            && self.fingerprint.len <= open.size
+            && self.fingerprint.is_of(&open.file).unwrap_or(false)
     }
 
     /// Returns true if the system says that it is the file, and nothing was counted of it, or it
@@ -436,7 +482,8 @@ impl CountedFile {
     /// Returns true if the file begins with the bytes that were counted, and the one that they were
     /// counted of is not there under another name.
     fn has_same_bytes(&self, path: &Path, open: &OpenFile) -> bool {
-        self.is_in(open) && self.search().renamed().is_none_or(|(at, _)| canonical(&at) == canonical(path))
+        self.is_in(open)
+            && self.search().renamed().is_none_or(|(at, _)| canonical(&at) == canonical(path))
     }
 
     /// Returns true if the file is compressed and holds the bytes that were counted: a log that was
@@ -444,7 +491,9 @@ impl CountedFile {
     fn is_held_by(&self, path: &Path, _: &OpenFile) -> bool {
         let source = Input::Path(path.to_owned()).open(&Limits::default());
         source.is_ok_and(|mut source| {
-            self.is_known() && source.regular_file().is_none() && self.fingerprint.begins(|buffer| source.read(buffer))
+            self.is_known()
+                && source.regular_file().is_none()
+                && self.fingerprint.begins(|buffer| source.read(buffer))
         })
     }
 
@@ -457,7 +506,11 @@ impl CountedFile {
         match self.search().renamed().or_else(copied) {
             Some((at, open)) if open.size > self.fingerprint.len => {
                 let left = open.size - self.fingerprint.len;
-                let renamed = if canonical(&at) == self.path { String::new() } else { format!(" is {} now", at.display()) };
+                let renamed = if canonical(&at) == self.path {
+                    String::new()
+                } else {
+                    format!(" is {} now", at.display())
+                };
                 let at = at.display();
                 Err(refused(format!(
                     "{path}{renamed}: {left} bytes of it were not counted: name {at} as an input, too, before the file that came in its place"
@@ -482,7 +535,9 @@ impl CountedFile {
 
     fn encode(&self, writer: &mut Writer) {
         writer.bytes(self.path.to_string_lossy().as_bytes());
-        [self.id.device, self.id.inode, self.id.born].into_iter().for_each(|part| writer.fixed_u64(part));
+        [self.id.device, self.id.inode, self.id.born]
+            .into_iter()
+            .for_each(|part| writer.fixed_u64(part));
         write_fingerprint(&self.fingerprint, writer);
         writer.u64(self.offset);
         writer.u64(self.unread);
@@ -496,11 +551,16 @@ impl CountedFile {
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let path = PathBuf::from(reader.text()?);
-        let id = FileId { device: reader.fixed_u64()?, inode: reader.fixed_u64()?, born: reader.fixed_u64()? };
+        let id = FileId {
+            device: reader.fixed_u64()?,
+            inode: reader.fixed_u64()?,
+            born: reader.fixed_u64()?,
+        };
         let fingerprint = read_fingerprint(reader)?;
         let (offset, unread) = (reader.u64()?, reader.u64()?);
         let (retired, judged) = (reader.bool()?, reader.bool()?);
-        let snapshot = if reader.bool()? { Some(Bytes::copy_from_slice(reader.bytes()?)) } else { None };
+        let snapshot =
+            if reader.bool()? { Some(Bytes::copy_from_slice(reader.bytes()?)) } else { None };
         let mut held = HeldWindows::new();
         for _ in 0..reader.count(34)? {
             let partial = Partial::from_bytes(reader.bytes()?.to_vec())?;
@@ -512,7 +572,9 @@ impl CountedFile {
 
 /// End and start of a partial's window.
 pub(super) fn place(partial: &Partial) -> (i64, i64) {
-    partial.window().map_or((i64::MAX, i64::MIN), |window| (window.end().as_millis(), window.start().as_millis()))
+    partial.window().map_or((i64::MAX, i64::MIN), |window| {
+        (window.end().as_millis(), window.start().as_millis())
+    })
 }
 
 fn canonical(path: &Path) -> PathBuf {
@@ -530,8 +592,9 @@ fn read_fingerprint(reader: &mut Reader<'_>) -> Result<Fingerprint, Error> {
 }
 
 fn byte_order_mark(file: &File) -> u64 {
-    let marked =
-        Fingerprint::of(file, 3).is_ok_and(|found| found.head == crate::hash::hash_bytes(crate::hash::Seed::PUBLIC, b"\xef\xbb\xbf"));
+    let marked = Fingerprint::of(file, 3).is_ok_and(|found| {
+        found.head == crate::hash::hash_bytes(crate::hash::Seed::PUBLIC, b"\xef\xbb\xbf")
+    });
     if marked { 3 } else { 0 }
 }
 

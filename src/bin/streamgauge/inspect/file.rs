@@ -62,9 +62,14 @@ pub(super) fn read(path: &Path) -> Result<Content, Error> {
         return Err(Error::new(ErrorKind::Io, "cannot be read: it is no file"));
     }
     let mut bytes = Vec::new();
-    File::open(path).and_then(|opened| opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    File::open(path)
+        .and_then(|opened| opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
+        .map_err(failed)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(Error::new(ErrorKind::LimitExceeded, format!("is over {FILE_BYTES_MAX} bytes")));
+        return Err(Error::new(
+            ErrorKind::LimitExceeded,
+            format!("is over {FILE_BYTES_MAX} bytes"),
+        ));
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     content(&name, bytes.into())
@@ -73,7 +78,10 @@ pub(super) fn read(path: &Path) -> Result<Content, Error> {
 fn content(name: &str, bytes: Bytes) -> Result<Content, Error> {
     let other = |kind, note: &str| Ok(Content::Other { kind, note: note.to_owned() });
     if name.ends_with(".state.new") {
-        return other("unfinished", "a save that did not come to its end: it is never read, and the next save takes its place");
+        return other(
+            "unfinished",
+            "a save that did not come to its end: it is never read, and the next save takes its place",
+        );
     }
     if name.ends_with(".lock") && bytes.is_empty() {
         return other("lock", "excludes other savers of the key while it is saved");
@@ -107,15 +115,20 @@ fn shard(bytes: &Bytes) -> Result<Content, Error> {
         Phase::Ended { windows, .. } => windows.clone(),
         _ => Vec::new(),
     };
-    let held = parts.into_iter().map(|bytes| Summary::of(bytes.clone()).map(|summary| Held { bytes, summary }));
+    let held = parts
+        .into_iter()
+        .map(|bytes| Summary::of(bytes.clone()).map(|summary| Held { bytes, summary }));
     Ok(Content::Shard { held: held.collect::<Result<_, _>>()?, state, applied })
 }
 
 /// A file that holds no windows, if it is one of ours.
 fn without_windows(name: &str, bytes: &[u8]) -> Option<Content> {
     let text = std::str::from_utf8(bytes).ok()?;
-    if name.ends_with(".answered.state") && bytes.len() <= VERSION_BYTES_MAX && !text.contains('\n') {
-        let note = format!("up to which version of a state the schedule of a Lambda function has answered its windows: {text}");
+    if name.ends_with(".answered.state") && bytes.len() <= VERSION_BYTES_MAX && !text.contains('\n')
+    {
+        let note = format!(
+            "up to which version of a state the schedule of a Lambda function has answered its windows: {text}"
+        );
         return Some(Content::Other { kind: "answered_version", note });
     }
     let first: Map<String, Value> = serde_json::from_str(text.lines().next()?).ok()?;

@@ -22,10 +22,16 @@ fn write_content(content: &Content, out: &mut String) -> std::fmt::Result {
         Content::Shard { state, applied, .. } => {
             write!(out, "State of a shard on the KCL, owner {}: ", state.owner)?;
             match &state.phase {
-                Phase::Claiming { parents } => writeln!(out, "claiming what {} have left", names(parents))?,
+                Phase::Claiming { parents } => {
+                    writeln!(out, "claiming what {} have left", names(parents))?
+                }
                 Phase::Running { parents, .. } if parents.is_empty() => writeln!(out, "running")?,
-                Phase::Running { parents, .. } => writeln!(out, "running, with what {} had left", names(parents))?,
-                Phase::Ended { heir: Some(heir), .. } => writeln!(out, "ended, its windows are those of {}", printable(heir))?,
+                Phase::Running { parents, .. } => {
+                    writeln!(out, "running, with what {} had left", names(parents))?
+                }
+                Phase::Ended { heir: Some(heir), .. } => {
+                    writeln!(out, "ended, its windows are those of {}", printable(heir))?
+                }
                 _ => writeln!(out, "ended, and no other has its windows yet")?,
             }
             if let Some(applied) = applied {
@@ -44,21 +50,35 @@ fn names(shards: &[String]) -> String {
 }
 
 fn summary_text(summary: &Summary, out: &mut String) -> std::fmt::Result {
-    writeln!(out, "{:?} of {} bytes, format version {}", summary.kind, summary.bytes, summary.version)?;
+    writeln!(
+        out,
+        "{:?} of {} bytes, format version {}",
+        summary.kind, summary.bytes, summary.version
+    )?;
     writeln!(out, "pipeline: {}", printable(&summary.description))?;
-    writeln!(out, "fingerprint: {:016x}, of the sketches' seeds {:016x}", summary.fingerprint, summary.seeds)?;
+    writeln!(
+        out,
+        "fingerprint: {:016x}, of the sketches' seeds {:016x}",
+        summary.fingerprint, summary.seeds
+    )?;
     if let Some(origin) = &summary.origin {
-        let window = origin.window.map_or_else(|| "everything".to_owned(), |window| window.to_string());
+        let window =
+            origin.window.map_or_else(|| "everything".to_owned(), |window| window.to_string());
         let last = if origin.is_final { ", final" } else { "" };
         writeln!(out, "window: {window}, revision {}{last}", origin.revision)?;
         writeln!(out, "source: {}", printable(&origin.source))?;
     }
     if matches!(summary.kind, Kind::Snapshot | Kind::Run) {
-        let watermark = summary.watermark.map_or_else(|| "none yet".to_owned(), |watermark| watermark.to_string());
+        let watermark = summary
+            .watermark
+            .map_or_else(|| "none yet".to_owned(), |watermark| watermark.to_string());
         writeln!(out, "watermark: {watermark}")?;
         if let Some(records) = &summary.records {
             let RecordsSummary { applied, filtered, late, dead_letters, .. } = records;
-            writeln!(out, "records: {applied} applied, {filtered} filtered, {late} late, {dead_letters} dead letters")?;
+            writeln!(
+                out,
+                "records: {applied} applied, {filtered} filtered, {late} late, {dead_letters} dead letters"
+            )?;
         }
         write_shards(summary, out)?;
         write_panes(summary, out)?;
@@ -66,7 +86,8 @@ fn summary_text(summary: &Summary, out: &mut String) -> std::fmt::Result {
     if summary.windows > 0 {
         writeln!(out, "windows kept: {}", summary.windows)?;
     }
-    let sections: Vec<String> = summary.sections.iter().map(|(name, bytes)| format!("{name} {bytes}")).collect();
+    let sections: Vec<String> =
+        summary.sections.iter().map(|(name, bytes)| format!("{name} {bytes}")).collect();
     writeln!(out, "bytes: {}", sections.join(", "))
 }
 
@@ -78,7 +99,8 @@ fn write_shards(summary: &Summary, out: &mut String) -> std::fmt::Result {
             Some((number, sub)) => format!("taken up to {number}:{sub}"),
             None => "no place known".to_owned(),
         };
-        let watermark = shard.watermark.map(|watermark| format!(", watermark {watermark}")).unwrap_or_default();
+        let watermark =
+            shard.watermark.map(|watermark| format!(", watermark {watermark}")).unwrap_or_default();
         let ended = if shard.closed { ", ended" } else { "" };
         writeln!(out, "  {}: {applied}{watermark}{ended}", printable(&shard.name))?;
     }

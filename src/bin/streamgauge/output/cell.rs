@@ -28,7 +28,9 @@ impl Cell {
         match self {
             Cell::Empty | Cell::Null => "",
             Cell::Other => OTHER,
-            Cell::Text(text) | Cell::Number(text) | Cell::Estimate(text, _) | Cell::Time(text) => text,
+            Cell::Text(text) | Cell::Number(text) | Cell::Estimate(text, _) | Cell::Time(text) => {
+                text
+            }
         }
     }
 }
@@ -67,8 +69,21 @@ mod tests {
 
     #[test]
     fn text_is_not_mistaken_for_something_else() {
-        let shown = ["", "null", "(other)", " a", "a\t", "\"\"", "a b", "nullable", "日本", "a\u{1b}"].map(unmistakable);
-        let expected = ["\"\"", "\"null\"", "\"(other)\"", "\" a\"", "\"a\\t\"", "\"\\\"\\\"\"", "a b", "nullable", "日本", "a\\u{1b}"];
+        let shown =
+            ["", "null", "(other)", " a", "a\t", "\"\"", "a b", "nullable", "日本", "a\u{1b}"]
+                .map(unmistakable);
+        let expected = [
+            "\"\"",
+            "\"null\"",
+            "\"(other)\"",
+            "\" a\"",
+            "\"a\\t\"",
+            "\"\\\"\\\"\"",
+            "a b",
+            "nullable",
+            "日本",
+            "a\\u{1b}",
+        ];
         assert_eq!(shown, expected);
     }
 }

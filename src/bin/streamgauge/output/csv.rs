@@ -38,7 +38,9 @@ impl<W: Write> CsvWriter<W> {
 
     fn write_header(&mut self) -> io::Result<()> {
         match self.header.take() {
-            Some(header) => write_fields(&mut self.out, header.iter().map(|name| (name.as_str(), false))),
+            Some(header) => {
+                write_fields(&mut self.out, header.iter().map(|name| (name.as_str(), false)))
+            }
             None => Ok(()),
         }
     }
@@ -47,11 +49,16 @@ impl<W: Write> CsvWriter<W> {
 /// Returns true if the cell is text that would read as another value without quotes.
 fn is_ambiguous(cell: &Cell) -> bool {
     let Cell::Text(text) = cell else { return false };
-    text.is_empty() || ["true", "false", OTHER].contains(&text.as_str()) || text.trim().parse::<f64>().is_ok()
+    text.is_empty()
+        || ["true", "false", OTHER].contains(&text.as_str())
+        || text.trim().parse::<f64>().is_ok()
 }
 
 /// Writes fields, each in quotes if it must be for its characters, or is to be.
-fn write_fields<'a>(out: &mut impl Write, fields: impl Iterator<Item = (&'a str, bool)>) -> io::Result<()> {
+fn write_fields<'a>(
+    out: &mut impl Write,
+    fields: impl Iterator<Item = (&'a str, bool)>,
+) -> io::Result<()> {
     for (index, (field, quoted)) in fields.enumerate() {
         if index > 0 {
             out.write_all(b",")?;
@@ -71,7 +78,10 @@ mod tests {
 
     /// Reads one line of CSV with a reader that is not ours.
     fn read_back(text: &str) -> Vec<String> {
-        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(text.as_bytes());
         let record = reader.records().next().unwrap().unwrap();
         record.iter().map(str::to_owned).collect()
     }
@@ -97,8 +107,17 @@ mod tests {
     fn values_that_differ_are_written_differently() {
         let text = |text: &str| Cell::Text(text.to_owned());
         let number = |text: &str| Cell::Number(text.to_owned());
-        let cells =
-            [Cell::Empty, text(""), number("0"), text("0"), number("true"), text("true"), Cell::Other, text("(other)"), text("abc")];
+        let cells = [
+            Cell::Empty,
+            text(""),
+            number("0"),
+            text("0"),
+            number("true"),
+            text("true"),
+            Cell::Other,
+            text("(other)"),
+            text("abc"),
+        ];
         assert_eq!(line(&cells), ",\"\",0,\"0\",true,\"true\",(other),\"(other)\",abc\n");
         for like_a_number in ["007", "1.10", " 7", "1e5", "-0", "+1", "nan"] {
             assert_eq!(line(&[text(like_a_number)]), format!("\"{like_a_number}\"\n"));

@@ -37,7 +37,8 @@ pub(super) fn rounded(float: f64, digits: usize) -> String {
     }
     // Digits in front of the point, from -3 to 15.
     let whole = float.abs().log10().floor() as i32 + 1;
-    let decimals = usize::try_from(i32::try_from(digits).unwrap_or(i32::MAX).saturating_sub(whole)).unwrap_or(0);
+    let decimals = usize::try_from(i32::try_from(digits).unwrap_or(i32::MAX).saturating_sub(whole))
+        .unwrap_or(0);
     let text = format!("{float:.decimals$}");
     match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
@@ -78,18 +79,55 @@ mod tests {
 
     #[test]
     fn a_person_reads_six_digits() {
-        let shown = [0.0, 1.0, 278.499_102_3, -0.000_123_456_78, 1_234_567.8, 1e15, 1e300, 5e-324, 999_999.9, 0.1];
-        let expected = ["0", "1", "278.499", "-0.000123457", "1234568", "1e15", "1e300", "4.94066e-324", "1000000", "0.1"];
+        let shown = [
+            0.0,
+            1.0,
+            278.499_102_3,
+            -0.000_123_456_78,
+            1_234_567.8,
+            1e15,
+            1e300,
+            5e-324,
+            999_999.9,
+            0.1,
+        ];
+        let expected = [
+            "0",
+            "1",
+            "278.499",
+            "-0.000123457",
+            "1234568",
+            "1e15",
+            "1e300",
+            "4.94066e-324",
+            "1000000",
+            "0.1",
+        ];
         assert_eq!(shown.map(|float| rounded(float, DIGITS)), expected);
     }
 
     #[test]
     fn a_number_without_room_is_rounded_and_then_abbreviated() {
-        let few = ["506.033", "-0.000123457", "1,234.5", "181,708,636", "4.94066e-324", "true", "999.9"].map(with_fewer_digits);
-        assert_eq!(few, ["506", "-0.0001235", "1,234", "181,708,636", "4.94066e-324", "true", "999.9"]);
-        let short = ["181,708,636", "~181,708,636", "1,234", "999,999", "-1,000,000", "506.033", "true", "1e300"]
-            .map(|number| abbreviated(number, 6));
-        let expected = ["181.7M", "~182M", "1.23k", "1.00M", "-1.00M", "506.03"].map(|text| Some(text.to_owned()));
+        let few =
+            ["506.033", "-0.000123457", "1,234.5", "181,708,636", "4.94066e-324", "true", "999.9"]
+                .map(with_fewer_digits);
+        assert_eq!(
+            few,
+            ["506", "-0.0001235", "1,234", "181,708,636", "4.94066e-324", "true", "999.9"]
+        );
+        let short = [
+            "181,708,636",
+            "~181,708,636",
+            "1,234",
+            "999,999",
+            "-1,000,000",
+            "506.033",
+            "true",
+            "1e300",
+        ]
+        .map(|number| abbreviated(number, 6));
+        let expected = ["181.7M", "~182M", "1.23k", "1.00M", "-1.00M", "506.03"]
+            .map(|text| Some(text.to_owned()));
         assert_eq!(short[..6], expected);
         assert_eq!(short[6..], [None, None]);
     }

@@ -101,7 +101,11 @@ impl Widths {
     }
 
     fn header(&self, detail: Detail) -> usize {
-        if self.layout == Layout::Times && detail >= Detail::ShortTimes { SHORT_TIMES.len() } else { self.header }
+        if self.layout == Layout::Times && detail >= Detail::ShortTimes {
+            SHORT_TIMES.len()
+        } else {
+            self.header
+        }
     }
 
     /// The least width at this detail.
@@ -123,7 +127,11 @@ impl Widths {
 
 /// The widths of the columns, and the detail that goes with them: the highest that fits, from the
 /// given one on.
-pub(super) fn fit(columns: &[Widths], terminal: Option<usize>, at_most: Detail) -> (Vec<usize>, Detail) {
+pub(super) fn fit(
+    columns: &[Widths],
+    terminal: Option<usize>,
+    at_most: Detail,
+) -> (Vec<usize>, Detail) {
     let natural = |detail: Detail| columns.iter().map(|column| column.natural(detail)).collect();
     let Some(terminal) = terminal else { return (natural(Detail::Full), Detail::Full) };
     for detail in STEPS.into_iter().filter(|step| *step >= at_most) {
@@ -142,7 +150,11 @@ pub(super) fn fit(columns: &[Widths], terminal: Option<usize>, at_most: Detail) 
 fn shrink(widths: &mut [usize], columns: &[Widths], (detail, room): (Detail, usize)) {
     let mut over = widths.iter().sum::<usize>().saturating_sub(room);
     while over > 0 {
-        let may_shrink = widths.iter_mut().zip(columns).enumerate().filter(|(_, (width, column))| **width > column.least(detail));
+        let may_shrink = widths
+            .iter_mut()
+            .zip(columns)
+            .enumerate()
+            .filter(|(_, (width, column))| **width > column.least(detail));
         match may_shrink.max_by_key(|(index, (width, _))| (**width, *index)) {
             Some((_, (width, _))) => *width -= 1,
             None => return,

@@ -42,9 +42,13 @@ impl<W: Write> OutputWriter<W> {
 
     pub(crate) fn emission(&mut self, emission: &RowEmission) -> io::Result<()> {
         match self {
-            OutputWriter::Table(sheet, writer) => sheet.lines(emission).into_iter().try_for_each(|line| writer.line(line)),
+            OutputWriter::Table(sheet, writer) => {
+                sheet.lines(emission).into_iter().try_for_each(|line| writer.line(line))
+            }
             OutputWriter::Json(lines, out) => lines.write(emission, out),
-            OutputWriter::Csv(sheet, writer) => sheet.lines(emission).iter().try_for_each(|line| writer.line(line)),
+            OutputWriter::Csv(sheet, writer) => {
+                sheet.lines(emission).iter().try_for_each(|line| writer.line(line))
+            }
         }
     }
 
@@ -84,19 +88,37 @@ mod tests {
 
     fn eight_columns() -> Shape {
         let column = |name: &str, kind| (name.to_owned(), kind);
-        let plain = ["count", "bytes", "mean(latency_ms)", "max(latency_ms)"].map(|name| column(name, ColumnKind::Plain));
+        let plain = ["count", "bytes", "mean(latency_ms)", "max(latency_ms)"]
+            .map(|name| column(name, ColumnKind::Plain));
         let estimates = ["p50(latency_ms)", "p90(latency_ms)", "p99(latency_ms)", "distinct(user)"];
-        let columns = plain.into_iter().chain(estimates.map(|name| column(name, ColumnKind::Estimate))).collect();
-        Shape { windowed: true, revised: false, retracts: false, group: vec!["path".to_owned()], columns }
+        let columns = plain
+            .into_iter()
+            .chain(estimates.map(|name| column(name, ColumnKind::Estimate)))
+            .collect();
+        Shape {
+            windowed: true,
+            revised: false,
+            retracts: false,
+            group: vec!["path".to_owned()],
+            columns,
+        }
     }
 
     fn estimate(value: i128) -> OutputValue {
-        OutputValue::Estimate { value: Number::Int(value), lower: Number::Int(value - 36), upper: Number::Int(value + 38) }
+        OutputValue::Estimate {
+            value: Number::Int(value),
+            lower: Number::Int(value - 36),
+            upper: Number::Int(value + 38),
+        }
     }
 
     fn row(hour: i64, path: OutputValue, count: i128) -> RowEmission {
         let (start, end) = (START + hour * 3_600_000, START + (hour + 1) * 3_600_000);
-        let exact = OutputValue::Estimate { value: Number::Int(1583), lower: Number::Int(1583), upper: Number::Int(1583) };
+        let exact = OutputValue::Estimate {
+            value: Number::Int(1583),
+            lower: Number::Int(1583),
+            upper: Number::Int(1583),
+        };
         let values = vec![
             OutputValue::Integer(count),
             OutputValue::Integer(count * 50_000),
@@ -124,7 +146,8 @@ mod tests {
 
     fn table(width: Option<usize>, batches: &[&[RowEmission]]) -> String {
         let mut out = Vec::new();
-        let mut writer = OutputWriter::table(eight_columns(), Terminal { width, color: false }, &mut out);
+        let mut writer =
+            OutputWriter::table(eight_columns(), Terminal { width, color: false }, &mut out);
         for batch in batches {
             batch.iter().for_each(|row| writer.emission(row).unwrap());
             writer.flush().unwrap();
@@ -182,20 +205,30 @@ start  path                     count          bytes         ms)       y_ms)    
         let table = table(None, &[&lines]);
         let digits = |line: &str, text: &str| line.find(text).unwrap() + text.len();
         let lines: Vec<&str> = table.lines().collect();
-        assert_eq!(digits(lines[2], "null            1,583  1,583"), digits(lines[1], "null            1,583  2,185"), "{table}");
+        assert_eq!(
+            digits(lines[2], "null            1,583  1,583"),
+            digits(lines[1], "null            1,583  2,185"),
+            "{table}"
+        );
         assert!(lines[1].contains("2,185 [2,149, 2,223]"), "{table}");
     }
 
     #[test]
     fn s107_later_lines_say_their_date_and_keep_the_form_of_the_first() {
-        let (first, later) = (rows(), [row(4, OutputValue::Integer(2024), 7), row(28, OutputValue::Integer(2024), 8)]);
+        let (first, later) = (
+            rows(),
+            [row(4, OutputValue::Integer(2024), 7), row(28, OutputValue::Integer(2024), 8)],
+        );
         let batches = table(Some(80), &[&first[..2], &first[2..], &later]);
         let dates: Vec<&str> = batches.lines().filter(|line| line.ends_with(" UTC")).collect();
         assert_eq!(dates, ["2025-10-25 UTC", "2025-10-26 UTC", "2025-10-27 UTC"], "{batches}");
         // A key is a name and no amount.
         assert!(batches.lines().last().unwrap().starts_with("00:00 2024 "), "{batches}");
         assert_eq!(batches.lines().filter(|line| line.contains("start")).count(), 1, "{batches}");
-        assert!(batches.lines().all(|line| unicode_width::UnicodeWidthStr::width(line) <= 80), "{batches}");
+        assert!(
+            batches.lines().all(|line| unicode_width::UnicodeWidthStr::width(line) <= 80),
+            "{batches}"
+        );
     }
 
     #[test]

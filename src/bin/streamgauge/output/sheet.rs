@@ -43,7 +43,11 @@ impl Shape {
             revised: pipeline.is_revised(),
             retracts: false,
             group: pipeline.group_names().to_vec(),
-            columns: pipeline.columns().iter().map(|column| (column.name.clone(), column.kind)).collect(),
+            columns: pipeline
+                .columns()
+                .iter()
+                .map(|column| (column.name.clone(), column.kind))
+                .collect(),
         }
     }
 }
@@ -89,7 +93,9 @@ impl Sheet {
 
     /// The lines of an emission.
     pub(crate) fn lines(&self, emission: &RowEmission) -> Vec<Vec<Cell>> {
-        let tops = emission.values.iter().filter_map(|value| if let OutputValue::Top(rows) = value { Some(rows.len()) } else { None });
+        let tops = emission.values.iter().filter_map(|value| {
+            if let OutputValue::Top(rows) = value { Some(rows.len()) } else { None }
+        });
         let ranks = tops.max().unwrap_or_default().max(1);
         (0..ranks).map(|index| self.line(emission, index)).collect()
     }
@@ -105,7 +111,11 @@ impl Sheet {
             cells.push(Cell::Number(emission.revision.to_string()));
         }
         if self.shape.retracts {
-            cells.push(if emission.is_retracted() { Cell::Number("true".to_owned()) } else { Cell::Empty });
+            cells.push(if emission.is_retracted() {
+                Cell::Number("true".to_owned())
+            } else {
+                Cell::Empty
+            });
         }
         if repeated {
             cells.fill(Cell::Empty);
@@ -129,16 +139,25 @@ impl Sheet {
     }
 
     fn window_cells(&self, window: Option<Window>) -> Vec<Cell> {
-        let (start, end) = window.map_or_else(Default::default, |window| (window.start().to_string(), window.end().to_string()));
+        let (start, end) = window.map_or_else(Default::default, |window| {
+            (window.start().to_string(), window.end().to_string())
+        });
         match self.reader {
-            Reader::Person => vec![Cell::Time(start.strip_suffix(".000Z").map_or_else(|| start.clone(), |whole| format!("{whole}Z")))],
+            Reader::Person => vec![Cell::Time(
+                start
+                    .strip_suffix(".000Z")
+                    .map_or_else(|| start.clone(), |whole| format!("{whole}Z")),
+            )],
             Reader::Program => vec![Cell::Time(start), Cell::Time(end)],
         }
     }
 
     /// The rank of a line; empty if no top column has a row there.
     fn rank(&self, emission: &RowEmission, index: usize) -> Cell {
-        let filled = emission.values.iter().any(|value| matches!(value, OutputValue::Top(rows) if rows.len() > index));
+        let filled = emission
+            .values
+            .iter()
+            .any(|value| matches!(value, OutputValue::Top(rows) if rows.len() > index));
         if filled { Cell::Number((index + 1).to_string()) } else { Cell::Empty }
     }
 
@@ -150,7 +169,13 @@ impl Sheet {
             Reader::Person => vec![self.key(&row.key), top_count(row)],
             Reader::Program => {
                 let guaranteed = Cell::Number(row.guaranteed.to_string());
-                vec![self.key(&row.key), number(row.count), number(row.lower), number(row.upper), guaranteed]
+                vec![
+                    self.key(&row.key),
+                    number(row.count),
+                    number(row.lower),
+                    number(row.upper),
+                    guaranteed,
+                ]
             }
         }
     }
@@ -194,10 +219,14 @@ impl Sheet {
     fn key(&self, value: &OutputValue) -> Cell {
         match value {
             OutputValue::Null => Cell::Null,
-            OutputValue::Text(text) if self.reader == Reader::Person => Cell::Text(unmistakable(text)),
+            OutputValue::Text(text) if self.reader == Reader::Person => {
+                Cell::Text(unmistakable(text))
+            }
             OutputValue::Text(text) => Cell::Text(text.clone()),
             OutputValue::Other => Cell::Other,
-            OutputValue::Float(float) if self.reader == Reader::Person => Cell::Number(rounded(*float, DIGITS)),
+            OutputValue::Float(float) if self.reader == Reader::Person => {
+                Cell::Number(rounded(*float, DIGITS))
+            }
             number => Cell::Number(number.to_string()),
         }
     }
@@ -208,7 +237,9 @@ impl Sheet {
         match (kind, self.reader) {
             (ColumnKind::Estimate, Reader::Program) => &["", " lower", " upper"],
             (ColumnKind::Top, Reader::Person) => &["", "count"],
-            (ColumnKind::Top, Reader::Program) => &["", " count", " lower", " upper", " guaranteed"],
+            (ColumnKind::Top, Reader::Program) => {
+                &["", " count", " lower", " upper", " guaranteed"]
+            }
             _ => &[""],
         }
     }
@@ -226,7 +257,10 @@ impl Sheet {
 fn top_count(row: &TopValue) -> Cell {
     match row.lower == row.upper {
         true => Cell::Number(count(row.count)),
-        false => Cell::Estimate(count(row.count), format!("[{}, {}]", count(row.lower), count(row.upper))),
+        false => Cell::Estimate(
+            count(row.count),
+            format!("[{}, {}]", count(row.lower), count(row.upper)),
+        ),
     }
 }
 
@@ -259,12 +293,21 @@ mod tests {
     }
 
     fn emission() -> RowEmission {
-        let estimate = OutputValue::Estimate { value: Number::Int(5), lower: Number::Int(4), upper: Number::Int(6) };
+        let estimate = OutputValue::Estimate {
+            value: Number::Int(5),
+            lower: Number::Int(4),
+            upper: Number::Int(6),
+        };
         RowEmission {
             window: None,
             revision: 0,
             group: vec![OutputValue::Null],
-            values: vec![OutputValue::Integer(3), estimate, top(&[("/x", 2, 2), ("/y", 0, 1)]), top(&[("k", 3, 3)])],
+            values: vec![
+                OutputValue::Integer(3),
+                estimate,
+                top(&[("/x", 2, 2), ("/y", 0, 1)]),
+                top(&[("k", 3, 3)]),
+            ],
         }
     }
 
@@ -282,7 +325,11 @@ mod tests {
 
     #[test]
     fn a_person_reads_each_value_once() {
-        let expected = ["country|rank|count|p50(x)|a|count|b|count", "null|1|3|5 [4, 6]|/x|2|k|3", "|2|||/y|1 [0, 1]||"];
+        let expected = [
+            "country|rank|count|p50(x)|a|count|b|count",
+            "null|1|3|5 [4, 6]|/x|2|k|3",
+            "|2|||/y|1 [0, 1]||",
+        ];
         assert_eq!(written(Reader::Person), expected);
     }
 

@@ -56,7 +56,11 @@ pub(super) fn broken(text: &str, width: usize, lines: usize) -> Vec<String> {
         // A word that would leave most of the line empty, or more than the lines that are left can
         // take, is broken.
         let after = rest.len() - words;
-        let at = if words * 2 < line.len() || after > width * (lines - broken.len() - 1) { line.len() } else { words };
+        let at = if words * 2 < line.len() || after > width * (lines - broken.len() - 1) {
+            line.len()
+        } else {
+            words
+        };
         if at == 0 {
             break;
         }

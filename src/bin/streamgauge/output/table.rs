@@ -86,10 +86,16 @@ impl<W: Write> TableWriter<W> {
 
     fn measure(&mut self) {
         if self.columns.is_empty() {
-            let layouts = (0..self.header.len()).map(|column| layout(self.lines.iter().filter_map(|line| line.get(column))));
-            self.columns = layouts.zip(&self.header).map(|(layout, name)| Widths::new(layout, name.width())).collect();
+            let layouts = (0..self.header.len())
+                .map(|column| layout(self.lines.iter().filter_map(|line| line.get(column))));
+            self.columns = layouts
+                .zip(&self.header)
+                .map(|(layout, name)| Widths::new(layout, name.width()))
+                .collect();
         }
-        let times = self.lines.iter().flatten().filter_map(|cell| if let Cell::Time(time) = cell { Some(Clock::of(time)) } else { None });
+        let times = self.lines.iter().flatten().filter_map(|cell| {
+            if let Cell::Time(time) = cell { Some(Clock::of(time)) } else { None }
+        });
         self.clock = times.fold(self.clock, Clock::max);
         for line in &self.lines {
             for (widths, cell) in self.columns.iter_mut().zip(line) {
@@ -106,15 +112,29 @@ impl<W: Write> TableWriter<W> {
             _ => name.clone(),
         };
         let names = self.header.iter().zip(&self.columns).map(name).zip(&self.widths);
-        let names: Vec<Vec<String>> = names.map(|(name, width)| broken(&name, *width, HEADER_LINES_MAX)).collect();
+        let names: Vec<Vec<String>> =
+            names.map(|(name, width)| broken(&name, *width, HEADER_LINES_MAX)).collect();
         let height = names.iter().map(Vec::len).max().unwrap_or(1);
         for row in 0..height {
             // Short names stand right above their columns.
-            let part = |name: &Vec<String>| (row + name.len()).checked_sub(height).and_then(|at| name.get(at)).cloned().unwrap_or_default();
-            let text = self.joined(names.iter().map(part).zip(&self.widths).zip(&self.columns).map(|((name, width), column)| {
-                let blanks = blanks(*width, &name);
-                if column.layout == Layout::Numbers { blanks + &name } else { name + &blanks }
-            }));
+            let part = |name: &Vec<String>| {
+                (row + name.len())
+                    .checked_sub(height)
+                    .and_then(|at| name.get(at))
+                    .cloned()
+                    .unwrap_or_default()
+            };
+            let text =
+                self.joined(names.iter().map(part).zip(&self.widths).zip(&self.columns).map(
+                    |((name, width), column)| {
+                        let blanks = blanks(*width, &name);
+                        if column.layout == Layout::Numbers {
+                            blanks + &name
+                        } else {
+                            name + &blanks
+                        }
+                    },
+                ));
             match self.terminal.color {
                 true => writeln!(self.out, "\x1b[1m{text}\x1b[0m")?,
                 false => writeln!(self.out, "{text}")?,
@@ -126,13 +146,20 @@ impl<W: Write> TableWriter<W> {
     fn write_line(&mut self, line: &[Cell]) -> io::Result<()> {
         self.write_date(line)?;
         let columns = self.columns.iter().zip(&self.widths);
-        let text = self.joined(line.iter().zip(columns).map(|(cell, (column, width))| self.laid_out(cell, column, *width)));
+        let text = self.joined(
+            line.iter()
+                .zip(columns)
+                .map(|(cell, (column, width))| self.laid_out(cell, column, *width)),
+        );
         writeln!(self.out, "{text}")
     }
 
     /// A line of the date, where times are written without and it is another one than before.
     fn write_date(&mut self, line: &[Cell]) -> io::Result<()> {
-        let Some((date, _)) = line.iter().find_map(|cell| if let Cell::Time(time) = cell { time.split_once('T') } else { None }) else {
+        let Some((date, _)) = line
+            .iter()
+            .find_map(|cell| if let Cell::Time(time) = cell { time.split_once('T') } else { None })
+        else {
             return Ok(());
         };
         if self.detail < Detail::ShortTimes || self.clock == Clock::Days || self.date == date {
@@ -156,7 +183,9 @@ impl<W: Write> TableWriter<W> {
         let text = match (self.terminal.width, column.layout) {
             (None, _) => text,
             (Some(_), Layout::Text) => cut_middle(&text, width),
-            (Some(_), Layout::Numbers) if text.width() > width => abbreviated(&text, width).unwrap_or_else(|| cut_end(&text, width)),
+            (Some(_), Layout::Numbers) if text.width() > width => {
+                abbreviated(&text, width).unwrap_or_else(|| cut_end(&text, width))
+            }
             (Some(_), _) => cut_end(&text, width),
         };
         if column.layout != Layout::Numbers {
@@ -165,7 +194,9 @@ impl<W: Write> TableWriter<W> {
         let bounds_width = column.bounds_with_space(self.detail);
         let text = blanks(width.saturating_sub(bounds_width), &text) + &text;
         match cell {
-            Cell::Estimate(_, bounds) if bounds_width > 0 => blanks_behind(format!("{text} {bounds}"), width),
+            Cell::Estimate(_, bounds) if bounds_width > 0 => {
+                blanks_behind(format!("{text} {bounds}"), width)
+            }
             _ => blanks_behind(text, width),
         }
     }
@@ -174,7 +205,9 @@ impl<W: Write> TableWriter<W> {
     fn shown(&self, cell: &Cell) -> String {
         match cell {
             Cell::Null => NULL.to_owned(),
-            Cell::Estimate(value, _) if self.detail >= Detail::FewDigits => marked(&with_fewer_digits(value)),
+            Cell::Estimate(value, _) if self.detail >= Detail::FewDigits => {
+                marked(&with_fewer_digits(value))
+            }
             Cell::Number(value) if self.detail >= Detail::FewDigits => with_fewer_digits(value),
             Cell::Estimate(value, _) if self.detail > Detail::Full => marked(value),
             Cell::Time(time) if self.detail >= Detail::ShortTimes => self.clock.short(time),
@@ -239,7 +272,11 @@ impl Clock {
 fn measure(widths: &mut Widths, cell: &Cell) {
     let shown = if *cell == Cell::Null { NULL } else { cell.as_str() };
     let mark = usize::from(matches!(cell, Cell::Estimate(..)));
-    let few = if matches!(cell, Cell::Number(_) | Cell::Estimate(..)) { with_fewer_digits(shown) } else { shown.to_owned() };
+    let few = if matches!(cell, Cell::Number(_) | Cell::Estimate(..)) {
+        with_fewer_digits(shown)
+    } else {
+        shown.to_owned()
+    };
     widths.value = widths.value.max(shown.width());
     widths.marked = widths.marked.max(shown.width() + mark);
     widths.few = widths.few.max(few.width() + mark);
@@ -267,9 +304,15 @@ mod tests {
 
     fn table(width: Option<usize>, lines: &[[&str; 2]]) -> String {
         let mut out = Vec::new();
-        let mut writer = TableWriter::new(&mut out, Terminal { width, color: false }, &["url".to_owned(), "count".to_owned()]);
+        let mut writer = TableWriter::new(
+            &mut out,
+            Terminal { width, color: false },
+            &["url".to_owned(), "count".to_owned()],
+        );
         for [url, count] in lines {
-            writer.line(vec![Cell::Text((*url).to_owned()), Cell::Number((*count).to_owned())]).unwrap();
+            writer
+                .line(vec![Cell::Text((*url).to_owned()), Cell::Number((*count).to_owned())])
+                .unwrap();
         }
         writer.flush().unwrap();
         String::from_utf8(out).unwrap()
@@ -277,12 +320,18 @@ mod tests {
 
     #[test]
     fn numbers_are_aligned_to_the_right_and_text_to_the_left() {
-        assert_eq!(table(None, &[["/a", "7"], ["/longer", "1234567"]]), "url        count\n/a             7\n/longer  1234567\n");
+        assert_eq!(
+            table(None, &[["/a", "7"], ["/longer", "1234567"]]),
+            "url        count\n/a             7\n/longer  1234567\n"
+        );
     }
 
     #[test]
     fn a_wide_column_of_text_gives_way_with_an_ellipsis() {
-        assert_eq!(table(Some(16), &[["/a/very/long/path", "1234567"]]), "url        count\n/a/v…ath 1234567\n");
+        assert_eq!(
+            table(Some(16), &[["/a/very/long/path", "1234567"]]),
+            "url        count\n/a/v…ath 1234567\n"
+        );
     }
 
     #[test]
