@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::hint::black_box;
+use streamgauge::Control;
 use streamgauge::adapter::kcl::{Message, Session};
 use streamgauge::adapter::lambda::{Handler, KinesisEvent};
 use streamgauge::adapter::{Declared, Sink, each};
@@ -214,7 +215,7 @@ fn child(input: &[u8]) -> u64 {
     use streamgauge::adapter::kcl::{
         self, PipelineWork, ProcessorOptions, StatefulProcessor, SystemClock,
     };
-    use streamgauge::adapter::{Declared, RecordPipeline, each};
+    use streamgauge::adapter::{Declared, each};
     use streamgauge::spec::{CompileOptions, PipelineSpec};
     let toml = "time = \"ms\"\ntime_format = \"ms\"\nwindow = \"10s\"\nagg = \"count, sum(ms), top(10, page)\"\n";
     let spec = PipelineSpec::from_toml(toml, "bench").expect("the benchmark makes valid input");

@@ -88,7 +88,7 @@ pub mod time;
 pub mod window;
 
 pub use aggregate::Aggregate;
-pub use engine::{Emission, Outcome, Stats};
+pub use engine::{Control, Emission, Outcome, Stats};
 pub use error::{Error, ErrorKind};
 pub use hash::Seed;
 pub use key::Key;
@@ -106,7 +106,7 @@ pub mod prelude {
         frequencies_value, frequency, frequency_value, group_by, group_by_value, last, max, mean,
         min, quantile, quantiles, stddev, sum, top_k, top_k_value, variance,
     };
-    pub use crate::engine::{Emission, Outcome, Stats};
+    pub use crate::engine::{Control, Emission, Outcome, Stats};
     pub use crate::error::{Error, ErrorKind};
     pub use crate::hash::Seed;
     pub use crate::key::Key;

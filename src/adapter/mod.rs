@@ -55,7 +55,7 @@ pub use rejected::Rejected;
 pub use pipeline_file::read_pipeline;
 #[cfg(feature = "spec")]
 pub use record_pipeline::Declared;
-pub use record_pipeline::{Decoding, RecordPipeline, Taken};
+pub use record_pipeline::{Decoding, RecordPipeline};
 #[cfg(feature = "spec")]
 pub use seed::{read_seed, seed_from_environment};
 #[cfg(feature = "spec")]

@@ -244,7 +244,7 @@ pub trait Aggregate<R: ?Sized> {
     /// [notes](Reductions::note) that it did. Its bounds hold, in later answers too. A larger
     /// tolerance never gives a larger encoding. Default: it cannot be made smaller.
     ///
-    /// See [`Engine::snapshot_within`](crate::engine::Engine::snapshot_within).
+    /// See [`Control::snapshot_within`](crate::engine::Control::snapshot_within).
     fn reduce(
         &self,
         accumulator: &mut Self::Accumulator,

@@ -92,7 +92,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         &mut self,
         shard: Shard,
         batch: &mut impl Batch<R>,
-        mut tell: impl FnMut(&R, Timestamp, Outcome) -> bool,
+        mut tell: impl FnMut(&R, Outcome) -> bool,
     ) -> Result<(), Error> {
         while !batch.times().is_empty() {
             let taken = self.push_run(shard, batch);
@@ -101,8 +101,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             for _ in 0..if taken == 0 { SINGLY } else { 1 }.min(batch.times().len()) {
                 let mut told = Ok(true);
                 batch.each(0..1, |record, time| {
-                    told =
-                        self.push(shard, record, time).map(|outcome| tell(record, time, outcome));
+                    told = self.push(shard, record, time).map(|outcome| tell(record, outcome));
                     true
                 });
                 let goes_on = told?;
@@ -156,7 +155,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     pub(super) fn quiet(&self) -> Range<i64> {
         let apart = self.lateness > 0 || self.firing.waits();
         let from =
-            if apart { self.schedule.first_time_from(self.firing.settled_to()) } else { i64::MIN };
+            if apart { self.schedule.first_time_from(self.firing.due_to()) } else { i64::MIN };
         from..self.watermarks.time_reaching(self.firing.wake_at())
     }
 

@@ -73,6 +73,9 @@ pub struct Engine<R: ?Sized, A: Aggregate<R>> {
     pub(super) measured: usize,
     /// Why the last record became a dead letter.
     pub(super) refusal: Option<Error>,
+    /// Whether the last emission is being handed out in parts: see
+    /// [`set_handing_out`](Engine::set_handing_out).
+    pub(super) handing_out: bool,
     pub(super) record: PhantomData<fn(&R)>,
 }
 
@@ -107,32 +110,13 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             until_check,
             measured: 0,
             refusal: None,
+            handing_out: false,
             record: PhantomData,
         })
     }
 
-    /// Follows a shard, from the beginning; the handle of one that is followed already.
-    ///
-    /// A shard without a record holds the watermark back. Open all shards of an input that are to
-    /// be waited for before the first record.
-    ///
-    /// # Errors
-    /// [`ErrorKind::LimitExceeded`] past [`Limits::shards_max`].
-    pub fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error> {
-        self.open_shard_at(id, i64::MIN)
-    }
-
-    /// Follows a shard that goes on where others ended, as after a reshard: it starts from their
-    /// lowest watermark.
-    ///
-    /// # Errors
-    /// [`ErrorKind::LimitExceeded`] past [`Limits::shards_max`].
-    pub fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error> {
-        let watermark = parents.iter().map(|parent| self.watermarks.of(parent.index())).min();
-        self.open_shard_at(id, watermark.unwrap_or(i64::MIN))
-    }
-
-    fn open_shard_at(&mut self, id: ShardId, watermark: i64) -> Result<Shard, Error> {
+    /// Follows a shard whose watermark starts there, unless it is followed already.
+    pub(super) fn open_shard_at(&mut self, id: ShardId, watermark: i64) -> Result<Shard, Error> {
         if let Some(shard) = self.shards.find(&id) {
             return Ok(shard);
         }
@@ -140,15 +124,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(self.shards.insert(id, index))
     }
 
-    /// The shard has ended: the watermark does not wait for it any more.
-    pub fn close_shard(&mut self, shard: Shard) {
-        self.watermarks.close(shard.index());
-    }
-
-    /// A shard that had ended goes on after all, as a file that has grown: the watermark waits for
-    /// it again, and does not fall.
-    pub fn reopen_shard(&mut self, shard: Shard) {
-        self.watermarks.reopen(shard.index());
+    /// The shard without a name, if it is followed.
+    #[inline]
+    pub(crate) fn unnamed_shard(&self) -> Option<Shard> {
+        self.shards.unnamed()
     }
 
     /// Takes a record that came on a shard, with its event time.
@@ -168,7 +147,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// fetch what is complete and push it again.
     #[inline]
     pub fn push(&mut self, shard: Shard, record: &R, time: Timestamp) -> Result<Outcome, Error> {
-        self.settle();
+        self.note_due();
         if self.until_check == 0 {
             self.check_state()?;
         }
@@ -190,7 +169,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     ) -> Result<Outcome, Error> {
         let outcome = self.place(record, time)?;
         self.observe(shard, time);
-        self.stats.count(outcome);
+        self.stats.count(&outcome);
         Ok(outcome)
     }
 
@@ -218,7 +197,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     pub fn is_duplicate(&mut self, shard: Shard, sequence: &Sequence) -> bool {
         let duplicate = self.shards.is_applied(shard, sequence);
         if duplicate {
-            self.stats.count(Outcome::Duplicate);
+            self.stats.count(&Outcome::Duplicate::<()>);
         }
         duplicate
     }
@@ -241,14 +220,14 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// be decoded, and takes its place as reached. Its event time moves the watermark of its shard
     /// as that of any record; `None` where the time cannot be read, or where [no time moves a
     /// watermark](Engine::moves_watermark).
-    pub fn pass_over(
+    pub fn skip(
         &mut self,
         shard: Shard,
         sequence: Option<&Sequence>,
         outcome: Outcome,
         time: Option<Timestamp>,
     ) {
-        self.stats.count(outcome);
+        self.stats.count(&outcome);
         if let Some(time) = time {
             self.observe(shard, time);
         }
@@ -260,7 +239,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Counts records without sequence numbers that did not pass a filter; `latest` is the latest
     /// of their event times.
     #[cfg(feature = "spec")]
-    pub(crate) fn pass_over_filtered(
+    pub(crate) fn skip_filtered(
         &mut self,
         shard: Shard,
         records: usize,
@@ -282,8 +261,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// Returns true if the event times of records move watermarks, as they do unless the
-    /// out-of-orderness is unbounded. Otherwise the time of a record that is [passed
-    /// over](Engine::pass_over) need not be read.
+    /// out-of-orderness is unbounded. Otherwise the time of a record that is
+    /// [skipped](Engine::skip) need not be read.
     pub fn moves_watermark(&self) -> bool {
         self.watermarks.is_bounded()
     }
@@ -295,57 +274,6 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             true => self.schedule.range(self.lateness),
             false => RangeInclusive::new(0, -1),
         }
-    }
-
-    /// The caller's clock at the last record of the shard whose event time could be read; `None`
-    /// where no clock was told.
-    pub fn last_record(&self, shard: Shard) -> Option<Timestamp> {
-        self.watermarks.last_record(shard.index()).map(Timestamp::from_millis)
-    }
-
-    /// All records of the shard up to this place have been given: for a source that knows its place
-    /// between records and not of each.
-    pub fn set_applied(&mut self, shard: Shard, sequence: &Sequence) {
-        self.shards.set_applied(shard, sequence);
-    }
-
-    /// The names of all shards that are or were followed, in the order they were opened.
-    pub fn shards(&self) -> &[ShardId] {
-        self.shards.names()
-    }
-
-    /// The last place of a shard that was taken.
-    pub fn applied(&self, shard: Shard) -> Option<&Sequence> {
-        self.shards.applied(shard)
-    }
-
-    /// The caller's clock has come to `now`; before records that came at `now` are pushed. Judges
-    /// which shards are idle: those without a record whose event time could be read for the idle
-    /// time-out.
-    pub fn advance(&mut self, now: Timestamp) {
-        self.watermarks.advance(now.as_millis());
-    }
-
-    /// No record of the shard before `time` is expected any more: its watermark rises to `time`
-    /// less 1 ms, as if a record had come so much later that it passed the out-of-orderness. For a
-    /// shard that is known to be quiet; what comes before `time` anyway is late.
-    ///
-    /// Without effect where the out-of-orderness is unbounded.
-    pub fn reach(&mut self, shard: Shard, time: Timestamp) {
-        self.watermarks.reach(shard.index(), time.as_millis().saturating_sub(1));
-    }
-
-    /// Whether [`next_emission`](Engine::next_emission) may have something to give. False is
-    /// certain.
-    pub fn is_due(&self) -> bool {
-        !self.pending.is_empty()
-            || self.firing.waits()
-            || self.firing.is_due(self.watermarks.overall())
-    }
-
-    /// The input has ended: every window is complete.
-    pub fn finish(&mut self) {
-        self.watermarks.finish();
     }
 
     /// The next emission: by window end, then start.
@@ -371,38 +299,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Emission { window: self.schedule.window(start), revision, value }
     }
 
-    /// Event times up to and including this one are taken as complete; `None` before there is such
-    /// a time.
-    pub fn watermark(&self) -> Option<Timestamp> {
-        let overall = self.watermarks.overall();
-        (overall != i64::MIN).then(|| Timestamp::from_millis(overall))
-    }
-
-    /// What has been counted so far; `state_bytes` is as of the last measurement.
-    pub fn stats(&self) -> Stats {
-        Stats { open_panes: self.panes.len() as u64, ..self.stats }
-    }
-
-    /// Approximate bytes of all accumulators, measured now. Cost: O(state).
-    pub fn state_bytes(&self) -> usize {
-        self.accumulated_bytes() + self.pending.bytes()
-    }
-
     /// Approximate bytes of all accumulators but those of pending answers.
-    fn accumulated_bytes(&self) -> usize {
+    pub(super) fn accumulated_bytes(&self) -> usize {
         let merged = self.stacks.iter().flat_map(TwoStacks::accumulators);
         let accumulators = self.panes.accumulators().chain(merged).chain(self.inherited.values());
         accumulators.map(|accumulator| self.aggregate.state_bytes(accumulator)).sum()
-    }
-
-    /// Whether a record that cannot be aggregated is an error: see [`EngineOptions::strict`].
-    pub fn is_strict(&self) -> bool {
-        self.strict
-    }
-
-    /// Why the last record that became a dead letter could not be taken.
-    pub fn refusal(&self) -> Option<&Error> {
-        self.refusal.as_ref()
     }
 
     /// The aggregate.
@@ -432,10 +333,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             }
         };
         if self.closes_at(pane.start) <= self.watermarks.overall() {
-            return Ok(Outcome::Late);
+            return Ok(Outcome::Late(time));
         }
         if self.firing.waits() {
-            self.settle_before(pane)?;
+            self.fire_due_before(pane)?;
         }
         let found = self.panes.find(pane);
         let known = found.and_then(|slot| self.panes.in_slot(slot));
@@ -460,7 +361,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     pub(super) fn open_pane(&mut self, pane: Pane) -> Result<i64, Error> {
         if self.panes.len() >= self.limits.panes_max && self.firing.waits() {
             // Those that are kept for windows that wait alone can be closed.
-            self.settle_now()?;
+            self.fire_due()?;
         }
         if self.panes.len() >= self.limits.panes_max {
             let message = format!(
@@ -496,7 +397,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         match error.kind() {
             ErrorKind::InvalidRecord | ErrorKind::TimeOutOfRange if !self.strict => {
                 self.refusal = Some(error);
-                Ok(Outcome::DeadLetter)
+                Ok(Outcome::DeadLetter(()))
             }
             _ => Err(error),
         }

@@ -8,7 +8,7 @@ use super::firing::{Fired, Firing, read_revision, read_start};
 use super::inherited::Inherited;
 use super::pending::Pending;
 use super::shards::Shards;
-use super::{EngineOptions, RecentIds, Stats};
+use super::{Control, EngineOptions, RecentIds, Stats};
 use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
@@ -34,51 +34,39 @@ struct State<T> {
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
-    /// What the pipeline computes, in words: its name, its windows and its aggregate. State is only
-    /// read by a pipeline of the same description.
-    pub fn description(&self) -> String {
-        let what = format!("{} over {}", self.aggregate.describe(), self.schedule.describe());
-        if self.name.is_empty() { what } else { format!("{}: {what}", self.name) }
-    }
-
-    /// The stable hash of the [`description`](Engine::description): with shard, window, group and
-    /// revision it identifies an emission for ever.
-    pub fn fingerprint(&self) -> u64 {
-        self.identity().fingerprint()
-    }
-
     pub(crate) fn identity(&self) -> Identity {
         Identity { description: self.description(), seeds: self.aggregate.seed_fingerprint() }
     }
 
-    /// The whole state as bytes: an engine that is [restored](Engine::restore) from it and given
-    /// the records that this one is given next gives the same emissions, to the bit.
-    ///
-    /// Emissions that are complete and were not fetched are part of it; those that were fetched are
-    /// not. Cost: O(state).
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unsupported`] if the aggregate cannot be written down: see
-    /// [`Aggregate::encode`].
-    pub fn snapshot(&self) -> Result<Snapshot, Error> {
+    /// Tells that the emission fetched last is being handed out in parts, or that its last part
+    /// was. In between no snapshot can be taken: it would not have the parts that are left.
+    pub(crate) fn set_handing_out(&mut self, handing_out: bool) {
+        self.handing_out = handing_out;
+    }
+
+    /// Returns true if parts of the emission fetched last are left. False after a restore.
+    pub(crate) fn is_handing_out(&self) -> bool {
+        self.handing_out
+    }
+
+    /// The state as bytes: see [`Control::snapshot`].
+    pub(super) fn whole_snapshot(&self) -> Result<Snapshot, Error> {
+        if self.handing_out {
+            return Err(Error::invalid(
+                "the rows of a window are being fetched: fetch them all before a snapshot is taken",
+            ));
+        }
         let bytes = self
             .encode_state(&mut |accumulator, writer| self.aggregate.encode(accumulator, writer))?;
         Snapshot::from_bytes(bytes)
     }
 
-    /// The state in at most `bytes_max` bytes. Where the whole does not fit, sketches are made
-    /// smaller, those first that lose least: all of them to one and the same error, the smallest at
-    /// which the snapshot fits. Later answers state their bounds accordingly; what is exact and is
-    /// no sketch stays exact.
-    ///
-    /// This engine is not changed: only what is restored from the snapshot is coarser. Cost: that
-    /// of [`snapshot`](Engine::snapshot), about eight times if it does not fit.
-    ///
-    /// # Errors
-    /// [`ErrorKind::LimitExceeded`] if the smallest form does not fit; as
-    /// [`snapshot`](Engine::snapshot) otherwise.
-    pub fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error> {
-        let whole = self.snapshot()?;
+    /// The state in at most `bytes_max` bytes: see [`Control::snapshot_within`].
+    pub(super) fn reduced_snapshot(
+        &self,
+        bytes_max: usize,
+    ) -> Result<(Snapshot, Reductions), Error> {
+        let whole = self.whole_snapshot()?;
         let bytes_before = whole.bytes().len();
         if bytes_before <= bytes_max {
             return Ok((whole, Reductions::none(bytes_before)));
@@ -182,32 +170,25 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// An engine in the state that a snapshot holds, to go on with the records after it.
     ///
-    /// Shards are those of the snapshot: [`open_shard`](Engine::open_shard) gives their handles,
-    /// and [`applied`](Engine::applied) says from where on each is to be read. Out-of-orderness,
+    /// Shards are those of the snapshot: [`open_shard`](Control::open_shard) gives their handles,
+    /// and [`applied`](Control::applied) says from where on each is to be read. Out-of-orderness,
     /// idle time-out and limits may differ from those that the snapshot was taken under, and the
     /// allowed lateness may be shorter.
     ///
     /// # Errors
-    /// As [`restore`](Engine::restore) and [`new`](Engine::new).
+    /// As [`restore`](Control::restore) and [`new`](Engine::new).
     pub fn from_snapshot(
         aggregate: A,
         options: EngineOptions,
         snapshot: &Snapshot,
     ) -> Result<Self, Error> {
         let mut engine = Engine::new(aggregate, options)?;
-        engine.restore(snapshot)?;
+        engine.replace_state(snapshot)?;
         Ok(engine)
     }
 
-    /// Replaces the state by the one that a snapshot holds. Shard handles that were given out
-    /// before are void: open the shards again.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Mismatch`] if the snapshot is of another pipeline or seed, or was taken under a
-    /// shorter allowed lateness, so that what this engine would need is gone;
-    /// [`ErrorKind::Corrupt`] if its content is none; [`ErrorKind::LimitExceeded`] if it is past a
-    /// limit. The state is then as it was.
-    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+    /// Replaces the state by that of a snapshot: see [`Control::restore`].
+    pub(super) fn replace_state(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         snapshot.check(&self.identity())?;
         let state = self.decode_state(snapshot.bytes(), snapshot.envelope())?;
         let State {
@@ -226,7 +207,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         (self.pending, self.stats, self.shards, self.recent_ids) =
             (pending, stats, shards, recent_ids);
         self.inherited = inherited;
-        self.until_check = 0;
+        (self.until_check, self.handing_out) = (0, false);
         Ok(())
     }
 

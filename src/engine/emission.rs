@@ -1,5 +1,6 @@
 //! What comes out of an engine, and what becomes of a record that goes in.
 
+use crate::time::Timestamp;
 use crate::window::Window;
 
 /// The answer of one window.
@@ -17,21 +18,45 @@ pub struct Emission<V> {
     pub value: V,
 }
 
-/// What became of a record. None of these is an error; each is counted in
-/// [`Stats`](crate::engine::Stats).
+/// What became of a record. None of these is an error; each but [`Blank`](Outcome::Blank) is
+/// counted in [`Stats`](crate::engine::Stats).
+///
+/// `D` is what is known of a dead letter: nothing for an [`Engine`](crate::engine::Engine) and a
+/// [`Pipeline`](crate::Pipeline), which keep the reason of the last one
+/// ([`refusal`](crate::engine::Control::refusal)); the reason as text for rows; an
+/// [`Error`](crate::Error) with the place for records of a stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum Outcome<D = ()> {
     /// It was added to its window or windows.
     Applied,
     /// It did not pass the filter.
     Filtered,
-    /// All of its windows had closed: watermark at or past end - 1 + allowed lateness.
-    Late,
+    /// All of its windows had closed: watermark at or past end - 1 + allowed lateness. With its
+    /// event time.
+    Late(Timestamp),
     /// Its position is not after the last one applied of its shard: it was delivered before.
     Duplicate,
     /// It lies between two windows (the slide is larger than the size).
     BetweenWindows,
-    /// It cannot be aggregated, such as one whose value is NaN.
-    DeadLetter,
+    /// It holds nothing: in a file it would be a blank line, which is skipped.
+    Blank,
+    /// It cannot be decoded or aggregated, such as one whose value is NaN.
+    DeadLetter(D),
+}
+
+impl<D> Outcome<D> {
+    /// The outcome with something else known of a dead letter.
+    #[inline]
+    pub fn map_dead_letter<T>(self, map: impl FnOnce(D) -> T) -> Outcome<T> {
+        match self {
+            Outcome::Applied => Outcome::Applied,
+            Outcome::Filtered => Outcome::Filtered,
+            Outcome::Late(time) => Outcome::Late(time),
+            Outcome::Duplicate => Outcome::Duplicate,
+            Outcome::BetweenWindows => Outcome::BetweenWindows,
+            Outcome::Blank => Outcome::Blank,
+            Outcome::DeadLetter(letter) => Outcome::DeadLetter(map(letter)),
+        }
+    }
 }

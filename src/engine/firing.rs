@@ -139,7 +139,7 @@ impl Firing {
     }
 
     /// The start of the first window that neither has fired nor waits to be fetched.
-    pub(super) fn settled_to(&self) -> i64 {
+    pub(super) fn due_to(&self) -> i64 {
         self.fired_to.max(self.waits_to)
     }
 
@@ -287,14 +287,14 @@ pub(super) fn first_window<T>(panes: &Panes<T>, schedule: Schedule, start: i64) 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Notes what has become due, before the next record.
     #[inline]
-    pub(super) fn settle(&mut self) {
+    pub(super) fn note_due(&mut self) {
         if self.firing.is_due(self.watermarks.overall()) {
             self.look();
         }
     }
 
     /// What is due waits from now on. Its panes are not found as used lately any more, so that a
-    /// record for one of them comes to [`settle_before`](Engine::settle_before).
+    /// record for one of them comes to [`fire_due_before`](Engine::fire_due_before).
     #[cold]
     fn look(&mut self) {
         let answering = self.firing.answering.as_ref().map(|windows| windows.end);
@@ -331,13 +331,13 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// are made.
     ///
     /// # Errors
-    /// As [`settle_now`](Engine::settle_now).
+    /// As [`fire_due`](Engine::fire_due).
     #[cold]
-    pub(super) fn settle_before(&mut self, pane: Pane) -> Result<(), Error> {
+    pub(super) fn fire_due_before(&mut self, pane: Pane) -> Result<(), Error> {
         // The watermark may have passed windows without a record since.
         self.raise_waits_to(i64::MIN);
         if self.schedule.first_window_of(pane) < self.firing.waits_to {
-            self.settle_now()
+            self.fire_due()
         } else {
             Ok(())
         }
@@ -349,7 +349,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// [`ErrorKind::LimitExceeded`] if the answers that are made and not fetched take more bytes
     /// than are allowed, and as [`next_emission`](Engine::next_emission).
     #[cold]
-    pub(super) fn settle_now(&mut self) -> Result<(), Error> {
+    pub(super) fn fire_due(&mut self) -> Result<(), Error> {
         loop {
             self.check_pending()?;
             let Some(fired) =
@@ -510,20 +510,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         own.into_iter().chain(self.first_inherited_from(start)).min()
     }
 
-    /// Answers every window that has a record and has not fired, as it stands now: for a source
-    /// that has fallen silent, whose last windows no later record completes. None is closed by it:
-    /// it takes further records, and in its turn fires once more, with the revision raised. A
-    /// window that was answered so before, and whose records are those of then, is passed over.
-    ///
-    /// They are computed as they are fetched. Fetch them before the next record, or they are held
-    /// until they are fetched.
-    ///
-    /// # Errors
-    /// As [`next_emission`](Engine::next_emission), and as [`push`](Engine::push) past
-    /// [`Limits::pending_bytes_max`](crate::Limits::pending_bytes_max).
-    pub fn answer_open(&mut self) -> Result<(), Error> {
+    /// Notes which windows are to be answered before their turn: see [`Control::fire_early`].
+    pub(super) fn fire_open_windows(&mut self) -> Result<(), Error> {
         // What is complete comes first.
-        self.settle_now()?;
+        self.fire_due()?;
         let pane = self
             .panes
             .range(i64::MIN, i64::MAX)

@@ -17,20 +17,8 @@ use std::collections::BTreeMap;
 pub(super) type Inherited<T> = BTreeMap<i64, T>;
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
-    /// Takes over a window of a shard that has ended, as after a reshard: its records are part of
-    /// this engine's answer for the window from now on.
-    ///
-    /// The partial is what [`next_partial`](Engine::next_partial) gives of the ended shard's engine
-    /// after [`finish`](Engine::finish), once what was complete before is emitted. Its source and
-    /// revision do not matter. Give each window of each parent to one engine, before that engine's
-    /// first record.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Mismatch`] if it is of another pipeline or seed, [`ErrorKind::Corrupt`] if its
-    /// accumulator is none, [`ErrorKind::InvalidArgument`] if the window has fired here,
-    /// [`ErrorKind::LimitExceeded`] past [`Limits::panes_max`](crate::limits::Limits::panes_max).
-    /// The engine is then as it was.
-    pub fn inherit(&mut self, partial: &Partial) -> Result<(), Error> {
+    /// Adds a window of a shard that has ended: see [`Control::inherit`](super::Control::inherit).
+    pub(super) fn add_partial(&mut self, partial: &Partial) -> Result<(), Error> {
         partial.envelope().check(partial.bytes(), Kind::Partial, &self.identity())?;
         let mut reader = partial.envelope().section(partial.bytes(), Tag::Accumulator)?;
         let start = match (partial.window(), self.schedule) {

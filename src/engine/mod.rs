@@ -10,6 +10,7 @@
 //! draining in between or at the end give the same emissions in the same order.
 
 mod batch;
+mod control;
 mod core;
 mod durable;
 mod emission;
@@ -29,6 +30,7 @@ mod stats;
 #[cfg(feature = "spec")]
 pub(crate) use self::batch::Batch;
 pub use self::core::Engine;
+pub use control::Control;
 pub use emission::{Emission, Outcome};
 pub use finished_part::FinishedPart;
 pub use options::EngineOptions;

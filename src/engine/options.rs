@@ -21,7 +21,7 @@ pub struct EngineOptions {
     /// Default: 0.
     pub allowed_lateness: Duration,
     /// After how long without a record, by the clock given to
-    /// [`Engine::advance`](super::Engine::advance), the other shards stop waiting for a shard;
+    /// [`Control::advance`](super::Control::advance), the other shards stop waiting for a shard;
     /// `None`: never. Default: never.
     pub idle_after: Option<Duration>,
     /// Whether windows without a record, between windows that are emitted, are emitted too. A

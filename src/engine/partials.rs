@@ -7,16 +7,9 @@ use crate::error::Error;
 use crate::snapshot::{Origin, Partial};
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
-    /// The next window that is complete, as a [`Partial`] of this source, to be merged with those
-    /// of other sources: instead of [`next_emission`](Engine::next_emission), in the same
-    /// order and with the same revisions. With an allowed lateness a window fires before it closes:
-    /// when it does, one more partial of it comes, the last.
-    ///
-    /// # Errors
-    /// As [`next_emission`](Engine::next_emission);
-    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the aggregate cannot be written
-    /// down.
-    pub fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
+    /// Fires the next window that is complete as a partial: see
+    /// [`Control::next_partial`](super::Control::next_partial).
+    pub(super) fn fire_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
         let (start, revision, bytes) = match self.pending.front() {
             Some(fired) => {
                 let bytes = answer_bytes(&self.aggregate, fired.content.as_ref())?;
@@ -48,16 +41,6 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             Ok(())
         })
         .map(Some)
-    }
-
-    /// Further records go to another engine, and no more come here: what
-    /// [`next_partial`](Engine::next_partial) gives from now on are the windows that were not
-    /// given, for the other engine to [inherit](Engine::inherit). Instead of
-    /// [`finish`](Engine::finish), after what is complete was fetched. Of windows that were given
-    /// no last partial comes, since records that the other engine gets may still go into them.
-    pub fn hand_over(&mut self) {
-        self.firing.forget_given();
-        self.finish();
     }
 
     /// Returns true if a further answer of the window is to come.

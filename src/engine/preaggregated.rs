@@ -1,7 +1,7 @@
 //! Records that were aggregated apart from the engine, by any thread, to be taken all at once.
 
 use super::core::records_between_checks;
-use super::{Engine, Shard};
+use super::{Control, Engine, Shard};
 use crate::aggregate::Aggregate;
 use crate::error::Error;
 use crate::time::Timestamp;
@@ -33,8 +33,8 @@ pub(crate) struct Preaggregated<T> {
     records: usize,
     /// The earliest event time of a record that was added.
     earliest: i64,
-    /// The latest event time of all, those included that were [passed
-    /// over](Preaggregated::pass_over).
+    /// The latest event time of all, those included that were
+    /// [skipped](Preaggregated::skip).
     latest: i64,
 }
 
@@ -55,7 +55,7 @@ impl<T> Preaggregated<T> {
     }
 
     /// Takes a record that is not to be added: its event time, where that moves a watermark.
-    pub(crate) fn pass_over(&mut self, time: Option<Timestamp>) {
+    pub(crate) fn skip(&mut self, time: Option<Timestamp>) {
         self.latest = self.latest.max(time.map_or(i64::MIN, Timestamp::as_millis));
     }
 

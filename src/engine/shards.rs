@@ -6,7 +6,7 @@ use crate::hash::Map;
 use crate::record::{Sequence, SequenceNumber, ShardId};
 
 /// A shard of one engine: a handle that is cheap to copy, given out by
-/// [`Engine::open_shard`](super::Engine::open_shard).
+/// [`Control::open_shard`](super::Control::open_shard).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Shard(pub(super) u32);
 
@@ -22,6 +22,8 @@ pub(super) struct Shards {
     by_name: Map<ShardId, Shard>,
     names: Vec<ShardId>,
     applied: Vec<Option<Sequence>>,
+    /// The shard without a name: that of records that are pushed without one.
+    unnamed: Option<Shard>,
 }
 
 impl Shards {
@@ -29,10 +31,19 @@ impl Shards {
         self.by_name.get(id).copied()
     }
 
+    /// The shard without a name, if it is followed.
+    #[inline]
+    pub(super) fn unnamed(&self) -> Option<Shard> {
+        self.unnamed
+    }
+
     pub(super) fn insert(&mut self, id: ShardId, index: usize) -> Shard {
         // `Limits::shards_max` is checked by whoever counts; more than 2^32 shards do not fit in
         // memory.
         let shard = Shard(index as u32);
+        if id.as_str().is_empty() {
+            self.unnamed = Some(shard);
+        }
         self.by_name.insert(id.clone(), shard);
         self.names.push(id);
         self.applied.resize(index + 1, None);

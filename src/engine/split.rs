@@ -16,11 +16,11 @@ const WINDOWS_MIN: usize = 8;
 const WINDOWS_PER_PANE_MIN: usize = 3;
 
 impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
-    /// Takes out the windows that are to come after [`finish`](Engine::finish), in two to `parts`
-    /// parts. Each is drained by itself, on any thread; their emissions, one part's after the
-    /// other's, are those that this engine would have given, to the bit. What the engine still
+    /// Takes out the windows that are to come after [`finish`](super::Control::finish), in two to
+    /// `parts` parts. Each is drained by itself, on any thread; their emissions, one part's after
+    /// the other's, are those that this engine would have given, to the bit. What the engine still
     /// gives itself comes before theirs. No further record may be pushed, and the parts' emissions
-    /// are not counted in [`stats`](Engine::stats).
+    /// are not counted in [`stats`](super::Control::stats).
     ///
     /// None where that would not pay, and the engine keeps all windows: of few windows, or where
     /// windows wait to be answered again.

@@ -30,14 +30,15 @@ pub struct Stats {
 }
 
 impl Stats {
-    pub(super) fn count(&mut self, outcome: Outcome) {
+    pub(super) fn count<D>(&mut self, outcome: &Outcome<D>) {
         let counter = match outcome {
             Outcome::Applied => &mut self.applied,
             Outcome::Filtered => &mut self.filtered,
-            Outcome::Late => &mut self.late,
+            Outcome::Late(_) => &mut self.late,
             Outcome::Duplicate => &mut self.duplicates,
             Outcome::BetweenWindows => &mut self.between_windows,
-            Outcome::DeadLetter => &mut self.dead_letters,
+            Outcome::DeadLetter(_) => &mut self.dead_letters,
+            Outcome::Blank => return,
         };
         *counter = counter.saturating_add(1);
     }

@@ -2,16 +2,14 @@
 
 use super::Pipeline;
 use crate::aggregate::Aggregate;
-use crate::engine::{Emission, Outcome, Shard, Stats};
+use crate::engine::{Control, Emission, Outcome, Shard};
 use crate::error::Error;
-use crate::record::{Sequence, ShardId};
-use crate::snapshot::{Partial, Reductions, Snapshot};
-use crate::time::Timestamp;
+use crate::record::Sequence;
 
 /// What every pipeline over records `R` with answers `V` can do: [`Pipeline`] as an object-safe
-/// trait. Each method is that of the same name.
+/// trait. Each method is that of the same name; [`Control`] has the others.
 #[expect(missing_docs, reason = "each method is Pipeline's of the same name, documented there")]
-pub trait AnyPipeline<R: ?Sized, V> {
+pub trait AnyPipeline<R: ?Sized, V>: Control {
     fn push(&mut self, record: &R) -> Result<Outcome, Error>;
     fn push_to(
         &mut self,
@@ -19,18 +17,10 @@ pub trait AnyPipeline<R: ?Sized, V> {
         sequence: Option<&Sequence>,
         record: &R,
     ) -> Result<Outcome, Error>;
-    fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error>;
-    fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error>;
-    fn applied(&self, shard: Shard) -> Option<&Sequence>;
-    fn close_shard(&mut self, shard: Shard);
-    fn advance(&mut self, now: Timestamp);
-    fn finish(&mut self);
+    fn push_batch(&mut self, records: &[R]) -> Result<(), Error>
+    where
+        R: Sized;
     fn next_emission(&mut self) -> Result<Option<Emission<V>>, Error>;
-    fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error>;
-    fn snapshot(&self) -> Result<Snapshot, Error>;
-    fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error>;
-    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error>;
-    fn stats(&self) -> Stats;
 }
 
 /// A pipeline that can be stored and returned by naming only its records and answers.
@@ -67,52 +57,15 @@ impl<R: ?Sized, A: Aggregate<R>> AnyPipeline<R, A::Output> for Pipeline<R, A> {
         Pipeline::push_to(self, shard, sequence, record)
     }
 
-    fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error> {
-        Pipeline::open_shard(self, id)
-    }
-
-    fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error> {
-        Pipeline::open_child_shard(self, id, parents)
-    }
-
-    fn applied(&self, shard: Shard) -> Option<&Sequence> {
-        Pipeline::applied(self, shard)
-    }
-
-    fn close_shard(&mut self, shard: Shard) {
-        Pipeline::close_shard(self, shard);
-    }
-
-    fn advance(&mut self, now: Timestamp) {
-        Pipeline::advance(self, now);
-    }
-
-    fn finish(&mut self) {
-        Pipeline::finish(self);
+    fn push_batch(&mut self, records: &[R]) -> Result<(), Error>
+    where
+        R: Sized,
+    {
+        Pipeline::push_batch(self, records)
     }
 
     fn next_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
         Pipeline::next_emission(self)
-    }
-
-    fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
-        Pipeline::next_partial(self, source)
-    }
-
-    fn snapshot(&self) -> Result<Snapshot, Error> {
-        Pipeline::snapshot(self)
-    }
-
-    fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error> {
-        Pipeline::snapshot_within(self, bytes_max)
-    }
-
-    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
-        Pipeline::restore(self, snapshot)
-    }
-
-    fn stats(&self) -> Stats {
-        Pipeline::stats(self)
     }
 }
 

@@ -66,7 +66,7 @@ impl<R: ?Sized, A> Builder<R, A> {
         self
     }
 
-    /// Waits for any record, however late: nothing fires before [`finish`](Pipeline::finish),
+    /// Waits for any record, however late: nothing fires before [`finish`](crate::engine::Control::finish),
     /// nothing is late, and all panes stay open until then. The answer is that of a batch query.
     pub fn unbounded_out_of_orderness(mut self) -> Self {
         self.options.out_of_orderness = None;
@@ -81,7 +81,7 @@ impl<R: ?Sized, A> Builder<R, A> {
     }
 
     /// After how long without a record, filtered ones included, by the clock given to
-    /// [`advance`](Pipeline::advance), the other shards stop waiting for a shard. Default: never.
+    /// [`advance`](crate::engine::Control::advance), the other shards stop waiting for a shard. Default: never.
     pub fn idle_after(mut self, length: Duration) -> Self {
         self.options.idle_after = Some(length);
         self

@@ -2,7 +2,7 @@
 
 use super::Pipeline;
 use crate::aggregate::Aggregate;
-use crate::engine::Emission;
+use crate::engine::{Control, Emission};
 use crate::error::Error;
 use std::borrow::Borrow;
 

@@ -3,10 +3,9 @@
 use super::event_time::EventTime;
 use super::{Builder, Over};
 use crate::aggregate::Aggregate;
-use crate::engine::{Emission, Engine, Outcome, Shard, Stats};
+use crate::engine::{Control, Emission, Engine, Outcome, Shard};
 use crate::error::Error;
 use crate::record::{Sequence, ShardId};
-use crate::snapshot::{Partial, Reductions, Snapshot};
 use crate::time::Timestamp;
 use std::borrow::Borrow;
 
@@ -55,8 +54,8 @@ impl<R: ?Sized> Stages<R> {
     }
 
     #[inline]
-    fn tell_late(&mut self, outcome: Outcome, record: &R, time: Timestamp) {
-        if outcome == Outcome::Late
+    fn tell_late(&mut self, outcome: Outcome, record: &R) {
+        if let Outcome::Late(time) = outcome
             && let Some(sink) = &mut self.on_late
         {
             sink(record, time);
@@ -86,15 +85,14 @@ impl<R: ?Sized> Stages<R> {
 
 /// A declared aggregation over records of type `R`, ready to run: over an iterator
 /// ([`over`](Pipeline::over)), or driven by hand ([`push`](Pipeline::push),
-/// [`advance`](Pipeline::advance), [`drain`](Pipeline::drain), [`finish`](Pipeline::finish)).
+/// [`advance`](Control::advance), [`drain`](Pipeline::drain), [`finish`](Control::finish)). Its
+/// shards, its clock and its state are those of the engine inside: see [`Control`].
 ///
 /// Its type names the aggregate: return `Pipeline<Hit, impl Aggregate<Hit, Output = u64>>`, or
 /// [`boxed`](Pipeline::boxed) it and store a [`BoxedPipeline<Hit, u64>`](super::BoxedPipeline).
 pub struct Pipeline<R: ?Sized, A: Aggregate<R>> {
     stages: Stages<R>,
     engine: Engine<R, A>,
-    /// The shard of records that are pushed without one.
-    default_shard: Option<Shard>,
     /// The event times of the records of a batch.
     times: Vec<Timestamp>,
     /// What ended [`over`](Pipeline::over) early.
@@ -110,7 +108,7 @@ impl Pipeline<(), ()> {
 
 impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
     pub(super) fn from_parts(stages: Stages<R>, engine: Engine<R, A>) -> Self {
-        Pipeline { stages, engine, default_shard: None, times: Vec::new(), failure: None }
+        Pipeline { stages, engine, times: Vec::new(), failure: None }
     }
 
     /// Runs over records and gives the emissions as they come, lazily; at the end of the records
@@ -143,19 +141,13 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         self.push_to(shard, None, record)
     }
 
+    /// The shard of records that are pushed without one.
     #[inline]
     fn default_shard(&mut self) -> Result<Shard, Error> {
-        match self.default_shard {
+        match self.engine.unnamed_shard() {
             Some(shard) => Ok(shard),
-            None => self.open_default_shard(),
+            None => self.engine.open_shard(ShardId::new("")),
         }
-    }
-
-    #[cold]
-    fn open_default_shard(&mut self) -> Result<Shard, Error> {
-        let shard = self.engine.open_shard(ShardId::new(""))?;
-        self.default_shard = Some(shard);
-        Ok(shard)
     }
 
     /// Takes records in order. What they complete waits to be fetched by
@@ -163,7 +155,7 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
     ///
     /// # Errors
     /// As [`push`](Pipeline::push); the records before the one that was refused are taken, and
-    /// [`stats`](Pipeline::stats) counts them.
+    /// [`stats`](Control::stats) counts them.
     pub fn push_batch(&mut self, records: &[R]) -> Result<(), Error>
     where
         R: Sized,
@@ -189,7 +181,7 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
             self.push_stretch(shard, stretch, times)?;
             // What ended the stretch did not pass.
             let Some((dropped, rest)) = rest.split_first() else { return Ok(()) };
-            self.pass_over(shard, None, Outcome::Filtered, dropped);
+            self.skip(shard, None, Outcome::Filtered, dropped);
             records = rest;
         }
     }
@@ -208,8 +200,8 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         let Pipeline { engine, stages, .. } = self;
         let mut batch = (records, times.as_slice());
         while !batch.0.is_empty() {
-            engine.push_batch(shard, &mut batch, |record, time, outcome| {
-                stages.tell_late(outcome, record, time);
+            engine.push_batch(shard, &mut batch, |record, outcome| {
+                stages.tell_late(outcome, record);
                 true
             })?;
         }
@@ -232,12 +224,12 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
             return Ok(Outcome::Duplicate);
         }
         if !self.stages.keeps(record) {
-            self.pass_over(shard, sequence, Outcome::Filtered, record);
+            self.skip(shard, sequence, Outcome::Filtered, record);
             return Ok(Outcome::Filtered);
         }
         let identity = self.stages.identity.as_ref().map(|identity| identity(record));
         if identity.is_some_and(|identity| self.engine.is_repeated(identity)) {
-            self.pass_over(shard, sequence, Outcome::Duplicate, record);
+            self.skip(shard, sequence, Outcome::Duplicate, record);
             return Ok(Outcome::Duplicate);
         }
         let time = self.stages.time_of(record);
@@ -246,98 +238,19 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
             None => self.engine.push(shard, record, time)?,
         };
         if let Some(identity) = identity
-            && outcome != Outcome::DeadLetter
+            && outcome != Outcome::DeadLetter(())
         {
             self.engine.remember(identity);
         }
-        self.stages.tell_late(outcome, record, time);
+        self.stages.tell_late(outcome, record);
         Ok(outcome)
     }
 
     /// Counts a record that is not to be aggregated. Its event time moves the watermark as that of
     /// any record.
-    fn pass_over(
-        &mut self,
-        shard: Shard,
-        sequence: Option<&Sequence>,
-        outcome: Outcome,
-        record: &R,
-    ) {
+    fn skip(&mut self, shard: Shard, sequence: Option<&Sequence>, outcome: Outcome, record: &R) {
         let time = self.engine.moves_watermark().then(|| self.stages.time_of(record));
-        self.engine.pass_over(shard, sequence, outcome, time);
-    }
-
-    /// Follows a shard. Open all shards that are to be waited for before the first record: see
-    /// [`Engine::open_shard`].
-    ///
-    /// # Errors
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past
-    /// [`Limits::shards_max`](crate::Limits::shards_max).
-    pub fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error> {
-        self.engine.open_shard(id)
-    }
-
-    /// Follows a shard that goes on where others ended, as after a reshard: see
-    /// [`Engine::open_child_shard`].
-    ///
-    /// # Errors
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past
-    /// [`Limits::shards_max`](crate::Limits::shards_max).
-    pub fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error> {
-        self.engine.open_child_shard(id, parents)
-    }
-
-    /// Takes over a window of a shard that has ended: see [`Engine::inherit`].
-    ///
-    /// # Errors
-    /// As [`Engine::inherit`].
-    pub fn inherit(&mut self, partial: &Partial) -> Result<(), Error> {
-        self.engine.inherit(partial)
-    }
-
-    /// No record of the shard before `time` is expected any more: see [`Engine::reach`].
-    pub fn reach(&mut self, shard: Shard, time: Timestamp) {
-        self.engine.reach(shard, time);
-    }
-
-    /// Whether an emission may be complete: see [`Engine::is_due`].
-    pub fn is_due(&self) -> bool {
-        self.engine.is_due()
-    }
-
-    /// The last place of a shard that was taken: where a source that starts again goes on after.
-    pub fn applied(&self, shard: Shard) -> Option<&Sequence> {
-        self.engine.applied(shard)
-    }
-
-    /// The shard has ended: the watermark does not wait for it any more.
-    pub fn close_shard(&mut self, shard: Shard) {
-        self.engine.close_shard(shard);
-    }
-
-    /// The caller's clock has come to `now`; before records that came at `now` are pushed. Judges
-    /// which shards are idle.
-    pub fn advance(&mut self, now: Timestamp) {
-        self.engine.advance(now);
-    }
-
-    /// The input has ended: every window is complete. [`drain`](Pipeline::drain) gives them.
-    pub fn finish(&mut self) {
-        self.engine.finish();
-    }
-
-    /// Further records go to another pipeline, and no more come here: see
-    /// [`Engine::hand_over`](crate::engine::Engine::hand_over).
-    pub fn hand_over(&mut self) {
-        self.engine.hand_over();
-    }
-
-    /// Answers every open window as it stands now, without closing it: see [`Engine::answer_open`].
-    ///
-    /// # Errors
-    /// As [`Engine::answer_open`].
-    pub fn answer_open(&mut self) -> Result<(), Error> {
-        self.engine.answer_open()
+        self.engine.skip(shard, sequence, outcome, time);
     }
 
     /// The next emission that is complete.
@@ -361,42 +274,6 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         })
     }
 
-    /// The whole state as bytes: see [`Engine::snapshot`].
-    ///
-    /// # Errors
-    /// As [`Engine::snapshot`].
-    pub fn snapshot(&self) -> Result<Snapshot, Error> {
-        self.engine.snapshot()
-    }
-
-    /// The state in at most `bytes_max` bytes: see [`Engine::snapshot_within`].
-    ///
-    /// # Errors
-    /// As [`Engine::snapshot_within`].
-    pub fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error> {
-        self.engine.snapshot_within(bytes_max)
-    }
-
-    /// Replaces the state by the one that a snapshot of this pipeline holds: see
-    /// [`Engine::restore`]. Shard handles are void; open the shards again.
-    ///
-    /// # Errors
-    /// As [`Engine::restore`]; the state is then as it was.
-    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
-        self.engine.restore(snapshot)?;
-        self.default_shard = None;
-        Ok(())
-    }
-
-    /// The next window that is complete, as a [`Partial`] of this source: see
-    /// [`Engine::next_partial`].
-    ///
-    /// # Errors
-    /// As [`Engine::next_partial`].
-    pub fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
-        self.engine.next_partial(source)
-    }
-
     /// Returns true if a record passes the filters.
     pub(crate) fn keeps(&self, record: &R) -> bool {
         self.stages.keeps(record)
@@ -417,13 +294,18 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         self.engine
     }
 
-    /// What has been counted so far.
-    pub fn stats(&self) -> Stats {
-        self.engine.stats()
-    }
-
     /// The engine inside.
     pub fn engine(&self) -> &Engine<R, A> {
         &self.engine
+    }
+}
+
+impl<R: ?Sized, A: Aggregate<R>> Control for Pipeline<R, A> {
+    fn control(&self) -> &dyn Control {
+        &self.engine
+    }
+
+    fn control_mut(&mut self) -> &mut dyn Control {
+        &mut self.engine
     }
 }

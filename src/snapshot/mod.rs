@@ -28,7 +28,7 @@
 //! has seen are recognised by their position, and the final answers are the same.
 //!
 //! # A budget
-//! [`snapshot_within`](crate::engine::Engine::snapshot_within) makes sketches coarser until the
+//! [`snapshot_within`](crate::engine::Control::snapshot_within) makes sketches coarser until the
 //! state fits, and says so: see [`Reductions`].
 
 mod budget;

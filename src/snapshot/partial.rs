@@ -11,7 +11,7 @@ use std::fmt;
 /// What a source (a shard, a process, a file) has of one window, as self-describing bytes: to be
 /// written, shipped, and merged with other sources' by a [`Merger`](crate::merger::Merger).
 ///
-/// Made by [`Engine::next_partial`](crate::engine::Engine::next_partial), instead of an
+/// Made by [`Control::next_partial`](crate::engine::Control::next_partial), instead of an
 /// emission. Partials of one source and window replace each other, the higher revision the lower;
 /// those of several sources add up. So they may be delivered in any order and any number of times.
 #[derive(Clone)]

@@ -8,8 +8,7 @@ use std::fmt;
 /// The whole state of an engine as bytes: open panes, watermarks, the position reached in each
 /// shard, counters, and emissions that were not yet fetched.
 ///
-/// Made by [`Engine::snapshot`](crate::engine::Engine::snapshot) or
-/// [`Pipeline::snapshot`](crate::pipeline::Pipeline::snapshot), to be kept in a
+/// Made by [`Control::snapshot`](crate::engine::Control::snapshot), to be kept in a
 /// [`Store`](crate::store::Store) or wherever the caller likes. The bytes are described in
 /// docs/FORMAT.md. A snapshot is read by the version that wrote it and by every later one, on any
 /// machine.
@@ -79,7 +78,7 @@ pub const fn base64_len(bytes: usize) -> usize {
 }
 
 /// How many bytes fit into so many characters of base64 with padding: the budget for
-/// [`snapshot_within`](crate::engine::Engine::snapshot_within).
+/// [`snapshot_within`](crate::engine::Control::snapshot_within).
 ///
 /// # Example
 /// ```

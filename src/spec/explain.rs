@@ -28,7 +28,7 @@ pub struct Explanation {
     /// out-of-orderness is unbounded and the number depends on how long the input lasts.
     pub panes_held_max: Option<u64>,
     /// Approximate bytes of one group in a snapshot, at most: whole, and made as small as
-    /// [`snapshot_within`](super::RowPipeline::snapshot_within) can.
+    /// [`snapshot_within`](crate::engine::Control::snapshot_within) can.
     pub group_written_max: (usize, usize),
     /// Bytes past which the engine refuses to grow:
     /// [`Limits::state_bytes_max`](crate::Limits::state_bytes_max).
@@ -116,7 +116,7 @@ impl Explanation {
     }
 
     /// Whether a snapshot will fit into so many bytes: what
-    /// [`snapshot_within`](super::RowPipeline::snapshot_within) will do, told before the first
+    /// [`snapshot_within`](crate::engine::Control::snapshot_within) will do, told before the first
     /// record.
     pub fn fit(&self, bytes_max: usize) -> Fit {
         match self.snapshot_bytes_max() {

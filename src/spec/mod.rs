@@ -45,7 +45,7 @@ pub use prepared_rows::PreparedRows;
 pub use preparer::RowPreparer;
 pub use row::{Row, Value};
 pub use row_merger::{MergedRow, RowMerger};
-pub use row_pipeline::{ColumnKind, OutputColumn, RowOutcome, RowPipeline};
+pub use row_pipeline::{ColumnKind, OutputColumn, RowPipeline};
 pub use time_format::{NotATime, TimeFormat};
 
 pub(crate) use digits::first_digits;

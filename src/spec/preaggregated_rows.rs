@@ -74,7 +74,7 @@ impl PreaggregatedRows {
             }
             (Preparation::Filtered(time), _) => {
                 self.filtered += 1;
-                self.records.pass_over(time);
+                self.records.skip(time);
                 true
             }
             _ => false,

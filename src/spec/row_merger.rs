@@ -130,30 +130,6 @@ impl RowMerger {
 }
 
 impl RowPipeline {
-    /// The next window that is complete, as a [`Partial`] of this source: see
-    /// [`Engine::next_partial`](crate::engine::Engine::next_partial). Instead of
-    /// [`next_emission`](RowPipeline::next_emission).
-    ///
-    /// # Errors
-    /// As [`Engine::next_partial`](crate::engine::Engine::next_partial).
-    pub fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
-        self.engine_mut().next_partial(source)
-    }
-
-    /// Takes over a window of a shard that has ended: see
-    /// [`Engine::inherit`](crate::engine::Engine::inherit).
-    ///
-    /// # Errors
-    /// As [`Engine::inherit`](crate::engine::Engine::inherit).
-    pub fn inherit(&mut self, partial: &Partial) -> Result<(), Error> {
-        self.engine_mut().inherit(partial)
-    }
-
-    /// Whether an emission may be complete: see [`Engine::is_due`](crate::engine::Engine::is_due).
-    pub fn is_due(&self) -> bool {
-        self.engine().is_due()
-    }
-
     /// A merger of partials of this pipeline, which takes no more rows itself.
     ///
     /// # Errors
@@ -168,6 +144,7 @@ impl RowPipeline {
 mod tests {
     use super::super::{CompileOptions, PipelineSpec};
     use super::*;
+    use crate::engine::Control;
     use crate::record::ShardId;
 
     fn pipeline() -> RowPipeline {

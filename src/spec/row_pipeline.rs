@@ -14,10 +14,9 @@ use super::preparer::{Preparation, RowPreparer};
 use super::row::Row;
 use super::row_aggregate::{Plan, RowAggregate};
 use super::time_format::TimeField;
-use crate::engine::{Engine, Outcome, Shard, Stats};
+use crate::engine::{Control, Engine, Outcome, Shard};
 use crate::error::{Error, ErrorKind};
-use crate::record::{Sequence, ShardId};
-use crate::snapshot::{Reductions, Snapshot};
+use crate::record::Sequence;
 use crate::time::Timestamp;
 use crate::window::Windows;
 use std::fmt;
@@ -28,8 +27,8 @@ use std::sync::Arc;
 ///
 /// # Example
 /// ```
-/// use streamgauge::spec::{CompileOptions, PipelineSpec, Row, RowOutcome};
-/// use streamgauge::{ShardId, Timestamp};
+/// use streamgauge::prelude::*;
+/// use streamgauge::spec::{CompileOptions, PipelineSpec, Row};
 ///
 /// let spec = PipelineSpec::from_toml("group = \"country\"\nagg = \"count, sum(bytes) as bytes\"\n", "hits.toml")?;
 /// let mut pipeline = spec.compile(&CompileOptions::default())?;
@@ -40,7 +39,7 @@ use std::sync::Arc;
 /// row.begin(&bytes::Bytes::from_static(b"DE,200"));
 /// row.set_untyped(0, 0..2);
 /// row.set_untyped(1, 3..6);
-/// assert_eq!(pipeline.push(shard, &mut row, Timestamp::from_millis(0), None)?, RowOutcome::Applied);
+/// assert_eq!(pipeline.push(shard, &mut row, Timestamp::from_millis(0), None)?, Outcome::Applied);
 ///
 /// pipeline.finish();
 /// let emission = pipeline.next_emission()?.expect("one window, one group");
@@ -104,24 +103,6 @@ pub enum ColumnKind {
     Estimate,
     /// [`OutputValue::Top`](super::OutputValue::Top).
     Top,
-}
-
-/// What became of a row. None of these is an error; each is counted in [`Stats`].
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum RowOutcome {
-    /// It was added to its window or windows.
-    Applied,
-    /// It did not pass the filter.
-    Filtered,
-    /// All of its windows had closed; with its event time.
-    Late(Timestamp),
-    /// Its position is not after the last one taken of its shard.
-    Duplicate,
-    /// It lies between two windows.
-    BetweenWindows,
-    /// It cannot be aggregated, for this reason, which names the field and its value.
-    DeadLetter(String),
 }
 
 impl RowPipeline {
@@ -198,40 +179,6 @@ impl RowPipeline {
         &self.explanation
     }
 
-    /// Follows a shard, from the beginning; the handle of one that is followed already.
-    ///
-    /// # Errors
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past
-    /// [`Limits::shards_max`](crate::Limits::shards_max).
-    pub fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error> {
-        self.engine.open_shard(id)
-    }
-
-    /// Follows a shard that goes on where others ended, as after a reshard: see
-    /// [`Engine::open_child_shard`].
-    ///
-    /// # Errors
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past
-    /// [`Limits::shards_max`](crate::Limits::shards_max).
-    pub fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error> {
-        self.engine.open_child_shard(id, parents)
-    }
-
-    /// The shard has ended: the watermark does not wait for it any more.
-    pub fn close_shard(&mut self, shard: Shard) {
-        self.engine.close_shard(shard);
-    }
-
-    /// A shard that had ended goes on after all: see [`Engine::reopen_shard`].
-    pub fn reopen_shard(&mut self, shard: Shard) {
-        self.engine.reopen_shard(shard);
-    }
-
-    /// All rows of the shard up to this place have been given: see [`Engine::set_applied`].
-    pub fn set_applied(&mut self, shard: Shard, sequence: &Sequence) {
-        self.engine.set_applied(shard, sequence);
-    }
-
     /// Takes a row. `arrival` is its event time if the specification names no time field; with a
     /// `sequence`, a row that is not after the last one taken of its shard is a duplicate.
     ///
@@ -249,24 +196,24 @@ impl RowPipeline {
         row: &mut Row,
         arrival: Timestamp,
         sequence: Option<&Sequence>,
-    ) -> Result<RowOutcome, Error> {
+    ) -> Result<Outcome<String>, Error> {
         if let Some(sequence) = sequence
             && self.engine.is_duplicate(shard, sequence)
         {
-            return Ok(RowOutcome::Duplicate);
+            return Ok(Outcome::Duplicate);
         }
         match self.preparer.prepare(row, arrival) {
             Preparation::Record(time) => self.push_record(shard, row, time, sequence),
             Preparation::Filtered(time) => {
-                self.engine.pass_over(shard, sequence, Outcome::Filtered, time);
-                Ok(RowOutcome::Filtered)
+                self.engine.skip(shard, sequence, Outcome::Filtered, time);
+                Ok(Outcome::Filtered)
             }
             Preparation::DeadLetter(reason, _) if self.engine.is_strict() => {
                 Err(Error::new(ErrorKind::InvalidRecord, reason))
             }
             Preparation::DeadLetter(reason, time) => {
-                self.engine.pass_over(shard, sequence, Outcome::DeadLetter, time);
-                Ok(RowOutcome::DeadLetter(reason.into()))
+                self.engine.skip(shard, sequence, Outcome::DeadLetter(()), time);
+                Ok(Outcome::DeadLetter(reason.into()))
             }
         }
     }
@@ -281,7 +228,7 @@ impl RowPipeline {
     /// a dead letter, or is late where [that is to be told](RowPipeline::hand_out_late): its index,
     /// and its outcome. Up to one that completes a window, too, so that the window can be fetched.
     /// The rest of [`push`](RowPipeline::push), for records without sequence numbers; what became
-    /// of them shows in [`stats`](RowPipeline::stats).
+    /// of them shows in [`stats`](Control::stats).
     ///
     /// # Errors
     /// As [`push`](RowPipeline::push), for the row that comes after those
@@ -291,20 +238,20 @@ impl RowPipeline {
         shard: Shard,
         rows: &mut PreparedRows,
         until: usize,
-    ) -> Result<Option<(usize, RowOutcome)>, Error> {
+    ) -> Result<Option<(usize, Outcome<String>)>, Error> {
         while let Some(next) = rows.next(until) {
             let told = match next {
                 NextRows::Records(records) => self.push_records(shard, rows, records)?,
                 NextRows::Filtered(rows, latest) => {
-                    self.engine.pass_over_filtered(shard, rows, latest);
+                    self.engine.skip_filtered(shard, rows, latest);
                     None
                 }
                 NextRows::DeadLetter(reason, _) if self.engine.is_strict() => {
                     return Err(Error::new(ErrorKind::InvalidRecord, reason));
                 }
                 NextRows::DeadLetter(reason, time) => {
-                    self.engine.pass_over(shard, None, Outcome::DeadLetter, time);
-                    Some(RowOutcome::DeadLetter(reason.into()))
+                    self.engine.skip(shard, None, Outcome::DeadLetter(()), time);
+                    Some(Outcome::DeadLetter(reason.into()))
                 }
             };
             if let Some(outcome) = told {
@@ -332,7 +279,7 @@ impl RowPipeline {
         let taken = self.engine.push_preaggregated(shard, &rows.records)?;
         if taken {
             // Their times are among those of the records.
-            self.engine.pass_over_filtered(shard, rows.filtered, None);
+            self.engine.skip_filtered(shard, rows.filtered, None);
         }
         Ok(taken)
     }
@@ -349,17 +296,17 @@ impl RowPipeline {
         shard: Shard,
         rows: &mut PreparedRows,
         records: usize,
-    ) -> Result<Option<RowOutcome>, Error> {
+    ) -> Result<Option<Outcome<String>>, Error> {
         let (hands_out_late, mut told) = (self.hands_out_late, None);
-        self.engine.push_batch(shard, &mut Upcoming(rows, records), |_, time, outcome| {
-            told = (outcome == Outcome::DeadLetter || outcome == Outcome::Late && hands_out_late)
-                .then_some((outcome, time));
+        self.engine.push_batch(shard, &mut Upcoming(rows, records), |_, outcome| {
+            told = match outcome {
+                Outcome::DeadLetter(()) => Some(outcome),
+                Outcome::Late(_) => Some(outcome).filter(|_| hands_out_late),
+                _ => None,
+            };
             told.is_none()
         })?;
-        Ok(told.map(|(outcome, time)| match outcome {
-            Outcome::Late => RowOutcome::Late(time),
-            _ => RowOutcome::DeadLetter(self.refusal()),
-        }))
+        Ok(told.map(|outcome| outcome.map_dead_letter(|()| self.refusal())))
     }
 
     /// Why the last record that became a dead letter could not be taken.
@@ -375,19 +322,12 @@ impl RowPipeline {
         row: &Row,
         time: Timestamp,
         sequence: Option<&Sequence>,
-    ) -> Result<RowOutcome, Error> {
+    ) -> Result<Outcome<String>, Error> {
         let outcome = match sequence {
             None => self.engine.push(shard, row, time)?,
             Some(sequence) => self.engine.push_at(shard, sequence, row, time)?,
         };
-        Ok(match outcome {
-            Outcome::Applied => RowOutcome::Applied,
-            Outcome::Filtered => RowOutcome::Filtered,
-            Outcome::Late => RowOutcome::Late(time),
-            Outcome::Duplicate => RowOutcome::Duplicate,
-            Outcome::BetweenWindows => RowOutcome::BetweenWindows,
-            Outcome::DeadLetter => RowOutcome::DeadLetter(self.refusal()),
-        })
+        Ok(outcome.map_dead_letter(|()| self.refusal()))
     }
 
     /// Whether a row at this place was taken before; if so it is counted as a duplicate, and need
@@ -402,48 +342,20 @@ impl RowPipeline {
         self.preparer.time.is_none()
     }
 
-    /// Whether a row that cannot be aggregated is an error: see
-    /// [`CompileOptions::strict`](super::CompileOptions::strict).
-    pub fn is_strict(&self) -> bool {
-        self.engine.is_strict()
-    }
-
     /// Counts a record that could not be decoded, and takes its place as reached. If the
     /// specification names no time field, the record moves the watermark by its arrival time, where
     /// it has one.
-    pub fn pass_over_dead_letter(
+    pub fn skip_dead_letter(
         &mut self,
         shard: Shard,
         sequence: Option<&Sequence>,
         arrival: Option<Timestamp>,
     ) {
         let time = arrival.filter(|_| self.preparer.time.is_none());
-        self.engine.pass_over(shard, sequence, Outcome::DeadLetter, time);
+        self.engine.skip(shard, sequence, Outcome::DeadLetter(()), time);
     }
 
-    /// The caller's clock at the last row of the shard whose event time could be read: see
-    /// [`Engine::last_record`].
-    pub fn last_record(&self, shard: Shard) -> Option<Timestamp> {
-        self.engine.last_record(shard)
-    }
-
-    /// The caller's clock has come to `now`. Judges which shards are idle.
-    pub fn advance(&mut self, now: Timestamp) {
-        self.engine.advance(now);
-    }
-
-    /// No record of the shard before `time` is expected any more: see
-    /// [`Engine::reach`](crate::engine::Engine::reach).
-    pub fn reach(&mut self, shard: Shard, time: Timestamp) {
-        self.engine.reach(shard, time);
-    }
-
-    /// The input has ended: every window is complete.
-    pub fn finish(&mut self) {
-        self.engine.finish();
-    }
-
-    /// Takes out the windows that are to come after [`finish`](RowPipeline::finish), in two to
+    /// Takes out the windows that are to come after [`finish`](Control::finish), in two to
     /// `parts` parts for as many threads, or none: see [`Engine::split_finished`]. What this
     /// pipeline still gives itself comes before theirs.
     pub fn split_finished(&mut self, parts: NonZeroUsize) -> Vec<FinishedRows> {
@@ -455,80 +367,19 @@ impl RowPipeline {
             .collect()
     }
 
-    /// Further records go to another pipeline, and no more come here: see
-    /// [`Engine::hand_over`](crate::engine::Engine::hand_over).
-    pub fn hand_over(&mut self) {
-        self.engine.hand_over();
-    }
-
-    /// Answers every open window as it stands now, without closing it: see [`Engine::answer_open`].
-    ///
-    /// # Errors
-    /// As [`Engine::answer_open`].
-    pub fn answer_open(&mut self) -> Result<(), Error> {
-        self.engine.answer_open()
-    }
-
     /// The next row of the answer: by window end, then start, then group ascending.
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if a window merged of its
     /// panes passes a limit that the user chose to be an error.
     pub fn next_emission(&mut self) -> Result<Option<RowEmission>, Error> {
-        self.pending.next(self.group_names.len(), || self.engine.next_emission())
-    }
-
-    /// Event times up to and including this one are taken as complete; `None` before there is such
-    /// a time.
-    pub fn watermark(&self) -> Option<Timestamp> {
-        self.engine.watermark()
-    }
-
-    /// What has been counted so far.
-    pub fn stats(&self) -> Stats {
-        self.engine.stats()
-    }
-
-    /// The last place of a shard that was taken: where a source that starts again goes on after.
-    pub fn applied(&self, shard: Shard) -> Option<&Sequence> {
-        self.engine.applied(shard)
-    }
-
-    /// The stable hash of what the pipeline computes: see [`Engine::fingerprint`].
-    pub fn fingerprint(&self) -> u64 {
-        self.engine.fingerprint()
-    }
-
-    /// The whole state as bytes: see [`Engine::snapshot`].
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) while the rows of a window
-    /// are being fetched: fetch them all first.
-    pub fn snapshot(&self) -> Result<Snapshot, Error> {
-        self.check_fetched()?;
-        self.engine.snapshot()
-    }
-
-    /// The state in at most `bytes_max` bytes: see [`Engine::snapshot_within`].
-    ///
-    /// # Errors
-    /// As [`snapshot`](RowPipeline::snapshot);
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if the smallest form does not
-    /// fit.
-    pub fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error> {
-        self.check_fetched()?;
-        self.engine.snapshot_within(bytes_max)
-    }
-
-    /// Replaces the state by the one that a snapshot of this pipeline holds: see
-    /// [`Engine::restore`]. Shard handles are void; open the shards again.
-    ///
-    /// # Errors
-    /// As [`Engine::restore`]; the state is then as it was.
-    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
-        self.engine.restore(snapshot)?;
-        self.pending = PendingRows::default();
-        Ok(())
+        if !self.engine.is_handing_out() {
+            // The state was restored in between: what is left is of the state before.
+            self.pending = PendingRows::default();
+        }
+        let row = self.pending.next(self.group_names.len(), || self.engine.next_emission())?;
+        self.engine.set_handing_out(!self.pending.is_empty());
+        Ok(row)
     }
 
     /// What a state is compared with before it is read.
@@ -537,25 +388,18 @@ impl RowPipeline {
         self.engine.identity()
     }
 
-    pub(super) fn engine(&self) -> &Engine<Row, RowAggregate> {
-        &self.engine
-    }
-
-    pub(super) fn engine_mut(&mut self) -> &mut Engine<Row, RowAggregate> {
-        &mut self.engine
-    }
-
     pub(super) fn into_parts(self) -> (Engine<Row, RowAggregate>, Vec<String>, Vec<OutputColumn>) {
         (self.engine, self.group_names, self.columns)
     }
+}
 
-    fn check_fetched(&self) -> Result<(), Error> {
-        match self.pending.is_empty() {
-            true => Ok(()),
-            false => Err(Error::invalid(
-                "the rows of a window are being fetched: fetch them all before a snapshot is taken",
-            )),
-        }
+impl Control for RowPipeline {
+    fn control(&self) -> &dyn Control {
+        &self.engine
+    }
+
+    fn control_mut(&mut self) -> &mut dyn Control {
+        &mut self.engine
     }
 }
 

@@ -92,6 +92,7 @@ mod tests {
     use super::super::MemoryStore;
     use super::*;
     use crate::aggregate::count;
+    use crate::engine::Control;
     use crate::pipeline::Pipeline;
     use crate::time::Timestamp;
     use crate::window::Tumbling;

@@ -159,7 +159,7 @@ impl Watermarks {
 
     /// The shard's watermark is at least this one, whatever records it has seen. Says nothing about
     /// its activity.
-    pub(crate) fn reach(&mut self, shard: usize, watermark: i64) {
+    pub(crate) fn advance_to(&mut self, shard: usize, watermark: i64) {
         let bounded = self.out_of_orderness.is_some();
         if let Some(clock) =
             self.shards.get_mut(shard).filter(|clock| bounded && clock.watermark < watermark)

@@ -11,10 +11,10 @@ use streamgauge::adapter::files::{
 };
 use streamgauge::engine::Shard;
 use streamgauge::spec::{
-    CompileOptions, JsonLines, PipelineSpec, PreaggregatedRows, PreparedRows, Row, RowOutcome,
-    RowPipeline, RowPreparer, Value,
+    CompileOptions, JsonLines, PipelineSpec, PreaggregatedRows, PreparedRows, Row, RowPipeline,
+    RowPreparer, Value,
 };
-use streamgauge::{Error, ErrorKind, ShardId, Timestamp};
+use streamgauge::{Control, Error, ErrorKind, Outcome, ShardId, Timestamp};
 
 /// A sink that writes down everything it is told and everything it answers.
 struct Journal {
@@ -59,10 +59,10 @@ impl Journal {
     }
 
     /// Dead letters are handed out, and late records if it is given them.
-    fn refusal(&self, outcome: RowOutcome) -> Option<Refusal> {
+    fn refusal(&self, outcome: Outcome<String>) -> Option<Refusal> {
         match outcome {
-            RowOutcome::DeadLetter(reason) => Some(Refusal::DeadLetter(reason)),
-            RowOutcome::Late(time) if self.hands_out_late => {
+            Outcome::DeadLetter(reason) => Some(Refusal::DeadLetter(reason)),
+            Outcome::Late(time) if self.hands_out_late => {
                 Some(Refusal::Late { time, watermark: self.pipeline.watermark() })
             }
             _ => None,

@@ -70,7 +70,7 @@ fn every_message_of_a_real_daemon_is_answered_and_every_record_counted() {
             .map(|line| Message::parse(line.as_bytes(), &shard).unwrap().action())
             .collect();
         assert_eq!(statuses, asked, "{name}");
-        let stats = streamgauge::adapter::RecordPipeline::stats(processor.work().pipeline());
+        let stats = processor.work().pipeline().stats();
         assert_eq!((stats.applied, stats.dead_letters), (records as u64, 0), "{name}");
     }
 }

@@ -11,7 +11,7 @@ use streamgauge::adapter::kcl::{
     Batch, Message, PipelineWork, ProcessorOptions, StartingPoint, StatefulProcessor,
 };
 use streamgauge::adapter::lambda::Handler;
-use streamgauge::adapter::{Declared, Packing, RecordPipeline, each};
+use streamgauge::adapter::{Declared, Packing, each};
 use streamgauge::prelude::*;
 use streamgauge::snapshot::Summary;
 use streamgauge::spec::{CompileOptions, PipelineSpec};

@@ -173,7 +173,7 @@ pub(crate) fn take<R: 'static, A: Aggregate<R>>(
             return Some(engine.push(handles[shard], refused, at(time)).unwrap());
         }
         Step::PassOver { shard, time } => {
-            engine.pass_over(handles[shard], None, Outcome::Filtered, time.map(at))
+            engine.skip(handles[shard], None, Outcome::Filtered, time.map(at))
         }
         Step::Advance { now } => engine.advance(at(now)),
         Step::Close { shard } => engine.close_shard(handles[shard]),
@@ -197,9 +197,9 @@ fn drain(engine: &mut Engine<u64, Keep>, into: &mut Vec<Fired>) {
 fn fate(outcome: Outcome) -> Fate {
     match outcome {
         Outcome::Applied => Fate::Applied,
-        Outcome::Late => Fate::Late,
+        Outcome::Late(_) => Fate::Late,
         Outcome::BetweenWindows => Fate::BetweenWindows,
-        Outcome::DeadLetter => Fate::DeadLetter,
+        Outcome::DeadLetter(()) => Fate::DeadLetter,
         other => panic!("{other:?} is nothing that the engine alone says"),
     }
 }
@@ -265,7 +265,7 @@ fn run_answered_early(rules: &Rules, steps: &[Step], every: usize) -> Vec<(Fired
         if id % every == 0 {
             let (mut in_turn, mut early) = (vec![], vec![]);
             drain(&mut engine, &mut in_turn);
-            engine.answer_open().unwrap();
+            engine.fire_early().unwrap();
             drain(&mut engine, &mut early);
             emitted.extend(
                 in_turn
@@ -318,7 +318,7 @@ fn a_window_answered_early_is_final_only_in_its_turn() {
         engine.push(shard, &1, Timestamp::from_millis(time)).unwrap()
     };
     push(&mut engine, 5);
-    engine.answer_open().unwrap();
+    engine.fire_early().unwrap();
     push(&mut engine, 25);
     let partials: Vec<_> = std::iter::from_fn(|| engine.next_partial("s").unwrap()).collect();
     let shown: Vec<_> =
@@ -328,7 +328,7 @@ fn a_window_answered_early_is_final_only_in_its_turn() {
         [(0, false), (1, true)],
         "the first was fetched after its window was complete"
     );
-    engine.answer_open().unwrap();
+    engine.fire_early().unwrap();
     let early = engine.next_partial("s").unwrap().unwrap();
     assert_eq!((early.revision(), early.is_final()), (0, false));
 }
@@ -345,11 +345,9 @@ fn s63_only_windows_with_other_records_are_answered_again() {
             Some((id, time)) => {
                 engine.push(shard, &id, Timestamp::from_millis(time)).unwrap();
             }
-            None => {
-                engine.pass_over(shard, None, Outcome::Filtered, Some(Timestamp::from_millis(60)))
-            }
+            None => engine.skip(shard, None, Outcome::Filtered, Some(Timestamp::from_millis(60))),
         }
-        engine.answer_open().unwrap();
+        engine.fire_early().unwrap();
         let mut emitted = vec![];
         drain(engine, &mut emitted);
         emitted

@@ -70,7 +70,7 @@ fn edge_1_a_time_without_room_for_a_window_is_a_dead_letter_and_not_a_wrap() {
     let mut engine = engine(|options| options.windows = Tumbling::new(minutes(1)).unwrap().into());
     assert_eq!(
         push_all(&mut engine, &[i64::MIN, i64::MAX, 0]),
-        [Outcome::DeadLetter, Outcome::DeadLetter, Outcome::Applied]
+        [Outcome::DeadLetter(()), Outcome::DeadLetter(()), Outcome::Applied]
     );
     assert_eq!(engine.refusal().map(Error::kind), Some(ErrorKind::TimeOutOfRange));
     assert_eq!(
@@ -121,7 +121,7 @@ fn edge_5_behind_the_watermark_is_not_late_while_the_window_is_open() {
     // The watermark is 7 after the first record; 2 is behind it, and its window ends at 10.
     assert_eq!(
         push_all(&mut engine, &[8, 2, 10, 9]),
-        [Outcome::Applied, Outcome::Applied, Outcome::Applied, Outcome::Late]
+        [Outcome::Applied, Outcome::Applied, Outcome::Applied, Outcome::Late(at(9))]
     );
     assert_eq!(engine.stats().late, 1);
     engine.finish();
@@ -137,7 +137,7 @@ fn edge_5_a_record_can_be_late_for_one_of_its_windows_and_on_time_for_another() 
     // 15), which has not.
     assert_eq!(
         push_all(&mut engine, &[2, 12, 8, 3]),
-        [Outcome::Applied, Outcome::Applied, Outcome::Applied, Outcome::Late]
+        [Outcome::Applied, Outcome::Applied, Outcome::Applied, Outcome::Late(at(3))]
     );
     engine.finish();
     let fired = drain(&mut engine);
@@ -156,7 +156,7 @@ fn edge_6_a_late_record_within_the_lateness_fires_again_with_a_revision() {
     });
     let outcomes = push_all(&mut engine, &[1, 11, 2, 3, 20, 4]);
     assert_eq!(outcomes[..5], [Outcome::Applied; 5]);
-    assert_eq!(outcomes[5], Outcome::Late, "watermark 19 is end 10 - 1 + lateness 10");
+    assert_eq!(outcomes[5], Outcome::Late(at(4)), "watermark 19 is end 10 - 1 + lateness 10");
     let fired = drain(&mut engine);
     assert_eq!(
         fired,
@@ -247,7 +247,7 @@ fn edge_12_a_slide_that_does_not_divide_the_size_and_one_above_it() {
         engine(|options| options.windows = Sliding::new(millis(3), millis(10)).unwrap().into());
     assert_eq!(
         push_all(&mut engine, &[13, 12, 19]),
-        [Outcome::BetweenWindows, Outcome::Late, Outcome::BetweenWindows]
+        [Outcome::BetweenWindows, Outcome::Late(at(12)), Outcome::BetweenWindows]
     );
     assert_eq!(engine.stats().between_windows, 2);
 }

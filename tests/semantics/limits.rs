@@ -64,7 +64,7 @@ fn s80_a_record_so_far_from_all_others_that_too_many_empty_windows_would_be_emit
         let mut push = |time| engine.push(shard, &(time as u64), at(time)).unwrap();
         assert_eq!(
             (push(0), push(far), push(2)),
-            (Outcome::Applied, Outcome::DeadLetter, Outcome::Applied),
+            (Outcome::Applied, Outcome::DeadLetter(()), Outcome::Applied),
             "{far}"
         );
         assert_eq!(push(near), Outcome::Applied, "{near} leaves 1000 empty windows at most");
@@ -97,7 +97,7 @@ fn a_record_between_windows_that_were_filled_in_is_taken_whatever_the_distance_o
     let outcomes: Vec<Outcome> =
         times.map(|time| engine.push(shard, &0, at(time)).unwrap()).to_vec();
     let mut expected = vec![Outcome::Applied; 8];
-    (expected[4], expected[7]) = (Outcome::DeadLetter, Outcome::DeadLetter);
+    (expected[4], expected[7]) = (Outcome::DeadLetter(()), Outcome::DeadLetter(()));
     assert_eq!(outcomes, expected);
 }
 

@@ -109,7 +109,7 @@ fn s11_filtered_records_move_the_watermark_however_they_are_pushed() {
     let mut pipeline = build();
     assert_eq!(
         one_by_one(&mut pipeline),
-        [Outcome::Applied, Outcome::Filtered, Outcome::Filtered, Outcome::Late]
+        [Outcome::Applied, Outcome::Filtered, Outcome::Filtered, Outcome::Late(at(7))]
     );
     assert_eq!(fired(&mut pipeline), [1]);
     let mut pipeline = build();
@@ -149,10 +149,10 @@ fn a_time_out_of_range_of_a_filtered_record_moves_nothing() {
     let shard = engine.open_shard(ShardId::new("a")).unwrap();
     engine.push(shard, &1, at(5)).unwrap();
     for time in [i64::MIN, i64::MAX, i64::MAX - 9] {
-        engine.pass_over(shard, None, Outcome::Filtered, Some(at(time)));
+        engine.skip(shard, None, Outcome::Filtered, Some(at(time)));
         assert_eq!(engine.watermark(), Some(at(4)), "{time}");
     }
-    engine.pass_over(shard, None, Outcome::Filtered, Some(at(i64::MAX - 10)));
+    engine.skip(shard, None, Outcome::Filtered, Some(at(i64::MAX - 10)));
     assert_eq!(drain(&mut engine), [(0, 10, 0, vec![1])]);
 }
 

@@ -289,8 +289,10 @@ impl World {
                 .push_to(worker.handles[&shard], Some(&Sequence::new(*number)), hit)
                 .unwrap();
             assert!(
-                outcome != streamgauge::Outcome::Late
-                    && outcome != streamgauge::Outcome::DeadLetter,
+                !matches!(
+                    outcome,
+                    streamgauge::Outcome::Late(_) | streamgauge::Outcome::DeadLetter(())
+                ),
                 "{outcome:?} {hit:?}"
             );
             duplicates += u64::from(outcome == streamgauge::Outcome::Duplicate);

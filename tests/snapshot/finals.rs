@@ -44,7 +44,7 @@ impl<'a> Source<'a> {
                 .map(|name| self.engine.open_shard(ShardId::new(name)).unwrap());
             take(&mut self.engine, &handles, step, &(index as u64), &REFUSED);
             if index % every == every - 1 {
-                self.engine.answer_open().unwrap();
+                self.engine.fire_early().unwrap();
             }
             if let Step::Drain = step {
                 self.fetch();

@@ -120,7 +120,7 @@ fn s51_a_golden_snapshot_of_partials_goes_on_and_is_written_as_it_was() {
         let mut engine = engine();
         push(&mut engine, 0, 120);
         while engine.next_partial("source").unwrap().is_some() {}
-        engine.answer_open().unwrap();
+        engine.fire_early().unwrap();
         engine.next_partial("source").unwrap().unwrap();
         engine.snapshot().unwrap().into_bytes().to_vec()
     });

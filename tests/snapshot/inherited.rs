@@ -147,10 +147,10 @@ fn a_window_of_another_pipeline_or_one_that_has_fired_is_refused() {
 fn s71_a_shard_that_is_known_to_be_quiet_reaches_a_time_without_a_record() {
     let (mut engine, shard) = engine(Rules { size: 10, slide: 10, lateness: 0 });
     engine.push(shard, &5, Timestamp::from_millis(5)).unwrap();
-    engine.reach(shard, Timestamp::from_millis(9));
+    engine.advance_watermark(shard, Timestamp::from_millis(9));
     assert!(engine.next_emission().unwrap().is_none());
-    engine.reach(shard, Timestamp::from_millis(10));
+    engine.advance_watermark(shard, Timestamp::from_millis(10));
     assert_eq!(engine.next_emission().unwrap().map(|emission| emission.value), Some((1, 5)));
-    engine.reach(shard, Timestamp::from_millis(0));
+    engine.advance_watermark(shard, Timestamp::from_millis(0));
     assert_eq!(engine.watermark(), Some(Timestamp::from_millis(9)), "it never falls");
 }

@@ -182,15 +182,15 @@ fn s63_a_restart_answers_no_open_window_again() {
     let drain = |engine: &mut Engine<Hit, _>| {
         std::iter::from_fn(|| engine.next_emission().unwrap()).count()
     };
-    engine.answer_open().unwrap();
+    engine.fire_early().unwrap();
     assert_eq!(drain(&mut engine), 17);
     let mut restored =
         Engine::from_snapshot(every_aggregate(), options(), &engine.snapshot().unwrap()).unwrap();
-    restored.answer_open().unwrap();
+    restored.fire_early().unwrap();
     assert_eq!(drain(&mut restored), 0);
     let shard = restored.open_shard(ShardId::new("s")).unwrap();
     restored.push(shard, &hit(7), Timestamp::from_millis(299)).unwrap();
-    restored.answer_open().unwrap();
+    restored.fire_early().unwrap();
     assert_eq!(drain(&mut restored), 2);
 }
 

@@ -1,6 +1,7 @@
 //! What each aggregate answers, and how it is written.
 
 use super::{answer, answer_csv};
+use streamgauge::Control;
 
 #[test]
 fn the_issues_line_is_written_to_the_letter() {

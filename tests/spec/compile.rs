@@ -2,7 +2,7 @@
 
 use super::{pipeline, refusal};
 use streamgauge::spec::{ColumnKind, CompileOptions, Fit, PipelineSpec};
-use streamgauge::{ErrorKind, ShardId};
+use streamgauge::{Control, ErrorKind, ShardId};
 
 #[test]
 fn the_filters_fields_are_read_first() {

@@ -2,13 +2,13 @@
 
 use super::{drain, pipeline, push_json};
 use streamgauge::record::{Sequence, SequenceNumber};
-use streamgauge::spec::{CompileOptions, PipelineSpec, RowOutcome};
-use streamgauge::{ShardId, Timestamp};
+use streamgauge::spec::{CompileOptions, PipelineSpec};
+use streamgauge::{Control, Outcome, ShardId, Timestamp};
 
 fn reason(toml: &str, line: &str) -> String {
     let mut pipeline = pipeline(toml);
     match push_json(&mut pipeline, "a", line) {
-        RowOutcome::DeadLetter(reason) => {
+        Outcome::DeadLetter(reason) => {
             assert_eq!(pipeline.stats().dead_letters, 1);
             reason
         }
@@ -74,11 +74,11 @@ fn the_filter_comes_before_time_and_numbers() {
     let mut pipeline = pipeline("time = 'ts'\nwindow = '1m'\nagg = 'sum(x)'\nwhere = 'ok == true'");
     assert_eq!(
         push_json(&mut pipeline, "s", r#"{"ok": false, "ts": "soon", "x": "abc"}"#),
-        RowOutcome::Filtered
+        Outcome::Filtered
     );
     assert_eq!(
         push_json(&mut pipeline, "s", r#"{"ok": true, "ts": 0, "x": "12"}"#),
-        RowOutcome::Applied
+        Outcome::Applied
     );
     assert_eq!((pipeline.stats().filtered, pipeline.stats().applied), (1, 1));
 }
@@ -101,10 +101,10 @@ fn what_was_filtered_or_refused_is_a_duplicate_when_it_comes_again() {
             )
             .unwrap()
     };
-    assert_eq!(push(1, "1"), RowOutcome::Applied);
-    assert_eq!(push(2, "3"), RowOutcome::Filtered);
-    assert_eq!(push(3, "abc"), RowOutcome::DeadLetter(r#"x: "abc" is not a number"#.into()));
-    assert_eq!(push(2, "3"), RowOutcome::Duplicate);
-    assert_eq!(push(3, "abc"), RowOutcome::Duplicate);
-    assert_eq!(push(4, "4"), RowOutcome::Applied);
+    assert_eq!(push(1, "1"), Outcome::Applied);
+    assert_eq!(push(2, "3"), Outcome::Filtered);
+    assert_eq!(push(3, "abc"), Outcome::DeadLetter(r#"x: "abc" is not a number"#.into()));
+    assert_eq!(push(2, "3"), Outcome::Duplicate);
+    assert_eq!(push(3, "abc"), Outcome::Duplicate);
+    assert_eq!(push(4, "4"), Outcome::Applied);
 }

@@ -8,10 +8,8 @@ mod oracle;
 mod preaggregated;
 mod windows;
 
-use streamgauge::spec::{
-    CompileOptions, JsonLines, PipelineSpec, Row, RowOutcome, RowPipeline, Value,
-};
-use streamgauge::{ShardId, Timestamp};
+use streamgauge::spec::{CompileOptions, JsonLines, PipelineSpec, Row, RowPipeline, Value};
+use streamgauge::{Control, Outcome, ShardId, Timestamp};
 
 /// The pipeline of a TOML text, over input that ends.
 fn pipeline(toml: &str) -> RowPipeline {
@@ -69,7 +67,7 @@ fn fill_csv(row: &mut Row, line: &str) {
     }
 }
 
-fn push_json(pipeline: &mut RowPipeline, shard: &str, line: &str) -> RowOutcome {
+fn push_json(pipeline: &mut RowPipeline, shard: &str, line: &str) -> Outcome<String> {
     let shard = pipeline.open_shard(ShardId::new(shard)).unwrap();
     let mut row = pipeline.new_row();
     fill_json(&mut row, pipeline.fields(), line);
@@ -91,10 +89,7 @@ fn answer(toml: &str, lines: &[&str]) -> Vec<String> {
     let mut pipeline = pipeline(toml);
     for line in lines {
         let outcome = push_json(&mut pipeline, "a", line);
-        assert!(
-            outcome == RowOutcome::Applied || outcome == RowOutcome::Filtered,
-            "{line}: {outcome:?}"
-        );
+        assert!(outcome == Outcome::Applied || outcome == Outcome::Filtered, "{line}: {outcome:?}");
     }
     pipeline.finish();
     drain(&mut pipeline)
@@ -109,7 +104,7 @@ fn answer_csv(toml: &str, lines: &[&str]) -> Vec<String> {
         fill_csv(&mut row, line);
         assert_eq!(
             pipeline.push(shard, &mut row, Timestamp::from_millis(0), None).unwrap(),
-            RowOutcome::Applied,
+            Outcome::Applied,
             "{line}"
         );
     }

@@ -4,6 +4,7 @@ use super::{drain, pipeline, push_json};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use streamgauge::Control;
 
 #[derive(Clone, Debug)]
 struct Hit {

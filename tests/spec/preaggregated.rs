@@ -7,7 +7,7 @@ use streamgauge::engine::Shard;
 use streamgauge::spec::{
     CompileOptions, PipelineSpec, PreaggregatedRows, Row, RowEmission, RowPipeline,
 };
-use streamgauge::{Error, ShardId, Timestamp};
+use streamgauge::{Control, Error, ShardId, Timestamp};
 
 /// A row: its event time, group, number and kind.
 type Item = (i64, u16, i64, u8);

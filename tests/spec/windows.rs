@@ -1,7 +1,8 @@
 //! Windows, lateness and shards of declared pipelines.
 
 use super::{answer, drain, pipeline, push_json};
-use streamgauge::spec::{CompileOptions, PipelineSpec, RowOutcome};
+use streamgauge::spec::{CompileOptions, PipelineSpec};
+use streamgauge::{Control, Outcome};
 
 fn at(seconds: i64) -> String {
     format!(r#"{{"ts": {seconds}}}"#)
@@ -39,10 +40,7 @@ fn two_halves_read_one_after_the_other_lose_nothing() {
     }
     for (shard, offset) in [("first", 0), ("second", 1)] {
         for second in 0..100 {
-            assert_eq!(
-                push_json(&mut pipeline, shard, &at(second * 2 + offset)),
-                RowOutcome::Applied
-            );
+            assert_eq!(push_json(&mut pipeline, shard, &at(second * 2 + offset)), Outcome::Applied);
         }
         let shard = pipeline.open_shard(streamgauge::ShardId::new(shard)).unwrap();
         pipeline.close_shard(shard);
@@ -65,13 +63,13 @@ fn input_without_an_end_waits_ten_seconds_unless_told_otherwise() {
     assert_eq!(counts(&drain(&mut pipeline)), [(0, 1)]);
     assert_eq!(
         push_json(&mut pipeline, "s", &at(9)),
-        RowOutcome::Late(streamgauge::Timestamp::from_millis(9_000))
+        Outcome::Late(streamgauge::Timestamp::from_millis(9_000))
     );
     assert_eq!(pipeline.stats().late, 1);
     let flags = PipelineSpec { max_delay: Some("unbounded".into()), ..PipelineSpec::default() };
     let mut pipeline = spec.overridden_by(flags).compile(&CompileOptions::default()).unwrap();
     push_json(&mut pipeline, "s", &at(1_000_000));
-    assert_eq!(push_json(&mut pipeline, "s", &at(0)), RowOutcome::Applied);
+    assert_eq!(push_json(&mut pipeline, "s", &at(0)), Outcome::Applied);
 }
 
 #[test]

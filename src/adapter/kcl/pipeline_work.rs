@@ -3,8 +3,8 @@
 use super::protocol::Batch;
 use super::stateful::Work;
 use crate::adapter::Rejected;
-use crate::adapter::{LateRecord, Packing, RecordPipeline, Sink, Taken};
-use crate::engine::Shard;
+use crate::adapter::{LateRecord, Packing, RecordPipeline, Sink};
+use crate::engine::{Outcome, Shard};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Position, Record, Sequence, ShardId};
 use crate::snapshot::{Partial, Snapshot};
@@ -139,8 +139,8 @@ impl<P: RecordPipeline> PipelineWork<P> {
             taken => taken?,
         };
         match taken {
-            Taken::DeadLetter(error) => dead_letter(error),
-            Taken::Late(time) => self.hand_out_late(record, time),
+            Outcome::DeadLetter(error) => dead_letter(error),
+            Outcome::Late(time) => self.hand_out_late(record, time),
             _ => {}
         }
         Ok(())
@@ -151,7 +151,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
         &mut self,
         (shard, is_part): (Shard, bool),
         record: &Record,
-    ) -> Result<Taken, Error> {
+    ) -> Result<Outcome<Error>, Error> {
         match is_part {
             true => self.pipeline.push_part(shard, record),
             false => self.pipeline.push(shard, record),
@@ -236,7 +236,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
             self.pipeline.applied(shard).is_some_and(|applied| sequence <= applied)
         }) {
             // It was told of when it came for the first time.
-            self.pipeline.pass_over_dead_letter(shard, sequence, None);
+            self.pipeline.skip_dead_letter(shard, sequence, None);
             return Ok(());
         }
         let error = Error::new(ErrorKind::InvalidRecord, rejected.error.to_string());
@@ -254,7 +254,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
         if self.pipeline.is_strict() {
             return Err(error);
         }
-        self.pipeline.pass_over_dead_letter(shard, sequence, arrival);
+        self.pipeline.skip_dead_letter(shard, sequence, arrival);
         dead_letter(error);
         Ok(())
     }
@@ -308,8 +308,10 @@ impl<P: RecordPipeline> Work for PipelineWork<P> {
         let busy_at = *self.busy_at.get_or_insert(now);
         let (was_due, watermark) = (self.pipeline.is_due(), self.pipeline.watermark());
         if now.as_millis().saturating_sub(busy_at.as_millis()) >= idle_after {
-            self.pipeline
-                .reach(*shard, Timestamp::from_millis(now.as_millis().saturating_sub(idle_after)));
+            self.pipeline.advance_watermark(
+                *shard,
+                Timestamp::from_millis(now.as_millis().saturating_sub(idle_after)),
+            );
         }
         self.raised |= self.pipeline.watermark() != watermark;
         !was_due && self.pipeline.is_due()

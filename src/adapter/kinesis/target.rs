@@ -182,6 +182,7 @@ fn partition_key(partial: &Partial) -> String {
 mod tests {
     use super::*;
     use crate::aggregate::count;
+    use crate::engine::Control;
     use crate::pipeline::Pipeline;
     use crate::time::{Timestamp, seconds};
     use crate::window::Tumbling;

@@ -6,10 +6,10 @@ use super::stateless::Stateless;
 use super::stored::Stored;
 use super::tumbling::{STATE_BYTES_LIMIT, Tumbling};
 use super::{KinesisEvent, Reply, State};
-use crate::adapter::record_pipeline::{RecordPipeline, Taken};
+use crate::adapter::record_pipeline::RecordPipeline;
 use crate::adapter::sink::Sink;
 use crate::adapter::{LateRecord, Packing};
-use crate::engine::{Shard, Stats};
+use crate::engine::{Outcome, Shard, Stats};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Record, SequenceNumber};
 use crate::snapshot::Snapshot;
@@ -341,7 +341,7 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
     /// Begins with this state, or without a record.
     ///
     /// # Errors
-    /// Those of [`RecordPipeline::restore`].
+    /// Those of [`Control::restore`](crate::engine::Control::restore).
     pub(super) fn begin(&mut self, state: Option<&Snapshot>) -> Result<(), Error> {
         self.pipeline.restore(state.unwrap_or(&self.fresh))?;
         self.go_on();
@@ -389,13 +389,13 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
                     return Stop::at_flaw(flaw).map(Some);
                 }
                 Item::Flaw(flaw) => {
-                    self.pass_over(shard, batch, flaw);
+                    self.skip(shard, batch, flaw);
                     continue;
                 }
             };
             let sequence = &record.position.sequence;
             match self.push(shard, record) {
-                Ok(Taken::DeadLetter(error)) => {
+                Ok(Outcome::DeadLetter(error)) => {
                     self.hand_out(&DeadLetter {
                         shard: &batch.shard,
                         sequence: Some(sequence),
@@ -403,7 +403,7 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
                         data: &record.data,
                     });
                 }
-                Ok(Taken::Late(time)) => {
+                Ok(Outcome::Late(time)) => {
                     if let Some(take) = &mut self.on_late {
                         let (shard, watermark) = (&batch.shard, self.pipeline.watermark());
                         take(&LateRecord { shard, sequence, time, watermark, data: &record.data });
@@ -423,7 +423,7 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
         Ok(None)
     }
 
-    fn push(&mut self, shard: Shard, record: &Record) -> Result<Taken, Error> {
+    fn push(&mut self, shard: Shard, record: &Record) -> Result<Outcome<Error>, Error> {
         let taken = self.pipeline.push(shard, record);
         let is_full = taken.as_ref().is_err_and(|error| error.kind() == ErrorKind::LimitExceeded)
             && self.pipeline.is_due();
@@ -438,9 +438,9 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
     }
 
     #[cold]
-    fn pass_over(&mut self, shard: Shard, batch: &Batch, flaw: &Flaw) {
+    fn skip(&mut self, shard: Shard, batch: &Batch, flaw: &Flaw) {
         let dead_letters = self.pipeline.stats().dead_letters;
-        self.pipeline.pass_over_dead_letter(shard, flaw.sequence.as_ref(), flaw.arrival);
+        self.pipeline.skip_dead_letter(shard, flaw.sequence.as_ref(), flaw.arrival);
         // One that was passed over before was handed out before.
         if self.pipeline.stats().dead_letters > dead_letters {
             self.hand_out(&DeadLetter {

@@ -134,7 +134,7 @@ impl Stored {
         }
         self.warm = None;
         core.begin(Some(&Snapshot::from_bytes(found.bytes)?)).map_err(|error| error.at(&key))?;
-        core.pipeline.answer_open()?;
+        core.pipeline.fire_early()?;
         let has_news = core.pipeline.is_due();
         let mut version = found.version;
         if has_news {

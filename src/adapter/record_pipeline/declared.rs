@@ -1,14 +1,13 @@
 //! A declared pipeline over a stream's records.
 
-use super::{RecordPipeline, Taken, at};
+use super::{RecordPipeline, at};
 use crate::adapter::formats::clf;
 use crate::adapter::formats::format::Format;
 use crate::adapter::formats::payload::PayloadDecoder;
-use crate::engine::{Shard, Stats};
+use crate::engine::{Control, Outcome, Shard};
 use crate::error::{Error, ErrorKind};
-use crate::record::{Record, Sequence, ShardId};
-use crate::snapshot::{Partial, Reductions, Snapshot};
-use crate::spec::{CompileOptions, PipelineSpec, Row, RowEmission, RowOutcome, RowPipeline};
+use crate::record::{Record, Sequence};
+use crate::spec::{CompileOptions, PipelineSpec, Row, RowEmission, RowPipeline};
 use crate::time::Timestamp;
 
 /// A pipeline that is declared as text, over a stream's records. A payload is one JSON object, or
@@ -79,34 +78,27 @@ impl Declared {
         shard: Shard,
         record: &Record,
         sequence: Option<&Sequence>,
-    ) -> Result<Taken, Error> {
+    ) -> Result<Outcome<Error>, Error> {
         match self.decoder.decode(&record.data, &mut self.row) {
             Ok(true) => {}
-            Ok(false) => return Ok(self.pass_over_blank(shard, sequence)),
+            Ok(false) => return Ok(self.skip_blank(shard, sequence)),
             Err(error) => return self.undecodable(shard, record, sequence, error),
         }
         let outcome = self
             .pipeline
             .push(shard, &mut self.row, record.arrival, sequence)
             .map_err(|error| self.refused(record, error))?;
-        Ok(match outcome {
-            RowOutcome::Applied => Taken::Applied,
-            RowOutcome::Filtered => Taken::Filtered,
-            RowOutcome::Late(time) => Taken::Late(time),
-            RowOutcome::Duplicate => Taken::Duplicate,
-            RowOutcome::BetweenWindows => Taken::BetweenWindows,
-            RowOutcome::DeadLetter(reason) => Taken::DeadLetter(
-                self.refused(record, Error::new(ErrorKind::InvalidRecord, reason)),
-            ),
-        })
+        Ok(outcome.map_dead_letter(|reason| {
+            self.refused(record, Error::new(ErrorKind::InvalidRecord, reason))
+        }))
     }
 
     #[cold]
-    fn pass_over_blank(&mut self, shard: Shard, sequence: Option<&Sequence>) -> Taken {
+    fn skip_blank(&mut self, shard: Shard, sequence: Option<&Sequence>) -> Outcome<Error> {
         if let Some(sequence) = sequence {
             self.pipeline.set_applied(shard, sequence);
         }
-        Taken::Blank
+        Outcome::Blank
     }
 
     #[cold]
@@ -116,7 +108,7 @@ impl Declared {
         record: &Record,
         sequence: Option<&Sequence>,
         error: Error,
-    ) -> Result<Taken, Error> {
+    ) -> Result<Outcome<Error>, Error> {
         let is_access_log = || clf::parse(record.data.trim_ascii_end()).is_ok();
         let error = match self.format_is_given {
             true => error,
@@ -133,8 +125,8 @@ impl Declared {
         if self.is_strict() {
             return Err(error);
         }
-        self.pipeline.pass_over_dead_letter(shard, sequence, Some(record.arrival));
-        Ok(Taken::DeadLetter(error))
+        self.pipeline.skip_dead_letter(shard, sequence, Some(record.arrival));
+        Ok(Outcome::DeadLetter(error))
     }
 
     /// Why a row was not taken, with its place.
@@ -153,117 +145,43 @@ impl Declared {
     }
 }
 
+impl Control for Declared {
+    fn control(&self) -> &dyn Control {
+        self.pipeline.control()
+    }
+
+    fn control_mut(&mut self) -> &mut dyn Control {
+        self.pipeline.control_mut()
+    }
+}
+
 impl RecordPipeline for Declared {
     type Emission = RowEmission;
 
-    fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error> {
-        self.pipeline.open_shard(id)
-    }
-
-    fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error> {
-        self.pipeline.open_child_shard(id, parents)
-    }
-
-    fn close_shard(&mut self, shard: Shard) {
-        self.pipeline.close_shard(shard);
-    }
-
-    fn push(&mut self, shard: Shard, record: &Record) -> Result<Taken, Error> {
+    fn push(&mut self, shard: Shard, record: &Record) -> Result<Outcome<Error>, Error> {
         let sequence = &record.position.sequence;
         if self.pipeline.is_duplicate(shard, sequence) {
-            return Ok(Taken::Duplicate);
+            return Ok(Outcome::Duplicate);
         }
         self.take(shard, record, Some(sequence))
     }
 
-    fn push_part(&mut self, shard: Shard, record: &Record) -> Result<Taken, Error> {
+    fn push_part(&mut self, shard: Shard, record: &Record) -> Result<Outcome<Error>, Error> {
         self.take(shard, record, None)
     }
 
-    fn set_applied(&mut self, shard: Shard, sequence: &Sequence) {
-        self.pipeline.set_applied(shard, sequence);
-    }
-
-    fn pass_over_dead_letter(
+    fn skip_dead_letter(
         &mut self,
         shard: Shard,
         sequence: Option<&Sequence>,
         arrival: Option<Timestamp>,
     ) {
         if !sequence.is_some_and(|sequence| self.pipeline.is_duplicate(shard, sequence)) {
-            self.pipeline.pass_over_dead_letter(shard, sequence, arrival);
+            self.pipeline.skip_dead_letter(shard, sequence, arrival);
         }
-    }
-
-    fn is_strict(&self) -> bool {
-        self.pipeline.is_strict()
-    }
-
-    fn inherit(&mut self, partial: &Partial) -> Result<(), Error> {
-        self.pipeline.inherit(partial)
-    }
-
-    fn reach(&mut self, shard: Shard, time: Timestamp) {
-        self.pipeline.reach(shard, time);
-    }
-
-    fn is_due(&self) -> bool {
-        self.pipeline.is_due()
-    }
-
-    fn applied(&self, shard: Shard) -> Option<&Sequence> {
-        self.pipeline.applied(shard)
-    }
-
-    fn last_record(&self, shard: Shard) -> Option<Timestamp> {
-        self.pipeline.last_record(shard)
-    }
-
-    fn advance(&mut self, now: Timestamp) {
-        self.pipeline.advance(now);
-    }
-
-    fn finish(&mut self) {
-        self.pipeline.finish();
-    }
-
-    fn hand_over(&mut self) {
-        self.pipeline.hand_over();
-    }
-
-    fn answer_open(&mut self) -> Result<(), Error> {
-        self.pipeline.answer_open()
     }
 
     fn next_emission(&mut self) -> Result<Option<RowEmission>, Error> {
         self.pipeline.next_emission()
-    }
-
-    fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
-        self.pipeline.next_partial(source)
-    }
-
-    fn watermark(&self) -> Option<Timestamp> {
-        self.pipeline.watermark()
-    }
-
-    fn stats(&self) -> Stats {
-        self.pipeline.stats()
-    }
-
-    fn fingerprint(&self) -> u64 {
-        self.pipeline.fingerprint()
-    }
-
-    fn snapshot(&self) -> Result<Snapshot, Error> {
-        self.pipeline.snapshot()
-    }
-
-    fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error> {
-        self.pipeline.snapshot_within(bytes_max)
-    }
-
-    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
-        self.pipeline.restore(snapshot)
     }
 }

@@ -1,12 +1,11 @@
 //! A pipeline of the program's own types behind a decoder of records.
 
-use super::{RecordPipeline, Taken, at};
+use super::{RecordPipeline, at};
 use crate::aggregate::Aggregate;
-use crate::engine::{Emission, Outcome, Shard, Stats};
+use crate::engine::{Control, Emission, Outcome, Shard};
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::Pipeline;
-use crate::record::{MAX_AHEAD_DEFAULT, Record, Sequence, ShardId, ahead_words, is_ahead};
-use crate::snapshot::{Partial, Reductions, Snapshot};
+use crate::record::{MAX_AHEAD_DEFAULT, Record, Sequence, ahead_words, is_ahead};
 use crate::time::Timestamp;
 use std::fmt;
 use std::time::Duration;
@@ -19,7 +18,7 @@ use std::time::Duration;
 ///
 /// # Example
 /// ```
-/// use streamgauge::adapter::{Decoding, RecordPipeline};
+/// use streamgauge::adapter::Decoding;
 /// use streamgauge::prelude::*;
 ///
 /// let pipeline = Pipeline::builder().window(Tumbling::new(seconds(10))?).event_time(|hit: &(i64, u64)| Timestamp::from_millis(hit.0)).aggregate(sum(|hit: &(i64, u64)| hit.1));
@@ -58,20 +57,20 @@ where
     }
 
     /// Passes over a record whose event time lies too far ahead, if it does.
-    fn pass_over_ahead(
+    fn skip_ahead(
         &mut self,
         shard: Shard,
         (record, decoded): (&Record, &R),
         sequence: Option<&Sequence>,
-    ) -> Result<Option<Taken>, Error> {
+    ) -> Result<Option<Outcome<Error>>, Error> {
         let Some(max_ahead) = self.max_ahead else { return Ok(None) };
         let time = self.pipeline.time_of(decoded);
         if !is_ahead(time, record.arrival, max_ahead) {
             return Ok(None);
         }
         if !self.pipeline.keeps(decoded) {
-            self.pipeline.engine_mut().pass_over(shard, sequence, Outcome::Filtered, None);
-            return Ok(Some(Taken::Filtered));
+            self.pipeline.engine_mut().skip(shard, sequence, Outcome::Filtered, None);
+            return Ok(Some(Outcome::Filtered));
         }
         let message =
             format!("the event time {time} {}", ahead_words(time, record.arrival, max_ahead));
@@ -79,8 +78,8 @@ where
         if self.is_strict() {
             return Err(error);
         }
-        self.pipeline.engine_mut().pass_over(shard, sequence, Outcome::DeadLetter, None);
-        Ok(Some(Taken::DeadLetter(error)))
+        self.pipeline.engine_mut().skip(shard, sequence, Outcome::DeadLetter(()), None);
+        Ok(Some(Outcome::DeadLetter(error)))
     }
 
     #[cold]
@@ -90,7 +89,7 @@ where
         record: &Record,
         sequence: Option<&Sequence>,
         reason: &E,
-    ) -> Result<Taken, Error> {
+    ) -> Result<Outcome<Error>, Error> {
         let error = at(
             record,
             Error::new(ErrorKind::InvalidRecord, format!("cannot be decoded: {reason}")),
@@ -99,8 +98,8 @@ where
             return Err(error);
         }
         // Its event time is one of what it could not be decoded to.
-        self.pipeline.engine_mut().pass_over(shard, sequence, Outcome::DeadLetter, None);
-        Ok(Taken::DeadLetter(error))
+        self.pipeline.engine_mut().skip(shard, sequence, Outcome::DeadLetter(()), None);
+        Ok(Outcome::DeadLetter(error))
     }
 
     fn take(
@@ -108,26 +107,27 @@ where
         shard: Shard,
         record: &Record,
         sequence: Option<&Sequence>,
-    ) -> Result<Taken, Error> {
+    ) -> Result<Outcome<Error>, Error> {
         let decoded = match (self.decode)(record) {
             Ok(decoded) => decoded,
             Err(reason) => return self.undecodable(shard, record, sequence, &reason),
         };
-        if let Some(taken) = self.pass_over_ahead(shard, (record, &decoded), sequence)? {
+        if let Some(taken) = self.skip_ahead(shard, (record, &decoded), sequence)? {
             return Ok(taken);
         }
         let outcome =
             self.pipeline.push_to(shard, sequence, &decoded).map_err(|error| at(record, error))?;
-        Ok(match outcome {
-            Outcome::Applied => Taken::Applied,
-            Outcome::Filtered => Taken::Filtered,
-            Outcome::Late => Taken::Late(self.pipeline.time_of(&decoded)),
-            Outcome::Duplicate => Taken::Duplicate,
-            Outcome::BetweenWindows => Taken::BetweenWindows,
-            Outcome::DeadLetter => {
-                Taken::DeadLetter(at(record, refusal(self.pipeline.engine().refusal())))
-            }
-        })
+        Ok(outcome.map_dead_letter(|()| at(record, refusal(self.pipeline.refusal()))))
+    }
+}
+
+impl<R, A: Aggregate<R>, D> Control for Decoding<R, A, D> {
+    fn control(&self) -> &dyn Control {
+        self.pipeline.control()
+    }
+
+    fn control_mut(&mut self) -> &mut dyn Control {
+        self.pipeline.control_mut()
     }
 }
 
@@ -139,35 +139,19 @@ where
 {
     type Emission = Emission<A::Output>;
 
-    fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error> {
-        self.pipeline.open_shard(id)
-    }
-
-    fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error> {
-        self.pipeline.open_child_shard(id, parents)
-    }
-
-    fn close_shard(&mut self, shard: Shard) {
-        self.pipeline.close_shard(shard);
-    }
-
-    fn push(&mut self, shard: Shard, record: &Record) -> Result<Taken, Error> {
+    fn push(&mut self, shard: Shard, record: &Record) -> Result<Outcome<Error>, Error> {
         let sequence = &record.position.sequence;
         if self.pipeline.engine_mut().is_duplicate(shard, sequence) {
-            return Ok(Taken::Duplicate);
+            return Ok(Outcome::Duplicate);
         }
         self.take(shard, record, Some(sequence))
     }
 
-    fn push_part(&mut self, shard: Shard, record: &Record) -> Result<Taken, Error> {
+    fn push_part(&mut self, shard: Shard, record: &Record) -> Result<Outcome<Error>, Error> {
         self.take(shard, record, None)
     }
 
-    fn set_applied(&mut self, shard: Shard, sequence: &Sequence) {
-        self.pipeline.engine_mut().set_applied(shard, sequence);
-    }
-
-    fn pass_over_dead_letter(
+    fn skip_dead_letter(
         &mut self,
         shard: Shard,
         sequence: Option<&Sequence>,
@@ -175,80 +159,12 @@ where
     ) {
         let engine = self.pipeline.engine_mut();
         if !sequence.is_some_and(|sequence| engine.is_duplicate(shard, sequence)) {
-            engine.pass_over(shard, sequence, Outcome::DeadLetter, None);
+            engine.skip(shard, sequence, Outcome::DeadLetter(()), None);
         }
-    }
-
-    fn is_strict(&self) -> bool {
-        self.pipeline.engine().is_strict()
-    }
-
-    fn inherit(&mut self, partial: &Partial) -> Result<(), Error> {
-        self.pipeline.inherit(partial)
-    }
-
-    fn reach(&mut self, shard: Shard, time: Timestamp) {
-        self.pipeline.reach(shard, time);
-    }
-
-    fn is_due(&self) -> bool {
-        self.pipeline.is_due()
-    }
-
-    fn applied(&self, shard: Shard) -> Option<&Sequence> {
-        self.pipeline.applied(shard)
-    }
-
-    fn last_record(&self, shard: Shard) -> Option<Timestamp> {
-        self.pipeline.engine().last_record(shard)
-    }
-
-    fn advance(&mut self, now: Timestamp) {
-        self.pipeline.advance(now);
-    }
-
-    fn finish(&mut self) {
-        self.pipeline.finish();
-    }
-
-    fn hand_over(&mut self) {
-        self.pipeline.hand_over();
-    }
-
-    fn answer_open(&mut self) -> Result<(), Error> {
-        self.pipeline.answer_open()
     }
 
     fn next_emission(&mut self) -> Result<Option<Self::Emission>, Error> {
         self.pipeline.next_emission()
-    }
-
-    fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
-        self.pipeline.next_partial(source)
-    }
-
-    fn watermark(&self) -> Option<Timestamp> {
-        self.pipeline.engine().watermark()
-    }
-
-    fn stats(&self) -> Stats {
-        self.pipeline.stats()
-    }
-
-    fn fingerprint(&self) -> u64 {
-        self.pipeline.engine().fingerprint()
-    }
-
-    fn snapshot(&self) -> Result<Snapshot, Error> {
-        self.pipeline.snapshot()
-    }
-
-    fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error> {
-        self.pipeline.snapshot_within(bytes_max)
-    }
-
-    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
-        self.pipeline.restore(snapshot)
     }
 }
 

@@ -71,6 +71,7 @@ impl<W: Write> Sink<Declared> for JsonLinesSink<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Control;
     use crate::record::{Position, Record, Sequence, ShardId};
     use crate::spec::{CompileOptions, PipelineSpec};
     use crate::time::Timestamp;

@@ -13,7 +13,7 @@ use streamgauge::hash::hash_bytes;
 use streamgauge::snapshot::Partial;
 use streamgauge::spec::{JsonLines, RowEmission, RowPipeline};
 use streamgauge::store::{PartialStore, Store};
-use streamgauge::{Error, Seed, Timestamp, Window};
+use streamgauge::{Control, Error, Seed, Timestamp, Window};
 
 /// What becomes of a window's answer.
 pub(crate) enum Destination<W> {

@@ -15,7 +15,7 @@ use streamgauge::merger::MergerOptions;
 use streamgauge::snapshot::{Kind, Partial, Summary};
 use streamgauge::spec::{CompileOptions, JsonLines, PipelineSpec, RowMerger};
 use streamgauge::store::{self, Store};
-use streamgauge::{Error, ErrorKind, ShardId, Snapshot};
+use streamgauge::{Control, Error, ErrorKind, ShardId, Snapshot};
 
 /// The key of a run's state; a run answers its open windows itself.
 const RUN: &str = "run";
@@ -176,7 +176,7 @@ impl Finish {
         }
         // Windows that are complete and were not handed on yet, and then those that are not.
         self.drain(&source, true)?;
-        self.pipeline.answer_open()?;
+        self.pipeline.fire_early()?;
         self.drain(&source, false)
     }
 

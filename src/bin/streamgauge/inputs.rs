@@ -8,7 +8,7 @@ use crate::state::State;
 use streamgauge::adapter::files::{HeldWindows, RunState};
 use streamgauge::engine::Shard;
 use streamgauge::spec::{PipelineSpec, RowPipeline};
-use streamgauge::{Error, Stats};
+use streamgauge::{Control, Error, Stats};
 
 /// Where the records of an input go.
 #[derive(Clone, Copy, Default)]
@@ -183,7 +183,7 @@ impl Inputs {
 
     fn counted(&self) -> Stats {
         let mut all = Stats::default();
-        for stats in self.pipelines.iter().map(RowPipeline::stats) {
+        for stats in self.pipelines.iter().map(Control::stats) {
             all.applied = all.applied.saturating_add(stats.applied);
             all.filtered = all.filtered.saturating_add(stats.filtered);
             all.late = all.late.saturating_add(stats.late);

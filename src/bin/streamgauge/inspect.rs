@@ -22,7 +22,7 @@ use streamgauge::adapter::files::RunState;
 use streamgauge::merger::MergerOptions;
 use streamgauge::snapshot::{Kind, Partial};
 use streamgauge::spec::RowPipeline;
-use streamgauge::{Error, ErrorKind, Snapshot, Timestamp};
+use streamgauge::{Control, Error, ErrorKind, Snapshot, Timestamp};
 
 /// Tells what is in the files.
 ///

@@ -14,15 +14,15 @@ use streamgauge::adapter::kcl::{
     StatefulProcessor, SystemClock, Work,
 };
 use streamgauge::adapter::{
-    AppendFile, Declared, JsonLinesSink, LateRecord, PartialSink, PartialTarget, RecordPipeline,
-    Sink, read_pipeline,
+    AppendFile, Declared, JsonLinesSink, LateRecord, PartialSink, PartialTarget, Sink,
+    read_pipeline,
 };
 use streamgauge::merger::MergerOptions;
 use streamgauge::snapshot::Partial;
 use streamgauge::spec::{CompileOptions, JsonLines, MergedRow, PipelineSpec, RowMerger};
 use streamgauge::store::{self, PartialStore};
 use streamgauge::time::parse_duration;
-use streamgauge::{Error, ErrorKind, Seed, ShardId};
+use streamgauge::{Control, Error, ErrorKind, Seed, ShardId};
 
 /// Lines of the daemon are long.
 const INPUT_BUFFER_BYTES: usize = 1 << 20;

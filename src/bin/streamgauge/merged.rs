@@ -5,7 +5,7 @@ use streamgauge::adapter::files::HeldWindows;
 use streamgauge::engine::Shard;
 use streamgauge::snapshot::Partial;
 use streamgauge::spec::{RowEmission, RowPipeline};
-use streamgauge::{Error, ShardId, Timestamp, Window};
+use streamgauge::{Control, Error, ShardId, Timestamp, Window};
 
 /// Windows of a file, in the order of answers.
 enum Windows {
@@ -78,7 +78,7 @@ impl MergedFiles {
     /// The next window, as a partial.
     ///
     /// # Errors
-    /// As [`RowPipeline::next_partial`].
+    /// As [`Control::next_partial`].
     pub(crate) fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
         loop {
             if let Some(partial) = self.pipeline.next_partial(source)? {
@@ -105,7 +105,7 @@ impl MergedFiles {
         }
         match first {
             (i64::MAX, i64::MIN) => self.pipeline.finish(),
-            (end, _) => self.pipeline.reach(self.shard, Timestamp::from_millis(end)),
+            (end, _) => self.pipeline.advance_watermark(self.shard, Timestamp::from_millis(end)),
         }
         Ok(true)
     }

@@ -19,8 +19,8 @@ use streamgauge::adapter::files::{
     DeadLetter, FilesStats, Format, LateRecord, Opened, Refusal, RowSink,
 };
 use streamgauge::adapter::kcl::{Clock, SystemClock};
-use streamgauge::spec::{PreaggregatedRows, PreparedRows, Row, RowOutcome, RowPreparer, Value};
-use streamgauge::{Error, ErrorKind, Sequence, ShardId, Stats, Timestamp};
+use streamgauge::spec::{PreaggregatedRows, PreparedRows, Row, RowPreparer, Value};
+use streamgauge::{Control, Error, ErrorKind, Outcome, Sequence, ShardId, Stats, Timestamp};
 
 /// Inputs of which a note is shown.
 pub(crate) const NOTED_MAX: u64 = 3;
@@ -160,7 +160,7 @@ impl<W: Write> Sink<W> {
         if self.answers.is_of_partials() {
             // These are not the last ones of their windows.
             if let Some(pipeline) = self.inputs.pipelines.first_mut() {
-                pipeline.answer_open().map_err(|error| Failure::run(&error))?;
+                pipeline.fire_early().map_err(|error| Failure::run(&error))?;
                 self.answers.drain(pipeline)?;
             }
         } else {
@@ -323,13 +323,13 @@ impl<W: Write> Sink<W> {
 
     /// Why a record of this outcome is to be handed out, if it is; it is counted then.
     #[cold]
-    fn refusal(&mut self, file: usize, outcome: RowOutcome) -> Option<Refusal> {
+    fn refusal(&mut self, file: usize, outcome: Outcome<String>) -> Option<Refusal> {
         match outcome {
-            RowOutcome::DeadLetter(reason) => {
+            Outcome::DeadLetter(reason) => {
                 self.hints.refuse();
                 Some(Refusal::DeadLetter(reason))
             }
-            RowOutcome::Late(time) if self.late.are_wanted() => {
+            Outcome::Late(time) if self.late.are_wanted() => {
                 let watermark = self.inputs.of(file).and_then(|(pipeline, _)| pipeline.watermark());
                 Some(Refusal::Late { time, watermark })
             }
@@ -373,7 +373,7 @@ impl<W: Write> RowSink for Sink<W> {
         let outcome = pipeline.push(shard, row, arrival, None)?;
         let due = pipeline.is_due();
         let refusal = match outcome {
-            RowOutcome::Applied | RowOutcome::Filtered => None,
+            Outcome::Applied | Outcome::Filtered => None,
             outcome => self.refusal(file, outcome),
         };
         self.records += u64::from(refusal.is_none());

@@ -1,0 +1,383 @@
+//! What can be done with a pipeline whatever its records and its answers are.
+
+use super::{Engine, Shard, Stats};
+use crate::aggregate::Aggregate;
+use crate::error::Error;
+use crate::record::{Sequence, ShardId};
+use crate::snapshot::{Partial, Reductions, Snapshot};
+use crate::time::Timestamp;
+
+/// Control of a pipeline: its shards, its clock, its end, its state. No method names the type of
+/// the records or of the answers, so the trait is object-safe.
+///
+/// [`Engine`] implements every method. A pipeline around an engine says where the engine is, by
+/// [`control`](Control::control) and [`control_mut`](Control::control_mut), and has all other
+/// methods from there.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+///
+/// /// Saves any pipeline, whatever it computes.
+/// fn save(pipeline: &dyn Control) -> Result<(u64, Snapshot), Error> {
+///     Ok((pipeline.stats().applied, pipeline.snapshot()?))
+/// }
+///
+/// let mut lines = Pipeline::builder::<str>().aggregate(count()).build()?;
+/// lines.push("a line")?;
+/// let (applied, snapshot) = save(&lines)?;
+/// assert_eq!(applied, 1);
+///
+/// let mut again: BoxedPipeline<str, u64> =
+///     Pipeline::builder::<str>().aggregate(count()).build()?.boxed();
+/// again.restore(&snapshot)?;
+/// again.finish();
+/// assert_eq!(again.next_emission()?.map(|emission| emission.value), Some(1));
+/// # Ok::<(), Error>(())
+/// ```
+pub trait Control {
+    /// The engine, which implements every method of this trait.
+    fn control(&self) -> &dyn Control;
+
+    /// The engine, which implements every method of this trait.
+    fn control_mut(&mut self) -> &mut dyn Control;
+
+    /// Follows a shard, from the beginning; the handle of one that is followed already.
+    ///
+    /// A shard without a record holds the watermark back. Open all shards of an input that are to
+    /// be waited for before the first record.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past
+    /// [`Limits::shards_max`](crate::Limits::shards_max).
+    fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error> {
+        self.control_mut().open_shard(id)
+    }
+
+    /// Follows a shard that goes on where others ended, as after a reshard: it starts from their
+    /// lowest watermark.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past
+    /// [`Limits::shards_max`](crate::Limits::shards_max).
+    fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error> {
+        self.control_mut().open_child_shard(id, parents)
+    }
+
+    /// The shard has ended: the watermark does not wait for it any more.
+    fn close_shard(&mut self, shard: Shard) {
+        self.control_mut().close_shard(shard);
+    }
+
+    /// A shard that had ended goes on after all, as a file that has grown: the watermark waits for
+    /// it again, and does not fall.
+    fn reopen_shard(&mut self, shard: Shard) {
+        self.control_mut().reopen_shard(shard);
+    }
+
+    /// The names of all shards that are or were followed, in the order they were opened.
+    fn shards(&self) -> &[ShardId] {
+        self.control().shards()
+    }
+
+    /// The last place of a shard that was taken: where a source that starts again goes on after.
+    fn applied(&self, shard: Shard) -> Option<&Sequence> {
+        self.control().applied(shard)
+    }
+
+    /// All records of the shard up to this place have been given: for a source that knows its place
+    /// between records and not of each.
+    fn set_applied(&mut self, shard: Shard, sequence: &Sequence) {
+        self.control_mut().set_applied(shard, sequence);
+    }
+
+    /// The caller's clock at the last record of the shard whose event time could be read; `None`
+    /// where no clock was told.
+    fn last_record(&self, shard: Shard) -> Option<Timestamp> {
+        self.control().last_record(shard)
+    }
+
+    /// The caller's clock has come to `now`; before records that came at `now` are pushed. Judges
+    /// which shards are idle: those without a record whose event time could be read for the idle
+    /// time-out.
+    fn advance(&mut self, now: Timestamp) {
+        self.control_mut().advance(now);
+    }
+
+    /// No record of the shard before `time` is expected any more: its watermark rises to `time`
+    /// less 1 ms, as if a record had come so much later that it passed the out-of-orderness. For a
+    /// shard that is known to be quiet; what comes before `time` anyway is late.
+    ///
+    /// Without effect where the out-of-orderness is unbounded.
+    fn advance_watermark(&mut self, shard: Shard, time: Timestamp) {
+        self.control_mut().advance_watermark(shard, time);
+    }
+
+    /// Event times up to and including this one are taken as complete; `None` before there is such
+    /// a time.
+    fn watermark(&self) -> Option<Timestamp> {
+        self.control().watermark()
+    }
+
+    /// The input has ended: every window is complete.
+    fn finish(&mut self) {
+        self.control_mut().finish();
+    }
+
+    /// Further records go to another engine, and no more come here: what
+    /// [`next_partial`](Control::next_partial) gives from now on are the windows that were not
+    /// given, for the other engine to [inherit](Control::inherit). Instead of
+    /// [`finish`](Control::finish), after what is complete was fetched. Of windows that were given
+    /// no last partial comes, since records that the other engine gets may still go into them.
+    fn hand_over(&mut self) {
+        self.control_mut().hand_over();
+    }
+
+    /// Takes over a window of a shard that has ended, as after a reshard: its records are part of
+    /// this engine's answer for the window from now on.
+    ///
+    /// The partial is what [`next_partial`](Control::next_partial) gives of the ended shard's
+    /// engine after [`hand_over`](Control::hand_over), once what was complete before is emitted.
+    /// Its source and revision do not matter. Give each window of each parent to one engine, before
+    /// that engine's first record.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if it is of another pipeline or seed,
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if its accumulator is none,
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the window has fired
+    /// here, [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past
+    /// [`Limits::panes_max`](crate::Limits::panes_max). The engine is then as it was.
+    fn inherit(&mut self, partial: &Partial) -> Result<(), Error> {
+        self.control_mut().inherit(partial)
+    }
+
+    /// Returns true if an emission may be complete. False is certain.
+    fn is_due(&self) -> bool {
+        self.control().is_due()
+    }
+
+    /// Fires every window that has a record and has not fired, as it stands now: for a source that
+    /// has fallen silent, whose last windows no later record completes. None is closed by it: it
+    /// takes further records, and in its turn fires once more, with the revision raised. A window
+    /// that was fired early before, and whose records are those of then, is skipped.
+    ///
+    /// They are computed as they are fetched. Fetch them before the next record, or they are held
+    /// until they are fetched.
+    ///
+    /// # Errors
+    /// As [`Engine::next_emission`], and as [`Engine::push`] past
+    /// [`Limits::pending_bytes_max`](crate::Limits::pending_bytes_max).
+    fn fire_early(&mut self) -> Result<(), Error> {
+        self.control_mut().fire_early()
+    }
+
+    /// The next window that is complete, as a [`Partial`] of this source, to be merged with those
+    /// of other sources: instead of [`next_emission`](Engine::next_emission), in the same
+    /// order and with the same revisions. With an allowed lateness a window fires before it closes:
+    /// when it does, one more partial of it comes, the last.
+    ///
+    /// # Errors
+    /// As [`Engine::next_emission`]; [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if
+    /// the aggregate cannot be written down.
+    fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
+        self.control_mut().next_partial(source)
+    }
+
+    /// What has been counted so far; `state_bytes` is as of the last measurement.
+    fn stats(&self) -> Stats {
+        self.control().stats()
+    }
+
+    /// Approximate bytes of all accumulators, measured now. Cost: O(state).
+    fn state_bytes(&self) -> usize {
+        self.control().state_bytes()
+    }
+
+    /// Returns true if a record that cannot be aggregated is an error, instead of a dead letter:
+    /// see [`EngineOptions::strict`](super::EngineOptions::strict).
+    fn is_strict(&self) -> bool {
+        self.control().is_strict()
+    }
+
+    /// Why the last record that became a dead letter could not be taken.
+    fn refusal(&self) -> Option<&Error> {
+        self.control().refusal()
+    }
+
+    /// What the pipeline computes, in words: its name, its windows and its aggregate. State is only
+    /// read by a pipeline of the same description.
+    fn description(&self) -> String {
+        self.control().description()
+    }
+
+    /// The stable hash of the [`description`](Control::description): with shard, window, group and
+    /// revision it identifies an emission for ever.
+    fn fingerprint(&self) -> u64 {
+        self.control().fingerprint()
+    }
+
+    /// The whole state as bytes: a pipeline that is [restored](Control::restore) from it and given
+    /// the records that this one is given next gives the same emissions, to the bit.
+    ///
+    /// Emissions that are complete and were not fetched are part of it; those that were fetched are
+    /// not. Cost: O(state).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the aggregate cannot be written
+    /// down: see [`Aggregate::encode`]. [`ErrorKind::InvalidArgument`](crate::ErrorKind) while the
+    /// rows of a window of a declared pipeline are being fetched: fetch them all first.
+    fn snapshot(&self) -> Result<Snapshot, Error> {
+        self.control().snapshot()
+    }
+
+    /// The state in at most `bytes_max` bytes. Where the whole does not fit, sketches are made
+    /// smaller, those first that lose least: all of them to one and the same error, the smallest at
+    /// which the snapshot fits. Later answers state their bounds accordingly; what is exact and is
+    /// no sketch stays exact.
+    ///
+    /// This pipeline is not changed: only what is restored from the snapshot is coarser. Cost: that
+    /// of [`snapshot`](Control::snapshot), about eight times if it does not fit.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if the smallest form does not
+    /// fit; as [`snapshot`](Control::snapshot) otherwise.
+    fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error> {
+        self.control().snapshot_within(bytes_max)
+    }
+
+    /// Replaces the state by the one that a snapshot of this pipeline holds. Shard handles that
+    /// were given out before are void: open the shards again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if the snapshot is of another pipeline
+    /// or seed, or was taken under a shorter allowed lateness, so that what this engine would need
+    /// is gone; [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if its content is none;
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if it is past a limit. The
+    /// state is then as it was.
+    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        self.control_mut().restore(snapshot)
+    }
+}
+
+// A method that were not here would call itself without end.
+#[deny(clippy::missing_trait_methods)]
+impl<R: ?Sized, A: Aggregate<R>> Control for Engine<R, A> {
+    fn control(&self) -> &dyn Control {
+        self
+    }
+
+    fn control_mut(&mut self) -> &mut dyn Control {
+        self
+    }
+
+    fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error> {
+        self.open_shard_at(id, i64::MIN)
+    }
+
+    fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error> {
+        let watermark = parents.iter().map(|parent| self.watermarks.of(parent.index())).min();
+        self.open_shard_at(id, watermark.unwrap_or(i64::MIN))
+    }
+
+    fn close_shard(&mut self, shard: Shard) {
+        self.watermarks.close(shard.index());
+    }
+
+    fn reopen_shard(&mut self, shard: Shard) {
+        self.watermarks.reopen(shard.index());
+    }
+
+    fn shards(&self) -> &[ShardId] {
+        self.shards.names()
+    }
+
+    fn applied(&self, shard: Shard) -> Option<&Sequence> {
+        self.shards.applied(shard)
+    }
+
+    fn set_applied(&mut self, shard: Shard, sequence: &Sequence) {
+        self.shards.set_applied(shard, sequence);
+    }
+
+    fn last_record(&self, shard: Shard) -> Option<Timestamp> {
+        self.watermarks.last_record(shard.index()).map(Timestamp::from_millis)
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        self.watermarks.advance(now.as_millis());
+    }
+
+    fn advance_watermark(&mut self, shard: Shard, time: Timestamp) {
+        self.watermarks.advance_to(shard.index(), time.as_millis().saturating_sub(1));
+    }
+
+    fn watermark(&self) -> Option<Timestamp> {
+        let overall = self.watermarks.overall();
+        (overall != i64::MIN).then(|| Timestamp::from_millis(overall))
+    }
+
+    fn finish(&mut self) {
+        self.watermarks.finish();
+    }
+
+    fn hand_over(&mut self) {
+        self.firing.forget_given();
+        self.watermarks.finish();
+    }
+
+    fn inherit(&mut self, partial: &Partial) -> Result<(), Error> {
+        self.add_partial(partial)
+    }
+
+    #[inline]
+    fn is_due(&self) -> bool {
+        !self.pending.is_empty()
+            || self.firing.waits()
+            || self.firing.is_due(self.watermarks.overall())
+    }
+
+    fn fire_early(&mut self) -> Result<(), Error> {
+        self.fire_open_windows()
+    }
+
+    fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
+        self.fire_partial(source)
+    }
+
+    fn stats(&self) -> Stats {
+        Stats { open_panes: self.panes.len() as u64, ..self.stats }
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.accumulated_bytes() + self.pending.bytes()
+    }
+
+    fn is_strict(&self) -> bool {
+        self.strict
+    }
+
+    fn refusal(&self) -> Option<&Error> {
+        self.refusal.as_ref()
+    }
+
+    fn description(&self) -> String {
+        let what = format!("{} over {}", self.aggregate.describe(), self.schedule.describe());
+        if self.name.is_empty() { what } else { format!("{}: {what}", self.name) }
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.identity().fingerprint()
+    }
+
+    fn snapshot(&self) -> Result<Snapshot, Error> {
+        self.whole_snapshot()
+    }
+
+    fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error> {
+        self.reduced_snapshot(bytes_max)
+    }
+
+    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        self.replace_state(snapshot)
+    }
+}
