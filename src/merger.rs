@@ -1,5 +1,9 @@
 //! Windows of many sources, merged into one.
 
+mod control;
+
+pub use control::MergerControl;
+
 use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
 use crate::engine::Engine;
@@ -90,7 +94,7 @@ type Place = (i64, i64);
 /// # Example
 /// ```
 /// use streamgauge::prelude::*;
-/// use streamgauge::merger::{Merger, MergerOptions};
+/// use streamgauge::merger::{Merger, MergerControl, MergerOptions};
 ///
 /// let pipeline = || Pipeline::builder().event_time(|at: &i64| Timestamp::from_millis(*at)).window(Tumbling::new(seconds(10))?).aggregate(count()).build();
 /// let mut options = MergerOptions::default();
@@ -179,41 +183,6 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
         })
     }
 
-    /// Takes a partial that has come at `now`.
-    ///
-    /// Of two partials of one source, window and revision that differ, which a source may give when
-    /// it was started again, the one whose bytes are greater is kept: the order in which they come
-    /// does not matter.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Mismatch`] if it is of another pipeline or seed, [`ErrorKind::Corrupt`] if its
-    /// accumulator is none, [`ErrorKind::LimitExceeded`] past a limit of the options. The merger is
-    /// then as it was.
-    pub fn add(&mut self, partial: &Partial, now: Timestamp) -> Result<Added, Error> {
-        self.advance(now);
-        partial.envelope().check(partial.bytes(), Kind::Partial, &self.engine.identity())?;
-        let place = place_of(partial.window());
-        if !self.windows.contains_key(&place) && self.is_dropped(place) {
-            self.late = self.late.saturating_add(1);
-            return Ok(Added::Late);
-        }
-        let known =
-            self.windows.get(&place).and_then(|merging| merging.partials.get(partial.source()));
-        if known.is_some_and(|known| !partial.supersedes(known)) {
-            return Ok(Added::Known);
-        }
-        let (replaced, freed) = (known.is_some(), known.map_or(0, |known| known.bytes().len()));
-        self.check_room(place, replaced, partial.bytes().len().saturating_sub(freed))?;
-        self.decode(partial)?;
-        self.bytes = self.bytes + partial.bytes().len() - freed;
-        let first_at = self.now;
-        let fresh = || Merging { partials: BTreeMap::new(), first_at, given: None, changed: false };
-        let merging = self.windows.entry(place).or_insert_with(fresh);
-        merging.partials.insert(partial.source().to_owned(), partial.clone());
-        merging.changed = true;
-        Ok(if replaced { Added::Replaced } else { Added::New })
-    }
-
     fn check_room(&self, place: Place, replaced: bool, more: usize) -> Result<(), Error> {
         let sources = self.windows.get(&place).map(|merging| merging.partials.len());
         let message = if sources.is_none() && self.windows.len() >= self.options.windows_max {
@@ -239,16 +208,6 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
         let accumulator = self.engine.aggregate().decode(&mut reader)?;
         reader.finish()?;
         Ok(accumulator)
-    }
-
-    /// The caller's clock has come to `now`. Windows that were given longer ago than the retention
-    /// are dropped, and remembered: as many as `windows_max` one by one, and those before them as a
-    /// whole.
-    pub fn advance(&mut self, now: Timestamp) {
-        self.now = self.now.max(now.as_millis());
-        if self.now >= self.drop_at {
-            self.drop_old();
-        }
     }
 
     fn drop_old(&mut self) {
@@ -282,11 +241,6 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
 
     fn is_dropped(&self, place: Place) -> bool {
         self.dropped_to.is_some_and(|to| place <= to) || self.dropped.contains(&place)
-    }
-
-    /// No more partials will come: every window is to be given.
-    pub fn finish(&mut self) {
-        self.finished = true;
     }
 
     /// The next window that is complete or past its deadline, or that has changed since it was
@@ -337,103 +291,9 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
         self.options.sources.is_some_and(|sources| finals >= sources)
     }
 
-    /// Whether [`next_merged`](Merger::next_merged) has something to give.
-    pub fn is_due(&self) -> bool {
-        self.windows.values().any(|merging| merging.changed && self.is_due_now(merging))
-    }
-
-    /// Takes over the windows of another merger of the same pipeline, from its
-    /// [`snapshot`](Merger::snapshot): of each source the partial that
-    /// [supersedes](Partial::supersedes) the other. A window that was given on either side counts
-    /// as given here. It is given again, with the next revision, once a partial of it comes, or if
-    /// the answer of the highest revision so far lacks a partial of the other side. What was
-    /// dropped there counts as dropped here, and the clock has come to where it was told to be
-    /// there.
-    ///
-    /// # Errors
-    /// As [`restore`](Merger::restore); [`ErrorKind::LimitExceeded`] past a limit of the options.
-    /// This one is then as it was.
-    pub fn absorb(&mut self, bytes: impl Into<Bytes>) -> Result<(), Error> {
-        let bytes = bytes.into();
-        let (windows, _) = self.decode_all(&bytes)?;
-        let clock = self.decode_clock(&bytes)?;
-        let (mut merged, mut late) = (self.windows.clone(), 0);
-        for (place, other) in windows {
-            match merged.entry(place) {
-                Entry::Vacant(_) if self.is_dropped(place) => late += other.partials.len() as u64,
-                Entry::Vacant(vacant) => drop(vacant.insert(other)),
-                Entry::Occupied(mut known) => known.get_mut().absorb(other),
-            }
-        }
-        let total = merged.values().map(Merging::bytes).sum::<usize>();
-        let sources = merged.values().map(|merging| merging.partials.len()).max().unwrap_or(0);
-        if merged.len() > self.options.windows_max
-            || sources > self.options.sources_max
-            || total > self.options.bytes_max
-        {
-            let message = format!(
-                "{} windows with up to {sources} sources and {total} bytes are over what the options allow",
-                merged.len()
-            );
-            return Err(Error::new(ErrorKind::LimitExceeded, message));
-        }
-        (self.windows, self.bytes, self.drop_at) = (merged, total, i64::MIN);
-        // It is one clock: had it stood still here, what is given next would count as given long
-        // ago.
-        (self.now, self.late) = (self.now.max(clock.now), self.late.saturating_add(late));
-        self.dropped_to = self.dropped_to.max(clock.dropped_to);
-        clock.dropped.into_iter().for_each(|place| self.remember_dropped(place));
-        Ok(())
-    }
-
-    /// Partials whose window had been dropped.
-    pub fn late(&self) -> u64 {
-        self.late
-    }
-
-    /// Windows that are kept, and the bytes of their partials.
-    pub fn kept(&self) -> (usize, usize) {
-        (self.windows.len(), self.bytes)
-    }
-
     /// The engine that knows the pipeline.
     pub fn engine(&self) -> &Engine<R, A> {
         &self.engine
-    }
-
-    /// The whole state as bytes, for [`restore`](Merger::restore).
-    pub fn snapshot(&self) -> Bytes {
-        let mut envelope = EnvelopeWriter::new(Kind::Merger, &self.engine.identity());
-        envelope.section(Tag::Clock, |writer| {
-            writer.i64(self.now);
-            writer.u64(self.late);
-            writer.bool(self.dropped_to.is_some());
-            encode_place(writer, self.dropped_to.unwrap_or_default());
-        });
-        envelope.section(Tag::Partials, |writer| {
-            writer.usize(self.windows.len());
-            self.windows.values().for_each(|merging| merging.encode(writer));
-        });
-        if !self.dropped.is_empty() {
-            envelope.section(Tag::Dropped, |writer| {
-                writer.usize(self.dropped.len());
-                self.dropped.iter().for_each(|place| encode_place(writer, *place));
-            });
-        }
-        envelope.finish().into()
-    }
-
-    /// Replaces the state by one that was saved.
-    ///
-    /// # Errors
-    /// As [`Partial::from_bytes`] and [`add`](Merger::add); the merger is then as it was.
-    pub fn restore(&mut self, bytes: impl Into<Bytes>) -> Result<(), Error> {
-        let bytes = bytes.into();
-        let clock = self.decode_clock(&bytes)?;
-        (self.windows, self.bytes) = self.decode_all(&bytes)?;
-        (self.now, self.late, self.drop_at) = (clock.now, clock.late, i64::MIN);
-        (self.dropped, self.dropped_to) = (clock.dropped, clock.dropped_to);
-        Ok(())
     }
 
     /// What a merger's state says beside its windows.
@@ -513,6 +373,127 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
         place
             .map(|place| (place, merging))
             .ok_or_else(|| reader.corrupt("a window without partials"))
+    }
+}
+
+// A method that were not here would call itself without end.
+#[deny(clippy::missing_trait_methods)]
+impl<R: ?Sized, A: Aggregate<R>> MergerControl for Merger<R, A> {
+    fn control(&self) -> &dyn MergerControl {
+        self
+    }
+
+    fn control_mut(&mut self) -> &mut dyn MergerControl {
+        self
+    }
+
+    fn add(&mut self, partial: &Partial, now: Timestamp) -> Result<Added, Error> {
+        self.advance(now);
+        partial.envelope().check(partial.bytes(), Kind::Partial, &self.engine.identity())?;
+        let place = place_of(partial.window());
+        if !self.windows.contains_key(&place) && self.is_dropped(place) {
+            self.late = self.late.saturating_add(1);
+            return Ok(Added::Late);
+        }
+        let known =
+            self.windows.get(&place).and_then(|merging| merging.partials.get(partial.source()));
+        if known.is_some_and(|known| !partial.supersedes(known)) {
+            return Ok(Added::Known);
+        }
+        let (replaced, freed) = (known.is_some(), known.map_or(0, |known| known.bytes().len()));
+        self.check_room(place, replaced, partial.bytes().len().saturating_sub(freed))?;
+        self.decode(partial)?;
+        self.bytes = self.bytes + partial.bytes().len() - freed;
+        let first_at = self.now;
+        let fresh = || Merging { partials: BTreeMap::new(), first_at, given: None, changed: false };
+        let merging = self.windows.entry(place).or_insert_with(fresh);
+        merging.partials.insert(partial.source().to_owned(), partial.clone());
+        merging.changed = true;
+        Ok(if replaced { Added::Replaced } else { Added::New })
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        self.now = self.now.max(now.as_millis());
+        if self.now >= self.drop_at {
+            self.drop_old();
+        }
+    }
+
+    fn finish(&mut self) {
+        self.finished = true;
+    }
+
+    fn is_due(&self) -> bool {
+        self.windows.values().any(|merging| merging.changed && self.is_due_now(merging))
+    }
+
+    fn late(&self) -> u64 {
+        self.late
+    }
+
+    fn kept(&self) -> (usize, usize) {
+        (self.windows.len(), self.bytes)
+    }
+
+    fn snapshot(&self) -> Bytes {
+        let mut envelope = EnvelopeWriter::new(Kind::Merger, &self.engine.identity());
+        envelope.section(Tag::Clock, |writer| {
+            writer.i64(self.now);
+            writer.u64(self.late);
+            writer.bool(self.dropped_to.is_some());
+            encode_place(writer, self.dropped_to.unwrap_or_default());
+        });
+        envelope.section(Tag::Partials, |writer| {
+            writer.usize(self.windows.len());
+            self.windows.values().for_each(|merging| merging.encode(writer));
+        });
+        if !self.dropped.is_empty() {
+            envelope.section(Tag::Dropped, |writer| {
+                writer.usize(self.dropped.len());
+                self.dropped.iter().for_each(|place| encode_place(writer, *place));
+            });
+        }
+        envelope.finish().into()
+    }
+
+    fn restore(&mut self, bytes: Bytes) -> Result<(), Error> {
+        let clock = self.decode_clock(&bytes)?;
+        (self.windows, self.bytes) = self.decode_all(&bytes)?;
+        (self.now, self.late, self.drop_at) = (clock.now, clock.late, i64::MIN);
+        (self.dropped, self.dropped_to) = (clock.dropped, clock.dropped_to);
+        Ok(())
+    }
+
+    fn absorb(&mut self, bytes: Bytes) -> Result<(), Error> {
+        let (windows, _) = self.decode_all(&bytes)?;
+        let clock = self.decode_clock(&bytes)?;
+        let (mut merged, mut late) = (self.windows.clone(), 0);
+        for (place, other) in windows {
+            match merged.entry(place) {
+                Entry::Vacant(_) if self.is_dropped(place) => late += other.partials.len() as u64,
+                Entry::Vacant(vacant) => drop(vacant.insert(other)),
+                Entry::Occupied(mut known) => known.get_mut().absorb(other),
+            }
+        }
+        let total = merged.values().map(Merging::bytes).sum::<usize>();
+        let sources = merged.values().map(|merging| merging.partials.len()).max().unwrap_or(0);
+        if merged.len() > self.options.windows_max
+            || sources > self.options.sources_max
+            || total > self.options.bytes_max
+        {
+            let message = format!(
+                "{} windows with up to {sources} sources and {total} bytes are over what the options allow",
+                merged.len()
+            );
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        (self.windows, self.bytes, self.drop_at) = (merged, total, i64::MIN);
+        // It is one clock: had it stood still here, what is given next would count as given long
+        // ago.
+        (self.now, self.late) = (self.now.max(clock.now), self.late.saturating_add(late));
+        self.dropped_to = self.dropped_to.max(clock.dropped_to);
+        clock.dropped.into_iter().for_each(|place| self.remember_dropped(place));
+        Ok(())
     }
 }
 

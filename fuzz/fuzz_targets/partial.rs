@@ -4,7 +4,7 @@
 mod envelope;
 mod shim;
 
-use streamgauge::merger::{Merger, MergerOptions};
+use streamgauge::merger::{Merger, MergerControl, MergerOptions};
 use streamgauge::prelude::*;
 use streamgauge::snapshot::{Partial, Summary};
 
@@ -30,7 +30,7 @@ fn check(bytes: &[u8]) {
             assert_eq!(merger.kept(), (0, 0));
             return;
         }
-    } else if merger.restore(envelope::around(&merger.snapshot(), sections)).is_err() {
+    } else if merger.restore(envelope::around(&merger.snapshot(), sections).into()).is_err() {
         assert_eq!(merger.kept(), (0, 0));
         return;
     }

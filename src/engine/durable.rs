@@ -40,11 +40,13 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Tells that the emission fetched last is being handed out in parts, or that its last part
     /// was. In between no snapshot can be taken: it would not have the parts that are left.
+    #[cfg(feature = "spec")]
     pub(crate) fn set_handing_out(&mut self, handing_out: bool) {
         self.handing_out = handing_out;
     }
 
     /// Returns true if parts of the emission fetched last are left. False after a restore.
+    #[cfg(feature = "spec")]
     pub(crate) fn is_handing_out(&self) -> bool {
         self.handing_out
     }

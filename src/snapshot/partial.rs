@@ -32,8 +32,8 @@ pub(crate) struct Origin {
 
 impl Partial {
     /// Takes over bytes that may be anything. Checks all but the accumulator inside, which
-    /// [`Merger::add`](crate::merger::Merger::add) checks; copies the source's name and nothing
-    /// else.
+    /// [`MergerControl::add`](crate::merger::MergerControl::add) checks; copies the source's name
+    /// and nothing else.
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if they are no streamgauge bytes, of a

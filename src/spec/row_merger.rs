@@ -7,10 +7,7 @@ use super::row_aggregate::RowAggregate;
 use super::row_pipeline::{OutputColumn, RowPipeline};
 use crate::engine::Emission;
 use crate::error::Error;
-use crate::merger::{Added, Merger, MergerOptions};
-use crate::snapshot::Partial;
-use crate::time::Timestamp;
-use bytes::Bytes;
+use crate::merger::{Merger, MergerControl, MergerOptions};
 
 /// Merges partials of a declared pipeline into rows: a [`Merger`] behind the pipeline's fields and
 /// columns.
@@ -61,56 +58,6 @@ impl RowMerger {
         &self.columns
     }
 
-    /// Takes a partial that has come at `now`: see [`Merger::add`].
-    ///
-    /// # Errors
-    /// As [`Merger::add`].
-    pub fn add(&mut self, partial: &Partial, now: Timestamp) -> Result<Added, Error> {
-        self.merger.add(partial, now)
-    }
-
-    /// The caller's clock has come to `now`.
-    pub fn advance(&mut self, now: Timestamp) {
-        self.merger.advance(now);
-    }
-
-    /// No more partials will come: every window is to be given.
-    pub fn finish(&mut self) {
-        self.merger.finish();
-    }
-
-    /// Partials whose window had been dropped.
-    pub fn late(&self) -> u64 {
-        self.merger.late()
-    }
-
-    /// The whole state as bytes: see [`Merger::snapshot`]. Rows that were not yet fetched of a
-    /// window that was begun are not in it.
-    pub fn snapshot(&self) -> Bytes {
-        self.merger.snapshot()
-    }
-
-    /// Whether [`next_row`](RowMerger::next_row) has something to give.
-    pub fn is_due(&self) -> bool {
-        !self.pending.is_empty() || self.merger.is_due()
-    }
-
-    /// Takes over the windows of another merger of the same pipeline: see [`Merger::absorb`].
-    ///
-    /// # Errors
-    /// As [`Merger::absorb`].
-    pub fn absorb(&mut self, bytes: impl Into<Bytes>) -> Result<(), Error> {
-        self.merger.absorb(bytes)
-    }
-
-    /// Replaces the state by one that was saved.
-    ///
-    /// # Errors
-    /// As [`Merger::restore`].
-    pub fn restore(&mut self, bytes: impl Into<Bytes>) -> Result<(), Error> {
-        self.merger.restore(bytes)
-    }
-
     /// The next row of the windows that are complete, past their deadline, or changed: by window
     /// end, then start, then group ascending.
     ///
@@ -126,6 +73,20 @@ impl RowMerger {
         })?;
         let (sources, complete) = self.origin;
         Ok(row.map(|emission| MergedRow { emission, sources, complete }))
+    }
+}
+
+impl MergerControl for RowMerger {
+    fn control(&self) -> &dyn MergerControl {
+        &self.merger
+    }
+
+    fn control_mut(&mut self) -> &mut dyn MergerControl {
+        &mut self.merger
+    }
+
+    fn is_due(&self) -> bool {
+        !self.pending.is_empty() || self.merger.is_due()
     }
 }
 
@@ -146,6 +107,9 @@ mod tests {
     use super::*;
     use crate::engine::Control;
     use crate::record::ShardId;
+    use crate::snapshot::Partial;
+    use crate::time::Timestamp;
+    use bytes::Bytes;
 
     fn pipeline() -> RowPipeline {
         let toml = "group = \"country\"\nagg = \"count, sum(bytes), p50(bytes), distinct(bytes), top(2, bytes), min(bytes), first(bytes), stddev(bytes)\"\n";

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use streamgauge::adapter::lambda::Handler;
 use streamgauge::adapter::{Decoding, PartialSink, RecordPipeline, Sink, each_of_source};
-use streamgauge::merger::{Merger, MergerOptions};
+use streamgauge::merger::{Merger, MergerControl, MergerOptions};
 use streamgauge::prelude::*;
 use streamgauge::snapshot::Partial;
 use streamgauge::store::{MemoryStore, Store};

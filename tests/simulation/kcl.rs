@@ -17,7 +17,7 @@ use streamgauge::adapter::kcl::{
 };
 use streamgauge::adapter::{Decoding, PartialSink, RecordPipeline, Sink};
 use streamgauge::engine::RecentIds;
-use streamgauge::merger::{Merger, MergerOptions};
+use streamgauge::merger::{Merger, MergerControl, MergerOptions};
 use streamgauge::prelude::*;
 use streamgauge::record::Record;
 use streamgauge::snapshot::Partial;

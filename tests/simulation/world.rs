@@ -10,7 +10,7 @@ use super::{Answers, Random};
 use std::collections::BTreeMap;
 use streamgauge::aggregate::Groups;
 use streamgauge::engine::{RecentIds, Shard};
-use streamgauge::merger::{Merger, MergerOptions};
+use streamgauge::merger::{Merger, MergerControl, MergerOptions};
 use streamgauge::prelude::*;
 use streamgauge::snapshot::Partial;
 use streamgauge::store::Version;

@@ -6,7 +6,7 @@ use crate::reference::{Reference, Rules};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use streamgauge::engine::Engine;
-use streamgauge::merger::{Merger, MergerOptions};
+use streamgauge::merger::{Merger, MergerControl, MergerOptions};
 use streamgauge::prelude::*;
 use streamgauge::snapshot::Partial;
 

@@ -4,7 +4,7 @@ use super::resume::{Hit, every_aggregate, hit};
 use std::fmt::Write;
 use std::path::PathBuf;
 use streamgauge::engine::{Engine, EngineOptions};
-use streamgauge::merger::{Merger, MergerOptions};
+use streamgauge::merger::{Merger, MergerControl, MergerOptions};
 use streamgauge::prelude::*;
 use streamgauge::snapshot::Partial;
 
@@ -100,7 +100,7 @@ fn golden_partials_and_mergers_are_merged() {
         merger.snapshot().to_vec()
     });
     let mut merger = merger();
-    merger.restore(saved.clone()).unwrap();
+    merger.restore(saved.clone().into()).unwrap();
     assert_eq!(merger.snapshot(), saved);
     merger.add(&Partial::from_bytes(bytes).unwrap(), Timestamp::from_millis(6)).unwrap();
     merger.finish();
@@ -150,7 +150,7 @@ fn a_golden_merger_remembers_what_it_dropped() {
         merger.snapshot().to_vec()
     });
     let mut merger = merger();
-    merger.restore(saved.clone()).unwrap();
+    merger.restore(saved.clone().into()).unwrap();
     assert_eq!(merger.snapshot(), saved);
     assert_eq!(merger.kept(), (0, 0));
     assert_eq!(

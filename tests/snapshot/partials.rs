@@ -5,7 +5,7 @@ use crate::model::Keep;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use streamgauge::engine::{Engine, EngineOptions};
-use streamgauge::merger::{Added, Merged, Merger, MergerOptions};
+use streamgauge::merger::{Added, Merged, Merger, MergerControl, MergerOptions};
 use streamgauge::prelude::*;
 use streamgauge::snapshot::Partial;
 
@@ -102,7 +102,7 @@ proptest! {
             if index == cut {
                 let saved = merger.snapshot();
                 merger = self::merger(None, Some(5));
-                merger.restore(saved.to_vec()).unwrap();
+                merger.restore(saved.to_vec().into()).unwrap();
                 prop_assert_eq!(merger.snapshot(), saved);
             }
         }
@@ -123,7 +123,7 @@ proptest! {
             let at = byte.index(damaged.len());
             damaged[at] ^= 1 << bit;
             prop_assert_eq!(Partial::from_bytes(damaged.clone()).unwrap_err().kind(), ErrorKind::Corrupt);
-            prop_assert_eq!(merger.restore(damaged).unwrap_err().kind(), ErrorKind::Corrupt);
+            prop_assert_eq!(merger.restore(damaged.into()).unwrap_err().kind(), ErrorKind::Corrupt);
         }
     }
 }

@@ -5,7 +5,7 @@ use super::stateful::Work;
 use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
-use crate::merger::{Added, Merged, Merger};
+use crate::merger::{Merged, Merger, MergerControl};
 use crate::record::{Record, Sequence, SequenceNumber, ShardId};
 use crate::snapshot::Partial;
 #[cfg(feature = "spec")]
@@ -15,68 +15,32 @@ use bytes::Bytes;
 use std::fmt;
 
 /// A merger of partials: [`Merger`], or `RowMerger` (feature `spec`) for declared pipelines.
-///
-/// Methods are the mergers' of the same name.
-#[expect(missing_docs, reason = "each method is Merger's of the same name, documented there")]
-pub trait Merging {
+pub trait Merging: MergerControl {
     /// What it says of a window, or of a row of it.
     type Answer;
 
-    fn add(&mut self, partial: &Partial, now: Timestamp) -> Result<Added, Error>;
-    fn advance(&mut self, now: Timestamp);
-    fn finish(&mut self);
-    fn is_due(&self) -> bool;
+    /// The next answer.
+    ///
+    /// # Errors
+    /// As [`Merger::next_merged`].
     fn next_answer(&mut self) -> Result<Option<Self::Answer>, Error>;
-    fn snapshot(&self) -> Bytes;
-    fn restore(&mut self, bytes: Bytes) -> Result<(), Error>;
-    fn absorb(&mut self, bytes: Bytes) -> Result<(), Error>;
-}
-
-macro_rules! merging {
-    ($next:ident) => {
-        fn add(&mut self, partial: &Partial, now: Timestamp) -> Result<Added, Error> {
-            Self::add(self, partial, now)
-        }
-
-        fn advance(&mut self, now: Timestamp) {
-            Self::advance(self, now);
-        }
-
-        fn finish(&mut self) {
-            Self::finish(self);
-        }
-
-        fn is_due(&self) -> bool {
-            Self::is_due(self)
-        }
-
-        fn next_answer(&mut self) -> Result<Option<Self::Answer>, Error> {
-            self.$next()
-        }
-
-        fn snapshot(&self) -> Bytes {
-            Self::snapshot(self)
-        }
-
-        fn restore(&mut self, bytes: Bytes) -> Result<(), Error> {
-            Self::restore(self, bytes)
-        }
-
-        fn absorb(&mut self, bytes: Bytes) -> Result<(), Error> {
-            Self::absorb(self, bytes)
-        }
-    };
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Merging for Merger<R, A> {
     type Answer = Merged<A::Output>;
-    merging!(next_merged);
+
+    fn next_answer(&mut self) -> Result<Option<Self::Answer>, Error> {
+        self.next_merged()
+    }
 }
 
 #[cfg(feature = "spec")]
 impl Merging for RowMerger {
     type Answer = MergedRow;
-    merging!(next_row);
+
+    fn next_answer(&mut self) -> Result<Option<MergedRow>, Error> {
+        self.next_row()
+    }
 }
 
 /// Takes the answers of a merger: whatever implements it for a function of an answer, or one that

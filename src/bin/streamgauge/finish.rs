@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use streamgauge::adapter::kcl::{MergerState, Phase, ShardState};
 use streamgauge::adapter::{Declared, PartialTarget, RecordPipeline, read_pipeline};
-use streamgauge::merger::MergerOptions;
+use streamgauge::merger::{MergerControl, MergerOptions};
 use streamgauge::snapshot::{Kind, Partial, Summary};
 use streamgauge::spec::{CompileOptions, JsonLines, PipelineSpec, RowMerger};
 use streamgauge::store::{self, Store};

@@ -19,7 +19,7 @@ use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use streamgauge::adapter::files::RunState;
-use streamgauge::merger::MergerOptions;
+use streamgauge::merger::{MergerControl, MergerOptions};
 use streamgauge::snapshot::{Kind, Partial};
 use streamgauge::spec::RowPipeline;
 use streamgauge::{Control, Error, ErrorKind, Snapshot, Timestamp};

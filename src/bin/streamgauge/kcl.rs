@@ -17,7 +17,7 @@ use streamgauge::adapter::{
     AppendFile, Declared, JsonLinesSink, LateRecord, PartialSink, PartialTarget, Sink,
     read_pipeline,
 };
-use streamgauge::merger::MergerOptions;
+use streamgauge::merger::{MergerControl, MergerOptions};
 use streamgauge::snapshot::Partial;
 use streamgauge::spec::{CompileOptions, JsonLines, MergedRow, PipelineSpec, RowMerger};
 use streamgauge::store::{self, PartialStore};

@@ -8,7 +8,7 @@ use crate::session::{compile_saved, output, say};
 use crate::settings::Settings;
 use std::collections::BTreeSet;
 use std::path::Path;
-use streamgauge::merger::{Added, MergerOptions};
+use streamgauge::merger::{Added, MergerControl, MergerOptions};
 use streamgauge::spec::RowMerger;
 use streamgauge::store::{self, PartialStore};
 use streamgauge::{Error, Timestamp};
