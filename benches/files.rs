@@ -12,7 +12,7 @@ use std::io::Cursor;
 use streamgauge::adapter::files::{
     DeadLetter, FilesOptions, FilesStats, Format, Input, Refusal, RowSink, run,
 };
-use streamgauge::spec::{Row, Value};
+use streamgauge::row::{Row, Value};
 use streamgauge::{Error, ShardId};
 
 #[path = "../examples/generate/log.rs"]

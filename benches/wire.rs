@@ -17,8 +17,9 @@ use streamgauge::Control;
 use streamgauge::adapter::kcl::{Message, Session};
 use streamgauge::adapter::lambda::{Handler, KinesisEvent};
 use streamgauge::adapter::{Declared, Sink, each};
+use streamgauge::query::PipelineSpec;
 use streamgauge::record::{Record, ShardId};
-use streamgauge::spec::{CompileOptions, PipelineSpec, RowEmission};
+use streamgauge::rows::{CompileOptions, RowEmission};
 use streamgauge::time::Timestamp;
 
 const RECORDS: usize = 10_000;
@@ -216,7 +217,8 @@ fn child(input: &[u8]) -> u64 {
         self, PipelineWork, ProcessorOptions, StatefulProcessor, SystemClock,
     };
     use streamgauge::adapter::{Declared, each};
-    use streamgauge::spec::{CompileOptions, PipelineSpec};
+    use streamgauge::query::PipelineSpec;
+    use streamgauge::rows::CompileOptions;
     let toml = "time = \"ms\"\ntime_format = \"ms\"\nwindow = \"10s\"\nagg = \"count, sum(ms), top(10, page)\"\n";
     let spec = PipelineSpec::from_toml(toml, "bench").expect("the benchmark makes valid input");
     let pipeline = Declared::compile(&spec, CompileOptions::default())
@@ -272,7 +274,7 @@ fn kcl(criterion: &mut Criterion) {
 
 fn kpl(criterion: &mut Criterion) {
     use md5::{Digest, Md5};
-    use streamgauge::adapter::kpl::Aggregated;
+    use streamgauge::adapter::kinesis_records::kpl::Aggregated;
     let (mut message, mut state) = (vec![0x0A, 0x01, b'k'], 42);
     for index in 0..1000 {
         let click = click(index, &mut state);

@@ -43,8 +43,8 @@
 //! - [`window`]: tumbling, sliding and global windows. [`engine`]: the machine below, for adapters
 //!   of one's own.
 //! - [`sketch`]: count-min, space-saving and log-bucket histograms, usable alone.
-//! - `spec` and `adapter` (features `spec` and `files`): the pipeline as data, and records from
-//!   files.
+//! - `query`, `rows` and `row` (feature `spec`): the pipeline as text, running it, and the records
+//!   that it reads. [`adapter`]: records from files, Lambda and Kinesis, each behind its feature.
 //!
 //! # Features
 //! - `cli` (default, with `files`, `kcl` and `spec`): the command `streamgauge`. A library user
@@ -70,19 +70,31 @@ pub mod codec;
 pub mod durable;
 pub mod engine;
 pub mod error;
+#[cfg(feature = "spec")]
+#[cfg_attr(
+    not(feature = "files"),
+    expect(dead_code, unreachable_pub, reason = "CSV has a header, which only files have")
+)]
+mod formats;
 pub mod hash;
 pub mod key;
 pub mod limits;
 pub mod merger;
+#[cfg(feature = "spec")]
+mod nearest;
 #[cfg(feature = "files")]
 mod parallel;
 pub mod pipeline;
+#[cfg(feature = "spec")]
+pub mod query;
 pub mod record;
+#[cfg(feature = "spec")]
+pub mod row;
+#[cfg(feature = "spec")]
+pub mod rows;
 pub mod sketch;
 pub mod snapshot;
 mod sorted_keys;
-#[cfg(feature = "spec")]
-pub mod spec;
 pub mod store;
 pub mod time;
 pub mod window;

@@ -8,7 +8,7 @@ mod shim;
 
 use json_library::Field;
 use streamgauge::adapter::files::{JsonScanner, Scanned};
-use streamgauge::spec::{Block, Row, Value};
+use streamgauge::row::{Block, Row, Value};
 
 /// Fields that share values with others, and such as do not: a line that has all of these as the
 /// line before has them is read another way.

@@ -10,7 +10,7 @@ mod shim;
 
 use bytes::Bytes;
 use md5::{Digest, Md5};
-use streamgauge::adapter::kpl::{Aggregated, HashRange, deaggregate};
+use streamgauge::adapter::kinesis_records::kpl::{Aggregated, HashRange, deaggregate};
 use streamgauge::record::{Position, Record, Sequence, ShardId};
 use streamgauge::time::Timestamp;
 

@@ -8,7 +8,8 @@ mod shim;
 
 use streamgauge::adapter::lambda::{Handler, KinesisEvent};
 use streamgauge::adapter::{Declared, Packing, each};
-use streamgauge::spec::{CompileOptions, PipelineSpec};
+use streamgauge::rows::CompileOptions;
+use streamgauge::query::PipelineSpec;
 use streamgauge::store::MemoryStore;
 use streamgauge::{Error, Timestamp};
 

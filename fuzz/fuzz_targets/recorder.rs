@@ -1,7 +1,7 @@
 //! A sink that keeps all it is told, for targets that read whole files.
 
 use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Format, Input, Refusal, RowSink, run};
-use streamgauge::spec::{Row, Value};
+use streamgauge::row::{Row, Value};
 use streamgauge::{Error, Limits, ShardId};
 
 /// A record's values, or the line, reason and bytes of a dead letter.

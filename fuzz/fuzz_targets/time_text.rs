@@ -6,7 +6,7 @@
 
 mod shim;
 
-use streamgauge::spec::{NotATime, TimeFormat, Value};
+use streamgauge::row::{NotATime, TimeFormat, Value};
 use streamgauge::Timestamp;
 
 /// RFC 3339 has four digits for a year.

@@ -1,7 +1,7 @@
 //! A pipeline file.
 
 use crate::error::{Error, ErrorKind};
-use crate::spec::PipelineSpec;
+use crate::query::PipelineSpec;
 use std::path::Path;
 
 /// Reads a pipeline file, JSON by its ending and TOML otherwise.

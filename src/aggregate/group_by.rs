@@ -1,6 +1,7 @@
 //! An aggregate for every key: a keyed aggregation is an aggregate too.
 
 use super::extract::{ByReference, ByValue, KeyOf};
+use super::groups::{Groups, Other};
 use super::{Aggregate, Invertible, Reductions};
 use crate::codec::{FrontReader, FrontWriter, Reader, Writer};
 use crate::error::{Error, ErrorKind};
@@ -10,7 +11,6 @@ use crate::limits::Limits;
 use crate::sorted_keys::SortedKeys;
 use crate::time::Timestamp;
 use std::borrow::Borrow;
-use std::ops::Deref;
 
 /// `inner`, once per key; made by [`group_by`] and [`group_by_value`].
 #[derive(Clone, Copy)]
@@ -35,65 +35,6 @@ pub enum Overflow {
     /// A record that would open one group more is refused with [`ErrorKind::LimitExceeded`], and so
     /// is a merge.
     Error,
-}
-
-/// The answer of [`group_by`]: the groups by key, ascending. Reads like a slice of pairs.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Groups<K, V> {
-    /// Each key with its answer, ascending by key.
-    pub rows: Vec<(K, V)>,
-    /// The records of all keys past the limit, if there are any.
-    pub other: Option<Other<V>>,
-}
-
-/// What is known of the groups past the limit, together. How many they are is not: to count
-/// distinct keys, use [`distinct`](super::distinct()).
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Other<V> {
-    /// How many records they have.
-    pub records: u64,
-    /// The inner aggregate's answer of all those records.
-    pub value: V,
-}
-
-impl<K, V> Groups<K, V> {
-    /// The answer of one group. O(log n).
-    pub fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
-    where
-        K: Borrow<Q>,
-    {
-        let index = self.rows.binary_search_by(|(row, _)| row.borrow().cmp(key)).ok()?;
-        self.rows.get(index).map(|(_, value)| value)
-    }
-}
-
-impl<K, V> Deref for Groups<K, V> {
-    type Target = [(K, V)];
-
-    fn deref(&self) -> &[(K, V)] {
-        &self.rows
-    }
-}
-
-impl<K, V> IntoIterator for Groups<K, V> {
-    type Item = (K, V);
-    type IntoIter = std::vec::IntoIter<(K, V)>;
-
-    /// The rows; what is past the limit is not among them.
-    fn into_iter(self) -> Self::IntoIter {
-        self.rows.into_iter()
-    }
-}
-
-impl<'a, K, V> IntoIterator for &'a Groups<K, V> {
-    type Item = &'a (K, V);
-    type IntoIter = std::slice::Iter<'a, (K, V)>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.rows.iter()
-    }
 }
 
 /// The accumulator of [`group_by`]: one of the inner aggregate's per key.

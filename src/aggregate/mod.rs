@@ -18,6 +18,7 @@ mod filtered;
 mod first_last;
 mod frequency;
 mod group_by;
+mod groups;
 mod invertible;
 mod mean;
 mod number;
@@ -40,9 +41,8 @@ pub use first_last::{First, Last, first, last};
 pub use frequency::{
     Frequencies, Frequency, frequencies, frequencies_value, frequency, frequency_value,
 };
-pub use group_by::{
-    GroupBy, GroupByAccumulator, Groups, Other, Overflow, group_by, group_by_value,
-};
+pub use group_by::{GroupBy, GroupByAccumulator, Overflow, group_by, group_by_value};
+pub use groups::{Groups, Other};
 pub use invertible::Invertible;
 pub use mean::{Mean, MeanAccumulator, mean};
 pub use number::{IntegerSum, Moments, Number, Total, Wide};

@@ -195,7 +195,7 @@ impl streamgauge::adapter::files::RowSink for First<'_> {
     fn row(
         &mut self,
         _: usize,
-        _: &mut streamgauge::spec::Row,
+        _: &mut streamgauge::row::Row,
     ) -> Result<Option<streamgauge::adapter::files::Refusal>, streamgauge::Error> {
         self.counted.push(self.receiver.try_iter().count());
         Ok(None)

@@ -5,7 +5,7 @@ use super::{error_of, log, read};
 use proptest::prelude::*;
 use streamgauge::ErrorKind;
 use streamgauge::adapter::files::{Format, JsonScanner, Scanned};
-use streamgauge::spec::{Block, Row, Value};
+use streamgauge::row::{Block, Row, Value};
 
 /// Fields that share values with others, and such as do not: a line that has all of these as the
 /// line before has them is read another way.

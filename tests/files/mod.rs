@@ -16,7 +16,7 @@ use std::io::Read;
 use streamgauge::adapter::files::{
     DeadLetter, FilesOptions, FilesStats, Format, Input, Refusal, RowSink, run,
 };
-use streamgauge::spec::{Row, Value};
+use streamgauge::row::{Row, Value};
 use streamgauge::{Error, Limits, ShardId};
 
 /// What a sink is told, in order.

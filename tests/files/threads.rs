@@ -10,9 +10,10 @@ use streamgauge::adapter::files::{
     DeadLetter, FilesOptions, FilesStats, Format, Input, LateRecord, Opened, Refusal, RowSink, run,
 };
 use streamgauge::engine::Shard;
-use streamgauge::spec::{
-    CompileOptions, JsonLines, PipelineSpec, PreaggregatedRows, PreparedRows, Row, RowPipeline,
-    RowPreparer, Value,
+use streamgauge::query::PipelineSpec;
+use streamgauge::row::{Row, Value};
+use streamgauge::rows::{
+    CompileOptions, JsonLines, PreaggregatedRows, PreparedRows, RowPipeline, RowPreparer,
 };
 use streamgauge::{Control, Error, ErrorKind, Outcome, ShardId, Timestamp};
 

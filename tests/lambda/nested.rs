@@ -13,8 +13,9 @@ use streamgauge::adapter::kcl::{
 use streamgauge::adapter::lambda::Handler;
 use streamgauge::adapter::{Declared, Packing, each};
 use streamgauge::prelude::*;
+use streamgauge::query::PipelineSpec;
+use streamgauge::rows::CompileOptions;
 use streamgauge::snapshot::Summary;
-use streamgauge::spec::{CompileOptions, PipelineSpec};
 use streamgauge::store::{MemoryStore, Store};
 
 /// What a record holds.

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use streamgauge::adapter::lambda::Handler;
 use streamgauge::adapter::{Declared, RecordPipeline, Sink, each};
 use streamgauge::prelude::*;
-use streamgauge::spec::{CompileOptions, PipelineSpec, RowEmission};
+use streamgauge::query::PipelineSpec;
+use streamgauge::rows::{CompileOptions, RowEmission};
 use streamgauge::store::MemoryStore;
 
 /// The minute that the first record is in.

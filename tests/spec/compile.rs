@@ -1,7 +1,8 @@
 //! What compiles, what does not and why, and what is explained.
 
 use super::{pipeline, refusal};
-use streamgauge::spec::{ColumnKind, CompileOptions, Fit, PipelineSpec};
+use streamgauge::query::PipelineSpec;
+use streamgauge::rows::{ColumnKind, CompileOptions, Fit};
 use streamgauge::{Control, ErrorKind, ShardId};
 
 #[test]

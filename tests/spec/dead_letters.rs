@@ -1,8 +1,9 @@
 //! Records that cannot be aggregated: each says why, and none is added in part.
 
 use super::{drain, pipeline, push_json};
+use streamgauge::query::PipelineSpec;
 use streamgauge::record::{Sequence, SequenceNumber};
-use streamgauge::spec::{CompileOptions, PipelineSpec};
+use streamgauge::rows::CompileOptions;
 use streamgauge::{Control, Outcome, ShardId, Timestamp};
 
 fn reason(toml: &str, line: &str) -> String {

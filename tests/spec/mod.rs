@@ -8,7 +8,9 @@ mod oracle;
 mod preaggregated;
 mod windows;
 
-use streamgauge::spec::{CompileOptions, JsonLines, PipelineSpec, Row, RowPipeline, Value};
+use streamgauge::query::PipelineSpec;
+use streamgauge::row::{Row, Value};
+use streamgauge::rows::{CompileOptions, JsonLines, RowPipeline};
 use streamgauge::{Control, Outcome, ShardId, Timestamp};
 
 /// The pipeline of a TOML text, over input that ends.

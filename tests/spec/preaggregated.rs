@@ -4,9 +4,9 @@
 use proptest::prelude::*;
 use streamgauge::aggregate::Overflow;
 use streamgauge::engine::Shard;
-use streamgauge::spec::{
-    CompileOptions, PipelineSpec, PreaggregatedRows, Row, RowEmission, RowPipeline,
-};
+use streamgauge::query::PipelineSpec;
+use streamgauge::row::Row;
+use streamgauge::rows::{CompileOptions, PreaggregatedRows, RowEmission, RowPipeline};
 use streamgauge::{Control, Error, ShardId, Timestamp};
 
 /// A row: its event time, group, number and kind.

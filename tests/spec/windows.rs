@@ -1,7 +1,8 @@
 //! Windows, lateness and shards of declared pipelines.
 
 use super::{answer, drain, pipeline, push_json};
-use streamgauge::spec::{CompileOptions, PipelineSpec};
+use streamgauge::query::PipelineSpec;
+use streamgauge::rows::CompileOptions;
 use streamgauge::{Control, Outcome};
 
 fn at(seconds: i64) -> String {

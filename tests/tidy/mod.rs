@@ -2,8 +2,10 @@
 //! function may be, and that every promise of docs/SEMANTICS.md has a test. A check that finds
 //! something prints every place at once.
 
+mod imports;
 mod source;
 
+use imports::circles;
 use source::{SourceFile, files_below, functions, root};
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,13 +15,47 @@ use std::fs;
 ///
 /// Levels are separated for the eye; inside of a level the order is an order anyway.
 const ROOMS: &[&[&str]] = &[
-    &["error", "limits", "time", "hash", "key", "codec", "sorted_keys", "durable", "record"],
+    &[
+        "error",
+        "limits",
+        "time",
+        "hash",
+        "key",
+        "codec",
+        "sorted_keys",
+        "durable",
+        "record",
+        "nearest",
+    ],
     &["sketch", "aggregate"],
     &["window"],
-    &["snapshot", "engine", "merger", "pipeline", "spec", "parallel"],
-    &["store", "adapter"],
+    &["snapshot", "engine", "merger", "pipeline"],
+    &["row", "formats", "query", "rows"],
+    &["parallel", "store", "adapter"],
     &["bin"],
 ];
+
+/// Circles that are left to be taken apart: a list that only ever gets shorter.
+const KNOWN_CIRCLES: &[&str] = &[
+    "src/adapter/files/beginning.rs, src/adapter/files/blocks.rs, src/adapter/files/fetcher.rs, src/adapter/files/prepared.rs, src/adapter/files/regular_file.rs, src/adapter/files/run.rs, src/adapter/files/source.rs",
+    "src/adapter/kcl/protocol.rs, src/adapter/kcl/wire.rs",
+    "src/adapter/kinesis/client.rs, src/adapter/kinesis/target.rs",
+    "src/adapter/lambda/event.rs, src/adapter/lambda/template.rs, src/adapter/lambda/wire.rs",
+    "src/adapter/lambda/handler.rs, src/adapter/lambda/stateless.rs, src/adapter/lambda/stored.rs, src/adapter/lambda/tumbling.rs",
+    "src/aggregate/distinct.rs, src/aggregate/distinct/counted.rs",
+    "src/aggregate/exact_sum.rs, src/aggregate/number.rs, src/aggregate/variance/floats.rs, src/aggregate/variance/integers.rs",
+    "src/engine/control.rs, src/engine/core.rs, src/engine/durable.rs, src/engine/firing.rs, src/engine/inherited.rs, src/engine/pending.rs",
+    "src/formats/clf.rs, src/formats/csv.rs, src/formats/csv_header.rs, src/formats/detect.rs, src/formats/format.rs",
+    "src/pipeline/builder.rs, src/pipeline/over.rs, src/pipeline/run.rs",
+    "src/sketch/count_min.rs, src/sketch/count_min/rows.rs",
+    "src/sketch/space_saving/mod.rs, src/sketch/space_saving/subtract.rs",
+];
+
+/// Folders of `src/adapter/` that every adapter may import.
+const SHARED_BY_ADAPTERS: &[&str] = &["kinesis_records", "output", "record_pipeline", "worker"];
+
+/// What a format may import: rows and the ground, nothing of the language.
+const FORMATS_IMPORT: &[&str] = &["error", "limits", "record", "time", "nearest", "row"];
 
 /// Rooms that may open files, start threads and read the clock: everything else is sans-I/O.
 const ROOMS_WITH_IO: &[&str] = &["parallel", "store", "adapter", "bin"];
@@ -59,10 +95,9 @@ fn room(path: &str) -> Option<&str> {
     let inside = path.strip_prefix("src/")?;
     let name = inside.split('/').next()?;
     let name = name.strip_suffix(".rs").unwrap_or(name);
-    (name != "lib" && name != "prelude").then_some(name)
+    (name != "lib").then_some(name)
 }
 
-/// The prelude is nothing but re-exports, and only documentation may use it.
 fn sources() -> Vec<SourceFile> {
     files_below("src", &[".rs"])
 }
@@ -158,6 +193,29 @@ fn is_macro(code: &str, name: &str) -> bool {
 }
 
 #[test]
+fn formats_know_rows_and_no_language() {
+    let mut found = Vec::new();
+    for file in sources() {
+        if room(&file.path) != Some("formats") {
+            continue;
+        }
+        let names = imported(&file.code_lines().join("\n"), "crate::");
+        let others = names.iter().filter(|name| {
+            *name != "formats" && rank(name).is_some() && !FORMATS_IMPORT.contains(&name.as_str())
+        });
+        found.extend(others.map(|name| format!("{} imports {name}", file.path)));
+    }
+    fail_on(found, "a format imports rows and the ground alone:");
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let mut circles = circles(&sources());
+    circles.retain(|circle| !KNOWN_CIRCLES.contains(&circle.as_str()));
+    fail_on(circles, "files import each other in a circle; take out what both need:");
+}
+
+#[test]
 fn an_adapter_never_imports_another() {
     let mut found = Vec::new();
     for file in sources() {
@@ -165,9 +223,7 @@ fn an_adapter_never_imports_another() {
         let own = inside.split('/').next().unwrap_or_default().trim_end_matches(".rs").to_owned();
         let code = file.code_lines().join("\n");
         for other in imported(&code, "adapter::") {
-            // What is written once for all of them: a module in a file of its own beside the
-            // adapters.
-            let shared = root().join(format!("src/adapter/{other}.rs")).exists()
+            let shared = SHARED_BY_ADAPTERS.contains(&other.as_str())
                 || !root().join(format!("src/adapter/{other}")).exists();
             if own != "mod" && other != own && !shared {
                 found.push(format!("{}: adapter {own} imports adapter {other}", file.path));
@@ -241,7 +297,7 @@ fn functions_and_files_keep_to_their_budgets() {
     found.extend(
         mended.map(|name| format!("{name} keeps to its budgets now: take it out of OVER_BUDGET")),
     );
-    fail_on(found, "budgets of STYLE: split it along a concept:");
+    fail_on(found, "budgets of ARCHITECTURE.md: split it along a concept:");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use serde::Deserialize;
-use streamgauge::adapter::kpl::{Aggregated, deaggregate};
+use streamgauge::adapter::kinesis_records::kpl::{Aggregated, deaggregate};
 use streamgauge::record::{Position, Record, Sequence, ShardId};
 use streamgauge::time::Timestamp;
 

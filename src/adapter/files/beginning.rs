@@ -3,14 +3,14 @@
 use crate::adapter::files::blocks::{BLOCK_BYTES, BlockReader, Framing};
 use crate::adapter::files::run::FilesOptions;
 use crate::adapter::files::source::Input;
-use crate::adapter::formats::clf::ClfDecoder;
-use crate::adapter::formats::csv::{self, CsvDecoder, Quoting};
-use crate::adapter::formats::decode::{Decoder, LineDecoder};
-use crate::adapter::formats::detect::{self, Beginning, Detected};
-use crate::adapter::formats::format::Format;
-use crate::adapter::formats::json_scan::JsonScanner;
 use crate::error::{Error, ErrorKind};
-use crate::spec::Block;
+use crate::formats::clf::ClfDecoder;
+use crate::formats::csv::{self, CsvDecoder, Quoting};
+use crate::formats::decode::{Decoder, LineDecoder};
+use crate::formats::detect::{self, Beginning, Detected};
+use crate::formats::format::Format;
+use crate::formats::json_scan::JsonScanner;
+use crate::row::Block;
 
 /// An input whose format is known.
 pub(super) struct Begun {

@@ -8,12 +8,12 @@
 use crate::adapter::files::buffers::Buffers;
 use crate::adapter::files::regular_file::Stretch;
 use crate::adapter::files::source::Source;
-use crate::adapter::formats::csv;
-use crate::adapter::formats::detect::Beginning;
-use crate::adapter::formats::flaw::DEAD_LETTER_BYTES_MAX;
-use crate::adapter::formats::format::{BYTE_ORDER_MARK, without_byte_order_mark};
 use crate::error::Error;
-use crate::spec::Block;
+use crate::formats::csv;
+use crate::formats::detect::Beginning;
+use crate::formats::flaw::DEAD_LETTER_BYTES_MAX;
+use crate::formats::format::{BYTE_ORDER_MARK, without_byte_order_mark};
+use crate::row::Block;
 
 /// Bytes of a block unless a record is longer: within the second-level cache of any machine of the
 /// last ten years.

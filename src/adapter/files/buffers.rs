@@ -1,6 +1,6 @@
 //! Buffers that blocks are read into, one after the other.
 
-use crate::spec::Block;
+use crate::row::Block;
 use std::thread::ThreadId;
 
 /// A block that was handed out: once nobody points into it any more its buffer can be filled again.

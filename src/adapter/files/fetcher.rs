@@ -2,9 +2,9 @@
 
 use crate::adapter::files::blocks::{BlockReader, Piece, Unread};
 use crate::adapter::files::buffers::Buffers;
-use crate::adapter::formats::decode::{Framed, Records};
 use crate::error::{Error, ErrorKind};
-use crate::spec::Block;
+use crate::formats::decode::{Framed, Records};
+use crate::row::Block;
 
 /// A piece of an input, and how far the input had been read with it.
 pub(super) struct Fetched {

@@ -32,12 +32,12 @@ mod run_state;
 mod source;
 mod stats;
 
-pub use super::formats::clf::ClfDecoder;
-pub use super::formats::csv::CsvDecoder;
-pub use super::formats::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
-pub use super::formats::format::Format;
-pub use super::formats::json_names::JsonNames;
-pub use super::formats::json_scan::{JsonFlaw, JsonScanner, Scanned};
+pub use crate::formats::clf::ClfDecoder;
+pub use crate::formats::csv::CsvDecoder;
+pub use crate::formats::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
+pub use crate::formats::format::Format;
+pub use crate::formats::json_names::JsonNames;
+pub use crate::formats::json_scan::{JsonFlaw, JsonScanner, Scanned};
 pub use late::{LateRecord, Refusal};
 pub use run::{FilesOptions, Opened, RowSink, run};
 pub use run_state::{HeldWindows, Judgement, RunAnswers, RunState};

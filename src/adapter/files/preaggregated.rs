@@ -1,8 +1,9 @@
 //! Blocks aggregated by the thread that decodes them, as long as that pays.
 
-use crate::adapter::formats::decode::{Decoder, Place, Records, TakeRecords};
-use crate::adapter::formats::flaw::Flaw;
-use crate::spec::{PreaggregatedRows, Row, RowPreparer};
+use crate::formats::decode::{Decoder, Place, Records, TakeRecords};
+use crate::formats::flaw::Flaw;
+use crate::row::Row;
+use crate::rows::{PreaggregatedRows, RowPreparer};
 use crate::time::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -126,7 +127,8 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{CompileOptions, PipelineSpec};
+    use crate::query::PipelineSpec;
+    use crate::rows::CompileOptions;
 
     /// How many blocks are taken row by row until one is tried again.
     fn pause(of: &Preaggregating) -> usize {

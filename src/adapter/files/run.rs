@@ -11,15 +11,17 @@ use crate::adapter::files::preaggregated::{PreaggregatedBlock, Preaggregating};
 use crate::adapter::files::prepared::{Made, PreparedPiece, Preparing};
 use crate::adapter::files::source::Input;
 use crate::adapter::files::stats::{FileStats, FilesStats};
-use crate::adapter::formats::decode::{Decoder, Framed, OtherDecoder, Place, Records, TakeRecords};
-use crate::adapter::formats::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
-use crate::adapter::formats::format::Format;
-use crate::adapter::formats::json_scan::JsonScanner;
 use crate::error::Error;
+use crate::formats::decode::{Decoder, Framed, OtherDecoder, Place, Records, TakeRecords};
+use crate::formats::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
+use crate::formats::format::Format;
+use crate::formats::json_scan::JsonScanner;
 use crate::limits::Limits;
 use crate::parallel::{Helpers, in_order};
 use crate::record::ShardId;
-use crate::spec::{Block, PreaggregatedRows, PreparedRows, Row, RowPreparer};
+use crate::row::Block;
+use crate::row::Row;
+use crate::rows::{PreaggregatedRows, PreparedRows, RowPreparer};
 use std::fs::File;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -216,7 +218,7 @@ impl FilesOptions {
 /// # Example
 /// ```
 /// use streamgauge::adapter::files::{DeadLetter, FilesOptions, FilesStats, Input, Refusal, RowSink, run};
-/// use streamgauge::spec::{Row, Value};
+/// use streamgauge::row::{Row, Value};
 /// use streamgauge::{Error, ShardId};
 ///
 /// struct Countries { fields: Vec<String>, seen: Vec<String> }

@@ -7,9 +7,9 @@ use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::merger::{Merged, Merger, MergerControl};
 use crate::record::{Record, Sequence, SequenceNumber, ShardId};
-use crate::snapshot::Partial;
 #[cfg(feature = "spec")]
-use crate::spec::{MergedRow, RowMerger};
+use crate::rows::{MergedRow, RowMerger};
+use crate::snapshot::Partial;
 use crate::time::Timestamp;
 use bytes::Bytes;
 use std::fmt;

@@ -4,8 +4,8 @@ use super::protocol::{
     Action, Batch, CheckpointAnswer, CheckpointError, Message, Reply, ShutdownReason, StartingPoint,
 };
 use crate::adapter::Rejected;
-use crate::adapter::json::{Text, Whole, excerpt, utf8};
-use crate::adapter::payload::Payloads;
+use crate::adapter::kinesis_records::json::{Text, Whole, excerpt, utf8};
+use crate::adapter::kinesis_records::payload::Payloads;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Position, Record, Sequence, SequenceNumber, ShardId};
 use crate::time::Timestamp;

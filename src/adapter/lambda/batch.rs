@@ -2,7 +2,7 @@
 
 use super::KinesisEvent;
 use crate::adapter::Rejected;
-use crate::adapter::packing::{Packing, Unreadable};
+use crate::adapter::kinesis_records::packing::{Packing, Unreadable};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Record, Sequence, SequenceNumber, ShardId};
 use crate::time::Timestamp;
@@ -187,7 +187,7 @@ fn stream_name(arn: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapter::logs::LogPayload;
+    use crate::adapter::kinesis_records::logs::LogPayload;
     use crate::record::Position;
 
     fn record(shard: &str, number: u64) -> Record {

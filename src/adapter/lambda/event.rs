@@ -3,8 +3,8 @@
 use super::wire::{TOO_MANY, WireEvent};
 use super::{State, template};
 use crate::adapter::Rejected;
-use crate::adapter::json::{Text, excerpt, utf8};
-use crate::adapter::kpl::{self, Deaggregation, HashRange};
+use crate::adapter::kinesis_records::json::{Text, excerpt, utf8};
+use crate::adapter::kinesis_records::kpl::{self, Deaggregation, HashRange};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Record, ShardId};
 use crate::window::Window;

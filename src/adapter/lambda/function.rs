@@ -2,14 +2,14 @@
 //! `streamgauge lambda` and the binary `bootstrap` run.
 
 use super::{Emf, Handler, Invocation, run};
+use crate::adapter::output::{JsonLinesSink, PartialSink, Sink};
 use crate::adapter::pipeline_file::read_pipeline;
 use crate::adapter::record_pipeline::Declared;
 use crate::adapter::seed::seed_from_environment;
-use crate::adapter::sink::{JsonLinesSink, PartialSink, Sink};
 use crate::adapter::{Packing, came_late};
 use crate::error::{Error, ErrorKind};
 use crate::record::ShardId;
-use crate::spec::CompileOptions;
+use crate::rows::CompileOptions;
 use crate::store::{self, PartialStore};
 use crate::time::parse_duration;
 use std::env;
@@ -36,7 +36,7 @@ enum Mode {
 
 /// Runs the pipeline file that `STREAMGAUGE_PIPELINE` names as a Lambda function, set by further
 /// `STREAMGAUGE_...` variables (docs/LAMBDA.md lists them), until Lambda ends the process. Answers
-/// go to standard output, the lines of [`JsonLines`](crate::spec::JsonLines); dead letters and
+/// go to standard output, the lines of [`JsonLines`](crate::rows::JsonLines); dead letters and
 /// errors to standard error.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! What one invocation did, and how it is told to CloudWatch.
 
-use crate::adapter::late::{place, set_data};
+use crate::adapter::kinesis_records::late::{place, set_data};
 use crate::engine::Stats;
 use crate::error::Error;
 use crate::record::{Sequence, ShardId};

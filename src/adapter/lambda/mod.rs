@@ -8,7 +8,7 @@
 //! straight into blocks that the records share, arrival times become exact milliseconds, nothing
 //! else of the envelope is kept. Records that the KPL aggregated are taken apart on request
 //! ([`KinesisEvent::deaggregate`]), those of CloudWatch Logs too
-//! ([`logs::expand`](crate::adapter::logs::expand)).
+//! ([`logs::expand`](crate::adapter::kinesis_records::logs::expand)).
 //!
 //! # Example
 //! ```

@@ -2,8 +2,8 @@
 //! `lambda_runtime`.
 
 use super::{Handler, Reply};
+use crate::adapter::output::Sink;
 use crate::adapter::record_pipeline::RecordPipeline;
-use crate::adapter::sink::Sink;
 use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
 use bytes::Bytes;

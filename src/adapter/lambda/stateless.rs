@@ -3,8 +3,8 @@
 use super::Reply;
 use super::batch::Batch;
 use super::handler::Core;
+use crate::adapter::output::Sink;
 use crate::adapter::record_pipeline::RecordPipeline;
-use crate::adapter::sink::Sink;
 use crate::error::Error;
 use crate::record::ShardId;
 

@@ -13,7 +13,7 @@
 use super::KinesisEvent;
 use super::timestamp::parse_seconds;
 use super::wire::{Batch, EVENT_RECORDS_MAX, WireEvent, WireRecord};
-use crate::adapter::json::Text;
+use crate::adapter::kinesis_records::json::Text;
 use crate::record::{Position, Record, Sequence, SequenceNumber};
 use serde_json::Deserializer;
 use serde_json::value::RawValue;

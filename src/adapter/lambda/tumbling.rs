@@ -3,8 +3,8 @@
 use super::batch::Batch;
 use super::handler::Core;
 use super::{Reply, State, TumblingWindow};
+use crate::adapter::output::Sink;
 use crate::adapter::record_pipeline::RecordPipeline;
-use crate::adapter::sink::Sink;
 use crate::error::Error;
 use crate::record::{SequenceNumber, ShardId};
 use crate::snapshot::Snapshot;

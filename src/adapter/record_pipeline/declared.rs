@@ -1,13 +1,15 @@
 //! A declared pipeline over a stream's records.
 
 use super::{RecordPipeline, at};
-use crate::adapter::formats::clf;
-use crate::adapter::formats::format::Format;
-use crate::adapter::formats::payload::PayloadDecoder;
 use crate::engine::{Control, Outcome, Shard};
 use crate::error::{Error, ErrorKind};
+use crate::formats::clf;
+use crate::formats::format::Format;
+use crate::formats::payload::PayloadDecoder;
+use crate::query::PipelineSpec;
 use crate::record::{Record, Sequence};
-use crate::spec::{CompileOptions, PipelineSpec, Row, RowEmission, RowPipeline};
+use crate::row::Row;
+use crate::rows::{CompileOptions, RowEmission, RowPipeline};
 use crate::time::Timestamp;
 
 /// A pipeline that is declared as text, over a stream's records. A payload is one JSON object, or
@@ -23,7 +25,8 @@ use crate::time::Timestamp;
 /// # Example
 /// ```
 /// use streamgauge::adapter::{Declared, RecordPipeline};
-/// use streamgauge::spec::{CompileOptions, PipelineSpec};
+/// use streamgauge::rows::CompileOptions;
+/// use streamgauge::query::PipelineSpec;
 ///
 /// let spec = PipelineSpec::from_toml("window = \"1m\"\ngroup = \"country\"\nagg = \"count\"\n", "hits.toml")?;
 /// let hits = Declared::compile(&spec, CompileOptions::default())?;

@@ -1,7 +1,7 @@
 //! Answers that are computed on another thread before it is their turn.
 
 use streamgauge::Error;
-use streamgauge::spec::{FinishedRows, RowEmission};
+use streamgauge::rows::{FinishedRows, RowEmission};
 
 /// Rows that are computed ahead of their turn, at most: some 20 MB for each thread. What comes
 /// after them is computed in its turn.

@@ -10,8 +10,8 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use streamgauge::adapter::files::RunAnswers;
 use streamgauge::hash::hash_bytes;
+use streamgauge::rows::{JsonLines, RowEmission, RowPipeline};
 use streamgauge::snapshot::Partial;
-use streamgauge::spec::{JsonLines, RowEmission, RowPipeline};
 use streamgauge::store::{PartialStore, Store};
 use streamgauge::{Control, Error, Seed, Timestamp, Window};
 

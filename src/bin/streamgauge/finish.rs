@@ -12,8 +12,11 @@ use std::path::Path;
 use streamgauge::adapter::kcl::{MergerState, Phase, ShardState};
 use streamgauge::adapter::{Declared, PartialTarget, RecordPipeline, read_pipeline};
 use streamgauge::merger::{MergerControl, MergerOptions};
+use streamgauge::query::PipelineSpec;
+use streamgauge::rows::CompileOptions;
+use streamgauge::rows::JsonLines;
+use streamgauge::rows::RowMerger;
 use streamgauge::snapshot::{Kind, Partial, Summary};
-use streamgauge::spec::{CompileOptions, JsonLines, PipelineSpec, RowMerger};
 use streamgauge::store::{self, Store};
 use streamgauge::{Control, Error, ErrorKind, ShardId, Snapshot};
 

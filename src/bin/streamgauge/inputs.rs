@@ -7,7 +7,8 @@ use crate::settings::Settings;
 use crate::state::State;
 use streamgauge::adapter::files::{HeldWindows, RunState};
 use streamgauge::engine::Shard;
-use streamgauge::spec::{PipelineSpec, RowPipeline};
+use streamgauge::query::PipelineSpec;
+use streamgauge::rows::RowPipeline;
 use streamgauge::{Control, Error, Stats};
 
 /// Where the records of an input go.

@@ -20,8 +20,8 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use streamgauge::adapter::files::RunState;
 use streamgauge::merger::{MergerControl, MergerOptions};
+use streamgauge::rows::RowPipeline;
 use streamgauge::snapshot::{Kind, Partial};
-use streamgauge::spec::RowPipeline;
 use streamgauge::{Control, Error, ErrorKind, Snapshot, Timestamp};
 
 /// Tells what is in the files.

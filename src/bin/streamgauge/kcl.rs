@@ -18,8 +18,12 @@ use streamgauge::adapter::{
     read_pipeline,
 };
 use streamgauge::merger::{MergerControl, MergerOptions};
+use streamgauge::query::PipelineSpec;
+use streamgauge::rows::CompileOptions;
+use streamgauge::rows::JsonLines;
+use streamgauge::rows::MergedRow;
+use streamgauge::rows::RowMerger;
 use streamgauge::snapshot::Partial;
-use streamgauge::spec::{CompileOptions, JsonLines, MergedRow, PipelineSpec, RowMerger};
 use streamgauge::store::{self, PartialStore};
 use streamgauge::time::parse_duration;
 use streamgauge::{Control, Error, ErrorKind, Seed, ShardId};

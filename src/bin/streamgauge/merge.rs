@@ -9,7 +9,7 @@ use crate::settings::Settings;
 use std::collections::BTreeSet;
 use std::path::Path;
 use streamgauge::merger::{Added, MergerControl, MergerOptions};
-use streamgauge::spec::RowMerger;
+use streamgauge::rows::RowMerger;
 use streamgauge::store::{self, PartialStore};
 use streamgauge::{Error, Timestamp};
 

@@ -3,8 +3,8 @@
 use std::collections::btree_map;
 use streamgauge::adapter::files::HeldWindows;
 use streamgauge::engine::Shard;
+use streamgauge::rows::{RowEmission, RowPipeline};
 use streamgauge::snapshot::Partial;
-use streamgauge::spec::{RowEmission, RowPipeline};
 use streamgauge::{Control, Error, ShardId, Timestamp, Window};
 
 /// Windows of a file, in the order of answers.

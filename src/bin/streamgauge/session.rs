@@ -19,7 +19,8 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 use streamgauge::adapter::files::{self, FilesOptions, Format, Input, RunAnswers};
-use streamgauge::spec::{CompileOptions, JsonLines, PipelineSpec, RowPipeline};
+use streamgauge::query::PipelineSpec;
+use streamgauge::rows::{CompileOptions, JsonLines, RowPipeline};
 use streamgauge::store::{self, PartialStore, Store};
 use streamgauge::{Error, ErrorKind};
 
@@ -152,17 +153,7 @@ impl Run<'_> {
         });
         let mut resumed = resumed.transpose()?;
         let source = source(settings, resumed.as_mut().map(|resumed| &mut resumed.state))?;
-        let destination = match (output, stores.partials) {
-            (Some(output), _) => Destination::Rows(output),
-            (None, Some(store)) => {
-                Destination::Partials { store: PartialStore::new(store), source }
-            }
-            (None, None) => {
-                return Err(Failure::Usage(
-                    "a run needs an output or a place for its partials".into(),
-                ));
-            }
-        };
+        let destination = destination(output, stores.partials, source)?;
         let pipelines = match &mut resumed {
             Some(resumed) => Inputs::resume(&mut resumed.state, settings)?,
             None => Inputs::together(compile(settings, !live)?, settings),
@@ -212,6 +203,23 @@ impl Run<'_> {
         let mut sink = Sink::new(pipelines, answers, options);
         let read = files::run(inputs, &reading, &mut sink);
         end(&mut sink, read.map(drop), settings.quiet)
+    }
+}
+
+/// Where the answers go.
+fn destination<W: Write>(
+    output: Option<OutputWriter<W>>,
+    partials: Option<Box<dyn Store>>,
+    source: String,
+) -> Result<Destination<W>, Failure> {
+    match (output, partials) {
+        (Some(output), _) => Ok(Destination::Rows(output)),
+        (None, Some(store)) => {
+            Ok(Destination::Partials { store: PartialStore::new(store), source })
+        }
+        (None, None) => {
+            Err(Failure::Usage("a run needs an output or a place for its partials".into()))
+        }
     }
 }
 

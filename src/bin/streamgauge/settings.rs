@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 use streamgauge::adapter::{read_pipeline, read_seed, seed_from_environment};
-use streamgauge::spec::PipelineSpec;
+use streamgauge::query::PipelineSpec;
 use streamgauge::{Limits, Seed};
 
 /// What is to be done, with which input.

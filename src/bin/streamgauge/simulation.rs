@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use streamgauge::adapter::files::Input;
-use streamgauge::spec::JsonLines;
+use streamgauge::rows::JsonLines;
 use streamgauge::store::{MemoryStore, Store, Stored, Version};
 use streamgauge::{Error, ErrorKind};
 

@@ -19,7 +19,8 @@ use streamgauge::adapter::files::{
     DeadLetter, FilesStats, Format, LateRecord, Opened, Refusal, RowSink,
 };
 use streamgauge::adapter::kcl::{Clock, SystemClock};
-use streamgauge::spec::{PreaggregatedRows, PreparedRows, Row, RowPreparer, Value};
+use streamgauge::row::{Row, Value};
+use streamgauge::rows::{PreaggregatedRows, PreparedRows, RowPreparer};
 use streamgauge::{Control, Error, ErrorKind, Outcome, Sequence, ShardId, Stats, Timestamp};
 
 /// Inputs of which a note is shown.

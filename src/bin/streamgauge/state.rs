@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use streamgauge::adapter::files::{RunAnswers, RunState};
-use streamgauge::spec::RowPipeline;
+use streamgauge::rows::RowPipeline;
 use streamgauge::store::{Store, Version};
 use streamgauge::{Error, ErrorKind, Timestamp};
 

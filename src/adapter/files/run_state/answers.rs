@@ -6,8 +6,9 @@
 
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
+use crate::row::OutputValue;
+use crate::rows::RowPipeline;
 use crate::snapshot::{Envelope, EnvelopeWriter, Kind, Tag};
-use crate::spec::{OutputValue, RowPipeline};
 use crate::time::Timestamp;
 use crate::window::Window;
 use bytes::Bytes;
@@ -230,7 +231,8 @@ fn read_value(reader: &mut Reader<'_>) -> Result<OutputValue, Error> {
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
-    use crate::spec::{CompileOptions, PipelineSpec};
+    use crate::query::PipelineSpec;
+    use crate::rows::CompileOptions;
     use proptest::prelude::*;
 
     fn pipeline() -> RowPipeline {

@@ -5,10 +5,10 @@ use crate::adapter::files::source::{Input, became_shorter};
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
+use crate::rows::RowPipeline;
 use crate::snapshot::{
     Envelope, EnvelopeWriter, Kind, Partial, RecordsSummary, ShardSummary, Snapshot, Summary, Tag,
 };
-use crate::spec::RowPipeline;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fs::File;

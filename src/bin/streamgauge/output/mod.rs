@@ -16,7 +16,7 @@ use self::csv::CsvWriter;
 use self::sheet::{Reader, Sheet};
 use self::table::TableWriter;
 use std::io::{self, Write};
-use streamgauge::spec::{JsonLines, RowEmission};
+use streamgauge::rows::{JsonLines, RowEmission};
 
 /// Writes emissions in the form that the user chose.
 pub(crate) enum OutputWriter<W> {
@@ -80,7 +80,8 @@ impl<W: Write> OutputWriter<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use streamgauge::spec::{ColumnKind, Number, OutputValue};
+    use streamgauge::row::{Number, OutputValue};
+    use streamgauge::rows::ColumnKind;
     use streamgauge::{Timestamp, Window};
 
     /// 2025-10-25T20:00:00Z.

@@ -10,7 +10,8 @@
 use super::cell::{Cell, unmistakable};
 use super::digits::{DIGITS, count, rounded, with_separators};
 use streamgauge::Window;
-use streamgauge::spec::{ColumnKind, Number, OutputValue, RowEmission, RowPipeline, TopValue};
+use streamgauge::row::{Number, OutputValue, TopValue};
+use streamgauge::rows::{ColumnKind, RowEmission, RowPipeline};
 
 /// For whom the lines are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

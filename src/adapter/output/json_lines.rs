@@ -1,0 +1,115 @@
+//! Answers of a declared pipeline as JSON Lines.
+
+use super::Sink;
+use crate::adapter::record_pipeline::Declared;
+use crate::adapter::record_pipeline::RecordPipeline;
+use crate::error::{Error, ErrorKind};
+use crate::rows::JsonLines;
+use std::io::Write;
+
+/// Writes answers as [`JsonLines`], the same bytes as `streamgauge run --output json` writes, and
+/// flushes after every drain.
+#[derive(Debug)]
+pub struct JsonLinesSink<W> {
+    lines: JsonLines,
+    out: W,
+    with_source: bool,
+    buffer: Vec<u8>,
+}
+
+impl<W: Write> JsonLinesSink<W> {
+    /// The sink of a pipeline's answers.
+    pub fn new(pipeline: &Declared, out: W) -> Self {
+        JsonLinesSink {
+            lines: JsonLines::new(pipeline.pipeline()),
+            out,
+            with_source: false,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Whether each line begins with its source, `{"source":"shardId-000000000003",...`, by which
+    /// the rows of several shards are told apart. Default: none does.
+    #[must_use]
+    pub fn with_source(mut self, with: bool) -> Self {
+        self.with_source = with;
+        self
+    }
+}
+
+impl<W> JsonLinesSink<W> {
+    fn append_source(&mut self, source: &str) {
+        self.buffer.extend_from_slice(b"{\"source\":");
+        // Writing text to a vector does not fail.
+        let _ = serde_json::to_writer(&mut self.buffer, source);
+    }
+}
+
+impl<W: Write> Sink<Declared> for JsonLinesSink<W> {
+    fn drain(&mut self, pipeline: &mut Declared, source: &str) -> Result<u64, Error> {
+        let mut emissions = 0;
+        let failed =
+            |error| Error::new(ErrorKind::Io, "cannot write the answers").with_source(error);
+        while let Some(emission) = pipeline.next_emission()? {
+            self.buffer.clear();
+            if self.with_source {
+                self.append_source(source);
+            }
+            let line = self.buffer.len();
+            self.lines.append(&emission, &mut self.buffer);
+            if self.with_source {
+                self.buffer[line] = b',';
+            }
+            self.out.write_all(&self.buffer).map_err(failed)?;
+            emissions += 1;
+        }
+        self.out.flush().map_err(failed)?;
+        Ok(emissions)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Control;
+    use crate::query::PipelineSpec;
+    use crate::record::{Position, Record, Sequence, ShardId};
+    use crate::rows::CompileOptions;
+    use crate::time::Timestamp;
+
+    fn lines(with_source: bool) -> String {
+        let spec = PipelineSpec::from_toml("group = \"c\"\n", "hits.toml").unwrap();
+        let mut hits = Declared::compile(&spec, CompileOptions::default()).unwrap();
+        let position = Position { shard: ShardId::new("s\"1"), sequence: Sequence::new(1u64) };
+        let shard = hits.open_shard(position.shard.clone()).unwrap();
+        let record = Record {
+            partition_key: "".into(),
+            data: r#"{"c":"DE"}"#.into(),
+            arrival: Timestamp::from_millis(0),
+            position,
+        };
+        hits.push(shard, &record).unwrap();
+        hits.finish();
+        let mut out = Vec::new();
+        assert_eq!(
+            JsonLinesSink::new(&hits, &mut out)
+                .with_source(with_source)
+                .drain(&mut hits, "s\"1")
+                .unwrap(),
+            1
+        );
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_line_begins_with_its_source_where_that_is_asked_for() {
+        assert_eq!(
+            lines(false),
+            "{\"window\":null,\"group\":{\"c\":\"DE\"},\"revision\":0,\"count\":1}\n"
+        );
+        assert_eq!(
+            lines(true),
+            "{\"source\":\"s\\\"1\",\"window\":null,\"group\":{\"c\":\"DE\"},\"revision\":0,\"count\":1}\n"
+        );
+    }
+}

@@ -1,0 +1,483 @@
+//! CSV and TSV: RFC 4180, in one pass, without copying.
+//!
+//! The first record that is not blank is the header. A field that begins with a quote is quoted: it
+//! may hold delimiters, line ends and doubled quotes; text after its closing quote belongs to it. A
+//! quote anywhere else is a byte like any other. Lines end with `\n` or `\r\n`; blank ones are
+//! passed over. All that is as the `csv` crate does it, which is the oracle of the tests. Two
+//! things are stricter, because guessing would shift columns or swallow records:
+//! - a record with more or fewer fields than the header is a dead letter;
+//! - a quote that is not closed within the limit of a record, or before the end of the input, makes
+//!   its line a dead letter, and reading goes on at the next line.
+//!
+//! TSV as databases write it has no quotes. So a quote in it is a byte like any other, with two
+//! exceptions: a file whose header has a quoted field is quoted as CSV is, and a field whose quotes
+//! stand on one line, at its beginning and its end, with a tab or a doubled quote between them, is
+//! quoted.
+//!
+//! Values are untyped: CSV does not tell text from numbers.
+
+use crate::error::{Error, ErrorKind};
+use crate::formats::detect::Beginning;
+use crate::formats::flaw::Flaw;
+use crate::formats::names;
+use crate::row::Row;
+use std::ops::Range;
+
+/// What a quote at the beginning of a field means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Quoting {
+    /// The field is quoted: RFC 4180.
+    Csv,
+    /// The field is quoted only where its line leaves no doubt, as in TSV.
+    Certain,
+}
+
+/// Reads CSV records into rows.
+#[derive(Clone, Debug)]
+pub struct CsvDecoder {
+    delimiter: u8,
+    quoting: Quoting,
+    /// For each column of the header the first slot it fills, and whether there are more in `also`.
+    slots: Vec<Option<usize>>,
+    /// Further slots of the same column, when a pipeline names a field twice.
+    also: Vec<(usize, usize)>,
+    scratch: String,
+    /// Whether the last record had a quoted field, so that it may span lines.
+    quoted: bool,
+}
+
+impl CsvDecoder {
+    /// A decoder for these fields, by slot, of records under this header.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for a field that the header lacks, naming the nearest, or one
+    /// that it has twice.
+    pub fn new<S: AsRef<str>>(
+        header: &[String],
+        fields: &[S],
+        delimiter: u8,
+    ) -> Result<Self, Error> {
+        let mut decoder = CsvDecoder {
+            delimiter,
+            quoting: Quoting::Csv,
+            slots: vec![None; header.len()],
+            also: Vec::new(),
+            scratch: String::new(),
+            quoted: false,
+        };
+        for (slot, field) in fields.iter().enumerate() {
+            let field = field.as_ref();
+            let mut columns = header
+                .iter()
+                .enumerate()
+                .filter(|(_, name)| *name == field)
+                .map(|(column, _)| column);
+            let column =
+                columns.next().ok_or_else(|| names::unknown(field, header, "the header has"))?;
+            if let Some(other) = columns.next() {
+                let message = format!(
+                    "the header has the field {field:?} twice, as columns {} and {}",
+                    column + 1,
+                    other + 1
+                );
+                return Err(Error::invalid(message));
+            }
+            match decoder.slots[column] {
+                None => decoder.slots[column] = Some(slot),
+                Some(_) => decoder.also.push((column, slot)),
+            }
+        }
+        Ok(decoder)
+    }
+
+    /// The same decoder with another meaning of quotes.
+    pub(crate) fn with_quoting(mut self, quoting: Quoting) -> Self {
+        self.quoting = quoting;
+        self
+    }
+
+    /// Reads the record at `start` of `bytes`, which must hold the row's source, into the row;
+    /// returns the offset after its line end.
+    ///
+    /// # Errors
+    /// The flaw, and the offset at which reading goes on.
+    pub(crate) fn record(
+        &mut self,
+        bytes: &[u8],
+        start: usize,
+        row: &mut Row,
+    ) -> Result<usize, (Flaw, usize)> {
+        let (mut at, mut column) = (start, 0);
+        self.quoted = false;
+        loop {
+            let end = if bytes.get(at) == Some(&b'"') {
+                match self.set_after_quote(bytes, (at, column), row) {
+                    Some(end) => end,
+                    None => {
+                        return Err((
+                            Flaw::QuoteNotClosed { field: column + 1 },
+                            line_end(bytes, start) + 1,
+                        ));
+                    }
+                }
+            } else {
+                let end = field_stop(bytes, at, self.delimiter);
+                self.set(column, without_return(bytes, at, end), row);
+                end
+            };
+            column += 1;
+            at = end + 1;
+            if bytes.get(end) != Some(&self.delimiter) {
+                break;
+            }
+        }
+        let at = at.min(bytes.len());
+        if column == self.slots.len() {
+            Ok(at)
+        } else {
+            Err((Flaw::FieldCount { found: column, expected: self.slots.len() }, at))
+        }
+    }
+
+    /// How many lines the record read last took, given its bytes.
+    pub(crate) fn lines_of(&self, record: &[u8]) -> u64 {
+        if self.quoted { memchr::memchr_iter(b'\n', record).count().max(1) as u64 } else { 1 }
+    }
+
+    #[inline]
+    fn set(&self, column: usize, range: Range<usize>, row: &mut Row) {
+        let Some(Some(slot)) = self.slots.get(column) else { return };
+        row.set_untyped(*slot, range.clone());
+        for (_, slot) in self.also.iter().filter(|(other, _)| *other == column) {
+            row.set_untyped(*slot, range.clone());
+        }
+    }
+
+    /// Sets the field that begins with a quote at `at`; returns the offset of what ends it, or
+    /// `None` if the quote is not closed.
+    #[inline]
+    fn set_after_quote(
+        &mut self,
+        bytes: &[u8],
+        (at, column): (usize, usize),
+        row: &mut Row,
+    ) -> Option<usize> {
+        match self.quoting.field(bytes, at, self.delimiter) {
+            Some(field) => {
+                self.quoted |= self.quoting == Quoting::Csv;
+                self.set_quoted(bytes, &field, column, row);
+                Some(field.end)
+            }
+            None if self.quoting == Quoting::Csv => None,
+            None => {
+                let end = field_stop(bytes, at, self.delimiter);
+                self.set(column, without_return(bytes, at, end), row);
+                Some(end)
+            }
+        }
+    }
+
+    fn set_quoted(&mut self, bytes: &[u8], field: &QuotedField, column: usize, row: &mut Row) {
+        let Some(Some(slot)) = self.slots.get(column) else { return };
+        if field.is_plain() {
+            return self.set(column, field.inside.clone(), row);
+        }
+        field.write_text(bytes, &mut self.scratch);
+        row.set_unescaped(*slot, &self.scratch);
+        for (_, slot) in self.also.iter().filter(|(other, _)| *other == column) {
+            row.set_unescaped(*slot, &self.scratch);
+        }
+    }
+}
+
+/// A quoted field.
+struct QuotedField {
+    /// Between the quotes.
+    inside: Range<usize>,
+    /// After the closing quote, up to `end` but for a carriage return.
+    tail: Range<usize>,
+    /// Whether there are doubled quotes.
+    doubled: bool,
+    /// The offset of the delimiter or newline after it, or of the end.
+    end: usize,
+}
+
+impl QuotedField {
+    fn is_plain(&self) -> bool {
+        !self.doubled && self.tail.is_empty()
+    }
+
+    /// Writes the field's text with its doubled quotes made single. Bytes that are not UTF-8 are
+    /// replaced: the caller refuses such a record anyway.
+    fn write_text(&self, bytes: &[u8], text: &mut String) {
+        text.clear();
+        let mut rest = String::from_utf8_lossy(&bytes[self.inside.clone()]).into_owned();
+        if self.doubled {
+            rest = rest.replace("\"\"", "\"");
+        }
+        text.push_str(&rest);
+        text.push_str(&String::from_utf8_lossy(&bytes[self.tail.clone()]));
+    }
+}
+
+/// The quoted field whose opening quote is at `open_at`; `None` if it is not closed.
+fn quoted_field(bytes: &[u8], open_at: usize, delimiter: u8) -> Option<QuotedField> {
+    let (mut at, mut doubled) = (open_at + 1, false);
+    let close_at = loop {
+        let quote_at = at + memchr::memchr(b'"', bytes.get(at..)?)?;
+        if bytes.get(quote_at + 1) != Some(&b'"') {
+            break quote_at;
+        }
+        doubled = true;
+        at = quote_at + 2;
+    };
+    let end = field_stop(bytes, close_at + 1, delimiter);
+    Some(QuotedField {
+        inside: open_at + 1..close_at,
+        tail: without_return(bytes, close_at + 1, end),
+        doubled,
+        end,
+    })
+}
+
+impl Quoting {
+    /// The quoted field whose opening quote is at `open_at`; `None` if it is not closed, or not
+    /// quoted.
+    #[inline]
+    fn field(self, bytes: &[u8], open_at: usize, delimiter: u8) -> Option<QuotedField> {
+        match self {
+            Quoting::Csv => quoted_field(bytes, open_at, delimiter),
+            Quoting::Certain => {
+                let line = &bytes[..line_end(bytes, open_at)];
+                let field = quoted_field(line, open_at, delimiter)?;
+                let is_needed = field.doubled
+                    || memchr::memchr(delimiter, &bytes[field.inside.clone()]).is_some();
+                (field.tail.is_empty() && is_needed).then_some(field)
+            }
+        }
+    }
+}
+
+/// What quotes mean in a text that begins with this header: in TSV, [`Quoting::Certain`] unless the
+/// header has a field that is quoted.
+pub(crate) fn quoting(bytes: &[u8], delimiter: u8) -> Quoting {
+    if delimiter != b'\t' {
+        return Quoting::Csv;
+    }
+    let line = &bytes[..line_end(bytes, 0)];
+    let (mut at, mut is_quoted) = (0, false);
+    loop {
+        let end = if line.get(at) == Some(&b'"') {
+            let Some(field) =
+                quoted_field(line, at, delimiter).filter(|field| field.tail.is_empty())
+            else {
+                return Quoting::Certain;
+            };
+            is_quoted = true;
+            field.end
+        } else {
+            field_stop(line, at, delimiter)
+        };
+        at = end + 1;
+        if end == line.len() {
+            return if is_quoted { Quoting::Csv } else { Quoting::Certain };
+        }
+    }
+}
+
+/// The range without the carriage return of a `\r\n` at its end.
+#[inline]
+fn without_return(bytes: &[u8], start: usize, end: usize) -> Range<usize> {
+    let before_newline = bytes.get(end).is_none_or(|byte| *byte == b'\n');
+    if before_newline && end > start && bytes.get(end - 1) == Some(&b'\r') {
+        start..end - 1
+    } else {
+        start..end
+    }
+}
+
+/// The first offset from `at` on with the delimiter or a newline, or the end.
+#[inline]
+fn field_stop(bytes: &[u8], mut at: usize, delimiter: u8) -> usize {
+    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
+    const NEWLINES: u64 = u64::from_le_bytes([b'\n'; 8]);
+    let delimiters = u64::from_le_bytes([delimiter; 8]);
+    // Fields are short usually: a word at a time in a register beats a call of memchr.
+    while let Some(chunk) = bytes.get(at..).and_then(|ahead| ahead.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk);
+        let hits = ((word ^ delimiters).wrapping_sub(ONES) | (word ^ NEWLINES).wrapping_sub(ONES))
+            & !word
+            & HIGHS;
+        if hits != 0 {
+            return at + hits.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    while bytes.get(at).is_some_and(|byte| *byte != delimiter && *byte != b'\n') {
+        at += 1;
+    }
+    at
+}
+
+fn line_end(bytes: &[u8], start: usize) -> usize {
+    memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |end| start + end)
+}
+
+/// The fields of the first record as text, and the offset after its line end; `None` if a quote is
+/// not closed.
+pub(crate) fn first_record(
+    bytes: &[u8],
+    delimiter: u8,
+    quoting: Quoting,
+) -> Option<(Vec<String>, usize)> {
+    let (mut fields, mut at) = (Vec::new(), 0);
+    let mut text = String::new();
+    loop {
+        let quoted =
+            if bytes.get(at) == Some(&b'"') { quoting.field(bytes, at, delimiter) } else { None };
+        let end = if let Some(field) = quoted {
+            field.write_text(bytes, &mut text);
+            fields.push(text.clone());
+            field.end
+        } else if quoting == Quoting::Csv && bytes.get(at) == Some(&b'"') {
+            return None;
+        } else {
+            let end = field_stop(bytes, at, delimiter);
+            fields
+                .push(String::from_utf8_lossy(&bytes[without_return(bytes, at, end)]).into_owned());
+            end
+        };
+        at = end + 1;
+        if bytes.get(end) != Some(&delimiter) {
+            return Some((fields, at.min(bytes.len())));
+        }
+    }
+}
+
+/// How far the records in the bytes read so far are known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Cut {
+    /// The offset after the last whole record.
+    pub(crate) end: usize,
+    /// Whether the record there is known to be longer than the limit.
+    pub(crate) too_long: bool,
+}
+
+/// Finds the end of the last whole record.
+///
+/// A record longer than `record_bytes_max` ends the search in front of it, whether it is closed or
+/// not. Records without a quote are passed over a line at a time, and are not measured: their
+/// length is judged when they are decoded.
+pub(crate) fn cut(bytes: &[u8], delimiter: u8, record_bytes_max: usize) -> Cut {
+    let mut start = 0;
+    loop {
+        let rest = bytes.get(start..).unwrap_or_default();
+        let Some(quote_at) = memchr::memchr(b'"', rest) else {
+            let end = memchr::memrchr(b'\n', rest).map_or(start, |newline| start + newline + 1);
+            return Cut { end, too_long: bytes.len() - end > record_bytes_max };
+        };
+        start += memchr::memrchr(b'\n', &rest[..quote_at]).map_or(0, |newline| newline + 1);
+        let Some(next) = record_end(bytes, start, delimiter) else {
+            return Cut { end: start, too_long: bytes.len() - start > record_bytes_max };
+        };
+        if next - 1 - start > record_bytes_max {
+            return Cut { end: start, too_long: true };
+        }
+        start = next;
+    }
+}
+
+/// The offset after the newline that ends the record at `start`; `None` if there is none.
+fn record_end(bytes: &[u8], start: usize, delimiter: u8) -> Option<usize> {
+    let mut at = start;
+    loop {
+        let end = match bytes.get(at) {
+            Some(b'"') => quoted_field(bytes, at, delimiter)?.end,
+            _ => field_stop(bytes, at, delimiter),
+        };
+        at = end + 1;
+        if *bytes.get(end)? == b'\n' {
+            return Some(at);
+        }
+    }
+}
+
+/// The header of an input, which is after blank lines.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct HeaderLine {
+    pub(crate) names: Vec<String>,
+    pub(crate) quoting: Quoting,
+}
+
+/// The header at the beginning of an input; `Ok(None)` if more bytes are needed to read it. Without
+/// a record there are no names.
+///
+/// # Errors
+/// [`ErrorKind::Parse`] if the header is longer than the bytes that are looked at, if its quotes
+/// are not closed, if it is not UTF-8, or if its line end is not one, or it is a comment.
+pub(crate) fn header(beginning: Beginning<'_>, delimiter: u8) -> Result<Option<HeaderLine>, Error> {
+    let bytes = without_blank_lines(beginning.bytes);
+    let quoting = quoting(bytes, delimiter);
+    if bytes.is_empty() {
+        return Ok(beginning.is_all().then(|| HeaderLine { names: Vec::new(), quoting }));
+    }
+    let unreadable = |what: &str| {
+        Err(Error::new(ErrorKind::Parse, format!("the header line cannot be read: {what}")))
+    };
+    let record = first_record(bytes, delimiter, quoting);
+    let ends = record.as_ref().is_some_and(|(_, len)| bytes.get(len - 1) == Some(&b'\n'));
+    if !ends && !beginning.is_all() {
+        return Ok(None);
+    }
+    let Some((names, len)) = record else { return unreadable("a quote is not closed") };
+    if simdutf8::basic::from_utf8(&bytes[..len]).is_err() {
+        return unreadable("it is not UTF-8: iconv -f ENCODING -t UTF-8 FILE | streamgauge run");
+    }
+    if !ends && !beginning.is_whole {
+        return unreadable(&format!("it is longer than {} bytes", bytes.len()));
+    }
+    if let Some(way_out) = stray_return(&names) {
+        return unreadable(&format!(
+            "it has a carriage return (\\r) that is not part of a line end: {way_out}"
+        ));
+    }
+    if let [name] = &names[..]
+        && name.starts_with('#')
+        && name.contains(' ')
+    {
+        return unreadable("it is a comment (#): grep -v '^#' FILE | streamgauge run");
+    }
+    Ok(Some(HeaderLine { names, quoting }))
+}
+
+/// What to do with a header in which a carriage return does not end a line; `None` if there is no
+/// such one.
+fn stray_return(names: &[String]) -> Option<&'static str> {
+    let is_stray = |name: &&String| name.split("\r\n").any(|part| part.contains('\r'));
+    let stray = names.iter().find(is_stray)?;
+    let is_at_end =
+        names.last() == Some(stray) && stray.trim_end_matches('\r').find('\r').is_none();
+    Some(if is_at_end {
+        "tr -d '\\r' < FILE | streamgauge run"
+    } else {
+        "tr '\\r' '\\n' < FILE | streamgauge run"
+    })
+}
+
+/// The bytes after blank lines in front.
+pub(crate) fn without_blank_lines(mut bytes: &[u8]) -> &[u8] {
+    while let Some(len) = blank_line(bytes) {
+        bytes = &bytes[len..];
+    }
+    bytes
+}
+
+/// The length of a blank line at the start of the bytes, its line end included.
+pub(crate) fn blank_line(bytes: &[u8]) -> Option<usize> {
+    match bytes {
+        [b'\n', ..] => Some(1),
+        [b'\r', b'\n', ..] => Some(2),
+        _ => None,
+    }
+}

@@ -1,0 +1,322 @@
+//! From a block of whole records to rows, one record at a time.
+//!
+//! A decoder needs nothing but its block: where blocks begin and end, and how lines are numbered
+//! across them, is the reader's business. So blocks can be decoded by several threads, each with a
+//! decoder of its own, and put in order afterwards.
+
+use crate::error::Error;
+use crate::formats::clf::ClfDecoder;
+use crate::formats::csv::{self, CsvDecoder};
+use crate::formats::flaw::Flaw;
+use crate::formats::json_scan::{Followed, JsonScanner, Scanned};
+use crate::formats::names;
+use crate::row::Block;
+use crate::row::Row;
+
+/// Where decoding stands in a block.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Cursor {
+    /// The offset of the next record.
+    pub(crate) offset: usize,
+    /// Lines before it in the block.
+    pub(crate) lines: u64,
+}
+
+/// What a block's records are like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Framed {
+    /// Whether the next record is the header.
+    pub(crate) header: bool,
+    /// The longest record that is let through, in bytes.
+    pub(crate) record_bytes_max: usize,
+}
+
+/// Where in its block a record is, or what should have been one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// Lines before it in the block.
+    pub(crate) lines: u64,
+}
+
+/// The records of a block, from an offset on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Records<'a> {
+    pub(crate) block: &'a Block,
+    pub(crate) from: usize,
+    pub(crate) framed: Framed,
+}
+
+/// A block that is being decoded, looked into once for all of its records.
+#[derive(Clone, Copy, Debug)]
+struct Opened<'a> {
+    block: &'a Block,
+    bytes: &'a [u8],
+    is_text: bool,
+}
+
+impl<'a> Opened<'a> {
+    fn of(block: &'a Block) -> Self {
+        Opened { block, bytes: block.as_bytes(), is_text: block.is_text() }
+    }
+}
+
+/// What takes the records of a block, one after the other.
+pub(crate) trait TakeRecords {
+    /// What ends the taking.
+    type Stop;
+
+    /// Takes a record, which is in the row.
+    fn record(&mut self, row: &mut Row, place: Place) -> Result<(), Self::Stop>;
+
+    /// Takes what is not a record.
+    fn flawed(&mut self, flaw: Flaw, place: Place) -> Result<(), Self::Stop>;
+}
+
+impl Records<'_> {
+    /// Decodes one after the other into the row and gives each to `take`, until that refuses. Gives
+    /// the lines.
+    #[inline(always)]
+    pub(crate) fn decode<T: TakeRecords>(
+        self,
+        decoder: &mut Decoder,
+        row: &mut Row,
+        take: &mut T,
+    ) -> Result<u64, T::Stop> {
+        let (block, mut framed) = (Opened::of(self.block), self.framed);
+        let mut cursor = Cursor { offset: self.from, lines: 0 };
+        if let Decoder::JsonLines(scanner) = decoder {
+            scanner.begin_block();
+        }
+        while cursor.offset < block.bytes.len() {
+            let start = cursor;
+            let record = decoder.next_record(block, &mut framed, &mut cursor, row);
+            let place = Place { start: start.offset, end: cursor.offset, lines: start.lines };
+            match record {
+                Some(Ok(())) => take.record(row, place)?,
+                Some(Err(flaw)) => take.flawed(flaw, place)?,
+                None => {}
+            }
+        }
+        Ok(cursor.lines)
+    }
+}
+
+/// What the next bytes of a block were.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Decoded {
+    /// A record; the row holds it.
+    Record,
+    /// A blank line, which does not count as a record.
+    Blank,
+    /// Something that is not a record.
+    Flawed(Flaw),
+}
+
+/// A decoder of any format.
+#[derive(Clone, Debug)]
+pub(crate) enum Decoder {
+    /// Apart from the others: most inputs are of this format, and one comparison tells it, where a
+    /// choice among all is an indirect jump for each record.
+    JsonLines(Box<JsonScanner>),
+    Other(OtherDecoder),
+}
+
+/// A decoder of any format but JSON Lines.
+#[derive(Clone, Debug)]
+pub(crate) enum OtherDecoder {
+    Csv(CsvDecoder),
+    Clf(ClfDecoder),
+    Lines(LineDecoder),
+}
+
+impl Decoder {
+    /// Decodes the record at the cursor and moves the cursor after it: the record is in the row, or
+    /// what is wrong with it is said. `None` for a blank line, and for the header.
+    pub(crate) fn record(
+        &mut self,
+        block: &Block,
+        framing: &mut Framed,
+        cursor: &mut Cursor,
+        row: &mut Row,
+    ) -> Option<Result<(), Flaw>> {
+        self.next_record(Opened::of(block), framing, cursor, row)
+    }
+
+    #[inline(always)]
+    fn next_record(
+        &mut self,
+        block: Opened<'_>,
+        framing: &mut Framed,
+        cursor: &mut Cursor,
+        row: &mut Row,
+    ) -> Option<Result<(), Flaw>> {
+        let (bytes, start) = (block.bytes, *cursor);
+        let decoded = self.next(block, cursor, row);
+        if decoded == Decoded::Blank || std::mem::take(&mut framing.header) {
+            return None;
+        }
+        let record = &bytes[start.offset..cursor.offset];
+        if record.len() - 1 > framing.record_bytes_max {
+            first_line_only(bytes, start, cursor);
+            return Some(Err(Flaw::TooLong { limit: framing.record_bytes_max }));
+        }
+        // Nearly all blocks are UTF-8 as a whole; only in one that is not each record is looked at
+        // again.
+        if !block.is_text && simdutf8::basic::from_utf8(record).is_err() {
+            return Some(Err(Flaw::NotUtf8));
+        }
+        match decoded {
+            Decoded::Flawed(flaw) => Some(Err(flaw)),
+            _ => Some(Ok(())),
+        }
+    }
+
+    /// Decodes the record at the cursor and moves the cursor after it.
+    #[inline(always)]
+    fn next(&mut self, block: Opened<'_>, cursor: &mut Cursor, row: &mut Row) -> Decoded {
+        match self {
+            Decoder::JsonLines(scanner) => json(scanner, block, cursor, row),
+            Decoder::Other(decoder) => decoder.next(block, cursor, row),
+        }
+    }
+}
+
+impl From<CsvDecoder> for Decoder {
+    fn from(decoder: CsvDecoder) -> Self {
+        Decoder::Other(OtherDecoder::Csv(decoder))
+    }
+}
+
+impl From<ClfDecoder> for Decoder {
+    fn from(decoder: ClfDecoder) -> Self {
+        Decoder::Other(OtherDecoder::Clf(decoder))
+    }
+}
+
+impl From<LineDecoder> for Decoder {
+    fn from(decoder: LineDecoder) -> Self {
+        Decoder::Other(OtherDecoder::Lines(decoder))
+    }
+}
+
+impl OtherDecoder {
+    /// Decodes the record at the cursor and moves the cursor after it.
+    #[inline(never)]
+    fn next(&mut self, block: Opened<'_>, cursor: &mut Cursor, row: &mut Row) -> Decoded {
+        match self {
+            OtherDecoder::Csv(decoder) => csv_record(decoder, block, cursor, row),
+            OtherDecoder::Clf(decoder) => {
+                row.begin_in(block.block);
+                let (start, end) = next_line(block, cursor);
+                let line = &block.bytes[start..end];
+                if line.trim_ascii().is_empty() {
+                    return Decoded::Blank;
+                }
+                decoder.line(line, start, row).map_or_else(Decoded::Flawed, |()| Decoded::Record)
+            }
+            OtherDecoder::Lines(decoder) => {
+                row.begin_in(block.block);
+                let (start, end) = next_line(block, cursor);
+                (0..decoder.slots).for_each(|slot| row.set_untyped(slot, start..end));
+                Decoded::Record
+            }
+        }
+    }
+}
+
+/// Takes back all but the first line of a record: of one that is too long only that is given up, as
+/// the block reader does.
+fn first_line_only(bytes: &[u8], start: Cursor, cursor: &mut Cursor) {
+    let end = memchr::memchr(b'\n', &bytes[start.offset..])
+        .map_or(bytes.len(), |end| start.offset + end + 1);
+    *cursor = Cursor { offset: end, lines: start.lines + 1 };
+}
+
+#[inline(always)]
+fn json(
+    scanner: &mut JsonScanner,
+    block: Opened<'_>,
+    cursor: &mut Cursor,
+    row: &mut Row,
+) -> Decoded {
+    match scanner.follow(block.block, block.bytes, cursor.offset, row) {
+        Ok(end) => {
+            *cursor = Cursor { offset: end + 1, lines: cursor.lines + 1 };
+            Decoded::Record
+        }
+        Err(followed) => json_on(scanner, (block.bytes, followed), cursor, row),
+    }
+}
+
+/// Reads a line that is not like the one before.
+#[inline(never)]
+fn json_on(
+    scanner: &mut JsonScanner,
+    (bytes, followed): (&[u8], Followed),
+    cursor: &mut Cursor,
+    row: &mut Row,
+) -> Decoded {
+    let start = cursor.offset;
+    let (end, decoded) = match scanner.scan_on(bytes, followed, row) {
+        Ok(Scanned::Record(end)) => (end, Decoded::Record),
+        Ok(Scanned::Blank(end)) => (end, Decoded::Blank),
+        Err(flaw) => {
+            let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |end| start + end);
+            (end, Decoded::Flawed(Flaw::json(flaw, start)))
+        }
+    };
+    *cursor = Cursor { offset: (end + 1).min(bytes.len()), lines: cursor.lines + 1 };
+    decoded
+}
+
+fn csv_record(
+    decoder: &mut CsvDecoder,
+    block: Opened<'_>,
+    cursor: &mut Cursor,
+    row: &mut Row,
+) -> Decoded {
+    let (bytes, start) = (block.bytes, cursor.offset);
+    row.begin_in(block.block);
+    if let Some(len) = csv::blank_line(&bytes[start..]) {
+        (cursor.offset, cursor.lines) = (start + len, cursor.lines + 1);
+        return Decoded::Blank;
+    }
+    let (next, decoded) = match decoder.record(bytes, start, row) {
+        Ok(next) => (next, Decoded::Record),
+        Err((flaw, next)) => (next.min(bytes.len()), Decoded::Flawed(flaw)),
+    };
+    cursor.offset = next;
+    cursor.lines += decoder.lines_of(&bytes[start..next]);
+    decoded
+}
+
+/// Takes the next line off the block; returns its range without the line end.
+fn next_line(block: Opened<'_>, cursor: &mut Cursor) -> (usize, usize) {
+    let (bytes, start) = (block.bytes, cursor.offset);
+    let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |end| start + end);
+    cursor.offset = (end + 1).min(bytes.len());
+    cursor.lines += 1;
+    let returned = end > start && bytes[end - 1] == b'\r';
+    (start, end - usize::from(returned))
+}
+
+/// Plain lines: the one field `line`, untyped, without its line end. An empty line is a record too.
+#[derive(Clone, Debug)]
+pub(crate) struct LineDecoder {
+    slots: usize,
+}
+
+impl LineDecoder {
+    /// A decoder for these fields, all of which must be `line`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for any other name.
+    pub(crate) fn new<S: AsRef<str>>(fields: &[S]) -> Result<Self, Error> {
+        match fields.iter().find(|field| field.as_ref() != "line") {
+            Some(other) => Err(names::unknown(other.as_ref(), &["line"], "plain lines have")),
+            None => Ok(LineDecoder { slots: fields.len() }),
+        }
+    }
+}

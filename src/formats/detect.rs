@@ -1,0 +1,402 @@
+//! The format of an input, told by its first bytes.
+//!
+//! The answer depends on the bytes alone, and not on how they come: the text is looked at up to the
+//! end of its first line, then up to the end of its second one, and so on, until the format is
+//! certain or [`LINES`] lines have been looked at. So a file and the same bytes from a pipe are
+//! told alike, and a pipe is waited for no longer than that needs.
+//!
+//! An input whose format is not certain is plain lines, with the reason. One that cannot be lines
+//! of text is refused by name.
+
+use crate::formats::clf;
+use crate::formats::container;
+use crate::formats::csv_header::{self, Header};
+use crate::formats::format::Format;
+use crate::formats::json_text::{self, JsonText};
+
+/// Lines that are looked at, blank ones and line ends in quotes left out.
+const LINES: usize = 5;
+/// Lines that are looked at where quotes are open at their ends.
+const LINES_IN_QUOTES: usize = 20;
+/// Lines of an access log that make it certain.
+const ACCESS_LOG_LINES: usize = 2;
+/// Bytes that are looked at, also those of a header line.
+pub(crate) const BEGINNING_BYTES_MAX: usize = 128 << 10;
+
+/// The first bytes of an input, without a byte order mark.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beginning<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// The input ends after them.
+    pub(crate) is_whole: bool,
+}
+
+impl<'a> Beginning<'a> {
+    /// The beginning that is looked at of these bytes.
+    pub(crate) fn of(bytes: &'a [u8], has_ended: bool) -> Self {
+        let is_whole = has_ended && bytes.len() <= BEGINNING_BYTES_MAX;
+        Beginning { bytes: bytes.get(..BEGINNING_BYTES_MAX).unwrap_or(bytes), is_whole }
+    }
+
+    /// Returns true if no more bytes will be looked at.
+    pub(crate) fn is_all(self) -> bool {
+        self.is_whole || self.bytes.len() >= BEGINNING_BYTES_MAX
+    }
+
+    /// Returns true if there is nothing but blank lines.
+    pub(crate) fn is_blank(self) -> bool {
+        self.bytes.trim_ascii().is_empty()
+    }
+}
+
+/// What an input is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Detected {
+    /// Certainly this.
+    Certain(Format),
+    /// Plain lines, since nothing else is certain: why.
+    Lines(String),
+    /// Not lines of text, or not records: what it is, and what to do.
+    Refused(String),
+}
+
+/// Looks at the beginning of an input whose format is to be found; `None` if more bytes are needed.
+/// The fields are those that records are asked for: a header that has them is one.
+pub(crate) fn detect(beginning: Beginning<'_>, fields: &[String]) -> Option<Detected> {
+    let (mut lines, mut quotes) = (LineCount::default(), 0);
+    for newline in memchr::memchr_iter(b'\n', beginning.bytes) {
+        let line = &beginning.bytes[lines.end..newline];
+        lines.end = newline + 1;
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        quotes += memchr::memchr_iter(b'"', line).count();
+        lines.all += 1;
+        lines.balanced += usize::from(quotes % 2 == 0);
+        if container::needs_more(&beginning.bytes[..lines.end]) {
+            continue;
+        }
+        let is_last = lines.balanced >= LINES || lines.all >= LINES_IN_QUOTES;
+        let looked = Looked {
+            bytes: &beginning.bytes[..lines.end],
+            lines: lines.all,
+            is_last,
+            is_whole: false,
+        };
+        if let Some(detected) = looked.judge(fields) {
+            return Some(detected);
+        }
+    }
+    let looked = Looked {
+        bytes: beginning.bytes,
+        lines: lines.all + 1,
+        is_last: true,
+        is_whole: beginning.is_whole,
+    };
+    beginning.is_all().then(|| looked.judge_last(fields))
+}
+
+/// Looks at the beginning of an input whose format was named; `None` if more bytes are needed. What
+/// is certainly not text is refused.
+pub(crate) fn check(beginning: Beginning<'_>, named: Format) -> Option<Detected> {
+    let blank = beginning.bytes.len() - without_blank_lines(beginning.bytes).len();
+    let mut ends =
+        memchr::memchr_iter(b'\n', &beginning.bytes[blank..]).map(|newline| blank + newline + 1);
+    let end = ends.find(|end| !container::needs_more(&beginning.bytes[..*end]));
+    if end.is_none() && !beginning.is_all() {
+        return None;
+    }
+    let first = &beginning.bytes[..end.unwrap_or(beginning.bytes.len())];
+    // A header says itself what is wrong with its line end.
+    let has_header = matches!(named, Format::Csv | Format::Tsv);
+    let refused = container::named(first).or_else(|| returns_alone(first).filter(|_| !has_header));
+    Some(refused.map_or(Detected::Certain(named), Detected::Refused))
+}
+
+/// Lines that have been looked at.
+#[derive(Default)]
+struct LineCount {
+    all: usize,
+    /// Those at whose end no quote is open.
+    balanced: usize,
+    /// The offset after them.
+    end: usize,
+}
+
+/// The lines that are looked at.
+#[derive(Clone, Copy)]
+struct Looked<'a> {
+    bytes: &'a [u8],
+    /// How many they are, at least one.
+    lines: usize,
+    /// No more will be looked at.
+    is_last: bool,
+    /// The input ends after them.
+    is_whole: bool,
+}
+
+impl<'a> Looked<'a> {
+    /// The text from its first line on that is not blank.
+    fn text(self) -> &'a [u8] {
+        without_blank_lines(self.bytes)
+    }
+
+    /// The first line that is not blank.
+    fn first_line(self) -> &'a [u8] {
+        let text = self.text();
+        &text[..memchr::memchr(b'\n', text).unwrap_or(text.len())]
+    }
+
+    /// The lines that are not blank.
+    fn lines(self) -> impl Iterator<Item = &'a [u8]> {
+        self.text().split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty())
+    }
+
+    /// What the input is, if that is certain, or no line after these can change the answer.
+    fn judge(self, fields: &[String]) -> Option<Detected> {
+        if let Some(refused) = container::named(self.bytes) {
+            return Some(Detected::Refused(refused));
+        }
+        let first = self.first_line();
+        if self.json() == JsonText::Line {
+            return Some(Detected::Certain(Format::JsonLines));
+        }
+        if self.is_last {
+            return Some(self.judge_last(fields));
+        }
+        if let Some(format) = access_log(first) {
+            return self.judge_access_log(format);
+        }
+        if let Some(format) = self.table(fields) {
+            return Some(Detected::Certain(format));
+        }
+        let may_be_other = container::is_junk(first) || self.json() != JsonText::No;
+        let is_settled = !may_be_other && is_line_of_log(first);
+        is_settled.then(|| Detected::Lines(self.reason()))
+    }
+
+    /// What the input is, when no more of it will be looked at.
+    fn judge_last(self, fields: &[String]) -> Detected {
+        let refused = container::named(self.bytes)
+            .or_else(|| returns_alone(self.bytes))
+            .or_else(|| self.doubled_returns());
+        if let Some(refused) = refused.or_else(|| self.json_to_be_cut()) {
+            return Detected::Refused(refused);
+        }
+        let is_object =
+            |line: &[u8]| matches!(json_text::look(line.trim_ascii_start()), JsonText::Line);
+        let begins_an_object = self.text().trim_ascii_start().starts_with(b"{");
+        if begins_an_object && (self.json() == JsonText::Unfinished || self.lines().any(is_object))
+        {
+            return Detected::Certain(Format::JsonLines);
+        }
+        if let Some(format) = access_log(self.first_line()) {
+            return self.judge_access_log(format).unwrap_or(Detected::Certain(format));
+        }
+        match self.table(fields) {
+            Some(format) => Detected::Certain(format),
+            None => Detected::Lines(self.reason()),
+        }
+    }
+
+    fn json(self) -> JsonText {
+        json_text::look(self.text().trim_ascii_start())
+    }
+
+    /// Why JSON that is not an object a line is refused, if it is such.
+    fn json_to_be_cut(self) -> Option<String> {
+        let (what, way_out) = match self.json() {
+            JsonText::Array => ("an array", "jq -c '.[]' FILE | streamgauge run"),
+            JsonText::OverLines => {
+                ("one object over several lines", "jq -c . FILE | streamgauge run")
+            }
+            JsonText::SeveralOnALine => {
+                ("several objects on a line", "jq -c . FILE | streamgauge run")
+            }
+            JsonText::Line | JsonText::Unfinished | JsonText::No => return None,
+        };
+        Some(format!("it begins with {what}, and JSON is read as one object a line: {way_out}"))
+    }
+
+    /// Why lines that end with two carriage returns are refused.
+    fn doubled_returns(self) -> Option<String> {
+        let mut ends = self
+            .text()
+            .split_inclusive(|byte| *byte == b'\n')
+            .filter(|line| !line.trim_ascii().is_empty());
+        let is_doubled = ends.next().is_some_and(|line| line.ends_with(b"\r\r\n"));
+        is_doubled.then(|| "its lines end with two carriage returns (\\r\\r\\n): tr -d '\\r' < FILE | streamgauge run".to_owned())
+    }
+
+    /// An access log whose first line is certain: also the next one has to be.
+    fn judge_access_log(self, format: Format) -> Option<Detected> {
+        let others = self.lines().filter(|line| access_log(line) != Some(format)).count();
+        if others > 0 {
+            let reason = format!(
+                "its first line is one of an access log and others are not; --format {format} reads those that are"
+            );
+            return Some(Detected::Lines(reason));
+        }
+        (self.lines >= ACCESS_LOG_LINES).then_some(Detected::Certain(format))
+    }
+
+    /// The table that the input certainly is.
+    fn table(self, fields: &[String]) -> Option<Format> {
+        // What plain lines have as well says nothing.
+        let asked: &[String] =
+            if fields.iter().all(|field| field == "line") { &[] } else { fields };
+        let is_table = |delimiter: u8| {
+            csv_header::judge(self.bytes, delimiter, (self.is_last, self.is_whole))
+                == Header::Certain
+                || !asked.is_empty() && csv_header::has_fields(self.bytes, delimiter, asked)
+        };
+        match () {
+            () if is_table(b'\t') => Some(Format::Tsv),
+            () if is_table(b',') => Some(Format::Csv),
+            () => None,
+        }
+    }
+
+    /// Why the input is read as plain lines.
+    fn reason(self) -> String {
+        let first = self.first_line();
+        if !container::is_utf8(self.bytes) {
+            return "it is not UTF-8; if it is text in another encoding: iconv -f ENCODING -t UTF-8 FILE | streamgauge run".to_owned();
+        }
+        if container::is_junk(self.bytes) {
+            return "it holds zeros or control characters, as text in UTF-8 does not".to_owned();
+        }
+        if self.text().trim_ascii_start().starts_with(b"{") {
+            return "its first line begins with { and is not JSON".to_owned();
+        }
+        if memchr::memmem::find(first, b"] \"").is_some() && memchr::memchr(b'[', first).is_some() {
+            return match clf::readable(first) {
+                Some(format) => {
+                    format!("it looks like an access log and is not certainly in the common or combined format; --format {format} reads it")
+                }
+                None => "it looks like an access log, in another format than the common or combined one, which alone are read".to_owned(),
+            };
+        }
+        self.table_reason().unwrap_or_else(|| {
+            "it is not certainly JSON Lines, CSV or TSV with a header, or an access log".to_owned()
+        })
+    }
+
+    /// Why the input is not read as a table, if it is like one.
+    fn table_reason(self) -> Option<String> {
+        let text = self.text();
+        let judge = |delimiter| csv_header::judge(self.bytes, delimiter, (true, self.is_whole));
+        if text.starts_with(b"sep=") {
+            return Some("it begins with a line sep=, as Excel writes it; without it: tail -n +2 FILE | streamgauge run".to_owned());
+        }
+        if text.starts_with(b"#") {
+            let is_comment = |line: &&[u8]| line.starts_with(b"#");
+            let after: Vec<&[u8]> = self.lines().skip_while(is_comment).collect();
+            let table = [b',', b'\t', b';']
+                .into_iter()
+                .any(|delimiter| after.iter().any(|line| line.contains(&delimiter)));
+            return table.then(|| {
+                "it begins with a comment (#); without it: grep -v '^#' FILE | streamgauge run"
+                    .to_owned()
+            });
+        }
+        for (delimiter, format) in [(b'\t', Format::Tsv), (b',', Format::Csv)] {
+            match judge(delimiter) {
+                Header::Possible(names) => {
+                    let names = shown(&names);
+                    return Some(format!(
+                        "whether its first line is a header ({names}) is not certain; --format {format} reads it as one"
+                    ));
+                }
+                Header::Ragged(names) => {
+                    let names = shown(&names);
+                    return Some(format!(
+                        "it has other numbers of fields than its first line ({names}); --format {format} reads records that have as many"
+                    ));
+                }
+                Header::Values if self.lines > 1 => {
+                    return Some(format!(
+                        "its lines have fields and no certain header; --format {format} takes the first line for one"
+                    ));
+                }
+                Header::Values | Header::NoTable | Header::Certain => {}
+            }
+        }
+        for delimiter in [';', '|'] {
+            if matches!(judge(delimiter as u8), Header::Certain | Header::Possible(_)) {
+                let way_out =
+                    format!("tr '{delimiter}' '\\t' < FILE | streamgauge run --format tsv");
+                return Some(format!(
+                    "it looks like a table with '{delimiter}' between the fields, where commas or tabs are read: {way_out}"
+                ));
+            }
+        }
+        if let Some(name) = csv_header::only_column(text) {
+            return Some(format!(
+                "it looks like CSV with one column, {name}; --format csv reads it as that"
+            ));
+        }
+        is_logfmt(self.first_line())
+            .then(|| "it looks like logfmt (key=value), for which there is no format".to_owned())
+    }
+}
+
+/// The format that a line of an access log is certainly in.
+fn access_log(line: &[u8]) -> Option<Format> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    match () {
+        () if clf::is_certain(line) => Some(Format::Clf),
+        () if clf::is_certain_with_vhost(line) => Some(Format::Vhost),
+        () => None,
+    }
+}
+
+/// Returns true for a first line under which nothing but plain lines can be: it holds a time of
+/// day, or separates no fields, and is neither one word nor begins with a sign of another format.
+fn is_line_of_log(line: &[u8]) -> bool {
+    let is_marked = line.iter().any(|byte| matches!(byte, b'"' | b'\r'))
+        || matches!(line.trim_ascii_start(), [b'{' | b'#', ..]);
+    let separates = line.iter().any(|byte| matches!(byte, b',' | b'\t' | b';' | b'|'));
+    let is_one_word = !line.trim_ascii().contains(&b' ');
+    !is_marked && (csv_header::has_time_of_day(line) || !separates && !is_one_word)
+}
+
+/// Returns true if two words of the line at least are `key=value`.
+fn is_logfmt(line: &[u8]) -> bool {
+    let is_key = |key: &[u8]| {
+        !key.is_empty()
+            && key
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+    };
+    let is_pair = |word: &&[u8]| memchr::memchr(b'=', word).is_some_and(|at| is_key(&word[..at]));
+    line.split(|byte| *byte == b' ').filter(is_pair).count() >= 2
+}
+
+/// Why bytes are refused whose lines end with carriage returns alone.
+fn returns_alone(bytes: &[u8]) -> Option<String> {
+    let is_one_line = memchr::memchr(b'\n', bytes).is_none();
+    let returned = memchr::memchr(b'\r', bytes).is_some_and(|at| at + 1 < bytes.len());
+    let way_out = "tr '\\r' '\\n' < FILE | streamgauge run";
+    (is_one_line && returned).then(|| {
+        format!("its lines end with carriage returns (\\r) and without newlines: {way_out}")
+    })
+}
+
+fn without_blank_lines(mut bytes: &[u8]) -> &[u8] {
+    while let Some(end) = memchr::memchr(b'\n', bytes)
+        && bytes[..end].trim_ascii().is_empty()
+    {
+        bytes = &bytes[end + 1..];
+    }
+    bytes
+}
+
+/// The first names as they can be shown in a line.
+fn shown(names: &[String]) -> String {
+    let clipped = |name: &String| {
+        name.trim().chars().flat_map(char::escape_debug).take(30).collect::<String>()
+    };
+    let shown: Vec<String> = names.iter().take(5).map(clipped).collect();
+    format!("{}{}", shown.join(", "), if names.len() > shown.len() { ", ..." } else { "" })
+}

@@ -1,0 +1,444 @@
+//! A single pass over one JSON line that keeps the fields a pipeline names and checks all the rest.
+//!
+//! What is accepted is what RFC 8259 calls a JSON text whose value is an object, in UTF-8 (checked
+//! by the caller, a block at a time), on one line. Nothing is skipped unchecked: a fault in a field
+//! that nobody asked for makes the line a dead letter too.
+//! - Of a key that occurs twice the last value counts, as in `serde_json::Value`.
+//! - A number keeps its text, whatever its size or precision; its range is judged by who uses it.
+//! - A string with escapes is unescaped; a lone surrogate is a fault.
+//! - An object or array that is itself named yields its raw JSON.
+//! - Nesting is bounded by a limit, and what nobody asked for is walked with an explicit stack, so
+//!   depth costs no machine stack.
+//!
+//! What makes it fast in safe code: the tokens are found many bytes at a time (`json_tokens`), and
+//! the keys of the last line are remembered, so that the next is seldom parsed (`json_template`).
+
+use super::json_fields::{FieldTree, NONE, NodeIndex};
+use super::json_template::{Step, Template};
+pub use super::json_tokens::JsonFlaw;
+use super::json_tokens::{flaw, number, scalar, string, unescape};
+use crate::error::Error;
+use crate::row::Block;
+use crate::row::Row;
+
+/// What a line holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scanned {
+    /// A record; the offset is that of the newline, or of the end of the bytes.
+    Record(usize),
+    /// Nothing but white space, up to this offset.
+    Blank(usize),
+}
+
+/// Reads the named fields of JSON lines into rows.
+///
+/// # Example
+/// ```
+/// use streamgauge::adapter::files::{JsonScanner, Scanned};
+/// use streamgauge::row::{Block, Row, Value};
+/// let mut scanner = JsonScanner::new(&["status", "/geo/country"], 128)?;
+/// let mut row = Row::new(2);
+/// let block = Block::from_vec(br#"{"status": 200, "geo": {"country": "DE"}, "x": [1, 2]}"#.to_vec());
+/// assert_eq!(scanner.scan(&block, 0, &mut row), Ok(Scanned::Record(54)));
+/// assert_eq!(row.value(0), Value::Number("200"));
+/// assert_eq!(row.value(1), Value::Text("DE"));
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct JsonScanner {
+    fields: FieldTree,
+    depth_max: usize,
+    template: Template,
+    scratch: Scratch,
+}
+
+/// Buffers that are kept from line to line.
+#[derive(Clone, Debug, Default)]
+struct Scratch {
+    /// The containers that are open in a value nobody asked for, by their opening byte.
+    nesting: Vec<u8>,
+    /// A string being unescaped.
+    text: String,
+}
+
+impl JsonScanner {
+    /// A scanner for these fields, in the order of the row's slots: names of members of the record,
+    /// or RFC 6901 pointers where they begin with `/`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a malformed pointer or
+    /// one deeper than `depth_max`.
+    pub fn new<S: AsRef<str>>(fields: &[S], depth_max: usize) -> Result<Self, Error> {
+        Ok(JsonScanner {
+            fields: FieldTree::new(fields, depth_max)?,
+            depth_max,
+            template: Template::new(fields.len()),
+            scratch: Scratch::default(),
+        })
+    }
+
+    /// Reads the line of `source` that begins at `start` into `row`, up to a newline or the end of
+    /// the bytes.
+    ///
+    /// Cost: one pass over the line; no allocation once the buffers have grown to the largest
+    /// escaped string.
+    ///
+    /// # Errors
+    /// The flaw of a line that is not a JSON object; the row then holds whatever came before it.
+    /// The caller looks for the end of the line itself, and has to check that the line is UTF-8
+    /// (the values of one that is not read as empty).
+    #[inline]
+    pub fn scan(
+        &mut self,
+        source: &Block,
+        start: usize,
+        row: &mut Row,
+    ) -> Result<Scanned, JsonFlaw> {
+        let bytes = source.as_bytes();
+        match self.follow(source, bytes, start, row) {
+            Ok(end) => Ok(Scanned::Record(end)),
+            Err(followed) => self.scan_on(bytes, followed, row),
+        }
+    }
+
+    /// The lines of another block are to come.
+    pub(super) fn begin_block(&mut self) {
+        self.template.begin_block();
+    }
+
+    /// Reads the line of `bytes`, those of `source`, for as long as it is like the line before:
+    /// gives the offset of its newline, or how far it was.
+    #[inline(always)]
+    pub(super) fn follow(
+        &mut self,
+        source: &Block,
+        bytes: &[u8],
+        start: usize,
+        row: &mut Row,
+    ) -> Result<usize, Followed> {
+        let fills = self.template.fills(row.slots());
+        row.begin_in_keeping(source, fills);
+        let (rest, left) =
+            self.template.follow(0, bytes, bytes.get(start..).unwrap_or_default(), row);
+        // A line like the one before: nothing else is to be looked at.
+        if rest.starts_with(b"}\n") && if fills { left == 0 } else { left < self.template.len() } {
+            return Ok(bytes.len() - rest.len() + 1);
+        }
+        Err(Followed {
+            start,
+            at: bytes.len() - rest.len(),
+            keys: self.template.len() - left,
+            fills,
+        })
+    }
+
+    /// Reads what the template did not foresee: from the beginning, or after some members.
+    #[inline(never)]
+    pub(super) fn scan_on(
+        &mut self,
+        bytes: &[u8],
+        followed: Followed,
+        row: &mut Row,
+    ) -> Result<Scanned, JsonFlaw> {
+        if followed.fills {
+            self.template.clear_others(followed.keys, row);
+        }
+        let JsonScanner { fields, depth_max, template, scratch } = self;
+        let mut line = Line { bytes, fields, depth_max: *depth_max, row, scratch };
+        let at = if followed.keys == 0 { line.space(followed.start) } else { followed.start };
+        match line.byte(at) {
+            b'{' => {}
+            b'\n' => return Ok(Scanned::Blank(at)),
+            b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
+                return flaw("a JSON value that is not an object", at);
+            }
+            _ => return flaw("not JSON", at),
+        }
+        let at = line.record(Followed { start: at, ..followed }, template)?;
+        let at = line.space(at);
+        if line.byte(at) == b'\n' {
+            Ok(Scanned::Record(at))
+        } else {
+            flaw("text after the JSON object", at)
+        }
+    }
+}
+
+/// How far a line was as the template foresaw.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Followed {
+    /// Where the line begins.
+    start: usize,
+    /// Where the last member ended that was as foreseen.
+    at: usize,
+    /// How many members were.
+    keys: usize,
+    /// Whether the row was not cleared before, since all members of the line before fill it.
+    fills: bool,
+}
+
+/// The line being read, with all that its reading touches.
+struct Line<'a> {
+    bytes: &'a [u8],
+    fields: &'a FieldTree,
+    depth_max: usize,
+    row: &'a mut Row,
+    scratch: &'a mut Scratch,
+}
+
+/// A key, up to the first byte of its value.
+struct Member {
+    node: NodeIndex,
+    value_at: usize,
+    escaped: bool,
+}
+
+impl Line<'_> {
+    /// The byte at an offset; the end of the bytes reads as a newline.
+    #[inline(always)]
+    fn byte(&self, at: usize) -> u8 {
+        self.bytes.get(at).copied().unwrap_or(b'\n')
+    }
+
+    /// The first offset from `at` on that holds no white space. A newline ends the line, so it is
+    /// none.
+    #[inline(always)]
+    fn space(&self, mut at: usize) -> usize {
+        while matches!(self.byte(at), b' ' | b'\t' | b'\r') {
+            at += 1;
+        }
+        at
+    }
+
+    /// The record itself, from what was followed of it or else its brace on, guided by what is
+    /// remembered of the line before; returns the offset after the closing brace.
+    fn record(&mut self, followed: Followed, template: &mut Template) -> Result<usize, JsonFlaw> {
+        let root = self.fields.root();
+        let guided = !template.is_empty();
+        let Followed { start: open_at, at, mut keys, .. } = followed;
+        let (mut at, mut step) = if keys == 0 { (open_at, 0) } else { (at, keys) };
+        let mut misses = 0;
+        loop {
+            if let Some((value_at, node)) = template.value_at(step, self.bytes, at) {
+                at = self.value(self.space(value_at), node, 1)?;
+                step += 1;
+            } else {
+                let Some(member) = self.next_member(at, keys == 0, root)? else { break };
+                misses += 1;
+                step = template.remember(step, keys == 0, self.step_of(at, &member));
+                at = self.value(member.value_at, member.node, 1)?;
+            }
+            let (rest, left) = template.follow(
+                step,
+                self.bytes,
+                self.bytes.get(at..).unwrap_or_default(),
+                self.row,
+            );
+            // The step to come is past the last, and more than one past, where nothing could be
+            // remembered.
+            let next = step.max(template.len() - left);
+            keys += 1 + next - step;
+            (at, step) = (self.bytes.len() - rest.len(), next);
+        }
+        // A template that misses half of the keys is not worth its comparisons: learn again from
+        // the next line.
+        if guided && misses * 2 > keys {
+            template.clear();
+        }
+        let at = if keys == 0 { self.space(open_at + 1) } else { self.space(at) };
+        Ok(at + 1)
+    }
+
+    /// What to remember of the bytes from `at` up to a member's value, if it is worth it.
+    #[cold]
+    fn step_of(&self, at: usize, member: &Member) -> Option<Step> {
+        let literal = self.bytes.get(at..member.value_at)?;
+        if member.escaped { None } else { Step::new(literal, member.node, self.fields) }
+    }
+
+    /// The key of the next member of an object, or `None` at the closing brace. `at` is the offset
+    /// of the opening brace for the first member and the offset after the last value for any other.
+    fn next_member(
+        &mut self,
+        at: usize,
+        first: bool,
+        node: NodeIndex,
+    ) -> Result<Option<Member>, JsonFlaw> {
+        let mut at = if first { self.space(at + 1) } else { self.space(at) };
+        match self.byte(at) {
+            b'}' => return Ok(None),
+            b',' if !first => at = self.space(at + 1),
+            _ if first => {}
+            _ => return flaw("expected ',' or '}'", at),
+        }
+        if self.byte(at) != b'"' {
+            return flaw("expected a key in quotes", at);
+        }
+        let (end, escaped) = string(self.bytes, at + 1)?;
+        let key = &self.bytes[at + 1..end];
+        let child = if node == NONE {
+            NONE
+        } else if escaped {
+            unescape(key, at + 1, &mut self.scratch.text)?;
+            self.fields.child(node, self.scratch.text.as_bytes())
+        } else {
+            self.fields.child(node, key)
+        };
+        let colon_at = self.space(end + 1);
+        if self.byte(colon_at) != b':' {
+            return flaw("expected ':'", colon_at);
+        }
+        Ok(Some(Member { node: child, value_at: self.space(colon_at + 1), escaped }))
+    }
+
+    /// A value, kept if the node asks for it; returns the offset after it.
+    #[inline]
+    fn value(&mut self, at: usize, node: NodeIndex, depth: usize) -> Result<usize, JsonFlaw> {
+        if node != NONE {
+            return self.named_value(at, node, depth);
+        }
+        match self.byte(at) {
+            b'{' | b'[' => self.skip(at, depth),
+            _ => scalar(self.bytes, at),
+        }
+    }
+
+    fn named_value(&mut self, at: usize, node: NodeIndex, depth: usize) -> Result<usize, JsonFlaw> {
+        // An earlier value of the same key may have set fields below it.
+        for slot in self.fields.slots_below(node) {
+            self.row.set_missing(*slot);
+        }
+        let slots = self.fields.slots(node);
+        match self.byte(at) {
+            b'"' => {
+                let (end, escaped) = string(self.bytes, at + 1)?;
+                if escaped {
+                    unescape(&self.bytes[at + 1..end], at + 1, &mut self.scratch.text)?;
+                    slots.iter().for_each(|slot| self.row.set_unescaped(*slot, &self.scratch.text));
+                } else {
+                    slots.iter().for_each(|slot| self.row.set_text(*slot, at + 1..end));
+                }
+                Ok(end + 1)
+            }
+            b'-' | b'0'..=b'9' => {
+                let end = number(self.bytes, at)?;
+                slots.iter().for_each(|slot| self.row.set_number(*slot, at..end));
+                Ok(end)
+            }
+            opening @ (b'{' | b'[') => {
+                let end = match opening {
+                    _ if !self.fields.has_children(node) => self.skip(at, depth)?,
+                    b'{' => self.object(at, node, depth)?,
+                    _ => self.array(at, node, depth)?,
+                };
+                slots.iter().for_each(|slot| self.row.set_json(*slot, at..end));
+                Ok(end)
+            }
+            first => {
+                let end = scalar(self.bytes, at)?;
+                for slot in slots {
+                    if first == b'n' {
+                        self.row.set_missing(*slot)
+                    } else {
+                        self.row.set_bool(*slot, first == b't')
+                    }
+                }
+                Ok(end)
+            }
+        }
+    }
+
+    /// An object below the record of which some member is named. It recurses at most as deep as the
+    /// user's own pointers go.
+    fn object(&mut self, open_at: usize, node: NodeIndex, depth: usize) -> Result<usize, JsonFlaw> {
+        self.check_depth(open_at, depth)?;
+        let (mut at, mut first) = (open_at, true);
+        while let Some(member) = self.next_member(at, first, node)? {
+            at = self.value(member.value_at, member.node, depth + 1)?;
+            first = false;
+        }
+        Ok(self.space(at + usize::from(first)) + 1)
+    }
+
+    /// An array of which some element is named by its index.
+    fn array(&mut self, open_at: usize, node: NodeIndex, depth: usize) -> Result<usize, JsonFlaw> {
+        self.check_depth(open_at, depth)?;
+        let mut at = self.space(open_at + 1);
+        if self.byte(at) == b']' {
+            return Ok(at + 1);
+        }
+        for index in 0usize.. {
+            at = self.value(at, self.fields.element(node, index), depth + 1)?;
+            at = self.space(at);
+            match self.byte(at) {
+                b',' => at = self.space(at + 1),
+                b']' => break,
+                _ => return flaw("expected ',' or ']'", at),
+            }
+        }
+        Ok(at + 1)
+    }
+
+    /// A container nobody asked for: checked, with an explicit stack, and left.
+    fn skip(&mut self, open_at: usize, depth: usize) -> Result<usize, JsonFlaw> {
+        self.scratch.nesting.clear();
+        let mut at = open_at;
+        loop {
+            // At the first byte of a value.
+            let opening = self.byte(at);
+            if matches!(opening, b'{' | b'[') {
+                self.check_depth(at, depth + self.scratch.nesting.len())?;
+                self.scratch.nesting.push(opening);
+                if let Some(next) = self.first_inside(at, opening)? {
+                    at = next;
+                    continue;
+                }
+                at = self.space(at + 1);
+            } else {
+                at = scalar(self.bytes, at)?;
+            }
+            match self.after_value(at)? {
+                (next, true) => return Ok(next),
+                (next, false) => at = next,
+            }
+        }
+    }
+
+    /// The offset of the first value inside of a container, or `None` if it is empty.
+    fn first_inside(&mut self, at: usize, opening: u8) -> Result<Option<usize>, JsonFlaw> {
+        if opening == b'{' {
+            return Ok(self.next_member(at, true, NONE)?.map(|member| member.value_at));
+        }
+        let inside = self.space(at + 1);
+        Ok((self.byte(inside) != b']').then_some(inside))
+    }
+
+    /// Goes on to the next value of the open containers, closing what ends; `true` once the
+    /// outermost is closed.
+    fn after_value(&mut self, mut at: usize) -> Result<(usize, bool), JsonFlaw> {
+        loop {
+            at = self.space(at);
+            match (self.scratch.nesting.last(), self.byte(at)) {
+                (Some(b'{'), b',') => {
+                    let member = self.next_member(at, false, NONE)?;
+                    return Ok((member.map_or(at, |member| member.value_at), false));
+                }
+                (Some(b'['), b',') => return Ok((self.space(at + 1), false)),
+                (Some(b'{'), b'}') | (Some(b'['), b']') => {
+                    at += 1;
+                    self.scratch.nesting.pop();
+                    if self.scratch.nesting.is_empty() {
+                        return Ok((at, true));
+                    }
+                }
+                (Some(b'{'), _) => return flaw("expected ',' or '}'", at),
+                _ => return flaw("expected ',' or ']'", at),
+            }
+        }
+    }
+
+    fn check_depth(&self, at: usize, depth: usize) -> Result<(), JsonFlaw> {
+        // The record itself is the first level.
+        if depth >= self.depth_max { flaw("nested deeper than the limit", at) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,146 @@
+//! Records that come one by one, as payloads of a stream.
+
+use super::clf::ClfDecoder;
+use super::decode::{Cursor, Decoder, Framed, LineDecoder, OtherDecoder};
+use super::flaw::Flaw;
+use super::format::Format;
+use super::json_scan::JsonScanner;
+use crate::error::{Error, ErrorKind};
+use crate::limits::Limits;
+use crate::row::Block;
+use crate::row::Row;
+use bytes::Bytes;
+
+/// Decodes payloads, each of which is one record.
+#[derive(Clone, Debug)]
+pub(crate) struct PayloadDecoder {
+    decoder: Decoder,
+    record_bytes_max: usize,
+}
+
+impl PayloadDecoder {
+    /// A decoder of these fields. [`Format::Auto`] is JSON: a payload has no first bytes to tell a
+    /// format by for those that follow.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for a format that needs a header, which a payload has none
+    /// of, and for fields that the format does not have.
+    pub(crate) fn new(format: Format, fields: &[String], limits: &Limits) -> Result<Self, Error> {
+        let decoder = match format {
+            Format::Auto | Format::JsonLines => {
+                Decoder::JsonLines(Box::new(JsonScanner::new(fields, limits.json_depth_max)?))
+            }
+            Format::Clf => ClfDecoder::new(fields)?.into(),
+            Format::Vhost => ClfDecoder::with_vhost(fields)?.into(),
+            Format::Lines => LineDecoder::new(fields)?.into(),
+            Format::Csv | Format::Tsv => {
+                let message = format!(
+                    "format: the records of a stream have no header, which {format} needs; use jsonl, clf, vhost or lines"
+                );
+                return Err(Error::invalid(message));
+            }
+        };
+        Ok(PayloadDecoder { decoder, record_bytes_max: limits.record_bytes_max })
+    }
+
+    /// Reads the payload into the row. Returns false if there is no record in it: of a format in
+    /// which a blank line is none, one that is empty or of blank lines only.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRecord`], with what is wrong, if the payload is not one record; blank
+    /// lines around it are passed over as in a file.
+    pub(crate) fn decode(&mut self, payload: &Bytes, row: &mut Row) -> Result<bool, Error> {
+        let refuse = |what: String| Err(Error::new(ErrorKind::InvalidRecord, what));
+        if payload.len() > self.record_bytes_max {
+            return refuse(Flaw::TooLong { limit: self.record_bytes_max }.to_string());
+        }
+        let (mut cursor, mut framed) =
+            (Cursor::default(), Framed { header: false, record_bytes_max: self.record_bytes_max });
+        // Of plain lines an empty one is a record, too.
+        let is_lines = matches!(self.decoder, Decoder::Other(OtherDecoder::Lines(_)));
+        let block = match payload.is_empty() && is_lines {
+            false => Block::from(payload.clone()),
+            true => Block::from(Bytes::from_static(b"\n")),
+        };
+        let bytes = block.as_bytes().len();
+        let mut record = None;
+        while record.is_none() && cursor.offset < bytes {
+            record = self.decoder.record(&block, &mut framed, &mut cursor, row);
+        }
+        match record {
+            Some(Ok(())) => {}
+            Some(Err(flaw)) => return refuse(flaw.to_string()),
+            None => return Ok(false),
+        }
+        let rest = payload.get(cursor.offset..).unwrap_or_default();
+        match rest.is_empty() || (!is_lines && rest.trim_ascii().is_empty()) {
+            true => Ok(true),
+            false => refuse("the payload goes on after its first line: one record is expected, or the packing lines".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::Value;
+
+    fn decode(format: Format, field: &str, payload: &'static [u8]) -> Result<String, String> {
+        let limits = Limits { record_bytes_max: 200, ..Limits::default() };
+        let mut decoder = PayloadDecoder::new(format, &[field.to_owned()], &limits)
+            .map_err(|error| error.to_string())?;
+        let mut row = Row::new(1);
+        let is_record = decoder
+            .decode(&Bytes::from_static(payload), &mut row)
+            .map_err(|error| error.to_string())?;
+        Ok(match row.value(0) {
+            _ if !is_record => "no record".to_owned(),
+            Value::Text(text) | Value::Untyped(text) => text.to_owned(),
+            other => format!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn a_payload_is_one_record_with_or_without_a_line_end() {
+        for payload in [&b"{\"a\":\"x\"}"[..], b"{\"a\":\"x\"}\n", b" {\"a\":\"x\"} \r\n\n"] {
+            assert_eq!(decode(Format::Auto, "a", payload).as_deref(), Ok("x"));
+        }
+        assert_eq!(decode(Format::Lines, "line", b"started\r\n").as_deref(), Ok("started"));
+        let line = b"::1 - - [17/May/2015:10:05:03 +0000] \"GET /a HTTP/1.1\" 200 5";
+        assert_eq!(decode(Format::Clf, "path", line).as_deref(), Ok("/a"));
+    }
+
+    // S100
+    #[test]
+    fn a_payload_without_a_record_is_what_it_would_be_in_a_file() {
+        for payload in [&b""[..], b"\n", b" \r\n\n"] {
+            assert_eq!(decode(Format::Auto, "a", payload).as_deref(), Ok("no record"));
+            assert_eq!(decode(Format::Clf, "path", payload).as_deref(), Ok("no record"));
+        }
+        assert_eq!(decode(Format::Auto, "a", b"\n \n{\"a\":\"x\"}\n").as_deref(), Ok("x"));
+        for payload in [&b""[..], b"\n", b"\r\n"] {
+            assert_eq!(decode(Format::Lines, "line", payload).as_deref(), Ok(""));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_the_reason() {
+        for (payload, reason) in [
+            (&b"{\"a\":1}\n{\"a\":2}"[..], "goes on after its first line"),
+            (b"{\"a\":1} x", "invalid JSON"),
+            (b"\xff", "not UTF-8"),
+            (b"[]", "invalid JSON"),
+            (&[b' '; 201], "longer than the limit of 200 bytes"),
+        ] {
+            let error = decode(Format::Auto, "a", payload).unwrap_err();
+            assert!(error.contains(reason), "{error}");
+        }
+        assert!(
+            decode(Format::Lines, "line", b"a\n\n")
+                .unwrap_err()
+                .contains("goes on after its first line")
+        );
+        assert!(decode(Format::Csv, "a", b"").unwrap_err().contains("no header"));
+        assert!(decode(Format::Lines, "a", b"").unwrap_err().contains("\"a\""));
+    }
+}

@@ -1,0 +1,255 @@
+//! Values that are written in a pipeline, and how values of records compare with them.
+//!
+//! - **A number** is compared with numbers and with text that spells one, as numbers and exactly.
+//! - **Text that spells a time** in a known format (a date, RFC 3339 and its relatives, an access
+//!   log's time) is compared with text that does, as times: offsets count, and text without one is
+//!   UTC. Beside the pipeline's event time it is compared as a time with whatever that is written
+//!   as; there it may also be written in the pipeline's own time format.
+//! - **Other text** is compared with text as it is written, by code point. Beside a JSON number it
+//!   is compared as a number if it spells one, so that it does not matter how the number is
+//!   written.
+//! - **`true` and `false`** are compared with truth values, and with text of an untyped source that
+//!   spells one.
+//!
+//! A missing value makes every comparison false. Of a value of another kind `!=` is true and every
+//! other comparison is false.
+
+use super::token::{Kind, Token, Tokens};
+use crate::error::Error;
+use crate::row::Number;
+use crate::row::TimeFormat;
+use crate::row::Value;
+use crate::row::number::number_of;
+use crate::row::time_text::read_known;
+use crate::time::Timestamp;
+use std::cmp::Ordering;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Operator {
+    Equal,
+    Unequal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Operator {
+    /// Whether it holds of two values in this order, or of two that have none.
+    fn holds_of(self, order: Option<Ordering>) -> bool {
+        let Some(order) = order else { return self == Operator::Unequal };
+        match self {
+            Operator::Equal => order.is_eq(),
+            Operator::Unequal => order.is_ne(),
+            Operator::Less => order.is_lt(),
+            Operator::LessOrEqual => order.is_le(),
+            Operator::Greater => order.is_gt(),
+            Operator::GreaterOrEqual => order.is_ge(),
+        }
+    }
+
+    /// Whether it asks which of two values comes first.
+    pub(crate) fn orders(self) -> bool {
+        !matches!(self, Operator::Equal | Operator::Unequal)
+    }
+}
+
+/// The value that a field is compared with.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Literal {
+    Number(Number),
+    Bool(bool),
+    Text(TextLiteral),
+}
+
+/// Text in quotes, and what else it spells.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct TextLiteral {
+    pub(crate) text: String,
+    number: Option<Number>,
+    /// The milliseconds of a time in a known format.
+    time: Option<i64>,
+    /// The format of the event time and the literal's own time, where the field holds that.
+    event_time: Option<(TimeFormat, Timestamp)>,
+}
+
+impl Literal {
+    /// Reads a literal: text in quotes, a number, or a truth value.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) for a word that is none of them.
+    pub(crate) fn of(token: &Token<'_>, tokens: &Tokens<'_>) -> Result<Literal, Error> {
+        match (&token.kind, token.raw) {
+            (Kind::Quoted(text), _) => Ok(Literal::Text(TextLiteral::new(text))),
+            (_, "true") => Ok(Literal::Bool(true)),
+            (_, "false") => Ok(Literal::Bool(false)),
+            (_, raw) => Number::parse(raw).map(Literal::Number).map_err(|why| {
+                tokens.error_at(token.start, format!("{raw} {why}; text stands in quotes: '{raw}'"))
+            }),
+        }
+    }
+
+    /// Whether a value compares so with the literal.
+    #[inline]
+    pub(crate) fn compares(&self, operator: Operator, value: Value<'_>) -> bool {
+        if value.is_missing() {
+            return false;
+        }
+        operator.holds_of(match self {
+            Literal::Number(number) => {
+                number_of(value).ok().flatten().map(|value| value.cmp(number))
+            }
+            Literal::Text(text) => text.order(value),
+            Literal::Bool(literal) => bool_of(value).map(|value| value.cmp(literal)),
+        })
+    }
+}
+
+impl TextLiteral {
+    pub(crate) fn new(text: &str) -> Self {
+        TextLiteral {
+            text: text.into(),
+            number: Number::parse(text).ok(),
+            time: read_known(text.as_bytes()),
+            event_time: None,
+        }
+    }
+
+    /// The literal is compared with the event time, which is written in this format. Returns false
+    /// if the literal is not a time.
+    pub(crate) fn compare_as_event_time(&mut self, format: &TimeFormat) -> bool {
+        // A few digits say a year or a month rather than seconds of 1970.
+        let too_short = self.number.is_some()
+            && *format == TimeFormat::Auto
+            && self.text.trim_ascii().len() < 8;
+        let own = if too_short { None } else { format.read(Value::Text(&self.text)).ok() };
+        self.event_time =
+            own.or(self.time.map(Timestamp::from_millis)).map(|time| (format.clone(), time));
+        self.event_time.is_some()
+    }
+
+    /// As [`Literal::compares`].
+    pub(crate) fn compares(&self, operator: Operator, value: Value<'_>) -> bool {
+        !value.is_missing() && operator.holds_of(self.order(value))
+    }
+
+    /// How a value that is not missing compares with the literal; `None` if it is of another kind.
+    #[inline]
+    fn order(&self, value: Value<'_>) -> Option<Ordering> {
+        if let Some((format, time)) = &self.event_time {
+            return format.read(value).ok().map(|value| value.cmp(time));
+        }
+        match value {
+            Value::Text(text) | Value::Untyped(text) => {
+                match self.time.and_then(|time| Some((read_known(text.as_bytes())?, time))) {
+                    Some((value, time)) => Some(value.cmp(&time)),
+                    None => Some(text.cmp(&self.text)),
+                }
+            }
+            Value::Number(_) => Some(number_of(value).ok()??.cmp(&self.number?)),
+            Value::Bool(value) => Some(if value { "true" } else { "false" }.cmp(&self.text)),
+            Value::Json(text) => Some(text.cmp(&self.text)),
+            Value::Missing => None,
+        }
+    }
+}
+
+fn bool_of(value: Value<'_>) -> Option<bool> {
+    match value {
+        Value::Bool(value) => Some(value),
+        Value::Untyped("true") => Some(true),
+        Value::Untyped("false") => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Literal {
+        Literal::Text(TextLiteral::new(text))
+    }
+
+    // S93
+    #[test]
+    fn times_compare_as_times_whatever_they_are_written_as() {
+        let spellings = [
+            "2025-10-26",
+            "2025-10-26T02:00:00+02:00",
+            "26/Oct/2025:00:00:00 +0000",
+            "[25/Oct/2025:20:00:00 -0400]",
+            "20251026T000000Z",
+        ];
+        let before = [
+            "2025-10-25",
+            "2025-10-26T01:59:59.999+02:00",
+            "26/Oct/2025:01:00:00 +0200",
+            "2025/10/25 23:59:59 UTC",
+        ];
+        for one in spellings {
+            for other in spellings {
+                assert!(
+                    text(one).compares(Operator::Equal, Value::Text(other)),
+                    "{other} == {one}"
+                );
+                assert!(
+                    !text(one).compares(Operator::Less, Value::Untyped(other)),
+                    "{other} < {one}"
+                );
+            }
+            for earlier in before {
+                assert!(
+                    text(one).compares(Operator::Less, Value::Text(earlier)),
+                    "{earlier} < {one}"
+                );
+                assert!(
+                    text(earlier).compares(Operator::Greater, Value::Untyped(one)),
+                    "{one} > {earlier}"
+                );
+            }
+        }
+        assert!(
+            text("2025-10-26").compares(Operator::Less, Value::Text("1 November")),
+            "text beside a time is compared as text"
+        );
+        assert!(!text("a").compares(Operator::Equal, Value::Text("2025-10-26")));
+    }
+
+    #[test]
+    fn the_event_time_compares_as_its_format_says() {
+        let bound = |format: &str, literal: &str| {
+            let mut literal = TextLiteral::new(literal);
+            literal
+                .compare_as_event_time(&format.parse().unwrap())
+                .then_some(Literal::Text(literal))
+        };
+        let literal = bound("ms", "2025-10-26").unwrap();
+        assert!(
+            literal.compares(Operator::Equal, Value::Number("1761436800000"))
+                && literal.compares(Operator::Less, Value::Text("1761436799999"))
+        );
+        assert!(
+            !literal.compares(Operator::Less, Value::Text("soon"))
+                && literal.compares(Operator::Unequal, Value::Text("soon"))
+        );
+        assert!(
+            bound("%d.%m.%Y", "26.10.2025")
+                .unwrap()
+                .compares(Operator::GreaterOrEqual, Value::Untyped("01.11.2025"))
+        );
+        assert!(
+            bound("%d.%m.%Y", "2025-10-26")
+                .unwrap()
+                .compares(Operator::Greater, Value::Untyped("01.11.2025"))
+        );
+        assert!(
+            bound("auto", "1761436800")
+                .unwrap()
+                .compares(Operator::Equal, Value::Text("2025-10-26T00:00:00Z"))
+        );
+        for none in ["2025", "202510", "26/Oct/2025", "", "soon"] {
+            assert_eq!(bound("auto", none), None, "{none}");
+        }
+    }
+}

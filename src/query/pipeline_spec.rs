@@ -1,0 +1,428 @@
+//! The pipeline as it is written down: one value that a file, the command line or a program makes.
+
+use crate::error::{Error, ErrorKind};
+use crate::nearest::nearest;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use std::fmt;
+
+/// A pipeline as text: the flags of the command `streamgauge run`, dashes as underscores. Every
+/// part may be absent.
+///
+/// It is the same in TOML, in JSON and as flags. What only concerns the command (`output`,
+/// `dead_letters`, `late`, `strict`, `explain`) is ignored elsewhere. Nothing is checked before
+/// [`compile`](PipelineSpec::compile), but for the names of the keys and the types of the values.
+///
+/// # Example
+/// ```
+/// use streamgauge::query::PipelineSpec;
+/// let file = PipelineSpec::from_toml("window = \"5m\"\nagg = [\"count\", \"top(10, url)\"]\n", "hits.toml")?;
+/// let flags = PipelineSpec { window: Some("1m".into()), ..PipelineSpec::default() };
+/// let spec = file.overridden_by(flags);
+/// assert_eq!(spec.window.as_deref(), Some("1m"));
+///
+/// let error = PipelineSpec::from_toml("\nwindwo = \"5m\"\n", "hits.toml").unwrap_err();
+/// assert_eq!(error.to_string(), "hits.toml:2: unknown key \"windwo\" (did you mean \"window\"?)");
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize)]
+pub struct PipelineSpec {
+    /// `auto`, `jsonl`, `csv`, `tsv`, `clf`, `vhost` or `lines`: how the records are written; read
+    /// by the files adapter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// The field that holds the event time; absent: the arrival time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// How the event time is written, see [`TimeFormat`](super::TimeFormat); absent: `auto`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_format: Option<String>,
+    /// The size of a window, such as `5m`; absent: one window over everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
+    /// How often a window begins; absent: when the last one ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every: Option<String>,
+    /// By how much windows begin after the multiples of `every`; absent: 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<String>,
+    /// The out-of-orderness: by how much a record may come behind the latest one of its shard and
+    /// be waited for; `unbounded`: by any time. Absent: unbounded for input that ends, and
+    /// otherwise 10 s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_delay: Option<String>,
+    /// By how much the event time of a record may lie ahead of its arrival time; `off`: by any
+    /// time. A record past it is a dead letter. Absent: 1 h where every record has an arrival time,
+    /// and otherwise off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_ahead: Option<String>,
+    /// The allowed lateness: how long after a window has fired late records still go into it;
+    /// absent: 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lateness: Option<String>,
+    /// Predicates, all of which must hold.
+    #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Vec<String>>,
+    /// The fields to group by, each entry one or several with commas between.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<Vec<String>>,
+    /// The aggregates, each entry one or several with commas between.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agg: Option<Vec<String>>,
+    /// Text that counts as a missing value in every field, each entry one marker or several with
+    /// commas between. Absent: the usual markers, in the fields that are used as numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub null: Option<Vec<String>>,
+    /// Distinct groups per window; records of further ones go into the group `(other)`. Absent:
+    /// [`Limits::groups_max`](crate::Limits::groups_max).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_groups: Option<u64>,
+    /// `table`, `json` or `csv`: how the command writes the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// Where the command writes dead letters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_letters: Option<String>,
+    /// Where the command writes late records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late: Option<String>,
+    /// Whether the first dead letter ends the command's run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strict: Option<bool>,
+    /// Whether the command explains the pipeline before it runs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain: Option<bool>,
+}
+
+const KEYS: [&str; 19] = [
+    "format",
+    "time",
+    "time_format",
+    "window",
+    "every",
+    "offset",
+    "max_delay",
+    "max_ahead",
+    "lateness",
+    "where",
+    "group",
+    "agg",
+    "null",
+    "limit_groups",
+    "output",
+    "dead_letters",
+    "late",
+    "strict",
+    "explain",
+];
+
+impl PipelineSpec {
+    /// Reads a specification in TOML; `name` is the file's, for errors.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parse`] with name and line, if it is not TOML, has a key that is unknown, or a
+    /// value of the wrong type.
+    pub fn from_toml(text: &str, name: &str) -> Result<Self, Error> {
+        toml::from_str(text).map_err(|error| {
+            let line = error.span().map(|span| {
+                1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count()
+            });
+            let place = line.map_or_else(|| name.to_string(), |line| format!("{name}:{line}"));
+            Error::new(ErrorKind::Parse, first_line(error.message())).at(place)
+        })
+    }
+
+    /// Reads a specification in JSON; `name` is the file's, for errors.
+    ///
+    /// # Errors
+    /// As [`from_toml`](PipelineSpec::from_toml).
+    pub fn from_json(text: &str, name: &str) -> Result<Self, Error> {
+        serde_json::from_str(text).map_err(|error| {
+            let message = error.to_string();
+            // The place stands in front, and need not be said twice.
+            let message =
+                message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+            Error::new(ErrorKind::Parse, first_line(message)).at(format!("{name}:{}", error.line()))
+        })
+    }
+
+    /// The specification in TOML.
+    ///
+    /// # Errors
+    /// None is known; one of the TOML library's is handed on.
+    pub fn to_toml(&self) -> Result<String, Error> {
+        toml::to_string(self).map_err(|error| {
+            Error::invalid("this specification cannot be written as TOML").with_source(error)
+        })
+    }
+
+    /// The same specification, with every part that `flags` has taken from there.
+    pub fn overridden_by(self, flags: PipelineSpec) -> PipelineSpec {
+        PipelineSpec {
+            format: flags.format.or(self.format),
+            time: flags.time.or(self.time),
+            time_format: flags.time_format.or(self.time_format),
+            window: flags.window.or(self.window),
+            every: flags.every.or(self.every),
+            offset: flags.offset.or(self.offset),
+            max_delay: flags.max_delay.or(self.max_delay),
+            max_ahead: flags.max_ahead.or(self.max_ahead),
+            lateness: flags.lateness.or(self.lateness),
+            filter: flags.filter.or(self.filter),
+            group: flags.group.or(self.group),
+            agg: flags.agg.or(self.agg),
+            null: flags.null.or(self.null),
+            limit_groups: flags.limit_groups.or(self.limit_groups),
+            output: flags.output.or(self.output),
+            dead_letters: flags.dead_letters.or(self.dead_letters),
+            late: flags.late.or(self.late),
+            strict: flags.strict.or(self.strict),
+            explain: flags.explain.or(self.explain),
+        }
+    }
+}
+
+fn first_line(message: &str) -> &str {
+    message.lines().next().unwrap_or(message)
+}
+
+/// A list, or one entry without brackets.
+struct OneOrMany(Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = OneOrMany;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text or a list of texts")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<OneOrMany, E> {
+                Ok(OneOrMany(vec![text.into()]))
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<OneOrMany, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = seq.next_element()? {
+                    entries.push(entry);
+                }
+                Ok(OneOrMany(entries))
+            }
+        }
+        deserializer.deserialize_any(Entries)
+    }
+}
+
+/// The name of a key, as an index into `KEYS`.
+struct Key(usize);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+        impl Visitor<'_> for Name {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a key")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Key, E> {
+                let found = KEYS.iter().position(|key| *key == name);
+                found.map(Key).ok_or_else(|| {
+                    let hint = nearest(&name.replace('-', "_"), KEYS);
+                    let known = if hint.is_empty() {
+                        format!("; the keys are {}", KEYS.join(", "))
+                    } else {
+                        String::new()
+                    };
+                    E::custom(format!("unknown key {name:?}{hint}{known}"))
+                })
+            }
+        }
+        deserializer.deserialize_identifier(Name)
+    }
+}
+
+impl<'de> Deserialize<'de> for PipelineSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+        impl<'de> Visitor<'de> for Keys {
+            type Value = PipelineSpec;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the keys of a pipeline")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PipelineSpec, A::Error> {
+                let mut spec = PipelineSpec::default();
+                let mut seen = [false; KEYS.len()];
+                while let Some(Key(index)) = map.next_key()? {
+                    let name = KEYS[index];
+                    if std::mem::replace(&mut seen[index], true) {
+                        return Err(de::Error::duplicate_field(name));
+                    }
+                    spec.take(name, &mut map)?;
+                }
+                Ok(spec)
+            }
+        }
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+impl PipelineSpec {
+    /// Takes the value of a key, which is one of `KEYS`.
+    fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        let text = match key {
+            "format" => &mut self.format,
+            "time" => &mut self.time,
+            "time_format" => &mut self.time_format,
+            "window" => &mut self.window,
+            "every" => &mut self.every,
+            "offset" => &mut self.offset,
+            "max_delay" => &mut self.max_delay,
+            "max_ahead" => &mut self.max_ahead,
+            "lateness" => &mut self.lateness,
+            "output" => &mut self.output,
+            "dead_letters" => &mut self.dead_letters,
+            "late" => &mut self.late,
+            _ => return self.take_other(key, map),
+        };
+        *text = Some(map.next_value()?);
+        Ok(())
+    }
+
+    fn take_other<'de, A: MapAccess<'de>>(
+        &mut self,
+        key: &str,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        match key {
+            "where" => self.filter = Some(map.next_value::<OneOrMany>()?.0),
+            "group" => self.group = Some(map.next_value::<OneOrMany>()?.0),
+            "agg" => self.agg = Some(map.next_value::<OneOrMany>()?.0),
+            "null" => self.null = Some(map.next_value::<OneOrMany>()?.0),
+            "limit_groups" => self.limit_groups = Some(map.next_value()?),
+            "strict" => self.strict = Some(map.next_value()?),
+            _ => self.explain = Some(map.next_value()?),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const FULL: &str = r#"
+format = "jsonl"
+time = "ts"
+time_format = "ms"
+window = "5m"
+every = "10s"
+offset = "0s"
+max_delay = "5s"
+max_ahead = "2h"
+lateness = "1m"
+where = ["status >= 500"]
+group = "country,status"
+agg = ["count", "sum(bytes) as bytes", "top(10, url)"]
+null = ["NA, '-'", "none"]
+limit_groups = 100
+output = "json"
+dead_letters = "bad.jsonl"
+late = "late.jsonl"
+strict = true
+explain = false
+"#;
+
+    #[test]
+    fn every_key_is_read_and_written() {
+        let spec = PipelineSpec::from_toml(FULL, "full.toml").unwrap();
+        assert_eq!(spec.group, Some(vec!["country,status".into()]));
+        assert_eq!(spec.filter, Some(vec!["status >= 500".into()]));
+        assert_eq!(spec.limit_groups, Some(100));
+        let again = PipelineSpec::from_toml(&spec.to_toml().unwrap(), "again").unwrap();
+        assert_eq!(again, spec);
+        let json = serde_json::to_string(&spec).unwrap();
+        let keys: Vec<String> =
+            serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&json)
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect();
+        assert_eq!(keys.len(), KEYS.len());
+        assert_eq!(PipelineSpec::from_json(&json, "again").unwrap(), spec);
+        assert_eq!(PipelineSpec::from_toml("", "empty").unwrap(), PipelineSpec::default());
+    }
+
+    #[test]
+    fn errors_name_file_line_and_remedy() {
+        let toml = |text: &str| PipelineSpec::from_toml(text, "p.toml").unwrap_err().to_string();
+        assert_eq!(
+            toml("window = \"1m\"\n\nagss = 1\n"),
+            "p.toml:3: unknown key \"agss\" (did you mean \"agg\"?)"
+        );
+        assert_eq!(
+            toml("time-format = \"ms\"\n"),
+            "p.toml:1: unknown key \"time-format\" (did you mean \"time_format\"?)"
+        );
+        assert!(toml("colour = 1\n").contains("the keys are format, time,"));
+        assert!(
+            toml("window = 5\n")
+                .starts_with("p.toml:1: invalid type: integer `5`, expected a string"),
+            "{}",
+            toml("window = 5\n")
+        );
+        assert!(toml("a = [\n").starts_with("p.toml:"));
+        assert!(toml("window = \"1m\"\nwindow = \"2m\"\n").starts_with("p.toml:2: "));
+        let json = |text: &str| PipelineSpec::from_json(text, "p.json").unwrap_err().to_string();
+        assert_eq!(
+            json("{\n\"windwo\": \"1m\"}"),
+            "p.json:2: unknown key \"windwo\" (did you mean \"window\"?)"
+        );
+        assert!(json("{\"window\": \"1m\", \"window\": \"1m\"}").contains("duplicate"));
+        assert!(
+            json("[1]")
+                .starts_with("p.json:1: invalid type: sequence, expected the keys of a pipeline"),
+            "{}",
+            json("[1]")
+        );
+    }
+
+    #[test]
+    fn flags_override_the_file() {
+        let file = PipelineSpec::from_toml(FULL, "full.toml").unwrap();
+        assert_eq!(file.clone().overridden_by(PipelineSpec::default()), file);
+        assert_eq!(PipelineSpec::default().overridden_by(file.clone()), file);
+        let flags = PipelineSpec {
+            window: Some("1m".into()),
+            strict: Some(false),
+            ..PipelineSpec::default()
+        };
+        let both = file.clone().overridden_by(flags);
+        assert_eq!(
+            (both.window.as_deref(), both.strict, both.every),
+            (Some("1m"), Some(false), file.every)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_no_danger(text: String) {
+            let _ = PipelineSpec::from_toml(&text, "p");
+            let _ = PipelineSpec::from_json(&text, "p");
+        }
+
+        #[test]
+        fn texts_survive_both_notations(texts in prop::collection::vec(".*", 1..4), number: u32) {
+            let spec = PipelineSpec {
+                time: texts.first().cloned(), agg: Some(texts), limit_groups: Some(number.into()), ..PipelineSpec::default()
+            };
+            prop_assert_eq!(&PipelineSpec::from_toml(&spec.to_toml().unwrap(), "p").unwrap(), &spec);
+            prop_assert_eq!(&PipelineSpec::from_json(&serde_json::to_string(&spec).unwrap(), "p").unwrap(), &spec);
+        }
+    }
+}

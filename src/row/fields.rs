@@ -1,0 +1,598 @@
+//! A record decoded to the fields that a pipeline names, and no others.
+//!
+//! A [`Row`] is made once and filled again for every record. Its values point into the bytes they
+//! were read from (a reference-counted [`Block`] that many records share), so filling one allocates
+//! nothing; only text that had to be unescaped is copied, into a buffer that is kept.
+//!
+//! Fields are known by their *slot*: their index in the list of field names that the compiled
+//! pipeline gives out.
+
+use super::block::Block;
+use super::digits::digits_at;
+use super::key::{KeyForm, write_time};
+use super::not_a_time::NotATime;
+use super::null::Nulls;
+use super::number::{NotANumber, PreparedNumber, number_of};
+use super::span::{KeyBytes, Span};
+use super::time_field::TimeField;
+use super::time_text::read_known;
+use super::value::Value;
+use crate::time::Timestamp;
+use bytes::Bytes;
+use std::ops::Range;
+
+#[derive(Clone, Copy, Debug)]
+enum Field {
+    Missing,
+    Bool(bool),
+    Number(Span),
+    /// A number that is nothing but a few digits: where they are, and their value. It makes no
+    /// field larger than 16 bytes.
+    Integer {
+        start: u32,
+        len: u8,
+        value: i64,
+    },
+    Text(Span),
+    Untyped(Span),
+    Json(Span),
+    /// In `unescaped`, not in `source`.
+    Unescaped(Span),
+}
+
+/// A record decoded to the fields that a pipeline names.
+///
+/// # Example
+/// ```
+/// use streamgauge::row::{Row, Value};
+/// let mut row = Row::new(2);
+/// row.begin(&bytes::Bytes::from_static(b"DE,200"));
+/// row.set_untyped(0, 0..2);
+/// row.set_untyped(1, 3..6);
+/// assert_eq!(row.value(0), Value::Untyped("DE"));
+/// row.begin(&bytes::Bytes::from_static(b""));
+/// assert_eq!(row.value(0), Value::Missing);
+/// ```
+#[derive(Debug)]
+pub struct Row {
+    source: Block,
+    unescaped: String,
+    fields: Vec<Field>,
+    prepared: Prepared,
+}
+
+/// What a compiled pipeline has made of the fields, once for all aggregates that need it. Which
+/// field is where is the pipeline's plan.
+#[derive(Debug, Default)]
+pub(crate) struct Prepared {
+    pub(crate) numbers: Vec<PreparedNumber>,
+    pub(crate) keys: Vec<KeyBytes>,
+    /// Whether the row passes each test.
+    pub(crate) tests: Vec<bool>,
+    pub(crate) group: KeyBytes,
+    /// The bytes of keys that are not a field's own text.
+    pub(crate) encoded: Vec<u8>,
+}
+
+/// How fields are read as numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NumberReading<'a> {
+    pub(crate) slots: &'a [usize],
+    /// For each of them, whether a value that is no number will do if it has an order.
+    pub(crate) any_order: &'a [bool],
+    pub(crate) nulls: &'a Nulls,
+    pub(crate) time: Option<&'a TimeField>,
+    pub(crate) bytes_max: usize,
+}
+
+impl NumberReading<'_> {
+    /// The time that a value is, if it is one.
+    fn time_of(&self, slot: usize, value: Value<'_>) -> Option<Timestamp> {
+        let own = self
+            .time
+            .filter(|field| field.slot == slot)
+            .and_then(|field| field.format.read(value).ok());
+        own.or_else(|| match value {
+            Value::Text(text) | Value::Untyped(text) => {
+                read_known(text.as_bytes()).map(Timestamp::from_millis)
+            }
+            _ => None,
+        })
+    }
+}
+
+/// Why a field cannot be a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum NotAKey {
+    /// It is a number too large or too near to zero.
+    OutOfRange,
+    /// It takes so many bytes, more than are allowed.
+    TooLong(usize),
+}
+
+impl Row {
+    /// A row with so many slots, all missing.
+    pub fn new(slots: usize) -> Self {
+        let fields = vec![Field::Missing; slots];
+        Row {
+            source: Block::default(),
+            unescaped: String::new(),
+            fields,
+            prepared: Prepared::default(),
+        }
+    }
+
+    /// How many slots the row has.
+    pub fn slots(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Starts the next record: all fields missing, their values to be found in `source`, which is
+    /// checked to be UTF-8 value by value.
+    #[inline]
+    pub fn begin(&mut self, source: &Bytes) {
+        self.begin_in(&Block::from(source.clone()));
+    }
+
+    /// Starts the next record: all fields missing, their values to be found in `block`.
+    #[inline]
+    pub fn begin_in(&mut self, block: &Block) {
+        self.begin_in_keeping(block, false);
+    }
+
+    /// Starts the next record, whose values are in `block`: all fields missing, or, if each is to
+    /// be set before anything is read, as they are.
+    #[inline(always)]
+    pub(crate) fn begin_in_keeping(&mut self, block: &Block, keeping: bool) {
+        // Most records share the last one's block: compare before touching the reference count.
+        if !self.source.is_same(block) {
+            self.turn_to(block);
+        }
+        self.unescaped.clear();
+        if !keeping {
+            self.fields.fill(Field::Missing);
+        }
+    }
+
+    #[inline(never)]
+    fn turn_to(&mut self, block: &Block) {
+        // Blocks are capped far below 4 GiB by `Limits::record_bytes_max` and the readers' block
+        // size; in a larger one all values read as empty, rather than as others' bytes.
+        self.source = if u32::try_from(block.as_bytes().len()).is_ok() {
+            block.clone()
+        } else {
+            Block::default()
+        };
+    }
+
+    /// Sets a truth value. A slot that does not exist is ignored, here and below.
+    #[inline]
+    pub fn set_bool(&mut self, slot: usize, value: bool) {
+        self.set(slot, Field::Bool(value));
+    }
+
+    /// Sets a field to missing, as for a null.
+    #[inline]
+    pub fn set_missing(&mut self, slot: usize) {
+        self.set(slot, Field::Missing);
+    }
+
+    /// Sets a number: the range of its digits in the source, which must be UTF-8.
+    #[inline]
+    pub fn set_number(&mut self, slot: usize, range: Range<usize>) {
+        self.set(slot, Field::Number(Span::of(range)));
+    }
+
+    /// Sets a number that is nothing but `len` ASCII digits, at most 18 of them. Their value is
+    /// asked for only if there is such a slot.
+    #[inline]
+    pub(crate) fn set_integer(
+        &mut self,
+        slot: usize,
+        start: usize,
+        len: usize,
+        value: impl FnOnce() -> i64,
+    ) {
+        if let Some(place) = self.fields.get_mut(slot) {
+            *place = Field::Integer { start: start as u32, len: len as u8, value: value() };
+        }
+    }
+
+    /// Sets text that the source marks as such: its range in the source, which must be UTF-8.
+    #[inline]
+    pub fn set_text(&mut self, slot: usize, range: Range<usize>) {
+        self.set(slot, Field::Text(Span::of(range)));
+    }
+
+    /// Sets text of a source that does not tell text from numbers: its range in the source, which
+    /// must be UTF-8.
+    #[inline]
+    pub fn set_untyped(&mut self, slot: usize, range: Range<usize>) {
+        self.set(slot, Field::Untyped(Span::of(range)));
+    }
+
+    /// Sets an array or object: the range of its JSON text in the source, which must be UTF-8 and
+    /// have been checked to be JSON.
+    #[inline]
+    pub fn set_json(&mut self, slot: usize, range: Range<usize>) {
+        self.set(slot, Field::Json(Span::of(range)));
+    }
+
+    /// Sets text that is not in the source as such, such as a string with escapes: it is copied.
+    pub fn set_unescaped(&mut self, slot: usize, text: &str) {
+        let start = self.unescaped.len();
+        self.unescaped.push_str(text);
+        self.set(slot, Field::Unescaped(Span::of(start..self.unescaped.len())));
+    }
+
+    /// The value of a slot; [`Value::Missing`] if there is no such slot.
+    #[inline]
+    pub fn value(&self, slot: usize) -> Value<'_> {
+        match self.fields.get(slot).copied().unwrap_or(Field::Missing) {
+            Field::Missing => Value::Missing,
+            Field::Bool(value) => Value::Bool(value),
+            Field::Number(span) => Value::Number(span.text(&self.source)),
+            Field::Integer { start, len, .. } => {
+                Value::Number(Span::of_digits(start, len).text(&self.source))
+            }
+            Field::Text(span) => Value::Text(span.text(&self.source)),
+            Field::Untyped(span) => Value::Untyped(span.text(&self.source)),
+            Field::Json(span) => Value::Json(span.text(&self.source)),
+            Field::Unescaped(span) => Value::Text(
+                self.unescaped.get(span.start as usize..span.end as usize).unwrap_or_default(),
+            ),
+        }
+    }
+
+    /// The value of a slot that the source gave as nothing but a few digits.
+    #[inline(always)]
+    pub(crate) fn integer(&self, slot: usize) -> Option<i64> {
+        if let Some(Field::Integer { value, .. }) = self.fields.get(slot) {
+            Some(*value)
+        } else {
+            None
+        }
+    }
+
+    /// The value of a slot that is nothing but a few digits, which says the same as number and as
+    /// text: what most numbers and times are.
+    #[inline]
+    pub(crate) fn digits(&self, slot: usize) -> Option<i64> {
+        match self.fields.get(slot)? {
+            Field::Integer { value, .. } => Some(*value),
+            Field::Number(span) | Field::Text(span) | Field::Untyped(span) => {
+                digits_at(self.source.as_bytes(), span.start as usize, span.end as usize)
+            }
+            _ => None,
+        }
+    }
+
+    /// The event time, in the field and the format that the pipeline names.
+    #[inline(always)]
+    pub(crate) fn event_time(&self, field: &TimeField) -> Result<Timestamp, NotATime> {
+        match self.integer(field.slot) {
+            Some(integer) if field.is_usual(integer) => Ok(Timestamp::from_millis(integer)),
+            _ => self.unusual_event_time(field),
+        }
+    }
+
+    /// As [`event_time`](Row::event_time), if it is not an integer of milliseconds.
+    #[inline(never)]
+    fn unusual_event_time(&self, field: &TimeField) -> Result<Timestamp, NotATime> {
+        let digits = self.digits(field.slot);
+        let time = digits.and_then(|integer| field.format.read_digits(integer));
+        time.unwrap_or_else(|| field.format.read(self.value(field.slot)))
+    }
+
+    /// Makes the fields missing whose values are among the markers of missing ones.
+    pub(crate) fn clear_nulls(&mut self, slots: &[usize], nulls: &Nulls) {
+        for &slot in slots {
+            let may_be_one = match self.fields.get(slot) {
+                Some(Field::Integer { .. } | Field::Number(_)) => nulls.has_numbers(),
+                Some(Field::Text(_) | Field::Untyped(_) | Field::Unescaped(_)) => true,
+                _ => false,
+            };
+            if may_be_one && nulls.contain(self.value(slot)) {
+                self.set_missing(slot);
+            }
+        }
+    }
+
+    /// Starts to prepare the row for aggregates that need so many numbers, keys and tests, all of
+    /// which are to be set.
+    #[inline(always)]
+    pub(crate) fn begin_prepared(&mut self, numbers: usize, keys: usize, tests: usize) {
+        let prepared = &mut self.prepared;
+        prepared.encoded.clear();
+        prepared.group = KeyBytes::Missing;
+        if (prepared.numbers.len(), prepared.keys.len(), prepared.tests.len())
+            != (numbers, keys, tests)
+        {
+            prepared.numbers.resize(numbers, PreparedNumber::Missing);
+            prepared.keys.resize(keys, KeyBytes::Missing);
+            prepared.tests.resize(tests, false);
+        }
+    }
+
+    /// Keeps whether the row passes a test.
+    #[inline]
+    pub(crate) fn prepare_test(&mut self, index: usize, passes: bool) {
+        if let Some(place) = self.prepared.tests.get_mut(index) {
+            *place = passes;
+        }
+    }
+
+    /// Reads fields as numbers; the slot of the one that is none is given back.
+    #[inline(always)]
+    pub(crate) fn prepare_numbers(
+        &mut self,
+        reading: &NumberReading<'_>,
+    ) -> Result<(), (usize, NotANumber)> {
+        let Row { fields, prepared, .. } = self;
+        for (index, (place, &slot)) in prepared.numbers.iter_mut().zip(reading.slots).enumerate() {
+            let Some(Field::Integer { value, .. }) = fields.get(slot) else {
+                return self.prepare_numbers_from(index, reading);
+            };
+            *place = PreparedNumber::Short(*value);
+        }
+        Ok(())
+    }
+
+    /// Reads fields as numbers, from one on that is no plain integer.
+    #[inline(never)]
+    fn prepare_numbers_from(
+        &mut self,
+        first: usize,
+        reading: &NumberReading<'_>,
+    ) -> Result<(), (usize, NotANumber)> {
+        let mut numbers = reading.slots.iter().enumerate().skip(first);
+        numbers.try_for_each(|(index, &slot)| {
+            self.prepare_number(index, slot, reading).map_err(|why| (slot, why))
+        })
+    }
+
+    fn prepare_number(
+        &mut self,
+        index: usize,
+        slot: usize,
+        reading: &NumberReading<'_>,
+    ) -> Result<(), NotANumber> {
+        let number = match self.digits(slot) {
+            Some(integer) => PreparedNumber::Short(integer),
+            None => match number_of(self.value(slot)) {
+                Ok(number) => number.into(),
+                Err(why) => self.prepare_no_number((index, slot), why, reading)?,
+            },
+        };
+        if let Some(place) = self.prepared.numbers.get_mut(index) {
+            *place = number;
+        }
+        Ok(())
+    }
+
+    /// A value that is no number: missing, or ordered in another way where that will do.
+    #[cold]
+    fn prepare_no_number(
+        &mut self,
+        (index, slot): (usize, usize),
+        why: NotANumber,
+        reading: &NumberReading<'_>,
+    ) -> Result<PreparedNumber, NotANumber> {
+        if reading.nulls.contain(self.value(slot)) {
+            return Ok(PreparedNumber::Missing);
+        }
+        if why != NotANumber::Other || !reading.any_order.get(index).copied().unwrap_or(false) {
+            return Err(why);
+        }
+        let mut encoded = std::mem::take(&mut self.prepared.encoded);
+        let start = encoded.len();
+        let value = self.value(slot);
+        match (value, reading.time_of(slot, value)) {
+            (Value::Text(text) | Value::Untyped(text), Some(time)) => {
+                write_time(time, text, &mut encoded)
+            }
+            _ => KeyForm::of(value).write(&mut encoded),
+        }
+        let end = encoded.len();
+        self.prepared.encoded = encoded;
+        match end - start > reading.bytes_max {
+            true => Err(NotANumber::TooLong(end - start)),
+            false => Ok(PreparedNumber::Ordered(KeyBytes::Encoded(Span::of(start..end)))),
+        }
+    }
+
+    /// The bytes that order a value that is no number.
+    pub(crate) fn order(&self, key: KeyBytes) -> &[u8] {
+        self.copied_key(key)
+    }
+
+    /// Makes a field a key of at most so many bytes.
+    #[inline]
+    pub(crate) fn prepare_key(
+        &mut self,
+        index: usize,
+        slot: usize,
+        bytes_max: usize,
+    ) -> Result<(), NotAKey> {
+        let key = self.key_of(slot, bytes_max)?;
+        if let Some(place) = self.prepared.keys.get_mut(index) {
+            *place = key;
+        }
+        Ok(())
+    }
+
+    /// Makes a field, which may be missing, the key of the row's group.
+    #[inline(always)]
+    pub(crate) fn prepare_group(&mut self, slot: usize, bytes_max: usize) -> Result<(), NotAKey> {
+        if let Some(span) = self.plain_key(slot, bytes_max) {
+            self.prepared.group = KeyBytes::Source(span);
+            return Ok(());
+        }
+        self.prepared.group = match self.other_key_of(slot, bytes_max)? {
+            KeyBytes::Missing => {
+                let start = self.prepared.encoded.len();
+                KeyForm::Missing.write(&mut self.prepared.encoded);
+                KeyBytes::Encoded(Span::of(start..self.prepared.encoded.len()))
+            }
+            key => key,
+        };
+        Ok(())
+    }
+
+    /// Adds a field to the tuple that is the key of the row's group; the slot of the field that is
+    /// too much is given back.
+    pub(crate) fn prepare_group_of(
+        &mut self,
+        slots: &[usize],
+        bytes_max: usize,
+    ) -> Result<(), (usize, NotAKey)> {
+        let mut encoded = std::mem::take(&mut self.prepared.encoded);
+        let start = encoded.len();
+        let mut refused = Ok(());
+        for &slot in slots {
+            let form = KeyForm::of(self.value(slot));
+            form.write_part(&mut encoded);
+            if let KeyForm::OutOfRange(_) = form {
+                refused = Err((slot, NotAKey::OutOfRange));
+            } else if encoded.len() - start > bytes_max {
+                refused = Err((slot, NotAKey::TooLong(encoded.len() - start)));
+            }
+            if refused.is_err() {
+                break;
+            }
+        }
+        self.prepared.group = KeyBytes::Encoded(Span::of(start..encoded.len()));
+        self.prepared.encoded = encoded;
+        refused
+    }
+
+    #[inline(always)]
+    fn key_of(&mut self, slot: usize, bytes_max: usize) -> Result<KeyBytes, NotAKey> {
+        match self.plain_key(slot, bytes_max) {
+            Some(span) => Ok(KeyBytes::Source(span)),
+            None => self.other_key_of(slot, bytes_max),
+        }
+    }
+
+    /// Text of a block that is known to be text, and its own key: nothing is to be checked but its
+    /// first byte.
+    #[inline(always)]
+    fn plain_key(&self, slot: usize, bytes_max: usize) -> Option<Span> {
+        let (Field::Text(span) | Field::Untyped(span)) = self.fields.get(slot)? else {
+            return None;
+        };
+        let text = span.bytes(self.source.known_text()?);
+        let is_typed = matches!(self.fields.get(slot), Some(Field::Text(_)));
+        (KeyForm::is_text_itself(text)
+            && (is_typed || KeyForm::is_no_number(text))
+            && span.len() <= bytes_max)
+            .then_some(*span)
+    }
+
+    #[inline(never)]
+    fn other_key_of(&mut self, slot: usize, bytes_max: usize) -> Result<KeyBytes, NotAKey> {
+        match KeyForm::of(self.value(slot)) {
+            KeyForm::Missing => Ok(KeyBytes::Missing),
+            KeyForm::Text(text) if text.len() <= bytes_max => Ok(self.own_text(slot)),
+            KeyForm::Text(text) => Err(NotAKey::TooLong(text.len())),
+            _ => self.encode_key(slot, bytes_max),
+        }
+    }
+
+    #[inline]
+    fn own_text(&self, slot: usize) -> KeyBytes {
+        match self.fields.get(slot) {
+            Some(
+                Field::Text(span) | Field::Untyped(span) | Field::Json(span) | Field::Number(span),
+            ) => KeyBytes::Source(*span),
+            Some(Field::Integer { start, len, .. }) => {
+                KeyBytes::Source(Span::of_digits(*start, *len))
+            }
+            Some(Field::Unescaped(span)) => KeyBytes::Unescaped(*span),
+            Some(Field::Missing | Field::Bool(_)) | None => KeyBytes::Missing,
+        }
+    }
+
+    fn encode_key(&mut self, slot: usize, bytes_max: usize) -> Result<KeyBytes, NotAKey> {
+        let mut encoded = std::mem::take(&mut self.prepared.encoded);
+        let start = encoded.len();
+        let form = KeyForm::of(self.value(slot));
+        form.write(&mut encoded);
+        let out_of_range = matches!(form, KeyForm::OutOfRange(_));
+        let end = encoded.len();
+        self.prepared.encoded = encoded;
+        match end - start {
+            _ if out_of_range => Err(NotAKey::OutOfRange),
+            length if length > bytes_max => Err(NotAKey::TooLong(length)),
+            _ => Ok(KeyBytes::Encoded(Span::of(start..end))),
+        }
+    }
+
+    /// A number that was prepared. By reference: most often only its kind and one word are looked
+    /// at.
+    #[inline]
+    pub(crate) fn number(&self, index: usize) -> &PreparedNumber {
+        self.prepared.numbers.get(index).unwrap_or(&PreparedNumber::Missing)
+    }
+
+    /// Whether the row passes a test.
+    #[inline]
+    pub(crate) fn passes(&self, index: usize) -> bool {
+        self.prepared.tests.get(index).copied().unwrap_or(false)
+    }
+
+    /// What was prepared.
+    #[inline]
+    pub(crate) fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    /// What was prepared, to be filled by what was prepared elsewhere.
+    #[inline]
+    pub(crate) fn prepared_mut(&mut self) -> &mut Prepared {
+        &mut self.prepared
+    }
+
+    /// The bytes of text that had to be unescaped.
+    #[inline]
+    pub(crate) fn unescaped(&self) -> &[u8] {
+        self.unescaped.as_bytes()
+    }
+
+    /// A key that was prepared; `None` if the field is missing.
+    #[inline]
+    pub(crate) fn key(&self, index: usize) -> Option<&[u8]> {
+        self.bytes_of(self.prepared.keys.get(index).copied().unwrap_or_default())
+    }
+
+    /// The key of the row's group.
+    #[inline]
+    pub(crate) fn group_key(&self) -> &[u8] {
+        match self.prepared.group {
+            KeyBytes::Source(span) => span.bytes(self.source.as_bytes()),
+            group => self.copied_key(group),
+        }
+    }
+
+    #[inline(never)]
+    fn copied_key(&self, key: KeyBytes) -> &[u8] {
+        self.bytes_of(key).unwrap_or_default()
+    }
+
+    #[inline]
+    fn bytes_of(&self, key: KeyBytes) -> Option<&[u8]> {
+        match key {
+            KeyBytes::Missing => None,
+            KeyBytes::Source(span) => Some(span.bytes(self.source.as_bytes())),
+            KeyBytes::Unescaped(span) => Some(span.bytes(self.unescaped.as_bytes())),
+            KeyBytes::Encoded(span) => Some(span.bytes(&self.prepared.encoded)),
+        }
+    }
+
+    #[inline]
+    fn set(&mut self, slot: usize, field: Field) {
+        if let Some(place) = self.fields.get_mut(slot) {
+            *place = field;
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! A decoded record: the values of the fields that a pipeline names, and what values are: numbers,
+//! keys, times, missing ones. Formats fill a [`Row`]; the language and the pipelines read it.
+
+mod block;
+mod decimal;
+mod digits;
+pub(crate) mod fields;
+pub(crate) mod json_array;
+pub(crate) mod key;
+mod not_a_time;
+pub(crate) mod null;
+pub(crate) mod number;
+mod output;
+pub(crate) mod span;
+pub(crate) mod time_field;
+mod time_format;
+mod time_pattern;
+pub(crate) mod time_text;
+mod value;
+
+pub use block::Block;
+pub use fields::Row;
+pub use not_a_time::NotATime;
+pub use number::Number;
+pub use output::{OutputValue, TopValue};
+pub use time_format::TimeFormat;
+pub use value::Value;
+
+pub(crate) use digits::first_digits;

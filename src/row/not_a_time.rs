@@ -1,0 +1,29 @@
+//! Why a value is not a time.
+
+use std::fmt;
+
+/// Why a value is not taken as a time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum NotATime {
+    /// The record does not have the field, or it is null or empty.
+    Missing,
+    /// It is not written in the format.
+    Malformed,
+    /// It is over 292 million years from the epoch.
+    OutOfRange,
+}
+
+impl fmt::Display for NotATime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NotATime::Missing => "is missing",
+            NotATime::Malformed => "is not a time",
+            NotATime::OutOfRange => "is out of the range of times",
+        })
+    }
+}
+
+pub(super) fn to_millis(time: jiff::Timestamp) -> Result<i64, NotATime> {
+    i64::try_from(time.as_nanosecond().div_euclid(1_000_000)).map_err(|_| NotATime::OutOfRange)
+}

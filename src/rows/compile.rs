@@ -1,0 +1,411 @@
+//! From the written pipeline to one that runs.
+
+use super::comparison::{compare_with_event_time, marked_slots};
+use super::explain::Explanation;
+use super::row_aggregate::{Plan, RowAggregate};
+use super::row_pipeline::{Parts, RowPipeline};
+use crate::aggregate::{Aggregate, Overflow};
+use crate::engine::{Engine, EngineOptions};
+use crate::error::Error;
+use crate::hash::Seed;
+use crate::limits::Limits;
+use crate::query::expression::{Column, Function, parse_columns, parse_fields};
+use crate::query::field::Fields;
+use crate::query::null_list::parse_nulls;
+use crate::query::pipeline_spec::PipelineSpec;
+use crate::query::predicate::Predicate;
+use crate::query::token::Tokens;
+use crate::record::MAX_AHEAD_DEFAULT;
+use crate::row::TimeFormat;
+use crate::row::time_field::TimeField;
+use crate::time::{millis, parse_duration, whole_millis};
+use crate::window::{Global, Sliding, Tumbling, Windows};
+use std::time::Duration;
+
+/// The out-of-orderness of input that does not end, unless the specification has one.
+const MAX_DELAY_DEFAULT: Duration = Duration::from_secs(10);
+
+/// Names that the JSON form of an answer uses itself.
+const TAKEN_NAMES: [&str; 4] = ["window", "group", "revision", "complete"];
+
+/// What a specification does not say: what the input is like, and what the caller wants of the
+/// engine.
+///
+/// # Example
+/// ```
+/// use streamgauge::rows::CompileOptions;
+/// let mut options = CompileOptions::default();
+/// options.bounded_input = true;
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct CompileOptions {
+    /// Whether the input is known to end, as regular files do: `max_delay` is then unbounded unless
+    /// given, so that no record is late. Default: it is not, and `max_delay` is 10 s unless given.
+    pub bounded_input: bool,
+    /// Whether every record has an arrival time, so that a pipeline with windows can do without a
+    /// time field, and `max_ahead` is 1 h unless given. Default: none has.
+    pub arrival_times: bool,
+    /// After how long without a record the other shards stop waiting for a shard. Default: never.
+    pub idle_after: Option<Duration>,
+    /// Whether windows without a record, between windows that are emitted, are emitted too.
+    /// Default: they are not.
+    pub emit_empty: bool,
+    /// Whether a record that cannot be aggregated is an error that leaves it untaken, in the place
+    /// of a dead letter: for a source that delivers it again. Default: it is a dead letter.
+    pub strict: bool,
+    /// What becomes of groups past the limit. Default: their records share the group `(other)`.
+    pub groups_overflow: Overflow,
+    /// The caps; `limit_groups` of the specification replaces [`Limits::groups_max`].
+    pub limits: Limits,
+    /// The keys of the specification that a command line gave as flags. An error then names such a
+    /// flag, as in `--max-delay`, and asks for what is missing by its flag. Default: `None`, the
+    /// specification is from a file or a program, and errors name its keys.
+    pub flags: Option<Vec<&'static str>>,
+    /// The seed of the sketches' hash. Default: the public one; give a secret one where keys come
+    /// from outside.
+    pub seed: Seed,
+}
+
+impl CompileOptions {
+    /// A key of the specification, as the user has written it: a flag of a command line, or the
+    /// key.
+    fn written(&self, key: &str) -> String {
+        match &self.flags {
+            Some(flags) if flags.contains(&key) => flag(key),
+            _ => key.to_owned(),
+        }
+    }
+
+    /// How to give a key that is missing, with a value such as `FIELD`.
+    fn missing(&self, key: &str, value: &str) -> String {
+        match &self.flags {
+            Some(_) => format!("{} {value}", flag(key)),
+            None => format!("{key} = \"{value}\""),
+        }
+    }
+
+    fn duration(&self, key: &str, text: Option<&str>) -> Result<Option<Duration>, Error> {
+        text.map(|text| parse_duration(text).map_err(|error| error.at(self.written(key))))
+            .transpose()
+    }
+}
+
+/// `--max-delay` for `max_delay`.
+fn flag(key: &str) -> String {
+    format!("--{}", key.replace('_', "-"))
+}
+
+impl PipelineSpec {
+    /// Checks the specification and makes the pipeline that runs it. Without `agg` it counts.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) if an expression, a predicate, a duration or a
+    /// time format cannot be read;
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the parts do not go
+    /// together. Each names the key.
+    pub fn compile(&self, options: &CompileOptions) -> Result<RowPipeline, Error> {
+        let mut fields = Fields::default();
+        // The filter's fields get the first slots: they are read first.
+        let mut filter = self.compile_filter(&mut fields, options)?;
+        let time = self.compile_time(&mut fields, options)?;
+        let group = self.compile_group(&mut fields, options)?;
+        let mut columns = self.compile_columns(&mut fields, options)?;
+        let nulls =
+            parse_nulls(self.null.as_deref()).map_err(|error| error.at(options.written("null")))?;
+        if let Some(time) = &time {
+            compare_with_event_time(&mut filter, &mut columns, (time, fields.name(time.slot)))
+                .map_err(|error| error.at(options.written("where")))?;
+        }
+        let engine_options = self.engine_options(options)?;
+        let max_ahead = self.max_ahead(options)?;
+        let plan = Plan::of(&columns, options.seed);
+        let marked = marked_slots(&mut filter, &plan, &group, (&nulls, fields.names().len()));
+        let explanation = Explanation::new(
+            &engine_options,
+            &plan,
+            (&columns, group.len()),
+            self.late_words(&engine_options),
+        );
+        let aggregate = match group.is_empty() {
+            true => RowAggregate::plain(plan.columns()),
+            false => RowAggregate::grouped(
+                plan.columns(),
+                engine_options.limits.groups_max,
+                options.groups_overflow,
+            ),
+        };
+        aggregate.validate()?;
+        let windows = engine_options.windows;
+        let revised = !engine_options.allowed_lateness.is_zero() && !windows.is_global();
+        let key_bytes_max = engine_options.limits.key_bytes_max;
+        let engine = Engine::new(aggregate, engine_options)?;
+        Ok(RowPipeline::new(Parts {
+            fields,
+            filter,
+            time,
+            group,
+            columns,
+            plan,
+            nulls,
+            marked,
+            engine,
+            windows,
+            revised,
+            key_bytes_max,
+            max_ahead,
+            explanation,
+        }))
+    }
+
+    /// By how many milliseconds an event time may lie ahead of the arrival time.
+    fn max_ahead(&self, options: &CompileOptions) -> Result<Option<i64>, Error> {
+        let length = match self.max_ahead.as_deref() {
+            None => options.arrival_times.then_some(MAX_AHEAD_DEFAULT),
+            Some("off") => None,
+            text => options.duration("max_ahead", text)?,
+        };
+        length.map(|length| whole_millis(length, "max_ahead")).transpose()
+    }
+
+    fn compile_filter(
+        &self,
+        fields: &mut Fields,
+        options: &CompileOptions,
+    ) -> Result<Vec<Predicate>, Error> {
+        let texts = self.filter.iter().flatten();
+        texts
+            .map(|text| {
+                Predicate::parse(text, fields).map_err(|error| error.at(options.written("where")))
+            })
+            .collect()
+    }
+
+    fn compile_time(
+        &self,
+        fields: &mut Fields,
+        options: &CompileOptions,
+    ) -> Result<Option<TimeField>, Error> {
+        let format = self
+            .time_format
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(|error: Error| error.at(options.written("time_format")))?;
+        let Some(text) = &self.time else {
+            if format.is_some() {
+                let (given, missing) =
+                    (options.written("time_format"), options.missing("time", "FIELD"));
+                return Err(Error::invalid(format!(
+                    "{given} is given, but no time: name the field that holds the event time by {missing}"
+                )));
+            }
+            if self.window.is_some() && !options.arrival_times {
+                let missing = options.missing("time", "FIELD");
+                let message = format!(
+                    "a window needs an event time: name the field that holds it by {missing}; in an access log it is the field time; only the records of a \
+                     stream do without, by their time of arrival"
+                );
+                return Err(Error::invalid(message));
+            }
+            return Ok(None);
+        };
+        match parse_fields(text).map_err(|error| error.at(options.written("time")))?.as_slice() {
+            [name] => Ok(Some(TimeField::new(fields.slot(name), format.unwrap_or_default()))),
+            names => {
+                let written = options.written("time");
+                Err(Error::invalid(format!(
+                    "{written} {text:?}: one field holds the event time, not {}",
+                    names.len()
+                )))
+            }
+        }
+    }
+
+    /// The names of the fields to group by, and their slots.
+    fn compile_group(
+        &self,
+        fields: &mut Fields,
+        options: &CompileOptions,
+    ) -> Result<Vec<(String, usize)>, Error> {
+        let mut group: Vec<(String, usize)> = Vec::new();
+        for text in self.group.iter().flatten() {
+            for name in parse_fields(text).map_err(|error| error.at(options.written("group")))? {
+                if group.iter().any(|(known, _)| *known == name) {
+                    return Err(Error::invalid(format!(
+                        "{}: the field {name:?} is named twice",
+                        options.written("group")
+                    )));
+                }
+                let slot = fields.slot(&name);
+                group.push((name, slot));
+            }
+        }
+        Ok(group)
+    }
+
+    fn compile_columns(
+        &self,
+        fields: &mut Fields,
+        options: &CompileOptions,
+    ) -> Result<Vec<Column>, Error> {
+        let mut columns: Vec<Column> = Vec::new();
+        for text in self.agg.iter().flatten() {
+            columns.extend(
+                parse_columns(text, fields).map_err(|error| error.at(options.written("agg")))?,
+            );
+        }
+        if columns.is_empty() {
+            columns.push(Column { name: "count".into(), function: Function::Count });
+        }
+        for (index, column) in columns.iter().enumerate() {
+            let name = &column.name;
+            if columns.iter().take(index).any(|earlier| earlier.name == *name) {
+                let message = format!(
+                    "there are two columns {name:?}; give one another name, as in {name} as other"
+                );
+                return Err(Error::invalid(message).at(options.written("agg")));
+            }
+            if TAKEN_NAMES.contains(&name.as_str()) {
+                let message = format!(
+                    "a column cannot be named {name:?}, which answers have already; choose another name with \"as\""
+                );
+                return Err(Error::invalid(message).at(options.written("agg")));
+            }
+        }
+        Ok(columns)
+    }
+
+    fn engine_options(&self, options: &CompileOptions) -> Result<EngineOptions, Error> {
+        let mut limits = options.limits.clone();
+        if let Some(groups) = self.limit_groups {
+            limits.groups_max = usize::try_from(groups).unwrap_or(usize::MAX);
+            if groups == 0 {
+                return Err(Error::invalid(format!(
+                    "{} of 0: at least 1 group is needed",
+                    options.written("limit_groups")
+                )));
+            }
+        }
+        let out_of_orderness = match self.max_delay.as_deref() {
+            None if options.bounded_input => None,
+            None => Some(MAX_DELAY_DEFAULT),
+            Some("unbounded") => None,
+            Some(text) => {
+                Some(parse_duration(text).map_err(|error| error.at(options.written("max_delay")))?)
+            }
+        };
+        Ok(EngineOptions {
+            windows: self.windows(options)?,
+            out_of_orderness,
+            allowed_lateness: options
+                .duration("lateness", self.lateness.as_deref())?
+                .unwrap_or_default(),
+            idle_after: options.idle_after,
+            strict: options.strict,
+            emit_empty: options.emit_empty,
+            recent_ids: None,
+            name: self.words(),
+            limits,
+        })
+    }
+
+    /// What is computed: by these words a snapshot knows the pipeline again. They are the same
+    /// however it is written, in one entry or in several, with or without what is the default. What
+    /// may change between two runs (delay, lateness, how far ahead a time may be, limits, output)
+    /// is not among them: it says which records are waited for or trusted, and whoever corrects it
+    /// is to keep the state.
+    fn words(&self) -> String {
+        let canonical =
+            |texts: &[String]| texts.iter().map(|text| Tokens::canonical(text)).collect::<Vec<_>>();
+        let list = |entries: &Option<Vec<String>>| {
+            canonical(entries.as_deref().unwrap_or_default()).join(", ")
+        };
+        let time_format = self
+            .time_format
+            .as_deref()
+            .filter(|format| format.parse().ok() != Some(TimeFormat::default()));
+        let (time, group, agg) =
+            (self.time.as_deref().map(Tokens::canonical), list(&self.group), list(&self.agg));
+        let mut words = Vec::new();
+        words.extend(time.map(|time| format!("time {time}; ")));
+        words.extend(time_format.map(|format| format!("time format {format}; ")));
+        words.extend(self.null.as_ref().map(|_| format!("null {}; ", list(&self.null))));
+        words.extend(
+            canonical(self.filter.as_deref().unwrap_or_default())
+                .iter()
+                .map(|filter| format!("where {filter}; ")),
+        );
+        words.extend((!group.is_empty()).then(|| format!("group {group}; ")));
+        words.push(format!("agg {}; ", if agg.is_empty() { "count" } else { &agg }));
+        words.concat()
+    }
+
+    fn windows(&self, options: &CompileOptions) -> Result<Windows, Error> {
+        let every = options.duration("every", self.every.as_deref())?;
+        let Some(size) = options.duration("window", self.window.as_deref())? else {
+            let given = [("every", every.is_some()), ("offset", self.offset.is_some())];
+            let Some((key, _)) = given.iter().find(|(_, given)| *given) else {
+                return Ok(Global.into());
+            };
+            let (given, missing) = (options.written(key), options.missing("window", "DURATION"));
+            return Err(Error::invalid(format!(
+                "{given} is given, but no window: give its size by {missing}"
+            )));
+        };
+        let offset = self
+            .offset
+            .as_deref()
+            .map_or(Ok(Duration::ZERO), |text| read_offset(text, every.unwrap_or(size)));
+        let offset = offset.map_err(|error| error.at(options.written("offset")))?;
+        match every {
+            None => Ok(Tumbling::new(size)
+                .map_err(|error| error.at(options.written("window")))?
+                .offset(offset)
+                .into()),
+            Some(every) => {
+                let place = format!("{}, {}", options.written("window"), options.written("every"));
+                Ok(Sliding::new(size, every)
+                    .map_err(|error| error.at(place))?
+                    .offset(offset)
+                    .into())
+            }
+        }
+    }
+
+    /// What late and `max_delay` mean for a run.
+    fn late_words(&self, engine: &EngineOptions) -> String {
+        if engine.windows.is_global() {
+            return "the one window is answered at the end of the input; no record is late".into();
+        }
+        let given = if self.max_delay.is_some() { "" } else { " (the default here)" };
+        let Some(delay) = engine.out_of_orderness else {
+            return format!(
+                "max_delay unbounded{given}: windows are answered at the end of the input, and no record is late"
+            );
+        };
+        let lateness = engine.allowed_lateness;
+        let late = match lateness.is_zero() {
+            true => "a record that comes later than that for all of its windows is late: counted, and not in any answer".to_string(),
+            false => format!(
+                "records up to {lateness:?} later than that are still added, each answering its windows anew with the revision raised; later ones are late: counted, and not in any answer"
+            ),
+        };
+        format!(
+            "max_delay {delay:?}{given}: a window is answered when a record comes that is {delay:?} past its end, in every shard; {late}"
+        )
+    }
+}
+
+/// Reads how far windows are shifted: a duration, or one with a minus in front for a shift into the
+/// past, which is a shift into the future by the rest of the slide.
+fn read_offset(text: &str, slide: Duration) -> Result<Duration, Error> {
+    let Some(past) = text.trim_start().strip_prefix('-') else { return parse_duration(text) };
+    let past = parse_duration(past)?;
+    // A slide of 0 is refused as one.
+    let rest = past
+        .as_millis()
+        .checked_rem(slide.as_millis())
+        .map_or(0, |rest| u64::try_from(rest).unwrap_or(u64::MAX));
+    Ok(if rest == 0 { Duration::ZERO } else { slide.saturating_sub(millis(rest)) })
+}

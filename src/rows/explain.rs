@@ -1,0 +1,343 @@
+//! What a pipeline will do and what it may cost, told before it runs.
+
+use super::row_aggregate::{ACCURACY, Plan, StateSpec};
+use crate::aggregate::{DISTINCT_EXACT_MAX, DISTINCT_PRECISION};
+use crate::engine::EngineOptions;
+use crate::query::expression::{Column, Function};
+use crate::sketch::LogHistogram;
+use std::fmt;
+use std::time::Duration;
+
+/// What a pipeline will do and what it may cost. `Display` tells it in a few lines.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// Size and slide of the windows; `None` without windows.
+    pub windows: Option<(Duration, Duration)>,
+    /// Panes that a window is made of. A record goes into one pane.
+    pub panes_per_window: u64,
+    /// Windows that a record is in, at most.
+    pub windows_per_record: u64,
+    /// Groups held per pane, at most; `None` without groups.
+    pub groups_max: Option<usize>,
+    /// Approximate bytes of one group's state, at least: with nothing yet in the sketches.
+    pub group_bytes_min: usize,
+    /// Approximate bytes of one group's state, at most.
+    pub group_bytes_max: usize,
+    /// Panes held at a time until windows fire, at most, each with its own groups; `None` where the
+    /// out-of-orderness is unbounded and the number depends on how long the input lasts.
+    pub panes_held_max: Option<u64>,
+    /// Approximate bytes of one group in a snapshot, at most: whole, and made as small as
+    /// [`snapshot_within`](crate::engine::Control::snapshot_within) can.
+    pub group_written_max: (usize, usize),
+    /// Bytes past which the engine refuses to grow:
+    /// [`Limits::state_bytes_max`](crate::Limits::state_bytes_max).
+    pub state_bytes_max: usize,
+    /// Each column with what its numbers are worth.
+    pub columns: Vec<(String, String)>,
+    /// What `max_delay` and late mean for this pipeline, a sentence.
+    pub lateness: String,
+}
+
+/// Bytes of a key that are counted for it where its length is not known.
+const KEY_BYTES: usize = 64;
+
+impl Explanation {
+    pub(super) fn new(
+        engine: &EngineOptions,
+        plan: &Plan,
+        (columns, group_fields): (&[Column], usize),
+        lateness: String,
+    ) -> Self {
+        let windows = engine.windows.size_and_slide();
+        let group_bytes =
+            |bytes: fn(&StateSpec) -> usize| plan.states.iter().map(bytes).sum::<usize>() + 64;
+        Explanation {
+            windows,
+            panes_per_window: engine.windows.panes_per_window(),
+            windows_per_record: engine.windows.windows_per_record(),
+            groups_max: (group_fields > 0).then_some(engine.limits.groups_max),
+            group_bytes_min: group_bytes(state_bytes_min),
+            group_bytes_max: group_bytes(state_bytes_max),
+            group_written_max: (
+                written_max(plan, |written| written.0),
+                written_max(plan, |written| written.1),
+            ),
+            panes_held_max: panes_held_max(engine),
+            state_bytes_max: engine.limits.state_bytes_max,
+            columns: columns
+                .iter()
+                .map(|column| (column.name.clone(), worth(&column.function)))
+                .collect(),
+            lateness,
+        }
+    }
+
+    /// Approximate bytes of the whole state, at most: groups times panes times what a group takes,
+    /// or the limit if that is lower.
+    pub fn state_bytes_worst(&self) -> usize {
+        let groups = self.groups_max.unwrap_or(1);
+        let panes = self.panes_held_max.unwrap_or(u64::MAX).max(1);
+        let bytes = self
+            .group_bytes_max
+            .saturating_mul(groups)
+            .saturating_mul(usize::try_from(panes).unwrap_or(usize::MAX));
+        bytes.min(self.state_bytes_max)
+    }
+}
+
+/// Whether a snapshot will fit into so many bytes, whatever records come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Fit {
+    /// The whole state fits.
+    Whole,
+    /// It fits once sketches are made smaller, with wider bounds.
+    Reduced,
+    /// It may not fit: there can be more groups or panes than there is room for.
+    Unsure,
+}
+
+impl Explanation {
+    /// Approximate bytes of a snapshot, at most: whole, and made as small as it can be; `None`
+    /// where the panes depend on how long the input lasts. Keys are taken to have up to 64 bytes.
+    pub fn snapshot_bytes_max(&self) -> Option<(usize, usize)> {
+        let panes = usize::try_from(self.panes_held_max?).unwrap_or(usize::MAX);
+        // One more for (other).
+        let groups = self.groups_max.map_or(1, |groups| groups.saturating_add(1));
+        let all = |group: usize| {
+            group
+                .saturating_mul(groups)
+                .saturating_add(PANE_WRITTEN)
+                .saturating_mul(panes)
+                .saturating_add(ENVELOPE_WRITTEN)
+        };
+        Some((all(self.group_written_max.0), all(self.group_written_max.1)))
+    }
+
+    /// Whether a snapshot will fit into so many bytes: what
+    /// [`snapshot_within`](crate::engine::Control::snapshot_within) will do, told before the first
+    /// record.
+    pub fn fit(&self, bytes_max: usize) -> Fit {
+        match self.snapshot_bytes_max() {
+            Some((whole, _)) if whole <= bytes_max => Fit::Whole,
+            Some((_, reduced)) if reduced <= bytes_max => Fit::Reduced,
+            _ => Fit::Unsure,
+        }
+    }
+}
+
+impl fmt::Display for Fit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fit::Whole => "fits whole",
+            Fit::Reduced => "fits, with sketches made smaller if need be",
+            Fit::Unsure => "may not fit: fewer groups (limit_groups), a shorter window or a longer slide make it smaller",
+        })
+    }
+}
+
+/// Bytes of an envelope and of what is not panes: places of a few shards, counts.
+const ENVELOPE_WRITTEN: usize = 4096;
+
+/// Bytes of a pane beside its groups.
+const PANE_WRITTEN: usize = 16;
+
+/// Rows of a top-k that are kept in the smallest form.
+const TOP_ROWS_MIN: usize = 100;
+
+fn written_max(plan: &Plan, form: fn((usize, usize)) -> usize) -> usize {
+    let states: usize = plan.states.iter().map(|state| form(state_written_max(state))).sum();
+    states.saturating_add(KEY_BYTES + 8)
+}
+
+/// Bytes of a state in a snapshot, at most: whole and in its smallest form.
+fn state_written_max(state: &StateSpec) -> (usize, usize) {
+    let same = |bytes| (bytes, bytes);
+    // A key, its count and its error; and the filter's cells beside each counter.
+    let row = KEY_BYTES + 20;
+    let filter = 48;
+    match state {
+        StateSpec::Sum(_) => same(400),
+        StateSpec::Squares(_) => same(900),
+        StateSpec::First(_) | StateSpec::Last(_) | StateSpec::Min(_) | StateSpec::Max(_) => {
+            same(KEY_BYTES + 20)
+        }
+        // Both signs: all buckets that may have numbers, each with the distance to the one before;
+        // or two for each doubling that there is.
+        StateSpec::Histogram(_) => {
+            (64 + 2 * histogram_buckets_max() * 5, 64 + 2 * 2 * DOUBLINGS * 3)
+        }
+        StateSpec::Distinct(..) => {
+            ((DISTINCT_EXACT_MAX * 9).max(1 << DISTINCT_PRECISION) + 64, 128)
+        }
+        StateSpec::Top { counters, .. } => (
+            counters.saturating_mul(2 * row + filter).saturating_add(64),
+            (*counters).min(TOP_ROWS_MIN) * (2 * row + filter) + 64,
+        ),
+        _ => same(20),
+    }
+}
+
+/// Doublings between the smallest and the largest double.
+const DOUBLINGS: usize = 2098;
+
+/// Buckets of a percentile's histogram that may have numbers, of each sign.
+fn histogram_buckets_max() -> usize {
+    LogHistogram::with_accuracy(ACCURACY).map_or(0, |histogram| histogram.buckets_max())
+}
+
+/// Bytes that Lambda hands a tumbling window's state back in, in base64: 1 MB, less what its
+/// envelope may take.
+const LAMBDA_STATE_BYTES: usize = 900_000 / 4 * 3;
+
+/// Panes between the oldest window that has not fired and the newest record, and as many merges of
+/// them.
+fn panes_held_max(engine: &EngineOptions) -> Option<u64> {
+    let Some((size, slide)) = engine.windows.size_and_slide() else { return Some(1) };
+    let held =
+        size.saturating_add(engine.out_of_orderness?).saturating_add(engine.allowed_lateness);
+    let slides = u64::try_from(held.as_millis().div_ceil(slide.as_millis().max(1)))
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
+    let panes = match engine.windows.panes_per_window() {
+        1 => return Some(slides),
+        panes if size.as_millis() % slide.as_millis().max(1) == 0 => slides.saturating_add(panes),
+        panes => slides.saturating_mul(2).saturating_add(panes),
+    };
+    Some(panes)
+}
+
+fn state_bytes_min(state: &StateSpec) -> usize {
+    const CELL: usize = 48;
+    match state {
+        StateSpec::Squares(_) => CELL + 240,
+        StateSpec::Histogram(_) => CELL + size_of::<LogHistogram>(),
+        StateSpec::Distinct(..) => CELL + 64,
+        StateSpec::Top { .. } => CELL + 200,
+        _ => CELL,
+    }
+}
+
+fn state_bytes_max(state: &StateSpec) -> usize {
+    let held = match state {
+        StateSpec::First(_) | StateSpec::Last(_) | StateSpec::Min(_) | StateSpec::Max(_) => {
+            KEY_BYTES
+        }
+        // Both signs, of which the negative one is in a box; an entry of a list that has room for
+        // as many more.
+        StateSpec::Histogram(_) => 2 * histogram_buckets_max() * 24 + 128,
+        StateSpec::Distinct(..) => (DISTINCT_EXACT_MAX * 20).max(1 << DISTINCT_PRECISION),
+        // Twice as many rows as counters, and the filter.
+        StateSpec::Top { counters, .. } => counters.saturating_mul(2 * (75 + KEY_BYTES) + 64),
+        _ => 0,
+    };
+    state_bytes_min(state).saturating_add(held)
+}
+
+/// What a column's numbers are worth.
+fn worth(function: &Function) -> String {
+    match function {
+        Function::Count | Function::CountOf(_) => "exact".into(),
+        Function::Sum(_) => "exact for integers; floats are summed exactly and rounded once".into(),
+        Function::Mean(_) => "the exact mean, rounded".into(),
+        Function::Variance(_) | Function::Stddev(_) => {
+            "of the sample (n - 1), from exact sums, rounded".into()
+        }
+        Function::Min(_) | Function::Max(_) => {
+            "exact; numbers come before truth values, times and other text".into()
+        }
+        Function::First(_) => "exact; of equal event times the record that came first".into(),
+        Function::Last(_) => "exact; of equal event times the record that came last".into(),
+        Function::Frequency(..) => "exact: the one value is counted".into(),
+        Function::Quantile(..) => format!(
+            "nearest rank; within {} % of the value, with certain bounds, while the numbers of each sign are in at most {} buckets of 0.8 %; past \
+             that all buckets are joined in pairs, and the bounds tell the larger error",
+            ACCURACY * 100.0,
+            histogram_buckets_max()
+        ),
+        Function::Distinct(_) => format!(
+            "exact up to {DISTINCT_EXACT_MAX} distinct values, then HyperLogLog: {:.1} % either way with 95 % confidence",
+            2.0 * 104.0 / f64::from(1u32 << DISTINCT_PRECISION).sqrt()
+        ),
+        Function::Top { counters, .. } => format!(
+            "exact up to {counters} distinct values, then each count is at most 1/{} of all records too high, with certain bounds",
+            counters.saturating_add(1)
+        ),
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.windows {
+            None => writeln!(f, "windows: one over everything")?,
+            Some((size, slide)) if size == slide => {
+                writeln!(f, "windows: {size:?} each, one pane a window")?
+            }
+            Some((size, slide)) => writeln!(
+                f,
+                "windows: {size:?} every {slide:?}; {} panes a window, a record goes into one pane and is in up to {} windows, a slide costs at most \
+                 3 merges for each pane that enters (amortised)",
+                self.panes_per_window, self.windows_per_record
+            )?,
+        }
+        writeln!(f, "late records: {}", self.lateness)?;
+        let (least, most) = (Bytes(self.group_bytes_min), Bytes(self.group_bytes_max));
+        match self.groups_max {
+            None => writeln!(f, "state: {least} to {most} a pane")?,
+            Some(groups) => writeln!(
+                f,
+                "state: {least} to {most} a group and pane, at most {groups} groups a pane; the rest is (other)"
+            )?,
+        }
+        match self.panes_held_max {
+            None => writeln!(
+                f,
+                "panes held: those that the input spans, since nothing is answered before its end"
+            )?,
+            Some(panes) => writeln!(
+                f,
+                "panes held: at most {panes}, between the oldest window that waits and the latest record"
+            )?,
+        }
+        writeln!(
+            f,
+            "memory at worst: {} (the limit is {})",
+            Bytes(self.state_bytes_worst()),
+            Bytes(self.state_bytes_max)
+        )?;
+        if let Some((whole, reduced)) = self.snapshot_bytes_max() {
+            writeln!(
+                f,
+                "snapshot at worst: {}, or {} with sketches made smaller; in Lambda's state of a window it {}",
+                Bytes(whole),
+                Bytes(reduced),
+                self.fit(LAMBDA_STATE_BYTES)
+            )?;
+        }
+        writeln!(f, "columns:")?;
+        self.columns.iter().try_for_each(|(name, worth)| writeln!(f, "  {name}: {worth}"))
+    }
+}
+
+/// A number of bytes for people.
+struct Bytes(usize);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut value = self.0 as f64;
+        let mut unit = "B";
+        for larger in ["KiB", "MiB", "GiB", "TiB"] {
+            if value < 1024.0 {
+                break;
+            }
+            value /= 1024.0;
+            unit = larger;
+        }
+        if unit == "B" || value >= 100.0 {
+            write!(f, "{value:.0} {unit}")
+        } else {
+            write!(f, "{value:.1} {unit}")
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What a pipeline makes of one row, whatever came before it.
+
+use super::row_aggregate::{Plan, RowAggregate};
+use crate::engine::Preaggregation;
+use crate::query::field::Fields;
+use crate::query::predicate::Predicate;
+use crate::record::{ahead_words, is_ahead};
+use crate::row::NotATime;
+use crate::row::Row;
+use crate::row::TimeFormat;
+use crate::row::Value;
+use crate::row::fields::{NotAKey, NumberReading};
+use crate::row::null::Nulls;
+use crate::row::time_field::TimeField;
+use crate::time::Timestamp;
+use std::fmt;
+use std::ops::RangeInclusive;
+
+/// The part of a [`RowPipeline`](super::RowPipeline) that looks at one row alone: filter, event
+/// time, numbers and keys.
+///
+/// It holds no state, so any thread may do it, for any row, in any order;
+/// [`PreparedRows`](super::PreparedRows) carry what it made to the pipeline.
+pub struct RowPreparer {
+    pub(super) fields: Fields,
+    pub(super) filter: Vec<Predicate>,
+    pub(super) time: Option<TimeField>,
+    pub(super) group_slots: Vec<usize>,
+    pub(super) plan: Plan,
+    pub(super) key_bytes_max: usize,
+    /// By how many milliseconds an event time may lie ahead of the arrival time.
+    pub(super) max_ahead: Option<i64>,
+    pub(super) nulls: Nulls,
+    /// The slots of the fields whose markers of missing values count before anything is read.
+    pub(super) marked: Vec<usize>,
+    /// The event times that move a watermark; empty where none does, and the times of rows that do
+    /// not pass the filter are not read.
+    pub(super) moving_times: RangeInclusive<i64>,
+    /// `None` where rows cannot be aggregated apart: see [`RowAggregate::preaggregates`].
+    pub(super) preaggregation: Option<Preaggregation<Row, RowAggregate>>,
+}
+
+/// What a row is to the pipeline.
+#[derive(Debug)]
+pub(super) enum Preparation {
+    /// A record of this event time.
+    Record(Timestamp),
+    /// One that does not pass the filter, and its event time where that moves a watermark.
+    Filtered(Option<Timestamp>),
+    /// One that cannot be aggregated, for this reason, and its event time if that can be read.
+    DeadLetter(Box<str>, Option<Timestamp>),
+}
+
+impl RowPreparer {
+    /// Reads of the row what the pipeline needs. `arrival` is its event time if there is no time
+    /// field.
+    #[inline(always)]
+    pub(super) fn prepare(&self, row: &mut Row, arrival: Timestamp) -> Preparation {
+        if !self.marked.is_empty() {
+            row.clear_nulls(&self.marked, &self.nulls);
+        }
+        if !self.filter.iter().all(|predicate| predicate.holds(row)) {
+            return Preparation::Filtered(if self.moving_times.is_empty() {
+                None
+            } else {
+                self.moving_time(row, arrival)
+            });
+        }
+        let time = match &self.time {
+            None => arrival,
+            Some(field) => match row.event_time(field) {
+                Ok(time) if self.is_ahead(time, arrival) => {
+                    return Preparation::DeadLetter(
+                        self.refuse_ahead(field, time, arrival).text(&self.fields, row).into(),
+                        None,
+                    );
+                }
+                Ok(time) => time,
+                Err(why) => {
+                    return Preparation::DeadLetter(
+                        refuse_time(field, why).text(&self.fields, row).into(),
+                        None,
+                    );
+                }
+            },
+        };
+        match self.read(row) {
+            Ok(()) => Preparation::Record(time),
+            Err(refusal) => {
+                Preparation::DeadLetter(refusal.text(&self.fields, row).into(), Some(time))
+            }
+        }
+    }
+
+    /// The event time of a row that does not pass the filter, if it can be read and moves a
+    /// watermark.
+    fn moving_time(&self, row: &Row, arrival: Timestamp) -> Option<Timestamp> {
+        let time = match &self.time {
+            None => arrival,
+            Some(field) => {
+                row.event_time(field).ok().filter(|time| !self.is_ahead(*time, arrival))?
+            }
+        };
+        self.moving_times.contains(&time.as_millis()).then_some(time)
+    }
+
+    /// Returns true if the event time lies too far ahead of the arrival time.
+    #[inline(always)]
+    fn is_ahead(&self, time: Timestamp, arrival: Timestamp) -> bool {
+        self.max_ahead.is_some_and(|max_ahead| is_ahead(time, arrival, max_ahead))
+    }
+
+    #[cold]
+    fn refuse_ahead(&self, field: &TimeField, time: Timestamp, arrival: Timestamp) -> Refusal {
+        Refusal::new(field.slot, ahead_words(time, arrival, self.max_ahead.unwrap_or_default()))
+    }
+
+    /// Reads of the row what the aggregates need, or says what is wrong with the row.
+    #[inline(always)]
+    fn read(&self, row: &mut Row) -> Result<(), Refusal> {
+        let Plan { numbers, any_order, keys, tests, .. } = &self.plan;
+        row.begin_prepared(numbers.len(), keys.len(), tests.len());
+        let (nulls, time, bytes_max) = (&self.nulls, self.time.as_ref(), self.key_bytes_max);
+        let reading = NumberReading { slots: numbers, any_order, nulls, time, bytes_max };
+        row.prepare_numbers(&reading).map_err(|(slot, why)| Refusal::new(slot, why.to_string()))?;
+        for (index, &slot) in keys.iter().enumerate() {
+            row.prepare_key(index, slot, self.key_bytes_max)
+                .map_err(|why| self.refuse_key(slot, why))?;
+        }
+        for (index, test) in tests.iter().enumerate() {
+            let passes = test.passes(row);
+            row.prepare_test(index, passes);
+        }
+        match self.group_slots.as_slice() {
+            [] => {}
+            [slot] => row
+                .prepare_group(*slot, self.key_bytes_max)
+                .map_err(|why| self.refuse_key(*slot, why))?,
+            slots => row
+                .prepare_group_of(slots, self.key_bytes_max)
+                .map_err(|(slot, why)| self.refuse_key(slot, why))?,
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn refuse_key(&self, slot: usize, why: NotAKey) -> Refusal {
+        Refusal::new(
+            slot,
+            match why {
+                NotAKey::OutOfRange => "is out of the range of numbers that can be keys".into(),
+                NotAKey::TooLong(bytes) => format!(
+                    "takes {bytes} bytes as a key, over the limit of {}",
+                    self.key_bytes_max
+                ),
+            },
+        )
+    }
+
+    /// The slots of the filter's fields are those below this.
+    pub(super) fn filter_slots(&self) -> usize {
+        self.filter.iter().filter_map(Predicate::slot_max).max().map_or(0, |slot| slot + 1)
+    }
+
+    /// How many fields are read.
+    pub(super) fn slots(&self) -> usize {
+        self.fields.names().len()
+    }
+}
+
+impl fmt::Debug for RowPreparer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RowPreparer").field("fields", &self.fields).finish_non_exhaustive()
+    }
+}
+
+/// What is wrong with a field.
+struct Refusal {
+    slot: usize,
+    why: String,
+}
+
+impl Refusal {
+    #[cold]
+    fn new(slot: usize, why: String) -> Self {
+        Refusal { slot, why }
+    }
+
+    /// A sentence with the field and its value, as in `bytes: "abc" is not a number`.
+    #[cold]
+    fn text(&self, fields: &Fields, row: &Row) -> String {
+        let shown = match row.value(self.slot) {
+            Value::Missing | Value::Untyped("") => {
+                return format!("{}: the field {}", fields.name(self.slot), self.why);
+            }
+            Value::Bool(value) => value.to_string(),
+            Value::Number(text) | Value::Json(text) => shortened(text),
+            Value::Text(text) | Value::Untyped(text) => format!("{:?}", shortened(text)),
+        };
+        format!("{}: {shown} {}", fields.name(self.slot), self.why)
+    }
+}
+
+fn shortened(text: &str) -> String {
+    const SHOWN: usize = 80;
+    if text.chars().count() <= SHOWN {
+        text.into()
+    } else {
+        text.chars().take(SHOWN).chain("...".chars()).collect()
+    }
+}
+
+#[cold]
+fn refuse_time(field: &TimeField, why: NotATime) -> Refusal {
+    let why = match why {
+        NotATime::Missing => why.to_string(),
+        _ => format!("{why} ({})", TimeWords(&field.format)),
+    };
+    Refusal::new(field.slot, why)
+}
+
+/// The format of times, in the words of an error.
+struct TimeWords<'a>(&'a TimeFormat);
+
+impl fmt::Display for TimeWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            TimeFormat::Pattern(pattern) => write!(f, "time format {pattern:?}"),
+            format => write!(f, "time format {format}"),
+        }
+    }
+}

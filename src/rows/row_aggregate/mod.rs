@@ -1,0 +1,406 @@
+//! The aggregates of a declared pipeline: many columns, computed from as few states as will do,
+//! once per group.
+
+mod cell;
+mod durable;
+mod plan;
+
+pub(super) use cell::{ACCURACY, StateSpec};
+pub(super) use plan::{ColumnAnswer, Plan, RowTest};
+
+use crate::aggregate::{
+    Aggregate, GroupBy, GroupByAccumulator, Groups, Invertible, KeyOf, Overflow, Reductions,
+};
+use crate::codec::{Reader, Writer};
+use crate::error::Error;
+use crate::hash::{Seed, hash_u64};
+use crate::key::ByteKey;
+use crate::row::OutputValue;
+use crate::row::Row;
+use crate::time::Timestamp;
+use cell::Cell;
+use smallvec::SmallVec;
+use std::fmt::Write;
+
+/// The states of one group, in the order of their specifications.
+pub(super) type Cells = SmallVec<[Cell; 3]>;
+
+/// All columns of a pipeline without groups, or of one group.
+#[derive(Clone, Debug)]
+pub(super) struct Columns {
+    states: Box<[StateSpec]>,
+    answers: Box<[ColumnAnswer]>,
+    /// Whether a state may hold more than its own size in memory worth counting.
+    grows: bool,
+}
+
+impl Columns {
+    pub(super) fn new(states: Vec<StateSpec>, answers: Vec<ColumnAnswer>) -> Self {
+        let grows = states.iter().any(StateSpec::grows);
+        Columns { states: states.into(), answers: answers.into(), grows }
+    }
+}
+
+impl Aggregate<Row> for Columns {
+    type Accumulator = Cells;
+    type Output = Vec<OutputValue>;
+
+    fn init(&self) -> Cells {
+        self.states.iter().map(StateSpec::init).collect()
+    }
+
+    #[inline]
+    fn add(&self, cells: &mut Cells, row: &Row, time: Timestamp) {
+        for (state, cell) in self.states.iter().zip(cells) {
+            state.add(cell, row, time);
+        }
+    }
+
+    fn merge(&self, into: &mut Cells, from: &Cells) -> Result<(), Error> {
+        self.states
+            .iter()
+            .zip(into)
+            .zip(from)
+            .try_for_each(|((state, into), from)| state.merge(into, from))
+    }
+
+    fn inverse(&self) -> Option<&dyn Invertible<Row, Cells>> {
+        self.states.iter().all(StateSpec::is_invertible).then_some(self as _)
+    }
+
+    fn output(&self, cells: &Cells) -> Vec<OutputValue> {
+        self.answers.iter().map(|answer| answer.of(&self.states, cells)).collect()
+    }
+
+    #[inline]
+    fn grows(&self) -> bool {
+        self.grows
+    }
+
+    /// O(states); what sketches and texts hold on the heap is counted as it grows.
+    #[inline]
+    fn state_bytes(&self, cells: &Cells) -> usize {
+        // Whatever its capacity: a copy has another.
+        let own =
+            size_of::<Cells>() + if cells.spilled() { size_of_val(cells.as_slice()) } else { 0 };
+        if self.grows { own + cells.iter().map(Cell::heap_bytes).sum::<usize>() } else { own }
+    }
+
+    fn describe(&self) -> String {
+        self.states.iter().fold(String::new(), |mut text, state| {
+            let _ = write!(text, "{};", state.words());
+            text
+        })
+    }
+
+    fn seed_fingerprint(&self) -> u64 {
+        let seeds = self.states.iter().filter_map(StateSpec::seed);
+        seeds.fold(0, |combined, seed| hash_u64(Seed::new(combined), seed.fingerprint()))
+    }
+
+    fn encode(&self, cells: &Cells, writer: &mut Writer) -> Result<(), Error> {
+        self.states.iter().zip(cells).try_for_each(|(state, cell)| state.encode(cell, writer))
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<Cells, Error> {
+        self.states.iter().map(|state| state.decode(reader)).collect()
+    }
+
+    fn reduce(&self, cells: &mut Cells, tolerance: f64, reductions: &mut Reductions) {
+        self.states
+            .iter()
+            .zip(cells)
+            .for_each(|(state, cell)| state.reduce(cell, tolerance, reductions));
+    }
+}
+
+impl Invertible<Row, Cells> for Columns {
+    fn prepare(&self, cells: &mut Cells) {
+        self.states.iter().zip(cells).for_each(|(state, cell)| state.prepare(cell));
+    }
+
+    fn is_exact(&self, cells: &Cells) -> bool {
+        self.states.iter().zip(cells).all(|(state, cell)| state.is_exact(cell))
+    }
+
+    fn subtract(&self, from: &mut Cells, part: &Cells) -> bool {
+        self.states
+            .iter()
+            .zip(from)
+            .zip(part)
+            .all(|((state, from), part)| state.subtract(from, part))
+    }
+}
+
+/// Where a row's group is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GroupKey;
+
+impl KeyOf<Row> for GroupKey {
+    type Key = [u8];
+
+    #[inline]
+    fn with_key<T>(&self, row: &Row, f: impl FnOnce(&[u8]) -> T) -> T {
+        f(row.group_key())
+    }
+}
+
+/// The aggregate of a declared pipeline. Its rows must have been prepared by the pipeline's plan.
+#[derive(Clone)]
+pub(super) enum RowAggregate {
+    Plain(Columns),
+    Grouped(GroupBy<GroupKey, Columns>),
+}
+
+/// The accumulator of [`RowAggregate`].
+#[derive(Clone, Debug)]
+pub(super) enum RowAccumulator {
+    Plain(Cells),
+    Grouped(GroupByAccumulator<ByteKey, Cells>),
+}
+
+/// What [`RowAggregate`] answers.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum RowAnswer {
+    Plain(Vec<OutputValue>),
+    Grouped(Groups<ByteKey, Vec<OutputValue>>),
+}
+
+impl RowAggregate {
+    /// The columns of all rows together.
+    pub(super) fn plain(columns: Columns) -> Self {
+        RowAggregate::Plain(columns)
+    }
+
+    /// Whether records may be aggregated apart and merged, with no difference to the answer and at
+    /// little cost: the merge is exact, and no record is ever refused.
+    pub(super) fn preaggregates(&self) -> bool {
+        let columns = match self {
+            RowAggregate::Plain(columns) => columns,
+            RowAggregate::Grouped(groups) if groups.refuses() => return false,
+            RowAggregate::Grouped(groups) => groups.inner(),
+        };
+        columns.states.iter().all(StateSpec::merges_cheaply)
+    }
+
+    /// The columns of each group.
+    pub(super) fn grouped(columns: Columns, groups_max: usize, overflow: Overflow) -> Self {
+        RowAggregate::Grouped(
+            GroupBy::new(GroupKey, columns).groups_max(groups_max).overflow(overflow),
+        )
+    }
+}
+
+impl Aggregate<Row> for RowAggregate {
+    type Accumulator = RowAccumulator;
+    type Output = RowAnswer;
+    const CHECKS_ACCUMULATOR: bool = true;
+
+    fn validate(&self) -> Result<(), Error> {
+        match self {
+            RowAggregate::Plain(columns) => columns.validate(),
+            RowAggregate::Grouped(groups) => groups.validate(),
+        }
+    }
+
+    fn init(&self) -> RowAccumulator {
+        match self {
+            RowAggregate::Plain(columns) => RowAccumulator::Plain(columns.init()),
+            RowAggregate::Grouped(groups) => RowAccumulator::Grouped(groups.init()),
+        }
+    }
+
+    #[inline]
+    fn check(&self, accumulator: Option<&RowAccumulator>, row: &Row) -> Result<(), Error> {
+        match (self, accumulator) {
+            (RowAggregate::Grouped(groups), Some(RowAccumulator::Grouped(accumulator))) => {
+                groups.check(Some(accumulator), row)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn add(&self, accumulator: &mut RowAccumulator, row: &Row, time: Timestamp) {
+        match (self, accumulator) {
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
+                columns.add(cells, row, time)
+            }
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                groups.add(accumulator, row, time)
+            }
+            // `init` makes an accumulator of its own kind, and nobody else makes one.
+            _ => debug_assert!(false, "an accumulator of another specification"),
+        }
+    }
+
+    #[inline]
+    fn try_add(
+        &self,
+        accumulator: &mut RowAccumulator,
+        row: &Row,
+        time: Timestamp,
+    ) -> Result<(), Error> {
+        match (self, accumulator) {
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
+                columns.try_add(cells, row, time)
+            }
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                groups.try_add(accumulator, row, time)
+            }
+            _ => Err(cell::mismatch()),
+        }
+    }
+
+    fn merge(&self, into: &mut RowAccumulator, from: &RowAccumulator) -> Result<(), Error> {
+        match (self, into, from) {
+            (
+                RowAggregate::Plain(columns),
+                RowAccumulator::Plain(into),
+                RowAccumulator::Plain(from),
+            ) => columns.merge(into, from),
+            (
+                RowAggregate::Grouped(groups),
+                RowAccumulator::Grouped(into),
+                RowAccumulator::Grouped(from),
+            ) => groups.merge(into, from),
+            _ => Err(cell::mismatch()),
+        }
+    }
+
+    fn inverse(&self) -> Option<&dyn Invertible<Row, RowAccumulator>> {
+        let invertible = match self {
+            RowAggregate::Plain(columns) => columns.inverse().is_some(),
+            RowAggregate::Grouped(groups) => groups.inverse().is_some(),
+        };
+        invertible.then_some(self as _)
+    }
+
+    fn output(&self, accumulator: &RowAccumulator) -> RowAnswer {
+        match (self, accumulator) {
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                RowAnswer::Grouped(groups.output(accumulator))
+            }
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
+                RowAnswer::Plain(columns.output(cells))
+            }
+            _ => RowAnswer::Plain(Vec::new()),
+        }
+    }
+
+    fn growth_max(&self, into: &RowAccumulator, from: &RowAccumulator) -> usize {
+        match (self, into, from) {
+            (
+                RowAggregate::Plain(columns),
+                RowAccumulator::Plain(into),
+                RowAccumulator::Plain(from),
+            ) => columns.growth_max(into, from),
+            (
+                RowAggregate::Grouped(groups),
+                RowAccumulator::Grouped(into),
+                RowAccumulator::Grouped(from),
+            ) => groups.growth_max(into, from),
+            _ => 0,
+        }
+    }
+
+    fn state_bytes(&self, accumulator: &RowAccumulator) -> usize {
+        match (self, accumulator) {
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
+                columns.state_bytes(cells)
+            }
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                groups.state_bytes(accumulator)
+            }
+            _ => 0,
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            RowAggregate::Plain(columns) => columns.describe(),
+            RowAggregate::Grouped(groups) => groups.describe(),
+        }
+    }
+
+    fn seed_fingerprint(&self) -> u64 {
+        match self {
+            RowAggregate::Plain(columns) => columns.seed_fingerprint(),
+            RowAggregate::Grouped(groups) => groups.seed_fingerprint(),
+        }
+    }
+
+    fn encode(&self, accumulator: &RowAccumulator, writer: &mut Writer) -> Result<(), Error> {
+        match (self, accumulator) {
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
+                columns.encode(cells, writer)
+            }
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                groups.encode(accumulator, writer)
+            }
+            _ => Err(cell::mismatch()),
+        }
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<RowAccumulator, Error> {
+        match self {
+            RowAggregate::Plain(columns) => columns.decode(reader).map(RowAccumulator::Plain),
+            RowAggregate::Grouped(groups) => groups.decode(reader).map(RowAccumulator::Grouped),
+        }
+    }
+
+    fn reduce(
+        &self,
+        accumulator: &mut RowAccumulator,
+        tolerance: f64,
+        reductions: &mut Reductions,
+    ) {
+        match (self, accumulator) {
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
+                columns.reduce(cells, tolerance, reductions)
+            }
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                groups.reduce(accumulator, tolerance, reductions)
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Invertible<Row, RowAccumulator> for RowAggregate {
+    fn prepare(&self, accumulator: &mut RowAccumulator) {
+        match (self, accumulator) {
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.prepare(cells),
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                groups.prepare(accumulator)
+            }
+            _ => {}
+        }
+    }
+
+    fn is_exact(&self, accumulator: &RowAccumulator) -> bool {
+        match (self, accumulator) {
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.is_exact(cells),
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                groups.is_exact(accumulator)
+            }
+            _ => false,
+        }
+    }
+
+    fn subtract(&self, from: &mut RowAccumulator, part: &RowAccumulator) -> bool {
+        match (self, from, part) {
+            (
+                RowAggregate::Plain(columns),
+                RowAccumulator::Plain(from),
+                RowAccumulator::Plain(part),
+            ) => columns.subtract(from, part),
+            (
+                RowAggregate::Grouped(groups),
+                RowAccumulator::Grouped(from),
+                RowAccumulator::Grouped(part),
+            ) => groups.subtract(from, part),
+            _ => false,
+        }
+    }
+}

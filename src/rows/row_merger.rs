@@ -1,0 +1,183 @@
+//! Partials of a declared pipeline, merged.
+
+use super::pending_rows::PendingRows;
+use super::row_aggregate::RowAggregate;
+use super::row_pipeline::{OutputColumn, RowPipeline};
+use crate::engine::Emission;
+use crate::error::Error;
+use crate::merger::{Merger, MergerControl, MergerOptions};
+use crate::row::Row;
+use crate::rows::RowEmission;
+
+/// Merges partials of a declared pipeline into rows: a [`Merger`] behind the pipeline's fields and
+/// columns.
+pub struct RowMerger {
+    merger: Merger<Row, RowAggregate>,
+    group_names: Vec<String>,
+    columns: Vec<OutputColumn>,
+    /// The rest of the window that is being handed out.
+    pending: PendingRows,
+    /// The sources of the window whose rows are pending, and whether it was complete.
+    origin: (usize, bool),
+}
+
+/// A row of a merged window.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct MergedRow {
+    /// The row.
+    pub emission: RowEmission,
+    /// How many sources are in it.
+    pub sources: usize,
+    /// Whether all sources that were expected have given their final partial.
+    pub complete: bool,
+}
+
+impl RowMerger {
+    pub(super) fn new(
+        merger: Merger<Row, RowAggregate>,
+        group_names: Vec<String>,
+        columns: Vec<OutputColumn>,
+    ) -> Self {
+        RowMerger {
+            merger,
+            group_names,
+            columns,
+            pending: PendingRows::default(),
+            origin: (0, false),
+        }
+    }
+
+    /// The fields grouped by; empty without groups.
+    pub fn group_names(&self) -> &[String] {
+        &self.group_names
+    }
+
+    /// The columns of the answer.
+    pub fn columns(&self) -> &[OutputColumn] {
+        &self.columns
+    }
+
+    /// The next row of the windows that are complete, past their deadline, or changed: by window
+    /// end, then start, then group ascending.
+    ///
+    /// # Errors
+    /// As [`Merger::next_merged`].
+    pub fn next_row(&mut self) -> Result<Option<MergedRow>, Error> {
+        let RowMerger { merger, group_names, pending, origin, .. } = self;
+        let row = pending.next(group_names.len(), || {
+            Ok(merger.next_merged()?.map(|merged| {
+                *origin = (merged.sources, merged.complete);
+                Emission { window: merged.window, revision: merged.revision, value: merged.value }
+            }))
+        })?;
+        let (sources, complete) = self.origin;
+        Ok(row.map(|emission| MergedRow { emission, sources, complete }))
+    }
+}
+
+impl MergerControl for RowMerger {
+    fn control(&self) -> &dyn MergerControl {
+        &self.merger
+    }
+
+    fn control_mut(&mut self) -> &mut dyn MergerControl {
+        &mut self.merger
+    }
+
+    fn is_due(&self) -> bool {
+        !self.pending.is_empty() || self.merger.is_due()
+    }
+}
+
+impl RowPipeline {
+    /// A merger of partials of this pipeline, which takes no more rows itself.
+    ///
+    /// # Errors
+    /// As [`Merger::new`].
+    pub fn into_merger(self, options: MergerOptions) -> Result<RowMerger, Error> {
+        let (engine, group_names, columns) = self.into_parts();
+        Ok(RowMerger::new(Merger::new(engine, options)?, group_names, columns))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Control;
+    use crate::query::PipelineSpec;
+    use crate::record::ShardId;
+    use crate::rows::CompileOptions;
+    use crate::snapshot::Partial;
+    use crate::time::Timestamp;
+    use bytes::Bytes;
+
+    fn pipeline() -> RowPipeline {
+        let toml = "group = \"country\"\nagg = \"count, sum(bytes), p50(bytes), distinct(bytes), top(2, bytes), min(bytes), first(bytes), stddev(bytes)\"\n";
+        PipelineSpec::from_toml(toml, "test").unwrap().compile(&CompileOptions::default()).unwrap()
+    }
+
+    fn push(pipeline: &mut RowPipeline, records: &[&'static str]) {
+        let shard = pipeline.open_shard(ShardId::new("a")).unwrap();
+        let mut row = pipeline.new_row();
+        for record in records {
+            row.begin(&Bytes::from_static(record.as_bytes()));
+            row.set_untyped(0, 0..2);
+            row.set_untyped(1, 3..record.len());
+            pipeline.push(shard, &mut row, Timestamp::from_millis(0), None).unwrap();
+        }
+    }
+
+    const RECORDS: [&str; 6] = ["DE,200", "FR,7", "DE,0.5", "DE,200", "FR,-3", "IT,1e3"];
+
+    fn whole() -> Vec<RowEmission> {
+        let mut pipeline = pipeline();
+        push(&mut pipeline, &RECORDS);
+        pipeline.finish();
+        std::iter::from_fn(|| pipeline.next_emission().unwrap()).collect()
+    }
+
+    #[test]
+    fn merged_rows_are_those_of_one_stream() {
+        let options = MergerOptions { sources: Some(2), ..MergerOptions::default() };
+        let mut merger = pipeline().into_merger(options).unwrap();
+        for (source, records) in [("a", &RECORDS[..3]), ("b", &RECORDS[3..])] {
+            let mut pipeline = pipeline();
+            push(&mut pipeline, records);
+            pipeline.finish();
+            while let Some(partial) = pipeline.next_partial(source).unwrap() {
+                merger
+                    .add(
+                        &Partial::from_bytes(partial.into_bytes()).unwrap(),
+                        Timestamp::from_millis(0),
+                    )
+                    .unwrap();
+            }
+        }
+        let rows: Vec<MergedRow> = std::iter::from_fn(|| merger.next_row().unwrap()).collect();
+        assert!(rows.iter().all(|row| row.sources == 2 && row.complete));
+        assert_eq!(rows.into_iter().map(|row| row.emission).collect::<Vec<_>>(), whole());
+    }
+
+    #[test]
+    fn a_pipeline_that_is_cut_anywhere_says_what_the_whole_one_says() {
+        for cut in 0..=RECORDS.len() {
+            let mut before = pipeline();
+            push(&mut before, &RECORDS[..cut]);
+            let snapshot = before.snapshot().unwrap();
+            let mut after = pipeline();
+            after.restore(&snapshot).unwrap();
+            assert_eq!(after.snapshot().unwrap().bytes(), snapshot.bytes());
+            push(&mut after, &RECORDS[cut..]);
+            after.finish();
+            let first = after.next_emission().unwrap();
+            assert_eq!(
+                after.snapshot().unwrap_err().kind(),
+                crate::ErrorKind::InvalidArgument,
+                "rows are left to be fetched"
+            );
+            let rest = std::iter::from_fn(|| after.next_emission().unwrap());
+            assert_eq!(first.into_iter().chain(rest).collect::<Vec<_>>(), whole());
+        }
+    }
+}
