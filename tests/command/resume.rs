@@ -286,6 +286,60 @@ fn s88_rows_of_groups_past_the_limit_are_retracted() {
 }
 
 #[test]
+fn s56_a_dead_letter_alone_behind_good_records_is_no_failure() {
+    let folder = Folder::new("resume_dead");
+    let file = folder.file("log", at(&[1, 2]));
+    let flags = ["run", &file, "--time", "ts", "--window", "10s", "--state", &folder.path("state")];
+    streamgauge(&flags).succeeded();
+    folder.file("log", at(&[1, 2]) + "x\n");
+    let run = streamgauge(&flags);
+    assert!(!run.succeeded().stderr.contains("every record"), "{run:?}");
+    // Its content is in another file now.
+    std::fs::rename(&file, folder.path("log.1")).unwrap();
+    folder.file("log", "y\n");
+    let renamed = folder.path("log.1");
+    let rotated = [&["run", &renamed, "--format", "jsonl"], &flags[1..]].concat();
+    streamgauge(&rotated).succeeded();
+}
+
+/// Of a file with few lines it is not certain what it is, and one that has grown can be another
+/// thing: its records are counted as what it is then.
+#[test]
+fn s56_a_file_whose_format_shows_when_it_has_grown_is_counted_as_that() {
+    let cases: [(&[&str], &str); 6] = [
+        // Only the header was there, or less.
+        (&["ts,v\n", "1,2\n2,3\n"], "count 2"),
+        (&["ts,", "v\n", "1,2\n", "2,3\n"], "count 2"),
+        (&["\n\n", "ts,v\n1,2\n2,3\n"], "count 2"),
+        (&["\n", "{\"ts\":1}\n", "{\"ts\":2}\n"], "count 2"),
+        // It is a table with a dead letter, or no table.
+        (&["ts,v\n1,2\n2,3\n", "3,4,5\n"], "count 2"),
+        (&["ts,v\n1,2\n", "a line, of a log, with commas\n", "1\n2\n3\n4\n"], "count 7"),
+    ];
+    for (parts, expected) in cases {
+        let folder = Folder::new("resume_format");
+        let (state, mut last) = (folder.path("state"), String::new());
+        for end in 1..=parts.len() {
+            let file = folder.file("log", parts[..end].concat());
+            let run = streamgauge(&["run", &file, "--state", &state]);
+            last = run.succeeded().stdout.lines().last().map_or(last, str::to_owned);
+        }
+        let one = streamgauge(&["run", &folder.path("log")]);
+        let count = |line: &str| line.rsplit("\"count\":").next().unwrap().to_owned();
+        assert_eq!(count(&last), count(one.succeeded().stdout.trim()), "{parts:?}");
+        assert_eq!(format!("count {}", count(&last).trim_end_matches('}')), expected, "{parts:?}");
+    }
+    // Rows that were given cannot all be taken back.
+    let folder = Folder::new("resume_format_rows");
+    let (file, state) = (folder.file("log", "ts\n1\n2\n"), folder.path("state"));
+    let windows = ["run", &file, "--state", &state, "--time", "ts", "--window", "1s", "--format"];
+    streamgauge(&[&windows[..], &["csv"]].concat()).succeeded();
+    let tsv = streamgauge(&[&windows[..], &["tsv"]].concat());
+    tsv.failed(1, &["its first 7 bytes were counted as csv", "begin with another --state"]);
+    streamgauge(&[&windows[..], &["csv"]].concat()).succeeded();
+}
+
+#[test]
 fn s89_an_output_that_is_an_input_is_refused_before_it_is_opened() {
     let folder = Folder::new("resume_one_file");
     let file = folder.file("log", at(&[1]));
@@ -301,6 +355,38 @@ fn s89_an_output_that_is_an_input_is_refused_before_it_is_opened() {
         .failed(2, &["the standard output", "are the same file"]);
     assert_eq!(folder.read("log"), at(&[1]));
     streamgauge(&["run", &file, "--dead-letters", "/dev/null"]).succeeded();
+    let (pipeline, seed) = (folder.file("p.toml", "agg = \"count\"\n"), folder.file("seed", "ab"));
+    for (flag, path) in [("--pipeline", &pipeline), ("--seed-file", &seed)] {
+        let run = streamgauge(&["run", &file, flag, path, "--dead-letters", path]);
+        run.failed(2, &["--dead-letters", path, "are the same file"]);
+    }
+    assert_eq!(
+        (folder.read("p.toml"), folder.read("seed")),
+        ("agg = \"count\"\n".into(), "ab".into())
+    );
+}
+
+#[test]
+fn s89_no_two_outputs_are_one_file() {
+    let folder = Folder::new("resume_two_outputs");
+    let file = folder.file("log", at(&[1]) + "x\n");
+    let run = |flags: &[&str]| streamgauge(&[&["run", &file, "--time", "ts"], flags].concat());
+    let (lines, other) = (folder.path("lines"), folder.path("./lines"));
+    let both = run(&["--dead-letters", &lines, "--late", &other]);
+    both.failed(2, &["--late and --dead-letters are the same file"]);
+    let (state, kept) = (folder.path("state"), folder.path("state/run.state"));
+    run(&["--state", &state]).succeeded();
+    for letters in ["--late", "--dead-letters"] {
+        let one = run(&["--state", &state, letters, &kept]);
+        one.failed(2, &[letters, "--state are the same file"]);
+        for name in ["/dev/stdout", "/dev/fd/1"] {
+            run(&[letters, name]).failed(2, &[letters, name, "standard output has the answers"]);
+        }
+    }
+    let out = fs::File::create(folder.path("out")).unwrap();
+    let letters = ["run", &file, "--dead-letters", &folder.path("out")];
+    super::run_of(command(&letters).stdout(out).stderr(Stdio::piped()).output().unwrap())
+        .failed(2, &["--dead-letters", "standard output has the answers"]);
 }
 
 #[test]

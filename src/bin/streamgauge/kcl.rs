@@ -59,6 +59,8 @@ fn refuse_standard_output(arguments: &KclArguments, spec: &PipelineSpec) -> Resu
     let outputs = [
         ("--out", arguments.out.as_deref()),
         ("dead_letters", spec.dead_letters.as_deref().map(Path::new)),
+        ("--late", arguments.late.as_deref()),
+        ("late", spec.late.as_deref().map(Path::new)),
     ];
     for (name, path) in outputs {
         let Some(path) = path.filter(|path| protocol_output::is_standard_output(path)) else {

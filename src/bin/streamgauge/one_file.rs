@@ -1,50 +1,87 @@
-//! No file is read and written in one run: what is written would take the place of what is to be
-//! read.
+//! No file is read and written in one run, and no two things are written to one file: what is
+//! written would take the place of what is to be read, or of what was written.
 
 use crate::failure::Failure;
+use crate::protocol_output::is_standard_output;
 use crate::settings::Settings;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-/// Refuses an output that is one of the inputs, also under another name. Nothing has been opened
-/// for writing yet.
+/// Refuses an output that is one of the inputs, the standard output or another output, also under
+/// another name. Nothing has been opened for writing yet.
 ///
 /// # Errors
 /// Wrong usage, naming both.
 pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
-    let inputs: Vec<(&PathBuf, Metadata)> =
-        settings.files.iter().filter_map(|path| Some((path, path.metadata().ok()?))).collect();
-    for (flag, output) in outputs(settings) {
-        let Ok(found) = output.metadata() else { continue };
-        if let Some((input, _)) = inputs.iter().find(|(_, input)| is_one_file(input, &found)) {
-            return Err(refused(flag, input));
+    let read = settings.files.iter().map(|path| ("the input", path));
+    let settled = settings.setting_files.iter().map(|path| ("the file of settings", path));
+    let inputs: Vec<(&str, &PathBuf, Metadata)> = read
+        .chain(settled)
+        .filter_map(|(what, path)| Some((what, path, path.metadata().ok()?)))
+        .collect();
+    let refused = |flag: &str, found: &Metadata| {
+        let (what, path, _) = inputs.iter().find(|(_, _, input)| is_one_file(input, found))?;
+        let why = "are the same file: writing it would destroy what is to be read";
+        Some(one_file(flag, &format!("{what} {}", path.display()), why))
+    };
+    let outputs = outputs(settings);
+    for (index, (flag, output)) in outputs.iter().enumerate() {
+        if settings.durable.partials.is_none() && is_lines(flag) && is_standard_output(output) {
+            let message = format!(
+                "{flag} {}: standard output has the answers; name another file",
+                output.display()
+            );
+            return Err(Failure::Usage(message));
+        }
+        let found = output.metadata();
+        let refusal = found.as_ref().ok().and_then(|found| refused(flag, found));
+        let other = outputs[..index].iter().find(|(_, other)| are_one(output, other));
+        let shared = other.map(|(other, _)| {
+            one_file(flag, other, "are the same file: one would write over the other")
+        });
+        if let Some(refusal) = refusal.or(shared) {
+            return Err(refusal);
         }
     }
-    if let Some(found) = standard_output()
-        && let Some((input, _)) = inputs.iter().find(|(_, input)| is_one_file(input, &found))
-    {
-        return Err(refused("the standard output", input));
-    }
-    Ok(())
+    let refusal = standard_output().and_then(|found| refused("the standard output", &found));
+    refusal.map_or(Ok(()), Err)
 }
 
+/// Files that are written, with the flags that name them.
 fn outputs(settings: &Settings) -> Vec<(&'static str, PathBuf)> {
     let mut outputs = Vec::new();
+    if let Some(place) = settings.durable.state.as_deref().map(Path::new) {
+        outputs.extend(["run.state", "answered.state"].map(|name| ("--state", place.join(name))));
+    }
     outputs.extend(
         settings.spec.dead_letters.as_deref().map(|path| ("--dead-letters", PathBuf::from(path))),
     );
     outputs.extend(settings.spec.late.as_deref().map(|path| ("--late", PathBuf::from(path))));
-    if let Some(place) = settings.durable.state.as_deref().map(Path::new) {
-        outputs.extend(["run.state", "answered.state"].map(|name| ("--state", place.join(name))));
-    }
     outputs
 }
 
-fn refused(flag: &str, input: &Path) -> Failure {
-    Failure::Usage(format!(
-        "{flag} and the input {} are the same file: writing it would destroy what is to be read; name another file",
-        input.display()
-    ))
+/// Returns true for a file of lines beside the answers.
+fn is_lines(flag: &str) -> bool {
+    flag != "--state"
+}
+
+fn one_file(flag: &str, other: &str, why: &str) -> Failure {
+    Failure::Usage(format!("{flag} and {other} {why}; name another file"))
+}
+
+/// Returns true if two paths are of one file, also of one that is not there yet.
+fn are_one(one: &Path, other: &Path) -> bool {
+    match (one.metadata(), other.metadata()) {
+        (Ok(one), Ok(other)) => is_one_file(&one, &other),
+        (Err(_), Err(_)) => {
+            let folder = |path: &Path| {
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                folder.unwrap_or(Path::new(".")).canonicalize().ok()
+            };
+            one.file_name() == other.file_name() && folder(one) == folder(other)
+        }
+        _ => false,
+    }
 }
 
 /// What the standard output goes into, if that is a file.

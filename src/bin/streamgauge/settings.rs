@@ -19,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) spec: PipelineSpec,
     /// The files, `-` for standard input; never none.
     pub(crate) files: Vec<PathBuf>,
+    /// The files that these settings are from: of the pipeline, and of the seed.
+    pub(crate) setting_files: Vec<PathBuf>,
     /// The seed of sketches.
     pub(crate) seed: Seed,
     /// What is kept between runs.
@@ -53,6 +55,7 @@ impl Settings {
             .map_err(|error| Failure::usage(&error))?
             .unwrap_or_default();
         let seed = seed(pipeline.seed_file.as_deref())?;
+        let setting_files = pipeline.pipeline.into_iter().chain(pipeline.seed_file).collect();
         let aggregates: Vec<String> = own_aggregates.into_iter().chain(pipeline.agg).collect();
         let flags = PipelineSpec {
             format: input.format.map(|format| format_name(format).to_owned()),
@@ -85,6 +88,7 @@ impl Settings {
         let durable = output.durable.clone();
         Ok(Settings {
             spec: file.overridden_by(flags),
+            setting_files,
             seed,
             files,
             threads,
