@@ -45,6 +45,11 @@ impl JsonNames {
         self.names.is_empty()
     }
 
+    /// Returns true if a record has the field.
+    pub fn contains(&self, field: &str) -> bool {
+        self.names.iter().any(|name| name == field)
+    }
+
     /// The names, a bounded number of them, and the one that may be meant by a name that is not
     /// among them.
     pub fn instead_of(&self, field: &str) -> String {

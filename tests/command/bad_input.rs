@@ -314,3 +314,15 @@ fn when_no_record_can_be_aggregated_the_reason_is_told_instead_of_a_hint_at_the_
         ],
     );
 }
+
+#[test]
+fn s105_a_field_that_records_have_is_not_told_to_be_missing() {
+    // It is null in all of them, or they cannot be decoded.
+    let null = b"{\"ts\":null,\"v\":null}\n";
+    let run = streamgauge_reading(&["run", "--time", "ts", "--window", "1m"], null);
+    run.failed(1, &["the field \"ts\" that --time names has no value in any"]);
+    let run = streamgauge_reading(&["run", "--agg", "sum(v)"], null);
+    run.succeeded().says(&["note: field \"v\" had no value in any record\n"]);
+    let run = streamgauge_reading(&["run", "--time", "ts"], b"{\"ts\":1,\"v\":\"\\ud83d\"}\n");
+    run.failed(1, &["1 of 1; the first: invalid JSON: a lone surrogate"]);
+}

@@ -14,6 +14,7 @@ use crate::row::Block;
 
 /// An input whose format is known.
 pub(super) struct Begun {
+    /// `Auto` where there is no record yet.
     pub(super) format: Format,
     pub(super) decoder: Decoder,
     /// How the input is read, where that is not certain.
@@ -63,7 +64,7 @@ pub(super) fn begin(
     if is_blank && options.format != Format::Lines {
         reader.set_make_block(Block::checked);
         return json()
-            .map(|decoder| Begun { format: Format::JsonLines, decoder, note: None })
+            .map(|decoder| Begun { format: Format::Auto, decoder, note: None })
             .map_err(|error| error.at(name));
     }
     let (format, note) = match detected {

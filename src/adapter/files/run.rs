@@ -170,6 +170,8 @@ pub struct Opened<'a> {
     /// Returns true if the bytes of the file are those that are read, not compressed or encoded
     /// ones.
     pub is_plain: bool,
+    /// The format that it is read in; [`Format::Auto`] if there is no record in it yet.
+    pub format: Format,
 }
 
 /// How inputs are read.
@@ -272,7 +274,6 @@ pub fn run<S: RowSink>(
     for (file, input) in inputs.into_iter().enumerate() {
         stats.files.push(FileStats { name: input.name(), ..FileStats::default() });
         let source = input.open(&options.limits)?;
-        let resume_at = sink.resume_at(file, &source.opened())?;
         let block_bytes = options.block_bytes.unwrap_or(if helpers.is_some() {
             SHARED_BLOCK_BYTES
         } else {
@@ -280,6 +281,7 @@ pub fn run<S: RowSink>(
         });
         let mut reader = BlockReader::new(source, block_bytes, options.limits.record_bytes_max);
         let Begun { format, decoder, note } = begin(&mut reader, options, &fields)?;
+        let resume_at = sink.resume_at(file, &reader.source().opened(format))?;
         sink.beginning(file, format, reader.peek()?.bytes);
         if let Some(note) = note {
             sink.note(file, &note)?;

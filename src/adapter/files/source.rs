@@ -7,6 +7,7 @@
 
 use crate::adapter::files::regular_file::RegularFile;
 use crate::adapter::files::run::Opened;
+use crate::adapter::formats::format::Format;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use std::fs::File;
@@ -252,9 +253,9 @@ impl Source {
         self.regular_file.as_ref()
     }
 
-    /// What was opened.
-    pub(crate) fn opened(&self) -> Opened<'_> {
-        Opened { file: self.file.as_ref(), is_plain: self.regular_file.is_some() }
+    /// What was opened, to be read in this format.
+    pub(crate) fn opened(&self, format: Format) -> Opened<'_> {
+        Opened { file: self.file.as_ref(), is_plain: self.regular_file.is_some(), format }
     }
 
     /// So many bytes of the regular file have been read in all, some of them not here.

@@ -91,6 +91,9 @@ impl Hints {
         let note = |(index, field): (usize, &&str)| {
             let shown = printable(field);
             match names.is_empty() || index > 0 {
+                _ if names.contains(field) => {
+                    format!("note: field {shown:?} had no value in any record\n")
+                }
                 true => format!("note: field {shown:?} was in no record\n"),
                 false => format!(
                     "note: field {shown:?} was in no record; the first records have {}\n",
@@ -102,9 +105,16 @@ impl Hints {
     }
 
     fn missing_time(&self, unseen: &[&str]) -> Option<String> {
-        let (field, written) =
-            self.time.as_ref().filter(|(field, _)| unseen.contains(&field.as_str()))?;
+        // Of a record that could not be decoded it is not known which fields it has.
+        let (field, written) = self
+            .time
+            .as_ref()
+            .filter(|(field, _)| self.refused > 0 && unseen.contains(&field.as_str()))?;
         let names = JsonNames::of(&self.beginning);
+        if names.contains(field) {
+            let field = printable(field);
+            return Some(format!("the field {field:?} that {written} names has no value in any"));
+        }
         let have = if names.is_empty() {
             String::new()
         } else {

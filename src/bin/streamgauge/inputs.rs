@@ -5,7 +5,7 @@ use crate::merged::MergedFiles;
 use crate::session::compile;
 use crate::settings::Settings;
 use crate::state::State;
-use streamgauge::adapter::files::{HeldWindows, RunState};
+use streamgauge::adapter::files::{Format, HeldWindows, RunState};
 use streamgauge::engine::Shard;
 use streamgauge::query::PipelineSpec;
 use streamgauge::rows::RowPipeline;
@@ -146,6 +146,41 @@ impl Inputs {
         self.compile(judged)
     }
 
+    /// The format of an input is another one than that in which its bytes were counted, now that
+    /// more of it is known: it gets a pipeline without records, which is returned. There is none to
+    /// get if there was no record in it.
+    ///
+    /// # Errors
+    /// Answers that cannot be taken back.
+    pub(crate) fn begin_anew(
+        &mut self,
+        input: usize,
+        run: &RunState,
+        counted: Format,
+    ) -> Result<Option<&mut RowPipeline>, Failure> {
+        let Some(input) = self.inputs.get(input).copied() else { return Ok(None) };
+        let spec = &self.settings.spec;
+        // A row over everything is answered again, whatever it was.
+        let rows = run.is_stream() || spec.window.is_some() || spec.group.is_some();
+        if counted == Format::Auto {
+            return Ok(None);
+        }
+        if rows {
+            let path = run.path(input.file).display();
+            let message = format!(
+                "{path}: its first {} bytes were counted as {counted}, and its format is another one now that it has more: give its --format, and begin with another --state",
+                run.offset(input.file)
+            );
+            return Err(Failure::Run(message));
+        }
+        let pipeline = self.compile(run.is_judged(input.file))?;
+        let Some(slot) = self.pipelines.get_mut(input.pipeline) else { return Ok(None) };
+        let old = std::mem::replace(slot, pipeline).stats();
+        self.before.applied = self.before.applied.saturating_sub(old.applied);
+        self.before.filtered = self.before.filtered.saturating_sub(old.filtered);
+        Ok(Some(slot))
+    }
+
     /// A pipeline with a watermark, or without one: of a file that others come after no record is
     /// late.
     fn compile(&self, judged: bool) -> Result<RowPipeline, Failure> {
@@ -180,6 +215,11 @@ impl Inputs {
             *now = now.saturating_sub(before);
         }
         stats
+    }
+
+    /// Returns true if records were taken before this run, or passed over by its filter.
+    pub(crate) fn took_before(&self) -> bool {
+        self.before.applied > 0 || self.before.filtered > 0 || self.before.late > 0
     }
 
     fn counted(&self) -> Stats {

@@ -288,9 +288,8 @@ fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Re
     if let Some(signal) = interrupted {
         return Err(Failure::Interrupted(signal));
     }
-    let (records, dead) = (sink.records, sink.letters.count());
-    match records > 0 && dead == records {
-        true => Err(Failure::Run(sink.hints.all_dead(&sink.unseen(), dead))),
+    match sink.is_all_dead() {
+        true => Err(Failure::Run(sink.hints.all_dead(&sink.unseen(), sink.letters.count()))),
         false => Ok(()),
     }
 }

@@ -220,6 +220,10 @@ impl World {
         if self.bounded() && self.files.contains(&"b".to_owned()) {
             return;
         }
+        // Nor is it a stream if the first state is of two files, as where a kill came before it.
+        if self.bounded() && self.store.load("run").unwrap().is_none() {
+            return;
+        }
         self.fresh += 1;
         let last = self.files.len() - 1;
         let (live, old) = (self.files[last].clone(), format!("old{}", self.fresh));

@@ -142,6 +142,16 @@ impl<W: Write> Sink<W> {
         self.interrupt.signal().filter(|_| !other_failure && (self.live || read.is_err()))
     }
 
+    /// Returns true if every record is a dead letter, those of the runs before included.
+    pub(crate) fn is_all_dead(&self) -> bool {
+        let retired = self.state.as_ref().is_some_and(|state| {
+            let run = &state.run;
+            (0..run.len()).any(|file| run.is_retired(file) && run.offset(file) > 0)
+        });
+        let took_before = retired || self.inputs.took_before();
+        self.records > 0 && self.letters.count() == self.records && !took_before
+    }
+
     /// Returns true if the run can go on later from where it stopped.
     pub(crate) fn has_state(&self) -> bool {
         self.state.is_some()
@@ -492,13 +502,24 @@ impl<W: Write> RowSink for Sink<W> {
         let (Some(state), Some(input)) = (&mut self.state, self.inputs.inputs.get(file)) else {
             return Ok(0);
         };
-        let Some(bytes) = opened.file else {
-            return Err(Error::new(
-                ErrorKind::Io,
-                "an input is not a regular file any more: start the run again",
-            ));
-        };
-        state.run.open(input.file, bytes, !opened.is_plain)
+        let place = input.file;
+        if let Some(counted) = state.run.other_format(place, opened.format) {
+            let begun = self.inputs.begin_anew(file, &state.run, counted);
+            let shard = begun.and_then(|pipeline| match pipeline {
+                Some(pipeline) => pipeline
+                    .open_shard(ShardId::new(FILE))
+                    .map(Some)
+                    .map_err(|error| Failure::run(&error)),
+                None => Ok(None),
+            });
+            let shard = shard.map_err(|failure| self.end(failure))?;
+            if let (Some(input), Some(shard)) = (self.inputs.inputs.get_mut(file), shard) {
+                input.shard = Some(shard);
+            }
+            self.state.iter_mut().for_each(|state| state.run.rewind(place));
+        }
+        let Some(state) = &mut self.state else { return Ok(0) };
+        state.run.open(place, opened)
     }
 
     fn beginning(&mut self, _file: usize, format: Format, bytes: &[u8]) {

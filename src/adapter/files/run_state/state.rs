@@ -1,7 +1,9 @@
 //! Where a run stands in its files.
 
 use super::identity::{FileId, Fingerprint, OpenFile, Search};
+use crate::adapter::files::run::Opened;
 use crate::adapter::files::source::{Input, became_shorter};
+use crate::adapter::formats::format::Format;
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
@@ -50,6 +52,8 @@ struct CountedFile {
     offset: u64,
     /// Bytes that were seen and not counted, such as a line without its end.
     unread: u64,
+    /// The format in which they were counted; `Auto` if there was no record among them.
+    format: Format,
     /// Whether the file is none of the inputs any more.
     retired: bool,
     /// Whether records of its pipeline can be late.
@@ -103,7 +107,7 @@ impl RunState {
             lines.insert(reader.text()?.to_owned(), read_fingerprint(&mut reader)?);
         }
         let mut files = Vec::new();
-        for _ in 0..reader.count(48)? {
+        for _ in 0..reader.count(49)? {
             files.push(CountedFile::decode(&mut reader)?);
         }
         reader.finish()?;
@@ -315,6 +319,19 @@ impl RunState {
         self.files.get(file).map_or(0, |file| file.offset)
     }
 
+    /// The format in which bytes of a file were counted, if it is another one than this.
+    pub fn other_format(&self, file: usize, format: Format) -> Option<Format> {
+        let counted = self.files.get(file).filter(|file| file.offset > 0)?;
+        (counted.format != format).then_some(counted.format)
+    }
+
+    /// A file is to be read from its beginning: what was counted of it is forgotten.
+    pub fn rewind(&mut self, file: usize) {
+        if let Some(file) = self.files.get_mut(file) {
+            file.offset = 0;
+        }
+    }
+
     /// Returns true if a file is none of the inputs any more.
     pub fn is_retired(&self, file: usize) -> bool {
         self.files.get(file).is_some_and(|file| file.retired)
@@ -406,15 +423,23 @@ impl RunState {
         Ok(())
     }
 
-    /// The file was opened to be read; it must still be the one that was found. `compressed` says
-    /// whether its bytes are other ones than those that are counted. Returns where to read on from.
+    /// The file was opened to be read; it must still be the one that was found. Returns where to
+    /// read on from.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if it cannot be read, or another file has taken its place.
-    pub fn open(&mut self, index: usize, opened: &File, compressed: bool) -> Result<u64, Error> {
+    pub fn open(&mut self, index: usize, opened: &Opened<'_>) -> Result<u64, Error> {
+        let Some(bytes) = opened.file else {
+            return Err(Error::new(
+                ErrorKind::Io,
+                "an input is not a regular file any more: start the run again",
+            ));
+        };
+        // Its bytes are other ones than those that are counted.
+        let compressed = !opened.is_plain;
         let Some(file) = self.files.get_mut(index) else { return Ok(0) };
         let failed = |error| super::identity::unreadable(&file.path, error);
-        let open = opened.try_clone().and_then(OpenFile::of).map_err(failed)?;
+        let open = bytes.try_clone().and_then(OpenFile::of).map_err(failed)?;
         let holds = compressed && file.is_held_by(&file.path, &open);
         if file.is_known() && !file.is_in(&open) && !holds {
             let message = format!(
@@ -423,7 +448,7 @@ impl RunState {
             );
             return Err(Error::new(ErrorKind::Io, message));
         }
-        file.id = open.id;
+        (file.id, file.format) = (open.id, opened.format);
         let seen = Fingerprint::of(&open.file, open.size).map_err(failed)?;
         let mark = if compressed { None } else { Some(byte_order_mark(&open.file)) };
         if compressed {
@@ -541,6 +566,7 @@ impl CountedFile {
         write_fingerprint(&self.fingerprint, writer);
         writer.u64(self.offset);
         writer.u64(self.unread);
+        writer.bytes(self.format.to_string().as_bytes());
         writer.bool(self.retired);
         writer.bool(self.judged);
         writer.bool(self.snapshot.is_some());
@@ -558,6 +584,8 @@ impl CountedFile {
         };
         let fingerprint = read_fingerprint(reader)?;
         let (offset, unread) = (reader.u64()?, reader.u64()?);
+        let format: Format =
+            reader.text()?.parse().map_err(|_| reader.corrupt("a file has no format"))?;
         let (retired, judged) = (reader.bool()?, reader.bool()?);
         let snapshot =
             if reader.bool()? { Some(Bytes::copy_from_slice(reader.bytes()?)) } else { None };
@@ -566,7 +594,18 @@ impl CountedFile {
             let partial = Partial::from_bytes(reader.bytes()?.to_vec())?;
             held.insert(place(&partial), partial);
         }
-        Ok(CountedFile { path, id, fingerprint, offset, unread, retired, judged, snapshot, held })
+        Ok(CountedFile {
+            path,
+            id,
+            fingerprint,
+            offset,
+            unread,
+            format,
+            retired,
+            judged,
+            snapshot,
+            held,
+        })
     }
 }
 
