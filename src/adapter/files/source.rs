@@ -7,8 +7,8 @@
 
 use crate::adapter::files::regular_file::RegularFile;
 use crate::adapter::files::run::Opened;
-use crate::adapter::formats::format::Format;
 use crate::error::{Error, ErrorKind};
+use crate::formats::format::Format;
 use crate::limits::Limits;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};

@@ -3,9 +3,9 @@
 use super::identity::{FileId, Fingerprint, OpenFile, Search};
 use crate::adapter::files::run::Opened;
 use crate::adapter::files::source::{Input, became_shorter};
-use crate::adapter::formats::format::Format;
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
+use crate::formats::format::Format;
 use crate::limits::Limits;
 use crate::rows::RowPipeline;
 use crate::snapshot::{
