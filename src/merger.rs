@@ -248,7 +248,7 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`] if the merged window passes a limit of the aggregate that the
-    /// user chose to be an error. That window is passed over until a further partial of it comes;
+    /// user chose to be an error. That window is skipped until a further partial of it comes;
     /// the next call goes on after it.
     pub fn next_merged(&mut self) -> Result<Option<Merged<A::Output>>, Error> {
         let due =

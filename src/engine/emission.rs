@@ -60,3 +60,14 @@ impl<D> Outcome<D> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn an_outcome_is_returned_in_two_registers() {
+        assert_eq!(size_of::<Result<Outcome, Error>>(), 2 * size_of::<u64>());
+    }
+}

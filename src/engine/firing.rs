@@ -382,7 +382,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// Fires the next window that is due, and makes of its records what `make` does. One that
-    /// cannot be made is an error once: it is passed over.
+    /// cannot be made is an error once: it is skipped.
     pub(super) fn fire_next<T>(
         &mut self,
         make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T,

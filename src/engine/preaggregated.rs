@@ -141,7 +141,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             return Ok(records.records == 0 && records.latest == i64::MIN);
         }
         if records.records == 0 {
-            // No record that was passed over can be what the watermark completes.
+            // No record that was skipped can be what the watermark completes.
             if records.latest != i64::MIN {
                 self.watermarks.observe(shard.index(), records.latest);
             }
@@ -211,7 +211,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         else {
             return true;
         };
-        // No watermark that these records, or those passed over, bring about completes or closes
+        // No watermark that these records, or those skipped, bring about completes or closes
         // any window that they are in.
         let quiet = self.quiet();
         let until = quiet.end.min(self.watermarks.time_reaching(self.wakes_at(first)));

@@ -7,19 +7,37 @@ use crate::error::Error;
 use crate::record::Sequence;
 
 /// What every pipeline over records `R` with answers `V` can do: [`Pipeline`] as an object-safe
-/// trait. Each method is that of the same name; [`Control`] has the others.
-#[expect(missing_docs, reason = "each method is Pipeline's of the same name, documented there")]
+/// trait. [`Control`] has all that names neither.
 pub trait AnyPipeline<R: ?Sized, V>: Control {
+    /// Takes a record: see [`Pipeline::push`].
+    ///
+    /// # Errors
+    /// As [`Pipeline::push`].
     fn push(&mut self, record: &R) -> Result<Outcome, Error>;
+
+    /// Takes a record of a shard: see [`Pipeline::push_to`].
+    ///
+    /// # Errors
+    /// As [`Pipeline::push`].
     fn push_to(
         &mut self,
         shard: Shard,
         sequence: Option<&Sequence>,
         record: &R,
     ) -> Result<Outcome, Error>;
+
+    /// Takes records in order: see [`Pipeline::push_batch`].
+    ///
+    /// # Errors
+    /// As [`Pipeline::push_batch`].
     fn push_batch(&mut self, records: &[R]) -> Result<(), Error>
     where
         R: Sized;
+
+    /// The next emission that is complete.
+    ///
+    /// # Errors
+    /// As [`Pipeline::next_emission`].
     fn next_emission(&mut self) -> Result<Option<Emission<V>>, Error>;
 }
 

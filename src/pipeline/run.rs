@@ -114,7 +114,7 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
     /// Runs over records and gives the emissions as they come, lazily; at the end of the records
     /// every window is complete.
     ///
-    /// Records that cannot be aggregated are counted as dead letters and passed over. Should a
+    /// Records that cannot be aggregated are counted as dead letters and skipped. Should a
     /// limit be passed that the user chose to be an error, the emissions end early and
     /// [`failure`](Pipeline::failure) says why.
     pub fn over<I>(&mut self, records: I) -> Over<'_, R, A, I::IntoIter>

@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 /// ```
 /// use streamgauge::rows::{CompileOptions, PreaggregatedRows};
 /// use streamgauge::query::PipelineSpec;
-/// use streamgauge::{ShardId, Timestamp};
+/// use streamgauge::{Control, ShardId, Timestamp};
 ///
 /// let spec = PipelineSpec::from_toml("group = \"country\"\nagg = \"count\"\n", "hits.toml")?;
 /// let mut options = CompileOptions::default();

@@ -21,7 +21,7 @@ use std::ops::Range;
 /// use streamgauge::row::Block;
 /// use streamgauge::rows::{CompileOptions, PreparedRows};
 /// use streamgauge::query::PipelineSpec;
-/// use streamgauge::{ShardId, Timestamp};
+/// use streamgauge::{Control, ShardId, Timestamp};
 ///
 /// let spec = PipelineSpec::from_toml("group = \"country\"\nagg = \"count\"\n", "hits.toml")?;
 /// let mut pipeline = spec.compile(&CompileOptions::default())?;

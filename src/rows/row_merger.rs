@@ -176,8 +176,22 @@ mod tests {
                 crate::ErrorKind::InvalidArgument,
                 "rows are left to be fetched"
             );
+            assert!(after.control().snapshot().is_err(), "nor by the engine's control");
             let rest = std::iter::from_fn(|| after.next_emission().unwrap());
             assert_eq!(first.into_iter().chain(rest).collect::<Vec<_>>(), whole());
         }
+    }
+    #[test]
+    fn a_restore_drops_the_rows_that_were_left_to_be_fetched() {
+        let mut pipeline = pipeline();
+        push(&mut pipeline, &RECORDS);
+        let snapshot = pipeline.snapshot().unwrap();
+        pipeline.finish();
+        pipeline.next_emission().unwrap().expect("the first of three groups");
+        pipeline.control_mut().restore(&snapshot).unwrap();
+        assert_eq!(pipeline.snapshot().unwrap().bytes(), snapshot.bytes());
+        pipeline.finish();
+        let rows: Vec<_> = std::iter::from_fn(|| pipeline.next_emission().unwrap()).collect();
+        assert_eq!(rows, whole());
     }
 }

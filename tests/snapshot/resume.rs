@@ -349,3 +349,55 @@ fn an_aggregate_that_cannot_be_written_down_says_so() {
     pipeline.push(&1).unwrap();
     assert_eq!(pipeline.snapshot().unwrap_err().kind(), ErrorKind::Unsupported);
 }
+
+#[test]
+fn records_without_a_shard_go_on_in_the_restored_one() {
+    let build = || {
+        Pipeline::builder()
+            .event_time(|at: &i64| Timestamp::from_millis(*at))
+            .window(Tumbling::new(millis(10)).unwrap())
+            .aggregate(count())
+            .build()
+            .unwrap()
+    };
+    let mut before = build();
+    let first = before.open_shard(ShardId::new("first")).unwrap();
+    before.close_shard(first);
+    before.push(&12).unwrap();
+    let snapshot = before.snapshot().unwrap();
+    // Here the shard of records without one is the first, and there it is the second.
+    let mut after = build();
+    after.push(&3).unwrap();
+    let mut boxed = after.boxed();
+    boxed.control_mut().restore(&snapshot).unwrap();
+    boxed.push(&25).unwrap();
+    let emission = boxed.next_emission().unwrap().expect("25 completes the window of 12");
+    assert_eq!((emission.window.unwrap().start().as_millis(), emission.value), (10, 1));
+    assert_eq!(boxed.shards(), [ShardId::new("first"), ShardId::new("")]);
+}
+
+#[test]
+fn a_boxed_pipeline_has_the_whole_control() {
+    let build = || {
+        let windows = Tumbling::new(millis(10)).unwrap();
+        let builder = Pipeline::builder().event_time(|at: &i64| Timestamp::from_millis(*at));
+        builder.window(windows).aggregate(count()).build().unwrap().boxed()
+    };
+    let (mut parent, mut child) = (build(), build());
+    parent.push_batch(&[1, 2, 3]).unwrap();
+    parent.fire_early().unwrap();
+    assert_eq!(parent.next_emission().unwrap().map(|emission| emission.value), Some(3));
+    parent.hand_over();
+    assert!(parent.is_due());
+    child.inherit(&parent.next_partial("parent").unwrap().unwrap()).unwrap();
+    let shard = child.open_shard(ShardId::new("child")).unwrap();
+    child.push_to(shard, Some(&Sequence::new(7u64)), &4).unwrap();
+    assert_eq!(child.applied(shard), Some(&Sequence::new(7u64)));
+    child.close_shard(shard);
+    child.reopen_shard(shard);
+    child.advance_watermark(shard, Timestamp::from_millis(10));
+    assert_eq!(child.watermark(), Some(Timestamp::from_millis(9)));
+    assert_eq!(child.next_emission().unwrap().map(|emission| emission.value), Some(4));
+    assert_eq!(child.fingerprint(), parent.fingerprint());
+    assert!(!child.is_strict() && child.refusal().is_none());
+}

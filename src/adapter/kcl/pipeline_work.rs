@@ -243,7 +243,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
         self.refuse(shard, (sequence, rejected.arrival), error, dead_letter)
     }
 
-    /// Passes over what could not be read, unless the pipeline is strict.
+    /// Skips what could not be read, unless the pipeline is strict.
     fn refuse(
         &mut self,
         shard: Shard,

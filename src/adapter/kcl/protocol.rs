@@ -283,7 +283,7 @@ impl Reply {
     /// Reads a line of a child: what a test of a record processor checks.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`] if the line is not a reply; the daemon passes over such a line.
+    /// [`ErrorKind::Parse`] if the line is not a reply; the daemon skips such a line.
     pub fn parse(line: &[u8]) -> Result<Self, Error> {
         wire::parse_reply(line)
     }

@@ -201,7 +201,7 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
         self
     }
 
-    /// Is handed everything that could not be read, decoded or aggregated and was passed over. A
+    /// Is handed everything that could not be read, decoded or aggregated and was skipped. A
     /// batch that is delivered again gives those again that were not saved.
     #[must_use]
     pub fn on_dead_letter(mut self, take: impl FnMut(&DeadLetter<'_>) + Send + 'static) -> Self {
@@ -268,7 +268,7 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
     /// Answers the open windows of all shards that have ended or fallen silent, for which no record
     /// will do it: those without a record for [`idle_after`](Handler::idle_after). The windows stay
     /// open: should a record come anyway, they are answered once more, with the revision
-    /// raised. How many shards were answered; a window is passed over that was answered so before
+    /// raised. How many shards were answered; a window is skipped that was answered so before
     /// and has no other records since.
     ///
     /// To be called every now and then, as by a schedule of EventBridge. Cost: a listing of the
@@ -441,7 +441,7 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
     fn skip(&mut self, shard: Shard, batch: &Batch, flaw: &Flaw) {
         let dead_letters = self.pipeline.stats().dead_letters;
         self.pipeline.skip_dead_letter(shard, flaw.sequence.as_ref(), flaw.arrival);
-        // One that was passed over before was handed out before.
+        // One that was skipped before was handed out before.
         if self.pipeline.stats().dead_letters > dead_letters {
             self.hand_out(&DeadLetter {
                 shard: &batch.shard,

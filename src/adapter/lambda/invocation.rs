@@ -30,7 +30,7 @@ pub struct Invocation {
     pub filtered: u64,
     /// Records all of whose windows had closed.
     pub late: u64,
-    /// Records that could not be read, decoded or aggregated, and were passed over.
+    /// Records that could not be read, decoded or aggregated, and were skipped.
     pub dead_letters: u64,
     /// Records that had been applied before.
     pub duplicates: u64,
@@ -59,7 +59,7 @@ impl Invocation {
     }
 }
 
-/// What could not be read, decoded or aggregated, and was passed over: handed to
+/// What could not be read, decoded or aggregated, and was skipped: handed to
 /// [`Handler::on_dead_letter`](super::Handler::on_dead_letter).
 #[derive(Debug)]
 #[non_exhaustive]

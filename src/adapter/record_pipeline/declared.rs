@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 /// one line if the specification's `format` says `clf`, `vhost` or `lines`.
 ///
 /// A payload that is empty is what an empty line of a file would be: a record of `lines`, and
-/// passed over in the other formats.
+/// skipped in the other formats.
 ///
 /// Event times are those of the specification's `time`, or the arrival times without it; a record
 /// without an arrival time is then a dead letter. With `strict = true` a record that cannot be

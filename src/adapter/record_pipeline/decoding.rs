@@ -56,7 +56,7 @@ where
         self
     }
 
-    /// Passes over a record whose event time lies too far ahead, if it does.
+    /// Skips a record whose event time lies too far ahead, if it does.
     fn skip_ahead(
         &mut self,
         shard: Shard,
