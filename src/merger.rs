@@ -157,13 +157,15 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] if a duration is not whole milliseconds, or if neither
-    /// sources nor a deadline say when a window is complete.
+    /// sources nor a deadline say when a window is complete; [`ErrorKind::Unsupported`] if the
+    /// aggregate cannot be written down.
     pub fn new(engine: Engine<R, A>, options: MergerOptions) -> Result<Self, Error> {
         if options.sources.is_none() && options.deadline.is_none() {
             return Err(Error::invalid(
                 "a merger needs a number of sources or a deadline to know when a window is complete",
             ));
         }
+        engine.aggregate().persistence()?;
         Ok(Merger {
             engine,
             deadline: options
@@ -205,7 +207,7 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
 
     fn decode(&self, partial: &Partial) -> Result<A::Accumulator, Error> {
         let mut reader = partial.envelope().section(partial.bytes(), Tag::Accumulator)?;
-        let accumulator = self.engine.aggregate().decode(&mut reader)?;
+        let accumulator = self.engine.aggregate().persistence()?.decode(&mut reader)?;
         reader.finish()?;
         Ok(accumulator)
     }

@@ -1,6 +1,6 @@
 //! How many records there are.
 
-use super::{Aggregate, Invertible};
+use super::{Aggregate, DynPersistence, Hints, Invertible, Persistence};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::time::Timestamp;
@@ -53,6 +53,18 @@ impl<R: ?Sized> Aggregate<R> for Count {
     fn output(&self, accumulator: &u64) -> u64 {
         *accumulator
     }
+
+    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+        Ok(self)
+    }
+
+    #[inline]
+    fn hints(&self) -> Hints {
+        Hints::CHECKS_RECORD
+    }
+}
+
+impl<R: ?Sized> Persistence<R> for Count {
     fn describe(&self) -> String {
         String::from("count")
     }

@@ -7,7 +7,7 @@ mod hll;
 use self::counted::Counted;
 use self::hll::{Hll, PRECISION_MAX, PRECISION_MIN};
 use super::extract::{ByReference, ByValue, KeyOf};
-use super::{Aggregate, Invertible, Reductions};
+use super::{Aggregate, DynPersistence, Hints, Invertible, Persistence, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::hash::{Map, Seed};
@@ -279,6 +279,26 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
         }
     }
 
+    fn state_bytes(&self, accumulator: &DistinctAccumulator) -> usize {
+        let heap = match &accumulator.0 {
+            State::Exact(hashes) => hashes.capacity() / 7 * 8 * (size_of::<u64>() + 1),
+            State::Sketch(sketch) => sketch.heap_bytes(),
+            State::Counted(counted) => counted.heap_bytes(),
+        };
+        size_of_val(accumulator) + heap
+    }
+
+    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+        Ok(self)
+    }
+
+    #[inline]
+    fn hints(&self) -> Hints {
+        Hints::CHECKS_RECORD
+    }
+}
+
+impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for Distinct<E> {
     fn describe(&self) -> String {
         format!(
             "distinct {}, {} exactly, then 2^{} registers",
@@ -307,7 +327,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
             }
             State::Counted(counted) => {
                 let plain = DistinctAccumulator(counted.plain());
-                return Aggregate::<R>::encode(self, &plain, writer);
+                return Persistence::<R>::encode(self, &plain, writer);
             }
         }
         Ok(())
@@ -343,16 +363,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
             State::Sketch(sketch) if enough < sketch.precision() => sketch.lower_to(enough),
             _ => return,
         }
-        reductions.note(&Aggregate::<R>::describe(self));
-    }
-
-    fn state_bytes(&self, accumulator: &DistinctAccumulator) -> usize {
-        let heap = match &accumulator.0 {
-            State::Exact(hashes) => hashes.capacity() / 7 * 8 * (size_of::<u64>() + 1),
-            State::Sketch(sketch) => sketch.heap_bytes(),
-            State::Counted(counted) => counted.heap_bytes(),
-        };
-        size_of_val(accumulator) + heap
+        reductions.note(&Persistence::<R>::describe(self));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The tuple of no aggregates: for who wants only to know which windows have records.
 
-use super::Aggregate;
+use super::{Aggregate, DynPersistence, Hints, Persistence};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::time::Timestamp;
@@ -18,6 +18,18 @@ impl<R: ?Sized> Aggregate<R> for () {
     }
 
     fn output(&self, (): &()) {}
+
+    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+        Ok(self)
+    }
+
+    #[inline]
+    fn hints(&self) -> Hints {
+        Hints::CHECKS_RECORD
+    }
+}
+
+impl<R: ?Sized> Persistence<R> for () {
     fn describe(&self) -> String {
         String::from("()")
     }

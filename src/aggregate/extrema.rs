@@ -1,8 +1,8 @@
 //! The smallest and the largest number.
 
-use super::Aggregate;
 use super::extract::{ByValue, ValueOf};
 use super::number::Number;
+use super::{Aggregate, DynPersistence, Hints, Persistence};
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
 use crate::error::{Error, ErrorKind};
@@ -99,6 +99,17 @@ macro_rules! extremum {
                 *accumulator
             }
 
+            fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+                Ok(self)
+            }
+
+            #[inline]
+            fn hints(&self) -> Hints {
+                Hints::CHECKS_RECORD
+            }
+        }
+
+        impl<R: ?Sized, N: ValueOf<R, Value: Number>> Persistence<R> for $aggregate<N> {
             fn describe(&self) -> String {
                 format!(concat!($name, " of {}"), N::Value::NAME)
             }

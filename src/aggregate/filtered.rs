@@ -1,6 +1,9 @@
 //! An aggregate of those records alone that pass a test.
 
-use super::{Aggregate, Invertible, Reductions};
+use super::{
+    Aggregate, DynPersistence, Hints, Invertible, Persistence, Reductions, description,
+    seed_fingerprint,
+};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::time::Timestamp;
@@ -40,7 +43,6 @@ pub fn filtered<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>>(
 impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Aggregate<R> for Filtered<P, A> {
     type Accumulator = A::Accumulator;
     type Output = A::Output;
-    const CHECKS_ACCUMULATOR: bool = A::CHECKS_ACCUMULATOR;
 
     fn validate(&self) -> Result<(), Error> {
         self.inner.validate()
@@ -92,20 +94,33 @@ impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Aggregate<R> for Filtered<P,
     fn state_bytes(&self, accumulator: &A::Accumulator) -> usize {
         self.inner.state_bytes(accumulator)
     }
+
+    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+        self.inner.persistence()?;
+        Ok(self)
+    }
+
+    #[inline]
+    fn hints(&self) -> Hints {
+        self.inner.hints()
+    }
+}
+
+impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Persistence<R> for Filtered<P, A> {
     fn describe(&self) -> String {
-        format!("filtered {}", self.inner.describe())
+        format!("filtered {}", description::<R, A>(&self.inner))
     }
 
     fn seed_fingerprint(&self) -> u64 {
-        self.inner.seed_fingerprint()
+        seed_fingerprint::<R, A>(&self.inner)
     }
 
     fn encode(&self, accumulator: &A::Accumulator, writer: &mut Writer) -> Result<(), Error> {
-        self.inner.encode(accumulator, writer)
+        self.inner.persistence()?.encode(accumulator, writer)
     }
 
     fn decode(&self, reader: &mut Reader<'_>) -> Result<A::Accumulator, Error> {
-        self.inner.decode(reader)
+        self.inner.persistence()?.decode(reader)
     }
 
     fn reduce(
@@ -114,6 +129,8 @@ impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Aggregate<R> for Filtered<P,
         tolerance: f64,
         reductions: &mut Reductions,
     ) {
-        self.inner.reduce(accumulator, tolerance, reductions);
+        if let Ok(persistence) = self.inner.persistence() {
+            persistence.reduce(accumulator, tolerance, reductions);
+        }
     }
 }

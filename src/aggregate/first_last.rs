@@ -1,7 +1,7 @@
 //! The value of the earliest and of the latest record.
 
-use super::Aggregate;
 use super::extract::{ByValue, ValueOf};
+use super::{Aggregate, DynPersistence, Hints, Persistence};
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
 use crate::error::Error;
@@ -90,6 +90,19 @@ macro_rules! end {
                 accumulator.as_ref().map(|(_, value)| value.clone())
             }
 
+            fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+                Ok(self)
+            }
+
+            #[inline]
+            fn hints(&self) -> Hints {
+                Hints::CHECKS_RECORD
+            }
+        }
+
+        impl<R: ?Sized, E: ValueOf<R, Value: Durable + Clone + Send + Sync + 'static>>
+            Persistence<R> for $aggregate<E>
+        {
             fn describe(&self) -> String {
                 format!(concat!($name, " of {}"), E::Value::NAME)
             }

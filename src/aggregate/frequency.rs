@@ -1,7 +1,7 @@
 //! How often a key comes, by a count-min sketch that stores no keys.
 
 use super::extract::{ByReference, ByValue, KeyOf};
-use super::{Aggregate, Reductions};
+use super::{Aggregate, DynPersistence, Hints, Persistence, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::hash::Seed;
@@ -208,6 +208,18 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Frequencies<E> {
     fn state_bytes(&self, accumulator: &CountMin) -> usize {
         accumulator.resident_bytes()
     }
+
+    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+        Ok(self)
+    }
+
+    #[inline]
+    fn hints(&self) -> Hints {
+        Hints::CHECKS_RECORD
+    }
+}
+
+impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for Frequencies<E> {
     fn describe(&self) -> String {
         // Not how long the counts are exact: what one writes the other reads, and then goes on as
         // it does itself.
@@ -231,7 +243,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Frequencies<E> {
     /// Folds the rows in half as often as the tolerance allows.
     fn reduce(&self, accumulator: &mut CountMin, tolerance: f64, reductions: &mut Reductions) {
         if accumulator.fold_within(tolerance) {
-            reductions.note(&Aggregate::<R>::describe(self));
+            reductions.note(&Persistence::<R>::describe(self));
         }
     }
 }
@@ -265,8 +277,20 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Frequency<E, <E::Key as Key>::Owne
     fn state_bytes(&self, accumulator: &CountMin) -> usize {
         accumulator.resident_bytes()
     }
+
+    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+        Ok(self)
+    }
+
+    #[inline]
+    fn hints(&self) -> Hints {
+        Hints::CHECKS_RECORD
+    }
+}
+
+impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for Frequency<E, <E::Key as Key>::Owned> {
     fn describe(&self) -> String {
-        format!("frequency of {:?}, {}", self.of, Aggregate::<R>::describe(&self.frequencies))
+        format!("frequency of {:?}, {}", self.of, Persistence::<R>::describe(&self.frequencies))
     }
 
     fn seed_fingerprint(&self) -> u64 {

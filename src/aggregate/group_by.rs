@@ -1,14 +1,14 @@
 //! An aggregate for every key: a keyed aggregation is an aggregate too.
 
+mod persistence;
+
 use super::extract::{ByReference, ByValue, KeyOf};
 use super::groups::{Groups, Other};
-use super::{Aggregate, Invertible, Reductions};
-use crate::codec::{FrontReader, FrontWriter, Reader, Writer};
+use super::{Aggregate, DynPersistence, Hints, Invertible};
 use crate::error::{Error, ErrorKind};
 use crate::hash::Map;
 use crate::key::{Key, Sought};
 use crate::limits::Limits;
-use crate::sorted_keys::SortedKeys;
 use crate::time::Timestamp;
 use std::borrow::Borrow;
 
@@ -237,7 +237,7 @@ impl<E, A> GroupBy<E, A> {
     where
         A: Aggregate<R>,
     {
-        if !self.inner.grows() {
+        if !self.inner.hints().grows {
             return change(inner);
         }
         // The two sizes are constants, and this folds away, unless the inner aggregate has memory
@@ -415,28 +415,6 @@ impl<E, A> GroupBy<E, A> {
             inverse.prepare(&mut group.accumulator);
         }
     }
-
-    fn encode_group<R: ?Sized>(
-        &self,
-        group: &Group<A::Accumulator>,
-        writer: &mut Writer,
-    ) -> Result<(), Error>
-    where
-        A: Aggregate<R>,
-    {
-        writer.u64(group.records);
-        self.inner.encode(&group.accumulator, writer)
-    }
-
-    fn decode_group<R: ?Sized>(
-        &self,
-        reader: &mut Reader<'_>,
-    ) -> Result<Group<A::Accumulator>, Error>
-    where
-        A: Aggregate<R>,
-    {
-        Ok(Group { records: reader.u64()?, accumulator: self.inner.decode(reader)? })
-    }
 }
 
 /// The places of a table of so many groups: a power of two, of which an eighth stays free, as in
@@ -445,14 +423,9 @@ fn table_places(groups: usize) -> usize {
     if groups == 0 { 0 } else { groups.saturating_mul(8).div_ceil(7).next_power_of_two().max(4) }
 }
 
-fn key_from<K: Key + ?Sized>(bytes: &[u8], reader: &Reader<'_>) -> Result<K::Owned, Error> {
-    K::from_bytes(bytes).ok_or_else(|| reader.corrupt("these bytes are no key"))
-}
-
 impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
     type Accumulator = GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>;
     type Output = Groups<<E::Key as Key>::Owned, A::Output>;
-    const CHECKS_ACCUMULATOR: bool = true;
 
     fn validate(&self) -> Result<(), Error> {
         if self.groups_max == 0 {
@@ -476,7 +449,7 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
     fn check(&self, accumulator: Option<&Self::Accumulator>, record: &R) -> Result<(), Error> {
         let may_refuse =
             self.overflow == Overflow::Error || accumulator.is_some_and(|state| state.stuck);
-        if !A::CHECKS_ACCUMULATOR && !may_refuse {
+        if !self.inner.hints().checks_accumulator && !may_refuse {
             return self.inner.check(None, record);
         }
         match accumulator {
@@ -591,15 +564,6 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
         }
     }
 
-    /// None where all groups are known, whose accumulators do not grow.
-    fn growth_max(&self, into: &Self::Accumulator, from: &Self::Accumulator) -> usize {
-        let alone = from.other.is_none() && from.cut.is_none() && !self.inner.grows();
-        match alone && from.groups.keys().all(|key| into.groups.contains_key(key.borrow())) {
-            true => 0,
-            false => self.state_bytes(into) + 2 * self.state_bytes(from),
-        }
-    }
-
     /// O(1). The heap of keys and inner accumulators is counted as it grows; the table as it is
     /// with so many groups, whatever it held before.
     fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
@@ -610,73 +574,26 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
             + accumulator.heap_bytes
     }
 
-    fn describe(&self) -> String {
-        format!("{} by {}", self.inner.describe(), E::Key::NAME)
+    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+        self.inner.persistence()?;
+        Ok(self)
     }
 
-    fn seed_fingerprint(&self) -> u64 {
-        self.inner.seed_fingerprint()
+    #[inline]
+    fn hints(&self) -> Hints {
+        Hints::UNKNOWN
     }
+}
 
-    fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
-        let groups: Vec<_> = accumulator.groups.iter().collect();
-        let keys = SortedKeys::new::<E::Key>(groups.iter().map(|(key, _)| *key));
-        writer.usize(groups.len());
-        let mut front = FrontWriter::new();
-        for (key, index) in keys.iter() {
-            let Some((_, group)) = groups.get(index) else { continue };
-            front.write(writer, key);
-            self.encode_group(group, writer)?;
+#[cfg(feature = "spec")]
+impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> super::Growth<R> for GroupBy<E, A> {
+    /// 0 if all groups are known and their accumulators do not grow.
+    fn growth_max(&self, into: &Self::Accumulator, from: &Self::Accumulator) -> usize {
+        let alone = from.other.is_none() && from.cut.is_none() && !self.inner.hints().grows;
+        match alone && from.groups.keys().all(|key| into.groups.contains_key(key.borrow())) {
+            true => 0,
+            false => self.state_bytes(into) + 2 * self.state_bytes(from),
         }
-        writer.bool(accumulator.stuck);
-        writer.bool(accumulator.cut.is_some());
-        if let Some(cut) = &accumulator.cut {
-            Borrow::<E::Key>::borrow(cut).with_bytes(|bytes| writer.bytes(bytes));
-        }
-        writer.bool(accumulator.other.is_some());
-        match &accumulator.other {
-            Some(other) => self.encode_group(other, writer),
-            None => Ok(()),
-        }
-    }
-
-    fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
-        let mut state = Aggregate::<R>::init(self);
-        let count = reader.count(2)?;
-        let mut front = FrontReader::new();
-        for _ in 0..count {
-            let key = key_from::<E::Key>(front.read(reader)?, reader)?;
-            let group = self.decode_group(reader)?;
-            state.groups.insert(key, group);
-        }
-        state.stuck = reader.bool()?;
-        if count > self.groups_held_max() && !state.stuck {
-            let message = format!(
-                "{count} groups were saved, over the {} of groups_max and a quarter",
-                self.groups_max
-            );
-            return Err(Error::new(ErrorKind::LimitExceeded, message));
-        }
-        if reader.bool()? {
-            state.cut = Some(key_from::<E::Key>(reader.bytes()?, reader)?);
-        }
-        if reader.bool()? {
-            state.other = Some(self.decode_group(reader)?);
-        }
-        self.recount_heap_bytes::<R>(&mut state);
-        Ok(state)
-    }
-
-    fn reduce(
-        &self,
-        accumulator: &mut Self::Accumulator,
-        tolerance: f64,
-        reductions: &mut Reductions,
-    ) {
-        for group in accumulator.groups.values_mut().chain(&mut accumulator.other) {
-            self.inner.reduce(&mut group.accumulator, tolerance, reductions);
-        }
-        self.recount_heap_bytes::<R>(accumulator);
     }
 }
 

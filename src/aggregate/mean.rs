@@ -2,7 +2,7 @@
 
 use super::extract::{ByValue, ValueOf};
 use super::number::{Number, Total, Wide, count_overflow, not_finite};
-use super::{Aggregate, Invertible};
+use super::{Aggregate, DynPersistence, Hints, Invertible, Persistence};
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
 use crate::error::Error;
@@ -86,6 +86,18 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Mean<N> {
     fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
         size_of_val(accumulator) + accumulator.sum.heap_bytes()
     }
+
+    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+        Ok(self)
+    }
+
+    #[inline]
+    fn hints(&self) -> Hints {
+        Hints::CHECKS_RECORD
+    }
+}
+
+impl<R: ?Sized, N: ValueOf<R, Value: Number>> Persistence<R> for Mean<N> {
     fn describe(&self) -> String {
         format!("mean of {}", N::Value::NAME)
     }

@@ -19,9 +19,11 @@ mod first_last;
 mod frequency;
 mod group_by;
 mod groups;
+mod hints;
 mod invertible;
 mod mean;
 mod number;
+mod persistence;
 mod quantile;
 mod reductions;
 mod sum;
@@ -46,17 +48,30 @@ pub use groups::{Groups, Other};
 pub use invertible::Invertible;
 pub use mean::{Mean, MeanAccumulator, mean};
 pub use number::{IntegerSum, Moments, Number, Total, Wide};
+pub use persistence::{DynPersistence, Persistence};
 pub use quantile::{Quantile, Quantiles, quantile, quantiles};
 pub use reductions::{Reduced, Reductions};
 pub use sum::{Sum, sum};
 pub use top_k::{DEFAULT_COUNTERS, TopK, top_k, top_k_value};
 pub use variance::{FloatMoments, IntegerMoments, Stddev, Variance, stddev, variance};
 
-use crate::codec::{Reader, Writer};
-use crate::error::{Error, ErrorKind};
+#[cfg(feature = "spec")]
+pub(crate) use hints::Growth;
+pub(crate) use hints::Hints;
+pub(crate) use persistence::{description, seed_fingerprint};
+
+use crate::error::Error;
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::time::Timestamp;
 
 /// What is computed of the records of a window. `R` is the type of the records.
+///
+/// An aggregate of your own needs four methods: [`init`](Aggregate::init),
+/// [`add`](Aggregate::add), [`merge`](Aggregate::merge) and [`output`](Aggregate::output). It then
+/// works in pipelines, tuples and groups. Implement [`check`](Aggregate::check) to refuse records,
+/// and [`Persistence`] for snapshots, partials and state stores: a pipeline without it is refused
+/// by name when it is built with one of these.
 ///
 /// # Laws
 /// For any records `r`, with `fold` for adding them one after the other to a fresh accumulator:
@@ -109,10 +124,6 @@ pub trait Aggregate<R: ?Sized> {
 
     /// The answer.
     type Output;
-
-    /// Whether [`check`](Aggregate::check) looks at the accumulator; lets a `group_by` around spare
-    /// a look-up where it does not.
-    const CHECKS_ACCUMULATOR: bool = false;
 
     /// Whether the specification is a sensible one; asked once, when a pipeline is built. Default:
     /// it is.
@@ -184,81 +195,27 @@ pub trait Aggregate<R: ?Sized> {
     /// The answer of the records so far. The accumulator can go on.
     fn output(&self, accumulator: &Self::Accumulator) -> Self::Output;
 
-    /// Whether [`state_bytes`](Aggregate::state_bytes) may change as records are added; lets a
-    /// `group_by` around spare the asking where it does not. Default: it may.
-    fn grows(&self) -> bool {
-        true
-    }
-
     /// Approximate bytes of the accumulator, what it holds on the heap included. Default: its size
     /// without the heap.
     fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
         size_of_val(accumulator)
     }
 
-    /// At most so many bytes [`state_bytes`](Aggregate::state_bytes) grows by, while what `from`
-    /// has seen is added to `into`, record by record or by a merge. Default: none if it does not
-    /// [grow](Aggregate::grows); otherwise as if nothing of it were known, and a table had to
-    /// double for it.
-    fn growth_max(&self, into: &Self::Accumulator, from: &Self::Accumulator) -> usize {
-        if self.grows() { self.state_bytes(into) + 2 * self.state_bytes(from) } else { 0 }
-    }
-
-    /// What the aggregate computes and with which parameters, as in `top_k(10, 65536 counters)`:
-    /// state that was written under another description is refused. What a closure does cannot be
-    /// described; name the pipeline's version where that matters.
-    fn describe(&self) -> String {
-        String::from("custom")
-    }
-
-    /// The [fingerprints](crate::Seed::fingerprint) of all seeds, as one number: state that was
-    /// written under other seeds is refused. 0, the default, if there are none.
-    fn seed_fingerprint(&self) -> u64 {
-        0
-    }
-
-    /// Writes the accumulator down, so that [`decode`](Aggregate::decode) makes it again:
-    /// `decode(encode(a))` has the outputs of `a`, now and after any further `add` and `merge`.
-    /// Equal histories give equal bytes.
+    /// How accumulators are written down, for snapshots, partials and stores: `Ok(self)` of an
+    /// aggregate that implements [`Persistence`]. Default: they cannot be.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] by default: an aggregate without it works everywhere but in
-    /// snapshots and partials.
-    fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
-        let _ = (accumulator, writer);
-        Err(not_durable("encode"))
+    /// [`ErrorKind::Unsupported`] with the name of the aggregate's type, or of the one inside of it
+    /// that cannot be written down: such a pipeline works everywhere but with those.
+    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+        Err(persistence::no_persistence::<Self>())
     }
 
-    /// Reads an accumulator of this specification from bytes that may be anything.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Corrupt`] if the bytes hold none, [`ErrorKind::LimitExceeded`] if it is larger
-    /// than the specification allows, [`ErrorKind::Unsupported`] by default.
-    fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
-        let _ = reader;
-        Err(not_durable("decode"))
+    /// What the engine need not look at. Not part of the interface: the default is right for every
+    /// aggregate.
+    #[doc(hidden)]
+    #[inline]
+    fn hints(&self) -> hints::Hints {
+        hints::Hints::UNKNOWN
     }
-
-    /// Makes the accumulator smaller if it errs less than `tolerance`, so that it errs about that
-    /// much: a share of the total for counts, of the value for the rest; and
-    /// [notes](Reductions::note) that it did. Its bounds hold, in later answers too. A larger
-    /// tolerance never gives a larger encoding. Default: it cannot be made smaller.
-    ///
-    /// See [`Control::snapshot_within`](crate::engine::Control::snapshot_within).
-    fn reduce(
-        &self,
-        accumulator: &mut Self::Accumulator,
-        tolerance: f64,
-        reductions: &mut Reductions,
-    ) {
-        let _ = (accumulator, tolerance, reductions);
-    }
-}
-
-#[cold]
-fn not_durable(method: &str) -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        format!("an aggregate cannot be written down: it does not implement Aggregate::{method}"),
-    )
 }

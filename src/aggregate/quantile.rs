@@ -2,7 +2,7 @@
 
 use super::extract::{ByValue, ValueOf};
 use super::number::{Number, not_finite};
-use super::{Aggregate, Invertible, Reductions};
+use super::{Aggregate, DynPersistence, Hints, Invertible, Persistence, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::sketch::{Estimate, LogHistogram};
@@ -136,6 +136,17 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Aggregate<R> for Q
         accumulator.resident_bytes()
     }
 
+    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+        Ok(self)
+    }
+
+    #[inline]
+    fn hints(&self) -> Hints {
+        Hints::CHECKS_RECORD
+    }
+}
+
+impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Persistence<R> for Quantiles<N, Q> {
     fn describe(&self) -> String {
         format!("quantiles {:?} within {}", self.ranks, self.empty.accuracy())
     }
@@ -152,7 +163,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Aggregate<R> for Q
     /// Halves the number of buckets as often as the tolerance allows.
     fn reduce(&self, accumulator: &mut LogHistogram, tolerance: f64, reductions: &mut Reductions) {
         if accumulator.coarsen_within(tolerance) {
-            reductions.note(&Aggregate::<R>::describe(self));
+            reductions.note(&Persistence::<R>::describe(self));
         }
     }
 }
@@ -197,8 +208,19 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Quantile<N> {
         accumulator.resident_bytes()
     }
 
+    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+        Ok(self)
+    }
+
+    #[inline]
+    fn hints(&self) -> Hints {
+        Hints::CHECKS_RECORD
+    }
+}
+
+impl<R: ?Sized, N: ValueOf<R, Value: Number>> Persistence<R> for Quantile<N> {
     fn describe(&self) -> String {
-        Aggregate::<R>::describe(&self.of)
+        Persistence::<R>::describe(&self.of)
     }
 
     fn encode(&self, accumulator: &LogHistogram, writer: &mut Writer) -> Result<(), Error> {
@@ -213,7 +235,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Quantile<N> {
     /// Halves the number of buckets as often as the tolerance allows.
     fn reduce(&self, accumulator: &mut LogHistogram, tolerance: f64, reductions: &mut Reductions) {
         if accumulator.coarsen_within(tolerance) {
-            reductions.note(&Aggregate::<R>::describe(self));
+            reductions.note(&Persistence::<R>::describe(self));
         }
     }
 }

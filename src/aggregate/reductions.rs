@@ -37,7 +37,7 @@ impl Reductions {
     }
 
     /// Notes that an accumulator of the aggregate was reduced; to be called by
-    /// [`Aggregate::reduce`](super::Aggregate::reduce).
+    /// [`Persistence::reduce`](super::Persistence::reduce).
     pub fn note(&mut self, aggregate: &str) {
         match self.reduced.iter_mut().find(|reduced| reduced.aggregate == aggregate) {
             Some(reduced) => reduced.accumulators = reduced.accumulators.saturating_add(1),

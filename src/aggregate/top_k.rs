@@ -1,7 +1,7 @@
 //! The keys that come most often.
 
 use super::extract::{ByReference, ByValue, KeyOf};
-use super::{Aggregate, Invertible, Reductions};
+use super::{Aggregate, DynPersistence, Hints, Invertible, Persistence, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::hash::Seed;
@@ -129,6 +129,18 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for TopK<E> {
     fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
         accumulator.resident_bytes()
     }
+
+    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+        Ok(self)
+    }
+
+    #[inline]
+    fn hints(&self) -> Hints {
+        Hints::CHECKS_RECORD
+    }
+}
+
+impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for TopK<E> {
     fn describe(&self) -> String {
         format!("top {} of {} in {} counters", self.k, E::Key::NAME, self.counters)
     }
@@ -154,7 +166,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for TopK<E> {
         reductions: &mut Reductions,
     ) {
         if accumulator.cut_to(((1.0 / tolerance) as usize).max(self.k)) {
-            reductions.note(&Aggregate::<R>::describe(self));
+            reductions.note(&Persistence::<R>::describe(self));
         }
     }
 }

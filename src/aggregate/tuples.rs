@@ -2,7 +2,10 @@
 //!
 //! A record is added to all of them or, if one refuses it, to none.
 
-use super::{Aggregate, Invertible, Reductions};
+use super::{
+    Aggregate, DynPersistence, Hints, Invertible, Persistence, Reductions, description,
+    seed_fingerprint,
+};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::hash::{Seed, hash_u64};
@@ -21,7 +24,6 @@ macro_rules! tuple {
         impl<R: ?Sized, $($aggregate: Aggregate<R>),+> Aggregate<R> for ($($aggregate,)+) {
             type Accumulator = ($($aggregate::Accumulator,)+);
             type Output = ($($aggregate::Output,)+);
-            const CHECKS_ACCUMULATOR: bool = $($aggregate::CHECKS_ACCUMULATOR)||+;
 
             fn validate(&self) -> Result<(), Error> {
                 $(self.$index.validate()?;)+
@@ -64,26 +66,40 @@ macro_rules! tuple {
                     $(+ self.$index.state_bytes(&accumulator.$index).saturating_sub(size_of_val(&accumulator.$index)))+
             }
 
+            fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+                $(self.$index.persistence()?;)+
+                Ok(self)
+            }
+
+            #[inline]
+            fn hints(&self) -> Hints {
+                Hints::NOTHING$(.and(self.$index.hints()))+
+            }
+        }
+
+        impl<R: ?Sized, $($aggregate: Aggregate<R>),+> Persistence<R> for ($($aggregate,)+) {
             fn describe(&self) -> String {
-                let parts = [$(self.$index.describe()),+];
+                let parts = [$(description::<R, $aggregate>(&self.$index)),+];
                 format!("({})", parts.join(", "))
             }
 
             fn seed_fingerprint(&self) -> u64 {
-                combined(&[$(self.$index.seed_fingerprint()),+])
+                combined(&[$(seed_fingerprint::<R, $aggregate>(&self.$index)),+])
             }
 
             fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
-                $(self.$index.encode(&accumulator.$index, writer)?;)+
+                $(self.$index.persistence()?.encode(&accumulator.$index, writer)?;)+
                 Ok(())
             }
 
             fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
-                Ok(($(self.$index.decode(reader)?,)+))
+                Ok(($(self.$index.persistence()?.decode(reader)?,)+))
             }
 
             fn reduce(&self, accumulator: &mut Self::Accumulator, tolerance: f64, reductions: &mut Reductions) {
-                $(self.$index.reduce(&mut accumulator.$index, tolerance, reductions);)+
+                $(if let Ok(persistence) = self.$index.persistence() {
+                    persistence.reduce(&mut accumulator.$index, tolerance, reductions);
+                })+
             }
         }
 

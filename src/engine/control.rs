@@ -1,7 +1,7 @@
 //! What can be done with a pipeline whatever its records and its answers are.
 
 use super::{Engine, Shard, Stats};
-use crate::aggregate::Aggregate;
+use crate::aggregate::{Aggregate, description};
 use crate::error::Error;
 use crate::record::{Sequence, ShardId};
 use crate::snapshot::{Partial, Reductions, Snapshot};
@@ -224,7 +224,7 @@ pub trait Control {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the aggregate cannot be written
-    /// down: see [`Aggregate::encode`]. [`ErrorKind::InvalidArgument`](crate::ErrorKind) while the
+    /// down: see [`Aggregate::persistence`]. [`ErrorKind::InvalidArgument`](crate::ErrorKind) while the
     /// rows of a window of a declared pipeline are being fetched: fetch them all first.
     fn snapshot(&self) -> Result<Snapshot, Error> {
         self.control().snapshot()
@@ -361,7 +361,7 @@ impl<R: ?Sized, A: Aggregate<R>> Control for Engine<R, A> {
     }
 
     fn description(&self) -> String {
-        let what = format!("{} over {}", self.aggregate.describe(), self.schedule.describe());
+        let what = format!("{} over {}", description(&self.aggregate), self.schedule.describe());
         if self.name.is_empty() { what } else { format!("{}: {what}", self.name) }
     }
 

@@ -448,9 +448,10 @@ pub(super) fn answer_bytes<R: ?Sized, A: Aggregate<R>>(
     accumulator: Option<&A::Accumulator>,
 ) -> Result<Vec<u8>, Error> {
     let mut writer = crate::codec::Writer::new();
+    let persistence = aggregate.persistence()?;
     match accumulator {
-        Some(accumulator) => aggregate.encode(accumulator, &mut writer)?,
-        None => aggregate.encode(&aggregate.init(), &mut writer)?,
+        Some(accumulator) => persistence.encode(accumulator, &mut writer)?,
+        None => persistence.encode(&aggregate.init(), &mut writer)?,
     }
     Ok(writer.into_bytes())
 }

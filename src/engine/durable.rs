@@ -9,7 +9,7 @@ use super::inherited::Inherited;
 use super::pending::Pending;
 use super::shards::Shards;
 use super::{Control, EngineOptions, RecentIds, Stats};
-use crate::aggregate::Aggregate;
+use crate::aggregate::{Aggregate, seed_fingerprint};
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::snapshot::{
@@ -35,7 +35,7 @@ struct State<T> {
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     pub(crate) fn identity(&self) -> Identity {
-        Identity { description: self.description(), seeds: self.aggregate.seed_fingerprint() }
+        Identity { description: self.description(), seeds: seed_fingerprint(&self.aggregate) }
     }
 
     /// Tells that the emission fetched last is being handed out in parts, or that its last part
@@ -58,8 +58,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
                 "the rows of a window are being fetched: fetch them all before a snapshot is taken",
             ));
         }
-        let bytes = self
-            .encode_state(&mut |accumulator, writer| self.aggregate.encode(accumulator, writer))?;
+        let persistence = self.aggregate.persistence()?;
+        let bytes =
+            self.encode_state(&mut |accumulator, writer| persistence.encode(accumulator, writer))?;
         Snapshot::from_bytes(bytes)
     }
 
@@ -83,11 +84,12 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         tolerance: f64,
         bytes_before: usize,
     ) -> Result<(Vec<u8>, Reductions), Error> {
+        let persistence = self.aggregate.persistence()?;
         let mut reductions = Reductions::new(tolerance, bytes_before);
         let bytes = self.encode_state(&mut |accumulator, writer| {
             let mut reduced = accumulator.clone();
-            self.aggregate.reduce(&mut reduced, tolerance, &mut reductions);
-            self.aggregate.encode(&reduced, writer)
+            persistence.reduce(&mut reduced, tolerance, &mut reductions);
+            persistence.encode(&reduced, writer)
         })?;
         reductions.bytes_after = bytes.len();
         Ok((bytes, reductions))
@@ -363,7 +365,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         mut reader: Reader<'_>,
         room: &mut usize,
     ) -> Result<A::Accumulator, Error> {
-        let accumulator = self.aggregate.decode(&mut reader)?;
+        let accumulator = self.aggregate.persistence()?.decode(&mut reader)?;
         reader.finish()?;
         let bytes = self.aggregate.state_bytes(&accumulator);
         let Some(rest) = room.checked_sub(bytes) else {

@@ -38,7 +38,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
                 "a window that has fired here cannot be inherited: inherit before the first record",
             ));
         }
-        let accumulator = self.aggregate.decode(&mut reader)?;
+        let accumulator = self.aggregate.persistence()?.decode(&mut reader)?;
         reader.finish()?;
         self.add_inherited(start, accumulator)
     }

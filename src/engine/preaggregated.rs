@@ -2,7 +2,7 @@
 
 use super::core::records_between_checks;
 use super::{Control, Engine, Shard};
-use crate::aggregate::Aggregate;
+use crate::aggregate::{Aggregate, Growth};
 use crate::error::Error;
 use crate::time::Timestamp;
 use crate::window::{Pane, Place, Schedule};
@@ -135,7 +135,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         &mut self,
         shard: Shard,
         records: &Preaggregated<A::Accumulator>,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, Error>
+    where
+        A: Growth<R>,
+    {
         if self.emit_empty {
             // How far each is from the others is judged record by record.
             return Ok(records.records == 0 && records.latest == i64::MIN);
@@ -173,7 +176,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// measured between these, it is measured now, if that makes no difference to when it is
     /// measured next and to whether it is within its limit; otherwise false, and nothing has
     /// changed.
-    fn measures_alike(&mut self, records: &Preaggregated<A::Accumulator>) -> bool {
+    fn measures_alike(&mut self, records: &Preaggregated<A::Accumulator>) -> bool
+    where
+        A: Growth<R>,
+    {
         let count = records.records as u64;
         if let Some(left) = self.until_check.checked_sub(count) {
             self.until_check = left;
@@ -231,7 +237,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aggregate::group_by;
+    use crate::aggregate::{Hints, group_by};
     use crate::engine::EngineOptions;
     use crate::record::ShardId;
 
@@ -260,8 +266,8 @@ mod tests {
             counts[0]
         }
 
-        fn grows(&self) -> bool {
-            false
+        fn hints(&self) -> Hints {
+            Hints::NOTHING
         }
     }
 

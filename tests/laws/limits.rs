@@ -100,7 +100,7 @@ fn tries_in_one_step_as_in_two(aggregate: &impl Aggregate<Hit>, hits: &[Hit]) ->
         );
         let bytes = |accumulator| {
             let mut writer = Writer::new();
-            aggregate.encode(accumulator, &mut writer).unwrap();
+            aggregate.persistence().unwrap().encode(accumulator, &mut writer).unwrap();
             writer.into_bytes()
         };
         assert_eq!(bytes(&one), bytes(&two));

@@ -4,7 +4,7 @@
 use super::{Hit, answer, hits};
 use proptest::prelude::*;
 use streamgauge::aggregate::*;
-use streamgauge::{Error, Timestamp};
+use streamgauge::{Error, ErrorKind, Timestamp};
 
 /// The geometric mean of a positive number, as in the documentation of [`Aggregate`].
 #[derive(Clone)]
@@ -68,4 +68,51 @@ fn specifications_are_as_plain_as_their_closures() {
     );
     is_plain(&all);
     is_plain(&Aggregate::<Hit>::init(&all));
+}
+
+/// Takes three records, and no more.
+#[derive(Clone)]
+struct AtMostThree;
+
+impl Aggregate<u64> for AtMostThree {
+    type Accumulator = u64;
+    type Output = u64;
+
+    fn init(&self) -> u64 {
+        0
+    }
+
+    fn check(&self, taken: Option<&u64>, _: &u64) -> Result<(), Error> {
+        match taken {
+            Some(3) => Err(Error::new(ErrorKind::InvalidRecord, "there are three")),
+            _ => Ok(()),
+        }
+    }
+
+    fn add(&self, taken: &mut u64, _: &u64, _: Timestamp) {
+        *taken += 1;
+    }
+
+    fn merge(&self, into: &mut u64, from: &u64) -> Result<(), Error> {
+        *into += from;
+        Ok(())
+    }
+
+    fn output(&self, taken: &u64) -> u64 {
+        *taken
+    }
+}
+
+/// Four methods and a check are enough: no hint has to be given that the check looks at the
+/// accumulator.
+#[test]
+fn a_check_that_looks_at_the_accumulator_is_asked_in_every_group() {
+    let aggregate = (count(), group_by_value(|n: &u64| n % 5, (AtMostThree, count())));
+    let mut accumulator = aggregate.init();
+    let time = Timestamp::from_millis(0);
+    let taken = (0..100).filter(|n| aggregate.try_add(&mut accumulator, n, time).is_ok()).count();
+    assert_eq!(taken, 15);
+    let (count, groups) = aggregate.output(&accumulator);
+    assert_eq!(count, 15);
+    assert_eq!(groups.rows, (0..5).map(|key| (key, (3, 3))).collect::<Vec<_>>());
 }

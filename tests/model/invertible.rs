@@ -4,6 +4,7 @@
 use super::{Step, options, rules, steps, take};
 use crate::reference::Rules;
 use proptest::prelude::*;
+use streamgauge::aggregate::{DynPersistence, Persistence};
 use streamgauge::codec::{Reader, Writer};
 use streamgauge::engine::{Engine, Shard};
 use streamgauge::prelude::*;
@@ -14,7 +15,6 @@ struct Hidden<A>(A);
 impl<A: Aggregate<u64>> Aggregate<u64> for Hidden<A> {
     type Accumulator = A::Accumulator;
     type Output = A::Output;
-    const CHECKS_ACCUMULATOR: bool = A::CHECKS_ACCUMULATOR;
 
     fn init(&self) -> A::Accumulator {
         self.0.init()
@@ -36,12 +36,23 @@ impl<A: Aggregate<u64>> Aggregate<u64> for Hidden<A> {
         self.0.output(accumulator)
     }
 
+    fn persistence(&self) -> Result<DynPersistence<'_, u64, Self>, Error> {
+        self.0.persistence()?;
+        Ok(self)
+    }
+}
+
+impl<A: Aggregate<u64>> Persistence<u64> for Hidden<A> {
+    fn describe(&self) -> String {
+        String::from("hidden")
+    }
+
     fn encode(&self, accumulator: &A::Accumulator, writer: &mut Writer) -> Result<(), Error> {
-        self.0.encode(accumulator, writer)
+        self.0.persistence()?.encode(accumulator, writer)
     }
 
     fn decode(&self, reader: &mut Reader<'_>) -> Result<A::Accumulator, Error> {
-        self.0.decode(reader)
+        self.0.persistence()?.decode(reader)
     }
 }
 

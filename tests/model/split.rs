@@ -5,6 +5,7 @@
 use super::Keep;
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
+use streamgauge::aggregate::{DynPersistence, Persistence};
 use streamgauge::engine::{Engine, EngineOptions};
 use streamgauge::prelude::*;
 
@@ -122,6 +123,16 @@ impl Aggregate<u64> for Kept {
     /// In the order in which they were merged.
     fn output(&self, kept: &Vec<u64>) -> Vec<u64> {
         kept.clone()
+    }
+
+    fn persistence(&self) -> Result<DynPersistence<'_, u64, Self>, Error> {
+        Ok(self)
+    }
+}
+
+impl Persistence<u64> for Kept {
+    fn describe(&self) -> String {
+        Keep.describe()
     }
 
     fn encode(

@@ -3,6 +3,7 @@
 use crate::model::{Keep, Step, options, rules, steps, take};
 use crate::reference::Rules;
 use proptest::prelude::*;
+use streamgauge::aggregate::{DynPersistence, Persistence};
 use streamgauge::codec::{Reader, Writer};
 use streamgauge::engine::{Engine, EngineOptions, Shard};
 use streamgauge::prelude::*;
@@ -130,6 +131,16 @@ impl Aggregate<u64> for Trace {
 
     fn output(&self, trace: &String) -> String {
         trace.clone()
+    }
+
+    fn persistence(&self) -> Result<DynPersistence<'_, u64, Self>, Error> {
+        Ok(self)
+    }
+}
+
+impl Persistence<u64> for Trace {
+    fn describe(&self) -> String {
+        String::from("trace")
     }
 
     fn encode(&self, trace: &String, writer: &mut Writer) -> Result<(), Error> {
@@ -331,23 +342,43 @@ fn an_aggregate_that_cannot_be_written_down_says_so() {
     impl Aggregate<u64> for Plain {
         type Accumulator = u64;
         type Output = u64;
+
         fn init(&self) -> u64 {
             0
         }
+
         fn add(&self, sum: &mut u64, record: &u64, _time: Timestamp) {
             *sum += record;
         }
+
         fn merge(&self, into: &mut u64, from: &u64) -> Result<(), Error> {
             *into += from;
             Ok(())
         }
+
         fn output(&self, sum: &u64) -> u64 {
             *sum
         }
     }
-    let mut pipeline = Pipeline::builder().aggregate(Plain).build().unwrap();
-    pipeline.push(&1).unwrap();
-    assert_eq!(pipeline.snapshot().unwrap_err().kind(), ErrorKind::Unsupported);
+    fn refusal<A: Aggregate<u64>>(aggregate: A) -> String {
+        let pipeline = Pipeline::builder().aggregate(aggregate).build().unwrap();
+        let error = pipeline.snapshot().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        error.to_string()
+    }
+    // By its own name, before the first record.
+    assert!(
+        refusal(Plain)
+            .contains("resume::an_aggregate_that_cannot_be_written_down_says_so::Plain cannot")
+    );
+    let inside = refusal((count(), group_by(|key: &u64| key, filtered(|_: &u64| true, (Plain,)))));
+    assert!(inside.contains("the aggregate suite::snapshot::resume::"), "{inside}");
+    assert!(inside.contains("::Plain cannot"), "{inside}");
+    let engine = Engine::new(Plain, EngineOptions::default()).unwrap();
+    let mut options = streamgauge::merger::MergerOptions::default();
+    options.sources = Some(1);
+    let merger = streamgauge::merger::Merger::new(engine, options);
+    assert_eq!(merger.err().unwrap().kind(), ErrorKind::Unsupported);
 }
 
 #[test]

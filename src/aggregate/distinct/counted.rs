@@ -217,7 +217,7 @@ fn present(registers: &[u8]) -> impl Iterator<Item = (u32, u8)> {
 mod tests {
     use super::super::{DistinctAccumulator, distinct_value};
     use super::*;
-    use crate::aggregate::Aggregate;
+    use crate::aggregate::{Aggregate, Persistence};
     use crate::time::Timestamp;
     use proptest::prelude::*;
 
@@ -240,7 +240,7 @@ mod tests {
             };
             let told = |accumulator: &DistinctAccumulator| {
                 let mut writer = crate::codec::Writer::new();
-                Aggregate::<u64>::encode(&spec, accumulator, &mut writer).unwrap();
+                Persistence::<u64>::encode(&spec, accumulator, &mut writer).unwrap();
                 format!("{:?} {:?}", Aggregate::<u64>::output(&spec, accumulator), writer.into_bytes())
             };
             let merge = |into: &mut DistinctAccumulator, from: &DistinctAccumulator| Aggregate::<u64>::merge(&spec, into, from).unwrap();

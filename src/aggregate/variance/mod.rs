@@ -10,9 +10,9 @@ mod integers;
 pub use floats::FloatMoments;
 pub use integers::IntegerMoments;
 
-use super::Aggregate;
 use super::extract::{ByValue, ValueOf};
 use super::number::{Moments, Number, Wide, not_finite};
+use super::{Aggregate, DynPersistence, Hints, Persistence};
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
 use crate::error::Error;
@@ -92,6 +92,22 @@ macro_rules! spread {
                 accumulator.$answer()
             }
 
+            #[inline]
+            fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
+                size_of_val(accumulator) + accumulator.heap_bytes()
+            }
+
+            fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+                Ok(self)
+            }
+
+            #[inline]
+            fn hints(&self) -> Hints {
+                Hints::CHECKS_RECORD
+            }
+        }
+
+        impl<R: ?Sized, N: ValueOf<R, Value: Number>> Persistence<R> for $aggregate<N> {
             fn describe(&self) -> String {
                 format!(concat!($name, " of {}"), N::Value::NAME)
             }
@@ -107,11 +123,6 @@ macro_rules! spread {
 
             fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
                 Durable::read(reader)
-            }
-
-            #[inline]
-            fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
-                size_of_val(accumulator) + accumulator.heap_bytes()
             }
         }
     };

@@ -1,7 +1,7 @@
 //! The states of a declared pipeline as bytes, and made smaller.
 
 use super::cell::{Cell, ExtremeCell, SquaresCell, StateSpec, SumCell, distinct};
-use crate::aggregate::{Aggregate, Reductions};
+use crate::aggregate::{Persistence, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
 use crate::error::Error;
@@ -120,7 +120,7 @@ impl StateSpec {
         })
     }
 
-    /// As [`Aggregate::reduce`].
+    /// As [`Persistence::reduce`].
     pub(super) fn reduce(&self, cell: &mut Cell, tolerance: f64, reductions: &mut Reductions) {
         let reduced = match cell {
             Cell::Histogram(histogram) => histogram.coarsen_within(tolerance),

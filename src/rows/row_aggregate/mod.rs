@@ -9,7 +9,8 @@ pub(super) use cell::{ACCURACY, StateSpec};
 pub(super) use plan::{ColumnAnswer, Plan, RowTest};
 
 use crate::aggregate::{
-    Aggregate, GroupBy, GroupByAccumulator, Groups, Invertible, KeyOf, Overflow, Reductions,
+    Aggregate, DynPersistence, GroupBy, GroupByAccumulator, Groups, Growth, Hints, Invertible,
+    KeyOf, Overflow, Persistence, Reductions,
 };
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
@@ -72,11 +73,6 @@ impl Aggregate<Row> for Columns {
         self.answers.iter().map(|answer| answer.of(&self.states, cells)).collect()
     }
 
-    #[inline]
-    fn grows(&self) -> bool {
-        self.grows
-    }
-
     /// O(states); what sketches and texts hold on the heap is counted as it grows.
     #[inline]
     fn state_bytes(&self, cells: &Cells) -> usize {
@@ -86,6 +82,19 @@ impl Aggregate<Row> for Columns {
         if self.grows { own + cells.iter().map(Cell::heap_bytes).sum::<usize>() } else { own }
     }
 
+    fn persistence(&self) -> Result<DynPersistence<'_, Row, Self>, Error> {
+        Ok(self)
+    }
+
+    #[inline]
+    fn hints(&self) -> Hints {
+        Hints { checks_accumulator: false, grows: self.grows }
+    }
+}
+
+impl Growth<Row> for Columns {}
+
+impl Persistence<Row> for Columns {
     fn describe(&self) -> String {
         self.states.iter().fold(String::new(), |mut text, state| {
             let _ = write!(text, "{};", state.words());
@@ -194,7 +203,6 @@ impl RowAggregate {
 impl Aggregate<Row> for RowAggregate {
     type Accumulator = RowAccumulator;
     type Output = RowAnswer;
-    const CHECKS_ACCUMULATOR: bool = true;
 
     fn validate(&self) -> Result<(), Error> {
         match self {
@@ -288,6 +296,29 @@ impl Aggregate<Row> for RowAggregate {
         }
     }
 
+    fn state_bytes(&self, accumulator: &RowAccumulator) -> usize {
+        match (self, accumulator) {
+            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
+                columns.state_bytes(cells)
+            }
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                groups.state_bytes(accumulator)
+            }
+            _ => 0,
+        }
+    }
+
+    fn persistence(&self) -> Result<DynPersistence<'_, Row, Self>, Error> {
+        Ok(self)
+    }
+
+    #[inline]
+    fn hints(&self) -> Hints {
+        Hints::UNKNOWN
+    }
+}
+
+impl Growth<Row> for RowAggregate {
     fn growth_max(&self, into: &RowAccumulator, from: &RowAccumulator) -> usize {
         match (self, into, from) {
             (
@@ -303,19 +334,9 @@ impl Aggregate<Row> for RowAggregate {
             _ => 0,
         }
     }
+}
 
-    fn state_bytes(&self, accumulator: &RowAccumulator) -> usize {
-        match (self, accumulator) {
-            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
-                columns.state_bytes(cells)
-            }
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
-                groups.state_bytes(accumulator)
-            }
-            _ => 0,
-        }
-    }
-
+impl Persistence<Row> for RowAggregate {
     fn describe(&self) -> String {
         match self {
             RowAggregate::Plain(columns) => columns.describe(),

@@ -1,0 +1,139 @@
+//! Accumulators as bytes.
+
+use super::{Aggregate, Reductions};
+use crate::codec::{Reader, Writer};
+use crate::error::{Error, ErrorKind};
+
+/// An aggregate whose accumulators can be written down: into snapshots, and into partials for
+/// another process to merge.
+///
+/// All aggregates of this crate are. One of yours implements this trait, and
+/// [`Aggregate::persistence`] as `Ok(self)`.
+///
+/// # Laws
+/// - `decode(encode(a))` has the outputs of `a`, now and after any further `add` and `merge`.
+/// - Equal histories give equal bytes.
+/// - `decode` of anything else gives an accumulator or an error; it neither panics nor allocates by
+///   a length that it has not checked ([`Reader::count`], [`Reader::bytes`]).
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{DynPersistence, Persistence};
+/// use streamgauge::codec::{Reader, Writer};
+/// use streamgauge::prelude::*;
+///
+/// /// The longest text.
+/// struct Longest;
+///
+/// impl Aggregate<str> for Longest {
+///     type Accumulator = String;
+///     type Output = String;
+///     fn init(&self) -> String {
+///         String::new()
+///     }
+///     fn add(&self, longest: &mut String, text: &str, _time: Timestamp) {
+///         if text.len() > longest.len() {
+///             *longest = text.to_owned();
+///         }
+///     }
+///     fn merge(&self, into: &mut String, from: &String) -> Result<(), Error> {
+///         self.add(into, from, Timestamp::from_millis(0));
+///         Ok(())
+///     }
+///     fn output(&self, longest: &String) -> String {
+///         longest.clone()
+///     }
+///     fn persistence(&self) -> Result<DynPersistence<'_, str, Self>, Error> {
+///         Ok(self)
+///     }
+/// }
+///
+/// impl Persistence<str> for Longest {
+///     fn describe(&self) -> String {
+///         String::from("longest text")
+///     }
+///     fn encode(&self, longest: &String, writer: &mut Writer) -> Result<(), Error> {
+///         writer.bytes(longest.as_bytes());
+///         Ok(())
+///     }
+///     fn decode(&self, reader: &mut Reader<'_>) -> Result<String, Error> {
+///         reader.text().map(String::from)
+///     }
+/// }
+///
+/// let mut pipeline = Pipeline::builder().aggregate(Longest).build()?;
+/// pipeline.push("a text")?;
+/// let snapshot = pipeline.snapshot()?;
+/// # Ok::<(), Error>(())
+/// ```
+pub trait Persistence<R: ?Sized>: Aggregate<R> {
+    /// What the aggregate computes and with which parameters, as in `top_k(10, 65536 counters)`:
+    /// state that was written under another description is refused. What a closure does cannot be
+    /// described; name the pipeline's version where that matters.
+    fn describe(&self) -> String;
+
+    /// The [fingerprints](crate::Seed::fingerprint) of all seeds, as one number: state that was
+    /// written under other seeds is refused. 0, the default, if there are none.
+    fn seed_fingerprint(&self) -> u64 {
+        0
+    }
+
+    /// Writes the accumulator down, so that [`decode`](Persistence::decode) makes it again.
+    ///
+    /// # Errors
+    /// As [`Aggregate::persistence`], of an aggregate inside this one.
+    fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error>;
+
+    /// Reads an accumulator of this specification from bytes that may be anything.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if the bytes hold none, [`ErrorKind::LimitExceeded`] if it is larger
+    /// than the specification allows.
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error>;
+
+    /// Makes the accumulator smaller if it errs less than `tolerance`, so that it errs about that
+    /// much: a share of the total for counts, of the value for the rest; and
+    /// [notes](Reductions::note) that it did. Its bounds hold, in later answers too. A larger
+    /// tolerance never gives a larger encoding. Default: it cannot be made smaller.
+    ///
+    /// See [`Control::snapshot_within`](crate::engine::Control::snapshot_within).
+    fn reduce(
+        &self,
+        accumulator: &mut Self::Accumulator,
+        tolerance: f64,
+        reductions: &mut Reductions,
+    ) {
+        let _ = (accumulator, tolerance, reductions);
+    }
+}
+
+/// The [`Persistence`] of an aggregate `A` over records `R`, as [`Aggregate::persistence`] gives it.
+pub type DynPersistence<'a, R, A> = &'a dyn Persistence<
+    R,
+    Accumulator = <A as Aggregate<R>>::Accumulator,
+    Output = <A as Aggregate<R>>::Output,
+>;
+
+/// The description of an aggregate; that of one without persistence says nothing of it.
+pub(crate) fn description<R: ?Sized, A: Aggregate<R>>(aggregate: &A) -> String {
+    let persistence = aggregate.persistence();
+    persistence.map_or_else(|_| String::from("custom"), |persistence| persistence.describe())
+}
+
+/// The seeds of an aggregate as one number; 0 of one without persistence.
+pub(crate) fn seed_fingerprint<R: ?Sized, A: Aggregate<R>>(aggregate: &A) -> u64 {
+    aggregate.persistence().map_or(0, |persistence| persistence.seed_fingerprint())
+}
+
+/// The refusal of an aggregate without persistence, by the name of its type.
+#[cold]
+pub(super) fn no_persistence<A: ?Sized>() -> Error {
+    let name = std::any::type_name::<A>();
+    Error::new(
+        ErrorKind::Unsupported,
+        format!(
+            "the aggregate {name} cannot be written down, as a snapshot, a partial or a store \
+             needs: it does not implement Persistence"
+        ),
+    )
+}
