@@ -1,65 +1,65 @@
-//! The writer and reader of snapshot bytes: little-endian, variable-length integers, every length
-//! checked before it is believed.
+//! The writer and the reader of snapshot bytes: little-endian, with variable-length integers.
 //!
-//! The encoding is documented in docs/FORMAT.md. A [`Reader`] never panics, never reads past its
-//! bytes, and lets nobody allocate by a length that the bytes present could not fill:
-//! [`Reader::count`] refuses it first.
+//! docs/FORMAT.md documents the encoding. A [`Reader`] never panics and never reads past its bytes.
+//! It checks every length before use: [`Reader::count`] refuses a length that the remaining bytes
+//! cannot hold, so no caller allocates by it.
 
 use crate::error::{Error, ErrorKind};
 
-/// Writes values one after the other into a growing buffer.
+/// Writes values one after another into a growing buffer.
 #[derive(Clone, Debug, Default)]
 pub struct Writer {
     bytes: Vec<u8>,
 }
 
 impl Writer {
-    /// An empty writer.
+    /// Creates an empty writer.
     pub fn new() -> Self {
         Writer::default()
     }
 
-    /// What was written.
+    /// Returns the bytes written.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
 
-    /// What was written so far.
+    /// Returns the bytes written so far.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Bytes written so far.
+    /// Returns the number of bytes written so far.
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Whether nothing was written.
+    /// Returns true if nothing has been written.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// One byte.
+    /// Writes one byte.
     pub fn u8(&mut self, value: u8) {
         self.bytes.push(value);
     }
 
-    /// A truth value, as one byte.
+    /// Writes a boolean as one byte.
     pub fn bool(&mut self, value: bool) {
         self.u8(u8::from(value));
     }
 
-    /// 8 bytes, little-endian.
+    /// Writes 8 bytes, little-endian.
     pub fn fixed_u64(&mut self, value: u64) {
         self.raw(&value.to_le_bytes());
     }
 
-    /// A float by its bits, 8 bytes.
+    /// Writes the bits of a float, 8 bytes.
     pub fn f64(&mut self, value: f64) {
         self.fixed_u64(value.to_bits());
     }
 
-    /// An integer in groups of 7 bits, the lowest first (LEB128): 1 byte below 128, at most 10.
+    /// Writes an integer in groups of 7 bits, the lowest first (LEB128): 1 byte below 128, at most
+    /// 10 bytes.
     pub fn u64(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.u8(value as u8 | 0x80);
@@ -68,7 +68,7 @@ impl Writer {
         self.u8(value as u8);
     }
 
-    /// As [`u64`](Writer::u64), for 128 bits: at most 19 bytes.
+    /// Writes an integer of 128 bits as [`u64`](Writer::u64) does, in at most 19 bytes.
     pub fn u128(&mut self, mut value: u128) {
         while value >= 0x80 {
             self.u8(value as u8 | 0x80);
@@ -77,34 +77,35 @@ impl Writer {
         self.u8(value as u8);
     }
 
-    /// A signed integer, small ones of either sign short (zigzag).
+    /// Writes a signed integer (zigzag): values near zero are short, whatever their sign.
     pub fn i64(&mut self, value: i64) {
         self.u64((value << 1) as u64 ^ (value >> 63) as u64);
     }
 
-    /// As [`i64`](Writer::i64), for 128 bits.
+    /// Writes a signed integer of 128 bits as [`i64`](Writer::i64) does.
     pub fn i128(&mut self, value: i128) {
         self.u128((value << 1) as u128 ^ (value >> 127) as u128);
     }
 
-    /// A length or an index.
+    /// Writes a length or an index.
     pub fn usize(&mut self, value: usize) {
         self.u64(value as u64);
     }
 
-    /// Bytes behind their length.
+    /// Writes the length of the bytes, then the bytes.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.usize(bytes.len());
         self.raw(bytes);
     }
 
-    /// Bytes as they are.
+    /// Writes the bytes without their length.
     pub fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Counters, most of them small and many of them 0: each as an integer, and a run of zeros as 0
-    /// and its length less 1. Their number is for the reader to know.
+    /// Writes counters, of which most are small and many are 0: each counter as an integer, and a
+    /// run of zeros as 0 followed by its length minus 1. The reader must know the number of
+    /// counters.
     pub(crate) fn counters(&mut self, counters: impl Iterator<Item = u64>) {
         let mut zeros = 0u64;
         for counter in counters {
@@ -119,8 +120,9 @@ impl Writer {
         self.zeros(zeros);
     }
 
-    /// The same of counters that are not 0, each with its index; the indices ascend, and the last
-    /// counter is the last of all.
+    /// Writes the same bytes as [`counters`](Writer::counters), given only the counters that are
+    /// not 0, each with its index. Indices must ascend, and the last counter must be the last of
+    /// all counters.
     pub(crate) fn counters_at(&mut self, counters: impl Iterator<Item = (u64, u64)>) {
         let mut next = 0;
         for (index, counter) in counters {
@@ -137,7 +139,7 @@ impl Writer {
         }
     }
 
-    /// What `write` writes, behind its length.
+    /// Writes a section: its length, then everything that `write` writes.
     pub fn section<T>(&mut self, write: impl FnOnce(&mut Writer) -> T) -> T {
         let mut inner = Writer::new();
         let result = write(&mut inner);
@@ -146,35 +148,35 @@ impl Writer {
     }
 }
 
-/// Reads values one after the other from bytes that may be anything.
+/// Reads values one after another from untrusted bytes.
 ///
-/// Every method fails with [`ErrorKind::Corrupt`] where the bytes do not hold what is asked for.
+/// Every method returns [`ErrorKind::Corrupt`] if the bytes do not hold the requested value.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
-    /// All of the bytes, to tell where reading failed.
+    /// The length of the input, to report the position of an error.
     length: usize,
 }
 
 impl<'a> Reader<'a> {
-    /// A reader at the beginning of the bytes.
+    /// Creates a reader at the beginning of the bytes.
     pub fn new(bytes: &'a [u8]) -> Self {
         Reader { rest: bytes, length: bytes.len() }
     }
 
-    /// Bytes that are left.
+    /// Returns the number of bytes not yet read.
     pub fn remaining(&self) -> usize {
         self.rest.len()
     }
 
-    /// An error that says where reading stands.
+    /// Creates an error that names the current position.
     #[cold]
     pub fn corrupt(&self, why: &str) -> Error {
         let at = self.length - self.rest.len();
         Error::new(ErrorKind::Corrupt, format!("{why} (at byte {at} of {})", self.length))
     }
 
-    /// So many bytes as they are.
+    /// Reads `length` bytes.
     pub fn raw(&mut self, length: usize) -> Result<&'a [u8], Error> {
         match self.rest.split_at_checked(length) {
             Some((bytes, rest)) => {
@@ -185,7 +187,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// One byte.
+    /// Reads one byte.
     pub fn u8(&mut self) -> Result<u8, Error> {
         match self.rest.split_first() {
             Some((byte, rest)) => {
@@ -196,7 +198,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A truth value.
+    /// Reads a boolean.
     pub fn bool(&mut self) -> Result<bool, Error> {
         match self.u8()? {
             0 => Ok(false),
@@ -205,18 +207,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// 8 bytes, little-endian.
+    /// Reads 8 bytes, little-endian.
     pub fn fixed_u64(&mut self) -> Result<u64, Error> {
         let bytes = self.raw(8)?;
         Ok(bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
     }
 
-    /// A float by its bits.
+    /// Reads a float from its bits.
     pub fn f64(&mut self) -> Result<f64, Error> {
         self.fixed_u64().map(f64::from_bits)
     }
 
-    /// An integer in groups of 7 bits.
+    /// Reads an integer in groups of 7 bits.
     pub fn u64(&mut self) -> Result<u64, Error> {
         match u64::try_from(self.u128()?) {
             Ok(value) => Ok(value),
@@ -224,7 +226,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An integer of up to 128 bits in groups of 7 bits.
+    /// Reads an integer of up to 128 bits in groups of 7 bits.
     pub fn u128(&mut self) -> Result<u128, Error> {
         let mut value = 0u128;
         for shift in (0..128).step_by(7) {
@@ -235,7 +237,7 @@ impl<'a> Reader<'a> {
             }
             value |= bits << shift;
             if byte < 0x80 {
-                // One encoding for each value: bytes that differ mean values that differ.
+                // Each value has exactly one encoding, so different bytes mean different values.
                 return if byte == 0 && shift > 0 {
                     Err(self.corrupt("an integer has a needless byte"))
                 } else {
@@ -246,17 +248,17 @@ impl<'a> Reader<'a> {
         Err(self.corrupt("an integer has more than 128 bits"))
     }
 
-    /// A signed integer (zigzag).
+    /// Reads a signed integer (zigzag).
     pub fn i64(&mut self) -> Result<i64, Error> {
         self.u64().map(|value| (value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
-    /// A signed integer of 128 bits (zigzag).
+    /// Reads a signed integer of 128 bits (zigzag).
     pub fn i128(&mut self) -> Result<i128, Error> {
         self.u128().map(|value| (value >> 1) as i128 ^ -((value & 1) as i128))
     }
 
-    /// An index or a size that is not a length of what follows.
+    /// Reads an index or a size. Use [`count`](Reader::count) for the length of what follows.
     pub fn usize(&mut self) -> Result<usize, Error> {
         match usize::try_from(self.u64()?) {
             Ok(value) => Ok(value),
@@ -264,8 +266,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How many items follow, each of at least `item_bytes_min` (1 or more) bytes: never more than
-    /// the bytes left can hold.
+    /// Reads the number of the items that follow. Each item takes at least `item_bytes_min` (1 or
+    /// more) bytes. Fails if the remaining bytes cannot hold the items.
     pub fn count(&mut self, item_bytes_min: usize) -> Result<usize, Error> {
         let count = self.usize()?;
         if count > self.rest.len() / item_bytes_min.max(1) {
@@ -277,7 +279,8 @@ impl<'a> Reader<'a> {
         Ok(count)
     }
 
-    /// So many [counters](Writer::counters), each that is not 0 given to `put` with its index.
+    /// Reads `count` [counters](Writer::counters) and calls `put` with the index and the value of
+    /// each counter that is not 0.
     pub(crate) fn counters(
         &mut self,
         count: usize,
@@ -286,12 +289,12 @@ impl<'a> Reader<'a> {
         let (mut index, mut after_zeros) = (0usize, false);
         while index < count {
             match self.u64()? {
-                // Two runs of zeros are one.
+                // The writer joins two runs of zeros into one.
                 0 if after_zeros => return Err(self.corrupt("a run of zeros follows another")),
                 0 => {
                     let run = self.usize()?;
                     if run >= count - index {
-                        return Err(self.corrupt("more counters than there are"));
+                        return Err(self.corrupt("a run of zeros passes the last counter"));
                     }
                     index += run + 1;
                     after_zeros = true;
@@ -306,25 +309,25 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Bytes behind their length.
+    /// Reads a length, then the bytes.
     pub fn bytes(&mut self) -> Result<&'a [u8], Error> {
         let length = self.count(1)?;
         self.raw(length)
     }
 
-    /// UTF-8 text behind its length.
+    /// Reads a length, then UTF-8 text.
     pub fn text(&mut self) -> Result<&'a str, Error> {
         let bytes = self.bytes()?;
         std::str::from_utf8(bytes)
             .map_err(|error| self.corrupt("a text is not UTF-8").with_source(error))
     }
 
-    /// A reader of the bytes behind their length.
+    /// Reads a length and returns a reader of the bytes that follow it.
     pub fn section(&mut self) -> Result<Reader<'a>, Error> {
         self.bytes().map(Reader::new)
     }
 
-    /// Fails if bytes are left over.
+    /// Fails if there are bytes not yet read.
     pub fn finish(self) -> Result<(), Error> {
         if self.rest.is_empty() {
             Ok(())
@@ -334,20 +337,20 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How many bytes a front-coded key may borrow of the keys before it for each byte of its own and
-/// theirs: bytes that are read never grow by more than this and one.
+/// Bytes that a front-coded key may share with the key before it, per byte that this key and the
+/// keys before it have added. Decoded keys are therefore at most 17 times as long as their
+/// encoding.
 const BORROWED_PER_BYTE: usize = 16;
 
-/// From these numbers on, what a key shares and what it adds are written behind the first byte.
+/// Lengths of the shared prefix and of the added bytes from these on follow the first byte.
 const SHARED_ESCAPE: usize = 31;
 const ADDED_ESCAPE: usize = 7;
 
-/// Writes byte strings in ascending order, each as what it shares with the one before it and what
-/// it adds ("front coding").
+/// Writes byte strings in ascending order. Each is written as the length of the prefix that it
+/// shares with the string before it, and the bytes that it adds ("front coding").
 ///
-/// A byte holds both lengths where they are below 31 and 7. What is shared is never more than 16
-/// times what has been added so far, so that a reader's memory is bounded by the bytes it was
-/// given.
+/// One byte holds both lengths if they are below 31 and 7. The shared prefix is never more than 16
+/// times the bytes added so far, so the input length bounds the memory of a reader.
 #[derive(Clone, Debug, Default)]
 pub struct FrontWriter {
     previous: Vec<u8>,
@@ -355,12 +358,12 @@ pub struct FrontWriter {
 }
 
 impl FrontWriter {
-    /// A writer before its first key.
+    /// Creates a writer for the first key.
     pub fn new() -> Self {
         FrontWriter::default()
     }
 
-    /// Writes a key, which must be greater than the one before it.
+    /// Writes a key, which must be greater than the key before it.
     pub fn write(&mut self, writer: &mut Writer, key: &[u8]) {
         let alike = shared_prefix(&self.previous, key);
         let shared = alike.min(self.credit);
@@ -379,7 +382,7 @@ impl FrontWriter {
     }
 }
 
-/// How many bytes two byte strings share at their beginning: 8 at a time.
+/// Returns the length of the common prefix of two byte strings. Compares 8 bytes at a time.
 pub(crate) fn shared_prefix(a: &[u8], b: &[u8]) -> usize {
     let chunks = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
     let alike = 8 * chunks.take_while(|(a, b)| a == b).count();
@@ -387,7 +390,7 @@ pub(crate) fn shared_prefix(a: &[u8], b: &[u8]) -> usize {
     alike + a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
-/// Reads what a [`FrontWriter`] wrote.
+/// Reads the bytes that a [`FrontWriter`] wrote.
 #[derive(Clone, Debug, Default)]
 pub struct FrontReader {
     current: Vec<u8>,
@@ -396,16 +399,16 @@ pub struct FrontReader {
 }
 
 impl FrontReader {
-    /// A reader before its first key.
+    /// Creates a reader for the first key.
     pub fn new() -> Self {
         FrontReader::default()
     }
 
-    /// The next key.
+    /// Reads the next key.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] where the bytes hold none, or one that is not greater than the one
-    /// before it, or one that could have been written shorter.
+    /// [`ErrorKind::Corrupt`] if the bytes hold no key, if the key is not greater than the key
+    /// before it, or if it has a shorter encoding.
     pub fn read(&mut self, reader: &mut Reader<'_>) -> Result<&[u8], Error> {
         let lengths = usize::from(reader.u8()?);
         let shared = match lengths >> 3 {
@@ -418,7 +421,7 @@ impl FrontReader {
         };
         let added = reader.raw(added)?;
         let Some(replaced) = self.current.get(shared..).filter(|_| shared <= self.credit) else {
-            return Err(reader.corrupt("a key shares more than the ones before it have"));
+            return Err(reader.corrupt("a key shares more bytes than the keys before it allow"));
         };
         let shared_all =
             replaced.first().is_none_or(|old| Some(old) != added.first()) || shared == self.credit;
@@ -438,7 +441,8 @@ fn credit_after(credit: usize, shared: usize, added: usize) -> usize {
     credit.saturating_sub(shared).saturating_add(added.saturating_mul(BORROWED_PER_BYTE))
 }
 
-/// The checksum at the end of whatever is written down: XXH3, 64 bits. It finds damage, not malice.
+/// Returns the checksum that ends all stored bytes: XXH3, 64 bits. It detects damage, not
+/// manipulation.
 pub fn checksum(bytes: &[u8]) -> u64 {
     crate::hash::hash_bytes(crate::hash::Seed::new(0), bytes)
 }
@@ -501,7 +505,7 @@ mod tests {
             prop_assert_eq!(read, counters);
         }
 
-        /// Whatever is read as keys is what writing the keys gives, and is in order.
+        /// Decoded keys are in order, and encoding them gives the same bytes again.
         #[test]
         fn front_coding_has_one_form(bytes in prop::collection::vec(prop_oneof![0u8..34, any::<u8>()], 0..64)) {
             let (mut reader, mut front) = (Reader::new(&bytes), FrontReader::new());

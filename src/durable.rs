@@ -1,20 +1,21 @@
-//! Values that are written down as they are: numbers, text, times, and pairs of such.
+//! Values that a snapshot stores unchanged: numbers, text, times, and pairs of such values.
 
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::time::Timestamp;
 
-/// A value that can be written into a snapshot and read again, as
-/// [`first`](crate::aggregate::first) and [`last`](crate::aggregate::last) keep.
+/// A value that can be written into a snapshot and read back. Used by
+/// [`first`](crate::aggregate::first) and [`last`](crate::aggregate::last).
 ///
-/// Implemented for integers, floats, `bool`, `char`, text, bytes, [`Timestamp`], and options, pairs
-/// and triples of such.
+/// Implemented for integers, floats, `bool`, `char`, text, bytes, [`Timestamp`], and for options,
+/// pairs and triples of such values.
 ///
 /// # Laws
-/// - `read` of what `write` wrote gives an equal value, and takes just its bytes.
-/// - `read` of anything else gives a value or an error; it neither panics nor allocates by a length
-///   that it has not checked ([`Reader::count`], [`Reader::bytes`]).
-/// - The bytes mean the same in every version and on every platform.
+/// - `read` of the bytes that `write` wrote returns an equal value and consumes exactly those
+///   bytes.
+/// - `read` of any other bytes returns a value or an error. It never panics, and never allocates by
+///   a length that it has not checked ([`Reader::count`], [`Reader::bytes`]).
+/// - The bytes have the same meaning in every version and on every platform.
 ///
 /// # Example
 /// ```
@@ -27,7 +28,8 @@ use crate::time::Timestamp;
 /// # Ok::<(), streamgauge::Error>(())
 /// ```
 pub trait Durable: Sized {
-    /// The type in a word that never changes, part of a pipeline's description. Default: `"value"`.
+    /// The name of the type, which never changes. It is part of a pipeline's description. Default:
+    /// `"value"`.
     const NAME: &'static str = "value";
 
     /// Writes the value.
@@ -36,7 +38,7 @@ pub trait Durable: Sized {
     /// Reads a value.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the bytes hold none.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the bytes hold no such value.
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error>;
 }
 
@@ -108,7 +110,7 @@ impl Durable for char {
         u32::try_from(value)
             .ok()
             .and_then(char::from_u32)
-            .ok_or_else(|| reader.corrupt("a character is none"))
+            .ok_or_else(|| reader.corrupt("not a Unicode character"))
     }
 }
 

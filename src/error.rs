@@ -10,40 +10,39 @@
 
 use std::fmt;
 
-/// What went wrong, as a word to match on.
+/// The kind of an error, for code to match on.
 ///
 /// More kinds may be added in any version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A value given by the caller is outside of the documented range.
+    /// A value given by the caller is outside the documented range.
     InvalidArgument,
-    /// Text could not be read as what it should be: a duration, a time, an expression, a
-    /// specification.
+    /// Text could not be parsed as a duration, a time, an expression or a specification.
     Parse,
-    /// A time, or a window around it, is outside of the range of [`Timestamp`](crate::Timestamp).
+    /// A time, or a window that contains it, is outside the range of
+    /// [`Timestamp`](crate::Timestamp).
     TimeOutOfRange,
-    /// Two aggregates or sketches of unequal shape, seed or specification were to be merged.
+    /// Two aggregates or sketches with different shapes, seeds or specifications cannot be merged.
     Mismatch,
-    /// A limit of [`Limits`](crate::Limits) was reached and the caller chose an error over an
-    /// overflow bucket.
+    /// A limit of [`Limits`](crate::Limits) was reached, and the caller chose an error instead of
+    /// an overflow bucket.
     LimitExceeded,
-    /// A record cannot be aggregated, such as one whose value is NaN.
+    /// A record cannot be aggregated. Example: its value is NaN.
     InvalidRecord,
-    /// What was asked for is not implemented by the type that was asked, such as a snapshot of an
-    /// aggregate that has none.
+    /// The type does not implement the operation. Example: a snapshot of an aggregate that has no
+    /// snapshot encoding.
     Unsupported,
-    /// A state store holds a newer version than the one that was to be replaced: another owner has
-    /// saved.
+    /// The state store holds a newer version than the one that the caller wants to replace: another
+    /// owner has saved in the meantime.
     Conflict,
-    /// Bytes that should hold a snapshot, a sketch or a record are damaged, truncated or of a newer
-    /// version.
+    /// The bytes of a snapshot, a sketch or a record are damaged, truncated or of a newer version.
     Corrupt,
     /// The operating system refused to read or write.
     Io,
 }
 
-/// An error with its kind, a sentence, and optionally the place where it happened.
+/// An error with a kind, a sentence, and optionally a source and a place in the input.
 pub struct Error(Box<Inner>);
 
 #[derive(Debug)]
@@ -54,38 +53,38 @@ struct Inner {
 }
 
 impl Error {
-    /// Makes an error of the given kind; `message` is a sentence without a full stop, holding the
-    /// offending value.
+    /// Creates an error of the given kind. `message` is a sentence without a full stop that
+    /// contains the offending value.
     #[cold]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Error(Box::new(Inner { kind, message: message.into(), source: None }))
     }
 
-    /// The same error with the error that caused it.
+    /// Adds the error that caused this one.
     #[cold]
     pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.0.source = Some(Box::new(source));
         self
     }
 
-    /// The same error with a place in front of its sentence, as in `access.log:17: ...`.
+    /// Puts a place in front of the sentence, as in `access.log:17: ...`.
     #[cold]
     pub fn at(mut self, place: impl fmt::Display) -> Self {
         self.0.message = format!("{place}: {}", self.0.message);
         self
     }
 
-    /// Whether it is one record that is wrong, so that the next ones can be taken without it.
+    /// Returns true if a single record is wrong, so that the caller can go on with the next record.
     pub fn is_about_record(&self) -> bool {
         matches!(self.kind(), ErrorKind::InvalidRecord | ErrorKind::TimeOutOfRange)
     }
 
-    /// What went wrong, as a word to match on.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The sentence alone, without the source.
+    /// Returns the sentence, without the source.
     pub fn message(&self) -> &str {
         &self.0.message
     }

@@ -1,12 +1,12 @@
-//! The two hashes of the crate, and the only file that names either.
+//! The two hashes of the crate. No other file names a hash function.
 //!
-//! *Stable*: [`hash_bytes`] and [`hash_u64`] give the same value in every version, on every
-//! platform and CPU. Whatever is written down or merged across machines hashes by them, under a
+//! *Stable*: [`hash_bytes`] and [`hash_u64`] return the same value in every version, on every
+//! platform and CPU. Everything that is stored, or merged across machines, uses them with a
 //! [`Seed`].
 //!
-//! *In memory*: `Map` is a hash map under a randomly keyed hash, fast and safe against chosen keys:
-//! `ahash` of bytes, two folded multiplications of integers and of short bytes. Nothing of it is
-//! ever persisted, and nothing that a user sees depends on its order.
+//! *In memory*: `Map` is a hash map with a randomly keyed hash, which is fast and safe against
+//! chosen keys: `ahash` for long bytes, two folded multiplications for integers and short bytes.
+//! These hashes are never stored, and no result that a user sees depends on their order.
 
 use crate::error::{Error, ErrorKind};
 use std::fmt;
@@ -15,11 +15,11 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A hash map for the inside of a process: randomly keyed, never persisted, never iterated into
-/// results unsorted.
+/// A hash map inside one process. It is randomly keyed and never stored. Results never depend on
+/// its iteration order.
 pub(crate) type Map<K, V> = hashbrown::HashMap<K, V, Keyed>;
 
-/// The keys of one map's hash, drawn at random: see [`KeyedHasher`].
+/// The random keys of one map's hash: see [`KeyedHasher`].
 #[derive(Clone)]
 pub(crate) struct Keyed {
     key: u64,
@@ -27,8 +27,9 @@ pub(crate) struct Keyed {
 }
 
 impl Default for Keyed {
-    /// Keys of its own for every map: in the order in which one map lists its keys, they would fill
-    /// another one under the same keys place after place, and merging maps would become quadratic.
+    /// Draws new keys for every map. If two maps had the same keys, inserting the keys of one map
+    /// in its iteration order would fill neighbouring slots of the other, and merging would become
+    /// quadratic.
     fn default() -> Self {
         static MAPS: AtomicU64 = AtomicU64::new(0);
         let secrets = secrets();
@@ -46,13 +47,16 @@ impl BuildHasher for Keyed {
     }
 }
 
-/// A hasher for maps in memory. An integer costs two 64 x 64 -> 128 bit multiplications, folded,
-/// the first by a secret; so do up to 16 bytes, the front of which is multiplied by the back, both
-/// under secrets, as `ahash` and wyhash do; more bytes cost `ahash` under a secret.
+/// A hasher for maps in memory.
+///
+/// - An integer costs two folded 64 x 64 -> 128 bit multiplications, the first by a secret.
+/// - Up to 16 bytes cost the same: the front is multiplied by the back, both mixed with secrets, as
+///   in `ahash` and wyhash.
+/// - More bytes cost `ahash` with a secret.
 ///
 /// Without the two secrets nobody can say which integers collide, and no set of integers collides
-/// under all of them. One multiplication would do for that, but of one in a hundred secrets it
-/// leaves integers in even steps on an eighth of the places.
+/// under all secrets. One multiplication would be enough for that. But under one secret in a
+/// hundred, it maps integers in even steps to only an eighth of the slots.
 pub(crate) struct KeyedHasher {
     state: u64,
     multiplier: u64,
@@ -69,7 +73,7 @@ impl Hasher for KeyedHasher {
     #[inline(always)]
     fn write(&mut self, bytes: &[u8]) {
         if let Some((front, back)) = short_words(bytes) {
-            // The length tells keys apart whose two words are the same, as of "aa" and "aaa".
+            // The length separates keys with the same two words, such as "aa" and "aaa".
             let state =
                 self.state.wrapping_add((bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
             self.state = fold(state ^ front, self.multiplier ^ back);
@@ -111,8 +115,8 @@ impl Hasher for KeyedHasher {
     }
 }
 
-/// Up to 16 bytes as two words, the front and the back of them, which overlap where there are
-/// fewer. Of as many bytes others are other words.
+/// Returns the front and the back of at most 16 bytes as two words, which overlap if there are
+/// fewer than 16. Two different keys of the same length never give the same two words.
 #[inline(always)]
 pub(crate) fn short_words(bytes: &[u8]) -> Option<(u64, u64)> {
     match bytes.len() {
@@ -133,7 +137,7 @@ pub(crate) fn short_words(bytes: &[u8]) -> Option<(u64, u64)> {
     }
 }
 
-/// What the hashes of maps in memory are keyed with.
+/// The secrets of the hashes of maps in memory.
 struct Secrets {
     first: u64,
     second: u64,
@@ -145,7 +149,7 @@ fn secrets() -> &'static Secrets {
     static SECRETS: OnceLock<Secrets> = OnceLock::new();
     SECRETS.get_or_init(|| {
         let random = ahash::RandomState::new();
-        // Odd, so that no bit of a key is multiplied away.
+        // Odd numbers: multiplication by an odd number loses no bit of a key.
         Secrets {
             first: random.hash_one(1),
             second: random.hash_one(2) | 1,
@@ -157,25 +161,25 @@ fn secrets() -> &'static Secrets {
 
 /// The seed of a sketch's stable hash.
 ///
-/// Sketches merge only under equal seeds. The default seed is public: whoever chooses the keys can
-/// then look for collisions offline. Where keys come from outside, give a secret seed that all of a
-/// deployment's processes share.
+/// Sketches can be merged only if their seeds are equal. The default seed is public, so whoever
+/// chooses the keys can search for collisions offline. If keys come from outside, use a secret seed
+/// that all processes of a deployment share.
 ///
-/// A seed is a secret: `Debug` prints its [fingerprint](Seed::fingerprint) and never the seed
-/// itself.
+/// A seed is a secret: `Debug` prints its [fingerprint](Seed::fingerprint) and never the seed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Seed(u64);
 
 impl Seed {
-    /// The public seed that sketches have unless they are given another.
+    /// The public seed, which is the default of all sketches.
     pub const PUBLIC: Seed = Seed(0x5374_7265_616d_4761);
 
-    /// A seed of one's own; any value is good, a random one best.
+    /// Creates a seed. Every value is good; a random value is best.
     pub const fn new(seed: u64) -> Self {
         Seed(seed)
     }
 
-    /// A number that tells two seeds apart and does not give the seed away; it may be written down.
+    /// Returns a number that differs for different seeds and does not reveal the seed. It may be
+    /// stored.
     pub fn fingerprint(self) -> u64 {
         // Two rounds under a constant seed: xxh3 is not a cryptographic hash, so this hides the
         // seed from eyes, not from an attacker who can enumerate 2^64 seeds.
@@ -190,13 +194,14 @@ impl Default for Seed {
     }
 }
 
-/// From 1 to 16 hexadecimal digits, with `0x` before them or not. The error never shows the text.
+/// Parses 1 to 16 hexadecimal digits, with or without `0x` in front. The error never contains the
+/// text.
 impl FromStr for Seed {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let digits = text.strip_prefix("0x").unwrap_or(text);
-        // A sign, which the standard library allows, is no digit.
+        // The standard library accepts a sign; a seed has none.
         let number =
             if digits.starts_with('+') { None } else { u64::from_str_radix(digits, 16).ok() };
         let message =
@@ -211,27 +216,27 @@ impl fmt::Debug for Seed {
     }
 }
 
-/// A seed that is drawn at random once per process: for tables that live in memory only and whose
-/// order nobody sees.
+/// Returns a seed that is drawn at random once per process, for tables that live only in memory and
+/// whose order nobody sees.
 pub(crate) fn process_seed() -> Seed {
     static SEED: OnceLock<Seed> = OnceLock::new();
     *SEED.get_or_init(|| Seed(ahash::RandomState::new().hash_one(0u64)))
 }
 
-/// The stable hash of bytes: XXH3, 64 bits, under the seed.
+/// Returns the stable hash of bytes: XXH3, 64 bits, seeded.
 #[inline]
 pub fn hash_bytes(seed: Seed, bytes: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64_with_seed(bytes, seed.0)
 }
 
-/// The stable hash of bytes in 128 bits: XXH3, unseeded. Names a content; it does not stand up to
-/// someone who looks for a collision.
+/// Returns the stable hash of bytes in 128 bits: XXH3, unseeded. It identifies a content. It is not
+/// safe against an attacker who searches for a collision.
 pub(crate) fn hash_bytes_wide(bytes: &[u8]) -> u128 {
     xxhash_rust::xxh3::xxh3_128(bytes)
 }
 
-/// The stable hash of an integer: two rounds of 64 x 64 -> 128 bit multiplication, folded (as in
-/// wyhash).
+/// Returns the stable hash of an integer: two folded 64 x 64 -> 128 bit multiplications, as in
+/// wyhash.
 #[inline]
 pub fn hash_u64(seed: Seed, value: u64) -> u64 {
     let once = fold(
@@ -263,8 +268,8 @@ mod tests {
         assert_ne!(hash_u64(Seed::new(1), 7), hash_u64(Seed::new(2), 7));
     }
 
-    /// Integers that differ in a few bits, anywhere, must spread over places (the low bits) and
-    /// tags (the high bits) as if at random.
+    /// Integers that differ in a few bits, anywhere, must spread over slots (the low bits) and tags
+    /// (the high bits) as if at random.
     #[test]
     fn integers_of_any_pattern_spread_over_a_map() {
         const KEYS: u64 = 4096;
@@ -283,8 +288,8 @@ mod tests {
                 places[(hash % KEYS) as usize] += 1;
                 tags[(hash >> 57) as usize] += 1;
             }
-            // At random 63 % of the places are taken, 2589 give or take 30, and more than 16 keys
-            // share one once in 10^10; a tag has 32 keys, give or take 6.
+            // At random 63 % of the slots are used, 2589 plus or minus 30. More than 16 keys
+            // share a slot once in 10^10. A tag has 32 keys plus or minus 6.
             let taken = places.iter().filter(|keys| **keys > 0).count();
             assert!(
                 taken > 2350 && places.iter().all(|keys| *keys <= 16),
@@ -294,14 +299,14 @@ mod tests {
         }
     }
 
-    /// Short bytes of any length and pattern must spread as integers do, each length under the
-    /// other.
+    /// Short bytes of any length and pattern must spread as integers do, also when two lengths are
+    /// mixed.
     #[test]
     fn short_bytes_spread_over_a_map() {
         const KEYS: usize = 4096;
         for length in 1..=17 {
             let state = Keyed::default();
-            // Numbers in 1, 2, 3 .. of the bytes, from the front on, and the rest the same in all.
+            // Counts in the first 1, 2, 3 ... bytes; the other bytes are the same in all keys.
             let keys = (0..KEYS).map(|n| {
                 (0..length)
                     .map(|at| if at < 4 { b'!' + (n >> (3 * at) & 7) as u8 } else { b'x' })

@@ -1,4 +1,4 @@
-//! What can be a key of a group, a top-k, a distinct count or a frequency.
+//! The types that can be a key of a group, a top-k, a distinct count or a frequency.
 
 mod byte_key;
 
@@ -9,53 +9,54 @@ use std::borrow::Borrow;
 use std::fmt::Debug;
 use std::hash::Hash;
 
-/// A key: something that is compared, ordered, and hashed the same way everywhere.
+/// A key: a value that is compared, ordered and hashed in the same way everywhere.
 ///
-/// A key is looked up borrowed (`&str`) and taken over only when it is new (`Box<str>`), so a known
-/// key costs no allocation. Implemented for `str`, `[u8]`, the integers, `bool`, `char`, and pairs
-/// and triples of owned keys.
+/// A key is looked up in borrowed form (`&str`) and copied into its owned form (`Box<str>`) only if
+/// it is new, so a known key costs no allocation. Implemented for `str`, `[u8]`, integers, `bool`,
+/// `char`, and pairs and triples of owned keys.
 ///
 /// # Laws
-/// - `Self::from_bytes(bytes of k) == Some(k.to_key())` for every key `k`: the bytes name the key.
-/// - Equal keys have equal bytes, and unequal keys unequal ones, on every platform and in every
-///   version.
+/// - `Self::from_bytes(bytes of k) == Some(k.to_key())` for every key `k`: the bytes identify the
+///   key.
+/// - Equal keys have equal bytes and different keys have different bytes, on every platform and in
+///   every version.
 /// - `Owned` orders, compares and hashes as `Self` does ([`Borrow`]'s contract).
-/// - The bytes of text, integers, `bool` and `char` order as the keys do. Those of pairs and
-///   triples need not.
+/// - The bytes of text, integers, `bool` and `char` have the same order as the keys. The bytes of
+///   pairs and triples may have another order.
 pub trait Key: Eq + Ord + Hash {
-    /// The kind of key in a word that never changes, part of a pipeline's description. Default:
-    /// `"key"`.
+    /// The name of the kind of key, which never changes. It is part of a pipeline's description.
+    /// Default: `"key"`.
     const NAME: &'static str = "key";
 
-    /// The key as it is kept.
+    /// The owned form of the key, as tables store it.
     type Owned: Borrow<Self> + Clone + Eq + Ord + Hash + Debug + Send + Sync + 'static;
 
-    /// The key, taken over.
+    /// Returns an owned copy of the key.
     fn to_key(&self) -> Self::Owned;
 
     /// Calls `f` with the key's bytes.
     fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T;
 
-    /// The key whose bytes these are, or `None` if they are no key's.
+    /// Returns the key with these bytes, or `None` if no key has these bytes.
     fn from_bytes(bytes: &[u8]) -> Option<Self::Owned>;
 
-    /// The stable hash of the key under a seed.
+    /// Returns the stable hash of the key with a seed.
     #[inline]
     fn stable_hash(&self, seed: Seed) -> u64 {
         self.with_bytes(|bytes| hash_bytes(seed, bytes))
     }
 
-    /// Whether the kept key is this one: as `==`, and perhaps cheaper.
+    /// Returns true if the stored key equals this one: as `==`, but may be cheaper.
     #[inline]
     fn is(&self, kept: &Self::Owned) -> bool {
         self == kept.borrow()
     }
 
-    /// Bytes that the kept key holds on the heap.
+    /// Returns the heap bytes of the owned key.
     fn heap_bytes(key: &Self::Owned) -> usize;
 }
 
-/// A key that is looked up among kept ones.
+/// A borrowed key that is looked up in a table of owned keys.
 #[derive(Hash)]
 pub(crate) struct Sought<'a, K: ?Sized>(pub(crate) &'a K);
 
@@ -117,7 +118,7 @@ impl Key for [u8] {
     }
 }
 
-/// `String` is `str` already taken over, for keys that are computed.
+/// `String` is an owned `str`, for keys that are computed.
 impl Key for String {
     const NAME: &'static str = "text";
 
@@ -155,8 +156,8 @@ macro_rules! integer_keys {
 
             #[inline]
             fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T {
-                // The highest byte first and the sign turned: the bytes order as the integers do,
-                // and neighbours share their beginning.
+                // Big-endian with the sign bit flipped: the bytes have the order of the integers,
+                // and neighbouring integers share a prefix.
                 f(&(*self ^ <$integer>::MIN).to_be_bytes())
             }
 
@@ -166,7 +167,7 @@ macro_rules! integer_keys {
 
             #[inline]
             fn stable_hash(&self, seed: Seed) -> u64 {
-                // Sign extension first, so that the hash does not depend on the width of the type.
+                // Sign extension makes the hash independent of the width of the type.
                 hash_u64(seed, *self as $wide as u64)
             }
 
@@ -228,13 +229,14 @@ impl Key for char {
     }
 }
 
-/// Calls `f` with the parts' bytes, each but the last behind its length (4 bytes, little-endian).
+/// Calls `f` with the bytes of all parts. Each part but the last follows its length (4 bytes,
+/// little-endian).
 fn with_joined<T>(parts: &[&[u8]], f: impl FnOnce(&[u8]) -> T) -> T {
     let mut joined = smallvec::SmallVec::<[u8; 128]>::new();
     for (index, part) in parts.iter().enumerate() {
         if index + 1 < parts.len() {
-            // A part of 4 GiB or more cannot be told from a shorter one; no limit of the crate lets
-            // one through.
+            // The length of a part of 4 GiB or more does not fit. The limits of the crate let no
+            // such part through.
             joined.extend_from_slice(&(part.len() as u32).to_le_bytes());
         }
         joined.extend_from_slice(part);
@@ -242,7 +244,7 @@ fn with_joined<T>(parts: &[&[u8]], f: impl FnOnce(&[u8]) -> T) -> T {
     f(&joined)
 }
 
-/// The first part of joined bytes, and the rest.
+/// Splits joined bytes into the first part and the rest.
 fn split_joined(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(u32::from_le_bytes(*length) as usize)

@@ -1,10 +1,10 @@
-//! Every cap of the engine, in one struct.
+//! All limits of the engine, in one struct.
 //!
-//! Whatever grows with the data has a limit here. Past it there is a typed error
-//! ([`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded)) or a counted overflow bucket, as
-//! the user chose; never an abort.
+//! Everything that grows with the data has a limit here. Past the limit there is a typed error
+//! ([`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded)) or a counted overflow bucket,
+//! whichever the user chose. The process never aborts.
 
-/// The caps that an engine and the adapters keep to.
+/// The limits that the engine and the adapters keep to.
 ///
 /// # Example
 /// ```
@@ -15,33 +15,35 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Distinct groups that one `group_by` of a declarative pipeline holds per pane and per window;
-    /// default 1,000,000.
+    /// Distinct groups per pane and per window of one `group_by` in a declarative pipeline.
+    /// Default: 1,000,000.
     pub groups_max: usize,
-    /// Panes that are open at a time; default 1,000,000. Raise it for long replays in which nothing
-    /// fires before the end.
+    /// Panes that are open at the same time. Default: 1,000,000. Raise it for long replays in which
+    /// nothing fires before the end.
     pub panes_max: usize,
-    /// Shards that one engine follows; default 100,000.
+    /// Shards of one engine. Default: 100,000.
     pub shards_max: usize,
-    /// Approximate bytes of all accumulators; default 8 GiB. Checked at an amortised constant cost
-    /// per record, so the state may pass the limit by what arrives between two checks: a quarter of
-    /// it, where no record adds more than 1 KiB.
+    /// Approximate bytes of all accumulators. Default: 8 GiB. The size is measured from time to
+    /// time, at an amortised constant cost per record, so the state can pass the limit between two
+    /// measurements: by at most a quarter of the limit, if no record adds more than 1 KiB.
     pub state_bytes_max: usize,
-    /// Approximate bytes of answers that were made and not fetched; default 64 MiB. A window that
-    /// is complete is made when it is fetched, unless a record changes a pane of it before: past
-    /// this limit such a record is refused until the answers are fetched.
+    /// Approximate bytes of answers that are computed but not yet fetched. Default: 64 MiB. A
+    /// complete window is usually computed when it is fetched. It is computed earlier if a late
+    /// record changes one of its panes; past this limit such a record is refused until answers are
+    /// fetched.
     pub pending_bytes_max: usize,
-    /// Bytes of one record or line, after decompression; default 16 MiB. A longer one is a dead
+    /// Bytes of one record or line, after decompression. Default: 16 MiB. A longer record is a dead
     /// letter.
     pub record_bytes_max: usize,
-    /// Nesting of a JSON record; default 128, above which no parser that recurses is asked.
+    /// Nesting depth of a JSON record. Default: 128. A deeper record is not passed to a recursive
+    /// parser.
     pub json_depth_max: usize,
-    /// Bytes of a key of `group_by`, `top_k`, `distinct` or `frequency` in a declarative pipeline;
-    /// default 64 KiB. A record with a longer one is a dead letter.
+    /// Bytes of a key of `group_by`, `top_k`, `distinct` or `frequency` in a declarative pipeline.
+    /// Default: 64 KiB. A record with a longer key is a dead letter.
     pub key_bytes_max: usize,
-    /// The window that a frame of zstd may ask its reader for, as a power of two; default 27, 128
-    /// MiB, the most that `zstd --ultra -22` writes without `--long`. It is memory that
-    /// decompressing takes. Values outside of 10 to 31 (30 on 32 bits) are those ends.
+    /// Window size of a zstd frame, as a power of two. Default: 27 (128 MiB), the largest that
+    /// `zstd --ultra -22` writes without `--long`. Decompression allocates this much memory. Values
+    /// outside 10 to 31 (30 on 32-bit systems) are clamped to that range.
     pub zstd_window_log_max: u32,
 }
 

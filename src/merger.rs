@@ -1,4 +1,4 @@
-//! Windows of many sources, merged into one.
+//! Merges the windows of many sources into one answer per window.
 
 mod control;
 
@@ -16,25 +16,25 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// When a merged window is complete, and how much is kept. Each field has a default.
+/// Options of a merger: when a merged window is complete, and limits. Each field has a default.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MergerOptions {
-    /// How many sources there are: a window is complete when so many have given a final partial.
-    /// `None`, the default: that is not known, and the deadline decides.
+    /// The number of sources. A window is complete when this many sources have sent a final
+    /// partial. Default: `None`, the number is unknown and only the deadline decides.
     pub sources: Option<usize>,
-    /// How long after its first partial, by the caller's clock, a window is given without the
-    /// sources that are missing; `None`, the default: it is waited for. A source without a record
-    /// in a window gives no partial of it, so give a deadline where that happens.
+    /// The time after the first partial, by the caller's clock, at which a window is answered
+    /// without the missing sources. Default: `None`, the window waits for all sources. A source
+    /// with no record in a window sends no partial of it, so set a deadline if that can happen.
     pub deadline: Option<Duration>,
-    /// How long after a window was given, by the caller's clock, partials of it are still taken,
-    /// each giving it again. Default: one hour.
+    /// The time after the answer of a window, by the caller's clock, during which further partials
+    /// are still accepted. Each of them gives the next revision of the answer. Default: one hour.
     pub retention: Duration,
-    /// Windows that are kept at most; default 10,000.
+    /// Maximum number of windows in memory. Default: 10,000.
     pub windows_max: usize,
-    /// Sources of a window that are kept at most; default 10,000.
+    /// Maximum number of sources of one window. Default: 10,000.
     pub sources_max: usize,
-    /// Bytes of all partials that are kept at most; default 1 GiB.
+    /// Maximum bytes of all partials in memory. Default: 1 GiB.
     pub bytes_max: usize,
 }
 
@@ -51,45 +51,47 @@ impl Default for MergerOptions {
     }
 }
 
-/// What became of a partial. None of these is an error.
+/// The outcome of adding a partial. None of them is an error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Added {
-    /// It is the first of its source and window.
+    /// The partial is the first of its source and window.
     New,
-    /// It took the place of one of a lower revision.
+    /// The partial replaced one with a lower revision.
     Replaced,
-    /// It was there already, or one of a higher revision was.
+    /// The same partial, or one with a higher revision, was already there.
     Known,
-    /// Its window was given and dropped, or is so much older than what is kept that it counts as
-    /// dropped.
+    /// The window of the partial was answered and dropped, or is so much older than the windows in
+    /// memory that it counts as dropped.
     Late,
 }
 
-/// A window merged of the partials of several sources.
+/// An answer for one window, merged from the partials of several sources.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Merged<V> {
     /// The window, or `None` for a pipeline without windows.
     pub window: Option<Window>,
-    /// 0 for the first answer of this window, 1 for the next, and so on.
+    /// 0 for the first answer of this window, 1 for the second, and so on.
     pub revision: u32,
-    /// How many sources are in it.
+    /// The number of sources in the answer.
     pub sources: usize,
-    /// Whether all sources that were expected have given their final partial.
+    /// True if all expected sources have sent their final partial.
     pub complete: bool,
-    /// What the aggregate says of all sources' records.
+    /// The output of the aggregate over the records of all sources.
     pub value: V,
 }
 
-/// Windows order by end, then start; the global one comes last.
-type Place = (i64, i64);
+/// End and start of a window in milliseconds. This is the order of answers: by end, then start. The
+/// global window comes last.
+type WindowOrder = (i64, i64);
 
-/// Merges partials of one pipeline: *replaces* per source and *adds* across sources, so that the
-/// answer does not depend on the order in which partials come or on how often. Exact aggregates
-/// give what one stream of all records would; sketches are within their stated bounds.
+/// Merges partials of one pipeline. A partial *replaces* an earlier one of the same source and is
+/// *added* to the partials of other sources, so the answer does not depend on the order or the
+/// number of deliveries. Exact aggregates equal one run over all records; sketches keep their
+/// documented bounds.
 ///
-/// No clock is read: the caller tells the time.
+/// The merger reads no clock: the caller passes the time.
 ///
 /// # Example
 /// ```
@@ -115,17 +117,17 @@ type Place = (i64, i64);
 /// # Ok::<(), Error>(())
 /// ```
 pub struct Merger<R: ?Sized, A: Aggregate<R>> {
-    /// For its aggregate and its identity; it takes no records.
+    /// Provides the aggregate and the fingerprint of the pipeline. It receives no records.
     engine: Engine<R, A>,
     options: MergerOptions,
     deadline: Option<i64>,
     retention: i64,
-    windows: BTreeMap<Place, Merging>,
-    /// The windows that were dropped last, of those after `dropped_to`.
-    dropped: BTreeSet<Place>,
-    /// Windows up to this one count as dropped.
-    dropped_to: Option<Place>,
-    /// The caller's clock before which no window is to be dropped.
+    windows: BTreeMap<WindowOrder, WindowState>,
+    /// The windows after `dropped_to` that were dropped last.
+    dropped: BTreeSet<WindowOrder>,
+    /// This window and all windows before it count as dropped.
+    dropped_to: Option<WindowOrder>,
+    /// No window has to be dropped before this time of the caller's clock.
     drop_at: i64,
     now: i64,
     bytes: usize,
@@ -134,31 +136,31 @@ pub struct Merger<R: ?Sized, A: Aggregate<R>> {
 }
 
 #[derive(Clone, Debug)]
-struct Merging {
+struct WindowState {
     partials: BTreeMap<String, Partial>,
-    /// The caller's clock at the first partial.
+    /// The caller's clock when the first partial came.
     first_at: i64,
-    /// The last revision given and the caller's clock then.
+    /// The last revision answered, and the caller's clock at that time.
     given: Option<(u32, i64)>,
-    /// Whether a partial has come since.
+    /// True if a partial has come since the last answer.
     changed: bool,
 }
 
-/// What a merger's state says beside its windows.
+/// The part of a merger's state that is not its windows.
 struct Clock {
     now: i64,
     late: u64,
-    dropped: BTreeSet<Place>,
-    dropped_to: Option<Place>,
+    dropped: BTreeSet<WindowOrder>,
+    dropped_to: Option<WindowOrder>,
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
-    /// A merger of partials of the engine's pipeline.
+    /// Creates a merger of partials of the engine's pipeline.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] if a duration is not whole milliseconds, or if neither
-    /// sources nor a deadline say when a window is complete; [`ErrorKind::Unsupported`] if the
-    /// aggregate cannot be written down.
+    /// [`ErrorKind::InvalidArgument`] if a duration is not a whole number of milliseconds, or if
+    /// the options have neither a number of sources nor a deadline. [`ErrorKind::Unsupported`] if
+    /// the aggregate has no encoding.
     pub fn new(engine: Engine<R, A>, options: MergerOptions) -> Result<Self, Error> {
         if options.sources.is_none() && options.deadline.is_none() {
             return Err(Error::invalid(
@@ -185,8 +187,8 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
         })
     }
 
-    fn check_room(&self, place: Place, replaced: bool, more: usize) -> Result<(), Error> {
-        let sources = self.windows.get(&place).map(|merging| merging.partials.len());
+    fn check_room(&self, order: WindowOrder, replaced: bool, more: usize) -> Result<(), Error> {
+        let sources = self.windows.get(&order).map(|state| state.partials.len());
         let message = if sources.is_none() && self.windows.len() >= self.options.windows_max {
             format!(
                 "{} windows are being merged, as many as windows_max allows",
@@ -216,118 +218,119 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
         let (now, retention) = (self.now, self.retention);
         self.drop_at = i64::MAX;
         let (mut dropped, mut freed) = (Vec::new(), 0);
-        self.windows.retain(|place, merging| {
-            let kept_to = merging.kept_to(retention);
+        self.windows.retain(|order, state| {
+            let kept_to = state.kept_to(retention);
             let is_over = now > kept_to;
             if is_over {
-                dropped.push(*place);
-                freed += merging.bytes();
+                dropped.push(*order);
+                freed += state.bytes();
             } else {
                 self.drop_at = self.drop_at.min(kept_to.saturating_add(1));
             }
             !is_over
         });
         self.bytes -= freed;
-        dropped.into_iter().for_each(|place| self.remember_dropped(place));
+        dropped.into_iter().for_each(|order| self.remember_dropped(order));
     }
 
-    fn remember_dropped(&mut self, place: Place) {
-        if self.is_dropped(place) {
+    fn remember_dropped(&mut self, order: WindowOrder) {
+        if self.is_dropped(order) {
             return;
         }
-        self.dropped.insert(place);
+        self.dropped.insert(order);
         while self.dropped.len() > self.options.windows_max {
             self.dropped_to = self.dropped_to.max(self.dropped.pop_first());
         }
     }
 
-    fn is_dropped(&self, place: Place) -> bool {
-        self.dropped_to.is_some_and(|to| place <= to) || self.dropped.contains(&place)
+    fn is_dropped(&self, order: WindowOrder) -> bool {
+        self.dropped_to.is_some_and(|to| order <= to) || self.dropped.contains(&order)
     }
 
-    /// The next window that is complete or past its deadline, or that has changed since it was
-    /// given: by window end, then start.
+    /// Returns the next window, by end and then start, that is complete, is past its deadline, or
+    /// has changed since its last answer.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] if the merged window passes a limit of the aggregate that the
-    /// user chose to be an error. That window is skipped until a further partial of it comes;
-    /// the next call goes on after it.
+    /// [`ErrorKind::InvalidArgument`] if a duration is not a whole number of milliseconds, or if
+    /// the options have neither a number of sources nor a deadline. [`ErrorKind::Unsupported`] if
+    /// the aggregate has no encoding.
     pub fn next_merged(&mut self) -> Result<Option<Merged<A::Output>>, Error> {
-        let due =
-            self.windows.iter().find(|(_, merging)| merging.changed && self.is_due_now(merging));
-        let Some((&place, merging)) = due else { return Ok(None) };
-        let merged = self.merge(merging);
-        if let Some(merging) = self.windows.get_mut(&place) {
-            merging.changed = false;
+        let due = self.windows.iter().find(|(_, state)| state.changed && self.is_due_now(state));
+        let Some((&order, state)) = due else { return Ok(None) };
+        let merged = self.merge(state);
+        if let Some(state) = self.windows.get_mut(&order) {
+            state.changed = false;
             if let Ok(merged) = &merged {
-                merging.given = Some((merged.revision, self.now));
+                state.given = Some((merged.revision, self.now));
             }
-            self.drop_at = self.drop_at.min(merging.kept_to(self.retention).saturating_add(1));
+            self.drop_at = self.drop_at.min(state.kept_to(self.retention).saturating_add(1));
         }
         merged.map(Some)
     }
 
-    fn merge(&self, merging: &Merging) -> Result<Merged<A::Output>, Error> {
+    fn merge(&self, state: &WindowState) -> Result<Merged<A::Output>, Error> {
         let mut accumulator = self.engine.aggregate().init();
-        // In the order of the sources' names, whatever order they came in.
-        for partial in merging.partials.values() {
+        // In the order of source names, so that the order of arrival does not matter.
+        for partial in state.partials.values() {
             self.engine.aggregate().merge(&mut accumulator, &self.decode(partial)?)?;
         }
         Ok(Merged {
-            window: merging.partials.values().next().and_then(Partial::window),
-            revision: merging.given.map_or(0, |(revision, _)| revision.saturating_add(1)),
-            sources: merging.partials.len(),
-            complete: self.is_complete(merging),
+            window: state.partials.values().next().and_then(Partial::window),
+            revision: state.given.map_or(0, |(revision, _)| revision.saturating_add(1)),
+            sources: state.partials.len(),
+            complete: self.is_complete(state),
             value: self.engine.aggregate().output(&accumulator),
         })
     }
 
-    fn is_due_now(&self, merging: &Merging) -> bool {
-        let waited = self.now.saturating_sub(merging.first_at);
+    fn is_due_now(&self, state: &WindowState) -> bool {
+        let waited = self.now.saturating_sub(state.first_at);
         let past_deadline = self.deadline.is_some_and(|deadline| waited >= deadline);
-        self.finished || past_deadline || merging.given.is_some() || self.is_complete(merging)
+        self.finished || past_deadline || state.given.is_some() || self.is_complete(state)
     }
 
-    fn is_complete(&self, merging: &Merging) -> bool {
-        let finals = merging.partials.values().filter(|partial| partial.is_final()).count();
+    fn is_complete(&self, state: &WindowState) -> bool {
+        let finals = state.partials.values().filter(|partial| partial.is_final()).count();
         self.options.sources.is_some_and(|sources| finals >= sources)
     }
 
-    /// The engine that knows the pipeline.
+    /// Returns the engine of the pipeline.
     pub fn engine(&self) -> &Engine<R, A> {
         &self.engine
     }
 
-    /// What a merger's state says beside its windows.
+    /// Decodes the part of a merger's state that is not its windows.
     fn decode_clock(&self, bytes: &Bytes) -> Result<Clock, Error> {
         let envelope = Envelope::parse(bytes)?;
         envelope.check(bytes, Kind::Merger, &self.engine.identity())?;
         let mut reader = envelope.section(bytes, Tag::Clock)?;
         let (now, late, has_dropped) = (reader.i64()?, reader.u64()?, reader.bool()?);
-        let dropped_to = Some(decode_place(&mut reader)?).filter(|_| has_dropped);
+        let dropped_to = Some(decode_order(&mut reader)?).filter(|_| has_dropped);
         reader.finish()?;
         let mut dropped = BTreeSet::new();
         if envelope.has(Tag::Dropped) {
             let mut reader = envelope.section(bytes, Tag::Dropped)?;
             for _ in 0..reader.count(2)? {
-                dropped.insert(decode_place(&mut reader)?);
+                dropped.insert(decode_order(&mut reader)?);
             }
             reader.finish()?;
         }
         Ok(Clock { now, late, dropped, dropped_to })
     }
 
-    /// The windows of a merger's state, and the bytes of their partials.
-    fn decode_all(&self, bytes: &Bytes) -> Result<(BTreeMap<Place, Merging>, usize), Error> {
+    /// Decodes the windows of a merger's state and adds up the bytes of their partials.
+    fn decode_all(
+        &self,
+        bytes: &Bytes,
+    ) -> Result<(BTreeMap<WindowOrder, WindowState>, usize), Error> {
         let envelope = Envelope::parse(bytes)?;
         envelope.check(bytes, Kind::Merger, &self.engine.identity())?;
         let mut reader = envelope.section(bytes, Tag::Partials)?;
         let mut windows = BTreeMap::new();
         let mut room = self.options.bytes_max;
         for _ in 0..reader.count(4)? {
-            let (place, merging) = self.decode_window(&mut reader, bytes, &mut room)?;
-            if windows.len() >= self.options.windows_max || windows.insert(place, merging).is_some()
-            {
+            let (order, state) = self.decode_window(&mut reader, bytes, &mut room)?;
+            if windows.len() >= self.options.windows_max || windows.insert(order, state).is_some() {
                 return Err(reader.corrupt("too many windows, or one twice"));
             }
         }
@@ -340,7 +343,7 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
         reader: &mut Reader<'_>,
         all: &Bytes,
         room: &mut usize,
-    ) -> Result<(Place, Merging), Error> {
+    ) -> Result<(WindowOrder, WindowState), Error> {
         let (first_at, changed) = (reader.i64()?, reader.bool()?);
         let given = match reader.bool()? {
             true => Some((
@@ -350,13 +353,13 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
             )),
             false => None,
         };
-        let mut merging = Merging { partials: BTreeMap::new(), first_at, given, changed };
-        let mut place = None;
+        let mut state = WindowState { partials: BTreeMap::new(), first_at, given, changed };
+        let mut order = None;
         for _ in 0..reader.count(2)? {
             let partial = Partial::from_bytes(all.slice_ref(reader.bytes()?))?;
             partial.envelope().check(partial.bytes(), Kind::Partial, &self.engine.identity())?;
             self.decode(&partial)?;
-            let here = place_of(partial.window());
+            let here = order_of(partial.window());
             let Some(rest) = room.checked_sub(partial.bytes().len()) else {
                 return Err(Error::new(
                     ErrorKind::LimitExceeded,
@@ -364,21 +367,19 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
                 ));
             };
             *room = rest;
-            if *place.get_or_insert(here) != here
-                || merging.partials.insert(partial.source().to_owned(), partial).is_some()
+            if *order.get_or_insert(here) != here
+                || state.partials.insert(partial.source().to_owned(), partial).is_some()
             {
                 return Err(
                     reader.corrupt("partials of one window are of several, or of one source twice")
                 );
             }
         }
-        place
-            .map(|place| (place, merging))
-            .ok_or_else(|| reader.corrupt("a window without partials"))
+        order.map(|order| (order, state)).ok_or_else(|| reader.corrupt("a window without partials"))
     }
 }
 
-// A method that were not here would call itself without end.
+// Every method must be here: the provided methods call `control()`, which is this object.
 #[deny(clippy::missing_trait_methods)]
 impl<R: ?Sized, A: Aggregate<R>> MergerControl for Merger<R, A> {
     fn control(&self) -> &dyn MergerControl {
@@ -392,25 +393,25 @@ impl<R: ?Sized, A: Aggregate<R>> MergerControl for Merger<R, A> {
     fn add(&mut self, partial: &Partial, now: Timestamp) -> Result<Added, Error> {
         self.advance(now);
         partial.envelope().check(partial.bytes(), Kind::Partial, &self.engine.identity())?;
-        let place = place_of(partial.window());
-        if !self.windows.contains_key(&place) && self.is_dropped(place) {
+        let order = order_of(partial.window());
+        if !self.windows.contains_key(&order) && self.is_dropped(order) {
             self.late = self.late.saturating_add(1);
             return Ok(Added::Late);
         }
-        let known =
-            self.windows.get(&place).and_then(|merging| merging.partials.get(partial.source()));
+        let known = self.windows.get(&order).and_then(|state| state.partials.get(partial.source()));
         if known.is_some_and(|known| !partial.supersedes(known)) {
             return Ok(Added::Known);
         }
         let (replaced, freed) = (known.is_some(), known.map_or(0, |known| known.bytes().len()));
-        self.check_room(place, replaced, partial.bytes().len().saturating_sub(freed))?;
+        self.check_room(order, replaced, partial.bytes().len().saturating_sub(freed))?;
         self.decode(partial)?;
         self.bytes = self.bytes + partial.bytes().len() - freed;
         let first_at = self.now;
-        let fresh = || Merging { partials: BTreeMap::new(), first_at, given: None, changed: false };
-        let merging = self.windows.entry(place).or_insert_with(fresh);
-        merging.partials.insert(partial.source().to_owned(), partial.clone());
-        merging.changed = true;
+        let fresh =
+            || WindowState { partials: BTreeMap::new(), first_at, given: None, changed: false };
+        let state = self.windows.entry(order).or_insert_with(fresh);
+        state.partials.insert(partial.source().to_owned(), partial.clone());
+        state.changed = true;
         Ok(if replaced { Added::Replaced } else { Added::New })
     }
 
@@ -426,7 +427,7 @@ impl<R: ?Sized, A: Aggregate<R>> MergerControl for Merger<R, A> {
     }
 
     fn is_due(&self) -> bool {
-        self.windows.values().any(|merging| merging.changed && self.is_due_now(merging))
+        self.windows.values().any(|state| state.changed && self.is_due_now(state))
     }
 
     fn late(&self) -> u64 {
@@ -443,16 +444,16 @@ impl<R: ?Sized, A: Aggregate<R>> MergerControl for Merger<R, A> {
             writer.i64(self.now);
             writer.u64(self.late);
             writer.bool(self.dropped_to.is_some());
-            encode_place(writer, self.dropped_to.unwrap_or_default());
+            encode_order(writer, self.dropped_to.unwrap_or_default());
         });
         envelope.section(Tag::Partials, |writer| {
             writer.usize(self.windows.len());
-            self.windows.values().for_each(|merging| merging.encode(writer));
+            self.windows.values().for_each(|state| state.encode(writer));
         });
         if !self.dropped.is_empty() {
             envelope.section(Tag::Dropped, |writer| {
                 writer.usize(self.dropped.len());
-                self.dropped.iter().for_each(|place| encode_place(writer, *place));
+                self.dropped.iter().for_each(|order| encode_order(writer, *order));
             });
         }
         envelope.finish().into()
@@ -470,15 +471,15 @@ impl<R: ?Sized, A: Aggregate<R>> MergerControl for Merger<R, A> {
         let (windows, _) = self.decode_all(&bytes)?;
         let clock = self.decode_clock(&bytes)?;
         let (mut merged, mut late) = (self.windows.clone(), 0);
-        for (place, other) in windows {
-            match merged.entry(place) {
-                Entry::Vacant(_) if self.is_dropped(place) => late += other.partials.len() as u64,
+        for (order, other) in windows {
+            match merged.entry(order) {
+                Entry::Vacant(_) if self.is_dropped(order) => late += other.partials.len() as u64,
                 Entry::Vacant(vacant) => drop(vacant.insert(other)),
                 Entry::Occupied(mut known) => known.get_mut().absorb(other),
             }
         }
-        let total = merged.values().map(Merging::bytes).sum::<usize>();
-        let sources = merged.values().map(|merging| merging.partials.len()).max().unwrap_or(0);
+        let total = merged.values().map(WindowState::bytes).sum::<usize>();
+        let sources = merged.values().map(|state| state.partials.len()).max().unwrap_or(0);
         if merged.len() > self.options.windows_max
             || sources > self.options.sources_max
             || total > self.options.bytes_max
@@ -490,18 +491,18 @@ impl<R: ?Sized, A: Aggregate<R>> MergerControl for Merger<R, A> {
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         (self.windows, self.bytes, self.drop_at) = (merged, total, i64::MIN);
-        // It is one clock: had it stood still here, what is given next would count as given long
-        // ago.
+        // Both mergers share one clock. Without this, the next answers would count as very old.
         (self.now, self.late) = (self.now.max(clock.now), self.late.saturating_add(late));
         self.dropped_to = self.dropped_to.max(clock.dropped_to);
-        clock.dropped.into_iter().for_each(|place| self.remember_dropped(place));
+        clock.dropped.into_iter().for_each(|order| self.remember_dropped(order));
         Ok(())
     }
 }
 
-impl Merging {
-    /// The caller's clock up to which the window is kept: it was given, or could not be, and no
-    /// partial has come since.
+impl WindowState {
+    /// Returns the time of the caller's clock until which the window stays in memory. Counts from
+    /// the last answer, or from the first partial if there is none. A window with unanswered
+    /// partials is never dropped.
     fn kept_to(&self, retention: i64) -> i64 {
         let settled_at = self.given.map_or(self.first_at, |(_, at)| at);
         if self.changed { i64::MAX } else { settled_at.saturating_add(retention) }
@@ -511,7 +512,7 @@ impl Merging {
         self.partials.values().map(|partial| partial.bytes().len()).sum()
     }
 
-    fn absorb(&mut self, other: Merging) {
+    fn absorb(&mut self, other: WindowState) {
         let mut union = self.partials.clone();
         for (source, partial) in &other.partials {
             match union.get(source) {
@@ -520,9 +521,10 @@ impl Merging {
             }
         }
         let given = self.given.max(other.given);
-        // What was said last, on one side or on both, is to be said of all.
+        // The last revision, from one side or both, must be followed by one that covers all
+        // partials.
         let revision = |given: Option<(u32, i64)>| given.map(|(revision, _)| revision);
-        let lacks = |side: &Merging| {
+        let lacks = |side: &WindowState| {
             revision(side.given) == revision(given)
                 && (side.changed || !same(&side.partials, &union))
         };
@@ -544,7 +546,7 @@ impl Merging {
     }
 }
 
-/// Returns true if both are the same partials.
+/// Returns true if both maps hold the same partials.
 fn same(one: &BTreeMap<String, Partial>, other: &BTreeMap<String, Partial>) -> bool {
     one.len() == other.len()
         && one.iter().all(|(source, partial)| {
@@ -552,16 +554,16 @@ fn same(one: &BTreeMap<String, Partial>, other: &BTreeMap<String, Partial>) -> b
         })
 }
 
-fn encode_place(writer: &mut Writer, (end, start): Place) {
+fn encode_order(writer: &mut Writer, (end, start): WindowOrder) {
     writer.i64(end);
     writer.i64(start);
 }
 
-fn decode_place(reader: &mut Reader<'_>) -> Result<Place, Error> {
+fn decode_order(reader: &mut Reader<'_>) -> Result<WindowOrder, Error> {
     Ok((reader.i64()?, reader.i64()?))
 }
 
-fn place_of(window: Option<Window>) -> Place {
+fn order_of(window: Option<Window>) -> WindowOrder {
     window.map_or((i64::MAX, i64::MIN), |window| {
         (window.end().as_millis(), window.start().as_millis())
     })

@@ -1,8 +1,9 @@
-//! "Did you mean": the known name that is nearest to one that is not known.
+//! "Did you mean": the known name that is nearest to an unknown name.
 
-/// ` (did you mean "name"?)` with the nearest of the known names, or nothing if none is near.
+/// Returns ` (did you mean "name"?)` with the nearest known name, or an empty text if no name is
+/// near.
 pub(crate) fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    // The distance is quadratic in the length, and nobody misspells a name of a kilobyte.
+    // The cost is quadratic in the length, and a name of a kilobyte is not a misspelling.
     if unknown.len() > 64 {
         return String::new();
     }

@@ -1,16 +1,16 @@
-//! One ordered input over many threads, with the result of one thread.
+//! Processes one ordered input with many threads; the result equals that of one thread.
 //!
-//! Three steps: items are *produced* one after the other, *worked on* by all threads at once, and
-//! *taken* one after the other, in the order in which they were produced, by the thread that
-//! called. So whatever depends on order (what is late, what a sketch forgets, which line comes
-//! first) is decided as a single thread decides it, whatever the number of threads.
+//! There are three steps. Items are *produced* one after another. All threads *work* on them at the
+//! same time. The calling thread *takes* the results one after another, in the order of production.
+//! Everything that depends on order (which record is late, which key a sketch evicts, which line
+//! comes first) is therefore the same for every number of threads.
 //!
-//! Every thread does what is most urgent: the caller takes what is ready; otherwise a thread
-//! produces an item, while no other does, and works on it at once, since it has the item's bytes in
-//! its own cache. So reading and unpacking overlap with the work, and no thread is kept for one
-//! step. The threads are those of a `rayon` pool, which is made once for many inputs; its parallel
-//! iterators keep no order of taking and no bound on what lies about, which is all there is to it
-//! here.
+//! Every thread does the most urgent step. The caller takes a result if one is ready. Otherwise a
+//! thread produces an item, unless another thread is producing, and works on it immediately, while
+//! the item's bytes are in its cache. Reading and decompression therefore overlap with the work,
+//! and no thread is reserved for one step. The threads come from a `rayon` pool, which is created
+//! once for many inputs. Rayon's parallel iterators keep neither the order of taking nor a bound on
+//! waiting items; this module adds both.
 
 use crate::error::{Error, ErrorKind};
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -18,36 +18,36 @@ use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Items between production and taking, for each thread.
+/// Maximum number of items between production and taking, per thread.
 const ITEMS_PER_THREAD: usize = 3;
 
-/// How items become results.
+/// The work that turns an item into a result.
 pub(crate) trait Work: Sync {
-    /// What is produced.
+    /// The type of produced items.
     type Item: Send;
-    /// What becomes of it.
+    /// The type of results.
     type Result: Send;
-    /// What a thread has for itself.
+    /// The state that each thread has for itself.
     type Tools;
 
-    /// The tools of one thread.
+    /// Creates the tools of one thread.
     fn tools(&self) -> Self::Tools;
 
-    /// Makes the result of an item.
+    /// Turns an item into its result.
     fn work(&self, tools: &mut Self::Tools, item: Self::Item) -> Self::Result;
 }
 
-/// Threads that help the caller's.
+/// A pool of threads that help the calling thread.
 pub(crate) struct Helpers {
     pool: ThreadPool,
     threads: usize,
 }
 
 impl Helpers {
-    /// One helper less than `threads`, since the caller's is one of them; and one thread more that
-    /// may be a helper in its stead. A system may put a new thread on the core of the one that made
-    /// it, where it waits for ten milliseconds until another core, idle all the while, takes it:
-    /// then it is the second one, on a core of its own, that begins.
+    /// Starts `threads` pool threads, although `threads - 1` and the caller's thread would be
+    /// enough. An operating system may put a new thread on the core of the thread that created it.
+    /// There it waits up to ten milliseconds until another, idle core takes it. With one thread
+    /// more, the second one starts at once on a core of its own.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if the operating system refuses a thread.
@@ -60,17 +60,17 @@ impl Helpers {
         Ok(Helpers { pool, threads })
     }
 
-    /// All threads, the caller's among them.
+    /// Returns the number of threads that work, including the caller's.
     pub(crate) fn threads(&self) -> usize {
         self.threads
     }
 }
 
-/// Works on everything that `produce` gives until it gives `None`, on the caller's thread and its
-/// helpers, and hands each result to `take`, in order.
+/// Works on every item that `produce` returns until it returns `None`, on the caller's thread and
+/// its helpers. Calls `take` with each result, in order.
 ///
 /// # Errors
-/// The first that `take` returns; what was produced after it is dropped.
+/// The first error of `take`. Items produced after that result are dropped.
 pub(crate) fn in_order<W: Work, E>(
     helpers: &Helpers,
     work: &W,
@@ -99,7 +99,7 @@ pub(crate) fn in_order<W: Work, E>(
         let mut state = line.lock();
         while !state.is_over() {
             if let Some(result) = state.take_first() {
-                // There may be room for another item now.
+                // There may now be room for another item.
                 line.tell(&state);
                 drop(state);
                 take(result)?;
@@ -112,26 +112,26 @@ pub(crate) fn in_order<W: Work, E>(
     })
 }
 
-/// What the threads share.
+/// The state that all threads share.
 struct Line<W: Work, P> {
     state: Mutex<State<W::Result>>,
-    /// There may be something else to do.
+    /// Signals that there may be something to do.
     changed: Condvar,
     produce: Mutex<P>,
     threads: usize,
 }
 
 struct State<T> {
-    /// The results that were not taken, in order; `None` where one is worked on.
+    /// The results not yet taken, in order. `None` if the work on the item is not finished.
     results: VecDeque<Option<T>>,
-    /// The number of the first of them.
+    /// The number of the first item in `results`.
     first: usize,
     producing: bool,
-    /// Threads that wait for something to do.
+    /// The number of threads that wait for something to do.
     waiting: usize,
-    /// There is nothing more to produce.
+    /// True if there is nothing more to produce.
     ended: bool,
-    /// A thread has gone: nothing more comes of it.
+    /// True if a thread ended early, so that its result will never come.
     stopped: bool,
 }
 
@@ -171,19 +171,20 @@ impl<T> State<T> {
 
 impl<W: Work, P: FnMut() -> Option<W::Item>> Line<W, P> {
     fn lock(&self) -> MutexGuard<'_, State<W::Result>> {
-        // A thread that panicked has set `stopped`, and the scope passes its panic on.
+        // A thread that panics sets `stopped`, and the scope rethrows its panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells those that wait that there may be something else to do; that costs a system call,
-    /// whether any does or not.
+    /// Wakes the waiting threads. Does nothing if no thread waits, because a notification always
+    /// costs a system call.
     fn tell(&self, state: &State<W::Result>) {
         if state.waiting > 0 {
             self.changed.notify_all();
         }
     }
 
-    /// Produces an item and works on it, or waits until that can be done or a result is ready.
+    /// Produces an item and works on it. If that is not possible, waits until it is, or until a
+    /// result is ready.
     fn step<'a>(
         &'a self,
         mut state: MutexGuard<'a, State<W::Result>>,
@@ -201,7 +202,7 @@ impl<W: Work, P: FnMut() -> Option<W::Item>> Line<W, P> {
         let item = (self.produce.lock().unwrap_or_else(PoisonError::into_inner))();
         state = self.lock();
         state.producing = false;
-        // Another thread may produce the next one now.
+        // Another thread may now produce the next item.
         self.tell(&state);
         let Some(item) = item else {
             state.ended = true;
@@ -221,13 +222,13 @@ impl<W: Work, P: FnMut() -> Option<W::Item>> Line<W, P> {
     }
 }
 
-/// Lets the other threads go when one ends early.
+/// Releases the other threads when one thread ends early.
 struct Stop<'a, T>(&'a Mutex<State<T>>, &'a Condvar);
 
 impl<T> Drop for Stop<'_, T> {
     fn drop(&mut self) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // After the end of the items, too, the result of a thread that panicked is missing.
+        // The result of a panicked thread is missing even after the last item was produced.
         state.stopped |= !state.ended || std::thread::panicking();
         drop(state);
         self.1.notify_all();
@@ -253,7 +254,7 @@ mod tests {
 
         fn work(&self, done: &mut u64, item: u64) -> u64 {
             *done += 1;
-            // Some take longer, so that threads overtake one another.
+            // Some items take longer, so that threads overtake each other.
             (0..item % 7 * 1000)
                 .fold(item * item, |square, step| std::hint::black_box(square ^ step ^ step))
         }
@@ -307,7 +308,7 @@ mod tests {
             }
         }
         let helpers = Helpers::new(NonZeroUsize::new(3).unwrap()).unwrap();
-        // In the middle, and as the last of all.
+        // A panic in the middle, and a panic on the last item.
         for items in [100, 21] {
             let mut next = 0..items;
             let run = || in_order(&helpers, &Panics, || next.next(), |_| Ok::<(), ()>(()));

@@ -1,8 +1,8 @@
 //! Records as transports deliver them, and their position in the stream.
 //!
-//! A [`Position`] (shard, sequence number, sub-sequence number) identifies a record for ever; it is
-//! how a redelivered record is recognised. A consumer of its own typed records needs none of this:
-//! `Pipeline::push` takes any type.
+//! A [`Position`] (shard, sequence number, sub-sequence number) identifies a record for ever, so
+//! that a redelivered record can be recognised. A program with typed records of its own needs none
+//! of these types: `Pipeline::push` accepts any type.
 
 use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
@@ -20,12 +20,12 @@ use std::time::Duration;
 pub struct ShardId(Arc<str>);
 
 impl ShardId {
-    /// The shard of that name.
+    /// Creates the shard name.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         ShardId(name.into())
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -49,9 +49,10 @@ impl fmt::Debug for ShardId {
     }
 }
 
-/// A sequence number: a decimal integer of any length, ordered as an integer.
+/// A sequence number: a decimal integer of any length, with the order of integers.
 ///
-/// Kinesis' have 56 digits usually and may have 129, more than any integer type holds.
+/// A Kinesis sequence number usually has 56 digits and may have 129, more than any integer type
+/// holds.
 ///
 /// # Example
 /// ```
@@ -64,14 +65,14 @@ impl fmt::Debug for ShardId {
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SequenceNumber {
-    /// ASCII digits without leading zeros; "0" for zero.
+    /// ASCII digits without leading zeros. Zero is "0".
     digits: SmallVec<[u8; 64]>,
 }
 
 impl SequenceNumber {
-    /// The decimal digits, without leading zeros.
+    /// Returns the decimal digits, without leading zeros.
     pub fn as_str(&self) -> &str {
-        // Only `from_str` and `From<u64>` make one, from ASCII digits.
+        // Only `from_str` and `From<u64>` create a value, and they store ASCII digits.
         std::str::from_utf8(&self.digits).unwrap_or("0")
     }
 }
@@ -80,7 +81,7 @@ impl FromStr for SequenceNumber {
     type Err = Error;
 
     /// # Errors
-    /// [`ErrorKind::Parse`] if the text is empty or holds anything but ASCII digits.
+    /// [`ErrorKind::Parse`] if the text is empty or contains anything but ASCII digits.
     fn from_str(text: &str) -> Result<Self, Error> {
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             let shown: String = text.chars().take(150).collect();
@@ -126,70 +127,70 @@ impl fmt::Debug for SequenceNumber {
     }
 }
 
-/// Where in a shard a record stands: its sequence number, and its place inside of an aggregated
+/// The position of a record in its shard: the sequence number, and the index inside an aggregated
 /// record.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Sequence {
-    /// The sequence number that the stream gave the (possibly aggregated) record.
+    /// The sequence number that the stream gave to the (possibly aggregated) record.
     pub number: SequenceNumber,
-    /// The index of the user record inside of an aggregated record; 0 otherwise.
+    /// The index of the user record inside an aggregated record; otherwise 0.
     pub sub: u64,
 }
 
 impl Sequence {
-    /// The place of a record that is not part of an aggregated one.
+    /// Creates the position of a record that is not part of an aggregated record.
     pub fn new(number: impl Into<SequenceNumber>) -> Self {
         Sequence { number: number.into(), sub: 0 }
     }
 }
 
-/// What identifies a record: its shard and its place in the shard.
+/// The identity of a record: its shard and its position in the shard.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Position {
     /// The shard.
     pub shard: ShardId,
-    /// The place in the shard.
+    /// The position in the shard.
     pub sequence: Sequence,
 }
 
 /// A record as a transport delivers it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record {
-    /// The key by which the producer chose the shard.
+    /// The key from which the producer chose the shard.
     pub partition_key: Bytes,
     /// The payload, not yet decoded.
     pub data: Bytes,
-    /// When the stream took the record over; [`ARRIVAL_UNKNOWN`](Record::ARRIVAL_UNKNOWN) if the
-    /// transport did not say.
+    /// The time at which the stream received the record, or
+    /// [`ARRIVAL_UNKNOWN`](Record::ARRIVAL_UNKNOWN) if the transport does not tell it.
     pub arrival: Timestamp,
-    /// What identifies the record.
+    /// The identity of the record.
     pub position: Position,
 }
 
 impl Record {
-    /// The arrival time of a record that came without one. It lies in no window, so a record whose
-    /// event time it is becomes a dead letter; where the event time is another, it does not matter.
+    /// The arrival time of a record that has none. It is in no window, so a record whose event time
+    /// is its arrival time becomes a dead letter. If the event time comes from elsewhere, the
+    /// arrival time does not matter.
     pub const ARRIVAL_UNKNOWN: Timestamp = Timestamp::MIN;
 
-    /// Returns true if the transport said when the record arrived.
+    /// Returns true if the arrival time is known.
     pub fn is_arrival_known(&self) -> bool {
         self.arrival != Record::ARRIVAL_UNKNOWN
     }
 }
 
-/// By how much an event time may lie ahead of the record's arrival time, where records have one and
-/// nothing else is said.
+/// Default of `max_ahead`: how far an event time may be ahead of the record's arrival time.
 pub(crate) const MAX_AHEAD_DEFAULT: Duration = Duration::from_secs(3600);
 
-/// Returns true if an event time lies more than `max_ahead` milliseconds ahead of the record's
-/// arrival time. Without an arrival time it does not.
+/// Returns true if the event time is more than `max_ahead` milliseconds ahead of the record's
+/// arrival time. Returns false if the arrival time is unknown.
 #[inline]
 pub(crate) fn is_ahead(time: Timestamp, arrival: Timestamp, max_ahead: i64) -> bool {
     time.as_millis().saturating_sub(arrival.as_millis()) > max_ahead
         && arrival != Record::ARRIVAL_UNKNOWN
 }
 
-/// What is wrong with a time that [is ahead](is_ahead).
+/// Returns the error text for a time that [is ahead](is_ahead).
 #[cold]
 pub(crate) fn ahead_words(time: Timestamp, arrival: Timestamp, max_ahead: i64) -> String {
     let length = |millis: i64| Duration::from_millis(millis.unsigned_abs());

@@ -1,19 +1,19 @@
-//! Keys in the order of their bytes, for what is written down.
+//! Keys in the order of their bytes, for stored formats.
 
 use crate::codec::shared_prefix;
 use crate::key::Key;
 use std::borrow::Borrow;
 
-/// The bytes of many keys, to be visited in ascending order.
+/// The bytes of many keys, which can be visited in ascending order.
 ///
-/// Cost: O(n log n) comparisons of 8 bytes each, and the length of the keys.
+/// Cost: O(n log n) comparisons of 8 bytes, plus the length of the keys.
 pub(crate) struct SortedKeys {
     arena: Vec<u8>,
     entries: Vec<Entry>,
 }
 
 struct Entry {
-    /// The 8 bytes that are being compared, as a number that orders as they do.
+    /// The 8 bytes to compare, as an integer with the same order.
     prefix: u64,
     start: usize,
     end: usize,
@@ -21,7 +21,7 @@ struct Entry {
 }
 
 impl SortedKeys {
-    /// Takes in keys; each is known by its index from then on.
+    /// Copies and sorts the keys. The index of a key is its position in `keys`.
     pub(crate) fn new<'a, K: Key + ?Sized>(keys: impl Iterator<Item = &'a K::Owned>) -> Self {
         let mut sorted =
             SortedKeys { arena: Vec::new(), entries: Vec::with_capacity(keys.size_hint().0) };
@@ -34,7 +34,7 @@ impl SortedKeys {
         sorted
     }
 
-    /// The keys' bytes and indices, in ascending order of the bytes.
+    /// Returns the bytes and the indices of the keys, in ascending order of the bytes.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], usize)> {
         self.entries.iter().map(|entry| (bytes_of(&self.arena, entry), entry.index))
     }
@@ -45,16 +45,16 @@ impl SortedKeys {
     }
 }
 
-/// Runs within runs; past this many, keys are compared byte by byte, so that no keys make the stack
-/// deep.
+/// Maximum depth of recursion. Deeper, keys are compared byte by byte, so that no keys can overflow
+/// the stack.
 const LEVELS_MAX: usize = 64;
 
 /// Runs shorter than this are compared byte by byte.
 const RUN_MIN: usize = 8;
 
-/// Sorts keys that share their first `depth` bytes: by the 8 bytes after what all of them share,
-/// and then each run that has these in common from there on. So a comparison is one of two numbers
-/// that lie beside each other, and no byte is looked at twice.
+/// Sorts keys that share their first `depth` bytes. First sorts by the 8 bytes after the common
+/// prefix of all keys, then sorts each run of keys for which these 8 bytes are equal. A comparison
+/// therefore compares two adjacent integers, and no byte is compared twice.
 fn sort_from(arena: &[u8], entries: &mut [Entry], (depth, levels): (usize, usize)) {
     if entries.len() < RUN_MIN || levels == 0 {
         let tail = |entry: &Entry| bytes_of(arena, entry).get(depth..).unwrap_or_default();
@@ -70,7 +70,7 @@ fn sort_from(arena: &[u8], entries: &mut [Entry], (depth, levels): (usize, usize
     }
     entries.sort_unstable_by_key(|entry| entry.prefix);
     for run in entries.chunk_by_mut(|a, b| a.prefix == b.prefix).filter(|run| run.len() > 1) {
-        // A key that ends inside of the prefix may equal another but for zeros.
+        // A key that ends inside the 8 bytes is padded with zeros and may equal a longer key.
         if run.iter().any(|entry| entry.end - entry.start < depth + 8) {
             run.sort_unstable_by(|a, b| bytes_of(arena, a).cmp(bytes_of(arena, b)));
         } else {
@@ -79,7 +79,7 @@ fn sort_from(arena: &[u8], entries: &mut [Entry], (depth, levels): (usize, usize
     }
 }
 
-/// How many bytes from `depth` on all keys share.
+/// Returns how many bytes after `depth` are the same in all keys.
 fn shared_from(arena: &[u8], entries: &[Entry], depth: usize) -> usize {
     let tail = |entry| bytes_of(arena, entry).get(depth..).unwrap_or_default();
     let Some((first, rest)) = entries.split_first() else { return 0 };

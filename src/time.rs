@@ -1,9 +1,9 @@
-//! Points in time, durations, and the only function that rounds one down to a period.
+//! Points in time, durations, and the only function that rounds a time down to a period.
 //!
 //! Event time is a [`Timestamp`]: signed 64-bit milliseconds since the Unix epoch, UTC. Lengths of
-//! time are [`std::time::Duration`]s of whole milliseconds; [`seconds`], [`minutes`] and their like
-//! make them, and [`parse_duration`] reads `"1m30s"`. Arithmetic that leaves the range is an error
-//! or an `Option`, never a wrap.
+//! time are [`std::time::Duration`]s of whole milliseconds. [`seconds`], [`minutes`] and similar
+//! functions create them; [`parse_duration`] parses text such as `"1m30s"`. Arithmetic that leaves
+//! the range returns an error or `None`; it never wraps.
 
 use crate::error::{Error, ErrorKind};
 use std::fmt;
@@ -28,13 +28,13 @@ impl Timestamp {
     /// The latest timestamp, about 292 million years after the epoch.
     pub const MAX: Timestamp = Timestamp(i64::MAX);
 
-    /// The point `millis` milliseconds after the epoch (before it, if negative).
+    /// Returns the time `millis` milliseconds after the epoch, or before it if negative.
     #[inline]
     pub const fn from_millis(millis: i64) -> Self {
         Timestamp(millis)
     }
 
-    /// The point `seconds` seconds after the epoch, or `None` outside of the range.
+    /// Returns the time `seconds` seconds after the epoch, or `None` if it is out of range.
     pub const fn from_seconds(seconds: i64) -> Option<Self> {
         match seconds.checked_mul(1000) {
             Some(millis) => Some(Timestamp(millis)),
@@ -42,25 +42,25 @@ impl Timestamp {
         }
     }
 
-    /// Milliseconds since the epoch.
+    /// Returns the milliseconds since the epoch.
     #[inline]
     pub const fn as_millis(self) -> i64 {
         self.0
     }
 
-    /// The point `length` later, or `None` outside of the range.
+    /// Returns the time `length` later, or `None` if it is out of range.
     pub fn checked_add(self, length: Duration) -> Option<Self> {
         self.0.checked_add(i64::try_from(length.as_millis()).ok()?).map(Timestamp)
     }
 
-    /// The point `length` earlier, or `None` outside of the range.
+    /// Returns the time `length` earlier, or `None` if it is out of range.
     pub fn checked_sub(self, length: Duration) -> Option<Self> {
         self.0.checked_sub(i64::try_from(length.as_millis()).ok()?).map(Timestamp)
     }
 }
 
-/// RFC 3339 in UTC with milliseconds, as in `2013-01-01T10:00:00.000Z`; years outside of 0000 to
-/// 9999 have a sign and as many digits as they need (ISO 8601's expanded form).
+/// Writes RFC 3339 in UTC with milliseconds, as in `2013-01-01T10:00:00.000Z`. Years outside 0000
+/// to 9999 have a sign and at least six digits (the expanded form of ISO 8601).
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (days, millis) = (self.0.div_euclid(MILLIS_PER_DAY), self.0.rem_euclid(MILLIS_PER_DAY));
@@ -82,8 +82,9 @@ impl fmt::Debug for Timestamp {
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
 
-/// Year, month and day of the day `days` after the epoch, in the proleptic Gregorian calendar:
-/// Howard Hinnant's `civil_from_days` (<https://howardhinnant.github.io/date_algorithms.html>).
+/// Returns year, month and day of the day `days` after the epoch, in the proleptic Gregorian
+/// calendar: Howard Hinnant's `civil_from_days`
+/// (<https://howardhinnant.github.io/date_algorithms.html>).
 fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
@@ -97,50 +98,50 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
-/// The largest `offset + n * period` that is not after `millis`, for a whole `n` of either sign;
-/// `None` outside of the range.
+/// Returns the largest `offset + n * period` that is not after `millis`, where `n` is any integer.
+/// Returns `None` if it is out of range.
 ///
-/// The only function of the crate that rounds a time down. `period` must be positive.
+/// This is the only function of the crate that rounds a time down. `period` must be positive.
 #[inline]
 pub(crate) fn floor_to_period(millis: i64, period: i64, offset: i64) -> Option<i64> {
     debug_assert!(period > 0);
-    // Most offsets are given reduced, and a division takes longer than all the rest.
+    // Most offsets are already reduced, and the division costs more than everything else here.
     let offset = if (0..period).contains(&offset) { offset } else { offset.rem_euclid(period) };
-    // Both are in [0, period), so their difference does not overflow where `millis - offset` could.
+    // Both operands are in [0, period), so the difference cannot overflow. `millis - offset` could.
     let phase = millis.rem_euclid(period) - offset;
     millis.checked_sub(if phase < 0 { phase + period } else { phase })
 }
 
-/// `n` milliseconds.
+/// Returns `n` milliseconds.
 pub const fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// `n` seconds.
+/// Returns `n` seconds.
 pub const fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// `n` minutes of 60 seconds.
+/// Returns `n` minutes of 60 seconds.
 pub const fn minutes(n: u64) -> Duration {
     Duration::from_secs(n.saturating_mul(60))
 }
 
-/// `n` hours of 60 minutes.
+/// Returns `n` hours of 60 minutes.
 pub const fn hours(n: u64) -> Duration {
     Duration::from_secs(n.saturating_mul(3600))
 }
 
-/// `n` days of 24 hours.
+/// Returns `n` days of 24 hours.
 pub const fn days(n: u64) -> Duration {
     Duration::from_secs(n.saturating_mul(86_400))
 }
 
-/// The duration in milliseconds.
+/// Returns the duration in milliseconds. `what` names the duration in the error.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidArgument`] if it is not a whole number of milliseconds, or over `i64::MAX /
-/// 4` of them: `what` names it.
+/// [`ErrorKind::InvalidArgument`] if the duration is not a whole number of milliseconds, or is more
+/// than `i64::MAX / 4` milliseconds.
 pub(crate) fn whole_millis(length: Duration, what: &str) -> Result<i64, Error> {
     if !length.subsec_nanos().is_multiple_of(1_000_000) {
         return Err(Error::invalid(format!(
@@ -148,7 +149,7 @@ pub(crate) fn whole_millis(length: Duration, what: &str) -> Result<i64, Error> {
         )));
     }
     match i64::try_from(length.as_millis()) {
-        // A quarter of the range leaves room for sums of a few such lengths.
+        // A quarter of the range leaves room for the sum of a few such lengths.
         Ok(millis) if millis <= i64::MAX / 4 => Ok(millis),
         _ => Err(Error::invalid(format!(
             "{what} of {length:?} is too long; at most 73 million years"
@@ -159,12 +160,12 @@ pub(crate) fn whole_millis(length: Duration, what: &str) -> Result<i64, Error> {
 const UNITS: [(&str, u64); 5] =
     [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
-/// Reads a duration: numbers with the units `ms`, `s`, `m`, `h`, `d`, as in `"10s"`, `"1m30s"`,
-/// `"500ms"`; `"0"` needs no unit.
+/// Parses a duration: numbers with the units `ms`, `s`, `m`, `h`, `d`, as in `"10s"`, `"1m30s"`,
+/// `"500ms"`. `"0"` needs no unit.
 ///
 /// # Errors
-/// [`ErrorKind::Parse`] if the text is empty, has another unit or none, or is over `i64::MAX`
-/// milliseconds.
+/// [`ErrorKind::Parse`] if the text is empty, has an unknown unit or no unit, or is more than
+/// `i64::MAX` milliseconds.
 ///
 /// # Example
 /// ```

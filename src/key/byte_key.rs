@@ -1,4 +1,4 @@
-//! A key of bytes, kept in place where it is short.
+//! A key of bytes that is stored inline if it is short.
 
 use crate::hash::short_words;
 use smallvec::SmallVec;
@@ -6,19 +6,19 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
 
-/// Bytes that are kept in place. What most URLs, user agents' families and identifiers fit in; a
-/// row of a top-k, with its count, is then 48 bytes.
+/// Bytes that are stored inline. Most URLs, user agent families and identifiers fit. A row of a
+/// top-k, with its count, is then 48 bytes.
 const IN_PLACE: usize = 32;
 
-/// Bytes that were taken over as a key. Reads like a slice; compares, orders and hashes as one.
+/// An owned key of bytes. It reads, compares, orders and hashes like a slice.
 ///
-/// Up to 32 bytes are kept in place, in a table's own memory: looking such a key up takes one cache
-/// miss less than one on the heap would, and keeping or dropping it no work of the allocator.
+/// Up to 32 bytes are stored inline, in the memory of the table: a lookup has one cache miss less
+/// than for a key on the heap, and inserting or dropping the key does not call the allocator.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ByteKey(SmallVec<[u8; IN_PLACE]>);
 
 impl ByteKey {
-    /// Whether these are its bytes. As `==` but, for what fits in place, without a call.
+    /// Returns true if the key has these bytes. As `==`, but inline keys need no call.
     #[inline]
     pub(crate) fn is(&self, bytes: &[u8]) -> bool {
         let own: &[u8] = &self.0;
@@ -35,14 +35,14 @@ impl ByteKey {
         }
     }
 
-    /// Bytes on the heap, by the length alone: a copy has as many.
+    /// Returns the heap bytes. They depend only on the length, so a copy has the same.
     pub(crate) fn heap_bytes(&self) -> usize {
         if self.0.len() > IN_PLACE { self.0.len() } else { 0 }
     }
 }
 
-/// The bytes with zeros behind them, if they are 16 to 32: as two halves that overlap, so that
-/// there is no loop and no call.
+/// Returns 16 to 32 bytes padded with zeros, or `None` for other lengths. Copies two halves that
+/// overlap, so there is no loop and no call.
 #[inline]
 fn in_place(bytes: &[u8]) -> Option<[u8; IN_PLACE]> {
     const HALF: usize = IN_PLACE / 2;
@@ -63,7 +63,7 @@ impl From<&[u8]> for ByteKey {
     }
 }
 
-/// As from the bytes: a vector's own way goes byte by byte.
+/// Clones through the slice, because the vector's own `clone` copies byte by byte.
 impl Clone for ByteKey {
     #[inline]
     fn clone(&self) -> Self {
