@@ -48,6 +48,34 @@ enum State {
     Counted(Box<Counted>),
 }
 
+impl State {
+    /// The state that says the same as the parts, and forgets them.
+    fn plain(counted: &Counted) -> State {
+        match counted.few() {
+            Some(hashes) => State::Exact(hashes.keys().map(|hash| (*hash, ())).collect()),
+            None => State::Sketch(counted.sketch()),
+        }
+    }
+
+    /// Puts this part in. Returns false if it cannot be counted with the others.
+    fn enter(&self, counted: &mut Counted) -> bool {
+        match self {
+            State::Exact(hashes) => counted.enter_hashes(hashes),
+            State::Sketch(sketch) => counted.enter_sketch(sketch),
+            State::Counted(_) => false,
+        }
+    }
+
+    /// Takes this part out. Returns false if it was not put in.
+    fn leave(&self, counted: &mut Counted) -> bool {
+        match self {
+            State::Exact(hashes) => counted.leave_hashes(hashes),
+            State::Sketch(sketch) => counted.leave_sketch(sketch),
+            State::Counted(_) => false,
+        }
+    }
+}
+
 /// How many different keys there are, for a key inside the record. Of no records it is 0.
 ///
 /// Up to [`exact_up_to`](Distinct::exact_up_to) keys (default [`DISTINCT_EXACT_MAX`]) the answer is
@@ -146,7 +174,7 @@ impl<E> Distinct<E> {
                 }
             }
             State::Counted(counted) => {
-                accumulator.0 = counted.plain();
+                accumulator.0 = State::plain(counted);
                 self.add_hash(accumulator, hash);
             }
         }
@@ -174,7 +202,7 @@ impl<E> Distinct<E> {
                     into.merge(from);
                 }
             }
-            State::Counted(from) => self.merge_plain(into, &from.plain()),
+            State::Counted(from) => self.merge_plain(into, &State::plain(from)),
         }
     }
 
@@ -247,10 +275,10 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
         from: &DistinctAccumulator,
     ) -> Result<(), Error> {
         if let State::Counted(counted) = &mut into.0 {
-            if counted.enter(&from.0) {
+            if from.0.enter(counted) {
                 return Ok(());
             }
-            into.0 = counted.plain();
+            into.0 = State::plain(counted);
         }
         self.merge_plain(into, &from.0);
         Ok(())
@@ -326,7 +354,7 @@ impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for Distinct<E> {
                 sketch.encode(writer);
             }
             State::Counted(counted) => {
-                let plain = DistinctAccumulator(counted.plain());
+                let plain = DistinctAccumulator(State::plain(counted));
                 return Persistence::<R>::encode(self, &plain, writer);
             }
         }
@@ -354,7 +382,7 @@ impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for Distinct<E> {
             .find(|precision| standard_error(*precision) <= tolerance);
         let Some(enough) = enough else { return };
         if let State::Counted(counted) = &accumulator.0 {
-            accumulator.0 = counted.plain();
+            accumulator.0 = State::plain(counted);
         }
         match &mut accumulator.0 {
             State::Exact(hashes) if enough <= self.precision && !hashes.is_empty() => {
@@ -370,7 +398,7 @@ impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for Distinct<E> {
 impl<R: ?Sized, E: KeyOf<R>> Invertible<R, DistinctAccumulator> for Distinct<E> {
     fn prepare(&self, accumulator: &mut DistinctAccumulator) {
         let mut counted = Counted::new(self.exact_max, self.precision);
-        if counted.enter(&accumulator.0) {
+        if accumulator.0.enter(&mut counted) {
             accumulator.0 = State::Counted(Box::new(counted));
         }
     }
@@ -381,7 +409,7 @@ impl<R: ?Sized, E: KeyOf<R>> Invertible<R, DistinctAccumulator> for Distinct<E> 
 
     fn subtract(&self, from: &mut DistinctAccumulator, part: &DistinctAccumulator) -> bool {
         match &mut from.0 {
-            State::Counted(counted) => counted.leave(&part.0),
+            State::Counted(counted) => part.0.leave(counted),
             _ => false,
         }
     }

@@ -30,6 +30,7 @@ mod sum;
 mod top_k;
 mod tuples;
 mod variance;
+mod wide;
 
 pub use count::{Count, count};
 pub use distinct::{

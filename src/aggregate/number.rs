@@ -1,7 +1,5 @@
 //! The numbers that can be aggregated, and the exact arithmetic behind each kind of them.
 
-use super::exact_sum::ExactSum;
-use super::variance::{FloatMoments, IntegerMoments};
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
 use crate::error::{Error, ErrorKind};
@@ -115,16 +113,6 @@ pub trait Wide: sealed::Sealed + Copy + Debug + PartialEq + Send + Sync + 'stati
 }
 
 impl sealed::Sealed for i128 {}
-
-impl Wide for i128 {
-    type Sum = IntegerSum;
-    type Moments = IntegerMoments;
-}
-
-impl Wide for f64 {
-    type Sum = ExactSum;
-    type Moments = FloatMoments;
-}
 
 /// An exact running sum of widened numbers. The order in which they were added does not show.
 pub trait Total<W>: Durable + Clone + Debug + Default + Send + Sync + 'static {

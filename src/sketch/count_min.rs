@@ -10,11 +10,8 @@ use crate::error::{Error, ErrorKind};
 use crate::hash::Seed;
 use crate::key::Key;
 use exact::Exact;
-use rows::Rows;
+use rows::{DEPTH_MAX, Rows};
 use std::fmt;
-
-/// Rows at most: a confidence of 1 - e^-16.
-pub(super) const DEPTH_MAX: usize = 16;
 
 /// Counters at most: 4 GiB of them while they are narrow.
 pub(super) const CELLS_MAX: usize = 1 << 30;

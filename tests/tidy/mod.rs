@@ -42,13 +42,9 @@ const KNOWN_CIRCLES: &[&str] = &[
     "src/adapter/kinesis/client.rs, src/adapter/kinesis/target.rs",
     "src/adapter/lambda/event.rs, src/adapter/lambda/template.rs, src/adapter/lambda/wire.rs",
     "src/adapter/lambda/handler.rs, src/adapter/lambda/stateless.rs, src/adapter/lambda/stored.rs, src/adapter/lambda/tumbling.rs",
-    "src/aggregate/distinct.rs, src/aggregate/distinct/counted.rs",
-    "src/aggregate/exact_sum.rs, src/aggregate/number.rs, src/aggregate/variance/floats.rs, src/aggregate/variance/integers.rs",
     "src/engine/control.rs, src/engine/core.rs, src/engine/durable.rs, src/engine/firing.rs, src/engine/inherited.rs, src/engine/pending.rs",
     "src/formats/clf.rs, src/formats/csv.rs, src/formats/csv_header.rs, src/formats/detect.rs, src/formats/format.rs",
     "src/pipeline/builder.rs, src/pipeline/over.rs, src/pipeline/run.rs",
-    "src/sketch/count_min.rs, src/sketch/count_min/rows.rs",
-    "src/sketch/space_saving/mod.rs, src/sketch/space_saving/subtract.rs",
 ];
 
 /// Folders of `src/adapter/` that every adapter may import.

@@ -5,7 +5,6 @@
 //! keys, or the same registers. What cannot be said for certain here (whether so few keys are left
 //! that they would be counted exactly) is not said; whoever slides then merges.
 
-use super::State;
 use super::counted_registers::CountedRegisters;
 use super::hll::{Hll, PRECISION_MAX, PRECISION_MIN, coupon, coupons_max};
 use crate::hash::Map;
@@ -31,18 +30,10 @@ impl Counted {
         Counted { exact_max, precision, hashes: Some(Map::default()), registers: None, sketches: 0 }
     }
 
-    /// Takes in a part. `false` if it is of a kind that cannot be counted, or there are too many
-    /// keys for too few registers; the merge of all parts is then that of [`plain`](Counted::plain)
-    /// and this part.
-    pub(super) fn enter(&mut self, part: &State) -> bool {
-        match part {
-            State::Exact(hashes) => self.enter_hashes(hashes),
-            State::Sketch(sketch) => self.enter_sketch(sketch),
-            State::Counted(_) => false,
-        }
-    }
-
-    fn enter_hashes(&mut self, part: &Map<u64, ()>) -> bool {
+    /// Takes in a part of hashes. `false` if there are too many keys for too few registers; the
+    /// merge of all parts is then that of [`few`](Counted::few) or [`sketch`](Counted::sketch) and
+    /// this part.
+    pub(super) fn enter_hashes(&mut self, part: &Map<u64, ()>) -> bool {
         if let Some(registers) = &mut self.registers {
             registers.raise_all(part.keys().map(|hash| coupon(*hash)));
         }
@@ -76,7 +67,8 @@ impl Counted {
         })
     }
 
-    fn enter_sketch(&mut self, part: &Hll) -> bool {
+    /// Takes in a part that is a sketch: as [`enter_hashes`](Counted::enter_hashes).
+    pub(super) fn enter_sketch(&mut self, part: &Hll) -> bool {
         let Some(values) = self.values_of(part) else { return false };
         let registers = self.count_registers();
         registers.raise_all(present(values));
@@ -92,17 +84,9 @@ impl Counted {
         part.registers().filter(|_| alike)
     }
 
-    /// Takes out a part that was taken in before. `false` if it was not; then this is of no further
-    /// use.
-    pub(super) fn leave(&mut self, part: &State) -> bool {
-        match part {
-            State::Exact(hashes) => self.leave_hashes(hashes),
-            State::Sketch(sketch) => self.leave_sketch(sketch),
-            State::Counted(_) => false,
-        }
-    }
-
-    fn leave_hashes(&mut self, part: &Map<u64, ()>) -> bool {
+    /// Takes out a part of hashes that was taken in before. `false` if it was not; then this is of
+    /// no further use.
+    pub(super) fn leave_hashes(&mut self, part: &Map<u64, ()>) -> bool {
         if let Some(known) = &mut self.hashes {
             for hash in part.keys() {
                 match known.get_mut(hash) {
@@ -124,7 +108,8 @@ impl Counted {
         }
     }
 
-    fn leave_sketch(&mut self, part: &Hll) -> bool {
+    /// Takes out a part that is a sketch: as [`leave_hashes`](Counted::leave_hashes).
+    pub(super) fn leave_sketch(&mut self, part: &Hll) -> bool {
         let (Some(values), Some(registers)) = (self.values_of(part), &mut self.registers) else {
             return false;
         };
@@ -134,7 +119,7 @@ impl Counted {
     }
 
     /// The keys' hashes, if they are so few that they are counted exactly.
-    fn few(&self) -> Option<&Map<u64, u32>> {
+    pub(super) fn few(&self) -> Option<&Map<u64, u32>> {
         self.hashes.as_ref().filter(|hashes| hashes.len() <= self.exact_max)
     }
 
@@ -172,7 +157,7 @@ impl Counted {
     }
 
     /// The sketch of the keys.
-    fn sketch(&self) -> Hll {
+    pub(super) fn sketch(&self) -> Hll {
         let certain = self.exact_max as u64 + 1;
         match (&self.registers, &self.hashes) {
             (_, Some(hashes)) if !self.fills_registers() => {
@@ -182,14 +167,6 @@ impl Counted {
                 Hll::of_registers(registers.largest().collect(), certain)
             }
             _ => Hll::new(self.precision, certain),
-        }
-    }
-
-    /// The state that says the same and forgets the parts.
-    pub(super) fn plain(&self) -> State {
-        match self.few() {
-            Some(hashes) => State::Exact(hashes.keys().map(|hash| (*hash, ())).collect()),
-            None => State::Sketch(self.sketch()),
         }
     }
 
@@ -215,8 +192,7 @@ fn present(registers: &[u8]) -> impl Iterator<Item = (u32, u8)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{DistinctAccumulator, distinct_value};
-    use super::*;
+    use super::super::{DistinctAccumulator, State, distinct_value};
     use crate::aggregate::{Aggregate, Persistence};
     use crate::time::Timestamp;
     use proptest::prelude::*;

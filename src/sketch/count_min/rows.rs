@@ -1,6 +1,7 @@
 //! The hot loops: a shape in one of the common depths, and narrow counters.
 
-use super::DEPTH_MAX;
+/// Rows at most: a confidence of 1 - e^-16.
+pub(super) const DEPTH_MAX: usize = 16;
 
 /// Where the counters of a hash are: the common depths are worth code of their own.
 pub(super) struct Rows<'a> {

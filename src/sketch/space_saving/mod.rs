@@ -3,6 +3,7 @@
 mod durable;
 mod filter;
 mod merge;
+mod parts;
 mod rows;
 mod subtract;
 mod top;
@@ -13,9 +14,9 @@ use crate::error::Error;
 use crate::hash::{Seed, process_seed};
 use crate::key::Key;
 use filter::Filter;
+use parts::Parts;
 use rows::{Row, Rows};
 use std::fmt;
-use subtract::Parts;
 
 pub use top::TopRow;
 
