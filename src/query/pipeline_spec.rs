@@ -33,7 +33,8 @@ pub struct PipelineSpec {
     /// The field that holds the event time; absent: the arrival time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
-    /// How the event time is written, see [`TimeFormat`](super::TimeFormat); absent: `auto`.
+    /// How the event time is written, see [`TimeFormat`](crate::row::TimeFormat); absent:
+    /// `auto`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_format: Option<String>,
     /// The size of a window, such as `5m`; absent: one window over everything.

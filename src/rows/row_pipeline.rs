@@ -24,7 +24,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-/// A compiled [`PipelineSpec`](super::PipelineSpec): rows in, emissions out.
+/// A compiled [`PipelineSpec`](crate::query::PipelineSpec): rows in, emissions out.
 ///
 /// # Example
 /// ```
@@ -96,15 +96,15 @@ pub struct OutputColumn {
 }
 
 /// What the values of a column are. Any may also be
-/// [`OutputValue::Null`](super::OutputValue::Null).
+/// [`OutputValue::Null`](crate::row::OutputValue::Null).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ColumnKind {
     /// A number, text or truth value.
     Plain,
-    /// [`OutputValue::Estimate`](super::OutputValue::Estimate).
+    /// [`OutputValue::Estimate`](crate::row::OutputValue::Estimate).
     Estimate,
-    /// [`OutputValue::Top`](super::OutputValue::Top).
+    /// [`OutputValue::Top`](crate::row::OutputValue::Top).
     Top,
 }
 
