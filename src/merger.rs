@@ -69,6 +69,7 @@ pub enum Added {
 /// An answer for one window, merged from the partials of several sources.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Merged<V> {
     /// The window, or `None` for a pipeline without windows.
     pub window: Option<Window>,

@@ -23,6 +23,7 @@ pub struct GroupBy<E, A> {
 
 /// What becomes of groups past the limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
 pub enum Overflow {
     /// The groups of the smallest keys are kept, as many as the limit allows; the records of all
     /// other keys share one accumulator, [`Groups::other`], and are counted.

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 /// How a file's bytes are records.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
 pub enum Format {
     /// Decided for each file by its first bytes; see [`Format::detect`]. The default.
     #[default]

@@ -16,7 +16,8 @@ use std::fmt;
 /// ```
 /// use streamgauge::query::PipelineSpec;
 /// let file = PipelineSpec::from_toml("window = \"5m\"\nagg = [\"count\", \"top(10, url)\"]\n", "hits.toml")?;
-/// let flags = PipelineSpec { window: Some("1m".into()), ..PipelineSpec::default() };
+/// let mut flags = PipelineSpec::default();
+/// flags.window = Some("1m".into());
 /// let spec = file.overridden_by(flags);
 /// assert_eq!(spec.window.as_deref(), Some("1m"));
 ///
@@ -25,6 +26,7 @@ use std::fmt;
 /// # Ok::<(), streamgauge::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize)]
+#[non_exhaustive]
 pub struct PipelineSpec {
     /// `auto`, `jsonl`, `csv`, `tsv`, `clf`, `vhost` or `lines`: how the records are written; read
     /// by the files adapter.

@@ -43,7 +43,8 @@ fn parts_that_do_not_go_together_are_refused() {
         let message = refusal(toml);
         assert!(message.contains(expected), "{toml}: {message}");
     }
-    let error = PipelineSpec { window: Some("1m".into()), ..PipelineSpec::default() }
+    let error = PipelineSpec::from_toml("window = \"1m\"", "")
+        .unwrap()
         .compile(&CompileOptions::default())
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
@@ -53,7 +54,7 @@ fn parts_that_do_not_go_together_are_refused() {
 fn with_arrival_times_a_window_needs_no_field() {
     let mut options = CompileOptions::default();
     options.arrival_times = true;
-    let spec = PipelineSpec { window: Some("1m".into()), ..PipelineSpec::default() };
+    let spec = PipelineSpec::from_toml("window = \"1m\"", "").unwrap();
     let pipeline = spec.compile(&options).unwrap();
     assert!(pipeline.fields().is_empty());
     assert_eq!(pipeline.columns()[0].name, "count");

@@ -67,7 +67,7 @@ fn input_without_an_end_waits_ten_seconds_unless_told_otherwise() {
         Outcome::Late(streamgauge::Timestamp::from_millis(9_000))
     );
     assert_eq!(pipeline.stats().late, 1);
-    let flags = PipelineSpec { max_delay: Some("unbounded".into()), ..PipelineSpec::default() };
+    let flags = PipelineSpec::from_toml("max_delay = \"unbounded\"", "").unwrap();
     let mut pipeline = spec.overridden_by(flags).compile(&CompileOptions::default()).unwrap();
     push_json(&mut pipeline, "s", &at(1_000_000));
     assert_eq!(push_json(&mut pipeline, "s", &at(0)), Outcome::Applied);

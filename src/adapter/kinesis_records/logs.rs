@@ -16,6 +16,7 @@ use std::io::Read;
 
 /// What becomes the payload of a log event's record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
 pub enum LogPayload {
     /// The message alone: for functions that log JSON Lines or access logs. The log event's own
     /// time is not in it.

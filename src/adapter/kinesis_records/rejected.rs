@@ -12,6 +12,7 @@ use bytes::Bytes;
 /// [`records_before`](Rejected::records_before) says where among the good records of the same batch
 /// it stood.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Rejected {
     /// Its index in the batch as delivered, from 0.
     pub index: usize,

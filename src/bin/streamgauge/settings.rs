@@ -57,27 +57,26 @@ impl Settings {
         let seed = seed(pipeline.seed_file.as_deref())?;
         let setting_files = pipeline.pipeline.into_iter().chain(pipeline.seed_file).collect();
         let aggregates: Vec<String> = own_aggregates.into_iter().chain(pipeline.agg).collect();
-        let flags = PipelineSpec {
-            format: input.format.map(|format| format_name(format).to_owned()),
-            time: pipeline.time,
-            time_format: pipeline.time_format,
-            window: pipeline.window,
-            every: pipeline.every,
-            offset: pipeline.offset,
-            max_delay: pipeline.max_delay,
-            max_ahead: pipeline.max_ahead,
-            lateness: pipeline.lateness,
-            filter: given(pipeline.predicates),
-            group: pipeline.group.map(|group| vec![group]),
-            agg: given(aggregates),
-            null: given(pipeline.null),
-            limit_groups: pipeline.limit_groups,
-            output: output.output.map(|output| output_name(output).to_owned()),
-            dead_letters: input.dead_letters.map(|path| path.to_string_lossy().into_owned()),
-            late: input.late.map(|path| path.to_string_lossy().into_owned()),
-            strict: input.strict.then_some(true),
-            explain: output.explain.then_some(true),
-        };
+        let mut flags = PipelineSpec::default();
+        flags.format = input.format.map(|format| format_name(format).to_owned());
+        flags.time = pipeline.time;
+        flags.time_format = pipeline.time_format;
+        flags.window = pipeline.window;
+        flags.every = pipeline.every;
+        flags.offset = pipeline.offset;
+        flags.max_delay = pipeline.max_delay;
+        flags.max_ahead = pipeline.max_ahead;
+        flags.lateness = pipeline.lateness;
+        flags.filter = given(pipeline.predicates);
+        flags.group = pipeline.group.map(|group| vec![group]);
+        flags.agg = given(aggregates);
+        flags.null = given(pipeline.null);
+        flags.limit_groups = pipeline.limit_groups;
+        flags.output = output.output.map(|output| output_name(output).to_owned());
+        flags.dead_letters = input.dead_letters.map(|path| path.to_string_lossy().into_owned());
+        flags.late = input.late.map(|path| path.to_string_lossy().into_owned());
+        flags.strict = input.strict.then_some(true);
+        flags.explain = output.explain.then_some(true);
         let files = if input.files.is_empty() { vec![PathBuf::from("-")] } else { input.files };
         let threads =
             input.threads.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
