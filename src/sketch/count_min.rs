@@ -1,4 +1,4 @@
-//! Count-min: how often did this key come, from a table of counters that stores no key.
+//! Count-min: the count of a given key, from a table of counters that stores no key.
 
 mod durable;
 mod exact;
@@ -13,34 +13,34 @@ use exact::Exact;
 use rows::{DEPTH_MAX, Rows};
 use std::fmt;
 
-/// Counters at most: 4 GiB of them while they are narrow.
+/// Maximum number of counters: 4 GiB while they have 32 bits.
 pub(super) const CELLS_MAX: usize = 1 << 30;
 
-/// Keys whose hashes are computed before the first of them touches the table.
+/// The number of keys whose hashes are computed before the first of them updates the table.
 const BATCH: usize = 32;
 
-/// Tables up to this size stay in a core's own cache; touching them first would only be work.
+/// A table up to this size fits into the cache of a core, so prefetching it would only cost time.
 const CACHED_BYTES: usize = 256 << 10;
 
-/// Counts of keys that are asked for by name, in a fixed number of bytes.
+/// Counts of keys, looked up by key, in a fixed number of bytes.
 ///
 /// # Guarantee
 /// With `width` counters in each of `depth` rows and `total` the sum of all weights, `true <=
-/// estimate <= true + epsilon * total`, where `epsilon = e / width`: the left side for certain, the
-/// right side for each key with a probability of at least `confidence = 1 - e^-depth` over the
-/// choice of the [`Seed`] (Cormode and Muthukrishnan, *An improved data stream summary: the
+/// estimate <= true + epsilon * total`, where `epsilon = e / width`. The left side is certain. The
+/// right side holds for each key with a probability of at least `confidence = 1 - e^-depth` over
+/// the choice of the [`Seed`] (Cormode and Muthukrishnan, *An improved data stream summary: the
 /// count-min sketch and its applications*, J. Algorithms 55, 2005, theorem 1).
 ///
-/// [`exact_within`](CountMin::exact_within) so many bytes it is no sketch at all: it keeps the keys
-/// and every count is exact, for certain.
+/// With [`exact_within`](CountMin::exact_within) it stores the keys themselves while they fit into
+/// a number of bytes. Until then every count is exact, for certain.
 ///
 /// # When not to use it
-/// It lists no keys ([`SpaceSaving`](super::SpaceSaving) does), and it is bad at rare keys: whoever
-/// came less than `epsilon * total` times drowns in the error.
+/// It cannot list keys; [`SpaceSaving`](super::SpaceSaving) can. It is bad at rare keys: the error
+/// is larger than the count of a key that came fewer than `epsilon * total` times.
 ///
 /// # Hostile keys
-/// Under a public seed, keys can be found offline that lift any other key's estimate. Give a secret
-/// seed ([`seeded`](CountMin::seeded)) where keys come from outside.
+/// With a public seed an attacker can find keys offline that raise the estimate of any other key.
+/// Use a secret seed ([`seeded`](CountMin::seeded)) if keys come from outside.
 ///
 /// # Example
 /// ```
@@ -54,20 +54,20 @@ const CACHED_BYTES: usize = 256 << 10;
 /// ```
 #[derive(Clone)]
 pub struct CountMin {
-    /// Row after row, `1 << bits` counters each; none while exact.
+    /// The counters: row after row, `1 << bits` in each row. Empty while exact.
     cells: Counters,
-    /// All keys, while they fit.
+    /// All keys with their counts, while they fit.
     exact: Option<Exact>,
-    /// Bytes up to which they do.
+    /// Maximum bytes of `exact`.
     exact_bytes: usize,
     bits: u32,
     depth: usize,
-    /// One odd multiplier a row, drawn from the seed: `(hash * multiplier) >> (64 - bits)` is the
-    /// counter's place in the row.
+    /// One odd multiplier per row, drawn from the seed. The index of a counter in its row is
+    /// `(hash * multiplier) >> (64 - bits)`.
     ///
-    /// Multiply-shift (Dietzfelbinger et al. 1997) and not double hashing, `a + row * b`, because
-    /// there two keys that collide in two rows collide in all: that broke the error bound (2.3e-3
-    /// of the total at 4096 x 5, where 6.6e-4 is promised).
+    /// This is multiply-shift (Dietzfelbinger et al. 1997). Double hashing, `a + row * b`, is
+    /// worse: two keys that collide in two rows collide in all rows. That broke the error bound:
+    /// 2.3e-3 of the total at 4096 x 5, where 6.6e-4 is promised.
     multipliers: [u64; DEPTH_MAX],
     seed: Seed,
     total: u64,
@@ -75,15 +75,15 @@ pub struct CountMin {
 }
 
 impl CountMin {
-    /// A sketch whose estimates are too high by more than `epsilon * total` with a probability of
-    /// `1 - confidence` at most.
+    /// Creates a sketch whose estimates are more than `epsilon * total` too high with a probability
+    /// of at most `1 - confidence`.
     ///
-    /// The width is `e / epsilon`, rounded up to a power of two; the depth `ln(1 / (1 -
+    /// The width is `e / epsilon`, rounded up to a power of two. The depth is `ln(1 / (1 -
     /// confidence))`, rounded up.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] unless both are inside of (0, 1), or if the table would pass
-    /// 2^30 counters or 16 rows.
+    /// [`ErrorKind::InvalidArgument`] unless both are inside (0, 1), or if the table would have
+    /// more than 2^30 counters or more than 16 rows.
     pub fn with_error(epsilon: f64, confidence: f64) -> Result<Self, Error> {
         if !(epsilon > 0.0 && epsilon < 1.0) {
             return Err(Error::invalid(format!(
@@ -101,19 +101,18 @@ impl CountMin {
                 "an error of {epsilon} of the total needs rows of {width} counters: at most 2^30 are allowed"
             )));
         }
-        // `1 - confidence` of a decimal confidence is off by some ulps; without the margin 0.99
-        // could ask for one row too many at a confidence that is an exact power of 1/e, and for
-        // nothing else.
+        // `1 - confidence` of a decimal confidence has an error of some ulps. Without the margin, a
+        // confidence of exactly 1 - e^-n could need one row too many.
         let depth = ((1.0 - confidence).recip().ln() - 1e-12).ceil().max(1.0);
         CountMin::with_shape((width as usize).next_power_of_two(), depth as usize)
     }
 
-    /// A sketch of `depth` rows of `width` counters; 4 bytes a counter, and 8 once one of them has
-    /// passed `u32::MAX`.
+    /// Creates a sketch of `depth` rows of `width` counters. A counter takes 4 bytes; all counters
+    /// take 8 bytes once one of them has passed `u32::MAX`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] unless the width is a power of two from 2 on, the depth 1 to
-    /// 16, and their product at most 2^30.
+    /// [`ErrorKind::InvalidArgument`] unless the width is a power of two of at least 2, the depth
+    /// is 1 to 16, and their product is at most 2^30.
     pub fn with_shape(width: usize, depth: usize) -> Result<Self, Error> {
         if !width.is_power_of_two() || width < 2 {
             return Err(Error::invalid(format!(
@@ -145,37 +144,38 @@ impl CountMin {
         Ok(sketch)
     }
 
-    /// An empty sketch of this shape under another seed.
+    /// Returns an empty sketch of this shape with another seed.
     pub fn seeded(mut self, seed: Seed) -> Self {
         self.seed = seed;
         self.draw_multipliers();
         self.emptied()
     }
 
-    /// An empty sketch of this shape that raises only those of a key's counters that hold its
-    /// estimate (Estan and Varghese 2002).
+    /// Returns an empty sketch of this shape with conservative updates: an update raises only those
+    /// counters of a key that hold its estimate (Estan and Varghese 2002).
     ///
-    /// It errs two or three times less on skewed keys, at a quarter more time. It is *not linear*:
-    /// a merged sketch still is never below the true count and within the bound, but it is not what
-    /// one sketch of all records would hold, and it cannot [`subtract`](CountMin::subtract).
+    /// On skewed keys the error is two to three times smaller, at a quarter more time. The sketch
+    /// is *not linear*. A merged sketch is never below the true count and keeps the bound, but
+    /// differs from one sketch of all records, and [`subtract`](CountMin::subtract) is not
+    /// possible.
     pub fn conservative(mut self) -> Self {
         self.conservative = true;
         self.emptied()
     }
 
-    /// An empty sketch of this shape that keeps the keys themselves, and so is exact, until they
-    /// take more than about so many bytes, and is a sketch from then on; default 0, a sketch from
-    /// the start.
+    /// Returns an empty sketch of this shape that stores the keys themselves, and is therefore
+    /// exact, while they take at most about `bytes`. After that it is a sketch. Default 0: a sketch
+    /// from the start.
     ///
-    /// A key takes five quarters of its length and 56 bytes, so as many bytes as the table itself
-    /// takes (4 a counter) are a good choice: memory then grows with the keys up to that.
-    /// [`is_exact`](CountMin::is_exact) says which of both it is, and an exact [`Estimate`] has
-    /// equal bounds. When it changes depends on the set of keys alone, however they come and are
-    /// merged, and what it then holds is what a sketch from the start would hold (unless it is
-    /// [`conservative`](CountMin::conservative)). More than 2^32 - 1 bytes are as many.
+    /// A key takes 5/4 of its length plus 56 bytes. A good value of `bytes` is the size of the
+    /// table (4 bytes per counter): memory then grows with the keys up to the size of the table.
+    /// [`is_exact`](CountMin::is_exact) tells which form it has, and an exact [`Estimate`] has
+    /// equal bounds. The time of the change depends only on the set of keys, not on their order or
+    /// on merges. After the change the table equals that of a sketch from the start (unless it is
+    /// [`conservative`](CountMin::conservative)). Values above 2^32 - 1 bytes mean 2^32 - 1.
     ///
-    /// While exact, all keys are to be of one type: an integer that is asked for in another width
-    /// is answered by a bound.
+    /// While exact, all keys must have the same type. A lookup of an integer in another width
+    /// returns only a bound.
     ///
     /// # Example
     /// ```
@@ -209,8 +209,8 @@ impl CountMin {
         }
     }
 
-    /// Adds `weight` to the key's count. O(depth), and O(1) while exact. Counters and total stay at
-    /// `u64::MAX` once they are there.
+    /// Adds `weight` to the key's count. O(depth), and O(1) while exact. Counters and the total
+    /// saturate at `u64::MAX`.
     #[inline]
     pub fn add<K: Key + ?Sized>(&mut self, key: &K, weight: u64) {
         let hash = key.stable_hash(self.seed);
@@ -219,8 +219,8 @@ impl CountMin {
         }
     }
 
-    /// Counts a key whose count is exact; if it is the one too many, the counts go into the table
-    /// and it does not.
+    /// Adds to an exact count. If the key does not fit, moves all counts into the table and returns
+    /// false without adding.
     #[inline]
     fn add_exactly<K: Key + ?Sized>(&mut self, key: &K, hash: u64, weight: u64) -> bool {
         let fits = self
@@ -235,7 +235,7 @@ impl CountMin {
         fits
     }
 
-    /// From exact counts to a table.
+    /// Moves the exact counts into a table.
     #[cold]
     #[inline(never)]
     fn spill(&mut self) {
@@ -245,17 +245,17 @@ impl CountMin {
         }
     }
 
-    /// Raises the counters of exact counts, and leaves the total alone.
+    /// Adds exact counts to the counters. Does not change the total.
     fn add_rows(&mut self, exact: &Exact) {
         if self.conservative {
-            // There the order shows: it must not be the one in which they came.
+            // A conservative table depends on the order, so it must not be the order of arrival.
             exact.sorted().into_iter().for_each(|row| self.add_slowly(row.hash, row.count));
         } else {
             exact.rows().iter().for_each(|row| self.add_slowly(row.hash, row.count));
         }
     }
 
-    /// Adds 1 to each key's count: as [`add`](CountMin::add) for each, only faster.
+    /// Adds 1 to each key's count. As [`add`](CountMin::add) for each key, but faster.
     pub fn add_batch<'a, K: Key + ?Sized + 'a>(&mut self, keys: impl IntoIterator<Item = &'a K>) {
         let mut keys = keys.into_iter();
         while self.exact.is_some() {
@@ -280,13 +280,13 @@ impl CountMin {
         }
     }
 
-    /// Adds `weight` for each hash, in their order.
+    /// Adds `weight` for each hash, in order.
     #[inline]
     fn add_hashes(&mut self, hashes: &[u64], weight: u64) {
         let total = self.total.saturating_add(weight.saturating_mul(hashes.len() as u64));
         self.total = total;
         let rows = Rows { bits: self.bits, multipliers: &self.multipliers };
-        // While the total fits, no counter can pass 32 bits.
+        // While the total fits into 32 bits, so does every counter.
         match &mut self.cells {
             Counters::Narrow(cells)
                 if total <= u64::from(u32::MAX) && (3..=5).contains(&self.depth) =>
@@ -305,7 +305,7 @@ impl CountMin {
         }
     }
 
-    /// Any depth, any width of the counters.
+    /// Adds `weight` for one hash, at any depth and any width of the counters.
     #[inline(never)]
     fn add_slowly(&mut self, hash: u64, weight: u64) {
         let raised = self.lookup(hash).saturating_add(weight);
@@ -329,8 +329,9 @@ impl CountMin {
         (0..self.depth).map(|row| self.cells.at(self.index(hash, row))).min().unwrap_or(0)
     }
 
-    /// The key's count. `value` and `upper` are never below the true count; `lower` is not above it
-    /// with the stated confidence. While [exact](CountMin::is_exact) all three are the count.
+    /// Returns the key's count. `value` and `upper` are never below the true count. `lower` is not
+    /// above it with the stated confidence. While [exact](CountMin::is_exact) all three are the
+    /// true count.
     pub fn estimate<K: Key + ?Sized>(&self, key: &K) -> Estimate<u64> {
         let hash = key.stable_hash(self.seed);
         if let Some(exact) = &self.exact {
@@ -341,10 +342,10 @@ impl CountMin {
         Estimate { value: upper, lower: upper.saturating_sub(slack as u64), upper }
     }
 
-    /// Adds what `other` has seen. O(width * depth), and O(keys) for those that are exact.
+    /// Adds the counts of `other`. O(width * depth), and O(keys) if both are exact.
     ///
     /// # Errors
-    /// [`ErrorKind::Mismatch`] if the shapes, the seeds, the ways to update or the bytes for exact
+    /// [`ErrorKind::Mismatch`] if the shapes, the seeds, the update rules or the bytes for exact
     /// counts differ.
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         self.expect_equal(other)?;
@@ -367,20 +368,20 @@ impl CountMin {
         Ok(())
     }
 
-    /// Takes away what `other` has seen, such as a pane that leaves a sliding window. O(width *
-    /// depth), and O(keys) while exact.
+    /// Subtracts the counts of `other`, for example of a pane that leaves a sliding window.
+    /// O(width * depth), and O(keys) while exact.
     ///
-    /// A table stays one, however few keys are left.
+    /// A table remains a table, however few keys remain.
     ///
     /// # Errors
-    /// [`ErrorKind::Mismatch`] if the shapes or the seeds differ, or if `other` is not part of what
-    /// this one has seen; [`ErrorKind::InvalidArgument`] if the sketch is conservative or has
-    /// saturated. Nothing has changed then.
+    /// [`ErrorKind::Mismatch`] if the shapes or the seeds differ, or if `other` contains records
+    /// that this sketch does not. [`ErrorKind::InvalidArgument`] if the sketch is conservative or
+    /// saturated. The sketch is then unchanged.
     pub fn subtract(&mut self, other: &Self) -> Result<(), Error> {
         self.expect_equal(other)?;
         if self.conservative {
             return Err(Error::invalid(
-                "a conservative count-min is not linear and cannot be subtracted from: merge the rest anew",
+                "a conservative count-min is not linear and cannot be subtracted from: merge again",
             ));
         }
         if self.saturated() {
@@ -413,17 +414,17 @@ impl CountMin {
         Ok(())
     }
 
-    /// Halves the width, and with it the bytes; epsilon doubles. The result is what a sketch of
-    /// that width would hold.
+    /// Halves the width, and with it the bytes. Epsilon doubles. The result equals a sketch that
+    /// had the smaller width from the start.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] at a width of 2.
+    /// [`ErrorKind::InvalidArgument`] if the width is 2.
     pub fn fold_in_half(&mut self) -> Result<(), Error> {
         if self.bits <= 1 {
             return Err(Error::invalid("a count-min of width 2 cannot be folded in half"));
         }
-        // The place is the top of a product: half the width drops its last bit, so neighbours fall
-        // together.
+        // The index is the top bits of a product. Half the width drops the last bit, so neighbours
+        // are added together.
         self.cells = self.cells.folded();
         self.bits -= 1;
         Ok(())
@@ -460,57 +461,57 @@ impl CountMin {
         Ok(())
     }
 
-    /// Whether all counts are exact: the keys themselves are still there.
+    /// Returns true if all counts are exact, because the keys themselves are still stored.
     pub fn is_exact(&self) -> bool {
         self.exact.is_some()
     }
 
-    /// Bytes up to which counts are exact; 0 if never.
+    /// Returns the bytes up to which counts are exact; 0 if never.
     pub fn exact_bytes(&self) -> usize {
         self.exact_bytes
     }
 
-    /// The sum of all weights.
+    /// Returns the sum of all weights.
     pub fn total(&self) -> u64 {
         self.total
     }
 
-    /// Whether the total has reached `u64::MAX`, so that counts may be too low.
+    /// Returns true if the total has reached `u64::MAX`, so that counts may be too low.
     pub fn saturated(&self) -> bool {
         self.total == u64::MAX
     }
 
-    /// The error's share of the total: e / width.
+    /// Returns the error as a share of the total: e / width.
     pub fn epsilon(&self) -> f64 {
         epsilon(self.bits)
     }
 
-    /// How sure the lower bound is: 1 - e^-depth.
+    /// Returns the probability that the lower bound holds: 1 - e^-depth.
     pub fn confidence(&self) -> f64 {
         1.0 - (-(self.depth as f64)).exp()
     }
 
-    /// Counters in a row.
+    /// Returns the number of counters per row.
     pub fn width(&self) -> usize {
         1 << self.bits
     }
 
-    /// Rows.
+    /// Returns the number of rows.
     pub fn depth(&self) -> usize {
         self.depth
     }
 
-    /// The seed.
+    /// Returns the seed.
     pub fn seed(&self) -> Seed {
         self.seed
     }
 
-    /// Whether updates are conservative.
+    /// Returns true if updates are conservative.
     pub fn is_conservative(&self) -> bool {
         self.conservative
     }
 
-    /// Bytes in memory, those on the heap included.
+    /// Returns the bytes in memory, including the heap.
     pub fn resident_bytes(&self) -> usize {
         size_of::<Self>()
             + self.cells.heap_bytes()
@@ -518,7 +519,7 @@ impl CountMin {
     }
 }
 
-/// All but the multipliers, which would give a secret seed away.
+/// Prints everything but the multipliers, which would reveal a secret seed.
 impl fmt::Debug for CountMin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("CountMin");
@@ -531,7 +532,7 @@ impl fmt::Debug for CountMin {
     }
 }
 
-/// e / width.
+/// Returns e / width.
 fn epsilon(bits: u32) -> f64 {
     std::f64::consts::E / (1u64 << bits) as f64
 }

@@ -1,22 +1,22 @@
-//! An array of counters that takes 4 bytes each until one of them needs 8.
+//! An array of counters that take 4 bytes each until one of them needs 8.
 //!
-//! Half the bytes are half the cache misses. When a counter would pass `u32::MAX` the whole array
-//! is widened once, in O(n); the answers do not change. At `u64::MAX` a counter stays.
+//! Half the bytes cause half the cache misses. When a counter would pass `u32::MAX`, the whole
+//! array is widened once, in O(n), and no count changes. Counters saturate at `u64::MAX`.
 
 use super::prefetch::prefetch;
 use std::ops::Range;
 
-/// Counters, all of one width.
+/// Counters of one width.
 #[derive(Clone, Debug)]
 pub(super) enum Counters {
-    /// None has passed `u32::MAX`.
+    /// No counter has passed `u32::MAX`.
     Narrow(Vec<u32>),
-    /// At least one has.
+    /// At least one counter has passed `u32::MAX`.
     Wide(Vec<u64>),
 }
 
 impl Counters {
-    /// So many zeros.
+    /// Creates `len` counters of 0.
     pub(super) fn zeros(len: usize) -> Self {
         Counters::Narrow(vec![0; len])
     }
@@ -28,7 +28,7 @@ impl Counters {
         }
     }
 
-    /// The counter at the index; 0 outside.
+    /// Returns the counter at the index; 0 if the index is out of range.
     #[inline]
     pub(super) fn at(&self, index: usize) -> u64 {
         match self {
@@ -37,7 +37,7 @@ impl Counters {
         }
     }
 
-    /// Asks the CPU to bring the counter at the index close.
+    /// Asks the CPU to load the counter at the index into the cache.
     #[inline]
     pub(super) fn prefetch(&self, index: usize) {
         match self {
@@ -46,7 +46,7 @@ impl Counters {
         }
     }
 
-    /// Adds to the counter at the index, saturating; nothing outside.
+    /// Adds to the counter at the index, saturating. Does nothing if the index is out of range.
     #[inline]
     pub(super) fn add(&mut self, index: usize, weight: u64) {
         if let Counters::Narrow(cells) = self
@@ -71,7 +71,7 @@ impl Counters {
         }
     }
 
-    /// The counters at 8 bytes each from now on.
+    /// Changes all counters to 8 bytes and returns them.
     pub(super) fn widen(&mut self) -> &mut Vec<u64> {
         if let Counters::Narrow(cells) = self {
             *self = Counters::Wide(cells.iter().map(|&cell| u64::from(cell)).collect());
@@ -82,12 +82,12 @@ impl Counters {
         }
     }
 
-    /// All counters in order.
+    /// Returns all counters in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = u64> + '_ {
         (0..self.len()).map(|index| self.at(index))
     }
 
-    /// So many counters, 0 but for a copy of those of the range at `to`.
+    /// Returns `len` counters: a copy of those in `range` at index `to`, and 0 elsewhere.
     pub(super) fn moved(&self, range: Range<usize>, to: usize, len: usize) -> Counters {
         fn moved<T: Copy + Default>(cells: &[T], to: usize, len: usize) -> Vec<T> {
             let mut moved = vec![T::default(); len];
@@ -104,19 +104,19 @@ impl Counters {
         }
     }
 
-    /// The sum of all counters, saturating.
+    /// Returns the sum of all counters, saturating.
     pub(super) fn total(&self) -> u64 {
         match self {
-            // At most 2^32 counters, each below 2^32.
+            // At most 2^32 counters, each below 2^32: the sum fits.
             Counters::Narrow(cells) => cells.iter().map(|&cell| u64::from(cell)).sum(),
             Counters::Wide(cells) => cells.iter().fold(0, |sum, &cell| sum.saturating_add(cell)),
         }
     }
 
-    /// The first index at which the sum of the counters up to it is at least so much.
+    /// Returns the first index at which the sum of the counters up to it is at least `sum`.
     pub(super) fn reaches(&self, sum: u64) -> Option<usize> {
-        // Summed so many at a time, in vector registers, and one by one only where the sum is
-        // reached.
+        // Sums whole chunks in vector registers, and single counters only in the chunk that reaches
+        // the sum.
         const CHUNK: usize = 64;
         let mut start = 0;
         let mut before = 0u64;
@@ -135,20 +135,21 @@ impl Counters {
         })
     }
 
-    /// Adds `other`'s counters to those from `start` on, saturating. What does not fit is left out.
+    /// Adds the counters of `other` to those from `start` on, saturating. Ignores counters past the
+    /// end.
     pub(super) fn add_all(&mut self, start: usize, other: &Counters) {
         self.add_range(start, other, 0..other.len());
     }
 
-    /// Adds `other`'s counters of a range to those from `start` on, saturating. What does not fit
-    /// is left out.
+    /// Adds the counters of a range of `other` to those from `start` on, saturating. Ignores
+    /// counters past the end.
     pub(super) fn add_range(&mut self, start: usize, other: &Counters, range: Range<usize>) {
         if let (Counters::Narrow(into), Counters::Narrow(from)) = (&mut *self, other) {
             let (into, from) = (
                 into.get_mut(start..).unwrap_or_default(),
                 from.get(range.clone()).unwrap_or_default(),
             );
-            // Two passes, so that the common one has no branch in it and runs in vector registers.
+            // Two passes, so that the usual one has no branch and runs in vector registers.
             let fits =
                 into.iter().zip(from).fold(true, |fits, (&a, &b)| fits & (a.wrapping_add(b) >= a));
             if fits {
@@ -160,7 +161,8 @@ impl Counters {
         into.iter_mut().zip(range).for_each(|(a, index)| *a = a.saturating_add(other.at(index)));
     }
 
-    /// Takes from the counter at the index. `false`, and nothing changes, if it is not as large.
+    /// Subtracts from the counter at the index. Returns false and changes nothing if the counter is
+    /// smaller than `weight`.
     pub(super) fn take(&mut self, index: usize, weight: u64) -> bool {
         match self {
             Counters::Narrow(cells) => {
@@ -177,8 +179,8 @@ impl Counters {
         }
     }
 
-    /// Takes `other`'s counters of a range from those from `start` on. `false` if one of them is
-    /// not as large, or there are not as many; some may have changed then.
+    /// Subtracts the counters of a range of `other` from those from `start` on. Returns false if a
+    /// counter is too small or missing; some counters may then have changed.
     pub(super) fn take_range(
         &mut self,
         start: usize,
@@ -198,12 +200,12 @@ impl Counters {
         (start..).zip(range).all(|(index, other_index)| self.take(index, other.at(other_index)))
     }
 
-    /// Whether each counter is at least `other`'s.
+    /// Returns true if no counter is below the one of `other`.
     pub(super) fn covers(&self, other: &Counters) -> bool {
         self.len() == other.len() && self.iter().zip(other.iter()).all(|(a, b)| a >= b)
     }
 
-    /// Subtracts `other`'s counters, down to 0 at the least.
+    /// Subtracts the counters of `other`, down to at least 0.
     pub(super) fn subtract_all(&mut self, other: &Counters) {
         match self {
             Counters::Narrow(into) => {
@@ -217,8 +219,8 @@ impl Counters {
         }
     }
 
-    /// The sums of neighbours: counter `i` of the result is `2i` plus `2i + 1` of these,
-    /// saturating.
+    /// Returns the sums of neighbours: counter `i` of the result is the sum of counters `2i` and
+    /// `2i + 1`, saturating.
     pub(super) fn folded(&self) -> Counters {
         let mut folded = Counters::zeros(self.len().div_ceil(2));
         for (index, value) in self.iter().enumerate() {
@@ -227,7 +229,7 @@ impl Counters {
         folded
     }
 
-    /// Bytes on the heap.
+    /// Returns the bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         match self {
             Counters::Narrow(cells) => cells.capacity() * size_of::<u32>(),

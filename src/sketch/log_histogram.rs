@@ -1,4 +1,4 @@
-//! A histogram of relative error: quantiles of numbers, deterministic and merging exactly.
+//! A histogram with a relative error: quantiles of numbers, deterministic, with exact merges.
 
 mod bucket;
 mod durable;
@@ -10,52 +10,53 @@ use crate::error::{Error, ErrorKind};
 use bucket::{bucket_of, bucket_of_normal, edges};
 use side::{Entry, Side};
 
-/// Bits of a number's mantissa that choose its bucket, at most: 8192 buckets per doubling.
+/// Maximum number of mantissa bits that choose the bucket: 8192 buckets per doubling.
 const RESOLUTION_MAX: u32 = 13;
 
-/// Doublings of which all buckets may have numbers, on either side of 0, before neighbours are
-/// joined.
+/// The number of doublings that may be completely full, on either side of 0, before neighbouring
+/// buckets are joined.
 const DOUBLINGS_FULL: usize = 64;
 
-/// Buckets that may have numbers, on either side of 0, whatever the accuracy: more than two for
-/// each doubling that there is, so that joining ends. They are those of 64 doublings at an accuracy
-/// of 0.0039.
+/// Minimum of the number of buckets with numbers, on either side of 0, at any accuracy. It is more
+/// than two per existing doubling, so joining ends. It is the number for 64 doublings at an
+/// accuracy of 0.0039.
 const BUCKETS_MAX_LEAST: usize = DOUBLINGS_FULL << 7;
 
-/// Integers up to here are exact in a double, and doubles from here on are all integers.
+/// Integers up to this one are exact in a double, and all larger doubles are integers.
 const INTEGERS_ALL: f64 = 4_503_599_627_370_496.0;
 
-/// Quantiles of numbers: each within a share of its value, from as many bytes as the numbers'
-/// spread takes.
+/// Quantiles of numbers, each with a bounded relative error. The bytes depend on the spread of the
+/// numbers.
 ///
 /// # Guarantee
-/// `quantile(q)` is the nearest rank: the smallest number that at least a share `q` of all is not
-/// above, number `ceil(q * n)` in order. It comes with certain bounds, `lower <= true <= upper`,
-/// and `value` differs from the true one by at most [`accuracy`](LogHistogram::accuracy) times the
-/// true one, whichever finite numbers there are. The first and the last in order are exact, and so
-/// are integers up to `1 / accuracy` as long as all numbers are integers.
+/// `quantile(q)` is the nearest rank: number `ceil(q * n)` in order, that is, the smallest number
+/// such that at least a share `q` of all numbers is not above it. Its bounds are certain, `lower <=
+/// true <= upper`, and `value` differs from the true quantile by at most
+/// [`accuracy`](LogHistogram::accuracy) times the true quantile, for all finite numbers. The first
+/// and the last in order are exact. Integers up to `1 / accuracy` are exact too, as long as all
+/// numbers are integers.
 ///
-/// The accuracy is the one asked for as long as the numbers of each sign lie in at most
-/// [`buckets_max`](LogHistogram::buckets_max) buckets. Empty buckets do not count: 0.1 beside 1e300
-/// takes two. Past that all buckets are joined in pairs, which halves the accuracy everywhere
-/// alike, until they are few enough. `accuracy` then gives the new one, and so do the bounds of
-/// every quantile.
+/// The accuracy is the requested one while the numbers of each sign lie in at most
+/// [`buckets_max`](LogHistogram::buckets_max) buckets. Empty buckets do not count: 0.1 and 1e300
+/// take two. Past that, all buckets are joined in pairs until they are few enough. Each time the
+/// accuracy becomes half as good, everywhere alike. `accuracy` and the bounds of every quantile
+/// then tell the new accuracy.
 ///
-/// # How
-/// Buckets are of one relative width, as in DDSketch (Masson, Rim and Lee, *DDSketch: a fast and
-/// fully-mergeable quantile sketch with relative-error guarantees*, PVLDB 12, 2019), with the
-/// linearly interpolated logarithm for a mapping: a number's bucket is its exponent and the first
-/// bits of its mantissa, cut from its binary form. So no logarithm is computed, whose last bit
-/// could depend on the machine; a bucket's edges are exact; and halving the resolution drops one
-/// bit. The price is up to 44 % more buckets than the logarithm needs.
+/// # How it works
+/// All buckets have the same relative width, as in DDSketch (Masson, Rim and Lee, *DDSketch: a fast
+/// and fully-mergeable quantile sketch with relative-error guarantees*, PVLDB 12, 2019), with the
+/// linearly interpolated logarithm as the mapping: the bucket of a number is its exponent and the
+/// first bits of its mantissa, cut from its binary form. No logarithm is computed, whose last bit
+/// could depend on the machine. The edges of a bucket are exact, and half the resolution is one bit
+/// fewer. The price is up to 44 % more buckets than with a logarithm.
 ///
 /// Buckets are joined in pairs, as in UDDSketch (Epicoco, Melle, Cafaro, Pulimeno and Morleo,
-/// *UDDSketch: accurate tracking of quantiles in data streams*, IEEE Access 8, 2020). How often
-/// follows from which buckets have numbers: so what a histogram holds depends on the numbers alone,
-/// not on their order or on how they were merged.
+/// *UDDSketch: accurate tracking of quantiles in data streams*, IEEE Access 8, 2020). The number of
+/// joins follows from the set of buckets that have numbers. So the content of a histogram depends
+/// only on the numbers, not on their order or on merges.
 ///
 /// # When not to use it
-/// For exact quantiles of few numbers sort them. For shares of a *count* (`which keys`) see
+/// For exact quantiles of few numbers, sort them. For the *counts of keys* use
 /// [`SpaceSaving`](super::SpaceSaving).
 ///
 /// # Example
@@ -72,9 +73,9 @@ const INTEGERS_ALL: f64 = 4_503_599_627_370_496.0;
 /// ```
 #[derive(Clone, Debug)]
 pub struct LogHistogram {
-    /// Bits of the mantissa in a bucket's number.
+    /// The number of mantissa bits in the number of a bucket.
     resolution: u8,
-    /// The bits that were asked for; as many or more.
+    /// The requested number of bits; at least `resolution`.
     resolution_asked: u8,
     integers: bool,
     positive: Side,
@@ -84,18 +85,18 @@ pub struct LogHistogram {
     count: u64,
     min: f64,
     max: f64,
-    /// What the parts were, if this is their merge and they may be subtracted.
+    /// Data of the merged parts, if this histogram is a merge from which parts can be subtracted.
     parts: Option<Box<subtract::Parts>>,
 }
 
 impl LogHistogram {
-    /// A histogram whose quantiles are wrong by at most a share `alpha` of their value.
+    /// Creates a histogram whose quantiles have a relative error of at most `alpha`.
     ///
     /// The accuracy is the next better one of 1 / (2^(bits + 1) + 1): 0.2, 0.11, 0.059, 0.030,
     /// 0.015, 0.0078, 0.0039 and so on.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] unless `alpha` is from 0.0000611 to below 1.
+    /// [`ErrorKind::InvalidArgument`] unless `alpha` is at least 0.0000611 and below 1.
     pub fn with_accuracy(alpha: f64) -> Result<Self, Error> {
         let resolution = (1..=RESOLUTION_MAX).find(|&bits| accuracy_of(bits) <= alpha);
         let Some(resolution) = resolution.filter(|_| alpha < 1.0) else {
@@ -122,11 +123,12 @@ impl LogHistogram {
         }
     }
 
-    /// Adds a number `weight` times. O(1); amortised over the growth of the buckets, and O(log
-    /// buckets) for a number far from most others. A weight of 0 does nothing.
+    /// Adds a number `weight` times. O(1), amortised over the growth of the buckets; O(log buckets)
+    /// for a number far from most others. A weight of 0 does nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidRecord`] if the number is NaN or infinite; nothing has changed then.
+    /// [`ErrorKind::InvalidRecord`] if the number is NaN or infinite. The histogram is then
+    /// unchanged.
     #[inline]
     pub fn add(&mut self, value: f64, weight: u64) -> Result<(), Error> {
         if !value.is_finite() {
@@ -138,8 +140,8 @@ impl LogHistogram {
         self.count = self.count.saturating_add(weight);
         self.min = self.min.min(value);
         self.max = self.max.max(value);
-        // A cast there and back is the test for an integer; a number it cuts off at 2^63 is one by
-        // its size.
+        // A cast to an integer and back tests for an integer. The cast saturates at 2^63, but
+        // doubles of that size are always integers.
         self.integers &= (value as i64) as f64 == value || value.abs() >= INTEGERS_ALL;
         let is_in_run = value >= f64::MIN_POSITIVE
             && self.positive.add_to_run(bucket_of_normal(value, self.bits()), weight);
@@ -149,7 +151,7 @@ impl LogHistogram {
         Ok(())
     }
 
-    /// Adds a number that is not in the positive run: one of another bucket, 0, or one below 0.
+    /// Adds a number outside the positive run: of another bucket, 0, or below 0.
     #[inline(never)]
     fn add_elsewhere(&mut self, value: f64, weight: u64) {
         let (bits, buckets_max) = (self.bits(), self.buckets_max());
@@ -168,16 +170,16 @@ impl LogHistogram {
         u32::from(self.resolution)
     }
 
-    /// How many buckets of each sign may have numbers before neighbours are joined: 8192, or 64
-    /// doublings of them at an accuracy that is better than 0.0039.
+    /// Returns the maximum number of buckets of each sign that may have numbers before neighbours
+    /// are joined: 8192, or 64 full doublings if the accuracy is better than 0.0039.
     #[inline]
     pub fn buckets_max(&self) -> usize {
         BUCKETS_MAX_LEAST.max(DOUBLINGS_FULL << self.resolution_asked)
     }
 
-    /// Joins neighbours until no more buckets than allowed have numbers. What is left is the finest
-    /// resolution at which they are few enough: more numbers never have fewer buckets, so neither
-    /// the order of the numbers nor that of merges matters.
+    /// Joins neighbours until the number of buckets with numbers is allowed. The result has the
+    /// finest resolution for which that is so. More numbers never have fewer buckets, so neither
+    /// the order of the numbers nor the order of merges matters.
     fn join_past_limit(&mut self) {
         while self.has_too_many() && self.resolution > 1 {
             self.coarsen_to(self.resolution - 1, self.resolution_asked);
@@ -190,10 +192,10 @@ impl LogHistogram {
             || self.negative.as_ref().is_some_and(|side| side.has_more_than(buckets_max))
     }
 
-    /// The number at rank `ceil(q * n)`; `None` without numbers, or if `q` is not between 0 and 1.
-    /// O(buckets).
+    /// Returns the number at rank `ceil(q * n)`. Returns `None` without numbers, or if `q` is not
+    /// between 0 and 1. O(buckets).
     ///
-    /// The product is that of the decimal number `q` (see [`nearest_rank`]). `q = 0` is the
+    /// The product is computed with the decimal number `q` (see [`nearest_rank`]). `q = 0` is the
     /// minimum.
     pub fn quantile(&self, q: f64) -> Option<Estimate<f64>> {
         let rank = nearest_rank(q, self.count)?;
@@ -206,7 +208,7 @@ impl LogHistogram {
         Some(self.at_rank(rank))
     }
 
-    /// The number at a rank from 1 to the count.
+    /// Returns the number at a rank from 1 to the count.
     fn at_rank(&self, rank: u64) -> Estimate<f64> {
         let mut before = 0u64;
         if let Some(negative) = &self.negative {
@@ -226,36 +228,35 @@ impl LogHistogram {
             let (low, high) = self.edges(&self.positive, bucket);
             return self.tightened(low, high);
         }
-        // Only a count that has saturated gets here.
+        // Only possible if the count is saturated.
         Estimate::exact(self.max)
     }
 
-    /// The smallest and the largest magnitude of a bucket.
+    /// Returns the smallest and the largest magnitude of a bucket.
     fn edges(&self, side: &Side, bucket: i32) -> (f64, f64) {
         let (low, high) = edges(bucket, self.bits());
         (if side.floor() == Some(bucket) { 0.0 } else { low }, high)
     }
 
-    /// Bounds cut to what is known of all numbers, and between them the value of the smallest
-    /// relative error at both ends.
+    /// Narrows the bounds to the minimum and the maximum of all numbers. `value` is the one between
+    /// the bounds with the smallest relative error at both ends.
     fn tightened(&self, lower: f64, upper: f64) -> Estimate<f64> {
         let (mut lower, mut upper) = (lower.max(self.min), upper.min(self.max));
         if self.integers {
             (lower, upper) = (lower.ceil(), upper.floor());
         }
         let (near, far) = if lower >= 0.0 { (lower, upper) } else { (upper, lower) };
-        // The harmonic mean, written so that nothing overflows.
+        // The harmonic mean, in a form that cannot overflow.
         let value = if near == 0.0 { far / 2.0 } else { near + (far - near) / (1.0 + far / near) };
         Estimate { value: value.clamp(lower, upper), lower, upper }
     }
 
-    /// Adds what `other` has seen; the result is what one histogram of all numbers would hold, to
-    /// the bit.
+    /// Adds the numbers of `other`. The result equals one histogram of all numbers, bit by bit.
     ///
-    /// If the accuracies differ the result has the coarser one. O(buckets).
+    /// If the accuracies differ, the result has the coarser one. O(buckets).
     ///
     /// # Errors
-    /// None today; the signature leaves room.
+    /// None today. The `Result` leaves room for future errors.
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         let is_alike =
             other.resolution == self.resolution && other.resolution_asked == self.resolution_asked;
@@ -285,11 +286,11 @@ impl LogHistogram {
         Ok(())
     }
 
-    /// Halves the resolution, and with it the bytes; the accuracy is about twice as coarse, and the
-    /// bounds say so.
+    /// Halves the resolution, and with it the bytes. The accuracy becomes about twice as coarse,
+    /// and the bounds become wider accordingly.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] if there are but two buckets per doubling.
+    /// [`ErrorKind::InvalidArgument`] if there are only two buckets per doubling.
     pub fn coarsen(&mut self) -> Result<(), Error> {
         if self.resolution <= 1 {
             return Err(Error::invalid(
@@ -300,7 +301,7 @@ impl LogHistogram {
         Ok(())
     }
 
-    /// Lowers the resolution, and the one that was asked for, to these, where they are higher.
+    /// Lowers the resolution and the requested resolution to these values, if they are higher.
     fn coarsen_to(&mut self, resolution: u8, resolution_asked: u8) {
         if resolution >= self.resolution && resolution_asked >= self.resolution_asked {
             return;
@@ -316,34 +317,34 @@ impl LogHistogram {
         }
     }
 
-    /// How many numbers, weights included; it stays at `u64::MAX`.
+    /// Returns the sum of all weights. It saturates at `u64::MAX`.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// Whether the count has reached `u64::MAX`, so that ranks may be off.
+    /// Returns true if the count has reached `u64::MAX`, so that ranks may be wrong.
     pub fn saturated(&self) -> bool {
         self.count == u64::MAX
     }
 
-    /// The smallest number, exactly.
+    /// Returns the smallest number, exactly.
     pub fn min(&self) -> Option<f64> {
-        // Adding 0 turns -0 into 0.
+        // Adding 0 changes -0 into 0.
         (self.count > 0).then_some(self.min + 0.0)
     }
 
-    /// The largest number, exactly.
+    /// Returns the largest number, exactly.
     pub fn max(&self) -> Option<f64> {
         (self.count > 0).then_some(self.max + 0.0)
     }
 
-    /// The largest relative error of a quantile: 1 / (2^(bits + 1) + 1), of the bits that are left
-    /// after joining and coarsening.
+    /// Returns the largest relative error of a quantile: 1 / (2^(bits + 1) + 1), where `bits` is
+    /// the resolution after joining and coarsening.
     pub fn accuracy(&self) -> f64 {
         accuracy_of(self.bits())
     }
 
-    /// Bytes in memory, those on the heap included.
+    /// Returns the bytes in memory, including the heap.
     pub fn resident_bytes(&self) -> usize {
         let parts = self.parts.as_ref().map_or(0, |parts| parts.resident_bytes());
         let negative =
@@ -360,16 +361,16 @@ fn refused(value: f64) -> Error {
     )
 }
 
-/// Half the widest bucket, [1, 1 + 2^-bits), relative to its harmonic middle.
+/// Returns half the width of the widest bucket, [1, 1 + 2^-bits), relative to its harmonic mean.
 fn accuracy_of(bits: u32) -> f64 {
     1.0 / (f64::from(2u32 << bits) + 1.0)
 }
 
-/// The nearest rank of the quantile `q` among `n`: `ceil(q * n)`, and at least 1; `None` if `n` is
-/// 0 or `q` not from 0 to 1.
+/// Returns the nearest rank of the quantile `q` among `n` numbers: `ceil(q * n)`, at least 1.
+/// Returns `None` if `n` is 0 or if `q` is not from 0 to 1.
 ///
-/// `q` is taken as the shortest decimal number that it is the double of: 0.07 of 100 is rank 7,
-/// although the double next to 0.07 is a little larger, and so 8 would be its nearest rank.
+/// `q` means the shortest decimal number whose double it is: 0.07 of 100 is rank 7, although the
+/// double for 0.07 is slightly larger than 0.07 and would give rank 8.
 ///
 /// # Example
 /// ```
@@ -385,8 +386,8 @@ pub fn nearest_rank(q: f64, n: u64) -> Option<u64> {
     }
     let mut scale = 1u64;
     for _ in 0..=15 {
-        // Both are integers below 2^53, so the division rounds once: it gives back `q` if the
-        // decimal number is `q`'s.
+        // Both are integers below 2^53, so the division rounds once. It gives `q` again if and only
+        // if the decimal number is that of `q`.
         let digits = (q * scale as f64).round();
         if digits / scale as f64 == q {
             let rank = (u128::from(digits as u64) * u128::from(n)).div_ceil(u128::from(scale));
@@ -397,7 +398,7 @@ pub fn nearest_rank(q: f64, n: u64) -> Option<u64> {
     Some(((q * n as f64).ceil() as u64).clamp(1, n))
 }
 
-/// A histogram of these numbers, for tests.
+/// Creates a histogram of these numbers, for tests.
 #[cfg(test)]
 fn histogram(numbers: &[f64]) -> LogHistogram {
     let mut histogram = LogHistogram::with_accuracy(0.02).expect("in range");

@@ -1,21 +1,21 @@
-//! Count-min as bytes: the width and the counters, runs of zeros short; or, while exact, the keys
-//! and their counts.
+//! The encoding of count-min: the width and the counters, with runs of zeros in short form; or,
+//! while exact, the keys and their counts.
 
 use super::{CountMin, Exact};
 use crate::codec::{FrontReader, FrontWriter, Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::sketch::counters::Counters;
 
-/// Stands where a width does, and means that keys follow: no table has a width of 1.
+/// This value instead of a width means that keys follow. No table has a width of 1.
 const EXACT: u8 = 0;
 
-/// Bytes of a hash, written behind its key. It is not computed again, as only the type of the key,
-/// which a count-min does not know, tells how.
+/// Bytes of the hash that follows each key. The reader cannot compute it, because the hash depends
+/// on the type of the key, which count-min does not know.
 const HASH_BYTES: usize = size_of::<u64>();
 
 impl CountMin {
-    /// Writes what the sketch holds; depth, seed and way to update are for the reader to know.
-    /// Equal contents give equal bytes.
+    /// Writes the content of the sketch. The reader must know depth, seed and update rule. Equal
+    /// contents give equal bytes.
     pub fn encode(&self, writer: &mut Writer) {
         match &self.exact {
             None => {
@@ -31,12 +31,12 @@ impl CountMin {
         }
     }
 
-    /// Reads what a sketch of this shape and seed wrote, or one that was folded; what this one
-    /// holds does not matter.
+    /// Reads a sketch of this shape and seed, or a folded one. The content of `self` does not
+    /// matter.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if the bytes hold none, [`ErrorKind::LimitExceeded`] if it is wider
-    /// than this one.
+    /// [`ErrorKind::Corrupt`] if the bytes hold no such sketch, [`ErrorKind::LimitExceeded`] if it
+    /// is wider than this one.
     pub fn decode(&self, reader: &mut Reader<'_>) -> Result<Self, Error> {
         let first = reader.u8()?;
         let bits = u32::from(if first == EXACT { reader.u8()? } else { first });
@@ -51,7 +51,7 @@ impl CountMin {
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         if first == EXACT {
-            // What is more than this one keeps exactly becomes a table.
+            // Exact counts that take more bytes than this sketch allows become a table.
             let empty = CountMin {
                 cells: super::Counters::zeros(0),
                 exact: Some(Exact::new(self.exact_bytes)),
@@ -67,8 +67,7 @@ impl CountMin {
         Ok(CountMin { cells, exact: None, bits, total, ..*self })
     }
 
-    /// As [`merge`](CountMin::merge), but of two sketches of unequal width the wider one is folded
-    /// first.
+    /// As [`merge`](CountMin::merge), but if the widths differ the wider sketch is folded first.
     pub(crate) fn merge_folded(&mut self, other: &Self) -> Result<(), Error> {
         while self.bits > other.bits {
             self.fold_in_half()?;
@@ -83,8 +82,8 @@ impl CountMin {
         self.merge(&folded)
     }
 
-    /// Folds as often as the error stays within `epsilon` of the total; whether that changed
-    /// anything. Exact counts become a table if that takes fewer bytes then.
+    /// Folds while the error stays within `epsilon` of the total. Exact counts become a table if
+    /// the folded table takes fewer bytes. Returns true if the sketch changed.
     pub(crate) fn fold_within(&mut self, epsilon: f64) -> bool {
         let before = self.bits;
         let mut bits = before;
@@ -92,7 +91,7 @@ impl CountMin {
             bits -= 1;
         }
         if let Some(exact) = &self.exact {
-            // A counter is a byte at least; a key takes its hash, a count and what is its own.
+            // A counter takes at least one byte. A key takes its hash, a count and its own bytes.
             if exact.rows().len() * (HASH_BYTES + 2) <= self.depth << bits {
                 return false;
             }

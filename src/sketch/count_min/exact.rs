@@ -1,40 +1,40 @@
-//! Counts that are exact: every key with its count, as long as they fit into so many bytes.
+//! Exact counts: every key with its count, while they fit into a number of bytes.
 //!
-//! Whether they fit depends on the set of keys alone, not on their order nor on how they were split
+//! Whether they fit depends only on the set of keys, not on their order or on how they were split
 //! and merged.
 
 use crate::hash::{Seed, hash_u64, process_seed};
 use crate::sketch::Estimate;
-use crate::sketch::index::{Found, Index, tag_of};
+use crate::sketch::index::{Index, Lookup, tag_of};
 use std::fmt;
 
-/// Bytes that a key takes besides its own: a row and its tag, the free quarter of them, and at most
-/// 14 in the index.
+/// Bytes of a key besides its own: a row and its tag, a quarter of them in reserve, and at most 14
+/// in the index.
 const ROW_BYTES: usize = 56;
 
-/// Bytes at most: where a key begins is a number of 32 bits.
+/// Maximum bytes: the position of a key is a number of 32 bits.
 const BYTES_MAX: usize = u32::MAX as usize;
 
-/// Keys, found by their stable hash.
+/// Keys with their counts, found by their stable hash.
 ///
-/// Two keys of one hash are not told apart: the second one does not fit. So a hash finds one row at
-/// most, and a key of an integer type that asks for one of another width, whose hash is the same
-/// and whose bytes are not, is told a bound and nothing wrong.
+/// At most one row has a given hash: a second key with the same hash does not fit. A lookup with an
+/// integer of another width has the same hash but other bytes. It returns a bound, never a wrong
+/// count.
 #[derive(Clone)]
 pub(super) struct Exact {
     rows: Vec<Row>,
-    /// The keys' bytes, one after the other.
+    /// The keys' bytes, one after another.
     keys: Vec<u8>,
     index: Index,
     tags: Vec<u32>,
-    /// Keyed at random in each process, so that keys chosen against a public seed do not fall
-    /// together in the index.
+    /// Drawn at random in each process, so that keys chosen against a public seed do not collide in
+    /// the index.
     table_seed: Seed,
     bytes: usize,
     bytes_max: usize,
 }
 
-/// A key and its count, which is not 0.
+/// A key and its count, which is never 0.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
     pub(super) hash: u64,
@@ -43,7 +43,7 @@ pub(super) struct Row {
     length: u32,
 }
 
-/// What the other rows would do to these.
+/// The result of comparing the rows to add with these rows.
 enum Fit {
     Keys,
     Nothing,
@@ -62,7 +62,7 @@ impl Exact {
     }
 
     #[inline]
-    fn find(&self, hash: u64) -> Found {
+    fn find(&self, hash: u64) -> Lookup {
         self.index
             .find(self.tag(hash), |row| self.rows.get(row).is_some_and(|row| row.hash == hash))
     }
@@ -74,19 +74,19 @@ impl Exact {
 
     fn row(&self, hash: u64, key: &[u8]) -> Option<&Row> {
         match self.find(hash) {
-            Found::Row(row) => self.rows.get(row).filter(|row| self.key(row) == key),
-            Found::Vacant(_) => None,
+            Lookup::Row(row) => self.rows.get(row).filter(|row| self.key(row) == key),
+            Lookup::Vacant(_) => None,
         }
     }
 
-    /// Counts the key; whether it fits. If it does not, nothing has changed.
+    /// Adds to the key's count. Returns false and changes nothing if the key does not fit.
     #[inline]
     pub(super) fn add(&mut self, hash: u64, key: &[u8], weight: u64) -> bool {
         if weight == 0 {
             return true;
         }
         match self.find(hash) {
-            Found::Row(row) => {
+            Lookup::Row(row) => {
                 let Some(row) = self.rows.get(row).filter(|row| self.key(row) == key).map(|_| row)
                 else {
                     return false;
@@ -95,7 +95,7 @@ impl Exact {
                 *count = count.saturating_add(weight);
                 true
             }
-            Found::Vacant(place) => self.add_unknown((place, hash), key, weight),
+            Lookup::Vacant(place) => self.add_unknown((place, hash), key, weight),
         }
     }
 
@@ -105,8 +105,8 @@ impl Exact {
             return false;
         }
         self.bytes = bytes;
-        // A quarter at a time, where vectors would double: what is reserved stays within what is
-        // charged.
+        // Grows by a quarter, where vectors would double, so that the reserved bytes stay within
+        // the charged bytes.
         grow(&mut self.rows, 1);
         grow(&mut self.keys, key.len());
         grow(&mut self.tags, 1);
@@ -122,11 +122,12 @@ impl Exact {
         true
     }
 
-    /// The key's count. Certain; exact unless a key of another type has the same hash.
+    /// Returns the key's count. The bounds are certain. It is exact unless a key of another type
+    /// has the same hash.
     pub(super) fn estimate(&self, hash: u64, key: &[u8]) -> Estimate<u64> {
         match self.find(hash) {
-            Found::Vacant(_) => Estimate::exact(0),
-            Found::Row(row) => {
+            Lookup::Vacant(_) => Estimate::exact(0),
+            Lookup::Row(row) => {
                 let (count, same) =
                     self.rows.get(row).map_or((0, true), |row| (row.count, self.key(row) == key));
                 Estimate { value: count, lower: if same { count } else { 0 }, upper: count }
@@ -138,17 +139,17 @@ impl Exact {
         let mut bytes = self.bytes;
         for row in &other.rows {
             match self.find(row.hash) {
-                Found::Row(ours)
+                Lookup::Row(ours)
                     if self.rows.get(ours).is_some_and(|ours| self.key(ours) == other.key(row)) => {
                 }
-                Found::Row(_) => return Fit::Nothing,
-                Found::Vacant(_) => bytes = bytes.saturating_add(bytes_of(other.key(row))),
+                Lookup::Row(_) => return Fit::Nothing,
+                Lookup::Vacant(_) => bytes = bytes.saturating_add(bytes_of(other.key(row))),
             }
         }
         if bytes <= self.bytes_max { Fit::Keys } else { Fit::Nothing }
     }
 
-    /// Counts what `other` has counted; whether it fits. If it does not, nothing has changed.
+    /// Adds the counts of `other`. Returns false and changes nothing if they do not fit.
     pub(super) fn merge(&mut self, other: &Exact) -> bool {
         match self.fit(other) {
             Fit::Keys => other.rows.iter().all(|row| self.add(row.hash, other.key(row), row.count)),
@@ -156,15 +157,14 @@ impl Exact {
         }
     }
 
-    /// Whether each of `other`'s counts is within these.
+    /// Returns true if no count of `other` is above the one here.
     pub(super) fn covers(&self, other: &Exact) -> bool {
         other.rows.iter().all(|row| {
             self.row(row.hash, other.key(row)).is_some_and(|ours| ours.count >= row.count)
         })
     }
 
-    /// Takes away counts that these [cover](Exact::covers). A key whose count is 0 then is
-    /// forgotten.
+    /// Subtracts counts that these [cover](Exact::covers). Removes keys whose count becomes 0.
     pub(super) fn subtract(&mut self, other: &Exact) {
         let mut rest = Exact::new(self.bytes_max);
         for row in &self.rows {
@@ -175,8 +175,8 @@ impl Exact {
         *self = rest;
     }
 
-    /// The rows in the order of their keys, those of one key in the order of their hashes: nothing
-    /// shows in which order they came.
+    /// Returns the rows in the order of their keys, and for equal keys of their hashes, so that the
+    /// order of arrival is not visible.
     pub(super) fn sorted(&self) -> Vec<&Row> {
         let mut rows: Vec<&Row> = self.rows.iter().collect();
         rows.sort_unstable_by(|a, b| self.key(a).cmp(self.key(b)).then(a.hash.cmp(&b.hash)));
@@ -191,7 +191,7 @@ impl Exact {
         self.bytes_max
     }
 
-    /// Bytes on the heap.
+    /// Returns the bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         self.rows.capacity() * size_of::<Row>()
             + self.tags.capacity() * size_of::<u32>()
@@ -200,7 +200,7 @@ impl Exact {
     }
 }
 
-/// The keys in their order, with their counts.
+/// Prints the keys in order, with their counts.
 impl fmt::Debug for Exact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()
@@ -213,7 +213,7 @@ impl fmt::Debug for Exact {
     }
 }
 
-/// What a key is charged.
+/// Returns the bytes that a key is charged.
 fn bytes_of(key: &[u8]) -> usize {
     ROW_BYTES + key.len() + key.len() / 4
 }

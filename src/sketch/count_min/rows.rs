@@ -1,21 +1,21 @@
-//! The hot loops: a shape in one of the common depths, and narrow counters.
+//! The hot loops, for the common depths and narrow counters.
 
-/// Rows at most: a confidence of 1 - e^-16.
+/// Maximum number of rows: a confidence of 1 - e^-16.
 pub(super) const DEPTH_MAX: usize = 16;
 
-/// Where the counters of a hash are: the common depths are worth code of their own.
+/// The counters of a hash. The common depths have code of their own.
 pub(super) struct Rows<'a> {
     pub(super) bits: u32,
     pub(super) multipliers: &'a [u64; DEPTH_MAX],
 }
 
-/// A loop over hashes with one name for each row, and the least of their counters as a tree: it is
-/// 6.5 ns an update instead of 20 (4096 x 5, without the hash).
+/// A loop over hashes with one variable per row, and the minimum of their counters as a tree. It
+/// takes 6.5 ns per update instead of 20 (4096 x 5, without the hash).
 ///
-/// Which rows hold the least is noise, so a branch on it is mispredicted. The compiler makes moves
-/// of the comparisons where chains of them are short, and branches where they are long, whatever it
-/// is told: an array of rows, a minimum from the first to the last, hints that a choice is
-/// unpredictable, masks instead of choices were all at 18 to 21 ns.
+/// Which rows hold the minimum is unpredictable, so a branch on it is mispredicted. The compiler
+/// turns short chains of comparisons into conditional moves, and long chains into branches. Nothing
+/// changed that: an array of rows, a minimum from the first to the last, hints that a choice is
+/// unpredictable, and masks instead of choices all took 18 to 21 ns.
 macro_rules! raise_least {
     ($name:ident, ($($row:ident $cell:ident $multiplier:ident),+), $least:expr) => {
         pub(super) fn $name(&self, cells: &mut [u32], hashes: &[u64], weight: u32) {

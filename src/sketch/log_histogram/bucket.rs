@@ -1,65 +1,66 @@
-//! From magnitudes to buckets and back.
+//! Conversion between magnitudes and bucket numbers.
 //!
-//! A bucket is a number whose order is that of the magnitudes in it: the exponent of a double and
-//! the first bits of its mantissa, cut from its binary form. Doubles below 2^-1022 have fewer bits
-//! of mantissa; their doublings have the numbers below those of exponent 1, down to -51 for the
-//! single smallest double.
+//! Bucket numbers have the order of the magnitudes in them. A number is the exponent of a double
+//! and the first bits of its mantissa, cut from its binary form. Doubles below 2^-1022 have fewer
+//! mantissa bits. Their doublings have the numbers below exponent 1, down to -51 for the smallest
+//! double.
 
 /// Explicit bits of a double's mantissa.
 const MANTISSA_BITS: u32 = 52;
 
-/// Doublings of magnitudes below 2^-1022.
+/// The number of doublings of magnitudes below 2^-1022.
 const SUBNORMAL_DOUBLINGS: i32 = 52;
 
-/// The exponent of infinity: buckets of finite numbers lie below it.
+/// The exponent of infinity: buckets of finite numbers are below it.
 const EXPONENTS: i32 = 0x7ff;
 
-/// The bucket of a magnitude from 2^-1022 on: the order of doubles above 0 is that of their bits.
+/// Returns the bucket of a magnitude of at least 2^-1022: positive doubles have the order of their
+/// bits.
 #[inline]
 pub(super) fn bucket_of_normal(magnitude: f64, resolution: u32) -> i32 {
     (magnitude.to_bits() >> (MANTISSA_BITS - resolution)) as i32
 }
 
-/// The bucket of any magnitude above 0.
+/// Returns the bucket of any magnitude above 0.
 #[inline]
 pub(super) fn bucket_of(magnitude: f64, resolution: u32) -> i32 {
     if magnitude >= f64::MIN_POSITIVE {
         return bucket_of_normal(magnitude, resolution);
     }
-    // 2^52 times as large, which is exact, the number has all bits of a mantissa.
+    // The product with 2^52 is exact and has all bits of a mantissa.
     let scaled = magnitude * (1u64 << MANTISSA_BITS) as f64;
     bucket_of_normal(scaled, resolution) - subnormal_buckets(resolution)
 }
 
-/// Buckets below the bucket of exponent 0, which is not below 0.
+/// Returns the number of buckets of magnitudes below 2^-1022 that are below bucket 0.
 pub(super) fn subnormal_buckets(resolution: u32) -> i32 {
     SUBNORMAL_DOUBLINGS << resolution
 }
 
-/// The first bucket whose magnitudes have all bits of a mantissa.
+/// Returns the first bucket whose magnitudes have all bits of a mantissa.
 pub(super) fn first_normal(resolution: u32) -> i32 {
     1 << resolution
 }
 
-/// The number behind that of the last bucket.
+/// Returns the number after the last bucket.
 pub(super) fn end(resolution: u32) -> i32 {
     EXPONENTS << resolution
 }
 
-/// The smallest and the largest magnitude of a bucket. The first is above the second if no double
-/// lies in the bucket.
+/// Returns the smallest and the largest magnitude of a bucket. The first is above the second if the
+/// bucket contains no double.
 pub(super) fn edges(bucket: i32, resolution: u32) -> (f64, f64) {
     let last = lowest_bits(bucket + 1, resolution) - 1;
     (f64::from_bits(lowest_bits(bucket, resolution)), f64::from_bits(last))
 }
 
-/// The bits of the smallest magnitude that is not below a bucket.
+/// Returns the bits of the smallest magnitude that is not below the bucket.
 fn lowest_bits(bucket: i32, resolution: u32) -> u64 {
     let shift = MANTISSA_BITS - resolution;
     if bucket >= first_normal(resolution) {
         return (bucket as u64) << shift;
     }
-    // The bits of a double below 2^-1022 are its multiple of the smallest one.
+    // The bits of a double below 2^-1022 are its multiple of the smallest double.
     let scaled = f64::from_bits(((bucket + subnormal_buckets(resolution)) as u64) << shift);
     (scaled / f64::MIN_POSITIVE).ceil() as u64
 }
@@ -69,8 +70,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Every double above 0 lies between the edges of its bucket, and its neighbours of other
-    /// buckets outside.
+    /// Every positive double is between the edges of its bucket, and the neighbours of the edges
+    /// are in other buckets.
     fn holds(bits: u64, resolution: u32) {
         let magnitude = f64::from_bits(bits);
         let bucket = bucket_of(magnitude, resolution);

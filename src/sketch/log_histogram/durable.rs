@@ -1,5 +1,5 @@
-//! A histogram as bytes: what is known of all numbers, then the buckets of either sign, runs of
-//! zeros short.
+//! The encoding of a histogram: the properties of all numbers, then the buckets of either sign,
+//! with runs of zeros in short form.
 
 use super::bucket::{end, first_normal, subnormal_buckets};
 use super::side::{Entry, Side, gathered};
@@ -7,17 +7,17 @@ use super::{LogHistogram, edges};
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 
-/// How the number of a side's first bucket is written: as it is.
+/// Numbering of a side's first bucket: its number as it is.
 const PLAIN: u8 = 0;
 
-/// As it is, and smaller magnitudes are counted in the bucket.
+/// Numbering: as it is, and the first bucket also counts smaller magnitudes.
 const FLOOR: u8 = 1;
 
-/// From the bucket of the smallest double on: of a side with magnitudes below 2^-1022.
+/// Numbering: from the bucket of the smallest double, for a side with magnitudes below 2^-1022.
 const SUBNORMAL: u8 = 2;
 
 impl LogHistogram {
-    /// Writes what the histogram holds.
+    /// Writes the content of the histogram.
     pub fn encode(&self, writer: &mut Writer) {
         writer.u8(self.resolution);
         writer.u64(self.count);
@@ -25,7 +25,7 @@ impl LogHistogram {
             return;
         }
         writer.u64(self.zeros);
-        // Of the two zeros always the same: which one came first or last does not matter.
+        // Always the same of the two zeros, because the order of records must not matter.
         writer.f64(self.min + 0.0);
         writer.f64(self.max + 0.0);
         writer.bool(self.integers);
@@ -36,12 +36,11 @@ impl LogHistogram {
         self.positive.encode(self.bits(), writer);
     }
 
-    /// Reads what a histogram of this accuracy or a coarser one wrote; what this one holds does not
-    /// matter.
+    /// Reads a histogram of this accuracy or a coarser one. The content of `self` does not matter.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if the bytes hold none, [`ErrorKind::LimitExceeded`] if it is finer
-    /// than this one.
+    /// [`ErrorKind::Corrupt`] if the bytes hold no histogram, [`ErrorKind::LimitExceeded`] if it is
+    /// finer than this one.
     pub fn decode(&self, reader: &mut Reader<'_>) -> Result<Self, Error> {
         let resolution = reader.u8()?;
         if resolution == 0 {
@@ -74,13 +73,13 @@ impl LogHistogram {
         Ok(read)
     }
 
-    /// The sides that there are.
+    /// Returns the existing sides.
     fn sides(&self) -> impl Iterator<Item = &Side> {
         self.negative.as_deref().into_iter().chain([&self.positive])
     }
 
-    /// Whether the smallest and the largest number lie in the outermost buckets. Bounds would cross
-    /// otherwise.
+    /// Returns true if the smallest and the largest number are in the outermost buckets. Otherwise
+    /// bounds could cross.
     fn ends_agree(&self) -> bool {
         let within = |number: f64, (low, high): (f64, f64)| low <= number && number <= high;
         let negated = |(low, high): (f64, f64)| (-high, -low);
@@ -100,7 +99,7 @@ impl LogHistogram {
         agree(self.min, lowest) && agree(self.max, highest) && self.min <= self.max
     }
 
-    /// Whether each bucket has an integer in it, if all numbers are integers.
+    /// Returns true if each bucket contains an integer, or not all numbers are integers.
     fn integers_agree(&self) -> bool {
         let has_integer = |side: &Side| {
             side.ascending().all(|entry| {
@@ -128,7 +127,7 @@ impl LogHistogram {
         let (first, buckets_max) = (number as i32 - offset, self.buckets_max());
         let mut entries: Vec<Entry> = Vec::new();
         reader.counters(len as usize, |index, count| {
-            // One more than allowed is enough to refuse them all.
+            // One bucket more than allowed is enough to refuse the side.
             if entries.len() <= buckets_max {
                 entries.push(Entry { bucket: first + index as i32, count });
             }
@@ -150,13 +149,13 @@ impl LogHistogram {
         Ok(self.side_of(entries, numbering))
     }
 
-    /// The side of entries as they were read.
+    /// Creates the side of decoded entries.
     fn side_of(&self, mut entries: Vec<Entry>, numbering: u8) -> Side {
         let first = entries.first().map_or(0, |entry| entry.bucket);
         let mut floor = (numbering == FLOOR).then_some(first);
         let normal = first_normal(self.bits());
         if numbering != SUBNORMAL && first < normal {
-            // An earlier version: it did not tell the doublings below 2^-1022 from each other.
+            // An earlier version did not separate the doublings below 2^-1022.
             floor = Some(normal - 1);
             entries = gathered(
                 entries
@@ -167,8 +166,8 @@ impl LogHistogram {
         Side::of(entries, self.buckets_max(), floor)
     }
 
-    /// Halves the resolution as often as the relative error stays within `accuracy`; whether that
-    /// changed anything.
+    /// Halves the resolution while the relative error stays within `accuracy`. Returns true if the
+    /// histogram changed.
     pub(crate) fn coarsen_within(&mut self, accuracy: f64) -> bool {
         let before = self.resolution;
         while self.resolution > 1
@@ -209,8 +208,8 @@ mod tests {
         writer.into_bytes()
     }
 
-    /// What an earlier version wrote of `count` numbers from `min` to `max`, of which the last is
-    /// in a bucket of its own.
+    /// The bytes that an earlier version wrote for `count` numbers from `min` to `max`, the last of
+    /// them in a bucket of its own.
     fn earlier(count: u64, (min, max): (f64, f64), (first, numbering): (i32, u8)) -> LogHistogram {
         let mut writer = Writer::new();
         writer.u8(5);
@@ -237,8 +236,8 @@ mod tests {
         let floor = earlier(3, (1e-300, 8.0), (bucket_of(1.0, 5), FLOOR));
         let median = floor.quantile(0.5).unwrap();
         assert!(median.lower == 1e-300 && (1.0..1.04).contains(&median.upper), "{median:?}");
-        // Whatever is added or merged below goes where the others are: it could be on either side
-        // of them.
+        // A number below the first bucket is counted in the first bucket, because it could be on
+        // either side of the numbers there.
         let newer = histogram(&[1e-100, 5.0, -2.0]);
         let (mut left, mut right, mut added) = (floor.clone(), newer.clone(), floor.clone());
         left.merge(&newer).unwrap();
@@ -251,7 +250,7 @@ mod tests {
         assert_eq!(left.quantile(0.5).unwrap().lower, 0.0);
         left.prepare();
         assert!(!left.subtracts() && !left.subtract(&newer));
-        // Below 2^-1022 all were in buckets of one width.
+        // Below 2^-1022 all buckets had the same absolute width.
         let tiny = f64::from_bits(3 << 47 | 5);
         let subnormal = earlier(4, (tiny, 8.0), (3, PLAIN));
         let median = subnormal.quantile(0.5).unwrap();
@@ -301,8 +300,7 @@ mod tests {
             prop_assert_eq!(encoded(&read), encoded(&written));
         }
 
-        /// A merge is what one histogram of all numbers would hold, to the byte, wherever the
-        /// numbers lie.
+        /// A merge equals one histogram of all numbers, byte by byte, for all numbers.
         #[test]
         fn a_merge_is_the_histogram_of_all(left in prop::collection::vec(number(), 0..8), right in prop::collection::vec(number(), 0..8)) {
             let mut merged = histogram(&left);

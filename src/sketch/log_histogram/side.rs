@@ -1,22 +1,22 @@
-//! The buckets of one sign: a run of counters where they are close, a sorted list of the others.
+//! The buckets of one sign: a run of counters for buckets that are close, a sorted list for others.
 
 use crate::sketch::counters::Counters;
 use std::iter;
 use std::ops::Range;
 
-/// Entries up to which there is a list whatever their buckets are; a run has at least as many.
+/// Up to this number of entries the side is a list. A run has at least as many entries.
 const LIST_MIN: usize = 32;
 
-/// Counters that a run may spend on an entry that it saves, where there are few entries and where
-/// there are many. An entry takes 12 bytes and a counter 4, but a run is faster: so it may take
-/// more, up to as many counters as buckets are allowed.
+/// Counters that a run may spend per entry that it saves, if there are few entries and if there are
+/// many. An entry takes 12 bytes and a counter 4. But a run is faster, so it may take more memory,
+/// up to the allowed number of buckets.
 const COUNTERS_PER_ENTRY: (usize, usize) = (64, 8);
 
-/// The share of the buckets allowed that a run leaves for entries to come, before it is chosen
-/// again.
+/// The share of the allowed buckets that a run leaves free for later entries, until the next choice
+/// of a run.
 const SPARE_SHARE: usize = 16;
 
-/// A bucket and how many numbers it has. 12 bytes instead of 16.
+/// A bucket and its count. 12 bytes instead of 16.
 #[derive(Clone, Copy, Debug)]
 #[repr(Rust, packed(4))]
 pub(super) struct Entry {
@@ -26,24 +26,23 @@ pub(super) struct Entry {
 
 /// The buckets of one sign that have numbers.
 ///
-/// A record of a typical stream finds its counter in the run by one subtraction. What lies far from
-/// the others costs an entry of the list, and not the counters between. Which is which follows from
-/// how the buckets came about, and shows in no answer.
+/// A typical record finds its counter in the run with one subtraction. A bucket far from the others
+/// costs a list entry instead of all counters in between. The division into run and list follows
+/// from the history, and no answer depends on it.
 ///
-/// Either there is no run, and the list has one entry for each bucket, or run and list together
-/// have at most as many places as buckets are allowed: so the number of buckets needs no counting
-/// as records are added.
+/// There are two states. Either there is no run, and the list has one entry per bucket. Or run and
+/// list together have at most as many places as buckets are allowed, so that adding a record need
+/// not count the buckets.
 #[derive(Clone, Debug)]
 pub(super) struct Side {
     /// The bucket of the run's first counter.
     first: i32,
     run: Counters,
-    /// The buckets outside of the run, ascending, each with a count above 0.
+    /// The buckets outside the run, in ascending order, each with a count above 0.
     others: Vec<Entry>,
-    /// The length of the list past which the run is chosen again.
+    /// The length of the list at which a new run is chosen.
     arrange_past: u32,
-    /// The bucket in which smaller magnitudes are counted, too: only in state that an earlier
-    /// version wrote.
+    /// The bucket that also counts smaller magnitudes. Only in state that an earlier version wrote.
     floor: Option<i32>,
 }
 
@@ -60,7 +59,7 @@ impl Default for Side {
 }
 
 impl Side {
-    /// A side of these entries, which ascend. If they are more than `buckets_max`, there is no run.
+    /// Creates a side of ascending entries. There is no run if they are more than `buckets_max`.
     pub(super) fn of(entries: Vec<Entry>, buckets_max: usize, floor: Option<i32>) -> Side {
         let saved = densest(&entries, buckets_max);
         let Some((first, last)) = ends(&entries, &saved) else {
@@ -78,8 +77,8 @@ impl Side {
         Side { first, arrange_past: arrange_past(others.len(), run.len()), run, others, floor }
     }
 
-    /// Adds to a bucket of the run. Returns false, and nothing has changed, if the bucket is not in
-    /// the run.
+    /// Adds to a bucket of the run. Returns false and changes nothing if the bucket is not in the
+    /// run.
     #[inline]
     pub(super) fn add_to_run(&mut self, bucket: i32, weight: u64) -> bool {
         let index = bucket.wrapping_sub(self.first) as u32 as usize;
@@ -90,8 +89,8 @@ impl Side {
         true
     }
 
-    /// Adds to a bucket. O(log of the list), and O(list) for a bucket that is new; amortised over
-    /// the choices of a run.
+    /// Adds to a bucket. O(log of the list), and O(list) for a new bucket, amortised over the
+    /// choices of a run.
     pub(super) fn add(&mut self, bucket: i32, weight: u64, buckets_max: usize) {
         let bucket = self.floor.map_or(bucket, |floor| bucket.max(floor));
         if self.add_to_run(bucket, weight) {
@@ -110,7 +109,7 @@ impl Side {
         }
     }
 
-    /// Chooses the run again if the list has become long.
+    /// Chooses a new run if the list has become long.
     fn arrange_if_due(&mut self, buckets_max: usize) {
         let places = self.run.len() + self.others.len();
         if self.others.len() > self.arrange_past as usize
@@ -130,7 +129,7 @@ impl Side {
         self.floor
     }
 
-    /// The entries below the run and those above it.
+    /// Returns the entries below the run and the entries above it.
     fn around_run(&self) -> (&[Entry], &[Entry]) {
         self.others.split_at(self.others.partition_point(|entry| entry.bucket < self.first))
     }
@@ -140,20 +139,21 @@ impl Side {
         (0..self.run.len()).map(entry).filter(|entry| entry.count > 0)
     }
 
-    /// All buckets that have numbers, by magnitude.
+    /// Returns all buckets that have numbers, by magnitude.
     pub(super) fn ascending(&self) -> impl DoubleEndedIterator<Item = Entry> + '_ {
         let (below, above) = self.around_run();
         below.iter().copied().chain(self.run_entries()).chain(above.iter().copied())
     }
 
-    /// The first and the last bucket that have numbers.
+    /// Returns the first and the last bucket that have numbers.
     pub(super) fn occupied(&self) -> Option<(i32, i32)> {
         let mut entries = self.ascending();
         let first = entries.next()?.bucket;
         Some((first, entries.next_back().map_or(first, |last| last.bucket)))
     }
 
-    /// The bucket of the number at a rank, from 1, by magnitude; `None` past the last.
+    /// Returns the bucket of the number at a rank, counted from 1 by magnitude. `None` past the
+    /// last.
     pub(super) fn at_rank(&self, rank: u64) -> Option<i32> {
         let (below, above) = self.around_run();
         let mut before = 0u64;
@@ -174,7 +174,7 @@ impl Side {
         reaches(above, &mut before)
     }
 
-    /// Adds the other's counts. The result may have more buckets than allowed: see
+    /// Adds the counts of `other`. The result may have more buckets than allowed: see
     /// [`has_more_than`](Side::has_more_than).
     pub(super) fn merge(&mut self, other: &Side, buckets_max: usize) {
         if self.floor != other.floor {
@@ -190,7 +190,7 @@ impl Side {
         self.merge_entries(&other.others, buckets_max);
     }
 
-    /// Adds the other's run to this one. Returns false, and nothing has changed, if the two lie too
+    /// Adds the run of `other` to this run. Returns false and changes nothing if the two are too
     /// far from each other.
     fn merge_run(&mut self, other: &Side, buckets_max: usize) -> bool {
         let mut place = self.place_of(other);
@@ -202,8 +202,8 @@ impl Side {
         true
     }
 
-    /// Where the other's run goes here, if there is room for all its counters above 0: from which
-    /// index on, and which of them.
+    /// Returns where the run of `other` fits into this run, if there is room for all its counters
+    /// above 0: the index of the first of them here, and their range there.
     fn place_of(&self, other: &Side) -> Option<(usize, Range<usize>)> {
         let fits = |start: usize, range: Range<usize>| {
             let end = start.checked_add(range.len())?;
@@ -216,13 +216,13 @@ impl Side {
         })
     }
 
-    /// The first and the last bucket of the run that have numbers.
+    /// Returns the first and the last bucket of the run that have numbers.
     fn run_ends(&self) -> Option<(i32, i32)> {
         Some((self.run_entries().next()?.bucket, self.run_entries().next_back()?.bucket))
     }
 
-    /// Extends the run over the other's. Returns false, and nothing has changed, if most of the run
-    /// would then lie between the two, or if there were too many places.
+    /// Extends the run so that it covers the run of `other`. Returns false and changes nothing if
+    /// most of the new run would be a gap between the two, or if it would have too many counters.
     fn cover(&mut self, other: &Side, buckets_max: usize) -> bool {
         let Some((low, high)) = other.run_ends() else { return false };
         let own = self.run.len() as i32;
@@ -246,7 +246,7 @@ impl Side {
         true
     }
 
-    /// Adds entries, which ascend.
+    /// Adds ascending entries.
     fn merge_entries(&mut self, entries: &[Entry], buckets_max: usize) {
         if entries.len() <= LIST_MIN {
             return entries
@@ -262,7 +262,7 @@ impl Side {
         self.arrange_if_due(buckets_max);
     }
 
-    /// Merges a side of which smaller magnitudes are counted in another bucket than here.
+    /// Adds a side with another `floor`.
     #[cold]
     fn merge_by_floor(&mut self, other: &Side, buckets_max: usize) {
         let floor = self.floor.max(other.floor);
@@ -275,11 +275,11 @@ impl Side {
         *self = Side::of(merged(own.into_iter(), others.into_iter()), buckets_max, floor);
     }
 
-    /// Takes out the counts of a part. Returns false if it has a number that is not here; the side
-    /// is then of no further use.
+    /// Subtracts the counts of a part. Returns false if the part has a number that is not here; the
+    /// side must then be discarded.
     pub(super) fn subtract(&mut self, part: &Side) -> bool {
         let place = self.place_of(part);
-        // Few entries are removed one by one, many at once.
+        // Few empty entries are removed one by one, many in one pass.
         let few = (place.is_some() || part.run.len() == 0) && part.others.len() <= LIST_MIN;
         let covered = match place {
             Some((start, range)) => self.run.take_range(start, &part.run, range),
@@ -292,8 +292,8 @@ impl Side {
         taken
     }
 
-    /// Takes from a bucket. An entry of the list that has nothing left is removed if `removes`, or
-    /// stays for the caller to remove.
+    /// Subtracts from a bucket. Removes a list entry with a count of 0 if `removes` is true;
+    /// otherwise the caller must remove it.
     fn take(&mut self, part: Entry, removes: bool) -> bool {
         let index = part.bucket.wrapping_sub(self.first) as u32 as usize;
         if index < self.run.len() {
@@ -311,27 +311,26 @@ impl Side {
         rest.is_some()
     }
 
-    /// The side at a resolution lower by `bits`: neighbours are joined, 2^bits of them in
-    /// each bucket.
+    /// Returns the side at a resolution lower by `bits`: 2^bits neighbours become one bucket.
     pub(super) fn coarsened(&self, bits: u32, buckets_max: usize) -> Side {
         let joined = self.ascending().map(|entry| Entry { bucket: entry.bucket >> bits, ..entry });
         Side::of(gathered(joined), buckets_max, self.floor.map(|floor| floor >> bits))
     }
 
-    /// Bytes on the heap.
+    /// Returns the bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         self.run.heap_bytes() + self.others.capacity() * size_of::<Entry>()
     }
 }
 
-/// The length of the list past which the run is chosen again, if it was chosen when the list had
-/// `len` entries. Twice the length, and a share of the run, since all its counters are looked at:
-/// so all choices together cost a constant for each entry.
+/// Returns the length of the list at which the next run is chosen, given the length of the list
+/// after the last choice. It is twice that length plus a share of the run, because a choice reads
+/// all counters of the run. So all choices together have a constant cost per entry.
 fn arrange_past(len: usize, run: usize) -> u32 {
     LIST_MIN.max(2 * len).max(run / 64) as u32
 }
 
-/// Entries that do not descend, with one for each bucket.
+/// Returns ascending entries, one per bucket. `entries` may repeat a bucket but must not descend.
 pub(super) fn gathered(entries: impl Iterator<Item = Entry>) -> Vec<Entry> {
     let mut gathered: Vec<Entry> = Vec::new();
     for entry in entries {
@@ -345,7 +344,7 @@ pub(super) fn gathered(entries: impl Iterator<Item = Entry>) -> Vec<Entry> {
     gathered
 }
 
-/// Two lists of entries that ascend, as one.
+/// Merges two ascending lists of entries.
 fn merged(left: impl Iterator<Item = Entry>, right: impl Iterator<Item = Entry>) -> Vec<Entry> {
     let (mut left, mut right) = (left.peekable(), right.peekable());
     gathered(iter::from_fn(|| match (left.peek(), right.peek()) {
@@ -355,15 +354,15 @@ fn merged(left: impl Iterator<Item = Entry>, right: impl Iterator<Item = Entry>)
     }))
 }
 
-/// The buckets at the ends of a range of entries; `None` if it is empty.
+/// Returns the first and the last bucket of a range of entries; `None` if the range is empty.
 fn ends(entries: &[Entry], range: &Range<usize>) -> Option<(i32, i32)> {
     let entries = entries.get(range.clone())?;
     Some((entries.first()?.bucket, entries.last()?.bucket))
 }
 
-/// The entries that are best held as a run: those next to each other of which the worth, in
-/// counters, is most above the counters that the run takes. An empty range if a run does not pay,
-/// or would leave too little room for buckets to come.
+/// Returns the entries to store as a run: the adjacent entries whose value, in counters, exceeds
+/// the counters of the run most. The range is empty if a run does not pay, or would leave too
+/// little room for later buckets.
 fn densest(entries: &[Entry], buckets_max: usize) -> Range<usize> {
     if entries.len() <= LIST_MIN || entries.len() > buckets_max {
         return 0..0;
@@ -395,7 +394,7 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    /// Few enough that run, list and refusal all come up.
+    /// Small enough that run, list and refusal all occur.
     const BUCKETS_MAX: usize = 200;
 
     type Counts = BTreeMap<i32, u64>;
@@ -413,7 +412,7 @@ mod tests {
         side.ascending().map(|entry| (entry.bucket, entry.count)).collect()
     }
 
-    /// The side holds exactly these counts, and keeps the rule by which nobody counts its buckets.
+    /// Asserts that the side has exactly these counts, and keeps to one of its two states.
     fn holds(side: &Side, reference: &Counts) -> Result<(), TestCaseError> {
         let expected: Vec<(i32, u64)> =
             reference.iter().map(|(bucket, count)| (*bucket, *count)).collect();
@@ -434,7 +433,7 @@ mod tests {
         Ok(())
     }
 
-    /// Close to each other, in two heaps, or anywhere.
+    /// Counts close to each other, in two clusters, or anywhere.
     fn counts() -> impl Strategy<Value = Vec<(i32, u64)>> {
         let bucket = prop_oneof![4 => 0..80i32, 2 => 900..960i32, 1 => -200_000..200_000i32];
         prop::collection::vec((bucket, 1..4u64), 0..250)

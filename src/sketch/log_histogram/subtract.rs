@@ -1,18 +1,18 @@
-//! Taking back what was merged: counts are subtracted, and the ends of the parts that are in are
+//! Subtraction of merged parts: the counts are subtracted, and the ends of the remaining parts are
 //! remembered.
 
 use super::LogHistogram;
 use std::collections::BTreeMap;
 
-/// What cannot be subtracted, of each part that was merged.
+/// The properties of each merged part that cannot be subtracted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Parts {
-    /// How many parts have which smallest and which largest number, by [`ordered`].
+    /// The number of parts with each smallest and each largest number, by [`ordered`].
     least: BTreeMap<i64, usize>,
     largest: BTreeMap<i64, usize>,
-    /// How many parts have a number that is no integer.
+    /// The number of parts that have a number that is not an integer.
     fractional: usize,
-    /// Numbers of all parts.
+    /// The sum of the counts of all parts.
     count: u64,
 }
 
@@ -26,7 +26,7 @@ impl Parts {
         }
     }
 
-    /// `false` if no such part entered.
+    /// Removes a part. Returns false if there is no such part.
     fn leave(&mut self, part: &LogHistogram) -> bool {
         let rest = (
             self.fractional.checked_sub(usize::from(!part.integers)),
@@ -38,7 +38,7 @@ impl Parts {
             && leave_once(&mut self.largest, ordered(part.max))
     }
 
-    /// Bytes in memory, roughly: the nodes of an ordered map are half full at least.
+    /// Returns the approximate bytes in memory: the nodes of an ordered map are at least half full.
     pub(super) fn resident_bytes(&self) -> usize {
         size_of::<Self>() + (self.least.len() + self.largest.len()) * 2 * size_of::<(i64, usize)>()
     }
@@ -58,7 +58,8 @@ fn leave_once(ends: &mut BTreeMap<i64, usize>, end: i64) -> bool {
     }
 }
 
-/// The bits of a finite number, so that they order as the numbers do; and back. Both zeros are 0.
+/// Returns the bits of a finite number in a form that orders as the numbers do. Both zeros give 0.
+/// `number` is the inverse.
 fn ordered(number: f64) -> i64 {
     turned((number + 0.0).to_bits() as i64)
 }
@@ -67,7 +68,7 @@ fn number(ordered: i64) -> f64 {
     f64::from_bits(turned(ordered) as u64)
 }
 
-/// Doubles below 0 order the other way round than their bits.
+/// Turns the bits of doubles below 0 around, because they have the opposite order.
 fn turned(bits: i64) -> i64 {
     bits ^ ((bits >> 63) as u64 >> 1) as i64
 }
@@ -81,26 +82,25 @@ impl LogHistogram {
         self.parts = Some(Box::new(parts));
     }
 
-    /// Whether parts can be subtracted, and all that is here came from such parts, none of whose
-    /// buckets were joined on the way.
+    /// Returns true if parts can be subtracted: all numbers come from such parts, and no buckets
+    /// were joined since.
     pub(crate) fn subtracts(&self) -> bool {
         let known = self.parts.as_ref().is_some_and(|parts| parts.count == self.count);
         known && !self.saturated() && !self.has_floor()
     }
 
-    /// Returns true if it is not known which magnitudes the smallest bucket holds: state of an
-    /// earlier version.
+    /// Returns true if a bucket also counts smaller magnitudes: state of an earlier version.
     fn has_floor(&self) -> bool {
         self.positive.floor().is_some()
             || self.negative.as_ref().is_some_and(|side| side.floor().is_some())
     }
 
-    /// Takes out a part that was merged before, so that all answers are those of the other parts,
-    /// to the bit. `false` if that cannot be done; the histogram is then of no further use.
+    /// Subtracts a part that was merged before. All answers are then those of the other parts, bit
+    /// by bit. Returns false if that is not possible; the histogram must then be discarded.
     /// O(buckets of the part).
     ///
-    /// Where the merge had to join neighbours, [`coarsen_to`](LogHistogram::coarsen_to) has
-    /// forgotten the parts: the other parts may need no joining.
+    /// If the merge had to join neighbours, [`coarsen_to`](LogHistogram::coarsen_to) has dropped
+    /// the data of the parts, because the remaining parts may need no joining.
     pub(crate) fn subtract(&mut self, part: &LogHistogram) -> bool {
         let is_alike =
             part.resolution == self.resolution && part.resolution_asked == self.resolution_asked;
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// All that is told of a histogram, its bytes included.
+    /// Returns everything observable of a histogram, including its bytes.
     fn told(histogram: &LogHistogram) -> String {
         let quantiles: Vec<_> =
             (0..=20).map(|step| histogram.quantile(f64::from(step) / 20.0)).collect();
@@ -162,8 +162,7 @@ mod tests {
         ]
     }
 
-    /// Doubles of all magnitudes, evenly over their bits: each step is a golden section further
-    /// round.
+    /// Doubles of all magnitudes, spread evenly over their bits in steps of the golden section.
     fn spread(steps: std::ops::Range<u64>) -> LogHistogram {
         let bits =
             |step: u64| 1 + step.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (f64::MAX.to_bits() - 1);
@@ -178,8 +177,8 @@ mod tests {
         sliding.merge(&parts[1]).unwrap();
         assert!(parts[0].accuracy() <= 0.02 && sliding.accuracy() > 0.02);
         assert!(!sliding.subtracts() && !sliding.clone().subtract(&parts[1]));
-        // Each part joined by itself, and all of them alike: the merge of those that are left is of
-        // the same buckets.
+        // Each part is joined alone, and all in the same way, so the merge of the remaining parts
+        // has the same buckets.
         let parts = [spread(0..60_000), spread(60_000..120_000)];
         let mut sliding = parts[0].clone();
         sliding.prepare();

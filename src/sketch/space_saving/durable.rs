@@ -1,6 +1,6 @@
-//! Space-saving as bytes: the rows in the order of their keys, front-coded, then the filter.
+//! The encoding of space-saving: the rows in the order of their keys, front-coded, then the filter.
 
-use super::{Found, SpaceSaving};
+use super::{Lookup, SpaceSaving};
 use crate::codec::{FrontReader, FrontWriter, Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::key::Key;
@@ -9,11 +9,11 @@ use crate::sorted_keys::SortedKeys;
 use std::borrow::Borrow;
 
 impl<K: Key + ?Sized> SpaceSaving<K> {
-    /// Writes what the sketch holds; capacity and seed are for the reader to know. Equal contents
+    /// Writes the content of the sketch. The reader must know capacity and seed. Equal contents
     /// give equal bytes. O(n log n).
     ///
-    /// Rows take about 9 bytes each for keys such as URLs while exact, and one or two more past
-    /// that, when the filter's cells come on top.
+    /// A row takes about 9 bytes for keys such as URLs while exact, and one or two more after that.
+    /// Then the cells of the filter are added.
     pub fn encode(&self, writer: &mut Writer) {
         writer.u64(self.total);
         self.filter.encode(writer);
@@ -38,11 +38,11 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         }
     }
 
-    /// Reads what a sketch of this capacity and seed wrote; what this one holds does not matter.
+    /// Reads a sketch of this capacity and seed. The content of `self` does not matter.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if the bytes hold none, [`ErrorKind::LimitExceeded`] if it has more
-    /// rows than this capacity allows.
+    /// [`ErrorKind::Corrupt`] if the bytes hold no such sketch, [`ErrorKind::LimitExceeded`] if it
+    /// has more rows than this capacity allows.
     pub fn decode(&self, reader: &mut Reader<'_>) -> Result<Self, Error> {
         let mut sketch = SpaceSaving::with_capacity(self.capacity)?.seeded(self.seed);
         sketch.total = reader.u64()?;
@@ -65,7 +65,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
             }
             let borrowed: &K = key.borrow();
             let tag = sketch.tag(borrowed);
-            if let Found::Vacant(place) = sketch.find(borrowed, tag) {
+            if let Lookup::Vacant(place) = sketch.find(borrowed, tag) {
                 sketch.enter(key, (place, tag), (count, error));
             }
         }
@@ -121,7 +121,7 @@ mod tests {
             prop_assert_eq!(state(&left), state(&right));
         }
 
-        /// Bounds hold after any cuts, adds and merges.
+        /// The bounds hold after any cuts, adds and merges.
         #[test]
         fn a_cut_keeps_the_bounds(
             parts in prop::collection::vec((prop::collection::vec(0u8..60, 0..80), 1usize..8, prop::collection::vec(0u8..60, 0..40)), 1..4),
@@ -160,7 +160,7 @@ mod tests {
     fn ten_thousand_rows_take_at_most_12_characters_of_base64_each() {
         let mut sketch = SpaceSaving::<str>::with_capacity(10_000).unwrap();
         for rank in 1..=10_000u64 {
-            // URL-like keys of 20 to 40 bytes under Zipf 1.1.
+            // Keys like URLs of 20 to 40 bytes, Zipf 1.1.
             let id = crate::hash::hash_u64(crate::hash::Seed::new(1), rank) % 1_000_000;
             let key = format!("/shop/category-{:02}/product/{id:06}", id % 40);
             sketch.add(&key, (1e6 / (rank as f64).powf(1.1)) as u64 + 1);

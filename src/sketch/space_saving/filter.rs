@@ -1,15 +1,16 @@
-//! What is known of keys that have no row: hashed counters that decide when a key gets one.
+//! The filter for keys without a row: hashed counters that decide when a key gets a row.
 //!
-//! A cell bounds the count of every key without a row that hashes into it. Below the *floor* (the
-//! largest count that ever lost its row) a key stays in its cell; only when it might have passed
-//! the floor it gets a row, with the cell as its error (Homem and Carvalho, *Finding top-k elements
-//! in data streams*, Information Sciences 180, 2010).
+//! A cell is an upper bound for the count of every key without a row that hashes to it. The *floor*
+//! is the largest count that ever lost its row. While the bound is below the floor, the key stays
+//! in its cell. When its count may have passed the floor, it gets a row, with the bound of the cell
+//! as its error (Homem and Carvalho, *Finding top-k elements in data streams*, Information Sciences
+//! 180, 2010).
 //!
-//! A cell is held as its distance to the floor, its *slack*: the test of the hot path is then one
-//! comparison, 4 bytes do at any total, and where they do not the slack is cut, which only raises
-//! the bound.
+//! A cell is stored as its distance to the floor, its *slack*. The test in the hot path is then one
+//! comparison, and 4 bytes are enough at any total. A slack that does not fit is cut, which only
+//! raises the bound.
 //!
-//! Which keys share a cell shows in the answers, so cells are found by the stable hash under the
+//! The keys that share a cell affect the answers, so cells are found by the stable hash with the
 //! sketch's seed.
 
 use crate::codec::{Reader, Writer};
@@ -17,21 +18,21 @@ use crate::error::Error;
 
 /// Cells per counter of the capacity.
 ///
-/// More cells are a lower floor and fewer admissions; at 16 the filter takes about as many bytes as
-/// the rows of integer keys.
+/// More cells give a lower floor and fewer new rows. With 16 the filter takes about as many bytes
+/// as the rows of integer keys.
 const CELLS_PER_COUNTER: usize = 16;
 
-/// Bounds of the keys without a row; without cells all of them are at the floor.
+/// Upper bounds for keys without a row. Without cells all of these keys have the floor as bound.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Filter {
     slacks: Vec<u32>,
     shift: u32,
-    /// The bound of any key without a row.
+    /// The largest bound of a key without a row.
     floor: u64,
 }
 
 impl Filter {
-    /// Whether no key has ever lost its row.
+    /// Returns true if no key has ever lost its row.
     #[inline]
     pub(super) fn is_idle(&self) -> bool {
         self.floor == 0
@@ -46,8 +47,8 @@ impl Filter {
         (hash >> self.shift) as usize
     }
 
-    /// Counts a key without a row: `None` if its cell took the weight, or its bound before the
-    /// weight if it is to get a row.
+    /// Counts a key without a row. Returns `None` if its cell absorbed the weight. Returns the
+    /// bound before this weight if the key must get a row.
     #[inline(always)]
     pub(super) fn admit(&mut self, hash: u64, weight: u64) -> Option<u64> {
         let index = self.cell(hash);
@@ -59,18 +60,18 @@ impl Filter {
         Some(self.floor - u64::from(*slack))
     }
 
-    /// The most that a key without a row can have come.
+    /// Returns the largest possible count of this key, which has no row.
     pub(super) fn bound(&self, hash: u64) -> u64 {
         let slack = self.slacks.get(self.cell(hash)).copied().unwrap_or(0);
         self.floor.saturating_sub(u64::from(slack))
     }
 
-    /// The most that any key without a row can have come.
+    /// Returns the largest possible count of any key without a row.
     pub(super) fn bound_max(&self) -> u64 {
         self.floor - u64::from(self.slacks.iter().copied().min().unwrap_or(0))
     }
 
-    /// Raises the floor, and makes the cells when it leaves 0; no cell's bound changes.
+    /// Raises the floor. Creates the cells when the floor leaves 0. No cell's bound changes.
     pub(super) fn raise(&mut self, floor: u64, capacity: usize) {
         let by = u32::try_from(floor.saturating_sub(self.floor)).unwrap_or(u32::MAX);
         if self.slacks.is_empty() && floor > 0 {
@@ -82,7 +83,7 @@ impl Filter {
         self.floor = self.floor.max(floor);
     }
 
-    /// Covers a key that loses its row: its cell's bound is at least its count.
+    /// Covers a key that loses its row: raises the bound of its cell to at least its count.
     pub(super) fn cover(&mut self, hash: u64, count: u64) {
         let most = u32::try_from(self.floor.saturating_sub(count)).unwrap_or(u32::MAX);
         let index = self.cell(hash);
@@ -91,7 +92,7 @@ impl Filter {
         }
     }
 
-    /// The bounds of both streams together. Filters of unequal sizes are folded to the smaller one.
+    /// Adds the bounds of `other`. If the sizes differ, the larger filter is folded to the smaller.
     pub(super) fn merge(&mut self, other: &Filter) {
         if other.is_idle() {
             return;
@@ -101,7 +102,8 @@ impl Filter {
             return;
         }
         if self.slacks.is_empty() {
-            // Without cells every key is at the floor: that is a slack of 0 in any number of cells.
+            // Without cells every key is at the floor, which is a slack of 0 in any number of
+            // cells.
             (self.slacks, self.shift) = (other.slacks.clone(), other.shift);
             return self.add_floor(other.floor);
         }
@@ -121,8 +123,8 @@ impl Filter {
         self.add_floor(other.floor);
     }
 
-    /// Adds to the floor, and to each cell's bound. What is past the largest count comes off the
-    /// slacks, so that no bound falls by it.
+    /// Adds to the floor, and to each cell's bound. If the sum passes the largest count, the excess
+    /// is taken off the slacks, so that no bound falls.
     fn add_floor(&mut self, floor: u64) {
         let excess = floor.saturating_sub(u64::MAX - self.floor);
         if excess > 0 {
@@ -132,18 +134,18 @@ impl Filter {
         self.floor = self.floor.saturating_add(floor);
     }
 
-    /// Fewer cells, as many as a new filter of that capacity has.
+    /// Folds the cells to the number that a new filter of that capacity has.
     pub(super) fn shrink_to(&mut self, capacity: usize) {
         self.fold_to((capacity * CELLS_PER_COUNTER).next_power_of_two());
     }
 
-    /// Whether keys without a row are told apart.
+    /// Returns true if there are cells, so that keys without a row have different bounds.
     pub(super) fn has_cells(&self) -> bool {
         !self.slacks.is_empty()
     }
 
-    /// Gives the cells up: every key without a row is at the floor, this one at least, until the
-    /// next cut makes new cells.
+    /// Drops the cells: every key without a row has the floor as bound, which is raised to at least
+    /// `floor`. The next cut creates new cells.
     pub(super) fn give_up_cells(&mut self, floor: u64) {
         *self = Filter { floor: self.floor.max(floor), ..Filter::default() };
     }
@@ -157,7 +159,7 @@ impl Filter {
         }
     }
 
-    /// Reads a filter of at most as many cells as one of that capacity has.
+    /// Reads a filter that has at most the cells of a filter of that capacity.
     pub(super) fn decode(reader: &mut Reader<'_>, capacity: usize) -> Result<Filter, Error> {
         let floor = reader.u64()?;
         let mut filter = Filter { floor, ..Filter::default() };
@@ -189,15 +191,15 @@ impl Filter {
 
     fn fold_to(&mut self, cells: usize) {
         while self.slacks.len() > cells.max(1) {
-            // The cell is the top of the hash: half the cells drop its last bit, so neighbours fall
-            // together, under the higher bound.
+            // The index of a cell is the top bits of the hash. Half the cells drop the last bit, so
+            // neighbours become one cell with the higher bound.
             self.slacks =
                 self.slacks.chunks(2).map(|pair| pair.iter().copied().min().unwrap_or(0)).collect();
             self.shift = 64 - self.slacks.len().trailing_zeros();
         }
     }
 
-    /// Bytes on the heap.
+    /// Returns the bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         self.slacks.capacity() * size_of::<u32>()
     }

@@ -1,23 +1,22 @@
-//! Cutting the table back, and bringing two of them together.
+//! Cutting the table to its capacity, and merging two tables.
 
-use super::{Filter, Found, Parts, Row, SpaceSaving};
+use super::{Filter, Lookup, Parts, Row, SpaceSaving};
 use crate::error::{Error, ErrorKind};
 use crate::key::Key;
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 
-/// Keys whose rows are brought close at once, before the first of them is looked up.
+/// The number of keys whose rows are prefetched before the first of them is looked up.
 const BATCH: usize = 32;
 
-/// Which row stays in a cut: the larger count, then the smaller error, then the smaller key.
-/// Nothing but what the rows hold decides.
+/// The order in which rows survive a cut: the larger count, then the smaller error, then the
+/// smaller key. It depends only on the content of the rows.
 fn by_claim<T: Ord>(a: Row<'_, T>, b: Row<'_, T>) -> Ordering {
     b.count.cmp(&a.count).then(a.error.cmp(&b.error)).then_with(|| a.key.cmp(b.key))
 }
 
 impl<K: Key + ?Sized> SpaceSaving<K> {
-    /// Takes away all rows but the `capacity` best, and raises the floor to the largest count among
-    /// those that go.
+    /// Removes all rows but the `capacity` best, and raises the floor to the largest removed count.
     #[cold]
     #[inline(never)]
     pub(super) fn cut(&mut self) {
@@ -29,12 +28,12 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         });
     }
 
-    /// Takes away all rows but the `rows` best, and the filter's cells, so that the sketch takes
-    /// fewer bytes; whether that changed anything. The capacity stays: more keys may get rows
-    /// again.
+    /// Removes all rows but the `rows` best, and the filter's cells, so that the sketch takes fewer
+    /// bytes. Returns true if the sketch changed. The capacity stays the same: more keys may get
+    /// rows later.
     ///
-    /// The bounds hold, and the error is at most `total / (rows + 1)` from then on;
-    /// [`error_max`](SpaceSaving::error_max) says how large it is. O(rows).
+    /// The bounds still hold. From then on the error is at most `total / (rows + 1)`;
+    /// [`error_max`](SpaceSaving::error_max) returns the present one. O(rows).
     pub fn cut_to(&mut self, rows: usize) -> bool {
         self.bury();
         let rows = rows.max(1);
@@ -48,8 +47,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         true
     }
 
-    /// Keeps the rows that stay, in their order, and calls `goes` with each other one before it is
-    /// gone.
+    /// Keeps the rows that stay, in their order. Calls `goes` with each other row before it is
+    /// removed.
     pub(super) fn keep_rows(
         &mut self,
         stays: &[bool],
@@ -63,7 +62,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         self.index.rebuild(self.rows.tags());
     }
 
-    /// Which rows are the `keep` best, and the largest count of those that are not.
+    /// Returns which rows are the `keep` best, and the largest count of the other rows.
     fn rows_that_stay(&self, keep: usize) -> (Vec<bool>, u64) {
         if self.rows.len() <= keep {
             return (vec![true; self.rows.len()], 0);
@@ -87,15 +86,15 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         for &number in ties.iter().take(room) {
             stays[number as usize] = true;
         }
-        // The row at the edge goes: it is the next best after those that stay.
+        // The row at the edge does not stay: it is the best of the other rows.
         (stays, edge)
     }
 
-    /// Adds what `other` has seen. The bounds are those of a sketch of both streams. O(rows of
+    /// Adds the counts of `other`. The bounds are those of one sketch of both streams. O(rows of
     /// both).
     ///
-    /// While both together hold no more than twice the capacity in distinct keys and both are
-    /// exact, so is the result, and it is the same whichever way the records were split.
+    /// If both are exact and together have at most twice the capacity in distinct keys, the result
+    /// is exact too. It is then the same for every way of splitting the records.
     ///
     /// # Errors
     /// [`ErrorKind::Mismatch`] if the capacities or the seeds differ.
@@ -133,9 +132,9 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         Ok(())
     }
 
-    /// Brings close what keys of these tags are looked up by from the second batch on, and of the
-    /// first one the rows that they may have. What leads to a row was brought close with the batch
-    /// before.
+    /// Prefetches what the lookups of keys with these tags read: the index buckets of the second
+    /// and later batches, and the rows of the first batch. The buckets of the first batch were
+    /// prefetched by the call before.
     #[inline]
     fn prefetch_rows(&self, tags: &[u32]) {
         let (rows, index) = tags.split_at(tags.len().min(BATCH));
@@ -145,13 +144,13 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         }
     }
 
-    /// Adds the other's counts, and what it can have seen of keys for which only one of both has a
-    /// row.
+    /// Adds the counts of `other`. For a key that has a row in only one of both, adds the bound of
+    /// the other.
     fn merge_rows(&mut self, other: &Self) {
         let known = self.rows.len();
         let mut parts = self.parts.take();
         let places = self.add_rows(other, parts.as_deref_mut());
-        // Only a part of which every row is known can be taken out again.
+        // Only a part whose rows are all known can be subtracted again.
         self.parts = parts.zip(places).map(|(mut parts, places)| {
             parts.enter(places);
             parts
@@ -161,8 +160,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         }
     }
 
-    /// Adds the other's rows. Where this is a merge of parts: to which rows each of them went,
-    /// unless one went nowhere.
+    /// Adds the rows of `other`. For a merge of parts, returns the row to which each of them was
+    /// added, or `None` if one of them was added to no row.
     fn add_rows(&mut self, other: &Self, mut parts: Option<&mut Parts>) -> Option<Vec<u32>> {
         let dead = other.dead();
         let mut places = parts.as_ref().map(|_| Vec::with_capacity(other.rows.len()));
@@ -174,28 +173,28 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
                 self.prefetch_rows(tags.get(number + BATCH..).unwrap_or_default());
             }
             if row.count == 0 && dead > 0 {
-                // Dead in the other: there is nothing to add.
+                // A dead row of `other`: there is nothing to add.
                 places = None;
                 continue;
             }
             let key: &K = row.key.borrow();
             let place = match self.find(key, tag) {
-                Found::Row(place) => {
+                Lookup::Row(place) => {
                     if let Some(parts) = &mut parts {
                         parts.revive(self.rows.counts(), place);
                     }
                     self.rows.add(place, (row.count, row.error));
                     place
                 }
-                Found::Vacant(place) => self.enter_copy(row, (place, tag), parts.as_deref_mut()),
+                Lookup::Vacant(place) => self.enter_copy(row, (place, tag), parts.as_deref_mut()),
             };
             places.iter_mut().for_each(|places| places.push(place as u32));
         }
         places
     }
 
-    /// Enters another's row for a key that has none here, instead of a dead one if there are
-    /// enough; which row it is.
+    /// Enters a row of another sketch for a key that has no row here. Reuses a dead row if there
+    /// are enough of them. Returns the number of the row.
     fn enter_copy(
         &mut self,
         row: Row<'_, K::Owned>,
@@ -224,15 +223,14 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         number
     }
 
-    /// Adds what the other can have seen of those of the first `known` keys for which it has no
-    /// row.
+    /// Adds the bound of `other` to those of the first `known` rows whose key has no row there.
     fn add_bounds(&mut self, other: &Self, known: usize) {
         for number in 0..known {
             let Some((row, &tag)) = self.rows.get(number).zip(self.rows.tags().get(number)) else {
                 return;
             };
             let key: &K = row.key.borrow();
-            if let Found::Vacant(_) = other.find(key, tag) {
+            if let Lookup::Vacant(_) = other.find(key, tag) {
                 let bound = other.bound(key);
                 self.rows.add(number, (bound, bound));
             }

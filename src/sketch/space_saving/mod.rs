@@ -1,4 +1,4 @@
-//! Space-saving: which keys came most often, from a bounded number of counters.
+//! Space-saving: the most frequent keys, from a bounded number of counters.
 
 mod durable;
 mod filter;
@@ -9,7 +9,7 @@ mod subtract;
 mod top;
 
 use super::Estimate;
-use super::index::{Found, Index, tag_of};
+use super::index::{Index, Lookup, tag_of};
 use crate::error::Error;
 use crate::hash::{Seed, process_seed};
 use crate::key::Key;
@@ -20,44 +20,44 @@ use std::fmt;
 
 pub use top::TopRow;
 
-/// Counters at most.
+/// Maximum number of counters.
 pub(super) const CAPACITY_MAX: usize = 1 << 26;
 
-/// The table grows to this many rows per counter of the capacity before it is cut back to one: the
-/// cut costs O(1) a row, so the more rows it takes away at a time the less it costs an update.
+/// The table grows to this many rows per counter of the capacity before it is cut back to one. A
+/// cut costs O(1) per row of the table, so the more rows it removes, the less it costs per update.
 const ROWS_PER_COUNTER: usize = 2;
 
-/// The heaviest keys of a stream, with their counts.
+/// The most frequent keys of a stream, with their counts.
 ///
 /// # Guarantee
-/// As long as no more than `capacity` distinct keys came, every count is *exact*. Past that, with
+/// While at most `capacity` distinct keys have come, every count is *exact*. Past that, with
 /// `total` the sum of all weights:
 /// - every row has `lower <= true <= upper`, and `upper - lower <= total / (capacity + 1)`;
 /// - every key that came more than `total / (capacity + 1)` times has a row;
-/// - both hold after any merges, with the total of all that was merged.
+/// - both hold after any merges, where `total` is that of all merged streams.
 ///
-/// The error is kept for each key: what came early and often has an error of 0 or near it.
+/// The error is stored per key: a key that came early and often has an error of 0 or near 0.
 ///
 /// Space-saving is by Metwally, Agrawal and El Abbadi (*Efficient computation of frequent and top-k
-/// elements in data streams*, ICDT 2005), the filter in front by Homem and Carvalho (2010). This
-/// one is *lazy*: the table grows to twice the capacity and is then cut back, where the original
-/// evicts a key at every new one. The bound stays: let `floor` be the largest count that ever lost
-/// its row, and `X` the sum of `count - floor` over the rows above the floor. An update raises `X`
-/// by its weight at most; a cut to the `capacity` largest rows raises the floor to that of the
-/// next, which lowers `X` by `capacity + 1` times the raise at least; a merge adds both. So `X +
-/// (capacity + 1) * floor <= total` always (the argument of Agarwal et al., *Mergeable summaries*,
-/// PODS 2012), and no error passes the floor.
+/// elements in data streams*, ICDT 2005), the filter in front of it by Homem and Carvalho (2010).
+/// This implementation is *lazy*: the table grows to twice the capacity and is then cut back, where
+/// the original evicts a key for every new key. The bound is the same. Let `floor` be the largest
+/// count that ever lost its row, and `X` the sum of `count - floor` over the rows above the floor.
+/// An update raises `X` by at most its weight. A cut to the `capacity` largest rows raises the
+/// floor to the count of the next row, which lowers `X` by at least `capacity + 1` times the raise.
+/// A merge adds both. Therefore `X + (capacity + 1) * floor <= total` always holds (the argument of
+/// Agarwal et al., *Mergeable summaries*, PODS 2012), and no error is above the floor.
 ///
 /// # When not to use it
-/// Weight can be taken away only while the sketch is exact: a sliding window whose keys no longer
-/// fit merges its panes again. Counts of rare keys are near their error: ask
-/// [`CountMin`](super::CountMin), or an exact map.
+/// Weight can be subtracted only while the sketch is exact: a sliding window whose keys no longer
+/// fit merges its panes again. The counts of rare keys are close to their error: use
+/// [`CountMin`](super::CountMin) or an exact map for them.
 ///
 /// # Hostile keys
-/// Rows are found by a hash that is keyed at random in each process, so chosen keys do not make it
-/// slow; no answer depends on it. The filter hashes by the stable hash under the [`Seed`]: keys
-/// chosen against a public seed can bring the errors up to the bound above, never past it. A secret
-/// seed ([`seeded`](SpaceSaving::seeded)) prevents that.
+/// Rows are found by a hash that is keyed at random in each process, so chosen keys cannot make it
+/// slow, and no answer depends on that hash. The filter uses the stable hash with the [`Seed`]:
+/// keys chosen against a public seed can raise the errors up to the bound above, never past it. A
+/// secret seed ([`seeded`](SpaceSaving::seeded)) prevents that.
 ///
 /// # Example
 /// ```
@@ -74,7 +74,7 @@ const ROWS_PER_COUNTER: usize = 2;
 /// ```
 pub struct SpaceSaving<K: Key + ?Sized> {
     rows: Rows<K::Owned>,
-    /// What the keys of the rows hold on the heap, kept up so that asking for it costs nothing.
+    /// Heap bytes of the rows' keys, kept up to date so that reading them costs nothing.
     key_bytes: usize,
     index: Index,
     filter: Filter,
@@ -82,17 +82,17 @@ pub struct SpaceSaving<K: Key + ?Sized> {
     total: u64,
     seed: Seed,
     table_seed: Seed,
-    /// What was merged, if it may be subtracted: rows may then be dead, of a count of 0.
+    /// The merged parts, if parts can be subtracted. Rows may then be dead, with a count of 0.
     parts: Option<Box<Parts>>,
 }
 
 impl<K: Key + ?Sized> SpaceSaving<K> {
-    /// A sketch that is exact for up to so many distinct keys, and errs by `total / (capacity + 1)`
-    /// at most beyond.
+    /// Creates a sketch that is exact for up to `capacity` distinct keys. Past that its error is at
+    /// most `total / (capacity + 1)`.
     ///
-    /// A fresh one takes no memory on the heap. It grows with the keys it holds, to about 60 bytes
-    /// and a key's length per counter while exact, and to twice that, and 64 bytes of filter, per
-    /// counter beyond.
+    /// An empty sketch takes no heap memory. It grows with its keys. While exact, it takes up to
+    /// about 60 bytes and the length of a key per counter. Past that it takes twice as much, and 64
+    /// bytes of filter, per counter.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) unless the capacity is
@@ -112,31 +112,31 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         })
     }
 
-    /// An empty sketch of this capacity under another seed.
+    /// Returns an empty sketch of this capacity with another seed.
     pub fn seeded(self, seed: Seed) -> Self {
         let (rows, index, filter) = (Rows::new(), Index::default(), Filter::default());
         SpaceSaving { rows, key_bytes: 0, index, filter, total: 0, seed, parts: None, ..self }
     }
 
-    /// Adds `weight` to the key's count. Amortised O(1); a key that has a row is updated without
-    /// allocating.
+    /// Adds `weight` to the key's count. Amortised O(1); updating a key with a row does not
+    /// allocate.
     ///
-    /// A weight of 0 does nothing. Counts and total stay at `u64::MAX` once they are there.
+    /// A weight of 0 does nothing. Counts and the total saturate at `u64::MAX`.
     #[inline]
     pub fn add(&mut self, key: &K, weight: u64) {
         self.total = self.total.saturating_add(weight);
         let tag = self.tag(key);
         match self.find(key, tag) {
-            Found::Row(row) => self.rows.raise(row, weight),
-            Found::Vacant(place) => self.add_unknown(key, (place, tag), weight),
+            Lookup::Row(row) => self.rows.raise(row, weight),
+            Lookup::Vacant(place) => self.add_unknown(key, (place, tag), weight),
         }
     }
 
-    /// Adds 1 to each key's count: as [`add`](SpaceSaving::add) for each in their order.
+    /// Adds 1 to each key's count. As [`add`](SpaceSaving::add) for each key, in order.
     ///
-    /// A batch is no faster here. Tried: to hash 32 keys before the first is looked up, which
-    /// gained nothing; and to put those without a row off until their filter cells are close, which
-    /// took a quarter more time.
+    /// A batch is not faster here. Two ways were measured: hashing 32 keys before the first lookup
+    /// gained nothing; delaying keys without a row until their filter cells were prefetched took a
+    /// quarter more time.
     pub fn add_batch<'a>(&mut self, keys: impl IntoIterator<Item = &'a K>)
     where
         K: 'a,
@@ -162,38 +162,38 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         }
     }
 
-    /// Enters a row, of this count and error, for a key that has none.
+    /// Enters a row with this count and error for a key that has no row.
     fn enter(&mut self, key: K::Owned, (place, tag): (usize, u32), (count, error): (u64, u64)) {
         self.key_bytes += K::heap_bytes(&key);
         self.rows.push(tag, key, (count, error));
         self.index.enter(place, self.rows.len() - 1, self.rows.tags());
     }
 
-    /// Rows beyond which the table is cut.
+    /// Returns the number of rows past which the table is cut.
     fn rows_max(&self) -> usize {
         self.capacity * ROWS_PER_COUNTER
     }
 
-    /// What the index knows of the key.
+    /// Returns the tag of the key, by which the index finds it.
     #[inline(always)]
     fn tag(&self, key: &K) -> u32 {
         tag_of(key.stable_hash(self.table_seed))
     }
 
     #[inline(always)]
-    fn find(&self, key: &K, tag: u32) -> Found {
+    fn find(&self, key: &K, tag: u32) -> Lookup {
         self.index.find(tag, |row| self.rows.keys().get(row).is_some_and(|kept| key.is(kept)))
     }
 
     fn row(&self, key: &K) -> Option<Row<'_, K::Owned>> {
         match self.find(key, self.tag(key)) {
-            Found::Row(row) => self.rows.get(row),
-            Found::Vacant(_) => None,
+            Lookup::Row(row) => self.rows.get(row),
+            Lookup::Vacant(_) => None,
         }
     }
 
-    /// The key's count with its bounds, which are certain. A key without a row has a lower bound of
-    /// 0; `value` is the upper bound.
+    /// Returns the key's count with certain bounds. A key without a row has a lower bound of 0, and
+    /// `value` is its upper bound.
     pub fn estimate(&self, key: &K) -> Estimate<u64> {
         if let Some(row) = self.row(key) {
             return Estimate { value: row.count, lower: row.count - row.error, upper: row.count };
@@ -202,13 +202,13 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         Estimate { value: upper, lower: 0, upper }
     }
 
-    /// The most that a key without a row can have come.
+    /// Returns the largest possible count of this key, if it has no row.
     fn bound(&self, key: &K) -> u64 {
         if self.filter.is_idle() { 0 } else { self.filter.bound(key.stable_hash(self.seed)) }
     }
 
-    /// Fewer counters, and the bounds as they then are. Does nothing if the capacity is not above
-    /// `capacity`.
+    /// Reduces the capacity. The bounds are then those of the smaller capacity. Does nothing if the
+    /// capacity is already at most `capacity`.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a capacity of 0.
@@ -226,49 +226,49 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         Ok(())
     }
 
-    /// Whether all counts are exact: no key has lost its row.
+    /// Returns true if all counts are exact, because no key has lost its row.
     pub fn is_exact(&self) -> bool {
         self.filter.is_idle()
     }
 
-    /// The sum of all weights.
+    /// Returns the sum of all weights.
     pub fn total(&self) -> u64 {
         self.total
     }
 
-    /// Whether the total has reached `u64::MAX`, so that counts may be too low.
+    /// Returns true if the total has reached `u64::MAX`, so that counts may be too low.
     pub fn saturated(&self) -> bool {
         self.total == u64::MAX
     }
 
-    /// The largest error that a count can have now: 0 while exact, and `total / (capacity + 1)` at
-    /// most.
+    /// Returns the largest error that a count can have at present: 0 while exact, and at most
+    /// `total / (capacity + 1)`.
     pub fn error_max(&self) -> u64 {
         self.filter.floor()
     }
 
-    /// Keys that have a row.
+    /// Returns the number of keys that have a row.
     pub fn len(&self) -> usize {
         self.rows.len().saturating_sub(self.dead())
     }
 
-    /// Whether no key has a row.
+    /// Returns true if no key has a row.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Distinct keys up to which the counts are exact.
+    /// Returns the number of distinct keys up to which counts are exact.
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// The seed of the filter.
+    /// Returns the seed of the filter.
     pub fn seed(&self) -> Seed {
         self.seed
     }
 
-    /// Bytes in memory, those on the heap included, without the allocator's own. O(1); of a
-    /// window's merge, which parts are subtracted from, O(parts).
+    /// Returns the bytes in memory, including the heap, without the allocator's own overhead. O(1);
+    /// for a merge from which parts can be subtracted, O(parts).
     pub fn resident_bytes(&self) -> usize {
         size_of::<Self>()
             + self.rows.heap_bytes()
@@ -288,7 +288,7 @@ fn check_capacity(capacity: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// A copy forgets what parts it was merged of.
+/// A clone has no data of merged parts, so no parts can be subtracted from it.
 impl<K: Key + ?Sized> Clone for SpaceSaving<K> {
     fn clone(&self) -> Self {
         let mut copy = SpaceSaving {

@@ -1,18 +1,18 @@
-//! The parts of a merge that may be subtracted from.
+//! The merged parts of a sketch from which parts can be subtracted.
 
 use std::collections::VecDeque;
 
-/// Where more than one row in so many is dead, a key without a row takes the place of a dead one.
+/// Dead rows are reused if more than one row in this many is dead.
 const REUSED_FROM: usize = 8;
 
-/// The parts of a merge, the first merged first.
+/// The parts of a merge, in the order of merging.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
-    /// For each row of a part the number of the row it was merged into.
+    /// For each row of a part, the number of the row to which it was added.
     pub(super) places: VecDeque<Vec<u32>>,
-    /// How many rows are dead.
+    /// The number of dead rows.
     pub(super) dead: usize,
-    /// The row that is looked at next for one that is dead.
+    /// The row at which the next search for a dead row begins.
     next: usize,
 }
 
@@ -21,7 +21,7 @@ impl Parts {
         self.places.push_back(places);
     }
 
-    /// The row is about to count again, if it is dead.
+    /// Called before a row gets a count. Updates the number of dead rows if the row is dead.
     #[inline]
     pub(super) fn revive(&mut self, counts: &[u64], row: usize) {
         if counts.get(row) == Some(&0) {
@@ -29,9 +29,8 @@ impl Parts {
         }
     }
 
-    /// A dead row, for another key, if enough of the rows of these counts are; and the one that is
-    /// likely to be the next. Goes round: over time it looks at eight rows at most for one that it
-    /// finds.
+    /// Finds a dead row to reuse, and guesses the next one. Returns `None` unless more than one row
+    /// in eight is dead. Scans round-robin: on average it reads at most eight rows per dead row.
     pub(super) fn reuse(&mut self, counts: &[u64]) -> Option<(usize, usize)> {
         if self.dead * REUSED_FROM <= counts.len() {
             return None;
@@ -50,7 +49,7 @@ impl Parts {
     }
 }
 
-/// The first dead row from this one on, and round.
+/// Returns the first dead row from this row on, wrapping around at the end.
 fn dead_from(row: usize, counts: &[u64]) -> Option<usize> {
     let (before, from) = counts.split_at(row.min(counts.len()));
     let is_dead = |count: &u64| *count == 0;

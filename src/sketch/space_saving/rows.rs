@@ -1,22 +1,22 @@
-//! The rows of a table in columns: looking at all counts reads nothing else.
+//! The rows of a table in columns: a scan of all counts reads nothing else.
 
 use crate::sketch::prefetch::prefetch;
 
-/// Bytes of a key up to which it hardly ever reaches over the end of a cache line.
+/// Up to this size in bytes, a key rarely crosses the end of a cache line.
 const ALIGNED: usize = 16;
 
-/// Rows by number, each a key with its upper bound and how much of that may be others'.
+/// Rows by number: a key, its upper bound, and how much of the bound may belong to other keys.
 #[derive(Clone)]
 pub(super) struct Rows<T> {
     keys: Vec<T>,
     counts: Vec<u64>,
-    /// Left out, as long as all are 0.
+    /// Empty while all errors are 0.
     errors: Vec<u64>,
-    /// What the index knows of each key's hash, so that no key is ever hashed for it again.
+    /// The tag of each key's hash for the index, so that a rebuild hashes no key.
     tags: Vec<u32>,
 }
 
-/// A row.
+/// One row.
 pub(super) struct Row<'a, T> {
     pub(super) key: &'a T,
     pub(super) count: u64,
@@ -84,18 +84,18 @@ impl<T> Rows<T> {
         self.tags.push(tag);
     }
 
-    /// Brings a row close.
+    /// Asks the CPU to load a row into the cache.
     #[inline(always)]
     pub(super) fn prefetch(&self, number: usize) {
         prefetch(&self.keys, number);
         if size_of::<T>() > ALIGNED {
-            // It may reach into the next cache line, in which the next one begins.
+            // The key may reach into the next cache line, where the next key begins.
             prefetch(&self.keys, number + 1);
         }
         prefetch(&self.counts, number);
     }
 
-    /// Has an error for each row from now on.
+    /// Creates the errors of all rows, so that errors other than 0 can be stored.
     #[inline]
     fn begin_errors(&mut self) {
         if self.errors.len() < self.len() {
@@ -111,7 +111,7 @@ impl<T> Rows<T> {
         }
     }
 
-    /// Adds to a row's count, and to what of it may be others'.
+    /// Adds to a row's count and to its error.
     #[inline]
     pub(super) fn add(&mut self, number: usize, (count, error): (u64, u64)) {
         self.raise(number, count);
@@ -123,8 +123,8 @@ impl<T> Rows<T> {
         }
     }
 
-    /// Takes from a row's count; what is left, or `None` if it is not as large or there is no such
-    /// row under this tag.
+    /// Subtracts from a row's count and returns the rest. Returns `None` if the count is too small
+    /// or there is no row with this number and tag.
     #[inline(always)]
     pub(super) fn take(&mut self, number: usize, tag: u32, weight: u64) -> Option<u64> {
         let count = self.counts.get_mut(number).filter(|_| self.tags.get(number) == Some(&tag))?;
@@ -132,14 +132,14 @@ impl<T> Rows<T> {
         Some(*count)
     }
 
-    /// Gives a row without errors to another key, and returns the one it had.
+    /// Gives a row without errors to another key, and returns the old key.
     pub(super) fn replace(&mut self, number: usize, tag: u32, key: T, count: u64) -> Option<T> {
         *self.counts.get_mut(number)? = count;
         *self.tags.get_mut(number)? = tag;
         Some(std::mem::replace(self.keys.get_mut(number)?, key))
     }
 
-    /// Keeps the rows that stay, in their order.
+    /// Keeps the rows for which `stays` is true, in order.
     pub(super) fn keep(&mut self, stays: &[bool]) {
         let mut kept: Vec<u32> = Vec::with_capacity(stays.len());
         kept.extend((0..).zip(stays).filter(|(_, stays)| **stays).map(|(number, _)| number));
@@ -156,7 +156,7 @@ impl<T> Rows<T> {
         self.tags.shrink_to_fit();
     }
 
-    /// Bytes on the heap, but for what the keys have there.
+    /// Returns the bytes on the heap, without those of the keys.
     pub(super) fn heap_bytes(&self) -> usize {
         let counters = self.counts.capacity() + self.errors.capacity();
         self.keys.capacity() * size_of::<T>()
@@ -165,7 +165,7 @@ impl<T> Rows<T> {
     }
 }
 
-/// Keeps the items of these numbers, which ascend, unless the column is left out.
+/// Keeps the items with these ascending numbers. Does nothing if the column is empty.
 fn keep<T>(column: &mut Vec<T>, kept: &[u32]) {
     if column.is_empty() {
         return;

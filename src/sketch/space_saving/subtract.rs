@@ -1,8 +1,9 @@
-//! Taking back what was merged, while all counts are exact.
+//! Subtraction of merged parts, while all counts are exact.
 //!
-//! A merge that may be subtracted from remembers for each part the rows that it went to, so that
-//! taking it out looks up no key, each of which is a cache miss. Rows of a count of 0 are *dead*:
-//! they stay, and may come to life again, until there are many and other keys take their places.
+//! A merge that supports subtraction remembers, for each part, the rows to which it was added.
+//! Subtracting the part then looks up no key, which would be a cache miss each. Rows with a count
+//! of 0 are *dead*. They stay in the table and may get a count again, until there are many of them
+//! and other keys reuse them.
 
 use super::SpaceSaving;
 use super::parts::Parts;
@@ -10,7 +11,8 @@ use crate::key::Key;
 
 impl<K: Key + ?Sized> SpaceSaving<K> {
     /// Makes this sketch the first part of a merge from which parts can be
-    /// [subtracted](SpaceSaving::subtract). Nothing is to be added to it any more but by merging.
+    /// [subtracted](SpaceSaving::subtract). From now on only [`merge`](SpaceSaving::merge) may add
+    /// to it.
     pub(crate) fn prepare(&mut self) {
         self.bury();
         let mut parts = Parts::default();
@@ -18,14 +20,14 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         self.parts = Some(Box::new(parts));
     }
 
-    /// Whether parts can be subtracted, and all answers are exact.
+    /// Returns true if parts can be subtracted and all counts are exact.
     pub(crate) fn subtracts(&self) -> bool {
         self.parts.is_some() && self.is_exact() && !self.saturated()
     }
 
-    /// Takes out what `part`, the first that was merged and is still in, has seen: the answers are
-    /// then those of a sketch that never saw it. `false` if that cannot be done; the sketch is then
-    /// of no further use. O(rows of the part), amortised.
+    /// Subtracts `part`, which must be the oldest merged part that is still included. All answers
+    /// are then those of a sketch that never contained it. Returns false if that is not possible;
+    /// the sketch must then be discarded. O(rows of the part), amortised.
     pub(crate) fn subtract(&mut self, part: &Self) -> bool {
         if !self.subtracts() || !part.is_exact() {
             return false;
@@ -48,19 +50,19 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         true
     }
 
-    /// Rows that are dead.
+    /// Returns the number of dead rows.
     pub(super) fn dead(&self) -> usize {
         self.parts.as_ref().map_or(0, |parts| parts.dead)
     }
 
-    /// Takes dead rows away, if there are any.
+    /// Removes dead rows, if there are any.
     pub(super) fn bury(&mut self) {
         if self.dead() > 0 {
             self.bury_dead();
         }
     }
 
-    /// Takes rows of a count of 0 away. O(rows).
+    /// Removes all rows with a count of 0. O(rows).
     pub(super) fn bury_dead(&mut self) {
         let stays: Vec<bool> = self.rows.counts().iter().map(|&count| count > 0).collect();
         if let Some(parts) = &mut self.parts {
@@ -85,7 +87,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Keys that come and go, so that rows die, live again and are buried.
+        /// Keys that come and go, so that rows die, get a count again, and are removed.
         #[test]
         fn a_queue_of_parts_says_what_its_merge_says(
             parts in prop::collection::vec(prop::collection::vec(0u8..40, 0..12), 1..40), length in 1usize..8, capacity in 8usize..40,
@@ -129,8 +131,7 @@ mod tests {
         }
     }
 
-    /// Keys on the heap that never come back: their rows are given to others, so that the table
-    /// does not grow.
+    /// Heap keys that never come back: other keys reuse their rows, so the table does not grow.
     #[test]
     fn rows_of_keys_that_left_are_given_to_others() {
         let part = |number: usize| {
@@ -150,7 +151,8 @@ mod tests {
                 sliding.key_bytes,
                 sliding.rows.keys().iter().map(|key| key.len()).sum::<usize>()
             );
-            // Six parts of 16 at most, an eighth of all dead, and a part that found no dead ones.
+            // Six parts of at most 16 keys, with an eighth dead, and one part that found no dead
+            // row.
             assert!(
                 sliding.rows.len() <= 6 * 16 * 8 / 7 + 16,
                 "{} rows at {number}",

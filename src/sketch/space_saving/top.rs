@@ -1,28 +1,28 @@
-//! The answers: the heaviest keys in order, and which of them are certain.
+//! The answers: the most frequent keys in order, and which of them are certain.
 
 use super::{Row, SpaceSaving};
 use crate::key::Key;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-/// A key of the top, with its count and the bounds of that.
+/// A row of the top: a key with its count and bounds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TopRow<K> {
     /// The key.
     pub key: K,
-    /// How often it came, or a little less: equal to `upper`.
+    /// The estimated count, equal to `upper`. The true count may be lower.
     pub count: u64,
-    /// It came no less often, for certain.
+    /// The true count is not below this, for certain.
     pub lower: u64,
-    /// It came no more often, for certain.
+    /// The true count is not above this, for certain.
     pub upper: u64,
-    /// Whether it is one of the true top `k`, for certain.
+    /// True if the key certainly belongs to the true top `k`.
     pub guaranteed: bool,
 }
 
 impl<K> TopRow<K> {
-    /// Whether the count is exact: both bounds are it.
+    /// Returns true if the count is exact: both bounds are equal.
     pub fn is_exact(&self) -> bool {
         self.lower == self.upper
     }
@@ -33,11 +33,11 @@ fn by_rank<T: Ord>(a: (u64, &T), b: (u64, &T)) -> Ordering {
     b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1))
 }
 
-/// Counts that are looked at together.
+/// The number of counts that are compared at a time.
 const CHUNK: usize = 16;
 
-/// Whether all of the counts are below the edge; `false` also where one is 2^63 or more. Without a
-/// branch, for vector registers: the difference is negative.
+/// Returns true if all counts are below the edge. Also returns false if a count is 2^63 or more.
+/// Tests whether each difference is negative, without a branch, for vector registers.
 #[inline]
 fn all_below(counts: &[u64], edge: u64) -> bool {
     let negative =
@@ -46,10 +46,10 @@ fn all_below(counts: &[u64], edge: u64) -> bool {
 }
 
 impl<K: Key + ?Sized> SpaceSaving<K> {
-    /// The `k` keys of the largest counts, in descending order, equal counts by ascending key.
-    /// O(rows + k log k).
+    /// Returns the `k` keys with the largest counts, in descending order; equal counts by ascending
+    /// key. O(rows + k log k).
     ///
-    /// There are fewer only if fewer keys have a row.
+    /// The result is shorter only if fewer keys have a row.
     pub fn top(&self, k: usize) -> Vec<TopRow<K::Owned>> {
         let mut ranked = self.first_in_rank(k.saturating_add(1));
         ranked.sort_unstable_by(|a, b| by_rank((a.count, a.key), (b.count, b.key)));
@@ -57,8 +57,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         let unseen = self.filter.bound_max();
         let guaranteed = |row: &Row<'_, K::Owned>| {
             let lower = row.count - row.error;
-            // Nobody outside of the answer has a larger upper bound than the next row or the keys
-            // without one. If neither can come before this key then at most `k - 1` others can.
+            // Outside the answer, the largest upper bound is that of the next row or of keys
+            // without a row. If neither can come before this key, at most `k - 1` other keys can.
             let before_next = next.is_none_or(|next| {
                 by_rank((lower, row.key), (next.count, next.key)) == Ordering::Less
             });
@@ -74,14 +74,15 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         ranked.iter().map(answer).collect()
     }
 
-    /// The `n` rows that come first, in no order. Keys are looked at only where counts are equal at
+    /// Returns the `n` rows that come first, in no order. Compares keys only if counts are equal at
     /// the edge.
     fn first_in_rank(&self, n: usize) -> Vec<Row<'_, K::Owned>> {
         let dead = self.dead();
         if n >= self.len() {
             return self.rows.iter().filter(|row| row.count > 0 || dead == 0).collect();
         }
-        // The `n` largest counts so far, and the rows that were among the first when they came.
+        // The `n` largest counts so far, and the rows that were among the first `n` when they were
+        // read.
         let mut largest = BinaryHeap::with_capacity(n);
         let mut candidates = Vec::with_capacity(n);
         let mut edge = 0;
@@ -117,7 +118,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         first
     }
 
-    /// Those of the [`top(k)`](SpaceSaving::top) that are among the true top `k` for certain.
+    /// Returns the rows of [`top(k)`](SpaceSaving::top) that certainly belong to the true top `k`.
     pub fn guaranteed_top(&self, k: usize) -> Vec<TopRow<K::Owned>> {
         let mut top = self.top(k);
         top.retain(|row| row.guaranteed);
@@ -135,7 +136,7 @@ mod tests {
     }
 
     proptest! {
-        /// More rows than are looked at together, and counts past 2^63.
+        /// More rows than one chunk, and counts past 2^63.
         #[test]
         fn the_top_is_that_of_sorting_all(weights in prop::collection::vec(weight(), 0..90), k in 0usize..40) {
             let mut sketch = SpaceSaving::<u64>::with_capacity(100).unwrap();
