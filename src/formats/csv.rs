@@ -17,7 +17,7 @@
 //! Values are untyped: CSV does not tell text from numbers.
 
 use crate::error::{Error, ErrorKind};
-use crate::formats::detect::Beginning;
+use crate::formats::beginning::Beginning;
 use crate::formats::flaw::Flaw;
 use crate::formats::names;
 use crate::row::Row;

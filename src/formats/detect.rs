@@ -8,10 +8,11 @@
 //! An input whose format is not certain is plain lines, with the reason. One that cannot be lines
 //! of text is refused by name.
 
+use crate::formats::beginning::Beginning;
 use crate::formats::clf;
 use crate::formats::container;
 use crate::formats::csv_header::{self, Header};
-use crate::formats::format::Format;
+use crate::formats::format::{Format, without_byte_order_mark};
 use crate::formats::json_text::{self, JsonText};
 
 /// Lines that are looked at, blank ones and line ends in quotes left out.
@@ -20,34 +21,6 @@ const LINES: usize = 5;
 const LINES_IN_QUOTES: usize = 20;
 /// Lines of an access log that make it certain.
 const ACCESS_LOG_LINES: usize = 2;
-/// Bytes that are looked at, also those of a header line.
-pub(crate) const BEGINNING_BYTES_MAX: usize = 128 << 10;
-
-/// The first bytes of an input, without a byte order mark.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Beginning<'a> {
-    pub(crate) bytes: &'a [u8],
-    /// The input ends after them.
-    pub(crate) is_whole: bool,
-}
-
-impl<'a> Beginning<'a> {
-    /// The beginning that is looked at of these bytes.
-    pub(crate) fn of(bytes: &'a [u8], has_ended: bool) -> Self {
-        let is_whole = has_ended && bytes.len() <= BEGINNING_BYTES_MAX;
-        Beginning { bytes: bytes.get(..BEGINNING_BYTES_MAX).unwrap_or(bytes), is_whole }
-    }
-
-    /// Returns true if no more bytes will be looked at.
-    pub(crate) fn is_all(self) -> bool {
-        self.is_whole || self.bytes.len() >= BEGINNING_BYTES_MAX
-    }
-
-    /// Returns true if there is nothing but blank lines.
-    pub(crate) fn is_blank(self) -> bool {
-        self.bytes.trim_ascii().is_empty()
-    }
-}
 
 /// What an input is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,6 +31,41 @@ pub(crate) enum Detected {
     Lines(String),
     /// Not lines of text, or not records: what it is, and what to do.
     Refused(String),
+}
+
+impl Format {
+    /// Recognises the format of a file by its bytes, or by its first 128 KiB; the name is not
+    /// looked at.
+    ///
+    /// A byte order mark and blank lines in front are passed over. Then it is
+    /// 1. JSON Lines if its first line is a JSON object, or begins as one and another line is one;
+    /// 2. an access log if its first two lines certainly are in the format, time and referer
+    ///    included;
+    /// 3. TSV or CSV if its first line certainly is a header: the records under it have as many
+    ///    fields, two at least; its fields differ and read like names, not like values; and in a
+    ///    column at least, the fields below read like values. Two records under the header are
+    ///    looked at, or one if there is only one;
+    /// 4. plain lines in any other case.
+    ///
+    /// At most five lines are looked at that are not blank. [`run`](crate::adapter::files::run)
+    /// also takes a header for one that has all of the fields that records are asked for, says why
+    /// it reads lines, and refuses what is certainly not lines of text, such as other kinds of
+    /// compressed data, UTF-16, a JSON array, or Parquet.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::adapter::files::Format;
+    /// assert_eq!(Format::detect(b"{\"a\": 1}\n"), Format::JsonLines);
+    /// assert_eq!(Format::detect(b"time,bytes\n1,2\n"), Format::Csv);
+    /// assert_eq!(Format::detect(b"2024-01-01 12:00:00,123 INFO started\n"), Format::Lines);
+    /// ```
+    pub fn detect(first_bytes: &[u8]) -> Format {
+        let beginning = Beginning::of(without_byte_order_mark(first_bytes), true);
+        match detect(beginning, &[]) {
+            Some(Detected::Certain(format)) => format,
+            Some(Detected::Lines(_) | Detected::Refused(_)) | None => Format::Lines,
+        }
+    }
 }
 
 /// Looks at the beginning of an input whose format is to be found; `None` if more bytes are needed.
@@ -399,4 +407,41 @@ fn shown(names: &[String]) -> String {
     };
     let shown: Vec<String> = names.iter().take(5).map(clipped).collect();
     format!("{}{}", shown.join(", "), if names.len() > shown.len() { ", ..." } else { "" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_bytes_decide() {
+        let clf = r#"::1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5"#;
+        let cases: &[(&str, Format)] = &[
+            ("", Format::Lines),
+            ("\u{feff}", Format::Lines),
+            ("\n \n", Format::Lines),
+            ("{}", Format::JsonLines),
+            ("\u{feff}\r\n  {\"a\":1}\n", Format::JsonLines),
+            ("{\"a\":1,\"b\":2}\n{\"a\":1,\"b\":2}\n", Format::JsonLines),
+            ("[{\"a\":1},\n{\"a\":2}]\n", Format::Lines),
+            (clf, Format::Clf),
+            ("10.0.0.1, 10.0.0.2 - - not a log\n", Format::Lines),
+            ("a,b", Format::Lines),
+            ("\u{feff}a,b\n1,2\n", Format::Csv),
+            ("a\tb,c\n1\t2,3\n", Format::Tsv),
+            ("a,\"b\nc\"\n1,2\n", Format::Csv),
+            ("2015,2016\n1,2\n", Format::Lines),
+            ("2024-01-01 12:00:00,123 ERROR no\n", Format::Lines),
+            ("2024-01-01 12:00:00,123 ERROR no\nat x\n", Format::Lines),
+            ("id,name\n1\n", Format::Lines),
+            ("a,a\n1,2\n", Format::Lines),
+            ("Hello, , world\n", Format::Lines),
+            (",a,b\n0,1,2\n", Format::Csv),
+            ("single\n1\n2\n", Format::Lines),
+            ("\0\u{1},binary\n", Format::Lines),
+        ];
+        for (bytes, format) in cases {
+            assert_eq!(Format::detect(bytes.as_bytes()), *format, "{bytes:?}");
+        }
+    }
 }

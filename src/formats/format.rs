@@ -1,7 +1,6 @@
 //! The formats, and how one is recognised by its first bytes.
 
 use crate::error::{Error, ErrorKind};
-use crate::formats::detect::{self, Beginning, Detected};
 use std::fmt;
 use std::str::FromStr;
 
@@ -40,39 +39,6 @@ impl Format {
             Format::Clf => "clf",
             Format::Vhost => "vhost",
             Format::Lines => "lines",
-        }
-    }
-
-    /// Recognises the format of a file by its bytes, or by its first 128 KiB; the name is not
-    /// looked at.
-    ///
-    /// A byte order mark and blank lines in front are passed over. Then it is
-    /// 1. JSON Lines if its first line is a JSON object, or begins as one and another line is one;
-    /// 2. an access log if its first two lines certainly are in the format, time and referer
-    ///    included;
-    /// 3. TSV or CSV if its first line certainly is a header: the records under it have as many
-    ///    fields, two at least; its fields differ and read like names, not like values; and in a
-    ///    column at least, the fields below read like values. Two records under the header are
-    ///    looked at, or one if there is only one;
-    /// 4. plain lines in any other case.
-    ///
-    /// At most five lines are looked at that are not blank. [`run`](crate::adapter::files::run)
-    /// also takes a header for one that has all of the fields that records are asked for, says why
-    /// it reads lines, and refuses what is certainly not lines of text, such as other kinds of
-    /// compressed data, UTF-16, a JSON array, or Parquet.
-    ///
-    /// # Example
-    /// ```
-    /// use streamgauge::adapter::files::Format;
-    /// assert_eq!(Format::detect(b"{\"a\": 1}\n"), Format::JsonLines);
-    /// assert_eq!(Format::detect(b"time,bytes\n1,2\n"), Format::Csv);
-    /// assert_eq!(Format::detect(b"2024-01-01 12:00:00,123 INFO started\n"), Format::Lines);
-    /// ```
-    pub fn detect(first_bytes: &[u8]) -> Format {
-        let beginning = Beginning::of(without_byte_order_mark(first_bytes), true);
-        match detect::detect(beginning, &[]) {
-            Some(Detected::Certain(format)) => format,
-            Some(Detected::Lines(_) | Detected::Refused(_)) | None => Format::Lines,
         }
     }
 }
@@ -121,38 +87,6 @@ impl FromStr for Format {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_first_bytes_decide() {
-        let clf = r#"::1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5"#;
-        let cases: &[(&str, Format)] = &[
-            ("", Format::Lines),
-            ("\u{feff}", Format::Lines),
-            ("\n \n", Format::Lines),
-            ("{}", Format::JsonLines),
-            ("\u{feff}\r\n  {\"a\":1}\n", Format::JsonLines),
-            ("{\"a\":1,\"b\":2}\n{\"a\":1,\"b\":2}\n", Format::JsonLines),
-            ("[{\"a\":1},\n{\"a\":2}]\n", Format::Lines),
-            (clf, Format::Clf),
-            ("10.0.0.1, 10.0.0.2 - - not a log\n", Format::Lines),
-            ("a,b", Format::Lines),
-            ("\u{feff}a,b\n1,2\n", Format::Csv),
-            ("a\tb,c\n1\t2,3\n", Format::Tsv),
-            ("a,\"b\nc\"\n1,2\n", Format::Csv),
-            ("2015,2016\n1,2\n", Format::Lines),
-            ("2024-01-01 12:00:00,123 ERROR no\n", Format::Lines),
-            ("2024-01-01 12:00:00,123 ERROR no\nat x\n", Format::Lines),
-            ("id,name\n1\n", Format::Lines),
-            ("a,a\n1,2\n", Format::Lines),
-            ("Hello, , world\n", Format::Lines),
-            (",a,b\n0,1,2\n", Format::Csv),
-            ("single\n1\n2\n", Format::Lines),
-            ("\0\u{1},binary\n", Format::Lines),
-        ];
-        for (bytes, format) in cases {
-            assert_eq!(Format::detect(bytes.as_bytes()), *format, "{bytes:?}");
-        }
-    }
 
     #[test]
     fn names_round_trip() {

@@ -1,6 +1,7 @@
 //! From bytes to rows: the formats that records are written in, for every adapter that reads
 //! declared pipelines.
 
+pub(crate) mod beginning;
 pub(crate) mod clf;
 mod container;
 pub(crate) mod csv;

@@ -1,13 +1,14 @@
 //! The beginning of an input: its format, its header, and the decoder of its records.
 
 use crate::adapter::files::blocks::{BLOCK_BYTES, BlockReader, Framing};
-use crate::adapter::files::run::FilesOptions;
+use crate::adapter::files::options::FilesOptions;
 use crate::adapter::files::source::Input;
 use crate::error::{Error, ErrorKind};
+use crate::formats::beginning::Beginning;
 use crate::formats::clf::ClfDecoder;
 use crate::formats::csv::{self, CsvDecoder, Quoting};
 use crate::formats::decode::{Decoder, LineDecoder};
-use crate::formats::detect::{self, Beginning, Detected};
+use crate::formats::detect::{self, Detected};
 use crate::formats::format::Format;
 use crate::formats::json_scan::JsonScanner;
 use crate::row::Block;

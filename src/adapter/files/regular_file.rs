@@ -4,7 +4,6 @@
 //! at the block's last bytes alone, so that the thread whose turn it is need not read the rest:
 //! many threads read their blocks at once, and none waits for another's reading.
 
-use crate::adapter::files::source::became_shorter;
 use crate::error::{Error, ErrorKind};
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
@@ -89,6 +88,12 @@ impl Stretch {
     pub(super) fn read(&self, buffer: &mut [u8]) -> Result<(), Error> {
         self.file.read_at(self.at, buffer)
     }
+}
+
+/// A file was cut under the hands of its reader: what is missing would be lost without a word.
+#[cold]
+pub(super) fn became_shorter(name: &str) -> Error {
+    Error::new(ErrorKind::Io, format!("{name}: it became shorter while it was read: read it again"))
 }
 
 #[cfg(unix)]

@@ -7,23 +7,21 @@ use crate::adapter::files::blocks::{
 use crate::adapter::files::buffers::Buffers;
 use crate::adapter::files::fetcher::{Fetched, Fetcher};
 use crate::adapter::files::late::{LateRecord, Refusal};
+use crate::adapter::files::options::FilesOptions;
 use crate::adapter::files::preaggregated::{PreaggregatedBlock, Preaggregating};
 use crate::adapter::files::prepared::{Made, PreparedPiece, Preparing};
-use crate::adapter::files::source::Input;
+use crate::adapter::files::source::{Input, Opened};
 use crate::adapter::files::stats::{FileStats, FilesStats};
 use crate::error::Error;
 use crate::formats::decode::{Decoder, Framed, OtherDecoder, Place, Records, TakeRecords};
 use crate::formats::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
 use crate::formats::format::Format;
 use crate::formats::json_scan::JsonScanner;
-use crate::limits::Limits;
 use crate::parallel::{Helpers, in_order};
 use crate::record::ShardId;
 use crate::row::Block;
 use crate::row::Row;
 use crate::rows::{PreaggregatedRows, PreparedRows, RowPreparer};
-use std::fs::File;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// What takes the records: a compiled pipeline, usually.
@@ -159,47 +157,6 @@ pub trait RowSink {
     /// # Errors
     /// Whatever ends the run.
     fn close_shard(&mut self, file: usize) -> Result<(), Error>;
-}
-
-/// An input that was opened to be read.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Opened<'a> {
-    /// The file; `None` if it is not a regular one.
-    pub file: Option<&'a File>,
-    /// Returns true if the bytes of the file are those that are read, not compressed or encoded
-    /// ones.
-    pub is_plain: bool,
-    /// The format that it is read in; [`Format::Auto`] if there is no record in it yet.
-    pub format: Format,
-}
-
-/// How inputs are read.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct FilesOptions {
-    /// The format of all inputs; [`Format::Auto`], the default, decides for each on its own.
-    pub format: Format,
-    /// The caps on a record's bytes and nesting.
-    pub limits: Limits,
-    /// Whether a last record without a line end is kept back until all inputs have been read, since
-    /// the input may grow and the record with it. Such an input is closed after that. Default: it
-    /// is a record like any other.
-    pub defer_tails: bool,
-    /// Bytes of a block; `None`, the default, is 128 KiB, on several threads 256 KiB. Answers do
-    /// not depend on it.
-    pub block_bytes: Option<usize>,
-    /// Threads to read, decode and prepare records of regular files on; `None`, the default, is the
-    /// caller's alone. Answers do not depend on it. What may still be growing, such as a pipe, is
-    /// read by the caller's thread alone.
-    pub threads: Option<NonZeroUsize>,
-}
-
-impl FilesOptions {
-    /// The defaults but for the format.
-    pub fn with_format(format: Format) -> Self {
-        FilesOptions { format, ..FilesOptions::default() }
-    }
 }
 
 /// Reads all inputs into the sink, one after the other, and says what was read.

@@ -5,8 +5,7 @@
 //! size of a file or on how well it was compressed. A zstd frame may ask its reader for a window of
 //! at most [`Limits::zstd_window_log_max`].
 
-use crate::adapter::files::regular_file::RegularFile;
-use crate::adapter::files::run::Opened;
+use crate::adapter::files::regular_file::{RegularFile, became_shorter};
 use crate::error::{Error, ErrorKind};
 use crate::formats::format::Format;
 use crate::limits::Limits;
@@ -101,6 +100,19 @@ impl Input {
 
 fn unreadable(path: &Path, error: io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("{}: cannot be read", path.display())).with_source(error)
+}
+
+/// An input that was opened to be read.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Opened<'a> {
+    /// The file; `None` if it is not a regular one.
+    pub file: Option<&'a File>,
+    /// Returns true if the bytes of the file are those that are read, not compressed or encoded
+    /// ones.
+    pub is_plain: bool,
+    /// The format that it is read in; [`Format::Auto`] if there is no record in it yet.
+    pub format: Format,
 }
 
 /// The decompressed bytes of an input.
@@ -303,12 +315,6 @@ impl Source {
             Decompressed::Zstd(zstd) => zstd.failed(&self.name, error),
         }
     }
-}
-
-/// A file was cut under the hands of its reader: what is missing would be lost without a word.
-#[cold]
-pub(super) fn became_shorter(name: &str) -> Error {
-    Error::new(ErrorKind::Io, format!("{name}: it became shorter while it was read: read it again"))
 }
 
 fn is_gzip(head: &[u8]) -> bool {

@@ -1,8 +1,8 @@
 //! Where a run stands in its files.
 
 use super::identity::{FileId, Fingerprint, OpenFile, Search};
-use crate::adapter::files::run::Opened;
-use crate::adapter::files::source::{Input, became_shorter};
+use crate::adapter::files::regular_file::became_shorter;
+use crate::adapter::files::source::{Input, Opened};
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::formats::format::Format;
