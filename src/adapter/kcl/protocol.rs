@@ -1,10 +1,8 @@
 //! The messages of the MultiLangDaemon and the answers to them.
 
-use super::wire;
 use crate::adapter::Rejected;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Record, Sequence, SequenceNumber, ShardId};
-use serde::Serialize;
 use std::fmt;
 
 /// What the daemon asks for: the word in a message's `action`, and in the `responseFor` of the
@@ -193,22 +191,6 @@ impl fmt::Display for CheckpointError {
 }
 
 impl Message {
-    /// Reads a line of the daemon; `shard` is the shard of its records, as `initialize` named it.
-    ///
-    /// Fields that this version does not know are skipped. A record with a field that is missing or
-    /// wrong does not fail the message: it is [rejected](Batch::rejected). Null data is a record
-    /// without payload. Records without a sub-sequence number are numbered in the order of the
-    /// message.
-    ///
-    /// Cost: one pass, about 2 ns a byte.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Parse`] if the line is not JSON, has no action or one that this version does
-    /// not know, or lacks what the action needs.
-    pub fn parse(line: &[u8], shard: &ShardId) -> Result<Self, Error> {
-        wire::parse_message(line, shard)
-    }
-
     /// What the message asks for.
     pub fn action(&self) -> Action {
         match self {
@@ -220,12 +202,6 @@ impl Message {
             Message::ShutdownRequested => Action::ShutdownRequested,
             Message::Shutdown(_) => Action::Shutdown,
         }
-    }
-
-    /// The message as the daemon writes it, without a line end: what a test of a record processor
-    /// feeds it.
-    pub fn to_json(&self) -> String {
-        wire::message_json(self)
     }
 }
 
@@ -255,37 +231,6 @@ impl Reply {
             sequence: upto.map(|upto| upto.number.clone()),
             sub: upto.map(|upto| upto.sub),
         }
-    }
-
-    /// The reply as JSON, without a line end.
-    pub fn to_json(&self) -> String {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Checkpoint<'a> {
-            action: &'static str,
-            sequence_number: Option<&'a str>,
-            sub_sequence_number: Option<u64>,
-        }
-        match self {
-            Reply::Status { response_for } => {
-                format!(r#"{{"action":"status","responseFor":"{response_for}"}}"#)
-            }
-            Reply::Checkpoint { sequence, sub } => {
-                let sequence_number = sequence.as_ref().map(SequenceNumber::as_str);
-                let checkpoint =
-                    Checkpoint { action: "checkpoint", sequence_number, sub_sequence_number: *sub };
-                // Digits, a number and nulls: serde_json writes them all.
-                serde_json::to_string(&checkpoint).unwrap_or_default()
-            }
-        }
-    }
-
-    /// Reads a line of a child: what a test of a record processor checks.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Parse`] if the line is not a reply; the daemon skips such a line.
-    pub fn parse(line: &[u8]) -> Result<Self, Error> {
-        wire::parse_reply(line)
     }
 }
 

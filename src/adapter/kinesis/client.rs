@@ -1,6 +1,6 @@
 //! PutRecords by the AWS SDK.
 
-use super::target::{Entry, PutRecords};
+use super::put_records::{Entry, PutRecords};
 use crate::error::{Error, ErrorKind};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;

@@ -12,7 +12,9 @@
 //! ```
 
 mod client;
+mod put_records;
 mod target;
 
 pub use client::StreamClient;
-pub use target::{Entry, KinesisTarget, PutRecords};
+pub use put_records::{Entry, PutRecords};
+pub use target::KinesisTarget;

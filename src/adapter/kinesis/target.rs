@@ -1,10 +1,10 @@
 //! Partials, put in batches.
 
 use super::client::StreamClient;
+use super::put_records::{Entry, PutRecords};
 use crate::adapter::PartialTarget;
 use crate::error::{Error, ErrorKind};
 use crate::snapshot::Partial;
-use bytes::Bytes;
 use std::time::Duration;
 
 /// Records of one PutRecords call, at most: Kinesis' limit.
@@ -22,35 +22,6 @@ const RECORD_BYTES_MAX: usize = 1 << 20;
 const TRIES: u32 = 10;
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
-
-/// A record to be put.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Entry {
-    /// Decides the shard.
-    pub partition_key: String,
-    /// The payload.
-    pub data: Bytes,
-}
-
-impl Entry {
-    fn bytes(&self) -> usize {
-        self.partition_key.len() + self.data.len()
-    }
-}
-
-/// Puts records into a stream: one PutRecords call.
-pub trait PutRecords {
-    /// What became of each record, in their order: `None` if it is in the stream, otherwise the
-    /// error code.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Io`] if the whole call failed, which the caller may do again.
-    fn put_records(&mut self, entries: &[Entry]) -> Result<Vec<Option<String>>, Error>;
-
-    /// Returns after so long.
-    fn pause(&mut self, length: Duration);
-}
 
 /// Puts partials into a Kinesis stream, up to 500 a call, with the window as partition key. Those
 /// that the stream refuses, as it does when a shard is busy, are sent again, and no others, up to
@@ -186,6 +157,7 @@ mod tests {
     use crate::pipeline::Pipeline;
     use crate::time::{Timestamp, seconds};
     use crate::window::Tumbling;
+    use bytes::Bytes;
 
     /// A stream that refuses what it is told to.
     #[derive(Default)]

@@ -25,6 +25,7 @@
 //! ```
 
 mod batch;
+mod core;
 mod event;
 #[cfg(feature = "lambda-runtime")]
 mod function;
@@ -32,6 +33,7 @@ mod handler;
 #[cfg(feature = "aws_lambda_events")]
 mod interop;
 mod invocation;
+mod parse;
 mod reply;
 #[cfg(feature = "lambda-runtime")]
 mod runtime;

@@ -2,7 +2,7 @@
 
 use super::Reply;
 use super::batch::Batch;
-use super::handler::Core;
+use super::core::Core;
 use crate::adapter::output::Sink;
 use crate::adapter::record_pipeline::RecordPipeline;
 use crate::error::Error;

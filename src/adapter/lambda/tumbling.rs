@@ -1,7 +1,7 @@
 //! Lambda's own tumbling window: the state travels in the event and in the reply.
 
 use super::batch::Batch;
-use super::handler::Core;
+use super::core::Core;
 use super::{Reply, State, TumblingWindow};
 use crate::adapter::output::Sink;
 use crate::adapter::record_pipeline::RecordPipeline;
