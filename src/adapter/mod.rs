@@ -1,9 +1,8 @@
 //! What feeds the engine from a transport, each behind its feature. An adapter never imports
-//! another; what several of them need stands beside them: the formats of records (`formats`),
-//! records aggregated by the KPL (`kpl`) and by CloudWatch Logs (`logs`), deliveries that are not
-//! records (`Rejected`), records that hold others (`Packing`), records that came late
-//! (`LateRecord`), pipelines over a stream's records ([`RecordPipeline`]) and where their answers
-//! go ([`Sink`]).
+//! another; what several of them need stands beside them: the loop of a source with shards
+//! (`worker`), what a record of a Kinesis stream can be (`kinesis_records`: aggregated by the KPL or
+//! CloudWatch Logs, several in one by `Packing`, late by `LateRecord`, or `Rejected`), pipelines
+//! over a stream's records ([`RecordPipeline`]) and where their answers go ([`Sink`]).
 
 #[cfg(feature = "files")]
 pub mod files;
@@ -15,6 +14,8 @@ pub mod kinesis;
 pub mod kinesis_records;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+#[cfg(feature = "kcl")]
+pub mod worker;
 
 mod output;
 #[cfg(feature = "spec")]

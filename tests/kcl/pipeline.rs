@@ -66,7 +66,7 @@ trait Stale {
     fn failed(&self) -> Option<ErrorKind>;
 }
 
-impl<K: streamgauge::adapter::kcl::Work, S: Store> Stale for StatefulProcessor<K, S> {
+impl<K: streamgauge::adapter::kcl::ShardWork, S: Store> Stale for StatefulProcessor<K, S> {
     fn failed(&self) -> Option<ErrorKind> {
         self.failure().map(Error::kind)
     }

@@ -1,8 +1,8 @@
 //! Checkpoints, asked for again where that may help.
 
-use super::clock::Clock;
 use super::protocol::CheckpointError;
 use super::session::{Checkpointed, Session};
+use crate::adapter::worker::{Checkpoint, CheckpointOutcome, Clock, Refusal};
 use crate::error::Error;
 use crate::record::Sequence;
 use crate::time::Timestamp;
@@ -76,8 +76,22 @@ impl std::fmt::Debug for Checkpointer<'_> {
     }
 }
 
-/// What a checkpoint that was refused means to who asked for it, in a sentence.
-pub(super) fn refused(error: &CheckpointError) -> String {
+impl Checkpoint for Checkpointer<'_> {
+    fn clock(&mut self) -> &mut dyn Clock {
+        self.clock
+    }
+
+    fn checkpoint(&mut self, upto: Option<&Sequence>) -> Result<CheckpointOutcome, Error> {
+        Ok(match Checkpointer::checkpoint(self, upto)? {
+            Checkpointed::Done => CheckpointOutcome::Accepted,
+            Checkpointed::Refused(error) => CheckpointOutcome::Refused(refusal(&error)),
+            Checkpointed::InputEnded => CheckpointOutcome::SourceEnded,
+        })
+    }
+}
+
+/// What the daemon's error means to who asked for a checkpoint.
+fn refusal(error: &CheckpointError) -> Refusal {
     let meaning = match error {
         CheckpointError::Throttling | CheckpointError::Dependency => {
             "the lease table is busy or out of reach; the next one may be taken"
@@ -87,5 +101,10 @@ pub(super) fn refused(error: &CheckpointError) -> String {
         }
         CheckpointError::Other(_) => "the next one may be taken",
     };
-    format!("the daemon did not take a checkpoint: {error} ({meaning})")
+    Refusal {
+        source: String::from("the daemon"),
+        reason: error.to_string(),
+        meaning: String::from(meaning),
+        is_final: error.is_final(),
+    }
 }

@@ -9,6 +9,10 @@
 //! Written to what the daemon 3.1.3 and 2.5.4 was observed to say; the messages are those of AWS's
 //! `software.amazon.kinesis.multilang.messages`.
 //!
+//! [`run`] feeds a [`RecordProcessor`] from a session. The ready one is [`StatefulProcessor`], the
+//! loop with state in a store that every source with shards has
+//! ([`worker`](crate::adapter::worker)).
+//!
 //! # Example
 //! ```
 //! use streamgauge::adapter::kcl::{Checkpointed, Message, Session};
@@ -29,28 +33,22 @@
 //! ```
 
 mod checkpointer;
-mod clock;
 mod lines;
-mod merger_work;
-mod pipeline_work;
 mod processor;
 mod protocol;
 mod session;
-mod shard_state;
-mod shard_store;
 mod stateful;
 mod wire;
 
+pub use crate::adapter::worker::{
+    AnswerSink, Batch, Clock, MergerWork, Merging, OnDeadLetter, PipelineWork, ProcessorOptions,
+    ShardWork, StatefulProcessor, SystemClock,
+};
 pub use checkpointer::Checkpointer;
-pub use clock::{Clock, SystemClock};
 pub use lines::{LINE_BYTES_MAX, LineReader};
-pub use merger_work::{AnswerSink, MergerState, MergerWork, Merging};
-pub use pipeline_work::PipelineWork;
 pub use processor::{End, RecordProcessor, run};
 pub use protocol::{
-    Action, Batch, CheckpointAnswer, CheckpointError, Message, Reply, ShutdownReason, StartingPoint,
+    Action, CheckpointAnswer, CheckpointError, Message, Reply, ShutdownReason, StartingPoint,
 };
 pub use session::{Checkpointed, Session};
-pub use shard_state::{Phase, ShardState};
-pub use stateful::{OnDeadLetter, ProcessorOptions, StatefulProcessor, Work};
 pub use wire::MESSAGE_RECORDS_MAX;

@@ -1,9 +1,9 @@
 //! What takes the records of a shard, and the loop that feeds it.
 
 use super::checkpointer::Checkpointer;
-use super::clock::Clock;
-use super::protocol::{Action, Batch, Message, ShutdownReason, StartingPoint};
+use super::protocol::{Action, Message, ShutdownReason, StartingPoint};
 use super::session::Session;
+use crate::adapter::worker::{Batch, Clock};
 use crate::error::Error;
 use crate::record::ShardId;
 use crate::time::Timestamp;

@@ -1,8 +1,8 @@
 //! The messages of the MultiLangDaemon and the answers to them.
 
-use crate::adapter::Rejected;
+use crate::adapter::worker::Batch;
 use crate::error::{Error, ErrorKind};
-use crate::record::{Record, Sequence, SequenceNumber, ShardId};
+use crate::record::{Sequence, SequenceNumber, ShardId};
 use std::fmt;
 
 /// What the daemon asks for: the word in a message's `action`, and in the `responseFor` of the
@@ -80,7 +80,8 @@ pub enum Message {
         /// Where its records start: where to look for the state of it.
         from: StartingPoint,
     },
-    /// Records of the shard; they may be redelivered ones, after a restart.
+    /// Records of the shard; they may be redelivered ones, after a restart. The daemon has taken
+    /// apart those that the KPL aggregated, unless it was told not to.
     ProcessRecords(Batch),
     /// The answer to [`Reply::Checkpoint`].
     Checkpoint(CheckpointAnswer),
@@ -94,19 +95,6 @@ pub enum Message {
     ShutdownRequested,
     /// What daemons before 2.0 say for the two above.
     Shutdown(ShutdownReason),
-}
-
-/// Records of one `processRecords`.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct Batch {
-    /// The records in the order of the shard. The daemon has taken apart those that the KPL
-    /// aggregated, unless it was told not to.
-    pub records: Vec<Record>,
-    /// What could not be read as a record.
-    pub rejected: Vec<Rejected>,
-    /// How far behind the end of the shard the records are, in milliseconds, if the daemon knows.
-    pub millis_behind_latest: Option<u64>,
 }
 
 /// Why an old daemon ends.

@@ -1,11 +1,12 @@
 //! The protocol's JSON, read in one pass into records.
 
 use super::protocol::{
-    Action, Batch, CheckpointAnswer, CheckpointError, Message, Reply, ShutdownReason, StartingPoint,
+    Action, CheckpointAnswer, CheckpointError, Message, Reply, ShutdownReason, StartingPoint,
 };
 use crate::adapter::Rejected;
 use crate::adapter::kinesis_records::json::{Text, Whole, excerpt, utf8};
 use crate::adapter::kinesis_records::payload::Payloads;
+use crate::adapter::worker::Batch;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Position, Record, Sequence, SequenceNumber, ShardId};
 use crate::time::Timestamp;

@@ -1,4 +1,8 @@
 //! Windows of event time with a state store: a state for each shard, saved on condition.
+//!
+//! It shares [`Store`] with the loop of `worker`, and no more. That loop owns a shard for as long as
+//! it runs, and keeps the owner beside the state; it waits for a busy store. An invocation takes one
+//! batch, its state is the bare snapshot, and what fails Lambda delivers again.
 
 use super::Reply;
 use super::batch::Batch;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
-use streamgauge::adapter::kcl::{MergerState, Phase, ShardState};
+use streamgauge::adapter::worker::{MergerState, Phase, ShardState};
 use streamgauge::adapter::{Declared, PartialTarget, RecordPipeline, read_pipeline};
 use streamgauge::merger::{MergerControl, MergerOptions};
 use streamgauge::query::PipelineSpec;
@@ -93,20 +93,20 @@ fn open_of(key: &str, state: &State, states: &BTreeMap<String, State>) -> Vec<By
     match state {
         State::Snapshot(bytes) => vec![bytes.clone()],
         State::Shard(ShardState { phase: Phase::Running { state, .. }, .. }) => vec![state.clone()],
-        State::Shard(ShardState { phase: Phase::Ended { heir, windows }, .. }) => {
-            match heir.as_deref().map(|heir| states.get(heir)) {
-                Some(Some(heir)) if has_taken_over(heir, key) => Vec::new(),
-                _ => windows.clone(),
+        State::Shard(ShardState { phase: Phase::Ended { adopted_by, handed_over }, .. }) => {
+            match adopted_by.as_deref().map(|adopter| states.get(adopter)) {
+                Some(Some(adopter)) if has_adopted(adopter, key) => Vec::new(),
+                _ => handed_over.clone(),
             }
         }
         State::Shard(_) => Vec::new(),
     }
 }
 
-/// Returns true if the windows of the ended shard are part of its heir's state, or of what that has
-/// left in turn.
-fn has_taken_over(heir: &State, ended: &str) -> bool {
-    match heir {
+/// Returns true if the windows of the ended shard are part of its adopter's state, or of what that
+/// has handed over in turn.
+fn has_adopted(adopter: &State, ended: &str) -> bool {
+    match adopter {
         State::Shard(ShardState { phase: Phase::Running { parents, .. }, .. }) => {
             parents.iter().any(|parent| parent == ended)
         }

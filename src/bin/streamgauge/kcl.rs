@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use streamgauge::adapter::kcl::{
     self, AnswerSink, End, MergerWork, OnDeadLetter, PipelineWork, ProcessorOptions, Session,
-    StatefulProcessor, SystemClock, Work,
+    ShardWork, StatefulProcessor, SystemClock,
 };
 use streamgauge::adapter::{
     AppendFile, Declared, JsonLinesSink, LateRecord, PartialSink, PartialTarget, Sink,
@@ -75,9 +75,9 @@ fn refuse_standard_output(arguments: &KclArguments, spec: &PipelineSpec) -> Resu
     Ok(())
 }
 
-fn converse<K: Work>(
+fn converse<W: ShardWork>(
     mut session: Session<impl io::BufRead, impl Write>,
-    work: K,
+    work: W,
     arguments: &KclArguments,
     spec: &PipelineSpec,
 ) -> Result<(), Failure> {

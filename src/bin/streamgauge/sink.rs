@@ -18,7 +18,7 @@ use std::sync::Arc;
 use streamgauge::adapter::files::{
     DeadLetter, FilesStats, Format, LateRecord, Opened, Refusal, RowSink,
 };
-use streamgauge::adapter::kcl::{Clock, SystemClock};
+use streamgauge::adapter::worker::{Clock, SystemClock};
 use streamgauge::row::{Row, Value};
 use streamgauge::rows::{PreaggregatedRows, PreparedRows, RowPreparer};
 use streamgauge::{Control, Error, ErrorKind, Outcome, Sequence, ShardId, Stats, Timestamp};

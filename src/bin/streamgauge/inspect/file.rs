@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use streamgauge::adapter::files::RunState;
-use streamgauge::adapter::kcl::{MergerState, Phase, ShardState};
+use streamgauge::adapter::worker::{MergerState, Phase, ShardState};
 use streamgauge::snapshot::{Kind, Summary};
 use streamgauge::{Error, ErrorKind};
 
@@ -112,7 +112,7 @@ fn shard(bytes: &Bytes) -> Result<Content, Error> {
             }
             _ => vec![state.clone()],
         },
-        Phase::Ended { windows, .. } => windows.clone(),
+        Phase::Ended { handed_over, .. } => handed_over.clone(),
         _ => Vec::new(),
     };
     let held = parts
@@ -146,7 +146,7 @@ pub(super) fn phase(phase: &Phase) -> Value {
     match phase {
         Phase::Claiming { parents } => json!({ "name": "claiming", "parents": parents }),
         Phase::Running { parents, .. } => json!({ "name": "running", "parents": parents }),
-        Phase::Ended { heir, .. } => json!({ "name": "ended", "heir": heir }),
+        Phase::Ended { adopted_by, .. } => json!({ "name": "ended", "heir": adopted_by }),
         _ => Value::Null,
     }
 }

@@ -3,7 +3,7 @@
 use super::file::Content;
 use crate::output::printable;
 use std::fmt::Write as _;
-use streamgauge::adapter::kcl::Phase;
+use streamgauge::adapter::worker::Phase;
 use streamgauge::snapshot::{Kind, RecordsSummary, Summary};
 
 /// Lines of shards, and of panes, that are shown.
@@ -29,8 +29,8 @@ fn write_content(content: &Content, out: &mut String) -> std::fmt::Result {
                 Phase::Running { parents, .. } => {
                     writeln!(out, "running, with what {} had left", names(parents))?
                 }
-                Phase::Ended { heir: Some(heir), .. } => {
-                    writeln!(out, "ended, its windows are those of {}", printable(heir))?
+                Phase::Ended { adopted_by: Some(adopter), .. } => {
+                    writeln!(out, "ended, its windows are those of {}", printable(adopter))?
                 }
                 _ => writeln!(out, "ended, and no other has its windows yet")?,
             }

@@ -2,24 +2,25 @@
 //! ended.
 //!
 //! # Two owners
-//! Every process that takes a shard over saves its state again with `owner` raised. Whoever had it
-//! before is refused at its next save, which is conditional on the version it knows. So the process
-//! that got the shard last is the one that goes on.
+//! Every process that takes a shard over saves its state again with `owner` raised. The process
+//! that had it before is refused at its next save, which is conditional on the version it knows. So
+//! the process that got the shard last is the one that goes on.
 //!
 //! # Ended shards
-//! An ended shard leaves its open windows in its state. The protocol does not name a shard's
-//! parents, and it need not: answers over all shards are right as long as each ended shard's
-//! windows are taken over by exactly one. A new shard X does it so:
-//! 1. X saves, where nothing is yet, that it is `Claiming` every ended shard that has no heir.
-//! 2. For each of them in turn, it becomes the heir by a conditional save, unless another has.
-//! 3. X saves that it is `Running`, with the windows of those whose heir it is, in place of
-//!    `Claiming`.
+//! An ended shard hands over the state of its open windows. A transport need not name a shard's
+//! parents: answers over all shards are right as long as exactly one shard adopts the windows of
+//! each ended shard. A new shard X does it so:
+//! 1. X saves, where nothing is yet, that it is `Claiming` every ended shard that nobody has
+//!    adopted.
+//! 2. For each of them in turn, it adopts its windows by a conditional save, unless another shard
+//!    has.
+//! 3. X saves that it is `Running`, with the windows that it has adopted, instead of `Claiming`.
 //!
-//! X is the heir of P only if X's `Claiming` names P, and of all that it names X finds out in step
-//! 2 whether it is, whatever process of X gets there and however often it starts over: a claim
-//! cannot be lost, and two of X's processes cannot save `Running` both. An ended shard gets an heir
-//! in any case: its own children start after it has ended, as the daemon starts them after the
-//! checkpoint at its end.
+//! X adopts P only if X's `Claiming` names P, and of all shards that it names X finds out in step 2
+//! whether it has adopted them, whatever process of X gets there and however often it starts over:
+//! a claim cannot be lost, and two of X's processes cannot save `Running` both. An ended shard is
+//! adopted in any case: its own children start after it has ended, as a source starts them after
+//! the checkpoint at its end.
 
 use super::clock::Clock;
 use super::shard_state::{Phase, ShardState};
@@ -29,7 +30,7 @@ use crate::store::{Store, Version};
 use bytes::Bytes;
 use std::time::Duration;
 
-/// How often something is tried again that another process or the store got in the way of.
+/// Number of attempts where another process or the store gets in the way.
 const TRIES: u32 = 16;
 
 /// The pause before the store is asked again, doubled each time, up to the second one.
@@ -44,27 +45,27 @@ pub(super) struct ShardStore<S> {
     owner: u64,
     /// The version that this process knows.
     version: Option<Version>,
-    /// The ended shards whose windows it has taken over.
+    /// The ended shards whose windows it has adopted.
     parents: Vec<String>,
-    /// Whether every new shard takes over what all ended ones have left, in place of one of them.
+    /// Whether every new shard adopts what all ended ones have handed over; otherwise one does.
     shared: bool,
 }
 
-/// What was there when a shard was taken over.
+/// What a process finds that takes a shard over.
 #[derive(Debug)]
-pub(super) enum TakenOver {
+pub(super) enum Takeover {
     /// A shard at work, with the processor's state.
     Running(Bytes),
-    /// A shard that begins, with what ended ones have left. It is this process's once
-    /// [`ShardStore::save`] has succeeded.
+    /// A shard that begins, with the state that it adopts from ended ones. It is this process's
+    /// once [`ShardStore::save`] has succeeded.
     New(Vec<Bytes>),
     /// The shard has ended before.
     Ended,
 }
 
 impl<S: Store> ShardStore<S> {
-    /// `shared`: every new shard takes over what all ended ones have left. Otherwise one of them
-    /// does.
+    /// The shard's state in the store. `shared`: every new shard adopts what all ended ones have
+    /// handed over; otherwise one of them does.
     pub(super) fn new(store: S, shard: &ShardId, shared: bool) -> Self {
         ShardStore {
             store,
@@ -89,7 +90,7 @@ impl<S: Store> ShardStore<S> {
     ///
     /// # Errors
     /// Those of the store; [`ErrorKind::Conflict`] if others keep getting in between.
-    pub(super) fn take_over(&mut self, clock: &mut dyn Clock) -> Result<TakenOver, Error> {
+    pub(super) fn take_over(&mut self, clock: &mut dyn Clock) -> Result<Takeover, Error> {
         let mut conflict = None;
         for _ in 0..TRIES {
             match self.try_take_over(clock) {
@@ -102,75 +103,78 @@ impl<S: Store> ShardStore<S> {
         }))
     }
 
-    fn try_take_over(&mut self, clock: &mut dyn Clock) -> Result<TakenOver, Error> {
+    fn try_take_over(&mut self, clock: &mut dyn Clock) -> Result<Takeover, Error> {
         let Some((found, version)) = self.load(&self.shard, clock)? else {
-            let parents = self.heirless(clock)?;
+            let parents = self.unadopted(clock)?;
             let claiming =
                 ShardState { owner: 1, phase: Phase::Claiming { parents: parents.clone() } };
             let version = self.put(&self.shard, claiming.to_bytes(), None, clock)?;
             (self.owner, self.version) = (1, Some(version));
-            return self.claim(&parents, clock).map(TakenOver::New);
+            return self.claim(&parents, clock).map(Takeover::New);
         };
         self.owner = found.owner.saturating_add(1);
         match found.phase {
             Phase::Claiming { parents } => {
                 self.version = Some(version);
-                self.claim(&parents, clock).map(TakenOver::New)
+                self.claim(&parents, clock).map(Takeover::New)
             }
             Phase::Running { parents, state } => {
                 (self.version, self.parents) = (Some(version), parents);
                 self.save(state.clone(), clock)?;
-                Ok(TakenOver::Running(state))
+                Ok(Takeover::Running(state))
             }
-            Phase::Ended { .. } => Ok(TakenOver::Ended),
+            Phase::Ended { .. } => Ok(Takeover::Ended),
         }
     }
 
-    /// The ended shards that have no heir, which those whose leftovers are shared never have.
-    fn heirless(&self, clock: &mut dyn Clock) -> Result<Vec<String>, Error> {
-        let mut heirless = Vec::new();
+    /// The ended shards that nobody has adopted; those whose state is shared stay so.
+    fn unadopted(&self, clock: &mut dyn Clock) -> Result<Vec<String>, Error> {
+        let mut unadopted = Vec::new();
         for key in self.store.list("")? {
             let found = self.load(&key, clock)?.map(|(state, _)| state.phase);
-            if matches!(found, Some(Phase::Ended { heir: None, .. })) {
-                heirless.push(key);
+            if matches!(found, Some(Phase::Ended { adopted_by: None, .. })) {
+                unadopted.push(key);
             }
         }
-        Ok(heirless)
+        Ok(unadopted)
     }
 
-    /// Becomes the heir of those that have none; the windows of all whose heir it is.
+    /// Adopts those ended shards that nobody has adopted. Returns the state of all that are this
+    /// shard's.
     fn claim(&mut self, ended: &[String], clock: &mut dyn Clock) -> Result<Vec<Bytes>, Error> {
         self.parents.clear();
-        let mut inherited = Vec::new();
+        let mut adopted = Vec::new();
         for parent in ended {
-            if let Some(windows) = self.claim_one(parent, clock)? {
+            if let Some(handed_over) = self.claim_one(parent, clock)? {
                 self.parents.push(parent.clone());
-                inherited.extend(windows);
+                adopted.extend(handed_over);
             }
         }
-        Ok(inherited)
+        Ok(adopted)
     }
 
     fn claim_one(&self, parent: &str, clock: &mut dyn Clock) -> Result<Option<Vec<Bytes>>, Error> {
-        // Its heir is chosen once: after a conflict it is known.
+        // It is adopted once: after a conflict it is known by whom.
         for _ in 0..TRIES {
-            let Some((ShardState { owner, phase: Phase::Ended { heir, windows } }, version)) =
-                self.load(parent, clock)?
-            else {
+            let Some((ShardState { owner, phase }, version)) = self.load(parent, clock)? else {
                 return Ok(None);
             };
+            let Phase::Ended { adopted_by, handed_over } = phase else { return Ok(None) };
             if self.shared {
-                return Ok(Some(windows));
+                return Ok(Some(handed_over));
             }
-            if let Some(heir) = heir {
-                return Ok((heir == self.shard).then_some(windows));
+            if let Some(adopter) = adopted_by {
+                return Ok((adopter == self.shard).then_some(handed_over));
             }
             let claimed = ShardState {
                 owner,
-                phase: Phase::Ended { heir: Some(self.shard.clone()), windows: windows.clone() },
+                phase: Phase::Ended {
+                    adopted_by: Some(self.shard.clone()),
+                    handed_over: handed_over.clone(),
+                },
             };
             match self.put(parent, claimed.to_bytes(), Some(&version), clock) {
-                Ok(_) => return Ok(Some(windows)),
+                Ok(_) => return Ok(Some(handed_over)),
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 Err(error) => return Err(error),
             }
@@ -189,12 +193,16 @@ impl<S: Store> ShardStore<S> {
         self.save_phase(Phase::Running { parents: self.parents.clone(), state }, clock)
     }
 
-    /// Saves that the shard has ended, and what it leaves.
+    /// Saves that the shard has ended, with the state that it hands over.
     ///
     /// # Errors
     /// As [`save`](ShardStore::save).
-    pub(super) fn end(&mut self, windows: Vec<Bytes>, clock: &mut dyn Clock) -> Result<(), Error> {
-        self.save_phase(Phase::Ended { heir: None, windows }, clock)
+    pub(super) fn end(
+        &mut self,
+        handed_over: Vec<Bytes>,
+        clock: &mut dyn Clock,
+    ) -> Result<(), Error> {
+        self.save_phase(Phase::Ended { adopted_by: None, handed_over }, clock)
     }
 
     fn save_phase(&mut self, phase: Phase, clock: &mut dyn Clock) -> Result<(), Error> {
@@ -204,17 +212,17 @@ impl<S: Store> ShardStore<S> {
         Ok(())
     }
 
-    /// Drops what the ended shards have left, once it is part of this one's saved state. Nothing is
-    /// lost where it fails: it is done again at the next start.
+    /// Drops what the ended shards have handed over, once it is part of this one's saved state.
+    /// Nothing is lost where it fails: it is done again at the next start.
     pub(super) fn release_parents(&self, clock: &mut dyn Clock) {
         for parent in &self.parents {
-            let Ok(Some((ShardState { owner, phase: Phase::Ended { heir, windows } }, version))) =
-                self.load(parent, clock)
-            else {
+            let Ok(Some((ShardState { owner, phase }, version))) = self.load(parent, clock) else {
                 continue;
             };
-            if heir.as_deref() == Some(&self.shard) && !windows.is_empty() {
-                let empty = ShardState { owner, phase: Phase::Ended { heir, windows: Vec::new() } };
+            let Phase::Ended { adopted_by, handed_over } = phase else { continue };
+            if adopted_by.as_deref() == Some(&self.shard) && !handed_over.is_empty() {
+                let phase = Phase::Ended { adopted_by, handed_over: Vec::new() };
+                let empty = ShardState { owner, phase };
                 let _ = self.store.save(parent, empty.to_bytes(), Some(&version));
             }
         }

@@ -1,7 +1,7 @@
 //! Stage two: records that are partials, merged.
 
-use super::protocol::Batch;
-use super::stateful::Work;
+use super::batch::Batch;
+use super::shard_work::ShardWork;
 use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
@@ -77,8 +77,8 @@ type OpenAnswers<T> = Box<dyn FnMut(&ShardId) -> Result<Box<dyn AnswerSink<T>>, 
 /// shard. Deadlines go by the clock, and hold while the shard is behind.
 ///
 /// # Reshards
-/// At its end a shard gives every window that it has, complete or not, and leaves its partials to
-/// all shards that follow. The one to which further partials of a window come gives it again,
+/// At its end a shard emits every window that it has, complete or not, and hands its partials over to
+/// all shards that follow. The one to which further partials of a window come emits it again,
 /// whole, with the next revision.
 pub struct MergerWork<M: Merging> {
     merger: M,
@@ -112,7 +112,7 @@ impl<M: Merging> MergerWork<M> {
         &self.merger
     }
 
-    fn take_one(
+    fn apply_record(
         &mut self,
         record: &Record,
         now: Timestamp,
@@ -137,7 +137,7 @@ impl<M: Merging> MergerWork<M> {
     }
 }
 
-impl<M: Merging> Work for MergerWork<M> {
+impl<M: Merging> ShardWork for MergerWork<M> {
     fn open(&mut self, shard: &ShardId) -> Result<(), Error> {
         self.answers = Some((self.open_answers)(shard)?);
         self.shard = Some(shard.clone());
@@ -155,11 +155,11 @@ impl<M: Merging> Work for MergerWork<M> {
         Ok(())
     }
 
-    fn inherit(&mut self, left: &Bytes) -> Result<(), Error> {
-        self.merger.absorb(left.clone())
+    fn adopt(&mut self, handed_over: &Bytes) -> Result<(), Error> {
+        self.merger.absorb(handed_over.clone())
     }
 
-    fn take(
+    fn apply(
         &mut self,
         batch: &Batch,
         now: Timestamp,
@@ -173,9 +173,8 @@ impl<M: Merging> Work for MergerWork<M> {
         {
             dead_letter(Error::new(ErrorKind::InvalidRecord, rejected.error.to_string()));
         }
-        batch.records.iter().try_for_each(|record| self.take_one(record, now, dead_letter))?;
-        let rejected = batch.rejected.iter().filter_map(|rejected| rejected.sequence.clone()).max();
-        self.applied = self.applied.take().max(rejected);
+        batch.records.iter().try_for_each(|record| self.apply_record(record, now, dead_letter))?;
+        self.applied = self.applied.take().max(batch.last_rejected());
         Ok(())
     }
 

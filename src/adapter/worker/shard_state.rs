@@ -7,7 +7,8 @@
 //! phase     1 byte   1 claiming, 2 running, 3 ended
 //! claiming: count of the parents that are to be claimed, each as text
 //! running:  count of the parents that were claimed, each as text; the processor's state as bytes
-//! ended:    option of the heir as text; count of the windows that are handed over, each as bytes
+//! ended:    option of the shard that has adopted it, as text; count of the states that it has
+//!           handed over, each as bytes
 //! checksum  8 bytes  XXH3 of all before it
 //! ```
 
@@ -35,27 +36,27 @@ pub struct ShardState {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Phase {
-    /// A new shard, which is about to claim what these ended shards have left. None of them is
-    /// claimed by it unless this was saved before.
+    /// A new shard, which is about to adopt what these ended shards have handed over. It adopts none
+    /// of them unless this was saved before.
     Claiming {
         /// The names of the ended shards.
         parents: Vec<String>,
     },
     /// A shard at work.
     Running {
-        /// The ended shards whose windows it has taken over.
+        /// The ended shards whose windows it has adopted.
         parents: Vec<String>,
-        /// The state of its [`Work`](super::Work): of a pipeline a [`Snapshot`](crate::Snapshot),
+        /// The state of its [`ShardWork`](super::ShardWork): of a pipeline a [`Snapshot`](crate::Snapshot),
         /// of a merger a [`MergerState`](super::MergerState).
         state: Bytes,
     },
-    /// The shard has ended. What it has left is its heir's.
+    /// The shard has ended.
     Ended {
-        /// The shard that takes its windows over, once there is one.
-        heir: Option<String>,
-        /// Its open windows, until they are part of the heir's state: of a pipeline each a
-        /// [`Partial`](crate::snapshot::Partial), of a merger its state.
-        windows: Vec<Bytes>,
+        /// The shard that has adopted its windows, once there is one.
+        adopted_by: Option<String>,
+        /// The state of its open windows, until they are part of the adopter's state: of a pipeline
+        /// each a [`Partial`](crate::snapshot::Partial), of a merger its state.
+        handed_over: Vec<Bytes>,
     },
 }
 
@@ -75,12 +76,12 @@ impl ShardState {
                 write_texts(parents, &mut writer);
                 writer.bytes(state);
             }
-            Phase::Ended { heir, windows } => {
+            Phase::Ended { adopted_by, handed_over } => {
                 writer.u8(3);
-                writer.bool(heir.is_some());
-                heir.iter().for_each(|heir| writer.bytes(heir.as_bytes()));
-                writer.usize(windows.len());
-                windows.iter().for_each(|window| writer.bytes(window));
+                writer.bool(adopted_by.is_some());
+                adopted_by.iter().for_each(|adopter| writer.bytes(adopter.as_bytes()));
+                writer.usize(handed_over.len());
+                handed_over.iter().for_each(|state| writer.bytes(state));
             }
         }
         let mut bytes = writer.into_bytes();
@@ -97,7 +98,8 @@ impl ShardState {
     /// Reads bytes that may be anything; copies only names.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if they are none, of a newer version, cut short or damaged.
+    /// [`ErrorKind::Corrupt`] if they are of something else or a newer version, cut short or
+    /// damaged.
     pub fn from_bytes(bytes: &Bytes) -> Result<ShardState, Error> {
         let corrupt = |message: &str| {
             Error::new(ErrorKind::Corrupt, format!("the state of a shard {message}"))
@@ -128,12 +130,13 @@ impl ShardState {
                 state: bytes.slice_ref(reader.bytes()?),
             },
             3 => {
-                let heir = if reader.bool()? { Some(reader.text()?.to_owned()) } else { None };
+                let adopted_by =
+                    if reader.bool()? { Some(reader.text()?.to_owned()) } else { None };
                 let count = reader.count(1)?;
-                let windows = (0..count)
-                    .map(|_| reader.bytes().map(|window| bytes.slice_ref(window)))
+                let handed_over = (0..count)
+                    .map(|_| reader.bytes().map(|state| bytes.slice_ref(state)))
                     .collect::<Result<_, _>>()?;
-                Phase::Ended { heir, windows }
+                Phase::Ended { adopted_by, handed_over }
             }
             other => return Err(corrupt(&format!("has a phase {other}"))),
         };
@@ -164,7 +167,7 @@ mod tests {
             (any::<Vec<String>>(), bytes())
                 .prop_map(|(parents, state)| Phase::Running { parents, state }),
             (any::<Option<String>>(), prop::collection::vec(bytes(), 0..4))
-                .prop_map(|(heir, windows)| Phase::Ended { heir, windows }),
+                .prop_map(|(adopted_by, handed_over)| Phase::Ended { adopted_by, handed_over }),
         ]
     }
 

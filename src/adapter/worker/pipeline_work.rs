@@ -1,9 +1,8 @@
 //! A pipeline over the records of a shard.
 
-use super::protocol::Batch;
-use super::stateful::Work;
-use crate::adapter::Rejected;
-use crate::adapter::{LateRecord, Packing, RecordPipeline, Sink};
+use super::batch::Batch;
+use super::shard_work::ShardWork;
+use crate::adapter::{LateRecord, Packing, RecordPipeline, Rejected, Sink};
 use crate::engine::{Outcome, Shard};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Position, Record, Sequence, ShardId};
@@ -21,16 +20,16 @@ type OnLate = Box<dyn FnMut(&LateRecord<'_>)>;
 
 /// Runs a [`RecordPipeline`] over the records of a shard, and hands its answers to a [`Sink`].
 ///
-/// Records that hold others are taken apart as [`packing`](PipelineWork::packing) says: by default
-/// those that the KPL aggregated and the daemon left so, also inside of one that the daemon has
-/// taken apart.
+/// Records that hold others are unpacked as [`packing`](PipelineWork::packing) says: by default those
+/// that the KPL aggregated and the source left so, also inside of one that the source has unpacked.
 ///
 /// # Quiet shards
 /// A window comes out when a later record passes its end. On a shard on which none comes,
 /// [`idle_after`](PipelineWork::idle_after) lets the clock do it: when the shard has been without
-/// records whose event time can be read for so long, event times up to now less so long are taken
-/// as complete. Not while it is behind its end or that is not known (`millisBehindLatest`): then
-/// the records are there, and just not read yet. The daemon tells of a quiet shard only with
+/// records whose event time can be read for this long, event times up to now less this long are
+/// complete. Not while the shard is behind its end or that is not known
+/// ([`millis_behind_latest`](Batch::millis_behind_latest)): then the records are there, and not
+/// read yet. The source has to deliver batches without records as well: of the KCL's daemon,
 /// `callProcessRecordsEvenForEmptyRecordList = true`.
 pub struct PipelineWork<P> {
     pipeline: P,
@@ -88,8 +87,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
         self
     }
 
-    /// How payloads are taken apart before they are decoded. Default: those that the KPL
-    /// aggregated.
+    /// How payloads are unpacked before they are decoded. Default: those that the KPL aggregated.
     #[must_use]
     pub fn packing(mut self, packing: Packing) -> Self {
         self.packing = packing;
@@ -206,7 +204,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
     }
 
     /// Applies the records of a batch, and what stands between them.
-    fn take_all(
+    fn apply_all(
         &mut self,
         shard: Shard,
         batch: &Batch,
@@ -260,7 +258,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
     }
 }
 
-impl<P: RecordPipeline> Work for PipelineWork<P> {
+impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
     fn open(&mut self, shard: &ShardId) -> Result<(), Error> {
         let sink = (self.open_sink)(shard, &self.pipeline)?;
         self.open = Some((shard.clone(), self.pipeline.open_shard(shard.clone())?, sink));
@@ -278,11 +276,11 @@ impl<P: RecordPipeline> Work for PipelineWork<P> {
         Ok(())
     }
 
-    fn inherit(&mut self, left: &Bytes) -> Result<(), Error> {
-        self.pipeline.inherit(&Partial::from_bytes(left.clone())?)
+    fn adopt(&mut self, handed_over: &Bytes) -> Result<(), Error> {
+        self.pipeline.inherit(&Partial::from_bytes(handed_over.clone())?)
     }
 
-    fn take(
+    fn apply(
         &mut self,
         batch: &Batch,
         now: Timestamp,
@@ -291,10 +289,9 @@ impl<P: RecordPipeline> Work for PipelineWork<P> {
         let shard = self.shard()?;
         self.pipeline.advance(now);
         let last_record = self.pipeline.last_record(shard);
-        self.take_all(shard, batch, dead_letter)?;
+        self.apply_all(shard, batch, dead_letter)?;
         // Only records whose time could be read keep a shard from being quiet.
-        if self.pipeline.last_record(shard) != last_record || batch.millis_behind_latest != Some(0)
-        {
+        if self.pipeline.last_record(shard) != last_record || batch.is_behind() {
             self.busy_at = Some(now);
         }
         Ok(())
@@ -336,11 +333,11 @@ impl<P: RecordPipeline> Work for PipelineWork<P> {
     fn hand_over(&mut self) -> Result<Vec<Bytes>, Error> {
         let source = self.open.as_ref().map_or_else(String::new, |(id, _, _)| id.to_string());
         self.pipeline.hand_over();
-        let mut left = Vec::new();
+        let mut handed_over = Vec::new();
         while let Some(partial) = self.pipeline.next_partial(&source)? {
-            left.push(partial.into_bytes());
+            handed_over.push(partial.into_bytes());
         }
-        Ok(left)
+        Ok(handed_over)
     }
 
     fn is_shared(&self) -> bool {

@@ -1,0 +1,57 @@
+//! How a [`StatefulProcessor`](super::StatefulProcessor) keeps state.
+
+use crate::error::Error;
+use std::fmt;
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// Is given the reason of each record that could not be decoded or aggregated.
+pub type OnDeadLetter = Box<dyn FnMut(&Error)>;
+
+/// How often state is saved, and who is told what. Each field has a default.
+#[non_exhaustive]
+pub struct ProcessorOptions {
+    /// Number of records after which, at the end of a batch, answers are emitted, the state is
+    /// saved and a checkpoint taken. Default: 100,000.
+    pub every_records: u64,
+    /// Time after which the same is done, at the next batch. Default: 10 s.
+    pub every: Duration,
+    /// How long a process whose shard another has taken over only answers its source, until that
+    /// says that the lease is lost; then it ends with an error. Ending at once would end the other
+    /// shards of the same source, as it does with the KCL's daemon. Default: 60 s.
+    pub stale_after: Duration,
+    /// Whether a shard whose checkpoint is ahead of its state in the store is an error. It means
+    /// that state was lost, or that the application had checkpoints before it had state. Default: a
+    /// note says so.
+    pub require_state: bool,
+    /// Is told what an operator should know. Default: standard error.
+    pub on_note: Box<dyn FnMut(&str)>,
+    /// Is given the reason of each record that could not be decoded or aggregated. Default: the
+    /// first ten are noted.
+    pub on_dead_letter: Option<OnDeadLetter>,
+}
+
+impl Default for ProcessorOptions {
+    fn default() -> Self {
+        ProcessorOptions {
+            every_records: 100_000,
+            every: Duration::from_secs(10),
+            stale_after: Duration::from_secs(60),
+            require_state: false,
+            on_note: Box::new(|note| {
+                // Where standard error is closed there is nobody to tell.
+                let _ = writeln!(io::stderr(), "streamgauge: {note}");
+            }),
+            on_dead_letter: None,
+        }
+    }
+}
+
+impl fmt::Debug for ProcessorOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessorOptions")
+            .field("every_records", &self.every_records)
+            .field("every", &self.every)
+            .finish_non_exhaustive()
+    }
+}

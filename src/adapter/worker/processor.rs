@@ -1,0 +1,451 @@
+//! The loop: apply, emit, save, checkpoint.
+
+use super::batch::Batch;
+use super::checkpoint::{Checkpoint, CheckpointOutcome, Refusal};
+use super::clock::Clock;
+use super::options::ProcessorOptions;
+use super::shard_store::{ShardStore, Takeover};
+use super::shard_work::ShardWork;
+use crate::adapter::came_late;
+use crate::error::{Error, ErrorKind};
+use crate::record::{Sequence, ShardId};
+use crate::store::Store;
+use crate::time::Timestamp;
+use std::fmt;
+use std::time::Duration;
+
+/// Number of dead letters that are noted one by one.
+const DEAD_LETTERS_NOTED: u64 = 10;
+
+/// Where a shard stands in this process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Standing {
+    /// Opened. The shard is taken over with the first records: a process that never gets any must
+    /// not disturb the one that does.
+    Waiting,
+    /// This process owns it.
+    Owned,
+    /// It has ended, in this process or before.
+    Over,
+    /// Another process has it, since that time.
+    Stale(Timestamp),
+    /// The source has given it to another process.
+    Released,
+}
+
+/// Processes one shard with the state of its [`ShardWork`] in a [`Store`]: apply records, emit
+/// answers, save the state, checkpoint. Does so every so many records or so often, at the end of
+/// the shard and at a shutdown: see [`ProcessorOptions`].
+///
+/// - After any crash it goes on from the state that was saved last, and skips the records that are
+///   in it.
+/// - A save is conditional. When another process has taken the shard over, this one emits, saves
+///   and checkpoints nothing any more, notes it, and has a
+///   [`failure`](StatefulProcessor::failure).
+/// - An ended shard leaves the state of its open windows in the store, and one of the shards that
+///   begin afterwards adopts it. One store is for one application, and is lost or kept with its
+///   checkpoints.
+///
+/// It knows no transport: the adapter of a source calls [`open`](StatefulProcessor::open) first,
+/// then [`process`](StatefulProcessor::process) with each batch, and one of
+/// [`release`](StatefulProcessor::release), [`end`](StatefulProcessor::end) and
+/// [`shut_down`](StatefulProcessor::shut_down) where the source says so. It may stop being called
+/// at any moment.
+pub struct StatefulProcessor<W, S> {
+    work: W,
+    store: Option<S>,
+    options: ProcessorOptions,
+    shard: Option<ShardId>,
+    /// Where the source had its checkpoint when the shard was opened.
+    checkpoint: Option<Sequence>,
+    states: Option<ShardStore<S>>,
+    standing: Standing,
+    /// The last record that the source has delivered.
+    delivered: Option<Sequence>,
+    /// Number of deliveries since the last save.
+    unsaved: u64,
+    saved_at: Timestamp,
+    checkpoints_end: bool,
+    dead_letters: u64,
+    /// The number of dead letters that the last note on it told.
+    dead_letters_noted: u64,
+    /// Why the last checkpoint was refused, if it was: noted once.
+    refusal: Option<Refusal>,
+    /// The number of late records that was noted last.
+    late_noted: u64,
+    failure: Option<Error>,
+}
+
+impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
+    /// A processor of one shard, whichever is opened.
+    pub fn new(work: W, store: S, options: ProcessorOptions) -> Self {
+        StatefulProcessor {
+            work,
+            store: Some(store),
+            options,
+            shard: None,
+            checkpoint: None,
+            states: None,
+            standing: Standing::Waiting,
+            delivered: None,
+            unsaved: 0,
+            saved_at: Timestamp::from_millis(0),
+            checkpoints_end: false,
+            dead_letters: 0,
+            dead_letters_noted: 0,
+            refusal: None,
+            late_noted: 0,
+            failure: None,
+        }
+    }
+
+    /// Why this process did not do its work to the end, although its source was answered to the
+    /// end; [`ErrorKind::Conflict`]: another process has taken the shard over.
+    pub fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
+    }
+
+    /// Number of records that could not be decoded or aggregated in this process.
+    pub fn dead_letters(&self) -> u64 {
+        self.dead_letters
+    }
+
+    /// The work on the records.
+    pub fn work(&self) -> &W {
+        &self.work
+    }
+
+    /// Opens the shard, whose records come after this checkpoint of the source if it has one. State
+    /// that cannot be read is an error here. Nothing is saved: the shard is taken over with its
+    /// first batch.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] if a shard was opened before; those of the work and of the
+    /// store.
+    pub fn open(
+        &mut self,
+        shard: &ShardId,
+        checkpoint: Option<&Sequence>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let Some(store) = self.store.take() else {
+            return Err(Error::invalid("a processor is for one shard, and was initialized before"));
+        };
+        self.work.open(shard)?;
+        let states = ShardStore::new(store, shard, self.work.is_shared());
+        // State that cannot be read is better known now.
+        if let Some(state) = states.look(&mut Standstill(now))? {
+            self.work.restore(Some(&state)).map_err(|error| error.at(shard))?;
+        }
+        self.shard = Some(shard.clone());
+        self.checkpoint = checkpoint.cloned();
+        (self.states, self.saved_at) = (Some(states), now);
+        Ok(())
+    }
+
+    /// Processes records, perhaps none. A shard without records is to be called every now and then
+    /// as well, so that the clock can save its state and complete its windows.
+    ///
+    /// # Errors
+    /// Whatever is to end the run: those of the work, of the store and of the source. The source is
+    /// then to deliver again from its checkpoint.
+    pub fn process(&mut self, batch: &Batch, source: &mut dyn Checkpoint) -> Result<(), Error> {
+        if !self.owns(source.clock())? {
+            return Ok(());
+        }
+        let now = source.clock().now();
+        self.apply(batch, now)?;
+        let by_clock = !batch.is_behind() && self.work.advance(now);
+        let waited = now.as_millis().saturating_sub(self.saved_at.as_millis());
+        let is_due = self.unsaved >= self.options.every_records
+            || (self.unsaved > 0 && waited >= millis(self.options.every));
+        if (is_due || by_clock) && self.commit(source.clock())? {
+            self.take_checkpoint(source)?;
+        }
+        Ok(())
+    }
+
+    /// The source has given the shard to another process: nothing is emitted, saved or checkpointed
+    /// any more.
+    pub fn release(&mut self) {
+        self.standing = Standing::Released;
+    }
+
+    /// The shard has ended: emits what is complete, hands the open windows over and takes the
+    /// checkpoint at the end.
+    ///
+    /// # Errors
+    /// As [`process`](StatefulProcessor::process); [`ErrorKind::Io`] if the checkpoint was refused,
+    /// without which the shards that follow never start.
+    pub fn end(&mut self, source: &mut dyn Checkpoint) -> Result<(), Error> {
+        if self.owns(source.clock())? && self.emit(source.clock())? {
+            let handed_over = self.work.hand_over()?;
+            let Some(states) = &mut self.states else { return Ok(()) };
+            let saved = states.end(handed_over, source.clock());
+            if self.saved(saved)? {
+                self.standing = Standing::Over;
+            }
+        }
+        self.note_dead_letters();
+        match self.standing {
+            Standing::Over => self.take_last_checkpoint(source),
+            _ => Ok(()),
+        }
+    }
+
+    /// The source is about to shut down or to give the shard away: emits, saves and checkpoints
+    /// once more.
+    ///
+    /// # Errors
+    /// As [`process`](StatefulProcessor::process).
+    pub fn shut_down(&mut self, source: &mut dyn Checkpoint) -> Result<(), Error> {
+        if self.standing == Standing::Owned && self.commit(source.clock())? {
+            self.take_checkpoint(source)?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, note: &str) {
+        let shard = self.shard.as_ref().map_or("", ShardId::as_str);
+        (self.options.on_note)(&format!("{shard}: {note}"));
+    }
+
+    /// Returns true if the shard is this process's. Takes it over first if it was only opened.
+    fn owns(&mut self, clock: &mut dyn Clock) -> Result<bool, Error> {
+        match self.standing {
+            Standing::Owned => Ok(true),
+            Standing::Over | Standing::Released => Ok(false),
+            Standing::Waiting => {
+                self.take_over(clock)?;
+                Ok(self.standing == Standing::Owned)
+            }
+            Standing::Stale(since) => {
+                let waited = clock.now().as_millis().saturating_sub(since.as_millis());
+                match self.failure.take() {
+                    Some(failure) if waited >= millis(self.options.stale_after) => Err(failure),
+                    failure => {
+                        self.failure = failure;
+                        Ok(false)
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_over(&mut self, clock: &mut dyn Clock) -> Result<(), Error> {
+        let Some(states) = &mut self.states else {
+            return Err(Error::invalid("records came before initialize"));
+        };
+        loop {
+            match states.take_over(clock)? {
+                Takeover::Ended => {
+                    self.standing = Standing::Over;
+                    return Ok(());
+                }
+                Takeover::Running(state) => {
+                    self.work.restore(Some(&state))?;
+                    break;
+                }
+                Takeover::New(handed_over) => {
+                    self.work.restore(None)?;
+                    handed_over.iter().try_for_each(|state| self.work.adopt(state))?;
+                    let state = self.work.state()?;
+                    match states.save(state, clock) {
+                        Ok(()) => break,
+                        // Another process of this shard was faster: take it over from that one.
+                        Err(error) if error.kind() == ErrorKind::Conflict => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+        }
+        states.release_parents(clock);
+        self.standing = Standing::Owned;
+        self.saved_at = clock.now();
+        self.check_gap()
+    }
+
+    /// The source goes on after its checkpoint: records before it that are not in the state are
+    /// lost.
+    fn check_gap(&mut self) -> Result<(), Error> {
+        let (Some(shard), Some(checkpoint)) = (&self.shard, &self.checkpoint) else {
+            return Ok(());
+        };
+        let applied = self.work.applied();
+        if applied.is_some_and(|applied| applied >= checkpoint) {
+            return Ok(());
+        }
+        let reached = applied.map_or_else(
+            || String::from("nothing"),
+            |applied| format!("records up to {}", place(applied)),
+        );
+        let message = format!(
+            "the checkpoint is at {}, and the state in the store has {reached}: records in between are in no answer. Is the store another, or was it lost?",
+            place(checkpoint)
+        );
+        match self.options.require_state {
+            true => Err(Error::new(ErrorKind::Mismatch, message).at(shard)),
+            false => {
+                self.note(&message);
+                Ok(())
+            }
+        }
+    }
+
+    fn apply(&mut self, batch: &Batch, now: Timestamp) -> Result<(), Error> {
+        let mut letters = Vec::new();
+        let applied = self.work.apply(batch, now, &mut |letter| letters.push(letter));
+        for letter in letters {
+            self.dead_letters += 1;
+            match &mut self.options.on_dead_letter {
+                Some(tell) => tell(&letter),
+                None if self.dead_letters < DEAD_LETTERS_NOTED => {
+                    self.note(&format!("dead letter: {letter}"))
+                }
+                None if self.dead_letters == DEAD_LETTERS_NOTED => self
+                    .note(&format!("dead letter: {letter}; further ones are counted and not told")),
+                None => {}
+            }
+        }
+        applied?;
+        if let Some(last) = batch.last() {
+            self.delivered = self.delivered.take().max(Some(last));
+        }
+        self.unsaved += batch.deliveries();
+        Ok(())
+    }
+
+    /// Notes how many records came late, if there are more than were noted.
+    fn note_late(&mut self) {
+        let (late, handed_out) = self.work.late();
+        let hint = if handed_out { "" } else { ", and --late FILE writes them down" };
+        match self.late_noted {
+            noted if noted == late => {}
+            0 => self.note(&format!(
+                "{}: max_delay says how long such records are waited for{hint}",
+                came_late(late)
+            )),
+            noted => self
+                .note(&format!("{} more came late, {late} since this process began", late - noted)),
+        }
+        self.late_noted = late;
+    }
+
+    /// Emits answers. Returns true if this process still owns the shard.
+    fn emit(&mut self, clock: &mut dyn Clock) -> Result<bool, Error> {
+        if self.work.is_ahead() && !self.save(clock)? {
+            return Ok(false);
+        }
+        self.work.emit()?;
+        Ok(true)
+    }
+
+    /// Emits answers, then saves. Returns true if this process still owns the shard.
+    fn commit(&mut self, clock: &mut dyn Clock) -> Result<bool, Error> {
+        Ok(self.emit(clock)? && self.save(clock)?)
+    }
+
+    fn save(&mut self, clock: &mut dyn Clock) -> Result<bool, Error> {
+        let state = self.work.state()?;
+        let Some(states) = &mut self.states else { return Ok(false) };
+        let saved = states.save(state, clock);
+        (self.unsaved, self.saved_at) = (0, clock.now());
+        self.saved(saved)
+    }
+
+    fn saved(&mut self, saved: Result<(), Error>) -> Result<bool, Error> {
+        match saved {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                self.note(&format!("{error}; nothing more is emitted, saved or checkpointed here"));
+                self.standing = Standing::Stale(self.saved_at);
+                self.failure = Some(error);
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn take_checkpoint(&mut self, source: &mut dyn Checkpoint) -> Result<(), Error> {
+        self.note_late();
+        if self.checkpoints_end || self.delivered.is_none() {
+            return Ok(());
+        }
+        self.note_dead_letters();
+        match source.checkpoint(self.delivered.as_ref())? {
+            CheckpointOutcome::Refused(refusal) => {
+                self.checkpoints_end = refusal.is_final;
+                if self.refusal.as_ref() != Some(&refusal) {
+                    self.note(&sentence(&refusal));
+                }
+                self.refusal = Some(refusal);
+            }
+            CheckpointOutcome::Accepted | CheckpointOutcome::SourceEnded => self.refusal = None,
+        }
+        Ok(())
+    }
+
+    /// Notes how many dead letters there are, if there were any since the last time.
+    fn note_dead_letters(&mut self) {
+        if self.dead_letters > self.dead_letters_noted {
+            self.dead_letters_noted = self.dead_letters;
+            let plural = if self.dead_letters == 1 { "" } else { "s" };
+            self.note(&format!("{} dead letter{plural} so far", self.dead_letters));
+        }
+    }
+
+    fn take_last_checkpoint(&mut self, source: &mut dyn Checkpoint) -> Result<(), Error> {
+        self.note_late();
+        match source.checkpoint(None)? {
+            CheckpointOutcome::Refused(refusal) if refusal.is_final => {
+                self.note(&sentence(&refusal));
+                Ok(())
+            }
+            CheckpointOutcome::Refused(Refusal { source, reason, .. }) => {
+                let message = format!(
+                    "{source} did not take the checkpoint at the end of the shard: {reason}; without it the shards that follow never start"
+                );
+                Err(Error::new(ErrorKind::Io, message))
+            }
+            CheckpointOutcome::Accepted | CheckpointOutcome::SourceEnded => Ok(()),
+        }
+    }
+}
+
+impl<W: fmt::Debug, S> fmt::Debug for StatefulProcessor<W, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StatefulProcessor")
+            .field("work", &self.work)
+            .field("standing", &self.standing)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A refusal in words.
+fn sentence(refusal: &Refusal) -> String {
+    let Refusal { source, reason, meaning, .. } = refusal;
+    format!("{source} did not take a checkpoint: {reason} ({meaning})")
+}
+
+/// A place in words.
+fn place(sequence: &Sequence) -> String {
+    match sequence.sub {
+        0 => format!("sequence number {}", sequence.number),
+        sub => format!("sequence number {}, sub-sequence number {sub}", sequence.number),
+    }
+}
+
+fn millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A clock that stands still, where nothing is waited for.
+struct Standstill(Timestamp);
+
+impl Clock for Standstill {
+    fn now(&mut self) -> Timestamp {
+        self.0
+    }
+
+    fn sleep(&mut self, _: Duration) {}
+}
