@@ -191,13 +191,10 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
     fn check_room(&self, order: WindowOrder, replaced: bool, more: usize) -> Result<(), Error> {
         let sources = self.windows.get(&order).map(|state| state.partials.len());
         let message = if sources.is_none() && self.windows.len() >= self.options.windows_max {
-            format!(
-                "{} windows are being merged, as many as windows_max allows",
-                self.windows.len()
-            )
+            format!("there are already {} windows, the maximum of windows_max", self.windows.len())
         } else if !replaced && sources.is_some_and(|sources| sources >= self.options.sources_max) {
             format!(
-                "a window has {} sources, as many as sources_max allows",
+                "a window already has {} sources, the maximum of sources_max",
                 self.options.sources_max
             )
         } else if self.bytes.saturating_add(more) > self.options.bytes_max {

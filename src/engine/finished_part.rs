@@ -5,7 +5,7 @@ use super::core::answer;
 use super::firing::first_window;
 use crate::aggregate::Aggregate;
 use crate::error::Error;
-use crate::window::{Panes, Schedule, Slid, TwoStacks};
+use crate::window::{Panes, Schedule, TwoStacks, WindowMerge};
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
@@ -46,9 +46,9 @@ impl<R: ?Sized, A: Aggregate<R>> FinishedPart<R, A> {
         };
         let end = self.schedule.last_millisecond(start).saturating_add(1);
         Ok(match stacks.slide(start, end, &self.panes, &self.aggregate)? {
-            Slid::Made(merged) => answer(&self.aggregate, Some(&merged)),
-            Slid::Kept(merged) => answer(&self.aggregate, Some(merged)),
-            Slid::Empty => answer(&self.aggregate, None),
+            WindowMerge::New(merged) => answer(&self.aggregate, Some(&merged)),
+            WindowMerge::Running(merged) => answer(&self.aggregate, Some(merged)),
+            WindowMerge::Empty => answer(&self.aggregate, None),
         })
     }
 

@@ -17,7 +17,7 @@ use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::hash::{Seed, hash_bytes};
 use crate::time::Timestamp;
-use crate::window::{Pane, Panes, Schedule, Slid};
+use crate::window::{Pane, Panes, Schedule, WindowMerge};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
@@ -576,9 +576,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             Some(stacks) => {
                 let end = self.schedule.last_millisecond(start).saturating_add(1);
                 match stacks.slide(start, end, &self.panes, &self.aggregate)? {
-                    Slid::Made(accumulator) => Content::Merged(accumulator),
-                    Slid::Kept(accumulator) => Content::Staying(accumulator),
-                    Slid::Empty => Content::Empty,
+                    WindowMerge::New(accumulator) => Content::Merged(accumulator),
+                    WindowMerge::Running(accumulator) => Content::Staying(accumulator),
+                    WindowMerge::Empty => Content::Empty,
                 }
             }
         };

@@ -189,6 +189,6 @@ struct Cut {
 
 impl Cut {
     fn stacks<T: Clone>(&self) -> Option<TwoStacks<T>> {
-        self.boundary.map(|boundary| TwoStacks::unmade(boundary, self.last_end))
+        self.boundary.map(|boundary| TwoStacks::unbuilt(boundary, self.last_end))
     }
 }

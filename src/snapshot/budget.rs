@@ -1,14 +1,15 @@
-//! Fitting a state into so many bytes.
+//! Fits a state into a number of bytes.
 //!
-//! One number decides: the *tolerance*, an error that every sketch may be brought to, as a share of
-//! its total (top-k, frequency) or of its value (distinct, quantile). A sketch that errs more than
-//! that already is left alone, one that is finer is made coarser until it just does not err more.
-//! So what loses least gives first, and no sketch is spoilt while another could give at less cost.
+//! One number decides: the *tolerance*, the error that every sketch may have, as a share of its
+//! total (top-k, frequency) or of its value (distinct, quantile). A sketch with a larger error
+//! stays as it is. A finer sketch is made as coarse as the tolerance allows. So the sketch that
+//! loses least is reduced first, and no sketch becomes bad while another could be reduced at less
+//! cost.
 
 use crate::aggregate::Reductions;
 use crate::error::{Error, ErrorKind};
 
-/// The first tolerance tried: 2^-20, a millionth.
+/// Exponent of the first tolerance tried: 2^-20, a millionth.
 const FINEST_EXPONENT: f64 = -20.0;
 
 /// Tolerances per doubling: each is 9 % above the one before.
@@ -21,10 +22,10 @@ fn tolerance(step: usize) -> f64 {
     (FINEST_EXPONENT + step as f64 / STEPS_PER_DOUBLING as f64).exp2()
 }
 
-/// The encoding under the smallest tolerance at which it fits, by bisection.
+/// Returns the encoding with the smallest tolerance at which it fits. Finds it by bisection.
 ///
 /// # Errors
-/// [`ErrorKind::LimitExceeded`] if it fits at none; whatever `encode` returns.
+/// [`ErrorKind::LimitExceeded`] if it fits at no tolerance, and the errors of `encode`.
 pub(crate) fn least_tolerance(
     bytes_max: usize,
     mut encode: impl FnMut(f64) -> Result<(Vec<u8>, Reductions), Error>,
@@ -38,7 +39,7 @@ pub(crate) fn least_tolerance(
         );
         return Err(Error::new(ErrorKind::LimitExceeded, message));
     }
-    // Fits at `fits`; not known to at any step below `too_large`.
+    // Fits at step `fits`. No step below `too_large` is known to fit.
     let (mut too_large, mut fits) = (0, STEPS);
     while too_large < fits {
         let step = too_large + (fits - too_large) / 2;
@@ -56,7 +57,7 @@ pub(crate) fn least_tolerance(
 mod tests {
     use super::*;
 
-    /// A state of which a share of `1 / tolerance` bytes is needed.
+    /// A state that needs `1 / tolerance` bytes.
     fn encode(tolerance: f64) -> Result<(Vec<u8>, Reductions), Error> {
         Ok((vec![0; (1.0 / tolerance) as usize], Reductions::new(tolerance, 0)))
     }

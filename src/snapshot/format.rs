@@ -1,5 +1,5 @@
-//! The envelope of everything that is written down: who wrote what, in which version, whole and
-//! undamaged.
+//! The envelope of everything that is stored: it tells who wrote what in which version, and detects
+//! truncation and damage.
 //!
 //! ```text
 //! magic        8 bytes  89 73 67 61 75 67 65 0A
@@ -19,26 +19,27 @@ use std::ops::Range;
 
 const MAGIC: [u8; 8] = *b"\x89sgauge\n";
 
-/// The version that is written, and the newest that is read. All older ones are read too.
+/// The version that is written, which is also the newest that is read. All older versions are read
+/// too.
 pub(crate) const VERSION: u8 = 1;
 
 const HEADER_BYTES: usize = 34;
 const CHECKSUM_BYTES: usize = 8;
 
-/// What an envelope holds.
+/// The kind of content of an envelope.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Kind {
     /// The whole state of an engine.
     Snapshot,
-    /// One window of one source, made to be merged.
+    /// One window of one source, for merging.
     Partial,
     /// The state of a merger of partials.
     Merger,
-    /// The state of a run over files: where it stands in each, and the snapshots.
+    /// The state of a run over files: the position in each file, and the snapshots.
     Run,
-    /// What a run has answered.
+    /// The answers that a run has given.
     Answers,
 }
 
@@ -59,19 +60,19 @@ impl Kind {
             .find(|kind| kind.byte() == byte)
     }
 
-    /// The kind as a noun with its article.
+    /// Returns the kind as a noun with its article.
     pub(crate) fn noun(self) -> &'static str {
         match self {
             Kind::Snapshot => "a snapshot",
             Kind::Partial => "a partial",
             Kind::Merger => "a merger's state",
             Kind::Run => "the state of a run",
-            Kind::Answers => "what a run has answered",
+            Kind::Answers => "the answers of a run",
         }
     }
 }
 
-/// What each section holds. A tag is never given another meaning.
+/// The content of a section. The meaning of a tag never changes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub(crate) enum Tag {
@@ -97,7 +98,7 @@ pub(crate) enum Tag {
     Unfinished = 19,
 }
 
-/// The sections by their tags.
+/// The names of the sections, by tag.
 const NAMES: [&str; 20] = [
     "",
     "description",
@@ -125,16 +126,16 @@ const NAMES: [&str; 20] = [
 const TAG_MAX: u8 = 19;
 
 impl Tag {
-    /// The name of a tag that was found in an envelope.
+    /// Returns the name of a tag that was read from an envelope.
     pub(crate) fn name(tag: u8) -> &'static str {
         NAMES.get(usize::from(tag)).copied().unwrap_or_default()
     }
 }
 
-/// Whose state it is: what a reader compares with its own.
+/// The pipeline that a state belongs to. A reader compares it with its own.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Identity {
-    /// The description of the pipeline; its hash is the fingerprint.
+    /// The description of the pipeline. The fingerprint is its hash.
     pub(crate) description: String,
     pub(crate) seeds: u64,
 }
@@ -145,7 +146,7 @@ impl Identity {
     }
 }
 
-/// The stable hash of a description.
+/// Returns the stable hash of a description.
 pub(crate) fn fingerprint_of(description: &str) -> u64 {
     crate::hash::hash_bytes(crate::hash::Seed::new(0x7069_7065), description.as_bytes())
 }
@@ -169,13 +170,13 @@ impl EnvelopeWriter {
         writer
     }
 
-    /// Adds a section; tags must ascend.
+    /// Adds a section. Tags must ascend.
     pub(crate) fn section<T>(&mut self, tag: Tag, write: impl FnOnce(&mut Writer) -> T) -> T {
         self.out.u8(tag as u8);
         self.out.section(write)
     }
 
-    /// The bytes, with length and checksum.
+    /// Returns the bytes, with length and checksum.
     pub(crate) fn finish(self) -> Vec<u8> {
         let mut bytes = self.out.into_bytes();
         let body = (bytes.len() - HEADER_BYTES) as u64;
@@ -188,7 +189,7 @@ impl EnvelopeWriter {
     }
 }
 
-/// Where what is in an envelope. It holds no bytes itself.
+/// The parts of an envelope and their positions. It holds no bytes itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Envelope {
     pub(crate) version: u8,
@@ -198,21 +199,21 @@ pub(crate) struct Envelope {
     sections: Sections,
 }
 
-/// Each section's tag with its place in the bytes, by tag.
+/// The tag and the byte range of each section, by tag.
 type Sections = SmallVec<[(u8, Range<usize>); 9]>;
 
 impl Envelope {
     /// Finds the parts of an envelope: magic, version, length, checksum, then the sections.
-    /// Allocates nothing by what the bytes say.
+    /// Allocates nothing by lengths that the bytes contain.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`], with what is wrong.
+    /// [`ErrorKind::Corrupt`], which tells what is wrong.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Envelope, Error> {
         let mut reader = Reader::new(bytes);
         if !bytes.starts_with(&MAGIC) {
             let shown = bytes.get(..8).unwrap_or(bytes);
             return Err(corrupt(format!(
-                "these are no streamgauge bytes: they begin with {shown:02x?}"
+                "these are not streamgauge bytes: they begin with {shown:02x?}"
             )));
         }
         reader.raw(MAGIC.len())?;
@@ -232,7 +233,7 @@ impl Envelope {
             )));
         }
         let kind = Kind::from_byte(kind)
-            .ok_or_else(|| corrupt(format!("{kind} is no kind of content")))?;
+            .ok_or_else(|| corrupt(format!("{kind} is not a kind of content")))?;
         let sections = sections(covered, bytes.len() - CHECKSUM_BYTES - body)?;
         let envelope = Envelope { version, kind, pipeline, seeds, sections };
         match fingerprint_of(envelope.description(bytes)?) == pipeline {
@@ -241,7 +242,7 @@ impl Envelope {
         }
     }
 
-    /// A reader of a section.
+    /// Returns a reader of a section.
     pub(crate) fn section<'a>(&self, bytes: &'a [u8], tag: Tag) -> Result<Reader<'a>, Error> {
         let range = self
             .sections
@@ -252,12 +253,12 @@ impl Envelope {
         content.map(Reader::new).ok_or_else(|| corrupt(format!("the section {tag:?} is missing")))
     }
 
-    /// Whether there is such a section.
+    /// Returns true if there is such a section.
     pub(crate) fn has(&self, tag: Tag) -> bool {
         self.sections.iter().any(|(found, _)| *found == tag as u8)
     }
 
-    /// The tag and the bytes of each section.
+    /// Returns the tag and the number of bytes of each section.
     pub(crate) fn sizes(&self) -> impl Iterator<Item = (u8, usize)> {
         self.sections.iter().map(|(tag, range)| (*tag, range.len()))
     }
@@ -270,7 +271,7 @@ impl Envelope {
         })
     }
 
-    /// Refuses what is of another kind.
+    /// Fails if the envelope is of another kind.
     ///
     /// # Errors
     /// [`ErrorKind::Mismatch`].
@@ -284,7 +285,7 @@ impl Envelope {
         ))
     }
 
-    /// Refuses what is of another kind, pipeline or seed, with what differs.
+    /// Fails if the envelope is of another kind, pipeline or seed. The error tells the difference.
     ///
     /// # Errors
     /// [`ErrorKind::Mismatch`].
@@ -314,7 +315,7 @@ fn check_length(said: u64, present: usize) -> Result<usize, Error> {
     match body {
         Some(body) if body as u64 == said => Ok(body),
         Some(body) if body as u64 > said => {
-            Err(corrupt(format!("{} bytes too many", body as u64 - said)))
+            Err(corrupt(format!("there are {} bytes too many", body as u64 - said)))
         }
         _ => Err(corrupt(format!(
             "cut short: {present} bytes are present, and {said} and {} are needed",

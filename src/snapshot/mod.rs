@@ -1,9 +1,9 @@
-//! State that survives: an engine as bytes, small enough for where it is kept, and windows of
-//! several sources merged into one.
+//! Durable state: an engine as bytes that fit into their store, and windows of several sources
+//! merged into one.
 //!
 //! A [`Snapshot`] is the whole state of an [`Engine`](crate::engine::Engine) or a
-//! [`Pipeline`](crate::pipeline::Pipeline). Restored on any machine, in this version or a later
-//! one, it goes on where it stopped, with the same emissions to the bit.
+//! [`Pipeline`](crate::pipeline::Pipeline). It can be restored on any machine, by this version or a
+//! later one. The pipeline then continues with the same emissions, bit by bit.
 //!
 //! ```
 //! use streamgauge::prelude::*;
@@ -22,14 +22,14 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! # Order of things
-//! Apply records, hand the emissions on, save the snapshot, checkpoint the source. Whatever step a
-//! crash comes between, the source delivers again from its checkpoint, records that the snapshot
-//! has seen are recognised by their position, and the final answers are the same.
+//! # Order of steps
+//! Apply records, deliver the emissions, save the snapshot, checkpoint the source. After a crash
+//! between any two steps the source delivers again from its checkpoint. Records that the snapshot
+//! contains are recognised by their position, and the final answers are the same.
 //!
 //! # A budget
 //! [`snapshot_within`](crate::engine::Control::snapshot_within) makes sketches coarser until the
-//! state fits, and says so: see [`Reductions`].
+//! state fits, and reports that: see [`Reductions`].
 
 mod budget;
 mod format;

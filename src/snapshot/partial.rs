@@ -1,4 +1,4 @@
-//! One window of one source, made to be merged.
+//! One window of one source, for merging.
 
 use super::format::{Envelope, EnvelopeWriter, Identity, Kind, Tag, corrupt};
 use crate::codec::Writer;
@@ -8,12 +8,13 @@ use crate::window::Window;
 use bytes::Bytes;
 use std::fmt;
 
-/// What a source (a shard, a process, a file) has of one window, as self-describing bytes: to be
-/// written, shipped, and merged with other sources' by a [`Merger`](crate::merger::Merger).
+/// The content of one window from one source (a shard, a process, a file), as self-describing bytes
+/// that can be stored, sent, and merged with those of other sources by a
+/// [`Merger`](crate::merger::Merger).
 ///
-/// Made by [`Control::next_partial`](crate::engine::Control::next_partial), instead of an
-/// emission. Partials of one source and window replace each other, the higher revision the lower;
-/// those of several sources add up. So they may be delivered in any order and any number of times.
+/// [`Control::next_partial`](crate::engine::Control::next_partial) creates it instead of an
+/// emission. A partial replaces an earlier one of the same source and window, and is added to those
+/// of other sources. So partials may be delivered in any order and any number of times.
 #[derive(Clone)]
 pub struct Partial {
     bytes: Bytes,
@@ -21,7 +22,7 @@ pub struct Partial {
     origin: Origin,
 }
 
-/// Where a partial comes from.
+/// The source of a partial.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Origin {
     pub(crate) window: Option<Window>,
@@ -31,14 +32,14 @@ pub(crate) struct Origin {
 }
 
 impl Partial {
-    /// Takes over bytes that may be anything. Checks all but the accumulator inside, which
-    /// [`MergerControl::add`](crate::merger::MergerControl::add) checks; copies the source's name
-    /// and nothing else.
+    /// Checks and takes untrusted bytes. Checks everything but the accumulator inside, which
+    /// [`MergerControl::add`](crate::merger::MergerControl::add) checks. Copies only the source's
+    /// name.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if they are no streamgauge bytes, of a
-    /// newer version, cut short or damaged; [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if
-    /// they hold something else than a partial.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if they are not streamgauge bytes, or are
+    /// of a newer version, truncated or damaged.
+    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if they are not a partial.
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Result<Partial, Error> {
         let bytes = bytes.into();
         let envelope = Envelope::parse(&bytes)?;
@@ -48,7 +49,7 @@ impl Partial {
         Ok(Partial { bytes, envelope, origin })
     }
 
-    /// Writes a partial; `write` writes the accumulator.
+    /// Writes a partial. `write` writes the accumulator.
     pub(crate) fn new(
         identity: &Identity,
         origin: &Origin,
@@ -60,37 +61,38 @@ impl Partial {
         Partial::from_bytes(envelope.finish())
     }
 
-    /// The window; `None` for a pipeline without windows.
+    /// Returns the window; `None` for a pipeline without windows.
     pub fn window(&self) -> Option<Window> {
         self.origin.window
     }
 
-    /// Who made it.
+    /// Returns the name of the source.
     pub fn source(&self) -> &str {
         &self.origin.source
     }
 
-    /// 0 for the source's first answer of this window, 1 for the next, and so on.
+    /// Returns 0 for the source's first answer of this window, 1 for the second, and so on.
     pub fn revision(&self) -> u32 {
         self.origin.revision
     }
 
-    /// Returns true if the source will give no other: no record of it can still go into the window.
+    /// Returns true if the source will send no later revision: no record of the source can still go
+    /// into the window.
     pub fn is_final(&self) -> bool {
         self.origin.is_final
     }
 
-    /// Whether this one takes the place of another of the same source and window: its revision is
-    /// higher, or it is final. Of two of the same that differ, which a source may give when it was
-    /// started again, the one whose bytes are greater does, so that the order in which they come
-    /// does not matter.
+    /// Returns true if this partial replaces `other`, which has the same source and window: its
+    /// revision is higher, or it is final. A source that was restarted may send two different
+    /// partials with the same revision. Then the one with the greater bytes wins, so that the order
+    /// of arrival does not matter.
     pub fn supersedes(&self, other: &Partial) -> bool {
         let rank = |partial: &Partial| (partial.revision(), partial.is_final());
         (rank(self), &self.bytes) > (rank(other), &other.bytes)
     }
 
-    /// The same with another revision: for a source that answers a window again, which its engine
-    /// did not know to be answered before.
+    /// Returns the partial with another revision. For a source that answers a window again although
+    /// its engine does not know of the earlier answer.
     ///
     /// # Errors
     /// None is known.
@@ -105,17 +107,17 @@ impl Partial {
         })
     }
 
-    /// The fingerprint of the pipeline.
+    /// Returns the fingerprint of the pipeline.
     pub fn fingerprint(&self) -> u64 {
         self.envelope.pipeline
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// The bytes, given away.
+    /// Returns the bytes and consumes the partial.
     pub fn into_bytes(self) -> Bytes {
         self.bytes
     }

@@ -5,16 +5,15 @@ use crate::error::Error;
 use bytes::Bytes;
 use std::fmt;
 
-/// The whole state of an engine as bytes: open panes, watermarks, the position reached in each
-/// shard, counters, and emissions that were not yet fetched.
+/// The whole state of an engine as bytes: open panes, watermarks, the position in each shard,
+/// counters, and emissions not yet fetched.
 ///
-/// Made by [`Control::snapshot`](crate::engine::Control::snapshot), to be kept in a
-/// [`Store`](crate::store::Store) or wherever the caller likes. The bytes are described in
-/// docs/FORMAT.md. A snapshot is read by the version that wrote it and by every later one, on any
-/// machine.
+/// [`Control::snapshot`](crate::engine::Control::snapshot) creates it. A
+/// [`Store`](crate::store::Store) or any other place can hold it. docs/FORMAT.md describes the
+/// bytes. The version that wrote a snapshot and every later one can read it, on any machine.
 ///
-/// The checksum finds damage; it does not find malice. Whoever can write to the store can change
-/// the answers.
+/// The checksum detects damage, not manipulation. Whoever can write to the store can change the
+/// answers.
 #[derive(Clone)]
 pub struct Snapshot {
     bytes: Bytes,
@@ -22,13 +21,13 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Takes over bytes that may be anything. Checks magic, version, lengths and checksum; copies
-    /// nothing and allocates nothing that grows with them. What is inside is checked by `restore`.
+    /// Checks and takes untrusted bytes. Checks magic, version, lengths and checksum. Copies
+    /// nothing and allocates nothing that grows with the bytes. `restore` checks the content.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if they are no streamgauge bytes, of a
-    /// newer version, cut short or damaged; [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if
-    /// they hold something else than a snapshot.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if they are not streamgauge bytes, or are
+    /// of a newer version, truncated or damaged.
+    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if they are not a snapshot.
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Result<Snapshot, Error> {
         let bytes = bytes.into();
         let envelope = Envelope::parse(&bytes)?;
@@ -36,17 +35,17 @@ impl Snapshot {
         Ok(Snapshot { bytes, envelope })
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// The bytes, given away.
+    /// Returns the bytes and consumes the snapshot.
     pub fn into_bytes(self) -> Bytes {
         self.bytes
     }
 
-    /// The fingerprint of the pipeline whose state it is.
+    /// Returns the fingerprint of the pipeline.
     pub fn fingerprint(&self) -> u64 {
         self.envelope.pipeline
     }
@@ -55,7 +54,7 @@ impl Snapshot {
         &self.envelope
     }
 
-    /// Refuses the state of another pipeline.
+    /// Fails if the state belongs to another pipeline.
     pub(crate) fn check(&self, identity: &Identity) -> Result<(), Error> {
         self.envelope.check(&self.bytes, Kind::Snapshot, identity)
     }
@@ -72,12 +71,12 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-/// How long so many bytes are in base64 with padding, as Lambda's state is.
+/// Returns the length of this many bytes in base64 with padding, the form of Lambda's state.
 pub const fn base64_len(bytes: usize) -> usize {
     bytes.div_ceil(3).saturating_mul(4)
 }
 
-/// How many bytes fit into so many characters of base64 with padding: the budget for
+/// Returns how many bytes fit into this many characters of base64 with padding: the budget for
 /// [`snapshot_within`](crate::engine::Control::snapshot_within).
 ///
 /// # Example

@@ -1,4 +1,4 @@
-//! What is in bytes that were written, told without the pipeline that wrote them.
+//! A summary of stored bytes, which does not need the pipeline that wrote them.
 
 use super::format::{Envelope, Kind, Tag};
 use super::partial::Partial;
@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 use crate::window::Window;
 use bytes::Bytes;
 
-/// What is in a snapshot, a partial or a merger's state: for `inspect`, and for logs.
+/// The content of a snapshot, a partial or a merger's state, for `inspect` and for logs.
 ///
 /// # Example
 /// ```
@@ -26,50 +26,50 @@ use bytes::Bytes;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Summary {
-    /// What it is.
+    /// The kind of content.
     pub kind: Kind,
-    /// The format's version.
+    /// The version of the format.
     pub version: u8,
-    /// All bytes.
+    /// The number of all bytes.
     pub bytes: usize,
-    /// The pipeline in words.
+    /// The description of the pipeline.
     pub description: String,
-    /// The pipeline's fingerprint.
+    /// The fingerprint of the pipeline.
     pub fingerprint: u64,
-    /// The fingerprint of its sketches' seeds; 0 if there are none.
+    /// The fingerprint of the seeds of its sketches; 0 if there are none.
     pub seeds: u64,
-    /// The bytes of each part, by name.
+    /// The name and the number of bytes of each section.
     pub sections: Vec<(String, usize)>,
-    /// Of a snapshot: event times up to this one are taken as complete.
+    /// In a snapshot: event time up to this point is complete.
     pub watermark: Option<Timestamp>,
-    /// Of a snapshot: the shards, in the order they were opened.
+    /// In a snapshot: the shards, in the order of opening.
     pub shards: Vec<ShardSummary>,
-    /// Of a snapshot: what became of the records.
+    /// In a snapshot: the records by outcome.
     pub records: Option<RecordsSummary>,
-    /// Of a snapshot: the start of each open pane and the bytes of its accumulator.
+    /// In a snapshot: the start of each open pane and the bytes of its accumulator.
     pub panes: Vec<(Timestamp, usize)>,
-    /// Of a snapshot: answers that were made and not fetched. Of a merger: windows that are kept.
+    /// In a snapshot: answers that are computed but not fetched. In a merger: windows in memory.
     pub windows: u64,
-    /// Of a partial: where it comes from.
+    /// In a partial: its source.
     pub origin: Option<OriginSummary>,
 }
 
-/// What became of the records of a snapshot.
+/// The number of records by outcome, in a snapshot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct RecordsSummary {
-    /// Added to at least one window.
+    /// Records added to at least one window.
     pub applied: u64,
-    /// Did not pass the filter.
+    /// Records that did not pass the filter.
     pub filtered: u64,
-    /// All of their windows had closed.
+    /// Records whose windows had all closed.
     pub late: u64,
-    /// Could not be decoded or aggregated.
+    /// Records that could not be decoded or aggregated.
     pub dead_letters: u64,
-    /// Had been delivered before.
+    /// Records that had been delivered before.
     pub duplicates: u64,
-    /// Lay between two windows.
+    /// Records between two windows.
     pub between_windows: u64,
 }
 
@@ -78,39 +78,40 @@ pub struct RecordsSummary {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ShardSummary {
-    /// Its name.
+    /// The name of the shard.
     pub name: String,
-    /// The sequence number and sub-sequence number of the last record taken, if it knew its place.
+    /// The sequence number and sub-sequence number of the last record; `None` if records have no
+    /// position.
     pub applied: Option<(String, u64)>,
-    /// Its watermark; `None` before there is one.
+    /// The watermark of the shard; `None` before there is one.
     pub watermark: Option<Timestamp>,
-    /// The caller's clock at its last record; `None` where no clock was told.
+    /// The caller's clock at the last record; `None` if the clock was never set.
     pub last_record: Option<Timestamp>,
-    /// Whether it has ended.
+    /// True if the shard has ended.
     pub closed: bool,
 }
 
-/// Where a partial comes from.
+/// The source of a partial.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct OriginSummary {
-    /// Its window; `None` for a pipeline without windows.
+    /// The window; `None` for a pipeline without windows.
     pub window: Option<Window>,
-    /// Who made it.
+    /// The name of the source.
     pub source: String,
-    /// Its revision.
+    /// The revision of the partial.
     pub revision: u32,
-    /// Whether the source will give no other.
+    /// True if the source will send no later revision.
     pub is_final: bool,
 }
 
 impl Summary {
-    /// Reads all that can be read without the pipeline.
+    /// Reads everything that can be read without the pipeline.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the bytes are none of streamgauge's, of
-    /// a newer version, cut short or damaged.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the bytes are not streamgauge bytes, or
+    /// are of a newer version, truncated or damaged.
     pub fn of(bytes: impl Into<Bytes>) -> Result<Summary, Error> {
         let bytes = bytes.into();
         let envelope = Envelope::parse(&bytes)?;
@@ -136,7 +137,7 @@ impl Summary {
             Kind::Snapshot => summary.read_snapshot(&Snapshot::from_bytes(bytes)?)?,
             Kind::Partial => summary.read_partial(&Partial::from_bytes(bytes)?),
             Kind::Merger => summary.windows = envelope.section(&bytes, Tag::Partials)?.u64()?,
-            // What is in these is told by those who write them.
+            // The adapters that write these states describe them.
             Kind::Run => {}
             Kind::Answers => summary.windows = envelope.section(&bytes, Tag::Given)?.u64()?,
         }
@@ -181,7 +182,7 @@ impl Summary {
 }
 
 impl RecordsSummary {
-    /// The sum of two.
+    /// Returns the sum of both counts; a missing one counts as 0.
     #[cfg(feature = "files")]
     pub(crate) fn sum(a: Option<Self>, b: Option<Self>) -> Option<Self> {
         let (Some(a), Some(b)) = (a, b) else { return a.or(b) };

@@ -1,13 +1,14 @@
-//! A store in a directory: one file a key.
+//! A store in a directory: one file per key.
 //!
 //! A save writes a temporary file in the same folder, syncs it, renames it over the key's file, and
-//! syncs the folder: after a crash at any point the key's file is the old one or the new one,
-//! whole. A temporary file that a crash left behind is never read, and the next save of its key
-//! takes its place. Savers of one key exclude each other by a lock on a file beside it, which the
-//! operating system lets go when its process ends.
+//! syncs the folder. After a crash at any point, the key's file is the old one or the new one, and
+//! complete. A temporary file that a crash left behind is never read; the next save of its key
+//! replaces it. A lock on a file beside the key's file excludes other savers of the key. The
+//! operating system releases the lock when the process ends.
 //!
-//! After a failed sync it is not known what the disk holds, and asking again gives no honest answer
-//! (the pages may be marked clean): the store then refuses further saves until it is opened again.
+//! After a failed sync the content of the disk is unknown, and a second sync gives no honest answer
+//! (the pages may be marked clean). The store therefore refuses further saves until it is opened
+//! again.
 
 use super::{Store, Stored, Version, check_key, conflict, file_name, key_of};
 use crate::error::{Error, ErrorKind};
@@ -17,34 +18,34 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What the names of the files end with.
+/// The ending of the names of the files.
 const STATE: &str = ".state";
 const TEMPORARY: &str = ".state.new";
 const LOCK: &str = ".lock";
 
-/// The largest file that is read; default of [`DirectoryStore::bytes_max`].
+/// The largest file that is read. Default of [`DirectoryStore::bytes_max`].
 const BYTES_MAX: u64 = 1 << 30;
 
-/// Keeps each key's bytes in a file of a directory, named by the key (characters other than `a-z
-/// A-Z 0-9 . _ -` as `%` and two hexadecimal digits) and `.state`.
+/// Stores each key's bytes in a file of a directory. The file's name is the key (characters other
+/// than `a-z A-Z 0-9 . _ -` as `%` and two hexadecimal digits) and `.state`.
 ///
-/// The versions are hashes of the content, so that a file can be copied, and a copy put back, with
-/// the tools of the system. Locks do not work on all network file systems; use an object store to
-/// share state between machines.
+/// Versions are hashes of the content, so that system tools can copy a file and put a copy back.
+/// Locks do not work on all network file systems; use an object store to share state between
+/// machines.
 #[derive(Debug)]
 pub struct DirectoryStore {
     folder: PathBuf,
     bytes_max: u64,
     sync: fn(&File) -> io::Result<()>,
-    /// Whether a sync has failed.
+    /// True if a sync has failed.
     poisoned: AtomicBool,
 }
 
 impl DirectoryStore {
-    /// The store in this folder, which is made if it is not there.
+    /// Opens the store in this folder, and creates the folder if it does not exist.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if the folder cannot be made or is none.
+    /// [`ErrorKind::Io`] if the folder cannot be created or is not a folder.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, Error> {
         let folder = folder.into();
         fs::create_dir_all(&folder)
@@ -57,7 +58,7 @@ impl DirectoryStore {
         })
     }
 
-    /// The same with another limit on what is loaded and saved; default 1 GiB.
+    /// Sets the largest number of bytes that one key may load or save. Default: 1 GiB.
     #[must_use]
     pub fn bytes_max(mut self, bytes: u64) -> Self {
         self.bytes_max = bytes;
@@ -102,13 +103,13 @@ impl DirectoryStore {
             return Ok(());
         }
         let message = format!(
-            "a sync failed before, so it is not known what {} holds: open the store anew",
+            "a sync failed before, so it is not known what {} holds: open the store again",
             self.folder.display()
         );
         Err(Error::new(ErrorKind::Io, message))
     }
 
-    /// Waits until no other saver has the key.
+    /// Waits until no other saver has locked the key.
     fn lock(&self, key: &str) -> Result<File, Error> {
         let path = self.path(key, LOCK);
         check_regular(&path)?;
@@ -125,8 +126,8 @@ impl DirectoryStore {
     }
 
     fn sync_folder(&self) -> Result<(), Error> {
-        // Only Unix lets a folder be opened and synced; elsewhere a rename is as durable as the
-        // file system makes it.
+        // Only Unix allows opening and syncing a folder. On other systems a rename is as durable as
+        // the file system makes it.
         if cfg!(unix) {
             let folder = File::open(&self.folder)
                 .map_err(|error| failed("cannot open the folder", &self.folder, error))?;
@@ -174,7 +175,7 @@ impl Store for DirectoryStore {
         let mut keys = Vec::new();
         for entry in entries {
             let entry = entry.map_err(|error| failed("cannot list", &self.folder, error))?;
-            // Files that no key has are somebody else's.
+            // Files that belong to no key are not part of the store.
             let key = entry.file_name().to_str().and_then(|name| key_of(name, STATE));
             keys.extend(key.filter(|key| key.starts_with(prefix)));
         }
@@ -188,8 +189,8 @@ impl Store for DirectoryStore {
         let _lock = self.lock(key)?;
         let path = self.path(key, STATE);
         match fs::remove_file(&path) {
-            // The lock's file stays: removing it under another saver's hands would give two of them
-            // the lock.
+            // The lock's file stays: if it were removed while another saver waits for it, two
+            // savers could have the lock.
             Ok(()) => self.sync_folder(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(failed("cannot remove", &path, error)),
@@ -197,7 +198,7 @@ impl Store for DirectoryStore {
     }
 }
 
-/// Refuses a pipe or a device, which opening or reading could wait for without end.
+/// Refuses a pipe or a device, because opening or reading it could block for ever.
 fn check_regular(path: &Path) -> Result<(), Error> {
     match fs::metadata(path) {
         Ok(found) if !found.is_file() => {
@@ -207,7 +208,7 @@ fn check_regular(path: &Path) -> Result<(), Error> {
             );
             Err(Error::new(ErrorKind::Io, message))
         }
-        // One that is not there can be made; what else is wrong shows when it is opened.
+        // A missing file can be created. Other errors appear when it is opened.
         _ => Ok(()),
     }
 }
@@ -247,7 +248,7 @@ mod tests {
                 .save("a", Bytes::from_static(b"3"), Some(&first))
                 .unwrap_err()
                 .to_string()
-                .contains("open the store anew")
+                .contains("open the store again")
         );
         let anew = DirectoryStore::open(&folder).unwrap();
         assert_eq!(

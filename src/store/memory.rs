@@ -1,4 +1,4 @@
-//! A store for tests and for processes that need no more.
+//! A store in memory, for tests and for processes without durable state.
 
 use super::{Store, Stored, Version, check_key, conflict};
 use crate::error::Error;
@@ -6,20 +6,20 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Keeps bytes in memory; they are gone with the process.
+/// Stores bytes in memory. They are lost when the process ends.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     content: Mutex<BTreeMap<String, Bytes>>,
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Creates an empty store.
     pub fn new() -> Self {
         MemoryStore::default()
     }
 
     fn content(&self) -> MutexGuard<'_, BTreeMap<String, Bytes>> {
-        // Each change is one call on the map: a thread that panicked left nothing half done.
+        // Each change is one call on the map, so a panicked thread leaves nothing half done.
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

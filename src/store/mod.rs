@@ -1,13 +1,13 @@
-//! State stores: where snapshots live between processes.
+//! State stores: they hold snapshots between processes.
 //!
-//! A [`Store`] keeps bytes under keys, and every save says which version it replaces. So two owners
-//! of one shard, as there are for seconds after a lost lease, cannot overwrite each other: the
-//! second save fails with [`ErrorKind::Conflict`], and its owner stops.
+//! A [`Store`] stores bytes by key, and every save names the version that it replaces. So two
+//! owners of one shard, which exist for some seconds after a lost lease, cannot overwrite each
+//! other: the second save fails with [`ErrorKind::Conflict`], and its owner stops.
 //!
 //! | Store | For |
 //! |---|---|
-//! | [`MemoryStore`] | tests, and processes that need no more |
-//! | [`DirectoryStore`] | one machine: a file a key, replaced atomically and synced |
+//! | [`MemoryStore`] | tests, and processes without durable state |
+//! | [`DirectoryStore`] | one machine: one file per key, replaced atomically and synced |
 //! | `ObjectStore` (feature `object-store`) | S3 and others, by conditional put |
 //!
 //! # Example
@@ -25,19 +25,19 @@
 //! # Ok::<(), streamgauge::Error>(())
 //! ```
 
+mod address;
 mod directory;
 mod memory;
 #[cfg(feature = "object-store")]
 mod object;
 mod partials;
-mod place;
 
+pub use address::open;
 pub use directory::DirectoryStore;
 pub use memory::MemoryStore;
 #[cfg(feature = "object-store")]
 pub use object::ObjectStore;
 pub use partials::PartialStore;
-pub use place::open;
 
 use crate::error::{Error, ErrorKind};
 use bytes::Bytes;
@@ -45,22 +45,22 @@ use std::fmt;
 use std::fmt::Write;
 use std::ops::Deref;
 
-/// Names one content of a key: two saves of different bytes have different versions.
+/// A name of one content of a key: two saves of different bytes have different versions.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Version(String);
 
 impl Version {
-    /// The version of that name, as a store gave it out.
+    /// Creates a version from a name that a store returned.
     pub fn new(name: impl Into<String>) -> Self {
         Version(name.into())
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// A version that is the stable hash of the content.
+    /// Returns a version that is the stable hash of the content.
     fn of(bytes: &[u8]) -> Self {
         Version(format!("{:032x}", crate::hash::hash_bytes_wide(bytes)))
     }
@@ -78,46 +78,46 @@ impl fmt::Debug for Version {
     }
 }
 
-/// What a store has under a key.
+/// The content of a key in a store.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stored {
     /// The bytes.
     pub bytes: Bytes,
-    /// Their version, to be given to the save that replaces them.
+    /// The version of the bytes. Pass it to the save that replaces them.
     pub version: Version,
 }
 
-/// Keeps bytes under keys. What `save` returned from is there after a crash, as far as the store
-/// promises any.
+/// Stores bytes by key. After `save` returns, the bytes survive a crash, as far as the store
+/// promises that.
 ///
 /// A key is 1 to 80 bytes of text; `/` is an ordinary character.
 pub trait Store: Send + Sync {
-    /// What is under the key; `None` if nothing is.
+    /// Returns the content of the key; `None` if there is none.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if it cannot be read, [`ErrorKind::InvalidArgument`] for a key that is
-    /// empty or too long, here and below.
+    /// [`ErrorKind::Io`] if it cannot be read. [`ErrorKind::InvalidArgument`] if the key is empty
+    /// or too long; this holds for all methods.
     fn load(&self, key: &str) -> Result<Option<Stored>, Error>;
 
-    /// Puts bytes under the key in place of the version that is expected there (`None`: nothing),
-    /// whole or not at all.
+    /// Replaces the expected version of the key (`None`: no content) by new bytes, completely or
+    /// not at all.
     ///
-    /// Saving the bytes that are there already, over whatever is expected, is a conflict as any
-    /// other.
+    /// If the present version is not the expected one, this is a conflict, even if the present
+    /// bytes equal the new bytes.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`] if something else is there: another owner has saved, and this one is
-    /// to stop; [`ErrorKind::Io`] if it is not known whether the bytes are there: load again before
-    /// the next save.
+    /// [`ErrorKind::Conflict`] if the present version is another: another owner has saved, and this
+    /// one must stop. [`ErrorKind::Io`] if it is unknown whether the bytes were saved: load again
+    /// before the next save.
     fn save(&self, key: &str, bytes: Bytes, expected: Option<&Version>) -> Result<Version, Error>;
 
-    /// All keys that begin with the prefix, ascending.
+    /// Returns all keys that begin with the prefix, in ascending order.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if they cannot be read.
     fn list(&self, prefix: &str) -> Result<Vec<String>, Error>;
 
-    /// Removes a key; one that is not there is removed already.
+    /// Removes a key. Does nothing if the key does not exist.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if it cannot be removed.
@@ -146,7 +146,8 @@ where
     }
 }
 
-/// The most bytes of a key: three times as many, escaped, and an ending fit a file name of 255.
+/// Maximum bytes of a key: escaped to three times the length and with an ending, it still fits into
+/// 255 bytes of a file name.
 const KEY_BYTES_MAX: usize = 80;
 
 fn check_key(key: &str) -> Result<(), Error> {
@@ -172,7 +173,7 @@ fn conflict(key: &str, expected: Option<&Version>, found: Option<&Version>) -> E
     Error::new(ErrorKind::Conflict, message)
 }
 
-/// The file's name: the key, escaped, and the ending.
+/// Returns the name of the file: the escaped key and the ending.
 fn file_name(key: &str, ending: &str) -> String {
     let mut name = String::with_capacity(key.len() + ending.len());
     for byte in key.bytes() {
@@ -188,7 +189,7 @@ fn file_name(key: &str, ending: &str) -> String {
     name + ending
 }
 
-/// The key whose file has this name.
+/// Returns the key whose file has this name.
 fn key_of(name: &str, ending: &str) -> Option<String> {
     let mut rest = name.strip_suffix(ending)?.bytes();
     let mut key = Vec::new();

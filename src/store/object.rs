@@ -1,10 +1,10 @@
-//! A store in S3, or in whatever else the `object_store` crate speaks to.
+//! A store in S3 or in any other service that the `object_store` crate supports.
 //!
-//! A save is one conditional put: `If-None-Match: *` for a key that is to be new, `If-Match` with
-//! the ETag that is to be replaced. The service decides which of two owners was first.
+//! A save is one conditional put: `If-None-Match: *` for a new key, `If-Match` with the ETag of the
+//! replaced version otherwise. The service decides which of two owners was first.
 //!
-//! The interface is blocking. Each call runs on a small runtime of the store's own, on a thread of
-//! its own, so that it may be called from anywhere, from inside of another runtime too.
+//! The interface is blocking. Each call runs on a small runtime of the store, on a separate thread,
+//! so that it may be called from anywhere, even from inside another runtime.
 
 use super::{KEY_BYTES_MAX, Store, Stored, Version, check_key, conflict, file_name, key_of};
 use crate::error::{Error, ErrorKind};
@@ -18,30 +18,30 @@ use std::future::Future;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 
-/// What the names of the objects end with.
+/// The ending of the names of the objects.
 const STATE: &str = ".state";
 
-/// The largest object that is read; default of [`ObjectStore::bytes_max`].
+/// The largest object that is read. Default of [`ObjectStore::bytes_max`].
 const BYTES_MAX: u64 = 1 << 30;
 
-/// Keeps each key's bytes in an object under a prefix, named by the key (escaped as in
+/// Stores each key's bytes in an object under a prefix. The object's name is the key (escaped as in
 /// [`DirectoryStore`](super::DirectoryStore)) and `.state`.
 ///
-/// The service must support conditional puts: S3 does, as do most that speak its protocol. Versions
-/// are ETags.
+/// The service must support conditional puts. S3 does, and so do most services with the S3
+/// protocol. Versions are ETags.
 pub struct ObjectStore {
     objects: Arc<dyn object_store::ObjectStore>,
     prefix: Path,
     bytes_max: u64,
-    /// `None` only while it is dropped.
+    /// `None` only during drop.
     runtime: Option<Runtime>,
 }
 
 impl ObjectStore {
-    /// The store under a prefix of these objects.
+    /// Opens the store under a prefix of these objects.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if the operating system refuses what a runtime needs.
+    /// [`ErrorKind::Io`] if the operating system refuses the resources of a runtime.
     pub fn new(objects: Arc<dyn object_store::ObjectStore>, prefix: &str) -> Result<Self, Error> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(|error| {
@@ -55,19 +55,18 @@ impl ObjectStore {
         })
     }
 
-    /// The store under a prefix of an S3 bucket. Region, credentials and endpoint are those of the
-    /// `AWS_...` environment variables and of the instance or function it runs in; `options`
-    /// overwrite them, by the names of `object_store::aws::AmazonS3ConfigKey`, such as `region` or
+    /// Opens the store under a prefix of an S3 bucket. Region, credentials and endpoint come from
+    /// the `AWS_...` environment variables and from the instance or function. `options` overwrite
+    /// them, by the names of `object_store::aws::AmazonS3ConfigKey`, such as `region` or
     /// `endpoint`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for an option that is not known or a configuration that is
-    /// not complete.
+    /// [`ErrorKind::InvalidArgument`] for an unknown option or an incomplete configuration.
     pub fn s3(bucket: &str, prefix: &str, options: &[(&str, &str)]) -> Result<Self, Error> {
         let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
         for (name, value) in options {
             let key: AmazonS3ConfigKey = name.parse().map_err(|error| {
-                Error::invalid(format!("{name:?} is no option of S3")).with_source(error)
+                Error::invalid(format!("{name:?} is not an option of S3")).with_source(error)
             })?;
             builder = builder.with_config(key, *value);
         }
@@ -77,7 +76,7 @@ impl ObjectStore {
         ObjectStore::new(Arc::new(objects), prefix)
     }
 
-    /// The same with another limit on what is loaded; default 1 GiB.
+    /// Sets the largest number of bytes that one key may load. Default: 1 GiB.
     #[must_use]
     pub fn bytes_max(mut self, bytes: u64) -> Self {
         self.bytes_max = bytes;
@@ -88,7 +87,7 @@ impl ObjectStore {
         self.prefix.clone().join(file_name(key, STATE))
     }
 
-    /// Waits for a future, on a thread that is part of no runtime.
+    /// Waits for a future, on a thread that belongs to no runtime.
     fn wait<T: Send>(&self, future: impl Future<Output = T> + Send) -> Result<T, Error> {
         let gone = || Error::new(ErrorKind::Io, "the object store's runtime has ended");
         let runtime = self.runtime.as_ref().ok_or_else(gone)?;
@@ -182,7 +181,7 @@ impl Store for ObjectStore {
 
 impl Drop for ObjectStore {
     fn drop(&mut self) {
-        // Waiting for it would panic inside of another runtime.
+        // Waiting for the runtime would panic inside another runtime.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -198,7 +197,7 @@ impl fmt::Debug for ObjectStore {
     }
 }
 
-/// A path escapes what our own escape writes (`%` becomes `%25`); this takes that away again.
+/// Undoes the escaping of a path, which also escapes our own escapes (`%` becomes `%25`).
 fn decoded(name: &str) -> String {
     debug_assert!(name.len() <= 5 * KEY_BYTES_MAX + STATE.len());
     name.replace("%25", "%")

@@ -5,32 +5,33 @@ use crate::error::{Error, ErrorKind};
 use crate::hash::hash_bytes_wide;
 use crate::snapshot::Partial;
 
-/// Characters of a source's name that a key shows.
+/// Characters of a source's name that appear in a key.
 const SOURCE_CHARS: usize = 24;
 
-/// How often a put tries again when another process has put the same key in between.
+/// Number of attempts of a put, if another process puts the same key at the same time.
 const TRIES: usize = 16;
 
-/// Keeps the last partial of each window and source in a [`Store`], for a
+/// Stores the last partial of each window and source in a [`Store`], for a
 /// [`Merger`](crate::merger::Merger) in another process.
 ///
-/// A key is `<window's start>.<window's end>.<source>.<hash of the source>`, times in milliseconds
-/// since the epoch, or `all..` for the global window.
+/// A key is `<start of the window>.<end of the window>.<source>.<hash of the source>`, with times
+/// in milliseconds since the epoch, or `all..` for the global window.
 #[derive(Clone, Debug)]
 pub struct PartialStore<S>(S);
 
 impl<S: Store> PartialStore<S> {
-    /// The partials in this store, which holds nothing else.
+    /// Uses this store, which must hold nothing but partials.
     pub fn new(store: S) -> Self {
         PartialStore(store)
     }
 
-    /// Keeps the partial, unless the store has it or one that [supersedes](Partial::supersedes) it.
+    /// Stores the partial, unless the store already has it or one that
+    /// [supersedes](Partial::supersedes) it.
     ///
-    /// Cost: a load and a conditional save.
+    /// Cost: one load and one conditional save.
     ///
     /// # Errors
-    /// Those of the store; [`ErrorKind::Corrupt`] if what it holds is no partial.
+    /// The errors of the store, and [`ErrorKind::Corrupt`] if its content is not a partial.
     pub fn put(&self, partial: &Partial) -> Result<(), Error> {
         let key = key_of(partial);
         let mut conflict = None;
@@ -56,13 +57,14 @@ impl<S: Store> PartialStore<S> {
         Err(conflict.unwrap_or_else(|| Error::new(ErrorKind::Conflict, key)))
     }
 
-    /// All partials, in the order of their keys; one at a time, as it is asked for.
+    /// Returns all partials, in the order of their keys. Loads one at a time.
     ///
     /// # Errors
-    /// Those of the store; [`ErrorKind::Corrupt`], as an item, for what is no partial.
+    /// The errors of the store, and [`ErrorKind::Corrupt`] as an item for content that is not a
+    /// partial.
     pub fn partials(&self) -> Result<impl Iterator<Item = Result<Partial, Error>> + '_, Error> {
         let keys = self.0.list("")?;
-        // A key that was deleted in between is passed over.
+        // Skips a key that was deleted since the list was read.
         Ok(keys.into_iter().filter_map(|key| match self.0.load(&key) {
             Ok(None) => None,
             Ok(Some(stored)) => {

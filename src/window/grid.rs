@@ -1,24 +1,23 @@
 //! The arithmetic of windows and panes: pure functions of size, slide and offset.
 //!
-//! Windows begin at `offset + k * slide` and end `size` later. Cutting time at every beginning and
-//! every end gives the *panes*: the longest stretches that lie whole inside or whole outside of
-//! each window. Every slide holds one pane if the slide divides the size, and otherwise two: `size
-//! mod slide` long and the rest ("paired windows", Krishnamurthy, Wu and Franklin, *On-the-fly
-//! sharing for streamed aggregation*, 2006). That is never more panes than cutting by the greatest
-//! common divisor, which for 5 min every 7.001 s would be one a millisecond.
+//! Windows start at `offset + k * slide` and end `size` later. All starts and ends divide time into
+//! *panes*: the longest intervals that are completely inside or completely outside each window. A
+//! slide contains one pane if the slide divides the size. Otherwise it contains two: one of `size
+//! mod slide` and one of the rest ("paired windows", Krishnamurthy, Wu and Franklin, *On-the-fly
+//! sharing for streamed aggregation*, 2006). This never gives more panes than the greatest common
+//! divisor as pane length, which would be 1 ms for 5 min every 7.001 s.
 
 use super::Window;
 use crate::time::{Timestamp, floor_to_period};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// How event time is cut into windows: [`Tumbling`](super::Tumbling), [`Sliding`](super::Sliding)
-/// or [`Global`], converted.
+/// The windows of a pipeline: a [`Tumbling`](super::Tumbling), [`Sliding`](super::Sliding) or
+/// [`Global`] value, converted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Windows(Schedule);
 
-/// The one window over everything. It fires at the end of the input, and no record is ever late for
-/// it.
+/// One window over everything. It fires at the end of the input, and no record is late for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Global;
 
@@ -30,17 +29,17 @@ impl From<Global> for Windows {
 
 impl Windows {
     pub(super) fn periodic(size: i64, slide: i64, offset: Duration) -> Self {
-        // The remainder is below the slide and so fits.
+        // The remainder is smaller than the slide, so it fits.
         let offset = (offset.as_millis() % slide.unsigned_abs() as u128) as i64;
         Windows(Schedule::Periodic(Grid { size, slide, offset }))
     }
 
-    /// Whether this is the one window over everything.
+    /// Returns true if there is one window over everything.
     pub fn is_global(&self) -> bool {
         self.0 == Schedule::Global
     }
 
-    /// How many panes a window is made of: 1 for tumbling windows.
+    /// Returns the number of panes of a window: 1 for tumbling windows.
     pub fn panes_per_window(&self) -> u64 {
         match self.0 {
             Schedule::Global => 1,
@@ -51,7 +50,7 @@ impl Windows {
         }
     }
 
-    /// How many windows a record is in at most.
+    /// Returns the largest number of windows that contain the same record.
     pub fn windows_per_record(&self) -> u64 {
         match self.0 {
             Schedule::Global => 1,
@@ -59,7 +58,7 @@ impl Windows {
         }
     }
 
-    /// The size of a window and the slide from one to the next; `None` for [`Global`].
+    /// Returns the size of a window and the slide; `None` for [`Global`].
     pub fn size_and_slide(&self) -> Option<(Duration, Duration)> {
         match self.0 {
             Schedule::Global => None,
@@ -75,7 +74,7 @@ impl Windows {
     }
 }
 
-/// A stretch of time that lies whole inside or whole outside of every window.
+/// An interval of time that is completely inside or completely outside every window.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Pane {
     pub(crate) start: i64,
@@ -89,26 +88,27 @@ impl Pane {
     }
 }
 
-/// Where a time falls.
+/// The place of a time relative to windows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Place {
-    /// In this pane, and so in at least one window.
+    /// The time is in this pane, and therefore in at least one window.
     In(Pane),
-    /// Between two windows.
+    /// The time is between two windows.
     Between,
-    /// So near an end of the range that a window around it would leave it.
+    /// The time is so near an end of the range that a window around it would leave the range.
     OutOfRange,
 }
 
-/// Windows are named by their start; that of the global one is `i64::MIN`.
+/// The windows as arithmetic. A window is named by its start. The start of the global window is
+/// `i64::MIN`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Schedule {
     Global,
     Periodic(Grid),
 }
 
-/// Periodic windows. All in milliseconds; `0 < size, slide <= i64::MAX / 4` and `0 <= offset <
-/// slide`.
+/// Periodic windows. All values are in milliseconds, with `0 < size, slide <= i64::MAX / 4` and `0
+/// <= offset < slide`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Grid {
     size: i64,
@@ -117,8 +117,8 @@ pub(crate) struct Grid {
 }
 
 impl Schedule {
-    /// Where a time falls. Every window around a time that is in a pane starts and ends inside of
-    /// the range of `i64`, and its end plus `lateness` does too.
+    /// Returns the place of a time. Every window around a time in a pane starts and ends inside the
+    /// range of `i64`, and so does its end plus `lateness`.
     pub(crate) fn place(self, time: i64, lateness: i64) -> Place {
         match self {
             Schedule::Global if time == i64::MAX => Place::OutOfRange,
@@ -127,7 +127,7 @@ impl Schedule {
         }
     }
 
-    /// The event times that are not [`Place::OutOfRange`].
+    /// Returns the event times that are not [`Place::OutOfRange`].
     pub(crate) fn range(self, lateness: i64) -> RangeInclusive<i64> {
         match self {
             Schedule::Global => i64::MIN..=i64::MAX - 1,
@@ -138,7 +138,7 @@ impl Schedule {
         }
     }
 
-    /// Whether a window is one pane, so that nothing has to be merged.
+    /// Returns true if a window is a single pane, so that nothing has to be merged.
     pub(crate) fn window_is_pane(self) -> bool {
         match self {
             Schedule::Global => true,
@@ -146,7 +146,7 @@ impl Schedule {
         }
     }
 
-    /// The start of the first window that contains the pane.
+    /// Returns the start of the first window that contains the pane.
     pub(crate) fn first_window_of(self, pane: Pane) -> i64 {
         match self {
             Schedule::Global => i64::MIN,
@@ -154,7 +154,7 @@ impl Schedule {
         }
     }
 
-    /// The start of the last window that contains the pane.
+    /// Returns the start of the last window that contains the pane.
     pub(crate) fn last_window_of(self, pane_start: i64) -> i64 {
         match self {
             Schedule::Global => i64::MIN,
@@ -162,8 +162,8 @@ impl Schedule {
         }
     }
 
-    /// The least time whose pane is in no window that starts before `start`, which is a window's
-    /// start.
+    /// Returns the first event time that is not covered by any window earlier than the one starting
+    /// at `start`, which must be the start of a window.
     pub(crate) fn first_time_from(self, start: i64) -> i64 {
         match self {
             Schedule::Periodic(grid) if start != i64::MIN && start != i64::MAX => {
@@ -173,7 +173,8 @@ impl Schedule {
         }
     }
 
-    /// The start of the window after the one that starts at `start`; `i64::MAX` if there is none.
+    /// Returns the start of the window after the one starting at `start`; `i64::MAX` if there is
+    /// none.
     pub(crate) fn next_window(self, start: i64) -> i64 {
         match self {
             Schedule::Global => i64::MAX,
@@ -181,8 +182,8 @@ impl Schedule {
         }
     }
 
-    /// The start of the window that comes this many windows after the one that starts at `start`;
-    /// `i64::MAX` if there is none.
+    /// Returns the start of the window that comes `windows` windows after the one starting at
+    /// `start`; `i64::MAX` if there is none.
     pub(crate) fn after_windows(self, start: i64, windows: usize) -> i64 {
         match self {
             Schedule::Global if windows == 0 => start,
@@ -193,30 +194,32 @@ impl Schedule {
         }
     }
 
-    /// The last millisecond of the window that starts at `start`: the watermark at which it fires.
+    /// Returns the last millisecond of the window starting at `start`: the watermark at which it
+    /// fires.
     pub(crate) fn last_millisecond(self, start: i64) -> i64 {
         match self {
-            // The global window fires when, and only when, the input has ended.
+            // The global window fires when the input has ended, and only then.
             Schedule::Global => i64::MAX,
             Schedule::Periodic(grid) => start.saturating_add(grid.size - 1),
         }
     }
 
-    /// The start of the first window that has not fired at this watermark; `i64::MAX` if all have.
+    /// Returns the start of the first window that has not fired at this watermark; `i64::MAX` if
+    /// all have fired.
     pub(crate) fn first_unfired(self, watermark: i64) -> i64 {
         match self {
             Schedule::Global if watermark == i64::MAX => i64::MAX,
             Schedule::Global => i64::MIN,
             Schedule::Periodic(_) if watermark == i64::MIN => i64::MIN,
             Schedule::Periodic(grid) => {
-                // start + size - 1 > watermark, solved for the smallest start on the grid.
+                // `start + size - 1 > watermark`, solved for the smallest start on the grid.
                 let least = watermark.saturating_add(2).saturating_sub(grid.size);
                 if least >= i64::MAX - 2 * grid.slide { i64::MAX } else { grid.ceil(least) }
             }
         }
     }
 
-    /// The window that starts at `start`, as a user sees it.
+    /// Returns the window starting at `start` in the public form. `None` for the global window.
     pub(crate) fn window(self, start: i64) -> Option<Window> {
         match self {
             Schedule::Global => None,
@@ -227,8 +230,8 @@ impl Schedule {
         }
     }
 
-    /// Whether a window starts there, or there is the end of the range that stands for "before" or
-    /// "after all".
+    /// Returns true if a window starts at this time, or if it is the end of the range that means
+    /// "before all" or "after all".
     pub(crate) fn is_start(self, start: i64) -> bool {
         match self {
             _ if start == i64::MIN || start == i64::MAX => true,
@@ -239,7 +242,7 @@ impl Schedule {
         }
     }
 
-    /// The windows in words, by which a snapshot knows them again.
+    /// Returns a description of the windows, which a snapshot compares on restore.
     pub(crate) fn describe(self) -> String {
         match self {
             Schedule::Global => String::from("one window"),
@@ -252,7 +255,7 @@ impl Schedule {
         }
     }
 
-    /// How many windows start in `[from, to)`, at most `u64::MAX`.
+    /// Returns the number of windows that start in `[from, to)`, at most `u64::MAX`.
     pub(crate) fn windows_between(self, from: i64, to: i64) -> u64 {
         match self {
             Schedule::Global => 0,
@@ -273,7 +276,7 @@ impl Grid {
             return Place::OutOfRange;
         }
         let start = self.floor(time);
-        // What a window overhangs its last whole slide by; each slide is cut there.
+        // The part of the size after the last whole slide. Each slide is cut there.
         let cut = start + self.size % self.slide;
         if time < cut {
             return Place::In(Pane { start, end: cut });
@@ -284,12 +287,12 @@ impl Grid {
         Place::In(Pane { start: cut, end: start + self.slide })
     }
 
-    /// The last window start at or before `time`; the bottom of the range if that would leave it.
+    /// Returns the last window start at or before `time`, or `i64::MIN` if it is out of range.
     fn floor(self, time: i64) -> i64 {
         floor_to_period(time, self.slide, self.offset).unwrap_or(i64::MIN)
     }
 
-    /// The first window start at or after `time`.
+    /// Returns the first window start at or after `time`.
     fn ceil(self, time: i64) -> i64 {
         match self.floor(time) {
             start if start == time => start,
@@ -307,7 +310,7 @@ mod tests {
         Schedule::Periodic(Grid { size, slide, offset })
     }
 
-    /// By trying every start near the time.
+    /// Tries every start near the time.
     fn windows_containing(size: i64, slide: i64, offset: i64, time: i64) -> Vec<i64> {
         ((time - size - slide)..=time)
             .filter(|start| {

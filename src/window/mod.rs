@@ -1,9 +1,9 @@
-//! Windows: which stretches of event time a record belongs to, the panes they are cut into, and
-//! when they are complete.
+//! Windows: the intervals of event time to which a record belongs, their panes, and when they are
+//! complete.
 //!
 //! A window is half-open, `[start, end)`, and aligned to the Unix epoch plus an offset, never to
-//! the first record. [`Tumbling`] windows follow one another, [`Sliding`] ones overlap (or leave
-//! gaps), and [`Global`] is the one window over everything.
+//! the first record. [`Tumbling`] windows follow each other, [`Sliding`] windows overlap (or leave
+//! gaps), and [`Global`] is one window over everything.
 //!
 //! ```
 //! use streamgauge::prelude::*;
@@ -26,13 +26,13 @@ pub(crate) use grid::{Pane, Place, Schedule};
 pub(crate) use panes::Panes;
 pub use sliding::Sliding;
 pub use tumbling::Tumbling;
-pub(crate) use two_stacks::{Boundary, Slid, TwoStacks};
+pub(crate) use two_stacks::{Boundary, TwoStacks, WindowMerge};
 pub(crate) use watermark::Watermarks;
 
 use crate::time::Timestamp;
 use std::fmt;
 
-/// A half-open stretch of event time, `[start, end)`. Windows order by end, then start, as
+/// A half-open interval of event time, `[start, end)`. Windows order by end, then start, as
 /// emissions do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -42,22 +42,22 @@ pub struct Window {
 }
 
 impl Window {
-    /// The window `[start, end)`; one with `end <= start` contains nothing.
+    /// Creates the window `[start, end)`. If `end <= start`, the window contains nothing.
     pub const fn new(start: Timestamp, end: Timestamp) -> Self {
         Window { end, start }
     }
 
-    /// The first millisecond inside.
+    /// Returns the first millisecond inside.
     pub const fn start(self) -> Timestamp {
         self.start
     }
 
-    /// The first millisecond after it.
+    /// Returns the first millisecond after the window.
     pub const fn end(self) -> Timestamp {
         self.end
     }
 
-    /// Whether a time lies inside.
+    /// Returns true if the time is inside.
     pub fn contains(self, time: Timestamp) -> bool {
         self.start <= time && time < self.end
     }

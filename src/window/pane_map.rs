@@ -1,33 +1,33 @@
 //! The open panes, each with a value, in the order of time.
 //!
-//! Panes open at the late end and close at the early one, mostly, so they lie in a ring, where that
-//! takes no search and most others are found by arithmetic. A pane that would have to move many
-//! others to come between them turns the ring into an ordered map, until all panes are closed: so
-//! the order in which records come cannot make it quadratic.
+//! Panes usually open at the late end and close at the early end. So they are stored in a ring,
+//! where this needs no search, and most other panes are found by arithmetic. If inserting a pane
+//! would have to move many others, the ring becomes an ordered map until all panes are closed.
+//! Therefore no order of records can make the map quadratic.
 
 use super::Pane;
 use std::collections::{BTreeMap, VecDeque};
 
-/// Bytes of panes and values that one pane may move to come between them: as many as are moved
-/// about as fast as a search in a large map.
+/// Maximum bytes of panes and values that an insertion may move. Moving this much is about as fast
+/// as a search in a large map.
 const MOVED_BYTES_MAX: usize = 1 << 13;
 
 /// A pane with its value.
 type Entry<T> = (Pane, T);
 
-/// An ordered map from panes, by their starts, to values.
+/// An ordered map from the starts of panes to values.
 #[derive(Clone, Debug)]
 pub(super) struct PaneMap<T> {
     ring: VecDeque<Entry<T>>,
-    /// The slot of the ring's first pane; those after it have the slots after it.
+    /// The slot of the ring's first pane. The panes after it have the slots after it.
     first_slot: i64,
-    /// Holds all panes where it is not empty; the ring is empty then. The slot of a pane is its
+    /// If not empty, the tree has all panes and the ring is empty. The slot of a pane is then its
     /// start.
     tree: BTreeMap<i64, Entry<T>>,
 }
 
 impl<T> PaneMap<T> {
-    /// Panes that one may move to come between them.
+    /// Maximum number of panes that an insertion may move.
     const MOVED_MAX: usize = MOVED_BYTES_MAX / size_of::<Entry<T>>();
 
     pub(super) fn new() -> Self {
@@ -38,7 +38,7 @@ impl<T> PaneMap<T> {
         self.ring.len() + self.tree.len()
     }
 
-    /// The slot of the pane that starts there: it stays the pane's until an
+    /// Returns the slot of the pane that starts at `start`. The slot is valid until an
     /// [`insert`](PaneMap::insert) moves panes.
     pub(super) fn slot(&self, start: i64) -> Option<i64> {
         if !self.tree.is_empty() {
@@ -51,7 +51,7 @@ impl<T> PaneMap<T> {
             .map(|_| self.slot_at(position))
     }
 
-    /// The value of the pane in a slot.
+    /// Returns the value of the pane in a slot.
     #[inline]
     pub(super) fn in_slot(&mut self, slot: i64) -> Option<&mut T> {
         let entry = match self.tree.is_empty() {
@@ -61,8 +61,9 @@ impl<T> PaneMap<T> {
         entry.map(|(_, value)| value)
     }
 
-    /// The panes around one that are in a row in memory, `near` on either side at least if there
-    /// are as many, and the place of the one among them. In the ordered map it is alone.
+    /// Returns panes that are adjacent in memory around the pane in `slot`, and the index of that
+    /// pane among them. There are at least `near` panes on either side if so many exist. If the
+    /// panes are in the ordered map, the pane is alone.
     pub(super) fn around(&mut self, slot: i64, near: usize) -> Option<(&mut [Entry<T>], usize)> {
         if !self.tree.is_empty() {
             return self.tree.get_mut(&slot).map(|entry| (std::slice::from_mut(entry), 0));
@@ -70,7 +71,7 @@ impl<T> PaneMap<T> {
         let position = slot.wrapping_sub(self.first_slot) as usize;
         let (front, back) = self.ring.as_slices();
         if !back.is_empty() && position.abs_diff(front.len()) <= near {
-            // With as much room again, so that as many panes come before the next time.
+            // Doubles the room, so that as many panes open before the ring wraps around again.
             self.ring.reserve(self.ring.len());
             self.ring.make_contiguous();
         }
@@ -80,7 +81,7 @@ impl<T> PaneMap<T> {
         (position < panes.len()).then_some((panes, position))
     }
 
-    /// The value of the pane that starts there.
+    /// Returns the value of the pane that starts at `start`.
     pub(super) fn find(&self, start: i64) -> Option<&T> {
         let entry = match self.tree.is_empty() {
             true => self.ring.get(self.position(start)).filter(|(pane, _)| pane.start == start),
@@ -94,8 +95,8 @@ impl<T> PaneMap<T> {
         self.first_slot.wrapping_add(position as i64)
     }
 
-    /// Adds a pane whose start is not there. Its slot, and whether the slots of other panes are
-    /// others now.
+    /// Adds a pane whose start is not in the map. Returns its slot, and true if the slots of other
+    /// panes have changed.
     #[inline]
     pub(super) fn insert(&mut self, pane: Pane, value: T) -> (i64, bool) {
         match self.ring.back() {
@@ -130,8 +131,8 @@ impl<T> PaneMap<T> {
         }
     }
 
-    /// Takes the first pane out. The slots of the others stay, and its own is nobody's for as long
-    /// as there are others.
+    /// Removes the first pane. The slots of other panes do not change, and no pane gets the free
+    /// slot while there are other panes.
     #[inline]
     pub(super) fn pop_first(&mut self) -> Option<Entry<T>> {
         match self.ring.pop_front() {
@@ -143,24 +144,24 @@ impl<T> PaneMap<T> {
         }
     }
 
-    /// The last pane if it is the only one that starts in `[from, to)`, as far as that takes no
-    /// search.
+    /// Returns the value of the last pane if it is the only one that starts in `[from, to)`.
+    /// Returns `None` if a search would be needed to know that.
     #[inline]
     pub(super) fn last_alone(&self, from: i64, to: i64) -> Option<&T> {
         let (pane, last) =
             self.ring.back().filter(|(last, _)| from <= last.start && last.start < to)?;
-        // Of one that starts there none before it does.
+        // No pane starts between `from` and a pane that starts exactly there.
         let before = || self.ring.len().checked_sub(2).and_then(|position| self.ring.get(position));
         (pane.start == from || before().is_none_or(|(before, _)| before.start < from))
             .then_some(last)
     }
 
-    /// All panes, in the order of time.
+    /// Returns all panes in the order of time.
     pub(super) fn into_iter(self) -> impl Iterator<Item = Entry<T>> + use<T> {
         self.ring.into_iter().chain(self.tree.into_values())
     }
 
-    /// The first pane that starts at or after `start`.
+    /// Returns the first pane that starts at or after `start`.
     #[inline]
     pub(super) fn first_from(&self, start: i64) -> Option<Pane> {
         match self.first() {
@@ -177,7 +178,7 @@ impl<T> PaneMap<T> {
         entry.map(|(pane, _)| *pane)
     }
 
-    /// The panes that start in `[from, to)`.
+    /// Returns the panes that start in `[from, to)`.
     pub(super) fn range(&self, from: i64, to: i64) -> impl DoubleEndedIterator<Item = &Entry<T>> {
         let to = to.max(from);
         let tree = (!self.tree.is_empty()).then(|| self.tree.range(from..to));
@@ -190,7 +191,7 @@ impl<T> PaneMap<T> {
         self.ring.iter().chain(self.tree.values())
     }
 
-    /// The place in the ring of the first pane that starts at or after `start`.
+    /// Returns the index in the ring of the first pane that starts at or after `start`.
     fn position(&self, start: i64) -> usize {
         let (Some((first, _)), Some((last, _))) = (self.ring.front(), self.ring.back()) else {
             return 0;
@@ -201,7 +202,7 @@ impl<T> PaneMap<T> {
         if start > last.start {
             return self.ring.len();
         }
-        // Where panes follow one another and are of one length, this is it.
+        // Correct if all panes have the same length and there are no gaps.
         let length = first.end.abs_diff(first.start).max(1);
         let guess = usize::try_from(start.abs_diff(first.start) / length).unwrap_or(usize::MAX);
         if self.ring.get(guess).is_some_and(|(pane, _)| pane.start == start) {
@@ -225,8 +226,8 @@ mod tests {
     }
 
     proptest! {
-        /// Against an ordered set, in runs from either end and at random, with so many panes that
-        /// the ring gives way to the map, and gaps.
+        /// Compares with an ordered set: panes come in runs at either end, at random and with gaps,
+        /// and are so many that the ring becomes the map.
         #[test]
         fn it_is_an_ordered_map(
             runs in prop::collection::vec((0i64..2000, 0usize..400, prop::sample::select(vec![-10i64, 10, 20, 7 * 10])), 1..8),

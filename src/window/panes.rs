@@ -1,50 +1,51 @@
 //! The open panes and their accumulators, found by time.
 //!
-//! Records come mostly in order, so the few panes used last are tried first: one comparison of the
-//! time with their bounds, no division and no look-up.
+//! Most records are nearly in order, so the few panes used last are tried first. This compares the
+//! time with their bounds and needs neither a division nor a lookup.
 
 use super::Pane;
 use super::pane_map::PaneMap;
 use std::ops::Range;
 
-/// How many of the panes used last are remembered. Out of order by less than a few panes is the
-/// rule; four cover it.
+/// The number of recently used panes that are remembered. Records are usually out of order by less
+/// than a few panes; four are enough.
 const RECENT: usize = 4;
 
-/// A pane that was used lately, and where it is.
+/// A recently used pane and its slot.
 #[derive(Clone, Copy, Debug)]
 struct Recent {
     pane: Pane,
     slot: i64,
 }
 
-/// Matches no time.
+/// Contains no time.
 const NONE: Recent = Recent { pane: Pane { start: i64::MAX, end: i64::MIN }, slot: i64::MIN };
 
-/// How many panes [`Neighbours`] are at most.
+/// Maximum number of panes in [`Neighbours`].
 const NEIGHBOURS: usize = 5;
 
-/// Panes of this many milliseconds or more are not found by multiplication: an offset in five of
-/// them, times a length, is to fit 64 bits, so that the quotient is exact.
+/// Panes of at least this many milliseconds are not found by multiplication. The product of an
+/// offset in five panes and a length must fit into 64 bits, so that the quotient is exact.
 const EVEN_MAX: u64 = 1 << 30;
 
-/// Panes that follow one another without a gap: finding the one of a time takes no branch that
-/// could be guessed wrong, for times that jump from pane to pane.
+/// Panes without gaps between them. For times that jump between panes, finding a pane takes no
+/// branch that could be mispredicted.
 pub(crate) struct Neighbours<'a, T> {
-    /// The first time that is looked for: a pane's start.
+    /// The first time that can be found: the start of a pane.
     from: i64,
-    /// How many milliseconds from there on are looked for.
+    /// The number of milliseconds from `from` on that can be found.
     length: u64,
     cuts: Cuts,
     panes: &'a mut [(Pane, T)],
 }
 
-/// Where panes that follow one another meet, counted from the start of the first.
+/// The boundaries between adjacent panes, relative to the start of the first pane.
 enum Cuts {
-    /// All are of one length, of which this is the reciprocal: 2^64 divided by it, rounded up. An
-    /// offset times that, of which the upper half is taken, is the offset divided by the length.
+    /// All panes have the same length. `reciprocal` is 2^64 divided by the length, rounded up. The
+    /// upper half of the product of an offset and the reciprocal is the offset divided by the
+    /// length.
     Even { reciprocal: u64 },
-    /// The starts of those after the first; `u64::MAX` where there are fewer.
+    /// The starts of the panes after the first; `u64::MAX` if there are fewer.
     At([u64; NEIGHBOURS - 1]),
 }
 
@@ -66,7 +67,7 @@ impl Cuts {
         (cuts, to.abs_diff(first.start))
     }
 
-    /// The number of the pane at an offset.
+    /// Returns the index of the pane at an offset.
     #[inline]
     fn index(&self, offset: u64) -> usize {
         match self {
@@ -79,7 +80,7 @@ impl Cuts {
 }
 
 impl<'a, T> Neighbours<'a, T> {
-    /// The first of these panes and those that follow it, for times before `to`.
+    /// Uses the first of these panes and those adjacent to it, for times before `to`.
     fn new(panes: &'a mut [(Pane, T)], to: i64) -> Self {
         let from = panes[0].0.start;
         let (cuts, length) = Cuts::of(panes);
@@ -87,10 +88,11 @@ impl<'a, T> Neighbours<'a, T> {
         Neighbours { from, length: to.abs_diff(from), cuts, panes }
     }
 
-    /// The accumulator of the pane around a time, if that is looked for here.
+    /// Returns the accumulator of the pane around a time, or `None` if the time is not in these
+    /// panes.
     #[inline]
     pub(crate) fn around(&mut self, time: i64) -> Option<&mut T> {
-        // Of a time before the first it is a very large number.
+        // For a time before `from` this is a very large number.
         let offset = time.wrapping_sub(self.from) as u64;
         if offset >= self.length {
             return None;
@@ -104,7 +106,7 @@ impl<'a, T> Neighbours<'a, T> {
 pub(crate) struct Panes<T> {
     by_start: PaneMap<T>,
     recent: [Recent; RECENT],
-    /// The place in `recent` that is overwritten next.
+    /// The index in `recent` that is overwritten next.
     oldest: usize,
 }
 
@@ -117,15 +119,15 @@ impl<T> Panes<T> {
         self.by_start.len()
     }
 
-    /// The pane around a time if it was used lately, with its accumulator.
+    /// Returns the pane around a time with its accumulator, if the pane was used recently.
     #[inline]
     pub(crate) fn recent(&mut self, time: i64) -> Option<(Pane, &mut T)> {
         let found = self.recent.iter().find(|recent| recent.pane.contains(time))?;
         self.by_start.in_slot(found.slot).map(|accumulator| (found.pane, accumulator))
     }
 
-    /// Panes that follow one another, around one that was used lately: that of this time. Panes
-    /// that begin outside of `within` are not found there, nor times.
+    /// Returns adjacent panes around the recently used pane that contains `time`. Panes that start
+    /// outside `within`, and times outside it, are not found there.
     pub(crate) fn neighbours(
         &mut self,
         time: i64,
@@ -143,7 +145,7 @@ impl<T> Panes<T> {
         Some(Neighbours::new(&mut panes[at - before..], within.end))
     }
 
-    /// Panes that start before this time do not count as used lately any more.
+    /// Forgets recently used panes that start before this time.
     pub(crate) fn forget_before(&mut self, time: i64) {
         self.recent
             .iter_mut()
@@ -151,21 +153,21 @@ impl<T> Panes<T> {
             .for_each(|recent| *recent = NONE);
     }
 
-    /// The accumulator in a slot.
+    /// Returns the accumulator in a slot.
     #[inline]
     pub(crate) fn in_slot(&mut self, slot: i64) -> Option<&mut T> {
         self.by_start.in_slot(slot)
     }
 
-    /// The slot of an open pane, which counts as used from now on.
+    /// Returns the slot of an open pane, and remembers the pane as recently used.
     pub(crate) fn find(&mut self, pane: Pane) -> Option<i64> {
         let slot = self.by_start.slot(pane.start)?;
         self.remember(pane, slot);
         Some(slot)
     }
 
-    /// Opens a pane that is not open, and returns its slot: that stays as it is until another pane
-    /// is opened.
+    /// Opens a pane that is not open, and returns its slot. The slot is valid until another pane is
+    /// opened.
     #[inline]
     pub(crate) fn open(&mut self, pane: Pane, accumulator: T) -> i64 {
         let (slot, moved) = self.by_start.insert(pane, accumulator);
@@ -182,30 +184,30 @@ impl<T> Panes<T> {
         self.oldest = (self.oldest + 1) % RECENT;
     }
 
-    /// The accumulator of the pane that starts at `start`.
+    /// Returns the accumulator of the pane that starts at `start`.
     pub(crate) fn at(&self, start: i64) -> Option<&T> {
         self.by_start.find(start)
     }
 
-    /// The start of the first open pane.
+    /// Returns the start of the first open pane.
     #[inline]
     pub(crate) fn first_start(&self) -> Option<i64> {
         self.by_start.first().map(|(pane, _)| pane.start)
     }
 
-    /// The first open pane that starts at or after `time`.
+    /// Returns the first open pane that starts at or after `time`.
     #[inline]
     pub(crate) fn first_pane_from(&self, time: i64) -> Option<Pane> {
         self.by_start.first_from(time)
     }
 
-    /// The open panes that start in `[from, to)`, in the order of time.
+    /// Returns the open panes that start in `[from, to)`, in the order of time.
     pub(crate) fn range(&self, from: i64, to: i64) -> impl DoubleEndedIterator<Item = (i64, &T)> {
         self.by_start.range(from, to).map(|(pane, accumulator)| (pane.start, accumulator))
     }
 
-    /// Gives the panes of [`range`](Panes::range) to `take` until it refuses one. Without a search
-    /// where it is the last pane alone, as for a window that slides.
+    /// Calls `take` with each pane of [`range`](Panes::range) until it returns an error. Needs no
+    /// search if only the last pane is in the range, as when a window slides by one pane.
     #[inline]
     pub(crate) fn try_each<E>(
         &self,
@@ -219,33 +221,33 @@ impl<T> Panes<T> {
         }
     }
 
-    /// The accumulator of the pane that starts at `start`, to be changed or taken.
+    /// Returns the accumulator of the pane that starts at `start`, mutably.
     pub(crate) fn at_mut(&mut self, start: i64) -> Option<&mut T> {
         let slot = self.by_start.slot(start)?;
         self.by_start.in_slot(slot)
     }
 
-    /// All panes with their accumulators, in the order of time.
+    /// Returns all panes with their accumulators, in the order of time.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Pane, &T)> {
         self.by_start.iter().map(|(pane, accumulator)| (*pane, accumulator))
     }
 
-    /// All accumulators, in the order of time.
+    /// Returns all accumulators, in the order of time.
     pub(crate) fn accumulators(&self) -> impl Iterator<Item = &T> {
         self.by_start.iter().map(|(_, accumulator)| accumulator)
     }
 
-    /// Takes all panes out, in the order of time.
+    /// Removes all panes and returns them in the order of time.
     pub(crate) fn take_all(&mut self) -> impl Iterator<Item = (Pane, T)> + use<T> {
         std::mem::replace(self, Panes::new()).by_start.into_iter()
     }
 
-    /// Closes the first pane, and gives it away.
+    /// Closes the first pane and returns it.
     #[inline]
     pub(crate) fn close_first(&mut self) -> Option<(Pane, T)> {
         let first = self.by_start.pop_first();
-        // One that is still remembered is not found in its slot any more, until slots are given
-        // again.
+        // If the pane is still in `recent`, its slot finds no pane, until slots are given out again
+        // from the start.
         if self.by_start.len() == 0 {
             self.recent = [NONE; RECENT];
         }
@@ -259,7 +261,7 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    /// The pane around a time: of 10, or of 3 and 7 in turns.
+    /// Returns the pane around a time: all of length 10, or of lengths 3 and 7 in turn.
     fn pane(time: i64, paired: bool) -> Pane {
         let (start, end) = (time.div_euclid(10) * 10, time.div_euclid(10) * 10 + 10);
         match start + 3 {
@@ -270,7 +272,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against a plain ordered map, with panes opened, changed and closed in any order.
+        /// Compares with an ordered map: panes are opened, changed and closed in any order.
         #[test]
         fn panes_are_an_ordered_map(
             steps in prop::collection::vec((0i64..200, any::<bool>(), (-50i64..250, -50i64..250)), 0..200), paired in any::<bool>()
@@ -305,7 +307,7 @@ mod tests {
                 prop_assert_eq!(panes.neighbours(time, &within).is_some(), used_lately && within.contains(&pane(time).start));
                 if let Some(mut neighbours) = panes.neighbours(time, &within) {
                     prop_assert_eq!(neighbours.around(time).is_some(), looked_for(time));
-                    // Those next to it are found for certain, others may be.
+                    // The adjacent panes are always found; others may be.
                     let near = [pane(pane(time).start - 1), pane(time), pane(pane(time).end)];
                     prop_assert!(neighbours.around(i64::MIN).is_none() && neighbours.around(i64::MAX).is_none());
                     for time in -10..320 {
@@ -322,7 +324,7 @@ mod tests {
             }
         }
 
-        /// Panes as long as are divided by multiplying, and longer.
+        /// Panes short enough for division by multiplication, and longer panes.
         #[test]
         fn neighbours_are_found_by_division(length in 1i64..3 << 29, first in -5i64..5, offset in any::<u64>(), edge in 0i64..6) {
             let mut panes: Vec<_> = (first..first + 5).map(|n| (Pane { start: n * length, end: (n + 1) * length }, n)).collect();

@@ -1,21 +1,21 @@
-//! The merge of the panes of a window, kept by adding the pane that enters and subtracting the one
-//! that leaves.
+//! A running merge of the panes of a window: the pane that enters is added, the pane that leaves is
+//! subtracted.
 
 use super::{Pane, Panes};
 use crate::aggregate::{Aggregate, Invertible};
 use crate::error::Error;
 use std::borrow::Borrow;
 
-/// A running merge over panes, of an aggregate that is invertible. It is a shortcut, never the only
-/// way to an answer: whenever it cannot say, the caller merges.
+/// A running merge over panes, for invertible aggregates. It is only a shortcut: if it has no exact
+/// answer, the caller merges the panes.
 #[derive(Clone, Debug)]
 pub(super) struct Running<T> {
     /// The merge of the panes that start in `[start, end)`.
     merged: Option<T>,
     start: i64,
     end: i64,
-    /// Not to be tried before a window that starts here: for as long as it takes to pay for the
-    /// attempt.
+    /// After a failure, the merge is not tried for windows that start before this time. The pause
+    /// is long enough to pay for the failed attempt.
     retry_at: i64,
 }
 
@@ -24,7 +24,7 @@ impl<T: Clone> Running<T> {
         Running { merged: None, start: i64::MIN, end: i64::MIN, retry_at: i64::MIN }
     }
 
-    /// Forgets everything: what was merged has changed.
+    /// Discards the merge, because a merged pane has changed.
     pub(super) fn forget(&mut self) {
         (self.merged, self.end) = (None, i64::MIN);
     }
@@ -33,13 +33,13 @@ impl<T: Clone> Running<T> {
         self.merged.as_ref()
     }
 
-    /// Whether the pane that starts there is in the merge.
+    /// Returns true if the pane that starts at `pane_start` is in the merge.
     #[inline]
     fn holds(&self, pane_start: i64) -> bool {
         self.start <= pane_start && pane_start < self.end
     }
 
-    /// The first pane of all closes; it is in no window to come.
+    /// Subtracts the first open pane, which closes and is in no later window.
     pub(super) fn leave<R: ?Sized, A>(&mut self, pane: Pane, accumulator: &T, aggregate: &A)
     where
         A: Aggregate<R, Accumulator = T>,
@@ -54,8 +54,8 @@ impl<T: Clone> Running<T> {
         }
     }
 
-    /// Comes to the window `[start, end)`, and says whether [`merged`](Running::merged) is then
-    /// that of its panes, exactly.
+    /// Moves to the window `[start, end)`. Returns true if [`merged`](Running::merged) is then
+    /// exactly the merge of its panes.
     pub(super) fn slide<R: ?Sized, A>(
         &mut self,
         (start, end): (i64, i64),
@@ -87,12 +87,12 @@ impl<T: Clone> Running<T> {
     where
         A: Aggregate<R, Accumulator = T>,
     {
-        // Where nothing is merged, it ends before any window.
+        // If nothing is merged, `self.end` is before every window.
         if start < self.start || start >= self.end {
             (self.merged, self.start, self.end) = (None, start, start);
         }
         if self.start < start && panes.first_start().is_some_and(|first| first < start) {
-            // Panes that are still open although they have left, for late records.
+            // Panes that have left the window but are still open for late records.
             for (_, pane) in panes.range(self.start, start) {
                 if !self
                     .merged
@@ -113,14 +113,14 @@ impl<T: Clone> Running<T> {
         }
         (self.start, self.end) = (start, end);
         if !has_panes && panes.first_pane_from(start).is_none_or(|pane| pane.start >= end) {
-            // None is left of those that were merged.
+            // None of the merged panes is left.
             self.forget();
             return true;
         }
         self.merged.as_ref().is_some_and(|merged| inverse.is_exact(merged))
     }
 
-    /// Merges a pane.
+    /// Adds a pane to the merge.
     #[inline]
     fn enter<R: ?Sized, A>(
         &mut self,

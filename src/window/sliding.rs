@@ -1,16 +1,16 @@
-//! Windows that overlap, or that leave gaps.
+//! Windows that overlap or leave gaps.
 
 use super::Windows;
 use crate::error::Error;
 use crate::time::whole_millis;
 use std::time::Duration;
 
-/// Windows of one size, beginning every slide. A record is in every window whose interval contains
-/// it.
+/// Windows of one size that start at every multiple of the slide. A record is in every window whose
+/// interval contains it.
 ///
-/// The size need not be a multiple of the slide. With a slide above the size there are gaps, and
-/// records between two windows are counted as such. However many windows a record is in, it is
-/// added once, to its pane; a slide then costs an amortised constant number of merges.
+/// The size need not be a multiple of the slide. If the slide is larger than the size there are
+/// gaps, and records between two windows are counted as such. A record is added once, to its pane,
+/// however many windows contain it. A slide costs an amortised constant number of merges.
 ///
 /// # Example
 /// ```
@@ -27,11 +27,11 @@ pub struct Sliding {
 }
 
 impl Sliding {
-    /// Windows of this size, one beginning every `slide`, aligned to the epoch.
+    /// Creates windows of this size, one starting at every multiple of `slide` since the epoch.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if either is zero, not
-    /// whole milliseconds, or over 73 million years.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if either is zero, is not
+    /// a whole number of milliseconds, or is over 73 million years.
     pub fn new(size: Duration, slide: Duration) -> Result<Self, Error> {
         let (size, slide) = (whole_millis(size, "a window size")?, whole_millis(slide, "a slide")?);
         if size == 0 || slide == 0 {
@@ -42,8 +42,7 @@ impl Sliding {
         Ok(Sliding { size, slide, offset: Duration::ZERO })
     }
 
-    /// The same windows, beginning this much after a multiple of the slide. What is left of the
-    /// offset after whole slides counts, in whole milliseconds. Default: 0.
+    /// Shifts all windows by `offset`, reduced modulo the slide, in whole milliseconds. Default: 0.
     pub fn offset(self, offset: Duration) -> Self {
         Sliding { offset, ..self }
     }

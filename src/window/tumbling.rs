@@ -1,12 +1,12 @@
-//! Windows that follow one another without overlap or gap.
+//! Windows that follow each other without overlap or gap.
 
 use super::Windows;
 use crate::error::Error;
 use crate::time::whole_millis;
 use std::time::Duration;
 
-/// Windows of one size, each beginning where the one before it ends. A record is in exactly one of
-/// them.
+/// Windows of one size, each starting where the one before it ends. A record is in exactly one
+/// window.
 ///
 /// # Example
 /// ```
@@ -22,11 +22,11 @@ pub struct Tumbling {
 }
 
 impl Tumbling {
-    /// Windows of this size, aligned to the epoch.
+    /// Creates windows of this size, aligned to the epoch.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the size is zero, not
-    /// whole milliseconds, or over 73 million years.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the size is zero, is
+    /// not a whole number of milliseconds, or is over 73 million years.
     pub fn new(size: Duration) -> Result<Self, Error> {
         match whole_millis(size, "a window size")? {
             0 => Err(Error::invalid("a window size of 0 holds no records; at least 1 ms")),
@@ -34,8 +34,7 @@ impl Tumbling {
         }
     }
 
-    /// The same windows, beginning this much after a multiple of their size. What is left of the
-    /// offset after whole sizes counts, in whole milliseconds. Default: 0.
+    /// Shifts all windows by `offset`, reduced modulo the size, in whole milliseconds. Default: 0.
     pub fn offset(self, offset: Duration) -> Self {
         Tumbling { offset, ..self }
     }

@@ -1,21 +1,20 @@
-//! The merge of the panes of a window, kept up while the window slides.
+//! The merge of the panes of a window, maintained while the window slides.
 //!
-//! Two stacks make a queue: the older panes lie on the *front* stack, each entry holding the merge
-//! of its pane with all newer ones of that stack; the newer panes are merged into one accumulator,
-//! the *back*. A window is the top of the front merged with the back. When the front runs out, the
-//! window's panes are stacked up again. So a slide costs an amortised constant number of merges (at
-//! most three for each pane that enters) whatever the size and the slide are, and needs no way to
-//! take a pane out again.
+//! Two stacks form a queue. The older panes are on the *front* stack: each entry is the merge of
+//! its pane with all newer panes of that stack. The newer panes are merged into one accumulator,
+//! the *back*. A window is the top of the front merged with the back. When the front is empty, it
+//! is rebuilt from the window's panes. So a slide costs an amortised constant number of merges (at
+//! most three per pane that enters) for every size and slide, and no pane is ever subtracted.
 //!
 //! Source: the "two-stacks" algorithm in Tangwongsan, Hirzel, Schneider and Wu, *General
-//! incremental sliding-window aggregation* (VLDB 2015), there after adamax (Stack Overflow 2011).
+//! incremental sliding-window aggregation* (VLDB 2015), which cites adamax (Stack Overflow 2011).
 //!
-//! What it holds is a function of the panes and of one number, the boundary between front and back;
-//! nothing else of the past shows in an answer.
+//! The content is a function of the panes and of one number, the boundary between front and back.
+//! No answer depends on anything else of the past.
 //!
-//! Where the aggregate is invertible and exact, the answer is the same whichever way it was merged:
-//! then a running merge gives it, by one merge and one subtraction of a pane, and of the stacks
-//! only the boundary is kept up, from which they are made when they are needed.
+//! If the aggregate is invertible and exact, the order of merging does not affect the answer. Then
+//! a running merge gives it, with one merge and one subtraction per pane. Only the boundary of the
+//! stacks is maintained, from which they are rebuilt when needed.
 
 use super::running::Running;
 use super::{Pane, Panes};
@@ -24,25 +23,25 @@ use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use std::borrow::Borrow;
 
-/// A sliding merge over panes.
+/// The merge of a sliding window over panes.
 #[derive(Clone, Debug)]
 pub(crate) struct TwoStacks<T> {
-    /// The starts of the panes of the front with the merge of each and all after it, the oldest on
-    /// top (last).
+    /// The starts of the front's panes, each with the merge of its pane and all newer panes of the
+    /// front. The oldest is on top (last).
     front: Vec<(i64, T)>,
-    /// The merge of the panes that start in `[boundary, covered)`; `None` if there are none.
+    /// The merge of the panes that start in `[boundary, covered)`; `None` if there are no panes.
     back: Option<T>,
     boundary: i64,
-    /// The panes that start before this are in front or back.
+    /// All panes that start before this time are in front or back.
     covered: i64,
-    /// Whether a pane that is covered has changed since.
+    /// True if a covered pane has changed since it was merged.
     stale: bool,
-    /// Whether front and back are yet to be made, of the panes up to `covered`.
-    unmade: bool,
+    /// True if front and back must still be built from the panes up to `covered`.
+    unbuilt: bool,
     running: Running<T>,
 }
 
-/// Where front and back meet.
+/// The boundary between front and back.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Boundary {
     at: i64,
@@ -50,32 +49,32 @@ pub(crate) struct Boundary {
 }
 
 impl Boundary {
-    /// The windows that start before this are merged with what is stacked up.
+    /// Returns the boundary in milliseconds. Windows that start before it use the front.
     pub(crate) fn at(self) -> i64 {
         self.at
     }
 
-    /// Comes to a window, and says whether all of its panes are stacked up again for it: then
-    /// nothing that was merged before shows in this window or a later one.
+    /// Moves to a window. Returns true if the front is rebuilt for it from all its panes. Then no
+    /// earlier merge affects this window or a later one.
     pub(crate) fn pass(&mut self, start: i64, end: i64) -> bool {
         if std::mem::take(&mut self.stale) {
             self.at = self.at.max(start);
         }
-        let anew = self.at <= start;
-        if anew {
+        let rebuilds = self.at <= start;
+        if rebuilds {
             self.at = end;
         }
-        anew
+        rebuilds
     }
 }
 
 /// The merge of a window's panes.
-pub(crate) enum Slid<'a, T> {
-    /// Made for the window.
-    Made(T),
-    /// Kept up from window to window.
-    Kept(&'a T),
-    /// There are no panes.
+pub(crate) enum WindowMerge<'a, T> {
+    /// Merged for this window only.
+    New(T),
+    /// The running merge, which stays with the stacks.
+    Running(&'a T),
+    /// The window has no panes.
     Empty,
 }
 
@@ -87,31 +86,31 @@ impl<T: Clone> TwoStacks<T> {
             boundary: i64::MIN,
             covered: i64::MIN,
             stale: false,
-            unmade: false,
+            unbuilt: false,
             running: Running::new(),
         }
     }
 
-    /// What has merged the panes that start before `covered`, with front and back yet to be made of
-    /// them.
-    pub(crate) fn unmade(boundary: Boundary, covered: i64) -> Self {
+    /// Creates stacks that are restored up to `covered`. Front and back are built lazily from the
+    /// panes.
+    pub(crate) fn unbuilt(boundary: Boundary, covered: i64) -> Self {
         TwoStacks {
             boundary: boundary.at,
             stale: boundary.stale,
             covered,
-            unmade: true,
+            unbuilt: true,
             ..TwoStacks::new()
         }
     }
 
-    /// Where what has been merged ends, and a pane with it: of panes before that it is to be
-    /// [told](TwoStacks::touch) when they change.
+    /// Returns the end of the merged range, which is the end of a pane. Call
+    /// [`touch`](TwoStacks::touch) when a pane before it changes.
     #[inline]
     pub(crate) fn covered(&self) -> i64 {
         self.covered
     }
 
-    /// To be told when a pane changes.
+    /// Must be called when a pane changes.
     #[inline]
     pub(crate) fn touch(&mut self, pane_start: i64) {
         if pane_start < self.covered {
@@ -120,7 +119,7 @@ impl<T: Clone> TwoStacks<T> {
         }
     }
 
-    /// To be told when the first pane of all closes: no window to come has it.
+    /// Must be called when the first open pane closes. No later window contains it.
     pub(crate) fn leave<R: ?Sized, A>(&mut self, pane: Pane, accumulator: &T, aggregate: &A)
     where
         A: Aggregate<R, Accumulator = T>,
@@ -128,49 +127,50 @@ impl<T: Clone> TwoStacks<T> {
         self.running.leave(pane, accumulator, aggregate);
     }
 
-    /// The merge of the panes that start in `[start, end)`. Windows must come in ascending order.
+    /// Returns the merge of the panes that start in `[start, end)`. Windows must come in ascending
+    /// order.
     pub(crate) fn slide<R: ?Sized, A>(
         &mut self,
         start: i64,
         end: i64,
         panes: &Panes<impl Borrow<T>>,
         aggregate: &A,
-    ) -> Result<Slid<'_, T>, Error>
+    ) -> Result<WindowMerge<'_, T>, Error>
     where
         A: Aggregate<R, Accumulator = T>,
     {
         if self.running.slide((start, end), panes, aggregate) {
             self.pass(start, end);
-            return Ok(self.running.merged().map_or(Slid::Empty, Slid::Kept));
+            return Ok(self.running.merged().map_or(WindowMerge::Empty, WindowMerge::Running));
         }
         let merged = self.try_slide(start, end, panes, aggregate);
         if merged.is_err() {
-            // Half a stack is of no use: the next slide begins again.
+            // A half-built stack is useless: the next slide starts from the beginning.
             *self = TwoStacks::new();
         }
-        Ok(merged?.map_or(Slid::Empty, Slid::Made))
+        Ok(merged?.map_or(WindowMerge::Empty, WindowMerge::New))
     }
 
-    /// Comes to a window without making front and back.
+    /// Moves to a window without building front and back.
     fn pass(&mut self, start: i64, end: i64) {
-        if !self.unmade {
+        if !self.unbuilt {
             self.front.clear();
             self.back = None;
-            self.unmade = true;
+            self.unbuilt = true;
         }
         let mut boundary = self.boundary();
         boundary.pass(start, end);
         (self.boundary, self.stale, self.covered) = (boundary.at, boundary.stale, end);
     }
 
-    /// Where front and back meet, to be followed ahead of the windows.
+    /// Returns a copy of the boundary, to compute its course for later windows.
     pub(crate) fn boundary(&self) -> Boundary {
         Boundary { at: self.boundary, stale: self.stale }
     }
 
-    /// Makes front and back as they are before a window that starts at `start`, if they are not
-    /// made. Otherwise the slide stacks up again, whatever is here.
-    fn make<R: ?Sized, A>(
+    /// Builds front and back as they are before a window that starts at `start`, if they are not
+    /// built. Does nothing if the slide rebuilds them in any case.
+    fn build<R: ?Sized, A>(
         &mut self,
         start: i64,
         panes: &Panes<impl Borrow<T>>,
@@ -179,7 +179,7 @@ impl<T: Clone> TwoStacks<T> {
     where
         A: Aggregate<R, Accumulator = T>,
     {
-        if std::mem::take(&mut self.unmade) && !self.stale && start < self.boundary {
+        if std::mem::take(&mut self.unbuilt) && !self.stale && start < self.boundary {
             let covered = self.covered;
             self.stack_up(start, self.boundary, panes, aggregate)?;
             self.grow_back(covered, panes, aggregate)?;
@@ -197,7 +197,7 @@ impl<T: Clone> TwoStacks<T> {
     where
         A: Aggregate<R, Accumulator = T>,
     {
-        self.make(start, panes, aggregate)?;
+        self.build(start, panes, aggregate)?;
         if self.stale {
             self.stack_up(start, self.boundary.max(start), panes, aggregate)?;
             self.stale = false;
@@ -206,7 +206,7 @@ impl<T: Clone> TwoStacks<T> {
             self.front.pop();
         }
         if self.boundary <= start {
-            // Nothing of the front is left: all that is in the window goes there.
+            // The front is empty: all panes of the window go there.
             self.stack_up(start, end, panes, aggregate)?;
         }
         self.grow_back(end, panes, aggregate)?;
@@ -214,8 +214,8 @@ impl<T: Clone> TwoStacks<T> {
             return Ok(self.back.clone());
         };
         let Some(back) = &self.back else { return Ok(Some(front.clone())) };
-        // Copying is cheaper than merging, so that of the longer stretch is copied. Which it is
-        // depends on nothing but times.
+        // Copying is cheaper than merging, so the merge of the longer interval is copied. The
+        // choice depends only on times.
         let (longer, shorter) = if self.boundary - start >= end - self.boundary {
             (front, back)
         } else {
@@ -226,7 +226,7 @@ impl<T: Clone> TwoStacks<T> {
         Ok(Some(merged))
     }
 
-    /// Makes the front of the panes that start in `[start, boundary)`, and the back empty.
+    /// Builds the front from the panes that start in `[start, boundary)`, and empties the back.
     fn stack_up<R: ?Sized, A>(
         &mut self,
         start: i64,
@@ -244,9 +244,9 @@ impl<T: Clone> TwoStacks<T> {
             let merged = match self.front.last() {
                 None => accumulator.clone(),
                 Some((_, newer)) => {
-                    // The pane into a copy of what is newer, and not the other way round: copying
-                    // is cheaper than merging, and panes do not share a time, so that their order
-                    // does not matter.
+                    // Merges the older pane into a copy of the newer ones, because copying is
+                    // cheaper than merging. Panes share no time, so the order of merging does not
+                    // matter.
                     let mut merged = newer.clone();
                     aggregate.merge(&mut merged, accumulator)?;
                     merged
@@ -279,16 +279,16 @@ impl<T: Clone> TwoStacks<T> {
         Ok(())
     }
 
-    /// Writes what cannot be told from the panes.
+    /// Writes the part that does not follow from the panes.
     pub(crate) fn encode(&self, writer: &mut Writer) {
         writer.i64(self.boundary);
         writer.i64(self.covered);
         writer.bool(self.stale);
     }
 
-    /// Reads what [`encode`](TwoStacks::encode) wrote and makes the rest from the panes, for
-    /// windows from `next` (its start and its end) on: by the same merges in the same order, so
-    /// that a sketch's answers stay the same too.
+    /// Reads the bytes of [`encode`](TwoStacks::encode) and rebuilds the rest from the panes, for
+    /// windows from `next` (start and end) on. It does the same merges in the same order, so that
+    /// the answers of a sketch stay the same.
     pub(crate) fn decode<R: ?Sized, A>(
         reader: &mut Reader<'_>,
         next: (i64, i64),
@@ -303,13 +303,13 @@ impl<T: Clone> TwoStacks<T> {
         if boundary > covered || covered > next_end {
             return Err(reader.corrupt("the merged panes reach past the next window"));
         }
-        let mut stacks = TwoStacks::unmade(Boundary { at: boundary, stale }, covered);
-        // At once, so that panes that do not merge are told here.
-        stacks.make(next_start, panes, aggregate)?;
+        let mut stacks = TwoStacks::unbuilt(Boundary { at: boundary, stale }, covered);
+        // Builds immediately, so that panes that cannot be merged are reported here.
+        stacks.build(next_start, panes, aggregate)?;
         Ok(stacks)
     }
 
-    /// The accumulators that are kept beside the panes' own.
+    /// Returns the accumulators that are stored in addition to those of the panes.
     pub(crate) fn accumulators(&self) -> impl Iterator<Item = &T> {
         self.front
             .iter()

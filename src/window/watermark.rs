@@ -1,10 +1,10 @@
-//! Watermarks: how far event time has come, by shard and over all.
+//! Watermarks: the progress of event time, per shard and overall.
 //!
-//! A shard's watermark is the latest event time seen on it, less the out-of-orderness, less 1 ms:
-//! no record at or before it is expected any more. Every record counts whose event time can be
-//! read, whatever becomes of it. The watermark over all is the minimum over the shards that are
-//! neither idle nor closed. Both only rise. Without any such shard it holds. Whether a shard is
-//! idle is judged by the caller's clock, passed in; no clock is read.
+//! The watermark of a shard is the latest event time seen on it, minus the out-of-orderness, minus
+//! 1 ms. No record at or before it is expected. Every record with a readable event time counts,
+//! whatever its outcome. The overall watermark is the minimum over the shards that are neither idle
+//! nor closed; without any such shard it stays the same. Watermarks only rise. Idleness is judged
+//! by the caller's clock, which is passed in; this module reads no clock.
 
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
@@ -12,10 +12,10 @@ use crate::error::{Error, ErrorKind};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Activity {
     Active,
-    /// No record whose event time could be read for longer than the idle time-out: the others do
-    /// not wait for it.
+    /// No record with a readable event time has come for longer than the idle time-out. Other
+    /// shards do not wait for this one.
     Idle,
-    /// Ended for good.
+    /// The shard has ended for good.
     Closed,
 }
 
@@ -30,18 +30,18 @@ struct ShardClock {
 /// The watermarks of all shards, in milliseconds of event time.
 #[derive(Clone, Debug)]
 pub(crate) struct Watermarks {
-    /// `None`: unbounded; no watermark rises before the end of the input.
+    /// `None` means unbounded: no watermark rises before the end of the input.
     out_of_orderness: Option<i64>,
-    /// `None`: a shard is never idle.
+    /// `None` means that a shard is never idle.
     idle_after: Option<i64>,
     shards: Vec<ShardClock>,
     overall: i64,
-    /// The watermark over all when the input ended, or now if it has not.
+    /// The overall watermark when the input ended, or the present one if it has not ended.
     reached: i64,
-    /// The caller's clock, the latest it told.
+    /// The latest time of the caller's clock.
     now: i64,
-    /// Whether a shard has come, or come back, since the minimum was taken last: if no other holds
-    /// it, its own watermark may be above the one over all.
+    /// True if a shard was opened or came back since the last computation of the minimum. If no
+    /// other shard limits the minimum, this shard's watermark may be above the overall one.
     unsettled: bool,
 }
 
@@ -58,38 +58,38 @@ impl Watermarks {
         }
     }
 
-    /// The watermark over all shards.
+    /// Returns the overall watermark.
     #[inline]
     pub(crate) fn overall(&self) -> i64 {
         self.overall
     }
 
-    /// The watermark that records brought about: the one over all, before the end of the input
-    /// raised it.
+    /// Returns the overall watermark that records have caused, before the end of the input raised
+    /// it.
     pub(crate) fn reached(&self) -> i64 {
         self.reached
     }
 
-    /// The watermark of one shard; `i64::MIN` if it has seen nothing.
+    /// Returns the watermark of one shard; `i64::MIN` if it has seen nothing.
     pub(crate) fn of(&self, shard: usize) -> i64 {
         self.shards.get(shard).map_or(i64::MIN, |clock| clock.watermark)
     }
 
-    /// Whether records raise watermarks.
+    /// Returns true if records raise watermarks.
     pub(crate) fn is_bounded(&self) -> bool {
         self.out_of_orderness.is_some()
     }
 
-    /// The caller's clock at the last record of a shard; `None` where no clock was told.
+    /// Returns the caller's clock at the last record of a shard; `None` if the clock was never set.
     pub(crate) fn last_record(&self, shard: usize) -> Option<i64> {
         self.shards.get(shard).map(|clock| clock.last_record).filter(|clock| *clock != i64::MIN)
     }
 
-    /// Follows another shard, which has seen all up to `watermark`, and returns its index.
+    /// Adds a shard that has seen everything up to `watermark`, and returns its index.
     pub(crate) fn open(&mut self, watermark: i64, shards_max: usize) -> Result<usize, Error> {
         if self.shards.len() >= shards_max {
             let message = format!(
-                "{} shards are followed already, as many as Limits::shards_max allows",
+                "there are already {} shards, the maximum of Limits::shards_max",
                 self.shards.len()
             );
             return Err(Error::new(ErrorKind::LimitExceeded, message));
@@ -103,7 +103,7 @@ impl Watermarks {
         Ok(self.shards.len() - 1)
     }
 
-    /// The shard has ended: the others do not wait for it any more.
+    /// Closes a shard that has ended: the other shards no longer wait for it.
     pub(crate) fn close(&mut self, shard: usize) {
         if let Some(clock) = self.shards.get_mut(shard) {
             clock.activity = Activity::Closed;
@@ -111,16 +111,17 @@ impl Watermarks {
         }
     }
 
-    /// The shard goes on after all: it holds the watermark over all again, which does not fall.
+    /// Reopens a closed shard. It limits the overall watermark again, which does not fall.
     pub(crate) fn reopen(&mut self, shard: usize) {
         if let Some(clock) = self.shards.get_mut(shard) {
             (clock.activity, clock.last_record) = (Activity::Active, self.now);
-            // Not at once: others may be about to come back that are further behind.
+            // The minimum is computed later, because shards that are further behind may come back
+            // too.
             self.unsettled = true;
         }
     }
 
-    /// A record of this event time has come on the shard.
+    /// Records that an event with this time has come on the shard.
     #[inline]
     pub(crate) fn observe(&mut self, shard: usize, time: i64) {
         let Some(clock) = self.shards.get_mut(shard) else { return };
@@ -134,22 +135,21 @@ impl Watermarks {
         let held = clock.watermark <= self.overall || self.overall == i64::MIN;
         let rises = watermark > clock.watermark;
         clock.watermark = clock.watermark.max(watermark);
-        // Only a shard that held the watermark over all can raise it.
+        // Only a shard that limited the overall watermark can raise it.
         if (rises && held || self.unsettled) && clock.activity == Activity::Active {
             self.raise();
         }
     }
 
-    /// Whether records of the shard raise the watermark over all by their own times alone, if at
-    /// all.
+    /// Returns true if records of the shard raise the overall watermark only by their own times.
     pub(crate) fn is_settled(&self, shard: usize) -> bool {
         let settled = !self.unsettled
             && self.shards.get(shard).is_some_and(|clock| clock.activity != Activity::Idle);
         settled || self.out_of_orderness.is_none()
     }
 
-    /// The least event time of a record that can raise a watermark to this one; `i64::MAX` if none
-    /// can.
+    /// Returns the smallest event time of a record that can raise a watermark to this one;
+    /// `i64::MAX` if no record can.
     #[inline]
     pub(crate) fn time_reaching(&self, watermark: i64) -> i64 {
         self.out_of_orderness.map_or(i64::MAX, |out_of_orderness| {
@@ -157,8 +157,7 @@ impl Watermarks {
         })
     }
 
-    /// The shard's watermark is at least this one, whatever records it has seen. Says nothing about
-    /// its activity.
+    /// Raises the shard's watermark to at least this one. Does not change its activity.
     pub(crate) fn advance_to(&mut self, shard: usize, watermark: i64) {
         let bounded = self.out_of_orderness.is_some();
         if let Some(clock) =
@@ -169,10 +168,10 @@ impl Watermarks {
         }
     }
 
-    /// The caller's clock has come to `now`. Shards without a record for the idle time-out become
+    /// Advances the caller's clock to `now`. Shards without a record for the idle time-out become
     /// idle.
     pub(crate) fn advance(&mut self, now: i64) {
-        // A clock that is set back is ignored.
+        // A clock that goes back is ignored.
         if now <= self.now {
             return;
         }
@@ -181,7 +180,7 @@ impl Watermarks {
         let Some(idle_after) = self.idle_after else { return };
         for clock in &mut self.shards {
             if first {
-                // Until now no clock was told: time begins to count here.
+                // The clock was not set before: idle time starts here.
                 clock.last_record = now;
             }
             if clock.activity == Activity::Active
@@ -193,30 +192,30 @@ impl Watermarks {
         self.raise();
     }
 
-    /// The input has ended: nothing is expected any more.
+    /// Declares the end of the input: nothing more is expected.
     pub(crate) fn finish(&mut self) {
         self.overall = i64::MAX;
     }
 
-    /// How many shards are followed.
+    /// Returns the number of shards.
     pub(crate) fn len(&self) -> usize {
         self.shards.len()
     }
 
-    /// Writes what holds for all shards.
+    /// Writes the state that all shards share.
     pub(crate) fn encode(&self, writer: &mut Writer) {
         writer.i64(self.overall);
         writer.i64(self.reached);
         writer.i64(self.now);
     }
 
-    /// Reads what holds for all shards; the time-outs stay as they are.
+    /// Reads the state that all shards share. The time-outs are those of `self`.
     pub(crate) fn decode(&self, reader: &mut Reader<'_>) -> Result<Self, Error> {
         let (overall, reached, now) = (reader.i64()?, reader.i64()?, reader.i64()?);
         Ok(Watermarks { shards: Vec::new(), overall, reached, now, unsettled: true, ..*self })
     }
 
-    /// Writes what holds for one shard.
+    /// Writes the state of one shard.
     pub(crate) fn encode_shard(&self, shard: usize, writer: &mut Writer) {
         let Some(clock) = self.shards.get(shard) else { return };
         writer.i64(clock.watermark);
@@ -228,21 +227,21 @@ impl Watermarks {
         });
     }
 
-    /// Reads what holds for one shard, which is followed from then on.
+    /// Reads the state of one shard and adds it.
     pub(crate) fn decode_shard(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
         let (watermark, last_record) = (reader.i64()?, reader.i64()?);
         let activity = match reader.u8()? {
             0 => Activity::Active,
             1 => Activity::Idle,
             2 => Activity::Closed,
-            other => return Err(reader.corrupt(&format!("{other} is no state of a shard"))),
+            other => return Err(reader.corrupt(&format!("{other} is not a state of a shard"))),
         };
         self.shards.push(ShardClock { watermark, last_record, activity });
         Ok(())
     }
 
-    /// Raises the watermark over all to the minimum of the active shards; holds it if there are
-    /// none.
+    /// Raises the overall watermark to the minimum of the active shards. Does nothing if there are
+    /// no active shards.
     fn raise(&mut self) {
         let active = self.shards.iter().filter(|clock| clock.activity == Activity::Active);
         if let Some(minimum) = active.map(|clock| clock.watermark).min() {

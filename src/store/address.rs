@@ -1,24 +1,26 @@
-//! The store that a text names.
+//! Opens the store that a text names.
 
 use super::{DirectoryStore, Store};
 use crate::error::Error;
 
-/// The store at a place that a user has written: `s3://BUCKET/PREFIX` (feature `object-store`;
-/// region, credentials and endpoint from the `AWS_...` environment variables), and anything else is
-/// a directory, which is made if it is not there.
+/// Opens the store at an address from the user: `s3://BUCKET/PREFIX` (feature `object-store`;
+/// region, credentials and endpoint from the `AWS_...` environment variables), or else a directory,
+/// which is created if it does not exist.
 ///
 /// # Errors
-/// [`ErrorKind::Io`](crate::ErrorKind::Io) if the directory cannot be made,
+/// [`ErrorKind::Io`](crate::ErrorKind::Io) if the directory cannot be created,
 /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a bucket that cannot be
-/// used, [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for an S3 address where this was
-/// built without the feature.
-pub fn open(place: &str) -> Result<Box<dyn Store>, Error> {
-    let Some(address) = place.strip_prefix("s3://") else {
-        return Ok(Box::new(DirectoryStore::open(place)?));
+/// used, [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for an S3 address in a build
+/// without the feature.
+pub fn open(address: &str) -> Result<Box<dyn Store>, Error> {
+    let Some(path) = address.strip_prefix("s3://") else {
+        return Ok(Box::new(DirectoryStore::open(address)?));
     };
-    let (bucket, prefix) = address.split_once('/').unwrap_or((address, ""));
+    let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
     if bucket.is_empty() {
-        return Err(Error::invalid(format!("{place:?} names no bucket: write s3://BUCKET/PREFIX")));
+        return Err(Error::invalid(format!(
+            "{address:?} names no bucket: write s3://BUCKET/PREFIX"
+        )));
     }
     s3(bucket, prefix)
 }
@@ -42,7 +44,8 @@ mod tests {
 
     #[test]
     fn a_text_names_a_directory_or_a_bucket() {
-        let folder = std::env::temp_dir().join(format!("streamgauge-place-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("streamgauge-address-{}", std::process::id()));
         let store = open(folder.to_str().unwrap()).unwrap();
         store.save("a", b"x"[..].into(), None).unwrap();
         assert_eq!(store.list("").unwrap(), ["a"]);
