@@ -30,7 +30,7 @@ mod running;
 mod two_stacks;
 
 use panes::Panes;
-use two_stacks::{Slid, TwoStacks};
+use two_stacks::{TwoStacks, WindowMerge};
 
 /// As in `src/window/grid.rs`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,9 +73,9 @@ impl<A: Aggregate<i64>> Ours<A> {
         let slid =
             self.stacks.slide(start, end, &self.panes, &self.aggregate).expect("no limit is near");
         let answer = match &slid {
-            Slid::Made(merged) => self.aggregate.output(merged),
-            Slid::Kept(merged) => self.aggregate.output(merged),
-            Slid::Empty => self.aggregate.output(&self.aggregate.init()),
+            WindowMerge::New(merged) => self.aggregate.output(merged),
+            WindowMerge::Running(merged) => self.aggregate.output(merged),
+            WindowMerge::Empty => self.aggregate.output(&self.aggregate.init()),
         };
         if self.panes.first_start().is_some_and(|first| first <= start)
             && let Some((pane, accumulator)) = self.panes.close_first()

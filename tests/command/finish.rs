@@ -244,7 +244,7 @@ fn s104_inspect_says_of_every_file_what_it_is() {
     // What is none of ours, or not there, is an error for itself.
     let (none, state) = (folder.path("none"), folder.path("state"));
     let odd = streamgauge(&["inspect", &none, &log, &state, "--output", "table"]);
-    odd.failed(1, &["none: cannot be read", "log: ", "no streamgauge bytes", "2 of "]);
+    odd.failed(1, &["none: cannot be read", "log: ", "not streamgauge bytes", "2 of "]);
     assert!(
         odd.stdout.contains("running, with what shardId-0 had left")
             && odd.stdout.contains("0 dead letters"),

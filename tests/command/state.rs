@@ -267,7 +267,7 @@ fn inspect_tells_what_is_in_state_and_in_partials() {
         (&told[0]["kind"], &told[0]["origin"]["source"], &told[1]["count"]),
         (&json!("partial"), &json!("web1"), &json!(30))
     );
-    streamgauge(&["inspect", &file]).failed(1, &["log", "no streamgauge bytes"]);
+    streamgauge(&["inspect", &file]).failed(1, &["log", "not streamgauge bytes"]);
     streamgauge(&["inspect", &folder.path("none")]).failed(1, &["none", "cannot be read"]);
 }
 
