@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hint::black_box;
 use streamgauge::engine::{Engine, EngineOptions};
 use streamgauge::prelude::*;
+use streamgauge::window::IntoWindows;
 
 struct Hit {
     ts: i64,
@@ -50,7 +51,7 @@ fn naive(hits: &[Hit], size: i64, slide: i64) -> (u64, i128) {
     windows.values().fold((0, 0), |sum, answer| (sum.0 + answer.0, sum.1 + answer.1))
 }
 
-fn ours(hits: &[Hit], windows: impl Into<Windows>) -> (u64, i128) {
+fn ours(hits: &[Hit], windows: impl IntoWindows) -> (u64, i128) {
     let mut pipeline = Pipeline::builder()
         .event_time(|hit: &Hit| Timestamp::from_millis(hit.ts))
         .out_of_orderness(seconds(10))
@@ -260,7 +261,7 @@ fn leaps(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn grouped(hits: &[Hit], windows: impl Into<Windows>, groups: u64) -> (u64, u64) {
+fn grouped(hits: &[Hit], windows: impl IntoWindows, groups: u64) -> (u64, u64) {
     let mut pipeline = Pipeline::builder()
         .event_time(|hit: &Hit| Timestamp::from_millis(hit.ts))
         .out_of_orderness(seconds(10))

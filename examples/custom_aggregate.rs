@@ -66,7 +66,7 @@ fn main() -> Result<(), Error> {
     let latency = || GeometricMean(|hit: &Hit| hit.latency_ms);
     let mut pipeline = Pipeline::builder()
         .event_time(|hit: &Hit| Timestamp::from_millis(hit.ts))
-        .window(Tumbling::new(minutes(1))?)
+        .window(minutes(1))
         .aggregate((
             count(),
             mean(|hit: &Hit| hit.latency_ms),

@@ -36,10 +36,8 @@ type Top = Vec<TopRow<Box<str>>>;
 
 /// What both stages, and whoever else asks, compute.
 fn pipeline() -> Result<Pipeline<Hit, impl Aggregate<Hit, Output = Top>>, streamgauge::Error> {
-    let builder = Pipeline::builder()
-        .name("hits, v1")
-        .event_time(|hit: &Hit| hit.time)
-        .window(Tumbling::new(minutes(1))?);
+    let builder =
+        Pipeline::builder().name("hits, v1").event_time(|hit: &Hit| hit.time).window(minutes(1));
     builder.out_of_orderness(seconds(5)).aggregate(top_k(10, |hit: &Hit| hit.url.as_str())).build()
 }
 

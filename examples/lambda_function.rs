@@ -24,7 +24,7 @@ type Answer = (u64, i128, Vec<TopRow<Box<str>>>);
 fn main() -> Result<(), Error> {
     let pipeline = Pipeline::builder()
         .event_time(|hit: &Hit| Timestamp::from_millis(hit.arrival))
-        .window(Tumbling::new(minutes(1))?)
+        .window(minutes(1))
         .aggregate((count(), sum(|hit: &Hit| hit.bytes), top_k(10, |hit: &Hit| hit.page.as_str())))
         .name("hits, v1")
         .build()?;

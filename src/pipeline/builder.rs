@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::key::Key;
 use crate::limits::Limits;
 use crate::time::Timestamp;
-use crate::window::Windows;
+use crate::window::IntoWindows;
 use std::time::Duration;
 
 /// Declares a [`Pipeline`] over records of type `R`. Without an [`aggregate`](Builder::aggregate)
@@ -22,6 +22,8 @@ pub struct Builder<R: ?Sized, A = Undeclared> {
     stages: Stages<R>,
     options: EngineOptions,
     aggregate: A,
+    /// Why the windows that were given cannot be.
+    refused: Option<Error>,
 }
 
 /// Stands for the aggregate that is not declared yet.
@@ -34,6 +36,7 @@ impl<R: ?Sized> Builder<R, Undeclared> {
             stages: Stages::default(),
             options: EngineOptions::default(),
             aggregate: Undeclared,
+            refused: None,
         }
     }
 }
@@ -87,10 +90,28 @@ impl<R: ?Sized, A> Builder<R, A> {
         self
     }
 
-    /// The windows: [`Tumbling`](crate::window::Tumbling), [`Sliding`](crate::window::Sliding) or
-    /// [`Global`](crate::window::Global). Default: `Global`, one over everything.
-    pub fn window(mut self, windows: impl Into<Windows>) -> Self {
-        self.options.windows = windows.into();
+    /// The windows: a length of time for tumbling ones, [`Tumbling`](crate::window::Tumbling),
+    /// [`Sliding`](crate::window::Sliding) or [`Global`](crate::window::Global). Default: `Global`,
+    /// one over everything. A length that no window can have is an error of
+    /// [`build`](Builder::build).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline = Pipeline::builder()
+    ///     .event_time(|millis: &i64| Timestamp::from_millis(*millis))
+    ///     .window(minutes(1))
+    ///     .aggregate(count())
+    ///     .build()?;
+    /// let counts: Vec<u64> = pipeline.over([0, 59_999, 60_000]).map(|found| found.value).collect();
+    /// assert_eq!(counts, [2, 1]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn window(mut self, windows: impl IntoWindows) -> Self {
+        match windows.into_windows() {
+            Ok(windows) => (self.options.windows, self.refused) = (windows, None),
+            Err(error) => self.refused = Some(error),
+        }
         self
     }
 
@@ -148,7 +169,7 @@ impl<R: ?Sized, A> Builder<R, A> {
 
     /// What is computed of the records of a window: one aggregate, or a tuple of up to 12.
     pub fn aggregate<B: Aggregate<R>>(self, aggregate: B) -> Builder<R, B> {
-        Builder { stages: self.stages, options: self.options, aggregate }
+        Builder { stages: self.stages, options: self.options, aggregate, refused: self.refused }
     }
 }
 
@@ -157,9 +178,12 @@ impl<R: ?Sized, A: Aggregate<R>> Builder<R, A> {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if a duration is not whole
-    /// milliseconds or too long, if a parameter of an aggregate is out of its range, or if there
+    /// milliseconds, zero or too long, if a parameter of an aggregate is out of its range, or if there
     /// are windows and no event time.
     pub fn build(self) -> Result<Pipeline<R, A>, Error> {
+        if let Some(error) = self.refused {
+            return Err(error);
+        }
         if self.stages.event_time.is_none() && !self.options.windows.is_global() {
             return Err(Error::invalid(
                 "windows need an event time: call event_time(|record| ...) before build()",
@@ -167,5 +191,28 @@ impl<R: ?Sized, A: Aggregate<R>> Builder<R, A> {
         }
         let engine = Engine::new(self.aggregate, self.options)?;
         Ok(Pipeline::from_parts(self.stages, engine))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::count;
+    use crate::window::Tumbling;
+
+    #[test]
+    fn a_length_of_time_for_windows_is_checked_by_build() {
+        let refused = |size: Duration| {
+            let time = |millis: &i64| Timestamp::from_millis(*millis);
+            let built =
+                Pipeline::builder().event_time(time).window(size).aggregate(count()).build();
+            built.err().map(|error| error.to_string())
+        };
+        assert_eq!(refused(Duration::from_millis(1)), None);
+        for size in [Duration::ZERO, Duration::from_micros(1500), Duration::MAX] {
+            let expected = Tumbling::new(size).err().map(|error| error.to_string());
+            assert!(expected.is_some());
+            assert_eq!(refused(size), expected, "{size:?}");
+        }
     }
 }

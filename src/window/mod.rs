@@ -13,6 +13,7 @@
 //! ```
 
 mod grid;
+mod into_windows;
 mod pane_map;
 mod panes;
 mod running;
@@ -23,6 +24,7 @@ mod watermark;
 
 pub use grid::{Global, Windows};
 pub(crate) use grid::{Pane, Place, Schedule};
+pub use into_windows::IntoWindows;
 pub(crate) use panes::Panes;
 pub use sliding::Sliding;
 pub use tumbling::Tumbling;

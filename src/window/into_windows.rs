@@ -1,0 +1,33 @@
+//! What windows can be made of.
+
+use super::{Global, Sliding, Tumbling, Windows};
+use crate::error::Error;
+use std::time::Duration;
+
+/// A declaration of windows: [`Tumbling`], [`Sliding`], [`Global`], or a length of time, which
+/// stands for tumbling windows of that size.
+pub trait IntoWindows {
+    /// Returns the windows.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a length of time that
+    /// no window can have: see [`Tumbling::new`].
+    fn into_windows(self) -> Result<Windows, Error>;
+}
+
+impl IntoWindows for Duration {
+    fn into_windows(self) -> Result<Windows, Error> {
+        Tumbling::new(self).map(Windows::from)
+    }
+}
+
+macro_rules! declarations {
+    ($($name:ident)+) => {$(
+        impl IntoWindows for $name {
+            fn into_windows(self) -> Result<Windows, Error> {
+                Ok(self.into())
+            }
+        }
+    )+};
+}
+declarations!(Tumbling Sliding Global Windows);
