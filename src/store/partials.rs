@@ -4,6 +4,7 @@ use super::{Store, Stored};
 use crate::error::{Error, ErrorKind};
 use crate::hash::hash_bytes_wide;
 use crate::snapshot::Partial;
+use crate::window::Window;
 
 /// Characters of a source's name that appear in a key.
 const SOURCE_CHARS: usize = 24;
@@ -33,7 +34,7 @@ impl<S: Store> PartialStore<S> {
     /// # Errors
     /// The errors of the store, and [`ErrorKind::Corrupt`] if its content is not a partial.
     pub fn put(&self, partial: &Partial) -> Result<(), Error> {
-        let key = key_of(partial);
+        let key = key_of(partial.window(), partial.source());
         let mut conflict = None;
         for _ in 0..TRIES {
             let found = self.0.load(&key)?;
@@ -57,6 +58,15 @@ impl<S: Store> PartialStore<S> {
         Err(conflict.unwrap_or_else(|| Error::new(ErrorKind::Conflict, key)))
     }
 
+    /// Removes the partial of a window and source, if there is one: the source has no record of the
+    /// window any more.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn remove(&self, window: Option<Window>, source: &str) -> Result<(), Error> {
+        self.0.delete(&key_of(window, source))
+    }
+
     /// Returns all partials, in the order of their keys. Loads one at a time.
     ///
     /// # Errors
@@ -75,18 +85,17 @@ impl<S: Store> PartialStore<S> {
     }
 }
 
-fn key_of(partial: &Partial) -> String {
-    let window = match partial.window() {
+fn key_of(window: Option<Window>, source: &str) -> String {
+    let window = match window {
         Some(window) => format!("{}.{}", window.start().as_millis(), window.end().as_millis()),
         None => "all.".to_owned(),
     };
-    let source: String = partial
-        .source()
+    let shown: String = source
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
         .take(SOURCE_CHARS)
         .collect();
-    format!("{window}.{source}.{:016x}", hash_bytes_wide(partial.source().as_bytes()) as u64)
+    format!("{window}.{shown}.{:016x}", hash_bytes_wide(source.as_bytes()) as u64)
 }
 
 #[cfg(test)]

@@ -97,4 +97,21 @@ fn s107_a_table_of_a_run_with_state_shows_revisions() {
     assert_eq!(table(), "revision  count\n       0      3\n");
     folder.file("hits.jsonl", hits(5));
     assert_eq!(table(), "revision  count\n       1      5\n");
+    // A row of half a line is taken back.
+    let half = |content: &str, output: &str| {
+        let log = folder.file("half.csv", content);
+        let flags = ["--format", "csv", "--group", "g", "--output", output];
+        let state = folder.path(output);
+        let run = streamgauge(&[&["run", &log, "--state", &state], &flags[..]].concat());
+        run.succeeded().stdout.clone()
+    };
+    let (before, after) = ("v,g\n1,a\n2,b", "v,g\n1,a\n2,bc\n");
+    assert_eq!(half(before, "csv"), "g,revision,retracted,count\na,0,,1\nb,0,,1\n");
+    assert_eq!(half(after, "csv"), "g,revision,retracted,count\na,1,,1\nbc,1,,1\nb,1,true,\n");
+    half(before, "table");
+    let table = half(after, "table");
+    assert_eq!(
+        table.lines().last().unwrap().split_whitespace().collect::<Vec<_>>(),
+        ["b", "1", "retracted"]
+    );
 }

@@ -339,6 +339,46 @@ fn s56_a_file_whose_format_shows_when_it_has_grown_is_counted_as_that() {
     streamgauge(&[&windows[..], &["csv"]].concat()).succeeded();
 }
 
+/// Half a line can be a record as well, in another row than the whole line. The row of the half is
+/// taken back, as is a partial.
+#[test]
+fn s88_what_half_a_line_said_is_taken_back() {
+    let csv = ["--format", "csv", "--agg", "count,sum(v)"];
+    let windows = ["--time", "ts", "--window", "10s"];
+    let cases: [(&[&str], [&str; 3]); 6] = [
+        (&["--group", "g"], ["v,g\n1,a\n2,b", "c\n", "3,d"]),
+        (&["--group", "line", "--agg", "count"], ["x\nyy", "z\n", "yy"]),
+        (&windows, ["v,ts\n1,2\n2,30", "00\n3,1", "0\n"]),
+        (&["--where", "ts < 10"], ["v,ts\n1,200\n2,3", "00\n", "3,30"]),
+        (&["--limit-groups", "1", "--group", "g"], ["v,g\n2,b", "c\n", "3,d"]),
+        (&[&windows[..], &["--max-delay", "0s"]].concat(), ["v,ts\n1,2\n2,30", "00\n3,4", "000\n"]),
+    ];
+    for (flags, parts) in cases {
+        let format = if parts[0].starts_with('v') { &csv[..] } else { &["--format", "lines"] };
+        let flags = [flags, format].concat();
+        let folder = Folder::new("resume_half_line");
+        let (state, other, partials) =
+            (folder.path("state"), folder.path("other"), folder.path("partials"));
+        let mut rows = Answers::new();
+        for end in 1..=parts.len() {
+            let file = folder.file("log", parts[..end].concat());
+            let kept = [&["run", &file, "--state", &state], &flags[..]].concat();
+            upsert(&mut rows, streamgauge(&kept).json());
+            let one = whole(&[&["run", &file], &flags[..]].concat());
+            assert_eq!(contents(&rows), contents(&one), "{flags:?} {:?}", &parts[..end]);
+            if flags.contains(&"--limit-groups") {
+                continue;
+            }
+            let places = ["--state", &other, "--partials", &partials];
+            streamgauge(&[&["run", &file], &places[..], &flags].concat()).succeeded();
+            let question: Vec<&str> =
+                flags.chunks(2).filter(|flag| flag[0] != "--format").flatten().copied().collect();
+            let merged = whole(&[&["merge", &partials], &question[..]].concat());
+            assert_eq!(contents(&merged), contents(&one), "{flags:?} {:?}", &parts[..end]);
+        }
+    }
+}
+
 #[test]
 fn s89_an_output_that_is_an_input_is_refused_before_it_is_opened() {
     let folder = Folder::new("resume_one_file");

@@ -6,10 +6,12 @@ use crate::interrupt::Interrupt;
 use crate::merged::MergedFiles;
 use crate::output::OutputWriter;
 use crate::state::KeptAnswers;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::num::NonZeroUsize;
-use streamgauge::adapter::files::RunAnswers;
+use streamgauge::adapter::files::{Judgement, RunAnswers};
 use streamgauge::hash::hash_bytes;
+use streamgauge::row::OutputValue;
 use streamgauge::rows::{JsonLines, RowEmission, RowPipeline};
 use streamgauge::snapshot::Partial;
 use streamgauge::store::{PartialStore, Store};
@@ -33,14 +35,58 @@ pub(crate) struct GivenAnswers {
     pub(crate) answers: RunAnswers,
     /// Where that is kept between runs, if it is.
     pub(crate) kept: Option<KeptAnswers>,
-    /// Whether a row can cease to hold, as where groups are limited.
+    /// Whether any row can cease to hold, as where groups are limited.
     pub(crate) retracts: bool,
+    /// Rows that records were added to which may become others.
+    pub(crate) unsure: UnsureRows,
 }
+
+/// Groups by window of rows that can cease to hold.
+pub(crate) type UnsureRows = HashMap<Option<Window>, Vec<Vec<OutputValue>>>;
 
 /// An answer that waits to be handed out.
 enum Waiting {
     Row(RowEmission),
     Partial(Box<Partial>),
+    /// The partial of a window that has no record any more.
+    Removed(Option<Window>, u32),
+}
+
+impl GivenAnswers {
+    pub(crate) fn new(answers: RunAnswers, kept: Option<KeptAnswers>, retracts: bool) -> Self {
+        GivenAnswers { answers, kept, retracts, unsure: UnsureRows::new() }
+    }
+
+    /// The groups of a window's rows that can cease to hold: all of them, or those of rows that
+    /// could when they were given before, and those that are unsure now.
+    fn unsure_groups(&self, window: Option<Window>, rows: &[RowEmission]) -> Vec<Vec<OutputValue>> {
+        if self.retracts {
+            return rows.iter().map(|row| row.group.clone()).collect();
+        }
+        let now = self.unsure.get(&window).map_or(&[][..], |groups| groups);
+        let before = self.answers.unsure(window);
+        if now.is_empty() && before.is_empty() {
+            return Vec::new();
+        }
+        let name = |group: &Vec<OutputValue>| format!("{group:?}");
+        let mut unsure: HashSet<String> = now.iter().chain(&before).map(name).collect();
+        let groups = rows.iter().map(|row| &row.group);
+        groups.filter(|group| unsure.remove(&name(group))).cloned().collect()
+    }
+}
+
+/// The rows that take back others.
+fn retracted(
+    window: Option<Window>,
+    judged: &Judgement,
+) -> impl Iterator<Item = RowEmission> + use<> {
+    let revision = judged.revision;
+    judged.retracted.clone().into_iter().map(move |group| RowEmission {
+        window,
+        revision,
+        group,
+        values: Vec::new(),
+    })
 }
 
 /// Fetches the answers of a pipeline and hands them on.
@@ -99,6 +145,13 @@ impl<W: Write> Answers<W> {
     /// Returns true if an answer has come out that is of no window.
     pub(crate) fn is_without_windows(&self) -> bool {
         self.last_window == Some(None)
+    }
+
+    /// Windows up to this were completed by an earlier run.
+    pub(crate) fn complete(&mut self, end: Option<Timestamp>) {
+        if let (Some(given), Some(end)) = (&mut self.given, end) {
+            given.answers.complete(end);
+        }
     }
 
     /// From now on a signal ends the handing on of answers.
@@ -214,28 +267,46 @@ impl<W: Write> Answers<W> {
             row.revision = 0;
             self.lines.append(row, &mut content);
         }
-        let groups = if given.retracts {
-            held.iter().map(|row| row.group.clone()).collect()
-        } else {
-            Vec::new()
-        };
+        let groups = given.unsure_groups(window, held);
         let Some(judged) =
             given.answers.judge(window, revision, hash_bytes(Seed::PUBLIC, &content), groups)
         else {
             held.clear();
             return Ok(false);
         };
-        let retracted = judged.retracted.into_iter().map(|group| RowEmission {
-            window,
-            revision: 0,
-            group,
-            values: Vec::new(),
-        });
-        for mut row in held.drain(..).chain(retracted) {
+        for mut row in held.drain(..).chain(retracted(window, &judged)) {
             row.revision = judged.revision;
             self.give(Waiting::Row(row))?;
         }
         Ok(true)
+    }
+
+    /// These rows can cease to hold: a later run may read what their records are of as other ones.
+    pub(crate) fn set_unsure(&mut self, rows: UnsureRows) {
+        if let Some(given) = &mut self.given {
+            given.unsure = rows;
+        }
+    }
+
+    /// Takes back what was given of windows that have no record any more. All windows up to `end`
+    /// must have been handed on, or without it all.
+    ///
+    /// # Errors
+    /// As [`drain`](Answers::drain).
+    pub(crate) fn take_back(&mut self, end: Option<Timestamp>) -> Result<(), Failure> {
+        let Some(given) = self.given.as_mut().filter(|given| given.kept.is_some()) else {
+            return Ok(());
+        };
+        for (window, judged) in given.answers.take_back(end) {
+            if self.is_of_partials() {
+                self.give(Waiting::Removed(window, judged.revision))?;
+                continue;
+            }
+            for row in retracted(window, &judged) {
+                self.give(Waiting::Row(row))?;
+            }
+        }
+        Ok(())
     }
 
     fn drain_partials(
@@ -249,10 +320,14 @@ impl<W: Write> Answers<W> {
         {
             let content = hash_bytes(Seed::PUBLIC, partial.with_revision(0).map_err(run)?.bytes());
             let revision = match &mut self.given {
-                Some(given) => given
-                    .answers
-                    .judge(partial.window(), partial.revision(), content, Vec::new())
-                    .map(|judged| judged.revision),
+                Some(given) => {
+                    let window = partial.window();
+                    let known = !given.answers.unsure(window).is_empty();
+                    let unsure = known || given.unsure.contains_key(&window);
+                    let groups = if unsure { vec![Vec::new()] } else { Vec::new() };
+                    let judged = given.answers.judge(window, partial.revision(), content, groups);
+                    judged.map(|judged| judged.revision)
+                }
                 None => Some(partial.revision()),
             };
             let Some(revision) = revision else { continue };
@@ -293,6 +368,7 @@ impl<W: Write> Answers<W> {
                 self.other |= row.is_other();
             }
             Waiting::Partial(partial) => self.count(partial.window(), partial.revision()),
+            Waiting::Removed(window, revision) => self.count(*window, *revision),
         }
         match (&mut self.destination, answer) {
             (Destination::Rows(output), Waiting::Row(row)) => {
@@ -300,6 +376,9 @@ impl<W: Write> Answers<W> {
             }
             (Destination::Partials { store, .. }, Waiting::Partial(partial)) => {
                 store.put(&partial).map_err(|error| Failure::run(&error))
+            }
+            (Destination::Partials { store, source }, Waiting::Removed(window, _)) => {
+                store.remove(window, source).map_err(|error| Failure::run(&error))
             }
             _ => Ok(()),
         }

@@ -9,7 +9,7 @@ use streamgauge::adapter::files::{Format, HeldWindows, RunState};
 use streamgauge::engine::Shard;
 use streamgauge::query::PipelineSpec;
 use streamgauge::rows::RowPipeline;
-use streamgauge::{Control, Error, Stats};
+use streamgauge::{Control, Error, Stats, Timestamp};
 
 /// Where the records of an input go.
 #[derive(Clone, Copy, Default)]
@@ -146,6 +146,14 @@ impl Inputs {
         self.compile(judged)
     }
 
+    /// A pipeline for records that are answered and not counted. No record is late in it.
+    ///
+    /// # Errors
+    /// Those of the pipeline's first compilation.
+    pub(crate) fn of_tails(&self) -> Result<RowPipeline, Failure> {
+        self.compile_with_delay(None)
+    }
+
     /// The format of an input is another one than that in which its bytes were counted, now that
     /// more of it is known: it gets a pipeline without records, which is returned. There is none to
     /// get if there was no record in it.
@@ -231,6 +239,20 @@ impl Inputs {
             all.between_windows = all.between_windows.saturating_add(stats.between_windows);
         }
         all
+    }
+
+    /// Windows up to this have been completed by the pipeline of a stream, and are dropped: they
+    /// are not answered again.
+    pub(crate) fn completed_to(&self, state: Option<&State>) -> Option<Timestamp> {
+        let pipeline = self.pipelines.first().filter(|pipeline| !pipeline.is_revised())?;
+        state.filter(|state| state.run.is_stream()).and_then(|_| pipeline.watermark())
+    }
+
+    /// Returns true if it is known of all windows at the end of a run whether they have rows: of a
+    /// stream that lets late records in some are dropped that have.
+    pub(crate) fn are_all_answered(&self, state: Option<&State>) -> bool {
+        let revised = self.pipelines.first().is_some_and(RowPipeline::is_revised);
+        !revised || state.is_none_or(|state| !state.run.is_stream())
     }
 
     /// Returns true if the windows of all files are those of the one pipeline.

@@ -26,7 +26,9 @@ pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
     };
     let outputs = outputs(settings);
     for (index, (flag, output)) in outputs.iter().enumerate() {
-        if settings.durable.partials.is_none() && is_lines(flag) && is_standard_output(output) {
+        // That - is no name is said where the file is opened.
+        let named = is_lines(flag) && output != Path::new("-");
+        if settings.durable.partials.is_none() && named && is_standard_output(output) {
             let message = format!(
                 "{flag} {}: standard output has the answers; name another file",
                 output.display()

@@ -130,8 +130,9 @@ impl Run<'_> {
 
     /// What the answers look like: a state lets a later run revise them.
     fn shape(&self) -> Shape {
-        let revised = self.pipeline.is_revised() || self.settings.durable.state.is_some();
-        Shape { retracts: self.retracts(), revised, ..Shape::of(&self.pipeline) }
+        let resumed = self.settings.durable.state.is_some();
+        let (retracts, revised) = (self.retracts(), self.pipeline.is_revised() || resumed);
+        Shape { retracts, revised, resumed, ..Shape::of(&self.pipeline) }
     }
 
     /// Reads the inputs and answers them.
@@ -172,16 +173,12 @@ impl Run<'_> {
         reading.block_bytes = cfg!(test).then_some(64);
         let (state, given) = match resumed {
             Some(Resumed { state, answers, kept_answers }) => {
-                (Some(state), Some(GivenAnswers { answers, kept: Some(kept_answers), retracts }))
+                let kept = Some(kept_answers);
+                (Some(state), Some(GivenAnswers::new(answers, kept, retracts)))
             }
-            None => (
-                None,
-                retracts.then(|| GivenAnswers {
-                    answers: RunAnswers::default(),
-                    kept: None,
-                    retracts,
-                }),
-            ),
+            None => {
+                (None, retracts.then(|| GivenAnswers::new(RunAnswers::default(), None, retracts)))
+            }
         };
         let answers = Answers::new(destination, given, &pipeline);
         let (strict, quiet, threads, reads_clock) =

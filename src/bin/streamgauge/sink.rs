@@ -1,7 +1,7 @@
 //! What takes the records of a run: the pipeline, with the answers, the dead letters, the progress
 //! and the state around it.
 
-use crate::answers::Answers;
+use crate::answers::{Answers, UnsureRows};
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
 use crate::hints::Hints;
@@ -19,8 +19,9 @@ use streamgauge::adapter::files::{
     DeadLetter, FilesStats, Format, LateRecord, Opened, Refusal, RowSink,
 };
 use streamgauge::adapter::worker::{Clock, SystemClock};
+use streamgauge::engine::Shard;
 use streamgauge::row::{Row, Value};
-use streamgauge::rows::{PreaggregatedRows, PreparedRows, RowPreparer};
+use streamgauge::rows::{PreaggregatedRows, PreparedRows, RowPipeline, RowPreparer};
 use streamgauge::{Control, Error, ErrorKind, Outcome, Sequence, ShardId, Stats, Timestamp};
 
 /// Inputs of which a note is shown.
@@ -72,6 +73,9 @@ pub(crate) struct Sink<W> {
     interrupt: Interrupt,
     /// Whether whole records have all been taken, and what is left must not get into the state.
     in_tails: bool,
+    /// Takes the records of lines without an end, which may become others, beside the pipeline that
+    /// answers them: it says which rows they are in.
+    tails: Option<(RowPipeline, Shard)>,
     /// Whether answers were handed on since the last flush.
     unflushed: bool,
     /// How far the input that is being read has come: its index, bytes of whole records, and all
@@ -100,6 +104,8 @@ impl<W: Write> Sink<W> {
         let fields =
             inputs.pipelines.first().map_or(&[][..], |pipeline| pipeline.fields()).to_vec();
         let unseen = (0..fields.len()).collect();
+        let mut answers = answers;
+        answers.complete(inputs.completed_to(options.state.as_ref()));
         Sink {
             inputs,
             fields,
@@ -116,6 +122,7 @@ impl<W: Write> Sink<W> {
             interrupt: options.interrupt,
             hints: options.hints,
             in_tails: false,
+            tails: None,
             unflushed: false,
             reading: None,
             names: Vec::new(),
@@ -209,11 +216,28 @@ impl<W: Write> Sink<W> {
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
         self.progress.clear();
         self.answers.stop_by(self.interrupt.clone());
-        let drained = self.drain_ended();
+        let drained = self.tell_unsure().and_then(|()| self.drain_ended()).and_then(|()| {
+            if self.inputs.are_all_answered(self.state.as_ref()) {
+                self.answers.take_back(None)?;
+            }
+            Ok(())
+        });
         if let Err(Failure::Interrupted(_)) = drained {
             self.answers.finish()?;
         }
         drained.and_then(|()| self.answers.finish()).map_err(|failure| self.not_taken(failure))
+    }
+
+    /// Says which rows have records that may become others.
+    fn tell_unsure(&mut self) -> Result<(), Failure> {
+        let Some((mut tails, _)) = self.tails.take() else { return Ok(()) };
+        let mut unsure = UnsureRows::new();
+        tails.finish();
+        while let Some(row) = tails.next_emission().map_err(|error| Failure::run(&error))? {
+            unsure.entry(row.window).or_default().push(row.group);
+        }
+        self.answers.set_unsure(unsure);
+        Ok(())
     }
 
     /// Hands on all windows that are left.
@@ -314,7 +338,12 @@ impl<W: Write> Sink<W> {
                 .and_then(|()| self.late.flush())
                 .map_err(|failure| self.end(failure));
         }
-        let flushed = self.answers.flush();
+        // Windows that the state has completed are not looked at again.
+        let taken = match self.inputs.completed_to(self.state.as_ref()) {
+            Some(end) => self.answers.take_back(Some(end)),
+            None => Ok(()),
+        };
+        let flushed = taken.and_then(|()| self.answers.flush());
         flushed.map_err(|failure| self.end(failure))?;
         self.take_place()?;
         let Some(state) = &mut self.state else { return Ok(()) };
@@ -381,6 +410,9 @@ impl<W: Write> RowSink for Sink<W> {
         };
         // Without a time field there is one window over everything, so any arrival time will do.
         let arrival = if self.reads_clock { SystemClock.now() } else { Timestamp::from_millis(0) };
+        if let Some((tails, shard)) = &mut self.tails {
+            tails.push(*shard, row, arrival, None)?;
+        }
         let outcome = pipeline.push(shard, row, arrival, None)?;
         let due = pipeline.is_due();
         let refusal = match outcome {
@@ -548,6 +580,11 @@ impl<W: Write> RowSink for Sink<W> {
         self.save()?;
         // What comes now is answered, and read again by the next run.
         self.in_tails = true;
+        if self.state.is_some() {
+            let mut tails = self.inputs.of_tails().map_err(|failure| self.end(failure))?;
+            let shard = tails.open_shard(ShardId::new(FILE))?;
+            self.tails = Some((tails, shard));
+        }
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use crate::snapshot::{Envelope, EnvelopeWriter, Kind, Tag};
 use crate::time::Timestamp;
 use crate::window::Window;
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Windows whose groups are remembered where nothing is kept between runs: late records do not come
 /// for ever.
@@ -32,7 +32,7 @@ struct Given {
     content: u64,
     /// Whether it is known to have been handed out.
     done: bool,
-    /// The groups of its rows, where rows can cease to hold.
+    /// The groups of its rows that can cease to hold.
     groups: Vec<Group>,
     /// The groups whose rows it takes back.
     gone: Vec<Group>,
@@ -53,6 +53,8 @@ pub struct Judgement {
 pub struct RunAnswers {
     before: BTreeMap<Place, Given>,
     now: BTreeMap<Place, Given>,
+    /// Windows that were given before, and are as they were.
+    same: BTreeSet<Place>,
     /// Whether an answer has come since these were written down.
     changed: bool,
 }
@@ -75,7 +77,7 @@ impl RunAnswers {
             before.insert(place, Given::decode(&mut reader)?);
         }
         reader.finish()?;
-        Ok(RunAnswers { before, now: BTreeMap::new(), changed: false })
+        Ok(RunAnswers { before, ..RunAnswers::default() })
     }
 
     /// What the next run needs of this. Windows up to `complete_to` cannot be answered again.
@@ -106,8 +108,15 @@ impl RunAnswers {
         self.changed
     }
 
+    /// The groups of a window whose rows could cease to hold when it was answered last.
+    pub fn unsure(&self, window: Option<Window>) -> Vec<Vec<OutputValue>> {
+        let place = place(window);
+        let last = self.now.get(&place).or_else(|| self.before.get(&place));
+        last.into_iter().flat_map(Given::unsure).cloned().collect()
+    }
+
     /// What a window is to be answered with that the engine answers with `revision`: `content` is
-    /// the hash of its rows, `groups` are theirs, where rows can cease to hold. `None` if it has
+    /// the hash of its rows, `groups` are those of rows that can cease to hold. `None` if it has
     /// been given that answer.
     pub fn judge(
         &mut self,
@@ -116,23 +125,72 @@ impl RunAnswers {
         content: u64,
         groups: Vec<Vec<OutputValue>>,
     ) -> Option<Judgement> {
-        let place = window.map(|window| (window.end().as_millis(), window.start().as_millis()));
+        let place = place(window);
         let before = self.before.get(&place);
         let revision = match before {
-            Some(given) if given.content == content && given.done => return None,
+            Some(given) if given.content == content && given.done => {
+                self.same.insert(place);
+                return None;
+            }
             Some(given) if given.content == content => given.revision,
             Some(given) => given.revision.saturating_add(1).saturating_add(revision),
             None => revision,
         };
         let last = self.now.get(&place).or(before);
-        let had = last.into_iter().flat_map(|last| {
-            last.groups.iter().chain(if last.done { &[][..] } else { &last.gone })
-        });
-        let gone: Vec<Group> = had.filter(|group| !groups.contains(group)).cloned().collect();
+        let had = last.into_iter().flat_map(Given::unsure);
+        let name = |group: &Group| format!("{group:?}");
+        let mut had = had.peekable();
+        let hold: HashSet<String> =
+            if had.peek().is_some() { groups.iter().map(name).collect() } else { HashSet::new() };
+        let gone: Vec<Group> = had.filter(|group| !hold.contains(&name(group))).cloned().collect();
         self.now
             .insert(place, Given { revision, content, done: false, groups, gone: gone.clone() });
         self.changed = true;
         Some(Judgement { revision, retracted: gone })
+    }
+
+    /// Takes back the rows of windows that have none any more: those that were given before by rows
+    /// that could cease to hold, and not again. All windows up to `end` must have been judged, or
+    /// without it all.
+    pub fn take_back(&mut self, end: Option<Timestamp>) -> Vec<(Option<Window>, Judgement)> {
+        let is_over = |place: &Place| match (place, end) {
+            (Some((window, _)), Some(end)) => *window <= end.as_millis(),
+            (None, Some(_)) => false,
+            (_, None) => true,
+        };
+        let mut taken = Vec::new();
+        for (place, given) in &self.before {
+            if self.now.contains_key(place) || self.same.contains(place) || !is_over(place) {
+                continue;
+            }
+            // What a run that was killed has taken back comes again.
+            let (gone, more) = match given.groups.is_empty() {
+                true if given.done => continue,
+                true => (given.gone.clone(), 0),
+                false => (given.groups.iter().chain(&given.gone).cloned().collect(), 1),
+            };
+            if !gone.is_empty() {
+                taken.push((*place, given.revision.saturating_add(more), gone));
+            }
+        }
+        let judge = |(place, revision, gone): (Place, u32, Vec<Group>)| {
+            let given = Given { revision, gone: gone.clone(), ..Given::default() };
+            self.now.insert(place, given);
+            self.changed = true;
+            let window = place.map(|(end, start)| {
+                Window::new(Timestamp::from_millis(start), Timestamp::from_millis(end))
+            });
+            (window, Judgement { revision, retracted: gone })
+        };
+        taken.into_iter().map(judge).collect()
+    }
+
+    /// Windows up to this were completed before, and are not answered again.
+    pub fn complete(&mut self, end: Timestamp) {
+        self.before.retain(|place, given| {
+            let over = place.is_some_and(|(window, _)| window <= end.as_millis());
+            !over || given.groups.is_empty() && !given.done && !given.gone.is_empty()
+        });
     }
 
     /// All answers so far are where they are to be.
@@ -151,7 +209,16 @@ impl RunAnswers {
     }
 }
 
+fn place(window: Option<Window>) -> Place {
+    window.map(|window| (window.end().as_millis(), window.start().as_millis()))
+}
+
 impl Given {
+    /// The groups of rows that can cease to hold, and of those that may not have been taken back.
+    fn unsure(&self) -> impl Iterator<Item = &Group> {
+        self.groups.iter().chain(if self.done { &[][..] } else { &self.gone })
+    }
+
     fn encode(&self, writer: &mut Writer) {
         writer.u64(u64::from(self.revision));
         writer.fixed_u64(self.content);

@@ -100,6 +100,7 @@ mod tests {
             windowed: true,
             revised: false,
             retracts: false,
+            resumed: false,
             group: vec!["path".to_owned()],
             columns,
         }

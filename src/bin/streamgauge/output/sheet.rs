@@ -29,8 +29,10 @@ pub(crate) struct Shape {
     pub(crate) windowed: bool,
     /// Whether an answer can come out more than once.
     pub(crate) revised: bool,
-    /// Whether a row can be taken back.
+    /// Whether a row can be taken back, so that there is a column for it.
     pub(crate) retracts: bool,
+    /// Whether a row can be taken back, which is rare: a table has no column for it.
+    pub(crate) resumed: bool,
     /// The fields grouped by.
     pub(crate) group: Vec<String>,
     /// The columns, by name and kind.
@@ -43,6 +45,7 @@ impl Shape {
             windowed: !pipeline.windows().is_global(),
             revised: pipeline.is_revised(),
             retracts: false,
+            resumed: false,
             group: pipeline.group_names().to_vec(),
             columns: pipeline
                 .columns()
@@ -76,7 +79,7 @@ impl Sheet {
         if self.has_revision() {
             names.push("revision".to_owned());
         }
-        if self.shape.retracts {
+        if self.has_retracted() {
             names.push("retracted".to_owned());
         }
         if self.has_ranks() {
@@ -101,6 +104,10 @@ impl Sheet {
         (0..ranks).map(|index| self.line(emission, index)).collect()
     }
 
+    fn has_retracted(&self) -> bool {
+        self.shape.retracts || self.shape.resumed && self.reader == Reader::Program
+    }
+
     fn line(&self, emission: &RowEmission, index: usize) -> Vec<Cell> {
         let repeated = index > 0 && self.reader == Reader::Person;
         let mut cells = Vec::new();
@@ -111,7 +118,7 @@ impl Sheet {
         if self.has_revision() {
             cells.push(Cell::Number(emission.revision.to_string()));
         }
-        if self.shape.retracts {
+        if self.has_retracted() {
             cells.push(if emission.is_retracted() {
                 Cell::Number("true".to_owned())
             } else {
@@ -122,6 +129,9 @@ impl Sheet {
             cells.fill(Cell::Empty);
         }
         if emission.is_retracted() {
+            if !self.has_retracted() {
+                cells.push(Cell::Text("retracted".to_owned()));
+            }
             cells.resize(self.header().len(), Cell::Empty);
             return cells;
         }
@@ -283,6 +293,7 @@ mod tests {
             windowed: false,
             revised: false,
             retracts: false,
+            resumed: false,
             group: vec!["country".to_owned()],
             columns: vec![
                 column("count", ColumnKind::Plain),
