@@ -1,4 +1,4 @@
-//! Aggregates as they are written: `count, sum(bytes) as bytes, p99(latency_ms), top(10, url)`.
+//! Aggregates as text: `count, sum(bytes) as bytes, p99(latency_ms), top(10, url)`.
 
 use super::field::Fields;
 use super::literal::Literal;
@@ -6,23 +6,23 @@ use super::token::{Kind, Token, Tokens};
 use crate::error::Error;
 use crate::nearest::nearest;
 
-/// Counters of a `top` that is not given another number.
+/// Default number of counters of a `top`.
 pub(crate) const COUNTERS_DEFAULT: usize = 65_536;
 
 /// A column of the answer.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Column {
-    /// Its `as` name, or its text with one space after each comma.
+    /// The name after `as`, or the text of the aggregate with one space after each comma.
     pub(crate) name: String,
     pub(crate) function: Function,
 }
 
-/// What is computed; numbers are slots of fields.
+/// The function that is computed. Its numbers are slots of fields.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Function {
-    /// Records.
+    /// Counts records.
     Count,
-    /// Records that have the field.
+    /// Counts records that have the field.
     CountOf(usize),
     Sum(usize),
     Mean(usize),
@@ -39,16 +39,16 @@ pub(crate) enum Function {
         slot: usize,
         counters: usize,
     },
-    /// How often a field is equal to the value.
+    /// Counts records in which the field is equal to the value.
     Frequency(usize, Literal),
 }
 
-/// A percentage of quantiles, in hundredths: 9,999 for p99.99. From 1 to 10,000.
+/// The percentage of a percentile, in hundredths: 9,999 for p99.99. From 1 to 10,000.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Percent(u32);
 
 impl Percent {
-    /// Reads what stands behind the `p`: digits, and at most two decimals.
+    /// Parses the text after the `p`: digits, and at most two decimals.
     fn parse(text: &str) -> Option<Percent> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, "00"));
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -66,7 +66,7 @@ impl Percent {
         (1..=10_000).contains(&hundredths).then_some(Percent(hundredths))
     }
 
-    /// The quantile, from 0.0001 to 1.
+    /// Returns the quantile, from 0.0001 to 1.
     pub(crate) fn quantile(self) -> f64 {
         f64::from(self.0) / 10_000.0
     }
@@ -75,7 +75,7 @@ impl Percent {
 /// A function of the field in a slot.
 type OfAField = fn(usize) -> Function;
 
-/// The functions of one field.
+/// The functions of one field, by name.
 const OF_A_FIELD: [(&str, OfAField); 9] = [
     ("sum", Function::Sum),
     ("mean", Function::Mean),
@@ -88,7 +88,7 @@ const OF_A_FIELD: [(&str, OfAField); 9] = [
     ("distinct", Function::Distinct),
 ];
 
-/// What other systems call them.
+/// The names of functions in other systems.
 const ALIASES: [(&str, &str); 10] = [
     ("avg", "mean"),
     ("average", "mean"),
@@ -102,10 +102,11 @@ const ALIASES: [(&str, &str); 10] = [
     ("topk", "top"),
 ];
 
-/// Reads a list of aggregates; the fields that they name get slots.
+/// Parses a list of aggregates. Each field that they name gets a slot.
 ///
 /// # Errors
-/// [`ErrorKind::Parse`](crate::ErrorKind::Parse) with the column, if it is none.
+/// [`ErrorKind::Parse`](crate::ErrorKind::Parse) with the column, if the text is not a list of
+/// aggregates.
 pub(crate) fn parse_columns(text: &str, fields: &mut Fields) -> Result<Vec<Column>, Error> {
     let mut parser = Parser { tokens: Tokens::of(text)?, fields };
     let mut columns = vec![parser.column()?];
@@ -118,10 +119,11 @@ pub(crate) fn parse_columns(text: &str, fields: &mut Fields) -> Result<Vec<Colum
     }
 }
 
-/// Reads a list of fields, as `--group` has it.
+/// Parses a list of fields, the argument of `--group`.
 ///
 /// # Errors
-/// [`ErrorKind::Parse`](crate::ErrorKind::Parse) with the column, if it is none.
+/// [`ErrorKind::Parse`](crate::ErrorKind::Parse) with the column, if the text is not a list of
+/// fields.
 pub(crate) fn parse_fields(text: &str) -> Result<Vec<String>, Error> {
     let mut tokens = Tokens::of(text)?;
     let mut names = Vec::new();
@@ -164,7 +166,7 @@ impl<'a> Parser<'a, '_> {
         Ok(Column { name, function })
     }
 
-    /// What stands in parentheses; `None` if there are none.
+    /// Parses arguments in parentheses; `None` if there are no parentheses.
     fn arguments(&mut self) -> Result<Option<Vec<Token<'a>>>, Error> {
         if !self.tokens.take_if("(") {
             return Ok(None);
@@ -241,7 +243,7 @@ impl<'a> Parser<'a, '_> {
         let (k, field, counters) = match arguments {
             [k, field] => (k, field, None),
             [k, field, counters] => (k, field, Some(counters)),
-            _ => return Err(self.wrong(head, "takes how many and a field, as in top(10, url), and optionally a number of counters")),
+            _ => return Err(self.wrong(head, "takes a number of rows and a field, as in top(10, url), and optionally a number of counters")),
         };
         let k = self.size(k)?;
         let slot = self.field(field)?;

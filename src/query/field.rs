@@ -1,18 +1,18 @@
-//! The fields that a pipeline names, each in a slot.
+//! The fields that a pipeline names, each with a slot.
 
-/// Names of fields by slot, in the order in which they were first named.
+/// Names of fields by slot, in the order in which the pipeline first names them.
 ///
-/// A name is that of a member at the top of the record (a JSON member, a column), or a JSON pointer
-/// (RFC 6901), which begins with a slash: `/user/id`. A name that itself begins with a slash is
-/// kept as the pointer to it, `/~1name`.
+/// A name is the name of a top-level member of the record (a JSON member, a column), or a JSON
+/// pointer (RFC 6901), which begins with a slash: `/user/id`. A member whose name begins with a
+/// slash is stored as the pointer to it, `/~1name`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fields {
     names: Vec<String>,
 }
 
 impl Fields {
-    /// The slot of a field, a new one if it was not named before. Cost: O(fields), which people
-    /// write by hand.
+    /// Returns the slot of a field, and adds the field if it is new. Cost: O(fields), and people
+    /// write the list of fields by hand.
     pub(crate) fn slot(&mut self, name: &str) -> usize {
         match self.names.iter().position(|known| known == name) {
             Some(slot) => slot,
@@ -23,19 +23,19 @@ impl Fields {
         }
     }
 
-    /// The name in a slot.
+    /// Returns the name in a slot.
     pub(crate) fn name(&self, slot: usize) -> &str {
         self.names.get(slot).map_or("", String::as_str)
     }
 
-    /// All names, by slot.
+    /// Returns all names, by slot.
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 }
 
-/// The pointer to a member at the top whose name could be mistaken for a pointer; other names as
-/// they are.
+/// Returns the pointer to a top-level member if its name could be read as a pointer. Returns other
+/// names unchanged.
 pub(crate) fn quoted_name(name: &str) -> String {
     if name.starts_with('/') {
         format!("/{}", name.replace('~', "~0").replace('/', "~1"))

@@ -1,18 +1,18 @@
-//! Values that are written in a pipeline, and how values of records compare with them.
+//! Values in the text of a pipeline, and their comparison with values of records.
 //!
-//! - **A number** is compared with numbers and with text that spells one, as numbers and exactly.
-//! - **Text that spells a time** in a known format (a date, RFC 3339 and its relatives, an access
-//!   log's time) is compared with text that does, as times: offsets count, and text without one is
-//!   UTC. Beside the pipeline's event time it is compared as a time with whatever that is written
-//!   as; there it may also be written in the pipeline's own time format.
-//! - **Other text** is compared with text as it is written, by code point. Beside a JSON number it
-//!   is compared as a number if it spells one, so that it does not matter how the number is
-//!   written.
-//! - **`true` and `false`** are compared with truth values, and with text of an untyped source that
+//! - **A number** is compared with numbers and with text that spells a number, as numbers and
+//!   exactly.
+//! - **Text that spells a time** in a known format (a date, RFC 3339 and similar forms, the time of
+//!   an access log) is compared as a time with text that spells one. Offsets count, and text
+//!   without an offset is UTC. If the field is the pipeline's event time, the value is compared as
+//!   a time, whatever its form, and the literal may be in the pipeline's own time format.
+//! - **Other text** is compared with text as written, by code point. With a JSON number it is
+//!   compared as a number if it spells one, so the form of the number does not matter.
+//! - **`true` and `false`** are compared with booleans, and with text of an untyped source that
 //!   spells one.
 //!
-//! A missing value makes every comparison false. Of a value of another kind `!=` is true and every
-//! other comparison is false.
+//! A missing value makes every comparison false. With a value of another kind `!=` is true and
+//! every other comparison is false.
 
 use super::token::{Kind, Token, Tokens};
 use crate::error::Error;
@@ -35,7 +35,8 @@ pub(crate) enum Operator {
 }
 
 impl Operator {
-    /// Whether it holds of two values in this order, or of two that have none.
+    /// Returns true if the operator holds for two values in this order. `None` means that they have
+    /// no order.
     fn holds_of(self, order: Option<Ordering>) -> bool {
         let Some(order) = order else { return self == Operator::Unequal };
         match self {
@@ -48,13 +49,13 @@ impl Operator {
         }
     }
 
-    /// Whether it asks which of two values comes first.
+    /// Returns true if the operator depends on which of two values is smaller.
     pub(crate) fn orders(self) -> bool {
         !matches!(self, Operator::Equal | Operator::Unequal)
     }
 }
 
-/// The value that a field is compared with.
+/// The value with which a field is compared.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Literal {
     Number(Number),
@@ -62,22 +63,22 @@ pub(crate) enum Literal {
     Text(TextLiteral),
 }
 
-/// Text in quotes, and what else it spells.
+/// Text in quotes, with the number and the time that it spells.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct TextLiteral {
     pub(crate) text: String,
     number: Option<Number>,
-    /// The milliseconds of a time in a known format.
+    /// The milliseconds of the time, if the text is a time in a known format.
     time: Option<i64>,
-    /// The format of the event time and the literal's own time, where the field holds that.
+    /// The format of the event time and the time of the literal, if the field is the event time.
     event_time: Option<(TimeFormat, Timestamp)>,
 }
 
 impl Literal {
-    /// Reads a literal: text in quotes, a number, or a truth value.
+    /// Parses a literal: text in quotes, a number, or a boolean.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) for a word that is none of them.
+    /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) for any other word.
     pub(crate) fn of(token: &Token<'_>, tokens: &Tokens<'_>) -> Result<Literal, Error> {
         match (&token.kind, token.raw) {
             (Kind::Quoted(text), _) => Ok(Literal::Text(TextLiteral::new(text))),
@@ -89,7 +90,7 @@ impl Literal {
         }
     }
 
-    /// Whether a value compares so with the literal.
+    /// Returns true if `value operator literal` holds.
     #[inline]
     pub(crate) fn compares(&self, operator: Operator, value: Value<'_>) -> bool {
         if value.is_missing() {
@@ -115,10 +116,10 @@ impl TextLiteral {
         }
     }
 
-    /// The literal is compared with the event time, which is written in this format. Returns false
-    /// if the literal is not a time.
+    /// Prepares the comparison with the event time, which has this format. Returns false if the
+    /// literal is not a time.
     pub(crate) fn compare_as_event_time(&mut self, format: &TimeFormat) -> bool {
-        // A few digits say a year or a month rather than seconds of 1970.
+        // A few digits mean a year or a month rather than seconds of 1970.
         let too_short = self.number.is_some()
             && *format == TimeFormat::Auto
             && self.text.trim_ascii().len() < 8;
@@ -133,7 +134,8 @@ impl TextLiteral {
         !value.is_missing() && operator.holds_of(self.order(value))
     }
 
-    /// How a value that is not missing compares with the literal; `None` if it is of another kind.
+    /// Returns the order of a value, which is not missing, and the literal; `None` if their kinds
+    /// differ.
     #[inline]
     fn order(&self, value: Value<'_>) -> Option<Ordering> {
         if let Some((format, time)) = &self.event_time {

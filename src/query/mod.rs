@@ -1,5 +1,5 @@
-//! The language of pipelines: fields, expressions, predicates, and the pipeline as a file. What a
-//! query means is here; how it runs over rows is in [`rows`](crate::rows).
+//! The language of pipelines: fields, expressions, predicates, and the pipeline as a file. This
+//! room defines the meaning of a query; [`rows`](crate::rows) runs it.
 
 pub(crate) mod expression;
 pub(crate) mod field;

@@ -1,14 +1,14 @@
-//! Lists of markers of missing values, as the pipeline file and `--null` have them.
+//! Lists of markers of missing values, in the pipeline file and in `--null`.
 
 use super::token::{Kind, Tokens};
 use crate::error::Error;
 use crate::row::null::Nulls;
 
-/// Reads lists of markers, words or quoted text with commas between them; the usual ones if there
-/// is no list.
+/// Parses lists of markers: words or quoted text separated by commas. Without a list the usual
+/// markers apply.
 ///
 /// # Errors
-/// [`ErrorKind::Parse`](crate::ErrorKind::Parse) with the column of what is not a marker.
+/// [`ErrorKind::Parse`](crate::ErrorKind::Parse) with the column of the text that is not a marker.
 pub(crate) fn parse_nulls(lists: Option<&[String]>) -> Result<Nulls, Error> {
     let Some(lists) = lists else { return Ok(Nulls::Usual) };
     let mut markers = Vec::new();

@@ -1,16 +1,17 @@
-//! The pipeline as it is written down: one value that a file, the command line or a program makes.
+//! The pipeline as text: one value that a file, the command line or a program creates.
 
 use crate::error::{Error, ErrorKind};
 use crate::nearest::nearest;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use std::fmt;
 
-/// A pipeline as text: the flags of the command `streamgauge run`, dashes as underscores. Every
-/// part may be absent.
+/// A pipeline as text. Its keys are the flags of the command `streamgauge run`, with underscores
+/// for dashes. Every key is optional.
 ///
-/// It is the same in TOML, in JSON and as flags. What only concerns the command (`output`,
-/// `dead_letters`, `late`, `strict`, `explain`) is ignored elsewhere. Nothing is checked before
-/// [`compile`](PipelineSpec::compile), but for the names of the keys and the types of the values.
+/// TOML, JSON and flags have the same keys. Keys that concern only the command (`output`,
+/// `dead_letters`, `late`, `strict`, `explain`) are ignored elsewhere. Before
+/// [`compile`](PipelineSpec::compile) only the names of the keys and the types of the values are
+/// checked.
 ///
 /// # Example
 /// ```
@@ -28,70 +29,69 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct PipelineSpec {
-    /// `auto`, `jsonl`, `csv`, `tsv`, `clf`, `vhost` or `lines`: how the records are written; read
-    /// by the files adapter.
+    /// The format of the records: `auto`, `jsonl`, `csv`, `tsv`, `clf`, `vhost` or `lines`. The
+    /// files adapter uses it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
-    /// The field that holds the event time; absent: the arrival time.
+    /// The field that holds the event time. Default: the arrival time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
-    /// How the event time is written, see [`TimeFormat`](crate::row::TimeFormat); absent:
-    /// `auto`.
+    /// The format of the event time, see [`TimeFormat`](crate::row::TimeFormat). Default: `auto`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_format: Option<String>,
-    /// The size of a window, such as `5m`; absent: one window over everything.
+    /// The size of a window, such as `5m`. Default: one window over everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<String>,
-    /// How often a window begins; absent: when the last one ends.
+    /// The interval between the starts of two windows. Default: the size of a window.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every: Option<String>,
-    /// By how much windows begin after the multiples of `every`; absent: 0.
+    /// The offset of all window starts from the multiples of `every`. Default: 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<String>,
-    /// The out-of-orderness: by how much a record may come behind the latest one of its shard and
-    /// be waited for; `unbounded`: by any time. Absent: unbounded for input that ends, and
+    /// The out-of-orderness: how far a record may be behind the latest record of its shard without
+    /// being late. `unbounded` means any distance. Default: unbounded for input that ends,
     /// otherwise 10 s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_delay: Option<String>,
-    /// By how much the event time of a record may lie ahead of its arrival time; `off`: by any
-    /// time. A record past it is a dead letter. Absent: 1 h where every record has an arrival time,
-    /// and otherwise off.
+    /// How far the event time of a record may be ahead of its arrival time. A record further ahead
+    /// is a dead letter. `off` means any distance. Default: 1 h if every record has an arrival
+    /// time, otherwise off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_ahead: Option<String>,
-    /// The allowed lateness: how long after a window has fired late records still go into it;
-    /// absent: 0.
+    /// The allowed lateness: how long after a window has fired late records are still added to it.
+    /// Default: 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lateness: Option<String>,
     /// Predicates, all of which must hold.
     #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
     pub filter: Option<Vec<String>>,
-    /// The fields to group by, each entry one or several with commas between.
+    /// The fields to group by. Each entry is one field or several, separated by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<Vec<String>>,
-    /// The aggregates, each entry one or several with commas between.
+    /// The aggregates. Each entry is one aggregate or several, separated by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agg: Option<Vec<String>>,
-    /// Text that counts as a missing value in every field, each entry one marker or several with
-    /// commas between. Absent: the usual markers, in the fields that are used as numbers.
+    /// Text that counts as a missing value in every field. Each entry is one marker or several,
+    /// separated by commas. Default: the usual markers, in fields that are used as numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub null: Option<Vec<String>>,
-    /// Distinct groups per window; records of further ones go into the group `(other)`. Absent:
-    /// [`Limits::groups_max`](crate::Limits::groups_max).
+    /// Maximum number of distinct groups per window. Records of further groups go into the group
+    /// `(other)`. Default: [`Limits::groups_max`](crate::Limits::groups_max).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit_groups: Option<u64>,
-    /// `table`, `json` or `csv`: how the command writes the answer.
+    /// The format in which the command writes answers: `table`, `json` or `csv`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
-    /// Where the command writes dead letters.
+    /// The file to which the command writes dead letters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dead_letters: Option<String>,
-    /// Where the command writes late records.
+    /// The file to which the command writes late records.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub late: Option<String>,
-    /// Whether the first dead letter ends the command's run.
+    /// True if the first dead letter ends the command's run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strict: Option<bool>,
-    /// Whether the command explains the pipeline before it runs it.
+    /// True if the command explains the pipeline before it runs it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<bool>,
 }
@@ -119,11 +119,11 @@ const KEYS: [&str; 19] = [
 ];
 
 impl PipelineSpec {
-    /// Reads a specification in TOML; `name` is the file's, for errors.
+    /// Parses a specification in TOML. `name` is the name of the file, for errors.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`] with name and line, if it is not TOML, has a key that is unknown, or a
-    /// value of the wrong type.
+    /// [`ErrorKind::Parse`] with name and line, if the text is not TOML, has an unknown key, or has
+    /// a value of the wrong type.
     pub fn from_toml(text: &str, name: &str) -> Result<Self, Error> {
         toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| {
@@ -134,31 +134,31 @@ impl PipelineSpec {
         })
     }
 
-    /// Reads a specification in JSON; `name` is the file's, for errors.
+    /// Parses a specification in JSON. `name` is the name of the file, for errors.
     ///
     /// # Errors
     /// As [`from_toml`](PipelineSpec::from_toml).
     pub fn from_json(text: &str, name: &str) -> Result<Self, Error> {
         serde_json::from_str(text).map_err(|error| {
             let message = error.to_string();
-            // The place stands in front, and need not be said twice.
+            // The position is already in front of the message, so it is removed from its end.
             let message =
                 message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
             Error::new(ErrorKind::Parse, first_line(message)).at(format!("{name}:{}", error.line()))
         })
     }
 
-    /// The specification in TOML.
+    /// Returns the specification in TOML.
     ///
     /// # Errors
-    /// None is known; one of the TOML library's is handed on.
+    /// None is known. An error of the TOML library is passed on.
     pub fn to_toml(&self) -> Result<String, Error> {
         toml::to_string(self).map_err(|error| {
             Error::invalid("this specification cannot be written as TOML").with_source(error)
         })
     }
 
-    /// The same specification, with every part that `flags` has taken from there.
+    /// Returns the specification in which every key that `flags` has is replaced.
     pub fn overridden_by(self, flags: PipelineSpec) -> PipelineSpec {
         PipelineSpec {
             format: flags.format.or(self.format),
@@ -275,7 +275,7 @@ impl<'de> Deserialize<'de> for PipelineSpec {
 }
 
 impl PipelineSpec {
-    /// Takes the value of a key, which is one of `KEYS`.
+    /// Reads the value of a key, which is one of `KEYS`.
     fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         let text = match key {
             "format" => &mut self.format,

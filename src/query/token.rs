@@ -1,34 +1,34 @@
-//! The words that expressions and predicates are made of.
+//! The tokens of expressions and predicates.
 //!
 //! A *word* is a run of characters other than white space and `( ) , [ ] ' " = ! < >`. *Quoted*
-//! text stands between `'` or `"`, a quote inside is doubled, and a backslash is a backslash, so
-//! that regular expressions are written as they are.
+//! text is between `'` or `"`. A quote inside is doubled. A backslash is an ordinary character, so
+//! that regular expressions need no escapes.
 
 use super::field::quoted_name;
 use crate::error::{Error, ErrorKind};
 
-/// Expressions and predicates are at most this long: they are written by hand.
+/// Maximum length of an expression or predicate, which people write by hand.
 const TEXT_BYTES_MAX: usize = 64 << 10;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
     Word,
-    /// With the text between the quotes.
+    /// Text in quotes, with the text between the quotes.
     Quoted(String),
     Symbol,
 }
 
-/// A token and where it stands.
+/// A token and its position.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Token<'a> {
     pub(crate) kind: Kind,
-    /// As it is written, quotes included.
+    /// The token as written, including quotes.
     pub(crate) raw: &'a str,
     pub(crate) start: usize,
 }
 
 impl Token<'_> {
-    /// Whether it is this symbol, or this word in letters of either case.
+    /// Returns true if the token is this symbol, or this word in upper or lower case.
     pub(crate) fn is(&self, text: &str) -> bool {
         match self.kind {
             Kind::Symbol => self.raw == text,
@@ -37,7 +37,8 @@ impl Token<'_> {
         }
     }
 
-    /// The name of a field, if it can be one: a word, a JSON pointer, or quoted text.
+    /// Returns the name of a field, if the token can be one: a word, a JSON pointer, or quoted
+    /// text.
     pub(crate) fn field(&self) -> Option<String> {
         match &self.kind {
             Kind::Word => Some(self.raw.into()),
@@ -47,7 +48,7 @@ impl Token<'_> {
     }
 }
 
-/// Tokens of a text, read one after the other.
+/// The tokens of a text, which are read one after another.
 #[derive(Debug)]
 pub(crate) struct Tokens<'a> {
     text: &'a str,
@@ -56,7 +57,7 @@ pub(crate) struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    /// Splits a text.
+    /// Splits a text into tokens.
     ///
     /// # Errors
     /// [`ErrorKind::Parse`] if a quote is not closed or the text is longer than 64 KiB.
@@ -82,8 +83,8 @@ impl<'a> Tokens<'a> {
         Ok(tokens)
     }
 
-    /// The text with its white space as it is usually written, so that two spellings of one
-    /// expression are one text.
+    /// Returns the text with standard white space, so that two spellings of one expression give the
+    /// same text.
     pub(crate) fn canonical(text: &str) -> String {
         let Ok(tokens) = Tokens::of(text) else { return text.to_owned() };
         let mut out = String::new();
@@ -128,31 +129,31 @@ impl<'a> Tokens<'a> {
         Err(self.error_at(start, format!("the quote {quote} is not closed")))
     }
 
-    /// The next token, without taking it.
+    /// Returns the next token without consuming it.
     pub(crate) fn peek(&self) -> Option<&Token<'a>> {
         self.tokens.get(self.next)
     }
 
-    /// Takes the next token.
+    /// Consumes and returns the next token.
     pub(crate) fn take(&mut self) -> Option<Token<'a>> {
         let token = self.tokens.get(self.next).cloned();
         self.next += usize::from(token.is_some());
         token
     }
 
-    /// Takes the next token if it is this symbol or word.
+    /// Consumes the next token if it is this symbol or word. Returns true if it was.
     pub(crate) fn take_if(&mut self, text: &str) -> bool {
         let found = self.peek().is_some_and(|token| token.is(text));
         self.next += usize::from(found);
         found
     }
 
-    /// Takes the next token, which must be this symbol.
+    /// Consumes the next token, which must be this symbol.
     pub(crate) fn expect(&mut self, symbol: &str) -> Result<(), Error> {
         if self.take_if(symbol) { Ok(()) } else { Err(self.unexpected(&format!("{symbol:?}"))) }
     }
 
-    /// An error that says that something else than the next token was wanted.
+    /// Creates an error that the next token is not the wanted one.
     #[cold]
     pub(crate) fn unexpected(&self, wanted: &str) -> Error {
         match self.peek() {
@@ -165,7 +166,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// An error with its place in the text.
+    /// Creates an error with its position in the text.
     #[cold]
     pub(crate) fn error_at(&self, start: usize, why: String) -> Error {
         let column = self.text[..start].chars().count() + 1;

@@ -1,29 +1,28 @@
-//! The bytes that rows point into.
+//! The bytes that rows refer to.
 
 use bytes::Bytes;
 use std::sync::Arc;
 
-/// Bytes of many records, shared by the rows that point into them.
+/// Bytes of many records, shared by the rows that refer to them.
 ///
-/// Whether a block is text as a whole is found out once. `Arc<String>` rather than `Arc<str>`: a
-/// buffer becomes one, and is got back from it, without being copied.
+/// A block is checked once whether it is all UTF-8. It uses `Arc<String>` instead of `Arc<str>`, so
+/// that a buffer becomes a block and can be recovered from it without a copy.
 #[derive(Clone, Debug)]
 pub struct Block(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
-    /// Text, which gives out its values without looking at their bytes again.
+    /// UTF-8 text. Its values are returned without a check of their bytes.
     Text(Arc<String>),
-    /// Text that was checked some four times as fast. A value is checked again where it is wanted
-    /// as text, which keys, integers and times in digits are not.
+    /// UTF-8 text, checked about four times as fast. A value is checked again if it is read as
+    /// text. Keys, integers and times in digits are not read as text.
     Checked(Arc<Vec<u8>>),
-    /// Bytes that were not looked at, or are not text: each value is checked whenever it is asked
-    /// for.
+    /// Bytes that were not checked or are not UTF-8. Each value is checked whenever it is read.
     Bytes(Bytes),
 }
 
 impl Block {
-    /// A block of these bytes; it is one of text if they are UTF-8. Cost: one pass, no copy.
+    /// Creates a block. It is a block of text if the bytes are UTF-8. Cost: one pass, no copy.
     ///
     /// # Example
     /// ```
@@ -38,7 +37,7 @@ impl Block {
         }
     }
 
-    /// As [`from_vec`](Block::from_vec), for values that are seldom wanted as text.
+    /// As [`from_vec`](Block::from_vec), for values that are rarely read as text.
     #[cfg_attr(
         not(feature = "files"),
         allow(dead_code, reason = "files are read in blocks, records of streams are not")
@@ -50,12 +49,12 @@ impl Block {
         }
     }
 
-    /// Whether the whole block is known to be UTF-8.
+    /// Returns true if the whole block is known to be UTF-8.
     pub fn is_text(&self) -> bool {
         !matches!(self.0, Kind::Bytes(_))
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
@@ -65,13 +64,13 @@ impl Block {
         }
     }
 
-    /// The bytes, if the whole block is known to be UTF-8.
+    /// Returns the bytes if the whole block is known to be UTF-8.
     #[inline]
     pub(super) fn known_text(&self) -> Option<&[u8]> {
         self.is_text().then(|| self.as_bytes())
     }
 
-    /// Whether nobody else points into the block.
+    /// Returns true if no row or other clone refers to the block.
     pub fn is_unique(&self) -> bool {
         match &self.0 {
             Kind::Text(text) => Arc::strong_count(text) == 1,
@@ -80,7 +79,7 @@ impl Block {
         }
     }
 
-    /// The buffer of a block of text that nobody else points into, to be filled again.
+    /// Returns the buffer of a text block for reuse, if nothing else refers to the block.
     pub fn into_vec(self) -> Option<Vec<u8>> {
         match self.0 {
             Kind::Text(text) => Arc::try_unwrap(text).ok().map(String::into_bytes),
@@ -89,7 +88,8 @@ impl Block {
         }
     }
 
-    /// The text at these offsets; empty if they are outside of the block, or not text.
+    /// Returns the text at these offsets. Returns empty text if the offsets are outside the block
+    /// or the bytes are not UTF-8.
     #[inline]
     pub(super) fn text(&self, start: usize, end: usize) -> &str {
         match &self.0 {
@@ -101,7 +101,7 @@ impl Block {
         }
     }
 
-    /// Whether the other is this very block.
+    /// Returns true if the other is the same block, not only an equal one.
     #[inline]
     pub(super) fn is_same(&self, other: &Block) -> bool {
         match (&self.0, &other.0) {
@@ -116,7 +116,7 @@ impl Block {
 }
 
 impl From<Bytes> for Block {
-    /// A block of bytes that are not looked at.
+    /// Creates a block without checking its bytes.
     fn from(bytes: Bytes) -> Self {
         Block(Kind::Bytes(bytes))
     }

@@ -1,22 +1,22 @@
-//! Decimal numbers as they are written, without going through binary floating point.
+//! Decimal numbers as written, without conversion to binary floating point.
 
-/// Exponents are clamped to this, far beyond any number that is accepted.
+/// Exponents are clamped to this, which is far beyond any accepted number.
 const EXPONENT_MAX: i64 = 1_000_000_000;
 
-/// A decimal number as it is written: sign, digits before and after the point, exponent.
+/// A decimal number as written: sign, digits before and after the point, exponent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Decimal<'a> {
     negative: bool,
     whole: &'a [u8],
     fraction: &'a [u8],
     exponent: i64,
-    /// Neither a point nor an exponent was written.
+    /// True if the text has neither a point nor an exponent.
     integer: bool,
 }
 
 impl<'a> Decimal<'a> {
-    /// Reads `[+-] digits [. digits] [e [+-] digits]` with at least one digit before the exponent;
-    /// `None` if it is anything else.
+    /// Reads `[+-] digits [. digits] [e [+-] digits]` with at least one digit before the exponent.
+    /// Returns `None` for any other text.
     pub(crate) fn scan(text: &'a str) -> Option<Self> {
         let (negative, rest) = split_sign(text.as_bytes());
         let (whole, rest) = split_digits(rest);
@@ -38,18 +38,19 @@ impl<'a> Decimal<'a> {
         Some(Decimal { negative, whole, fraction, exponent, integer: false })
     }
 
-    /// Whether it is written as an integer: without a point and without an exponent.
+    /// Returns true if the number is written as an integer: without a point and without an
+    /// exponent.
     pub(crate) fn is_written_as_integer(&self) -> bool {
         self.integer
     }
 
-    /// Whether there is a minus sign in front; also in front of zero.
+    /// Returns true if there is a minus sign, even in front of zero.
     pub(crate) fn is_negative(&self) -> bool {
         self.negative
     }
 
-    /// The significant digits without zeros at either end, as ASCII, in two parts; both are empty
-    /// for zero.
+    /// Returns the significant digits without zeros at either end, as ASCII in two parts. Both
+    /// parts are empty for zero.
     pub(crate) fn digits(&self) -> (&'a [u8], &'a [u8]) {
         let fraction = trim_end(self.fraction);
         let whole = if fraction.is_empty() { trim_end(self.whole) } else { self.whole };
@@ -58,20 +59,20 @@ impl<'a> Decimal<'a> {
         (whole, fraction)
     }
 
-    /// Whether it is an integer, however it is written.
+    /// Returns true if the value is an integer, however it is written.
     pub(crate) fn is_whole(&self) -> bool {
-        // What most numbers with a fraction show at once.
+        // Decides for most numbers with a fraction.
         if self.exponent == 0 && self.fraction.last().is_some_and(|digit| *digit != b'0') {
             return false;
         }
         let (whole, fraction) = self.digits();
-        // The significant digits end before the point.
+        // True if the significant digits end before the point.
         self.magnitude()
             .is_none_or(|magnitude| (whole.len() + fraction.len()) as i64 <= magnitude + 1)
     }
 
-    /// The integer that it is, however it is written; `None` if it is none, or has more than 128
-    /// bits.
+    /// Returns the value as an integer, however it is written. Returns `None` if the value is not
+    /// an integer or has more than 128 bits.
     pub(crate) fn integer(&self) -> Option<i128> {
         let Some(magnitude) = self.magnitude() else { return Some(0) };
         if magnitude > 38 || !self.is_whole() {
@@ -86,7 +87,8 @@ impl<'a> Decimal<'a> {
         })
     }
 
-    /// The power of ten of the first significant digit, or `None` for zero: 2 for 123, -1 for 0.5.
+    /// Returns the power of ten of the first significant digit: 2 for 123, -1 for 0.5. Returns
+    /// `None` for zero.
     pub(crate) fn magnitude(&self) -> Option<i64> {
         let whole = trim_start(self.whole);
         let place = if whole.is_empty() {
@@ -101,7 +103,8 @@ impl<'a> Decimal<'a> {
         Some(place + self.exponent)
     }
 
-    /// The largest integer that is not above `self * 10^power`, or `None` outside of `i64`.
+    /// Returns the largest integer that is not above `self * 10^power`; `None` outside the range of
+    /// `i64`.
     pub(crate) fn scaled_floor(&self, power: i64) -> Option<i64> {
         let Some(magnitude) = self.magnitude() else { return Some(0) };
         let magnitude = magnitude + power;
@@ -111,12 +114,12 @@ impl<'a> Decimal<'a> {
         let (whole, fraction) = self.digits();
         let mut digits = whole.iter().chain(fraction);
         let mut value = 0i128;
-        // Twenty digits at most, so no overflow.
+        // At most twenty digits, so it cannot overflow.
         for _ in 0..magnitude + 1 {
             value = value * 10 + digits.next().map_or(0, |digit| i128::from(digit - b'0'));
         }
         if self.negative {
-            // Digits that are left are not all zero: there is no zero at the end.
+            // Any digits that are left are not all zero, because there are no zeros at the end.
             value = -value - i128::from(digits.next().is_some());
         }
         i64::try_from(value).ok()

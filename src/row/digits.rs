@@ -1,10 +1,10 @@
-//! Short runs of ASCII digits: what most numbers and times of a log are made of.
+//! Short runs of ASCII digits: the form of most numbers and times of a log.
 
-/// As many digits as an `i64` holds whatever they are.
+/// The largest number of digits that always fits into an `i64`.
 pub(super) const DIGITS_MAX: usize = 18;
 
-/// The value of ASCII digits; `None` if there are none, or more than [`DIGITS_MAX`], or anything
-/// else among them.
+/// Returns the value of ASCII digits. Returns `None` if the text is empty, has more than
+/// [`DIGITS_MAX`] bytes, or has other characters.
 #[inline]
 pub(super) fn digits(text: &[u8]) -> Option<i64> {
     if text.is_empty() || text.len() > DIGITS_MAX {
@@ -21,8 +21,8 @@ pub(super) fn digits(text: &[u8]) -> Option<i64> {
     Some(value)
 }
 
-/// The [`digits`] at `start..end` of longer bytes, usually without a loop: eight at a time in a
-/// register, those before them masked away.
+/// Returns the [`digits`] at `start..end` of longer bytes. Usually needs no loop: it reads eight
+/// bytes at a time into a register and masks the bytes before them.
 #[inline]
 pub(super) fn digits_at(bytes: &[u8], start: usize, end: usize) -> Option<i64> {
     let count = end.wrapping_sub(start);
@@ -34,10 +34,10 @@ pub(super) fn digits_at(bytes: &[u8], start: usize, end: usize) -> Option<i64> {
     }
 }
 
-/// The value of the first 1 to 15 bytes, which must be digits.
+/// Returns the value of the first 1 to 15 bytes, which must be digits.
 #[inline(always)]
 pub(crate) fn first_digits(bytes: &[u8; 16], count: usize) -> i64 {
-    // Shifted to the end of a word: zeros come before the digits, and nothing after them.
+    // Shifts the digits to the end of a word, with zeros before them and nothing after them.
     let at_end = |word: u64, count: usize| (word ^ ZEROS) << (64usize.wrapping_sub(8 * count) & 63);
     let word = |at: usize| bytes[at..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
     if count <= 8 {
@@ -47,7 +47,7 @@ pub(crate) fn first_digits(bytes: &[u8; 16], count: usize) -> i64 {
     value_of(at_end(word(0), before)) * 100_000_000 + value_of(word(before) ^ ZEROS)
 }
 
-/// The eight bytes before an offset, the first of them lowest.
+/// Returns the eight bytes before an offset as a word, the first of them lowest.
 #[inline]
 fn word_before(bytes: &[u8], end: usize) -> Option<u64> {
     let word = bytes.get(end.checked_sub(8)?..end)?.first_chunk::<8>()?;
@@ -56,34 +56,35 @@ fn word_before(bytes: &[u8], end: usize) -> Option<u64> {
 
 const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
 
-/// The last 1 to 8 bytes of a word as digits, with zeros before them.
+/// Keeps the last 1 to 8 bytes of a word as digits, and sets zeros before them.
 #[inline(always)]
 fn alone(word: u64, count: usize) -> u64 {
     (word ^ ZEROS) & (u64::MAX << (64 - 8 * count))
 }
 
-/// Whether the last 1 to 8 bytes of a word are digits.
+/// Returns true if the last 1 to 8 bytes of a word are digits.
 #[inline]
 fn are_digits(word: u64, count: usize) -> bool {
     const OVER_NINE: u64 = u64::from_le_bytes([0x76; 8]);
     const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
     let digits = alone(word, count);
-    // 0x76 + 10 sets the high bit; a byte carries into the next only if it is a hit itself.
+    // 0x76 + 10 sets the high bit. A byte carries into the next one only if it is itself not a
+    // digit.
     (digits.wrapping_add(OVER_NINE) | digits) & HIGHS == 0
 }
 
-/// The value of the last 1 to 8 bytes of a word, which must be digits.
+/// Returns the value of the last 1 to 8 bytes of a word, which must be digits.
 #[inline(always)]
 fn last_digits(word: u64, count: usize) -> i64 {
     value_of(alone(word, count))
 }
 
-/// The value of eight digits, the first of them in the lowest byte.
+/// Returns the value of eight digits, the first of them in the lowest byte.
 #[inline(always)]
 fn value_of(digits: u64) -> i64 {
-    // Neighbours are put together: eight digits, four numbers below 100, two below 10^4, one. Each
-    // is added to the tens, hundreds or tens of thousands of the one below it, by one
-    // multiplication.
+    // Joins neighbours: eight digits, then four numbers below 100, two below 10^4, one. Each step
+    // needs one multiplication, which adds each number to ten, a hundred or ten thousand times the
+    // one before it.
     let pairs = digits.wrapping_mul(10 << 8 | 1) >> 8 & 0x00ff_00ff_00ff_00ff;
     let fours = pairs.wrapping_mul(100 << 16 | 1) >> 16 & 0x0000_ffff_0000_ffff;
     (fours.wrapping_mul(10_000 << 32 | 1) >> 32) as i64

@@ -1,11 +1,11 @@
 //! A record decoded to the fields that a pipeline names, and no others.
 //!
-//! A [`Row`] is made once and filled again for every record. Its values point into the bytes they
-//! were read from (a reference-counted [`Block`] that many records share), so filling one allocates
-//! nothing; only text that had to be unescaped is copied, into a buffer that is kept.
+//! A [`Row`] is created once and reused for every record. Its values refer to the bytes they were
+//! read from (a reference-counted [`Block`] that many records share), so filling a row allocates
+//! nothing. Only unescaped text is copied, into a buffer that is reused.
 //!
-//! Fields are known by their *slot*: their index in the list of field names that the compiled
-//! pipeline gives out.
+//! A field is identified by its *slot*: its index in the list of field names that the compiled
+//! pipeline returns.
 
 use super::block::Block;
 use super::digits::digits_at;
@@ -26,8 +26,8 @@ enum Field {
     Missing,
     Bool(bool),
     Number(Span),
-    /// A number that is nothing but a few digits: where they are, and their value. It makes no
-    /// field larger than 16 bytes.
+    /// A number of a few digits only: their position and their value. It fits into the 16 bytes of
+    /// the other variants.
     Integer {
         start: u32,
         len: u8,
@@ -36,7 +36,7 @@ enum Field {
     Text(Span),
     Untyped(Span),
     Json(Span),
-    /// In `unescaped`, not in `source`.
+    /// The span is in `unescaped`, not in `source`.
     Unescaped(Span),
 }
 
@@ -61,16 +61,16 @@ pub struct Row {
     prepared: Prepared,
 }
 
-/// What a compiled pipeline has made of the fields, once for all aggregates that need it. Which
-/// field is where is the pipeline's plan.
+/// Values derived from the fields once, for all aggregates that need them. The pipeline's plan
+/// knows the index of each.
 #[derive(Debug, Default)]
 pub(crate) struct Prepared {
     pub(crate) numbers: Vec<PreparedNumber>,
     pub(crate) keys: Vec<KeyBytes>,
-    /// Whether the row passes each test.
+    /// For each test, true if the row passes it.
     pub(crate) tests: Vec<bool>,
     pub(crate) group: KeyBytes,
-    /// The bytes of keys that are not a field's own text.
+    /// The bytes of keys that are not the text of a field.
     pub(crate) encoded: Vec<u8>,
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct Prepared {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NumberReading<'a> {
     pub(crate) slots: &'a [usize],
-    /// For each of them, whether a value that is no number will do if it has an order.
+    /// For each field, true if a value that is not a number is accepted if it can be ordered.
     pub(crate) any_order: &'a [bool],
     pub(crate) nulls: &'a Nulls,
     pub(crate) time: Option<&'a TimeField>,
@@ -86,7 +86,7 @@ pub(crate) struct NumberReading<'a> {
 }
 
 impl NumberReading<'_> {
-    /// The time that a value is, if it is one.
+    /// Returns the time of a value, if it is a time.
     fn time_of(&self, slot: usize, value: Value<'_>) -> Option<Timestamp> {
         let own = self
             .time
@@ -101,17 +101,17 @@ impl NumberReading<'_> {
     }
 }
 
-/// Why a field cannot be a key.
+/// The reason why a field cannot be a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum NotAKey {
-    /// It is a number too large or too near to zero.
+    /// The field is a number that is too large or too near to zero.
     OutOfRange,
-    /// It takes so many bytes, more than are allowed.
+    /// The key takes this many bytes, more than the limit.
     TooLong(usize),
 }
 
 impl Row {
-    /// A row with so many slots, all missing.
+    /// Creates a row with this many slots, all missing.
     pub fn new(slots: usize) -> Self {
         let fields = vec![Field::Missing; slots];
         Row {
@@ -122,29 +122,30 @@ impl Row {
         }
     }
 
-    /// How many slots the row has.
+    /// Returns the number of slots.
     pub fn slots(&self) -> usize {
         self.fields.len()
     }
 
-    /// Starts the next record: all fields missing, their values to be found in `source`, which is
-    /// checked to be UTF-8 value by value.
+    /// Starts the next record with all fields missing. Its values are in `source`, each of which is
+    /// checked to be UTF-8.
     #[inline]
     pub fn begin(&mut self, source: &Bytes) {
         self.begin_in(&Block::from(source.clone()));
     }
 
-    /// Starts the next record: all fields missing, their values to be found in `block`.
+    /// Starts the next record with all fields missing. Its values are in `block`.
     #[inline]
     pub fn begin_in(&mut self, block: &Block) {
         self.begin_in_keeping(block, false);
     }
 
-    /// Starts the next record, whose values are in `block`: all fields missing, or, if each is to
-    /// be set before anything is read, as they are.
+    /// Starts the next record, whose values are in `block`. All fields are missing, unless
+    /// `keeping` is true: then the caller must set every field before it reads one.
     #[inline(always)]
     pub(crate) fn begin_in_keeping(&mut self, block: &Block, keeping: bool) {
-        // Most records share the last one's block: compare before touching the reference count.
+        // Most records have the block of the record before, so compare before changing the
+        // reference count.
         if !self.source.is_same(block) {
             self.turn_to(block);
         }
@@ -156,8 +157,8 @@ impl Row {
 
     #[inline(never)]
     fn turn_to(&mut self, block: &Block) {
-        // Blocks are capped far below 4 GiB by `Limits::record_bytes_max` and the readers' block
-        // size; in a larger one all values read as empty, rather than as others' bytes.
+        // `Limits::record_bytes_max` and the block size of the readers keep blocks far below 4 GiB.
+        // In a larger block all values read as empty, instead of as wrong bytes.
         self.source = if u32::try_from(block.as_bytes().len()).is_ok() {
             block.clone()
         } else {
@@ -165,7 +166,7 @@ impl Row {
         };
     }
 
-    /// Sets a truth value. A slot that does not exist is ignored, here and below.
+    /// Sets a boolean. This method and the following ones ignore a slot that does not exist.
     #[inline]
     pub fn set_bool(&mut self, slot: usize, value: bool) {
         self.set(slot, Field::Bool(value));
@@ -177,14 +178,13 @@ impl Row {
         self.set(slot, Field::Missing);
     }
 
-    /// Sets a number: the range of its digits in the source, which must be UTF-8.
+    /// Sets a number, given the range of its digits in the source, which must be UTF-8.
     #[inline]
     pub fn set_number(&mut self, slot: usize, range: Range<usize>) {
         self.set(slot, Field::Number(Span::of(range)));
     }
 
-    /// Sets a number that is nothing but `len` ASCII digits, at most 18 of them. Their value is
-    /// asked for only if there is such a slot.
+    /// Sets a number of `len` ASCII digits, at most 18. Computes the value only if the slot exists.
     #[inline]
     pub(crate) fn set_integer(
         &mut self,
@@ -198,34 +198,34 @@ impl Row {
         }
     }
 
-    /// Sets text that the source marks as such: its range in the source, which must be UTF-8.
+    /// Sets text of a source that marks text as such, given its range, which must be UTF-8.
     #[inline]
     pub fn set_text(&mut self, slot: usize, range: Range<usize>) {
         self.set(slot, Field::Text(Span::of(range)));
     }
 
-    /// Sets text of a source that does not tell text from numbers: its range in the source, which
+    /// Sets text of a source that does not distinguish text from numbers, given its range, which
     /// must be UTF-8.
     #[inline]
     pub fn set_untyped(&mut self, slot: usize, range: Range<usize>) {
         self.set(slot, Field::Untyped(Span::of(range)));
     }
 
-    /// Sets an array or object: the range of its JSON text in the source, which must be UTF-8 and
-    /// have been checked to be JSON.
+    /// Sets an array or object, given the range of its JSON text, which must be UTF-8 and valid
+    /// JSON.
     #[inline]
     pub fn set_json(&mut self, slot: usize, range: Range<usize>) {
         self.set(slot, Field::Json(Span::of(range)));
     }
 
-    /// Sets text that is not in the source as such, such as a string with escapes: it is copied.
+    /// Sets text that is not in the source in this form, such as a string with escapes. Copies it.
     pub fn set_unescaped(&mut self, slot: usize, text: &str) {
         let start = self.unescaped.len();
         self.unescaped.push_str(text);
         self.set(slot, Field::Unescaped(Span::of(start..self.unescaped.len())));
     }
 
-    /// The value of a slot; [`Value::Missing`] if there is no such slot.
+    /// Returns the value of a slot; [`Value::Missing`] if there is no such slot.
     #[inline]
     pub fn value(&self, slot: usize) -> Value<'_> {
         match self.fields.get(slot).copied().unwrap_or(Field::Missing) {
@@ -244,7 +244,7 @@ impl Row {
         }
     }
 
-    /// The value of a slot that the source gave as nothing but a few digits.
+    /// Returns the integer of a slot that the source gave as a few digits only.
     #[inline(always)]
     pub(crate) fn integer(&self, slot: usize) -> Option<i64> {
         if let Some(Field::Integer { value, .. }) = self.fields.get(slot) {
@@ -254,8 +254,8 @@ impl Row {
         }
     }
 
-    /// The value of a slot that is nothing but a few digits, which says the same as number and as
-    /// text: what most numbers and times are.
+    /// Returns the integer of a slot that has a few digits only, so that it is the same as a number
+    /// and as text. Most numbers and times are.
     #[inline]
     pub(crate) fn digits(&self, slot: usize) -> Option<i64> {
         match self.fields.get(slot)? {
@@ -267,7 +267,7 @@ impl Row {
         }
     }
 
-    /// The event time, in the field and the format that the pipeline names.
+    /// Returns the event time, from the field and in the format that the pipeline names.
     #[inline(always)]
     pub(crate) fn event_time(&self, field: &TimeField) -> Result<Timestamp, NotATime> {
         match self.integer(field.slot) {
@@ -276,7 +276,7 @@ impl Row {
         }
     }
 
-    /// As [`event_time`](Row::event_time), if it is not an integer of milliseconds.
+    /// As [`event_time`](Row::event_time), for values that are not an integer of milliseconds.
     #[inline(never)]
     fn unusual_event_time(&self, field: &TimeField) -> Result<Timestamp, NotATime> {
         let digits = self.digits(field.slot);
@@ -284,7 +284,7 @@ impl Row {
         time.unwrap_or_else(|| field.format.read(self.value(field.slot)))
     }
 
-    /// Makes the fields missing whose values are among the markers of missing ones.
+    /// Sets the fields in `slots` to missing if their values are markers of missing values.
     pub(crate) fn clear_nulls(&mut self, slots: &[usize], nulls: &Nulls) {
         for &slot in slots {
             let may_be_one = match self.fields.get(slot) {
@@ -298,8 +298,8 @@ impl Row {
         }
     }
 
-    /// Starts to prepare the row for aggregates that need so many numbers, keys and tests, all of
-    /// which are to be set.
+    /// Starts to prepare the row for aggregates that need this many numbers, keys and tests. The
+    /// caller must set all of them.
     #[inline(always)]
     pub(crate) fn begin_prepared(&mut self, numbers: usize, keys: usize, tests: usize) {
         let prepared = &mut self.prepared;
@@ -314,7 +314,7 @@ impl Row {
         }
     }
 
-    /// Keeps whether the row passes a test.
+    /// Stores whether the row passes a test.
     #[inline]
     pub(crate) fn prepare_test(&mut self, index: usize, passes: bool) {
         if let Some(place) = self.prepared.tests.get_mut(index) {
@@ -322,7 +322,7 @@ impl Row {
         }
     }
 
-    /// Reads fields as numbers; the slot of the one that is none is given back.
+    /// Reads fields as numbers. The error holds the slot of the field that is not a number.
     #[inline(always)]
     pub(crate) fn prepare_numbers(
         &mut self,
@@ -338,7 +338,7 @@ impl Row {
         Ok(())
     }
 
-    /// Reads fields as numbers, from one on that is no plain integer.
+    /// Reads fields as numbers, beginning with one that is not a plain integer.
     #[inline(never)]
     fn prepare_numbers_from(
         &mut self,
@@ -370,7 +370,7 @@ impl Row {
         Ok(())
     }
 
-    /// A value that is no number: missing, or ordered in another way where that will do.
+    /// Prepares a value that is not a number: it is missing, or accepted for its order.
     #[cold]
     fn prepare_no_number(
         &mut self,
@@ -401,12 +401,12 @@ impl Row {
         }
     }
 
-    /// The bytes that order a value that is no number.
+    /// Returns the bytes by which a value that is not a number is ordered.
     pub(crate) fn order(&self, key: KeyBytes) -> &[u8] {
         self.copied_key(key)
     }
 
-    /// Makes a field a key of at most so many bytes.
+    /// Encodes a field as a key of at most `bytes_max` bytes.
     #[inline]
     pub(crate) fn prepare_key(
         &mut self,
@@ -421,7 +421,7 @@ impl Row {
         Ok(())
     }
 
-    /// Makes a field, which may be missing, the key of the row's group.
+    /// Encodes a field, which may be missing, as the key of the row's group.
     #[inline(always)]
     pub(crate) fn prepare_group(&mut self, slot: usize, bytes_max: usize) -> Result<(), NotAKey> {
         if let Some(span) = self.plain_key(slot, bytes_max) {
@@ -439,8 +439,8 @@ impl Row {
         Ok(())
     }
 
-    /// Adds a field to the tuple that is the key of the row's group; the slot of the field that is
-    /// too much is given back.
+    /// Adds a field to the tuple that is the key of the row's group. The error holds the slot of
+    /// the field that does not fit.
     pub(crate) fn prepare_group_of(
         &mut self,
         slots: &[usize],
@@ -474,8 +474,8 @@ impl Row {
         }
     }
 
-    /// Text of a block that is known to be text, and its own key: nothing is to be checked but its
-    /// first byte.
+    /// Returns the span of a text that is its own key, if the block is known to be text. Only its
+    /// first byte has to be checked.
     #[inline(always)]
     fn plain_key(&self, slot: usize, bytes_max: usize) -> Option<Span> {
         let (Field::Text(span) | Field::Untyped(span)) = self.fields.get(slot)? else {
@@ -528,44 +528,44 @@ impl Row {
         }
     }
 
-    /// A number that was prepared. By reference: most often only its kind and one word are looked
-    /// at.
+    /// Returns a prepared number. By reference, because usually only its kind and one word are
+    /// read.
     #[inline]
     pub(crate) fn number(&self, index: usize) -> &PreparedNumber {
         self.prepared.numbers.get(index).unwrap_or(&PreparedNumber::Missing)
     }
 
-    /// Whether the row passes a test.
+    /// Returns true if the row passes the test.
     #[inline]
     pub(crate) fn passes(&self, index: usize) -> bool {
         self.prepared.tests.get(index).copied().unwrap_or(false)
     }
 
-    /// What was prepared.
+    /// Returns the prepared values.
     #[inline]
     pub(crate) fn prepared(&self) -> &Prepared {
         &self.prepared
     }
 
-    /// What was prepared, to be filled by what was prepared elsewhere.
+    /// Returns the prepared values, to be filled with values that were prepared elsewhere.
     #[inline]
     pub(crate) fn prepared_mut(&mut self) -> &mut Prepared {
         &mut self.prepared
     }
 
-    /// The bytes of text that had to be unescaped.
+    /// Returns the bytes of unescaped text.
     #[inline]
     pub(crate) fn unescaped(&self) -> &[u8] {
         self.unescaped.as_bytes()
     }
 
-    /// A key that was prepared; `None` if the field is missing.
+    /// Returns a prepared key; `None` if the field is missing.
     #[inline]
     pub(crate) fn key(&self, index: usize) -> Option<&[u8]> {
         self.bytes_of(self.prepared.keys.get(index).copied().unwrap_or_default())
     }
 
-    /// The key of the row's group.
+    /// Returns the key of the row's group.
     #[inline]
     pub(crate) fn group_key(&self) -> &[u8] {
         match self.prepared.group {

@@ -1,10 +1,9 @@
-//! The elements of a JSON array that a field holds.
+//! The elements of a JSON array in a field.
 
 use super::value::Value;
 use serde_json::value::RawValue;
 
-/// Returns true if `holds` is true for an element of the array; `text` is JSON that has been
-/// checked.
+/// Returns true if `holds` returns true for an element of the array. `text` must be valid JSON.
 pub(crate) fn any_element(text: &str, mut holds: impl FnMut(Value<'_>) -> bool) -> bool {
     let elements: Vec<&RawValue> = serde_json::from_str(text).unwrap_or_default();
     elements.into_iter().map(RawValue::get).any(|element| match element.as_bytes() {

@@ -1,24 +1,24 @@
 //! Keys whose byte order is the order of their values.
 //!
-//! What a pipeline groups by, counts distinct or ranks is turned into bytes once, and from then on
-//! only bytes are compared and hashed. Their order is: missing, numbers by value, false, true, text
-//! by code point. Numbers are taken as they are written, in decimal, so 1, 1.0 and 1e0 are one key
-//! and 9007199254740993 is not 9007199254740992.
+//! A value that a pipeline groups by, counts or ranks is encoded as bytes once. After that only
+//! bytes are compared and hashed. Their order is: missing, numbers by value, false, true, text by
+//! code point. Numbers are encoded as written, in decimal, so 1, 1.0 and 1e0 are one key and
+//! 9007199254740993 is not 9007199254740992.
 //!
 //! | value | bytes |
 //! |---|---|
 //! | missing | `01` |
-//! | negative number | `02`, the complement of what a positive one has after its tag, `FF` |
+//! | negative number | `02`, the complement of the bytes of its positive after their tag, `FF` |
 //! | zero | `03` |
 //! | positive number | `04`, its power of ten + 0x8040 (two bytes, big-endian), its digits without zeros at the end |
 //! | false, true | `05`, `06` |
-//! | a time, in `min` and `max` alone | `07`, its milliseconds + 2^63 (big-endian), its text |
+//! | a time, only in `min` and `max` | `07`, its milliseconds + 2^63 (big-endian), its text |
 //! | text that is empty or begins with a byte up to `08` | `08`, the text |
 //! | other text | the text: nothing is copied |
 //!
-//! A group of several fields is their keys one after the other, each with `00` written as `00 FF`
-//! and ended by `00`, as the tuple layer of FoundationDB does
-//! (<https://github.com/apple/foundationdb/blob/main/design/tuple.md>); no key begins with `FF`, so
+//! The key of a group of several fields is the keys of the fields one after another. Each has `00`
+//! written as `00 FF` and ends with `00`, as in the tuple layer of FoundationDB
+//! (<https://github.com/apple/foundationdb/blob/main/design/tuple.md>). No key begins with `FF`, so
 //! byte order is the order of the tuples.
 
 use super::decimal::Decimal;
@@ -32,25 +32,23 @@ const TAG_ZERO: u8 = 0x03;
 const TAG_POSITIVE: u8 = 0x04;
 const TAG_FALSE: u8 = 0x05;
 const TAG_TRUE: u8 = 0x06;
-/// Only in the order of extremes.
+/// Used only in the order of extremes.
 const TAG_TIME: u8 = 0x07;
 const TAG_TEXT: u8 = 0x08;
 
-/// The power of ten of a number's first digit may be this far from zero.
+/// The largest distance from zero of the power of ten of a number's first digit.
 const MAGNITUDE_MAX: i64 = 0x7000;
-/// Added to the power of ten: makes it positive, and leaves no zero byte in the powers that are
-/// common.
+/// Added to the power of ten. It makes the power positive, and common powers contain no zero byte.
 const MAGNITUDE_BIAS: i64 = 0x8040;
-/// A number in an untyped source is a number, not text, if it is an integer of at most so many
-/// digits.
+/// Text of an untyped source that is an integer of at most this many digits is a number.
 const UNTYPED_DIGITS_MAX: usize = 18;
 
-/// How a value becomes a key.
+/// The form of a value as a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum KeyForm<'a> {
     /// There is no value.
     Missing,
-    /// The text itself is the key.
+    /// Text that is its own key.
     Text(&'a str),
     /// Text that needs a tag in front.
     TaggedText(&'a str),
@@ -63,9 +61,9 @@ pub(crate) enum KeyForm<'a> {
 }
 
 impl<'a> KeyForm<'a> {
-    /// The key of a value. Empty text of an untyped source counts as missing, since such a source
-    /// has no other way to say so; text of one that is an integer, without leading zeros and of at
-    /// most 18 digits, is a number.
+    /// Returns the key form of a value. Empty text of an untyped source counts as missing, because
+    /// such a source has no other way to express it. Text of such a source is a number if it is an
+    /// integer without leading zeros and of at most 18 digits.
     #[inline]
     pub(crate) fn of(value: Value<'a>) -> Self {
         match value {
@@ -88,13 +86,13 @@ impl<'a> KeyForm<'a> {
         }
     }
 
-    /// Whether text of these bytes needs no tag in front.
+    /// Returns true if text with these bytes needs no tag in front.
     #[inline]
     pub(crate) fn is_text_itself(text: &[u8]) -> bool {
         text.first().is_some_and(|first| *first > TAG_TEXT)
     }
 
-    /// Whether text of these bytes is no number, by its first byte alone.
+    /// Returns true if the first byte alone shows that text with these bytes is not a number.
     #[inline]
     pub(crate) fn is_no_number(text: &[u8]) -> bool {
         !matches!(text.first(), Some(b'-' | b'0'..=b'9'))
@@ -143,14 +141,15 @@ impl<'a> KeyForm<'a> {
     }
 }
 
-/// Appends the bytes that order a time among other values, and of equal times their texts.
+/// Appends the bytes that order a time among other values, and equal times by their texts.
 pub(crate) fn write_time(time: Timestamp, text: &str, out: &mut Vec<u8>) {
     out.push(TAG_TIME);
     out.extend_from_slice(&(time.as_millis() as u64 ^ (1 << 63)).to_be_bytes());
     out.extend_from_slice(text.as_bytes());
 }
 
-/// An optional minus and digits without leading zeros, as few as always fit in 64 bits.
+/// Returns true for an optional minus and digits without leading zeros, at most as many as always
+/// fit into 64 bits.
 fn is_canonical_integer(text: &[u8]) -> bool {
     match text {
         b"0" => true,
@@ -167,15 +166,15 @@ fn write_number(decimal: Decimal<'_>, out: &mut Vec<u8>) {
         out.push(TAG_ZERO);
         return;
     };
-    // `KeyForm::of_number` has seen to it that the power fits.
+    // `KeyForm::of_number` has checked that the power fits.
     let power = ((magnitude + MAGNITUDE_BIAS) as u16).to_be_bytes();
     let (whole, fraction) = decimal.digits();
     let bytes = power.iter().chain(whole).chain(fraction);
     if decimal.is_negative() {
         out.push(TAG_NEGATIVE);
         out.extend(bytes.map(|byte| !byte));
-        // Above every complemented digit: of two numbers of which one's digits begin the other's,
-        // the longer is the smaller.
+        // Above every complemented digit: if the digits of one number are a prefix of the other's,
+        // the longer number is the smaller.
         out.push(0xFF);
     } else {
         out.push(TAG_POSITIVE);
@@ -183,7 +182,7 @@ fn write_number(decimal: Decimal<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// The value whose key these bytes are. Bytes that are no key's read as text.
+/// Returns the value with this key. Bytes that are not a valid key are read as text.
 pub(crate) fn decode(key: &[u8]) -> OutputValue {
     match key {
         [TAG_MISSING] => OutputValue::Null,
@@ -202,7 +201,7 @@ pub(crate) fn decode(key: &[u8]) -> OutputValue {
     }
 }
 
-/// The values whose tuple this is.
+/// Returns the values of this tuple.
 pub(crate) fn decode_parts(tuple: &[u8]) -> Vec<OutputValue> {
     let mut values = Vec::new();
     let mut part = Vec::new();
@@ -241,7 +240,7 @@ fn decode_number(negative: bool, power: [u8; 2], digits: Vec<u8>) -> OutputValue
     }
 }
 
-/// Whether the shortest decimal that reads back as this float is the number written.
+/// Returns true if `written` is the shortest decimal that reads back as this float.
 fn is_shortest(float: f64, written: &str) -> bool {
     let shortest = format!("{float:e}");
     match (Decimal::scan(&shortest), Decimal::scan(written)) {
@@ -289,7 +288,7 @@ mod tests {
             out
         }
 
-        /// The order of the module's documentation, by its words.
+        /// The position in the order that the module documents.
         fn rank(&self) -> (u8, Option<Number>, bool, String) {
             match self {
                 Owned::Missing => (0, None, false, String::new()),
@@ -400,7 +399,7 @@ mod tests {
                 Owned::Bool(value) => OutputValue::Bool(*value),
                 Owned::Text(text) | Owned::Untyped(text) => OutputValue::Text(text.clone()),
                 Owned::Number(text) => match (Number::parse(text).unwrap(), decode(&value.key())) {
-                    // A whole float comes back as an integer, which is the same number.
+                    // A whole float is decoded as an integer, which is the same number.
                     (number, OutputValue::Integer(integer)) => {
                         prop_assert_eq!(number, Number::Int(integer));
                         OutputValue::Integer(integer)

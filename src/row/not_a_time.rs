@@ -1,16 +1,16 @@
-//! Why a value is not a time.
+//! The reason why a value is not a time.
 
 use std::fmt;
 
-/// Why a value is not taken as a time.
+/// The reason why a value is not a time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum NotATime {
     /// The record does not have the field, or it is null or empty.
     Missing,
-    /// It is not written in the format.
+    /// The value is not in the format.
     Malformed,
-    /// It is over 292 million years from the epoch.
+    /// The time is more than 292 million years from the epoch.
     OutOfRange,
 }
 

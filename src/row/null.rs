@@ -1,39 +1,39 @@
-//! Text that says that there is no value.
+//! Text that means a missing value.
 
 use super::number::Number;
 use super::value::Value;
 
-/// The usual markers of sources that do not tell text from numbers. Empty text is one of every
-/// source.
+/// The usual markers of sources that do not distinguish text from numbers. Empty text is a marker
+/// in every source.
 pub(crate) const USUAL: [&str; 7] = ["", "NA", "N/A", "NULL", "null", "\\N", "-"];
 
-/// Which text counts as a missing value, beside what is missing anyway: a null, an absent field, an
-/// empty field of an untyped source.
+/// The text that counts as a missing value, in addition to values that are always missing: a null,
+/// an absent field, an empty field of an untyped source.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) enum Nulls {
-    /// The usual markers, in the fields that the pipeline uses as numbers, and no others.
+    /// The usual markers, only in fields that the pipeline uses as numbers.
     #[default]
     Usual,
-    /// A list of the pipeline's own, in all fields.
+    /// A list of markers from the pipeline, in all fields.
     Listed(Vec<Marker>),
 }
 
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Marker {
     text: String,
-    /// A marker that spells a number stands for that number, too.
+    /// The number, if the marker spells a number. The marker then also matches that number.
     number: Option<Number>,
 }
 
 impl Nulls {
-    /// The markers of a list, in all fields.
+    /// Creates a list of markers for all fields.
     pub(crate) fn listed(markers: Vec<String>) -> Nulls {
         let marker = |text: String| Marker { number: Number::parse(&text).ok(), text };
         Nulls::Listed(markers.into_iter().map(marker).collect())
     }
 
-    /// Whether a value of a field in which the markers count is one of them. Spaces around it do
-    /// not matter.
+    /// Returns true if a value is a marker. Spaces around it do not matter. The caller must know
+    /// that the markers apply to the field.
     pub(crate) fn contain(&self, value: Value<'_>) -> bool {
         match (self, value) {
             (Nulls::Usual, Value::Untyped(text)) => USUAL.contains(&text.trim_ascii()),
@@ -49,7 +49,7 @@ impl Nulls {
         }
     }
 
-    /// Whether a number can be a marker.
+    /// Returns true if a number can be a marker.
     #[inline]
     pub(crate) fn has_numbers(&self) -> bool {
         match self {

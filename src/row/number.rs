@@ -9,8 +9,8 @@ use std::fmt;
 
 /// A number of a record.
 ///
-/// A whole number of up to 128 bits is an integer, however it is written: 1, 1.0 and 1e0 are the
-/// same. Anything else is the nearest `f64`. It is never NaN, infinite or negative zero. Numbers
+/// A whole number of up to 128 bits is an integer, however it is written: 1, 1.0 and 1e0 are equal.
+/// Any other number is the nearest `f64`, which is never NaN, infinite or negative zero. Numbers
 /// compare by value, exactly: 9007199254740993 is not 9007199254740992.0.
 #[derive(Clone, Copy, Debug)]
 pub enum Number {
@@ -20,18 +20,18 @@ pub enum Number {
     Float(f64),
 }
 
-/// A number that was read of a record, ready to be added up: what fits in a word need not be looked
-/// at as 128 bits.
+/// A number of a record, ready for addition. A number of up to 64 bits does not need 128-bit
+/// operations.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) enum PreparedNumber {
-    /// There is none.
+    /// The field is missing.
     #[default]
     Missing,
-    /// An integer, as short as nearly all are.
+    /// An integer of up to 64 bits, as nearly all are.
     Short(i64),
     /// Any number.
     Other(Number),
-    /// A value that is no number and has an order anyway: where the bytes are that order it.
+    /// A value that is not a number but can be ordered: the position of the bytes that order it.
     Ordered(KeyBytes),
 }
 
@@ -58,18 +58,18 @@ impl From<PreparedNumber> for Option<Number> {
     }
 }
 
-/// Why text is not taken as a number.
+/// The reason why text is not a number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum NotANumber {
-    /// It is something else.
+    /// The text is something else.
     Other,
-    /// It says so itself.
+    /// The text means "not a number".
     Nan,
-    /// It is one with separators of thousands, or with a comma for a point.
+    /// The text is a number with thousands separators, or with a comma as the decimal point.
     Separated,
-    /// It is a number that no `f64` can hold, such as 1e999.
+    /// The number is too large for an `f64`, such as 1e999.
     OutOfRange,
-    /// It need not be a number, and takes so many bytes as a key, more than are allowed.
+    /// The value need not be a number, but as a key it takes this many bytes, more than the limit.
     TooLong(usize),
 }
 
@@ -80,7 +80,7 @@ impl fmt::Display for NotANumber {
             NotANumber::Other => "is not a number",
             NotANumber::Nan => "is not a number, and it is missing only if it is listed as null",
             NotANumber::Separated => {
-                "is not a number that can be read: thousands are not separated, and decimals stand behind a point, as in 1234.5"
+                "is not a number that can be read: write it without thousands separators and with a decimal point, as in 1234.5"
             }
             NotANumber::OutOfRange => "is out of range: the largest number is 1.7976931348623157e308",
         })
@@ -88,7 +88,7 @@ impl fmt::Display for NotANumber {
 }
 
 impl Number {
-    /// Reads a number; spaces around it do not matter.
+    /// Parses a number. Spaces around it do not matter.
     #[inline]
     pub(crate) fn parse(text: &str) -> Result<Number, NotANumber> {
         match parse_short(text.as_bytes()) {
@@ -114,9 +114,9 @@ impl Number {
         }
     }
 
-    /// The number that a finite float is.
+    /// Returns a finite float as a number.
     pub(crate) fn of_float(float: f64) -> Number {
-        // Every whole float below 2^127 is that integer.
+        // A whole float below 2^127 becomes an integer.
         if float.fract() == 0.0 && float.abs() < INTEGERS_END {
             Number::Int(float as i128)
         } else {
@@ -124,8 +124,8 @@ impl Number {
         }
     }
 
-    /// The number as aggregates add it up: an integer of up to 64 bits in magnitude, of which a sum
-    /// of 128 bits can hold 2^63, or a float, the nearest one for larger integers.
+    /// Returns the number in the form that aggregates add: an integer of up to 64 bits in
+    /// magnitude, of which a sum of 128 bits can hold 2^63, or else the nearest float.
     #[inline]
     pub(crate) fn narrowed(self) -> Number {
         match self {
@@ -136,7 +136,7 @@ impl Number {
         }
     }
 
-    /// The number as the nearest float.
+    /// Returns the nearest float.
     #[inline]
     pub fn to_f64(self) -> f64 {
         match self {
@@ -146,7 +146,7 @@ impl Number {
     }
 }
 
-/// Up to 18 digits behind an optional minus: what most numbers are.
+/// Parses up to 18 digits after an optional minus, the form of most numbers.
 #[inline]
 fn parse_short(text: &[u8]) -> Option<i64> {
     match text {
@@ -180,10 +180,10 @@ impl Ord for Number {
     }
 }
 
-/// 2^127: from here on a float is beyond every i128, below it truncation is exact.
+/// 2^127. From here on a float is larger than every i128; below it truncation is exact.
 const INTEGERS_END: f64 = 170_141_183_460_469_231_731_687_303_715_884_105_728.0;
 
-/// An integer against a float, exactly.
+/// Compares an integer and a float exactly.
 fn compare(integer: i128, float: f64) -> Ordering {
     if float >= INTEGERS_END {
         return Ordering::Less;
@@ -195,20 +195,20 @@ fn compare(integer: i128, float: f64) -> Ordering {
     integer.cmp(&(whole as i128)).then_with(|| whole.total_cmp(&float))
 }
 
-/// Shortest text that reads back as the same number; a float that is whole keeps a point, as in
+/// Writes the shortest text that reads back as the same number. A whole float has a point, as in
 /// `12.0`.
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Number::Int(integer) => write!(f, "{integer}"),
-            // As JSON writers have it: plain digits where they are short, an exponent where they
-            // are not.
+            // The form that JSON writers use: plain digits if they are short, otherwise an
+            // exponent.
             Number::Float(float) => write!(f, "{float:?}"),
         }
     }
 }
 
-/// Why text that is no decimal is not a number.
+/// Returns the reason why text that is not a decimal is not a number.
 #[cold]
 fn why_not_a_number(text: &str) -> NotANumber {
     if ["NaN", "nan", "NAN"].contains(&text.trim_start_matches(['+', '-'])) {
@@ -216,7 +216,7 @@ fn why_not_a_number(text: &str) -> NotANumber {
     }
     let together: String = text.chars().filter(|c| !",_' ".contains(*c)).collect();
     let separated = together.len() < text.len() && text.ends_with(|c: char| c.is_ascii_digit());
-    // A point behind a point is one of thousands.
+    // A second point is a thousands separator.
     match separated
         && Decimal::scan(&together.replacen(
             '.',
@@ -230,8 +230,8 @@ fn why_not_a_number(text: &str) -> NotANumber {
     }
 }
 
-/// The number of a field, where one is asked for: `None` if the field is missing. Text that spells
-/// a number is that number.
+/// Returns the number of a field that must be a number; `None` if the field is missing. Text that
+/// spells a number is that number.
 #[inline]
 pub(crate) fn number_of(value: Value<'_>) -> Result<Option<Number>, NotANumber> {
     match value {
@@ -338,7 +338,7 @@ mod tests {
 
         #[test]
         fn order_is_total_and_agrees_with_integers(a in -1000i64..1000, b in -1000i64..1000, quarters in 0i64..4) {
-            // Quarters are exact in binary: compare in units of quarters.
+            // Quarters are exact in binary, so the test compares in units of quarters.
             let float = Number::Float((b * 4 + quarters) as f64 / 4.0);
             prop_assert_eq!(Number::Int(i128::from(a)).cmp(&float), (a * 4).cmp(&(b * 4 + quarters)));
             prop_assert_eq!(float.cmp(&Number::Int(i128::from(a))), (b * 4 + quarters).cmp(&(a * 4)));

@@ -1,4 +1,4 @@
-//! The values of an answer, ready to be written as JSON, CSV or a table.
+//! The values of an answer, for writing as JSON, CSV or a table.
 
 use super::number::Number;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::fmt;
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum OutputValue {
-    /// No value: the sum of nothing, a missing field.
+    /// No value: the sum of no values, or a missing field.
     Null,
     /// A truth value.
     Bool(bool),
@@ -15,11 +15,11 @@ pub enum OutputValue {
     Integer(i128),
     /// A finite float.
     Float(f64),
-    /// A number that neither an integer of 128 bits nor a float holds exactly, in decimal notation.
+    /// A number in decimal notation that neither an integer of 128 bits nor a float holds exactly.
     Decimal(String),
     /// Text.
     Text(String),
-    /// Every group past the limit; written `(other)`.
+    /// All groups past the limit, written `(other)`.
     Other,
     /// An approximate number with its bounds.
     Estimate {
@@ -30,14 +30,14 @@ pub enum OutputValue {
         /// The true value is not above this.
         upper: Number,
     },
-    /// The most frequent values of a field: by count descending, then key ascending.
+    /// The most frequent values of a field, by descending count, then ascending key.
     Top(Vec<TopValue>),
 }
 
 /// A row of [`OutputValue::Top`].
 #[derive(Clone, PartialEq, Debug)]
 pub struct TopValue {
-    /// The value that was counted.
+    /// The counted value.
     pub key: OutputValue,
     /// The estimated count.
     pub count: u64,
@@ -45,7 +45,7 @@ pub struct TopValue {
     pub lower: u64,
     /// The true count is not above this.
     pub upper: u64,
-    /// Whether the value is certainly among the true top ones.
+    /// True if the value certainly belongs to the true top.
     pub guaranteed: bool,
 }
 
@@ -58,7 +58,8 @@ impl From<Number> for OutputValue {
     }
 }
 
-/// The value as plain text: an estimate as its value, the top values as `key count` pairs.
+/// Writes the value as plain text: of an estimate only the value, the top values as `key count`
+/// pairs.
 impl fmt::Display for OutputValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,9 +1,9 @@
-//! Where text is in the bytes of a record.
+//! Positions of text in the bytes of a record.
 
 use super::block::Block;
 use std::ops::Range;
 
-/// A range of a record's block, or of the text that was copied of it.
+/// A range in a record's block, or in its unescaped text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
     pub(super) start: u32,
@@ -12,7 +12,7 @@ pub(crate) struct Span {
 
 impl Span {
     pub(crate) fn of(range: Range<usize>) -> Span {
-        // No bytes that spans point into are longer than `u32::MAX`: see `Row::begin_in`.
+        // The bytes that spans refer to are never longer than `u32::MAX`: see `Row::begin_in`.
         Span { start: range.start as u32, end: range.end as u32 }
     }
 
@@ -37,14 +37,14 @@ impl Span {
     }
 }
 
-/// Where the bytes of a key are.
+/// The position of a key's bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) enum KeyBytes {
     #[default]
     Missing,
-    /// They are a field's own text.
+    /// The text of a field.
     Source(Span),
-    /// They are a field's own text, which had to be unescaped.
+    /// The unescaped text of a field.
     Unescaped(Span),
     Encoded(Span),
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 pub(crate) struct TimeField {
     pub(crate) slot: usize,
     pub(crate) format: TimeFormat,
-    /// Integers that are milliseconds in this format: the usual ones, which need no other look.
+    /// The integers that are milliseconds in this format. Most times are, and need no other check.
     millis: Range<i64>,
 }
 
@@ -17,7 +17,7 @@ impl TimeField {
         TimeField { slot, millis: format.usual_millis(), format }
     }
 
-    /// Returns true if an integer is milliseconds in this format, and needs no other look.
+    /// Returns true if an integer is milliseconds in this format.
     #[inline(always)]
     pub(super) fn is_usual(&self, integer: i64) -> bool {
         self.millis.contains(&integer)

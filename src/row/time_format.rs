@@ -1,4 +1,4 @@
-//! Event times as records write them.
+//! Formats of event times in records.
 
 use super::decimal::Decimal;
 use super::digits::digits;
@@ -13,10 +13,10 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
-/// How the field that holds the event time is written.
+/// The format of the field that holds the event time.
 ///
-/// Whatever the format, what is below a millisecond is rounded down, also before 1970, and text
-/// without a zone is UTC.
+/// In every format the part below a millisecond is rounded down, also before 1970, and text without
+/// a zone is UTC.
 ///
 /// # Example
 /// ```
@@ -30,23 +30,23 @@ use std::str::FromStr;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum TimeFormat {
-    /// Decided for each value.
+    /// The format is decided for each value.
     ///
-    /// A number, or text that is one, is a date where its digits can hardly be anything else: from
-    /// 19000101 to 20991231 `YYYYMMDD`, from 190001010000 to 209912312359 `YYYYMMDDHHMM`, from
-    /// 19000101000000 to 20991231235959 `YYYYMMDDHHMMSS`, the same with the digits of milliseconds
-    /// (17) or microseconds (20) behind it, or with a fraction. In these ranges a number that is no
-    /// date, such as 20240132, is no time. Any other number is by its size n (without sign) seconds
-    /// below 10^11 (before the year 5138), milliseconds below 10^14, microseconds below 10^17, and
-    /// nanoseconds from there on.
+    /// A number, or text that spells a number, is a date if its digits can hardly mean anything
+    /// else: from 19000101 to 20991231 `YYYYMMDD`, from 190001010000 to 209912312359
+    /// `YYYYMMDDHHMM`, from 19000101000000 to 20991231235959 `YYYYMMDDHHMMSS`, the same followed by
+    /// the digits of milliseconds (17 digits) or microseconds (20 digits), or with a fraction. A
+    /// number in these ranges that is not a date, such as 20240132, is not a time. Any other number
+    /// is interpreted by its size n (without sign): seconds below 10^11 (before the year 5138),
+    /// milliseconds below 10^14, microseconds below 10^17, and nanoseconds above.
     ///
-    /// Other text is a date `YYYY-MM-DD` or `YYYY/MM/DD`, alone or with a time of day behind `T` or
-    /// a space; the basic form `YYYYMMDDTHHMMSS`; or the time of an access log. A fraction of the
-    /// second is read behind a point or a comma. A zone is `Z`, `UTC`, `GMT` or an offset such as
+    /// Other text is a date `YYYY-MM-DD` or `YYYY/MM/DD`, alone or followed by `T` or a space and a
+    /// time of day; the basic form `YYYYMMDDTHHMMSS`; or the time of an access log. A fraction of
+    /// the second may follow a point or a comma. A zone is `Z`, `UTC`, `GMT` or an offset such as
     /// `+01:00`, `+0100` or `+01`, with or without a space in front.
     #[default]
     Auto,
-    /// Seconds since the epoch, with a fraction or without.
+    /// Seconds since the epoch, with or without a fraction.
     Seconds,
     /// Milliseconds since the epoch.
     Millis,
@@ -54,16 +54,16 @@ pub enum TimeFormat {
     Micros,
     /// Nanoseconds since the epoch.
     Nanos,
-    /// RFC 3339, such as `2013-01-01T10:00:00.123+01:00`, and what `auto` reads around it; a zone
-    /// is required.
+    /// RFC 3339, such as `2013-01-01T10:00:00.123+01:00`, and the similar forms that `auto` reads.
+    /// A zone is required.
     Rfc3339,
     /// The time of an Apache or nginx access log, such as `10/Oct/2000:13:55:36 -0700`, also with a
     /// fraction of the second.
     Clf,
-    /// A pattern of strptime with `%` directives, as `jiff` has them
+    /// A strptime pattern with `%` directives as in `jiff`
     /// (<https://docs.rs/jiff/latest/jiff/fmt/strtime/index.html#conversion-specifications>), such
-    /// as `%d.%m.%Y %H:%M:%S`. A pattern without a time of day gives the day's first moment. `%s`,
-    /// the seconds since the epoch, may have a fraction behind it: `%s.%f`.
+    /// as `%d.%m.%Y %H:%M:%S`. A pattern without a time of day means the first moment of the day. A
+    /// fraction may follow `%s`, the seconds since the epoch: `%s.%f`.
     Pattern(String),
 }
 
@@ -80,13 +80,12 @@ const NAMES: [(&str, TimeFormat); 7] = [
 impl FromStr for TimeFormat {
     type Err = Error;
 
-    /// Reads `auto`, `s`, `ms`, `us`, `ns`, `rfc3339`, `clf` or a pattern, which has at least one
+    /// Parses `auto`, `s`, `ms`, `us`, `ns`, `rfc3339`, `clf` or a pattern, which has at least one
     /// `%`.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`] if it is no such name, or a pattern that cannot be right: one with a
-    /// directive that does not exist, without a date, or of which a part is read and then of no
-    /// use.
+    /// [`ErrorKind::Parse`] if the text is not such a name, or is a pattern that cannot be right:
+    /// one with an unknown directive, without a date, or with a part that is read but not used.
     fn from_str(text: &str) -> Result<Self, Error> {
         if let Some((_, format)) = NAMES.iter().find(|(name, _)| *name == text) {
             return Ok(format.clone());
@@ -115,10 +114,10 @@ impl fmt::Display for TimeFormat {
 }
 
 impl TimeFormat {
-    /// Reads the time of a value. Allocates nothing but where a pattern is used.
+    /// Reads the time of a value. Allocates nothing except for patterns.
     ///
     /// # Errors
-    /// [`NotATime`] says why the value is no time; the record is then a dead letter.
+    /// [`NotATime`] tells why the value is not a time. The record is then a dead letter.
     #[inline]
     pub fn read(&self, value: Value<'_>) -> Result<Timestamp, NotATime> {
         let text = match value {
@@ -144,7 +143,8 @@ impl TimeFormat {
 }
 
 impl TimeFormat {
-    /// The integers that are milliseconds in this format: the usual ones, which need no other look.
+    /// Returns the integers that are milliseconds in this format. Most times are, and need no other
+    /// check.
     pub(super) fn usual_millis(&self) -> Range<i64> {
         match self {
             TimeFormat::Auto => MILLIS_USUAL,
@@ -153,7 +153,7 @@ impl TimeFormat {
         }
     }
 
-    /// Reads the time of a value that is a few digits; `None` in the formats of text.
+    /// Reads the time of a value of a few digits. Returns `None` in the text formats.
     pub(super) fn read_digits(&self, integer: i64) -> Option<Result<Timestamp, NotATime>> {
         let millis = match self {
             TimeFormat::Auto => read_integer(integer),
@@ -167,7 +167,7 @@ impl TimeFormat {
     }
 }
 
-/// A number in units of 10^-3-`power` seconds, as milliseconds.
+/// Reads a number in units of 10^-3-`power` seconds, and returns milliseconds.
 #[inline]
 fn read_number(text: &str, power: i64) -> Result<i64, NotATime> {
     if let Some(integer) = digits(text.as_bytes()) {
@@ -186,13 +186,13 @@ fn scale(integer: i64, power: i64) -> Result<i64, NotATime> {
     }
 }
 
-/// The integers that tell milliseconds by their size, unless they are dates.
+/// The integers that are milliseconds by their size, unless they are dates.
 const MILLIS: Range<i64> = 100_000_000_000..100_000_000_000_000;
 
-/// Those of 13 digits, among which there are no dates: from September 2001 to the year 2286.
+/// The integers of 13 digits, none of which is a date: from September 2001 to the year 2286.
 const MILLIS_USUAL: Range<i64> = 1_000_000_000_000..10_000_000_000_000;
 
-/// An integer without a sign that tells by its digits what it is: a date, or a number of some unit.
+/// Interprets an integer without a sign by its digits: as a date, or as a number of some unit.
 #[inline]
 fn read_integer(integer: i64) -> Result<i64, NotATime> {
     match compact_parts(integer) {
@@ -203,8 +203,8 @@ fn read_integer(integer: i64) -> Result<i64, NotATime> {
     }
 }
 
-/// The date `YYYYMMDD`, the time of day `HHMMSS` and the milliseconds of an integer that lies where
-/// such digits do: see [`TimeFormat::Auto`].
+/// Returns the date `YYYYMMDD`, the time of day `HHMMSS` and the milliseconds of an integer in a
+/// range of such digits: see [`TimeFormat::Auto`].
 #[inline]
 fn compact_parts(integer: i64) -> Option<(i64, i64, i64)> {
     const DAY: i64 = 1_000_000;
@@ -219,10 +219,10 @@ fn compact_parts(integer: i64) -> Option<(i64, i64, i64)> {
     }
 }
 
-/// As [`read_integer`], of a number that is not written in a few digits.
+/// As [`read_integer`], for a number that is not written as a few digits.
 fn read_decimal(decimal: &Decimal<'_>) -> Result<i64, NotATime> {
     let magnitude = decimal.magnitude().unwrap_or(0);
-    // Of 14 digits and more, and with a fraction, those of the seconds tell.
+    // With 14 digits or more, and with a fraction, the digits of the seconds decide.
     let seconds = match magnitude {
         13 | 16 | 19 => {
             decimal.scaled_floor(13 - magnitude).filter(|seconds| compact_parts(*seconds).is_some())
@@ -237,14 +237,14 @@ fn read_decimal(decimal: &Decimal<'_>) -> Result<i64, NotATime> {
                 decimal.scaled_floor(16 - magnitude).ok_or(NotATime::OutOfRange)? - seconds * 1000;
             read_integer(seconds).map(|time| time + millis)
         }
-        // There is no fraction of a day or minute.
+        // A day or a minute has no fraction.
         Some(whole) if decimal.is_whole() => read_integer(whole),
         Some(_) => Err(NotATime::Malformed),
     }
 }
 
-/// The unit that an integer without a sign tells by its size: as [`unit_of`], without finding the
-/// magnitude first.
+/// Returns the unit of an integer without a sign, by its size. As [`unit_of`], without computing
+/// the magnitude first.
 #[inline]
 fn unit_of_integer(integer: i64) -> i64 {
     match integer {
@@ -255,7 +255,7 @@ fn unit_of_integer(integer: i64) -> i64 {
     }
 }
 
-/// By magnitude: the power of ten of the first digit, and the unit that it tells.
+/// Returns the unit of a number by its magnitude, the power of ten of the first digit.
 fn unit_of(magnitude: i64) -> i64 {
     match magnitude {
         ..11 => 3,
@@ -282,7 +282,7 @@ fn read_rfc3339(text: &str) -> Result<i64, NotATime> {
     }
 }
 
-/// What the readers above do not know, such as years with a sign.
+/// Reads text that the readers above do not know, such as years with a sign.
 #[cold]
 fn read_with_jiff(text: &str) -> Result<i64, NotATime> {
     text.parse::<jiff::Timestamp>().map_err(|_| NotATime::Malformed).and_then(to_millis)
@@ -359,8 +359,8 @@ mod tests {
         ] {
             assert_eq!(read("auto", text), Err(NotATime::Malformed), "{text}");
         }
-        // Digits that are none, or may as well be a number of seconds, are numbers: 10 digits are
-        // seconds up to the year 2286.
+        // Digits that are not a date, or may well be seconds, are numbers: 10 digits are seconds up
+        // to the year 2286.
         for (text, millis) in [
             ("18991231", 18_991_231_000),
             ("20991232", 20_991_232_000),
@@ -373,7 +373,7 @@ mod tests {
         ] {
             assert_eq!(read("auto", text), Ok(millis), "{text}");
         }
-        // A unit that is given is taken at its word.
+        // A given unit always applies.
         assert_eq!(read("s", "20240102"), Ok(20_240_102_000));
         assert_eq!(read("ms", "20240102030405"), Ok(20_240_102_030_405));
     }

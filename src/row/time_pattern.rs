@@ -1,5 +1,5 @@
-//! Patterns of times, with the `%` directives of `jiff`: how they are read, and which of them
-//! cannot be right.
+//! Patterns of times with the `%` directives of `jiff`: reading, and refusing patterns that cannot
+//! be right.
 
 use super::not_a_time::{NotATime, to_millis};
 use crate::error::{Error, ErrorKind};
@@ -8,7 +8,7 @@ use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::tz::Offset;
 use jiff::{Span, ToSpan};
 
-/// Reads the milliseconds since the epoch of text that is written in a pattern.
+/// Reads text in a pattern, and returns the milliseconds since the epoch.
 pub(super) fn read_pattern(pattern: &str, text: &str) -> Result<i64, NotATime> {
     let parts = strtime::parse(pattern, text).map_err(|_| NotATime::Malformed)?;
     read_parts(&parts, text.starts_with('-'))
@@ -16,8 +16,7 @@ pub(super) fn read_pattern(pattern: &str, text: &str) -> Result<i64, NotATime> {
 
 fn read_parts(parts: &BrokenDownTime, minus: bool) -> Result<i64, NotATime> {
     if let Some(seconds) = parts.timestamp() {
-        // With a fraction it is one number, in which the sign is of both: -1.5 is half a second
-        // before -1.
+        // `%s` and its fraction are one number with one sign: -1.5 is half a second before -1.
         let fraction = i128::from(parts.subsec_nanosecond().unwrap_or(0));
         let seconds = seconds.as_nanosecond();
         let negative = seconds < 0 || (seconds == 0 && minus);
@@ -35,11 +34,11 @@ fn read_parts(parts: &BrokenDownTime, minus: bool) -> Result<i64, NotATime> {
     Offset::UTC.to_timestamp(civil).map_err(|_| NotATime::OutOfRange).and_then(to_millis)
 }
 
-/// Refuses a pattern that cannot be right: one with a directive that does not exist or cannot be
-/// read, without a date, or that reads a part of a time and makes nothing of it.
+/// Refuses a pattern that cannot be right: one with a directive that is unknown or cannot be read,
+/// without a date, or with a part that is read but not used.
 ///
-/// That is found out by writing times in the pattern and reading them again: what shows in the text
-/// must show in the time.
+/// The check writes times in the pattern and reads them again: what is visible in the text must be
+/// visible in the time.
 ///
 /// # Errors
 /// [`ErrorKind::Parse`] with the reason.
@@ -52,7 +51,7 @@ pub(super) fn check_pattern(pattern: &str) -> Result<(), Error> {
     check.zone_is_used(&text)
 }
 
-/// The parts of a time, and by how much the base changes to show whether the pattern has them.
+/// The parts of a time, and the change of the base that shows whether the pattern has the part.
 fn parts() -> [(&'static str, Span); 8] {
     [
         ("year", 1.year()),
@@ -68,7 +67,7 @@ fn parts() -> [(&'static str, Span); 8] {
 
 struct Check<'a> {
     pattern: &'a str,
-    /// A time no part of which could be another, or is missing by being zero.
+    /// A time whose parts are all different and not zero, so that no part is confused or omitted.
     base: DateTime,
 }
 
@@ -77,7 +76,7 @@ impl Check<'_> {
         Error::new(ErrorKind::Parse, format!("{:?} is not a pattern of times{why}", self.pattern))
     }
 
-    /// A time as the pattern writes it.
+    /// Returns a time as the pattern writes it.
     fn written(&self, civil: DateTime, offset: Offset) -> Result<String, Error> {
         let hint = match self.pattern.contains("%L") {
             true => ": a fraction of the second is %f, or %3f for milliseconds",
@@ -91,8 +90,7 @@ impl Check<'_> {
 
     fn has_all_of_a_time(&self, text: &str) -> Result<(), Error> {
         let parts = strtime::parse(self.pattern, text).map_err(|error| {
-            self.refused(&format!(" that can be read: {text:?}, which it writes, is not"))
-                .with_source(error)
+            self.refused(&format!(": it writes {text:?} and cannot read that")).with_source(error)
         })?;
         if parts.timestamp().is_none() {
             parts.to_date().map_err(|error| self.refused(": it has no date").with_source(error))?;
@@ -104,13 +102,14 @@ impl Check<'_> {
             || parts.day().is_some()
             || parts.hour().is_some()
         {
-            return Err(self
-                .refused(": %s is the whole time, and of what else it reads nothing would come"));
+            return Err(
+                self.refused(": %s is the whole time, so the other parts would have no effect")
+            );
         }
         Ok(())
     }
 
-    /// Every part that shows in the text must show in the time that is read.
+    /// Checks that every part that is visible in the text is visible in the time that is read.
     fn parts_are_used(&self, text: &str) -> Result<(), Error> {
         let mut expected = self.base;
         let mut shown = Vec::new();
@@ -149,7 +148,7 @@ impl Check<'_> {
                 != changed.and_then(|changed| millis_of(changed, Offset::UTC))
             {
                 return Err(
-                    self.refused(&format!(": it reads the {name}, and nothing would come of it"))
+                    self.refused(&format!(": it reads the {name}, which would have no effect"))
                 );
             }
         }
@@ -163,7 +162,7 @@ impl Check<'_> {
             || self.read(&elsewhere) == Some(here - i64::from(offset.seconds()) * 1000)
         {
             true => Ok(()),
-            false => Err(self.refused(": it reads the zone, and nothing would come of it")),
+            false => Err(self.refused(": it reads the zone, which would have no effect")),
         }
     }
 
@@ -188,7 +187,7 @@ mod tests {
         }
     }
 
-    /// Patterns that logs have, and the milliseconds of the unit they go down to.
+    /// Patterns that occur in logs, and the milliseconds of their smallest unit.
     const PATTERNS: [(&str, i64); 24] = [
         ("%Y-%m-%d %H:%M:%S%.f", 1),
         ("%Y-%m-%d %H:%M:%S.%f", 1),
@@ -216,8 +215,8 @@ mod tests {
         ("%s%.f %z", 1),
     ];
 
-    /// A time in a pattern; `%s` and its fraction are one number, which `jiff` writes so only from
-    /// 1970 on.
+    /// Writes a time in a pattern. `%s` and its fraction are one number, which `jiff` writes
+    /// correctly only from 1970 on.
     fn written(pattern: &str, millis: i64) -> String {
         let whole = if pattern.starts_with("%s") { millis.abs() } else { millis };
         let sign = if whole == millis { "" } else { "-" };
@@ -232,7 +231,7 @@ mod tests {
         #[test]
         fn what_is_written_in_a_pattern_is_read_as_that_millisecond(millis in -3_000_000_000_000i64..4_000_000_000_000, near in -2000i64..2000) {
             for (pattern, unit) in PATTERNS {
-                // Two digits of a year are of these hundred years.
+                // A year of two digits is one of these hundred years.
                 let years = if pattern == "%D" { 0..3_000_000_000_000 } else { i64::MIN..i64::MAX };
                 for millis in [millis, near].into_iter().filter(|millis| years.contains(millis)) {
                     let text = written(pattern, millis);

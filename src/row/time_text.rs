@@ -1,13 +1,13 @@
-//! Readers of times written as text, for the formats that are common enough to be worth reading
-//! without a general parser.
+//! Readers of times written as text, for the formats that are common enough to avoid a general
+//! parser.
 //!
-//! All allocate nothing. What they do not know they leave to `jiff`, see
+//! They allocate nothing. Forms that they do not know are read by `jiff`, see
 //! [`TimeFormat`](super::TimeFormat).
 
 use super::digits::digits;
 
-/// A day of the proleptic Gregorian calendar as days since the epoch; `None` if there is no such
-/// day.
+/// Returns a day of the proleptic Gregorian calendar as days since the epoch; `None` if there is no
+/// such day.
 fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
     const DAYS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -24,8 +24,8 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
     Some(era * 146_097 + day_of_era - 719_468)
 }
 
-/// Milliseconds of a time of day; a leap second, `:60`, counts as the second before it, as `jiff`
-/// has it.
+/// Returns the milliseconds of a time of day. A leap second, `:60`, counts as the second before it,
+/// as in `jiff`.
 #[inline]
 fn time_of_day(hour: i64, minute: i64, second: i64) -> Option<i64> {
     if hour > 23 || minute > 59 || second > 60 {
@@ -34,7 +34,7 @@ fn time_of_day(hour: i64, minute: i64, second: i64) -> Option<i64> {
     Some(((hour * 60 + minute) * 60 + second.min(59)) * 1000)
 }
 
-/// What a reader of text found, to be turned into milliseconds since the epoch.
+/// The result of a reader of text, which can be converted to milliseconds since the epoch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Civil {
     /// Milliseconds since the epoch as if the offset were zero, rounded down.
@@ -44,20 +44,20 @@ pub(super) struct Civil {
 }
 
 impl Civil {
-    /// Milliseconds since the epoch, with no zone taken as UTC.
+    /// Returns milliseconds since the epoch. Without a zone the time is UTC.
     pub(super) fn to_millis(self) -> i64 {
         self.millis - self.offset.unwrap_or(0) * 60_000
     }
 
-    /// Whether the text has a zone.
+    /// Returns true if the text has a zone.
     pub(super) fn has_zone(self) -> bool {
         self.offset.is_some()
     }
 }
 
 /// Reads `YYYY-MM-DD` or `YYYY/MM/DD`, optionally followed by `T` or a space,
-/// `HH:MM[:SS[.fraction]]`, and optionally a [zone](read_zone): RFC 3339 (section 5.6) and what is
-/// usual around it. The basic form of ISO 8601, `YYYYMMDDTHHMMSS`, is read, too.
+/// `HH:MM[:SS[.fraction]]`, and optionally a [zone](read_zone): RFC 3339 (section 5.6) and common
+/// variants. Also reads the basic form of ISO 8601, `YYYYMMDDTHHMMSS`.
 #[inline]
 pub(super) fn read_iso(text: &[u8]) -> Option<Civil> {
     let (date, rest) = text.split_first_chunk::<10>()?;
@@ -103,13 +103,15 @@ fn read_basic_iso(text: &[u8]) -> Option<Civil> {
     Some(Civil { millis: midnight_and_time + millis, offset })
 }
 
-/// Milliseconds since the epoch of a date `YYYYMMDD` and a time of day `HHMMSS`, each as a number.
+/// Returns the milliseconds since the epoch of a date `YYYYMMDD` and a time of day `HHMMSS`, both
+/// given as numbers.
 pub(super) fn compact_civil(date: i64, clock: i64) -> Option<i64> {
     let days = days_from_civil(date / 10_000, date / 100 % 100, date % 100)?;
     Some(days * 86_400_000 + time_of_day(clock / 10_000, clock / 100 % 100, clock % 100)?)
 }
 
-/// Reads a fraction of a second, if there is one: its milliseconds, and what follows.
+/// Reads a fraction of a second, if there is one. Returns its milliseconds and the rest of the
+/// text.
 #[inline]
 fn read_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let [b'.' | b',', fraction @ ..] = text else { return Some((0, text)) };
@@ -118,7 +120,7 @@ fn read_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     if fraction.is_empty() {
         return None;
     }
-    // What is below a millisecond is dropped, which is rounding down, before the epoch too: a
+    // Drops the part below a millisecond. This rounds down, even before the epoch, because a
     // fraction counts up within its second.
     let millis = fraction
         .iter()
@@ -128,9 +130,9 @@ fn read_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     Some((millis, rest))
 }
 
-/// Reads a zone to the end of the text: `Z`, `UTC`, `GMT`, or an [offset](read_offset), also with
-/// spaces in front. An offset of zero may have one of these names behind it, as Go writes it
-/// (`+0000 UTC`). Minutes east of UTC.
+/// Reads a zone to the end of the text: `Z`, `UTC`, `GMT`, or an [offset](read_offset), optionally
+/// after spaces. One of these names may follow an offset of zero, as Go writes it (`+0000 UTC`).
+/// Returns minutes east of UTC.
 #[inline]
 fn read_zone(text: &[u8]) -> Option<i64> {
     read_offset(text).or_else(|| read_rarer_zone(text))
@@ -151,7 +153,7 @@ fn read_rarer_zone(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// Reads `Z`, `+HH:MM`, `+HHMM` or `+HH` (or with a minus) to the end: minutes east of UTC.
+/// Reads `Z`, `+HH:MM`, `+HHMM` or `+HH` (or with a minus) to the end. Returns minutes east of UTC.
 fn read_offset(text: &[u8]) -> Option<i64> {
     let (sign, hours, minutes) = match *text {
         [b'Z' | b'z'] => return Some(0),
@@ -171,7 +173,7 @@ fn read_offset(text: &[u8]) -> Option<i64> {
 }
 
 /// Reads the time of an Apache access log, `10/Oct/2000:13:55:36 -0700`, with or without a fraction
-/// of the second, and with or without the brackets around it: milliseconds since the epoch.
+/// of the second, and with or without brackets. Returns milliseconds since the epoch.
 pub(super) fn read_clf(text: &[u8]) -> Option<i64> {
     let text = match text {
         [b'[', inner @ .., b']'] => inner,
@@ -191,14 +193,14 @@ pub(super) fn read_clf(text: &[u8]) -> Option<i64> {
     Some(days * 86_400_000 + time + millis - read_zone(zone)? * 60_000)
 }
 
-/// Reads text that is a time in one of the formats of this file: milliseconds since the epoch, with
-/// no zone taken as UTC. Returns `None` for text that spells a number, whatever time it may stand
-/// for.
+/// Reads text that is a time in one of the formats of this file. Returns milliseconds since the
+/// epoch; a time without a zone is UTC. Returns `None` for text that spells a number, even if it
+/// could mean a time.
 #[inline]
 pub(crate) fn read_known(text: &[u8]) -> Option<i64> {
     match text.trim_ascii() {
-        // A date has at least ten characters, and begins with a digit, as the time of an access log
-        // does inside of its brackets.
+        // A date has at least ten characters and begins with a digit. So does the time of an access
+        // log inside its brackets.
         text @ [b'0'..=b'9' | b'[', ..] if text.len() >= 10 => {
             read_iso(text).map(Civil::to_millis).or_else(|| read_clf(text))
         }
@@ -313,7 +315,7 @@ mod tests {
         fn dates_exist_here_if_they_do_in_jiff(year in 0i16..=9999, month in 0i8..14, day in 0i8..33, offset in -1439i64..1440) {
             let sign = if offset < 0 { '-' } else { '+' };
             let text = format!("{year:04}-{month:02}-{day:02}T12:34:56{sign}{:02}:{:02}", offset.abs() / 60, offset.abs() % 60);
-            // jiff's range ends a little before year 9999 does.
+            // jiff's range ends a little before the end of the year 9999.
             prop_assume!((1..9999).contains(&year));
             let expected = text.parse::<jiff::Timestamp>().ok().map(|time| time.as_nanosecond().div_euclid(1_000_000));
             prop_assert_eq!(iso(&text).map(i128::from), expected, "{}", text);

@@ -1,6 +1,6 @@
 //! The value of a field.
 
-/// The value of one field, as the source wrote it; numbers are not parsed before somebody asks.
+/// The value of one field as the source wrote it. Numbers are parsed only when they are read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Value<'a> {
     /// The record does not have the field, or it is null.
@@ -11,15 +11,15 @@ pub enum Value<'a> {
     Number(&'a str),
     /// Text that the source marks as text, such as a JSON string.
     Text(&'a str),
-    /// Text of a source that does not tell text from numbers, such as CSV.
+    /// Text of a source that does not distinguish text from numbers, such as CSV.
     Untyped(&'a str),
-    /// An array or object: its JSON text.
+    /// An array or object, as JSON text.
     Json(&'a str),
 }
 
 impl Value<'_> {
-    /// Whether there is no value: the field is missing or null, or empty text of an untyped source,
-    /// which has no other way to say so.
+    /// Returns true if there is no value: the field is missing or null, or it is empty text of an
+    /// untyped source, which has no other way to express a missing value.
     #[inline]
     pub fn is_missing(self) -> bool {
         match self {

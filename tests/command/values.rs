@@ -64,7 +64,7 @@ fn a_dirty_column_says_what_is_wrong() {
         run.json()[0],
         json!({"window": null, "revision": 0, "count": 5, "count(v)": 2, "sum(v)": 5, "mean(v)": 2.5})
     );
-    run.says(&["\"1,234\"", "thousands are not separated"]);
+    run.says(&["\"1,234\"", "without thousands separators"]);
 }
 
 // S93

@@ -32,7 +32,7 @@ fn reasons_name_the_field_and_its_value() {
         reason("agg = 'mean(x)'", r#"{"x": "NaN"}"#),
         r#"x: "NaN" is not a number, and it is missing only if it is listed as null"#
     );
-    let separated = r#"x: "1,234" is not a number that can be read: thousands are not separated, and decimals stand behind a point, as in 1234.5"#;
+    let separated = r#"x: "1,234" is not a number that can be read: write it without thousands separators and with a decimal point, as in 1234.5"#;
     assert_eq!(reason("agg = 'mean(x)'", r#"{"x": "1,234"}"#), separated);
     assert_eq!(
         reason("time = 'ts'\nwindow = '1m'", r#"{"ts": "soon"}"#),

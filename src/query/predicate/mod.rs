@@ -1,19 +1,19 @@
-//! Which records a pipeline takes: `status >= 500 and not (path contains '/health')`.
+//! Predicates, which select the records of a pipeline: `status >= 500 and not (path contains
+//! '/health')`.
 //!
-//! A comparison is `field OP value`, with `== != < <= > >=`, `in`, `contains` and `matches`;
-//! `exists field` asks whether the record has the field. They are joined by `not`, `and`, `or`
-//! (which bind in this order, tightest first) and parentheses.
+//! A comparison is `field OP value`, with `== != < <= > >=`, `in`, `contains` and `matches`.
+//! `exists field` tests whether the record has the field. Comparisons are combined with `not`,
+//! `and`, `or` (which bind in this order, tightest first) and parentheses.
 //!
-//! - How a value of a record compares with the one that is written is said in
-//!   [`literal`](super::literal).
-//! - A comparison with a field that is missing, null, or empty text of an untyped source is false,
-//!   with `!=` too. So `not (x > 5)` is true, and `x <= 5` is false, for a record without `x`. What
-//!   else counts as missing is said in [`null`](super::null).
-//! - `in` takes a list, `('a', 'b')` or `['a', 'b']`, and is true if one of the list is equal.
-//!   `contains` and `matches` take text and look at the field's text, which of a number is the one
-//!   that answers have, however the number is written. `contains` of a JSON array is true if an
-//!   element is equal to the text. `matches` takes a regular expression of the `regex` crate, in
-//!   time linear in the text, and is true if it is found anywhere.
+//! - [`literal`](super::literal) documents how a value of a record is compared with a literal.
+//! - A comparison is false if the field is missing, null, or empty text of an untyped source, even
+//!   with `!=`. So for a record without `x`, `not (x > 5)` is true and `x <= 5` is false.
+//!   [`null`](super::null) documents what else counts as missing.
+//! - `in` takes a list, `('a', 'b')` or `['a', 'b']`, and is true if an element of the list is
+//!   equal. `contains` and `matches` take text and test the field's text. The text of a number is
+//!   the one that answers have, however the number is written. `contains` of a JSON array is true
+//!   if an element is equal to the text. `matches` takes a regular expression of the `regex` crate,
+//!   in time linear in the text, and is true if it matches anywhere.
 
 mod parse;
 #[cfg(test)]
@@ -27,7 +27,7 @@ use crate::row::json_array::any_element;
 use crate::row::key::{self, KeyForm};
 use std::borrow::Cow;
 
-/// Which records a pipeline takes.
+/// A condition on records.
 #[derive(Clone, Debug)]
 pub(crate) enum Predicate {
     All(Vec<Predicate>),
@@ -40,11 +40,11 @@ pub(crate) enum Predicate {
     Matches(usize, regex::Regex),
 }
 
-/// What takes a field that a predicate looks at, and what it is compared with.
+/// A function that receives a field of a predicate, and the comparison if there is one.
 type TakeField<'a> = dyn FnMut(usize, Option<(Operator, &mut Literal)>) -> Result<(), Error> + 'a;
 
 impl Predicate {
-    /// The largest slot that is looked at.
+    /// Returns the largest slot that the predicate reads.
     pub(crate) fn slot_max(&self) -> Option<usize> {
         match self {
             Predicate::All(parts) | Predicate::Any(parts) => {
@@ -59,7 +59,7 @@ impl Predicate {
         }
     }
 
-    /// Whether the row passes. Allocates nothing.
+    /// Returns true if the row passes. Allocates nothing.
     pub(crate) fn holds(&self, row: &Row) -> bool {
         match self {
             Predicate::All(parts) => parts.iter().all(|part| part.holds(row)),
@@ -79,7 +79,7 @@ impl Predicate {
         }
     }
 
-    /// Calls `take` for each field that is looked at, with what it is compared with, if it is.
+    /// Calls `take` for each field that the predicate reads, with its comparison if there is one.
     pub(crate) fn each_field(&mut self, take: &mut TakeField<'_>) -> Result<(), Error> {
         match self {
             Predicate::All(parts) | Predicate::Any(parts) => {
@@ -97,8 +97,8 @@ impl Predicate {
     }
 }
 
-/// Whether an element of an array is equal to the part, or the text of any other value has it
-/// somewhere.
+/// Returns true if an element of an array is equal to `part`, or if the text of any other value
+/// contains it.
 fn contains(value: Value<'_>, part: &TextLiteral) -> bool {
     match value {
         Value::Json(text) if text.starts_with('[') => {
@@ -108,7 +108,7 @@ fn contains(value: Value<'_>, part: &TextLiteral) -> bool {
     }
 }
 
-/// The text of a value. A number has one text, however it is written: that of the answers.
+/// Returns the text of a value. A number has one text, that of the answers, however it is written.
 fn text_of(value: Value<'_>) -> Option<Cow<'_, str>> {
     Some(match value {
         Value::Missing | Value::Untyped("") => return None,
@@ -120,7 +120,7 @@ fn text_of(value: Value<'_>) -> Option<Cow<'_, str>> {
     })
 }
 
-/// Whether a JSON number is written as integers are in answers.
+/// Returns true if a JSON number is written as answers write integers.
 fn is_plain_integer(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -1,4 +1,4 @@
-//! From text to a predicate.
+//! The parser of predicates.
 
 use super::{Literal, Operator, Predicate, TextLiteral};
 use crate::error::Error;
@@ -6,11 +6,11 @@ use crate::nearest::nearest;
 use crate::query::field::Fields;
 use crate::query::token::{Kind, Token, Tokens};
 
-/// Parentheses inside of parentheses: far more than anyone writes, and far fewer than a stack
-/// holds.
+/// Maximum depth of parentheses: far more than anyone writes, and far fewer than overflow the
+/// stack.
 const DEPTH_MAX: usize = 100;
 
-/// Bytes of a compiled regular expression.
+/// Maximum bytes of a compiled regular expression.
 const REGEX_BYTES_MAX: usize = 1 << 20;
 
 const OPERATORS: [(&str, Operator); 6] = [
@@ -27,18 +27,19 @@ const WORD_OPERATORS: [&str; 3] = ["in", "contains", "matches"];
 const KEYWORDS: [&str; 7] = ["and", "or", "not", "in", "contains", "matches", "exists"];
 
 impl Predicate {
-    /// Reads a predicate; the fields that it names get slots.
+    /// Parses a predicate. Each field that it names gets a slot.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) with the column, if it is none.
+    /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) with the column, if the text is not a
+    /// predicate.
     pub(crate) fn parse(text: &str, fields: &mut Fields) -> Result<Predicate, Error> {
         let mut parser = Parser { tokens: Tokens::of(text)?, fields, depth: 0 };
         let predicate = parser.any()?;
         match parser.tokens.peek() {
             None => Ok(predicate),
-            Some(token) if token.is(")") => {
-                Err(parser.tokens.error_at(token.start, "this parenthesis closes none".into()))
-            }
+            Some(token) if token.is(")") => Err(parser
+                .tokens
+                .error_at(token.start, "this parenthesis has no opening one".into())),
             Some(_) => Err(parser.tokens.unexpected("\"and\" or \"or\"")),
         }
     }
@@ -70,7 +71,7 @@ impl Parser<'_, '_> {
     }
 
     fn negated(&mut self) -> Result<Predicate, Error> {
-        // A loop, so that a million of them are no million calls.
+        // A loop, so that a million of them do not need a million calls.
         let mut negated = false;
         while self.tokens.take_if("not") {
             negated = !negated;

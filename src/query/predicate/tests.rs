@@ -8,7 +8,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
-/// A row of these values, one a slot.
+/// Returns a row with these values, one per slot.
 fn row_of(values: &[Value<'_>]) -> Row {
     let mut row = Row::new(values.len());
     let text = |value: &Value<'_>| match *value {
@@ -35,7 +35,7 @@ fn row_of(values: &[Value<'_>]) -> Row {
     row
 }
 
-/// Whether a predicate over the one field `x` holds for a value.
+/// Returns true if a predicate over the single field `x` holds for a value.
 fn holds(text: &str, value: Value<'_>) -> bool {
     let mut fields = Fields::default();
     let predicate = Predicate::parse(text, &mut fields).unwrap_or_else(|error| panic!("{error}"));
@@ -208,7 +208,7 @@ fn errors_name_the_column_and_the_remedy() {
     assert!(error("path contain 'x'").contains("did you mean \"contains\""));
     assert!(error("path matches '('").contains("not a regular expression"));
     assert!(error("path matches '(a{1000}){1000}'").contains("not a regular expression"));
-    assert!(error("x == 1)").contains("closes none"));
+    assert!(error("x == 1)").contains("has no opening one"));
     assert!(error("(x == 1").contains("but the text ends"));
     assert!(error("x == 1 y == 2").contains("\"and\" or \"or\" is expected, not y"));
     assert!(error("x == 1e999").contains("out of range"));
@@ -281,13 +281,13 @@ fn slow_text(field: &Json) -> Option<String> {
     match field {
         Json::Null => None,
         Json::String(text) => Some(text.clone()),
-        // A float that is whole has the text of the integer.
+        // A whole float has the text of the integer.
         Json::Number(number) => Some(number.to_string().trim_end_matches(".0").into()),
         other => Some(other.to_string()),
     }
 }
 
-/// Numbers here have at most two decimals: hundredths are exact.
+/// Numbers in this test have at most two decimals, so hundredths are exact.
 fn hundredths(text: &str) -> Option<i128> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if !fraction.bytes().all(|digit| digit.is_ascii_digit()) {

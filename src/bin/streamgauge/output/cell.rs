@@ -1,29 +1,29 @@
-//! What stands in one column of one line of a table or CSV.
+//! The content of one column in one line of a table or CSV.
 
-/// How the group of the records past the limit is written.
+/// The text of the group of records past the limit.
 pub(crate) const OTHER: &str = "(other)";
 
 /// A cell.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Cell {
-    /// Nothing is to be said here, as where a line goes on with what the one before began.
+    /// No content, for example if the line continues the one before it.
     Empty,
-    /// A value that is missing.
+    /// A missing value.
     Null,
-    /// The group of the records past the limit.
+    /// The group of records past the limit.
     Other,
-    /// Text, which may be cut in a table.
+    /// Text. A table may cut it.
     Text(String),
-    /// A number or a truth value.
+    /// A number or a boolean.
     Number(String),
-    /// An approximate number, and its bounds in brackets, which a table may leave out.
+    /// An approximate number, and its bounds in brackets. A table may omit the bounds.
     Estimate(String, String),
-    /// A time, which a table may shorten.
+    /// A time. A table may shorten it.
     Time(String),
 }
 
 impl Cell {
-    /// The text, also of a number; without bounds.
+    /// Returns the text, also of a number, without bounds.
     pub(crate) fn as_str(&self) -> &str {
         match self {
             Cell::Empty | Cell::Null => "",
@@ -35,8 +35,8 @@ impl Cell {
     }
 }
 
-/// Text as it can be shown on a terminal: control characters, which could move the cursor or change
-/// colours, are escaped.
+/// Returns text that is safe to show on a terminal: escapes control characters, which could move
+/// the cursor or change colours.
 pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -48,8 +48,8 @@ pub(crate) fn printable(text: &str) -> String {
     shown
 }
 
-/// Text in a table: in quotes where it could be read as something else, such as empty text, or the
-/// text `null`.
+/// Returns text for a table. Puts it in quotes if it could be read as something else, such as empty
+/// text or the text `null`.
 pub(crate) fn unmistakable(text: &str) -> String {
     let alike = ["", "null", "(other)"].contains(&text);
     match alike || text.trim() != text || text.starts_with('"') {

@@ -1,8 +1,8 @@
-//! Comma-separated values after RFC 4180, with a header and line feeds.
+//! Comma-separated values according to RFC 4180, with a header and line feeds.
 //!
-//! Quotes tell values apart that are written alike, as PostgreSQL's `COPY` has it for null: no
-//! value is nothing between two commas, and empty text is `""`. So text that reads as a number or a
-//! truth value, or as `(other)`, is in quotes, too; numbers, truth values and times never are.
+//! Quotes separate values that are written alike, as in PostgreSQL's `COPY`: a missing value is
+//! nothing between two commas, and empty text is `""`. Text that reads as a number, a boolean or
+//! `(other)` is in quotes too. Numbers, booleans and times never are.
 
 use super::cell::{Cell, OTHER};
 use std::io::{self, Write};
@@ -25,12 +25,12 @@ impl<W: Write> CsvWriter<W> {
         write_fields(&mut self.out, cells.iter().map(|cell| (cell.as_str(), is_ambiguous(cell))))
     }
 
-    /// Hands everything on; a file without lines has its header anyway.
+    /// Flushes the output. Writes the header even if there are no lines.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 
-    /// Writes the header if no line has made that necessary before.
+    /// Writes the header if no line has written it.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.write_header()?;
         self.out.flush()
@@ -54,7 +54,7 @@ fn is_ambiguous(cell: &Cell) -> bool {
         || text.trim().parse::<f64>().is_ok()
 }
 
-/// Writes fields, each in quotes if it must be for its characters, or is to be.
+/// Writes fields. A field is in quotes if its characters or the caller require it.
 fn write_fields<'a>(
     out: &mut impl Write,
     fields: impl Iterator<Item = (&'a str, bool)>,
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Reads one line of CSV with a reader that is not ours.
+    /// Reads one line of CSV with an independent reader.
     fn read_back(text: &str) -> Vec<String> {
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)

@@ -1,12 +1,12 @@
-//! Numbers as people read them.
+//! Numbers in a form for people.
 
-/// A count with a comma between thousands.
+/// Returns a count with a comma between thousands.
 pub(crate) fn count(count: u64) -> String {
     with_separators(&count.to_string())
 }
 
-/// A number with a comma between the thousands in front of its point. What is not plain digits
-/// stays as it is.
+/// Returns a number with a comma between the thousands before its point. Text other than plain
+/// digits is unchanged.
 pub(crate) fn with_separators(number: &str) -> String {
     let digits = number.strip_prefix('-').unwrap_or(number);
     let (whole, fraction) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
@@ -24,18 +24,18 @@ pub(crate) fn with_separators(number: &str) -> String {
     text + fraction
 }
 
-/// Digits of a float that a person is shown.
+/// Significant digits of a float in a table.
 pub(super) const DIGITS: usize = 6;
 
-/// Digits of a float where there is little room.
+/// Significant digits of a float if there is little room.
 const DIGITS_NARROW: usize = 4;
 
-/// A float rounded to so many digits, without zeros behind them.
+/// Returns a float rounded to `digits` significant digits, without trailing zeros.
 pub(super) fn rounded(float: f64, digits: usize) -> String {
     if float == 0.0 || !(1e-4..1e15).contains(&float.abs()) {
         return format!("{float:.5e}").replace(".00000e", "e").replace("0e0", "0");
     }
-    // Digits in front of the point, from -3 to 15.
+    // Digits before the point, from -3 to 15.
     let whole = float.abs().log10().floor() as i32 + 1;
     let decimals = usize::try_from(i32::try_from(digits).unwrap_or(i32::MAX).saturating_sub(whole))
         .unwrap_or(0);
@@ -46,7 +46,7 @@ pub(super) fn rounded(float: f64, digits: usize) -> String {
     }
 }
 
-/// A number with fewer digits behind its point, where it has some.
+/// Returns a number with fewer digits after its point, if it has some.
 pub(super) fn with_fewer_digits(number: &str) -> String {
     match (number.contains('.') && !number.contains('e')).then(|| value(number)).flatten() {
         Some(float) => with_separators(&rounded(float, DIGITS_NARROW)),
@@ -54,8 +54,8 @@ pub(super) fn with_fewer_digits(number: &str) -> String {
     }
 }
 
-/// A number in at most `width` columns: in thousands, millions and so on if it is too long, or
-/// `None` if that is too long, too.
+/// Returns a number in at most `width` columns, in thousands, millions and so on if it is too long.
+/// Returns `None` if that is too long as well.
 pub(super) fn abbreviated(number: &str, width: usize) -> Option<String> {
     let (mark, digits) = number.strip_prefix('~').map_or(("", number), |digits| ("~", digits));
     let mut float = value(digits)?;

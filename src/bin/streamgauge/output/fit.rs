@@ -1,34 +1,33 @@
-//! How wide the columns of a table are: as they must be, or less where a terminal is too narrow for
-//! that.
+//! The widths of a table's columns: as wide as needed, or less if the terminal is too narrow.
 
-/// Columns are not made narrower than this, be the terminal what it may.
+/// Minimum width of a column on any terminal.
 pub(super) const COLUMN_WIDTH_MIN: usize = 6;
 
-/// Text is not cut to less than this unless nothing else is left.
+/// Text is not cut below this width, unless nothing else is left to cut.
 const TEXT_WIDTH_MIN: usize = 12;
 
-/// Lines that a header is broken into, at most.
+/// Maximum number of lines of a header.
 pub(super) const HEADER_LINES_MAX: usize = 4;
 
-/// How much of the cells is shown: each step leaves out more than the one before, and keeps what a
-/// reader needs more.
+/// How much of the cells is visible. Each step omits more than the one before. The least important
+/// parts go first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Detail {
     /// Everything.
     Full,
-    /// Approximate numbers are marked and have no bounds.
+    /// Approximate numbers have a mark and no bounds.
     NoBounds,
-    /// A date stands once, above its times.
+    /// A date is written once, above its times.
     ShortTimes,
     /// Headers are broken into lines.
     NarrowHeaders,
     /// Floats have fewer digits.
     FewDigits,
-    /// One space is between two columns, instead of two.
+    /// Columns are separated by one space instead of two.
     NarrowGaps,
     /// Text is cut in its middle.
     CutText,
-    /// Whatever is too wide is cut, times last.
+    /// Everything that is too wide is cut, times last.
     Cut,
 }
 
@@ -44,40 +43,40 @@ const STEPS: [Detail; 8] = [
 ];
 
 impl Detail {
-    /// What is between two columns.
+    /// Returns the text between two columns.
     pub(super) fn gap(self) -> &'static str {
         if self < Detail::NarrowGaps { "  " } else { " " }
     }
 }
 
-/// The name of a column of times without their date.
+/// The name of a column of times without dates.
 pub(super) const SHORT_TIMES: &str = "start";
 
-/// How a column is laid out, by what is in it.
+/// The layout of a column, which depends on its content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Layout {
-    /// To the left.
+    /// Aligned to the left.
     Text,
-    /// To the left.
+    /// Aligned to the left.
     Times,
-    /// Digits under digits, bounds to the right of them.
+    /// Digits aligned, with bounds to the right of them.
     Numbers,
 }
 
-/// How wide the contents of a column are.
+/// The widths of a column's content.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Widths {
     pub(super) layout: Layout,
     pub(super) header: usize,
-    /// The cells without bounds, and whole times.
+    /// Cells without bounds, and whole times.
     pub(super) value: usize,
-    /// The cells without bounds, where approximate ones are marked.
+    /// Cells without bounds, with the mark of approximate numbers.
     pub(super) marked: usize,
-    /// The same with fewer digits.
+    /// As `marked`, with fewer digits.
     pub(super) few: usize,
-    /// The bounds; 0 without any.
+    /// The bounds; 0 without bounds.
     pub(super) bounds: usize,
-    /// Times without their date.
+    /// Times without dates.
     pub(super) short_time: usize,
 }
 
@@ -86,7 +85,7 @@ impl Widths {
         Widths { layout, header, value: 0, marked: 0, few: 0, bounds: 0, short_time: 0 }
     }
 
-    /// What the bounds take, with the space in front of them.
+    /// Returns the width of the bounds, including the space in front of them.
     pub(super) fn bounds_with_space(&self, detail: Detail) -> usize {
         if detail == Detail::Full && self.bounds > 0 { self.bounds + 1 } else { 0 }
     }
@@ -108,7 +107,7 @@ impl Widths {
         }
     }
 
-    /// The least width at this detail.
+    /// Returns the minimum width at this detail.
     fn least(&self, detail: Detail) -> usize {
         let (content, natural) = (self.content(detail), self.natural(detail));
         let header = self.header(detail).div_ceil(HEADER_LINES_MAX);
@@ -125,8 +124,8 @@ impl Widths {
     }
 }
 
-/// The widths of the columns, and the detail that goes with them: the highest that fits, from the
-/// given one on.
+/// Returns the widths of the columns and their detail: the highest detail that fits, starting with
+/// the given one.
 pub(super) fn fit(
     columns: &[Widths],
     terminal: Option<usize>,
@@ -146,7 +145,7 @@ pub(super) fn fit(
     (natural(Detail::Full), Detail::Full)
 }
 
-/// Makes the widest of the columns that may be narrower give way, until all of them fit.
+/// Reduces the widest of the columns that may be narrower, until all columns fit.
 fn shrink(widths: &mut [usize], columns: &[Widths], (detail, room): (Detail, usize)) {
     let mut over = widths.iter().sum::<usize>().saturating_sub(room);
     while over > 0 {

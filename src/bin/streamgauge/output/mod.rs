@@ -1,4 +1,4 @@
-//! The answers, written: a table, JSON Lines or CSV.
+//! The output of answers: a table, JSON Lines or CSV.
 
 mod cell;
 mod csv;
@@ -18,7 +18,7 @@ use self::table::TableWriter;
 use std::io::{self, Write};
 use streamgauge::rows::{JsonLines, RowEmission};
 
-/// Writes emissions in the form that the user chose.
+/// Writes emissions in the format that the user chose.
 pub(crate) enum OutputWriter<W> {
     Table(Sheet, TableWriter<W>),
     Json(JsonLines, W),
@@ -26,14 +26,14 @@ pub(crate) enum OutputWriter<W> {
 }
 
 impl<W: Write> OutputWriter<W> {
-    /// A table as wide as the terminal.
+    /// Creates a writer of a table as wide as the terminal.
     pub(crate) fn table(shape: Shape, terminal: Terminal, out: W) -> Self {
         let sheet = Sheet::new(shape, Reader::Person);
         let writer = TableWriter::new(out, terminal, &sheet.header());
         OutputWriter::Table(sheet, writer)
     }
 
-    /// CSV with a header.
+    /// Creates a writer of CSV with a header.
     pub(crate) fn csv(shape: Shape, out: W) -> Self {
         let sheet = Sheet::new(shape, Reader::Program);
         let writer = CsvWriter::new(out, &sheet.header());
@@ -52,14 +52,14 @@ impl<W: Write> OutputWriter<W> {
         }
     }
 
-    /// The rows to come are of windows that are not complete.
+    /// Declares that the following rows belong to incomplete windows.
     pub(crate) fn set_incomplete(&mut self) {
         if let OutputWriter::Json(lines, _) = self {
             lines.set_complete(false);
         }
     }
 
-    /// Hands on what has been written, while more may come.
+    /// Flushes the output. More rows may follow.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         match self {
             OutputWriter::Table(_, writer) => writer.flush(),
@@ -68,7 +68,7 @@ impl<W: Write> OutputWriter<W> {
         }
     }
 
-    /// Nothing more comes.
+    /// Writes the end of the output. No more rows follow.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         match self {
             OutputWriter::Csv(_, writer) => writer.finish(),
@@ -224,7 +224,7 @@ start  path                     count          bytes         ms)       y_ms)    
         let batches = table(Some(80), &[&first[..2], &first[2..], &later]);
         let dates: Vec<&str> = batches.lines().filter(|line| line.ends_with(" UTC")).collect();
         assert_eq!(dates, ["2025-10-25 UTC", "2025-10-26 UTC", "2025-10-27 UTC"], "{batches}");
-        // A key is a name and no amount.
+        // A key is a name, not an amount, so it has no thousands separators.
         assert!(batches.lines().last().unwrap().starts_with("00:00 2024 "), "{batches}");
         assert_eq!(batches.lines().filter(|line| line.contains("start")).count(), 1, "{batches}");
         assert!(

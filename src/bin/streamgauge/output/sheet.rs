@@ -1,11 +1,11 @@
 //! Emissions as lines of cells, for the table and for CSV.
 //!
-//! A line per (window, group). Where the pipeline has top columns, a line per rank instead: the top
-//! columns stand side by side, the others are repeated (CSV) or stand in the first line only
-//! (table). Approximate numbers have their bounds beside them: in columns of their own (CSV), or in
-//! brackets unless the number is exact (table). A table leaves out what its reader knows: the end
-//! of a window, whose size is a flag, and digits of a float past the sixth. It has commas between
-//! the thousands of what was counted or computed; keys stay as they are.
+//! There is one line per window and group. If the pipeline has top columns, there is one line per
+//! rank instead: the top columns are side by side, and the other columns are repeated (CSV) or are
+//! only in the first line (table). The bounds of approximate numbers are in separate columns (CSV),
+//! or in brackets unless the number is exact (table). A table omits what its reader knows: the end
+//! of a window, whose size is a flag, and the digits of a float after the sixth. Counted and
+//! computed numbers have commas between thousands; keys are unchanged.
 
 use super::cell::{Cell, unmistakable};
 use super::digits::{DIGITS, count, rounded, with_separators};
@@ -13,27 +13,27 @@ use streamgauge::Window;
 use streamgauge::row::{Number, OutputValue, TopValue};
 use streamgauge::rows::{ColumnKind, RowEmission, RowPipeline};
 
-/// For whom the lines are.
+/// The reader of the lines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reader {
-    /// A person, at a table.
+    /// A person who reads a table.
     Person,
-    /// A program, which reads CSV.
+    /// A program that reads CSV.
     Program,
 }
 
-/// What a pipeline's answers look like.
+/// The shape of a pipeline's answers.
 #[derive(Clone, Debug)]
 pub(crate) struct Shape {
-    /// Whether there are windows.
+    /// True if there are windows.
     pub(crate) windowed: bool,
-    /// Whether an answer can come out more than once.
+    /// True if an answer can come more than once.
     pub(crate) revised: bool,
-    /// Whether a row can be taken back, so that there is a column for it.
+    /// True if a row can be retracted, so that there is a column for it.
     pub(crate) retracts: bool,
-    /// Whether a row can be taken back, which is rare: a table has no column for it.
+    /// True if a row can be retracted, but rarely: a table has no column for it.
     pub(crate) resumed: bool,
-    /// The fields grouped by.
+    /// The fields of the grouping.
     pub(crate) group: Vec<String>,
     /// The columns, by name and kind.
     pub(crate) columns: Vec<(String, ColumnKind)>,
@@ -56,7 +56,7 @@ impl Shape {
     }
 }
 
-/// Turns emissions into lines.
+/// Converts emissions to lines.
 #[derive(Clone, Debug)]
 pub(crate) struct Sheet {
     shape: Shape,
@@ -68,7 +68,7 @@ impl Sheet {
         Sheet { shape, reader }
     }
 
-    /// The names of the columns.
+    /// Returns the names of the columns.
     pub(crate) fn header(&self) -> Vec<String> {
         let mut names = Vec::new();
         if self.shape.windowed {
@@ -95,7 +95,7 @@ impl Sheet {
         names
     }
 
-    /// The lines of an emission.
+    /// Returns the lines of an emission.
     pub(crate) fn lines(&self, emission: &RowEmission) -> Vec<Vec<Cell>> {
         let tops = emission.values.iter().filter_map(|value| {
             if let OutputValue::Top(rows) = value { Some(rows.len()) } else { None }
@@ -163,7 +163,7 @@ impl Sheet {
         }
     }
 
-    /// The rank of a line; empty if no top column has a row there.
+    /// Returns the rank of a line; empty if no top column has a row there.
     fn rank(&self, emission: &RowEmission, index: usize) -> Cell {
         let filled = emission
             .values
@@ -215,7 +215,7 @@ impl Sheet {
         }
     }
 
-    /// A value that was computed.
+    /// Returns the cell of a computed value.
     fn plain(&self, value: &OutputValue) -> Cell {
         match value {
             OutputValue::Float(float) => Cell::Number(self.number(Number::Float(*float))),
@@ -226,7 +226,7 @@ impl Sheet {
         }
     }
 
-    /// A value that stands for itself, such as a year.
+    /// Returns the cell of a value that is a name, such as a year.
     fn key(&self, value: &OutputValue) -> Cell {
         match value {
             OutputValue::Null => Cell::Null,
@@ -242,8 +242,8 @@ impl Sheet {
         }
     }
 
-    /// The names of a column's cells in the header: what follows its name, or a name of its own
-    /// where there is no space in front.
+    /// Returns the names of a column's cells in the header. A name that begins with a space is
+    /// added to the column's name; any other name replaces it.
     fn suffixes(&self, kind: ColumnKind) -> &'static [&'static str] {
         match (kind, self.reader) {
             (ColumnKind::Estimate, Reader::Program) => &["", " lower", " upper"],
@@ -264,7 +264,7 @@ impl Sheet {
     }
 }
 
-/// The count of a top row for a person: with its bounds unless it is exact.
+/// Returns the count of a top row for a person, with its bounds unless it is exact.
 fn top_count(row: &TopValue) -> Cell {
     match row.lower == row.upper {
         true => Cell::Number(count(row.count)),

@@ -1,8 +1,8 @@
-//! Text made narrower: cut at its end, cut in its middle, broken into lines.
+//! Makes text narrower: cuts it at its end or in its middle, or breaks it into lines.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// The text, cut to `width` columns with an ellipsis at its end if it is wider.
+/// Cuts text that is wider than `width` columns, with an ellipsis at its end.
 pub(super) fn cut_end(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -14,8 +14,8 @@ pub(super) fn cut_end(text: &str, width: usize) -> String {
     cut
 }
 
-/// The text, cut to `width` columns with an ellipsis in its middle if it is wider: paths and names
-/// differ at their ends.
+/// Cuts text that is wider than `width` columns, with an ellipsis in its middle, because paths and
+/// names differ at their ends.
 pub(super) fn cut_middle(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -26,7 +26,7 @@ pub(super) fn cut_middle(text: &str, width: usize) -> String {
     if width > 0 { format!("{head}…{tail}") } else { String::new() }
 }
 
-/// As much of the beginning as fits.
+/// Returns the longest beginning that fits.
 fn head(text: &str, width: usize) -> &str {
     let mut used = 0;
     let end = text.char_indices().find(|(_, c)| {
@@ -36,7 +36,7 @@ fn head(text: &str, width: usize) -> &str {
     end.map_or(text, |(end, _)| &text[..end])
 }
 
-/// As much of the end as fits.
+/// Returns the longest end that fits.
 fn tail(text: &str, width: usize) -> &str {
     let mut used = 0;
     let begin = text.char_indices().rev().find(|(_, c)| {
@@ -46,15 +46,15 @@ fn tail(text: &str, width: usize) -> &str {
     begin.map_or(text, |(begin, c)| &text[begin + c.len_utf8()..])
 }
 
-/// The text in at most `lines` lines of `width` columns, broken between words where that is
-/// possible; the last line is cut.
+/// Breaks text into at most `lines` lines of `width` columns, between words if possible. Cuts the
+/// last line.
 pub(super) fn broken(text: &str, width: usize, lines: usize) -> Vec<String> {
     let (mut rest, mut broken) = (text, Vec::new());
     while rest.width() > width && broken.len() + 1 < lines {
         let line = head(rest, width);
         let words = line.rfind(['(', ',', ' ', '_', '/', '.', '-']).map_or(line.len(), |at| at + 1);
-        // A word that would leave most of the line empty, or more than the lines that are left can
-        // take, is broken.
+        // A word is broken if it would leave most of the line empty, or would need more than the
+        // remaining lines.
         let after = rest.len() - words;
         let at = if words * 2 < line.len() || after > width * (lines - broken.len() - 1) {
             line.len()

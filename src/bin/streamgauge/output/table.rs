@@ -1,8 +1,8 @@
-//! The table for people: columns as wide as they must be and a terminal allows.
+//! The table for people, with columns as wide as needed and as the terminal allows.
 //!
-//! Lines are gathered until there are [`LINES_GATHERED_MAX`] of them or somebody asks for a
-//! [`flush`](TableWriter::flush); what was gathered decides the width of the columns, which then
-//! only grow. Where a terminal is too narrow, bounds are left out first, then dates are written
+//! Lines are collected until there are [`LINES_GATHERED_MAX`] of them or the caller calls
+//! [`flush`](TableWriter::flush). The collected lines decide the widths of the columns, which then
+//! only grow. On a terminal that is too narrow, bounds are omitted first. Then dates are written
 //! once, then headers are broken and floats have fewer digits, and then text is cut in its middle.
 
 use super::cell::{Cell, printable};
@@ -12,18 +12,18 @@ use super::shorten::{broken, cut_end, cut_middle};
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
-/// Lines that are held to measure the columns.
+/// Maximum number of lines that are collected to measure the columns.
 const LINES_GATHERED_MAX: usize = 1_000;
 
-/// A value that is missing.
+/// The text of a missing value.
 const NULL: &str = "null";
 
-/// What the table is written to.
+/// The terminal on which the table is shown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terminal {
-    /// Columns of the terminal; `None` where there is none, and nothing is cut.
+    /// The columns of the terminal. Without a terminal this is `None`, and nothing is cut.
     pub(crate) width: Option<usize>,
-    /// Whether the header is set off by an escape sequence.
+    /// True if an escape sequence emphasises the header.
     pub(crate) color: bool,
 }
 
@@ -36,9 +36,9 @@ pub(crate) struct TableWriter<W> {
     columns: Vec<Widths>,
     widths: Vec<usize>,
     detail: Detail,
-    /// How times without their date are written.
+    /// The form of times without dates.
     clock: Clock,
-    /// The date that the last line with a time had.
+    /// The date of the last line with a time.
     date: String,
 }
 
@@ -57,13 +57,13 @@ impl<W: Write> TableWriter<W> {
         }
     }
 
-    /// Takes a line, which has a cell for every column.
+    /// Adds a line, which has a cell for every column.
     pub(crate) fn line(&mut self, cells: Vec<Cell>) -> io::Result<()> {
         self.lines.push(cells);
         if self.lines.len() >= LINES_GATHERED_MAX { self.write_gathered() } else { Ok(()) }
     }
 
-    /// Writes what has been gathered.
+    /// Writes the collected lines.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.write_gathered()?;
         self.out.flush()
@@ -116,7 +116,7 @@ impl<W: Write> TableWriter<W> {
             names.map(|(name, width)| broken(&name, *width, HEADER_LINES_MAX)).collect();
         let height = names.iter().map(Vec::len).max().unwrap_or(1);
         for row in 0..height {
-            // Short names stand right above their columns.
+            // Short names are directly above their columns.
             let part = |name: &Vec<String>| {
                 (row + name.len())
                     .checked_sub(height)
@@ -154,7 +154,7 @@ impl<W: Write> TableWriter<W> {
         writeln!(self.out, "{text}")
     }
 
-    /// A line of the date, where times are written without and it is another one than before.
+    /// Writes a line with the date, if times have no date and the date has changed.
     fn write_date(&mut self, line: &[Cell]) -> io::Result<()> {
         let Some((date, _)) = line
             .iter()
@@ -170,14 +170,14 @@ impl<W: Write> TableWriter<W> {
         writeln!(self.out, "{line}")
     }
 
-    /// A line of cells as text, no wider than the terminal, without blanks at its end.
+    /// Returns a line of cells as text, no wider than the terminal, without trailing spaces.
     fn joined(&self, cells: impl Iterator<Item = String>) -> String {
         let text = cells.collect::<Vec<_>>().join(self.detail.gap());
         let text = text.trim_end();
         self.terminal.width.map_or_else(|| text.to_owned(), |width| cut_end(text, width))
     }
 
-    /// A cell as wide as its column.
+    /// Returns a cell padded or cut to the width of its column.
     fn laid_out(&self, cell: &Cell, column: &Widths, width: usize) -> String {
         let text = self.shown(cell);
         let text = match (self.terminal.width, column.layout) {
@@ -201,7 +201,7 @@ impl<W: Write> TableWriter<W> {
         }
     }
 
-    /// A cell without its bounds.
+    /// Returns a cell without its bounds.
     fn shown(&self, cell: &Cell) -> String {
         match cell {
             Cell::Null => NULL.to_owned(),
@@ -225,15 +225,15 @@ fn blanks_behind(text: String, width: usize) -> String {
     text + &blanks
 }
 
-/// An approximate number whose bounds are left out.
+/// Returns an approximate number with the mark for omitted bounds.
 fn marked(value: &str) -> String {
     format!("~{value}")
 }
 
-/// How times are written whose date stands elsewhere: as briefly as all of them can be.
+/// The form of times whose date is written above: the shortest one that suits all of them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Clock {
-    /// All are midnights, and their dates are enough.
+    /// All times are midnights, so their dates are enough.
     Days,
     Minutes,
     Seconds,
@@ -241,7 +241,7 @@ enum Clock {
 }
 
 impl Clock {
-    /// The briefest form for a time such as `2025-10-25T20:00:00Z`.
+    /// Returns the shortest form for a time such as `2025-10-25T20:00:00Z`.
     fn of(time: &str) -> Clock {
         match time.split_once('T').map(|(_, time)| time) {
             Some("00:00:00Z") => Clock::Days,
