@@ -3,27 +3,27 @@
 //! ```text
 //! host ident user [time] "request" status bytes "referer" "agent"
 //! ```
-//! - `-` stands for a missing value. `status` and `bytes` are numbers; the rest is text, as it was
-//!   logged: escapes inside of the quotes (`\"`, `\\`, `\x22`) keep a quote from ending the field
-//!   and stay as they are.
-//! - `request` is cut into `method`, `path` and `protocol`: the first word, what is between, and a
-//!   last word that begins with `HTTP/`. `GET /path` alone is HTTP/0.9 and has no protocol. Of
-//!   anything else, such as a TLS handshake sent to a plain port, all three are missing; the line
-//!   counts anyway.
+//! - `-` means a missing value. `status` and `bytes` are numbers. All other fields are text as
+//!   logged: escapes inside quotes (`\"`, `\\`, `\x22`) prevent a quote from ending the field, and
+//!   stay in the text.
+//! - `request` is split into `method`, `path` and `protocol`: the first word, the text in between,
+//!   and a last word that begins with `HTTP/`. `GET /path` alone is HTTP/0.9 and has no protocol.
+//!   For any other text, such as a TLS handshake sent to a plain port, all three are missing, but
+//!   the line counts.
 //! - `referer` and `agent` are missing in the common format. Words without quotes may follow either
-//!   format, and quoted addresses, numbers or `-` may follow the agent, as in nginx' `main` format;
-//!   they are passed over.
-//! - Some servers do not escape quotes. The last quote of the line ends the agent then, and the one
-//!   place with `" "` ends the referer. A line that can be cut in two ways is not an access log
-//!   line.
-//! - A last quoted field that is not closed reaches to the end of the line.
-//! - A user's name may hold spaces. A host with a comma, or an address instead of an ident, belongs
-//!   to another format, such as one with the virtual host in front.
+//!   format. Quoted addresses, numbers or `-` may follow the agent, as in nginx' `main` format.
+//!   They are ignored.
+//! - Some servers do not escape quotes. Then the last quote of the line ends the agent, and the
+//!   only occurrence of `" "` ends the referer. A line that can be split in two ways is not an
+//!   access log line.
+//! - If the last quoted field is not closed, it extends to the end of the line.
+//! - A user's name may contain spaces. A host with a comma, or an address instead of an ident,
+//!   belongs to another format, such as one with the virtual host in front.
 //!
-//! With the virtual host in front, as in Apache's `vhost_combined`, a line has the field `vhost`,
-//! too: `www.example.com:443`.
+//! With the virtual host in front, as in Apache's `vhost_combined`, a line also has the field
+//! `vhost`: `www.example.com:443`.
 //!
-//! The formats: httpd's `mod_log_config` and nginx' `ngx_http_log_module` documentation.
+//! Sources: the documentation of httpd's `mod_log_config` and nginx' `ngx_http_log_module`.
 
 use crate::error::Error;
 use crate::formats::flaw::Flaw;
@@ -43,28 +43,28 @@ const BYTES: usize = 8;
 /// The field of a line that begins with its virtual host, after [`FIELDS`].
 const VHOST: &str = "vhost";
 
-/// Where the fields of a line are; an empty range is a missing one.
+/// The positions of a line's fields. An empty range is a missing field.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct AccessLogLine {
     ranges: [Range<usize>; FIELDS.len()],
 }
 
-/// Reads access log lines into rows.
+/// Decodes access log lines into rows.
 #[derive(Clone, Debug)]
 pub struct ClfDecoder {
-    /// Which field each slot is, by index into [`FIELDS`]; the one after the last is the virtual
-    /// host.
+    /// The field of each slot, as an index into [`FIELDS`]. The index after the last one is the
+    /// virtual host.
     fields: Vec<usize>,
-    /// Whether each line begins with its virtual host.
+    /// True if each line begins with its virtual host.
     has_vhost: bool,
 }
 
 impl ClfDecoder {
-    /// A decoder for these fields, by slot.
+    /// Creates a decoder for these fields, by slot.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a name that is not one
-    /// of the format's eleven.
+    /// of the eleven fields of the format.
     pub fn new<S: AsRef<str>>(fields: &[S]) -> Result<Self, Error> {
         ClfDecoder::of(fields, &FIELDS, false)
     }
@@ -73,7 +73,7 @@ impl ClfDecoder {
     /// `vhost`.
     ///
     /// # Errors
-    /// As [`new`](ClfDecoder::new); the format has twelve fields.
+    /// As [`new`](ClfDecoder::new), but the format has twelve fields.
     pub fn with_vhost<S: AsRef<str>>(fields: &[S]) -> Result<Self, Error> {
         let known: Vec<&str> = FIELDS.into_iter().chain([VHOST]).collect();
         ClfDecoder::of(fields, &known, true)
@@ -90,7 +90,7 @@ impl ClfDecoder {
         Ok(ClfDecoder { fields: fields.iter().map(index_of).collect::<Result<_, _>>()?, has_vhost })
     }
 
-    /// Sets the fields of the line `bytes`, which stands at `start` in the row's source.
+    /// Sets the fields of the line `bytes`, which begins at `start` in the row's source.
     pub(crate) fn line(&self, bytes: &[u8], start: usize, row: &mut Row) -> Result<(), Flaw> {
         let host_at = if self.has_vhost { after_vhost(bytes)? } else { 0 };
         let line = parse(&bytes[host_at..])?;
@@ -112,17 +112,17 @@ impl ClfDecoder {
     }
 }
 
-/// Takes a line apart.
+/// Finds the fields of a line. Cost: one pass.
 ///
 /// # Errors
-/// The first part that is not there. Cost: one pass.
+/// The first part that is missing.
 pub(crate) fn parse(line: &[u8]) -> Result<AccessLogLine, Flaw> {
     let missing = |what| Flaw::AccessLog { what };
-    // A line end of two carriage returns and a newline.
+    // A line may end with two carriage returns and a newline.
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let mut ranges: [Range<usize>; FIELDS.len()] = Default::default();
     let host_end = memchr::memchr(b' ', line).filter(|end| *end > 0).ok_or(missing("no host"))?;
-    // The user may hold spaces, so the time's bracket is looked for first.
+    // The user may contain spaces, so the bracket of the time is searched first.
     let bracket = memchr::memmem::find(&line[host_end..], b" [")
         .ok_or(missing("no time in brackets"))?
         + host_end;
@@ -159,18 +159,18 @@ pub(crate) fn parse(line: &[u8]) -> Result<AccessLogLine, Flaw> {
     Ok(AccessLogLine { ranges })
 }
 
-/// The offset after the virtual host and its space.
+/// Returns the offset after the virtual host and its space.
 fn after_vhost(line: &[u8]) -> Result<usize, Flaw> {
     let end = memchr::memchr(b' ', line).filter(|end| *end > 0);
     end.map(|end| end + 1).ok_or(Flaw::AccessLog { what: "no virtual host" })
 }
 
-/// Returns true if the first words are not a host and an ident, but what other formats have there:
-/// a list of forwarded hosts, or a virtual host before the client.
+/// Returns true if the first words are not a host and an ident but those of another format: a list
+/// of forwarded hosts, or a virtual host before the client.
 #[inline]
 fn is_other_format(host: &[u8], ident: &[u8], user: &[u8]) -> bool {
-    // Before a virtual host's client, ident and user there is one word more: the ident moves into
-    // the user, as in `- bob`.
+    // If a virtual host is in front of client, ident and user, there is one word more: the ident
+    // becomes part of the user, as in `- bob`.
     memchr::memchr(b',', host).is_some()
         || user.starts_with(b"- ")
         || (ident != b"-" && is_address(ident))
@@ -184,26 +184,26 @@ fn is_address(text: &[u8]) -> bool {
         || text.parse::<core::net::SocketAddr>().is_ok()
 }
 
-/// The referer and the agent, which stand after the byte count that ends at `at`; both are empty in
-/// the common format.
+/// Returns the referer and the agent, which follow the byte count that ends at `at`. Both are empty
+/// in the common format.
 ///
 /// # Errors
-/// What is missing, or not clear.
+/// The part that is missing or ambiguous.
 #[inline]
 fn referer_and_agent(line: &[u8], at: usize) -> Result<(Range<usize>, Range<usize>), &'static str> {
     if line.get(at..at + 2) != Some(b" \"") {
-        // Further words, of the common format.
+        // Words that follow the common format.
         let is_plain = memchr::memchr(b'"', &line[at.min(line.len())..]).is_none();
         return if is_plain { Ok((0..0, 0..0)) } else { Err("no referer after the byte count") };
     }
     let referer = quoted(line, at + 2);
-    // The line was cut off in its referer.
+    // The line was truncated in its referer.
     if referer.end == line.len() {
         return Ok((referer, 0..0));
     }
     if line.get(referer.end..referer.end + 3) == Some(b"\" \"") {
         let agent = quoted(line, referer.end + 3);
-        // At the end of the line, or where the line was cut off.
+        // At the end of the line, or where the line was truncated.
         if agent.end + 1 >= line.len() {
             return Ok((referer, agent));
         }
@@ -221,8 +221,8 @@ fn referer_and_agent(line: &[u8], at: usize) -> Result<(Range<usize>, Range<usiz
 const NOT_ESCAPED: &str =
     "quotes in the referer or agent are not escaped, so where it ends is not clear";
 
-/// The referer that begins at `start`, and the agent, where quotes in them are not escaped: there
-/// must be one place only that can separate them, and one only that can end the agent.
+/// Returns the referer that begins at `start` and the agent, if quotes in them are not escaped.
+/// Only one position may separate them, and only one may end the agent.
 #[cold]
 fn not_escaped(line: &[u8], start: usize) -> Result<(Range<usize>, Range<usize>), &'static str> {
     let last = memchr::memrchr(b'"', line)
@@ -236,7 +236,7 @@ fn not_escaped(line: &[u8], start: usize) -> Result<(Range<usize>, Range<usize>)
         .map(|(at, _)| start + at);
     let separator = separators.next().ok_or("no agent after the referer")?;
     let (referer, agent) = (start..separator, separator + 3..last);
-    // A quote before a space could end the agent, too.
+    // A quote before a space could also end the agent.
     let first = quoted(line, agent.start).end;
     let is_within = first == last || line.get(first + 1) != Some(&b' ');
     let is_end = line.get(last + 1).is_none_or(|byte| *byte == b' ') && !both.ends_with(b"\\");
@@ -247,7 +247,7 @@ fn not_escaped(line: &[u8], start: usize) -> Result<(Range<usize>, Range<usize>)
     }
 }
 
-/// Returns true if what follows the agent can be passed over: quoted addresses, numbers or `-`, and
+/// Returns true if the text after the agent can be ignored: quoted addresses, numbers or `-`, and
 /// then words without quotes.
 fn is_passed_over(mut rest: &[u8]) -> bool {
     while let Some(field) = rest.strip_prefix(b" \"") {
@@ -261,8 +261,7 @@ fn is_passed_over(mut rest: &[u8]) -> bool {
     rest.is_empty() || rest.starts_with(b" ") && memchr::memchr(b'"', rest).is_none()
 }
 
-/// Returns true if the text is `-`, a number, or a list of addresses, as a field that follows the
-/// agent is.
+/// Returns true if the text is `-`, a number, or a list of addresses, like a field after the agent.
 fn is_addresses_or_number(text: &[u8]) -> bool {
     let is_number = |text: &[u8]| {
         !text.is_empty() && text.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
@@ -272,15 +271,14 @@ fn is_addresses_or_number(text: &[u8]) -> bool {
     text.split(|byte| *byte == b',').all(|item| is_one(item.trim_ascii()))
 }
 
-/// Returns true if the line is certainly in the common or combined format: also its ident, time,
-/// request, status and referer look like theirs.
+/// Returns true if the line is certainly in the common or combined format: its ident, time,
+/// request, status and referer also have the right form.
 pub(crate) fn is_certain(line: &[u8]) -> bool {
     let Ok(parsed) = parse(line) else { return false };
     let [_, ident, _, time, method, _, _, status, _, referer, _] = &parsed.ranges;
     let [ident, time, status, referer] =
         [ident, time, status, referer].map(|range| &line[range.clone()]);
-    // What stands where the request should be when a client sends something else: nothing, or
-    // escaped bytes.
+    // Text that is not a request, which some clients send, is empty or contains escaped bytes.
     let is_request = !method.is_empty()
         || [&b"] \"-\" "[..], b"] \"\" ", b"] \"\\"]
             .iter()
@@ -291,14 +289,14 @@ pub(crate) fn is_certain(line: &[u8]) -> bool {
     is_ident && is_time(time) && is_request && matches!(status, [b'1'..=b'5', ..]) && is_referer
 }
 
-/// The format that can read the line, if one can, certain or not.
+/// Returns the format that can read the line, if there is one, certain or not.
 pub(crate) fn readable(line: &[u8]) -> Option<Format> {
     let with_vhost = || after_vhost(line).and_then(|host_at| parse(&line[host_at..]));
     if parse(line).is_ok() { Some(Format::Clf) } else { with_vhost().ok().map(|_| Format::Vhost) }
 }
 
-/// Returns true if the line is certainly a virtual host with its port and then what [`is_certain`]
-/// tells.
+/// Returns true if the line is certainly a virtual host with its port followed by a line for which
+/// [`is_certain`] returns true.
 pub(crate) fn is_certain_with_vhost(line: &[u8]) -> bool {
     let Ok(host_at) = after_vhost(line) else { return false };
     let mut parts = line[..host_at - 1].rsplitn(2, |byte| *byte == b':');
@@ -325,8 +323,8 @@ fn is_time(text: &[u8]) -> bool {
     time.iter().zip(PATTERN).all(fits) && is_offset && is_fraction
 }
 
-/// A quoted field from the byte after its opening quote up to the closing one, or the end of the
-/// line.
+/// Returns a quoted field from the byte after its opening quote to the closing quote, or to the end
+/// of the line.
 fn quoted(line: &[u8], start: usize) -> Range<usize> {
     let mut at = start.min(line.len());
     let start = at;
@@ -335,7 +333,7 @@ fn quoted(line: &[u8], start: usize) -> Range<usize> {
         if line[at] == b'"' {
             return start..at;
         }
-        // The escaped byte, whatever it is, does not end the field.
+        // An escaped byte never ends the field.
         at = (at + 2).min(line.len());
     }
     start..line.len()
@@ -346,8 +344,8 @@ fn word(line: &[u8], start: usize) -> Range<usize> {
     start..memchr::memchr(b' ', &line[start..]).map_or(line.len(), |end| start + end)
 }
 
-/// The digits of a number without leading zeros, or an empty range for `-`; `None` for anything
-/// else.
+/// Returns the digits of a number without leading zeros, or an empty range for `-`. Returns `None`
+/// for any other text.
 fn number(
     line: &[u8],
     range: &Range<usize>,
@@ -364,7 +362,7 @@ fn number(
     Some(range.start + zeros..range.end)
 }
 
-/// The range, or an empty one if it holds only the dash of a missing value.
+/// Returns the range, or an empty one if it contains only the dash of a missing value.
 fn present(line: &[u8], range: Range<usize>) -> Range<usize> {
     if line.get(range.clone()) == Some(b"-") { 0..0 } else { range }
 }

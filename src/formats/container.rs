@@ -1,18 +1,18 @@
-//! Files that are not text, told by their first bytes: archives, compressed data that is not read
-//! here, tables in binary form, and text in UTF-16 or UTF-32.
+//! Detects files that are not text by their first bytes: archives, unsupported compression, binary
+//! tables, and text in UTF-16 or UTF-32.
 //!
-//! The signatures are those of the formats' own specifications. None of them can begin a line of
-//! text in UTF-8 except where [`Signature::needs_junk`] says so; there the bytes that follow must
-//! not be text either.
+//! The signatures come from the specifications of the formats. None of them can begin a line of
+//! UTF-8 text, except if [`Signature::needs_junk`] is set. Then the bytes that follow must not be
+//! text either.
 
-/// How a kind of file begins.
+/// The first bytes of a kind of file.
 struct Signature {
     bytes: &'static [u8],
-    /// The signature alone could be text.
+    /// True if the signature alone could be text.
     needs_junk: bool,
-    /// What the file is.
+    /// The name of the kind of file.
     name: &'static str,
-    /// What makes text of it.
+    /// The command that converts it to text.
     way_out: &'static str,
 }
 
@@ -28,7 +28,7 @@ const SQL_ENGINE: &str =
     "duckdb -c \"COPY (FROM 'FILE') TO '/dev/stdout' (FORMAT json)\" | streamgauge run";
 
 const SIGNATURES: &[Signature] = &[
-    // Only inside of other compressed data: at the outside both are read.
+    // Only inside other compressed data. As the outermost layer both are supported.
     signature(
         b"\x1f\x8b\x08",
         "gzip data inside of compressed data",
@@ -73,18 +73,20 @@ const SIGNATURES: &[Signature] = &[
     signature(b"ElfFile\0", "a Windows event log", "evtx_dump -o jsonl FILE | streamgauge run"),
 ];
 
-/// `BZh`, the size of a block, and the first block's number, or the one that ends an empty file.
+/// Returns true for `BZh`, the size of a block, and the number of the first block or of the end of
+/// an empty file.
 fn is_bzip2(bytes: &[u8]) -> bool {
     let [b'B', b'Z', b'h', b'1'..=b'9', block @ ..] = bytes else { return false };
     block.starts_with(b"1AY&SY") || block.starts_with(b"\x17\x72\x45\x38\x50\x90")
 }
 
-/// The mark of a tar archive stands after the first file's name and figures.
+/// Returns true if there is the mark of a tar archive after the name and the numbers of the first
+/// file.
 fn is_tar(bytes: &[u8]) -> bool {
     bytes.get(257..262) == Some(b"ustar")
 }
 
-/// Byte order marks; UTF-32's first, since it begins with UTF-16's.
+/// Byte order marks. Those of UTF-32 come first, because one begins with that of UTF-16.
 const MARKS: &[(&[u8], &str)] = &[
     (b"\xff\xfe\0\0", "UTF-32"),
     (b"\0\0\xfe\xff", "UTF-32"),
@@ -92,23 +94,23 @@ const MARKS: &[(&[u8], &str)] = &[
     (b"\xfe\xff", "UTF-16"),
 ];
 
-/// Bytes after a signature that are not text where it needs junk.
+/// Number of bytes after a signature that must not be text if it needs junk.
 const JUNK_BYTES: usize = 16;
-/// Bytes that are enough for every signature that needs junk, with that.
+/// Number of bytes that are enough for every signature that needs junk, including the junk.
 const NAMED_BYTES: usize = 32;
 
-/// Bytes that are looked at for characters of two or four bytes.
+/// Number of bytes that are examined for characters of two or four bytes.
 const WIDE_BYTES: usize = 256;
 
-/// The encoding of text whose characters take two or four bytes each; `None` unless that is
-/// certain.
+/// Returns the encoding of text whose characters take two or four bytes each, and how it was
+/// detected. Returns `None` unless it is certain.
 fn wide_encoding(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     if let Some((_, name)) = MARKS.iter().find(|(mark, _)| bytes.starts_with(mark)) {
         return Some((*name, " (it begins with a byte order mark)"));
     }
     let is_letter = |byte: u8| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~');
     let looked = &bytes[..bytes.len().min(WIDE_BYTES)];
-    // Every character is one of ASCII's: one of its bytes is a letter, the others are zeros.
+    // True if every character is ASCII: one of its bytes is a letter, the others are zeros.
     let is_of = |width: usize, letter_at: usize| {
         let mut characters = looked.chunks_exact(width);
         let all = characters.by_ref().all(|bytes| {
@@ -125,18 +127,19 @@ fn wide_encoding(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
         .map(|(_, _, name)| (name, ""))
 }
 
-/// Returns true if the bytes are not text: not UTF-8, or with control characters that text has not.
+/// Returns true if the bytes are not text: not UTF-8, or with control characters that text never
+/// has.
 pub(crate) fn is_junk(bytes: &[u8]) -> bool {
     let is_control = |byte: &u8| matches!(byte, 0..=8 | 11 | 14..=26 | 28..=31 | 127);
     bytes.iter().any(is_control) || !is_utf8(bytes)
 }
 
-/// Returns true if the bytes are UTF-8, but for a last character that is cut off.
+/// Returns true if the bytes are UTF-8, apart from a last character that is cut off.
 pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
-/// Returns true if the bytes begin with a signature that could be text, and are too few to tell.
+/// Returns true if the bytes begin with a signature that could be text, and are too few to decide.
 pub(crate) fn needs_more(bytes: &[u8]) -> bool {
     bytes.len() < NAMED_BYTES
         && SIGNATURES
@@ -144,8 +147,8 @@ pub(crate) fn needs_more(bytes: &[u8]) -> bool {
             .any(|signature| signature.needs_junk && bytes.starts_with(signature.bytes))
 }
 
-/// What a file with this beginning is, if it certainly is not text in UTF-8, and what to do with
-/// it.
+/// Returns what a file with this beginning is and how to convert it, if it certainly is not UTF-8
+/// text.
 pub(crate) fn named(bytes: &[u8]) -> Option<String> {
     if let Some((encoding, why)) = wide_encoding(bytes) {
         let message = format!(
@@ -221,7 +224,7 @@ mod tests {
                 && !needs_more(b"OR")
                 && !needs_more(&[b"ORC"[..].to_vec(), vec![b'x'; 32]].concat())
         );
-        // What is damaged further on does not make a table something else.
+        // Damage further on does not change the kind of a table.
         assert_eq!(named(b"ORC,count\nabcdefgh,2\n\xff\0,3\n"), None);
     }
 }

@@ -1,20 +1,20 @@
-//! CSV and TSV: RFC 4180, in one pass, without copying.
+//! CSV and TSV according to RFC 4180, in one pass without copying.
 //!
 //! The first record that is not blank is the header. A field that begins with a quote is quoted: it
-//! may hold delimiters, line ends and doubled quotes; text after its closing quote belongs to it. A
-//! quote anywhere else is a byte like any other. Lines end with `\n` or `\r\n`; blank ones are
-//! passed over. All that is as the `csv` crate does it, which is the oracle of the tests. Two
-//! things are stricter, because guessing would shift columns or swallow records:
+//! may contain delimiters, line ends and doubled quotes, and text after its closing quote belongs
+//! to it. A quote anywhere else is an ordinary byte. Lines end with `\n` or `\r\n`; blank lines are
+//! ignored. The `csv` crate, the oracle of the tests, does all of this in the same way. Two rules
+//! are stricter, because a guess would shift columns or swallow records:
 //! - a record with more or fewer fields than the header is a dead letter;
-//! - a quote that is not closed within the limit of a record, or before the end of the input, makes
-//!   its line a dead letter, and reading goes on at the next line.
+//! - if a quote is not closed within the limit of a record, or before the end of the input, its
+//!   line is a dead letter, and decoding continues at the next line.
 //!
-//! TSV as databases write it has no quotes. So a quote in it is a byte like any other, with two
-//! exceptions: a file whose header has a quoted field is quoted as CSV is, and a field whose quotes
-//! stand on one line, at its beginning and its end, with a tab or a doubled quote between them, is
-//! quoted.
+//! TSV as databases write it has no quotes, so a quote in TSV is an ordinary byte. There are two
+//! exceptions: a file whose header has a quoted field is quoted like CSV; and a field is quoted if
+//! its quotes are on one line, at its beginning and its end, with a tab or a doubled quote between
+//! them.
 //!
-//! Values are untyped: CSV does not tell text from numbers.
+//! Values are untyped: CSV does not distinguish text from numbers.
 
 use crate::error::{Error, ErrorKind};
 use crate::formats::beginning::Beginning;
@@ -23,35 +23,35 @@ use crate::formats::names;
 use crate::row::Row;
 use std::ops::Range;
 
-/// What a quote at the beginning of a field means.
+/// The meaning of a quote at the beginning of a field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Quoting {
     /// The field is quoted: RFC 4180.
     Csv,
-    /// The field is quoted only where its line leaves no doubt, as in TSV.
+    /// The field is quoted only if its line is unambiguous, as in TSV.
     Certain,
 }
 
-/// Reads CSV records into rows.
+/// Decodes CSV records into rows.
 #[derive(Clone, Debug)]
 pub struct CsvDecoder {
     delimiter: u8,
     quoting: Quoting,
-    /// For each column of the header the first slot it fills, and whether there are more in `also`.
+    /// For each column of the header, the first slot that it fills. `also` may contain more slots.
     slots: Vec<Option<usize>>,
-    /// Further slots of the same column, when a pipeline names a field twice.
+    /// Further slots of a column, if a pipeline names a field twice.
     also: Vec<(usize, usize)>,
     scratch: String,
-    /// Whether the last record had a quoted field, so that it may span lines.
+    /// True if the last record had a quoted field, so that it may span lines.
     quoted: bool,
 }
 
 impl CsvDecoder {
-    /// A decoder for these fields, by slot, of records under this header.
+    /// Creates a decoder for these fields, by slot, of records with this header.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for a field that the header lacks, naming the nearest, or one
-    /// that it has twice.
+    /// [`ErrorKind::InvalidArgument`] for a field that the header does not have, which names the
+    /// nearest one, or for a field that it has twice.
     pub fn new<S: AsRef<str>>(
         header: &[String],
         fields: &[S],
@@ -90,17 +90,17 @@ impl CsvDecoder {
         Ok(decoder)
     }
 
-    /// The same decoder with another meaning of quotes.
+    /// Sets the meaning of quotes.
     pub(crate) fn with_quoting(mut self, quoting: Quoting) -> Self {
         self.quoting = quoting;
         self
     }
 
-    /// Reads the record at `start` of `bytes`, which must hold the row's source, into the row;
-    /// returns the offset after its line end.
+    /// Decodes the record at `start` of `bytes`, which must be the row's source, into the row.
+    /// Returns the offset after its line end.
     ///
     /// # Errors
-    /// The flaw, and the offset at which reading goes on.
+    /// The decode error, and the offset at which decoding continues.
     pub(crate) fn record(
         &mut self,
         bytes: &[u8],
@@ -139,7 +139,7 @@ impl CsvDecoder {
         }
     }
 
-    /// How many lines the record read last took, given its bytes.
+    /// Returns the number of lines of the last record, given its bytes.
     pub(crate) fn lines_of(&self, record: &[u8]) -> u64 {
         if self.quoted { memchr::memchr_iter(b'\n', record).count().max(1) as u64 } else { 1 }
     }
@@ -153,8 +153,8 @@ impl CsvDecoder {
         }
     }
 
-    /// Sets the field that begins with a quote at `at`; returns the offset of what ends it, or
-    /// `None` if the quote is not closed.
+    /// Sets the field that begins with a quote at `at`. Returns the offset of the byte that ends
+    /// it, or `None` if the quote is not closed.
     #[inline]
     fn set_after_quote(
         &mut self,
@@ -192,13 +192,13 @@ impl CsvDecoder {
 
 /// A quoted field.
 struct QuotedField {
-    /// Between the quotes.
+    /// The text between the quotes.
     inside: Range<usize>,
-    /// After the closing quote, up to `end` but for a carriage return.
+    /// The text after the closing quote, up to `end` without a carriage return.
     tail: Range<usize>,
-    /// Whether there are doubled quotes.
+    /// True if there are doubled quotes.
     doubled: bool,
-    /// The offset of the delimiter or newline after it, or of the end.
+    /// The offset of the delimiter or newline after the field, or of the end.
     end: usize,
 }
 
@@ -207,8 +207,8 @@ impl QuotedField {
         !self.doubled && self.tail.is_empty()
     }
 
-    /// Writes the field's text with its doubled quotes made single. Bytes that are not UTF-8 are
-    /// replaced: the caller refuses such a record anyway.
+    /// Writes the field's text with single quotes for doubled ones. Replaces bytes that are not
+    /// UTF-8, because the caller refuses such a record in any case.
     fn write_text(&self, bytes: &[u8], text: &mut String) {
         text.clear();
         let mut rest = String::from_utf8_lossy(&bytes[self.inside.clone()]).into_owned();
@@ -220,7 +220,7 @@ impl QuotedField {
     }
 }
 
-/// The quoted field whose opening quote is at `open_at`; `None` if it is not closed.
+/// Finds the quoted field whose opening quote is at `open_at`; `None` if it is not closed.
 fn quoted_field(bytes: &[u8], open_at: usize, delimiter: u8) -> Option<QuotedField> {
     let (mut at, mut doubled) = (open_at + 1, false);
     let close_at = loop {
@@ -241,8 +241,8 @@ fn quoted_field(bytes: &[u8], open_at: usize, delimiter: u8) -> Option<QuotedFie
 }
 
 impl Quoting {
-    /// The quoted field whose opening quote is at `open_at`; `None` if it is not closed, or not
-    /// quoted.
+    /// Finds the quoted field whose opening quote is at `open_at`; `None` if it is not closed or is
+    /// not a quoted field.
     #[inline]
     fn field(self, bytes: &[u8], open_at: usize, delimiter: u8) -> Option<QuotedField> {
         match self {
@@ -258,8 +258,8 @@ impl Quoting {
     }
 }
 
-/// What quotes mean in a text that begins with this header: in TSV, [`Quoting::Certain`] unless the
-/// header has a field that is quoted.
+/// Returns the meaning of quotes in text with this header. In TSV it is [`Quoting::Certain`],
+/// unless the header has a quoted field.
 pub(crate) fn quoting(bytes: &[u8], delimiter: u8) -> Quoting {
     if delimiter != b'\t' {
         return Quoting::Csv;
@@ -285,7 +285,7 @@ pub(crate) fn quoting(bytes: &[u8], delimiter: u8) -> Quoting {
     }
 }
 
-/// The range without the carriage return of a `\r\n` at its end.
+/// Returns the range without the carriage return of a `\r\n` at its end.
 #[inline]
 fn without_return(bytes: &[u8], start: usize, end: usize) -> Range<usize> {
     let before_newline = bytes.get(end).is_none_or(|byte| *byte == b'\n');
@@ -296,14 +296,14 @@ fn without_return(bytes: &[u8], start: usize, end: usize) -> Range<usize> {
     }
 }
 
-/// The first offset from `at` on with the delimiter or a newline, or the end.
+/// Returns the first offset from `at` on with the delimiter or a newline, or the end.
 #[inline]
 fn field_stop(bytes: &[u8], mut at: usize, delimiter: u8) -> usize {
     const ONES: u64 = u64::from_le_bytes([0x01; 8]);
     const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
     const NEWLINES: u64 = u64::from_le_bytes([b'\n'; 8]);
     let delimiters = u64::from_le_bytes([delimiter; 8]);
-    // Fields are short usually: a word at a time in a register beats a call of memchr.
+    // Most fields are short: for them a word in a register is faster than a call of memchr.
     while let Some(chunk) = bytes.get(at..).and_then(|ahead| ahead.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*chunk);
         let hits = ((word ^ delimiters).wrapping_sub(ONES) | (word ^ NEWLINES).wrapping_sub(ONES))
@@ -324,8 +324,8 @@ fn line_end(bytes: &[u8], start: usize) -> usize {
     memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |end| start + end)
 }
 
-/// The fields of the first record as text, and the offset after its line end; `None` if a quote is
-/// not closed.
+/// Returns the fields of the first record as text, and the offset after its line end. `None` if a
+/// quote is not closed.
 pub(crate) fn first_record(
     bytes: &[u8],
     delimiter: u8,
@@ -355,20 +355,20 @@ pub(crate) fn first_record(
     }
 }
 
-/// How far the records in the bytes read so far are known.
+/// The end of the whole records in the bytes read so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Cut {
     /// The offset after the last whole record.
     pub(crate) end: usize,
-    /// Whether the record there is known to be longer than the limit.
+    /// True if the record after it is longer than the limit.
     pub(crate) too_long: bool,
 }
 
 /// Finds the end of the last whole record.
 ///
-/// A record longer than `record_bytes_max` ends the search in front of it, whether it is closed or
-/// not. Records without a quote are passed over a line at a time, and are not measured: their
-/// length is judged when they are decoded.
+/// A record longer than `record_bytes_max` ends the search before it, closed or not. Records
+/// without a quote are skipped line by line and not measured; their length is checked when they are
+/// decoded.
 pub(crate) fn cut(bytes: &[u8], delimiter: u8, record_bytes_max: usize) -> Cut {
     let mut start = 0;
     loop {
@@ -388,7 +388,7 @@ pub(crate) fn cut(bytes: &[u8], delimiter: u8, record_bytes_max: usize) -> Cut {
     }
 }
 
-/// The offset after the newline that ends the record at `start`; `None` if there is none.
+/// Returns the offset after the newline that ends the record at `start`; `None` if there is none.
 fn record_end(bytes: &[u8], start: usize, delimiter: u8) -> Option<usize> {
     let mut at = start;
     loop {
@@ -403,19 +403,19 @@ fn record_end(bytes: &[u8], start: usize, delimiter: u8) -> Option<usize> {
     }
 }
 
-/// The header of an input, which is after blank lines.
+/// The header of an input, after blank lines.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct HeaderLine {
     pub(crate) names: Vec<String>,
     pub(crate) quoting: Quoting,
 }
 
-/// The header at the beginning of an input; `Ok(None)` if more bytes are needed to read it. Without
-/// a record there are no names.
+/// Reads the header at the beginning of an input. Returns `Ok(None)` if it needs more bytes.
+/// Without a record the list of names is empty.
 ///
 /// # Errors
-/// [`ErrorKind::Parse`] if the header is longer than the bytes that are looked at, if its quotes
-/// are not closed, if it is not UTF-8, or if its line end is not one, or it is a comment.
+/// [`ErrorKind::Parse`] if the header is longer than the examined bytes, has a quote that is not
+/// closed, is not UTF-8, has a carriage return that is not part of a line end, or is a comment.
 pub(crate) fn header(beginning: Beginning<'_>, delimiter: u8) -> Result<Option<HeaderLine>, Error> {
     let bytes = without_blank_lines(beginning.bytes);
     let quoting = quoting(bytes, delimiter);
@@ -451,8 +451,8 @@ pub(crate) fn header(beginning: Beginning<'_>, delimiter: u8) -> Result<Option<H
     Ok(Some(HeaderLine { names, quoting }))
 }
 
-/// What to do with a header in which a carriage return does not end a line; `None` if there is no
-/// such one.
+/// Returns the command that repairs a header with a carriage return that does not end a line;
+/// `None` if there is no such carriage return.
 fn stray_return(names: &[String]) -> Option<&'static str> {
     let is_stray = |name: &&String| name.split("\r\n").any(|part| part.contains('\r'));
     let stray = names.iter().find(is_stray)?;
@@ -465,7 +465,7 @@ fn stray_return(names: &[String]) -> Option<&'static str> {
     })
 }
 
-/// The bytes after blank lines in front.
+/// Returns the bytes after leading blank lines.
 pub(crate) fn without_blank_lines(mut bytes: &[u8]) -> &[u8] {
     while let Some(len) = blank_line(bytes) {
         bytes = &bytes[len..];
@@ -473,7 +473,7 @@ pub(crate) fn without_blank_lines(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// The length of a blank line at the start of the bytes, its line end included.
+/// Returns the length of a blank line at the start of the bytes, including its line end.
 pub(crate) fn blank_line(bytes: &[u8]) -> Option<usize> {
     match bytes {
         [b'\n', ..] => Some(1),

@@ -1,40 +1,41 @@
-//! Whether the beginning of a text is certainly CSV or TSV with a header.
+//! Decides whether the beginning of a text is certainly CSV or TSV with a header.
 //!
-//! Lines of a log with commas in them split into fields, too. So the first record counts as a
-//! header only where
-//! - all records that were looked at have as many fields, two at least;
-//! - its fields look like names: they differ, are not empty (the first may be, as an index has no
-//!   name, and one of a column that is empty), are not figures or times (but years in equal steps
-//!   over other figures may be), not markers of missing values, and hold no time of day and no `=`;
-//! - in a column at least, all fields below are values (figures, times, measures with a unit,
+//! Lines of a log that contain commas can be split into fields, too. So the first record counts as
+//! a header only if
+//! - all examined records have the same number of fields, at least two;
+//! - its fields look like names: they are different and not empty (except the first one, because an
+//!   index has no name, and the name of a column that is empty). They are not figures or times
+//!   (except years in equal steps above other figures), not markers of missing values, and contain
+//!   no time of day and no `=`;
+//! - in at least one column, all fields below are values (figures, times, measures with a unit,
 //!   addresses, paths, true and false) and the name is not, or the name is a measure, such as
 //!   `5min`, and the fields are figures.
 //!
-//! Two records after the header are enough, or one if the text ends there; three where a name reads
-//! like a part of a sentence.
+//! Two records after the header are enough, or one if the text ends there. Three are needed if a
+//! name reads like a part of a sentence.
 
 use crate::formats::csv;
 
-/// Records after the header that are enough.
+/// Number of records after the header that are enough.
 const RECORDS_ENOUGH: usize = 2;
-/// The same where names could be parts of sentences.
+/// The same if names could be parts of sentences.
 const RECORDS_ENOUGH_OF_SENTENCES: usize = 3;
-/// The longest name, in bytes: longer ones are text.
+/// Maximum bytes of a name. Longer ones are text.
 const NAME_BYTES_MAX: usize = 300;
 
-/// What the first record is.
+/// The kind of the first record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Header {
-    /// A header.
+    /// It is a header.
     Certain,
-    /// It could be one: these would be the names.
+    /// It could be a header with these names.
     Possible(Vec<String>),
-    /// It reads like one, and the records have other numbers of fields.
+    /// It reads like a header with these names, but the records have other numbers of fields.
     Ragged(Vec<String>),
-    /// It is not one, since it has only one field, or does not read like one over records with
+    /// It is not a header: it has only one field, or it does not read like one and the records have
     /// other numbers of fields.
     NoTable,
-    /// The records have as many fields, and the first one does not read like a header.
+    /// The records have the same number of fields, but the first one does not read like a header.
     Values,
 }
 
@@ -44,8 +45,8 @@ struct Records {
     rows: Vec<Vec<String>>,
 }
 
-/// Judges the first record. `is_last` says that no more bytes will be looked at, `is_whole` that
-/// there are no more.
+/// Judges the first record. `is_last` means that no more bytes will be examined, `is_whole` that
+/// the input ends here.
 pub(crate) fn judge(bytes: &[u8], delimiter: u8, (is_last, is_whole): (bool, bool)) -> Header {
     let Some(Records { header, rows }) = records(bytes, delimiter, is_whole) else {
         return Header::NoTable;
@@ -67,8 +68,8 @@ pub(crate) fn judge(bytes: &[u8], delimiter: u8, (is_last, is_whole): (bool, boo
     if contrast && is_enough { Header::Certain } else { Header::Possible(header) }
 }
 
-/// Returns true if the first record has all of these fields, two at least in all, and no name
-/// twice.
+/// Returns true if the first record has all of these fields, has at least two fields, and has no
+/// name twice.
 pub(crate) fn has_fields(bytes: &[u8], delimiter: u8, fields: &[String]) -> bool {
     let bytes = csv::without_blank_lines(bytes);
     let Some((header, next)) = csv::first_record(bytes, delimiter, csv::quoting(bytes, delimiter))
@@ -82,7 +83,7 @@ pub(crate) fn has_fields(bytes: &[u8], delimiter: u8, fields: &[String]) -> bool
         && fields.iter().all(|field| header.contains(field))
 }
 
-/// The name of the one column, if the text could be a table of one: a word over values.
+/// Returns the name of the column, if the text could be a table of one column: a word above values.
 pub(crate) fn only_column(bytes: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(bytes).ok()?;
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -94,7 +95,7 @@ pub(crate) fn only_column(bytes: &[u8]) -> Option<String> {
         .then(|| name.trim_matches('"').to_owned())
 }
 
-/// The whole records, but for blank lines.
+/// Returns the whole records, without blank lines.
 fn records(bytes: &[u8], delimiter: u8, is_whole: bool) -> Option<Records> {
     let bytes = csv::without_blank_lines(bytes);
     let quoting = csv::quoting(bytes, delimiter);
@@ -108,7 +109,7 @@ fn records(bytes: &[u8], delimiter: u8, is_whole: bool) -> Option<Records> {
             break;
         };
         at += len;
-        // The last one may be cut off.
+        // The last record may be cut off.
         if at < bytes.len() || is_whole || bytes.ends_with(b"\n") {
             all.push(record);
         }
@@ -158,7 +159,7 @@ fn are_equal_steps(years: &[u32]) -> bool {
     first.is_some_and(|first| first != 0 && steps.all(|step| step == first))
 }
 
-/// Returns true if the text can be a name. Figures are judged before.
+/// Returns true if the text can be a name. The caller has excluded figures.
 fn is_name(text: &str) -> bool {
     let is_control = text.contains(|c: char| c.is_control() && c != '\n')
         || text.contains(char::REPLACEMENT_CHARACTER);
@@ -171,7 +172,7 @@ fn is_name(text: &str) -> bool {
         && text.len() <= NAME_BYTES_MAX
 }
 
-/// Returns true if a name could as well be a part of a sentence or of a log line.
+/// Returns true if a name could just as well be a part of a sentence or of a log line.
 fn is_part_of_sentence(name: &str) -> bool {
     let is_end = name.contains(' ') && name.ends_with(['.', '!', ';']);
     is_end
@@ -191,8 +192,8 @@ pub(crate) fn has_time_of_day(text: &[u8]) -> bool {
     text.windows(4).any(|four| matches!(four, [b'0'..=b'9', b':', b'0'..=b'9', b'0'..=b'9']))
 }
 
-/// Returns true if all fields of the column are values where they are not missing, one at least is
-/// there, and the name is of another kind.
+/// Returns true if at least one field of the column is not missing, all such fields are values, and
+/// the name is of another kind.
 fn is_contrast(header: &[String], rows: &[Vec<String>], column: usize) -> bool {
     let mut cells = rows
         .iter()
@@ -203,14 +204,14 @@ fn is_contrast(header: &[String], rows: &[Vec<String>], column: usize) -> bool {
     let (Some(name), Some(_)) = (header.get(column).map(|name| name.trim()), cells.peek()) else {
         return false;
     };
-    // That years are over other figures is known.
+    // The caller has checked that years are above other figures.
     match is_value(name) && year(name).is_none() {
         true => is_measure(name) && cells.all(is_figure),
         false => cells.all(is_value),
     }
 }
 
-/// Returns true if the text is made of digits and signs, and of the words of times.
+/// Returns true if the text consists of digits and signs, and of words that occur in times.
 fn is_figure(text: &str) -> bool {
     const WORDS: &[&str] = &["t", "z", "e", "am", "pm", "utc", "gmt"];
     let is_sign = |c: char| {
@@ -292,7 +293,7 @@ fn is_measure(text: &str) -> bool {
         && is_figure(figure.trim_end())
 }
 
-/// Returns true for the text of a hash, an identifier or an address of IPv6.
+/// Returns true for the text of a hash, an identifier or an IPv6 address.
 fn is_hexadecimal(text: &str) -> bool {
     let digits = text.strip_prefix("0x").unwrap_or(text);
     digits.len() >= 6

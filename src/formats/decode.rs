@@ -1,8 +1,8 @@
-//! From a block of whole records to rows, one record at a time.
+//! Decodes a block of whole records into rows, one record at a time.
 //!
-//! A decoder needs nothing but its block: where blocks begin and end, and how lines are numbered
-//! across them, is the reader's business. So blocks can be decoded by several threads, each with a
-//! decoder of its own, and put in order afterwards.
+//! A decoder needs only its block. The reader decides where blocks begin and end and numbers their
+//! lines. So several threads can decode blocks, each with its own decoder, and the results can be
+//! put in order afterwards.
 
 use crate::error::Error;
 use crate::formats::clf::ClfDecoder;
@@ -13,34 +13,34 @@ use crate::formats::names;
 use crate::row::Block;
 use crate::row::Row;
 
-/// Where decoding stands in a block.
+/// The position of a decoder in a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Cursor {
     /// The offset of the next record.
     pub(crate) offset: usize,
-    /// Lines before it in the block.
+    /// The number of lines before it in the block.
     pub(crate) lines: u64,
 }
 
-/// What a block's records are like.
+/// The properties of a block's records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Framed {
-    /// Whether the next record is the header.
+    /// True if the next record is the header.
     pub(crate) header: bool,
-    /// The longest record that is let through, in bytes.
+    /// Maximum bytes of a record.
     pub(crate) record_bytes_max: usize,
 }
 
-/// Where in its block a record is, or what should have been one.
+/// The position of a record, or of bytes that are not a record, in its block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Place {
     pub(crate) start: usize,
     pub(crate) end: usize,
-    /// Lines before it in the block.
+    /// The number of lines before it in the block.
     pub(crate) lines: u64,
 }
 
-/// The records of a block, from an offset on.
+/// The records of a block from an offset on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Records<'a> {
     pub(crate) block: &'a Block,
@@ -48,7 +48,7 @@ pub(crate) struct Records<'a> {
     pub(crate) framed: Framed,
 }
 
-/// A block that is being decoded, looked into once for all of its records.
+/// A block with properties that are read once for all of its records.
 #[derive(Clone, Copy, Debug)]
 struct Opened<'a> {
     block: &'a Block,
@@ -62,21 +62,21 @@ impl<'a> Opened<'a> {
     }
 }
 
-/// What takes the records of a block, one after the other.
+/// Receives the records of a block, one after another.
 pub(crate) trait TakeRecords {
-    /// What ends the taking.
+    /// The reason to stop.
     type Stop;
 
-    /// Takes a record, which is in the row.
+    /// Receives a record, which is in the row.
     fn record(&mut self, row: &mut Row, place: Place) -> Result<(), Self::Stop>;
 
-    /// Takes what is not a record.
+    /// Receives bytes that could not be decoded.
     fn flawed(&mut self, flaw: Flaw, place: Place) -> Result<(), Self::Stop>;
 }
 
 impl Records<'_> {
-    /// Decodes one after the other into the row and gives each to `take`, until that refuses. Gives
-    /// the lines.
+    /// Decodes the records one after another into the row and passes each to `take`, until `take`
+    /// stops. Returns the number of lines.
     #[inline(always)]
     pub(crate) fn decode<T: TakeRecords>(
         self,
@@ -103,22 +103,22 @@ impl Records<'_> {
     }
 }
 
-/// What the next bytes of a block were.
+/// The result of decoding the next bytes of a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Decoded {
-    /// A record; the row holds it.
+    /// A record, which is in the row.
     Record,
     /// A blank line, which does not count as a record.
     Blank,
-    /// Something that is not a record.
+    /// Bytes that are not a record.
     Flawed(Flaw),
 }
 
 /// A decoder of any format.
 #[derive(Clone, Debug)]
 pub(crate) enum Decoder {
-    /// Apart from the others: most inputs are of this format, and one comparison tells it, where a
-    /// choice among all is an indirect jump for each record.
+    /// Separate from the others because most inputs have this format. One comparison selects it,
+    /// where a choice among all formats is an indirect jump for each record.
     JsonLines(Box<JsonScanner>),
     Other(OtherDecoder),
 }
@@ -132,8 +132,9 @@ pub(crate) enum OtherDecoder {
 }
 
 impl Decoder {
-    /// Decodes the record at the cursor and moves the cursor after it: the record is in the row, or
-    /// what is wrong with it is said. `None` for a blank line, and for the header.
+    /// Decodes the record at the cursor and moves the cursor after it. Returns `Ok` if the record
+    /// is in the row, an error if it could not be decoded, and `None` for a blank line and for the
+    /// header.
     pub(crate) fn record(
         &mut self,
         block: &Block,
@@ -162,8 +163,7 @@ impl Decoder {
             first_line_only(bytes, start, cursor);
             return Some(Err(Flaw::TooLong { limit: framing.record_bytes_max }));
         }
-        // Nearly all blocks are UTF-8 as a whole; only in one that is not each record is looked at
-        // again.
+        // Nearly all blocks are completely UTF-8. In any other block each record is checked again.
         if !block.is_text && simdutf8::basic::from_utf8(record).is_err() {
             return Some(Err(Flaw::NotUtf8));
         }
@@ -226,8 +226,8 @@ impl OtherDecoder {
     }
 }
 
-/// Takes back all but the first line of a record: of one that is too long only that is given up, as
-/// the block reader does.
+/// Moves the cursor back to the end of the record's first line. If a record is too long, only its
+/// first line is given up, as the block reader does.
 fn first_line_only(bytes: &[u8], start: Cursor, cursor: &mut Cursor) {
     let end = memchr::memchr(b'\n', &bytes[start.offset..])
         .map_or(bytes.len(), |end| start.offset + end + 1);
@@ -250,7 +250,7 @@ fn json(
     }
 }
 
-/// Reads a line that is not like the one before.
+/// Decodes a line that differs from the one before it.
 #[inline(never)]
 fn json_on(
     scanner: &mut JsonScanner,
@@ -292,7 +292,8 @@ fn csv_record(
     decoded
 }
 
-/// Takes the next line off the block; returns its range without the line end.
+/// Moves the cursor after the next line of the block. Returns the range of the line without its
+/// end.
 fn next_line(block: Opened<'_>, cursor: &mut Cursor) -> (usize, usize) {
     let (bytes, start) = (block.bytes, cursor.offset);
     let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |end| start + end);
@@ -302,14 +303,14 @@ fn next_line(block: Opened<'_>, cursor: &mut Cursor) -> (usize, usize) {
     (start, end - usize::from(returned))
 }
 
-/// Plain lines: the one field `line`, untyped, without its line end. An empty line is a record too.
+/// Plain lines: one untyped field `line`, without the line end. An empty line is a record too.
 #[derive(Clone, Debug)]
 pub(crate) struct LineDecoder {
     slots: usize,
 }
 
 impl LineDecoder {
-    /// A decoder for these fields, all of which must be `line`.
+    /// Creates a decoder for these fields, all of which must be `line`.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for any other name.

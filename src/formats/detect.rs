@@ -1,12 +1,12 @@
-//! The format of an input, told by its first bytes.
+//! Detects the format of an input by its first bytes.
 //!
-//! The answer depends on the bytes alone, and not on how they come: the text is looked at up to the
-//! end of its first line, then up to the end of its second one, and so on, until the format is
-//! certain or [`LINES`] lines have been looked at. So a file and the same bytes from a pipe are
-//! told alike, and a pipe is waited for no longer than that needs.
+//! The answer depends only on the bytes, not on the pieces in which they come. The text is examined
+//! up to the end of its first line, then up to the end of its second one, and so on, until the
+//! format is certain or [`LINES`] lines have been examined. So a file and a pipe with the same
+//! bytes give the same format, and a pipe is not awaited longer than necessary.
 //!
-//! An input whose format is not certain is plain lines, with the reason. One that cannot be lines
-//! of text is refused by name.
+//! If the format is not certain, the input is plain lines, with a reason. An input that cannot be
+//! lines of text is refused, with its name.
 
 use crate::formats::beginning::Beginning;
 use crate::formats::clf;
@@ -15,42 +15,42 @@ use crate::formats::csv_header::{self, Header};
 use crate::formats::format::{Format, without_byte_order_mark};
 use crate::formats::json_text::{self, JsonText};
 
-/// Lines that are looked at, blank ones and line ends in quotes left out.
+/// Maximum number of lines that are examined, without blank lines and line ends in quotes.
 const LINES: usize = 5;
-/// Lines that are looked at where quotes are open at their ends.
+/// Maximum number of lines that are examined if quotes are open at their ends.
 const LINES_IN_QUOTES: usize = 20;
-/// Lines of an access log that make it certain.
+/// Number of access log lines that are enough to be certain.
 const ACCESS_LOG_LINES: usize = 2;
 
-/// What an input is.
+/// The result of detection.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Detected {
-    /// Certainly this.
+    /// The format is certain.
     Certain(Format),
-    /// Plain lines, since nothing else is certain: why.
+    /// Plain lines, because no other format is certain. The text is the reason.
     Lines(String),
-    /// Not lines of text, or not records: what it is, and what to do.
+    /// Not lines of text, or not records. The text tells what it is and what to do.
     Refused(String),
 }
 
 impl Format {
-    /// Recognises the format of a file by its bytes, or by its first 128 KiB; the name is not
-    /// looked at.
+    /// Detects the format of a file by its first 128 KiB. The name of the file does not matter.
     ///
-    /// A byte order mark and blank lines in front are passed over. Then it is
-    /// 1. JSON Lines if its first line is a JSON object, or begins as one and another line is one;
-    /// 2. an access log if its first two lines certainly are in the format, time and referer
-    ///    included;
-    /// 3. TSV or CSV if its first line certainly is a header: the records under it have as many
-    ///    fields, two at least; its fields differ and read like names, not like values; and in a
-    ///    column at least, the fields below read like values. Two records under the header are
-    ///    looked at, or one if there is only one;
+    /// A byte order mark and leading blank lines are ignored. Then the format is
+    /// 1. JSON Lines if the first line is a JSON object, or begins like one and another line is
+    ///    one;
+    /// 2. an access log if the first two lines certainly have the format, including time and
+    ///    referer;
+    /// 3. TSV or CSV if the first line certainly is a header: the records under it have the same
+    ///    number of fields, at least two; its fields are different and read like names, not like
+    ///    values; and in at least one column the fields below read like values. Two records under
+    ///    the header are examined, or one if there is only one;
     /// 4. plain lines in any other case.
     ///
-    /// At most five lines are looked at that are not blank. [`run`](crate::adapter::files::run)
-    /// also takes a header for one that has all of the fields that records are asked for, says why
-    /// it reads lines, and refuses what is certainly not lines of text, such as other kinds of
-    /// compressed data, UTF-16, a JSON array, or Parquet.
+    /// At most five lines that are not blank are examined. [`run`](crate::adapter::files::run) also
+    /// accepts a header that has all the requested fields. It tells why it reads plain lines, and
+    /// refuses input that is certainly not lines of text, such as unsupported compression, UTF-16,
+    /// a JSON array, or Parquet.
     ///
     /// # Example
     /// ```
@@ -68,8 +68,8 @@ impl Format {
     }
 }
 
-/// Looks at the beginning of an input whose format is to be found; `None` if more bytes are needed.
-/// The fields are those that records are asked for: a header that has them is one.
+/// Examines the beginning of an input whose format is unknown; `None` if it needs more bytes.
+/// `fields` are the requested fields: a header that has them is certain.
 pub(crate) fn detect(beginning: Beginning<'_>, fields: &[String]) -> Option<Detected> {
     let (mut lines, mut quotes) = (LineCount::default(), 0);
     for newline in memchr::memchr_iter(b'\n', beginning.bytes) {
@@ -104,8 +104,8 @@ pub(crate) fn detect(beginning: Beginning<'_>, fields: &[String]) -> Option<Dete
     beginning.is_all().then(|| looked.judge_last(fields))
 }
 
-/// Looks at the beginning of an input whose format was named; `None` if more bytes are needed. What
-/// is certainly not text is refused.
+/// Examines the beginning of an input whose format was given; `None` if it needs more bytes.
+/// Refuses bytes that are certainly not text.
 pub(crate) fn check(beginning: Beginning<'_>, named: Format) -> Option<Detected> {
     let blank = beginning.bytes.len() - without_blank_lines(beginning.bytes).len();
     let mut ends =
@@ -115,52 +115,52 @@ pub(crate) fn check(beginning: Beginning<'_>, named: Format) -> Option<Detected>
         return None;
     }
     let first = &beginning.bytes[..end.unwrap_or(beginning.bytes.len())];
-    // A header says itself what is wrong with its line end.
+    // A header reports an error about its line end itself.
     let has_header = matches!(named, Format::Csv | Format::Tsv);
     let refused = container::named(first).or_else(|| returns_alone(first).filter(|_| !has_header));
     Some(refused.map_or(Detected::Certain(named), Detected::Refused))
 }
 
-/// Lines that have been looked at.
+/// The number of examined lines.
 #[derive(Default)]
 struct LineCount {
     all: usize,
-    /// Those at whose end no quote is open.
+    /// The number of lines at whose end no quote is open.
     balanced: usize,
-    /// The offset after them.
+    /// The offset after these lines.
     end: usize,
 }
 
-/// The lines that are looked at.
+/// The examined lines.
 #[derive(Clone, Copy)]
 struct Looked<'a> {
     bytes: &'a [u8],
-    /// How many they are, at least one.
+    /// The number of lines, at least one.
     lines: usize,
-    /// No more will be looked at.
+    /// True if no more bytes will be examined.
     is_last: bool,
-    /// The input ends after them.
+    /// True if the input ends after them.
     is_whole: bool,
 }
 
 impl<'a> Looked<'a> {
-    /// The text from its first line on that is not blank.
+    /// Returns the text from its first line that is not blank.
     fn text(self) -> &'a [u8] {
         without_blank_lines(self.bytes)
     }
 
-    /// The first line that is not blank.
+    /// Returns the first line that is not blank.
     fn first_line(self) -> &'a [u8] {
         let text = self.text();
         &text[..memchr::memchr(b'\n', text).unwrap_or(text.len())]
     }
 
-    /// The lines that are not blank.
+    /// Returns the lines that are not blank.
     fn lines(self) -> impl Iterator<Item = &'a [u8]> {
         self.text().split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty())
     }
 
-    /// What the input is, if that is certain, or no line after these can change the answer.
+    /// Returns the format if it is certain, or if no later line can change the answer.
     fn judge(self, fields: &[String]) -> Option<Detected> {
         if let Some(refused) = container::named(self.bytes) {
             return Some(Detected::Refused(refused));
@@ -183,7 +183,7 @@ impl<'a> Looked<'a> {
         is_settled.then(|| Detected::Lines(self.reason()))
     }
 
-    /// What the input is, when no more of it will be looked at.
+    /// Returns the format when no more of the input will be examined.
     fn judge_last(self, fields: &[String]) -> Detected {
         let refused = container::named(self.bytes)
             .or_else(|| returns_alone(self.bytes))
@@ -211,7 +211,7 @@ impl<'a> Looked<'a> {
         json_text::look(self.text().trim_ascii_start())
     }
 
-    /// Why JSON that is not an object a line is refused, if it is such.
+    /// Returns the reason to refuse JSON that is not one object per line, if it is such JSON.
     fn json_to_be_cut(self) -> Option<String> {
         let (what, way_out) = match self.json() {
             JsonText::Array => ("an array", "jq -c '.[]' FILE | streamgauge run"),
@@ -226,7 +226,7 @@ impl<'a> Looked<'a> {
         Some(format!("it begins with {what}, and JSON is read as one object a line: {way_out}"))
     }
 
-    /// Why lines that end with two carriage returns are refused.
+    /// Returns the reason to refuse lines that end with two carriage returns.
     fn doubled_returns(self) -> Option<String> {
         let mut ends = self
             .text()
@@ -236,7 +236,7 @@ impl<'a> Looked<'a> {
         is_doubled.then(|| "its lines end with two carriage returns (\\r\\r\\n): tr -d '\\r' < FILE | streamgauge run".to_owned())
     }
 
-    /// An access log whose first line is certain: also the next one has to be.
+    /// Judges an access log whose first line is certain: the next line must be certain, too.
     fn judge_access_log(self, format: Format) -> Option<Detected> {
         let others = self.lines().filter(|line| access_log(line) != Some(format)).count();
         if others > 0 {
@@ -248,9 +248,9 @@ impl<'a> Looked<'a> {
         (self.lines >= ACCESS_LOG_LINES).then_some(Detected::Certain(format))
     }
 
-    /// The table that the input certainly is.
+    /// Returns the table format, if it is certain.
     fn table(self, fields: &[String]) -> Option<Format> {
-        // What plain lines have as well says nothing.
+        // Plain lines have the field `line` too, so it proves nothing.
         let asked: &[String] =
             if fields.iter().all(|field| field == "line") { &[] } else { fields };
         let is_table = |delimiter: u8| {
@@ -265,7 +265,7 @@ impl<'a> Looked<'a> {
         }
     }
 
-    /// Why the input is read as plain lines.
+    /// Returns the reason why the input is read as plain lines.
     fn reason(self) -> String {
         let first = self.first_line();
         if !container::is_utf8(self.bytes) {
@@ -290,7 +290,7 @@ impl<'a> Looked<'a> {
         })
     }
 
-    /// Why the input is not read as a table, if it is like one.
+    /// Returns the reason why the input is not read as a table, if it resembles one.
     fn table_reason(self) -> Option<String> {
         let text = self.text();
         let judge = |delimiter| csv_header::judge(self.bytes, delimiter, (true, self.is_whole));
@@ -349,7 +349,7 @@ impl<'a> Looked<'a> {
     }
 }
 
-/// The format that a line of an access log is certainly in.
+/// Returns the access log format that the line certainly has.
 fn access_log(line: &[u8]) -> Option<Format> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     match () {
@@ -359,8 +359,8 @@ fn access_log(line: &[u8]) -> Option<Format> {
     }
 }
 
-/// Returns true for a first line under which nothing but plain lines can be: it holds a time of
-/// day, or separates no fields, and is neither one word nor begins with a sign of another format.
+/// Returns true for a first line after which only plain lines are possible: it contains a time of
+/// day or separates no fields, and is neither one word nor begins like another format.
 fn is_line_of_log(line: &[u8]) -> bool {
     let is_marked = line.iter().any(|byte| matches!(byte, b'"' | b'\r'))
         || matches!(line.trim_ascii_start(), [b'{' | b'#', ..]);
@@ -369,7 +369,7 @@ fn is_line_of_log(line: &[u8]) -> bool {
     !is_marked && (csv_header::has_time_of_day(line) || !separates && !is_one_word)
 }
 
-/// Returns true if two words of the line at least are `key=value`.
+/// Returns true if at least two words of the line are `key=value`.
 fn is_logfmt(line: &[u8]) -> bool {
     let is_key = |key: &[u8]| {
         !key.is_empty()
@@ -381,7 +381,7 @@ fn is_logfmt(line: &[u8]) -> bool {
     line.split(|byte| *byte == b' ').filter(is_pair).count() >= 2
 }
 
-/// Why bytes are refused whose lines end with carriage returns alone.
+/// Returns the reason to refuse bytes whose lines end with carriage returns only.
 fn returns_alone(bytes: &[u8]) -> Option<String> {
     let is_one_line = memchr::memchr(b'\n', bytes).is_none();
     let returned = memchr::memchr(b'\r', bytes).is_some_and(|at| at + 1 < bytes.len());
@@ -400,7 +400,7 @@ fn without_blank_lines(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// The first names as they can be shown in a line.
+/// Returns the first names, in a form that fits into a line.
 fn shown(names: &[String]) -> String {
     let clipped = |name: &String| {
         name.trim().chars().flat_map(char::escape_debug).take(30).collect::<String>()

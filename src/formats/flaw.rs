@@ -1,42 +1,43 @@
-//! Why a record could not be decoded, and what is handed out of it.
+//! The reason why a record could not be decoded, and the dead letter that reports it.
 
 use crate::formats::json_scan::JsonFlaw;
 use std::fmt;
 
-/// Bytes of a record that a [`DeadLetter`] shows at most.
+/// Maximum bytes of a record in a [`DeadLetter`].
 pub const DEAD_LETTER_BYTES_MAX: usize = 4096;
 
-/// Why a line or CSV record is not a record. Its `Display` is the reason a [`DeadLetter`] gives.
+/// The reason why a line or CSV record could not be decoded. Its `Display` is the reason in a
+/// [`DeadLetter`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Flaw {
-    /// Not JSON, or not an object; with the column, counted in bytes from 1.
+    /// The line is not JSON, or not an object.
     Json {
         /// What is wrong.
         what: &'static str,
-        /// Where.
+        /// The column of the error, in bytes, counted from 1.
         column: usize,
     },
-    /// A CSV record with more or fewer fields than the header.
+    /// A CSV record has more or fewer fields than the header.
     FieldCount {
-        /// Fields of the record.
+        /// The number of fields of the record.
         found: usize,
-        /// Fields of the header.
+        /// The number of fields of the header.
         expected: usize,
     },
-    /// A CSV field whose quote is not closed before the end of the input.
+    /// The quote of a CSV field is not closed before the end of the input.
     QuoteNotClosed {
-        /// The field, counted from 1.
+        /// The number of the field, counted from 1.
         field: usize,
     },
-    /// A line that is not in the common or combined log format.
+    /// A line is not in the common or combined log format.
     AccessLog {
-        /// What is missing.
+        /// The part that is missing.
         what: &'static str,
     },
-    /// Bytes that are not UTF-8.
+    /// The bytes are not UTF-8.
     NotUtf8,
-    /// Longer than [`Limits::record_bytes_max`](crate::Limits).
+    /// The record is longer than [`Limits::record_bytes_max`](crate::Limits).
     TooLong {
         /// The limit.
         limit: usize,
@@ -44,7 +45,7 @@ pub enum Flaw {
 }
 
 impl Flaw {
-    /// A flaw of the JSON line that begins at `start`.
+    /// Returns the error of the JSON line that begins at `start`.
     pub(crate) fn json(flaw: JsonFlaw, start: usize) -> Flaw {
         Flaw::Json { what: flaw.what, column: flaw.at.saturating_sub(start) + 1 }
     }
@@ -69,15 +70,15 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// A record that could not be decoded or aggregated, as it is handed out.
+/// A record that could not be decoded or aggregated, as it is reported.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DeadLetter<'a> {
-    /// The input's name: the path as given, or `stdin`.
+    /// The name of the input: the path as given, or `stdin`.
     pub file: &'a str,
-    /// The line on which the record begins, counted from 1, header included.
+    /// The line on which the record begins, counted from 1, including the header.
     pub line: u64,
-    /// Why.
+    /// The reason.
     pub reason: &'a str,
-    /// The record's bytes without its line end, at most [`DEAD_LETTER_BYTES_MAX`] of them.
+    /// The record's bytes without its line end, at most [`DEAD_LETTER_BYTES_MAX`].
     pub bytes: &'a [u8],
 }

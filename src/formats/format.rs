@@ -1,35 +1,35 @@
-//! The formats, and how one is recognised by its first bytes.
+//! The formats, and detection of a format by its first bytes.
 
 use crate::error::{Error, ErrorKind};
 use std::fmt;
 use std::str::FromStr;
 
-/// How a file's bytes are records.
+/// The format of the records in a file.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum Format {
-    /// Decided for each file by its first bytes; see [`Format::detect`]. The default.
+    /// Detected for each file by its first bytes; see [`Format::detect`]. The default.
     #[default]
     Auto,
-    /// One JSON object a line.
+    /// One JSON object per line.
     JsonLines,
     /// RFC 4180 with a header line.
     Csv,
     /// As CSV, with tabs between the fields. Quotes are text, unless the header has a quoted field,
-    /// or a field's quotes stand at its beginning and its end, on one line, with a tab or a doubled
-    /// quote between them.
+    /// or the quotes of a field are at its beginning and its end, on one line, with a tab or a
+    /// doubled quote between them.
     Tsv,
     /// The common or combined log format of Apache and nginx.
     Clf,
-    /// The same with the virtual host in front, such as `www.example.com:443`: Apache's
+    /// As `Clf`, with the virtual host in front, such as `www.example.com:443`: Apache's
     /// `vhost_combined`.
     Vhost,
-    /// Plain lines, with the one field `line`.
+    /// Plain lines, with one field `line`.
     Lines,
 }
 
 impl Format {
-    /// The name that the command and pipeline files use.
+    /// Returns the name that the command and pipeline files use.
     pub fn name(self) -> &'static str {
         match self {
             Format::Auto => "auto",
@@ -43,10 +43,10 @@ impl Format {
     }
 }
 
-/// UTF-8's byte order mark.
+/// The byte order mark of UTF-8.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The bytes without UTF-8's byte order mark in front.
+/// Returns the bytes without a leading byte order mark of UTF-8.
 pub(crate) fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
 }
@@ -61,7 +61,7 @@ impl FromStr for Format {
     type Err = Error;
 
     /// # Errors
-    /// [`ErrorKind::Parse`] for anything but the seven names.
+    /// [`ErrorKind::Parse`] for any text but the seven names.
     fn from_str(text: &str) -> Result<Self, Error> {
         let all = [
             Format::Auto,

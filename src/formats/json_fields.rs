@@ -1,4 +1,4 @@
-//! The fields a pipeline names, as a tree of JSON keys.
+//! The fields that a pipeline names, as a tree of JSON keys.
 
 use crate::error::Error;
 use smallvec::SmallVec;
@@ -6,11 +6,11 @@ use smallvec::SmallVec;
 /// The index of a node of the tree.
 pub(crate) type NodeIndex = u32;
 
-/// No node: nobody asked for this value or anything below it.
+/// No node: neither this value nor anything below it is requested.
 pub(crate) const NONE: NodeIndex = NodeIndex::MAX;
 
-/// Fields by the path that leads to them. It is made once; looking up a key compares it with the
-/// keys named at its level.
+/// Fields by the path to them. Created once. Looking up a key compares it with the keys at its
+/// level.
 #[derive(Clone, Debug)]
 pub(crate) struct FieldTree {
     nodes: Vec<Node>,
@@ -18,15 +18,15 @@ pub(crate) struct FieldTree {
 
 #[derive(Clone, Debug, Default)]
 struct Node {
-    /// The slots that this value fills: several if it is named as `a` and as `/a`.
+    /// The slots that this value fills: several if it is named both as `a` and as `/a`.
     slots: SmallVec<[usize; 2]>,
-    /// The slots of all that is named below it.
+    /// The slots of all fields below it.
     slots_below: Vec<usize>,
     children: Vec<(Box<[u8]>, NodeIndex)>,
 }
 
 impl FieldTree {
-    /// The tree of names and RFC 6901 pointers, by slot.
+    /// Creates the tree of names and RFC 6901 pointers, by slot.
     pub(crate) fn new<S: AsRef<str>>(fields: &[S], depth_max: usize) -> Result<Self, Error> {
         let mut tree = FieldTree { nodes: vec![Node::default()] };
         for (slot, field) in fields.iter().enumerate() {
@@ -64,15 +64,15 @@ impl FieldTree {
         0
     }
 
-    /// The node of a member, or [`NONE`].
+    /// Returns the node of a member, or [`NONE`].
     #[inline]
     pub(crate) fn child(&self, node: NodeIndex, key: &[u8]) -> NodeIndex {
         let children = &self.nodes[node as usize].children;
         children.iter().find(|(name, _)| **name == *key).map_or(NONE, |(_, child)| *child)
     }
 
-    /// The node of an array's element, or [`NONE`]. An index is written without leading zeros (RFC
-    /// 6901, section 4).
+    /// Returns the node of an array element, or [`NONE`]. An index has no leading zeros (RFC 6901,
+    /// section 4).
     pub(crate) fn element(&self, node: NodeIndex, index: usize) -> NodeIndex {
         let names_it = |name: &[u8]| {
             std::str::from_utf8(name).is_ok_and(|name| {
@@ -93,7 +93,7 @@ impl FieldTree {
         &self.nodes[node as usize].slots
     }
 
-    /// The node's slot, if it has just one and nothing below.
+    /// Returns the node's slot, if it has exactly one and none below it.
     pub(crate) fn only_slot(&self, node: NodeIndex) -> Option<usize> {
         match self.slots(node) {
             [slot] if !self.has_children(node) => Some(*slot),
@@ -107,7 +107,8 @@ impl FieldTree {
     }
 }
 
-/// The keys that lead to a field: itself, or the tokens of a pointer if it begins with `/`.
+/// Returns the keys that lead to a field: the field itself, or the tokens of a pointer that begins
+/// with `/`.
 fn path_of(field: &str) -> Result<Vec<String>, Error> {
     let Some(pointer) = field.strip_prefix('/') else { return Ok(vec![field.to_owned()]) };
     pointer.split('/').map(|token| token_of(token, field)).collect()

@@ -1,19 +1,19 @@
-//! The names of the fields that records have, for a message about one that they lack.
+//! The names of the fields in records, for the error about a field that they do not have.
 
 use super::names::{listed, suggestion};
 use serde_json::{Map, Value};
 
-/// Records that are looked at.
+/// Maximum number of records that are examined.
 const RECORDS_MAX: usize = 100;
 
-/// Names that are collected.
+/// Maximum number of names that are collected.
 const NAMES_MAX: usize = 300;
 
-/// Objects inside of each other that are looked into.
+/// Maximum depth of nested objects that are examined.
 const DEPTH_MAX: usize = 6;
 
-/// The fields that the first records of a JSON input have: members of the record by their names,
-/// members of members as JSON pointers.
+/// The fields of the first records of a JSON input: top-level members by name, nested members as
+/// JSON pointers.
 ///
 /// # Example
 /// ```
@@ -27,7 +27,7 @@ pub struct JsonNames {
 }
 
 impl JsonNames {
-    /// Reads the whole lines of the beginning of an input. What is not JSON has no names.
+    /// Reads the whole lines at the beginning of an input. Ignores lines that are not JSON.
     pub fn of(beginning: &[u8]) -> Self {
         let mut names = JsonNames::default();
         for line in beginning.split(|byte| *byte == b'\n').take(RECORDS_MAX) {
@@ -35,7 +35,7 @@ impl JsonNames {
                 names.take(&record, "", 0);
             }
         }
-        // Members of the record first.
+        // Top-level members come first.
         names.names.sort_by_key(|name| name.starts_with('/'));
         names
     }
@@ -50,8 +50,8 @@ impl JsonNames {
         self.names.iter().any(|name| name == field)
     }
 
-    /// The names, a bounded number of them, and the one that may be meant by a name that is not
-    /// among them.
+    /// Returns a text with a bounded number of names, and the name that may be meant by `field`,
+    /// which is not among them.
     pub fn instead_of(&self, field: &str) -> String {
         format!("{}{}", listed(&self.names), suggestion(field, &self.names))
     }
@@ -63,7 +63,7 @@ impl JsonNames {
                 Value::Object(inner) if !inner.is_empty() && depth < DEPTH_MAX => {
                     self.take(inner, &pointer, depth + 1)
                 }
-                // A name that begins with a slash would be a pointer.
+                // A name that begins with a slash would be read as a pointer.
                 _ if place.is_empty() && !name.starts_with('/') => self.push(name.clone()),
                 _ => self.push(pointer),
             }

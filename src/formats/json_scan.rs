@@ -1,17 +1,18 @@
-//! A single pass over one JSON line that keeps the fields a pipeline names and checks all the rest.
+//! A single pass over one JSON line that reads the fields of a pipeline and checks everything else.
 //!
-//! What is accepted is what RFC 8259 calls a JSON text whose value is an object, in UTF-8 (checked
-//! by the caller, a block at a time), on one line. Nothing is skipped unchecked: a fault in a field
-//! that nobody asked for makes the line a dead letter too.
-//! - Of a key that occurs twice the last value counts, as in `serde_json::Value`.
-//! - A number keeps its text, whatever its size or precision; its range is judged by who uses it.
-//! - A string with escapes is unescaped; a lone surrogate is a fault.
-//! - An object or array that is itself named yields its raw JSON.
-//! - Nesting is bounded by a limit, and what nobody asked for is walked with an explicit stack, so
-//!   depth costs no machine stack.
+//! A line must be a JSON text according to RFC 8259 whose value is an object, in UTF-8 (which the
+//! caller checks, a block at a time), on one line. No part is skipped without a check: an error in
+//! a field that is not requested makes the line a dead letter, too.
+//! - If a key occurs twice, the last value counts, as in `serde_json::Value`.
+//! - A number keeps its text, whatever its size or precision. Its user checks the range.
+//! - A string with escapes is unescaped. A lone surrogate is an error.
+//! - A requested object or array gives its raw JSON.
+//! - Nesting is limited. Values that are not requested are walked with an explicit stack, so depth
+//!   uses no machine stack.
 //!
-//! What makes it fast in safe code: the tokens are found many bytes at a time (`json_tokens`), and
-//! the keys of the last line are remembered, so that the next is seldom parsed (`json_template`).
+//! Two methods make it fast in safe code: tokens are found many bytes at a time (`json_tokens`),
+//! and the keys of the last line are remembered, so that the next line is rarely parsed
+//! (`json_template`).
 
 use super::json_fields::{FieldTree, NONE, NodeIndex};
 use super::json_template::{Step, Template};
@@ -21,16 +22,16 @@ use crate::error::Error;
 use crate::row::Block;
 use crate::row::Row;
 
-/// What a line holds.
+/// The content of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scanned {
-    /// A record; the offset is that of the newline, or of the end of the bytes.
+    /// A record. The offset is that of the newline, or of the end of the bytes.
     Record(usize),
-    /// Nothing but white space, up to this offset.
+    /// Only white space, up to this offset.
     Blank(usize),
 }
 
-/// Reads the named fields of JSON lines into rows.
+/// Reads the requested fields of JSON lines into rows.
 ///
 /// # Example
 /// ```
@@ -52,18 +53,18 @@ pub struct JsonScanner {
     scratch: Scratch,
 }
 
-/// Buffers that are kept from line to line.
+/// Buffers that are reused for every line.
 #[derive(Clone, Debug, Default)]
 struct Scratch {
-    /// The containers that are open in a value nobody asked for, by their opening byte.
+    /// The open containers in a value that is not requested, by their opening byte.
     nesting: Vec<u8>,
-    /// A string being unescaped.
+    /// The text of a string that is being unescaped.
     text: String,
 }
 
 impl JsonScanner {
-    /// A scanner for these fields, in the order of the row's slots: names of members of the record,
-    /// or RFC 6901 pointers where they begin with `/`.
+    /// Creates a scanner for these fields, in the order of the row's slots. A field is the name of
+    /// a top-level member, or an RFC 6901 pointer if it begins with `/`.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a malformed pointer or
@@ -80,13 +81,13 @@ impl JsonScanner {
     /// Reads the line of `source` that begins at `start` into `row`, up to a newline or the end of
     /// the bytes.
     ///
-    /// Cost: one pass over the line; no allocation once the buffers have grown to the largest
-    /// escaped string.
+    /// Cost: one pass over the line. Does not allocate once the buffers have the size of the
+    /// largest escaped string.
     ///
     /// # Errors
-    /// The flaw of a line that is not a JSON object; the row then holds whatever came before it.
-    /// The caller looks for the end of the line itself, and has to check that the line is UTF-8
-    /// (the values of one that is not read as empty).
+    /// The decode error of a line that is not a JSON object. The row then has the fields that were
+    /// read before it. The caller must find the end of the line, and must check that the line is
+    /// UTF-8 (values of a line that is not UTF-8 are empty).
     #[inline]
     pub fn scan(
         &mut self,
@@ -101,13 +102,13 @@ impl JsonScanner {
         }
     }
 
-    /// The lines of another block are to come.
+    /// Starts the lines of another block.
     pub(super) fn begin_block(&mut self) {
         self.template.begin_block();
     }
 
-    /// Reads the line of `bytes`, those of `source`, for as long as it is like the line before:
-    /// gives the offset of its newline, or how far it was.
+    /// Reads the line of `bytes`, which are those of `source`, while it resembles the line before.
+    /// Returns the offset of its newline, or the part that matched.
     #[inline(always)]
     pub(super) fn follow(
         &mut self,
@@ -120,7 +121,7 @@ impl JsonScanner {
         row.begin_in_keeping(source, fills);
         let (rest, left) =
             self.template.follow(0, bytes, bytes.get(start..).unwrap_or_default(), row);
-        // A line like the one before: nothing else is to be looked at.
+        // The whole line matched, so nothing else has to be read.
         if rest.starts_with(b"}\n") && if fills { left == 0 } else { left < self.template.len() } {
             return Ok(bytes.len() - rest.len() + 1);
         }
@@ -132,7 +133,7 @@ impl JsonScanner {
         })
     }
 
-    /// Reads what the template did not foresee: from the beginning, or after some members.
+    /// Reads the rest of a line, or the whole line, after the template no longer matches.
     #[inline(never)]
     pub(super) fn scan_on(
         &mut self,
@@ -164,20 +165,20 @@ impl JsonScanner {
     }
 }
 
-/// How far a line was as the template foresaw.
+/// The part of a line that the template matched.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Followed {
-    /// Where the line begins.
+    /// The offset of the line.
     start: usize,
-    /// Where the last member ended that was as foreseen.
+    /// The end of the last member that matched.
     at: usize,
-    /// How many members were.
+    /// The number of members that matched.
     keys: usize,
-    /// Whether the row was not cleared before, since all members of the line before fill it.
+    /// True if the row was not cleared, because the members of the line before fill all slots.
     fills: bool,
 }
 
-/// The line being read, with all that its reading touches.
+/// The line that is being read, and everything that reading it needs.
 struct Line<'a> {
     bytes: &'a [u8],
     fields: &'a FieldTree,
@@ -194,14 +195,14 @@ struct Member {
 }
 
 impl Line<'_> {
-    /// The byte at an offset; the end of the bytes reads as a newline.
+    /// Returns the byte at an offset; a newline at the end of the bytes.
     #[inline(always)]
     fn byte(&self, at: usize) -> u8 {
         self.bytes.get(at).copied().unwrap_or(b'\n')
     }
 
-    /// The first offset from `at` on that holds no white space. A newline ends the line, so it is
-    /// none.
+    /// Returns the first offset from `at` on that is not white space. A newline ends the line, so
+    /// it is not white space here.
     #[inline(always)]
     fn space(&self, mut at: usize) -> usize {
         while matches!(self.byte(at), b' ' | b'\t' | b'\r') {
@@ -210,8 +211,8 @@ impl Line<'_> {
         at
     }
 
-    /// The record itself, from what was followed of it or else its brace on, guided by what is
-    /// remembered of the line before; returns the offset after the closing brace.
+    /// Reads the record itself, from the end of the matched part or from its brace, guided by the
+    /// template. Returns the offset after the closing brace.
     fn record(&mut self, followed: Followed, template: &mut Template) -> Result<usize, JsonFlaw> {
         let root = self.fields.root();
         let guided = !template.is_empty();
@@ -234,14 +235,14 @@ impl Line<'_> {
                 self.bytes.get(at..).unwrap_or_default(),
                 self.row,
             );
-            // The step to come is past the last, and more than one past, where nothing could be
-            // remembered.
+            // The next step is after the last step. It is more than one after it if nothing could
+            // be remembered.
             let next = step.max(template.len() - left);
             keys += 1 + next - step;
             (at, step) = (self.bytes.len() - rest.len(), next);
         }
-        // A template that misses half of the keys is not worth its comparisons: learn again from
-        // the next line.
+        // A template that misses half of the keys costs more than it saves: learn from the next
+        // line.
         if guided && misses * 2 > keys {
             template.clear();
         }
@@ -249,15 +250,16 @@ impl Line<'_> {
         Ok(at + 1)
     }
 
-    /// What to remember of the bytes from `at` up to a member's value, if it is worth it.
+    /// Returns the step to remember for the bytes from `at` to a member's value, if it is useful.
     #[cold]
     fn step_of(&self, at: usize, member: &Member) -> Option<Step> {
         let literal = self.bytes.get(at..member.value_at)?;
         if member.escaped { None } else { Step::new(literal, member.node, self.fields) }
     }
 
-    /// The key of the next member of an object, or `None` at the closing brace. `at` is the offset
-    /// of the opening brace for the first member and the offset after the last value for any other.
+    /// Reads the key of the next member of an object; `None` at the closing brace. `at` is the
+    /// offset of the opening brace for the first member, and the offset after the last value for
+    /// any other.
     fn next_member(
         &mut self,
         at: usize,
@@ -291,7 +293,7 @@ impl Line<'_> {
         Ok(Some(Member { node: child, value_at: self.space(colon_at + 1), escaped }))
     }
 
-    /// A value, kept if the node asks for it; returns the offset after it.
+    /// Reads a value, and keeps it if the node requests it. Returns the offset after it.
     #[inline]
     fn value(&mut self, at: usize, node: NodeIndex, depth: usize) -> Result<usize, JsonFlaw> {
         if node != NONE {
@@ -348,8 +350,8 @@ impl Line<'_> {
         }
     }
 
-    /// An object below the record of which some member is named. It recurses at most as deep as the
-    /// user's own pointers go.
+    /// Reads an object inside the record if one of its members is requested. It recurses at most to
+    /// the depth of the user's own pointers.
     fn object(&mut self, open_at: usize, node: NodeIndex, depth: usize) -> Result<usize, JsonFlaw> {
         self.check_depth(open_at, depth)?;
         let (mut at, mut first) = (open_at, true);
@@ -360,7 +362,7 @@ impl Line<'_> {
         Ok(self.space(at + usize::from(first)) + 1)
     }
 
-    /// An array of which some element is named by its index.
+    /// Reads an array if one of its elements is requested by index.
     fn array(&mut self, open_at: usize, node: NodeIndex, depth: usize) -> Result<usize, JsonFlaw> {
         self.check_depth(open_at, depth)?;
         let mut at = self.space(open_at + 1);
@@ -379,12 +381,12 @@ impl Line<'_> {
         Ok(at + 1)
     }
 
-    /// A container nobody asked for: checked, with an explicit stack, and left.
+    /// Checks and skips a container that is not requested, with an explicit stack.
     fn skip(&mut self, open_at: usize, depth: usize) -> Result<usize, JsonFlaw> {
         self.scratch.nesting.clear();
         let mut at = open_at;
         loop {
-            // At the first byte of a value.
+            // `at` is the first byte of a value.
             let opening = self.byte(at);
             if matches!(opening, b'{' | b'[') {
                 self.check_depth(at, depth + self.scratch.nesting.len())?;
@@ -404,7 +406,7 @@ impl Line<'_> {
         }
     }
 
-    /// The offset of the first value inside of a container, or `None` if it is empty.
+    /// Returns the offset of the first value inside a container, or `None` if it is empty.
     fn first_inside(&mut self, at: usize, opening: u8) -> Result<Option<usize>, JsonFlaw> {
         if opening == b'{' {
             return Ok(self.next_member(at, true, NONE)?.map(|member| member.value_at));
@@ -413,8 +415,8 @@ impl Line<'_> {
         Ok((self.byte(inside) != b']').then_some(inside))
     }
 
-    /// Goes on to the next value of the open containers, closing what ends; `true` once the
-    /// outermost is closed.
+    /// Moves to the next value of the open containers and closes containers that end. Returns true
+    /// if the outermost one is closed.
     fn after_value(&mut self, mut at: usize) -> Result<(usize, bool), JsonFlaw> {
         loop {
             at = self.space(at);
@@ -438,7 +440,7 @@ impl Line<'_> {
     }
 
     fn check_depth(&self, at: usize, depth: usize) -> Result<(), JsonFlaw> {
-        // The record itself is the first level.
+        // The record itself is level one.
         if depth >= self.depth_max { flaw("nested deeper than the limit", at) } else { Ok(()) }
     }
 }

@@ -1,12 +1,11 @@
-//! The keys of the last line, remembered in order, and the quick reading of lines that have the
-//! same.
+//! A template: the keys of the last line, in order, for fast reading of lines with the same keys.
 //!
-//! Machine-written logs repeat their keys. Where a line has the same bytes between two values as
-//! the last one had, one masked comparison of 16 bytes replaces the parsing of separator, key and
-//! colon and the look-up of the key; and where the value is a string without escapes or a number,
-//! one or two vectors of bytes tell where it ends, or that it ends where those before it did. Equal
-//! bytes are equal tokens, so the guess cannot change the result; whatever is anything else is left
-//! to the general way, one member at a time.
+//! Logs written by machines repeat their keys. If a line has the same bytes between two values as
+//! the last line, one masked comparison of 16 bytes replaces the parsing of separator, key and
+//! colon and the lookup of the key. If the value is a string without escapes or a number, one or
+//! two vectors of bytes find its end, or confirm that it has the usual length. Equal bytes are
+//! equal tokens, so the guess cannot change the result. Any other member is read in the general
+//! way, one at a time.
 
 use super::json_fields::{FieldTree, NONE, NodeIndex};
 use super::json_tokens::{digit_stops, number, string_stop, string_stops};
@@ -14,74 +13,74 @@ use crate::row::Row;
 use crate::row::first_digits;
 use wide::u8x16;
 
-/// Keys that are remembered of a line; further ones are looked up.
+/// Maximum number of keys that are remembered. Further keys are looked up.
 const STEPS_MAX: usize = 64;
-/// Bytes between two values that are remembered; longer keys are looked up.
+/// Maximum bytes between two values that are remembered. Longer keys are looked up.
 const LITERAL_BYTES_MAX: usize = 31;
-/// Bytes that are compared at once, and a bit for each of them.
+/// Number of bytes that are compared at once, and a mask with one bit for each.
 const VECTOR: usize = 16;
 const ALL: u32 = 0xffff;
-/// Bytes that must follow for the quick way: a literal, a quote and two vectors.
+/// Number of bytes that must follow for the fast path: a literal, a quote and two vectors.
 const AHEAD: usize = 64;
-/// How far ahead a key is sought among the remembered ones when optional fields are absent.
+/// Maximum number of remembered keys that are skipped if optional fields are absent.
 const STEPS_AHEAD: usize = 8;
 
-/// Values of a step in a block that may be of another length than expected, until none is expected
-/// any more.
+/// Maximum number of values per step and block that may have an unexpected length. After that no
+/// length is expected.
 const SURPRISES_MAX: u8 = 16;
 
-/// Nobody asked for the value.
+/// The value is not requested.
 const UNASKED: usize = usize::MAX;
-/// More than one slot hangs on the value, or what is below it.
+/// The value, or a value below it, fills more than one slot.
 const SEVERAL: usize = usize::MAX - 1;
 
-/// What stood between the values of a line.
+/// The text between the values of a line.
 #[derive(Clone, Debug)]
 pub(super) struct Template {
     steps: Vec<Step>,
-    /// Of the rows that are filled.
+    /// The number of slots of the rows.
     slots: usize,
-    /// Whether each slot is the one that some step fills.
+    /// True if every slot is filled by some step.
     fills: bool,
 }
 
-/// The bytes that stood between two values, and what they mean. Flat, so that a line's steps are
-/// read one after the other.
+/// The bytes between two values, and their meaning. The struct is flat, so that the steps of a line
+/// are read in sequence.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
-    /// The first 16 bytes, and those after them.
+    /// The first 16 bytes, and the bytes after them.
     head: u8x16,
     tail: u8x16,
-    /// Which places of the two hold no byte of the step.
+    /// The positions of the two vectors that are not part of the step.
     beyond: [u32; 2],
     node: NodeIndex,
     len: u8,
-    /// Of a step of which nothing but the first 16 bytes and one slot are to be looked at, the
-    /// places that hold no byte of it; of any other what no comparison gives.
+    /// For a step of at most 16 bytes and at most one slot, the positions that are not part of it.
+    /// For any other step, a value that never results from a comparison.
     beyond_plain: u32,
     /// The slot that the value fills, [`UNASKED`], or [`SEVERAL`].
     slot: usize,
     usual: Usual,
 }
 
-/// How long the value of a step is usually.
+/// The usual length of a step's value.
 ///
-/// Where a value ends is where everything after it begins, so the processor waits for each to be
-/// found. Where it is expected and only checked, it need not wait: many values (times, identifiers,
-/// codes) are always of one length.
+/// Everything after a value begins at its end, so the processor waits until the end is found. If
+/// the end is expected and only checked, it need not wait. Many values (times, identifiers, codes)
+/// always have the same length.
 #[derive(Clone, Copy, Debug)]
 struct Usual {
-    /// The text of so many bytes, or so many digits.
+    /// The bytes of the text, or the number of digits.
     len: u8,
-    /// How often it was another length than expected, in this block.
+    /// How often the length was unexpected in this block.
     surprises: u8,
-    /// The bits of the value and of the one byte after it; of which the last.
+    /// The bits of the value and of the byte after it, and the last of these bits.
     through: u16,
     last: u16,
 }
 
 impl Usual {
-    /// Nothing is expected: no stops are these.
+    /// No length is expected: no mask of stops matches.
     const NONE: Usual = Usual { len: 0, surprises: 0, through: 0, last: 1 };
 
     #[inline(always)]
@@ -89,13 +88,13 @@ impl Usual {
         usize::from(self.len) & (VECTOR - 1)
     }
 
-    /// Whether the first of these stops is where it is expected.
+    /// Returns true if the first of these stops is at the expected position.
     #[inline(always)]
     fn is(&self, stops: u32) -> bool {
         stops & u32::from(self.through) == u32::from(self.last)
     }
 
-    /// The value was as long as this, which was not expected.
+    /// Records an unexpected length.
     #[inline(always)]
     fn was(&mut self, len: usize) {
         if self.surprises < SURPRISES_MAX {
@@ -116,7 +115,7 @@ impl Usual {
 }
 
 impl Step {
-    /// What is remembered of the bytes before a value; nothing if they are too long.
+    /// Creates a step from the bytes before a value; `None` if they are too long.
     pub(super) fn new(literal: &[u8], node: NodeIndex, fields: &FieldTree) -> Option<Step> {
         let len = literal.len();
         if len > LITERAL_BYTES_MAX {
@@ -140,14 +139,14 @@ impl Step {
         })
     }
 
-    /// Whether the other step's bytes are the same.
+    /// Returns true if the other step has the same bytes.
     fn is_same(&self, other: &Step) -> bool {
         (self.len, self.head, self.tail) == (other.len, other.head, other.tail)
     }
 
     #[inline(always)]
     fn len(&self) -> usize {
-        // A mask instead of a check: no literal is longer.
+        // A mask instead of a check, because no literal is longer.
         usize::from(self.len) & LITERAL_BYTES_MAX
     }
 
@@ -161,14 +160,14 @@ impl Step {
         u8x16::new(*bytes).simd_eq(self.tail).to_bitmask() | self.beyond[1] == ALL
     }
 
-    /// The offset of the value, if the step's bytes stand at `at`.
+    /// Returns the offset of the value, if the step's bytes are at `at`.
     #[inline]
     fn value_at(&self, bytes: &[u8], at: usize) -> Option<usize> {
         let (head, tail) = bytes.get(at..)?.split_first_chunk()?;
         (self.has_head(head) && self.has_tail(tail.first_chunk()?)).then_some(at + self.len())
     }
 
-    /// Whether the step's bytes are those ahead, and at most one slot hangs on the value.
+    /// Returns true if the step's bytes are next and the value fills at most one slot.
     #[inline(always)]
     fn begins(&self, ahead: &[u8; AHEAD]) -> bool {
         let (head, tail) = (ahead.first_chunk(), ahead[VECTOR..].first_chunk());
@@ -179,8 +178,8 @@ impl Step {
             || is_head && self.slot != SEVERAL && tail.is_some_and(|tail| self.has_tail(tail))
     }
 
-    /// Reads a value of the commonest kinds into the row, and gives where it ends among the bytes
-    /// ahead, of which the first is at `at`.
+    /// Reads a value of a common kind into the row. `ahead` are the bytes at `at`. Returns the end
+    /// of the value in `ahead`.
     #[inline(always)]
     fn read(&mut self, ahead: &[u8; AHEAD], at: usize, row: &mut Row) -> Option<usize> {
         let start = self.len();
@@ -192,7 +191,7 @@ impl Step {
         let digits = ahead[start..].first_chunk()?;
         let count = self.digits_ahead(digits);
         let next = ahead[start + count];
-        // What may go on a number is above the comma, which is what comes usually.
+        // Bytes that continue a number are above the comma, which usually follows it.
         let goes_on = next > b',' && matches!(next, b'.' | b'e' | b'E');
         if count.wrapping_sub(1) >= VECTOR - 1 || (count > 1 && begins_with_zero(digits)) || goes_on
         {
@@ -202,7 +201,7 @@ impl Step {
         Some(start + count)
     }
 
-    /// How many of the bytes, from the first on, are digits.
+    /// Returns the number of digits at the beginning of the bytes.
     #[inline(always)]
     fn digits_ahead(&mut self, digits: &[u8; VECTOR]) -> usize {
         let stops = digit_stops(digits);
@@ -214,8 +213,8 @@ impl Step {
         count
     }
 
-    /// The end of a text from the byte after its opening quote: its closing quote, if that is soon
-    /// and no escape is before it.
+    /// Returns the end of a text, given the offset after its opening quote: the closing quote, if
+    /// it is near and there is no escape before it.
     #[inline(always)]
     fn short_text_end(&mut self, ahead: &[u8; AHEAD], start: usize) -> Option<usize> {
         let stops = string_stops(ahead[start..].first_chunk()?);
@@ -226,7 +225,7 @@ impl Step {
         let stop = if stops != 0 {
             start + stops.trailing_zeros() as usize
         } else {
-            // Two vectors fit behind any literal.
+            // Two vectors fit after any literal.
             let stops = string_stops(ahead[start + VECTOR..].first_chunk()?);
             start + VECTOR + (stops | (ALL + 1)).trailing_zeros() as usize
         };
@@ -235,8 +234,8 @@ impl Step {
         (ahead[stop] == b'"').then_some(stop)
     }
 
-    /// Reads a value of another kind into the row, a long text or any number, and gives the bytes
-    /// after it. `rest` are the last of `bytes`.
+    /// Reads a value of another kind into the row, a long text or any number. `rest` is the end of
+    /// `bytes`. Returns the bytes after the value.
     #[inline(never)]
     fn read_rarer<'a>(&self, bytes: &'a [u8], rest: &'a [u8], row: &mut Row) -> Option<&'a [u8]> {
         let start = bytes.len() - rest.len() + self.len();
@@ -257,32 +256,32 @@ impl Step {
     }
 }
 
-/// Whether the first of the bytes is a zero. Of a word, since they have been in a vector, out of
-/// which single bytes are slow to come.
+/// Returns true if the first byte is a zero. Reads a word, because single bytes are slow to extract
+/// from a vector register.
 #[inline(always)]
 fn begins_with_zero(digits: &[u8; VECTOR]) -> bool {
     digits.first_chunk().is_some_and(|word| u64::from_le_bytes(*word) as u8 == b'0')
 }
 
 impl Template {
-    /// Whether nothing is remembered.
+    /// Returns true if no step is remembered.
     pub(super) fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// A template for rows of so many slots.
+    /// Creates a template for rows with this many slots.
     pub(super) fn new(slots: usize) -> Self {
         Template { steps: Vec::new(), slots, fills: false }
     }
 
-    /// Whether following all steps sets every slot of a row of so many, so that it need not be
-    /// cleared before.
+    /// Returns true if the steps together set every slot of a row with this many slots, so that the
+    /// row need not be cleared before.
     #[inline(always)]
     pub(super) fn fills(&self, slots: usize) -> bool {
         self.fills && slots == self.slots
     }
 
-    /// Sets to missing the slots that the first steps, so many, do not fill.
+    /// Sets to missing all slots that the first `steps` steps do not fill.
     pub(super) fn clear_others(&self, steps: usize, row: &mut Row) {
         let followed = self.steps.get(..steps).unwrap_or_default();
         for slot in (0..self.slots).filter(|slot| followed.iter().all(|step| step.slot != *slot)) {
@@ -290,9 +289,9 @@ impl Template {
         }
     }
 
-    /// Reads members into the row, from the step `from` on and where `rest`, the last of `bytes`,
-    /// begins, as long as they are as remembered and plain. Gives the bytes after them, and how
-    /// many steps are left.
+    /// Reads members into the row, beginning with step `from` and with `rest`, the end of `bytes`,
+    /// while they match the steps and are of a common form. Returns the bytes after them, and the
+    /// number of steps left.
     #[inline(always)]
     pub(super) fn follow<'a>(
         &mut self,
@@ -317,12 +316,12 @@ impl Template {
         (rest, left)
     }
 
-    /// Other records begin, whose values may be of other lengths.
+    /// Starts another block, in which values may have other lengths.
     pub(super) fn begin_block(&mut self) {
         self.steps.iter_mut().for_each(|step| step.usual.surprises = 0);
     }
 
-    /// The value that comes next by what is remembered: its offset, and its node.
+    /// Returns the offset and the node of the next value, if the next bytes match the step.
     #[inline]
     pub(super) fn value_at(
         &self,
@@ -334,25 +333,25 @@ impl Template {
         Some((guess.value_at(bytes, at)?, guess.node))
     }
 
-    /// Forgets all of it.
+    /// Removes all steps.
     pub(super) fn clear(&mut self) {
         self.steps.clear();
         self.fills = false;
     }
 
-    /// How many steps are remembered.
+    /// Returns the number of steps.
     #[inline(always)]
     pub(super) fn len(&self) -> usize {
         self.steps.len()
     }
 
-    /// Keeps a step that was not where the remembered ones said; returns the index of the step to
-    /// expect next.
+    /// Stores a step that was not at its expected index. Returns the index of the next expected
+    /// step.
     #[cold]
     pub(super) fn remember(&mut self, index: usize, first: bool, new: Option<Step>) -> usize {
         let next = self.place(index, first, new);
-        // Of no steps it is not said, even if there are no slots: a line is like the one before
-        // only if there was one.
+        // Without steps this is false even if there are no slots, because a line can resemble the
+        // one before only if there was one.
         self.fills = !self.steps.is_empty()
             && (0..self.slots).all(|slot| self.steps.iter().any(|step| step.slot == slot));
         next
@@ -360,9 +359,9 @@ impl Template {
 
     fn place(&mut self, index: usize, first: bool, new: Option<Step>) -> usize {
         let steps = &mut self.steps;
-        // Only the first step may begin with the brace, and only the first key is ever compared
-        // with it, whatever is remembered of that key; otherwise a brace between two values would
-        // be taken for a separator.
+        // Only the first step may begin with a brace, and only the first key is compared with it,
+        // whatever is remembered of that key. Otherwise a brace between two values would count as a
+        // separator.
         let Some(new) = new else { return index.max(1) };
         if first {
             match steps.first_mut() {

@@ -1,9 +1,10 @@
-//! What a beginning of JSON is: an object a line, or something that has to be cut into lines first.
+//! The form of JSON at the beginning of a text: one object per line, or a form that must be split
+//! first.
 
 use serde::de::IgnoredAny;
 use serde_json::Deserializer;
 
-/// What the beginning of a text that could be JSON is.
+/// The form of the beginning of a text that could be JSON.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum JsonText {
     /// One object on the first line.
@@ -14,14 +15,14 @@ pub(crate) enum JsonText {
     Array,
     /// An object over several lines.
     OverLines,
-    /// The bytes end within the first line, and are JSON so far.
+    /// The bytes end inside the first line, and are valid JSON so far.
     Unfinished,
     /// Not JSON.
     No,
 }
 
-/// Looks at the text from its first byte on, which is not white space. Of an object that goes on
-/// after the bytes, and of one that goes on after its first line, only what is there is looked at.
+/// Examines the text from its first byte, which is not white space. If an object continues after
+/// the bytes or after its first line, only the present part is checked.
 pub(crate) fn look(bytes: &[u8]) -> JsonText {
     let is_array = bytes.starts_with(b"[");
     if !is_array && !bytes.starts_with(b"{") {

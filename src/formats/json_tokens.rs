@@ -1,5 +1,5 @@
-//! The tokens of JSON (RFC 8259): where strings, numbers and literals end, and what escapes stand
-//! for.
+//! The tokens of JSON (RFC 8259): the ends of strings, numbers and literals, and the meaning of
+//! escapes.
 //!
 //! Strings are scanned sixteen bytes at a time in a vector register, numbers eight at a time in a
 //! word.
@@ -7,7 +7,7 @@
 use std::fmt;
 use wide::i8x16;
 
-/// Why a line is not a record, and at which byte.
+/// The reason why a line is not a record, and the position of the error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct JsonFlaw {
     /// What is wrong.
@@ -29,13 +29,13 @@ pub(super) fn flaw<T>(what: &'static str, at: usize) -> Result<T, JsonFlaw> {
 const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
 const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
 
-/// Which of the bytes, the first of them lowest, are a quote, a backslash or a control character:
-/// those that a string stops at.
+/// Returns a mask of the bytes at which a string stops, the first byte in the lowest bit: quotes,
+/// backslashes and control characters.
 #[inline(always)]
 pub(super) fn string_stops(bytes: &[u8; 16]) -> u32 {
-    // With bit 1 turned around a quote comes before the space, as the control characters do; with
-    // the other bits turned around, too, these come last, and bytes from 0x80 on are negative: one
-    // signed comparison finds them all.
+    // With bit 1 flipped a quote comes before the space, as control characters do. With the other
+    // bits flipped too, these bytes come last, and bytes from 0x80 on are negative. Then one signed
+    // comparison finds them all.
     const TURN: u8 = !0x82;
     const BEFORE: i8 = (b'#' ^ TURN) as i8;
     let turned = signed(bytes) ^ i8x16::splat(TURN as i8);
@@ -43,10 +43,11 @@ pub(super) fn string_stops(bytes: &[u8; 16]) -> u32 {
     (turned.simd_gt(i8x16::splat(BEFORE)) | backslashes).to_bitmask()
 }
 
-/// Which of the bytes, the first of them lowest, are no digits: those that an integer stops at.
+/// Returns a mask of the bytes at which an integer stops, the first byte in the lowest bit: all
+/// bytes but digits.
 #[inline(always)]
 pub(super) fn digit_stops(bytes: &[u8; 16]) -> u32 {
-    // Digits are brought to the least of signed bytes, in which one comparison tells them from all
+    // Moves the digits to the smallest signed bytes, so that one comparison separates them from all
     // others.
     const DOWN: u8 = 0x80 - b'0';
     let others = (signed(bytes) + i8x16::splat(DOWN as i8))
@@ -59,7 +60,8 @@ fn signed(bytes: &[u8; 16]) -> i8x16 {
     i8x16::new(bytes.map(|byte| byte as i8))
 }
 
-/// The first offset from `at` on with a quote, a backslash or a control character, or the end.
+/// Returns the first offset from `at` on with a quote, a backslash or a control character, or the
+/// end.
 #[inline(always)]
 pub(super) fn string_stop(bytes: &[u8], mut at: usize) -> usize {
     while let Some(chunk) = bytes.get(at..).and_then(|ahead| ahead.first_chunk::<16>()) {
@@ -75,13 +77,14 @@ pub(super) fn string_stop(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// The first offset from `at` on without a digit.
+/// Returns the first offset from `at` on that is not a digit.
 #[inline(always)]
 fn digits_end(bytes: &[u8], mut at: usize) -> usize {
     const OVER_NINE: u64 = u64::from_le_bytes([0x76; 8]);
     while let Some(chunk) = bytes.get(at..).and_then(|ahead| ahead.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*chunk) ^ ZEROS;
-        // 0x76 + 10 sets the high bit; a byte carries into the next only if it is a hit itself.
+        // 0x76 + 10 sets the high bit. A byte carries into the next one only if it is itself not a
+        // digit.
         let hits = (word.wrapping_add(OVER_NINE) | word) & HIGHS;
         if hits != 0 {
             return at + hits.trailing_zeros() as usize / 8;
@@ -94,8 +97,8 @@ fn digits_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// A string from the byte after its opening quote: the offset of the closing quote, and whether
-/// there are escapes.
+/// Scans a string from the byte after its opening quote. Returns the offset of the closing quote,
+/// and true if there are escapes.
 #[inline(always)]
 pub(super) fn string(bytes: &[u8], start: usize) -> Result<(usize, bool), JsonFlaw> {
     let at = string_stop(bytes, start);
@@ -119,8 +122,8 @@ fn string_with_escapes(bytes: &[u8], mut at: usize) -> Result<(usize, bool), Jso
     }
 }
 
-/// The character of the escape at `at`, and the offset after it. `base` is added to the offset of a
-/// flaw.
+/// Returns the character of the escape at `at`, and the offset after it. `base` is added to the
+/// offset of an error.
 fn escape(bytes: &[u8], at: usize, base: usize) -> Result<(char, usize), JsonFlaw> {
     let plain = match bytes.get(at + 1) {
         Some(b'"') => '"',
@@ -144,12 +147,12 @@ fn unicode_escape(bytes: &[u8], at: usize, base: usize) -> Result<(char, usize),
     if let Some(plain) = char::from_u32(unit) {
         return Ok((plain, at + 6));
     }
-    // A surrogate: the first half of a pair, with the second right behind it, or nothing.
+    // A surrogate: the first half of a pair, followed directly by the second, or an error.
     let second = if bytes.get(at + 6..at + 8) == Some(b"\\u") { hex4(bytes, at + 8) } else { None };
     match second {
         Some(second @ 0xdc00..=0xdfff) if unit < 0xdc00 => {
             let whole = 0x1_0000 + ((unit - 0xd800) << 10) + (second - 0xdc00);
-            // Two halves in their ranges always make a scalar value.
+            // Two halves in their ranges always form a scalar value.
             Ok((char::from_u32(whole).unwrap_or(char::REPLACEMENT_CHARACTER), at + 12))
         }
         _ => flaw("a lone surrogate in a string", base + at),
@@ -163,8 +166,7 @@ fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
         .try_fold(0, |unit, byte| Some(unit << 4 | char::from(*byte).to_digit(16)?))
 }
 
-/// Writes the text of a checked string into `text`. `base` is where the string begins in the
-/// source.
+/// Unescapes a checked string into `text`. `base` is the offset of the string in the source.
 #[cold]
 pub(super) fn unescape(raw: &[u8], base: usize, text: &mut String) -> Result<(), JsonFlaw> {
     text.clear();
@@ -185,7 +187,7 @@ pub(super) fn unescape(raw: &[u8], base: usize, text: &mut String) -> Result<(),
     Ok(())
 }
 
-/// A string, number or literal; returns the offset after it.
+/// Scans a string, number or literal. Returns the offset after it.
 #[inline(always)]
 pub(super) fn scalar(bytes: &[u8], at: usize) -> Result<usize, JsonFlaw> {
     match bytes.get(at) {
@@ -202,7 +204,7 @@ fn literal(bytes: &[u8], at: usize, text: &'static [u8]) -> Result<usize, JsonFl
     if bytes[at..].starts_with(text) { Ok(at + text.len()) } else { flaw("expected a value", at) }
 }
 
-/// A number by the grammar of RFC 8259, section 6; returns the offset after it.
+/// Scans a number by the grammar of RFC 8259, section 6. Returns the offset after it.
 #[inline(always)]
 pub(super) fn number(bytes: &[u8], start: usize) -> Result<usize, JsonFlaw> {
     let first = start + usize::from(bytes.get(start) == Some(&b'-'));

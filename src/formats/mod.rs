@@ -1,5 +1,4 @@
-//! From bytes to rows: the formats that records are written in, for every adapter that reads
-//! declared pipelines.
+//! Decodes bytes into rows: the formats of records, for every adapter that runs declared pipelines.
 
 pub(crate) mod beginning;
 pub(crate) mod clf;

@@ -1,8 +1,9 @@
-//! Errors that name the nearest of the known names.
+//! Errors that name the nearest known name.
 
 use crate::error::Error;
 
-/// The error for a field that a format or header lacks; `have` introduces the list of those it has.
+/// Returns the error for a field that a format or header does not have. `have` introduces the list
+/// of its fields.
 pub(crate) fn unknown<S: AsRef<str>>(field: &str, known: &[S], have: &str) -> Error {
     Error::invalid(format!(
         "there is no field {field:?}: {have} {}{}",
@@ -11,15 +12,15 @@ pub(crate) fn unknown<S: AsRef<str>>(field: &str, known: &[S], have: &str) -> Er
     ))
 }
 
-/// The first names, with commas between them.
+/// Returns the first names, separated by commas.
 pub(super) fn listed<S: AsRef<str>>(known: &[S]) -> String {
     let listed: Vec<String> = known.iter().take(30).map(|name| clipped(name.as_ref())).collect();
     let more = if known.len() > listed.len() { ", ..." } else { "" };
     listed.join(", ") + more
 }
 
-/// The known name that is nearest to one that is not known, if any is near. Of a pointer its last
-/// part counts, too.
+/// Returns a suggestion of the nearest known name, or an empty text if no name is near. Also
+/// compares the last part of a pointer.
 pub(super) fn suggestion<S: AsRef<str>>(field: &str, known: &[S]) -> String {
     let folded = field.to_lowercase();
     let distance = |name: &str| {
@@ -27,14 +28,14 @@ pub(super) fn suggestion<S: AsRef<str>>(field: &str, known: &[S]) -> String {
         let last = name.rsplit('/').next().unwrap_or_default();
         strsim::damerau_levenshtein(&folded, &name).min(strsim::damerau_levenshtein(&folded, last))
     };
-    // Nobody misspells a name of a kilobyte, and the distance is quadratic in the length.
+    // The cost is quadratic in the length, and a name of a kilobyte is not a misspelling.
     let short = |name: &&S| name.as_ref().len() <= 256;
     let nearest = known
         .iter()
         .filter(|name| field.len() <= 256 && short(name))
         .map(|name| (distance(name.as_ref()), name.as_ref()))
         .min();
-    // Half of the letters may differ before a suggestion is more puzzling than helpful.
+    // If more than half of the letters differ, a suggestion puzzles more than it helps.
     match nearest {
         Some((steps, name)) if steps * 2 <= field.len().max(2) => {
             format!("; did you mean {:?}?", clipped(name))
@@ -43,7 +44,7 @@ pub(super) fn suggestion<S: AsRef<str>>(field: &str, known: &[S]) -> String {
     }
 }
 
-/// The name as it can be shown: control characters, such as a carriage return, are escaped.
+/// Returns the name in printable form: escapes control characters such as a carriage return.
 fn clipped(name: &str) -> String {
     let mut shown = String::new();
     for c in name.chars().take(60) {

@@ -1,4 +1,4 @@
-//! Records that come one by one, as payloads of a stream.
+//! Records that come one at a time, as payloads of a stream.
 
 use super::clf::ClfDecoder;
 use super::decode::{Cursor, Decoder, Framed, LineDecoder, OtherDecoder};
@@ -19,12 +19,12 @@ pub(crate) struct PayloadDecoder {
 }
 
 impl PayloadDecoder {
-    /// A decoder of these fields. [`Format::Auto`] is JSON: a payload has no first bytes to tell a
-    /// format by for those that follow.
+    /// Creates a decoder of these fields. [`Format::Auto`] means JSON, because a payload does not
+    /// show the format of the payloads that follow.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for a format that needs a header, which a payload has none
-    /// of, and for fields that the format does not have.
+    /// [`ErrorKind::InvalidArgument`] for a format that needs a header, which payloads do not have,
+    /// and for fields that the format does not have.
     pub(crate) fn new(format: Format, fields: &[String], limits: &Limits) -> Result<Self, Error> {
         let decoder = match format {
             Format::Auto | Format::JsonLines => {
@@ -43,12 +43,12 @@ impl PayloadDecoder {
         Ok(PayloadDecoder { decoder, record_bytes_max: limits.record_bytes_max })
     }
 
-    /// Reads the payload into the row. Returns false if there is no record in it: of a format in
-    /// which a blank line is none, one that is empty or of blank lines only.
+    /// Decodes the payload into the row. Returns false if it contains no record: in formats that
+    /// ignore blank lines, a payload that is empty or has only blank lines.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidRecord`], with what is wrong, if the payload is not one record; blank
-    /// lines around it are passed over as in a file.
+    /// [`ErrorKind::InvalidRecord`] with the reason, if the payload is not exactly one record.
+    /// Blank lines around it are ignored, as in a file.
     pub(crate) fn decode(&mut self, payload: &Bytes, row: &mut Row) -> Result<bool, Error> {
         let refuse = |what: String| Err(Error::new(ErrorKind::InvalidRecord, what));
         if payload.len() > self.record_bytes_max {
@@ -56,7 +56,7 @@ impl PayloadDecoder {
         }
         let (mut cursor, mut framed) =
             (Cursor::default(), Framed { header: false, record_bytes_max: self.record_bytes_max });
-        // Of plain lines an empty one is a record, too.
+        // In plain lines an empty line is a record, too.
         let is_lines = matches!(self.decoder, Decoder::Other(OtherDecoder::Lines(_)));
         let block = match payload.is_empty() && is_lines {
             false => Block::from(payload.clone()),
