@@ -7,7 +7,7 @@ mod json_library;
 mod shim;
 
 use json_library::Field;
-use streamgauge::adapter::files::{JsonScanner, Scanned};
+use streamgauge::adapter::files::{JsonScanner, ScannedLine};
 use streamgauge::row::{Block, Row, Value};
 
 /// Fields that share values with others, and such as do not: a line that has all of these as the
@@ -37,11 +37,11 @@ fn check_fields(bytes: &[u8], fields: &[&str]) {
         }
         let expected = json_library::read(line, fields);
         match scanned {
-            Ok(Scanned::Record(end)) => {
+            Ok(ScannedLine::Record(end)) => {
                 assert_eq!(end + 1, start);
                 assert_eq!(Some(fields_of(&row)), expected);
             }
-            Ok(Scanned::Blank(_)) => assert!(line.trim_ascii().is_empty()),
+            Ok(ScannedLine::Blank(_)) => assert!(line.trim_ascii().is_empty()),
             Err(_) => assert_eq!(None, expected),
         }
     }

@@ -26,7 +26,7 @@
 //! Sources: the documentation of httpd's `mod_log_config` and nginx' `ngx_http_log_module`.
 
 use crate::error::Error;
-use crate::formats::flaw::Flaw;
+use crate::formats::decode_error::DecodeError;
 use crate::formats::format::Format;
 use crate::formats::names;
 use crate::row::Row;
@@ -91,7 +91,12 @@ impl ClfDecoder {
     }
 
     /// Sets the fields of the line `bytes`, which begins at `start` in the row's source.
-    pub(crate) fn line(&self, bytes: &[u8], start: usize, row: &mut Row) -> Result<(), Flaw> {
+    pub(crate) fn line(
+        &self,
+        bytes: &[u8],
+        start: usize,
+        row: &mut Row,
+    ) -> Result<(), DecodeError> {
         let host_at = if self.has_vhost { after_vhost(bytes)? } else { 0 };
         let line = parse(&bytes[host_at..])?;
         let (start, vhost) = (start + host_at, start..start + host_at.saturating_sub(1));
@@ -116,8 +121,8 @@ impl ClfDecoder {
 ///
 /// # Errors
 /// The first part that is missing.
-pub(crate) fn parse(line: &[u8]) -> Result<AccessLogLine, Flaw> {
-    let missing = |what| Flaw::AccessLog { what };
+pub(crate) fn parse(line: &[u8]) -> Result<AccessLogLine, DecodeError> {
+    let missing = |what| DecodeError::AccessLog { what };
     // A line may end with two carriage returns and a newline.
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let mut ranges: [Range<usize>; FIELDS.len()] = Default::default();
@@ -160,9 +165,9 @@ pub(crate) fn parse(line: &[u8]) -> Result<AccessLogLine, Flaw> {
 }
 
 /// Returns the offset after the virtual host and its space.
-fn after_vhost(line: &[u8]) -> Result<usize, Flaw> {
+fn after_vhost(line: &[u8]) -> Result<usize, DecodeError> {
     let end = memchr::memchr(b' ', line).filter(|end| *end > 0);
-    end.map(|end| end + 1).ok_or(Flaw::AccessLog { what: "no virtual host" })
+    end.map(|end| end + 1).ok_or(DecodeError::AccessLog { what: "no virtual host" })
 }
 
 /// Returns true if the first words are not a host and an ident but those of another format: a list

@@ -18,7 +18,7 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::formats::beginning::Beginning;
-use crate::formats::flaw::Flaw;
+use crate::formats::decode_error::DecodeError;
 use crate::formats::names;
 use crate::row::Row;
 use std::ops::Range;
@@ -106,7 +106,7 @@ impl CsvDecoder {
         bytes: &[u8],
         start: usize,
         row: &mut Row,
-    ) -> Result<usize, (Flaw, usize)> {
+    ) -> Result<usize, (DecodeError, usize)> {
         let (mut at, mut column) = (start, 0);
         self.quoted = false;
         loop {
@@ -115,7 +115,7 @@ impl CsvDecoder {
                     Some(end) => end,
                     None => {
                         return Err((
-                            Flaw::QuoteNotClosed { field: column + 1 },
+                            DecodeError::QuoteNotClosed { field: column + 1 },
                             line_end(bytes, start) + 1,
                         ));
                     }
@@ -135,7 +135,7 @@ impl CsvDecoder {
         if column == self.slots.len() {
             Ok(at)
         } else {
-            Err((Flaw::FieldCount { found: column, expected: self.slots.len() }, at))
+            Err((DecodeError::FieldCount { found: column, expected: self.slots.len() }, at))
         }
     }
 

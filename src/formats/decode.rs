@@ -7,8 +7,8 @@
 use crate::error::Error;
 use crate::formats::clf::ClfDecoder;
 use crate::formats::csv::{self, CsvDecoder};
-use crate::formats::flaw::Flaw;
-use crate::formats::json_scan::{Followed, JsonScanner, Scanned};
+use crate::formats::decode_error::DecodeError;
+use crate::formats::json_scan::{JsonScanner, ScannedLine, TemplateMatch};
 use crate::formats::names;
 use crate::row::Block;
 use crate::row::Row;
@@ -24,7 +24,7 @@ pub(crate) struct Cursor {
 
 /// The properties of a block's records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Framed {
+pub(crate) struct Framing {
     /// True if the next record is the header.
     pub(crate) header: bool,
     /// Maximum bytes of a record.
@@ -33,7 +33,7 @@ pub(crate) struct Framed {
 
 /// The position of a record, or of bytes that are not a record, in its block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Place {
+pub(crate) struct RecordSpan {
     pub(crate) start: usize,
     pub(crate) end: usize,
     /// The number of lines before it in the block.
@@ -45,20 +45,20 @@ pub(crate) struct Place {
 pub(crate) struct Records<'a> {
     pub(crate) block: &'a Block,
     pub(crate) from: usize,
-    pub(crate) framed: Framed,
+    pub(crate) framed: Framing,
 }
 
 /// A block with properties that are read once for all of its records.
 #[derive(Clone, Copy, Debug)]
-struct Opened<'a> {
+struct OpenBlock<'a> {
     block: &'a Block,
     bytes: &'a [u8],
     is_text: bool,
 }
 
-impl<'a> Opened<'a> {
+impl<'a> OpenBlock<'a> {
     fn of(block: &'a Block) -> Self {
-        Opened { block, bytes: block.as_bytes(), is_text: block.is_text() }
+        OpenBlock { block, bytes: block.as_bytes(), is_text: block.is_text() }
     }
 }
 
@@ -68,10 +68,10 @@ pub(crate) trait TakeRecords {
     type Stop;
 
     /// Receives a record, which is in the row.
-    fn record(&mut self, row: &mut Row, place: Place) -> Result<(), Self::Stop>;
+    fn record(&mut self, row: &mut Row, place: RecordSpan) -> Result<(), Self::Stop>;
 
     /// Receives bytes that could not be decoded.
-    fn flawed(&mut self, flaw: Flaw, place: Place) -> Result<(), Self::Stop>;
+    fn undecodable(&mut self, error: DecodeError, place: RecordSpan) -> Result<(), Self::Stop>;
 }
 
 impl Records<'_> {
@@ -84,7 +84,7 @@ impl Records<'_> {
         row: &mut Row,
         take: &mut T,
     ) -> Result<u64, T::Stop> {
-        let (block, mut framed) = (Opened::of(self.block), self.framed);
+        let (block, mut framed) = (OpenBlock::of(self.block), self.framed);
         let mut cursor = Cursor { offset: self.from, lines: 0 };
         if let Decoder::JsonLines(scanner) = decoder {
             scanner.begin_block();
@@ -92,10 +92,10 @@ impl Records<'_> {
         while cursor.offset < block.bytes.len() {
             let start = cursor;
             let record = decoder.next_record(block, &mut framed, &mut cursor, row);
-            let place = Place { start: start.offset, end: cursor.offset, lines: start.lines };
+            let place = RecordSpan { start: start.offset, end: cursor.offset, lines: start.lines };
             match record {
                 Some(Ok(())) => take.record(row, place)?,
-                Some(Err(flaw)) => take.flawed(flaw, place)?,
+                Some(Err(error)) => take.undecodable(error, place)?,
                 None => {}
             }
         }
@@ -105,13 +105,13 @@ impl Records<'_> {
 
 /// The result of decoding the next bytes of a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Decoded {
+enum DecodeResult {
     /// A record, which is in the row.
     Record,
     /// A blank line, which does not count as a record.
     Blank,
     /// Bytes that are not a record.
-    Flawed(Flaw),
+    Error(DecodeError),
 }
 
 /// A decoder of any format.
@@ -138,44 +138,44 @@ impl Decoder {
     pub(crate) fn record(
         &mut self,
         block: &Block,
-        framing: &mut Framed,
+        framing: &mut Framing,
         cursor: &mut Cursor,
         row: &mut Row,
-    ) -> Option<Result<(), Flaw>> {
-        self.next_record(Opened::of(block), framing, cursor, row)
+    ) -> Option<Result<(), DecodeError>> {
+        self.next_record(OpenBlock::of(block), framing, cursor, row)
     }
 
     #[inline(always)]
     fn next_record(
         &mut self,
-        block: Opened<'_>,
-        framing: &mut Framed,
+        block: OpenBlock<'_>,
+        framing: &mut Framing,
         cursor: &mut Cursor,
         row: &mut Row,
-    ) -> Option<Result<(), Flaw>> {
+    ) -> Option<Result<(), DecodeError>> {
         let (bytes, start) = (block.bytes, *cursor);
         let decoded = self.next(block, cursor, row);
-        if decoded == Decoded::Blank || std::mem::take(&mut framing.header) {
+        if decoded == DecodeResult::Blank || std::mem::take(&mut framing.header) {
             return None;
         }
         let record = &bytes[start.offset..cursor.offset];
         if record.len() - 1 > framing.record_bytes_max {
             first_line_only(bytes, start, cursor);
-            return Some(Err(Flaw::TooLong { limit: framing.record_bytes_max }));
+            return Some(Err(DecodeError::TooLong { limit: framing.record_bytes_max }));
         }
         // Nearly all blocks are completely UTF-8. In any other block each record is checked again.
         if !block.is_text && simdutf8::basic::from_utf8(record).is_err() {
-            return Some(Err(Flaw::NotUtf8));
+            return Some(Err(DecodeError::NotUtf8));
         }
         match decoded {
-            Decoded::Flawed(flaw) => Some(Err(flaw)),
+            DecodeResult::Error(error) => Some(Err(error)),
             _ => Some(Ok(())),
         }
     }
 
     /// Decodes the record at the cursor and moves the cursor after it.
     #[inline(always)]
-    fn next(&mut self, block: Opened<'_>, cursor: &mut Cursor, row: &mut Row) -> Decoded {
+    fn next(&mut self, block: OpenBlock<'_>, cursor: &mut Cursor, row: &mut Row) -> DecodeResult {
         match self {
             Decoder::JsonLines(scanner) => json(scanner, block, cursor, row),
             Decoder::Other(decoder) => decoder.next(block, cursor, row),
@@ -204,7 +204,7 @@ impl From<LineDecoder> for Decoder {
 impl OtherDecoder {
     /// Decodes the record at the cursor and moves the cursor after it.
     #[inline(never)]
-    fn next(&mut self, block: Opened<'_>, cursor: &mut Cursor, row: &mut Row) -> Decoded {
+    fn next(&mut self, block: OpenBlock<'_>, cursor: &mut Cursor, row: &mut Row) -> DecodeResult {
         match self {
             OtherDecoder::Csv(decoder) => csv_record(decoder, block, cursor, row),
             OtherDecoder::Clf(decoder) => {
@@ -212,15 +212,17 @@ impl OtherDecoder {
                 let (start, end) = next_line(block, cursor);
                 let line = &block.bytes[start..end];
                 if line.trim_ascii().is_empty() {
-                    return Decoded::Blank;
+                    return DecodeResult::Blank;
                 }
-                decoder.line(line, start, row).map_or_else(Decoded::Flawed, |()| Decoded::Record)
+                decoder
+                    .line(line, start, row)
+                    .map_or_else(DecodeResult::Error, |()| DecodeResult::Record)
             }
             OtherDecoder::Lines(decoder) => {
                 row.begin_in(block.block);
                 let (start, end) = next_line(block, cursor);
                 (0..decoder.slots).for_each(|slot| row.set_untyped(slot, start..end));
-                Decoded::Record
+                DecodeResult::Record
             }
         }
     }
@@ -237,14 +239,14 @@ fn first_line_only(bytes: &[u8], start: Cursor, cursor: &mut Cursor) {
 #[inline(always)]
 fn json(
     scanner: &mut JsonScanner,
-    block: Opened<'_>,
+    block: OpenBlock<'_>,
     cursor: &mut Cursor,
     row: &mut Row,
-) -> Decoded {
+) -> DecodeResult {
     match scanner.follow(block.block, block.bytes, cursor.offset, row) {
         Ok(end) => {
             *cursor = Cursor { offset: end + 1, lines: cursor.lines + 1 };
-            Decoded::Record
+            DecodeResult::Record
         }
         Err(followed) => json_on(scanner, (block.bytes, followed), cursor, row),
     }
@@ -254,17 +256,17 @@ fn json(
 #[inline(never)]
 fn json_on(
     scanner: &mut JsonScanner,
-    (bytes, followed): (&[u8], Followed),
+    (bytes, followed): (&[u8], TemplateMatch),
     cursor: &mut Cursor,
     row: &mut Row,
-) -> Decoded {
+) -> DecodeResult {
     let start = cursor.offset;
     let (end, decoded) = match scanner.scan_on(bytes, followed, row) {
-        Ok(Scanned::Record(end)) => (end, Decoded::Record),
-        Ok(Scanned::Blank(end)) => (end, Decoded::Blank),
-        Err(flaw) => {
+        Ok(ScannedLine::Record(end)) => (end, DecodeResult::Record),
+        Ok(ScannedLine::Blank(end)) => (end, DecodeResult::Blank),
+        Err(error) => {
             let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |end| start + end);
-            (end, Decoded::Flawed(Flaw::json(flaw, start)))
+            (end, DecodeResult::Error(DecodeError::json(error, start)))
         }
     };
     *cursor = Cursor { offset: (end + 1).min(bytes.len()), lines: cursor.lines + 1 };
@@ -273,19 +275,19 @@ fn json_on(
 
 fn csv_record(
     decoder: &mut CsvDecoder,
-    block: Opened<'_>,
+    block: OpenBlock<'_>,
     cursor: &mut Cursor,
     row: &mut Row,
-) -> Decoded {
+) -> DecodeResult {
     let (bytes, start) = (block.bytes, cursor.offset);
     row.begin_in(block.block);
     if let Some(len) = csv::blank_line(&bytes[start..]) {
         (cursor.offset, cursor.lines) = (start + len, cursor.lines + 1);
-        return Decoded::Blank;
+        return DecodeResult::Blank;
     }
     let (next, decoded) = match decoder.record(bytes, start, row) {
-        Ok(next) => (next, Decoded::Record),
-        Err((flaw, next)) => (next.min(bytes.len()), Decoded::Flawed(flaw)),
+        Ok(next) => (next, DecodeResult::Record),
+        Err((error, next)) => (next.min(bytes.len()), DecodeResult::Error(error)),
     };
     cursor.offset = next;
     cursor.lines += decoder.lines_of(&bytes[start..next]);
@@ -294,7 +296,7 @@ fn csv_record(
 
 /// Moves the cursor after the next line of the block. Returns the range of the line without its
 /// end.
-fn next_line(block: Opened<'_>, cursor: &mut Cursor) -> (usize, usize) {
+fn next_line(block: OpenBlock<'_>, cursor: &mut Cursor) -> (usize, usize) {
     let (bytes, start) = (block.bytes, cursor.offset);
     let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |end| start + end);
     cursor.offset = (end + 1).min(bytes.len());

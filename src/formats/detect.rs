@@ -24,7 +24,7 @@ const ACCESS_LOG_LINES: usize = 2;
 
 /// The result of detection.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Detected {
+pub(crate) enum Detection {
     /// The format is certain.
     Certain(Format),
     /// Plain lines, because no other format is certain. The text is the reason.
@@ -62,15 +62,15 @@ impl Format {
     pub fn detect(first_bytes: &[u8]) -> Format {
         let beginning = Beginning::of(without_byte_order_mark(first_bytes), true);
         match detect(beginning, &[]) {
-            Some(Detected::Certain(format)) => format,
-            Some(Detected::Lines(_) | Detected::Refused(_)) | None => Format::Lines,
+            Some(Detection::Certain(format)) => format,
+            Some(Detection::Lines(_) | Detection::Refused(_)) | None => Format::Lines,
         }
     }
 }
 
 /// Examines the beginning of an input whose format is unknown; `None` if it needs more bytes.
 /// `fields` are the requested fields: a header that has them is certain.
-pub(crate) fn detect(beginning: Beginning<'_>, fields: &[String]) -> Option<Detected> {
+pub(crate) fn detect(beginning: Beginning<'_>, fields: &[String]) -> Option<Detection> {
     let (mut lines, mut quotes) = (LineCount::default(), 0);
     for newline in memchr::memchr_iter(b'\n', beginning.bytes) {
         let line = &beginning.bytes[lines.end..newline];
@@ -85,7 +85,7 @@ pub(crate) fn detect(beginning: Beginning<'_>, fields: &[String]) -> Option<Dete
             continue;
         }
         let is_last = lines.balanced >= LINES || lines.all >= LINES_IN_QUOTES;
-        let looked = Looked {
+        let looked = Sample {
             bytes: &beginning.bytes[..lines.end],
             lines: lines.all,
             is_last,
@@ -95,7 +95,7 @@ pub(crate) fn detect(beginning: Beginning<'_>, fields: &[String]) -> Option<Dete
             return Some(detected);
         }
     }
-    let looked = Looked {
+    let looked = Sample {
         bytes: beginning.bytes,
         lines: lines.all + 1,
         is_last: true,
@@ -106,7 +106,7 @@ pub(crate) fn detect(beginning: Beginning<'_>, fields: &[String]) -> Option<Dete
 
 /// Examines the beginning of an input whose format was given; `None` if it needs more bytes.
 /// Refuses bytes that are certainly not text.
-pub(crate) fn check(beginning: Beginning<'_>, named: Format) -> Option<Detected> {
+pub(crate) fn check(beginning: Beginning<'_>, named: Format) -> Option<Detection> {
     let blank = beginning.bytes.len() - without_blank_lines(beginning.bytes).len();
     let mut ends =
         memchr::memchr_iter(b'\n', &beginning.bytes[blank..]).map(|newline| blank + newline + 1);
@@ -118,7 +118,7 @@ pub(crate) fn check(beginning: Beginning<'_>, named: Format) -> Option<Detected>
     // A header reports an error about its line end itself.
     let has_header = matches!(named, Format::Csv | Format::Tsv);
     let refused = container::named(first).or_else(|| returns_alone(first).filter(|_| !has_header));
-    Some(refused.map_or(Detected::Certain(named), Detected::Refused))
+    Some(refused.map_or(Detection::Certain(named), Detection::Refused))
 }
 
 /// The number of examined lines.
@@ -133,7 +133,7 @@ struct LineCount {
 
 /// The examined lines.
 #[derive(Clone, Copy)]
-struct Looked<'a> {
+struct Sample<'a> {
     bytes: &'a [u8],
     /// The number of lines, at least one.
     lines: usize,
@@ -143,7 +143,7 @@ struct Looked<'a> {
     is_whole: bool,
 }
 
-impl<'a> Looked<'a> {
+impl<'a> Sample<'a> {
     /// Returns the text from its first line that is not blank.
     fn text(self) -> &'a [u8] {
         without_blank_lines(self.bytes)
@@ -161,13 +161,13 @@ impl<'a> Looked<'a> {
     }
 
     /// Returns the format if it is certain, or if no later line can change the answer.
-    fn judge(self, fields: &[String]) -> Option<Detected> {
+    fn judge(self, fields: &[String]) -> Option<Detection> {
         if let Some(refused) = container::named(self.bytes) {
-            return Some(Detected::Refused(refused));
+            return Some(Detection::Refused(refused));
         }
         let first = self.first_line();
         if self.json() == JsonText::Line {
-            return Some(Detected::Certain(Format::JsonLines));
+            return Some(Detection::Certain(Format::JsonLines));
         }
         if self.is_last {
             return Some(self.judge_last(fields));
@@ -176,34 +176,34 @@ impl<'a> Looked<'a> {
             return self.judge_access_log(format);
         }
         if let Some(format) = self.table(fields) {
-            return Some(Detected::Certain(format));
+            return Some(Detection::Certain(format));
         }
         let may_be_other = container::is_junk(first) || self.json() != JsonText::No;
         let is_settled = !may_be_other && is_line_of_log(first);
-        is_settled.then(|| Detected::Lines(self.reason()))
+        is_settled.then(|| Detection::Lines(self.reason()))
     }
 
     /// Returns the format when no more of the input will be examined.
-    fn judge_last(self, fields: &[String]) -> Detected {
+    fn judge_last(self, fields: &[String]) -> Detection {
         let refused = container::named(self.bytes)
             .or_else(|| returns_alone(self.bytes))
             .or_else(|| self.doubled_returns());
         if let Some(refused) = refused.or_else(|| self.json_to_be_cut()) {
-            return Detected::Refused(refused);
+            return Detection::Refused(refused);
         }
         let is_object =
             |line: &[u8]| matches!(json_text::look(line.trim_ascii_start()), JsonText::Line);
         let begins_an_object = self.text().trim_ascii_start().starts_with(b"{");
         if begins_an_object && (self.json() == JsonText::Unfinished || self.lines().any(is_object))
         {
-            return Detected::Certain(Format::JsonLines);
+            return Detection::Certain(Format::JsonLines);
         }
         if let Some(format) = access_log(self.first_line()) {
-            return self.judge_access_log(format).unwrap_or(Detected::Certain(format));
+            return self.judge_access_log(format).unwrap_or(Detection::Certain(format));
         }
         match self.table(fields) {
-            Some(format) => Detected::Certain(format),
-            None => Detected::Lines(self.reason()),
+            Some(format) => Detection::Certain(format),
+            None => Detection::Lines(self.reason()),
         }
     }
 
@@ -237,15 +237,15 @@ impl<'a> Looked<'a> {
     }
 
     /// Judges an access log whose first line is certain: the next line must be certain, too.
-    fn judge_access_log(self, format: Format) -> Option<Detected> {
+    fn judge_access_log(self, format: Format) -> Option<Detection> {
         let others = self.lines().filter(|line| access_log(line) != Some(format)).count();
         if others > 0 {
             let reason = format!(
                 "its first line is one of an access log and others are not; --format {format} reads those that are"
             );
-            return Some(Detected::Lines(reason));
+            return Some(Detection::Lines(reason));
         }
-        (self.lines >= ACCESS_LOG_LINES).then_some(Detected::Certain(format))
+        (self.lines >= ACCESS_LOG_LINES).then_some(Detection::Certain(format))
     }
 
     /// Returns the table format, if it is certain.

@@ -16,15 +16,15 @@
 
 use super::json_fields::{FieldTree, NONE, NodeIndex};
 use super::json_template::{Step, Template};
-pub use super::json_tokens::JsonFlaw;
-use super::json_tokens::{flaw, number, scalar, string, unescape};
+pub use super::json_tokens::JsonError;
+use super::json_tokens::{error, number, scalar, string, unescape};
 use crate::error::Error;
 use crate::row::Block;
 use crate::row::Row;
 
 /// The content of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Scanned {
+pub enum ScannedLine {
     /// A record. The offset is that of the newline, or of the end of the bytes.
     Record(usize),
     /// Only white space, up to this offset.
@@ -35,12 +35,12 @@ pub enum Scanned {
 ///
 /// # Example
 /// ```
-/// use streamgauge::adapter::files::{JsonScanner, Scanned};
+/// use streamgauge::adapter::files::{JsonScanner, ScannedLine};
 /// use streamgauge::row::{Block, Row, Value};
 /// let mut scanner = JsonScanner::new(&["status", "/geo/country"], 128)?;
 /// let mut row = Row::new(2);
 /// let block = Block::from_vec(br#"{"status": 200, "geo": {"country": "DE"}, "x": [1, 2]}"#.to_vec());
-/// assert_eq!(scanner.scan(&block, 0, &mut row), Ok(Scanned::Record(54)));
+/// assert_eq!(scanner.scan(&block, 0, &mut row), Ok(ScannedLine::Record(54)));
 /// assert_eq!(row.value(0), Value::Number("200"));
 /// assert_eq!(row.value(1), Value::Text("DE"));
 /// # Ok::<(), streamgauge::Error>(())
@@ -94,10 +94,10 @@ impl JsonScanner {
         source: &Block,
         start: usize,
         row: &mut Row,
-    ) -> Result<Scanned, JsonFlaw> {
+    ) -> Result<ScannedLine, JsonError> {
         let bytes = source.as_bytes();
         match self.follow(source, bytes, start, row) {
-            Ok(end) => Ok(Scanned::Record(end)),
+            Ok(end) => Ok(ScannedLine::Record(end)),
             Err(followed) => self.scan_on(bytes, followed, row),
         }
     }
@@ -116,7 +116,7 @@ impl JsonScanner {
         bytes: &[u8],
         start: usize,
         row: &mut Row,
-    ) -> Result<usize, Followed> {
+    ) -> Result<usize, TemplateMatch> {
         let fills = self.template.fills(row.slots());
         row.begin_in_keeping(source, fills);
         let (rest, left) =
@@ -125,7 +125,7 @@ impl JsonScanner {
         if rest.starts_with(b"}\n") && if fills { left == 0 } else { left < self.template.len() } {
             return Ok(bytes.len() - rest.len() + 1);
         }
-        Err(Followed {
+        Err(TemplateMatch {
             start,
             at: bytes.len() - rest.len(),
             keys: self.template.len() - left,
@@ -138,9 +138,9 @@ impl JsonScanner {
     pub(super) fn scan_on(
         &mut self,
         bytes: &[u8],
-        followed: Followed,
+        followed: TemplateMatch,
         row: &mut Row,
-    ) -> Result<Scanned, JsonFlaw> {
+    ) -> Result<ScannedLine, JsonError> {
         if followed.fills {
             self.template.clear_others(followed.keys, row);
         }
@@ -149,25 +149,25 @@ impl JsonScanner {
         let at = if followed.keys == 0 { line.space(followed.start) } else { followed.start };
         match line.byte(at) {
             b'{' => {}
-            b'\n' => return Ok(Scanned::Blank(at)),
+            b'\n' => return Ok(ScannedLine::Blank(at)),
             b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
-                return flaw("a JSON value that is not an object", at);
+                return error("a JSON value that is not an object", at);
             }
-            _ => return flaw("not JSON", at),
+            _ => return error("not JSON", at),
         }
-        let at = line.record(Followed { start: at, ..followed }, template)?;
+        let at = line.record(TemplateMatch { start: at, ..followed }, template)?;
         let at = line.space(at);
         if line.byte(at) == b'\n' {
-            Ok(Scanned::Record(at))
+            Ok(ScannedLine::Record(at))
         } else {
-            flaw("text after the JSON object", at)
+            error("text after the JSON object", at)
         }
     }
 }
 
 /// The part of a line that the template matched.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Followed {
+pub(super) struct TemplateMatch {
     /// The offset of the line.
     start: usize,
     /// The end of the last member that matched.
@@ -213,10 +213,14 @@ impl Line<'_> {
 
     /// Reads the record itself, from the end of the matched part or from its brace, guided by the
     /// template. Returns the offset after the closing brace.
-    fn record(&mut self, followed: Followed, template: &mut Template) -> Result<usize, JsonFlaw> {
+    fn record(
+        &mut self,
+        followed: TemplateMatch,
+        template: &mut Template,
+    ) -> Result<usize, JsonError> {
         let root = self.fields.root();
         let guided = !template.is_empty();
-        let Followed { start: open_at, at, mut keys, .. } = followed;
+        let TemplateMatch { start: open_at, at, mut keys, .. } = followed;
         let (mut at, mut step) = if keys == 0 { (open_at, 0) } else { (at, keys) };
         let mut misses = 0;
         loop {
@@ -265,16 +269,16 @@ impl Line<'_> {
         at: usize,
         first: bool,
         node: NodeIndex,
-    ) -> Result<Option<Member>, JsonFlaw> {
+    ) -> Result<Option<Member>, JsonError> {
         let mut at = if first { self.space(at + 1) } else { self.space(at) };
         match self.byte(at) {
             b'}' => return Ok(None),
             b',' if !first => at = self.space(at + 1),
             _ if first => {}
-            _ => return flaw("expected ',' or '}'", at),
+            _ => return error("expected ',' or '}'", at),
         }
         if self.byte(at) != b'"' {
-            return flaw("expected a key in quotes", at);
+            return error("expected a key in quotes", at);
         }
         let (end, escaped) = string(self.bytes, at + 1)?;
         let key = &self.bytes[at + 1..end];
@@ -288,14 +292,14 @@ impl Line<'_> {
         };
         let colon_at = self.space(end + 1);
         if self.byte(colon_at) != b':' {
-            return flaw("expected ':'", colon_at);
+            return error("expected ':'", colon_at);
         }
         Ok(Some(Member { node: child, value_at: self.space(colon_at + 1), escaped }))
     }
 
     /// Reads a value, and keeps it if the node requests it. Returns the offset after it.
     #[inline]
-    fn value(&mut self, at: usize, node: NodeIndex, depth: usize) -> Result<usize, JsonFlaw> {
+    fn value(&mut self, at: usize, node: NodeIndex, depth: usize) -> Result<usize, JsonError> {
         if node != NONE {
             return self.named_value(at, node, depth);
         }
@@ -305,7 +309,12 @@ impl Line<'_> {
         }
     }
 
-    fn named_value(&mut self, at: usize, node: NodeIndex, depth: usize) -> Result<usize, JsonFlaw> {
+    fn named_value(
+        &mut self,
+        at: usize,
+        node: NodeIndex,
+        depth: usize,
+    ) -> Result<usize, JsonError> {
         // An earlier value of the same key may have set fields below it.
         for slot in self.fields.slots_below(node) {
             self.row.set_missing(*slot);
@@ -352,7 +361,12 @@ impl Line<'_> {
 
     /// Reads an object inside the record if one of its members is requested. It recurses at most to
     /// the depth of the user's own pointers.
-    fn object(&mut self, open_at: usize, node: NodeIndex, depth: usize) -> Result<usize, JsonFlaw> {
+    fn object(
+        &mut self,
+        open_at: usize,
+        node: NodeIndex,
+        depth: usize,
+    ) -> Result<usize, JsonError> {
         self.check_depth(open_at, depth)?;
         let (mut at, mut first) = (open_at, true);
         while let Some(member) = self.next_member(at, first, node)? {
@@ -363,7 +377,7 @@ impl Line<'_> {
     }
 
     /// Reads an array if one of its elements is requested by index.
-    fn array(&mut self, open_at: usize, node: NodeIndex, depth: usize) -> Result<usize, JsonFlaw> {
+    fn array(&mut self, open_at: usize, node: NodeIndex, depth: usize) -> Result<usize, JsonError> {
         self.check_depth(open_at, depth)?;
         let mut at = self.space(open_at + 1);
         if self.byte(at) == b']' {
@@ -375,14 +389,14 @@ impl Line<'_> {
             match self.byte(at) {
                 b',' => at = self.space(at + 1),
                 b']' => break,
-                _ => return flaw("expected ',' or ']'", at),
+                _ => return error("expected ',' or ']'", at),
             }
         }
         Ok(at + 1)
     }
 
     /// Checks and skips a container that is not requested, with an explicit stack.
-    fn skip(&mut self, open_at: usize, depth: usize) -> Result<usize, JsonFlaw> {
+    fn skip(&mut self, open_at: usize, depth: usize) -> Result<usize, JsonError> {
         self.scratch.nesting.clear();
         let mut at = open_at;
         loop {
@@ -407,7 +421,7 @@ impl Line<'_> {
     }
 
     /// Returns the offset of the first value inside a container, or `None` if it is empty.
-    fn first_inside(&mut self, at: usize, opening: u8) -> Result<Option<usize>, JsonFlaw> {
+    fn first_inside(&mut self, at: usize, opening: u8) -> Result<Option<usize>, JsonError> {
         if opening == b'{' {
             return Ok(self.next_member(at, true, NONE)?.map(|member| member.value_at));
         }
@@ -417,7 +431,7 @@ impl Line<'_> {
 
     /// Moves to the next value of the open containers and closes containers that end. Returns true
     /// if the outermost one is closed.
-    fn after_value(&mut self, mut at: usize) -> Result<(usize, bool), JsonFlaw> {
+    fn after_value(&mut self, mut at: usize) -> Result<(usize, bool), JsonError> {
         loop {
             at = self.space(at);
             match (self.scratch.nesting.last(), self.byte(at)) {
@@ -433,14 +447,14 @@ impl Line<'_> {
                         return Ok((at, true));
                     }
                 }
-                (Some(b'{'), _) => return flaw("expected ',' or '}'", at),
-                _ => return flaw("expected ',' or ']'", at),
+                (Some(b'{'), _) => return error("expected ',' or '}'", at),
+                _ => return error("expected ',' or ']'", at),
             }
         }
     }
 
-    fn check_depth(&self, at: usize, depth: usize) -> Result<(), JsonFlaw> {
+    fn check_depth(&self, at: usize, depth: usize) -> Result<(), JsonError> {
         // The record itself is level one.
-        if depth >= self.depth_max { flaw("nested deeper than the limit", at) } else { Ok(()) }
+        if depth >= self.depth_max { error("nested deeper than the limit", at) } else { Ok(()) }
     }
 }

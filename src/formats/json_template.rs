@@ -60,7 +60,7 @@ pub(super) struct Step {
     beyond_plain: u32,
     /// The slot that the value fills, [`UNASKED`], or [`SEVERAL`].
     slot: usize,
-    usual: Usual,
+    usual: UsualLength,
 }
 
 /// The usual length of a step's value.
@@ -69,7 +69,7 @@ pub(super) struct Step {
 /// the end is expected and only checked, it need not wait. Many values (times, identifiers, codes)
 /// always have the same length.
 #[derive(Clone, Copy, Debug)]
-struct Usual {
+struct UsualLength {
     /// The bytes of the text, or the number of digits.
     len: u8,
     /// How often the length was unexpected in this block.
@@ -79,9 +79,9 @@ struct Usual {
     last: u16,
 }
 
-impl Usual {
+impl UsualLength {
     /// No length is expected: no mask of stops matches.
-    const NONE: Usual = Usual { len: 0, surprises: 0, through: 0, last: 1 };
+    const NONE: UsualLength = UsualLength { len: 0, surprises: 0, through: 0, last: 1 };
 
     #[inline(always)]
     fn len(&self) -> usize {
@@ -106,7 +106,7 @@ impl Usual {
     #[inline(never)]
     fn learn(&mut self, len: usize) {
         let surprises = self.surprises + 1;
-        *self = Usual { surprises, ..Usual::NONE };
+        *self = UsualLength { surprises, ..UsualLength::NONE };
         if len < VECTOR && surprises < SURPRISES_MAX {
             (self.len, self.last) = (len as u8, 1 << len);
             self.through = self.last | (self.last - 1);
@@ -135,7 +135,7 @@ impl Step {
             node,
             len: len as u8,
             slot,
-            usual: Usual::NONE,
+            usual: UsualLength::NONE,
         })
     }
 

@@ -9,21 +9,21 @@ use wide::i8x16;
 
 /// The reason why a line is not a record, and the position of the error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct JsonFlaw {
+pub struct JsonError {
     /// What is wrong.
     pub what: &'static str,
     /// The offset of the offending byte in the scanned bytes.
     pub at: usize,
 }
 
-impl fmt::Display for JsonFlaw {
+impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at byte {}", self.what, self.at)
     }
 }
 
-pub(super) fn flaw<T>(what: &'static str, at: usize) -> Result<T, JsonFlaw> {
-    Err(JsonFlaw { what, at })
+pub(super) fn error<T>(what: &'static str, at: usize) -> Result<T, JsonError> {
+    Err(JsonError { what, at })
 }
 
 const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
@@ -100,7 +100,7 @@ fn digits_end(bytes: &[u8], mut at: usize) -> usize {
 /// Scans a string from the byte after its opening quote. Returns the offset of the closing quote,
 /// and true if there are escapes.
 #[inline(always)]
-pub(super) fn string(bytes: &[u8], start: usize) -> Result<(usize, bool), JsonFlaw> {
+pub(super) fn string(bytes: &[u8], start: usize) -> Result<(usize, bool), JsonError> {
     let at = string_stop(bytes, start);
     match bytes.get(at) {
         Some(b'"') => Ok((at, false)),
@@ -108,14 +108,14 @@ pub(super) fn string(bytes: &[u8], start: usize) -> Result<(usize, bool), JsonFl
     }
 }
 
-fn string_with_escapes(bytes: &[u8], mut at: usize) -> Result<(usize, bool), JsonFlaw> {
+fn string_with_escapes(bytes: &[u8], mut at: usize) -> Result<(usize, bool), JsonError> {
     let mut escaped = false;
     loop {
         match bytes.get(at) {
             Some(b'"') => return Ok((at, escaped)),
             Some(b'\\') => (_, at) = escape(bytes, at, 0)?,
-            Some(b'\n') | None => return flaw("a string that is not closed", at),
-            Some(_) => return flaw("a control character in a string", at),
+            Some(b'\n') | None => return error("a string that is not closed", at),
+            Some(_) => return error("a control character in a string", at),
         }
         escaped = true;
         at = string_stop(bytes, at);
@@ -124,7 +124,7 @@ fn string_with_escapes(bytes: &[u8], mut at: usize) -> Result<(usize, bool), Jso
 
 /// Returns the character of the escape at `at`, and the offset after it. `base` is added to the
 /// offset of an error.
-fn escape(bytes: &[u8], at: usize, base: usize) -> Result<(char, usize), JsonFlaw> {
+fn escape(bytes: &[u8], at: usize, base: usize) -> Result<(char, usize), JsonError> {
     let plain = match bytes.get(at + 1) {
         Some(b'"') => '"',
         Some(b'\\') => '\\',
@@ -135,14 +135,14 @@ fn escape(bytes: &[u8], at: usize, base: usize) -> Result<(char, usize), JsonFla
         Some(b'r') => '\r',
         Some(b't') => '\t',
         Some(b'u') => return unicode_escape(bytes, at, base),
-        _ => return flaw("an unknown escape in a string", base + at),
+        _ => return error("an unknown escape in a string", base + at),
     };
     Ok((plain, at + 2))
 }
 
-fn unicode_escape(bytes: &[u8], at: usize, base: usize) -> Result<(char, usize), JsonFlaw> {
+fn unicode_escape(bytes: &[u8], at: usize, base: usize) -> Result<(char, usize), JsonError> {
     let Some(unit) = hex4(bytes, at + 2) else {
-        return flaw("\\u without four hexadecimal digits", base + at);
+        return error("\\u without four hexadecimal digits", base + at);
     };
     if let Some(plain) = char::from_u32(unit) {
         return Ok((plain, at + 6));
@@ -155,7 +155,7 @@ fn unicode_escape(bytes: &[u8], at: usize, base: usize) -> Result<(char, usize),
             // Two halves in their ranges always form a scalar value.
             Ok((char::from_u32(whole).unwrap_or(char::REPLACEMENT_CHARACTER), at + 12))
         }
-        _ => flaw("a lone surrogate in a string", base + at),
+        _ => error("a lone surrogate in a string", base + at),
     }
 }
 
@@ -168,14 +168,14 @@ fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
 
 /// Unescapes a checked string into `text`. `base` is the offset of the string in the source.
 #[cold]
-pub(super) fn unescape(raw: &[u8], base: usize, text: &mut String) -> Result<(), JsonFlaw> {
+pub(super) fn unescape(raw: &[u8], base: usize, text: &mut String) -> Result<(), JsonError> {
     text.clear();
     let mut at = 0;
     while at < raw.len() {
         let stop = string_stop(raw, at);
         match raw.get(at..stop).map(std::str::from_utf8) {
             Some(Ok(plain)) => text.push_str(plain),
-            _ => return flaw("not UTF-8", base + at),
+            _ => return error("not UTF-8", base + at),
         }
         at = stop;
         if at < raw.len() {
@@ -189,29 +189,29 @@ pub(super) fn unescape(raw: &[u8], base: usize, text: &mut String) -> Result<(),
 
 /// Scans a string, number or literal. Returns the offset after it.
 #[inline(always)]
-pub(super) fn scalar(bytes: &[u8], at: usize) -> Result<usize, JsonFlaw> {
+pub(super) fn scalar(bytes: &[u8], at: usize) -> Result<usize, JsonError> {
     match bytes.get(at) {
         Some(b'"') => Ok(string(bytes, at + 1)?.0 + 1),
         Some(b'-' | b'0'..=b'9') => number(bytes, at),
         Some(b't') => literal(bytes, at, b"true"),
         Some(b'f') => literal(bytes, at, b"false"),
         Some(b'n') => literal(bytes, at, b"null"),
-        _ => flaw("expected a value", at),
+        _ => error("expected a value", at),
     }
 }
 
-fn literal(bytes: &[u8], at: usize, text: &'static [u8]) -> Result<usize, JsonFlaw> {
-    if bytes[at..].starts_with(text) { Ok(at + text.len()) } else { flaw("expected a value", at) }
+fn literal(bytes: &[u8], at: usize, text: &'static [u8]) -> Result<usize, JsonError> {
+    if bytes[at..].starts_with(text) { Ok(at + text.len()) } else { error("expected a value", at) }
 }
 
 /// Scans a number by the grammar of RFC 8259, section 6. Returns the offset after it.
 #[inline(always)]
-pub(super) fn number(bytes: &[u8], start: usize) -> Result<usize, JsonFlaw> {
+pub(super) fn number(bytes: &[u8], start: usize) -> Result<usize, JsonError> {
     let first = start + usize::from(bytes.get(start) == Some(&b'-'));
     let end = match bytes.get(first) {
         Some(b'0') => first + 1,
         Some(b'1'..=b'9') => digits_end(bytes, first + 1),
-        _ => return flaw("expected a digit", first),
+        _ => return error("expected a digit", first),
     };
     match bytes.get(end) {
         Some(b'.' | b'e' | b'E') => number_with_fraction(bytes, end),
@@ -219,7 +219,7 @@ pub(super) fn number(bytes: &[u8], start: usize) -> Result<usize, JsonFlaw> {
     }
 }
 
-fn number_with_fraction(bytes: &[u8], mut at: usize) -> Result<usize, JsonFlaw> {
+fn number_with_fraction(bytes: &[u8], mut at: usize) -> Result<usize, JsonError> {
     if bytes.get(at) == Some(&b'.') {
         at = some_digits(bytes, at + 1)?;
     }
@@ -230,7 +230,7 @@ fn number_with_fraction(bytes: &[u8], mut at: usize) -> Result<usize, JsonFlaw> 
     Ok(at)
 }
 
-fn some_digits(bytes: &[u8], at: usize) -> Result<usize, JsonFlaw> {
+fn some_digits(bytes: &[u8], at: usize) -> Result<usize, JsonError> {
     let end = digits_end(bytes, at);
-    if end == at { flaw("expected a digit", at) } else { Ok(end) }
+    if end == at { error("expected a digit", at) } else { Ok(end) }
 }

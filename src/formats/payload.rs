@@ -1,8 +1,8 @@
 //! Records that come one at a time, as payloads of a stream.
 
 use super::clf::ClfDecoder;
-use super::decode::{Cursor, Decoder, Framed, LineDecoder, OtherDecoder};
-use super::flaw::Flaw;
+use super::decode::{Cursor, Decoder, Framing, LineDecoder, OtherDecoder};
+use super::decode_error::DecodeError;
 use super::format::Format;
 use super::json_scan::JsonScanner;
 use crate::error::{Error, ErrorKind};
@@ -52,10 +52,10 @@ impl PayloadDecoder {
     pub(crate) fn decode(&mut self, payload: &Bytes, row: &mut Row) -> Result<bool, Error> {
         let refuse = |what: String| Err(Error::new(ErrorKind::InvalidRecord, what));
         if payload.len() > self.record_bytes_max {
-            return refuse(Flaw::TooLong { limit: self.record_bytes_max }.to_string());
+            return refuse(DecodeError::TooLong { limit: self.record_bytes_max }.to_string());
         }
         let (mut cursor, mut framed) =
-            (Cursor::default(), Framed { header: false, record_bytes_max: self.record_bytes_max });
+            (Cursor::default(), Framing { header: false, record_bytes_max: self.record_bytes_max });
         // In plain lines an empty line is a record, too.
         let is_lines = matches!(self.decoder, Decoder::Other(OtherDecoder::Lines(_)));
         let block = match payload.is_empty() && is_lines {
@@ -69,7 +69,7 @@ impl PayloadDecoder {
         }
         match record {
             Some(Ok(())) => {}
-            Some(Err(flaw)) => return refuse(flaw.to_string()),
+            Some(Err(error)) => return refuse(error.to_string()),
             None => return Ok(false),
         }
         let rest = payload.get(cursor.offset..).unwrap_or_default();

@@ -4,7 +4,7 @@ use super::json_library::{self, Field};
 use super::{error_of, log, read};
 use proptest::prelude::*;
 use streamgauge::ErrorKind;
-use streamgauge::adapter::files::{Format, JsonScanner, Scanned};
+use streamgauge::adapter::files::{Format, JsonScanner, ScannedLine};
 use streamgauge::row::{Block, Row, Value};
 
 /// Fields that share values with others, and such as do not: a line that has all of these as the
@@ -48,7 +48,7 @@ fn compare_fields(lines: &[Vec<u8>], fields: &[&str]) -> Result<(), TestCaseErro
         match scanner.scan(&block, start, &mut row) {
             // The caller refuses what is not UTF-8, a block at a time.
             _ if !utf8 || json_library::is_out_of_range(line) => {}
-            Ok(Scanned::Record(end)) => {
+            Ok(ScannedLine::Record(end)) => {
                 prop_assert_eq!(end, start + line.len());
                 prop_assert_eq!(
                     Some(fields_of(&row)),
@@ -57,7 +57,7 @@ fn compare_fields(lines: &[Vec<u8>], fields: &[&str]) -> Result<(), TestCaseErro
                     shown
                 );
             }
-            Ok(Scanned::Blank(end)) => {
+            Ok(ScannedLine::Blank(end)) => {
                 prop_assert!(end == start + line.len() && line.trim_ascii().is_empty(), "{}", shown)
             }
             Err(flaw) => {

@@ -8,7 +8,7 @@ use crate::formats::beginning::Beginning;
 use crate::formats::clf::ClfDecoder;
 use crate::formats::csv::{self, CsvDecoder, Quoting};
 use crate::formats::decode::{Decoder, LineDecoder};
-use crate::formats::detect::{self, Detected};
+use crate::formats::detect::{self, Detection};
 use crate::formats::format::Format;
 use crate::formats::json_scan::JsonScanner;
 use crate::row::Block;
@@ -69,9 +69,9 @@ pub(super) fn begin(
             .map_err(|error| error.at(name));
     }
     let (format, note) = match detected {
-        Detected::Certain(format) => (format, None),
-        Detected::Lines(reason) => (Format::Lines, Some(reason)),
-        Detected::Refused(reason) => {
+        Detection::Certain(format) => (format, None),
+        Detection::Lines(reason) => (Format::Lines, Some(reason)),
+        Detection::Refused(reason) => {
             return Err(Error::new(ErrorKind::Unsupported, reason).at(name));
         }
     };

@@ -11,7 +11,7 @@ use crate::adapter::files::source::Source;
 use crate::error::Error;
 use crate::formats::beginning::Beginning;
 use crate::formats::csv;
-use crate::formats::flaw::DEAD_LETTER_BYTES_MAX;
+use crate::formats::decode_error::DEAD_LETTER_BYTES_MAX;
 use crate::formats::format::{BYTE_ORDER_MARK, without_byte_order_mark};
 use crate::row::Block;
 

@@ -3,14 +3,14 @@
 use crate::adapter::files::blocks::{BlockReader, Piece, Unread};
 use crate::adapter::files::buffers::Buffers;
 use crate::error::{Error, ErrorKind};
-use crate::formats::decode::{Framed, Records};
+use crate::formats::decode::{Framing, Records};
 use crate::row::Block;
 
 /// A piece of an input, and how far the input had been read with it.
 pub(super) struct Fetched {
     pub(super) piece: Result<Piece, Error>,
     /// What its records are like.
-    pub(super) framed: Framed,
+    pub(super) framed: Framing,
     /// Where in a block the records that are to be taken begin.
     pub(super) from: usize,
     /// Lines that were passed over since the piece before.
@@ -121,7 +121,7 @@ impl Fetcher {
     fn fetched(&mut self, piece: Result<Piece, Error>, passed_lines: u64, from: usize) -> Fetched {
         let (bytes_read, bytes_decompressed) =
             (self.reader.source().bytes_read(), self.reader.bytes_decompressed());
-        let framed = Framed {
+        let framed = Framing {
             header: std::mem::take(&mut self.header),
             record_bytes_max: self.reader.record_bytes_max(),
         };

@@ -35,10 +35,10 @@ mod stats;
 
 pub use crate::formats::clf::ClfDecoder;
 pub use crate::formats::csv::CsvDecoder;
-pub use crate::formats::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
+pub use crate::formats::decode_error::{DEAD_LETTER_BYTES_MAX, DeadLetter, DecodeError};
 pub use crate::formats::format::Format;
 pub use crate::formats::json_names::JsonNames;
-pub use crate::formats::json_scan::{JsonFlaw, JsonScanner, Scanned};
+pub use crate::formats::json_scan::{JsonError, JsonScanner, ScannedLine};
 pub use late::{LateRecord, Refusal};
 pub use options::FilesOptions;
 pub use run::{RowSink, run};

@@ -1,7 +1,7 @@
 //! Blocks aggregated by the thread that decodes them, as long as that pays.
 
-use crate::formats::decode::{Decoder, Place, Records, TakeRecords};
-use crate::formats::flaw::Flaw;
+use crate::formats::decode::{Decoder, RecordSpan, Records, TakeRecords};
+use crate::formats::decode_error::DecodeError;
 use crate::row::Row;
 use crate::rows::{PreaggregatedRows, RowPreparer};
 use crate::time::Timestamp;
@@ -51,12 +51,12 @@ impl TakeRecords for Preaggregate<'_> {
     type Stop = NotApart;
 
     #[inline(always)]
-    fn record(&mut self, row: &mut Row, _: Place) -> Result<(), NotApart> {
+    fn record(&mut self, row: &mut Row, _: RecordSpan) -> Result<(), NotApart> {
         if self.rows.add(self.preparer, row, ARRIVAL) { Ok(()) } else { Err(NotApart) }
     }
 
     #[cold]
-    fn flawed(&mut self, _: Flaw, _: Place) -> Result<(), NotApart> {
+    fn undecodable(&mut self, _: DecodeError, _: RecordSpan) -> Result<(), NotApart> {
         Err(NotApart)
     }
 }

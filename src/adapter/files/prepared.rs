@@ -4,8 +4,8 @@ use crate::adapter::files::blocks::Piece;
 use crate::adapter::files::buffers::Buffers;
 use crate::adapter::files::fetcher::Fetched;
 use crate::adapter::files::preaggregated::{ARRIVAL, PreaggregatedBlock, Preaggregating};
-use crate::formats::decode::{Decoder, Place, Records, TakeRecords};
-use crate::formats::flaw::Flaw;
+use crate::formats::decode::{Decoder, RecordSpan, Records, TakeRecords};
+use crate::formats::decode_error::DecodeError;
 use crate::parallel::Work;
 use crate::row::Block;
 use crate::row::Row;
@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What should have been a record.
 pub(super) struct Flawed {
-    pub(super) flaw: Flaw,
-    pub(super) place: Place,
+    pub(super) flaw: DecodeError,
+    pub(super) place: RecordSpan,
     /// The prepared rows before it.
     pub(super) rows: usize,
 }
@@ -38,7 +38,7 @@ pub(super) struct Made {
     pub(super) preaggregated: Option<PreaggregatedBlock>,
     pub(super) rows: PreparedRows,
     /// Of each row. Looked at for dead letters only.
-    pub(super) places: Vec<Place>,
+    pub(super) places: Vec<RecordSpan>,
     pub(super) flawed: Vec<Flawed>,
     /// Lines of the block.
     pub(super) lines: u64,
@@ -132,14 +132,14 @@ impl TakeRecords for Prepare<'_> {
     type Stop = Infallible;
 
     #[inline(always)]
-    fn record(&mut self, row: &mut Row, place: Place) -> Result<(), Infallible> {
+    fn record(&mut self, row: &mut Row, place: RecordSpan) -> Result<(), Infallible> {
         self.made.rows.add(self.preparer, row, ARRIVAL);
         self.made.places.push(place);
         Ok(())
     }
 
     #[cold]
-    fn flawed(&mut self, flaw: Flaw, place: Place) -> Result<(), Infallible> {
+    fn undecodable(&mut self, flaw: DecodeError, place: RecordSpan) -> Result<(), Infallible> {
         self.made.flawed.push(Flawed { flaw, place, rows: self.made.rows.len() });
         Ok(())
     }

@@ -13,8 +13,8 @@ use crate::adapter::files::prepared::{Made, PreparedPiece, Preparing};
 use crate::adapter::files::source::{Input, Opened};
 use crate::adapter::files::stats::{FileStats, FilesStats};
 use crate::error::Error;
-use crate::formats::decode::{Decoder, Framed, OtherDecoder, Place, Records, TakeRecords};
-use crate::formats::flaw::{DEAD_LETTER_BYTES_MAX, DeadLetter, Flaw};
+use crate::formats::decode::{Decoder, Framing, OtherDecoder, RecordSpan, Records, TakeRecords};
+use crate::formats::decode_error::{DEAD_LETTER_BYTES_MAX, DeadLetter, DecodeError};
 use crate::formats::format::Format;
 use crate::formats::json_scan::JsonScanner;
 use crate::parallel::{Helpers, in_order};
@@ -294,7 +294,7 @@ struct FileRun<'a, S> {
 struct Tail {
     block: Block,
     decoder: Decoder,
-    framed: Framed,
+    framed: Framing,
     /// Its bytes as they were in the input.
     bytes: u64,
 }
@@ -510,7 +510,7 @@ impl<S: RowSink> Taking<'_, S> {
                 self.counts().lines = line;
                 self.dead_letter(
                     line,
-                    &Flaw::TooLong { limit: fetched.framed.record_bytes_max }.to_string(),
+                    &DecodeError::TooLong { limit: fetched.framed.record_bytes_max }.to_string(),
                     head,
                 )
             }
@@ -530,7 +530,7 @@ impl<S: RowSink> Taking<'_, S> {
     fn refused(
         &mut self,
         first_line: u64,
-        place: Place,
+        place: RecordSpan,
         (refusal, block): (&Refusal, &Block),
     ) -> Result<(), Error> {
         match *refusal {
@@ -557,7 +557,7 @@ impl<S: RowSink> Taking<'_, S> {
     fn dead_letter_at(
         &mut self,
         first_line: u64,
-        place: Place,
+        place: RecordSpan,
         (reason, block): (&str, &Block),
     ) -> Result<(), Error> {
         self.dead_letter(
@@ -603,7 +603,7 @@ impl<S: RowSink> TakeRecords for RowByRow<'_, '_, S> {
     type Stop = Error;
 
     #[inline(always)]
-    fn record(&mut self, row: &mut Row, place: Place) -> Result<(), Error> {
+    fn record(&mut self, row: &mut Row, place: RecordSpan) -> Result<(), Error> {
         if let Some(refusal) = self.taking.sink.row(self.taking.file, row)? {
             return self.taking.refused(self.first_line, place, (&refusal, self.block));
         }
@@ -612,7 +612,7 @@ impl<S: RowSink> TakeRecords for RowByRow<'_, '_, S> {
     }
 
     #[cold]
-    fn flawed(&mut self, flaw: Flaw, place: Place) -> Result<(), Error> {
+    fn undecodable(&mut self, flaw: DecodeError, place: RecordSpan) -> Result<(), Error> {
         self.taking.dead_letter_at(self.first_line, place, (&flaw.to_string(), self.block))
     }
 }

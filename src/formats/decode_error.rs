@@ -1,6 +1,6 @@
 //! The reason why a record could not be decoded, and the dead letter that reports it.
 
-use crate::formats::json_scan::JsonFlaw;
+use crate::formats::json_scan::JsonError;
 use std::fmt;
 
 /// Maximum bytes of a record in a [`DeadLetter`].
@@ -10,7 +10,7 @@ pub const DEAD_LETTER_BYTES_MAX: usize = 4096;
 /// [`DeadLetter`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Flaw {
+pub enum DecodeError {
     /// The line is not JSON, or not an object.
     Json {
         /// What is wrong.
@@ -44,26 +44,28 @@ pub enum Flaw {
     },
 }
 
-impl Flaw {
+impl DecodeError {
     /// Returns the error of the JSON line that begins at `start`.
-    pub(crate) fn json(flaw: JsonFlaw, start: usize) -> Flaw {
-        Flaw::Json { what: flaw.what, column: flaw.at.saturating_sub(start) + 1 }
+    pub(crate) fn json(error: JsonError, start: usize) -> DecodeError {
+        DecodeError::Json { what: error.what, column: error.at.saturating_sub(start) + 1 }
     }
 }
 
-impl fmt::Display for Flaw {
+impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Flaw::Json { what, column } => write!(f, "invalid JSON: {what}, column {column}"),
-            Flaw::FieldCount { found, expected } => {
+            DecodeError::Json { what, column } => {
+                write!(f, "invalid JSON: {what}, column {column}")
+            }
+            DecodeError::FieldCount { found, expected } => {
                 write!(f, "{found} fields where the header has {expected}")
             }
-            Flaw::QuoteNotClosed { field } => {
+            DecodeError::QuoteNotClosed { field } => {
                 write!(f, "the quote that opens field {field} is not closed")
             }
-            Flaw::AccessLog { what } => write!(f, "not an access log line: {what}"),
-            Flaw::NotUtf8 => f.write_str("not UTF-8"),
-            Flaw::TooLong { limit } => {
+            DecodeError::AccessLog { what } => write!(f, "not an access log line: {what}"),
+            DecodeError::NotUtf8 => f.write_str("not UTF-8"),
+            DecodeError::TooLong { limit } => {
                 write!(f, "longer than the limit of {limit} bytes for one record")
             }
         }
