@@ -171,12 +171,13 @@ fn after_vhost(line: &[u8]) -> Result<usize, DecodeError> {
 }
 
 /// Returns true if the first words are not a host and an ident but those of another format: a list
-/// of forwarded hosts, or a virtual host before the client.
+/// of forwarded hosts, or a virtual host before the client, or both.
 #[inline]
 fn is_other_format(host: &[u8], ident: &[u8], user: &[u8]) -> bool {
     // If a virtual host is in front of client, ident and user, there is one word more: the ident
     // becomes part of the user, as in `- bob`.
     memchr::memchr(b',', host).is_some()
+        || memchr::memchr(b',', ident).is_some()
         || user.starts_with(b"- ")
         || (ident != b"-" && is_address(ident))
 }

@@ -345,6 +345,17 @@ fn access_logs_give_the_right_fields_or_dead_letters() {
     );
     let as_clf = both(&folder, vhosts.concat().as_bytes(), &["--format", "clf"]);
     as_clf.failed(1, &["more than a host, an ident and a user"]);
+    // A virtual host and a list of forwarded hosts.
+    let both_in_front = [
+        line("a.test:80 192.0.2.1, 192.0.2.9 - -", " \"-\" \"c\""),
+        line("a.test:80 unknown, 192.0.2.9 - -", " \"-\" \"c\""),
+    ];
+    let lines = both(&folder, both_in_front.concat().as_bytes(), &[]);
+    lines.succeeded().says(&["it looks like an access log, in another format"]);
+    for format in ["clf", "vhost"] {
+        let named = both(&folder, both_in_front.concat().as_bytes(), &["--format", format]);
+        named.failed(1, &["more than a host, an ident and a user"]);
+    }
 
     let quotes = [
         line("127.0.0.1 - -", " \"-\" \"\"echocrawl 2.0\"\""),
