@@ -110,9 +110,8 @@ mod tests {
         assert_eq!(decode(Format::Clf, "path", line).as_deref(), Ok("/a"));
     }
 
-    // S100
     #[test]
-    fn a_payload_without_a_record_is_what_it_would_be_in_a_file() {
+    fn s100_a_payload_without_a_record_is_what_it_would_be_in_a_file() {
         for payload in [&b""[..], b"\n", b" \r\n\n"] {
             assert_eq!(decode(Format::Auto, "a", payload).as_deref(), Ok("no record"));
             assert_eq!(decode(Format::Clf, "path", payload).as_deref(), Ok("no record"));

@@ -173,9 +173,8 @@ mod tests {
         Literal::Text(TextLiteral::new(text))
     }
 
-    // S93
     #[test]
-    fn times_compare_as_times_whatever_they_are_written_as() {
+    fn s93_times_compare_as_times_whatever_they_are_written_as() {
         let spellings = [
             "2025-10-26",
             "2025-10-26T02:00:00+02:00",

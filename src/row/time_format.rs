@@ -328,9 +328,8 @@ mod tests {
         assert_eq!(read("auto", "1700000000123456789"), Ok(1_700_000_000_123));
     }
 
-    // S92
     #[test]
-    fn auto_reads_digits_that_are_a_date_as_one() {
+    fn s92_auto_reads_digits_that_are_a_date_as_one() {
         let day = 1_704_153_600_000;
         let time = day + (3 * 3600 + 4 * 60 + 5) * 1000;
         for (text, millis) in [

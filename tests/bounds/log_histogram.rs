@@ -90,7 +90,7 @@ fn any_bits(random: &mut Random) -> f64 {
     }
 }
 
-/// S29: the half per cent is that of any finite numbers, as long as they lie in no more buckets
+/// The half per cent is that of any finite numbers, as long as they lie in no more buckets
 /// than are held.
 #[test]
 fn s29_any_finite_numbers_have_their_half_per_cent() {

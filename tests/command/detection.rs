@@ -89,9 +89,8 @@ const LOGS: &[&str] = &[
 ];
 
 #[test]
-fn logs_are_plain_lines_and_told() {
+fn s96_logs_are_plain_lines_and_told() {
     let folder = Folder::new("logs_are_plain_lines_and_told");
-    // S96
     for text in LOGS {
         let run = both(&folder, text.as_bytes(), &[]);
         assert_eq!(count(&run), json!(text.lines().count()), "{text}");
@@ -318,12 +317,11 @@ fn files_that_are_not_text_are_refused_by_name() {
 }
 
 #[test]
-fn access_logs_give_the_right_fields_or_dead_letters() {
+fn s97_access_logs_give_the_right_fields_or_dead_letters() {
     let folder = Folder::new("access_logs_give_the_right_fields");
     let line = |front: &str, end: &str| {
         format!("{front} [07/Sep/2023:15:58:36 +0200] \"GET /h HTTP/2.0\" 302 360{end}\n")
     };
-    // S97
     let vhosts = [
         line("www.example.test:443 192.0.2.1 - -", " \"-\" \"c\""),
         line("www.example.test:443 192.0.2.2 - -", " \"-\" \"c\""),
@@ -397,12 +395,11 @@ fn many_inputs_of_plain_lines_are_noted_a_few_times() {
 }
 
 #[test]
-fn a_zstd_window_over_the_limit_names_the_flag_that_raises_it() {
+fn s99_a_zstd_window_over_the_limit_names_the_flag_that_raises_it() {
     let folder = Folder::new("a_zstd_window_over_the_limit");
     let frame = include_bytes!("../data/detection/zstd-long.jsonl.zst");
     both(&folder, frame, &[])
         .failed(1, &["2048 MiB", "limit of 128 MiB", "--zstd-window-log-max 31"]);
-    // S99
     let run = both(&folder, frame, &["--zstd-window-log-max", "31"]);
     assert_eq!(count(&run), json!(1000));
     streamgauge(&["run", "--zstd-window-log-max", "32"]).failed(2, &["10..=31"]);

@@ -45,14 +45,14 @@ fn top_is_short_for_an_aggregate() {
 }
 
 #[test]
-fn windows_slide_and_are_shifted() {
+fn s6_s7_windows_slide_and_are_shifted() {
     let folder = Folder::new("windows_slide_and_are_shifted");
     let file = folder.file("hits.jsonl", hits(60));
     let sliding = streamgauge(&[
         "run", &file, "--time", "ts", "--window", "1m", "--every", "30s", "--output", "json",
     ])
     .json();
-    // S6: the first window starts before the first record.
+    // The first window starts before the first record.
     assert_eq!(
         starts(&sliding),
         ["2023-12-31T23:59:30.000Z", "2024-01-01T00:00:00.000Z", "2024-01-01T00:00:30.000Z"]
@@ -68,7 +68,6 @@ fn windows_slide_and_are_shifted() {
         "run", &file, "--time", "ts", "--window", "10s", "--every", "20s", "--output", "json",
     ]);
     assert_eq!(column(&gaps.json(), "count"), [&json!(10); 3]);
-    // S7
     gaps.says(&["between windows 30"]);
 }
 
@@ -78,7 +77,7 @@ fn log(times: &[u64]) -> String {
 }
 
 #[test]
-fn max_delay_decides_what_is_late() {
+fn s47_max_delay_decides_what_is_late() {
     let folder = Folder::new("max_delay_decides_what_is_late");
     let file = folder.file("a.jsonl", log(&[0, 1, 25, 2, 26]));
     let run = |extra: &[&str]| {
@@ -87,7 +86,7 @@ fn max_delay_decides_what_is_late() {
                 .concat(),
         )
     };
-    // S47: nothing of a regular file is late unless asked for.
+    // Nothing of a regular file is late unless asked for.
     let all = run(&[]);
     assert_eq!(column(&all.json(), "count"), [&json!(3), &json!(2)]);
     assert!(all.closing_line().contains("late 0"), "{}", all.stderr);
@@ -131,13 +130,12 @@ fn every_where_must_hold() {
 }
 
 #[test]
-fn groups_of_several_fields_come_in_order() {
+fn s34_groups_of_several_fields_come_in_order() {
     let folder = Folder::new("groups_of_several_fields_come_in_order");
     let file = folder.file("hits.jsonl", hits(60));
     let rows = streamgauge(&["run", &file, "--group", "status,country", "--output", "json"]).json();
     let groups: Vec<Value> =
         rows.iter().map(|row| json!([row["group"]["status"], row["group"]["country"]])).collect();
-    // S34
     assert_eq!(
         json!(groups),
         json!([[200, "DE"], [200, "FR"], [200, "JP"], [503, "DE"], [503, "FR"], [503, "JP"]])
@@ -257,7 +255,7 @@ fn the_pipeline_is_explained_before_it_runs() {
 }
 
 #[test]
-fn dead_letters_are_written_to_a_file() {
+fn s38_dead_letters_are_written_to_a_file() {
     let folder = Folder::new("dead_letters_are_written_to_a_file");
     let log = folder.file("hits.jsonl", "{\"ts\":1}\nno json\n{\"ts\":\"noon\"}\n{\"ts\":4}\n");
     let letters = folder.path("dead.jsonl");
@@ -282,7 +280,6 @@ fn dead_letters_are_written_to_a_file() {
     run.says(&["hits.jsonl:2", "hits.jsonl:3", "noon"]);
     let letters: Vec<Value> =
         folder.read("dead.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    // S38
     assert_eq!(letters.len(), 2);
     assert_eq!(
         (&letters[0]["file"], &letters[0]["line"], &letters[0]["data"]),
@@ -302,23 +299,22 @@ fn only_the_first_few_dead_letters_are_shown() {
 }
 
 #[test]
-fn strict_ends_at_the_first_dead_letter() {
+fn s45_strict_ends_at_the_first_dead_letter() {
     let folder = Folder::new("strict_ends_at_the_first_dead_letter");
     let log = folder.file("hits.jsonl", "{\"a\":1}\nno json\n{\"a\":2}\n");
-    // S45
     let run = streamgauge(&["run", &log, "--strict", "--output", "json"]);
     run.failed(1, &["hits.jsonl:2"]);
     assert_eq!(run.stdout, "");
 }
 
 #[test]
-fn groups_past_the_limit_are_counted_together() {
+fn s42_groups_past_the_limit_are_counted_together() {
     let folder = Folder::new("groups_past_the_limit_are_counted_together");
     let file = folder.file("hits.jsonl", hits(60));
     let run =
         streamgauge(&["run", &file, "--group", "url", "--limit-groups", "2", "--output", "json"]);
     let rows = run.json();
-    // S42: the total stays exact.
+    // The total stays exact.
     assert_eq!(rows.len(), 3);
     assert_eq!(rows.iter().map(|row| row["count"].as_u64().unwrap()).sum::<u64>(), 60);
     assert_eq!(rows[2]["group"]["url"], json!("(other)"));

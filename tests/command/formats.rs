@@ -96,7 +96,7 @@ fn nested_fields_are_named_by_pointers_and_odd_names_by_quotes() {
 }
 
 #[test]
-fn times_are_read_in_every_format() {
+fn s1_times_are_read_in_every_format() {
     let start_of = |format: &str, time: &str| {
         let input = format!("{{\"t\":{time}}}\n");
         let arguments =
@@ -121,7 +121,6 @@ fn times_are_read_in_every_format() {
     for (format, time) in times {
         assert_eq!(start_of(format, time), "2023-11-14T22:13:20.000Z", "{format} {time}");
     }
-    // S1
     assert_eq!(start_of("s", "-1"), "1969-12-31T23:59:59.000Z");
 }
 
@@ -198,11 +197,11 @@ fn gzip(data: &str) -> Vec<u8> {
 }
 
 #[test]
-fn compression_is_told_from_the_content() {
+fn s48_compression_is_told_from_the_content() {
     let folder = Folder::new("compression_is_told_from_the_content");
     let half = hits(100);
     let zstd = zstd::encode_all(half.as_bytes(), 3).unwrap();
-    // S48: the names lie.
+    // The names lie.
     let files = [
         folder.file("plain.gz", half.repeat(2)),
         folder.file("two-members.jsonl", [gzip(&half), gzip(&half)].concat()),
@@ -225,7 +224,7 @@ fn line_ends_and_marks_do_not_matter() {
 }
 
 #[test]
-fn several_files_are_one_input() {
+fn s18_several_files_are_one_input() {
     let folder = Folder::new("several_files_are_one_input");
     let log = hits(1000);
     let middle = log.lines().take(500).map(|line| line.len() + 1).sum::<usize>();
@@ -247,7 +246,6 @@ fn several_files_are_one_input() {
     let together = streamgauge(&[&["run", &first, &second][..], &arguments].concat());
     let swapped = streamgauge(&[&["run", &second, &first][..], &arguments].concat());
     let alone = streamgauge(&[&["run", &whole][..], &arguments].concat());
-    // S18
     assert_eq!(together.succeeded().stdout, alone.succeeded().stdout);
     assert_eq!(swapped.succeeded().stdout, alone.stdout);
     assert!(
@@ -258,7 +256,7 @@ fn several_files_are_one_input() {
 }
 
 #[test]
-fn the_same_input_gives_the_same_bytes() {
+fn s32_the_same_input_gives_the_same_bytes() {
     let folder = Folder::new("the_same_input_gives_the_same_bytes");
     let file = folder.file("hits.jsonl", hits(3000));
     let agg = "count, mean(bytes), p99(bytes), distinct(url), top(3, url, 4), frequency(url, '/1'), stddev(bytes)";
@@ -268,6 +266,5 @@ fn the_same_input_gives_the_same_bytes() {
     ];
     let first = streamgauge(&arguments);
     assert!(first.succeeded().stdout.len() > 1000);
-    // S32
     assert_eq!(first.stdout, streamgauge(&arguments).stdout);
 }

@@ -5,10 +5,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 
 #[test]
-fn a_closed_pipe_ends_quietly() {
+fn s46_a_closed_pipe_ends_quietly() {
     let folder = Folder::new("a_closed_pipe_ends_quietly");
     let file = folder.file("hits.jsonl", hits(20_000));
-    // S46
     for output in ["json", "csv", "table"] {
         let arguments = [
             "run", &file, "--time", "ts", "--window", "1m", "--every", "1s", "--group", "url",
@@ -70,7 +69,7 @@ fn a_closed_standard_error_does_no_harm() {
     assert_eq!(left.stdout, b"{\"window\":null,\"revision\":0,\"count\":10}\n");
 }
 
-/// S11: "errors per minute" says a minute when the next minute's traffic comes, whatever that is.
+/// "errors per minute" says a minute when the next minute's traffic comes, whatever that is.
 #[test]
 fn s11_a_window_comes_out_when_only_filtered_records_follow() {
     let line = |time: &str, status: u32| {

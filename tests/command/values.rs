@@ -25,13 +25,12 @@ fn dead_letters(run: &Run) -> bool {
 const MARKERS: &str = "a,b\nNA,x\n1,x\nnan,x\n5,y\n-,y\n";
 
 #[test]
-fn s90_the_markers_of_a_csv_file_are_missing_where_a_number_is_asked_for() {
+fn s21_s90_the_markers_of_a_csv_file_are_missing_where_a_number_is_asked_for() {
     let agg = ["--format", "csv", "--agg", "count, count(a), sum(a), mean(a), distinct(a)"];
     let run_ = run(&agg, MARKERS);
     let distinct = json!({"value": 2, "lower": 2, "upper": 2});
     let expected = json!({"window": null, "revision": 0, "count": 4, "count(a)": 2, "sum(a)": 6, "mean(a)": 3.0, "distinct(a)": distinct});
     assert_eq!(run_.json()[0], expected);
-    // S21
     assert!(dead_letters(&run_), "{}", run_.stderr);
     let nan = run(&["--format", "csv", "--agg", "sum(a)"], "a,b\nNaN,x\n1,x\n");
     assert!(nan.json()[0]["sum(a)"] == json!(1) && dead_letters(&nan), "{}", nan.stderr);
@@ -67,9 +66,8 @@ fn a_dirty_column_says_what_is_wrong() {
     run.says(&["\"1,234\"", "without thousands separators"]);
 }
 
-// S93
 #[test]
-fn times_are_compared_as_times() {
+fn s93_times_are_compared_as_times() {
     let line = |time: &str| format!("10.0.0.1 - - [{time} +0000] \"GET /a HTTP/1.1\" 200 10\n");
     let log: String =
         ["01/Nov/2025:10:00:00", "26/Oct/2025:10:00:00", "25/Oct/2025:10:00:00"].map(line).concat();

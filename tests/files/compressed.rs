@@ -108,12 +108,11 @@ fn a_flipped_bit_is_an_error() {
 }
 
 #[test]
-fn a_zstd_window_over_the_limit_is_refused_with_the_limit_and_the_flag() {
+fn s99_a_zstd_window_over_the_limit_is_refused_with_the_limit_and_the_flag() {
     // A thousand records in a frame that asks for a window of 2 GiB, of 25 bytes.
     let frame = include_bytes!("../data/detection/zstd-long.jsonl.zst");
     let (records, error) = read_until_error(frame.to_vec());
     let error = error.unwrap();
-    // S99
     assert_eq!((records, error.kind()), (0, ErrorKind::LimitExceeded));
     for words in ["2048 MiB", "128 MiB", "--zstd-window-log-max 31", "zstd -dc --long=31 FILE"] {
         assert!(error.message().contains(words), "{error}");

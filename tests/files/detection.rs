@@ -89,9 +89,8 @@ fn told(input: Input, options: &FilesOptions, field: Option<&str>) -> Told {
 proptest! {
     #![proptest_config(crate::cases(1500))]
 
-    // S95
     #[test]
-    fn a_file_and_the_same_bytes_in_any_pieces_are_told_alike(
+    fn s95_a_file_and_the_same_bytes_in_any_pieces_are_told_alike(
         bytes in bytes(),
         sizes in prop::collection::vec(1usize..60, 1..5),
         field in prop::sample::select(vec![None, Some("a"), Some("line"), Some("path")]),

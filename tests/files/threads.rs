@@ -378,9 +378,8 @@ fn blocks_may_end_where_a_line_ends() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    // S32
     #[test]
-    fn threads_change_nothing_about_json(
+    fn s32_threads_change_nothing_about_json(
         lines in prop::collection::vec(jsonl_line(), 0..200), junk in prop::option::of(0usize..200), windows in windows(),
         filter: bool, merged: bool, threads in 2usize..6, block_bytes in 64usize..2000, dead_max in prop_oneof![3 => Just(usize::MAX), 1 => 0usize..9],
         resume in prop_oneof![3 => Just(0), 1 => 0usize..100], ended: bool,

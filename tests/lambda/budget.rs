@@ -89,7 +89,6 @@ fn window(records: usize, batch: usize, budget: usize) {
     assert!(distinct.lower <= truth && truth <= distinct.upper, "{distinct:?}, in truth {truth}");
 }
 
-/// S64
 #[test]
 fn s64_the_state_keeps_to_its_budget() {
     window(20_000, 1_000, 60_000);
@@ -101,7 +100,7 @@ fn s64_the_state_keeps_to_its_budget_with_a_million_keys() {
     window(1_250_000, 10_000, 900_000);
 }
 
-/// S64: what is exact and cannot be made smaller is an error that says what to do, and no state
+/// What is exact and cannot be made smaller is an error that says what to do, and no state
 /// that Lambda would end the window for.
 #[test]
 fn s64_a_state_that_cannot_fit_is_an_error() {

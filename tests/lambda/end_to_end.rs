@@ -200,10 +200,9 @@ fn total(answers: &BTreeMap<String, Vec<String>>) -> u64 {
     counts.sum()
 }
 
-/// S60, S67
 #[test]
 #[ignore = "needs the kit: run by scripts/test-lambda"]
-fn s67_tumbling_windows_of_a_real_stream_are_those_of_a_file() {
+fn s60_s67_tumbling_windows_of_a_real_stream_are_those_of_a_file() {
     let folder = folder("tumbling");
     let path = pipeline(
         &folder,

@@ -76,7 +76,7 @@ fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(format!("{}/tests/data/lambda/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
-/// S65: what is no event is an error in every mode.
+/// What is no event is an error in every mode.
 #[test]
 fn s65_what_is_no_event_is_an_error_that_says_so() {
     for (event, words) in [
@@ -99,10 +99,10 @@ fn s65_what_is_no_event_is_an_error_that_says_so() {
     }
 }
 
-/// S62, S65: a record that cannot be read or decoded is a dead letter, or where the reply says that
+/// A record that cannot be read or decoded is a dead letter, or where the reply says that
 /// the next batch begins.
 #[test]
-fn s62_a_record_that_is_none_costs_itself_alone() {
+fn s62_s65_a_record_that_is_none_costs_itself_alone() {
     let good = |sequence: &str| record(sequence, "e30=");
     let mut no_number = good("6");
     no_number["kinesis"]["sequenceNumber"] = Value::Null;
@@ -154,7 +154,7 @@ fn s62_a_record_that_is_none_costs_itself_alone() {
     }
 }
 
-/// S65: where nothing of an event can be read, not even the shard, there are dead letters and no
+/// Where nothing of an event can be read, not even the shard, there are dead letters and no
 /// state.
 #[test]
 fn s65_an_event_of_nothing_but_flaws_does_not_block_the_shard() {
@@ -179,7 +179,7 @@ fn s65_an_event_of_nothing_but_flaws_does_not_block_the_shard() {
     }
 }
 
-/// S60: the state of another pipeline, and one that is none, are refused with what differs.
+/// The state of another pipeline, and one that is none, are refused with what differs.
 #[test]
 fn s60_a_foreign_state_is_refused_with_what_differs() {
     let sink = || each(|_: Emission<u64>| Ok(()));
@@ -260,9 +260,9 @@ fn without_state(event: &[u8]) -> Vec<u8> {
     }
 }
 
-/// S60: AWS's documented events run, a last invocation without records too.
+/// AWS's documented events run, a last invocation without records too.
 #[test]
-fn documented_events_run_in_every_mode() {
+fn s60_documented_events_run_in_every_mode() {
     for name in [
         "01-plain-100.json",
         "02-window-first.json",
@@ -294,9 +294,9 @@ fn documented_events_run_in_every_mode() {
 proptest! {
     #![proptest_config(crate::cases(200))]
 
-    /// S65: no bytes make a handler panic.
+    /// No bytes make a handler panic.
     #[test]
-    fn events_with_bytes_changed_never_panic(at in 0usize..4000, bytes in prop::collection::vec(any::<u8>(), 0..6), cut in 0usize..6) {
+    fn s65_events_with_bytes_changed_never_panic(at in 0usize..4000, bytes in prop::collection::vec(any::<u8>(), 0..6), cut in 0usize..6) {
         for name in ["02-window-first.json", "05-mixed-kpl-bad-timestamps.json"] {
             let mut event = fixture(name);
             let at = at % event.len();

@@ -180,9 +180,9 @@ where
 proptest! {
     #![proptest_config(crate::cases(150))]
 
-    /// S60, S62: Lambda's own windows.
+    /// Lambda's own windows.
     #[test]
-    fn s60_tumbling_windows_say_what_one_run_says(
+    fn s60_s62_tumbling_windows_say_what_one_run_says(
         shape in shape(any::<bool>()), mapping in mapping(20i64..400), first in puts(true), second in puts(true),
     ) {
         let rows = Rows::default();
@@ -339,7 +339,7 @@ impl Store for Overtaken {
     }
 }
 
-/// S61: of two processes that race for a shard one fails, and one that is warm reads what the other
+/// Of two processes that race for a shard one fails, and one that is warm reads what the other
 /// saved.
 #[test]
 fn s61_a_process_that_was_overtaken_fails_and_answers_nothing_wrong() {

@@ -134,9 +134,8 @@ fn daemon_records(first: usize, nodes: &[Node]) -> String {
 proptest! {
     #![proptest_config(crate::cases(100))]
 
-    /// S101, S102
     #[test]
-    fn s101_records_in_records_are_counted_once_each(
+    fn s101_s102_records_in_records_are_counted_once_each(
         nodes in prop::collection::vec(node(), 1..8), again in prop::collection::vec(any::<(prop::sample::Index, prop::sample::Index)>(), 0..4),
     ) {
         let expected = nodes.iter().map(Node::counts).fold((0, 0), |(a, b), (c, d)| (a + c, b + d));

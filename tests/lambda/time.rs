@@ -85,7 +85,7 @@ const BY_TIME: &str = "where = \"s >= 500\"\ntime = \"ts\"\ntime_format = \"s\"\
 const BY_ARRIVAL: &str =
     "where = \"s >= 500\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
 
-/// S11: errors per minute.
+/// Errors per minute.
 #[test]
 fn s11_a_window_comes_out_when_a_later_record_comes_whatever_becomes_of_it() {
     let first = r#"{"ts":1700000040,"s":500,"b":1}"#;
@@ -106,7 +106,7 @@ fn s11_a_window_comes_out_when_a_later_record_comes_whatever_becomes_of_it() {
     }
 }
 
-/// S78: what comes late is handed out, once.
+/// What comes late is handed out, once.
 #[test]
 fn s78_late_records_are_counted_and_handed_out() {
     let mut function = function(BY_TIME);
@@ -127,9 +127,9 @@ fn s78_late_records_are_counted_and_handed_out() {
     assert_eq!((function.handler.invocation().late, late.lock().unwrap().len()), (0, 1));
 }
 
-/// S16, S63: what the schedule answers, and how often.
+/// What the schedule answers, and how often.
 #[test]
-fn s63_the_schedule_says_nothing_twice() {
+fn s16_s63_the_schedule_says_nothing_twice() {
     let error = |second: i64| format!(r#"{{"ts":{},"s":500,"b":1}}"#, MINUTE / 1000 + second);
     let mut function = function(BY_TIME);
     assert_eq!(function.batch(&[&error(1)], 1), []);
@@ -153,7 +153,7 @@ fn s63_the_schedule_says_nothing_twice() {
     assert_eq!(function.tick(600), []);
 }
 
-/// S79: of the program's own types, too.
+/// Of the program's own types, too.
 #[test]
 fn s79_records_of_a_far_future_are_dead_letters_or_stay_filtered() {
     use streamgauge::adapter::Decoding;

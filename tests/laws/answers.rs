@@ -68,7 +68,7 @@ proptest! {
     }
 
     #[test]
-    fn sketches_that_fit_are_exact(hits in hits()) {
+    fn s31_sketches_that_fit_are_exact(hits in hits()) {
         let urls = counts(&hits, |hit| hit.url.as_str());
         prop_assert_eq!(answer(&distinct(|hit: &Hit| hit.url.as_str()), &hits), Estimate::exact(urls.len() as u64));
         let mut ranked: Vec<(&str, u64)> = urls.iter().map(|(url, count)| (*url, *count)).collect();
@@ -79,7 +79,6 @@ proptest! {
         prop_assert!(top.iter().all(|row| row.is_exact() && row.guaranteed));
         let sketch = answer(&frequencies(|hit: &Hit| hit.url.as_str()), &hits);
         prop_assert!(sketch.is_exact());
-        // S31
         for (url, count) in &urls {
             let frequency = frequency(|hit: &Hit| hit.url.as_str(), *url);
             prop_assert_eq!(answer(&frequency, &hits), Estimate::exact(*count));

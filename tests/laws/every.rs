@@ -11,7 +11,7 @@ proptest! {
     #![proptest_config(crate::cases(80))]
 
     #[test]
-    fn counts_and_sums_keep_the_laws(hits in hits(), at: [Index; 2]) {
+    fn s25_counts_and_sums_keep_the_laws(hits in hits(), at: [Index; 2]) {
         let case = (&hits[..], &at);
         obeys("count", &count(), Order::Irrelevant, case);
         obeys("sum of u64", &sum(|hit: &Hit| hit.bytes), Order::Irrelevant, case);
@@ -22,7 +22,7 @@ proptest! {
     }
 
     #[test]
-    fn moments_keep_the_laws(hits in hits(), at: [Index; 2]) {
+    fn s25_moments_keep_the_laws(hits in hits(), at: [Index; 2]) {
         let case = (&hits[..], &at);
         obeys("mean of u64", &mean(|hit: &Hit| hit.bytes), Order::Irrelevant, case);
         obeys("mean of f64", &mean(|hit: &Hit| hit.latency), Order::Irrelevant, case);
@@ -33,7 +33,7 @@ proptest! {
     }
 
     #[test]
-    fn extrema_and_ends_keep_the_laws(hits in hits(), at: [Index; 2]) {
+    fn s25_extrema_and_ends_keep_the_laws(hits in hits(), at: [Index; 2]) {
         let case = (&hits[..], &at);
         obeys("min", &min(|hit: &Hit| hit.latency), Order::Irrelevant, case);
         obeys("max", &max(|hit: &Hit| hit.change), Order::Irrelevant, case);
@@ -42,7 +42,7 @@ proptest! {
     }
 
     #[test]
-    fn sketches_keep_the_laws(hits in hits(), at: [Index; 2]) {
+    fn s25_sketches_keep_the_laws(hits in hits(), at: [Index; 2]) {
         let case = (&hits[..], &at);
         obeys("distinct, exact", &distinct(|hit: &Hit| hit.url.as_str()), Order::Irrelevant, case);
         obeys("distinct, overflowing", &distinct(|hit: &Hit| hit.url.as_str()).exact_up_to(9).precision(10), Order::Irrelevant, case);
@@ -57,7 +57,7 @@ proptest! {
     }
 
     #[test]
-    fn groups_keep_the_laws(hits in hits(), at: [Index; 2]) {
+    fn s25_groups_keep_the_laws(hits in hits(), at: [Index; 2]) {
         let case = (&hits[..], &at);
         let totals = || (count(), sum(|hit: &Hit| hit.bytes), mean(|hit: &Hit| hit.latency));
         obeys("by country", &group_by(|hit: &Hit| hit.country.as_str(), totals()), Order::Irrelevant, case);
@@ -70,7 +70,7 @@ proptest! {
     }
 
     #[test]
-    fn groups_past_the_limit_keep_the_laws(hits in hits(), at: [Index; 2], groups in 1usize..12) {
+    fn s25_groups_past_the_limit_keep_the_laws(hits in hits(), at: [Index; 2], groups in 1usize..12) {
         let case = (&hits[..], &at);
         let totals = (count(), sum(|hit: &Hit| hit.latency), max(|hit: &Hit| hit.bytes), distinct(|hit: &Hit| hit.country.as_str()));
         obeys("limited by url", &group_by(|hit: &Hit| hit.url.as_str(), totals).groups_max(groups), Order::Irrelevant, case);
@@ -79,7 +79,7 @@ proptest! {
     }
 
     #[test]
-    fn tuples_keep_the_laws(hits in hits(), at: [Index; 2]) {
+    fn s25_tuples_keep_the_laws(hits in hits(), at: [Index; 2]) {
         let twelve = (
             count(), sum(|hit: &Hit| hit.bytes), min(|hit: &Hit| hit.load), max(|hit: &Hit| hit.load), mean(|hit: &Hit| hit.change),
             variance(|hit: &Hit| hit.latency), stddev(|hit: &Hit| hit.bytes), distinct(|hit: &Hit| hit.country.as_str()),

@@ -120,7 +120,6 @@ enum Order {
 
 /// Checks the laws. Answers are compared as they print: that tells -0.0 from 0.0 and every float
 /// from its neighbour.
-// S25
 fn obeys<A: Aggregate<Hit, Output: Debug>>(
     name: &str,
     aggregate: &A,

@@ -151,7 +151,6 @@ fn a_batch_is_measured_as_often_as_its_records() {
 proptest! {
     #![proptest_config(crate::cases(if cfg!(debug_assertions) { 300 } else { 5000 }))]
 
-    // S33
     #[test]
     fn s33_a_batch_is_its_records_one_by_one(
         rules in rules(), refusals in refusals(), items in items(), cut in prop_oneof![Just(1usize), 2usize..40, Just(400)]

@@ -247,15 +247,13 @@ proptest! {
     #![proptest_config(crate::cases(1000))]
 
     #[test]
-    fn the_engine_says_what_the_reference_says(rules in rules(), (shards, steps) in (1usize..4).prop_flat_map(|shards| (Just(shards), steps(shards)))) {
-        // S10
+    fn s10_the_engine_says_what_the_reference_says(rules in rules(), (shards, steps) in (1usize..4).prop_flat_map(|shards| (Just(shards), steps(shards)))) {
         let (emitted, expected) = run(&rules, shards, &steps, true);
         prop_assert_eq!(emitted, expected);
     }
 
     #[test]
-    fn when_emissions_are_fetched_does_not_matter(rules in rules(), steps in steps(2)) {
-        // S33
+    fn s33_when_emissions_are_fetched_does_not_matter(rules in rules(), steps in steps(2)) {
         prop_assert_eq!(run(&rules, 2, &steps, true).0, run(&rules, 2, &steps, false).0);
     }
 }
@@ -295,7 +293,7 @@ fn run_answered_early(rules: &Rules, steps: &[Step], every: usize) -> Vec<(Fired
 proptest! {
     #![proptest_config(crate::cases(300))]
 
-    /// S63: an answer before its turn is of all records so far, closes nothing, and the answers
+    /// An answer before its turn is of all records so far, closes nothing, and the answers
     /// after it have higher revisions. Nothing is said before its turn twice.
     #[test]
     fn s63_answering_early_changes_no_final_answer(mut rules in rules(), steps in steps(1), every in 1usize..20) {

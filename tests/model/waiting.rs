@@ -147,7 +147,6 @@ fn two_groups(size: u64) -> Pipeline<Event, impl Aggregate<Event, Output = Group
         .unwrap()
 }
 
-/// S82
 #[test]
 fn s82_a_window_past_a_limit_is_an_error_once_and_the_others_come_out() {
     let events = [(1, 1), (2, 2), (11, 3), (12, 4), (40, 1), (60, 1)];

@@ -103,8 +103,7 @@ fn edge_3_the_end_is_outside() {
 }
 
 #[test]
-fn edge_4_a_window_fires_at_the_record_that_is_its_end_plus_the_bound() {
-    // S11
+fn edge_4_s11_a_window_fires_at_the_record_that_is_its_end_plus_the_bound() {
     let mut engine = engine(|options| {
         options.windows = Tumbling::new(millis(10)).unwrap().into();
         options.out_of_orderness = Some(millis(5));
@@ -129,8 +128,7 @@ fn edge_5_behind_the_watermark_is_not_late_while_the_window_is_open() {
 }
 
 #[test]
-fn edge_5_a_record_can_be_late_for_one_of_its_windows_and_on_time_for_another() {
-    // S13
+fn edge_5_s13_a_record_can_be_late_for_one_of_its_windows_and_on_time_for_another() {
     let mut engine =
         engine(|options| options.windows = Sliding::new(millis(10), millis(5)).unwrap().into());
     // At 12 the windows that end at or before 12 have fired; 8 is in [0, 10), which has, and in [5,
@@ -148,8 +146,7 @@ fn edge_5_a_record_can_be_late_for_one_of_its_windows_and_on_time_for_another() 
 }
 
 #[test]
-fn edge_6_a_late_record_within_the_lateness_fires_again_with_a_revision() {
-    // S14
+fn edge_6_s14_a_late_record_within_the_lateness_fires_again_with_a_revision() {
     let mut engine = engine(|options| {
         options.windows = Tumbling::new(millis(10)).unwrap().into();
         options.allowed_lateness = millis(10);
@@ -180,8 +177,7 @@ fn edge_6_a_window_that_was_empty_when_it_passed_fires_with_revision_0() {
 }
 
 #[test]
-fn edge_8_the_end_of_the_input_fires_everything_by_end_then_start() {
-    // S17
+fn edge_8_s17_the_end_of_the_input_fires_everything_by_end_then_start() {
     let mut engine = engine(|options| {
         options.windows = Sliding::new(millis(10), millis(5)).unwrap().into();
         options.out_of_orderness = Some(hours(1));
@@ -216,8 +212,7 @@ fn edge_9_empty_windows_are_emitted_only_when_asked_for() {
 }
 
 #[test]
-fn edge_9_empty_windows_after_a_late_one_are_emitted_up_to_the_first_that_has_fired() {
-    // S8
+fn edge_9_s8_empty_windows_after_a_late_one_are_emitted_up_to_the_first_that_has_fired() {
     let mut engine = engine(|options| {
         options.windows = Tumbling::new(millis(10)).unwrap().into();
         (options.emit_empty, options.allowed_lateness) = (true, seconds(1));

@@ -21,8 +21,7 @@ fn more_open_panes_than_allowed_are_an_error_that_changes_nothing() {
 }
 
 #[test]
-fn a_state_over_its_limit_is_an_error() {
-    // S41
+fn s41_a_state_over_its_limit_is_an_error() {
     let mut engine = engine(|options| {
         options.out_of_orderness = None;
         options.limits.state_bytes_max = 16;
@@ -33,8 +32,7 @@ fn a_state_over_its_limit_is_an_error() {
 }
 
 #[test]
-fn a_state_of_many_new_groups_passes_its_limit_by_little() {
-    // S41
+fn s41_a_state_of_many_new_groups_passes_its_limit_by_little() {
     let mut options = streamgauge::engine::EngineOptions::default();
     options.out_of_orderness = None;
     options.limits.state_bytes_max = 2 << 20;
@@ -47,7 +45,6 @@ fn a_state_of_many_new_groups_passes_its_limit_by_little() {
     assert!(engine.state_bytes() <= 5 << 19, "{}", engine.state_bytes());
 }
 
-/// S80
 #[test]
 fn s80_a_record_so_far_from_all_others_that_too_many_empty_windows_would_be_emitted_is_a_dead_letter()
  {

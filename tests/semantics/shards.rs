@@ -26,8 +26,7 @@ fn edge_7_two_halves_of_a_log_read_one_after_the_other_lose_nothing() {
 }
 
 #[test]
-fn edge_7_a_child_shard_starts_from_its_parents_watermark() {
-    // S15
+fn edge_7_s15_a_child_shard_starts_from_its_parents_watermark() {
     let mut engine = engine(|options| options.windows = Tumbling::new(millis(10)).unwrap().into());
     let parent = engine.open_shard(ShardId::new("parent")).unwrap();
     engine.push(parent, &0, at(25)).unwrap();
@@ -39,8 +38,7 @@ fn edge_7_a_child_shard_starts_from_its_parents_watermark() {
 }
 
 #[test]
-fn edge_7_an_idle_shard_does_not_freeze_the_others() {
-    // S16
+fn edge_7_s16_an_idle_shard_does_not_freeze_the_others() {
     let mut engine = engine(|options| {
         options.windows = Tumbling::new(millis(10)).unwrap().into();
         options.idle_after = Some(seconds(60));
@@ -157,8 +155,7 @@ fn a_time_out_of_range_of_a_filtered_record_moves_nothing() {
 }
 
 #[test]
-fn a_record_that_was_taken_before_changes_nothing_and_is_counted() {
-    // S35
+fn s35_a_record_that_was_taken_before_changes_nothing_and_is_counted() {
     let mut engine = engine(|options| options.windows = Tumbling::new(millis(10)).unwrap().into());
     let shard = engine.open_shard(ShardId::new("a")).unwrap();
     let other = engine.open_shard(ShardId::new("b")).unwrap();

@@ -88,7 +88,6 @@ fn logs() -> impl Strategy<Value = Records> {
 }
 
 proptest! {
-    /// S68
     #[test]
     fn s68_nothing_is_lost_or_doubled_when_windows_are_handed_over(
         parent_logs in prop::collection::vec(logs(), 1..3),

@@ -175,7 +175,7 @@ pub(super) fn hit(index: usize) -> Hit {
     }
 }
 
-/// S63: what an open window has been answered with is known again after a restart, whatever the
+/// What an open window has been answered with is known again after a restart, whatever the
 /// aggregate.
 #[test]
 fn s63_a_restart_answers_no_open_window_again() {
@@ -263,8 +263,7 @@ proptest! {
     #![proptest_config(crate::cases(150))]
 
     #[test]
-    fn when_emissions_are_fetched_changes_no_bit(rules in rules(), steps in steps(3)) {
-        // S33
+    fn s33_when_emissions_are_fetched_changes_no_bit(rules in rules(), steps in steps(3)) {
         let unfetched: Vec<Step> = steps.iter().map(|step| if let Step::Drain = step { Step::PassOver { shard: 0, time: None } } else { step.clone() }).collect();
         let trace = || (|| Trace, |index: usize| index as u64);
         prop_assert_eq!(run(&rules, trace(), &unfetched, &[]).0, run(&rules, trace(), &steps, &[]).0);

@@ -141,9 +141,8 @@ const UNLIMITED: (usize, usize) = (usize::MAX, usize::MAX);
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    // S32
     #[test]
-    fn rows_aggregated_apart_are_as_rows_one_by_one(
+    fn s32_rows_aggregated_apart_are_as_rows_one_by_one(
         blocks in blocks(), windows in prop::sample::select(WINDOWS.to_vec()), limit_groups in prop::sample::select(vec!["", "limit_groups = 2"]),
         state_bytes_max in prop_oneof![2 => Just(usize::MAX), 1 => 20_000usize..200_000, 1 => 200_000usize..2_000_000],
         panes_max in prop_oneof![3 => Just(usize::MAX), 1 => 1usize..8], emit_empty: bool,

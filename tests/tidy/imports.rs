@@ -1,4 +1,4 @@
-//! Which file imports which, and circles among them.
+//! The imports between files, and circles among them.
 
 use super::source::SourceFile;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,12 +1,12 @@
-//! The project's files as tidy reads them: paths, lines, and Rust source with comments, strings and
-//! tests taken out.
+//! The project's files as tidy reads them: paths, lines, and Rust source without comments, strings
+//! and tests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A text file of the project.
 pub(crate) struct SourceFile {
-    /// Relative to the root of the project, with `/`.
+    /// The path relative to the root of the project, with `/`.
     pub(crate) path: String,
     pub(crate) text: String,
 }
@@ -15,7 +15,7 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All files below `folder` whose name ends in one of the endings, in order of their paths.
+/// Returns all files below `folder` whose name ends with one of the endings, ordered by path.
 pub(crate) fn files_below(folder: &str, endings: &[&str]) -> Vec<SourceFile> {
     let mut paths = Vec::new();
     collect(&root().join(folder), &mut paths);
@@ -51,7 +51,7 @@ fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
 }
 
 impl SourceFile {
-    /// The text before the file's own tests.
+    /// Returns the text before the file's own tests.
     pub(crate) fn before_tests(&self) -> &str {
         match self.text.find("#[cfg(test)]\nmod ") {
             Some(at) => &self.text[..at],
@@ -59,14 +59,14 @@ impl SourceFile {
         }
     }
 
-    /// The code before the tests, line by line: comments gone, the inside of string and character
-    /// literals blank.
+    /// Returns the code before the tests, line by line, without comments and with blanks inside
+    /// string and character literals.
     pub(crate) fn code_lines(&self) -> Vec<String> {
         without_comments_and_strings(self.before_tests()).lines().map(str::to_owned).collect()
     }
 }
 
-/// The source with every comment removed and the inside of every literal blanked, line for line.
+/// Removes every comment and blanks the inside of every literal. Keeps the lines.
 pub(crate) fn without_comments_and_strings(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
@@ -86,7 +86,7 @@ pub(crate) fn without_comments_and_strings(source: &str) -> String {
     out
 }
 
-/// Bytes of the comment, literal, word or single character that the text starts with.
+/// Returns the length of the comment, literal, word or single character at the start of the text.
 fn token_length(text: &str, first: char) -> usize {
     let up_to = |end: Option<usize>| end.unwrap_or(text.len());
     if text.starts_with("//") {
@@ -134,7 +134,7 @@ fn quoted_length(text: &str, quote: char) -> usize {
     text.len()
 }
 
-/// A character literal, or just the quote of a lifetime.
+/// A character literal, or only the quote of a lifetime.
 fn character_length(text: &str) -> usize {
     let mut chars = text.char_indices().skip(1);
     match (chars.next(), chars.next()) {
@@ -147,18 +147,18 @@ fn character_length(text: &str) -> usize {
 /// A function as tidy measures it.
 pub(crate) struct Function {
     pub(crate) name: String,
-    /// 1-based.
+    /// The line of `fn`, counted from 1.
     pub(crate) line: usize,
-    /// From the line of `fn` to the line of its closing brace.
+    /// The number of lines from `fn` to the closing brace.
     pub(crate) lines: usize,
-    /// Without `self`.
+    /// The number of parameters without `self`.
     pub(crate) parameters: usize,
-    /// Control structures inside of one another.
+    /// The depth of nested control structures.
     pub(crate) nesting: usize,
 }
 
-/// Every function with a body, found by rustfmt's indentation: it closes at the first `}` that
-/// stands under its first line.
+/// Finds every function with a body by rustfmt's indentation: it ends at the first `}` with the
+/// indentation of its first line.
 pub(crate) fn functions(lines: &[String]) -> Vec<Function> {
     let mut found = Vec::new();
     for (index, line) in lines.iter().enumerate() {
@@ -221,7 +221,7 @@ fn parameters(body: &[String]) -> usize {
     names
 }
 
-/// Where `(` stands, behind the generic parameters.
+/// Returns the offset of `(` after the generic parameters.
 fn parameter_list_start(after_name: &str) -> Option<usize> {
     let mut depth = 0i32;
     let mut previous = ' ';
@@ -237,8 +237,8 @@ fn parameter_list_start(after_name: &str) -> Option<usize> {
     None
 }
 
-/// The deepest stack of `if`, `match`, `for`, `while` and `loop` blocks. An `else if` is no deeper
-/// than its `if`.
+/// Returns the depth of the deepest stack of `if`, `match`, `for`, `while` and `loop` blocks. An
+/// `else if` is no deeper than its `if`.
 fn nesting(body: &[String]) -> usize {
     let mut open: Vec<usize> = Vec::new();
     let mut deepest = 0;

@@ -349,9 +349,8 @@ mod tests {
         }
     }
 
-    // S65
     #[test]
-    fn an_event_of_another_service_is_an_error_that_names_it() {
+    fn s65_an_event_of_another_service_is_an_error_that_names_it() {
         let kinesis = good("7").to_string();
         for (event, source) in [
             (r#"{"Records":[{"eventSource":"aws:sqs","body":"{}","messageId":"m"}]}"#, "aws:sqs"),

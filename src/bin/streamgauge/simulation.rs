@@ -389,9 +389,9 @@ fn seeds(default: u64) -> std::ops::Range<u64> {
     }
 }
 
-// S59, S85, S86, S87, S88
 #[test]
-fn s59_files_that_grow_rotate_and_are_cut_give_the_answers_of_one_run_after_any_kills() {
+fn s59_s85_s86_s87_s88_files_that_grow_rotate_and_are_cut_give_the_answers_of_one_run_after_any_kills()
+ {
     let (mut kills, mut runs) = (0, 0);
     for seed in seeds(1000) {
         let mut world = World::new(seed);

@@ -59,8 +59,7 @@ fn numbers_compare_as_numbers_and_exactly() {
 }
 
 #[test]
-fn it_does_not_matter_how_a_number_is_written() {
-    // S36
+fn s36_it_does_not_matter_how_a_number_is_written() {
     for number in ["1", "1.0", "1e0", "10e-1"] {
         for predicate in [
             "x == 1",

@@ -102,9 +102,8 @@ mod tests {
         String::from_utf8(out).unwrap().trim_start_matches('\n').to_owned()
     }
 
-    // S94
     #[test]
-    fn values_that_differ_are_written_differently() {
+    fn s94_values_that_differ_are_written_differently() {
         let text = |text: &str| Cell::Text(text.to_owned());
         let number = |text: &str| Cell::Number(text.to_owned());
         let cells = [
