@@ -46,6 +46,7 @@ pub(super) fn check_pattern(pattern: &str) -> Result<(), Error> {
     let check =
         Check { pattern, base: jiff::civil::date(2013, 11, 24).at(17, 38, 49, 100_000_000) };
     let text = check.written(check.base, Offset::UTC)?;
+    check.has_no_part_twice()?;
     check.has_all_of_a_time(&text)?;
     check.parts_are_used(&text)?;
     check.zone_is_used(&text)
@@ -86,6 +87,25 @@ impl Check<'_> {
             .to_zoned_datetime(offset.to_time_zone())
             .map_err(|error| self.refused("").with_source(error))?;
         strtime::format(self.pattern, &zoned).map_err(|error| self.refused(hint).with_source(error))
+    }
+
+    /// Checks that no directive occurs twice: only the last would count, as in `%H:%M:%M`.
+    fn has_no_part_twice(&self) -> Result<(), Error> {
+        let mut seen = Vec::new();
+        let mut rest = self.pattern.chars();
+        while rest.by_ref().any(|char| char == '%') {
+            // Flags, widths and precisions stand before the letter.
+            let directive = rest.by_ref().find(|char| char.is_alphabetic() || *char == '%');
+            let Some(letter) = directive.filter(|char| !matches!(char, '%' | 'n' | 't')) else {
+                continue;
+            };
+            if seen.contains(&letter) {
+                return Err(self
+                    .refused(&format!(": %{letter} occurs twice, and only the last would count")));
+            }
+            seen.push(letter);
+        }
+        Ok(())
     }
 
     fn has_all_of_a_time(&self, text: &str) -> Result<(), Error> {
@@ -255,7 +275,7 @@ mod tests {
             "[%d/%b/%Y:%T %z]",
             "%Y-%m-%d %H:%M:%S %Q",
             "%C%y-%m-%d",
-            "100%% %F",
+            "100%% %F %%",
             "%F %T %:::z",
         ] {
             check_pattern(pattern).unwrap_or_else(|error| panic!("{error}"));
@@ -273,7 +293,7 @@ mod tests {
             refusal("%s.%L")
         );
         assert!(refusal("%Y-%!").contains("is not a pattern of times"), "{}", refusal("%Y-%!"));
-        assert!(refusal("%F %T %Z").contains("that can be read"), "{}", refusal("%F %T %Z"));
+        assert!(refusal("%F %T %Z").contains("cannot read that"), "{}", refusal("%F %T %Z"));
         assert!(
             refusal("%F %M").contains("a part of the time of day is missing"),
             "{}",
@@ -301,6 +321,9 @@ mod tests {
             refusal("%Y-%m-%d %s")
         );
         assert!(refusal("%s %H").contains("%s is the whole time"), "{}", refusal("%s %H"));
+        for pattern in ["%F %H:%M:%M", "%d.%d.%Y", "%F %T.%f.%3f", "%-d/%d/%m/%Y", "%F %F"] {
+            assert!(refusal(pattern).contains("occurs twice"), "{}", refusal(pattern));
+        }
     }
 
     #[test]
