@@ -1,4 +1,4 @@
-//! The one test binary: a module an area.
+//! The only test binary: one module per area.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking")]
 

@@ -1,5 +1,5 @@
-//! A count-min that keeps its keys while they fit: exact until then, and from then on what a sketch
-//! from the start holds.
+//! A count-min that stores its keys while they fit: it is exact until then, and after that equals a
+//! sketch from the start.
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;

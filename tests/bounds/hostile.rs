@@ -1,5 +1,5 @@
-//! Keys that are chosen against a public seed, as anyone can who reads this crate: what they do,
-//! and that a secret seed undoes it.
+//! Keys chosen against a public seed, which anyone who reads this crate can do: their effect, and
+//! that a secret seed prevents it.
 
 use super::{Random, failures_credible, trials};
 use streamgauge::Seed;

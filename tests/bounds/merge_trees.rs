@@ -1,5 +1,5 @@
-//! Sixteen shards or so, merged along any tree, with sketches made smaller and written and read on
-//! the way: the truth stays inside of the bounds.
+//! About sixteen shards, merged along any tree, with sketches that are reduced, written and read in
+//! between: the true value stays inside the bounds.
 
 use super::{Random, SHAPES, stream};
 use std::collections::BTreeMap;

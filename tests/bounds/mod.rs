@@ -1,6 +1,6 @@
-//! The sketches keep the bounds they state: measured over fixed seeds, 100 trials in the quick run
-//! and 10,000 in the full one (`STREAMGAUGE_FULL=1`). Tolerances are computed from the number of
-//! trials, not typed in.
+//! The sketches keep their documented bounds. Measured over fixed seeds: 100 trials in the quick
+//! run and 10,000 in the full one (`STREAMGAUGE_FULL=1`). Tolerances are computed from the number
+//! of trials, not written by hand.
 
 mod count_min;
 mod count_min_exact;

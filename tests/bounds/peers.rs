@@ -1,5 +1,4 @@
-//! Ours against `datasketches` and an exact map: all three have to agree where their bounds
-//! overlap.
+//! Our sketches, `datasketches` and an exact map: all three must agree where their bounds overlap.
 
 use super::{Random, SHAPES, counts, stream};
 use datasketches::countmin::CountMinSketch;

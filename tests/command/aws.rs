@@ -1,5 +1,5 @@
-//! Events and messages of AWS that were answered wrongly once, through the real command:
-//! `tests/data/aws` has them.
+//! Events and messages of AWS that once had wrong answers, run through the real command. They are
+//! in `tests/data/aws`.
 
 use super::{Folder, Run, streamgauge, streamgauge_reading};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! Input that is damaged, hostile or just not what it should be: a clear message or counted dead
-//! letters, never a panic.
+//! Input that is damaged, hostile or unexpected: a clear message or counted dead letters, never a
+//! panic.
 
 use super::{Folder, Run, hits, streamgauge, streamgauge_reading};
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! Which format the command reads an input in: the right one, or plain lines with a note, or an
-//! error with the way out.
+//! The format in which the command reads an input: the right one, or plain lines with a note, or an
+//! error that tells what to do.
 
 use super::{Folder, Run, streamgauge, streamgauge_reading};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The pipelines that the documents show are pipelines.
+//! The pipelines in the documents are valid.
 
 use super::{Folder, project_file, streamgauge};
 use std::fs;

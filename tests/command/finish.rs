@@ -1,5 +1,5 @@
 //! `streamgauge finish`, which gives the open windows of an application that has ended, and
-//! `streamgauge inspect` over all that was written.
+//! `streamgauge inspect` of all files that the command writes.
 
 use super::{Folder, Run, hits, streamgauge, streamgauge_reading};
 use serde_json::{Value, json};

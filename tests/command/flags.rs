@@ -1,4 +1,4 @@
-//! What each flag does.
+//! The effect of each flag.
 
 use super::{Folder, column, hits, project_file, starts, streamgauge, streamgauge_reading};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `streamgauge kcl` as the daemon's child, and `streamgauge merge`.
+//! `streamgauge kcl` as the child of the daemon, and `streamgauge merge`.
 
 use super::{Folder, Run, streamgauge, streamgauge_reading};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Records that come late are told, and handed out.
+//! Late records are reported and written to a file.
 
 use super::{Folder, Run, hits, streamgauge, streamgauge_reading};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The command, end to end: the real binary over real files and pipes.
+//! The command, end to end: the real binary with real files and pipes.
 
 mod aws;
 mod bad_input;

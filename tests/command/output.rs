@@ -1,4 +1,4 @@
-//! The three outputs.
+//! The three output formats.
 
 use super::{Folder, hits, streamgauge, streamgauge_reading};
 

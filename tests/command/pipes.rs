@@ -1,4 +1,4 @@
-//! Pipes: closed ones, and ones that trickle.
+//! Pipes that are closed, and pipes with slow input.
 
 use super::{Folder, command, hits};
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,4 +1,4 @@
-//! Promises of docs/SEMANTICS.md that the command can show, by their number.
+//! Promises of docs/SEMANTICS.md that the command can show, by number.
 
 use super::{column, starts, streamgauge_reading};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! Runs that go on in files that grow, rotate, are cut, replaced or renamed, and after a kill at
-//! any moment.
+//! Runs that continue after a kill at any moment, in files that grow, rotate, are cut, replaced or
+//! renamed.
 
 use super::state::{Answers, contents, upsert, whole, whole_lines};
 use super::{Folder, Run, command, hits, streamgauge};

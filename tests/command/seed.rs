@@ -1,4 +1,4 @@
-//! S84: a secret seed, against keys that were chosen under the public one.
+//! A secret seed, against keys that were chosen against the public seed.
 
 use super::{Folder, Run, command, run_of, streamgauge};
 use serde_json::Value;

@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM, sent to the real command: on a pipe and on files, on one thread and on two.
+//! Ctrl-C and SIGTERM, sent to the real command: with a pipe and with files, with one thread and
+//! with two.
 
 use super::{Folder, Run, command, hits, run_of};
 use serde_json::{Value, json};

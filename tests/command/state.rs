@@ -1,4 +1,4 @@
-//! State that survives: `run --state`, `--partials`, `merge` and `inspect`.
+//! Durable state: `run --state`, `--partials`, `merge` and `inspect`.
 
 use super::{Folder, Run, command, hits, streamgauge, streamgauge_reading};
 use crate::simulation::Random;

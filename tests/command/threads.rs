@@ -1,5 +1,5 @@
-//! The command on several threads: the same bytes, also of the windows that come out only at the
-//! end of the input.
+//! The command with several threads gives the same bytes, also for windows that are complete only
+//! at the end of the input.
 
 use super::{Folder, streamgauge};
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! Wrong usage: exit code 2, and a sentence that says what would have been right.
+//! Wrong usage: exit code 2, and a sentence that tells the right usage.
 
 use super::{Folder, hits, streamgauge, streamgauge_reading};
 

@@ -1,4 +1,4 @@
-//! A value is one thing in every function: the inputs of everyday questions, end to end.
+//! A value has one meaning in all functions: the inputs of everyday questions, end to end.
 
 use super::{Run, column, streamgauge_reading};
 use serde_json::{Value, json};

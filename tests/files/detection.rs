@@ -1,4 +1,4 @@
-//! The format of an input depends on its bytes alone, and a wrong one is never read.
+//! The format of an input depends only on its bytes, and no input is read in a wrong format.
 
 use super::{Event, Recorder, Trickle, options};
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! Several inputs as one, limits, and whatever bytes there are.
+//! Several inputs as one, limits, and arbitrary bytes.
 
 use super::{Event, Recorder, Trickle, options, read};
 use proptest::prelude::*;

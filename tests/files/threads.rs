@@ -1,4 +1,4 @@
-//! Several threads answer what one answers, to the byte and in the same order.
+//! Several threads give the same answers as one thread, with the same bytes and in the same order.
 
 use proptest::prelude::*;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! A daemon that says what it is told to, and takes checkpoints or refuses them.
+//! A scripted daemon, which sends given messages and accepts or refuses checkpoints.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

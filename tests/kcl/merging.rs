@@ -1,4 +1,4 @@
-//! Stage two on the KCL: partials of several shards, merged, over restarts and reshards.
+//! Stage two on the KCL: partials of several shards are merged, over restarts and reshards.
 
 use super::daemon::{
     Daemon, LEASE_LOST, SHARD_ENDED, SHUTDOWN_REQUESTED, StepClock, initialize, records,

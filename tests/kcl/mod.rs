@@ -1,4 +1,4 @@
-//! The KCL's ready processors, against a daemon that is played.
+//! The ready-made processors of the KCL, with a scripted daemon.
 
 mod daemon;
 mod merging;

@@ -1,4 +1,4 @@
-//! A pipeline on the KCL: when it emits, saves and checkpoints, and when it does not any more.
+//! A pipeline on the KCL: when it emits, saves and checkpoints, and when it stops doing so.
 
 use super::daemon::{
     Daemon, LEASE_LOST, SHARD, SHARD_ENDED, SHUTDOWN_REQUESTED, StepClock, initialize, records,

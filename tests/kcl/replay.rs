@@ -1,4 +1,4 @@
-//! The daemon's own words, as `tests/data/kcl` has them, to the ready processor.
+//! The recorded messages of the real daemon, in `tests/data/kcl`, sent to the ready-made processor.
 
 use super::daemon::{Daemon, StepClock};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! The state of a tumbling window stays within its budget, whatever the number of keys.
+//! The state of a tumbling window stays within its budget for any number of keys.
 
 use base64_simd::STANDARD;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! docs/LAMBDA.md, the command's help and the code name the same settings.
+//! docs/LAMBDA.md, the help of the command and the code name the same settings.
 
 use std::collections::BTreeSet;
 

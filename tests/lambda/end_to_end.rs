@@ -1,8 +1,8 @@
-//! The built function behind a real Runtime API, and behind an event source mapping over a real
-//! Kinesis with two shards, lost replies, cold starts, bisected batches and a reshard: its answers
-//! are those of `streamgauge run` over the same records in a file, byte for byte.
+//! The built function with a real Runtime API, and with an event source mapping over a real Kinesis
+//! stream with two shards, lost replies, cold starts, bisected batches and a reshard. Its answers
+//! are those of `streamgauge run` over the same records in a file, byte by byte.
 //!
-//! Run by scripts/test-lambda, which starts what is needed.
+//! scripts/test-lambda starts the services and runs it.
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

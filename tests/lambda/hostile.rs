@@ -1,5 +1,5 @@
-//! Events that are not as they should be: a clear error, a dead letter, or the record's own number
-//! in the reply; never a panic.
+//! Unexpected events: a clear error, a dead letter, or the number of the failed record in the
+//! reply; never a panic.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
-//! A model of Lambda's event source mapping for one shard, after AWS's documentation: batches,
+//! A model of Lambda's event source mapping for one shard, after the documentation of AWS: batches,
 //! retries, bisecting, partial responses, tumbling windows and their early ends, lost replies,
-//! functions that start cold. What it does next is decided by a list of numbers.
+//! functions that start cold. A list of numbers decides each step.
 
 use crate::lambda::stream::{Put, STREAM_ARN};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Lambda handlers behind a model of the event source mapping, and the built function behind a real
+//! Lambda handlers with a model of the event source mapping, and the built function with a real
 //! Runtime API and a real stream.
 
 mod budget;

@@ -1,5 +1,5 @@
-//! Records in records, whatever their nesting, their order and their redelivery: through both
-//! adapters what the flat records say.
+//! Records inside records, with any nesting, order and redelivery: both adapters give the answers
+//! of the flat records.
 
 use crate::kcl::{Daemon, StepClock, initialize};
 use base64_simd::STANDARD;

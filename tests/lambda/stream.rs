@@ -1,4 +1,4 @@
-//! A shard's records as a producer would have put them, and events of them as Lambda writes them.
+//! The records of a shard as a producer would put them, and Lambda events that contain them.
 
 use base64_simd::STANDARD;
 use md5::{Digest, Md5};

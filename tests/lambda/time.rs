@@ -1,5 +1,5 @@
-//! What moves event time in a function: windows come out, and are answered by the schedule,
-//! whatever becomes of the records that come.
+//! Progress of event time in a function: windows fire, and the schedule answers them, whatever the
+//! outcome of the records.
 
 use base64_simd::STANDARD;
 use serde_json::json;

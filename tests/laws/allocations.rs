@@ -1,4 +1,4 @@
-//! A known key is updated without allocating.
+//! Updating a known key does not allocate.
 
 use super::Hit;
 use streamgauge::Timestamp;

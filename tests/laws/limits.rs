@@ -1,4 +1,4 @@
-//! What is refused: specifications, records, groups past a limit.
+//! Refusals: specifications, records, and groups past a limit.
 
 use super::{Hit, answer, fold, hits, merged};
 use proptest::prelude::*;

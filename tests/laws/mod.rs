@@ -1,5 +1,5 @@
-//! Every aggregate keeps the laws of [`Aggregate`], to the bit, and agrees with a slow oracle that
-//! keeps all records.
+//! Every aggregate obeys the laws of [`Aggregate`], bit by bit, and agrees with a slow oracle that
+//! stores all records.
 
 mod allocations;
 mod answers;

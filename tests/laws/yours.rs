@@ -1,5 +1,5 @@
-//! An aggregate of the user's own works wherever a built-in does, and the constructors are as short
-//! as promised.
+//! An aggregate of a user works everywhere a built-in one does, and the constructors are as short
+//! as documented.
 
 use super::{Hit, answer, hits};
 use proptest::prelude::*;

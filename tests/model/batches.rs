@@ -1,4 +1,4 @@
-//! A batch is its records, one by one: emissions, counts, refusals, what the late sink is told, and
+//! A batch equals its records one by one: emissions, counts, refusals, calls of the late sink, and
 //! the bytes of every snapshot in between.
 
 use super::rules;

@@ -1,5 +1,5 @@
-//! What slides by subtracting says what slides by merging says, to the bit: also where a sketch is
-//! not exact, and wherever a snapshot cuts.
+//! Sliding by subtraction gives the answers of sliding by merges, bit by bit, also if a sketch is
+//! not exact and if the run is cut by snapshots.
 
 use super::{Step, options, rules, steps, take};
 use crate::reference::Rules;

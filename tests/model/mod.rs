@@ -1,5 +1,5 @@
-//! The engine against the slow reference that keeps every record, on random windows, disorder,
-//! lateness, shards and batches.
+//! The engine compared with the slow reference that stores every record, with random windows,
+//! disorder, lateness, shards and batches.
 
 mod batches;
 mod invertible;

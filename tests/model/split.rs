@@ -1,6 +1,6 @@
-//! Windows that are left at the end of the input, split into parts, say what they say together:
-//! also where a sketch is not exact, after windows that came out before the end, with gaps, and
-//! where merging forgets.
+//! Windows that are open at the end of the input give the same answers split into parts as
+//! together, also if a sketch is not exact, after windows that fired before the end, with gaps, and
+//! if merges lose information.
 
 use super::Keep;
 use proptest::prelude::*;

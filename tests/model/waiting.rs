@@ -1,5 +1,5 @@
-//! Windows that are complete wait to be fetched: what that costs, and what a record does that
-//! changes a pane of theirs.
+//! Complete windows wait until they are fetched: the cost, and the effect of a record that changes
+//! one of their panes.
 
 use super::{Keep, REFUSED, Step, options, rules, run, steps, take};
 use crate::reference::{Fired, Rules};

@@ -1,8 +1,8 @@
-//! A slow engine that is obviously right: it keeps every record, knows no panes, and recomputes a
+//! A slow engine that is obviously right: it stores every record, has no panes, and computes a
 //! window from all records each time.
 //!
-//! It states the rules of meaning once more, window by window, in the plainest words; the engine is
-//! held against it.
+//! It repeats the rules of docs/SEMANTICS.md, window by window, in the plainest code. The tests
+//! compare the engine with it.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Where a window begins and ends, when it fires, and what is late for it.
+//! Start and end of windows, the time at which they fire, and late records.
 
 use crate::model::Keep;
 use streamgauge::engine::{Engine, EngineOptions};

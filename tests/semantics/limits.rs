@@ -1,4 +1,4 @@
-//! Limits: past one there is a typed error, and nothing has changed.
+//! Limits: past a limit there is a typed error, and nothing changes.
 
 use super::edges::{at, drain, engine};
 use streamgauge::prelude::*;

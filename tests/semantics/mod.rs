@@ -1,7 +1,7 @@
-//! The edge rules of windows and watermarks, by their number in docs/SEMANTICS.md, one test or more
-//! each.
+//! The edge rules of windows and watermarks, by their number in docs/SEMANTICS.md, with at least
+//! one test each.
 //!
-//! Each is a place where a known system differs or is wrong.
+//! In each of these rules some known system differs or is wrong.
 
 mod edges;
 mod limits;

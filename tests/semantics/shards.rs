@@ -1,4 +1,4 @@
-//! Several shards: whom the watermark waits for, and which records were there before.
+//! Several shards: the shards that the watermark waits for, and records that were delivered before.
 
 use super::edges::{at, drain, engine};
 use streamgauge::prelude::*;

@@ -1,6 +1,6 @@
-//! The KCL's processor in a simulated deployment: a daemon for each shard's processes, which take
-//! the shard over from each other, crash at any operation of the store, the sink or the pipe, meet
-//! a flaky store and refused checkpoints, and hand windows over when shards are split and merged.
+//! The KCL processor in a simulated deployment. Each shard has a daemon whose processes take the
+//! shard over from each other, crash at any operation of the store, the sink or the pipe, meet a
+//! flaky store and refused checkpoints, and hand windows over when shards are split and merged.
 
 use super::source::{Hit, ShardLog, Stream};
 use super::{Answers, Random, differences, seeds};

@@ -1,9 +1,8 @@
-//! A deterministic simulation of a deployment: one seed decides the records, their disorder,
+//! A deterministic simulation of a deployment. One seed decides the records, their disorder,
 //! batches, redeliveries, crashes, stale owners, a store that loses its last write, reshards and
-//! leaps of the clock. Whatever happens, the final answers are those of a batch query over all
-//! records.
+//! jumps of the clock. The final answers are always those of a batch query over all records.
 //!
-//! `STREAMGAUGE_SIMULATION=n` runs the seed n; `STREAMGAUGE_SIMULATIONS=n` that many;
+//! `STREAMGAUGE_SIMULATION=n` runs seed n, `STREAMGAUGE_SIMULATIONS=n` runs n seeds, and
 //! `STREAMGAUGE_FULL=1` a hundred thousand.
 
 #[cfg(feature = "kcl")]

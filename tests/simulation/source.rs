@@ -1,4 +1,4 @@
-//! The stream: shards with records in order, a checkpoint each, and shards that follow others.
+//! The stream: shards with ordered records, one checkpoint each, and child shards.
 
 use super::{Answers, Random};
 

@@ -1,4 +1,4 @@
-//! A store that can lose its last write, or leave open whether it happened.
+//! A store that can lose its last write, or not tell whether the write happened.
 
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};

@@ -1,8 +1,8 @@
-//! Workers that own shards, and what happens to them.
+//! Workers that own shards, and the events that happen to them.
 //!
-//! Two topologies. *One*: one worker has all shards and gives emissions, upserted by window.
-//! *Many*: every shard has an owner, sometimes two at a time, which gives partials; they are
-//! delivered late, out of order and more than once, and merged.
+//! There are two topologies. *One*: one worker has all shards and gives emissions, which are
+//! upserted by window. *Many*: every shard has an owner, sometimes two at the same time, which
+//! gives partials. They are delivered late, out of order and more than once, and merged.
 
 use super::source::{Hit, Stream};
 use super::store::{Fault, FaultyStore};

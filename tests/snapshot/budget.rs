@@ -1,4 +1,4 @@
-//! A state that is to fit so many bytes.
+//! A state that must fit into a number of bytes.
 
 use crate::simulation::Random;
 use std::collections::HashMap;

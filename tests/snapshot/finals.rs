@@ -1,5 +1,5 @@
-//! The last partial of a window says that it is the last: with any lateness, after a restore, and
-//! of windows answered before their turn.
+//! The last partial of a window is marked as the last: with any lateness, after a restore, and for
+//! windows that were answered early.
 
 use crate::model::{Keep, REFUSED, Step, options, rules, steps, take};
 use crate::reference::{Reference, Rules};

@@ -1,4 +1,4 @@
-//! Bytes of every released format version are read for ever: see tests/golden/README.md.
+//! The bytes of every released format version can be read for ever: see tests/golden/README.md.
 
 use super::resume::{Hit, every_aggregate, hit};
 use std::fmt::Write;

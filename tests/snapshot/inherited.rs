@@ -1,4 +1,4 @@
-//! Windows that are handed over from shards that have ended to one that goes on.
+//! Windows that shards which have ended hand over to a shard that continues.
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;

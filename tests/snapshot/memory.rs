@@ -1,4 +1,4 @@
-//! What decoding allocates, whatever the bytes say.
+//! The memory that decoding allocates is bounded for any bytes.
 
 use super::resume::{every_aggregate, hit};
 use crate::simulation::Random;

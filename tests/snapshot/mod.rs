@@ -1,4 +1,4 @@
-//! State that survives: snapshots, budgets, partials, stores.
+//! Durable state: snapshots, budgets, partials, stores.
 
 mod budget;
 mod finals;

@@ -1,4 +1,4 @@
-//! The object store against memory, and against a real S3 interface on loopback (see
+//! The object store compared with memory, and with a real S3 interface on loopback (see
 //! scripts/test-s3).
 
 use super::stores::{counts_up, keeps_its_promises};

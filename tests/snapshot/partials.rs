@@ -1,5 +1,5 @@
-//! Partials of many sources, in any order and any number of times, give what one stream of all
-//! records gives.
+//! Partials of many sources, in any order and any number of times, give the answers of one stream
+//! of all records.
 
 use crate::model::Keep;
 use proptest::prelude::*;

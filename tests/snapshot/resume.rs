@@ -1,4 +1,4 @@
-//! A run that is cut and restored says what the run that was not cut says, wherever the cut is.
+//! A run that is cut and restored at any point gives the answers of a run that is not cut.
 
 use crate::model::{Keep, Step, options, rules, steps, take};
 use crate::reference::Rules;

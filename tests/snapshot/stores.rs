@@ -1,4 +1,4 @@
-//! What every store owes.
+//! The contract of every store.
 
 use bytes::Bytes;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What each aggregate answers, and how it is written.
+//! The answer of each aggregate, and its output form.
 
 use super::{answer, answer_csv};
 use streamgauge::Control;

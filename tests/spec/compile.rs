@@ -1,4 +1,4 @@
-//! What compiles, what does not and why, and what is explained.
+//! Specifications that compile, errors of those that do not, and explanations.
 
 use super::{pipeline, refusal};
 use streamgauge::query::PipelineSpec;

@@ -1,4 +1,4 @@
-//! Records that cannot be aggregated: each says why, and none is added in part.
+//! Records that cannot be aggregated: each gives a reason, and no part of it is added.
 
 use super::{drain, pipeline, push_json};
 use streamgauge::query::PipelineSpec;

@@ -1,4 +1,4 @@
-//! Random records through declared pipelines, against a computation that keeps them all.
+//! Random records in declared pipelines, compared with a computation that stores all records.
 
 use super::{drain, pipeline, push_json};
 use proptest::prelude::*;

@@ -1,5 +1,5 @@
-//! Blocks of rows that are aggregated apart and taken at once, against the same rows one by one:
-//! emissions, counts, errors, and the bytes of every snapshot.
+//! Blocks of rows that are aggregated separately and added at once, compared with the same rows one
+//! by one: emissions, counts, errors, and the bytes of every snapshot.
 
 use proptest::prelude::*;
 use streamgauge::aggregate::Overflow;

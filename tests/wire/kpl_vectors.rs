@@ -1,5 +1,5 @@
-//! `tests/data/kpl/vectors.jsonl`: blobs and the user records that AWS's own libraries take them
-//! apart into.
+//! `tests/data/kpl/vectors.jsonl`: blobs, and the user records into which the libraries of AWS
+//! split them.
 
 use bytes::Bytes;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! The wire formats of AWS against what its own software was seen to write.
+//! The wire formats of AWS, compared with recorded output of its own software.
 
 #[cfg(feature = "lambda")]
 mod kpl_vectors;

@@ -1,4 +1,4 @@
-//! `tests/data/kcl/*.jsonl`: what the real MultiLangDaemon 3.1.3 and a child said to each other,
+//! `tests/data/kcl/*.jsonl`: recorded messages between the real MultiLangDaemon 3.1.3 and a child,
 //! line by line.
 
 use serde::Deserialize;
