@@ -449,3 +449,161 @@ impl Clock for Standstill {
 
     fn sleep(&mut self, _: Duration) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::PipelineWork;
+    use super::*;
+    use crate::adapter::{Decoding, each};
+    use crate::aggregate::count;
+    use crate::engine::Emission;
+    use crate::pipeline::Pipeline;
+    use crate::record::{Position, Record};
+    use crate::store::MemoryStore;
+    use crate::time::seconds;
+    use crate::window::Tumbling;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    /// A source that is not the KCL: it refuses every checkpoint but the first ones.
+    struct Broker {
+        clock: Standstill,
+        accepts: usize,
+        is_final: bool,
+        asked: Vec<Option<u64>>,
+    }
+
+    impl Broker {
+        fn new(accepts: usize, is_final: bool) -> Self {
+            let clock = Standstill(Timestamp::from_millis(1_000_000));
+            Broker { clock, accepts, is_final, asked: Vec::new() }
+        }
+    }
+
+    impl Checkpoint for Broker {
+        fn clock(&mut self) -> &mut dyn Clock {
+            &mut self.clock
+        }
+
+        fn checkpoint(&mut self, upto: Option<&Sequence>) -> Result<CheckpointOutcome, Error> {
+            self.asked.push(upto.map(|upto| upto.number.as_str().parse().unwrap()));
+            Ok(match self.asked.len() <= self.accepts {
+                true => CheckpointOutcome::Accepted,
+                false => CheckpointOutcome::Refused(Refusal {
+                    source: String::from("the broker"),
+                    reason: String::from("ILLEGAL_GENERATION"),
+                    meaning: String::from("the group has a new member"),
+                    is_final: self.is_final,
+                }),
+            })
+        }
+    }
+
+    fn batch(shard: &str, places: &[(u64, i64)]) -> Batch {
+        let record = |(number, second): &(u64, i64)| Record {
+            partition_key: "key".into(),
+            data: "hit".into(),
+            arrival: Timestamp::from_millis(second * 1000),
+            position: Position {
+                shard: ShardId::new(shard),
+                sequence: Sequence { number: (*number).into(), sub: 0 },
+            },
+        };
+        Batch { records: places.iter().map(record).collect(), ..Batch::default() }
+    }
+
+    type Told<T> = Rc<RefCell<Vec<T>>>;
+
+    fn options(notes: &Told<String>) -> ProcessorOptions {
+        let notes = notes.clone();
+        ProcessorOptions {
+            every_records: 1,
+            on_note: Box::new(move |note| notes.borrow_mut().push(note.to_owned())),
+            ..ProcessorOptions::default()
+        }
+    }
+
+    fn pipeline() -> Pipeline<Record, impl crate::Aggregate<Record, Output = u64> + use<>> {
+        Pipeline::builder()
+            .event_time(|record: &Record| record.arrival)
+            .window(Tumbling::new(seconds(10)).unwrap())
+            .aggregate(count())
+            .build()
+            .unwrap()
+    }
+
+    /// A processor that counts records by windows of 10 s.
+    fn counter<S: Store>(
+        (store, shard): (S, &str),
+        counts: &Told<(i64, u64)>,
+        notes: &Told<String>,
+    ) -> StatefulProcessor<impl ShardWork + use<S>, S> {
+        let decoding = Decoding::new(pipeline(), |record: &Record| Ok::<_, Error>(record.clone()));
+        let counts = counts.clone();
+        let work = PipelineWork::new(decoding, move |_, _| {
+            let counts = counts.clone();
+            Ok(Box::new(each(move |emission: Emission<u64>| {
+                let start = emission.window.unwrap().start().as_millis() / 1000;
+                counts.borrow_mut().push((start, emission.value));
+                Ok(())
+            })))
+        });
+        let mut processor = StatefulProcessor::new(work.unwrap(), store, options(notes));
+        processor.open(&ShardId::new(shard), None, Timestamp::from_millis(0)).unwrap();
+        processor
+    }
+
+    #[test]
+    fn a_refusal_is_noted_once_in_the_words_of_the_source() {
+        for (is_final, asked) in [(false, 3), (true, 2)] {
+            let (counts, notes) = (Told::default(), Told::default());
+            let mut broker = Broker::new(1, is_final);
+            let mut processor = counter((MemoryStore::new(), "s"), &counts, &notes);
+            for number in 1..=3 {
+                processor.process(&batch("s", &[(number, 5)]), &mut broker).unwrap();
+            }
+            let expected = [Some(1), Some(2), Some(3)];
+            assert_eq!(broker.asked, expected[..asked], "a final refusal is the last");
+            let note = "s: the broker did not take a checkpoint: ILLEGAL_GENERATION (the group has a new member)";
+            assert_eq!(notes.take(), [note]);
+        }
+    }
+
+    #[test]
+    fn a_shard_does_not_end_where_its_last_checkpoint_is_refused_for_now() {
+        let (counts, notes) = (Told::default(), Told::default());
+        let mut broker = Broker::new(1, false);
+        let mut processor = counter((MemoryStore::new(), "s"), &counts, &notes);
+        processor.process(&batch("s", &[(1, 5)]), &mut broker).unwrap();
+        let error = processor.end(&mut broker).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        let text = error.to_string();
+        assert!(text.starts_with("the broker did not take the checkpoint at the end"), "{text}");
+        assert_eq!(broker.asked, [Some(1), None]);
+    }
+
+    #[test]
+    fn open_windows_are_adopted_by_one_shard_and_a_stale_owner_stops() {
+        let (counts, notes) = (Told::default(), Told::default());
+        let store = std::sync::Arc::new(MemoryStore::new());
+        let mut broker = Broker::new(usize::MAX, false);
+        let mut parent = counter((store.clone(), "parent"), &counts, &notes);
+        parent.process(&batch("parent", &[(1, 5), (2, 15)]), &mut broker).unwrap();
+        parent.end(&mut broker).unwrap();
+        assert_eq!(counts.take(), [(0, 1)], "the second window is open");
+
+        let mut old = counter((store.clone(), "child"), &counts, &notes);
+        old.process(&batch("child", &[(3, 16)]), &mut broker).unwrap();
+        let mut new = counter((store.clone(), "child"), &counts, &notes);
+        new.process(&batch("child", &[(3, 16), (4, 25)]), &mut broker).unwrap();
+        assert_eq!(counts.take(), [(10, 2)], "one record of each shard, none twice");
+        old.process(&batch("child", &[(4, 25)]), &mut broker).unwrap();
+        assert_eq!(old.failure().map(Error::kind), Some(ErrorKind::Conflict));
+        assert_eq!(broker.asked, [Some(2), None, Some(3), Some(4)], "the old one asks no more");
+
+        let mut other = counter((store, "other"), &counts, &notes);
+        counts.take();
+        other.process(&batch("other", &[(1, 15), (2, 25)]), &mut broker).unwrap();
+        assert_eq!(counts.take(), [(10, 1)], "nothing is left to adopt");
+    }
+}
