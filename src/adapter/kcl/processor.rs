@@ -33,7 +33,7 @@ pub trait RecordProcessor {
         now: Timestamp,
     ) -> Result<(), Error>;
 
-    /// Records, perhaps none.
+    /// Processes records. There may be no record in the batch.
     ///
     /// # Errors
     /// Whatever is to end the run.

@@ -23,13 +23,13 @@ impl Entry {
 
 /// Puts records into a stream: one PutRecords call.
 pub trait PutRecords {
-    /// What became of each record, in their order: `None` if it is in the stream, otherwise the
+    /// Puts records. Returns for each, in their order, `None` if it is in the stream, otherwise the
     /// error code.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if the whole call failed, which the caller may do again.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the whole call failed, which the caller may do again.
     fn put_records(&mut self, entries: &[Entry]) -> Result<Vec<Option<String>>, Error>;
 
-    /// Returns after so long.
+    /// Waits for this length of time.
     fn pause(&mut self, length: Duration);
 }

@@ -12,7 +12,7 @@ use crate::record::Sequence;
 ///   before it.
 /// - Shards that follow an ended one begin after the checkpoint at its end.
 pub trait Checkpoint {
-    /// The clock by which state is saved, a busy store is waited for and quiet shards are told.
+    /// The clock. It says when to save and which shards are quiet, and waits for a busy store.
     fn clock(&mut self) -> &mut dyn Clock;
 
     /// Asks for a checkpoint up to a record, this one included; `None`: at the end of the shard,

@@ -9,7 +9,7 @@ pub trait Clock {
     /// Now.
     fn now(&mut self) -> Timestamp;
 
-    /// Returns after so long.
+    /// Waits for this length of time.
     fn sleep(&mut self, length: Duration);
 }
 

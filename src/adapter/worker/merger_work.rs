@@ -16,7 +16,7 @@ use std::fmt;
 
 /// A merger of partials: [`Merger`], or `RowMerger` (feature `spec`) for declared pipelines.
 pub trait Merging: MergerControl {
-    /// What it says of a window, or of a row of it.
+    /// The answer for a window, or for a row of it.
     type Answer;
 
     /// The next answer.
@@ -43,16 +43,16 @@ impl Merging for RowMerger {
     }
 }
 
-/// Takes the answers of a merger: whatever implements it for a function of an answer, or one that
-/// collects them until they are to be safe.
+/// Takes the answers of a merger. A function of an answer is one; a type of one's own may collect
+/// answers until [`flush`](AnswerSink::flush).
 pub trait AnswerSink<T> {
-    /// Takes an answer. It may be one that came before, or a later revision of one.
+    /// Takes an answer. It may have come before, or be a later revision of one that did.
     ///
     /// # Errors
     /// If it cannot be taken: it comes again after the next start.
     fn put(&mut self, answer: T) -> Result<(), Error>;
 
-    /// Returns when all that was put is safe.
+    /// Returns when all answers that were put are safe.
     ///
     /// # Errors
     /// If it cannot be kept.
@@ -165,7 +165,7 @@ impl<M: Merging> ShardWork for MergerWork<M> {
         now: Timestamp,
         dead_letter: &mut dyn FnMut(Error),
     ) -> Result<(), Error> {
-        // What has come before was told of then.
+        // Those that were delivered before were dead letters then.
         for rejected in batch
             .rejected
             .iter()
@@ -229,7 +229,7 @@ impl MergerState {
     /// Reads bytes that may be anything, but for the merger's, which whoever restores it checks.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if they are none.
+    /// [`ErrorKind::Corrupt`] if they are something else.
     pub fn from_bytes(state: &Bytes) -> Result<Self, Error> {
         let mut reader = Reader::new(state);
         let applied = match reader.bool()? {

@@ -79,8 +79,8 @@ impl<P: RecordPipeline> PipelineWork<P> {
         })
     }
 
-    /// After how long without a record the clock completes windows; default: never. Not less than
-    /// the out-of-orderness, or records that come late are lost to it.
+    /// How long the shard is without a record before the clock completes windows. Default: for
+    /// ever. Not less than the out-of-orderness, or the clock makes records late.
     #[must_use]
     pub fn idle_after(mut self, length: Duration) -> Self {
         self.idle_after = Some(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
@@ -94,9 +94,8 @@ impl<P: RecordPipeline> PipelineWork<P> {
         self
     }
 
-    /// Is handed every record that comes too late for all of its windows. Those that come again
-    /// after a crash are handed out again. Default: such records are counted, and their number is
-    /// noted at checkpoints.
+    /// Is given every record that comes too late for all of its windows, after a crash some of them
+    /// once more. Default: such records are counted, and their number is noted at checkpoints.
     #[must_use]
     pub fn on_late(mut self, take: impl FnMut(&LateRecord<'_>) + 'static) -> Self {
         self.on_late = Some(Box::new(take));
@@ -115,7 +114,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
             .ok_or_else(|| Error::invalid("no shard is open"))
     }
 
-    /// Takes a record, at its place or, of a further part of one, at that of the part before it.
+    /// Applies a record. A further part of a record has the place of the part before it.
     #[inline(always)]
     fn push(
         &mut self,
@@ -124,8 +123,8 @@ impl<P: RecordPipeline> PipelineWork<P> {
         dead_letter: &mut dyn FnMut(Error),
     ) -> Result<(), Error> {
         let taken = match self.try_push((shard, is_part), record) {
-            // Room is made by handing on what is complete. What the clock has completed is saved
-            // before that, and not here.
+            // Emitting complete answers makes room. What the clock has completed must be saved
+            // before it is emitted, and is not emitted here.
             Err(error)
                 if error.kind() == ErrorKind::LimitExceeded
                     && self.pipeline.is_due()
@@ -171,8 +170,8 @@ impl<P: RecordPipeline> PipelineWork<P> {
         }
     }
 
-    /// Takes the records that one holds. All have its place: state is saved between records of the
-    /// daemon, so that all of them are in it or none.
+    /// Applies the records that one record holds. All have its place: state is saved between
+    /// deliveries, so it has all of them or not one.
     fn push_parts(
         &mut self,
         shard: Shard,
@@ -183,7 +182,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
         let sequence = &record.position.sequence;
         let unreadable = self.packing.unpack(record.clone(), &mut parts);
         let is_new = self.pipeline.applied(shard).is_none_or(|applied| sequence > applied);
-        // One that has come before is counted as a duplicate once.
+        // A record that was applied before counts as one duplicate.
         let taken = if is_new { parts.len() } else { 1 };
         for (index, part) in parts.iter_mut().take(taken).enumerate() {
             part.position.sequence = sequence.clone();
@@ -203,7 +202,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
         Ok(())
     }
 
-    /// Applies the records of a batch, and what stands between them.
+    /// Applies the records of a batch and the rejected deliveries between them.
     fn apply_all(
         &mut self,
         shard: Shard,
@@ -233,7 +232,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
         if sequence.is_some_and(|sequence| {
             self.pipeline.applied(shard).is_some_and(|applied| sequence <= applied)
         }) {
-            // It was told of when it came for the first time.
+            // It was a dead letter when it was delivered for the first time.
             self.pipeline.skip_dead_letter(shard, sequence, None);
             return Ok(());
         }

@@ -143,8 +143,8 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
         Ok(())
     }
 
-    /// Processes records, perhaps none. A shard without records is to be called every now and then
-    /// as well, so that the clock can save its state and complete its windows.
+    /// Processes records. Call it every now and then with a batch without records as well, so that
+    /// the clock can save the state of a quiet shard and complete its windows.
     ///
     /// # Errors
     /// Whatever is to end the run: those of the work, of the store and of the source. The source is

@@ -77,7 +77,7 @@ impl<S: Store> ShardStore<S> {
         }
     }
 
-    /// The processor's state, if the shard is at work; changes nothing.
+    /// The processor's state, if the shard is at work. Changes nothing.
     pub(super) fn look(&self, clock: &mut dyn Clock) -> Result<Option<Bytes>, Error> {
         let found = self.load(&self.shard, clock)?;
         Ok(found.and_then(|(state, _)| match state.phase {
@@ -239,7 +239,8 @@ impl<S: Store> ShardStore<S> {
         Ok(Some((state, stored.version)))
     }
 
-    /// A save that knows in the end whether it happened.
+    /// Saves bytes. A save that failed by input or output may have happened: what the store has then
+    /// says so.
     fn put(
         &self,
         key: &str,
@@ -262,7 +263,7 @@ impl<S: Store> ShardStore<S> {
     }
 }
 
-/// Tries again, with pauses, what fails by input or output.
+/// Makes an attempt again, with pauses, while it fails by input or output.
 fn patiently<T>(
     clock: &mut dyn Clock,
     mut attempt: impl FnMut() -> Result<T, Error>,
