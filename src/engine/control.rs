@@ -126,14 +126,14 @@ pub trait Control {
 
     /// Further records go to another engine, and no more come here: what
     /// [`next_partial`](Control::next_partial) gives from now on are the windows that were not
-    /// given, for the other engine to [inherit](Control::inherit). Instead of
+    /// given, for the other engine to [adopt](Control::adopt). Instead of
     /// [`finish`](Control::finish), after what is complete was fetched. Of windows that were given
     /// no last partial comes, since records that the other engine gets may still go into them.
     fn hand_over(&mut self) {
         self.control_mut().hand_over();
     }
 
-    /// Takes over a window of a shard that has ended, as after a reshard: its records are part of
+    /// Adopts a window of a shard that has ended, as after a reshard: its records are part of
     /// this engine's answer for the window from now on.
     ///
     /// The partial is what [`next_partial`](Control::next_partial) gives of the ended shard's
@@ -147,8 +147,8 @@ pub trait Control {
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the window has fired
     /// here, [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past
     /// [`Limits::panes_max`](crate::Limits::panes_max). The engine is then as it was.
-    fn inherit(&mut self, partial: &Partial) -> Result<(), Error> {
-        self.control_mut().inherit(partial)
+    fn adopt(&mut self, partial: &Partial) -> Result<(), Error> {
+        self.control_mut().adopt(partial)
     }
 
     /// Returns true if an emission may be complete. False is certain.
@@ -325,7 +325,7 @@ impl<R: ?Sized, A: Aggregate<R>> Control for Engine<R, A> {
         self.watermarks.finish();
     }
 
-    fn inherit(&mut self, partial: &Partial) -> Result<(), Error> {
+    fn adopt(&mut self, partial: &Partial) -> Result<(), Error> {
         self.add_partial(partial)
     }
 

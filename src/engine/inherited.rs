@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 pub(super) type Inherited<T> = BTreeMap<i64, T>;
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
-    /// Adds a window of a shard that has ended: see [`Control::inherit`](super::Control::inherit).
+    /// Adds a window of a shard that has ended: see [`Control::adopt`](super::Control::adopt).
     pub(super) fn add_partial(&mut self, partial: &Partial) -> Result<(), Error> {
         partial.envelope().check(partial.bytes(), Kind::Partial, &self.identity())?;
         let mut reader = partial.envelope().section(partial.bytes(), Tag::Accumulator)?;
@@ -35,7 +35,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
         if start < self.firing.fired_to() {
             return Err(Error::invalid(
-                "a window that has fired here cannot be inherited: inherit before the first record",
+                "a window that has fired here cannot be adopted: adopt before the first record",
             ));
         }
         let accumulator = self.aggregate.persistence()?.decode(&mut reader)?;

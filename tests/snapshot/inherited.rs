@@ -102,7 +102,7 @@ proptest! {
             let (mut child, mut shard) = engine(rules);
             // Any child may have them, but just one.
             if index == 0 {
-                handed_over.iter().for_each(|partial| child.inherit(partial).unwrap());
+                handed_over.iter().for_each(|partial| child.adopt(partial).unwrap());
             }
             for (position, time) in log.iter().enumerate() {
                 if position == cut {
@@ -133,13 +133,13 @@ fn a_window_of_another_pipeline_or_one_that_has_fired_is_refused() {
     let mut answers = Answers::new();
     let handed_over = parents(rules, &[vec![5]], &mut answers);
     let (mut other, _) = engine(Rules { size: 20, ..rules });
-    assert_eq!(other.inherit(&handed_over[0]).unwrap_err().kind(), ErrorKind::Mismatch);
+    assert_eq!(other.adopt(&handed_over[0]).unwrap_err().kind(), ErrorKind::Mismatch);
     let (mut late, shard) = engine(rules);
     for time in [5, 100] {
         late.push(shard, &time, Timestamp::from_millis(time)).unwrap();
     }
     drain(0, &mut late, &mut answers);
-    assert_eq!(late.inherit(&handed_over[0]).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    assert_eq!(late.adopt(&handed_over[0]).unwrap_err().kind(), ErrorKind::InvalidArgument);
 }
 
 #[test]

@@ -419,7 +419,7 @@ fn a_boxed_pipeline_has_the_whole_control() {
     assert_eq!(parent.next_emission().unwrap().map(|emission| emission.value), Some(3));
     parent.hand_over();
     assert!(parent.is_due());
-    child.inherit(&parent.next_partial("parent").unwrap().unwrap()).unwrap();
+    child.adopt(&parent.next_partial("parent").unwrap().unwrap()).unwrap();
     let shard = child.open_shard(ShardId::new("child")).unwrap();
     child.push_to(shard, Some(&Sequence::new(7u64)), &4).unwrap();
     assert_eq!(child.applied(shard), Some(&Sequence::new(7u64)));

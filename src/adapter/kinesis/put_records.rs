@@ -27,7 +27,8 @@ pub trait PutRecords {
     /// error code.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the whole call failed, which the caller may do again.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the whole call failed, which the caller may do
+    /// again.
     fn put_records(&mut self, entries: &[Entry]) -> Result<Vec<Option<String>>, Error>;
 
     /// Waits for this length of time.

@@ -276,7 +276,7 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
     }
 
     fn adopt(&mut self, handed_over: &Bytes) -> Result<(), Error> {
-        self.pipeline.inherit(&Partial::from_bytes(handed_over.clone())?)
+        self.pipeline.adopt(&Partial::from_bytes(handed_over.clone())?)
     }
 
     fn apply(

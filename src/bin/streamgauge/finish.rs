@@ -168,7 +168,7 @@ impl Finish {
                     self.pipeline.restore(&Snapshot::from_bytes(bytes)?)?;
                 }
                 Ok(summary) if summary.kind == Kind::Partial => {
-                    self.pipeline.inherit(&Partial::from_bytes(bytes)?)?
+                    self.pipeline.adopt(&Partial::from_bytes(bytes)?)?
                 }
                 Ok(_) => self.absorb(bytes)?,
                 Err(error) => match MergerState::from_bytes(&bytes) {

@@ -99,7 +99,7 @@ impl MergedFiles {
         let Some(first) = windows.min() else { return Ok(false) };
         for (next, windows) in &mut self.sources {
             while let Some(partial) = next.take_if(|next| order(next.window()) == first) {
-                self.pipeline.inherit(&partial)?;
+                self.pipeline.adopt(&partial)?;
                 *next = windows.next()?;
             }
         }
