@@ -1,7 +1,6 @@
 //! The engine's state, and what becomes of a record.
 
 use super::firing::Firing;
-use super::inherited::Inherited;
 use super::pending::Pending;
 use super::shards::Shards;
 use super::{Emission, EngineOptions, Outcome, RecentIds, Shard, Stats};
@@ -11,9 +10,13 @@ use crate::limits::Limits;
 use crate::record::{Sequence, ShardId};
 use crate::time::Timestamp;
 use crate::window::{Pane, Panes, Place, Schedule, TwoStacks, Watermarks};
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 #[cfg(feature = "spec")]
 use std::ops::RangeInclusive;
+
+/// Accumulators of windows of shards that have ended, by the start of the window.
+pub(super) type Inherited<T> = BTreeMap<i64, T>;
 
 /// Records between two measurements of the state, at least.
 const CHECK_RECORDS_MIN: u64 = 4096;

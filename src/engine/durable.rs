@@ -3,9 +3,8 @@
 //! What is written is what the next records can meet: open panes, watermarks, positions, what has
 //! fired, and what has fired and was not fetched. What follows from these is made again.
 
-use super::Engine;
+use super::core::{Engine, Inherited};
 use super::firing::{Fired, Firing, read_revision, read_start};
-use super::inherited::Inherited;
 use super::pending::Pending;
 use super::shards::Shards;
 use super::{Control, EngineOptions, RecentIds, Stats};

@@ -3,7 +3,7 @@
 //! What an ended shard has of a window is one accumulator, whatever panes it was made of. It is
 //! kept beside the panes, by the window's start, and merged with them when the window fires.
 
-use super::Engine;
+use super::core::{Engine, Inherited};
 use super::durable::Encode;
 use super::firing::read_start;
 use crate::aggregate::Aggregate;
@@ -11,10 +11,6 @@ use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::snapshot::{Kind, Partial, Tag};
 use crate::window::Schedule;
-use std::collections::BTreeMap;
-
-/// Accumulators by the start of their window.
-pub(super) type Inherited<T> = BTreeMap<i64, T>;
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Adds a window of a shard that has ended: see [`Control::adopt`](super::Control::adopt).

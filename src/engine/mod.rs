@@ -15,6 +15,7 @@ mod core;
 mod durable;
 mod emission;
 mod finished_part;
+mod fire;
 mod firing;
 mod inherited;
 mod options;

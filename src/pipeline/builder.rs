@@ -2,7 +2,7 @@
 
 use super::Pipeline;
 use super::event_time::ByClosure;
-use super::run::Stages;
+use super::stages::Stages;
 use crate::aggregate::Aggregate;
 use crate::engine::{Engine, EngineOptions, RecentIds};
 use crate::error::Error;
@@ -29,6 +29,13 @@ pub struct Builder<R: ?Sized, A = Undeclared> {
 /// Stands for the aggregate that is not declared yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Undeclared;
+
+impl Pipeline<(), ()> {
+    /// Declares a pipeline.
+    pub fn builder<R: ?Sized>() -> Builder<R> {
+        Builder::new()
+    }
+}
 
 impl<R: ?Sized> Builder<R, Undeclared> {
     pub(super) fn new() -> Self {

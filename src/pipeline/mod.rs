@@ -23,6 +23,7 @@ mod builder;
 mod event_time;
 mod over;
 mod run;
+mod stages;
 
 pub use boxed::{AnyPipeline, BoxedPipeline};
 pub use builder::{Builder, Undeclared};

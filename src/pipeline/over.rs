@@ -16,10 +16,20 @@ pub struct Over<'a, R: ?Sized, A: Aggregate<R>, I> {
     records: Option<I>,
 }
 
-impl<'a, R: ?Sized, A: Aggregate<R>, I> Over<'a, R, A, I> {
-    pub(super) fn new(pipeline: &'a mut Pipeline<R, A>, records: I) -> Self {
-        pipeline.failure = None;
-        Over { pipeline, records: Some(records) }
+impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
+    /// Runs over records and gives the emissions as they come, lazily; at the end of the records
+    /// every window is complete.
+    ///
+    /// Records that cannot be aggregated are counted as dead letters and skipped. Should a
+    /// limit be passed that the user chose to be an error, the emissions end early and
+    /// [`failure`](Pipeline::failure) says why.
+    pub fn over<I>(&mut self, records: I) -> Over<'_, R, A, I::IntoIter>
+    where
+        I: IntoIterator,
+        I::Item: Borrow<R>,
+    {
+        self.failure = None;
+        Over { pipeline: self, records: Some(records.into_iter()) }
     }
 }
 

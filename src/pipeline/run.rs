@@ -1,87 +1,15 @@
 //! A pipeline at work.
 
-use super::event_time::EventTime;
-use super::{Builder, Over};
+use super::stages::Stages;
 use crate::aggregate::Aggregate;
 use crate::engine::{Control, Emission, Engine, Outcome, Shard};
 use crate::error::Error;
 use crate::record::{Sequence, ShardId};
 use crate::time::Timestamp;
-use std::borrow::Borrow;
-
-type Filter<R> = Box<dyn Fn(&R) -> bool + Send + Sync>;
-type Identity<R> = Box<dyn Fn(&R) -> u64 + Send + Sync>;
-type LateSink<R> = Box<dyn FnMut(&R, Timestamp) + Send>;
 
 /// Records whose event times are taken at once: enough that asking for them costs nothing, and few
 /// enough to stay in the cache.
 const BATCH: usize = 512;
-
-/// Only the one window over everything can do without a time, and any will do.
-const NO_TIME: Timestamp = Timestamp::from_millis(0);
-
-/// What stands before the engine.
-pub(super) struct Stages<R: ?Sized> {
-    pub(super) event_time: Option<Box<dyn EventTime<R>>>,
-    pub(super) filters: Vec<Filter<R>>,
-    /// The stable hash of what identifies a record.
-    pub(super) identity: Option<Identity<R>>,
-    pub(super) on_late: Option<LateSink<R>>,
-}
-
-impl<R: ?Sized> Default for Stages<R> {
-    fn default() -> Self {
-        Stages { event_time: None, filters: Vec::new(), identity: None, on_late: None }
-    }
-}
-
-impl<R: ?Sized> Stages<R> {
-    #[inline]
-    fn keeps(&self, record: &R) -> bool {
-        self.filters.iter().all(|keep| keep(record))
-    }
-
-    /// How many records from the front pass the filters.
-    fn kept(&self, records: &[R]) -> usize
-    where
-        R: Sized,
-    {
-        match self.filters.is_empty() {
-            // As most are; to ask each record nothing would be a fifth of what it costs.
-            true => records.len(),
-            false => records.iter().take_while(|record| self.keeps(record)).count(),
-        }
-    }
-
-    #[inline]
-    fn tell_late(&mut self, outcome: Outcome, record: &R) {
-        if let Outcome::Late(time) = outcome
-            && let Some(sink) = &mut self.on_late
-        {
-            sink(record, time);
-        }
-    }
-
-    #[inline]
-    fn time_of(&self, record: &R) -> Timestamp {
-        match &self.event_time {
-            Some(time) => time.of(record),
-            None => NO_TIME,
-        }
-    }
-
-    /// The times of records, into a list.
-    fn times_of(&self, records: &[R], times: &mut Vec<Timestamp>)
-    where
-        R: Sized,
-    {
-        times.clear();
-        match &self.event_time {
-            Some(time) => time.of_all(records, times),
-            None => times.resize(records.len(), NO_TIME),
-        }
-    }
-}
 
 /// A declared aggregation over records of type `R`, ready to run: over an iterator
 /// ([`over`](Pipeline::over)), or driven by hand ([`push`](Pipeline::push),
@@ -99,30 +27,9 @@ pub struct Pipeline<R: ?Sized, A: Aggregate<R>> {
     pub(super) failure: Option<Error>,
 }
 
-impl Pipeline<(), ()> {
-    /// Declares a pipeline.
-    pub fn builder<R: ?Sized>() -> Builder<R> {
-        Builder::new()
-    }
-}
-
 impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
     pub(super) fn from_parts(stages: Stages<R>, engine: Engine<R, A>) -> Self {
         Pipeline { stages, engine, times: Vec::new(), failure: None }
-    }
-
-    /// Runs over records and gives the emissions as they come, lazily; at the end of the records
-    /// every window is complete.
-    ///
-    /// Records that cannot be aggregated are counted as dead letters and skipped. Should a
-    /// limit be passed that the user chose to be an error, the emissions end early and
-    /// [`failure`](Pipeline::failure) says why.
-    pub fn over<I>(&mut self, records: I) -> Over<'_, R, A, I::IntoIter>
-    where
-        I: IntoIterator,
-        I::Item: Borrow<R>,
-    {
-        Over::new(self, records.into_iter())
     }
 
     /// Why the last [`over`](Pipeline::over) ended before its records did, if so.
