@@ -6,9 +6,10 @@
 mod json_library;
 mod shim;
 
+use bytes::Bytes;
 use json_library::Field;
 use streamgauge::adapter::files::{JsonScanner, ScannedLine};
-use streamgauge::row::{Block, Row, Value};
+use streamgauge::row::{Row, Value};
 
 /// Fields that share values with others, and such as do not: a line that has all of these as the
 /// line before has them is read another way.
@@ -25,7 +26,7 @@ fn check_fields(bytes: &[u8], fields: &[&str]) {
     let mut row = Row::new(fields.len());
     // Near the end of the bytes nothing is compared with what is remembered, so there is something
     // after the last line.
-    let block = Block::from_vec([bytes, b"\n", &[b' '; 100]].concat());
+    let block = Bytes::from([bytes, b"\n", &[b' '; 100]].concat());
     let mut start = 0;
     for line in bytes.split(|byte| *byte == b'\n') {
         let scanned = scanner.scan(&block, start, &mut row);

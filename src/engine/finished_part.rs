@@ -15,7 +15,7 @@ use std::sync::Arc;
 ///
 /// Panes that windows of two parts have in common are shared, not copied: nothing is added to them
 /// any more.
-pub struct FinishedPart<R: ?Sized, A: Aggregate<R>> {
+pub(crate) struct FinishedPart<R: ?Sized, A: Aggregate<R>> {
     pub(super) aggregate: A,
     pub(super) schedule: Schedule,
     pub(super) panes: Panes<Arc<A::Accumulator>>,
@@ -31,7 +31,7 @@ impl<R: ?Sized, A: Aggregate<R>> FinishedPart<R, A> {
     ///
     /// # Errors
     /// As [`Engine::next_emission`](super::Engine::next_emission).
-    pub fn next_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
+    pub(crate) fn next_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
         let next = first_window(&self.panes, self.schedule, self.windows.start);
         let Some(start) = next.filter(|start| *start < self.windows.end) else { return Ok(None) };
         let value = self.answer(start)?;

@@ -14,6 +14,7 @@ mod control;
 mod core;
 mod durable;
 mod emission;
+#[cfg_attr(not(feature = "spec"), expect(dead_code, reason = "files alone are answered in parts"))]
 mod finished_part;
 mod fire;
 mod firing;
@@ -25,6 +26,7 @@ mod pending;
 mod preaggregated;
 mod recent_ids;
 mod shards;
+#[cfg_attr(not(feature = "spec"), expect(dead_code, reason = "files alone are answered in parts"))]
 mod split;
 mod stats;
 
@@ -33,7 +35,8 @@ pub(crate) use self::batch::Batch;
 pub use self::core::Engine;
 pub use control::Control;
 pub use emission::{Emission, Outcome};
-pub use finished_part::FinishedPart;
+#[cfg(feature = "spec")]
+pub(crate) use finished_part::FinishedPart;
 pub use options::EngineOptions;
 #[cfg(feature = "spec")]
 pub(crate) use preaggregated::{Preaggregated, Preaggregation};

@@ -1,6 +1,7 @@
 //! The windows that are left when an input has ended, split for several threads.
 
-use super::{Engine, FinishedPart};
+use super::Engine;
+use super::finished_part::FinishedPart;
 use crate::aggregate::Aggregate;
 use crate::window::{Boundary, Panes, TwoStacks};
 use std::marker::PhantomData;
@@ -26,7 +27,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
     /// windows wait to be answered again.
     ///
     /// Cost: O(panes log panes), however many windows there are; of the panes nothing is copied.
-    pub fn split_finished(&mut self, parts: NonZeroUsize) -> Vec<FinishedPart<R, A>> {
+    pub(crate) fn split_finished(&mut self, parts: NonZeroUsize) -> Vec<FinishedPart<R, A>> {
         let (windows, panes_max) = self.windows_to_split();
         let count = parts.get().min(windows / WINDOWS_MIN.max(panes_max * WINDOWS_PER_PANE_MIN));
         let cuts = self.cuts(windows, count);
@@ -192,3 +193,6 @@ impl Cut {
         self.boundary.map(|boundary| TwoStacks::unbuilt(boundary, self.last_end))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,7 @@ use super::json_tokens::{error, number, scalar, string, unescape};
 use crate::error::Error;
 use crate::row::Block;
 use crate::row::Row;
+use bytes::Bytes;
 
 /// The content of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,11 +37,11 @@ pub enum ScannedLine {
 /// # Example
 /// ```
 /// use streamgauge::adapter::files::{JsonScanner, ScannedLine};
-/// use streamgauge::row::{Block, Row, Value};
+/// use streamgauge::row::{Row, Value};
 /// let mut scanner = JsonScanner::new(&["status", "/geo/country"], 128)?;
 /// let mut row = Row::new(2);
-/// let block = Block::from_vec(br#"{"status": 200, "geo": {"country": "DE"}, "x": [1, 2]}"#.to_vec());
-/// assert_eq!(scanner.scan(&block, 0, &mut row), Ok(ScannedLine::Record(54)));
+/// let bytes = bytes::Bytes::from_static(br#"{"status": 200, "geo": {"country": "DE"}, "x": [1, 2]}"#);
+/// assert_eq!(scanner.scan(&bytes, 0, &mut row), Ok(ScannedLine::Record(54)));
 /// assert_eq!(row.value(0), Value::Number("200"));
 /// assert_eq!(row.value(1), Value::Text("DE"));
 /// # Ok::<(), streamgauge::Error>(())
@@ -91,12 +92,12 @@ impl JsonScanner {
     #[inline]
     pub fn scan(
         &mut self,
-        source: &Block,
+        source: &Bytes,
         start: usize,
         row: &mut Row,
     ) -> Result<ScannedLine, JsonError> {
-        let bytes = source.as_bytes();
-        match self.follow(source, bytes, start, row) {
+        let (bytes, block) = (source.as_ref(), Block::from(source.clone()));
+        match self.follow(&block, bytes, start, row) {
             Ok(end) => Ok(ScannedLine::Record(end)),
             Err(followed) => self.scan_on(bytes, followed, row),
         }

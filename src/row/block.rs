@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// A block is checked once whether it is all UTF-8. It uses `Arc<String>` instead of `Arc<str>`, so
 /// that a buffer becomes a block and can be recovered from it without a copy.
 #[derive(Clone, Debug)]
-pub struct Block(Kind);
+pub(crate) struct Block(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
@@ -23,14 +23,7 @@ enum Kind {
 
 impl Block {
     /// Creates a block. It is a block of text if the bytes are UTF-8. Cost: one pass, no copy.
-    ///
-    /// # Example
-    /// ```
-    /// use streamgauge::row::Block;
-    /// assert!(Block::from_vec(b"DE,200".to_vec()).is_text());
-    /// assert!(!Block::from_vec(b"DE,\xff".to_vec()).is_text());
-    /// ```
-    pub fn from_vec(bytes: Vec<u8>) -> Self {
+    pub(crate) fn from_vec(bytes: Vec<u8>) -> Self {
         match String::from_utf8(bytes) {
             Ok(text) => Block(Kind::Text(Arc::new(text))),
             Err(error) => Block(Kind::Bytes(error.into_bytes().into())),
@@ -38,10 +31,6 @@ impl Block {
     }
 
     /// As [`from_vec`](Block::from_vec), for values that are rarely read as text.
-    #[cfg_attr(
-        not(feature = "files"),
-        allow(dead_code, reason = "files are read in blocks, records of streams are not")
-    )]
     pub(crate) fn checked(bytes: Vec<u8>) -> Self {
         match simdutf8::basic::from_utf8(&bytes) {
             Ok(_) => Block(Kind::Checked(Arc::new(bytes))),
@@ -50,13 +39,13 @@ impl Block {
     }
 
     /// Returns true if the whole block is known to be UTF-8.
-    pub fn is_text(&self) -> bool {
+    pub(crate) fn is_text(&self) -> bool {
         !matches!(self.0, Kind::Bytes(_))
     }
 
     /// Returns the bytes.
     #[inline]
-    pub fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Kind::Text(text) => text.as_bytes(),
             Kind::Checked(bytes) => bytes,
@@ -71,7 +60,7 @@ impl Block {
     }
 
     /// Returns true if no row or other clone refers to the block.
-    pub fn is_unique(&self) -> bool {
+    pub(crate) fn is_unique(&self) -> bool {
         match &self.0 {
             Kind::Text(text) => Arc::strong_count(text) == 1,
             Kind::Checked(bytes) => Arc::strong_count(bytes) == 1,
@@ -80,7 +69,7 @@ impl Block {
     }
 
     /// Returns the buffer of a text block for reuse, if nothing else refers to the block.
-    pub fn into_vec(self) -> Option<Vec<u8>> {
+    pub(crate) fn into_vec(self) -> Option<Vec<u8>> {
         match self.0 {
             Kind::Text(text) => Arc::try_unwrap(text).ok().map(String::into_bytes),
             Kind::Checked(bytes) => Arc::try_unwrap(bytes).ok(),

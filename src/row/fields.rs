@@ -136,7 +136,7 @@ impl Row {
 
     /// Starts the next record with all fields missing. Its values are in `block`.
     #[inline]
-    pub fn begin_in(&mut self, block: &Block) {
+    pub(crate) fn begin_in(&mut self, block: &Block) {
         self.begin_in_keeping(block, false);
     }
 

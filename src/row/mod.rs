@@ -1,6 +1,7 @@
 //! A decoded record: the values of the fields that a pipeline names, and what values are: numbers,
 //! keys, times, missing ones. Formats fill a [`Row`]; the language and the pipelines read it.
 
+#[cfg_attr(not(feature = "files"), expect(dead_code, reason = "files alone come in blocks"))]
 mod block;
 mod decimal;
 mod digits;
@@ -18,7 +19,6 @@ mod time_pattern;
 pub(crate) mod time_text;
 mod value;
 
-pub use block::Block;
 pub use fields::Row;
 pub use not_a_time::NotATime;
 pub use number::Number;
@@ -26,4 +26,5 @@ pub use output::{OutputValue, TopValue};
 pub use time_format::TimeFormat;
 pub use value::Value;
 
+pub(crate) use block::Block;
 pub(crate) use digits::first_digits;

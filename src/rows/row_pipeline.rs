@@ -1,11 +1,8 @@
 //! A declared pipeline that runs.
 
 use super::explain::Explanation;
-use super::finished_rows::FinishedRows;
+use super::fast::preparer::{Preparation, RowPreparer};
 use super::pending_rows::PendingRows;
-use super::preaggregated_rows::PreaggregatedRows;
-use super::prepared_rows::{NextRows, PreparedRows, Upcoming};
-use super::preparer::{Preparation, RowPreparer};
 use super::row_aggregate::{Plan, RowAggregate};
 use crate::engine::{Control, Engine, Outcome, Shard};
 use crate::error::{Error, ErrorKind};
@@ -21,7 +18,6 @@ use crate::rows::RowEmission;
 use crate::time::Timestamp;
 use crate::window::Windows;
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// A compiled [`PipelineSpec`](crate::query::PipelineSpec): rows in, emissions out.
@@ -51,17 +47,17 @@ use std::sync::Arc;
 /// # Ok::<(), streamgauge::Error>(())
 /// ```
 pub struct RowPipeline {
-    preparer: Arc<RowPreparer>,
-    engine: Engine<Row, RowAggregate>,
-    group_names: Vec<String>,
-    columns: Vec<OutputColumn>,
-    windows: Windows,
-    revised: bool,
-    explanation: Explanation,
+    pub(super) preparer: Arc<RowPreparer>,
+    pub(super) engine: Engine<Row, RowAggregate>,
+    pub(super) group_names: Vec<String>,
+    pub(super) columns: Vec<OutputColumn>,
+    pub(super) windows: Windows,
+    pub(super) revised: bool,
+    pub(super) explanation: Explanation,
     /// Whether prepared rows that are late are told one by one.
-    hands_out_late: bool,
+    pub(super) hands_out_late: bool,
     /// The rest of the emission that is being handed out.
-    pending: PendingRows,
+    pub(super) pending: PendingRows,
 }
 
 /// What a pipeline is made of.
@@ -221,99 +217,8 @@ impl RowPipeline {
         }
     }
 
-    /// The part of [`push`](RowPipeline::push) that any thread can do.
-    pub fn preparer(&self) -> Arc<RowPreparer> {
-        self.preparer.clone()
-    }
-
-    /// Takes the rows that this pipeline's [`preparer`](RowPipeline::preparer) prepared, from the
-    /// first one that was not taken on and up to the row `until`, or to the first one that becomes
-    /// a dead letter, or is late where [that is to be told](RowPipeline::hand_out_late): its index,
-    /// and its outcome. Up to one that completes a window, too, so that the window can be fetched.
-    /// The rest of [`push`](RowPipeline::push), for records without sequence numbers; what became
-    /// of them shows in [`stats`](Control::stats).
-    ///
-    /// # Errors
-    /// As [`push`](RowPipeline::push), for the row that comes after those
-    /// [taken](PreparedRows::taken).
-    pub fn push_prepared(
-        &mut self,
-        shard: Shard,
-        rows: &mut PreparedRows,
-        until: usize,
-    ) -> Result<Option<(usize, Outcome<String>)>, Error> {
-        while let Some(next) = rows.next(until) {
-            let told = match next {
-                NextRows::Records(records) => self.push_records(shard, rows, records)?,
-                NextRows::Filtered(rows, latest) => {
-                    self.engine.skip_filtered(shard, rows, latest);
-                    None
-                }
-                NextRows::DeadLetter(reason, _) if self.engine.is_strict() => {
-                    return Err(Error::new(ErrorKind::InvalidRecord, reason));
-                }
-                NextRows::DeadLetter(reason, time) => {
-                    self.engine.skip(shard, None, Outcome::DeadLetter(()), time);
-                    Some(Outcome::DeadLetter(reason.into()))
-                }
-            };
-            if let Some(outcome) = told {
-                return Ok(Some((rows.taken() - 1, outcome)));
-            }
-            if self.engine.is_due() {
-                return Ok(None);
-            }
-        }
-        Ok(None)
-    }
-
-    /// Takes all of the rows that were aggregated apart, or none: false where only pushing one
-    /// after the other can say what is to become of each, as when a window fires in between. The
-    /// state is then the one after pushing them so, but for which `state_bytes` were measured.
-    ///
-    /// # Errors
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit that the user
-    /// chose to be an error.
-    pub fn push_preaggregated(
-        &mut self,
-        shard: Shard,
-        rows: &PreaggregatedRows,
-    ) -> Result<bool, Error> {
-        let taken = self.engine.push_preaggregated(shard, &rows.records)?;
-        if taken {
-            // Their times are among those of the records.
-            self.engine.skip_filtered(shard, rows.filtered, None);
-        }
-        Ok(taken)
-    }
-
-    /// Whether [`push_prepared`](RowPipeline::push_prepared) tells of each row that is late, as it
-    /// does of a dead letter. Default: late rows are counted only.
-    pub fn hand_out_late(&mut self, hand_out: bool) {
-        self.hands_out_late = hand_out;
-    }
-
-    /// Takes the next so many records, or as many as there are up to one that is to be told of.
-    fn push_records(
-        &mut self,
-        shard: Shard,
-        rows: &mut PreparedRows,
-        records: usize,
-    ) -> Result<Option<Outcome<String>>, Error> {
-        let (hands_out_late, mut told) = (self.hands_out_late, None);
-        self.engine.push_batch(shard, &mut Upcoming(rows, records), |_, outcome| {
-            told = match outcome {
-                Outcome::DeadLetter(()) => Some(outcome),
-                Outcome::Late(_) => Some(outcome).filter(|_| hands_out_late),
-                _ => None,
-            };
-            told.is_none()
-        })?;
-        Ok(told.map(|outcome| outcome.map_dead_letter(|()| self.refusal())))
-    }
-
     /// Why the last record that became a dead letter could not be taken.
-    fn refusal(&self) -> String {
+    pub(super) fn refusal(&self) -> String {
         self.engine.refusal().map_or_else(String::new, Error::to_string)
     }
 
@@ -356,18 +261,6 @@ impl RowPipeline {
     ) {
         let time = arrival.filter(|_| self.preparer.time.is_none());
         self.engine.skip(shard, sequence, Outcome::DeadLetter(()), time);
-    }
-
-    /// Takes out the windows that are to come after [`finish`](Control::finish), in two to
-    /// `parts` parts for as many threads, or none: see [`Engine::split_finished`]. What this
-    /// pipeline still gives itself comes before theirs.
-    pub fn split_finished(&mut self, parts: NonZeroUsize) -> Vec<FinishedRows> {
-        let group_fields = self.group_names.len();
-        self.engine
-            .split_finished(parts)
-            .into_iter()
-            .map(|part| FinishedRows::new(part, group_fields))
-            .collect()
     }
 
     /// The next row of the answer: by window end, then start, then group ascending.

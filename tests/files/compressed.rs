@@ -5,7 +5,7 @@ use std::io::{Cursor, Read, Write};
 use streamgauge::adapter::files::{FilesOptions, Format, Input, run};
 use streamgauge::{Error, ErrorKind};
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()

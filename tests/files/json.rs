@@ -2,10 +2,11 @@
 
 use super::json_library::{self, Field};
 use super::{error_of, log, read};
+use bytes::Bytes;
 use proptest::prelude::*;
 use streamgauge::ErrorKind;
 use streamgauge::adapter::files::{Format, JsonScanner, ScannedLine};
-use streamgauge::row::{Block, Row, Value};
+use streamgauge::row::{Row, Value};
 
 /// Fields that share values with others, and such as do not: a line that has all of these as the
 /// line before has them is read another way.
@@ -40,12 +41,12 @@ fn compare_fields(lines: &[Vec<u8>], fields: &[&str]) -> Result<(), TestCaseErro
     let mut row = Row::new(fields.len());
     // Near the end of the bytes nothing is compared with what is remembered, so there is something
     // after the last line.
-    let block = Block::from_vec([lines.join(&b'\n'), vec![b'\n'], vec![b' '; 100]].concat());
+    let bytes = Bytes::from([lines.join(&b'\n'), vec![b'\n'], vec![b' '; 100]].concat());
     let mut start = 0;
     for line in lines {
         let shown = String::from_utf8_lossy(line);
         let utf8 = std::str::from_utf8(line).is_ok();
-        match scanner.scan(&block, start, &mut row) {
+        match scanner.scan(&bytes, start, &mut row) {
             // The caller refuses what is not UTF-8, a block at a time.
             _ if !utf8 || json_library::is_out_of_range(line) => {}
             Ok(ScannedLine::Record(end)) => {

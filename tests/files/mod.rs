@@ -10,7 +10,7 @@ mod json_library;
 mod log;
 mod many;
 mod real_log;
-mod threads;
+mod run_pipeline;
 
 use std::io::Read;
 use streamgauge::adapter::files::{

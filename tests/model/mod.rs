@@ -3,7 +3,6 @@
 
 mod batches;
 mod invertible;
-mod split;
 mod waiting;
 
 use crate::reference::{Fate, Fired, Reference, Rules};

@@ -5,7 +5,6 @@ mod answers;
 mod compile;
 mod dead_letters;
 mod oracle;
-mod preaggregated;
 mod windows;
 
 use streamgauge::query::PipelineSpec;

@@ -1,9 +1,10 @@
 //! Records from files: JSON Lines, CSV, TSV, access logs and plain lines.
 //!
-//! [`run`] reads any number of inputs, each as a shard of its own, into a [`RowSink`], which a
-//! compiled pipeline is. The format is recognised by the first bytes ([`Format::detect`]), and so
-//! is compression (gzip, zstd); where it is not certain, lines are read and [`RowSink::note`] says
-//! why. Only the fields that the sink names are kept, as ranges of the block they were read with: a
+//! [`run_pipeline`] runs a declared pipeline over any number of inputs, each a shard of its own, and
+//! tells a [`PipelineObserver`] the answers; [`run`] reads them row by row into a [`RowSink`] of
+//! one's own. The format is recognised by the first bytes ([`Format::detect`]), and so
+//! is compression (gzip, zstd); where it is not certain, lines are read and [`PipelineObserver::note`]
+//! says why. Only the fields that the sink names are kept, as ranges of the block they were read with: a
 //! record costs no allocation.
 //!
 //! What is not a record becomes a [`DeadLetter`] with file, line and reason; nothing is skipped
@@ -23,15 +24,21 @@ mod beginning;
 mod blocks;
 mod buffers;
 mod fetcher;
+mod last_rows;
 mod late;
+mod observer;
 mod options;
+mod pipelines;
 mod preaggregated;
 mod prepared;
 mod regular_file;
+mod row_sink;
 mod run;
+mod run_pipeline;
 mod run_state;
 mod source;
 mod stats;
+mod taking;
 
 pub use crate::formats::clf::ClfDecoder;
 pub use crate::formats::csv::CsvDecoder;
@@ -39,9 +46,14 @@ pub use crate::formats::decode_error::{DEAD_LETTER_BYTES_MAX, DeadLetter, Decode
 pub use crate::formats::format::Format;
 pub use crate::formats::json_names::JsonNames;
 pub use crate::formats::json_scan::{JsonError, JsonScanner, ScannedLine};
+pub use last_rows::last_rows;
 pub use late::{LateRecord, Refusal};
+pub use observer::PipelineObserver;
 pub use options::FilesOptions;
-pub use run::{RowSink, run};
+pub use pipelines::FilePipelines;
+pub use row_sink::RowSink;
+pub use run::run;
+pub use run_pipeline::{read_into, run_pipeline};
 pub use run_state::{HeldWindows, Judgement, RunAnswers, RunState};
 pub use source::{Input, Opened};
 pub use stats::{FileStats, FilesStats};

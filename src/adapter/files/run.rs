@@ -6,158 +6,21 @@ use crate::adapter::files::blocks::{
 };
 use crate::adapter::files::buffers::Buffers;
 use crate::adapter::files::fetcher::{Fetched, Fetcher};
-use crate::adapter::files::late::{LateRecord, Refusal};
 use crate::adapter::files::options::FilesOptions;
-use crate::adapter::files::preaggregated::{PreaggregatedBlock, Preaggregating};
-use crate::adapter::files::prepared::{Made, PreparedPiece, Preparing};
-use crate::adapter::files::source::{Input, Opened};
+use crate::adapter::files::prepared::{PreparedPiece, Preparing};
+use crate::adapter::files::row_sink::{RowSink, RowsOnly, TakeBlocks};
+use crate::adapter::files::source::Input;
 use crate::adapter::files::stats::{FileStats, FilesStats};
+use crate::adapter::files::taking::Taking;
 use crate::error::Error;
-use crate::formats::decode::{Decoder, Framing, OtherDecoder, RecordSpan, Records, TakeRecords};
-use crate::formats::decode_error::{DEAD_LETTER_BYTES_MAX, DeadLetter, DecodeError};
-use crate::formats::format::Format;
+use crate::formats::decode::{Decoder, Framing, OtherDecoder, Records};
 use crate::formats::json_scan::JsonScanner;
 use crate::parallel::{Helpers, in_order};
 use crate::record::ShardId;
 use crate::row::Block;
 use crate::row::Row;
-use crate::rows::{PreaggregatedRows, PreparedRows, RowPreparer};
+use crate::rows::RowPreparer;
 use std::sync::Arc;
-
-/// What takes the records: a compiled pipeline, usually.
-///
-/// An error from any of its methods ends the run and is returned by [`run`].
-pub trait RowSink {
-    /// The fields to read, by slot: names, or JSON pointers where they begin with `/`.
-    fn fields(&self) -> &[String];
-
-    /// An input exists. Called for every input, in order, before the first record of any: so the
-    /// watermark of a file that is read later holds back those read before it, and nothing in it is
-    /// late for having been read last.
-    ///
-    /// # Errors
-    /// Whatever ends the run.
-    fn open_shard(&mut self, file: usize, shard: ShardId) -> Result<(), Error>;
-
-    /// Takes a record of the input `file`. `Ok(Some(refusal))` says that it was not taken, and is
-    /// to be handed out: to [`dead_letter`](RowSink::dead_letter) or [`late`](RowSink::late).
-    ///
-    /// # Errors
-    /// Whatever ends the run.
-    fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<Refusal>, Error>;
-
-    /// The part of the work that other threads may do, for a sink that is a pipeline: [`run`] then
-    /// decodes and prepares records on [`FilesOptions::threads`] and gives them to
-    /// [`prepared`](RowSink::prepared), or aggregated by block to
-    /// [`preaggregated`](RowSink::preaggregated). Event times of rows without a time field are the
-    /// epoch. Default: none, and every record comes to [`row`](RowSink::row).
-    fn preparer(&self) -> Option<Arc<RowPreparer>> {
-        None
-    }
-
-    /// Takes records of the input `file` that the [`preparer`](RowSink::preparer) prepared, from
-    /// the first that was not taken on and up to the row `until`, or to the first that it refuses:
-    /// its index, and the refusal. It is handed out, and the rest is given again. Called only where
-    /// there is a preparer. One that takes none, as the default, ends the run.
-    ///
-    /// # Errors
-    /// Whatever ends the run.
-    fn prepared(
-        &mut self,
-        file: usize,
-        rows: &mut PreparedRows,
-        until: usize,
-    ) -> Result<Option<(usize, Refusal)>, Error> {
-        let _ = (file, rows, until);
-        Ok(None)
-    }
-
-    /// Takes all records of a block of the input `file`, which the [`preparer`](RowSink::preparer)
-    /// prepared and aggregated; or says that it takes none of them, as the default does, and is
-    /// given them one by one.
-    ///
-    /// # Errors
-    /// Whatever ends the run.
-    fn preaggregated(&mut self, file: usize, rows: &PreaggregatedRows) -> Result<bool, Error> {
-        let _ = (file, rows);
-        Ok(false)
-    }
-
-    /// Takes a record that is none. An error, such as for the first one of a strict run, ends the
-    /// run.
-    ///
-    /// # Errors
-    /// Whatever ends the run.
-    fn dead_letter(&mut self, letter: &DeadLetter<'_>) -> Result<(), Error>;
-
-    /// Takes a record that came late, of a sink that [hands such out](Refusal::Late). Default:
-    /// nothing more is done about it.
-    ///
-    /// # Errors
-    /// Whatever ends the run.
-    fn late(&mut self, record: &LateRecord<'_>) -> Result<(), Error> {
-        let _ = record;
-        Ok(())
-    }
-
-    /// Called between blocks of a few hundred kilobytes, and at the end of each input: time to
-    /// drain emissions and to show progress.
-    ///
-    /// # Errors
-    /// Whatever ends the run.
-    fn pause(&mut self, stats: &FilesStats) -> Result<(), Error>;
-
-    /// Where the input is to be read from: the [`FileStats::offset`] at which an earlier run
-    /// stopped, whose records are passed over. Asked when the input is opened to be read. Default:
-    /// 0, its beginning.
-    ///
-    /// # Errors
-    /// Whatever ends the run.
-    fn resume_at(&mut self, file: usize, opened: &Opened<'_>) -> Result<u64, Error> {
-        let _ = (file, opened);
-        Ok(0)
-    }
-
-    /// Returns true if a last record of the input that has no line end is kept back, where
-    /// [`FilesOptions::defer_tails`] says so. Default: it is.
-    fn defers_tail(&self, file: usize) -> bool {
-        let _ = file;
-        true
-    }
-
-    /// The format of the input, and its first bytes, which a message can quote. Called before its
-    /// first record. Default: they are not looked at.
-    fn beginning(&mut self, file: usize, format: Format, bytes: &[u8]) {
-        let _ = (file, format, bytes);
-    }
-
-    /// Says how the input is read where that is not certain, in a sentence whose subject is the
-    /// input: `is read as plain lines:`, why, and how to choose. Called before its first record.
-    /// Default: nobody is told.
-    ///
-    /// # Errors
-    /// Whatever ends the run.
-    fn note(&mut self, file: usize, note: &str) -> Result<(), Error> {
-        let _ = (file, note);
-        Ok(())
-    }
-
-    /// Every input has been read but for the tails that [`FilesOptions::defer_tails`] kept back,
-    /// which come now. Called with that option only.
-    ///
-    /// # Errors
-    /// Whatever ends the run.
-    fn before_tails(&mut self, stats: &FilesStats) -> Result<(), Error> {
-        let _ = stats;
-        Ok(())
-    }
-
-    /// The input has been read to its end: it holds no watermark back any more.
-    ///
-    /// # Errors
-    /// Whatever ends the run.
-    fn close_shard(&mut self, file: usize) -> Result<(), Error>;
-}
 
 /// Reads all inputs into the sink, one after the other, and says what was read.
 ///
@@ -211,6 +74,17 @@ pub fn run<S: RowSink>(
     options: &FilesOptions,
     sink: &mut S,
 ) -> Result<FilesStats, Error> {
+    let mut stats = FilesStats::default();
+    run_into::<S, RowsOnly>((inputs, options), sink, &mut stats).map(|()| stats)
+}
+
+/// As [`run`], for a sink that may take the rows of a block together. `stats` is what was read,
+/// also where an error is returned.
+pub(super) fn run_into<S: RowSink, B: TakeBlocks<S>>(
+    (inputs, options): (Vec<Input>, &FilesOptions),
+    sink: &mut S,
+    stats: &mut FilesStats,
+) -> Result<(), Error> {
     let fields = sink.fields().to_vec();
     // A name that no format can have is told before anything is opened.
     JsonScanner::new(&fields, options.limits.json_depth_max)?;
@@ -223,7 +97,6 @@ pub fn run<S: RowSink>(
     for (file, input) in inputs.iter().enumerate() {
         sink.open_shard(file, shard_id(&inputs, file, input))?;
     }
-    let mut stats = FilesStats::default();
     let mut row = Row::new(fields.len());
     let mut tails = Vec::new();
     let helpers =
@@ -248,29 +121,30 @@ pub fn run<S: RowSink>(
             matches!(decoder, Decoder::Other(OtherDecoder::Csv(_))),
             resume_at,
         );
-        let taking = Taking { file, stats: &mut stats, sink };
-        let tail = FileRun { fetcher, decoder, row: &mut row, taking }.read(helpers.as_ref())?;
+        let taking = Taking { file, stats, sink };
+        let tail =
+            FileRun { fetcher, decoder, row: &mut row, taking }.read::<B>(helpers.as_ref())?;
         match tail {
             Some(tail) if options.defer_tails && sink.defers_tail(file) => tails.push((file, tail)),
             tail => {
-                let mut taking = Taking { file, stats: &mut stats, sink };
+                let mut taking = Taking { file, stats, sink };
                 let bytes = tail.as_ref().map_or(0, |tail| tail.bytes);
                 tail.map_or(Ok(()), |tail| tail.read(&mut row, &mut taking))?;
                 taking.counts().offset += bytes;
                 sink.close_shard(file)?;
             }
         }
-        sink.pause(&stats)?;
+        sink.pause(stats)?;
     }
     if options.defer_tails {
-        sink.before_tails(&stats)?;
+        sink.before_tails(stats)?;
     }
     for (file, tail) in tails {
-        tail.read(&mut row, &mut Taking { file, stats: &mut stats, sink })?;
+        tail.read(&mut row, &mut Taking { file, stats, sink })?;
         sink.close_shard(file)?;
-        sink.pause(&stats)?;
+        sink.pause(stats)?;
     }
-    Ok(stats)
+    Ok(())
 }
 
 /// The input's name; the same file given twice is two shards.
@@ -315,13 +189,13 @@ impl Tail {
 impl<S: RowSink> FileRun<'_, S> {
     /// Reads the input's whole records, on so many threads where that pays; gives what it ends with
     /// after them.
-    fn read(mut self, helpers: Option<&Helpers>) -> Result<Option<Tail>, Error> {
+    fn read<B: TakeBlocks<S>>(mut self, helpers: Option<&Helpers>) -> Result<Option<Tail>, Error> {
         // What comes bit by bit is worked on at once, and what is one block is done before a thread
         // has started.
         let alone =
             self.fetcher.reader().source().is_interactive() || self.fetcher.reader().has_ended();
-        match (helpers.filter(|_| !alone), self.taking.sink.preparer()) {
-            (Some(helpers), Some(preparer)) => self.read_on(helpers, preparer),
+        match (helpers.filter(|_| !alone), B::preparer(self.taking.sink)) {
+            (Some(helpers), Some(preparer)) => self.read_on::<B>(helpers, preparer),
             _ => self.read_alone(),
         }
     }
@@ -350,7 +224,11 @@ impl<S: RowSink> FileRun<'_, S> {
 
     /// As [`read_alone`](FileRun::read_alone), to the byte: the blocks are decoded and prepared on
     /// several threads, and taken in order on this one.
-    fn read_on(self, helpers: &Helpers, preparer: Arc<RowPreparer>) -> Result<Option<Tail>, Error> {
+    fn read_on<B: TakeBlocks<S>>(
+        self,
+        helpers: &Helpers,
+        preparer: Arc<RowPreparer>,
+    ) -> Result<Option<Tail>, Error> {
         let FileRun { mut fetcher, mut decoder, row, mut taking } = self;
         fetcher.reader().keep_buffers(helpers.threads());
         let preparing = Preparing::new(
@@ -369,7 +247,7 @@ impl<S: RowSink> FileRun<'_, S> {
             |PreparedPiece { mut fetched, mut made }| {
                 taking.begin(&fetched);
                 let preaggregated = match &made.preaggregated {
-                    Some(rows) => taking.preaggregated(rows, &preparing.preaggregating)?,
+                    Some(rows) => taking.preaggregated::<B>(rows, &preparing.preaggregating)?,
                     None => false,
                 };
                 if !preaggregated {
@@ -380,7 +258,7 @@ impl<S: RowSink> FileRun<'_, S> {
                             return Ok(());
                         }
                         Ok(Piece::Block(block)) if made.preaggregated.is_none() => {
-                            taking.prepared(block, &mut made)?
+                            taking.prepared::<B>(block, &mut made)?
                         }
                         Ok(Piece::Block(block)) => {
                             taking.block(fetched.records(block), (&mut decoder, row))?
@@ -400,219 +278,5 @@ impl<S: RowSink> FileRun<'_, S> {
     }
 }
 
-/// What takes the records of one input, in their order.
-struct Taking<'a, S> {
-    file: usize,
-    stats: &'a mut FilesStats,
-    sink: &'a mut S,
-}
-
-impl<S: RowSink> Taking<'_, S> {
-    fn counts(&mut self) -> &mut FileStats {
-        // `run` has pushed the counts of this input before reading it.
-        &mut self.stats.files[self.file]
-    }
-
-    /// A piece is about to be taken.
-    fn begin(&mut self, fetched: &Fetched) {
-        let counts = self.counts();
-        counts.lines += fetched.passed_lines;
-        (counts.bytes_read, counts.bytes_decompressed) =
-            (fetched.bytes_read, fetched.bytes_decompressed);
-    }
-
-    /// A piece has been taken: says how far the input has come.
-    fn end(&mut self, fetched: &Fetched) -> Result<(), Error> {
-        self.counts().offset = fetched.offset;
-        self.sink.pause(self.stats)
-    }
-
-    /// Decodes the records of a block and takes them one by one.
-    fn block(
-        &mut self,
-        records: Records<'_>,
-        (decoder, row): (&mut Decoder, &mut Row),
-    ) -> Result<(), Error> {
-        let first_line = self.counts().lines;
-        let mut rows = RowByRow { block: records.block, first_line, taken: 0, taking: self };
-        let lines = records.decode(decoder, row, &mut rows);
-        let taken = rows.taken;
-        self.counts().records += taken;
-        self.counts().lines += lines?;
-        Ok(())
-    }
-
-    /// Takes what was aggregated of a block, or nothing of it.
-    fn preaggregated(
-        &mut self,
-        block: &PreaggregatedBlock,
-        of: &Preaggregating,
-    ) -> Result<bool, Error> {
-        let taken = self.sink.preaggregated(self.file, &block.rows)?;
-        of.tell(taken);
-        if taken {
-            self.counts().records += block.rows.len() as u64;
-            self.counts().lines += block.lines;
-        }
-        Ok(taken)
-    }
-
-    /// Takes what was prepared of a block.
-    fn prepared(&mut self, block: &Block, made: &mut Made) -> Result<(), Error> {
-        let first_line = self.counts().lines;
-        let mut flawed = made.flawed.iter();
-        loop {
-            let next = flawed.next();
-            let until = next.map_or(made.rows.len(), |flawed| flawed.rows);
-            while made.rows.taken() < until {
-                let before = made.rows.taken();
-                let refused = self.sink.prepared(self.file, &mut made.rows, until)?;
-                let taken = made.rows.taken() - before;
-                if taken == 0 {
-                    return Err(Error::invalid(
-                        "a sink has a preparer and takes no prepared records",
-                    ));
-                }
-                self.counts().records += (taken - usize::from(refused.is_some())) as u64;
-                if let Some((index, refusal)) = refused {
-                    let place = made
-                        .places
-                        .get(index)
-                        .ok_or_else(|| Error::invalid("a sink refuses a row that there is not"))?;
-                    self.refused(first_line, *place, (&refusal, block))?;
-                }
-            }
-            match next {
-                Some(flawed) => self.dead_letter_at(
-                    first_line,
-                    flawed.place,
-                    (&flawed.flaw.to_string(), block),
-                )?,
-                None => break,
-            }
-        }
-        self.counts().lines += made.lines;
-        Ok(())
-    }
-
-    /// Takes a piece that is not a block: a line that is too long, or the failure of the input.
-    #[cold]
-    fn other(&mut self, fetched: &Fetched) -> Result<(), Error> {
-        match &fetched.piece {
-            Ok(Piece::Block(_) | Piece::Unread(_) | Piece::Tail(_)) => Ok(()),
-            // A header longer than the limit has been read already, when the decoder was made.
-            Ok(Piece::TooLong { .. }) if fetched.framed.header => {
-                self.counts().lines += 1;
-                Ok(())
-            }
-            Ok(Piece::TooLong { head, .. }) => {
-                let line = self.counts().lines + 1;
-                self.counts().lines = line;
-                self.dead_letter(
-                    line,
-                    &DecodeError::TooLong { limit: fetched.framed.record_bytes_max }.to_string(),
-                    head,
-                )
-            }
-            Err(error) => {
-                let (records, bytes) = (self.counts().records, fetched.bytes_decompressed);
-                Err(Error::new(
-                    error.kind(),
-                    format!("{error}; read before it: {records} records, {bytes} bytes"),
-                ))
-            }
-        }
-    }
-
-    /// A record of a block whose first line comes after so many of its input, which the sink did
-    /// not take.
-    #[cold]
-    fn refused(
-        &mut self,
-        first_line: u64,
-        place: RecordSpan,
-        (refusal, block): (&Refusal, &Block),
-    ) -> Result<(), Error> {
-        match *refusal {
-            Refusal::DeadLetter(ref reason) => {
-                self.dead_letter_at(first_line, place, (reason, block))
-            }
-            Refusal::Late { time, watermark } => {
-                let bytes = shown(&block.as_bytes()[place.start..place.end]);
-                let line = first_line + place.lines + 1;
-                self.counts().records += 1;
-                self.sink.late(&LateRecord {
-                    file: &self.stats.files[self.file].name,
-                    line,
-                    time,
-                    watermark,
-                    bytes,
-                })
-            }
-        }
-    }
-
-    /// A dead letter of a block whose first line comes after so many of its input.
-    #[cold]
-    fn dead_letter_at(
-        &mut self,
-        first_line: u64,
-        place: RecordSpan,
-        (reason, block): (&str, &Block),
-    ) -> Result<(), Error> {
-        self.dead_letter(
-            first_line + place.lines + 1,
-            reason,
-            &block.as_bytes()[place.start..place.end],
-        )
-    }
-
-    #[cold]
-    fn dead_letter(&mut self, line: u64, reason: &str, bytes: &[u8]) -> Result<(), Error> {
-        let counts = self.counts();
-        counts.records += 1;
-        counts.dead_letters += 1;
-        let letter = DeadLetter {
-            file: &self.stats.files[self.file].name,
-            line,
-            reason,
-            bytes: shown(bytes),
-        };
-        self.sink.dead_letter(&letter)
-    }
-}
-
-/// What is handed out of a record's bytes.
-fn shown(bytes: &[u8]) -> &[u8] {
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-    &bytes[..bytes.len().min(DEAD_LETTER_BYTES_MAX)]
-}
-
-/// Takes the records of a block one by one.
-struct RowByRow<'t, 'a, S> {
-    block: &'t Block,
-    /// Lines of the input before the block.
-    first_line: u64,
-    /// Records that were taken and are yet to be counted.
-    taken: u64,
-    taking: &'t mut Taking<'a, S>,
-}
-
-impl<S: RowSink> TakeRecords for RowByRow<'_, '_, S> {
-    type Stop = Error;
-
-    #[inline(always)]
-    fn record(&mut self, row: &mut Row, place: RecordSpan) -> Result<(), Error> {
-        if let Some(refusal) = self.taking.sink.row(self.taking.file, row)? {
-            return self.taking.refused(self.first_line, place, (&refusal, self.block));
-        }
-        self.taken += 1;
-        Ok(())
-    }
-
-    #[cold]
-    fn undecodable(&mut self, flaw: DecodeError, place: RecordSpan) -> Result<(), Error> {
-        self.taking.dead_letter_at(self.first_line, place, (&flaw.to_string(), self.block))
-    }
-}
+#[cfg(test)]
+mod tests;

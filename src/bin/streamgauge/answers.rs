@@ -1,6 +1,5 @@
 //! Where the answers go: rows to standard output, or partials to a store.
 
-use crate::ahead::Ahead;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::merged::MergedFiles;
@@ -9,7 +8,7 @@ use crate::state::KeptAnswers;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::num::NonZeroUsize;
-use streamgauge::adapter::files::{Judgement, RunAnswers};
+use streamgauge::adapter::files::{Judgement, RunAnswers, last_rows};
 use streamgauge::hash::hash_bytes;
 use streamgauge::row::OutputValue;
 use streamgauge::rows::{JsonLines, RowEmission, RowPipeline};
@@ -198,9 +197,7 @@ impl<W: Write> Answers<W> {
         }
     }
 
-    /// As [`drain`](Answers::drain) at the end of the input, on so many threads where there are
-    /// many windows to be merged: the answers of the later ones are computed while the earlier ones
-    /// are handed on.
+    /// As [`drain`](Answers::drain) at the end of the input: rows are computed on these threads.
     ///
     /// # Errors
     /// As [`drain`](Answers::drain).
@@ -209,22 +206,13 @@ impl<W: Write> Answers<W> {
         pipeline: &mut RowPipeline,
         threads: NonZeroUsize,
     ) -> Result<bool, Failure> {
-        let parts = match &self.destination {
-            Destination::Rows(_) => pipeline.split_finished(threads),
-            Destination::Partials { .. } => Vec::new(),
-        };
-        std::thread::scope(|scope| {
-            // The first, too, which this thread could answer itself: a system may put a new thread
-            // on the core of the one that made it, where it would wait for this one.
-            let parts: Vec<_> =
-                parts.into_iter().map(|part| scope.spawn(|| Ahead::compute(part))).collect();
-            let mut written = self.drain(pipeline)?;
-            for part in parts {
-                let mut part = part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                written |= self.drain_rows(|| part.next())?;
+        match &self.destination {
+            Destination::Rows(_) => last_rows(pipeline, threads, |next| self.drain_rows(next)),
+            Destination::Partials { .. } => {
+                pipeline.finish();
+                self.drain(pipeline)
             }
-            Ok(written)
-        })
+        }
     }
 
     fn drain_rows(

@@ -47,9 +47,9 @@ impl Hints {
         }
     }
 
-    /// Counts a record that cannot be aggregated.
-    pub(crate) fn refuse(&mut self) {
-        self.refused += 1;
+    /// Takes how many records could be decoded, and not be aggregated.
+    pub(crate) fn set_refused(&mut self, refused: u64) {
+        self.refused = refused;
     }
 
     /// Keeps the reason if this is the first dead letter.
@@ -66,14 +66,14 @@ impl Hints {
 
     /// What to say while a run goes on that has taken no record so far: that the event time is
     /// missing, once.
-    pub(crate) fn early(&mut self, unseen: &[&str], records: u64) -> Option<String> {
+    pub(crate) fn early(&mut self, unseen: &[String], records: u64) -> Option<String> {
         self.told = true;
         self.missing_time(unseen)
             .map(|missing| format!("note: {} records so far, and {missing}\n", count(records)))
     }
 
     /// Why all of the records are dead letters.
-    pub(crate) fn all_dead(&self, unseen: &[&str], dead: u64) -> String {
+    pub(crate) fn all_dead(&self, unseen: &[String], dead: u64) -> String {
         let all = format!("every record was a dead letter, {0} of {0}", count(dead));
         if let Some(missing) = self.missing_time(unseen) {
             return format!("{all}: {missing}");
@@ -86,9 +86,9 @@ impl Hints {
     }
 
     /// What to say of fields that no record had; the fields that records do have are listed once.
-    pub(crate) fn unseen(&self, unseen: &[&str]) -> Vec<String> {
+    pub(crate) fn unseen(&self, unseen: &[String]) -> Vec<String> {
         let names = JsonNames::of(&self.beginning);
-        let note = |(index, field): (usize, &&str)| {
+        let note = |(index, field): (usize, &String)| {
             let shown = printable(field);
             match names.is_empty() || index > 0 {
                 _ if names.contains(field) => {
@@ -104,12 +104,10 @@ impl Hints {
         unseen.iter().enumerate().map(note).collect()
     }
 
-    fn missing_time(&self, unseen: &[&str]) -> Option<String> {
+    fn missing_time(&self, unseen: &[String]) -> Option<String> {
         // Of a record that could not be decoded it is not known which fields it has.
-        let (field, written) = self
-            .time
-            .as_ref()
-            .filter(|(field, _)| self.refused > 0 && unseen.contains(&field.as_str()))?;
+        let (field, written) =
+            self.time.as_ref().filter(|(field, _)| self.refused > 0 && unseen.contains(field))?;
         let names = JsonNames::of(&self.beginning);
         if names.contains(field) {
             let field = printable(field);

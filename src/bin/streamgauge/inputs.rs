@@ -6,7 +6,6 @@ use crate::session::compile;
 use crate::settings::Settings;
 use crate::state::State;
 use streamgauge::adapter::files::{Format, HeldWindows, RunState};
-use streamgauge::engine::Shard;
 use streamgauge::query::PipelineSpec;
 use streamgauge::rows::RowPipeline;
 use streamgauge::{Control, Error, Stats, Timestamp};
@@ -18,8 +17,6 @@ pub(crate) struct Input {
     pub(crate) pipeline: usize,
     /// Its number in the state of the run.
     pub(crate) file: usize,
-    /// Its shard, once it was opened.
-    pub(crate) shard: Option<Shard>,
 }
 
 /// The pipelines of a run: one for all inputs, or one for each.
@@ -78,11 +75,7 @@ impl Inputs {
         }
         all.inputs = files
             .iter()
-            .map(|file| Input {
-                pipeline: all.pipeline_of(&state.run, &files, *file),
-                file: *file,
-                shard: None,
-            })
+            .map(|file| Input { pipeline: all.pipeline_of(&state.run, &files, *file), file: *file })
             .collect();
         all.before = all.counted();
         Ok(all)
@@ -155,18 +148,17 @@ impl Inputs {
     }
 
     /// The format of an input is another one than that in which its bytes were counted, now that
-    /// more of it is known: it gets a pipeline without records, which is returned. There is none to
-    /// get if there was no record in it.
+    /// more of it is known: a pipeline without records for it. There is none to get if there was no
+    /// record in it.
     ///
     /// # Errors
     /// Answers that cannot be taken back.
-    pub(crate) fn begin_anew(
-        &mut self,
-        input: usize,
+    pub(crate) fn begin_again(
+        &self,
+        input: Input,
         run: &RunState,
         counted: Format,
-    ) -> Result<Option<&mut RowPipeline>, Failure> {
-        let Some(input) = self.inputs.get(input).copied() else { return Ok(None) };
+    ) -> Result<Option<RowPipeline>, Failure> {
         let spec = &self.settings.spec;
         // A row over everything is answered again, whatever it was.
         let rows = run.is_stream() || spec.window.is_some() || spec.group.is_some();
@@ -181,12 +173,13 @@ impl Inputs {
             );
             return Err(Failure::Run(message));
         }
-        let pipeline = self.compile(run.is_judged(input.file))?;
-        let Some(slot) = self.pipelines.get_mut(input.pipeline) else { return Ok(None) };
-        let old = std::mem::replace(slot, pipeline).stats();
+        self.compile(run.is_judged(input.file)).map(Some)
+    }
+
+    /// What a pipeline had counted before this run counts no more.
+    pub(crate) fn forget(&mut self, old: Stats) {
         self.before.applied = self.before.applied.saturating_sub(old.applied);
         self.before.filtered = self.before.filtered.saturating_sub(old.filtered);
-        Ok(Some(slot))
     }
 
     /// A pipeline with a watermark, or without one: of a file that others come after no record is
@@ -202,13 +195,6 @@ impl Inputs {
         let mut settings = self.settings.clone();
         (settings.spec.max_delay, settings.spec.lateness) = (max_delay.map(str::to_owned), None);
         compile(&settings, true)
-    }
-
-    /// The pipeline of an input, and the input's shard there.
-    #[inline]
-    pub(crate) fn of(&mut self, input: usize) -> Option<(&mut RowPipeline, Shard)> {
-        let input = self.inputs.get(input)?;
-        Some((self.pipelines.get_mut(input.pipeline)?, input.shard?))
     }
 
     /// What the pipelines have counted in this run.
@@ -243,8 +229,11 @@ impl Inputs {
 
     /// Windows up to this have been completed by the pipeline of a stream, and are dropped: they
     /// are not answered again.
-    pub(crate) fn completed_to(&self, state: Option<&State>) -> Option<Timestamp> {
-        let pipeline = self.pipelines.first().filter(|pipeline| !pipeline.is_revised())?;
+    pub(crate) fn completed_to(
+        pipeline: Option<&RowPipeline>,
+        state: Option<&State>,
+    ) -> Option<Timestamp> {
+        let pipeline = pipeline.filter(|pipeline| !pipeline.is_revised())?;
         state.filter(|state| state.run.is_stream()).and_then(|_| pipeline.watermark())
     }
 
@@ -253,6 +242,11 @@ impl Inputs {
     pub(crate) fn are_all_answered(&self, state: Option<&State>) -> bool {
         let revised = self.pipelines.first().is_some_and(RowPipeline::is_revised);
         !revised || state.is_none_or(|state| !state.run.is_stream())
+    }
+
+    /// The index of each input's pipeline.
+    pub(crate) fn indices(&self) -> Vec<usize> {
+        self.inputs.iter().map(|input| input.pipeline).collect()
     }
 
     /// Returns true if the windows of all files are those of the one pipeline.

@@ -1,6 +1,5 @@
 //! The command `streamgauge`: windowed aggregates over files and streams, without writing code.
 
-mod ahead;
 mod answers;
 mod arguments;
 mod dead_letters;

@@ -18,7 +18,8 @@ use crate::summary::Summary;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
-use streamgauge::adapter::files::{self, FilesOptions, Format, Input, RunAnswers};
+use streamgauge::adapter::files::{FilesOptions, Format, Input, RunAnswers};
+use streamgauge::adapter::worker::{Clock, SystemClock};
 use streamgauge::query::PipelineSpec;
 use streamgauge::rows::{CompileOptions, JsonLines, RowPipeline};
 use streamgauge::store::{self, PartialStore, Store};
@@ -169,6 +170,9 @@ impl Run<'_> {
         reading.limits = settings.limits.clone();
         reading.defer_tails = resumed.is_some();
         reading.threads = Some(settings.threads);
+        if settings.reads_clock() {
+            reading.clock = Some(|| SystemClock.now());
+        }
         // Tests save between any two lines.
         reading.block_bytes = cfg!(test).then_some(64);
         let (state, given) = match resumed {
@@ -181,8 +185,8 @@ impl Run<'_> {
             }
         };
         let answers = Answers::new(destination, given, &pipeline);
-        let (strict, quiet, threads, reads_clock) =
-            (spec.strict == Some(true), settings.quiet, settings.threads, settings.reads_clock());
+        let (strict, quiet, threads) =
+            (spec.strict == Some(true), settings.quiet, settings.threads);
         let hints = Hints::new(settings);
         let options = SinkOptions {
             letters,
@@ -194,12 +198,11 @@ impl Run<'_> {
             state,
             threads,
             interrupt,
-            reads_clock,
             hints,
         };
         let mut sink = Sink::new(pipelines, answers, options);
-        let read = files::run(inputs, &reading, &mut sink);
-        end(&mut sink, read.map(drop), settings.quiet)
+        let read = sink.read(inputs, &reading);
+        end(&mut sink, read, settings.quiet)
     }
 }
 
@@ -286,7 +289,7 @@ fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Re
         return Err(Failure::Interrupted(signal));
     }
     match sink.is_all_dead() {
-        true => Err(Failure::Run(sink.hints.all_dead(&sink.unseen(), sink.letters.count()))),
+        true => Err(Failure::Run(sink.hints.all_dead(&sink.unseen, sink.letters.count()))),
         false => Ok(()),
     }
 }
@@ -391,7 +394,7 @@ fn tell_notes<W: Write>(sink: &Sink<W>) {
         );
     }
     if sink.records > sink.letters.count() {
-        sink.hints.unseen(&sink.unseen()).iter().for_each(|note| say(note));
+        sink.hints.unseen(&sink.unseen).iter().for_each(|note| say(note));
     }
 }
 

@@ -1,10 +1,10 @@
 //! Rows of a block, prepared and aggregated by any thread, to be pushed all at once by one.
 
 use super::preparer::{Preparation, RowPreparer};
-use super::row_aggregate::RowAccumulator;
 use crate::engine::Preaggregated;
 use crate::row::Row;
 use crate::row::Value;
+use crate::rows::row_aggregate::RowAccumulator;
 use crate::time::Timestamp;
 
 /// The accumulators of the rows of one block: a few bytes for each group, where
@@ -13,47 +13,18 @@ use crate::time::Timestamp;
 /// A pipeline has them only where the merge of its accumulators is exact and cheap: counts, sums,
 /// means and extremes, by groups of which more are not refused. It takes them only if the order of
 /// the rows shows in nothing; otherwise the rows are to be read again.
-///
-/// # Example
-/// ```
-/// use streamgauge::rows::{CompileOptions, PreaggregatedRows};
-/// use streamgauge::query::PipelineSpec;
-/// use streamgauge::{Control, ShardId, Timestamp};
-///
-/// let spec = PipelineSpec::from_toml("group = \"country\"\nagg = \"count\"\n", "hits.toml")?;
-/// let mut options = CompileOptions::default();
-/// options.bounded_input = true;
-/// let mut pipeline = spec.compile(&options)?;
-/// let shard = pipeline.open_shard(ShardId::new("hits.csv"))?;
-///
-/// // On any thread, with the preparer that the pipeline shares:
-/// let preparer = pipeline.preparer();
-/// let mut rows = PreaggregatedRows::new(&preparer).expect("counts by groups can be");
-/// let mut row = pipeline.new_row();
-/// let bytes = bytes::Bytes::from_static(b"DE\nFR\nDE\n");
-/// for at in [0, 3, 6] {
-///     row.begin(&bytes);
-///     row.set_untyped(0, at..at + 2);
-///     assert!(rows.add(&preparer, &mut row, Timestamp::from_millis(0)));
-/// }
-///
-/// // On the thread that has the pipeline:
-/// assert!(pipeline.push_preaggregated(shard, &rows)?);
-/// assert_eq!(pipeline.stats().applied, 3);
-/// # Ok::<(), streamgauge::Error>(())
-/// ```
 #[derive(Debug)]
-pub struct PreaggregatedRows {
-    pub(super) records: Preaggregated<RowAccumulator>,
+pub(crate) struct PreaggregatedRows {
+    pub(in crate::rows) records: Preaggregated<RowAccumulator>,
     /// Rows that did not pass the filter.
-    pub(super) filtered: usize,
+    pub(in crate::rows) filtered: usize,
     /// The slots that no row has.
     unseen: Vec<usize>,
 }
 
 impl PreaggregatedRows {
     /// No rows yet; `None` for a pipeline whose rows cannot be aggregated apart.
-    pub fn new(preparer: &RowPreparer) -> Option<Self> {
+    pub(crate) fn new(preparer: &RowPreparer) -> Option<Self> {
         preparer.preaggregation.as_ref()?;
         Some(PreaggregatedRows {
             records: Preaggregated::new(),
@@ -66,7 +37,12 @@ impl PreaggregatedRows {
     /// is to be pushed by itself.
     #[inline]
     #[must_use]
-    pub fn add(&mut self, preparer: &RowPreparer, row: &mut Row, arrival: Timestamp) -> bool {
+    pub(crate) fn add(
+        &mut self,
+        preparer: &RowPreparer,
+        row: &mut Row,
+        arrival: Timestamp,
+    ) -> bool {
         if !self.unseen.is_empty() {
             self.unseen.retain(|slot| row.value(*slot) == Value::Missing);
         }
@@ -84,17 +60,12 @@ impl PreaggregatedRows {
     }
 
     /// How many rows there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.records.records() + self.filtered
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Whether taking the accumulators is likely to cost much less than taking the rows.
-    pub fn pays(&self, preparer: &RowPreparer) -> bool {
+    pub(crate) fn pays(&self, preparer: &RowPreparer) -> bool {
         preparer
             .preaggregation
             .as_ref()
@@ -102,7 +73,7 @@ impl PreaggregatedRows {
     }
 
     /// Whether a row has the field.
-    pub fn has_seen(&self, slot: usize) -> bool {
+    pub(crate) fn has_seen(&self, slot: usize) -> bool {
         !self.unseen.contains(&slot)
     }
 }

@@ -15,37 +15,8 @@ use std::ops::Range;
 /// What a [`RowPreparer`] made of the rows of one block, in the order in which the pipeline takes
 /// them: about 8 bytes a row, 16 more for each number and 12 for each key, and the block. It is
 /// written by one thread and read by another, and what that costs grows with its bytes.
-///
-/// # Example
-/// ```
-/// use streamgauge::row::Block;
-/// use streamgauge::rows::{CompileOptions, PreparedRows};
-/// use streamgauge::query::PipelineSpec;
-/// use streamgauge::{Control, ShardId, Timestamp};
-///
-/// let spec = PipelineSpec::from_toml("group = \"country\"\nagg = \"count\"\n", "hits.toml")?;
-/// let mut pipeline = spec.compile(&CompileOptions::default())?;
-/// let shard = pipeline.open_shard(ShardId::new("hits.csv"))?;
-///
-/// // On any thread, with the preparer that the pipeline shares:
-/// let preparer = pipeline.preparer();
-/// let mut row = pipeline.new_row();
-/// let mut rows = PreparedRows::new(&preparer);
-/// let block = Block::from_vec(b"DE\nFR\nDE\n".to_vec());
-/// rows.begin(&block);
-/// for at in [0, 3, 6] {
-///     row.begin_in(&block);
-///     row.set_untyped(0, at..at + 2);
-///     rows.add(&preparer, &mut row, Timestamp::from_millis(0));
-/// }
-///
-/// // On the thread that has the pipeline:
-/// let refused = pipeline.push_prepared(shard, &mut rows, 3)?;
-/// assert_eq!((refused, pipeline.stats().applied), (None, 3));
-/// # Ok::<(), streamgauge::Error>(())
-/// ```
 #[derive(Debug)]
-pub struct PreparedRows {
+pub(crate) struct PreparedRows {
     /// Has the block and the bytes of all rows, and takes the values of one after the other.
     row: Row,
     /// The event times of the records. So many of each of the following are one record's.
@@ -104,7 +75,7 @@ struct Taken {
 }
 
 /// What is to be taken next.
-pub(super) enum NextRows {
+pub(in crate::rows) enum NextRows {
     /// So many records, each to be [loaded](PreparedRows::load).
     Records(usize),
     /// So many that did not pass the filter, and the latest event time of those that move a
@@ -128,7 +99,7 @@ enum Packed {
 
 impl PreparedRows {
     /// Room for rows of this pipeline.
-    pub fn new(preparer: &RowPreparer) -> Self {
+    pub(crate) fn new(preparer: &RowPreparer) -> Self {
         let (plan, slots) = (&preparer.plan, preparer.slots());
         PreparedRows {
             row: Row::new(0),
@@ -153,7 +124,7 @@ impl PreparedRows {
     }
 
     /// Starts with the rows of another block: none.
-    pub fn begin(&mut self, block: &Block) {
+    pub(crate) fn begin(&mut self, block: &Block) {
         self.row.begin_in(block);
         self.row.begin_prepared(self.strides.numbers, self.strides.keys, self.strides.tests);
         self.times.clear();
@@ -171,7 +142,7 @@ impl PreparedRows {
 
     /// Prepares a row of the block and adds it.
     #[inline]
-    pub fn add(&mut self, preparer: &RowPreparer, row: &mut Row, arrival: Timestamp) {
+    pub(crate) fn add(&mut self, preparer: &RowPreparer, row: &mut Row, arrival: Timestamp) {
         if !self.unseen.is_empty() {
             self.look_for_unseen(row);
         }
@@ -258,28 +229,23 @@ impl PreparedRows {
     }
 
     /// How many rows there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// How many rows a pipeline has taken.
-    pub fn taken(&self) -> usize {
+    pub(crate) fn taken(&self) -> usize {
         self.taken.rows
     }
 
     /// Whether a row that was taken, or any other up to the last that was, has the field.
-    pub fn has_seen(&self, slot: usize) -> bool {
+    pub(crate) fn has_seen(&self, slot: usize) -> bool {
         self.first_with.get(slot).is_some_and(|first| *first < self.taken.rows)
     }
 
     /// What is to be taken next, up to the row `until`; `None` if nothing is. It counts as taken
     /// then, but for records, which are [told](PreparedRows::take_records) when they are.
-    pub(super) fn next(&mut self, until: usize) -> Option<NextRows> {
+    pub(in crate::rows) fn next(&mut self, until: usize) -> Option<NextRows> {
         let rows = until.min(self.len).checked_sub(self.taken.rows).filter(|rows| *rows > 0)?;
         let records_end = match self.gaps.get_mut(self.taken.gaps) {
             Some(gap) if gap.records == self.taken.records => return Some(self.next_of_gap(rows)),
@@ -309,7 +275,7 @@ impl PreparedRows {
     }
 
     /// So many records were taken.
-    pub(super) fn take_records(&mut self, records: usize) {
+    pub(in crate::rows) fn take_records(&mut self, records: usize) {
         self.taken.rows += records;
         self.taken.records += records;
     }
@@ -317,7 +283,7 @@ impl PreparedRows {
     /// The record that comes so many after the last one taken: its event time, and the row with
     /// what was prepared of it.
     #[inline(always)]
-    pub(super) fn load(&mut self, ahead: usize) -> Option<(Timestamp, &Row)> {
+    pub(in crate::rows) fn load(&mut self, ahead: usize) -> Option<(Timestamp, &Row)> {
         let record = self.taken.records + ahead;
         let time = *self.times.get(record)?;
         let PreparedRows { row, wide, strides, .. } = self;
@@ -343,7 +309,10 @@ impl PreparedRows {
 }
 
 /// The records that come after those taken, so many of them.
-pub(super) struct Upcoming<'a>(pub(super) &'a mut PreparedRows, pub(super) usize);
+pub(in crate::rows) struct Upcoming<'a>(
+    pub(in crate::rows) &'a mut PreparedRows,
+    pub(in crate::rows) usize,
+);
 
 impl Batch<Row> for Upcoming<'_> {
     #[inline]

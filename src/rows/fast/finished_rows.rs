@@ -1,23 +1,23 @@
 //! Some of the windows that are left when an input has ended, as rows.
 
-use super::pending_rows::PendingRows;
-use super::row_aggregate::RowAggregate;
 use crate::engine::FinishedPart;
 use crate::error::Error;
 use crate::row::Row;
 use crate::rows::RowEmission;
+use crate::rows::pending_rows::PendingRows;
+use crate::rows::row_aggregate::RowAggregate;
 use std::fmt;
 
 /// A part of the windows that were left in a pipeline: see
 /// [`RowPipeline::split_finished`](super::RowPipeline::split_finished).
-pub struct FinishedRows {
+pub(crate) struct FinishedRows {
     part: FinishedPart<Row, RowAggregate>,
     group_fields: usize,
     pending: PendingRows,
 }
 
 impl FinishedRows {
-    pub(super) fn new(part: FinishedPart<Row, RowAggregate>, group_fields: usize) -> Self {
+    pub(in crate::rows) fn new(part: FinishedPart<Row, RowAggregate>, group_fields: usize) -> Self {
         FinishedRows { part, group_fields, pending: PendingRows::default() }
     }
 
@@ -25,7 +25,7 @@ impl FinishedRows {
     ///
     /// # Errors
     /// As [`RowPipeline::next_emission`](super::RowPipeline::next_emission).
-    pub fn next_emission(&mut self) -> Result<Option<RowEmission>, Error> {
+    pub(crate) fn next_emission(&mut self) -> Result<Option<RowEmission>, Error> {
         self.pending.next(self.group_fields, || self.part.next_emission())
     }
 }

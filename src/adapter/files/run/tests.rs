@@ -1,21 +1,25 @@
 //! Several threads give the same answers as one thread, with the same bytes and in the same order.
 
+use super::run_into;
+use crate::adapter::files::row_sink::TakeBlocks;
+use crate::adapter::files::{
+    DeadLetter, FilesOptions, FilesStats, Format, Input, LateRecord, Opened, Refusal, RowSink,
+};
+use crate::engine::{Control, Outcome, Shard};
+use crate::error::{Error, ErrorKind};
+use crate::query::PipelineSpec;
+use crate::record::ShardId;
+use crate::row::{Row, Value};
+use crate::rows::{
+    CompileOptions, JsonLines, PreaggregatedRows, PreparedRows, RowPipeline, RowPreparer,
+};
+use crate::time::Timestamp;
 use proptest::prelude::*;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use streamgauge::adapter::files::{
-    DeadLetter, FilesOptions, FilesStats, Format, Input, LateRecord, Opened, Refusal, RowSink, run,
-};
-use streamgauge::engine::Shard;
-use streamgauge::query::PipelineSpec;
-use streamgauge::row::{Row, Value};
-use streamgauge::rows::{
-    CompileOptions, JsonLines, PreaggregatedRows, PreparedRows, RowPipeline, RowPreparer,
-};
-use streamgauge::{Control, Error, ErrorKind, Outcome, ShardId, Timestamp};
 
 /// A sink that writes down everything it is told and everything it answers.
 struct Journal {
@@ -105,36 +109,6 @@ impl RowSink for Journal {
         Ok(self.refusal(outcome))
     }
 
-    fn preparer(&self) -> Option<Arc<RowPreparer>> {
-        Some(self.pipeline.preparer())
-    }
-
-    fn prepared(
-        &mut self,
-        file: usize,
-        rows: &mut PreparedRows,
-        until: usize,
-    ) -> Result<Option<(usize, Refusal)>, Error> {
-        // Some at once, and some one by one.
-        let until = if rows.taken().is_multiple_of(3) { rows.taken() + 1 } else { until };
-        let told = self.pipeline.push_prepared(self.shards[file], rows, until)?;
-        self.unseen.retain(|slot| !rows.has_seen(*slot));
-        Ok(told.and_then(|(index, outcome)| self.refusal(outcome).map(|refusal| (index, refusal))))
-    }
-
-    fn preaggregated(&mut self, file: usize, rows: &PreaggregatedRows) -> Result<bool, Error> {
-        if self.declines > 0 {
-            self.declines -= 1;
-            return Ok(false);
-        }
-        let taken = self.pipeline.push_preaggregated(self.shards[file], rows)?;
-        if taken {
-            self.preaggregated += 1;
-            self.unseen.retain(|slot| !rows.has_seen(*slot));
-        }
-        Ok(taken)
-    }
-
     fn dead_letter(&mut self, letter: &DeadLetter<'_>) -> Result<(), Error> {
         let (unseen, stats) = (&self.unseen, self.pipeline.stats());
         let told = format!("{letter:?} unseen {unseen:?} {stats:?}");
@@ -166,6 +140,45 @@ impl RowSink for Journal {
     }
 }
 
+/// Gives a journal the rows of a block together.
+struct Blocks;
+
+impl TakeBlocks<Journal> for Blocks {
+    fn preparer(sink: &Journal) -> Option<Arc<RowPreparer>> {
+        Some(sink.pipeline.preparer())
+    }
+
+    fn prepared(
+        sink: &mut Journal,
+        file: usize,
+        rows: &mut PreparedRows,
+        until: usize,
+    ) -> Result<Option<(usize, Refusal)>, Error> {
+        // Some at once, and some one by one.
+        let until = if rows.taken().is_multiple_of(3) { rows.taken() + 1 } else { until };
+        let told = sink.pipeline.push_prepared(sink.shards[file], rows, until)?;
+        sink.unseen.retain(|slot| !rows.has_seen(*slot));
+        Ok(told.and_then(|(index, outcome)| sink.refusal(outcome).map(|refusal| (index, refusal))))
+    }
+
+    fn preaggregated(
+        sink: &mut Journal,
+        file: usize,
+        rows: &PreaggregatedRows,
+    ) -> Result<bool, Error> {
+        if sink.declines > 0 {
+            sink.declines -= 1;
+            return Ok(false);
+        }
+        let taken = sink.pipeline.push_preaggregated(sink.shards[file], rows)?;
+        if taken {
+            sink.preaggregated += 1;
+            sink.unseen.retain(|slot| !rows.has_seen(*slot));
+        }
+        Ok(taken)
+    }
+}
+
 /// How an input is read.
 #[derive(Clone, Copy)]
 struct Reading {
@@ -191,12 +204,16 @@ fn read(
     reading: Reading,
     threads: usize,
 ) -> Result<FilesStats, Error> {
-    let mut options = FilesOptions::default();
-    options.threads = NonZeroUsize::new(threads);
-    options.format = reading.format;
-    options.block_bytes = Some(reading.block_bytes);
+    let mut options = FilesOptions {
+        threads: NonZeroUsize::new(threads),
+        format: reading.format,
+        block_bytes: Some(reading.block_bytes),
+        ..FilesOptions::default()
+    };
     options.limits.record_bytes_max = 300;
-    run(files.iter().map(|file| Input::from_argument(file.path())).collect(), &options, journal)
+    let inputs = files.iter().map(|file| Input::from_argument(file.path())).collect();
+    let mut stats = FilesStats::default();
+    run_into::<_, Blocks>((inputs, &options), journal, &mut stats).map(|()| stats)
 }
 
 /// All that the sink was told and has answered.

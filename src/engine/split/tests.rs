@@ -2,12 +2,18 @@
 //! together, also if a sketch is not exact, after windows that fired before the end, with gaps, and
 //! if merges lose information.
 
-use super::Keep;
+use crate::aggregate::{
+    Aggregate, DynPersistence, Persistence, count, distinct_value, group_by_value, max, sum,
+    top_k_value,
+};
+use crate::codec::{Reader, Writer};
+use crate::engine::{Control, Engine, EngineOptions};
+use crate::error::Error;
+use crate::record::ShardId;
+use crate::time::{Timestamp, millis};
+use crate::window::{Sliding, Tumbling};
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
-use streamgauge::aggregate::{DynPersistence, Persistence};
-use streamgauge::engine::{Engine, EngineOptions};
-use streamgauge::prelude::*;
 
 /// Sums, groups past their limit, percentiles, and tops that are exact in some windows and not in
 /// others.
@@ -65,10 +71,11 @@ where
 
 prop_compose! {
     fn options()(panes in 1u64..40, extra in 0u64..10, disorder in prop_oneof![Just(None), (0u64..500).prop_map(Some)]) -> EngineOptions {
-        let mut options = EngineOptions::default();
-        options.windows = Sliding::new(millis(panes * 10 + extra), millis(10)).unwrap().into();
-        options.out_of_orderness = disorder.map(millis);
-        options
+        EngineOptions {
+            windows: Sliding::new(millis(panes * 10 + extra), millis(10)).unwrap().into(),
+            out_of_orderness: disorder.map(millis),
+            ..EngineOptions::default()
+        }
     }
 }
 
@@ -88,7 +95,7 @@ fn times() -> impl Strategy<Value = Vec<i64>> {
 }
 
 proptest! {
-    #![proptest_config(crate::cases(120))]
+    #![proptest_config(ProptestConfig::with_cases(120))]
 
     #[test]
     fn parts_say_what_the_whole_says(times in times(), options in options(), parts in 2usize..6, groups_max in 2usize..10) {
@@ -100,7 +107,7 @@ proptest! {
     }
 }
 
-/// [`Keep`], to be copied.
+/// Keeps the records themselves, in the order in which they were merged.
 #[derive(Clone)]
 struct Kept;
 
@@ -109,18 +116,18 @@ impl Aggregate<u64> for Kept {
     type Output = Vec<u64>;
 
     fn init(&self) -> Vec<u64> {
-        Keep.init()
+        vec![]
     }
 
-    fn add(&self, kept: &mut Vec<u64>, record: &u64, time: Timestamp) {
-        Keep.add(kept, record, time);
+    fn add(&self, kept: &mut Vec<u64>, record: &u64, _: Timestamp) {
+        kept.push(*record);
     }
 
     fn merge(&self, into: &mut Vec<u64>, from: &Vec<u64>) -> Result<(), Error> {
-        Keep.merge(into, from)
+        into.extend(from);
+        Ok(())
     }
 
-    /// In the order in which they were merged.
     fn output(&self, kept: &Vec<u64>) -> Vec<u64> {
         kept.clone()
     }
@@ -132,27 +139,27 @@ impl Aggregate<u64> for Kept {
 
 impl Persistence<u64> for Kept {
     fn describe(&self) -> String {
-        Keep.describe()
+        String::from("kept")
     }
 
-    fn encode(
-        &self,
-        kept: &Vec<u64>,
-        writer: &mut streamgauge::codec::Writer,
-    ) -> Result<(), Error> {
-        Keep.encode(kept, writer)
+    fn encode(&self, kept: &Vec<u64>, writer: &mut Writer) -> Result<(), Error> {
+        writer.usize(kept.len());
+        kept.iter().for_each(|id| writer.u64(*id));
+        Ok(())
     }
 
-    fn decode(&self, reader: &mut streamgauge::codec::Reader<'_>) -> Result<Vec<u64>, Error> {
-        Keep.decode(reader)
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<Vec<u64>, Error> {
+        (0..reader.count(1)?).map(|_| reader.u64()).collect()
     }
 }
 
 #[test]
 fn many_windows_are_split_and_few_are_not() {
-    let mut options = EngineOptions::default();
-    options.windows = Sliding::new(millis(300), millis(10)).unwrap().into();
-    options.out_of_orderness = None;
+    let mut options = EngineOptions {
+        windows: Sliding::new(millis(300), millis(10)).unwrap().into(),
+        out_of_orderness: None,
+        ..EngineOptions::default()
+    };
     let times: Vec<i64> = (0..5000).collect();
     assert_eq!(emissions(count(), &times, &options, 4).1, 4);
     assert_eq!(emissions(count(), &times, &options, 9).1, 5, "529 windows of 30 panes");

@@ -1,13 +1,16 @@
 //! Blocks of rows that are aggregated separately and added at once, compared with the same rows one
 //! by one: emissions, counts, errors, and the bytes of every snapshot.
 
+use super::preaggregated_rows::PreaggregatedRows;
+use crate::aggregate::Overflow;
+use crate::engine::{Control, Shard};
+use crate::error::Error;
+use crate::query::PipelineSpec;
+use crate::record::ShardId;
+use crate::row::Row;
+use crate::rows::{CompileOptions, RowEmission, RowPipeline};
+use crate::time::Timestamp;
 use proptest::prelude::*;
-use streamgauge::aggregate::Overflow;
-use streamgauge::engine::Shard;
-use streamgauge::query::PipelineSpec;
-use streamgauge::row::Row;
-use streamgauge::rows::{CompileOptions, PreaggregatedRows, RowEmission, RowPipeline};
-use streamgauge::{Control, Error, ShardId, Timestamp};
 
 /// A row: its event time, group, number and kind.
 type Item = (i64, u16, i64, u8);
@@ -223,8 +226,7 @@ fn sketches_and_refused_groups_are_taken_row_by_row() {
         ("count", Overflow::Error),
     ] {
         let text = format!("time = \"t\"\ntime_format = \"ms\"\ngroup = \"g\"\nagg = \"{agg}\"\n");
-        let mut options = CompileOptions::default();
-        options.groups_overflow = groups_overflow;
+        let options = CompileOptions { groups_overflow, ..CompileOptions::default() };
         let pipeline = PipelineSpec::from_toml(&text, "test").unwrap().compile(&options).unwrap();
         assert!(
             PreaggregatedRows::new(&pipeline.preparer()).is_none(),

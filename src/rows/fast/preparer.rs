@@ -1,6 +1,5 @@
 //! What a pipeline makes of one row, whatever came before it.
 
-use super::row_aggregate::{Plan, RowAggregate};
 use crate::engine::Preaggregation;
 use crate::query::field::Fields;
 use crate::query::predicate::Predicate;
@@ -12,6 +11,7 @@ use crate::row::Value;
 use crate::row::fields::{NotAKey, NumberReading};
 use crate::row::null::Nulls;
 use crate::row::time_field::TimeField;
+use crate::rows::row_aggregate::{Plan, RowAggregate};
 use crate::time::Timestamp;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -21,28 +21,28 @@ use std::ops::RangeInclusive;
 ///
 /// It holds no state, so any thread may do it, for any row, in any order;
 /// [`PreparedRows`](super::PreparedRows) carry what it made to the pipeline.
-pub struct RowPreparer {
-    pub(super) fields: Fields,
-    pub(super) filter: Vec<Predicate>,
-    pub(super) time: Option<TimeField>,
-    pub(super) group_slots: Vec<usize>,
-    pub(super) plan: Plan,
-    pub(super) key_bytes_max: usize,
+pub(crate) struct RowPreparer {
+    pub(in crate::rows) fields: Fields,
+    pub(in crate::rows) filter: Vec<Predicate>,
+    pub(in crate::rows) time: Option<TimeField>,
+    pub(in crate::rows) group_slots: Vec<usize>,
+    pub(in crate::rows) plan: Plan,
+    pub(in crate::rows) key_bytes_max: usize,
     /// By how many milliseconds an event time may lie ahead of the arrival time.
-    pub(super) max_ahead: Option<i64>,
-    pub(super) nulls: Nulls,
+    pub(in crate::rows) max_ahead: Option<i64>,
+    pub(in crate::rows) nulls: Nulls,
     /// The slots of the fields whose markers of missing values count before anything is read.
-    pub(super) marked: Vec<usize>,
+    pub(in crate::rows) marked: Vec<usize>,
     /// The event times that move a watermark; empty where none does, and the times of rows that do
     /// not pass the filter are not read.
-    pub(super) moving_times: RangeInclusive<i64>,
+    pub(in crate::rows) moving_times: RangeInclusive<i64>,
     /// `None` where rows cannot be aggregated apart: see [`RowAggregate::preaggregates`].
-    pub(super) preaggregation: Option<Preaggregation<Row, RowAggregate>>,
+    pub(in crate::rows) preaggregation: Option<Preaggregation<Row, RowAggregate>>,
 }
 
 /// What a row is to the pipeline.
 #[derive(Debug)]
-pub(super) enum Preparation {
+pub(in crate::rows) enum Preparation {
     /// A record of this event time.
     Record(Timestamp),
     /// One that does not pass the filter, and its event time where that moves a watermark.
@@ -55,7 +55,7 @@ impl RowPreparer {
     /// Reads of the row what the pipeline needs. `arrival` is its event time if there is no time
     /// field.
     #[inline(always)]
-    pub(super) fn prepare(&self, row: &mut Row, arrival: Timestamp) -> Preparation {
+    pub(in crate::rows) fn prepare(&self, row: &mut Row, arrival: Timestamp) -> Preparation {
         if !self.marked.is_empty() {
             row.clear_nulls(&self.marked, &self.nulls);
         }
@@ -158,12 +158,12 @@ impl RowPreparer {
     }
 
     /// The slots of the filter's fields are those below this.
-    pub(super) fn filter_slots(&self) -> usize {
+    pub(in crate::rows) fn filter_slots(&self) -> usize {
         self.filter.iter().filter_map(Predicate::slot_max).max().map_or(0, |slot| slot + 1)
     }
 
     /// How many fields are read.
-    pub(super) fn slots(&self) -> usize {
+    pub(in crate::rows) fn slots(&self) -> usize {
         self.fields.names().len()
     }
 }

@@ -1,0 +1,93 @@
+//! The rows of the windows that are left when the input has ended.
+
+use crate::engine::Control;
+use crate::error::Error;
+use crate::rows::{FinishedRows, RowEmission, RowPipeline};
+use std::num::NonZeroUsize;
+
+/// Rows that are computed ahead of their turn, at most: some 20 MB for each thread. What comes
+/// after them is computed in its turn.
+const ROWS_AHEAD_MAX: usize = 1 << 16;
+
+/// Ends the input of a pipeline and gives `take` what fetches the rows of all windows that are
+/// left, one by one. With several threads and many windows to be merged, the later ones are
+/// computed while the earlier ones are handed on. The rows and their order do not depend on it.
+///
+/// Fetching a row fails as [`RowPipeline::next_emission`] does.
+///
+/// # Example
+/// ```
+/// use streamgauge::adapter::files::last_rows;
+/// use streamgauge::query::PipelineSpec;
+/// use streamgauge::rows::CompileOptions;
+/// # use std::num::NonZeroUsize;
+///
+/// let spec = PipelineSpec::from_toml("agg = \"count\"\n", "hits.toml")?;
+/// let mut pipeline = spec.compile(&CompileOptions::default())?;
+/// let rows = last_rows(&mut pipeline, NonZeroUsize::MIN, |next| {
+///     std::iter::from_fn(|| next().transpose()).collect::<Result<Vec<_>, _>>()
+/// })?;
+/// assert_eq!(rows[0].values[0].to_string(), "0");
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
+pub fn last_rows<R>(
+    pipeline: &mut RowPipeline,
+    threads: NonZeroUsize,
+    take: impl FnOnce(&mut dyn FnMut() -> Result<Option<RowEmission>, Error>) -> R,
+) -> R {
+    pipeline.finish();
+    let parts = pipeline.split_finished(threads);
+    std::thread::scope(|scope| {
+        // The first, too, which this thread could answer itself: a system may put a new thread
+        // on the core of the one that made it, where it would wait for this one.
+        let parts: Vec<_> =
+            parts.into_iter().map(|part| scope.spawn(|| Ahead::compute(part))).collect();
+        let mut parts = parts.into_iter();
+        let mut part: Option<Ahead> = None;
+        take(&mut || {
+            loop {
+                let next = match &mut part {
+                    None => pipeline.next_emission()?,
+                    Some(part) => part.next()?,
+                };
+                if next.is_some() {
+                    return Ok(next);
+                }
+                let Some(later) = parts.next() else { return Ok(None) };
+                let joined = later.join();
+                part = Some(joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+        })
+    })
+}
+
+/// The answers of later windows, computed ahead.
+struct Ahead {
+    rows: std::vec::IntoIter<RowEmission>,
+    /// What stopped it: the error, or the part, which may have more.
+    then: Result<FinishedRows, Option<Error>>,
+}
+
+impl Ahead {
+    /// Computes what there is room for.
+    fn compute(mut part: FinishedRows) -> Ahead {
+        let mut rows = Vec::new();
+        while rows.len() < ROWS_AHEAD_MAX {
+            match part.next_emission() {
+                Ok(Some(row)) => rows.push(row),
+                Ok(None) => break,
+                Err(error) => return Ahead { rows: rows.into_iter(), then: Err(Some(error)) },
+            }
+        }
+        Ahead { rows: rows.into_iter(), then: Ok(part) }
+    }
+
+    /// The next row.
+    fn next(&mut self) -> Result<Option<RowEmission>, Error> {
+        match (self.rows.next(), &mut self.then) {
+            (Some(row), _) => Ok(Some(row)),
+            (None, Ok(part)) => part.next_emission(),
+            (None, Err(error)) => error.take().map_or(Ok(None), Err),
+        }
+    }
+}

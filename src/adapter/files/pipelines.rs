@@ -1,0 +1,221 @@
+//! Which pipeline takes the records of which input.
+
+use crate::engine::{Control, Shard};
+use crate::error::{Error, ErrorKind};
+use crate::record::ShardId;
+use crate::row::{Row, Value};
+use crate::rows::RowPipeline;
+use crate::time::Timestamp;
+
+/// The pipelines of a run over files: one for all inputs, or several.
+#[derive(Debug)]
+pub struct FilePipelines<'a> {
+    pipelines: &'a mut [RowPipeline],
+    /// The index of each input's pipeline; empty if there is one pipeline.
+    of_inputs: Vec<usize>,
+    /// The shard that every input is; `None` if each is a shard named like the input.
+    shard: Option<ShardId>,
+    /// The pipeline and the shard of each input that was opened.
+    opened: Vec<(usize, Shard)>,
+    /// The names of the inputs; of one that is given twice, the second is numbered.
+    names: Vec<String>,
+    /// Takes every further record too.
+    copy: Option<(RowPipeline, Shard)>,
+    fields: Vec<String>,
+    /// Slots of the fields that no record has had so far.
+    unseen: Vec<usize>,
+    records: u64,
+    refused: u64,
+    /// Whether late records are handed out.
+    hands_out_late: bool,
+}
+
+impl<'a> FilePipelines<'a> {
+    /// One pipeline for all inputs, each of which is a shard named like the input.
+    pub fn one(pipeline: &'a mut RowPipeline) -> Self {
+        Self::new(std::slice::from_mut(pipeline), Vec::new(), None)
+    }
+
+    /// Several pipelines that were compiled from one specification. `of_inputs` has the index of
+    /// each input's pipeline, and each input is the shard `shard` of its pipeline, whatever the
+    /// input is called.
+    pub fn several(
+        pipelines: &'a mut [RowPipeline],
+        of_inputs: Vec<usize>,
+        shard: ShardId,
+    ) -> Self {
+        Self::new(pipelines, of_inputs, Some(shard))
+    }
+
+    fn new(
+        pipelines: &'a mut [RowPipeline],
+        of_inputs: Vec<usize>,
+        shard: Option<ShardId>,
+    ) -> Self {
+        let fields = pipelines.first().map_or(&[][..], |pipeline| pipeline.fields()).to_vec();
+        FilePipelines {
+            pipelines,
+            of_inputs,
+            shard,
+            opened: Vec::new(),
+            names: Vec::new(),
+            copy: None,
+            unseen: (0..fields.len()).collect(),
+            fields,
+            records: 0,
+            refused: 0,
+            hands_out_late: false,
+        }
+    }
+
+    /// The pipeline of an input that was opened, and the input's shard there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] if there is no such input, or it was not opened.
+    #[inline]
+    pub fn of(&mut self, input: usize) -> Result<(&mut RowPipeline, Shard), Error> {
+        let opened = self.opened.get(input).copied();
+        match opened.and_then(|(index, shard)| Some((self.pipelines.get_mut(index)?, shard))) {
+            Some(found) => Ok(found),
+            None => Err(not_opened(input)),
+        }
+    }
+
+    /// Puts another pipeline in the place of an input's, which is returned. It was compiled from
+    /// the same specification.
+    ///
+    /// # Errors
+    /// As [`of`](FilePipelines::of), and a limit on shards.
+    pub fn replace(
+        &mut self,
+        input: usize,
+        mut pipeline: RowPipeline,
+    ) -> Result<RowPipeline, Error> {
+        pipeline.hand_out_late(self.hands_out_late);
+        let shard = self.shard.clone().unwrap_or_else(|| ShardId::new(format!("input {input}")));
+        let shard = pipeline.open_shard(shard)?;
+        let place = self.opened.get_mut(input).ok_or_else(|| not_opened(input))?;
+        place.1 = shard;
+        let old = self.pipelines.get_mut(place.0).ok_or_else(|| not_opened(input))?;
+        Ok(std::mem::replace(old, pipeline))
+    }
+
+    /// Gives every record that comes from now on to this pipeline too. It was compiled from the same
+    /// specification. To be called before the tails of inputs are read, which come record by record.
+    ///
+    /// # Errors
+    /// A limit on shards.
+    pub fn copy_to(&mut self, mut pipeline: RowPipeline) -> Result<(), Error> {
+        let shard = pipeline.open_shard(ShardId::new("copy"))?;
+        self.copy = Some((pipeline, shard));
+        Ok(())
+    }
+
+    /// Takes out the pipeline that records were [copied to](FilePipelines::copy_to).
+    pub fn take_copy(&mut self) -> Option<RowPipeline> {
+        self.copy.take().map(|(pipeline, _)| pipeline)
+    }
+
+    /// The fields that records are read for.
+    pub fn fields(&self) -> &[String] {
+        &self.fields
+    }
+
+    /// The fields that no record has had so far.
+    pub fn unseen_fields(&self) -> impl Iterator<Item = &str> {
+        self.unseen.iter().filter_map(|slot| self.fields.get(*slot)).map(String::as_str)
+    }
+
+    /// Records so far, dead letters included; also after a run that failed.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Records so far that could be decoded, and not be aggregated: dead letters too.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Opens the next input.
+    pub(super) fn open(&mut self, named: ShardId) -> Result<(), Error> {
+        let input = self.opened.len();
+        self.names.push(named.to_string());
+        let index = match self.of_inputs.get(input) {
+            Some(index) => *index,
+            None if self.of_inputs.is_empty() => 0,
+            None => return Err(not_opened(input)),
+        };
+        let pipeline = self.pipelines.get_mut(index).ok_or_else(|| not_opened(input))?;
+        let shard = pipeline.open_shard(self.shard.clone().unwrap_or(named))?;
+        // An earlier run may have read it to its end, and it may have grown.
+        pipeline.reopen_shard(shard);
+        self.opened.push((index, shard));
+        Ok(())
+    }
+
+    pub(super) fn name(&self, input: usize) -> &str {
+        self.names.get(input).map_or("", String::as_str)
+    }
+
+    /// Returns true if an input that comes later goes on with the shard of this one.
+    pub(super) fn goes_on(&self, input: usize) -> bool {
+        let mut later = self.opened.iter().skip(input);
+        later.next().is_some_and(|place| later.any(|other| other == place))
+    }
+
+    /// Closes the shard of an input, unless a later one goes on with it.
+    pub(super) fn close(&mut self, input: usize) {
+        if let (false, Ok((pipeline, shard))) = (self.goes_on(input), self.of(input)) {
+            pipeline.close_shard(shard);
+        }
+    }
+
+    /// The last pipeline: of the last file records can be late, and the times of those that are
+    /// filtered count.
+    pub(super) fn last(&self) -> Option<&RowPipeline> {
+        self.pipelines.last()
+    }
+
+    pub(super) fn hand_out_late(&mut self, hand_out: bool) {
+        self.hands_out_late = hand_out;
+        self.pipelines.iter_mut().for_each(|pipeline| pipeline.hand_out_late(hand_out));
+    }
+
+    pub(super) fn hands_out_late(&self) -> bool {
+        self.hands_out_late
+    }
+
+    #[inline]
+    pub(super) fn push_copy(&mut self, row: &mut Row, arrival: Timestamp) -> Result<(), Error> {
+        match &mut self.copy {
+            Some((pipeline, shard)) => pipeline.push(*shard, row, arrival, None).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn count_records(&mut self, records: u64) {
+        self.records += records;
+    }
+
+    pub(super) fn count_refused(&mut self) {
+        self.refused += 1;
+    }
+
+    /// Looks for fields that no row has had before this one.
+    #[inline]
+    pub(super) fn look_at(&mut self, row: &Row) {
+        if !self.unseen.is_empty() {
+            self.unseen.retain(|slot| row.value(*slot) == Value::Missing);
+        }
+    }
+
+    /// Takes the fields out of the unseen ones of which `has_seen` says so.
+    pub(super) fn see(&mut self, has_seen: impl Fn(usize) -> bool) {
+        self.unseen.retain(|slot| !has_seen(*slot));
+    }
+}
+
+#[cold]
+fn not_opened(input: usize) -> Error {
+    Error::new(ErrorKind::InvalidArgument, format!("input {input} was not opened"))
+}
