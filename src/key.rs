@@ -58,9 +58,9 @@ pub trait Key: Eq + Ord + Hash {
 
 /// A borrowed key that is looked up in a table of owned keys.
 #[derive(Hash)]
-pub(crate) struct Sought<'a, K: ?Sized>(pub(crate) &'a K);
+pub(crate) struct BorrowedKey<'a, K: ?Sized>(pub(crate) &'a K);
 
-impl<K: Key + ?Sized> hashbrown::Equivalent<K::Owned> for Sought<'_, K> {
+impl<K: Key + ?Sized> hashbrown::Equivalent<K::Owned> for BorrowedKey<'_, K> {
     #[inline]
     fn equivalent(&self, kept: &K::Owned) -> bool {
         self.0.is(kept)

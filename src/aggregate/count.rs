@@ -1,15 +1,15 @@
-//! How many records there are.
+//! The number of records.
 
 use super::{Aggregate, DynPersistence, Hints, Invertible, Persistence};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::time::Timestamp;
 
-/// Counts records; made by [`count`].
+/// Counts records. Created by [`count`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Count;
 
-/// How many records there are, exactly. The answer is a `u64`, 0 of no records.
+/// Counts records exactly. The answer is a `u64`; it is 0 without records.
 ///
 /// # Example
 /// ```
@@ -36,7 +36,7 @@ impl<R: ?Sized> Aggregate<R> for Count {
 
     #[inline]
     fn add(&self, accumulator: &mut u64, _record: &R, _time: Timestamp) {
-        // 2^64 records take 584 years at one a nanosecond.
+        // 2^64 records take 584 years at one record per nanosecond.
         *accumulator = accumulator.saturating_add(1);
     }
 
@@ -81,7 +81,7 @@ impl<R: ?Sized> Persistence<R> for Count {
 
 impl<R: ?Sized> Invertible<R, u64> for Count {
     fn is_exact(&self, records: &u64) -> bool {
-        // There it stops counting.
+        // A count of `u64::MAX` may be saturated.
         *records < u64::MAX
     }
 

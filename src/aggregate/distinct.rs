@@ -1,4 +1,4 @@
-//! How many different keys there are: exact while they are few, a HyperLogLog sketch after.
+//! The number of different keys: exact while there are few, a HyperLogLog sketch after that.
 
 mod counted;
 mod counted_registers;
@@ -15,7 +15,7 @@ use crate::key::Key;
 use crate::sketch::Estimate;
 use crate::time::Timestamp;
 
-/// Counts different keys; made by [`distinct`] and [`distinct_value`].
+/// Counts different keys. Created by [`distinct`] and [`distinct_value`].
 #[derive(Clone, Copy)]
 pub struct Distinct<E> {
     key: E,
@@ -24,15 +24,14 @@ pub struct Distinct<E> {
     precision: u8,
 }
 
-/// Different keys that are counted exactly unless set otherwise: what a hash table of 2048 places
-/// holds, 18 KB, about the size of the sketch that takes over.
+/// Default number of keys that are counted exactly: a hash table of 2048 slots can hold them. It
+/// takes 18 KB, about the size of the sketch that replaces it.
 pub const DISTINCT_EXACT_MAX: usize = 1792;
 
-/// The sketch's precision unless set otherwise: 2^14 registers of a byte, a standard error of 0.81
-/// %.
+/// Default precision of the sketch: 2^14 registers of one byte, a standard error of 0.81 %.
 pub const DISTINCT_PRECISION: u8 = 14;
 
-/// The most that may be counted exactly: 2^20 keys, 18 MB.
+/// Maximum number of keys that can be counted exactly: 2^20 keys, 18 MB.
 const EXACT_MAX_MAX: usize = 1 << 20;
 
 /// The accumulator of [`distinct`].
@@ -44,12 +43,12 @@ enum State {
     /// The stable hashes of all keys.
     Exact(Map<u64, ()>),
     Sketch(Hll),
-    /// Either of them, of parts that can be taken out again.
+    /// Keys of parts that can be subtracted, exact or as a sketch.
     Counted(Box<Counted>),
 }
 
 impl State {
-    /// The state that says the same as the parts, and forgets them.
+    /// Returns the state with the same answer but without the parts.
     fn plain(counted: &Counted) -> State {
         match counted.few() {
             Some(hashes) => State::Exact(hashes.keys().map(|hash| (*hash, ())).collect()),
@@ -57,7 +56,7 @@ impl State {
         }
     }
 
-    /// Puts this part in. Returns false if it cannot be counted with the others.
+    /// Adds this part. Returns false if it cannot be counted with the others.
     fn enter(&self, counted: &mut Counted) -> bool {
         match self {
             State::Exact(hashes) => counted.enter_hashes(hashes),
@@ -66,7 +65,7 @@ impl State {
         }
     }
 
-    /// Takes this part out. Returns false if it was not put in.
+    /// Subtracts this part. Returns false if it was not added.
     fn leave(&self, counted: &mut Counted) -> bool {
         match self {
             State::Exact(hashes) => counted.leave_hashes(hashes),
@@ -76,22 +75,22 @@ impl State {
     }
 }
 
-/// How many different keys there are, for a key inside the record. Of no records it is 0.
+/// Counts different keys, for a key inside the record. The answer is 0 without records.
 ///
 /// Up to [`exact_up_to`](Distinct::exact_up_to) keys (default [`DISTINCT_EXACT_MAX`]) the answer is
-/// exact, `lower` = `value` = `upper`, but for keys whose 64-bit hashes collide: with n keys that
-/// has a probability below n² / 2^65, or 1 in 10^13 at the default. Past that the answer is that of
-/// a HyperLogLog sketch of 2^p registers: `lower` and `upper` are two standard errors (1.04 /
-/// sqrt(2^p), 0.81 % at the default p = 14) around it and hold with about 95 % confidence.
+/// exact, `lower` = `value` = `upper`, except if the 64-bit hashes of two keys collide. With n keys
+/// the probability of that is below n² / 2^65, or 1 in 10^13 at the default. Past that the answer
+/// comes from a HyperLogLog sketch of 2^p registers: `lower` and `upper` are two standard errors
+/// (1.04 / sqrt(2^p), 0.81 % at the default p = 14) around it and hold with about 95 % confidence.
 ///
-/// The answer depends on the set of keys alone, not on their order, on batches, threads or merges,
-/// to the bit: an accumulator that becomes a sketch is fed the hashes it held. With the public
-/// default seed, whoever chooses the keys can make collisions: give a secret one to
-/// [`seeded`](Distinct::seeded) where keys come from outside.
+/// The answer depends only on the set of keys, bit by bit, not on their order, on batches, threads
+/// or merges: a sketch that replaces an exact count receives the hashes of its keys. With the
+/// public default seed, whoever chooses the keys can cause collisions. If keys come from outside,
+/// pass a secret seed to [`seeded`](Distinct::seeded).
 ///
-/// Memory: 9 to 20 bytes per key while exact, then 2^p bytes; 8 times as much for the one window
-/// that slides. Source: Flajolet, Fusy, Gandouet and Meunier 2007; the estimator is DataSketches'
-/// composite one, which does not depend on the merge path.
+/// Memory: 9 to 20 bytes per key while exact, then 2^p bytes; 8 times as much for the single window
+/// that slides. Source: Flajolet, Fusy, Gandouet and Meunier 2007. The estimator is the composite
+/// one of DataSketches, which does not depend on the order of merges.
 ///
 /// # Example
 /// ```
@@ -114,7 +113,7 @@ where
     Distinct::new(ByReference::new(key))
 }
 
-/// How many different keys there are, for a key that is computed; as [`distinct`] otherwise.
+/// Counts different keys, for a computed key. Otherwise as [`distinct`].
 pub fn distinct_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(
     key: F,
 ) -> Distinct<ByValue<R, K, F>> {
@@ -131,14 +130,14 @@ impl<E> Distinct<E> {
         }
     }
 
-    /// The same with another seed of the keys' hash; default [`Seed::PUBLIC`].
+    /// Sets the seed of the keys' hash. Default: [`Seed::PUBLIC`].
     #[must_use]
     pub fn seeded(mut self, seed: Seed) -> Self {
         self.seed = seed;
         self
     }
 
-    /// The same with another number of keys that are counted exactly, 0 to 1,048,576; default
+    /// Sets the number of keys that are counted exactly, 0 to 1,048,576. Default:
     /// [`DISTINCT_EXACT_MAX`].
     #[must_use]
     pub fn exact_up_to(mut self, keys: usize) -> Self {
@@ -146,7 +145,7 @@ impl<E> Distinct<E> {
         self
     }
 
-    /// The same with a sketch of 2^`precision` registers of a byte, 10 to 18; default
+    /// Sets the precision of the sketch: 2^`precision` registers of one byte, 10 to 18. Default:
     /// [`DISTINCT_PRECISION`]. One more halves the squared error and doubles the memory.
     #[must_use]
     pub fn precision(mut self, precision: u8) -> Self {
@@ -154,9 +153,10 @@ impl<E> Distinct<E> {
         self
     }
 
-    /// A sketch of the hashes, at most of this precision. More were seen than `certain` less one.
+    /// Creates a sketch of the hashes, with at most this precision. At least `certain` keys were
+    /// counted.
     fn sketch_of(hashes: &Map<u64, ()>, precision: u8, certain: u64) -> State {
-        // Register maxima do not depend on the order.
+        // The maximum of a register does not depend on the order.
         State::Sketch(Hll::of(precision, certain, hashes.keys().copied()))
     }
 
@@ -180,12 +180,13 @@ impl<E> Distinct<E> {
         }
     }
 
-    /// Merges what takes nothing out again.
+    /// Merges a state that supports no subtraction.
     fn merge_plain(&self, into: &mut DistinctAccumulator, from: &State) {
         match from {
             State::Exact(hashes) => {
                 if let State::Exact(into) = &mut into.0 {
-                    // Room for all at once, but no more than there can be.
+                    // Reserves room for all keys at once, but not for more than are counted
+                    // exactly.
                     let most = (into.len() + hashes.len()).min(self.exact_max.saturating_add(1));
                     into.reserve(most.saturating_sub(into.len()));
                 }
@@ -227,14 +228,14 @@ impl<E> Distinct<E> {
     }
 }
 
-/// Two standard errors of the sketch's estimate, relative. The asymptotic factor 1.039 = sqrt(3 ln
-/// 2 - 1) is raised to 1.08, which covers DataSketches' measured 2.3 % and 97.7 % quantiles at the
-/// smallest precisions, 10 to 12, too.
+/// Returns two relative standard errors of the sketch's estimate. The asymptotic factor 1.039 =
+/// sqrt(3 ln 2 - 1) is raised to 1.08, which also covers the 2.3 % and 97.7 % quantiles that
+/// DataSketches measured at the smallest precisions, 10 to 12.
 fn error_of(precision: u8) -> f64 {
     2.0 * 1.08 / 2f64.powi(i32::from(precision)).sqrt()
 }
 
-/// The standard error of the sketch's estimate, relative.
+/// Returns the relative standard error of the sketch's estimate.
 fn standard_error(precision: u8) -> f64 {
     1.04 / 2f64.powi(i32::from(precision)).sqrt()
 }
@@ -365,13 +366,15 @@ impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for Distinct<E> {
         let state = match reader.u8()? {
             0 => self.decode_exact(reader)?,
             1 => State::Sketch(Hll::decode(reader, self.precision)?),
-            other => return Err(reader.corrupt(&format!("{other} is no form of a distinct count"))),
+            other => {
+                return Err(reader.corrupt(&format!("{other} is not a form of a distinct count")));
+            }
         };
         Ok(DistinctAccumulator(state))
     }
 
-    /// Makes a sketch of an exact count, and lowers a sketch's precision, as far as the tolerance
-    /// allows; the standard error counts.
+    /// Turns an exact count into a sketch, and lowers the precision of a sketch, as far as the
+    /// tolerance allows. The standard error counts.
     fn reduce(
         &self,
         accumulator: &mut DistinctAccumulator,

@@ -1,4 +1,4 @@
-//! The tuple of no aggregates: for who wants only to know which windows have records.
+//! The tuple of no aggregates, for users who only want to know which windows have records.
 
 use super::{Aggregate, DynPersistence, Hints, Persistence};
 use crate::codec::{Reader, Writer};

@@ -1,15 +1,15 @@
-//! Sums of floats that are exact until they are read, so that no order of adding, no batch, thread
-//! or merge shows in them.
+//! Sums of floats that are exact until they are read, so that the order of additions, batches,
+//! threads and merges does not affect them.
 //!
-//! The sum is kept as an *expansion*: a few floats, ascending and not overlapping in their bits,
-//! whose exact sum is the exact sum of all that was added. Reading rounds it once, to nearest, ties
-//! to even. Costs a handful of additions per number; an expansion rarely has more than three parts
+//! A sum is stored as an *expansion*: a few floats in ascending order whose bits do not overlap,
+//! and whose exact sum is the exact sum of all added numbers. Reading rounds it once, to nearest,
+//! ties to even. It costs a few additions per number. An expansion rarely has more than three parts
 //! and never more than 48.
 //!
 //! Source: J. R. Shewchuk, "Adaptive Precision Floating-Point Arithmetic and Fast Robust Geometric
 //! Predicates" (1997), GROW-EXPANSION; the rounding is that of Python's `math.fsum`. The part past
-//! the range of `f64` is kept apart, as a count of 2^1023, so that 1e308 + 1e308 - 1e308 is 1e308
-//! in every order.
+//! the range of `f64` is stored separately, as a count of 2^1023, so that 1e308 + 1e308 - 1e308 is
+//! 1e308 in every order.
 
 use super::number::Total;
 use crate::codec::{Reader, Writer};
@@ -30,25 +30,26 @@ use smallvec::SmallVec;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ExactSum {
-    /// Ascending in magnitude, no two overlapping in their bits, none zero, each below `UNIT`.
+    /// In ascending order of magnitude; no two overlap in their bits, none is zero, each is below
+    /// `UNIT`.
     partials: SmallVec<[f64; 4]>,
-    /// How many `UNIT`s to add to the partials. Saturates: where it could, the sum is infinite by
-    /// far.
+    /// The number of `UNIT`s to add to the partials. Saturates. When it could saturate, the sum is
+    /// already far beyond infinity.
     units: i64,
 }
 
-/// 2^1023, the largest power of two. Two numbers below it have a sum that is finite.
+/// 2^1023, the largest power of two. The sum of two numbers below it is finite.
 const UNIT: f64 = f64::from_bits(2046 << 52);
 
-/// Partials that are held before they are drawn together: more than are left then.
+/// Maximum number of partials before they are compressed, which leaves fewer.
 const PARTIALS_MAX: usize = 48;
 
-/// 2^-70: brings a sum of 2^63 units back into range.
+/// 2^-70, which brings a sum of 2^63 units back into range.
 const SHRINK: f64 = f64::from_bits((1023 - 70) << 52);
 
 impl ExactSum {
-    /// Adds a number. NaN and the infinities are ignored: they have no exact sum, so aggregates
-    /// refuse them before.
+    /// Adds a number. Ignores NaN and infinities: they have no exact sum, so aggregates refuse them
+    /// before.
     pub fn add(&mut self, number: f64) {
         if !number.is_finite() {
             return;
@@ -72,7 +73,7 @@ impl ExactSum {
         }
     }
 
-    /// Adds `magnitude * factor`, for a factor that is plus or minus a power of two; exact.
+    /// Adds `magnitude * factor` exactly, where the factor is plus or minus a power of two.
     #[cfg(feature = "spec")]
     pub(crate) fn add_magnitude(&mut self, magnitude: u128, factor: f64) {
         // Limbs of 43 bits are exact as floats, and so are their products with powers of two.
@@ -84,7 +85,7 @@ impl ExactSum {
         }
     }
 
-    /// Adds another sum; exact.
+    /// Adds another sum exactly.
     pub fn merge(&mut self, from: &ExactSum) {
         self.units = self.units.saturating_add(from.units);
         for &partial in &from.partials {
@@ -92,8 +93,8 @@ impl ExactSum {
         }
     }
 
-    /// The sum, rounded once: to nearest, ties to even. Infinite only if the exact sum is past the
-    /// range of `f64`; 0.0 (not -0.0) if it is zero.
+    /// Returns the sum, rounded once: to nearest, ties to even. It is infinite only if the exact
+    /// sum is past the range of `f64`. It is 0.0 (not -0.0) if it is zero.
     pub fn value(&self) -> f64 {
         if self.units == 0 {
             return rounded(&self.partials);
@@ -102,39 +103,39 @@ impl ExactSum {
         match settled.units {
             0 => rounded(&settled.partials),
             units @ -2..=2 => rounded(&settled.halved_with(units as f64 * (UNIT / 2.0))) * 2.0,
-            // Three units less what is below one are 2^1024 at least.
+            // Three units minus a part below one unit are at least 2^1024.
             units => f64::INFINITY.copysign(units as f64),
         }
     }
 
-    /// The sum divided by `n`, within 1.5 units in the last place; finite wherever the quotient is.
-    /// Of `n` = 0 it is the sum.
+    /// Returns the sum divided by `n`, within 1.5 units in the last place. It is finite if the
+    /// quotient is. For `n` = 0 it is the sum.
     pub fn divided_by(&self, n: u64) -> f64 {
         let n = n.max(1) as f64;
         let settled = self.settled();
         if settled.units == 0 {
             return rounded(&settled.partials) / n;
         }
-        // 2^1021 at least, so what the small partials lose is far below the last place.
+        // At least 2^1021, so the bits that small partials lose are far below the last place.
         settled.scaled(SHRINK).value() / n / SHRINK
     }
 
-    /// The numbers whose exact sum this is, each times `factor`, a power of two no larger than
-    /// 2^-1; exact but for what falls below the range of `f64`.
+    /// Returns this sum times `factor`, a power of two of at most 2^-1. Exact except for bits below
+    /// the range of `f64`.
     pub(super) fn scaled(&self, factor: f64) -> ExactSum {
         let mut scaled = ExactSum::default();
         self.for_each_scaled(factor, |part| scaled.add(part));
         scaled
     }
 
-    /// Calls `f` with numbers whose exact sum is this one times `factor`, a power of two; if there
-    /// are units, one below 2^-64.
+    /// Calls `f` with numbers whose exact sum is this sum times `factor`, a power of two. If there
+    /// are units, the factor must be below 2^-64.
     pub(super) fn for_each_scaled(&self, factor: f64, mut f: impl FnMut(f64)) {
         for &partial in &self.partials {
             f(partial * factor);
         }
         if self.units != 0 {
-            // 64 bits do not fit one float: the upper and the lower half each do.
+            // 64 bits do not fit into one float, but the upper and the lower half each do.
             let (upper, lower) = (self.units >> 32, self.units & 0xffff_ffff);
             f(upper as f64 * 4_294_967_296.0 * (UNIT * factor));
             f(lower as f64 * (UNIT * factor));
@@ -145,7 +146,8 @@ impl ExactSum {
         if self.partials.spilled() { self.partials.capacity() * size_of::<f64>() } else { 0 }
     }
 
-    /// The number without its unit, if it has one; exact, since both are in the highest binade.
+    /// Returns the number without its unit, if it has one. Exact, because both are in the highest
+    /// binade.
     #[inline]
     fn reduced(&mut self, number: f64) -> f64 {
         if number.abs() < UNIT {
@@ -155,9 +157,9 @@ impl ExactSum {
         number - UNIT.copysign(number)
     }
 
-    /// Draws the partials together: each is then the rounded sum of itself and all below, so that
-    /// 52 bits at least lie between two, and 42 span the 2098 bits from the largest float to the
-    /// smallest. The downward half of Shewchuk's COMPRESS.
+    /// Compresses the partials: each becomes the rounded sum of itself and all below it. Then at
+    /// least 52 bits are between two partials, and 42 partials span the 2098 bits from the largest
+    /// float to the smallest. This is the downward half of Shewchuk's COMPRESS.
     #[cold]
     fn compress(&mut self) {
         let mut compressed: SmallVec<[f64; 4]> = SmallVec::new();
@@ -176,8 +178,8 @@ impl ExactSum {
         self.partials = compressed;
     }
 
-    /// The same sum without units, unless it is 2^1021 at least: below, units and partials cancel,
-    /// and are added up here.
+    /// Returns the same sum without units, unless it is at least 2^1021. Below that, units and
+    /// partials cancel each other and are added up here.
     fn settled(&self) -> ExactSum {
         let mut settled = self.clone();
         let half = UNIT.copysign(settled.units as f64) / 2.0;
@@ -186,7 +188,8 @@ impl ExactSum {
             && (half > 0.0) != (largest > 0.0)
             && largest.abs() >= UNIT / 2.0
         {
-            // Opposite signs and half a unit at least, so neither addition passes half a unit.
+            // Their signs differ and both are at least half a unit, so neither addition passes half
+            // a unit.
             settled.units = 0;
             settled.add(half);
             settled.add(half);
@@ -194,10 +197,10 @@ impl ExactSum {
         settled
     }
 
-    /// The partials in halves, with `half_units` added on top; for the rounding of a sum that is
-    /// not small beside them.
+    /// Returns half of each partial, with `half_units` added at the top, to round a sum whose units
+    /// are not much larger than the partials.
     fn halved_with(&self, half_units: f64) -> SmallVec<[f64; 4]> {
-        // A small partial keeps its size, so that it does not underflow to zero: beside 2^1022 only
+        // A small partial is not halved, so that it does not underflow to zero. Beside 2^1022 only
         // its sign can matter.
         let mut halves: SmallVec<[f64; 4]> = self
             .partials
@@ -238,15 +241,15 @@ impl Total<f64> for ExactSum {
 }
 
 impl ExactSum {
-    /// The sum in the form that depends on nothing but the sum: a whole number of units, and the
-    /// rest as its rounded value, the rounded value of what that leaves, and so on.
+    /// Returns the canonical form, which depends only on the sum: a whole number of units, the
+    /// rounded value of the rest, the rounded value of the remaining rest, and so on.
     fn canonical(&self) -> (i64, SmallVec<[f64; 4]>) {
         let mut rest = ExactSum { partials: self.partials.clone(), units: 0 };
         let mut units = self.units;
         let value = rest.value();
         if value > UNIT / 2.0 || value <= -UNIT / 2.0 {
             units = units.saturating_add(if value > 0.0 { 1 } else { -1 });
-            // Half a unit at a time: a whole one would be taken for one.
+            // Adds half a unit at a time, because a whole one would be counted as a unit.
             let half = (UNIT / 2.0).copysign(-value);
             rest.add(half);
             rest.add(half);
@@ -284,8 +287,8 @@ impl Durable for ExactSum {
     }
 }
 
-/// The rounded sum and its exact error, for numbers of any order whose sum is in range: Knuth's
-/// TWO-SUM.
+/// Returns the rounded sum and its exact error, for numbers in any order whose sum is in range:
+/// Knuth's TWO-SUM.
 #[inline]
 fn two_sum(a: f64, b: f64) -> (f64, f64) {
     let sum = a + b;
@@ -294,15 +297,15 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
     (sum, (a - a_part) + (b - b_part))
 }
 
-/// The rounded product and its exact error, for factors whose product is in range and not below
-/// 2^-968.
+/// Returns the rounded product and its exact error, for factors whose product is in range and at
+/// least 2^-968.
 #[inline]
 pub(super) fn two_product(a: f64, b: f64) -> (f64, f64) {
     let product = a * b;
     (product, a.mul_add(b, -product))
 }
 
-/// The exact sum of an expansion, rounded to nearest, ties to even.
+/// Returns the exact sum of an expansion, rounded to nearest, ties to even.
 fn rounded(partials: &[f64]) -> f64 {
     let mut rest = partials.iter().rev().copied();
     let Some(mut sum) = rest.next() else {
@@ -315,8 +318,8 @@ fn rounded(partials: &[f64]) -> f64 {
             break;
         }
     }
-    // If the error is half a unit in the last place, `sum` went to even as if nothing came after;
-    // what comes after decides otherwise if it has the error's sign.
+    // If the error is half a unit in the last place, `sum` was rounded to even as if nothing
+    // followed. The next partial decides otherwise if it has the sign of the error.
     if let Some(next) = rest.next()
         && (error < 0.0) == (next < 0.0)
         && error != 0.0
@@ -342,7 +345,7 @@ mod tests {
     }
 
     proptest! {
-        /// However a sum came about, it is written the same way, and read to the same sum.
+        /// Equal sums have the same encoding, whatever their history, and decode to the same sum.
         #[test]
         fn equal_sums_have_equal_bytes(
             numbers in prop::collection::vec(prop_oneof![any::<f64>(), -1e3..1e3f64, Just(f64::MAX), Just(-f64::MAX), Just(f64::MIN_POSITIVE)], 0..30),
@@ -483,8 +486,8 @@ mod tests {
         assert_eq!(exact(&[f64::MAX, f64::MAX, -f64::MAX, -f64::MAX, 5e-324]).value(), 5e-324);
         assert_eq!(exact(&[f64::MAX, f64::MAX]).value(), f64::INFINITY);
         assert_eq!(exact(&[-f64::MAX, -f64::MAX]).value(), f64::NEG_INFINITY);
-        // Half a unit in the last place over the largest number is the first that rounds to
-        // infinity; anything less does not.
+        // Half a unit in the last place above the largest number is the first value that rounds to
+        // infinity.
         assert_eq!(exact(&[f64::MAX, 2f64.powi(970)]).value(), f64::INFINITY);
         assert_eq!(exact(&[f64::MAX, 2f64.powi(970), -5e-324]).value(), f64::MAX);
     }

@@ -1,16 +1,17 @@
-//! What a closure of the user's takes out of a record, with its types: how a constructor such as
-//! [`sum`](super::sum()) remembers them.
+//! A user's closure that extracts a value or a key from a record, together with its types.
+//! Constructors such as [`sum`](super::sum()) store it.
 
 use crate::key::Key;
 use std::marker::PhantomData;
 
-/// A closure that takes an owned value out of a record of type `R`.
+/// A closure that returns an owned value of a record of type `R`.
 pub struct ByValue<R: ?Sized, V, F> {
     extract: F,
     marker: PhantomData<fn(&R) -> V>,
 }
 
-/// A closure that points at a key inside a record of type `R`, so that a known key is never copied.
+/// A closure that returns a reference to a key inside a record of type `R`, so that a known key is
+/// never copied.
 pub struct ByReference<R: ?Sized, K: ?Sized, F> {
     extract: F,
     marker: PhantomData<fn(&R) -> *const K>,
@@ -28,7 +29,7 @@ impl<R: ?Sized, K: ?Sized, F: for<'a> Fn(&'a R) -> &'a K> ByReference<R, K, F> {
     }
 }
 
-// By hand, because a derive would ask `R` and `V` to be `Clone` too.
+// Not derived, because a derive would require `Clone` of `R` and `V`.
 impl<R: ?Sized, V, F: Clone> Clone for ByValue<R, V, F> {
     fn clone(&self) -> Self {
         ByValue { extract: self.extract.clone(), marker: PhantomData }
@@ -45,16 +46,16 @@ impl<R: ?Sized, K: ?Sized, F: Clone> Clone for ByReference<R, K, F> {
 
 impl<R: ?Sized, K: ?Sized, F: Copy> Copy for ByReference<R, K, F> {}
 
-/// Takes a value out of a record. Implemented by [`ByValue`]; a type of one's own that names its
-/// parts can implement it too.
+/// Extracts a value from a record. [`ByValue`] implements it; a type with names of its own can
+/// implement it too.
 ///
-/// The same record must give the same value every time: a value is asked for once to be checked and
-/// once to be added.
+/// The same record must give the same value every time, because the value is read once for the
+/// check and once for the addition.
 pub trait ValueOf<R: ?Sized> {
     /// The value's type.
     type Value;
 
-    /// The value of a record.
+    /// Returns the value of a record.
     fn value(&self, record: &R) -> Self::Value;
 }
 
@@ -67,12 +68,12 @@ impl<R: ?Sized, V, F: Fn(&R) -> V> ValueOf<R> for ByValue<R, V, F> {
     }
 }
 
-/// Shows the key of a record. Implemented by [`ByReference`] for keys that are inside the record,
-/// and by [`ByValue`] for computed ones.
+/// Extracts the key of a record. [`ByReference`] implements it for keys inside the record, and
+/// [`ByValue`] for computed keys.
 ///
 /// The same record must give the same key every time.
 pub trait KeyOf<R: ?Sized> {
-    /// The key's type, as it is looked up.
+    /// The borrowed type of the key, as it is looked up.
     type Key: Key + ?Sized + 'static;
 
     /// Calls `f` with the record's key.

@@ -9,22 +9,22 @@ use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
 use std::cmp::Ordering;
 
-/// The smallest of a number of the record; made by [`min`].
+/// The minimum of a number of the record. Created by [`min`].
 #[derive(Clone, Copy)]
 pub struct Min<N> {
     number: N,
 }
 
-/// The largest of a number of the record; made by [`max`].
+/// The maximum of a number of the record. Created by [`max`].
 #[derive(Clone, Copy)]
 pub struct Max<N> {
     number: N,
 }
 
-/// The smallest of a number, of the number's own type; `None` of no records.
+/// Computes the minimum of a number, in the number's own type; `None` without records.
 ///
-/// Floats are compared by IEEE 754's total order: -0.0 is below 0.0, infinities are welcome, and
-/// NaN makes its record a dead letter.
+/// Floats are compared by the total order of IEEE 754: -0.0 is below 0.0, infinities are allowed,
+/// and NaN makes its record a dead letter.
 ///
 /// # Example
 /// ```
@@ -42,7 +42,7 @@ pub fn min<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Min<ByValue<R, V,
     Min { number: ByValue::new(number) }
 }
 
-/// The largest of a number, as [`min`] is the smallest.
+/// Computes the maximum of a number. Otherwise as [`min`].
 pub fn max<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Max<ByValue<R, V, F>> {
     Max { number: ByValue::new(number) }
 }

@@ -1,4 +1,4 @@
-//! An aggregate of those records alone that pass a test.
+//! An aggregate of only those records that pass a test.
 
 use super::{
     Aggregate, DynPersistence, Hints, Invertible, Persistence, Reductions, description,
@@ -8,18 +8,18 @@ use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::time::Timestamp;
 
-/// An aggregate of the records that pass a test; made by [`filtered`].
+/// An aggregate of the records that pass a test. Created by [`filtered`].
 #[derive(Clone, Copy)]
 pub struct Filtered<P, A> {
     predicate: P,
     inner: A,
 }
 
-/// `inner` of those records alone for which `predicate` holds. A record that fails is not even
-/// checked by `inner`, so a filter can keep NaN from it.
+/// Computes `inner` of only those records for which `predicate` returns true. `inner` does not even
+/// check the other records, so a filter can keep NaN from it.
 ///
-/// The test is asked once per record; twice, before the check and before the add, inside of a tuple
-/// and where a record opens a pane or a group.
+/// The predicate is called once per record. Inside a tuple, and if a record opens a pane or a
+/// group, it is called twice: before the check and before the addition.
 ///
 /// # Example
 /// ```

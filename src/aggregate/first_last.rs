@@ -7,22 +7,22 @@ use crate::durable::Durable;
 use crate::error::Error;
 use crate::time::Timestamp;
 
-/// The value of the record with the earliest event time; made by [`first`].
+/// The value of the record with the earliest event time. Created by [`first`].
 #[derive(Clone, Copy)]
 pub struct First<V> {
     value: V,
 }
 
-/// The value of the record with the latest event time; made by [`last`].
+/// The value of the record with the latest event time. Created by [`last`].
 #[derive(Clone, Copy)]
 pub struct Last<V> {
     value: V,
 }
 
-/// The value of the record with the earliest *event time*, or `None` of no records. Of several
-/// records of that very time it is the one added first; a merged accumulator's records count as
-/// added after. The closure is called only when its value is to be kept. What is kept is written
-/// into snapshots: see [`Durable`].
+/// Returns the value of the record with the earliest *event time*, or `None` without records. If
+/// several records have this time, it is the value of the one that was added first; the records of
+/// a merged accumulator count as added later. The closure is called only if its value is stored.
+/// The value is part of snapshots: see [`Durable`].
 ///
 /// # Example
 /// ```
@@ -41,11 +41,11 @@ pub fn first<R: ?Sized, V: Durable + Clone + Send + Sync + 'static, F: Fn(&R) ->
     First { value: ByValue::new(value) }
 }
 
-/// The value of the record with the latest *event time*, or `None` of no records. Of several
-/// records of that very time it is the one added last; a merged accumulator's records count as
-/// added after. The closure is called only when its value is to be kept.
+/// Returns the value of the record with the latest *event time*, or `None` without records. If
+/// several records have this time, it is the value of the one that was added last; the records of a
+/// merged accumulator count as added later. The closure is called only if its value is stored.
 ///
-/// The memory that a kept value holds on the heap is not part of `state_bytes`.
+/// The heap memory of the stored value is not part of `state_bytes`.
 pub fn last<R: ?Sized, V: Durable + Clone + Send + Sync + 'static, F: Fn(&R) -> V>(
     value: F,
 ) -> Last<ByValue<R, V, F>> {

@@ -1,4 +1,4 @@
-//! How often a key comes, by a count-min sketch that stores no keys.
+//! The number of occurrences of a key, by a count-min sketch that stores no keys.
 
 use super::extract::{ByReference, ByValue, KeyOf};
 use super::{Aggregate, DynPersistence, Hints, Persistence, Reductions};
@@ -9,18 +9,18 @@ use crate::key::Key;
 use crate::sketch::{CountMin, Estimate};
 use crate::time::Timestamp;
 
-/// The error and the confidence that frequencies have unless set otherwise: at most 0.1 % of all
-/// records too high, for 99 % of the keys, once the keys take more than the 80 KB of the table.
+/// Default error and confidence of frequencies: at most 0.1 % of all records too high, for 99 % of
+/// the keys, once the keys take more than the 80 KB of the table.
 const DEFAULT_ERROR: (f64, f64) = (0.001, 0.99);
 
-/// A count-min sketch of a key of the record; made by [`frequencies`] and [`frequencies_value`].
+/// A count-min sketch of a key of the record. Created by [`frequencies`] and [`frequencies_value`].
 #[derive(Clone)]
 pub struct Frequencies<E> {
     key: E,
     sketch: Sketch,
 }
 
-/// The frequency of one key, from a count-min sketch; made by [`frequency`] and
+/// The frequency of one key, from a count-min sketch. Created by [`frequency`] and
 /// [`frequency_value`].
 #[derive(Clone)]
 pub struct Frequency<E, K> {
@@ -28,11 +28,11 @@ pub struct Frequency<E, K> {
     frequencies: Frequencies<E>,
 }
 
-/// An empty sketch to start from, and what was wrong with the shape that was asked for instead.
+/// An empty sketch as template, and the error if the requested shape is not allowed.
 #[derive(Clone)]
 struct Sketch {
     empty: CountMin,
-    /// Bytes up to which counts are exact; those of the table unless set.
+    /// Maximum bytes of exact counts. `None` means the bytes of the table.
     exact_bytes: Option<usize>,
     wrong: Option<String>,
 }
@@ -61,13 +61,13 @@ impl Sketch {
     }
 }
 
-/// A count-min sketch of a key inside the record: the answer is a [`CountMin`] that can be asked
-/// for the frequency of any key later.
+/// Computes a count-min sketch of a key inside the record. The answer is a [`CountMin`], which can
+/// be asked later for the frequency of any key.
 ///
-/// Counts are exact, and [say so](CountMin::is_exact), while the keys take no more bytes than the
-/// sketch would: 80 KB at the default error, some 800 keys like URLs. So an accumulator takes at
-/// most about that, whatever is added, and less where keys are few; under a `group_by` that is per
-/// group. Where the frequent keys are to be found, use [`top_k`](super::top_k()).
+/// Counts are exact (see [`CountMin::is_exact`]) while the keys take no more bytes than the sketch:
+/// 80 KB at the default error, about 800 keys like URLs. An accumulator therefore takes at most
+/// about that, and less if there are few keys. Inside a `group_by` that is per group. To find the
+/// most frequent keys, use [`top_k`](super::top_k()).
 ///
 /// # Example
 /// ```
@@ -91,21 +91,21 @@ where
     Frequencies { key: ByReference::new(key), sketch: Sketch::new() }
 }
 
-/// A count-min sketch of a key that is computed; as [`frequencies`] otherwise.
+/// Computes a count-min sketch of a computed key. Otherwise as [`frequencies`].
 pub fn frequencies_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(
     key: F,
 ) -> Frequencies<ByValue<R, K, F>> {
     Frequencies { key: ByValue::new(key), sketch: Sketch::new() }
 }
 
-/// How often one key comes, by a count-min sketch of the key inside the record: `frequency(|hit:
-/// &Hit| hit.url.as_str(), "/login")`.
+/// Counts the records of one key, by a count-min sketch of the key inside the record:
+/// `frequency(|hit: &Hit| hit.url.as_str(), "/login")`.
 ///
-/// The estimate is exact while the keys of the records take no more bytes than the sketch would (80
-/// KB); beyond, it is never below the truth, and at most 0.1 % of all records above it with 99 %
-/// confidence, unless set otherwise. To ask for several keys, or for keys that are not known
-/// before, use [`frequencies`]; to count one known key exactly, and in 8 bytes,
-/// [`filtered`](super::filtered()) with [`count`](super::count()).
+/// The answer is exact while the keys of the records take no more bytes than the sketch (80 KB).
+/// Past that it is never below the truth, and with 99 % confidence at most 0.1 % of all records
+/// above it, unless set otherwise. For several keys, or for keys that are not known before, use
+/// [`frequencies`]. To count one known key exactly in 8 bytes, use [`filtered`](super::filtered())
+/// with [`count`](super::count()).
 pub fn frequency<R, K, F>(key: F, of: &K) -> Frequency<ByReference<R, K, F>, K::Owned>
 where
     R: ?Sized,
@@ -115,7 +115,7 @@ where
     Frequency { of: of.to_key(), frequencies: frequencies(key) }
 }
 
-/// How often one key comes, for a key that is computed; as [`frequency`] otherwise.
+/// Counts the records of one computed key. Otherwise as [`frequency`].
 pub fn frequency_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(
     key: F,
     of: K,
@@ -124,17 +124,16 @@ pub fn frequency_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(
 }
 
 impl<E> Frequencies<E> {
-    /// The same with another error, as a share of all records, and another confidence that it is
-    /// kept, both inside of (0, 1); defaults 0.001 and 0.99. Memory grows as the error shrinks: see
-    /// [`CountMin::with_error`].
+    /// Sets the error, as a share of all records, and the confidence, both inside (0, 1). Defaults:
+    /// 0.001 and 0.99. A smaller error needs more memory: see [`CountMin::with_error`].
     #[must_use]
     pub fn error(mut self, epsilon: f64, confidence: f64) -> Self {
         self.sketch = self.sketch.set_error(epsilon, confidence);
         self
     }
 
-    /// The same with another number of bytes up to which counts are exact; default what the sketch
-    /// takes, 0 for a sketch from the start: see [`CountMin::exact_within`].
+    /// Sets the bytes up to which counts are exact. Default: the bytes of the sketch. 0 means a
+    /// sketch from the start: see [`CountMin::exact_within`].
     #[must_use]
     pub fn exact_within(mut self, bytes: usize) -> Self {
         self.sketch.exact_bytes = Some(bytes);
@@ -142,8 +141,7 @@ impl<E> Frequencies<E> {
         self
     }
 
-    /// The same with another seed; default [`Seed::PUBLIC`]. Give a secret one where keys come from
-    /// outside.
+    /// Sets the seed. Default: [`Seed::PUBLIC`]. Use a secret seed if keys come from outside.
     #[must_use]
     pub fn seeded(mut self, seed: Seed) -> Self {
         self.sketch.empty = self.sketch.empty.seeded(seed);
@@ -152,23 +150,21 @@ impl<E> Frequencies<E> {
 }
 
 impl<E, K> Frequency<E, K> {
-    /// The same with another error and confidence, as in [`Frequencies::error`].
+    /// Sets the error and the confidence, as [`Frequencies::error`].
     #[must_use]
     pub fn error(mut self, epsilon: f64, confidence: f64) -> Self {
         self.frequencies = self.frequencies.error(epsilon, confidence);
         self
     }
 
-    /// The same with another number of bytes up to which the count is exact, as in
-    /// [`Frequencies::exact_within`].
+    /// Sets the bytes up to which the count is exact, as [`Frequencies::exact_within`].
     #[must_use]
     pub fn exact_within(mut self, bytes: usize) -> Self {
         self.frequencies = self.frequencies.exact_within(bytes);
         self
     }
 
-    /// The same with another seed; default [`Seed::PUBLIC`]. Give a secret one where keys come from
-    /// outside.
+    /// Sets the seed. Default: [`Seed::PUBLIC`]. Use a secret seed if keys come from outside.
     #[must_use]
     pub fn seeded(mut self, seed: Seed) -> Self {
         self.frequencies = self.frequencies.seeded(seed);
@@ -221,8 +217,8 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Frequencies<E> {
 
 impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for Frequencies<E> {
     fn describe(&self) -> String {
-        // Not how long the counts are exact: what one writes the other reads, and then goes on as
-        // it does itself.
+        // Without the bytes of exact counts: specifications with different values can read each
+        // other's state, and then each keeps its own limit.
         let (width, depth) = (self.sketch.empty.width(), self.sketch.empty.depth());
         format!("frequencies of {} in {depth} rows of {width}", E::Key::NAME)
     }
@@ -240,7 +236,7 @@ impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for Frequencies<E> {
         self.sketch.empty.decode(reader)
     }
 
-    /// Folds the rows in half as often as the tolerance allows.
+    /// Folds the rows in half while the tolerance allows.
     fn reduce(&self, accumulator: &mut CountMin, tolerance: f64, reductions: &mut Reductions) {
         if accumulator.fold_within(tolerance) {
             reductions.note(&Persistence::<R>::describe(self));

@@ -1,4 +1,4 @@
-//! An aggregate for every key: a keyed aggregation is an aggregate too.
+//! One aggregate per key: a keyed aggregation is an aggregate, too.
 
 mod persistence;
 
@@ -7,12 +7,12 @@ use super::groups::{Groups, Other};
 use super::{Aggregate, DynPersistence, Hints, Invertible};
 use crate::error::{Error, ErrorKind};
 use crate::hash::Map;
-use crate::key::{Key, Sought};
+use crate::key::{BorrowedKey, Key};
 use crate::limits::Limits;
 use crate::time::Timestamp;
 use std::borrow::Borrow;
 
-/// `inner`, once per key; made by [`group_by`] and [`group_by_value`].
+/// Computes `inner` once per key. Created by [`group_by`] and [`group_by_value`].
 #[derive(Clone, Copy)]
 pub struct GroupBy<E, A> {
     key: E,
@@ -21,36 +21,35 @@ pub struct GroupBy<E, A> {
     overflow: Overflow,
 }
 
-/// What becomes of groups past the limit.
+/// What happens to groups past the limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// The groups of the smallest keys are kept, as many as the limit allows; the records of all
-    /// other keys share one accumulator, [`Groups::other`], and are counted.
+    /// Keeps the groups of the smallest keys, as many as the limit allows. The records of all other
+    /// keys share one accumulator, [`Groups::other`], and are counted.
     ///
-    /// Which groups are kept depends on the keys alone, never on the order of the records, on
-    /// panes, shards or threads: a key among the smallest of all is among the smallest of every
-    /// part.
+    /// The kept groups depend only on the keys, never on the order of records, on panes, shards or
+    /// threads: a key that is among the smallest of all keys is among the smallest of every part.
     #[default]
     Other,
-    /// A record that would open one group more is refused with [`ErrorKind::LimitExceeded`], and so
-    /// is a merge.
+    /// Refuses a record that would open one group more, and such a merge, with
+    /// [`ErrorKind::LimitExceeded`].
     Error,
 }
 
-/// The accumulator of [`group_by`]: one of the inner aggregate's per key.
+/// The accumulator of [`group_by`]: one accumulator of the inner aggregate per key.
 #[derive(Clone, Debug)]
 pub struct GroupByAccumulator<K, A> {
     groups: Map<K, Group<A>>,
     other: Option<Group<A>>,
-    /// The largest key that was kept when groups were last moved to `other`. There are as many
-    /// smaller ones as the limit allows, so every key above belongs there.
-    cut: Option<K>,
-    /// Whether a group could not be moved to `other`: the inner aggregate refused to merge.
-    stuck: bool,
-    /// Whether the inner accumulators are [prepared](Invertible::prepare) to be subtracted from.
+    /// The largest key that was kept when groups were last moved to `other`. The limit allows no
+    /// more keys than those up to it, so every larger key belongs to `other`.
+    threshold: Option<K>,
+    /// True if a group could not be moved to `other`, because the inner aggregate refused to merge.
+    overflow_failed: bool,
+    /// True if the inner accumulators are [prepared](Invertible::prepare) for subtraction.
     prepared: bool,
-    /// What the keys and the inner accumulators hold beside the table itself.
+    /// Heap bytes of the keys and of the inner accumulators, without the table itself.
     heap_bytes: usize,
 }
 
@@ -60,11 +59,11 @@ struct Group<A> {
     accumulator: A,
 }
 
-/// `inner`, once per key, for a key inside the record: `group_by(|hit: &Hit| hit.country.as_str(),
-/// count())`. The answer is a [`Groups`], ascending by key.
+/// Computes `inner` once per key, for a key inside the record: `group_by(|hit: &Hit|
+/// hit.country.as_str(), count())`. The answer is a [`Groups`], in ascending order of the keys.
 ///
-/// A known key costs one look-up and no allocation; a new one is copied. Groups are limited, see
-/// [`GroupBy::groups_max`] and [`GroupBy::overflow`]. For a key that is computed, use
+/// A known key costs one lookup and no allocation; a new key is copied. The number of groups is
+/// limited, see [`GroupBy::groups_max`] and [`GroupBy::overflow`]. For a computed key use
 /// [`group_by_value`].
 ///
 /// # Example
@@ -92,8 +91,8 @@ where
     GroupBy::new(ByReference::new(key), inner)
 }
 
-/// `inner`, once per key, for a key that is computed: `group_by_value(|hit: &Hit| hit.status / 100,
-/// count())`. As [`group_by`] otherwise.
+/// Computes `inner` once per key, for a computed key: `group_by_value(|hit: &Hit| hit.status / 100,
+/// count())`. Otherwise as [`group_by`].
 pub fn group_by_value<R, K, F, A>(key: F, inner: A) -> GroupBy<ByValue<R, K, F>, A>
 where
     R: ?Sized,
@@ -114,44 +113,44 @@ impl<E, A> GroupBy<E, A> {
         }
     }
 
-    /// The same with another limit on groups, at least 1; default that of [`Limits::groups_max`],
+    /// Sets the maximum number of groups, at least 1. Default: that of [`Limits::groups_max`],
     /// 1,000,000.
     ///
-    /// With [`Overflow::Other`] up to a quarter more are held for a while, so that the largest keys
-    /// can be moved away many at a time.
+    /// With [`Overflow::Other`] there may be up to a quarter more for some time, so that many of
+    /// the largest keys are moved to `other` at a time.
     #[must_use]
     pub fn groups_max(mut self, groups_max: usize) -> Self {
         self.groups_max = groups_max;
         self
     }
 
-    /// The same with another answer to too many groups; default [`Overflow::Other`].
+    /// Sets what happens to groups past the limit. Default: [`Overflow::Other`].
     #[must_use]
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
         self
     }
 
-    /// What is computed of each group.
+    /// Returns the aggregate of each group.
     #[cfg(feature = "spec")]
     pub(crate) fn inner(&self) -> &A {
         &self.inner
     }
 
-    /// Whether a record is refused that would open a group too many.
+    /// Returns true if a record that would open a group too many is refused.
     #[cfg(feature = "spec")]
     pub(crate) fn refuses(&self) -> bool {
         self.overflow == Overflow::Error
     }
 
-    /// How many groups may be held before some are moved to `other`: a quarter more, so that a move
-    /// is paid for by the records that opened the groups.
+    /// Returns the number of groups past which some are moved to `other`: a quarter above the
+    /// limit, so that the records that opened the groups pay for the move.
     fn groups_held_max(&self) -> usize {
         self.groups_max.saturating_add(self.groups_max / 4).max(1)
     }
 
-    /// The accumulator that a record of this key will be added to, or `None` if it is yet to be
-    /// made.
+    /// Returns the accumulator to which a record of this key will be added, or `None` if it does
+    /// not exist yet.
     #[inline]
     fn target<'a, K: Key + ?Sized, S>(
         &self,
@@ -160,14 +159,14 @@ impl<E, A> GroupBy<E, A> {
     ) -> Target<'a, S> {
         match accumulator.groups.get(key) {
             Some(group) => Target::Known(&group.accumulator),
-            None if accumulator.is_past_cut(key) => {
+            None if accumulator.is_past_threshold(key) => {
                 Target::Other(accumulator.other.as_ref().map(|group| &group.accumulator))
             }
             None => Target::New,
         }
     }
 
-    /// Checks a record by the group that it belongs to.
+    /// Checks a record with the group to which it belongs.
     #[inline(never)]
     fn check_group<R: ?Sized>(
         &self,
@@ -182,7 +181,10 @@ impl<E, A> GroupBy<E, A> {
         self.key.with_key(record, |key| match self.target(state, key) {
             Target::Known(inner) => self.inner.check(Some(inner), record),
             Target::Other(inner) => self.inner.check(inner, record),
-            Target::New if may_refuse && (state.stuck || state.groups.len() >= self.groups_max) => {
+            Target::New
+                if may_refuse
+                    && (state.overflow_failed || state.groups.len() >= self.groups_max) =>
+            {
                 Err(self.refusal())
             }
             Target::New => self.inner.check(None, record),
@@ -207,27 +209,27 @@ enum Target<'a, S> {
 }
 
 impl<K, S> GroupByAccumulator<K, S> {
-    /// How many groups are held.
+    /// Returns the number of groups.
     pub fn len(&self) -> usize {
         self.groups.len()
     }
 
-    /// Whether there is no group.
+    /// Returns true if there is no group.
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty()
     }
 
     #[inline]
-    fn is_past_cut<Q: Ord + ?Sized>(&self, key: &Q) -> bool
+    fn is_past_threshold<Q: Ord + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
     {
-        self.cut.as_ref().is_some_and(|cut| key > cut.borrow())
+        self.threshold.as_ref().is_some_and(|threshold| key > threshold.borrow())
     }
 }
 
 impl<E, A> GroupBy<E, A> {
-    /// Changes an accumulator of the inner aggregate, and counts the bytes that it then holds more.
+    /// Changes an accumulator of the inner aggregate, and counts the bytes by which it grows.
     #[inline(always)]
     fn change<R: ?Sized, T>(
         &self,
@@ -241,8 +243,8 @@ impl<E, A> GroupBy<E, A> {
         if !self.inner.hints().grows {
             return change(inner);
         }
-        // The two sizes are constants, and this folds away, unless the inner aggregate has memory
-        // of its own.
+        // If the inner aggregate has no heap memory, both sizes are constants and the compiler
+        // removes this.
         let before = self.inner.state_bytes(inner);
         let changed = change(inner);
         let after = self.inner.state_bytes(inner);
@@ -252,7 +254,7 @@ impl<E, A> GroupBy<E, A> {
         changed
     }
 
-    /// Adds a record whose key has no group yet, if it is not refused.
+    /// Adds a record whose key has no group yet, unless it is refused.
     #[cold]
     #[inline(never)]
     fn try_add_new<R: ?Sized>(
@@ -282,7 +284,7 @@ impl<E, A> GroupBy<E, A> {
         E: KeyOf<R>,
         A: Aggregate<R>,
     {
-        if state.is_past_cut(key) {
+        if state.is_past_threshold(key) {
             let before = self.heap_bytes_of_other::<R>(state.other.as_ref());
             let group = state
                 .other
@@ -298,7 +300,7 @@ impl<E, A> GroupBy<E, A> {
         let key = key.to_key();
         state.heap_bytes += self.group_heap_bytes::<R>(&key, &group);
         state.groups.insert(key, group);
-        if state.groups.len() > self.groups_held_max() && !state.stuck {
+        if state.groups.len() > self.groups_held_max() && !state.overflow_failed {
             self.move_largest_to_other::<R>(state);
         }
     }
@@ -315,8 +317,8 @@ impl<E, A> GroupBy<E, A> {
         E::Key::heap_bytes(key) + self.heap_bytes_in::<R>(group)
     }
 
-    /// Moves all but the smallest `groups_max` keys to `other`, in the order of their keys.
-    /// Amortised O(1) per opened group.
+    /// Moves all groups but those of the smallest `groups_max` keys to `other`, in the order of
+    /// their keys. Amortised O(1) per opened group.
     #[cold]
     fn move_largest_to_other<R: ?Sized>(
         &self,
@@ -327,20 +329,20 @@ impl<E, A> GroupBy<E, A> {
     {
         let mut keys: Vec<&<E::Key as Key>::Owned> = state.groups.keys().collect();
         let kept = self.groups_max.clamp(1, keys.len().max(1));
-        let (_, cut, _) = keys.select_nth_unstable(kept - 1);
-        let cut = cut.clone();
-        let mut moved: Vec<_> = state.groups.extract_if(|key, _| *key > cut).collect();
-        state.cut = Some(cut);
+        let (_, threshold, _) = keys.select_nth_unstable(kept - 1);
+        let threshold = threshold.clone();
+        let mut moved: Vec<_> = state.groups.extract_if(|key, _| *key > threshold).collect();
+        state.threshold = Some(threshold);
         moved.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
         for (key, group) in moved {
             let other = state
                 .other
                 .get_or_insert_with(|| Group { records: 0, accumulator: self.inner.init() });
             if self.inner.merge(&mut other.accumulator, &group.accumulator).is_err() {
-                // An inner limit. Nothing is lost: the group stays, and `check` refuses what would
-                // open another.
+                // A limit of the inner aggregate. Nothing is lost: the group stays, and `check`
+                // refuses records that would open another group.
                 state.groups.insert(key, group);
-                state.stuck = true;
+                state.overflow_failed = true;
             } else {
                 other.records = other.records.saturating_add(group.records);
             }
@@ -360,7 +362,7 @@ impl<E, A> GroupBy<E, A> {
         state.heap_bytes = groups + self.heap_bytes_of_other::<R>(state.other.as_ref());
     }
 
-    /// What the accumulator past the limit holds on the heap, if there is one.
+    /// Returns the heap bytes of the accumulator past the limit; 0 if there is none.
     fn heap_bytes_of_other<R: ?Sized>(&self, other: Option<&Group<A::Accumulator>>) -> usize
     where
         A: Aggregate<R>,
@@ -368,7 +370,7 @@ impl<E, A> GroupBy<E, A> {
         other.map_or(0, |other| self.heap_bytes_in::<R>(other))
     }
 
-    /// What an accumulator holds on the heap.
+    /// Returns the heap bytes of an accumulator.
     fn heap_bytes_in<R: ?Sized>(&self, group: &Group<A::Accumulator>) -> usize
     where
         A: Aggregate<R>,
@@ -376,7 +378,7 @@ impl<E, A> GroupBy<E, A> {
         self.inner.state_bytes(&group.accumulator).saturating_sub(size_of::<A::Accumulator>())
     }
 
-    /// Merges the groups of `from`; each touches one group of `into`, so their order does not
+    /// Merges the groups of `from`. Each changes one group of `into`, so their order does not
     /// matter.
     fn merge_groups<R: ?Sized>(
         &self,
@@ -418,8 +420,8 @@ impl<E, A> GroupBy<E, A> {
     }
 }
 
-/// The places of a table of so many groups: a power of two, of which an eighth stays free, as in
-/// hashbrown's tables.
+/// Returns the slots of a table with this many groups: a power of two, an eighth of which stays
+/// free, as in hashbrown's tables.
 fn table_places(groups: usize) -> usize {
     if groups == 0 { 0 } else { groups.saturating_mul(8).div_ceil(7).next_power_of_two().max(4) }
 }
@@ -439,8 +441,8 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
         GroupByAccumulator {
             groups: Map::default(),
             other: None,
-            cut: None,
-            stuck: false,
+            threshold: None,
+            overflow_failed: false,
             prepared: false,
             heap_bytes: 0,
         }
@@ -448,8 +450,8 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
 
     #[inline]
     fn check(&self, accumulator: Option<&Self::Accumulator>, record: &R) -> Result<(), Error> {
-        let may_refuse =
-            self.overflow == Overflow::Error || accumulator.is_some_and(|state| state.stuck);
+        let may_refuse = self.overflow == Overflow::Error
+            || accumulator.is_some_and(|state| state.overflow_failed);
         if !self.inner.hints().checks_accumulator && !may_refuse {
             return self.inner.check(None, record);
         }
@@ -462,7 +464,7 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
     #[inline]
     fn add(&self, accumulator: &mut Self::Accumulator, record: &R, time: Timestamp) {
         self.key.with_key(record, |key| {
-            let Some(group) = accumulator.groups.get_mut(&Sought(key)) else {
+            let Some(group) = accumulator.groups.get_mut(&BorrowedKey(key)) else {
                 return self.add_new(accumulator, (record, time), key);
             };
             group.records += 1;
@@ -472,7 +474,7 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
         });
     }
 
-    /// The group is looked for once.
+    /// Looks up the group only once.
     #[inline]
     fn try_add(
         &self,
@@ -481,7 +483,7 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
         time: Timestamp,
     ) -> Result<(), Error> {
         self.key.with_key(record, |key| {
-            let Some(group) = accumulator.groups.get_mut(&Sought(key)) else {
+            let Some(group) = accumulator.groups.get_mut(&BorrowedKey(key)) else {
                 return self.try_add_new(accumulator, (record, time), key);
             };
             self.change::<R, _>(&mut group.accumulator, &mut accumulator.heap_bytes, |inner| {
@@ -511,14 +513,14 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
             let after = self.heap_bytes_of_other::<R>(into.other.as_ref());
             into.heap_bytes = (into.heap_bytes + after).saturating_sub(before);
         }
-        into.stuck |= from.stuck;
-        if let Some(cut) = &from.cut
-            && into.cut.as_ref().is_none_or(|kept| cut < kept)
+        into.overflow_failed |= from.overflow_failed;
+        if let Some(threshold) = &from.threshold
+            && into.threshold.as_ref().is_none_or(|kept| threshold < kept)
         {
-            into.cut = Some(cut.clone());
+            into.threshold = Some(threshold.clone());
         }
         self.merge_groups(into, from)?;
-        if into.groups.len() > self.groups_held_max() && !into.stuck {
+        if into.groups.len() > self.groups_held_max() && !into.overflow_failed {
             self.move_largest_to_other::<R>(into);
         }
         Ok(())
@@ -565,10 +567,10 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
         }
     }
 
-    /// O(1). The heap of keys and inner accumulators is counted as it grows; the table as it is
-    /// with so many groups, whatever it held before.
+    /// O(1). The heap bytes of keys and inner accumulators are counted as they grow. The table
+    /// counts as one that was built for the present number of groups.
     fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
-        // One control byte a place.
+        // One control byte per slot.
         let place = size_of::<(<E::Key as Key>::Owned, Group<A::Accumulator>)>() + 1;
         size_of_val(accumulator)
             + table_places(accumulator.groups.len()) * place
@@ -588,9 +590,9 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
 
 #[cfg(feature = "spec")]
 impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> super::Growth<R> for GroupBy<E, A> {
-    /// 0 if all groups are known and their accumulators do not grow.
+    /// 0 if all groups exist and their accumulators do not grow.
     fn growth_max(&self, into: &Self::Accumulator, from: &Self::Accumulator) -> usize {
-        let alone = from.other.is_none() && from.cut.is_none() && !self.inner.hints().grows;
+        let alone = from.other.is_none() && from.threshold.is_none() && !self.inner.hints().grows;
         match alone && from.groups.keys().all(|key| into.groups.contains_key(key.borrow())) {
             true => 0,
             false => self.state_bytes(into) + 2 * self.state_bytes(from),
@@ -615,9 +617,9 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>>
         accumulator: &GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
     ) -> bool {
         let Some(inverse) = self.inner.inverse() else { return false };
-        // What is in `other` is not known by its key any more.
+        // The keys of the records in `other` are no longer known.
         accumulator.other.is_none()
-            && accumulator.cut.is_none()
+            && accumulator.threshold.is_none()
             && accumulator
                 .groups
                 .values()

@@ -1,31 +1,32 @@
-//! The answer for every key.
+//! The answers for every key.
 
 use std::borrow::Borrow;
 use std::ops::Deref;
 
-/// The answer of [`group_by`](super::group_by()): the groups by key, ascending. Reads like a slice of pairs.
+/// The answer of [`group_by`](super::group_by()): the groups in ascending order of their keys.
+/// Reads like a slice of pairs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Groups<K, V> {
-    /// Each key with its answer, ascending by key.
+    /// Each key with its answer, in ascending order of the keys.
     pub rows: Vec<(K, V)>,
     /// The records of all keys past the limit, if there are any.
     pub other: Option<Other<V>>,
 }
 
-/// What is known of the groups past the limit, together. How many they are is not: to count
-/// distinct keys, use [`distinct`](super::distinct()).
+/// The groups past the limit, together. Their number is unknown: to count distinct keys, use
+/// [`distinct`](super::distinct()).
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Other<V> {
-    /// How many records they have.
+    /// The number of their records.
     pub records: u64,
-    /// The inner aggregate's answer of all those records.
+    /// The inner aggregate's answer for all these records.
     pub value: V,
 }
 
 impl<K, V> Groups<K, V> {
-    /// The answer of one group. O(log n).
+    /// Returns the answer of one group. O(log n).
     pub fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
@@ -47,7 +48,7 @@ impl<K, V> IntoIterator for Groups<K, V> {
     type Item = (K, V);
     type IntoIter = std::vec::IntoIter<(K, V)>;
 
-    /// The rows; what is past the limit is not among them.
+    /// Returns the rows, without the records past the limit.
     fn into_iter(self) -> Self::IntoIter {
         self.rows.into_iter()
     }

@@ -1,28 +1,28 @@
-//! What the crate's own aggregates tell the engine, so that it can skip work.
+//! Properties of the crate's own aggregates that allow the engine to skip work.
 
-/// What holds of all accumulators of an aggregate. Every aggregate of a user has
+/// Properties of all accumulators of an aggregate. Every aggregate of a user has
 /// [`Hints::UNKNOWN`].
 #[derive(Clone, Copy, Debug)]
 pub struct Hints {
-    /// Whether [`check`](super::Aggregate::check) may look at the accumulator. If not, a `group_by`
+    /// True if [`check`](super::Aggregate::check) may read the accumulator. If false, a `group_by`
     /// around it does not look up the group of a record to check it.
     pub(crate) checks_accumulator: bool,
-    /// Whether [`state_bytes`](super::Aggregate::state_bytes) may change as records are added. If not, a
-    /// `group_by` around it does not ask before and after each record.
+    /// True if [`state_bytes`](super::Aggregate::state_bytes) may change when records are added. If
+    /// false, a `group_by` around it does not call it before and after each record.
     pub(crate) grows: bool,
 }
 
 impl Hints {
-    /// Nothing is known, so that everything is looked at.
+    /// Nothing is known, so no work is skipped.
     pub(crate) const UNKNOWN: Hints = Hints { checks_accumulator: true, grows: true };
 
-    /// The check looks at the record alone.
+    /// The check reads only the record.
     pub(crate) const CHECKS_RECORD: Hints = Hints { checks_accumulator: false, grows: true };
 
-    /// Of nothing at all.
+    /// The hints of an empty tuple.
     pub(crate) const NOTHING: Hints = Hints { checks_accumulator: false, grows: false };
 
-    /// The hints of two aggregates that are computed together.
+    /// Returns the hints of two aggregates that are computed together.
     #[inline]
     pub(crate) const fn and(self, other: Hints) -> Hints {
         Hints {
@@ -32,13 +32,13 @@ impl Hints {
     }
 }
 
-/// An aggregate that knows by how much a merge can make an accumulator grow: those of a declared
-/// pipeline, whose blocks may be aggregated on any thread and merged.
+/// An aggregate that knows how much a merge can make an accumulator grow: the aggregates of a
+/// declared pipeline, whose blocks may be aggregated on any thread and merged.
 #[cfg(feature = "spec")]
 pub(crate) trait Growth<R: ?Sized>: super::Aggregate<R> {
-    /// Upper bound on how much `state_bytes(into)` grows when the records of `from` are added to
-    /// it, one by one or by a merge. Default: 0 if it does not grow; otherwise as if nothing were
-    /// known of it and a table had to double for it.
+    /// Upper bound on how much `state_bytes(into)` can grow when the records of `from` are added to
+    /// `into`, one by one or by a merge. Default: 0 if it does not grow; otherwise enough for new
+    /// entries for all of `from` and for a table of `into` that doubles.
     fn growth_max(&self, into: &Self::Accumulator, from: &Self::Accumulator) -> usize {
         if self.hints().grows { self.state_bytes(into) + 2 * self.state_bytes(from) } else { 0 }
     }

@@ -8,7 +8,7 @@ use crate::durable::Durable;
 use crate::error::Error;
 use crate::time::Timestamp;
 
-/// The mean of a number of the record; made by [`mean`].
+/// The mean of a number of the record. Created by [`mean`].
 #[derive(Clone, Copy)]
 pub struct Mean<N> {
     number: N,
@@ -21,12 +21,12 @@ pub struct MeanAccumulator<S> {
     pub(crate) sum: S,
 }
 
-/// The arithmetic mean of a number, or `None` of no records.
+/// Computes the arithmetic mean of a number, or `None` without records.
 ///
-/// Of integers it is the exact mean, rounded once. Of floats it is the exact sum divided by the
-/// count, within 1.5 units in the last place, and finite also where the sum is not. It does not
-/// depend on the order of the records, on batches, threads or merges, to the bit. NaN and
-/// infinities make their record a dead letter.
+/// For integers it is the exact mean, rounded once. For floats it is the exact sum divided by the
+/// count, within 1.5 units in the last place, and finite even if the sum is not. It does not depend
+/// on the order of records, on batches, threads or merges, bit by bit. NaN and infinities make
+/// their record a dead letter.
 ///
 /// # Example
 /// ```

@@ -1,12 +1,12 @@
-//! Aggregates: what is computed of the records of a window.
+//! Aggregates: what a window computes from its records.
 //!
-//! An [`Aggregate`] is a *specification* (which field, which `k`, which seed) and works on an
+//! An [`Aggregate`] is a *specification* (which field, which `k`, which seed). It works on an
 //! *accumulator*, plain data of which the engine keeps one per pane. Accumulators of the same
-//! specification merge, and merging is the same as having seen the records of both: that is what
-//! makes sliding windows, shards and threads agree.
+//! specification can be merged, and the merge equals an accumulator of the records of both.
+//! Therefore sliding windows, shards and threads give the same answers.
 //!
 //! A keyed aggregation is an aggregate ([`group_by`]), and so is a tuple of aggregates, so that
-//! `(count(), sum(bytes), group_by(country, top_k(10, url)))` composes freely.
+//! `(count(), sum(bytes), group_by(country, top_k(10, url)))` can be composed freely.
 
 mod count;
 mod distinct;
@@ -66,23 +66,23 @@ use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::time::Timestamp;
 
-/// What is computed of the records of a window. `R` is the type of the records.
+/// Computes an answer from the records of a window. `R` is the type of the records.
 ///
-/// An aggregate of your own needs four methods: [`init`](Aggregate::init),
-/// [`add`](Aggregate::add), [`merge`](Aggregate::merge) and [`output`](Aggregate::output). It then
-/// works in pipelines, tuples and groups. Implement [`check`](Aggregate::check) to refuse records,
-/// and [`Persistence`] for snapshots, partials and state stores: a pipeline without it is refused
-/// by name when it is built with one of these.
+/// An aggregate of your own needs four methods: [`init`](Aggregate::init), [`add`](Aggregate::add),
+/// [`merge`](Aggregate::merge) and [`output`](Aggregate::output). It then works in pipelines,
+/// tuples and groups. Implement [`check`](Aggregate::check) to refuse records, and [`Persistence`]
+/// for snapshots, partials and state stores. Without it, building a pipeline with one of these
+/// fails with an error that names the aggregate.
 ///
 /// # Laws
-/// For any records `r`, with `fold` for adding them one after the other to a fresh accumulator:
-/// - *identity*: merging a fresh accumulator, into or from, changes no output;
+/// For any records `r`, where `fold` adds them one after another to a fresh accumulator:
+/// - *identity*: merging a fresh accumulator, in either direction, changes no output;
 /// - *associativity*: `merge(merge(a, b), c)` and `merge(a, merge(b, c))` have the same output;
 /// - *replay*: `merge(fold(x), fold(y))` has the output of `fold(x then y)`;
 /// - `output` changes nothing.
 ///
-/// Exact aggregates keep them to the bit. A sketch that has begun to approximate keeps them within
-/// its stated bounds, and gives the same output for the same records in the same order.
+/// Exact aggregates obey these laws bit by bit. An approximate sketch obeys them within its stated
+/// bounds, and gives the same output for the same records in the same order.
 ///
 /// # Example: the geometric mean
 /// ```
@@ -123,34 +123,35 @@ pub trait Aggregate<R: ?Sized> {
     /// The state that grows with the records: plain data.
     type Accumulator: Clone + Send + Sync + 'static;
 
-    /// The answer.
+    /// The type of the answer.
     type Output;
 
-    /// Whether the specification is a sensible one; asked once, when a pipeline is built. Default:
-    /// it is.
+    /// Checks the specification. Called once, when a pipeline is built. Default: accepts
+    /// everything.
     ///
-    /// Constructors such as [`top_k`] take any number, so that they stay short; this is where a `k`
-    /// of 0 is found. Wrappers and tuples ask what they contain. The other methods do not panic on
-    /// a specification that was never asked about; what they answer is then not specified.
+    /// Constructors such as [`top_k`] accept any number, so that calls stay short; this method
+    /// refuses a `k` of 0. Wrappers and tuples call it for their parts. The other methods must not
+    /// panic for a specification that was not validated; their results are then unspecified.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`], saying which value is wrong and what would be right.
+    /// [`ErrorKind::InvalidArgument`], which tells the wrong value and the right range.
     fn validate(&self) -> Result<(), Error> {
         Ok(())
     }
 
-    /// A fresh accumulator, of no records.
+    /// Returns a fresh accumulator without records.
     fn init(&self) -> Self::Accumulator;
 
-    /// Whether [`add`](Aggregate::add) can take this record; called before it, with the accumulator
-    /// it will be added to, or `None` if that is yet to be made. Default: it can.
+    /// Checks that [`add`](Aggregate::add) can add this record. Called before `add`, with the
+    /// accumulator to which the record will be added, or `None` if it does not exist yet. Default:
+    /// accepts every record.
     ///
-    /// A record is added to all aggregates of a tuple or to none, so what can be wrong with it is
-    /// found here, not in `add`.
+    /// A record is added to all aggregates of a tuple or to none, so errors must be found here, not
+    /// in `add`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidRecord`] if the record has to become a dead letter, such as a NaN;
-    /// [`ErrorKind::LimitExceeded`] if it would pass a limit.
+    /// [`ErrorKind::InvalidRecord`] if the record must become a dead letter, for example because of
+    /// a NaN; [`ErrorKind::LimitExceeded`] if it would pass a limit.
     #[inline]
     fn check(&self, accumulator: Option<&Self::Accumulator>, record: &R) -> Result<(), Error> {
         let _ = (accumulator, record);
@@ -160,9 +161,9 @@ pub trait Aggregate<R: ?Sized> {
     /// Adds a record with its event time.
     fn add(&self, accumulator: &mut Self::Accumulator, record: &R, time: Timestamp);
 
-    /// Adds a record if [`check`](Aggregate::check) lets it; otherwise the accumulator stays as it
-    /// is. What the engine calls for most records. Default: the one and then the other; worth
-    /// implementing where both would look for the same thing.
+    /// Adds a record if [`check`](Aggregate::check) accepts it; otherwise the accumulator is
+    /// unchanged. The engine calls it for most records. Default: calls `check`, then `add`.
+    /// Implement it if both would look up the same thing.
     ///
     /// # Errors
     /// Those of [`check`](Aggregate::check).
@@ -178,42 +179,43 @@ pub trait Aggregate<R: ?Sized> {
         Ok(())
     }
 
-    /// Adds what `from` has seen to `into`. `from`'s records are taken as having come after
-    /// `into`'s.
+    /// Adds the records of `from` to `into`. The records of `from` count as later than those of
+    /// `into`.
     ///
     /// # Errors
-    /// [`ErrorKind::Mismatch`] if the accumulators are not of this specification,
-    /// [`ErrorKind::LimitExceeded`] if the merged one would pass a limit. `into` may then be used
-    /// no more.
+    /// [`ErrorKind::Mismatch`] if the accumulators do not belong to this specification,
+    /// [`ErrorKind::LimitExceeded`] if the merged accumulator would pass a limit. `into` must then
+    /// be discarded.
     fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error>;
 
-    /// The means to take back what was merged, if there are any: a window that slides is then kept
-    /// by adding and subtracting panes. Default: none.
+    /// Returns the inverse of `merge`, if there is one. A sliding window then adds and subtracts
+    /// panes. Default: `None`.
     fn inverse(&self) -> Option<&dyn Invertible<R, Self::Accumulator>> {
         None
     }
 
-    /// The answer of the records so far. The accumulator can go on.
+    /// Returns the answer for the records so far. More records may follow.
     fn output(&self, accumulator: &Self::Accumulator) -> Self::Output;
 
-    /// Approximate bytes of the accumulator, what it holds on the heap included. Default: its size
+    /// Returns the approximate bytes of the accumulator, including its heap. Default: its size
     /// without the heap.
     fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
         size_of_val(accumulator)
     }
 
-    /// How accumulators are written down, for snapshots, partials and stores: `Ok(self)` of an
-    /// aggregate that implements [`Persistence`]. Default: they cannot be.
+    /// Returns the encoding of accumulators, for snapshots, partials and stores: `Ok(self)` for an
+    /// aggregate that implements [`Persistence`]. Default: an error.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] with the name of the aggregate's type, or of the one inside of it
-    /// that cannot be written down: such a pipeline works everywhere but with those.
+    /// [`ErrorKind::Unsupported`] with the name of the aggregate's type, or of the type inside it,
+    /// that has no encoding. Such a pipeline works everywhere except with snapshots, partials and
+    /// stores.
     fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
         Err(persistence::no_persistence::<Self>())
     }
 
-    /// What the engine need not look at. Not part of the interface: the default is right for every
-    /// aggregate.
+    /// Returns properties that allow the engine to skip work. Not part of the public interface: the
+    /// default is right for every aggregate.
     #[doc(hidden)]
     #[inline]
     fn hints(&self) -> hints::Hints {

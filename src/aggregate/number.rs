@@ -1,4 +1,4 @@
-//! The numbers that can be aggregated, and the exact arithmetic behind each kind of them.
+//! The numbers that can be aggregated, and their exact arithmetic.
 
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
@@ -10,24 +10,25 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A number: the integer types up to 64 bits, `f32` and `f64`. Sealed: no other type implements it.
+/// A number: an integer type of up to 64 bits, `f32` or `f64`. Sealed: no other type implements it.
 pub trait Number: sealed::Sealed + Durable + Copy + Debug + Send + Sync + 'static {
-    /// What sums of it are counted in: `i128` for integers, `f64` for floats.
+    /// The type of its sums: `i128` for integers, `f64` for floats.
     type Wide: Wide;
 
-    /// The number, widened; exact.
+    /// Returns the number in the wide type, exactly.
     fn widen(self) -> Self::Wide;
 
-    /// The nearest `f64`: exact but for integers past 2^53.
+    /// Returns the nearest `f64`. Exact except for integers above 2^53.
     fn to_f64(self) -> f64;
 
-    /// Ascending order; for floats IEEE 754's total order, in which -0.0 comes before 0.0.
+    /// Compares in ascending order. Floats have the total order of IEEE 754, in which -0.0 is below
+    /// 0.0.
     fn compare(&self, other: &Self) -> Ordering;
 
-    /// Whether it is one of the floats that are not numbers.
+    /// Returns true if the number is NaN.
     fn is_nan(self) -> bool;
 
-    /// Whether it is neither NaN nor infinite; integers always are.
+    /// Returns true if the number is neither NaN nor infinite. Integers always are finite.
     fn is_finite(self) -> bool;
 }
 
@@ -103,7 +104,7 @@ macro_rules! float_numbers {
 }
 float_numbers!(f32, f64);
 
-/// What numbers widen to: `i128` or `f64`. Sealed.
+/// The wide type of numbers: `i128` or `f64`. Sealed.
 pub trait Wide: sealed::Sealed + Copy + Debug + PartialEq + Send + Sync + 'static {
     /// The exact running sum.
     type Sum: Total<Self>;
@@ -114,7 +115,7 @@ pub trait Wide: sealed::Sealed + Copy + Debug + PartialEq + Send + Sync + 'stati
 
 impl sealed::Sealed for i128 {}
 
-/// An exact running sum of widened numbers. The order in which they were added does not show.
+/// An exact running sum of wide numbers. It does not depend on the order of additions.
 pub trait Total<W>: Durable + Clone + Debug + Default + Send + Sync + 'static {
     /// Adds a number, which must be finite.
     fn add(&mut self, number: W);
@@ -125,55 +126,55 @@ pub trait Total<W>: Durable + Clone + Debug + Default + Send + Sync + 'static {
     /// [`ErrorKind::LimitExceeded`] if an integer sum leaves the range of `i128`.
     fn merge(&mut self, from: &Self) -> Result<(), Error>;
 
-    /// Takes out what another sum, added before, holds; `false` if that cannot be done. Default: it
-    /// cannot.
+    /// Subtracts another sum, which was added before. Returns false if that is not possible.
+    /// Default: not possible.
     fn subtract(&mut self, part: &Self) -> bool {
         let _ = part;
         false
     }
 
-    /// Whether [`subtract`](Total::subtract) works.
+    /// True if [`subtract`](Total::subtract) is possible.
     const INVERTIBLE: bool = false;
 
-    /// The sum; for floats rounded once.
+    /// Returns the sum. For floats it is rounded once.
     fn total(&self) -> W;
 
-    /// The sum divided by `n`, which must not be 0.
+    /// Returns the sum divided by `n`, which must not be 0.
     fn quotient(&self, n: u64) -> f64;
 
-    /// Bytes held on the heap.
+    /// Returns the bytes on the heap.
     fn heap_bytes(&self) -> usize;
 }
 
-/// An exact running count, sum and sum of squares of widened numbers. The order in which they were
-/// added does not show.
+/// An exact running count, sum and sum of squares of wide numbers. It does not depend on the order
+/// of additions.
 pub trait Moments<W>: Durable + Clone + Debug + Default + Send + Sync + 'static {
     /// Adds a number, which must be finite.
     fn add(&mut self, number: W);
 
-    /// Adds the numbers of another.
+    /// Adds the numbers of another accumulator.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] if more than `u64::MAX` numbers are counted.
+    /// [`ErrorKind::LimitExceeded`] if the count would pass `u64::MAX`.
     fn merge(&mut self, from: &Self) -> Result<(), Error>;
 
-    /// The sample variance (divisor n - 1), or `None` of fewer than two numbers.
+    /// Returns the sample variance (divisor n - 1), or `None` for fewer than two numbers.
     fn variance(&self) -> Option<f64>;
 
-    /// The square root of the sample variance; finite even where the variance leaves the range of
-    /// `f64`.
+    /// Returns the square root of the sample variance. It is finite even if the variance is out of
+    /// the range of `f64`.
     fn stddev(&self) -> Option<f64>;
 
-    /// Bytes held on the heap.
+    /// Returns the bytes on the heap.
     fn heap_bytes(&self) -> usize;
 }
 
 /// The exact running sum of integers.
 ///
-/// It cannot overflow by adding: every number is below 2^64 in magnitude, so that takes more than
-/// 2^63 records, or 292 years at one a nanosecond. Should merges ever bring it there, they say so,
-/// and adding saturates.
-// Aligned like a word, so that beside other words, as a count, it takes no room but its own.
+/// Additions cannot overflow: every number is below 2^64 in magnitude, so an overflow takes more
+/// than 2^63 records, or 292 years at one record per nanosecond. If merges come that far, they
+/// return an error, and additions saturate.
+// Aligned like a word, so that it needs no padding beside other words such as a count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(Rust, packed(8))]
 pub struct IntegerSum(pub(crate) i128);
@@ -215,9 +216,9 @@ impl Total<i128> for IntegerSum {
         if magnitude == 0 {
             return 0.0;
         }
-        // The dividend with its top bit set is at least 2^127, so the quotient has 63 bits or more:
-        // its lowest bit is far below what f64 keeps, and or-ing "there is a remainder" into it
-        // makes the one rounding of `as` the right one.
+        // The dividend with its top bit set is at least 2^127, so the quotient has at least 63
+        // bits. Its lowest bit is far below the precision of f64. Setting it if there is a
+        // remainder makes the single rounding of `as` correct.
         let shift = magnitude.leading_zeros();
         let dividend = magnitude << shift;
         let divisor = u128::from(n.max(1));
@@ -248,12 +249,12 @@ impl Durable for IntegerSum {
     }
 }
 
-/// The number a count may not pass, as an error.
+/// Returns the error for a count that passes its maximum.
 pub(super) fn count_overflow() -> Error {
     Error::new(ErrorKind::LimitExceeded, format!("the merged count passes {}", u64::MAX))
 }
 
-/// The refusal of a float that cannot be aggregated.
+/// Returns the error for a float that cannot be aggregated.
 #[cold]
 pub(super) fn not_finite<V: Number>(number: V, aggregate: &str) -> Error {
     Error::new(

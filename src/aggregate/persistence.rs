@@ -1,20 +1,20 @@
-//! Accumulators as bytes.
+//! The encoding of accumulators.
 
 use super::{Aggregate, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 
-/// An aggregate whose accumulators can be written down: into snapshots, and into partials for
-/// another process to merge.
+/// An aggregate whose accumulators have an encoding, for snapshots and for partials that another
+/// process merges.
 ///
-/// All aggregates of this crate are. One of yours implements this trait, and
+/// All aggregates of this crate have one. For an aggregate of your own, implement this trait, and
 /// [`Aggregate::persistence`] as `Ok(self)`.
 ///
 /// # Laws
-/// - `decode(encode(a))` has the outputs of `a`, now and after any further `add` and `merge`.
+/// - `decode(encode(a))` has the output of `a`, now and after any further `add` and `merge`.
 /// - Equal histories give equal bytes.
-/// - `decode` of anything else gives an accumulator or an error; it neither panics nor allocates by
-///   a length that it has not checked ([`Reader::count`], [`Reader::bytes`]).
+/// - `decode` of any other bytes returns an accumulator or an error. It never panics, and never
+///   allocates by a length that it has not checked ([`Reader::count`], [`Reader::bytes`]).
 ///
 /// # Example
 /// ```
@@ -67,34 +67,34 @@ use crate::error::{Error, ErrorKind};
 /// # Ok::<(), Error>(())
 /// ```
 pub trait Persistence<R: ?Sized>: Aggregate<R> {
-    /// What the aggregate computes and with which parameters, as in `top_k(10, 65536 counters)`:
-    /// state that was written under another description is refused. What a closure does cannot be
-    /// described; name the pipeline's version where that matters.
+    /// Returns what the aggregate computes and with which parameters, as in `top_k(10, 65536
+    /// counters)`. State with another description is refused. A closure cannot be described; if
+    /// that matters, name a version of the pipeline.
     fn describe(&self) -> String;
 
-    /// The [fingerprints](crate::Seed::fingerprint) of all seeds, as one number: state that was
-    /// written under other seeds is refused. 0, the default, if there are none.
+    /// Returns the [fingerprints](crate::Seed::fingerprint) of all seeds as one number. State with
+    /// other seeds is refused. Default: 0, no seeds.
     fn seed_fingerprint(&self) -> u64 {
         0
     }
 
-    /// Writes the accumulator down, so that [`decode`](Persistence::decode) makes it again.
+    /// Writes the accumulator. [`decode`](Persistence::decode) reads it.
     ///
     /// # Errors
-    /// As [`Aggregate::persistence`], of an aggregate inside this one.
+    /// As [`Aggregate::persistence`] of an aggregate inside this one.
     fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error>;
 
-    /// Reads an accumulator of this specification from bytes that may be anything.
+    /// Reads an accumulator of this specification from untrusted bytes.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if the bytes hold none, [`ErrorKind::LimitExceeded`] if it is larger
-    /// than the specification allows.
+    /// [`ErrorKind::Corrupt`] if the bytes hold no accumulator, [`ErrorKind::LimitExceeded`] if it
+    /// is larger than the specification allows.
     fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error>;
 
-    /// Makes the accumulator smaller if it errs less than `tolerance`, so that it errs about that
-    /// much: a share of the total for counts, of the value for the rest; and
-    /// [notes](Reductions::note) that it did. Its bounds hold, in later answers too. A larger
-    /// tolerance never gives a larger encoding. Default: it cannot be made smaller.
+    /// Makes the accumulator smaller if its error is below `tolerance`, until its error is about
+    /// `tolerance`: a share of the total for counts, of the value for other aggregates.
+    /// [Notes](Reductions::note) each change. The bounds still hold, in later answers too. A larger
+    /// tolerance never gives a larger encoding. Default: does nothing.
     ///
     /// See [`Control::snapshot_within`](crate::engine::Control::snapshot_within).
     fn reduce(
@@ -107,25 +107,26 @@ pub trait Persistence<R: ?Sized>: Aggregate<R> {
     }
 }
 
-/// The [`Persistence`] of an aggregate `A` over records `R`, as [`Aggregate::persistence`] gives it.
+/// The type of [`Aggregate::persistence`]: the [`Persistence`] of an aggregate `A` over records
+/// `R`.
 pub type DynPersistence<'a, R, A> = &'a dyn Persistence<
     R,
     Accumulator = <A as Aggregate<R>>::Accumulator,
     Output = <A as Aggregate<R>>::Output,
 >;
 
-/// The description of an aggregate; that of one without persistence says nothing of it.
+/// Returns the description of an aggregate. Without an encoding it is a fixed text.
 pub(crate) fn description<R: ?Sized, A: Aggregate<R>>(aggregate: &A) -> String {
     let persistence = aggregate.persistence();
     persistence.map_or_else(|_| String::from("custom"), |persistence| persistence.describe())
 }
 
-/// The seeds of an aggregate as one number; 0 of one without persistence.
+/// Returns the seeds of an aggregate as one number; 0 without an encoding.
 pub(crate) fn seed_fingerprint<R: ?Sized, A: Aggregate<R>>(aggregate: &A) -> u64 {
     aggregate.persistence().map_or(0, |persistence| persistence.seed_fingerprint())
 }
 
-/// The refusal of an aggregate without persistence, by the name of its type.
+/// Returns the error for an aggregate without an encoding, with the name of its type.
 #[cold]
 pub(super) fn no_persistence<A: ?Sized>() -> Error {
     let name = std::any::type_name::<A>();

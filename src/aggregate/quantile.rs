@@ -1,4 +1,4 @@
-//! Quantiles within a relative error.
+//! Quantiles with a bounded relative error.
 
 use super::extract::{ByValue, ValueOf};
 use super::number::{Number, not_finite};
@@ -8,16 +8,16 @@ use crate::error::Error;
 use crate::sketch::{Estimate, LogHistogram};
 use crate::time::Timestamp;
 
-/// The relative accuracy that quantiles have unless set otherwise: half a per cent.
+/// Default relative accuracy of quantiles: half a per cent.
 const DEFAULT_ACCURACY: f64 = 0.005;
 
-/// One quantile of a number of the record; made by [`quantile`].
+/// One quantile of a number of the record. Created by [`quantile`].
 #[derive(Clone)]
 pub struct Quantile<N> {
     of: Quantiles<N, 1>,
 }
 
-/// Several quantiles of a number of the record; made by [`quantiles`].
+/// Several quantiles of a number of the record. Created by [`quantiles`].
 #[derive(Clone)]
 pub struct Quantiles<N, const Q: usize> {
     ranks: [f64; Q],
@@ -26,15 +26,15 @@ pub struct Quantiles<N, const Q: usize> {
     wrong: Option<String>,
 }
 
-/// The `q`-quantile of a number, with `q` from 0 to 1: the number at rank ceil(q n), as in
-/// `quantile(0.99, |hit: &Hit| hit.latency_ms)`. `None` of no records.
+/// Computes the `q`-quantile of a number, with `q` from 0 to 1: the number at rank ceil(q n), as in
+/// `quantile(0.99, |hit: &Hit| hit.latency_ms)`. `None` without records.
 ///
-/// The value is within a relative error of 0.5 % (see [`accuracy`](Quantile::accuracy)) and lies
-/// between `lower` and `upper` for certain, whichever finite numbers there are. Only where they lie
-/// in more than 8192 buckets of a sign does the error grow, and the bounds tell it: see
-/// [`LogHistogram`]. The answer does not depend on the order of the records, on batches, threads or
-/// merges, to the bit: see [`LogHistogram`]. NaN and infinities make their record a dead letter;
-/// integers past 2^53 are rounded to the nearest `f64` first.
+/// The value has a relative error of at most 0.5 % (see [`accuracy`](Quantile::accuracy)) and is
+/// certainly between `lower` and `upper`, for all finite numbers. The error grows only if the
+/// numbers of one sign are in more than 8192 buckets; the bounds then tell it. The answer does not
+/// depend on the order of records, on batches, threads or merges, bit by bit: see [`LogHistogram`].
+/// NaN and infinities make their record a dead letter. Integers above 2^53 are rounded to the
+/// nearest `f64` first.
 ///
 /// # Example
 /// ```
@@ -54,8 +54,9 @@ pub fn quantile<R: ?Sized, V: Number, F: Fn(&R) -> V>(
     Quantile { of: quantiles([q], number) }
 }
 
-/// Several quantiles of one number from one histogram, as in `quantiles([0.5, 0.9, 0.99], |hit:
-/// &Hit| hit.latency_ms)`: as [`quantile`] for each, at the memory and the time per record of one.
+/// Computes several quantiles of one number from one histogram, as in `quantiles([0.5, 0.9, 0.99],
+/// |hit: &Hit| hit.latency_ms)`. Each is as [`quantile`]; memory and time per record are those of
+/// one.
 pub fn quantiles<R: ?Sized, V: Number, F: Fn(&R) -> V, const Q: usize>(
     ranks: [f64; Q],
     number: F,
@@ -65,8 +66,8 @@ pub fn quantiles<R: ?Sized, V: Number, F: Fn(&R) -> V, const Q: usize>(
 }
 
 impl<N, const Q: usize> Quantiles<N, Q> {
-    /// The same with another relative accuracy; default 0.005. Halving it doubles the memory: see
-    /// [`LogHistogram::with_accuracy`], which also gives the range.
+    /// Sets the relative accuracy. Default: 0.005. Half of it needs twice the memory: see
+    /// [`LogHistogram::with_accuracy`], which also documents the range.
     #[must_use]
     pub fn accuracy(mut self, alpha: f64) -> Self {
         match LogHistogram::with_accuracy(alpha) {
@@ -78,7 +79,7 @@ impl<N, const Q: usize> Quantiles<N, Q> {
 }
 
 impl<N> Quantile<N> {
-    /// The same with another relative accuracy; default 0.005. As [`Quantiles::accuracy`].
+    /// Sets the relative accuracy. Default: 0.005. As [`Quantiles::accuracy`].
     #[must_use]
     pub fn accuracy(mut self, alpha: f64) -> Self {
         self.of = self.of.accuracy(alpha);
@@ -114,8 +115,8 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Aggregate<R> for Q
 
     #[inline]
     fn add(&self, accumulator: &mut LogHistogram, record: &R, _time: Timestamp) {
-        // Only numbers that are not finite are refused, and those `check` has refused before;
-        // unchecked ones are left out.
+        // `add` refuses only numbers that are not finite, and `check` has refused these before.
+        // Numbers that were not checked are left out.
         let _ = accumulator.add(self.number.value(record).to_f64(), 1);
     }
 
@@ -160,7 +161,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Persistence<R> for
         self.empty.decode(reader)
     }
 
-    /// Halves the number of buckets as often as the tolerance allows.
+    /// Halves the number of buckets while the tolerance allows.
     fn reduce(&self, accumulator: &mut LogHistogram, tolerance: f64, reductions: &mut Reductions) {
         if accumulator.coarsen_within(tolerance) {
             reductions.note(&Persistence::<R>::describe(self));
@@ -232,7 +233,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Persistence<R> for Quantile<N> {
         self.of.empty.decode(reader)
     }
 
-    /// Halves the number of buckets as often as the tolerance allows.
+    /// Halves the number of buckets while the tolerance allows.
     fn reduce(&self, accumulator: &mut LogHistogram, tolerance: f64, reductions: &mut Reductions) {
         if accumulator.coarsen_within(tolerance) {
             reductions.note(&Persistence::<R>::describe(self));

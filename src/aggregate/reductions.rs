@@ -1,18 +1,18 @@
-//! What sketches gave up so that a state fits into so many bytes.
+//! The reductions of sketches that make a state fit into a number of bytes.
 
-/// What was given up so that a snapshot fits.
+/// The reductions that made a snapshot fit.
 #[derive(Clone, PartialEq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Reductions {
-    /// The error that sketches were brought to: a share of the total for counts (top-k, frequency),
-    /// of the value for the rest. 0 if nothing was reduced.
+    /// The error of the reduced sketches: a share of the total for counts (top-k, frequency), of
+    /// the value for other aggregates. 0 if nothing was reduced.
     pub tolerance: f64,
-    /// Bytes of the whole state.
+    /// The bytes of the whole state before the reduction.
     pub bytes_before: usize,
-    /// Bytes of the snapshot.
+    /// The bytes of the snapshot.
     pub bytes_after: usize,
-    /// What was reduced, by aggregate, in the order they were first met.
+    /// The reduced aggregates, in the order in which they were first reduced.
     pub reduced: Vec<Reduced>,
 }
 
@@ -23,7 +23,7 @@ pub struct Reductions {
 pub struct Reduced {
     /// The aggregate's description.
     pub aggregate: String,
-    /// How many of its accumulators: one per pane and group.
+    /// The number of its reduced accumulators: one per pane and group.
     pub accumulators: u64,
 }
 
@@ -36,7 +36,7 @@ impl Reductions {
         Reductions { tolerance, bytes_before, bytes_after: bytes_before, reduced: Vec::new() }
     }
 
-    /// Notes that an accumulator of the aggregate was reduced; to be called by
+    /// Counts a reduced accumulator of the aggregate. Called by
     /// [`Persistence::reduce`](super::Persistence::reduce).
     pub fn note(&mut self, aggregate: &str) {
         match self.reduced.iter_mut().find(|reduced| reduced.aggregate == aggregate) {
@@ -45,7 +45,7 @@ impl Reductions {
         }
     }
 
-    /// Whether nothing had to be given up.
+    /// Returns true if nothing was reduced.
     pub fn is_empty(&self) -> bool {
         self.reduced.is_empty()
     }

@@ -8,19 +8,19 @@ use crate::durable::Durable;
 use crate::error::Error;
 use crate::time::Timestamp;
 
-/// Sums a number of the record; made by [`sum()`].
+/// The sum of a number of the record. Created by [`sum()`].
 #[derive(Clone, Copy)]
 pub struct Sum<N> {
     number: N,
 }
 
-/// The sum of a number. Of integers it is an `i128` and exact; of floats it is an `f64`: the exact
-/// sum, rounded once, so that it does not depend on the order of the records, on batches, threads
-/// or merges, to the bit. Of no records it is 0.
+/// Computes the sum of a number. For integers it is an exact `i128`. For floats it is an `f64`: the
+/// exact sum, rounded once, so that it does not depend on the order of records, on batches, threads
+/// or merges, bit by bit. It is 0 without records.
 ///
 /// A float that is NaN or infinite makes its record a dead letter
 /// ([`InvalidRecord`](crate::ErrorKind::InvalidRecord)). A sum past the range of `f64` is infinite,
-/// and finite again if later numbers bring it back.
+/// and becomes finite again if later numbers bring it back.
 ///
 /// # Example
 /// ```

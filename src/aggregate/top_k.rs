@@ -1,4 +1,4 @@
-//! The keys that come most often.
+//! The most frequent keys.
 
 use super::extract::{ByReference, ByValue, KeyOf};
 use super::{Aggregate, DynPersistence, Hints, Invertible, Persistence, Reductions};
@@ -9,7 +9,7 @@ use crate::key::Key;
 use crate::sketch::{SpaceSaving, TopRow};
 use crate::time::Timestamp;
 
-/// The keys that come most often; made by [`top_k`] and [`top_k_value`].
+/// The most frequent keys. Created by [`top_k`] and [`top_k_value`].
 #[derive(Clone, Copy)]
 pub struct TopK<E> {
     k: usize,
@@ -18,22 +18,21 @@ pub struct TopK<E> {
     seed: Seed,
 }
 
-/// Counters that a `top_k` has unless set otherwise: with up to so many distinct keys per window,
-/// its answer is exact.
+/// Default number of counters of a `top_k`. The answer is exact for up to this many distinct keys
+/// per window.
 pub const DEFAULT_COUNTERS: usize = 65_536;
 
-/// The most counters: what [`SpaceSaving::with_capacity`] allows.
+/// Maximum number of counters: that of [`SpaceSaving::with_capacity`].
 const COUNTERS_MAX: usize = 1 << 26;
 
-/// The `k` keys that come most often, for a key inside the record: `top_k(10, |hit: &Hit|
-/// hit.url.as_str())`. The answer is a list of [`TopRow`]s by count, descending, then by key,
-/// ascending.
+/// Computes the `k` most frequent keys, for a key inside the record: `top_k(10, |hit: &Hit|
+/// hit.url.as_str())`. The answer is a list of [`TopRow`]s by descending count, then by ascending
+/// key.
 ///
-/// Exact while the distinct keys fit the [`counters`](TopK::counters) (default
-/// [`DEFAULT_COUNTERS`]); beyond, every row says between which bounds its count lies and whether
-/// the key is certainly among the top k: see [`SpaceSaving`], the sketch behind it. Memory grows
-/// with the keys that are held, so few keys cost little. For a key that is computed, use
-/// [`top_k_value`].
+/// It is exact while the distinct keys fit into the [`counters`](TopK::counters) (default
+/// [`DEFAULT_COUNTERS`]). Past that every row has bounds of its count, and tells if the key
+/// certainly belongs to the top k: see [`SpaceSaving`], the sketch behind it. Memory grows with the
+/// stored keys, so few keys cost little. For a computed key use [`top_k_value`].
 ///
 /// # Example
 /// ```
@@ -56,7 +55,7 @@ where
     TopK { k, key: ByReference::new(key), counters: DEFAULT_COUNTERS, seed: Seed::PUBLIC }
 }
 
-/// The `k` keys that come most often, for a key that is computed; as [`top_k`] otherwise.
+/// Computes the `k` most frequent keys, for a computed key. Otherwise as [`top_k`].
 pub fn top_k_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(
     k: usize,
     key: F,
@@ -65,16 +64,16 @@ pub fn top_k_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(
 }
 
 impl<E> TopK<E> {
-    /// The same with another number of counters, from `k` to 2^26; default [`DEFAULT_COUNTERS`].
-    /// The error of a count is at most the number of records divided by it.
+    /// Sets the number of counters, from `k` to 2^26. Default: [`DEFAULT_COUNTERS`]. The error of a
+    /// count is at most the number of records divided by the number of counters.
     #[must_use]
     pub fn counters(mut self, counters: usize) -> Self {
         self.counters = counters;
         self
     }
 
-    /// The same with another seed of the sketch's filter; default [`Seed::PUBLIC`]. Give a secret
-    /// one where keys come from outside.
+    /// Sets the seed of the sketch's filter. Default: [`Seed::PUBLIC`]. Use a secret seed if keys
+    /// come from outside.
     #[must_use]
     pub fn seeded(mut self, seed: Seed) -> Self {
         self.seed = seed;
@@ -100,8 +99,8 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for TopK<E> {
     }
 
     fn init(&self) -> Self::Accumulator {
-        // `validate` has refused other numbers; clamped, so that a specification nobody validated
-        // does not panic either.
+        // `validate` refuses other numbers. They are clamped, so that a specification that was not
+        // validated does not panic either.
         let counters = self.counters.clamp(1, COUNTERS_MAX);
         SpaceSaving::with_capacity(counters)
             .expect("1 to 2^26 is the range of a sketch")
@@ -158,7 +157,7 @@ impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for TopK<E> {
         self.init().decode(reader)
     }
 
-    /// Keeps `1 / tolerance` rows, and never fewer than `k`.
+    /// Keeps `1 / tolerance` rows, and at least `k`.
     fn reduce(
         &self,
         accumulator: &mut Self::Accumulator,

@@ -1,4 +1,4 @@
-//! Tuples of one to twelve aggregates are an aggregate: all of their answers, in one pass.
+//! A tuple of one to twelve aggregates is an aggregate: it computes all their answers in one pass.
 //!
 //! A record is added to all of them or, if one refuses it, to none.
 
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::hash::{Seed, hash_u64};
 use crate::time::Timestamp;
 
-/// The seeds of several aggregates as one number: 0 if none has any.
+/// Returns the seeds of several aggregates as one number; 0 if none has a seed.
 fn combined(fingerprints: &[u64]) -> u64 {
     if fingerprints.iter().all(|fingerprint| *fingerprint == 0) {
         return 0;
@@ -60,8 +60,8 @@ macro_rules! tuple {
 
             #[inline]
             fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
-                // The tuple's own size, for what lies between its parts, and what each part holds
-                // beside itself.
+                // The size of the tuple, including padding, and the memory of each part in addition
+                // to its own size.
                 size_of_val(accumulator)
                     $(+ self.$index.state_bytes(&accumulator.$index).saturating_sub(size_of_val(&accumulator.$index)))+
             }

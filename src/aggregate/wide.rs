@@ -1,4 +1,4 @@
-//! What is kept of the numbers that others widen to.
+//! The sums and moments of the wide number types.
 
 use super::exact_sum::ExactSum;
 use super::number::{IntegerSum, Wide};

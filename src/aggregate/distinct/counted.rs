@@ -1,38 +1,39 @@
-//! Different keys of parts that come and go: for each key, or what a sketch keeps of it, how many
-//! parts have it.
+//! Different keys of parts that come and go: for each key, or for its register, the number of parts
+//! that contain it.
 //!
-//! So a part can be taken out again, and the answer is still that of the parts merged: the same
-//! keys, or the same registers. What cannot be said for certain here (whether so few keys are left
-//! that they would be counted exactly) is not said; whoever slides then merges.
+//! So a part can be subtracted, and the answer is still that of the remaining parts merged: the
+//! same keys, or the same registers. Sometimes the answer is unknown, because so few keys may be
+//! left that they would be counted exactly. Then a sliding window merges its parts.
 
 use super::counted_registers::CountedRegisters;
 use super::hll::{Hll, PRECISION_MAX, PRECISION_MIN, coupon, coupons_max};
 use crate::hash::Map;
 
-/// The keys of the parts that are in.
+/// The keys of the parts that are included.
 #[derive(Clone, Debug)]
 pub(super) struct Counted {
     exact_max: usize,
     precision: u8,
-    /// The stable hash of each key with the number of parts that have it; `None` once they were
-    /// over twice as many as are counted exactly.
+    /// The stable hash of each key and the number of parts that contain it. `None` once there were
+    /// more than twice the keys that are counted exactly.
     hashes: Option<Map<u64, u32>>,
-    /// What a sketch of all keys would hold; `None` while they are few.
+    /// The registers of a sketch of all keys; `None` while there are few keys.
     registers: Option<Box<CountedRegisters>>,
-    /// Parts that are sketches: while there is one, so is the whole.
+    /// The number of parts that are sketches. If there is one, the whole is a sketch, too.
     sketches: usize,
 }
 
 impl Counted {
-    /// Of no parts, counting so many keys exactly and then in 2^`precision` registers.
+    /// Creates a count without parts that counts `exact_max` keys exactly, and more keys in
+    /// 2^`precision` registers.
     pub(super) fn new(exact_max: usize, precision: u8) -> Self {
         let precision = precision.clamp(PRECISION_MIN, PRECISION_MAX);
         Counted { exact_max, precision, hashes: Some(Map::default()), registers: None, sketches: 0 }
     }
 
-    /// Takes in a part of hashes. `false` if there are too many keys for too few registers; the
-    /// merge of all parts is then that of [`few`](Counted::few) or [`sketch`](Counted::sketch) and
-    /// this part.
+    /// Adds a part of hashes. Returns false if there are too many keys for too few registers. The
+    /// merge of all parts is then the merge of [`few`](Counted::few) or [`sketch`](Counted::sketch)
+    /// and this part.
     pub(super) fn enter_hashes(&mut self, part: &Map<u64, ()>) -> bool {
         if let Some(registers) = &mut self.registers {
             registers.raise_all(part.keys().map(|hash| coupon(*hash)));
@@ -55,7 +56,7 @@ impl Counted {
         true
     }
 
-    /// Makes the registers of the keys that are known, if there are none.
+    /// Returns the registers, and builds them from the known keys if there are none.
     fn count_registers(&mut self) -> &mut CountedRegisters {
         let known = &self.hashes;
         self.registers.get_or_insert_with(|| {
@@ -67,7 +68,7 @@ impl Counted {
         })
     }
 
-    /// Takes in a part that is a sketch: as [`enter_hashes`](Counted::enter_hashes).
+    /// Adds a part that is a sketch. As [`enter_hashes`](Counted::enter_hashes).
     pub(super) fn enter_sketch(&mut self, part: &Hll) -> bool {
         let Some(values) = self.values_of(part) else { return false };
         let registers = self.count_registers();
@@ -77,15 +78,16 @@ impl Counted {
         true
     }
 
-    /// The registers of a sketch, if it is what becomes of too many keys here, and nothing else.
+    /// Returns the registers of a sketch if too many keys would become such a sketch here: one with
+    /// this precision, which began right after `exact_max` keys.
     fn values_of<'a>(&self, part: &'a Hll) -> Option<&'a [u8]> {
         let alike =
             part.precision() == self.precision && part.certain() == self.exact_max as u64 + 1;
         part.registers().filter(|_| alike)
     }
 
-    /// Takes out a part of hashes that was taken in before. `false` if it was not; then this is of
-    /// no further use.
+    /// Subtracts a part of hashes that was added before. Returns false if it was not; `self` must
+    /// then be discarded.
     pub(super) fn leave_hashes(&mut self, part: &Map<u64, ()>) -> bool {
         if let Some(known) = &mut self.hashes {
             for hash in part.keys() {
@@ -97,7 +99,7 @@ impl Counted {
                     None => return false,
                 }
             }
-            // Not at once: keys come and go around the edge.
+            // Not immediately, because the number of keys may go up and down around the limit.
             if known.len() <= self.exact_max / 2 {
                 self.registers = None;
             }
@@ -108,7 +110,7 @@ impl Counted {
         }
     }
 
-    /// Takes out a part that is a sketch: as [`leave_hashes`](Counted::leave_hashes).
+    /// Subtracts a part that is a sketch. As [`leave_hashes`](Counted::leave_hashes).
     pub(super) fn leave_sketch(&mut self, part: &Hll) -> bool {
         let (Some(values), Some(registers)) = (self.values_of(part), &mut self.registers) else {
             return false;
@@ -118,35 +120,35 @@ impl Counted {
         registers.lower_all(present(values))
     }
 
-    /// The keys' hashes, if they are so few that they are counted exactly.
+    /// Returns the keys' hashes, if there are few enough to count them exactly.
     pub(super) fn few(&self) -> Option<&Map<u64, u32>> {
         self.hashes.as_ref().filter(|hashes| hashes.len() <= self.exact_max)
     }
 
-    /// Whether a sketch of the keys holds registers, and not coupons any more.
+    /// Returns true if a sketch of the keys has registers, and no longer coupons.
     fn fills_registers(&self) -> bool {
         let coupons = self.registers.as_ref().map_or(0, |registers| registers.coupons());
         self.sketches > 0 || coupons > coupons_max(self.precision)
     }
 
-    /// Whether there are, by the registers alone, more keys than are counted exactly.
+    /// Returns true if the registers alone show that there are more keys than are counted exactly.
     fn are_many(&self) -> bool {
-        // No fewer keys than coupons.
+        // There are at least as many keys as coupons.
         let coupons = self.registers.as_ref().map_or(0, |registers| registers.coupons());
         self.sketches > 0 || coupons > self.exact_max.max(coupons_max(self.precision))
     }
 
-    /// Whether it is known what the parts merged would say. It stays known by merging.
+    /// Returns true if the answer of the merged parts is known. Merging keeps it known.
     pub(super) fn is_certain(&self) -> bool {
         self.hashes.is_some() || self.are_many()
     }
 
-    /// The number of keys while it is exact.
+    /// Returns the number of keys while it is exact.
     pub(super) fn count(&self) -> Option<u64> {
         self.few().map(|hashes| hashes.len() as u64)
     }
 
-    /// The estimate of the sketch.
+    /// Returns the estimate of the sketch.
     pub(super) fn estimate(&self) -> f64 {
         match &self.registers {
             Some(registers) if self.hashes.is_none() || self.fills_registers() => {
@@ -156,7 +158,7 @@ impl Counted {
         }
     }
 
-    /// The sketch of the keys.
+    /// Returns the sketch of the keys.
     pub(super) fn sketch(&self) -> Hll {
         let certain = self.exact_max as u64 + 1;
         match (&self.registers, &self.hashes) {
@@ -170,7 +172,7 @@ impl Counted {
         }
     }
 
-    /// Bytes on the heap.
+    /// Returns the bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         let hashes = self
             .hashes
@@ -182,7 +184,7 @@ impl Counted {
     }
 }
 
-/// Registers as coupons, without those that hold none.
+/// Returns registers as coupons, without empty ones.
 fn present(registers: &[u8]) -> impl Iterator<Item = (u32, u8)> {
     (0..)
         .zip(registers)
@@ -200,8 +202,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(200))]
 
-        /// Exact counts, coupons and registers, as parts and as wholes; what is written tells more
-        /// than what is answered.
+        /// Parts and wholes that are exact counts, coupons and registers. The encoding shows more
+        /// than the answer.
         #[test]
         fn a_queue_of_parts_says_what_its_merge_says(
             parts in prop::collection::vec((0u64..3000, prop_oneof![0u64..60, 0u64..900]), 1..30),

@@ -1,32 +1,33 @@
-//! The registers of a HyperLogLog sketch from which keys can be taken out again.
+//! The registers of a HyperLogLog sketch from which keys can be subtracted.
 //!
-//! A register holds the largest value of its coupons. Here each register also knows how many
-//! coupons of each value there are, so that when the last one of the largest goes, the next is
-//! known. A register is one word, for most keys the only one that is touched.
+//! A register holds the largest value of its coupons. Here each register also counts its coupons by
+//! value, so that the next value is known when the last coupon of the largest value is removed. A
+//! register is one word. Most keys need only this word.
 
 use super::hll::estimate_of;
 use crate::hash::Map;
 use crate::sketch::prefetch::prefetch;
 
-/// Values up to here have a byte of the register's word for their count: half of all coupons have
-/// the value 1, a quarter 2, and so on, one in 128 a larger one than 7.
+/// Values up to this one are counted in a byte of the register's word. Half of all coupons have the
+/// value 1, a quarter have 2, and so on; one in 128 has a value above 7.
 const BYTES_MAX: u8 = 7;
 
-/// Coupons whose registers are brought close before the first of them is changed: each is a cache
-/// miss otherwise, one after the other.
+/// The number of coupons whose registers are prefetched before the first of them is changed.
+/// Otherwise each would be a cache miss, one after another.
 const BATCH: usize = 32;
 
-/// The registers, with all their coupons.
+/// The registers with all their coupons.
 #[derive(Clone, Debug)]
 pub(super) struct CountedRegisters {
-    /// For each register the largest value, 0 if it has none, and how many coupons it has of the
-    /// values 1 to 7. A byte of 255 is that or more.
+    /// For each register its largest value, or 0 if it is empty, and the number of its coupons with
+    /// the values 1 to 7. A byte of 255 means 255 or more.
     words: Vec<[u8; 8]>,
-    /// By register and value: the coupons of larger values, and those that a byte does not hold.
+    /// By register and value: the coupons of larger values, and those that do not fit into the
+    /// byte.
     further: Map<(u32, u8), u32>,
-    /// How many registers there are of each largest value.
+    /// The number of registers with each largest value.
     of_value: [u32; 64],
-    /// Different pairs of a register and a value.
+    /// The number of different pairs of a register and a value.
     coupons: usize,
 }
 
@@ -55,8 +56,8 @@ impl CountedRegisters {
         });
     }
 
-    /// Takes coupons away, each once. `false` if one was not there; those after it may still be
-    /// there then.
+    /// Removes each of the coupons once. Returns false if one is missing; the coupons after it may
+    /// then still be there.
     pub(super) fn lower_all(&mut self, coupons: impl Iterator<Item = (u32, u8)>) -> bool {
         self.in_batches(coupons, CountedRegisters::lower)
     }
@@ -85,7 +86,7 @@ impl CountedRegisters {
         }
     }
 
-    /// Adds a coupon, an address and a value from 1 to 63.
+    /// Adds a coupon: an address and a value from 1 to 63.
     #[inline]
     pub(super) fn raise(&mut self, (address, value): (u32, u8)) {
         let register = self.register(address);
@@ -106,7 +107,7 @@ impl CountedRegisters {
         }
     }
 
-    /// Takes away a coupon once. `false` if it was not there.
+    /// Removes a coupon once. Returns false if it is missing.
     #[inline]
     fn lower(&mut self, (address, value): (u32, u8)) -> bool {
         let register = self.register(address);
@@ -139,7 +140,7 @@ impl CountedRegisters {
         true
     }
 
-    /// The last coupon of this value went.
+    /// Called after the last coupon of this value was removed.
     #[inline]
     fn gone(&mut self, register: usize, value: u8) {
         self.coupons -= 1;
@@ -159,22 +160,23 @@ impl CountedRegisters {
         }
     }
 
-    /// Different pairs of a register and a value: there are no fewer keys.
+    /// Returns the number of different pairs of a register and a value. There are at least as many
+    /// keys.
     pub(super) fn coupons(&self) -> usize {
         self.coupons
     }
 
-    /// The sketch's estimate.
+    /// Returns the sketch's estimate.
     pub(super) fn estimate(&self) -> f64 {
         estimate_of(&self.of_value)
     }
 
-    /// The registers of the sketch.
+    /// Returns the registers of the sketch.
     pub(super) fn largest(&self) -> impl Iterator<Item = u8> {
         self.words.iter().map(|word| word[0])
     }
 
-    /// Bytes in memory.
+    /// Returns the bytes in memory.
     pub(super) fn resident_bytes(&self) -> usize {
         let further = self.further.capacity() / 7 * 8 * (size_of::<((u32, u8), u32)>() + 1);
         size_of::<Self>() + self.words.capacity() * size_of::<u64>() + further

@@ -1,25 +1,25 @@
-//! The sketch of a distinct count: HyperLogLog as DataSketches has it, behind our own bytes, limits
+//! The sketch of a distinct count: the HyperLogLog of DataSketches, with our own encoding, limits
 //! and errors.
 //!
-//! Few keys are held as DataSketches' coupons. Past those, registers are kept here: taking a key in
-//! is a hash and a maximum, merging a maximum of bytes, without the running sums that DataSketches
-//! keeps for an estimate that depends on the order of the records. Its estimator is asked when
-//! there is an answer to give.
+//! Few keys are stored as DataSketches' coupons. After that this module keeps registers itself:
+//! adding a key is a hash and a maximum, and merging is a maximum of bytes. It does without the
+//! running sums of DataSketches, whose estimate depends on the order of the records. DataSketches'
+//! estimator is called when an answer is needed.
 //!
-//! DataSketches' decoder is only given bytes that were made here, of values that were checked here.
-//! What is written is what the answer depends on, the registers or the coupons.
+//! DataSketches' decoder receives only bytes that were built here from checked values. The encoding
+//! holds what the answer depends on: the registers or the coupons.
 
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use datasketches::hll::{HllSketch, HllType, HllUnion};
 
-/// Precisions that are offered: below the first the stated bounds were not measured, past the last
-/// a sketch takes over 256 KB.
+/// The allowed precisions. Below the first the stated bounds were not measured. Above the last a
+/// sketch takes more than 256 KB.
 pub(super) const PRECISION_MIN: u8 = 10;
 pub(super) const PRECISION_MAX: u8 = 18;
 
-/// Where DataSketches' serial form (version 1) has the registers of its HLL mode, and the coupons
-/// of its list and set modes.
+/// The offsets of the registers (HLL mode) and of the coupons (list and set mode) in DataSketches'
+/// serial form, version 1.
 const REGISTERS_AT: usize = 40;
 const LIST_AT: usize = 8;
 const SET_AT: usize = 12;
@@ -27,17 +27,18 @@ const SET_AT: usize = 12;
 /// The largest value of a register: 6 bits.
 const REGISTER_MAX: u8 = 63;
 
-/// Registers that differ from the smallest by this or more are written as exceptions.
+/// Registers that differ from the smallest one by at least this are written as exceptions.
 const NIBBLE_MAX: u8 = 15;
 
-/// Bits of a coupon that are its address; the value is above them.
+/// The bits of a coupon that are its address. The bits above them are its value.
 const ADDRESS_BITS: u32 = 26;
 
 /// A HyperLogLog sketch of distinct keys.
 #[derive(Clone, Debug)]
 pub(super) struct Hll {
     form: Form,
-    /// So many distinct keys there are for certain: they were counted before the sketch took over.
+    /// The number of distinct keys that is certain, because they were counted before the sketch
+    /// began.
     certain: u64,
 }
 
@@ -45,27 +46,26 @@ pub(super) struct Hll {
 enum Form {
     /// Up to [`coupons_max`] different coupons.
     Coupons(Box<HllUnion>),
-    /// The largest value of the coupons of each address, cut to as many bits as there are
-    /// registers.
+    /// The largest value of the coupons of each address, reduced to the bits that the number of
+    /// registers needs.
     Registers(Box<[u8]>),
 }
 
-/// The modes of a sketch that keeps keys' coupons, in DataSketches' numbering; with registers
-/// instead it is in mode 2.
+/// The modes in which a sketch stores coupons, in DataSketches' numbering. Mode 2 stores registers.
 enum Mode {
     List,
     Set,
 }
 
-/// Coupons up to which a sketch holds them: three quarters of an eighth of its registers.
+/// Returns the maximum number of coupons of a sketch: three quarters of an eighth of its registers.
 pub(super) fn coupons_max(precision: u8) -> usize {
     3 << (precision - 5)
 }
 
-/// What DataSketches makes of a key's hash: the address of a register and the value that this is
-/// raised to, from 1 to 63.
+/// Returns DataSketches' coupon of a key's hash: the address of a register, and the value to which
+/// it is raised, from 1 to 63.
 ///
-/// MurmurHash3 (x64, 128 bits) of 8 bytes under DataSketches' seed; the value is the number of
+/// It is MurmurHash3 (x64, 128 bits) of 8 bytes with DataSketches' seed. The value is the number of
 /// leading zeros of one half, plus 1.
 #[inline]
 pub(super) fn coupon(hash: u64) -> (u32, u8) {
@@ -84,7 +84,7 @@ pub(super) fn coupon(hash: u64) -> (u32, u8) {
     (low as u32 & ((1 << ADDRESS_BITS) - 1), high.leading_zeros().min(62) as u8 + 1)
 }
 
-/// MurmurHash3's last step.
+/// The last step of MurmurHash3.
 #[inline]
 fn finished(mut half: u64) -> u64 {
     half ^= half >> 33;
@@ -109,7 +109,7 @@ impl Hll {
         Hll { form: Form::Coupons(Box::new(union)), certain }
     }
 
-    /// A sketch of keys by their hashes.
+    /// Creates a sketch of keys from their hashes.
     pub(super) fn of(
         precision: u8,
         certain: u64,
@@ -121,7 +121,7 @@ impl Hll {
         if registers.iter().filter(|register| **register > 0).count()
             > coupons_max(sketch.precision())
         {
-            // So many addresses are more coupons than are held.
+            // This many addresses are more coupons than a sketch stores.
             sketch.form = Form::Registers(registers);
         } else {
             hashes.for_each(|hash| sketch.add(hash));
@@ -129,7 +129,7 @@ impl Hll {
         sketch
     }
 
-    /// The sketch of these registers, of which at least one is not 0.
+    /// Creates the sketch with these registers, at least one of which is not 0.
     pub(super) fn of_registers(registers: Box<[u8]>, certain: u64) -> Self {
         Hll { form: Form::Registers(registers), certain }
     }
@@ -140,18 +140,18 @@ impl Hll {
         match &mut self.form {
             Form::Registers(registers) => raise(registers, coupon(hash)),
             Form::Coupons(union) => {
-                // As the sketch hashes it the same way on every platform: `u64::hash` feeds the
-                // bytes of memory order.
+                // The sketch then hashes it in the same way on every platform: `u64::hash` passes
+                // the bytes in memory order.
                 union.update_value(hash.to_le());
                 self.take_over();
             }
         }
     }
 
-    /// Takes the registers over from DataSketches, if it has come to those.
+    /// Takes the registers from DataSketches, if it has changed to registers.
     fn take_over(&mut self) {
         if let Form::Coupons(union) = &self.form
-            // A table of coupons takes half as many bytes at most.
+            // A table of coupons takes at most half as many bytes.
             && union.estimated_size() == 1 << union.lg_config_k()
         {
             let serial = union.to_sketch(HllType::Hll8).serialize();
@@ -159,7 +159,7 @@ impl Hll {
         }
     }
 
-    /// Adds the keys of another; the result has the lower of both precisions.
+    /// Adds the keys of another sketch. The result has the lower of both precisions.
     pub(super) fn merge(&mut self, other: &Hll) {
         self.certain = self.certain.max(other.certain);
         match (&mut self.form, &other.form) {
@@ -183,7 +183,7 @@ impl Hll {
         }
     }
 
-    /// The registers, if it has come to those.
+    /// Returns the registers, if the sketch has changed to registers.
     pub(super) fn registers(&self) -> Option<&[u8]> {
         match &self.form {
             Form::Registers(registers) => Some(registers),
@@ -191,7 +191,7 @@ impl Hll {
         }
     }
 
-    /// As many keys are certain, from an exact count that was merged.
+    /// Raises the number of certain keys to `keys`, from an exact count that was merged.
     pub(super) fn raise_certain(&mut self, keys: u64) {
         self.certain = self.certain.max(keys);
     }
@@ -221,7 +221,7 @@ impl Hll {
         }
     }
 
-    /// Brings the sketch to a lower precision.
+    /// Lowers the precision of the sketch.
     pub(super) fn lower_to(&mut self, precision: u8) {
         let mut lower = Hll::new(precision, self.certain);
         lower.merge(self);
@@ -241,7 +241,7 @@ impl Hll {
                 let is_set = is_set(&serial);
                 writer.u8(u8::from(is_set));
                 if is_set {
-                    // The size of its table, which decides when it becomes registers.
+                    // The size of the table, which decides when the sketch changes to registers.
                     writer.u8(serial.get(4).copied().unwrap_or(0));
                 }
                 encode_coupons(&serial, writer);
@@ -275,10 +275,12 @@ impl Hll {
                 }
                 return Ok(hll);
             }
-            other => return Err(reader.corrupt(&format!("{other} is no mode of a distinct count"))),
+            other => {
+                return Err(reader.corrupt(&format!("{other} is not a mode of a distinct count")));
+            }
         };
         let sketch = HllSketch::deserialize(&serial)
-            .map_err(|error| reader.corrupt(&format!("no distinct count: {error}")))?;
+            .map_err(|error| reader.corrupt(&format!("not a distinct count: {error}")))?;
         if let Form::Coupons(union) = &mut hll.form {
             union.update(&sketch);
         }
@@ -295,8 +297,8 @@ fn precision_of(registers: &[u8]) -> u8 {
     registers.len().trailing_zeros() as u8
 }
 
-/// Halves the registers down to a precision, if theirs is higher: the address loses its highest
-/// bits.
+/// Halves the registers down to a precision, if theirs is higher. Each step removes the highest bit
+/// of the address.
 fn lower_registers(registers: &mut Box<[u8]>, precision: u8) {
     if registers.len() > 1 << precision {
         let mut lower = zeros(precision);
@@ -305,16 +307,16 @@ fn lower_registers(registers: &mut Box<[u8]>, precision: u8) {
     }
 }
 
-/// Raises the registers to those of a precision that is no lower.
+/// Raises the registers to those of `from`, whose precision is at least as high.
 fn merge_registers(into: &mut [u8], from: &[u8]) {
     for part in from.chunks(into.len().max(1)) {
         into.iter_mut().zip(part).for_each(|(into, from)| *into = (*into).max(*from));
     }
 }
 
-/// How many registers there are of each value.
+/// Returns the number of registers with each value.
 fn occurrences(registers: &[u8]) -> [u32; 64] {
-    // As many as a byte can count at a time, so that bytes are compared and counted, many at once.
+    // A byte can count this many registers, so that bytes are compared and counted many at once.
     const CHUNK: usize = 128;
     let mut of_value = [0; 64];
     let mut left = registers.len() as u32;
@@ -331,9 +333,9 @@ fn occurrences(registers: &[u8]) -> [u32; 64] {
     of_value
 }
 
-/// The estimate of registers, of which so many are of each value.
+/// Returns the estimate, given the number of registers with each value.
 pub(super) fn estimate_of(of_value: &[u32; 64]) -> f64 {
-    // A sum of powers of two that spans fewer than 53 bits: exact, in whichever order it is made.
+    // A sum of powers of two that spans fewer than 53 bits is exact in any order.
     let inverse = |range: std::ops::Range<usize>| -> f64 {
         range
             .map(|value| f64::from(of_value[value]) * f64::from_bits((1023 - value as u64) << 52))
@@ -346,17 +348,17 @@ pub(super) fn estimate_of(of_value: &[u32; 64]) -> f64 {
     serial.extend_from_slice(&inverse(0..32).to_le_bytes());
     serial.extend_from_slice(&inverse(32..64).to_le_bytes());
     serial.extend_from_slice(&of_value[0].to_le_bytes());
-    // The estimator looks at these sums and at no register, so that these need not be gathered.
+    // The estimator reads only these sums and no register, so the registers may be zeros.
     serial.resize(REGISTERS_AT + registers as usize, 0);
     HllSketch::deserialize(&serial).map_or(0.0, |sketch| sketch.composite_estimate())
 }
 
-/// Whether DataSketches' bytes are those of a set of coupons, and not of a list.
+/// Returns true if DataSketches' bytes are those of a set of coupons, not of a list.
 fn is_set(serial: &[u8]) -> bool {
     serial.get(7).is_some_and(|mode| mode & 3 == 1)
 }
 
-/// The coupons of DataSketches' bytes of a list or a set.
+/// Returns the coupons in DataSketches' bytes of a list or a set.
 fn raw_coupons(serial: &[u8]) -> impl Iterator<Item = u32> {
     let coupons = serial.get(if is_set(serial) { SET_AT } else { LIST_AT }..).unwrap_or_default();
     coupons
@@ -365,7 +367,7 @@ fn raw_coupons(serial: &[u8]) -> impl Iterator<Item = u32> {
         .filter(|coupon| *coupon != 0)
 }
 
-/// The coupons of a sketch that holds them.
+/// Returns the coupons of a sketch that stores coupons.
 fn coupons_of(union: &HllUnion) -> Vec<(u32, u8)> {
     let serial = union.to_sketch(HllType::Hll8).serialize();
     raw_coupons(&serial)
@@ -373,7 +375,7 @@ fn coupons_of(union: &HllUnion) -> Vec<(u32, u8)> {
         .collect()
 }
 
-/// Coupons ascending, each as its distance to the one before.
+/// Writes ascending coupons, each as its distance to the one before.
 fn encode_coupons(serial: &[u8], writer: &mut Writer) {
     let mut coupons: Vec<u32> = raw_coupons(serial).collect();
     coupons.sort_unstable();
@@ -385,14 +387,14 @@ fn encode_coupons(serial: &[u8], writer: &mut Writer) {
     }
 }
 
-/// DataSketches' bytes of a list or a set of coupons.
+/// Reads coupons into DataSketches' bytes of a list or a set.
 fn coupons_serial(reader: &mut Reader<'_>, precision: u8, mode: Mode) -> Result<Vec<u8>, Error> {
     let (is_set, lg_table) = match mode {
         Mode::Set => (true, reader.u8()?),
         _ => (false, 3),
     };
     let count = reader.count(1)?;
-    // A table of a set is at most three quarters full and at most an eighth of the registers.
+    // The table of a set is at most three quarters full and has at most an eighth of the registers.
     let fits = if is_set {
         (5..=precision - 3).contains(&lg_table) && count * 4 <= 3 << lg_table
     } else {
@@ -418,7 +420,8 @@ fn coupons_serial(reader: &mut Reader<'_>, precision: u8, mode: Mode) -> Result<
     Ok(serial)
 }
 
-/// Half a byte a register: its distance to the smallest one; and those that are too far from it.
+/// Writes half a byte per register, its distance to the smallest one, and then the registers that
+/// are too far from it.
 fn encode_registers(registers: &[u8], writer: &mut Writer) {
     let least = registers.iter().copied().min().unwrap_or(0);
     let nibble = |register: u8| (register - least).min(NIBBLE_MAX);
@@ -439,7 +442,7 @@ fn encode_registers(registers: &[u8], writer: &mut Writer) {
     }
 }
 
-/// Reads what [`encode_registers`] wrote.
+/// Reads the bytes of [`encode_registers`].
 fn decode_registers(reader: &mut Reader<'_>, precision: u8) -> Result<Vec<u8>, Error> {
     let least = reader.u8()?;
     let packed = reader.raw(1 << (precision - 1))?;
@@ -537,7 +540,7 @@ mod tests {
             prop_assert_eq!(raw_coupons(&theirs.serialize()).collect::<Vec<_>>(), [u32::from(value) << ADDRESS_BITS | address]);
         }
 
-        /// Registers of our own, however they came about, against DataSketches'.
+        /// Our registers, whatever their history, compared with those of DataSketches.
         #[test]
         fn registers_and_estimates_are_those_of_data_sketches(precision in 10u8..15, keys in prop_oneof![0u64..700, 0u64..90_000], at in 0.0f64..1.0) {
             let hash = |key| crate::hash::hash_u64(crate::hash::Seed::new(3), key);

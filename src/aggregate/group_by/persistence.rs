@@ -1,4 +1,5 @@
-//! Groups as bytes: by key, ascending, each key without what it shares with the one before.
+//! The encoding of groups: by key, ascending, each key without the prefix it shares with the key
+//! before.
 
 use super::{Group, GroupBy};
 use crate::aggregate::extract::KeyOf;
@@ -28,10 +29,10 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Persistence<R> for GroupBy<E, A> {
             front.write(writer, key);
             self.encode_group(group, writer)?;
         }
-        writer.bool(accumulator.stuck);
-        writer.bool(accumulator.cut.is_some());
-        if let Some(cut) = &accumulator.cut {
-            Borrow::<E::Key>::borrow(cut).with_bytes(|bytes| writer.bytes(bytes));
+        writer.bool(accumulator.overflow_failed);
+        writer.bool(accumulator.threshold.is_some());
+        if let Some(threshold) = &accumulator.threshold {
+            Borrow::<E::Key>::borrow(threshold).with_bytes(|bytes| writer.bytes(bytes));
         }
         writer.bool(accumulator.other.is_some());
         match &accumulator.other {
@@ -49,8 +50,8 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Persistence<R> for GroupBy<E, A> {
             let group = self.decode_group(reader)?;
             state.groups.insert(key, group);
         }
-        state.stuck = reader.bool()?;
-        if count > self.groups_held_max() && !state.stuck {
+        state.overflow_failed = reader.bool()?;
+        if count > self.groups_held_max() && !state.overflow_failed {
             let message = format!(
                 "{count} groups were saved, over the {} of groups_max and a quarter",
                 self.groups_max
@@ -58,7 +59,7 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Persistence<R> for GroupBy<E, A> {
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         if reader.bool()? {
-            state.cut = Some(key_from::<E::Key>(reader.bytes()?, reader)?);
+            state.threshold = Some(key_from::<E::Key>(reader.bytes()?, reader)?);
         }
         if reader.bool()? {
             state.other = Some(self.decode_group(reader)?);
@@ -106,5 +107,5 @@ impl<E, A> GroupBy<E, A> {
 }
 
 fn key_from<K: Key + ?Sized>(bytes: &[u8], reader: &Reader<'_>) -> Result<K::Owned, Error> {
-    K::from_bytes(bytes).ok_or_else(|| reader.corrupt("these bytes are no key"))
+    K::from_bytes(bytes).ok_or_else(|| reader.corrupt("these bytes are not a key"))
 }

@@ -8,9 +8,9 @@ use crate::error::Error;
 
 /// The exact moments of floats.
 ///
-/// The square of a float has twice its bits and twice its exponent, so it is kept as two floats,
-/// and the squares of very large and very small numbers are kept apart, scaled: they would leave
-/// the range otherwise.
+/// The square of a float has twice its bits and twice its exponent, so it is stored as two floats.
+/// The squares of very large and very small numbers are stored separately and scaled, because they
+/// would leave the range otherwise.
 #[derive(Clone, Debug, Default)]
 pub struct FloatMoments {
     count: u64,
@@ -20,38 +20,40 @@ pub struct FloatMoments {
     extreme: Option<Box<ExtremeSquares>>,
 }
 
-/// Squares of the numbers whose squares, or their errors, a float cannot hold.
+/// Squares that a float cannot hold, or whose error it cannot hold.
 #[derive(Clone, Debug, Default)]
 struct ExtremeSquares {
-    /// Of numbers from `LARGE` up, each number times 2^-600 first.
+    /// Squares of numbers from `LARGE` up. Each number is first multiplied by 2^-600.
     large: ExactSum,
-    /// Of numbers below `SMALL`, each number times 2^600 first.
+    /// Squares of numbers below `SMALL`. Each number is first multiplied by 2^600.
     small: ExactSum,
 }
 
 /// 2^500.
 const LARGE: f64 = f64::from_bits((1023 + 500) << 52);
-/// 2^-400: the error of a square from here up is at least 2^-906, a normal number.
+/// 2^-400. The error of the square of a number of at least this size is at least 2^-906, a normal
+/// number.
 const SMALL: f64 = f64::from_bits((1023 - 400) << 52);
 /// 2^600.
 const UP: f64 = f64::from_bits((1023 + 600) << 52);
 /// 2^-600.
 const DOWN: f64 = f64::from_bits((1023 - 600) << 52);
 
-/// By which power of two numbers are scaled for the evaluation, so that their products stay in
+/// The power of two by which numbers are scaled for the evaluation, so that their products stay in
 /// range.
 #[derive(Clone, Copy, PartialEq)]
 enum Scale {
-    /// By 2^-600: some are large.
+    /// By 2^-600: some numbers are large.
     Down,
-    /// Not at all.
+    /// No scaling.
     None,
-    /// By 2^600: all are below 2^-300.
+    /// By 2^600: all numbers are below 2^-300.
     Up,
 }
 
 impl FloatMoments {
-    /// Adds integers by their count, their sum and the sum of their squares, each in exact parts.
+    /// Adds integers, given their count, their sum and the sum of their squares, each in exact
+    /// parts.
     #[cfg(feature = "spec")]
     pub(super) fn add_many(&mut self, count: u64, sum: &ExactSum, squares: &ExactSum) {
         self.count = self.count.saturating_add(count);
@@ -71,9 +73,9 @@ impl FloatMoments {
         }
     }
 
-    /// n Σx² - (Σx)², of scaled numbers. Exact in what is added; where numbers of several scales
-    /// meet, what underflows is below 2^-300 of the result, since a large and a small number are
-    /// far apart.
+    /// Returns n Σx² - (Σx)² of scaled numbers. The terms are exact. If numbers have several
+    /// scales, the part that underflows is below 2^-300 of the result, because a large and a small
+    /// number differ so much.
     fn spread(&self, scale: Scale) -> f64 {
         let factor = match scale {
             Scale::Down => DOWN,
@@ -86,7 +88,7 @@ impl FloatMoments {
             spread.add(product);
             spread.add(error);
         };
-        // 64 bits do not fit one float: the upper and the lower half each do.
+        // 64 bits do not fit into one float, but the upper and the lower half each do.
         let (upper, lower) =
             ((self.count >> 32) as f64 * 4_294_967_296.0, (self.count & 0xffff_ffff) as f64);
         self.for_each_square(scale, |square| {
@@ -101,9 +103,9 @@ impl FloatMoments {
         spread.value().max(0.0)
     }
 
-    /// Calls `f` with numbers whose sum is Σx², of scaled numbers.
+    /// Calls `f` with numbers whose sum is Σx² of scaled numbers.
     fn for_each_square(&self, scale: Scale, mut f: impl FnMut(f64)) {
-        // The number of times that squares were scaled by 2^1200 beyond what is asked for.
+        // How many times the squares were scaled by 2^1200 more than requested.
         let offset = match scale {
             Scale::Down => 1,
             Scale::None => 0,
@@ -112,7 +114,7 @@ impl FloatMoments {
         let mut each = |squares: &ExactSum, times: i32| {
             let step = if times > 0 { DOWN } else { UP };
             squares.for_each_scaled(if times == 0 { 1.0 } else { step }, |part| {
-                // A factor of 2^±600 is applied in `for_each_scaled`, the rest here.
+                // `for_each_scaled` applies a factor of 2^±600, and this line the rest.
                 f((1..2 * times.abs()).fold(part, |part, _| part * step));
             });
         };
@@ -123,7 +125,7 @@ impl FloatMoments {
         }
     }
 
-    /// The variance of scaled numbers.
+    /// Returns the variance of scaled numbers.
     fn scaled_variance(&self, scale: Scale) -> Option<f64> {
         (self.count >= 2).then(|| self.spread(scale) / self.count as f64 / (self.count - 1) as f64)
     }
@@ -262,7 +264,7 @@ mod tests {
         fn scaling_by_a_power_of_two_scales_the_answer(
             numbers in prop::collection::vec(-1000i32..1000, 2..20), base in -(1i64 << 40)..1 << 40, exponent in -900i32..900
         ) {
-            // The slow oracle: integers in 128 bits.
+            // The slow oracle: integers of 128 bits.
             let (mut sum, mut squares) = (0i128, 0i128);
             for &x in &numbers {
                 let x = i128::from(x) + i128::from(base);

@@ -1,4 +1,4 @@
-//! Count, sum and sum of squares of integers, in as many bits as they can take.
+//! Count, sum and sum of squares of integers, in as many bits as they can need.
 
 use crate::aggregate::number::{Moments, count_overflow};
 use crate::codec::{Reader, Writer};
@@ -7,20 +7,20 @@ use crate::error::Error;
 
 /// The exact moments of integers below 2^64 in magnitude.
 ///
-/// Nothing can overflow: of n < 2^64 numbers the positive ones sum to less than 2^128, the negative
-/// ones too, and the squares to less than 2^192.
+/// Nothing can overflow. For n < 2^64 numbers the sum of the positive ones is below 2^128, and so
+/// is that of the negative ones; the sum of squares is below 2^192.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IntegerMoments {
     count: u64,
     positive: u128,
     negative: u128,
     squares: u128,
-    /// How often `squares` has passed 2^128.
+    /// How many times `squares` has passed 2^128.
     squares_carry: u64,
 }
 
 impl IntegerMoments {
-    /// Adds these integers to the moments of floats; exact.
+    /// Adds these integers to the moments of floats, exactly.
     #[cfg(feature = "spec")]
     pub(crate) fn add_to(&self, floats: &mut super::FloatMoments) {
         let (mut sum, mut squares) =
@@ -32,7 +32,7 @@ impl IntegerMoments {
         floats.add_many(self.count, &sum, &squares);
     }
 
-    /// n Σx² - (Σx)² as a float, rounded once.
+    /// Returns n Σx² - (Σx)² as a float, rounded once.
     fn spread(&self) -> f64 {
         let n = u128::from(self.count);
         // (carry 2^128 + high 2^64 + low) n, limb by limb.
@@ -49,7 +49,8 @@ impl Moments<i128> for IntegerMoments {
     fn add(&mut self, number: i128) {
         let magnitude = number.unsigned_abs() & LOW;
         self.count = self.count.saturating_add(1);
-        // Below 2^64 each and fewer than 2^64 of them: these two cannot pass 2^128.
+        // Each number is below 2^64 and there are fewer than 2^64 of them, so these two cannot pass
+        // 2^128.
         if number < 0 {
             self.negative = self.negative.saturating_add(magnitude);
         } else {
@@ -62,7 +63,7 @@ impl Moments<i128> for IntegerMoments {
 
     fn merge(&mut self, from: &Self) -> Result<(), Error> {
         self.count = self.count.checked_add(from.count).ok_or_else(count_overflow)?;
-        // The count fits, so these do.
+        // The count fits, so these sums fit too.
         self.positive = self.positive.saturating_add(from.positive);
         self.negative = self.negative.saturating_add(from.negative);
         let (squares, carried) = self.squares.overflowing_add(from.squares);
@@ -125,7 +126,8 @@ impl Wide256 {
         Wide256 { high: a * a + (ab >> 63) + u128::from(carry), low }
     }
 
-    /// The difference; 0 if it were negative, which Cauchy and Schwarz rule out here.
+    /// Returns the difference, or 0 if it would be negative, which the Cauchy-Schwarz inequality
+    /// excludes.
     fn minus(self, other: Self) -> Self {
         let (low, borrow) = self.low.overflowing_sub(other.low);
         match self
@@ -138,13 +140,13 @@ impl Wide256 {
         }
     }
 
-    /// The nearest float, ties to even.
+    /// Returns the nearest float, ties to even.
     fn to_f64(self) -> f64 {
         if self.high == 0 {
             return self.low as f64;
         }
-        // The upper 128 significant bits, with "something follows" in the lowest, far below what
-        // f64 keeps.
+        // The upper 128 significant bits, with the lowest one set if further bits follow. It is far
+        // below the precision of f64.
         let shift = self.high.leading_zeros();
         let (top, rest) = if shift == 0 {
             (self.high, self.low)
@@ -170,7 +172,7 @@ mod tests {
     fn the_largest_integers_do_not_overflow() {
         let max = i128::from(u64::MAX);
         assert_eq!(moments(&[max, max, max]).variance(), Some(0.0));
-        // Of 0 and m it is m² / 2.
+        // The variance of 0 and m is m² / 2.
         assert_eq!(moments(&[0, max]).variance(), Some(2f64.powi(127)));
         assert_eq!(
             moments(&[i128::from(i64::MIN), i128::from(i64::MAX)]).stddev(),
@@ -181,7 +183,7 @@ mod tests {
             let copy = many;
             many.merge(&copy).unwrap();
         }
-        // 2^62 of each: the population variance m² / 4, and n / (n - 1) = 1 to the last place.
+        // 2^62 of each: the population variance is m² / 4, and n / (n - 1) is 1 to the last place.
         assert_eq!(many.variance(), Some(2f64.powi(126)));
         let copy = many;
         assert!(many.merge(&copy).is_err(), "2^64 numbers cannot be counted");

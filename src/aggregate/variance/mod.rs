@@ -1,8 +1,9 @@
 //! The sample variance and its square root.
 //!
-//! Both come from the exact count, sum and sum of squares, as (n Σx² - (Σx)²) / (n (n - 1)) with an
-//! exact numerator: nothing cancels, whatever the mean, and no order of records, batch, thread or
-//! merge shows in the answer. The running-mean formulas of Welford and Chan would do neither.
+//! Both are computed from the exact count, sum and sum of squares, as (n Σx² - (Σx)²) / (n (n - 1))
+//! with an exact numerator. There is no cancellation for any mean, and the answer does not depend
+//! on the order of records, batches, threads or merges. The running-mean formulas of Welford and
+//! Chan have neither property.
 
 mod floats;
 mod integers;
@@ -18,21 +19,21 @@ use crate::durable::Durable;
 use crate::error::Error;
 use crate::time::Timestamp;
 
-/// The sample variance of a number of the record; made by [`variance`].
+/// The sample variance of a number of the record. Created by [`variance`].
 #[derive(Clone, Copy)]
 pub struct Variance<N> {
     number: N,
 }
 
-/// The sample standard deviation of a number of the record; made by [`stddev`].
+/// The sample standard deviation of a number of the record. Created by [`stddev`].
 #[derive(Clone, Copy)]
 pub struct Stddev<N> {
     number: N,
 }
 
-/// The *sample* variance of a number (divisor n - 1), or `None` of fewer than two records: within 2
-/// units in the last place of the exact one, whatever the mean. NaN and infinities make their
-/// record a dead letter; a variance past the range of `f64` is infinite.
+/// Computes the *sample* variance of a number (divisor n - 1), or `None` for fewer than two
+/// records. It is within 2 units in the last place of the exact variance, for any mean. NaN and
+/// infinities make their record a dead letter. A variance past the range of `f64` is infinite.
 ///
 /// # Example
 /// ```
@@ -49,8 +50,8 @@ pub fn variance<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Variance<ByV
     Variance { number: ByValue::new(number) }
 }
 
-/// The *sample* standard deviation of a number, the square root of [`variance`]; finite also where
-/// that is not.
+/// Computes the *sample* standard deviation of a number, the square root of [`variance`]. It is
+/// finite even if the variance is not.
 pub fn stddev<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Stddev<ByValue<R, V, F>> {
     Stddev { number: ByValue::new(number) }
 }

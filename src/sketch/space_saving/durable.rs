@@ -57,7 +57,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         let mut front = FrontReader::new();
         for _ in 0..rows {
             let key = K::from_bytes(front.read(reader)?)
-                .ok_or_else(|| reader.corrupt("these bytes are no key"))?;
+                .ok_or_else(|| reader.corrupt("these bytes are not a key"))?;
             let count = reader.u64()?;
             let error = if exact { 0 } else { reader.u64()? };
             if error > count {
