@@ -221,6 +221,10 @@ impl<'a> Sample<'a> {
             JsonText::SeveralOnALine => {
                 ("several objects on a line", "jq -c . FILE | streamgauge run")
             }
+            JsonText::Commas => (
+                "objects with commas after them",
+                "sed 's/,[[:space:]]*$//' FILE | streamgauge run",
+            ),
             JsonText::Line | JsonText::Unfinished | JsonText::No => return None,
         };
         Some(format!("it begins with {what}, and JSON is read as one object a line: {way_out}"))

@@ -11,6 +11,8 @@ pub(crate) enum JsonText {
     Line,
     /// Several objects on the first line.
     SeveralOnALine,
+    /// One object on the first line, and a comma: the elements of an array without its brackets.
+    Commas,
     /// An array.
     Array,
     /// An object over several lines.
@@ -49,6 +51,7 @@ pub(crate) fn look(bytes: &[u8]) -> JsonText {
         }
         (true, true) => JsonText::Array,
         (false, true) => JsonText::Line,
+        (false, false) if after == b"," => JsonText::Commas,
         (false, false) if after.starts_with(b"{") && matches!(values.next(), Some(Ok(_))) => {
             JsonText::SeveralOnALine
         }
@@ -68,6 +71,9 @@ mod tests {
             ("{}", JsonText::Line),
             ("{\"a\":1}{\"a\":2}\n", JsonText::SeveralOnALine),
             ("{\"a\":1} {\"a\":2}", JsonText::SeveralOnALine),
+            ("{\"a\":1},\r\n{\"a\":2}\n", JsonText::Commas),
+            ("{\"a\":1} ,", JsonText::Commas),
+            ("{\"a\":1}, x\n", JsonText::No),
             ("{\n\"a\":1\n}\n", JsonText::OverLines),
             ("{\"a\":{\n\"b\":", JsonText::OverLines),
             ("{\"a\":\"long", JsonText::Unfinished),

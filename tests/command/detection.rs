@@ -227,6 +227,10 @@ fn json_that_is_not_an_object_a_line_is_refused_with_the_way_out() {
     ] {
         both(&folder, text.as_bytes(), &[]).failed(1, &["jq -c . FILE"]);
     }
+    // The elements of an array without its brackets.
+    for text in ["{\"a\":1},\n{\"a\":2},\n{\"a\":3}\n", "{\"a\":1} ,\r\n", "{\"a\":1},"] {
+        both(&folder, text.as_bytes(), &[]).failed(1, &["commas after them", "sed 's/,"]);
+    }
     // A line that is cut off does not make the others something else.
     for text in ["\"a\":0}\n{\"a\":1}\n", "{\"a\":\n{\"a\":1}\n{\"a\":2}\n"] {
         let run = both(&folder, text.as_bytes(), &[]);
