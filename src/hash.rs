@@ -205,7 +205,7 @@ impl FromStr for Seed {
         let number =
             if digits.starts_with('+') { None } else { u64::from_str_radix(digits, 16).ok() };
         let message =
-            "not a seed: up to 16 hexadecimal digits are, such as those of `openssl rand -hex 8`";
+            "not a seed: write up to 16 hexadecimal digits, for example from `openssl rand -hex 8`";
         number.map(Seed).ok_or_else(|| Error::new(ErrorKind::Parse, message))
     }
 }

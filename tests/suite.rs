@@ -25,8 +25,8 @@ mod wire;
 
 use proptest::test_runner::Config;
 
-/// So many random cases. A failure prints its smallest input; it belongs into a test of its own,
-/// not into a file beside the tests.
+/// The number of random cases. A failure prints its smallest input, which should become a test of
+/// its own, not a file beside the tests.
 fn cases(cases: u32) -> Config {
     Config { cases, failure_persistence: None, ..Config::default() }
 }

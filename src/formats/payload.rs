@@ -75,7 +75,7 @@ impl PayloadDecoder {
         let rest = payload.get(cursor.offset..).unwrap_or_default();
         match rest.is_empty() || (!is_lines && rest.trim_ascii().is_empty()) {
             true => Ok(true),
-            false => refuse("the payload goes on after its first line: one record is expected, or the packing lines".into()),
+            false => refuse("the payload continues after its first line: one record is expected, or the packing lines".into()),
         }
     }
 }
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn anything_else_is_refused_with_the_reason() {
         for (payload, reason) in [
-            (&b"{\"a\":1}\n{\"a\":2}"[..], "goes on after its first line"),
+            (&b"{\"a\":1}\n{\"a\":2}"[..], "continues after its first line"),
             (b"{\"a\":1} x", "invalid JSON"),
             (b"\xff", "not UTF-8"),
             (b"[]", "invalid JSON"),
@@ -137,7 +137,7 @@ mod tests {
         assert!(
             decode(Format::Lines, "line", b"a\n\n")
                 .unwrap_err()
-                .contains("goes on after its first line")
+                .contains("continues after its first line")
         );
         assert!(decode(Format::Csv, "a", b"").unwrap_err().contains("no header"));
         assert!(decode(Format::Lines, "a", b"").unwrap_err().contains("\"a\""));

@@ -417,7 +417,7 @@ mod tests {
         assert!(error("top(url)").contains("as in top(10, url)"));
         assert!(error("top(0, url)").contains("from 1 to"));
         assert!(error("top(10, url, 5)").contains("too few for the top 10"));
-        assert!(error("frequency(x, abc)").contains("text stands in quotes: 'abc'"));
+        assert!(error("frequency(x, abc)").contains("write text in quotes: 'abc'"));
         assert!(error("count count").contains("a comma or \"as\" is expected, not count"));
         assert!(error("count,").contains("but the text ends"));
         assert!(error("sum(x").contains("\")\" is expected"));

@@ -85,7 +85,7 @@ impl Literal {
             (_, "true") => Ok(Literal::Bool(true)),
             (_, "false") => Ok(Literal::Bool(false)),
             (_, raw) => Number::parse(raw).map(Literal::Number).map_err(|why| {
-                tokens.error_at(token.start, format!("{raw} {why}; text stands in quotes: '{raw}'"))
+                tokens.error_at(token.start, format!("{raw} {why}; write text in quotes: '{raw}'"))
             }),
         }
     }

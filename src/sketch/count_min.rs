@@ -434,7 +434,7 @@ impl CountMin {
         let mismatch = |what: String| Err(Error::new(ErrorKind::Mismatch, what));
         if (self.bits, self.depth) != (other.bits, other.depth) {
             return mismatch(format!(
-                "a count-min of {} x {} does not go with one of {} x {}",
+                "a count-min of {} x {} cannot be merged with one of {} x {}",
                 self.width(),
                 self.depth,
                 other.width(),
@@ -443,19 +443,19 @@ impl CountMin {
         }
         if self.seed != other.seed {
             return mismatch(format!(
-                "a count-min under {:?} does not go with one under {:?}",
+                "a count-min with {:?} cannot be merged with one with {:?}",
                 self.seed, other.seed
             ));
         }
         if self.conservative != other.conservative {
             return mismatch(String::from(
-                "a conservative count-min does not go with a linear one",
+                "a conservative count-min cannot be merged with a linear one",
             ));
         }
         if self.exact_bytes != other.exact_bytes {
             let (ours, theirs) = (self.exact_bytes, other.exact_bytes);
             return mismatch(format!(
-                "a count-min that is exact within {ours} bytes does not go with one within {theirs}"
+                "a count-min that is exact within {ours} bytes cannot be merged with one within {theirs}"
             ));
         }
         Ok(())

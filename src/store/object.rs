@@ -207,7 +207,7 @@ fn decoded(name: &str) -> String {
 fn no_version(path: &Path) -> Error {
     Error::new(
         ErrorKind::Unsupported,
-        format!("the service gives no ETag for {path}, so that saves could not be told apart"),
+        format!("the service gives no ETag for {path}, without which saves cannot be distinguished"),
     )
 }
 

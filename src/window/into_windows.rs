@@ -1,11 +1,11 @@
-//! What windows can be made of.
+//! Types that can be converted into windows.
 
 use super::{Global, Sliding, Tumbling, Windows};
 use crate::error::Error;
 use std::time::Duration;
 
-/// A declaration of windows: [`Tumbling`], [`Sliding`], [`Global`], or a length of time, which
-/// stands for tumbling windows of that size.
+/// A declaration of windows: [`Tumbling`], [`Sliding`], [`Global`], or a duration, which means
+/// tumbling windows of that size.
 pub trait IntoWindows {
     /// Returns the windows.
     ///

@@ -24,7 +24,7 @@ fn estimates_err_upwards_only_and_within_epsilon_at_the_stated_confidence() {
                     "key {key} of trial {trial}: {estimate:?} for {count}"
                 );
             }
-            // One key a trial, so that the trials are independent: absent ones are included.
+            // One key per trial, so that the trials are independent. Some keys are absent.
             let probe = random.below(600);
             failures +=
                 u64::from(sketch.estimate(&probe).lower > counts.get(&probe).copied().unwrap_or(0));
@@ -97,7 +97,7 @@ fn what_does_not_go_together_is_refused_and_changes_nothing() {
     assert_eq!((sketch.total(), sketch.estimate("a").upper), (2, 2));
 }
 
-/// Estimates of all keys, and the total: all that shows of a sketch.
+/// Everything observable of a sketch: the estimates of all keys, and the total.
 fn shown(sketch: &CountMin) -> (u64, Vec<u64>) {
     (sketch.total(), (0u64..64).map(|key| sketch.estimate(&key).upper).collect())
 }
@@ -163,6 +163,6 @@ fn a_table_past_the_cache_counts_as_a_small_one() {
     large.add_batch(&records);
     let counts = counts(&records);
     let right = counts.iter().filter(|(key, count)| large.estimate(*key).upper == **count).count();
-    // Four rows of 131,072: two of 5,000 keys hardly ever share all four counters.
+    // Four rows of 131,072: two of 5,000 keys almost never share all four counters.
     assert_eq!(right, counts.len());
 }

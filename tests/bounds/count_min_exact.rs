@@ -49,12 +49,12 @@ fn counts(records: &[(String, u64)]) -> BTreeMap<&str, u64> {
     counts
 }
 
-/// Whether the documentation says that the keys fit.
+/// Returns true if the keys fit according to the documentation.
 fn fits(counts: &BTreeMap<&str, u64>, budget: usize) -> bool {
     budget > 0 && counts.keys().map(|key| 56 + key.len() + key.len() / 4).sum::<usize>() <= budget
 }
 
-/// Exact if the keys fit, and never below the truth otherwise.
+/// Asserts that counts are exact if the keys fit, and otherwise never below the truth.
 fn keeps_its_promises(
     sketch: &CountMin,
     records: &[(String, u64)],
@@ -161,7 +161,7 @@ proptest! {
         rest.subtract(&part).unwrap();
         let expected = filled(&if stays_exact { empty.clone() } else { shape(0, false) }, &left);
         prop_assert_eq!(bytes(&rest), bytes(&expected));
-        // What it has not seen is refused, and changes nothing.
+        // Subtracting records that it does not contain fails and changes nothing.
         let mut more = filled(&empty, &left);
         more.add("/never seen", 1);
         prop_assert_eq!(rest.subtract(&more).unwrap_err().kind(), ErrorKind::Mismatch);

@@ -9,17 +9,17 @@ use streamgauge::sketch::CountMin;
 const WIDTH: usize = 1 << 16;
 const DEPTH: usize = 5;
 
-/// Chosen keys a row.
+/// Chosen keys per row.
 const KEYS: usize = 8;
 
-/// The key that is to look frequent; it never comes.
+/// The key that must look frequent although it never comes.
 const VICTIM: u64 = 4_000_000_000_000;
 
 /// How often each chosen key comes.
 const TIMES: u64 = 1000;
 
-/// Keys that share a counter with the victim, `KEYS` in each row: what the source of [`CountMin`]
-/// says of places, done offline.
+/// Returns keys that share a counter with the victim, `KEYS` in each row, computed offline from the
+/// source of [`CountMin`].
 fn chosen_against(seed: Seed) -> Vec<u64> {
     let multipliers: Vec<u64> = (0..DEPTH as u64).map(|row| hash_u64(seed, row) | 1).collect();
     let place = |hash: u64, row: usize| {
@@ -66,9 +66,9 @@ fn keys_chosen_against_the_public_seed_break_it_and_change_nothing_under_a_secre
         lifted += u64::from(estimate.value > 0);
         beyond += u64::from(estimate.lower > 0);
     }
-    // Under a seed that they were not chosen for they are keys like any others: each shares a row's
-    // counter with the victim with a probability of 1 / width, and the victim is lifted only if
-    // that happens in every row.
+    // With a seed for which they were not chosen they are like any other keys: each shares a
+    // counter with the victim in a row with a probability of 1 / width, and the victim is raised
+    // only if that happens in every row.
     let p_lifted = (keys.len() as f64 / WIDTH as f64).powi(DEPTH as i32);
     assert!(
         lifted <= failures_credible(trials(), p_lifted),

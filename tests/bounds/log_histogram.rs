@@ -11,7 +11,7 @@ fn filled(accuracy: f64, values: &[f64]) -> LogHistogram {
     histogram
 }
 
-/// Every quantile's bounds, as bits: all that shows of a histogram.
+/// Everything observable of a histogram: every quantile's bounds, as bits.
 fn shown(histogram: &LogHistogram) -> Vec<u64> {
     let quantiles = (0..=20).filter_map(|step| histogram.quantile(f64::from(step) / 20.0));
     let edges = [histogram.min(), histogram.max()].into_iter().flatten();
@@ -22,8 +22,8 @@ fn shown(histogram: &LogHistogram) -> Vec<u64> {
         .collect()
 }
 
-/// The promises for each quantile: the truth inside of the bounds, and the value within the
-/// accuracy.
+/// Checks the promises for each quantile: the true value is inside the bounds, and `value` is
+/// within the accuracy.
 fn keeps_its_promises(histogram: &LogHistogram, values: &[f64]) -> Result<(), String> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -80,7 +80,7 @@ fn small_integers_are_exact() {
     }
 }
 
-/// A finite double of any bits.
+/// Returns a finite double with random bits.
 fn any_bits(random: &mut Random) -> f64 {
     loop {
         let value = f64::from_bits(random.next());
@@ -90,8 +90,7 @@ fn any_bits(random: &mut Random) -> f64 {
     }
 }
 
-/// The half per cent is that of any finite numbers, as long as they lie in no more buckets
-/// than are held.
+/// The half per cent holds for any finite numbers, while they are in no more buckets than allowed.
 #[test]
 fn s29_any_finite_numbers_have_their_half_per_cent() {
     for trial in 0..trials() {
@@ -139,16 +138,16 @@ fn numbers_of_far_scales_take_a_bucket_each() {
     assert!(up.resident_bytes() < 20_000, "{}", up.resident_bytes());
 }
 
-/// The bytes of a histogram: all that it holds.
+/// Returns the bytes of a histogram, which are its whole content.
 fn encoded(histogram: &LogHistogram) -> Vec<u8> {
     let mut writer = streamgauge::codec::Writer::new();
     histogram.encode(&mut writer);
     writer.into_bytes()
 }
 
-/// Past the buckets that may have numbers neighbours are joined, evenly: the error is at most twice
-/// what the numbers need, it is told, and nothing depends on the order or on how the numbers were
-/// merged.
+/// If more buckets have numbers than allowed, neighbours are joined, evenly. The error is at most
+/// twice what the numbers need, the histogram reports it, and nothing depends on the order of the
+/// numbers or on merges.
 #[test]
 fn s29_joined_buckets_tell_their_error_and_depend_on_the_numbers_alone() {
     for trial in 0..(trials() / 20).max(3) {
@@ -173,8 +172,7 @@ fn s29_joined_buckets_tell_their_error_and_depend_on_the_numbers_alone() {
             "trial {trial}: {}",
             whole.accuracy()
         );
-        // What `explain` tells: an entry of 12 bytes for each bucket, in lists with room for as
-        // many more.
+        // As `explain` says: an entry of 12 bytes per bucket, in lists with room for as many more.
         assert!(
             whole.resident_bytes() <= 2 * whole.buckets_max() * 24 + 256,
             "{}",
@@ -207,7 +205,7 @@ fn s29_joined_buckets_tell_their_error_and_depend_on_the_numbers_alone() {
     }
 }
 
-/// A histogram of another accuracy joins past its own limit, whatever the other one holds.
+/// A histogram with another accuracy joins past its own limit, whatever the other one contains.
 #[test]
 fn the_coarser_accuracy_sets_the_limit_of_a_merge() {
     let mut random = Random(1);
@@ -326,7 +324,7 @@ proptest! {
         let coarse = filled(0.0078, &a);
         prop_assert_eq!(fine.accuracy(), coarse.accuracy());
         prop_assert_eq!(shown(&fine), shown(&coarse));
-        // A merge of unequal accuracies has the coarser one, on either side.
+        // A merge of different accuracies has the coarser one, in either direction.
         let whole = shown(&filled(0.0078, &[a.clone(), b.clone()].concat()));
         let (mut into_fine, mut into_coarse) = (filled(0.005, &b), coarse);
         into_fine.merge(&into_coarse).unwrap();

@@ -7,18 +7,18 @@ use streamgauge::codec::{Reader, Writer};
 use streamgauge::sketch::{CountMin, SpaceSaving};
 use streamgauge::{Key, Seed};
 
-/// How many trees.
+/// Returns the number of trees.
 fn trees() -> u64 {
     if std::env::var_os("STREAMGAUGE_FULL").is_some_and(|value| value == "1") { 1000 } else { 100 }
 }
 
-/// A part of all records: what both sketches hold of it.
+/// A part of all records, in both sketches.
 struct Part<K: Key + ?Sized> {
     top: SpaceSaving<K>,
     counts: CountMin,
 }
 
-/// How the parts of one tree are, and what becomes of them.
+/// The random choices of one tree.
 struct Tree {
     random: Random,
     capacity: usize,
@@ -44,7 +44,7 @@ impl Tree {
         Part { top, counts: self.counts.clone() }
     }
 
-    /// As it is, or as it comes back from its bytes.
+    /// Returns the part, sometimes after encoding and decoding it.
     fn perhaps_reloaded<K: Key + ?Sized>(&mut self, part: Part<K>) -> Part<K> {
         if self.random.below(2) == 0 {
             return part;
@@ -63,8 +63,8 @@ impl Tree {
         read
     }
 
-    /// Sometimes all of them lose half of their counters or of their width, and sometimes one loses
-    /// rows as when a state has to fit.
+    /// Sometimes all parts lose half of their counters or of their width, and sometimes one part
+    /// loses rows as when a state must fit.
     fn perhaps_shrunk<K: Key + ?Sized>(&mut self, parts: &mut [Part<K>]) {
         match self.random.below(12) {
             0 => {
@@ -83,7 +83,8 @@ impl Tree {
         }
     }
 
-    /// Which two parts merge: any two, neighbours from the left, or always into the first.
+    /// Chooses the two parts to merge: any two, neighbours from the left, or always the first and
+    /// another.
     fn pair(&mut self, shape: u64, parts: usize) -> (usize, usize) {
         match shape % 3 {
             0 => (
@@ -96,7 +97,7 @@ impl Tree {
     }
 }
 
-/// Merges shards of random sizes along a random tree; returns what came out and the true counts.
+/// Merges shards of random sizes along a random tree. Returns the result and the true counts.
 fn merged<K: Key + ?Sized>(
     trial: u64,
     key: impl Fn(u64) -> K::Owned,
@@ -133,7 +134,7 @@ fn merged<K: Key + ?Sized>(
     (parts.remove(0), truth)
 }
 
-/// Every key, held or not, and every row of the answer.
+/// Checks every key, stored or not, and every row of the answer.
 fn contains_the_truth<K: Key + ?Sized>(
     part: &Part<K>,
     truth: &BTreeMap<K::Owned, u64>,

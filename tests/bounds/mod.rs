@@ -13,7 +13,7 @@ mod space_saving;
 
 use std::collections::BTreeMap;
 
-/// How many trials a characterisation runs.
+/// Returns the number of trials of a measurement.
 fn trials() -> u64 {
     if std::env::var_os("STREAMGAUGE_FULL").is_some_and(|value| value == "1") {
         10_000
@@ -22,15 +22,15 @@ fn trials() -> u64 {
     }
 }
 
-/// The most failures that are still credible of `trials` independent ones which fail with a
-/// probability of at most `p`: five standard deviations above the mean, which chance passes once in
-/// three million times.
+/// Returns the largest credible number of failures of `trials` independent trials that fail with a
+/// probability of at most `p`: five standard deviations above the mean, which is exceeded by chance
+/// once in three million times.
 fn failures_credible(trials: u64, p: f64) -> u64 {
     let mean = trials as f64 * p;
     (mean + 5.0 * (mean * (1.0 - p)).sqrt()).ceil() as u64
 }
 
-/// SplitMix64, so that a trial is its seed.
+/// SplitMix64, so that a seed determines a trial.
 struct Random(u64);
 
 impl Random {
@@ -51,17 +51,17 @@ impl Random {
     }
 }
 
-/// The shapes of streams that the trials go through.
+/// The shapes of the streams.
 #[derive(Clone, Copy, Debug)]
 enum Shape {
     /// All keys equally often.
     Uniform,
     /// Key number k about 1/k as often as the first: `exp(u * ln(n))` has that density.
     Zipf,
-    /// A run of keys that each come once, then heavy ones: what is heavy comes when all counters
-    /// are taken.
+    /// A run of keys that each come once, then frequent ones, which come when all counters are
+    /// used.
     LateHeavy,
-    /// Round and round: every key goes just before it comes again.
+    /// Keys in turn: every key is evicted just before it comes again.
     Cyclic,
 }
 
@@ -83,7 +83,7 @@ fn stream(shape: Shape, distinct: u64, records: u64, random: &mut Random) -> Vec
         .collect()
 }
 
-/// The true counts.
+/// Returns the true counts.
 fn counts(stream: &[u64]) -> BTreeMap<u64, u64> {
     let mut counts = BTreeMap::new();
     stream.iter().for_each(|&key| *counts.entry(key).or_insert(0) += 1);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use streamgauge::sketch::SpaceSaving;
 use streamgauge::{ErrorKind, Seed};
 
-/// All that the documentation promises of a sketch, against the true counts.
+/// Checks everything that the documentation promises of a sketch, given the true counts.
 fn keeps_its_promises(
     sketch: &SpaceSaving<u64>,
     counts: &BTreeMap<u64, u64>,
@@ -56,11 +56,11 @@ fn keeps_its_promises(
     Ok(())
 }
 
-/// All that shows of a sketch: total, largest error, rows, and the upper bounds of keys held or
-/// not.
+/// Everything observable of a sketch: total, largest error, rows, and the upper bounds of keys with
+/// or without a row.
 type Shown = (u64, u64, Vec<(u64, u64, u64)>, Vec<u64>);
 
-/// All that shows of a sketch.
+/// Returns everything observable of a sketch.
 fn shown(sketch: &SpaceSaving<u64>) -> Shown {
     let rows = sketch.top(usize::MAX).iter().map(|row| (row.key, row.lower, row.upper)).collect();
     (

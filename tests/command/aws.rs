@@ -5,13 +5,13 @@ use super::{Folder, Run, streamgauge, streamgauge_reading};
 use serde_json::{Value, json};
 use std::fs;
 
-/// A case's file, copied into the folder.
+/// Copies the file of a case into the folder and returns its path.
 fn case(folder: &Folder, name: &str) -> String {
     let path = super::project_file(&format!("tests/data/aws/{name}"));
     folder.file(name, fs::read(path).unwrap())
 }
 
-/// Lines without their windows: group, count and sum.
+/// Returns lines without their windows: group, count and sum.
 fn rows(text: &str) -> Vec<Value> {
     let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     rows.map(|row| json!({"start": row["window"]["start"], "c": row["group"]["c"], "count": row["count"], "b": row["b"]})).collect()
@@ -23,7 +23,7 @@ fn row(count: u64, b: u64) -> Value {
     json!({"start": MINUTE, "c": "de", "count": count, "b": b})
 }
 
-/// Runs `streamgauge kcl` on what a daemon says; the rows that came out, and the run.
+/// Runs `streamgauge kcl` on the messages of a daemon. Returns the rows of the output, and the run.
 fn kcl(folder: &Folder, pipeline: &str, messages: &[u8], arguments: &[&str]) -> (Vec<Value>, Run) {
     let (pipeline, state, out) =
         (case(folder, pipeline), folder.path("state"), folder.path("out.jsonl"));
@@ -53,7 +53,7 @@ fn s101_a_daemon_without_sub_sequence_numbers_is_understood() {
     assert_eq!(rows, [row(4, 20)]);
 }
 
-/// A record of the daemon whose payload is the text.
+/// Returns a record of the daemon with this text as payload.
 fn record(number: u64, text: &str) -> Value {
     let data = base64_simd::STANDARD.encode_to_string(text.as_bytes());
     json!({"action": "record", "data": data, "partitionKey": "k", "sequenceNumber": number.to_string(), "subSequenceNumber": 0})
@@ -121,7 +121,7 @@ mod lambda {
     use std::net::{TcpListener, TcpStream};
     use std::process::{Command, Stdio};
 
-    /// What the function answered to its events, in their order: the path's last part and the body.
+    /// The replies of the function to its events, in order: the last part of the path and the body.
     struct Answered {
         replies: Vec<(String, Value)>,
         stdout: String,
@@ -129,13 +129,13 @@ mod lambda {
     }
 
     impl Answered {
-        /// The reasons of the dead letters and errors on standard error.
+        /// Returns the reasons of the dead letters and errors on standard error.
         fn letters(&self) -> Vec<Value> {
             self.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
         }
     }
 
-    /// A request's first line and body.
+    /// Reads the first line and the body of a request.
     fn request(stream: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
         let mut lines = Vec::new();
         loop {
@@ -172,7 +172,7 @@ mod lambda {
         Some((lines.first()?.clone(), body))
     }
 
-    /// Runs the function on the events, behind a Runtime API.
+    /// Runs the function on the events, with a Runtime API.
     fn invoke(events: &[String], variables: &[(&str, &str)]) -> Answered {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_streamgauge"));
@@ -332,7 +332,7 @@ mod lambda {
         assert_eq!(invoke(&[event("2-window-final.json")], &variables).replies.len(), 1);
         let merged = streamgauge(&["merge", "--pipeline", &pipeline, &partials]);
         assert_eq!(rows(&merged.succeeded().stdout), [row(1, 5)]);
-        // The same pipeline, written in another way.
+        // The same pipeline in another spelling.
         let other =
             folder.file("other.toml", "window = \"60s\"\ntime_format = \"auto\"\ntime = \"ts\"\n");
         streamgauge(&["merge", "--pipeline", &other, &partials])

@@ -12,7 +12,7 @@ fn gzip(data: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// One record that can be read, and the bad line between it and another.
+/// Runs over a bad line between two records that can be read.
 fn among_good_ones(bad: &[u8]) -> Run {
     let input = [&b"{\"a\":1}\n"[..], bad, b"\n{\"a\":2}\n"].concat();
     streamgauge_reading(

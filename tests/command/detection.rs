@@ -4,7 +4,8 @@
 use super::{Folder, Run, streamgauge, streamgauge_reading};
 use serde_json::{Value, json};
 
-/// Runs over a file and over the same bytes on standard input, which must say the same.
+/// Runs over a file and over the same bytes on standard input, and checks that the output is the
+/// same.
 fn both(folder: &Folder, text: &[u8], arguments: &[&str]) -> Run {
     let file = folder.file("input", text);
     let from_file = streamgauge(&[&["run", &file, "--output", "json"][..], arguments].concat());
@@ -97,7 +98,7 @@ fn s96_logs_are_plain_lines_and_told() {
         run.says(&["note: ", "input is read as plain lines: ", "--format"]);
         let found = both(&folder, text.as_bytes(), &["--where", "exists line"]);
         assert_eq!(count(&found), json!(text.lines().count()), "{text}");
-        // Said once, and not of what was asked for.
+        // Reported once, and not if lines were requested.
         assert_eq!(run.stderr.matches("note: ").count(), 1, "{}", run.stderr);
         for arguments in [&["--format", "lines"][..], &["-q"]] {
             assert!(!both(&folder, text.as_bytes(), arguments).stderr.contains("note: "));
@@ -152,12 +153,12 @@ fn tables_with_a_certain_header_are_read_as_such() {
             run.stderr
         );
     }
-    // Where records have other numbers of fields at once, the header is not certain, unless it has
-    // the field that is asked for.
+    // If the first records have other numbers of fields, the header is not certain, unless it has
+    // the requested field.
     let (ragged, records) = TABLES[TABLES.len() - 1];
     assert_eq!(count(&both(&folder, ragged.as_bytes(), &["--where", "b == 2"])), json!(records));
     both(&folder, ragged.as_bytes(), &[]).says(&["plain lines"]);
-    // All text: not certain without a field, and told with the names.
+    // All values are text: not certain without a requested field, and reported with the names.
     let text = b"name,city\nanna,berlin\nbob,paris\n";
     assert_eq!(both(&folder, text, &["--where", "city == 'berlin'"]).json()[0]["count"], json!(1));
     both(&folder, text, &[]).says(&["header (name, city)", "--format csv"]);

@@ -55,7 +55,7 @@ fn shard(folder: &Folder, name: &str, seconds: impl Iterator<Item = u64>, end: &
     streamgauge_reading(&arguments, messages.as_bytes()).succeeded();
 }
 
-/// The sums of the rows by window and group.
+/// Returns the sums of the rows by window and group.
 fn sums<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<String, (u64, u64)> {
     let mut sums = BTreeMap::new();
     for line in lines {
@@ -69,7 +69,7 @@ fn sums<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<String, (u64, u64)
     sums
 }
 
-/// What one run over the records says.
+/// Returns the answer of one run over the records.
 fn whole(folder: &Folder, seconds: u64) -> Run {
     let input: String = (0..seconds).map(|second| hit(second) + "\n").collect();
     streamgauge_reading(
@@ -78,7 +78,7 @@ fn whole(folder: &Folder, seconds: u64) -> Run {
     )
 }
 
-/// The files of a directory with their bytes, but for locks.
+/// Returns the files of a directory with their bytes, without locks.
 fn files(folder: &str) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let kept = entries.filter(|path| path.extension().is_none_or(|extension| extension != "lock"));
@@ -100,7 +100,7 @@ fn s103_the_open_windows_of_all_shards_come_out_once() {
     );
     let arguments = ["finish", "--pipeline", &pipeline, "--state", &state];
     let mut seconds = 45;
-    // Once while nobody has the windows of the ended shard, and once where another shard has taken
+    // First while no shard has the windows of the ended shard, then after another shard has taken
     // them over.
     for _ in 0..2 {
         let before = files(&state);
@@ -122,8 +122,8 @@ fn s103_the_open_windows_of_all_shards_come_out_once() {
         shard(&folder, "shardId-2", 45..60, &[SHUTDOWN, TAKEN, LEASE_LOST]);
         seconds = 60;
     }
-    // As partials beside those of the application they merge into the answer of all records; in
-    // files they are beside its lines.
+    // Partials of `finish`, merged with those of the application, give the answer of all records.
+    // Lines of `finish` complete the lines of the application.
     streamgauge(&[&arguments[..], &["--partials", &partials]].concat()).succeeded();
     assert_eq!(
         streamgauge(&["merge", "--pipeline", &pipeline, &partials]).succeeded().stdout,
@@ -241,7 +241,7 @@ fn s104_inspect_says_of_every_file_what_it_is() {
         (&json!(0), &json!(45))
     );
     assert_eq!(of("/merge-state/shardId-0.state")["holds"][0]["kind"], "merger");
-    // What is none of ours, or not there, is an error for itself.
+    // A file that is not ours, and a missing one, are errors of their own.
     let (none, state) = (folder.path("none"), folder.path("state"));
     let odd = streamgauge(&["inspect", &none, &log, &state, "--output", "table"]);
     odd.failed(1, &["none: cannot be read", "log: ", "not streamgauge bytes", "2 of "]);
@@ -251,7 +251,7 @@ fn s104_inspect_says_of_every_file_what_it_is() {
         "{}",
         odd.stdout
     );
-    // With the pipeline the answers come behind each file.
+    // With the pipeline the answers follow each file.
     let told = streamgauge(&["inspect", &state, "--pipeline", &folder.path("hits.toml")]).json();
     assert!(told.iter().any(|row| row["count"].is_u64()), "{told:?}");
 }

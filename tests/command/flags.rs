@@ -86,7 +86,7 @@ fn s47_max_delay_decides_what_is_late() {
                 .concat(),
         )
     };
-    // Nothing of a regular file is late unless asked for.
+    // No record of a regular file is late unless a flag asks for it.
     let all = run(&[]);
     assert_eq!(column(&all.json(), "count"), [&json!(3), &json!(2)]);
     assert!(all.closing_line().contains("late 0"), "{}", all.stderr);

@@ -201,7 +201,7 @@ fn s48_compression_is_told_from_the_content() {
     let folder = Folder::new("compression_is_told_from_the_content");
     let half = hits(100);
     let zstd = zstd::encode_all(half.as_bytes(), 3).unwrap();
-    // The names lie.
+    // The names of the files are wrong.
     let files = [
         folder.file("plain.gz", half.repeat(2)),
         folder.file("two-members.jsonl", [gzip(&half), gzip(&half)].concat()),

@@ -37,7 +37,7 @@ fn records(seconds: impl Iterator<Item = u64>) -> String {
     Message::ProcessRecords(batch).to_json()
 }
 
-/// Records of these payloads and arrival times, numbered from 1.
+/// Returns records with these payloads and arrival times, numbered from 1.
 fn payloads(records: &[(&str, i64)]) -> String {
     let mut batch = Batch::default();
     for (index, (data, arrival)) in records.iter().enumerate() {
@@ -49,7 +49,7 @@ fn payloads(records: &[(&str, i64)]) -> String {
     Message::ProcessRecords(batch).to_json()
 }
 
-/// Runs the child on what the daemon says, with a checkpoint after every batch.
+/// Runs the child on the messages of the daemon, with a checkpoint after every batch.
 fn child(folder: &Folder, arguments: &[&str], messages: &[&str]) -> Run {
     let (pipeline, state) = (folder.file("hits.toml", PIPELINE), folder.path("state"));
     let all =
@@ -58,7 +58,7 @@ fn child(folder: &Folder, arguments: &[&str], messages: &[&str]) -> Run {
     streamgauge_reading(&all, (messages.join("\n") + "\n").as_bytes())
 }
 
-/// Standard output holds the protocol and nothing else: the actions that were answered.
+/// Returns the actions that were answered. Standard output contains only the protocol.
 fn answered(run: &Run) -> Vec<String> {
     let lines = run
         .stdout
@@ -157,8 +157,8 @@ fn s68_a_child_shard_goes_on_with_the_windows_and_merged_partials_are_the_batch_
     assert_eq!(counts.sum::<u64>(), 60);
 }
 
-/// "Errors per minute": a minute's errors come out when the next minute's traffic comes, whatever
-/// that is.
+/// "Errors per minute": the errors of a minute come out when any record of the next minute comes,
+/// whatever its outcome.
 #[test]
 fn s11_a_window_comes_out_when_a_later_record_comes_whatever_becomes_of_it() {
     const BY_TIME: &str = "where = \"s < 5\"\ntime = \"ts\"\ntime_format = \"s\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
@@ -196,7 +196,7 @@ fn s11_a_window_comes_out_when_a_later_record_comes_whatever_becomes_of_it() {
     }
 }
 
-/// S84 of a shard's state, its partials and their merger.
+/// The state of a shard, its partials and their merger.
 #[test]
 fn s84_the_child_refuses_state_and_partials_of_another_seed() {
     let folder = Folder::new("kcl_seed");
@@ -287,8 +287,8 @@ fn s78_late_records_are_noted_at_checkpoints_and_written_down() {
     ]);
 }
 
-/// One record of a far future made all that followed late, for ever: its watermark was in the
-/// state.
+/// One record of a far future once made all later records late for ever, because its watermark was
+/// in the state.
 #[test]
 fn s79_a_record_of_a_far_future_costs_itself_alone() {
     let arrived = 1_700_000_000_000;
@@ -441,7 +441,7 @@ fn s77_a_daemon_that_cannot_be_understood_ends_the_child_with_a_message_and_stat
         );
         assert_eq!(folder.read("rows.jsonl"), rows);
     }
-    // Amid of a message, and where the answer to a checkpoint was due.
+    // In the middle of a message, and where the answer to a checkpoint was due.
     let cut = format!("{begin}\n{}", &batch[..100]);
     let pipeline = folder.path("hits.toml");
     let all = ["kcl", "--pipeline", &pipeline, "--state", &folder.path("state"), "--out", &out];

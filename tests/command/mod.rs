@@ -28,7 +28,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What a run of the command left.
+/// The output of a run of the command.
 #[derive(Debug)]
 struct Run {
     code: Option<i32>,
@@ -53,14 +53,14 @@ impl Run {
         self
     }
 
-    /// The run failed with this exit code, said so in a sentence that holds all of the words, and
-    /// did not panic.
+    /// Asserts that the run failed with this exit code and a sentence that contains all of the
+    /// words, and did not panic.
     fn failed(&self, code: i32, words: &[&str]) -> &Self {
         assert_eq!(self.code, Some(code), "{self:?}");
         self.says(words)
     }
 
-    /// Standard error holds all of the words.
+    /// Asserts that standard error contains all of the words.
     fn says(&self, words: &[&str]) -> &Self {
         assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
         for word in words {
@@ -69,7 +69,7 @@ impl Run {
         self
     }
 
-    /// The closing lines on standard error, as one.
+    /// Returns the closing lines on standard error, joined.
     fn closing_line(&self) -> String {
         let first = self.stderr.lines().position(|line| line.starts_with("records "));
         let first = first.unwrap_or_else(|| panic!("no closing line: {}", self.stderr));
@@ -104,7 +104,7 @@ fn streamgauge_reading(arguments: &[&str], input: &[u8]) -> Run {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
-    // A run that ends early closes the pipe; that is the test's to judge by its exit code.
+    // A run that ends early closes the pipe. The test judges that by the exit code.
     let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
@@ -119,7 +119,7 @@ fn run_of(output: std::process::Output) -> Run {
     }
 }
 
-/// A folder of a test's own, empty.
+/// An empty folder for one test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -134,7 +134,7 @@ impl Folder {
         self.0.join(name).to_string_lossy().into_owned()
     }
 
-    /// Writes a file and gives its path.
+    /// Writes a file and returns its path.
     fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         fs::write(self.0.join(name), content).unwrap();
         self.path(name)

@@ -24,7 +24,7 @@ fn s46_a_closed_pipe_ends_quietly() {
     }
 }
 
-/// Runs the command by a shell, which redirects standard output so.
+/// Runs the command in a shell, which redirects standard output.
 #[cfg(unix)]
 fn redirected(arguments: &str, redirection: &str) -> super::Run {
     let script = format!("exec '{}' {arguments} {redirection}", env!("CARGO_BIN_EXE_streamgauge"));
@@ -50,7 +50,7 @@ fn s46_answers_that_are_lost_are_an_error() {
         }
     }
     redirected("--help", ">/dev/full").failed(1, &["cannot write to standard output"]);
-    // What does not go to standard output needs none.
+    // If nothing is written to standard output, it may be closed.
     redirected(&format!("run '{file}' --partials '{partials}-2'"), ">&-").succeeded();
 }
 
@@ -69,7 +69,8 @@ fn a_closed_standard_error_does_no_harm() {
     assert_eq!(left.stdout, b"{\"window\":null,\"revision\":0,\"count\":10}\n");
 }
 
-/// "errors per minute" says a minute when the next minute's traffic comes, whatever that is.
+/// "Errors per minute": a minute comes out when any record of the next minute comes, whatever its
+/// outcome.
 #[test]
 fn s11_a_window_comes_out_when_only_filtered_records_follow() {
     let line = |time: &str, status: u32| {

@@ -45,8 +45,7 @@ fn skewed(count: usize) -> Vec<u64> {
 
 const MILLISECONDS: [&str; 6] = ["--time", "x", "--time-format", "ms", "--window", "10ms"];
 
-/// S29 beside a sentinel: one value that is 2^1000 times the others takes nothing from their half
-/// per cent.
+/// With a sentinel: one value that is 2^1000 times the others does not affect their half per cent.
 #[test]
 fn s29_a_sentinel_spoils_no_percentile() {
     for sentinel in [

@@ -33,8 +33,8 @@ fn register_and_value(hash: u64) -> (u64, u32) {
     (low & ((1 << 26) - 1), high.leading_zeros().min(62) + 1)
 }
 
-/// Records of `count` different keys, each of which leaves the least value in its register under
-/// the public seed: so they count as a third.
+/// Returns records of `count` different keys, each of which leaves the smallest value in its
+/// register under the public seed, so that they count as a third.
 fn crafted(count: usize) -> String {
     let keys = (1u64..).map(|n| format!("k{n}"));
     let crafted =
@@ -53,7 +53,7 @@ fn distinct(run: &Run) -> [u64; 3] {
     ["lower", "value", "upper"].map(|name| rows[0]["distinct(u)"][name].as_u64().unwrap())
 }
 
-/// The secret shows nowhere: not as its digits, nor as its bytes in either order.
+/// Asserts that the secret is nowhere: neither its digits nor its bytes in either order.
 fn hides_the_secret(bytes: &[u8], what: &str) {
     let seed = u64::from_str_radix(SECRET, 16).unwrap();
     let forms = [
@@ -83,7 +83,7 @@ fn s84_crafted_keys_count_right_under_a_secret_seed() {
         "{lower} {value} {upper}"
     );
     let by_file = with(&[("STREAMGAUGE_SEED_FILE", &secret)], &run);
-    // The flag goes before the environment.
+    // The flag has priority over the environment.
     let by_flag =
         with(&[("STREAMGAUGE_SEED", "1")], &[&run[..], &["--seed-file", &secret]].concat());
     let top = [

@@ -51,7 +51,7 @@ fn counted(rows: &[Value]) -> u64 {
 }
 
 /// Sends a signal to a run while it reads. How long reading takes depends on the machine and the
-/// build: a run that was reading no more, or not yet, is started again, after `begin`.
+/// build. If the run had finished reading, or had not begun, it is started again, after `begin`.
 fn interrupted(arguments: &[&str], (signal, code): (&str, i32), begin: impl Fn()) -> Run {
     for millis in [300, 150, 80, 40, 25, 15, 10, 8, 6, 20, 12, 5, 30, 18, 9, 7] {
         begin();

@@ -9,8 +9,8 @@ use std::io::Write;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// Rows by window and group: of several, that of the highest revision. Of one revision there may be
-/// several only if they are the same.
+/// Rows by window and group. Only the highest revision of each is kept. One revision may occur
+/// several times only with the same content.
 pub(super) type Answers = BTreeMap<(String, String), (u64, Value)>;
 
 pub(super) fn upsert(answers: &mut Answers, rows: Vec<Value>) {
@@ -29,7 +29,7 @@ pub(super) fn upsert(answers: &mut Answers, rows: Vec<Value>) {
     }
 }
 
-/// What holds: rows that were retracted do not.
+/// Returns the valid rows, without rows that were retracted.
 pub(super) fn contents(answers: &Answers) -> Vec<&Value> {
     answers
         .values()
@@ -47,7 +47,8 @@ pub(super) fn whole(arguments: &[&str]) -> Answers {
 const AGGREGATES: [&str; 8] =
     ["--time", "ts", "--window", "7s", "--every", "3s", "--agg", "count, sum(bytes), top(2, url)"];
 
-/// Runs over a file that grows from cut to cut, with state, equal one run over the whole.
+/// Runs over a file that grows step by step, with state, and compares with one run over the whole
+/// file.
 fn grows(name: &str, content: &[u8], more: &[&str]) {
     let folder = Folder::new(name);
     let (file, state) = (folder.path("log"), folder.path("state"));
@@ -62,8 +63,8 @@ fn grows(name: &str, content: &[u8], more: &[&str]) {
             .concat();
         for cut in &cuts {
             fs::write(&file, &content[..*cut]).unwrap();
-            // Of a header that is cut the fields are not there yet: such a run ends with an error,
-            // and nothing has been read.
+            // If the header is cut, the fields are missing: such a run ends with an error and has
+            // read nothing.
             let ended = streamgauge(&run);
             if ended.code == Some(0) || ended.stderr.contains("every record was a dead letter") {
                 upsert(&mut answers, Run { code: Some(0), ..ended }.json());
@@ -286,8 +287,7 @@ fn two_runs_with_one_state_do_not_overwrite_each_other() {
         let run = super::run_of(child.wait_with_output().unwrap());
         ended += usize::from(run.code == Some(0));
         assert!(run.code == Some(0) || run.stderr.contains("another owner has saved"), "{run:?}");
-        // What either has said is right; one may have stopped within a line of nothing, but not
-        // within a line.
+        // The output of both is right. A run may have stopped before a line, but not inside a line.
         upsert(&mut answers, Run { code: Some(0), ..run }.json());
     }
     assert!(ended >= 1);
@@ -297,7 +297,7 @@ fn two_runs_with_one_state_do_not_overwrite_each_other() {
     );
 }
 
-/// The lines that were written whole.
+/// Returns the lines that were written completely.
 pub(super) fn whole_lines(output: &str) -> Vec<Value> {
     let end = output.rfind('\n').map_or(0, |at| at + 1);
     output[..end].lines().map(|line| serde_json::from_str(line).unwrap()).collect()

@@ -19,8 +19,8 @@ fn log() -> String {
 fn windows_at_the_end_are_the_same_on_any_number_of_threads() {
     let folder = Folder::new("command-threads");
     let file = folder.file("day.jsonl", log());
-    // The first has more rows in each part than are computed ahead of their turn; the tops of the
-    // second are approximate.
+    // In the first, each part has more rows than are computed in advance. In the second the tops
+    // are approximate.
     for (group, aggregates) in
         [(Some("user"), "count, sum(bytes)"), (None, "top(3, user, 8), distinct(user), p90(bytes)")]
     {

@@ -2,7 +2,7 @@
 
 use super::{Folder, hits, streamgauge, streamgauge_reading};
 
-/// Every case ends with exit code 2 and says the words, whatever is on standard input.
+/// Asserts that every case ends with exit code 2 and these words, whatever is on standard input.
 fn refused(cases: &[(&[&str], &[&str])]) {
     for (arguments, words) in cases {
         let run = streamgauge_reading(arguments, b"{\"a\":1,\"ts\":5}\n");

@@ -47,7 +47,7 @@ fn s21_s90_the_markers_of_a_csv_file_are_missing_where_a_number_is_asked_for() {
         2
     );
     assert_eq!(count(&["--format", "csv", "--where", "exists a and a < 1000"], MARKERS), 2);
-    // Nobody asks for a number: Namibia is a country.
+    // No function needs a number: `NA` is Namibia.
     assert_eq!(count(&["--format", "csv", "--where", "exists a"], MARKERS), 5);
     let countries =
         run(&["--format", "csv", "--group", "country"], "country,n\nNA,1\nDE,2\n").json();
@@ -134,7 +134,7 @@ struct Cell {
     csv: Option<&'static str>,
 }
 
-/// What a slow and plain evaluation makes of a value.
+/// The result of a slow and plain evaluation of a value.
 #[derive(Clone, PartialEq, PartialOrd, Debug)]
 enum Plain {
     Missing,

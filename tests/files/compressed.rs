@@ -15,12 +15,12 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 3).unwrap()
 }
 
-/// So many lines `{"a":0}`, `{"a":1}`, ...
+/// Returns `count` lines `{"a":0}`, `{"a":1}`, ...
 fn lines(count: usize) -> Vec<u8> {
     (0..count).map(|index| format!("{{\"a\":{index}}}\n")).collect::<String>().into_bytes()
 }
 
-/// How many records came, in order from 0, and the error that ended the run.
+/// Returns the number of records, which must be in order from 0, and the error that ended the run.
 fn read_until_error(bytes: Vec<u8>) -> (usize, Option<Error>) {
     let mut recorder = Recorder::new(&["a"]);
     let input = Input::from_reader("a.gz", Cursor::new(bytes));
@@ -79,7 +79,7 @@ fn a_truncated_file_says_so_and_what_was_read() {
         );
         assert!(records > 10_000 && records < 100_000, "{records}");
     }
-    // The checksum alone is missing: all records are there, yet the file is not whole.
+    // Only the checksum is missing: all records are there, but the file is not complete.
     let compressed = gzip(&plain);
     let (records, error) = read_until_error(compressed[..compressed.len() - 3].to_vec());
     assert_eq!((records, error.unwrap().kind()), (100_000, ErrorKind::Corrupt));
@@ -117,7 +117,7 @@ fn s99_a_zstd_window_over_the_limit_is_refused_with_the_limit_and_the_flag() {
     for words in ["2048 MiB", "128 MiB", "--zstd-window-log-max 31", "zstd -dc --long=31 FILE"] {
         assert!(error.message().contains(words), "{error}");
     }
-    // Also of a frame that is not the first, whose header is not looked at.
+    // Also if it is not the first frame, whose header was checked.
     let (records, error) = read_until_error([zstd(&lines(10)), frame.to_vec()].concat());
     let error = error.unwrap();
     assert_eq!((records, error.kind()), (10, ErrorKind::LimitExceeded));

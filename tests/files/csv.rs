@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use streamgauge::ErrorKind;
 use streamgauge::adapter::files::{Format, Input, run};
 
-/// The records of the `csv` crate under a header of so many columns, the others left out.
+/// Returns the records of the `csv` crate with a header of this many columns, and leaves others
+/// out.
 fn by_csv_crate(text: &str, delimiter: u8, columns: usize) -> Vec<Vec<String>> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -40,7 +41,7 @@ fn field() -> impl Strategy<Value = String> {
     prop_oneof![5 => plain, 3 => quoted.clone(), 1 => quoted.prop_map(|text| text + "tail")]
 }
 
-/// Records of three fields usually, now and then one more or less.
+/// Usually records of three fields, sometimes with one more or less.
 fn records(delimiter: char) -> impl Strategy<Value = String> {
     let width = prop::sample::select(vec![3, 3, 3, 3, 3, 2, 4]);
     let record = width
@@ -66,8 +67,8 @@ proptest! {
         for (text, format, delimiter) in [(text, Format::Csv, b','), (tabs, Format::Tsv, b'\t')] {
             // A header in quotes makes TSV quoted as CSV is.
             let header = ["\"x\"", "y", "z\n"].join(&char::from(delimiter).to_string());
-            // A tail of carriage returns would be a record to the csv crate, which takes one alone
-            // for a line end.
+            // The csv crate reads a single carriage return as a line end, so a tail of them would
+            // be a record.
             let text = header + &text;
             let mut recorder = Recorder::new(&["z", "x", "y"]);
             let input = Input::from_reader("in", Trickle::new(text.as_bytes(), &sizes));
@@ -127,7 +128,7 @@ fn a_quote_that_is_not_closed_costs_its_line_only() {
     let (got, _) = read(Format::Csv, b"a,b\n1,2\n3,\"4\n5,6\n7,8\n", &["b"]);
     assert_eq!(got.dead(), [(3, "the quote that opens field 2 is not closed")]);
     assert_eq!(got.rows(), [["u2"], ["u6"], ["u8"]]);
-    // Also when the end of the input is further away than a record may be long.
+    // Also if the end of the input is further away than the limit of a record.
     let mut text = b"a,b\n3,\"4\n".to_vec();
     text.extend(b"5,6\n".repeat(1000));
     let mut recorder = Recorder::new(&["b"]);

@@ -72,10 +72,10 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
         })
 }
 
-/// Events, notes, and how many records and lines there were or why the input was not read.
+/// Events, notes, and the numbers of records and lines, or the reason why the input was not read.
 type Told = (Vec<Event>, Vec<String>, Result<(u64, u64), String>);
 
-/// All that comes of an input.
+/// Returns everything that is reported about an input.
 fn told(input: Input, options: &FilesOptions, field: Option<&str>) -> Told {
     let fields: Vec<&str> = field.into_iter().collect();
     let mut recorder = Recorder::new(&fields);

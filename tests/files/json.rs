@@ -8,8 +8,8 @@ use streamgauge::ErrorKind;
 use streamgauge::adapter::files::{Format, JsonScanner, ScannedLine};
 use streamgauge::row::{Row, Value};
 
-/// Fields that share values with others, and such as do not: a line that has all of these as the
-/// line before has them is read another way.
+/// Fields that share values with others, and fields that do not: if a line has all of these like
+/// the line before, it is read in another way.
 const FIELDS: [&[&str]; 5] = [
     &["a", "b", "/a", "/a/b", "/a/0", "/b/1/a", "/~1~0", "", "ts"],
     &["a"],
@@ -30,8 +30,8 @@ fn fields_of(row: &Row) -> Vec<Field> {
         .collect()
 }
 
-/// Scans the lines with one scanner, which learns from each for the next, and compares every one
-/// with the oracle.
+/// Scans the lines with one scanner, which learns from each line for the next, and compares every
+/// line with the oracle.
 fn compare(lines: &[Vec<u8>]) -> Result<(), TestCaseError> {
     FIELDS.iter().try_for_each(|fields| compare_fields(lines, fields))
 }
@@ -39,8 +39,7 @@ fn compare(lines: &[Vec<u8>]) -> Result<(), TestCaseError> {
 fn compare_fields(lines: &[Vec<u8>], fields: &[&str]) -> Result<(), TestCaseError> {
     let mut scanner = JsonScanner::new(fields, 100).unwrap();
     let mut row = Row::new(fields.len());
-    // Near the end of the bytes nothing is compared with what is remembered, so there is something
-    // after the last line.
+    // Near the end of the bytes the template is not used, so bytes follow the last line.
     let bytes = Bytes::from([lines.join(&b'\n'), vec![b'\n'], vec![b' '; 100]].concat());
     let mut start = 0;
     for line in lines {
@@ -169,7 +168,7 @@ fn object(inner: impl Strategy<Value = String>) -> impl Strategy<Value = String>
     })
 }
 
-/// A line, now and then with a byte changed, taken out, put in, or its end cut off.
+/// A line, sometimes with a byte changed, removed or inserted, or with its end cut off.
 fn line() -> impl Strategy<Value = Vec<u8>> {
     let whole = (space(), object(value()), space())
         .prop_map(|(before, object, after)| (before + &object + &after).into_bytes());
@@ -204,8 +203,8 @@ proptest! {
         members in prop::collection::vec((key(), any::<bool>()), 1..12),
         rows in prop::collection::vec((prop::collection::vec(scalar(), 12), 0..40usize), 2..12),
     ) {
-        // The same keys on every line, some left out on some lines: what the remembered steps are
-        // made for.
+        // The same keys on every line, with some missing on some lines: the case for which steps
+        // are remembered.
         let lines: Vec<Vec<u8>> = rows.into_iter().map(|(values, left_out)| {
             let members: Vec<String> = members.iter().zip(values).enumerate()
                 .filter(|(index, ((_, optional), _))| !optional || left_out % 4 != index % 4)
@@ -216,9 +215,9 @@ proptest! {
         compare(&lines)?;
     }
 
-    /// As long as the values before them, a byte more or less, or something else: what the
-    /// remembered lengths are made for. Up to 60 lines, since of what varies more than a few times
-    /// nothing is expected any more.
+    /// Values as long as those before them, a byte longer or shorter, or of another kind: the case
+    /// for which lengths are remembered. At most 60 lines, because no length is expected after
+    /// several surprises.
     #[test]
     fn values_of_the_length_of_those_before_read_as_any_others(
         length in 1usize..18, first in 0u8..10,

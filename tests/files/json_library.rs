@@ -13,9 +13,9 @@ pub(crate) enum Field {
     Text(String),
 }
 
-/// The fields of a line, or `None` if it is not a JSON object.
+/// Returns the fields of a line, or `None` if it is not a JSON object.
 ///
-/// Numbers that `serde_json::Value` refuses only for their size are for the caller to avoid: see
+/// The caller must exclude numbers that `serde_json::Value` refuses only because of their size: see
 /// [`is_out_of_range`].
 pub(crate) fn read(line: &[u8], fields: &[&str]) -> Option<Vec<Field>> {
     // A `Value` is checked throughout, where a `RawValue` is not (lone surrogates).
@@ -25,8 +25,8 @@ pub(crate) fn read(line: &[u8], fields: &[&str]) -> Option<Vec<Field>> {
     Some(fields.iter().map(|field| named(&record, field)).collect())
 }
 
-/// Whether `serde_json` refuses the line for a number that `f64` cannot hold, which the scanner
-/// leaves to its user.
+/// Returns true if `serde_json` refuses the line because of a number that `f64` cannot hold, which
+/// the scanner leaves to its user.
 pub(crate) fn is_out_of_range(line: &[u8]) -> bool {
     serde_json::from_slice::<serde_json::Value>(line)
         .is_err_and(|error| error.to_string().contains("out of range"))

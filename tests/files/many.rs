@@ -84,7 +84,7 @@ fn an_input_that_cannot_be_read_ends_the_run_before_any_record() {
 
 #[test]
 fn a_line_over_the_limit_is_one_dead_letter() {
-    // 100 MB, of which never more than the limit and a block is held.
+    // 100 MB, of which never more than the limit and one block is in memory.
     let long = std::io::repeat(b'x').take(100 << 20);
     let reader = Cursor::new(b"{\"a\":0}\n".to_vec())
         .chain(long)

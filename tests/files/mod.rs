@@ -19,7 +19,7 @@ use streamgauge::adapter::files::{
 use streamgauge::row::{Row, Value};
 use streamgauge::{Error, Limits, ShardId};
 
-/// What a sink is told, in order.
+/// The calls of a sink, in order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Event {
     Open(usize, String),
@@ -28,14 +28,14 @@ enum Event {
     Close(usize),
 }
 
-/// A sink that keeps all it is told.
+/// A sink that records all calls.
 #[derive(Default)]
 struct Recorder {
     fields: Vec<String>,
     events: Vec<Event>,
     /// How inputs are read where that is not certain.
     notes: Vec<String>,
-    /// Records whose first value this is are refused.
+    /// Records with this first value are refused.
     refused: Option<&'static str>,
 }
 
@@ -69,7 +69,7 @@ impl Recorder {
     }
 }
 
-/// A value with a letter for its type in front, so that tests see both.
+/// Returns a value with a letter for its type in front, so that tests see both.
 fn shown(value: Value<'_>) -> String {
     match value {
         Value::Missing => "-".to_owned(),
@@ -127,7 +127,7 @@ impl RowSink for Recorder {
     }
 }
 
-/// A reader that gives a few bytes at a time, in sizes that go round.
+/// A reader that returns a few bytes at a time, in sizes that repeat.
 struct Trickle {
     bytes: Vec<u8>,
     at: usize,

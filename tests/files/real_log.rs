@@ -8,7 +8,8 @@ const FIELDS: [&str; 11] = [
     "host", "ident", "user", "time", "method", "path", "protocol", "status", "bytes", "referer",
     "agent",
 ];
-/// A thousand lines of a public sample log, and a few made ones with what the sample lacks.
+/// A thousand lines of a public sample log, and a few invented lines with forms that the sample
+/// lacks.
 const SAMPLE: &str = include_str!("../data/access_combined.log");
 const MADE: &str = r#"2001:db8::1 - - [10/Oct/2000:13:55:36 -0700] "GET /a?q=\"x\" HTTP/1.0" 200 2326 "http://r/\"" "A \"q\" B"
 10.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "POST /a HTTP/2.0" 304 -

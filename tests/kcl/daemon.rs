@@ -14,9 +14,9 @@ use streamgauge::record::Record;
 #[derive(Default)]
 struct Pipe {
     messages: VecDeque<String>,
-    /// What becomes of the next checkpoints; `None`: taken, as all after these are.
+    /// The results of the next checkpoints; `None`: accepted, as all after these are.
     refusals: VecDeque<Option<&'static str>>,
-    /// Answers to checkpoints that were not read yet.
+    /// Answers to checkpoints that the child has not read yet.
     answers: VecDeque<String>,
     heard: Vec<Reply>,
     partial: Vec<u8>,
@@ -26,7 +26,7 @@ struct Pipe {
 #[derive(Clone, Default)]
 pub(crate) struct Daemon(Rc<RefCell<Pipe>>);
 
-/// One direction of it.
+/// One direction of the conversation.
 pub(crate) struct PipeEnd {
     daemon: Daemon,
     line: Vec<u8>,
@@ -40,18 +40,18 @@ impl Daemon {
         daemon
     }
 
-    /// Refuses the next checkpoints by these exceptions, where there is one.
+    /// Refuses the next checkpoints with these exceptions, where there is one.
     pub(crate) fn refusing(self, refusals: &[Option<&'static str>]) -> Self {
         self.0.borrow_mut().refusals.extend(refusals);
         self
     }
 
-    /// Everything that the child said.
+    /// Returns all messages of the child.
     pub(crate) fn heard(&self) -> Vec<Reply> {
         self.0.borrow().heard.clone()
     }
 
-    /// The checkpoints that the child asked for: number and sub-sequence number.
+    /// Returns the checkpoints that the child requested: number and sub-sequence number.
     pub(crate) fn checkpoints(&self) -> Vec<Option<(String, u64)>> {
         let of = |reply: &Reply| match reply {
             Reply::Checkpoint { sequence, sub } => {
@@ -62,7 +62,7 @@ impl Daemon {
         self.heard().iter().filter_map(of).collect()
     }
 
-    /// Talks with a processor to the end.
+    /// Runs a processor to the end of the conversation.
     pub(crate) fn run(
         &self,
         processor: &mut dyn RecordProcessor,
@@ -71,14 +71,14 @@ impl Daemon {
         self.talk().go_on(&[], processor, clock)
     }
 
-    /// A talk that can be interrupted.
+    /// Starts a conversation that can be interrupted.
     pub(crate) fn talk(&self) -> Talk {
         let end = || PipeEnd { daemon: self.clone(), line: vec![], read: 0 };
         Talk { daemon: self.clone(), session: Session::new(end(), end()) }
     }
 }
 
-/// A conversation that goes on when there are further messages.
+/// A conversation that continues when there are more messages.
 pub(crate) struct Talk {
     daemon: Daemon,
     session: Session<PipeEnd, PipeEnd>,
@@ -155,12 +155,13 @@ impl Write for PipeEnd {
 
 pub(crate) const SHARD: &str = "shardId-000000000007";
 
-/// The first message.
+/// Returns the first message.
 pub(crate) fn initialize(shard: &str, from: StartingPoint) -> String {
     Message::Initialize { shard: ShardId::new(shard), from }.to_json()
 }
 
-/// Records of JSON or any other text, numbered from `first`, on a shard that is so far behind.
+/// Returns records of JSON or any other text, numbered from `first`, on a shard that is this far
+/// behind.
 pub(crate) fn records(first: u64, payloads: &[&[u8]], behind: u64) -> String {
     let mut batch = Batch::default();
     batch.millis_behind_latest = Some(behind);
@@ -181,7 +182,7 @@ pub(crate) const LEASE_LOST: &str = r#"{"action":"leaseLost"}"#;
 pub(crate) const SHARD_ENDED: &str = r#"{"action":"shardEnded"}"#;
 pub(crate) const SHUTDOWN_REQUESTED: &str = r#"{"action":"shutdownRequested"}"#;
 
-/// A clock that goes on by a step each time that it is looked at, and by what is slept.
+/// A clock that advances by a step each time it is read, and by the time slept.
 pub(crate) struct StepClock {
     pub(crate) now: i64,
     pub(crate) step: i64,

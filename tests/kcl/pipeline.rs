@@ -15,7 +15,7 @@ use streamgauge::prelude::*;
 use streamgauge::record::Record;
 use streamgauge::store::{MemoryStore, Store};
 
-/// What was said: emissions by the start of their window, and notes.
+/// The output: emissions by the start of their window, and notes.
 #[derive(Clone, Default)]
 struct Said {
     emissions: Rc<RefCell<Vec<(i64, u64)>>>,
@@ -43,7 +43,7 @@ fn sink<P: RecordPipeline<Emission = Emission<u64>> + 'static>(
     }
 }
 
-/// A processor that counts numbers, which are their event times, by windows of 10 ms.
+/// Returns a processor that counts numbers, which are their own event times, in windows of 10 ms.
 fn processor<S: Store>(
     store: S,
     said: &Said,
@@ -153,7 +153,7 @@ fn the_end_of_the_input_is_legal_and_state_is_intact() {
             .unwrap(),
         End::Early
     );
-    // The records come again, as after a checkpoint that got lost, with others.
+    // The records come again, as after a lost checkpoint, together with others.
     let second = Daemon::new([
         begin(),
         records(1, &[b"5", b"6", b"7", b"25"], 9),
@@ -174,7 +174,7 @@ fn s73_a_process_whose_shard_was_taken_over_says_so_and_does_no_more() {
     let (mut old_talk, mut new_talk) = (old_daemon.talk(), new_daemon.talk());
     old_talk.go_on(&[&begin(), &records(1, &[b"5"], 9)], &mut old, &mut clock).unwrap();
     let checkpoints = old_daemon.checkpoints().len();
-    // One that is only initialized disturbs nobody.
+    // A process that is only initialized disturbs nobody.
     new_talk.go_on(&[&begin()], &mut new, &mut clock).unwrap();
     old_talk.go_on(&[&records(2, &[b"6"], 9)], &mut old, &mut clock).unwrap();
     assert_eq!((old.failed(), old_daemon.checkpoints().len()), (None, checkpoints + 1));
@@ -196,7 +196,7 @@ fn s73_a_process_whose_shard_was_taken_over_says_so_and_does_no_more() {
 
     new_talk.go_on(&[&records(4, &[b"8", b"30"], 9)], &mut new, &mut clock).unwrap();
     assert_eq!(said.emissions.take(), [(0, 4)]);
-    // It answers the daemon for a while, and then it is better gone.
+    // It answers the daemon for some time. After that it is better to end.
     clock.now += 60_001;
     let error = old_talk.go_on(&[&records(6, &[b"9"], 9)], &mut old, &mut clock).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
@@ -214,8 +214,8 @@ fn s71_the_clock_completes_windows_of_a_quiet_shard_but_not_of_one_that_is_behin
     clock.now = 100_999;
     talk.go_on(&[&records(3, &[], 0)], &mut processor, &mut clock).unwrap();
     assert_eq!(said.emissions.take(), []);
-    // At 101,005 it has been quiet for a second; but its window ends at 99,010, which takes until
-    // 100,010 + 1,000.
+    // At 101,005 it has been quiet for a second. But its window ends at 99,010, which is complete
+    // only at 100,010 + 1,000.
     clock.now = 101_005;
     talk.go_on(&[&records(3, &[], 7), &records(3, &[], 0)], &mut processor, &mut clock).unwrap();
     clock.now = 102_000;
@@ -229,7 +229,7 @@ fn s71_the_clock_completes_windows_of_a_quiet_shard_but_not_of_one_that_is_behin
     assert_eq!(said.emissions.take(), [(99_000, 1)]);
 }
 
-/// Records that cannot be decoded say nothing of event time: a shard that delivers only such is
+/// Records that cannot be decoded have no event time: a shard that delivers only such records is
 /// quiet.
 #[test]
 fn s71_a_shard_that_delivers_only_what_cannot_be_read_is_quiet() {
@@ -263,8 +263,8 @@ fn s68_windows_go_from_ended_shards_to_one_that_follows() {
             Some(&None),
             "all that was given, at the end of the shard"
         );
-        // The daemon starts it again, as it does when it ends amid of a reshard: it has nothing to
-        // do any more.
+        // The daemon starts it again, as it does when it ends in the middle of a reshard. It has
+        // nothing more to do.
         let again = Daemon::new([
             initialize(shard, StartingPoint::TrimHorizon),
             records(1, &[time], 9),
@@ -318,7 +318,7 @@ fn what_cannot_be_decoded_is_told_and_passed_over() {
             "{SHARD}: dead letter: {SHARD}:2: cannot be decoded: invalid digit found in string"
         )
     );
-    // One at each checkpoint before which there were any.
+    // One for each checkpoint before which there were some.
     assert_eq!(
         counts,
         ["1 dead letter so far", "16 dead letters so far", "17 dead letters so far"]

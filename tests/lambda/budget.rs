@@ -38,7 +38,7 @@ fn event(indices: std::ops::Range<usize>, state: &Value, is_final: bool) -> Vec<
     event.to_string().into_bytes()
 }
 
-/// A window of so many records, in batches, with a budget of so many bytes.
+/// Runs a window with this many records, in batches, and with this budget in bytes.
 fn window(records: usize, batch: usize, budget: usize) {
     let answers = Arc::new(Mutex::new(Vec::new()));
     let given = answers.clone();
@@ -100,8 +100,8 @@ fn s64_the_state_keeps_to_its_budget_with_a_million_keys() {
     window(1_250_000, 10_000, 900_000);
 }
 
-/// What is exact and cannot be made smaller is an error that says what to do, and no state
-/// that Lambda would end the window for.
+/// Exact state that cannot be reduced is an error that tells what to do, and no state is returned,
+/// for which Lambda would end the window.
 #[test]
 fn s64_a_state_that_cannot_fit_is_an_error() {
     let builder = Pipeline::builder().aggregate(group_by(|url: &String| url.as_str(), count()));

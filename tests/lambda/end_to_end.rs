@@ -25,7 +25,7 @@ fn kit(script: &str) -> Command {
     command
 }
 
-/// Runs a script of the kit; what it printed.
+/// Runs a script of the kit and returns its output.
 fn run_kit(script: &str, arguments: &[&str]) -> String {
     let output = kit(script).args(arguments).output().unwrap();
     assert!(
@@ -88,8 +88,8 @@ impl Function {
         println!("tick: {}", status.trim());
     }
 
-    /// The answers in the order they came, by stream and shard, without the source that each line
-    /// begins with. With `once`, a line that came before is left out.
+    /// Returns the answers in order of arrival, by stream and shard, without the source at the
+    /// beginning of each line. With `once`, leaves out a line that came before.
     fn answers(&self, once: bool) -> BTreeMap<String, Vec<String>> {
         let mut answers: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut seen = std::collections::BTreeSet::new();
@@ -113,7 +113,7 @@ impl Drop for Function {
     }
 }
 
-/// What [`put_pulses`] puts.
+/// The number of records of [`put_pulses`].
 const RECORDS: usize = 600;
 
 /// Puts records in pulses, with a reshard after the second.
@@ -155,7 +155,7 @@ fn dumped(stream: &str) -> BTreeMap<String, Vec<String>> {
     shards
 }
 
-/// What `streamgauge run` says of these lines.
+/// Returns the output of `streamgauge run` over these lines.
 fn run_over(lines: &[String], folder: &Path, arguments: &[&str]) -> Vec<String> {
     let file = folder.join("shard.jsonl");
     fs::write(&file, lines.join("\n") + "\n").unwrap();
@@ -176,7 +176,7 @@ fn pipeline(folder: &Path, text: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// Delivers a stream that is written meanwhile to the function.
+/// Delivers to the function a stream that is still being written.
 fn deliver(stream: &str, function: &Function, folder: &Path, arguments: &[&str]) {
     run_kit("put_records.py", &["create", stream, "2"]);
     let url = function.url();

@@ -24,7 +24,7 @@ fn pipeline(strict: bool, name: &str) -> impl RecordPipeline<Emission = Emission
     })
 }
 
-/// A handler whatever its types.
+/// A handler of any types.
 trait Handles {
     fn handle_bytes(&mut self, event: &[u8], now: Timestamp) -> Result<Reply, Error>;
     fn invocation(&self) -> &Invocation;
@@ -40,7 +40,7 @@ impl<P: RecordPipeline, S: Sink<P>> Handles for Handler<P, S> {
     }
 }
 
-/// A handler of each mode, with what becomes a dead letter.
+/// Returns a handler of each mode, and the list of its dead letters.
 fn handlers(strict: bool) -> [(&'static str, Box<dyn Handles>, Letters); 3] {
     ["tumbling", "stored", "stateless"].map(|mode| {
         let letters = Letters::default();
@@ -76,7 +76,7 @@ fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(format!("{}/tests/data/lambda/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
-/// What is no event is an error in every mode.
+/// An input that is not an event is an error in every mode.
 #[test]
 fn s65_what_is_no_event_is_an_error_that_says_so() {
     for (event, words) in [
@@ -99,8 +99,8 @@ fn s65_what_is_no_event_is_an_error_that_says_so() {
     }
 }
 
-/// A record that cannot be read or decoded is a dead letter, or where the reply says that
-/// the next batch begins.
+/// A record that cannot be read or decoded is a dead letter, or the record at which the reply says
+/// that the next batch begins.
 #[test]
 fn s62_s65_a_record_that_is_none_costs_itself_alone() {
     let good = |sequence: &str| record(sequence, "e30=");
@@ -154,8 +154,7 @@ fn s62_s65_a_record_that_is_none_costs_itself_alone() {
     }
 }
 
-/// Where nothing of an event can be read, not even the shard, there are dead letters and no
-/// state.
+/// If nothing of an event can be read, not even the shard, there are dead letters and no state.
 #[test]
 fn s65_an_event_of_nothing_but_flaws_does_not_block_the_shard() {
     let mut none = record("6", "?");
@@ -179,7 +178,7 @@ fn s65_an_event_of_nothing_but_flaws_does_not_block_the_shard() {
     }
 }
 
-/// The state of another pipeline, and one that is none, are refused with what differs.
+/// State of another pipeline, and bytes that are not a state, are refused with the difference.
 #[test]
 fn s60_a_foreign_state_is_refused_with_what_differs() {
     let sink = || each(|_: Emission<u64>| Ok(()));
@@ -248,7 +247,8 @@ fn an_event_that_the_mode_cannot_do_with_is_refused_with_what_to_set() {
     assert!(tumbling.invocation().failed);
 }
 
-/// The event at the start of its window: the fixtures' states are other functions'.
+/// Returns the event as the first of its window, because the states in the fixtures are those of
+/// other functions.
 fn without_state(event: &[u8]) -> Vec<u8> {
     let text = std::str::from_utf8(event).unwrap();
     match text.find("\"state\":") {
@@ -260,7 +260,7 @@ fn without_state(event: &[u8]) -> Vec<u8> {
     }
 }
 
-/// AWS's documented events run, a last invocation without records too.
+/// The events in AWS's documentation run, also a last invocation without records.
 #[test]
 fn s60_documented_events_run_in_every_mode() {
     for name in [

@@ -5,28 +5,27 @@
 use crate::lambda::stream::{Put, STREAM_ARN};
 use serde_json::{Value, json};
 
-/// A function: an event's bytes to the reply's, or an error.
+/// A function from the bytes of an event to the bytes of its reply, or an error.
 pub(crate) type Function<'a> = dyn FnMut(&[u8]) -> Result<Vec<u8>, String> + 'a;
 
-/// How the mapping is set, and what befalls it.
+/// The settings of the mapping, and what happens to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Mapping {
-    /// Milliseconds of the tumbling window; 0 for none.
+    /// The length of the tumbling window in milliseconds; 0 for no window.
     pub(crate) window: i64,
     pub(crate) bisect: bool,
-    /// Whether a window may be ended early.
+    /// True if a window may end early.
     pub(crate) ends_early: bool,
-    /// What happens next: each number decides once.
+    /// Each number decides what happens next, once.
     pub(crate) fates: Vec<u8>,
 }
 
 /// What the mapping did with a shard's records.
 #[derive(Debug, Default)]
 pub(crate) struct Run {
-    /// Runs of records that were in one state: those of a window, or of a part of it that was ended
-    /// early.
+    /// Records that shared one state: those of a window, or of a part of it that ended early.
     pub(crate) segments: Vec<Vec<Put>>,
-    /// Records given up, after the function had refused them again and again.
+    /// Records that were given up after the function had refused them again and again.
     pub(crate) dropped: Vec<u64>,
 }
 
@@ -76,7 +75,7 @@ impl Mapping {
 }
 
 impl Shard<'_, '_> {
-    /// Decides.
+    /// Returns the next decision.
     fn fate(&mut self) -> u8 {
         let fate = self
             .mapping
@@ -85,18 +84,18 @@ impl Shard<'_, '_> {
             .copied()
             .unwrap_or(7);
         self.fate += 1;
-        // The list repeats itself, each time a little otherwise.
+        // The list repeats, with small changes each time.
         fate.wrapping_add((self.fate / self.mapping.fates.len().max(1)) as u8)
     }
 
-    /// A batch, until all of it is done or given up.
+    /// Delivers a batch until all of it is done or given up.
     fn batch(&mut self, batch: &[Put]) {
         let mut rest = batch;
         let (mut refusals, mut errors) = (0, 0);
         while !rest.is_empty() {
             let lost = self.fate().is_multiple_of(4);
             if lost && self.mapping.bisect && rest.len() > 1 {
-                // The function ran, its reply was lost: Lambda halves the batch.
+                // The function ran, but its reply was lost: Lambda halves the batch.
                 let _ = self.invoke(rest, false, false);
                 let (first, second) = rest.split_at(rest.len() / 2);
                 self.batch(first);
@@ -132,7 +131,7 @@ impl Shard<'_, '_> {
             if refusals == 3 {
                 // Given up: to the on-failure destination, and the stream goes on.
                 self.run.dropped.push(rest[0].number);
-                // What of an aggregate was good was taken.
+                // The good part of an aggregate was applied.
                 self.done(&rest[..1]);
                 rest = &rest[1..];
                 refusals = 0;

@@ -14,7 +14,7 @@ use streamgauge::prelude::*;
 use streamgauge::snapshot::Partial;
 use streamgauge::store::{MemoryStore, Store};
 
-/// A record's identity, and its event time in the bits above.
+/// A record's identity is in the low bits, and its event time in the bits above.
 const TIME_SHIFT: u32 = 20;
 
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,8 @@ impl Shape {
         })
     }
 
-    /// The last answer of each window over runs of records, each by itself, added up.
+    /// Returns the last answer of each window over several runs of records, computed separately and
+    /// added up.
     fn expected(
         self,
         runs: &[Vec<Put>],
@@ -100,7 +101,7 @@ fn add(sum: &mut BTreeMap<i64, Vec<u64>>, answers: BTreeMap<i64, Vec<u64>>) {
     sum.values_mut().for_each(|records| records.sort_unstable());
 }
 
-/// Rows as a consumer keeps them, by source and window: of equal revisions there is only ever one
+/// Rows as a consumer stores them, by source and window. Equal revisions always have the same
 /// content.
 #[derive(Clone, Default)]
 struct Rows(Arc<Mutex<BTreeMap<(String, i64), Row>>>);
@@ -141,8 +142,8 @@ fn mapping(window: impl Strategy<Value = i64>) -> impl Strategy<Value = Mapping>
     })
 }
 
-/// What of a record a handler with a state takes: lenient, all that is good; strict, what of an
-/// aggregate stands before the first that is not, when the mapping gives it up.
+/// Returns the records that a handler with a state applies: if lenient, all good ones; if strict,
+/// those of an aggregate before its first bad one, when the mapping gives it up.
 fn taken(strict: bool) -> impl Fn(&Put) -> Vec<User> {
     move |put: &Put| match (strict, put.unreadable) {
         (_, true) => Vec::new(),
@@ -151,7 +152,7 @@ fn taken(strict: bool) -> impl Fn(&Put) -> Vec<User> {
     }
 }
 
-/// A function that is as often as not started again.
+/// A function that is restarted in about half of the cases.
 fn deliver<P, S>(
     mapping: &Mapping,
     shards: &[(&str, &[Put])],
@@ -194,7 +195,7 @@ proptest! {
         prop_assert_eq!(given_up, if shape.strict { flawed } else { 0 }, "only what is flawed is given up");
     }
 
-    /// S61, S62, S63: with a store, whose saves fail, or seem to.
+    /// With a store whose saves fail, or seem to fail.
     #[test]
     fn s61_a_store_says_what_one_run_says(shape in shape(any::<bool>()), mapping in mapping(Just(0)), first in puts(true), second in puts(true)) {
         let rows = Rows::default();
@@ -210,7 +211,7 @@ proptest! {
         prop_assert_eq!(rows.sum(), shape.expected(&segments, taken(shape.strict)));
     }
 
-    /// S66, S62: nothing is kept, partials are merged. Lambda does not halve batches here.
+    /// Without state: partials are merged. Lambda does not halve batches here.
     #[test]
     fn s66_partials_of_batches_merge_into_what_one_run_says(shape in shape(any::<bool>()), mapping in mapping(Just(0)), puts in puts(true)) {
         let shape = Shape { out_of_orderness: None, lateness: 0, ..shape };
@@ -236,7 +237,7 @@ proptest! {
         while let Some(answer) = merger.next_merged().unwrap() {
             merged.insert(answer.window.unwrap().start().as_millis(), answer.value);
         }
-        // Of an aggregate that was refused nothing is taken: it comes again whole.
+        // No record of a refused aggregate is applied: it comes again as a whole.
         let whole = |put: &Put| match shape.strict && !put.is_good() {
             true => Vec::new(),
             false => put.good().collect(),
@@ -272,8 +273,8 @@ impl Store for Shared {
     }
 }
 
-/// A store of which every few saves fail: before anything is saved, or after all is. So a process
-/// ends between any two steps.
+/// A store in which some saves fail, before or after the bytes are saved. So a process can end
+/// between any two steps.
 struct Flaky {
     store: Arc<MemoryStore>,
     fates: Arc<AtomicU64>,
@@ -339,7 +340,7 @@ impl Store for Overtaken {
     }
 }
 
-/// Of two processes that race for a shard one fails, and one that is warm reads what the other
+/// Of two processes that compete for a shard one fails, and a warm process reads what the other one
 /// saved.
 #[test]
 fn s61_a_process_that_was_overtaken_fails_and_answers_nothing_wrong() {
@@ -367,7 +368,7 @@ fn s61_a_process_that_was_overtaken_fails_and_answers_nothing_wrong() {
     assert_eq!(error.kind(), ErrorKind::Conflict);
     first.handle_bytes(event(0..10).as_bytes(), now).unwrap();
     assert_eq!((first.invocation().duplicates, first.invocation().applied), (10, 0));
-    // The first is warm with what it saved; meanwhile a second goes on.
+    // The first is warm with its own saved state; meanwhile a second one continues.
     let mut second =
         Handler::new(shape.records(), rows.sink()).unwrap().stored(Shared(store.clone()));
     second.handle_bytes(event(10..15).as_bytes(), now).unwrap();

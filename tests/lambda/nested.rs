@@ -18,10 +18,10 @@ use streamgauge::rows::CompileOptions;
 use streamgauge::snapshot::Summary;
 use streamgauge::store::{MemoryStore, Store};
 
-/// What a record holds.
+/// The content of a record.
 #[derive(Clone, Debug)]
 enum Node {
-    /// So many lines, each a record.
+    /// This many lines, each of which is a record.
     Lines(u8),
     Aggregate(Vec<Node>),
     /// An aggregate with another digest: a record that cannot be decoded.
@@ -67,7 +67,7 @@ impl Node {
         }
     }
 
-    /// The records in it, and what cannot be decoded.
+    /// Returns the number of records in it, and of those that cannot be decoded.
     fn counts(&self) -> (u64, u64) {
         match self {
             Node::Lines(lines) => (u64::from(*lines), 0),
@@ -84,7 +84,7 @@ fn pipeline() -> Declared {
     Declared::compile(&spec, CompileOptions::default()).unwrap()
 }
 
-/// The records applied and the dead letters of all states.
+/// Returns the records applied and the dead letters of all states.
 fn counted(store: &MemoryStore) -> (u64, u64) {
     let load = |key: &String| {
         Summary::of(store.load(key).unwrap().unwrap().bytes).unwrap().records.unwrap()
@@ -106,7 +106,7 @@ fn lambda_record(number: usize, node: &Node) -> Value {
     })
 }
 
-/// The records as the daemon gives them: aggregates are taken apart one level deep.
+/// Returns the records as the daemon delivers them: aggregates are unpacked one level deep.
 fn daemon_records(first: usize, nodes: &[Node]) -> String {
     let mut batch = Batch::default();
     for (number, node) in (first as u64..).zip(nodes) {
@@ -139,7 +139,7 @@ proptest! {
         nodes in prop::collection::vec(node(), 1..8), again in prop::collection::vec(any::<(prop::sample::Index, prop::sample::Index)>(), 0..4),
     ) {
         let expected = nodes.iter().map(Node::counts).fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
-        // Batches begin somewhere in what has come, and go on to somewhere; the last one is whole.
+        // A batch begins and ends anywhere in the records so far. The last batch is complete.
         let mut batches: Vec<(usize, usize)> = Vec::new();
         let mut reached = 0;
         for (from, to) in again {
@@ -176,8 +176,8 @@ proptest! {
     }
 }
 
-/// Several invocations at a time in one process: each thread with a handler of its own over one
-/// store, or all of them with one behind a lock.
+/// Several invocations at the same time in one process: either each thread has its own handler with
+/// a shared store, or all threads share one handler with a lock.
 #[test]
 fn invocations_at_a_time_lose_nothing_and_count_nothing_twice() {
     let event = |thread: u64, number: u64| {

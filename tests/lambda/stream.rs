@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 pub(crate) const STREAM_ARN: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/clicks";
 
-/// One user record: its identity and event time; one that is not good cannot be decoded.
+/// One user record: its identity and event time. A bad one cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) id: u64,
@@ -33,17 +33,17 @@ pub(crate) struct Put {
     pub(crate) users: Vec<User>,
     /// As the KPL does it.
     pub(crate) aggregated: bool,
-    /// Whether Lambda hands over text that is no base64: what is in it is lost.
+    /// True if Lambda delivers text that is not base64, so that its content is lost.
     pub(crate) unreadable: bool,
 }
 
 impl Put {
-    /// The user records that can be decoded.
+    /// Returns the user records that can be decoded.
     pub(crate) fn good(&self) -> impl Iterator<Item = User> + '_ {
         self.users.iter().copied().filter(|user| user.good && !self.unreadable)
     }
 
-    /// Whether all of it can be.
+    /// Returns true if all of them can be decoded.
     pub(crate) fn is_good(&self) -> bool {
         self.good().count() == self.users.len()
     }
@@ -76,8 +76,8 @@ fn aggregate(users: &[User]) -> Vec<u8> {
     [&[0xF3, 0x89, 0x9A, 0xC2][..], &message, &Md5::digest(&message)[..]].concat()
 }
 
-/// Records of a shard, whose event times go forward with disorder. `flawed`: some cannot be
-/// decoded, some not be read.
+/// Records of a shard whose event times advance with disorder. With `flawed`, some cannot be
+/// decoded and some cannot be read.
 pub(crate) fn puts(flawed: bool) -> impl Strategy<Value = Vec<Put>> {
     let user = (-30i64..30, prop::bool::weighted(if flawed { 0.9 } else { 1.0 }));
     let put = (

@@ -14,8 +14,7 @@ use streamgauge::store::MemoryStore;
 /// The minute that the first record is in.
 const MINUTE: i64 = 1_700_000_040_000;
 
-/// A function in stored mode and what it said, of each answer the minute, its revision and its
-/// count.
+/// A function in stored mode and its output: the minute of each answer, its revision and its count.
 struct Function<P, S> {
     handler: Handler<P, S>,
     said: Arc<Mutex<Vec<(i64, u32, String)>>>,
@@ -40,7 +39,8 @@ fn function(pipeline: &str) -> Function<Declared, impl Sink<Declared>> {
 }
 
 impl<P: RecordPipeline, S: Sink<P>> Function<P, S> {
-    /// What is said of a batch of these payloads that arrive so many seconds after the minute.
+    /// Returns the output for a batch of these payloads that arrive this many seconds after the
+    /// minute.
     fn batch(&mut self, payloads: &[&str], seconds: i64) -> Vec<(i64, u32, String)> {
         let record = |payload: &&str| {
             self.records += 1;
@@ -58,7 +58,7 @@ impl<P: RecordPipeline, S: Sink<P>> Function<P, S> {
         std::mem::take(&mut self.said.lock().unwrap())
     }
 
-    /// What is said on a schedule.
+    /// Returns the output for an event of the schedule.
     fn tick(&mut self, seconds: i64) -> Vec<(i64, u32, String)> {
         let answered = self.handler.answer_idle(at(seconds)).unwrap();
         let said = std::mem::take(&mut *self.said.lock().unwrap());
@@ -75,7 +75,7 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(MINUTE + seconds * 1000)
 }
 
-/// An answer of this minute, revision and count.
+/// Returns an answer with this minute, revision and count.
 fn answer(minute: i64, revision: u32, count: u64) -> (i64, u32, String) {
     (minute, revision, count.to_string())
 }
@@ -106,7 +106,7 @@ fn s11_a_window_comes_out_when_a_later_record_comes_whatever_becomes_of_it() {
     }
 }
 
-/// What comes late is handed out, once.
+/// Late records are handed out once.
 #[test]
 fn s78_late_records_are_counted_and_handed_out() {
     let mut function = function(BY_TIME);
@@ -127,7 +127,7 @@ fn s78_late_records_are_counted_and_handed_out() {
     assert_eq!((function.handler.invocation().late, late.lock().unwrap().len()), (0, 1));
 }
 
-/// What the schedule answers, and how often.
+/// The answers of the schedule, and how often they come.
 #[test]
 fn s16_s63_the_schedule_says_nothing_twice() {
     let error = |second: i64| format!(r#"{{"ts":{},"s":500,"b":1}}"#, MINUTE / 1000 + second);
@@ -135,7 +135,7 @@ fn s16_s63_the_schedule_says_nothing_twice() {
     assert_eq!(function.batch(&[&error(1)], 1), []);
     assert_eq!(function.batch(&[r#"{"ts":1700000041,"s":200}"#], 50), []);
     assert_eq!(function.tick(100), [], "a filtered record came less than a minute ago");
-    // Records without a readable time do not keep the shard from being idle.
+    // Records without a readable time do not prevent the shard from becoming idle.
     assert_eq!(function.batch(&["{"], 100), []);
     assert_eq!(function.tick(110), [answer(0, 0, 1)]);
     assert_eq!(function.tick(120), []);
@@ -153,7 +153,7 @@ fn s16_s63_the_schedule_says_nothing_twice() {
     assert_eq!(function.tick(600), []);
 }
 
-/// Of the program's own types, too.
+/// Also for the program's own types.
 #[test]
 fn s79_records_of_a_far_future_are_dead_letters_or_stay_filtered() {
     use streamgauge::adapter::Decoding;

@@ -102,8 +102,8 @@ proptest! {
             prop_assert!(ours.lower <= exact && exact <= ours.upper, "{:?} of {}", ours, exact);
             prop_assert!((ours.value - exact).abs() <= 0.005 * exact.abs(), "{:?} of {}", ours, exact);
         }
-        // From 1e-308 to 1e308 there is more than a histogram has buckets for: the bounds say so,
-        // and hold.
+        // Numbers from 1e-308 to 1e308 need more buckets than a histogram has. The bounds report
+        // that, and hold.
         if let (Some(ours), Some(exact)) = (answer(&quantile(q, |hit: &Hit| hit.latency), &hits), exact(|hit| hit.latency)) {
             prop_assert!(ours.lower <= exact && exact <= ours.upper, "{:?} of {}", ours, exact);
         }
@@ -137,8 +137,8 @@ fn mean_of_loads() -> impl Aggregate<Hit, Output = Option<f64>> {
 
 #[test]
 fn a_large_distinct_count_lies_within_its_bounds() {
-    // Three standard errors, computed from the precision: 1 in 370 would fail by chance, these
-    // seeds do not.
+    // Three standard errors, computed from the precision. 1 in 370 seeds would fail by chance;
+    // these do not.
     for (seed, n) in [(1u64, 5_000u64), (2, 100_000), (3, 400_000)] {
         let users = distinct_value(|id: &u64| *id).seeded(streamgauge::Seed::new(seed));
         let mut accumulator = Aggregate::<u64>::init(&users);

@@ -52,7 +52,7 @@ fn a_specification_that_nobody_validated_does_not_panic() {
     answer(&group_by(|hit: &Hit| hit.url.as_str(), count()).groups_max(0), &hits);
 }
 
-/// Why an aggregate refuses a record.
+/// The reason why an aggregate refuses a record.
 type Refusal<'a> = &'a dyn Fn(&Hit) -> Option<ErrorKind>;
 
 #[test]
@@ -85,8 +85,8 @@ fn floats_that_are_not_numbers_make_dead_letters() {
     assert_eq!(kind(kept_out, f64::NAN), None);
 }
 
-/// A record is tried as it is checked and then added: refused for the same reason or taken, with
-/// the same state in either case. Gives the memory that either state takes.
+/// Asserts that `try_add` equals `check` followed by `add`: the same refusals, and the same state.
+/// Returns the memory of both states.
 fn tries_in_one_step_as_in_two(aggregate: &impl Aggregate<Hit>, hits: &[Hit]) -> [usize; 2] {
     let (mut one, mut two) = (aggregate.init(), aggregate.init());
     for hit in hits {
@@ -124,11 +124,11 @@ proptest! {
             tries_in_one_step_as_in_two(&by_url, &hits);
             tries_in_one_step_as_in_two(&(count(), by_url), &hits);
             let tops = group_by(|hit: &Hit| hit.url.as_str(), top_k(1, |hit: &Hit| hit.country.as_str()).counters(2));
-            // No group leaves, so both tables are of one size.
+            // No group is moved, so both tables have the same size.
             let [one, two] = tries_in_one_step_as_in_two(&group_by(|hit: &Hit| hit.country.as_str(), tops), &hits);
             assert_eq!(one, two);
             tries_in_one_step_as_in_two(&group_by(|hit: &Hit| hit.country.as_str(), tops.groups_max(groups).overflow(overflow)), &hits);
-            // Groups that cannot share.
+            // Groups that cannot share an accumulator.
             let few = group_by(|hit: &Hit| &hit.bytes, count()).groups_max(2).overflow(Overflow::Error);
             tries_in_one_step_as_in_two(&group_by(|hit: &Hit| hit.url.as_str(), few).groups_max(groups).overflow(overflow), &hits);
         }
@@ -175,14 +175,15 @@ fn an_inner_limit_is_seen_through_a_tuple_and_a_group() {
 
 #[test]
 fn a_group_that_cannot_share_is_kept_and_no_other_opened() {
-    // The shared accumulator may hold one URL alone, so the groups past the limit cannot all go
+    // The shared accumulator may hold only one URL, so not all groups past the limit can be moved
     // there.
     let inner =
         group_by(|hit: &Hit| hit.url.as_str(), count()).groups_max(1).overflow(Overflow::Error);
     let by_bytes = group_by(|hit: &Hit| &hit.bytes, inner).groups_max(1);
     let hits: Vec<Hit> =
         (0..4).rev().map(|bytes| Hit { bytes, ..hit(&format!("/{bytes}"), 1.0) }).collect();
-    // 3 is kept until 2 comes and then shared; 1 sends 2 after it, which is refused, and stays.
+    // 3 is kept until 2 comes, and then moved. 1 causes the move of 2, which is refused, so 2
+    // stays.
     let accumulator = fold(&by_bytes, &hits[..3]);
     let groups = by_bytes.output(&accumulator);
     assert_eq!(groups.iter().map(|(bytes, _)| *bytes).collect::<Vec<_>>(), [1, 2]);
@@ -212,7 +213,7 @@ fn sketches_of_different_seeds_do_not_merge() {
 proptest! {
     #![proptest_config(crate::cases(200))]
 
-    /// Of limits below 4 no group more is held for a while.
+    /// With limits below 4 there is never a group more than the limit.
     #[test]
     fn groups_take_the_same_memory_added_or_merged(hits in hits(), cut: prop::sample::Index, groups in prop_oneof![1usize..4, Just(1000)]) {
         let by_url = group_by(|hit: &Hit| hit.url.as_str(), (count(), sum(|hit: &Hit| hit.bytes))).groups_max(groups);
@@ -229,8 +230,8 @@ fn groups_take_memory_in_proportion() {
         let hits: Vec<Hit> = (0..n).map(|n| hit(&format!("/some/page/{n:08}"), 1.0)).collect();
         by_url.state_bytes(&fold(&by_url, &hits))
     };
-    // A key of 20 bytes behind a pointer of 16, two counts of 8, and the table's control byte and
-    // free places.
+    // A key of 20 bytes with a pointer of 16, two counts of 8, and the table's control byte and
+    // free slots.
     assert!((50_000..200_000).contains(&bytes(1000)), "{}", bytes(1000));
     assert!((500_000..2_000_000).contains(&bytes(10_000)), "{}", bytes(10_000));
     let inner = group_by(|hit: &Hit| hit.country.as_str(), top_k(3, |hit: &Hit| hit.url.as_str()));

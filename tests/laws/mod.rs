@@ -61,7 +61,7 @@ fn hits() -> impl Strategy<Value = Vec<Hit>> {
     prop::collection::vec(hit(), 0..120)
 }
 
-/// Three parts of the records, cut anywhere.
+/// Splits the records into three parts at any positions.
 fn parts<'a>(hits: &'a [Hit], at: &[Index; 2]) -> [&'a [Hit]; 3] {
     let mut cuts = at.map(|cut| cut.index(hits.len() + 1));
     cuts.sort_unstable();
@@ -111,15 +111,15 @@ fn merged<A: Aggregate<Hit>>(
     into
 }
 
-/// Whether the order of the records may show in the answer.
+/// Whether the order of records may affect the answer.
 #[derive(Clone, Copy, PartialEq)]
 enum Order {
     Irrelevant,
     DecidesTies,
 }
 
-/// Checks the laws. Answers are compared as they print: that tells -0.0 from 0.0 and every float
-/// from its neighbour.
+/// Checks the laws. Answers are compared in printed form, which distinguishes -0.0 from 0.0 and
+/// every float from its neighbour.
 fn obeys<A: Aggregate<Hit, Output: Debug>>(
     name: &str,
     aggregate: &A,

@@ -70,7 +70,7 @@ fn specifications_are_as_plain_as_their_closures() {
     is_plain(&Aggregate::<Hit>::init(&all));
 }
 
-/// Takes three records, and no more.
+/// Accepts at most three records.
 #[derive(Clone)]
 struct AtMostThree;
 
@@ -103,8 +103,7 @@ impl Aggregate<u64> for AtMostThree {
     }
 }
 
-/// Four methods and a check are enough: no hint has to be given that the check looks at the
-/// accumulator.
+/// Four methods and a check are enough: no hint is needed that the check reads the accumulator.
 #[test]
 fn a_check_that_looks_at_the_accumulator_is_asked_in_every_group() {
     let aggregate = (count(), group_by_value(|n: &u64| n % 5, (AtMostThree, count())));

@@ -14,7 +14,7 @@ struct Item {
     passes: bool,
 }
 
-/// Stretches in one pane, jumps between a few, and leaps; some records are refused, some are
+/// Runs in one pane, jumps between a few panes, and large jumps. Some records are refused, some are
 /// filtered.
 fn items() -> impl Strategy<Value = Vec<Item>> {
     let spread = prop_oneof![3 => Just(1i64), 2 => Just(40), 1 => Just(120)];
@@ -31,7 +31,7 @@ fn items() -> impl Strategy<Value = Vec<Item>> {
     })
 }
 
-/// What groups are to do past their limit, and whether refusals are errors.
+/// What happens to groups past their limit, and whether refusals are errors.
 #[derive(Clone, Copy, Debug)]
 struct Refusals {
     groups_max: usize,
@@ -78,12 +78,12 @@ fn pipeline(
         .unwrap()
 }
 
-/// All that can be seen of a run: how each batch ended, and then the emissions, the counts, what
-/// was told to be late, and the state.
+/// Returns everything observable of a run: the result of each batch, and then the emissions, the
+/// counts, the calls of the late sink, and the state.
 fn run(rules: &Rules, refusals: Refusals, batches: &[&[Item]], whole: bool) -> Vec<String> {
     let told = Told::default();
     let mut pipeline = pipeline(rules, refusals, &told);
-    // A shard that holds the watermark back for a while.
+    // A shard that holds the watermark back for some time.
     pipeline.open_shard(ShardId::new("")).unwrap();
     let other = pipeline.open_shard(ShardId::new("quiet")).unwrap();
     let mut seen = vec![];
@@ -120,7 +120,7 @@ fn refusals() -> impl Strategy<Value = Refusals> {
     )
 }
 
-/// The state is measured once in some thousand records: in a batch after as many.
+/// The state is measured once in several thousand records: in a batch, after the same number.
 #[test]
 fn a_batch_is_measured_as_often_as_its_records() {
     let run = |windows: Windows, whole: bool| {

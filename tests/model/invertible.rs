@@ -9,7 +9,7 @@ use streamgauge::codec::{Reader, Writer};
 use streamgauge::engine::{Engine, Shard};
 use streamgauge::prelude::*;
 
-/// An aggregate that says nothing of being invertible.
+/// Hides that an aggregate is invertible.
 struct Hidden<A>(A);
 
 impl<A: Aggregate<u64>> Aggregate<u64> for Hidden<A> {
@@ -56,8 +56,8 @@ impl<A: Aggregate<u64>> Persistence<u64> for Hidden<A> {
     }
 }
 
-/// Sums, groups that come and go, past their limit too, tops and distinct counts that are exact in
-/// some windows and not in others, percentiles of numbers with and without fractions.
+/// Sums, groups that come and go, also past their limit, tops and distinct counts that are exact in
+/// only some windows, percentiles of numbers with and without fractions.
 fn aggregate(groups_max: usize) -> impl Aggregate<u64, Output: std::fmt::Debug> {
     (
         count(),
@@ -85,8 +85,8 @@ fn aggregate(groups_max: usize) -> impl Aggregate<u64, Output: std::fmt::Debug> 
     )
 }
 
-/// All emissions, as they print. With `cuts` the engine is taken from its own snapshot whenever
-/// emissions are fetched.
+/// Returns all emissions in printed form. With `cuts` the engine is restored from its own snapshot
+/// whenever emissions are fetched.
 fn emissions<A: Aggregate<u64, Output: std::fmt::Debug>>(
     aggregate: impl Fn() -> A,
     rules: &Rules,
@@ -132,11 +132,11 @@ proptest! {
     }
 }
 
-/// S29 over sliding windows: in some of them neighbours have to be joined, and
-/// others, with the same panes in them, have not.
+/// With sliding windows: in some of them neighbours must be joined, and in others, which share
+/// panes with them, not.
 #[test]
 fn s29_a_window_is_joined_by_its_own_records_alone() {
-    // Doubles of any bits, 500 to 4,000 to a pane.
+    // Doubles with random bits, 500 to 4,000 per pane.
     let value = |id: &u64| {
         f64::from_bits((id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1) % f64::MAX.to_bits())
     };

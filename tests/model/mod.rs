@@ -15,7 +15,8 @@ use streamgauge::prelude::*;
 /// The record that [`Keep`] refuses.
 pub(crate) const REFUSED: u64 = u64::MAX;
 
-/// Keeps the records themselves: nothing that is lost, doubled or in the wrong window can hide.
+/// Stores the records themselves, so that no record can be lost, doubled or in the wrong window
+/// unnoticed.
 pub(crate) struct Keep;
 
 impl Aggregate<u64> for Keep {
@@ -94,12 +95,12 @@ pub(crate) enum Step {
         shard: usize,
         time: i64,
     },
-    /// A record that a filter drops, or that cannot be decoded: with its time, if that can be read.
+    /// A record that a filter drops or that cannot be decoded, with its time if that can be read.
     PassOver {
         shard: usize,
         time: Option<i64>,
     },
-    /// The caller's clock comes to this time.
+    /// Advances the caller's clock to this time.
     Advance {
         now: i64,
     },
@@ -119,8 +120,8 @@ pub(crate) fn rules() -> impl Strategy<Value = Rules> {
         })
 }
 
-/// Records that go forward with disorder, leaps among them, and of which some are passed over or
-/// refused; on shards that may close, or fall idle by a clock that stands still now and then.
+/// Records that advance with disorder and large jumps, some of them skipped or refused, on shards
+/// that may close or become idle, with a clock that sometimes stands still.
 pub(crate) fn steps(shards: usize) -> impl Strategy<Value = Vec<Step>> {
     let push = (0..shards, -25i64..25, 0i64..6, prop::bool::weighted(0.05), 0u8..20);
     let step = prop_oneof![20 => push.prop_map(Made::Record), 4 => Just(Made::Drain), 3 => (0i64..30).prop_map(Made::Advance)];
@@ -154,7 +155,7 @@ pub(crate) fn steps(shards: usize) -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
-/// What a step is made of, before its times are known.
+/// The content of a step before its times are known.
 #[derive(Clone, Debug)]
 enum Made {
     Record((usize, i64, i64, bool, u8)),
@@ -162,7 +163,7 @@ enum Made {
     Drain,
 }
 
-/// Takes a step that is no draining.
+/// Applies a step other than draining.
 pub(crate) fn take<R: 'static, A: Aggregate<R>>(
     engine: &mut Engine<R, A>,
     handles: &[Shard],
@@ -210,7 +211,7 @@ fn fate(outcome: Outcome) -> Fate {
     }
 }
 
-/// Runs both, and returns what the engine emitted.
+/// Runs both, and returns the emissions of the engine.
 fn run(rules: &Rules, shards: usize, steps: &[Step], drains: bool) -> (Vec<Fired>, Vec<Fired>) {
     let mut reference = Reference::new(rules.clone(), shards);
     let mut engine = Engine::new(Keep, options(rules)).unwrap();
@@ -257,8 +258,8 @@ proptest! {
     }
 }
 
-/// Runs with open windows answered before their turn at some of the steps, and the engine restored
-/// from its snapshot after each. Each emission, and whether it is one before its turn.
+/// Runs and answers open windows early at some of the steps, and restores the engine from its
+/// snapshot after each. Returns each emission, and true if it is an early one.
 fn run_answered_early(rules: &Rules, steps: &[Step], every: usize) -> Vec<(Fired, bool)> {
     let mut engine = Engine::new(Keep, options(rules)).unwrap();
     let name = || ShardId::new("shard-0");
@@ -292,8 +293,8 @@ fn run_answered_early(rules: &Rules, steps: &[Step], every: usize) -> Vec<(Fired
 proptest! {
     #![proptest_config(crate::cases(300))]
 
-    /// An answer before its turn is of all records so far, closes nothing, and the answers
-    /// after it have higher revisions. Nothing is said before its turn twice.
+    /// An early answer contains all records so far and closes nothing, and later answers have
+    /// higher revisions. No early answer is repeated.
     #[test]
     fn s63_answering_early_changes_no_final_answer(mut rules in rules(), steps in steps(1), every in 1usize..20) {
         rules.emit_empty = false;

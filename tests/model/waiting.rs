@@ -22,7 +22,7 @@ fn sliding(limits: Limits) -> Pipeline<Event, impl Aggregate<Event, Output = Gro
         .unwrap()
 }
 
-/// 3,000 groups in 3 s, then a leap over the 3,600 windows that they are in.
+/// 3,000 groups in 3 s, then a jump past the 3,600 windows that contain them.
 fn leap() -> Vec<Event> {
     (0..3000).map(|group| (group, group as u64)).chain([(7_200_000, 0), (7_200_001, 1)]).collect()
 }
@@ -75,8 +75,8 @@ fn s81_answers_that_have_to_be_made_are_made_up_to_the_limit_and_no_further() {
     assert!(!rest.is_empty() && rest.iter().all(|groups| *groups <= 3), "{rest:?}");
 }
 
-/// Runs with room for hardly any answer that was not fetched: what is refused is pushed again when
-/// they are.
+/// Runs with room for almost no unfetched answers. A refused record is pushed again after answers
+/// were fetched.
 fn run_tight(rules: &Rules, shards: usize, steps: &[Step]) -> (Vec<Fired>, usize) {
     let mut options = options(rules);
     options.limits.pending_bytes_max = 0;
@@ -135,7 +135,7 @@ fn records_that_come_out_of_order_are_refused_for_want_of_room_at_times() {
     assert_eq!(run_tight(&rules, 1, &steps).1, 2);
 }
 
-/// Groups of which two are allowed.
+/// Groups with a limit of two.
 fn two_groups(size: u64) -> Pipeline<Event, impl Aggregate<Event, Output = Groups<u64, u64>>> {
     let groups =
         group_by_value(|event: &Event| event.1, count()).groups_max(2).overflow(Overflow::Error);

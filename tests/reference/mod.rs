@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-/// How the reference treats time; all in milliseconds.
+/// The rules of time of the reference, all in milliseconds.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) size: i64,
@@ -16,12 +16,12 @@ pub(crate) struct Rules {
     pub(crate) out_of_orderness: Option<i64>,
     pub(crate) lateness: i64,
     pub(crate) emit_empty: bool,
-    /// After how long without a record, by the caller's clock, the others do not wait for a shard;
-    /// `None`: never.
+    /// The time without a record, by the caller's clock, after which other shards do not wait for a
+    /// shard; `None`: never.
     pub(crate) idle_after: Option<i64>,
 }
 
-/// What became of a record.
+/// The outcome of a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fate {
     Applied,
@@ -30,13 +30,13 @@ pub(crate) enum Fate {
     DeadLetter,
 }
 
-/// A shard that is open.
+/// An open shard.
 #[derive(Clone, Copy, Default)]
 struct Open {
     /// The latest time seen on it; `None` while it has seen nothing.
     seen: Option<i64>,
-    /// The caller's clock at the last record whose time could be read; at the first time that was
-    /// told, if there is no such record.
+    /// The caller's clock at the last record with a readable time. Without such a record, the first
+    /// time of the clock.
     last_record: Option<i64>,
     idle: bool,
 }
@@ -78,7 +78,7 @@ impl Reference {
         }
     }
 
-    /// Every window that contains the time, by trying all starts near it.
+    /// Returns every window that contains the time, by trying all starts near it.
     fn windows_of(&self, time: i64) -> Vec<Window> {
         let Rules { size, slide, offset, .. } = self.rules;
         let starts = (time - size + 1)..=time;
@@ -96,7 +96,7 @@ impl Reference {
         window.0 - 1 <= self.watermark
     }
 
-    /// A record that the aggregate takes, or refuses.
+    /// Pushes a record that the aggregate accepts or refuses.
     pub(crate) fn push(&mut self, shard: usize, time: i64, id: u64, refused: bool) -> Fate {
         let windows = self.windows_of(time);
         let open: Vec<Window> =
@@ -112,8 +112,8 @@ impl Reference {
             for window in
                 open.into_iter().filter(|window| self.is_complete(*window)).collect::<Vec<_>>()
             {
-                // Where empty windows are emitted, the first window of all fires in its turn: those
-                // after it are to follow.
+                // If empty windows are emitted, the very first window fires in order, so that the
+                // windows after it follow.
                 if !self.rules.emit_empty || !self.fired.is_empty() {
                     self.fire(window);
                 }
@@ -126,8 +126,8 @@ impl Reference {
         fate
     }
 
-    /// A record whose time can be read, if it can, has come on the shard, whatever has become of
-    /// it.
+    /// Notes that a record has come on the shard, with its time if that can be read, whatever its
+    /// outcome.
     pub(crate) fn see(&mut self, shard: usize, time: Option<i64>) {
         let (Some(time), Some(open)) = (time, self.shards.get_mut(&shard)) else { return };
         // A record of a shard that was closed counts, but does not open it again.
@@ -135,7 +135,7 @@ impl Reference {
         self.raise_watermark();
     }
 
-    /// The caller's clock has come to `now`.
+    /// Advances the caller's clock to `now`.
     pub(crate) fn advance(&mut self, now: i64) {
         self.now = Some(now);
         for open in self.shards.values_mut() {
@@ -171,7 +171,7 @@ impl Reference {
         }
     }
 
-    /// Where empty windows are emitted, every window between two that have fired has fired.
+    /// If empty windows are emitted, fires every window between two that have fired.
     fn fire_between(&mut self) {
         let (Some((first, _)), Some((last, _))) =
             (self.fired.first_key_value(), self.fired.last_key_value())
@@ -187,7 +187,7 @@ impl Reference {
         }
     }
 
-    /// The next window that the watermark has passed and that has not fired.
+    /// Returns the next window that the watermark has passed and that has not fired.
     fn next_complete(&self) -> Option<Window> {
         let with_records = self.records.iter().flat_map(|(windows, _)| windows).copied();
         let next = with_records.filter(|window| !self.fired.contains_key(window)).min();

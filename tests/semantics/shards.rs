@@ -55,8 +55,8 @@ fn edge_7_s16_an_idle_shard_does_not_freeze_the_others() {
     assert_eq!(drain(&mut engine), [(0, 10, 0, vec![0])]);
 }
 
-/// Two shards that are busy: the second has a record every 10 ms, which the filter drops or the
-/// aggregate refuses, at a tenth of the first's event times.
+/// Two busy shards. The second has a record every 10 ms, which the filter drops or the aggregate
+/// refuses, with event times a tenth of those of the first.
 #[test]
 fn s16_a_shard_whose_records_are_filtered_or_refused_is_not_idle() {
     for (what, keep, value) in [("filtered", false, 1.0), ("dead letters", true, f64::NAN)] {
@@ -88,7 +88,7 @@ fn s16_a_shard_whose_records_are_filtered_or_refused_is_not_idle() {
     }
 }
 
-/// Of each way to push: a window with a record, and then only records that the filter drops.
+/// For each way to push: a window with a record, and then only records that the filter drops.
 #[test]
 fn s11_filtered_records_move_the_watermark_however_they_are_pushed() {
     let build = || {
@@ -120,7 +120,7 @@ fn s11_filtered_records_move_the_watermark_however_they_are_pushed() {
     let mut push =
         |number: u64, event| pipeline.push_to(shard, Some(&Sequence::new(number)), &event).unwrap();
     assert_eq!([push(1, (5, true)), push(2, (9, false))], [Outcome::Applied, Outcome::Filtered]);
-    // A record that is delivered again moves nothing, whatever its time is said to be.
+    // A record that is delivered again changes nothing, whatever its time.
     assert_eq!(push(2, (10, false)), Outcome::Duplicate);
     assert!(fired(&mut pipeline).is_empty());
     pipeline.push_to(shard, Some(&Sequence::new(3u64)), &(10, false)).unwrap();

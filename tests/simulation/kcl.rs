@@ -23,7 +23,7 @@ use streamgauge::record::Record;
 use streamgauge::snapshot::Partial;
 use streamgauge::store::{MemoryStore, Store, Stored, Version};
 
-/// Burns down by one with each operation; at 0 the process is dead.
+/// Decreases by one with each operation. At 0 the process is dead.
 #[derive(Clone)]
 struct Fuse(Arc<AtomicI64>);
 
@@ -36,8 +36,7 @@ impl Fuse {
         self.0.load(Ordering::Relaxed) <= 0
     }
 
-    /// Does what `operation` does, unless the process dies before; `None` if it died before or
-    /// after.
+    /// Calls `operation`, unless the process dies before; `None` if it died before or after.
     fn burn<T>(&self, operation: impl FnOnce() -> T) -> Option<T> {
         if self.is_dead() {
             return None;
@@ -56,11 +55,11 @@ fn dead() -> Error {
     Error::new(ErrorKind::Unsupported, "the process is dead")
 }
 
-/// The store as one process sees it.
+/// The store as one process accesses it.
 struct ProcessStore {
     inner: Arc<MemoryStore>,
     fuse: Fuse,
-    /// Every so many-th operation fails, after it was done or before.
+    /// One operation in this many fails, after or before it was done.
     flaky: i64,
     operations: AtomicI64,
 }
@@ -94,7 +93,7 @@ impl Store for ProcessStore {
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
-        // Not tried again by the processor: a crash is all that can come of a failure.
+        // The processor does not retry it, so a failure could only cause a crash.
         self.fuse.burn(|| self.inner.list(prefix)).unwrap_or_else(|| Err(dead()))
     }
 
@@ -103,14 +102,14 @@ impl Store for ProcessStore {
     }
 }
 
-/// What the daemon knows of a shard.
+/// The daemon's data of a shard.
 #[derive(Default)]
 struct Lease {
-    /// The process that has it, by its number.
+    /// The number of the process that has it.
     holder: u64,
     checkpoint: Option<Sequence>,
     ended: bool,
-    /// Checkpoints that were refused, and those that were taken.
+    /// Checkpoints that were refused, and those that were accepted.
     refused: u64,
     taken: u64,
 }
@@ -240,7 +239,7 @@ fn open_sink<P: RecordPipeline + 'static>(
     }
 }
 
-/// A clock that is turned by hand, and that sleeping turns.
+/// A clock that the test sets, and that sleeping advances.
 #[derive(Clone)]
 struct HandClock(Rc<RefCell<i64>>);
 
@@ -256,7 +255,8 @@ impl Clock for HandClock {
 
 /// One process of a shard.
 struct Process {
-    /// Whether it goes on, and whether it has found that another has the shard.
+    /// Returns the result of the process, and true if it has found that another process has the
+    /// shard.
     run: Box<dyn FnMut() -> (Result<kcl::End, Error>, bool)>,
     line: Rc<RefCell<Line>>,
     cursor: usize,
@@ -297,7 +297,7 @@ impl World {
         let mut random = Random::new(seed ^ 0x6b63_6c00);
         let stream = Stream::new(&mut random);
         let idle_after = random.chance(40).then(|| 1 + random.below(200) as u64);
-        // The clock completes windows that records may still come for: they have to be let in.
+        // The clock completes windows for which records may still come: they must be accepted.
         let lateness = if idle_after.is_some() {
             1_000_000
         } else {
@@ -443,12 +443,13 @@ impl World {
         true
     }
 
-    /// A message to a process, and its answer; whether it lives on.
+    /// Sends a message to a process and handles its answer. Returns true if the process still
+    /// lives.
     fn converse(&mut self, shard: usize, process: &mut Process) -> bool {
         let holds = self.leases[shard].borrow().holder == process.line.borrow().process;
         let all_given = process.cursor >= self.stream.shards[shard].records.len();
         let last = match self.random.below(100) {
-            // Killed, or the daemon is.
+            // The process or the daemon is killed.
             0..2 => return false,
             2..5 if holds => {
                 process.line.borrow_mut().say(r#"{"action":"shutdownRequested"}"#);
@@ -478,8 +479,8 @@ impl World {
             self.crashes += 1;
             self.note("crash");
         } else if let Err(error) = &ended {
-            // Alive, it gives up only for a reason: another has the shard, or a checkpoint that
-            // must be taken is not.
+            // A live process gives up only for a reason: another one has the shard, or a required
+            // checkpoint was not accepted.
             let expected = matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Io);
             assert!(expected, "{error}");
         }
@@ -545,8 +546,8 @@ impl World {
         answers
     }
 
-    /// A last shard follows all that have no child, with a record after which all windows before it
-    /// are complete.
+    /// Opens a last shard after all shards without a child, with a record that completes all
+    /// windows before it.
     fn follow_all(&mut self) {
         let leaves = (0..self.stream.shards.len())
             .filter(|shard| self.stream.children(*shard).is_empty())
@@ -575,7 +576,7 @@ fn run(seed: u64) -> (Answers, Answers, BTreeMap<&'static str, u64>) {
 #[test]
 fn s69_whatever_happens_to_its_processes_every_record_is_in_the_merged_answer_once() {
     let mut events = BTreeMap::<&'static str, u64>::new();
-    // Each run is some forty conversations: a quarter of the seeds takes as long as the other
+    // Each run is about forty conversations, so a quarter of the seeds takes as long as the other
     // simulation.
     for seed in seeds().step_by(4) {
         let run = std::panic::catch_unwind(|| run(seed));

@@ -29,7 +29,7 @@ impl Random {
         mixed ^ mixed >> 31
     }
 
-    /// Below `bound`, which is at least 1.
+    /// Returns a number below `bound`, which is at least 1.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
@@ -82,7 +82,7 @@ fn s53_whatever_happens_the_final_answers_are_those_of_a_batch_query() {
             .for_each(|(event, times)| *events.entry(event).or_default() += times);
     }
     if seeds().end - seeds().start >= 1000 {
-        // A simulation in which nothing happens proves nothing.
+        // A simulation in which nothing happens would prove nothing.
         let kinds = [
             "crash",
             "conflict",

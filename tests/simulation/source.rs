@@ -4,7 +4,7 @@ use super::{Answers, Random};
 
 #[derive(Clone, Debug)]
 pub(super) struct Hit {
-    /// What the producer calls the record; the same when it sends it again.
+    /// The producer's name of the record, which is the same when it sends the record again.
     pub(super) id: String,
     pub(super) time: i64,
     pub(super) group: String,
@@ -13,18 +13,18 @@ pub(super) struct Hit {
 
 pub(super) struct ShardLog {
     pub(super) name: String,
-    /// These end before it begins.
+    /// The parents, which end before the shard begins.
     pub(super) parents: Vec<usize>,
-    /// What its parents had reached.
+    /// The time that its parents had reached.
     from: i64,
     /// Sequence numbers and records.
     pub(super) records: Vec<(u64, Hit)>,
-    /// Records that were checkpointed.
+    /// The number of records that were checkpointed.
     pub(super) checkpoint: usize,
 }
 
 impl ShardLog {
-    /// A shard that follows others with one record, of a time after all of theirs.
+    /// Creates a shard that follows others and has one record, with a time after all of theirs.
     #[cfg(feature = "kcl")]
     pub(super) fn last(parents: Vec<usize>, time: i64) -> Self {
         let hit = Hit { id: String::from("last"), time, group: String::from("last"), value: 0 };
@@ -42,9 +42,9 @@ pub(super) struct Stream {
     pub(super) shards: Vec<ShardLog>,
     pub(super) size: i64,
     pub(super) slide: i64,
-    /// How far a record may come behind the latest one of its shard.
+    /// How far a record may be behind the latest record of its shard.
     pub(super) disorder: i64,
-    /// Whether the producer sends records again.
+    /// True if the producer sends records again.
     pub(super) retries: bool,
     pub(super) reshards: u64,
     pub(super) retried: u64,
@@ -100,7 +100,7 @@ impl Stream {
             let again = (self.retries && random.chance(10) && index > 0)
                 .then(|| records[random.below(index)].1.clone());
             self.retried += u64::from(again.is_some());
-            // What is sent again comes late, and need not be within the disorder: it is to be
+            // A record that is sent again comes late and may be outside the disorder: it must be
             // recognised, not aggregated.
             let hit = again.unwrap_or_else(|| Hit {
                 id: format!("{shard}/{index}"),
@@ -128,7 +128,7 @@ impl Stream {
             .collect()
     }
 
-    /// By trying every window for every record.
+    /// Computed by trying every window for every record.
     pub(super) fn expected(&self) -> Answers {
         let mut answers = Answers::new();
         let mut seen = std::collections::BTreeSet::new();

@@ -8,18 +8,18 @@ use streamgauge::store::{MemoryStore, Store, Stored, Version};
 
 pub(super) struct FaultyStore {
     inner: MemoryStore,
-    /// What each key held before its last save.
+    /// The content of each key before its last save.
     before: RefCell<BTreeMap<String, Option<Bytes>>>,
-    /// What becomes of the next save.
+    /// The result of the next save.
     pub(super) fault: Cell<Fault>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     None,
-    /// It happens, but the answer is lost.
+    /// The save happens, but the answer is lost.
     Unanswered,
-    /// It does not happen.
+    /// The save does not happen.
     Refused,
 }
 
@@ -53,7 +53,7 @@ impl FaultyStore {
         if fault == Fault::Unanswered { Err(unknown()) } else { Ok(version) }
     }
 
-    /// The last save of the key is undone, as by a disk that said it was done.
+    /// Undoes the last save of the key, like a disk that lied about it.
     pub(super) fn lose_last_write(&self, key: &str) -> bool {
         let Some(before) = self.before.borrow_mut().remove(key) else { return false };
         let version = self.load(key).map(|stored| stored.version);

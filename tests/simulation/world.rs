@@ -23,7 +23,7 @@ pub(super) struct Outcome {
     pub(super) events: BTreeMap<&'static str, u64>,
 }
 
-/// Shards that one worker has at a time.
+/// Shards that one worker owns at a time.
 struct Job {
     key: String,
     shards: Vec<usize>,
@@ -50,7 +50,7 @@ enum Phase {
     Checkpoint,
 }
 
-/// What becomes of a worker after a step.
+/// What happens to a worker after a step.
 enum Fate {
     Lives,
     Dies,
@@ -64,9 +64,9 @@ struct World {
     lateness: u64,
     idle_after: Option<u64>,
     clock: i64,
-    /// Of topology one.
+    /// The emissions of topology one.
     emitted: Answers,
-    /// Of topology many: partials on their way.
+    /// The partials of topology many that are not delivered yet.
     shipped: Vec<Partial>,
     arrived: Vec<Partial>,
     events: BTreeMap<&'static str, u64>,
@@ -80,8 +80,8 @@ pub(super) fn run(seed: u64) -> Outcome {
     let mut random = Random::new(seed);
     let stream = Stream::new(&mut random);
     let many = random.chance(50);
-    // Idle shards make others' windows fire without them: what comes then is late, and the lateness
-    // has to be long enough.
+    // Windows fire without idle shards. Their later records are late, so the lateness must be long
+    // enough.
     let idle_after = (!many && random.chance(50)).then(|| 1 + random.below(200) as u64);
     let lateness = if idle_after.is_some() {
         1_000_000
@@ -140,7 +140,8 @@ impl World {
         }
     }
 
-    /// A job that can go on: one whose shards' parents, if they are others' work, are done.
+    /// Chooses a job that can continue: the parents of its shards, if other jobs own them, are
+    /// done.
     fn choose(&mut self, jobs: &[Job]) -> Option<usize> {
         let is_done = |shard: &usize| !self.many || jobs[*shard].done;
         let parents_done = |job: &Job| {
@@ -158,7 +159,7 @@ impl World {
             job.workers.push(worker);
         }
         let index = self.random.below(job.workers.len());
-        // A job of many steps would never come to its end if each could be its last for ever.
+        // A job of many steps would never end if every step could crash for ever.
         let crashes =
             self.random.chance(4) && self.events.get("crash").is_none_or(|crashes| *crashes < 20);
         // Before the step or after it.
@@ -183,7 +184,7 @@ impl World {
         }
     }
 
-    /// A worker with the state that the store has.
+    /// Creates a worker with the state from the store.
     fn start(&mut self, job: &Job) -> Worker {
         let mut builder = Pipeline::builder()
             .event_time(|hit: &Hit| Timestamp::from_millis(hit.time))
@@ -197,8 +198,8 @@ impl World {
             builder = builder.idle_after(millis(idle_after));
         }
         if self.stream.retries {
-            // As many as there can be records: of several shards any number comes between a record
-            // and its repetition.
+            // As large as the number of records: with several shards any number of records may come
+            // between a record and its repetition.
             builder = builder
                 .deduplicate_by(|hit: &Hit| hit.id.as_str(), RecentIds::new(256, 1e-9).unwrap());
         }
@@ -217,7 +218,8 @@ impl World {
                 handles
                     .insert(*shard, pipeline.open_shard(ShardId::new(log.name.as_str())).unwrap());
             }
-            // The source goes on after its checkpoint, or where the state is behind it, after that.
+            // The source continues after its checkpoint, or after the state if that is behind the
+            // checkpoint.
             let applied =
                 handles.get(shard).and_then(|handle| pipeline.engine().applied(*handle)).cloned();
             let after_applied = applied.map_or(0, |applied| {
@@ -255,7 +257,7 @@ impl World {
         Fate::Lives
     }
 
-    /// A batch of one shard, or the end.
+    /// Applies a batch of one shard, or the end.
     fn apply(&mut self, worker: &mut Worker, job: &Job) {
         worker.phase = Phase::Emit;
         if self.random.chance(10) {
@@ -302,7 +304,7 @@ impl World {
         self.note("duplicate", duplicates);
     }
 
-    /// Shards whose parents have been read are opened from their watermark, and the parents closed.
+    /// Opens shards whose parents were read with the parents' watermark, and closes the parents.
     fn open_children(&mut self, worker: &mut Worker, job: &Job) {
         let is_read = |worker: &Worker, shard: usize| {
             worker.handles.contains_key(&shard)
@@ -331,7 +333,7 @@ impl World {
         }
     }
 
-    /// One emission, so that a crash can come between any two.
+    /// Emits one emission, so that a crash can come between any two.
     fn emit(&mut self, worker: &mut Worker, job: &Job) {
         let bounds = |window: Window| (window.start().as_millis(), window.end().as_millis());
         if self.many {
@@ -356,7 +358,7 @@ impl World {
         }
     }
 
-    /// Some partial arrives, perhaps not for the last time.
+    /// Delivers some partial, which may be delivered again.
     fn deliver(&mut self) {
         while !self.shipped.is_empty() && self.random.chance(40) {
             let index = self.random.below(self.shipped.len());
@@ -383,7 +385,7 @@ impl World {
                 Fate::Lives
             }
             Err(error) => {
-                // Another owner has saved, or it is not known: start over from what the store has.
+                // Another owner has saved, or the result is unknown: start again from the store.
                 self.note(
                     if error.kind() == ErrorKind::Conflict { "conflict" } else { "unknown write" },
                     1,

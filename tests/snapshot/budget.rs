@@ -45,8 +45,8 @@ fn hits(count: usize, urls: u64) -> impl Iterator<Item = Hit> {
     })
 }
 
-/// The top 10 of over 1 M distinct URLs and counts for 200 groups, in 5 min every 10 s: Lambda's
-/// window state is 1 MB.
+/// The top 10 of over 1 M distinct URLs and counts for 200 groups, in 5 min every 10 s. The limit
+/// of Lambda's window state is 1 MB.
 #[test]
 fn a_top_ten_of_a_million_urls_fits_lambdas_state_and_is_still_right() {
     let full = std::env::var_os("STREAMGAUGE_FULL").is_some();
@@ -130,8 +130,8 @@ fn what_cannot_fit_is_refused_and_nothing_changes() {
     assert!(reductions.is_empty());
 }
 
-/// Every kind of sketch, reduced step by step: each is smaller, its bounds hold, and it still
-/// merges with whole ones.
+/// Every kind of sketch, reduced step by step: each is smaller, its bounds hold, and it can still
+/// be merged with sketches that were not reduced.
 #[test]
 fn s52_every_sketch_keeps_its_bounds_at_every_size() {
     let aggregate = || {

@@ -28,8 +28,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Takes the steps; windows are answered before their turn at every so many, and the engine is
-    /// cut before each step in `cuts`.
+    /// Applies the steps. Windows are answered early after every `every` steps, and the engine is
+    /// restored from its snapshot before each step in `cuts`.
     fn run(mut self, steps: &[Step], every: usize, cuts: &BTreeSet<usize>) -> Vec<Partial> {
         for (index, step) in steps.iter().enumerate() {
             if cuts.contains(&index) {
@@ -56,7 +56,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The last answer of each window.
+/// Returns the last answer of each window.
 fn expected(rules: &Rules, steps: &[Step]) -> BTreeMap<i64, Vec<u64>> {
     let mut reference = Reference::new(rules.clone(), 2);
     for (id, step) in steps.iter().enumerate() {
@@ -101,8 +101,8 @@ proptest! {
             prop_assert_eq!(before.map_or(0, |(revision, _)| revision + 1), partial.revision());
         }
         prop_assert!(last.values().all(|(_, is_final)| *is_final), "{:?}", whole);
-        // So a merger that waits for one source gives every window, whole, and needs no end of its
-        // own.
+        // So a merger that waits for one source gives every window completely, and needs no end of
+        // its own.
         let mut merger = merger(&rules);
         let mut values = BTreeMap::new();
         for partial in &whole {
@@ -173,7 +173,7 @@ fn s49_what_is_said_to_be_the_last_is_said_so_after_a_restore_too() {
     let rules = tumbling(0);
     let steps = [pushes(&[1]), pushes(&[2, 30, 31])].concat();
     let shown = |cuts: &BTreeSet<usize>| {
-        // Answered before its turn, and not fetched before it is complete.
+        // Answered early, and fetched only after it is complete.
         let mut steps = steps.clone();
         steps.remove(1);
         let partials = Source::new(&rules).run(&steps, 1, cuts);

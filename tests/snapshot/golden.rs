@@ -12,7 +12,7 @@ fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1").join(name)
 }
 
-/// The file's bytes; or, when blessing, the bytes that were made, written there.
+/// Returns the bytes of the file. When blessing, creates the bytes and writes them there.
 fn golden(name: &str, made: impl FnOnce() -> Vec<u8>) -> Vec<u8> {
     if std::env::var_os("STREAMGAUGE_BLESS").is_some() {
         std::fs::write(path(name), made()).unwrap();
@@ -112,8 +112,8 @@ fn golden_partials_and_mergers_are_merged() {
     assert_eq!(text, String::from_utf8(expected).unwrap());
 }
 
-/// With windows that were given as partials and have not closed, and windows that are being
-/// answered before their turn.
+/// With windows that were given as partials and have not closed, and windows that were answered
+/// early.
 #[test]
 fn s51_a_golden_snapshot_of_partials_goes_on_and_is_written_as_it_was() {
     let bytes = golden("given.bin", || {
@@ -138,7 +138,7 @@ fn s51_a_golden_snapshot_of_partials_goes_on_and_is_written_as_it_was() {
     assert_eq!(text, String::from_utf8(expected).unwrap());
 }
 
-/// With windows that were given and dropped.
+/// With windows that were answered and dropped.
 #[test]
 fn a_golden_merger_remembers_what_it_dropped() {
     let saved = golden("dropped.bin", || {

@@ -38,7 +38,8 @@ fn drain<A: Aggregate<i64, Output = (u64, i128)>>(
     }
 }
 
-/// What the parents say before they end, and what they hand over.
+/// Returns the answers of the parents before they end in `answers`, and the partials that they hand
+/// over.
 fn parents(rules: Rules, logs: &[Records], answers: &mut Answers) -> Vec<Partial> {
     let mut handed_over = vec![];
     for (source, log) in logs.iter().enumerate() {
@@ -59,7 +60,7 @@ fn parents(rules: Rules, logs: &[Records], answers: &mut Answers) -> Vec<Partial
     handed_over
 }
 
-/// All windows of all records, by trying each.
+/// Returns all windows of all records, by trying each.
 fn expected(rules: Rules, records: impl Iterator<Item = i64>) -> BTreeMap<Window, (u64, i128)> {
     let mut expected = BTreeMap::<Window, (u64, i128)>::new();
     for time in records {
@@ -77,7 +78,7 @@ fn expected(rules: Rules, records: impl Iterator<Item = i64>) -> BTreeMap<Window
     expected
 }
 
-/// Records that rise, out of order by at most 20.
+/// Records with increasing times, out of order by at most 20.
 fn log(steps: Vec<(i64, i64)>) -> Records {
     let mut clock = 0;
     steps.into_iter().map(|(step, back)| (clock + step - back, clock += step).0).collect()
@@ -100,7 +101,7 @@ proptest! {
         let handed_over = parents(rules, &parent_logs, &mut answers);
         for (index, log) in child_logs.iter().enumerate() {
             let (mut child, mut shard) = engine(rules);
-            // Any child may have them, but just one.
+            // Any child may have them, but only one.
             if index == 0 {
                 handed_over.iter().for_each(|partial| child.adopt(partial).unwrap());
             }

@@ -29,7 +29,8 @@ fn filled(
     engine
 }
 
-/// Damages a few bytes and mends length and checksum, so that the damage is met further inside.
+/// Damages a few bytes and corrects length and checksum, so that the damage is found further
+/// inside.
 fn damaged(bytes: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for _ in 0..1 + random.below(4) {
@@ -42,7 +43,7 @@ fn damaged(bytes: &[u8], random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-/// The most bytes that are allocated at a time, over those that were before.
+/// Returns the largest number of bytes that are allocated at a time, in addition to those before.
 fn peak(decode: impl FnOnce()) -> u64 {
     allocation_counter::measure(decode).bytes_max
 }

@@ -163,7 +163,7 @@ fn a_window_is_given_when_all_sources_have_or_at_its_deadline() {
     assert_eq!(merger.late(), 1);
 }
 
-/// One that gives a window by its deadline, with records of one source.
+/// Returns a merger that has answered a window by its deadline, with records of one source.
 fn given_by_deadline(source: usize, records: &[(u64, i64)]) -> Merger<u64, Keep> {
     let mut merger = merger(None, Some(5));
     partials(source, records, 0)
@@ -191,7 +191,7 @@ fn s83_what_two_mergers_have_given_in_parts_is_given_as_a_whole_after_absorbing(
             [(revision, vec![1, 2, 3]), (revision, vec![1, 2, 3])],
             "{given:?}"
         );
-        // What was said of all is not said again, whoever absorbs it.
+        // An answer of all sources is not repeated, whichever merger absorbs it.
         let mut c = merger(None, Some(5));
         c.absorb(b.snapshot()).unwrap();
         c.absorb(a.snapshot()).unwrap();
@@ -217,7 +217,7 @@ fn s83_a_partial_is_late_only_if_its_own_window_was_dropped() {
     }
     merger.advance(at(10));
     assert_eq!(drain(&mut merger).len(), 3);
-    // Older than some that were dropped, and never there: it waits for its own deadline.
+    // Older than some windows that were dropped, and never seen: it waits for its own deadline.
     assert_eq!(add(&mut merger, 1, 15, 200), Added::New);
     assert_eq!(merger.kept().0, 1, "the three were given too long ago");
     assert_eq!([45, 5, 25].map(|time| add(&mut merger, 1, time, 200)), [Added::Late; 3]);
@@ -234,7 +234,7 @@ fn s83_a_partial_is_late_only_if_its_own_window_was_dropped() {
     );
     merger.advance(at(205));
     assert_eq!(drain(&mut merger).len(), 1);
-    // Three are remembered one by one; what is before the oldest of them counts as dropped.
+    // Three are remembered individually. Windows before the oldest of them count as dropped.
     merger.advance(at(400));
     assert_eq!(merger.kept().0, 0);
     assert_eq!(
@@ -281,14 +281,14 @@ fn s82_a_window_past_a_limit_hides_none_after_it() {
     assert_eq!(merger.kept(), (0, 0), "it is dropped as one that was given");
 }
 
-/// What one of several mergers does.
+/// A step of one of several mergers.
 #[derive(Clone, Debug)]
 enum Move {
     Add(usize, prop::sample::Index),
     Wait(usize, i64),
     Drain(usize),
     Restore(usize),
-    /// The first takes over the second, which ends.
+    /// The first absorbs the second, which ends.
     Absorb(usize, usize),
 }
 
@@ -323,7 +323,7 @@ proptest! {
         }
         let shipped: Vec<Partial> = sources_records.iter().enumerate().flat_map(|(source, records)| partials(source, records, 15)).collect();
         let mut mergers: Vec<_> = (0..4).map(|_| Some((merger(sources, Some(deadline)), 0))).collect();
-        // A consumer keeps the highest revision of each window, and of equal ones the last.
+        // A consumer keeps the highest revision of each window, and the last of equal ones.
         let mut kept = BTreeMap::<Window, Merged<Vec<u64>>>::new();
         let mut take = |merger: &mut Merger<u64, Keep>| {
             for merged in drain(merger) {

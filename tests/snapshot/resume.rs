@@ -11,7 +11,7 @@ use streamgauge::prelude::*;
 /// Window, revision and answer.
 type Said<V> = (Option<Window>, u32, V);
 
-/// An engine with shards "shard-0", "shard-1" and so on, and what it has said.
+/// An engine with shards "shard-0", "shard-1" and so on, and its answers.
 struct Run<R: 'static, A: Aggregate<R>> {
     engine: Engine<R, A>,
     handles: Vec<Shard>,
@@ -26,7 +26,7 @@ impl<R: 'static, A: Aggregate<R>> Run<R, A> {
         Run { engine, handles, said: vec![] }
     }
 
-    /// Through bytes and back, into an engine that is new.
+    /// Restores the state from its snapshot into a new engine.
     fn cut(&mut self, aggregate: A, rules: &Rules) {
         let snapshot = self.engine.snapshot().unwrap();
         let stats = self.engine.stats();
@@ -51,7 +51,8 @@ impl<R: 'static, A: Aggregate<R>> Run<R, A> {
     }
 }
 
-/// Runs the steps, cut before each step in `cuts`; `record` makes the record of a step's index.
+/// Runs the steps, with a restore before each step in `cuts`. `record` creates the record of a
+/// step's index.
 fn run<R: 'static, A: Aggregate<R>>(
     rules: &Rules,
     (aggregate, record): (impl Fn() -> A, impl Fn(usize) -> R),
@@ -108,8 +109,8 @@ proptest! {
     }
 }
 
-/// The order in which records were added and accumulators merged, which an approximate answer may
-/// depend on: kept, not sorted.
+/// Stores the order in which records were added and accumulators merged, on which an approximate
+/// answer may depend. The order is not sorted.
 struct Trace;
 
 impl Aggregate<u64> for Trace {
@@ -153,7 +154,7 @@ impl Persistence<u64> for Trace {
     }
 }
 
-/// A record with something for every aggregate.
+/// A record with a field for every aggregate.
 #[derive(Clone, Debug)]
 pub(super) struct Hit {
     url: String,
@@ -175,8 +176,7 @@ pub(super) fn hit(index: usize) -> Hit {
     }
 }
 
-/// What an open window has been answered with is known again after a restart, whatever the
-/// aggregate.
+/// The last early answer of an open window is known after a restart, for every aggregate.
 #[test]
 fn s63_a_restart_answers_no_open_window_again() {
     let options = || {
@@ -365,7 +365,7 @@ fn an_aggregate_that_cannot_be_written_down_says_so() {
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         error.to_string()
     }
-    // By its own name, before the first record.
+    // With its own name, before the first record.
     assert!(
         refusal(Plain)
             .contains("resume::an_aggregate_that_cannot_be_written_down_says_so::Plain cannot")
@@ -395,7 +395,7 @@ fn records_without_a_shard_go_on_in_the_restored_one() {
     before.close_shard(first);
     before.push(&12).unwrap();
     let snapshot = before.snapshot().unwrap();
-    // Here the shard of records without one is the first, and there it is the second.
+    // Here the shard for records without a shard is the first; there it is the second.
     let mut after = build();
     after.push(&3).unwrap();
     let mut boxed = after.boxed();

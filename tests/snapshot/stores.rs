@@ -5,7 +5,7 @@ use std::sync::Arc;
 use streamgauge::prelude::*;
 use streamgauge::store::{DirectoryStore, MemoryStore, Store};
 
-/// The promises of the trait, asked of a store that is empty.
+/// Checks the promises of the trait for an empty store.
 pub(super) fn keeps_its_promises(store: &dyn Store) {
     let bytes = |text: &'static str| Bytes::from_static(text.as_bytes());
     assert_eq!(store.load("a/1").unwrap(), None);
@@ -64,7 +64,7 @@ fn the_directory_store_keeps_its_promises() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// Each adds 1 a hundred times, and starts over on a conflict: none is lost.
+/// Each thread adds 1 a hundred times, and starts again after a conflict: no addition is lost.
 pub(super) fn counts_up(stores: Vec<Arc<dyn Store>>) {
     let threads: Vec<_> = stores
         .into_iter()

@@ -49,11 +49,11 @@ fn s90_markers_are_missing_in_every_function_over_a_number_and_text_elsewhere() 
         let answers = answer_csv(&format!("agg = \"{agg}\""), &cells);
         assert_eq!(answers, [format!(r#"{{"window":null,"revision":0,"{agg}":{value}}}"#)], "text");
     }
-    // A comparison with a number is a use as a number, whether in a predicate or in a frequency.
+    // A comparison with a number uses the field as a number, in a predicate and in a frequency.
     for toml in ["where = \"not x > 100\"\nagg = 'count(x)'", "agg = 'count(x), frequency(x, 5)'"] {
         assert!(answer_csv(toml, &cells)[0].contains(r#""count(x)":1"#), "{toml}");
     }
-    // JSON has a null of its own; of its text only that which is empty is no number.
+    // JSON has its own null. Of its texts only the empty one is a missing number.
     let toml = "agg = 'count(x), sum(x), mean(x)'";
     assert_eq!(
         answer(toml, &[r#"{"x": ""}"#, r#"{"x": "3"}"#]),
@@ -121,7 +121,7 @@ fn s91_extremes_are_of_values_of_any_kind() {
     );
     let path = answer_csv("agg = 'min(path), max(path)'", &["/b", "NA", "/a", ""]);
     assert_eq!(path, [r#"{"window":null,"revision":0,"min(path)":"/a","max(path)":"/b"}"#]);
-    // Where a number is asked for as well, there must be one.
+    // If another function needs a number, the value must be one.
     let mixed = answer_csv("agg = 'min(v), max(v), sum(v)'", &["007", "-", "10"]);
     assert_eq!(mixed, [r#"{"window":null,"revision":0,"min(v)":7,"max(v)":10,"sum(v)":17}"#]);
 }

@@ -12,7 +12,7 @@ use streamgauge::row::{Row, Value};
 use streamgauge::rows::{CompileOptions, JsonLines, RowPipeline};
 use streamgauge::{Control, Outcome, ShardId, Timestamp};
 
-/// The pipeline of a TOML text, over input that ends.
+/// Returns the pipeline of a TOML text, for input that ends.
 fn pipeline(toml: &str) -> RowPipeline {
     let mut options = CompileOptions::default();
     options.bounded_input = true;
@@ -22,7 +22,7 @@ fn pipeline(toml: &str) -> RowPipeline {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Why a TOML text does not compile.
+/// Returns the reason why a TOML text does not compile.
 fn refusal(toml: &str) -> String {
     PipelineSpec::from_toml(toml, "test.toml")
         .unwrap()
@@ -75,7 +75,7 @@ fn push_json(pipeline: &mut RowPipeline, shard: &str, line: &str) -> Outcome<Str
     pipeline.push(shard, &mut row, Timestamp::from_millis(0), None).unwrap()
 }
 
-/// What is complete, as JSON Lines.
+/// Returns the complete answers as JSON Lines.
 fn drain(pipeline: &mut RowPipeline) -> Vec<String> {
     let lines = JsonLines::new(pipeline);
     let mut out = Vec::new();
@@ -85,7 +85,7 @@ fn drain(pipeline: &mut RowPipeline) -> Vec<String> {
     String::from_utf8(out).unwrap().lines().map(str::to_string).collect()
 }
 
-/// The whole answer over JSON objects, one a line.
+/// Returns all answers for JSON objects, one per line.
 fn answer(toml: &str, lines: &[&str]) -> Vec<String> {
     let mut pipeline = pipeline(toml);
     for line in lines {
@@ -96,7 +96,7 @@ fn answer(toml: &str, lines: &[&str]) -> Vec<String> {
     drain(&mut pipeline)
 }
 
-/// The whole answer over lines of CSV, whose columns are the pipeline's fields in their order.
+/// Returns all answers for lines of CSV, whose columns are the pipeline's fields in order.
 fn answer_csv(toml: &str, lines: &[&str]) -> Vec<String> {
     let mut pipeline = pipeline(toml);
     let shard = pipeline.open_shard(ShardId::new("a")).unwrap();

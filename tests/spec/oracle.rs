@@ -84,8 +84,8 @@ proptest! {
             let columns: serde_json::Map<String, Value> = columns.iter().map(|name| (name.to_string(), row[*name].clone())).collect();
             actual.push((start.as_second(), group, Value::from(columns)));
         }
-        // Written and read as the answer was: `serde_json` reads floats to within a last place
-        // only.
+        // Written and read like the answer, because `serde_json` reads floats only to within the
+        // last place.
         let reread = |value: Value| serde_json::from_str::<Value>(&value.to_string()).unwrap();
         let wanted: Vec<_> = windows.iter().map(|((start, group), hits)| (*start, format!("g{group}"), reread(expected(hits)))).collect();
         prop_assert_eq!(actual, wanted);

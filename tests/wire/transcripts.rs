@@ -56,7 +56,7 @@ fn every_line_of_the_daemon_is_read_without_loss() {
     }
 }
 
-/// What the daemon passed over: no JSON, no action, an action of no meaning.
+/// Input that the daemon ignored: not JSON, not an action, an action without a meaning.
 const NOISE: [&str; 4] = [
     "this is not json {",
     r#"{"action":"nonsense"}"#,
@@ -71,8 +71,8 @@ fn every_line_of_the_child_is_written_as_the_daemon_took_it() {
         for line in lines.iter().filter(|line| line.dir == "child") {
             let Ok(reply) = Reply::parse(line.line.as_bytes()) else {
                 noise += usize::from(NOISE.contains(&line.line.as_str()));
-                // The one checkpoint whose number the daemon refused by name; this crate has no
-                // such number to ask for.
+                // The one checkpoint whose number the daemon refused by name. This crate cannot
+                // send such a number.
                 assert!(
                     NOISE.contains(&line.line.as_str()) || line.line.contains("not-a-number"),
                     "{name}: {}",
@@ -111,7 +111,7 @@ fn a_session_that_plays_the_child_says_what_the_child_said() {
             .iter()
             .filter(|line| line.dir == "child")
             .map(|line| &line.line)
-            // What this crate does not say: noise, a number that is none, a field of an old
+            // Messages that this crate never sends: noise, an invalid number, a field of an old
             // protocol that got no answer.
             .filter(|line| {
                 !NOISE.contains(&line.as_str())

@@ -8,7 +8,7 @@
 //! - [`literal`](super::literal) documents how a value of a record is compared with a literal.
 //! - A comparison is false if the field is missing, null, or empty text of an untyped source, even
 //!   with `!=`. So for a record without `x`, `not (x > 5)` is true and `x <= 5` is false.
-//!   [`null`](super::null) documents what else counts as missing.
+//!   [`null`](crate::row::null) documents what else counts as missing.
 //! - `in` takes a list, `('a', 'b')` or `['a', 'b']`, and is true if an element of the list is
 //!   equal. `contains` and `matches` take text and test the field's text. The text of a number is
 //!   the one that answers have, however the number is written. `contains` of a JSON array is true

@@ -202,7 +202,7 @@ fn errors_name_the_column_and_the_remedy() {
     );
     assert!(
         error("status == abc").contains("column 11")
-            && error("status == abc").contains("text stands in quotes: 'abc'")
+            && error("status == abc").contains("write text in quotes: 'abc'")
     );
     assert!(error("path contain 'x'").contains("did you mean \"contains\""));
     assert!(error("path matches '('").contains("not a regular expression"));

@@ -103,14 +103,14 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
             let (ours, theirs) = (self.capacity, other.capacity);
             return Err(Error::new(
                 ErrorKind::Mismatch,
-                format!("a top-k of {ours} counters does not go with one of {theirs}"),
+                format!("a top-k of {ours} counters cannot be merged with one of {theirs}"),
             ));
         }
         if self.seed != other.seed {
             let (ours, theirs) = (self.seed, other.seed);
             return Err(Error::new(
                 ErrorKind::Mismatch,
-                format!("a top-k under {ours:?} does not go with one under {theirs:?}"),
+                format!("a top-k with {ours:?} cannot be merged with one with {theirs:?}"),
             ));
         }
         if self.rows.is_empty() && self.is_exact() && other.dead() == 0 {
