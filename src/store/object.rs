@@ -207,7 +207,9 @@ fn decoded(name: &str) -> String {
 fn no_version(path: &Path) -> Error {
     Error::new(
         ErrorKind::Unsupported,
-        format!("the service gives no ETag for {path}, without which saves cannot be distinguished"),
+        format!(
+            "the service gives no ETag for {path}, without which saves cannot be distinguished"
+        ),
     )
 }
 
