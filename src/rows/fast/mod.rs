@@ -1,13 +1,13 @@
 //! Rows taken many at a time: prepared, or aggregated too, by any thread, and pushed in their order
 //! by one. The answers are those of [`RowPipeline::push`](super::RowPipeline::push).
 
-#[cfg_attr(not(feature = "files"), expect(dead_code, reason = "files alone come in blocks"))]
+#[cfg_attr(not(feature = "files"), allow(dead_code, reason = "files alone come in blocks"))]
 mod finished_rows;
-#[cfg_attr(not(feature = "files"), expect(dead_code, reason = "files alone come in blocks"))]
+#[cfg_attr(not(feature = "files"), allow(dead_code, reason = "files alone come in blocks"))]
 mod pipeline;
-#[cfg_attr(not(feature = "files"), expect(dead_code, reason = "files alone come in blocks"))]
+#[cfg_attr(not(feature = "files"), allow(dead_code, reason = "files alone come in blocks"))]
 mod preaggregated_rows;
-#[cfg_attr(not(feature = "files"), expect(dead_code, reason = "files alone come in blocks"))]
+#[cfg_attr(not(feature = "files"), allow(dead_code, reason = "files alone come in blocks"))]
 mod prepared_rows;
 pub(super) mod preparer;
 #[cfg(test)]
