@@ -17,16 +17,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A hash map inside one process. It is randomly keyed and never stored. Results never depend on
 /// its iteration order.
-pub(crate) type Map<K, V> = hashbrown::HashMap<K, V, Keyed>;
+pub(crate) type Map<K, V> = hashbrown::HashMap<K, V, HashKeys>;
 
 /// The random keys of one map's hash: see [`KeyedHasher`].
 #[derive(Clone)]
-pub(crate) struct Keyed {
+pub(crate) struct HashKeys {
     key: u64,
     multiplier: u64,
 }
 
-impl Default for Keyed {
+impl Default for HashKeys {
     /// Draws new keys for every map. If two maps had the same keys, inserting the keys of one map
     /// in its iteration order would fill neighbouring slots of the other, and merging would become
     /// quadratic.
@@ -34,11 +34,11 @@ impl Default for Keyed {
         static MAPS: AtomicU64 = AtomicU64::new(0);
         let secrets = secrets();
         let map = MAPS.fetch_add(1, Ordering::Relaxed);
-        Keyed { key: fold(map ^ secrets.first, secrets.second), multiplier: secrets.multiplier }
+        HashKeys { key: fold(map ^ secrets.first, secrets.second), multiplier: secrets.multiplier }
     }
 }
 
-impl BuildHasher for Keyed {
+impl BuildHasher for HashKeys {
     type Hasher = KeyedHasher;
 
     #[inline]
@@ -282,7 +282,7 @@ mod tests {
             |n| u64::MAX - n * 4096,
         ];
         for pattern in patterns {
-            let state = Keyed::default();
+            let state = HashKeys::default();
             let (mut places, mut tags) = (vec![0u32; KEYS as usize], [0u32; 128]);
             for hash in (0..KEYS).map(|n| state.hash_one(pattern(n))) {
                 places[(hash % KEYS) as usize] += 1;
@@ -305,7 +305,7 @@ mod tests {
     fn short_bytes_spread_over_a_map() {
         const KEYS: usize = 4096;
         for length in 1..=17 {
-            let state = Keyed::default();
+            let state = HashKeys::default();
             // Counts in the first 1, 2, 3 ... bytes; the other bytes are the same in all keys.
             let keys = (0..KEYS).map(|n| {
                 (0..length)
@@ -330,18 +330,20 @@ mod tests {
             assert!(tags.iter().all(|keys| *keys < 90), "{length}: {tags:?}");
         }
         let lengths: std::collections::BTreeSet<u64> = (0..=40)
-            .map(|length| Keyed { key: 1, multiplier: 3 }.hash_one(vec![b'a'; length].as_slice()))
+            .map(|length| {
+                HashKeys { key: 1, multiplier: 3 }.hash_one(vec![b'a'; length].as_slice())
+            })
             .collect();
         assert_eq!(lengths.len(), 41, "keys of one byte, repeated, differ by their lengths");
         let texts: std::collections::BTreeSet<u64> = (0..=40)
-            .map(|length| Keyed { key: 1, multiplier: 3 }.hash_one("a".repeat(length)))
+            .map(|length| HashKeys { key: 1, multiplier: 3 }.hash_one("a".repeat(length)))
             .collect();
         assert_eq!(texts.len(), 41, "texts, whose length is not hashed before them, too");
     }
 
     #[test]
     fn every_map_has_keys_of_its_own() {
-        let [one, two] = [Keyed::default(), Keyed::default()];
+        let [one, two] = [HashKeys::default(), HashKeys::default()];
         assert_ne!(one.hash_one(7u64), two.hash_one(7u64));
         assert_ne!(one.hash_one("a"), two.hash_one("a"));
         assert_eq!(one.hash_one("a"), one.clone().hash_one(String::from("a")));

@@ -4,7 +4,7 @@ mod counted;
 mod counted_registers;
 mod hll;
 
-use self::counted::Counted;
+use self::counted::CountedKeys;
 use self::hll::{Hll, PRECISION_MAX, PRECISION_MIN};
 use super::extract::{ByReference, ByValue, KeyOf};
 use super::{Aggregate, DynPersistence, Hints, Invertible, Persistence, Reductions};
@@ -44,12 +44,12 @@ enum State {
     Exact(Map<u64, ()>),
     Sketch(Hll),
     /// Keys of parts that can be subtracted, exact or as a sketch.
-    Counted(Box<Counted>),
+    CountedKeys(Box<CountedKeys>),
 }
 
 impl State {
     /// Returns the state with the same answer but without the parts.
-    fn plain(counted: &Counted) -> State {
+    fn plain(counted: &CountedKeys) -> State {
         match counted.few() {
             Some(hashes) => State::Exact(hashes.keys().map(|hash| (*hash, ())).collect()),
             None => State::Sketch(counted.sketch()),
@@ -57,20 +57,20 @@ impl State {
     }
 
     /// Adds this part. Returns false if it cannot be counted with the others.
-    fn enter(&self, counted: &mut Counted) -> bool {
+    fn enter(&self, counted: &mut CountedKeys) -> bool {
         match self {
             State::Exact(hashes) => counted.enter_hashes(hashes),
             State::Sketch(sketch) => counted.enter_sketch(sketch),
-            State::Counted(_) => false,
+            State::CountedKeys(_) => false,
         }
     }
 
     /// Subtracts this part. Returns false if it was not added.
-    fn leave(&self, counted: &mut Counted) -> bool {
+    fn leave(&self, counted: &mut CountedKeys) -> bool {
         match self {
             State::Exact(hashes) => counted.leave_hashes(hashes),
             State::Sketch(sketch) => counted.leave_sketch(sketch),
-            State::Counted(_) => false,
+            State::CountedKeys(_) => false,
         }
     }
 }
@@ -173,7 +173,7 @@ impl<E> Distinct<E> {
                     accumulator.0 = self.overflowed(hashes);
                 }
             }
-            State::Counted(counted) => {
+            State::CountedKeys(counted) => {
                 accumulator.0 = State::plain(counted);
                 self.add_hash(accumulator, hash);
             }
@@ -203,7 +203,7 @@ impl<E> Distinct<E> {
                     into.merge(from);
                 }
             }
-            State::Counted(from) => self.merge_plain(into, &State::plain(from)),
+            State::CountedKeys(from) => self.merge_plain(into, &State::plain(from)),
         }
     }
 
@@ -275,7 +275,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
         into: &mut DistinctAccumulator,
         from: &DistinctAccumulator,
     ) -> Result<(), Error> {
-        if let State::Counted(counted) = &mut into.0 {
+        if let State::CountedKeys(counted) = &mut into.0 {
             if from.0.enter(counted) {
                 return Ok(());
             }
@@ -293,7 +293,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
         let (certain, estimate, precision) = match &accumulator.0 {
             State::Exact(hashes) => return Estimate::exact(hashes.len() as u64),
             State::Sketch(sketch) => (sketch.certain(), sketch.estimate(), sketch.precision()),
-            State::Counted(counted) => match counted.count() {
+            State::CountedKeys(counted) => match counted.count() {
                 Some(count) => return Estimate::exact(count),
                 None => (self.exact_max as u64 + 1, counted.estimate(), self.precision),
             },
@@ -312,7 +312,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
         let heap = match &accumulator.0 {
             State::Exact(hashes) => hashes.capacity() / 7 * 8 * (size_of::<u64>() + 1),
             State::Sketch(sketch) => sketch.heap_bytes(),
-            State::Counted(counted) => counted.heap_bytes(),
+            State::CountedKeys(counted) => counted.heap_bytes(),
         };
         size_of_val(accumulator) + heap
     }
@@ -354,7 +354,7 @@ impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for Distinct<E> {
                 writer.u8(1);
                 sketch.encode(writer);
             }
-            State::Counted(counted) => {
+            State::CountedKeys(counted) => {
                 let plain = DistinctAccumulator(State::plain(counted));
                 return Persistence::<R>::encode(self, &plain, writer);
             }
@@ -384,7 +384,7 @@ impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for Distinct<E> {
         let enough = (PRECISION_MIN..=PRECISION_MAX)
             .find(|precision| standard_error(*precision) <= tolerance);
         let Some(enough) = enough else { return };
-        if let State::Counted(counted) = &accumulator.0 {
+        if let State::CountedKeys(counted) = &accumulator.0 {
             accumulator.0 = State::plain(counted);
         }
         match &mut accumulator.0 {
@@ -400,19 +400,19 @@ impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for Distinct<E> {
 
 impl<R: ?Sized, E: KeyOf<R>> Invertible<R, DistinctAccumulator> for Distinct<E> {
     fn prepare(&self, accumulator: &mut DistinctAccumulator) {
-        let mut counted = Counted::new(self.exact_max, self.precision);
+        let mut counted = CountedKeys::new(self.exact_max, self.precision);
         if accumulator.0.enter(&mut counted) {
-            accumulator.0 = State::Counted(Box::new(counted));
+            accumulator.0 = State::CountedKeys(Box::new(counted));
         }
     }
 
     fn is_exact(&self, accumulator: &DistinctAccumulator) -> bool {
-        matches!(&accumulator.0, State::Counted(counted) if counted.is_certain())
+        matches!(&accumulator.0, State::CountedKeys(counted) if counted.is_certain())
     }
 
     fn subtract(&self, from: &mut DistinctAccumulator, part: &DistinctAccumulator) -> bool {
         match &mut from.0 {
-            State::Counted(counted) => part.0.leave(counted),
+            State::CountedKeys(counted) => part.0.leave(counted),
             _ => false,
         }
     }

@@ -9,7 +9,7 @@ use super::counters::Counters;
 use crate::error::{Error, ErrorKind};
 use crate::hash::Seed;
 use crate::key::Key;
-use exact::Exact;
+use exact::ExactCounts;
 use rows::{DEPTH_MAX, Rows};
 use std::fmt;
 
@@ -57,7 +57,7 @@ pub struct CountMin {
     /// The counters: row after row, `1 << bits` in each row. Empty while exact.
     cells: Counters,
     /// All keys with their counts, while they fit.
-    exact: Option<Exact>,
+    exact: Option<ExactCounts>,
     /// Maximum bytes of `exact`.
     exact_bytes: usize,
     bits: u32,
@@ -188,13 +188,13 @@ impl CountMin {
     /// # Ok::<(), streamgauge::Error>(())
     /// ```
     pub fn exact_within(mut self, bytes: usize) -> Self {
-        self.exact_bytes = Exact::new(bytes).bytes_max();
+        self.exact_bytes = ExactCounts::new(bytes).bytes_max();
         self.emptied()
     }
 
     fn emptied(mut self) -> Self {
         self.total = 0;
-        self.exact = (self.exact_bytes > 0).then(|| Exact::new(self.exact_bytes));
+        self.exact = (self.exact_bytes > 0).then(|| ExactCounts::new(self.exact_bytes));
         if self.exact.is_some() {
             self.cells = Counters::zeros(0);
         } else if self.cells.len() == 0 || self.cells.iter().any(|cell| cell > 0) {
@@ -246,7 +246,7 @@ impl CountMin {
     }
 
     /// Adds exact counts to the counters. Does not change the total.
-    fn add_rows(&mut self, exact: &Exact) {
+    fn add_rows(&mut self, exact: &ExactCounts) {
         if self.conservative {
             // A conservative table depends on the order, so it must not be the order of arrival.
             exact.sorted().into_iter().for_each(|row| self.add_slowly(row.hash, row.count));
@@ -515,7 +515,7 @@ impl CountMin {
     pub fn resident_bytes(&self) -> usize {
         size_of::<Self>()
             + self.cells.heap_bytes()
-            + self.exact.as_ref().map_or(0, Exact::heap_bytes)
+            + self.exact.as_ref().map_or(0, ExactCounts::heap_bytes)
     }
 }
 

@@ -10,7 +10,7 @@
 //! (the pages may be marked clean). The store therefore refuses further saves until it is opened
 //! again.
 
-use super::{Store, Stored, Version, check_key, conflict, file_name, key_of};
+use super::{Store, Version, VersionedBytes, check_key, conflict, file_name, key_of};
 use crate::error::{Error, ErrorKind};
 use bytes::Bytes;
 use std::fs::{self, File};
@@ -69,7 +69,7 @@ impl DirectoryStore {
         self.folder.join(file_name(key, ending))
     }
 
-    fn read(&self, key: &str) -> Result<Option<Stored>, Error> {
+    fn read(&self, key: &str) -> Result<Option<VersionedBytes>, Error> {
         let path = self.path(key, STATE);
         check_regular(&path)?;
         let file = match File::open(&path) {
@@ -83,7 +83,7 @@ impl DirectoryStore {
             .map_err(|error| failed("cannot read", &path, error))?;
         self.check_size(bytes.len(), &path)?;
         let version = Version::of(&bytes);
-        Ok(Some(Stored { bytes: bytes.into(), version }))
+        Ok(Some(VersionedBytes { bytes: bytes.into(), version }))
     }
 
     fn check_size(&self, bytes: usize, path: &Path) -> Result<(), Error> {
@@ -151,7 +151,7 @@ impl DirectoryStore {
 }
 
 impl Store for DirectoryStore {
-    fn load(&self, key: &str) -> Result<Option<Stored>, Error> {
+    fn load(&self, key: &str) -> Result<Option<VersionedBytes>, Error> {
         check_key(key)?;
         self.read(key)
     }

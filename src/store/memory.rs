@@ -1,6 +1,6 @@
 //! A store in memory, for tests and for processes without durable state.
 
-use super::{Store, Stored, Version, check_key, conflict};
+use super::{Store, Version, VersionedBytes, check_key, conflict};
 use crate::error::Error;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -25,12 +25,12 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn load(&self, key: &str) -> Result<Option<Stored>, Error> {
+    fn load(&self, key: &str) -> Result<Option<VersionedBytes>, Error> {
         check_key(key)?;
         Ok(self
             .content()
             .get(key)
-            .map(|bytes| Stored { bytes: bytes.clone(), version: Version::of(bytes) }))
+            .map(|bytes| VersionedBytes { bytes: bytes.clone(), version: Version::of(bytes) }))
     }
 
     fn save(&self, key: &str, bytes: Bytes, expected: Option<&Version>) -> Result<Version, Error> {

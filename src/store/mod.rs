@@ -80,7 +80,7 @@ impl fmt::Debug for Version {
 
 /// The content of a key in a store.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Stored {
+pub struct VersionedBytes {
     /// The bytes.
     pub bytes: Bytes,
     /// The version of the bytes. Pass it to the save that replaces them.
@@ -97,7 +97,7 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`ErrorKind::Io`] if it cannot be read. [`ErrorKind::InvalidArgument`] if the key is empty
     /// or too long; this holds for all methods.
-    fn load(&self, key: &str) -> Result<Option<Stored>, Error>;
+    fn load(&self, key: &str) -> Result<Option<VersionedBytes>, Error>;
 
     /// Replaces the expected version of the key (`None`: no content) by new bytes, completely or
     /// not at all.
@@ -129,7 +129,7 @@ impl<P> Store for P
 where
     P: Deref<Target: Store> + Send + Sync,
 {
-    fn load(&self, key: &str) -> Result<Option<Stored>, Error> {
+    fn load(&self, key: &str) -> Result<Option<VersionedBytes>, Error> {
         (**self).load(key)
     }
 

@@ -6,7 +6,9 @@
 //! The interface is blocking. Each call runs on a small runtime of the store, on a separate thread,
 //! so that it may be called from anywhere, even from inside another runtime.
 
-use super::{KEY_BYTES_MAX, Store, Stored, Version, check_key, conflict, file_name, key_of};
+use super::{
+    KEY_BYTES_MAX, Store, Version, VersionedBytes, check_key, conflict, file_name, key_of,
+};
 use crate::error::{Error, ErrorKind};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -95,7 +97,7 @@ impl ObjectStore {
             .map_err(|_| gone())
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Stored>, Error> {
+    async fn get(&self, key: &str) -> Result<Option<VersionedBytes>, Error> {
         let path = self.path(key);
         let found = match self.objects.get(&path).await {
             Ok(found) => found,
@@ -111,7 +113,7 @@ impl ObjectStore {
         }
         let Some(version) = found.meta.e_tag.clone() else { return Err(no_version(&path)) };
         let bytes = found.bytes().await.map_err(|error| failed("cannot load", &path, error))?;
-        Ok(Some(Stored { bytes, version: Version(version) }))
+        Ok(Some(VersionedBytes { bytes, version: Version(version) }))
     }
 
     async fn put(
@@ -144,7 +146,7 @@ impl ObjectStore {
 }
 
 impl Store for ObjectStore {
-    fn load(&self, key: &str) -> Result<Option<Stored>, Error> {
+    fn load(&self, key: &str) -> Result<Option<VersionedBytes>, Error> {
         check_key(key)?;
         self.wait(self.get(key))?
     }

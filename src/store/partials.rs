@@ -1,6 +1,6 @@
 //! Partials in a store.
 
-use super::{Store, Stored};
+use super::{Store, VersionedBytes};
 use crate::error::{Error, ErrorKind};
 use crate::hash::hash_bytes_wide;
 use crate::snapshot::Partial;
@@ -38,7 +38,7 @@ impl<S: Store> PartialStore<S> {
         let mut conflict = None;
         for _ in 0..TRIES {
             let found = self.0.load(&key)?;
-            if let Some(Stored { bytes, .. }) = &found
+            if let Some(VersionedBytes { bytes, .. }) = &found
                 && !partial.supersedes(
                     &Partial::from_bytes(bytes.clone()).map_err(|error| error.at(&key))?,
                 )

@@ -13,13 +13,14 @@ const RECENT: usize = 4;
 
 /// A recently used pane and its slot.
 #[derive(Clone, Copy, Debug)]
-struct Recent {
+struct RecentPane {
     pane: Pane,
     slot: i64,
 }
 
 /// Contains no time.
-const NONE: Recent = Recent { pane: Pane { start: i64::MAX, end: i64::MIN }, slot: i64::MIN };
+const NONE: RecentPane =
+    RecentPane { pane: Pane { start: i64::MAX, end: i64::MIN }, slot: i64::MIN };
 
 /// Maximum number of panes in [`Neighbours`].
 const NEIGHBOURS: usize = 5;
@@ -105,7 +106,7 @@ impl<'a, T> Neighbours<'a, T> {
 #[derive(Clone, Debug)]
 pub(crate) struct Panes<T> {
     by_start: PaneMap<T>,
-    recent: [Recent; RECENT],
+    recent: [RecentPane; RECENT],
     /// The index in `recent` that is overwritten next.
     oldest: usize,
 }
@@ -180,7 +181,7 @@ impl<T> Panes<T> {
 
     #[inline]
     fn remember(&mut self, pane: Pane, slot: i64) {
-        self.recent[self.oldest] = Recent { pane, slot };
+        self.recent[self.oldest] = RecentPane { pane, slot };
         self.oldest = (self.oldest + 1) % RECENT;
     }
 

@@ -9,7 +9,7 @@ use std::borrow::Borrow;
 /// A running merge over panes, for invertible aggregates. It is only a shortcut: if it has no exact
 /// answer, the caller merges the panes.
 #[derive(Clone, Debug)]
-pub(super) struct Running<T> {
+pub(super) struct RunningMerge<T> {
     /// The merge of the panes that start in `[start, end)`.
     merged: Option<T>,
     start: i64,
@@ -19,9 +19,9 @@ pub(super) struct Running<T> {
     retry_at: i64,
 }
 
-impl<T: Clone> Running<T> {
+impl<T: Clone> RunningMerge<T> {
     pub(super) fn new() -> Self {
-        Running { merged: None, start: i64::MIN, end: i64::MIN, retry_at: i64::MIN }
+        RunningMerge { merged: None, start: i64::MIN, end: i64::MIN, retry_at: i64::MIN }
     }
 
     /// Discards the merge, because a merged pane has changed.
@@ -54,7 +54,7 @@ impl<T: Clone> Running<T> {
         }
     }
 
-    /// Moves to the window `[start, end)`. Returns true if [`merged`](Running::merged) is then
+    /// Moves to the window `[start, end)`. Returns true if [`merged`](RunningMerge::merged) is then
     /// exactly the merge of its panes.
     pub(super) fn slide<R: ?Sized, A>(
         &mut self,

@@ -16,7 +16,7 @@
 //! a running merge gives it, with one merge and one subtraction per pane. Only the boundary of the
 //! stacks is maintained, from which they are rebuilt when needed.
 
-use super::running::Running;
+use super::running::RunningMerge;
 use super::{Pane, Panes};
 use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
@@ -38,7 +38,7 @@ pub(crate) struct TwoStacks<T> {
     stale: bool,
     /// True if front and back must still be built from the panes up to `covered`.
     unbuilt: bool,
-    running: Running<T>,
+    running: RunningMerge<T>,
 }
 
 /// The boundary between front and back.
@@ -87,7 +87,7 @@ impl<T: Clone> TwoStacks<T> {
             covered: i64::MIN,
             stale: false,
             unbuilt: false,
-            running: Running::new(),
+            running: RunningMerge::new(),
         }
     }
 

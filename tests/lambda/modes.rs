@@ -251,7 +251,7 @@ proptest! {
 struct Shared(Arc<MemoryStore>);
 
 impl Store for Shared {
-    fn load(&self, key: &str) -> Result<Option<streamgauge::store::Stored>, Error> {
+    fn load(&self, key: &str) -> Result<Option<streamgauge::store::VersionedBytes>, Error> {
         self.0.load(key)
     }
 
@@ -281,7 +281,7 @@ struct Flaky {
 }
 
 impl Store for Flaky {
-    fn load(&self, key: &str) -> Result<Option<streamgauge::store::Stored>, Error> {
+    fn load(&self, key: &str) -> Result<Option<streamgauge::store::VersionedBytes>, Error> {
         self.store.load(key)
     }
 
@@ -315,7 +315,7 @@ struct Overtaken {
 }
 
 impl Store for Overtaken {
-    fn load(&self, key: &str) -> Result<Option<streamgauge::store::Stored>, Error> {
+    fn load(&self, key: &str) -> Result<Option<streamgauge::store::VersionedBytes>, Error> {
         self.store.load(key)
     }
 

@@ -21,7 +21,7 @@ use streamgauge::merger::{Merger, MergerControl, MergerOptions};
 use streamgauge::prelude::*;
 use streamgauge::record::Record;
 use streamgauge::snapshot::Partial;
-use streamgauge::store::{MemoryStore, Store, Stored, Version};
+use streamgauge::store::{MemoryStore, Store, Version, VersionedBytes};
 
 /// Decreases by one with each operation. At 0 the process is dead.
 #[derive(Clone)]
@@ -79,7 +79,7 @@ impl ProcessStore {
 }
 
 impl Store for ProcessStore {
-    fn load(&self, key: &str) -> Result<Option<Stored>, Error> {
+    fn load(&self, key: &str) -> Result<Option<VersionedBytes>, Error> {
         self.operate(|| self.inner.load(key))
     }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use streamgauge::prelude::*;
-use streamgauge::store::{MemoryStore, Store, Stored, Version};
+use streamgauge::store::{MemoryStore, Store, Version, VersionedBytes};
 
 pub(super) struct FaultyStore {
     inner: MemoryStore,
@@ -32,7 +32,7 @@ impl FaultyStore {
         }
     }
 
-    pub(super) fn load(&self, key: &str) -> Option<Stored> {
+    pub(super) fn load(&self, key: &str) -> Option<VersionedBytes> {
         self.inner.load(key).unwrap()
     }
 

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::hash::hash_bytes_wide;
 use crate::record::ShardId;
 use crate::snapshot::{Snapshot, Summary};
-use crate::store::{Store, Stored as Found, Version};
+use crate::store::{Store, Version, VersionedBytes};
 use crate::time::Timestamp;
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ impl Stored {
     ) -> Result<Option<Version>, Error> {
         let found = self.store.load(key)?;
         let warm = self.warm.take();
-        let Some(Found { bytes, version }) = found else {
+        let Some(VersionedBytes { bytes, version }) = found else {
             core.begin(None)?;
             return Ok(None);
         };

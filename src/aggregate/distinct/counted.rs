@@ -11,7 +11,7 @@ use crate::hash::Map;
 
 /// The keys of the parts that are included.
 #[derive(Clone, Debug)]
-pub(super) struct Counted {
+pub(super) struct CountedKeys {
     exact_max: usize,
     precision: u8,
     /// The stable hash of each key and the number of parts that contain it. `None` once there were
@@ -23,16 +23,22 @@ pub(super) struct Counted {
     sketches: usize,
 }
 
-impl Counted {
+impl CountedKeys {
     /// Creates a count without parts that counts `exact_max` keys exactly, and more keys in
     /// 2^`precision` registers.
     pub(super) fn new(exact_max: usize, precision: u8) -> Self {
         let precision = precision.clamp(PRECISION_MIN, PRECISION_MAX);
-        Counted { exact_max, precision, hashes: Some(Map::default()), registers: None, sketches: 0 }
+        CountedKeys {
+            exact_max,
+            precision,
+            hashes: Some(Map::default()),
+            registers: None,
+            sketches: 0,
+        }
     }
 
     /// Adds a part of hashes. Returns false if there are too many keys for too few registers. The
-    /// merge of all parts is then the merge of [`few`](Counted::few) or [`sketch`](Counted::sketch)
+    /// merge of all parts is then the merge of [`few`](CountedKeys::few) or [`sketch`](CountedKeys::sketch)
     /// and this part.
     pub(super) fn enter_hashes(&mut self, part: &Map<u64, ()>) -> bool {
         if let Some(registers) = &mut self.registers {
@@ -68,7 +74,7 @@ impl Counted {
         })
     }
 
-    /// Adds a part that is a sketch. As [`enter_hashes`](Counted::enter_hashes).
+    /// Adds a part that is a sketch. As [`enter_hashes`](CountedKeys::enter_hashes).
     pub(super) fn enter_sketch(&mut self, part: &Hll) -> bool {
         let Some(values) = self.values_of(part) else { return false };
         let registers = self.count_registers();
@@ -110,7 +116,7 @@ impl Counted {
         }
     }
 
-    /// Subtracts a part that is a sketch. As [`leave_hashes`](Counted::leave_hashes).
+    /// Subtracts a part that is a sketch. As [`leave_hashes`](CountedKeys::leave_hashes).
     pub(super) fn leave_sketch(&mut self, part: &Hll) -> bool {
         let (Some(values), Some(registers)) = (self.values_of(part), &mut self.registers) else {
             return false;
@@ -229,7 +235,7 @@ mod tests {
             for (end, part) in parts.iter().enumerate() {
                 let start = (end + 1).saturating_sub(length);
                 if start > 0 && !inverse.subtract(&mut sliding, &parts[start - 1]) {
-                    prop_assert!(!matches!(&sliding.0, State::Counted(_)), "what is counted can be taken out");
+                    prop_assert!(!matches!(&sliding.0, State::CountedKeys(_)), "what is counted can be taken out");
                     return Ok(());
                 }
                 if end > 0 {
@@ -238,7 +244,7 @@ mod tests {
                 let mut merged = parts[start].clone();
                 parts[start + 1..=end].iter().for_each(|part| merge(&mut merged, part));
                 if !inverse.is_exact(&sliding) {
-                    prop_assert!(end > 0 || !matches!(&sliding.0, State::Counted(_)));
+                    prop_assert!(end > 0 || !matches!(&sliding.0, State::CountedKeys(_)));
                     continue;
                 }
                 prop_assert_eq!(told(&sliding), told(&merged));

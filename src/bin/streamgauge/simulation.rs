@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use streamgauge::adapter::files::Input;
 use streamgauge::rows::JsonLines;
-use streamgauge::store::{MemoryStore, Store, Stored, Version};
+use streamgauge::store::{MemoryStore, Store, Version, VersionedBytes};
 use streamgauge::{Error, ErrorKind};
 
 /// SplitMix64 (Steele, Lea and Flood 2014).
@@ -66,7 +66,7 @@ impl Power {
 struct Disk(Arc<MemoryStore>, Arc<Power>);
 
 impl Store for Disk {
-    fn load(&self, key: &str) -> Result<Option<Stored>, Error> {
+    fn load(&self, key: &str) -> Result<Option<VersionedBytes>, Error> {
         self.0.load(key)
     }
 

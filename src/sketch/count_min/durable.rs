@@ -1,7 +1,7 @@
 //! The encoding of count-min: the width and the counters, with runs of zeros in short form; or,
 //! while exact, the keys and their counts.
 
-use super::{CountMin, Exact};
+use super::{CountMin, ExactCounts};
 use crate::codec::{FrontReader, FrontWriter, Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::sketch::counters::Counters;
@@ -54,7 +54,7 @@ impl CountMin {
             // Exact counts that take more bytes than this sketch allows become a table.
             let empty = CountMin {
                 cells: super::Counters::zeros(0),
-                exact: Some(Exact::new(self.exact_bytes)),
+                exact: Some(ExactCounts::new(self.exact_bytes)),
                 bits,
                 total: 0,
                 ..*self
@@ -104,7 +104,7 @@ impl CountMin {
     }
 }
 
-fn encode_exact(exact: &Exact, writer: &mut Writer) {
+fn encode_exact(exact: &ExactCounts, writer: &mut Writer) {
     let mut rows: Vec<(Vec<u8>, u64)> = exact
         .rows()
         .iter()

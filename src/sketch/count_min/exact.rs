@@ -21,7 +21,7 @@ const BYTES_MAX: usize = u32::MAX as usize;
 /// integer of another width has the same hash but other bytes. It returns a bound, never a wrong
 /// count.
 #[derive(Clone)]
-pub(super) struct Exact {
+pub(super) struct ExactCounts {
     rows: Vec<Row>,
     /// The keys' bytes, one after another.
     keys: Vec<u8>,
@@ -49,11 +49,11 @@ enum Fit {
     Nothing,
 }
 
-impl Exact {
+impl ExactCounts {
     pub(super) fn new(bytes_max: usize) -> Self {
         let bytes_max = bytes_max.min(BYTES_MAX);
         let (rows, keys, index, tags) = (Vec::new(), Vec::new(), Index::default(), Vec::new());
-        Exact { rows, keys, index, tags, table_seed: process_seed(), bytes: 0, bytes_max }
+        ExactCounts { rows, keys, index, tags, table_seed: process_seed(), bytes: 0, bytes_max }
     }
 
     #[inline]
@@ -135,7 +135,7 @@ impl Exact {
         }
     }
 
-    fn fit(&self, other: &Exact) -> Fit {
+    fn fit(&self, other: &ExactCounts) -> Fit {
         let mut bytes = self.bytes;
         for row in &other.rows {
             match self.find(row.hash) {
@@ -150,7 +150,7 @@ impl Exact {
     }
 
     /// Adds the counts of `other`. Returns false and changes nothing if they do not fit.
-    pub(super) fn merge(&mut self, other: &Exact) -> bool {
+    pub(super) fn merge(&mut self, other: &ExactCounts) -> bool {
         match self.fit(other) {
             Fit::Keys => other.rows.iter().all(|row| self.add(row.hash, other.key(row), row.count)),
             Fit::Nothing => false,
@@ -158,15 +158,15 @@ impl Exact {
     }
 
     /// Returns true if no count of `other` is above the one here.
-    pub(super) fn covers(&self, other: &Exact) -> bool {
+    pub(super) fn covers(&self, other: &ExactCounts) -> bool {
         other.rows.iter().all(|row| {
             self.row(row.hash, other.key(row)).is_some_and(|ours| ours.count >= row.count)
         })
     }
 
-    /// Subtracts counts that these [cover](Exact::covers). Removes keys whose count becomes 0.
-    pub(super) fn subtract(&mut self, other: &Exact) {
-        let mut rest = Exact::new(self.bytes_max);
+    /// Subtracts counts that these [cover](ExactCounts::covers). Removes keys whose count becomes 0.
+    pub(super) fn subtract(&mut self, other: &ExactCounts) {
+        let mut rest = ExactCounts::new(self.bytes_max);
         for row in &self.rows {
             let key = self.key(row);
             let gone = other.row(row.hash, key).map_or(0, |gone| gone.count);
@@ -201,7 +201,7 @@ impl Exact {
 }
 
 /// Prints the keys in order, with their counts.
-impl fmt::Debug for Exact {
+impl fmt::Debug for ExactCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()
             .entries(
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn what_is_held_stays_within_what_is_allowed() {
         for length in [1, 8, 30, 200] {
-            let mut exact = Exact::new(100_000);
+            let mut exact = ExactCounts::new(100_000);
             let key = |n: u64| format!("{n:0>length$}");
             let mut keys = 0;
             while exact.add(hash_u64(Seed::PUBLIC, keys), key(keys).as_bytes(), 1) {
@@ -252,13 +252,13 @@ mod tests {
 
     #[test]
     fn two_keys_of_one_hash_do_not_fit_and_are_not_mixed_up() {
-        let mut exact = Exact::new(1000);
+        let mut exact = ExactCounts::new(1000);
         assert!(exact.add(7, b"a", 3));
         assert!(!exact.add(7, b"b", 5));
         assert_eq!(exact.estimate(7, b"a"), Estimate::exact(3));
         assert_eq!(exact.estimate(7, b"b"), Estimate { value: 3, lower: 0, upper: 3 });
         assert_eq!(exact.estimate(8, b"a"), Estimate::exact(0));
-        let mut other = Exact::new(1000);
+        let mut other = ExactCounts::new(1000);
         assert!(other.add(7, b"b", 1) && other.add(9, b"c", 1));
         assert!(!exact.merge(&other) && exact.rows().len() == 1);
     }
