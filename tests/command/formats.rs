@@ -174,7 +174,7 @@ fn a_pattern_that_cannot_be_right_ends_the_run_before_it_reads() {
         ("%H:%M:%S", "it has no date"),
         ("%s.%L", "%3f"),
         ("%F %I:%M", "would be read as"),
-        ("%F %T %Z", "can be read"),
+        ("%F %T %Z", "cannot read that"),
     ] {
         let run = streamgauge(&[
             "run",
