@@ -40,6 +40,11 @@ pub trait Durable: Sized {
     /// # Errors
     /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the bytes hold no such value.
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error>;
+
+    /// Bytes that the value holds on the heap. Default: 0.
+    fn heap_bytes(&self) -> usize {
+        0
+    }
 }
 
 macro_rules! durable_integers {
@@ -124,6 +129,10 @@ impl Durable for String {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         reader.text().map(Into::into)
     }
+
+    fn heap_bytes(&self) -> usize {
+        self.len()
+    }
 }
 
 impl Durable for Box<str> {
@@ -136,6 +145,10 @@ impl Durable for Box<str> {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         reader.text().map(Into::into)
     }
+
+    fn heap_bytes(&self) -> usize {
+        self.len()
+    }
 }
 
 impl Durable for Vec<u8> {
@@ -147,6 +160,26 @@ impl Durable for Vec<u8> {
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         reader.bytes().map(Into::into)
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+impl Durable for Box<[u8]> {
+    const NAME: &'static str = "bytes";
+
+    fn write(&self, writer: &mut Writer) {
+        writer.bytes(self);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        reader.bytes().map(Into::into)
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.len()
     }
 }
 
@@ -173,6 +206,10 @@ impl<T: Durable> Durable for Option<T> {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         if reader.bool()? { T::read(reader).map(Some) } else { Ok(None) }
     }
+
+    fn heap_bytes(&self) -> usize {
+        self.as_ref().map_or(0, T::heap_bytes)
+    }
 }
 
 macro_rules! durable_tuple {
@@ -184,6 +221,10 @@ macro_rules! durable_tuple {
 
             fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
                 Ok(($($part::read(reader)?,)+))
+            }
+
+            fn heap_bytes(&self) -> usize {
+                0 $(+ self.$index.heap_bytes())+
             }
         }
     };

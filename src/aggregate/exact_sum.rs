@@ -234,10 +234,6 @@ impl Total<f64> for ExactSum {
     fn quotient(&self, n: u64) -> f64 {
         self.divided_by(n)
     }
-
-    fn heap_bytes(&self) -> usize {
-        ExactSum::heap_bytes(self)
-    }
 }
 
 impl ExactSum {
@@ -284,6 +280,10 @@ impl Durable for ExactSum {
             sum.add(part);
         }
         Ok(sum)
+    }
+
+    fn heap_bytes(&self) -> usize {
+        ExactSum::heap_bytes(self)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::durable::Durable;
 use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
 use std::cmp::Ordering;
+use std::fmt::Debug;
 
 /// The minimum of a number of the record. Created by [`min`].
 #[derive(Clone, Copy)]
@@ -15,10 +16,22 @@ pub struct Min<N> {
     number: N,
 }
 
+impl<N> Min<N> {
+    pub(crate) fn new(number: N) -> Self {
+        Min { number }
+    }
+}
+
 /// The maximum of a number of the record. Created by [`max`].
 #[derive(Clone, Copy)]
 pub struct Max<N> {
     number: N,
+}
+
+impl<N> Max<N> {
+    pub(crate) fn new(number: N) -> Self {
+        Max { number }
+    }
 }
 
 /// Computes the minimum of a number, in the number's own type; `None` without records.
@@ -39,19 +52,62 @@ pub struct Max<N> {
 /// assert!(range.check(None, &f32::NAN).is_err());
 /// ```
 pub fn min<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Min<ByValue<R, V, F>> {
-    Min { number: ByValue::new(number) }
+    Min::new(ByValue::new(number))
 }
 
 /// Computes the maximum of a number. Otherwise as [`min`].
 pub fn max<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Max<ByValue<R, V, F>> {
-    Max { number: ByValue::new(number) }
+    Max::new(ByValue::new(number))
+}
+
+/// A value that is compared with the one that is kept so far: any number. Nothing outside of the
+/// crate can implement it.
+pub trait Ranked {
+    /// What is kept of the value.
+    type Kept: Durable + Clone + Debug + Send + Sync + 'static;
+
+    /// How the value compares with the one that is kept.
+    fn rank(&self, kept: &Self::Kept) -> Ordering;
+
+    /// The value, to be kept.
+    fn keep(self) -> Self::Kept;
+
+    /// How a value that was kept elsewhere compares with the one that is kept here.
+    fn rank_kept(new: &Self::Kept, kept: &Self::Kept) -> Ordering;
+
+    /// Returns true if it has no order.
+    fn is_nan(kept: &Self::Kept) -> bool;
+}
+
+impl<V: Number> Ranked for V {
+    type Kept = V;
+
+    #[inline]
+    fn rank(&self, kept: &V) -> Ordering {
+        self.compare(kept)
+    }
+
+    #[inline]
+    fn keep(self) -> V {
+        self
+    }
+
+    #[inline]
+    fn rank_kept(new: &V, kept: &V) -> Ordering {
+        new.compare(kept)
+    }
+
+    #[inline]
+    fn is_nan(kept: &V) -> bool {
+        Number::is_nan(*kept)
+    }
 }
 
 #[inline]
-fn keep<V: Number>(kept: &mut Option<V>, number: V, wanted: Ordering) {
+fn keep<V: Ranked>(kept: &mut Option<V::Kept>, value: V, wanted: Ordering) {
     match kept {
-        Some(best) if number.compare(best) != wanted => {}
-        _ => *kept = Some(number),
+        Some(best) if value.rank(best) != wanted => {}
+        _ => *kept = Some(value.keep()),
     }
 }
 
@@ -62,41 +118,57 @@ fn nan(aggregate: &str) -> Error {
 
 macro_rules! extremum {
     ($aggregate:ident, $name:literal, $wanted:expr) => {
-        impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for $aggregate<N> {
-            type Accumulator = Option<N::Value>;
-            type Output = Option<N::Value>;
+        impl<R: ?Sized, N: ValueOf<R, Value: Ranked>> Aggregate<R> for $aggregate<N> {
+            type Accumulator = Option<<N::Value as Ranked>::Kept>;
+            type Output = Option<<N::Value as Ranked>::Kept>;
 
-            fn init(&self) -> Option<N::Value> {
+            fn init(&self) -> Option<<N::Value as Ranked>::Kept> {
                 None
             }
 
             #[inline]
             fn check(
                 &self,
-                _accumulator: Option<&Option<N::Value>>,
+                _accumulator: Option<&Option<<N::Value as Ranked>::Kept>>,
                 record: &R,
             ) -> Result<(), Error> {
-                if self.number.value(record).is_nan() { Err(nan($name)) } else { Ok(()) }
+                let value = self.number.value(record).keep();
+                if N::Value::is_nan(&value) { Err(nan($name)) } else { Ok(()) }
             }
 
             #[inline]
-            fn add(&self, accumulator: &mut Option<N::Value>, record: &R, _time: Timestamp) {
+            fn add(
+                &self,
+                accumulator: &mut Option<<N::Value as Ranked>::Kept>,
+                record: &R,
+                _time: Timestamp,
+            ) {
                 keep(accumulator, self.number.value(record), $wanted);
             }
 
             fn merge(
                 &self,
-                into: &mut Option<N::Value>,
-                from: &Option<N::Value>,
+                into: &mut Option<<N::Value as Ranked>::Kept>,
+                from: &Option<<N::Value as Ranked>::Kept>,
             ) -> Result<(), Error> {
-                if let Some(number) = *from {
-                    keep(into, number, $wanted);
+                let Some(from) = from else { return Ok(()) };
+                let replaces = |kept: &_| <N::Value as Ranked>::rank_kept(from, kept) == $wanted;
+                if into.as_ref().is_none_or(replaces) {
+                    *into = Some(from.clone());
                 }
                 Ok(())
             }
 
-            fn output(&self, accumulator: &Option<N::Value>) -> Option<N::Value> {
-                *accumulator
+            fn output(
+                &self,
+                accumulator: &Option<<N::Value as Ranked>::Kept>,
+            ) -> Option<<N::Value as Ranked>::Kept> {
+                accumulator.clone()
+            }
+
+            #[inline]
+            fn state_bytes(&self, accumulator: &Option<<N::Value as Ranked>::Kept>) -> usize {
+                size_of_val(accumulator) + accumulator.heap_bytes()
             }
 
             fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
@@ -109,26 +181,29 @@ macro_rules! extremum {
             }
         }
 
-        impl<R: ?Sized, N: ValueOf<R, Value: Number>> Persistence<R> for $aggregate<N> {
+        impl<R: ?Sized, N: ValueOf<R, Value: Ranked>> Persistence<R> for $aggregate<N> {
             fn describe(&self) -> String {
-                format!(concat!($name, " of {}"), N::Value::NAME)
+                format!(concat!($name, " of {}"), <<N::Value as Ranked>::Kept as Durable>::NAME)
             }
 
             fn encode(
                 &self,
-                accumulator: &Option<N::Value>,
+                accumulator: &Option<<N::Value as Ranked>::Kept>,
                 writer: &mut Writer,
             ) -> Result<(), Error> {
                 accumulator.write(writer);
                 Ok(())
             }
 
-            fn decode(&self, reader: &mut Reader<'_>) -> Result<Option<N::Value>, Error> {
+            fn decode(
+                &self,
+                reader: &mut Reader<'_>,
+            ) -> Result<Option<<N::Value as Ranked>::Kept>, Error> {
                 match Durable::read(reader)? {
-                    Some(number) if N::Value::is_nan(number) => {
+                    Some(kept) if N::Value::is_nan(&kept) => {
                         Err(reader.corrupt(concat!($name, " of NaN")))
                     }
-                    number => Ok(number),
+                    kept => Ok(kept),
                 }
             }
         }

@@ -13,10 +13,22 @@ pub struct First<V> {
     value: V,
 }
 
+impl<V> First<V> {
+    pub(crate) fn new(value: V) -> Self {
+        First { value }
+    }
+}
+
 /// The value of the record with the latest event time. Created by [`last`].
 #[derive(Clone, Copy)]
 pub struct Last<V> {
     value: V,
+}
+
+impl<V> Last<V> {
+    pub(crate) fn new(value: V) -> Self {
+        Last { value }
+    }
 }
 
 /// Returns the value of the record with the earliest *event time*, or `None` without records. If
@@ -38,18 +50,16 @@ pub struct Last<V> {
 pub fn first<R: ?Sized, V: Durable + Clone + Send + Sync + 'static, F: Fn(&R) -> V>(
     value: F,
 ) -> First<ByValue<R, V, F>> {
-    First { value: ByValue::new(value) }
+    First::new(ByValue::new(value))
 }
 
 /// Returns the value of the record with the latest *event time*, or `None` without records. If
 /// several records have this time, it is the value of the one that was added last; the records of a
 /// merged accumulator count as added later. The closure is called only if its value is stored.
-///
-/// The heap memory of the stored value is not part of `state_bytes`.
 pub fn last<R: ?Sized, V: Durable + Clone + Send + Sync + 'static, F: Fn(&R) -> V>(
     value: F,
 ) -> Last<ByValue<R, V, F>> {
-    Last { value: ByValue::new(value) }
+    Last::new(ByValue::new(value))
 }
 
 macro_rules! end {
@@ -88,6 +98,11 @@ macro_rules! end {
 
             fn output(&self, accumulator: &Self::Accumulator) -> Option<E::Value> {
                 accumulator.as_ref().map(|(_, value)| value.clone())
+            }
+
+            #[inline]
+            fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
+                size_of_val(accumulator) + accumulator.heap_bytes()
             }
 
             fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {

@@ -14,6 +14,12 @@ pub struct Mean<N> {
     number: N,
 }
 
+impl<N> Mean<N> {
+    pub(crate) fn new(number: N) -> Self {
+        Mean { number }
+    }
+}
+
 /// The accumulator of [`mean`]: a count and an exact sum.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MeanAccumulator<S> {
@@ -41,7 +47,7 @@ pub struct MeanAccumulator<S> {
 /// assert_eq!(latency.output(&accumulator), Some(10.5));
 /// ```
 pub fn mean<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Mean<ByValue<R, V, F>> {
-    Mean { number: ByValue::new(number) }
+    Mean::new(ByValue::new(number))
 }
 
 impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Mean<N> {
@@ -117,7 +123,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>, S: Total<<N::Value as Number>::Wid
     Invertible<R, MeanAccumulator<S>> for Mean<N>
 {
     fn is_exact(&self, accumulator: &MeanAccumulator<S>) -> bool {
-        accumulator.count < u64::MAX
+        accumulator.count < u64::MAX && accumulator.sum.subtracts()
     }
 
     fn subtract(&self, from: &mut MeanAccumulator<S>, part: &MeanAccumulator<S>) -> bool {

@@ -50,15 +50,19 @@ pub use invertible::Invertible;
 pub use mean::{Mean, MeanAccumulator, mean};
 pub use number::{IntegerSum, Moments, Number, Total, Wide};
 pub use persistence::{DynPersistence, Persistence};
-pub use quantile::{Quantile, Quantiles, quantile, quantiles};
+pub use quantile::{DEFAULT_ACCURACY, Quantile, Quantiles, quantile, quantiles};
 pub use reductions::{Reduced, Reductions};
 pub use sum::{Sum, sum};
-pub use top_k::{DEFAULT_COUNTERS, TopK, top_k, top_k_value};
+pub use top_k::{COUNTERS_MAX, DEFAULT_COUNTERS, TopK, top_k, top_k_value};
 pub use variance::{FloatMoments, IntegerMoments, Stddev, Variance, stddev, variance};
 
 #[cfg(feature = "spec")]
+pub(crate) use extrema::Ranked;
+#[cfg(feature = "spec")]
 pub(crate) use hints::Growth;
 pub(crate) use hints::Hints;
+#[cfg(feature = "spec")]
+pub(crate) use number::sealed::Sealed;
 pub(crate) use persistence::{description, seed_fingerprint};
 
 use crate::error::Error;

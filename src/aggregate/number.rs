@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind};
 use std::cmp::Ordering;
 use std::fmt::Debug;
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
@@ -136,14 +136,16 @@ pub trait Total<W>: Durable + Clone + Debug + Default + Send + Sync + 'static {
     /// True if [`subtract`](Total::subtract) is possible.
     const INVERTIBLE: bool = false;
 
+    /// Returns true if parts can be subtracted from this sum. Default: as of every sum of the type.
+    fn subtracts(&self) -> bool {
+        Self::INVERTIBLE
+    }
+
     /// Returns the sum. For floats it is rounded once.
     fn total(&self) -> W;
 
     /// Returns the sum divided by `n`, which must not be 0.
     fn quotient(&self, n: u64) -> f64;
-
-    /// Returns the bytes on the heap.
-    fn heap_bytes(&self) -> usize;
 }
 
 /// An exact running count, sum and sum of squares of wide numbers. It does not depend on the order
@@ -164,9 +166,6 @@ pub trait Moments<W>: Durable + Clone + Debug + Default + Send + Sync + 'static 
     /// Returns the square root of the sample variance. It is finite even if the variance is out of
     /// the range of `f64`.
     fn stddev(&self) -> Option<f64>;
-
-    /// Returns the bytes on the heap.
-    fn heap_bytes(&self) -> usize;
 }
 
 /// The exact running sum of integers.
@@ -225,10 +224,6 @@ impl Total<i128> for IntegerSum {
         let quotient = (dividend / divisor) | u128::from(!dividend.is_multiple_of(divisor));
         let value = quotient as f64 * 0.5f64.powi(shift as i32);
         if self.0 < 0 { -value } else { value }
-    }
-
-    fn heap_bytes(&self) -> usize {
-        0
     }
 }
 

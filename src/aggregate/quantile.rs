@@ -9,7 +9,7 @@ use crate::sketch::{Estimate, LogHistogram};
 use crate::time::Timestamp;
 
 /// Default relative accuracy of quantiles: half a per cent.
-const DEFAULT_ACCURACY: f64 = 0.005;
+pub const DEFAULT_ACCURACY: f64 = 0.005;
 
 /// One quantile of a number of the record. Created by [`quantile`].
 #[derive(Clone)]
@@ -51,7 +51,7 @@ pub fn quantile<R: ?Sized, V: Number, F: Fn(&R) -> V>(
     q: f64,
     number: F,
 ) -> Quantile<ByValue<R, V, F>> {
-    Quantile { of: quantiles([q], number) }
+    Quantile::new(q, ByValue::new(number))
 }
 
 /// Computes several quantiles of one number from one histogram, as in `quantiles([0.5, 0.9, 0.99],
@@ -61,11 +61,15 @@ pub fn quantiles<R: ?Sized, V: Number, F: Fn(&R) -> V, const Q: usize>(
     ranks: [f64; Q],
     number: F,
 ) -> Quantiles<ByValue<R, V, F>, Q> {
-    let empty = LogHistogram::with_accuracy(DEFAULT_ACCURACY).expect("the default is in range");
-    Quantiles { ranks, number: ByValue::new(number), empty, wrong: None }
+    Quantiles::new(ranks, ByValue::new(number))
 }
 
 impl<N, const Q: usize> Quantiles<N, Q> {
+    fn new(ranks: [f64; Q], number: N) -> Self {
+        let empty = LogHistogram::with_accuracy(DEFAULT_ACCURACY).expect("the default is in range");
+        Quantiles { ranks, number, empty, wrong: None }
+    }
+
     /// Sets the relative accuracy. Default: 0.005. Half of it needs twice the memory: see
     /// [`LogHistogram::with_accuracy`], which also documents the range.
     #[must_use]
@@ -79,6 +83,10 @@ impl<N, const Q: usize> Quantiles<N, Q> {
 }
 
 impl<N> Quantile<N> {
+    pub(crate) fn new(q: f64, number: N) -> Self {
+        Quantile { of: Quantiles::new([q], number) }
+    }
+
     /// Sets the relative accuracy. Default: 0.005. As [`Quantiles::accuracy`].
     #[must_use]
     pub fn accuracy(mut self, alpha: f64) -> Self {

@@ -104,6 +104,10 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Persistence<R> for Sum<N> {
 impl<R: ?Sized, N: ValueOf<R, Value: Number>>
     Invertible<R, <<N::Value as Number>::Wide as Wide>::Sum> for Sum<N>
 {
+    fn is_exact(&self, accumulator: &<<N::Value as Number>::Wide as Wide>::Sum) -> bool {
+        accumulator.subtracts()
+    }
+
     fn subtract(
         &self,
         from: &mut <<N::Value as Number>::Wide as Wide>::Sum,

@@ -23,7 +23,7 @@ pub struct TopK<E> {
 pub const DEFAULT_COUNTERS: usize = 65_536;
 
 /// Maximum number of counters: that of [`SpaceSaving::with_capacity`].
-const COUNTERS_MAX: usize = 1 << 26;
+pub const COUNTERS_MAX: usize = 1 << 26;
 
 /// Computes the `k` most frequent keys, for a key inside the record: `top_k(10, |hit: &Hit|
 /// hit.url.as_str())`. The answer is a list of [`TopRow`]s by descending count, then by ascending
@@ -52,7 +52,7 @@ where
     K: Key + ?Sized + 'static,
     F: for<'a> Fn(&'a R) -> &'a K,
 {
-    TopK { k, key: ByReference::new(key), counters: DEFAULT_COUNTERS, seed: Seed::PUBLIC }
+    TopK::new(k, ByReference::new(key))
 }
 
 /// Computes the `k` most frequent keys, for a computed key. Otherwise as [`top_k`].
@@ -60,12 +60,22 @@ pub fn top_k_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(
     k: usize,
     key: F,
 ) -> TopK<ByValue<R, K, F>> {
-    TopK { k, key: ByValue::new(key), counters: DEFAULT_COUNTERS, seed: Seed::PUBLIC }
+    TopK::new(k, ByValue::new(key))
 }
 
 impl<E> TopK<E> {
-    /// Sets the number of counters, from `k` to 2^26. Default: [`DEFAULT_COUNTERS`]. The error of a
-    /// count is at most the number of records divided by the number of counters.
+    pub(crate) fn new(k: usize, key: E) -> Self {
+        TopK { k, key, counters: DEFAULT_COUNTERS, seed: Seed::PUBLIC }
+    }
+
+    /// The number of counters.
+    #[cfg(feature = "spec")]
+    pub(crate) fn counters_max(&self) -> usize {
+        self.counters
+    }
+
+    /// Sets the number of counters, from `k` to [`COUNTERS_MAX`]. Default: [`DEFAULT_COUNTERS`]. The
+    /// error of a count is at most the number of records divided by the number of counters.
     #[must_use]
     pub fn counters(mut self, counters: usize) -> Self {
         self.counters = counters;

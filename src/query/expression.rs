@@ -3,11 +3,9 @@
 use super::field::Fields;
 use super::literal::Literal;
 use super::token::{Kind, Token, Tokens};
+use crate::aggregate::{COUNTERS_MAX, DEFAULT_COUNTERS};
 use crate::error::Error;
 use crate::nearest::nearest;
-
-/// Default number of counters of a `top`.
-pub(crate) const COUNTERS_DEFAULT: usize = 65_536;
 
 /// A column of the answer.
 #[derive(Clone, PartialEq, Debug)]
@@ -257,17 +255,17 @@ impl<'a> Parser<'a, '_> {
                 }
                 counters
             }
-            None => COUNTERS_DEFAULT.max(k),
+            None => DEFAULT_COUNTERS.max(k),
         };
         Ok(Function::Top { k, slot, counters })
     }
 
     fn size(&self, token: &Token<'_>) -> Result<usize, Error> {
         match token.raw.parse::<usize>() {
-            Ok(size) if (1..=1 << 24).contains(&size) => Ok(size),
+            Ok(size) if (1..=COUNTERS_MAX).contains(&size) => Ok(size),
             _ => Err(self.tokens.error_at(
                 token.start,
-                format!("{} is not a number from 1 to {}", token.raw, 1 << 24),
+                format!("{} is not a number from 1 to {COUNTERS_MAX}", token.raw),
             )),
         }
     }
@@ -362,7 +360,7 @@ mod tests {
         assert_eq!(columns[3].function, Function::Quantile(1, Percent(9900)));
         assert_eq!(
             columns[5].function,
-            Function::Top { k: 10, slot: 3, counters: COUNTERS_DEFAULT }
+            Function::Top { k: 10, slot: 3, counters: DEFAULT_COUNTERS }
         );
     }
 

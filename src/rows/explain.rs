@@ -1,7 +1,7 @@
 //! What a pipeline will do and what it may cost, told before it runs.
 
-use super::row_aggregate::{ACCURACY, Plan, StateSpec};
-use crate::aggregate::{DISTINCT_EXACT_MAX, DISTINCT_PRECISION};
+use super::row_aggregate::{Plan, StateSpec, TOP_ROWS_MIN};
+use crate::aggregate::{DEFAULT_ACCURACY, DISTINCT_EXACT_MAX, DISTINCT_PRECISION};
 use crate::engine::EngineOptions;
 use crate::query::expression::{Column, Function};
 use crate::sketch::LogHistogram;
@@ -143,9 +143,6 @@ const ENVELOPE_WRITTEN: usize = 4096;
 /// Bytes of a pane beside its groups.
 const PANE_WRITTEN: usize = 16;
 
-/// Rows of a top-k that are kept in the smallest form.
-const TOP_ROWS_MIN: usize = 100;
-
 fn written_max(plan: &Plan, form: fn((usize, usize)) -> usize) -> usize {
     let states: usize = plan.states.iter().map(|state| form(state_written_max(state))).sum();
     states.saturating_add(KEY_BYTES + 8)
@@ -158,22 +155,22 @@ fn state_written_max(state: &StateSpec) -> (usize, usize) {
     let row = KEY_BYTES + 20;
     let filter = 48;
     match state {
-        StateSpec::Sum(_) => same(400),
-        StateSpec::Squares(_) => same(900),
-        StateSpec::First(_) | StateSpec::Last(_) | StateSpec::Min(_) | StateSpec::Max(_) => {
+        StateSpec::Sum(..) => same(400),
+        StateSpec::Squares(..) => same(900),
+        StateSpec::First(..) | StateSpec::Last(..) | StateSpec::Min(..) | StateSpec::Max(..) => {
             same(KEY_BYTES + 20)
         }
         // Both signs: all buckets that may have numbers, each with the distance to the one before;
         // or two for each doubling that there is.
-        StateSpec::Histogram(_) => {
+        StateSpec::Histogram(..) => {
             (64 + 2 * histogram_buckets_max() * 5, 64 + 2 * 2 * DOUBLINGS * 3)
         }
         StateSpec::Distinct(..) => {
             ((DISTINCT_EXACT_MAX * 9).max(1 << DISTINCT_PRECISION) + 64, 128)
         }
-        StateSpec::Top { counters, .. } => (
-            counters.saturating_mul(2 * row + filter).saturating_add(64),
-            (*counters).min(TOP_ROWS_MIN) * (2 * row + filter) + 64,
+        StateSpec::Top(_, top) => (
+            top.counters_max().saturating_mul(2 * row + filter).saturating_add(64),
+            top.counters_max().min(TOP_ROWS_MIN) * (2 * row + filter) + 64,
         ),
         _ => same(20),
     }
@@ -184,7 +181,7 @@ const DOUBLINGS: usize = 2098;
 
 /// Buckets of a percentile's histogram that may have numbers, of each sign.
 fn histogram_buckets_max() -> usize {
-    LogHistogram::with_accuracy(ACCURACY).map_or(0, |histogram| histogram.buckets_max())
+    LogHistogram::with_accuracy(DEFAULT_ACCURACY).map_or(0, |histogram| histogram.buckets_max())
 }
 
 /// Bytes that Lambda hands a tumbling window's state back in, in base64: 1 MB, less what its
@@ -211,25 +208,25 @@ fn panes_held_max(engine: &EngineOptions) -> Option<u64> {
 fn state_bytes_min(state: &StateSpec) -> usize {
     const CELL: usize = 48;
     match state {
-        StateSpec::Squares(_) => CELL + 240,
-        StateSpec::Histogram(_) => CELL + size_of::<LogHistogram>(),
+        StateSpec::Squares(..) => CELL + 240,
+        StateSpec::Histogram(..) => CELL + size_of::<LogHistogram>(),
         StateSpec::Distinct(..) => CELL + 64,
-        StateSpec::Top { .. } => CELL + 200,
+        StateSpec::Top(..) => CELL + 200,
         _ => CELL,
     }
 }
 
 fn state_bytes_max(state: &StateSpec) -> usize {
     let held = match state {
-        StateSpec::First(_) | StateSpec::Last(_) | StateSpec::Min(_) | StateSpec::Max(_) => {
+        StateSpec::First(..) | StateSpec::Last(..) | StateSpec::Min(..) | StateSpec::Max(..) => {
             KEY_BYTES
         }
         // Both signs, of which the negative one is in a box; an entry of a list that has room for
         // as many more.
-        StateSpec::Histogram(_) => 2 * histogram_buckets_max() * 24 + 128,
+        StateSpec::Histogram(..) => 2 * histogram_buckets_max() * 24 + 128,
         StateSpec::Distinct(..) => (DISTINCT_EXACT_MAX * 20).max(1 << DISTINCT_PRECISION),
         // Twice as many rows as counters, and the filter.
-        StateSpec::Top { counters, .. } => counters.saturating_mul(2 * (75 + KEY_BYTES) + 64),
+        StateSpec::Top(_, top) => top.counters_max().saturating_mul(2 * (75 + KEY_BYTES) + 64),
         _ => 0,
     };
     state_bytes_min(state).saturating_add(held)
@@ -253,7 +250,7 @@ fn worth(function: &Function) -> String {
         Function::Quantile(..) => format!(
             "nearest rank; within {} % of the value, with certain bounds, while the numbers of each sign are in at most {} buckets of 0.8 %; past \
              that all buckets are joined in pairs, and the bounds tell the larger error",
-            ACCURACY * 100.0,
+            DEFAULT_ACCURACY * 100.0,
             histogram_buckets_max()
         ),
         Function::Distinct(_) => format!(

@@ -15,8 +15,9 @@ pub use compile::CompileOptions;
 pub use emission::RowEmission;
 pub use explain::{Explanation, Fit};
 pub use json_lines::JsonLines;
+pub use row_aggregate::ColumnKind;
 pub use row_merger::{MergedRow, RowMerger};
-pub use row_pipeline::{ColumnKind, OutputColumn, RowPipeline};
+pub use row_pipeline::{OutputColumn, RowPipeline};
 
 #[cfg(feature = "files")]
 pub(crate) use fast::{FinishedRows, PreaggregatedRows, PreparedRows, RowPreparer};

@@ -3,11 +3,10 @@
 use super::explain::Explanation;
 use super::fast::preparer::{Preparation, RowPreparer};
 use super::pending_rows::PendingRows;
-use super::row_aggregate::{Plan, RowAggregate};
+use super::row_aggregate::{ColumnKind, Plan, RowAggregate};
 use crate::engine::{Control, Engine, Outcome, Shard};
 use crate::error::{Error, ErrorKind};
 use crate::query::expression::Column;
-use crate::query::expression::Function;
 use crate::query::field::Fields;
 use crate::query::predicate::Predicate;
 use crate::record::Sequence;
@@ -91,23 +90,12 @@ pub struct OutputColumn {
     pub kind: ColumnKind,
 }
 
-/// What the values of a column are. Any may also be
-/// [`OutputValue::Null`](crate::row::OutputValue::Null).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum ColumnKind {
-    /// A number, text or truth value.
-    Plain,
-    /// [`OutputValue::Estimate`](crate::row::OutputValue::Estimate).
-    Estimate,
-    /// [`OutputValue::Top`](crate::row::OutputValue::Top).
-    Top,
-}
-
 impl RowPipeline {
     pub(super) fn new(parts: Parts) -> Self {
         let (group_names, group_slots) = parts.group.into_iter().unzip();
-        let columns = parts.columns.into_iter().map(OutputColumn::of).collect();
+        let named = parts.columns.into_iter().zip(parts.plan.kinds());
+        let columns =
+            named.map(|(Column { name, .. }, kind)| OutputColumn { name, kind }).collect();
         let Parts { fields, filter, time, plan, key_bytes_max, nulls, marked, .. } = parts;
         let moving_times = parts.engine.moving_times();
         let preaggregation =
@@ -308,18 +296,5 @@ impl fmt::Debug for RowPipeline {
             .field("columns", columns)
             .field("windows", windows)
             .finish_non_exhaustive()
-    }
-}
-
-impl OutputColumn {
-    fn of(column: Column) -> Self {
-        let kind = match column.function {
-            Function::Quantile(..) | Function::Distinct(_) | Function::Frequency(..) => {
-                ColumnKind::Estimate
-            }
-            Function::Top { .. } => ColumnKind::Top,
-            _ => ColumnKind::Plain,
-        };
-        OutputColumn { name: column.name, kind }
     }
 }

@@ -180,13 +180,6 @@ impl Moments<f64> for FloatMoments {
             Scale::Up => root * DOWN,
         })
     }
-
-    fn heap_bytes(&self) -> usize {
-        let extreme = self.extreme.as_ref().map_or(0, |extreme| {
-            size_of::<ExtremeSquares>() + extreme.large.heap_bytes() + extreme.small.heap_bytes()
-        });
-        self.sum.heap_bytes() + self.squares.heap_bytes() + extreme
-    }
 }
 
 impl Durable for FloatMoments {
@@ -212,6 +205,13 @@ impl Durable for FloatMoments {
             }));
         }
         Ok(FloatMoments { count, sum, squares, extreme })
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let extreme = self.extreme.as_ref().map_or(0, |extreme| {
+            size_of::<ExtremeSquares>() + extreme.large.heap_bytes() + extreme.small.heap_bytes()
+        });
+        self.sum.heap_bytes() + self.squares.heap_bytes() + extreme
     }
 }
 

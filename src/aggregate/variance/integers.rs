@@ -82,10 +82,6 @@ impl Moments<i128> for IntegerMoments {
     fn stddev(&self) -> Option<f64> {
         self.variance().map(f64::sqrt)
     }
-
-    fn heap_bytes(&self) -> usize {
-        0
-    }
 }
 
 impl Durable for IntegerMoments {

@@ -25,6 +25,12 @@ pub struct Variance<N> {
     number: N,
 }
 
+impl<N> Variance<N> {
+    pub(crate) fn new(number: N) -> Self {
+        Variance { number }
+    }
+}
+
 /// The sample standard deviation of a number of the record. Created by [`stddev`].
 #[derive(Clone, Copy)]
 pub struct Stddev<N> {
@@ -47,7 +53,7 @@ pub struct Stddev<N> {
 /// assert_eq!(spread.output(&accumulator), Some(30.0));
 /// ```
 pub fn variance<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Variance<ByValue<R, V, F>> {
-    Variance { number: ByValue::new(number) }
+    Variance::new(ByValue::new(number))
 }
 
 /// Computes the *sample* standard deviation of a number, the square root of [`variance`]. It is

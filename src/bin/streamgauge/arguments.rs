@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use streamgauge::adapter::Packing;
+use streamgauge::aggregate::COUNTERS_MAX;
 
 /// Windowed counts, sums, distincts, percentiles and top-k over log files and streams, in constant
 /// memory.
@@ -153,7 +154,7 @@ pub(crate) struct TopArguments {
     #[arg(long, value_name = "FIELD")]
     pub(crate) by: String,
     /// How many of them
-    #[arg(short, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
+    #[arg(short, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=COUNTERS_MAX as u64))]
     pub(crate) k: u64,
     #[command(flatten)]
     pub(crate) input: InputArguments,

@@ -1,11 +1,15 @@
 //! The aggregates of a declared pipeline: many columns, computed from as few states as will do,
 //! once per group.
 
+mod answer;
 mod cell;
-mod durable;
+mod extreme;
+mod mixed;
 mod plan;
+mod source;
 
-pub(super) use cell::{ACCURACY, StateSpec};
+pub use answer::ColumnKind;
+pub(super) use cell::{StateSpec, TOP_ROWS_MIN};
 pub(super) use plan::{ColumnAnswer, Plan, RowTest};
 
 use crate::aggregate::{
@@ -39,6 +43,13 @@ impl Columns {
     pub(super) fn new(states: Vec<StateSpec>, answers: Vec<ColumnAnswer>) -> Self {
         let grows = states.iter().any(StateSpec::grows);
         Columns { states: states.into(), answers: answers.into(), grows }
+    }
+
+    // Out of line: it stands twice in what a `group_by` does with each record, and that is to stay
+    // small enough to be inlined in the loop over records.
+    #[inline(never)]
+    fn heap_bytes(&self, cells: &Cells) -> usize {
+        self.states.iter().zip(cells).map(|(state, cell)| state.heap_bytes(cell)).sum()
     }
 }
 
@@ -79,7 +90,7 @@ impl Aggregate<Row> for Columns {
         // Whatever its capacity: a copy has another.
         let own =
             size_of::<Cells>() + if cells.spilled() { size_of_val(cells.as_slice()) } else { 0 };
-        if self.grows { own + cells.iter().map(Cell::heap_bytes).sum::<usize>() } else { own }
+        if self.grows { own + self.heap_bytes(cells) } else { own }
     }
 
     fn persistence(&self) -> Result<DynPersistence<'_, Row, Self>, Error> {
@@ -103,8 +114,8 @@ impl Persistence<Row> for Columns {
     }
 
     fn seed_fingerprint(&self) -> u64 {
-        let seeds = self.states.iter().filter_map(StateSpec::seed);
-        seeds.fold(0, |combined, seed| hash_u64(Seed::new(combined), seed.fingerprint()))
+        let seeds = self.states.iter().map(StateSpec::seed_fingerprint).filter(|seed| *seed != 0);
+        seeds.fold(0, |combined, seed| hash_u64(Seed::new(combined), seed))
     }
 
     fn encode(&self, cells: &Cells, writer: &mut Writer) -> Result<(), Error> {
@@ -200,15 +211,34 @@ impl RowAggregate {
     }
 }
 
+/// Hands over to the aggregate that both are of, with its accumulators.
+macro_rules! of_one_kind {
+    ($of:expr, ($($accumulator:ident),+), $inner:ident => $answer:expr, _ => $otherwise:expr) => {
+        match ($of, $($accumulator),+) {
+            (RowAggregate::Plain($inner), $(RowAccumulator::Plain($accumulator)),+) => $answer,
+            (RowAggregate::Grouped($inner), $(RowAccumulator::Grouped($accumulator)),+) => $answer,
+            // `init` makes an accumulator of its own kind, and nobody else makes one.
+            _ => $otherwise,
+        }
+    };
+}
+
+/// Hands over to the aggregate, whichever it is.
+macro_rules! of_either {
+    ($of:expr, $inner:ident => $answer:expr) => {
+        match $of {
+            RowAggregate::Plain($inner) => $answer,
+            RowAggregate::Grouped($inner) => $answer,
+        }
+    };
+}
+
 impl Aggregate<Row> for RowAggregate {
     type Accumulator = RowAccumulator;
     type Output = RowAnswer;
 
     fn validate(&self) -> Result<(), Error> {
-        match self {
-            RowAggregate::Plain(columns) => columns.validate(),
-            RowAggregate::Grouped(groups) => groups.validate(),
-        }
+        of_either!(self, inner => inner.validate())
     }
 
     fn init(&self) -> RowAccumulator {
@@ -220,6 +250,7 @@ impl Aggregate<Row> for RowAggregate {
 
     #[inline]
     fn check(&self, accumulator: Option<&RowAccumulator>, row: &Row) -> Result<(), Error> {
+        // Columns take every row.
         match (self, accumulator) {
             (RowAggregate::Grouped(groups), Some(RowAccumulator::Grouped(accumulator))) => {
                 groups.check(Some(accumulator), row)
@@ -230,16 +261,9 @@ impl Aggregate<Row> for RowAggregate {
 
     #[inline]
     fn add(&self, accumulator: &mut RowAccumulator, row: &Row, time: Timestamp) {
-        match (self, accumulator) {
-            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
-                columns.add(cells, row, time)
-            }
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
-                groups.add(accumulator, row, time)
-            }
-            // `init` makes an accumulator of its own kind, and nobody else makes one.
-            _ => debug_assert!(false, "an accumulator of another specification"),
-        }
+        of_one_kind!(self, (accumulator), inner => inner.add(accumulator, row, time), _ => {
+            debug_assert!(false, "an accumulator of another specification")
+        })
     }
 
     #[inline]
@@ -249,39 +273,19 @@ impl Aggregate<Row> for RowAggregate {
         row: &Row,
         time: Timestamp,
     ) -> Result<(), Error> {
-        match (self, accumulator) {
-            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
-                columns.try_add(cells, row, time)
-            }
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
-                groups.try_add(accumulator, row, time)
-            }
-            _ => Err(cell::mismatch()),
-        }
+        of_one_kind!(self, (accumulator), inner => inner.try_add(accumulator, row, time), _ => {
+            Err(cell::mismatch())
+        })
     }
 
     fn merge(&self, into: &mut RowAccumulator, from: &RowAccumulator) -> Result<(), Error> {
-        match (self, into, from) {
-            (
-                RowAggregate::Plain(columns),
-                RowAccumulator::Plain(into),
-                RowAccumulator::Plain(from),
-            ) => columns.merge(into, from),
-            (
-                RowAggregate::Grouped(groups),
-                RowAccumulator::Grouped(into),
-                RowAccumulator::Grouped(from),
-            ) => groups.merge(into, from),
-            _ => Err(cell::mismatch()),
-        }
+        of_one_kind!(self, (into, from), inner => inner.merge(into, from), _ => {
+            Err(cell::mismatch())
+        })
     }
 
     fn inverse(&self) -> Option<&dyn Invertible<Row, RowAccumulator>> {
-        let invertible = match self {
-            RowAggregate::Plain(columns) => columns.inverse().is_some(),
-            RowAggregate::Grouped(groups) => groups.inverse().is_some(),
-        };
-        invertible.then_some(self as _)
+        of_either!(self, inner => inner.inverse().is_some()).then_some(self as _)
     }
 
     fn output(&self, accumulator: &RowAccumulator) -> RowAnswer {
@@ -297,70 +301,33 @@ impl Aggregate<Row> for RowAggregate {
     }
 
     fn state_bytes(&self, accumulator: &RowAccumulator) -> usize {
-        match (self, accumulator) {
-            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
-                columns.state_bytes(cells)
-            }
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
-                groups.state_bytes(accumulator)
-            }
-            _ => 0,
-        }
+        of_one_kind!(self, (accumulator), inner => inner.state_bytes(accumulator), _ => 0)
     }
 
     fn persistence(&self) -> Result<DynPersistence<'_, Row, Self>, Error> {
         Ok(self)
     }
-
-    #[inline]
-    fn hints(&self) -> Hints {
-        Hints::UNKNOWN
-    }
 }
 
 impl Growth<Row> for RowAggregate {
     fn growth_max(&self, into: &RowAccumulator, from: &RowAccumulator) -> usize {
-        match (self, into, from) {
-            (
-                RowAggregate::Plain(columns),
-                RowAccumulator::Plain(into),
-                RowAccumulator::Plain(from),
-            ) => columns.growth_max(into, from),
-            (
-                RowAggregate::Grouped(groups),
-                RowAccumulator::Grouped(into),
-                RowAccumulator::Grouped(from),
-            ) => groups.growth_max(into, from),
-            _ => 0,
-        }
+        of_one_kind!(self, (into, from), inner => inner.growth_max(into, from), _ => 0)
     }
 }
 
 impl Persistence<Row> for RowAggregate {
     fn describe(&self) -> String {
-        match self {
-            RowAggregate::Plain(columns) => columns.describe(),
-            RowAggregate::Grouped(groups) => groups.describe(),
-        }
+        of_either!(self, inner => inner.describe())
     }
 
     fn seed_fingerprint(&self) -> u64 {
-        match self {
-            RowAggregate::Plain(columns) => columns.seed_fingerprint(),
-            RowAggregate::Grouped(groups) => groups.seed_fingerprint(),
-        }
+        of_either!(self, inner => inner.seed_fingerprint())
     }
 
     fn encode(&self, accumulator: &RowAccumulator, writer: &mut Writer) -> Result<(), Error> {
-        match (self, accumulator) {
-            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
-                columns.encode(cells, writer)
-            }
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
-                groups.encode(accumulator, writer)
-            }
-            _ => Err(cell::mismatch()),
-        }
+        of_one_kind!(self, (accumulator), inner => inner.encode(accumulator, writer), _ => {
+            Err(cell::mismatch())
+        })
     }
 
     fn decode(&self, reader: &mut Reader<'_>) -> Result<RowAccumulator, Error> {
@@ -376,52 +343,24 @@ impl Persistence<Row> for RowAggregate {
         tolerance: f64,
         reductions: &mut Reductions,
     ) {
-        match (self, accumulator) {
-            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
-                columns.reduce(cells, tolerance, reductions)
-            }
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
-                groups.reduce(accumulator, tolerance, reductions)
-            }
+        of_one_kind!(
+            self, (accumulator),
+            inner => inner.reduce(accumulator, tolerance, reductions),
             _ => {}
-        }
+        )
     }
 }
 
 impl Invertible<Row, RowAccumulator> for RowAggregate {
     fn prepare(&self, accumulator: &mut RowAccumulator) {
-        match (self, accumulator) {
-            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.prepare(cells),
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
-                groups.prepare(accumulator)
-            }
-            _ => {}
-        }
+        of_one_kind!(self, (accumulator), inner => inner.prepare(accumulator), _ => {})
     }
 
     fn is_exact(&self, accumulator: &RowAccumulator) -> bool {
-        match (self, accumulator) {
-            (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => columns.is_exact(cells),
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
-                groups.is_exact(accumulator)
-            }
-            _ => false,
-        }
+        of_one_kind!(self, (accumulator), inner => inner.is_exact(accumulator), _ => false)
     }
 
     fn subtract(&self, from: &mut RowAccumulator, part: &RowAccumulator) -> bool {
-        match (self, from, part) {
-            (
-                RowAggregate::Plain(columns),
-                RowAccumulator::Plain(from),
-                RowAccumulator::Plain(part),
-            ) => columns.subtract(from, part),
-            (
-                RowAggregate::Grouped(groups),
-                RowAccumulator::Grouped(from),
-                RowAccumulator::Grouped(part),
-            ) => groups.subtract(from, part),
-            _ => false,
-        }
+        of_one_kind!(self, (from, part), inner => inner.subtract(from, part), _ => false)
     }
 }

@@ -1,16 +1,18 @@
 //! From columns to states: what is read of a row, which states are kept, and how each column is
 //! answered.
 
-use super::cell::{Cell, ExtremeCell, StateSpec};
+use super::answer::{Answer, ColumnKind};
+use super::cell::{Cell, StateSpec, TOP_ROWS_MIN};
+use super::source::{AllRows, Itself, KeyAt, NumberAt, OrderAt, TestAt};
 use super::{Cells, Columns};
+use crate::aggregate::{
+    Count, Distinct, First, Last, Max, Mean, Min, Moments, Quantile, TopK, Total, Variance,
+};
 use crate::hash::Seed;
 use crate::query::expression::{Column, Function};
 use crate::query::literal::{Literal, Operator};
-use crate::row::Number;
-use crate::row::OutputValue;
-use crate::row::Row;
-use crate::row::TopValue;
-use crate::row::key;
+use crate::row::{OutputValue, Row};
+use crate::sketch::Estimate;
 
 /// What is read of each row, and the states made of it. Columns of the same state share it.
 #[derive(Clone, Debug, Default)]
@@ -60,19 +62,18 @@ pub(crate) struct ColumnAnswer {
     reading: Reading,
 }
 
+/// What is read of a state.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Reading {
-    Count,
-    /// A count that is exact where others of its kind are estimates.
+    /// What the aggregate itself answers.
+    Own,
+    /// A count, as an estimate that is exact.
     ExactEstimate,
+    /// The sum of what has a mean.
     Sum,
-    Mean,
-    Extreme,
-    Variance,
+    /// The root of a variance.
     Stddev,
-    Edge,
     Quantile(f64),
-    Distinct,
     Top(usize),
 }
 
@@ -89,53 +90,73 @@ impl Plan {
     }
 
     fn state_of(&mut self, function: &Function, seed: Seed) -> (StateSpec, Reading) {
-        match *function {
-            Function::Count => (StateSpec::Records, Reading::Count),
-            Function::CountOf(slot) => (self.passing(RowTest::Present(slot)), Reading::Count),
-            Function::Sum(slot) => (StateSpec::Sum(self.number(slot)), Reading::Sum),
-            Function::Mean(slot) => (StateSpec::Sum(self.number(slot)), Reading::Mean),
-            Function::Min(slot) => (StateSpec::Min(self.ordered(slot)), Reading::Extreme),
-            Function::Max(slot) => (StateSpec::Max(self.ordered(slot)), Reading::Extreme),
-            Function::Variance(slot) => (StateSpec::Squares(self.number(slot)), Reading::Variance),
-            Function::Stddev(slot) => (StateSpec::Squares(self.number(slot)), Reading::Stddev),
-            Function::First(slot) => (StateSpec::First(self.key(slot)), Reading::Edge),
-            Function::Last(slot) => (StateSpec::Last(self.key(slot)), Reading::Edge),
-            Function::Distinct(slot) => {
-                (StateSpec::Distinct(self.key(slot), seed), Reading::Distinct)
-            }
-            Function::Quantile(slot, percent) => {
-                (StateSpec::Histogram(self.number(slot)), Reading::Quantile(percent.quantile()))
-            }
-            Function::Top { k, slot, counters } => {
-                (StateSpec::Top { key: self.key(slot), counters, seed }, Reading::Top(k))
-            }
+        let state = match *function {
+            Function::Count => StateSpec::Records(AllRows, Box::new(Count)),
+            Function::CountOf(slot) => self.passing(RowTest::Present(slot)),
             Function::Frequency(slot, ref literal) => {
-                (self.passing(RowTest::Equal(slot, literal.clone())), Reading::ExactEstimate)
+                self.passing(RowTest::Equal(slot, literal.clone()))
             }
-        }
+            Function::Sum(slot) | Function::Mean(slot) => {
+                StateSpec::Sum(self.number(slot), Box::new(Mean::new(Itself)))
+            }
+            Function::Min(slot) => StateSpec::Min(self.order(slot), Box::new(Min::new(Itself))),
+            Function::Max(slot) => StateSpec::Max(self.order(slot), Box::new(Max::new(Itself))),
+            Function::Variance(slot) | Function::Stddev(slot) => {
+                StateSpec::Squares(self.number(slot), Box::new(Variance::new(Itself)))
+            }
+            Function::First(slot) => StateSpec::First(self.key(slot), Box::new(First::new(Itself))),
+            Function::Last(slot) => StateSpec::Last(self.key(slot), Box::new(Last::new(Itself))),
+            Function::Distinct(slot) => {
+                let distinct = Distinct::new(Itself).seeded(seed);
+                StateSpec::Distinct(self.key(slot), Box::new(distinct))
+            }
+            // One histogram answers all quantiles.
+            Function::Quantile(slot, _) => {
+                StateSpec::Histogram(self.number(slot), Box::new(Quantile::new(0.5, Itself)))
+            }
+            // And one sketch any number of rows.
+            Function::Top { slot, counters, .. } => {
+                let top = TopK::new(TOP_ROWS_MIN, Itself).counters(counters).seeded(seed);
+                StateSpec::Top(self.key(slot), Box::new(top))
+            }
+        };
+        let reading = match *function {
+            Function::Sum(_) => Reading::Sum,
+            Function::Stddev(_) => Reading::Stddev,
+            Function::Frequency(..) => Reading::ExactEstimate,
+            Function::Quantile(_, percent) => Reading::Quantile(percent.quantile()),
+            Function::Top { k, .. } => Reading::Top(k),
+            _ => Reading::Own,
+        };
+        (state, reading)
     }
 
     fn passing(&mut self, test: RowTest) -> StateSpec {
-        StateSpec::Passing(index_of(&mut self.tests, test))
+        StateSpec::Passing(TestAt(index_of(&mut self.tests, test)), Box::new(Count))
     }
 
-    fn number(&mut self, slot: usize) -> usize {
-        let index = self.ordered(slot);
+    fn number(&mut self, slot: usize) -> NumberAt {
+        let OrderAt(index) = self.order(slot);
         if let Some(any_order) = self.any_order.get_mut(index) {
             *any_order = false;
         }
-        index
+        NumberAt(index)
     }
 
-    fn ordered(&mut self, slot: usize) -> usize {
+    fn order(&mut self, slot: usize) -> OrderAt {
         let index = index_of(&mut self.numbers, slot);
         // A use that needs a number may have come before.
         self.any_order.resize(self.numbers.len(), true);
-        index
+        OrderAt(index)
     }
 
-    fn key(&mut self, slot: usize) -> usize {
-        index_of(&mut self.keys, slot)
+    fn key(&mut self, slot: usize) -> KeyAt {
+        KeyAt(index_of(&mut self.keys, slot))
+    }
+
+    /// What the values of each column are.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = ColumnKind> {
+        self.answers.iter().map(|answer| answer.kind(&self.states))
     }
 
     /// The aggregate of the columns.
@@ -156,63 +177,28 @@ fn index_of<T: PartialEq>(items: &mut Vec<T>, item: T) -> usize {
 }
 
 impl ColumnAnswer {
+    fn kind(&self, states: &[StateSpec]) -> ColumnKind {
+        match self.reading {
+            Reading::Own => states.get(self.state).map_or(ColumnKind::Plain, StateSpec::kind),
+            Reading::Sum | Reading::Stddev => ColumnKind::Plain,
+            Reading::ExactEstimate | Reading::Quantile(_) => ColumnKind::Estimate,
+            Reading::Top(_) => ColumnKind::Top,
+        }
+    }
+
     /// The column's value.
     pub(super) fn of(&self, states: &[StateSpec], cells: &Cells) -> OutputValue {
         let (Some(state), Some(cell)) = (states.get(self.state), cells.get(self.state)) else {
             return OutputValue::Null;
         };
         match (self.reading, cell) {
-            (Reading::Count, Cell::Count(count)) => OutputValue::Integer(i128::from(*count)),
-            (Reading::ExactEstimate, Cell::Count(count)) => {
-                estimate([*count; 3].map(|count| Number::Int(i128::from(count))))
-            }
-            (Reading::Sum, Cell::Sum(sum)) => {
-                sum.sum().map_or(OutputValue::Null, OutputValue::from)
-            }
-            (Reading::Mean, Cell::Sum(sum)) => float(sum.mean()),
-            (Reading::Extreme, Cell::Extreme(ExtremeCell::Ordered(key))) => key::decode(key),
-            (Reading::Extreme, Cell::Extreme(extreme)) => {
-                extreme.number().map_or(OutputValue::Null, OutputValue::from)
-            }
-            (Reading::Variance, Cell::Squares(squares)) => float(squares.variance()),
-            (Reading::Stddev, Cell::Squares(squares)) => float(squares.stddev()),
-            (Reading::Edge, Cell::Edge(edge)) => {
-                edge.as_ref().map_or(OutputValue::Null, |(_, bytes)| key::decode(bytes))
-            }
-            (Reading::Quantile(q), Cell::Histogram(histogram)) => match histogram.quantile(q) {
-                Some(quantile) => {
-                    estimate([quantile.value, quantile.lower, quantile.upper].map(Number::Float))
-                }
-                None => OutputValue::Null,
-            },
-            (Reading::Distinct, Cell::Distinct(keys)) => {
-                let count = state.distinct_keys(keys);
-                estimate(
-                    [count.value, count.lower, count.upper]
-                        .map(|count| Number::Int(i128::from(count))),
-                )
-            }
-            (Reading::Top(k), Cell::Top(top)) => OutputValue::Top(
-                top.top(k)
-                    .into_iter()
-                    .map(|row| TopValue {
-                        key: key::decode(&row.key),
-                        count: row.count,
-                        lower: row.lower,
-                        upper: row.upper,
-                        guaranteed: row.guaranteed,
-                    })
-                    .collect(),
-            ),
+            (Reading::Own, cell) => state.output(cell),
+            (Reading::ExactEstimate, Cell::Passing(count)) => Estimate::exact(*count).value(),
+            (Reading::Sum, Cell::Sum(mean)) => (mean.count > 0).then(|| mean.sum.total()).value(),
+            (Reading::Stddev, Cell::Squares(squares)) => squares.stddev().value(),
+            (Reading::Quantile(q), Cell::Histogram(histogram)) => histogram.quantile(q).value(),
+            (Reading::Top(k), Cell::Top(top)) => top.top(k).value(),
             _ => OutputValue::Null,
         }
     }
-}
-
-fn float(number: Option<f64>) -> OutputValue {
-    number.map_or(OutputValue::Null, OutputValue::Float)
-}
-
-fn estimate([value, lower, upper]: [Number; 3]) -> OutputValue {
-    OutputValue::Estimate { value, lower, upper }
 }

@@ -1,0 +1,141 @@
+//! What of a row an aggregate is of: every source hands over a record of its own kind, or nothing
+//! where the row has none.
+
+use super::extreme::OrderedValue;
+use crate::aggregate::{KeyOf, ValueOf};
+use crate::row::number::PreparedNumber;
+use crate::row::{Number, Row};
+use std::fmt;
+
+/// All rows.
+#[derive(Clone, Copy)]
+pub(crate) struct AllRows;
+
+/// The rows that pass a test, by its index in the plan.
+#[derive(Clone, Copy)]
+pub(crate) struct TestAt(pub(super) usize);
+
+/// A number of the row, by its index in the plan.
+#[derive(Clone, Copy)]
+pub(crate) struct NumberAt(pub(super) usize);
+
+/// A number of which only the order counts, which other values have, too.
+#[derive(Clone, Copy)]
+pub(crate) struct OrderAt(pub(super) usize);
+
+/// A key of the row, by its index in the plan.
+#[derive(Clone, Copy)]
+pub(crate) struct KeyAt(pub(super) usize);
+
+impl AllRows {
+    #[inline]
+    pub(super) fn with(self, row: &Row, f: impl FnOnce(&Row)) {
+        f(row);
+    }
+}
+
+impl TestAt {
+    #[inline]
+    pub(super) fn with(self, row: &Row, f: impl FnOnce(&Row)) {
+        if row.passes(self.0) {
+            f(row);
+        }
+    }
+}
+
+impl NumberAt {
+    #[inline]
+    pub(super) fn with(self, row: &Row, f: impl FnOnce(&Number)) {
+        if let Some(number) = Option::<Number>::from(*row.number(self.0)) {
+            f(&number);
+        }
+    }
+
+    /// The number, if it is an integer as short as nearly all are.
+    #[inline]
+    pub(super) fn short(self, row: &Row) -> Option<Number> {
+        match row.number(self.0) {
+            PreparedNumber::Short(integer) => Some(Number::Int(i128::from(*integer))),
+            _ => None,
+        }
+    }
+}
+
+impl OrderAt {
+    #[inline]
+    pub(super) fn with(self, row: &Row, f: impl FnOnce(&OrderedValue<'_>)) {
+        f(&match row.number(self.0) {
+            PreparedNumber::Missing => return,
+            PreparedNumber::Short(integer) => OrderedValue::Short(*integer),
+            PreparedNumber::Other(number) => OrderedValue::Number(*number),
+            PreparedNumber::Ordered(key) => OrderedValue::Bytes(row.order(*key)),
+        });
+    }
+}
+
+impl KeyAt {
+    #[inline]
+    pub(super) fn with(self, row: &Row, f: impl FnOnce(&[u8])) {
+        if let Some(key) = row.key(self.0) {
+            f(key);
+        }
+    }
+}
+
+/// As the argument of an aggregate in words; nothing of all rows.
+macro_rules! displayed {
+    ($($source:ident),*) => {$(
+        impl fmt::Display for $source {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+displayed!(TestAt, NumberAt, OrderAt, KeyAt);
+
+impl fmt::Display for AllRows {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
+/// A record that is nothing but the number or the key that is aggregated.
+#[derive(Clone, Copy)]
+pub(crate) struct Itself;
+
+impl KeyOf<[u8]> for Itself {
+    type Key = [u8];
+
+    #[inline]
+    fn with_key<T>(&self, key: &[u8], f: impl FnOnce(&[u8]) -> T) -> T {
+        f(key)
+    }
+}
+
+impl ValueOf<[u8]> for Itself {
+    type Value = Box<[u8]>;
+
+    #[inline]
+    fn value(&self, key: &[u8]) -> Box<[u8]> {
+        key.into()
+    }
+}
+
+impl ValueOf<Number> for Itself {
+    type Value = Number;
+
+    #[inline]
+    fn value(&self, number: &Number) -> Number {
+        *number
+    }
+}
+
+impl<'a> ValueOf<OrderedValue<'a>> for Itself {
+    type Value = OrderedValue<'a>;
+
+    #[inline]
+    fn value(&self, value: &OrderedValue<'a>) -> OrderedValue<'a> {
+        *value
+    }
+}
