@@ -32,6 +32,7 @@ pub(crate) enum Function {
     Last(usize),
     Distinct(usize),
     Quantile(usize, Percent),
+    Median(usize),
     Top {
         k: usize,
         slot: usize,
@@ -74,7 +75,7 @@ impl Percent {
 type OfAField = fn(usize) -> Function;
 
 /// The functions of one field, by name.
-const OF_A_FIELD: [(&str, OfAField); 9] = [
+const OF_A_FIELD: [(&str, OfAField); 10] = [
     ("sum", Function::Sum),
     ("mean", Function::Mean),
     ("min", Function::Min),
@@ -84,13 +85,13 @@ const OF_A_FIELD: [(&str, OfAField); 9] = [
     ("first", Function::First),
     ("last", Function::Last),
     ("distinct", Function::Distinct),
+    ("median", Function::Median),
 ];
 
 /// The names of functions in other systems.
-const ALIASES: [(&str, &str); 10] = [
+const ALIASES: [(&str, &str); 9] = [
     ("avg", "mean"),
     ("average", "mean"),
-    ("median", "p50"),
     ("std", "stddev"),
     ("var", "variance"),
     ("uniq", "distinct"),
@@ -408,7 +409,7 @@ mod tests {
             "column 8 of \"count, sun(bytes)\": sun is not an aggregate (did you mean \"sum\"?)"
         ));
         assert!(error("avg(x)").contains("did you mean \"mean\""));
-        assert!(error("median(x)").contains("did you mean \"p50\""));
+        assert!(error("quantile(x)").contains("did you mean \"p99\""));
         assert!(error("p999(x)").contains("not a percentile"));
         assert!(error("sum").contains("takes a field in parentheses"));
         assert!(error("sum(a, b)").contains("takes one field"));

@@ -247,12 +247,10 @@ fn worth(function: &Function) -> String {
         Function::First(_) => "exact; of equal event times the record that came first".into(),
         Function::Last(_) => "exact; of equal event times the record that came last".into(),
         Function::Frequency(..) => "exact: the one value is counted".into(),
-        Function::Quantile(..) => format!(
-            "nearest rank; within {} % of the value, with certain bounds, while the numbers of each sign are in at most {} buckets of 0.8 %; past \
-             that all buckets are joined in pairs, and the bounds tell the larger error",
-            DEFAULT_ACCURACY * 100.0,
-            histogram_buckets_max()
-        ),
+        Function::Quantile(..) => format!("nearest rank; {}", histogram_worth()),
+        Function::Median(_) => {
+            format!("the middle value, or the mean of the two; {}", histogram_worth())
+        }
         Function::Distinct(_) => format!(
             "exact up to {DISTINCT_EXACT_MAX} distinct values, then HyperLogLog: {:.1} % either way with 95 % confidence",
             2.0 * 104.0 / f64::from(1u32 << DISTINCT_PRECISION).sqrt()
@@ -262,6 +260,16 @@ fn worth(function: &Function) -> String {
             counters.saturating_add(1)
         ),
     }
+}
+
+/// What a value of a histogram is worth.
+fn histogram_worth() -> String {
+    format!(
+        "within {} % of the value, with certain bounds, while the numbers of each sign are in at most {} buckets of 0.8 %; past \
+             that all buckets are joined in pairs, and the bounds tell the larger error",
+        DEFAULT_ACCURACY * 100.0,
+        histogram_buckets_max()
+    )
 }
 
 impl fmt::Display for Explanation {

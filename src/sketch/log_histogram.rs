@@ -198,14 +198,34 @@ impl LogHistogram {
     /// The product is computed with the decimal number `q` (see [`nearest_rank`]). `q = 0` is the
     /// minimum.
     pub fn quantile(&self, q: f64) -> Option<Estimate<f64>> {
-        let rank = nearest_rank(q, self.count)?;
-        if rank == 1 {
-            return Some(Estimate::exact(self.min()?));
+        self.at_known_rank(nearest_rank(q, self.count)?)
+    }
+
+    /// The number in the middle, or the mean of the two numbers in the middle; `None` without
+    /// numbers. O(buckets).
+    ///
+    /// Its bounds hold as those of [`quantile`](LogHistogram::quantile) do.
+    pub fn median(&self) -> Option<Estimate<f64>> {
+        if self.count == 0 {
+            return None;
         }
-        if rank == self.count {
-            return Some(Estimate::exact(self.max()?));
+        let (lower, upper) = (self.count.div_ceil(2), self.count / 2 + 1);
+        let [low, high] = [lower, upper].map(|rank| self.at_known_rank(rank));
+        let (low, high) = (low?, high?);
+        Some(Estimate {
+            value: low.value.midpoint(high.value),
+            lower: low.lower.midpoint(high.lower),
+            upper: low.upper.midpoint(high.upper),
+        })
+    }
+
+    /// Returns the number at a rank from 1 to the count, of which the first and the last are known exactly.
+    fn at_known_rank(&self, rank: u64) -> Option<Estimate<f64>> {
+        match rank {
+            1 => self.min().map(Estimate::exact),
+            last if last == self.count => self.max().map(Estimate::exact),
+            rank => Some(self.at_rank(rank)),
         }
-        Some(self.at_rank(rank))
     }
 
     /// Returns the number at a rank from 1 to the count.

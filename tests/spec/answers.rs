@@ -26,6 +26,21 @@ fn every_aggregate_answers() {
     assert_eq!(answers, [expected]);
 }
 
+/// S29: of two values in the middle it is the mean, whose bounds are the means of theirs.
+#[test]
+fn s29_a_median_is_the_middle_value_or_the_mean_of_two() {
+    for (values, expected) in [
+        (vec!["5", "1", "3"], r#"{"value":3.0,"lower":3.0,"upper":3.0}"#),
+        (vec!["5", "1", "3", "4"], r#"{"value":3.5,"lower":3.5,"upper":3.5}"#),
+        (vec!["-1.5", "2"], r#"{"value":0.25,"lower":0.25,"upper":0.25}"#),
+        (vec![""], "null"),
+    ] {
+        let answers = answer_csv("agg = 'median(x)'", &values);
+        let expected = format!(r#"{{"window":null,"revision":0,"median(x)":{expected}}}"#);
+        assert_eq!(answers, [expected], "{values:?}");
+    }
+}
+
 #[test]
 fn of_no_values_there_is_null_and_a_count_of_zero() {
     let toml = r#"agg = "count(x), sum(x), mean(x), min(x), max(x), stddev(x), first(x), last(x), p99(x), distinct(x), top(3, x)""#;

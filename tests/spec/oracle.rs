@@ -46,6 +46,10 @@ fn expected(hits: &[&Hit]) -> Value {
         "min": numbers.first(),
         "max": numbers.last(),
         "median": numbers.get(numbers.len().div_ceil(2).saturating_sub(1)).map(|median| *median as f64),
+        "middle": numbers.get(numbers.len() / 2).map(|high| {
+            let low = numbers[(numbers.len() - 1) / 2];
+            (low + high) as f64 / 2.0
+        }),
         "top": top(hits, 2),
     })
 }
@@ -59,7 +63,7 @@ proptest! {
     ) {
         let toml = format!(
             "time = 'ts'\ntime_format = 's'\nwindow = '{size}s'\nevery = '{slide}s'\noffset = '{offset}s'\ngroup = 'g'\nwhere = \"url != '/4'\"\n\
-             agg = 'count, count(x) as present, sum(x) as sum, mean(x) as mean, min(x) as min, max(x) as max, p50(x) as median, top(2, url) as top'"
+             agg = 'count, count(x) as present, sum(x) as sum, mean(x) as mean, min(x) as min, max(x) as max, p50(x) as median, median(x) as middle, top(2, url) as top'"
         );
         let mut pipeline = pipeline(&toml);
         hits.iter().for_each(|hit| { push_json(&mut pipeline, "s", &line(hit)); });
@@ -79,8 +83,10 @@ proptest! {
             let start: jiff::Timestamp = row["window"]["start"].as_str().unwrap().parse().unwrap();
             let group = row["group"]["g"].as_str().unwrap().to_string();
             // The numbers are small integers, and their histogram is exact.
-            row["median"] = row["median"]["value"].clone();
-            let columns = ["count", "present", "sum", "mean", "min", "max", "median", "top"];
+            for name in ["median", "middle"] {
+                row[name] = row[name]["value"].clone();
+            }
+            let columns = ["count", "present", "sum", "mean", "min", "max", "median", "middle", "top"];
             let columns: serde_json::Map<String, Value> = columns.iter().map(|name| (name.to_string(), row[*name].clone())).collect();
             actual.push((start.as_second(), group, Value::from(columns)));
         }

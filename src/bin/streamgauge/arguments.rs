@@ -169,6 +169,7 @@ Aggregates (--agg), separated by commas, each with an optional `as NAME`:
   count, count(f), sum(f), mean(f), min(f), max(f), variance(f), stddev(f),
   first(f), last(f)
   p50(f) to p99.99(f)        percentile of nearest rank, within 0.5 %
+  median(f)                  middle value, or the mean of the two, within 0.5 %
   distinct(f)                how many different values
   top(k, f), top(k, f, m)    the k most frequent values, by m counters (65,536)
   frequency(f, 'value')      how often f == 'value' holds

@@ -74,6 +74,7 @@ enum Reading {
     /// The root of a variance.
     Stddev,
     Quantile(f64),
+    Median,
     Top(usize),
 }
 
@@ -111,7 +112,7 @@ impl Plan {
                 StateSpec::Distinct(self.key(slot), Box::new(distinct))
             }
             // One histogram answers all quantiles.
-            Function::Quantile(slot, _) => {
+            Function::Quantile(slot, _) | Function::Median(slot) => {
                 StateSpec::Histogram(self.number(slot), Box::new(Quantile::new(0.5, Itself)))
             }
             // And one sketch any number of rows.
@@ -125,6 +126,7 @@ impl Plan {
             Function::Stddev(_) => Reading::Stddev,
             Function::Frequency(..) => Reading::ExactEstimate,
             Function::Quantile(_, percent) => Reading::Quantile(percent.quantile()),
+            Function::Median(_) => Reading::Median,
             Function::Top { k, .. } => Reading::Top(k),
             _ => Reading::Own,
         };
@@ -181,7 +183,7 @@ impl ColumnAnswer {
         match self.reading {
             Reading::Own => states.get(self.state).map_or(ColumnKind::Plain, StateSpec::kind),
             Reading::Sum | Reading::Stddev => ColumnKind::Plain,
-            Reading::ExactEstimate | Reading::Quantile(_) => ColumnKind::Estimate,
+            Reading::ExactEstimate | Reading::Quantile(_) | Reading::Median => ColumnKind::Estimate,
             Reading::Top(_) => ColumnKind::Top,
         }
     }
@@ -197,6 +199,7 @@ impl ColumnAnswer {
             (Reading::Sum, Cell::Sum(mean)) => (mean.count > 0).then(|| mean.sum.total()).value(),
             (Reading::Stddev, Cell::Squares(squares)) => squares.stddev().value(),
             (Reading::Quantile(q), Cell::Histogram(histogram)) => histogram.quantile(q).value(),
+            (Reading::Median, Cell::Histogram(histogram)) => histogram.median().value(),
             (Reading::Top(k), Cell::Top(top)) => top.top(k).value(),
             _ => OutputValue::Null,
         }
