@@ -166,20 +166,56 @@ fn secrets() -> &'static Secrets {
 /// that all processes of a deployment share.
 ///
 /// A seed is a secret: `Debug` prints its [fingerprint](Seed::fingerprint) and never the seed.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// use streamgauge::sketch::CountMin;
+/// // In a service: read from a secret that all processes share.
+/// let secret = Seed::new(0x9e37_79b9_7f4a_7c15);
+/// let mut ours = CountMin::with_error(0.01, 0.99)?.seeded(secret);
+/// let theirs = CountMin::with_error(0.01, 0.99)?; // the public seed
+/// assert_eq!(ours.merge(&theirs).unwrap_err().kind(), ErrorKind::Mismatch);
+/// assert!(!format!("{secret:?}").contains("9e3779b9"));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Seed(u64);
 
 impl Seed {
     /// The public seed, which is the default of all sketches.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// use streamgauge::sketch::SpaceSaving;
+    /// assert_eq!(SpaceSaving::<str>::with_capacity(10)?.seed(), Seed::PUBLIC);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub const PUBLIC: Seed = Seed(0x5374_7265_616d_4761);
 
     /// Creates a seed. Every value is good; a random value is best.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let (ours, theirs) = (Seed::new(1), Seed::new(2));
+    /// assert_ne!("key".stable_hash(ours), "key".stable_hash(theirs));
+    /// ```
     pub const fn new(seed: u64) -> Self {
         Seed(seed)
     }
 
     /// Returns a number that differs for different seeds and does not reveal the seed. It may be
     /// stored.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::Seed;
+    /// // Two processes compare these in a log, without a word about the secret.
+    /// assert_eq!(Seed::new(42).fingerprint(), Seed::new(42).fingerprint());
+    /// assert_ne!(Seed::new(42).fingerprint(), Seed::new(43).fingerprint());
+    /// ```
     pub fn fingerprint(self) -> u64 {
         // Two rounds under a constant seed: xxh3 is not a cryptographic hash, so this hides the
         // seed from eyes, not from an attacker who can enumerate 2^64 seeds.
@@ -224,6 +260,14 @@ pub(crate) fn process_seed() -> Seed {
 }
 
 /// Returns the stable hash of bytes: XXH3, 64 bits, seeded.
+///
+/// # Example
+/// ```
+/// use streamgauge::hash::{Seed, hash_bytes};
+/// // The same on every machine and in every version.
+/// assert_eq!(hash_bytes(Seed::new(0), b""), 0x2d06_8005_38d3_94c2);
+/// assert_ne!(hash_bytes(Seed::new(1), b""), hash_bytes(Seed::new(0), b""));
+/// ```
 #[inline]
 pub fn hash_bytes(seed: Seed, bytes: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64_with_seed(bytes, seed.0)
@@ -237,6 +281,14 @@ pub(crate) fn hash_bytes_wide(bytes: &[u8]) -> u128 {
 
 /// Returns the stable hash of an integer: two folded 64 x 64 -> 128 bit multiplications, as in
 /// wyhash.
+///
+/// # Example
+/// ```
+/// use streamgauge::hash::{Seed, hash_u64};
+/// use streamgauge::Key;
+/// // The hash of every integer key, of any width. It is not that of the integer's bytes.
+/// assert_eq!(hash_u64(Seed::PUBLIC, 7), 7u8.stable_hash(Seed::PUBLIC));
+/// ```
 #[inline]
 pub fn hash_u64(seed: Seed, value: u64) -> u64 {
     let once = fold(

@@ -23,6 +23,18 @@ use std::hash::Hash;
 /// - `Owned` orders, compares and hashes as `Self` does ([`Borrow`]'s contract).
 /// - The bytes of text, integers, `bool` and `char` have the same order as the keys. The bytes of
 ///   pairs and triples may have another order.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// // The same key in any width has the same hash, so sketches of `u32` and `u64` agree.
+/// assert_eq!(7u32.stable_hash(Seed::PUBLIC), 7u64.stable_hash(Seed::PUBLIC));
+/// // The bytes identify the key, and those of integers have their order.
+/// let bytes = |key: &i16| key.with_bytes(<[u8]>::to_vec);
+/// assert!(bytes(&-1) < bytes(&0) && bytes(&0) < bytes(&256));
+/// assert_eq!(i16::from_bytes(&bytes(&-1)), Some(-1));
+/// assert_eq!(i16::from_bytes(&[1, 2, 3]), None);
+/// ```
 pub trait Key: Eq + Ord + Hash {
     /// The name of the kind of key, which never changes. It is part of a pipeline's description.
     /// Default: `"key"`.

@@ -24,17 +24,45 @@ pub struct Timestamp(i64);
 
 impl Timestamp {
     /// The earliest timestamp, about 292 million years before the epoch.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// assert!(Timestamp::MIN < Timestamp::from_millis(-1));
+    /// assert_eq!(Timestamp::MIN.checked_sub(millis(1)), None);
+    /// ```
     pub const MIN: Timestamp = Timestamp(i64::MIN);
     /// The latest timestamp, about 292 million years after the epoch.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// assert_eq!(Timestamp::MAX.to_string(), "+292278994-08-17T07:12:55.807Z");
+    /// assert_eq!(Timestamp::MAX.checked_add(millis(1)), None);
+    /// ```
     pub const MAX: Timestamp = Timestamp(i64::MAX);
 
     /// Returns the time `millis` milliseconds after the epoch, or before it if negative.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::Timestamp;
+    /// assert_eq!(Timestamp::from_millis(1_500).to_string(), "1970-01-01T00:00:01.500Z");
+    /// assert!(Timestamp::from_millis(-1) < Timestamp::from_millis(0));
+    /// ```
     #[inline]
     pub const fn from_millis(millis: i64) -> Self {
         Timestamp(millis)
     }
 
     /// Returns the time `seconds` seconds after the epoch, or `None` if it is out of range.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::Timestamp;
+    /// assert_eq!(Timestamp::from_seconds(2), Some(Timestamp::from_millis(2_000)));
+    /// assert_eq!(Timestamp::from_seconds(i64::MAX), None); // not a wrapped time
+    /// ```
     pub const fn from_seconds(seconds: i64) -> Option<Self> {
         match seconds.checked_mul(1000) {
             Some(millis) => Some(Timestamp(millis)),
@@ -43,17 +71,40 @@ impl Timestamp {
     }
 
     /// Returns the milliseconds since the epoch.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let (start, end) = (Timestamp::from_millis(-500), Timestamp::from_millis(1_000));
+    /// assert_eq!(end.as_millis() - start.as_millis(), 1_500);
+    /// ```
     #[inline]
     pub const fn as_millis(self) -> i64 {
         self.0
     }
 
     /// Returns the time `length` later, or `None` if it is out of range.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let noon = Timestamp::from_millis(12 * 3_600_000);
+    /// assert_eq!(noon.checked_add(hours(1)).map(Timestamp::as_millis), Some(13 * 3_600_000));
+    /// assert_eq!(noon.checked_add(std::time::Duration::MAX), None);
+    /// ```
     pub fn checked_add(self, length: Duration) -> Option<Self> {
         self.0.checked_add(i64::try_from(length.as_millis()).ok()?).map(Timestamp)
     }
 
     /// Returns the time `length` earlier, or `None` if it is out of range.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let epoch = Timestamp::from_millis(0);
+    /// assert_eq!(epoch.checked_sub(seconds(1)).map(Timestamp::as_millis), Some(-1_000));
+    /// assert_eq!(Timestamp::MIN.checked_sub(seconds(1)), None);
+    /// ```
     pub fn checked_sub(self, length: Duration) -> Option<Self> {
         self.0.checked_sub(i64::try_from(length.as_millis()).ok()?).map(Timestamp)
     }
@@ -113,26 +164,57 @@ pub(crate) fn floor_to_period(millis: i64, period: i64, offset: i64) -> Option<i
 }
 
 /// Returns `n` milliseconds.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// assert_eq!(millis(1_500), std::time::Duration::from_millis(1_500));
+/// assert!(Tumbling::new(millis(250)).is_ok()); // four windows per second
+/// ```
 pub const fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
 /// Returns `n` seconds.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// assert_eq!(minutes(1) + seconds(30), seconds(90));
+/// ```
 pub const fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
 /// Returns `n` minutes of 60 seconds.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// assert_eq!(minutes(2), seconds(120));
+/// ```
 pub const fn minutes(n: u64) -> Duration {
     Duration::from_secs(n.saturating_mul(60))
 }
 
 /// Returns `n` hours of 60 minutes.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// assert_eq!(hours(1) + minutes(30), minutes(90));
+/// ```
 pub const fn hours(n: u64) -> Duration {
     Duration::from_secs(n.saturating_mul(3600))
 }
 
 /// Returns `n` days of 24 hours.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// assert_eq!(days(1), hours(24)); // always: event time is UTC, without daylight saving
+/// ```
 pub const fn days(n: u64) -> Duration {
     Duration::from_secs(n.saturating_mul(86_400))
 }

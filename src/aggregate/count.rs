@@ -6,6 +6,18 @@ use crate::error::Error;
 use crate::time::Timestamp;
 
 /// Counts records. Created by [`count`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let count = count();
+/// let mut accumulator = Aggregate::<str>::init(&count);
+/// assert_eq!(Aggregate::<str>::output(&count, &accumulator), 0);
+/// count.add(&mut accumulator, "a line", Timestamp::from_millis(0));
+/// Aggregate::<str>::merge(&count, &mut accumulator, &41)?; // a plain `u64`, as of another pane
+/// assert_eq!(Aggregate::<str>::output(&count, &accumulator), 42);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Count;
 

@@ -16,6 +16,16 @@ use crate::sketch::Estimate;
 use crate::time::Timestamp;
 
 /// Counts different keys. Created by [`distinct`] and [`distinct_value`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let users = distinct(|user: &str| user).exact_up_to(100).precision(12).seeded(Seed::new(7));
+/// let mut pipeline = Pipeline::builder().aggregate(users).build()?;
+/// let found = pipeline.over(["ann", "bob", "ann"]).next().map(|emission| emission.value.value);
+/// assert_eq!(found, Some(2));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Distinct<E> {
     key: E,
@@ -26,15 +36,47 @@ pub struct Distinct<E> {
 
 /// Default number of keys that are counted exactly: a hash table of 2048 slots can hold them. It
 /// takes 18 KB, about the size of the sketch that replaces it.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::DISTINCT_EXACT_MAX;
+/// use streamgauge::prelude::*;
+/// let numbers = distinct_value(|number: &u64| *number);
+/// let mut accumulator = numbers.init();
+/// for number in 1..=DISTINCT_EXACT_MAX as u64 + 1 {
+///     assert!(numbers.output(&accumulator).is_exact());
+///     numbers.add(&mut accumulator, &number, Timestamp::from_millis(0));
+/// }
+/// assert!(!numbers.output(&accumulator).is_exact());
+/// ```
 pub const DISTINCT_EXACT_MAX: usize = 1792;
 
 /// Default precision of the sketch: 2^14 registers of one byte, a standard error of 0.81 %.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::DISTINCT_PRECISION;
+/// let standard_error = 1.04 / f64::from(1 << DISTINCT_PRECISION).sqrt();
+/// assert!((standard_error - 0.0081).abs() < 0.0001);
+/// ```
 pub const DISTINCT_PRECISION: u8 = 14;
 
 /// Maximum number of keys that can be counted exactly: 2^20 keys, 18 MB.
 const EXACT_MAX_MAX: usize = 1 << 20;
 
 /// The accumulator of [`distinct`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let users = distinct(|user: &str| user);
+/// let [mut monday, mut tuesday] = [users.init(), users.init()];
+/// users.add(&mut monday, "ann", Timestamp::from_millis(0));
+/// users.add(&mut tuesday, "ann", Timestamp::from_millis(0));
+/// users.merge(&mut monday, &tuesday)?; // a union, not a sum
+/// assert_eq!(users.output(&monday).value, 1);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct DistinctAccumulator(State);
 
@@ -114,6 +156,18 @@ where
 }
 
 /// Counts different keys, for a computed key. Otherwise as [`distinct`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// // The networks of IPv4 addresses: computed, not stored in the record.
+/// let networks = distinct_value(|address: &[u8; 4]| u16::from_be_bytes([address[0], address[1]]));
+/// let mut pipeline = Pipeline::builder().aggregate(networks).build()?;
+/// let addresses = [[10, 0, 0, 1], [10, 0, 9, 9], [192, 168, 0, 1]];
+/// let found = pipeline.over(addresses).next().map(|emission| emission.value.value);
+/// assert_eq!(found, Some(2));
+/// # Ok::<(), Error>(())
+/// ```
 pub fn distinct_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(
     key: F,
 ) -> Distinct<ByValue<R, K, F>> {
@@ -131,6 +185,17 @@ impl<E> Distinct<E> {
     }
 
     /// Sets the seed of the keys' hash. Default: [`Seed::PUBLIC`].
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let users = |seed| distinct(|user: &str| user).seeded(Seed::new(seed));
+    /// let pipeline = |seed| Pipeline::builder().aggregate(users(seed)).build();
+    /// let saved = pipeline(1)?.snapshot()?;
+    /// // A state is only read under its own seed.
+    /// assert_eq!(pipeline(2)?.restore(&saved).unwrap_err().kind(), ErrorKind::Mismatch);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn seeded(mut self, seed: Seed) -> Self {
         self.seed = seed;
@@ -139,6 +204,18 @@ impl<E> Distinct<E> {
 
     /// Sets the number of keys that are counted exactly, 0 to 1,048,576. Default:
     /// [`DISTINCT_EXACT_MAX`].
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let numbers = distinct_value(|number: &u64| *number).exact_up_to(2);
+    /// let mut accumulator = numbers.init();
+    /// for number in 1..=1_000 {
+    ///     numbers.add(&mut accumulator, &number, Timestamp::from_millis(0));
+    /// }
+    /// let answer = numbers.output(&accumulator); // of a sketch: with bounds
+    /// assert!(answer.lower < 1_000 && 1_000 < answer.upper);
+    /// ```
     #[must_use]
     pub fn exact_up_to(mut self, keys: usize) -> Self {
         self.exact_max = keys;
@@ -147,6 +224,23 @@ impl<E> Distinct<E> {
 
     /// Sets the precision of the sketch: 2^`precision` registers of one byte, 10 to 18. Default:
     /// [`DISTINCT_PRECISION`]. One more halves the squared error and doubles the memory.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let width = |precision| {
+    ///     let numbers = distinct_value(|number: &u64| *number).precision(precision);
+    ///     let mut accumulator = numbers.init();
+    ///     for number in 0..10_000 {
+    ///         numbers.add(&mut accumulator, &number, Timestamp::from_millis(0));
+    ///     }
+    ///     let answer = numbers.output(&accumulator);
+    ///     answer.upper - answer.lower
+    /// };
+    /// assert!(width(16) < width(12) / 2); // 16 times the memory, a quarter of the error
+    /// let too_coarse = distinct(|user: &str| user).precision(9);
+    /// assert!(Pipeline::builder().aggregate(too_coarse).build().is_err());
+    /// ```
     #[must_use]
     pub fn precision(mut self, precision: u8) -> Self {
         self.precision = precision;

@@ -50,6 +50,17 @@ const SHRINK: f64 = f64::from_bits((1023 - 70) << 52);
 impl ExactSum {
     /// Adds a number. Ignores NaN and infinities: they have no exact sum, so aggregates refuse them
     /// before.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::aggregate::ExactSum;
+    /// let mut sum = ExactSum::default();
+    /// for number in [0.1, 0.2, -0.3, f64::NAN, f64::INFINITY] {
+    ///     sum.add(number);
+    /// }
+    /// // The exact sum of the three doubles. Plain addition gives twice as much.
+    /// assert_eq!((sum.value(), 0.1 + 0.2 - 0.3), (2.7755575615628914e-17, 5.551115123125783e-17));
+    /// ```
     pub fn add(&mut self, number: f64) {
         if !number.is_finite() {
             return;
@@ -86,6 +97,19 @@ impl ExactSum {
     }
 
     /// Adds another sum exactly.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::aggregate::ExactSum;
+    /// let sum_of = |numbers: &[f64]| {
+    ///     let mut sum = ExactSum::default();
+    ///     numbers.iter().for_each(|number| sum.add(*number));
+    ///     sum
+    /// };
+    /// let mut parts = sum_of(&[1e100, 1.0]);
+    /// parts.merge(&sum_of(&[2.0, -1e100]));
+    /// assert_eq!(parts.value(), 3.0); // as one sum of all four
+    /// ```
     pub fn merge(&mut self, from: &ExactSum) {
         self.units = self.units.saturating_add(from.units);
         for &partial in &from.partials {
@@ -95,6 +119,17 @@ impl ExactSum {
 
     /// Returns the sum, rounded once: to nearest, ties to even. It is infinite only if the exact
     /// sum is past the range of `f64`. It is 0.0 (not -0.0) if it is zero.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::aggregate::ExactSum;
+    /// let mut sum = ExactSum::default();
+    /// assert_eq!(sum.value(), 0.0);
+    /// [f64::MAX, f64::MAX].into_iter().for_each(|number| sum.add(number));
+    /// assert_eq!(sum.value(), f64::INFINITY); // past the range, but not lost
+    /// sum.add(-f64::MAX);
+    /// assert_eq!(sum.value(), f64::MAX);
+    /// ```
     pub fn value(&self) -> f64 {
         if self.units == 0 {
             return rounded(&self.partials);
@@ -110,6 +145,14 @@ impl ExactSum {
 
     /// Returns the sum divided by `n`, within 1.5 units in the last place. It is finite if the
     /// quotient is. For `n` = 0 it is the sum.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::aggregate::ExactSum;
+    /// let mut sum = ExactSum::default();
+    /// [f64::MAX, f64::MAX].into_iter().for_each(|number| sum.add(number));
+    /// assert_eq!(sum.divided_by(2), f64::MAX); // finite, although the sum is not
+    /// ```
     pub fn divided_by(&self, n: u64) -> f64 {
         let n = n.max(1) as f64;
         let settled = self.settled();

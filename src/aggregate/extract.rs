@@ -5,6 +5,17 @@ use crate::key::Key;
 use std::marker::PhantomData;
 
 /// A closure that returns an owned value of a record of type `R`.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{ByValue, Sum, sum};
+/// // The parts of the type: the record, its number, and the closure.
+/// let doubled: Sum<ByValue<u32, u32, fn(&u32) -> u32>> = sum(|number: &u32| number * 2);
+/// # use streamgauge::prelude::*;
+/// let mut accumulator = doubled.init();
+/// doubled.add(&mut accumulator, &21, Timestamp::from_millis(0));
+/// assert_eq!(doubled.output(&accumulator), 42);
+/// ```
 pub struct ByValue<R: ?Sized, V, F> {
     extract: F,
     marker: PhantomData<fn(&R) -> V>,
@@ -12,6 +23,17 @@ pub struct ByValue<R: ?Sized, V, F> {
 
 /// A closure that returns a reference to a key inside a record of type `R`, so that a known key is
 /// never copied.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// struct Hit { url: String }
+/// // The key stays inside the record: no string is copied for a known key.
+/// let by_url = group_by(|hit: &Hit| hit.url.as_str(), count());
+/// let mut pipeline = Pipeline::builder().aggregate(by_url).build()?;
+/// pipeline.push(&Hit { url: "/a".into() })?;
+/// # Ok::<(), Error>(())
+/// ```
 pub struct ByReference<R: ?Sized, K: ?Sized, F> {
     extract: F,
     marker: PhantomData<fn(&R) -> *const K>,
@@ -51,6 +73,24 @@ impl<R: ?Sized, K: ?Sized, F: Copy> Copy for ByReference<R, K, F> {}
 ///
 /// The same record must give the same value every time, because the value is read once for the
 /// check and once for the addition.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{ByValue, ValueOf};
+/// use streamgauge::prelude::*;
+/// /// What a histogram and a sum of the same field have in common.
+/// fn value_of<R>(field: &impl ValueOf<R, Value = u64>, record: &R) -> u64 {
+///     field.value(record)
+/// }
+/// struct Size;
+/// impl ValueOf<String> for Size {
+///     type Value = u64;
+///     fn value(&self, record: &String) -> u64 {
+///         record.len() as u64
+///     }
+/// }
+/// assert_eq!(value_of(&Size, &"four".to_string()), 4);
+/// ```
 pub trait ValueOf<R: ?Sized> {
     /// The value's type.
     type Value;
@@ -72,6 +112,20 @@ impl<R: ?Sized, V, F: Fn(&R) -> V> ValueOf<R> for ByValue<R, V, F> {
 /// [`ByValue`] for computed keys.
 ///
 /// The same record must give the same key every time.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::KeyOf;
+/// struct FirstWord;
+/// impl KeyOf<str> for FirstWord {
+///     type Key = str;
+///     fn with_key<T>(&self, line: &str, f: impl FnOnce(&str) -> T) -> T {
+///         f(line.split(' ').next().unwrap_or_default())
+///     }
+/// }
+/// assert_eq!(FirstWord.with_key("ERROR disk full", str::len), 5);
+/// assert_eq!(FirstWord.with_key("", str::len), 0);
+/// ```
 pub trait KeyOf<R: ?Sized> {
     /// The borrowed type of the key, as it is looked up.
     type Key: Key + ?Sized + 'static;

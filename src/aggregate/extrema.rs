@@ -11,6 +11,16 @@ use std::cmp::Ordering;
 use std::fmt::Debug;
 
 /// The minimum of a number of the record. Created by [`min`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let coldest = min(|celsius: &f64| *celsius);
+/// let mut pipeline = Pipeline::builder().aggregate(coldest).build()?;
+/// let found = pipeline.over([4.0, -2.5, f64::NAN]).next().map(|emission| emission.value);
+/// assert_eq!(found, Some(Some(-2.5)));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Min<N> {
     number: N,
@@ -23,6 +33,17 @@ impl<N> Min<N> {
 }
 
 /// The maximum of a number of the record. Created by [`max`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let slowest = max(|millis: &u32| *millis);
+/// let mut accumulator = slowest.init();
+/// slowest.merge(&mut accumulator, &Some(7))?; // the accumulator is the number itself
+/// slowest.merge(&mut accumulator, &None)?;
+/// assert_eq!(slowest.output(&accumulator), Some(7));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Max<N> {
     number: N,
@@ -56,6 +77,19 @@ pub fn min<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Min<ByValue<R, V,
 }
 
 /// Computes the maximum of a number. Otherwise as [`min`].
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{Aggregate, max};
+/// use streamgauge::Timestamp;
+/// let slowest = max(|millis: &u32| *millis);
+/// let mut accumulator = slowest.init();
+/// assert_eq!(slowest.output(&accumulator), None);
+/// for millis in [20, 900, 30] {
+///     slowest.add(&mut accumulator, &millis, Timestamp::from_millis(0));
+/// }
+/// assert_eq!(slowest.output(&accumulator), Some(900));
+/// ```
 pub fn max<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Max<ByValue<R, V, F>> {
     Max::new(ByValue::new(number))
 }

@@ -9,6 +9,17 @@ use crate::error::Error;
 use crate::time::Timestamp;
 
 /// An aggregate of the records that pass a test. Created by [`filtered`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// // Part of one pass over the records, unlike `Builder::filter`, which drops them for all.
+/// let share = (count(), filtered(|status: &u16| *status >= 500, count()));
+/// let mut pipeline = Pipeline::builder().aggregate(share).build()?;
+/// let found = pipeline.over([200, 503, 404]).next().map(|emission| emission.value);
+/// assert_eq!(found, Some((3, 1)));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Filtered<P, A> {
     predicate: P,

@@ -8,6 +8,18 @@ use crate::error::Error;
 use crate::time::Timestamp;
 
 /// The value of the record with the earliest event time. Created by [`first`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let opening = first(|(_, price): &(i64, u64)| *price);
+/// let mut accumulator = opening.init();
+/// for record in [(20, 101), (10, 100), (10, 99)] {
+///     opening.add(&mut accumulator, &record, Timestamp::from_millis(record.0));
+/// }
+/// // By event time. Of two records at 10 ms it is the one that was added first.
+/// assert_eq!(opening.output(&accumulator), Some(100));
+/// ```
 #[derive(Clone, Copy)]
 pub struct First<V> {
     value: V,
@@ -20,6 +32,18 @@ impl<V> First<V> {
 }
 
 /// The value of the record with the latest event time. Created by [`last`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let state = last(|state: &&str| state.to_string());
+/// let [mut one, mut other] = [state.init(), state.init()];
+/// state.add(&mut one, &"up", Timestamp::from_millis(5));
+/// state.add(&mut other, &"down", Timestamp::from_millis(5));
+/// state.merge(&mut one, &other)?; // the merged records count as added later
+/// assert_eq!(state.output(&one).as_deref(), Some("down"));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Last<V> {
     value: V,
@@ -56,6 +80,20 @@ pub fn first<R: ?Sized, V: Durable + Clone + Send + Sync + 'static, F: Fn(&R) ->
 /// Returns the value of the record with the latest *event time*, or `None` without records. If
 /// several records have this time, it is the value of the one that was added last; the records of a
 /// merged accumulator count as added later. The closure is called only if its value is stored.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{Aggregate, last};
+/// use streamgauge::Timestamp;
+/// let closing = last(|(_, price): &(i64, u64)| *price);
+/// let mut accumulator = closing.init();
+/// assert_eq!(closing.output(&accumulator), None);
+/// for record in [(20, 101), (10, 100), (20, 102)] {
+///     closing.add(&mut accumulator, &record, Timestamp::from_millis(record.0));
+/// }
+/// // By event time. Of two records at 20 ms it is the one that was added last.
+/// assert_eq!(closing.output(&accumulator), Some(102));
+/// ```
 pub fn last<R: ?Sized, V: Durable + Clone + Send + Sync + 'static, F: Fn(&R) -> V>(
     value: F,
 ) -> Last<ByValue<R, V, F>> {

@@ -14,6 +14,18 @@ use crate::time::Timestamp;
 const DEFAULT_ERROR: (f64, f64) = (0.001, 0.99);
 
 /// A count-min sketch of a key of the record. Created by [`frequencies`] and [`frequencies_value`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let pages = frequencies(|page: &str| page).error(0.01, 0.99).exact_within(0);
+/// let mut pipeline = Pipeline::builder().aggregate(pages).build()?;
+/// let counts = pipeline.over(["/a", "/b", "/a"]).next().map(|emission| emission.value);
+/// let counts = counts.expect("the input has ended");
+/// assert!(!counts.is_exact() && counts.epsilon() <= 0.01);
+/// assert!(counts.estimate("/a").value >= 2); // never below the truth
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Frequencies<E> {
     key: E,
@@ -22,6 +34,16 @@ pub struct Frequencies<E> {
 
 /// The frequency of one key, from a count-min sketch. Created by [`frequency`] and
 /// [`frequency_value`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let logins = frequency(|page: &str| page, "/login").error(0.01, 0.95);
+/// let mut pipeline = Pipeline::builder().aggregate(logins).build()?;
+/// let found = pipeline.over(["/login", "/a"]).next().map(|emission| emission.value);
+/// assert!(found.is_some_and(|count| count.is_exact() && count.value == 1));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Frequency<E, K> {
     of: K,
@@ -92,6 +114,18 @@ where
 }
 
 /// Computes a count-min sketch of a computed key. Otherwise as [`frequencies`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let classes = frequencies_value(|status: &u16| status / 100);
+/// let mut pipeline = Pipeline::builder().aggregate(classes).build()?;
+/// let counts = pipeline.over([200, 204, 503]).next().map(|emission| emission.value);
+/// let counts = counts.expect("the input has ended");
+/// assert_eq!(counts.estimate(&2u16).value, 2);
+/// assert_eq!(counts.estimate(&4u16).value, 0);
+/// # Ok::<(), Error>(())
+/// ```
 pub fn frequencies_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(
     key: F,
 ) -> Frequencies<ByValue<R, K, F>> {
@@ -106,6 +140,20 @@ pub fn frequencies_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>
 /// above it, unless set otherwise. For several keys, or for keys that are not known before, use
 /// [`frequencies`]. To count one known key exactly in 8 bytes, use [`filtered`](super::filtered())
 /// with [`count`](super::count()).
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{Aggregate, frequency};
+/// use streamgauge::Timestamp;
+/// let logins = frequency(|page: &String| page.as_str(), "/login").exact_within(0);
+/// let mut accumulator = logins.init();
+/// for user in 0..1_000 {
+///     logins.add(&mut accumulator, &format!("/user/{user}"), Timestamp::from_millis(0));
+///     logins.add(&mut accumulator, &"/login".to_string(), Timestamp::from_millis(0));
+/// }
+/// let count = logins.output(&accumulator);
+/// assert!(1_000 <= count.value && count.value <= 1_002); // 0.1 % of 2,000 records
+/// ```
 pub fn frequency<R, K, F>(key: F, of: &K) -> Frequency<ByReference<R, K, F>, K::Owned>
 where
     R: ?Sized,
@@ -116,6 +164,18 @@ where
 }
 
 /// Counts the records of one computed key. Otherwise as [`frequency`].
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{Aggregate, frequency_value};
+/// use streamgauge::Timestamp;
+/// let server_errors = frequency_value(|status: &u16| status / 100, 5);
+/// let mut accumulator = server_errors.init();
+/// for status in [200, 503, 500] {
+///     server_errors.add(&mut accumulator, &status, Timestamp::from_millis(0));
+/// }
+/// assert_eq!(server_errors.output(&accumulator).value, 2);
+/// ```
 pub fn frequency_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(
     key: F,
     of: K,
@@ -126,6 +186,19 @@ pub fn frequency_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(
 impl<E> Frequencies<E> {
     /// Sets the error, as a share of all records, and the confidence, both inside (0, 1). Defaults:
     /// 0.001 and 0.99. A smaller error needs more memory: see [`CountMin::with_error`].
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let bytes = |epsilon| {
+    ///     let pages = frequencies(|page: &str| page).error(epsilon, 0.99).exact_within(0);
+    ///     pages.state_bytes(&pages.init())
+    /// };
+    /// assert!(bytes(0.0001) > 7 * bytes(0.001)); // a tenth of the error
+    /// let exact = frequencies(|page: &str| page).error(0.0, 0.99);
+    /// let refused = Pipeline::builder().aggregate(exact).build().err();
+    /// assert_eq!(refused.map(|error| error.kind()), Some(ErrorKind::InvalidArgument));
+    /// ```
     #[must_use]
     pub fn error(mut self, epsilon: f64, confidence: f64) -> Self {
         self.sketch = self.sketch.set_error(epsilon, confidence);
@@ -134,6 +207,18 @@ impl<E> Frequencies<E> {
 
     /// Sets the bytes up to which counts are exact. Default: the bytes of the sketch. 0 means a
     /// sketch from the start: see [`CountMin::exact_within`].
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let exact = |bytes| {
+    ///     let pages = frequencies(|page: &str| page).exact_within(bytes);
+    ///     let mut accumulator = pages.init();
+    ///     pages.add(&mut accumulator, "/a", Timestamp::from_millis(0));
+    ///     pages.output(&accumulator).is_exact()
+    /// };
+    /// assert!(exact(1_000) && !exact(0));
+    /// ```
     #[must_use]
     pub fn exact_within(mut self, bytes: usize) -> Self {
         self.sketch.exact_bytes = Some(bytes);
@@ -142,6 +227,13 @@ impl<E> Frequencies<E> {
     }
 
     /// Sets the seed. Default: [`Seed::PUBLIC`]. Use a secret seed if keys come from outside.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let pages = frequencies(|page: &str| page).seeded(Seed::new(7));
+    /// assert_eq!(pages.output(&pages.init()).seed(), Seed::new(7));
+    /// ```
     #[must_use]
     pub fn seeded(mut self, seed: Seed) -> Self {
         self.sketch.empty = self.sketch.empty.seeded(seed);
@@ -151,6 +243,14 @@ impl<E> Frequencies<E> {
 
 impl<E, K> Frequency<E, K> {
     /// Sets the error and the confidence, as [`Frequencies::error`].
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let logins = frequency(|page: &str| page, "/login").error(0.0001, 0.999);
+    /// assert!(logins.validate().is_ok());
+    /// assert!(frequency(|page: &str| page, "/login").error(0.1, 1.0).validate().is_err());
+    /// ```
     #[must_use]
     pub fn error(mut self, epsilon: f64, confidence: f64) -> Self {
         self.frequencies = self.frequencies.error(epsilon, confidence);
@@ -158,6 +258,18 @@ impl<E, K> Frequency<E, K> {
     }
 
     /// Sets the bytes up to which the count is exact, as [`Frequencies::exact_within`].
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let logins = frequency(|page: &str| page, "/login").exact_within(0);
+    /// let mut accumulator = logins.init();
+    /// for _ in 0..10_000 {
+    ///     logins.add(&mut accumulator, "/login", Timestamp::from_millis(0));
+    /// }
+    /// let count = logins.output(&accumulator); // of a sketch: with bounds
+    /// assert!(count.lower < 10_000 && 10_000 <= count.upper);
+    /// ```
     #[must_use]
     pub fn exact_within(mut self, bytes: usize) -> Self {
         self.frequencies = self.frequencies.exact_within(bytes);
@@ -165,6 +277,15 @@ impl<E, K> Frequency<E, K> {
     }
 
     /// Sets the seed. Default: [`Seed::PUBLIC`]. Use a secret seed if keys come from outside.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let logins = |seed| frequency(|page: &str| page, "/login").seeded(Seed::new(seed));
+    /// let (ours, theirs) = (logins(1).init(), logins(2).init());
+    /// assert!(logins(1).merge(&mut ours.clone(), &ours).is_ok());
+    /// assert!(logins(1).merge(&mut ours.clone(), &theirs).is_err());
+    /// ```
     #[must_use]
     pub fn seeded(mut self, seed: Seed) -> Self {
         self.frequencies = self.frequencies.seeded(seed);

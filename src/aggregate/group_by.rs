@@ -13,6 +13,18 @@ use crate::time::Timestamp;
 use std::borrow::Borrow;
 
 /// Computes `inner` once per key. Created by [`group_by`] and [`group_by_value`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// // Groups within groups: the top page of each country.
+/// let hits = group_by(|hit: &(&str, &str)| hit.0, top_k(1, |hit: &(&str, &str)| hit.1));
+/// let mut pipeline = Pipeline::builder().aggregate(hits).build()?;
+/// let log = [("DE", "/a"), ("DE", "/b"), ("DE", "/b"), ("FR", "/c")];
+/// let groups = pipeline.over(log).next().expect("the input has ended").value;
+/// assert_eq!(groups.find("DE").map(|top| &*top[0].key), Some("/b"));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct GroupBy<E, A> {
     key: E,
@@ -22,6 +34,22 @@ pub struct GroupBy<E, A> {
 }
 
 /// What happens to groups past the limit.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let hosts = |overflow| {
+///     let hosts = group_by_value(|host: &u32| *host, count()).groups_max(2).overflow(overflow);
+///     Pipeline::builder().aggregate(hosts).build()
+/// };
+/// let mut refusing = hosts(Overflow::Error)?;
+/// refusing.push_batch(&[7, 8])?;
+/// assert_eq!(refusing.push(&9).unwrap_err().kind(), ErrorKind::LimitExceeded);
+/// let groups = hosts(Overflow::Other)?.over([9, 8, 7]).next().expect("the input has ended").value;
+/// assert_eq!(groups.rows, [(7, 1), (8, 1)]); // the smallest keys, in any order of records
+/// assert_eq!(groups.other.map(|other| other.records), Some(1));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Overflow {
@@ -38,6 +66,19 @@ pub enum Overflow {
 }
 
 /// The accumulator of [`group_by`]: one accumulator of the inner aggregate per key.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let by_country = group_by(|country: &str| country, count());
+/// let [mut one, mut other] = [by_country.init(), by_country.init()];
+/// by_country.add(&mut one, "DE", Timestamp::from_millis(0));
+/// by_country.add(&mut other, "DE", Timestamp::from_millis(0));
+/// by_country.add(&mut other, "FR", Timestamp::from_millis(0));
+/// by_country.merge(&mut one, &other)?;
+/// assert_eq!((one.len(), by_country.output(&one).find("DE")), (2, Some(&2)));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct GroupByAccumulator<K, A> {
     groups: Map<K, Group<A>>,
@@ -71,7 +112,8 @@ struct Group<A> {
 /// use streamgauge::aggregate::{Aggregate, count, group_by, sum};
 /// use streamgauge::Timestamp;
 /// struct Hit { country: String, bytes: u64 }
-/// let by_country = group_by(|hit: &Hit| hit.country.as_str(), (count(), sum(|hit: &Hit| hit.bytes)));
+/// let of_each = (count(), sum(|hit: &Hit| hit.bytes));
+/// let by_country = group_by(|hit: &Hit| hit.country.as_str(), of_each);
 /// let mut accumulator = by_country.init();
 /// for (country, bytes) in [("FR", 10), ("DE", 20), ("FR", 30)] {
 ///     let hit = Hit { country: country.to_string(), bytes };
@@ -93,6 +135,16 @@ where
 
 /// Computes `inner` once per key, for a computed key: `group_by_value(|hit: &Hit| hit.status / 100,
 /// count())`. Otherwise as [`group_by`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let by_class = group_by_value(|status: &u16| status / 100, count());
+/// let mut pipeline = Pipeline::builder().aggregate(by_class).build()?;
+/// let groups = pipeline.over([503, 200, 204]).next().expect("the input has ended").value;
+/// assert_eq!(groups.rows, [(2, 2), (5, 1)]);
+/// # Ok::<(), Error>(())
+/// ```
 pub fn group_by_value<R, K, F, A>(key: F, inner: A) -> GroupBy<ByValue<R, K, F>, A>
 where
     R: ?Sized,
@@ -118,6 +170,18 @@ impl<E, A> GroupBy<E, A> {
     ///
     /// With [`Overflow::Other`] there may be up to a quarter more for some time, so that many of
     /// the largest keys are moved to `other` at a time.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let hosts = group_by_value(|host: &u32| *host, count()).groups_max(2);
+    /// let mut pipeline = Pipeline::builder().aggregate(hosts).build()?;
+    /// let groups = pipeline.over([4, 3, 2, 1, 4]).next().expect("the input has ended").value;
+    /// assert_eq!(groups.rows, [(1, 1), (2, 1)]);
+    /// // No record is lost: those of 3 and 4 are counted together.
+    /// assert_eq!(groups.other.map(|other| (other.records, other.value)), Some((3, 3)));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn groups_max(mut self, groups_max: usize) -> Self {
         self.groups_max = groups_max;
@@ -125,6 +189,17 @@ impl<E, A> GroupBy<E, A> {
     }
 
     /// Sets what happens to groups past the limit. Default: [`Overflow::Other`].
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let hosts = group_by_value(|host: &u32| *host, count());
+    /// let hosts = hosts.groups_max(1).overflow(Overflow::Error);
+    /// let mut pipeline = Pipeline::builder().aggregate(hosts).build()?;
+    /// pipeline.push_batch(&[7, 7])?; // a known group is never refused
+    /// assert_eq!(pipeline.push(&8).unwrap_err().kind(), ErrorKind::LimitExceeded);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
@@ -210,11 +285,30 @@ enum Target<'a, S> {
 
 impl<K, S> GroupByAccumulator<K, S> {
     /// Returns the number of groups.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let by_country = group_by(|country: &str| country, count());
+    /// let mut accumulator = by_country.init();
+    /// for country in ["DE", "FR", "DE"] {
+    ///     by_country.add(&mut accumulator, country, Timestamp::from_millis(0));
+    /// }
+    /// assert_eq!(accumulator.len(), 2);
+    /// ```
     pub fn len(&self) -> usize {
         self.groups.len()
     }
 
     /// Returns true if there is no group.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let by_country = group_by(|country: &str| country, count());
+    /// assert!(by_country.init().is_empty());
+    /// assert_eq!(by_country.output(&by_country.init()).rows, []);
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty()
     }

@@ -5,6 +5,18 @@ use std::ops::Deref;
 
 /// The answer of [`group_by`](super::group_by()): the groups in ascending order of their keys.
 /// Reads like a slice of pairs.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let by_country = group_by(|country: &str| country, count());
+/// let mut pipeline = Pipeline::builder().aggregate(by_country).build()?;
+/// let groups = pipeline.over(["FR", "DE", "FR"]).next().expect("the input has ended").value;
+/// let rows: Vec<String> = groups.iter().map(|(key, count)| format!("{key} {count}")).collect();
+/// assert_eq!(rows, ["DE 1", "FR 2"]);
+/// assert!(groups.other.is_none());
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Groups<K, V> {
@@ -16,6 +28,17 @@ pub struct Groups<K, V> {
 
 /// The groups past the limit, together. Their number is unknown: to count distinct keys, use
 /// [`distinct`](super::distinct()).
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let sizes = group_by_value(|size: &u64| *size, sum(|size: &u64| *size)).groups_max(1);
+/// let mut pipeline = Pipeline::builder().aggregate(sizes).build()?;
+/// let groups = pipeline.over([10, 20, 30]).next().expect("the input has ended").value;
+/// let other = groups.other.expect("20 and 30 are past the limit");
+/// assert_eq!((other.records, other.value), (2, 50)); // their answer, but not their number
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Other<V> {
@@ -27,6 +50,16 @@ pub struct Other<V> {
 
 impl<K, V> Groups<K, V> {
     /// Returns the answer of one group. O(log n).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let by_country = group_by(|country: &str| country, count());
+    /// let mut pipeline = Pipeline::builder().aggregate(by_country).build()?;
+    /// let groups = pipeline.over(["FR", "DE", "FR"]).next().expect("the input has ended").value;
+    /// assert_eq!((groups.find("FR"), groups.find("IT")), (Some(&2), None));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,

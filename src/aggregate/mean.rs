@@ -9,6 +9,16 @@ use crate::error::Error;
 use crate::time::Timestamp;
 
 /// The mean of a number of the record. Created by [`mean`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let latency = group_by(|hit: &(&str, u32)| hit.0, mean(|hit: &(&str, u32)| hit.1));
+/// let mut pipeline = Pipeline::builder().aggregate(latency).build()?;
+/// let groups = pipeline.over([("/a", 10), ("/a", 20)]).next().expect("the end").value;
+/// assert_eq!(groups.find("/a"), Some(&Some(15.0)));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Mean<N> {
     number: N,
@@ -21,6 +31,19 @@ impl<N> Mean<N> {
 }
 
 /// The accumulator of [`mean`]: a count and an exact sum.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let latency = mean(|millis: &u32| *millis);
+/// let [mut one, mut other] = [latency.init(), latency.init()];
+/// latency.add(&mut one, &10, Timestamp::from_millis(0));
+/// latency.add(&mut other, &20, Timestamp::from_millis(0));
+/// latency.add(&mut other, &60, Timestamp::from_millis(0));
+/// latency.merge(&mut one, &other)?; // of all three records, not the mean of two means
+/// assert_eq!(latency.output(&one), Some(30.0));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MeanAccumulator<S> {
     pub(crate) count: u64,

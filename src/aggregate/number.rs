@@ -11,6 +11,21 @@ pub(crate) mod sealed {
 }
 
 /// A number: an integer type of up to 64 bits, `f32` or `f64`. Sealed: no other type implements it.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::Number;
+/// use streamgauge::prelude::*;
+/// /// The range of a number of any type.
+/// fn range<N: Number>(numbers: &[N]) -> Result<Option<(Option<N>, Option<N>)>, Error> {
+///     let range = (min(|number: &N| *number), max(|number: &N| *number));
+///     let mut pipeline = Pipeline::builder().aggregate(range).build()?;
+///     Ok(pipeline.over(numbers).next().map(|emission| emission.value))
+/// }
+/// assert_eq!(range(&[2.5, -1.0])?, Some((Some(-1.0), Some(2.5))));
+/// assert_eq!(range::<u8>(&[])?, None);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Number: sealed::Sealed + Durable + Copy + Debug + Send + Sync + 'static {
     /// The type of its sums: `i128` for integers, `f64` for floats.
     type Wide: Wide;
@@ -105,6 +120,18 @@ macro_rules! float_numbers {
 float_numbers!(f32, f64);
 
 /// The wide type of numbers: `i128` or `f64`. Sealed.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let bytes = sum(|bytes: &u64| *bytes);
+/// let mut accumulator = bytes.init();
+/// for number in [u64::MAX, u64::MAX] {
+///     bytes.add(&mut accumulator, &number, Timestamp::from_millis(0));
+/// }
+/// // The sum of integers is an `i128`: it does not overflow.
+/// assert_eq!(bytes.output(&accumulator), 2 * i128::from(u64::MAX));
+/// ```
 pub trait Wide: sealed::Sealed + Copy + Debug + PartialEq + Send + Sync + 'static {
     /// The exact running sum.
     type Sum: Total<Self>;
@@ -116,6 +143,18 @@ pub trait Wide: sealed::Sealed + Copy + Debug + PartialEq + Send + Sync + 'stati
 impl sealed::Sealed for i128 {}
 
 /// An exact running sum of wide numbers. It does not depend on the order of additions.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{ExactSum, Total};
+/// let mut ascending = ExactSum::default();
+/// let mut descending = ExactSum::default();
+/// for power in 0..50 {
+///     Total::add(&mut ascending, 2f64.powi(power) * 0.1);
+///     Total::add(&mut descending, 2f64.powi(49 - power) * 0.1);
+/// }
+/// assert_eq!(ascending.total(), descending.total()); // to the bit, in any order
+/// ```
 pub trait Total<W>: Durable + Clone + Debug + Default + Send + Sync + 'static {
     /// Adds a number, which must be finite.
     fn add(&mut self, number: W);
@@ -150,6 +189,17 @@ pub trait Total<W>: Durable + Clone + Debug + Default + Send + Sync + 'static {
 
 /// An exact running count, sum and sum of squares of wide numbers. It does not depend on the order
 /// of additions.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{IntegerMoments, Moments};
+/// let mut moments = IntegerMoments::default();
+/// assert_eq!(moments.variance(), None);
+/// for number in [2, 4, 6] {
+///     moments.add(number);
+/// }
+/// assert_eq!(moments.variance(), Some(4.0)); // divided by n - 1
+/// ```
 pub trait Moments<W>: Durable + Clone + Debug + Default + Send + Sync + 'static {
     /// Adds a number, which must be finite.
     fn add(&mut self, number: W);
@@ -173,6 +223,14 @@ pub trait Moments<W>: Durable + Clone + Debug + Default + Send + Sync + 'static 
 /// Additions cannot overflow: every number is below 2^64 in magnitude, so an overflow takes more
 /// than 2^63 records, or 292 years at one record per nanosecond. If merges come that far, they
 /// return an error, and additions saturate.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{IntegerSum, Total};
+/// let mut sum = IntegerSum::default();
+/// [i128::from(i64::MAX), 1, -1].into_iter().for_each(|number| sum.add(number));
+/// assert_eq!(sum.total(), i128::from(i64::MAX));
+/// ```
 // Aligned like a word, so that it needs no padding beside other words such as a count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(Rust, packed(8))]

@@ -109,6 +109,14 @@ pub trait Persistence<R: ?Sized>: Aggregate<R> {
 
 /// The type of [`Aggregate::persistence`]: the [`Persistence`] of an aggregate `A` over records
 /// `R`.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let latency = mean(|millis: &u32| *millis);
+/// assert_eq!(latency.persistence()?.describe(), "mean of u32");
+/// # Ok::<(), Error>(())
+/// ```
 pub type DynPersistence<'a, R, A> = &'a dyn Persistence<
     R,
     Accumulator = <A as Aggregate<R>>::Accumulator,

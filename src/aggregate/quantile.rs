@@ -12,12 +12,36 @@ use crate::time::Timestamp;
 pub const DEFAULT_ACCURACY: f64 = 0.005;
 
 /// One quantile of a number of the record. Created by [`quantile`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let p99 = quantile(0.99, |millis: &u32| *millis);
+/// let mut pipeline = Pipeline::builder().aggregate(p99).build()?;
+/// let found = pipeline.over(1..=1_000).next().and_then(|emission| emission.value);
+/// let found = found.expect("1,000 records");
+/// assert!(found.lower <= 990.0 && 990.0 <= found.upper);
+/// assert!((found.value - 990.0).abs() <= 0.005 * 990.0);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Quantile<N> {
     of: Quantiles<N, 1>,
 }
 
 /// Several quantiles of a number of the record. Created by [`quantiles`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let latency = quantiles([0.5, 0.9, 0.99], |millis: &u32| *millis).accuracy(0.02);
+/// let mut pipeline = Pipeline::builder().aggregate(latency).build()?;
+/// let answer = pipeline.over(1..=1_000).next().expect("the input has ended").value;
+/// for (truth, found) in [500.0, 900.0, 990.0].into_iter().zip(answer.into_iter().flatten()) {
+///     assert!((found.value - truth).abs() <= 0.02 * truth);
+/// }
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Quantiles<N, const Q: usize> {
     ranks: [f64; Q],
@@ -57,6 +81,20 @@ pub fn quantile<R: ?Sized, V: Number, F: Fn(&R) -> V>(
 /// Computes several quantiles of one number from one histogram, as in `quantiles([0.5, 0.9, 0.99],
 /// |hit: &Hit| hit.latency_ms)`. Each is as [`quantile`]; memory and time per record are those of
 /// one.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{Aggregate, quantiles};
+/// use streamgauge::Timestamp;
+/// let latency = quantiles([0.0, 0.5, 1.0], |millis: &u64| *millis);
+/// let mut accumulator = latency.init();
+/// assert_eq!(latency.output(&accumulator), [None; 3]);
+/// for millis in [30, 10, 20] {
+///     latency.add(&mut accumulator, &millis, Timestamp::from_millis(0));
+/// }
+/// let answer = latency.output(&accumulator).map(|found| found.map(|found| found.value));
+/// assert_eq!(answer, [Some(10.0), Some(20.0), Some(30.0)]); // the ends are exact
+/// ```
 pub fn quantiles<R: ?Sized, V: Number, F: Fn(&R) -> V, const Q: usize>(
     ranks: [f64; Q],
     number: F,
@@ -72,6 +110,14 @@ impl<N, const Q: usize> Quantiles<N, Q> {
 
     /// Sets the relative accuracy. Default: 0.005. Half of it needs twice the memory: see
     /// [`LogHistogram::with_accuracy`], which also documents the range.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let latency = |alpha| quantiles([0.5, 0.99], |millis: &f64| *millis).accuracy(alpha);
+    /// assert!(latency(0.001).validate().is_ok());
+    /// assert_eq!(latency(0.0).validate().unwrap_err().kind(), ErrorKind::InvalidArgument);
+    /// ```
     #[must_use]
     pub fn accuracy(mut self, alpha: f64) -> Self {
         match LogHistogram::with_accuracy(alpha) {
@@ -88,6 +134,20 @@ impl<N> Quantile<N> {
     }
 
     /// Sets the relative accuracy. Default: 0.005. As [`Quantiles::accuracy`].
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let width = |alpha| {
+    ///     let median = quantile(0.5, |number: &f64| *number).accuracy(alpha);
+    ///     let mut accumulator = median.init();
+    ///     for number in 1..1_000 {
+    ///         median.add(&mut accumulator, &f64::from(number).sqrt(), Timestamp::from_millis(0));
+    ///     }
+    ///     median.output(&accumulator).map_or(0.0, |found| found.upper - found.lower)
+    /// };
+    /// assert!(width(0.001) < width(0.05) / 10.0); // closer bounds
+    /// ```
     #[must_use]
     pub fn accuracy(mut self, alpha: f64) -> Self {
         self.of = self.of.accuracy(alpha);

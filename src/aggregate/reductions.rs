@@ -1,6 +1,22 @@
 //! The reductions of sketches that make a state fit into a number of bytes.
 
 /// The reductions that made a snapshot fit.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let mut pipeline = Pipeline::builder()
+///     .aggregate(top_k_value(3, |number: &u64| *number))
+///     .build()?;
+/// for number in 0..10_000 {
+///     pipeline.push(&(number % 5_000))?;
+/// }
+/// let (snapshot, reductions) = pipeline.snapshot_within(10_000)?;
+/// assert!(snapshot.bytes().len() <= 10_000 && reductions.bytes_before > 10_000);
+/// // Counts of the restored pipeline are wrong by at most this share of all records.
+/// assert!(0.0 < reductions.tolerance && reductions.tolerance < 0.01);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -17,6 +33,22 @@ pub struct Reductions {
 }
 
 /// An aggregate whose accumulators were reduced.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// # let mut pipeline = Pipeline::builder()
+/// #     .aggregate((count(), top_k_value(3, |number: &u64| *number).counters(5_000)))
+/// #     .build()?;
+/// # for number in 0..10_000 {
+/// #     pipeline.push(&(number % 5_000))?;
+/// # }
+/// // A pipeline of `(count(), top_k_value(3, ..))`: the count stays exact.
+/// let (_, reductions) = pipeline.snapshot_within(10_000)?;
+/// assert_eq!(reductions.reduced.len(), 1);
+/// assert!(reductions.reduced[0].aggregate.starts_with("top 3 of u64"));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -38,6 +70,17 @@ impl Reductions {
 
     /// Counts a reduced accumulator of the aggregate. Called by
     /// [`Persistence::reduce`](super::Persistence::reduce).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let pipeline = Pipeline::builder::<str>().aggregate(count()).build()?;
+    /// let (_, mut reductions) = pipeline.snapshot_within(10_000)?;
+    /// reductions.note("my sketch"); // as `Persistence::reduce` does, once per accumulator
+    /// reductions.note("my sketch");
+    /// assert_eq!((reductions.reduced.len(), reductions.reduced[0].accumulators), (1, 2));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn note(&mut self, aggregate: &str) {
         match self.reduced.iter_mut().find(|reduced| reduced.aggregate == aggregate) {
             Some(reduced) => reduced.accumulators = reduced.accumulators.saturating_add(1),
@@ -46,6 +89,16 @@ impl Reductions {
     }
 
     /// Returns true if nothing was reduced.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let pipeline = Pipeline::builder::<str>().aggregate(count()).build()?;
+    /// let (_, reductions) = pipeline.snapshot_within(10_000)?; // it fits as it is
+    /// assert!(reductions.is_empty() && reductions.tolerance == 0.0);
+    /// assert!(pipeline.snapshot_within(10).is_err()); // a count cannot be made coarser
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.reduced.is_empty()
     }

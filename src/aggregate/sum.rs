@@ -9,6 +9,18 @@ use crate::error::Error;
 use crate::time::Timestamp;
 
 /// The sum of a number of the record. Created by [`sum()`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let balance = sum(|cents: &i64| *cents);
+/// let mut accumulator = balance.init();
+/// assert_eq!(balance.output(&accumulator), 0);
+/// for cents in [i64::MAX, i64::MAX, -5] {
+///     balance.add(&mut accumulator, &cents, Timestamp::from_millis(0));
+/// }
+/// assert_eq!(balance.output(&accumulator), 2 * i128::from(i64::MAX) - 5); // no overflow
+/// ```
 #[derive(Clone, Copy)]
 pub struct Sum<N> {
     number: N,

@@ -10,6 +10,17 @@ use crate::sketch::{SpaceSaving, TopRow};
 use crate::time::Timestamp;
 
 /// The most frequent keys. Created by [`top_k`] and [`top_k_value`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let pages = top_k(2, |page: &str| page).counters(1_000).seeded(Seed::new(7));
+/// let mut pipeline = Pipeline::builder().aggregate(pages).build()?;
+/// let top = pipeline.over(["/a", "/c", "/b", "/c"]).next().expect("the input has ended").value;
+/// let rows: Vec<(&str, u64)> = top.iter().map(|row| (&*row.key, row.count)).collect();
+/// assert_eq!(rows, [("/c", 2), ("/a", 1)]); // equal counts by key
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct TopK<E> {
     k: usize,
@@ -20,6 +31,18 @@ pub struct TopK<E> {
 
 /// Default number of counters of a `top_k`. The answer is exact for up to this many distinct keys
 /// per window.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::DEFAULT_COUNTERS;
+/// use streamgauge::prelude::*;
+/// let keys = top_k_value(1, |key: &u64| *key);
+/// let mut accumulator = keys.init();
+/// for key in 0..DEFAULT_COUNTERS as u64 {
+///     keys.add(&mut accumulator, &key, Timestamp::from_millis(0));
+/// }
+/// assert!(keys.output(&accumulator)[0].is_exact());
+/// ```
 pub const DEFAULT_COUNTERS: usize = 65_536;
 
 /// Maximum number of counters: that of [`SpaceSaving::with_capacity`].
@@ -56,6 +79,16 @@ where
 }
 
 /// Computes the `k` most frequent keys, for a computed key. Otherwise as [`top_k`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let classes = top_k_value(1, |status: &u16| status / 100);
+/// let mut pipeline = Pipeline::builder().aggregate(classes).build()?;
+/// let top = pipeline.over([200, 503, 204]).next().expect("the input has ended").value;
+/// assert_eq!((top[0].key, top[0].count), (2, 2));
+/// # Ok::<(), Error>(())
+/// ```
 pub fn top_k_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(
     k: usize,
     key: F,
@@ -76,6 +109,21 @@ impl<E> TopK<E> {
 
     /// Sets the number of counters, from `k` to [`COUNTERS_MAX`]. Default: [`DEFAULT_COUNTERS`]. The
     /// error of a count is at most the number of records divided by the number of counters.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let pages = top_k_value(1, |page: &u64| *page).counters(100);
+    /// let mut accumulator = pages.init();
+    /// for record in 0..10_000 {
+    ///     let page = if record % 2 == 0 { 0 } else { record };
+    ///     pages.add(&mut accumulator, &page, Timestamp::from_millis(0));
+    /// }
+    /// // 5,001 pages and 100 counters: the bounds are at most 10,000 / 100 apart.
+    /// let top = &pages.output(&accumulator)[0];
+    /// assert!(top.key == 0 && top.guaranteed && top.lower <= 5_000 && 5_000 <= top.upper);
+    /// assert!(top.upper - top.lower <= 100);
+    /// ```
     #[must_use]
     pub fn counters(mut self, counters: usize) -> Self {
         self.counters = counters;
@@ -84,6 +132,14 @@ impl<E> TopK<E> {
 
     /// Sets the seed of the sketch's filter. Default: [`Seed::PUBLIC`]. Use a secret seed if keys
     /// come from outside.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let pages = |seed| top_k(10, |page: &str| page).seeded(Seed::new(seed));
+    /// let (ours, theirs) = (pages(1).init(), pages(2).init());
+    /// assert!(pages(1).merge(&mut ours.clone(), &theirs).is_err()); // share one secret seed
+    /// ```
     #[must_use]
     pub fn seeded(mut self, seed: Seed) -> Self {
         self.seed = seed;

@@ -14,6 +14,14 @@ const IN_PLACE: usize = 32;
 ///
 /// Up to 32 bytes are stored inline, in the memory of the table: a lookup has one cache miss less
 /// than for a key on the heap, and inserting or dropping the key does not call the allocator.
+///
+/// # Example
+/// ```
+/// use streamgauge::key::ByteKey;
+/// let key = ByteKey::from(b"/index.html".as_slice());
+/// assert!(key.starts_with(b"/index"));
+/// assert!(ByteKey::from(b"a".as_slice()) < ByteKey::from(b"b".as_slice()));
+/// ```
 #[derive(PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ByteKey(SmallVec<[u8; IN_PLACE]>);
 

@@ -8,6 +8,30 @@ use crate::record::Sequence;
 
 /// What every pipeline over records `R` with answers `V` can do: [`Pipeline`] as an object-safe
 /// trait. [`Control`] has all that names neither.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// /// The largest answer of any pipeline over lines.
+/// fn largest(pipeline: &mut dyn AnyPipeline<str, u64>, lines: &[&str]) -> Result<u64, Error> {
+///     for line in lines {
+///         pipeline.push(line)?;
+///     }
+///     pipeline.finish();
+///     let mut largest = 0;
+///     while let Some(emission) = pipeline.next_emission()? {
+///         largest = largest.max(emission.value);
+///     }
+///     Ok(largest)
+/// }
+/// let mut lines = Pipeline::builder().aggregate(count()).build()?;
+/// let mut errors = Pipeline::builder()
+///     .aggregate(filtered(|line: &str| line.starts_with("ERROR"), count()))
+///     .build()?;
+/// let log = ["ERROR disk", "INFO start"];
+/// assert_eq!((largest(&mut lines, &log)?, largest(&mut errors, &log)?), (2, 1));
+/// # Ok::<(), Error>(())
+/// ```
 pub trait AnyPipeline<R: ?Sized, V>: Control {
     /// Takes a record: see [`Pipeline::push`].
     ///
@@ -92,8 +116,25 @@ where
     A: Aggregate<R> + Send + 'static,
     A::Output: Send + 'static,
 {
-    /// The same pipeline behind a pointer, its type without the aggregate. Costs an indirect call
-    /// per record.
+    /// Returns the same pipeline behind a pointer. Its type does not name the aggregate. It costs
+    /// an indirect call per record.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// // Two aggregates of different types, in one list.
+    /// let mut pipelines: Vec<BoxedPipeline<str, u64>> = vec![
+    ///     Pipeline::builder().aggregate(count()).build()?.boxed(),
+    ///     Pipeline::builder().filter(|line: &str| line != "").aggregate(count()).build()?.boxed(),
+    /// ];
+    /// for pipeline in &mut pipelines {
+    ///     pipeline.push("")?;
+    ///     pipeline.finish();
+    /// }
+    /// assert_eq!(pipelines[0].next_emission()?.map(|emission| emission.value), Some(1));
+    /// assert_eq!(pipelines[1].next_emission()?, None); // a window without a record is not emitted
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn boxed(self) -> BoxedPipeline<R, A::Output> {
         Box::new(self)
     }

@@ -8,8 +8,24 @@ use std::borrow::Borrow;
 
 /// The emissions of a pipeline over an iterator of records; see [`Pipeline::over`].
 ///
-/// It reads no further than it has to: an emission is given before the record after the one that
-/// completed it is asked for.
+/// It reads no further than it must: it returns an emission before it asks for the record after
+/// the one that completed the window.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// # let mut pipeline = Pipeline::builder()
+/// #     .event_time(|at: &i64| Timestamp::from_millis(*at))
+/// #     .window(seconds(10))
+/// #     .aggregate(count())
+/// #     .build()?;
+/// // Endless records, one per second: windows of 10 s come as soon as they are complete.
+/// let mut emissions = pipeline.over((0..).map(|second| second * 1_000));
+/// assert_eq!(emissions.next().map(|emission| emission.value), Some(10));
+/// drop(emissions);
+/// assert_eq!(pipeline.stats().applied, 11); // the record of second 10 completed the window
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Over<'a, R: ?Sized, A: Aggregate<R>, I> {
     pipeline: &'a mut Pipeline<R, A>,
     /// `None` at the end of the records.
@@ -17,12 +33,23 @@ pub struct Over<'a, R: ?Sized, A: Aggregate<R>, I> {
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
-    /// Runs over records and gives the emissions as they come, lazily; at the end of the records
-    /// every window is complete.
+    /// Runs over records and returns the emissions lazily, as windows become complete. At the end
+    /// of the records every window is complete.
     ///
-    /// Records that cannot be aggregated are counted as dead letters and skipped. Should a
-    /// limit be passed that the user chose to be an error, the emissions end early and
-    /// [`failure`](Pipeline::failure) says why.
+    /// Records that cannot be aggregated are counted as dead letters and skipped. If the records
+    /// pass a limit whose policy is an error, the emissions end early, and
+    /// [`failure`](Pipeline::failure) returns the error.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline = Pipeline::builder().aggregate(sum(|number: &f64| *number)).build()?;
+    /// let sums: Vec<f64> = pipeline.over([1.5, f64::NAN, 2.0]).map(|found| found.value).collect();
+    /// assert_eq!(sums, [3.5]);
+    /// assert_eq!((pipeline.stats().applied, pipeline.stats().dead_letters), (2, 1));
+    /// assert!(pipeline.failure().is_none());
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn over<I>(&mut self, records: I) -> Over<'_, R, A, I::IntoIter>
     where
         I: IntoIterator,

@@ -18,6 +18,21 @@ const BATCH: usize = 512;
 ///
 /// Its type names the aggregate: return `Pipeline<Hit, impl Aggregate<Hit, Output = u64>>`, or
 /// [`boxed`](Pipeline::boxed) it and store a [`BoxedPipeline<Hit, u64>`](super::BoxedPipeline).
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// /// A pipeline whose type names its records and its answer, and hides the rest.
+/// fn errors() -> Result<Pipeline<str, impl Aggregate<str, Output = u64>>, Error> {
+///     Pipeline::builder().filter(|line: &str| line.contains("ERROR")).aggregate(count()).build()
+/// }
+/// let mut pipeline = errors()?;
+/// pipeline.push("ERROR disk full")?;
+/// pipeline.push("INFO start")?;
+/// pipeline.finish();
+/// assert_eq!(pipeline.next_emission()?.map(|emission| emission.value), Some(1));
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Pipeline<R: ?Sized, A: Aggregate<R>> {
     stages: Stages<R>,
     engine: Engine<R, A>,
@@ -32,16 +47,43 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         Pipeline { stages, engine, times: Vec::new(), failure: None }
     }
 
-    /// Why the last [`over`](Pipeline::over) ended before its records did, if so.
+    /// Returns the error that ended the last [`over`](Pipeline::over) before the end of its
+    /// records, if there was one.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let hosts = group_by_value(|host: &u32| *host, count());
+    /// let hosts = hosts.groups_max(2).overflow(Overflow::Error);
+    /// let mut pipeline = Pipeline::builder().aggregate(hosts).build()?;
+    /// assert_eq!(pipeline.over([1, 2, 3]).count(), 0); // the third group ends it
+    /// assert_eq!(pipeline.failure().map(|error| error.kind()), Some(ErrorKind::LimitExceeded));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn failure(&self) -> Option<&Error> {
         self.failure.as_ref()
     }
 
-    /// Takes a record. What it completes is to be fetched by [`drain`](Pipeline::drain).
+    /// Takes a record. [`drain`](Pipeline::drain) returns the windows that it completes.
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit, as of
     /// [`Engine::push`]; the record is not taken then.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// # let mut pipeline = Pipeline::builder()
+    /// #     .event_time(|at: &i64| Timestamp::from_millis(*at))
+    /// #     .window(seconds(10))
+    /// #     .aggregate(count())
+    /// #     .build()?;
+    /// assert_eq!(pipeline.push(&1_000)?, Outcome::Applied);
+    /// assert_eq!(pipeline.push(&12_000)?, Outcome::Applied);
+    /// // The window [0 s, 10 s) is complete.
+    /// assert_eq!(pipeline.push(&2_000)?, Outcome::Late(Timestamp::from_millis(2_000)));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[inline]
     pub fn push(&mut self, record: &R) -> Result<Outcome, Error> {
         let shard = self.default_shard()?;
@@ -57,12 +99,26 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         }
     }
 
-    /// Takes records in order. What they complete waits to be fetched by
-    /// [`drain`](Pipeline::drain): see [`Engine::push`].
+    /// Takes records in order. [`drain`](Pipeline::drain) returns the windows that they complete:
+    /// see [`Engine::push`].
     ///
     /// # Errors
     /// As [`push`](Pipeline::push); the records before the one that was refused are taken, and
     /// [`stats`](Control::stats) counts them.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline =
+    ///     Pipeline::builder().strict(true).aggregate(sum(|number: &f64| *number)).build()?;
+    /// assert!(pipeline.push_batch(&[1.0, 2.0, f64::NAN, 4.0]).is_err());
+    /// // The two before the refused one are in: go on after them.
+    /// assert_eq!(pipeline.stats().applied, 2);
+    /// pipeline.push_batch(&[4.0])?;
+    /// pipeline.finish();
+    /// assert_eq!(pipeline.next_emission()?.map(|emission| emission.value), Some(7.0));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn push_batch(&mut self, records: &[R]) -> Result<(), Error>
     where
         R: Sized,
@@ -115,11 +171,24 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         Ok(())
     }
 
-    /// Takes a record of a shard, which may know its place there: one that is not after the last
-    /// one taken is a duplicate.
+    /// Takes a record of a shard, with its position there if it has one. A record whose position is
+    /// not after the last one taken is a duplicate.
     ///
     /// # Errors
     /// As [`push`](Pipeline::push).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline = Pipeline::builder().aggregate(count()).build()?;
+    /// let shard = pipeline.open_shard(ShardId::new("shard-0"))?;
+    /// let at = |number: u64| Sequence::new(number);
+    /// assert_eq!(pipeline.push_to(shard, Some(&at(7)), "a")?, Outcome::Applied);
+    /// assert_eq!(pipeline.push_to(shard, Some(&at(7)), "a")?, Outcome::Duplicate); // sent again
+    /// assert_eq!(pipeline.push_to(shard, Some(&at(6)), "b")?, Outcome::Duplicate); // not after 7
+    /// assert_eq!(pipeline.applied(shard), Some(&at(7)));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[inline]
     pub fn push_to(
         &mut self,
@@ -160,15 +229,48 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         self.engine.skip(shard, sequence, outcome, time);
     }
 
-    /// The next emission that is complete.
+    /// Returns the next emission that is complete, or `None` if none is.
     ///
     /// # Errors
     /// As [`Engine::next_emission`].
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// # let mut pipeline = Pipeline::builder()
+    /// #     .event_time(|at: &i64| Timestamp::from_millis(*at))
+    /// #     .window(seconds(10))
+    /// #     .aggregate(count())
+    /// #     .build()?;
+    /// pipeline.push_batch(&[1_000, 2_000, 10_000])?;
+    /// let first = pipeline.next_emission()?.expect("the first window is complete");
+    /// assert_eq!((first.value, first.revision), (2, 0));
+    /// assert_eq!(pipeline.next_emission()?, None); // the second one is open
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn next_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
         self.engine.next_emission()
     }
 
-    /// The emissions that are complete, by window end, then start. An error is the last item.
+    /// Returns the emissions that are complete, by window end, then start. An error is the last
+    /// item.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// # let mut pipeline = Pipeline::builder()
+    /// #     .event_time(|at: &i64| Timestamp::from_millis(*at))
+    /// #     .window(seconds(10))
+    /// #     .aggregate(count())
+    /// #     .build()?;
+    /// pipeline.push_batch(&[1_000, 11_000, 21_000])?;
+    /// let mut counts = Vec::new();
+    /// for emission in pipeline.drain() {
+    ///     counts.push(emission?.value);
+    /// }
+    /// assert_eq!(counts, [1, 1]); // the window of the last record is not complete
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn drain(&mut self) -> impl Iterator<Item = Result<Emission<A::Output>, Error>> {
         let mut failed = false;
         std::iter::from_fn(move || {
@@ -195,13 +297,33 @@ impl<R: ?Sized, A: Aggregate<R>> Pipeline<R, A> {
         &mut self.engine
     }
 
-    /// The engine inside, given away: what stands before it (event time, filters, the late sink) is
+    /// Returns the engine inside. The event time, the filters and the function for late records are
     /// dropped.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let pipeline = Pipeline::builder().filter(|line: &str| !line.is_empty()).aggregate(count());
+    /// let mut engine = pipeline.build()?.into_engine();
+    /// let shard = engine.open_shard(ShardId::new("shard-0"))?;
+    /// // The filter is gone, and the caller says the event time.
+    /// assert_eq!(engine.push(shard, "", Timestamp::from_millis(0))?, Outcome::Applied);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn into_engine(self) -> Engine<R, A> {
         self.engine
     }
 
-    /// The engine inside.
+    /// Returns the engine inside, for what [`Control`] does not have.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let builder = Pipeline::builder::<str>().unbounded_out_of_orderness();
+    /// let pipeline = builder.aggregate(count()).build()?;
+    /// assert!(!pipeline.engine().moves_watermark());
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn engine(&self) -> &Engine<R, A> {
         &self.engine
     }

@@ -1,4 +1,5 @@
-//! What stands before the engine: filters, identities, event times, and who is told of late records.
+//! What stands before the engine: filters, identities, event times, and who is told of late
+//! records.
 
 use super::event_time::EventTime;
 use crate::engine::Outcome;

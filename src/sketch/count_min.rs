@@ -84,6 +84,17 @@ impl CountMin {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] unless both are inside (0, 1), or if the table would have
     /// more than 2^30 counters or more than 16 rows.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// // At most 0.1 % of all records too high, for at least 99 % of the keys.
+    /// let counts = CountMin::with_error(0.001, 0.99)?;
+    /// assert_eq!((counts.width(), counts.depth()), (4096, 5));
+    /// assert!(CountMin::with_error(0.0, 0.99).is_err()); // exact: not with a sketch
+    /// assert!(CountMin::with_error(0.001, 1.0).is_err());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn with_error(epsilon: f64, confidence: f64) -> Result<Self, Error> {
         if !(epsilon > 0.0 && epsilon < 1.0) {
             return Err(Error::invalid(format!(
@@ -113,6 +124,15 @@ impl CountMin {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] unless the width is a power of two of at least 2, the depth
     /// is 1 to 16, and their product is at most 2^30.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// let counts = CountMin::with_shape(1024, 3)?; // 12 KiB
+    /// assert!(counts.epsilon() < 0.0027 && counts.confidence() > 0.95);
+    /// assert!(CountMin::with_shape(1000, 3).is_err()); // not a power of two
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn with_shape(width: usize, depth: usize) -> Result<Self, Error> {
         if !width.is_power_of_two() || width < 2 {
             return Err(Error::invalid(format!(
@@ -145,6 +165,17 @@ impl CountMin {
     }
 
     /// Returns an empty sketch of this shape with another seed.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::Seed;
+    /// use streamgauge::sketch::CountMin;
+    /// let mut counts = CountMin::with_shape(1024, 3)?;
+    /// counts.add("/a", 1);
+    /// let counts = counts.seeded(Seed::new(7)); // set the seed first: the counts are gone
+    /// assert_eq!((counts.total(), counts.seed()), (0, Seed::new(7)));
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn seeded(mut self, seed: Seed) -> Self {
         self.seed = seed;
         self.draw_multipliers();
@@ -158,6 +189,23 @@ impl CountMin {
     /// is *not linear*. A merged sketch is never below the true count and keeps the bound, but
     /// differs from one sketch of all records, and [`subtract`](CountMin::subtract) is not
     /// possible.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// let mut linear = CountMin::with_shape(64, 3)?;
+    /// let mut conservative = linear.clone().conservative();
+    /// for key in 0..1_000u32 {
+    ///     linear.add(&key, 1);
+    ///     conservative.add(&key, 1);
+    /// }
+    /// let error = |counts: &CountMin| -> u64 {
+    ///     (0..1_000u32).map(|key| counts.estimate(&key).value - 1).sum()
+    /// };
+    /// assert!(error(&conservative) < error(&linear));
+    /// assert!(conservative.clone().subtract(&conservative).is_err()); // the price
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn conservative(mut self) -> Self {
         self.conservative = true;
         self.emptied()
@@ -211,6 +259,16 @@ impl CountMin {
 
     /// Adds `weight` to the key's count. O(depth), and O(1) while exact. Counters and the total
     /// saturate at `u64::MAX`.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// let mut bytes = CountMin::with_error(0.001, 0.99)?;
+    /// bytes.add("10.0.0.1", 1_500);
+    /// bytes.add("10.0.0.1", 40);
+    /// assert_eq!((bytes.estimate("10.0.0.1").value, bytes.total()), (1_540, 1_540));
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     #[inline]
     pub fn add<K: Key + ?Sized>(&mut self, key: &K, weight: u64) {
         let hash = key.stable_hash(self.seed);
@@ -256,6 +314,18 @@ impl CountMin {
     }
 
     /// Adds 1 to each key's count. As [`add`](CountMin::add) for each key, but faster.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// let keys: Vec<u64> = (0..1_000).map(|record| record % 7).collect();
+    /// let mut batch = CountMin::with_shape(1024, 3)?;
+    /// let mut single = batch.clone();
+    /// batch.add_batch(&keys);
+    /// keys.iter().for_each(|key| single.add(key, 1));
+    /// assert_eq!(batch.estimate(&3u64), single.estimate(&3u64));
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn add_batch<'a, K: Key + ?Sized + 'a>(&mut self, keys: impl IntoIterator<Item = &'a K>) {
         let mut keys = keys.into_iter();
         while self.exact.is_some() {
@@ -332,6 +402,18 @@ impl CountMin {
     /// Returns the key's count. `value` and `upper` are never below the true count. `lower` is not
     /// above it with the stated confidence. While [exact](CountMin::is_exact) all three are the
     /// true count.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// let mut counts = CountMin::with_shape(64, 3)?; // small, so that the error shows
+    /// (0..1_000u32).for_each(|key| counts.add(&key, 1));
+    /// counts.add(&7, 99);
+    /// let seven = counts.estimate(&7);
+    /// assert!(seven.lower <= 100 && 100 <= seven.value); // never below the truth
+    /// assert!(counts.estimate(&5_000).value > 0); // above the truth: this key never came
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn estimate<K: Key + ?Sized>(&self, key: &K) -> Estimate<u64> {
         let hash = key.stable_hash(self.seed);
         if let Some(exact) = &self.exact {
@@ -347,6 +429,19 @@ impl CountMin {
     /// # Errors
     /// [`ErrorKind::Mismatch`] if the shapes, the seeds, the update rules or the bytes for exact
     /// counts differ.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// let mut ours = CountMin::with_shape(1024, 3)?;
+    /// let mut theirs = ours.clone();
+    /// ours.add("/a", 2);
+    /// theirs.add("/a", 3);
+    /// ours.merge(&theirs)?;
+    /// assert_eq!((ours.estimate("/a").value, ours.total()), (5, 5));
+    /// assert!(ours.merge(&CountMin::with_shape(2048, 3)?).is_err()); // another shape
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         self.expect_equal(other)?;
         self.total = self.total.saturating_add(other.total);
@@ -377,6 +472,19 @@ impl CountMin {
     /// [`ErrorKind::Mismatch`] if the shapes or the seeds differ, or if `other` contains records
     /// that this sketch does not. [`ErrorKind::InvalidArgument`] if the sketch is conservative or
     /// saturated. The sketch is then unchanged.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// let mut window = CountMin::with_shape(1024, 3)?;
+    /// let mut pane = window.clone();
+    /// pane.add("/a", 3);
+    /// window.add("/a", 4);
+    /// assert!(pane.subtract(&window).is_err()); // `pane` does not contain these records
+    /// window.subtract(&pane)?;
+    /// assert_eq!(window.estimate("/a").value, 1);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn subtract(&mut self, other: &Self) -> Result<(), Error> {
         self.expect_equal(other)?;
         if self.conservative {
@@ -419,6 +527,18 @@ impl CountMin {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] if the width is 2.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// let mut counts = CountMin::with_shape(1024, 3)?;
+    /// counts.add("/a", 3);
+    /// let (epsilon, bytes) = (counts.epsilon(), counts.resident_bytes());
+    /// counts.fold_in_half()?;
+    /// assert_eq!((counts.width(), counts.epsilon()), (512, 2.0 * epsilon));
+    /// assert!(counts.resident_bytes() < bytes && counts.estimate("/a").value >= 3);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn fold_in_half(&mut self) -> Result<(), Error> {
         if self.bits <= 1 {
             return Err(Error::invalid("a count-min of width 2 cannot be folded in half"));
@@ -462,56 +582,164 @@ impl CountMin {
     }
 
     /// Returns true if all counts are exact, because the keys themselves are still stored.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// let mut counts = CountMin::with_shape(1024, 3)?.exact_within(200);
+    /// counts.add("/a", 1);
+    /// assert!(counts.is_exact());
+    /// counts.add("/a-page-with-a-long-name", 1);
+    /// counts.add("/another-page-with-a-long-name", 1); // does not fit any more
+    /// assert!(!counts.is_exact());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn is_exact(&self) -> bool {
         self.exact.is_some()
     }
 
     /// Returns the bytes up to which counts are exact; 0 if never.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// let counts = CountMin::with_shape(1024, 3)?;
+    /// assert_eq!(counts.exact_bytes(), 0);
+    /// assert_eq!(counts.exact_within(12_288).exact_bytes(), 12_288);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn exact_bytes(&self) -> usize {
         self.exact_bytes
     }
 
     /// Returns the sum of all weights.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// let mut counts = CountMin::with_shape(64, 3)?;
+    /// (0..1_000u32).for_each(|key| counts.add(&key, 2));
+    /// assert_eq!(counts.total(), 2_000); // exact, whatever the width
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn total(&self) -> u64 {
         self.total
     }
 
     /// Returns true if the total has reached `u64::MAX`, so that counts may be too low.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// let mut counts = CountMin::with_shape(64, 3)?;
+    /// counts.add("/a", u64::MAX - 1);
+    /// assert!(!counts.saturated());
+    /// counts.add("/a", 5); // stays at the maximum, without a panic
+    /// assert!(counts.saturated() && counts.total() == u64::MAX);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn saturated(&self) -> bool {
         self.total == u64::MAX
     }
 
     /// Returns the error as a share of the total: e / width.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// let mut counts = CountMin::with_shape(1024, 5)?;
+    /// (0..10_000u32).for_each(|key| counts.add(&key, 1));
+    /// let error = counts.epsilon() * counts.total() as f64; // 26 of 10,000
+    /// let within = |key: &u32| counts.estimate(key).value as f64 <= 1.0 + error;
+    /// let share = (0..10_000).filter(within).count() as f64 / 10_000.0;
+    /// assert!(share >= counts.confidence());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn epsilon(&self) -> f64 {
         epsilon(self.bits)
     }
 
     /// Returns the probability that the lower bound holds: 1 - e^-depth.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// assert!(CountMin::with_shape(64, 1)?.confidence() < 0.64);
+    /// assert!(CountMin::with_shape(64, 5)?.confidence() > 0.993); // each row adds confidence
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn confidence(&self) -> f64 {
         1.0 - (-(self.depth as f64)).exp()
     }
 
     /// Returns the number of counters per row.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// // e / 0.01 is 272: the next power of two.
+    /// assert_eq!(CountMin::with_error(0.01, 0.99)?.width(), 512);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn width(&self) -> usize {
         1 << self.bits
     }
 
     /// Returns the number of rows.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// assert_eq!(CountMin::with_error(0.01, 0.9)?.depth(), 3);
+    /// assert_eq!(CountMin::with_error(0.01, 0.999)?.depth(), 7); // one more per factor of e
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn depth(&self) -> usize {
         self.depth
     }
 
     /// Returns the seed.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::Seed;
+    /// use streamgauge::sketch::CountMin;
+    /// let secret = CountMin::with_shape(64, 3)?.seeded(Seed::new(7));
+    /// let mut public = CountMin::with_shape(64, 3)?;
+    /// assert_ne!(secret.seed(), public.seed());
+    /// assert!(public.merge(&secret).is_err());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn seed(&self) -> Seed {
         self.seed
     }
 
     /// Returns true if updates are conservative.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// let mut linear = CountMin::with_shape(64, 3)?;
+    /// let conservative = CountMin::with_shape(64, 3)?.conservative();
+    /// assert!(conservative.is_conservative() && !linear.is_conservative());
+    /// assert!(linear.merge(&conservative).is_err());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn is_conservative(&self) -> bool {
         self.conservative
     }
 
     /// Returns the bytes in memory, including the heap.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// let table = CountMin::with_shape(1024, 3)?;
+    /// assert!(table.resident_bytes() >= 1024 * 3 * 4); // from the start, also without a key
+    /// let few_keys = table.clone().exact_within(12_288);
+    /// assert!(few_keys.resident_bytes() < 1_000); // grows with the keys
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn resident_bytes(&self) -> usize {
         size_of::<Self>()
             + self.cells.heap_bytes()

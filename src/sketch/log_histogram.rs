@@ -97,6 +97,16 @@ impl LogHistogram {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] unless `alpha` is at least 0.0000611 and below 1.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::LogHistogram;
+    /// let latencies = LogHistogram::with_accuracy(0.01)?;
+    /// assert!(latencies.accuracy() <= 0.01); // 0.0078, the next better one
+    /// assert!(LogHistogram::with_accuracy(0.0).is_err());
+    /// assert!(LogHistogram::with_accuracy(1.0).is_err());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn with_accuracy(alpha: f64) -> Result<Self, Error> {
         let resolution = (1..=RESOLUTION_MAX).find(|&bits| accuracy_of(bits) <= alpha);
         let Some(resolution) = resolution.filter(|_| alpha < 1.0) else {
@@ -129,6 +139,18 @@ impl LogHistogram {
     /// # Errors
     /// [`ErrorKind::InvalidRecord`] if the number is NaN or infinite. The histogram is then
     /// unchanged.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::LogHistogram;
+    /// let mut latencies = LogHistogram::with_accuracy(0.01)?;
+    /// latencies.add(3.0, 99)?; // 99 times
+    /// latencies.add(800.0, 1)?;
+    /// assert_eq!(latencies.quantile(0.99).map(|found| found.value), Some(3.0));
+    /// assert!(latencies.add(f64::NAN, 1).is_err());
+    /// assert_eq!(latencies.count(), 100);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     #[inline]
     pub fn add(&mut self, value: f64, weight: u64) -> Result<(), Error> {
         if !value.is_finite() {
@@ -172,6 +194,19 @@ impl LogHistogram {
 
     /// Returns the maximum number of buckets of each sign that may have numbers before neighbours
     /// are joined: 8192, or 64 full doublings if the accuracy is better than 0.0039.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::LogHistogram;
+    /// let mut numbers = LogHistogram::with_accuracy(0.01)?;
+    /// let asked = numbers.accuracy();
+    /// // 600 doublings from the smallest number to the largest: more buckets than are allowed.
+    /// for step in 0..2 * numbers.buckets_max() {
+    ///     numbers.add(2f64.powf(step as f64 / numbers.buckets_max() as f64 * 300.0), 1)?;
+    /// }
+    /// assert!(asked < numbers.accuracy() && numbers.accuracy() < 0.1); // coarser, and it says so
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     #[inline]
     pub fn buckets_max(&self) -> usize {
         BUCKETS_MAX_LEAST.max(DOUBLINGS_FULL << self.resolution_asked)
@@ -197,6 +232,22 @@ impl LogHistogram {
     ///
     /// The product is computed with the decimal number `q` (see [`nearest_rank`]). `q = 0` is the
     /// minimum.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::LogHistogram;
+    /// let mut latencies = LogHistogram::with_accuracy(0.01)?;
+    /// assert_eq!(latencies.quantile(0.5), None); // no numbers
+    /// for millis in 1..=10_000 {
+    ///     latencies.add(f64::from(millis), 1)?;
+    /// }
+    /// let p99 = latencies.quantile(0.99).expect("10,000 numbers");
+    /// assert!((p99.value - 9_900.0).abs() <= 0.01 * 9_900.0);
+    /// assert!(p99.lower <= 9_900.0 && 9_900.0 <= p99.upper);
+    /// assert_eq!(latencies.quantile(1.0).map(|found| found.value), Some(10_000.0)); // the maximum
+    /// assert_eq!(latencies.quantile(99.0), None); // 0.99 was meant
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn quantile(&self, q: f64) -> Option<Estimate<f64>> {
         self.at_known_rank(nearest_rank(q, self.count)?)
     }
@@ -277,6 +328,19 @@ impl LogHistogram {
     ///
     /// # Errors
     /// None today. The `Result` leaves room for future errors.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::LogHistogram;
+    /// let mut ours = LogHistogram::with_accuracy(0.01)?;
+    /// let mut theirs = LogHistogram::with_accuracy(0.1)?;
+    /// ours.add(1.0, 1)?;
+    /// theirs.add(2.0, 1)?;
+    /// ours.merge(&theirs)?;
+    /// assert_eq!((ours.count(), ours.max()), (2, Some(2.0)));
+    /// assert_eq!(ours.accuracy(), theirs.accuracy()); // the coarser one
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         let is_alike =
             other.resolution == self.resolution && other.resolution_asked == self.resolution_asked;
@@ -311,6 +375,18 @@ impl LogHistogram {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] if there are only two buckets per doubling.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::LogHistogram;
+    /// let mut numbers = LogHistogram::with_accuracy(0.01)?;
+    /// let before = numbers.accuracy();
+    /// numbers.coarsen()?;
+    /// assert!(before < numbers.accuracy() && numbers.accuracy() < 2.1 * before);
+    /// while numbers.coarsen().is_ok() {}
+    /// assert_eq!(numbers.accuracy(), 0.2); // the coarsest
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn coarsen(&mut self) -> Result<(), Error> {
         if self.resolution <= 1 {
             return Err(Error::invalid(
@@ -338,33 +414,99 @@ impl LogHistogram {
     }
 
     /// Returns the sum of all weights. It saturates at `u64::MAX`.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::LogHistogram;
+    /// let mut numbers = LogHistogram::with_accuracy(0.01)?;
+    /// numbers.add(2.5, 3)?;
+    /// numbers.add(9.0, 0)?; // does nothing
+    /// assert_eq!((numbers.count(), numbers.max()), (3, Some(2.5)));
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn count(&self) -> u64 {
         self.count
     }
 
     /// Returns true if the count has reached `u64::MAX`, so that ranks may be wrong.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::LogHistogram;
+    /// let mut numbers = LogHistogram::with_accuracy(0.01)?;
+    /// numbers.add(1.0, u64::MAX - 1)?;
+    /// assert!(!numbers.saturated());
+    /// numbers.add(2.0, 5)?;
+    /// assert!(numbers.saturated() && numbers.count() == u64::MAX);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn saturated(&self) -> bool {
         self.count == u64::MAX
     }
 
     /// Returns the smallest number, exactly.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::LogHistogram;
+    /// let mut numbers = LogHistogram::with_accuracy(0.1)?;
+    /// assert_eq!(numbers.min(), None);
+    /// numbers.add(0.123_456, 1)?;
+    /// numbers.add(-7.25, 1)?;
+    /// assert_eq!(numbers.min(), Some(-7.25)); // exact, at any accuracy
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn min(&self) -> Option<f64> {
         // Adding 0 changes -0 into 0.
         (self.count > 0).then_some(self.min + 0.0)
     }
 
     /// Returns the largest number, exactly.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::LogHistogram;
+    /// let mut numbers = LogHistogram::with_accuracy(0.1)?;
+    /// assert_eq!(numbers.max(), None);
+    /// numbers.add(123.456, 1)?;
+    /// assert_eq!(numbers.max(), Some(123.456)); // exact, at any accuracy
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn max(&self) -> Option<f64> {
         (self.count > 0).then_some(self.max + 0.0)
     }
 
     /// Returns the largest relative error of a quantile: 1 / (2^(bits + 1) + 1), where `bits` is
     /// the resolution after joining and coarsening.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::LogHistogram;
+    /// let mut numbers = LogHistogram::with_accuracy(0.05)?;
+    /// for n in 1..=1_000 {
+    ///     numbers.add(f64::from(n).powi(3), 1)?;
+    /// }
+    /// let median = numbers.quantile(0.5).map_or(0.0, |found| found.value);
+    /// assert!((median - 500f64.powi(3)).abs() <= numbers.accuracy() * 500f64.powi(3));
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn accuracy(&self) -> f64 {
         accuracy_of(self.bits())
     }
 
     /// Returns the bytes in memory, including the heap.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::LogHistogram;
+    /// let mut numbers = LogHistogram::with_accuracy(0.01)?;
+    /// for _ in 0..100_000 {
+    ///     numbers.add(0.25, 1)?;
+    /// }
+    /// // The bytes grow with the spread of the numbers, not with their count.
+    /// assert!(numbers.resident_bytes() < 2_000);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn resident_bytes(&self) -> usize {
         let parts = self.parts.as_ref().map_or(0, |parts| parts.resident_bytes());
         let negative =

@@ -34,6 +34,19 @@ pub use space_saving::{SpaceSaving, TopRow};
 ///
 /// The sketch documents whether the bounds are certain or hold with a confidence. In an exact
 /// answer all three are equal.
+///
+/// # Example
+/// ```
+/// use streamgauge::sketch::SpaceSaving;
+/// let mut pages = SpaceSaving::<u32>::with_capacity(10)?;
+/// for record in 0..1_000 {
+///     pages.add(if record % 2 == 0 { &0 } else { &record }, 1);
+/// }
+/// let page = pages.estimate(&0);
+/// assert!(page.lower <= 500 && 500 <= page.upper); // the truth is between the bounds
+/// assert!(page.upper - page.lower <= 1_000 / 11);
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Estimate<T> {
@@ -47,6 +60,13 @@ pub struct Estimate<T> {
 
 impl<T: Copy> Estimate<T> {
     /// Creates an answer without error.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::Estimate;
+    /// let count = Estimate::exact(7);
+    /// assert_eq!((count.lower, count.value, count.upper), (7, 7, 7));
+    /// ```
     pub fn exact(value: T) -> Self {
         Estimate { value, lower: value, upper: value }
     }
@@ -54,6 +74,13 @@ impl<T: Copy> Estimate<T> {
 
 impl<T: PartialEq> Estimate<T> {
     /// Returns true if both bounds are equal.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::Estimate;
+    /// assert!(Estimate::exact(7).is_exact());
+    /// assert!(!Estimate { value: 7, lower: 5, upper: 7 }.is_exact());
+    /// ```
     pub fn is_exact(&self) -> bool {
         self.lower == self.upper
     }

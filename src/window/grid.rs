@@ -14,10 +14,38 @@ use std::time::Duration;
 
 /// The windows of a pipeline: a [`Tumbling`](super::Tumbling), [`Sliding`](super::Sliding) or
 /// [`Global`] value, converted.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let windows: [Windows; 3] = [
+///     Tumbling::new(minutes(1))?.into(),
+///     Sliding::new(minutes(5), seconds(10))?.into(),
+///     Global.into(),
+/// ];
+/// assert_eq!(windows.map(|windows| windows.windows_per_record()), [1, 30, 1]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Windows(Schedule);
 
 /// One window over everything. It fires at the end of the input, and no record is late for it.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let mut pipeline = Pipeline::builder()
+///     .event_time(|at: &i64| Timestamp::from_millis(*at))
+///     .window(Global)
+///     .aggregate(count())
+///     .build()?;
+/// pipeline.push_batch(&[5_000, -9_000])?; // nothing is late
+/// assert_eq!(pipeline.next_emission()?, None);
+/// pipeline.finish();
+/// let emission = pipeline.next_emission()?.expect("the input has ended");
+/// assert_eq!((emission.window, emission.value), (None, 2));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Global;
 
@@ -35,11 +63,29 @@ impl Windows {
     }
 
     /// Returns true if there is one window over everything.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// assert!(Windows::from(Global).is_global());
+    /// assert!(!Windows::from(Tumbling::new(days(365_000))?).is_global()); // long, but it ends
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn is_global(&self) -> bool {
         self.0 == Schedule::Global
     }
 
     /// Returns the number of panes of a window: 1 for tumbling windows.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let panes = |size, slide| Ok(Windows::from(Sliding::new(size, slide)?).panes_per_window());
+    /// assert_eq!(panes(minutes(5), minutes(1))?, 5);
+    /// // Not a multiple of the slide: two panes per slide, not one per second.
+    /// assert_eq!(panes(seconds(300), seconds(61))?, 9);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn panes_per_window(&self) -> u64 {
         match self.0 {
             Schedule::Global => 1,
@@ -51,6 +97,15 @@ impl Windows {
     }
 
     /// Returns the largest number of windows that contain the same record.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let most = |size, slide| Ok(Windows::from(Sliding::new(size, slide)?).windows_per_record());
+    /// assert_eq!(most(minutes(5), minutes(1))?, 5);
+    /// assert_eq!(most(seconds(90), minutes(1))?, 2); // one for some records, two for others
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn windows_per_record(&self) -> u64 {
         match self.0 {
             Schedule::Global => 1,
@@ -59,6 +114,17 @@ impl Windows {
     }
 
     /// Returns the size of a window and the slide; `None` for [`Global`].
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let windows = Windows::from(Sliding::new(minutes(5), seconds(10))?);
+    /// assert_eq!(windows.size_and_slide(), Some((minutes(5), seconds(10))));
+    /// let windows = Windows::from(Tumbling::new(minutes(5))?);
+    /// assert_eq!(windows.size_and_slide(), Some((minutes(5), minutes(5))));
+    /// assert_eq!(Windows::from(Global).size_and_slide(), None);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn size_and_slide(&self) -> Option<(Duration, Duration)> {
         match self.0 {
             Schedule::Global => None,

@@ -6,6 +6,15 @@ use std::time::Duration;
 
 /// A declaration of windows: [`Tumbling`], [`Sliding`], [`Global`], or a duration, which means
 /// tumbling windows of that size.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// use streamgauge::window::IntoWindows;
+/// assert_eq!(minutes(1).into_windows()?, Tumbling::new(minutes(1))?.into());
+/// assert_eq!(millis(0).into_windows().unwrap_err().kind(), ErrorKind::InvalidArgument);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait IntoWindows {
     /// Returns the windows.
     ///

@@ -36,6 +36,16 @@ use std::fmt;
 
 /// A half-open interval of event time, `[start, end)`. Windows order by end, then start, as
 /// emissions do.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let at = Timestamp::from_millis;
+/// let window = |start, end| Window::new(at(start), at(end));
+/// let mut windows = [window(5_000, 15_000), window(0, 10_000), window(8_000, 9_000)];
+/// windows.sort(); // by end, as windows become complete
+/// assert_eq!(windows, [window(8_000, 9_000), window(0, 10_000), window(5_000, 15_000)]);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Window {
@@ -45,21 +55,62 @@ pub struct Window {
 
 impl Window {
     /// Creates the window `[start, end)`. If `end <= start`, the window contains nothing.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let at = Timestamp::from_millis;
+    /// let window = Window::new(at(0), at(10_000));
+    /// assert_eq!(window.to_string(), "[1970-01-01T00:00:00.000Z, 1970-01-01T00:00:10.000Z)");
+    /// assert!(!Window::new(at(5), at(5)).contains(at(5))); // empty
+    /// ```
     pub const fn new(start: Timestamp, end: Timestamp) -> Self {
         Window { end, start }
     }
 
     /// Returns the first millisecond inside.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// # let mut pipeline = Pipeline::builder()
+    /// #     .event_time(|at: &i64| Timestamp::from_millis(*at))
+    /// #     .window(seconds(10))
+    /// #     .aggregate(count())
+    /// #     .build()?;
+    /// // Aligned to the epoch, not to the first record.
+    /// let window = pipeline.over([14_000]).next().and_then(|emission| emission.window);
+    /// assert_eq!(window.map(|window| window.start().as_millis()), Some(10_000));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub const fn start(self) -> Timestamp {
         self.start
     }
 
     /// Returns the first millisecond after the window.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let at = Timestamp::from_millis;
+    /// let (first, second) = (Window::new(at(0), at(10)), Window::new(at(10), at(20)));
+    /// assert_eq!(first.end(), second.start()); // no gap, and no time in both
+    /// assert!(!first.contains(first.end()) && second.contains(first.end()));
+    /// ```
     pub const fn end(self) -> Timestamp {
         self.end
     }
 
     /// Returns true if the time is inside.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let window = Window::new(Timestamp::from_millis(0), Timestamp::from_millis(10_000));
+    /// assert!(window.contains(Timestamp::from_millis(0)));
+    /// assert!(window.contains(Timestamp::from_millis(9_999)));
+    /// assert!(!window.contains(Timestamp::from_millis(10_000))); // half-open
+    /// ```
     pub fn contains(self, time: Timestamp) -> bool {
         self.start <= time && time < self.end
     }

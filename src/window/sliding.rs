@@ -32,6 +32,20 @@ impl Sliding {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if either is zero, is not
     /// a whole number of milliseconds, or is over 73 million years.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline = Pipeline::builder()
+    ///     .event_time(|at: &i64| Timestamp::from_millis(*at))
+    ///     .window(Sliding::new(seconds(20), seconds(10))?)
+    ///     .aggregate(count())
+    ///     .build()?;
+    /// let counts: Vec<u64> = pipeline.over([5_000, 15_000]).map(|found| found.value).collect();
+    /// assert_eq!(counts, [1, 2, 1]); // [-10 s, 10 s), [0 s, 20 s), [10 s, 30 s)
+    /// assert!(Sliding::new(seconds(20), seconds(0)).is_err());
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn new(size: Duration, slide: Duration) -> Result<Self, Error> {
         let (size, slide) = (whole_millis(size, "a window size")?, whole_millis(slide, "a slide")?);
         if size == 0 || slide == 0 {
@@ -43,6 +57,18 @@ impl Sliding {
     }
 
     /// Shifts all windows by `offset`, reduced modulo the slide, in whole milliseconds. Default: 0.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let hourly = Sliding::new(days(1), hours(1))?;
+    /// // Modulo the slide: 90 minutes are 30.
+    /// assert_eq!(
+    ///     Windows::from(hourly.offset(minutes(90))),
+    ///     Windows::from(hourly.offset(minutes(30))),
+    /// );
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn offset(self, offset: Duration) -> Self {
         Sliding { offset, ..self }
     }

@@ -11,6 +11,16 @@ use crate::error::Error;
 /// The square of a float has twice its bits and twice its exponent, so it is stored as two floats.
 /// The squares of very large and very small numbers are stored separately and scaled, because they
 /// would leave the range otherwise.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{FloatMoments, Moments};
+/// let mut moments = FloatMoments::default();
+/// for number in [1e15 + 4.0, 1e15 + 7.0, 1e15 + 13.0, 1e15 + 16.0] {
+///     moments.add(number);
+/// }
+/// assert_eq!(moments.variance(), Some(30.0)); // nothing is lost beside the large mean
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct FloatMoments {
     count: u64,

@@ -9,6 +9,19 @@ use crate::error::Error;
 ///
 /// Nothing can overflow. For n < 2^64 numbers the sum of the positive ones is below 2^128, and so
 /// is that of the negative ones; the sum of squares is below 2^192.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{IntegerMoments, Moments};
+/// let moments_of = |numbers: &[i128]| {
+///     let mut moments = IntegerMoments::default();
+///     numbers.iter().for_each(|number| moments.add(*number));
+///     moments
+/// };
+/// let largest = i128::from(u64::MAX);
+/// assert_eq!(moments_of(&[largest, largest, largest]).variance(), Some(0.0));
+/// assert_eq!(moments_of(&[largest]).variance(), None); // fewer than two numbers
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IntegerMoments {
     count: u64,

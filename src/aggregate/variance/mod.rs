@@ -20,6 +20,17 @@ use crate::error::Error;
 use crate::time::Timestamp;
 
 /// The sample variance of a number of the record. Created by [`variance`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let jitter = variance(|millis: &u32| *millis);
+/// let mut accumulator = jitter.init();
+/// jitter.add(&mut accumulator, &10, Timestamp::from_millis(0));
+/// assert_eq!(jitter.output(&accumulator), None); // of one record
+/// jitter.add(&mut accumulator, &14, Timestamp::from_millis(0));
+/// assert_eq!(jitter.output(&accumulator), Some(8.0));
+/// ```
 #[derive(Clone, Copy)]
 pub struct Variance<N> {
     number: N,
@@ -32,6 +43,16 @@ impl<N> Variance<N> {
 }
 
 /// The sample standard deviation of a number of the record. Created by [`stddev`].
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let both = (mean(|millis: &u32| *millis), stddev(|millis: &u32| *millis));
+/// let mut pipeline = Pipeline::builder().aggregate(both).build()?;
+/// let answer = pipeline.over([10, 10, 16]).next().expect("the input has ended").value;
+/// assert_eq!(answer, (Some(12.0), Some(12f64.sqrt())));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Stddev<N> {
     number: N,
@@ -58,6 +79,20 @@ pub fn variance<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Variance<ByV
 
 /// Computes the *sample* standard deviation of a number, the square root of [`variance`]. It is
 /// finite even if the variance is not.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{Aggregate, stddev, variance};
+/// use streamgauge::Timestamp;
+/// let spread = (stddev(|x: &f64| *x), variance(|x: &f64| *x));
+/// let mut accumulator = spread.init();
+/// for x in [-1e200, 1e200] {
+///     spread.add(&mut accumulator, &x, Timestamp::from_millis(0));
+/// }
+/// let (deviation, variance) = spread.output(&accumulator);
+/// assert_eq!(variance, Some(f64::INFINITY)); // past the range
+/// assert!(deviation.is_some_and(|x| (x / 2f64.sqrt() / 1e200 - 1.0).abs() < 1e-15));
+/// ```
 pub fn stddev<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Stddev<ByValue<R, V, F>> {
     Stddev { number: ByValue::new(number) }
 }

@@ -16,6 +16,20 @@ const HASH_BYTES: usize = size_of::<u64>();
 impl CountMin {
     /// Writes the content of the sketch. The reader must know depth, seed and update rule. Equal
     /// contents give equal bytes.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{Reader, Writer};
+    /// use streamgauge::sketch::CountMin;
+    /// let mut counts = CountMin::with_shape(1024, 3)?;
+    /// counts.add("/a", 3);
+    /// let mut writer = Writer::new();
+    /// counts.encode(&mut writer);
+    /// let bytes = writer.into_bytes();
+    /// let read = CountMin::with_shape(1024, 3)?.decode(&mut Reader::new(&bytes))?;
+    /// assert_eq!(read.estimate("/a"), counts.estimate("/a"));
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn encode(&self, writer: &mut Writer) {
         match &self.exact {
             None => {
@@ -37,6 +51,19 @@ impl CountMin {
     /// # Errors
     /// [`ErrorKind::Corrupt`] if the bytes hold no such sketch, [`ErrorKind::LimitExceeded`] if it
     /// is wider than this one.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{Reader, Writer};
+    /// use streamgauge::sketch::CountMin;
+    /// let mut writer = Writer::new();
+    /// CountMin::with_shape(1024, 3)?.encode(&mut writer);
+    /// // Foreign bytes can be of any width. A wider table than the expected one is refused.
+    /// let bytes = writer.into_bytes();
+    /// assert!(CountMin::with_shape(512, 3)?.decode(&mut Reader::new(&bytes)).is_err());
+    /// assert!(CountMin::with_shape(512, 3)?.decode(&mut Reader::new(b"noise")).is_err());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn decode(&self, reader: &mut Reader<'_>) -> Result<Self, Error> {
         let first = reader.u8()?;
         let bits = u32::from(if first == EXACT { reader.u8()? } else { first });

@@ -18,6 +18,20 @@ const SUBNORMAL: u8 = 2;
 
 impl LogHistogram {
     /// Writes the content of the histogram.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{Reader, Writer};
+    /// use streamgauge::sketch::LogHistogram;
+    /// let mut latencies = LogHistogram::with_accuracy(0.01)?;
+    /// latencies.add(12.5, 3)?;
+    /// let mut writer = Writer::new();
+    /// latencies.encode(&mut writer);
+    /// let bytes = writer.into_bytes();
+    /// let read = LogHistogram::with_accuracy(0.01)?.decode(&mut Reader::new(&bytes))?;
+    /// assert_eq!(read.quantile(0.5), latencies.quantile(0.5));
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn encode(&self, writer: &mut Writer) {
         writer.u8(self.resolution);
         writer.u64(self.count);
@@ -41,6 +55,19 @@ impl LogHistogram {
     /// # Errors
     /// [`ErrorKind::Corrupt`] if the bytes hold no histogram, [`ErrorKind::LimitExceeded`] if it is
     /// finer than this one.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{Reader, Writer};
+    /// use streamgauge::sketch::LogHistogram;
+    /// let mut writer = Writer::new();
+    /// LogHistogram::with_accuracy(0.1)?.encode(&mut writer);
+    /// let bytes = writer.into_bytes();
+    /// // A coarser histogram is accepted, as after a reduction, and damaged bytes are not.
+    /// assert!(LogHistogram::with_accuracy(0.01)?.decode(&mut Reader::new(&bytes)).is_ok());
+    /// assert!(LogHistogram::with_accuracy(0.01)?.decode(&mut Reader::new(b"")).is_err());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn decode(&self, reader: &mut Reader<'_>) -> Result<Self, Error> {
         let resolution = reader.u8()?;
         if resolution == 0 {

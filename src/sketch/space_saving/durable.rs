@@ -14,6 +14,20 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     ///
     /// A row takes about 9 bytes for keys such as URLs while exact, and one or two more after that.
     /// Then the cells of the filter are added.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{Reader, Writer};
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut pages = SpaceSaving::<str>::with_capacity(100)?;
+    /// pages.add("/a", 3);
+    /// let mut writer = Writer::new();
+    /// pages.encode(&mut writer);
+    /// let bytes = writer.into_bytes();
+    /// let read = SpaceSaving::<str>::with_capacity(100)?.decode(&mut Reader::new(&bytes))?;
+    /// assert_eq!(read.top(10), pages.top(10));
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn encode(&self, writer: &mut Writer) {
         writer.u64(self.total);
         self.filter.encode(writer);
@@ -43,6 +57,21 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     /// # Errors
     /// [`ErrorKind::Corrupt`] if the bytes hold no such sketch, [`ErrorKind::LimitExceeded`] if it
     /// has more rows than this capacity allows.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{Reader, Writer};
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut numbers = SpaceSaving::<u64>::with_capacity(1_000)?;
+    /// (0..1_000).for_each(|number| numbers.add(&number, 1));
+    /// let mut writer = Writer::new();
+    /// numbers.encode(&mut writer);
+    /// let bytes = writer.into_bytes();
+    /// // Foreign bytes cannot make a sketch larger than its capacity.
+    /// assert!(SpaceSaving::<u64>::with_capacity(10)?.decode(&mut Reader::new(&bytes)).is_err());
+    /// assert!(SpaceSaving::<u64>::with_capacity(10)?.decode(&mut Reader::new(b"noise")).is_err());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn decode(&self, reader: &mut Reader<'_>) -> Result<Self, Error> {
         let mut sketch = SpaceSaving::with_capacity(self.capacity)?.seeded(self.seed);
         sketch.total = reader.u64()?;

@@ -28,12 +28,26 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         });
     }
 
-    /// Removes all rows but the `rows` best, and the filter's cells, so that the sketch takes fewer
-    /// bytes. Returns true if the sketch changed. The capacity stays the same: more keys may get
-    /// rows later.
+    /// Removes all rows but the `rows` best (at least one), and the filter's cells, so that the
+    /// sketch takes fewer bytes. Returns true if the sketch changed. The capacity stays the same:
+    /// more keys may get rows later.
     ///
     /// The bounds still hold. From then on the error is at most `total / (rows + 1)`;
     /// [`error_max`](SpaceSaving::error_max) returns the present one. O(rows).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut pages = SpaceSaving::<str>::with_capacity(1_000)?;
+    /// for (page, count) in [("/a", 50), ("/b", 30), ("/c", 1), ("/d", 1)] {
+    ///     pages.add(page, count);
+    /// }
+    /// assert!(!pages.cut_to(4)); // nothing to remove
+    /// assert!(pages.cut_to(2));
+    /// assert_eq!((pages.len(), pages.error_max()), (2, 1));
+    /// assert_eq!(pages.estimate("/c").upper, 1); // without a row, but within the bound
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn cut_to(&mut self, rows: usize) -> bool {
         self.bury();
         let rows = rows.max(1);
@@ -98,6 +112,20 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     ///
     /// # Errors
     /// [`ErrorKind::Mismatch`] if the capacities or the seeds differ.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut ours = SpaceSaving::<str>::with_capacity(100)?;
+    /// let mut theirs = SpaceSaving::<str>::with_capacity(100)?;
+    /// ours.add("/a", 2);
+    /// theirs.add("/a", 3);
+    /// theirs.add("/b", 4);
+    /// ours.merge(&theirs)?;
+    /// assert_eq!((ours.estimate("/a").value, ours.estimate("/b").value), (5, 4));
+    /// assert!(ours.merge(&SpaceSaving::with_capacity(50)?).is_err());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         if self.capacity != other.capacity {
             let (ours, theirs) = (self.capacity, other.capacity);

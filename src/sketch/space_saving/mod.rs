@@ -68,7 +68,7 @@ const ROWS_PER_COUNTER: usize = 2;
 /// }
 /// let top = pages.top(2);
 /// assert_eq!((&*top[0].key, top[0].count, top[0].guaranteed), ("/a", 3, true));
-/// assert_eq!((&*top[1].key, top[1].count), ("/b", 1)); // before "/c": equal counts are ordered by key
+/// assert_eq!((&*top[1].key, top[1].count), ("/b", 1)); // equal counts are ordered by key
 /// assert!(pages.is_exact());
 /// # Ok::<(), streamgauge::Error>(())
 /// ```
@@ -97,6 +97,19 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) unless the capacity is
     /// from 1 to 2^26.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut pages = SpaceSaving::<u64>::with_capacity(100)?;
+    /// for record in 0..100_000 {
+    ///     pages.add(&(record % 10_000), 1);
+    /// }
+    /// // 10,000 keys and 100 counters: a count is wrong by at most 100,000 / 101.
+    /// assert!(!pages.is_exact() && pages.error_max() <= 990);
+    /// assert!(SpaceSaving::<u64>::with_capacity(0).is_err());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn with_capacity(capacity: usize) -> Result<Self, Error> {
         check_capacity(capacity)?;
         Ok(SpaceSaving {
@@ -113,6 +126,17 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     }
 
     /// Returns an empty sketch of this capacity with another seed.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::Seed;
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut pages = SpaceSaving::<str>::with_capacity(100)?;
+    /// pages.add("/a", 1);
+    /// let pages = pages.seeded(Seed::new(7)); // set the seed first: the counts are gone
+    /// assert!(pages.is_empty() && pages.seed() == Seed::new(7));
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn seeded(self, seed: Seed) -> Self {
         let (rows, index, filter) = (Rows::new(), Index::default(), Filter::default());
         SpaceSaving { rows, key_bytes: 0, index, filter, total: 0, seed, parts: None, ..self }
@@ -122,6 +146,17 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     /// allocate.
     ///
     /// A weight of 0 does nothing. Counts and the total saturate at `u64::MAX`.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut bytes_by_host = SpaceSaving::<str>::with_capacity(100)?;
+    /// bytes_by_host.add("10.0.0.1", 1_500);
+    /// bytes_by_host.add("10.0.0.1", 40);
+    /// bytes_by_host.add("10.0.0.2", 0); // does nothing
+    /// assert_eq!((bytes_by_host.len(), bytes_by_host.estimate("10.0.0.1").value), (1, 1_540));
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     #[inline]
     pub fn add(&mut self, key: &K, weight: u64) {
         self.total = self.total.saturating_add(weight);
@@ -137,6 +172,15 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     /// A batch is not faster here. Two ways were measured: hashing 32 keys before the first lookup
     /// gained nothing; delaying keys without a row until their filter cells were prefetched took a
     /// quarter more time.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut pages = SpaceSaving::<str>::with_capacity(100)?;
+    /// pages.add_batch(["/a", "/b", "/a"]);
+    /// assert_eq!((pages.total(), pages.estimate("/a").value), (3, 2));
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn add_batch<'a>(&mut self, keys: impl IntoIterator<Item = &'a K>)
     where
         K: 'a,
@@ -194,6 +238,19 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
 
     /// Returns the key's count with certain bounds. A key without a row has a lower bound of 0, and
     /// `value` is its upper bound.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut pages = SpaceSaving::<str>::with_capacity(100)?;
+    /// pages.add_batch(["/a", "/a", "/b"]);
+    /// assert!(pages.estimate("/b").is_exact());
+    /// assert_eq!(pages.estimate("/c").value, 0); // never came, for certain
+    /// pages.cut_to(1); // "/b" loses its row
+    /// let count = pages.estimate("/b");
+    /// assert!(count.lower == 0 && count.upper >= 1);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn estimate(&self, key: &K) -> Estimate<u64> {
         if let Some(row) = self.row(key) {
             return Estimate { value: row.count, lower: row.count - row.error, upper: row.count };
@@ -212,6 +269,18 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a capacity of 0.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut pages = SpaceSaving::<str>::with_capacity(100)?;
+    /// pages.add_batch(["/a", "/a", "/b", "/c"]);
+    /// pages.shrink_to(1)?;
+    /// assert_eq!((pages.capacity(), &*pages.top(1)[0].key), (1, "/a"));
+    /// pages.shrink_to(1_000)?; // it never grows
+    /// assert_eq!(pages.capacity(), 1);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn shrink_to(&mut self, capacity: usize) -> Result<(), Error> {
         check_capacity(capacity)?;
         if capacity < self.capacity {
@@ -227,48 +296,140 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     }
 
     /// Returns true if all counts are exact, because no key has lost its row.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut pages = SpaceSaving::<u64>::with_capacity(100)?;
+    /// (0..100).for_each(|page| pages.add(&page, 1));
+    /// assert!(pages.is_exact()); // as many keys as the capacity
+    /// (0..10_000).for_each(|page| pages.add(&page, 1));
+    /// assert!(!pages.is_exact());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn is_exact(&self) -> bool {
         self.filter.is_idle()
     }
 
     /// Returns the sum of all weights.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut pages = SpaceSaving::<u64>::with_capacity(10)?;
+    /// (0..10_000).for_each(|page| pages.add(&page, 1));
+    /// assert_eq!(pages.total(), 10_000); // exact, also of keys without a row
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn total(&self) -> u64 {
         self.total
     }
 
     /// Returns true if the total has reached `u64::MAX`, so that counts may be too low.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut pages = SpaceSaving::<str>::with_capacity(10)?;
+    /// pages.add("/a", u64::MAX - 1);
+    /// assert!(!pages.saturated());
+    /// pages.add("/a", 5);
+    /// assert!(pages.saturated() && pages.estimate("/a").upper == u64::MAX);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn saturated(&self) -> bool {
         self.total == u64::MAX
     }
 
     /// Returns the largest error that a count can have at present: 0 while exact, and at most
     /// `total / (capacity + 1)`.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut pages = SpaceSaving::<u64>::with_capacity(10)?;
+    /// pages.add(&0, 1);
+    /// assert_eq!(pages.error_max(), 0);
+    /// (0..1_000).for_each(|page| pages.add(&page, 1));
+    /// assert!(pages.error_max() <= 1_001 / 11);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn error_max(&self) -> u64 {
         self.filter.floor()
     }
 
     /// Returns the number of keys that have a row.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut pages = SpaceSaving::<u64>::with_capacity(10)?;
+    /// (0..1_000).for_each(|page| pages.add(&page, 1));
+    /// assert!(pages.len() <= 20); // at most twice the capacity
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn len(&self) -> usize {
         self.rows.len().saturating_sub(self.dead())
     }
 
     /// Returns true if no key has a row.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut pages = SpaceSaving::<str>::with_capacity(10)?;
+    /// assert!(pages.is_empty() && pages.top(3).is_empty());
+    /// pages.add("/a", 1);
+    /// assert!(!pages.is_empty());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Returns the number of distinct keys up to which counts are exact.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut pages = SpaceSaving::<str>::with_capacity(10)?;
+    /// pages.add_batch(["/a", "/a", "/b"]);
+    /// pages.cut_to(1); // removes rows, but not counters
+    /// assert_eq!((pages.len(), pages.capacity()), (1, 10));
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
     /// Returns the seed of the filter.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::Seed;
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let secret = SpaceSaving::<str>::with_capacity(10)?.seeded(Seed::new(7));
+    /// let mut public = SpaceSaving::<str>::with_capacity(10)?;
+    /// assert_ne!(secret.seed(), public.seed());
+    /// assert!(public.merge(&secret).is_err());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn seed(&self) -> Seed {
         self.seed
     }
 
     /// Returns the bytes in memory, including the heap, without the allocator's own overhead. O(1);
     /// for a merge from which parts can be subtracted, O(parts).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut pages = SpaceSaving::<u64>::with_capacity(1_000_000)?;
+    /// assert!(pages.resident_bytes() < 1_000); // not allocated before it is used
+    /// (0..1_000).for_each(|record| pages.add(&(record % 10), 1));
+    /// assert!(pages.resident_bytes() < 10_000); // ten keys
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn resident_bytes(&self) -> usize {
         size_of::<Self>()
             + self.rows.heap_bytes()

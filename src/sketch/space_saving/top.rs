@@ -6,6 +6,17 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 /// A row of the top: a key with its count and bounds.
+///
+/// # Example
+/// ```
+/// use streamgauge::sketch::SpaceSaving;
+/// let mut pages = SpaceSaving::<str>::with_capacity(100)?;
+/// pages.add_batch(["/a", "/b", "/a"]);
+/// let top = &pages.top(1)[0];
+/// assert_eq!((&*top.key, top.lower, top.count, top.upper), ("/a", 2, 2, 2));
+/// assert!(top.guaranteed); // no other key can have come as often
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TopRow<K> {
@@ -23,6 +34,18 @@ pub struct TopRow<K> {
 
 impl<K> TopRow<K> {
     /// Returns true if the count is exact: both bounds are equal.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut pages = SpaceSaving::<u64>::with_capacity(10)?;
+    /// pages.add(&7, 500);
+    /// (0..1_000).for_each(|page| pages.add(&page, 1));
+    /// let top = pages.top(2);
+    /// assert!(top[0].key == 7 && top[0].is_exact()); // it came early and often
+    /// assert!(!top[1].is_exact());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn is_exact(&self) -> bool {
         self.lower == self.upper
     }
@@ -50,6 +73,17 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     /// key. O(rows + k log k).
     ///
     /// The result is shorter only if fewer keys have a row.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut pages = SpaceSaving::<str>::with_capacity(100)?;
+    /// pages.add_batch(["/c", "/b", "/a", "/c"]);
+    /// let keys = |k| pages.top(k).iter().map(|row| row.key.to_string()).collect::<Vec<_>>();
+    /// assert_eq!(keys(2), ["/c", "/a"]); // equal counts by key
+    /// assert_eq!(keys(10).len(), 3); // only three keys came
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn top(&self, k: usize) -> Vec<TopRow<K::Owned>> {
         let mut ranked = self.first_in_rank(k.saturating_add(1));
         ranked.sort_unstable_by(|a, b| by_rank((a.count, a.key), (b.count, b.key)));
@@ -119,6 +153,18 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     }
 
     /// Returns the rows of [`top(k)`](SpaceSaving::top) that certainly belong to the true top `k`.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::SpaceSaving;
+    /// let mut pages = SpaceSaving::<u64>::with_capacity(10)?;
+    /// pages.add(&7, 500);
+    /// (0..1_000).for_each(|page| pages.add(&page, 1));
+    /// // Page 7 is certainly among the five most frequent. Which the others are is not certain.
+    /// assert_eq!(pages.top(5).len(), 5);
+    /// assert_eq!(pages.guaranteed_top(5).iter().map(|row| row.key).collect::<Vec<_>>(), [7]);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn guaranteed_top(&self, k: usize) -> Vec<TopRow<K::Owned>> {
         let mut top = self.top(k);
         top.retain(|row| row.guaranteed);
