@@ -117,7 +117,7 @@ fn s56_several_files_are_gone_on_with_each_from_its_own_place() {
 }
 
 #[test]
-fn s57_what_was_said_is_not_said_again_and_what_is_said_anew_has_a_higher_revision() {
+fn s57_no_answer_is_repeated_and_a_changed_one_has_a_higher_revision() {
     let folder = Folder::new("state_revisions");
     let (file, state) = (folder.file("log", hits(10)), folder.path("state"));
     let arguments = [

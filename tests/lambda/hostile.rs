@@ -102,7 +102,7 @@ fn s65_what_is_no_event_is_an_error_that_says_so() {
 /// A record that cannot be read or decoded is a dead letter, or the record at which the reply says
 /// that the next batch begins.
 #[test]
-fn s62_s65_a_record_that_is_none_costs_itself_alone() {
+fn s62_s65_only_the_record_that_cannot_be_decoded_is_lost() {
     let good = |sequence: &str| record(sequence, "e30=");
     let mut no_number = good("6");
     no_number["kinesis"]["sequenceNumber"] = Value::Null;

@@ -145,7 +145,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn s32_rows_aggregated_apart_are_as_rows_one_by_one(
+    fn s32_rows_aggregated_in_blocks_equal_rows_one_by_one(
         blocks in blocks(), windows in prop::sample::select(WINDOWS.to_vec()), limit_groups in prop::sample::select(vec!["", "limit_groups = 2"]),
         state_bytes_max in prop_oneof![2 => Just(usize::MAX), 1 => 20_000usize..200_000, 1 => 200_000usize..2_000_000],
         panes_max in prop_oneof![3 => Just(usize::MAX), 1 => 1usize..8], emit_empty: bool,
