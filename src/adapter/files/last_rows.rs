@@ -17,17 +17,22 @@ const ROWS_AHEAD_MAX: usize = 1 << 16;
 ///
 /// # Example
 /// ```
+/// use std::num::NonZeroUsize;
 /// use streamgauge::adapter::files::last_rows;
 /// use streamgauge::query::PipelineSpec;
 /// use streamgauge::rows::CompileOptions;
-/// # use std::num::NonZeroUsize;
+/// use streamgauge::{Control, ShardId, Timestamp};
 ///
 /// let spec = PipelineSpec::from_toml("agg = \"count\"\n", "hits.toml")?;
 /// let mut pipeline = spec.compile(&CompileOptions::default())?;
+/// let shard = pipeline.open_shard(ShardId::new("hits"))?;
+/// let mut row = pipeline.new_row();
+/// pipeline.push(shard, &mut row, Timestamp::from_millis(0), None)?;
+///
 /// let rows = last_rows(&mut pipeline, NonZeroUsize::MIN, |next| {
 ///     std::iter::from_fn(|| next().transpose()).collect::<Result<Vec<_>, _>>()
 /// })?;
-/// assert!(rows.is_empty(), "a window without a record has no row");
+/// assert_eq!(rows[0].values[0].to_string(), "1");
 /// # Ok::<(), streamgauge::Error>(())
 /// ```
 pub fn last_rows<R>(

@@ -1,11 +1,11 @@
 //! Records from files: JSON Lines, CSV, TSV, access logs and plain lines.
 //!
-//! [`run_pipeline`] runs a declared pipeline over any number of inputs, each a shard of its own, and
-//! tells a [`PipelineObserver`] the answers; [`run`] reads them row by row into a [`RowSink`] of
-//! one's own. The format is recognised by the first bytes ([`Format::detect`]), and so
-//! is compression (gzip, zstd); where it is not certain, lines are read and [`PipelineObserver::note`]
-//! says why. Only the fields that the sink names are kept, as ranges of the block they were read with: a
-//! record costs no allocation.
+//! [`run_pipeline`] runs a declared pipeline over any number of inputs, each a shard of its own,
+//! and hands the answers to a [`PipelineObserver`]. [`run`] reads the inputs row by row into a
+//! [`RowSink`] of one's own. The format is recognised by the first bytes ([`Format::detect`]), and
+//! so is compression (gzip, zstd); where it is not certain, lines are read and
+//! [`PipelineObserver::note`] says why. Only the fields that are asked for are kept, as ranges of
+//! the block they were read with: a record costs no allocation.
 //!
 //! What is not a record becomes a [`DeadLetter`] with file, line and reason; nothing is skipped
 //! silently but blank lines.

@@ -20,9 +20,9 @@ pub struct FilesOptions {
     /// Bytes of a block; `None`, the default, is 128 KiB, on several threads 256 KiB. Answers do
     /// not depend on it.
     pub block_bytes: Option<usize>,
-    /// Threads to read, decode and prepare records of regular files on, where a pipeline takes them; `None`, the default, is the
-    /// caller's alone. Answers do not depend on it. What may still be growing, such as a pipe, is
-    /// read by the caller's thread alone.
+    /// Threads to read, decode and prepare records of regular files on, where a pipeline takes
+    /// them; `None`, the default, is the caller's alone. Answers do not depend on it. What may
+    /// still be growing, such as a pipe, is read by the caller's thread alone.
     pub threads: Option<NonZeroUsize>,
     /// What tells the arrival time of a record, for a pipeline without a time field, or one that
     /// compares event times with it. Records are taken one by one then, when they are read.

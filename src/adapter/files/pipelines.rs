@@ -92,7 +92,7 @@ impl<'a> FilePipelines<'a> {
         mut pipeline: RowPipeline,
     ) -> Result<RowPipeline, Error> {
         pipeline.hand_out_late(self.hands_out_late);
-        let shard = self.shard.clone().unwrap_or_else(|| ShardId::new(format!("input {input}")));
+        let shard = self.shard.clone().unwrap_or_else(|| ShardId::new(self.name(input)));
         let shard = pipeline.open_shard(shard)?;
         let place = self.opened.get_mut(input).ok_or_else(|| not_opened(input))?;
         place.1 = shard;
@@ -100,8 +100,9 @@ impl<'a> FilePipelines<'a> {
         Ok(std::mem::replace(old, pipeline))
     }
 
-    /// Gives every record that comes from now on to this pipeline too. It was compiled from the same
-    /// specification. To be called before the tails of inputs are read, which come record by record.
+    /// Gives every record that comes from now on to this pipeline too. It was compiled from the
+    /// same specification. To be called before the tails of inputs are read, which come record by
+    /// record.
     ///
     /// # Errors
     /// A limit on shards.
@@ -186,6 +187,11 @@ impl<'a> FilePipelines<'a> {
     }
 
     #[inline]
+    pub(super) fn has_copy(&self) -> bool {
+        self.copy.is_some()
+    }
+
+    #[cold]
     pub(super) fn push_copy(&mut self, row: &mut Row, arrival: Timestamp) -> Result<(), Error> {
         match &mut self.copy {
             Some((pipeline, shard)) => pipeline.push(*shard, row, arrival, None).map(drop),

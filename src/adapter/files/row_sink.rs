@@ -34,8 +34,8 @@ pub trait RowSink {
     /// Whatever ends the run.
     fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<Refusal>, Error>;
 
-    /// Called for input that could not be decoded, and for a record that the sink refused. An error, such as for the first one of a strict run, ends the
-    /// run.
+    /// Called for input that could not be decoded, and for a record that the sink refused. An
+    /// error, such as for the first one of a strict run, ends the run.
     ///
     /// # Errors
     /// Whatever ends the run.
@@ -58,9 +58,9 @@ pub trait RowSink {
     /// Whatever ends the run.
     fn pause(&mut self, stats: &FilesStats) -> Result<(), Error>;
 
-    /// Where the input is to be read from: the [`FileStats::offset`](super::FileStats::offset) at which an earlier run
-    /// stopped, whose records are passed over. Asked when the input is opened to be read. Default:
-    /// 0, its beginning.
+    /// Where the input is to be read from: the [`FileStats::offset`](super::FileStats::offset) at
+    /// which an earlier run stopped, whose records are passed over. Asked when the input is opened
+    /// to be read. Default: 0, its beginning.
     ///
     /// # Errors
     /// Whatever ends the run.
@@ -93,8 +93,9 @@ pub trait RowSink {
         Ok(())
     }
 
-    /// Every input has been read but for the tails that [`FilesOptions::defer_tails`](super::FilesOptions::defer_tails) kept back,
-    /// which come now. Called with that option only.
+    /// Every input has been read but for the tails that
+    /// [`FilesOptions::defer_tails`](super::FilesOptions::defer_tails) kept back, which come now.
+    /// Called with that option only.
     ///
     /// # Errors
     /// Whatever ends the run.

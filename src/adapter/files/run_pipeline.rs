@@ -177,7 +177,9 @@ impl<O: PipelineObserver> RowSink for PipelineSink<'_, '_, O> {
     fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<Refusal>, Error> {
         self.pipelines.look_at(row);
         let arrival = self.clock.map_or(Timestamp::from_millis(0), |now| now());
-        self.pipelines.push_copy(row, arrival)?;
+        if self.pipelines.has_copy() {
+            self.pipelines.push_copy(row, arrival)?;
+        }
         let (pipeline, shard) = self.pipelines.of(file)?;
         let outcome = pipeline.push(shard, row, arrival, None)?;
         let due = pipeline.is_due();
@@ -249,7 +251,8 @@ struct Blocks;
 impl<'a, 'p, O: PipelineObserver> TakeBlocks<PipelineSink<'a, 'p, O>> for Blocks {
     fn preparer(sink: &PipelineSink<'a, 'p, O>) -> Option<Arc<RowPreparer>> {
         // Records that are judged against the clock are taken one by one, when they are read.
-        let pipeline = sink.pipelines.last().filter(|_| sink.clock.is_none());
+        let one_by_one = sink.clock.is_some() || sink.pipelines.has_copy();
+        let pipeline = sink.pipelines.last().filter(|_| !one_by_one);
         pipeline.map(RowPipeline::preparer)
     }
 
