@@ -13,6 +13,17 @@ use std::fmt;
 /// The kind of an error, for code to match on.
 ///
 /// More kinds may be added in any version.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let refused = Tumbling::new(millis(0)).unwrap_err();
+/// match refused.kind() {
+///     ErrorKind::InvalidArgument => {} // the caller's code must change
+///     ErrorKind::Io | ErrorKind::Conflict => panic!("a store"),
+///     _ => panic!("more kinds may come"),
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -43,6 +54,16 @@ pub enum ErrorKind {
 }
 
 /// An error with a kind, a sentence, and optionally a source and a place in the input.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let error = Timestamp::from_seconds(i64::MAX)
+///     .ok_or_else(|| Error::new(ErrorKind::TimeOutOfRange, "the time 9e18 is out of range"))
+///     .unwrap_err()
+///     .at("access.log:17");
+/// assert_eq!(error.to_string(), "access.log:17: the time 9e18 is out of range");
+/// ```
 pub struct Error(Box<Inner>);
 
 #[derive(Debug)]
@@ -55,12 +76,29 @@ struct Inner {
 impl Error {
     /// Creates an error of the given kind. `message` is a sentence without a full stop that
     /// contains the offending value.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::{Error, ErrorKind};
+    /// let error = Error::new(ErrorKind::InvalidRecord, "a latency of -3 ms; at least 0");
+    /// assert_eq!(error.kind(), ErrorKind::InvalidRecord);
+    /// ```
     #[cold]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Error(Box::new(Inner { kind, message: message.into(), source: None }))
     }
 
     /// Adds the error that caused this one.
+    ///
+    /// # Example
+    /// ```
+    /// use std::error::Error as _;
+    /// use streamgauge::{Error, ErrorKind};
+    /// let cause = "x7".parse::<u64>().unwrap_err();
+    /// let error = Error::new(ErrorKind::Parse, "\"x7\" is not a size").with_source(cause);
+    /// assert_eq!(error.message(), "\"x7\" is not a size");
+    /// assert!(error.source().is_some_and(|cause| cause.to_string().contains("invalid digit")));
+    /// ```
     #[cold]
     pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.0.source = Some(Box::new(source));
@@ -68,6 +106,13 @@ impl Error {
     }
 
     /// Puts a place in front of the sentence, as in `access.log:17: ...`.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::{Error, ErrorKind};
+    /// let error = Error::new(ErrorKind::Parse, "not JSON").at(17).at("access.log");
+    /// assert_eq!(error.to_string(), "access.log: 17: not JSON"); // from the outside in
+    /// ```
     #[cold]
     pub fn at(mut self, place: impl fmt::Display) -> Self {
         self.0.message = format!("{place}: {}", self.0.message);
@@ -75,16 +120,38 @@ impl Error {
     }
 
     /// Returns true if a single record is wrong, so that the caller can go on with the next record.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::{Error, ErrorKind};
+    /// let error = |kind| Error::new(kind, "for the example");
+    /// assert!(error(ErrorKind::InvalidRecord).is_about_record()); // skip it and go on
+    /// assert!(!error(ErrorKind::Conflict).is_about_record()); // stop
+    /// ```
     pub fn is_about_record(&self) -> bool {
         matches!(self.kind(), ErrorKind::InvalidRecord | ErrorKind::TimeOutOfRange)
     }
 
     /// Returns the kind of the error.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let refused = "12:30".parse::<streamgauge::record::SequenceNumber>().unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::Parse); // for code; the sentence is for people
+    /// ```
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
     /// Returns the sentence, without the source.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let refused = Tumbling::new(millis(0)).unwrap_err();
+    /// assert_eq!(refused.message(), "a window size of 0 holds no records; at least 1 ms");
+    /// ```
     pub fn message(&self) -> &str {
         &self.0.message
     }

@@ -17,6 +17,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Options of a merger: when a merged window is complete, and limits. Each field has a default.
+///
+/// # Example
+/// ```
+/// use streamgauge::merger::{Merger, MergerOptions};
+/// use streamgauge::prelude::*;
+/// let pipeline = || Pipeline::builder::<str>().aggregate(count()).build();
+/// let mut options = MergerOptions::default();
+/// // When would a window be complete?
+/// assert!(Merger::new(pipeline()?.into_engine(), options.clone()).is_err());
+/// options.sources = Some(8);
+/// options.deadline = Some(seconds(30)); // whichever comes first
+/// assert!(Merger::new(pipeline()?.into_engine(), options).is_ok());
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MergerOptions {
@@ -52,6 +66,24 @@ impl Default for MergerOptions {
 }
 
 /// The outcome of adding a partial. None of them is an error.
+///
+/// # Example
+/// ```
+/// use streamgauge::merger::{Added, Merger, MergerControl, MergerOptions};
+/// use streamgauge::prelude::*;
+/// # let pipeline = || Pipeline::builder().aggregate(count()).build();
+/// # let mut options = MergerOptions::default();
+/// # options.sources = Some(2);
+/// # let mut merger = Merger::new(pipeline()?.into_engine(), options)?;
+/// # let mut source = pipeline()?;
+/// # source.push("a line")?;
+/// # source.finish();
+/// let partial = source.next_partial("shard-0")?.expect("the input has ended");
+/// let now = Timestamp::from_millis(0);
+/// assert_eq!(merger.add(&partial, now)?, Added::New);
+/// assert_eq!(merger.add(&partial, now)?, Added::Known); // delivered twice, counted once
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Added {
@@ -67,6 +99,27 @@ pub enum Added {
 }
 
 /// An answer for one window, merged from the partials of several sources.
+///
+/// # Example
+/// ```
+/// use streamgauge::merger::{Merger, MergerControl, MergerOptions};
+/// use streamgauge::prelude::*;
+/// # let pipeline = || Pipeline::builder().aggregate(count()).build();
+/// let mut options = MergerOptions::default();
+/// options.sources = Some(2);
+/// options.deadline = Some(seconds(30));
+/// # let mut merger = Merger::new(pipeline()?.into_engine(), options)?;
+/// # let mut source = pipeline()?;
+/// # source.push("a line")?;
+/// # source.finish();
+/// # let partial = source.next_partial("shard-0")?.expect("the input has ended");
+/// merger.add(&partial, Timestamp::from_millis(0))?;
+/// assert_eq!(merger.next_merged()?, None); // the second source is missing
+/// merger.advance(Timestamp::from_millis(30_000));
+/// let merged = merger.next_merged()?.expect("the deadline has passed");
+/// assert_eq!((merged.value, merged.sources, merged.complete), (1, 1, false));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -99,7 +152,13 @@ type WindowOrder = (i64, i64);
 /// use streamgauge::prelude::*;
 /// use streamgauge::merger::{Merger, MergerControl, MergerOptions};
 ///
-/// let pipeline = || Pipeline::builder().event_time(|at: &i64| Timestamp::from_millis(*at)).window(Tumbling::new(seconds(10))?).aggregate(count()).build();
+/// let pipeline = || {
+///     Pipeline::builder()
+///         .event_time(|at: &i64| Timestamp::from_millis(*at))
+///         .window(seconds(10))
+///         .aggregate(count())
+///         .build()
+/// };
 /// let mut options = MergerOptions::default();
 /// options.sources = Some(2);
 /// let mut merger = Merger::new(pipeline()?.into_engine(), options)?;
@@ -162,6 +221,19 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
     /// [`ErrorKind::InvalidArgument`] if a duration is not a whole number of milliseconds, or if
     /// the options have neither a number of sources nor a deadline. [`ErrorKind::Unsupported`] if
     /// the aggregate has no encoding.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::merger::{Merger, MergerOptions};
+    /// use streamgauge::prelude::*;
+    /// let mut options = MergerOptions::default();
+    /// options.sources = Some(2);
+    /// options.retention = std::time::Duration::from_nanos(1); // not whole milliseconds
+    /// let pipeline = Pipeline::builder::<str>().aggregate(count()).build()?;
+    /// let refused = Merger::new(pipeline.into_engine(), options).err();
+    /// assert_eq!(refused.map(|error| error.kind()), Some(ErrorKind::InvalidArgument));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn new(engine: Engine<R, A>, options: MergerOptions) -> Result<Self, Error> {
         if options.sources.is_none() && options.deadline.is_none() {
             return Err(Error::invalid(
@@ -252,6 +324,31 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
     /// [`ErrorKind::InvalidArgument`] if a duration is not a whole number of milliseconds, or if
     /// the options have neither a number of sources nor a deadline. [`ErrorKind::Unsupported`] if
     /// the aggregate has no encoding.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::merger::{Merger, MergerControl, MergerOptions};
+    /// use streamgauge::prelude::*;
+    /// # let pipeline = || Pipeline::builder().aggregate(count()).build();
+    /// # let mut options = MergerOptions::default();
+    /// # options.sources = Some(2);
+    /// # let mut merger = Merger::new(pipeline()?.into_engine(), options)?;
+    /// # let partial = |name: &str| {
+    /// #     let mut source = pipeline()?;
+    /// #     source.push("a line")?;
+    /// #     source.finish();
+    /// #     Ok::<_, Error>(source.next_partial(name)?.expect("the input has ended"))
+    /// # };
+    /// let now = Timestamp::from_millis(0);
+    /// merger.add(&partial("shard-0")?, now)?;
+    /// merger.finish(); // no more partials are expected: answer what is there
+    /// let first = merger.next_merged()?.expect("one source has sent its window");
+    /// assert_eq!((first.revision, first.value), (0, 1));
+    /// merger.add(&partial("shard-1")?, now)?; // more than was expected
+    /// let second = merger.next_merged()?.expect("the window has changed");
+    /// assert_eq!((second.revision, second.value), (1, 2));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn next_merged(&mut self) -> Result<Option<Merged<A::Output>>, Error> {
         let due = self.windows.iter().find(|(_, state)| state.changed && self.is_due_now(state));
         let Some((&order, state)) = due else { return Ok(None) };
@@ -293,6 +390,19 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
     }
 
     /// Returns the engine of the pipeline.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::merger::{Merger, MergerOptions};
+    /// use streamgauge::prelude::*;
+    /// # let mut options = MergerOptions::default();
+    /// # options.sources = Some(2);
+    /// let pipeline = Pipeline::builder::<str>().name("lines").aggregate(count()).build()?;
+    /// let fingerprint = pipeline.fingerprint();
+    /// let merger = Merger::new(pipeline.into_engine(), options)?;
+    /// assert_eq!(merger.engine().fingerprint(), fingerprint); // that of the partials it accepts
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn engine(&self) -> &Engine<R, A> {
         &self.engine
     }

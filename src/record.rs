@@ -16,16 +16,40 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The name of a shard: one ordered part of a stream, such as a Kinesis shard or a file.
+///
+/// # Example
+/// ```
+/// use streamgauge::ShardId;
+/// let shard = ShardId::new("shardId-000000000007");
+/// let copy = shard.clone(); // shares the text
+/// assert_eq!(copy, ShardId::new(String::from("shardId-000000000007")));
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShardId(Arc<str>);
 
 impl ShardId {
     /// Creates the shard name.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline = Pipeline::builder::<str>().aggregate(count()).build()?;
+    /// pipeline.open_shard(ShardId::new("access.log"))?; // a file is a shard, too
+    /// assert_eq!(pipeline.shards(), [ShardId::new("access.log")]);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         ShardId(name.into())
     }
 
     /// Returns the name.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::ShardId;
+    /// let shards = [ShardId::new("shard-1"), ShardId::new("shard-0")];
+    /// assert_eq!(shards.iter().map(ShardId::as_str).min(), Some("shard-0"));
+    /// ```
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -71,6 +95,15 @@ pub struct SequenceNumber {
 
 impl SequenceNumber {
     /// Returns the decimal digits, without leading zeros.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::record::SequenceNumber;
+    /// let number: SequenceNumber = "0009".parse()?;
+    /// assert_eq!(number.as_str(), "9");
+    /// assert_eq!("0".parse::<SequenceNumber>()?.as_str(), "0");
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn as_str(&self) -> &str {
         // Only `from_str` and `From<u64>` create a value, and they store ASCII digits.
         std::str::from_utf8(&self.digits).unwrap_or("0")
@@ -129,6 +162,15 @@ impl fmt::Debug for SequenceNumber {
 
 /// The position of a record in its shard: the sequence number, and the index inside an aggregated
 /// record.
+///
+/// # Example
+/// ```
+/// use streamgauge::Sequence;
+/// // Two records in one aggregated record, and the one after it.
+/// let first = Sequence::new(7);
+/// let second = Sequence { sub: 1, ..first.clone() };
+/// assert!(first < second && second < Sequence::new(8));
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Sequence {
     /// The sequence number that the stream gave to the (possibly aggregated) record.
@@ -139,12 +181,30 @@ pub struct Sequence {
 
 impl Sequence {
     /// Creates the position of a record that is not part of an aggregated record.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::Sequence;
+    /// assert!(Sequence::new(9) < Sequence::new(10)); // by number, not by text
+    /// assert_eq!(Sequence::new(9).sub, 0);
+    /// ```
     pub fn new(number: impl Into<SequenceNumber>) -> Self {
         Sequence { number: number.into(), sub: 0 }
     }
 }
 
 /// The identity of a record: its shard and its position in the shard.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let position = |shard: &str, number: u64| Position {
+///     shard: ShardId::new(shard),
+///     sequence: Sequence::new(number),
+/// };
+/// // Numbers count within one shard only: these are two records.
+/// assert_ne!(position("shard-0", 7), position("shard-1", 7));
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Position {
     /// The shard.
@@ -154,6 +214,25 @@ pub struct Position {
 }
 
 /// A record as a transport delivers it.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let record = Record {
+///     partition_key: b"user-7".as_slice().into(),
+///     data: b"{\"ms\": 12}".as_slice().into(),
+///     arrival: Timestamp::from_millis(1_500),
+///     position: Position { shard: ShardId::new("shard-0"), sequence: Sequence::new(7) },
+/// };
+/// // Without a time in the data, the arrival is the event time.
+/// let mut pipeline = Pipeline::builder()
+///     .event_time(|record: &Record| record.arrival)
+///     .window(seconds(1))
+///     .aggregate(sum(|record: &Record| record.data.len() as u64))
+///     .build()?;
+/// assert_eq!(pipeline.over([record]).next().map(|emission| emission.value), Some(10));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record {
     /// The key from which the producer chose the shard.
@@ -171,9 +250,34 @@ impl Record {
     /// The arrival time of a record that has none. It is in no window, so a record whose event time
     /// is its arrival time becomes a dead letter. If the event time comes from elsewhere, the
     /// arrival time does not matter.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline = Pipeline::builder()
+    ///     .event_time(|arrival: &Timestamp| *arrival)
+    ///     .window(seconds(10))
+    ///     .aggregate(count())
+    ///     .build()?;
+    /// assert_eq!(pipeline.push(&Record::ARRIVAL_UNKNOWN)?, Outcome::DeadLetter(()));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub const ARRIVAL_UNKNOWN: Timestamp = Timestamp::MIN;
 
     /// Returns true if the arrival time is known.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let record = |arrival| Record {
+    ///     partition_key: Default::default(),
+    ///     data: Default::default(),
+    ///     arrival,
+    ///     position: Position { shard: ShardId::new("shard-0"), sequence: Sequence::new(7) },
+    /// };
+    /// assert!(record(Timestamp::from_millis(0)).is_arrival_known());
+    /// assert!(!record(Record::ARRIVAL_UNKNOWN).is_arrival_known());
+    /// ```
     pub fn is_arrival_known(&self) -> bool {
         self.arrival != Record::ARRIVAL_UNKNOWN
     }

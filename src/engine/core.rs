@@ -45,7 +45,7 @@ const GROWTH_BYTES: u64 = 1024;
 /// for (time, record) in [(1_000, "a"), (2_000, "b"), (12_000, "c")] {
 ///     engine.push(shard, record, Timestamp::from_millis(time))?;
 /// }
-/// let first = engine.next_emission()?.expect("the record at 12 s completes the window of 0 s to 10 s");
+/// let first = engine.next_emission()?.expect("the record at 12 s completes the first window");
 /// assert_eq!(first.value, 2);
 /// # Ok::<(), Error>(())
 /// ```
@@ -88,6 +88,16 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] if a parameter of the aggregate is out of its range, or a
     /// duration of the options is not whole milliseconds or over 73 million years.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::engine::{Engine, EngineOptions};
+    /// use streamgauge::prelude::*;
+    /// let mut options = EngineOptions::default();
+    /// options.allowed_lateness = std::time::Duration::from_micros(1_500); // 1.5 ms
+    /// let refused = Engine::<str, _>::new(count(), options).err();
+    /// assert_eq!(refused.map(|error| error.kind()), Some(ErrorKind::InvalidArgument));
+    /// ```
     pub fn new(aggregate: A, options: EngineOptions) -> Result<Self, Error> {
         aggregate.validate()?;
         let spans = options.spans()?;
@@ -148,6 +158,23 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// engine, [`ErrorKind::InvalidRecord`] or [`ErrorKind::TimeOutOfRange`] for a record that
     /// cannot be aggregated. The record is not taken then. Past [`Limits::pending_bytes_max`],
     /// fetch what is complete and push it again.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::engine::{Engine, EngineOptions};
+    /// use streamgauge::prelude::*;
+    /// # let mut options = EngineOptions::default();
+    /// # options.windows = Tumbling::new(seconds(10))?.into();
+    /// # let mut engine = Engine::<str, _>::new(count(), options)?;
+    /// let [one, two] = [ShardId::new("1"), ShardId::new("2")];
+    /// let (one, two) = (engine.open_shard(one)?, engine.open_shard(two)?);
+    /// engine.push(one, "a", Timestamp::from_millis(1_000))?;
+    /// engine.push(one, "b", Timestamp::from_millis(60_000))?;
+    /// assert_eq!(engine.next_emission()?, None); // the first window waits for the other shard
+    /// engine.push(two, "c", Timestamp::from_millis(10_000))?;
+    /// assert_eq!(engine.next_emission()?.map(|emission| emission.value), Some(1));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[inline]
     pub fn push(&mut self, shard: Shard, record: &R, time: Timestamp) -> Result<Outcome, Error> {
         self.note_due();
@@ -181,6 +208,20 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     ///
     /// # Errors
     /// As [`push`](Engine::push).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::engine::{Engine, EngineOptions};
+    /// use streamgauge::prelude::*;
+    /// let mut engine = Engine::<str, _>::new(count(), EngineOptions::default())?;
+    /// let shard = engine.open_shard(ShardId::new("shard-0"))?;
+    /// let now = Timestamp::from_millis(0);
+    /// assert_eq!(engine.push_at(shard, &Sequence::new(7), "a", now)?, Outcome::Applied);
+    /// assert_eq!(engine.push_at(shard, &Sequence::new(7), "a", now)?, Outcome::Duplicate);
+    /// // Numbers may leave gaps.
+    /// assert_eq!(engine.push_at(shard, &Sequence::new(9), "b", now)?, Outcome::Applied);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn push_at(
         &mut self,
         shard: Shard,
@@ -197,6 +238,20 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// Whether a record at this place was taken before; if so it is counted as a duplicate.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::engine::{Engine, EngineOptions};
+    /// use streamgauge::prelude::*;
+    /// let mut engine = Engine::<str, _>::new(count(), EngineOptions::default())?;
+    /// let shard = engine.open_shard(ShardId::new("shard-0"))?;
+    /// engine.set_applied(shard, &Sequence::new(7));
+    /// // Asked before the record is decoded, which is then not needed.
+    /// assert!(engine.is_duplicate(shard, &Sequence::new(7)));
+    /// assert!(!engine.is_duplicate(shard, &Sequence::new(8)));
+    /// assert_eq!(engine.stats().duplicates, 1); // the question counts
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn is_duplicate(&mut self, shard: Shard, sequence: &Sequence) -> bool {
         let duplicate = self.shards.is_applied(shard, sequence);
         if duplicate {
@@ -208,11 +263,36 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Whether a record of this identity, given by its stable hash, was
     /// [remembered](Engine::remember) lately. False without [`EngineOptions::recent_ids`], and true
     /// by mistake as seldom as they say. Counts nothing.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::engine::{Engine, EngineOptions, RecentIds};
+    /// use streamgauge::prelude::*;
+    /// let recent = RecentIds::new(1_000, 1e-9)?;
+    /// let identity = |id: &str| id.stable_hash(Seed::PUBLIC);
+    /// let mut options = EngineOptions::default();
+    /// options.recent_ids = Some(recent);
+    /// let mut engine = Engine::<str, _>::new(count(), options)?;
+    /// engine.remember(identity("order 7"));
+    /// assert!(engine.is_repeated(identity("order 7")));
+    /// assert!(!engine.is_repeated(identity("order 8")));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn is_repeated(&self, identity: u64) -> bool {
         self.recent_ids.as_ref().is_some_and(|recent| recent.contains(identity))
     }
 
     /// Remembers the identity of a record that was taken.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::engine::{Engine, EngineOptions};
+    /// use streamgauge::prelude::*;
+    /// let mut engine = Engine::<str, _>::new(count(), EngineOptions::default())?;
+    /// engine.remember(7);
+    /// assert!(!engine.is_repeated(7)); // without `recent_ids` nothing is remembered
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn remember(&mut self, identity: u64) {
         if let Some(recent) = &mut self.recent_ids {
             recent.insert(identity);
@@ -223,6 +303,23 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// be decoded, and takes its place as reached. Its event time moves the watermark of its shard
     /// as that of any record; `None` where the time cannot be read, or where [no time moves a
     /// watermark](Engine::moves_watermark).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::engine::{Engine, EngineOptions};
+    /// use streamgauge::prelude::*;
+    /// # let mut options = EngineOptions::default();
+    /// # options.windows = Tumbling::new(seconds(10))?.into();
+    /// # let mut engine = Engine::<str, _>::new(count(), options)?;
+    /// # let shard = engine.open_shard(ShardId::new("shard-0"))?;
+    /// engine.push(shard, "a line", Timestamp::from_millis(1_000))?;
+    /// // A record that did not pass a filter. Its time completes the window before it.
+    /// let time = Timestamp::from_millis(10_000);
+    /// engine.skip(shard, Some(&Sequence::new(8)), Outcome::Filtered, Some(time));
+    /// assert_eq!(engine.next_emission()?.map(|emission| emission.value), Some(1));
+    /// assert_eq!((engine.stats().filtered, engine.applied(shard)), (1, Some(&Sequence::new(8))));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn skip(
         &mut self,
         shard: Shard,
@@ -266,6 +363,20 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Returns true if the event times of records move watermarks, as they do unless the
     /// out-of-orderness is unbounded. Otherwise the time of a record that is
     /// [skipped](Engine::skip) need not be read.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::engine::{Engine, EngineOptions};
+    /// use streamgauge::prelude::*;
+    /// let moves = |out_of_orderness| {
+    ///     let mut options = EngineOptions::default();
+    ///     options.out_of_orderness = out_of_orderness;
+    ///     Ok(Engine::<str, _>::new(count(), options)?.moves_watermark())
+    /// };
+    /// assert!(moves(Some(seconds(5)))?);
+    /// assert!(!moves(None)?); // waits for the end of the input
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn moves_watermark(&self) -> bool {
         self.watermarks.is_bounded()
     }
@@ -288,6 +399,20 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// [`ErrorKind::LimitExceeded`] if a window merged of its panes passes a limit that the user
     /// chose to be an error. The window has no answer then; its records stay in the other windows
     /// that they are in. The next call goes on after it.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::engine::{Engine, EngineOptions};
+    /// use streamgauge::prelude::*;
+    /// let mut engine = Engine::<str, _>::new(count(), EngineOptions::default())?;
+    /// let shard = engine.open_shard(ShardId::new("shard-0"))?;
+    /// engine.push(shard, "a line", Timestamp::from_millis(0))?;
+    /// assert_eq!(engine.next_emission()?, None); // the global window ends with the input
+    /// engine.finish();
+    /// assert_eq!(engine.next_emission()?.map(|emission| emission.value), Some(1));
+    /// assert_eq!(engine.next_emission()?, None);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn next_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
         if let Some(fired) = self.pending.pop() {
             let value = answer(&self.aggregate, fired.content.as_ref());
@@ -310,6 +435,16 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// The aggregate.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::engine::{Engine, EngineOptions};
+    /// use streamgauge::prelude::*;
+    /// let latency = mean(|millis: &u32| *millis);
+    /// let engine = Engine::new(latency, EngineOptions::default())?;
+    /// assert_eq!(engine.aggregate().persistence()?.describe(), "mean of u32");
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn aggregate(&self) -> &A {
         &self.aggregate
     }

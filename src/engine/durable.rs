@@ -180,6 +180,26 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     ///
     /// # Errors
     /// As [`restore`](Control::restore) and [`new`](Engine::new).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::engine::{Engine, EngineOptions};
+    /// use streamgauge::prelude::*;
+    /// let mut before = Engine::<str, _>::new(count(), EngineOptions::default())?;
+    /// let shard = before.open_shard(ShardId::new("shard-0"))?;
+    /// before.push_at(shard, &Sequence::new(7), "a line", Timestamp::from_millis(0))?;
+    ///
+    /// let mut after = Engine::<str, _>::from_snapshot(
+    ///     count(),
+    ///     EngineOptions::default(),
+    ///     &before.snapshot()?,
+    /// )?;
+    /// let shard = after.open_shard(ShardId::new("shard-0"))?;
+    /// assert_eq!(after.applied(shard), Some(&Sequence::new(7))); // read on after this one
+    /// after.finish();
+    /// assert_eq!(after.next_emission()?.map(|emission| emission.value), Some(1));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn from_snapshot(
         aggregate: A,
         options: EngineOptions,

@@ -7,6 +7,24 @@ use crate::window::Window;
 ///
 /// A window is emitted when it fires, and once more, with `revision` raised, for every late record
 /// within the allowed lateness: a consumer can upsert by window.
+///
+/// # Example
+/// ```
+/// use std::collections::BTreeMap;
+/// use streamgauge::prelude::*;
+/// let mut pipeline = Pipeline::builder()
+///     .event_time(|at: &i64| Timestamp::from_millis(*at))
+///     .allowed_lateness(minutes(1))
+///     .window(seconds(10))
+///     .aggregate(count())
+///     .build()?;
+/// let mut table = BTreeMap::new();
+/// for emission in pipeline.over([1_000, 10_000, 2_000]) {
+///     table.insert(emission.window, emission.value); // a later revision replaces an earlier one
+/// }
+/// assert_eq!(table.into_values().collect::<Vec<_>>(), [2, 1]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Emission<V> {
@@ -25,6 +43,23 @@ pub struct Emission<V> {
 /// [`Pipeline`](crate::Pipeline), which keep the reason of the last one
 /// ([`refusal`](crate::engine::Control::refusal)); the reason as text for rows; an
 /// [`Error`](crate::Error) with the place for records of a stream.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let mut pipeline = Pipeline::builder()
+///     .event_time(|at: &i64| Timestamp::from_millis(*at))
+///     .filter(|at| *at >= 0)
+///     .window(Sliding::new(seconds(5), seconds(10))?)
+///     .aggregate(count())
+///     .build()?;
+/// assert_eq!(pipeline.push(&1_000)?, Outcome::Applied);
+/// assert_eq!(pipeline.push(&-1)?, Outcome::Filtered);
+/// assert_eq!(pipeline.push(&17_000)?, Outcome::BetweenWindows); // [15 s, 20 s) is in no window
+/// assert_eq!(pipeline.push(&2_000)?, Outcome::Late(Timestamp::from_millis(2_000)));
+/// assert_eq!(pipeline.push(&i64::MAX)?, Outcome::DeadLetter(()));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Outcome<D = ()> {
@@ -47,6 +82,14 @@ pub enum Outcome<D = ()> {
 
 impl<D> Outcome<D> {
     /// The outcome with something else known of a dead letter.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::Outcome;
+    /// let outcome = Outcome::DeadLetter("line 7: not JSON");
+    /// assert_eq!(outcome.map_dead_letter(str::len), Outcome::DeadLetter(16));
+    /// assert_eq!(Outcome::<&str>::Applied.map_dead_letter(str::len), Outcome::Applied);
+    /// ```
     #[inline]
     pub fn map_dead_letter<T>(self, map: impl FnOnce(D) -> T) -> Outcome<T> {
         match self {

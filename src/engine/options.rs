@@ -8,6 +8,20 @@ use crate::window::{Global, Windows};
 use std::time::Duration;
 
 /// How an engine is to treat time, lateness and limits. Each field has a default.
+///
+/// # Example
+/// ```
+/// use streamgauge::engine::{Engine, EngineOptions};
+/// use streamgauge::prelude::*;
+/// let mut options = EngineOptions::default();
+/// assert!(options.windows.is_global()); // one window over everything
+/// options.windows = Sliding::new(minutes(5), seconds(10))?.into();
+/// options.out_of_orderness = Some(seconds(5));
+/// options.name = "hits, v2".into();
+/// let engine = Engine::<str, _>::new(count(), options)?;
+/// assert!(engine.description().starts_with("hits, v2: count"));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EngineOptions {

@@ -57,6 +57,14 @@ impl RecentIds {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] unless `ids` is from 1 to 2^28 and the rate inside of (0,
     /// 0.5].
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::engine::RecentIds;
+    /// assert!(RecentIds::new(1_000_000, 1e-6).is_ok()); // 7.5 MB
+    /// assert!(RecentIds::new(0, 1e-6).is_err());
+    /// assert!(RecentIds::new(1_000_000, 0.0).is_err()); // no filter is never wrong
+    /// ```
     pub fn new(ids: usize, false_positive_rate: f64) -> Result<Self, Error> {
         if ids == 0 || ids > IDS_MAX {
             return Err(Error::invalid(format!(
@@ -86,6 +94,21 @@ impl RecentIds {
 
     /// The same under another seed; default [`Seed::PUBLIC`]. Give a secret one where identities
     /// come from outside: under a public one, identities can be found that fill the filters.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::engine::RecentIds;
+    /// use streamgauge::prelude::*;
+    /// let pipeline = |seed| {
+    ///     let recent = RecentIds::new(1_000, 1e-6)?.seeded(Seed::new(seed));
+    ///     Pipeline::builder().deduplicate_by(|id: &str| id, recent).aggregate(count()).build()
+    /// };
+    /// let saved = pipeline(1)?.snapshot()?;
+    /// // What is remembered is only read under its own seed.
+    /// assert!(pipeline(1)?.restore(&saved).is_ok());
+    /// assert_eq!(pipeline(2)?.restore(&saved).unwrap_err().kind(), ErrorKind::Mismatch);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn seeded(mut self, seed: Seed) -> Self {
         self.seed = seed;

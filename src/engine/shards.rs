@@ -7,6 +7,18 @@ use crate::record::{Sequence, SequenceNumber, ShardId};
 
 /// A shard of one engine: a handle that is cheap to copy, given out by
 /// [`Control::open_shard`](super::Control::open_shard).
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let mut pipeline = Pipeline::builder::<str>().aggregate(count()).build()?;
+/// let shard = pipeline.open_shard(ShardId::new("shard-0"))?;
+/// pipeline.push_to(shard, None, "a line")?;
+/// // The handle of the name, whenever it is asked for. After `restore` ask again.
+/// assert_eq!(pipeline.open_shard(ShardId::new("shard-0"))?, shard);
+/// assert_ne!(pipeline.open_shard(ShardId::new("shard-1"))?, shard);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Shard(pub(super) u32);
 

@@ -5,6 +5,24 @@ use crate::codec::{Reader, Writer};
 use crate::error::Error;
 
 /// Counts since the engine was made. They saturate at `u64::MAX`.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// let mut pipeline = Pipeline::builder()
+///     .event_time(|at: &i64| Timestamp::from_millis(*at))
+///     .filter(|at| *at != 0)
+///     .window(seconds(10))
+///     .aggregate(count())
+///     .build()?;
+/// pipeline.push_batch(&[1_000, 0, 12_000, 2_000])?;
+/// let stats = pipeline.stats();
+/// assert_eq!((stats.applied, stats.filtered, stats.late), (2, 1, 1)); // every record is in one
+/// assert_eq!(stats.emitted, 0); // complete, and not fetched yet
+/// assert_eq!(pipeline.drain().count(), 1);
+/// assert_eq!(pipeline.stats().emitted, 1);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

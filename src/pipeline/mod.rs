@@ -12,7 +12,8 @@
 //!     .aggregate(count())
 //!     .build()?;
 //!
-//! let hits = [Hit { ts: 1_000, status: 200 }, Hit { ts: 2_000, status: 503 }, Hit { ts: 12_000, status: 200 }];
+//! let hit = |ts, status| Hit { ts, status };
+//! let hits = [hit(1_000, 200), hit(2_000, 503), hit(12_000, 200)];
 //! let counts: Vec<u64> = pipeline.over(hits).map(|emission| emission.value).collect();
 //! assert_eq!(counts, [1, 1]);
 //! # Ok::<(), Error>(())

@@ -27,6 +27,17 @@ const HEADER_BYTES: usize = 34;
 const CHECKSUM_BYTES: usize = 8;
 
 /// The kind of content of an envelope.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// use streamgauge::snapshot::{Kind, Partial, Summary};
+/// let pipeline = Pipeline::builder::<str>().aggregate(count()).build()?;
+/// let bytes = pipeline.snapshot()?.into_bytes();
+/// assert_eq!(Summary::of(bytes.clone())?.kind, Kind::Snapshot);
+/// assert_eq!(Partial::from_bytes(bytes).unwrap_err().kind(), ErrorKind::Mismatch);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]

@@ -8,7 +8,13 @@
 //! ```
 //! use streamgauge::prelude::*;
 //!
-//! let pipeline = || Pipeline::builder().event_time(|at: &i64| Timestamp::from_millis(*at)).window(Tumbling::new(seconds(10))?).aggregate(count()).build();
+//! let pipeline = || {
+//!     Pipeline::builder()
+//!         .event_time(|at: &i64| Timestamp::from_millis(*at))
+//!         .window(seconds(10))
+//!         .aggregate(count())
+//!         .build()
+//! };
 //!
 //! let mut before = pipeline()?;
 //! before.push(&1_000)?;

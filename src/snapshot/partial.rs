@@ -15,6 +15,20 @@ use std::fmt;
 /// [`Control::next_partial`](crate::engine::Control::next_partial) creates it instead of an
 /// emission. A partial replaces an earlier one of the same source and window, and is added to those
 /// of other sources. So partials may be delivered in any order and any number of times.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// use streamgauge::snapshot::Partial;
+/// let mut pipeline = Pipeline::builder().aggregate(count()).build()?;
+/// pipeline.push("a line")?;
+/// pipeline.finish();
+/// let partial = pipeline.next_partial("shard-0")?.expect("the input has ended");
+/// // To a merger in another process, by any transport.
+/// let received = Partial::from_bytes(partial.into_bytes())?;
+/// assert_eq!((received.source(), received.window()), ("shard-0", None));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Partial {
     bytes: Bytes,
@@ -40,6 +54,14 @@ impl Partial {
     /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if they are not streamgauge bytes, or are
     /// of a newer version, truncated or damaged.
     /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if they are not a partial.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::ErrorKind;
+    /// use streamgauge::snapshot::Partial;
+    /// let refused = Partial::from_bytes(b"not a partial".as_slice()).unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::Corrupt);
+    /// ```
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Result<Partial, Error> {
         let bytes = bytes.into();
         let envelope = Envelope::parse(&bytes)?;
@@ -62,22 +84,82 @@ impl Partial {
     }
 
     /// Returns the window; `None` for a pipeline without windows.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// # let mut pipeline = Pipeline::builder()
+    /// #     .event_time(|at: &i64| Timestamp::from_millis(*at))
+    /// #     .window(seconds(10))
+    /// #     .aggregate(count())
+    /// #     .build()?;
+    /// pipeline.push_batch(&[14_000, 25_000])?;
+    /// let partial = pipeline.next_partial("shard-0")?.expect("the first window is complete");
+    /// assert_eq!(partial.window().map(|window| window.start().as_millis()), Some(10_000));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn window(&self) -> Option<Window> {
         self.origin.window
     }
 
     /// Returns the name of the source.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline = Pipeline::builder().aggregate(count()).build()?;
+    /// pipeline.push("a line")?;
+    /// pipeline.finish();
+    /// // Name what keeps its name after a restart: a shard, not a process.
+    /// let partial = pipeline.next_partial("shard-0")?.expect("the input has ended");
+    /// assert_eq!(partial.source(), "shard-0");
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn source(&self) -> &str {
         &self.origin.source
     }
 
     /// Returns 0 for the source's first answer of this window, 1 for the second, and so on.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// # let mut pipeline = Pipeline::builder()
+    /// #     .event_time(|at: &i64| Timestamp::from_millis(*at))
+    /// #     .allowed_lateness(minutes(1))
+    /// #     .window(seconds(10))
+    /// #     .aggregate(count())
+    /// #     .build()?;
+    /// pipeline.push_batch(&[1_000, 10_000])?;
+    /// assert_eq!(pipeline.next_partial("shard-0")?.map(|partial| partial.revision()), Some(0));
+    /// pipeline.push(&2_000)?; // late, and within the allowed lateness
+    /// assert_eq!(pipeline.next_partial("shard-0")?.map(|partial| partial.revision()), Some(1));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn revision(&self) -> u32 {
         self.origin.revision
     }
 
     /// Returns true if the source will send no later revision: no record of the source can still go
     /// into the window.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// # let mut pipeline = Pipeline::builder()
+    /// #     .event_time(|at: &i64| Timestamp::from_millis(*at))
+    /// #     .allowed_lateness(minutes(1))
+    /// #     .window(seconds(10))
+    /// #     .aggregate(count())
+    /// #     .build()?;
+    /// pipeline.push_batch(&[1_000, 10_000])?;
+    /// let first = pipeline.next_partial("shard-0")?.expect("the window has fired");
+    /// assert!(!first.is_final()); // late records may follow for a minute
+    /// pipeline.push(&70_000)?;
+    /// let last = pipeline.next_partial("shard-0")?.expect("the window has closed");
+    /// assert!(last.is_final() && last.window() == first.window());
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn is_final(&self) -> bool {
         self.origin.is_final
     }
@@ -86,6 +168,24 @@ impl Partial {
     /// revision is higher, or it is final. A source that was restarted may send two different
     /// partials with the same revision. Then the one with the greater bytes wins, so that the order
     /// of arrival does not matter.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// # let mut pipeline = Pipeline::builder()
+    /// #     .event_time(|at: &i64| Timestamp::from_millis(*at))
+    /// #     .allowed_lateness(minutes(1))
+    /// #     .window(seconds(10))
+    /// #     .aggregate(count())
+    /// #     .build()?;
+    /// pipeline.push_batch(&[1_000, 10_000])?;
+    /// let first = pipeline.next_partial("shard-0")?.expect("the window has fired");
+    /// pipeline.push(&2_000)?;
+    /// let second = pipeline.next_partial("shard-0")?.expect("a late record has come");
+    /// assert!(second.supersedes(&first) && !first.supersedes(&second)); // in any order of arrival
+    /// assert!(!first.supersedes(&first));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn supersedes(&self, other: &Partial) -> bool {
         let rank = |partial: &Partial| (partial.revision(), partial.is_final());
         (rank(self), &self.bytes) > (rank(other), &other.bytes)
@@ -96,6 +196,19 @@ impl Partial {
     ///
     /// # Errors
     /// None is known.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline = Pipeline::builder().aggregate(count()).build()?;
+    /// pipeline.push("a line")?;
+    /// pipeline.finish();
+    /// let partial = pipeline.next_partial("shard-0")?.expect("the input has ended");
+    /// let again = partial.with_revision(5)?;
+    /// assert_eq!((partial.revision(), again.revision(), again.source()), (0, 5, "shard-0"));
+    /// assert!(again.supersedes(&partial));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn with_revision(&self, revision: u32) -> Result<Partial, Error> {
         let description = self.envelope.description(&self.bytes)?.to_owned();
         let identity = Identity { description, seeds: self.envelope.seeds };
@@ -108,16 +221,56 @@ impl Partial {
     }
 
     /// Returns the fingerprint of the pipeline.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline = Pipeline::builder().aggregate(count()).build()?;
+    /// pipeline.push("a line")?;
+    /// pipeline.finish();
+    /// let partial = pipeline.next_partial("shard-0")?.expect("the input has ended");
+    /// // A receiver sorts partials of several pipelines by it.
+    /// assert_eq!(partial.fingerprint(), pipeline.fingerprint());
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn fingerprint(&self) -> u64 {
         self.envelope.pipeline
     }
 
     /// Returns the bytes.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let partial = || {
+    ///     let mut pipeline = Pipeline::builder().aggregate(count()).build()?;
+    ///     pipeline.push("a line")?;
+    ///     pipeline.finish();
+    ///     Ok::<_, Error>(pipeline.next_partial("shard-0")?.expect("the input has ended"))
+    /// };
+    /// // The same records give the same bytes: a store can compare them.
+    /// assert_eq!(partial()?.bytes(), partial()?.bytes());
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
     /// Returns the bytes and consumes the partial.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// use streamgauge::snapshot::Partial;
+    /// # let mut pipeline = Pipeline::builder().aggregate(count()).build()?;
+    /// # pipeline.push("a line")?;
+    /// # pipeline.finish();
+    /// let partial = pipeline.next_partial("shard-0")?.expect("the input has ended");
+    /// let mut bytes = partial.into_bytes().to_vec();
+    /// bytes[20] ^= 1; // damaged on the way
+    /// assert_eq!(Partial::from_bytes(bytes).unwrap_err().kind(), ErrorKind::Corrupt);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn into_bytes(self) -> Bytes {
         self.bytes
     }

@@ -55,6 +55,20 @@ pub struct Summary {
 }
 
 /// The number of records by outcome, in a snapshot.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// use streamgauge::snapshot::Summary;
+/// let mut pipeline =
+///     Pipeline::builder().filter(|line: &str| !line.is_empty()).aggregate(count()).build()?;
+/// pipeline.push("a line")?;
+/// pipeline.push("")?;
+/// let summary = Summary::of(pipeline.snapshot()?.into_bytes())?;
+/// let records = summary.records.expect("a snapshot has counts");
+/// assert_eq!((records.applied, records.filtered), (1, 1));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -74,6 +88,20 @@ pub struct RecordsSummary {
 }
 
 /// A shard in a snapshot.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// use streamgauge::snapshot::Summary;
+/// let mut pipeline = Pipeline::builder().aggregate(count()).build()?;
+/// let shard = pipeline.open_shard(ShardId::new("shard-0"))?;
+/// pipeline.push_to(shard, Some(&Sequence::new(7)), "a line")?;
+/// let summary = Summary::of(pipeline.snapshot()?.into_bytes())?;
+/// let shard = &summary.shards[0];
+/// assert_eq!((&*shard.name, &shard.applied), ("shard-0", &Some(("7".to_string(), 0))));
+/// assert!(!shard.closed);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -92,6 +120,20 @@ pub struct ShardSummary {
 }
 
 /// The source of a partial.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// use streamgauge::snapshot::Summary;
+/// let mut pipeline = Pipeline::builder().aggregate(count()).build()?;
+/// pipeline.push("a line")?;
+/// assert!(Summary::of(pipeline.snapshot()?.into_bytes())?.origin.is_none()); // not a partial
+/// pipeline.finish();
+/// let partial = pipeline.next_partial("shard-0")?.expect("the input has ended");
+/// let origin = Summary::of(partial.into_bytes())?.origin.expect("a partial has a source");
+/// assert!(origin.source == "shard-0" && origin.is_final);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -112,6 +154,18 @@ impl Summary {
     /// # Errors
     /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the bytes are not streamgauge bytes, or
     /// are of a newer version, truncated or damaged.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// use streamgauge::snapshot::Summary;
+    /// let pipeline = Pipeline::builder().aggregate(top_k(3, |page: &str| page)).build()?;
+    /// // The pipeline, in words, from nothing but the bytes.
+    /// let summary = Summary::of(pipeline.snapshot()?.into_bytes())?;
+    /// assert!(summary.description.starts_with("top 3 of text"));
+    /// assert_eq!(Summary::of(b"noise".as_slice()).unwrap_err().kind(), ErrorKind::Corrupt);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn of(bytes: impl Into<Bytes>) -> Result<Summary, Error> {
         let bytes = bytes.into();
         let envelope = Envelope::parse(&bytes)?;

@@ -12,6 +12,19 @@ use crate::error::Error;
 /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a bucket that cannot be
 /// used, [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for an S3 address in a build
 /// without the feature.
+///
+/// # Example
+/// ```
+/// # let folder = std::env::temp_dir().join(format!("streamgauge-open-{}", std::process::id()));
+/// # let address = folder.to_str().expect("a path of text");
+/// use streamgauge::store::{Store, open};
+/// let store = open(address)?; // creates the directory
+/// store.save("shard-0", b"state".as_slice().into(), None)?;
+/// // The next process finds it there.
+/// assert_eq!(open(address)?.list("")?, ["shard-0"]);
+/// # std::fs::remove_dir_all(&folder).expect("the directory exists");
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
 pub fn open(address: &str) -> Result<Box<dyn Store>, Error> {
     let Some(path) = address.strip_prefix("s3://") else {
         return Ok(Box::new(DirectoryStore::open(address)?));

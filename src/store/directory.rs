@@ -32,6 +32,18 @@ const BYTES_MAX: u64 = 1 << 30;
 /// Versions are hashes of the content, so that system tools can copy a file and put a copy back.
 /// Locks do not work on all network file systems; use an object store to share state between
 /// machines.
+///
+/// # Example
+/// ```
+/// # let folder = std::env::temp_dir().join(format!("streamgauge-store-{}", std::process::id()));
+/// use streamgauge::store::{DirectoryStore, Store};
+/// let store = DirectoryStore::open(&folder)?;
+/// store.save("eu/shard-0", b"state".as_slice().into(), None)?;
+/// assert_eq!(store.list("eu/")?, ["eu/shard-0"]);
+/// assert!(folder.join("eu%2fshard-0.state").exists()); // one file per key
+/// # std::fs::remove_dir_all(&folder).expect("the directory exists");
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct DirectoryStore {
     folder: PathBuf,
@@ -46,6 +58,19 @@ impl DirectoryStore {
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if the folder cannot be created or is not a folder.
+    ///
+    /// # Example
+    /// ```
+    /// # let folder = std::env::temp_dir().join(format!("streamgauge-new-{}", std::process::id()));
+    /// use streamgauge::ErrorKind;
+    /// use streamgauge::store::DirectoryStore;
+    /// DirectoryStore::open(folder.join("a/new/folder"))?;
+    /// std::fs::write(folder.join("file"), "").expect("a new file");
+    /// let refused = DirectoryStore::open(folder.join("file")).unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::Io); // not a folder
+    /// # std::fs::remove_dir_all(&folder).expect("the directory exists");
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, Error> {
         let folder = folder.into();
         fs::create_dir_all(&folder)
@@ -59,6 +84,19 @@ impl DirectoryStore {
     }
 
     /// Sets the largest number of bytes that one key may load or save. Default: 1 GiB.
+    ///
+    /// # Example
+    /// ```
+    /// # let folder = std::env::temp_dir().join(format!("streamgauge-max-{}", std::process::id()));
+    /// use streamgauge::ErrorKind;
+    /// use streamgauge::store::{DirectoryStore, Store};
+    /// let store = DirectoryStore::open(&folder)?.bytes_max(4);
+    /// store.save("shard-0", b"fits".as_slice().into(), None)?;
+    /// let refused = store.save("shard-1", b"longer".as_slice().into(), None).unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::LimitExceeded);
+    /// # std::fs::remove_dir_all(&folder).expect("the directory exists");
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     #[must_use]
     pub fn bytes_max(mut self, bytes: u64) -> Self {
         self.bytes_max = bytes;

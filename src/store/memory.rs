@@ -7,6 +7,17 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Stores bytes in memory. They are lost when the process ends.
+///
+/// # Example
+/// ```
+/// use streamgauge::store::{MemoryStore, Store};
+/// let store = MemoryStore::new();
+/// let version = store.save("shard-0", b"state".as_slice().into(), None)?;
+/// // An owner that does not know the present version cannot overwrite it.
+/// assert!(store.save("shard-0", b"stale".as_slice().into(), None).is_err());
+/// assert!(store.save("shard-0", b"newer".as_slice().into(), Some(&version)).is_ok());
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     content: Mutex<BTreeMap<String, Bytes>>,
@@ -14,6 +25,16 @@ pub struct MemoryStore {
 
 impl MemoryStore {
     /// Creates an empty store.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::store::{MemoryStore, Store};
+    /// let store = MemoryStore::new();
+    /// assert!(store.load("shard-0")?.is_none() && store.list("")?.is_empty());
+    /// store.delete("shard-0")?; // does nothing
+    /// assert!(store.load("").is_err()); // a key has at least one byte
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn new() -> Self {
         MemoryStore::default()
     }

@@ -46,16 +46,43 @@ use std::fmt::Write;
 use std::ops::Deref;
 
 /// A name of one content of a key: two saves of different bytes have different versions.
+///
+/// # Example
+/// ```
+/// use streamgauge::store::{MemoryStore, Store};
+/// let store = MemoryStore::new();
+/// let first = store.save("shard-0", b"one".as_slice().into(), None)?;
+/// let second = store.save("shard-0", b"two".as_slice().into(), Some(&first))?;
+/// assert_ne!(first, second);
+/// assert_eq!(store.load("shard-0")?.map(|stored| stored.version), Some(second));
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Version(String);
 
 impl Version {
     /// Creates a version from a name that a store returned.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::store::Version;
+    /// // A store of your own wraps the name that its service gives, such as an ETag.
+    /// assert_eq!(Version::new("\"5d41402a\"").as_str(), "\"5d41402a\"");
+    /// ```
     pub fn new(name: impl Into<String>) -> Self {
         Version(name.into())
     }
 
     /// Returns the name.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::store::{MemoryStore, Store, Version};
+    /// let version = MemoryStore::new().save("shard-0", b"one".as_slice().into(), None)?;
+    /// // Written down and read back, for example beside a checkpoint.
+    /// assert_eq!(Version::new(version.as_str()), version);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -79,6 +106,17 @@ impl fmt::Debug for Version {
 }
 
 /// The content of a key in a store.
+///
+/// # Example
+/// ```
+/// use streamgauge::store::{MemoryStore, Store, VersionedBytes};
+/// let store = MemoryStore::new();
+/// store.save("shard-0", b"one".as_slice().into(), None)?;
+/// let VersionedBytes { bytes, version } = store.load("shard-0")?.expect("it was saved");
+/// let longer = [&bytes[..], b", two"].concat();
+/// store.save("shard-0", longer.into(), Some(&version))?; // unless another owner has saved since
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VersionedBytes {
     /// The bytes.
@@ -91,6 +129,24 @@ pub struct VersionedBytes {
 /// promises that.
 ///
 /// A key is 1 to 80 bytes of text; `/` is an ordinary character.
+///
+/// # Example
+/// ```
+/// use bytes::Bytes;
+/// use streamgauge::Error;
+/// use streamgauge::store::{MemoryStore, Store};
+/// /// Replaces the content of a key, whatever it is: for a key with one owner.
+/// fn replace(store: &dyn Store, key: &str, bytes: Bytes) -> Result<(), Error> {
+///     let present = store.load(key)?.map(|stored| stored.version);
+///     store.save(key, bytes, present.as_ref())?;
+///     Ok(())
+/// }
+/// let store = MemoryStore::new();
+/// replace(&store, "lines", b"one".as_slice().into())?;
+/// replace(&store, "lines", b"two".as_slice().into())?;
+/// assert_eq!(store.load("lines")?.expect("it was saved").bytes, b"two".as_slice());
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
 pub trait Store: Send + Sync {
     /// Returns the content of the key; `None` if there is none.
     ///

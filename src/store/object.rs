@@ -31,6 +31,19 @@ const BYTES_MAX: u64 = 1 << 30;
 ///
 /// The service must support conditional puts. S3 does, and so do most services with the S3
 /// protocol. Versions are ETags.
+///
+/// # Example
+/// ```
+/// use std::sync::Arc;
+/// use object_store::memory::InMemory;
+/// use streamgauge::store::{ObjectStore, Store};
+/// let store = ObjectStore::new(Arc::new(InMemory::new()), "streamgauge/prod")?;
+/// let version = store.save("shard-0", b"state".as_slice().into(), None)?;
+/// assert!(store.save("shard-0", b"stale".as_slice().into(), None).is_err()); // a conflict
+/// store.save("shard-0", b"newer".as_slice().into(), Some(&version))?;
+/// assert_eq!(store.list("")?, ["shard-0"]);
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
 pub struct ObjectStore {
     objects: Arc<dyn object_store::ObjectStore>,
     prefix: Path,
@@ -44,6 +57,19 @@ impl ObjectStore {
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if the operating system refuses the resources of a runtime.
+    ///
+    /// # Example
+    /// ```
+    /// use std::sync::Arc;
+    /// use object_store::memory::InMemory;
+    /// use streamgauge::store::{ObjectStore, Store};
+    /// let bucket = Arc::new(InMemory::new());
+    /// let prod = ObjectStore::new(bucket.clone(), "prod")?;
+    /// let test = ObjectStore::new(bucket, "test")?;
+    /// prod.save("shard-0", b"state".as_slice().into(), None)?;
+    /// assert!(test.load("shard-0")?.is_none()); // another prefix
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn new(objects: Arc<dyn object_store::ObjectStore>, prefix: &str) -> Result<Self, Error> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(|error| {
@@ -64,6 +90,17 @@ impl ObjectStore {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for an unknown option or an incomplete configuration.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::ErrorKind;
+    /// use streamgauge::store::ObjectStore;
+    /// let options = [("region", "eu-central-1"), ("endpoint", "https://storage.example.com")];
+    /// let store = ObjectStore::s3("my-bucket", "streamgauge/prod", &options);
+    /// assert!(store.is_ok()); // nothing is sent before the first load
+    /// let refused = ObjectStore::s3("my-bucket", "prod", &[("regoin", "eu-central-1")]).err();
+    /// assert_eq!(refused.map(|error| error.kind()), Some(ErrorKind::InvalidArgument));
+    /// ```
     pub fn s3(bucket: &str, prefix: &str, options: &[(&str, &str)]) -> Result<Self, Error> {
         let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
         for (name, value) in options {
@@ -79,6 +116,19 @@ impl ObjectStore {
     }
 
     /// Sets the largest number of bytes that one key may load. Default: 1 GiB.
+    ///
+    /// # Example
+    /// ```
+    /// use std::sync::Arc;
+    /// use object_store::memory::InMemory;
+    /// use streamgauge::ErrorKind;
+    /// use streamgauge::store::{ObjectStore, Store};
+    /// let bucket = Arc::new(InMemory::new());
+    /// ObjectStore::new(bucket.clone(), "prod")?.save("a", b"longer".as_slice().into(), None)?;
+    /// let refused = ObjectStore::new(bucket, "prod")?.bytes_max(4).load("a").unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::LimitExceeded); // before it is in memory
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     #[must_use]
     pub fn bytes_max(mut self, bytes: u64) -> Self {
         self.bytes_max = bytes;

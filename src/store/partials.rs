@@ -17,11 +17,38 @@ const TRIES: usize = 16;
 ///
 /// A key is `<start of the window>.<end of the window>.<source>.<hash of the source>`, with times
 /// in milliseconds since the epoch, or `all..` for the global window.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// use streamgauge::store::{MemoryStore, PartialStore};
+/// # let mut pipeline = Pipeline::builder().aggregate(count()).build()?;
+/// # pipeline.push("a line")?;
+/// # pipeline.finish();
+/// # let partial = pipeline.next_partial("shard-0")?.expect("the input has ended");
+/// let store = PartialStore::new(MemoryStore::new());
+/// store.put(&partial)?; // in the process of the source
+/// let received = store.partials()?.collect::<Result<Vec<_>, Error>>()?; // in that of the merger
+/// assert_eq!(received[0].source(), "shard-0");
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct PartialStore<S>(S);
 
 impl<S: Store> PartialStore<S> {
     /// Uses this store, which must hold nothing but partials.
+    ///
+    /// # Example
+    /// ```
+    /// use std::sync::Arc;
+    /// use streamgauge::store::{MemoryStore, PartialStore};
+    /// // Several owners of one store, by any pointer.
+    /// let store = Arc::new(MemoryStore::new());
+    /// let (writer, reader) = (PartialStore::new(store.clone()), PartialStore::new(store));
+    /// # let _ = writer;
+    /// assert_eq!(reader.partials()?.count(), 0);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn new(store: S) -> Self {
         PartialStore(store)
     }
@@ -33,6 +60,23 @@ impl<S: Store> PartialStore<S> {
     ///
     /// # Errors
     /// The errors of the store, and [`ErrorKind::Corrupt`] if its content is not a partial.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// use streamgauge::store::{MemoryStore, PartialStore};
+    /// # let mut pipeline = Pipeline::builder().aggregate(count()).build()?;
+    /// # pipeline.push("a line")?;
+    /// # pipeline.finish();
+    /// # let partial = pipeline.next_partial("shard-0")?.expect("the input has ended");
+    /// let store = PartialStore::new(MemoryStore::new());
+    /// store.put(&partial.with_revision(1)?)?;
+    /// store.put(&partial)?; // came late: the higher revision stays
+    /// let revisions: Vec<u32> =
+    ///     store.partials()?.map(|found| Ok(found?.revision())).collect::<Result<_, Error>>()?;
+    /// assert_eq!(revisions, [1]);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn put(&self, partial: &Partial) -> Result<(), Error> {
         let key = key_of(partial.window(), partial.source());
         let mut conflict = None;
@@ -63,6 +107,23 @@ impl<S: Store> PartialStore<S> {
     ///
     /// # Errors
     /// Those of the store.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// use streamgauge::store::{MemoryStore, PartialStore};
+    /// # let mut pipeline = Pipeline::builder().aggregate(count()).build()?;
+    /// # pipeline.push("a line")?;
+    /// # pipeline.finish();
+    /// # let partial = pipeline.next_partial("shard-0")?.expect("the input has ended");
+    /// let store = PartialStore::new(MemoryStore::new());
+    /// store.put(&partial)?;
+    /// store.remove(partial.window(), "shard-1")?; // another source: does nothing
+    /// assert_eq!(store.partials()?.count(), 1);
+    /// store.remove(partial.window(), "shard-0")?;
+    /// assert_eq!(store.partials()?.count(), 0);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn remove(&self, window: Option<Window>, source: &str) -> Result<(), Error> {
         self.0.delete(&key_of(window, source))
     }
@@ -72,6 +133,18 @@ impl<S: Store> PartialStore<S> {
     /// # Errors
     /// The errors of the store, and [`ErrorKind::Corrupt`] as an item for content that is not a
     /// partial.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// use streamgauge::store::{MemoryStore, PartialStore, Store};
+    /// let store = MemoryStore::new();
+    /// store.save("noise", b"not a partial".as_slice().into(), None)?;
+    /// let found = PartialStore::new(&store).partials()?.next().expect("one key");
+    /// // An item that names the damaged key. The items after it are still returned.
+    /// assert!(found.is_err_and(|error| error.message().starts_with("noise: ")));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn partials(&self) -> Result<impl Iterator<Item = Result<Partial, Error>> + '_, Error> {
         let keys = self.0.list("")?;
         // Skips a key that was deleted since the list was read.
