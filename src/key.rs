@@ -44,27 +44,72 @@ pub trait Key: Eq + Ord + Hash {
     type Owned: Borrow<Self> + Clone + Eq + Ord + Hash + Debug + Send + Sync + 'static;
 
     /// Returns an owned copy of the key.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::Key;
+    /// let line = String::from("GET /index.html");
+    /// let owned: Box<str> = line[4..].to_key(); // outlives the line
+    /// assert_eq!(&*owned, "/index.html");
+    /// ```
     fn to_key(&self) -> Self::Owned;
 
     /// Calls `f` with the key's bytes.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::Key;
+    /// // Different keys have different bytes: of a pair, too.
+    /// let bytes = |pair: &(String, String)| pair.with_bytes(<[u8]>::to_vec);
+    /// assert_ne!(bytes(&("a".into(), "bc".into())), bytes(&("ab".into(), "c".into())));
+    /// ```
     fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T;
 
     /// Returns the key with these bytes, or `None` if no key has these bytes.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::Key;
+    /// assert_eq!(<str as Key>::from_bytes(b"/a").as_deref(), Some("/a"));
+    /// assert_eq!(<str as Key>::from_bytes(b"\xff"), None); // not UTF-8
+    /// assert_eq!(bool::from_bytes(&[2]), None);
+    /// ```
     fn from_bytes(bytes: &[u8]) -> Option<Self::Owned>;
 
     /// Returns the stable hash of the key with a seed.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::{Key, Seed};
+    /// // A borrowed key and its owned form have the same hash, in every process.
+    /// assert_eq!("/a".stable_hash(Seed::PUBLIC), String::from("/a").stable_hash(Seed::PUBLIC));
+    /// ```
     #[inline]
     fn stable_hash(&self, seed: Seed) -> u64 {
         self.with_bytes(|bytes| hash_bytes(seed, bytes))
     }
 
     /// Returns true if the stored key equals this one: as `==`, but may be cheaper.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::Key;
+    /// let kept: Box<str> = "/a".to_key();
+    /// assert!("/a".is(&kept) && !"/b".is(&kept));
+    /// ```
     #[inline]
     fn is(&self, kept: &Self::Owned) -> bool {
         self == kept.borrow()
     }
 
     /// Returns the heap bytes of the owned key.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::Key;
+    /// assert_eq!(<str as Key>::heap_bytes(&"/index.html".to_key()), 11);
+    /// assert_eq!(u64::heap_bytes(&7), 0); // stored in the table itself
+    /// ```
     fn heap_bytes(key: &Self::Owned) -> usize;
 }
 

@@ -139,6 +139,13 @@ pub trait Aggregate<R: ?Sized> {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`], which tells the wrong value and the right range.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let pages = top_k(0, |page: &str| page); // no error here
+    /// assert_eq!(pages.validate().unwrap_err().kind(), ErrorKind::InvalidArgument);
+    /// ```
     fn validate(&self) -> Result<(), Error> {
         Ok(())
     }
@@ -156,6 +163,15 @@ pub trait Aggregate<R: ?Sized> {
     /// # Errors
     /// [`ErrorKind::InvalidRecord`] if the record must become a dead letter, for example because of
     /// a NaN; [`ErrorKind::LimitExceeded`] if it would pass a limit.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let both = (count(), sum(|number: &f64| *number));
+    /// // The count could take the record, but a record is added to all of a tuple or to none.
+    /// let refused = both.check(None, &f64::NAN).unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::InvalidRecord);
+    /// ```
     #[inline]
     fn check(&self, accumulator: Option<&Self::Accumulator>, record: &R) -> Result<(), Error> {
         let _ = (accumulator, record);
@@ -171,6 +187,16 @@ pub trait Aggregate<R: ?Sized> {
     ///
     /// # Errors
     /// Those of [`check`](Aggregate::check).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let total = sum(|number: &f64| *number);
+    /// let mut accumulator = total.init();
+    /// assert!(total.try_add(&mut accumulator, &2.5, Timestamp::from_millis(0)).is_ok());
+    /// assert!(total.try_add(&mut accumulator, &f64::NAN, Timestamp::from_millis(0)).is_err());
+    /// assert_eq!(total.output(&accumulator), 2.5); // unchanged
+    /// ```
     #[inline]
     fn try_add(
         &self,
@@ -190,15 +216,46 @@ pub trait Aggregate<R: ?Sized> {
     /// [`ErrorKind::Mismatch`] if the accumulators do not belong to this specification,
     /// [`ErrorKind::LimitExceeded`] if the merged accumulator would pass a limit. `into` must then
     /// be discarded.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let ends = (first(|at: &u64| *at), last(|at: &u64| *at));
+    /// let [mut one, mut other] = [ends.init(), ends.init()];
+    /// ends.add(&mut one, &1, Timestamp::from_millis(1));
+    /// ends.add(&mut other, &2, Timestamp::from_millis(2));
+    /// ends.merge(&mut one, &other)?; // as if all records had been added to one
+    /// assert_eq!(ends.output(&one), (Some(1), Some(2)));
+    /// # Ok::<(), Error>(())
+    /// ```
     fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error>;
 
     /// Returns the inverse of `merge`, if there is one. A sliding window then adds and subtracts
     /// panes. Default: `None`.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// assert!(Aggregate::<u64>::inverse(&count()).is_some());
+    /// assert!(max(|number: &u64| *number).inverse().is_none()); // what was the second largest?
+    /// ```
     fn inverse(&self) -> Option<&dyn Invertible<R, Self::Accumulator>> {
         None
     }
 
     /// Returns the answer for the records so far. More records may follow.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let longest = max(|length: &u64| *length);
+    /// let mut accumulator = longest.init();
+    /// assert_eq!(longest.output(&accumulator), None);
+    /// longest.add(&mut accumulator, &3, Timestamp::from_millis(0));
+    /// assert_eq!(longest.output(&accumulator), Some(3));
+    /// longest.add(&mut accumulator, &9, Timestamp::from_millis(0)); // it goes on
+    /// assert_eq!(longest.output(&accumulator), Some(9));
+    /// ```
     fn output(&self, accumulator: &Self::Accumulator) -> Self::Output;
 
     /// Returns the approximate bytes of the accumulator, including its heap. Default: its size
@@ -214,6 +271,35 @@ pub trait Aggregate<R: ?Sized> {
     /// [`ErrorKind::Unsupported`] with the name of the aggregate's type, or of the type inside it,
     /// that has no encoding. Such a pipeline works everywhere except with snapshots, partials and
     /// stores.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// # struct Newest;
+    /// # impl Aggregate<u64> for Newest {
+    /// #     type Accumulator = u64;
+    /// #     type Output = u64;
+    /// #     fn init(&self) -> u64 {
+    /// #         0
+    /// #     }
+    /// #     fn add(&self, newest: &mut u64, record: &u64, _time: Timestamp) {
+    /// #         *newest = *record;
+    /// #     }
+    /// #     fn merge(&self, into: &mut u64, from: &u64) -> Result<(), Error> {
+    /// #         *into = *from;
+    /// #         Ok(())
+    /// #     }
+    /// #     fn output(&self, newest: &u64) -> u64 {
+    /// #         *newest
+    /// #     }
+    /// # }
+    /// // `Newest` is an aggregate of your own without `Persistence`: it runs, but is not saved.
+    /// let pipeline = Pipeline::builder().aggregate((count(), Newest)).build()?;
+    /// let refused = pipeline.snapshot().unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    /// assert!(refused.message().contains("Newest"));
+    /// # Ok::<(), Error>(())
+    /// ```
     fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
         Err(persistence::no_persistence::<Self>())
     }

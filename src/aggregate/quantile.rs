@@ -9,6 +9,17 @@ use crate::sketch::{Estimate, LogHistogram};
 use crate::time::Timestamp;
 
 /// Default relative accuracy of quantiles: half a per cent.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{DEFAULT_ACCURACY, quantile};
+/// use streamgauge::prelude::*;
+/// let median = quantile(0.5, |millis: &f64| *millis);
+/// let mut accumulator = median.init();
+/// (1..1_000).for_each(|n| median.add(&mut accumulator, &f64::from(n * n), Timestamp::MIN));
+/// let found = median.output(&accumulator).map_or(0.0, |found| found.value);
+/// assert!((found - 250_000.0).abs() <= DEFAULT_ACCURACY * 250_000.0);
+/// ```
 pub const DEFAULT_ACCURACY: f64 = 0.005;
 
 /// One quantile of a number of the record. Created by [`quantile`].

@@ -46,6 +46,14 @@ pub struct TopK<E> {
 pub const DEFAULT_COUNTERS: usize = 65_536;
 
 /// Maximum number of counters: that of [`SpaceSaving::with_capacity`].
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::COUNTERS_MAX;
+/// use streamgauge::prelude::*;
+/// assert!(top_k(10, |page: &str| page).counters(COUNTERS_MAX).validate().is_ok());
+/// assert!(top_k(10, |page: &str| page).counters(COUNTERS_MAX + 1).validate().is_err());
+/// ```
 pub const COUNTERS_MAX: usize = 1 << 26;
 
 /// Computes the `k` most frequent keys, for a key inside the record: `top_k(10, |hit: &Hit|

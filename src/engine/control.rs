@@ -50,6 +50,22 @@ pub trait Control {
     /// # Errors
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past
     /// [`Limits::shards_max`](crate::Limits::shards_max).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// # let mut pipeline = Pipeline::builder()
+    /// #     .event_time(|at: &i64| Timestamp::from_millis(*at))
+    /// #     .window(seconds(10))
+    /// #     .aggregate(count())
+    /// #     .build()?;
+    /// let fast = pipeline.open_shard(ShardId::new("fast"))?;
+    /// let slow = pipeline.open_shard(ShardId::new("slow"))?;
+    /// pipeline.push_to(fast, None, &60_000)?;
+    /// assert_eq!(pipeline.watermark(), None); // `slow` has no record yet
+    /// assert_eq!(pipeline.push_to(slow, None, &1_000)?, Outcome::Applied); // and is not late
+    /// # Ok::<(), Error>(())
+    /// ```
     fn open_shard(&mut self, id: ShardId) -> Result<Shard, Error> {
         self.control_mut().open_shard(id)
     }
@@ -60,39 +76,142 @@ pub trait Control {
     /// # Errors
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past
     /// [`Limits::shards_max`](crate::Limits::shards_max).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// # let mut pipeline = Pipeline::builder()
+    /// #     .event_time(|at: &i64| Timestamp::from_millis(*at))
+    /// #     .window(seconds(10))
+    /// #     .aggregate(count())
+    /// #     .build()?;
+    /// let parent = pipeline.open_shard(ShardId::new("parent"))?;
+    /// pipeline.push_to(parent, None, &60_000)?;
+    /// let child = pipeline.open_child_shard(ShardId::new("child"), &[parent])?;
+    /// pipeline.close_shard(parent);
+    /// assert!(pipeline.watermark().is_some()); // the child starts where its parent ended
+    /// assert!(matches!(pipeline.push_to(child, None, &1_000)?, Outcome::Late(_)));
+    /// # Ok::<(), Error>(())
+    /// ```
     fn open_child_shard(&mut self, id: ShardId, parents: &[Shard]) -> Result<Shard, Error> {
         self.control_mut().open_child_shard(id, parents)
     }
 
     /// The shard has ended: the watermark does not wait for it any more.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// # let mut pipeline = Pipeline::builder()
+    /// #     .event_time(|at: &i64| Timestamp::from_millis(*at))
+    /// #     .window(seconds(10))
+    /// #     .aggregate(count())
+    /// #     .build()?;
+    /// let (one, two) = (ShardId::new("1"), ShardId::new("2"));
+    /// let (one, two) = (pipeline.open_shard(one)?, pipeline.open_shard(two)?);
+    /// pipeline.push_to(one, None, &1_000)?;
+    /// pipeline.push_to(one, None, &10_000)?;
+    /// assert_eq!(pipeline.drain().count(), 0); // the other shard holds the window open
+    /// pipeline.close_shard(two);
+    /// assert_eq!(pipeline.drain().count(), 1);
+    /// # Ok::<(), Error>(())
+    /// ```
     fn close_shard(&mut self, shard: Shard) {
         self.control_mut().close_shard(shard);
     }
 
     /// A shard that had ended goes on after all, as a file that has grown: the watermark waits for
     /// it again, and does not fall.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// # let mut pipeline = Pipeline::builder()
+    /// #     .event_time(|at: &i64| Timestamp::from_millis(*at))
+    /// #     .window(seconds(10))
+    /// #     .aggregate(count())
+    /// #     .build()?;
+    /// let (one, two) = (ShardId::new("1"), ShardId::new("2"));
+    /// let (one, two) = (pipeline.open_shard(one)?, pipeline.open_shard(two)?);
+    /// pipeline.close_shard(two);
+    /// pipeline.reopen_shard(two);
+    /// pipeline.push_to(one, None, &10_000)?;
+    /// assert_eq!(pipeline.watermark(), None); // it waits for the second shard again
+    /// # Ok::<(), Error>(())
+    /// ```
     fn reopen_shard(&mut self, shard: Shard) {
         self.control_mut().reopen_shard(shard);
     }
 
     /// The names of all shards that are or were followed, in the order they were opened.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline = Pipeline::builder::<str>().aggregate(count()).build()?;
+    /// assert!(pipeline.shards().is_empty());
+    /// let shard = pipeline.open_shard(ShardId::new("b"))?;
+    /// pipeline.open_shard(ShardId::new("a"))?;
+    /// pipeline.close_shard(shard);
+    /// assert_eq!(pipeline.shards(), [ShardId::new("b"), ShardId::new("a")]); // ended ones, too
+    /// # Ok::<(), Error>(())
+    /// ```
     fn shards(&self) -> &[ShardId] {
         self.control().shards()
     }
 
     /// The last place of a shard that was taken: where a source that starts again goes on after.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline = Pipeline::builder::<str>().aggregate(count()).build()?;
+    /// let shard = pipeline.open_shard(ShardId::new("shard-0"))?;
+    /// assert_eq!(pipeline.applied(shard), None); // from the beginning
+    /// pipeline.push_to(shard, Some(&Sequence::new(7)), "a line")?;
+    /// assert_eq!(pipeline.applied(shard), Some(&Sequence::new(7)));
+    /// # Ok::<(), Error>(())
+    /// ```
     fn applied(&self, shard: Shard) -> Option<&Sequence> {
         self.control().applied(shard)
     }
 
     /// All records of the shard up to this place have been given: for a source that knows its place
     /// between records and not of each.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline = Pipeline::builder::<str>().aggregate(count()).build()?;
+    /// let shard = pipeline.open_shard(ShardId::new("access.log"))?;
+    /// pipeline.push_to(shard, None, "a line")?; // its own place is not known
+    /// pipeline.set_applied(shard, &Sequence::new(7)); // the bytes that were read
+    /// assert_eq!(pipeline.applied(shard), Some(&Sequence::new(7))); // part of a snapshot
+    /// # Ok::<(), Error>(())
+    /// ```
     fn set_applied(&mut self, shard: Shard, sequence: &Sequence) {
         self.control_mut().set_applied(shard, sequence);
     }
 
     /// The caller's clock at the last record of the shard whose event time could be read; `None`
     /// where no clock was told.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// # let mut pipeline = Pipeline::builder()
+    /// #     .event_time(|at: &i64| Timestamp::from_millis(*at))
+    /// #     .window(seconds(10))
+    /// #     .aggregate(count())
+    /// #     .build()?;
+    /// let shard = pipeline.open_shard(ShardId::new("shard-0"))?;
+    /// pipeline.push_to(shard, None, &1_000)?;
+    /// assert_eq!(pipeline.last_record(shard), None); // no clock yet
+    /// pipeline.advance(Timestamp::from_millis(777_000));
+    /// pipeline.push_to(shard, None, &2_000)?; // the clock counts here, not the event time
+    /// assert_eq!(pipeline.last_record(shard), Some(Timestamp::from_millis(777_000)));
+    /// # Ok::<(), Error>(())
+    /// ```
     fn last_record(&self, shard: Shard) -> Option<Timestamp> {
         self.control().last_record(shard)
     }
@@ -100,6 +219,27 @@ pub trait Control {
     /// The caller's clock has come to `now`; before records that came at `now` are pushed. Judges
     /// which shards are idle: those without a record whose event time could be read for the idle
     /// time-out.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// # let mut pipeline = Pipeline::builder()
+    /// #     .event_time(|at: &i64| Timestamp::from_millis(*at))
+    /// #     .idle_after(seconds(30))
+    /// #     .window(seconds(10))
+    /// #     .aggregate(count())
+    /// #     .build()?;
+    /// let busy = pipeline.open_shard(ShardId::new("busy"))?;
+    /// pipeline.open_shard(ShardId::new("silent"))?;
+    /// pipeline.advance(Timestamp::from_millis(0));
+    /// pipeline.push_to(busy, None, &1_000)?;
+    /// assert_eq!(pipeline.watermark(), None);
+    /// // A pipeline with `idle_after(seconds(30))`, a minute later by the caller's clock.
+    /// pipeline.advance(Timestamp::from_millis(60_000));
+    /// pipeline.push_to(busy, None, &2_000)?;
+    /// assert!(pipeline.watermark().is_some());
+    /// # Ok::<(), Error>(())
+    /// ```
     fn advance(&mut self, now: Timestamp) {
         self.control_mut().advance(now);
     }
@@ -109,17 +249,61 @@ pub trait Control {
     /// shard that is known to be quiet; what comes before `time` anyway is late.
     ///
     /// Without effect where the out-of-orderness is unbounded.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// # let mut pipeline = Pipeline::builder()
+    /// #     .event_time(|at: &i64| Timestamp::from_millis(*at))
+    /// #     .out_of_orderness(minutes(5))
+    /// #     .window(seconds(10))
+    /// #     .aggregate(count())
+    /// #     .build()?;
+    /// let shard = pipeline.open_shard(ShardId::new("shard-0"))?;
+    /// pipeline.push_to(shard, None, &1_000)?;
+    /// // The source knows that the shard is quiet: no need to wait for the out-of-orderness.
+    /// pipeline.advance_watermark(shard, Timestamp::from_millis(10_000));
+    /// assert_eq!(pipeline.drain().count(), 1);
+    /// # Ok::<(), Error>(())
+    /// ```
     fn advance_watermark(&mut self, shard: Shard, time: Timestamp) {
         self.control_mut().advance_watermark(shard, time);
     }
 
     /// Event times up to and including this one are taken as complete; `None` before there is such
     /// a time.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// # let mut pipeline = Pipeline::builder()
+    /// #     .event_time(|at: &i64| Timestamp::from_millis(*at))
+    /// #     .out_of_orderness(seconds(5))
+    /// #     .window(seconds(10))
+    /// #     .aggregate(count())
+    /// #     .build()?;
+    /// assert_eq!(pipeline.watermark(), None);
+    /// pipeline.push(&12_000)?;
+    /// // With an out-of-orderness of 5 s, times before 7 s are complete.
+    /// assert_eq!(pipeline.watermark(), Some(Timestamp::from_millis(6_999)));
+    /// # Ok::<(), Error>(())
+    /// ```
     fn watermark(&self) -> Option<Timestamp> {
         self.control().watermark()
     }
 
     /// The input has ended: every window is complete.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline = Pipeline::builder().aggregate(count()).build()?;
+    /// pipeline.push("a line")?;
+    /// assert_eq!(pipeline.drain().count(), 0);
+    /// pipeline.finish();
+    /// assert_eq!(pipeline.drain().count(), 1);
+    /// # Ok::<(), Error>(())
+    /// ```
     fn finish(&mut self) {
         self.control_mut().finish();
     }
@@ -129,6 +313,28 @@ pub trait Control {
     /// given, for the other engine to [adopt](Control::adopt). Instead of
     /// [`finish`](Control::finish), after what is complete was fetched. Of windows that were given
     /// no last partial comes, since records that the other engine gets may still go into them.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let pipeline = || {
+    ///     Pipeline::builder()
+    ///         .event_time(|at: &i64| Timestamp::from_millis(*at))
+    ///         .window(seconds(10))
+    ///         .aggregate(count())
+    ///         .build()
+    /// };
+    /// let (mut parent, mut child) = (pipeline()?, pipeline()?);
+    /// parent.push(&1_000)?; // its window is still open at the end of the shard
+    /// parent.hand_over();
+    /// while let Some(partial) = parent.next_partial("parent")? {
+    ///     child.adopt(&partial)?;
+    /// }
+    /// child.push(&2_000)?;
+    /// child.finish();
+    /// assert_eq!(child.next_emission()?.map(|emission| emission.value), Some(2)); // of both
+    /// # Ok::<(), Error>(())
+    /// ```
     fn hand_over(&mut self) {
         self.control_mut().hand_over();
     }
@@ -147,11 +353,35 @@ pub trait Control {
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the window has fired
     /// here, [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past
     /// [`Limits::panes_max`](crate::Limits::panes_max). The engine is then as it was.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut users = Pipeline::builder().aggregate(distinct(|user: &str| user)).build()?;
+    /// let mut lines = Pipeline::builder::<str>().aggregate(count()).build()?;
+    /// users.push("ann")?;
+    /// users.hand_over();
+    /// let partial = users.next_partial("parent")?.expect("one window is open");
+    /// // The window of another pipeline is refused.
+    /// assert_eq!(lines.adopt(&partial).unwrap_err().kind(), ErrorKind::Mismatch);
+    /// # Ok::<(), Error>(())
+    /// ```
     fn adopt(&mut self, partial: &Partial) -> Result<(), Error> {
         self.control_mut().adopt(partial)
     }
 
     /// Returns true if an emission may be complete. False is certain.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline = Pipeline::builder().aggregate(count()).build()?;
+    /// pipeline.push("a line")?;
+    /// assert!(!pipeline.is_due()); // certain: nothing to fetch
+    /// pipeline.finish();
+    /// assert!(pipeline.is_due());
+    /// # Ok::<(), Error>(())
+    /// ```
     fn is_due(&self) -> bool {
         self.control().is_due()
     }
@@ -167,6 +397,21 @@ pub trait Control {
     /// # Errors
     /// As [`Engine::next_emission`], and as [`Engine::push`] past
     /// [`Limits::pending_bytes_max`](crate::Limits::pending_bytes_max).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline = Pipeline::builder().aggregate(count()).build()?;
+    /// pipeline.push("a line")?;
+    /// pipeline.fire_early()?; // nothing has come for a while: show what there is
+    /// let early = pipeline.next_emission()?.expect("the window has a record");
+    /// assert_eq!((early.revision, early.value), (0, 1));
+    /// pipeline.push("one more")?; // the window is still open
+    /// pipeline.finish();
+    /// let last = pipeline.next_emission()?.expect("the input has ended");
+    /// assert_eq!((last.revision, last.value), (1, 2));
+    /// # Ok::<(), Error>(())
+    /// ```
     fn fire_early(&mut self) -> Result<(), Error> {
         self.control_mut().fire_early()
     }
@@ -179,39 +424,114 @@ pub trait Control {
     /// # Errors
     /// As [`Engine::next_emission`]; [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if
     /// the aggregate cannot be written down.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline = Pipeline::builder().aggregate(count()).build()?;
+    /// pipeline.push("a line")?;
+    /// pipeline.finish();
+    /// let partial = pipeline.next_partial("shard-0")?.expect("the input has ended");
+    /// assert!(partial.is_final() && partial.source() == "shard-0");
+    /// assert!(pipeline.next_partial("shard-0")?.is_none()); // a window is given once
+    /// # Ok::<(), Error>(())
+    /// ```
     fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
         self.control_mut().next_partial(source)
     }
 
     /// What has been counted so far; `state_bytes` is as of the last measurement.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let builder = Pipeline::builder().filter(|line: &str| !line.is_empty());
+    /// let mut pipeline = builder.aggregate(count()).build()?;
+    /// pipeline.push("a line")?;
+    /// pipeline.push("")?;
+    /// assert_eq!((pipeline.stats().applied, pipeline.stats().filtered), (1, 1));
+    /// # Ok::<(), Error>(())
+    /// ```
     fn stats(&self) -> Stats {
         self.control().stats()
     }
 
     /// Approximate bytes of all accumulators, measured now. Cost: O(state).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline = Pipeline::builder().aggregate(distinct(|user: &str| user)).build()?;
+    /// pipeline.push("ann")?;
+    /// let small = pipeline.state_bytes();
+    /// for user in 0..1_000 {
+    ///     pipeline.push(user.to_string().as_str())?;
+    /// }
+    /// assert!(pipeline.state_bytes() > small + 8 * 1_000); // 8 bytes and more per exact key
+    /// # Ok::<(), Error>(())
+    /// ```
     fn state_bytes(&self) -> usize {
         self.control().state_bytes()
     }
 
     /// Returns true if a record that cannot be aggregated is an error, instead of a dead letter:
     /// see [`EngineOptions::strict`](super::EngineOptions::strict).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let lines = |strict| Pipeline::builder::<str>().strict(strict).aggregate(count()).build();
+    /// assert!(lines(true)?.is_strict() && !lines(false)?.is_strict());
+    /// # Ok::<(), Error>(())
+    /// ```
     fn is_strict(&self) -> bool {
         self.control().is_strict()
     }
 
     /// Why the last record that became a dead letter could not be taken.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline = Pipeline::builder().aggregate(sum(|number: &f64| *number)).build()?;
+    /// assert!(pipeline.refusal().is_none());
+    /// assert_eq!(pipeline.push(&f64::NAN)?, Outcome::DeadLetter(()));
+    /// assert!(pipeline.refusal().is_some_and(|error| error.message().contains("NaN")));
+    /// # Ok::<(), Error>(())
+    /// ```
     fn refusal(&self) -> Option<&Error> {
         self.control().refusal()
     }
 
     /// What the pipeline computes, in words: its name, its windows and its aggregate. State is only
     /// read by a pipeline of the same description.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let pipeline = Pipeline::builder()
+    ///     .name("users, v1")
+    ///     .aggregate(distinct(|user: &str| user).exact_up_to(100))
+    ///     .build()?;
+    /// assert!(pipeline.description().starts_with("users, v1: distinct text, 100 exactly"));
+    /// # Ok::<(), Error>(())
+    /// ```
     fn description(&self) -> String {
         self.control().description()
     }
 
     /// The stable hash of the [`description`](Control::description): with shard, window, group and
     /// revision it identifies an emission for ever.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let top = |k| Pipeline::builder().aggregate(top_k(k, |page: &str| page)).build();
+    /// // The same in any process, on any machine.
+    /// assert_eq!(top(10)?.fingerprint(), top(10)?.fingerprint());
+    /// assert_ne!(top(10)?.fingerprint(), top(20)?.fingerprint());
+    /// # Ok::<(), Error>(())
+    /// ```
     fn fingerprint(&self) -> u64 {
         self.control().fingerprint()
     }
@@ -226,6 +546,19 @@ pub trait Control {
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the aggregate cannot be written
     /// down: see [`Aggregate::persistence`]. [`ErrorKind::InvalidArgument`](crate::ErrorKind) while the
     /// rows of a window of a declared pipeline are being fetched: fetch them all first.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let pipeline = || Pipeline::builder().aggregate(count()).build();
+    /// let mut before = pipeline()?;
+    /// before.push("a line")?;
+    /// before.finish(); // complete, and not fetched
+    /// let mut after = pipeline()?;
+    /// after.restore(&before.snapshot()?)?;
+    /// assert_eq!(after.next_emission()?.map(|emission| emission.value), Some(1));
+    /// # Ok::<(), Error>(())
+    /// ```
     fn snapshot(&self) -> Result<Snapshot, Error> {
         self.control().snapshot()
     }
@@ -241,6 +574,19 @@ pub trait Control {
     /// # Errors
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if the smallest form does not
     /// fit; as [`snapshot`](Control::snapshot) otherwise.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut pipeline = Pipeline::builder().aggregate(top_k_value(3, |key: &u64| *key)).build()?;
+    /// for record in 0..10_000 {
+    ///     pipeline.push(&(record % 5_000))?;
+    /// }
+    /// let (snapshot, reductions) = pipeline.snapshot_within(10_000)?;
+    /// assert!(snapshot.bytes().len() <= 10_000 && !reductions.is_empty());
+    /// assert!(pipeline.snapshot_within(10).is_err()); // too few for any sketch
+    /// # Ok::<(), Error>(())
+    /// ```
     fn snapshot_within(&self, bytes_max: usize) -> Result<(Snapshot, Reductions), Error> {
         self.control().snapshot_within(bytes_max)
     }
@@ -254,6 +600,17 @@ pub trait Control {
     /// is gone; [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if its content is none;
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if it is past a limit. The
     /// state is then as it was.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut lines = Pipeline::builder::<str>().aggregate(count()).build()?;
+    /// lines.push("a line")?;
+    /// let mut users = Pipeline::builder().aggregate(distinct(|user: &str| user)).build()?;
+    /// assert_eq!(users.restore(&lines.snapshot()?).unwrap_err().kind(), ErrorKind::Mismatch);
+    /// assert_eq!(users.stats().applied, 0); // unchanged
+    /// # Ok::<(), Error>(())
+    /// ```
     fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         self.control_mut().restore(snapshot)
     }

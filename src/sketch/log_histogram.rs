@@ -256,6 +256,17 @@ impl LogHistogram {
     /// numbers. O(buckets).
     ///
     /// Its bounds hold as those of [`quantile`](LogHistogram::quantile) do.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::LogHistogram;
+    /// let mut numbers = LogHistogram::with_accuracy(0.01)?;
+    /// assert_eq!(numbers.median(), None);
+    /// [1.0, 2.0, 3.0, 10.0].into_iter().try_for_each(|number| numbers.add(number, 1))?;
+    /// assert_eq!(numbers.median().map(|found| found.value), Some(2.5)); // of an even number
+    /// assert_eq!(numbers.quantile(0.5).map(|found| found.value), Some(2.0)); // one of them
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn median(&self) -> Option<Estimate<f64>> {
         if self.count == 0 {
             return None;

@@ -153,6 +153,17 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`ErrorKind::Io`] if it cannot be read. [`ErrorKind::InvalidArgument`] if the key is empty
     /// or too long; this holds for all methods.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::store::{MemoryStore, Store};
+    /// let store = MemoryStore::new();
+    /// assert!(store.load("shard-0")?.is_none()); // a first start, not an error
+    /// store.save("shard-0", b"state".as_slice().into(), None)?;
+    /// assert!(store.load("shard-0")?.is_some_and(|stored| stored.bytes == b"state".as_slice()));
+    /// assert!(store.load(&"x".repeat(81)).is_err()); // 80 bytes at most
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     fn load(&self, key: &str) -> Result<Option<VersionedBytes>, Error>;
 
     /// Replaces the expected version of the key (`None`: no content) by new bytes, completely or
@@ -165,18 +176,53 @@ pub trait Store: Send + Sync {
     /// [`ErrorKind::Conflict`] if the present version is another: another owner has saved, and this
     /// one must stop. [`ErrorKind::Io`] if it is unknown whether the bytes were saved: load again
     /// before the next save.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::ErrorKind;
+    /// use streamgauge::store::{MemoryStore, Store};
+    /// let store = MemoryStore::new();
+    /// let first = store.save("shard-0", b"one".as_slice().into(), None)?;
+    /// store.save("shard-0", b"two".as_slice().into(), Some(&first))?; // another owner
+    /// // The first owner does not know of it, and must stop.
+    /// let refused = store.save("shard-0", b"three".as_slice().into(), Some(&first)).unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::Conflict);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     fn save(&self, key: &str, bytes: Bytes, expected: Option<&Version>) -> Result<Version, Error>;
 
     /// Returns all keys that begin with the prefix, in ascending order.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if they cannot be read.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::store::{MemoryStore, Store};
+    /// let store = MemoryStore::new();
+    /// for key in ["us/shard-0", "eu/shard-1", "eu/shard-0"] {
+    ///     store.save(key, b"state".as_slice().into(), None)?;
+    /// }
+    /// assert_eq!(store.list("eu/")?, ["eu/shard-0", "eu/shard-1"]);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     fn list(&self, prefix: &str) -> Result<Vec<String>, Error>;
 
     /// Removes a key. Does nothing if the key does not exist.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if it cannot be removed.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::store::{MemoryStore, Store};
+    /// let store = MemoryStore::new();
+    /// store.save("shard-0", b"state".as_slice().into(), None)?;
+    /// store.delete("shard-0")?;
+    /// store.delete("shard-0")?; // does nothing
+    /// assert!(store.load("shard-0")?.is_none());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     fn delete(&self, key: &str) -> Result<(), Error>;
 }
 
