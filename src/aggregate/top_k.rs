@@ -115,8 +115,8 @@ impl<E> TopK<E> {
         self.counters
     }
 
-    /// Sets the number of counters, from `k` to [`COUNTERS_MAX`]. Default: [`DEFAULT_COUNTERS`]. The
-    /// error of a count is at most the number of records divided by the number of counters.
+    /// Sets the number of counters, from `k` to [`COUNTERS_MAX`]. Default: [`DEFAULT_COUNTERS`].
+    /// The error of a count is at most the number of records divided by the number of counters.
     ///
     /// # Example
     /// ```

@@ -42,10 +42,11 @@ pub trait Control {
     /// The engine, which implements every method of this trait.
     fn control_mut(&mut self) -> &mut dyn Control;
 
-    /// Follows a shard, from the beginning; the handle of one that is followed already.
+    /// Follows a shard from its beginning, and returns its handle. Returns the known handle if the
+    /// shard is followed already.
     ///
-    /// A shard without a record holds the watermark back. Open all shards of an input that are to
-    /// be waited for before the first record.
+    /// A shard without a record holds the watermark back. Open all shards of an input before the
+    /// first record, so that no window fires without them.
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past
@@ -70,8 +71,8 @@ pub trait Control {
         self.control_mut().open_shard(id)
     }
 
-    /// Follows a shard that goes on where others ended, as after a reshard: it starts from their
-    /// lowest watermark.
+    /// Follows a shard that continues others, as after a reshard. Its watermark starts at the
+    /// lowest watermark of its parents.
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past
@@ -97,7 +98,7 @@ pub trait Control {
         self.control_mut().open_child_shard(id, parents)
     }
 
-    /// The shard has ended: the watermark does not wait for it any more.
+    /// Ends a shard: the watermark does not wait for it any more.
     ///
     /// # Example
     /// ```
@@ -120,8 +121,8 @@ pub trait Control {
         self.control_mut().close_shard(shard);
     }
 
-    /// A shard that had ended goes on after all, as a file that has grown: the watermark waits for
-    /// it again, and does not fall.
+    /// Continues a shard that had ended, as for a file that has grown. The watermark waits for it
+    /// again, and does not fall.
     ///
     /// # Example
     /// ```
@@ -143,7 +144,7 @@ pub trait Control {
         self.control_mut().reopen_shard(shard);
     }
 
-    /// The names of all shards that are or were followed, in the order they were opened.
+    /// Returns the names of all shards that are or were followed, in the order of opening.
     ///
     /// # Example
     /// ```
@@ -160,7 +161,8 @@ pub trait Control {
         self.control().shards()
     }
 
-    /// The last place of a shard that was taken: where a source that starts again goes on after.
+    /// Returns the position of the last record taken from a shard. A source that starts again
+    /// continues after it.
     ///
     /// # Example
     /// ```
@@ -176,8 +178,8 @@ pub trait Control {
         self.control().applied(shard)
     }
 
-    /// All records of the shard up to this place have been given: for a source that knows its place
-    /// between records and not of each.
+    /// Declares that all records of the shard up to this position have been pushed: for a source
+    /// that knows its position between records, but not that of each record.
     ///
     /// # Example
     /// ```
@@ -193,8 +195,8 @@ pub trait Control {
         self.control_mut().set_applied(shard, sequence);
     }
 
-    /// The caller's clock at the last record of the shard whose event time could be read; `None`
-    /// where no clock was told.
+    /// Returns the caller's clock at the last record of the shard whose event time could be read,
+    /// or `None` if the clock was never set.
     ///
     /// # Example
     /// ```
@@ -216,9 +218,9 @@ pub trait Control {
         self.control().last_record(shard)
     }
 
-    /// The caller's clock has come to `now`; before records that came at `now` are pushed. Judges
-    /// which shards are idle: those without a record whose event time could be read for the idle
-    /// time-out.
+    /// Advances the caller's clock to `now`. Call it before records that came at `now` are pushed.
+    /// It decides which shards are idle: those that had no record with a readable event time for
+    /// the idle time-out.
     ///
     /// # Example
     /// ```
@@ -244,11 +246,11 @@ pub trait Control {
         self.control_mut().advance(now);
     }
 
-    /// No record of the shard before `time` is expected any more: its watermark rises to `time`
-    /// less 1 ms, as if a record had come so much later that it passed the out-of-orderness. For a
-    /// shard that is known to be quiet; what comes before `time` anyway is late.
+    /// Declares that the shard has no more records before `time`: its watermark rises to `time`
+    /// less 1 ms, without regard to the out-of-orderness. For a shard that is known to be quiet. A
+    /// record before `time` that comes later is late.
     ///
-    /// Without effect where the out-of-orderness is unbounded.
+    /// Does nothing if the out-of-orderness is unbounded.
     ///
     /// # Example
     /// ```
@@ -270,8 +272,8 @@ pub trait Control {
         self.control_mut().advance_watermark(shard, time);
     }
 
-    /// Event times up to and including this one are taken as complete; `None` before there is such
-    /// a time.
+    /// Returns the event time up to which, including it, records are complete. `None` before there
+    /// is such a time.
     ///
     /// # Example
     /// ```
@@ -292,7 +294,7 @@ pub trait Control {
         self.control().watermark()
     }
 
-    /// The input has ended: every window is complete.
+    /// Ends the input: every window is complete.
     ///
     /// # Example
     /// ```
@@ -308,11 +310,12 @@ pub trait Control {
         self.control_mut().finish();
     }
 
-    /// Further records go to another engine, and no more come here: what
-    /// [`next_partial`](Control::next_partial) gives from now on are the windows that were not
-    /// given, for the other engine to [adopt](Control::adopt). Instead of
-    /// [`finish`](Control::finish), after what is complete was fetched. Of windows that were given
-    /// no last partial comes, since records that the other engine gets may still go into them.
+    /// Ends the input here, because another engine gets the further records. From now on
+    /// [`next_partial`](Control::next_partial) returns the windows that were not returned before,
+    /// for the other engine to [adopt](Control::adopt). Call it instead of
+    /// [`finish`](Control::finish), after all complete windows are fetched. A window that was
+    /// returned before gets no final partial, because records of the other engine may still go into
+    /// it.
     ///
     /// # Example
     /// ```
@@ -416,10 +419,10 @@ pub trait Control {
         self.control_mut().fire_early()
     }
 
-    /// The next window that is complete, as a [`Partial`] of this source, to be merged with those
-    /// of other sources: instead of [`next_emission`](Engine::next_emission), in the same
-    /// order and with the same revisions. With an allowed lateness a window fires before it closes:
-    /// when it does, one more partial of it comes, the last.
+    /// Returns the next window that is complete as a [`Partial`] of this source, to be merged with
+    /// those of other sources. Call it instead of [`next_emission`](Engine::next_emission): the
+    /// order and the revisions are the same. With an allowed lateness a window fires before it
+    /// closes. One more partial of it, the last, is returned when it closes.
     ///
     /// # Errors
     /// As [`Engine::next_emission`]; [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if
@@ -440,7 +443,7 @@ pub trait Control {
         self.control_mut().next_partial(source)
     }
 
-    /// What has been counted so far; `state_bytes` is as of the last measurement.
+    /// Returns the counts so far. `state_bytes` is that of the last measurement.
     ///
     /// # Example
     /// ```
@@ -456,7 +459,7 @@ pub trait Control {
         self.control().stats()
     }
 
-    /// Approximate bytes of all accumulators, measured now. Cost: O(state).
+    /// Returns the approximate bytes of all accumulators, measured now. O(state).
     ///
     /// # Example
     /// ```
@@ -488,7 +491,7 @@ pub trait Control {
         self.control().is_strict()
     }
 
-    /// Why the last record that became a dead letter could not be taken.
+    /// Returns the error of the last record that became a dead letter.
     ///
     /// # Example
     /// ```
@@ -503,8 +506,8 @@ pub trait Control {
         self.control().refusal()
     }
 
-    /// What the pipeline computes, in words: its name, its windows and its aggregate. State is only
-    /// read by a pipeline of the same description.
+    /// Returns what the pipeline computes, in words: its name, its windows and its aggregate. Only
+    /// a pipeline with the same description can read its state.
     ///
     /// # Example
     /// ```
@@ -520,8 +523,8 @@ pub trait Control {
         self.control().description()
     }
 
-    /// The stable hash of the [`description`](Control::description): with shard, window, group and
-    /// revision it identifies an emission for ever.
+    /// Returns the stable hash of the [`description`](Control::description). With shard, window,
+    /// group and revision it identifies an emission for ever.
     ///
     /// # Example
     /// ```
@@ -536,16 +539,16 @@ pub trait Control {
         self.control().fingerprint()
     }
 
-    /// The whole state as bytes: a pipeline that is [restored](Control::restore) from it and given
-    /// the records that this one is given next gives the same emissions, to the bit.
+    /// Returns the whole state as bytes. A pipeline that is [restored](Control::restore) from it,
+    /// and then gets the same records as this one, returns the same emissions, to the bit.
     ///
-    /// Emissions that are complete and were not fetched are part of it; those that were fetched are
-    /// not. Cost: O(state).
+    /// It contains emissions that are complete and not fetched, but not those that were fetched.
+    /// O(state).
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the aggregate cannot be written
-    /// down: see [`Aggregate::persistence`]. [`ErrorKind::InvalidArgument`](crate::ErrorKind) while the
-    /// rows of a window of a declared pipeline are being fetched: fetch them all first.
+    /// down: see [`Aggregate::persistence`]. [`ErrorKind::InvalidArgument`](crate::ErrorKind) while
+    /// the rows of a window of a declared pipeline are being fetched: fetch them all first.
     ///
     /// # Example
     /// ```
@@ -563,13 +566,13 @@ pub trait Control {
         self.control().snapshot()
     }
 
-    /// The state in at most `bytes_max` bytes. Where the whole does not fit, sketches are made
-    /// smaller, those first that lose least: all of them to one and the same error, the smallest at
-    /// which the snapshot fits. Later answers state their bounds accordingly; what is exact and is
-    /// no sketch stays exact.
+    /// Returns the state in at most `bytes_max` bytes. If the whole does not fit, sketches are made
+    /// smaller: all of them to the same error, the smallest at which the snapshot fits. The bounds
+    /// of later answers tell it. An aggregate that is not a sketch stays exact.
     ///
-    /// This pipeline is not changed: only what is restored from the snapshot is coarser. Cost: that
-    /// of [`snapshot`](Control::snapshot), about eight times if it does not fit.
+    /// This pipeline does not change: only a pipeline that is restored from the snapshot is
+    /// coarser. It costs as much as [`snapshot`](Control::snapshot), or about eight times as much
+    /// if the whole does not fit.
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if the smallest form does not
@@ -591,8 +594,8 @@ pub trait Control {
         self.control().snapshot_within(bytes_max)
     }
 
-    /// Replaces the state by the one that a snapshot of this pipeline holds. Shard handles that
-    /// were given out before are void: open the shards again.
+    /// Replaces the state by that of a snapshot of this pipeline. Shard handles from before are
+    /// invalid: open the shards again.
     ///
     /// # Errors
     /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if the snapshot is of another pipeline

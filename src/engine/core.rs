@@ -83,7 +83,7 @@ pub struct Engine<R: ?Sized, A: Aggregate<R>> {
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
-    /// An engine without shards or records.
+    /// Creates an engine without shards or records.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] if a parameter of the aggregate is out of its range, or a
@@ -203,8 +203,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(outcome)
     }
 
-    /// Takes a record that knows its place in the shard; one that is not after the last one taken
-    /// is a duplicate and changes nothing.
+    /// Takes a record with its position in the shard. A record whose position is not after the last
+    /// one taken is a duplicate and changes nothing.
     ///
     /// # Errors
     /// As [`push`](Engine::push).
@@ -237,7 +237,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(outcome)
     }
 
-    /// Whether a record at this place was taken before; if so it is counted as a duplicate.
+    /// Returns true if a record at this position was taken before, and then counts a duplicate.
     ///
     /// # Example
     /// ```
@@ -260,9 +260,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         duplicate
     }
 
-    /// Whether a record of this identity, given by its stable hash, was
-    /// [remembered](Engine::remember) lately. False without [`EngineOptions::recent_ids`], and true
-    /// by mistake as seldom as they say. Counts nothing.
+    /// Returns true if the identity, a stable hash, was [remembered](Engine::remember) lately.
+    /// Always false without [`EngineOptions::recent_ids`], whose documentation bounds the
+    /// probability of a wrong `true`. Counts nothing.
     ///
     /// # Example
     /// ```
@@ -299,9 +299,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
-    /// Counts a record that is not to be aggregated, because it did not pass a filter or could not
-    /// be decoded, and takes its place as reached. Its event time moves the watermark of its shard
-    /// as that of any record; `None` where the time cannot be read, or where [no time moves a
+    /// Counts a record that is not aggregated, because it did not pass a filter or could not be
+    /// decoded. Its position counts as taken, and its event time moves the watermark of its shard
+    /// as that of any record. The time is `None` if it cannot be read, or if [no time moves a
     /// watermark](Engine::moves_watermark).
     ///
     /// # Example
@@ -390,10 +390,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
-    /// The next emission: by window end, then start.
+    /// Returns the next emission, by window end, then start.
     ///
-    /// Windows are computed as they are asked for, so that the answers of a long input need not be
-    /// held at once.
+    /// A window is computed when it is fetched, so the answers of a long input are not all in
+    /// memory at once.
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`] if a window merged of its panes passes a limit that the user
@@ -434,7 +434,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         accumulators.map(|accumulator| self.aggregate.state_bytes(accumulator)).sum()
     }
 
-    /// The aggregate.
+    /// Returns the aggregate.
     ///
     /// # Example
     /// ```

@@ -281,7 +281,8 @@ impl LogHistogram {
         })
     }
 
-    /// Returns the number at a rank from 1 to the count, of which the first and the last are known exactly.
+    /// Returns the number at a rank from 1 to the count, of which the first and the last are known
+    /// exactly.
     fn at_known_rank(&self, rank: u64) -> Option<Estimate<f64>> {
         match rank {
             1 => self.min().map(Estimate::exact),
