@@ -7,6 +7,20 @@
 use crate::error::{Error, ErrorKind};
 
 /// Writes values one after another into a growing buffer.
+///
+/// # Example
+/// ```
+/// use streamgauge::codec::{Reader, Writer};
+/// // The state of an aggregate of your own: a count and a sum.
+/// let mut writer = Writer::new();
+/// writer.u64(3);
+/// writer.f64(0.5);
+/// let bytes = writer.into_bytes();
+/// let mut reader = Reader::new(&bytes);
+/// assert_eq!((reader.u64()?, reader.f64()?), (3, 0.5));
+/// reader.finish()?;
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Writer {
     bytes: Vec<u8>,
@@ -14,52 +28,144 @@ pub struct Writer {
 
 impl Writer {
     /// Creates an empty writer.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Writer;
+    /// assert!(Writer::new().into_bytes().is_empty()); // no header: the caller adds what it needs
+    /// ```
     pub fn new() -> Self {
         Writer::default()
     }
 
     /// Returns the bytes written.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Writer;
+    /// let mut writer = Writer::new();
+    /// writer.u8(7);
+    /// writer.bool(true);
+    /// assert_eq!(writer.into_bytes(), [7, 1]);
+    /// ```
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
 
     /// Returns the bytes written so far.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{Writer, checksum};
+    /// let mut writer = Writer::new();
+    /// writer.bytes(b"state");
+    /// let sum = checksum(writer.as_bytes()); // of what is written so far
+    /// writer.fixed_u64(sum);
+    /// assert_eq!(writer.len(), 6 + 8);
+    /// ```
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// Returns the number of bytes written so far.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Writer;
+    /// let mut writer = Writer::new();
+    /// writer.u64(127);
+    /// assert_eq!(writer.len(), 1);
+    /// writer.u64(128);
+    /// assert_eq!(writer.len(), 3);
+    /// ```
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
     /// Returns true if nothing has been written.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Writer;
+    /// let mut writer = Writer::new();
+    /// writer.raw(b""); // writes nothing, not even a length
+    /// assert!(writer.is_empty());
+    /// writer.bytes(b""); // writes the length 0
+    /// assert!(!writer.is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
     /// Writes one byte.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Writer;
+    /// let mut writer = Writer::new();
+    /// writer.u8(200);
+    /// writer.u64(200); // short below 128 only
+    /// assert_eq!(writer.into_bytes(), [200, 0xc8, 0x01]);
+    /// ```
     pub fn u8(&mut self, value: u8) {
         self.bytes.push(value);
     }
 
     /// Writes a boolean as one byte.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{Reader, Writer};
+    /// let mut writer = Writer::new();
+    /// writer.bool(true);
+    /// assert_eq!(writer.as_bytes(), [1]);
+    /// assert!(Reader::new(&[2]).bool().is_err()); // only 0 and 1 are booleans
+    /// ```
     pub fn bool(&mut self, value: bool) {
         self.u8(u8::from(value));
     }
 
     /// Writes 8 bytes, little-endian.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Writer;
+    /// let mut writer = Writer::new();
+    /// writer.fixed_u64(1); // for hashes, whose values are never small
+    /// assert_eq!(writer.into_bytes(), [1, 0, 0, 0, 0, 0, 0, 0]);
+    /// ```
     pub fn fixed_u64(&mut self, value: u64) {
         self.raw(&value.to_le_bytes());
     }
 
     /// Writes the bits of a float, 8 bytes.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{Reader, Writer};
+    /// let mut writer = Writer::new();
+    /// writer.f64(-0.0);
+    /// let read = Reader::new(writer.as_bytes()).f64()?;
+    /// assert!(read == 0.0 && read.is_sign_negative()); // every bit is kept
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn f64(&mut self, value: f64) {
         self.fixed_u64(value.to_bits());
     }
 
     /// Writes an integer in groups of 7 bits, the lowest first (LEB128): 1 byte below 128, at most
     /// 10 bytes.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Writer;
+    /// let length = |value| {
+    ///     let mut writer = Writer::new();
+    ///     writer.u64(value);
+    ///     writer.len()
+    /// };
+    /// assert_eq!([0, 127, 128, u64::MAX].map(length), [1, 1, 2, 10]);
+    /// ```
     pub fn u64(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.u8(value as u8 | 0x80);
@@ -69,6 +175,16 @@ impl Writer {
     }
 
     /// Writes an integer of 128 bits as [`u64`](Writer::u64) does, in at most 19 bytes.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{Reader, Writer};
+    /// let mut writer = Writer::new();
+    /// writer.u128(u128::MAX);
+    /// assert_eq!(writer.len(), 19);
+    /// assert_eq!(Reader::new(writer.as_bytes()).u128()?, u128::MAX);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn u128(&mut self, mut value: u128) {
         while value >= 0x80 {
             self.u8(value as u8 | 0x80);
@@ -78,27 +194,74 @@ impl Writer {
     }
 
     /// Writes a signed integer (zigzag): values near zero are short, whatever their sign.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Writer;
+    /// let mut writer = Writer::new();
+    /// [0, -1, 1, -64].into_iter().for_each(|value| writer.i64(value));
+    /// assert_eq!(writer.into_bytes(), [0, 1, 2, 127]); // one byte each
+    /// ```
     pub fn i64(&mut self, value: i64) {
         self.u64((value << 1) as u64 ^ (value >> 63) as u64);
     }
 
     /// Writes a signed integer of 128 bits as [`i64`](Writer::i64) does.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{Reader, Writer};
+    /// let mut writer = Writer::new();
+    /// writer.i128(-1);
+    /// assert_eq!(writer.len(), 1);
+    /// assert_eq!(Reader::new(writer.as_bytes()).i128()?, -1);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn i128(&mut self, value: i128) {
         self.u128((value << 1) as u128 ^ (value >> 127) as u128);
     }
 
     /// Writes a length or an index.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{Reader, Writer};
+    /// let mut writer = Writer::new();
+    /// writer.usize(300);
+    /// assert_eq!(Reader::new(writer.as_bytes()).u64()?, 300); // the same on 32 and 64 bits
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn usize(&mut self, value: usize) {
         self.u64(value as u64);
     }
 
     /// Writes the length of the bytes, then the bytes.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{Reader, Writer};
+    /// let mut writer = Writer::new();
+    /// writer.bytes(b"key");
+    /// writer.u8(9);
+    /// assert_eq!(writer.as_bytes(), b"\x03key\x09");
+    /// assert_eq!(Reader::new(writer.as_bytes()).bytes()?, b"key");
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.usize(bytes.len());
         self.raw(bytes);
     }
 
     /// Writes the bytes without their length.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{Reader, Writer};
+    /// let mut writer = Writer::new();
+    /// writer.raw(b"MAGIC");
+    /// assert_eq!(Reader::new(writer.as_bytes()).raw(5)?, b"MAGIC"); // the reader knows the length
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -140,6 +303,21 @@ impl Writer {
     }
 
     /// Writes a section: its length, then everything that `write` writes.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{Reader, Writer};
+    /// let mut writer = Writer::new();
+    /// writer.section(|writer| {
+    ///     writer.u8(1);
+    ///     writer.u8(2); // written by a newer version
+    /// });
+    /// writer.u8(9);
+    /// let mut reader = Reader::new(writer.as_bytes());
+    /// assert_eq!(reader.section()?.u8()?, 1); // an older reader skips the rest of the section
+    /// assert_eq!(reader.u8()?, 9);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn section<T>(&mut self, write: impl FnOnce(&mut Writer) -> T) -> T {
         let mut inner = Writer::new();
         let result = write(&mut inner);
@@ -151,6 +329,15 @@ impl Writer {
 /// Reads values one after another from untrusted bytes.
 ///
 /// Every method returns [`ErrorKind::Corrupt`] if the bytes do not hold the requested value.
+///
+/// # Example
+/// ```
+/// use streamgauge::ErrorKind;
+/// use streamgauge::codec::Reader;
+/// // A length of 2^63 and no bytes: an error, not an allocation.
+/// let mut reader = Reader::new(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01]);
+/// assert_eq!(reader.bytes().unwrap_err().kind(), ErrorKind::Corrupt);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
@@ -160,16 +347,46 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Creates a reader at the beginning of the bytes.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Reader;
+    /// let mut reader = Reader::new(b"\x03key");
+    /// let key: &'static [u8] = reader.bytes()?; // lives as long as the bytes, not as the reader
+    /// assert_eq!(key, b"key");
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn new(bytes: &'a [u8]) -> Self {
         Reader { rest: bytes, length: bytes.len() }
     }
 
     /// Returns the number of bytes not yet read.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Reader;
+    /// let mut reader = Reader::new(&[1, 2, 3]);
+    /// reader.u8()?;
+    /// assert_eq!(reader.remaining(), 2);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn remaining(&self) -> usize {
         self.rest.len()
     }
 
     /// Creates an error that names the current position.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::ErrorKind;
+    /// use streamgauge::codec::Reader;
+    /// let mut reader = Reader::new(&[1, 2, 3]);
+    /// reader.u8()?;
+    /// let error = reader.corrupt("the count is 0");
+    /// assert_eq!(error.kind(), ErrorKind::Corrupt);
+    /// assert!(error.message().contains("the count is 0"));
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     #[cold]
     pub fn corrupt(&self, why: &str) -> Error {
         let at = self.length - self.rest.len();
@@ -177,6 +394,15 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads `length` bytes.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Reader;
+    /// let mut reader = Reader::new(b"MAGIC");
+    /// assert!(reader.raw(6).is_err());
+    /// assert_eq!(reader.raw(5)?, b"MAGIC"); // the failed read took nothing
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn raw(&mut self, length: usize) -> Result<&'a [u8], Error> {
         match self.rest.split_at_checked(length) {
             Some((bytes, rest)) => {
@@ -188,6 +414,15 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads one byte.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Reader;
+    /// let mut reader = Reader::new(&[7]);
+    /// assert_eq!(reader.u8()?, 7);
+    /// assert!(reader.u8().is_err()); // the end
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn u8(&mut self) -> Result<u8, Error> {
         match self.rest.split_first() {
             Some((byte, rest)) => {
@@ -199,6 +434,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a boolean.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Reader;
+    /// assert!(Reader::new(&[1]).bool()?);
+    /// assert!(Reader::new(&[7]).bool().is_err()); // one value has one encoding
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn bool(&mut self) -> Result<bool, Error> {
         match self.u8()? {
             0 => Ok(false),
@@ -208,17 +451,42 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads 8 bytes, little-endian.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Reader;
+    /// assert_eq!(Reader::new(&[1, 0, 0, 0, 0, 0, 0, 0]).fixed_u64()?, 1);
+    /// assert!(Reader::new(&[1, 0, 0]).fixed_u64().is_err());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn fixed_u64(&mut self) -> Result<u64, Error> {
         let bytes = self.raw(8)?;
         Ok(bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
     }
 
     /// Reads a float from its bits.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Reader;
+    /// // Every bit pattern is a float. Refuse a NaN if your state has none.
+    /// assert!(Reader::new(&[0xff; 8]).f64()?.is_nan());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn f64(&mut self) -> Result<f64, Error> {
         self.fixed_u64().map(f64::from_bits)
     }
 
     /// Reads an integer in groups of 7 bits.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Reader;
+    /// assert_eq!(Reader::new(&[0xc8, 0x01]).u64()?, 200);
+    /// assert!(Reader::new(&[0xc8]).u64().is_err()); // truncated
+    /// assert!(Reader::new(&[0xff; 11]).u64().is_err()); // over 64 bits
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn u64(&mut self) -> Result<u64, Error> {
         match u64::try_from(self.u128()?) {
             Ok(value) => Ok(value),
@@ -227,6 +495,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an integer of up to 128 bits in groups of 7 bits.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Reader;
+    /// assert_eq!(Reader::new(&[0xc8, 0x01]).u128()?, 200);
+    /// assert!(Reader::new(&[0xff; 20]).u128().is_err()); // over 128 bits
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn u128(&mut self) -> Result<u128, Error> {
         let mut value = 0u128;
         for shift in (0..128).step_by(7) {
@@ -249,16 +525,41 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a signed integer (zigzag).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Reader;
+    /// let mut reader = Reader::new(&[0, 1, 2, 127]);
+    /// assert_eq!([reader.i64()?, reader.i64()?, reader.i64()?, reader.i64()?], [0, -1, 1, -64]);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn i64(&mut self) -> Result<i64, Error> {
         self.u64().map(|value| (value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
     /// Reads a signed integer of 128 bits (zigzag).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{Reader, Writer};
+    /// let mut writer = Writer::new();
+    /// writer.i128(i128::MIN);
+    /// assert_eq!(Reader::new(writer.as_bytes()).i128()?, i128::MIN);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn i128(&mut self) -> Result<i128, Error> {
         self.u128().map(|value| (value >> 1) as i128 ^ -((value & 1) as i128))
     }
 
     /// Reads an index or a size. Use [`count`](Reader::count) for the length of what follows.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Reader;
+    /// // The bytes do not bound it: allocate by `count`, never by this.
+    /// assert_eq!(Reader::new(&[0xff, 0xff, 0x03]).usize()?, 65_535);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn usize(&mut self) -> Result<usize, Error> {
         match usize::try_from(self.u64()?) {
             Ok(value) => Ok(value),
@@ -268,6 +569,14 @@ impl<'a> Reader<'a> {
 
     /// Reads the number of the items that follow. Each item takes at least `item_bytes_min` (1 or
     /// more) bytes. Fails if the remaining bytes cannot hold the items.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Reader;
+    /// assert_eq!(Reader::new(&[2, 7, 8]).count(1)?, 2);
+    /// assert!(Reader::new(&[3, 7, 8]).count(1).is_err()); // two bytes hold no three items
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn count(&mut self, item_bytes_min: usize) -> Result<usize, Error> {
         let count = self.usize()?;
         if count > self.rest.len() / item_bytes_min.max(1) {
@@ -310,12 +619,28 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a length, then the bytes.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Reader;
+    /// assert_eq!(Reader::new(b"\x03key").bytes()?, b"key");
+    /// assert!(Reader::new(b"\x04key").bytes().is_err()); // one byte short
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn bytes(&mut self) -> Result<&'a [u8], Error> {
         let length = self.count(1)?;
         self.raw(length)
     }
 
     /// Reads a length, then UTF-8 text.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Reader;
+    /// assert_eq!(Reader::new(b"\x03key").text()?, "key");
+    /// assert!(Reader::new(b"\x01\xff").text().is_err()); // not UTF-8
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn text(&mut self) -> Result<&'a str, Error> {
         let bytes = self.bytes()?;
         std::str::from_utf8(bytes)
@@ -323,11 +648,31 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a length and returns a reader of the bytes that follow it.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Reader;
+    /// let mut reader = Reader::new(&[2, 7, 8, 9]);
+    /// let mut section = reader.section()?;
+    /// assert_eq!((section.u8()?, section.u8()?), (7, 8));
+    /// assert!(section.u8().is_err()); // it cannot read past its end
+    /// assert_eq!(reader.u8()?, 9);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn section(&mut self) -> Result<Reader<'a>, Error> {
         self.bytes().map(Reader::new)
     }
 
     /// Fails if there are bytes not yet read.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::Reader;
+    /// let mut reader = Reader::new(&[7, 8]);
+    /// reader.u8()?;
+    /// assert!(reader.finish().is_err()); // a byte that nobody reads is damage
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn finish(self) -> Result<(), Error> {
         if self.rest.is_empty() {
             Ok(())
@@ -351,6 +696,20 @@ const ADDED_ESCAPE: usize = 7;
 ///
 /// One byte holds both lengths if they are below 31 and 7. The shared prefix is never more than 16
 /// times the bytes added so far, so the input length bounds the memory of a reader.
+///
+/// # Example
+/// ```
+/// use streamgauge::codec::{FrontReader, FrontWriter, Reader, Writer};
+/// let keys = ["/product/1001", "/product/1002", "/product/1003"];
+/// let (mut writer, mut front) = (Writer::new(), FrontWriter::new());
+/// keys.iter().for_each(|key| front.write(&mut writer, key.as_bytes()));
+/// assert!(writer.len() < 24); // 39 bytes of keys
+/// let (mut reader, mut front) = (Reader::new(writer.as_bytes()), FrontReader::new());
+/// for key in keys {
+///     assert_eq!(front.read(&mut reader)?, key.as_bytes());
+/// }
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct FrontWriter {
     previous: Vec<u8>,
@@ -359,11 +718,30 @@ pub struct FrontWriter {
 
 impl FrontWriter {
     /// Creates a writer for the first key.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{FrontWriter, Writer};
+    /// let mut writer = Writer::new();
+    /// FrontWriter::new().write(&mut writer, b"ab");
+    /// FrontWriter::new().write(&mut writer, b"ab"); // a new list: the prefix is not shared
+    /// assert_eq!(writer.len(), 2 * 3);
+    /// ```
     pub fn new() -> Self {
         FrontWriter::default()
     }
 
     /// Writes a key, which must be greater than the key before it.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{FrontWriter, Writer};
+    /// let (mut writer, mut front) = (Writer::new(), FrontWriter::new());
+    /// front.write(&mut writer, b"/a/b/c");
+    /// let first = writer.len();
+    /// front.write(&mut writer, b"/a/b/d");
+    /// assert_eq!(writer.len() - first, 2); // the lengths, and "d"
+    /// ```
     pub fn write(&mut self, writer: &mut Writer, key: &[u8]) {
         let alike = shared_prefix(&self.previous, key);
         let shared = alike.min(self.credit);
@@ -391,6 +769,18 @@ pub(crate) fn shared_prefix(a: &[u8], b: &[u8]) -> usize {
 }
 
 /// Reads the bytes that a [`FrontWriter`] wrote.
+///
+/// # Example
+/// ```
+/// use streamgauge::codec::{FrontReader, FrontWriter, Reader, Writer};
+/// let (mut writer, mut front) = (Writer::new(), FrontWriter::new());
+/// front.write(&mut writer, b"b");
+/// let bytes = [writer.as_bytes(), writer.as_bytes()].concat();
+/// let (mut reader, mut front) = (Reader::new(&bytes), FrontReader::new());
+/// assert_eq!(front.read(&mut reader)?, b"b");
+/// assert!(front.read(&mut reader).is_err()); // "b" again: keys must ascend
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct FrontReader {
     current: Vec<u8>,
@@ -400,6 +790,12 @@ pub struct FrontReader {
 
 impl FrontReader {
     /// Creates a reader for the first key.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{FrontReader, Reader};
+    /// assert!(FrontReader::new().read(&mut Reader::new(&[])).is_err()); // no key
+    /// ```
     pub fn new() -> Self {
         FrontReader::default()
     }
@@ -409,6 +805,17 @@ impl FrontReader {
     /// # Errors
     /// [`ErrorKind::Corrupt`] if the bytes hold no key, if the key is not greater than the key
     /// before it, or if it has a shorter encoding.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::codec::{FrontReader, FrontWriter, Reader, Writer};
+    /// let (mut writer, mut front) = (Writer::new(), FrontWriter::new());
+    /// [&b"ab"[..], b"ac"].into_iter().for_each(|key| front.write(&mut writer, key));
+    /// let (mut reader, mut front) = (Reader::new(writer.as_bytes()), FrontReader::new());
+    /// let first = front.read(&mut reader)?.to_vec(); // the next read reuses the buffer
+    /// assert!(first.as_slice() < front.read(&mut reader)?);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
     pub fn read(&mut self, reader: &mut Reader<'_>) -> Result<&[u8], Error> {
         let lengths = usize::from(reader.u8()?);
         let shared = match lengths >> 3 {
@@ -443,6 +850,13 @@ fn credit_after(credit: usize, shared: usize, added: usize) -> usize {
 
 /// Returns the checksum that ends all stored bytes: XXH3, 64 bits. It detects damage, not
 /// manipulation.
+///
+/// # Example
+/// ```
+/// use streamgauge::codec::checksum;
+/// assert_eq!(checksum(b"state"), checksum(b"state"));
+/// assert_ne!(checksum(b"state"), checksum(b"sTate"));
+/// ```
 pub fn checksum(bytes: &[u8]) -> u64 {
     crate::hash::hash_bytes(crate::hash::Seed::new(0), bytes)
 }
