@@ -1,6 +1,6 @@
 //! The number of records.
 
-use super::{Aggregate, DynPersistence, Hints, Invertible, Persistence};
+use super::{Aggregate, Hints, Invertible, Persistence};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::time::Timestamp;
@@ -66,7 +66,7 @@ impl<R: ?Sized> Aggregate<R> for Count {
         *accumulator
     }
 
-    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+    fn persistence(&self) -> Result<&dyn Persistence<R, Self::Accumulator>, Error> {
         Ok(self)
     }
 
@@ -76,7 +76,7 @@ impl<R: ?Sized> Aggregate<R> for Count {
     }
 }
 
-impl<R: ?Sized> Persistence<R> for Count {
+impl<R: ?Sized> Persistence<R, u64> for Count {
     fn describe(&self) -> String {
         String::from("count")
     }

@@ -7,7 +7,7 @@ mod hll;
 use self::counted::CountedKeys;
 use self::hll::{Hll, PRECISION_MAX, PRECISION_MIN};
 use super::extract::{ByReference, ByValue, KeyOf};
-use super::{Aggregate, DynPersistence, Hints, Invertible, Persistence, Reductions};
+use super::{Aggregate, Hints, Invertible, Persistence, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::hash::{Map, Seed};
@@ -411,7 +411,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
         size_of_val(accumulator) + heap
     }
 
-    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+    fn persistence(&self) -> Result<&dyn Persistence<R, Self::Accumulator>, Error> {
         Ok(self)
     }
 
@@ -421,7 +421,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
     }
 }
 
-impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for Distinct<E> {
+impl<R: ?Sized, E: KeyOf<R>> Persistence<R, DistinctAccumulator> for Distinct<E> {
     fn describe(&self) -> String {
         format!(
             "distinct {}, {} exactly, then 2^{} registers",
@@ -450,7 +450,7 @@ impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for Distinct<E> {
             }
             State::CountedKeys(counted) => {
                 let plain = DistinctAccumulator(State::plain(counted));
-                return Persistence::<R>::encode(self, &plain, writer);
+                return Persistence::<R, DistinctAccumulator>::encode(self, &plain, writer);
             }
         }
         Ok(())
@@ -488,7 +488,7 @@ impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for Distinct<E> {
             State::Sketch(sketch) if enough < sketch.precision() => sketch.lower_to(enough),
             _ => return,
         }
-        reductions.note(&Persistence::<R>::describe(self));
+        reductions.note(&Persistence::<R, DistinctAccumulator>::describe(self));
     }
 }
 

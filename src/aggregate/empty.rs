@@ -1,6 +1,6 @@
 //! The tuple of no aggregates, for users who only want to know which windows have records.
 
-use super::{Aggregate, DynPersistence, Hints, Persistence};
+use super::{Aggregate, Hints, Persistence};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::time::Timestamp;
@@ -19,7 +19,7 @@ impl<R: ?Sized> Aggregate<R> for () {
 
     fn output(&self, (): &()) {}
 
-    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+    fn persistence(&self) -> Result<&dyn Persistence<R, Self::Accumulator>, Error> {
         Ok(self)
     }
 
@@ -29,7 +29,7 @@ impl<R: ?Sized> Aggregate<R> for () {
     }
 }
 
-impl<R: ?Sized> Persistence<R> for () {
+impl<R: ?Sized> Persistence<R, ()> for () {
     fn describe(&self) -> String {
         String::from("()")
     }

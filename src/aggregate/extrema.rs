@@ -2,7 +2,7 @@
 
 use super::extract::{ByValue, ValueOf};
 use super::number::Number;
-use super::{Aggregate, DynPersistence, Hints, Persistence};
+use super::{Aggregate, Hints, Persistence};
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
 use crate::error::{Error, ErrorKind};
@@ -205,7 +205,7 @@ macro_rules! extremum {
                 size_of_val(accumulator) + accumulator.heap_bytes()
             }
 
-            fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+            fn persistence(&self) -> Result<&dyn Persistence<R, Self::Accumulator>, Error> {
                 Ok(self)
             }
 
@@ -215,7 +215,9 @@ macro_rules! extremum {
             }
         }
 
-        impl<R: ?Sized, N: ValueOf<R, Value: Ranked>> Persistence<R> for $aggregate<N> {
+        impl<R: ?Sized, N: ValueOf<R, Value: Ranked>>
+            Persistence<R, Option<<N::Value as Ranked>::Kept>> for $aggregate<N>
+        {
             fn describe(&self) -> String {
                 format!(concat!($name, " of {}"), <<N::Value as Ranked>::Kept as Durable>::NAME)
             }

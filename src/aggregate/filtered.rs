@@ -1,9 +1,6 @@
 //! An aggregate of only those records that pass a test.
 
-use super::{
-    Aggregate, DynPersistence, Hints, Invertible, Persistence, Reductions, description,
-    seed_fingerprint,
-};
+use super::{Aggregate, Hints, Invertible, Persistence, Reductions, description, seed_fingerprint};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::time::Timestamp;
@@ -106,7 +103,7 @@ impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Aggregate<R> for Filtered<P,
         self.inner.state_bytes(accumulator)
     }
 
-    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+    fn persistence(&self) -> Result<&dyn Persistence<R, Self::Accumulator>, Error> {
         self.inner.persistence()?;
         Ok(self)
     }
@@ -117,7 +114,9 @@ impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Aggregate<R> for Filtered<P,
     }
 }
 
-impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Persistence<R> for Filtered<P, A> {
+impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Persistence<R, A::Accumulator>
+    for Filtered<P, A>
+{
     fn describe(&self) -> String {
         format!("filtered {}", description::<R, A>(&self.inner))
     }

@@ -1,7 +1,7 @@
 //! The value of the earliest and of the latest record.
 
 use super::extract::{ByValue, ValueOf};
-use super::{Aggregate, DynPersistence, Hints, Persistence};
+use super::{Aggregate, Hints, Persistence};
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
 use crate::error::Error;
@@ -143,7 +143,7 @@ macro_rules! end {
                 size_of_val(accumulator) + accumulator.heap_bytes()
             }
 
-            fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+            fn persistence(&self) -> Result<&dyn Persistence<R, Self::Accumulator>, Error> {
                 Ok(self)
             }
 
@@ -154,7 +154,7 @@ macro_rules! end {
         }
 
         impl<R: ?Sized, E: ValueOf<R, Value: Durable + Clone + Send + Sync + 'static>>
-            Persistence<R> for $aggregate<E>
+            Persistence<R, Option<(Timestamp, E::Value)>> for $aggregate<E>
         {
             fn describe(&self) -> String {
                 format!(concat!($name, " of {}"), E::Value::NAME)
@@ -162,14 +162,17 @@ macro_rules! end {
 
             fn encode(
                 &self,
-                accumulator: &Self::Accumulator,
+                accumulator: &Option<(Timestamp, E::Value)>,
                 writer: &mut Writer,
             ) -> Result<(), Error> {
                 accumulator.write(writer);
                 Ok(())
             }
 
-            fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
+            fn decode(
+                &self,
+                reader: &mut Reader<'_>,
+            ) -> Result<Option<(Timestamp, E::Value)>, Error> {
                 Durable::read(reader)
             }
         }

@@ -1,7 +1,7 @@
 //! The number of occurrences of a key, by a count-min sketch that stores no keys.
 
 use super::extract::{ByReference, ByValue, KeyOf};
-use super::{Aggregate, DynPersistence, Hints, Persistence, Reductions};
+use super::{Aggregate, Hints, Persistence, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::hash::Seed;
@@ -326,7 +326,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Frequencies<E> {
         accumulator.resident_bytes()
     }
 
-    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+    fn persistence(&self) -> Result<&dyn Persistence<R, Self::Accumulator>, Error> {
         Ok(self)
     }
 
@@ -336,7 +336,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Frequencies<E> {
     }
 }
 
-impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for Frequencies<E> {
+impl<R: ?Sized, E: KeyOf<R>> Persistence<R, CountMin> for Frequencies<E> {
     fn describe(&self) -> String {
         // Without the bytes of exact counts: specifications with different values can read each
         // other's state, and then each keeps its own limit.
@@ -360,7 +360,7 @@ impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for Frequencies<E> {
     /// Folds the rows in half while the tolerance allows.
     fn reduce(&self, accumulator: &mut CountMin, tolerance: f64, reductions: &mut Reductions) {
         if accumulator.fold_within(tolerance) {
-            reductions.note(&Persistence::<R>::describe(self));
+            reductions.note(&Persistence::<R, CountMin>::describe(self));
         }
     }
 }
@@ -395,7 +395,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Frequency<E, <E::Key as Key>::Owne
         accumulator.resident_bytes()
     }
 
-    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+    fn persistence(&self) -> Result<&dyn Persistence<R, Self::Accumulator>, Error> {
         Ok(self)
     }
 
@@ -405,9 +405,9 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Frequency<E, <E::Key as Key>::Owne
     }
 }
 
-impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for Frequency<E, <E::Key as Key>::Owned> {
+impl<R: ?Sized, E: KeyOf<R>> Persistence<R, CountMin> for Frequency<E, <E::Key as Key>::Owned> {
     fn describe(&self) -> String {
-        format!("frequency of {:?}, {}", self.of, Persistence::<R>::describe(&self.frequencies))
+        format!("frequency of {:?}, {}", self.of, Persistence::<R, _>::describe(&self.frequencies))
     }
 
     fn seed_fingerprint(&self) -> u64 {

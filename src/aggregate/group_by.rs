@@ -4,7 +4,7 @@ mod persistence;
 
 use super::extract::{ByReference, ByValue, KeyOf};
 use super::groups::{Groups, Other};
-use super::{Aggregate, DynPersistence, Hints, Invertible};
+use super::{Aggregate, Hints, Invertible, Persistence};
 use crate::error::{Error, ErrorKind};
 use crate::hash::Map;
 use crate::key::{BorrowedKey, Key};
@@ -671,7 +671,7 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
             + accumulator.heap_bytes
     }
 
-    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+    fn persistence(&self) -> Result<&dyn Persistence<R, Self::Accumulator>, Error> {
         self.inner.persistence()?;
         Ok(self)
     }

@@ -2,7 +2,7 @@
 
 use super::extract::{ByValue, ValueOf};
 use super::number::{Number, Total, Wide, count_overflow, not_finite};
-use super::{Aggregate, DynPersistence, Hints, Invertible, Persistence};
+use super::{Aggregate, Hints, Invertible, Persistence};
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
 use crate::error::Error;
@@ -116,7 +116,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Mean<N> {
         size_of_val(accumulator) + accumulator.sum.heap_bytes()
     }
 
-    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+    fn persistence(&self) -> Result<&dyn Persistence<R, Self::Accumulator>, Error> {
         Ok(self)
     }
 
@@ -126,18 +126,20 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Mean<N> {
     }
 }
 
-impl<R: ?Sized, N: ValueOf<R, Value: Number>> Persistence<R> for Mean<N> {
+impl<R: ?Sized, N: ValueOf<R, Value: Number>, S: Total<<N::Value as Number>::Wide>>
+    Persistence<R, MeanAccumulator<S>> for Mean<N>
+{
     fn describe(&self) -> String {
         format!("mean of {}", N::Value::NAME)
     }
 
-    fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
+    fn encode(&self, accumulator: &MeanAccumulator<S>, writer: &mut Writer) -> Result<(), Error> {
         writer.u64(accumulator.count);
         accumulator.sum.write(writer);
         Ok(())
     }
 
-    fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<MeanAccumulator<S>, Error> {
         Ok(MeanAccumulator { count: reader.u64()?, sum: Durable::read(reader)? })
     }
 }

@@ -49,7 +49,7 @@ pub use groups::{Groups, Other};
 pub use invertible::Invertible;
 pub use mean::{Mean, MeanAccumulator, mean};
 pub use number::{IntegerSum, Moments, Number, Total, Wide};
-pub use persistence::{DynPersistence, Persistence};
+pub use persistence::Persistence;
 pub use quantile::{DEFAULT_ACCURACY, Quantile, Quantiles, quantile, quantiles};
 pub use reductions::{Reduced, Reductions};
 pub use sum::{Sum, sum};
@@ -300,7 +300,7 @@ pub trait Aggregate<R: ?Sized> {
     /// assert!(refused.message().contains("Newest"));
     /// # Ok::<(), Error>(())
     /// ```
-    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+    fn persistence(&self) -> Result<&dyn Persistence<R, Self::Accumulator>, Error> {
         Err(persistence::no_persistence::<Self>())
     }
 

@@ -2,7 +2,7 @@
 
 use super::extract::{ByValue, ValueOf};
 use super::number::{Number, not_finite};
-use super::{Aggregate, DynPersistence, Hints, Invertible, Persistence, Reductions};
+use super::{Aggregate, Hints, Invertible, Persistence, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::sketch::{Estimate, LogHistogram};
@@ -216,7 +216,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Aggregate<R> for Q
         accumulator.resident_bytes()
     }
 
-    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+    fn persistence(&self) -> Result<&dyn Persistence<R, Self::Accumulator>, Error> {
         Ok(self)
     }
 
@@ -226,7 +226,9 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Aggregate<R> for Q
     }
 }
 
-impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Persistence<R> for Quantiles<N, Q> {
+impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Persistence<R, LogHistogram>
+    for Quantiles<N, Q>
+{
     fn describe(&self) -> String {
         format!("quantiles {:?} within {}", self.ranks, self.empty.accuracy())
     }
@@ -243,7 +245,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Persistence<R> for
     /// Halves the number of buckets while the tolerance allows.
     fn reduce(&self, accumulator: &mut LogHistogram, tolerance: f64, reductions: &mut Reductions) {
         if accumulator.coarsen_within(tolerance) {
-            reductions.note(&Persistence::<R>::describe(self));
+            reductions.note(&Persistence::<R, LogHistogram>::describe(self));
         }
     }
 }
@@ -288,7 +290,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Quantile<N> {
         accumulator.resident_bytes()
     }
 
-    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+    fn persistence(&self) -> Result<&dyn Persistence<R, Self::Accumulator>, Error> {
         Ok(self)
     }
 
@@ -298,9 +300,9 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Quantile<N> {
     }
 }
 
-impl<R: ?Sized, N: ValueOf<R, Value: Number>> Persistence<R> for Quantile<N> {
+impl<R: ?Sized, N: ValueOf<R, Value: Number>> Persistence<R, LogHistogram> for Quantile<N> {
     fn describe(&self) -> String {
-        Persistence::<R>::describe(&self.of)
+        Persistence::<R, _>::describe(&self.of)
     }
 
     fn encode(&self, accumulator: &LogHistogram, writer: &mut Writer) -> Result<(), Error> {
@@ -315,7 +317,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Persistence<R> for Quantile<N> {
     /// Halves the number of buckets while the tolerance allows.
     fn reduce(&self, accumulator: &mut LogHistogram, tolerance: f64, reductions: &mut Reductions) {
         if accumulator.coarsen_within(tolerance) {
-            reductions.note(&Persistence::<R>::describe(self));
+            reductions.note(&Persistence::<R, LogHistogram>::describe(self));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::extract::{ByValue, ValueOf};
 use super::number::{Number, Total, Wide, not_finite};
-use super::{Aggregate, DynPersistence, Hints, Invertible, Persistence};
+use super::{Aggregate, Hints, Invertible, Persistence};
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
 use crate::error::Error;
@@ -88,7 +88,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Sum<N> {
         size_of_val(accumulator) + accumulator.heap_bytes()
     }
 
-    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+    fn persistence(&self) -> Result<&dyn Persistence<R, Self::Accumulator>, Error> {
         Ok(self)
     }
 
@@ -98,18 +98,20 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Sum<N> {
     }
 }
 
-impl<R: ?Sized, N: ValueOf<R, Value: Number>> Persistence<R> for Sum<N> {
+impl<R: ?Sized, N: ValueOf<R, Value: Number>, S: Total<<N::Value as Number>::Wide>>
+    Persistence<R, S> for Sum<N>
+{
     fn describe(&self) -> String {
         format!("sum of {}", N::Value::NAME)
     }
 
-    fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
+    fn encode(&self, accumulator: &S, writer: &mut Writer) -> Result<(), Error> {
         accumulator.write(writer);
         Ok(())
     }
 
-    fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
-        Self::Accumulator::read(reader)
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<S, Error> {
+        S::read(reader)
     }
 }
 

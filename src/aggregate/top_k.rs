@@ -1,7 +1,7 @@
 //! The most frequent keys.
 
 use super::extract::{ByReference, ByValue, KeyOf};
-use super::{Aggregate, DynPersistence, Hints, Invertible, Persistence, Reductions};
+use super::{Aggregate, Hints, Invertible, Persistence, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::hash::Seed;
@@ -203,7 +203,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for TopK<E> {
         accumulator.resident_bytes()
     }
 
-    fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+    fn persistence(&self) -> Result<&dyn Persistence<R, Self::Accumulator>, Error> {
         Ok(self)
     }
 
@@ -213,7 +213,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for TopK<E> {
     }
 }
 
-impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for TopK<E> {
+impl<R: ?Sized, E: KeyOf<R>> Persistence<R, SpaceSaving<E::Key>> for TopK<E> {
     fn describe(&self) -> String {
         format!("top {} of {} in {} counters", self.k, E::Key::NAME, self.counters)
     }
@@ -222,24 +222,24 @@ impl<R: ?Sized, E: KeyOf<R>> Persistence<R> for TopK<E> {
         self.seed.fingerprint()
     }
 
-    fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
+    fn encode(&self, accumulator: &SpaceSaving<E::Key>, writer: &mut Writer) -> Result<(), Error> {
         accumulator.encode(writer);
         Ok(())
     }
 
-    fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
-        self.init().decode(reader)
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<SpaceSaving<E::Key>, Error> {
+        Aggregate::<R>::init(self).decode(reader)
     }
 
     /// Keeps `1 / tolerance` rows, and at least `k`.
     fn reduce(
         &self,
-        accumulator: &mut Self::Accumulator,
+        accumulator: &mut SpaceSaving<E::Key>,
         tolerance: f64,
         reductions: &mut Reductions,
     ) {
         if accumulator.cut_to(((1.0 / tolerance) as usize).max(self.k)) {
-            reductions.note(&Persistence::<R>::describe(self));
+            reductions.note(&Persistence::<R, SpaceSaving<E::Key>>::describe(self));
         }
     }
 }

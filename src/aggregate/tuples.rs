@@ -2,10 +2,7 @@
 //!
 //! A record is added to all of them or, if one refuses it, to none.
 
-use super::{
-    Aggregate, DynPersistence, Hints, Invertible, Persistence, Reductions, description,
-    seed_fingerprint,
-};
+use super::{Aggregate, Hints, Invertible, Persistence, Reductions, description, seed_fingerprint};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::hash::{Seed, hash_u64};
@@ -66,7 +63,7 @@ macro_rules! tuple {
                     $(+ self.$index.state_bytes(&accumulator.$index).saturating_sub(size_of_val(&accumulator.$index)))+
             }
 
-            fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+            fn persistence(&self) -> Result<&dyn Persistence<R, Self::Accumulator>, Error> {
                 $(self.$index.persistence()?;)+
                 Ok(self)
             }
@@ -77,7 +74,7 @@ macro_rules! tuple {
             }
         }
 
-        impl<R: ?Sized, $($aggregate: Aggregate<R>),+> Persistence<R> for ($($aggregate,)+) {
+        impl<R: ?Sized, $($aggregate: Aggregate<R>),+> Persistence<R, ($($aggregate::Accumulator,)+)> for ($($aggregate,)+) {
             fn describe(&self) -> String {
                 let parts = [$(description::<R, $aggregate>(&self.$index)),+];
                 format!("({})", parts.join(", "))
@@ -87,16 +84,16 @@ macro_rules! tuple {
                 combined(&[$(seed_fingerprint::<R, $aggregate>(&self.$index)),+])
             }
 
-            fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
+            fn encode(&self, accumulator: &($($aggregate::Accumulator,)+), writer: &mut Writer) -> Result<(), Error> {
                 $(self.$index.persistence()?.encode(&accumulator.$index, writer)?;)+
                 Ok(())
             }
 
-            fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
+            fn decode(&self, reader: &mut Reader<'_>) -> Result<($($aggregate::Accumulator,)+), Error> {
                 Ok(($(self.$index.persistence()?.decode(reader)?,)+))
             }
 
-            fn reduce(&self, accumulator: &mut Self::Accumulator, tolerance: f64, reductions: &mut Reductions) {
+            fn reduce(&self, accumulator: &mut ($($aggregate::Accumulator,)+), tolerance: f64, reductions: &mut Reductions) {
                 $(if let Ok(persistence) = self.$index.persistence() {
                     persistence.reduce(&mut accumulator.$index, tolerance, reductions);
                 })+

@@ -4,7 +4,7 @@
 use super::{Step, options, rules, steps, take};
 use crate::reference::Rules;
 use proptest::prelude::*;
-use streamgauge::aggregate::{DynPersistence, Persistence};
+use streamgauge::aggregate::Persistence;
 use streamgauge::codec::{Reader, Writer};
 use streamgauge::engine::{Engine, Shard};
 use streamgauge::prelude::*;
@@ -36,13 +36,13 @@ impl<A: Aggregate<u64>> Aggregate<u64> for Hidden<A> {
         self.0.output(accumulator)
     }
 
-    fn persistence(&self) -> Result<DynPersistence<'_, u64, Self>, Error> {
+    fn persistence(&self) -> Result<&dyn Persistence<u64, Self::Accumulator>, Error> {
         self.0.persistence()?;
         Ok(self)
     }
 }
 
-impl<A: Aggregate<u64>> Persistence<u64> for Hidden<A> {
+impl<A: Aggregate<u64>> Persistence<u64, A::Accumulator> for Hidden<A> {
     fn describe(&self) -> String {
         String::from("hidden")
     }

@@ -7,7 +7,7 @@ mod waiting;
 
 use crate::reference::{Fate, Fired, Reference, Rules};
 use proptest::prelude::*;
-use streamgauge::aggregate::{DynPersistence, Persistence};
+use streamgauge::aggregate::Persistence;
 use streamgauge::codec::{Reader, Writer};
 use streamgauge::engine::{Engine, EngineOptions, Shard};
 use streamgauge::prelude::*;
@@ -49,12 +49,12 @@ impl Aggregate<u64> for Keep {
         sorted
     }
 
-    fn persistence(&self) -> Result<DynPersistence<'_, u64, Self>, Error> {
+    fn persistence(&self) -> Result<&dyn Persistence<u64, Self::Accumulator>, Error> {
         Ok(self)
     }
 }
 
-impl Persistence<u64> for Keep {
+impl Persistence<u64, Vec<u64>> for Keep {
     fn describe(&self) -> String {
         String::from("keep")
     }

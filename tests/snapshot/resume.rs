@@ -3,7 +3,7 @@
 use crate::model::{Keep, Step, options, rules, steps, take};
 use crate::reference::Rules;
 use proptest::prelude::*;
-use streamgauge::aggregate::{DynPersistence, Persistence};
+use streamgauge::aggregate::Persistence;
 use streamgauge::codec::{Reader, Writer};
 use streamgauge::engine::{Engine, EngineOptions, Shard};
 use streamgauge::prelude::*;
@@ -134,12 +134,12 @@ impl Aggregate<u64> for Trace {
         trace.clone()
     }
 
-    fn persistence(&self) -> Result<DynPersistence<'_, u64, Self>, Error> {
+    fn persistence(&self) -> Result<&dyn Persistence<u64, Self::Accumulator>, Error> {
         Ok(self)
     }
 }
 
-impl Persistence<u64> for Trace {
+impl Persistence<u64, String> for Trace {
     fn describe(&self) -> String {
         String::from("trace")
     }

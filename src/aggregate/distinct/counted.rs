@@ -224,7 +224,7 @@ mod tests {
             };
             let told = |accumulator: &DistinctAccumulator| {
                 let mut writer = crate::codec::Writer::new();
-                Persistence::<u64>::encode(&spec, accumulator, &mut writer).unwrap();
+                Persistence::<u64, _>::encode(&spec, accumulator, &mut writer).unwrap();
                 format!("{:?} {:?}", Aggregate::<u64>::output(&spec, accumulator), writer.into_bytes())
             };
             let merge = |into: &mut DistinctAccumulator, from: &DistinctAccumulator| Aggregate::<u64>::merge(&spec, into, from).unwrap();

@@ -1,7 +1,7 @@
 //! The encoding of groups: by key, ascending, each key without the prefix it shares with the key
 //! before.
 
-use super::{Group, GroupBy};
+use super::{Group, GroupBy, GroupByAccumulator};
 use crate::aggregate::extract::KeyOf;
 use crate::aggregate::{Aggregate, Persistence, Reductions, description, seed_fingerprint};
 use crate::codec::{FrontReader, FrontWriter, Reader, Writer};
@@ -10,7 +10,9 @@ use crate::key::Key;
 use crate::sorted_keys::SortedKeys;
 use std::borrow::Borrow;
 
-impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Persistence<R> for GroupBy<E, A> {
+impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>>
+    Persistence<R, GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>> for GroupBy<E, A>
+{
     fn describe(&self) -> String {
         format!("{} by {}", description::<R, A>(&self.inner), E::Key::NAME)
     }
@@ -19,7 +21,11 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Persistence<R> for GroupBy<E, A> {
         seed_fingerprint::<R, A>(&self.inner)
     }
 
-    fn encode(&self, accumulator: &Self::Accumulator, writer: &mut Writer) -> Result<(), Error> {
+    fn encode(
+        &self,
+        accumulator: &GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
+        writer: &mut Writer,
+    ) -> Result<(), Error> {
         let groups: Vec<_> = accumulator.groups.iter().collect();
         let keys = SortedKeys::new::<E::Key>(groups.iter().map(|(key, _)| *key));
         writer.usize(groups.len());
@@ -41,7 +47,10 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Persistence<R> for GroupBy<E, A> {
         }
     }
 
-    fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
+    fn decode(
+        &self,
+        reader: &mut Reader<'_>,
+    ) -> Result<GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>, Error> {
         let mut state = Aggregate::<R>::init(self);
         let count = reader.count(2)?;
         let mut front = FrontReader::new();
@@ -70,7 +79,7 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Persistence<R> for GroupBy<E, A> {
 
     fn reduce(
         &self,
-        accumulator: &mut Self::Accumulator,
+        accumulator: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
         tolerance: f64,
         reductions: &mut Reductions,
     ) {

@@ -13,7 +13,7 @@ pub use integers::IntegerMoments;
 
 use super::extract::{ByValue, ValueOf};
 use super::number::{Moments, Number, Wide, not_finite};
-use super::{Aggregate, DynPersistence, Hints, Persistence};
+use super::{Aggregate, Hints, Persistence};
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
 use crate::error::Error;
@@ -139,7 +139,7 @@ macro_rules! spread {
                 size_of_val(accumulator) + accumulator.heap_bytes()
             }
 
-            fn persistence(&self) -> Result<DynPersistence<'_, R, Self>, Error> {
+            fn persistence(&self) -> Result<&dyn Persistence<R, Self::Accumulator>, Error> {
                 Ok(self)
             }
 
@@ -149,21 +149,19 @@ macro_rules! spread {
             }
         }
 
-        impl<R: ?Sized, N: ValueOf<R, Value: Number>> Persistence<R> for $aggregate<N> {
+        impl<R: ?Sized, N: ValueOf<R, Value: Number>, M: Moments<<N::Value as Number>::Wide>>
+            Persistence<R, M> for $aggregate<N>
+        {
             fn describe(&self) -> String {
                 format!(concat!($name, " of {}"), N::Value::NAME)
             }
 
-            fn encode(
-                &self,
-                accumulator: &Self::Accumulator,
-                writer: &mut Writer,
-            ) -> Result<(), Error> {
+            fn encode(&self, accumulator: &M, writer: &mut Writer) -> Result<(), Error> {
                 accumulator.write(writer);
                 Ok(())
             }
 
-            fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Accumulator, Error> {
+            fn decode(&self, reader: &mut Reader<'_>) -> Result<M, Error> {
                 Durable::read(reader)
             }
         }

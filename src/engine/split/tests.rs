@@ -3,8 +3,7 @@
 //! if merges lose information.
 
 use crate::aggregate::{
-    Aggregate, DynPersistence, Persistence, count, distinct_value, group_by_value, max, sum,
-    top_k_value,
+    Aggregate, Persistence, count, distinct_value, group_by_value, max, sum, top_k_value,
 };
 use crate::codec::{Reader, Writer};
 use crate::engine::{Control, Engine, EngineOptions};
@@ -132,12 +131,12 @@ impl Aggregate<u64> for Kept {
         kept.clone()
     }
 
-    fn persistence(&self) -> Result<DynPersistence<'_, u64, Self>, Error> {
+    fn persistence(&self) -> Result<&dyn Persistence<u64, Self::Accumulator>, Error> {
         Ok(self)
     }
 }
 
-impl Persistence<u64> for Kept {
+impl Persistence<u64, Vec<u64>> for Kept {
     fn describe(&self) -> String {
         String::from("kept")
     }

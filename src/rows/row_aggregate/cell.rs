@@ -188,7 +188,7 @@ macro_rules! states {
             pub(super) fn seed_fingerprint(&self) -> u64 {
                 match self {
                     $(StateSpec::$name(_, typed) => {
-                        <$aggregate as Persistence<$record>>::seed_fingerprint(typed)
+                        <$aggregate as Persistence<$record, <$aggregate as Aggregate<$record>>::Accumulator>>::seed_fingerprint(typed)
                     })*
                 }
             }
@@ -196,7 +196,7 @@ macro_rules! states {
             pub(super) fn encode(&self, cell: &Cell, writer: &mut Writer) -> Result<(), Error> {
                 match (self, cell) {
                     $((StateSpec::$name(_, typed), Cell::$name(cell)) => {
-                        <$aggregate as Persistence<$record>>::encode(typed, cell, writer)
+                        <$aggregate as Persistence<$record, <$aggregate as Aggregate<$record>>::Accumulator>>::encode(typed, cell, writer)
                     })*
                     _ => Err(mismatch()),
                 }
@@ -205,7 +205,7 @@ macro_rules! states {
             pub(super) fn decode(&self, reader: &mut Reader<'_>) -> Result<Cell, Error> {
                 Ok(match self {
                     $(StateSpec::$name(_, typed) => {
-                        Cell::$name(<$aggregate as Persistence<$record>>::decode(typed, reader)?.into())
+                        Cell::$name(<$aggregate as Persistence<$record, <$aggregate as Aggregate<$record>>::Accumulator>>::decode(typed, reader)?.into())
                     })*
                 })
             }
@@ -213,7 +213,7 @@ macro_rules! states {
             fn reduce_cell(&self, cell: &mut Cell, tolerance: f64, reductions: &mut Reductions) {
                 match (self, cell) {
                     $((StateSpec::$name(_, typed), Cell::$name(cell)) => {
-                        <$aggregate as Persistence<$record>>::reduce(
+                        <$aggregate as Persistence<$record, <$aggregate as Aggregate<$record>>::Accumulator>>::reduce(
                             typed, cell, tolerance, reductions,
                         )
                     })*

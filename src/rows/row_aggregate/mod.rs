@@ -13,8 +13,8 @@ pub(super) use cell::{StateSpec, TOP_ROWS_MIN};
 pub(super) use plan::{ColumnAnswer, Plan, RowTest};
 
 use crate::aggregate::{
-    Aggregate, DynPersistence, GroupBy, GroupByAccumulator, Groups, Growth, Hints, Invertible,
-    KeyOf, Overflow, Persistence, Reductions,
+    Aggregate, GroupBy, GroupByAccumulator, Groups, Growth, Hints, Invertible, KeyOf, Overflow,
+    Persistence, Reductions,
 };
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
@@ -93,7 +93,7 @@ impl Aggregate<Row> for Columns {
         if self.grows { own + self.heap_bytes(cells) } else { own }
     }
 
-    fn persistence(&self) -> Result<DynPersistence<'_, Row, Self>, Error> {
+    fn persistence(&self) -> Result<&dyn Persistence<Row, Self::Accumulator>, Error> {
         Ok(self)
     }
 
@@ -105,7 +105,7 @@ impl Aggregate<Row> for Columns {
 
 impl Growth<Row> for Columns {}
 
-impl Persistence<Row> for Columns {
+impl Persistence<Row, Cells> for Columns {
     fn describe(&self) -> String {
         self.states.iter().fold(String::new(), |mut text, state| {
             let _ = write!(text, "{};", state.words());
@@ -304,7 +304,7 @@ impl Aggregate<Row> for RowAggregate {
         of_one_kind!(self, (accumulator), inner => inner.state_bytes(accumulator), _ => 0)
     }
 
-    fn persistence(&self) -> Result<DynPersistence<'_, Row, Self>, Error> {
+    fn persistence(&self) -> Result<&dyn Persistence<Row, Self::Accumulator>, Error> {
         Ok(self)
     }
 }
@@ -315,7 +315,7 @@ impl Growth<Row> for RowAggregate {
     }
 }
 
-impl Persistence<Row> for RowAggregate {
+impl Persistence<Row, RowAccumulator> for RowAggregate {
     fn describe(&self) -> String {
         of_either!(self, inner => inner.describe())
     }
