@@ -3,6 +3,7 @@
 //! prints all places at once.
 
 mod imports;
+mod public_api;
 mod source;
 
 use imports::circles;
