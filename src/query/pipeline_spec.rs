@@ -5,6 +5,48 @@ use crate::nearest::nearest;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use std::fmt;
 
+/// Declares the keys of a pipeline once: the field, the key in files, and the type of the value.
+macro_rules! keys {
+    (
+        $(#[$about:meta])*
+        $name:ident {
+            $($(#[$doc:meta])* $field:ident $key:literal: $value:ty;)*
+        }
+    ) => {
+        $(#[$about])*
+        pub struct $name {
+            $(
+                $(#[$doc])*
+                #[serde(rename = $key, skip_serializing_if = "Option::is_none")]
+                pub $field: Option<$value>,
+            )*
+        }
+
+        const KEYS: &[&str] = &[$($key),*];
+
+        impl $name {
+            /// Returns the specification in which every key that `flags` has is replaced.
+            pub fn overridden_by(self, flags: $name) -> $name {
+                $name { $($field: flags.$field.or(self.$field),)* }
+            }
+
+            /// Reads the value of a key, which is one of `KEYS`.
+            fn take<'de, A: MapAccess<'de>>(
+                &mut self,
+                key: &str,
+                map: &mut A,
+            ) -> Result<(), A::Error> {
+                match key {
+                    $($key => self.$field = Some(<$value>::read(map)?),)*
+                    _ => return Err(de::Error::unknown_field(key, KEYS)),
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
+keys! {
 /// A pipeline as text. Its keys are the flags of the command `streamgauge run`, with underscores
 /// for dashes. Every key is optional.
 ///
@@ -28,95 +70,55 @@ use std::fmt;
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize)]
 #[non_exhaustive]
-pub struct PipelineSpec {
+PipelineSpec {
     /// The format of the records: `auto`, `jsonl`, `csv`, `tsv`, `clf`, `vhost` or `lines`. The
     /// files adapter uses it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub format: Option<String>,
+    format "format": String;
     /// The field that holds the event time. Default: the arrival time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub time: Option<String>,
+    time "time": String;
     /// The format of the event time, see [`TimeFormat`](crate::row::TimeFormat). Default: `auto`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub time_format: Option<String>,
+    time_format "time_format": String;
     /// The size of a window, such as `5m`. Default: one window over everything.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub window: Option<String>,
+    window "window": String;
     /// The interval between the starts of two windows. Default: the size of a window.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub every: Option<String>,
+    every "every": String;
     /// The offset of all window starts from the multiples of `every`. Default: 0.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub offset: Option<String>,
+    offset "offset": String;
     /// The out-of-orderness: how far a record may be behind the latest record of its shard without
     /// being late. `unbounded` means any distance. Default: unbounded for input that ends,
     /// otherwise 10 s.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_delay: Option<String>,
+    max_delay "max_delay": String;
     /// How far the event time of a record may be ahead of its arrival time. A record further ahead
     /// is a dead letter. `off` means any distance. Default: 1 h if every record has an arrival
     /// time, otherwise off.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_ahead: Option<String>,
+    max_ahead "max_ahead": String;
     /// The allowed lateness: how long after a window has fired late records are still added to it.
     /// Default: 0.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lateness: Option<String>,
+    lateness "lateness": String;
     /// Predicates, all of which must hold.
-    #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
-    pub filter: Option<Vec<String>>,
+    filter "where": Vec<String>;
     /// The fields to group by. Each entry is one field or several, separated by commas.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub group: Option<Vec<String>>,
+    group "group": Vec<String>;
     /// The aggregates. Each entry is one aggregate or several, separated by commas.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub agg: Option<Vec<String>>,
+    agg "agg": Vec<String>;
     /// Text that counts as a missing value in every field. Each entry is one marker or several,
     /// separated by commas. Default: the usual markers, in fields that are used as numbers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub null: Option<Vec<String>>,
+    null "null": Vec<String>;
     /// Maximum number of distinct groups per window. Records of further groups go into the group
     /// `(other)`. Default: [`Limits::groups_max`](crate::Limits::groups_max).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limit_groups: Option<u64>,
+    limit_groups "limit_groups": u64;
     /// The format in which the command writes answers: `table`, `json` or `csv`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub output: Option<String>,
+    output "output": String;
     /// The file to which the command writes dead letters.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dead_letters: Option<String>,
+    dead_letters "dead_letters": String;
     /// The file to which the command writes late records.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub late: Option<String>,
+    late "late": String;
     /// True if the first dead letter ends the command's run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub strict: Option<bool>,
+    strict "strict": bool;
     /// True if the command explains the pipeline before it runs it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub explain: Option<bool>,
+    explain "explain": bool;
 }
-
-const KEYS: [&str; 19] = [
-    "format",
-    "time",
-    "time_format",
-    "window",
-    "every",
-    "offset",
-    "max_delay",
-    "max_ahead",
-    "lateness",
-    "where",
-    "group",
-    "agg",
-    "null",
-    "limit_groups",
-    "output",
-    "dead_letters",
-    "late",
-    "strict",
-    "explain",
-];
+}
 
 impl PipelineSpec {
     /// Parses a specification in TOML. `name` is the name of the file, for errors.
@@ -157,35 +159,32 @@ impl PipelineSpec {
             Error::invalid("this specification cannot be written as TOML").with_source(error)
         })
     }
-
-    /// Returns the specification in which every key that `flags` has is replaced.
-    pub fn overridden_by(self, flags: PipelineSpec) -> PipelineSpec {
-        PipelineSpec {
-            format: flags.format.or(self.format),
-            time: flags.time.or(self.time),
-            time_format: flags.time_format.or(self.time_format),
-            window: flags.window.or(self.window),
-            every: flags.every.or(self.every),
-            offset: flags.offset.or(self.offset),
-            max_delay: flags.max_delay.or(self.max_delay),
-            max_ahead: flags.max_ahead.or(self.max_ahead),
-            lateness: flags.lateness.or(self.lateness),
-            filter: flags.filter.or(self.filter),
-            group: flags.group.or(self.group),
-            agg: flags.agg.or(self.agg),
-            null: flags.null.or(self.null),
-            limit_groups: flags.limit_groups.or(self.limit_groups),
-            output: flags.output.or(self.output),
-            dead_letters: flags.dead_letters.or(self.dead_letters),
-            late: flags.late.or(self.late),
-            strict: flags.strict.or(self.strict),
-            explain: flags.explain.or(self.explain),
-        }
-    }
 }
 
 fn first_line(message: &str) -> &str {
     message.lines().next().unwrap_or(message)
+}
+
+/// The value of a key.
+trait KeyValue: Sized {
+    fn read<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Self, A::Error>;
+}
+
+macro_rules! plain_values {
+    ($($value:ty),*) => {$(
+        impl KeyValue for $value {
+            fn read<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Self, A::Error> {
+                map.next_value()
+            }
+        }
+    )*};
+}
+plain_values!(String, u64, bool);
+
+impl KeyValue for Vec<String> {
+    fn read<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Self, A::Error> {
+        map.next_value::<OneOrMany>().map(|entries| entries.0)
+    }
 }
 
 /// A list, or one entry without brackets.
@@ -233,7 +232,7 @@ impl<'de> Deserialize<'de> for Key {
             fn visit_str<E: de::Error>(self, name: &str) -> Result<Key, E> {
                 let found = KEYS.iter().position(|key| *key == name);
                 found.map(Key).ok_or_else(|| {
-                    let hint = nearest(&name.replace('-', "_"), KEYS);
+                    let hint = nearest(&name.replace('-', "_"), KEYS.iter().copied());
                     let known = if hint.is_empty() {
                         format!("; the keys are {}", KEYS.join(", "))
                     } else {
@@ -259,7 +258,7 @@ impl<'de> Deserialize<'de> for PipelineSpec {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PipelineSpec, A::Error> {
                 let mut spec = PipelineSpec::default();
-                let mut seen = [false; KEYS.len()];
+                let mut seen = vec![false; KEYS.len()];
                 while let Some(Key(index)) = map.next_key()? {
                     let name = KEYS[index];
                     if std::mem::replace(&mut seen[index], true) {
@@ -271,46 +270,6 @@ impl<'de> Deserialize<'de> for PipelineSpec {
             }
         }
         deserializer.deserialize_map(Keys)
-    }
-}
-
-impl PipelineSpec {
-    /// Reads the value of a key, which is one of `KEYS`.
-    fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        let text = match key {
-            "format" => &mut self.format,
-            "time" => &mut self.time,
-            "time_format" => &mut self.time_format,
-            "window" => &mut self.window,
-            "every" => &mut self.every,
-            "offset" => &mut self.offset,
-            "max_delay" => &mut self.max_delay,
-            "max_ahead" => &mut self.max_ahead,
-            "lateness" => &mut self.lateness,
-            "output" => &mut self.output,
-            "dead_letters" => &mut self.dead_letters,
-            "late" => &mut self.late,
-            _ => return self.take_other(key, map),
-        };
-        *text = Some(map.next_value()?);
-        Ok(())
-    }
-
-    fn take_other<'de, A: MapAccess<'de>>(
-        &mut self,
-        key: &str,
-        map: &mut A,
-    ) -> Result<(), A::Error> {
-        match key {
-            "where" => self.filter = Some(map.next_value::<OneOrMany>()?.0),
-            "group" => self.group = Some(map.next_value::<OneOrMany>()?.0),
-            "agg" => self.agg = Some(map.next_value::<OneOrMany>()?.0),
-            "null" => self.null = Some(map.next_value::<OneOrMany>()?.0),
-            "limit_groups" => self.limit_groups = Some(map.next_value()?),
-            "strict" => self.strict = Some(map.next_value()?),
-            _ => self.explain = Some(map.next_value()?),
-        }
-        Ok(())
     }
 }
 
