@@ -116,7 +116,7 @@ pub(crate) fn check(beginning: Beginning<'_>, named: Format) -> Option<Detection
     }
     let first = &beginning.bytes[..end.unwrap_or(beginning.bytes.len())];
     // A header reports an error about its line end itself.
-    let has_header = matches!(named, Format::Csv | Format::Tsv);
+    let has_header = matches!(named, Format::Csv | Format::Tsv | Format::Separated(_));
     let refused = container::named(first).or_else(|| returns_alone(first).filter(|_| !has_header));
     Some(refused.map_or(Detection::Certain(named), Detection::Refused))
 }
@@ -336,10 +336,9 @@ impl<'a> Sample<'a> {
         }
         for delimiter in [';', '|'] {
             if matches!(judge(delimiter as u8), Header::Certain | Header::Possible(_)) {
-                let way_out =
-                    format!("tr '{delimiter}' '\\t' < FILE | streamgauge run --format tsv");
                 return Some(format!(
-                    "it looks like a table with '{delimiter}' between the fields, where commas or tabs are read: {way_out}"
+                    "it looks like a table with '{delimiter}' between the fields; \
+                     --delimiter '{delimiter}' reads it as that"
                 ));
             }
         }

@@ -33,7 +33,7 @@ impl PayloadDecoder {
             Format::Clf => ClfDecoder::new(fields)?.into(),
             Format::Vhost => ClfDecoder::with_vhost(fields)?.into(),
             Format::Lines => LineDecoder::new(fields)?.into(),
-            Format::Csv | Format::Tsv => {
+            Format::Csv | Format::Tsv | Format::Separated(_) => {
                 let message = format!(
                     "format: the records of a stream have no header, which {format} needs; use jsonl, clf, vhost or lines"
                 );

@@ -74,6 +74,8 @@ PipelineSpec {
     /// The format of the records: `auto`, `jsonl`, `csv`, `tsv`, `clf`, `vhost` or `lines`. The
     /// files adapter uses it.
     format "format": String;
+    /// The character between the fields of CSV. Default: a comma.
+    delimiter "delimiter": String;
     /// The field that holds the event time. Default: the arrival time.
     time "time": String;
     /// The format of the event time, see [`TimeFormat`](crate::row::TimeFormat). Default: `auto`.

@@ -169,7 +169,7 @@ fn tables_with_a_certain_header_are_read_as_such() {
 fn a_field_that_lines_lack_is_told_with_the_way_out() {
     let folder = Folder::new("a_field_that_lines_lack");
     let cases: &[(&str, &str, &[&str])] = &[
-        ("a;b;c\n1;2;3\n", "b", &["';'", "tr ';' '\\t'", "--format tsv"]),
+        ("a;b;c\n1;2;3\n", "b", &["between the fields", "--delimiter ';'"]),
         (
             "t\n2024-01-01T00:00:00Z\n2024-01-01T00:00:01Z\n",
             "t",
@@ -204,6 +204,49 @@ fn a_field_that_lines_lack_is_told_with_the_way_out() {
     let latin = b"Stra\xdfe,Ort\n1,2\n";
     both(&folder, latin, &["--group", "Ort"]).failed(1, &["not UTF-8", "iconv -f ENCODING"]);
     both(&folder, latin, &["--group", "x"]).failed(2, &["not UTF-8", "iconv -f ENCODING"]);
+}
+
+#[test]
+fn a_table_with_another_delimiter_is_read_as_csv() {
+    let folder = Folder::new("another_delimiter");
+    let sum = ["--agg", "sum(v) as v, count"];
+    let read = |text: &[u8], flags: &[&str]| both(&folder, text, &[&sum, flags].concat());
+    let semicolons = b"name;v\n\"a;b\";1\nc,d;2\n\"e\n\"\"f\";4\n";
+    for flags in [&["--delimiter", ";"][..], &["--delimiter=;", "--format", "csv"]] {
+        let run = read(semicolons, flags);
+        assert_eq!(run.json(), [json!({"v": 7, "count": 3})], "{}", run.stderr);
+    }
+    let grouped = read(semicolons, &["--delimiter", ";", "--group", "name"]);
+    let names: Vec<_> = grouped.json().iter().map(|row| row["name"].clone()).collect();
+    assert_eq!(names, [json!("a;b"), json!("c,d"), json!("e\n\"f")]);
+    assert_eq!(count(&read(b"a|v\nx|1\ny|2\n", &["--delimiter", "|"])), json!(2));
+    for tab in ["\t", "\\t"] {
+        assert_eq!(count(&read(b"a\tv\nx\t1\ny\t2\n", &["--delimiter", tab])), json!(2));
+    }
+    for (flags, words) in [
+        (&["--delimiter", ";", "--format", "jsonl"][..], "only csv has a delimiter"),
+        (&["--delimiter", "||"], "one character of ASCII"),
+        (&["--delimiter", "\""], "cannot stand between fields"),
+        (&["--delimiter", ""], "cannot stand between fields"),
+        (&["--delimiter", "é"], "cannot stand between fields"),
+    ] {
+        let run = read(b"a;v\nx;1\n", flags);
+        assert_eq!(run.code, Some(2), "{flags:?}: {}", run.stderr);
+        assert!(run.stderr.contains(words), "{flags:?}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn a_resumed_run_knows_the_delimiter_that_it_began_with() {
+    let folder = Folder::new("resumed_delimiter");
+    let (file, state) = (folder.file("a.csv", b"g;v\nx;1\n"), folder.path("state"));
+    let flags = ["--delimiter", ";", "--group", "g", "--agg", "sum(v) as v", "--output", "json"];
+    let run = || streamgauge(&[&["run", &file, "--state", &state][..], &flags].concat());
+    assert_eq!(run().json(), [json!({"g": "x", "v": 1})]);
+    folder.file("a.csv", b"g;v\nx;1\ny;2\n");
+    let again = run();
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    assert!(again.json().iter().any(|row| row["g"] == "y" && row["v"] == 2), "{}", again.stdout);
 }
 
 #[test]

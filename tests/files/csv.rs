@@ -34,7 +34,7 @@ fn field() -> impl Strategy<Value = String> {
     .prop_map(|parts| parts.concat())
     .prop_filter("a quote in front would open a quoted field", |text| !text.starts_with('"'));
     let quoted = prop::collection::vec(
-        prop::sample::select(vec!["a", ",", "\t", "\n", "\r\n", "\"\"", "é", "{"]),
+        prop::sample::select(vec!["a", ",", ";", "\t", "\n", "\r\n", "\"\"", "é", "{"]),
         0..5,
     )
     .prop_map(|parts| format!("\"{}\"", parts.concat()));
@@ -63,8 +63,9 @@ proptest! {
     #![proptest_config(crate::cases(1000))]
 
     #[test]
-    fn records_are_those_of_the_csv_crate(text in records(','), tabs in records('\t'), block in 64usize..300, sizes in prop::collection::vec(1usize..80, 1..4)) {
-        for (text, format, delimiter) in [(text, Format::Csv, b','), (tabs, Format::Tsv, b'\t')] {
+    fn records_are_those_of_the_csv_crate(text in records(','), tabs in records('\t'), semicolons in records(';'), block in 64usize..300, sizes in prop::collection::vec(1usize..80, 1..4)) {
+        let semicolon = (semicolons, Format::Separated(b';'), b';');
+        for (text, format, delimiter) in [(text, Format::Csv, b','), (tabs, Format::Tsv, b'\t'), semicolon] {
             // A header in quotes makes TSV quoted as CSV is.
             let header = ["\"x\"", "y", "z\n"].join(&char::from(delimiter).to_string());
             // The csv crate reads a single carriage return as a line end, so a tail of them would

@@ -85,6 +85,7 @@ pub(super) fn begin(
         Format::Vhost => ClfDecoder::with_vhost(fields).map(Decoder::from),
         Format::Csv => csv_decoder(reader, fields, b','),
         Format::Tsv => csv_decoder(reader, fields, b'\t'),
+        Format::Separated(delimiter) => csv_decoder(reader, fields, delimiter),
         Format::Lines | Format::Auto => LineDecoder::new(fields).map(Decoder::from),
     };
     match (decoder, note) {

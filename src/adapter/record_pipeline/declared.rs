@@ -52,13 +52,7 @@ impl Declared {
     pub fn compile(spec: &PipelineSpec, mut options: CompileOptions) -> Result<Self, Error> {
         options.arrival_times = true;
         options.strict = spec.strict.unwrap_or(options.strict);
-        let format: Format = spec
-            .format
-            .as_deref()
-            .map(str::parse)
-            .transpose()
-            .map_err(|error: Error| error.at("format"))?
-            .unwrap_or_default();
+        let format = Format::of_pipeline(spec.format.as_deref(), spec.delimiter.as_deref())?;
         let pipeline = spec.compile(&options)?;
         let decoder = PayloadDecoder::new(format, pipeline.fields(), &options.limits)?;
         Ok(Declared {

@@ -347,6 +347,9 @@ pub(crate) struct InputArguments {
     /// lines, with a note, where they are not certain
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Input")]
     pub(crate) format: Option<FormatArgument>,
+    /// The character between the fields of CSV, such as ';'. Default: a comma
+    #[arg(long, value_name = "CHARACTER", help_heading = "Input")]
+    pub(crate) delimiter: Option<String>,
     /// Write the records that could not be read to a file, as JSON Lines of file, line, reason and
     /// data
     #[arg(long, value_name = "FILE", help_heading = "Input")]

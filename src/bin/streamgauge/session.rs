@@ -333,10 +333,8 @@ pub(crate) fn compile_saved(settings: &Settings) -> Result<RowPipeline, Failure>
 }
 
 fn format(spec: &PipelineSpec) -> Result<Format, Failure> {
-    spec.format
-        .as_deref()
-        .map_or(Ok(Format::Auto), str::parse)
-        .map_err(|error: Error| Failure::usage(&error.at("format")))
+    Format::of_pipeline(spec.format.as_deref(), spec.delimiter.as_deref())
+        .map_err(|error| Failure::usage(&error))
 }
 
 /// The writer of answers to standard output; `bar` is what may stand on the same terminal.

@@ -59,6 +59,7 @@ impl Settings {
         let aggregates: Vec<String> = own_aggregates.into_iter().chain(pipeline.agg).collect();
         let mut flags = PipelineSpec::default();
         flags.format = input.format.map(|format| format_name(format).to_owned());
+        flags.delimiter = input.delimiter;
         flags.time = pipeline.time;
         flags.time_format = pipeline.time_format;
         flags.window = pipeline.window;
