@@ -281,7 +281,8 @@ mod tests {
     use proptest::prelude::*;
 
     const FULL: &str = r#"
-format = "jsonl"
+format = "csv"
+delimiter = ";"
 time = "ts"
 time_format = "ms"
 window = "5m"
@@ -333,7 +334,7 @@ explain = false
             toml("time-format = \"ms\"\n"),
             "p.toml:1: unknown key \"time-format\" (did you mean \"time_format\"?)"
         );
-        assert!(toml("colour = 1\n").contains("the keys are format, time,"));
+        assert!(toml("colour = 1\n").contains("the keys are format, delimiter, time,"));
         assert!(
             toml("window = 5\n")
                 .starts_with("p.toml:1: invalid type: integer `5`, expected a string"),
