@@ -378,14 +378,16 @@ fn contents(answers: &Answers) -> Vec<&String> {
         .collect()
 }
 
-fn seeds(default: u64) -> std::ops::Range<u64> {
+/// Seeds that found a fault.
+const FAULTS: [u64; 2] = [8649, 16024];
+
+fn seeds(default: u64) -> Vec<u64> {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     match (number("STREAMGAUGE_SIMULATION"), number("STREAMGAUGE_SIMULATIONS")) {
-        (Some(seed), _) => seed..seed + 1,
-        (None, Some(count)) => 0..count,
-        (None, None) => {
-            0..if std::env::var_os("STREAMGAUGE_FULL").is_some() { 100_000 } else { default }
-        }
+        (Some(seed), _) => vec![seed],
+        (None, Some(count)) => (0..count).collect(),
+        (None, None) if std::env::var_os("STREAMGAUGE_FULL").is_some() => (0..100_000).collect(),
+        (None, None) => (0..default).chain(FAULTS).collect(),
     }
 }
 

@@ -216,20 +216,24 @@ impl RunState {
     ) -> Result<Vec<usize>, Error> {
         let mut known: Vec<Option<CountedFile>> =
             std::mem::take(&mut self.files).into_iter().map(Some).collect();
-        let last_known = found.iter().flatten().max().copied();
+        // A file of which nothing was counted is like any other with nothing counted: it tells
+        // nothing of the order.
+        let counted = |index: &usize| known.get(*index).is_some_and(has_counted);
+        let ordered: Vec<Option<usize>> = found.iter().map(|found| found.filter(counted)).collect();
+        let last_known = ordered.iter().flatten().max().copied();
         let mut places = Vec::with_capacity(inputs.len());
-        for (path, found) in inputs.iter().zip(found) {
+        for ((path, found), ordered) in inputs.iter().zip(found).zip(ordered) {
             // What came before the file that is found goes before it; what stood at the path of a
             // new one before that; and what came after all that are found before the first new one
             // behind them.
-            let new_behind = found.is_none()
+            let new_behind = ordered.is_none()
                 && last_known.is_none_or(|last| known.get(last).is_none_or(Option::is_none));
             let here = canonical(path);
             let same_place = |file: &Option<CountedFile>| {
                 file.as_ref().is_some_and(|file| file.retired && file.path == here)
             };
-            let until = match found {
-                Some(index) => *index,
+            let until = match ordered {
+                Some(index) => index,
                 None if new_behind => known.len(),
                 None => known.iter().rposition(same_place).map_or(0, |index| index + 1),
             };
@@ -607,6 +611,10 @@ impl CountedFile {
             held,
         })
     }
+}
+
+fn has_counted(file: &Option<CountedFile>) -> bool {
+    file.as_ref().is_some_and(CountedFile::is_known)
 }
 
 /// End and start of a partial's window.
