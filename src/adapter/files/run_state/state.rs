@@ -216,33 +216,37 @@ impl RunState {
     ) -> Result<Vec<usize>, Error> {
         let mut known: Vec<Option<CountedFile>> =
             std::mem::take(&mut self.files).into_iter().map(Some).collect();
-        // A file of which nothing was counted is like any other with nothing counted: it tells
-        // nothing of the order.
-        let counted = |index: &usize| known.get(*index).is_some_and(has_counted);
-        let ordered: Vec<Option<usize>> = found.iter().map(|found| found.filter(counted)).collect();
-        let last_known = ordered.iter().flatten().max().copied();
+        let last_known = found.iter().flatten().max().copied();
         let mut places = Vec::with_capacity(inputs.len());
-        for ((path, found), ordered) in inputs.iter().zip(found).zip(ordered) {
+        for (input, (path, found_here)) in inputs.iter().zip(found).enumerate() {
             // What came before the file that is found goes before it; what stood at the path of a
             // new one before that; and what came after all that are found before the first new one
             // behind them.
-            let new_behind = ordered.is_none()
+            let new_behind = found_here.is_none()
                 && last_known.is_none_or(|last| known.get(last).is_none_or(Option::is_none));
             let here = canonical(path);
             let same_place = |file: &Option<CountedFile>| {
                 file.as_ref().is_some_and(|file| file.retired && file.path == here)
             };
-            let until = match ordered {
-                Some(index) => index,
+            let until = match found_here {
+                Some(index) => *index,
                 None if new_behind => known.len(),
-                None => known.iter().rposition(same_place).map_or(0, |index| index + 1),
+                None => {
+                    // It may be what stood at the path of the next one, copied away before any of
+                    // it was counted.
+                    let next = found[input..].iter().flatten().next();
+                    let uncounted =
+                        next.filter(|index| !known.get(**index).is_some_and(has_counted));
+                    let replaced = known.iter().rposition(same_place).map_or(0, |index| index + 1);
+                    replaced.max(uncounted.copied().unwrap_or(0))
+                }
             };
             let before = known
                 .iter_mut()
                 .take(until)
                 .filter(|file| file.as_ref().is_some_and(|file| file.retired));
             self.files.extend(before.filter_map(Option::take).filter(CountedFile::is_known));
-            let mut file = found
+            let mut file = found_here
                 .and_then(|index| known.get_mut(index).and_then(Option::take))
                 .unwrap_or_default();
             file.path = here;
