@@ -227,14 +227,16 @@ impl Inputs {
         all
     }
 
-    /// Windows up to this have been completed by the pipeline of a stream, and are dropped: they
-    /// are not answered again.
+    /// Windows that end at this time or before have been completed by the pipeline of a stream, and
+    /// are dropped: they are not answered again.
     pub(crate) fn completed_to(
         pipeline: Option<&RowPipeline>,
         state: Option<&State>,
     ) -> Option<Timestamp> {
         let pipeline = pipeline.filter(|pipeline| !pipeline.is_revised())?;
-        state.filter(|state| state.run.is_stream()).and_then(|_| pipeline.watermark())
+        let watermark = state.filter(|state| state.run.is_stream()).and(pipeline.watermark())?;
+        // A window is complete when the watermark has come to its last millisecond.
+        Some(Timestamp::from_millis(watermark.as_millis().saturating_add(1)))
     }
 
     /// Returns true if it is known of all windows at the end of a run whether they have rows: of a

@@ -379,7 +379,7 @@ fn contents(answers: &Answers) -> Vec<&String> {
 }
 
 /// Seeds that found a fault.
-const FAULTS: [u64; 3] = [8649, 16024, 17570];
+const FAULTS: [u64; 4] = [8649, 16024, 17570, 53124];
 
 fn seeds(default: u64) -> Vec<u64> {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
