@@ -207,7 +207,7 @@ fn alone(criterion: &mut Criterion) {
 /// Panes that are open while records come late.
 const OPEN: i64 = 1 << 17;
 
-/// An engine with a record in each of so many windows of one pane, the clock at the end of the
+/// An engine with one record in each of its windows of one pane, the clock at the end of the
 /// last.
 fn with_open_panes(
     out_of_orderness: i64,
@@ -226,7 +226,7 @@ fn with_open_panes(
     (engine, shard)
 }
 
-/// A record so many panes back, by how it is still taken: it was waited for, so that it only goes
+/// A record some panes back, by how it is still taken: it was waited for, so that it only goes
 /// into its pane; or it is late within the allowed lateness, and its window is answered again.
 fn late(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("sliding/out of order");

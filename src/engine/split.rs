@@ -78,7 +78,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
         (windows, panes_max)
     }
 
-    /// The first windows of the second and each later one of so many even parts.
+    /// The first window of each part but the first, where the parts are even.
     fn cuts(&self, windows: usize, parts: usize) -> Vec<Cut> {
         let (mut cuts, mut index) = (Vec::new(), 0usize);
         if parts < 2 {
@@ -98,7 +98,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
         cuts
     }
 
-    /// The window of a stretch that comes after so many of its windows.
+    /// The window at this index in a stretch of windows.
     fn cut(&self, stretch: &Stretch, windows: usize) -> Cut {
         let Stretch { start, last_end, before, after, .. } = *stretch;
         if windows == 0 {

@@ -86,7 +86,7 @@ impl Explanation {
     }
 }
 
-/// Whether a snapshot will fit into so many bytes, whatever records come.
+/// Whether a snapshot fits into a number of bytes, whatever records come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Fit {
@@ -115,7 +115,7 @@ impl Explanation {
         Some((all(self.group_written_max.0), all(self.group_written_max.1)))
     }
 
-    /// Whether a snapshot will fit into so many bytes: what
+    /// Whether a snapshot fits into this number of bytes: what
     /// [`snapshot_within`](crate::engine::Control::snapshot_within) will do, told before the first
     /// record.
     pub fn fit(&self, bytes_max: usize) -> Fit {

@@ -53,6 +53,10 @@ fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
 impl SourceFile {
     /// Returns the text before the file's own tests.
     pub(crate) fn before_tests(&self) -> &str {
+        // Such a file is a module of tests as a whole.
+        if self.path.starts_with("src/") && self.path.ends_with("/tests.rs") {
+            return "";
+        }
         match self.text.find("#[cfg(test)]\nmod ") {
             Some(at) => &self.text[..at],
             None => &self.text,

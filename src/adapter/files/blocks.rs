@@ -147,7 +147,7 @@ impl BlockReader {
         self.make_block = make_block;
     }
 
-    /// Keeps as many buffers as so many threads need.
+    /// Keeps as many buffers as this number of threads needs.
     pub(crate) fn keep_buffers(&mut self, threads: usize) {
         self.buffers = Buffers::new(threads.saturating_mul(BUFFERS_PER_THREAD));
     }

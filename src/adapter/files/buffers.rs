@@ -18,13 +18,13 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    /// Keeps so many at most.
+    /// The largest number of buffers that are kept.
     pub(super) fn new(max: usize) -> Self {
         Buffers { spare: Vec::new(), max }
     }
 
-    /// A buffer of so many bytes: one of this thread's that nobody points into any more, or a new
-    /// one.
+    /// Returns a buffer of `len` bytes: one of this thread's that nobody points into any more, or a
+    /// new one.
     pub(super) fn take(&mut self, len: usize) -> Vec<u8> {
         let thread = std::thread::current().id();
         // The one that was used last is most likely still in a cache.

@@ -81,8 +81,8 @@ impl<'a> FilePipelines<'a> {
         }
     }
 
-    /// Puts another pipeline in the place of an input's, which is returned. It was compiled from
-    /// the same specification.
+    /// Replaces the pipeline of an input by another one of the same specification, and returns the
+    /// old one.
     ///
     /// # Errors
     /// As [`of`](FilePipelines::of), and a limit on shards.

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Blocks that are taken row by row after one whose aggregates were for nothing, or cost as much as
-/// they spared: so many at first, and twice as many each further time.
+/// they spared: a fixed number at first, and twice the number each further time.
 const PAUSE_MIN: usize = 16;
 const PAUSE_MAX: usize = 1024;
 

@@ -50,8 +50,8 @@ impl RegularFile {
         }
     }
 
-    /// The lines that end in the next so many bytes, all of which are there; `None` if that cannot
-    /// be told, or no line ends there.
+    /// Returns the lines that end in the next `bytes` bytes. Returns `None` if the file has fewer
+    /// bytes, or if no line ends in them.
     pub(super) fn lines(self: &Arc<Self>, at: u64, bytes: usize) -> Option<Stretch> {
         let mut look = [0; LOOK_BYTES];
         let mut to = bytes;

@@ -187,8 +187,8 @@ impl Tail {
 }
 
 impl<S: RowSink> FileRun<'_, S> {
-    /// Reads the input's whole records, on so many threads where that pays; gives what it ends with
-    /// after them.
+    /// Reads the whole records of the input, on the helper threads where that pays. Returns the last
+    /// line if it has no end.
     fn read<B: TakeBlocks<S>>(mut self, helpers: Option<&Helpers>) -> Result<Option<Tail>, Error> {
         // What comes bit by bit is worked on at once, and what is one block is done before a thread
         // has started.

@@ -69,7 +69,7 @@ impl LateRecords {
         self.0.as_mut().map_or(Ok(()), LinesFile::flush)
     }
 
-    /// What is to be said at the end of a run with so many late records among so many.
+    /// The note at the end of a run: how many of its records came late.
     pub(crate) fn note(&self, late: u64, records: u64) -> Option<String> {
         let hint = if self.are_wanted() { "" } else { ";\n  --late FILE writes them down" };
         (late > 0).then(|| {

@@ -83,7 +83,7 @@ impl RowPipeline {
         self.hands_out_late = hand_out;
     }
 
-    /// Takes the next so many records, or as many as there are up to one that is to be told of.
+    /// Takes the next `records` records, or fewer: up to the first one that must be reported.
     fn push_records(
         &mut self,
         shard: Shard,

@@ -63,7 +63,7 @@ impl RunAnswers {
     /// What an earlier run of this pipeline [wrote](RunAnswers::to_bytes).
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the bytes are none of streamgauge's or
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if streamgauge did not write the bytes, or they are
     /// damaged, [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if they are of another pipeline
     /// or kind.
     pub fn from_bytes(bytes: impl Into<Bytes>, pipeline: &RowPipeline) -> Result<Self, Error> {

@@ -77,7 +77,7 @@ impl RunState {
     /// The state that an earlier run of this pipeline [wrote](RunState::to_bytes).
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if the bytes are none of streamgauge's or damaged,
+    /// [`ErrorKind::Corrupt`] if streamgauge did not write the bytes, or they are damaged,
     /// [`ErrorKind::Mismatch`] if they are of another pipeline or kind.
     pub fn from_bytes(bytes: impl Into<Bytes>, pipeline: &RowPipeline) -> Result<Self, Error> {
         let bytes = bytes.into();
