@@ -3,7 +3,7 @@
 
 use super::row_aggregate::{Plan, RowTest};
 use crate::error::{Error, ErrorKind};
-use crate::query::expression::{Column, Function};
+use crate::query::aggregates::{Column, Function};
 use crate::query::literal::{Literal, Operator};
 use crate::query::predicate::Predicate;
 use crate::row::null::Nulls;

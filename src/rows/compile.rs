@@ -9,7 +9,7 @@ use crate::engine::{Engine, EngineOptions};
 use crate::error::Error;
 use crate::hash::Seed;
 use crate::limits::Limits;
-use crate::query::expression::{Column, Function, parse_columns, parse_fields};
+use crate::query::aggregates::{Column, Function, parse_columns, parse_fields};
 use crate::query::field::Fields;
 use crate::query::null_list::parse_nulls;
 use crate::query::pipeline_spec::PipelineSpec;

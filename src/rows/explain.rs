@@ -3,7 +3,7 @@
 use super::row_aggregate::{Plan, StateSpec, TOP_ROWS_MIN};
 use crate::aggregate::{DEFAULT_ACCURACY, DISTINCT_EXACT_MAX, DISTINCT_PRECISION};
 use crate::engine::EngineOptions;
-use crate::query::expression::{Column, Function};
+use crate::query::aggregates::{Column, Function};
 use crate::sketch::LogHistogram;
 use std::fmt;
 use std::time::Duration;

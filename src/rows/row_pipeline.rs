@@ -6,7 +6,7 @@ use super::pending_rows::PendingRows;
 use super::row_aggregate::{ColumnKind, Plan, RowAggregate};
 use crate::engine::{Control, Engine, Outcome, Shard};
 use crate::error::{Error, ErrorKind};
-use crate::query::expression::Column;
+use crate::query::aggregates::Column;
 use crate::query::field::Fields;
 use crate::query::predicate::Predicate;
 use crate::record::Sequence;

@@ -9,7 +9,7 @@ use crate::aggregate::{
     Count, Distinct, First, Last, Max, Mean, Min, Moments, Quantile, TopK, Total, Variance,
 };
 use crate::hash::Seed;
-use crate::query::expression::{Column, Function};
+use crate::query::aggregates::{Column, Function};
 use crate::query::literal::{Literal, Operator};
 use crate::row::{OutputValue, Row};
 use crate::sketch::Estimate;
