@@ -2,6 +2,7 @@
 
 mod aws;
 mod bad_input;
+mod check;
 mod detection;
 mod documents;
 mod finish;

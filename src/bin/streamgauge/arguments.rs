@@ -43,6 +43,12 @@ pub(crate) enum Command {
     /// Give the open windows of an application that has ended (kcl, or lambda in mode store), from
     /// its state
     Finish(FinishArguments),
+    /// Say what pipeline files mean, or where they are wrong, without input
+    Check(CheckArguments),
+    /// Print a completion script for a shell
+    Completions(CompletionsArguments),
+    /// Print the manual page
+    Man,
     /// Run a pipeline file as an AWS Lambda function behind a Kinesis stream
     #[cfg(feature = "lambda-runtime")]
     #[command(after_help = crate::lambda::HELP)]
@@ -54,6 +60,37 @@ pub(crate) enum Command {
     /// on standard error, which goes into the daemon's log, what an operator should know.
     Kcl(KclArguments),
 }
+
+/// Say what pipeline files mean.
+#[derive(Debug, Args)]
+#[command(after_long_help = CHECK_HELP)]
+pub(crate) struct CheckArguments {
+    /// The pipelines: TOML files, or JSON files by their ending
+    #[arg(required = true, value_name = "FILE.toml")]
+    pub(crate) pipelines: Vec<PathBuf>,
+}
+
+const CHECK_HELP: &str = "\
+Prints what the windows are, what is late, how much memory can be needed, and how
+exact each column is. All files are checked, also after one that is wrong.
+
+Exit codes: 0 all files are right; 2 at least one is wrong: standard error says
+where, and what to do.";
+
+/// Print a completion script.
+#[derive(Debug, Args)]
+#[command(after_long_help = COMPLETIONS_HELP)]
+pub(crate) struct CompletionsArguments {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  streamgauge completions bash > /etc/bash_completion.d/streamgauge
+  streamgauge completions zsh > \"${fpath[1]}/_streamgauge\"
+  streamgauge completions fish > ~/.config/fish/completions/streamgauge.fish";
 
 /// Process a shard of a Kinesis stream.
 #[derive(Debug, Args)]

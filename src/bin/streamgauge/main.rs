@@ -2,6 +2,7 @@
 
 mod answers;
 mod arguments;
+mod check;
 mod dead_letters;
 mod failure;
 mod finish;
@@ -14,6 +15,7 @@ mod kcl;
 mod lambda;
 mod late_records;
 mod lines_file;
+mod manual;
 mod merge;
 mod merged;
 mod one_file;
@@ -54,6 +56,9 @@ fn main() -> ExitCode {
         Command::Merge(arguments) => merge::run(arguments),
         Command::Finish(arguments) => finish::run(&arguments),
         Command::Inspect(arguments) => inspect::run(arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Completions(arguments) => manual::completions(arguments.shell),
+        Command::Man => manual::page(),
         #[cfg(feature = "lambda-runtime")]
         Command::Lambda => lambda::run(),
     })
