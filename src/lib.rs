@@ -115,8 +115,8 @@ pub use window::Window;
 pub mod prelude {
     pub use crate::aggregate::{
         Aggregate, Overflow, count, distinct, distinct_value, filtered, first, frequencies,
-        frequencies_value, frequency, frequency_value, group_by, group_by_value, last, max, mean,
-        min, quantile, quantiles, stddev, sum, top_k, top_k_value, variance,
+        frequencies_value, frequency, frequency_value, group_by, group_by_value, if_present, last,
+        max, mean, min, quantile, quantiles, stddev, sum, top_k, top_k_value, variance,
     };
     pub use crate::engine::{Control, Emission, Outcome, Stats};
     pub use crate::error::{Error, ErrorKind};

@@ -1,7 +1,7 @@
 //! The smallest and the largest number.
 
 use super::extract::{ByValue, ValueOf};
-use super::number::Number;
+use super::number::{MaybeNumber, Number};
 use super::{Aggregate, Hints, Persistence};
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
@@ -55,7 +55,8 @@ impl<N> Max<N> {
     }
 }
 
-/// Computes the minimum of a number, in the number's own type; `None` without records.
+/// Computes the minimum of a number, in the number's own type; `None` without records. A missing
+/// number (`None`) is skipped.
 ///
 /// Floats are compared by the total order of IEEE 754: -0.0 is below 0.0, infinities are allowed,
 /// and NaN makes its record a dead letter.
@@ -72,7 +73,7 @@ impl<N> Max<N> {
 /// assert_eq!(range.output(&accumulator), (Some(-1.0), Some(2.5)));
 /// assert!(range.check(None, &f32::NAN).is_err());
 /// ```
-pub fn min<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Min<ByValue<R, V, F>> {
+pub fn min<R: ?Sized, V: MaybeNumber, F: Fn(&R) -> V>(number: F) -> Min<ByValue<R, V, F>> {
     Min::new(ByValue::new(number))
 }
 
@@ -90,7 +91,7 @@ pub fn min<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Min<ByValue<R, V,
 /// }
 /// assert_eq!(slowest.output(&accumulator), Some(900));
 /// ```
-pub fn max<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Max<ByValue<R, V, F>> {
+pub fn max<R: ?Sized, V: MaybeNumber, F: Fn(&R) -> V>(number: F) -> Max<ByValue<R, V, F>> {
     Max::new(ByValue::new(number))
 }
 
@@ -137,6 +138,36 @@ impl<V: Number> Ranked for V {
     }
 }
 
+/// A [`Ranked`] value that may be missing. Nothing outside of the crate can implement it.
+pub trait MaybeRanked {
+    /// The type of the value where there is one.
+    type Ranked: Ranked;
+
+    /// Returns the value, or `None` if it is missing.
+    fn ranked(self) -> Option<Self::Ranked>;
+}
+
+impl<V: Ranked> MaybeRanked for V {
+    type Ranked = V;
+
+    #[inline]
+    fn ranked(self) -> Option<V> {
+        Some(self)
+    }
+}
+
+impl<V: Number> MaybeRanked for Option<V> {
+    type Ranked = V;
+
+    #[inline]
+    fn ranked(self) -> Option<V> {
+        self
+    }
+}
+
+type RankedOf<V> = <V as MaybeRanked>::Ranked;
+type KeptOf<V> = <RankedOf<V> as Ranked>::Kept;
+
 #[inline]
 fn keep<V: Ranked>(kept: &mut Option<V::Kept>, value: V, wanted: Ordering) {
     match kept {
@@ -152,56 +183,57 @@ fn nan(aggregate: &str) -> Error {
 
 macro_rules! extremum {
     ($aggregate:ident, $name:literal, $wanted:expr) => {
-        impl<R: ?Sized, N: ValueOf<R, Value: Ranked>> Aggregate<R> for $aggregate<N> {
-            type Accumulator = Option<<N::Value as Ranked>::Kept>;
-            type Output = Option<<N::Value as Ranked>::Kept>;
+        impl<R: ?Sized, N: ValueOf<R, Value: MaybeRanked>> Aggregate<R> for $aggregate<N> {
+            type Accumulator = Option<KeptOf<N::Value>>;
+            type Output = Option<KeptOf<N::Value>>;
 
-            fn init(&self) -> Option<<N::Value as Ranked>::Kept> {
+            fn init(&self) -> Option<KeptOf<N::Value>> {
                 None
             }
 
             #[inline]
             fn check(
                 &self,
-                _accumulator: Option<&Option<<N::Value as Ranked>::Kept>>,
+                _accumulator: Option<&Option<KeptOf<N::Value>>>,
                 record: &R,
             ) -> Result<(), Error> {
-                let value = self.number.value(record).keep();
-                if N::Value::is_nan(&value) { Err(nan($name)) } else { Ok(()) }
+                match self.number.value(record).ranked().map(Ranked::keep) {
+                    Some(value) if RankedOf::<N::Value>::is_nan(&value) => Err(nan($name)),
+                    _ => Ok(()),
+                }
             }
 
             #[inline]
             fn add(
                 &self,
-                accumulator: &mut Option<<N::Value as Ranked>::Kept>,
+                accumulator: &mut Option<KeptOf<N::Value>>,
                 record: &R,
                 _time: Timestamp,
             ) {
-                keep(accumulator, self.number.value(record), $wanted);
+                if let Some(value) = self.number.value(record).ranked() {
+                    keep(accumulator, value, $wanted);
+                }
             }
 
             fn merge(
                 &self,
-                into: &mut Option<<N::Value as Ranked>::Kept>,
-                from: &Option<<N::Value as Ranked>::Kept>,
+                into: &mut Option<KeptOf<N::Value>>,
+                from: &Option<KeptOf<N::Value>>,
             ) -> Result<(), Error> {
                 let Some(from) = from else { return Ok(()) };
-                let replaces = |kept: &_| <N::Value as Ranked>::rank_kept(from, kept) == $wanted;
+                let replaces = |kept: &_| RankedOf::<N::Value>::rank_kept(from, kept) == $wanted;
                 if into.as_ref().is_none_or(replaces) {
                     *into = Some(from.clone());
                 }
                 Ok(())
             }
 
-            fn output(
-                &self,
-                accumulator: &Option<<N::Value as Ranked>::Kept>,
-            ) -> Option<<N::Value as Ranked>::Kept> {
+            fn output(&self, accumulator: &Option<KeptOf<N::Value>>) -> Option<KeptOf<N::Value>> {
                 accumulator.clone()
             }
 
             #[inline]
-            fn state_bytes(&self, accumulator: &Option<<N::Value as Ranked>::Kept>) -> usize {
+            fn state_bytes(&self, accumulator: &Option<KeptOf<N::Value>>) -> usize {
                 size_of_val(accumulator) + accumulator.heap_bytes()
             }
 
@@ -215,28 +247,25 @@ macro_rules! extremum {
             }
         }
 
-        impl<R: ?Sized, N: ValueOf<R, Value: Ranked>>
-            Persistence<R, Option<<N::Value as Ranked>::Kept>> for $aggregate<N>
+        impl<R: ?Sized, N: ValueOf<R, Value: MaybeRanked>> Persistence<R, Option<KeptOf<N::Value>>>
+            for $aggregate<N>
         {
             fn describe(&self) -> String {
-                format!(concat!($name, " of {}"), <<N::Value as Ranked>::Kept as Durable>::NAME)
+                format!(concat!($name, " of {}"), KeptOf::<N::Value>::NAME)
             }
 
             fn encode(
                 &self,
-                accumulator: &Option<<N::Value as Ranked>::Kept>,
+                accumulator: &Option<KeptOf<N::Value>>,
                 writer: &mut Writer,
             ) -> Result<(), Error> {
                 accumulator.write(writer);
                 Ok(())
             }
 
-            fn decode(
-                &self,
-                reader: &mut Reader<'_>,
-            ) -> Result<Option<<N::Value as Ranked>::Kept>, Error> {
+            fn decode(&self, reader: &mut Reader<'_>) -> Result<Option<KeptOf<N::Value>>, Error> {
                 match Durable::read(reader)? {
-                    Some(kept) if N::Value::is_nan(&kept) => {
+                    Some(kept) if RankedOf::<N::Value>::is_nan(&kept) => {
                         Err(reader.corrupt(concat!($name, " of NaN")))
                     }
                     kept => Ok(kept),

@@ -1,11 +1,13 @@
-//! An aggregate of only those records that pass a test.
+//! An aggregate of only those records that pass a test, or that have a part.
 
 use super::{Aggregate, Hints, Invertible, Persistence, Reductions, description, seed_fingerprint};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::time::Timestamp;
+use std::marker::PhantomData;
 
-/// An aggregate of the records that pass a test. Created by [`filtered`].
+/// An aggregate of the records that pass a test, or of a part that not all records have. Created by
+/// [`filtered`] and [`if_present`].
 ///
 /// # Example
 /// ```
@@ -19,8 +21,59 @@ use crate::time::Timestamp;
 /// ```
 #[derive(Clone, Copy)]
 pub struct Filtered<P, A> {
-    predicate: P,
+    part: P,
     inner: A,
+}
+
+/// What of a record an aggregate is computed of, where there is any. Nothing outside of the crate
+/// can implement it.
+pub trait PartOf<R: ?Sized> {
+    /// The type of the part.
+    type Part: ?Sized;
+
+    /// The word that stands before the inner aggregate in a pipeline's description.
+    const WORD: &'static str;
+
+    /// Returns the part, or `None` if the record has none.
+    fn part<'a>(&self, record: &'a R) -> Option<&'a Self::Part>;
+}
+
+/// The whole record, if it passes the test.
+impl<R: ?Sized, P: Fn(&R) -> bool> PartOf<R> for P {
+    type Part = R;
+
+    const WORD: &'static str = "filtered";
+
+    #[inline]
+    fn part<'a>(&self, record: &'a R) -> Option<&'a R> {
+        self(record).then_some(record)
+    }
+}
+
+/// A closure that returns a part of a record, which may be missing.
+pub struct Present<R: ?Sized, T: ?Sized, F> {
+    extract: F,
+    marker: PhantomData<fn(&R) -> *const T>,
+}
+
+// Not derived, because a derive would require `Clone` of `R` and `T`.
+impl<R: ?Sized, T: ?Sized, F: Clone> Clone for Present<R, T, F> {
+    fn clone(&self) -> Self {
+        Present { extract: self.extract.clone(), marker: PhantomData }
+    }
+}
+
+impl<R: ?Sized, T: ?Sized, F: Copy> Copy for Present<R, T, F> {}
+
+impl<R: ?Sized, T: ?Sized, F: for<'a> Fn(&'a R) -> Option<&'a T>> PartOf<R> for Present<R, T, F> {
+    type Part = T;
+
+    const WORD: &'static str = "present";
+
+    #[inline]
+    fn part<'a>(&self, record: &'a R) -> Option<&'a T> {
+        (self.extract)(record)
+    }
 }
 
 /// Computes `inner` of only those records for which `predicate` returns true. `inner` does not even
@@ -45,10 +98,36 @@ pub fn filtered<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>>(
     predicate: P,
     inner: A,
 ) -> Filtered<P, A> {
-    Filtered { predicate, inner }
+    Filtered { part: predicate, inner }
 }
 
-impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Aggregate<R> for Filtered<P, A> {
+/// Computes `inner` of a part of the record, as if each part were a record. A record without the
+/// part is skipped: so a missing key is no key of a [`distinct`](super::distinct()), a
+/// [`top_k`](super::top_k()) or a [`group_by`](super::group_by()). Numbers need no such help: the
+/// aggregates of a number take an `Option` and skip what is missing.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// struct Hit { user: Option<String>, bytes: u64 }
+/// let users = if_present(|hit: &Hit| hit.user.as_deref(), distinct(|user: &str| user));
+/// let mut pipeline = Pipeline::builder().aggregate((sum(|hit: &Hit| hit.bytes), users)).build()?;
+/// let hits = [Some("ann"), None, Some("ann")].map(|user| Hit { user: user.map(str::to_string), bytes: 1 });
+/// let (bytes, users) = pipeline.over(hits).next().expect("the input has ended").value;
+/// assert_eq!((bytes, users.value), (3, 1));
+/// # Ok::<(), Error>(())
+/// ```
+pub fn if_present<R, T, F, A>(part: F, inner: A) -> Filtered<Present<R, T, F>, A>
+where
+    R: ?Sized,
+    T: ?Sized,
+    F: for<'a> Fn(&'a R) -> Option<&'a T>,
+    A: Aggregate<T>,
+{
+    Filtered { part: Present { extract: part, marker: PhantomData }, inner }
+}
+
+impl<R: ?Sized, P: PartOf<R>, A: Aggregate<P::Part>> Aggregate<R> for Filtered<P, A> {
     type Accumulator = A::Accumulator;
     type Output = A::Output;
 
@@ -62,13 +141,16 @@ impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Aggregate<R> for Filtered<P,
 
     #[inline]
     fn check(&self, accumulator: Option<&A::Accumulator>, record: &R) -> Result<(), Error> {
-        if (self.predicate)(record) { self.inner.check(accumulator, record) } else { Ok(()) }
+        match self.part.part(record) {
+            Some(part) => self.inner.check(accumulator, part),
+            None => Ok(()),
+        }
     }
 
     #[inline]
     fn add(&self, accumulator: &mut A::Accumulator, record: &R, time: Timestamp) {
-        if (self.predicate)(record) {
-            self.inner.add(accumulator, record, time);
+        if let Some(part) = self.part.part(record) {
+            self.inner.add(accumulator, part, time);
         }
     }
 
@@ -79,10 +161,9 @@ impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Aggregate<R> for Filtered<P,
         record: &R,
         time: Timestamp,
     ) -> Result<(), Error> {
-        if (self.predicate)(record) {
-            self.inner.try_add(accumulator, record, time)
-        } else {
-            Ok(())
+        match self.part.part(record) {
+            Some(part) => self.inner.try_add(accumulator, part, time),
+            None => Ok(()),
         }
     }
 
@@ -91,7 +172,7 @@ impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Aggregate<R> for Filtered<P,
     }
 
     fn inverse(&self) -> Option<&dyn Invertible<R, A::Accumulator>> {
-        self.inner.inverse()
+        self.inner.inverse().map(|_| self as _)
     }
 
     fn output(&self, accumulator: &A::Accumulator) -> A::Output {
@@ -114,15 +195,31 @@ impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Aggregate<R> for Filtered<P,
     }
 }
 
-impl<R: ?Sized, P: Fn(&R) -> bool, A: Aggregate<R>> Persistence<R, A::Accumulator>
+impl<R: ?Sized, P: PartOf<R>, A: Aggregate<P::Part>> Invertible<R, A::Accumulator>
+    for Filtered<P, A>
+{
+    fn prepare(&self, accumulator: &mut A::Accumulator) {
+        self.inner.inverse().into_iter().for_each(|inverse| inverse.prepare(accumulator));
+    }
+
+    fn is_exact(&self, accumulator: &A::Accumulator) -> bool {
+        self.inner.inverse().is_some_and(|inverse| inverse.is_exact(accumulator))
+    }
+
+    fn subtract(&self, from: &mut A::Accumulator, part: &A::Accumulator) -> bool {
+        self.inner.inverse().is_some_and(|inverse| inverse.subtract(from, part))
+    }
+}
+
+impl<R: ?Sized, P: PartOf<R>, A: Aggregate<P::Part>> Persistence<R, A::Accumulator>
     for Filtered<P, A>
 {
     fn describe(&self) -> String {
-        format!("filtered {}", description::<R, A>(&self.inner))
+        format!("{} {}", P::WORD, description::<P::Part, A>(&self.inner))
     }
 
     fn seed_fingerprint(&self) -> u64 {
-        seed_fingerprint::<R, A>(&self.inner)
+        seed_fingerprint::<P::Part, A>(&self.inner)
     }
 
     fn encode(&self, accumulator: &A::Accumulator, writer: &mut Writer) -> Result<(), Error> {

@@ -58,7 +58,8 @@ impl<V> Last<V> {
 /// Returns the value of the record with the earliest *event time*, or `None` without records. If
 /// several records have this time, it is the value of the one that was added first; the records of
 /// a merged accumulator count as added later. The closure is called only if its value is stored.
-/// The value is part of snapshots: see [`Durable`].
+/// The value is part of snapshots: see [`Durable`]. A value that is `None` is a value: to skip such
+/// records, use [`if_present`](super::if_present()).
 ///
 /// # Example
 /// ```

@@ -1,7 +1,7 @@
 //! The arithmetic mean.
 
 use super::extract::{ByValue, ValueOf};
-use super::number::{Number, Total, Wide, count_overflow, not_finite};
+use super::number::{MaybeNumber, Number, SumOf, Total, WideOf, check_finite, count_overflow};
 use super::{Aggregate, Hints, Invertible, Persistence};
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
@@ -50,7 +50,8 @@ pub struct MeanAccumulator<S> {
     pub(crate) sum: S,
 }
 
-/// Computes the arithmetic mean of a number, or `None` without records.
+/// Computes the arithmetic mean of a number, or `None` without records. A missing number (`None`) is
+/// skipped and not counted.
 ///
 /// For integers it is the exact mean, rounded once. For floats it is the exact sum divided by the
 /// count, within 1.5 units in the last place, and finite even if the sum is not. It does not depend
@@ -69,12 +70,12 @@ pub struct MeanAccumulator<S> {
 /// }
 /// assert_eq!(latency.output(&accumulator), Some(10.5));
 /// ```
-pub fn mean<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Mean<ByValue<R, V, F>> {
+pub fn mean<R: ?Sized, V: MaybeNumber, F: Fn(&R) -> V>(number: F) -> Mean<ByValue<R, V, F>> {
     Mean::new(ByValue::new(number))
 }
 
-impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Mean<N> {
-    type Accumulator = MeanAccumulator<<<N::Value as Number>::Wide as Wide>::Sum>;
+impl<R: ?Sized, N: ValueOf<R, Value: MaybeNumber>> Aggregate<R> for Mean<N> {
+    type Accumulator = MeanAccumulator<SumOf<N::Value>>;
     type Output = Option<f64>;
 
     fn init(&self) -> Self::Accumulator {
@@ -83,14 +84,15 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Mean<N> {
 
     #[inline]
     fn check(&self, _accumulator: Option<&Self::Accumulator>, record: &R) -> Result<(), Error> {
-        let number = self.number.value(record);
-        if number.is_finite() { Ok(()) } else { Err(not_finite(number, "mean")) }
+        check_finite(self.number.value(record), "mean")
     }
 
     #[inline]
     fn add(&self, accumulator: &mut Self::Accumulator, record: &R, _time: Timestamp) {
-        accumulator.count = accumulator.count.saturating_add(1);
-        accumulator.sum.add(self.number.value(record).widen());
+        if let Some(number) = self.number.value(record).number() {
+            accumulator.count = accumulator.count.saturating_add(1);
+            accumulator.sum.add(number.widen());
+        }
     }
 
     fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error> {
@@ -101,10 +103,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Mean<N> {
     }
 
     fn inverse(&self) -> Option<&dyn Invertible<R, Self::Accumulator>> {
-        let invertible = <<<N::Value as Number>::Wide as Wide>::Sum as Total<
-            <N::Value as Number>::Wide,
-        >>::INVERTIBLE;
-        invertible.then_some(self as _)
+        <SumOf<N::Value> as Total<WideOf<N::Value>>>::INVERTIBLE.then_some(self as _)
     }
 
     fn output(&self, accumulator: &Self::Accumulator) -> Option<f64> {
@@ -126,11 +125,11 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Mean<N> {
     }
 }
 
-impl<R: ?Sized, N: ValueOf<R, Value: Number>, S: Total<<N::Value as Number>::Wide>>
+impl<R: ?Sized, N: ValueOf<R, Value: MaybeNumber>, S: Total<WideOf<N::Value>>>
     Persistence<R, MeanAccumulator<S>> for Mean<N>
 {
     fn describe(&self) -> String {
-        format!("mean of {}", N::Value::NAME)
+        format!("mean of {}", <N::Value as MaybeNumber>::Number::NAME)
     }
 
     fn encode(&self, accumulator: &MeanAccumulator<S>, writer: &mut Writer) -> Result<(), Error> {
@@ -144,7 +143,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>, S: Total<<N::Value as Number>::Wid
     }
 }
 
-impl<R: ?Sized, N: ValueOf<R, Value: Number>, S: Total<<N::Value as Number>::Wide>>
+impl<R: ?Sized, N: ValueOf<R, Value: MaybeNumber>, S: Total<WideOf<N::Value>>>
     Invertible<R, MeanAccumulator<S>> for Mean<N>
 {
     fn is_exact(&self, accumulator: &MeanAccumulator<S>) -> bool {

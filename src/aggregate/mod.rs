@@ -39,7 +39,7 @@ pub use distinct::{
 pub use exact_sum::ExactSum;
 pub use extract::{ByReference, ByValue, KeyOf, ValueOf};
 pub use extrema::{Max, Min, max, min};
-pub use filtered::{Filtered, filtered};
+pub use filtered::{Filtered, Present, filtered, if_present};
 pub use first_last::{First, Last, first, last};
 pub use frequency::{
     Frequencies, Frequency, frequencies, frequencies_value, frequency, frequency_value,
@@ -48,7 +48,7 @@ pub use group_by::{GroupBy, GroupByAccumulator, Overflow, group_by, group_by_val
 pub use groups::{Groups, Other};
 pub use invertible::Invertible;
 pub use mean::{Mean, MeanAccumulator, mean};
-pub use number::{IntegerSum, Moments, Number, Total, Wide};
+pub use number::{IntegerSum, MaybeNumber, Moments, Number, Total, Wide};
 pub use persistence::Persistence;
 pub use quantile::{DEFAULT_ACCURACY, Quantile, Quantiles, quantile, quantiles};
 pub use reductions::{Reduced, Reductions};

@@ -8,6 +8,8 @@ use std::fmt::Debug;
 
 pub(crate) mod sealed {
     pub trait Sealed {}
+
+    pub trait Maybe {}
 }
 
 /// A number: an integer type of up to 64 bits, `f32` or `f64`. Sealed: no other type implements it.
@@ -118,6 +120,68 @@ macro_rules! float_numbers {
     )*};
 }
 float_numbers!(f32, f64);
+
+/// A number, or a number that may be missing: any [`Number`], or an `Option` of one. An aggregate
+/// skips a missing number. Sealed.
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// struct Hit { latency_ms: Option<u32> }
+/// let latency = (mean(|hit: &Hit| hit.latency_ms), max(|hit: &Hit| hit.latency_ms));
+/// let mut pipeline = Pipeline::builder().aggregate((count(), latency)).build()?;
+/// let hits = [Some(10), None, Some(20)].map(|latency_ms| Hit { latency_ms });
+/// let answer = pipeline.over(hits).next().expect("the input has ended").value;
+/// assert_eq!(answer, (3, (Some(15.0), Some(20)))); // the mean of two
+/// # Ok::<(), Error>(())
+/// ```
+pub trait MaybeNumber: sealed::Maybe {
+    /// The type of the number where there is one.
+    type Number: Number;
+
+    /// Returns the number, or `None` if it is missing.
+    fn number(self) -> Option<Self::Number>;
+}
+
+impl<N: Number> sealed::Maybe for N {}
+
+impl<N: Number> MaybeNumber for N {
+    type Number = N;
+
+    #[inline]
+    fn number(self) -> Option<N> {
+        Some(self)
+    }
+}
+
+impl<N: Number> sealed::Maybe for Option<N> {}
+
+impl<N: Number> MaybeNumber for Option<N> {
+    type Number = N;
+
+    #[inline]
+    fn number(self) -> Option<N> {
+        self
+    }
+}
+
+/// The wide type of the numbers of an extracted value.
+pub(super) type WideOf<V> = <<V as MaybeNumber>::Number as Number>::Wide;
+
+/// The exact sum of the numbers of an extracted value.
+pub(super) type SumOf<V> = <WideOf<V> as Wide>::Sum;
+
+/// Checks that the number is finite or missing.
+///
+/// # Errors
+/// [`ErrorKind::InvalidRecord`] with the number and the name of the aggregate.
+#[inline]
+pub(super) fn check_finite(value: impl MaybeNumber, aggregate: &str) -> Result<(), Error> {
+    match value.number() {
+        Some(number) if !number.is_finite() => Err(not_finite(number, aggregate)),
+        _ => Ok(()),
+    }
+}
 
 /// The wide type of numbers: `i128` or `f64`. Sealed.
 ///
@@ -309,7 +373,7 @@ pub(super) fn count_overflow() -> Error {
 
 /// Returns the error for a float that cannot be aggregated.
 #[cold]
-pub(super) fn not_finite<V: Number>(number: V, aggregate: &str) -> Error {
+fn not_finite<V: Number>(number: V, aggregate: &str) -> Error {
     Error::new(
         ErrorKind::InvalidRecord,
         format!("{aggregate} of {number:?}; only finite numbers can be aggregated"),

@@ -1,7 +1,7 @@
 //! Quantiles with a bounded relative error.
 
 use super::extract::{ByValue, ValueOf};
-use super::number::{Number, not_finite};
+use super::number::{MaybeNumber, Number, check_finite};
 use super::{Aggregate, Hints, Invertible, Persistence, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
@@ -62,7 +62,8 @@ pub struct Quantiles<N, const Q: usize> {
 }
 
 /// Computes the `q`-quantile of a number, with `q` from 0 to 1: the number at rank ceil(q n), as in
-/// `quantile(0.99, |hit: &Hit| hit.latency_ms)`. `None` without records.
+/// `quantile(0.99, |hit: &Hit| hit.latency_ms)`. `None` without records. A missing number (`None`) is
+/// skipped.
 ///
 /// The value has a relative error of at most 0.5 % (see [`accuracy`](Quantile::accuracy)) and is
 /// certainly between `lower` and `upper`, for all finite numbers. The error grows only if the
@@ -82,7 +83,7 @@ pub struct Quantiles<N, const Q: usize> {
 /// }
 /// assert_eq!(median.output(&accumulator).unwrap().value, 20.0);
 /// ```
-pub fn quantile<R: ?Sized, V: Number, F: Fn(&R) -> V>(
+pub fn quantile<R: ?Sized, V: MaybeNumber, F: Fn(&R) -> V>(
     q: f64,
     number: F,
 ) -> Quantile<ByValue<R, V, F>> {
@@ -106,7 +107,7 @@ pub fn quantile<R: ?Sized, V: Number, F: Fn(&R) -> V>(
 /// let answer = latency.output(&accumulator).map(|found| found.map(|found| found.value));
 /// assert_eq!(answer, [Some(10.0), Some(20.0), Some(30.0)]); // the ends are exact
 /// ```
-pub fn quantiles<R: ?Sized, V: Number, F: Fn(&R) -> V, const Q: usize>(
+pub fn quantiles<R: ?Sized, V: MaybeNumber, F: Fn(&R) -> V, const Q: usize>(
     ranks: [f64; Q],
     number: F,
 ) -> Quantiles<ByValue<R, V, F>, Q> {
@@ -166,7 +167,9 @@ impl<N> Quantile<N> {
     }
 }
 
-impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Aggregate<R> for Quantiles<N, Q> {
+impl<R: ?Sized, N: ValueOf<R, Value: MaybeNumber>, const Q: usize> Aggregate<R>
+    for Quantiles<N, Q>
+{
     type Accumulator = LogHistogram;
     type Output = [Option<Estimate<f64>>; Q];
 
@@ -188,15 +191,16 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Aggregate<R> for Q
 
     #[inline]
     fn check(&self, _accumulator: Option<&LogHistogram>, record: &R) -> Result<(), Error> {
-        let number = self.number.value(record);
-        if number.is_finite() { Ok(()) } else { Err(not_finite(number, "quantile")) }
+        check_finite(self.number.value(record), "quantile")
     }
 
     #[inline]
     fn add(&self, accumulator: &mut LogHistogram, record: &R, _time: Timestamp) {
         // `add` refuses only numbers that are not finite, and `check` has refused these before.
         // Numbers that were not checked are left out.
-        let _ = accumulator.add(self.number.value(record).to_f64(), 1);
+        if let Some(number) = self.number.value(record).number() {
+            let _ = accumulator.add(number.to_f64(), 1);
+        }
     }
 
     fn merge(&self, into: &mut LogHistogram, from: &LogHistogram) -> Result<(), Error> {
@@ -226,7 +230,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Aggregate<R> for Q
     }
 }
 
-impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Persistence<R, LogHistogram>
+impl<R: ?Sized, N: ValueOf<R, Value: MaybeNumber>, const Q: usize> Persistence<R, LogHistogram>
     for Quantiles<N, Q>
 {
     fn describe(&self) -> String {
@@ -250,7 +254,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Persistence<R, Log
     }
 }
 
-impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Quantile<N> {
+impl<R: ?Sized, N: ValueOf<R, Value: MaybeNumber>> Aggregate<R> for Quantile<N> {
     type Accumulator = LogHistogram;
     type Output = Option<Estimate<f64>>;
 
@@ -300,7 +304,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Quantile<N> {
     }
 }
 
-impl<R: ?Sized, N: ValueOf<R, Value: Number>> Persistence<R, LogHistogram> for Quantile<N> {
+impl<R: ?Sized, N: ValueOf<R, Value: MaybeNumber>> Persistence<R, LogHistogram> for Quantile<N> {
     fn describe(&self) -> String {
         Persistence::<R, _>::describe(&self.of)
     }
@@ -322,7 +326,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Persistence<R, LogHistogram> for Q
     }
 }
 
-impl<R: ?Sized, N: ValueOf<R, Value: Number>, const Q: usize> Invertible<R, LogHistogram>
+impl<R: ?Sized, N: ValueOf<R, Value: MaybeNumber>, const Q: usize> Invertible<R, LogHistogram>
     for Quantiles<N, Q>
 {
     fn prepare(&self, accumulator: &mut LogHistogram) {

@@ -1,7 +1,7 @@
 //! Sums: exact for integers, rounded once for floats.
 
 use super::extract::{ByValue, ValueOf};
-use super::number::{Number, Total, Wide, not_finite};
+use super::number::{MaybeNumber, Number, SumOf, Total, WideOf, check_finite};
 use super::{Aggregate, Hints, Invertible, Persistence};
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
@@ -28,7 +28,7 @@ pub struct Sum<N> {
 
 /// Computes the sum of a number. For integers it is an exact `i128`. For floats it is an `f64`: the
 /// exact sum, rounded once, so that it does not depend on the order of records, on batches, threads
-/// or merges, bit by bit. It is 0 without records.
+/// or merges, bit by bit. It is 0 without records. A missing number (`None`) is skipped.
 ///
 /// A float that is NaN or infinite makes its record a dead letter
 /// ([`InvalidRecord`](crate::ErrorKind::InvalidRecord)). A sum past the range of `f64` is infinite,
@@ -45,13 +45,13 @@ pub struct Sum<N> {
 /// }
 /// assert_eq!(seconds.output(&accumulator), 1.0);
 /// ```
-pub fn sum<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Sum<ByValue<R, V, F>> {
+pub fn sum<R: ?Sized, V: MaybeNumber, F: Fn(&R) -> V>(number: F) -> Sum<ByValue<R, V, F>> {
     Sum { number: ByValue::new(number) }
 }
 
-impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Sum<N> {
-    type Accumulator = <<N::Value as Number>::Wide as Wide>::Sum;
-    type Output = <N::Value as Number>::Wide;
+impl<R: ?Sized, N: ValueOf<R, Value: MaybeNumber>> Aggregate<R> for Sum<N> {
+    type Accumulator = SumOf<N::Value>;
+    type Output = WideOf<N::Value>;
 
     fn init(&self) -> Self::Accumulator {
         Self::Accumulator::default()
@@ -59,13 +59,14 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Sum<N> {
 
     #[inline]
     fn check(&self, _accumulator: Option<&Self::Accumulator>, record: &R) -> Result<(), Error> {
-        let number = self.number.value(record);
-        if number.is_finite() { Ok(()) } else { Err(not_finite(number, "sum")) }
+        check_finite(self.number.value(record), "sum")
     }
 
     #[inline]
     fn add(&self, accumulator: &mut Self::Accumulator, record: &R, _time: Timestamp) {
-        accumulator.add(self.number.value(record).widen());
+        if let Some(number) = self.number.value(record).number() {
+            accumulator.add(number.widen());
+        }
     }
 
     fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error> {
@@ -73,10 +74,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Sum<N> {
     }
 
     fn inverse(&self) -> Option<&dyn Invertible<R, Self::Accumulator>> {
-        let invertible = <<<N::Value as Number>::Wide as Wide>::Sum as Total<
-            <N::Value as Number>::Wide,
-        >>::INVERTIBLE;
-        invertible.then_some(self as _)
+        <SumOf<N::Value> as Total<WideOf<N::Value>>>::INVERTIBLE.then_some(self as _)
     }
 
     fn output(&self, accumulator: &Self::Accumulator) -> Self::Output {
@@ -98,11 +96,11 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for Sum<N> {
     }
 }
 
-impl<R: ?Sized, N: ValueOf<R, Value: Number>, S: Total<<N::Value as Number>::Wide>>
-    Persistence<R, S> for Sum<N>
+impl<R: ?Sized, N: ValueOf<R, Value: MaybeNumber>, S: Total<WideOf<N::Value>>> Persistence<R, S>
+    for Sum<N>
 {
     fn describe(&self) -> String {
-        format!("sum of {}", N::Value::NAME)
+        format!("sum of {}", <N::Value as MaybeNumber>::Number::NAME)
     }
 
     fn encode(&self, accumulator: &S, writer: &mut Writer) -> Result<(), Error> {
@@ -115,18 +113,12 @@ impl<R: ?Sized, N: ValueOf<R, Value: Number>, S: Total<<N::Value as Number>::Wid
     }
 }
 
-impl<R: ?Sized, N: ValueOf<R, Value: Number>>
-    Invertible<R, <<N::Value as Number>::Wide as Wide>::Sum> for Sum<N>
-{
-    fn is_exact(&self, accumulator: &<<N::Value as Number>::Wide as Wide>::Sum) -> bool {
+impl<R: ?Sized, N: ValueOf<R, Value: MaybeNumber>> Invertible<R, SumOf<N::Value>> for Sum<N> {
+    fn is_exact(&self, accumulator: &SumOf<N::Value>) -> bool {
         accumulator.subtracts()
     }
 
-    fn subtract(
-        &self,
-        from: &mut <<N::Value as Number>::Wide as Wide>::Sum,
-        part: &<<N::Value as Number>::Wide as Wide>::Sum,
-    ) -> bool {
+    fn subtract(&self, from: &mut SumOf<N::Value>, part: &SumOf<N::Value>) -> bool {
         from.subtract(part)
     }
 }

@@ -18,6 +18,8 @@ proptest! {
         obeys("sum of i64", &sum(|hit: &Hit| hit.change), Order::Irrelevant, case);
         obeys("sum of f64", &sum(|hit: &Hit| hit.latency), Order::Irrelevant, case);
         obeys("sum of f32", &sum(|hit: &Hit| hit.load), Order::Irrelevant, case);
+        obeys("sum of what may be missing", &sum(|hit: &Hit| (hit.status < 300).then_some(hit.latency)), Order::Irrelevant, case);
+        obeys("if_present", &if_present(|hit: &Hit| (hit.status < 300).then_some(hit.url.as_str()), (count(), distinct(|url: &str| url))), Order::Irrelevant, case);
         obeys("filtered", &filtered(|hit: &Hit| hit.status >= 500, (count(), sum(|hit: &Hit| hit.latency))), Order::Irrelevant, case);
     }
 

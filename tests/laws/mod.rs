@@ -5,6 +5,7 @@ mod allocations;
 mod answers;
 mod every;
 mod limits;
+mod missing;
 mod yours;
 
 use proptest::prelude::*;

@@ -12,7 +12,7 @@ pub use floats::FloatMoments;
 pub use integers::IntegerMoments;
 
 use super::extract::{ByValue, ValueOf};
-use super::number::{Moments, Number, Wide, not_finite};
+use super::number::{MaybeNumber, Moments, Number, Wide, WideOf, check_finite};
 use super::{Aggregate, Hints, Persistence};
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
@@ -59,7 +59,7 @@ pub struct Stddev<N> {
 }
 
 /// Computes the *sample* variance of a number (divisor n - 1), or `None` for fewer than two
-/// records. It is within 2 units in the last place of the exact variance, for any mean. NaN and
+/// records. A missing number (`None`) is skipped. The variance is within 2 units in the last place of the exact variance, for any mean. NaN and
 /// infinities make their record a dead letter. A variance past the range of `f64` is infinite.
 ///
 /// # Example
@@ -73,7 +73,9 @@ pub struct Stddev<N> {
 /// }
 /// assert_eq!(spread.output(&accumulator), Some(30.0));
 /// ```
-pub fn variance<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Variance<ByValue<R, V, F>> {
+pub fn variance<R: ?Sized, V: MaybeNumber, F: Fn(&R) -> V>(
+    number: F,
+) -> Variance<ByValue<R, V, F>> {
     Variance::new(ByValue::new(number))
 }
 
@@ -93,14 +95,14 @@ pub fn variance<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Variance<ByV
 /// assert_eq!(variance, Some(f64::INFINITY)); // past the range
 /// assert!(deviation.is_some_and(|x| (x / 2f64.sqrt() / 1e200 - 1.0).abs() < 1e-15));
 /// ```
-pub fn stddev<R: ?Sized, V: Number, F: Fn(&R) -> V>(number: F) -> Stddev<ByValue<R, V, F>> {
+pub fn stddev<R: ?Sized, V: MaybeNumber, F: Fn(&R) -> V>(number: F) -> Stddev<ByValue<R, V, F>> {
     Stddev { number: ByValue::new(number) }
 }
 
 macro_rules! spread {
     ($aggregate:ident, $answer:ident, $name:literal) => {
-        impl<R: ?Sized, N: ValueOf<R, Value: Number>> Aggregate<R> for $aggregate<N> {
-            type Accumulator = <<N::Value as Number>::Wide as Wide>::Moments;
+        impl<R: ?Sized, N: ValueOf<R, Value: MaybeNumber>> Aggregate<R> for $aggregate<N> {
+            type Accumulator = <WideOf<N::Value> as Wide>::Moments;
             type Output = Option<f64>;
 
             fn init(&self) -> Self::Accumulator {
@@ -113,13 +115,14 @@ macro_rules! spread {
                 _accumulator: Option<&Self::Accumulator>,
                 record: &R,
             ) -> Result<(), Error> {
-                let number = self.number.value(record);
-                if number.is_finite() { Ok(()) } else { Err(not_finite(number, $name)) }
+                check_finite(self.number.value(record), $name)
             }
 
             #[inline]
             fn add(&self, accumulator: &mut Self::Accumulator, record: &R, _time: Timestamp) {
-                accumulator.add(self.number.value(record).widen());
+                if let Some(number) = self.number.value(record).number() {
+                    accumulator.add(number.widen());
+                }
             }
 
             fn merge(
@@ -149,11 +152,11 @@ macro_rules! spread {
             }
         }
 
-        impl<R: ?Sized, N: ValueOf<R, Value: Number>, M: Moments<<N::Value as Number>::Wide>>
+        impl<R: ?Sized, N: ValueOf<R, Value: MaybeNumber>, M: Moments<WideOf<N::Value>>>
             Persistence<R, M> for $aggregate<N>
         {
             fn describe(&self) -> String {
-                format!(concat!($name, " of {}"), N::Value::NAME)
+                format!(concat!($name, " of {}"), <N::Value as MaybeNumber>::Number::NAME)
             }
 
             fn encode(&self, accumulator: &M, writer: &mut Writer) -> Result<(), Error> {
