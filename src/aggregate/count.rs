@@ -1,7 +1,7 @@
 //! The number of records.
 
+use super::persistence::durable_accumulator;
 use super::{Aggregate, Hints, Invertible, Persistence};
-use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::time::Timestamp;
 
@@ -81,14 +81,7 @@ impl<R: ?Sized> Persistence<R, u64> for Count {
         String::from("count")
     }
 
-    fn encode(&self, accumulator: &u64, writer: &mut Writer) -> Result<(), Error> {
-        writer.u64(*accumulator);
-        Ok(())
-    }
-
-    fn decode(&self, reader: &mut Reader<'_>) -> Result<u64, Error> {
-        reader.u64()
-    }
+    durable_accumulator!(u64);
 }
 
 impl<R: ?Sized> Invertible<R, u64> for Count {

@@ -1,8 +1,8 @@
 //! The value of the earliest and of the latest record.
 
 use super::extract::{ByValue, ValueOf};
+use super::persistence::durable_accumulator;
 use super::{Aggregate, Hints, Persistence};
-use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
 use crate::error::Error;
 use crate::time::Timestamp;
@@ -161,21 +161,7 @@ macro_rules! end {
                 format!(concat!($name, " of {}"), E::Value::NAME)
             }
 
-            fn encode(
-                &self,
-                accumulator: &Option<(Timestamp, E::Value)>,
-                writer: &mut Writer,
-            ) -> Result<(), Error> {
-                accumulator.write(writer);
-                Ok(())
-            }
-
-            fn decode(
-                &self,
-                reader: &mut Reader<'_>,
-            ) -> Result<Option<(Timestamp, E::Value)>, Error> {
-                Durable::read(reader)
-            }
+            durable_accumulator!(Option<(Timestamp, E::Value)>);
         }
     };
 }

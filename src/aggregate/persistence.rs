@@ -105,6 +105,29 @@ pub trait Persistence<R: ?Sized, T> {
     }
 }
 
+/// Writes `encode` and `decode` of a [`Persistence`] whose accumulator is
+/// [`Durable`](crate::Durable).
+macro_rules! durable_accumulator {
+    ($accumulator:ty) => {
+        fn encode(
+            &self,
+            accumulator: &$accumulator,
+            writer: &mut crate::codec::Writer,
+        ) -> Result<(), crate::error::Error> {
+            crate::durable::Durable::write(accumulator, writer);
+            Ok(())
+        }
+
+        fn decode(
+            &self,
+            reader: &mut crate::codec::Reader<'_>,
+        ) -> Result<$accumulator, crate::error::Error> {
+            crate::durable::Durable::read(reader)
+        }
+    };
+}
+pub(super) use durable_accumulator;
+
 /// Returns the description of an aggregate. Without an encoding it is a fixed text.
 pub(crate) fn description<R: ?Sized, A: Aggregate<R>>(aggregate: &A) -> String {
     let persistence = aggregate.persistence();

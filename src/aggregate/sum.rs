@@ -2,8 +2,8 @@
 
 use super::extract::{ByValue, ValueOf};
 use super::number::{MaybeNumber, Number, SumOf, Total, WideOf, check_finite};
+use super::persistence::durable_accumulator;
 use super::{Aggregate, Hints, Invertible, Persistence};
-use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
 use crate::error::Error;
 use crate::time::Timestamp;
@@ -103,14 +103,7 @@ impl<R: ?Sized, N: ValueOf<R, Value: MaybeNumber>, S: Total<WideOf<N::Value>>> P
         format!("sum of {}", <N::Value as MaybeNumber>::Number::NAME)
     }
 
-    fn encode(&self, accumulator: &S, writer: &mut Writer) -> Result<(), Error> {
-        accumulator.write(writer);
-        Ok(())
-    }
-
-    fn decode(&self, reader: &mut Reader<'_>) -> Result<S, Error> {
-        S::read(reader)
-    }
+    durable_accumulator!(S);
 }
 
 impl<R: ?Sized, N: ValueOf<R, Value: MaybeNumber>> Invertible<R, SumOf<N::Value>> for Sum<N> {

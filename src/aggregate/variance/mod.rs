@@ -13,8 +13,8 @@ pub use integers::IntegerMoments;
 
 use super::extract::{ByValue, ValueOf};
 use super::number::{MaybeNumber, Moments, Number, Wide, WideOf, check_finite};
+use super::persistence::durable_accumulator;
 use super::{Aggregate, Hints, Persistence};
-use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
 use crate::error::Error;
 use crate::time::Timestamp;
@@ -159,14 +159,7 @@ macro_rules! spread {
                 format!(concat!($name, " of {}"), <N::Value as MaybeNumber>::Number::NAME)
             }
 
-            fn encode(&self, accumulator: &M, writer: &mut Writer) -> Result<(), Error> {
-                accumulator.write(writer);
-                Ok(())
-            }
-
-            fn decode(&self, reader: &mut Reader<'_>) -> Result<M, Error> {
-                Durable::read(reader)
-            }
+            durable_accumulator!(M);
         }
     };
 }
