@@ -1,4 +1,4 @@
-//! Checkpoints, asked for again where that may help.
+//! Checkpoints, with retries.
 
 use super::protocol::CheckpointError;
 use super::session::{Checkpointed, Session};
@@ -9,8 +9,8 @@ use crate::time::Timestamp;
 use std::io::{BufRead, Write};
 use std::time::Duration;
 
-/// How often and after how long a checkpoint that the daemon could not take is asked for again: 0.1
-/// s, doubled each time, up to 5 s; about 20 s in all.
+/// How often a checkpoint is tried. The waits between the tries begin at 0.1 s and double up to 5
+/// s: about 20 s in all.
 const TRIES: u32 = 8;
 const BACK_OFF_FIRST: Duration = Duration::from_millis(100);
 const BACK_OFF_MAX: Duration = Duration::from_secs(5);
@@ -26,14 +26,15 @@ impl<R: BufRead, W: Write> Ask for Session<R, W> {
     }
 }
 
-/// The daemon's ear while a message is at hand: takes checkpoints, and has the caller's clock.
+/// Takes checkpoints while a message is being processed, and has the caller's clock.
 pub struct Checkpointer<'a> {
     session: &'a mut dyn Ask,
     clock: &'a mut dyn Clock,
 }
 
 impl<'a> Checkpointer<'a> {
-    /// That of a session which is between [`read`](Session::read) and [`answer`](Session::answer).
+    /// Creates the checkpointer of a session that is between [`read`](Session::read) and
+    /// [`answer`](Session::answer).
     pub fn new<R: BufRead, W: Write>(
         session: &'a mut Session<R, W>,
         clock: &'a mut dyn Clock,
@@ -41,18 +42,18 @@ impl<'a> Checkpointer<'a> {
         Checkpointer { session, clock }
     }
 
-    /// Now, by the caller's clock.
+    /// Returns the current time of the caller's clock.
     pub fn now(&mut self) -> Timestamp {
         self.clock.now()
     }
 
-    /// The caller's clock.
+    /// Returns the caller's clock.
     pub fn clock(&mut self) -> &mut dyn Clock {
         self.clock
     }
 
-    /// Asks for a checkpoint up to a record, or up to all that was given; again, up to 8 times
-    /// within about 20 s, as long as the daemon says that its lease table is busy or out of reach
+    /// Asks for a checkpoint up to a record, or up to all records delivered. Tries up to 8 times
+    /// within about 20 s while the daemon says that its lease table is busy or unreachable
     /// ([`CheckpointError::is_retryable`]).
     ///
     /// # Errors
@@ -90,7 +91,7 @@ impl Checkpoint for Checkpointer<'_> {
     }
 }
 
-/// What the daemon's error means to who asked for a checkpoint.
+/// Translates the daemon's error for the caller that asked for a checkpoint.
 fn refusal(error: &CheckpointError) -> Refusal {
     let meaning = match error {
         CheckpointError::Throttling | CheckpointError::Dependency => {

@@ -3,14 +3,14 @@
 use crate::error::{Error, ErrorKind};
 use std::io::{BufRead, Read};
 
-/// Bytes of one line, at most. The daemon puts up to 10,000 records of up to 10 MiB in one line,
-/// but GetRecords gives at most 10 MiB at a time; base64 and the fields around it, and the keys of
-/// records that the KPL aggregated, make tens of megabytes of that.
+/// Maximum bytes of one line. The daemon puts up to 10,000 records of up to 10 MiB in one line, but
+/// GetRecords returns at most 10 MiB at a time. Base64, the other fields, and the keys of records
+/// that the KPL aggregated turn that into tens of megabytes.
 pub const LINE_BYTES_MAX: usize = 512 << 20;
 
-/// Reads lines one after the other into a buffer that is kept.
+/// Reads lines one after the other into one reused buffer.
 ///
-/// Cost: O(bytes), whatever the length of a line; the memory of the longest line so far, at most
+/// Cost: O(bytes), for lines of any length. Memory: the longest line so far, at most
 /// [`LINE_BYTES_MAX`].
 #[derive(Debug)]
 pub struct LineReader<R> {
@@ -21,19 +21,20 @@ pub struct LineReader<R> {
 }
 
 impl<R: BufRead> LineReader<R> {
-    /// Reads from `input`. A buffer of 64 KiB or more (`BufReader::with_capacity`) keeps long lines
-    /// fast.
+    /// Creates a reader of `input`. A buffer of 64 KiB or more (`BufReader::with_capacity`) keeps
+    /// long lines fast.
     pub fn new(input: R) -> Self {
         LineReader { input, line: Vec::new(), lines: 0, bytes_max: LINE_BYTES_MAX }
     }
 
-    /// The same reader with another limit than [`LINE_BYTES_MAX`].
+    /// Sets another limit than [`LINE_BYTES_MAX`].
     pub fn with_line_bytes_max(mut self, bytes_max: usize) -> Self {
         self.bytes_max = bytes_max;
         self
     }
 
-    /// The next line that is not blank, without its end; `None` at the end of input.
+    /// Returns the next line that is not blank, without its end. Returns `None` at the end of
+    /// input.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if the input cannot be read; [`ErrorKind::Corrupt`] if it ends within a
@@ -60,7 +61,7 @@ impl<R: BufRead> LineReader<R> {
         }
     }
 
-    /// The number of the line last read, from 1.
+    /// Returns the number of the line read last, counted from 1.
     pub fn line_number(&self) -> u64 {
         self.lines
     }

@@ -1,16 +1,16 @@
 //! The protocol of the Kinesis Client Library's MultiLangDaemon.
 //!
-//! The daemon starts one child process for each shard that it leases and talks to it over standard
-//! input and output: one JSON object a line, strictly request and answer. [`Message`] is what it
-//! says, [`Reply`] what the child answers, [`Session`] the conversation: it answers each message
-//! once, waits for the answer to a checkpoint, and ends at the end of input, which is legal at any
-//! moment.
+//! The daemon starts one child process for each shard that it leases. It talks to the child over
+//! standard input and output: one JSON object a line, strictly request and answer. A [`Message`]
+//! comes from the daemon, a [`Reply`] from the child. A [`Session`] is the conversation: it answers
+//! each message once, waits for the answer to a checkpoint, and ends at the end of input, which is
+//! legal at any moment.
 //!
-//! Written to what the daemon 3.1.3 and 2.5.4 was observed to say; the messages are those of AWS's
-//! `software.amazon.kinesis.multilang.messages`.
+//! Written after the observed behaviour of the daemons 3.1.3 and 2.5.4. The messages are those of
+//! AWS's `software.amazon.kinesis.multilang.messages`.
 //!
-//! [`run`] feeds a [`RecordProcessor`] from a session. The ready one is [`StatefulProcessor`], the
-//! loop with state in a store that every source with shards has
+//! [`run`] passes the messages of a session to a [`RecordProcessor`]. [`StatefulProcessor`] is the
+//! ready-made one: the loop with state in a store that all sources with shards share
 //! ([`worker`](crate::adapter::worker)).
 //!
 //! # Example

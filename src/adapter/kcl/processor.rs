@@ -1,4 +1,4 @@
-//! What takes the records of a shard, and the loop that feeds it.
+//! Processors of the records of a shard, and the loop that calls them.
 
 use super::checkpointer::Checkpointer;
 use super::protocol::{Action, Message, ShutdownReason, StartingPoint};
@@ -9,23 +9,23 @@ use crate::record::ShardId;
 use crate::time::Timestamp;
 use std::io::{BufRead, Write};
 
-/// Takes the records of one shard.
+/// Processes the records of one shard.
 ///
-/// Each method is called while its message is at hand; when it returns `Ok` the message is
-/// answered, and the daemon sends the next one. An error ends the run, and with it usually the
-/// process: the daemon then starts over from the last checkpoint.
+/// Each method is called for one message. When it returns `Ok`, the message is answered, and the
+/// daemon sends the next one. An error ends the run, and usually the process; the daemon then
+/// starts again from the last checkpoint.
 ///
 /// # Laws
-/// - A record may come again, after any crash or loss of the lease: the processor recognises it by
+/// - A record may come again after a crash or the loss of the lease. The processor recognises it by
 ///   its position.
-/// - Two processors of one shard can be at work for seconds, each believing that it is the only
-///   one.
-/// - The input may end at any moment, without a further call.
+/// - Two processors of one shard can run at the same time for seconds. Each of them believes that
+///   it is the only one.
+/// - The input may end at any moment, without another call.
 pub trait RecordProcessor {
-    /// The first call: which shard it is for, and from where its records come.
+    /// The first call. Names the shard, and the point from which its records come.
     ///
     /// # Errors
-    /// Whatever is to end the run, here and below.
+    /// Any error ends the run. This holds for all methods.
     fn initialize(
         &mut self,
         shard: &ShardId,
@@ -33,47 +33,48 @@ pub trait RecordProcessor {
         now: Timestamp,
     ) -> Result<(), Error>;
 
-    /// Processes records. There may be no record in the batch.
+    /// Processes a batch of records. The batch may be empty.
     ///
     /// # Errors
-    /// Whatever is to end the run.
+    /// Any error ends the run.
     fn process(&mut self, batch: &Batch, checkpointer: &mut Checkpointer<'_>) -> Result<(), Error>;
 
-    /// The shard is another worker's now. Nothing may be checkpointed or emitted any more.
+    /// Called when another worker has the shard. No checkpoint and no emission is allowed any more.
     ///
     /// # Errors
-    /// Whatever is to end the run.
+    /// Any error ends the run.
     fn lease_lost(&mut self) -> Result<(), Error>;
 
-    /// The shard has no more records. A checkpoint up to all that was given must be taken, or the
-    /// shards that follow never start.
+    /// Called when the shard has no more records. The processor must checkpoint up to all records
+    /// delivered; otherwise the child shards never start.
     ///
     /// # Errors
-    /// Whatever is to end the run.
+    /// Any error ends the run.
     fn shard_ended(&mut self, checkpointer: &mut Checkpointer<'_>) -> Result<(), Error>;
 
-    /// The daemon is about to shut down, or hands the shard over: the last chance to checkpoint.
+    /// Called when the daemon is about to shut down or to give the shard away: the last chance to
+    /// checkpoint.
     ///
     /// # Errors
-    /// Whatever is to end the run.
+    /// Any error ends the run.
     fn shutdown_requested(&mut self, checkpointer: &mut Checkpointer<'_>) -> Result<(), Error>;
 }
 
-/// How a conversation with the daemon came to its end.
+/// How a session ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
-    /// In order: the daemon had said that the lease is lost, that the shard has ended, or that it
+    /// The daemon had announced the end: the lease is lost, the shard has ended, or the daemon
     /// shuts down.
     Ordered,
-    /// The input ended before that, as when the daemon is killed. What was checkpointed and saved
-    /// is intact.
+    /// The input ended without an announcement, for example because the daemon was killed.
+    /// Checkpoints and saved state are intact.
     Early,
 }
 
-/// Feeds a processor until the input ends.
+/// Reads a session to its end and passes its messages to a processor.
 ///
 /// # Errors
-/// Those of the [`Session`], and of the processor.
+/// Errors of the [`Session`] and of the processor.
 ///
 /// # Example
 /// A processor that counts:
@@ -132,7 +133,7 @@ pub fn run<R: BufRead, W: Write>(
                 processor.shard_ended(&mut checkpointer)?
             }
             Message::ShutdownRequested => processor.shutdown_requested(&mut checkpointer)?,
-            // The session hands out no other.
+            // `Session::read` never returns this message.
             Message::Checkpoint(_) => {}
         }
         if !matches!(session.due(), Some(Action::Initialize | Action::ProcessRecords)) {

@@ -1,12 +1,12 @@
-//! The messages of the MultiLangDaemon and the answers to them.
+//! The messages of the MultiLangDaemon, and the replies to them.
 
 use crate::adapter::worker::Batch;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Sequence, SequenceNumber, ShardId};
 use std::fmt;
 
-/// What the daemon asks for: the word in a message's `action`, and in the `responseFor` of the
-/// answer.
+/// The request of a message: the word in its field `action`, and in the field `responseFor` of the
+/// reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[non_exhaustive]
 pub enum Action {
@@ -14,15 +14,15 @@ pub enum Action {
     Initialize,
     /// Records.
     ProcessRecords,
-    /// The answer to a checkpoint: the one message that is not answered.
+    /// The answer to a checkpoint: the only message that gets no reply.
     Checkpoint,
-    /// The shard is another worker's now.
+    /// Another worker has the shard now.
     LeaseLost,
     /// The shard has no more records.
     ShardEnded,
     /// The daemon is about to shut down.
     ShutdownRequested,
-    /// Leasing ended, in the protocol before `leaseLost` and `shardEnded`.
+    /// The end of a lease, in the protocol before `leaseLost` and `shardEnded`.
     Shutdown,
 }
 
@@ -37,7 +37,7 @@ const ACTIONS: [(Action, &str); 7] = [
 ];
 
 impl Action {
-    /// The action's name in the protocol.
+    /// Returns the name of the action in the protocol.
     pub fn as_str(self) -> &'static str {
         ACTIONS.iter().find(|(action, _)| *action == self).map_or("", |(_, name)| name)
     }
@@ -57,15 +57,15 @@ impl fmt::Display for Action {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum StartingPoint {
-    /// After the record that was checkpointed last.
+    /// After the record of the last checkpoint.
     After(Sequence),
     /// At the oldest record of the stream.
     TrimHorizon,
     /// At the records that arrive from now on.
     Latest,
-    /// At a time that the daemon's properties name.
+    /// At a time that is set in the daemon's properties.
     AtTimestamp,
-    /// Something that this version does not know, or nothing.
+    /// A value that this version does not know, or no value.
     Other(Box<str>),
 }
 
@@ -73,27 +73,27 @@ pub enum StartingPoint {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Message {
-    /// The first message: which shard the child is for.
+    /// The first message: names the shard of the child.
     Initialize {
         /// The shard.
         shard: ShardId,
-        /// Where its records start: where to look for the state of it.
+        /// The point from which the records of the shard come.
         from: StartingPoint,
     },
-    /// Records of the shard; they may be redelivered ones, after a restart. The daemon has taken
-    /// apart those that the KPL aggregated, unless it was told not to.
+    /// Records of the shard. After a restart some may be delivered again. The daemon has already
+    /// split records that the KPL aggregated, unless its properties say otherwise.
     ProcessRecords(Batch),
     /// The answer to [`Reply::Checkpoint`].
     Checkpoint(CheckpointAnswer),
-    /// The shard is another worker's now: a checkpoint is refused from here on, and what is emitted
-    /// the other one may emit as well.
+    /// Another worker has the shard now. From here on every checkpoint is refused, and the other
+    /// worker may emit the same answers.
     LeaseLost,
-    /// The shard was split or merged and is at its end. The child must checkpoint without a number
-    /// now, or the daemon never starts on the shards that follow.
+    /// The shard was split or merged, and has no more records. The child must checkpoint without a
+    /// sequence number now, or the daemon never starts the child shards.
     ShardEnded,
-    /// The daemon is about to shut down or hands the shard over: the last chance to checkpoint.
+    /// The daemon is about to shut down or to give the shard away: the last chance to checkpoint.
     ShutdownRequested,
-    /// What daemons before 2.0 say for the two above.
+    /// The message of daemons before 2.0 for the two cases above.
     Shutdown(ShutdownReason),
 }
 
@@ -101,26 +101,26 @@ pub enum Message {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ShutdownReason {
-    /// `TERMINATE`: the shard is at its end, and the child must checkpoint.
+    /// `TERMINATE`: the shard has ended, and the child must checkpoint.
     Terminate,
-    /// `ZOMBIE`: the lease is lost, and a checkpoint is refused.
+    /// `ZOMBIE`: the lease is lost, and every checkpoint is refused.
     Zombie,
     /// Anything else.
     Other(Box<str>),
 }
 
-/// What the daemon says of a checkpoint.
+/// The daemon's answer to a checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckpointAnswer {
-    /// The sequence number as it was asked for; `None` for "all that I was given".
+    /// The sequence number of the request; `None` for a checkpoint of all records delivered.
     pub sequence: Option<Box<str>>,
-    /// The sub-sequence number as it was asked for.
+    /// The sub-sequence number of the request.
     pub sub: Option<u64>,
-    /// Why the checkpoint was not taken; `None` if it was.
+    /// Why the checkpoint was refused; `None` if it was taken.
     pub error: Option<CheckpointError>,
 }
 
-/// Why the daemon did not take a checkpoint: the simple name of a Java exception.
+/// Why the daemon refused a checkpoint: the simple name of a Java exception.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum CheckpointError {
@@ -130,16 +130,16 @@ pub enum CheckpointError {
     Dependency,
     /// `ShutdownException`: the lease is lost or the daemon shuts down.
     Shutdown,
-    /// `InvalidStateException`: no checkpoint can be taken now, as in `initialize` and after
-    /// `leaseLost`, or the lease table is gone.
+    /// `InvalidStateException`: no checkpoint is possible in this state, as in `initialize` and
+    /// after `leaseLost`; or the lease table is gone.
     InvalidState,
-    /// Any other name, such as `IllegalArgumentException`: a number that was not delivered, or is
-    /// before the last checkpoint.
+    /// Any other name, such as `IllegalArgumentException` for a sequence number that was not
+    /// delivered or is before the last checkpoint.
     Other(Box<str>),
 }
 
 impl CheckpointError {
-    /// The error of that name.
+    /// Returns the error of that name.
     pub fn from_name(name: &str) -> Self {
         match name {
             "ThrottlingException" => CheckpointError::Throttling,
@@ -150,7 +150,7 @@ impl CheckpointError {
         }
     }
 
-    /// The name of the exception.
+    /// Returns the name of the exception.
     pub fn name(&self) -> &str {
         match self {
             CheckpointError::Throttling => "ThrottlingException",
@@ -161,12 +161,12 @@ impl CheckpointError {
         }
     }
 
-    /// Whether the same checkpoint may be taken a little later.
+    /// Returns true if the same checkpoint may succeed a little later.
     pub fn is_retryable(&self) -> bool {
         matches!(self, CheckpointError::Throttling | CheckpointError::Dependency)
     }
 
-    /// Whether no checkpoint of this process will be taken any more.
+    /// Returns true if no later checkpoint of this process can succeed.
     pub fn is_final(&self) -> bool {
         matches!(self, CheckpointError::Shutdown | CheckpointError::InvalidState)
     }
@@ -179,7 +179,7 @@ impl fmt::Display for CheckpointError {
 }
 
 impl Message {
-    /// What the message asks for.
+    /// Returns the action of the message.
     pub fn action(&self) -> Action {
         match self {
             Message::Initialize { .. } => Action::Initialize,
@@ -193,27 +193,27 @@ impl Message {
     }
 }
 
-/// What the child says to the daemon.
+/// A reply of the child to the daemon.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Reply {
-    /// The message is dealt with. Each message but [`Message::Checkpoint`] is answered so, once;
-    /// another action than the one that is waiting makes the daemon exit.
+    /// The message has been processed. Each message except [`Message::Checkpoint`] gets this reply
+    /// once. The name of another action makes the daemon exit.
     Status {
         /// The action of the message.
         response_for: Action,
     },
-    /// A checkpoint is to be taken; the daemon answers with [`Message::Checkpoint`].
+    /// Asks for a checkpoint. The daemon answers with [`Message::Checkpoint`].
     Checkpoint {
-        /// Up to which record; `None` for all that the child was given.
+        /// The last record of the checkpoint; `None` for all records delivered.
         sequence: Option<SequenceNumber>,
-        /// Up to which user record of an aggregated one.
+        /// The last user record, inside an aggregated record.
         sub: Option<u64>,
     },
 }
 
 impl Reply {
-    /// A checkpoint up to a record, or up to all that was given.
+    /// Returns the request for a checkpoint up to a record, or up to all records delivered.
     pub fn checkpoint(upto: Option<&Sequence>) -> Self {
         Reply::Checkpoint {
             sequence: upto.map(|upto| upto.number.clone()),
@@ -223,7 +223,7 @@ impl Reply {
 }
 
 impl Message {
-    /// The error about a message that came out of turn.
+    /// Returns the error for a message that came out of turn.
     #[cold]
     pub(super) fn out_of_turn(&self, expected: &str) -> Error {
         Error::new(

@@ -1,4 +1,4 @@
-//! The conversation with the daemon.
+//! The session with the daemon.
 
 use super::lines::LineReader;
 use super::protocol::{Action, CheckpointError, Message, Reply};
@@ -6,57 +6,57 @@ use crate::error::{Error, ErrorKind};
 use crate::record::{Sequence, ShardId};
 use std::io::{BufRead, Write};
 
-/// What became of a checkpoint.
+/// The result of a checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Checkpointed {
-    /// It is taken.
+    /// The checkpoint was taken.
     Done,
-    /// It is not, and why.
+    /// The daemon refused the checkpoint, for this reason.
     Refused(CheckpointError),
-    /// The input ended before the daemon answered: it may be taken or not.
+    /// The input ended before the daemon answered. The checkpoint may or may not have been taken.
     InputEnded,
 }
 
 /// The conversation with the daemon over two pipes.
 ///
-/// [`read`](Session::read) gives the next message, [`checkpoint`](Session::checkpoint) asks for a
-/// checkpoint while a message is at hand, [`answer`](Session::answer) says that the message is
-/// dealt with. A message is answered before the next one is read; the session refuses to go on
-/// otherwise, and refuses a daemon that is out of turn.
+/// [`read`](Session::read) returns the next message, [`checkpoint`](Session::checkpoint) asks for a
+/// checkpoint while that message is processed, and [`answer`](Session::answer) tells the daemon
+/// that it has been processed. The session returns an error if a message is read before the last
+/// one is answered, or if the daemon sends a message out of turn.
 ///
-/// What goes to the output must be the protocol and nothing else: give it the process's own
-/// standard output only if nothing else prints there.
+/// Only the protocol may go to the output. Pass the standard output of the process only if nothing
+/// else prints there.
 #[derive(Debug)]
 pub struct Session<R, W> {
     lines: LineReader<R>,
     output: W,
     shard: Option<ShardId>,
-    /// The message at hand.
+    /// The action of the message that is not answered yet.
     due: Option<Action>,
 }
 
 impl<R: BufRead, W: Write> Session<R, W> {
-    /// A conversation that has not begun.
+    /// Creates a session that has not begun.
     pub fn new(input: R, output: W) -> Self {
         Session { lines: LineReader::new(input), output, shard: None, due: None }
     }
 
-    /// The shard, once `initialize` was read.
+    /// Returns the shard, after `initialize` was read.
     pub fn shard(&self) -> Option<&ShardId> {
         self.shard.as_ref()
     }
 
-    /// What the message at hand asks for; `None` between messages.
+    /// Returns the action of the message that is not answered yet; `None` between messages.
     pub fn due(&self) -> Option<Action> {
         self.due
     }
 
-    /// The next message; `None` at the end of input, which is legal at any moment.
+    /// Returns the next message. Returns `None` at the end of input, which is legal at any moment.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] if the last message is not answered; [`ErrorKind::Parse`] if
-    /// the daemon says what this version cannot read, something else than `initialize` first, or an
-    /// answer to a checkpoint that nobody asked for; and the errors of [`LineReader::read`].
+    /// [`ErrorKind::InvalidArgument`] if the last message is not answered; [`ErrorKind::Parse`] for
+    /// a message that this version cannot read, a first message other than `initialize`, or an
+    /// answer to a checkpoint that was not asked for; and the errors of [`LineReader::read`].
     pub fn read(&mut self) -> Result<Option<Message>, Error> {
         if let Some(due) = self.due {
             return Err(Error::invalid(format!("{due} is not answered yet")));
@@ -76,12 +76,13 @@ impl<R: BufRead, W: Write> Session<R, W> {
         Ok(Some(message))
     }
 
-    /// Asks for a checkpoint up to a record, or up to all that was given, and waits for the
+    /// Asks for a checkpoint up to a record, or up to all records delivered, and waits for the
     /// daemon's answer.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] if no message is at hand; [`ErrorKind::Io`] if the output
-    /// cannot be written; [`ErrorKind::Parse`] if the daemon says something else than the answer.
+    /// [`ErrorKind::InvalidArgument`] if there is no unanswered message; [`ErrorKind::Io`] if the
+    /// output cannot be written; [`ErrorKind::Parse`] if the daemon sends another message than the
+    /// answer.
     pub fn checkpoint(&mut self, upto: Option<&Sequence>) -> Result<Checkpointed, Error> {
         if self.due.is_none() {
             return Err(Error::invalid(
@@ -98,11 +99,11 @@ impl<R: BufRead, W: Write> Session<R, W> {
         }
     }
 
-    /// Says that the message at hand is dealt with.
+    /// Tells the daemon that the message has been processed.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] if there is none; [`ErrorKind::Io`] if the output cannot be
-    /// written.
+    /// [`ErrorKind::InvalidArgument`] if there is no unanswered message; [`ErrorKind::Io`] if the
+    /// output cannot be written.
     pub fn answer(&mut self) -> Result<(), Error> {
         let Some(response_for) = self.due.take() else {
             return Err(Error::invalid("there is no message to answer"));
@@ -119,7 +120,7 @@ impl<R: BufRead, W: Write> Session<R, W> {
         message.map(Some).map_err(|error| self.here(error))
     }
 
-    /// Writes a reply on a line of its own, whatever stands on the line before it.
+    /// Writes a reply on its own line, even if another program left a line unfinished.
     fn send(&mut self, reply: &Reply) -> Result<(), Error> {
         let line = format!("\n{}\n", reply.to_json());
         let sent = self.output.write_all(line.as_bytes()).and_then(|()| self.output.flush());

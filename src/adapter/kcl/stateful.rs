@@ -1,4 +1,4 @@
-//! The loop with state, behind the daemon.
+//! The loop with state as a processor of the daemon's records.
 
 use super::checkpointer::Checkpointer;
 use super::processor::RecordProcessor;

@@ -19,39 +19,38 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fmt;
 
-/// Records in one message, at most. The daemon asks for 10,000 at a time; those that the KPL
-/// aggregated are many each.
+/// Maximum records of one message. The daemon asks for 10,000 at a time; a record that the KPL
+/// aggregated contains many.
 pub const MESSAGE_RECORDS_MAX: usize = 4_000_000;
 
-/// In the text of the error about too many records, by which it is told from others.
+/// Part of the message of the error about too many records. The error is recognised by it.
 const TOO_MANY: &str = "more than MESSAGE_RECORDS_MAX";
 
 impl Message {
-    /// Reads a line of the daemon; `shard` is the shard of its records, as `initialize` named it.
+    /// Reads a line of the daemon. `shard` is the shard of its records, as named in `initialize`.
     ///
-    /// Fields that this version does not know are skipped. A record with a field that is missing or
-    /// wrong does not fail the message: it is [rejected](Batch::rejected). Null data is a record
-    /// without payload. Records without a sub-sequence number are numbered in the order of the
-    /// message.
+    /// Unknown fields are skipped. A record with a missing or wrong field does not fail the
+    /// message: it is [rejected](Batch::rejected). A record with null data has an empty payload.
+    /// Records without a sub-sequence number are numbered in the order of the message.
     ///
     /// Cost: one pass, about 2 ns a byte.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`] if the line is not JSON, has no action or one that this version does
-    /// not know, or lacks what the action needs.
+    /// [`ErrorKind::Parse`] if the line is not JSON, has no action or an unknown one, or lacks a
+    /// field that the action needs.
     pub fn parse(line: &[u8], shard: &ShardId) -> Result<Self, Error> {
         parse_message(line, shard)
     }
 
-    /// The message as the daemon writes it, without a line end: what a test of a record processor
-    /// feeds it.
+    /// Returns the message as the daemon writes it, without a line end, for tests of a record
+    /// processor.
     pub fn to_json(&self) -> String {
         message_json(self)
     }
 }
 
 impl Reply {
-    /// The reply as JSON, without a line end.
+    /// Returns the reply as JSON, without a line end.
     pub fn to_json(&self) -> String {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
@@ -68,16 +67,16 @@ impl Reply {
                 let sequence_number = sequence.as_ref().map(SequenceNumber::as_str);
                 let checkpoint =
                     Checkpoint { action: "checkpoint", sequence_number, sub_sequence_number: *sub };
-                // Digits, a number and nulls: serde_json writes them all.
+                // The value has digits, a number and nulls only; serde_json can always write them.
                 serde_json::to_string(&checkpoint).unwrap_or_default()
             }
         }
     }
 
-    /// Reads a line of a child: what a test of a record processor checks.
+    /// Reads a line of a child, for tests of a record processor.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`] if the line is not a reply; the daemon skips such a line.
+    /// [`ErrorKind::Parse`] if the line is not a reply. The daemon skips such a line.
     pub fn parse(line: &[u8]) -> Result<Self, Error> {
         parse_reply(line)
     }
@@ -239,7 +238,7 @@ fn read_fields<'de>(
     })
 }
 
-/// The fields of all messages in one: which action it is may be known last.
+/// The fields of all messages together, because the action may come after the other fields.
 #[derive(Default)]
 struct Fields<'de> {
     action: Text<'de>,
@@ -257,7 +256,7 @@ impl Fields<'_> {
     fn action(&self) -> Result<Action, Error> {
         let name = required(&self.action, "action")?;
         Action::parse(name).ok_or_else(|| {
-            wrong(format!("the action {:?} is none that this version knows", excerpt(name, 60)))
+            wrong(format!("the action {:?} is not known to this version", excerpt(name, 60)))
         })
     }
 
@@ -335,7 +334,7 @@ impl<'de> Visitor<'de> for FieldsSeed<'_, '_> {
     }
 }
 
-/// The records of a message as they are read.
+/// The records of a message while it is read.
 struct Records<'a> {
     batch: Batch,
     payloads: Payloads,
@@ -376,9 +375,9 @@ impl Records<'_> {
         Ok(Record { partition_key, data, arrival, position })
     }
 
-    /// The sub-sequence number of a record that comes without one, as from daemons before 1.7,
-    /// which take aggregates apart anyway: its index among those of its number. A message
-    /// holds all of them or none.
+    /// Returns the sub-sequence number of a record that has none: its index among the records of
+    /// its sequence number. Daemons before 1.7 split aggregated records and write no sub-sequence
+    /// numbers. A message contains all of these records or none.
     #[cold]
     fn next_sub(&self, number: &SequenceNumber) -> u64 {
         let records = self.batch.records.last().map(|record| &record.position.sequence);
@@ -423,7 +422,7 @@ impl Records<'_> {
     }
 }
 
-/// Reads `records`; whether it is there, for it may be null.
+/// Reads `records`. Returns true if the field is present and not null.
 struct RecordsSeed<'a, 'c>(&'a mut Records<'c>);
 
 impl<'de> DeserializeSeed<'de> for RecordsSeed<'_, '_> {
@@ -464,7 +463,7 @@ impl<'de> Visitor<'de> for RecordsSeed<'_, '_> {
     }
 }
 
-/// One element of `records`: what this crate reads of it.
+/// One element of `records`: the fields that this crate reads.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WireRecord<'a> {
@@ -630,7 +629,7 @@ mod tests {
             ("null", "invalid type: null, expected an object with the field action"),
             ("{}", "action is missing or null"),
             (r#"{"action":5}"#, "action is a number and not a string"),
-            (r#"{"action":"rest"}"#, "the action \"rest\" is none that this version knows"),
+            (r#"{"action":"rest"}"#, "the action \"rest\" is not known to this version"),
             (r#"{"action":"initialize"}"#, "shardId is missing or null"),
             (r#"{"action":"processRecords"}"#, "processRecords has no records"),
             (r#"{"action":"processRecords","records":null}"#, "processRecords has no records"),
