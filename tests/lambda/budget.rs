@@ -119,7 +119,7 @@ fn s64_a_state_that_cannot_fit_is_an_error() {
     handler.handle_bytes(&event(0..100, &json!({}), false), NOW).unwrap();
     let error = handler.state_bytes_max(1_000_001).unwrap_err();
     assert!(
-        error.to_string().contains("Lambda ends a window early whose state is over 1000000 bytes"),
+        error.to_string().contains("Lambda ends a window early if its state is over 1000000 bytes"),
         "{error}"
     );
 }

@@ -329,7 +329,7 @@ fn without_lambda_the_function_says_so() {
         (
             &[("STREAMGAUGE_PIPELINE", &path)],
             1,
-            "AWS_LAMBDA_RUNTIME_API is not set: this is to be started by AWS Lambda",
+            "AWS_LAMBDA_RUNTIME_API is not set: this must be started by AWS Lambda",
         ),
     ] {
         let (found, said) = run(variables);

@@ -1,4 +1,4 @@
-//! The records of one event, made ready for a pipeline.
+//! The records of one event, prepared for a pipeline.
 
 use super::KinesisEvent;
 use crate::adapter::Rejected;
@@ -8,24 +8,24 @@ use crate::record::{Record, Sequence, SequenceNumber, ShardId};
 use crate::time::Timestamp;
 use bytes::Bytes;
 
-/// The records of an event, of one shard and in its order, with what could not be read between
-/// them.
+/// The records of one shard from an event, in the order of the event, together with the deliveries
+/// that could not be read.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) shard: ShardId,
-    /// Whose records they are, as a sink is told: stream and shard.
+    /// Stream and shard, as the sink names the source of the answers.
     pub(super) source: String,
-    /// The stream's, whatever consumer of it the event names.
+    /// The ARN of the stream, even if the event names a consumer of it.
     pub(super) stream_arn: Option<Box<str>>,
     pub(super) records: Vec<Record>,
-    /// In their order.
+    /// In the order of the event.
     pub(super) flaws: Vec<Flaw>,
 }
 
 /// A delivery, or a part of one, that could not be read as a record.
 #[derive(Debug)]
 pub(super) struct Flaw {
-    /// How many records of the batch stand before it.
+    /// The number of records of the batch before this flaw.
     pub(super) records_before: usize,
     pub(super) sequence: Option<Sequence>,
     pub(super) arrival: Option<Timestamp>,
@@ -33,19 +33,19 @@ pub(super) struct Flaw {
     pub(super) error: Error,
 }
 
-/// A record, or what could not be read as one.
+/// A record, or a delivery that could not be read as one.
 pub(super) enum Item<'a> {
     Record(&'a Record),
     Flaw(&'a Flaw),
 }
 
 impl Batch {
-    /// The records of the event, which are of this shard if it is given, taken apart; `None` if
-    /// there is nothing in it, and nothing says of which shard. Where nothing could be read the
+    /// Returns the unpacked records of the event. `shard` overrides the shard of the records.
+    /// Returns `None` if the event is empty and no shard is known. If no record could be read, the
     /// shard has no name.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`] if records are of several shards.
+    /// [`ErrorKind::Parse`] if the event has records of several shards.
     pub(super) fn of(
         event: KinesisEvent,
         shard: Option<ShardId>,
@@ -89,7 +89,7 @@ impl Batch {
         Ok(Some(batch))
     }
 
-    /// Takes the records apart.
+    /// Unpacks the records.
     fn unpack(&mut self, event: KinesisEvent, packing: Packing) {
         let mut rejected = event.rejected.into_iter().peekable();
         for (index, record) in event.records.into_iter().enumerate() {
@@ -111,7 +111,7 @@ impl Batch {
         self.flaws.extend(rejected.map(|rejected| Flaw::of(rejected, Some(self.records.len()))));
     }
 
-    /// Whether it is not known of which shard it is: nothing in it could be read.
+    /// Returns true if the shard is unknown because no record could be read.
     pub(super) fn is_unplaced(&self) -> bool {
         self.shard.as_str().is_empty()
     }
@@ -120,7 +120,7 @@ impl Batch {
         self.records.is_empty() && self.flaws.is_empty()
     }
 
-    /// What is in it, in the event's order.
+    /// Returns records and flaws in the order of the event.
     pub(super) fn items(&self) -> impl Iterator<Item = Item<'_>> {
         let mut flaws = self.flaws.iter().peekable();
         let mut records = self.records.iter().enumerate().peekable();
@@ -133,7 +133,7 @@ impl Batch {
         })
     }
 
-    /// The sequence number of its first record or flaw that has one.
+    /// Returns the sequence number of the first record or flaw that has one.
     pub(super) fn first(&self) -> Option<&SequenceNumber> {
         self.items().find_map(|item| match item {
             Item::Record(record) => Some(&record.position.sequence.number),
@@ -141,7 +141,7 @@ impl Batch {
         })
     }
 
-    /// Keeps what stands before everything of this sequence number.
+    /// Removes this sequence number and everything after it.
     pub(super) fn keep_before(&mut self, number: &SequenceNumber) {
         let is_it = |sequence: &Sequence| sequence.number == *number;
         let record = self
@@ -171,8 +171,8 @@ impl Flaw {
     }
 }
 
-/// The ARN of the stream that an ARN names: that of a consumer, `...:stream/NAME/consumer/...`,
-/// begins with it.
+/// Returns the ARN of the stream. The ARN of a consumer, `...:stream/NAME/consumer/...`, begins
+/// with it.
 fn stream_arn(arn: &str) -> &str {
     const STREAM: &str = ":stream/";
     let Some(name) = arn.find(STREAM).map(|at| at + STREAM.len()) else { return arn };

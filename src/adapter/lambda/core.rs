@@ -1,4 +1,4 @@
-//! What every mode does with a batch: apply it to the pipeline, hand its answers on, reply.
+//! The steps of all modes for a batch: apply it to the pipeline, drain the answers, reply.
 
 use super::Reply;
 use super::batch::{Batch, Flaw, Item};
@@ -16,36 +16,37 @@ use std::time::Duration;
 type OnDeadLetter = Box<dyn FnMut(&DeadLetter<'_>) + Send>;
 type OnLate = Box<dyn FnMut(&LateRecord<'_>) + Send>;
 
-/// What the modes share: the pipeline with what stands around it, and what this invocation did so
+/// The state that all modes share: the pipeline, the sink, and the results of this invocation so
 /// far.
 pub(super) struct Core<P, S> {
     pub(super) pipeline: P,
     sink: S,
-    /// Under which the answers may be handed on while a batch is taken, if they may.
+    /// The source under which answers may be drained in the middle of a batch; `None` if they may
+    /// not.
     source: Option<String>,
-    /// The state without a record.
+    /// The state before the first record.
     fresh: Snapshot,
     pub(super) on_dead_letter: Option<OnDeadLetter>,
     pub(super) on_late: Option<OnLate>,
     pub(super) invocation: Invocation,
-    /// The pipeline's counters before the invocation's first record.
+    /// The pipeline's counters before the first record of the invocation.
     before: Stats,
 }
 
-/// Where a strict pipeline has stopped, and why.
+/// The record at which a strict pipeline stopped, and the reason.
 pub(super) struct Stop {
-    /// From here on Lambda is to deliver again.
+    /// Lambda is to deliver again from this number on.
     pub(super) from: SequenceNumber,
-    /// Whether records of that number, user records of an aggregate, were taken.
+    /// True if some user records of the aggregated record with this number were applied.
     pub(super) inside: bool,
     pub(super) error: Error,
 }
 
 impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
-    /// The pipeline, which has no record yet, and where its answers go.
+    /// Creates the core of a pipeline that has no record yet, and of the sink for its answers.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] if the pipeline's aggregate cannot be written down.
+    /// [`ErrorKind::Unsupported`] if the pipeline's aggregate has no encoding.
     pub(super) fn new(pipeline: P, sink: S) -> Result<Self, Error> {
         let fresh = pipeline.snapshot()?;
         Ok(Core {
@@ -60,7 +61,7 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
         })
     }
 
-    /// Says in the invocation's account what it was given.
+    /// Records in the invocation's account what the batch contains.
     pub(super) fn note(&mut self, batch: &Batch, now: Timestamp) {
         self.invocation.shard = (!batch.is_unplaced()).then(|| batch.shard.clone());
         self.invocation.records = (batch.records.len() + batch.flaws.len()) as u64;
@@ -71,7 +72,7 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
             age.map(|millis| Duration::from_millis(millis.unsigned_abs()));
     }
 
-    /// Begins with this state, or without a record.
+    /// Begins with this state, or with the empty state.
     ///
     /// # Errors
     /// Those of [`Control::restore`](crate::engine::Control::restore).
@@ -81,19 +82,19 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
         Ok(())
     }
 
-    /// Begins with the state that the pipeline is in.
+    /// Begins with the current state of the pipeline.
     pub(super) fn go_on(&mut self) {
         self.before = self.pipeline.stats();
     }
 
-    /// Takes the batch, up to its end or to where a strict pipeline stops.
+    /// Applies the batch, up to its end or to the record at which a strict pipeline stops.
     ///
-    /// Where there is no room for the answers of windows that wait, these are handed on under
-    /// `source` before the end of the batch, if that is given.
+    /// If the limit on open windows is reached and `source` is given, complete windows are drained
+    /// under that source in the middle of the batch.
     ///
     /// # Errors
-    /// Past a limit; of a strict pipeline, for what could not be read and has no sequence number
-    /// that Lambda could be told.
+    /// Limits that are exceeded. In a strict pipeline also a delivery that could not be read and
+    /// has no sequence number, because Lambda cannot be told where to retry.
     pub(super) fn apply(
         &mut self,
         shard: Shard,
@@ -161,7 +162,7 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
         let is_full = taken.as_ref().is_err_and(|error| error.kind() == ErrorKind::LimitExceeded)
             && self.pipeline.is_due();
         match self.source.clone().filter(|_| is_full) {
-            // Room is made by handing on what is complete.
+            // Draining the complete windows makes room.
             Some(source) => {
                 self.drain(&source)?;
                 self.pipeline.push(shard, record)
@@ -174,7 +175,7 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
     fn skip(&mut self, shard: Shard, batch: &Batch, flaw: &Flaw) {
         let dead_letters = self.pipeline.stats().dead_letters;
         self.pipeline.skip_dead_letter(shard, flaw.sequence.as_ref(), flaw.arrival);
-        // One that was skipped before was handed out before.
+        // A dead letter that was skipped before was reported before.
         if self.pipeline.stats().dead_letters > dead_letters {
             self.hand_out(&DeadLetter {
                 shard: &batch.shard,
@@ -192,16 +193,16 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
         }
     }
 
-    /// Hands the answers that are complete to the sink.
+    /// Passes the complete answers to the sink.
     ///
     /// # Errors
-    /// Those of the sink.
+    /// The errors of the sink.
     pub(super) fn drain(&mut self, source: &str) -> Result<(), Error> {
         self.invocation.emissions += self.sink.drain(&mut self.pipeline, source)?;
         Ok(())
     }
 
-    /// The reply of a batch that was taken up to there.
+    /// Returns the reply for a batch that was applied up to `stop`.
     pub(super) fn reply(&mut self, stop: Option<Stop>) -> Reply {
         match stop {
             None => Reply::done(),
@@ -221,8 +222,8 @@ impl Stop {
             Some(sequence) => {
                 Ok(Stop { from: sequence.number.clone(), inside: sequence.sub > 0, error })
             }
-            // Lambda takes an identifier that it does not know for a failure of the whole batch: so
-            // it is one.
+            // Lambda treats an unknown identifier as a failure of the whole batch, so it becomes
+            // one here.
             None => Err(error),
         }
     }

@@ -9,47 +9,48 @@ use crate::window::Window;
 
 /// Lambda's Kinesis event.
 ///
-/// Made by [`from_slice`](KinesisEvent::from_slice), or by serde from a slice or a string (not from
-/// a reader or a `serde_json::Value`: arrival times are read from the digits as they stand in the
-/// input). Fields that this crate does not know are skipped.
+/// Parsed by [`from_slice`](KinesisEvent::from_slice), or by serde from a slice or a string. A
+/// reader or a `serde_json::Value` does not work, because arrival times are read from the digits of
+/// the input. Unknown fields are skipped.
 ///
-/// A record with a field that is missing, null or malformed does not fail the event: it is in
+/// A record with a missing, null or malformed field does not fail the event: it is in
 /// [`rejected`](KinesisEvent::rejected).
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct KinesisEvent {
-    /// The records, in the order of the event, which is that of the shard.
+    /// The records, in the order of the event. That is the order of the shard.
     pub records: Vec<Record>,
-    /// What could not be read as a record, in the order of the event.
+    /// Elements that could not be read as a record, in the order of the event.
     pub rejected: Vec<Rejected>,
-    /// The stream's ARN: the window's if there is one, else the first record's; `None` if neither
-    /// has any.
+    /// The stream's ARN: that of the window if there is a window, otherwise that of the first
+    /// record; `None` if there is no ARN.
     pub stream_arn: Option<Box<str>>,
-    /// What a mapping with a tumbling window adds.
+    /// The fields that a mapping with a tumbling window adds.
     pub tumbling: Option<TumblingWindow>,
 }
 
-/// What an event source mapping with a tumbling window adds to the event.
+/// The fields that an event source mapping with a tumbling window adds to the event.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct TumblingWindow {
     /// The window, in arrival time.
     pub window: Window,
-    /// What the function answered to the last invocation of this window; empty for the first.
+    /// The state from the function's reply to the previous invocation of this window; empty in the
+    /// first invocation.
     pub state: State,
-    /// The shard: there is one window a shard.
+    /// The shard. Each shard has its own window.
     pub shard: ShardId,
-    /// Whether this is the window's last invocation, with or without records.
+    /// True in the last invocation of the window, which may have no records.
     pub is_final: bool,
-    /// Whether Lambda ends the window early, because its state passed 1 MB.
+    /// True if Lambda ends the window early, because its state is over 1 MB.
     pub is_terminated_early: bool,
 }
 
 impl KinesisEvent {
-    /// Takes apart the records that the KPL aggregated; see [`kpl::deaggregate`]. Lambda does not
-    /// do it itself.
+    /// Splits the records that the KPL aggregated; see [`kpl::deaggregate`]. Lambda does not do
+    /// that.
     ///
-    /// Without a `range` no user record is dropped: Lambda does not say what hash keys the shard
+    /// Without `range` no user record is dropped: Lambda does not say which hash keys the shard
     /// has.
     pub fn deaggregate(&mut self, range: Option<&HashRange>) -> Deaggregation {
         let mut counts = Deaggregation::default();
@@ -66,10 +67,10 @@ impl KinesisEvent {
         counts
     }
 
-    /// The records, if every one could be read.
+    /// Returns the records, if all of them could be read.
     ///
     /// # Errors
-    /// The error of the first one that could not be.
+    /// The error of the first record that could not be read.
     pub fn into_records(self) -> Result<Vec<Record>, Error> {
         match self.rejected.into_iter().next() {
             None => Ok(self.records),

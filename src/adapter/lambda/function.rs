@@ -1,5 +1,5 @@
-//! A pipeline file as a Lambda function, set by environment variables: what the command
-//! `streamgauge lambda` and the binary `bootstrap` run.
+//! A pipeline file as a Lambda function that is configured by environment variables. The command
+//! `streamgauge lambda` and the binary `bootstrap` run it.
 
 use super::{Emf, Handler, Invocation, run};
 use crate::adapter::output::{JsonLinesSink, PartialSink, Sink};
@@ -17,14 +17,14 @@ use std::io::{self, BufWriter, Stdout, Write};
 use std::path::Path;
 use std::time::Duration;
 
-/// The settings.
+/// The settings from the environment.
 struct Settings {
     mode: Mode,
     packing: Packing,
     partials: Option<String>,
     with_source: bool,
     metrics: Option<String>,
-    /// Whether late records are printed.
+    /// True if late records are printed.
     late: bool,
 }
 
@@ -34,21 +34,21 @@ enum Mode {
     Stateless,
 }
 
-/// Runs the pipeline file that `STREAMGAUGE_PIPELINE` names as a Lambda function, set by further
-/// `STREAMGAUGE_...` variables (docs/LAMBDA.md lists them), until Lambda ends the process. Answers
-/// go to standard output, the lines of [`JsonLines`](crate::rows::JsonLines); dead letters and
-/// errors to standard error.
+/// Runs the pipeline file named by `STREAMGAUGE_PIPELINE` as a Lambda function until Lambda ends
+/// the process. Further `STREAMGAUGE_...` variables configure it (see docs/LAMBDA.md). Answers go
+/// to standard output as [`JsonLines`](crate::rows::JsonLines). Dead letters and errors go to
+/// standard error.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidArgument`] and [`ErrorKind::Parse`] for settings or a pipeline file that are
-/// wrong; [`ErrorKind::Io`] for a file that cannot be read; and as [`run`].
+/// [`ErrorKind::InvalidArgument`] and [`ErrorKind::Parse`] for wrong settings or a wrong pipeline
+/// file; [`ErrorKind::Io`] for a file that cannot be read; and the errors of [`run`].
 pub fn run_from_environment() -> Result<(), Error> {
     let seed = seed_from_environment()?;
     let settings = Settings::from(|name| env::var(name).ok().filter(|value| !value.is_empty()))?;
     let path = env::var_os("STREAMGAUGE_PIPELINE")
         .ok_or_else(|| invalid("STREAMGAUGE_PIPELINE is not set: name the pipeline file"))?;
     let spec = read_pipeline(Path::new(&path))?;
-    // A batch, and a window of Lambda's, ends: nothing in it need be late.
+    // A batch or a tumbling window of Lambda ends, so its records need not be late.
     let bounded_input = !matches!(settings.mode, Mode::Store { .. });
     let options = CompileOptions {
         bounded_input,
@@ -101,7 +101,7 @@ fn serve<S: Sink<Declared> + Send + 'static>(
     let printed = settings.late;
     run(handler.on_invocation(move |invocation| {
         if let Some(metrics) = &mut metrics {
-            // Metrics that cannot be written are no reason to fail a batch whose answers were.
+            // A batch whose answers were written does not fail because of its metrics.
             drop(metrics.write(invocation));
         }
         if let Some(note) = late_note(invocation, printed) {
@@ -110,7 +110,7 @@ fn serve<S: Sink<Declared> + Send + 'static>(
     }))
 }
 
-/// What is told of the late records of an invocation.
+/// Returns the note about the late records of an invocation.
 fn late_note(invocation: &Invocation, printed: bool) -> Option<serde_json::Value> {
     let late = invocation.late;
     let hint = if printed { "" } else { "; STREAMGAUGE_LATE=1 prints them" };
@@ -123,7 +123,7 @@ fn late_note(invocation: &Invocation, printed: bool) -> Option<serde_json::Value
 fn tell(letter: &impl serde::Serialize) {
     let mut line = serde_json::to_vec(letter).unwrap_or_default();
     line.push(b'\n');
-    // Where standard error is closed there is nobody to tell.
+    // If standard error is closed, there is no other place to report to.
     let _ = io::stderr().write_all(&line);
 }
 

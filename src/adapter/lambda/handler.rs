@@ -1,4 +1,4 @@
-//! The handler: an event in, the reply out.
+//! The handler: an event in, a reply out.
 
 use super::batch::Batch;
 use super::core::Core;
@@ -18,23 +18,26 @@ use std::time::Duration;
 
 type OnInvocation = Box<dyn FnMut(&Invocation) + Send>;
 
-/// A function behind a Kinesis event source mapping: drives a pipeline with the events' records,
-/// hands its answers to a sink, and replies right to the letter of the contract.
+/// A function behind a Kinesis event source mapping. It applies the records of the events to a
+/// pipeline, passes the answers to a sink, and replies exactly as AWS's contract demands.
 ///
-/// In one of three modes, of which [`tumbling`](Handler::tumbling) is the default:
+/// It has three modes; [`tumbling`](Handler::tumbling) is the default:
 ///
 /// | Mode | Where the state is | For |
 /// |---|---|---|
-/// | [`tumbling`](Handler::tumbling) | in Lambda's own `state`, within a budget | windows of arrival time, up to 15 minutes, and nothing to run beside the function |
-/// | [`stored`](Handler::stored) | in a [`Store`], by shard | any window, by event time, sliding too |
-/// | [`stateless`](Handler::stateless) | nowhere | each batch by itself: partials to be merged elsewhere |
+/// | [`tumbling`](Handler::tumbling) | in Lambda's own `state`, within a budget | windows of
+/// arrival time, up to 15 minutes, with no other service |
+/// | [`stored`](Handler::stored) | in a [`Store`], by shard | any window of event time, sliding
+/// windows included |
+/// | [`stateless`](Handler::stateless) | nowhere | each batch on its own: partials that are merged
+/// elsewhere |
 ///
-/// Reads no clock: the caller tells the time. Nothing of one invocation is left over for the next,
-/// which may be of another shard.
+/// It reads no clock: the caller passes the time. An invocation leaves nothing for the next one,
+/// which may belong to another shard.
 ///
-/// A handler takes one event at a time. A program that gets several at once, as on Lambda Managed
-/// Instances, gives each thread a handler of its own, or shares one behind a lock; handlers of one
-/// store find out when they race for a shard.
+/// A handler processes one event at a time. A program that gets several events at once, as on
+/// Lambda Managed Instances, needs one handler per thread, or a lock around a shared one. Handlers
+/// with the same store detect when two of them process the same shard.
 ///
 /// # Example
 /// ```
@@ -70,11 +73,11 @@ enum Mode {
 }
 
 impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
-    /// A handler in tumbling mode.
+    /// Creates a handler in tumbling mode.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the pipeline's aggregate cannot
-    /// be written down.
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the pipeline's aggregate has no
+    /// encoding.
     pub fn new(pipeline: P, sink: S) -> Result<Self, Error> {
         let core = Core::new(pipeline, sink)?;
         let mode = Mode::Tumbling(Tumbling::default());
@@ -87,22 +90,23 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
         })
     }
 
-    /// In Lambda's own tumbling windows: the mapping has `TumblingWindowInSeconds` set, the state
-    /// travels in the event and in the reply, and a window's answers come out at its last
-    /// invocation, with what the pipeline itself completes before. The state takes at most 900,000
-    /// bytes of JSON, of the 1 MB that Lambda allows, or as
-    /// [`state_bytes_max`](Handler::state_bytes_max) says.
+    /// Selects Lambda's own tumbling windows. The mapping has `TumblingWindowInSeconds` set, and
+    /// the state travels in the event and in the reply. The answers of a window come out at its
+    /// last invocation; windows that the pipeline completes earlier come out earlier. The state
+    /// takes at most 900,000 bytes of JSON, of the 1 MB that Lambda allows;
+    /// [`state_bytes_max`](Handler::state_bytes_max) changes that.
     #[must_use]
     pub fn tumbling(mut self) -> Self {
         self.mode = Mode::Tumbling(Tumbling::default());
         self
     }
 
-    /// With the state of each shard in a store: loaded, applied, answers handed on, saved, and only
-    /// then replied. A batch that is delivered again is a no-op for what was applied. A conflict,
-    /// because another invocation has saved meanwhile, is an error, so that Lambda delivers again.
+    /// Keeps the state of each shard in a store. An invocation loads it, applies the batch, passes
+    /// the answers to the sink, saves the state, and then replies. Records that were applied before
+    /// are skipped when Lambda delivers a batch again. If another invocation has saved in the
+    /// meantime, the result is the error `Conflict`, so that Lambda delivers again.
     ///
-    /// The mapping's `ParallelizationFactor` must be 1: a shard's records have to come in their
+    /// The mapping's `ParallelizationFactor` must be 1, so that the records of a shard come in
     /// order.
     #[must_use]
     pub fn stored(mut self, store: impl Store + 'static) -> Self {
@@ -110,21 +114,21 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
         self
     }
 
-    /// Each batch by itself: all of its windows come out at once, as answers or partials of a
-    /// source of its own, `<stream>/<shard>:<first sequence number>`.
+    /// Answers each batch on its own. All of its windows come out at once, as answers, or as
+    /// partials of their own source, `<stream>/<shard>:<first sequence number>`.
     #[must_use]
     pub fn stateless(mut self) -> Self {
         self.mode = Mode::Stateless;
         self
     }
 
-    /// How large the state of a tumbling window may become, in bytes of JSON. Default: 900,000. A
-    /// change of mode sets it back.
+    /// Sets the maximum size of the state of a tumbling window, in bytes of JSON. Default: 900,000.
+    /// A change of mode resets it.
     ///
     /// # Errors
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for more than 1,000,000, at which
-    /// Lambda would end the window early, and in another mode than [`tumbling`](Handler::tumbling),
-    /// whose state has no such budget.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for more than 1,000,000, since Lambda
+    /// ends a window early at that size, and in every other mode than
+    /// [`tumbling`](Handler::tumbling), because only that mode has a budget.
     pub fn state_bytes_max(mut self, bytes: usize) -> Result<Self, Error> {
         match &mut self.mode {
             Mode::Tumbling(tumbling) if bytes <= STATE_BYTES_LIMIT => {
@@ -132,7 +136,8 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
             }
             Mode::Tumbling(_) => {
                 let message = format!(
-                    "a state of {bytes} bytes, but Lambda ends a window early whose state is over {STATE_BYTES_LIMIT} bytes"
+                    "a state of {bytes} bytes, but Lambda ends a window early if its state is over \
+                     {STATE_BYTES_LIMIT} bytes"
                 );
                 return Err(Error::invalid(message));
             }
@@ -145,61 +150,62 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
         Ok(self)
     }
 
-    /// After how long without a record a shard is taken as ended or silent by
-    /// [`answer_idle`](Handler::answer_idle). Default: one minute.
+    /// Sets the time without a record after which [`answer_idle`](Handler::answer_idle) considers a
+    /// shard idle. Default: one minute.
     #[must_use]
     pub fn idle_after(mut self, length: Duration) -> Self {
         self.idle_after = length;
         self
     }
 
-    /// How payloads are taken apart before they are decoded. Default: those that the KPL
-    /// aggregated.
+    /// Sets how payloads are unpacked before they are decoded. Default: records that the KPL
+    /// aggregated are split.
     #[must_use]
     pub fn packing(mut self, packing: Packing) -> Self {
         self.packing = packing;
         self
     }
 
-    /// Is handed everything that could not be read, decoded or aggregated and was skipped. A
-    /// batch that is delivered again gives those again that were not saved.
+    /// Sets the callback for everything that could not be read, decoded or aggregated and was
+    /// skipped. When a batch is delivered again, dead letters that were not saved are reported
+    /// again.
     #[must_use]
     pub fn on_dead_letter(mut self, take: impl FnMut(&DeadLetter<'_>) + Send + 'static) -> Self {
         self.core.on_dead_letter = Some(Box::new(take));
         self
     }
 
-    /// Is handed every record that comes too late for all of its windows. Default: late records are
-    /// [counted](Invocation::late) only.
+    /// Sets the callback for records that come too late for all of their windows. Default: late
+    /// records are only [counted](Invocation::late).
     #[must_use]
     pub fn on_late(mut self, take: impl FnMut(&LateRecord<'_>) + Send + 'static) -> Self {
         self.core.on_late = Some(Box::new(take));
         self
     }
 
-    /// Is told what each invocation did, also one that ends with an error: [`Emf`](super::Emf)
-    /// makes metrics of it.
+    /// Sets the callback for the account of each invocation, also one that ends with an error.
+    /// [`Emf`](super::Emf) makes metrics from it.
     #[must_use]
     pub fn on_invocation(mut self, take: impl FnMut(&Invocation) + Send + 'static) -> Self {
         self.on_invocation = Some(Box::new(take));
         self
     }
 
-    /// The pipeline.
+    /// Returns the pipeline.
     pub fn pipeline(&self) -> &P {
         &self.core.pipeline
     }
 
-    /// What the last invocation did.
+    /// Returns the account of the last invocation.
     pub fn invocation(&self) -> &Invocation {
         &self.core.invocation
     }
 
-    /// Handles an event as Lambda's runtime hands it over. In stored mode a scheduled event of
-    /// EventBridge is one too: it is [`answer_idle`](Handler::answer_idle).
+    /// Handles the bytes of an event from Lambda's runtime. In stored mode it also handles a
+    /// scheduled event of EventBridge, by [`answer_idle`](Handler::answer_idle).
     ///
     /// # Errors
-    /// As [`handle`](Handler::handle), and as [`KinesisEvent::from_slice`].
+    /// The errors of [`handle`](Handler::handle) and of [`KinesisEvent::from_slice`].
     pub fn handle_bytes(&mut self, event: &[u8], now: Timestamp) -> Result<Reply, Error> {
         match KinesisEvent::from_slice(event) {
             Ok(event) => self.handle(event, now),
@@ -213,30 +219,30 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
     /// Handles an event at the time `now`.
     ///
     /// # Errors
-    /// Lambda is then to deliver the whole batch again.
+    /// After an error Lambda should deliver the whole batch again.
     /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) for the state of another pipeline,
-    /// [`Corrupt`](crate::ErrorKind::Corrupt) for one that is none,
-    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit or the state's budget,
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) for bytes that are not a state,
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit or the budget of the state,
     /// [`Conflict`](crate::ErrorKind::Conflict) and [`Io`](crate::ErrorKind::Io) of the store,
     /// [`Parse`](crate::ErrorKind::Parse) and
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for an event that is not as the mode
-    /// needs it, and those of the sink.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for an event that does not fit the
+    /// mode, and the errors of the sink.
     pub fn handle(&mut self, event: KinesisEvent, now: Timestamp) -> Result<Reply, Error> {
         self.account(now, |handler| handler.reply_to(event, now))
     }
 
-    /// Answers the open windows of all shards that have ended or fallen silent, for which no record
-    /// will do it: those without a record for [`idle_after`](Handler::idle_after). The windows stay
-    /// open: should a record come anyway, they are answered once more, with the revision
-    /// raised. How many shards were answered; a window is skipped that was answered so before
-    /// and has no other records since.
+    /// Answers the open windows of all shards that had no record for
+    /// [`idle_after`](Handler::idle_after): no record will complete them. The windows stay open. If
+    /// a record comes later, they are answered again with a higher revision. A window is skipped if
+    /// it was answered this way before and has no new records. Returns the number of shards
+    /// answered.
     ///
-    /// To be called every now and then, as by a schedule of EventBridge. Cost: a listing of the
-    /// store, and a load for each shard.
+    /// Call it regularly, for example by a schedule of EventBridge. Cost: a listing of the store,
+    /// and a load for each shard.
     ///
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) in another mode than
-    /// [`stored`](Handler::stored); those of the store and of the sink.
+    /// [`stored`](Handler::stored); the errors of the store and of the sink.
     pub fn answer_idle(&mut self, now: Timestamp) -> Result<u64, Error> {
         let idle_after = self.idle_after;
         self.account(now, |handler| match &mut handler.mode {
@@ -259,19 +265,20 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
         let reply = match (&mut self.mode, &tumbling) {
             (Mode::Tumbling(mode), Some(window)) => mode.handle(&mut self.core, &batch, window),
             (Mode::Tumbling(_), None) => Err(Error::invalid(
-                "the event has no window: set TumblingWindowInSeconds of the event source mapping, or run in stored or stateless mode",
+                "the event has no window: set TumblingWindowInSeconds of the event source mapping, \
+                 or run in stored or stateless mode",
             )),
             (Mode::Stored(mode), _) => mode.handle(&mut self.core, &batch, now),
             (Mode::Stateless, _) => Stateless.handle(&mut self.core, batch),
         }?;
-        // A mapping with a window counts a reply without a state as failed.
+        // Lambda counts a reply without a state as failed if the mapping has a window.
         Ok(match tumbling.is_some() && reply.state().is_none() {
             true => reply.with_state(State::default()),
             false => reply,
         })
     }
 
-    /// Does what an invocation does, and tells of it.
+    /// Runs an invocation and reports its account.
     fn account<T>(
         &mut self,
         now: Timestamp,
@@ -287,8 +294,8 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
     }
 }
 
-/// Whether this is an event of a schedule, by AWS's documented form: `"detail-type": "Scheduled
-/// Event"`.
+/// Returns true if this is an event of a schedule, in the form that AWS documents: `"detail-type":
+/// "Scheduled Event"`.
 fn is_scheduled(event: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
     struct Scheduled<'a> {

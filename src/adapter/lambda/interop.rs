@@ -1,9 +1,9 @@
-//! From and to the events of the crate `aws_lambda_events`, for programs that have those types in
-//! hand.
+//! Conversions from and to the events of the crate `aws_lambda_events`, for programs that already
+//! use those types.
 //!
-//! Going through that crate costs its own parse, and its arrival times: version 1.2.1 reads some of
-//! them wrong by up to a second and refuses AWS's documented window event with numbers in its
-//! state. Where the event's bytes are at hand, [`KinesisEvent::from_slice`] reads them right.
+//! The detour through that crate costs its own parse and its errors in arrival times: version 1.2.1
+//! reads some of them wrong by up to a second, and refuses AWS's documented window event with
+//! numbers in its state. [`KinesisEvent::from_slice`] reads the bytes of the event correctly.
 
 use super::wire::rejection;
 use super::{KinesisEvent, State, TumblingWindow};
@@ -92,9 +92,9 @@ impl TryFrom<KinesisTimeWindowEvent> for KinesisEvent {
     }
 }
 
-/// The records of the event, as far as that crate's type can hold them: user records of an
-/// aggregate lose their sub-sequence numbers, keys that are not UTF-8 are replaced, rejected
-/// records are left out.
+/// Converts the records of the event as far as that crate's type can hold them: user records of an
+/// aggregated record lose their sub-sequence numbers, keys that are not UTF-8 are replaced, and
+/// rejected records are left out.
 ///
 /// # Errors
 /// [`ErrorKind::TimeOutOfRange`] if an arrival time is outside of chrono's range, about 262,000

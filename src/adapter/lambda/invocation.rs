@@ -1,4 +1,4 @@
-//! What one invocation did, and how it is told to CloudWatch.
+//! The account of one invocation, and its metrics for CloudWatch.
 
 use crate::adapter::kinesis_records::late::{place, set_data};
 use crate::engine::Stats;
@@ -12,17 +12,17 @@ use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// What one invocation did: handed to [`Handler::on_invocation`](super::Handler::on_invocation).
+/// The account of one invocation, for [`Handler::on_invocation`](super::Handler::on_invocation).
 ///
-/// Counts are of this invocation alone; a batch that Lambda delivers again is counted again.
+/// Counts are of this invocation only. A batch that Lambda delivers again is counted again.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Invocation {
-    /// The clock that the handler was given.
+    /// The time that the caller passed to the handler.
     pub at: Option<Timestamp>,
-    /// The shard; `None` if the event did not say.
+    /// The shard; `None` if the event names none.
     pub shard: Option<ShardId>,
-    /// Records and user records in the event, with what could not be read as one.
+    /// Records and user records in the event, including those that could not be read.
     pub records: u64,
     /// Records added to at least one window.
     pub applied: u64,
@@ -32,24 +32,25 @@ pub struct Invocation {
     pub late: u64,
     /// Records that could not be read, decoded or aggregated, and were skipped.
     pub dead_letters: u64,
-    /// Records that had been applied before.
+    /// Records that were applied before.
     pub duplicates: u64,
-    /// Answers handed to the sink.
+    /// Answers passed to the sink.
     pub emissions: u64,
-    /// How long before now the last record arrived at the stream.
+    /// The age of the last record: the time from its arrival at the stream to now.
     pub iterator_age: Option<Duration>,
-    /// Bytes of the state that was carried on or saved: of a tumbling window's the JSON text.
+    /// Bytes of the state that was returned or saved; for a tumbling window the bytes of its JSON
+    /// text.
     pub state_bytes: u64,
-    /// What was made coarser to fit the state's budget, if anything was.
+    /// The sketches that were made coarser to fit the budget of the state, if any.
     pub reductions: Option<Reductions>,
-    /// Why a strict pipeline stopped before a record, which Lambda is to deliver again.
+    /// Why a strict pipeline stopped before a record. Lambda is to deliver that record again.
     pub refused: Option<Error>,
-    /// Whether the invocation ended with an error, so that Lambda delivers the whole batch again.
+    /// True if the invocation ended with an error, so that Lambda delivers the whole batch again.
     pub failed: bool,
 }
 
 impl Invocation {
-    /// Takes what an engine has counted since.
+    /// Adds the difference between two readings of the engine's counters.
     pub(super) fn count(&mut self, before: Stats, after: Stats) {
         self.applied = after.applied.saturating_sub(before.applied);
         self.filtered = after.filtered.saturating_sub(before.filtered);
@@ -59,23 +60,23 @@ impl Invocation {
     }
 }
 
-/// What could not be read, decoded or aggregated, and was skipped: handed to
+/// A delivery that could not be read, decoded or aggregated, and was skipped; for
 /// [`Handler::on_dead_letter`](super::Handler::on_dead_letter).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct DeadLetter<'a> {
     /// The shard.
     pub shard: &'a ShardId,
-    /// Its place in the shard, unless that is what could not be read.
+    /// Its position in the shard; `None` if the position itself could not be read.
     pub sequence: Option<&'a Sequence>,
-    /// What is wrong with it.
+    /// The reason.
     pub error: &'a Error,
-    /// Its payload, as far as it could be read.
+    /// The payload, as far as it could be read.
     pub data: &'a Bytes,
 }
 
 /// `{"shard":"shardId-000000000003","sequence":"4965","reason":"...","data":"..."}`. A payload that
-/// is not UTF-8 is in base64, and then `"encoding":"base64"` says so.
+/// is not UTF-8 is written in base64, with `"encoding":"base64"`.
 impl Serialize for DeadLetter<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = json!({ "shard": self.shard.as_str(), "sequence": self.sequence.map(place), "reason": self.error.to_string() });
@@ -84,12 +85,12 @@ impl Serialize for DeadLetter<'_> {
     }
 }
 
-/// Writes an invocation as one line in CloudWatch's embedded metric format, which CloudWatch Logs
-/// makes metrics of (AWS: "Specification: Embedded metric format").
+/// Writes an invocation as one line in CloudWatch's embedded metric format. CloudWatch Logs makes
+/// metrics from such lines (AWS: "Specification: Embedded metric format").
 ///
-/// There are ten metrics of the invocation itself, and none per group or key: a metric and
-/// dimension costs. Dimensions are those given by [`dimension`](Emf::dimension), usually the
-/// function's name; the shard is a property, which can be searched for and makes no metric.
+/// There are ten metrics of the invocation, and none per group or key, because every metric and
+/// dimension costs money. Dimensions are set by [`dimension`](Emf::dimension), usually the
+/// function's name. The shard is a property: it can be searched for and makes no metric.
 ///
 /// # Example
 /// ```
@@ -108,12 +109,12 @@ pub struct Emf<W> {
 }
 
 impl<W: Write> Emf<W> {
-    /// Metrics in this namespace, written to `out`.
+    /// Creates a writer of metrics in this namespace to `out`.
     pub fn new(namespace: impl Into<String>, out: W) -> Self {
         Emf { namespace: namespace.into(), dimensions: Vec::new(), out }
     }
 
-    /// The same with a dimension. CloudWatch takes up to 30.
+    /// Adds a dimension. CloudWatch allows up to 30.
     #[must_use]
     pub fn dimension(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.dimensions.push((name.into(), value.into()));
@@ -123,7 +124,7 @@ impl<W: Write> Emf<W> {
     /// Writes the line and flushes.
     ///
     /// # Errors
-    /// Those of the writer.
+    /// The errors of the writer.
     pub fn write(&mut self, invocation: &Invocation) -> io::Result<()> {
         let mut line = serde_json::to_vec(&self.fields(invocation))?;
         line.push(b'\n');

@@ -1,14 +1,14 @@
 //! Lambda's Kinesis events and the replies to them.
 //!
-//! [`KinesisEvent`] is what Lambda hands to a function behind a Kinesis event source mapping, plain
-//! or with a tumbling window; [`Reply`] is what such a function answers. Both keep to the letter of
-//! AWS's contract ("Using Lambda to process records from Amazon Kinesis Data Streams").
+//! [`KinesisEvent`] is the event that Lambda passes to a function behind a Kinesis event source
+//! mapping, plain or with a tumbling window. [`Reply`] is the function's answer. Both follow AWS's
+//! contract exactly ("Using Lambda to process records from Amazon Kinesis Data Streams").
 //!
-//! An event goes to [`Record`](crate::Record)s in one pass over its bytes: base64 is decoded
-//! straight into blocks that the records share, arrival times become exact milliseconds, nothing
-//! else of the envelope is kept. Records that the KPL aggregated are taken apart on request
-//! ([`KinesisEvent::deaggregate`]), those of CloudWatch Logs too
-//! ([`logs::expand`](crate::adapter::kinesis_records::logs::expand)).
+//! One pass over the bytes of an event gives [`Record`](crate::Record)s: base64 is decoded straight
+//! into blocks that the records share, and arrival times become exact milliseconds. Nothing else of
+//! the envelope is kept. Two calls unpack records further: [`KinesisEvent::deaggregate`] for those
+//! that the KPL aggregated, [`logs::expand`](crate::adapter::kinesis_records::logs::expand) for
+//! those of CloudWatch Logs.
 //!
 //! # Example
 //! ```

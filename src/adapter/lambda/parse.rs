@@ -1,5 +1,5 @@
-//! An event's bytes: read the fast way where they have Lambda's own form, otherwise the general one;
-//! and what is wrong with bytes that are no event.
+//! Parses the bytes of an event: by the fast way if they have Lambda's own form, otherwise by the
+//! general way. Explains what is wrong with other bytes.
 
 use super::event::KinesisEvent;
 use super::template;
@@ -13,16 +13,16 @@ use std::collections::BTreeMap;
 impl KinesisEvent {
     /// Reads an event.
     ///
-    /// Cost: one pass, under 1 ns a byte; memory of the payloads, decoded, plus under 200 bytes a
+    /// Cost: one pass, under 1 ns a byte. Memory: the decoded payloads, plus under 200 bytes a
     /// record.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`] if this is not the JSON of a Kinesis event, naming the record's index
-    /// and the field where it can, or the service that the event is from: SQS, SNS, S3, DynamoDB
-    /// and others send events of the same form; [`ErrorKind::LimitExceeded`] if it has more than
+    /// [`ErrorKind::Parse`] if this is not the JSON of a Kinesis event. The message names the index
+    /// of the record and the field, if known, or the service of the event: SQS, SNS, S3, DynamoDB
+    /// and others send events of the same form. [`ErrorKind::LimitExceeded`] for more than
     /// [`EVENT_RECORDS_MAX`](super::EVENT_RECORDS_MAX) records.
     pub fn from_slice(event: &[u8]) -> Result<Self, Error> {
-        // Once for all strings, which is several times faster than one by one.
+        // One check of the whole text is several times faster than one check per string.
         KinesisEvent::from_text(
             utf8(event).map_err(|error| error.at("this is not a Kinesis event of Lambda"))?,
         )
@@ -57,8 +57,8 @@ impl<'de> Deserialize<'de> for KinesisEvent {
     }
 }
 
-/// The error about an event that could not be read, which names the event's source where there is
-/// one.
+/// Returns the error for an event that could not be read. It names the source of the event if there
+/// is one.
 #[cold]
 fn unreadable(event: &str, message: &str) -> Error {
     match (message.contains(TOO_MANY), source_of(event)) {
@@ -80,15 +80,15 @@ fn foreign(source: &str, message: &str) -> Error {
     )
 }
 
-/// The service in an ARN, `arn:PARTITION:SERVICE:...`, if it is not Kinesis.
+/// Returns the service in an ARN, `arn:PARTITION:SERVICE:...`, unless it is Kinesis.
 fn foreign_service(arn: &str) -> Option<&str> {
     let service = arn.strip_prefix("arn:")?.split(':').nth(1)?;
     (service != "kinesis").then_some(service)
 }
 
-/// What an event that has no records of a stream says of its source, as services write it: Kafka,
-/// DocumentDB and queues of MQ in `eventSource`, EventBridge in `source`. Pipes of EventBridge give
-/// an array of records.
+/// Returns the source that an event without stream records names. Kafka, DocumentDB and queues of
+/// MQ write it as `eventSource`, EventBridge as `source`. Pipes of EventBridge send an array of
+/// records.
 #[cold]
 fn source_of(event: &str) -> Option<String> {
     const FIELDS: [(&str, &str); 3] = [
@@ -135,7 +135,7 @@ mod tests {
         })
     }
 
-    /// The good event of one record, changed.
+    /// Returns the valid event of one record, after a change.
     fn changed(change: impl FnOnce(&mut Value)) -> KinesisEvent {
         let mut event = json!({"Records": [good("7"), good("8"), good("9")]});
         change(&mut event["Records"][1]);
@@ -411,7 +411,7 @@ mod tests {
         assert_eq!(
             KinesisEvent::from_slice(br#"{"Records":[]}"#).unwrap().records.len(),
             0,
-            "nothing is lost of nothing"
+            "an empty input loses nothing"
         );
     }
 

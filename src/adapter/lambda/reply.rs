@@ -1,4 +1,4 @@
-//! What a function behind a Kinesis event source mapping answers.
+//! The reply of a function behind a Kinesis event source mapping.
 
 use super::State;
 use crate::record::SequenceNumber;
@@ -8,12 +8,12 @@ use serde::ser::{SerializeStruct, Serializer};
 /// The answer to a [`KinesisEvent`](super::KinesisEvent).
 ///
 /// `batchItemFailures` holds at most one sequence number: Lambda retries from the lowest one on, so
-/// a second one says nothing. Lambda takes an empty or null identifier for a failure of the whole
-/// batch; a [`SequenceNumber`] cannot be empty. Give only numbers of the batch that is answered: an
-/// unknown one fails the batch as well. The mapping must have `ReportBatchItemFailures` set, or
-/// Lambda ignores the failure and counts the batch as done.
+/// that a second one has no effect. Lambda treats an empty, null or unknown identifier as a failure
+/// of the whole batch. A [`SequenceNumber`] cannot be empty; use only numbers of the batch that is
+/// answered. The mapping must have `ReportBatchItemFailures` set, or Lambda ignores the failure and
+/// counts the batch as processed.
 ///
-/// With a tumbling window the answer must have a state, or the invocation counts as failed.
+/// With a tumbling window the reply must have a state, or the invocation counts as failed.
 ///
 /// # Example
 /// ```
@@ -29,36 +29,36 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The whole batch is done.
+    /// Returns the reply for a batch that was processed completely.
     pub fn done() -> Self {
         Reply::default()
     }
 
-    /// The batch is done up to the record with this sequence number, which Lambda is to deliver
-    /// again with all after it.
+    /// Returns the reply for a batch that was processed up to the record with this sequence number.
+    /// Lambda is to deliver that record and all later ones again.
     pub fn failed_from(sequence: SequenceNumber) -> Self {
         Reply { state: None, failed_from: Some(sequence) }
     }
 
-    /// The same answer with the state of the window.
+    /// Adds the state of the window.
     pub fn with_state(mut self, state: State) -> Self {
         self.state = Some(state);
         self
     }
 
-    /// The state, if the answer has one.
+    /// Returns the state, if the reply has one.
     pub fn state(&self) -> Option<&State> {
         self.state.as_ref()
     }
 
-    /// The sequence number from which Lambda is to deliver again.
+    /// Returns the sequence number from which Lambda is to deliver again.
     pub fn failure(&self) -> Option<&SequenceNumber> {
         self.failed_from.as_ref()
     }
 
-    /// The answer as JSON.
+    /// Returns the reply as JSON.
     pub fn to_json(&self) -> Vec<u8> {
-        // Strings and a JSON text that serde_json has read: it writes them all.
+        // The value has strings and a valid JSON text only; serde_json can always write them.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }

@@ -1,5 +1,5 @@
-//! The loop that runs a handler as a Lambda function: AWS's custom runtime interface, by the crate
-//! `lambda_runtime`.
+//! The loop that runs a handler as a Lambda function, over AWS's custom runtime interface in the
+//! crate `lambda_runtime`.
 
 use super::{Handler, Reply};
 use crate::adapter::output::Sink;
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What Lambda sets for every function, and the runtime's library does without asking.
+/// Variables that Lambda sets for every function. The library reads them without a check.
 const VARIABLES: [&str; 4] = [
     "AWS_LAMBDA_RUNTIME_API",
     "AWS_LAMBDA_FUNCTION_NAME",
@@ -23,14 +23,14 @@ const VARIABLES: [&str; 4] = [
     "AWS_LAMBDA_FUNCTION_VERSION",
 ];
 
-/// Runs the handler for as long as Lambda lets the process live, one invocation after another.
+/// Runs the handler for one invocation after another until Lambda ends the process.
 ///
-/// An invocation that fails is reported to Lambda, which delivers its batch again, and told on
-/// standard error; so is a record that a strict pipeline refused.
+/// A failed invocation is reported to Lambda, which delivers its batch again, and to standard
+/// error. A record that a strict pipeline refused is reported to standard error.
 ///
 /// # Errors
-/// [`ErrorKind::Unsupported`] where it is not Lambda that has started the process;
-/// [`ErrorKind::Io`] if the runtime interface fails.
+/// [`ErrorKind::Unsupported`] if the process was not started by Lambda; [`ErrorKind::Io`] if the
+/// runtime interface fails.
 pub fn run<P, S>(handler: Handler<P, S>) -> Result<(), Error>
 where
     P: RecordPipeline + Send + 'static,
@@ -38,7 +38,7 @@ where
 {
     if let Some(missing) = VARIABLES.iter().find(|name| std::env::var_os(name).is_none()) {
         let message = format!(
-            "{missing} is not set: this is to be started by AWS Lambda, or by something that stands in for it"
+            "{missing} is not set: this must be started by AWS Lambda, or by a stand-in for it"
         );
         return Err(Error::new(ErrorKind::Unsupported, message));
     }
@@ -67,11 +67,11 @@ fn answer<P: RecordPipeline, S: Sink<P>>(
     event: &[u8],
 ) -> Result<Reply, Diagnostic> {
     let result = handler.handle_bytes(event, now());
-    // Where standard error is closed there is nobody to tell.
+    // If standard error is closed, there is no other place to report to.
     let tell = |text: String| drop(writeln!(io::stderr(), "{text}"));
     if let (Ok(reply), Some(error)) = (&result, &handler.invocation().refused) {
         let from = reply.failure().map(ToString::to_string).unwrap_or_default();
-        tell(format!("refused: {error}; to be delivered again from {from} on"));
+        tell(format!("refused: {error}; Lambda is to deliver again from {from} on"));
     }
     result.map_err(|error| {
         tell(format!("error: {error}"));
@@ -87,8 +87,8 @@ fn now() -> Timestamp {
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Takes the body of each invocation out of the library's hands, which would parse all of it as
-/// JSON before the handler does, and leaves `null` in its place.
+/// Takes the body of each invocation and gives the library `null` instead. Otherwise the library
+/// would parse all of the body as JSON before the handler does.
 #[derive(Clone, Default)]
 struct Body(Arc<Mutex<Bytes>>);
 

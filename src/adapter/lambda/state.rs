@@ -11,10 +11,10 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// A tumbling window's `state`: a JSON value that Lambda hands back as it was given, up to 1 MB.
+/// The `state` of a tumbling window: a JSON value of up to 1 MB that Lambda passes on unchanged.
 ///
-/// This crate's states hold the field `snapshot`, a snapshot's bytes in base64, and `since`, the
-/// sequence number of the first record in it. States of others are kept as they are.
+/// The states of this crate have the field `snapshot`, the bytes of a snapshot in base64, and the
+/// field `since`, the sequence number of the first record in it. Other states are kept unchanged.
 ///
 /// # Example
 /// ```
@@ -28,7 +28,7 @@ use std::fmt;
 #[derive(Clone)]
 pub struct State(Box<RawValue>);
 
-/// What a state of this crate holds.
+/// The content of a state of this crate.
 #[derive(Debug)]
 pub(super) struct Carried {
     pub(super) snapshot: Vec<u8>,
@@ -37,7 +37,7 @@ pub(super) struct Carried {
 }
 
 impl State {
-    /// The state that holds a snapshot of the records from this one on.
+    /// Returns the state with a snapshot of the records from this one on.
     pub(super) fn carrying(snapshot: &[u8], since: &SequenceNumber) -> Self {
         State::from_json(format!(
             r#"{{"snapshot":"{}","since":"{since}"}}"#,
@@ -45,30 +45,31 @@ impl State {
         ))
     }
 
-    /// How many bytes of a snapshot fit into a state of `json_bytes_max` that carries it.
+    /// Returns the maximum bytes of a snapshot in a state of at most `json_bytes_max`.
     pub(super) fn room(json_bytes_max: usize, since: &SequenceNumber) -> usize {
         let around = r#"{"snapshot":"","since":""}"#.len() + since.as_str().len();
         bytes_in_base64(json_bytes_max.saturating_sub(around))
     }
 
-    /// The state that holds a snapshot. It is `4 * ceil(n / 3) + 15` bytes long for a snapshot of
+    /// Returns the state with a snapshot. It is `4 * ceil(n / 3) + 15` bytes long for a snapshot of
     /// `n` bytes.
     pub fn from_snapshot(snapshot: &[u8]) -> Self {
         let json = format!(r#"{{"snapshot":"{}"}}"#, STANDARD.encode_to_string(snapshot));
         State::from_json(json)
     }
 
-    /// The snapshot in this state, or `None` if the state is empty, as it is at the start of a
-    /// window.
+    /// Returns the snapshot in this state. Returns `None` if the state is empty, as at the start of
+    /// a window.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if the state is not empty and holds no snapshot in base64, as another
-    /// function's.
+    /// [`ErrorKind::Corrupt`] if the state is not empty and has no snapshot in base64, like the
+    /// state of another function.
     pub fn snapshot(&self) -> Result<Option<Vec<u8>>, Error> {
         Ok(self.carried()?.map(|carried| carried.snapshot))
     }
 
-    /// What is in this state, or `None` if it is empty; errors as [`snapshot`](State::snapshot).
+    /// Returns the content of this state, or `None` if it is empty. Errors as
+    /// [`snapshot`](State::snapshot).
     pub(super) fn carried(&self) -> Result<Option<Carried>, Error> {
         let corrupt = |what: &str| {
             let shown = excerpt(self.json(), 100);
@@ -94,7 +95,7 @@ impl State {
         }
     }
 
-    /// Whether nothing is in it: an empty object, or null.
+    /// Returns true if the state is an empty object or null.
     pub fn is_empty(&self) -> bool {
         let json = self.json().trim();
         json == "null"
@@ -104,19 +105,20 @@ impl State {
                 .is_some_and(|inside| inside.trim().is_empty())
     }
 
-    /// The state as JSON text. Its length is what counts against Lambda's limit of 1 MB.
+    /// Returns the state as JSON text. Its length counts against Lambda's limit of 1 MB.
     pub fn json(&self) -> &str {
         self.0.get()
     }
 
-    /// The state of another function's fields.
+    /// Creates a state from the fields of another function.
     #[cfg(feature = "aws_lambda_events")]
     pub(super) fn from_fields(fields: &BTreeMap<String, String>) -> Self {
         serde_json::to_string(fields).map(State::from_json).unwrap_or_default()
     }
 
     fn from_json(json: String) -> Self {
-        // The texts made here are valid JSON; were one not, the state would be empty and not wrong.
+        // The texts made here are valid JSON. An invalid one would give an empty state, never a
+        // wrong one.
         State(RawValue::from_string(json).unwrap_or_default())
     }
 }

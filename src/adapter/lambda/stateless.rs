@@ -1,4 +1,4 @@
-//! Each batch by itself: nothing is kept.
+//! Stateless mode: each batch on its own.
 
 use super::Reply;
 use super::batch::Batch;
@@ -12,8 +12,8 @@ use crate::record::ShardId;
 pub(super) struct Stateless;
 
 impl Stateless {
-    /// The source is named by the batch's first record: the same batch, delivered again, gives the
-    /// same partials again, which replace each other.
+    /// The first record of the batch names the source. The same batch, delivered again, gives the
+    /// same partials under the same names, and they replace each other.
     pub(super) fn handle<P: RecordPipeline, S: Sink<P>>(
         &self,
         core: &mut Core<P, S>,
@@ -23,8 +23,8 @@ impl Stateless {
         let shard = core.pipeline.open_shard(ShardId::new(batch.source.as_str()))?;
         let stop = core.apply(shard, &batch, None)?;
         if let Some(stop) = stop.as_ref().filter(|stop| stop.inside) {
-            // Lambda delivers an aggregate again whole, and nothing remembers what of it was taken:
-            // so nothing is.
+            // Lambda delivers an aggregated record again as a whole, and without a state nobody
+            // knows which of its user records were applied. So none of them is applied.
             batch.keep_before(&stop.from);
             core.begin(None)?;
             let shard = core.pipeline.open_shard(ShardId::new(batch.source.as_str()))?;

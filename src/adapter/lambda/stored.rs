@@ -1,8 +1,8 @@
-//! Windows of event time with a state store: a state for each shard, saved on condition.
+//! Stored mode: windows of event time, with one state per shard in a store, saved conditionally.
 //!
-//! It shares [`Store`] with the loop of `worker`, and no more. That loop owns a shard for as long as
-//! it runs, and keeps the owner beside the state; it waits for a busy store. An invocation takes one
-//! batch, its state is the bare snapshot, and what fails Lambda delivers again.
+//! It shares only [`Store`] with the loop of `worker`. That loop owns a shard while it runs, saves
+//! the owner together with the state, and waits for a busy store. An invocation processes one
+//! batch, saves the bare snapshot, and leaves retries to Lambda.
 
 use super::Reply;
 use super::batch::Batch;
@@ -17,16 +17,16 @@ use crate::store::{Store, Version, VersionedBytes};
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// Characters of stream and shard that a key shows.
+/// Characters of stream and shard that are visible in a key.
 const SOURCE_CHARS: usize = 48;
 
-/// What the key ends with under which stands the version that [`Stored::answer_idle`] has looked at
-/// last: there is nothing new in it.
+/// Suffix of the key for the version that [`Stored::answer_idle`] examined last. That version has
+/// nothing new to answer.
 const ANSWERED: &str = ".answered";
 
 pub(super) struct Stored {
     store: Box<dyn Store>,
-    /// The state that the pipeline is in, by key and version: what was saved last by this process.
+    /// Key and version of the state that the pipeline is in: the last one that this process saved.
     warm: Option<(String, Version)>,
 }
 
@@ -35,8 +35,8 @@ impl Stored {
         Stored { store, warm: None }
     }
 
-    /// Load, apply, hand the answers on, save, reply. A crash between any two gives the same
-    /// answers again; a save over another version than the one loaded is a conflict.
+    /// Loads, applies, passes the answers on, saves, and replies. A crash between any two steps
+    /// gives the same answers again. A save over another version than the loaded one is a conflict.
     pub(super) fn handle<P: RecordPipeline, S: Sink<P>>(
         &mut self,
         core: &mut Core<P, S>,
@@ -44,7 +44,7 @@ impl Stored {
         now: Timestamp,
     ) -> Result<Reply, Error> {
         if batch.is_empty() || batch.is_unplaced() {
-            // Whatever dead letters there are belong to no shard's state.
+            // Dead letters of an event without a shard belong to no state.
             core.begin(None)?;
             let shard = core.pipeline.open_shard(batch.shard.clone())?;
             self.warm = None;
@@ -61,11 +61,11 @@ impl Stored {
         Ok(core.reply(stop))
     }
 
-    /// Begins with the state under the key, and the version that it has.
+    /// Begins with the state under the key, and returns its version.
     ///
-    /// It is loaded at every invocation, and not taken from memory: had another process saved
-    /// since, answers would be handed on that lack its records, before the save showed the
-    /// conflict. Only decoding is spared where the version is the one in memory.
+    /// The version is loaded at every invocation, not taken from memory: if another process had
+    /// saved in the meantime, answers without its records would be passed on before the save
+    /// detects the conflict. The snapshot is decoded only if its version is not the one in memory.
     fn begin<P: RecordPipeline, S: Sink<P>>(
         &mut self,
         core: &mut Core<P, S>,
@@ -115,8 +115,8 @@ impl Stored {
         Ok(answered)
     }
 
-    /// Answers the open windows of the state under the key, if it has no record after `idle_since`
-    /// and they have other records than when they were answered last. Returns true if it did.
+    /// Answers the open windows of the state under the key if it has no record after `idle_since`,
+    /// and has new records since the last such answer. Returns true if it answered.
     fn answer_if_idle<P: RecordPipeline, S: Sink<P>>(
         &mut self,
         core: &mut Core<P, S>,
@@ -142,23 +142,23 @@ impl Stored {
         let has_news = core.pipeline.is_due();
         let mut version = found.version;
         if has_news {
-            // The answers are part of the state until they are handed on. So none of them is given
-            // with other content, should a record come or this process end now.
+            // The answers stay part of the state until they have been passed on. So the same answer
+            // never comes with other content, even if a record comes or this process ends now.
             version = match self.save(core, key.clone(), Some(&version)) {
-                // It was no idle shard: a record has come meanwhile, and what follows from it is
-                // its invocation's.
+                // A record has come in the meantime, so the shard is not idle. Its invocation
+                // continues.
                 Err(error) if error.kind() == ErrorKind::Conflict => return Ok(false),
                 saved => saved?,
             };
             core.drain(&shard.name)?;
             version = match self.save(core, key, Some(&version)) {
-                // They are in the state that the invocation of that record began with: it gives the
-                // same once more.
+                // The answers are in the state that the other invocation loaded: it gives the same
+                // ones again.
                 Err(error) if error.kind() == ErrorKind::Conflict => return Ok(true),
                 saved => saved?,
             };
         }
-        // Without the marker, as after a crash here, the state is looked at again.
+        // Without the marker, for example after a crash here, the state is examined again.
         match self.store.save(
             &marker,
             version.as_str().to_owned().into(),
@@ -170,13 +170,13 @@ impl Stored {
     }
 }
 
-/// The key of a shard's state: what can be read of its stream and name, and a hash that tells
-/// streams of one name in two accounts apart.
+/// Returns the key of a shard's state: the readable part of stream and shard, and a hash that
+/// distinguishes streams of the same name in two accounts.
 fn key_of(batch: &Batch) -> String {
     let source = batch.source.as_str();
     let identity = format!("{}/{}", batch.stream_arn.as_deref().unwrap_or_default(), batch.shard);
     let shown = source.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' });
-    // The shard stands at the end.
+    // The end of the text has the shard.
     let skipped = source.chars().count().saturating_sub(SOURCE_CHARS);
     let shown: String = shown.skip(skipped).collect();
     format!("{shown}.{:016x}", hash_bytes_wide(identity.as_bytes()) as u64)
@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(
             short,
             key("arn:aws:kinesis:us-east-1:1:stream/clicks/consumer/app:1540591608"),
-            "a consumer that is registered again"
+            "a consumer that was registered again"
         );
     }
 }

@@ -1,13 +1,13 @@
-//! The fast way through an event: records that look like the one before them.
+//! The fast way through an event, for records that look like the one before.
 //!
-//! Of the 630 bytes that Lambda writes for a record of 80, five values differ from one record to
-//! the next; names, order and all other values are the same bytes. So the first record is parsed as
-//! JSON, and where the five values stood in it is kept as a [`Template`]. A record whose bytes
-//! around its values equal the template's is read by comparing them, which is several times faster
-//! than parsing. Any other record is parsed and becomes the template; an event of another form goes
+//! Lambda writes 630 bytes for a record of 80 bytes. Only five values differ from one record to the
+//! next; names, order and all other values are the same bytes. So the first record is parsed as
+//! JSON, and the ranges of its five values are kept as a [`Template`]. If the bytes of the next
+//! record between these values equal the template's, it is read by comparing them, several times
+//! faster than by parsing. Any other record is parsed and becomes the template. An event of another
+//! form takes the general way.
 //! the general way.
-//!
-//! The answer is that of the general way: equal bytes at an equal place of valid JSON mean the
+//! The result is that of the general way: equal bytes at the same point of valid JSON mean the
 //! same, and the values are checked.
 
 use super::KinesisEvent;
@@ -22,8 +22,8 @@ use std::ops::Range;
 
 const START: &str = "{\"Records\":[";
 
-/// The event, if it begins as Lambda writes it and is valid; `None` sends it the general way, which
-/// also says what is wrong.
+/// Returns the event if it begins as Lambda writes it and is valid. `None` sends it to the general
+/// way, which also explains what is wrong.
 pub(super) fn read(event: &str) -> Option<KinesisEvent> {
     let mut rest = event;
     for token in ["{", "\"Records\"", ":", "["] {
@@ -64,11 +64,11 @@ pub(super) fn read(event: &str) -> Option<KinesisEvent> {
             }
         }
     }
-    // The rest of the event, without its records, is an event of its own.
+    // The event without its records is an event too.
     let envelope = format!("{START}]{}", rest.strip_prefix(']')?);
     let WireEvent(mut event) = serde_json::from_str(&envelope).ok()?;
     if !event.records.is_empty() || !event.rejected.is_empty() {
-        // Records twice: the general way takes the last.
+        // The field `Records` occurs twice. The general way uses the last one.
         return None;
     }
     event.records = batch.records;
@@ -77,7 +77,7 @@ pub(super) fn read(event: &str) -> Option<KinesisEvent> {
     Some(event)
 }
 
-/// The text from its first byte on that is not JSON's white space.
+/// Returns the text without leading white space of JSON.
 fn trim(text: &str) -> &str {
     text.trim_start_matches([' ', '\t', '\n', '\r'])
 }
@@ -91,15 +91,16 @@ enum Slot {
     EventId,
 }
 
-/// A record and where in it the values stand.
+/// A record, and the ranges of its values.
 struct Template<'a> {
     record: &'a str,
-    /// In the order of their places, which do not overlap.
+    /// In the order of their ranges, which do not overlap.
     slots: [(Range<usize>, Slot); 5],
 }
 
 impl<'a> Template<'a> {
-    /// The template that a record is; `None` if one of its values is missing or has escapes.
+    /// Returns the template of a record. Returns `None` if one of its values is missing or has
+    /// escapes.
     fn new(record: &'a str, wire: &WireRecord<'_>) -> Option<Self> {
         let place = |value: &str| {
             let start = (value.as_ptr() as usize).checked_sub(record.as_ptr() as usize)?;
@@ -122,8 +123,8 @@ impl<'a> Template<'a> {
         in_order.then_some(Template { record, slots })
     }
 
-    /// The record that `text` begins with and its length; `None` if it does not look like the
-    /// template or a value is not as it should be.
+    /// Returns the record at the beginning of `text`, and its length. Returns `None` if it does not
+    /// look like the template or a value is not valid.
     fn read(&self, text: &str, batch: &mut Batch) -> Option<(Record, usize)> {
         let (mut at, mut constant) = (0, 0);
         let mut values = [""; 5];
@@ -139,7 +140,7 @@ impl<'a> Template<'a> {
         }
         let rest = text.get(at..)?.strip_prefix(&self.record[constant..])?;
         let [partition_key, digits, data, arrival, event_id] = values;
-        // The other texts are checked by what they must be: digits, base64, the shard's name.
+        // The other values are checked by their own rules: digits, base64, the name of the shard.
         if partition_key.bytes().any(|byte| byte == b'\\' || byte < 0x20) {
             return None;
         }
@@ -153,12 +154,12 @@ impl<'a> Template<'a> {
     }
 }
 
-/// The bytes of a positive JSON number that ends before a comma, a brace or a space.
+/// Returns the length of a positive JSON number that ends before a comma, a brace or a space.
 fn number_length(text: &str) -> Option<usize> {
     let length = text
         .bytes()
         .position(|byte| !matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))?;
-    // A zero may not lead other digits; `parse_seconds` checks the rest.
+    // A leading zero must not precede other digits. `parse_seconds` checks the rest.
     matches!(text.as_bytes()[0], b'1'..=b'9').then_some(length)
 }
 
@@ -168,7 +169,7 @@ mod tests {
     use base64_simd::STANDARD;
     use proptest::prelude::*;
 
-    /// What both ways must agree on.
+    /// The parts of an event on which both ways must agree.
     fn shown(event: &KinesisEvent) -> String {
         let rejected: Vec<String> = event
             .rejected
@@ -193,7 +194,7 @@ mod tests {
             .map_err(|error| error.to_string())
     }
 
-    /// A record as Lambda writes it, its fields in one of the orders.
+    /// Returns a record as Lambda writes it, with its fields in one of several orders.
     fn record(
         order: bool,
         key: &str,
@@ -286,7 +287,7 @@ mod tests {
             let event = format!("{space}{{{space}\"Records\"{space}:{space}[{space}{}{space}]{tail}", texts.join(&format!("{space},{space}")));
             match (read(&event), general(&event)) {
                 (Some(fast), general) => prop_assert_eq!(Ok(shown(&fast)), general),
-                // The fast way may pass on an event, but not every good one.
+                // The fast way declines only what the general way rejects here.
                 (None, general) => prop_assert!(general.is_err(), "{}", event),
             }
         }

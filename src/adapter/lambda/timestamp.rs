@@ -4,15 +4,15 @@ use crate::adapter::kinesis_records::json::excerpt;
 use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
 
-/// The point that a decimal number of seconds since the epoch names, to the millisecond it lies in
-/// (rounded down).
+/// Returns the time of a decimal number of seconds since the epoch, rounded down to the
+/// millisecond.
 ///
-/// Reads the digits and never a float: `1700000000.007` has no exact `f64`. Takes JSON's notation,
-/// so also `1.700000000007E9`, as Java writes it.
+/// Reads the digits, never a float: `1700000000.007` has no exact `f64`. Accepts all of JSON's
+/// notation, for example `1.700000000007E9`, as Java writes it.
 ///
 /// # Errors
-/// [`ErrorKind::Parse`] if the text is not a JSON number; [`ErrorKind::TimeOutOfRange`] if it is
-/// outside of [`Timestamp`]'s range.
+/// [`ErrorKind::Parse`] if the text is not a JSON number; [`ErrorKind::TimeOutOfRange`] if the time
+/// is outside of the range of [`Timestamp`].
 pub(super) fn parse_seconds(text: &str) -> Result<Timestamp, Error> {
     let (negative, unsigned) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -39,8 +39,8 @@ pub(super) fn parse_seconds(text: &str) -> Result<Timestamp, Error> {
             format!("{} seconds since 1970 is not a time that can be held", excerpt(text, 60)),
         )
     };
-    // Digits of the millisecond number: those of the mantissa up to three places past the (moved)
-    // point.
+    // The digits of the millisecond number: those of the mantissa, up to three places past the
+    // (moved) point.
     let places = (whole.len() as i64).saturating_add(exponent).saturating_add(3);
     let (mut millis, mut inexact) = (0i64, false);
     for (place, digit) in
@@ -56,13 +56,13 @@ pub(super) fn parse_seconds(text: &str) -> Result<Timestamp, Error> {
             false => inexact |= digit != 0,
         }
     }
-    // Zeros that the notation leaves out. 0E99 is zero; anything else is out of range after at most
-    // 19 of them.
+    // Zeros that the notation leaves out. 0E99 is zero; any other number is out of range after at
+    // most 19 of them.
     let missing = places.saturating_sub((whole.len() + fraction.len()) as i64);
     for _ in 0..if millis == 0 { 0 } else { missing.max(0) } {
         millis = millis.checked_mul(10).ok_or_else(out_of_range)?;
     }
-    // `millis` was kept negative, for the negative range is the larger one.
+    // `millis` is negative up to here, because the negative range is larger by one.
     let millis = match negative {
         true => millis.checked_sub(i64::from(inexact)),
         false => millis.checked_neg(),
@@ -70,7 +70,7 @@ pub(super) fn parse_seconds(text: &str) -> Result<Timestamp, Error> {
     millis.map(Timestamp::from_millis).ok_or_else(out_of_range)
 }
 
-/// A decimal exponent; one too large for an `i64` is as good as its end.
+/// Returns a decimal exponent. One that is too large for an `i64` is cut to its range.
 fn parse_exponent(text: &str) -> Option<i64> {
     let (negative, digits) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
@@ -148,7 +148,7 @@ mod tests {
             let sign = if millis < 0 { "-" } else { "" };
             let (seconds, rest) = (millis.unsigned_abs() / 1000, millis.unsigned_abs() % 1000);
             prop_assert_eq!(parse_seconds(&format!("{sign}{seconds}.{rest:03}")).unwrap().as_millis(), millis);
-            // The same number with its point moved.
+            // The same number, with its point moved.
             let digits = format!("{:016}", millis.unsigned_abs());
             let (whole, fraction) = digits.split_at(digits.len() - 1 - shift);
             let moved = format!("{sign}{whole}.{fraction}e{}", shift as i64 - 2);

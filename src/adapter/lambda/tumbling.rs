@@ -1,4 +1,4 @@
-//! Lambda's own tumbling window: the state travels in the event and in the reply.
+//! Tumbling mode: the state travels in the event and in the reply.
 
 use super::batch::Batch;
 use super::core::Core;
@@ -9,15 +9,15 @@ use crate::error::Error;
 use crate::record::{SequenceNumber, ShardId};
 use crate::snapshot::Snapshot;
 
-/// Lambda ends a window early whose state is over 1 MB.
+/// Lambda ends a window early if its state is over 1 MB.
 pub(super) const STATE_BYTES_LIMIT: usize = 1_000_000;
 
-/// The rest is left for what others count into it.
+/// Leaves room for other bytes that Lambda may count.
 const STATE_BYTES_MAX: usize = 900_000;
 
 #[derive(Debug)]
 pub(super) struct Tumbling {
-    /// Bytes of the state as JSON.
+    /// Maximum bytes of the state as JSON.
     pub(super) state_bytes_max: usize,
 }
 
@@ -28,9 +28,9 @@ impl Default for Tumbling {
 }
 
 impl Tumbling {
-    /// The answers of the last invocation of a window are of all its records since `since`: its
-    /// first one, unless Lambda has ended the window early before. So the source that partials are
-    /// put under is another then, and the two add up.
+    /// The answers of the last invocation of a window cover all of its records since `since`. That
+    /// is the window's first record, unless Lambda ended the window early before. In that case the
+    /// partials get another source, and both add up.
     pub(super) fn handle<P: RecordPipeline, S: Sink<P>>(
         &self,
         core: &mut Core<P, S>,
@@ -73,8 +73,8 @@ impl Tumbling {
     }
 }
 
-/// Begins with the state that the window has come to; the number of its first record, if it has
-/// any.
+/// Begins with the current state of the window. Returns the number of its first record, if it has
+/// one.
 fn begin<P: RecordPipeline, S: Sink<P>>(
     core: &mut Core<P, S>,
     window: &TumblingWindow,

@@ -17,16 +17,16 @@ use serde::de::{
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// Records in one event, at most; Lambda's own limit is 10,000.
+/// Maximum records of one event. Lambda's own limit is 10,000.
 pub const EVENT_RECORDS_MAX: usize = 100_000;
 
-/// In the text of the error about too many records, by which it is told from others.
+/// Part of the message of the error about too many records. The error is recognised by it.
 pub(super) const TOO_MANY: &str = "more than EVENT_RECORDS_MAX";
 
 /// The `eventSource` of a record of a Kinesis stream.
 const KINESIS: &str = "aws:kinesis";
 
-/// An event read field by field: the way for events of any form.
+/// An event, read field by field: the general way, for events of any form.
 pub(super) struct WireEvent(pub(super) KinesisEvent);
 
 impl<'de> Deserialize<'de> for WireEvent {
@@ -55,7 +55,7 @@ enum EventField {
     Other,
 }
 
-/// What a windowed event has besides its records.
+/// The fields of an event with a window, besides its records.
 #[derive(Default)]
 struct Envelope<'de> {
     has_records: bool,
@@ -119,13 +119,13 @@ impl<'de> Visitor<'de> for EventVisitor {
     }
 }
 
-/// The records of an event as they are read.
+/// The records of an event while it is read.
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) records: Vec<Record>,
     pub(super) rejected: Vec<Rejected>,
     payloads: Payloads,
-    /// The shard of the last record: usually that of all.
+    /// The shard of the last record, usually that of all records.
     shard: Option<ShardId>,
     pub(super) arn: Option<Box<str>>,
 }
@@ -197,7 +197,7 @@ impl Batch {
         })
     }
 
-    /// The record of these fields; `None` if `data` is not base64.
+    /// Returns the record of these fields. Returns `None` if `data` is not base64.
     pub(super) fn record(
         &mut self,
         partition_key: &str,
@@ -210,7 +210,8 @@ impl Batch {
         Some(Record { partition_key, data, arrival, position })
     }
 
-    /// The shard of the record before, if an event id is its name, a colon and these digits.
+    /// Returns the shard of the previous record if the event id is its name, a colon and these
+    /// digits.
     pub(super) fn known_shard(&self, event_id: &str, digits: &str) -> Option<ShardId> {
         let shard = self.shard.as_ref()?;
         let rest = event_id.strip_prefix(shard.as_str())?.strip_prefix(':')?;
@@ -231,7 +232,7 @@ impl Batch {
     }
 }
 
-/// The part of an event id before its last colon.
+/// Returns the part of an event id before its last colon.
 pub(super) fn shard_name(event_id: &str) -> Result<&str, Error> {
     match event_id.rsplit_once(':') {
         Some((name, _)) if !name.is_empty() => Ok(name),
@@ -247,7 +248,8 @@ pub(super) fn shard_name(event_id: &str) -> Result<&str, Error> {
     }
 }
 
-/// What is kept of the element `index` of `Records`, before which so many records were taken.
+/// Returns the readable parts of the element `index` of `Records`. `records_before` records were
+/// read before it.
 pub(super) fn rejection(
     (index, records_before): (usize, usize),
     (event_id, number): (&str, &str),
@@ -297,7 +299,7 @@ impl WireWindow<'_> {
     }
 }
 
-/// Reads `Records`; whether it is there, for it may be null.
+/// Reads `Records`. Returns true if the field is present and not null.
 struct RecordsSeed<'a>(&'a mut Batch);
 
 impl<'de> DeserializeSeed<'de> for RecordsSeed<'_> {
@@ -340,7 +342,7 @@ impl<'de> Visitor<'de> for RecordsSeed<'_> {
     }
 }
 
-/// One element of `Records`: what this crate reads of it.
+/// One element of `Records`: the fields that this crate reads.
 #[derive(Default)]
 pub(super) struct WireRecord<'de> {
     pub(super) partition_key: Text<'de>,
@@ -352,7 +354,7 @@ pub(super) struct WireRecord<'de> {
     source: Text<'de>,
     has_kinesis: bool,
     arn: Text<'de>,
-    /// Whether a record before this one had an ARN: it is that of all.
+    /// True if a previous record had an ARN, which is the same for all records.
     arn_is_known: bool,
 }
 
@@ -388,7 +390,7 @@ enum RecordField {
     EventId,
     #[serde(rename = "eventSourceARN")]
     EventSourceArn,
-    // SNS begins it with a capital.
+    // SNS writes the field with a capital letter.
     #[serde(rename = "eventSource", alias = "EventSource")]
     EventSource,
     #[serde(other)]
