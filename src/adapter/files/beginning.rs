@@ -15,15 +15,15 @@ use crate::row::Block;
 
 /// An input whose format is known.
 pub(super) struct Begun {
-    /// `Auto` where there is no record yet.
+    /// `Auto` if there is no record yet.
     pub(super) format: Format,
     pub(super) decoder: Decoder,
-    /// How the input is read, where that is not certain.
+    /// How the input is read, if the format is not certain.
     pub(super) note: Option<String>,
 }
 
-/// Looks at the beginning of a regular file: a field that its header lacks is told before anything
-/// is read. What is wrong with its bytes is left to its reading.
+/// Reads the beginning of a regular file, so that a field missing in its header is reported before
+/// any record is read. Damaged bytes are reported later, when they are read.
 pub(super) fn check_fields(
     input: &Input,
     options: &FilesOptions,
@@ -42,7 +42,7 @@ pub(super) fn check_fields(
     begin(&mut reader, options, fields).map(drop)
 }
 
-/// Recognises the format, reads the header and makes the decoder of an input.
+/// Detects the format of an input, reads its header and creates its decoder.
 pub(super) fn begin(
     reader: &mut BlockReader,
     options: &FilesOptions,
@@ -60,8 +60,8 @@ pub(super) fn begin(
         };
         Ok(detected.map(|detected| (beginning.is_blank() && beginning.is_whole, detected)))
     })?;
-    // A file without a record lacks no field. Unless lines were asked for, nothing but blank ones
-    // is nothing.
+    // A file without records lacks no field. A file of blank lines has no records, unless the
+    // format is plain lines.
     if is_blank && options.format != Format::Lines {
         reader.set_make_block(Block::checked);
         return json()
@@ -77,7 +77,7 @@ pub(super) fn begin(
     };
     let decoder = match format {
         Format::JsonLines => {
-            // It says which values are numbers, so that few are wanted as text.
+            // This also checks which values are numbers, so that few are needed as text.
             reader.set_make_block(Block::checked);
             json()
         }
@@ -105,12 +105,12 @@ pub(super) fn begin(
     }
 }
 
-/// The reason for reading plain lines, with the flag that chooses another format.
+/// Returns the reason for reading plain lines, with the flag that chooses another format.
 fn with_flag(reason: String) -> String {
     if reason.contains("--format") { reason } else { format!("{reason}; --format names another") }
 }
 
-/// Looks at the beginning of the input, at more and more of it until that tells something.
+/// Reads more and more of the beginning of the input until `detect` can decide.
 fn look<T>(
     reader: &mut BlockReader,
     mut told: impl FnMut(Beginning<'_>) -> Result<Option<T>, Error>,
@@ -118,7 +118,7 @@ fn look<T>(
     let mut seen = 0;
     loop {
         let beginning = reader.peek()?;
-        // Only a line that has come to its end tells more.
+        // Only complete lines give more information.
         let is_more =
             beginning.is_all() || memchr::memchr(b'\n', &beginning.bytes[seen..]).is_some();
         seen = beginning.bytes.len();
@@ -135,12 +135,12 @@ fn csv_decoder(
     delimiter: u8,
 ) -> Result<Decoder, Error> {
     let header = look(reader, |beginning| csv::header(beginning, delimiter))?;
-    // Where no field goes over lines, one record is a line.
+    // If no field contains a line end, each line is a record.
     if header.quoting == Quoting::Csv {
         reader.set_framing(Framing::Csv { delimiter });
     }
     let names = header.names;
-    // A file without a record lacks no field.
+    // A file without records lacks no field.
     let fields = if names.is_empty() { &[] } else { fields };
     CsvDecoder::new(&names, fields, delimiter)
         .map(|decoder| decoder.with_quoting(header.quoting).into())

@@ -1,9 +1,9 @@
-//! From an input's bytes to blocks of whole records.
+//! Cuts an input into blocks of whole records.
 //!
-//! A block is a few hundred kilobytes that end with a newline, as [`Block`]: rows point into it,
-//! nothing is copied but the part of a record that the block's end cut off. Buffers go round: one
-//! is taken again as soon as no row and no block points into it, by the thread that filled it
-//! before. A record that does not fit the limit is dropped in constant memory, however long it is.
+//! A [`Block`] has a few hundred kilobytes and ends with a newline. Rows point into it; only the
+//! part of a record that the end of a block cut off is copied. Buffers are reused: as soon as no
+//! row and no block points into one, the thread that filled it fills it again. A record over the
+//! limit is dropped in constant memory, whatever its length.
 
 use crate::adapter::files::buffers::Buffers;
 use crate::adapter::files::regular_file::Stretch;
@@ -15,68 +15,67 @@ use crate::formats::decode_error::DEAD_LETTER_BYTES_MAX;
 use crate::formats::format::{BYTE_ORDER_MARK, without_byte_order_mark};
 use crate::row::Block;
 
-/// Bytes of a block unless a record is longer: within the second-level cache of any machine of the
-/// last ten years.
+/// Bytes of a block, unless a record is longer. A block fits into the second-level cache of any
+/// machine of the last ten years.
 pub(crate) const BLOCK_BYTES: usize = 128 << 10;
-/// Where several threads work on blocks: each block costs them something to pass on.
+/// The same for several threads: passing a block to another thread has a cost.
 pub(crate) const SHARED_BLOCK_BYTES: usize = 256 << 10;
-/// A longer record is refused whatever the limit says: rows address their block with 32 bits.
+/// Maximum bytes of a record whatever the limit says: rows address their block with 32 bits.
 const RECORD_BYTES_MAX: usize = 1 << 30;
-/// Buffers that are kept to go round, for each thread that works on them.
+/// Buffers kept for each thread that works on blocks.
 pub(crate) const BUFFERS_PER_THREAD: usize = 4;
 
-/// Where records end.
+/// How records end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Framing {
     /// At each newline.
     Lines,
-    /// At each newline outside of quotes.
+    /// At each newline that is not in quotes.
     Csv {
         /// What separates fields.
         delimiter: u8,
     },
 }
 
-/// What the reader found next.
+/// The next part of an input.
 #[derive(Debug)]
 pub(crate) enum Piece {
     /// Whole records, each with its newline.
     Block(Block),
-    /// Whole records that were found and not read.
+    /// Whole records that were located but not read.
     Unread(Unread),
-    /// What is left when the input has ended: a last line without a newline, which it has been
-    /// given, or records in a quote that is never closed.
+    /// The rest at the end of the input: a last line without a newline, which is added, or records
+    /// in a quote that is never closed.
     Tail(Block),
-    /// A line, or the first line of a CSV record, that is longer than the limit, without its
-    /// newline.
+    /// A line, or the first line of a CSV record, that is over the limit, without its newline.
     TooLong {
         /// Its first bytes, at most [`DEAD_LETTER_BYTES_MAX`].
         head: Vec<u8>,
-        /// All of its bytes, with the newline; 0 if the input ended before one.
+        /// All bytes of the line, with the newline; 0 if the input ended before a newline.
         len: u64,
     },
 }
 
-/// A block whose place is known, to be read by whoever works on it.
+/// A block that was located, and is read later by the thread that works on it.
 #[derive(Clone, Debug)]
 pub(crate) struct Unread {
     lines: Stretch,
-    /// Bytes of a full block, which its buffer has room for.
+    /// Bytes of a full block, the capacity of its buffer.
     block_bytes: usize,
     make_block: fn(Vec<u8>) -> Block,
 }
 
 impl Unread {
-    /// Bytes of the block.
+    /// Returns the bytes of the block.
     pub(super) fn len(&self) -> usize {
         self.lines.len()
     }
 
-    /// Reads it.
+    /// Reads the block.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the system refuses, or the file has become
-    /// shorter.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the system reports an error, or the file has
+    /// become shorter.
     pub(super) fn read(&self, buffers: &mut Buffers) -> Result<Block, Error> {
         let mut bytes = buffers.take(self.block_bytes);
         bytes.truncate(self.lines.len());
@@ -94,25 +93,25 @@ pub(crate) struct BlockReader {
     make_block: fn(Vec<u8>) -> Block,
     block_bytes: usize,
     record_bytes_max: usize,
-    /// Empty until the first bytes are read, and after a block was handed out.
+    /// Empty before the first read, and after a block was returned.
     buffer: Vec<u8>,
     /// Bytes of the buffer that hold input.
     filled: usize,
-    /// Bytes of it that hold no newline, known from an earlier search.
+    /// Bytes of the buffer that contain no newline, known from an earlier search.
     searched: usize,
-    /// The input has ended, or failed.
+    /// True if the input has ended or failed.
     ended: bool,
-    /// Why it failed; told once all that came before is handed out.
+    /// Why the input failed; reported after all blocks before the failure.
     failure: Option<Error>,
     started: bool,
     buffers: Buffers,
-    /// What came after the last block's end, to begin the next one.
+    /// The bytes after the end of the last block: the beginning of the next one.
     rest: Vec<u8>,
-    /// Bytes that count as read, and follow the last block, if that was found and not read: the
-    /// source still stands where the last one that was read ended.
+    /// Bytes counted as read after the last block, if that block was located but not read. The
+    /// source is still at the end of the last block that was read.
     behind: Option<usize>,
     bytes_decompressed: u64,
-    /// Bytes of the tail as they were in the input.
+    /// Bytes of the tail in the input.
     tail_bytes: u64,
 }
 
@@ -142,12 +141,12 @@ impl BlockReader {
         self.framing = framing;
     }
 
-    /// Has blocks made otherwise than by [`Block::from_vec`].
+    /// Sets another constructor of blocks than [`Block::from_vec`].
     pub(crate) fn set_make_block(&mut self, make_block: fn(Vec<u8>) -> Block) {
         self.make_block = make_block;
     }
 
-    /// Keeps as many buffers as this number of threads needs.
+    /// Keeps enough buffers for this number of threads.
     pub(crate) fn keep_buffers(&mut self, threads: usize) {
         self.buffers = Buffers::new(threads.saturating_mul(BUFFERS_PER_THREAD));
     }
@@ -156,26 +155,26 @@ impl BlockReader {
         &self.source
     }
 
-    /// The longest record that is let through, in bytes.
+    /// Returns the maximum bytes of a record.
     pub(crate) fn record_bytes_max(&self) -> usize {
         self.record_bytes_max
     }
 
-    /// Bytes read so far, after decompression.
+    /// Returns the bytes read so far, after decompression.
     pub(crate) fn bytes_decompressed(&self) -> u64 {
         self.bytes_decompressed
     }
 
-    /// Bytes of the tail as they were in the input, once it was handed out.
+    /// Returns the bytes of the tail in the input, after the tail was returned.
     pub(crate) fn tail_bytes(&self) -> u64 {
         self.tail_bytes
     }
 
-    /// The first bytes of the input that have come, without a byte order mark, to recognise its
-    /// format and read its header. They are not taken.
+    /// Returns the first bytes of the input, without a byte order mark, for the detection of the
+    /// format and the header. They are not consumed.
     ///
     /// # Errors
-    /// The input's, if nothing at all can be read.
+    /// The error of the input, if it gives no byte at all.
     pub(crate) fn peek(&mut self) -> Result<Beginning<'_>, Error> {
         if !self.started {
             self.started = true;
@@ -190,12 +189,12 @@ impl BlockReader {
         Ok(Beginning::of(&self.buffer[..self.filled], self.ended))
     }
 
-    /// Reads more of the first bytes: what has come, or the next part of a file.
+    /// Reads more of the first bytes: the bytes that have arrived, or the next part of a file.
     pub(crate) fn peek_more(&mut self) {
         self.fill();
     }
 
-    /// Bytes of the byte order mark in front.
+    /// Returns the length of the byte order mark at the beginning.
     fn byte_order_mark(&mut self) -> usize {
         self.fill();
         while !self.ended
@@ -207,23 +206,22 @@ impl BlockReader {
         self.filled - without_byte_order_mark(&self.buffer[..self.filled]).len()
     }
 
-    /// Whether the first bytes are all there is.
+    /// Returns true if the first bytes are all bytes of the input.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// Takes the first bytes away, such as a header.
+    /// Removes the first bytes, for example a header.
     pub(crate) fn drop_front(&mut self, len: usize) {
         self.buffer.copy_within(len..self.filled, 0);
         self.filled -= len;
         self.searched = 0;
     }
 
-    /// The next block, or `None` at the end.
+    /// Returns the next block, or `None` at the end.
     ///
     /// # Errors
-    /// Those of reading and decompressing. Whole records read before the error have been handed
-    /// out.
+    /// Errors of reading and decompressing. All whole records before the error have been returned.
     pub(crate) fn next(&mut self) -> Result<Option<Piece>, Error> {
         if self.buffer.is_empty() {
             self.begin_block();
@@ -245,10 +243,9 @@ impl BlockReader {
         }
     }
 
-    /// The next block, found without being read; `None` where it is to be read by
-    /// [`next`](BlockReader::next): unless the input is a regular file that is not compressed, and
-    /// one record is a line. Blocks, and the counts of what has been read with them, are those of
-    /// `next`.
+    /// Locates the next block without reading it. Only for regular files without compression in
+    /// which each line is a record; otherwise returns `None`, and [`next`](BlockReader::next) must
+    /// be used. The blocks and the counts of bytes are those of `next`.
     pub(crate) fn find_next(&mut self) -> Option<Unread> {
         let file = self.source.regular_file()?;
         let behind = self.behind.unwrap_or(0) + self.rest.len();
@@ -298,7 +295,7 @@ impl BlockReader {
         Some(Piece::Tail(self.hand_out(self.filled)))
     }
 
-    /// Gives the first `len` bytes away as a block and keeps the rest for the next one.
+    /// Returns the first `len` bytes as a block, and keeps the rest for the next one.
     fn hand_out(&mut self, len: usize) -> Block {
         self.rest.clear();
         self.rest.extend_from_slice(&self.buffer[len..self.filled]);
@@ -310,8 +307,8 @@ impl BlockReader {
         block
     }
 
-    /// Takes a buffer that begins with the rest of the last one. Not before it is filled, as
-    /// another thread may do that.
+    /// Takes a buffer that begins with the rest of the last one. It is not filled here, because
+    /// another thread may fill it.
     fn begin_block(&mut self) {
         if let Some(behind) = self.behind.take()
             && let Err(error) = self.read_rest(behind)
@@ -323,7 +320,7 @@ impl BlockReader {
         self.buffer[..self.filled].copy_from_slice(&self.rest);
     }
 
-    /// Reads so many bytes, the rest of a block that was found, and goes on behind them.
+    /// Reads the rest of a located block, up to `behind` bytes, and continues after it.
     #[cold]
     fn read_rest(&mut self, behind: usize) -> Result<(), Error> {
         let Some(file) = self.source.regular_file() else { return Ok(()) };
@@ -333,7 +330,8 @@ impl BlockReader {
         file.go_to(self.bytes_decompressed)
     }
 
-    /// Reads until the buffer is full or the input ends; from a pipe, until something has come.
+    /// Reads until the buffer is full or the input ends; from a pipe, until some bytes have
+    /// arrived.
     fn fill(&mut self) {
         if self.filled == self.buffer.len() {
             self.grow();
@@ -358,15 +356,14 @@ impl BlockReader {
         }
     }
 
-    /// Doubles the buffer. It ends soon after the longest record allowed: beyond it the record is
-    /// dropped.
+    /// Doubles the buffer. The limit is soon after the longest record: a longer record is dropped.
     fn grow(&mut self) {
         let len = (self.buffer.len() * 2)
             .clamp(self.block_bytes, self.record_bytes_max.saturating_add(2 * self.block_bytes));
         self.buffer.resize(len.max(self.filled + 1), 0);
     }
 
-    /// Drops the first line, which belongs to a record that is too long, in constant memory.
+    /// Drops the first line, part of a record over the limit, in constant memory.
     fn drop_line(&mut self) -> Piece {
         let (mut head, mut len) = (Vec::new(), 0);
         loop {
@@ -385,8 +382,8 @@ impl BlockReader {
                 len = 0;
                 break;
             }
-            // The buffer has grown with the record; the rest of the line passes through a small
-            // one.
+            // The buffer has grown with the record; a small buffer is enough for the rest of the
+            // line.
             self.buffer.truncate(self.block_bytes);
             self.fill();
         }

@@ -1,4 +1,4 @@
-//! Inputs fetched piece by piece, from where an earlier run stopped.
+//! Fetches an input piece by piece, from the offset at which an earlier run stopped.
 
 use crate::adapter::files::blocks::{BlockReader, Piece, Unread};
 use crate::adapter::files::buffers::Buffers;
@@ -6,16 +6,16 @@ use crate::error::{Error, ErrorKind};
 use crate::formats::decode::{Framing, Records};
 use crate::row::Block;
 
-/// A piece of an input, and how far the input had been read with it.
+/// A piece of an input, and the offset of its end.
 pub(super) struct Fetched {
     pub(super) piece: Result<Piece, Error>,
-    /// What its records are like.
+    /// How its records end.
     pub(super) framed: Framing,
-    /// Where in a block the records that are to be taken begin.
+    /// Start of the first record in the block that was not read before.
     pub(super) from: usize,
-    /// Lines that were passed over since the piece before.
+    /// Lines skipped since the previous piece.
     pub(super) passed_lines: u64,
-    /// Bytes of the input, decompressed, up to the end of the piece; of a tail, up to its
+    /// Bytes of the input, decompressed, up to the end of the piece; for a tail, up to its
     /// beginning.
     pub(super) offset: u64,
     pub(super) bytes_read: u64,
@@ -23,7 +23,7 @@ pub(super) struct Fetched {
 }
 
 impl Fetched {
-    /// The piece, if it was only found.
+    /// Returns the piece if it was only located.
     pub(super) fn unread(&self) -> Option<&Unread> {
         match &self.piece {
             Ok(Piece::Unread(unread)) => Some(unread),
@@ -31,20 +31,20 @@ impl Fetched {
         }
     }
 
-    /// Reads the piece if it was only found.
+    /// Reads the piece if it was only located.
     pub(super) fn read(&mut self, buffers: &mut Buffers) {
         if let Some(unread) = self.unread() {
             self.piece = unread.read(buffers).map(Piece::Block);
         }
     }
 
-    /// The records of the piece, which is this block.
+    /// Returns the records of the piece in this block.
     pub(super) fn records<'a>(&self, block: &'a Block) -> Records<'a> {
         Records { block, from: self.from, framed: self.framed }
     }
 }
 
-/// Fetches an input piece by piece, and passes over what an earlier run has taken.
+/// Fetches an input piece by piece, and skips the records that an earlier run has read.
 pub(super) struct Fetcher {
     reader: BlockReader,
     header: bool,
@@ -53,7 +53,7 @@ pub(super) struct Fetcher {
 }
 
 impl Fetcher {
-    /// Fetches what comes after `resume_at` bytes. `header` says whether the first record is one.
+    /// Fetches the input after `resume_at` bytes. `header` is true if the first record is a header.
     pub(super) fn new(reader: BlockReader, header: bool, resume_at: u64) -> Self {
         Fetcher { reader, header, offset: 0, resume_at }
     }
@@ -62,12 +62,13 @@ impl Fetcher {
         &mut self.reader
     }
 
-    /// Bytes of the input, decompressed, of all pieces so far but the tail.
+    /// Returns the bytes of the input, decompressed, of all pieces so far except the tail.
     pub(super) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// As [`next`](Fetcher::next), but a block may be left to be read by who works on it.
+    /// Like [`next`](Fetcher::next), but a block may be only located, to be read by the thread that
+    /// works on it.
     pub(super) fn find_next(&mut self) -> Option<Fetched> {
         let found = if self.offset >= self.resume_at { self.reader.find_next() } else { None };
         let Some(unread) = found else { return self.next() };
@@ -75,14 +76,15 @@ impl Fetcher {
         Some(self.fetched(Ok(Piece::Unread(unread)), 0, 0))
     }
 
-    /// The next piece; `None` at the end of the input.
+    /// Returns the next piece. Returns `None` at the end of the input.
     pub(super) fn next(&mut self) -> Option<Fetched> {
         let mut passed_lines = 0;
         loop {
             let piece = self.reader.next();
             let before = self.offset;
             let from = match &piece {
-                // A line without an end that was counted, since another file came after it.
+                // A line without an end that was counted before, because another file came after
+                // it.
                 Ok(Some(Piece::Tail(_)))
                     if before < self.resume_at
                         && before + self.reader.tail_bytes() == self.resume_at =>
@@ -108,7 +110,7 @@ impl Fetcher {
                 }
                 _ => 0,
             };
-            // A header is the first of what was passed over.
+            // A header is in the first skipped piece.
             self.header &= before >= self.resume_at || self.resume_at == 0;
             match piece.transpose()? {
                 Ok(Piece::Block(_) | Piece::TooLong { .. })
@@ -140,7 +142,8 @@ impl Fetcher {
     fn is_shorter(&self) -> Error {
         let (offset, resume_at) = (self.offset, self.resume_at);
         let message = format!(
-            "the input ends after {offset} bytes, and {resume_at} had been read of it: it is not the file that it was, and may only grow"
+            "the input ends after {offset} bytes, but an earlier run had read {resume_at}: \
+            it is not the same file; a file may only grow"
         );
         Error::new(ErrorKind::Mismatch, message).at(self.reader.source().name())
     }

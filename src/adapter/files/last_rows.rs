@@ -1,19 +1,19 @@
-//! The rows of the windows that are left when the input has ended.
+//! The rows of the windows that are still open at the end of the input.
 
 use crate::engine::Control;
 use crate::error::Error;
 use crate::rows::{FinishedRows, RowEmission, RowPipeline};
 use std::num::NonZeroUsize;
 
-/// Rows that are computed ahead of their turn, at most: some 20 MB for each thread. What comes
-/// after them is computed in its turn.
+/// Maximum rows that are computed ahead: about 20 MB for each thread. Later rows are computed when
+/// they are due.
 const ROWS_AHEAD_MAX: usize = 1 << 16;
 
-/// Ends the input of a pipeline and gives `take` what fetches the rows of all windows that are
-/// left, one by one. With several threads and many windows to be merged, the later ones are
-/// computed while the earlier ones are handed on. The rows and their order do not depend on it.
+/// Ends the input of a pipeline. `take` gets a function that returns the rows of all open windows
+/// one by one. With several threads and many windows to merge, later rows are computed while
+/// earlier ones are used. The rows and their order do not depend on the threads.
 ///
-/// Fetching a row fails as [`RowPipeline::next_emission`] does.
+/// The function fails like [`RowPipeline::next_emission`].
 ///
 /// # Example
 /// ```
@@ -43,8 +43,9 @@ pub fn last_rows<R>(
     pipeline.finish();
     let parts = pipeline.split_finished(threads);
     std::thread::scope(|scope| {
-        // The first, too, which this thread could answer itself: a system may put a new thread
-        // on the core of the one that made it, where it would wait for this one.
+        // The first part gets a thread, too, although this thread could compute it: the system may
+        // put a new thread on the core of the thread that started it, where it would wait for this
+        // one.
         let parts: Vec<_> =
             parts.into_iter().map(|part| scope.spawn(|| Ahead::compute(part))).collect();
         let mut parts = parts.into_iter();
@@ -69,12 +70,12 @@ pub fn last_rows<R>(
 /// The answers of later windows, computed ahead.
 struct Ahead {
     rows: std::vec::IntoIter<RowEmission>,
-    /// What stopped it: the error, or the part, which may have more.
+    /// Why it stopped: an error, or the limit; then the part may have more rows.
     then: Result<FinishedRows, Option<Error>>,
 }
 
 impl Ahead {
-    /// Computes what there is room for.
+    /// Computes rows up to the limit.
     fn compute(mut part: FinishedRows) -> Ahead {
         let mut rows = Vec::new();
         while rows.len() < ROWS_AHEAD_MAX {
@@ -87,7 +88,7 @@ impl Ahead {
         Ahead { rows: rows.into_iter(), then: Ok(part) }
     }
 
-    /// The next row.
+    /// Returns the next row.
     fn next(&mut self) -> Result<Option<RowEmission>, Error> {
         match (self.rows.next(), &mut self.then) {
             (Some(row), _) => Ok(Some(row)),

@@ -1,24 +1,24 @@
-//! Records that were read, and that no window takes any more.
+//! Records that were read but are in no window.
 
 use crate::time::Timestamp;
 
-/// Why a sink did not take a record that is to be handed out.
+/// Why a sink refused a record that is to be reported.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Refusal {
     /// It cannot be aggregated, for this reason. It becomes a [dead
     /// letter](super::RowSink::dead_letter).
     DeadLetter(String),
-    /// All of its windows had closed. It is handed to [`RowSink::late`](super::RowSink::late).
+    /// All of its windows had closed. It goes to [`RowSink::late`](super::RowSink::late).
     Late {
         /// Its event time.
         time: Timestamp,
-        /// The watermark when it came.
+        /// The watermark when the record came.
         watermark: Option<Timestamp>,
     },
 }
 
-/// A record all of whose windows had closed, as it is handed out.
+/// A record all of whose windows had closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct LateRecord<'a> {
@@ -28,9 +28,9 @@ pub struct LateRecord<'a> {
     pub line: u64,
     /// Its event time.
     pub time: Timestamp,
-    /// The watermark when it came.
+    /// The watermark when the record came.
     pub watermark: Option<Timestamp>,
-    /// The record's bytes without its line end, at most
-    /// [`DEAD_LETTER_BYTES_MAX`](super::DEAD_LETTER_BYTES_MAX) of them.
+    /// The bytes of the record without its line end, at most
+    /// [`DEAD_LETTER_BYTES_MAX`](super::DEAD_LETTER_BYTES_MAX).
     pub bytes: &'a [u8],
 }

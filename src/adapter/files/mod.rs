@@ -1,24 +1,24 @@
 //! Records from files: JSON Lines, CSV, TSV, access logs and plain lines.
 //!
-//! [`run_pipeline`] runs a declared pipeline over any number of inputs, each a shard of its own,
-//! and hands the answers to a [`PipelineObserver`]. [`run`] reads the inputs row by row into a
-//! [`RowSink`] of one's own. The format is recognised by the first bytes ([`Format::detect`]), and
-//! so is compression (gzip, zstd); where it is not certain, lines are read and
-//! [`PipelineObserver::note`] says why. Only the fields that are asked for are kept, as ranges of
-//! the block they were read with: a record costs no allocation.
+//! [`run_pipeline`] runs a declared pipeline over any number of inputs, each a shard, and passes
+//! the answers to a [`PipelineObserver`]. [`run`] reads the inputs row by row into your own
+//! [`RowSink`]. Format ([`Format::detect`]) and compression (gzip, zstd) are detected from the
+//! first bytes; if the format is not certain, lines are read and [`PipelineObserver::note`] gets
+//! the reason. Only requested fields are kept, as ranges of the block they were read with: a record
+//! costs no allocation.
 //!
-//! What is not a record becomes a [`DeadLetter`] with file, line and reason; nothing is skipped
-//! silently but blank lines.
+//! Input that is not a record becomes a [`DeadLetter`] with file, line and reason. Only blank lines
+//! are skipped silently.
 //!
 //! # Cost
-//! A few blocks of 128 KiB, or of 256 KiB for each of several threads, plus one record up to
-//! `Limits::record_bytes_max`, plus the window of a zstd frame (at most
-//! `Limits::zstd_window_log_max`, 128 MiB): memory does not depend on the size of the input.
-//! Figures are in `docs/PERFORMANCE.md`.
+//!
+//! Memory does not depend on the size of the input: a few blocks of 128 KiB, or of 256 KiB for each
+//! of several threads, plus one record up to `Limits::record_bytes_max`, plus the window of a zstd
+//! frame (at most `Limits::zstd_window_log_max`, 128 MiB). Figures are in `docs/PERFORMANCE.md`.
 //!
 //! # When not to use it
 //! For records that the program already has as Rust values: push those into a pipeline. There is no
-//! asynchronous reading here.
+//! asynchronous reading.
 
 mod beginning;
 mod blocks;

@@ -1,37 +1,38 @@
-//! How inputs are read.
+//! Options of reading inputs.
 
 use crate::formats::format::Format;
 use crate::limits::Limits;
 use crate::time::Timestamp;
 use std::num::NonZeroUsize;
 
-/// How inputs are read.
+/// Options of reading inputs.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct FilesOptions {
-    /// The format of all inputs; [`Format::Auto`], the default, decides for each on its own.
+    /// The format of all inputs. [`Format::Auto`], the default, detects it for each input.
     pub format: Format,
-    /// The caps on a record's bytes and nesting.
+    /// The limits on a record's bytes and nesting.
     pub limits: Limits,
-    /// Whether a last record without a line end is kept back until all inputs have been read, since
-    /// the input may grow and the record with it. Such an input is closed after that. Default: it
-    /// is a record like any other.
+    /// True if a last record without a line end is deferred until all inputs have been read,
+    /// because the input and this record may still grow. Such an input is closed after that.
+    /// Default: it is a record like any other.
     pub defer_tails: bool,
-    /// Bytes of a block; `None`, the default, is 128 KiB, on several threads 256 KiB. Answers do
-    /// not depend on it.
+    /// Bytes of a block. `None`, the default, means 128 KiB, and 256 KiB on several threads.
+    /// Answers do not depend on it.
     pub block_bytes: Option<usize>,
-    /// Threads to read, decode and prepare records of regular files on, where a pipeline takes
-    /// them; `None`, the default, is the caller's alone. Answers do not depend on it. What may
-    /// still be growing, such as a pipe, is read by the caller's thread alone.
+    /// Threads that read, decode and prepare records of regular files for a pipeline. `None`, the
+    /// default, means the thread of the caller only. Answers do not depend on it. Inputs that may
+    /// still grow, such as pipes, are read by the thread of the caller only.
     pub threads: Option<NonZeroUsize>,
-    /// What tells the arrival time of a record, for a pipeline without a time field, or one that
-    /// compares event times with it. Records are taken one by one then, when they are read.
-    /// Default: `None`, and every record of a pipeline without a time field is of the epoch.
+    /// The clock for arrival times, for a pipeline without a time field, or one that compares event
+    /// times with arrival times. With a clock, records are applied one by one when they are read.
+    /// Default: `None`; every record of a pipeline without a time field then has the time of the
+    /// epoch.
     pub clock: Option<fn() -> Timestamp>,
 }
 
 impl FilesOptions {
-    /// The defaults but for the format.
+    /// Returns the default options with this format.
     pub fn with_format(format: Format) -> Self {
         FilesOptions { format, ..FilesOptions::default() }
     }

@@ -1,4 +1,4 @@
-//! Which pipeline takes the records of which input.
+//! The pipelines of the inputs.
 
 use crate::engine::{Control, Shard};
 use crate::error::{Error, ErrorKind};
@@ -13,32 +13,32 @@ pub struct FilePipelines<'a> {
     pipelines: &'a mut [RowPipeline],
     /// The index of each input's pipeline; empty if there is one pipeline.
     of_inputs: Vec<usize>,
-    /// The shard that every input is; `None` if each is a shard named like the input.
+    /// The common shard of all inputs; `None` if each input is a shard with the input's name.
     shard: Option<ShardId>,
     /// The pipeline and the shard of each input that was opened.
     opened: Vec<(usize, Shard)>,
-    /// The names of the inputs; of one that is given twice, the second is numbered.
+    /// The names of the inputs. The second occurrence of a name gets a number.
     names: Vec<String>,
-    /// Takes every further record too.
+    /// A pipeline that gets every further record, too.
     copy: Option<(RowPipeline, Shard)>,
     fields: Vec<String>,
     /// Slots of the fields that no record has had so far.
     unseen: Vec<usize>,
     records: u64,
     refused: u64,
-    /// Whether late records are handed out.
+    /// True if late records are reported.
     hands_out_late: bool,
 }
 
 impl<'a> FilePipelines<'a> {
-    /// One pipeline for all inputs, each of which is a shard named like the input.
+    /// One pipeline for all inputs. Each input is a shard with the input's name.
     pub fn one(pipeline: &'a mut RowPipeline) -> Self {
         Self::new(std::slice::from_mut(pipeline), Vec::new(), None)
     }
 
     /// Several pipelines that were compiled from one specification. `of_inputs` has the index of
-    /// each input's pipeline, and each input is the shard `shard` of its pipeline, whatever the
-    /// input is called.
+    /// each input's pipeline. Each input is the shard `shard` of its pipeline, whatever the input's
+    /// name.
     pub fn several(
         pipelines: &'a mut [RowPipeline],
         of_inputs: Vec<usize>,
@@ -68,7 +68,7 @@ impl<'a> FilePipelines<'a> {
         }
     }
 
-    /// The pipeline of an input that was opened, and the input's shard there.
+    /// Returns the pipeline of an opened input, and the input's shard in it.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] if there is no such input, or it was not opened.
@@ -81,11 +81,11 @@ impl<'a> FilePipelines<'a> {
         }
     }
 
-    /// Replaces the pipeline of an input by another one of the same specification, and returns the
-    /// old one.
+    /// Replaces the pipeline of an input by another one of the same specification. Returns the old
+    /// one.
     ///
     /// # Errors
-    /// As [`of`](FilePipelines::of), and a limit on shards.
+    /// Errors of [`of`](FilePipelines::of), and a limit on shards.
     pub fn replace(
         &mut self,
         input: usize,
@@ -100,9 +100,8 @@ impl<'a> FilePipelines<'a> {
         Ok(std::mem::replace(old, pipeline))
     }
 
-    /// Gives every record that comes from now on to this pipeline too. It was compiled from the
-    /// same specification. To be called before the tails of inputs are read, which come record by
-    /// record.
+    /// Applies every record from now on to this pipeline, too. It must have the same specification.
+    /// Call it before the tails of inputs are read, because tails come record by record.
     ///
     /// # Errors
     /// A limit on shards.
@@ -112,27 +111,28 @@ impl<'a> FilePipelines<'a> {
         Ok(())
     }
 
-    /// Takes out the pipeline that records were [copied to](FilePipelines::copy_to).
+    /// Removes and returns the pipeline of [`copy_to`](FilePipelines::copy_to).
     pub fn take_copy(&mut self) -> Option<RowPipeline> {
         self.copy.take().map(|(pipeline, _)| pipeline)
     }
 
-    /// The fields that records are read for.
+    /// Returns the fields that are read from the records.
     pub fn fields(&self) -> &[String] {
         &self.fields
     }
 
-    /// The fields that no record has had so far.
+    /// Returns the fields that no record has had so far.
     pub fn unseen_fields(&self) -> impl Iterator<Item = &str> {
         self.unseen.iter().filter_map(|slot| self.fields.get(*slot)).map(String::as_str)
     }
 
-    /// Records so far, dead letters included; also after a run that failed.
+    /// Returns the number of records so far, dead letters included, also after a failed run.
     pub fn records(&self) -> u64 {
         self.records
     }
 
-    /// Records so far that could be decoded, and not be aggregated: dead letters too.
+    /// Returns the number of records so far that were decoded but not aggregated. They are dead
+    /// letters.
     pub fn refused(&self) -> u64 {
         self.refused
     }
@@ -148,7 +148,7 @@ impl<'a> FilePipelines<'a> {
         };
         let pipeline = self.pipelines.get_mut(index).ok_or_else(|| not_opened(input))?;
         let shard = pipeline.open_shard(self.shard.clone().unwrap_or(named))?;
-        // An earlier run may have read it to its end, and it may have grown.
+        // An earlier run may have read the input to its end, and it may have grown.
         pipeline.reopen_shard(shard);
         self.opened.push((index, shard));
         Ok(())
@@ -158,20 +158,21 @@ impl<'a> FilePipelines<'a> {
         self.names.get(input).map_or("", String::as_str)
     }
 
-    /// Returns true if an input that comes later goes on with the shard of this one.
+    /// Returns true if a later input continues the shard of this one.
     pub(super) fn goes_on(&self, input: usize) -> bool {
         let mut later = self.opened.iter().skip(input);
         later.next().is_some_and(|place| later.any(|other| other == place))
     }
 
-    /// Closes the shard of an input, unless a later one goes on with it.
+    /// Closes the shard of an input, unless a later input continues it.
     pub(super) fn close(&mut self, input: usize) {
         if let (false, Ok((pipeline, shard))) = (self.goes_on(input), self.of(input)) {
             pipeline.close_shard(shard);
         }
     }
 
-    /// The last pipeline: of the last file records can be late, and the times of those that are
+    /// Returns the last pipeline. Only records of the last file can be late, and only there the
+    /// times of filtered records count.
     /// filtered count.
     pub(super) fn last(&self) -> Option<&RowPipeline> {
         self.pipelines.last()
@@ -207,7 +208,7 @@ impl<'a> FilePipelines<'a> {
         self.refused += 1;
     }
 
-    /// Looks for fields that no row has had before this one.
+    /// Removes the fields of this row from the unseen ones.
     #[inline]
     pub(super) fn look_at(&mut self, row: &Row) {
         if !self.unseen.is_empty() {
@@ -215,7 +216,7 @@ impl<'a> FilePipelines<'a> {
         }
     }
 
-    /// Takes the fields out of the unseen ones of which `has_seen` says so.
+    /// Removes the unseen fields for which `has_seen` returns true.
     pub(super) fn see(&mut self, has_seen: impl Fn(usize) -> bool) {
         self.unseen.retain(|slot| !has_seen(*slot));
     }

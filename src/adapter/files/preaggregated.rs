@@ -1,4 +1,4 @@
-//! Blocks aggregated by the thread that decodes them, as long as that pays.
+//! Blocks that are aggregated by the thread that decodes them, while that pays off.
 
 use crate::formats::decode::{Decoder, RecordSpan, Records, TakeRecords};
 use crate::formats::decode_error::DecodeError;
@@ -7,38 +7,38 @@ use crate::rows::{PreaggregatedRows, RowPreparer};
 use crate::time::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Blocks that are taken row by row after one whose aggregates were for nothing, or cost as much as
-/// they spared: a fixed number at first, and twice the number each further time.
+/// Blocks that are processed row by row after an attempt that was refused or cost as much as it
+/// saved. The number doubles with each further attempt.
 const PAUSE_MIN: usize = 16;
 const PAUSE_MAX: usize = 1024;
 
-/// When records are said to have come: without a time field there is one window over everything, so
-/// any time will do.
+/// The arrival time of records. Without a time field one window covers everything, so any time will
+/// do.
 pub(super) const ARRIVAL: Timestamp = Timestamp::from_millis(0);
 
-/// What was aggregated of a block.
+/// The aggregates of a block.
 pub(super) struct PreaggregatedBlock {
     pub(super) rows: PreaggregatedRows,
     pub(super) lines: u64,
 }
 
-/// Aggregates blocks apart from the pipeline that is to take them.
+/// Aggregates blocks outside of the pipeline that will merge them.
 pub(super) struct Preaggregating {
     preparer: Arc<RowPreparer>,
     pace: Mutex<Pace>,
 }
 
-/// Whether to try.
+/// Decides whether the next block is aggregated.
 struct Pace {
-    /// So many blocks are still to be taken row by row.
+    /// Blocks that are still to be processed row by row.
     pause: usize,
-    /// So many the next time.
+    /// Length of the next pause.
     next_pause: usize,
-    /// Whether the last block was refused.
+    /// True if the last block was refused.
     refused: bool,
 }
 
-/// What ends the decoding of a block that cannot be aggregated apart.
+/// Stops the decoding of a block that cannot be aggregated outside of the pipeline.
 struct NotApart;
 
 /// Aggregates the records of a block, one after the other.
@@ -69,7 +69,8 @@ impl Preaggregating {
         }
     }
 
-    /// Decodes and aggregates the records of a block; `None` where they are to be taken row by row.
+    /// Decodes and aggregates the records of a block. Returns `None` if they are to be processed
+    /// row by row.
     pub(super) fn block(
         &self,
         records: Records<'_>,
@@ -93,13 +94,14 @@ impl Preaggregating {
         }
     }
 
-    /// Whether the last block was taken as it was aggregated.
+    /// Reports whether the pipeline merged the aggregates of the last block.
     pub(super) fn tell(&self, taken: bool) {
         let mut pace = self.pace();
         let refused_again = std::mem::replace(&mut pace.refused, !taken);
         match (taken, refused_again) {
             (true, _) => pace.next_pause = PAUSE_MIN,
-            // Once is no matter: a window fires. Twice, and they fire often, or records are late.
+            // One refusal is normal, because a window fires. Two refusals mean that windows fire
+            // often, or that records are late.
             (false, true) => pace.pause(),
             (false, false) => {}
         }
@@ -111,7 +113,7 @@ impl Preaggregating {
 }
 
 impl Pace {
-    /// Whether the next block is to be aggregated.
+    /// Returns true if the next block is to be aggregated.
     fn begins(&mut self) -> bool {
         let begins = self.pause == 0;
         self.pause = self.pause.saturating_sub(1);
@@ -130,7 +132,7 @@ mod tests {
     use crate::query::PipelineSpec;
     use crate::rows::CompileOptions;
 
-    /// How many blocks are taken row by row until one is tried again.
+    /// Returns the number of blocks processed row by row until the next attempt.
     fn pause(of: &Preaggregating) -> usize {
         (0..).take_while(|_| !of.pace().begins()).count()
     }

@@ -1,4 +1,4 @@
-//! Blocks decoded and prepared by any thread, to be taken in their order by one.
+//! Blocks that any thread decodes and prepares, and one thread applies in their order.
 
 use crate::adapter::files::blocks::Piece;
 use crate::adapter::files::buffers::Buffers;
@@ -14,57 +14,57 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What should have been a record.
+/// A delivery that could not be decoded as a record.
 pub(super) struct Flawed {
     pub(super) flaw: DecodeError,
     pub(super) place: RecordSpan,
-    /// The prepared rows before it.
+    /// The number of prepared rows before it.
     pub(super) rows: usize,
 }
 
-/// A piece with what was made of it.
+/// A piece, and its prepared rows.
 pub(super) struct PreparedPiece {
     pub(super) fetched: Fetched,
     pub(super) made: Made,
 }
 
-/// What was made of a block. Its memory goes back to the thread that made it: were it freed by
-/// another, the allocator would mix up what both write to all the time, and each write would wait
-/// for the other thread's cache.
+/// The prepared rows of a block. Their memory goes back to the thread that allocated it: if another
+/// thread freed it, the allocator would place data of both threads in the same cache lines, and
+/// each write would wait for the other thread's cache.
 pub(super) struct Made {
-    /// The number of the thread.
+    /// The number of the thread that prepared the block.
     thread: usize,
-    /// The block aggregated, instead of all of the following.
+    /// The aggregates of the block, instead of all of the following.
     pub(super) preaggregated: Option<PreaggregatedBlock>,
     pub(super) rows: PreparedRows,
-    /// Of each row. Looked at for dead letters only.
+    /// The span of each row, used for dead letters only.
     pub(super) places: Vec<RecordSpan>,
     pub(super) flawed: Vec<Flawed>,
     /// Lines of the block.
     pub(super) lines: u64,
 }
 
-/// The work that threads share.
+/// The work that the threads share.
 pub(super) struct Preparing {
     decoder: Decoder,
     preparer: Arc<RowPreparer>,
     pub(super) preaggregating: Preaggregating,
     slots: usize,
-    /// Buffers that a thread keeps.
+    /// Maximum buffers of a thread.
     buffers_max: usize,
-    /// Made before, and free to be made again.
+    /// Results that were used, with memory to be reused.
     spare: Mutex<Vec<Made>>,
-    /// How many threads there are so far.
+    /// The number of threads so far.
     threads: AtomicUsize,
 }
 
-/// What a thread has for itself.
+/// The data of one thread.
 pub(super) struct Tools {
     decoder: Decoder,
     row: Row,
     /// For the blocks that it reads itself.
     buffers: Buffers,
-    /// Its number.
+    /// The number of the thread.
     thread: usize,
 }
 
@@ -87,7 +87,7 @@ impl Preparing {
         }
     }
 
-    /// What this thread has made before, or new room.
+    /// Returns memory that this thread has used before, or new memory.
     fn room(&self, thread: usize) -> Made {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let own = spare.iter().position(|made| made.thread == thread);
@@ -114,9 +114,9 @@ impl Preparing {
         made.lines = lines;
     }
 
-    /// Takes back what has been looked at.
+    /// Takes back a result that was used.
     pub(super) fn give_back(&self, mut made: Made) {
-        // The block is let go, so that its buffer can be filled again.
+        // The block is released, so that its buffer can be reused.
         made.rows.begin(&Block::default());
         self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(made);
     }
@@ -176,8 +176,8 @@ impl Work for Preparing {
         if made.preaggregated.is_none() {
             self.prepare(tools, records, &mut made);
         } else if let Some(unread) = unread {
-            // Should they not be taken after all, it is read again: its buffer, which is in this
-            // thread's cache, is free for the next block.
+            // If the aggregates are refused later, the block is read again. Its buffer, which is in
+            // this thread's cache, is free for the next block.
             fetched.piece = Ok(Piece::Unread(unread));
         }
         tools.row.begin_in(&Block::default());

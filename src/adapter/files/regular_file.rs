@@ -1,15 +1,15 @@
-//! Regular files, of which any thread can read any stretch.
+//! Regular files, which any thread can read at any offset.
 //!
-//! Where a block ends is told by the last newline in it. Of a regular file that is found by looking
-//! at the block's last bytes alone, so that the thread whose turn it is need not read the rest:
-//! many threads read their blocks at once, and none waits for another's reading.
+//! The last newline of a block is its end. In a regular file it is found in the last bytes of the
+//! block, so that the thread that locates the block need not read the rest. So several threads can
+//! read their blocks at the same time, and no thread waits for another one's reading.
 
 use crate::error::{Error, ErrorKind};
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 use std::sync::Arc;
 
-/// Bytes that are looked at for a newline at a time.
+/// Bytes that are searched for a newline at a time.
 const LOOK_BYTES: usize = 4096;
 
 /// A regular file that is not compressed.
@@ -24,19 +24,19 @@ impl RegularFile {
         RegularFile { name, file }
     }
 
-    /// Goes on there, for whoever reads the file from where it stands.
+    /// Moves the file's own offset there, for readers that read on from it.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if the system refuses.
+    /// [`ErrorKind::Io`] if the system reports an error.
     pub(super) fn go_to(&self, at: u64) -> Result<(), Error> {
         let gone = (&self.file).seek(SeekFrom::Start(at));
         gone.map(drop).map_err(|error| self.failed(error))
     }
 
-    /// Fills a buffer from there on.
+    /// Fills a buffer with the bytes from there on.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if the system refuses, or the file has become shorter.
+    /// [`ErrorKind::Io`] if the system reports an error, or the file has become shorter.
     pub(super) fn read_at(&self, at: u64, buffer: &mut [u8]) -> Result<(), Error> {
         read_exact_at(&self.file, buffer, at).map_err(|error| self.failed(error))
     }
@@ -68,7 +68,7 @@ impl RegularFile {
     }
 }
 
-/// Some bytes of a file.
+/// A range of bytes of a file.
 #[derive(Clone, Debug)]
 pub(crate) struct Stretch {
     file: Arc<RegularFile>,
@@ -81,7 +81,7 @@ impl Stretch {
         self.len
     }
 
-    /// Reads it into a buffer of its length.
+    /// Reads the range into a buffer of its length.
     ///
     /// # Errors
     /// As [`RegularFile::read_at`].
@@ -90,7 +90,8 @@ impl Stretch {
     }
 }
 
-/// A file was cut under the hands of its reader: what is missing would be lost without a word.
+/// Returns the error for a file that was cut while it was read. Without it the missing records
+/// would be lost silently.
 #[cold]
 pub(super) fn became_shorter(name: &str) -> Error {
     Error::new(ErrorKind::Io, format!("{name}: it became shorter while it was read: read it again"))
@@ -101,8 +102,8 @@ fn read_exact_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, buffer, at)
 }
 
-/// Where a file cannot be read without moving the place that all who read it share, no lines are
-/// found ahead.
+/// On systems that cannot read at an offset without moving the shared offset of the file, blocks
+/// are not located ahead.
 #[cfg(not(unix))]
 fn read_exact_at(_: &File, _: &mut [u8], _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())

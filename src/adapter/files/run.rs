@@ -1,4 +1,4 @@
-//! Several inputs as one: each a shard, all opened before the first record is read.
+//! A run over several inputs: each is a shard, and all are opened before the first record is read.
 
 use crate::adapter::files::beginning::{Begun, begin, check_fields};
 use crate::adapter::files::blocks::{
@@ -22,20 +22,19 @@ use crate::row::Row;
 use crate::rows::RowPreparer;
 use std::sync::Arc;
 
-/// Reads all inputs into the sink, one after the other, and says what was read.
+/// Reads all inputs into the sink, one after the other, and returns the counts.
 ///
-/// Before the first record it makes sure that every input can be opened and, for regular files,
-/// that the format has all of the fields that the sink asks for. Memory is that of a few blocks,
-/// plus one record up to the limit.
+/// Before the first record it checks that every input can be opened and that, for regular files,
+/// the format has all fields that the sink needs. Memory: a few blocks, plus one record up to the
+/// limit.
 ///
 /// # Errors
-/// - An input that is not there, is a directory, or may not be read: nothing has been read then.
-/// - A field that a header or a format lacks, naming the nearest one.
-/// - An input that is certainly not lines of text in UTF-8, or whose JSON is not an object a line,
-///   naming what it is and what to do.
-/// - Damaged or truncated compressed data, after all whole records in front of the damage have been
-///   taken.
-/// - What the sink returned.
+/// - An input that does not exist, is a directory, or may not be read. Nothing has been read then.
+/// - A field that a header or a format lacks. The message names the most similar one.
+/// - An input that is certainly not lines of UTF-8 text, or whose JSON is not one object a line.
+///   The message names its kind, and what to do.
+/// - Damaged or truncated compressed data. All whole records before the damage have been read.
+/// - Any error of the sink.
 ///
 /// # Example
 /// ```
@@ -78,15 +77,15 @@ pub fn run<S: RowSink>(
     run_into::<S, RowsOnly>((inputs, options), sink, &mut stats).map(|()| stats)
 }
 
-/// As [`run`], for a sink that may take the rows of a block together. `stats` is what was read,
-/// also where an error is returned.
+/// Like [`run`], for a sink that may apply the rows of a block together. `stats` has the counts,
+/// also after an error.
 pub(super) fn run_into<S: RowSink, B: TakeBlocks<S>>(
     (inputs, options): (Vec<Input>, &FilesOptions),
     sink: &mut S,
     stats: &mut FilesStats,
 ) -> Result<(), Error> {
     let fields = sink.fields().to_vec();
-    // A name that no format can have is told before anything is opened.
+    // A name that no format can have is reported before anything is opened.
     JsonScanner::new(&fields, options.limits.json_depth_max)?;
     for input in &inputs {
         input.check()?;
@@ -147,7 +146,7 @@ pub(super) fn run_into<S: RowSink, B: TakeBlocks<S>>(
     Ok(())
 }
 
-/// The input's name; the same file given twice is two shards.
+/// Returns the shard with the input's name. A file that is given twice is two shards.
 fn shard_id(inputs: &[Input], file: usize, input: &Input) -> ShardId {
     let name = input.name();
     match inputs[..file].iter().filter(|earlier| earlier.name() == name).count() {
@@ -164,12 +163,12 @@ struct FileRun<'a, S> {
     taking: Taking<'a, S>,
 }
 
-/// What an input ends with after its whole records.
+/// The rest of an input after its last whole record.
 struct Tail {
     block: Block,
     decoder: Decoder,
     framed: Framing,
-    /// Its bytes as they were in the input.
+    /// Its bytes in the input.
     bytes: u64,
 }
 
@@ -187,11 +186,11 @@ impl Tail {
 }
 
 impl<S: RowSink> FileRun<'_, S> {
-    /// Reads the whole records of the input, on the helper threads where that pays. Returns the last
-    /// line if it has no end.
+    /// Reads the whole records of the input, on the helper threads if that pays off. Returns the
+    /// last line if it has no end.
     fn read<B: TakeBlocks<S>>(mut self, helpers: Option<&Helpers>) -> Result<Option<Tail>, Error> {
-        // What comes bit by bit is worked on at once, and what is one block is done before a thread
-        // has started.
+        // Bytes that arrive slowly are processed at once. A single block is processed before a
+        // thread has started.
         let alone =
             self.fetcher.reader().source().is_interactive() || self.fetcher.reader().has_ended();
         match (helpers.filter(|_| !alone), B::preparer(self.taking.sink)) {
@@ -217,13 +216,13 @@ impl<S: RowSink> FileRun<'_, S> {
             }
             taking.end(&fetched)?;
         }
-        // Also where all of it was passed over.
+        // This also holds if all of it was skipped.
         taking.counts().offset = fetcher.offset();
         Ok(None)
     }
 
-    /// As [`read_alone`](FileRun::read_alone), to the byte: the blocks are decoded and prepared on
-    /// several threads, and taken in order on this one.
+    /// Like [`read_alone`](FileRun::read_alone), with the same result: the blocks are decoded and
+    /// prepared on several threads, and applied in order on this one.
     fn read_on<B: TakeBlocks<S>>(
         self,
         helpers: &Helpers,
@@ -237,7 +236,7 @@ impl<S: RowSink> FileRun<'_, S> {
             row.slots(),
             helpers.threads() * BUFFERS_PER_THREAD,
         );
-        // For a block that is read once more, to be taken row by row.
+        // For a block that is read again, to be processed row by row.
         let mut buffers = Buffers::new(1);
         let mut tail = None;
         in_order(

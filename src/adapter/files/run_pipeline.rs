@@ -20,19 +20,19 @@ use crate::time::Timestamp;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-/// Runs a pipeline over the inputs and answers every window: what the command `streamgauge run`
-/// does, without its output.
+/// Runs a pipeline over the inputs and answers every window: the command `streamgauge run` without
+/// its output.
 ///
-/// Windows that are complete come out while the inputs are read, those that are left at the end.
-/// Records of regular files are decoded on [`FilesOptions::threads`], and the windows at the end
-/// are computed on them; the answer does not depend on it. Returns what was read; what became of
-/// the records is in the pipeline's [`stats`](Control::stats).
+/// Complete windows come out while the inputs are read, the remaining ones at the end. Records of
+/// regular files are decoded on [`FilesOptions::threads`] threads, and the windows at the end are
+/// computed on them. The answer does not depend on that. Returns the counts of the inputs; the
+/// counts of applied and late records are in the pipeline's [`stats`](Control::stats).
 ///
 /// # Errors
-/// - As [`run`](super::run), but for what a sink returns. Of damaged or truncated data, all records
-///   in front of the damage are answered before the error is returned.
-/// - As [`RowPipeline::push`] and [`RowPipeline::next_emission`].
-/// - What the observer returned.
+/// - Those of [`run`](super::run), except errors of a sink. All records before damaged or truncated
+///   data are answered before the error is returned.
+/// - Those of [`RowPipeline::push`] and [`RowPipeline::next_emission`].
+/// - Any error of the observer.
 ///
 /// # Example
 /// ```
@@ -89,12 +89,12 @@ pub fn run_pipeline<O: PipelineObserver>(
     damage.map_or(Ok(stats), Err)
 }
 
-/// Reads the inputs into pipelines and hands over the windows that are complete, but not those that
-/// are open at the end: the part of [`run_pipeline`] for a run that keeps its state, or whose
-/// inputs have pipelines of their own. Returns what was read.
+/// Reads the inputs into pipelines and drains the complete windows, but not those that are open at
+/// the end: the part of [`run_pipeline`] for a run that keeps its state, or whose inputs have
+/// several pipelines. Returns the counts of the inputs.
 ///
 /// # Errors
-/// As [`run_pipeline`].
+/// Those of [`run_pipeline`].
 pub fn read_into<O: PipelineObserver>(
     inputs: Vec<Input>,
     options: &FilesOptions,
@@ -105,10 +105,10 @@ pub fn read_into<O: PipelineObserver>(
     ended.map(|_| stats)
 }
 
-/// How the reading of inputs ended.
+/// How the reading of the inputs ended.
 enum Ended {
     Whole,
-    /// The observer stopped it.
+    /// The observer stopped the run.
     Stopped,
 }
 
@@ -131,18 +131,18 @@ fn read_and_stop<O: PipelineObserver>(
     (stats, ended)
 }
 
-/// Takes the records of a run into its pipelines.
+/// Applies the records of a run to its pipelines.
 struct PipelineSink<'a, 'p, O> {
     pipelines: &'a mut FilePipelines<'p>,
     observer: &'a mut O,
     fields: Vec<String>,
     clock: Option<fn() -> Timestamp>,
-    /// Whether the observer has stopped the run.
+    /// True if the observer has stopped the run.
     stopped: bool,
 }
 
 impl<O: PipelineObserver> PipelineSink<'_, '_, O> {
-    /// Why a record of this outcome is to be handed out, if it is.
+    /// Returns the reason if a record with this outcome is to be reported.
     #[cold]
     fn refusal(&mut self, file: usize, outcome: Outcome<String>) -> Result<Option<Refusal>, Error> {
         Ok(match outcome {
@@ -157,7 +157,7 @@ impl<O: PipelineObserver> PipelineSink<'_, '_, O> {
         })
     }
 
-    /// Hands over the windows that are complete, before a further record is taken.
+    /// Drains the complete windows before the next record is applied.
     #[cold]
     fn drain(&mut self, file: usize) -> Result<(), Error> {
         let (pipeline, _) = self.pipelines.of(file)?;
@@ -228,7 +228,7 @@ impl<O: PipelineObserver> RowSink for PipelineSink<'_, '_, O> {
     }
 
     fn defers_tail(&self, file: usize) -> bool {
-        // Where another input goes on with the shard, nothing is added to a line without an end.
+        // If another input continues the shard, a last line without an end is deferred.
         !self.pipelines.goes_on(file)
     }
 
@@ -250,7 +250,7 @@ struct Blocks;
 
 impl<'a, 'p, O: PipelineObserver> TakeBlocks<PipelineSink<'a, 'p, O>> for Blocks {
     fn preparer(sink: &PipelineSink<'a, 'p, O>) -> Option<Arc<RowPreparer>> {
-        // Records that are judged against the clock are taken one by one, when they are read.
+        // Records that are compared with the clock are applied one by one, when they are read.
         let one_by_one = sink.clock.is_some() || sink.pipelines.has_copy();
         let pipeline = sink.pipelines.last().filter(|_| !one_by_one);
         pipeline.map(RowPipeline::preparer)

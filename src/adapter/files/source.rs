@@ -1,9 +1,9 @@
-//! Inputs, and the bytes in them: opened, decompressed, counted.
+//! Inputs and their bytes: opened, decompressed, counted.
 //!
 //! gzip (RFC 1952, any number of members) and zstd (RFC 8878, any number of frames) are recognised
-//! by their first bytes, never by the file's name. All of it streams: memory does not depend on the
-//! size of a file or on how well it was compressed. A zstd frame may ask its reader for a window of
-//! at most [`Limits::zstd_window_log_max`].
+//! by their first bytes, never by the file's name. Everything streams: memory does not depend on
+//! the size of a file or on its compression ratio. A zstd frame may need a window of at most
+//! [`Limits::zstd_window_log_max`].
 
 use crate::adapter::files::regular_file::{RegularFile, became_shorter};
 use crate::error::{Error, ErrorKind};
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The windows that zstd can be asked to let through, as powers of two.
+/// The window sizes that zstd can be told to accept, as powers of two.
 const ZSTD_WINDOW_LOGS: std::ops::RangeInclusive<u32> =
     10..=if usize::BITS == 32 { 30 } else { 31 };
 /// The longest header of a zstd frame, in bytes.
@@ -30,7 +30,7 @@ pub enum Input {
     Path(PathBuf),
     /// Standard input.
     Stdin,
-    /// Any reader, with the name that errors and dead letters give it.
+    /// Any reader, with a name for errors and dead letters.
     Reader {
         /// The name.
         name: String,
@@ -40,18 +40,18 @@ pub enum Input {
 }
 
 impl Input {
-    /// The input that a command-line argument names: `-` is standard input.
+    /// Returns the input of a command-line argument. `-` is standard input.
     pub fn from_argument(argument: impl Into<PathBuf>) -> Input {
         let path = argument.into();
         if path == Path::new("-") { Input::Stdin } else { Input::Path(path) }
     }
 
-    /// An input of bytes from elsewhere.
+    /// Creates an input from a reader.
     pub fn from_reader(name: impl Into<String>, reader: impl Read + Send + 'static) -> Input {
         Input::Reader { name: name.into(), reader: Box::new(reader) }
     }
 
-    /// The name in errors, dead letters and shards: the path as given, or `stdin`.
+    /// Returns the name for errors, dead letters and shards: the path as given, or `stdin`.
     pub fn name(&self) -> String {
         match self {
             Input::Path(path) => path.display().to_string(),
@@ -60,7 +60,8 @@ impl Input {
         }
     }
 
-    /// The size on disk of a regular file; `None` if it is something else or cannot be looked at.
+    /// Returns the size of a regular file on disk. Returns `None` for other inputs, or if it cannot
+    /// be determined.
     pub fn size_bytes(&self) -> Option<u64> {
         match self {
             Input::Path(path) => {
@@ -70,8 +71,8 @@ impl Input {
         }
     }
 
-    /// Finds out whether the input can be read, without taking anything from it: a regular file is
-    /// opened and closed; a pipe, which can be opened only once, is only looked at.
+    /// Checks that the input can be read, without consuming anything: a regular file is opened and
+    /// closed; a pipe can be opened only once, so its metadata is read.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let Input::Path(path) = self else { return Ok(()) };
         let found = path.metadata().map_err(|error| unreadable(path, error))?;
@@ -102,16 +103,15 @@ fn unreadable(path: &Path, error: io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("{}: cannot be read", path.display())).with_source(error)
 }
 
-/// An input that was opened to be read.
+/// An input that was opened for reading.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Opened<'a> {
-    /// The file; `None` if it is not a regular one.
+    /// The file; `None` if it is not a regular file.
     pub file: Option<&'a File>,
-    /// Returns true if the bytes of the file are those that are read, not compressed or encoded
-    /// ones.
+    /// True if the file is read as it is, without decompression or decoding.
     pub is_plain: bool,
-    /// The format that it is read in; [`Format::Auto`] if there is no record in it yet.
+    /// The format; [`Format::Auto`] if the input has no record yet.
     pub format: Format,
 }
 
@@ -119,15 +119,15 @@ pub struct Opened<'a> {
 pub(crate) struct Source {
     name: String,
     reader: Decompressed,
-    /// Behind the reader, if it is a regular one.
+    /// The file behind the reader, if it is a regular one.
     file: Option<File>,
-    /// The same, if it is not compressed.
+    /// The same file, if it is not compressed.
     regular_file: Option<Arc<RegularFile>>,
     bytes_read: Arc<AtomicU64>,
-    /// Whether a read may return less than was asked for although more is to come later, as from a
-    /// pipe: what has come is then worked on at once.
+    /// True if a read may return fewer bytes than requested although more may come later, as from a
+    /// pipe. Bytes that have arrived are then processed at once.
     interactive: bool,
-    /// The size of a regular file when it was opened: it has at least these bytes unless it is cut.
+    /// The size of a regular file when it was opened. It has at least these bytes unless it is cut.
     size_bytes: u64,
 }
 
@@ -137,17 +137,17 @@ enum Decompressed {
     Zstd(Box<Zstd>),
 }
 
-/// zstd's frames, one after the other.
+/// zstd frames, one after the other.
 struct Zstd {
     decoder: zstd::stream::read::Decoder<'static, BufReader<Raw>>,
-    /// The window that the first frame asks for, in bytes, if it has one.
+    /// The window of the first frame in bytes, if it has one.
     window: Option<u64>,
-    /// The window that is let through, as a power of two.
+    /// The maximum window, as a power of two.
     log_max: u32,
 }
 
 impl Zstd {
-    /// Why decompressing failed.
+    /// Returns the error of a failed decompression.
     #[cold]
     fn failed(&self, name: &str, error: io::Error) -> Error {
         if !error.to_string().contains("too much memory") {
@@ -169,7 +169,7 @@ impl Zstd {
     }
 }
 
-/// The bytes as they are on disk: those looked at to recognise the compression, then the rest.
+/// The bytes on disk: those that were read to recognise the compression, then the rest.
 type Raw = io::Chain<io::Cursor<Vec<u8>>, Counted>;
 
 struct Counted {
@@ -186,12 +186,12 @@ impl Read for Counted {
 }
 
 impl Source {
-    /// Opens what stands at a path.
+    /// Opens the file at a path.
     pub(crate) fn of_path(name: String, path: &Path, limits: &Limits) -> Result<Source, Error> {
         let file = File::open(path).map_err(|error| unreadable(path, error))?;
         let found = file.metadata().ok().filter(|found| found.is_file());
         let regular = found.is_some();
-        // It shares with the reader where the file stands.
+        // It shares the offset of the file with the reader.
         let regular_file = file
             .try_clone()
             .ok()
@@ -255,32 +255,33 @@ impl Source {
         self.interactive
     }
 
-    /// Bytes taken from the input so far, as they are there.
+    /// Returns the bytes read from the input so far, before decompression.
     pub(crate) fn bytes_read(&self) -> u64 {
         self.bytes_read.load(Ordering::Relaxed)
     }
 
-    /// The file, if any stretch of it can be read without the ones before it.
+    /// Returns the file, if any range of it can be read without the ranges before it.
     pub(crate) fn regular_file(&self) -> Option<&Arc<RegularFile>> {
         self.regular_file.as_ref()
     }
 
-    /// What was opened, to be read in this format.
+    /// Returns the opened input, in this format.
     pub(crate) fn opened(&self, format: Format) -> Opened<'_> {
         Opened { file: self.file.as_ref(), is_plain: self.regular_file.is_some(), format }
     }
 
-    /// So many bytes of the regular file have been read in all, some of them not here.
+    /// Sets the bytes of the regular file that have been read in all, some of them by other
+    /// threads.
     pub(crate) fn count_as_read(&self, bytes: u64) {
         self.bytes_read.store(bytes, Ordering::Relaxed);
     }
 
-    /// Reads some decompressed bytes; 0 at the end.
+    /// Reads some decompressed bytes. Returns 0 at the end.
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`] for compressed data that is damaged or ends early,
     /// [`ErrorKind::LimitExceeded`] for a zstd window over the limit, [`ErrorKind::Io`] if the
-    /// system refuses.
+    /// system reports an error.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         loop {
             let result = match &mut self.reader {
@@ -321,13 +322,13 @@ fn is_gzip(head: &[u8]) -> bool {
     head.starts_with(&[0x1f, 0x8b])
 }
 
-/// A zstd frame, or a skippable one (RFC 8878, section 3.1).
+/// Returns true for a zstd frame, or a skippable frame (RFC 8878, section 3.1).
 fn is_zstd(head: &[u8]) -> bool {
     head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) || matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18])
 }
 
-/// The window that a zstd frame with this beginning asks for, in bytes (RFC 8878, section 3.1.1.1);
-/// `None` for a skippable frame, or for a header that is not whole.
+/// Returns the window of a zstd frame with this beginning, in bytes (RFC 8878, section 3.1.1.1).
+/// Returns `None` for a skippable frame, or if the header is incomplete.
 fn zstd_window(head: &[u8]) -> Option<u64> {
     let header = head.strip_prefix(&[0x28, 0xb5, 0x2f, 0xfd])?;
     let (descriptor, rest) = header.split_first()?;
@@ -336,8 +337,8 @@ fn zstd_window(head: &[u8]) -> Option<u64> {
         let base = 1_u64 << (10 + (window >> 3));
         return Some(base + base / 8 * u64::from(window & 7));
     }
-    // A frame of a single segment: as much as its content, whose size stands after the dictionary's
-    // number.
+    // A frame of a single segment has a window of the size of its content. That size stands after
+    // the number of the dictionary.
     let size_at = [0, 1, 2, 4][usize::from(descriptor & 3)];
     let size_len = [1, 2, 4, 8][usize::from(descriptor >> 6)];
     let mut size = [0; 8];
@@ -348,7 +349,7 @@ fn zstd_window(head: &[u8]) -> Option<u64> {
 
 #[cold]
 fn damaged(name: &str, format: &str, error: io::Error) -> Error {
-    // An error of the system below the decoder carries the system's code.
+    // An error of the system below the decoder has the system's code.
     if error.raw_os_error().is_some() {
         return Error::new(ErrorKind::Io, format!("{name}: reading failed")).with_source(error);
     }
@@ -361,7 +362,7 @@ fn damaged(name: &str, format: &str, error: io::Error) -> Error {
 
 /// The members of a gzip file, one after the other.
 struct Gzip {
-    /// `None` only while one member is exchanged for the next.
+    /// `None` only while one member is replaced by the next.
     member: Option<flate2::bufread::GzDecoder<BufReader<Raw>>>,
     done: bool,
 }
@@ -371,8 +372,8 @@ impl Gzip {
         Gzip { member: Some(flate2::bufread::GzDecoder::new(input)), done: false }
     }
 
-    /// What stands behind a member: nothing, another member, zeros (which tapes and some writers
-    /// pad with), or garbage.
+    /// Reads what follows a member: the end, another member, zeros (padding of tapes and some
+    /// writers), or garbage.
     fn next_member(&mut self, mut input: BufReader<Raw>) -> io::Result<()> {
         loop {
             let ahead = input.fill_buf()?;

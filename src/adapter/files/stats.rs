@@ -1,4 +1,4 @@
-//! What has been read.
+//! Counts of what has been read.
 
 /// Counts of one input.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -6,19 +6,19 @@
 pub struct FileStats {
     /// The input's name.
     pub name: String,
-    /// Records, dead letters included; header and blank lines are none.
+    /// Records, dead letters included. The header and blank lines are not records.
     pub records: u64,
-    /// Records that could not be decoded, or were refused by the sink.
+    /// Records that could not be decoded, or that the sink refused.
     pub dead_letters: u64,
     /// Lines, header and blank ones included.
     pub lines: u64,
-    /// Bytes taken from the input as they are there, compressed or not.
+    /// Bytes of the input before decompression.
     pub bytes_read: u64,
     /// Bytes after decompression.
     pub bytes_decompressed: u64,
     /// Bytes, after decompression and without a byte order mark, of the whole records that were
-    /// taken, each with its line end if it has one, and of what was passed over: where
-    /// [`RowSink::resume_at`](super::RowSink::resume_at) lets a later run go on.
+    /// read, each with its line end if it has one, and of the skipped part. A later run can
+    /// continue there by [`RowSink::resume_at`](super::RowSink::resume_at).
     pub offset: u64,
 }
 
@@ -31,22 +31,22 @@ pub struct FilesStats {
 }
 
 impl FilesStats {
-    /// Records of all inputs.
+    /// Returns the records of all inputs.
     pub fn records(&self) -> u64 {
         self.files.iter().map(|file| file.records).sum()
     }
 
-    /// Dead letters of all inputs.
+    /// Returns the dead letters of all inputs.
     pub fn dead_letters(&self) -> u64 {
         self.files.iter().map(|file| file.dead_letters).sum()
     }
 
-    /// Bytes taken from all inputs.
+    /// Returns the bytes read from all inputs, before decompression.
     pub fn bytes_read(&self) -> u64 {
         self.files.iter().map(|file| file.bytes_read).sum()
     }
 
-    /// Bytes of all inputs after decompression.
+    /// Returns the bytes of all inputs after decompression.
     pub fn bytes_decompressed(&self) -> u64 {
         self.files.iter().map(|file| file.bytes_decompressed).sum()
     }

@@ -1,5 +1,4 @@
-//! The taking of what was read, in order: each record to the sink, and what is none to where it is
-//! told.
+//! Passes the records of an input to the sink, in order, and reports input that is not a record.
 
 use crate::adapter::files::blocks::Piece;
 use crate::adapter::files::fetcher::Fetched;
@@ -14,7 +13,7 @@ use crate::formats::decode_error::{DEAD_LETTER_BYTES_MAX, DeadLetter, DecodeErro
 use crate::row::Block;
 use crate::row::Row;
 
-/// What takes the records of one input, in their order.
+/// Passes the records of one input to the sink, in order.
 pub(super) struct Taking<'a, S> {
     pub(super) file: usize,
     pub(super) stats: &'a mut FilesStats,
@@ -23,11 +22,11 @@ pub(super) struct Taking<'a, S> {
 
 impl<S: RowSink> Taking<'_, S> {
     pub(super) fn counts(&mut self) -> &mut FileStats {
-        // `run_into` has pushed the counts of this input before reading it.
+        // `run_into` has added the counts of this input before reading it.
         &mut self.stats.files[self.file]
     }
 
-    /// A piece is about to be taken.
+    /// Begins a piece.
     pub(super) fn begin(&mut self, fetched: &Fetched) {
         let counts = self.counts();
         counts.lines += fetched.passed_lines;
@@ -35,13 +34,13 @@ impl<S: RowSink> Taking<'_, S> {
             (fetched.bytes_read, fetched.bytes_decompressed);
     }
 
-    /// A piece has been taken: says how far the input has come.
+    /// Ends a piece: updates the offset of the input and calls the sink's `pause`.
     pub(super) fn end(&mut self, fetched: &Fetched) -> Result<(), Error> {
         self.counts().offset = fetched.offset;
         self.sink.pause(self.stats)
     }
 
-    /// Decodes the records of a block and takes them one by one.
+    /// Decodes the records of a block and passes them on one by one.
     pub(super) fn block(
         &mut self,
         records: Records<'_>,
@@ -56,7 +55,7 @@ impl<S: RowSink> Taking<'_, S> {
         Ok(())
     }
 
-    /// Takes what was aggregated of a block, or nothing of it.
+    /// Passes the aggregates of a block to the sink. Returns false if the sink refuses them.
     pub(super) fn preaggregated<B: TakeBlocks<S>>(
         &mut self,
         block: &PreaggregatedBlock,
@@ -71,7 +70,7 @@ impl<S: RowSink> Taking<'_, S> {
         Ok(taken)
     }
 
-    /// Takes what was prepared of a block.
+    /// Passes the prepared rows of a block to the sink.
     pub(super) fn prepared<B: TakeBlocks<S>>(
         &mut self,
         block: &Block,
@@ -113,12 +112,12 @@ impl<S: RowSink> Taking<'_, S> {
         Ok(())
     }
 
-    /// Takes a piece that is not a block: a line that is too long, or the failure of the input.
+    /// Reports a piece that is not a block: a line over the limit, or the failure of the input.
     #[cold]
     pub(super) fn other(&mut self, fetched: &Fetched) -> Result<(), Error> {
         match &fetched.piece {
             Ok(Piece::Block(_) | Piece::Unread(_) | Piece::Tail(_)) => Ok(()),
-            // A header longer than the limit has been read already, when the decoder was made.
+            // A header over the limit was read before, when the decoder was created.
             Ok(Piece::TooLong { .. }) if fetched.framed.header => {
                 self.counts().lines += 1;
                 Ok(())
@@ -142,8 +141,8 @@ impl<S: RowSink> Taking<'_, S> {
         }
     }
 
-    /// A record of a block whose first line comes after so many of its input, which the sink did
-    /// not take.
+    /// Reports a record that the sink refused. `first_line` is the number of lines of the input
+    /// before its block.
     #[cold]
     fn refused(
         &mut self,
@@ -170,7 +169,7 @@ impl<S: RowSink> Taking<'_, S> {
         }
     }
 
-    /// A dead letter of a block whose first line comes after so many of its input.
+    /// Reports a dead letter. `first_line` is the number of lines of the input before its block.
     #[cold]
     fn dead_letter_at(
         &mut self,
@@ -200,19 +199,19 @@ impl<S: RowSink> Taking<'_, S> {
     }
 }
 
-/// What is handed out of a record's bytes.
+/// Returns the part of a record's bytes that is reported.
 fn shown(bytes: &[u8]) -> &[u8] {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
     &bytes[..bytes.len().min(DEAD_LETTER_BYTES_MAX)]
 }
 
-/// Takes the records of a block one by one.
+/// Passes the records of a block to the sink one by one.
 struct RowByRow<'t, 'a, S> {
     block: &'t Block,
     /// Lines of the input before the block.
     first_line: u64,
-    /// Records that were taken and are yet to be counted.
+    /// Records that were passed on but not counted yet.
     taken: u64,
     taking: &'t mut Taking<'a, S>,
 }

@@ -21,22 +21,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A sink that writes down everything it is told and everything it answers.
+/// A sink that records every call and every answer.
 struct Journal {
     pipeline: RowPipeline,
     format: JsonLines,
     shards: Vec<Shard>,
     lines: Vec<u8>,
     unseen: Vec<usize>,
-    /// Blocks that were taken as accumulators.
+    /// Blocks that were applied as accumulators.
     preaggregated: usize,
-    /// So many blocks more that come as accumulators are not taken as such.
+    /// Number of further aggregated blocks that are refused.
     declines: usize,
-    /// Dead letters after which the run is ended.
+    /// Dead letters after which the run ends.
     dead_max: usize,
-    /// Bytes of the first input that an earlier run has taken.
+    /// Bytes of the first input that an earlier run has read.
     resume_at: u64,
-    /// Whether it is given late records, as it is where the specification says where to.
+    /// True if late records are reported, as they are if the specification has a place for them.
     hands_out_late: bool,
 }
 
@@ -63,7 +63,7 @@ impl Journal {
         }
     }
 
-    /// Dead letters are handed out, and late records if it is given them.
+    /// Reports dead letters, and late records if those are reported.
     fn refusal(&self, outcome: Outcome<String>) -> Option<Refusal> {
         match outcome {
             Outcome::DeadLetter(reason) => Some(Refusal::DeadLetter(reason)),
@@ -154,7 +154,7 @@ impl TakeBlocks<Journal> for Blocks {
         rows: &mut PreparedRows,
         until: usize,
     ) -> Result<Option<(usize, Refusal)>, Error> {
-        // Some at once, and some one by one.
+        // Applies some rows together, and some one by one.
         let until = if rows.taken().is_multiple_of(3) { rows.taken() + 1 } else { until };
         let told = sink.pipeline.push_prepared(sink.shards[file], rows, until)?;
         sink.unseen.retain(|slot| !rows.has_seen(*slot));
@@ -182,12 +182,13 @@ impl TakeBlocks<Journal> for Blocks {
 /// How an input is read.
 #[derive(Clone, Copy)]
 struct Reading {
-    /// Not recognised: what begins with half a record would be taken for another one.
+    /// The format is given: an input that begins in the middle of a record could be detected
+    /// wrongly.
     format: Format,
     block_bytes: usize,
-    /// Dead letters after which the run is ended.
+    /// Dead letters after which the run ends.
     dead_max: usize,
-    /// Bytes of the first input that an earlier run has taken.
+    /// Bytes of the first input that an earlier run has read.
     resume_at: u64,
 }
 
@@ -197,7 +198,7 @@ impl Reading {
     }
 }
 
-/// Gives the journal what is in the files.
+/// Reads the files into the journal.
 fn read(
     files: &[OwnFile],
     journal: &mut Journal,
@@ -216,7 +217,7 @@ fn read(
     run_into::<_, Blocks>((inputs, &options), journal, &mut stats).map(|()| stats)
 }
 
-/// All that the sink was told and has answered.
+/// Returns everything that the sink was given, and all of its answers.
 fn journal(files: &[OwnFile], spec: &PipelineSpec, reading: Reading, threads: usize) -> String {
     let mut journal = Journal::new(spec, reading.dead_max, reading.resume_at);
     let ended = read(files, &mut journal, reading, threads);
@@ -267,17 +268,17 @@ fn csv_line() -> impl Strategy<Value = String> {
     prop_oneof![8 => good, 1 => bad]
 }
 
-/// Every state that a row can feed: sums of both kinds, extremes, edges, sketches past their exact
-/// size, presence.
+/// Every state that a row can change: sums of both kinds, extremes, edges, sketches past their
+/// exact size, presence.
 const AGGREGATES: &str = "count, count(x) as xs, sum(n), sum(i), min(i), stddev(n), first(k), last(i), p50(i), distinct(i), top(2, k, 2), frequency(k, 'DE')";
 
-/// States that blocks of records are aggregated to on all threads, and merged.
+/// States that all threads aggregate by block, and that are merged.
 const MERGED: &str =
     "count, count(x) as xs, sum(n), sum(i), mean(i), min(i), max(n), frequency(k, 'DE')";
 
 fn spec(windows: &str, filter: bool, merged: bool) -> PipelineSpec {
     let aggregates = if merged { MERGED } else { AGGREGATES };
-    // Drops four of ten, and those without the field.
+    // Drops four of ten records, and those without the field.
     let filter = if filter { "where = [\"i >= 40\"]\n" } else { "" };
     let text = format!(
         "time = \"ts\"\ntime_format = \"ms\"\ngroup = \"k\"\nagg = \"{aggregates}\"\n{windows}\n{filter}"
@@ -304,7 +305,7 @@ fn small_groups() -> OwnFile {
     OwnFile::new(lines.join("\n").as_bytes())
 }
 
-/// One window a minute, with states that blocks are aggregated to, as they wait for every record.
+/// One window a minute that waits for every record, with states that are aggregated by block.
 fn by_minute() -> PipelineSpec {
     spec("window = \"1m\"\nmax_delay = \"unbounded\"", false, true)
 }
@@ -324,7 +325,7 @@ fn a_block_that_is_not_taken_as_it_was_aggregated_is_read_again() {
         let mut journal = Journal::new(&by_minute(), usize::MAX, 0);
         journal.declines = declines;
         read(&file, &mut journal, Reading::whole(Format::JsonLines, 4 << 10), threads).unwrap();
-        assert_eq!(journal.declines, 0, "so many blocks came as accumulators");
+        assert_eq!(journal.declines, 0, "all of the declined blocks came as accumulators");
         journal.lines.clear();
         journal.pipeline.finish();
         journal.drain().unwrap();
@@ -336,7 +337,7 @@ fn a_block_that_is_not_taken_as_it_was_aggregated_is_read_again() {
     }
 }
 
-/// A file of this test's own, removed at its end.
+/// A file of this test, removed at its end.
 struct OwnFile(PathBuf);
 
 impl OwnFile {
@@ -378,8 +379,8 @@ fn same(
     Ok(())
 }
 
-/// What comes after the last whole block is read from where that ends, even if nothing is left of
-/// it.
+/// The rest after the last whole block is read from the end of that block, even if the rest is
+/// empty.
 #[test]
 fn blocks_may_end_where_a_line_ends() {
     for (lines, end) in (0..40).flat_map(|lines| [(lines, ""), (lines, "\n")]) {
@@ -405,7 +406,7 @@ proptest! {
         if let Some(at) = junk.filter(|at| *at < bytes.len()) {
             bytes[at] = 0xff;
         }
-        // An earlier run stops where a record ends.
+        // An earlier run stops at the end of a record.
         let resume_at = lines.iter().take(resume).map(|line| line.len() + 1).sum::<usize>().min(bytes.len()) as u64;
         let second = OwnFile::new(&bytes[bytes.len() / 2..]);
         let reading = Reading { format: Format::JsonLines, block_bytes, dead_max, resume_at };

@@ -1,8 +1,8 @@
-//! Which answer each window was given.
+//! The answers that each window was given.
 //!
-//! An answer is written down here before it is handed out: after a crash the next run knows what
-//! may have been said, says the same again, or something else with a higher revision. Of one window
-//! and revision there is never another answer.
+//! An answer is recorded here before it is written out. So after a crash the next run knows which
+//! answer may have been written. It gives the same answer again, or another one with a higher
+//! revision. A window and a revision never have two different answers.
 
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
@@ -14,7 +14,7 @@ use crate::window::Window;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-/// Windows whose groups are remembered where nothing is kept between runs: late records do not come
+/// Maximum windows whose groups are kept if nothing is saved between runs. Late records do not come
 /// for ever.
 const WINDOWS_REMEMBERED_MAX: usize = 4096;
 
@@ -24,48 +24,48 @@ type Place = Option<(i64, i64)>;
 /// The values of the fields that are grouped by.
 type Group = Vec<OutputValue>;
 
-/// The answer that a window was given last.
+/// The last answer of a window.
 #[derive(Clone, PartialEq, Debug, Default)]
 struct Given {
     revision: u32,
     /// The hash of its rows.
     content: u64,
-    /// Whether it is known to have been handed out.
+    /// True if it is known to have been written out.
     done: bool,
-    /// The groups of its rows that can cease to hold.
+    /// The groups whose rows may be retracted later.
     groups: Vec<Group>,
-    /// The groups whose rows it takes back.
+    /// The groups whose rows this answer retracts.
     gone: Vec<Group>,
 }
 
-/// What a window is to be answered with.
+/// The answer that a window needs now.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Judgement {
     /// The revision.
     pub revision: u32,
-    /// The groups whose rows no longer hold, and are to be retracted.
+    /// The groups whose rows no longer hold and must be retracted.
     pub retracted: Vec<Vec<OutputValue>>,
 }
 
-/// What was answered, by earlier runs and by this one.
+/// The answers of earlier runs and of this one.
 #[derive(Debug, Default)]
 pub struct RunAnswers {
     before: BTreeMap<Place, Given>,
     now: BTreeMap<Place, Given>,
-    /// Windows that were given before, and are as they were.
+    /// Windows that were answered before and have not changed.
     same: BTreeSet<Place>,
-    /// Whether an answer has come since these were written down.
+    /// True if there is a new answer since the last save.
     changed: bool,
 }
 
 impl RunAnswers {
-    /// What an earlier run of this pipeline [wrote](RunAnswers::to_bytes).
+    /// Reads the answers that an earlier run of this pipeline [saved](RunAnswers::to_bytes).
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if streamgauge did not write the bytes, or they are
-    /// damaged, [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if they are of another pipeline
-    /// or kind.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if streamgauge did not write the bytes, or
+    /// they are damaged, [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if they belong to
+    /// another pipeline or kind of state.
     pub fn from_bytes(bytes: impl Into<Bytes>, pipeline: &RowPipeline) -> Result<Self, Error> {
         let bytes = bytes.into();
         let envelope = Envelope::parse(&bytes)?;
@@ -80,7 +80,8 @@ impl RunAnswers {
         Ok(RunAnswers { before, ..RunAnswers::default() })
     }
 
-    /// What the next run needs of this. Windows up to `complete_to` cannot be answered again.
+    /// Returns the answers that the next run needs. Windows up to `complete_to` cannot be answered
+    /// again.
     pub fn to_bytes(&mut self, pipeline: &RowPipeline, complete_to: Option<Timestamp>) -> Bytes {
         let over = |place: &Place| matches!((place, complete_to), (Some((end, _)), Some(watermark)) if *end <= watermark.as_millis());
         self.before.retain(|place, _| !over(place));
@@ -103,21 +104,21 @@ impl RunAnswers {
         envelope.finish().into()
     }
 
-    /// Returns true if an answer has come since these were written down.
+    /// Returns true if there is a new answer since the last save.
     pub fn has_changed(&self) -> bool {
         self.changed
     }
 
-    /// The groups of a window whose rows could cease to hold when it was answered last.
+    /// Returns the groups of the window's last answer whose rows may be retracted.
     pub fn unsure(&self, window: Option<Window>) -> Vec<Vec<OutputValue>> {
         let place = place(window);
         let last = self.now.get(&place).or_else(|| self.before.get(&place));
         last.into_iter().flat_map(Given::unsure).cloned().collect()
     }
 
-    /// What a window is to be answered with that the engine answers with `revision`: `content` is
-    /// the hash of its rows, `groups` are those of rows that can cease to hold. `None` if it has
-    /// been given that answer.
+    /// Returns the answer that a window needs, where the engine has the revision `revision`.
+    /// `content` is the hash of its rows, `groups` are those whose rows may be retracted later.
+    /// Returns `None` if the window has been given that answer.
     pub fn judge(
         &mut self,
         window: Option<Window>,
@@ -149,9 +150,9 @@ impl RunAnswers {
         Some(Judgement { revision, retracted: gone })
     }
 
-    /// Takes back the rows of windows that have none any more: those that were given before by rows
-    /// that could cease to hold, and not again. All windows up to `end` must have been judged, or
-    /// without it all.
+    /// Retracts the rows of windows that have no rows any more: windows that were answered before
+    /// with rows that may be retracted, and not again. All windows up to `end`, or all windows
+    /// without it, must have been judged.
     pub fn take_back(&mut self, end: Option<Timestamp>) -> Vec<(Option<Window>, Judgement)> {
         let is_over = |place: &Place| match (place, end) {
             (Some((window, _)), Some(end)) => *window <= end.as_millis(),
@@ -163,7 +164,7 @@ impl RunAnswers {
             if self.now.contains_key(place) || self.same.contains(place) || !is_over(place) {
                 continue;
             }
-            // What a run that was killed has taken back comes again.
+            // A retraction of a run that was killed is repeated.
             let (gone, more) = match given.groups.is_empty() {
                 true if given.done => continue,
                 true => (given.gone.clone(), 0),
@@ -185,7 +186,7 @@ impl RunAnswers {
         taken.into_iter().map(judge).collect()
     }
 
-    /// Windows up to this were completed before, and are not answered again.
+    /// Windows up to this end were complete before, and are not answered again.
     pub fn complete(&mut self, end: Timestamp) {
         self.before.retain(|place, given| {
             let over = place.is_some_and(|(window, _)| window <= end.as_millis());
@@ -193,7 +194,7 @@ impl RunAnswers {
         });
     }
 
-    /// All answers so far are where they are to be.
+    /// All answers so far have been written out.
     pub fn hand_out(&mut self) {
         for given in self.now.values_mut() {
             given.done = true;
@@ -201,7 +202,7 @@ impl RunAnswers {
         }
     }
 
-    /// Forgets the oldest windows, where nothing is kept between runs.
+    /// Forgets the oldest windows, if nothing is saved between runs.
     pub fn forget_old(&mut self) {
         while self.now.len() > WINDOWS_REMEMBERED_MAX {
             self.now.pop_first();
@@ -214,7 +215,8 @@ fn place(window: Option<Window>) -> Place {
 }
 
 impl Given {
-    /// The groups of rows that can cease to hold, and of those that may not have been taken back.
+    /// Returns the groups whose rows may be retracted, and those whose retraction may not have been
+    /// written out.
     fn unsure(&self) -> impl Iterator<Item = &Group> {
         self.groups.iter().chain(if self.done { &[][..] } else { &self.gone })
     }
@@ -290,7 +292,7 @@ fn read_value(reader: &mut Reader<'_>) -> Result<OutputValue, Error> {
         4 => OutputValue::Decimal(reader.text()?.to_owned()),
         5 => OutputValue::Text(reader.text()?.to_owned()),
         6 => OutputValue::Other,
-        other => return Err(reader.corrupt(&format!("{other} is no kind of value"))),
+        other => return Err(reader.corrupt(&format!("{other} is not a kind of value"))),
     })
 }
 
@@ -345,9 +347,9 @@ mod tests {
         assert!(killed.has_changed());
         let mut same = next(&mut killed);
         assert!(!killed.has_changed());
-        assert_eq!(revision(&mut same, window(0), 0, 7), Some(0), "it may never have come out");
+        assert_eq!(revision(&mut same, window(0), 0, 7), Some(0), "it may not have been written");
         let mut other = next(&mut killed);
-        assert_eq!(revision(&mut other, window(0), 0, 8), Some(1), "it may have come out");
+        assert_eq!(revision(&mut other, window(0), 0, 8), Some(1), "it may have been written");
     }
 
     #[test]

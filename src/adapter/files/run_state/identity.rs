@@ -1,4 +1,4 @@
-//! Which file it is: by device and inode, and by the bytes that were counted.
+//! The identity of a file: device and inode, and the bytes that were counted.
 
 use crate::error::{Error, ErrorKind};
 use crate::hash::{Seed, hash_bytes};
@@ -6,17 +6,17 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Bytes at the beginning of a file, and before the place that it was counted to, that a
-/// fingerprint looks at.
+/// Bytes that a fingerprint covers at the beginning of a file, and before the end of the counted
+/// part.
 const FINGERPRINT_BYTES: u64 = 4096;
 
-/// Entries of a folder that are looked at to find a file under another name.
+/// Maximum entries of a folder that are searched for a file under another name.
 const FOLDER_ENTRIES_MAX: usize = 10_000;
 
-/// What the system calls a file, whatever its name: device, inode, and when it was made, since
-/// inodes are used again.
+/// The system's identity of a file, independent of its name: device, inode, and time of birth,
+/// because inodes are reused.
 ///
-/// All are 0 where the system does not say.
+/// All are 0 on systems that do not tell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct FileId {
     pub(super) device: u64,
@@ -34,7 +34,7 @@ impl FileId {
         FileId { device, inode, born }
     }
 
-    /// Returns true if the system names files at all.
+    /// Returns true if the system gives files an identity.
     pub(super) fn is_known(self) -> bool {
         self.inode != 0
     }
@@ -51,20 +51,20 @@ fn device_and_inode(_: &Metadata) -> (u64, u64) {
     (0, 0)
 }
 
-/// The hashes of a file's first bytes, and of the last ones before a place.
+/// The hashes of a file's first bytes, and of the last ones before an offset.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Fingerprint {
-    /// The place, in bytes as they are on disk.
+    /// The offset, in bytes on disk.
     pub(super) len: u64,
     pub(super) head: u64,
     pub(super) tail: u64,
 }
 
 impl Fingerprint {
-    /// The fingerprint of the first `len` bytes.
+    /// Returns the fingerprint of the first `len` bytes.
     ///
     /// # Errors
-    /// Those of reading; [`io::ErrorKind::UnexpectedEof`] if the file has fewer bytes.
+    /// Errors of reading; [`io::ErrorKind::UnexpectedEof`] if the file has fewer bytes.
     pub(super) fn of(file: &File, len: u64) -> io::Result<Self> {
         let looked_at = len.min(FINGERPRINT_BYTES);
         Ok(Fingerprint {
@@ -77,7 +77,7 @@ impl Fingerprint {
     /// Returns true if the file begins with the bytes of this fingerprint.
     ///
     /// # Errors
-    /// Those of reading.
+    /// Errors of reading.
     pub(super) fn is_of(&self, file: &File) -> io::Result<bool> {
         match Fingerprint::of(file, self.len) {
             Ok(found) => Ok(found == *self),
@@ -88,7 +88,7 @@ impl Fingerprint {
 }
 
 impl Fingerprint {
-    /// Returns true if bytes that are read one after the other begin as the file does.
+    /// Returns true if a stream of bytes begins as the file does.
     pub(super) fn begins(&self, mut read: impl FnMut(&mut [u8]) -> Result<usize, Error>) -> bool {
         let mut bytes = vec![0; self.len.min(FINGERPRINT_BYTES) as usize];
         let mut filled = 0;
@@ -116,7 +116,7 @@ fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
 #[cfg(not(unix))]
 fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
     use std::io::{Read, Seek, SeekFrom};
-    // The reader of the file goes on where it stood.
+    // The offset of the file is restored for its reader.
     let mut file = file;
     let stood = file.stream_position()?;
     file.seek(SeekFrom::Start(at))?;
@@ -125,7 +125,7 @@ fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
     read
 }
 
-/// A file that is open, to be compared.
+/// An open file, for comparison.
 pub(super) struct OpenFile {
     pub(super) file: File,
     pub(super) id: FileId,
@@ -151,7 +151,7 @@ pub(super) fn unreadable(path: &Path, error: io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("{}: cannot be read", path.display())).with_source(error)
 }
 
-/// Looks beside a path for the file that stood there.
+/// Searches near a path for the file that was there before.
 pub(super) struct Search<'a> {
     pub(super) path: &'a Path,
     pub(super) id: FileId,
@@ -159,13 +159,13 @@ pub(super) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The file under any name.
+    /// Returns the same file under any name.
     pub(super) fn renamed(&self) -> Option<(PathBuf, OpenFile)> {
         self.find(|_, id| id == self.id && id.is_known())
     }
 
-    /// A copy of the file: its name begins with that of the file. `others` are files that it cannot
-    /// be.
+    /// Returns a copy of the file: its name begins with the name of the file. `others` are files
+    /// that it cannot be.
     pub(super) fn copied(&self, others: &[FileId]) -> Option<(PathBuf, OpenFile)> {
         let name = self.path.file_name()?.to_string_lossy().into_owned();
         self.find(|other, id| {

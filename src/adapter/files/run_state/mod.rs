@@ -1,21 +1,22 @@
-//! What a run over files keeps for the run that is started after it.
+//! The state that a run over files saves for the next run.
 //!
-//! [`RunState`] says where the run stands in each file, and holds the pipelines' snapshots. A file
-//! is known by its device and inode and by the bytes that were counted of it, never by its name: a
-//! file that has grown or was renamed goes on where it stopped, and one that was cut or replaced is
-//! a new file, read from its beginning. [`RunAnswers`] says which answer each window was given,
-//! with which revision: of one window and revision there is never another answer.
+//! [`RunState`] has the offset of the run in each file, and the snapshots of the pipelines. A file
+//! is recognised by its device and inode and by its counted bytes, never by its name. A file that
+//! has grown or was renamed continues at its offset; one that was cut or replaced is a new file and
+//! is read from its beginning. [`RunAnswers`] has the answer and the revision of each window: a
+//! window and a revision never have two different answers.
 //!
 //! # Which pipeline has which file
-//! Without a watermark (an unbounded out-of-orderness) or of several files, each file has a
-//! pipeline of its own. The answer of a window is the merge of those of all files, in the order of
-//! the files: that of one run that reads them one after the other, whichever of them has grown. Of
-//! a run with a watermark only the last file's records can be late; the windows that it completes
-//! are held, since an earlier file may still grow. So all windows are kept, as they are without a
-//! watermark.
 //!
-//! A run with a watermark over one file is a stream: files that come in its place go on with its
-//! watermark, and windows that are complete are not kept.
+//! Each file has its own pipeline if there are several files, or no watermark (an unbounded
+//! out-of-orderness). The answer of a window is the merge of the answers of all files, in the order
+//! of the files. It equals the answer of one run that reads them one after the other, whichever
+//! file has grown. In a run with a watermark only records of the last file can be late. Its
+//! complete windows are kept, because an earlier file may still grow. So all windows are kept, as
+//! in a run without a watermark.
+//!
+//! A run with a watermark over one file is a stream: files that replace it continue its watermark,
+//! and complete windows are not kept.
 
 mod answers;
 mod identity;

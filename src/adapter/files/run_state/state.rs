@@ -1,4 +1,4 @@
-//! Where a run stands in its files.
+//! The progress of a run in its files.
 
 use super::identity::{FileId, Fingerprint, OpenFile, Search};
 use crate::adapter::files::regular_file::became_shorter;
@@ -16,47 +16,46 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// Files that are none of the inputs any more and are looked for, the latest ones.
+/// Maximum retired files that are searched for, the latest ones. A retired file is no longer an
+/// input.
 const RETIRED_CHECKED_MAX: usize = 16;
 
-/// Windows that a file's pipeline has completed: partials by end and start, which is the order of
-/// answers.
+/// Complete windows of a file's pipeline: partials by end and start, the order of answers.
 pub type HeldWindows = BTreeMap<(i64, i64), Partial>;
 
-/// What a run over files keeps for the next one: where it stands in each file, and the pipelines'
-/// snapshots.
+/// The state that a run over files saves for the next one: its offset in each file, and the
+/// snapshots of the pipelines.
 #[derive(Debug, Default)]
 pub struct RunState {
-    /// Whether all files are one stream, with one pipeline.
+    /// True if all files are one stream, with one pipeline.
     stream: bool,
-    /// Whose partials the run writes, if it does.
+    /// The source of the partials that the run writes, if it writes partials.
     source: Option<String>,
-    /// How much of the files beside the answers, such as that of dead letters, belongs to this
-    /// state.
+    /// How much of each other output file, such as that of dead letters, belongs to this state.
     lines: BTreeMap<String, Fingerprint>,
-    /// In the order of reading, those before that are not read any more included.
+    /// In the order of reading, retired files included.
     files: Vec<CountedFile>,
     /// The file that is being read.
     watched: Option<Watched>,
 }
 
-/// A file, as far as it was counted.
+/// A file, and its counted part.
 #[derive(Debug, Default)]
 struct CountedFile {
-    /// Where it was last, in full.
+    /// Its last full path.
     path: PathBuf,
     id: FileId,
-    /// Of the bytes that were counted, or of a compressed file of those that were there.
+    /// The fingerprint of the counted bytes; for a compressed file, of all bytes.
     fingerprint: Fingerprint,
-    /// Bytes that were counted, decompressed and without a byte order mark.
+    /// Counted bytes, decompressed and without a byte order mark.
     offset: u64,
-    /// Bytes that were seen and not counted, such as a line without its end.
+    /// Bytes that were read but not counted, such as a line without its end.
     unread: u64,
-    /// The format in which they were counted; `Auto` if there was no record among them.
+    /// The format of the counted bytes; `Auto` if they have no record.
     format: Format,
-    /// Whether the file is none of the inputs any more.
+    /// True if the file is no longer an input.
     retired: bool,
-    /// Whether records of its pipeline can be late.
+    /// True if records of its pipeline can be late.
     judged: bool,
     snapshot: Option<Bytes>,
     held: HeldWindows,
@@ -67,18 +66,18 @@ struct CountedFile {
 struct Watched {
     index: usize,
     file: File,
-    /// Bytes before the first that is counted: of a byte order mark. `None` of a compressed file.
+    /// Bytes of the byte order mark before the counted ones; `None` for a compressed file.
     mark: Option<u64>,
-    /// What it began with when it was looked at last.
+    /// The fingerprint at the last check.
     seen: Fingerprint,
 }
 
 impl RunState {
-    /// The state that an earlier run of this pipeline [wrote](RunState::to_bytes).
+    /// Reads the state that an earlier run of this pipeline [saved](RunState::to_bytes).
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`] if streamgauge did not write the bytes, or they are damaged,
-    /// [`ErrorKind::Mismatch`] if they are of another pipeline or kind.
+    /// [`ErrorKind::Mismatch`] if they belong to another pipeline or kind of state.
     pub fn from_bytes(bytes: impl Into<Bytes>, pipeline: &RowPipeline) -> Result<Self, Error> {
         let bytes = bytes.into();
         let envelope = Envelope::parse(&bytes)?;
@@ -86,7 +85,7 @@ impl RunState {
         RunState::decode(&envelope, &bytes)
     }
 
-    /// The state in any run's bytes, to be looked at.
+    /// Reads the state of any pipeline, for inspection.
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`] and [`ErrorKind::Mismatch`] as for
@@ -114,7 +113,7 @@ impl RunState {
         Ok(RunState { stream, source, lines, files, watched: None })
     }
 
-    /// The bytes, to be kept.
+    /// Returns the state as bytes.
     pub fn to_bytes(&self, pipeline: &RowPipeline) -> Bytes {
         let mut envelope = EnvelopeWriter::new(Kind::Run, &pipeline.identity());
         envelope.section(Tag::Files, |writer| {
@@ -132,17 +131,18 @@ impl RunState {
         envelope.finish().into()
     }
 
-    /// Finds out which file each input is; its number is what the other functions take. `bounded`
-    /// says whether there is a watermark.
+    /// Recognises the inputs, and returns the number of each input's file. The other methods take
+    /// that number. `bounded` is true if there is a watermark.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] for an input that cannot be read, [`ErrorKind::Mismatch`] where the
-    /// answers could not be those of one run, with the reason and the way out.
+    /// [`ErrorKind::Io`] for an input that cannot be read; [`ErrorKind::Mismatch`] if the answers
+    /// would not equal those of one run, with the reason and a way out.
     pub fn begin(&mut self, inputs: &[PathBuf], bounded: bool) -> Result<Vec<usize>, Error> {
         let first = self.files.is_empty();
         if !first && self.stream && !bounded {
             return Err(refused(
-                "the state is of a run with --max-delay, and windows that it completed are gone: give it again, or begin with another --state",
+                "the state is of a run with --max-delay, whose complete windows are gone: \
+                repeat the option, or begin with another --state",
             ));
         }
         let found = self.recognise(inputs)?;
@@ -163,8 +163,8 @@ impl RunState {
         Ok(places)
     }
 
-    /// The number of the known file that each input is, if it is one: by its name to the system and
-    /// its content, by its content alone, or by what a compressed file holds.
+    /// Returns the number of the known file of each input, if there is one: by its identity and its
+    /// content, by its content only, or by the content of a compressed file.
     fn recognise(&mut self, inputs: &[PathBuf]) -> Result<Vec<Option<usize>>, Error> {
         let opened = inputs
             .iter()
@@ -193,8 +193,8 @@ impl RunState {
         Ok(found)
     }
 
-    /// Files that are none of the inputs any more have been counted, unless bytes of them are known
-    /// that were not.
+    /// Retires the known files that are not inputs. All of their bytes must have been counted, as
+    /// far as is known.
     fn retire(&mut self, found: &[Option<usize>], inputs: &[FileId]) -> Result<(), Error> {
         let gone =
             self.files.iter().enumerate().rev().filter(|(index, _)| !found.contains(&Some(*index)));
@@ -207,8 +207,8 @@ impl RunState {
         Ok(())
     }
 
-    /// Sorts the files in the order of reading: that of the inputs, each file that is none of them
-    /// any more where it was.
+    /// Sorts the files in the order of reading: the inputs in their order, and each retired file at
+    /// its old place.
     fn put_in_order(
         &mut self,
         inputs: &[PathBuf],
@@ -219,9 +219,9 @@ impl RunState {
         let last_known = found.iter().flatten().max().copied();
         let mut places = Vec::with_capacity(inputs.len());
         for (input, (path, found_here)) in inputs.iter().zip(found).enumerate() {
-            // What came before the file that is found goes before it; what stood at the path of a
-            // new one before that; and what came after all that are found before the first new one
-            // behind them.
+            // Files before a recognised one stay before it. The file that was at the path of a new
+            // file comes before the new file. Files after all recognised ones come after them,
+            // before the first new file.
             let new_behind = found_here.is_none()
                 && last_known.is_none_or(|last| known.get(last).is_none_or(Option::is_none));
             let here = canonical(path);
@@ -232,8 +232,8 @@ impl RunState {
                 Some(index) => *index,
                 None if new_behind => known.len(),
                 None => {
-                    // It may be what stood at the path of the next one, copied away before any of
-                    // it was counted.
+                    // It may be the file that was at the path of the next input and was copied away
+                    // before any of it was counted.
                     let next = found[input..].iter().flatten().next();
                     let uncounted =
                         next.filter(|index| !known.get(**index).is_some_and(has_counted));
@@ -257,7 +257,7 @@ impl RunState {
         Ok(places)
     }
 
-    /// A stream goes on at its end alone.
+    /// A stream continues only at its end.
     fn check_stream(&self, places: &[usize]) -> Result<(), Error> {
         for place in places {
             let Some(file) = self.files.get(*place) else { continue };
@@ -274,10 +274,10 @@ impl RunState {
         Ok(())
     }
 
-    /// Tells of each file how far it was counted, and what its pipeline holds.
+    /// Adds to the summary how much of each file was counted, and the content of its pipeline.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] for a snapshot that is none.
+    /// [`ErrorKind::Corrupt`] for bytes that are not a snapshot.
     pub fn summarize(&self, summary: &mut Summary) -> Result<(), Error> {
         for file in &self.files {
             let inner = file.snapshot.clone().map(Summary::of).transpose()?;
@@ -307,7 +307,7 @@ impl RunState {
         self.stream
     }
 
-    /// How many files there are, those that are not read any more included.
+    /// Returns the number of files, retired ones included.
     pub fn len(&self) -> usize {
         self.files.len()
     }
@@ -317,65 +317,66 @@ impl RunState {
         self.files.is_empty()
     }
 
-    /// Where a file was last.
+    /// Returns the last path of a file.
     pub fn path(&self, file: usize) -> &Path {
         self.files.get(file).map_or(Path::new(""), |file| &file.path)
     }
 
-    /// Bytes of a file that were counted.
+    /// Returns the counted bytes of a file.
     pub fn offset(&self, file: usize) -> u64 {
         self.files.get(file).map_or(0, |file| file.offset)
     }
 
-    /// The format in which bytes of a file were counted, if it is another one than this.
+    /// Returns the format in which bytes of a file were counted, if it differs from `format`.
     pub fn other_format(&self, file: usize, format: Format) -> Option<Format> {
         let counted = self.files.get(file).filter(|file| file.offset > 0)?;
         (counted.format != format).then_some(counted.format)
     }
 
-    /// A file is to be read from its beginning: what was counted of it is forgotten.
+    /// Forgets the counted part of a file, so that it is read from its beginning.
     pub fn rewind(&mut self, file: usize) {
         if let Some(file) = self.files.get_mut(file) {
             file.offset = 0;
         }
     }
 
-    /// Returns true if a file is none of the inputs any more.
+    /// Returns true if a file is no longer an input.
     pub fn is_retired(&self, file: usize) -> bool {
         self.files.get(file).is_some_and(|file| file.retired)
     }
 
-    /// Returns true if late records of the file were told from others.
+    /// Returns true if records of the file could be late.
     pub fn is_judged(&self, file: usize) -> bool {
         self.files.get(file).is_some_and(|file| file.judged)
     }
 
-    /// Says whether late records of the file are told from others.
+    /// Sets whether records of the file can be late.
     pub fn set_judged(&mut self, file: usize, judged: bool) {
         if let Some(file) = self.files.get_mut(file) {
             file.judged = judged;
         }
     }
 
-    /// The snapshot of a file's pipeline, or of the stream's with its last file.
+    /// Returns the snapshot of a file's pipeline; for the last file of a stream, that of the
+    /// stream.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if it is none.
+    /// [`ErrorKind::Corrupt`] if the bytes are not a snapshot.
     pub fn snapshot(&self, file: usize) -> Result<Option<Snapshot>, Error> {
         let bytes = self.files.get(file).and_then(|file| file.snapshot.clone());
         bytes.map(Snapshot::from_bytes).transpose()
     }
 
-    /// The snapshot of a stream's pipeline.
+    /// Returns the snapshot of a stream's pipeline.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if it is none.
+    /// [`ErrorKind::Corrupt`] if the bytes are not a snapshot.
     pub fn stream_snapshot(&self) -> Result<Option<Snapshot>, Error> {
         let bytes = self.files.iter().find_map(|file| file.snapshot.clone());
         bytes.map(Snapshot::from_bytes).transpose()
     }
 
-    /// Keeps the snapshot of a file's pipeline, or of the stream's.
+    /// Saves the snapshot of a file's pipeline, or of the stream's.
     pub fn set_snapshot(&mut self, file: usize, snapshot: Option<Snapshot>) {
         if self.stream {
             self.files.iter_mut().for_each(|file| file.snapshot = None);
@@ -385,31 +386,31 @@ impl RunState {
         }
     }
 
-    /// The windows that a file's pipeline has completed.
+    /// Returns the complete windows of a file's pipeline.
     pub fn held(&self, file: usize) -> Option<&HeldWindows> {
         self.files.get(file).map(|file| &file.held)
     }
 
-    /// The same, to add to them.
+    /// Returns the same for changes.
     pub fn held_mut(&mut self, file: usize) -> Option<&mut HeldWindows> {
         self.files.get_mut(file).map(|file| &mut file.held)
     }
 
-    /// Who the partials are from.
+    /// Returns the source of the partials.
     pub fn source(&self) -> Option<&str> {
         self.source.as_deref()
     }
 
-    /// Says who the partials are from.
+    /// Sets the source of the partials.
     pub fn set_source(&mut self, source: &str) {
         self.source = Some(source.to_owned());
     }
 
-    /// How many bytes of a file beside the answers belong to the state, which `what` names; `None`
-    /// if it is another file.
+    /// Returns how many bytes of another output file, named `what`, belong to the state. Returns
+    /// `None` if it is a different file.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if it cannot be read.
+    /// [`ErrorKind::Io`] if the file cannot be read.
     pub fn lines_len(&self, what: &str, file: &File) -> Result<Option<u64>, Error> {
         let Some(known) = self.lines.get(what) else { return Ok(None) };
         let same = known.is_of(file).map_err(|error| {
@@ -418,10 +419,10 @@ impl RunState {
         Ok(same.then_some(known.len))
     }
 
-    /// All bytes of a file beside the answers belong to the state.
+    /// Records that all bytes of another output file belong to the state.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if it cannot be read.
+    /// [`ErrorKind::Io`] if the file cannot be read.
     pub fn set_lines(&mut self, what: &str, file: &File) -> Result<(), Error> {
         let fingerprint = file.metadata().and_then(|found| Fingerprint::of(file, found.len()));
         let fingerprint = fingerprint.map_err(|error| {
@@ -431,8 +432,8 @@ impl RunState {
         Ok(())
     }
 
-    /// The file was opened to be read; it must still be the one that was found. Returns where to
-    /// read on from.
+    /// Checks that the opened file is still the recognised one. Returns the offset from which to
+    /// read.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if it cannot be read, or another file has taken its place.
@@ -443,7 +444,7 @@ impl RunState {
                 "an input is not a regular file any more: start the run again",
             ));
         };
-        // Its bytes are other ones than those that are counted.
+        // The bytes on disk are not the bytes that are counted.
         let compressed = !opened.is_plain;
         let Some(file) = self.files.get_mut(index) else { return Ok(0) };
         let failed = |error| super::identity::unreadable(&file.path, error);
@@ -466,11 +467,11 @@ impl RunState {
         Ok(file.offset)
     }
 
-    /// So much of the file that is being read was counted. `left` are bytes behind that which were
-    /// seen and not counted; of a file that is not compressed it is looked up.
+    /// Records that the file being read was counted up to `offset`. `left` is the number of bytes
+    /// after it that were read but not counted; for a file that is not compressed it is looked up.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if it cannot be read, or was cut or rewritten meanwhile.
+    /// [`ErrorKind::Io`] if the file cannot be read, or was cut or rewritten in the meantime.
     pub fn reach(&mut self, offset: u64, left: u64) -> Result<(), Error> {
         let Some(watched) = &mut self.watched else { return Ok(()) };
         let Some(file) = self.files.get_mut(watched.index) else { return Ok(()) };
@@ -497,29 +498,29 @@ impl CountedFile {
         self.fingerprint.len > 0
     }
 
-    /// Returns true if the open file begins with the bytes that were counted.
+    /// Returns true if the open file begins with the counted bytes.
     fn is_in(&self, open: &OpenFile) -> bool {
         self.is_known()
             && self.fingerprint.len <= open.size
             && self.fingerprint.is_of(&open.file).unwrap_or(false)
     }
 
-    /// Returns true if the system says that it is the file, and nothing was counted of it, or it
-    /// begins with the bytes that were.
+    /// Returns true if the system says that it is the file, and the file begins with the counted
+    /// bytes, if any.
     fn is_same(&self, path: &Path, open: &OpenFile) -> bool {
         let same = self.id == open.id && self.id.is_known();
         let nothing = !self.is_known() && (same || self.path == canonical(path));
         nothing || same && self.is_in(open)
     }
 
-    /// Returns true if the file begins with the bytes that were counted, and the one that they were
-    /// counted of is not there under another name.
+    /// Returns true if the file begins with the counted bytes, and the original file is not found
+    /// under another name.
     fn has_same_bytes(&self, path: &Path, open: &OpenFile) -> bool {
         self.is_in(open)
             && self.search().renamed().is_none_or(|(at, _)| canonical(&at) == canonical(path))
     }
 
-    /// Returns true if the file is compressed and holds the bytes that were counted: a log that was
+    /// Returns true if the file is compressed and contains the counted bytes: a log that was
     /// compressed after it was read.
     fn is_held_by(&self, path: &Path, _: &OpenFile) -> bool {
         let source = Input::Path(path.to_owned()).open(&Limits::default());
@@ -530,11 +531,10 @@ impl CountedFile {
         })
     }
 
-    /// A file is none of the inputs any more: all of it must have been counted, as far as can be
-    /// seen.
+    /// Checks a retired file: all of it must have been counted, as far as is known.
     fn check_counted(&self, inputs: &[FileId]) -> Result<(), Error> {
         let path = self.path.display();
-        // A writer may go on in a file that was renamed. A copy was made once.
+        // A program may continue to write to a renamed file. A copy was made once.
         let copied = || if self.retired { None } else { self.search().copied(inputs) };
         match self.search().renamed().or_else(copied) {
             Some((at, open)) if open.size > self.fingerprint.len => {
@@ -546,7 +546,8 @@ impl CountedFile {
                 };
                 let at = at.display();
                 Err(refused(format!(
-                    "{path}{renamed}: {left} bytes of it were not counted: name {at} as an input, too, before the file that came in its place"
+                    "{path}{renamed}: {left} bytes of it were not counted: name {at} as an input, too, \
+                    before the file that came in its place"
                 )))
             }
             None if self.unread > 0 && !self.retired => Err(refused(format!(
@@ -621,7 +622,7 @@ fn has_counted(file: &Option<CountedFile>) -> bool {
     file.as_ref().is_some_and(CountedFile::is_known)
 }
 
-/// End and start of a partial's window.
+/// Returns end and start of a partial's window.
 pub(super) fn place(partial: &Partial) -> (i64, i64) {
     partial.window().map_or((i64::MAX, i64::MIN), |window| {
         (window.end().as_millis(), window.start().as_millis())
