@@ -37,11 +37,26 @@ impl Fields {
 /// Returns the pointer to a top-level member if its name could be read as a pointer. Returns other
 /// names unchanged.
 pub(crate) fn quoted_name(name: &str) -> String {
-    if name.starts_with('/') {
-        format!("/{}", name.replace('~', "~0").replace('/', "~1"))
-    } else {
-        name.into()
+    if name.starts_with('/') { pointer_to(name) } else { name.into() }
+}
+
+/// Returns the JSON pointer to a top-level member.
+pub(crate) fn pointer_to(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+/// Returns the name of a member of a field. A plain name of a plain field is joined with a point,
+/// as it is written; everything else is a JSON pointer.
+pub(crate) fn member_of(field: &str, member: &str, is_word: bool) -> String {
+    if is_word && !field.starts_with('/') {
+        return format!("{field}.{member}");
     }
+    let parent = match field.strip_prefix('/') {
+        Some(_) => field.to_owned(),
+        // Every point that was written so far is between two members.
+        None => field.split('.').map(pointer_to).collect(),
+    };
+    parent + &pointer_to(member)
 }
 
 #[cfg(test)]
@@ -53,6 +68,15 @@ mod tests {
         let mut fields = Fields::default();
         assert_eq!((fields.slot("a"), fields.slot("/a"), fields.slot("a")), (0, 1, 0));
         assert_eq!((fields.name(1), fields.name(7)), ("/a", ""));
+    }
+
+    #[test]
+    fn members_are_joined_by_points_or_pointers() {
+        assert_eq!(member_of("host", "name", true), "host.name");
+        assert_eq!(member_of("tags", "0", false), "/tags/0");
+        assert_eq!(member_of("a.b", "0", false), "/a/b/0");
+        assert_eq!(member_of("/a/0", "x", true), "/a/0/x");
+        assert_eq!(member_of("a", "x/y~", false), "/a/x~1y~0");
     }
 
     #[test]

@@ -410,9 +410,6 @@ fn every_promise_has_a_test() {
     );
     let unique: BTreeSet<&str> = promises.iter().copied().collect();
     assert_eq!(promises.len(), unique.len(), "a number names one promise");
-    let gaps: Vec<usize> =
-        (1..=promises.len()).filter(|n| !unique.contains(n.to_string().as_str())).collect();
-    assert!(gaps.is_empty(), "numbers without a promise: {gaps:?}");
     let tested = numbers_in_tests();
     let untested =
         promises.iter().filter(|n| !tested.contains(**n)).map(|n| format!("S{n}")).collect();
