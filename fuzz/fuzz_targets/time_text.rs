@@ -34,6 +34,17 @@ fn check(bytes: &[u8]) {
             assert_eq!(auto, Ok(time), "{text:?} by {named}");
         }
     }
+    // Only times without a year are read in another way.
+    let until = Timestamp::from_millis(1_700_000_000_000);
+    let dated = TimeFormat::Syslog(Some(until)).read(Value::Text(text));
+    match (auto, dated) {
+        (Ok(time), dated) => assert_eq!(dated, Ok(time), "{text:?} by syslog"),
+        (Err(_), Ok(time)) => {
+            let ahead = time.as_millis() - until.as_millis();
+            assert!(ahead <= 86_400_000, "{text:?} by syslog is {time}");
+        }
+        (Err(_), Err(_)) => {}
+    }
     if let Ok(time) = auto
         && YEARS.contains(&time.as_millis())
     {

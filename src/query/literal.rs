@@ -20,7 +20,7 @@ use crate::row::Number;
 use crate::row::TimeFormat;
 use crate::row::Value;
 use crate::row::number::number_of;
-use crate::row::time_text::read_known;
+use crate::row::time_words::read_known;
 use crate::time::Timestamp;
 use std::cmp::Ordering;
 

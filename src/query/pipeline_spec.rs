@@ -80,6 +80,9 @@ PipelineSpec {
     time "time": String;
     /// The format of the event time, see [`TimeFormat`](crate::row::TimeFormat). Default: `auto`.
     time_format "time_format": String;
+    /// The year of event times that are written without one, as syslog does. `time_format` is
+    /// `syslog` then.
+    year "year": u64;
     /// The size of a window, such as `5m`. Default: one window over everything.
     window "window": String;
     /// The interval between the starts of two windows. Default: the size of a window.

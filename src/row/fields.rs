@@ -15,7 +15,7 @@ use super::null::Nulls;
 use super::number::{NotANumber, PreparedNumber, number_of};
 use super::span::{KeyBytes, Span};
 use super::time_field::TimeField;
-use super::time_text::read_known;
+use super::time_words::read_known;
 use super::value::Value;
 use crate::time::Timestamp;
 use bytes::Bytes;

@@ -16,7 +16,8 @@ pub(crate) mod span;
 pub(crate) mod time_field;
 mod time_format;
 mod time_pattern;
-pub(crate) mod time_text;
+mod time_text;
+pub(crate) mod time_words;
 mod value;
 
 pub use fields::Row;

@@ -12,6 +12,18 @@ pub enum NotATime {
     Malformed,
     /// The time is more than 292 million years from the epoch.
     OutOfRange,
+    /// The text has no year, such as `Jan  2 03:04:05`.
+    NoYear,
+    /// The text has a date of which the first number could be the day or the month, such as
+    /// `01/02/2024`.
+    DayOrMonth,
+    /// The text has the abbreviation of a time zone, such as `CST`, which several zones have.
+    ZoneAbbreviated,
+    /// The text has the name of a time zone that is not known.
+    UnknownZone,
+    /// The clocks of the time zone in the text show this time twice or never, because they were
+    /// changed.
+    TwiceInZone,
 }
 
 impl fmt::Display for NotATime {
@@ -20,6 +32,23 @@ impl fmt::Display for NotATime {
             NotATime::Missing => "is missing",
             NotATime::Malformed => "is not a time",
             NotATime::OutOfRange => "is out of the range of times",
+            NotATime::NoYear => {
+                "is a time without a year: --year gives it, or --time-format syslog takes it from \
+                 the file"
+            }
+            NotATime::DayOrMonth => {
+                "could be day/month or month/day: --time-format '%d/%m/%Y %H:%M:%S' or \
+                 '%m/%d/%Y %H:%M:%S' says which"
+            }
+            NotATime::ZoneAbbreviated => {
+                "has a zone that several have in common: a pattern reads it as UTC, such as \
+                 --time-format '%Y-%m-%d %H:%M:%S CST'"
+            }
+            NotATime::UnknownZone => "has a time zone that is not known",
+            NotATime::TwiceInZone => {
+                "is a time that the clocks of its zone show twice or never: only an offset, such \
+                 as +01:00, says which"
+            }
         })
     }
 }

@@ -4,7 +4,8 @@ use super::decimal::Decimal;
 use super::digits::digits;
 use super::not_a_time::{NotATime, to_millis};
 use super::time_pattern::{check_pattern, read_pattern};
-use super::time_text::{compact_civil, read_clf, read_iso, read_known};
+use super::time_text::{compact_civil, read_clf, read_iso};
+use super::time_words::{read_common, read_words};
 use super::value::Value;
 use crate::error::{Error, ErrorKind};
 use crate::nearest::nearest;
@@ -44,6 +45,14 @@ pub enum TimeFormat {
     /// time of day; the basic form `YYYYMMDDTHHMMSS`; or the time of an access log. A fraction of
     /// the second may follow a point or a comma. A zone is `Z`, `UTC`, `GMT` or an offset such as
     /// `+01:00`, `+0100` or `+01`, with or without a space in front.
+    ///
+    /// Rarer text is read too: dates with the name of the month, such as those of RFC 2822, of
+    /// `asctime` and of `date` (`Tue, 02 Jan 2024 03:04:05 +0100`, `Tue Jan  2 03:04:05 2024`,
+    /// `02-Jan-2024 03:04:05`, `Jan 2, 2024 3:04:05 PM`); 14 digits with a zone
+    /// (`20240102030405Z`); and, in all of these, the name of a time zone (`Europe/Berlin`, also in
+    /// brackets behind an offset). Text that could mean two times is not a time, and the reason
+    /// says how to read it: `01/02/2024`, a time without a year, an abbreviation such as `CST`, and
+    /// a time of a named zone that its clocks show twice.
     #[default]
     Auto,
     /// Seconds since the epoch, with or without a fraction.
@@ -60,6 +69,11 @@ pub enum TimeFormat {
     /// The time of an Apache or nginx access log, such as `10/Oct/2000:13:55:36 -0700`, also with a
     /// fraction of the second.
     Clf,
+    /// As `auto`, and times without a year, as syslog writes them: `Jan  2 03:04:05`, or
+    /// `01-02 03:04:05` with the month first. The year is the latest one that puts the time at or
+    /// before this instant, such as that at which the file was last written. Without an instant
+    /// such a time is refused.
+    Syslog(Option<Timestamp>),
     /// A strptime pattern with `%` directives as in `jiff`
     /// (<https://docs.rs/jiff/latest/jiff/fmt/strtime/index.html#conversion-specifications>), such
     /// as `%d.%m.%Y %H:%M:%S`. A pattern without a time of day means the first moment of the day. A
@@ -67,7 +81,7 @@ pub enum TimeFormat {
     Pattern(String),
 }
 
-const NAMES: [(&str, TimeFormat); 7] = [
+const NAMES: [(&str, TimeFormat); 8] = [
     ("auto", TimeFormat::Auto),
     ("s", TimeFormat::Seconds),
     ("ms", TimeFormat::Millis),
@@ -75,13 +89,14 @@ const NAMES: [(&str, TimeFormat); 7] = [
     ("ns", TimeFormat::Nanos),
     ("rfc3339", TimeFormat::Rfc3339),
     ("clf", TimeFormat::Clf),
+    ("syslog", TimeFormat::Syslog(None)),
 ];
 
 impl FromStr for TimeFormat {
     type Err = Error;
 
-    /// Parses `auto`, `s`, `ms`, `us`, `ns`, `rfc3339`, `clf` or a pattern, which has at least one
-    /// `%`.
+    /// Parses `auto`, `s`, `ms`, `us`, `ns`, `rfc3339`, `clf`, `syslog` or a pattern, which has at
+    /// least one `%`.
     ///
     /// # Errors
     /// [`ErrorKind::Parse`] if the text is not such a name, or is a pattern that cannot be right:
@@ -93,7 +108,7 @@ impl FromStr for TimeFormat {
         if !text.contains('%') {
             let hint = nearest(text, NAMES.iter().map(|(name, _)| *name));
             let message = format!(
-                "{text:?} is not a time format{hint}; the formats are auto, s, ms, us, ns, rfc3339, clf and patterns with %"
+                "{text:?} is not a time format{hint}; the formats are auto, s, ms, us, ns, rfc3339, clf, syslog and patterns with %"
             );
             return Err(Error::new(ErrorKind::Parse, message));
         }
@@ -106,6 +121,7 @@ impl fmt::Display for TimeFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TimeFormat::Pattern(pattern) => f.write_str(pattern),
+            TimeFormat::Syslog(_) => f.write_str("syslog"),
             named => f.write_str(
                 NAMES.iter().find(|(_, format)| format == named).map_or("", |(name, _)| name),
             ),
@@ -129,7 +145,8 @@ impl TimeFormat {
             return Err(NotATime::Missing);
         }
         let millis = match self {
-            TimeFormat::Auto => read_any(text),
+            TimeFormat::Auto => read_any(text, None),
+            TimeFormat::Syslog(until) => read_any(text, until.map(Timestamp::as_millis)),
             TimeFormat::Seconds => read_number(text, 3),
             TimeFormat::Millis => read_number(text, 0),
             TimeFormat::Micros => read_number(text, -3),
@@ -147,7 +164,7 @@ impl TimeFormat {
     /// check.
     pub(super) fn usual_millis(&self) -> Range<i64> {
         match self {
-            TimeFormat::Auto => MILLIS_USUAL,
+            TimeFormat::Auto | TimeFormat::Syslog(_) => MILLIS_USUAL,
             TimeFormat::Millis => i64::MIN..i64::MAX,
             _ => 0..0,
         }
@@ -156,7 +173,7 @@ impl TimeFormat {
     /// Reads the time of a value of a few digits. Returns `None` in the text formats.
     pub(super) fn read_digits(&self, integer: i64) -> Option<Result<Timestamp, NotATime>> {
         let millis = match self {
-            TimeFormat::Auto => read_integer(integer),
+            TimeFormat::Auto | TimeFormat::Syslog(_) => read_integer(integer),
             TimeFormat::Seconds => scale(integer, 3),
             TimeFormat::Millis => scale(integer, 0),
             TimeFormat::Micros => scale(integer, -3),
@@ -265,21 +282,28 @@ fn unit_of(magnitude: i64) -> i64 {
     }
 }
 
-fn read_any(text: &str) -> Result<i64, NotATime> {
+fn read_any(text: &str, until: Option<i64>) -> Result<i64, NotATime> {
     if let Some(integer) = digits(text.as_bytes()) {
         return read_integer(integer);
     }
     match Decimal::scan(text) {
         Some(decimal) => read_decimal(&decimal),
-        None => read_known(text.as_bytes()).map_or_else(|| read_with_jiff(text), Ok),
+        None => read_common(text.as_bytes()).map_or_else(|| read_rarer(text, until), Ok),
     }
 }
 
 fn read_rfc3339(text: &str) -> Result<i64, NotATime> {
     match read_iso(text.as_bytes()) {
-        Some(civil) if civil.has_zone() => Ok(civil.to_millis()),
+        Some(civil) if civil.offset_minutes().is_some() => Ok(civil.to_millis()),
         _ => read_with_jiff(text),
     }
+}
+
+/// Reads text in a rarer spelling. The reason of the reader of words is kept, since it can say more
+/// than that the text is not a time.
+#[cold]
+fn read_rarer(text: &str, until: Option<i64>) -> Result<i64, NotATime> {
+    read_words(text.as_bytes(), until).or_else(|why| read_with_jiff(text).map_err(|_| why))
 }
 
 /// Reads text that the readers above do not know, such as years with a sign.
@@ -385,7 +409,7 @@ mod tests {
         assert_eq!(read("auto", "01/Jan/2013:00:00:00 +0000"), Ok(1_356_998_400_000));
         assert_eq!(
             read("auto", "2013-01-01T01:00:00.0000000001+01:00[Europe/Berlin]"),
-            Err(NotATime::Malformed)
+            Ok(1_356_998_400_000)
         );
         assert_eq!(read("auto", "-000001-01-01T00:00:00Z"), Ok(-62_198_755_200_000));
         for text in [

@@ -8,7 +8,7 @@ use super::digits::digits;
 
 /// Returns a day of the proleptic Gregorian calendar as days since the epoch; `None` if there is no
 /// such day.
-fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
+pub(super) fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
     const DAYS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let length = DAYS.get(usize::try_from(month - 1).ok()?)? + i64::from(leap && month == 2);
@@ -27,7 +27,7 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
 /// Returns the milliseconds of a time of day. A leap second, `:60`, counts as the second before it,
 /// as in `jiff`.
 #[inline]
-fn time_of_day(hour: i64, minute: i64, second: i64) -> Option<i64> {
+pub(super) fn time_of_day(hour: i64, minute: i64, second: i64) -> Option<i64> {
     if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
@@ -49,9 +49,9 @@ impl Civil {
         self.millis - self.offset.unwrap_or(0) * 60_000
     }
 
-    /// Returns true if the text has a zone.
-    pub(super) fn has_zone(self) -> bool {
-        self.offset.is_some()
+    /// Returns the minutes east of UTC; `None` if the text has no zone.
+    pub(super) fn offset_minutes(self) -> Option<i64> {
+        self.offset
     }
 }
 
@@ -113,7 +113,7 @@ pub(super) fn compact_civil(date: i64, clock: i64) -> Option<i64> {
 /// Reads a fraction of a second, if there is one. Returns its milliseconds and the rest of the
 /// text.
 #[inline]
-fn read_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
+pub(super) fn read_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let [b'.' | b',', fraction @ ..] = text else { return Some((0, text)) };
     let end = fraction.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(fraction.len());
     let (fraction, rest) = fraction.split_at(end);
@@ -130,11 +130,11 @@ fn read_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     Some((millis, rest))
 }
 
-/// Reads a zone to the end of the text: `Z`, `UTC`, `GMT`, or an [offset](read_offset), optionally
+/// Reads a zone to the end of the text: `Z`, `UTC`, `GMT`, `UT`, or an [offset](read_offset), optionally
 /// after spaces. One of these names may follow an offset of zero, as Go writes it (`+0000 UTC`).
 /// Returns minutes east of UTC.
 #[inline]
-fn read_zone(text: &[u8]) -> Option<i64> {
+pub(super) fn read_zone(text: &[u8]) -> Option<i64> {
     read_offset(text).or_else(|| read_rarer_zone(text))
 }
 
@@ -142,7 +142,7 @@ fn read_zone(text: &[u8]) -> Option<i64> {
 fn read_rarer_zone(text: &[u8]) -> Option<i64> {
     let text = text.trim_ascii_start();
     let is_utc = |name: &[u8]| {
-        [&b"Z"[..], b"UTC", b"GMT"].iter().any(|known| name.eq_ignore_ascii_case(known))
+        [&b"Z"[..], b"UTC", b"GMT", b"UT"].iter().any(|known| name.eq_ignore_ascii_case(known))
     };
     let (offset, name) =
         text.split_at(text.iter().position(|byte| *byte == b' ').unwrap_or(text.len()));
@@ -193,22 +193,7 @@ pub(super) fn read_clf(text: &[u8]) -> Option<i64> {
     Some(days * 86_400_000 + time + millis - read_zone(zone)? * 60_000)
 }
 
-/// Reads text that is a time in one of the formats of this file. Returns milliseconds since the
-/// epoch; a time without a zone is UTC. Returns `None` for text that spells a number, even if it
-/// could mean a time.
-#[inline]
-pub(crate) fn read_known(text: &[u8]) -> Option<i64> {
-    match text.trim_ascii() {
-        // A date has at least ten characters and begins with a digit. So does the time of an access
-        // log inside its brackets.
-        text @ [b'0'..=b'9' | b'[', ..] if text.len() >= 10 => {
-            read_iso(text).map(Civil::to_millis).or_else(|| read_clf(text))
-        }
-        _ => None,
-    }
-}
-
-const MONTHS: [&[u8]; 12] = [
+pub(super) const MONTHS: [&[u8]; 12] = [
     b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
 ];
 
@@ -326,7 +311,6 @@ mod tests {
             for text in [text, near] {
                 read_iso(text.as_bytes());
                 read_clf(text.as_bytes());
-                read_known(text.as_bytes());
             }
         }
     }

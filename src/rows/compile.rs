@@ -18,7 +18,7 @@ use crate::query::token::Tokens;
 use crate::record::MAX_AHEAD_DEFAULT;
 use crate::row::TimeFormat;
 use crate::row::time_field::TimeField;
-use crate::time::{millis, parse_duration, whole_millis};
+use crate::time::{Timestamp, millis, parse_duration, whole_millis};
 use crate::window::{Global, Sliding, Tumbling, Windows};
 use std::time::Duration;
 
@@ -62,6 +62,10 @@ pub struct CompileOptions {
     /// flag, as in `--max-delay`, and asks for what is missing by its flag. Default: `None`, the
     /// specification is from a file or a program, and errors name its keys.
     pub flags: Option<Vec<&'static str>>,
+    /// When the last record was written, such as the time at which a file was last modified: event
+    /// times without a year are of the year before it. Default: unknown, and the time format
+    /// `syslog` needs the key `year`.
+    pub written_until: Option<Timestamp>,
     /// The seed of the sketches' hash. Default: the public one; give a secret one where keys come
     /// from outside.
     pub seed: Seed,
@@ -186,12 +190,7 @@ impl PipelineSpec {
         fields: &mut Fields,
         options: &CompileOptions,
     ) -> Result<Option<TimeField>, Error> {
-        let format = self
-            .time_format
-            .as_deref()
-            .map(str::parse)
-            .transpose()
-            .map_err(|error: Error| error.at(options.written("time_format")))?;
+        let format = self.compile_time_format(options)?;
         let Some(text) = &self.time else {
             if format.is_some() {
                 let (given, missing) =
@@ -220,6 +219,30 @@ impl PipelineSpec {
                 )))
             }
         }
+    }
+
+    /// The format of the event time, if one is given, with the year of times that have none.
+    fn compile_time_format(&self, options: &CompileOptions) -> Result<Option<TimeFormat>, Error> {
+        let at = |key| move |error: Error| error.at(options.written(key));
+        let format = self.time_format.as_deref().map(str::parse).transpose();
+        let format: Option<TimeFormat> = format.map_err(at("time_format"))?;
+        let until = match (&format, self.year) {
+            (None | Some(TimeFormat::Auto | TimeFormat::Syslog(_)), Some(year)) => {
+                last_moment(year).map_err(at("year"))?
+            }
+            (Some(TimeFormat::Syslog(_)), None) => options.written_until.ok_or_else(|| {
+                let missing = options.missing("year", "YEAR");
+                let message = format!("times without a year need it: give it by {missing}");
+                Error::invalid(message).at(options.written("time_format"))
+            })?,
+            (Some(other), Some(_)) => {
+                let message =
+                    format!("times in the format {other} have their year, and take no other");
+                return Err(Error::invalid(message).at(options.written("year")));
+            }
+            (_, None) => return Ok(format),
+        };
+        Ok(Some(TimeFormat::Syslog(Some(until))))
     }
 
     /// The names of the fields to group by, and their slots.
@@ -330,6 +353,7 @@ impl PipelineSpec {
         let mut words = Vec::new();
         words.extend(time.map(|time| format!("time {time}; ")));
         words.extend(time_format.map(|format| format!("time format {format}; ")));
+        words.extend(self.year.map(|year| format!("year {year}; ")));
         words.extend(self.null.as_ref().map(|_| format!("null {}; ", list(&self.null))));
         words.extend(
             canonical(self.filter.as_deref().unwrap_or_default())
@@ -395,6 +419,16 @@ impl PipelineSpec {
             "max_delay {delay:?}{given}: a window is answered when a record comes that is {delay:?} past its end, in every shard; {late}"
         )
     }
+}
+
+/// Returns the last millisecond of a year.
+fn last_moment(year: u64) -> Result<Timestamp, Error> {
+    let next = i16::try_from(year).ok().filter(|year| (1..9999).contains(year));
+    let next = next.and_then(|year| jiff::civil::date(year + 1, 1, 1).at(0, 0, 0, 0).into());
+    let start = next.and_then(|next| jiff::tz::Offset::UTC.to_timestamp(next).ok());
+    start.map(|start| Timestamp::from_millis(start.as_millisecond() - 1)).ok_or_else(|| {
+        Error::invalid(format!("{year} is no year of such times: give one from 1 to 9998"))
+    })
 }
 
 /// Reads how far windows are shifted: a duration, or one with a minus in front for a shift into the

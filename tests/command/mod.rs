@@ -20,6 +20,7 @@ mod seed;
 mod signals;
 mod state;
 mod threads;
+mod times;
 mod usage;
 mod values;
 

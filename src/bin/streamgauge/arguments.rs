@@ -229,8 +229,13 @@ Times (--time-format):
                              seconds since 1970 below 10^11, ms below 10^14, us
                              below 10^17, else ns. Text is a date (2024-01-31 or
                              2024/01/31), with a time or without,
-                             20240131T235959Z, or the time of an access log; UTC
-                             unless it has Z, UTC, GMT or an offset
+                             20240131T235959Z, the time of an access log, or a
+                             date with the name of its month, as in mail (RFC
+                             2822), `date` and Apache's error log; UTC unless it
+                             has Z, UTC, GMT, an offset or Europe/Berlin
+  syslog                     as auto, and without a year: Jan  2 03:04:05, of the
+                             --year, or of the year before the files were last
+                             modified
   s, ms, us, ns              a number of these units since 1970
   '%d.%m.%Y %H:%M:%S%.f'     a pattern of strptime; '%s.%f' is seconds since
                              1970 with a fraction
@@ -431,9 +436,13 @@ pub(crate) struct PipelineArguments {
     #[arg(long, value_name = "FIELD")]
     pub(crate) time: Option<String>,
     /// How the event time is written: auto, s, ms, us, ns (since 1970), rfc3339, clf (access logs),
-    /// or a strptime pattern
+    /// syslog (without a year), or a strptime pattern
     #[arg(long, value_name = "TIME_FORMAT")]
     pub(crate) time_format: Option<String>,
+    /// The year of times that are written without one, as syslog does. Default: with --time-format
+    /// syslog the year before the files were last modified
+    #[arg(long, value_name = "YEAR")]
+    pub(crate) year: Option<u64>,
     /// Size of the windows, such as 1m30s; without, one window over everything
     #[arg(long, value_name = "DURATION")]
     pub(crate) window: Option<String>,

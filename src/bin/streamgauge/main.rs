@@ -13,6 +13,7 @@ mod interrupt;
 mod kcl;
 #[cfg(feature = "lambda-runtime")]
 mod lambda;
+mod last_written;
 mod late_records;
 mod lines_file;
 mod manual;

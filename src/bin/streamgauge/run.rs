@@ -2,6 +2,7 @@
 
 use crate::arguments::RunArguments;
 use crate::failure::Failure;
+use crate::last_written::dated;
 use crate::session;
 use crate::settings::Settings;
 
@@ -12,5 +13,5 @@ use crate::settings::Settings;
 pub(crate) fn run(arguments: RunArguments) -> Result<(), Failure> {
     let settings =
         Settings::new(arguments.input, arguments.pipeline, &arguments.output, Vec::new())?;
-    session::run(&settings)
+    session::run(&dated(settings)?)
 }

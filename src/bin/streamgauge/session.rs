@@ -23,7 +23,7 @@ use streamgauge::adapter::worker::{Clock, SystemClock};
 use streamgauge::query::PipelineSpec;
 use streamgauge::rows::{CompileOptions, JsonLines, RowPipeline};
 use streamgauge::store::{self, PartialStore, Store};
-use streamgauge::{Error, ErrorKind};
+use streamgauge::{Error, ErrorKind, Timestamp};
 
 pub(crate) type Output = OutputWriter<BufWriter<StandardOutput>>;
 
@@ -300,7 +300,7 @@ fn input(path: &Path, interrupt: &Interrupt) -> Input {
 }
 
 /// Whether a path is standard input, a pipe or a device: something that may never end.
-fn is_stream(path: &Path) -> bool {
+pub(crate) fn is_stream(path: &Path) -> bool {
     path == Path::new("-") || path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
@@ -315,6 +315,7 @@ pub(crate) fn compile(settings: &Settings, bounded_input: bool) -> Result<RowPip
     options.bounded_input = bounded_input;
     options.seed = settings.seed;
     options.flags = Some(settings.flags.clone());
+    options.written_until = settings.written_until;
     let mut spec = settings.spec.clone();
     if !settings.reads_clock() {
         spec.max_ahead = None;
@@ -329,6 +330,7 @@ pub(crate) fn compile_saved(settings: &Settings) -> Result<RowPipeline, Failure>
     options.arrival_times = true;
     options.seed = settings.seed;
     options.flags = Some(settings.flags.clone());
+    options.written_until = Some(Timestamp::MAX);
     settings.spec.compile(&options).map_err(|error| Failure::usage(&error))
 }
 

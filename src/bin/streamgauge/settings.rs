@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 use streamgauge::adapter::{read_pipeline, read_seed, seed_from_environment};
 use streamgauge::query::PipelineSpec;
-use streamgauge::{Limits, Seed};
+use streamgauge::{Limits, Seed, Timestamp};
 
 /// What is to be done, with which input.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// The keys of the pipeline that flags gave.
     pub(crate) flags: Vec<&'static str>,
+    /// When the last record was written, if the year of times follows from it.
+    pub(crate) written_until: Option<Timestamp>,
     /// Whether nothing but errors and losses is told.
     pub(crate) quiet: bool,
 }
@@ -62,6 +64,7 @@ impl Settings {
         flags.delimiter = input.delimiter;
         flags.time = pipeline.time;
         flags.time_format = pipeline.time_format;
+        flags.year = pipeline.year;
         flags.window = pipeline.window;
         flags.every = pipeline.every;
         flags.offset = pipeline.offset;
@@ -95,6 +98,7 @@ impl Settings {
             limits,
             durable,
             flags: given,
+            written_until: None,
             quiet,
         })
     }
@@ -133,6 +137,7 @@ fn given_keys(flags: &PipelineSpec) -> Vec<&'static str> {
     let keys = [
         ("time", flags.time.is_some()),
         ("time_format", flags.time_format.is_some()),
+        ("year", flags.year.is_some()),
         ("window", flags.window.is_some()),
         ("every", flags.every.is_some()),
         ("offset", flags.offset.is_some()),

@@ -2,6 +2,7 @@
 
 use crate::arguments::TopArguments;
 use crate::failure::Failure;
+use crate::last_written::dated;
 use crate::session;
 use crate::settings::Settings;
 
@@ -13,7 +14,7 @@ pub(crate) fn run(arguments: TopArguments) -> Result<(), Failure> {
     let top = aggregate(arguments.k, &arguments.by);
     let settings =
         Settings::new(arguments.input, arguments.pipeline, &arguments.output, vec![top])?;
-    session::run(&settings)
+    session::run(&dated(settings)?)
 }
 
 /// The aggregate in text. A name that could not stand in an expression as it is gets quotes.

@@ -1,0 +1,72 @@
+//! Spellings of times that need an option, or are refused with the way to read them.
+
+use super::{Folder, column, starts, streamgauge, streamgauge_reading};
+use std::fs::File;
+use std::time::{Duration, UNIX_EPOCH};
+
+const BY_DAY: [&str; 8] =
+    ["--time", "time", "--window", "1d", "--agg", "count, first(host)", "--output", "json"];
+
+/// A syslog of a new year's eve.
+const SYSLOG: &str =
+    "time,host\nDec 31 23:59:58,web1\nDec 31 23:59:59,web2\nJan  1 00:00:01,web1\n";
+
+fn set_modified(path: &str, seconds: u64) {
+    let file = File::options().write(true).open(path).unwrap();
+    file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
+}
+
+#[test]
+fn s92_the_year_of_syslog_comes_from_the_flag_or_the_file() {
+    let folder = Folder::new("s92_the_year_of_syslog");
+    let file = folder.file("messages.csv", SYSLOG);
+    // 2024-01-01T06:00:00Z.
+    set_modified(&file, 1_704_088_800);
+    let run = streamgauge(&[&["run", &file, "--time-format", "syslog"][..], &BY_DAY].concat());
+    assert_eq!(starts(&run.json()), ["2023-12-31T00:00:00.000Z", "2024-01-01T00:00:00.000Z"]);
+    run.says(&["of the year before 2024-01-01T06:00:00.000Z", "messages.csv", "--year"]);
+    let run = streamgauge(&[&["run", &file, "--year", "2021"][..], &BY_DAY].concat());
+    assert_eq!(starts(&run.json()), ["2021-01-01T00:00:00.000Z", "2021-12-31T00:00:00.000Z"]);
+    assert!(!run.stderr.contains("note"), "{}", run.stderr);
+    // The same in a pipeline file.
+    let pipeline = folder.file("p.toml", "year = 2021\ntime = \"time\"\nwindow = \"1d\"\n");
+    let run = streamgauge(&["run", &file, "--pipeline", &pipeline, "--output", "json"]);
+    assert_eq!(column(&run.json(), "count"), [1, 2]);
+}
+
+#[test]
+fn s92_where_no_year_follows_it_is_asked_for() {
+    let folder = Folder::new("s92_where_no_year_follows");
+    let file = folder.file("messages.csv", SYSLOG);
+    let run = streamgauge(&[&["run", &file][..], &BY_DAY].concat());
+    run.failed(1, &["is a time without a year: --year gives it"]);
+    let arguments = [&["run", "--time-format", "syslog"][..], &BY_DAY].concat();
+    streamgauge_reading(&arguments, SYSLOG.as_bytes())
+        .failed(2, &["standard input", "give it by --year"]);
+    let other = folder.file("messages.1.csv", SYSLOG);
+    set_modified(&other, 1_600_000_000);
+    streamgauge(&[&["run", &file, &other, "--time-format", "syslog"][..], &BY_DAY].concat())
+        .failed(2, &["several years", "messages.1.csv", "--year"]);
+    streamgauge(&[&["run", &file, "--year", "0"][..], &BY_DAY].concat())
+        .failed(2, &["--year", "0 is no year"]);
+    streamgauge(&[&["run", &file, "--year", "2024", "--time-format", "ms"][..], &BY_DAY].concat())
+        .failed(2, &["--year", "the format ms"]);
+}
+
+#[test]
+fn s92_a_time_that_could_mean_two_is_a_dead_letter_that_says_what_to_do() {
+    for (time, words) in [
+        ("01/02/2024 03:04:05", "could be day/month or month/day"),
+        ("2024-01-02 03:04:05 CST", "has a zone that several have in common"),
+        ("2025-10-26 02:30:00 Europe/Berlin", "twice or never"),
+    ] {
+        let input = format!("time,host\n{time},web1\n{time},web2\n");
+        let run = streamgauge_reading(&[&["run"][..], &BY_DAY].concat(), input.as_bytes());
+        run.failed(1, &[words]);
+    }
+    // As the reason says.
+    let pattern = ["run", "--time-format", "%m/%d/%Y %H:%M:%S"];
+    let input = "time,host\n01/02/2024 03:04:05,web1\n01/02/2024 03:04:06,web1\n";
+    let run = streamgauge_reading(&[&pattern[..], &BY_DAY].concat(), input.as_bytes());
+    assert_eq!(starts(&run.json()), ["2024-01-02T00:00:00.000Z"]);
+}
