@@ -39,6 +39,8 @@ fn explain(path: &Path) -> Result<Explanation, Error> {
     Format::of_pipeline(spec.format.as_deref(), spec.delimiter.as_deref())
         .map_err(|error| error.at(&name))?;
     let mut options = CompileOptions::default();
+    // Files say of which year their times are when they are read.
+    options.written_until = Some(streamgauge::Timestamp::MAX);
     options.arrival_times = true;
     let pipeline = spec.compile(&options).map_err(|error| error.at(&name))?;
     Ok(pipeline.explain().clone())
