@@ -6,7 +6,7 @@ use super::lexer::{Kind, Token};
 use super::parser::Parser;
 use crate::error::Error;
 use crate::nearest::nearest;
-use crate::row::time_text::read_known;
+use crate::row::time_words::read_known;
 use crate::time::{Timestamp, parse_duration};
 
 /// The names of types, the canonical ones first.
