@@ -1,8 +1,12 @@
 //! The types that can be a key of a group, a top-k, a distinct count or a frequency.
 
+mod borrowed_key;
 mod byte_key;
 
+pub use borrowed_key::{BorrowedKey, ComputedKey};
 pub use byte_key::ByteKey;
+
+pub(crate) use borrowed_key::LookupKey;
 
 use crate::hash::{Seed, hash_bytes, hash_u64};
 use std::borrow::Borrow;
@@ -113,17 +117,6 @@ pub trait Key: Eq + Ord + Hash {
     fn heap_bytes(key: &Self::Owned) -> usize;
 }
 
-/// A borrowed key that is looked up in a table of owned keys.
-#[derive(Hash)]
-pub(crate) struct BorrowedKey<'a, K: ?Sized>(pub(crate) &'a K);
-
-impl<K: Key + ?Sized> hashbrown::Equivalent<K::Owned> for BorrowedKey<'_, K> {
-    #[inline]
-    fn equivalent(&self, kept: &K::Owned) -> bool {
-        self.0.is(kept)
-    }
-}
-
 impl Key for str {
     const NAME: &'static str = "text";
 
@@ -175,28 +168,42 @@ impl Key for [u8] {
     }
 }
 
-/// `String` is an owned `str`, for keys that are computed.
-impl Key for String {
-    const NAME: &'static str = "text";
+macro_rules! owned_keys {
+    ($($(#[$doc:meta])* $owned:ty, $name:literal, $from:expr, $heap_bytes:expr;)*) => {$(
+        $(#[$doc])*
+        impl Key for $owned {
+            const NAME: &'static str = $name;
 
-    type Owned = String;
+            type Owned = $owned;
 
-    fn to_key(&self) -> String {
-        self.clone()
-    }
+            fn to_key(&self) -> $owned {
+                self.clone()
+            }
 
-    #[inline]
-    fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T {
-        f(self.as_bytes())
-    }
+            #[inline]
+            fn with_bytes<T>(&self, f: impl FnOnce(&[u8]) -> T) -> T {
+                f(AsRef::<[u8]>::as_ref(&**self))
+            }
 
-    fn from_bytes(bytes: &[u8]) -> Option<String> {
-        std::str::from_utf8(bytes).ok().map(Into::into)
-    }
+            fn from_bytes(bytes: &[u8]) -> Option<$owned> {
+                let from: fn(&[u8]) -> Option<$owned> = $from;
+                from(bytes)
+            }
 
-    fn heap_bytes(key: &String) -> usize {
-        key.capacity()
-    }
+            fn heap_bytes(key: &$owned) -> usize {
+                let heap_bytes: fn(&$owned) -> usize = $heap_bytes;
+                heap_bytes(key)
+            }
+        }
+    )*};
+}
+owned_keys! {
+    /// An owned `str`, for keys that are computed.
+    String, "text", |bytes| std::str::from_utf8(bytes).ok().map(Into::into), String::capacity;
+    /// The owned form of `str`, as it stands in a pair or triple.
+    Box<str>, "text", |bytes| std::str::from_utf8(bytes).ok().map(Into::into), |key| key.len();
+    /// The owned form of `[u8]`, as it stands in a pair or triple.
+    ByteKey, "bytes", |bytes| Some(bytes.into()), ByteKey::heap_bytes;
 }
 
 macro_rules! integer_keys {
@@ -382,6 +389,7 @@ mod tests {
         round_trip(&-3i64);
         round_trip(&'ß');
         round_trip(&(String::from("DE"), 404u16));
+        round_trip(&(Box::<str>::from("DE"), ByteKey::from(&b"\xff"[..])));
         round_trip(&(String::from("a"), String::new(), true));
     }
 

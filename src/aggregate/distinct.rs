@@ -11,7 +11,7 @@ use super::{Aggregate, Hints, Invertible, Persistence, Reductions};
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::hash::{Map, Seed};
-use crate::key::Key;
+use crate::key::{BorrowedKey, Key};
 use crate::sketch::Estimate;
 use crate::time::Timestamp;
 
@@ -172,6 +172,27 @@ pub fn distinct_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(
     key: F,
 ) -> Distinct<ByValue<R, K, F>> {
     Distinct::new(ByValue::new(key))
+}
+
+super::keys::joined_keys! {
+    /// Adds a key to the one that is counted, up to three: different pairs or triples are counted
+    /// then. Each part is a reference into the record. For a computed part use
+    /// [`and_by_value`](Distinct::and_by_value).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// struct Visit { user: String, page: String }
+    /// let views = distinct(|visit: &Visit| visit.user.as_str());
+    /// let views = views.and_by(|visit: &Visit| visit.page.as_str());
+    /// let mut accumulator = views.init();
+    /// for (user, page) in [("ann", "/a"), ("ann", "/b"), ("ann", "/a")] {
+    ///     let visit = Visit { user: user.into(), page: page.into() };
+    ///     views.add(&mut accumulator, &visit, Timestamp::from_millis(0));
+    /// }
+    /// assert_eq!(views.output(&accumulator).value, 2);
+    /// ```
+    Distinct<E> { seed, exact_max, precision }
 }
 
 impl<E> Distinct<E> {
@@ -360,8 +381,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
 
     #[inline]
     fn add(&self, accumulator: &mut DistinctAccumulator, record: &R, _time: Timestamp) {
-        let hash = self.key.with_key(record, |key| key.stable_hash(self.seed));
-        self.add_hash(accumulator, hash);
+        self.add_hash(accumulator, self.key.key(record).stable_hash(self.seed));
     }
 
     fn merge(

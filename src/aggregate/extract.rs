@@ -1,7 +1,7 @@
 //! A user's closure that extracts a value or a key from a record, together with its types.
 //! Constructors such as [`sum`](super::sum()) store it.
 
-use crate::key::Key;
+use crate::key::{BorrowedKey, ComputedKey, Key};
 use std::marker::PhantomData;
 
 /// A closure that returns an owned value of a record of type `R`.
@@ -119,37 +119,51 @@ impl<R: ?Sized, V, F: Fn(&R) -> V> ValueOf<R> for ByValue<R, V, F> {
 /// struct FirstWord;
 /// impl KeyOf<str> for FirstWord {
 ///     type Key = str;
-///     fn with_key<T>(&self, line: &str, f: impl FnOnce(&str) -> T) -> T {
-///         f(line.split(' ').next().unwrap_or_default())
+///     type Borrowed<'r> = &'r str;
+///     fn key<'r>(&self, line: &'r str) -> &'r str {
+///         line.split(' ').next().unwrap_or_default()
 ///     }
 /// }
-/// assert_eq!(FirstWord.with_key("ERROR disk full", str::len), 5);
-/// assert_eq!(FirstWord.with_key("", str::len), 0);
+/// assert_eq!(FirstWord.key("ERROR disk full"), "ERROR");
+/// assert_eq!(FirstWord.key(""), "");
 /// ```
 pub trait KeyOf<R: ?Sized> {
-    /// The borrowed type of the key, as it is looked up.
+    /// The type of the key.
     type Key: Key + ?Sized + 'static;
 
-    /// Calls `f` with the record's key.
-    fn with_key<T>(&self, record: &R, f: impl FnOnce(&Self::Key) -> T) -> T;
+    /// The key as the record gives it: for most keys a reference into the record.
+    type Borrowed<'r>: BorrowedKey<Owned = <Self::Key as Key>::Owned>
+    where
+        R: 'r;
+
+    /// Returns the record's key.
+    fn key<'r>(&self, record: &'r R) -> Self::Borrowed<'r>;
 }
 
 impl<R: ?Sized, K: Key + ?Sized + 'static, F: for<'a> Fn(&'a R) -> &'a K> KeyOf<R>
     for ByReference<R, K, F>
 {
     type Key = K;
+    type Borrowed<'r>
+        = &'r K
+    where
+        R: 'r;
 
     #[inline]
-    fn with_key<T>(&self, record: &R, f: impl FnOnce(&K) -> T) -> T {
-        f((self.extract)(record))
+    fn key<'r>(&self, record: &'r R) -> &'r K {
+        (self.extract)(record)
     }
 }
 
 impl<R: ?Sized, K: Key + 'static, F: Fn(&R) -> K> KeyOf<R> for ByValue<R, K, F> {
     type Key = K;
+    type Borrowed<'r>
+        = ComputedKey<K>
+    where
+        R: 'r;
 
     #[inline]
-    fn with_key<T>(&self, record: &R, f: impl FnOnce(&K) -> T) -> T {
-        f(&(self.extract)(record))
+    fn key(&self, record: &R) -> ComputedKey<K> {
+        ComputedKey((self.extract)(record))
     }
 }

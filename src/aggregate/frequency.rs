@@ -310,7 +310,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Frequencies<E> {
 
     #[inline]
     fn add(&self, accumulator: &mut CountMin, record: &R, _time: Timestamp) {
-        self.key.with_key(record, |key| accumulator.add(key, 1));
+        accumulator.add_borrowed(&self.key.key(record), 1);
     }
 
     fn merge(&self, into: &mut CountMin, from: &CountMin) -> Result<(), Error> {

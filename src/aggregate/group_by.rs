@@ -7,10 +7,11 @@ use super::groups::{Groups, Other};
 use super::{Aggregate, Hints, Invertible, Persistence};
 use crate::error::{Error, ErrorKind};
 use crate::hash::Map;
-use crate::key::{BorrowedKey, Key};
+use crate::key::{BorrowedKey, Key, LookupKey};
 use crate::limits::Limits;
 use crate::time::Timestamp;
 use std::borrow::Borrow;
+use std::hash::Hash;
 
 /// Computes `inner` once per key. Created by [`group_by`] and [`group_by_value`].
 ///
@@ -105,7 +106,7 @@ struct Group<A> {
 ///
 /// A known key costs one lookup and no allocation; a new key is copied. The number of groups is
 /// limited, see [`GroupBy::groups_max`] and [`GroupBy::overflow`]. For a computed key use
-/// [`group_by_value`].
+/// [`group_by_value`]; for a key of several parts add them by [`GroupBy::and_by`].
 ///
 /// # Example
 /// ```
@@ -153,6 +154,27 @@ where
     A: Aggregate<R>,
 {
     GroupBy::new(ByValue::new(key), inner)
+}
+
+super::keys::joined_keys! {
+    /// Adds a key to that of the groups, up to three: the key of a group is then a pair or a triple.
+    /// Each part is a reference into the record, so that a record of a known group costs no
+    /// allocation. For a computed part use [`and_by_value`](GroupBy::and_by_value).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// struct Hit { country: String, status: u16, bytes: u64 }
+    /// let bytes = group_by(|hit: &Hit| hit.country.as_str(), sum(|hit: &Hit| hit.bytes));
+    /// let bytes = bytes.and_by(|hit: &Hit| &hit.status);
+    /// let mut pipeline = Pipeline::builder().aggregate(bytes).build()?;
+    /// let hits = [("FR", 200), ("DE", 404), ("FR", 200)];
+    /// let hits = hits.map(|(country, status)| Hit { country: country.into(), status, bytes: 10 });
+    /// let groups = pipeline.over(hits).next().expect("the input has ended").value;
+    /// assert_eq!(groups.rows, [(("DE".into(), 404), 10), (("FR".into(), 200), 20)]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    GroupBy<E, A> { inner, groups_max, overflow }
 }
 
 impl<E, A> GroupBy<E, A> {
@@ -227,14 +249,14 @@ impl<E, A> GroupBy<E, A> {
     /// Returns the accumulator to which a record of this key will be added, or `None` if it does
     /// not exist yet.
     #[inline]
-    fn target<'a, K: Key + ?Sized, S>(
+    fn target<'a, V: BorrowedKey<Owned: Eq + Hash>, S>(
         &self,
-        accumulator: &'a GroupByAccumulator<K::Owned, S>,
-        key: &K,
+        accumulator: &'a GroupByAccumulator<V::Owned, S>,
+        key: &LookupKey<V>,
     ) -> Target<'a, S> {
         match accumulator.groups.get(key) {
             Some(group) => Target::Known(&group.accumulator),
-            None if accumulator.is_past_threshold(key) => {
+            None if accumulator.is_past_threshold(&key.0) => {
                 Target::Other(accumulator.other.as_ref().map(|group| &group.accumulator))
             }
             None => Target::New,
@@ -253,7 +275,7 @@ impl<E, A> GroupBy<E, A> {
         E: KeyOf<R>,
         A: Aggregate<R>,
     {
-        self.key.with_key(record, |key| match self.target(state, key) {
+        match self.target(state, &LookupKey(self.key.key(record))) {
             Target::Known(inner) => self.inner.check(Some(inner), record),
             Target::Other(inner) => self.inner.check(inner, record),
             Target::New
@@ -263,7 +285,7 @@ impl<E, A> GroupBy<E, A> {
                 Err(self.refusal())
             }
             Target::New => self.inner.check(None, record),
-        })
+        }
     }
 
     fn refusal(&self) -> Error {
@@ -314,11 +336,8 @@ impl<K, S> GroupByAccumulator<K, S> {
     }
 
     #[inline]
-    fn is_past_threshold<Q: Ord + ?Sized>(&self, key: &Q) -> bool
-    where
-        K: Borrow<Q>,
-    {
-        self.threshold.as_ref().is_some_and(|threshold| key > threshold.borrow())
+    fn is_past_threshold(&self, key: &impl BorrowedKey<Owned = K>) -> bool {
+        self.threshold.as_ref().is_some_and(|threshold| key.compare(threshold).is_gt())
     }
 }
 
@@ -355,7 +374,7 @@ impl<E, A> GroupBy<E, A> {
         &self,
         state: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
         (record, time): (&R, Timestamp),
-        key: &E::Key,
+        key: &E::Borrowed<'_>,
     ) -> Result<(), Error>
     where
         E: KeyOf<R>,
@@ -373,7 +392,7 @@ impl<E, A> GroupBy<E, A> {
         &self,
         state: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
         (record, time): (&R, Timestamp),
-        key: &E::Key,
+        key: &E::Borrowed<'_>,
     ) where
         E: KeyOf<R>,
         A: Aggregate<R>,
@@ -557,14 +576,13 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
 
     #[inline]
     fn add(&self, accumulator: &mut Self::Accumulator, record: &R, time: Timestamp) {
-        self.key.with_key(record, |key| {
-            let Some(group) = accumulator.groups.get_mut(&BorrowedKey(key)) else {
-                return self.add_new(accumulator, (record, time), key);
-            };
-            group.records += 1;
-            self.change::<R, _>(&mut group.accumulator, &mut accumulator.heap_bytes, |inner| {
-                self.inner.add(inner, record, time)
-            });
+        let key = LookupKey(self.key.key(record));
+        let Some(group) = accumulator.groups.get_mut(&key) else {
+            return self.add_new(accumulator, (record, time), &key.0);
+        };
+        group.records += 1;
+        self.change::<R, _>(&mut group.accumulator, &mut accumulator.heap_bytes, |inner| {
+            self.inner.add(inner, record, time)
         });
     }
 
@@ -576,16 +594,15 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
         record: &R,
         time: Timestamp,
     ) -> Result<(), Error> {
-        self.key.with_key(record, |key| {
-            let Some(group) = accumulator.groups.get_mut(&BorrowedKey(key)) else {
-                return self.try_add_new(accumulator, (record, time), key);
-            };
-            self.change::<R, _>(&mut group.accumulator, &mut accumulator.heap_bytes, |inner| {
-                self.inner.try_add(inner, record, time)
-            })?;
-            group.records += 1;
-            Ok(())
-        })
+        let key = LookupKey(self.key.key(record));
+        let Some(group) = accumulator.groups.get_mut(&key) else {
+            return self.try_add_new(accumulator, (record, time), &key.0);
+        };
+        self.change::<R, _>(&mut group.accumulator, &mut accumulator.heap_bytes, |inner| {
+            self.inner.try_add(inner, record, time)
+        })?;
+        group.records += 1;
+        Ok(())
     }
 
     fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error> {

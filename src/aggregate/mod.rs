@@ -21,6 +21,7 @@ mod group_by;
 mod groups;
 mod hints;
 mod invertible;
+mod keys;
 mod mean;
 mod number;
 mod persistence;
@@ -47,6 +48,7 @@ pub use frequency::{
 pub use group_by::{GroupBy, GroupByAccumulator, Overflow, group_by, group_by_value};
 pub use groups::{Groups, Other};
 pub use invertible::Invertible;
+pub use keys::Keys;
 pub use mean::{Mean, MeanAccumulator, mean};
 pub use number::{IntegerSum, MaybeNumber, Moments, Number, Total, Wide};
 pub use persistence::Persistence;

@@ -104,6 +104,26 @@ pub fn top_k_value<R: ?Sized, K: Key<Owned = K> + 'static, F: Fn(&R) -> K>(
     TopK::new(k, ByValue::new(key))
 }
 
+super::keys::joined_keys! {
+    /// Adds a key to the one that is counted, up to three: pairs or triples are counted then. Each
+    /// part is a reference into the record. For a computed part use
+    /// [`and_by_value`](TopK::and_by_value).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// struct Hit { url: String, status: u16 }
+    /// let errors = top_k(1, |hit: &Hit| hit.url.as_str()).and_by(|hit: &Hit| &hit.status);
+    /// let mut pipeline = Pipeline::builder().aggregate(errors).build()?;
+    /// let hits = [("/a", 200), ("/a", 503), ("/b", 503), ("/b", 503)];
+    /// let hits = hits.map(|(url, status)| Hit { url: url.into(), status });
+    /// let top = pipeline.over(hits).next().expect("the input has ended").value;
+    /// assert_eq!((&top[0].key, top[0].count), (&("/b".into(), 503), 2));
+    /// # Ok::<(), Error>(())
+    /// ```
+    TopK<E> { k, counters, seed }
+}
+
 impl<E> TopK<E> {
     pub(crate) fn new(k: usize, key: E) -> Self {
         TopK { k, key, counters: DEFAULT_COUNTERS, seed: Seed::PUBLIC }
@@ -183,7 +203,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for TopK<E> {
 
     #[inline]
     fn add(&self, accumulator: &mut Self::Accumulator, record: &R, _time: Timestamp) {
-        self.key.with_key(record, |key| accumulator.add(key, 1));
+        accumulator.add_borrowed(&self.key.key(record), 1);
     }
 
     fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use super::Estimate;
 use super::counters::Counters;
 use crate::error::{Error, ErrorKind};
 use crate::hash::Seed;
-use crate::key::Key;
+use crate::key::{BorrowedKey, Key};
 use exact::ExactCounts;
 use rows::{DEPTH_MAX, Rows};
 use std::fmt;
@@ -271,6 +271,12 @@ impl CountMin {
     /// ```
     #[inline]
     pub fn add<K: Key + ?Sized>(&mut self, key: &K, weight: u64) {
+        self.add_borrowed(&key, weight);
+    }
+
+    /// As [`add`](CountMin::add).
+    #[inline]
+    pub(crate) fn add_borrowed(&mut self, key: &impl BorrowedKey, weight: u64) {
         let hash = key.stable_hash(self.seed);
         if self.exact.is_none() || !self.add_exactly(key, hash, weight) {
             self.add_hashes(&[hash], weight);
@@ -280,7 +286,7 @@ impl CountMin {
     /// Adds to an exact count. If the key does not fit, moves all counts into the table and returns
     /// false without adding.
     #[inline]
-    fn add_exactly<K: Key + ?Sized>(&mut self, key: &K, hash: u64, weight: u64) -> bool {
+    fn add_exactly(&mut self, key: &impl BorrowedKey, hash: u64, weight: u64) -> bool {
         let fits = self
             .exact
             .as_mut()

@@ -49,6 +49,23 @@ fn known_keys_are_updated_without_allocating() {
         group_by(|hit: &Hit| hit.country.as_str(), group_by(|hit: &Hit| hit.url.as_str(), count())),
     );
     allocates(
+        "group_by, pairs",
+        group_by(|hit: &Hit| hit.country.as_str(), count()).and_by(|hit: &Hit| hit.url.as_str()),
+    );
+    allocates(
+        "group_by, triples",
+        group_by(|hit: &Hit| hit.country.as_str(), sum(|hit: &Hit| hit.bytes))
+            .and_by(|hit: &Hit| &hit.status)
+            .and_by_value(|hit: &Hit| hit.bytes % 7),
+    );
+    allocates(
+        "top_k and distinct, pairs",
+        (
+            top_k(10, |hit: &Hit| hit.url.as_str()).and_by(|hit: &Hit| hit.country.as_str()),
+            distinct(|hit: &Hit| hit.url.as_str()).and_by(|hit: &Hit| hit.country.as_str()),
+        ),
+    );
+    allocates(
         "group_by_value",
         group_by_value(|hit: &Hit| hit.bytes % 7, mean(|hit: &Hit| hit.change)),
     );

@@ -65,6 +65,9 @@ proptest! {
         obeys("by country", &group_by(|hit: &Hit| hit.country.as_str(), totals()), Order::Irrelevant, case);
         obeys("by status", &group_by(|hit: &Hit| &hit.status, count()), Order::Irrelevant, case);
         obeys("by class", &group_by_value(|hit: &Hit| (hit.country.clone(), hit.status / 100), count()), Order::Irrelevant, case);
+        obeys("by pair", &group_by(|hit: &Hit| hit.country.as_str(), totals()).and_by(|hit: &Hit| hit.url.as_str()).groups_max(7), Order::Irrelevant, case);
+        obeys("by triple", &group_by_value(|hit: &Hit| hit.bytes % 3, totals()).and_by(|hit: &Hit| hit.url.as_str()).and_by(|hit: &Hit| &hit.status), Order::Irrelevant, case);
+        obeys("top pairs", &top_k(3, |hit: &Hit| hit.country.as_str()).and_by(|hit: &Hit| hit.url.as_str()), Order::Irrelevant, case);
         obeys("top of groups", &group_by(|hit: &Hit| hit.country.as_str(), top_k(2, |hit: &Hit| hit.url.as_str())), Order::Irrelevant, case);
         let nested = group_by(|hit: &Hit| hit.country.as_str(), group_by(|hit: &Hit| hit.url.as_str(), totals()).groups_max(5));
         obeys("groups of groups", &nested, Order::Irrelevant, case);

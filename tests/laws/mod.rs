@@ -6,6 +6,7 @@ mod answers;
 mod every;
 mod limits;
 mod missing;
+mod parts;
 mod yours;
 
 use proptest::prelude::*;

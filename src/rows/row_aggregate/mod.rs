@@ -158,10 +158,11 @@ pub(super) struct GroupKey;
 
 impl KeyOf<Row> for GroupKey {
     type Key = [u8];
+    type Borrowed<'r> = &'r [u8];
 
     #[inline]
-    fn with_key<T>(&self, row: &Row, f: impl FnOnce(&[u8]) -> T) -> T {
-        f(row.group_key())
+    fn key<'r>(&self, row: &'r Row) -> &'r [u8] {
+        row.group_key()
     }
 }
 

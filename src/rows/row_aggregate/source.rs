@@ -106,10 +106,11 @@ pub(crate) struct Itself;
 
 impl KeyOf<[u8]> for Itself {
     type Key = [u8];
+    type Borrowed<'r> = &'r [u8];
 
     #[inline]
-    fn with_key<T>(&self, key: &[u8], f: impl FnOnce(&[u8]) -> T) -> T {
-        f(key)
+    fn key<'r>(&self, key: &'r [u8]) -> &'r [u8] {
+        key
     }
 }
 

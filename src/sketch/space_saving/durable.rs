@@ -93,8 +93,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
                 return Err(reader.corrupt("a row's error is above its count"));
             }
             let borrowed: &K = key.borrow();
-            let tag = sketch.tag(borrowed);
-            if let Lookup::Vacant(place) = sketch.find(borrowed, tag) {
+            let tag = sketch.tag(&borrowed);
+            if let Lookup::Vacant(place) = sketch.find(&borrowed, tag) {
                 sketch.enter(key, (place, tag), (count, error));
             }
         }

@@ -206,7 +206,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
                 continue;
             }
             let key: &K = row.key.borrow();
-            let place = match self.find(key, tag) {
+            let place = match self.find(&key, tag) {
                 Lookup::Row(place) => {
                     if let Some(parts) = &mut parts {
                         parts.revive(self.rows.counts(), place);
@@ -258,7 +258,7 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
                 return;
             };
             let key: &K = row.key.borrow();
-            if let Lookup::Vacant(_) = other.find(key, tag) {
+            if let Lookup::Vacant(_) = other.find(&key, tag) {
                 let bound = other.bound(key);
                 self.rows.add(number, (bound, bound));
             }

@@ -12,7 +12,7 @@ use super::Estimate;
 use super::index::{Index, Lookup, tag_of};
 use crate::error::Error;
 use crate::hash::{Seed, process_seed};
-use crate::key::Key;
+use crate::key::{BorrowedKey, Key};
 use filter::Filter;
 use parts::Parts;
 use rows::{Row, Rows};
@@ -159,6 +159,12 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     /// ```
     #[inline]
     pub fn add(&mut self, key: &K, weight: u64) {
+        self.add_borrowed(&key, weight);
+    }
+
+    /// As [`add`](SpaceSaving::add).
+    #[inline]
+    pub(crate) fn add_borrowed<V: BorrowedKey<Owned = K::Owned>>(&mut self, key: &V, weight: u64) {
         self.total = self.total.saturating_add(weight);
         let tag = self.tag(key);
         match self.find(key, tag) {
@@ -189,7 +195,12 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
     }
 
     #[inline]
-    fn add_unknown(&mut self, key: &K, (place, tag): (usize, u32), weight: u64) {
+    fn add_unknown<V: BorrowedKey<Owned = K::Owned>>(
+        &mut self,
+        key: &V,
+        (place, tag): (usize, u32),
+        weight: u64,
+    ) {
         if weight == 0 {
             return;
         }
@@ -220,17 +231,17 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
 
     /// Returns the tag of the key, by which the index finds it.
     #[inline(always)]
-    fn tag(&self, key: &K) -> u32 {
+    fn tag<V: BorrowedKey>(&self, key: &V) -> u32 {
         tag_of(key.stable_hash(self.table_seed))
     }
 
     #[inline(always)]
-    fn find(&self, key: &K, tag: u32) -> Lookup {
+    fn find<V: BorrowedKey<Owned = K::Owned>>(&self, key: &V, tag: u32) -> Lookup {
         self.index.find(tag, |row| self.rows.keys().get(row).is_some_and(|kept| key.is(kept)))
     }
 
     fn row(&self, key: &K) -> Option<Row<'_, K::Owned>> {
-        match self.find(key, self.tag(key)) {
+        match self.find(&key, self.tag(&key)) {
             Lookup::Row(row) => self.rows.get(row),
             Lookup::Vacant(_) => None,
         }
