@@ -1,4 +1,4 @@
-//! Many records at a time, where nothing but adding is to be done.
+//! Batches of records, for the parts of a batch that only need adding.
 
 use super::{Engine, Outcome, Shard};
 use crate::aggregate::Aggregate;
@@ -7,35 +7,36 @@ use crate::time::Timestamp;
 use crate::window::TwoStacks;
 use std::ops::Range;
 
-/// Fewer records than this in a row in one pane are not worth to be treated as a stretch.
+/// Fewer consecutive records of one pane than this are not worth a stretch.
 const SHORT: usize = 8;
 
-/// Records of one pane that are taken at once. Their times are looked at before any is, and once
-/// more where one is refused.
+/// Maximum records of one stretch. All of their times are checked before the first is added, and
+/// once more if one is refused.
 const LONG: usize = 64;
 
-/// Records of different panes that are taken before a stretch is looked for again.
+/// Records of different panes that are added before the next attempt to find a stretch.
 const MIXED: usize = 256;
 
-/// Records that are taken one by one where none could be taken at once, as of panes that come and
-/// go, before that is tried again.
+/// Records that are pushed one by one after an attempt that added nothing, as with panes that come
+/// and go, before the next attempt.
 const SINGLY: usize = 8;
 
-/// The records of a batch that are still to be taken, with their event times.
+/// The remaining records of a batch, with their event times.
 pub(crate) trait Batch<R: ?Sized> {
-    /// The event times of all.
+    /// Returns the event times of all remaining records.
     fn times(&self) -> &[Timestamp];
 
-    /// The event times of those of the range.
+    /// Returns the event times of the records in the range.
     #[inline]
     fn times_of(&self, range: Range<usize>) -> &[Timestamp] {
         self.times().get(range).unwrap_or_default()
     }
 
-    /// Gives `take` those of the range, until it says `false`; how many it said `true` of.
+    /// Passes the records in the range to `take` until it returns false. Returns the number of true
+    /// results.
     fn each(&mut self, range: Range<usize>, take: impl FnMut(&R, Timestamp) -> bool) -> usize;
 
-    /// So many were taken from the front.
+    /// Removes records from the front.
     fn pass(&mut self, taken: usize);
 }
 
@@ -66,28 +67,29 @@ impl<R> Batch<R> for (&[R], &[Timestamp]) {
     }
 }
 
-/// What a batch begins with.
+/// The beginning of a batch.
 enum Stretch {
-    /// So many records of one pane, which were added.
+    /// This number of records of one pane, which were added.
     Of(usize),
-    /// Records that change panes often; none was added.
+    /// Records that change panes often. None was added.
     Short,
 }
 
-/// Records that are taken at once.
+/// Records that are added together.
 struct Run {
-    /// The event times of those that make nothing fire.
+    /// The event times that make nothing fire.
     quiet: Range<i64>,
-    /// The latest event time of those that were taken.
+    /// The latest event time of the added records.
     latest: i64,
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
-    /// Takes the records of a batch, as pushing one after the other would, until one makes a window
-    /// complete, or `tell` refuses: it is told what became of each that was not simply added.
+    /// Applies the records of a batch as if they were pushed one by one, until one completes a
+    /// window or `tell` returns false. `tell` gets the outcome of each record that was not simply
+    /// added.
     ///
     /// # Errors
-    /// As [`push`](Engine::push), for the record that the batch then begins with.
+    /// Those of [`push`](Engine::push), for the record at the front of the batch.
     pub(crate) fn push_batch(
         &mut self,
         shard: Shard,
@@ -97,7 +99,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         while !batch.times().is_empty() {
             let taken = self.push_run(shard, batch);
             batch.pass(taken);
-            // What stopped it is decided by record.
+            // `push` decides on the record that stopped the run.
             for _ in 0..if taken == 0 { SINGLY } else { 1 }.min(batch.times().len()) {
                 let mut told = Ok(true);
                 batch.each(0..1, |record, time| {
@@ -114,12 +116,12 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(())
     }
 
-    /// Takes records from the front of a batch for as long as each goes into a pane that was used
-    /// lately and changes nothing else: no window fires, for the first time or again, no record is
-    /// refused, nothing is to be measured. How many were taken; what stopped it is for
-    /// [`push`](Engine::push) to decide.
+    /// Adds records from the front while each goes into a recently used pane and changes nothing
+    /// else: no window fires, for the first time or again, no record is refused, and no measurement
+    /// is due. Returns the number of added records. [`push`](Engine::push) decides on the record
+    /// that stopped it.
     ///
-    /// The state is then the one after pushing as many one by one.
+    /// The state equals the state after pushing the same records one by one.
     fn push_run(&mut self, shard: Shard, batch: &mut impl Batch<R>) -> usize {
         if self.firing.is_due(self.watermarks.overall())
             || !self.watermarks.is_settled(shard.index())
@@ -141,7 +143,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             taken += added;
         }
         if taken > 0 {
-            // The watermark rises with the latest time alone, whatever came before it.
+            // The watermark depends only on the latest time, not on the times before it.
             self.watermarks.observe(shard.index(), run.latest);
             self.until_check -= taken as u64;
             self.stats.applied = self.stats.applied.saturating_add(taken as u64);
@@ -149,9 +151,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         taken
     }
 
-    /// The event times of records that make nothing fire: no window for the first time, as the
-    /// watermark stays below where something is due; and none again, as their panes are in none
-    /// that has fired or waits to be fetched.
+    /// Returns the range of event times that make nothing fire: the watermark stays below the next
+    /// due time, so no window fires for the first time, and their panes are in no window that has
+    /// fired or waits to be fetched, so none fires again.
     pub(super) fn quiet(&self) -> Range<i64> {
         let apart = self.lateness > 0 || self.firing.waits();
         let from =
@@ -159,10 +161,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         from..self.watermarks.time_reaching(self.firing.wake_at())
     }
 
-    /// Adds a number of records from the front that go into the pane of the first, while they are
-    /// quiet and not refused.
-    // The loops over records are functions of their own for the registers' sake; they are called
-    // once for many records.
+    /// Adds records from the front that go into the pane of the first one, are quiet, and are not
+    /// refused. Returns their number.
+    // The loops over records are separate functions because of the registers. One call handles many
+    // records.
     #[inline(never)]
     fn add_stretch(
         &mut self,
@@ -177,7 +179,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             return Stretch::Of(0);
         };
         let stretch = pane.start.max(run.quiet.start)..pane.end.min(run.quiet.end);
-        // Apart from adding, a loop that often needs all registers for itself.
+        // The check of times is separate from adding, because that loop often needs all registers.
         let (length, latest) = front_within(times, &stretch);
         if length < SHORT.min(times.len()) {
             return Stretch::Short;
@@ -200,8 +202,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Stretch::Of(added)
     }
 
-    /// Adds a number of records from the front that go into panes that were used lately, while they
-    /// are quiet and not refused.
+    /// Adds records from the front that go into recently used panes, are quiet, and are not
+    /// refused. Returns their number.
     #[inline(never)]
     fn add_mixed(
         &mut self,
@@ -213,8 +215,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         let Some(first) = batch.times().get(range.start).map(|time| time.as_millis()) else {
             return 0;
         };
-        // Panes that have been merged are to be told of. Where the first record goes into none of
-        // them the others do not either, so that the loop need not remember.
+        // The stacks need to know about changed panes that have been merged. If the first record is
+        // in none of these panes, neither are the others, and the loop need not keep track.
         let covered = self.stacks.as_ref().map_or(i64::MIN, TwoStacks::covered);
         let from = if first < covered { run.quiet.start } else { run.quiet.start.max(covered) };
         let Some(mut neighbours) = self.panes.neighbours(first, &(from..run.quiet.end)) else {
@@ -236,20 +238,21 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             && let Some(stacks) = &mut self.stacks
             && let Some(earliest) = batch.times_of(start..start + added).iter().min()
         {
-            // The earliest record tells about all.
+            // The earliest record decides for all.
             stacks.touch(earliest.as_millis());
         }
         added
     }
 }
 
-/// How many times at the front are within a range, and the latest of them; `i64::MIN` of none.
+/// Returns the number of times at the front that are in a range, and the latest of them; `i64::MIN`
+/// without one.
 fn front_within(times: &[Timestamp], within: &Range<i64>) -> (usize, i64) {
     let span = within.end.max(within.start).abs_diff(within.start);
     let mut latest = i64::MIN;
     for (at, time) in times.iter().enumerate() {
         let time = time.as_millis();
-        // Of a time before the first it is a very large number.
+        // For a time before the range this is a very large number.
         if time.wrapping_sub(within.start) as u64 >= span {
             return (at, latest);
         }

@@ -1,4 +1,4 @@
-//! What can be done with a pipeline whatever its records and its answers are.
+//! The control of a pipeline, independent of its records and answers.
 
 use super::{Engine, Shard, Stats};
 use crate::aggregate::{Aggregate, description};
@@ -7,12 +7,12 @@ use crate::record::{Sequence, ShardId};
 use crate::snapshot::{Partial, Reductions, Snapshot};
 use crate::time::Timestamp;
 
-/// Control of a pipeline: its shards, its clock, its end, its state. No method names the type of
-/// the records or of the answers, so the trait is object-safe.
+/// Control of a pipeline: its shards, its clock, its end, its state. No method has the type of the
+/// records or of the answers in its signature, so the trait is object-safe.
 ///
-/// [`Engine`] implements every method. A pipeline around an engine says where the engine is, by
-/// [`control`](Control::control) and [`control_mut`](Control::control_mut), and has all other
-/// methods from there.
+/// [`Engine`] implements every method. A pipeline that contains an engine returns it from
+/// [`control`](Control::control) and [`control_mut`](Control::control_mut), and inherits all other
+/// methods.
 ///
 /// # Example
 /// ```
@@ -345,17 +345,17 @@ pub trait Control {
     /// Adopts a window of a shard that has ended, as after a reshard: its records are part of
     /// this engine's answer for the window from now on.
     ///
-    /// The partial is what [`next_partial`](Control::next_partial) gives of the ended shard's
-    /// engine after [`hand_over`](Control::hand_over), once what was complete before is emitted.
-    /// Its source and revision do not matter. Give each window of each parent to one engine, before
-    /// that engine's first record.
+    /// The partial comes from the ended shard's engine: from
+    /// [`next_partial`](Control::next_partial) after [`hand_over`](Control::hand_over), once its
+    /// complete windows are emitted. Its source and revision do not matter. Give each window of
+    /// each parent to one engine, before that engine's first record.
     ///
     /// # Errors
-    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if it is of another pipeline or seed,
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if its accumulator is none,
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the window has fired
-    /// here, [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past
-    /// [`Limits::panes_max`](crate::Limits::panes_max). The engine is then as it was.
+    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) for a partial of another pipeline or
+    /// seed, [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for bytes that are not an
+    /// accumulator, [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the window
+    /// has fired here, [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past
+    /// [`Limits::panes_max`](crate::Limits::panes_max). After an error the engine is unchanged.
     ///
     /// # Example
     /// ```
@@ -373,7 +373,7 @@ pub trait Control {
         self.control_mut().adopt(partial)
     }
 
-    /// Returns true if an emission may be complete. False is certain.
+    /// Returns true if an emission may be complete. False is a certain answer, true is not.
     ///
     /// # Example
     /// ```
@@ -389,13 +389,13 @@ pub trait Control {
         self.control().is_due()
     }
 
-    /// Fires every window that has a record and has not fired, as it stands now: for a source that
-    /// has fallen silent, whose last windows no later record completes. None is closed by it: it
-    /// takes further records, and in its turn fires once more, with the revision raised. A window
-    /// that was fired early before, and whose records are those of then, is skipped.
+    /// Fires every window that has a record and has not fired, in its current state: for a source
+    /// that has become silent, where no later record completes the last windows. The windows stay
+    /// open. They accept further records, and fire again at their end with a higher revision. A
+    /// window that was fired early before and has no new records is skipped.
     ///
-    /// They are computed as they are fetched. Fetch them before the next record, or they are held
-    /// until they are fetched.
+    /// The windows are computed when they are fetched. Fetch them before the next record; otherwise
+    /// they are kept in memory until they are fetched.
     ///
     /// # Errors
     /// As [`Engine::next_emission`], and as [`Engine::push`] past
@@ -419,14 +419,14 @@ pub trait Control {
         self.control_mut().fire_early()
     }
 
-    /// Returns the next window that is complete as a [`Partial`] of this source, to be merged with
-    /// those of other sources. Call it instead of [`next_emission`](Engine::next_emission): the
-    /// order and the revisions are the same. With an allowed lateness a window fires before it
-    /// closes. One more partial of it, the last, is returned when it closes.
+    /// Returns the next complete window as a [`Partial`] of this source, to be merged with the
+    /// partials of other sources. Call it instead of [`next_emission`](Engine::next_emission);
+    /// order and revisions are the same. With an allowed lateness a window fires before it closes;
+    /// then its last partial is returned when it closes.
     ///
     /// # Errors
-    /// As [`Engine::next_emission`]; [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if
-    /// the aggregate cannot be written down.
+    /// Those of [`Engine::next_emission`];
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the aggregate has no encoding.
     ///
     /// # Example
     /// ```
@@ -477,8 +477,8 @@ pub trait Control {
         self.control().state_bytes()
     }
 
-    /// Returns true if a record that cannot be aggregated is an error, instead of a dead letter:
-    /// see [`EngineOptions::strict`](super::EngineOptions::strict).
+    /// Returns true if a record that cannot be aggregated is an error instead of a dead letter: see
+    /// [`EngineOptions::strict`](super::EngineOptions::strict).
     ///
     /// # Example
     /// ```
@@ -523,8 +523,8 @@ pub trait Control {
         self.control().description()
     }
 
-    /// Returns the stable hash of the [`description`](Control::description). With shard, window,
-    /// group and revision it identifies an emission for ever.
+    /// Returns the stable hash of the [`description`](Control::description). Together with shard,
+    /// window, group and revision it identifies an emission for ever.
     ///
     /// # Example
     /// ```
@@ -546,9 +546,9 @@ pub trait Control {
     /// O(state).
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the aggregate cannot be written
-    /// down: see [`Aggregate::persistence`]. [`ErrorKind::InvalidArgument`](crate::ErrorKind) while
-    /// the rows of a window of a declared pipeline are being fetched: fetch them all first.
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the aggregate has no encoding:
+    /// see [`Aggregate::persistence`]. [`ErrorKind::InvalidArgument`](crate::ErrorKind) while the
+    /// rows of a declared pipeline's window are being fetched: fetch all of them first.
     ///
     /// # Example
     /// ```
@@ -566,17 +566,17 @@ pub trait Control {
         self.control().snapshot()
     }
 
-    /// Returns the state in at most `bytes_max` bytes. If the whole does not fit, sketches are made
-    /// smaller: all of them to the same error, the smallest at which the snapshot fits. The bounds
-    /// of later answers tell it. An aggregate that is not a sketch stays exact.
+    /// Returns the state in at most `bytes_max` bytes. If the whole state does not fit, sketches
+    /// are made smaller: all of them to the same error, the smallest one that fits. The bounds of
+    /// later answers include that error. An aggregate that is not a sketch stays exact.
     ///
     /// This pipeline does not change: only a pipeline that is restored from the snapshot is
-    /// coarser. It costs as much as [`snapshot`](Control::snapshot), or about eight times as much
-    /// if the whole does not fit.
+    /// coarser. The cost is that of [`snapshot`](Control::snapshot), or about eight times as much
+    /// if the whole state does not fit.
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if the smallest form does not
-    /// fit; as [`snapshot`](Control::snapshot) otherwise.
+    /// fit; otherwise those of [`snapshot`](Control::snapshot).
     ///
     /// # Example
     /// ```
@@ -594,15 +594,15 @@ pub trait Control {
         self.control().snapshot_within(bytes_max)
     }
 
-    /// Replaces the state by that of a snapshot of this pipeline. Shard handles from before are
+    /// Replaces the state by that of a snapshot of this pipeline. Earlier shard handles become
     /// invalid: open the shards again.
     ///
     /// # Errors
-    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if the snapshot is of another pipeline
-    /// or seed, or was taken under a shorter allowed lateness, so that what this engine would need
-    /// is gone; [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if its content is none;
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if it is past a limit. The
-    /// state is then as it was.
+    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if the snapshot belongs to another
+    /// pipeline or seed, or was taken with a shorter allowed lateness, so that data is missing
+    /// which this engine needs; [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for bytes that
+    /// are not a state; [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit.
+    /// After an error the state is unchanged.
     ///
     /// # Example
     /// ```
@@ -619,7 +619,7 @@ pub trait Control {
     }
 }
 
-// A method that were not here would call itself without end.
+// A method that is missing here would call itself without end.
 #[deny(clippy::missing_trait_methods)]
 impl<R: ?Sized, A: Aggregate<R>> Control for Engine<R, A> {
     fn control(&self) -> &dyn Control {

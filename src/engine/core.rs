@@ -1,4 +1,4 @@
-//! The engine's state, and what becomes of a record.
+//! The engine's state, and the path of a record.
 
 use super::firing::Firing;
 use super::pending::Pending;
@@ -15,19 +15,20 @@ use std::marker::PhantomData;
 #[cfg(feature = "spec")]
 use std::ops::RangeInclusive;
 
-/// Accumulators of windows of shards that have ended, by the start of the window.
+/// Accumulators of the windows of ended shards, by the start of the window.
 pub(super) type Inherited<T> = BTreeMap<i64, T>;
 
-/// Records between two measurements of the state, at least.
+/// Minimum records between two measurements of the state.
 const CHECK_RECORDS_MIN: u64 = 4096;
 
-/// Bytes of state for which one record is let through between two measurements: what measuring
-/// costs grows with the groups, and a group takes about this much, so measuring costs an amortised
-/// constant per record. At least: the number of records is rounded up.
+/// Bytes of state per record between two measurements. The cost of measuring grows with the groups,
+/// and a group takes about this number of bytes, so that measuring costs an amortised constant per
+/// record. The number of records is rounded up.
 const CHECK_BYTES_PER_RECORD: u64 = 64;
 
-/// Bytes that a record is expected to add to the state at most. So near the limit the state is
-/// measured more often, and passes it by no more than a quarter where that holds.
+/// Maximum bytes that a record is expected to add to the state. Near the limit the state is
+/// measured more often, so that it exceeds the limit by at most a quarter if that expectation
+/// holds.
 const GROWTH_BYTES: u64 = 1024;
 
 /// A windowed aggregation over the records of any number of shards.
@@ -58,25 +59,25 @@ pub struct Engine<R: ?Sized, A: Aggregate<R>> {
     pub(super) strict: bool,
     pub(super) limits: Limits,
     pub(super) panes: Panes<A::Accumulator>,
-    /// `None` where a window is one pane, and nothing is to be merged.
+    /// `None` if a window is one pane, so that no merge is needed.
     pub(super) stacks: Option<TwoStacks<A::Accumulator>>,
-    /// Windows of ended shards that go on here.
+    /// Windows of ended shards that continue here.
     pub(super) inherited: Inherited<A::Accumulator>,
     pub(super) watermarks: Watermarks,
     pub(super) firing: Firing,
-    /// Answers that were made and not yet fetched.
+    /// Answers that were computed but not fetched.
     pub(super) pending: Pending<A::Accumulator>,
     pub(super) stats: Stats,
     pub(super) shards: Shards,
     pub(super) name: String,
     pub(super) recent_ids: Option<RecentIds>,
-    /// Records that may still come before the state is measured again.
+    /// Records until the next measurement of the state.
     pub(super) until_check: u64,
-    /// Bytes of the state as of the last measurement, without the pending answers.
+    /// Bytes of the state at the last measurement, without the pending answers.
     pub(super) measured: usize,
     /// Why the last record became a dead letter.
     pub(super) refusal: Option<Error>,
-    /// Whether the last emission is being handed out in parts: see
+    /// True while the last emission is being fetched row by row: see
     /// [`set_handing_out`](Engine::set_handing_out).
     pub(super) handing_out: bool,
     pub(super) record: PhantomData<fn(&R)>,
@@ -87,7 +88,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] if a parameter of the aggregate is out of its range, or a
-    /// duration of the options is not whole milliseconds or over 73 million years.
+    /// duration of the options is not whole milliseconds or is over 73 million years.
     ///
     /// # Example
     /// ```
@@ -128,7 +129,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         })
     }
 
-    /// Follows a shard whose watermark starts there, unless it is followed already.
+    /// Opens a shard whose watermark starts at `watermark`, unless it is open.
     pub(super) fn open_shard_at(&mut self, id: ShardId, watermark: i64) -> Result<Shard, Error> {
         if let Some(shard) = self.shards.find(&id) {
             return Ok(shard);
@@ -137,27 +138,27 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(self.shards.insert(id, index))
     }
 
-    /// The shard without a name, if it is followed.
+    /// Returns the shard without a name, if it is open.
     #[inline]
     pub(crate) fn unnamed_shard(&self) -> Option<Shard> {
         self.shards.unnamed()
     }
 
-    /// Takes a record that came on a shard, with its event time.
+    /// Adds a record of a shard with its event time.
     ///
-    /// Cost: a comparison of the time with the panes used last and the aggregate's own `add`; for a
-    /// pane that is new, O(log panes).
+    /// Cost: a comparison of the time with the recently used panes, and the aggregate's own `add`;
+    /// for a new pane O(log panes).
     ///
-    /// Windows that are complete wait to be fetched by [`next_emission`](Engine::next_emission),
-    /// and are computed then. Only a record that goes into a pane of one of them makes them be
-    /// computed before it is taken: fetch often where records come out of order.
+    /// Complete windows wait to be fetched by [`next_emission`](Engine::next_emission), and are
+    /// computed then. If a record goes into a pane of such a window, the window is computed before
+    /// the record is added: fetch often if records come out of order.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] past a limit, or past one of the aggregate that the user chose
-    /// to be an error, for this record or for a window that is computed before it; of a strict
-    /// engine, [`ErrorKind::InvalidRecord`] or [`ErrorKind::TimeOutOfRange`] for a record that
-    /// cannot be aggregated. The record is not taken then. Past [`Limits::pending_bytes_max`],
-    /// fetch what is complete and push it again.
+    /// [`ErrorKind::LimitExceeded`] past a limit, or past a limit of the aggregate that the user
+    /// chose to be an error, for this record or for a window that is computed before it. A strict
+    /// engine returns [`ErrorKind::InvalidRecord`] or [`ErrorKind::TimeOutOfRange`] for a record
+    /// that cannot be aggregated. After an error the record is not added. Past
+    /// [`Limits::pending_bytes_max`], fetch the complete windows and push the record again.
     ///
     /// # Example
     /// ```
@@ -189,7 +190,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         self.push_elsewhere(shard, record, time)
     }
 
-    /// Takes a record that is not simply added to a pane that was used lately.
+    /// Adds a record that is not simply added to a recently used pane.
     #[inline(never)]
     fn push_elsewhere(
         &mut self,
@@ -203,11 +204,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(outcome)
     }
 
-    /// Takes a record with its position in the shard. A record whose position is not after the last
-    /// one taken is a duplicate and changes nothing.
+    /// Adds a record with its position in the shard. A record whose position is not after the last
+    /// one is a duplicate and changes nothing.
     ///
     /// # Errors
-    /// As [`push`](Engine::push).
+    /// Those of [`push`](Engine::push).
     ///
     /// # Example
     /// ```
@@ -237,7 +238,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(outcome)
     }
 
-    /// Returns true if a record at this position was taken before, and then counts a duplicate.
+    /// Returns true if a record at this position was added before, and counts it as a duplicate.
     ///
     /// # Example
     /// ```
@@ -260,9 +261,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         duplicate
     }
 
-    /// Returns true if the identity, a stable hash, was [remembered](Engine::remember) lately.
+    /// Returns true if the identity, a stable hash, was [remembered](Engine::remember) recently.
     /// Always false without [`EngineOptions::recent_ids`], whose documentation bounds the
-    /// probability of a wrong `true`. Counts nothing.
+    /// probability of a wrong `true`. It counts nothing.
     ///
     /// # Example
     /// ```
@@ -282,7 +283,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         self.recent_ids.as_ref().is_some_and(|recent| recent.contains(identity))
     }
 
-    /// Remembers the identity of a record that was taken.
+    /// Remembers the identity of a record that was added.
     ///
     /// # Example
     /// ```
@@ -300,9 +301,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// Counts a record that is not aggregated, because it did not pass a filter or could not be
-    /// decoded. Its position counts as taken, and its event time moves the watermark of its shard
-    /// as that of any record. The time is `None` if it cannot be read, or if [no time moves a
-    /// watermark](Engine::moves_watermark).
+    /// decoded. Its position counts as processed, and its event time moves the watermark of its
+    /// shard like that of any record. The time is `None` if it cannot be read, or if [no time moves
+    /// a watermark](Engine::moves_watermark).
     ///
     /// # Example
     /// ```
@@ -336,7 +337,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
-    /// Counts records without sequence numbers that did not pass a filter; `latest` is the latest
+    /// Counts records without sequence numbers that did not pass a filter. `latest` is the latest
     /// of their event times.
     #[cfg(feature = "spec")]
     pub(crate) fn skip_filtered(
@@ -351,18 +352,18 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
-    /// Moves the watermark of a shard by the event time of a record. A time that no window can be
-    /// given around moves nothing, nor one that is so far from all others that too many empty
-    /// windows would be emitted.
+    /// Moves the watermark of a shard by the event time of a record. A time without a possible
+    /// window around it moves nothing, and neither does a time so far from all others that too many
+    /// empty windows would be emitted.
     fn observe(&mut self, shard: Shard, time: Timestamp) {
         if self.schedule.range(self.lateness).contains(&time.as_millis()) && !self.is_far(time) {
             self.watermarks.observe(shard.index(), time.as_millis());
         }
     }
 
-    /// Returns true if the event times of records move watermarks, as they do unless the
-    /// out-of-orderness is unbounded. Otherwise the time of a record that is
-    /// [skipped](Engine::skip) need not be read.
+    /// Returns true if the event times of records move watermarks. They do unless the
+    /// out-of-orderness is unbounded; then the time of a [skipped](Engine::skip) record need not be
+    /// read.
     ///
     /// # Example
     /// ```
@@ -381,7 +382,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         self.watermarks.is_bounded()
     }
 
-    /// The event times that move a watermark; empty if none does.
+    /// Returns the event times that move a watermark; empty if none does.
     #[cfg(feature = "spec")]
     pub(crate) fn moving_times(&self) -> RangeInclusive<i64> {
         match self.moves_watermark() {
@@ -392,13 +393,13 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Returns the next emission, by window end, then start.
     ///
-    /// A window is computed when it is fetched, so the answers of a long input are not all in
-    /// memory at once.
+    /// A window is computed when it is fetched, so that the answers of a long input are never all
+    /// in memory.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] if a window merged of its panes passes a limit that the user
-    /// chose to be an error. The window has no answer then; its records stay in the other windows
-    /// that they are in. The next call goes on after it.
+    /// [`ErrorKind::LimitExceeded`] if a window merged from its panes exceeds a limit that the user
+    /// chose to be an error. The window then has no answer; its records stay in their other
+    /// windows. The next call continues after it.
     ///
     /// # Example
     /// ```
@@ -427,7 +428,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Emission { window: self.schedule.window(start), revision, value }
     }
 
-    /// Approximate bytes of all accumulators but those of pending answers.
+    /// Returns the approximate bytes of all accumulators, without those of pending answers.
     pub(super) fn accumulated_bytes(&self) -> usize {
         let merged = self.stacks.iter().flat_map(TwoStacks::accumulators);
         let accumulators = self.panes.accumulators().chain(merged).chain(self.inherited.values());
@@ -449,8 +450,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         &self.aggregate
     }
 
-    /// Adds a record to its pane, if that was used lately and the aggregate does not refuse the
-    /// record. Returns true if it did.
+    /// Fast path: adds the record to a recently used pane. Returns false if there is no such pane
+    /// or the aggregate rejects the record.
     #[inline]
     fn add_to_recent(&mut self, record: &R, time: Timestamp) -> bool {
         let Some((pane, accumulator)) = self.panes.recent(time.as_millis()) else { return false };
@@ -461,7 +462,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         true
     }
 
-    /// Adds a record to its pane, which is opened if it is not.
+    /// Adds a record to its pane, and opens the pane if necessary.
     fn place(&mut self, record: &R, time: Timestamp) -> Result<Outcome, Error> {
         let pane = match self.schedule.place(time.as_millis(), self.lateness) {
             Place::In(pane) => pane,
@@ -498,7 +499,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Opens a pane, and returns its slot.
     pub(super) fn open_pane(&mut self, pane: Pane) -> Result<i64, Error> {
         if self.panes.len() >= self.limits.panes_max && self.firing.waits() {
-            // Those that are kept for windows that wait alone can be closed.
+            // Panes that are open only for waiting windows can be closed.
             self.fire_due()?;
         }
         if self.panes.len() >= self.limits.panes_max {
@@ -516,7 +517,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(slot)
     }
 
-    /// What is to be done after a record went into a pane.
+    /// Updates the state after a record went into a pane.
     #[inline(always)]
     fn added(&mut self, pane: Pane) {
         self.until_check = self.until_check.saturating_sub(1);
@@ -528,8 +529,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
-    /// Sorts an error of `check`: a record that cannot be aggregated is a dead letter, anything
-    /// else the caller's to mend.
+    /// Classifies an error of `check`: a record that cannot be aggregated is a dead letter, any
+    /// other error is returned to the caller.
     #[cold]
     fn refuse(&mut self, error: Error) -> Result<Outcome, Error> {
         match error.kind() {
@@ -560,8 +561,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 }
 
-/// How many records may come before a state of this many bytes is measured again, under a limit of
-/// `bytes_max`. A power of two, so that it does not depend on a few bytes more or less.
+/// Returns the number of records until a state of this size is measured again, under a limit of
+/// `bytes_max`. It is a power of two, so that it does not depend on a few bytes.
 pub(super) fn records_between_checks(bytes: usize, bytes_max: usize) -> u64 {
     let amortised =
         (bytes as u64 / CHECK_BYTES_PER_RECORD).max(CHECK_RECORDS_MIN).next_power_of_two();
@@ -569,7 +570,7 @@ pub(super) fn records_between_checks(bytes: usize, bytes_max: usize) -> u64 {
     amortised.min(1 << room.max(1).ilog2())
 }
 
-/// The answer of an accumulator; that of no records if there is none.
+/// Returns the answer of an accumulator; without one, that of no records.
 pub(super) fn answer<R: ?Sized, A: Aggregate<R>>(
     aggregate: &A,
     accumulator: Option<&A::Accumulator>,
@@ -580,7 +581,7 @@ pub(super) fn answer<R: ?Sized, A: Aggregate<R>>(
     }
 }
 
-/// The accumulator, written down; that of no records if there is none.
+/// Returns the encoded accumulator; without one, that of no records.
 pub(super) fn answer_bytes<R: ?Sized, A: Aggregate<R>>(
     aggregate: &A,
     accumulator: Option<&A::Accumulator>,

@@ -1,7 +1,8 @@
-//! An engine's state to bytes and back.
+//! The encoding of an engine's state.
 //!
-//! What is written is what the next records can meet: open panes, watermarks, positions, what has
-//! fired, and what has fired and was not fetched. What follows from these is made again.
+//! The encoding has everything that affects later records: open panes, watermarks, positions, fired
+//! windows, and complete windows that were not fetched. Everything that follows from these is
+//! computed again.
 
 use super::core::{Engine, Inherited};
 use super::firing::{Fired, Firing, read_revision, read_start};
@@ -16,10 +17,10 @@ use crate::snapshot::{
 };
 use crate::window::{Panes, Place, TwoStacks, Watermarks};
 
-/// How an accumulator is written down.
+/// Encodes an accumulator.
 pub(super) type Encode<'a, T> = &'a mut dyn FnMut(&T, &mut Writer) -> Result<(), Error>;
 
-/// All of an engine that a snapshot brings back.
+/// The part of an engine that a snapshot restores.
 struct State<T> {
     panes: Panes<T>,
     stacks: Option<TwoStacks<T>>,
@@ -37,20 +38,20 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Identity { description: self.description(), seeds: seed_fingerprint(&self.aggregate) }
     }
 
-    /// Tells that the emission fetched last is being handed out in parts, or that its last part
-    /// was. In between no snapshot can be taken: it would not have the parts that are left.
+    /// Sets whether the last fetched emission is being fetched row by row. Until its last row no
+    /// snapshot can be taken, because the remaining rows would be missing in it.
     #[cfg(feature = "spec")]
     pub(crate) fn set_handing_out(&mut self, handing_out: bool) {
         self.handing_out = handing_out;
     }
 
-    /// Returns true if parts of the emission fetched last are left. False after a restore.
+    /// Returns true if rows of the last fetched emission are left. False after a restore.
     #[cfg(feature = "spec")]
     pub(crate) fn is_handing_out(&self) -> bool {
         self.handing_out
     }
 
-    /// The state as bytes: see [`Control::snapshot`].
+    /// Returns the state as bytes: see [`Control::snapshot`].
     pub(super) fn whole_snapshot(&self) -> Result<Snapshot, Error> {
         if self.handing_out {
             return Err(Error::invalid(
@@ -63,7 +64,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Snapshot::from_bytes(bytes)
     }
 
-    /// The state in at most `bytes_max` bytes: see [`Control::snapshot_within`].
+    /// Returns the state in at most `bytes_max` bytes: see [`Control::snapshot_within`].
     pub(super) fn reduced_snapshot(
         &self,
         bytes_max: usize,
@@ -171,15 +172,15 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(())
     }
 
-    /// An engine in the state that a snapshot holds, to go on with the records after it.
+    /// Creates an engine in the state of a snapshot, to continue with the records after it.
     ///
-    /// Shards are those of the snapshot: [`open_shard`](Control::open_shard) gives their handles,
-    /// and [`applied`](Control::applied) says from where on each is to be read. Out-of-orderness,
-    /// idle time-out and limits may differ from those that the snapshot was taken under, and the
+    /// The shards are those of the snapshot: [`open_shard`](Control::open_shard) returns their
+    /// handles, and [`applied`](Control::applied) the position after which each is to be read.
+    /// Out-of-orderness, idle time-out and limits may differ from those of the snapshot, and the
     /// allowed lateness may be shorter.
     ///
     /// # Errors
-    /// As [`restore`](Control::restore) and [`new`](Engine::new).
+    /// Those of [`restore`](Control::restore) and [`new`](Engine::new).
     ///
     /// # Example
     /// ```
@@ -301,8 +302,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         })
     }
 
-    /// Panes were dropped and revisions forgotten by the lateness of then: less can be asked of
-    /// them now, but not more.
+    /// Panes and revisions were dropped according to the lateness of the snapshot, so a longer
+    /// lateness cannot be served.
     fn check_lateness(&self, lateness: i64) -> Result<(), Error> {
         if self.lateness <= lateness {
             return Ok(());
@@ -378,7 +379,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(pending)
     }
 
-    /// Reads an accumulator that has all of the reader, and takes its bytes in memory from `room`.
+    /// Decodes an accumulator that fills the reader, and subtracts its bytes in memory from `room`.
     pub(super) fn decode_accumulator(
         &self,
         mut reader: Reader<'_>,

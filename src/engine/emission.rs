@@ -1,12 +1,12 @@
-//! What comes out of an engine, and what becomes of a record that goes in.
+//! The output of an engine, and the outcome of a record.
 
 use crate::time::Timestamp;
 use crate::window::Window;
 
 /// The answer of one window.
 ///
-/// A window is emitted when it fires, and once more, with `revision` raised, for every late record
-/// within the allowed lateness: a consumer can upsert by window.
+/// A window is emitted when it fires, and again with a higher `revision` for every late record
+/// within the allowed lateness. So a consumer can upsert by window.
 ///
 /// # Example
 /// ```
@@ -32,17 +32,17 @@ pub struct Emission<V> {
     pub window: Option<Window>,
     /// 0 for the first answer of this window, 1 for the next, and so on.
     pub revision: u32,
-    /// What the aggregate says of the window's records.
+    /// The answer of the aggregate.
     pub value: V,
 }
 
-/// What became of a record. None of these is an error; each but [`Blank`](Outcome::Blank) is
+/// The outcome of a record. No outcome is an error. Each except [`Blank`](Outcome::Blank) is
 /// counted in [`Stats`](crate::engine::Stats).
 ///
-/// `D` is what is known of a dead letter: nothing for an [`Engine`](crate::engine::Engine) and a
+/// `D` is the description of a dead letter: nothing for an [`Engine`](crate::engine::Engine) and a
 /// [`Pipeline`](crate::Pipeline), which keep the reason of the last one
 /// ([`refusal`](crate::engine::Control::refusal)); the reason as text for rows; an
-/// [`Error`](crate::Error) with the place for records of a stream.
+/// [`Error`](crate::Error) with the position for records of a stream.
 ///
 /// # Example
 /// ```
@@ -67,21 +67,21 @@ pub enum Outcome<D = ()> {
     Applied,
     /// It did not pass the filter.
     Filtered,
-    /// All of its windows had closed: watermark at or past end - 1 + allowed lateness. With its
-    /// event time.
+    /// All of its windows had closed: the watermark is at or past end - 1 + allowed lateness. Has
+    /// the event time of the record.
     Late(Timestamp),
-    /// Its position is not after the last one applied of its shard: it was delivered before.
+    /// Its position is not after the last applied one of its shard: it was delivered before.
     Duplicate,
     /// It lies between two windows (the slide is larger than the size).
     BetweenWindows,
-    /// It holds nothing: in a file it would be a blank line, which is skipped.
+    /// It is empty, like a blank line in a file, and is skipped.
     Blank,
-    /// It cannot be decoded or aggregated, such as one whose value is NaN.
+    /// It cannot be decoded or aggregated, for example because its value is NaN.
     DeadLetter(D),
 }
 
 impl<D> Outcome<D> {
-    /// The outcome with something else known of a dead letter.
+    /// Returns the outcome with another description of a dead letter.
     ///
     /// # Example
     /// ```

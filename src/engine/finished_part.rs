@@ -1,4 +1,4 @@
-//! Some of the windows that are left when an input has ended, to be answered on any thread.
+//! A part of the windows that are open at the end of an input, to be answered on any thread.
 
 use super::Emission;
 use super::core::answer;
@@ -10,27 +10,27 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A part of the windows that were left in an engine: see
+/// A part of the windows that were open in an engine: see
 /// [`Engine::split_finished`](super::Engine::split_finished).
 ///
-/// Panes that windows of two parts have in common are shared, not copied: nothing is added to them
-/// any more.
+/// Panes that are in windows of two parts are shared, not copied, because no record is added to
+/// them any more.
 pub(crate) struct FinishedPart<R: ?Sized, A: Aggregate<R>> {
     pub(super) aggregate: A,
     pub(super) schedule: Schedule,
     pub(super) panes: Panes<Arc<A::Accumulator>>,
-    /// `None` where a window is one pane.
+    /// `None` if a window is one pane.
     pub(super) stacks: Option<TwoStacks<A::Accumulator>>,
-    /// Those that start there are to come.
+    /// The starts of the windows of this part.
     pub(super) windows: Range<i64>,
     pub(super) record: PhantomData<fn(&R)>,
 }
 
 impl<R: ?Sized, A: Aggregate<R>> FinishedPart<R, A> {
-    /// The next emission: by window end, then start.
+    /// Returns the next emission, by window end, then start.
     ///
     /// # Errors
-    /// As [`Engine::next_emission`](super::Engine::next_emission).
+    /// Those of [`Engine::next_emission`](super::Engine::next_emission).
     pub(crate) fn next_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
         let next = first_window(&self.panes, self.schedule, self.windows.start);
         let Some(start) = next.filter(|start| *start < self.windows.end) else { return Ok(None) };
@@ -52,7 +52,7 @@ impl<R: ?Sized, A: Aggregate<R>> FinishedPart<R, A> {
         })
     }
 
-    /// Lets the panes go that are in no window to come.
+    /// Drops the panes that are in no later window.
     fn close_panes(&mut self) {
         while self
             .panes

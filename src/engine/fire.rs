@@ -1,4 +1,4 @@
-//! The engine fires windows: which are due, what they say, and which panes are dropped then.
+//! Fires windows: which are due, their content, and the panes that are dropped then.
 
 use super::Engine;
 use super::core::answer_bytes;
@@ -11,7 +11,7 @@ use crate::window::{Pane, WindowMerge};
 use std::ops::Range;
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
-    /// Notes what has become due, before the next record.
+    /// Updates which windows are due, before the next record.
     #[inline]
     pub(super) fn note_due(&mut self) {
         if self.firing.is_due(self.watermarks.overall()) {
@@ -19,8 +19,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
-    /// What is due waits from now on. Its panes are not found as used lately any more, so that a
-    /// record for one of them comes to [`fire_due_before`](Engine::fire_due_before).
+    /// From now on, due windows wait to be fetched. Their panes no longer count as recently used,
+    /// so that a record for one of them goes through [`fire_due_before`](Engine::fire_due_before).
     #[cold]
     fn look(&mut self) {
         let answering = self.firing.answering.as_ref().map(|windows| windows.end);
@@ -40,27 +40,27 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             .map_or(i64::MAX, |start| self.schedule.last_millisecond(start));
     }
 
-    /// The windows before this one wait, and all that are complete.
+    /// Marks the windows before `start`, and all complete windows, as waiting.
     fn raise_waits_to(&mut self, start: i64) {
         let unfired = self.schedule.first_unfired(self.watermarks.overall());
         self.firing.waits_to = self.firing.waits_to.max(unfired).max(start);
     }
 
-    /// Nothing is due.
+    /// Records that nothing is due.
     fn rest(&mut self) {
         self.pass_empty();
         self.close_panes();
         (self.firing.waits_to, self.firing.wake_at) = (i64::MIN, self.next_wake());
     }
 
-    /// A record is about to go into the pane: if a window that waits has the pane, all that wait
-    /// are made.
+    /// Called before a record goes into the pane: if a waiting window contains the pane, all
+    /// waiting windows are computed.
     ///
     /// # Errors
-    /// As [`fire_due`](Engine::fire_due).
+    /// Those of [`fire_due`](Engine::fire_due).
     #[cold]
     pub(super) fn fire_due_before(&mut self, pane: Pane) -> Result<(), Error> {
-        // The watermark may have passed windows without a record since.
+        // The watermark may have passed windows without a record in the meantime.
         self.raise_waits_to(i64::MIN);
         if self.schedule.first_window_of(pane) < self.firing.waits_to {
             self.fire_due()
@@ -69,11 +69,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
-    /// Makes the answers that wait.
+    /// Computes the answers of the waiting windows.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] if the answers that are made and not fetched take more bytes
-    /// than are allowed, and as [`next_emission`](Engine::next_emission).
+    /// [`ErrorKind::LimitExceeded`] if the computed answers that were not fetched take more bytes
+    /// than allowed, and those of [`next_emission`](Engine::next_emission).
     #[cold]
     pub(super) fn fire_due(&mut self) -> Result<(), Error> {
         loop {
@@ -91,7 +91,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
-    /// Refuses to make more answers than there is room for.
+    /// Returns an error if there is no room for more answers.
     fn check_pending(&self) -> Result<(), Error> {
         let (bytes, limits) = (self.pending.bytes(), &self.limits);
         if bytes <= limits.pending_bytes_max
@@ -107,8 +107,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Err(Error::new(ErrorKind::LimitExceeded, message))
     }
 
-    /// Fires the next window that is due, and makes of its records what `make` does. One that
-    /// cannot be made is an error once: it is skipped.
+    /// Fires the next due window, and passes its content to `make`. A window that cannot be
+    /// computed is an error once; it is then skipped.
     pub(super) fn fire_next<T>(
         &mut self,
         make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T,
@@ -134,17 +134,16 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(None)
     }
 
-    /// The next window that has closed since a partial of it was given.
+    /// Returns the next window that has closed after a partial of it was returned.
     fn next_closing(&self) -> Option<i64> {
         self.firing.given.first().copied().filter(|start| self.is_closed(*start))
     }
 
-    /// Windows that the watermark has passed were empty, and are not to fire in their turn any
-    /// more.
+    /// Skips empty windows that the watermark has passed, so that they do not fire later.
     ///
-    /// Where empty windows are emitted, those before the first that fires are not, and the first
-    /// may be one that a late record goes into: only those are passed that no record can go into
-    /// any more.
+    /// If empty windows are emitted, those before the first window that fires are not, and a late
+    /// record may still go into that one. So only windows that no record can go into any more are
+    /// skipped.
     pub(super) fn pass_empty(&mut self) {
         if !self.counts_empty() {
             let lateness = if self.emit_empty { self.lateness } else { 0 };
@@ -154,7 +153,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
-    /// The next window to fire, if the watermark has reached its end.
+    /// Returns the next window to fire, if the watermark has reached its end.
     fn due(&self) -> Option<i64> {
         let with_record = self.candidate();
         // The end of the input completes no empty windows after the last one with a record.
@@ -167,14 +166,14 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         next.filter(|start| self.schedule.last_millisecond(*start) <= watermark)
     }
 
-    /// Returns true if every window from `fired_to` on is to fire, with or without records: from
-    /// the first one that had any.
+    /// Returns true if every window from `fired_to` on fires, with or without records. It is true
+    /// after the first window with records.
     fn counts_empty(&self) -> bool {
         self.emit_empty && self.firing.has_fired
     }
 
-    /// Refuses to open a pane so far from all others that more empty windows in a row than panes
-    /// are allowed would be emitted.
+    /// Returns an error for a pane so far from all others that more empty windows in a row than
+    /// `Limits::panes_max` would be emitted.
     pub(super) fn check_gap(&self, pane: Pane) -> Result<(), Error> {
         if !self.emit_empty || self.empty_beside(pane) <= self.limits.panes_max as u64 {
             return Ok(());
@@ -188,15 +187,15 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Err(Error::new(ErrorKind::TimeOutOfRange, message))
     }
 
-    /// Returns true if a window around the time would be as far from all others as
-    /// [`check_gap`](Engine::check_gap) refuses.
+    /// Returns true if a window around the time would be too far from all others for
+    /// [`check_gap`](Engine::check_gap).
     pub(super) fn is_far(&self, time: Timestamp) -> bool {
         let start = time.as_millis();
         self.emit_empty && self.check_gap(Pane { start, end: start.saturating_add(1) }).is_err()
     }
 
-    /// How many windows are without a record between those of a pane that is to be opened and the
-    /// nearest that have one or have fired.
+    /// Returns the number of windows without a record between the windows of a new pane and the
+    /// nearest ones that have a record or have fired.
     fn empty_beside(&self, pane: Pane) -> u64 {
         let (first, last) =
             (self.schedule.first_window_of(pane), self.schedule.last_window_of(pane.start));
@@ -215,8 +214,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         next.map_or(0, |next| self.schedule.windows_between(after(last), next))
     }
 
-    /// The first window that has fired and may fire again; the first that has not fired, if there
-    /// is none.
+    /// Returns the first window that has fired and may fire again; without one, the first that has
+    /// not fired.
     fn first_fired(&self) -> i64 {
         self.firing
             .revisions
@@ -225,20 +224,20 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             .min(self.firing.fired_to)
     }
 
-    /// The first window with a record that has not fired.
+    /// Returns the first window with a record that has not fired.
     fn candidate(&self) -> Option<i64> {
         self.candidate_from(self.firing.fired_to)
     }
 
-    /// The first window with a record that starts there or later.
+    /// Returns the first window with a record that starts at `start` or later.
     pub(super) fn candidate_from(&self, start: i64) -> Option<i64> {
         let own = first_window(&self.panes, self.schedule, start);
         own.into_iter().chain(self.first_inherited_from(start)).min()
     }
 
-    /// Notes which windows are to be answered before their turn: see [`Control::fire_early`].
+    /// Determines the windows that fire early: see [`Control::fire_early`].
     pub(super) fn fire_open_windows(&mut self) -> Result<(), Error> {
-        // What is complete comes first.
+        // Complete windows come first.
         self.fire_due()?;
         let pane = self
             .panes
@@ -248,7 +247,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         let last = pane.max(self.inherited.last_key_value().map(|(start, _)| *start));
         let end = last.map_or(i64::MIN, |last| self.schedule.next_window(last));
         let mut from = self.firing.fired_to;
-        // Where nothing is new, nothing is due.
+        // Without new records nothing is due.
         while let Some(start) = self.candidate_from(from).filter(|start| *start < end) {
             if self.news(start, self.merged(start)?.as_ref()).is_some() {
                 self.firing.answering = Some(start..end);
@@ -260,8 +259,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(())
     }
 
-    /// The next window that is to be answered before its turn and has other records than the last
-    /// time.
+    /// Fires the next window early that has new records since its last early answer.
     fn next_early(&mut self) -> Result<Option<Fired<Option<A::Accumulator>>>, Error> {
         while let Some(Range { start, end }) = self.firing.answering.take() {
             let Some(start) = self.candidate_from(start).filter(|start| *start < end) else {
@@ -277,10 +275,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(None)
     }
 
-    /// The hash of a window's records, unless they are those that it was answered with before its
-    /// turn the last time.
+    /// Returns the hash of a window's content, unless it is that of the last early answer.
     fn news(&self, start: i64, content: Option<&A::Accumulator>) -> Option<u64> {
-        // What cannot be written down cannot be told from what it was: it is always news.
+        // Content without an encoding cannot be compared, so it always counts as new.
         let Ok(bytes) = answer_bytes(&self.aggregate, content) else { return Some(0) };
         let hash = hash_bytes(Seed::PUBLIC, &bytes);
         (self.firing.early.get(&start) != Some(&hash)).then_some(hash)
@@ -311,7 +308,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         let content = match self.inherited.is_empty() {
             true => make(&self.aggregate, content),
             false => {
-                // A clone, so that nothing is lost should the merge fail.
+                // A clone, so that nothing is lost if the merge fails.
                 let own = content.get().cloned();
                 let whole = self.with_inherited(start, own.as_ref())?.or(own);
                 make(&self.aggregate, whole.map_or(Content::Empty, Content::Merged))
@@ -324,8 +321,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(Fired { start, revision, content })
     }
 
-    /// Fires a window again, or for the first time if it was empty until now, because of a late
-    /// record or since it has closed.
+    /// Fires a window again because of a late record or because it has closed; for the first time
+    /// if it was empty until now.
     fn fire_again<T>(
         &mut self,
         start: i64,
@@ -343,7 +340,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Fired { start, revision, content }
     }
 
-    /// The merge of the panes of a window, from its panes one by one.
+    /// Merges the panes of a window one by one.
     fn merged(&self, start: i64) -> Result<Option<A::Accumulator>, Error> {
         let end = self.schedule.last_millisecond(start).saturating_add(1);
         let mut panes = self.panes.range(start, end).map(|(_, accumulator)| accumulator);
@@ -357,9 +354,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(Some(merged))
     }
 
-    /// A record went into the pane: the windows around it that have fired and are not closed have
-    /// to fire again. Where empty windows are emitted, those after them fire too, up to the first
-    /// that has fired.
+    /// Marks the fired windows that contain the pane and are not closed, after a record went into
+    /// it: they fire again. If empty windows are emitted, the windows after them fire too, up to
+    /// the first that has fired.
     #[inline]
     pub(super) fn fire_again_with(&mut self, pane: Pane) {
         let start = self.schedule.first_window_of(pane);
@@ -388,7 +385,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             <= self.watermarks.overall()
     }
 
-    /// The watermark at which the last window that contains the pane is closed.
+    /// Returns the watermark at which the last window that contains the pane is closed.
     pub(super) fn closes_at(&self, pane_start: i64) -> i64 {
         self.schedule
             .last_millisecond(self.schedule.last_window_of(pane_start))
@@ -410,7 +407,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
         self.close_inherited();
         while let Some((start, _)) = self.firing.revisions.first_key_value() {
-            // One that was answered before its turn is still to fire.
+            // A window that fired early will fire again at its end.
             let fired = *start < self.firing.fired_to;
             if !fired || !self.is_closed(*start) {
                 break;
@@ -424,18 +421,18 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
     }
 
-    /// A pane was opened: its first window may be the next to fire.
+    /// Updates the next wake-up after a pane was opened: its first window may be the next to fire.
     pub(super) fn wake_for(&mut self, pane: Pane) {
         self.firing.wake_at = self.firing.wake_at.min(self.wakes_at(pane));
     }
 
-    /// The lowest watermark at which a window of the pane fires, or the pane closes.
+    /// Returns the lowest watermark at which a window of the pane fires, or the pane closes.
     pub(super) fn wakes_at(&self, pane: Pane) -> i64 {
         let start = self.schedule.first_window_of(pane).max(self.firing.fired_to);
         self.schedule.last_millisecond(start).min(self.closes_at(pane.start))
     }
 
-    /// The lowest watermark at which a window fires or a pane closes.
+    /// Returns the lowest watermark at which a window fires or a pane closes.
     fn next_wake(&self) -> i64 {
         let next = if self.counts_empty() { Some(self.firing.fired_to) } else { self.candidate() };
         let fires = next.map_or(i64::MAX, |start| self.schedule.last_millisecond(start));

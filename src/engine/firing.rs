@@ -1,14 +1,14 @@
-//! When a window is complete, and what it says then.
+//! The order in which windows fire.
 //!
 //! Windows fire in the order of their starts. `fired_to` is the start of the first window that has
-//! not fired; every window before it is complete at the current watermark. A record that still goes
-//! into one of those (within the allowed lateness) makes it fire again, with a higher revision. A
-//! pane is dropped when the last window that contains it is closed.
+//! not fired; every window before it is complete at the current watermark. A record within the
+//! allowed lateness that goes into one of those makes it fire again, with a higher revision. A pane
+//! is dropped when the last window that contains it is closed.
 //!
-//! A window that is due *waits*: it is computed when it is fetched, of panes that are as they were
-//! when it became due. So a leap of event time over many windows costs no memory. A record that
-//! would change such a pane makes the answers that wait come first: they are *pending* then, within
-//! a limit of bytes.
+//! A due window *waits*: it is computed when it is fetched, from panes that have not changed since
+//! it became due. So a leap of event time over many windows costs no memory. Before a record
+//! changes such a pane, the waiting answers are computed: then they are *pending*, within a limit
+//! of bytes.
 
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
@@ -16,34 +16,33 @@ use crate::window::{Panes, Schedule};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
-/// What has fired, and what is to.
+/// The windows that have fired, and those that will.
 #[derive(Clone, Debug)]
 pub(super) struct Firing {
     /// The start of the first window that has not fired.
     pub(super) fired_to: i64,
-    /// Whether a window has fired in its turn.
+    /// True if a window has fired at its end.
     pub(super) has_fired: bool,
-    /// The lowest watermark at which there is something to do.
+    /// The lowest watermark at which there is work.
     pub(super) wake_at: i64,
-    /// Windows that start before this one may wait to be fetched; `i64::MIN` where none does.
+    /// Windows that start before this one may wait to be fetched; `i64::MIN` without one.
     pub(super) waits_to: i64,
     /// Windows that have fired and may fire again, with their last revision: within the allowed
-    /// lateness, or before their turn.
+    /// lateness, or after an early firing.
     pub(super) revisions: BTreeMap<i64, u32>,
-    /// Windows that have to fire again.
+    /// Windows that must fire again.
     pub(super) again: VecDeque<i64>,
-    /// Windows that were answered before their turn and are still to fire in it, each with the hash
-    /// of what its records were then.
+    /// Windows that fired early and will fire at their end, each with the hash of its content at
+    /// that time.
     pub(super) early: BTreeMap<i64, u64>,
-    /// Windows whose last partial was given before they closed: another one follows when they do,
-    /// the last.
+    /// Windows whose last partial was returned before they closed. Their final partial follows when
+    /// they close.
     pub(super) given: BTreeSet<i64>,
-    /// Windows that start in this stretch, have a record and have not fired are to be answered
-    /// before their turn.
+    /// Windows that start in this range, have a record and have not fired will fire early.
     pub(super) answering: Option<Range<i64>>,
 }
 
-/// A window that fires: its start, its revision, and what is made of its records.
+/// A firing window: its start, its revision, and its content.
 #[derive(Clone, Debug)]
 pub(super) struct Fired<T> {
     pub(super) start: i64,
@@ -51,20 +50,21 @@ pub(super) struct Fired<T> {
     pub(super) content: T,
 }
 
-/// The records of a window that fires, as an accumulator.
+/// The content of a firing window.
 pub(super) enum Content<'a, T> {
-    /// That of the window's one pane, which closes now.
+    /// The accumulator of the window's only pane, which closes now.
     Leaving(&'a mut T),
-    /// One that stays: that of the window's one pane, or one kept up from window to window.
+    /// An accumulator that stays: that of the window's only pane, or one that is maintained from
+    /// window to window.
     Staying(&'a T),
-    /// One merged of its panes.
+    /// An accumulator merged from the panes.
     Merged(T),
-    /// It has no records.
+    /// No records.
     Empty,
 }
 
 impl<T: Clone> Content<'_, T> {
-    /// The accumulator, to be kept; `None` if there are no records.
+    /// Returns an owned accumulator; `None` without records.
     pub(super) fn keep(self, fresh: impl FnOnce() -> T) -> Option<T> {
         match self {
             Content::Leaving(accumulator) => Some(std::mem::replace(accumulator, fresh())),
@@ -74,7 +74,7 @@ impl<T: Clone> Content<'_, T> {
         }
     }
 
-    /// The accumulator, to be looked at; `None` if there are no records.
+    /// Returns a borrowed accumulator; `None` without records.
     pub(super) fn get(&self) -> Option<&T> {
         match self {
             Content::Leaving(accumulator) => Some(accumulator),
@@ -102,7 +102,7 @@ impl Firing {
         }
     }
 
-    /// Returns true if every window that is to come fires once, in its turn.
+    /// Returns true if every later window fires once, at its end.
     pub(super) fn is_plain(&self) -> bool {
         self.revisions.is_empty() && self.again.is_empty()
     }
@@ -111,17 +111,17 @@ impl Firing {
         self.fired_to
     }
 
-    /// The lowest watermark at which there is something to do.
+    /// Returns the lowest watermark at which there is work.
     pub(super) fn wake_at(&self) -> i64 {
         self.wake_at
     }
 
-    /// The revision of the window's next answer.
+    /// Returns the revision of the window's next answer.
     pub(super) fn next_revision(&self, start: i64) -> u32 {
         self.revisions.get(&start).map_or(0, |last| last.saturating_add(1))
     }
 
-    /// Returns true if there may be something to do at this watermark that was not looked at yet.
+    /// Returns true if there may be new work at this watermark.
     #[inline]
     pub(super) fn is_due(&self, watermark: i64) -> bool {
         watermark >= self.wake_at
@@ -133,17 +133,17 @@ impl Firing {
         self.waits_to != i64::MIN
     }
 
-    /// The start of the first window that neither has fired nor waits to be fetched.
+    /// Returns the start of the first window that has not fired and does not wait to be fetched.
     pub(super) fn due_to(&self) -> i64 {
         self.fired_to.max(self.waits_to)
     }
 
-    /// There is something to do at this watermark, or before.
+    /// Records that there is work at this watermark.
     pub(super) fn wake_by(&mut self, watermark: i64) {
         self.wake_at = self.wake_at.min(watermark);
     }
 
-    /// Whether the window is to fire again.
+    /// Returns true if the window must fire again.
     pub(super) fn is_due_again(&self, start: i64) -> bool {
         self.again.contains(&start)
     }
@@ -174,7 +174,7 @@ impl Firing {
         for _ in 0..reader.count(1)? {
             again.push_back(read_start(reader, schedule)?);
         }
-        // Whatever is due shows at the first look.
+        // Due windows are found at the first check.
         let (early, given, answering) = (BTreeMap::new(), BTreeSet::new(), None);
         Ok(Firing {
             fired_to,
@@ -189,7 +189,7 @@ impl Firing {
         })
     }
 
-    /// Whether windows that were answered before their turn are still to fire in it.
+    /// Returns true if windows that fired early will fire again at their end.
     pub(super) fn has_early(&self) -> bool {
         !self.early.is_empty()
     }
@@ -202,12 +202,12 @@ impl Firing {
         }
     }
 
-    /// The last partial so far of the window was given before the window closed.
+    /// Records that a partial of the window was returned before the window closed.
     pub(super) fn give_again(&mut self, start: i64) {
         self.given.insert(start);
     }
 
-    /// No further partial of the windows that were given is to come.
+    /// Drops the final partials of such windows.
     pub(super) fn forget_given(&mut self) {
         self.given.clear();
     }
@@ -227,7 +227,7 @@ impl Firing {
         Ok(())
     }
 
-    /// The windows of which those with a record are still to be answered before their turn.
+    /// Returns the range of windows that fire early if they have a record.
     pub(super) fn answering(&self) -> Option<&Range<i64>> {
         self.answering.as_ref()
     }
@@ -272,9 +272,9 @@ fn check_start(reader: &Reader<'_>, schedule: Schedule, start: i64) -> Result<()
     }
 }
 
-/// The first window with a pane that starts there or later.
+/// Returns the first window with a pane that starts at `start` or later.
 pub(super) fn first_window<T>(panes: &Panes<T>, schedule: Schedule, start: i64) -> Option<i64> {
-    // Such a window holds only panes that start there or later, and the first of them is in the
-    // first of those.
+    // All panes of such a window start there or later, and the first pane is in the first such
+    // window.
     panes.first_pane_from(start).map(|pane| schedule.first_window_of(pane).max(start))
 }

@@ -1,7 +1,7 @@
-//! Windows of shards that have ended, to be answered by the engine that goes on in their place.
+//! Windows of ended shards, to be answered by the engine that continues them.
 //!
-//! What an ended shard has of a window is one accumulator, whatever panes it was made of. It is
-//! kept beside the panes, by the window's start, and merged with them when the window fires.
+//! An ended shard has one accumulator per window, whatever its panes were. It is kept beside the
+//! panes, by the window's start, and is merged with them when the window fires.
 
 use super::core::{Engine, Inherited};
 use super::durable::Encode;
@@ -13,7 +13,7 @@ use crate::snapshot::{Kind, Partial, Tag};
 use crate::window::Schedule;
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
-    /// Adds a window of a shard that has ended: see [`Control::adopt`](super::Control::adopt).
+    /// Adds a window of an ended shard: see [`Control::adopt`](super::Control::adopt).
     pub(super) fn add_partial(&mut self, partial: &Partial) -> Result<(), Error> {
         partial.envelope().check(partial.bytes(), Kind::Partial, &self.identity())?;
         let mut reader = partial.envelope().section(partial.bytes(), Tag::Accumulator)?;
@@ -24,7 +24,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             {
                 window.start().as_millis()
             }
-            _ => return Err(reader.corrupt("the window is none of this pipeline's")),
+            _ => return Err(reader.corrupt("the window does not fit this pipeline")),
         };
         if !self.schedule.is_start(start) {
             return Err(reader.corrupt(&format!("no window starts at {start} ms")));
@@ -53,7 +53,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(())
     }
 
-    /// The window's inherited records with its own.
+    /// Merges the window's inherited accumulator into its own one.
     pub(super) fn with_inherited(
         &self,
         start: i64,
@@ -66,12 +66,12 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(Some(whole))
     }
 
-    /// The first inherited window from `start` on.
+    /// Returns the first inherited window from `start` on.
     pub(super) fn first_inherited_from(&self, start: i64) -> Option<i64> {
         self.inherited.range(start..).next().map(|(start, _)| *start)
     }
 
-    /// The watermark at which the first inherited window is closed; `i64::MAX` if there is none.
+    /// Returns the watermark at which the first inherited window is closed; `i64::MAX` without one.
     pub(super) fn inherited_closes_at(&self) -> i64 {
         let first = self.inherited.first_key_value();
         first.map_or(i64::MAX, |(start, _)| {

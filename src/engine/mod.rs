@@ -1,13 +1,12 @@
 //! The engine: records in, emissions out. No I/O, no clock, no threads.
 //!
-//! An [`Engine`] holds one accumulator per open pane, the watermarks of its shards and the position
-//! reached in each, and decides three things: what becomes of a record ([`Outcome`]), when a window
-//! is complete, and what it then says ([`Emission`]). Where records come from, what their event
-//! time is and what is done with emissions is decided above, by a
-//! [`Pipeline`](crate::pipeline::Pipeline) or an adapter.
+//! An [`Engine`] has one accumulator per open pane, the watermarks of its shards, and the position
+//! reached in each. It decides the [`Outcome`] of each record, when a window is complete, and the
+//! window's [`Emission`]. A [`Pipeline`](crate::pipeline::Pipeline) or an adapter above it decides
+//! where records come from, what their event time is, and what happens with emissions.
 //!
-//! The answer does not depend on how the records were batched: pushing one by one, in batches, and
-//! draining in between or at the end give the same emissions in the same order.
+//! The answer does not depend on batches: one by one or in batches, drained in between or at the
+//! end, the same records give the same emissions in the same order.
 
 mod batch;
 mod control;

@@ -1,4 +1,4 @@
-//! How an engine is to treat time, lateness and limits.
+//! Options for time, lateness and limits.
 
 use super::RecentIds;
 use crate::error::Error;
@@ -7,7 +7,7 @@ use crate::time::whole_millis;
 use crate::window::{Global, Windows};
 use std::time::Duration;
 
-/// How an engine is to treat time, lateness and limits. Each field has a default.
+/// Options for time, lateness and limits. Each field has a default.
 ///
 /// # Example
 /// ```
@@ -27,31 +27,31 @@ use std::time::Duration;
 pub struct EngineOptions {
     /// The windows; default: one over everything.
     pub windows: Windows,
-    /// By how much a record may come behind the latest one of its shard and still be waited for;
-    /// `None`: by any time, so that nothing fires before the end of the input and no record is ever
-    /// late. Default: 0.
+    /// How far a record may be behind the latest one of its shard without being late; `None` means
+    /// any time, so that nothing fires before the end of the input and no record is late. Default:
+    /// 0.
     pub out_of_orderness: Option<Duration>,
-    /// How long after a window has fired late records still go into it, each emitting it again.
-    /// Default: 0.
+    /// How long after its firing a window accepts late records. Each of them emits the window
+    /// again. Default: 0.
     pub allowed_lateness: Duration,
-    /// After how long without a record, by the clock given to
-    /// [`Control::advance`](super::Control::advance), the other shards stop waiting for a shard;
-    /// `None`: never. Default: never.
+    /// How long a shard may have no record, by the clock of
+    /// [`Control::advance`](super::Control::advance), until the other shards stop waiting for it;
+    /// `None` means for ever. Default: `None`.
     pub idle_after: Option<Duration>,
-    /// Whether windows without a record, between windows that are emitted, are emitted too. A
-    /// record that leaves more than [`Limits::panes_max`] of them between its windows and all
-    /// others is a dead letter. Default: they are not.
+    /// True if windows without a record, between windows that are emitted, are emitted too. A
+    /// record with more than [`Limits::panes_max`] empty windows between its windows and all others
+    /// is then a dead letter. Default: false.
     pub emit_empty: bool,
-    /// Whether a record that cannot be aggregated is an error that leaves it untaken, in the place
-    /// of a dead letter: for a source that delivers it again. Default: it is a dead letter.
+    /// True if a record that cannot be aggregated is an error instead of a dead letter, for a
+    /// source that delivers it again. Default: false.
     pub strict: bool,
     /// Recognises records that a producer has sent again, by an identity: see
     /// [`Engine::is_repeated`](super::Engine::is_repeated). Default: none.
     pub recent_ids: Option<RecentIds>,
-    /// A name and version of the pipeline, part of its fingerprint: state that was saved under
-    /// another name is refused. Change it when closures change in meaning. Default: empty.
+    /// A name and version of the pipeline, part of its fingerprint: state saved with another name
+    /// is refused. Change it when closures change in meaning. Default: empty.
     pub name: String,
-    /// The caps.
+    /// The limits.
     pub limits: Limits,
 }
 

@@ -7,7 +7,8 @@ use crate::error::Error;
 use crate::snapshot::{Origin, Partial};
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
-    /// Fires the next window that is complete as a partial: see
+    /// Fires the next complete window as a partial: see
+    /// [`Control::next_partial`](super::Control::next_partial).
     /// [`Control::next_partial`](super::Control::next_partial).
     pub(super) fn fire_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
         let (start, revision, bytes) = match self.pending.front() {
@@ -43,7 +44,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         .map(Some)
     }
 
-    /// Returns true if a further answer of the window is to come.
+    /// Returns true if the window will be answered again.
     fn fires_again(&self, start: i64) -> bool {
         start >= self.firing.fired_to()
             || self.firing.is_due_again(start)

@@ -1,17 +1,15 @@
-//! Answers that had to be made before they were fetched.
+//! Answers that were computed before they were fetched.
 //!
-//! A window that is complete waits to be fetched, and is computed then. Only where a record is
-//! about to change a pane that such a window is made of, its answer is made before: it is kept
-//! here.
+//! A complete window waits to be fetched, and is computed then. Only if a record is about to change
+//! a pane of such a window, the answer is computed before, and is kept here.
 
 use super::firing::Fired;
 use std::collections::VecDeque;
 
-/// The accumulators of windows that have fired, the oldest first; `None` for those without a
-/// record.
+/// The accumulators of fired windows, the oldest first; `None` for those without a record.
 #[derive(Clone, Debug)]
 pub(super) struct Pending<T> {
-    /// Each with the bytes that it is counted with.
+    /// Each with its counted bytes.
     queue: VecDeque<(Fired<Option<T>>, usize)>,
     bytes: usize,
 }
@@ -21,9 +19,9 @@ impl<T> Pending<T> {
         Pending { queue: VecDeque::new(), bytes: 0 }
     }
 
-    /// Adds an answer whose accumulator takes this many bytes.
+    /// Adds an answer whose accumulator takes this number of bytes.
     pub(super) fn push(&mut self, fired: Fired<Option<T>>, accumulator_bytes: usize) {
-        // What is in the queue itself counts too: there may be many windows without a record.
+        // The queue itself counts too, because there may be many windows without a record.
         let bytes = accumulator_bytes + size_of::<Fired<Option<T>>>();
         self.bytes += bytes;
         self.queue.push_back((fired, bytes));
@@ -51,7 +49,7 @@ impl<T> Pending<T> {
         self.queue.iter().map(|(fired, _)| fired)
     }
 
-    /// Approximate bytes of all.
+    /// Returns the approximate bytes of all answers.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

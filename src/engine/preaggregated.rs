@@ -1,4 +1,4 @@
-//! Records that were aggregated apart from the engine, by any thread, to be taken all at once.
+//! Blocks of records that any thread aggregates outside of the engine, to be merged into it.
 
 use super::core::records_between_checks;
 use super::{Control, Engine, Shard};
@@ -8,15 +8,15 @@ use crate::time::Timestamp;
 use crate::window::{Pane, Place, Schedule};
 use std::marker::PhantomData;
 
-/// Records of more panes than this are not aggregated apart: merging them would cost what it
-/// spares.
+/// Records of more panes than this are not preaggregated: merging them would cost as much as it
+/// saves.
 const PANES_MAX: usize = 16;
 
-/// Bytes of accumulators for each record up to which aggregating apart pays. A group takes 200 to
-/// 500, so there are to be several records for each.
+/// Maximum bytes of accumulators per record for which preaggregation pays off. A group takes 200 to
+/// 500 bytes, so there should be several records per group.
 const BYTES_PER_RECORD_MAX: usize = 64;
 
-/// What any thread needs to aggregate records apart from their engine.
+/// The part of an engine that another thread needs to preaggregate records.
 pub(crate) struct Preaggregation<R: ?Sized, A> {
     aggregate: A,
     schedule: Schedule,
@@ -28,13 +28,12 @@ pub(crate) struct Preaggregation<R: ?Sized, A> {
 #[derive(Debug)]
 pub(crate) struct Preaggregated<T> {
     panes: Vec<(Pane, T)>,
-    /// The index of the pane used last.
+    /// The index of the last used pane.
     last: usize,
     records: usize,
-    /// The earliest event time of a record that was added.
+    /// The earliest event time of an added record.
     earliest: i64,
-    /// The latest event time of all, those included that were
-    /// [skipped](Preaggregated::skip).
+    /// The latest event time of all records, [skipped](Preaggregated::skip) ones included.
     latest: i64,
 }
 
@@ -49,12 +48,12 @@ impl<T> Preaggregated<T> {
         }
     }
 
-    /// How many records there are.
+    /// Returns the number of records.
     pub(crate) fn records(&self) -> usize {
         self.records
     }
 
-    /// Takes a record that is not to be added: its event time, where that moves a watermark.
+    /// Skips a record that is not added. `time` is its event time, if that moves a watermark.
     pub(crate) fn skip(&mut self, time: Option<Timestamp>) {
         self.latest = self.latest.max(time.map_or(i64::MIN, Timestamp::as_millis));
     }
@@ -68,8 +67,8 @@ impl<T> Preaggregated<T> {
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Preaggregation<R, A> {
-    /// Adds a record. False, and nothing is added, if only the engine can say what is to become of
-    /// it, or if it is of one pane too many.
+    /// Adds a record. Returns false, and adds nothing, if only the engine can decide on it, or if
+    /// it needs one pane too many.
     #[inline]
     pub(crate) fn add(
         &self,
@@ -102,7 +101,7 @@ impl<R: ?Sized, A: Aggregate<R>> Preaggregation<R, A> {
         }
     }
 
-    /// Whether merging the accumulators is likely to cost much less than adding the records would.
+    /// Returns true if merging the accumulators probably costs much less than adding the records.
     pub(crate) fn pays(&self, of: &Preaggregated<A::Accumulator>) -> bool {
         let bytes: usize =
             of.panes.iter().map(|(_, accumulator)| self.aggregate.state_bytes(accumulator)).sum();
@@ -111,7 +110,7 @@ impl<R: ?Sized, A: Aggregate<R>> Preaggregation<R, A> {
 }
 
 impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
-    /// What any thread needs to aggregate records apart from this engine.
+    /// Returns the part of this engine that another thread needs to preaggregate records.
     pub(crate) fn preaggregation(&self) -> Preaggregation<R, A> {
         Preaggregation {
             aggregate: self.aggregate.clone(),
@@ -123,14 +122,14 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
-    /// Takes all of these records, which come next on the shard, or none of them. They are taken if
-    /// pushing them one by one would have had no effect but adding them: none is late or refused,
-    /// nothing fires and nothing is to be measured before the last of them. The state is then the
-    /// one after pushing them one by one, for an aggregate whose merge is exact; whether it is, is
-    /// for the caller to know.
+    /// Merges all of these records, which come next on the shard, or none of them. Returns true if
+    /// they were merged. That needs that pushing them one by one would only add them: none is late
+    /// or refused, nothing fires, and no measurement is due before the last of them. The state then
+    /// equals the state after pushing them one by one, if the merge of the aggregate is exact; the
+    /// caller must know that.
     ///
     /// # Errors
-    /// As of a merge; the records are then taken in part.
+    /// Those of a merge. Some of the records are then merged.
     pub(crate) fn push_preaggregated(
         &mut self,
         shard: Shard,
@@ -140,11 +139,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         A: Growth<R>,
     {
         if self.emit_empty {
-            // How far each is from the others is judged record by record.
+            // Gaps between records are checked record by record.
             return Ok(records.records == 0 && records.latest == i64::MIN);
         }
         if records.records == 0 {
-            // No record that was skipped can be what the watermark completes.
+            // The watermark of a skipped record may complete windows.
             if records.latest != i64::MIN {
                 self.watermarks.observe(shard.index(), records.latest);
             }
@@ -172,10 +171,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(true)
     }
 
-    /// Counts the records that may still come before the state is measured. Where it is to be
-    /// measured between these, it is measured now, if that makes no difference to when it is
-    /// measured next and to whether it is within its limit; otherwise false, and nothing has
-    /// changed.
+    /// Counts `records` towards the next measurement of the state. If the measurement is due inside
+    /// this block, measures now and returns true, provided that a measurement at the exact record
+    /// would have the same next due record and the same result. Otherwise returns false and changes
+    /// nothing.
     fn measures_alike(&mut self, records: &Preaggregated<A::Accumulator>) -> bool
     where
         A: Growth<R>,
@@ -207,7 +206,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         true
     }
 
-    /// Whether pushing the records one by one would do nothing but add them to panes.
+    /// Returns true if pushing the records one by one would only add them to panes.
     fn adds_only(&mut self, shard: Shard, records: &Preaggregated<A::Accumulator>) -> bool {
         let due = self.firing.is_due(self.watermarks.overall());
         if due || !self.watermarks.is_settled(shard.index()) {
@@ -217,8 +216,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         else {
             return true;
         };
-        // No watermark that these records, or those skipped, bring about completes or closes
-        // any window that they are in.
+        // No watermark of these or the skipped records completes or closes a window of these
+        // records.
         let quiet = self.quiet();
         let until = quiet.end.min(self.watermarks.time_reaching(self.wakes_at(first)));
         if records.earliest < quiet.start
@@ -227,8 +226,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         {
             return false;
         }
-        // A pane that is found counts as used lately, so that records are added to it unasked:
-        // those of windows that wait are not looked for.
+        // Looking up a pane marks it as recently used, and records are then added to it without a
+        // check. So panes of waiting windows are not looked up.
         let new = records.panes.iter().filter(|(pane, _)| self.panes.find(*pane).is_none()).count();
         new <= self.limits.panes_max.saturating_sub(self.panes.len())
     }
@@ -241,7 +240,7 @@ mod tests {
     use crate::engine::EngineOptions;
     use crate::record::ShardId;
 
-    /// Some bytes that do not grow.
+    /// State whose size does not grow.
     #[derive(Clone)]
     struct Counts;
 
@@ -271,8 +270,8 @@ mod tests {
         }
     }
 
-    /// Were there twice as many groups, the state would be measured at other intervals; it is
-    /// measured in every other block, or every fourth.
+    /// With twice as many groups the state would be measured at other intervals. It is measured in
+    /// every second or every fourth block.
     #[test]
     fn blocks_of_known_groups_are_taken_whatever_the_size_of_the_state() {
         for groups in [1, 500, 1000, 1500, 1900] {
@@ -297,8 +296,8 @@ mod tests {
         }
     }
 
-    /// The state is to be measured within the block, and its table may double by then, with which
-    /// it is measured half as often from there on.
+    /// The state is measured within the block. Its table may have doubled until then, and after
+    /// that it would be measured half as often.
     #[test]
     fn a_block_that_may_change_when_the_state_is_measured_is_taken_record_by_record() {
         let mut engine =
@@ -316,6 +315,6 @@ mod tests {
             Timestamp::from_millis(0)
         )));
         assert!(!engine.push_preaggregated(shard, &block).unwrap());
-        assert_eq!(engine.stats().applied, 1700, "nothing of it was taken");
+        assert_eq!(engine.stats().applied, 1700, "none of the block was merged");
     }
 }

@@ -1,18 +1,18 @@
-//! Which records came lately, by an identity of their own: for producers that send a record again
-//! under a new sequence number.
+//! Recognises recent records by an identity of their own: for producers that send a record again
+//! with a new sequence number.
 //!
-//! Two Bloom filters take turns. Identities go into the current one; when it has as many as it was
-//! made for, it becomes the previous one and an empty one takes its place. So the last `ids`
-//! identities are always known, and up to twice as many, in a fixed number of bits.
+//! There are two Bloom filters. Identities go into the current one. When it is full, it becomes the
+//! previous one, and an empty filter becomes the current one. So at least the last `ids` identities
+//! are known, and at most twice as many, in a fixed number of bits.
 //!
-//! Source: Bloom, *Space/time trade-offs in hash coding with allowable errors* (1970); the places
-//! by double hashing after Kirsch and Mitzenmacher, *Less hashing, same performance* (2006).
+//! Source: Bloom, *Space/time trade-offs in hash coding with allowable errors* (1970); the bits by
+//! double hashing after Kirsch and Mitzenmacher, *Less hashing, same performance* (2006).
 
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::hash::{Seed, hash_u64};
 
-/// Identities at most.
+/// Maximum identities.
 const IDS_MAX: usize = 1 << 28;
 
 /// Bits of a word.
@@ -20,10 +20,10 @@ const WORD: usize = 64;
 
 /// A bounded memory of the identities of records.
 ///
-/// It forgets none of the last `ids` identities, and takes a record that never came for one that
-/// did with a probability of at most `false_positive_rate`: such a record is lost, and counted as a
+/// It forgets none of the last `ids` identities. With a probability of at most
+/// `false_positive_rate` it reports a new record as seen: such a record is lost, and counted as a
 /// duplicate. It takes `2.9 ids log2(2 / rate)` bits, in memory and in a snapshot: 7.5 MB for a
-/// million at one in a million.
+/// million identities at one in a million.
 ///
 /// # Example
 /// ```
@@ -52,11 +52,10 @@ pub struct RecentIds {
 }
 
 impl RecentIds {
-    /// A memory of the last `ids` identities.
+    /// Creates a memory of the last `ids` identities.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] unless `ids` is from 1 to 2^28 and the rate inside of (0,
-    /// 0.5].
+    /// [`ErrorKind::InvalidArgument`] unless `ids` is from 1 to 2^28 and the rate is in (0, 0.5].
     ///
     /// # Example
     /// ```
@@ -76,7 +75,7 @@ impl RecentIds {
                 "a false-positive rate of {false_positive_rate}; above 0 and at most 0.5"
             )));
         }
-        // A record is looked for in both filters, so each may err half as often.
+        // A record is searched in both filters, so each filter may err half as often.
         let doublings = (2.0 / false_positive_rate).log2();
         let bits_per_id = doublings / std::f64::consts::LN_2;
         let bits = (ids as f64 * bits_per_id).ceil() as usize;
@@ -92,8 +91,8 @@ impl RecentIds {
         })
     }
 
-    /// The same under another seed; default [`Seed::PUBLIC`]. Give a secret one where identities
-    /// come from outside: under a public one, identities can be found that fill the filters.
+    /// Sets the seed; default [`Seed::PUBLIC`]. Use a secret seed if identities come from outside:
+    /// with a public one, somebody can choose identities that fill the filters.
     ///
     /// # Example
     /// ```
@@ -119,7 +118,7 @@ impl RecentIds {
         self.seed
     }
 
-    /// Whether an identity of this hash came lately.
+    /// Returns true if an identity with this hash is known.
     pub(super) fn contains(&self, hash: u64) -> bool {
         let holds = |filter: &[u64]| {
             self.places(hash)
@@ -159,12 +158,12 @@ impl RecentIds {
         writer.u64(u64::from(self.hashes));
         writer.usize(self.count);
         for filter in [&self.current, &self.previous] {
-            // Words of half-full filters are dense: as they are.
+            // Words of half-full filters are dense, so they are not compressed.
             filter.iter().for_each(|word| writer.fixed_u64(*word));
         }
     }
 
-    /// Reads what a memory of the same shape and seed wrote.
+    /// Decodes a memory of the same shape and seed.
     pub(super) fn decode(&self, reader: &mut Reader<'_>) -> Result<Self, Error> {
         let shape = (reader.fixed_u64()?, reader.usize()?, reader.usize()?, reader.u64()?);
         if shape != (self.seed.fingerprint(), self.ids, self.bits, u64::from(self.hashes)) {
@@ -207,7 +206,7 @@ mod tests {
             recent.insert(hash(id));
             assert!((id.saturating_sub(999)..=id).step_by(97).all(|id| recent.contains(hash(id))));
         }
-        // 1 % of 20,000 and five standard deviations.
+        // 1 % of 20,000 plus five standard deviations.
         assert!(false_positives < 270, "{false_positives}");
     }
 

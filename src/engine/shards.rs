@@ -1,11 +1,11 @@
-//! The shards that an engine follows, and how far each has been applied.
+//! The shards of an engine, and the last applied position of each.
 
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::hash::Map;
 use crate::record::{Sequence, SequenceNumber, ShardId};
 
-/// A shard of one engine: a handle that is cheap to copy, given out by
+/// A shard of one engine: a handle that is cheap to copy, returned by
 /// [`Control::open_shard`](super::Control::open_shard).
 ///
 /// # Example
@@ -34,7 +34,7 @@ pub(super) struct Shards {
     by_name: Map<ShardId, Shard>,
     names: Vec<ShardId>,
     applied: Vec<Option<Sequence>>,
-    /// The shard without a name: that of records that are pushed without one.
+    /// The shard without a name, for records that are pushed without a shard.
     unnamed: Option<Shard>,
 }
 
@@ -43,15 +43,14 @@ impl Shards {
         self.by_name.get(id).copied()
     }
 
-    /// The shard without a name, if it is followed.
+    /// Returns the shard without a name, if it is open.
     #[inline]
     pub(super) fn unnamed(&self) -> Option<Shard> {
         self.unnamed
     }
 
     pub(super) fn insert(&mut self, id: ShardId, index: usize) -> Shard {
-        // `Limits::shards_max` is checked by whoever counts; more than 2^32 shards do not fit in
-        // memory.
+        // The caller checks `Limits::shards_max`. More than 2^32 shards do not fit in memory.
         let shard = Shard(index as u32);
         if id.as_str().is_empty() {
             self.unnamed = Some(shard);
@@ -62,12 +61,12 @@ impl Shards {
         shard
     }
 
-    /// Whether a record at this place has been applied before.
+    /// Returns true if a record at this position was applied before.
     pub(super) fn is_applied(&self, shard: Shard, sequence: &Sequence) -> bool {
         self.applied(shard).is_some_and(|last| sequence <= last)
     }
 
-    /// The last place applied.
+    /// Returns the last applied position.
     pub(super) fn applied(&self, shard: Shard) -> Option<&Sequence> {
         self.applied.get(shard.index())?.as_ref()
     }
@@ -78,17 +77,17 @@ impl Shards {
         }
     }
 
-    /// The name of a shard.
+    /// Returns the name of a shard.
     pub(super) fn name(&self, index: usize) -> Option<&ShardId> {
         self.names.get(index)
     }
 
-    /// All shards, in the order they were opened.
+    /// Returns all shards, in the order of opening.
     pub(super) fn names(&self) -> &[ShardId] {
         &self.names
     }
 
-    /// Writes the name of a shard and how far it has been applied.
+    /// Encodes the name of a shard and its last applied position.
     pub(super) fn encode_shard(&self, index: usize, writer: &mut Writer) {
         writer.bytes(self.name(index).map_or("", ShardId::as_str).as_bytes());
         let applied = self.applied.get(index).and_then(Option::as_ref);
@@ -99,7 +98,7 @@ impl Shards {
         }
     }
 
-    /// Reads a shard.
+    /// Decodes a shard.
     pub(super) fn decode_shard(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
         let id = ShardId::new(reader.text()?);
         if self.find(&id).is_some() {
@@ -107,10 +106,9 @@ impl Shards {
         }
         let shard = self.insert(id, self.names.len());
         if reader.bool()? {
-            let number: SequenceNumber = reader
-                .text()?
-                .parse()
-                .map_err(|error: Error| reader.corrupt("no sequence number").with_source(error))?;
+            let number: SequenceNumber = reader.text()?.parse().map_err(|error: Error| {
+                reader.corrupt("not a sequence number").with_source(error)
+            })?;
             let sub = reader.u64()?;
             self.set_applied(shard, &Sequence { number, sub });
         }

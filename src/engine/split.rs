@@ -1,4 +1,4 @@
-//! The windows that are left when an input has ended, split for several threads.
+//! Splits the windows that are open at the end of an input, for several threads.
 
 use super::Engine;
 use super::finished_part::FinishedPart;
@@ -9,24 +9,24 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Fewer windows than this are not worth a part of their own.
+/// Minimum windows per part.
 const WINDOWS_MIN: usize = 8;
 
-/// Nor are fewer than so many for each pane of a window: each part begins by merging the panes of
-/// its first window.
+/// Minimum windows per part, as a multiple of the panes per window: each part begins by merging the
+/// panes of its first window.
 const WINDOWS_PER_PANE_MIN: usize = 3;
 
 impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
-    /// Takes out the windows that are to come after [`finish`](super::Control::finish), in two to
-    /// `parts` parts. Each is drained by itself, on any thread; their emissions, one part's after
-    /// the other's, are those that this engine would have given, to the bit. What the engine still
-    /// gives itself comes before theirs. No further record may be pushed, and the parts' emissions
-    /// are not counted in [`stats`](super::Control::stats).
+    /// Splits the windows that remain after [`finish`](super::Control::finish) into two to `parts`
+    /// parts. Each part is drained on its own, on any thread. Their emissions, part after part, are
+    /// exactly those that this engine would have returned. The engine's own remaining emissions
+    /// come before theirs. No record may be pushed after that, and the parts' emissions are not
+    /// counted in [`stats`](super::Control::stats).
     ///
-    /// None where that would not pay, and the engine keeps all windows: of few windows, or where
-    /// windows wait to be answered again.
+    /// Returns no parts if splitting would not pay off, because of few windows or because windows
+    /// wait to be answered again. The engine then keeps all windows.
     ///
-    /// Cost: O(panes log panes), however many windows there are; of the panes nothing is copied.
+    /// Cost: O(panes log panes), for any number of windows. No pane is copied.
     pub(crate) fn split_finished(&mut self, parts: NonZeroUsize) -> Vec<FinishedPart<R, A>> {
         let (windows, panes_max) = self.windows_to_split();
         let count = parts.get().min(windows / WINDOWS_MIN.max(panes_max * WINDOWS_PER_PANE_MIN));
@@ -55,8 +55,8 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
         parts.into_iter().map(|(part, _)| part).collect()
     }
 
-    /// How many windows are to come and may be split, and how many panes the one of those looked at
-    /// has that has most.
+    /// Returns the number of remaining windows that can be split, and the largest number of panes
+    /// of the examined ones.
     fn windows_to_split(&self) -> (usize, usize) {
         let ended = self.watermarks.overall() == i64::MAX;
         let plain = self.lateness == 0
@@ -68,7 +68,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
             return (windows, panes_max);
         }
         self.each_stretch_to_come(|stretch| {
-            // Windows between two that have no pane in common have about as many.
+            // Windows between two windows without a common pane have about as many panes.
             if stretch.anew {
                 panes_max = panes_max
                     .max(self.panes.range(stretch.start, self.end_of(stretch.start)).count());
@@ -78,7 +78,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
         (windows, panes_max)
     }
 
-    /// The first window of each part but the first, where the parts are even.
+    /// Returns the first window of each part but the first, for parts of equal size.
     fn cuts(&self, windows: usize, parts: usize) -> Vec<Cut> {
         let (mut cuts, mut index) = (Vec::new(), 0usize);
         if parts < 2 {
@@ -98,7 +98,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
         cuts
     }
 
-    /// The window at this index in a stretch of windows.
+    /// Returns the window at this index in a stretch of windows.
     fn cut(&self, stretch: &Stretch, windows: usize) -> Cut {
         let Stretch { start, last_end, before, after, .. } = *stretch;
         if windows == 0 {
@@ -116,7 +116,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
         self.schedule.last_millisecond(start).saturating_add(1)
     }
 
-    /// Tells of all windows that are to come, in ascending order, as stretches.
+    /// Calls `tell` for all remaining windows, in ascending order, as stretches.
     fn each_stretch_to_come(&self, mut tell: impl FnMut(Stretch)) {
         let mut boundary = self.stacks.as_ref().map(TwoStacks::boundary);
         let (mut from, mut last_end) = (self.firing.fired_to(), i64::MIN);
@@ -126,8 +126,8 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
             let before = boundary;
             let anew =
                 boundary.as_mut().is_none_or(|boundary| boundary.pass(start, self.end_of(start)));
-            // All that have the pane have a record, and those that start before the boundary merge
-            // it with what is stacked up.
+            // All windows that contain the pane have a record. Those that start before the boundary
+            // merge it with the stacked panes.
             let having = self.schedule.windows_between(
                 start,
                 self.schedule.next_window(self.schedule.last_window_of(pane.start)),
@@ -141,7 +141,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
         }
     }
 
-    /// The part of the windows that start in a stretch, without its panes.
+    /// Returns the part with the windows that start in a range, without its panes.
     fn part(
         &self,
         windows: Range<i64>,
@@ -159,21 +159,21 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
     }
 }
 
-/// Windows one after the other that all have a record, of which at most the first has all of its
-/// panes merged again.
+/// Consecutive windows that all have a record. Only the first of them may need a new merge of all
+/// of its panes.
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
-    /// The first of them.
+    /// The first window.
     start: i64,
-    /// How many there are, at least one.
+    /// The number of windows, at least one.
     windows: usize,
-    /// Where the window before the first ends.
+    /// The end of the window before the first.
     last_end: i64,
-    /// Where front and back of the stacks meet before the first, and after it; `None` where a
-    /// window is one pane.
+    /// The boundary of the stacks before the first window, and after it; `None` if a window is one
+    /// pane.
     before: Option<Boundary>,
     after: Option<Boundary>,
-    /// Whether the panes of the first are merged again.
+    /// True if the panes of the first window need a new merge.
     anew: bool,
 }
 
@@ -181,10 +181,10 @@ struct Stretch {
 #[derive(Clone, Copy, Debug)]
 struct Cut {
     start: i64,
-    /// Where the window before it ends.
+    /// The end of the window before it.
     last_end: i64,
-    /// Where front and back of the stacks meet before it, so that a part merges as the whole would
-    /// have. `None` where a window is one pane.
+    /// The boundary of the stacks before it, so that a part merges in the same order as the whole.
+    /// `None` if a window is one pane.
     boundary: Option<Boundary>,
 }
 

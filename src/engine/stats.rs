@@ -1,10 +1,10 @@
-//! What an engine has counted.
+//! The counters of an engine.
 
 use super::Outcome;
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 
-/// Counts since the engine was made. They saturate at `u64::MAX`.
+/// Counts since the engine was created. They saturate at `u64::MAX`.
 ///
 /// # Example
 /// ```
@@ -35,7 +35,7 @@ pub struct Stats {
     pub late: u64,
     /// Records that could not be decoded or aggregated.
     pub dead_letters: u64,
-    /// Records that had been delivered before, by their position.
+    /// Records that were delivered before, by their position.
     pub duplicates: u64,
     /// Records between two windows.
     pub between_windows: u64,
@@ -61,7 +61,7 @@ impl Stats {
         *counter = counter.saturating_add(1);
     }
 
-    /// Writes the counters. What is measured (open panes, bytes of state) is measured again.
+    /// Encodes the counters. Open panes and bytes of state are measured again after decoding.
     pub(super) fn encode(&self, writer: &mut Writer) {
         let counters = [
             self.applied,
@@ -75,7 +75,7 @@ impl Stats {
         counters.into_iter().for_each(|counter| writer.u64(counter));
     }
 
-    /// Reads the counters.
+    /// Decodes the counters.
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
         Ok(Stats {
             applied: reader.u64()?,

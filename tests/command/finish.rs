@@ -246,7 +246,7 @@ fn s104_inspect_says_of_every_file_what_it_is() {
     let odd = streamgauge(&["inspect", &none, &log, &state, "--output", "table"]);
     odd.failed(1, &["none: cannot be read", "log: ", "not streamgauge bytes", "2 of "]);
     assert!(
-        odd.stdout.contains("running, with what shardId-0 had left")
+        odd.stdout.contains("running, with the windows of shardId-0")
             && odd.stdout.contains("0 dead letters"),
         "{}",
         odd.stdout

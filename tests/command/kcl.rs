@@ -84,7 +84,7 @@ fn s76_the_child_writes_what_run_writes_and_speaks_the_protocol_only() {
     // The first process is killed; the second is given records again.
     let run =
         child(&folder, &["--out", &out], &[&initialize("shardId-000000000000"), &first, TAKEN]);
-    run.failed(1, &["the daemon went away without a word (shardId-000000000000)"]);
+    run.failed(1, &["the daemon ended without a message (shardId-000000000000)"]);
     let run = child(
         &folder,
         &["--out", &out],
@@ -283,7 +283,7 @@ fn s78_late_records_are_noted_at_checkpoints_and_written_down() {
     assert_eq!(written[0], first);
     let run = child(&Folder::new("kcl_late_counted"), &["--out", &out], &messages);
     run.succeeded().says(&[
-        "1 record came late and is in no window: max_delay says how long such records are waited for, and --late FILE writes them down",
+        "1 record came late and is in no window: max_delay says how long such records are waited for, and --late FILE writes them to a file",
     ]);
 }
 
@@ -431,7 +431,7 @@ fn s77_a_daemon_that_cannot_be_understood_ends_the_child_with_a_message_and_stat
         (vec![&batch], "the daemon says processRecords where initialize was due"),
         (vec![&begin, TAKEN], "the daemon says checkpoint where another message was due"),
         (vec![&begin, &begin], "the daemon says initialize where another message was due"),
-        (vec![&begin], "the daemon went away without a word"),
+        (vec![&begin], "the daemon ended without a message"),
     ] {
         child(&folder, &arguments, &messages).failed(1, &[words]);
         assert_eq!(

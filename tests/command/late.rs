@@ -117,14 +117,11 @@ fn s79_run_judges_against_the_clock_where_it_reads_a_pipe() {
     let (file, pipeline) =
         (folder.file("hits.jsonl", &input), folder.file("p.toml", "max_ahead = \"1d\"\n"));
     let refused = streamgauge(&[&arguments[..], &["--max-ahead", "1d", &file]].concat());
-    refused.failed(
-        2,
-        &["--max-ahead is judged against the clock", "a regular file has no arrival times"],
-    );
+    refused.failed(2, &["--max-ahead needs the clock", "a regular file has no arrival times"]);
     streamgauge(&[&arguments[..], &["--max-ahead", "off", &file]].concat()).succeeded();
     streamgauge(&[&arguments[..], &["--pipeline", &pipeline, &file]].concat())
         .succeeded()
-        .says(&["note: max_ahead is judged against the clock"]);
+        .says(&["note: max_ahead needs the clock"]);
     streamgauge_reading(&[&arguments[..], &["--max-ahead", "soon"]].concat(), b"")
         .failed(2, &["--max-ahead: "]);
 }

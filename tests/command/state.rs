@@ -244,7 +244,7 @@ fn inspect_tells_what_is_in_state_and_in_partials() {
     let saved = folder.path("state/run.state");
     let text = streamgauge(&["inspect", &saved, "--output", "table"]);
     text.succeeded();
-    for words in ["Run of ", "log: taken up to ", "panes: 1, ", "from 2024-01-01T00:00:00.000Z"] {
+    for words in ["Run of ", "log: applied up to ", "panes: 1, ", "from 2024-01-01T00:00:00.000Z"] {
         assert!(text.stdout.contains(words), "{words:?} is not in {}", text.stdout);
     }
     let told = streamgauge(&[&["inspect", &saved], &pipeline[..]].concat()).json();

@@ -318,7 +318,7 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
     /// Notes how many records came late, if there are more than were noted.
     fn note_late(&mut self) {
         let (late, handed_out) = self.work.late();
-        let hint = if handed_out { "" } else { ", and --late FILE writes them down" };
+        let hint = if handed_out { "" } else { ", and --late FILE writes them to a file" };
         match self.late_noted {
             noted if noted == late => {}
             0 => self.note(&format!(

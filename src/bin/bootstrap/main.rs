@@ -1,5 +1,5 @@
-//! The binary that Lambda starts: `streamgauge lambda` and nothing else, and so a smaller file to
-//! start.
+//! The binary that Lambda starts: only `streamgauge lambda`, so that the file is smaller and starts
+//! faster.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     match run_from_environment() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where standard error is closed there is nobody to tell.
+            // If standard error is closed, there is no other place to report to.
             let _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::FAILURE
         }

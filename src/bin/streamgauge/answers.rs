@@ -1,4 +1,4 @@
-//! Where the answers go: rows to standard output, or partials to a store.
+//! The answers: rows to standard output, or partials to a store.
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -16,38 +16,38 @@ use streamgauge::snapshot::Partial;
 use streamgauge::store::{PartialStore, Store};
 use streamgauge::{Control, Error, Seed, Timestamp, Window};
 
-/// What becomes of a window's answer.
+/// Where the answer of a window goes.
 pub(crate) enum Destination<W> {
     Rows(OutputWriter<W>),
     Partials {
         store: PartialStore<Box<dyn Store>>,
-        /// Who the partials are from.
+        /// The source of the partials.
         source: String,
     },
 }
 
-/// Answers that wait until it is written down that they are given: the most of them.
+/// Maximum answers that wait until they are recorded as given.
 const WAITING_MAX: usize = 1 << 16;
 
-/// What was answered before, and how answers that are given again are kept right.
+/// The answers given before, so that answers that are given again stay consistent.
 pub(crate) struct GivenAnswers {
     pub(crate) answers: RunAnswers,
-    /// Where that is kept between runs, if it is.
+    /// The place of the answers between runs, if they are saved.
     pub(crate) kept: Option<KeptAnswers>,
-    /// Whether any row can cease to hold, as where groups are limited.
+    /// True if a row can be retracted, because groups are limited.
     pub(crate) retracts: bool,
-    /// Rows that records were added to which may become others.
+    /// Rows with records that may change.
     pub(crate) unsure: UnsureRows,
 }
 
-/// Groups by window of rows that can cease to hold.
+/// Groups of rows that can be retracted, by window.
 pub(crate) type UnsureRows = HashMap<Option<Window>, Vec<Vec<OutputValue>>>;
 
-/// An answer that waits to be handed out.
+/// An answer that waits to be written.
 enum Waiting {
     Row(RowEmission),
     Partial(Box<Partial>),
-    /// The partial of a window that has no record any more.
+    /// The partial of a window that has no records any more.
     Removed(Option<Window>, u32),
 }
 
@@ -56,8 +56,8 @@ impl GivenAnswers {
         GivenAnswers { answers, kept, retracts, unsure: UnsureRows::new() }
     }
 
-    /// The groups of a window's rows that can cease to hold: all of them, or those of rows that
-    /// could when they were given before, and those that are unsure now.
+    /// Returns the groups of a window's rows that can be retracted: all of them, or those whose
+    /// rows could be retracted when they were given before, and those that are unsure now.
     fn unsure_groups(&self, window: Option<Window>, rows: &[RowEmission]) -> Vec<Vec<OutputValue>> {
         if self.retracts {
             return rows.iter().map(|row| row.group.clone()).collect();
@@ -74,7 +74,7 @@ impl GivenAnswers {
     }
 }
 
-/// The rows that take back others.
+/// Returns the rows that retract other rows.
 fn retracted(
     window: Option<Window>,
     judged: &Judgement,
@@ -88,23 +88,23 @@ fn retracted(
     })
 }
 
-/// Fetches the answers of a pipeline and hands them on.
+/// Fetches the answers of a pipeline and writes them.
 pub(crate) struct Answers<W> {
     destination: Destination<W>,
-    /// `None` where each window is answered once.
+    /// `None` if each window is answered once.
     given: Option<GivenAnswers>,
     waiting: Vec<Waiting>,
     lines: JsonLines,
-    /// Windows that have come out, each once however often it was revised.
+    /// Windows that were answered; each counts once, whatever its number of revisions.
     pub(crate) windows: u64,
-    /// Rows, or partials, that have come out.
+    /// Rows or partials that were written.
     pub(crate) rows: u64,
-    /// The last of the windows that have come out, by end and start.
+    /// The last answered window, by end and start.
     furthest: Option<(Timestamp, Timestamp)>,
     last_window: Option<Option<Window>>,
-    /// Whether there was a row of the groups past the limit.
+    /// True if there was a row of the groups past the limit.
     pub(crate) other: bool,
-    /// What ends the handing on of answers at the end of the input, where it does.
+    /// The signal that can stop the answers at the end of the input.
     stop: Option<Interrupt>,
 }
 
@@ -128,50 +128,50 @@ impl<W: Write> Answers<W> {
         }
     }
 
-    /// Returns true if partials are kept, instead of rows that are written.
+    /// Returns true if partials are saved instead of rows written.
     pub(crate) fn is_of_partials(&self) -> bool {
         matches!(self.destination, Destination::Partials { .. })
     }
 
-    /// Windows up to this are not answered again by a run that goes on from the state that is saved
-    /// now.
+    /// Sets the end up to which a run that continues from the state saved now does not answer
+    /// windows again.
     pub(crate) fn set_complete_to(&mut self, complete_to: Option<Timestamp>) {
         if let Some(kept) = self.given.as_mut().and_then(|given| given.kept.as_mut()) {
             kept.complete_to = complete_to;
         }
     }
 
-    /// Returns true if an answer has come out that is of no window.
+    /// Returns true if an answer without a window was written.
     pub(crate) fn is_without_windows(&self) -> bool {
         self.last_window == Some(None)
     }
 
-    /// Windows up to this were completed by an earlier run.
+    /// Marks the windows up to this end as completed by an earlier run.
     pub(crate) fn complete(&mut self, end: Option<Timestamp>) {
         if let (Some(given), Some(end)) = (&mut self.given, end) {
             given.answers.complete(end);
         }
     }
 
-    /// From now on a signal ends the handing on of answers.
+    /// From now on a signal stops the answers.
     pub(crate) fn stop_by(&mut self, interrupt: Interrupt) {
         self.stop = Some(interrupt);
     }
 
-    /// From now on answers are of windows that the end of the run has cut short, and say so where
-    /// their form has a place for it.
+    /// Marks the following answers as answers of windows that the end of the run has cut short, in
+    /// the output formats that show it.
     pub(crate) fn set_incomplete(&mut self) {
         if let Destination::Rows(output) = &mut self.destination {
             output.set_incomplete();
         }
     }
 
-    /// Returns true if answers that cannot be handed out come again in the next run.
+    /// Returns true if the next run repeats answers that cannot be written now.
     pub(crate) fn are_kept(&self) -> bool {
         self.given.as_ref().is_some_and(|given| given.kept.is_some())
     }
 
-    /// Hands on the answers that are complete; whether there were any.
+    /// Writes the complete answers. Returns true if there were any.
     ///
     /// # Errors
     /// A limit, or answers that cannot be written.
@@ -184,10 +184,10 @@ impl<W: Write> Answers<W> {
         }
     }
 
-    /// Hands on the windows of several files.
+    /// Writes the windows of several files.
     ///
     /// # Errors
-    /// As [`drain`](Answers::drain).
+    /// Those of [`drain`](Answers::drain).
     pub(crate) fn drain_merged(&mut self, files: &mut MergedFiles) -> Result<bool, Failure> {
         match &self.destination {
             Destination::Rows(_) => self.drain_rows(|| files.next_row()),
@@ -197,10 +197,11 @@ impl<W: Write> Answers<W> {
         }
     }
 
-    /// As [`drain`](Answers::drain) at the end of the input: rows are computed on these threads.
+    /// Like [`drain`](Answers::drain), at the end of the input: rows are computed on several
+    /// threads.
     ///
     /// # Errors
-    /// As [`drain`](Answers::drain).
+    /// Those of [`drain`](Answers::drain).
     pub(crate) fn drain_ended(
         &mut self,
         pipeline: &mut RowPipeline,
@@ -220,7 +221,7 @@ impl<W: Write> Answers<W> {
         mut next_row: impl FnMut() -> Result<Option<RowEmission>, Error>,
     ) -> Result<bool, Failure> {
         let mut written = false;
-        // The rows of a window that may be answered more than once: looked at together.
+        // The rows of a window that may be answered again. They are judged together.
         let mut held: Vec<RowEmission> = Vec::new();
         loop {
             if let Some(signal) = self.stop.as_ref().and_then(Interrupt::signal) {
@@ -245,8 +246,8 @@ impl<W: Write> Answers<W> {
         }
     }
 
-    /// Gives the rows of one window, unless they were given before; as a higher revision if other
-    /// ones were.
+    /// Writes the rows of one window, unless they were written before. If other rows were written
+    /// before, these are a higher revision.
     fn settle(&mut self, held: &mut Vec<RowEmission>) -> Result<bool, Failure> {
         let (Some(given), Some(first)) = (&mut self.given, held.first()) else { return Ok(false) };
         let (window, revision) = (first.window, first.revision);
@@ -269,18 +270,19 @@ impl<W: Write> Answers<W> {
         Ok(true)
     }
 
-    /// These rows can cease to hold: a later run may read what their records are of as other ones.
+    /// Sets the rows that can be retracted, because a later run may read their last record
+    /// differently.
     pub(crate) fn set_unsure(&mut self, rows: UnsureRows) {
         if let Some(given) = &mut self.given {
             given.unsure = rows;
         }
     }
 
-    /// Takes back what was given of windows that have no record any more. All windows up to `end`
-    /// must have been handed on, or without it all.
+    /// Retracts the rows of windows that have no records any more. All windows up to `end` must
+    /// have been written, or all windows without it.
     ///
     /// # Errors
-    /// As [`drain`](Answers::drain).
+    /// Those of [`drain`](Answers::drain).
     pub(crate) fn take_back(&mut self, end: Option<Timestamp>) -> Result<(), Failure> {
         let Some(given) = self.given.as_mut().filter(|given| given.kept.is_some()) else {
             return Ok(());
@@ -325,7 +327,7 @@ impl<W: Write> Answers<W> {
         Ok(written)
     }
 
-    /// Gives an answer: at once, or where what is given is kept, after that was written down.
+    /// Writes an answer. If answers are saved, it waits until it has been recorded.
     fn give(&mut self, answer: Waiting) -> Result<(), Failure> {
         if !self.are_kept() {
             return self.hand_out(answer);
@@ -334,8 +336,8 @@ impl<W: Write> Answers<W> {
         if self.waiting.len() >= WAITING_MAX { self.commit() } else { Ok(()) }
     }
 
-    /// Writes down what is about to be given, and gives it. After a crash in between the next run
-    /// knows what may have come out.
+    /// Records the waiting answers, then writes them. After a crash in between, the next run knows
+    /// which answers may have been written.
     fn commit(&mut self) -> Result<(), Failure> {
         if let Some(given) = &mut self.given
             && let Some(kept) = &mut given.kept
@@ -378,21 +380,21 @@ impl<W: Write> Answers<W> {
             return;
         }
         self.last_window = Some(window);
-        // Windows come out by their end, so one that lies behind came out before, unless this is
-        // its first answer.
+        // Windows come in the order of their ends, so an earlier one was answered before, unless
+        // this is its first answer.
         let place = window.map(|window| (window.end(), window.start()));
         let new = revision == 0 || place > self.furthest;
         self.windows += u64::from(new);
         self.furthest = self.furthest.max(place);
     }
 
-    /// Hands on all answers so far, while more may come.
+    /// Flushes all answers so far. More may follow.
     ///
     /// # Errors
-    /// An output that cannot be written.
+    /// The output cannot be written.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         self.commit()?;
-        // A put returns when the partial is kept.
+        // A put returns after the partial is stored.
         if let Destination::Rows(output) = &mut self.destination {
             output.flush().map_err(|error| Failure::output(&error))?;
         }
@@ -404,16 +406,16 @@ impl<W: Write> Answers<W> {
         Ok(())
     }
 
-    /// Nothing more comes.
+    /// Writes the end of the output.
     ///
     /// # Errors
-    /// An output that cannot be written.
+    /// The output cannot be written.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
         self.flush()?;
         if let Destination::Rows(output) = &mut self.destination {
             output.finish().map_err(|error| Failure::output(&error))?;
         }
-        // They need not be said again.
+        // They need not be repeated.
         match &mut self.given {
             Some(GivenAnswers { answers, kept: Some(kept), .. }) => kept.save(answers),
             _ => Ok(()),

@@ -1,4 +1,4 @@
-//! The command line: what can be said, and nothing of what is done about it.
+//! The command line: only its grammar.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::num::NonZeroUsize;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use streamgauge::adapter::Packing;
 use streamgauge::aggregate::COUNTERS_MAX;
 
-/// Windowed counts, sums, distincts, percentiles and top-k over log files and streams, in constant
+/// Windowed counts, sums, distincts, percentiles and top-k over log files and streams, in bounded
 /// memory.
 #[derive(Debug, Parser)]
 #[command(name = "streamgauge", version, max_term_width = 100, after_help = EXAMPLES)]
@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  The ten most wanted URLs of every five minutes:
+  The ten most requested URLs of every five minutes:
     streamgauge top access.jsonl --by url --time ts --window 5m
   Errors per minute and country, with their latencies:
     streamgauge run access.jsonl --time ts --window 1m --where 'status >= 500' \\
@@ -35,12 +35,13 @@ pub(crate) enum Command {
     /// Find the most frequent values of a field per window and group: short for run --agg 'top(k,
     /// by)'
     Top(TopArguments),
-    /// Merge the partials that several runs, functions or workers have written into the answers of
-    /// all their records
+    /// Merge the partials of several runs, functions or workers into the answers of all their
+    /// records
     Merge(MergeArguments),
-    /// Tell what is in files of saved state, partials, and whatever else the commands write
+    /// Show the contents of files of saved state, of partials, and of everything else that the
+    /// commands write
     Inspect(InspectArguments),
-    /// Give the open windows of an application that has ended (kcl, or lambda in mode store), from
+    /// Write the open windows of an application that has ended (kcl, or lambda in mode store), from
     /// its state
     Finish(FinishArguments),
     /// Say what pipeline files mean, or where they are wrong, without input
@@ -56,8 +57,8 @@ pub(crate) enum Command {
     /// Process a shard of a Kinesis stream: the executable for the KCL's MultiLangDaemon
     ///
     /// The daemon's property `executableName` names it. It needs --pipeline, --state, and --out,
-    /// --partials or both. It speaks the daemon's protocol on standard input and output, and says
-    /// on standard error, which goes into the daemon's log, what an operator should know.
+    /// --partials or both. It speaks the daemon's protocol on standard input and output. Messages
+    /// for an operator go to standard error, which is in the daemon's log.
     Kcl(KclArguments),
 }
 
@@ -99,63 +100,62 @@ pub(crate) struct KclArguments {
     /// The pipeline, a TOML file whose keys are the names of the flags of `streamgauge run`
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) pipeline: PathBuf,
-    /// Take the secret seed of distinct counts and top-k from a file of up to 16 hexadecimal
-    /// digits, where others choose the keys. Default: of $STREAMGAUGE_SEED or the file
-    /// $STREAMGAUGE_SEED_FILE, or else a public one
+    /// Read the secret seed of distinct counts and top-k from a file of up to 16 hexadecimal
+    /// digits. Use one if others choose the keys. Default: $STREAMGAUGE_SEED or the file
+    /// $STREAMGAUGE_SEED_FILE, otherwise a public seed
     #[arg(long, value_name = "FILE")]
     pub(crate) seed_file: Option<PathBuf>,
-    /// Where the shards' state is kept: a directory, or s3://BUCKET/PREFIX. One place for one
-    /// application
+    /// The place of the shards' state: a directory, or s3://BUCKET/PREFIX. Each application needs
+    /// its own place
     #[arg(long, value_name = "PLACE")]
     pub(crate) state: String,
-    /// Append the answers, as JSON Lines, to a file, or into an existing directory, a file a shard.
-    /// Standard output is the daemon's. This or --partials is needed
+    /// Append the answers, as JSON Lines, to a file, or to one file per shard in an existing
+    /// directory. Standard output belongs to the daemon. This or --partials is needed
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Keep each window as a partial, to be merged with those of other shards: in a directory,
+    /// Save each window as a partial, to be merged with those of other shards: in a directory,
     /// s3://BUCKET/PREFIX, or kinesis:STREAM. This or --out is needed
     #[arg(long, value_name = "PLACE", conflicts_with = "merge")]
     pub(crate) partials: Option<String>,
-    /// How payloads are taken apart: kpl (records that the KPL aggregated), whole, lines (each line
-    /// is a record), logs or log-events (a CloudWatch Logs subscription's, as messages or as
-    /// objects)
+    /// How payloads are unpacked: kpl (records that the KPL aggregated), whole, lines (each line is
+    /// a record), logs or log-events (of a CloudWatch Logs subscription, as messages or as objects)
     #[arg(long, value_name = "PACKING", default_value = "kpl", conflicts_with = "merge")]
     pub(crate) packing: Packing,
-    /// Save state, emit and checkpoint after so many records
+    /// Save state, emit and checkpoint after this number of records
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub(crate) save_records: u64,
-    /// And after so long
+    /// Save state, emit and checkpoint after this time
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     pub(crate) save_every: String,
     /// Let the clock complete the windows of a shard that has been at its end, without records, for
-    /// so long
+    /// this time
     #[arg(long, value_name = "DURATION", conflicts_with = "merge")]
     pub(crate) idle_after: Option<String>,
-    /// Append the records that came too late for all of their windows to a file, as JSON Lines of
+    /// Append records that came too late for all of their windows to a file, as JSON Lines with
     /// shard, sequence, time, watermark and data
     #[arg(long, value_name = "FILE", conflicts_with = "merge")]
     pub(crate) late: Option<PathBuf>,
-    /// Fail if a shard's checkpoint is ahead of its state, instead of saying so
+    /// Fail if a shard's checkpoint is ahead of its state, instead of a warning
     #[arg(long)]
     pub(crate) require_state: bool,
-    /// Stage two: the records are the partials that `--partials kinesis:STREAM` has put
+    /// The second stage: the records are the partials that `--partials kinesis:STREAM` has written
     #[arg(long)]
     pub(crate) merge: bool,
     #[command(flatten)]
     pub(crate) merging: MergingArguments,
 }
 
-/// When a merged window is complete.
+/// The rules for when a merged window is complete.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "With --merge")]
 pub(crate) struct MergingArguments {
-    /// How many shards have a partial of each window, if that is known
+    /// Number of shards that have a partial of each window, if known
     #[arg(long, value_name = "N", requires = "merge")]
     pub(crate) sources: Option<usize>,
-    /// Give a window so long after its first partial, whoever is missing
+    /// Answer a window this time after its first partial, even if partials are missing
     #[arg(long, value_name = "DURATION", default_value = "1m")]
     pub(crate) deadline: String,
-    /// Give a window again for each further partial for so long after it was given
+    /// Answer a window again for each further partial during this time
     #[arg(long, value_name = "DURATION", default_value = "1h")]
     pub(crate) retention: String,
 }
@@ -164,12 +164,12 @@ const KCL_HELP: &str = "\
 Example, in the daemon's properties file:
   executableName = /usr/local/bin/streamgauge kcl --pipeline /etc/hits.toml \\
       --state s3://bucket/hits/state --out /var/lib/hits
-The daemon splits it at spaces and knows no quotes. docs/KCL.md has the whole
-file and the operations.
+The daemon splits it at spaces and does not know quotes. docs/KCL.md has the
+whole file and the operations.
 
-Exit codes: 0 the daemon has ended the conversation in order; 1 the run failed
-(a message that cannot be read, an early end of the input, another process that
-has the shard, a store that fails); 2 wrong usage.";
+Exit codes: 0 the daemon has ended the session; 1 the run failed (a message that
+cannot be read, an early end of the input, another process that has the shard, a
+store that fails); 2 wrong usage.";
 
 /// Compute aggregates per window and group.
 #[derive(Debug, Args)]
@@ -187,10 +187,10 @@ pub(crate) struct RunArguments {
 #[derive(Debug, Args)]
 #[command(after_long_help = TOP_HELP)]
 pub(crate) struct TopArguments {
-    /// The field whose most frequent values are wanted
+    /// The field whose most frequent values are counted
     #[arg(long, value_name = "FIELD")]
     pub(crate) by: String,
-    /// How many of them
+    /// Number of values
     #[arg(short, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=COUNTERS_MAX as u64))]
     pub(crate) k: u64,
     #[command(flatten)]
@@ -207,27 +207,27 @@ Aggregates (--agg), separated by commas, each with an optional `as NAME`:
   first(f), last(f)
   p50(f) to p99.99(f)        percentile of nearest rank, within 0.5 %
   median(f)                  middle value, or the mean of the two, within 0.5 %
-  distinct(f)                how many different values
-  top(k, f), top(k, f, m)    the k most frequent values, by m counters (65,536)
-  frequency(f, 'value')      how often f == 'value' holds
+  distinct(f)                number of different values
+  top(k, f), top(k, f, m)    the k most frequent values, with m counters (65,536)
+  frequency(f, 'value')      number of records with f == 'value'
 
 Predicates (--where):
   field OP value             with == != < <= > >= in contains matches, and, or,
                              not, and parentheses
   exists field               a missing field makes every comparison false
-  ts >= '2025-10-26'         times compare as times; text that spells a number
-                             is one beside a number
+  ts >= '2025-10-26'         times compare as times; text that is a number
+                             compares with a number as a number
   tags contains 'vip'        an element of a JSON array, or a part of text
   status >= 500 and not (url contains '/health')
   country in ('DE', 'FR')    agent matches '(?i)bot'
 
 Times (--time-format):
   auto (the default)         decided for each value. A number is a date from
-                             19000101 to 20991231 (YYYYMMDD), so also with the
-                             digits of hours and minutes (12), of seconds (14),
-                             milli- (17) and microseconds (20); any other is
-                             seconds since 1970 below 10^11, ms below 10^14, us
-                             below 10^17, else ns. Text is a date (2024-01-31 or
+                             19000101 to 20991231 (YYYYMMDD), also with hours and
+                             minutes (12 digits), seconds (14), milliseconds (17)
+                             or microseconds (20); any other number is seconds
+                             since 1970 below 10^11, ms below 10^14, us below
+                             10^17, else ns. Text is a date (2024-01-31 or
                              2024/01/31), with a time or without,
                              20240131T235959Z, the time of an access log, or a
                              date with the name of its month, as in mail (RFC
@@ -262,8 +262,8 @@ be written); 2 wrong usage (also a field that a header lacks); 130 and 143
 stopped by Ctrl-C and by SIGTERM.";
 
 const TOP_HELP: &str = "\
-Takes every option of `streamgauge run`, of which `streamgauge run --help` tells
-more; aggregates given by --agg come after the top values.
+Takes every option of `streamgauge run`; see `streamgauge run --help`.
+Aggregates of --agg come after the top values.
 
 Examples:
   streamgauge top access.log --by path
@@ -275,10 +275,10 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = MERGE_HELP)]
 pub(crate) struct MergeArguments {
-    /// Where the partials are: directories, or s3://BUCKET/PREFIX
+    /// The places of the partials: directories, or s3://BUCKET/PREFIX
     #[arg(required = true, value_name = "DIR")]
     pub(crate) places: Vec<String>,
-    /// How many sources there are: windows that have fewer are told on standard error
+    /// Number of sources. Windows with fewer sources are reported on standard error
     #[arg(long, value_name = "N")]
     pub(crate) sources: Option<u32>,
     #[command(flatten)]
@@ -286,15 +286,15 @@ pub(crate) struct MergeArguments {
     /// A table for people, JSON Lines or CSV. Default: a table on a terminal, JSON Lines otherwise
     #[arg(long, value_enum, value_name = "OUTPUT", help_heading = "Output")]
     pub(crate) output: Option<OutputArgument>,
-    /// Say nothing on standard error but errors and missing partials
+    /// Write only errors and missing partials to standard error
     #[arg(short, long, help_heading = "Output")]
     pub(crate) quiet: bool,
 }
 
 const MERGE_HELP: &str = "\
-The pipeline is to be the one that wrote the partials; partials of another are
-refused. Exact aggregates give what one run over all records would give; sketches
-keep to their bounds.
+The pipeline must be the one that wrote the partials; partials of another one
+are refused. Exact aggregates equal those of one run over all records; the
+bounds of sketches hold.
 
 Example, on two machines and then on one:
   streamgauge run access.log --pipeline hits.toml --partials s3://bucket/hits \\
@@ -303,11 +303,11 @@ Example, on two machines and then on one:
       --source web2
   streamgauge merge --pipeline hits.toml --sources 2 s3://bucket/hits";
 
-/// Tell what is in a file.
+/// Show the contents of files.
 #[derive(Debug, Args)]
 #[command(after_long_help = INSPECT_HELP)]
 pub(crate) struct InspectArguments {
-    /// Files that a command has written, and directories of them
+    /// Files that a command has written, and directories of such files
     #[arg(required = true, value_name = "FILE|DIR")]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
@@ -318,58 +318,56 @@ pub(crate) struct InspectArguments {
 }
 
 const INSPECT_HELP: &str = "\
-Says of each file what it is: state of run, lambda and kcl, of one shard or of a
-merger; partials; what was answered; locks and saves that were not finished;
-answers and dead letters. One that cannot be read is an error, and the others are
-told.
+Shows the kind of each file: state of run, lambda and kcl, of one shard or of a
+merger; partials; earlier answers; locks and saves that did not complete;
+answers and dead letters. A file that cannot be read is an error; the others are shown.
 
-Given the pipeline that wrote it, by --pipeline or by flags, it also tells the
-answers that are in the file, with their bounds: those of windows that have not
-come out yet, or of the partial's.
+With the pipeline that wrote the file, by --pipeline or by flags, it also shows
+the answers in the file with their bounds: those of windows that have not been
+answered yet, or those of a partial.
 
 Examples:
   streamgauge inspect state/run.state
   streamgauge inspect state/ partials/
   streamgauge inspect state/run.state --pipeline hits.toml";
 
-/// Give the open windows of an application that has ended.
+/// Write the open windows of an application that has ended.
 #[derive(Debug, Args)]
 #[command(after_long_help = FINISH_HELP)]
 pub(crate) struct FinishArguments {
     /// The pipeline of the application
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) pipeline: PathBuf,
-    /// Take the secret seed of distinct counts and top-k from a file, as the application did.
-    /// Default: of $STREAMGAUGE_SEED or the file $STREAMGAUGE_SEED_FILE, or the public one
+    /// Read the secret seed of distinct counts and top-k from a file, if the application had one.
+    /// Default: $STREAMGAUGE_SEED or the file $STREAMGAUGE_SEED_FILE, otherwise the public seed
     #[arg(long, value_name = "FILE")]
     pub(crate) seed_file: Option<PathBuf>,
-    /// Where its state is: what `kcl --state` or STREAMGAUGE_STATE named
+    /// The place of its state: the value of `kcl --state` or STREAMGAUGE_STATE
     #[arg(long, value_name = "PLACE")]
     pub(crate) state: String,
-    /// Append the rows to a file, or into an existing directory, a file a shard. Default: standard
-    /// output
+    /// Append the rows to a file, or to one file per shard in an existing directory. Default:
+    /// standard output
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Keep each window as a partial instead: in a directory, s3://BUCKET/PREFIX, or kinesis:STREAM
+    /// Save each window as a partial instead: in a directory, s3://BUCKET/PREFIX, or kinesis:STREAM
     #[arg(long, value_name = "PLACE", conflicts_with = "out")]
     pub(crate) partials: Option<String>,
 }
 
 const FINISH_HELP: &str = "\
-An application that is switched off leaves windows that no record closes any
-more. This gives them as JSON Lines, of each shard as it stands, with
-\"complete\":false; windows that ended shards have left and no other took over
-are among them. A window that a Lambda function's schedule has answered with
-the same records is not given again. The state is not changed: stop the
-application first, and delete the state when the windows are where they are to
-be.
+After an application is switched off, no record closes its last windows. This
+command writes them as JSON Lines, as they are in the state of each shard, with
+\"complete\":false. Windows of ended shards that no other shard has adopted are
+included. A window that a Lambda function's schedule has answered with the same
+records is not written again. The state does not change: stop the application
+first, and delete the state after the windows have arrived.
 
 Examples:
   streamgauge finish --pipeline hits.toml --state s3://bucket/hits/state \\
       --out /var/lib/hits
   streamgauge finish --pipeline hits.toml --state state --partials partials";
 
-/// The forms of what `inspect` tells.
+/// The output formats of `inspect`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum InspectOutputArgument {
     /// Text for people
@@ -378,61 +376,61 @@ pub(crate) enum InspectOutputArgument {
     Json,
 }
 
-/// Where the records come from.
+/// The source of the records.
 #[derive(Debug, Default, Args)]
 pub(crate) struct InputArguments {
-    /// Files to read, as one input; standard input if there are none, and for `-`. gzip and zstd
-    /// are recognised
+    /// Files to read, as one input; standard input without a file, and for `-`. gzip and zstd are
+    /// recognised
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// How the records are written; auto looks at the first lines of each input, and reads plain
-    /// lines, with a note, where they are not certain
+    /// The format of the records; auto detects it from the first lines of each input. If it is not
+    /// certain, plain lines are read and a note says so
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Input")]
     pub(crate) format: Option<FormatArgument>,
     /// The character between the fields of CSV, such as ';'. Default: a comma
     #[arg(long, value_name = "CHARACTER", help_heading = "Input")]
     pub(crate) delimiter: Option<String>,
-    /// Write the records that could not be read to a file, as JSON Lines of file, line, reason and
+    /// Write records that could not be read to a file, as JSON Lines with file, line, reason and
     /// data
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub(crate) dead_letters: Option<PathBuf>,
-    /// Write the records that came late to a file, as JSON Lines of file, line, time, watermark and
-    /// data. They are in no window
+    /// Write late records to a file, as JSON Lines with file, line, time, watermark and data. They
+    /// are in no window
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub(crate) late: Option<PathBuf>,
     /// Fail at the first record that cannot be read
     #[arg(long, help_heading = "Input")]
     pub(crate) strict: bool,
-    /// Read regular files on so many threads; the answer is the same. Default: as many as there are
-    /// cores
+    /// Number of threads for regular files. The answer does not depend on it. Default: the number
+    /// of cores
     #[arg(long, value_name = "N", value_parser = threads, help_heading = "Input")]
     pub(crate) threads: Option<NonZeroUsize>,
-    /// Let frames of zstd ask for a window of up to 2^N bytes, which is memory, as `zstd --long=N`
-    /// writes them. Default: 27, 128 MiB
+    /// Accept zstd frames with a window of up to 2^N bytes, which need that much memory, as `zstd
+    /// --long=N` writes them. Default: 27, 128 MiB
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=31), help_heading = "Input")]
     pub(crate) zstd_window_log_max: Option<u32>,
 }
 
-/// At least one thread.
+/// Parses a number of threads, at least one.
 fn threads(text: &str) -> Result<NonZeroUsize, String> {
     let threads = text.parse::<usize>().map_err(|error| error.to_string())?;
     NonZeroUsize::new(threads).ok_or_else(|| "at least 1 thread is needed".to_owned())
 }
 
-/// What is computed.
+/// The computation.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Pipeline")]
 pub(crate) struct PipelineArguments {
-    /// Take the pipeline from a TOML file, whose keys are the names of these flags with
-    /// underscores; flags override it
+    /// Read the pipeline from a TOML file, whose keys are the names of these flags with
+    /// underscores. Flags override it
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) pipeline: Option<PathBuf>,
-    /// Take the secret seed of distinct counts and top-k from a file of up to 16 hexadecimal
-    /// digits, where others choose the keys. Default: of $STREAMGAUGE_SEED or the file
-    /// $STREAMGAUGE_SEED_FILE, or else a public one
+    /// Read the secret seed of distinct counts and top-k from a file of up to 16 hexadecimal
+    /// digits. Use one if others choose the keys. Default: $STREAMGAUGE_SEED or the file
+    /// $STREAMGAUGE_SEED_FILE, otherwise a public seed
     #[arg(long, value_name = "FILE")]
     pub(crate) seed_file: Option<PathBuf>,
-    /// The field that holds the event time. Windows need one; in an access log it is `time`
+    /// The field of the event time. Windows need one; in an access log it is `time`
     #[arg(long, value_name = "FIELD")]
     pub(crate) time: Option<String>,
     /// How the event time is written: auto, s, ms, us, ns (since 1970), rfc3339, clf (access logs),
@@ -443,31 +441,31 @@ pub(crate) struct PipelineArguments {
     /// syslog the year before the files were last modified
     #[arg(long, value_name = "YEAR")]
     pub(crate) year: Option<u64>,
-    /// Size of the windows, such as 1m30s; without, one window over everything
+    /// Size of the windows, such as 1m30s. Default: one window over everything
     #[arg(long, value_name = "DURATION")]
     pub(crate) window: Option<String>,
-    /// A window begins every so often: sliding windows. Without, they follow one another
+    /// Time between the starts of two windows: sliding windows. Default: the size
     #[arg(long, value_name = "DURATION")]
     pub(crate) every: Option<String>,
-    /// Shift the windows, which are aligned to 1970-01-01T00:00:00Z, by this much; -1h shifts them
-    /// into the past
+    /// Shift of the windows, which are aligned to 1970-01-01T00:00:00Z; -1h shifts them into the
+    /// past
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub(crate) offset: Option<String>,
-    /// Wait so long, in event time, for records that come out of order; `unbounded` waits for all
-    /// of them. Default: unbounded for regular files, 10s for standard input
+    /// How long to wait, in event time, for records that come out of order; `unbounded` waits for
+    /// all of them. Default: unbounded for regular files, 10s for standard input
     #[arg(long, value_name = "DURATION")]
     pub(crate) max_delay: Option<String>,
-    /// Make a record a dead letter whose time lies more than this ahead of the clock when it is
-    /// read, so that it makes no later record late; `off`: by any time. For standard input and
-    /// pipes: regular files have no arrival times. Default: off
+    /// Make a record a dead letter if its time is more than this ahead of the clock when it is
+    /// read, so that it makes no later record late; `off` allows any time. For standard input and
+    /// pipes, because regular files have no arrival times. Default: off
     #[arg(long, value_name = "DURATION")]
     pub(crate) max_ahead: Option<String>,
-    /// Let late records into a window for so long after it came out; each of them makes it come out
-    /// again, as a new revision
+    /// How long a window that has been answered accepts late records. Each of them causes a new
+    /// answer, with a higher revision
     #[arg(long, value_name = "DURATION")]
     pub(crate) lateness: Option<String>,
-    /// Keep the records for which this holds, such as 'status >= 500'. Can be given again: all must
-    /// hold
+    /// Keep the records for which this holds, such as 'status >= 500'. Several can be given: all
+    /// must hold
     #[arg(long = "where", value_name = "PREDICATE")]
     pub(crate) predicates: Vec<String>,
     /// Fields to group by, separated by commas
@@ -476,61 +474,59 @@ pub(crate) struct PipelineArguments {
     /// What to compute, such as 'count, sum(bytes) as bytes, top(10, url)'. Default: count
     #[arg(long, value_name = "AGGREGATE,...")]
     pub(crate) agg: Vec<String>,
-    /// Text that is a missing value in every field, such as 'NA, -, (null)', in quotes where it is
-    /// not a word; '' is no text. Default: NA, N/A, NULL, null, \N and - of CSV, in fields that are
-    /// used as numbers
+    /// Text that is a missing value in every field, such as 'NA, -, (null)'. Text that is not a
+    /// word needs quotes; '' means no text. Default: NA, N/A, NULL, null, \N and - of CSV, in
+    /// fields that are used as numbers
     #[arg(long, value_name = "TEXT,...", allow_hyphen_values = true)]
     pub(crate) null: Vec<String>,
-    /// At most so many groups per window; the records of further ones are counted together in a
-    /// group (other)
+    /// Maximum groups per window. Records of further groups are counted together in a group (other)
     #[arg(long, value_name = "N")]
     pub(crate) limit_groups: Option<u64>,
 }
 
-/// What becomes of the answers.
+/// The output of the answers.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArguments {
     /// A table for people, JSON Lines or CSV. Default: a table on a terminal, JSON Lines otherwise
     #[arg(long, value_enum, value_name = "OUTPUT")]
     pub(crate) output: Option<OutputArgument>,
-    /// Say on standard error, before running, what windows are made of, how much memory can be
+    /// Before running, write to standard error what the windows are made of, how much memory can be
     /// needed, and how exact each answer is
     #[arg(long)]
     pub(crate) explain: bool,
-    /// Say nothing on standard error but errors, and what is lost: no progress, no notes, no
-    /// summary
+    /// Write only errors and losses to standard error: no progress, no notes, no summary
     #[arg(short, long)]
     pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) durable: DurableArguments,
 }
 
-/// What is kept between runs.
+/// The state and partials that a run saves.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "State")]
 pub(crate) struct DurableArguments {
-    /// Save the state in a directory (or s3://BUCKET/PREFIX) at least once a second, and go on from
-    /// it when started again: whole records that were read are not read again. Files may have
-    /// grown, and may be renamed; one that was cut or replaced is a new file
+    /// Save the state in a directory (or s3://BUCKET/PREFIX) at least once a second, and continue
+    /// from it when started again: records that were read are not read again. Files may have grown,
+    /// and may be renamed; one that was cut or replaced is a new file
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<String>,
-    /// Write each window as a partial, to be merged with those of other sources by `streamgauge
-    /// merge`, into a directory (or s3://BUCKET/PREFIX), instead of answers
+    /// Write each window as a partial into a directory (or s3://BUCKET/PREFIX) instead of answers,
+    /// to be merged with those of other sources by `streamgauge merge`
     #[arg(long, value_name = "DIR")]
     pub(crate) partials: Option<String>,
-    /// Who the partials are from: of one source the later partial of a window counts, those of
-    /// several add up. Default: the names of the files
+    /// The source of the partials. A later partial of the same source and window replaces an
+    /// earlier one; those of different sources add up. Default: the names of the files
     #[arg(long, value_name = "NAME", requires = "partials")]
     pub(crate) source: Option<String>,
 }
 
-/// The formats of the input.
+/// The input formats.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum FormatArgument {
-    /// By the content of each file
+    /// Detect it from the content of each file
     Auto,
-    /// JSON Lines: an object a line
+    /// JSON Lines: one object a line
     Jsonl,
     /// Comma-separated values with a header
     Csv,
@@ -545,13 +541,13 @@ pub(crate) enum FormatArgument {
     Lines,
 }
 
-/// The formats of the output.
+/// The output formats.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum OutputArgument {
     /// Columns for people, as wide as the terminal
     Table,
-    /// JSON Lines: an object per window and group
+    /// JSON Lines: one object per window and group
     Json,
-    /// Comma-separated values: a row per window and group, or per row of a top-k
+    /// Comma-separated values: one row per window and group, or per row of a top-k
     Csv,
 }

@@ -1,4 +1,4 @@
-//! What becomes of records that could not be read: counted, the first few shown, all of them
+//! Records that could not be read: they are counted, the first few are shown, and all of them are
 //! written to a file if the user wants that.
 
 use crate::failure::Failure;
@@ -14,25 +14,24 @@ const SHOWN_MAX: u64 = 5;
 /// Characters of a dead letter's reason that are shown.
 const REASON_SHOWN_MAX: usize = 300;
 
-/// A dead letter as it is written down.
+/// The JSON line of a dead letter.
 #[derive(serde::Serialize)]
 struct Line<'a> {
     file: &'a str,
     line: u64,
     reason: &'a str,
-    /// The record, cut where it is very long; what is not UTF-8 in it is replaced by U+FFFD.
+    /// The record, cut if it is very long. Bytes that are not UTF-8 are replaced by U+FFFD.
     data: &'a str,
 }
 
-/// Takes dead letters.
+/// Counts, shows and writes dead letters.
 pub(crate) struct DeadLetters {
     count: u64,
     file: Option<LinesFile>,
 }
 
 impl DeadLetters {
-    /// Begins the file, if there is to be one. Of a run that goes on, what the state that it goes
-    /// on from has of it stays: what a run that was killed wrote after that comes again.
+    /// Opens the file, if there is one; see [`LinesFile::open`].
     ///
     /// # Errors
     /// The file cannot be written.
@@ -43,7 +42,7 @@ impl DeadLetters {
         })
     }
 
-    /// The file as it is now belongs to the state.
+    /// Records that the file up to its current end belongs to the state.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -51,12 +50,12 @@ impl DeadLetters {
         self.file.as_mut().map_or(Ok(()), |file| file.keep_in(state))
     }
 
-    /// How many there were.
+    /// Returns the number of dead letters.
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
-    /// Counts a dead letter, shows it if it is among the first, and writes it down.
+    /// Counts a dead letter, shows it if it is one of the first, and writes it to the file.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -64,7 +63,7 @@ impl DeadLetters {
         self.count += 1;
         if self.count <= SHOWN_MAX && !cfg!(test) {
             let reason: String = printable(letter.reason).chars().take(REASON_SHOWN_MAX).collect();
-            // Where standard error is closed there is nobody to tell.
+            // If standard error is closed, there is no other place to report to.
             let _ = writeln!(
                 io::stderr(),
                 "dead letter: {}:{}: {reason}",
@@ -81,7 +80,7 @@ impl DeadLetters {
         })
     }
 
-    /// Hands everything to the file.
+    /// Flushes the file.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -89,7 +88,7 @@ impl DeadLetters {
         self.file.as_mut().map_or(Ok(()), LinesFile::flush)
     }
 
-    /// Hands everything to the file, and says how many were not shown.
+    /// Flushes the file, and reports how many dead letters were not shown.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -98,7 +97,7 @@ impl DeadLetters {
         if self.count > SHOWN_MAX {
             let more = self.count - SHOWN_MAX;
             let hint =
-                if self.file.is_some() { "" } else { "; --dead-letters FILE writes them all down" };
+                if self.file.is_some() { "" } else { "; --dead-letters FILE writes all of them" };
             let _ = writeln!(io::stderr(), "note: {more} more dead letters{hint}");
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Why the command ends other than by success, and with which exit code.
+//! The failures of the command, with their exit codes.
 
 use crate::interrupt::Signal;
 use std::io;
@@ -12,20 +12,20 @@ pub(crate) enum Failure {
     Usage(String),
     /// The run failed: exit code 1.
     Run(String),
-    /// Nobody reads the output any more: a quiet end with exit code 0.
+    /// The reader of the output has gone: a quiet end with exit code 0.
     ClosedPipe,
-    /// A signal has ended the run: exit code 130 or 143.
+    /// A signal stopped the run: exit code 130 or 143.
     Interrupted(Signal),
 }
 
 impl Failure {
-    /// A wrong command line or pipeline.
+    /// Returns the failure for a wrong command line or pipeline.
     pub(crate) fn usage(error: &Error) -> Failure {
         Failure::Usage(error.to_string())
     }
 
-    /// An error of the run. Where it was an output that failed because its reader is gone, a quiet
-    /// end.
+    /// Returns the failure for an error of the run. If an output failed because its reader has
+    /// gone, it is a quiet end.
     pub(crate) fn run(error: &Error) -> Failure {
         let io =
             std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
@@ -35,14 +35,14 @@ impl Failure {
             {
                 Failure::ClosedPipe
             }
-            // The command line asks for what the input cannot have, such as a field that a header
-            // lacks.
+            // The command line needs something that the input does not have, such as a field that
+            // is missing in a header.
             _ if error.kind() == ErrorKind::InvalidArgument => Failure::usage(error),
             _ => Failure::Run(error.to_string()),
         }
     }
 
-    /// Writing to standard output failed.
+    /// Returns the failure for an error of writing to standard output.
     pub(crate) fn output(error: &io::Error) -> Failure {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Failure::ClosedPipe,
@@ -50,7 +50,7 @@ impl Failure {
         }
     }
 
-    /// What to say on standard error, if anything.
+    /// Returns the message for standard error, if there is one.
     pub(crate) fn message(&self) -> Option<&str> {
         match self {
             Failure::Usage(message) | Failure::Run(message) => Some(message),

@@ -1,4 +1,4 @@
-//! `streamgauge finish`: the open windows of an application that has ended, of its state.
+//! `streamgauge finish`: writes the open windows of an application that has ended, from its state.
 
 use crate::arguments::FinishArguments;
 use crate::failure::Failure;
@@ -20,20 +20,20 @@ use streamgauge::snapshot::{Kind, Partial, Summary};
 use streamgauge::store::{self, Store};
 use streamgauge::{Control, Error, ErrorKind, ShardId, Snapshot};
 
-/// The key of a run's state; a run answers its open windows itself.
+/// The key of a run's state. A run answers its open windows itself.
 const RUN: &str = "run";
 
-/// What the key ends with of what a Lambda function's schedule remembers.
+/// Suffix of the keys that a Lambda function's schedule uses.
 const ANSWERED: &str = ".answered";
 
-/// Gives the open windows of all shards, each once. The state stays as it is.
+/// Writes the open windows of all shards, each once. The state does not change.
 ///
 /// # Errors
-/// Wrong usage; a state that cannot be read or is of another pipeline, after those of the other
-/// shards; an output that failed.
+/// Wrong usage; a state that cannot be read or belongs to another pipeline, after the states of the
+/// other shards; an output that failed.
 pub(crate) fn run(arguments: &FinishArguments) -> Result<(), Failure> {
     let spec = read_pipeline(&arguments.pipeline).map_err(|error| Failure::usage(&error))?;
-    // A store makes its directory, which would hide a mistyped name.
+    // A store creates its directory, which would hide a mistyped name.
     if !arguments.state.starts_with("s3://") && !Path::new(&arguments.state).is_dir() {
         return Err(Failure::Usage(format!(
             "--state {}: there is no such directory",
@@ -60,13 +60,13 @@ pub(crate) fn run(arguments: &FinishArguments) -> Result<(), Failure> {
 
 /// The state under a key.
 enum State {
-    /// Of a shard on the KCL.
+    /// The state of a shard on the KCL.
     Shard(ShardState),
-    /// Of a shard in a Lambda function.
+    /// The state of a shard in a Lambda function.
     Snapshot(Bytes),
 }
 
-/// The states of the store by key, and what could not be read.
+/// Returns the states of the store by key, and the errors of those that could not be read.
 fn load(store: &dyn Store) -> Result<(BTreeMap<String, State>, Vec<Error>), Error> {
     let (mut states, mut failed) = (BTreeMap::new(), Vec::new());
     for key in store.list("")? {
@@ -88,7 +88,8 @@ fn load(store: &dyn Store) -> Result<(BTreeMap<String, State>, Vec<Error>), Erro
     Ok((states, failed))
 }
 
-/// What is open of a shard and in no other's state: snapshots, states of mergers, and partials.
+/// Returns the open windows of a shard that are in no other shard's state: snapshots, states of
+/// mergers, and partials.
 fn open_of(key: &str, state: &State, states: &BTreeMap<String, State>) -> Vec<Bytes> {
     match state {
         State::Snapshot(bytes) => vec![bytes.clone()],
@@ -103,8 +104,8 @@ fn open_of(key: &str, state: &State, states: &BTreeMap<String, State>) -> Vec<By
     }
 }
 
-/// Returns true if the windows of the ended shard are part of its adopter's state, or of what that
-/// has handed over in turn.
+/// Returns true if the windows of the ended shard are part of the adopter's state, or of the states
+/// that adopted them from it in turn.
 fn has_adopted(adopter: &State, ended: &str) -> bool {
     match adopter {
         State::Shard(ShardState { phase: Phase::Running { parents, .. }, .. }) => {
@@ -125,7 +126,7 @@ struct Finish {
     pipeline: Declared,
     fresh: Snapshot,
     lines: JsonLines,
-    /// Of the states of a second stage, whose shards may have the same window.
+    /// Merges the states of a second stage, because several shards may have the same window.
     merger: RowMerger,
     merges: bool,
     destination: Destination,
@@ -153,7 +154,7 @@ impl Finish {
         Ok(Finish { pipeline, fresh, lines, merger, merges: false, destination, windows: 0 })
     }
 
-    /// Gives what is open of a shard.
+    /// Writes the open windows of a shard.
     fn take(&mut self, key: &str, open: Vec<Bytes>) -> Result<(), Error> {
         if open.is_empty() {
             return Ok(());
@@ -163,7 +164,7 @@ impl Finish {
         for bytes in open {
             match Summary::of(bytes.clone()) {
                 Ok(summary) if summary.kind == Kind::Snapshot => {
-                    // On Lambda the key is not the name of the shard, and the state has it.
+                    // On Lambda the key is not the name of the shard, but the state has the name.
                     source = summary.shards.first().map_or(source, |shard| shard.name.clone());
                     self.pipeline.restore(&Snapshot::from_bytes(bytes)?)?;
                 }
@@ -177,7 +178,7 @@ impl Finish {
                 },
             }
         }
-        // Windows that are complete and were not handed on yet, and then those that are not.
+        // First the windows that are complete but not written yet, then the incomplete ones.
         self.drain(&source, true)?;
         self.pipeline.fire_early()?;
         self.drain(&source, false)
@@ -210,7 +211,7 @@ impl Finish {
         }
     }
 
-    /// Gives the windows of a second stage, merged over its shards.
+    /// Writes the windows of a second stage, merged over its shards.
     fn end(&mut self) -> Result<(), Error> {
         if !self.merges {
             return Ok(());

@@ -1,26 +1,26 @@
-//! What may be wrong with a run whose records lack a field, or are all dead letters.
+//! Hints on a run whose records lack a field, or are all dead letters.
 
 use crate::output::digits::count;
 use crate::output::printable;
 use crate::settings::Settings;
 use streamgauge::adapter::files::{Format, JsonNames};
 
-/// Bytes of the beginnings of inputs that are kept, to name the fields of their records.
+/// Bytes of the beginnings of inputs that are kept for the names of their fields.
 const BEGINNING_BYTES_MAX: usize = 64 << 10;
 
-/// Characters of a reason that are told.
+/// Characters of a reason that are shown.
 const REASON_MAX: usize = 200;
 
-/// Gathers what a message about the whole run needs.
+/// Collects what the hints need.
 #[derive(Default)]
 pub(crate) struct Hints {
-    /// The field of the event time, and how the user has named it.
+    /// The field of the event time, and the flag or key that names it.
     time: Option<(String, &'static str)>,
     /// Whole lines of the first JSON inputs.
     beginning: Vec<u8>,
-    /// Records that could be decoded, and not be aggregated.
+    /// Records that could be decoded but not aggregated.
     refused: u64,
-    /// Why the first dead letter is one.
+    /// The reason of the first dead letter.
     first_reason: Option<String>,
     told: bool,
 }
@@ -36,7 +36,7 @@ impl Hints {
         Hints { time, ..Hints::default() }
     }
 
-    /// Takes the beginning of an input.
+    /// Records the beginning of an input.
     pub(crate) fn look(&mut self, format: Format, bytes: &[u8]) {
         let room = BEGINNING_BYTES_MAX.saturating_sub(self.beginning.len());
         let bytes = &bytes[..bytes.len().min(room)];
@@ -47,32 +47,32 @@ impl Hints {
         }
     }
 
-    /// Takes how many records could be decoded, and not be aggregated.
+    /// Records how many records could be decoded but not aggregated.
     pub(crate) fn set_refused(&mut self, refused: u64) {
         self.refused = refused;
     }
 
-    /// Keeps the reason if this is the first dead letter.
+    /// Records the reason of the first dead letter.
     pub(crate) fn dead_letter(&mut self, reason: &str) {
         if self.first_reason.is_none() {
             self.first_reason = Some(printable(reason).chars().take(REASON_MAX).collect());
         }
     }
 
-    /// Returns true if nothing was said early of a run so far.
+    /// Returns true if no early hint has been given.
     pub(crate) fn is_silent(&self) -> bool {
         !self.told
     }
 
-    /// What to say while a run goes on that has taken no record so far: that the event time is
-    /// missing, once.
+    /// Returns the early hint of a run that has no aggregated record so far: that the event time is
+    /// missing. Given once.
     pub(crate) fn early(&mut self, unseen: &[String], records: u64) -> Option<String> {
         self.told = true;
         self.missing_time(unseen)
             .map(|missing| format!("note: {} records so far, and {missing}\n", count(records)))
     }
 
-    /// Why all of the records are dead letters.
+    /// Explains why all of the records are dead letters.
     pub(crate) fn all_dead(&self, unseen: &[String], dead: u64) -> String {
         let all = format!("every record was a dead letter, {0} of {0}", count(dead));
         if let Some(missing) = self.missing_time(unseen) {
@@ -85,7 +85,7 @@ impl Hints {
         }
     }
 
-    /// What to say of fields that no record had; the fields that records do have are listed once.
+    /// Returns notes on fields that no record had. The fields of the first records are listed once.
     pub(crate) fn unseen(&self, unseen: &[String]) -> Vec<String> {
         let names = JsonNames::of(&self.beginning);
         let note = |(index, field): (usize, &String)| {
@@ -105,7 +105,7 @@ impl Hints {
     }
 
     fn missing_time(&self, unseen: &[String]) -> Option<String> {
-        // Of a record that could not be decoded it is not known which fields it has.
+        // The fields of a record that could not be decoded are not known.
         let (field, written) =
             self.time.as_ref().filter(|(field, _)| self.refused > 0 && unseen.contains(field))?;
         let names = JsonNames::of(&self.beginning);

@@ -1,4 +1,4 @@
-//! Which pipeline takes the records of which input.
+//! The pipelines of the inputs.
 
 use crate::failure::Failure;
 use crate::merged::MergedFiles;
@@ -10,7 +10,7 @@ use streamgauge::query::PipelineSpec;
 use streamgauge::rows::RowPipeline;
 use streamgauge::{Control, Error, Stats, Timestamp};
 
-/// Where the records of an input go.
+/// The pipeline and the file of an input.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Input {
     /// Index of its pipeline.
@@ -24,14 +24,14 @@ pub(crate) struct Inputs {
     pub(crate) pipelines: Vec<RowPipeline>,
     pub(crate) inputs: Vec<Input>,
     settings: Settings,
-    /// What the pipelines had counted before this run.
+    /// The counts of the pipelines before this run.
     before: Stats,
-    /// What they had counted when they were given away to be merged.
+    /// The counts of the pipelines when they were moved out to be merged.
     ended: Option<Stats>,
 }
 
 impl Inputs {
-    /// One pipeline for all inputs.
+    /// Creates one pipeline for all inputs.
     pub(crate) fn together(pipeline: RowPipeline, settings: &Settings) -> Self {
         let before = pipeline.stats();
         Inputs {
@@ -43,10 +43,10 @@ impl Inputs {
         }
     }
 
-    /// The pipelines that go on from a state, each with what it had.
+    /// Creates the pipelines that continue from a state, each with its content.
     ///
     /// # Errors
-    /// Inputs that cannot be read, and those whose answers could not be those of one run.
+    /// Inputs that cannot be read, and inputs whose answers would not equal those of one run.
     pub(crate) fn resume(state: &mut State, settings: &Settings) -> Result<Self, Failure> {
         let run = |error: Error| Failure::run(&error);
         let bounded = is_bounded(&settings.spec);
@@ -81,10 +81,10 @@ impl Inputs {
         Ok(all)
     }
 
-    /// The pipelines of a state that no input goes on with: for looking at its answers.
+    /// Returns the windows of a state that no input continues, for inspection.
     ///
     /// # Errors
-    /// State that is none of the pipeline's.
+    /// State of another pipeline.
     pub(crate) fn of_state(state: &RunState, settings: &Settings) -> Result<MergedFiles, Failure> {
         let none = Inputs {
             pipelines: Vec::new(),
@@ -100,8 +100,8 @@ impl Inputs {
         if run.is_stream() { 0 } else { files.iter().filter(|other| **other < file).count() }
     }
 
-    /// The pipeline of one file, with what it had. `judged` says whether its late records are to be
-    /// told from others: those of the last file are.
+    /// Returns the pipeline of one file, with its content. `judged` is true for the last file: only
+    /// its records can be late.
     fn resume_file(
         &self,
         run: &mut RunState,
@@ -139,7 +139,7 @@ impl Inputs {
         self.compile(judged)
     }
 
-    /// A pipeline for records that are answered and not counted. No record is late in it.
+    /// Returns a pipeline for records that are answered but not counted. No record is late in it.
     ///
     /// # Errors
     /// Those of the pipeline's first compilation.
@@ -147,12 +147,12 @@ impl Inputs {
         self.compile_with_delay(None)
     }
 
-    /// The format of an input is another one than that in which its bytes were counted, now that
-    /// more of it is known: a pipeline without records for it. There is none to get if there was no
-    /// record in it.
+    /// Replaces the pipeline of an input by an empty one, because the format of the input is not
+    /// the one in which its bytes were counted, now that more of it is known. The old pipeline is
+    /// empty if there was no record in it.
     ///
     /// # Errors
-    /// Answers that cannot be taken back.
+    /// Answers that cannot be retracted.
     pub(crate) fn begin_again(
         &self,
         input: Input,
@@ -160,7 +160,7 @@ impl Inputs {
         counted: Format,
     ) -> Result<Option<RowPipeline>, Failure> {
         let spec = &self.settings.spec;
-        // A row over everything is answered again, whatever it was.
+        // A row over everything is answered again, whatever its value was.
         let rows = run.is_stream() || spec.window.is_some() || spec.group.is_some();
         if counted == Format::Auto {
             return Ok(None);
@@ -176,14 +176,14 @@ impl Inputs {
         self.compile(run.is_judged(input.file)).map(Some)
     }
 
-    /// What a pipeline had counted before this run counts no more.
+    /// Forgets the counts of a pipeline before this run.
     pub(crate) fn forget(&mut self, old: Stats) {
         self.before.applied = self.before.applied.saturating_sub(old.applied);
         self.before.filtered = self.before.filtered.saturating_sub(old.filtered);
     }
 
-    /// A pipeline with a watermark, or without one: of a file that others come after no record is
-    /// late.
+    /// Compiles a pipeline with a watermark, or without one: in a file that others follow, no
+    /// record is late.
     fn compile(&self, judged: bool) -> Result<RowPipeline, Failure> {
         if judged {
             return compile(&self.settings, true);
@@ -197,7 +197,7 @@ impl Inputs {
         compile(&settings, true)
     }
 
-    /// What the pipelines have counted in this run.
+    /// Returns the counts of the pipelines in this run.
     pub(crate) fn stats(&self) -> Stats {
         let (mut stats, before) = (self.ended.unwrap_or_else(|| self.counted()), self.before);
         for (now, before) in [
@@ -211,7 +211,7 @@ impl Inputs {
         stats
     }
 
-    /// Returns true if records were taken before this run, or passed over by its filter.
+    /// Returns true if there were records before this run, filtered ones included.
     pub(crate) fn took_before(&self) -> bool {
         self.before.applied > 0 || self.before.filtered > 0 || self.before.late > 0
     }
@@ -227,31 +227,31 @@ impl Inputs {
         all
     }
 
-    /// Windows that end at this time or before have been completed by the pipeline of a stream, and
-    /// are dropped: they are not answered again.
+    /// Returns the end up to which the pipeline of a stream has completed and dropped its windows.
+    /// They are not answered again.
     pub(crate) fn completed_to(
         pipeline: Option<&RowPipeline>,
         state: Option<&State>,
     ) -> Option<Timestamp> {
         let pipeline = pipeline.filter(|pipeline| !pipeline.is_revised())?;
         let watermark = state.filter(|state| state.run.is_stream()).and(pipeline.watermark())?;
-        // A window is complete when the watermark has come to its last millisecond.
+        // A window is complete when the watermark has reached its last millisecond.
         Some(Timestamp::from_millis(watermark.as_millis().saturating_add(1)))
     }
 
-    /// Returns true if it is known of all windows at the end of a run whether they have rows: of a
-    /// stream that lets late records in some are dropped that have.
+    /// Returns true if at the end of the run every window is known to have rows or not. In a stream
+    /// that accepts late records some windows with rows have been dropped.
     pub(crate) fn are_all_answered(&self, state: Option<&State>) -> bool {
         let revised = self.pipelines.first().is_some_and(RowPipeline::is_revised);
         !revised || state.is_none_or(|state| !state.run.is_stream())
     }
 
-    /// The index of each input's pipeline.
+    /// Returns the index of each input's pipeline.
     pub(crate) fn indices(&self) -> Vec<usize> {
         self.inputs.iter().map(|input| input.pipeline).collect()
     }
 
-    /// Returns true if the windows of all files are those of the one pipeline.
+    /// Returns true if one pipeline has the windows of all files.
     pub(crate) fn is_one(&self, run: &RunState) -> bool {
         run.is_stream()
             || run.len() == 1
@@ -259,11 +259,10 @@ impl Inputs {
                 && run.held(0).is_none_or(HeldWindows::is_empty)
     }
 
-    /// The windows of all files, those that are not read any more included, once all inputs have
-    /// ended.
+    /// Returns the windows of all files, retired files included, after all inputs have ended.
     ///
     /// # Errors
-    /// State that is none, or a limit.
+    /// Damaged state, or a limit.
     pub(crate) fn merge(&mut self, run: &RunState) -> Result<MergedFiles, Failure> {
         self.ended = Some(self.counted());
         let taken = Inputs {
@@ -301,7 +300,7 @@ impl Inputs {
     }
 }
 
-/// Keeps a window that a file's pipeline has completed.
+/// Saves a window that a file's pipeline has completed.
 pub(crate) fn hold(run: &mut RunState, file: usize, partial: streamgauge::snapshot::Partial) {
     let place = partial.window().map_or((i64::MAX, i64::MIN), |window| {
         (window.end().as_millis(), window.start().as_millis())

@@ -1,4 +1,4 @@
-//! `streamgauge inspect`: what is in files that the commands write.
+//! `streamgauge inspect`: shows the contents of files that the commands write.
 
 mod file;
 mod text;
@@ -24,11 +24,11 @@ use streamgauge::rows::RowPipeline;
 use streamgauge::snapshot::{Kind, Partial};
 use streamgauge::{Control, Error, ErrorKind, Snapshot, Timestamp};
 
-/// Tells what is in the files.
+/// Shows the contents of the files.
 ///
 /// # Errors
-/// A file that cannot be read, is none of streamgauge's or not of the pipeline, after the others
-/// were told; wrong usage; a reader that has gone.
+/// A file that cannot be read, was not written by streamgauge or belongs to another pipeline, after
+/// the other files were shown; wrong usage; a reader that has gone.
 pub(crate) fn run(arguments: InspectArguments) -> Result<(), Failure> {
     let InspectArguments { paths, pipeline, output: form } = arguments;
     let form = form.unwrap_or(if io::stdout().is_terminal() {
@@ -52,13 +52,13 @@ pub(crate) fn run(arguments: InspectArguments) -> Result<(), Failure> {
         [only] => Err(Failure::Run(only.clone())),
         several => {
             several.iter().for_each(|message| say(&format!("error: {message}\n")));
-            Err(Failure::Run(format!("{} of {} files cannot be told", several.len(), files.len())))
+            Err(Failure::Run(format!("{} of {} files cannot be read", several.len(), files.len())))
         }
     }
 }
 
-/// Adds a file, or the files in a directory and in those below it, in the order of their names.
-/// What cannot be looked at is told when it is read.
+/// Adds a file, or the files in a directory and its subdirectories, in the order of their names. A
+/// file that cannot be examined is reported when it is read.
 fn add_files(path: &Path, files: &mut Vec<PathBuf>) {
     let entries = match fs::read_dir(path) {
         Ok(entries) if path.is_dir() => entries,
@@ -67,8 +67,7 @@ fn add_files(path: &Path, files: &mut Vec<PathBuf>) {
     let mut below: Vec<_> = entries.filter_map(Result::ok).collect();
     below.sort_by_key(fs::DirEntry::file_name);
     for entry in below {
-        // A link is looked at as the file it leads to, and not as a directory, which it may lead
-        // back to.
+        // A link is followed to a file, but not to a directory, which may contain the link.
         match entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             true => add_files(&entry.path(), files),
             false => files.push(entry.path()),
@@ -76,7 +75,7 @@ fn add_files(path: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// The settings of the pipeline that the arguments name, if they name one.
+/// Returns the settings of the pipeline that the arguments name, if they name one.
 fn settings(
     pipeline: PipelineArguments,
     form: InspectOutputArgument,
@@ -122,7 +121,7 @@ impl Telling {
                 output(&settings.spec, &pipeline, &Bar::default(), Shape::of(&pipeline))?;
             match held.summary.kind {
                 Kind::Run => run_answers((&pipeline, settings), held, &mut output, &at)?,
-                // What was answered is told by its windows alone.
+                // A record of earlier answers is shown by its windows only.
                 Kind::Answers => continue,
                 _ => answers(pipeline, held, &mut output, &at)?,
             }
@@ -132,7 +131,7 @@ impl Telling {
     }
 }
 
-/// Writes the answers that are in the state of a run.
+/// Writes the answers in the state of a run.
 fn run_answers(
     (pipeline, settings): (&RowPipeline, &Settings),
     held: &Held,
@@ -147,7 +146,7 @@ fn run_answers(
     Ok(())
 }
 
-/// Writes the answers that are in the bytes.
+/// Writes the answers in the bytes.
 fn answers(
     mut pipeline: RowPipeline,
     held: &Held,
@@ -181,7 +180,7 @@ fn answers(
     Ok(())
 }
 
-/// One JSON object: the file, and what is in it.
+/// Returns one JSON object: the file, and its content.
 fn json_line(path: &Path, content: &Content) -> Result<String, Error> {
     let unwritable =
         |error| Error::new(ErrorKind::Unsupported, "cannot be written as JSON").with_source(error);

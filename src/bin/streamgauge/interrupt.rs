@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first one ends a run in order, the second one at once.
+//! Ctrl-C and SIGTERM: the first one ends a run cleanly, the second one at once.
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -14,7 +14,7 @@ use streamgauge::adapter::files::Input;
 pub(crate) struct Signal(usize);
 
 impl Signal {
-    /// What a shell says of a process that the signal has ended.
+    /// Returns the exit code that shells use for a process ended by the signal.
     pub(crate) fn exit_code(self) -> u8 {
         u8::try_from(self.0).unwrap_or(0) | 128
     }
@@ -29,7 +29,7 @@ impl Signal {
 pub(crate) struct Interrupt {
     /// The last signal; 0 before there is one.
     signal: Arc<AtomicUsize>,
-    /// Is readable from the first signal on.
+    /// Readable from the first signal on.
     #[cfg(unix)]
     bell: Arc<io::PipeReader>,
 }
@@ -38,14 +38,14 @@ impl Interrupt {
     /// Watches for signals from now on.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Errors of the operating system.
     pub(crate) fn watch() -> io::Result<Self> {
         let signal = Arc::new(AtomicUsize::new(0));
         let second = Arc::new(AtomicBool::new(false));
         #[cfg(unix)]
         let (bell, ringer) = io::pipe()?;
         for number in [SIGINT, SIGTERM] {
-            // In this order: only the signal before makes this one end the process.
+            // The order matters: only a previous signal lets this one end the process.
             flag::register_conditional_shutdown(number, 128 + number, second.clone())?;
             flag::register(number, second.clone())?;
             flag::register_usize(
@@ -63,10 +63,10 @@ impl Interrupt {
         })
     }
 
-    /// Watches for nothing.
+    /// Returns an interrupt that watches for nothing.
     ///
     /// # Panics
-    /// Where the system gives no pipe.
+    /// If the system creates no pipe.
     #[cfg(test)]
     pub(crate) fn silent() -> Self {
         Interrupt {
@@ -76,12 +76,12 @@ impl Interrupt {
         }
     }
 
-    /// The signal that asks the run to end, if there was one.
+    /// Returns the signal, if there was one.
     pub(crate) fn signal(&self) -> Option<Signal> {
         Some(self.signal.load(Ordering::Relaxed)).filter(|number| *number > 0).map(Signal)
     }
 
-    /// Waits until something can be read, or there is a signal.
+    /// Waits until the file can be read, or there is a signal.
     #[cfg(unix)]
     fn wait_for(&self, file: &File) -> io::Result<()> {
         use rustix::event::{PollFd, PollFlags, poll};
@@ -103,8 +103,8 @@ impl Interrupt {
     }
 }
 
-/// An input that may never end. After a signal it fails, so that a record that has come in part is
-/// not taken as a whole one.
+/// An input that may never end. After a signal it fails, so that an incomplete record is not taken
+/// as a whole one.
 pub(crate) struct Stream {
     /// `None` for standard input.
     path: Option<PathBuf>,
@@ -113,7 +113,7 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// The input that a command-line argument names, a pipe, a device or standard input.
+    /// Returns the input of a command-line argument: a pipe, a device or standard input.
     pub(crate) fn input(argument: &Path, interrupt: &Interrupt) -> Input {
         let path = (argument != Path::new("-")).then(|| argument.to_owned());
         let name =
@@ -148,8 +148,8 @@ impl Read for Stream {
     }
 }
 
-/// Opens a pipe without waiting for its writer: the wait is that of the first read, which a signal
-/// ends. Elsewhere than on Linux a pipe that nobody has opened for writing cannot be waited for so.
+/// Opens a pipe without waiting for its writer. The wait is in the first read, where a signal can
+/// end it. Only Linux can wait like that for a pipe that nobody has opened for writing.
 #[cfg(target_os = "linux")]
 fn open(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;

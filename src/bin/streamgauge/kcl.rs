@@ -31,11 +31,11 @@ use streamgauge::{Control, Error, ErrorKind, Seed, ShardId};
 /// Lines of the daemon are long.
 const INPUT_BUFFER_BYTES: usize = 1 << 20;
 
-/// Speaks with the daemon until it has no more to say.
+/// Runs the session with the daemon until it ends.
 ///
 /// # Errors
-/// Wrong usage; a failed run: what the daemon said could not be read, a limit, a store or an output
-/// that failed, another process that has the shard.
+/// Wrong usage; a failed run: an unreadable message of the daemon, a limit, a store or an output
+/// that failed, or another process that has the shard.
 pub(crate) fn run(arguments: &KclArguments) -> Result<(), Failure> {
     let spec = read_pipeline(&arguments.pipeline).map_err(|error| Failure::usage(&error))?;
     refuse_standard_output(arguments, &spec)?;
@@ -53,8 +53,8 @@ pub(crate) fn run(arguments: &KclArguments) -> Result<(), Failure> {
     }
 }
 
-/// Nothing but the protocol may go to standard output: anything else would end the daemon's
-/// conversation.
+/// Only the protocol may go to standard output. Any other output would end the session with the
+/// daemon.
 fn refuse_standard_output(arguments: &KclArguments, spec: &PipelineSpec) -> Result<(), Failure> {
     let outputs = [
         ("--out", arguments.out.as_deref()),
@@ -98,18 +98,18 @@ fn converse<W: ShardWork>(
     }
     match (end, processor.failure()) {
         (Err(error), _) => Err(Failure::Run(error.to_string())),
-        // The processor has noted why.
+        // The processor has reported the reason.
         (Ok(_), Some(failure)) if failure.kind() == ErrorKind::Conflict => {
             let shard = session.shard().map_or("", ShardId::as_str);
             Err(Failure::Run(format!(
-                "{shard} is another process's, so this one did not do its work to the end"
+                "another process has {shard}, so this one could not finish its work"
             )))
         }
         (Ok(_), Some(failure)) => Err(Failure::Run(failure.to_string())),
         (Ok(End::Early), None) => {
             let shard = session.shard().map_or("before a shard was named", ShardId::as_str);
             Err(Failure::Run(format!(
-                "the daemon went away without a word ({shard}); what was saved and checkpointed is intact"
+                "the daemon ended without a message ({shard}); saved state and checkpoints are intact"
             )))
         }
         (Ok(End::Ordered), None) => Ok(()),
@@ -135,8 +135,8 @@ fn dead_letters(path: &Path) -> Result<OnDeadLetter, Failure> {
     }))
 }
 
-/// Appends late records to a file, each with one write of the operating system, as several shards
-/// may have the same file.
+/// Appends late records to a file, each with one write of the operating system, because several
+/// shards may use the same file.
 fn late_records(path: &Path) -> Result<impl FnMut(&LateRecord<'_>) + 'static, Failure> {
     let opened = File::options().create(true).append(true).open(path);
     let mut file = opened.map_err(|error| {
@@ -152,7 +152,7 @@ fn late_records(path: &Path) -> Result<impl FnMut(&LateRecord<'_>) + 'static, Fa
     })
 }
 
-/// Where lines go: a file, or a folder with a file for each shard.
+/// The place of output lines: a file, or a directory with one file for each shard.
 #[derive(Clone)]
 pub(crate) struct Out(pub(crate) PathBuf);
 
@@ -165,7 +165,7 @@ impl Out {
     }
 }
 
-/// The shard's name with nothing in it that means anything in a path.
+/// Returns the shard's name without characters that have a meaning in a path.
 fn file_name(shard: &ShardId) -> String {
     shard
         .as_str()
@@ -221,7 +221,7 @@ fn pipeline_work(
     })
 }
 
-/// A place of partials that the command line names.
+/// The target of partials that the command line names.
 struct Target(Box<dyn PartialTarget>);
 
 impl PartialTarget for Target {
@@ -234,7 +234,7 @@ impl PartialTarget for Target {
     }
 }
 
-/// What keeps the partials at a place that the command line names.
+/// Returns the target of partials at a place that the command line names.
 pub(crate) fn target(place: &str) -> Result<Box<dyn PartialTarget>, Error> {
     match place.strip_prefix("kinesis:") {
         None => Ok(Box::new(PartialStore::new(store::open(place)?))),
@@ -255,7 +255,7 @@ fn stream_target(stream: &str) -> Result<Box<dyn PartialTarget>, Error> {
     Err(Error::new(ErrorKind::Unsupported, message))
 }
 
-/// A merger of the pipeline's partials, and the writer of its rows.
+/// Returns a merger of the pipeline's partials, and the writer of its rows.
 pub(crate) fn merger(
     (spec, seed): (&PipelineSpec, Seed),
     options: MergerOptions,
@@ -316,7 +316,7 @@ fn cannot_write(error: io::Error) -> Error {
     Error::new(ErrorKind::Io, "cannot write the answers").with_source(error)
 }
 
-/// Windows as partials, and the same as rows.
+/// Windows as partials, and also as rows.
 struct Both {
     target: Target,
     rows: MergedLines,

@@ -7,35 +7,35 @@ use std::path::Path;
 use streamgauge::ErrorKind;
 use streamgauge::adapter::lambda::run_from_environment;
 
-/// What is said in `streamgauge lambda --help`.
+/// The text of `streamgauge lambda --help`.
 pub(crate) const HELP: &str = "\
 It takes no options: Lambda gives a function its settings as environment variables.
 
   STREAMGAUGE_PIPELINE     the pipeline file (TOML or JSON), as for `streamgauge run --pipeline`
   STREAMGAUGE_MODE         tumbling (default): Lambda's own tumbling window, state in the event
                            store: any window, the state of each shard in STREAMGAUGE_STATE
-                           stateless: each batch by itself
+                           stateless: each batch on its own
   STREAMGAUGE_STATE        mode store: a directory, or s3://BUCKET/PREFIX (feature object-store)
-  STREAMGAUGE_STATE_BYTES  mode tumbling: how large the state may become; default 900000, at most
+  STREAMGAUGE_STATE_BYTES  mode tumbling: maximum bytes of the state; default 900000, at most
                            1000000
-  STREAMGAUGE_IDLE         mode store: when a scheduled event answers the open windows of a shard
-                           without records; default 1m
-  STREAMGAUGE_PACKING      kpl (default), whole, lines, logs or log-events: how payloads are taken
-                           apart
-  STREAMGAUGE_PARTIALS     a directory or s3://BUCKET/PREFIX: keep partials to be merged there, and
-                           print no answers
+  STREAMGAUGE_IDLE         mode store: time without records after which a scheduled event answers
+                           the open windows of a shard; default 1m
+  STREAMGAUGE_PACKING      kpl (default), whole, lines, logs or log-events: how payloads are
+                           unpacked
+  STREAMGAUGE_PARTIALS     a directory or s3://BUCKET/PREFIX: save partials there, to be merged,
+                           and print no answers
   STREAMGAUGE_SOURCE       1: begin each line of the answers with its stream and shard
-  STREAMGAUGE_LATE         1: print each record that came late to standard error, with its event time;
-                           0 (default): print how many there were in an invocation
+  STREAMGAUGE_LATE         1: print each late record to standard error, with its event time; 0 (default):
+                           print their number in each invocation
   STREAMGAUGE_METRICS      a namespace: print metrics of each invocation for CloudWatch
   STREAMGAUGE_SEED         the secret seed of distinct counts and top-k, up to 16 hexadecimal digits
-  STREAMGAUGE_SEED_FILE    the file that holds it
+  STREAMGAUGE_SEED_FILE    the file of the seed
 
-Answers go to standard output, the same lines as `streamgauge run --output json` writes; dead
-letters and errors go to standard error. A binary that is named bootstrap runs this by itself.
-docs/LAMBDA.md has the settings of the event source mapping and what each guarantee needs.";
+Answers go to standard output, the same lines as those of `streamgauge run --output json`; dead
+letters and errors go to standard error. A binary with the name bootstrap runs this without an
+argument. docs/LAMBDA.md has the settings of the event source mapping for each guarantee.";
 
-/// Whether the binary is started under the name that Lambda starts a custom runtime by.
+/// Returns true if the binary was started under the name that Lambda uses for a custom runtime.
 pub(crate) fn is_bootstrap() -> bool {
     env::args_os()
         .next()
@@ -45,7 +45,7 @@ pub(crate) fn is_bootstrap() -> bool {
 /// Runs the function until Lambda ends the process.
 ///
 /// # Errors
-/// Wrong usage: settings, or a pipeline file that is none; a failed run, also where there is no
+/// Wrong usage: settings, or a pipeline file that cannot be read; a failed run, also without
 /// Lambda.
 pub(crate) fn run() -> Result<(), Failure> {
     run_from_environment().map_err(|error| match error.kind() {

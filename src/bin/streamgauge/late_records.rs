@@ -1,4 +1,4 @@
-//! What becomes of records that came late: counted by the pipeline, told at the end, all of them
+//! Late records: the pipeline counts them, the end of a run reports them, and all of them are
 //! written to a file if the user wants that.
 
 use crate::failure::Failure;
@@ -7,7 +7,7 @@ use crate::output::digits::count;
 use std::path::Path;
 use streamgauge::adapter::files::{LateRecord, RunState};
 
-/// A late record as it is written down.
+/// The JSON line of a late record.
 #[derive(serde::Serialize)]
 struct Line<'a> {
     file: &'a str,
@@ -15,15 +15,15 @@ struct Line<'a> {
     time: String,
     /// The watermark when the record came.
     watermark: Option<String>,
-    /// The record, cut where it is very long; what is not UTF-8 in it is replaced by U+FFFD.
+    /// The record, cut if it is very long. Bytes that are not UTF-8 are replaced by U+FFFD.
     data: &'a str,
 }
 
-/// Takes late records.
+/// Writes late records.
 pub(crate) struct LateRecords(Option<LinesFile>);
 
 impl LateRecords {
-    /// Begins the file, if there is to be one, or goes on with it: see [`LinesFile::open`].
+    /// Opens the file, if there is one; see [`LinesFile::open`].
     ///
     /// # Errors
     /// The file cannot be written.
@@ -33,7 +33,7 @@ impl LateRecords {
         ))
     }
 
-    /// The file as it is now belongs to the state.
+    /// Records that the file up to its current end belongs to the state.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -41,12 +41,12 @@ impl LateRecords {
         self.0.as_mut().map_or(Ok(()), |file| file.keep_in(state))
     }
 
-    /// Returns true if late records are to be written down.
+    /// Returns true if late records are written.
     pub(crate) fn are_wanted(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Writes a late record down.
+    /// Writes a late record.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -61,7 +61,7 @@ impl LateRecords {
         })
     }
 
-    /// Hands everything to the file.
+    /// Flushes the file.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -69,9 +69,9 @@ impl LateRecords {
         self.0.as_mut().map_or(Ok(()), LinesFile::flush)
     }
 
-    /// The note at the end of a run: how many of its records came late.
+    /// Returns the note at the end of a run on the number of late records.
     pub(crate) fn note(&self, late: u64, records: u64) -> Option<String> {
-        let hint = if self.are_wanted() { "" } else { ";\n  --late FILE writes them down" };
+        let hint = if self.are_wanted() { "" } else { ";\n  --late FILE writes them to a file" };
         (late > 0).then(|| {
             let are = if late == 1 { "is" } else { "are" };
             let (late, records) = (count(late), count(records));

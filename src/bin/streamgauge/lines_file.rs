@@ -1,4 +1,4 @@
-//! A file of JSON Lines beside the answers: dead letters, or late records.
+//! A file of JSON Lines besides the answers: dead letters, or late records.
 
 use crate::failure::Failure;
 use std::fs::File;
@@ -9,14 +9,14 @@ use streamgauge::adapter::files::RunState;
 /// Writes one JSON object a line.
 pub(crate) struct LinesFile {
     path: PathBuf,
-    /// What the lines are, for errors.
+    /// The kind of the lines, for errors.
     what: &'static str,
     file: BufWriter<File>,
 }
 
 impl LinesFile {
-    /// Begins the file. Of a run that goes on, what the state that it goes on from has of it stays:
-    /// what a run that was killed wrote after that comes again.
+    /// Opens the file. A run that continues keeps the part that its state knows of. Lines that a
+    /// killed run wrote after that are removed, because they come again.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -36,14 +36,14 @@ impl LinesFile {
         }
     }
 
-    /// The file as it is now belongs to the state.
+    /// Records that the file up to its current end belongs to the state.
     ///
     /// # Errors
     /// The file cannot be written.
     pub(crate) fn keep_in(&mut self, state: &mut RunState) -> Result<(), Failure> {
         self.flush()?;
         let file = self.file.get_ref();
-        // A pipe or a device is as long as it is.
+        // A pipe or a device cannot be cut.
         match file.metadata().is_ok_and(|found| found.is_file()) {
             true => state
                 .set_lines(self.what, file)
@@ -63,7 +63,7 @@ impl LinesFile {
         written.map_err(|error| unwritable(&self.path, self.what, &error))
     }
 
-    /// Hands everything to the file.
+    /// Flushes the file.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -86,7 +86,7 @@ fn open(path: &Path, what: &str, resumed: Option<&RunState>) -> io::Result<File>
         file.set_len(len)?;
     }
     let len = file.seek(SeekFrom::End(0))?;
-    // Another file than that of the run before may end within a line.
+    // Another file than that of the previous run may end within a line.
     let mut last = [b'\n'];
     if len > 0 {
         file.seek(SeekFrom::Start(len - 1))?;

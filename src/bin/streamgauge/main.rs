@@ -74,7 +74,7 @@ fn exit_code(result: Result<(), Failure>) -> ExitCode {
 
 fn ended(failure: &Failure) -> ExitCode {
     if let Some(message) = failure.message() {
-        // Where standard error is closed there is nobody to tell.
+        // If standard error is closed, there is no other place to report to.
         let _ = writeln!(io::stderr(), "error: {message}");
     }
     failure.exit_code()

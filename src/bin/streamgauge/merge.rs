@@ -1,4 +1,4 @@
-//! `streamgauge merge`: partials of many sources into the answers of all their records.
+//! `streamgauge merge`: merges the partials of many sources into the answers of all their records.
 
 use crate::arguments::{InputArguments, MergeArguments, OutputArguments};
 use crate::failure::Failure;
@@ -16,7 +16,7 @@ use streamgauge::{Error, Timestamp};
 /// Merges the partials of all places.
 ///
 /// # Errors
-/// Wrong usage, partials that cannot be read or are of another pipeline, or a reader that has gone.
+/// Wrong usage; partials that cannot be read or belong to another pipeline; a reader that has gone.
 pub(crate) fn run(arguments: MergeArguments) -> Result<(), Failure> {
     let MergeArguments { places, sources, pipeline, output: form, quiet } = arguments;
     let written = OutputArguments { output: form, quiet, ..OutputArguments::default() };
@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: MergeArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What was read.
+/// The counts of what was read.
 #[derive(Default)]
 struct Seen {
     partials: u64,
@@ -69,14 +69,14 @@ struct Seen {
 }
 
 fn read(place: &str, merger: &mut RowMerger, seen: &mut Seen) -> Result<(), Error> {
-    // A store makes its directory, which would hide a mistyped name.
+    // A store creates its directory, which would hide a mistyped name.
     if !place.starts_with("s3://") && !Path::new(place).is_dir() {
         return Err(Error::new(streamgauge::ErrorKind::Io, "there is no such directory"));
     }
     let partials = PartialStore::new(store::open(place)?);
     for partial in partials.partials()? {
         let partial = partial?;
-        // There is no clock to wait by: all partials are there.
+        // No clock is needed, because all partials are there.
         let added = merger.add(&partial, Timestamp::from_millis(0))?;
         if added != Added::Known {
             seen.partials += 1;

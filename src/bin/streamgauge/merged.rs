@@ -9,9 +9,9 @@ use streamgauge::{Control, Error, ShardId, Timestamp, Window};
 
 /// Windows of a file, in the order of answers.
 enum Windows {
-    /// Those that were completed before.
+    /// Windows that were completed before.
     Held(btree_map::IntoValues<(i64, i64), Partial>),
-    /// Those of a pipeline whose input has ended.
+    /// Windows of a pipeline whose input has ended.
     Ended(Box<RowPipeline>),
 }
 
@@ -27,14 +27,14 @@ impl Windows {
 /// Merges the windows of several files.
 pub(crate) struct MergedFiles {
     sources: Vec<(Option<Partial>, Windows)>,
-    /// Takes the partials of one window at a time. Its watermark follows the windows, without
+    /// Adopts the partials of one window at a time. Its watermark follows the windows without
     /// delay.
     pipeline: RowPipeline,
     shard: Shard,
 }
 
 impl MergedFiles {
-    /// `pipeline` is one without records whose out-of-orderness is 0.
+    /// Creates the merger. `pipeline` has no records, and an out-of-orderness of 0.
     ///
     /// # Errors
     /// A limit on shards.
@@ -43,8 +43,8 @@ impl MergedFiles {
         Ok(MergedFiles { sources: Vec::new(), pipeline, shard })
     }
 
-    /// Adds the windows of a file: those that were completed before, and those of a pipeline that
-    /// has taken the rest.
+    /// Adds the windows of a file: those that were completed before, and those of a pipeline with
+    /// the rest of the records.
     ///
     /// # Errors
     /// Those of a window's first computation.
@@ -60,10 +60,10 @@ impl MergedFiles {
         Ok(())
     }
 
-    /// The next row of the answer.
+    /// Returns the next row of the answer.
     ///
     /// # Errors
-    /// As [`RowPipeline::next_emission`].
+    /// Those of [`RowPipeline::next_emission`].
     pub(crate) fn next_row(&mut self) -> Result<Option<RowEmission>, Error> {
         loop {
             if let Some(row) = self.pipeline.next_emission()? {
@@ -75,10 +75,10 @@ impl MergedFiles {
         }
     }
 
-    /// The next window, as a partial.
+    /// Returns the next window as a partial.
     ///
     /// # Errors
-    /// As [`Control::next_partial`].
+    /// Those of [`Control::next_partial`].
     pub(crate) fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
         loop {
             if let Some(partial) = self.pipeline.next_partial(source)? {
@@ -90,7 +90,7 @@ impl MergedFiles {
         }
     }
 
-    /// Merges the next window; false if there is no other.
+    /// Merges the next window. Returns false if there is no other window.
     fn merge_next(&mut self) -> Result<bool, Error> {
         let windows = self
             .sources
@@ -111,7 +111,7 @@ impl MergedFiles {
     }
 }
 
-/// By end, then start; the global window last.
+/// Order by end, then start; the global window is the last.
 fn order(window: Option<Window>) -> (i64, i64) {
     window.map_or((i64::MAX, i64::MIN), |window| {
         (window.end().as_millis(), window.start().as_millis())

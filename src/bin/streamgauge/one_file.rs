@@ -1,5 +1,5 @@
-//! No file is read and written in one run, and no two things are written to one file: what is
-//! written would take the place of what is to be read, or of what was written.
+//! No file is read and written in one run, and no file has two kinds of output: the output would
+//! overwrite the input, or another output.
 
 use crate::failure::Failure;
 use crate::protocol_output::is_standard_output;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// another name. Nothing has been opened for writing yet.
 ///
 /// # Errors
-/// Wrong usage, naming both.
+/// Wrong usage, with both names.
 pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
     let read = settings.files.iter().map(|path| ("the input", path));
     let settled = settings.setting_files.iter().map(|path| ("the file of settings", path));
@@ -26,7 +26,7 @@ pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
     };
     let outputs = outputs(settings);
     for (index, (flag, output)) in outputs.iter().enumerate() {
-        // That - is no name is said where the file is opened.
+        // The name `-` is refused when the file is opened.
         let named = is_lines(flag) && output != Path::new("-");
         if settings.durable.partials.is_none() && named && is_standard_output(output) {
             let message = format!(
@@ -49,7 +49,7 @@ pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
     refusal.map_or(Ok(()), Err)
 }
 
-/// Files that are written, with the flags that name them.
+/// Returns the files that are written, with the flags that name them.
 fn outputs(settings: &Settings) -> Vec<(&'static str, PathBuf)> {
     let mut outputs = Vec::new();
     if let Some(place) = settings.durable.state.as_deref().map(Path::new) {
@@ -62,7 +62,7 @@ fn outputs(settings: &Settings) -> Vec<(&'static str, PathBuf)> {
     outputs
 }
 
-/// Returns true for a file of lines beside the answers.
+/// Returns true for a file of lines besides the answers.
 fn is_lines(flag: &str) -> bool {
     flag != "--state"
 }
@@ -71,7 +71,7 @@ fn one_file(flag: &str, other: &str, why: &str) -> Failure {
     Failure::Usage(format!("{flag} and {other} {why}; name another file"))
 }
 
-/// Returns true if two paths are of one file, also of one that is not there yet.
+/// Returns true if two paths name one file, also a file that does not exist yet.
 fn are_one(one: &Path, other: &Path) -> bool {
     match (one.metadata(), other.metadata()) {
         (Ok(one), Ok(other)) => is_one_file(&one, &other),
@@ -86,7 +86,7 @@ fn are_one(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// What the standard output goes into, if that is a file.
+/// Returns the metadata of the standard output's file, if it is a file.
 #[cfg(unix)]
 fn standard_output() -> Option<Metadata> {
     use std::os::fd::AsFd;

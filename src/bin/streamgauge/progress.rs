@@ -1,4 +1,4 @@
-//! How far a run has come, on a terminal's standard error.
+//! The progress of a run, on a terminal's standard error.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal};
@@ -8,23 +8,22 @@ use std::time::{Duration, Instant};
 /// A run shorter than this shows no progress.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// At most 78 columns with the widest of the numbers, as in `1023.99 GiB`.
+/// At most 78 columns with the widest numbers, such as `1023.99 GiB`.
 const OF_A_TOTAL: &str =
     "{bar:16} {percent:>3} %  {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left";
 
 const WITHOUT_END: &str = "{spinner} {bytes}  {bytes_per_sec}";
 
-/// A progress bar that appears when a run takes long, and only where somebody sees it.
+/// A progress bar that appears if a run takes long, and only on a terminal.
 pub(crate) struct Progress {
     started: Instant,
-    /// Bytes of all inputs as they lie on the disk; `None` if that is not known, as of standard
-    /// input.
+    /// Bytes of all inputs on disk; `None` if that is not known, as for standard input.
     total: Option<u64>,
     visible: bool,
     bar: Bar,
 }
 
-/// The bar, while there is one.
+/// The bar, while it is visible.
 #[derive(Clone, Default)]
 pub(crate) struct Bar(Arc<Mutex<Option<ProgressBar>>>);
 
@@ -33,7 +32,7 @@ impl Bar {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes the bar away, so that something else can be written.
+    /// Removes the bar, so that something else can be written.
     pub(crate) fn clear(&self) {
         if let Some(bar) = self.with(Option::take) {
             bar.finish_and_clear();
@@ -47,12 +46,12 @@ impl Progress {
         Progress { started: Instant::now(), total, visible, bar: Bar::default() }
     }
 
-    /// Since the run began.
+    /// Returns the time since the run began.
     pub(crate) fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// This many bytes have been read, as they lie on the disk.
+    /// Sets the number of bytes read, as on disk.
     pub(crate) fn advance(&mut self, bytes: u64) {
         if !self.visible {
             return;
@@ -68,12 +67,12 @@ impl Progress {
         });
     }
 
-    /// The bar, for those who write beside it.
+    /// Returns the bar, for other writers on the same terminal.
     pub(crate) fn bar(&self) -> &Bar {
         &self.bar
     }
 
-    /// Takes the bar away, so that something else can be written.
+    /// Removes the bar, so that something else can be written.
     pub(crate) fn clear(&mut self) {
         self.bar.clear();
     }
@@ -83,7 +82,7 @@ fn bar(total: Option<u64>, elapsed: Duration) -> ProgressBar {
     let template = if total.is_some() { OF_A_TOTAL } else { WITHOUT_END };
     let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(5))
         .with_elapsed(elapsed);
-    // The templates are constants; a style that did not parse would leave the default one.
+    // The templates are constants. One that did not parse would leave the default style.
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,

@@ -1,17 +1,17 @@
-//! Standard output for the daemon's protocol alone.
+//! Standard output for the daemon's protocol only.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-/// Links that are followed from a path, at most: more of them are a circle.
+/// Maximum links that are followed from a path. More of them are a circle.
 const LINKS_MAX: usize = 40;
 
-/// Takes standard output away: what is returned writes where it went, and whatever else is printed
-/// in this process goes to standard error.
+/// Takes standard output: the returned file writes to it, and everything else that this process
+/// prints goes to standard error.
 ///
 /// # Errors
-/// Those of the operating system.
+/// Errors of the operating system.
 #[cfg(unix)]
 pub(crate) fn take() -> io::Result<File> {
     use std::os::fd::AsFd;
@@ -20,19 +20,18 @@ pub(crate) fn take() -> io::Result<File> {
     Ok(File::from(protocol))
 }
 
-/// Takes standard output; what else is printed is not kept off it here.
+/// Takes standard output. On this system other prints of the process are not redirected.
 ///
 /// # Errors
-/// Those of the operating system.
+/// Errors of the operating system.
 #[cfg(not(unix))]
 pub(crate) fn take() -> io::Result<File> {
     use std::os::windows::io::AsHandle;
     Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
 }
 
-/// Returns true if what is written to the path comes out of standard output: `-`, a name of the
-/// descriptor, a link to one, or the file that standard output is. To be asked before standard
-/// output is [taken](take).
+/// Returns true if the path leads to standard output: `-`, a name of the descriptor, a link to one,
+/// or the file of standard output. Call it before standard output is [taken](take).
 pub(crate) fn is_standard_output(path: &Path) -> bool {
     path == Path::new("-") || names_descriptor(path) || is_same_file(path)
 }
@@ -45,7 +44,7 @@ fn names_descriptor(path: &Path) -> bool {
             return true;
         }
         let Ok(target) = fs::read_link(&path) else {
-            // A folder on the way may be a link, as /dev/fd is.
+            // A directory on the way may be a link, as /dev/fd is.
             let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
             let resolved = folder.zip(path.file_name()).map(|(folder, name)| folder.join(name));
             return resolved.is_some_and(|resolved| is_descriptor_name(&resolved));

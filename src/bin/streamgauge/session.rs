@@ -1,4 +1,4 @@
-//! A run from settings to the closing line; what all subcommands share.
+//! A run from its settings to its closing line: the common part of all subcommands.
 
 use crate::answers::{Answers, Destination, GivenAnswers};
 use crate::dead_letters::DeadLetters;
@@ -37,7 +37,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         .map_err(|error| Failure::Run(format!("cannot watch for signals: {error}")))?;
     let inputs: Vec<Input> = settings.files.iter().map(|path| input(path, &interrupt)).collect();
     let sizes: Option<Vec<u64>> = inputs.iter().map(Input::size_bytes).collect();
-    // Something that cannot be looked at is no stream; reading it will say what is wrong with it.
+    // An input that cannot be examined is not a stream. Reading it will report the error.
     let live = settings.files.iter().any(|path| is_stream(path));
     if live && settings.durable.state.is_some() {
         let message = "--state needs files, which can be read again from where a run stopped; standard input, pipes and devices cannot";
@@ -88,25 +88,25 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     )
 }
 
-/// Refuses a flag that cannot be obeyed, and says so of a key of a pipeline file, which may be
-/// another command's.
+/// Refuses a flag that has no effect. A key of a pipeline file gets a note only, because it may be
+/// meant for another command.
 fn check_max_ahead(settings: &Settings) -> Result<(), Failure> {
     if settings.reads_clock() || settings.spec.max_ahead.as_deref().is_none_or(|text| text == "off")
     {
         return Ok(());
     }
-    let why = "is judged against the clock when standard input or a pipe is read; a regular file has no arrival times";
+    let why = "needs the clock, so it works for standard input and pipes only; a regular file has no arrival times";
     match settings.flags.contains(&"max_ahead") {
         true => Err(Failure::Usage(format!("--max-ahead {why}"))),
         false if settings.quiet => Ok(()),
         false => {
-            say(&format!("note: max_ahead {why}, so it is passed over\n"));
+            say(&format!("note: max_ahead {why}: it is ignored\n"));
             Ok(())
         }
     }
 }
 
-/// Where a run keeps what it keeps.
+/// The stores of a run.
 pub(crate) struct Stores {
     pub(crate) state: Option<Arc<dyn Store>>,
     pub(crate) partials: Option<Box<dyn Store>>,
@@ -122,14 +122,14 @@ pub(crate) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Returns true if a row that was given can cease to hold: of groups that are limited.
+    /// Returns true if a row can be retracted, because groups are limited.
     pub(crate) fn retracts(&self) -> bool {
         let spec = &self.settings.spec;
         spec.limit_groups.is_some()
             && (self.settings.durable.state.is_some() || self.pipeline.is_revised())
     }
 
-    /// What the answers look like: a state lets a later run revise them.
+    /// Returns the shape of the answers. With a state, a later run may revise them.
     fn shape(&self) -> Shape {
         let resumed = self.settings.durable.state.is_some();
         let (retracts, revised) = (self.retracts(), self.pipeline.is_revised() || resumed);
@@ -139,7 +139,7 @@ impl Run<'_> {
     /// Reads the inputs and answers them.
     ///
     /// # Errors
-    /// A state that cannot be gone on with, a failed run, or a reader that has gone.
+    /// A state that cannot be continued, a failed run, or a reader that has gone.
     pub(crate) fn start<W: Write>(
         self,
         inputs: Vec<Input>,
@@ -173,7 +173,7 @@ impl Run<'_> {
         if settings.reads_clock() {
             reading.clock = Some(|| SystemClock.now());
         }
-        // Tests save between any two lines.
+        // Tests save after every line.
         reading.block_bytes = cfg!(test).then_some(64);
         let (state, given) = match resumed {
             Some(Resumed { state, answers, kept_answers }) => {
@@ -206,7 +206,7 @@ impl Run<'_> {
     }
 }
 
-/// Where the answers go.
+/// Returns the destination of the answers.
 fn destination<W: Write>(
     output: Option<OutputWriter<W>>,
     partials: Option<Box<dyn Store>>,
@@ -223,8 +223,8 @@ fn destination<W: Write>(
     }
 }
 
-/// Who the partials are from: of a run that goes on, who they were from, however the files are
-/// called now.
+/// Returns the source of the partials. A run that continues keeps its source, even if the files
+/// have other names now.
 fn source(settings: &Settings, state: Option<&mut State>) -> Result<String, Failure> {
     let Some(state) = state else { return Ok(settings.source()) };
     match (state.run.source(), &settings.durable.source) {
@@ -245,7 +245,7 @@ fn source(settings: &Settings, state: Option<&mut State>) -> Result<String, Fail
     }
 }
 
-/// Answers what was read, and sums up.
+/// Writes the answers and the summary.
 fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Result<(), Failure> {
     sink.progress.clear();
     let windows = sink.answers.windows;
@@ -253,15 +253,15 @@ fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Re
     let result = match read {
         _ if interrupted.is_some() => sink.finish_interrupted(),
         Ok(()) => sink.finish(),
-        // What stands before the damage is answered; the error and the exit code say that it is not
-        // all.
+        // The records before the damage are answered; the error and the exit code tell that there
+        // are more.
         Err(error) if error.kind() == ErrorKind::Corrupt => {
             sink.finish().and(Err(sink.failure(&error)))
         }
         Err(error) => Err(sink.failure(&error)),
     };
     match result {
-        // Nothing was read, and there is nothing to sum up.
+        // Nothing was read, so there is nothing to summarise.
         Err(failure @ Failure::Run(_)) if sink.bytes == 0 && sink.records == 0 => {
             return Err(failure);
         }
@@ -269,7 +269,7 @@ fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Re
         result => {
             sink.letters.finish()?;
             sink.late.flush()?;
-            // Told also where little is: they are a loss.
+            // Late records are a loss, so they are reported with --quiet, too.
             sink.late.note(sink.stats().late, sink.records).iter().for_each(|note| say(note));
             if !quiet {
                 match (interrupted, &result) {
@@ -294,22 +294,22 @@ fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Re
     }
 }
 
-/// The input that an argument names: one that may never end can be stopped by a signal.
+/// Returns the input of an argument. A signal can stop one that may never end.
 fn input(path: &Path, interrupt: &Interrupt) -> Input {
     if is_stream(path) { Stream::input(path, interrupt) } else { Input::from_argument(path) }
 }
 
-/// Whether a path is standard input, a pipe or a device: something that may never end.
+/// Returns true if a path is standard input, a pipe or a device, which may never end.
 pub(crate) fn is_stream(path: &Path) -> bool {
     path == Path::new("-") || path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
-/// Returns true if somebody would have to type the records.
+/// Returns true if the records would have to be typed.
 fn nothing_to_read(settings: &Settings) -> bool {
     settings.files.iter().all(|path| path == Path::new("-")) && io::stdin().is_terminal()
 }
 
-/// Compiles the pipeline; an error names flags where flags gave the parts.
+/// Compiles the pipeline. An error names flags if flags gave the parts.
 pub(crate) fn compile(settings: &Settings, bounded_input: bool) -> Result<RowPipeline, Failure> {
     let mut options = CompileOptions::default();
     options.bounded_input = bounded_input;
@@ -323,7 +323,7 @@ pub(crate) fn compile(settings: &Settings, bounded_input: bool) -> Result<RowPip
     spec.compile(&options).map_err(|error| Failure::usage(&error))
 }
 
-/// The pipeline of what was saved: it reads no records, so it needs no time, whoever wrote it.
+/// Compiles the pipeline of saved state. It reads no records, so it needs no time field.
 pub(crate) fn compile_saved(settings: &Settings) -> Result<RowPipeline, Failure> {
     let mut options = CompileOptions::default();
     options.bounded_input = true;
@@ -339,7 +339,7 @@ fn format(spec: &PipelineSpec) -> Result<Format, Failure> {
         .map_err(|error| Failure::usage(&error))
 }
 
-/// The writer of answers to standard output; `bar` is what may stand on the same terminal.
+/// Returns the writer of answers to standard output. `bar` may be on the same terminal.
 pub(crate) fn output(
     spec: &PipelineSpec,
     pipeline: &RowPipeline,
@@ -359,7 +359,7 @@ pub(crate) fn output(
     }
 }
 
-/// What is known of the terminal. `NO_COLOR`, when it is set and not empty, turns escape sequences
+/// Returns the properties of the terminal. `NO_COLOR`, if set and not empty, turns escape sequences
 /// off: <https://no-color.org>.
 fn terminal(is_terminal: bool) -> Terminal {
     let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -367,11 +367,11 @@ fn terminal(is_terminal: bool) -> Terminal {
     Terminal { width: width.filter(|_| is_terminal), color: is_terminal && wanted }
 }
 
-/// Says what a signal has left, of a run that had answered this many windows before.
+/// Reports the incomplete windows of an interrupted run that had answered `windows_before` windows.
 fn tell_interrupted<W: Write>(signal: Signal, sink: &Sink<W>, windows_before: u64) {
     let left = match sink.answers.windows - windows_before {
         _ if sink.has_state() => {
-            "the state is saved, and the run goes on from there when it is started again".to_owned()
+            "the state is saved, and the next run continues from there".to_owned()
         }
         0 => "no window was open".to_owned(),
         _ if sink.answers.is_without_windows() => "the answer is not complete".to_owned(),
@@ -415,7 +415,7 @@ fn summary<W: Write>(sink: &Sink<W>) -> Summary {
     }
 }
 
-/// Says something on standard error; where that is closed there is nobody to tell.
+/// Writes to standard error. If that is closed, there is no other place to report to.
 pub(crate) fn say(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }

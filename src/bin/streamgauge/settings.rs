@@ -1,4 +1,4 @@
-//! What the command line and the pipeline file say together.
+//! The settings: the command line over the pipeline file.
 
 use crate::arguments::{
     DurableArguments, FormatArgument, InputArguments, OutputArgument, OutputArguments,
@@ -12,37 +12,37 @@ use streamgauge::adapter::{read_pipeline, read_seed, seed_from_environment};
 use streamgauge::query::PipelineSpec;
 use streamgauge::{Limits, Seed, Timestamp};
 
-/// What is to be done, with which input.
+/// The computation and its input.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// The pipeline, flags over file.
+    /// The pipeline: flags over file.
     pub(crate) spec: PipelineSpec,
-    /// The files, `-` for standard input; never none.
+    /// The files, `-` for standard input; at least one.
     pub(crate) files: Vec<PathBuf>,
-    /// The files that these settings are from: of the pipeline, and of the seed.
+    /// The files of these settings: of the pipeline, and of the seed.
     pub(crate) setting_files: Vec<PathBuf>,
     /// The seed of sketches.
     pub(crate) seed: Seed,
-    /// What is kept between runs.
+    /// The state and partials that a run saves.
     pub(crate) durable: DurableArguments,
-    /// Threads to read them on.
+    /// Threads for regular files.
     pub(crate) threads: NonZeroUsize,
-    /// The caps on what is read.
+    /// The limits of the inputs.
     pub(crate) limits: Limits,
     /// The keys of the pipeline that flags gave.
     pub(crate) flags: Vec<&'static str>,
     /// When the last record was written, if the year of times follows from it.
     pub(crate) written_until: Option<Timestamp>,
-    /// Whether nothing but errors and losses is told.
+    /// True if only errors and losses are reported.
     pub(crate) quiet: bool,
 }
 
 impl Settings {
-    /// Reads the pipeline file, if there is one, and lays the flags over it. Aggregates of the
-    /// subcommand's own, such as the one that `top` is short for, come before those of `--agg`.
+    /// Reads the pipeline file, if there is one, and applies the flags over it. Aggregates of the
+    /// subcommand, such as that of `top`, come before those of `--agg`.
     ///
     /// # Errors
-    /// A pipeline file that cannot be read, or is none.
+    /// A pipeline file that cannot be read or parsed.
     pub(crate) fn new(
         input: InputArguments,
         pipeline: PipelineArguments,
@@ -105,14 +105,14 @@ impl Settings {
 }
 
 impl Settings {
-    /// Returns true if the clock at reading is to be the arrival time of records, to judge how far
-    /// ahead their times are: it is asked for, and no input is a regular file.
+    /// Returns true if the clock at reading is the arrival time of records, to check how far ahead
+    /// their times are: it was requested, and no input is a regular file.
     pub(crate) fn reads_clock(&self) -> bool {
         let asked = self.spec.max_ahead.as_deref().is_some_and(|text| text != "off");
         asked && !self.files.iter().any(|path| path.is_file())
     }
 
-    /// Who the partials are from.
+    /// Returns the source of the partials.
     pub(crate) fn source(&self) -> String {
         let files =
             || self.files.iter().map(|file| file.to_string_lossy()).collect::<Vec<_>>().join(",");
@@ -120,11 +120,11 @@ impl Settings {
     }
 }
 
-/// The seed of sketches: of the file that the command line names, else of the environment, else the
-/// public one.
+/// Returns the seed of sketches: from the file that the command line names, otherwise from the
+/// environment, otherwise the public one.
 ///
 /// # Errors
-/// A file that cannot be read, or what is no seed.
+/// A file that cannot be read, or a text that is not a seed.
 pub(crate) fn seed(file: Option<&Path>) -> Result<Seed, Failure> {
     let given = file.map_or_else(seed_from_environment, |path| {
         read_seed(path).map(Some).map_err(|error| error.at("--seed-file"))
@@ -132,7 +132,7 @@ pub(crate) fn seed(file: Option<&Path>) -> Result<Seed, Failure> {
     Ok(given.map_err(|error| Failure::usage(&error))?.unwrap_or_default())
 }
 
-/// The keys that flags gave, of those that errors can be about.
+/// Returns the keys that flags gave and that errors can name.
 fn given_keys(flags: &PipelineSpec) -> Vec<&'static str> {
     let keys = [
         ("time", flags.time.is_some()),
@@ -153,7 +153,7 @@ fn given_keys(flags: &PipelineSpec) -> Vec<&'static str> {
     keys.into_iter().filter_map(|(key, given)| given.then_some(key)).collect()
 }
 
-/// A flag that can be given again overrides the file only where it is given at all.
+/// Returns the values of a flag that can be repeated. Without a value, the file's key stays.
 fn given(values: Vec<String>) -> Option<Vec<String>> {
     (!values.is_empty()).then_some(values)
 }

@@ -1,8 +1,8 @@
 //! Runs with a state over files that grow, rotate and are cut, killed at any of their writes,
-//! against one run over all bytes.
+//! compared with one run over all bytes.
 //!
-//! `STREAMGAUGE_SIMULATION=n` runs the seed n; `STREAMGAUGE_SIMULATIONS=n` that many;
-//! `STREAMGAUGE_FULL=1` a hundred thousand.
+//! `STREAMGAUGE_SIMULATION=n` runs the seed n; `STREAMGAUGE_SIMULATIONS=n` runs n seeds;
+//! `STREAMGAUGE_FULL=1` runs a hundred thousand.
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
@@ -41,7 +41,7 @@ impl Random {
     }
 }
 
-/// Writes that are left until the process is killed: half of each kill comes before its write, half
+/// The number of writes until the process is killed: half of the kills come before a write, half
 /// after it.
 struct Power {
     left: AtomicU64,
@@ -49,7 +49,7 @@ struct Power {
 }
 
 impl Power {
-    /// Does the write, unless the process is killed before.
+    /// Performs the write, unless the process is killed before.
     fn write<T>(&self, write: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         let left =
             self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
@@ -62,7 +62,7 @@ impl Power {
     }
 }
 
-/// A store that the process loses when it is killed, and the next one finds.
+/// A store that survives the process.
 struct Disk(Arc<MemoryStore>, Arc<Power>);
 
 impl Store for Disk {
@@ -83,7 +83,7 @@ impl Store for Disk {
     }
 }
 
-/// The standard output of a process. When it is killed, a part of the last write may be out.
+/// The standard output of a process. A kill may leave a part of the last write.
 struct Pipe(Arc<Mutex<Vec<u8>>>, Arc<Power>);
 
 impl Write for Pipe {
@@ -108,16 +108,15 @@ struct World {
     folder: PathBuf,
     random: Random,
     flags: Vec<&'static str>,
-    /// Names of the inputs, in their order.
+    /// Names of the inputs, in order.
     files: Vec<String>,
-    /// The same with the files that are gone between them, of which the bytes are kept for the one
-    /// run.
+    /// The same with the removed files in between, whose bytes are kept for the one run.
     all: Vec<String>,
     store: Arc<MemoryStore>,
     answers: Answers,
     clock: u64,
     fresh: u64,
-    /// Whether all bytes were counted by a run that ended by itself.
+    /// True if a run that ended by itself has counted all bytes.
     settled: bool,
 }
 
@@ -135,7 +134,7 @@ impl World {
             flags.extend(["--max-delay", "30s"]);
         }
         if random.below(3) == 0 {
-            // Equal times in the row of all others are in no order that can be told.
+            // In the row of all other groups, records with equal times have no defined order.
             flags.extend(["--group", "g", "--limit-groups", "2", "--agg", "count,sum(v)"]);
         } else {
             flags.extend(["--agg", "count,sum(v),first(v),last(v)"]);
@@ -163,7 +162,7 @@ impl World {
         self.flags.contains(&"--max-delay")
     }
 
-    /// Lines, the last of which may be cut, to be gone on with.
+    /// Appends lines. The last one may be cut, to be completed later.
     fn append(&mut self, file: usize) {
         let mut text = String::new();
         for _ in 0..self.random.below(6) {
@@ -177,7 +176,7 @@ impl World {
         let path = self.folder.join(&self.files[file]);
         let mut bytes = fs::read(&path).unwrap();
         if !bytes.is_empty() && !bytes.ends_with(b"\n") {
-            // Whatever the line was to be, it is whole now.
+            // The last line is completed, whatever it was going to be.
             bytes.extend_from_slice(b"0}\n");
         }
         bytes.extend_from_slice(text.as_bytes());
@@ -191,7 +190,7 @@ impl World {
     fn change(&mut self) {
         let last = self.files.len() - 1;
         match self.random.below(8) {
-            // Renamed, or copied and cut: the file that was the last one stands before a new one.
+            // Renamed, or copied and cut: the old file comes before the new one.
             0 => self.rotate(|from, to| fs::rename(from, to).unwrap()),
             1 => self.rotate(|from, to| assert!(fs::copy(from, to).is_ok())),
             2 if self.settled && !self.bounded() => self.replace(),
@@ -215,12 +214,12 @@ impl World {
     }
 
     fn rotate(&mut self, take_over: impl Fn(&PathBuf, &PathBuf)) {
-        // In the order of several files with a watermark, late records of the last one would count
-        // when it is not the last any more.
+        // With several files and a watermark, late records of the last file would count once it is
+        // not the last any more.
         if self.bounded() && self.files.contains(&"b".to_owned()) {
             return;
         }
-        // Nor is it a stream if the first state is of two files, as where a kill came before it.
+        // A first state of two files is not a stream, as when a kill came before the state.
         if self.bounded() && self.store.load("run").unwrap().is_none() {
             return;
         }
@@ -241,7 +240,7 @@ impl World {
         self.append(last);
     }
 
-    /// A file whose bytes were all counted is written again.
+    /// Writes a file again whose bytes were all counted.
     fn replace(&mut self) {
         let file = self.random.below(self.files.len() as u64) as usize;
         let path = self.folder.join(&self.files[file]);
@@ -250,7 +249,7 @@ impl World {
             return;
         }
         self.fresh += 1;
-        // Kept elsewhere for the one run: in front of the file that takes its place.
+        // The old bytes are kept for the one run, before the file that replaces them.
         let kept = format!("gone/{}", self.fresh);
         fs::create_dir_all(self.folder.join("gone")).unwrap();
         fs::write(self.folder.join(&kept), bytes).unwrap();
@@ -281,7 +280,7 @@ impl World {
         }
     }
 
-    /// Runs until the end, or until it is killed.
+    /// Runs until the end, or until a kill.
     fn run(&mut self, writes: u64) -> Result<(), Failure> {
         let files: Vec<PathBuf> = self.files.iter().map(|file| self.folder.join(file)).collect();
         let power =
@@ -295,7 +294,7 @@ impl World {
         let out = out.lock().unwrap().clone();
         upsert(&mut self.answers, &String::from_utf8(out).unwrap());
         match ended {
-            // All answers are out.
+            // All answers are written.
             Err(Failure::Run(message)) if message.starts_with("every record was a dead letter") => {
                 Ok(())
             }
@@ -303,7 +302,7 @@ impl World {
         }
     }
 
-    /// The answers of one run over all bytes that there were.
+    /// Returns the answers of one run over all bytes that there were.
     fn expected(&self) -> Answers {
         let mut files: Vec<PathBuf> = self.all.iter().map(|file| self.folder.join(file)).collect();
         if self.bounded() && !self.files.contains(&"b".to_owned()) {
@@ -346,7 +345,7 @@ fn one_run(settings: &Settings, out: Pipe, stores: Stores) -> Result<(), Failure
     run.start(inputs, Some(output), stores)
 }
 
-/// Takes the lines that came out whole. Of one window, group and revision there is one content.
+/// Reads the lines that were written completely. A window, group and revision have one content.
 fn upsert(answers: &mut Answers, text: &str) {
     let whole = text.rfind('\n').map_or(0, |at| at + 1);
     for line in text[..whole].lines() {
@@ -378,7 +377,7 @@ fn contents(answers: &Answers) -> Vec<&String> {
         .collect()
 }
 
-/// Seeds that found a fault.
+/// Seeds that once found a bug.
 const FAULTS: [u64; 4] = [8649, 16024, 17570, 53124];
 
 fn seeds(default: u64) -> Vec<u64> {

@@ -1,4 +1,4 @@
-//! What follows a run: the answers, the dead letters, the progress and the state.
+//! The observer of a run: answers, dead letters, progress and state.
 
 use crate::answers::{Answers, UnsureRows};
 use crate::dead_letters::DeadLetters;
@@ -20,36 +20,36 @@ use streamgauge::adapter::files::{
 use streamgauge::rows::RowPipeline;
 use streamgauge::{Control, Error, ErrorKind, Sequence, ShardId, Stats};
 
-/// Inputs of which a note is shown.
+/// Inputs whose notes are shown.
 pub(crate) const NOTED_MAX: u64 = 3;
 
-/// Dead letters, and no other record, after which it is told what may be wrong.
+/// Dead letters without any other record before the early hint.
 const RECORDS_UNTIL_HINT: u64 = 100;
 
-/// The name of the shard that a file is to its pipeline, where the state is kept.
+/// The name of the shard of a file in its pipeline, if there is a state.
 const FILE: &str = "file";
 
-/// How a run is to go, and what stands beside it.
+/// Options of a run.
 pub(crate) struct SinkOptions {
     pub(crate) letters: DeadLetters,
     pub(crate) late: LateRecords,
     pub(crate) progress: Progress,
-    /// The first dead letter ends the run.
+    /// True if the first dead letter ends the run.
     pub(crate) strict: bool,
-    /// Whether somebody may wait for each answer: the input has no end that is known.
+    /// True if a reader may wait for each answer: the input has no known end.
     pub(crate) live: bool,
-    /// Whether notes are left out.
+    /// True if notes are omitted.
     pub(crate) quiet: bool,
-    /// Where the state of the run is kept, if it is.
+    /// The state of the run, if it is saved.
     pub(crate) state: Option<State>,
-    /// Threads that the answers at the end may be computed on.
+    /// Threads for the answers at the end.
     pub(crate) threads: NonZeroUsize,
-    /// What may end the run.
+    /// The signals that end the run.
     pub(crate) interrupt: Interrupt,
     pub(crate) hints: Hints,
 }
 
-/// Follows a run.
+/// Observes a run.
 pub(crate) struct Sink<W> {
     inputs: Inputs,
     pub(crate) answers: Answers<W>,
@@ -63,17 +63,17 @@ pub(crate) struct Sink<W> {
     state: Option<State>,
     threads: NonZeroUsize,
     interrupt: Interrupt,
-    /// Whether whole records have all been taken, and what is left must not get into the state.
+    /// True after all whole records have been read. The rest must not get into the state.
     in_tails: bool,
-    /// Has the records of lines without an end, which may become others, as the pipeline that
-    /// answers them has: it says which rows they are in.
+    /// A pipeline with the records of lines without an end, which may change later. It knows the
+    /// rows of these records.
     tails: Option<RowPipeline>,
-    /// Whether answers were handed on since the last flush.
+    /// True if answers were written since the last flush.
     unflushed: bool,
-    /// How far the input that is being read has come: its index, bytes of whole records, and all
-    /// bytes, decompressed.
+    /// The progress in the current input: its index, bytes of whole records, and all bytes,
+    /// decompressed.
     reading: Option<(usize, u64, u64)>,
-    /// Inputs of which something was noted.
+    /// Inputs with notes.
     pub(crate) noted: u64,
     /// Records, dead letters included.
     pub(crate) records: u64,
@@ -117,13 +117,13 @@ impl<W: Write> Sink<W> {
     /// Reads the inputs into the pipelines.
     ///
     /// # Errors
-    /// As [`files::read_into`].
+    /// Those of [`files::read_into`].
     pub(crate) fn read(&mut self, inputs: Vec<Input>, options: &FilesOptions) -> Result<(), Error> {
-        // They are read into beside what follows the reading.
+        // The pipelines are lent to the reading, which also borrows this sink.
         let mut pipelines = std::mem::take(&mut self.inputs.pipelines);
         let mut into = match (&self.state, pipelines.as_mut_slice()) {
             (None, [pipeline]) => FilePipelines::one(pipeline),
-            // The state does not depend on how a path is written.
+            // The state does not depend on the form of a path.
             (_, all) => FilePipelines::several(all, self.inputs.indices(), ShardId::new(FILE)),
         };
         let read = files::read_into(inputs, options, &mut into, self);
@@ -135,8 +135,8 @@ impl<W: Write> Sink<W> {
         read.map(drop)
     }
 
-    /// The signal that ended the run, if its reading ended so. An input without an end that is
-    /// known can end because its writer was asked to end by the same signal.
+    /// Returns the signal that ended the run, if reading ended because of a signal. An input
+    /// without a known end can end because the same signal ended its writer.
     pub(crate) fn interrupted(&self, read: &Result<(), Error>) -> Option<Signal> {
         let other_failure = self
             .failure
@@ -145,7 +145,7 @@ impl<W: Write> Sink<W> {
         self.interrupt.signal().filter(|_| !other_failure && (self.live || read.is_err()))
     }
 
-    /// Returns true if every record is a dead letter, those of the runs before included.
+    /// Returns true if every record is a dead letter, those of earlier runs included.
     pub(crate) fn is_all_dead(&self) -> bool {
         let retired = self.state.as_ref().is_some_and(|state| {
             let run = &state.run;
@@ -155,13 +155,12 @@ impl<W: Write> Sink<W> {
         self.records > 0 && self.letters.count() == self.records && !took_before
     }
 
-    /// Returns true if the run can go on later from where it stopped.
+    /// Returns true if a later run can continue from where this one stopped.
     pub(crate) fn has_state(&self) -> bool {
         self.state.is_some()
     }
 
-    /// A signal has ended the run: the windows that it has come out, unless a later run goes on
-    /// with them.
+    /// Writes the open windows after a signal has ended the run, unless a later run continues them.
     ///
     /// # Errors
     /// A limit, or an output that cannot be written.
@@ -172,7 +171,7 @@ impl<W: Write> Sink<W> {
         }
         self.answers.set_incomplete();
         if self.answers.is_of_partials() {
-            // These are not the last ones of their windows.
+            // These are not the final answers of their windows.
             if let Some(pipeline) = self.inputs.pipelines.first_mut() {
                 pipeline.fire_early().map_err(|error| Failure::run(&error))?;
                 self.answers.drain(pipeline)?;
@@ -183,7 +182,7 @@ impl<W: Write> Sink<W> {
         self.answers.finish()
     }
 
-    /// All records so far are dead letters: says why, if that is clear.
+    /// Explains why all records so far are dead letters, if that is clear.
     #[cold]
     fn hint_early(&mut self, pipelines: &FilePipelines<'_>) {
         self.hints.set_refused(pipelines.refused());
@@ -195,17 +194,17 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// Why the run ended with this error.
+    /// Returns why the run ended with this error.
     pub(crate) fn failure(&mut self, error: &Error) -> Failure {
         self.failure.take().unwrap_or_else(|| Failure::run(error))
     }
 
-    /// What the pipelines have counted in this run.
+    /// Returns the counts of the pipelines in this run.
     pub(crate) fn stats(&self) -> Stats {
         self.inputs.stats()
     }
 
-    /// The input has ended, or as much of it as could be read: every window comes out.
+    /// Writes every window after the input has ended, or could not be read further.
     ///
     /// # Errors
     /// A limit, or an output that cannot be written.
@@ -224,7 +223,7 @@ impl<W: Write> Sink<W> {
         drained.and_then(|()| self.answers.finish()).map_err(|failure| self.not_taken(failure))
     }
 
-    /// Says which rows have records that may become others.
+    /// Determines the rows whose records may change.
     fn tell_unsure(&mut self) -> Result<(), Failure> {
         let Some(mut tails) = self.tails.take() else { return Ok(()) };
         let mut unsure = UnsureRows::new();
@@ -236,7 +235,7 @@ impl<W: Write> Sink<W> {
         Ok(())
     }
 
-    /// Hands on all windows that are left.
+    /// Writes all remaining windows.
     fn drain_ended(&mut self) -> Result<(), Failure> {
         let run =
             self.state.as_ref().map(|state| &state.run).filter(|run| !self.inputs.is_one(run));
@@ -250,8 +249,8 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// Answers of a run with a state whose reader has gone come again: that is told, since it is no
-    /// end that was wanted.
+    /// Adds to a failure that the next run repeats the answers, if the reader of a run with a state
+    /// has gone: that end was not intended.
     fn not_taken(&self, failure: Failure) -> Failure {
         match failure {
             Failure::ClosedPipe if self.answers.are_kept() => Failure::Run(
@@ -262,7 +261,7 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// Shows the answers that were handed on to somebody who waits.
+    /// Flushes the answers for a reader that waits.
     fn show(&mut self) -> Result<(), Error> {
         match std::mem::take(&mut self.unflushed) && self.live {
             true => self.answers.flush().map_err(|failure| self.end(failure)),
@@ -270,8 +269,7 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// Takes into the state how far the input that is being read has come, and what its pipeline
-    /// has of it.
+    /// Records in the state the progress in the current input, and the content of its pipeline.
     fn take_place(&mut self, pipelines: &mut FilePipelines<'_>) -> Result<(), Error> {
         let (Some((reading, offset, bytes)), Some(state)) = (self.reading, &mut self.state) else {
             return Ok(());
@@ -287,8 +285,8 @@ impl<W: Write> Sink<W> {
         Ok(())
     }
 
-    /// Saves the state at the place that the inputs have been read to. What it does not hold any
-    /// more is where it is to be: answers and dead letters.
+    /// Saves the state at the current position of the inputs. Answers and dead letters that it no
+    /// longer contains have been written.
     fn save(&mut self, pipelines: &mut FilePipelines<'_>) -> Result<(), Error> {
         if self.state.is_none() {
             return self
@@ -298,7 +296,7 @@ impl<W: Write> Sink<W> {
                 .and_then(|()| self.late.flush())
                 .map_err(|failure| self.end(failure));
         }
-        // Windows that the state has completed are not looked at again.
+        // Windows that the state has completed are not examined again.
         let taken = match Inputs::completed_to(Some(&*pipelines.of(0)?.0), self.state.as_ref()) {
             Some(end) => self.answers.take_back(Some(end)),
             None => Ok(()),
@@ -313,7 +311,7 @@ impl<W: Write> Sink<W> {
         saved.map_err(|failure| self.end(failure))
     }
 
-    /// Ends the run: the failure is kept, the error travels.
+    /// Ends the run: the failure is kept, the error is returned.
     fn end(&mut self, failure: Failure) -> Error {
         let failure = self.not_taken(failure);
         let message = failure.message().unwrap_or("the reader of the output has gone").to_owned();
@@ -331,7 +329,7 @@ impl<W: Write> PipelineObserver for Sink<W> {
         if state.run.is_stream() {
             return self.answers.drain(pipeline).map(drop).map_err(|failure| self.end(failure));
         }
-        // Another file may still add to what is complete.
+        // Another file may still add to complete windows.
         if state.run.is_judged(input.file) {
             while let Some(partial) = pipeline.next_partial("")? {
                 hold(&mut state.run, input.file, partial);
@@ -408,7 +406,7 @@ impl<W: Write> PipelineObserver for Sink<W> {
         if self.state.is_none() {
             return Ok(0);
         }
-        // The input before it has been read to its end.
+        // The previous input has been read to its end.
         self.take_place(pipelines)?;
         self.reading = None;
         let (Some(state), Some(input)) = (&mut self.state, self.inputs.inputs.get(file).copied())
@@ -443,7 +441,7 @@ impl<W: Write> PipelineObserver for Sink<W> {
 
     fn before_tails(&mut self, pipelines: &mut FilePipelines<'_>) -> Result<(), Error> {
         self.save(pipelines)?;
-        // What comes now is answered, and read again by the next run.
+        // The following records are answered now, and read again by the next run.
         self.in_tails = true;
         if self.state.is_some() {
             pipelines.copy_to(self.inputs.of_tails().map_err(|failure| self.end(failure))?)?;

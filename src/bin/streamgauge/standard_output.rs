@@ -1,4 +1,4 @@
-//! Standard output, as answers are written to it.
+//! Standard output for answers.
 
 use crate::failure::Failure;
 use crate::progress::Bar;
@@ -6,15 +6,15 @@ use std::io::{self, IsTerminal, Stdout, Write};
 #[cfg(unix)]
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Standard output. Where it is a terminal a progress bar is taken away before anything is written,
-/// or it would stay between the answers.
+/// Standard output. On a terminal the progress bar is removed before anything is written, or it
+/// would stay between the answers.
 pub(crate) struct StandardOutput {
     stdout: Stdout,
     bar: Option<Bar>,
 }
 
 impl StandardOutput {
-    /// Standard output beside a bar.
+    /// Creates standard output on a terminal that may have a bar.
     ///
     /// # Errors
     /// The process was started without a standard output, so that answers would be lost.
@@ -42,12 +42,12 @@ impl Write for StandardOutput {
     }
 }
 
-/// Whether the process was started without a standard output.
+/// True if the process was started without a standard output.
 #[cfg(unix)]
 static WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Looks before `main`: Rust opens the null device instead of a standard output that is closed, and
-/// after that the two cannot be told apart.
+/// Checks before `main`: Rust opens the null device instead of a closed standard output, and after
+/// that the two look the same.
 #[cfg(unix)]
 #[ctor::ctor(unsafe)]
 fn look() {

@@ -1,4 +1,4 @@
-//! The state of a run, kept in a store while it goes, for the run that is started after it.
+//! The state of a run, saved in a store during the run for the next one.
 
 use crate::failure::Failure;
 use std::sync::Arc;
@@ -11,25 +11,25 @@ use streamgauge::{Error, ErrorKind, Timestamp};
 /// The state's key in the store.
 const STATE: &str = "run";
 
-/// The key of what was answered.
+/// The key of the answers.
 const ANSWERED: &str = "answered";
 
-/// The longest time between two saves.
+/// The maximum time between two saves.
 const PAUSE_MAX: Duration = Duration::from_millis(800);
 
-/// The shortest one. Tests save whenever they can.
+/// The minimum time. Tests save whenever they can.
 const PAUSE_MIN: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_millis(50) };
 
 /// The time between two saves is at least this multiple of the time that a save takes.
 const PAUSE_PER_SAVE: u32 = 20;
 
-/// Where the state is kept, and what of it was read there.
+/// The place of the state, and the version that was read there.
 struct Kept {
     store: Arc<dyn Store>,
     place: String,
     key: &'static str,
     version: Option<Version>,
-    /// Says whose state it is.
+    /// Identifies the pipeline of the state.
     pipeline: Arc<RowPipeline>,
 }
 
@@ -50,24 +50,24 @@ impl Kept {
     }
 }
 
-/// Keeps the state of a run.
+/// Saves the state of a run.
 pub(crate) struct State {
     kept: Kept,
-    /// Where the run stands.
+    /// The progress of the run.
     pub(crate) run: RunState,
     saved_at: Instant,
     pause: Duration,
 }
 
-/// Keeps what a run has answered.
+/// Saves the answers of a run.
 pub(crate) struct KeptAnswers {
     kept: Kept,
-    /// Windows up to this cannot be answered again by a run that goes on from the state that was
-    /// saved last.
+    /// Windows up to this end cannot be answered again by a run that continues from the last saved
+    /// state.
     pub(crate) complete_to: Option<Timestamp>,
 }
 
-/// What earlier runs have left.
+/// The state that earlier runs have left.
 pub(crate) struct Resumed {
     pub(crate) state: State,
     pub(crate) answers: RunAnswers,
@@ -75,7 +75,7 @@ pub(crate) struct Resumed {
 }
 
 impl Resumed {
-    /// Reads what earlier runs of the pipeline have left in the store.
+    /// Reads the state that earlier runs of the pipeline have left in the store.
     ///
     /// # Errors
     /// A store that cannot be read, or state of another pipeline.
@@ -120,17 +120,17 @@ impl Resumed {
 }
 
 impl State {
-    /// Whether there was a state to go on from.
+    /// Returns true if there was a state.
     pub(crate) fn has_resumed(&self) -> bool {
         self.kept.version.is_some()
     }
 
-    /// Whether it is time to save.
+    /// Returns true if it is time to save.
     pub(crate) fn is_due(&self) -> bool {
         self.saved_at.elapsed() >= self.pause
     }
 
-    /// Saves the state. What the pipelines do not hold any more must be where it is to be.
+    /// Saves the state. Everything that the pipelines no longer hold must have been written.
     ///
     /// # Errors
     /// A store that cannot be written, or that another run has written to.
@@ -148,10 +148,10 @@ impl State {
 }
 
 impl KeptAnswers {
-    /// Saves what was answered, or is about to be.
+    /// Saves the answers that were given, or are about to be.
     ///
     /// # Errors
-    /// As [`save`](State::save).
+    /// Those of [`save`](State::save).
     pub(crate) fn save(&mut self, answers: &mut RunAnswers) -> Result<(), Failure> {
         let bytes = answers.to_bytes(&self.kept.pipeline, self.complete_to);
         self.kept.save(bytes)

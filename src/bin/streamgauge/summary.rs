@@ -7,7 +7,7 @@ use std::time::Duration;
 /// No line is wider than this.
 const WIDTH: usize = 80;
 
-/// What a run has counted.
+/// The counts of a run.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Summary {
     pub(crate) records: u64,
@@ -15,13 +15,13 @@ pub(crate) struct Summary {
     pub(crate) filtered: u64,
     pub(crate) dead_letters: u64,
     pub(crate) late: u64,
-    /// Between two windows, where the slide is larger than the size.
+    /// Records between two windows, if the slide is larger than the size.
     pub(crate) between_windows: u64,
-    /// Windows that were answered, each once however often it was revised.
+    /// Windows that were answered; each counts once, whatever its number of revisions.
     pub(crate) windows: u64,
     /// Rows of answers.
     pub(crate) rows: u64,
-    /// Whether the rows are partials.
+    /// True if the rows are partials.
     pub(crate) partials: bool,
     pub(crate) elapsed: Duration,
     /// Bytes of the input, decompressed.
@@ -29,7 +29,7 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// What became of the records.
+    /// Returns the counts of the records.
     fn input(&self) -> Vec<String> {
         let between =
             (self.between_windows > 0).then_some(("between windows", self.between_windows));
@@ -47,7 +47,7 @@ impl Summary {
             .collect()
     }
 
-    /// What was printed, and how fast.
+    /// Returns the counts of the output, and the speed.
     fn output(&self) -> Vec<String> {
         let seconds = self.elapsed.as_secs_f64();
         let rate = if seconds > 0.0 { self.bytes as f64 / 1e6 / seconds } else { 0.0 };
@@ -61,19 +61,19 @@ impl Summary {
     }
 }
 
-/// Two lines, with a line end each; a line that would be too wide goes on in the next one,
-/// indented.
+/// Two lines, each with a line end. A line that would be too wide continues, indented, in the next
+/// one.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         [self.input(), self.output()].iter().try_for_each(|items| writeln!(f, "{}", joined(items)))
     }
 }
 
-/// The items with commas between them, in lines that are not too wide.
+/// Returns the items with commas between them, in lines that are not too wide.
 fn joined(items: &[String]) -> String {
     let (mut text, mut width) = (String::new(), 0);
     for (index, item) in items.iter().enumerate() {
-        // A comma follows each of them but the last.
+        // A comma follows each item except the last.
         let taken = item.len() + usize::from(index + 1 < items.len());
         let separator = match index {
             0 => "",

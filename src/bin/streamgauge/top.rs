@@ -9,7 +9,7 @@ use crate::settings::Settings;
 /// Runs the pipeline whose first aggregate is `top(k, by)`.
 ///
 /// # Errors
-/// As [`run`](crate::run::run).
+/// Those of [`run`](crate::run::run).
 pub(crate) fn run(arguments: TopArguments) -> Result<(), Failure> {
     let top = aggregate(arguments.k, &arguments.by);
     let settings =
@@ -17,7 +17,7 @@ pub(crate) fn run(arguments: TopArguments) -> Result<(), Failure> {
     session::run(&dated(settings)?)
 }
 
-/// The aggregate in text. A name that could not stand in an expression as it is gets quotes.
+/// Returns the aggregate as text. A name that is not a word of an expression gets quotes.
 fn aggregate(k: u64, by: &str) -> String {
     let is_word =
         !by.is_empty() && !by.contains(|c: char| c.is_whitespace() || "()[],'\"=!<>".contains(c));

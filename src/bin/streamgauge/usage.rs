@@ -1,11 +1,10 @@
-//! What is said of a flag that does not exist.
+//! Tips for flags that do not exist.
 
 use crate::arguments::Arguments;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory};
 
-/// Flags that people expect of `run` and `top`, by what other tools have, and what there is
-/// instead.
+/// Flags of other tools that people expect of `run` and `top`, and what to use instead.
 const EXPECTED: &[(&[&str], &str)] = &[
     (
         &["--sort", "--sort-by", "--order", "--order-by"],
@@ -49,11 +48,11 @@ const EXPECTED: &[(&[&str], &str)] = &[
     (&["--follow", "--tail"], "use a pipe: tail -F FILE | streamgauge run"),
     (
         &["--verbose", "-v"],
-        "use --explain, which says what a run does and how exact its answers are",
+        "use --explain, which shows what a run does and how exact its answers are",
     ),
 ];
 
-/// The error with a tip that helps. The parser's own tips go by letters alone, which led from
+/// Returns the error with a helpful tip. The parser's own tips compare letters only, which led from
 /// `--sort` to `--source`.
 pub(crate) fn with_tip(
     mut error: clap::Error,
@@ -90,17 +89,17 @@ pub(crate) fn with_tip(
     error
 }
 
-/// The flag that the given one is a misspelling of.
+/// Returns the flag that the given one is a misspelling of.
 fn nearest_flag(given: &str, command: &Command) -> Option<String> {
     let name = given.strip_prefix("--")?.to_lowercase();
     let flags = command.get_arguments().filter_map(Arg::get_long);
     let scored = flags.map(|flag| (strsim::damerau_levenshtein(&name, flag), flag));
-    // A quarter of the letters may be wrong: more of them make another word.
+    // A quarter of the letters may be wrong. More of them make another word.
     let (distance, flag) = scored.min()?;
     (distance <= name.len().max(flag.len()).div_ceil(4)).then(|| format!("--{flag}"))
 }
 
-/// A tip in lines of 80 columns, under each other behind `  tip: `.
+/// Returns a tip in lines of 80 columns, aligned after `  tip: `.
 fn wrapped(tip: &str) -> String {
     let (mut text, mut width) = (String::new(), 7);
     for word in tip.split(' ') {

@@ -1,6 +1,6 @@
-//! Windows that are open at the end of the input give the same answers split into parts as
-//! together, also if a sketch is not exact, after windows that fired before the end, with gaps, and
-//! if merges lose information.
+//! Windows that are open at the end of the input give the same answers in parts as together: also
+//! with inexact sketches, after windows that fired before the end, with gaps, and with merges that
+//! lose information.
 
 use crate::aggregate::{
     Aggregate, Persistence, count, distinct_value, group_by_value, max, sum, top_k_value,
@@ -14,8 +14,7 @@ use crate::window::{Sliding, Tumbling};
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
 
-/// Sums, groups past their limit, percentiles, and tops that are exact in some windows and not in
-/// others.
+/// Sums, groups past their limit, percentiles, and tops that are exact in only some of the windows.
 fn aggregate(groups_max: usize) -> impl Aggregate<u64, Output: std::fmt::Debug> + Clone {
     (
         count(),
@@ -30,8 +29,8 @@ fn aggregate(groups_max: usize) -> impl Aggregate<u64, Output: std::fmt::Debug> 
     )
 }
 
-/// The emissions of an engine that is split into so many parts; and how many there were in fact,
-/// none if it was not split.
+/// Returns the emissions of an engine that is split into at most `parts` parts, and the actual
+/// number of parts; 0 if it was not split.
 fn emissions<A>(
     aggregate: A,
     times: &[i64],
@@ -46,8 +45,8 @@ where
     let mut said = vec![];
     for (id, time) in times.iter().enumerate() {
         engine.push(shard, &(id as u64), Timestamp::from_millis(*time)).unwrap();
-        // Half of what is due is fetched now and then, so that the end finds the stacks wherever
-        // they are.
+        // Half of the due windows are fetched sometimes, so that the stacks are in various states
+        // at the end.
         if id % 50 == 0
             && let Some(emission) = engine.next_emission().unwrap()
         {
@@ -78,7 +77,7 @@ prop_compose! {
     }
 }
 
-/// Times that mostly go on, with gaps, and some that come late.
+/// Times that mostly increase, with gaps, and some late ones.
 fn times() -> impl Strategy<Value = Vec<i64>> {
     let step = prop_oneof![20 => 0i64..12, 3 => -80i64..0, 1 => 0i64..900];
     prop::collection::vec(step, 1..700).prop_map(|steps| {
@@ -106,7 +105,7 @@ proptest! {
     }
 }
 
-/// Keeps the records themselves, in the order in which they were merged.
+/// Keeps the records themselves, in the order of their merges.
 #[derive(Clone)]
 struct Kept;
 

@@ -1,4 +1,4 @@
-//! What a file is, by its bytes, and by its name where those say nothing.
+//! Recognises a file by its bytes, or by its name if the bytes are not enough.
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
@@ -10,10 +10,10 @@ use streamgauge::adapter::worker::{MergerState, Phase, ShardState};
 use streamgauge::snapshot::{Kind, Summary};
 use streamgauge::{Error, ErrorKind};
 
-/// The largest file that is looked at.
+/// Maximum bytes of a file that is read.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
-/// What the name of a version may have, at most.
+/// Maximum bytes of the name of a version.
 const VERSION_BYTES_MAX: usize = 256;
 
 /// A snapshot, a partial or a merger's state.
@@ -22,17 +22,17 @@ pub(super) struct Held {
     pub(super) summary: Summary,
 }
 
-/// What a file is.
+/// The content of a file.
 pub(super) enum Content {
     Held(Held),
-    /// The state of a shard on the KCL, with what it holds, and up to which record a second stage
+    /// The state of a shard on the KCL, with its contents, and the last record that a second stage
     /// has merged.
     Shard {
         state: ShardState,
         held: Vec<Held>,
         applied: Option<String>,
     },
-    /// Something that holds no windows.
+    /// A file without windows.
     Other {
         kind: &'static str,
         note: String,
@@ -40,7 +40,7 @@ pub(super) enum Content {
 }
 
 impl Content {
-    /// What holds windows.
+    /// Returns the parts that have windows.
     pub(super) fn held(&self) -> &[Held] {
         match self {
             Content::Held(held) => std::slice::from_ref(held),
@@ -53,13 +53,13 @@ impl Content {
 /// Reads a file.
 ///
 /// # Errors
-/// [`ErrorKind::Io`] if it cannot be read; [`ErrorKind::Corrupt`] if it is damaged or none of
-/// streamgauge's.
+/// [`ErrorKind::Io`] if it cannot be read; [`ErrorKind::Corrupt`] if it is damaged or was not
+/// written by streamgauge.
 pub(super) fn read(path: &Path) -> Result<Content, Error> {
     let failed = |error| Error::new(ErrorKind::Io, "cannot be read").with_source(error);
     let kind = path.metadata().map_err(failed)?.file_type();
     if !kind.is_file() {
-        return Err(Error::new(ErrorKind::Io, "cannot be read: it is no file"));
+        return Err(Error::new(ErrorKind::Io, "cannot be read: it is not a file"));
     }
     let mut bytes = Vec::new();
     File::open(path)
@@ -80,11 +80,11 @@ fn content(name: &str, bytes: Bytes) -> Result<Content, Error> {
     if name.ends_with(".state.new") {
         return other(
             "unfinished",
-            "a save that did not come to its end: it is never read, and the next save takes its place",
+            "a save that did not complete: it is never read, and the next save replaces it",
         );
     }
     if name.ends_with(".lock") && bytes.is_empty() {
-        return other("lock", "excludes other savers of the key while it is saved");
+        return other("lock", "keeps other processes from saving the key at the same time");
     }
     if ShardState::is_one(&bytes) {
         return shard(&bytes);
@@ -100,7 +100,7 @@ fn content(name: &str, bytes: Bytes) -> Result<Content, Error> {
     }
 }
 
-/// The state of a shard on the KCL.
+/// Reads the state of a shard on the KCL.
 fn shard(bytes: &Bytes) -> Result<Content, Error> {
     let state = ShardState::from_bytes(bytes)?;
     let mut applied = None;
@@ -121,13 +121,13 @@ fn shard(bytes: &Bytes) -> Result<Content, Error> {
     Ok(Content::Shard { held: held.collect::<Result<_, _>>()?, state, applied })
 }
 
-/// A file that holds no windows, if it is one of ours.
+/// Returns the content of a file without windows, if streamgauge wrote it.
 fn without_windows(name: &str, bytes: &[u8]) -> Option<Content> {
     let text = std::str::from_utf8(bytes).ok()?;
     if name.ends_with(".answered.state") && bytes.len() <= VERSION_BYTES_MAX && !text.contains('\n')
     {
         let note = format!(
-            "up to which version of a state the schedule of a Lambda function has answered its windows: {text}"
+            "the version of a state whose windows the schedule of a Lambda function answered last: {text}"
         );
         return Some(Content::Other { kind: "answered_version", note });
     }
@@ -141,7 +141,7 @@ fn without_windows(name: &str, bytes: &[u8]) -> Option<Content> {
     Some(Content::Other { kind, note: format!("{what}: {}", text.lines().count()) })
 }
 
-/// Where a shard stands, as JSON.
+/// Returns the phase of a shard as JSON.
 pub(super) fn phase(phase: &Phase) -> Value {
     match phase {
         Phase::Claiming { parents } => json!({ "name": "claiming", "parents": parents }),

@@ -1,4 +1,4 @@
-//! What is in a file, for people.
+//! The content of a file as text for people.
 
 use super::file::Content;
 use crate::output::printable;
@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use streamgauge::adapter::worker::Phase;
 use streamgauge::snapshot::{Kind, RecordsSummary, Summary};
 
-/// Lines of shards, and of panes, that are shown.
+/// Maximum lines of shards, and of panes.
 const LINES_MAX: usize = 20;
 
-/// Appends what is in a file.
+/// Appends the content of a file.
 pub(super) fn append(content: &Content, out: &mut String) {
     // Writing to a string does not fail.
     let _ = write_content(content, out);
@@ -23,16 +23,16 @@ fn write_content(content: &Content, out: &mut String) -> std::fmt::Result {
             write!(out, "State of a shard on the KCL, owner {}: ", state.owner)?;
             match &state.phase {
                 Phase::Claiming { parents } => {
-                    writeln!(out, "claiming what {} have left", names(parents))?
+                    writeln!(out, "claiming the windows of {}", names(parents))?
                 }
                 Phase::Running { parents, .. } if parents.is_empty() => writeln!(out, "running")?,
                 Phase::Running { parents, .. } => {
-                    writeln!(out, "running, with what {} had left", names(parents))?
+                    writeln!(out, "running, with the windows of {}", names(parents))?
                 }
                 Phase::Ended { adopted_by: Some(adopter), .. } => {
-                    writeln!(out, "ended, its windows are those of {}", printable(adopter))?
+                    writeln!(out, "ended, {} has its windows", printable(adopter))?
                 }
-                _ => writeln!(out, "ended, and no other has its windows yet")?,
+                _ => writeln!(out, "ended, and no other shard has its windows yet")?,
             }
             if let Some(applied) = applied {
                 writeln!(out, "merged up to {}", printable(applied))?;
@@ -95,9 +95,9 @@ fn write_shards(summary: &Summary, out: &mut String) -> std::fmt::Result {
     writeln!(out, "shards: {}", summary.shards.len())?;
     for shard in summary.shards.iter().take(LINES_MAX) {
         let applied = match &shard.applied {
-            Some((number, 0)) => format!("taken up to {number}"),
-            Some((number, sub)) => format!("taken up to {number}:{sub}"),
-            None => "no place known".to_owned(),
+            Some((number, 0)) => format!("applied up to {number}"),
+            Some((number, sub)) => format!("applied up to {number}:{sub}"),
+            None => "no position known".to_owned(),
         };
         let watermark =
             shard.watermark.map(|watermark| format!(", watermark {watermark}")).unwrap_or_default();
@@ -119,6 +119,6 @@ fn write_panes(summary: &Summary, out: &mut String) -> std::fmt::Result {
 fn more(lines: usize, out: &mut String) -> std::fmt::Result {
     match lines.checked_sub(LINES_MAX) {
         None | Some(0) => Ok(()),
-        Some(more) => writeln!(out, "  and {more} more (--output json tells all)"),
+        Some(more) => writeln!(out, "  and {more} more (--output json shows all)"),
     }
 }
