@@ -208,7 +208,7 @@ Aggregates (--agg), separated by commas, each with an optional `as NAME`:
   p50(f) to p99.99(f)        percentile of nearest rank, within 0.5 %
   median(f)                  middle value, or the mean of the two, within 0.5 %
   distinct(f)                number of different values
-  top(k, f), top(k, f, m)    the k most frequent values, with m counters (65,536)
+  top(k, f), top(k, f, m)    the k most frequent values, by m counters (65,536)
   frequency(f, 'value')      number of records with f == 'value'
 
 Predicates (--where):
@@ -223,19 +223,19 @@ Predicates (--where):
 
 Times (--time-format):
   auto (the default)         decided for each value. A number is a date from
-                             19000101 to 20991231 (YYYYMMDD), also with hours and
-                             minutes (12 digits), seconds (14), milliseconds (17)
-                             or microseconds (20); any other number is seconds
-                             since 1970 below 10^11, ms below 10^14, us below
-                             10^17, else ns. Text is a date (2024-01-31 or
+                             19000101 to 20991231 (YYYYMMDD), also with hours
+                             and minutes (12 digits), seconds (14), milliseconds
+                             (17) or microseconds (20); any other number is
+                             seconds since 1970 below 10^11, ms below 10^14, us
+                             below 10^17, else ns. Text is a date (2024-01-31 or
                              2024/01/31), with a time or without,
                              20240131T235959Z, the time of an access log, or a
                              date with the name of its month, as in mail (RFC
                              2822), `date` and Apache's error log; UTC unless it
                              has Z, UTC, GMT, an offset or Europe/Berlin
-  syslog                     as auto, and without a year: Jan  2 03:04:05, of the
-                             --year, or of the year before the files were last
-                             modified
+  syslog                     as auto, and times without a year: Jan  2 03:04:05.
+                             The year is --year, or the year before the files
+                             were last modified
   s, ms, us, ns              a number of these units since 1970
   '%d.%m.%Y %H:%M:%S%.f'     a pattern of strptime; '%s.%f' is seconds since
                              1970 with a fraction
@@ -433,7 +433,7 @@ pub(crate) struct PipelineArguments {
     /// The field of the event time. Windows need one; in an access log it is `time`
     #[arg(long, value_name = "FIELD")]
     pub(crate) time: Option<String>,
-    /// How the event time is written: auto, s, ms, us, ns (since 1970), rfc3339, clf (access logs),
+    /// The format of the event time: auto, s, ms, us, ns (since 1970), rfc3339, clf (access logs),
     /// syslog (without a year), or a strptime pattern
     #[arg(long, value_name = "TIME_FORMAT")]
     pub(crate) time_format: Option<String>,
