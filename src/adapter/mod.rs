@@ -1,8 +1,8 @@
-//! What feeds the engine from a transport, each behind its feature. An adapter never imports
-//! another; what several of them need stands beside them: the loop of a source with shards
-//! (`worker`), what a record of a Kinesis stream can be (`kinesis_records`: aggregated by the KPL or
-//! CloudWatch Logs, several in one by `Packing`, late by `LateRecord`, or `Rejected`), pipelines
-//! over a stream's records ([`RecordPipeline`]) and where their answers go ([`Sink`]).
+//! Adapters from transports to the engine, each behind its feature. An adapter never imports
+//! another one. Shared parts are beside them: the loop of a source with shards (`worker`), the
+//! forms of a Kinesis record (`kinesis_records`: aggregated by the KPL or CloudWatch Logs,
+//! `Packing`, `LateRecord`, `Rejected`), pipelines over a stream's records ([`RecordPipeline`]) and
+//! sinks of their answers ([`Sink`]).
 
 #[cfg(feature = "files")]
 pub mod files;

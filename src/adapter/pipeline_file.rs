@@ -4,10 +4,10 @@ use crate::error::{Error, ErrorKind};
 use crate::query::PipelineSpec;
 use std::path::Path;
 
-/// Reads a pipeline file, JSON by its ending and TOML otherwise.
+/// Reads a pipeline file: JSON if its name ends with `.json`, otherwise TOML.
 ///
 /// # Errors
-/// [`ErrorKind::Io`] if it cannot be read; as [`PipelineSpec::from_toml`] if it is none.
+/// [`ErrorKind::Io`] if it cannot be read; those of [`PipelineSpec::from_toml`] if it is not valid.
 pub fn read_pipeline(path: &Path) -> Result<PipelineSpec, Error> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {

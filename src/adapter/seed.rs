@@ -1,4 +1,4 @@
-//! The secret seed of sketches, as the environment or a file gives it.
+//! The secret seed of sketches, from the environment or a file.
 
 use crate::error::{Error, ErrorKind};
 use crate::hash::Seed;
@@ -7,20 +7,20 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// The variable that holds the seed.
+/// The variable with the seed.
 const VARIABLE: &str = "STREAMGAUGE_SEED";
 
-/// The variable that names the file that holds it.
+/// The variable with the name of the seed's file.
 const FILE_VARIABLE: &str = "STREAMGAUGE_SEED_FILE";
 
-/// More than a seed takes, with whitespace around it.
+/// More bytes than a seed needs, with whitespace around it.
 const FILE_BYTES_MAX: u64 = 256;
 
-/// Reads a seed from a file: up to 16 hexadecimal digits, with whitespace around them or not.
+/// Reads a seed from a file: up to 16 hexadecimal digits, with optional whitespace around them.
 ///
 /// # Errors
-/// [`ErrorKind::Io`] if the file cannot be read, [`ErrorKind::Parse`] if it holds no seed. The
-/// message never shows what the file holds.
+/// [`ErrorKind::Io`] if the file cannot be read, [`ErrorKind::Parse`] if it has no seed. The
+/// message never shows the content of the file.
 pub fn read_seed(path: &Path) -> Result<Seed, Error> {
     let mut text = String::new();
     File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text)).map_err(
@@ -32,12 +32,12 @@ pub fn read_seed(path: &Path) -> Result<Seed, Error> {
     text.trim().parse().map_err(|error: Error| error.at(path.display()))
 }
 
-/// The seed that `STREAMGAUGE_SEED` holds, or the file that `STREAMGAUGE_SEED_FILE` names; `None`
-/// if neither is set.
+/// Returns the seed in `STREAMGAUGE_SEED`, or in the file named by `STREAMGAUGE_SEED_FILE`. Returns
+/// `None` if neither is set.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidArgument`] if both are set, or one of them is empty: a secret that is
-/// missing must not become the public seed. As [`read_seed`] otherwise.
+/// [`ErrorKind::InvalidArgument`] if both are set, or one of them is empty, because a missing
+/// secret must not become the public seed. Otherwise those of [`read_seed`].
 pub fn seed_from_environment() -> Result<Option<Seed>, Error> {
     let (text, file) = (env::var_os(VARIABLE), env::var_os(FILE_VARIABLE));
     for (name, value) in [(VARIABLE, &text), (FILE_VARIABLE, &file)] {

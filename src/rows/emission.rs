@@ -13,8 +13,8 @@ pub struct RowEmission {
     pub window: Option<Window>,
     /// 0 for the first answer of this window, 1 for the next, and so on.
     pub revision: u32,
-    /// The values of the fields grouped by, in their order; empty for a pipeline without groups.
-    /// All are [`OutputValue::Other`] in the row of the records whose groups were past the limit.
+    /// The values of the grouped fields, in their order; empty for a pipeline without groups. All
+    /// are [`OutputValue::Other`] in the row of the records whose groups were past the limit.
     pub group: Vec<OutputValue>,
     /// The values of the columns, in their order; empty if the row is
     /// [retracted](RowEmission::is_retracted).
@@ -22,14 +22,13 @@ pub struct RowEmission {
 }
 
 impl RowEmission {
-    /// Returns true if the row takes back the one of the same window and group that was given
-    /// before, which no longer holds: its group is one of those past the limit now. It has no
-    /// values.
+    /// Returns true if the row retracts an earlier row of the same window and group, which no
+    /// longer holds because its group is now past the limit. It has no values.
     pub fn is_retracted(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// Whether this is the row of the records whose groups were past the limit.
+    /// Returns true if this is the row of the records whose groups were past the limit.
     pub fn is_other(&self) -> bool {
         self.group.first() == Some(&OutputValue::Other)
     }

@@ -1,4 +1,4 @@
-//! What a pipeline will do and what it may cost, told before it runs.
+//! Explains a pipeline and its cost before it runs.
 
 use super::row_aggregate::{Plan, StateSpec, TOP_ROWS_MIN};
 use crate::aggregate::{DEFAULT_ACCURACY, DISTINCT_EXACT_MAX, DISTINCT_PRECISION};
@@ -8,38 +8,38 @@ use crate::sketch::LogHistogram;
 use std::fmt;
 use std::time::Duration;
 
-/// What a pipeline will do and what it may cost. `Display` tells it in a few lines.
+/// The explanation of a pipeline and its cost. `Display` writes a few lines.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Explanation {
     /// Size and slide of the windows; `None` without windows.
     pub windows: Option<(Duration, Duration)>,
-    /// Panes that a window is made of. A record goes into one pane.
+    /// Panes of a window. A record goes into one pane.
     pub panes_per_window: u64,
-    /// Windows that a record is in, at most.
+    /// Maximum windows of a record.
     pub windows_per_record: u64,
-    /// Groups held per pane, at most; `None` without groups.
+    /// Maximum groups per pane; `None` without groups.
     pub groups_max: Option<usize>,
-    /// Approximate bytes of one group's state, at least: with nothing yet in the sketches.
+    /// Minimum bytes of one group's state, approximately: with empty sketches.
     pub group_bytes_min: usize,
-    /// Approximate bytes of one group's state, at most.
+    /// Maximum bytes of one group's state, approximately.
     pub group_bytes_max: usize,
-    /// Panes held at a time until windows fire, at most, each with its own groups; `None` where the
-    /// out-of-orderness is unbounded and the number depends on how long the input lasts.
+    /// Maximum panes that are held until windows fire, each with its own groups; `None` if the
+    /// out-of-orderness is unbounded and the number depends on the length of the input.
     pub panes_held_max: Option<u64>,
-    /// Approximate bytes of one group in a snapshot, at most: whole, and made as small as
+    /// Maximum bytes of one group in a snapshot, approximately: whole, and made as small as
     /// [`snapshot_within`](crate::engine::Control::snapshot_within) can.
     pub group_written_max: (usize, usize),
-    /// Bytes past which the engine refuses to grow:
+    /// The limit of the state in bytes:
     /// [`Limits::state_bytes_max`](crate::Limits::state_bytes_max).
     pub state_bytes_max: usize,
-    /// Each column with what its numbers are worth.
+    /// Each column with the accuracy of its numbers.
     pub columns: Vec<(String, String)>,
-    /// What `max_delay` and late mean for this pipeline, a sentence.
+    /// A sentence on `max_delay` and late records in this pipeline.
     pub lateness: String,
 }
 
-/// Bytes of a key that are counted for it where its length is not known.
+/// Assumed bytes of a key of unknown length.
 const KEY_BYTES: usize = 64;
 
 impl Explanation {
@@ -73,8 +73,8 @@ impl Explanation {
         }
     }
 
-    /// Approximate bytes of the whole state, at most: groups times panes times what a group takes,
-    /// or the limit if that is lower.
+    /// Returns the maximum bytes of the whole state, approximately: groups times panes times the
+    /// bytes of a group, or the limit if that is lower.
     pub fn state_bytes_worst(&self) -> usize {
         let groups = self.groups_max.unwrap_or(1);
         let panes = self.panes_held_max.unwrap_or(u64::MAX).max(1);
@@ -86,24 +86,25 @@ impl Explanation {
     }
 }
 
-/// Whether a snapshot fits into a number of bytes, whatever records come.
+/// Tells if a snapshot fits into a number of bytes for any records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Fit {
     /// The whole state fits.
     Whole,
-    /// It fits once sketches are made smaller, with wider bounds.
+    /// It fits after sketches are made smaller, with wider bounds.
     Reduced,
-    /// It may not fit: there can be more groups or panes than there is room for.
+    /// It may not fit: more groups or panes are possible than there is room for.
     Unsure,
 }
 
 impl Explanation {
-    /// Approximate bytes of a snapshot, at most: whole, and made as small as it can be; `None`
-    /// where the panes depend on how long the input lasts. Keys are taken to have up to 64 bytes.
+    /// Returns the maximum bytes of a snapshot, approximately: whole, and made as small as
+    /// possible. Returns `None` if the number of panes depends on the length of the input. Keys
+    /// count with up to 64 bytes.
     pub fn snapshot_bytes_max(&self) -> Option<(usize, usize)> {
         let panes = usize::try_from(self.panes_held_max?).unwrap_or(usize::MAX);
-        // One more for (other).
+        // Plus one for (other).
         let groups = self.groups_max.map_or(1, |groups| groups.saturating_add(1));
         let all = |group: usize| {
             group
@@ -115,9 +116,8 @@ impl Explanation {
         Some((all(self.group_written_max.0), all(self.group_written_max.1)))
     }
 
-    /// Whether a snapshot fits into this number of bytes: what
-    /// [`snapshot_within`](crate::engine::Control::snapshot_within) will do, told before the first
-    /// record.
+    /// Tells if a snapshot fits into this number of bytes: the result of
+    /// [`snapshot_within`](crate::engine::Control::snapshot_within), known before the first record.
     pub fn fit(&self, bytes_max: usize) -> Fit {
         match self.snapshot_bytes_max() {
             Some((whole, _)) if whole <= bytes_max => Fit::Whole,
@@ -137,7 +137,7 @@ impl fmt::Display for Fit {
     }
 }
 
-/// Bytes of an envelope and of what is not panes: places of a few shards, counts.
+/// Bytes of an envelope and everything except panes: positions of a few shards, counts.
 const ENVELOPE_WRITTEN: usize = 4096;
 
 /// Bytes of a pane beside its groups.
@@ -148,10 +148,10 @@ fn written_max(plan: &Plan, form: fn((usize, usize)) -> usize) -> usize {
     states.saturating_add(KEY_BYTES + 8)
 }
 
-/// Bytes of a state in a snapshot, at most: whole and in its smallest form.
+/// Returns the maximum bytes of a state in a snapshot: whole and in its smallest form.
 fn state_written_max(state: &StateSpec) -> (usize, usize) {
     let same = |bytes| (bytes, bytes);
-    // A key, its count and its error; and the filter's cells beside each counter.
+    // A key, its count and its error; and the filter's cells for each counter.
     let row = KEY_BYTES + 20;
     let filter = 48;
     match state {
@@ -160,8 +160,8 @@ fn state_written_max(state: &StateSpec) -> (usize, usize) {
         StateSpec::First(..) | StateSpec::Last(..) | StateSpec::Min(..) | StateSpec::Max(..) => {
             same(KEY_BYTES + 20)
         }
-        // Both signs: all buckets that may have numbers, each with the distance to the one before;
-        // or two for each doubling that there is.
+        // Both signs: all buckets that may have numbers, each with the distance to the previous
+        // one; or two for each possible doubling.
         StateSpec::Histogram(..) => {
             (64 + 2 * histogram_buckets_max() * 5, 64 + 2 * 2 * DOUBLINGS * 3)
         }
@@ -179,17 +179,16 @@ fn state_written_max(state: &StateSpec) -> (usize, usize) {
 /// Doublings between the smallest and the largest double.
 const DOUBLINGS: usize = 2098;
 
-/// Buckets of a percentile's histogram that may have numbers, of each sign.
+/// Returns the number of buckets of a percentile's histogram that may have numbers, for each sign.
 fn histogram_buckets_max() -> usize {
     LogHistogram::with_accuracy(DEFAULT_ACCURACY).map_or(0, |histogram| histogram.buckets_max())
 }
 
-/// Bytes that Lambda hands a tumbling window's state back in, in base64: 1 MB, less what its
-/// envelope may take.
+/// Bytes of a state in Lambda's tumbling window, in base64: 1 MB minus room for its envelope.
 const LAMBDA_STATE_BYTES: usize = 900_000 / 4 * 3;
 
-/// Panes between the oldest window that has not fired and the newest record, and as many merges of
-/// them.
+/// Returns the panes between the oldest window that has not fired and the newest record, plus the
+/// same number of merges of them.
 fn panes_held_max(engine: &EngineOptions) -> Option<u64> {
     let Some((size, slide)) = engine.windows.size_and_slide() else { return Some(1) };
     let held =
@@ -221,8 +220,8 @@ fn state_bytes_max(state: &StateSpec) -> usize {
         StateSpec::First(..) | StateSpec::Last(..) | StateSpec::Min(..) | StateSpec::Max(..) => {
             KEY_BYTES
         }
-        // Both signs, of which the negative one is in a box; an entry of a list that has room for
-        // as many more.
+        // Both signs, with the negative one in a box; entries of a list that may have twice the
+        // needed capacity.
         StateSpec::Histogram(..) => 2 * histogram_buckets_max() * 24 + 128,
         StateSpec::Distinct(..) => (DISTINCT_EXACT_MAX * 20).max(1 << DISTINCT_PRECISION),
         // Twice as many rows as counters, and the filter.
@@ -232,7 +231,7 @@ fn state_bytes_max(state: &StateSpec) -> usize {
     state_bytes_min(state).saturating_add(held)
 }
 
-/// What a column's numbers are worth.
+/// Returns the accuracy of a column's numbers.
 fn worth(function: &Function) -> String {
     match function {
         Function::Count | Function::CountOf(_) => "exact".into(),
@@ -262,7 +261,7 @@ fn worth(function: &Function) -> String {
     }
 }
 
-/// What a value of a histogram is worth.
+/// Returns the accuracy of a value of a histogram.
 fn histogram_worth() -> String {
     format!(
         "within {} % of the value, with certain bounds, while the numbers of each sign are in at most {} buckets of 0.8 %; past \

@@ -1,4 +1,4 @@
-//! Partials of a declared pipeline, merged.
+//! Merges partials of a declared pipeline.
 
 use super::pending_rows::PendingRows;
 use super::row_aggregate::RowAggregate;
@@ -9,15 +9,15 @@ use crate::merger::{Merger, MergerControl, MergerOptions};
 use crate::row::Row;
 use crate::rows::RowEmission;
 
-/// Merges partials of a declared pipeline into rows: a [`Merger`] behind the pipeline's fields and
+/// Merges partials of a declared pipeline into rows: a [`Merger`] with the pipeline's fields and
 /// columns.
 pub struct RowMerger {
     merger: Merger<Row, RowAggregate>,
     group_names: Vec<String>,
     columns: Vec<OutputColumn>,
-    /// The rest of the window that is being handed out.
+    /// The remaining rows of the current window.
     pending: PendingRows,
-    /// The sources of the window whose rows are pending, and whether it was complete.
+    /// The number of sources of the window with pending rows, and true if it was complete.
     origin: (usize, bool),
 }
 
@@ -27,9 +27,9 @@ pub struct RowMerger {
 pub struct MergedRow {
     /// The row.
     pub emission: RowEmission,
-    /// How many sources are in it.
+    /// The number of merged sources.
     pub sources: usize,
-    /// Whether all sources that were expected have given their final partial.
+    /// True if all expected sources have given their final partial.
     pub complete: bool,
 }
 
@@ -48,21 +48,21 @@ impl RowMerger {
         }
     }
 
-    /// The fields grouped by; empty without groups.
+    /// Returns the grouped fields; empty without groups.
     pub fn group_names(&self) -> &[String] {
         &self.group_names
     }
 
-    /// The columns of the answer.
+    /// Returns the columns of the answer.
     pub fn columns(&self) -> &[OutputColumn] {
         &self.columns
     }
 
-    /// The next row of the windows that are complete, past their deadline, or changed: by window
-    /// end, then start, then group ascending.
+    /// Returns the next row of the windows that are complete, past their deadline, or changed: by
+    /// window end, then start, then group ascending.
     ///
     /// # Errors
-    /// As [`Merger::next_merged`].
+    /// Those of [`Merger::next_merged`].
     pub fn next_row(&mut self) -> Result<Option<MergedRow>, Error> {
         let RowMerger { merger, group_names, pending, origin, .. } = self;
         let row = pending.next(group_names.len(), || {
@@ -91,10 +91,10 @@ impl MergerControl for RowMerger {
 }
 
 impl RowPipeline {
-    /// A merger of partials of this pipeline, which takes no more rows itself.
+    /// Converts the pipeline into a merger of its partials.
     ///
     /// # Errors
-    /// As [`Merger::new`].
+    /// Those of [`Merger::new`].
     pub fn into_merger(self, options: MergerOptions) -> Result<RowMerger, Error> {
         let (engine, group_names, columns) = self.into_parts();
         Ok(RowMerger::new(Merger::new(engine, options)?, group_names, columns))

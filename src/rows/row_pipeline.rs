@@ -1,4 +1,4 @@
-//! A declared pipeline that runs.
+//! A running declared pipeline.
 
 use super::explain::Explanation;
 use super::fast::preparer::{Preparation, RowPreparer};
@@ -53,29 +53,30 @@ pub struct RowPipeline {
     pub(super) windows: Windows,
     pub(super) revised: bool,
     pub(super) explanation: Explanation,
-    /// Whether prepared rows that are late are told one by one.
+    /// True if late prepared rows are reported one by one.
     pub(super) hands_out_late: bool,
-    /// The rest of the emission that is being handed out.
+    /// The remaining rows of the current emission.
     pub(super) pending: PendingRows,
 }
 
-/// What a pipeline is made of.
+/// The parts of a pipeline.
 pub(super) struct Parts {
     pub(super) fields: Fields,
     pub(super) filter: Vec<Predicate>,
     pub(super) time: Option<TimeField>,
-    /// Names and slots of the fields to group by.
+    /// Names and slots of the grouped fields.
     pub(super) group: Vec<(String, usize)>,
     pub(super) columns: Vec<Column>,
     pub(super) plan: Plan,
     pub(super) nulls: Nulls,
-    /// The slots of the fields whose markers of missing values count before anything is read.
+    /// The slots of the fields whose markers of missing values are applied before anything is
+    /// evaluated.
     pub(super) marked: Vec<usize>,
     pub(super) engine: Engine<Row, RowAggregate>,
     pub(super) windows: Windows,
     pub(super) revised: bool,
     pub(super) key_bytes_max: usize,
-    /// By how many milliseconds an event time may lie ahead of the arrival time.
+    /// How many milliseconds an event time may be ahead of the arrival time.
     pub(super) max_ahead: Option<i64>,
     pub(super) explanation: Explanation,
 }
@@ -86,7 +87,7 @@ pub(super) struct Parts {
 pub struct OutputColumn {
     /// Its name.
     pub name: String,
-    /// What its values are.
+    /// The kind of its values.
     pub kind: ColumnKind,
 }
 
@@ -125,57 +126,57 @@ impl RowPipeline {
         }
     }
 
-    /// The fields to read, by slot; those of the filter come first. Names, or JSON pointers where
-    /// they begin with `/`.
+    /// Returns the fields to read, by slot: names, or JSON pointers, which begin with `/`. Those of
+    /// the filter come first.
     pub fn fields(&self) -> &[String] {
         self.preparer.fields.names()
     }
 
-    /// The slots of the filter's fields are those below this.
+    /// Returns the number of slots of the filter's fields. These are the first slots.
     pub fn filter_slots(&self) -> usize {
         self.preparer.filter_slots()
     }
 
-    /// A row with a slot for each field, to be filled again for every record.
+    /// Returns a row with a slot for each field, to be reused for every record.
     pub fn new_row(&self) -> Row {
         Row::new(self.preparer.slots())
     }
 
-    /// The fields grouped by; empty without groups.
+    /// Returns the grouped fields; empty without groups.
     pub fn group_names(&self) -> &[String] {
         &self.group_names
     }
 
-    /// The columns of the answer.
+    /// Returns the columns of the answer.
     pub fn columns(&self) -> &[OutputColumn] {
         &self.columns
     }
 
-    /// The windows.
+    /// Returns the windows.
     pub fn windows(&self) -> Windows {
         self.windows
     }
 
-    /// Whether a window can be answered more than once, since late records still go into it.
+    /// Returns true if a window can be answered more than once, because it accepts late records.
     pub fn is_revised(&self) -> bool {
         self.revised
     }
 
-    /// What the pipeline will do, and what it may cost: to be read before it runs.
+    /// Returns the explanation of the pipeline and its cost, for use before it runs.
     pub fn explain(&self) -> &Explanation {
         &self.explanation
     }
 
-    /// Takes a row. `arrival` is its event time if the specification names no time field; with a
-    /// `sequence`, a row that is not after the last one taken of its shard is a duplicate.
+    /// Adds a row. `arrival` is its event time if the specification names no time field. With a
+    /// `sequence`, a row that is not after the last one of its shard is a duplicate.
     ///
-    /// A row whose group is known allocates nothing.
+    /// A row of a known group allocates nothing.
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit that the user
-    /// chose to be an error; of a strict pipeline,
+    /// chose to be an error. A strict pipeline returns
     /// [`ErrorKind::InvalidRecord`](crate::ErrorKind::InvalidRecord) for a row that cannot be
-    /// aggregated. The row is not taken then.
+    /// aggregated. After an error the row is not added.
     #[inline]
     pub fn push(
         &mut self,
@@ -205,12 +206,12 @@ impl RowPipeline {
         }
     }
 
-    /// Why the last record that became a dead letter could not be taken.
+    /// Returns why the last dead letter was refused.
     pub(super) fn refusal(&self) -> String {
         self.engine.refusal().map_or_else(String::new, Error::to_string)
     }
 
-    /// Takes a prepared row.
+    /// Adds a prepared row.
     #[inline]
     fn push_record(
         &mut self,
@@ -226,8 +227,8 @@ impl RowPipeline {
         Ok(outcome.map_dead_letter(|()| self.refusal()))
     }
 
-    /// Whether a row at this place was taken before; if so it is counted as a duplicate, and need
-    /// not be decoded.
+    /// Returns true if a row at this position was added before, and counts it as a duplicate. The
+    /// row need not be decoded then.
     pub fn is_duplicate(&mut self, shard: Shard, sequence: &Sequence) -> bool {
         self.engine.is_duplicate(shard, sequence)
     }
@@ -238,9 +239,9 @@ impl RowPipeline {
         self.preparer.time.is_none()
     }
 
-    /// Counts a record that could not be decoded, and takes its place as reached. If the
-    /// specification names no time field, the record moves the watermark by its arrival time, where
-    /// it has one.
+    /// Counts a record that could not be decoded, and marks its position as processed. If the
+    /// specification names no time field, the record's arrival time, if it has one, moves the
+    /// watermark.
     pub fn skip_dead_letter(
         &mut self,
         shard: Shard,
@@ -251,14 +252,14 @@ impl RowPipeline {
         self.engine.skip(shard, sequence, Outcome::DeadLetter(()), time);
     }
 
-    /// The next row of the answer: by window end, then start, then group ascending.
+    /// Returns the next row of the answer: by window end, then start, then group ascending.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if a window merged of its
-    /// panes passes a limit that the user chose to be an error.
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if a window merged from its
+    /// panes exceeds a limit that the user chose to be an error.
     pub fn next_emission(&mut self) -> Result<Option<RowEmission>, Error> {
         if !self.engine.is_handing_out() {
-            // The state was restored in between: what is left is of the state before.
+            // The state was restored in between, so the remaining rows belong to the old state.
             self.pending = PendingRows::default();
         }
         let row = self.pending.next(self.group_names.len(), || self.engine.next_emission())?;
@@ -266,7 +267,7 @@ impl RowPipeline {
         Ok(row)
     }
 
-    /// What a state is compared with before it is read.
+    /// Returns the identity that a state must have to be read.
     #[cfg(feature = "files")]
     pub(crate) fn identity(&self) -> crate::snapshot::Identity {
         self.engine.identity()

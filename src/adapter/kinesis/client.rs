@@ -1,4 +1,4 @@
-//! PutRecords by the AWS SDK.
+//! PutRecords with the AWS SDK.
 
 use super::put_records::{Entry, PutRecords};
 use crate::error::{Error, ErrorKind};
@@ -12,16 +12,16 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 /// Puts records into one stream. The interface is blocking: each call runs on a small runtime of
-/// the client's own.
+/// the client.
 pub struct StreamClient {
     client: Client,
     stream: String,
-    /// `None` only while it is dropped.
+    /// `None` only during drop.
     runtime: Option<Runtime>,
 }
 
 impl StreamClient {
-    /// A client of the stream. Region, credentials and endpoint are those of the `AWS_...`
+    /// Creates a client of the stream. Region, credentials and endpoint come from the `AWS_...`
     /// environment variables, the profile, the container or the instance, as for all of AWS's
     /// tools.
     ///
@@ -43,7 +43,7 @@ impl StreamClient {
     }
 }
 
-/// Waits for a future, on a thread that is part of no runtime.
+/// Waits for a future, on a thread that belongs to no runtime.
 fn wait<T: Send>(runtime: &Runtime, future: impl Future<Output = T> + Send) -> Result<T, Error> {
     let joined = thread::scope(|scope| scope.spawn(|| runtime.block_on(future)).join());
     joined.map_err(|_| Error::new(ErrorKind::Io, "the Kinesis client's runtime has ended"))
@@ -82,7 +82,7 @@ impl PutRecords for StreamClient {
 
 impl Drop for StreamClient {
     fn drop(&mut self) {
-        // Waiting for it would panic inside of another runtime.
+        // Waiting for the runtime would panic inside another runtime.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

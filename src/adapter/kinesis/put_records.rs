@@ -1,10 +1,10 @@
-//! One PutRecords call, whoever makes it.
+//! One PutRecords call, with any client.
 
 use crate::error::Error;
 use bytes::Bytes;
 use std::time::Duration;
 
-/// A record to be put.
+/// A record for the stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Entry {
@@ -15,7 +15,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Bytes that count against the limits of a stream.
+    /// Returns the bytes that count against the limits of a stream.
     pub(super) fn bytes(&self) -> usize {
         self.partition_key.len() + self.data.len()
     }
@@ -23,12 +23,11 @@ impl Entry {
 
 /// Puts records into a stream: one PutRecords call.
 pub trait PutRecords {
-    /// Puts records. Returns for each, in their order, `None` if it is in the stream, otherwise the
-    /// error code.
+    /// Puts records. Returns for each record, in order, `None` if it is in the stream, otherwise
+    /// the error code.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the whole call failed, which the caller may do
-    /// again.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the whole call failed. The caller may repeat it.
     fn put_records(&mut self, entries: &[Entry]) -> Result<Vec<Option<String>>, Error>;
 
     /// Waits for this length of time.

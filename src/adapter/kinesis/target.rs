@@ -1,4 +1,4 @@
-//! Partials, put in batches.
+//! Writes partials in batches.
 
 use super::client::StreamClient;
 use super::put_records::{Entry, PutRecords};
@@ -7,28 +7,27 @@ use crate::error::{Error, ErrorKind};
 use crate::snapshot::Partial;
 use std::time::Duration;
 
-/// Records of one PutRecords call, at most: Kinesis' limit.
+/// Maximum records of one PutRecords call: Kinesis' limit.
 const RECORDS_MAX: usize = 500;
 
-/// Bytes of one call, keys included, at most. Kinesis takes 10 MiB; half of that, as some emulators
-/// and older descriptions do.
+/// Maximum bytes of one call, keys included. Kinesis allows 10 MiB; this is half of that, the limit
+/// of some emulators and older descriptions.
 const CALL_BYTES_MAX: usize = 5 << 20;
 
-/// Bytes of one record, key included, at most: what a stream takes unless it is told to take more.
+/// Maximum bytes of one record, key included: the default limit of a stream.
 const RECORD_BYTES_MAX: usize = 1 << 20;
 
-/// How often records that were refused are sent again, and the pause before the second time,
-/// doubled each time up to the last.
+/// How often refused records are sent. The pause before the second try doubles each time up to the
+/// maximum.
 const TRIES: u32 = 10;
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// Puts partials into a Kinesis stream, up to 500 a call, with the window as partition key. Those
-/// that the stream refuses, as it does when a shard is busy, are sent again, and no others, up to
-/// 10 times with growing pauses.
+/// Puts partials into a Kinesis stream, up to 500 a call, with the window as partition key. Only
+/// records that the stream refuses, for example because a shard is busy, are sent again, up to 10
+/// times with growing pauses.
 ///
-/// A partial that was put may be put again after a crash; a [`Merger`](crate::merger::Merger) does
-/// not mind.
+/// After a crash a partial may be put again. A [`Merger`](crate::merger::Merger) accepts that.
 #[derive(Debug)]
 pub struct KinesisTarget<C = StreamClient> {
     client: C,
@@ -38,17 +37,17 @@ pub struct KinesisTarget<C = StreamClient> {
 }
 
 impl KinesisTarget {
-    /// The stream of that name: see [`StreamClient::connect`].
+    /// Connects to the stream of that name: see [`StreamClient::connect`].
     ///
     /// # Errors
-    /// As [`StreamClient::connect`].
+    /// Those of [`StreamClient::connect`].
     pub fn connect(stream: &str) -> Result<Self, Error> {
         StreamClient::connect(stream).map(KinesisTarget::new)
     }
 }
 
 impl<C: PutRecords> KinesisTarget<C> {
-    /// A target behind a client.
+    /// Creates a target with this client.
     pub fn new(client: C) -> Self {
         KinesisTarget {
             client,
@@ -58,8 +57,8 @@ impl<C: PutRecords> KinesisTarget<C> {
         }
     }
 
-    /// The same for a stream that takes larger records; default 1 MiB, the stream's
-    /// `MaxRecordSizeInKiB` unless it was raised.
+    /// Sets the maximum bytes of a record, for a stream that accepts larger records. Default: 1
+    /// MiB, the stream's default `MaxRecordSizeInKiB`.
     #[must_use]
     pub fn record_bytes_max(mut self, bytes: usize) -> Self {
         self.record_bytes_max = bytes;
@@ -90,7 +89,7 @@ impl<C: PutRecords> KinesisTarget<C> {
         }
     }
 
-    /// Keeps the records that the stream refused, and why.
+    /// Keeps the records that the stream refused. Returns the reason.
     fn keep_refused(&mut self, results: &[Option<String>]) -> Result<Option<Error>, Error> {
         if results.len() != self.held.len() {
             let message = format!(
@@ -139,7 +138,8 @@ impl<C: PutRecords> PartialTarget for KinesisTarget<C> {
     }
 }
 
-/// The window, and the pipeline, so that those of several in one stream spread.
+/// Returns the window and the pipeline, so that the windows of several pipelines in one stream
+/// spread over the shards.
 fn partition_key(partial: &Partial) -> String {
     match partial.window() {
         Some(window) => {
@@ -159,12 +159,12 @@ mod tests {
     use crate::window::Tumbling;
     use bytes::Bytes;
 
-    /// A stream that refuses what it is told to.
+    /// A stream that refuses records as configured.
     #[derive(Default)]
     struct Stream {
         calls: Vec<usize>,
         taken: Vec<Entry>,
-        /// For each call, every so many-th record is refused; 0: the whole call fails.
+        /// For each call: one of how many records is refused; 0 means that the whole call fails.
         refuse: Vec<usize>,
         paused: Duration,
     }

@@ -1,25 +1,25 @@
-//! JSON values that are expected to be of one type and may be of any: a wrong one costs its own
-//! record, not the whole batch.
+//! JSON values with an expected type that may have any type: a wrong value costs its record, not
+//! the whole batch.
 
 use crate::error::{Error as AdapterError, ErrorKind};
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
-/// A field that should be text; borrowed from the input unless it has escapes.
+/// A field that should be text, borrowed from the input unless it has escapes.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) enum Text<'a> {
-    /// Not there, or null.
+    /// The field is missing or null.
     #[default]
     Missing,
     /// The text.
     Present(Cow<'a, str>),
-    /// Something else, and what.
+    /// The field has another type; how the sentence ends.
     Other(&'static str),
 }
 
 impl<'a> Text<'a> {
-    /// The text, or what is wrong, as the end of a sentence that began with the field's name.
+    /// Returns the text. The error is the end of a sentence that begins with the field's name.
     pub(crate) fn required(&self) -> Result<&str, &'static str> {
         match self {
             Text::Present(text) => Ok(text),
@@ -28,7 +28,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The text, if there is one.
+    /// Returns the text, if there is one.
     #[cfg(feature = "lambda")]
     pub(crate) fn into_text(self) -> Option<Cow<'a, str>> {
         match self {
@@ -97,18 +97,18 @@ impl<'de> Visitor<'de> for TextVisitor {
 #[cfg(feature = "kcl")]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) enum Whole {
-    /// Not there, or null.
+    /// The field is missing or null.
     #[default]
     Missing,
     /// A number.
     Number(i64),
-    /// Something else, or a number that is not whole or too large.
+    /// The field has another type, or a number that is not whole or too large.
     Other,
 }
 
 #[cfg(feature = "kcl")]
 impl Whole {
-    /// The number if there is one, or what is wrong, as the end of a sentence that began with the
+    /// Returns the number, if there is one. The error is the end of a sentence that begins with the
     /// field's name.
     pub(crate) fn optional(self) -> Result<Option<i64>, &'static str> {
         match self {
@@ -174,17 +174,17 @@ impl<'de> Visitor<'de> for WholeVisitor {
     }
 }
 
-/// The bytes as text.
+/// Returns the bytes as text.
 ///
 /// # Errors
-/// [`ErrorKind::Parse`] if they are not UTF-8, with the offset of the first byte that is not.
+/// [`ErrorKind::Parse`] if they are not UTF-8, with the offset of the first wrong byte.
 pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, AdapterError> {
     simdutf8::compat::from_utf8(bytes).map_err(|error| {
         AdapterError::new(ErrorKind::Parse, format!("byte {} is not UTF-8", error.valid_up_to()))
     })
 }
 
-/// At most `chars` characters of a text that an error shows.
+/// Returns at most `chars` characters of a text, for an error.
 pub(crate) fn excerpt(text: &str, chars: usize) -> Cow<'_, str> {
     match text.char_indices().nth(chars) {
         None => Cow::Borrowed(text),

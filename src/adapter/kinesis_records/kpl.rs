@@ -1,28 +1,28 @@
-//! Records that the Kinesis Producer Library (KPL) packed many into one, taken apart.
+//! Records that the Kinesis Producer Library (KPL) aggregated, split into user records.
 //!
-//! An aggregated record is, by the KPL's `aggregation-format.md`,
+//! An aggregated record has this form, according to the KPL's `aggregation-format.md`:
 //! ```text
 //! F3 89 9A C2 | protobuf AggregatedRecord | MD5 of the protobuf bytes
 //! AggregatedRecord { 1: partition_key_table[], 2: explicit_hash_key_table[], 3: records[] }
 //! Record           { 1: partition_key_index, 2: explicit_hash_key_index (optional), 3: data, 4: tags[] }
 //! ```
-//! AWS Lambda hands it over as it is; the MultiLangDaemon takes it apart itself.
+//! AWS Lambda delivers it unchanged; the MultiLangDaemon splits it.
 //!
-//! What is not a valid aggregate is an ordinary record and passes through whole, as in the Kinesis
-//! Client Library: other magic, 16 bytes or fewer after it, another MD5, broken protobuf, a
-//! required field that is missing. An index outside of its table in an otherwise valid aggregate (a
-//! producer's defect, for the MD5 agrees) keeps the user records before it and counts the rest as
-//! [`unreadable`](Deaggregation::unreadable).
+//! Bytes that are not a valid aggregate are an ordinary record and pass unchanged, as in the
+//! Kinesis Client Library: other magic, 16 bytes or fewer after it, another MD5, broken protobuf,
+//! or a missing required field. An index outside of its table in an otherwise valid aggregate is a
+//! defect of the producer, because the MD5 agrees. The user records before it are kept, and the
+//! rest counts as [`unreadable`](Deaggregation::unreadable).
 //!
 //! # After a reshard
-//! The KPL chooses the shard itself. When its map of shards is old, an aggregate lands on a shard
-//! that some of its user records do not belong to; the KPL notices and sends those again.
-//! [`HashRange`] is the filter for them: a user record whose hash key lies outside of the shard's
+//! The KPL chooses the shard itself. If its map of shards is old, an aggregate arrives on a shard
+//! to which some of its user records do not belong; the KPL notices that and sends those again.
+//! [`HashRange`] is the filter for them: a user record whose hash key is outside of the shard's
 //! range is dropped and counted.
 //!
 //! # Cost
-//! O(bytes), the MD5 most of it (about 600 MB a second); payloads and keys are slices of the
-//! aggregate and not copied. An ordinary record costs a comparison of four bytes.
+//! O(bytes), mostly the MD5 (about 600 MB a second). Payloads and keys are slices of the aggregate,
+//! not copies. An ordinary record costs a comparison of four bytes.
 
 use crate::error::{Error, ErrorKind};
 use crate::record::{Position, Record, Sequence};
@@ -34,15 +34,14 @@ use std::ops::Range;
 const MAGIC: [u8; 4] = [0xF3, 0x89, 0x9A, 0xC2];
 const DIGEST_BYTES: usize = 16;
 
-/// User records in one aggregate, at most; a blob of more passes through whole. A record of
-/// Kinesis' largest size, 10 MiB, holds over a million user records only if they are all but empty.
+/// Maximum user records of one aggregate. A larger one passes unchanged. A record of Kinesis'
+/// largest size, 10 MiB, contains over a million user records only if they are almost empty.
 pub const USER_RECORDS_MAX: usize = 1_000_000;
 
-/// How deep aggregates inside of aggregates are taken apart; one that is deeper is an ordinary
-/// record.
+/// Maximum depth of aggregates inside of aggregates. A deeper one is an ordinary record.
 pub const NESTING_MAX: usize = 16;
 
-/// Whether a payload begins as an aggregate does.
+/// Returns true if a payload begins like an aggregate.
 pub(crate) fn is_marked(data: &[u8]) -> bool {
     data.starts_with(&MAGIC)
 }
@@ -57,7 +56,7 @@ pub struct HashRange {
 }
 
 impl HashRange {
-    /// The range between two decimal texts, as `ListShards` gives them.
+    /// Parses a range from two decimal texts, as `ListShards` returns them.
     ///
     /// # Errors
     /// [`ErrorKind::Parse`] if one is not a decimal integer below 2^128;
@@ -80,25 +79,24 @@ impl HashRange {
         Ok(range)
     }
 
-    /// Whether a hash key belongs to the shard.
+    /// Returns true if a hash key belongs to the shard.
     pub fn contains(&self, hash_key: u128) -> bool {
         self.start <= hash_key && hash_key <= self.end
     }
 }
 
-/// The hash key by which Kinesis chooses the shard of a partition key: its MD5, as a big-endian
-/// number.
+/// Returns the hash key by which Kinesis chooses the shard of a partition key: its MD5, as a
+/// big-endian number.
 pub fn hash_key(partition_key: &[u8]) -> u128 {
     u128::from_be_bytes(Md5::digest(partition_key).into())
 }
 
-/// One of the records that an aggregate holds.
+/// One of the records in an aggregate.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UserRecord {
-    /// The key that the producer gave it.
+    /// The key from the producer.
     pub partition_key: Bytes,
-    /// The hash key that the producer gave it in decimal digits, instead of the partition key's
-    /// MD5.
+    /// The hash key from the producer in decimal digits, instead of the partition key's MD5.
     pub explicit_hash_key: Option<Bytes>,
     /// Its payload.
     pub data: Bytes,
@@ -107,8 +105,8 @@ pub struct UserRecord {
 }
 
 impl UserRecord {
-    /// The hash key that decides on its shard: the explicit one, or the partition key's MD5; `None`
-    /// if the explicit one is not an integer below 2^128.
+    /// Returns the hash key that decides on the shard: the explicit one, or the partition key's
+    /// MD5. Returns `None` if the explicit one is not an integer below 2^128.
     pub fn hash_key(&self) -> Option<u128> {
         match &self.explicit_hash_key {
             None => Some(hash_key(&self.partition_key)),
@@ -117,7 +115,7 @@ impl UserRecord {
     }
 }
 
-/// A valid aggregate, not yet taken apart.
+/// A valid aggregate that was not split yet.
 ///
 /// # Example
 /// ```
@@ -135,9 +133,9 @@ pub struct Aggregated {
 }
 
 impl Aggregated {
-    /// Reads an aggregate, or gives `None` for anything else, which is an ordinary record.
+    /// Parses an aggregate. Returns `None` for anything else, which is an ordinary record.
     ///
-    /// Cost: O(bytes); nothing but the two tables is allocated.
+    /// Cost: O(bytes). Only the two tables are allocated.
     pub fn parse(data: &Bytes) -> Option<Self> {
         if !data.starts_with(&MAGIC) || data.len() <= MAGIC.len() + DIGEST_BYTES {
             return None;
@@ -169,12 +167,12 @@ impl Aggregated {
         (aggregated.count <= USER_RECORDS_MAX).then_some(aggregated)
     }
 
-    /// How many user records it says it holds, those with an index outside of its table included.
+    /// Returns the number of user records, those with an index outside of its table included.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// The user records in order, ending early before one with an index outside of its table.
+    /// Returns the user records in order, up to the first one with an index outside of its table.
     pub fn user_records(&self) -> UserRecords<'_> {
         UserRecords { aggregated: self, fields: Fields::new(&self.message, 0), sub: 0 }
     }
@@ -211,7 +209,7 @@ impl Iterator for UserRecords<'_> {
 
     fn next(&mut self) -> Option<UserRecord> {
         loop {
-            // `Aggregated::parse` has been through the whole message: no field of it is broken.
+            // `Aggregated::parse` has checked the whole message, so that no field is broken.
             let (number, value) = self.fields.next_field()??;
             let (3, Value::Bytes(range)) = (number, value) else { continue };
             let inner = Inner::parse(&self.aggregated.message, range)?;
@@ -227,23 +225,23 @@ impl Iterator for UserRecords<'_> {
 
 impl FusedIterator for UserRecords<'_> {}
 
-/// What became of records that may be aggregates; sums saturate.
+/// Counts of the splitting. Sums saturate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Deaggregation {
     /// Records that were aggregates.
     pub aggregates: u64,
-    /// Records that came out: user records, and the ordinary ones.
+    /// Resulting records: user records, and the ordinary ones.
     pub records: u64,
     /// User records dropped because their hash key is outside of the shard's range.
     pub outside_range: u64,
     /// User records dropped because they, or one before them in their aggregate, refer to a key
-    /// that it does not hold.
+    /// that is not in the aggregate.
     pub unreadable: u64,
 }
 
 impl Deaggregation {
-    /// The sum of two.
+    /// Adds other counts.
     pub fn merge(&mut self, other: Deaggregation) {
         self.aggregates = self.aggregates.saturating_add(other.aggregates);
         self.records = self.records.saturating_add(other.records);
@@ -253,13 +251,13 @@ impl Deaggregation {
 }
 
 /// Appends the user records of `record` to `records`, or `record` itself if it is not an aggregate.
-/// A user record that is an aggregate itself is taken apart, too, up to [`NESTING_MAX`] deep.
+/// A user record that is itself an aggregate is split, too, down to [`NESTING_MAX`] levels.
 ///
-/// User records keep the aggregate's shard, sequence number and arrival time, and have their index
-/// as sub-sequence number, counted through all aggregates inside; an index is not given again when
-/// a record before it is dropped. A record whose sub-sequence number is not 0 has been taken apart
-/// already and passes through. With a `range`, user records outside of it are dropped and counted;
-/// one whose explicit hash key is no number stays. What is inside a user record stays with it.
+/// User records keep the aggregate's shard, sequence number and arrival time. Their sub-sequence
+/// number is their index, counted through all aggregates inside; the index of a dropped record is
+/// not used again. A record whose sub-sequence number is not 0 has been split before and passes
+/// unchanged. With a `range`, user records outside of it are dropped and counted; one whose
+/// explicit hash key is not a number stays. The content of a user record stays with it.
 pub fn deaggregate(
     record: Record,
     range: Option<&HashRange>,
@@ -271,7 +269,7 @@ pub fn deaggregate(
     }
 }
 
-/// As [`deaggregate`], whatever the sub-sequence number of the record.
+/// Like [`deaggregate`], for any sub-sequence number of the record.
 pub(crate) fn take_apart(
     record: Record,
     range: Option<&HashRange>,
@@ -291,18 +289,18 @@ fn pass_through(record: Record, records: &mut Vec<Record>) -> Deaggregation {
     Deaggregation { records: 1, ..Deaggregation::default() }
 }
 
-/// A record that is being taken apart.
+/// A record that is being split.
 struct TakingApart<'a> {
     outer: &'a Record,
     records: &'a mut Vec<Record>,
     counts: Deaggregation,
-    /// That of the next user record.
+    /// The index of the next user record.
     index: u64,
 }
 
 impl TakingApart<'_> {
-    /// Takes the user records of an aggregate, and those of aggregates in it that are at most
-    /// `depth` deep, itself included.
+    /// Adds the user records of an aggregate, and those of aggregates in it up to `depth` levels,
+    /// the aggregate itself included.
     fn take(&mut self, aggregated: &Aggregated, range: Option<&HashRange>, depth: usize) {
         self.counts.aggregates += 1;
         let mut read = 0;
@@ -323,7 +321,7 @@ impl TakingApart<'_> {
         self.counts.unreadable += aggregated.count() as u64 - read;
     }
 
-    /// The aggregate that a user record is, if it is to be taken apart.
+    /// Returns the aggregate in a user record, if it is to be split.
     fn inner(&self, user: &UserRecord, depth: usize) -> Option<Aggregated> {
         if depth <= 1 || !is_marked(&user.data) {
             return None;
@@ -346,7 +344,7 @@ impl TakingApart<'_> {
     }
 }
 
-/// A user record as the protobuf has it.
+/// A user record in its protobuf form.
 struct Inner {
     partition_key_index: u64,
     explicit_hash_key_index: Option<u64>,
@@ -354,8 +352,8 @@ struct Inner {
 }
 
 impl Inner {
-    /// Reads the message `range` of `message`; `None` if it is broken or a required field is
-    /// missing.
+    /// Parses the message `range` of `message`. Returns `None` if it is broken or a required field
+    /// is missing.
     fn parse(message: &[u8], range: Range<usize>) -> Option<Self> {
         let (mut partition_key_index, mut explicit_hash_key_index, mut data) = (None, None, None);
         let mut fields = Fields::new(message.get(..range.end)?, range.start);
@@ -387,7 +385,7 @@ enum Value {
     Varint(u64),
     /// A length-delimited field, as a range of the whole message.
     Bytes(Range<usize>),
-    /// A fixed-width field: nothing here reads one.
+    /// A fixed-width field. No field of this schema is one.
     Fixed,
 }
 
@@ -401,7 +399,8 @@ impl<'a> Fields<'a> {
         self.at = self.bytes.len();
     }
 
-    /// The next field's number and value; `Some(None)` at the end, `None` if the message is broken.
+    /// Returns the number and value of the next field; `Some(None)` at the end, `None` if the
+    /// message is broken.
     ///
     /// Groups (wire types 3 and 4) count as broken: no version of the KPL's schema has one.
     fn next_field(&mut self) -> Option<Option<(u64, Value)>> {
@@ -410,7 +409,7 @@ impl<'a> Fields<'a> {
         }
         let tag = self.varint()?;
         let number = tag >> 3;
-        // 1 to 2^29 - 1 are the field numbers there are.
+        // Field numbers are 1 to 2^29 - 1.
         if number == 0 || number >= 1 << 29 {
             return None;
         }
@@ -434,8 +433,8 @@ impl<'a> Fields<'a> {
         Some(start..end)
     }
 
-    /// At most ten bytes, seven bits each, the lowest first; bits past the 64th are dropped, as
-    /// protobuf's own readers do.
+    /// At most ten bytes of seven bits each, the lowest first. Bits past the 64th are dropped, as
+    /// in protobuf's own readers.
     fn varint(&mut self) -> Option<u64> {
         let mut value = 0u64;
         for shift in (0..70).step_by(7) {
@@ -457,7 +456,7 @@ mod tests {
     use crate::time::Timestamp;
     use proptest::prelude::*;
 
-    /// A user record to be packed: partition key index, explicit hash key index, payload.
+    /// A user record for a test aggregate: partition key index, explicit hash key index, payload.
     type Packed = (u64, Option<u64>, Vec<u8>);
 
     fn varint(mut value: u64, out: &mut Vec<u8>) {
@@ -601,7 +600,7 @@ mod tests {
         message.extend_from_slice(&[1; 8]);
         message.extend_from_slice(&[0x7D, 1, 1, 1, 1, 0x78, 0x96, 0x01]);
         field(15, b"later", &mut message);
-        // The record stands before its table.
+        // The record comes before its table.
         field(3, &[0x08, 0x00, 0x1A, 0x01, b'x'], &mut message);
         field(1, b"k", &mut message);
         let (records, _) = taken_apart(seal(&message), None);

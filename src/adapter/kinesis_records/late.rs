@@ -1,4 +1,4 @@
-//! Records of a stream that were read, and that no window takes any more.
+//! Records of a stream that were read but are in no window.
 
 use crate::record::{Sequence, ShardId};
 use crate::time::Timestamp;
@@ -7,25 +7,25 @@ use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-/// A record of a stream all of whose windows had closed, as the adapters of Lambda and of the KCL
-/// hand it out.
+/// A record of a stream all of whose windows had closed. The adapters of Lambda and of the KCL
+/// report it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct LateRecord<'a> {
     /// The shard.
     pub shard: &'a ShardId,
-    /// Its place in the shard.
+    /// Its position in the shard.
     pub sequence: &'a Sequence,
     /// Its event time.
     pub time: Timestamp,
-    /// The watermark when it came.
+    /// The watermark when the record came.
     pub watermark: Option<Timestamp>,
     /// Its payload.
     pub data: &'a Bytes,
 }
 
 /// `{"shard":"shardId-000000000003","sequence":"4965","time":"2023-11-14T22:13:20.000Z","watermark":"...","data":"..."}`.
-/// A payload that is not UTF-8 is in base64, and then `"encoding":"base64"` says so.
+/// A payload that is not UTF-8 is in base64, with `"encoding":"base64"`.
 impl Serialize for LateRecord<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let watermark = self.watermark.map(|watermark| watermark.to_string());
@@ -37,7 +37,7 @@ impl Serialize for LateRecord<'_> {
     }
 }
 
-/// The place of a record in its shard, as it is written down.
+/// Returns the position of a record in its shard as text.
 pub(crate) fn place(sequence: &Sequence) -> String {
     match sequence.sub {
         0 => sequence.number.to_string(),
@@ -45,7 +45,7 @@ pub(crate) fn place(sequence: &Sequence) -> String {
     }
 }
 
-/// Adds the payload to the fields of what is handed out: as text, or in base64 where it is none.
+/// Adds the payload to the fields: as text, or in base64 if it is not UTF-8.
 pub(crate) fn set_data(fields: &mut Value, data: &[u8]) {
     match std::str::from_utf8(data) {
         Ok(text) => fields["data"] = json!(text),
@@ -56,7 +56,7 @@ pub(crate) fn set_data(fields: &mut Value, data: &[u8]) {
     }
 }
 
-/// How many records came late, as a sentence begins.
+/// Returns the number of late records, as the beginning of a sentence.
 #[cfg(any(feature = "kcl", feature = "lambda-runtime"))]
 pub(crate) fn came_late(late: u64) -> String {
     match late {

@@ -1,9 +1,9 @@
-//! Records of a CloudWatch Logs subscription, taken apart into log events.
+//! Records of a CloudWatch Logs subscription, split into log events.
 //!
 //! A subscription filter puts gzip-compressed JSON into a stream: a batch of log events of one log
-//! stream (AWS: "Real-time processing of log data with subscriptions"). [`expand`] makes a record
-//! of every log event. Call it on streams that a subscription feeds, and on no others: anything
-//! else is an error here and not an ordinary record.
+//! stream (AWS: "Real-time processing of log data with subscriptions"). [`expand`] makes one record
+//! of each log event. Call it only for streams of a subscription: any other record is an error
+//! here, not an ordinary record.
 
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
@@ -14,16 +14,16 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::io::Read;
 
-/// What becomes the payload of a log event's record.
+/// The payload of a log event's record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum LogPayload {
-    /// The message alone: for functions that log JSON Lines or access logs. The log event's own
-    /// time is not in it.
+    /// Only the message: for functions that log JSON Lines or access logs. The time of the log
+    /// event is not in it.
     #[default]
     Message,
-    /// A JSON object `{"id", "timestamp", "message", "logGroup", "logStream", "owner"}`, the
-    /// timestamp in milliseconds since the epoch: for messages that carry no time.
+    /// A JSON object `{"id", "timestamp", "message", "logGroup", "logStream", "owner"}`, with the
+    /// timestamp in milliseconds since the epoch: for messages without a time.
     Event,
 }
 
@@ -62,8 +62,8 @@ struct Payload<'a> {
     owner: &'a str,
 }
 
-/// Appends a record for every log event of `record`, and gives their number; 0 for a control
-/// message, which CloudWatch Logs sends to see whether the stream can be reached.
+/// Appends a record for every log event of `record`, and returns their number. It is 0 for a
+/// control message, by which CloudWatch Logs checks that the stream can be reached.
 ///
 /// The records have the log stream's name as partition key, the arrival time, shard and sequence
 /// number of `record`, and the index of the log event as sub-sequence number.
@@ -131,7 +131,7 @@ fn event_json(batch: &Batch<'_>, event: &LogEvent<'_>) -> Result<Bytes, Error> {
         log_stream: &batch.log_stream,
         owner: &batch.owner,
     };
-    // Strings and an integer: serde_json writes them all.
+    // The value has strings and an integer only; serde_json can always write them.
     let json = serde_json::to_vec(&payload).map_err(|error| {
         Error::new(ErrorKind::InvalidRecord, "cannot write a log event").with_source(error)
     })?;

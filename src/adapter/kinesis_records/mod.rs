@@ -1,6 +1,6 @@
-//! What a record of a Kinesis stream can be, for every adapter that reads one: records aggregated by
-//! the KPL ([`kpl`]) and by CloudWatch Logs ([`logs`]), records that hold others ([`Packing`]),
-//! deliveries that are not records ([`Rejected`]) and records that came late ([`LateRecord`]).
+//! The forms of a record of a Kinesis stream, for every adapter that reads one: records aggregated
+//! by the KPL ([`kpl`]) and by CloudWatch Logs ([`logs`]), how records are unpacked ([`Packing`]),
+//! deliveries that are not records ([`Rejected`]) and late records ([`LateRecord`]).
 
 pub(crate) mod json;
 pub mod kpl;

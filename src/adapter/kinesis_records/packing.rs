@@ -1,4 +1,4 @@
-//! How the records of a stream are packed, and how they are taken apart before they are decoded.
+//! How the records of a stream are unpacked before they are decoded.
 
 use super::kpl;
 use super::logs::{self, LogPayload};
@@ -7,7 +7,7 @@ use crate::limits::Limits;
 use crate::record::{Record, Sequence};
 use std::str::FromStr;
 
-/// How payloads are taken apart before they are decoded.
+/// How payloads are unpacked before they are decoded.
 ///
 /// # Example
 /// ```
@@ -18,29 +18,29 @@ use std::str::FromStr;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Packing {
-    /// Records that the KPL aggregated are taken apart, aggregates inside them too; others are
-    /// taken whole. The default.
+    /// Records that the KPL aggregated are split, aggregates inside them too. Others are unchanged.
+    /// The default.
     #[default]
     Kpl,
-    /// Every record is taken whole.
+    /// No record is unpacked.
     Whole,
-    /// As [`Kpl`](Packing::Kpl), and each line of a payload is a record, as it would be in a file.
+    /// As [`Kpl`](Packing::Kpl), and each line of a payload is a record, like a line of a file.
     Lines,
     /// Every record is one of a CloudWatch Logs subscription: see [`logs::expand`].
     CloudWatchLogs(LogPayload),
 }
 
-/// A part of a record that could not be taken apart.
+/// A part of a record that could not be unpacked.
 #[derive(Debug)]
 pub(crate) struct Unreadable {
-    /// Behind all that could be.
+    /// Its position, after the readable records.
     pub(crate) sequence: Sequence,
     pub(crate) error: Error,
 }
 
 impl Packing {
-    /// Returns true if a record of this payload may hold others. One that does not is what
-    /// [`unpack`](Packing::unpack) makes of it.
+    /// Returns true if a record with this payload may contain others. Otherwise
+    /// [`unpack`](Packing::unpack) returns it unchanged.
     pub(crate) fn holds_others(self, data: &[u8]) -> bool {
         match self {
             Packing::Kpl => kpl::is_marked(data),
@@ -53,8 +53,8 @@ impl Packing {
         }
     }
 
-    /// Appends the records that this one holds, which have its place and their index among all of
-    /// them as sub-sequence number. What could not be read of it is returned.
+    /// Appends the records inside of this one. They have its position, and their index as
+    /// sub-sequence number. Returns the part that could not be read.
     pub(crate) fn unpack(self, record: Record, records: &mut Vec<Record>) -> Option<Unreadable> {
         match self {
             Packing::Kpl => unpack_kpl(record, records),
@@ -102,8 +102,8 @@ impl FromStr for Packing {
     }
 }
 
-/// User records past a defect of the producer are not readable: they are one thing, behind those
-/// that are.
+/// User records after a defect of the producer cannot be read. They count as one unreadable part,
+/// after the readable records.
 fn unpack_kpl(record: Record, records: &mut Vec<Record>) -> Option<Unreadable> {
     let position = record.position.clone();
     let counts = kpl::take_apart(record, None, records);
@@ -121,8 +121,8 @@ fn unpack_kpl(record: Record, records: &mut Vec<Record>) -> Option<Unreadable> {
     Some(Unreadable { sequence, error: Error::new(ErrorKind::InvalidRecord, message) })
 }
 
-/// Appends a record for each line. A line end at the end of the payload begins no further one, and
-/// a payload without a byte is a record.
+/// Appends a record for each line. A line end at the end of the payload begins no further line, and
+/// an empty payload is a record.
 fn split_lines(record: Record, first: usize, records: &mut Vec<Record>) {
     let mut start = 0;
     loop {
@@ -215,7 +215,7 @@ mod tests {
             prop_assert_eq!(subs, (0..parts.len() as u64).collect::<Vec<_>>());
             let joined = parts.iter().map(|(line, _)| line.as_slice()).collect::<Vec<_>>().join(&b'\n');
             prop_assert_eq!(String::from_utf8(joined).unwrap(), data.strip_suffix('\n').unwrap_or(&data));
-            // One that holds no others is taken as it is, but for its line end.
+            // A payload without other records is unchanged, except for its line end.
             if !Packing::Lines.holds_others(data.as_bytes()) {
                 prop_assert_eq!(parts.len(), 1);
             }

@@ -3,17 +3,17 @@
 use base64_simd::{AsOut, STANDARD};
 use bytes::{Bytes, BytesMut};
 
-/// A block is as large as this once a batch has proved to be large.
+/// Maximum size of a block, for large batches.
 const BLOCK_BYTES_MAX: usize = 256 << 10;
 
-/// The first block of a batch.
+/// The size of the first block of a batch.
 const BLOCK_BYTES_MIN: usize = 4 << 10;
 
-/// Copies and decodes into blocks that the [`Bytes`] it hands out point into.
+/// Copies and decodes into blocks, and returns [`Bytes`] that point into them.
 ///
-/// One allocation serves many records; a block lives until the last of its records is dropped, so a
-/// record that is kept holds at most one block ([`BLOCK_BYTES_MAX`], or its own size if that is
-/// more) in memory.
+/// One allocation serves many records. A block lives until the last of its records is dropped, so
+/// that a record which is kept holds at most one block ([`BLOCK_BYTES_MAX`], or the record's own
+/// size if it is larger) in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Payloads {
     block: BytesMut,
@@ -22,15 +22,14 @@ pub(crate) struct Payloads {
 }
 
 impl Payloads {
-    /// The bytes, copied.
+    /// Returns a copy of the bytes.
     pub(crate) fn copy(&mut self, bytes: &[u8]) -> Bytes {
         self.reserve(bytes.len());
         self.block.extend_from_slice(bytes);
         self.block.split().freeze()
     }
 
-    /// The bytes that a text in standard base64 (RFC 4648 section 4, padded) stands for, or `None`
-    /// if it is not such a text.
+    /// Decodes text in standard base64 (RFC 4648 section 4, padded). Returns `None` for other text.
     pub(crate) fn decode_base64(&mut self, text: &[u8]) -> Option<Bytes> {
         let bytes_max = STANDARD.estimated_decoded_length(text.len());
         self.reserve(bytes_max);
@@ -48,7 +47,7 @@ impl Payloads {
         }
     }
 
-    /// Makes room for so many bytes; the block is empty before and after.
+    /// Makes room for `bytes` bytes; the block is empty before and after.
     fn reserve(&mut self, bytes: usize) {
         if self.block.capacity() < bytes {
             let block = self.next.clamp(BLOCK_BYTES_MIN, BLOCK_BYTES_MAX);

@@ -4,14 +4,14 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// How much of a file's end is looked at for the last whole line at a time.
+/// Bytes of a file's end that are searched for the last whole line at a time.
 const TAIL_BYTES: u64 = 64 << 10;
 
 /// A writer of whole lines to the end of a file that other processes may write to as well.
 ///
-/// What is written is held until [`flush`](Write::flush), and then appended at once, under a lock
-/// of the operating system, and synced. What a process that was killed amid an append left of its
-/// last line is cut off by the next append: it was not flushed, so it comes again.
+/// Lines are held until [`flush`](Write::flush), and then appended at once, under a lock of the
+/// operating system, and synced. If a process was killed during an append, the next append cuts off
+/// its incomplete last line: that line was not flushed, so it comes again.
 #[derive(Debug)]
 pub struct AppendFile {
     file: File,
@@ -19,12 +19,12 @@ pub struct AppendFile {
 }
 
 impl AppendFile {
-    /// The file at this path, which is made if it is not there.
+    /// Opens the file at this path, and creates it if it does not exist.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Errors of the operating system.
     pub fn open(path: impl AsRef<Path>) -> io::Result<AppendFile> {
-        // Appending alone would not let the end be read.
+        // A file opened only for appending could not be read at its end.
         let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
         Ok(AppendFile { file, held: Vec::new() })
     }
@@ -40,7 +40,7 @@ impl AppendFile {
     }
 }
 
-/// The bytes of the file up to the end of its last whole line.
+/// Returns the bytes of the file up to the end of its last whole line.
 fn whole_lines(file: &mut File, length: u64) -> io::Result<u64> {
     let mut end = length;
     let mut tail = Vec::new();

@@ -7,8 +7,8 @@ use crate::error::{Error, ErrorKind};
 use crate::rows::JsonLines;
 use std::io::Write;
 
-/// Writes answers as [`JsonLines`], the same bytes as `streamgauge run --output json` writes, and
-/// flushes after every drain.
+/// Writes answers as [`JsonLines`], the same bytes as `streamgauge run --output json`, and flushes
+/// after every drain.
 #[derive(Debug)]
 pub struct JsonLinesSink<W> {
     lines: JsonLines,
@@ -18,7 +18,7 @@ pub struct JsonLinesSink<W> {
 }
 
 impl<W: Write> JsonLinesSink<W> {
-    /// The sink of a pipeline's answers.
+    /// Creates the sink of a pipeline's answers.
     pub fn new(pipeline: &Declared, out: W) -> Self {
         JsonLinesSink {
             lines: JsonLines::new(pipeline.pipeline()),
@@ -28,8 +28,8 @@ impl<W: Write> JsonLinesSink<W> {
         }
     }
 
-    /// Whether each line begins with its source, `{"source":"shardId-000000000003",...`, by which
-    /// the rows of several shards are told apart. Default: none does.
+    /// Sets whether each line begins with its source, `{"source":"shardId-000000000003",...`, so
+    /// that rows of several shards can be distinguished. Default: false.
     #[must_use]
     pub fn with_source(mut self, with: bool) -> Self {
         self.with_source = with;

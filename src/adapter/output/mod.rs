@@ -1,4 +1,4 @@
-//! Where a pipeline's answers go.
+//! Sinks for a pipeline's answers.
 
 use super::record_pipeline::RecordPipeline;
 use crate::error::Error;
@@ -12,22 +12,22 @@ pub use append_file::AppendFile;
 #[cfg(feature = "spec")]
 pub use json_lines::JsonLinesSink;
 
-/// Takes the answers of a pipeline: [`each`] or [`each_of_source`] of a function, `JsonLinesSink`
-/// of a writer, [`PartialSink`] of where partials are kept.
+/// Receives the answers of a pipeline: [`each`] or [`each_of_source`] with a function,
+/// `JsonLinesSink` with a writer, [`PartialSink`] with a target of partials.
 ///
-/// An adapter drains its sink *before* it saves the pipeline's state, so a crash between the two
-/// gives the same answers again: a sink that must not show them twice is to replace by window and
-/// group, the higher revision the lower.
+/// An adapter drains its sink *before* it saves the pipeline's state, so that a crash between the
+/// two gives the same answers again. A sink that must not show an answer twice should replace by
+/// window and group; of two answers the higher revision counts.
 pub trait Sink<P: RecordPipeline + ?Sized> {
-    /// Fetches every answer that is complete and hands it on; how many there were. When it returns
-    /// they are as safe as the sink promises.
+    /// Fetches every complete answer and passes it on. Returns the number of answers. After it
+    /// returns, they are as safe as the sink promises.
     ///
-    /// `source` names whose records they are of, as the adapter says: a shard, or part of one.
-    /// Answers of one source and window replace each other, those of several add up.
+    /// `source` is the source of the records according to the adapter: a shard, or part of one.
+    /// Answers of the same source and window replace each other, those of different sources add up.
     ///
     /// # Errors
-    /// Those of the pipeline, and the sink's own. The adapter then saves no state, so that the
-    /// answers come again.
+    /// Those of the pipeline, and of the sink. After an error the adapter saves no state, so that
+    /// the answers come again.
     fn drain(&mut self, pipeline: &mut P, source: &str) -> Result<u64, Error>;
 }
 
@@ -37,7 +37,7 @@ impl<P: RecordPipeline + ?Sized, S: Sink<P> + ?Sized> Sink<P> for Box<S> {
     }
 }
 
-/// The sink that calls a function for each answer.
+/// Returns a sink that calls a function for each answer.
 ///
 /// # Example
 /// ```
@@ -52,7 +52,7 @@ pub fn each<E, F: FnMut(E) -> Result<(), Error>>(take: F) -> Each<F> {
     Each(take)
 }
 
-/// What [`each`] makes.
+/// The sink of [`each`].
 #[derive(Clone, Debug)]
 pub struct Each<F>(F);
 
@@ -67,8 +67,8 @@ impl<P: RecordPipeline + ?Sized, F: FnMut(P::Emission) -> Result<(), Error>> Sin
     }
 }
 
-/// The sink that calls a function for each answer, with its source: what tells the rows of two
-/// shards apart, and the same row given again.
+/// Returns a sink that calls a function for each answer with its source, which distinguishes rows
+/// of two shards from one row that comes again.
 ///
 /// # Example
 /// ```
@@ -83,7 +83,7 @@ pub fn each_of_source<E, F: FnMut(&str, E) -> Result<(), Error>>(take: F) -> Eac
     EachOfSource(take)
 }
 
-/// What [`each_of_source`] makes.
+/// The sink of [`each_of_source`].
 #[derive(Clone, Debug)]
 pub struct EachOfSource<F>(F);
 
@@ -100,20 +100,20 @@ impl<P: RecordPipeline + ?Sized, F: FnMut(&str, P::Emission) -> Result<(), Error
     }
 }
 
-/// Keeps or ships partials: a [`PartialStore`](crate::store::PartialStore), a stream, or a
+/// Saves or sends partials: a [`PartialStore`](crate::store::PartialStore), a stream, or a
 /// function.
 pub trait PartialTarget {
-    /// Takes a partial. A target may have it already, or a later one of its source and window,
-    /// which it keeps then.
+    /// Puts a partial. A target may already have it, or a later one of its source and window; then
+    /// it keeps the later one.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if it cannot be kept.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if it cannot be stored.
     fn put(&mut self, partial: &Partial) -> Result<(), Error>;
 
-    /// Returns when all that was put is safe.
+    /// Returns after all partials are safe.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if it cannot be kept.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if they cannot be stored.
     fn flush(&mut self) -> Result<(), Error> {
         Ok(())
     }
@@ -131,13 +131,13 @@ impl<S: crate::store::Store> PartialTarget for crate::store::PartialStore<S> {
     }
 }
 
-/// Takes windows as partials of their source, to be merged with those of other sources by a
-/// [`Merger`](crate::merger::Merger), instead of answers.
+/// Fetches windows as partials of their source instead of answers, to be merged with those of other
+/// sources by a [`Merger`](crate::merger::Merger).
 #[derive(Clone, Debug)]
 pub struct PartialSink<T>(T);
 
 impl<T: PartialTarget> PartialSink<T> {
-    /// The sink that gives its partials to this target.
+    /// Creates the sink with this target.
     pub fn new(target: T) -> Self {
         PartialSink(target)
     }

@@ -12,15 +12,15 @@ use crate::row::Row;
 use crate::rows::{CompileOptions, RowEmission, RowPipeline};
 use crate::time::Timestamp;
 
-/// A pipeline that is declared as text, over a stream's records. A payload is one JSON object, or
-/// one line if the specification's `format` says `clf`, `vhost` or `lines`.
+/// A pipeline declared as text, over a stream's records. A payload is one JSON object, or one line
+/// if the specification's `format` is `clf`, `vhost` or `lines`.
 ///
-/// A payload that is empty is what an empty line of a file would be: a record of `lines`, and
+/// An empty payload is treated like an empty line of a file: it is a record of `lines`, and is
 /// skipped in the other formats.
 ///
-/// Event times are those of the specification's `time`, or the arrival times without it; a record
-/// without an arrival time is then a dead letter. With `strict = true` a record that cannot be
-/// decoded or aggregated is an error, instead of a dead letter.
+/// Event times come from the specification's `time`; without it they are the arrival times, and a
+/// record without an arrival time is a dead letter. With `strict = true` a record that cannot be
+/// decoded or aggregated is an error instead of a dead letter.
 ///
 /// # Example
 /// ```
@@ -37,18 +37,18 @@ use crate::time::Timestamp;
 pub struct Declared {
     pipeline: RowPipeline,
     decoder: PayloadDecoder,
-    /// Whether the specification names the format.
+    /// True if the specification names the format.
     format_is_given: bool,
     row: Row,
 }
 
 impl Declared {
-    /// Compiles the specification for a stream: every record has an arrival time, and `strict` is
-    /// the specification's.
+    /// Compiles the specification for a stream: every record has an arrival time, and `strict`
+    /// comes from the specification.
     ///
     /// # Errors
-    /// As [`PipelineSpec::compile`]; [`ErrorKind::InvalidArgument`] for a `format` that records of
-    /// a stream cannot have.
+    /// Those of [`PipelineSpec::compile`]; [`ErrorKind::InvalidArgument`] for a `format` that
+    /// records of a stream cannot have.
     pub fn compile(spec: &PipelineSpec, mut options: CompileOptions) -> Result<Self, Error> {
         options.arrival_times = true;
         options.strict = spec.strict.unwrap_or(options.strict);
@@ -63,12 +63,12 @@ impl Declared {
         })
     }
 
-    /// The pipeline: its fields, columns and explanation.
+    /// Returns the pipeline: its fields, columns and explanation.
     pub fn pipeline(&self) -> &RowPipeline {
         &self.pipeline
     }
 
-    /// Takes a record; at its place, or at that of the record before it.
+    /// Applies a record with its own position, or with that of the record before it.
     #[inline(always)]
     fn take(
         &mut self,
@@ -126,7 +126,7 @@ impl Declared {
         Ok(Outcome::DeadLetter(error))
     }
 
-    /// Why a row was not taken, with its place.
+    /// Returns why a row was refused, with its position.
     #[cold]
     fn refused(&self, record: &Record, error: Error) -> Error {
         match error.is_about_record()

@@ -10,8 +10,8 @@ use crate::time::Timestamp;
 use std::fmt;
 use std::time::Duration;
 
-/// A [`Pipeline`] of the program's own types, and the function that makes them of a stream's
-/// records.
+/// A [`Pipeline`] of the program's own types, and the function that decodes a stream's records into
+/// them.
 ///
 /// A record that the function refuses is a dead letter, or, if the pipeline is
 /// [strict](crate::pipeline::Builder::strict), an error.
@@ -32,7 +32,7 @@ use std::time::Duration;
 pub struct Decoding<R, A: Aggregate<R>, D> {
     pipeline: Pipeline<R, A>,
     decode: D,
-    /// By how many milliseconds an event time may lie ahead of the arrival time.
+    /// How many milliseconds an event time may be ahead of the arrival time.
     max_ahead: Option<i64>,
 }
 
@@ -42,21 +42,22 @@ where
     D: FnMut(&Record) -> Result<R, E>,
     E: fmt::Display,
 {
-    /// The pipeline behind the decoder.
+    /// Puts a decoder before a pipeline.
     pub fn new(pipeline: Pipeline<R, A>, decode: D) -> Self {
         Decoding { pipeline, decode, max_ahead: Some(1000 * MAX_AHEAD_DEFAULT.as_secs() as i64) }
     }
 
-    /// By how much the event time of a record may lie ahead of its arrival time; `None`: by any
-    /// time. A record past it is a dead letter, or is filtered if a filter drops it, and moves no
-    /// watermark: otherwise one record with a wrong time makes all that follow late. Default: 1 h.
+    /// Sets how far the event time of a record may be ahead of its arrival time; `None` allows any
+    /// time. A record beyond that is a dead letter, or filtered if a filter drops it, and moves no
+    /// watermark: otherwise one record with a wrong time would make all later ones late. Default: 1
+    /// h.
     #[must_use]
     pub fn max_ahead(mut self, length: Option<Duration>) -> Self {
         self.max_ahead = length.map(|length| i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
         self
     }
 
-    /// Skips a record whose event time lies too far ahead, if it does.
+    /// Skips a record whose event time is too far ahead. Returns its outcome.
     fn skip_ahead(
         &mut self,
         shard: Shard,
@@ -97,7 +98,7 @@ where
         if self.is_strict() {
             return Err(error);
         }
-        // Its event time is one of what it could not be decoded to.
+        // Its event time would come from the decoded value, which does not exist.
         self.pipeline.engine_mut().skip(shard, sequence, Outcome::DeadLetter(()), None);
         Ok(Outcome::DeadLetter(error))
     }
@@ -168,7 +169,7 @@ where
     }
 }
 
-/// A copy of the engine's reason, which stays with the engine.
+/// Returns a copy of the engine's reason, which stays with the engine.
 #[cold]
 fn refusal(reason: Option<&Error>) -> Error {
     let message = reason.map_or_else(String::new, Error::to_string);

@@ -1,4 +1,4 @@
-//! Pipelines over records as a stream delivers them: what an adapter drives.
+//! Pipelines over the records of a stream, as adapters use them.
 
 #[cfg(feature = "spec")]
 mod declared;
@@ -13,33 +13,34 @@ use crate::error::Error;
 use crate::record::{Record, Sequence};
 use crate::time::Timestamp;
 
-/// A pipeline with what makes its records of those of a stream: [`Decoding`] for a
+/// A pipeline with a decoder for the records of a stream: [`Decoding`] for a
 /// [`Pipeline`](crate::pipeline::Pipeline) of the program's own types, `Declared` (feature `spec`)
-/// for one that is declared as text. The adapters of Lambda and of the KCL drive either.
-/// [`Control`] has all that does not name the record or the answer.
+/// for one declared as text. The adapters of Lambda and of the KCL run either. [`Control`] has all
+/// methods whose signature does not depend on the record or the answer.
 pub trait RecordPipeline: Control {
     /// An answer.
     type Emission;
 
-    /// Decodes a record and takes it, unless one at its place or after it was taken of the shard
+    /// Decodes a record and applies it, unless a record at its position or after it was applied
     /// before.
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) past a limit that the user
-    /// chose to be an error. Of a [strict](Control::is_strict) pipeline, one that [is about
-    /// the record](Error::is_about_record) for one that cannot be decoded or aggregated. The record
-    /// is not taken then, and no state has changed.
+    /// chose to be an error. A [strict](Control::is_strict) pipeline returns an error that [is
+    /// about the record](Error::is_about_record) for one that cannot be decoded or aggregated.
+    /// After an error the record is not applied, and no state has changed.
     fn push(&mut self, shard: Shard, record: &Record) -> Result<Outcome<Error>, Error>;
 
-    /// Takes a further record of the place at which one was just taken: a part of a record that
-    /// holds several. As [`push`](RecordPipeline::push), but that its place is not looked at.
+    /// Applies a further part of a record that was just applied and contains several records. Like
+    /// [`push`](RecordPipeline::push), but without a check of its position.
     ///
     /// # Errors
-    /// As [`push`](RecordPipeline::push).
+    /// Those of [`push`](RecordPipeline::push).
     fn push_part(&mut self, shard: Shard, record: &Record) -> Result<Outcome<Error>, Error>;
 
-    /// Counts a delivery that could not be read as a record, and takes its place as reached, unless
-    /// it was before. Where arrival times are the event times, its own moves the watermark.
+    /// Counts a delivery that could not be read as a record, and marks its position as applied,
+    /// unless it was before. If arrival times are the event times, its arrival time moves the
+    /// watermark.
     fn skip_dead_letter(
         &mut self,
         shard: Shard,
@@ -47,14 +48,14 @@ pub trait RecordPipeline: Control {
         arrival: Option<Timestamp>,
     );
 
-    /// The next answer that is complete.
+    /// Returns the next complete answer.
     ///
     /// # Errors
-    /// As [`Engine::next_emission`](crate::engine::Engine::next_emission).
+    /// Those of [`Engine::next_emission`](crate::engine::Engine::next_emission).
     fn next_emission(&mut self) -> Result<Option<Self::Emission>, Error>;
 }
 
-/// The error with the record's shard and sequence number.
+/// Returns the error with the record's shard and sequence number.
 #[cold]
 fn at(record: &Record, error: Error) -> Error {
     let position = &record.position;

@@ -21,18 +21,18 @@ impl Batch {
         self.millis_behind_latest != Some(0)
     }
 
-    /// Number of deliveries, readable or not.
+    /// Returns the number of deliveries, readable or not.
     pub(super) fn deliveries(&self) -> u64 {
         (self.records.len() + self.rejected.len()) as u64
     }
 
-    /// The last place, rejected deliveries included.
+    /// Returns the last position, rejected deliveries included.
     pub(super) fn last(&self) -> Option<Sequence> {
         let record = self.records.last().map(|record| record.position.sequence.clone());
         self.last_rejected().max(record)
     }
 
-    /// The last place of a rejected delivery.
+    /// Returns the last position of a rejected delivery.
     pub(super) fn last_rejected(&self) -> Option<Sequence> {
         self.rejected.iter().filter_map(|rejected| rejected.sequence.clone()).max()
     }

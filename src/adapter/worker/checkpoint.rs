@@ -1,49 +1,50 @@
-//! What the loop asks of a source.
+//! The interface of a source for the loop.
 
 use super::clock::Clock;
 use crate::error::Error;
 use crate::record::Sequence;
 
-/// A source while it waits for a [`StatefulProcessor`](super::StatefulProcessor): takes checkpoints,
+/// A source that waits for a [`StatefulProcessor`](super::StatefulProcessor): takes checkpoints,
 /// and has the clock. An adapter implements it.
 ///
 /// # Laws
-/// - After a crash the source delivers again from the last checkpoint that it accepted, or from
-///   before it.
-/// - Shards that follow an ended one begin after the checkpoint at its end.
+/// - After a crash the source delivers again from the last accepted checkpoint, or from an earlier
+///   one.
+/// - The child shards of an ended shard begin after the checkpoint at its end.
 pub trait Checkpoint {
-    /// The clock. It says when to save and which shards are quiet, and waits for a busy store.
+    /// Returns the clock. It decides when to save and which shards are quiet, and it waits for a
+    /// busy store.
     fn clock(&mut self) -> &mut dyn Clock;
 
-    /// Asks for a checkpoint up to a record, this one included; `None`: at the end of the shard,
-    /// which has no more records. Asks again where a short wait may help.
+    /// Asks for a checkpoint up to and including this record. `None` means the end of the shard,
+    /// which has no more records. Repeats the request if a short wait may help.
     ///
     /// # Errors
-    /// If the source cannot be asked, which ends the run.
+    /// Any error ends the run.
     fn checkpoint(&mut self, upto: Option<&Sequence>) -> Result<CheckpointOutcome, Error>;
 }
 
-/// What became of a checkpoint.
+/// The result of a checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CheckpointOutcome {
-    /// The source has it.
+    /// The source has the checkpoint.
     Accepted,
-    /// The source does not take it.
+    /// The source refuses the checkpoint.
     Refused(Refusal),
-    /// The source ended before it answered: it has the checkpoint or not.
+    /// The source ended before it answered. It may or may not have the checkpoint.
     SourceEnded,
 }
 
-/// Why a source does not take a checkpoint.
+/// Why a source refuses a checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refusal {
-    /// Who refuses, as a sentence begins: `the daemon`.
+    /// The name of the source, as the beginning of a sentence: `the daemon`.
     pub source: String,
     /// The reason as the source names it.
     pub reason: String,
-    /// What follows from it, in words.
+    /// The consequence, in words.
     pub meaning: String,
-    /// Whether the source will take no checkpoint of this process any more, as when the lease is
-    /// lost.
+    /// True if the source will accept no later checkpoint of this process, for example because the
+    /// lease is lost.
     pub is_final: bool,
 }

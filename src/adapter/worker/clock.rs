@@ -4,9 +4,9 @@ use crate::time::Timestamp;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Tells the time and lets it pass. A test passes one that it turns by hand.
+/// Tells the time and waits. Tests pass a clock that they set.
 pub trait Clock {
-    /// Now.
+    /// Returns the current time.
     fn now(&mut self) -> Timestamp;
 
     /// Waits for this length of time.
@@ -19,7 +19,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&mut self) -> Timestamp {
-        // A clock before 1970 is wrong by more than a negative time would mend.
+        // A clock before 1970 is so wrong that a negative time would not help.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }

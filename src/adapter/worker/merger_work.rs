@@ -1,4 +1,4 @@
-//! Stage two: records that are partials, merged.
+//! The second stage: merges records that are partials.
 
 use super::batch::Batch;
 use super::shard_work::ShardWork;
@@ -19,10 +19,10 @@ pub trait Merging: MergerControl {
     /// The answer for a window, or for a row of it.
     type Answer;
 
-    /// The next answer.
+    /// Returns the next answer.
     ///
     /// # Errors
-    /// As [`Merger::next_merged`].
+    /// Those of [`Merger::next_merged`].
     fn next_answer(&mut self) -> Result<Option<Self::Answer>, Error>;
 }
 
@@ -43,19 +43,19 @@ impl Merging for RowMerger {
     }
 }
 
-/// Takes the answers of a merger. A function of an answer is one; a type of one's own may collect
-/// answers until [`flush`](AnswerSink::flush).
+/// Receives the answers of a merger. A function of an answer implements it; another type may
+/// collect answers until [`flush`](AnswerSink::flush).
 pub trait AnswerSink<T> {
-    /// Takes an answer. It may have come before, or be a later revision of one that did.
+    /// Receives an answer. It may have come before, or be a later revision of an earlier one.
     ///
     /// # Errors
-    /// If it cannot be taken: it comes again after the next start.
+    /// The answer cannot be written. It comes again after the next start.
     fn put(&mut self, answer: T) -> Result<(), Error>;
 
-    /// Returns when all answers that were put are safe.
+    /// Returns after all answers are safe.
     ///
     /// # Errors
-    /// If it cannot be kept.
+    /// The answers cannot be written.
     fn flush(&mut self) -> Result<(), Error> {
         Ok(())
     }
@@ -69,17 +69,17 @@ impl<T, F: FnMut(T) -> Result<(), Error>> AnswerSink<T> for F {
 
 type OpenAnswers<T> = Box<dyn FnMut(&ShardId) -> Result<Box<dyn AnswerSink<T>>, Error>>;
 
-/// Merges the partials that are the records of a shard, as a
-/// [`PartialSink`](crate::adapter::PartialSink) into a stream makes them, and hands on the merged
+/// Merges partials that are the records of a shard, as a
+/// [`PartialSink`](crate::adapter::PartialSink) writes them into a stream, and passes on the merged
 /// windows.
 ///
-/// The window is to be the partition key of the partials, so that all of a window come on one
-/// shard. Deadlines go by the clock, and hold while the shard is behind.
+/// The partition key of the partials must be the window, so that all partials of a window come on
+/// one shard. Deadlines follow the clock, and stop while the shard is behind.
 ///
 /// # Reshards
-/// At its end a shard emits every window that it has, complete or not, and hands its partials over to
-/// all shards that follow. The one to which further partials of a window come emits it again,
-/// whole, with the next revision.
+/// An ended shard emits all of its windows, complete or not, and hands its partials over to all
+/// shards that follow. The shard that gets further partials of a window emits the window again,
+/// with all partials and the next revision.
 pub struct MergerWork<M: Merging> {
     merger: M,
     fresh: Bytes,
@@ -90,8 +90,8 @@ pub struct MergerWork<M: Merging> {
 }
 
 impl<M: Merging> MergerWork<M> {
-    /// The merger, which has no partials yet, and what opens the place of its answers once the
-    /// shard is known.
+    /// Creates the work from a merger without partials, and a function that opens the place of the
+    /// answers once the shard is known.
     pub fn new(
         merger: M,
         open_answers: impl FnMut(&ShardId) -> Result<Box<dyn AnswerSink<M::Answer>>, Error> + 'static,
@@ -107,7 +107,7 @@ impl<M: Merging> MergerWork<M> {
         }
     }
 
-    /// The merger.
+    /// Returns the merger.
     pub fn merger(&self) -> &M {
         &self.merger
     }
@@ -165,7 +165,7 @@ impl<M: Merging> ShardWork for MergerWork<M> {
         now: Timestamp,
         dead_letter: &mut dyn FnMut(Error),
     ) -> Result<(), Error> {
-        // Those that were delivered before were dead letters then.
+        // Rejected deliveries that came before were dead letters then.
         for rejected in batch
             .rejected
             .iter()
@@ -215,21 +215,21 @@ impl<M: Merging> ShardWork for MergerWork<M> {
     }
 }
 
-/// The state of a [`MergerWork`] as it is saved.
+/// The saved state of a [`MergerWork`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct MergerState {
-    /// The last place that was applied.
+    /// The last applied position.
     pub applied: Option<Sequence>,
     /// The state of the merger.
     pub merger: Bytes,
 }
 
 impl MergerState {
-    /// Reads bytes that may be anything, but for the merger's, which whoever restores it checks.
+    /// Decodes untrusted bytes. The bytes of the merger are checked when it is restored.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if they are something else.
+    /// [`ErrorKind::Corrupt`] if the bytes are not such a state.
     pub fn from_bytes(state: &Bytes) -> Result<Self, Error> {
         let mut reader = Reader::new(state);
         let applied = match reader.bool()? {

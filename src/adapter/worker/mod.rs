@@ -1,17 +1,17 @@
-//! The loop of every source whose records come in shards, whatever the transport: apply records,
-//! emit answers, save the state, checkpoint.
+//! The loop of every source whose records come in shards, for any transport: apply records, emit
+//! answers, save the state, checkpoint.
 //!
-//! [`StatefulProcessor`] is the loop of one shard. What it computes is a [`ShardWork`]:
-//! [`PipelineWork`] or [`MergerWork`]. It keeps state in a [`Store`](crate::store::Store), finds out
-//! when another process has taken the shard over, hands the open windows of an ended shard over to
-//! one that begins, and lets the clock complete the windows of a quiet one.
+//! [`StatefulProcessor`] is the loop of one shard. A [`ShardWork`] is its computation:
+//! [`PipelineWork`] or [`MergerWork`]. The loop saves state in a [`Store`](crate::store::Store),
+//! detects that another process has taken the shard over, hands the open windows of an ended shard
+//! over to a new one, and lets the clock complete the windows of a quiet shard.
 //!
-//! An adapter makes a [`Batch`] of what its transport delivers, implements [`Checkpoint`] for the
-//! way back, and calls the processor. [`kcl`](crate::adapter::kcl) does so for the KCL's daemon.
-//! Whoever only runs such an adapter needs nothing of this module: the adapter re-exports it.
+//! An adapter makes a [`Batch`] from the deliveries of its transport, implements [`Checkpoint`],
+//! and calls the processor, as [`kcl`](crate::adapter::kcl) does for the KCL's daemon. Users of
+//! such an adapter do not need this module: the adapter re-exports what they need.
 //!
 //! # Example
-//! A source of one's own, which remembers its checkpoint:
+//! A source of your own, which remembers its checkpoint:
 //! ```
 //! use std::time::Duration;
 //! use streamgauge::adapter::worker::{

@@ -1,33 +1,32 @@
-//! How a [`StatefulProcessor`](super::StatefulProcessor) keeps state.
+//! Options of a [`StatefulProcessor`](super::StatefulProcessor).
 
 use crate::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// Is given the reason of each record that could not be decoded or aggregated.
+/// Receives the reason of each record that could not be decoded or aggregated.
 pub type OnDeadLetter = Box<dyn FnMut(&Error)>;
 
-/// How often state is saved, and who is told what. Each field has a default.
+/// How often state is saved, and who gets reports. Each field has a default.
 #[non_exhaustive]
 pub struct ProcessorOptions {
-    /// Number of records after which, at the end of a batch, answers are emitted, the state is
-    /// saved and a checkpoint taken. Default: 100,000.
+    /// Number of records after which answers are emitted, the state is saved and a checkpoint is
+    /// taken, at the end of a batch. Default: 100,000.
     pub every_records: u64,
-    /// Time after which the same is done, at the next batch. Default: 10 s.
+    /// Time after which the same happens, at the next batch. Default: 10 s.
     pub every: Duration,
-    /// How long a process whose shard another has taken over only answers its source, until that
-    /// says that the lease is lost; then it ends with an error. Ending at once would end the other
-    /// shards of the same source, as it does with the KCL's daemon. Default: 60 s.
+    /// How long a process only answers its source after another process has taken its shard over,
+    /// until the source reports the lost lease. Then it ends with an error. Ending at once would
+    /// end the other shards of the same source, as with the KCL's daemon. Default: 60 s.
     pub stale_after: Duration,
-    /// Whether a shard whose checkpoint is ahead of its state in the store is an error. It means
-    /// that state was lost, or that the application had checkpoints before it had state. Default: a
-    /// note says so.
+    /// True if a checkpoint ahead of the state in the store is an error. It means that state was
+    /// lost, or that the application had checkpoints before it had state. Default: a note.
     pub require_state: bool,
-    /// Is told what an operator should know. Default: standard error.
+    /// Receives notes for an operator. Default: standard error.
     pub on_note: Box<dyn FnMut(&str)>,
-    /// Is given the reason of each record that could not be decoded or aggregated. Default: the
-    /// first ten are noted.
+    /// Receives the reason of each record that could not be decoded or aggregated. Default: the
+    /// first ten are notes.
     pub on_dead_letter: Option<OnDeadLetter>,
 }
 
@@ -39,7 +38,7 @@ impl Default for ProcessorOptions {
             stale_after: Duration::from_secs(60),
             require_state: false,
             on_note: Box::new(|note| {
-                // Where standard error is closed there is nobody to tell.
+                // If standard error is closed, there is no other place to report to.
                 let _ = writeln!(io::stderr(), "streamgauge: {note}");
             }),
             on_dead_letter: None,

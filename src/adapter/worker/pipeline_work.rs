@@ -15,49 +15,50 @@ use std::time::Duration;
 /// Opens the sink of a shard's answers.
 type OpenSink<P> = Box<dyn FnMut(&ShardId, &P) -> Result<Box<dyn Sink<P>>, Error>>;
 
-/// Is handed a late record.
+/// Receives late records.
 type OnLate = Box<dyn FnMut(&LateRecord<'_>)>;
 
-/// Runs a [`RecordPipeline`] over the records of a shard, and hands its answers to a [`Sink`].
+/// Runs a [`RecordPipeline`] over the records of a shard, and passes its answers to a [`Sink`].
 ///
-/// Records that hold others are unpacked as [`packing`](PipelineWork::packing) says: by default those
-/// that the KPL aggregated and the source left so, also inside of one that the source has unpacked.
+/// [`packing`](PipelineWork::packing) says how records that contain others are unpacked. By default
+/// those are records that the KPL aggregated and the source did not split, also inside of one that
+/// the source has split.
 ///
 /// # Quiet shards
-/// A window comes out when a later record passes its end. On a shard on which none comes,
-/// [`idle_after`](PipelineWork::idle_after) lets the clock do it: when the shard has been without
-/// records whose event time can be read for this long, event times up to now less this long are
-/// complete. Not while the shard is behind its end or that is not known
-/// ([`millis_behind_latest`](Batch::millis_behind_latest)): then the records are there, and not
-/// read yet. The source has to deliver batches without records as well: of the KCL's daemon,
-/// `callProcessRecordsEvenForEmptyRecordList = true`.
+/// A window comes out when a later record passes its end. On a shard without records,
+/// [`idle_after`](PipelineWork::idle_after) lets the clock do that: after this time without a
+/// record whose event time can be read, event times up to now minus this time are complete. This
+/// does not happen while the shard is behind its end, or if that is not known
+/// ([`millis_behind_latest`](Batch::millis_behind_latest)), because then there are records that
+/// were not read yet. The source must also deliver batches without records; for the KCL's daemon
+/// that is `callProcessRecordsEvenForEmptyRecordList = true`.
 pub struct PipelineWork<P> {
     pipeline: P,
     open_sink: OpenSink<P>,
-    /// The shard, its handle in the pipeline, and where its answers go.
+    /// The shard, its handle in the pipeline, and the sink of its answers.
     open: Option<(ShardId, Shard, Box<dyn Sink<P>>)>,
-    /// The state of a shard that begins.
+    /// The state of a new shard.
     fresh: Snapshot,
     idle_after: Option<i64>,
-    /// The clock at the last record whose event time could be read, or when the shard was last
-    /// known to be behind.
+    /// The time of the last record whose event time could be read, or when the shard was last known
+    /// to be behind.
     busy_at: Option<Timestamp>,
-    /// Whether the clock has raised the watermark since the state was last written down.
+    /// True if the clock has raised the watermark since the last save.
     raised: bool,
     packing: Packing,
-    /// The records that one holds.
+    /// The records inside of one record.
     parts: Vec<Record>,
-    /// Records that came late to this process.
+    /// Late records in this process.
     late: u64,
     on_late: Option<OnLate>,
 }
 
 impl<P: RecordPipeline> PipelineWork<P> {
-    /// The pipeline, which has no shard yet, and what opens the sink of its answers once the shard
-    /// is known.
+    /// Creates the work from a pipeline without shards, and a function that opens the sink of its
+    /// answers once the shard is known.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] if the pipeline's state cannot be written down.
+    /// [`ErrorKind::Unsupported`] if the pipeline's state has no encoding.
     pub fn new(
         pipeline: P,
         open_sink: impl FnMut(&ShardId, &P) -> Result<Box<dyn Sink<P>>, Error> + 'static,
@@ -79,30 +80,32 @@ impl<P: RecordPipeline> PipelineWork<P> {
         })
     }
 
-    /// How long the shard is without a record before the clock completes windows. Default: for
-    /// ever. Not less than the out-of-orderness, or the clock makes records late.
+    /// Sets the time without a record after which the clock completes windows. Default: never. It
+    /// should not be shorter than the out-of-orderness, or the clock makes records late.
     #[must_use]
     pub fn idle_after(mut self, length: Duration) -> Self {
         self.idle_after = Some(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
         self
     }
 
-    /// How payloads are unpacked before they are decoded. Default: those that the KPL aggregated.
+    /// Sets how payloads are unpacked before they are decoded. Default: records that the KPL
+    /// aggregated are split.
     #[must_use]
     pub fn packing(mut self, packing: Packing) -> Self {
         self.packing = packing;
         self
     }
 
-    /// Is given every record that comes too late for all of its windows, after a crash some of them
-    /// once more. Default: such records are counted, and their number is noted at checkpoints.
+    /// Sets the callback for records that come too late for all of their windows. After a crash
+    /// some of them come again. Default: they are counted, and their number is a note at
+    /// checkpoints.
     #[must_use]
     pub fn on_late(mut self, take: impl FnMut(&LateRecord<'_>) + 'static) -> Self {
         self.on_late = Some(Box::new(take));
         self
     }
 
-    /// The pipeline.
+    /// Returns the pipeline.
     pub fn pipeline(&self) -> &P {
         &self.pipeline
     }
@@ -114,7 +117,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
             .ok_or_else(|| Error::invalid("no shard is open"))
     }
 
-    /// Applies a record. A further part of a record has the place of the part before it.
+    /// Applies a record. A further part of a record has the position of the part before it.
     #[inline(always)]
     fn push(
         &mut self,
@@ -123,8 +126,8 @@ impl<P: RecordPipeline> PipelineWork<P> {
         dead_letter: &mut dyn FnMut(Error),
     ) -> Result<(), Error> {
         let taken = match self.try_push((shard, is_part), record) {
-            // Emitting complete answers makes room. What the clock has completed must be saved
-            // before it is emitted, and is not emitted here.
+            // Emitting complete answers makes room. Windows that the clock has completed must be
+            // saved before they are emitted, and are not emitted here.
             Err(error)
                 if error.kind() == ErrorKind::LimitExceeded
                     && self.pipeline.is_due()
@@ -170,8 +173,8 @@ impl<P: RecordPipeline> PipelineWork<P> {
         }
     }
 
-    /// Applies the records that one record holds. All have its place: state is saved between
-    /// deliveries, so it has all of them or not one.
+    /// Applies the records inside of one record. All have its position. State is saved between
+    /// deliveries, so it has all of them or none.
     fn push_parts(
         &mut self,
         shard: Shard,
@@ -240,7 +243,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
         self.refuse(shard, (sequence, rejected.arrival), error, dead_letter)
     }
 
-    /// Skips what could not be read, unless the pipeline is strict.
+    /// Skips an unreadable delivery, unless the pipeline is strict.
     fn refuse(
         &mut self,
         shard: Shard,

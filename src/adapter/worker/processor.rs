@@ -14,70 +14,68 @@ use crate::time::Timestamp;
 use std::fmt;
 use std::time::Duration;
 
-/// Number of dead letters that are noted one by one.
+/// Number of dead letters that get a note each.
 const DEAD_LETTERS_NOTED: u64 = 10;
 
-/// Where a shard stands in this process.
+/// The standing of this process with its shard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Standing {
-    /// Opened. The shard is taken over with the first records: a process that never gets any must
-    /// not disturb the one that does.
+    /// The shard is open. It is taken over with the first records, because a process without
+    /// records must not disturb the one that has them.
     Waiting,
     /// This process owns it.
     Owned,
-    /// It has ended, in this process or before.
+    /// The shard has ended, in this process or before.
     Over,
-    /// Another process has it, since that time.
+    /// Another process has the shard, since that time.
     Stale(Timestamp),
-    /// The source has given it to another process.
+    /// The source has given the shard to another process.
     Released,
 }
 
-/// Processes one shard with the state of its [`ShardWork`] in a [`Store`]: apply records, emit
-/// answers, save the state, checkpoint. Does so every so many records or so often, at the end of
-/// the shard and at a shutdown: see [`ProcessorOptions`].
+/// Processes one shard with the state of its [`ShardWork`] in a [`Store`]: applies records, emits
+/// answers, saves the state, takes checkpoints. It does so after a number of records or a time, at
+/// the end of the shard and at a shutdown: see [`ProcessorOptions`].
 ///
-/// - After any crash it goes on from the state that was saved last, and skips the records that are
-///   in it.
-/// - A save is conditional. When another process has taken the shard over, this one emits, saves
-///   and checkpoints nothing any more, notes it, and has a
+/// - After a crash it continues from the last saved state, and skips the records in it.
+/// - A save is conditional. If another process has taken the shard over, this one emits, saves and
+///   checkpoints nothing any more, writes a note, and has a
 ///   [`failure`](StatefulProcessor::failure).
 /// - An ended shard leaves the state of its open windows in the store, and one of the shards that
-///   begin afterwards adopts it. One store is for one application, and is lost or kept with its
-///   checkpoints.
+///   begin later adopts it. A store belongs to one application, and is lost or kept together with
+///   its checkpoints.
 ///
 /// It knows no transport: the adapter of a source calls [`open`](StatefulProcessor::open) first,
-/// then [`process`](StatefulProcessor::process) with each batch, and one of
+/// then [`process`](StatefulProcessor::process) with each batch, and then one of
 /// [`release`](StatefulProcessor::release), [`end`](StatefulProcessor::end) and
-/// [`shut_down`](StatefulProcessor::shut_down) where the source says so. It may stop being called
-/// at any moment.
+/// [`shut_down`](StatefulProcessor::shut_down). The calls may stop at any moment.
 pub struct StatefulProcessor<W, S> {
     work: W,
     store: Option<S>,
     options: ProcessorOptions,
     shard: Option<ShardId>,
-    /// Where the source had its checkpoint when the shard was opened.
+    /// The checkpoint of the source when the shard was opened.
     checkpoint: Option<Sequence>,
     states: Option<ShardStore<S>>,
     standing: Standing,
-    /// The last record that the source has delivered.
+    /// The last delivered record.
     delivered: Option<Sequence>,
     /// Number of deliveries since the last save.
     unsaved: u64,
     saved_at: Timestamp,
     checkpoints_end: bool,
     dead_letters: u64,
-    /// The number of dead letters that the last note on it told.
+    /// The number of dead letters in the last note.
     dead_letters_noted: u64,
-    /// Why the last checkpoint was refused, if it was: noted once.
+    /// Why the last checkpoint was refused, if it was. One note is enough.
     refusal: Option<Refusal>,
-    /// The number of late records that was noted last.
+    /// The number of late records in the last note.
     late_noted: u64,
     failure: Option<Error>,
 }
 
 impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
-    /// A processor of one shard, whichever is opened.
+    /// Creates a processor of one shard.
     pub fn new(work: W, store: S, options: ProcessorOptions) -> Self {
         StatefulProcessor {
             work,
@@ -99,25 +97,25 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
         }
     }
 
-    /// Why this process did not do its work to the end, although its source was answered to the
-    /// end; [`ErrorKind::Conflict`]: another process has taken the shard over.
+    /// Returns why this process could not finish its work, although all of its source's messages
+    /// were answered. [`ErrorKind::Conflict`]: another process has taken the shard over.
     pub fn failure(&self) -> Option<&Error> {
         self.failure.as_ref()
     }
 
-    /// Number of records that could not be decoded or aggregated in this process.
+    /// Returns the number of records that could not be decoded or aggregated in this process.
     pub fn dead_letters(&self) -> u64 {
         self.dead_letters
     }
 
-    /// The work on the records.
+    /// Returns the work.
     pub fn work(&self) -> &W {
         &self.work
     }
 
-    /// Opens the shard, whose records come after this checkpoint of the source if it has one. State
-    /// that cannot be read is an error here. Nothing is saved: the shard is taken over with its
-    /// first batch.
+    /// Opens the shard, whose records come after this checkpoint of the source if there is one.
+    /// State that cannot be read is an error here. Nothing is saved: the shard is taken over with
+    /// its first batch.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] if a shard was opened before; those of the work and of the
@@ -129,11 +127,13 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
         now: Timestamp,
     ) -> Result<(), Error> {
         let Some(store) = self.store.take() else {
-            return Err(Error::invalid("a processor is for one shard, and was initialized before"));
+            return Err(Error::invalid(
+                "a processor works on one shard, and was initialized before",
+            ));
         };
         self.work.open(shard)?;
         let states = ShardStore::new(store, shard, self.work.is_shared());
-        // State that cannot be read is better known now.
+        // State that cannot be read should be known now.
         if let Some(state) = states.look(&mut Standstill(now))? {
             self.work.restore(Some(&state)).map_err(|error| error.at(shard))?;
         }
@@ -143,12 +143,12 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
         Ok(())
     }
 
-    /// Processes records. Call it every now and then with a batch without records as well, so that
-    /// the clock can save the state of a quiet shard and complete its windows.
+    /// Processes records. Call it regularly, also with a batch without records, so that the clock
+    /// can save the state of a quiet shard and complete its windows.
     ///
     /// # Errors
-    /// Whatever is to end the run: those of the work, of the store and of the source. The source is
-    /// then to deliver again from its checkpoint.
+    /// Any error ends the run: those of the work, of the store and of the source. The source should
+    /// then deliver again from its checkpoint.
     pub fn process(&mut self, batch: &Batch, source: &mut dyn Checkpoint) -> Result<(), Error> {
         if !self.owns(source.clock())? {
             return Ok(());
@@ -165,18 +165,18 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
         Ok(())
     }
 
-    /// The source has given the shard to another process: nothing is emitted, saved or checkpointed
-    /// any more.
+    /// Stops all emissions, saves and checkpoints, because the source has given the shard to
+    /// another process.
     pub fn release(&mut self) {
         self.standing = Standing::Released;
     }
 
-    /// The shard has ended: emits what is complete, hands the open windows over and takes the
-    /// checkpoint at the end.
+    /// Ends the shard: emits complete windows, hands the open ones over and takes the checkpoint at
+    /// the end.
     ///
     /// # Errors
-    /// As [`process`](StatefulProcessor::process); [`ErrorKind::Io`] if the checkpoint was refused,
-    /// without which the shards that follow never start.
+    /// Those of [`process`](StatefulProcessor::process); [`ErrorKind::Io`] if the checkpoint was
+    /// refused, because without it the child shards never start.
     pub fn end(&mut self, source: &mut dyn Checkpoint) -> Result<(), Error> {
         if self.owns(source.clock())? && self.emit(source.clock())? {
             let handed_over = self.work.hand_over()?;
@@ -193,11 +193,11 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
         }
     }
 
-    /// The source is about to shut down or to give the shard away: emits, saves and checkpoints
-    /// once more.
+    /// Emits, saves and checkpoints once more, because the source is about to shut down or to give
+    /// the shard away.
     ///
     /// # Errors
-    /// As [`process`](StatefulProcessor::process).
+    /// Those of [`process`](StatefulProcessor::process).
     pub fn shut_down(&mut self, source: &mut dyn Checkpoint) -> Result<(), Error> {
         if self.standing == Standing::Owned && self.commit(source.clock())? {
             self.take_checkpoint(source)?;
@@ -210,7 +210,7 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
         (self.options.on_note)(&format!("{shard}: {note}"));
     }
 
-    /// Returns true if the shard is this process's. Takes it over first if it was only opened.
+    /// Returns true if this process owns the shard. Takes it over first if it was only opened.
     fn owns(&mut self, clock: &mut dyn Clock) -> Result<bool, Error> {
         match self.standing {
             Standing::Owned => Ok(true),
@@ -252,7 +252,8 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
                     let state = self.work.state()?;
                     match states.save(state, clock) {
                         Ok(()) => break,
-                        // Another process of this shard was faster: take it over from that one.
+                        // Another process took the shard over at the same time: take it over from
+                        // that one.
                         Err(error) if error.kind() == ErrorKind::Conflict => {}
                         Err(error) => return Err(error),
                     }
@@ -265,8 +266,8 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
         self.check_gap()
     }
 
-    /// The source goes on after its checkpoint: records before it that are not in the state are
-    /// lost.
+    /// Reports records before the checkpoint that are not in the state: they are lost, because the
+    /// source continues after its checkpoint.
     fn check_gap(&mut self) -> Result<(), Error> {
         let (Some(shard), Some(checkpoint)) = (&self.shard, &self.checkpoint) else {
             return Ok(());
@@ -315,7 +316,7 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
         Ok(())
     }
 
-    /// Notes how many records came late, if there are more than were noted.
+    /// Writes a note on the number of late records, if there are new ones.
     fn note_late(&mut self) {
         let (late, handed_out) = self.work.late();
         let hint = if handed_out { "" } else { ", and --late FILE writes them to a file" };
@@ -385,7 +386,7 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
         Ok(())
     }
 
-    /// Notes how many dead letters there are, if there were any since the last time.
+    /// Writes a note on the number of dead letters, if there are new ones.
     fn note_dead_letters(&mut self) {
         if self.dead_letters > self.dead_letters_noted {
             self.dead_letters_noted = self.dead_letters;
@@ -421,13 +422,13 @@ impl<W: fmt::Debug, S> fmt::Debug for StatefulProcessor<W, S> {
     }
 }
 
-/// A refusal in words.
+/// Returns a refusal in words.
 fn sentence(refusal: &Refusal) -> String {
     let Refusal { source, reason, meaning, .. } = refusal;
     format!("{source} did not take a checkpoint: {reason} ({meaning})")
 }
 
-/// A place in words.
+/// Returns a position in words.
 fn place(sequence: &Sequence) -> String {
     match sequence.sub {
         0 => format!("sequence number {}", sequence.number),
@@ -439,7 +440,7 @@ fn millis(length: Duration) -> i64 {
     i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A clock that stands still, where nothing is waited for.
+/// A clock that stands still, for calls that never wait.
 struct Standstill(Timestamp);
 
 impl Clock for Standstill {
@@ -465,7 +466,7 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
-    /// A source that is not the KCL: it refuses every checkpoint but the first ones.
+    /// A source that is not the KCL: it refuses all checkpoints except the first ones.
     struct Broker {
         clock: Standstill,
         accepts: usize,
@@ -532,7 +533,7 @@ mod tests {
             .unwrap()
     }
 
-    /// A processor that counts records by windows of 10 s.
+    /// Returns a processor that counts records by windows of 10 s.
     fn counter<S: Store>(
         (store, shard): (S, &str),
         counts: &Told<(i64, u64)>,

@@ -1,4 +1,4 @@
-//! What the store has of a shard.
+//! The state of a shard in the store.
 //!
 //! ```text
 //! magic     8 bytes  89 73 67 73 68 61 72 64
@@ -20,42 +20,42 @@ const MAGIC: [u8; 8] = *b"\x89sgshard";
 const VERSION: u8 = 1;
 const CHECKSUM_BYTES: usize = 8;
 
-/// What the store has of a shard: read by who looks at an application's state from outside, such as
+/// The state of a shard in the store, for programs that inspect an application's state, such as
 /// `streamgauge inspect`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct ShardState {
-    /// Raised by every process that takes the shard over, so that the one before it is refused when
-    /// it saves again.
+    /// Raised by every process that takes the shard over, so that the next save of the previous
+    /// process is refused.
     pub owner: u64,
-    /// Where the shard stands.
+    /// The phase of the shard.
     pub phase: Phase,
 }
 
-/// Where a shard stands.
+/// The phase of a shard.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Phase {
-    /// A new shard, which is about to adopt what these ended shards have handed over. It adopts none
-    /// of them unless this was saved before.
+    /// A new shard that is about to adopt the windows of these ended shards. It adopts none of them
+    /// before this is saved.
     Claiming {
         /// The names of the ended shards.
         parents: Vec<String>,
     },
-    /// A shard at work.
+    /// A running shard.
     Running {
         /// The ended shards whose windows it has adopted.
         parents: Vec<String>,
-        /// The state of its [`ShardWork`](super::ShardWork): of a pipeline a [`Snapshot`](crate::Snapshot),
-        /// of a merger a [`MergerState`](super::MergerState).
+        /// The state of its [`ShardWork`](super::ShardWork): for a pipeline a
+        /// [`Snapshot`](crate::Snapshot), for a merger a [`MergerState`](super::MergerState).
         state: Bytes,
     },
     /// The shard has ended.
     Ended {
         /// The shard that has adopted its windows, once there is one.
         adopted_by: Option<String>,
-        /// The state of its open windows, until they are part of the adopter's state: of a pipeline
-        /// each a [`Partial`](crate::snapshot::Partial), of a merger its state.
+        /// The state of its open windows, until they are part of the adopter's state: for a
+        /// pipeline one [`Partial`](crate::snapshot::Partial) each, for a merger its state.
         handed_over: Vec<Bytes>,
     },
 }
@@ -90,16 +90,16 @@ impl ShardState {
         bytes.into()
     }
 
-    /// Returns true if the bytes begin as the state of a shard does.
+    /// Returns true if the bytes begin like the state of a shard.
     pub fn is_one(bytes: &[u8]) -> bool {
         bytes.starts_with(&MAGIC)
     }
 
-    /// Reads bytes that may be anything; copies only names.
+    /// Decodes untrusted bytes. Copies only names.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if they are of something else or a newer version, cut short or
-    /// damaged.
+    /// [`ErrorKind::Corrupt`] if the bytes are not a shard's state, or are of a newer version, cut
+    /// short or damaged.
     pub fn from_bytes(bytes: &Bytes) -> Result<ShardState, Error> {
         let corrupt = |message: &str| {
             Error::new(ErrorKind::Corrupt, format!("the state of a shard {message}"))

@@ -1,26 +1,25 @@
-//! The states of an application's shards in a store: who owns one, and who goes on where one has
-//! ended.
+//! The states of an application's shards in a store: who owns a shard, and who continues an ended
+//! one.
 //!
 //! # Two owners
-//! Every process that takes a shard over saves its state again with `owner` raised. The process
-//! that had it before is refused at its next save, which is conditional on the version it knows. So
-//! the process that got the shard last is the one that goes on.
+//! Every process that takes a shard over saves its state with a higher `owner`. The next save of
+//! the previous process is refused, because it is conditional on the version that this process
+//! knows. So the last process that got the shard continues.
 //!
 //! # Ended shards
 //! An ended shard hands over the state of its open windows. A transport need not name a shard's
-//! parents: answers over all shards are right as long as exactly one shard adopts the windows of
-//! each ended shard. A new shard X does it so:
-//! 1. X saves, where nothing is yet, that it is `Claiming` every ended shard that nobody has
-//!    adopted.
-//! 2. For each of them in turn, it adopts its windows by a conditional save, unless another shard
-//!    has.
-//! 3. X saves that it is `Running`, with the windows that it has adopted, instead of `Claiming`.
+//! parents: answers over all shards are right if exactly one shard adopts the windows of each ended
+//! shard. A new shard X adopts them as follows:
+//! 1. X saves, if it has no state yet, that it is `Claiming` every ended shard without an adopter.
+//! 2. For each of them in turn, X adopts its windows by a conditional save, unless another shard
+//! has adopted them.
+//! 3. X saves that it is `Running`, with the adopted windows, instead of `Claiming`.
 //!
-//! X adopts P only if X's `Claiming` names P, and of all shards that it names X finds out in step 2
-//! whether it has adopted them, whatever process of X gets there and however often it starts over:
-//! a claim cannot be lost, and two of X's processes cannot save `Running` both. An ended shard is
-//! adopted in any case: its own children start after it has ended, as a source starts them after
-//! the checkpoint at its end.
+//! X adopts P only if X's `Claiming` names P. For every shard that it names, X finds out in step 2
+//! whether X has adopted it, in any process of X and after any number of restarts. So a claim
+//! cannot be lost, and two processes of X cannot both save `Running`. An ended shard always finds
+//! an adopter: its own children start after it has ended, because a source starts them after the
+//! checkpoint at its end.
 
 use super::clock::Clock;
 use super::shard_state::{Phase, ShardState};
@@ -30,14 +29,14 @@ use crate::store::{Store, Version};
 use bytes::Bytes;
 use std::time::Duration;
 
-/// Number of attempts where another process or the store gets in the way.
+/// Number of attempts if another process or the store interferes.
 const TRIES: u32 = 16;
 
-/// The pause before the store is asked again, doubled each time, up to the second one.
+/// The pause before the next attempt. It doubles each time, up to the maximum below.
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// One shard's state in a store.
+/// The state of one shard in a store.
 #[derive(Debug)]
 pub(super) struct ShardStore<S> {
     store: S,
@@ -47,25 +46,26 @@ pub(super) struct ShardStore<S> {
     version: Option<Version>,
     /// The ended shards whose windows it has adopted.
     parents: Vec<String>,
-    /// Whether every new shard adopts what all ended ones have handed over; otherwise one does.
+    /// True if every new shard adopts the windows of all ended shards; otherwise one shard adopts
+    /// them.
     shared: bool,
 }
 
-/// What a process finds that takes a shard over.
+/// The result of taking a shard over.
 #[derive(Debug)]
 pub(super) enum Takeover {
-    /// A shard at work, with the processor's state.
+    /// A running shard, with the processor's state.
     Running(Bytes),
-    /// A shard that begins, with the state that it adopts from ended ones. It is this process's
-    /// once [`ShardStore::save`] has succeeded.
+    /// A new shard, with the state that it adopts from ended ones. This process owns it once
+    /// [`ShardStore::save`] has succeeded.
     New(Vec<Bytes>),
-    /// The shard has ended before.
+    /// The shard had ended before.
     Ended,
 }
 
 impl<S: Store> ShardStore<S> {
-    /// The shard's state in the store. `shared`: every new shard adopts what all ended ones have
-    /// handed over; otherwise one of them does.
+    /// Creates the access to a shard's state. `shared` is true if every new shard adopts the
+    /// windows of all ended shards; otherwise one shard adopts them.
     pub(super) fn new(store: S, shard: &ShardId, shared: bool) -> Self {
         ShardStore {
             store,
@@ -77,7 +77,7 @@ impl<S: Store> ShardStore<S> {
         }
     }
 
-    /// The processor's state, if the shard is at work. Changes nothing.
+    /// Returns the processor's state if the shard is running. Changes nothing.
     pub(super) fn look(&self, clock: &mut dyn Clock) -> Result<Option<Bytes>, Error> {
         let found = self.load(&self.shard, clock)?;
         Ok(found.and_then(|(state, _)| match state.phase {
@@ -86,10 +86,10 @@ impl<S: Store> ShardStore<S> {
         }))
     }
 
-    /// Takes the shard over from whoever had it.
+    /// Takes the shard over from its previous owner.
     ///
     /// # Errors
-    /// Those of the store; [`ErrorKind::Conflict`] if others keep getting in between.
+    /// Those of the store; [`ErrorKind::Conflict`] if other processes keep interfering.
     pub(super) fn take_over(&mut self, clock: &mut dyn Clock) -> Result<Takeover, Error> {
         let mut conflict = None;
         for _ in 0..TRIES {
@@ -127,7 +127,7 @@ impl<S: Store> ShardStore<S> {
         }
     }
 
-    /// The ended shards that nobody has adopted; those whose state is shared stay so.
+    /// Returns the ended shards without an adopter. Shards with shared state never have one.
     fn unadopted(&self, clock: &mut dyn Clock) -> Result<Vec<String>, Error> {
         let mut unadopted = Vec::new();
         for key in self.store.list("")? {
@@ -139,8 +139,8 @@ impl<S: Store> ShardStore<S> {
         Ok(unadopted)
     }
 
-    /// Adopts those ended shards that nobody has adopted. Returns the state of all that are this
-    /// shard's.
+    /// Adopts the ended shards without an adopter. Returns the state of all shards that this one
+    /// has adopted.
     fn claim(&mut self, ended: &[String], clock: &mut dyn Clock) -> Result<Vec<Bytes>, Error> {
         self.parents.clear();
         let mut adopted = Vec::new();
@@ -154,7 +154,7 @@ impl<S: Store> ShardStore<S> {
     }
 
     fn claim_one(&self, parent: &str, clock: &mut dyn Clock) -> Result<Option<Vec<Bytes>>, Error> {
-        // It is adopted once: after a conflict it is known by whom.
+        // A shard is adopted once. After a conflict the adopter is known.
         for _ in 0..TRIES {
             let Some((ShardState { owner, phase }, version)) = self.load(parent, clock)? else {
                 return Ok(None);
@@ -196,7 +196,7 @@ impl<S: Store> ShardStore<S> {
     /// Saves that the shard has ended, with the state that it hands over.
     ///
     /// # Errors
-    /// As [`save`](ShardStore::save).
+    /// Those of [`save`](ShardStore::save).
     pub(super) fn end(
         &mut self,
         handed_over: Vec<Bytes>,
@@ -212,8 +212,8 @@ impl<S: Store> ShardStore<S> {
         Ok(())
     }
 
-    /// Drops what the ended shards have handed over, once it is part of this one's saved state.
-    /// Nothing is lost where it fails: it is done again at the next start.
+    /// Drops the state that ended shards have handed over, once it is part of this shard's saved
+    /// state. A failure loses nothing: the next start tries again.
     pub(super) fn release_parents(&self, clock: &mut dyn Clock) {
         for parent in &self.parents {
             let Ok(Some((ShardState { owner, phase }, version))) = self.load(parent, clock) else {
@@ -239,8 +239,8 @@ impl<S: Store> ShardStore<S> {
         Ok(Some((state, stored.version)))
     }
 
-    /// Saves bytes. A save that failed by input or output may have happened: what the store has then
-    /// says so.
+    /// Saves bytes. A save that failed by input or output may have happened; the content of the
+    /// store then tells.
     fn put(
         &self,
         key: &str,
@@ -263,7 +263,7 @@ impl<S: Store> ShardStore<S> {
     }
 }
 
-/// Makes an attempt again, with pauses, while it fails by input or output.
+/// Repeats an attempt, with pauses, while it fails by input or output.
 fn patiently<T>(
     clock: &mut dyn Clock,
     mut attempt: impl FnMut() -> Result<T, Error>,

@@ -1,4 +1,4 @@
-//! What a shard's records are for.
+//! The computation on a shard's records.
 
 use super::batch::Batch;
 use crate::error::Error;
@@ -6,34 +6,34 @@ use crate::record::{Sequence, ShardId};
 use crate::time::Timestamp;
 use bytes::Bytes;
 
-/// The work on the records of one shard, as state that can be written down.
+/// The computation on the records of one shard, with state that can be saved.
 /// [`PipelineWork`](super::PipelineWork) runs a pipeline, [`MergerWork`](super::MergerWork) merges
 /// partials.
 pub trait ShardWork {
-    /// Opens the place where answers go. Called first, when the shard is known.
+    /// Opens the place of the answers. Called first, when the shard is known.
     ///
     /// # Errors
-    /// Whatever is to end the run, here and below.
+    /// Any error ends the run. This holds for all methods.
     fn open(&mut self, shard: &ShardId) -> Result<(), Error>;
 
-    /// Replaces the state by one that was saved; `None`: by that of a shard that begins.
+    /// Replaces the state by a saved one, or with `None` by that of a new shard.
     ///
     /// # Errors
-    /// If the state is of other work.
+    /// The state belongs to other work.
     fn restore(&mut self, state: Option<&Bytes>) -> Result<(), Error>;
 
     /// Adopts state that an ended shard has [handed over](ShardWork::hand_over), before the first
     /// record.
     ///
     /// # Errors
-    /// If the state is of other work.
+    /// The state belongs to other work.
     fn adopt(&mut self, handed_over: &Bytes) -> Result<(), Error>;
 
-    /// Applies the records of a batch, except those that were applied before. Gives `dead_letter`
-    /// each that cannot be decoded or aggregated.
+    /// Applies the records of a batch, except those that were applied before. Passes the error of
+    /// each record that cannot be decoded or aggregated to `dead_letter`.
     ///
     /// # Errors
-    /// Whatever is to end the run before these records are checkpointed.
+    /// Any error ends the run before these records are checkpointed.
     fn apply(
         &mut self,
         batch: &Batch,
@@ -45,39 +45,39 @@ pub trait ShardWork {
     /// while the shard is behind.
     fn advance(&mut self, now: Timestamp) -> bool;
 
-    /// Returns true if the next answers follow from something that no saved state has, as when the
-    /// clock has completed a window. The state is then saved before they are emitted, so that a
-    /// process that starts over gives the same answers.
+    /// Returns true if the next answers depend on something that no saved state has, for example
+    /// because the clock has completed a window. The state is then saved before they are emitted,
+    /// so that a process that starts again gives the same answers.
     fn is_ahead(&self) -> bool;
 
-    /// Emits the answers that are complete.
+    /// Emits the complete answers.
     ///
     /// # Errors
-    /// If they cannot be handed on: they come again after the next start.
+    /// The answers cannot be written. They come again after the next start.
     fn emit(&mut self) -> Result<(), Error>;
 
-    /// The state. Answers that are complete and not emitted are part of it.
+    /// Returns the state, with the complete answers that were not emitted.
     ///
     /// # Errors
-    /// If it cannot be written down.
+    /// The state has no encoding.
     fn state(&mut self) -> Result<Bytes, Error>;
 
-    /// The state that other shards are to adopt, as the shard has ended. Answers that are complete
-    /// were emitted.
+    /// Returns the state for other shards to adopt, because the shard has ended. Complete answers
+    /// were emitted before.
     ///
     /// # Errors
-    /// If it cannot be written down.
+    /// The state has no encoding.
     fn hand_over(&mut self) -> Result<Vec<Bytes>, Error>;
 
-    /// Returns true if every shard that begins afterwards adopts what was handed over, so that
-    /// having it twice must not count it twice; false if exactly one does.
+    /// Returns true if every later shard adopts the state that was handed over, so that a second
+    /// copy must not count twice; false if exactly one adopts it.
     fn is_shared(&self) -> bool;
 
-    /// The place of the last record that was applied.
+    /// Returns the position of the last applied record.
     fn applied(&self) -> Option<&Sequence>;
 
-    /// Number of records that came too late for all of their windows, in this process, and whether
-    /// they are handed out. Default: none.
+    /// Returns the number of late records in this process, and true if they are reported one by
+    /// one. Default: none.
     fn late(&self) -> (u64, bool) {
         (0, false)
     }
