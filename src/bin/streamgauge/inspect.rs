@@ -89,7 +89,7 @@ fn settings(
         InspectOutputArgument::Json => OutputArgument::Json,
     };
     let written = OutputArguments { output: Some(rows), ..OutputArguments::default() };
-    Settings::new(InputArguments::default(), pipeline, &written, Vec::new()).map(Some)
+    Settings::new(InputArguments::default(), pipeline, &written).map(Some)
 }
 
 struct Telling {

@@ -20,7 +20,7 @@ use streamgauge::{Error, Timestamp};
 pub(crate) fn run(arguments: MergeArguments) -> Result<(), Failure> {
     let MergeArguments { places, sources, pipeline, output: form, quiet } = arguments;
     let written = OutputArguments { output: form, quiet, ..OutputArguments::default() };
-    let settings = Settings::new(InputArguments::default(), pipeline, &written, Vec::new())?;
+    let settings = Settings::new(InputArguments::default(), pipeline, &written)?;
     let pipeline = compile_saved(&settings)?;
     let mut output = output(&settings.spec, &pipeline, &Bar::default(), Shape::of(&pipeline))?;
     let mut options = MergerOptions::default();

@@ -11,7 +11,6 @@ use crate::settings::Settings;
 /// # Errors
 /// Wrong usage, a failed run, or a reader that has gone.
 pub(crate) fn run(arguments: RunArguments) -> Result<(), Failure> {
-    let settings =
-        Settings::new(arguments.input, arguments.pipeline, &arguments.output, Vec::new())?;
+    let settings = Settings::new(arguments.input, arguments.pipeline, &arguments.output)?;
     session::run(&dated(settings)?)
 }

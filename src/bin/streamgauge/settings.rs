@@ -38,8 +38,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads the pipeline file, if there is one, and applies the flags over it. Aggregates of the
-    /// subcommand, such as that of `top`, come before those of `--agg`.
+    /// Reads the pipeline file, if there is one, and applies the flags over it.
     ///
     /// # Errors
     /// A pipeline file that cannot be read or parsed.
@@ -47,7 +46,6 @@ impl Settings {
         input: InputArguments,
         pipeline: PipelineArguments,
         output: &OutputArguments,
-        own_aggregates: Vec<String>,
     ) -> Result<Settings, Failure> {
         let file = pipeline
             .pipeline
@@ -58,7 +56,6 @@ impl Settings {
             .unwrap_or_default();
         let seed = seed(pipeline.seed_file.as_deref())?;
         let setting_files = pipeline.pipeline.into_iter().chain(pipeline.seed_file).collect();
-        let aggregates: Vec<String> = own_aggregates.into_iter().chain(pipeline.agg).collect();
         let mut flags = PipelineSpec::default();
         flags.format = input.format.map(|format| format_name(format).to_owned());
         flags.delimiter = input.delimiter;
@@ -73,7 +70,7 @@ impl Settings {
         flags.lateness = pipeline.lateness;
         flags.filter = given(pipeline.predicates);
         flags.group = pipeline.group.map(|group| vec![group]);
-        flags.agg = given(aggregates);
+        flags.agg = given(pipeline.agg);
         flags.null = given(pipeline.null);
         flags.limit_groups = pipeline.limit_groups;
         flags.output = output.output.map(|output| output_name(output).to_owned());

@@ -273,9 +273,7 @@ impl World {
             arguments.extend(["--state".to_owned(), "memory".to_owned()]);
         }
         match Arguments::try_parse_from(arguments).unwrap().command {
-            Command::Run(run) => {
-                Settings::new(run.input, run.pipeline, &run.output, Vec::new()).unwrap()
-            }
+            Command::Run(run) => Settings::new(run.input, run.pipeline, &run.output).unwrap(),
             _ => unreachable!("that is a run"),
         }
     }

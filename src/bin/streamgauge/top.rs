@@ -10,10 +10,9 @@ use crate::settings::Settings;
 ///
 /// # Errors
 /// Those of [`run`](crate::run::run).
-pub(crate) fn run(arguments: TopArguments) -> Result<(), Failure> {
-    let top = aggregate(arguments.k, &arguments.by);
-    let settings =
-        Settings::new(arguments.input, arguments.pipeline, &arguments.output, vec![top])?;
+pub(crate) fn run(mut arguments: TopArguments) -> Result<(), Failure> {
+    arguments.pipeline.agg.insert(0, aggregate(arguments.k, &arguments.by));
+    let settings = Settings::new(arguments.input, arguments.pipeline, &arguments.output)?;
     session::run(&dated(settings)?)
 }
 
