@@ -273,7 +273,7 @@ mod tests {
     /// With twice as many groups the state would be measured at other intervals. It is measured in
     /// every second or every fourth block.
     #[test]
-    fn blocks_of_known_groups_are_taken_whatever_the_size_of_the_state() {
+    fn blocks_of_known_groups_are_merged_at_any_size_of_the_state() {
         for groups in [1, 500, 1000, 1500, 1900] {
             let mut engine =
                 Engine::new(group_by(|key: &u32| key, Counts), EngineOptions::default()).unwrap();
@@ -299,7 +299,7 @@ mod tests {
     /// The state is measured within the block. Its table may have doubled until then, and after
     /// that it would be measured half as often.
     #[test]
-    fn a_block_that_may_change_when_the_state_is_measured_is_taken_record_by_record() {
+    fn a_block_that_may_change_the_next_measurement_is_added_record_by_record() {
         let mut engine =
             Engine::new(group_by(|key: &u32| key, Counts), EngineOptions::default()).unwrap();
         let shard = engine.open_shard(ShardId::new("")).unwrap();

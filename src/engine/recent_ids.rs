@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_ids_are_known_and_others_hardly_ever() {
+    fn the_last_ids_are_known_and_others_almost_never() {
         let mut recent = RecentIds::new(1000, 0.01).unwrap();
         let mut false_positives = 0;
         for id in 0..20_000 {

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn merged_rows_are_those_of_one_stream() {
+    fn merged_rows_equal_those_of_one_stream() {
         let options = MergerOptions { sources: Some(2), ..MergerOptions::default() };
         let mut merger = pipeline().into_merger(options).unwrap();
         for (source, records) in [("a", &RECORDS[..3]), ("b", &RECORDS[3..])] {
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipeline_that_is_cut_anywhere_says_what_the_whole_one_says() {
+    fn a_cut_at_any_row_changes_no_answer() {
         for cut in 0..=RECORDS.len() {
             let mut before = pipeline();
             push(&mut before, &RECORDS[..cut]);
@@ -182,7 +182,7 @@ mod tests {
         }
     }
     #[test]
-    fn a_restore_drops_the_rows_that_were_left_to_be_fetched() {
+    fn a_restore_drops_the_rows_that_were_not_fetched() {
         let mut pipeline = pipeline();
         push(&mut pipeline, &RECORDS);
         let snapshot = pipeline.snapshot().unwrap();

@@ -66,7 +66,7 @@ fn shapes_out_of_range_are_refused_with_the_value() {
 }
 
 #[test]
-fn counts_saturate_and_say_so() {
+fn counts_saturate_and_report_it() {
     let mut sketch = CountMin::with_shape(16, 3).unwrap();
     sketch.add("a", u64::MAX - 1);
     assert!(!sketch.saturated());
@@ -79,7 +79,7 @@ fn counts_saturate_and_say_so() {
 }
 
 #[test]
-fn what_does_not_go_together_is_refused_and_changes_nothing() {
+fn sketches_of_different_shapes_are_refused_and_unchanged() {
     let mut sketch = CountMin::with_shape(16, 3).unwrap();
     sketch.add("a", 2);
     for other in [
@@ -106,7 +106,7 @@ proptest! {
     #![proptest_config(crate::cases(200))]
 
     #[test]
-    fn merged_parts_equal_the_whole_and_subtraction_takes_a_part_back(
+    fn merged_parts_equal_the_whole_and_a_part_can_be_subtracted(
         records in prop::collection::vec((0u64..64, prop_oneof![0u64..5, 4_294_967_290u64..4_294_967_300]), 0..200),
         cut in 0usize..200,
         depth in 1usize..7,

@@ -91,7 +91,7 @@ proptest! {
     #![proptest_config(crate::cases(300))]
 
     #[test]
-    fn exact_while_the_keys_fit_and_a_sketch_of_all_records_from_then_on(
+    fn counts_are_exact_while_the_keys_fit_and_a_sketch_of_all_records_after_that(
         parts in prop::collection::vec((records(), any::<bool>()), 1..5),
         order in prop::collection::vec(any::<prop::sample::Index>(), 4),
         budget in budget(),
@@ -145,7 +145,7 @@ proptest! {
     }
 
     #[test]
-    fn a_conservative_one_is_never_below_the_truth_however_it_is_merged(left in records(), right in records(), budget in budget()) {
+    fn a_conservative_sketch_is_never_below_the_truth_after_any_merge(left in records(), right in records(), budget in budget()) {
         let empty = shape(budget, true);
         let mut merged = filled(&empty, &left);
         merged.merge(&filled(&empty, &right)).unwrap();
@@ -153,7 +153,7 @@ proptest! {
     }
 
     #[test]
-    fn a_part_is_taken_back_across_the_change(left in records(), right in records(), budget in budget()) {
+    fn a_part_can_be_subtracted_after_the_change_to_a_sketch(left in records(), right in records(), budget in budget()) {
         let empty = shape(budget, false);
         let part = filled(&empty, &right);
         let mut rest = filled(&empty, &[left.clone(), right].concat());
@@ -193,7 +193,7 @@ proptest! {
 }
 
 #[test]
-fn an_integer_asked_for_in_another_width_is_told_no_lie() {
+fn an_integer_of_another_width_has_the_same_count() {
     let mut counts = CountMin::with_shape(64, 3).unwrap().exact_within(1000);
     counts.add(&5u8, 7);
     assert_eq!(counts.estimate(&5u8), Estimate::exact(7));
@@ -207,7 +207,7 @@ fn an_integer_asked_for_in_another_width_is_told_no_lie() {
 }
 
 #[test]
-fn while_exact_it_takes_what_its_keys_take() {
+fn exact_counts_take_the_memory_of_their_keys() {
     let mut counts = CountMin::with_error(0.001, 0.99).unwrap().exact_within(80_000);
     let empty = counts.resident_bytes();
     assert!(empty < 512, "{empty}");

@@ -92,7 +92,7 @@ fn any_bits(random: &mut Random) -> f64 {
 
 /// The half per cent holds for any finite numbers, while they are in no more buckets than allowed.
 #[test]
-fn s29_any_finite_numbers_have_their_half_per_cent() {
+fn s29_any_finite_numbers_keep_half_a_per_cent() {
     for trial in 0..trials() {
         let mut random = Random(trial);
         let count = 1 + random.below(3000);
@@ -149,7 +149,7 @@ fn encoded(histogram: &LogHistogram) -> Vec<u8> {
 /// twice what the numbers need, the histogram reports it, and nothing depends on the order of the
 /// numbers or on merges.
 #[test]
-fn s29_joined_buckets_tell_their_error_and_depend_on_the_numbers_alone() {
+fn s29_joined_buckets_have_their_error_and_depend_only_on_the_numbers() {
     for trial in 0..(trials() / 20).max(3) {
         let mut random = Random(trial);
         let values: Vec<f64> = match trial % 3 {
@@ -222,7 +222,7 @@ fn the_coarser_accuracy_sets_the_limit_of_a_merge() {
 }
 
 #[test]
-fn what_is_no_number_is_refused_and_changes_nothing() {
+fn values_that_are_not_numbers_are_refused_and_change_nothing() {
     let mut histogram = filled(0.01, &[1.0]);
     for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         assert_eq!(histogram.add(value, 1).unwrap_err().kind(), ErrorKind::InvalidRecord);
@@ -303,7 +303,7 @@ proptest! {
     }
 
     #[test]
-    fn merging_in_any_way_gives_the_whole_to_the_bit(a in values(), b in values(), c in values()) {
+    fn any_order_of_merges_gives_the_same_bytes(a in values(), b in values(), c in values()) {
         let whole = filled(0.01, &[a.clone(), b.clone(), c.clone()].concat());
         let (fa, fb, fc) = (filled(0.01, &a), filled(0.01, &b), filled(0.01, &c));
         let mut left = fa.clone();
@@ -318,7 +318,7 @@ proptest! {
     }
 
     #[test]
-    fn coarsening_gives_what_a_coarser_one_holds(a in values(), b in values()) {
+    fn a_coarsened_histogram_equals_a_coarser_one(a in values(), b in values()) {
         let mut fine = filled(0.005, &a);
         fine.coarsen().unwrap();
         let coarse = filled(0.0078, &a);

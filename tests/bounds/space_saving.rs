@@ -125,7 +125,7 @@ fn a_fresh_sketch_is_tiny_whatever_its_capacity() {
 }
 
 #[test]
-fn what_does_not_go_together_is_refused() {
+fn sketches_of_different_shapes_are_refused() {
     for capacity in [0, (1 << 26) + 1] {
         assert_eq!(
             SpaceSaving::<u64>::with_capacity(capacity).unwrap_err().kind(),
@@ -142,7 +142,7 @@ fn what_does_not_go_together_is_refused() {
 }
 
 #[test]
-fn counts_saturate_and_say_so() {
+fn counts_saturate_and_report_it() {
     let mut sketch = SpaceSaving::<str>::with_capacity(1).unwrap();
     sketch.add("a", u64::MAX - 1);
     sketch.add("b", 0);

@@ -45,7 +45,7 @@ fn s101_an_aggregate_inside_an_aggregate_loses_nothing() {
 }
 
 #[test]
-fn s101_a_daemon_without_sub_sequence_numbers_is_understood() {
+fn s101_records_without_sub_sequence_numbers_are_read() {
     let folder = Folder::new("aws_no_subs");
     let messages = fs::read(case(&folder, "5-no-sub-numbers.jsonl")).unwrap();
     let (rows, run) = kcl(&folder, "event-time.toml", &messages, &[]);
@@ -76,7 +76,7 @@ fn process(records: &[Value]) -> String {
 const NEXT_MINUTE: &str = r#"{"c":"de","b":5,"ts":1700000200}"#;
 
 #[test]
-fn s100_a_missing_arrival_time_matters_where_it_is_used() {
+fn s100_a_missing_arrival_time_is_an_error_only_if_it_is_used() {
     let folder = Folder::new("aws_kcl_no_arrival");
     let messages =
         process(&[record(1, r#"{"c":"de","b":5,"ts":1700000000}"#), record(2, NEXT_MINUTE)]);
@@ -253,7 +253,7 @@ mod lambda {
     }
 
     #[test]
-    fn s100_a_record_without_an_arrival_time_counts_where_it_has_an_event_time() {
+    fn s100_a_record_without_an_arrival_time_counts_if_it_has_an_event_time() {
         let folder = Folder::new("aws_no_arrival");
         for (name, expected, letters) in
             [("event-time.toml", vec![row(2, 10)], 0), ("arrival-time.toml", vec![row(1, 5)], 1)]
@@ -281,7 +281,7 @@ mod lambda {
     }
 
     #[test]
-    fn a_consumer_of_a_stream_is_the_stream() {
+    fn the_arn_of_a_consumer_names_its_stream() {
         let folder = Folder::new("aws_fan_out");
         let (pipeline, partials) = (case(&folder, "event-time.toml"), folder.path("partials"));
         let events = ["7-fan-out-clicks.json", "7-fan-out-views.json"].map(event);

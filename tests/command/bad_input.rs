@@ -65,7 +65,7 @@ fn s21_s38_values_that_cannot_be_aggregated_make_the_whole_record_a_dead_letter(
 }
 
 #[test]
-fn s40_a_filtered_record_is_not_looked_at_any_further() {
+fn s40_other_fields_of_a_filtered_record_are_not_checked() {
     let input = b"{\"a\":1,\"b\":1}\n{\"a\":2,\"b\":\"junk\"}\n";
     let run = streamgauge_reading(
         &["run", "--where", "a == 1", "--agg", "sum(b)", "--output", "json"],
@@ -87,8 +87,8 @@ fn when_every_record_is_a_dead_letter_the_run_has_failed() {
 }
 
 #[test]
-fn a_truncated_archive_is_told_with_what_was_read() {
-    let folder = Folder::new("a_truncated_archive_is_told_with_what_was_read");
+fn a_truncated_archive_is_an_error_with_the_counts_so_far() {
+    let folder = Folder::new("a_truncated_archive_is_an_error_with_the_counts_so_far");
     let whole = gzip(hits(50_000).as_bytes());
     let gz = folder.file("half.gz", &whole[..whole.len() / 2]);
     streamgauge(&["run", &gz, "--output", "json"]).failed(1, &["half.gz", "truncated", "records"]);
@@ -135,7 +135,7 @@ fn files_that_cannot_be_read_are_named() {
 }
 
 #[test]
-fn a_column_that_is_not_there_is_named_before_anything_is_read() {
+fn a_missing_column_is_named_before_anything_is_read() {
     let folder = Folder::new("a_column_that_is_not_there_is_named");
     let csv = folder.file("a.csv", "ts,bytes\n1,2\n");
     let run = streamgauge(&["run", &csv, "--agg", "sum(byts)", "--output", "json"]);
@@ -156,8 +156,8 @@ fn ragged_rows_are_dead_letters() {
 }
 
 #[test]
-fn nothing_in_gives_nothing_out() {
-    let folder = Folder::new("nothing_in_gives_nothing_out");
+fn empty_input_gives_empty_output() {
+    let folder = Folder::new("empty_input_gives_empty_output");
     let header = folder.file("header.csv", "ts,bytes\n");
     for arguments in [["--format", "csv"], ["--agg", "sum(bytes)"]] {
         let run = streamgauge(&[&["run", &header][..], &arguments].concat());
@@ -240,7 +240,7 @@ fn s43_long_lines_and_bombs_take_constant_memory() {
 }
 
 #[test]
-fn s105_a_time_that_no_record_has_is_told_early_with_the_fields_that_records_have() {
+fn s105_a_missing_time_field_is_reported_early_with_the_fields_of_the_records() {
     let folder = Folder::new("s105_missing_time");
     let log = folder.file("hits.jsonl", hits(20_000));
     for threads in ["1", "2"] {
@@ -277,7 +277,7 @@ fn s105_a_time_that_no_record_has_is_told_early_with_the_fields_that_records_hav
 }
 
 #[test]
-fn s105_a_field_that_no_record_has_is_told_with_nested_ones() {
+fn s105_a_missing_field_is_reported_with_nested_fields() {
     let input = b"{\"ts\":1,\"geo\":{\"country\":\"DE\",\"city\":{\"name\":\"B\"}}}\n{\"ts\":2,\"url\":\"/\"}\n";
     let run = streamgauge_reading(
         &["run", "--group", "country", "--agg", "count, sum(x)", "--output", "json"],
@@ -290,7 +290,7 @@ fn s105_a_field_that_no_record_has_is_told_with_nested_ones() {
 }
 
 #[test]
-fn when_no_record_can_be_aggregated_the_reason_is_told_instead_of_a_hint_at_the_format() {
+fn if_no_record_can_be_aggregated_the_reason_is_shown_instead_of_a_hint_on_the_format() {
     let run =
         streamgauge_reading(&["run", "--agg", "sum(url)"], b"{\"url\":\"/a\"}\n{\"url\":\"/b\"}\n");
     run.failed(
@@ -309,7 +309,7 @@ fn when_no_record_can_be_aggregated_the_reason_is_told_instead_of_a_hint_at_the_
 }
 
 #[test]
-fn s105_a_field_that_records_have_is_not_told_to_be_missing() {
+fn s105_a_field_that_records_have_is_not_reported_as_missing() {
     // It is null in all of them, or they cannot be decoded.
     let null = b"{\"ts\":null,\"v\":null}\n";
     let run = streamgauge_reading(&["run", "--time", "ts", "--window", "1m"], null);

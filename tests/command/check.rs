@@ -17,7 +17,7 @@ fn a_pipeline_file_is_explained_without_input() {
 }
 
 #[test]
-fn every_wrong_file_is_named_with_its_fault() {
+fn every_wrong_file_is_named_with_its_error() {
     let folder = Folder::new("check_wrong");
     let right = folder.file("right.toml", "agg = \"count\"\n");
     let key = folder.file("key.toml", "\nwindwo = \"1m\"\n");
@@ -44,7 +44,7 @@ fn completions_name_the_subcommands_and_flags() {
 
 #[test]
 #[cfg(unix)]
-fn bash_takes_the_completions() {
+fn bash_accepts_the_completions() {
     let script = streamgauge(&["completions", "bash"]).stdout;
     let ask = "COMP_WORDS=(streamgauge run --max-); COMP_CWORD=2; \
                _streamgauge streamgauge --max- run; echo \"${COMPREPLY[@]}\"";
@@ -64,7 +64,7 @@ fn the_manual_has_a_section_for_each_subcommand() {
 }
 
 #[test]
-fn a_reader_that_leaves_ends_it_without_a_panic() {
+fn a_closed_output_causes_no_panic() {
     let mut child =
         command(&["man"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());

@@ -90,7 +90,7 @@ const LOGS: &[&str] = &[
 ];
 
 #[test]
-fn s96_logs_are_plain_lines_and_told() {
+fn s96_logs_are_read_as_plain_lines_with_a_note() {
     let folder = Folder::new("logs_are_plain_lines_and_told");
     for text in LOGS {
         let run = both(&folder, text.as_bytes(), &[]);
@@ -142,8 +142,8 @@ const TABLES: &[(&str, u64)] = &[
 ];
 
 #[test]
-fn tables_with_a_certain_header_are_read_as_such() {
-    let folder = Folder::new("tables_with_a_certain_header_are_read_as_such");
+fn tables_with_a_certain_header_are_read_as_tables() {
+    let folder = Folder::new("tables_with_a_certain_header_are_read_as_tables");
     for (text, records) in &TABLES[..TABLES.len() - 1] {
         let run = both(&folder, text.as_bytes(), &[]);
         assert_eq!(count(&run), json!(records), "{text}: {}", run.stderr);
@@ -166,7 +166,7 @@ fn tables_with_a_certain_header_are_read_as_such() {
 }
 
 #[test]
-fn a_field_that_lines_lack_is_told_with_the_way_out() {
+fn a_field_that_lines_do_not_have_is_an_error_with_a_remedy() {
     let folder = Folder::new("a_field_that_lines_lack");
     let cases: &[(&str, &str, &[&str])] = &[
         ("a;b;c\n1;2;3\n", "b", &["between the fields", "--delimiter ';'"]),
@@ -239,7 +239,7 @@ fn a_table_with_another_delimiter_is_read_as_csv() {
 }
 
 #[test]
-fn a_resumed_run_knows_the_delimiter_that_it_began_with() {
+fn a_resumed_run_keeps_its_delimiter() {
     let folder = Folder::new("resumed_delimiter");
     let (file, state) = (folder.file("a.csv", b"g;v\nx;1\n"), folder.path("state"));
     let flags = ["--delimiter", ";", "--group", "g", "--agg", "sum(v) as v", "--output", "json"];
@@ -256,7 +256,7 @@ fn a_resumed_run_knows_the_delimiter_that_it_began_with() {
 }
 
 #[test]
-fn json_that_is_not_an_object_a_line_is_refused_with_the_way_out() {
+fn json_that_is_not_one_object_a_line_is_refused_with_a_remedy() {
     let folder = Folder::new("json_that_is_not_an_object_a_line");
     let arrays = [
         "[{\"v\":1},{\"v\":2}]\n",
@@ -292,7 +292,7 @@ fn json_that_is_not_an_object_a_line_is_refused_with_the_way_out() {
 }
 
 #[test]
-fn line_ends_with_stray_carriage_returns_are_told() {
+fn stray_carriage_returns_at_line_ends_are_reported() {
     let folder = Folder::new("line_ends_with_stray_carriage_returns");
     let returns = b"a,b\r1,2\r3,4\r";
     for arguments in [

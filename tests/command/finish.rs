@@ -86,7 +86,7 @@ fn files(folder: &str) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
-fn s103_the_open_windows_of_all_shards_come_out_once() {
+fn s103_the_open_windows_of_all_shards_are_written_once() {
     let folder = Folder::new("finish_kcl");
     let (even, odd) =
         ((0..45).filter(|second| second % 4 < 2), (0..45).filter(|second| second % 4 >= 2));
@@ -136,7 +136,7 @@ fn s103_the_open_windows_of_all_shards_come_out_once() {
 }
 
 #[test]
-fn s103_a_state_that_cannot_be_finished_is_told_and_the_others_come_out() {
+fn s103_a_state_that_cannot_be_finished_is_reported_and_the_others_are_written() {
     let folder = Folder::new("finish_odd");
     shard(&folder, "shardId-1", 0..5, &[SHUTDOWN, TAKEN, LEASE_LOST]);
     let (pipeline, state) = (folder.path("hits.toml"), folder.path("state"));
@@ -182,7 +182,7 @@ fn second_stage(folder: &Folder) -> String {
 }
 
 #[test]
-fn s103_windows_of_a_second_stage_come_out_merged() {
+fn s103_windows_of_a_second_stage_are_merged() {
     let folder = Folder::new("finish_merge");
     shard(&folder, "shardId-1", 0..45, &[SHUTDOWN, TAKEN, LEASE_LOST]);
     let state = second_stage(&folder);
@@ -193,7 +193,7 @@ fn s103_windows_of_a_second_stage_come_out_merged() {
 }
 
 #[test]
-fn s104_inspect_says_of_every_file_what_it_is() {
+fn s104_inspect_recognises_every_file() {
     let folder = Folder::new("inspect_all");
     shard(&folder, "shardId-0", 0..45, &[SHARD_ENDED, TAKEN]);
     shard(&folder, "shardId-1", (0..45).chain([0]), &[SHUTDOWN, TAKEN, LEASE_LOST]);

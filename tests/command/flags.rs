@@ -112,8 +112,8 @@ fn standard_input_waits_for_ten_seconds() {
 }
 
 #[test]
-fn every_where_must_hold() {
-    let folder = Folder::new("every_where_must_hold");
+fn all_predicates_must_hold() {
+    let folder = Folder::new("all_predicates_must_hold");
     let file = folder.file("hits.jsonl", hits(100));
     let run = streamgauge(&[
         "run",
@@ -143,7 +143,7 @@ fn s34_groups_of_several_fields_come_in_order() {
 }
 
 #[test]
-fn aggregates_can_be_given_again() {
+fn agg_can_be_repeated() {
     let run = streamgauge_reading(
         &["run", "--agg", "count", "--agg", "mean(bytes) as m,max(bytes)", "--output", "json"],
         hits(4).as_bytes(),
@@ -337,7 +337,7 @@ fn a_field_that_no_record_has_is_noted() {
 }
 
 #[test]
-fn help_and_version_are_answers() {
+fn help_and_version_go_to_standard_output() {
     for arguments in
         [&["--help"][..], &["run", "--help"], &["top", "--help"], &["-h"], &["help", "run"]]
     {

@@ -125,7 +125,7 @@ fn s1_times_are_read_in_every_format() {
 }
 
 #[test]
-fn times_that_were_once_misread_are_where_they_belong() {
+fn times_that_were_once_misread_are_in_the_right_window() {
     let windows = |arguments: &[&str], input: &str| {
         let run = streamgauge_reading(
             &[&["run", "--time", "ts", "--max-delay", "unbounded", "--output", "csv"], arguments]
@@ -169,7 +169,7 @@ fn an_access_log_may_have_fractions_of_seconds() {
 }
 
 #[test]
-fn a_pattern_that_cannot_be_right_ends_the_run_before_it_reads() {
+fn an_impossible_time_pattern_ends_the_run_before_it_reads() {
     for (pattern, words) in [
         ("%H:%M:%S", "it has no date"),
         ("%s.%L", "%3f"),
@@ -197,7 +197,7 @@ fn gzip(data: &str) -> Vec<u8> {
 }
 
 #[test]
-fn s48_compression_is_told_from_the_content() {
+fn s48_compression_is_detected_from_the_content() {
     let folder = Folder::new("compression_is_told_from_the_content");
     let half = hits(100);
     let zstd = zstd::encode_all(half.as_bytes(), 3).unwrap();

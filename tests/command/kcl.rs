@@ -76,7 +76,7 @@ fn answered(run: &Run) -> Vec<String> {
 }
 
 #[test]
-fn s76_the_child_writes_what_run_writes_and_speaks_the_protocol_only() {
+fn s76_the_child_writes_the_answers_of_run_and_only_the_protocol_to_standard_output() {
     let folder = Folder::new("kcl_child");
     std::fs::create_dir(folder.path("out")).unwrap();
     let out = folder.path("out");
@@ -119,7 +119,7 @@ fn s76_the_child_writes_what_run_writes_and_speaks_the_protocol_only() {
 }
 
 #[test]
-fn s68_a_child_shard_goes_on_with_the_windows_and_merged_partials_are_the_batch_answer() {
+fn s68_a_child_shard_continues_the_windows_and_merged_partials_equal_the_batch_answer() {
     let folder = Folder::new("kcl_reshard");
     let (out, partials) = (folder.path("rows.jsonl"), folder.path("partials"));
     let arguments = ["--out", &out, "--partials", &partials];
@@ -160,7 +160,7 @@ fn s68_a_child_shard_goes_on_with_the_windows_and_merged_partials_are_the_batch_
 /// "Errors per minute": the errors of a minute come out when any record of the next minute comes,
 /// whatever its outcome.
 #[test]
-fn s11_a_window_comes_out_when_a_later_record_comes_whatever_becomes_of_it() {
+fn s11_any_later_record_completes_a_window_whatever_its_outcome() {
     const BY_TIME: &str = "where = \"s < 5\"\ntime = \"ts\"\ntime_format = \"s\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
     const BY_ARRIVAL: &str =
         "where = \"s < 5\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
@@ -232,7 +232,7 @@ fn s84_the_child_refuses_state_and_partials_of_another_seed() {
 }
 
 #[test]
-fn s78_late_records_are_noted_at_checkpoints_and_written_down() {
+fn s78_late_records_are_noted_at_checkpoints_and_written_to_a_file() {
     let folder = Folder::new("kcl_late");
     let (out, late) = (folder.path("out.jsonl"), folder.path("late.jsonl"));
     let seconds = [0, 30, 1, 2, 31];
@@ -290,7 +290,7 @@ fn s78_late_records_are_noted_at_checkpoints_and_written_down() {
 /// One record of a far future once made all later records late for ever, because its watermark was
 /// in the state.
 #[test]
-fn s79_a_record_of_a_far_future_costs_itself_alone() {
+fn s79_a_record_of_the_far_future_affects_no_other_record() {
     let arrived = 1_700_000_000_000;
     let hits: Vec<String> =
         (0..100).map(|second| format!(r#"{{"ts":{}}}"#, arrived + 1000 * second)).collect();
@@ -358,7 +358,7 @@ fn s79_a_record_of_a_far_future_costs_itself_alone() {
 }
 
 #[test]
-fn stage_two_merges_partials_that_come_as_records() {
+fn the_second_stage_merges_partials_that_are_records() {
     let folder = Folder::new("kcl_merge");
     let partials = folder.path("partials");
     for (shard, from) in [("shardId-000000000000", 0), ("shardId-000000000001", 1)] {
@@ -416,7 +416,7 @@ fn stage_two_merges_partials_that_come_as_records() {
 }
 
 #[test]
-fn s77_a_daemon_that_cannot_be_understood_ends_the_child_with_a_message_and_state_intact() {
+fn s77_an_unreadable_message_of_the_daemon_ends_the_child_with_an_error_and_intact_state() {
     let folder = Folder::new("kcl_broken");
     let out = folder.path("rows.jsonl");
     let (begin, batch) = (initialize("shardId-000000000000"), records(0..35));
@@ -460,7 +460,7 @@ fn s77_a_daemon_that_cannot_be_understood_ends_the_child_with_a_message_and_stat
 }
 
 #[test]
-fn wrong_usage_is_told_before_the_daemon_is_answered() {
+fn wrong_usage_is_an_error_before_the_daemon_gets_a_reply() {
     let folder = Folder::new("kcl_usage");
     let endless = folder.file("endless.toml", "agg = \"count\"\n");
     let state = folder.path("state");
@@ -473,7 +473,7 @@ fn wrong_usage_is_told_before_the_daemon_is_answered() {
 
 #[cfg(unix)]
 #[test]
-fn s76_no_output_goes_where_the_protocol_goes() {
+fn s76_an_output_to_standard_output_is_refused() {
     let folder = Folder::new("kcl_standard_output");
     let (link, second) = (folder.path("link"), folder.path("second"));
     std::os::unix::fs::symlink("/dev/stdout", &link).unwrap();
@@ -517,7 +517,7 @@ fn s76_no_output_goes_where_the_protocol_goes() {
 }
 
 #[test]
-fn help_says_what_is_needed() {
+fn help_shows_the_required_options() {
     let run = streamgauge(&["kcl", "--help"]);
     let help = run.succeeded().stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(help.contains("It needs --pipeline, --state, and --out, --partials or both"), "{help}");

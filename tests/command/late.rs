@@ -26,7 +26,7 @@ fn notes(run: &Run) -> Vec<&str> {
 }
 
 #[test]
-fn s78_late_records_are_told_at_the_end_and_written_down() {
+fn s78_late_records_are_noted_at_the_end_and_written_to_a_file() {
     let folder = Folder::new("late_newest_first");
     let (late, input) = (folder.path("late.jsonl"), newest_first());
     let arguments = ["run", "--time", "time", "--window", "1d", "--output", "csv"];
@@ -95,7 +95,7 @@ fn s78_late_records_are_the_same_on_any_number_of_threads() {
 }
 
 #[test]
-fn s79_run_judges_against_the_clock_where_it_reads_a_pipe() {
+fn s79_run_compares_times_with_the_clock_if_it_reads_a_pipe() {
     let folder = Folder::new("max_ahead");
     let input =
         [hits(20), String::from("{\"ts\":\"2999-01-01T00:00:00Z\",\"bytes\":1}\n"), hits(40)]

@@ -34,7 +34,7 @@ fn redirected(arguments: &str, redirection: &str) -> super::Run {
 
 #[cfg(unix)]
 #[test]
-fn s46_answers_that_are_lost_are_an_error() {
+fn s46_lost_answers_are_an_error() {
     let folder = Folder::new("s46_lost");
     let (file, partials) = (folder.file("hits.jsonl", hits(100)), folder.path("partials"));
     redirected(&format!("run '{file}' --partials '{partials}' -q"), "").succeeded();
@@ -72,7 +72,7 @@ fn a_closed_standard_error_does_no_harm() {
 /// "Errors per minute": a minute comes out when any record of the next minute comes, whatever its
 /// outcome.
 #[test]
-fn s11_a_window_comes_out_when_only_filtered_records_follow() {
+fn s11_filtered_records_complete_a_window() {
     let line = |time: &str, status: u32| {
         format!("{{\"ts\":\"2024-01-01T00:{time}Z\",\"status\":{status}}}\n")
     };
@@ -108,7 +108,7 @@ fn s11_a_window_comes_out_when_only_filtered_records_follow() {
 }
 
 #[test]
-fn a_window_comes_out_while_the_input_is_still_open() {
+fn a_window_is_answered_while_the_input_is_still_open() {
     let arguments = ["run", "--time", "ts", "--window", "10s", "--max-delay", "0s", "--output"];
     for (output, header) in [("json", false), ("csv", true), ("table", true)] {
         let arguments = [&arguments[..], &[output]].concat();
@@ -160,8 +160,8 @@ fn s81_a_leap_over_many_windows_takes_little_memory() {
 
 /// Five records in 86.4 million windows each.
 #[test]
-fn s81_the_first_answer_comes_however_many_windows_follow() {
-    let folder = Folder::new("s81_the_first_answer_comes_however_many_windows_follow");
+fn s81_the_first_answer_comes_before_any_number_of_windows() {
+    let folder = Folder::new("s81_the_first_answer_comes_before_any_number_of_windows");
     let records: String = (1..=5)
         .map(|n| format!("{{\"ts\":{}}}\n", 1_000_000_000_000u64 + n * 100_000_000_000))
         .collect();

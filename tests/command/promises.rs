@@ -47,7 +47,7 @@ const MILLISECONDS: [&str; 6] = ["--time", "x", "--time-format", "ms", "--window
 
 /// With a sentinel: one value that is 2^1000 times the others does not affect their half per cent.
 #[test]
-fn s29_a_sentinel_spoils_no_percentile() {
+fn s29_a_sentinel_value_does_not_spoil_percentiles() {
     for sentinel in [
         "1.7976931348623157e308",
         "3.4028234663852886e38",
@@ -101,7 +101,7 @@ fn s5_every_record_is_in_one_tumbling_window() {
 }
 
 #[test]
-fn s8_s9_windows_without_records_do_not_come_out_and_without_windows_there_is_one_answer() {
+fn s8_s9_empty_windows_are_not_answered_and_without_windows_there_is_one_answer() {
     assert_eq!(rows(&MILLISECONDS, &values([5, 995])).len(), 2);
     assert_eq!(row(&[], &values([5, 995])), json!({"window": null, "revision": 0, "count": 2}));
 }
@@ -135,7 +135,7 @@ fn s20_sums_of_floats_do_not_depend_on_the_order() {
 }
 
 #[test]
-fn s22_over_no_values_the_count_is_0_and_all_else_is_null() {
+fn s22_without_values_the_count_is_0_and_everything_else_is_null() {
     let agg = "count, count(x), sum(x), mean(x), min(x), max(x), variance(x), stddev(x), first(x), last(x), p50(x)";
     let row = row(&["--agg", agg], "{\"y\":1}\n{\"x\":null}\n");
     for name in [
@@ -155,7 +155,7 @@ fn s22_over_no_values_the_count_is_0_and_all_else_is_null() {
 }
 
 #[test]
-fn s23_variance_is_that_of_a_sample_and_stands_an_offset() {
+fn s23_variance_is_the_sample_variance_and_tolerates_an_offset() {
     let of = |values_: [f64; 4]| {
         row(&["--agg", "variance(x)"], &values(values_.map(|x| format!("{x:.1}"))))["variance(x)"]
             .as_f64()
@@ -167,7 +167,7 @@ fn s23_variance_is_that_of_a_sample_and_stands_an_offset() {
 }
 
 #[test]
-fn s24_first_and_last_go_by_event_time() {
+fn s24_first_and_last_are_by_event_time() {
     let input = "{\"t\":5,\"x\":\"b\"}\n{\"t\":9,\"x\":\"y\"}\n{\"t\":1,\"x\":\"a\"}\n{\"t\":9,\"x\":\"z\"}\n{\"t\":1,\"x\":\"c\"}\n";
     let row = row(&["--time", "t", "--window", "1m", "--agg", "first(x), last(x)"], input);
     assert_eq!((&row["first(x)"], &row["last(x)"]), (&json!("a"), &json!("z")));
@@ -263,13 +263,13 @@ fn s37_a_comparison_with_a_missing_field_is_false() {
 }
 
 #[test]
-fn s39_of_a_duplicate_key_the_last_counts() {
+fn s39_the_last_of_duplicate_keys_counts() {
     assert_eq!(row(&["--agg", "sum(x)"], "{\"x\":1,\"x\":5}\n")["sum(x)"], json!(5));
 }
 
 /// A frequency counts what is equal to its value in a predicate.
 #[test]
-fn a_frequency_in_quotes_counts_text_and_numbers_that_are_written_so() {
+fn a_frequency_in_quotes_counts_text_and_numbers_with_that_spelling() {
     let agg = [
         "--agg",
         "frequency(x, '200') as quoted, frequency(x, 200) as bare, frequency(x, 'true') as truth, frequency(x, 'a') as text",

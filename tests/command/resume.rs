@@ -110,7 +110,7 @@ fn s85_a_file_that_was_cut_is_a_new_file_and_one_that_was_copied_before_is_the_o
 }
 
 #[test]
-fn s85_a_renamed_file_goes_on_under_its_new_name() {
+fn s85_a_renamed_file_continues_under_its_new_name() {
     for delay in [&[][..], &["--max-delay", "5s"]] {
         let mut log = Log::new(&format!("resume_renamed_{}", delay.len()), delay);
         let file = log.folder.file("app.log", at(&[1, 12]));
@@ -155,7 +155,7 @@ fn s85_a_log_that_was_compressed_after_it_was_counted_is_not_counted_again() {
 }
 
 #[test]
-fn s85_what_was_seen_and_not_counted_must_be_found() {
+fn s85_bytes_that_were_seen_but_not_counted_must_be_found() {
     let mut log = Log::new("resume_unread", &[]);
     let file = log.folder.file("log", at(&[1]) + "{\"ts\":17000000");
     log.run(&["log"]).succeeded();
@@ -193,7 +193,7 @@ fn s85_the_spelling_of_a_path_does_not_matter() {
 }
 
 #[test]
-fn s86_an_earlier_file_that_grows_is_not_late_and_keeps_its_place() {
+fn s86_records_of_an_earlier_file_that_grows_are_not_late_and_keep_their_order() {
     let mut log =
         Log::new("resume_delay", &["--max-delay", "5s", "--agg", "count, first(ts), last(ts)"]);
     log.folder.file("a", at(&[1]));
@@ -217,7 +217,7 @@ fn s86_an_earlier_file_that_grows_is_not_late_and_keeps_its_place() {
 }
 
 #[test]
-fn s86_equal_times_are_those_of_the_files_in_their_order() {
+fn s86_records_with_equal_times_are_in_the_order_of_the_files() {
     for delay in [&[][..], &["--max-delay", "5s"]] {
         let flags = [delay, &["--agg", "first(v),last(v)"]].concat();
         let mut log = Log::new(&format!("resume_ties_{}", delay.len()), &flags);
@@ -234,7 +234,7 @@ fn s86_equal_times_are_those_of_the_files_in_their_order() {
 }
 
 #[test]
-fn s86_a_line_that_two_files_end_within_raises_the_revision_when_it_is_whole() {
+fn s86_a_line_completed_in_a_second_file_raises_the_revision() {
     let mut log = Log::new("resume_tails", &["--max-delay", "5s"]);
     log.folder.file("a", at(&[1]) + "{\"ts\":1700");
     log.folder.file("b", at(&[2, 50]) + "{\"ts\":17");
@@ -286,7 +286,7 @@ fn s88_rows_of_groups_past_the_limit_are_retracted() {
 }
 
 #[test]
-fn s56_a_dead_letter_alone_behind_good_records_is_no_failure() {
+fn s56_a_single_dead_letter_after_good_records_is_not_a_failure() {
     let folder = Folder::new("resume_dead");
     let file = folder.file("log", at(&[1, 2]));
     let flags = ["run", &file, "--time", "ts", "--window", "10s", "--state", &folder.path("state")];
@@ -305,7 +305,7 @@ fn s56_a_dead_letter_alone_behind_good_records_is_no_failure() {
 /// Of a file with few lines it is not certain what it is, and one that has grown can be another
 /// thing: its records are counted as what it is then.
 #[test]
-fn s56_a_file_whose_format_shows_when_it_has_grown_is_counted_as_that() {
+fn s56_a_file_whose_format_shows_after_it_has_grown_is_read_in_that_format() {
     let cases: [(&[&str], &str); 6] = [
         // Only the header was there, or less.
         (&["ts,v\n", "1,2\n2,3\n"], "count 2"),
@@ -342,7 +342,7 @@ fn s56_a_file_whose_format_shows_when_it_has_grown_is_counted_as_that() {
 /// Half a line can be a record as well, in another row than the whole line. The row of the half is
 /// taken back, as is a partial.
 #[test]
-fn s88_what_half_a_line_said_is_taken_back() {
+fn s88_the_answer_of_an_incomplete_line_is_retracted() {
     let csv = ["--format", "csv", "--agg", "count,sum(v)"];
     let windows = ["--time", "ts", "--window", "10s"];
     let cases: [(&[&str], [&str; 3]); 6] = [
@@ -430,7 +430,7 @@ fn s89_no_two_outputs_are_one_file() {
 }
 
 #[test]
-fn s89_dead_letters_after_a_kill_are_whole_and_come_once() {
+fn s89_dead_letters_after_a_kill_are_whole_and_written_once() {
     let folder = Folder::new("resume_letters");
     let (file, state, letters) =
         (folder.file("log", at(&[1]) + "x\n"), folder.path("state"), folder.path("letters"));
@@ -457,7 +457,7 @@ fn s89_dead_letters_after_a_kill_are_whole_and_come_once() {
 }
 
 #[test]
-fn s89_answers_that_a_closed_output_did_not_take_come_again() {
+fn s89_answers_that_a_closed_output_lost_are_repeated() {
     let mut log = Log::new("resume_closed", &["--every", "1s"]);
     let file = log.folder.file("log", hits(20_000));
     let state = log.folder.path("state");

@@ -68,7 +68,7 @@ fn hides_the_secret(bytes: &[u8], what: &str) {
 }
 
 #[test]
-fn s84_crafted_keys_count_right_under_a_secret_seed() {
+fn s84_crafted_keys_are_counted_right_with_a_secret_seed() {
     const KEYS: usize = 60_000;
     let folder = Folder::new("seed_crafted");
     let (log, secret) =
@@ -161,7 +161,7 @@ fn s84_s50_state_and_partials_of_another_seed_are_refused_by_name() {
 }
 
 #[test]
-fn a_seed_that_is_none_ends_the_run_and_is_not_shown() {
+fn an_invalid_seed_ends_the_run_and_is_not_shown() {
     let folder = Folder::new("seed_wrong");
     let (log, wrong) =
         (folder.file("log.jsonl", "{\"u\":1}\n"), folder.file("seed", "my-secret-words\n"));

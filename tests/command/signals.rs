@@ -71,7 +71,7 @@ fn interrupted(arguments: &[&str], (signal, code): (&str, i32), begin: impl Fn()
 const SIGNALS: [(&str, i32, &str); 2] = [("INT", 130, "Ctrl-C (SIGINT)"), ("TERM", 143, "SIGTERM")];
 
 #[test]
-fn s106_a_signal_ends_a_pipe_with_the_windows_it_has() {
+fn s106_after_a_signal_a_pipe_answers_its_open_windows() {
     for (signal, code, name) in SIGNALS {
         for threads in ["1", "2"] {
             let arguments = [
@@ -122,7 +122,7 @@ fn s106_a_signal_ends_a_pipe_with_the_windows_it_has() {
 }
 
 #[test]
-fn s106_a_signal_ends_files_with_the_records_so_far() {
+fn s106_after_a_signal_files_are_answered_with_the_records_so_far() {
     let folder = Folder::new("s106_files");
     let log = folder.file("hits.jsonl", hits(MANY));
     for (signal, code, name) in SIGNALS {
@@ -155,7 +155,7 @@ fn s106_a_signal_ends_files_with_the_records_so_far() {
 }
 
 #[test]
-fn s106_outputs_without_a_place_for_it_are_told_of_in_a_note() {
+fn s106_outputs_that_cannot_mark_incomplete_windows_get_a_note() {
     for output in ["csv", "table"] {
         let mut child = spawn(&["run", "--output", output]);
         let stdin = child.stdin.as_mut().unwrap();
@@ -252,7 +252,7 @@ fn s106_a_signal_while_the_answers_are_written_ends_them_between_two_rows() {
 }
 
 #[test]
-fn s59_s106_a_run_with_state_goes_on_after_a_signal_as_if_there_had_been_none() {
+fn s59_s106_a_run_with_state_continues_after_a_signal_without_any_difference() {
     let folder = Folder::new("s106_state");
     let log = folder.file("hits.jsonl", hits(MANY));
     let arguments = |extra: &[&'static str]| {

@@ -76,7 +76,7 @@ fn grows(name: &str, content: &[u8], more: &[&str]) {
 }
 
 #[test]
-fn s56_a_file_that_has_grown_is_gone_on_with_from_any_byte() {
+fn s56_a_grown_file_is_continued_from_any_byte() {
     grows("state_grows_jsonl", hits(200).as_bytes(), &[]);
     grows("state_grows_unterminated", hits(200).trim_end().as_bytes(), &[]);
     grows(
@@ -96,7 +96,7 @@ fn s56_a_csv_file_with_quoted_line_ends_grows_too() {
 }
 
 #[test]
-fn s56_several_files_are_gone_on_with_each_from_its_own_place() {
+fn s56_several_files_are_each_continued_from_their_own_offset() {
     let folder = Folder::new("state_several");
     let content = hits(300);
     let lines: Vec<&str> = content.lines().collect();
@@ -140,7 +140,7 @@ fn s57_no_answer_is_repeated_and_a_changed_one_has_a_higher_revision() {
 }
 
 #[test]
-fn dead_letters_are_gone_on_with_and_counted_once() {
+fn dead_letters_are_continued_and_counted_once() {
     let folder = Folder::new("state_dead_letters");
     let (file, state, letters) =
         (folder.file("log", "{\"ts\":1}\nx\n"), folder.path("state"), folder.path("letters"));
@@ -169,7 +169,7 @@ fn dead_letters_are_gone_on_with_and_counted_once() {
 }
 
 #[test]
-fn state_that_does_not_fit_is_refused_and_says_why() {
+fn state_that_does_not_fit_is_refused_with_the_reason() {
     let folder = Folder::new("state_refused");
     let (file, state) = (folder.file("log", hits(10)), folder.path("state"));
     streamgauge(&["run", &file, "--state", &state]).succeeded();
@@ -217,7 +217,7 @@ fn s58_merged_partials_are_the_answers_of_all_records() {
 }
 
 #[test]
-fn partials_of_a_file_that_has_grown_replace_those_before() {
+fn partials_of_a_grown_file_replace_the_earlier_ones() {
     let folder = Folder::new("state_partials_grow");
     let (file, state, partials) =
         (folder.path("log"), folder.path("state"), folder.path("partials"));
@@ -235,7 +235,7 @@ fn partials_of_a_file_that_has_grown_replace_those_before() {
 }
 
 #[test]
-fn inspect_tells_what_is_in_state_and_in_partials() {
+fn inspect_shows_the_contents_of_state_and_partials() {
     let folder = Folder::new("state_inspect");
     let (file, state, partials) =
         (folder.file("log", hits(30)), folder.path("state"), folder.path("partials"));
@@ -305,7 +305,7 @@ pub(super) fn whole_lines(output: &str) -> Vec<Value> {
 
 #[test]
 #[ignore = "kills a hundred runs, about a minute; scripts/test runs it"]
-fn s59_a_run_that_is_killed_at_any_moment_is_gone_on_with() {
+fn s59_a_run_that_is_killed_at_any_moment_is_continued() {
     let folder = Folder::new("state_killed");
     let content: String = hits(400_000);
     let (file, state) = (folder.file("log", &content), folder.path("state"));

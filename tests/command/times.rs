@@ -35,7 +35,7 @@ fn s92_the_year_of_syslog_comes_from_the_flag_or_the_file() {
 }
 
 #[test]
-fn s92_where_no_year_follows_it_is_asked_for() {
+fn s92_a_missing_year_that_cannot_be_derived_is_an_error() {
     let folder = Folder::new("s92_where_no_year_follows");
     let file = folder.file("messages.csv", SYSLOG);
     let run = streamgauge(&[&["run", &file][..], &BY_DAY].concat());
@@ -54,7 +54,7 @@ fn s92_where_no_year_follows_it_is_asked_for() {
 }
 
 #[test]
-fn s92_a_time_that_could_mean_two_is_a_dead_letter_that_says_what_to_do() {
+fn s92_an_ambiguous_time_is_a_dead_letter_with_a_remedy() {
     for (time, words) in [
         ("01/02/2024 03:04:05", "could be day/month or month/day"),
         ("2024-01-02 03:04:05 CST", "has a zone that several have in common"),

@@ -199,7 +199,7 @@ fn s4_a_negative_offset_shifts_windows_into_the_past() {
 }
 
 #[test]
-fn quiet_leaves_errors_and_losses() {
+fn quiet_keeps_errors_and_losses() {
     let run =
         streamgauge_reading(&["run", "-q", "--output", "json", "--group", "b"], b"{\"a\":1}\n");
     assert_eq!(run.succeeded().stderr, "");
@@ -209,7 +209,7 @@ fn quiet_leaves_errors_and_losses() {
     );
     assert_eq!(run.succeeded().stderr, "dead letter: stdin:2: a: \"x\" is not a number\n");
     streamgauge(&["run", "-q", "none.jsonl"]).failed(1, &["error: none.jsonl"]);
-    let folder = Folder::new("quiet_leaves_errors_and_losses");
+    let folder = Folder::new("quiet_keeps_errors_and_losses");
     let (log, partials) = (folder.file("hits.jsonl", hits(3)), folder.path("partials"));
     assert_eq!(streamgauge(&["run", "-q", &log, "--partials", &partials]).succeeded().stderr, "");
     assert_eq!(streamgauge(&["merge", "-q", &partials]).succeeded().stderr, "");
@@ -240,7 +240,7 @@ fn help_fits_a_terminal_of_80_columns() {
 }
 
 #[test]
-fn a_run_that_could_not_read_anything_says_only_why() {
+fn a_run_that_read_nothing_shows_only_the_error() {
     let folder = Folder::new("a_run_that_could_not_read_anything");
     let run = streamgauge(&["run", &folder.path("none.jsonl")]);
     run.failed(1, &["none.jsonl: cannot be read"]);

@@ -25,7 +25,7 @@ fn dead_letters(run: &Run) -> bool {
 const MARKERS: &str = "a,b\nNA,x\n1,x\nnan,x\n5,y\n-,y\n";
 
 #[test]
-fn s21_s90_the_markers_of_a_csv_file_are_missing_where_a_number_is_asked_for() {
+fn s21_s90_the_markers_of_a_csv_file_are_missing_values_of_numbers() {
     let agg = ["--format", "csv", "--agg", "count, count(a), sum(a), mean(a), distinct(a)"];
     let run_ = run(&agg, MARKERS);
     let distinct = json!({"value": 2, "lower": 2, "upper": 2});
@@ -55,7 +55,7 @@ fn s21_s90_the_markers_of_a_csv_file_are_missing_where_a_number_is_asked_for() {
 }
 
 #[test]
-fn a_dirty_column_says_what_is_wrong() {
+fn a_dirty_column_gives_dead_letters_with_the_reason() {
     let dirty = "ts,v,s\n2024-01-01 00:00:00,1,a\n2024-01-01 00:00:01,,b\n2024-01-01 00:00:02,NA,c\n2024-01-01 00:00:03,\"1,234\",d\n\
                  2024-01-01 00:00:04,-,e\n2024-01-01 00:00:05,12ms,f\n2024-01-01 00:00:06,4,g\n";
     let run = run(&["--format", "csv", "--agg", "count, count(v), sum(v), mean(v)"], dirty);
@@ -92,7 +92,7 @@ fn s93_times_are_compared_as_times() {
 }
 
 #[test]
-fn text_that_spells_a_number_is_one_where_a_number_is_asked_for() {
+fn text_that_is_a_number_counts_as_a_number() {
     let statuses = "{\"status\":\"500\"}\n{\"status\":500}\n{\"status\":5e2}\n{\"status\":\"404\"}\n{\"status\":\"9\"}\n";
     assert_eq!(count(&["--where", "status >= 500"], statuses), 3);
     assert_eq!(

@@ -53,7 +53,7 @@ fn members_and_frames_follow_each_other() {
 }
 
 #[test]
-fn compression_is_seen_through_the_smallest_reads() {
+fn compressed_input_can_be_read_byte_by_byte() {
     let compressed = [gzip(&lines(300)), gzip(&lines(300))].concat();
     let mut recorder = Recorder::new(&["a"]);
     run(
@@ -66,7 +66,7 @@ fn compression_is_seen_through_the_smallest_reads() {
 }
 
 #[test]
-fn a_truncated_file_says_so_and_what_was_read() {
+fn a_truncated_file_is_an_error_with_the_counts_so_far() {
     let plain = lines(100_000);
     for compressed in [gzip(&plain), zstd(&plain)] {
         let (records, error) = read_until_error(compressed[..compressed.len() / 2].to_vec());
@@ -86,7 +86,7 @@ fn a_truncated_file_says_so_and_what_was_read() {
 }
 
 #[test]
-fn what_follows_the_last_member_is_a_member_or_padding() {
+fn only_a_member_or_padding_may_follow_a_member() {
     let padded = [gzip(&lines(10)), vec![0; 10_000]].concat();
     let (records, error) = read_until_error(padded);
     assert!(records == 10 && error.is_none(), "{error:?}");
@@ -125,7 +125,7 @@ fn s99_a_zstd_window_over_the_limit_is_refused_with_the_limit_and_the_flag() {
 }
 
 #[test]
-fn a_raised_limit_lets_a_larger_zstd_window_through() {
+fn a_raised_limit_allows_a_larger_zstd_window() {
     // 256 MiB: an empty block in a frame whose window is one over the default.
     let frame = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 18 << 3, 0x01, 0x00, 0x00];
     let mut options = FilesOptions::default();
@@ -142,7 +142,7 @@ fn a_raised_limit_lets_a_larger_zstd_window_through() {
 }
 
 #[test]
-fn a_bomb_streams_through() {
+fn a_compression_bomb_is_read_in_little_memory() {
     // 40 MB of spaces in one line, then a record; compressed some 40 KB.
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     std::io::copy(&mut std::io::repeat(b' ').take(40_000_000), &mut encoder).unwrap();

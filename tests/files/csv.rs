@@ -144,7 +144,7 @@ fn a_quote_that_is_not_closed_costs_its_line_only() {
 }
 
 #[test]
-fn a_field_the_header_lacks_is_told_before_any_record() {
+fn a_field_missing_in_the_header_is_an_error_before_any_record() {
     let error = error_of(Format::Auto, b"time,bytes,status\n1,2,3\n", &["bytse"]);
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     assert!(error.message().contains("did you mean \"bytes\"?"), "{error}");
@@ -153,7 +153,7 @@ fn a_field_the_header_lacks_is_told_before_any_record() {
 }
 
 #[test]
-fn a_header_alone_and_nothing_at_all() {
+fn a_header_without_records_and_an_empty_file_have_no_records() {
     for text in [&b"a,b\n"[..], b"a,b", b"", b"\n\n", b"\xef\xbb\xbf"] {
         let (got, stats) =
             read(Format::Csv, text, if text.starts_with(b"a") { &["a"] } else { &["whatever"] });

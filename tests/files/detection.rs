@@ -90,7 +90,7 @@ proptest! {
     #![proptest_config(crate::cases(1500))]
 
     #[test]
-    fn s95_a_file_and_the_same_bytes_in_any_pieces_are_told_alike(
+    fn s95_a_file_and_the_same_bytes_in_any_pieces_are_detected_alike(
         bytes in bytes(),
         sizes in prop::collection::vec(1usize..60, 1..5),
         field in prop::sample::select(vec![None, Some("a"), Some("line"), Some("path")]),
@@ -128,7 +128,7 @@ fn tempfile(bytes: &[u8]) -> TemporaryFile {
 }
 
 #[test]
-fn a_pipe_is_waited_for_no_longer_than_certainty_needs() {
+fn detection_waits_for_a_pipe_no_longer_than_necessary() {
     // How many lines of an input are read before its first record is handed on.
     let lines_read = |lines: &[&str]| {
         let (sender, receiver) = std::sync::mpsc::channel::<()>();

@@ -199,7 +199,7 @@ proptest! {
     }
 
     #[test]
-    fn lines_of_one_shape_read_as_any_others(
+    fn lines_of_one_shape_are_read_like_other_lines(
         members in prop::collection::vec((key(), any::<bool>()), 1..12),
         rows in prop::collection::vec((prop::collection::vec(scalar(), 12), 0..40usize), 2..12),
     ) {
@@ -219,7 +219,7 @@ proptest! {
     /// for which lengths are remembered. At most 60 lines, because no length is expected after
     /// several surprises.
     #[test]
-    fn values_of_the_length_of_those_before_read_as_any_others(
+    fn values_of_equal_lengths_are_read_like_other_values(
         length in 1usize..18, first in 0u8..10,
         rows in prop::collection::vec((0usize..6, 0usize..6, "[a\"\\\\n\u{1}é]{0,2}", "[0-9.eE+-]{0,2}"), 2..60),
     ) {
@@ -237,7 +237,7 @@ proptest! {
 }
 
 #[test]
-fn a_generated_log_reads_as_serde_json_reads_it_also_when_bytes_are_changed() {
+fn a_generated_log_with_changed_bytes_is_read_as_serde_json_reads_it() {
     let mut bytes = Vec::new();
     log::write(&mut bytes, log::Layout::JsonLines, 3000, 7).unwrap();
     let mut lines: Vec<Vec<u8>> = bytes.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
@@ -297,7 +297,7 @@ fn values_keep_their_types_and_text() {
 }
 
 #[test]
-fn of_a_key_that_occurs_twice_the_last_value_counts() {
+fn the_last_value_of_a_repeated_key_counts() {
     let lines = b"{\"a\":1,\"a\":2}\n{\"a\":{\"b\":1},\"a\":{\"c\":2}}\n{\"a\":{\"b\":1},\"a\":null}\n{\"a\":null,\"a\":{\"b\":3}}\n";
     let (got, _) = read(Format::JsonLines, lines, &["/a/b", "a"]);
     assert_eq!(got.rows(), [["-", "n2"], ["-", "j{\"c\":2}"], ["-", "-"], ["n3", "j{\"b\":3}"]]);
@@ -324,7 +324,7 @@ fn nesting_is_bounded_before_anything_recurses() {
 }
 
 #[test]
-fn dead_letters_say_where_and_why() {
+fn dead_letters_have_their_place_and_reason() {
     let lines: &[u8] = b"{\"a\":1}\n\n[1]\n{\"a\":1} x\r\n{\"a\":\"\xff\"}\n \t\r\n{\"a\":\"\\ud800\"}\n{\"a\":\"x\n\"b\"\n{\"a\":2}";
     let (got, stats) = read(Format::JsonLines, lines, &["a"]);
     let expected = [
@@ -341,7 +341,7 @@ fn dead_letters_say_where_and_why() {
 }
 
 #[test]
-fn a_file_taken_for_something_else_says_so() {
+fn a_file_in_another_format_gives_a_hint() {
     let array = error_of(Format::Auto, b"[{\"status\":1},\n{\"status\":2}]\n", &["status"]);
     assert!(
         array.message().contains("an array") && array.message().contains("jq -c '.[]'"),

@@ -102,7 +102,7 @@ fn a_line_over_the_limit_is_one_dead_letter() {
 }
 
 #[test]
-fn the_limit_is_met_exactly() {
+fn a_record_of_exactly_the_limit_is_read() {
     for format in [Format::JsonLines, Format::Lines] {
         for block in [64, 1 << 20] {
             // 20 bytes, 21 bytes, 21 bytes without a newline.
@@ -170,7 +170,7 @@ proptest! {
     #![proptest_config(crate::cases(600))]
 
     #[test]
-    fn answers_do_not_depend_on_how_the_bytes_come(
+    fn answers_do_not_depend_on_the_sizes_of_reads(
         pieces in prop::collection::vec(prop::sample::select(vec![
             &b"{\"a\":1}\n"[..], b"{\"a\":\"\\u00e9\",\"b\":[1]}\r\n", b"{\"b\":2, \"a\": \"x\"}\n", b"\n", b" ", b"{\"a\":", b"\xff", b"\xc3\xa9", b"\0",
             b"h - - [t] \"GET /x HTTP/1.1\" 200 5 \"-\" \"agent\"\n", b"h - - [t] \"\" 200 -\r\n", b"a,b\n", b"\"", b"x",

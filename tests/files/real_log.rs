@@ -41,7 +41,7 @@ fn compare(text: &str) {
 }
 
 #[test]
-fn a_real_log_reads_as_a_regular_expression_reads_it() {
+fn a_real_log_is_read_as_a_regular_expression_reads_it() {
     assert_eq!(SAMPLE.lines().count(), 1000);
     compare(SAMPLE);
     compare(MADE);

@@ -175,7 +175,7 @@ proptest! {
     #![proptest_config(crate::cases(96))]
 
     #[test]
-    fn s32_an_observer_is_told_the_same_on_any_number_of_threads(
+    fn s32_an_observer_gets_the_same_calls_on_any_number_of_threads(
         parts in prop::collection::vec(line(), 0..300), threads in 2usize..5,
         windows in prop::sample::select(vec![
             "", "window = \"10s\"\nmax_delay = \"unbounded\"", "window = \"1s\"\nevery = \"300ms\"\nmax_delay = \"1s\"",
@@ -244,7 +244,7 @@ impl PipelineObserver for Rows {
 }
 
 #[test]
-fn the_rows_are_those_of_a_pipeline_that_is_given_the_records_by_hand() {
+fn the_rows_equal_those_of_records_pushed_by_hand() {
     let records = records();
     let bytes = json_of(&records);
     let files = [OwnFile::new(&bytes[..20_000]), OwnFile::new(&bytes[20_000..])];
@@ -265,7 +265,7 @@ fn the_rows_are_those_of_a_pipeline_that_is_given_the_records_by_hand() {
 }
 
 #[test]
-fn what_comes_before_damage_is_answered_and_the_damage_told() {
+fn records_before_damage_are_answered_and_the_damage_is_an_error() {
     let records = records();
     let mut packed = super::compressed::gzip(&json_of(&records));
     packed.truncate(packed.len() - 4);

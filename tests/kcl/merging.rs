@@ -91,7 +91,7 @@ fn s75_partials_are_merged_once_over_redelivery_and_restarts() {
 }
 
 #[test]
-fn s75_after_a_reshard_a_window_goes_on_where_its_partials_come() {
+fn s75_after_a_reshard_a_window_continues_in_the_shard_of_its_partials() {
     let (said, store, mut clock) = (Said::default(), MemoryStore::new(), StepClock::new(0));
     let (a, b) = (partials("a", &[1, 11]), partials("b", &[2, 12, 13]));
     let parent = Daemon::new([

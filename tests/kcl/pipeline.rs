@@ -77,7 +77,7 @@ fn begin() -> String {
 }
 
 #[test]
-fn s70_refused_checkpoints_are_asked_for_again_ended_or_told() {
+fn s70_refused_checkpoints_are_repeated_abandoned_or_noted() {
     let throttled =
         [Some("ThrottlingException"), Some("KinesisClientLibDependencyException"), None];
     let (said, store, mut clock) = (Said::default(), MemoryStore::new(), StepClock::new(0));
@@ -166,7 +166,7 @@ fn the_end_of_the_input_is_legal_and_state_is_intact() {
 }
 
 #[test]
-fn s73_a_process_whose_shard_was_taken_over_says_so_and_does_no_more() {
+fn s73_a_process_whose_shard_was_taken_over_reports_it_and_stops() {
     let (said, store, mut clock) =
         (Said::default(), Arc::new(MemoryStore::new()), StepClock::new(0));
     let (mut old, mut new) = (processor(&*store, &said, |_| {}), processor(&*store, &said, |_| {}));
@@ -232,7 +232,7 @@ fn s71_the_clock_completes_windows_of_a_quiet_shard_but_not_of_one_that_is_behin
 /// Records that cannot be decoded have no event time: a shard that delivers only such records is
 /// quiet.
 #[test]
-fn s71_a_shard_that_delivers_only_what_cannot_be_read_is_quiet() {
+fn s71_a_shard_with_only_unreadable_records_is_quiet() {
     let (said, store, mut clock) = (Said::default(), MemoryStore::new(), StepClock::new(0));
     let mut processor = processor(store, &said, |_| {});
     let mut talk = Daemon::default().talk();
@@ -247,7 +247,7 @@ fn s71_a_shard_that_delivers_only_what_cannot_be_read_is_quiet() {
 }
 
 #[test]
-fn s68_windows_go_from_ended_shards_to_one_that_follows() {
+fn s68_one_child_shard_adopts_the_windows_of_ended_shards() {
     let (said, store, mut clock) =
         (Said::default(), Arc::new(MemoryStore::new()), StepClock::new(0));
     for (shard, time) in [("shardId-000000000001", b"5"), ("shardId-000000000002", b"7")] {
@@ -288,7 +288,7 @@ fn s68_windows_go_from_ended_shards_to_one_that_follows() {
 }
 
 #[test]
-fn what_cannot_be_decoded_is_told_and_passed_over() {
+fn records_that_cannot_be_decoded_are_reported_and_skipped() {
     let (said, mut clock) = (Said::default(), StepClock::new(0));
     let junk: Vec<&[u8]> = vec![b"x"; 15];
     let mut broken = records(40, &[b"7"], 9);
@@ -329,7 +329,7 @@ fn what_cannot_be_decoded_is_told_and_passed_over() {
 }
 
 #[test]
-fn s74_a_checkpoint_ahead_of_the_state_is_told_or_refused() {
+fn s74_a_checkpoint_ahead_of_the_state_is_noted_or_refused() {
     let (said, mut clock) = (Said::default(), StepClock::new(0));
     let after = initialize(SHARD, StartingPoint::After(Sequence::new(9u64)));
     let messages = [after, records(10, &[b"5"], 9), SHUTDOWN_REQUESTED.into(), LEASE_LOST.into()];
@@ -345,7 +345,7 @@ fn s74_a_checkpoint_ahead_of_the_state_is_told_or_refused() {
 }
 
 #[test]
-fn it_saves_after_so_many_records_or_so_long() {
+fn state_is_saved_after_a_number_of_records_or_a_time() {
     let said = Said::default();
     let change =
         |options: &mut ProcessorOptions| (options.every_records, options.every) = (3, millis(50));
@@ -367,7 +367,7 @@ fn it_saves_after_so_many_records_or_so_long() {
 }
 
 #[test]
-fn records_that_the_kpl_aggregated_are_taken_apart_where_the_daemon_does_not() {
+fn kpl_aggregates_are_split_if_the_daemon_did_not_split_them() {
     let said = Said::default();
     let user = |text: &[u8]| {
         [&[0x1a, 4 + text.len() as u8, 0x08, 0, 0x1a, text.len() as u8], text].concat()

@@ -202,7 +202,7 @@ fn total(answers: &BTreeMap<String, Vec<String>>) -> u64 {
 
 #[test]
 #[ignore = "needs the kit: run by scripts/test-lambda"]
-fn s60_s67_tumbling_windows_of_a_real_stream_are_those_of_a_file() {
+fn s60_s67_tumbling_windows_of_a_real_stream_equal_those_of_a_file() {
     let folder = folder("tumbling");
     let path = pipeline(
         &folder,
@@ -227,7 +227,7 @@ fn s60_s67_tumbling_windows_of_a_real_stream_are_those_of_a_file() {
 /// S61, S63, S67
 #[test]
 #[ignore = "needs the kit: run by scripts/test-lambda"]
-fn s67_sliding_windows_with_a_store_are_those_of_a_file() {
+fn s67_sliding_windows_with_a_store_equal_those_of_a_file() {
     let folder = folder("store");
     let text = "time = \"ts\"\ntime_format = \"ms\"\nwindow = \"4s\"\nevery = \"1s\"\nmax_delay = \"2s\"\ngroup = \"page\"\nagg = \"count, p90(n), distinct(user)\"\n";
     let path = pipeline(&folder, text);
@@ -297,7 +297,7 @@ fn s67_a_batch_prints_the_bytes_of_a_run() {
 
 /// Without Lambda, and with wrong settings, it says what is missing.
 #[test]
-fn without_lambda_the_function_says_so() {
+fn without_lambda_the_function_ends_with_an_error() {
     let folder = folder("alone");
     let path = pipeline(&folder, "agg = \"count\"\n");
     let run = |variables: &[(&str, &str)]| {

@@ -78,7 +78,7 @@ fn fixture(name: &str) -> Vec<u8> {
 
 /// An input that is not an event is an error in every mode.
 #[test]
-fn s65_what_is_no_event_is_an_error_that_says_so() {
+fn s65_input_that_is_not_an_event_is_an_error() {
     for (event, words) in [
         (String::new(), "this is not a Kinesis event of Lambda"),
         ("null".into(), "this is not a Kinesis event of Lambda"),
@@ -156,7 +156,7 @@ fn s62_s65_only_the_record_that_cannot_be_decoded_is_lost() {
 
 /// If nothing of an event can be read, not even the shard, there are dead letters and no state.
 #[test]
-fn s65_an_event_of_nothing_but_flaws_does_not_block_the_shard() {
+fn s65_an_event_of_unreadable_records_does_not_block_the_shard() {
     let mut none = record("6", "?");
     none["eventID"] = Value::Null;
     let event = json!({ "Records": [none] }).to_string();
@@ -180,7 +180,7 @@ fn s65_an_event_of_nothing_but_flaws_does_not_block_the_shard() {
 
 /// State of another pipeline, and bytes that are not a state, are refused with the difference.
 #[test]
-fn s60_a_foreign_state_is_refused_with_what_differs() {
+fn s60_a_foreign_state_is_refused_with_the_difference() {
     let sink = || each(|_: Emission<u64>| Ok(()));
     let good = event(json!([record("5", "e30=")]));
     let mut other = Handler::new(pipeline(false, "hits, v1"), sink()).unwrap();
@@ -218,7 +218,7 @@ fn s60_a_foreign_state_is_refused_with_what_differs() {
 }
 
 #[test]
-fn an_event_that_the_mode_cannot_do_with_is_refused_with_what_to_set() {
+fn an_event_that_does_not_fit_the_mode_is_refused_with_the_setting() {
     let [(_, mut tumbling, _), (_, mut stored, _), (_, mut stateless, _)] = handlers(false);
     let error = tumbling.handle_bytes(&fixture("01-plain-100.json"), NOW).unwrap_err();
     assert!(error.to_string().contains("set TumblingWindowInSeconds"), "{error}");

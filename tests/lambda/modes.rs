@@ -183,7 +183,7 @@ proptest! {
 
     /// Lambda's own windows.
     #[test]
-    fn s60_s62_tumbling_windows_say_what_one_run_says(
+    fn s60_s62_tumbling_windows_equal_those_of_one_run(
         shape in shape(any::<bool>()), mapping in mapping(20i64..400), first in puts(true), second in puts(true),
     ) {
         let rows = Rows::default();
@@ -197,7 +197,7 @@ proptest! {
 
     /// With a store whose saves fail, or seem to fail.
     #[test]
-    fn s61_a_store_says_what_one_run_says(shape in shape(any::<bool>()), mapping in mapping(Just(0)), first in puts(true), second in puts(true)) {
+    fn s61_windows_with_a_store_equal_those_of_one_run(shape in shape(any::<bool>()), mapping in mapping(Just(0)), first in puts(true), second in puts(true)) {
         let rows = Rows::default();
         let store = Arc::new(MemoryStore::new());
         let fates = Arc::new(AtomicU64::new(mapping.fates.iter().map(|fate| u64::from(*fate)).sum()));
@@ -213,7 +213,7 @@ proptest! {
 
     /// Without state: partials are merged. Lambda does not halve batches here.
     #[test]
-    fn s66_partials_of_batches_merge_into_what_one_run_says(shape in shape(any::<bool>()), mapping in mapping(Just(0)), puts in puts(true)) {
+    fn s66_merged_partials_of_batches_equal_one_run(shape in shape(any::<bool>()), mapping in mapping(Just(0)), puts in puts(true)) {
         let shape = Shape { out_of_orderness: None, lateness: 0, ..shape };
         let mapping = Mapping { bisect: false, ..mapping };
         let kept = Arc::new(Mutex::new(Vec::new()));
@@ -343,7 +343,7 @@ impl Store for Overtaken {
 /// Of two processes that compete for a shard one fails, and a warm process reads what the other one
 /// saved.
 #[test]
-fn s61_a_process_that_was_overtaken_fails_and_answers_nothing_wrong() {
+fn s61_a_process_that_was_overtaken_fails_without_a_wrong_answer() {
     let shape =
         Shape { size: 10, slide: 10, out_of_orderness: Some(0), lateness: 0, strict: false };
     let (rows, store) = (Rows::default(), Arc::new(MemoryStore::new()));

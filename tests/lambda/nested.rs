@@ -179,7 +179,7 @@ proptest! {
 /// Several invocations at the same time in one process: either each thread has its own handler with
 /// a shared store, or all threads share one handler with a lock.
 #[test]
-fn invocations_at_a_time_lose_nothing_and_count_nothing_twice() {
+fn concurrent_invocations_lose_nothing_and_count_nothing_twice() {
     let event = |thread: u64, number: u64| {
         let mut record = lambda_record(number as usize, &Node::Lines(1));
         record["eventID"] = json!(format!("shard-{}:{number}", thread % 2));

@@ -87,7 +87,7 @@ const BY_ARRIVAL: &str =
 
 /// Errors per minute.
 #[test]
-fn s11_a_window_comes_out_when_a_later_record_comes_whatever_becomes_of_it() {
+fn s11_any_later_record_completes_a_window_whatever_its_outcome() {
     let first = r#"{"ts":1700000040,"s":500,"b":1}"#;
     for (pipeline, next, comes_out) in [
         (BY_TIME, r#"{"ts":1700000100,"s":200}"#, true),
@@ -108,7 +108,7 @@ fn s11_a_window_comes_out_when_a_later_record_comes_whatever_becomes_of_it() {
 
 /// Late records are handed out once.
 #[test]
-fn s78_late_records_are_counted_and_handed_out() {
+fn s78_late_records_are_counted_and_reported() {
     let mut function = function(BY_TIME);
     let late = Arc::new(Mutex::new(Vec::new()));
     let kept = late.clone();
@@ -129,7 +129,7 @@ fn s78_late_records_are_counted_and_handed_out() {
 
 /// The answers of the schedule, and how often they come.
 #[test]
-fn s16_s63_the_schedule_says_nothing_twice() {
+fn s16_s63_the_schedule_repeats_no_answer() {
     let error = |second: i64| format!(r#"{{"ts":{},"s":500,"b":1}}"#, MINUTE / 1000 + second);
     let mut function = function(BY_TIME);
     assert_eq!(function.batch(&[&error(1)], 1), []);

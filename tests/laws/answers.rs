@@ -60,7 +60,7 @@ proptest! {
     }
 
     #[test]
-    fn ends_are_by_event_time_and_order(hits in hits()) {
+    fn first_and_last_are_by_event_time_and_order(hits in hits()) {
         let numbered: Vec<(i64, usize)> = hits.iter().enumerate().map(|(index, hit)| (hit.time, index)).collect();
         let url = |at: Option<&(i64, usize)>| at.map(|&(_, index)| hits[index].url.clone());
         prop_assert_eq!(answer(&first(|hit: &Hit| hit.url.clone()), &hits), url(numbered.iter().min()));

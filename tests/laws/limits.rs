@@ -35,7 +35,7 @@ fn bad_specifications_are_refused_with_the_value_and_the_range() {
 }
 
 #[test]
-fn wrappers_ask_what_they_contain() {
+fn wrappers_check_the_aggregates_inside() {
     let bad = || top_k_value(0, |hit: &Hit| hit.bytes);
     refused((count(), bad()));
     refused(filtered(|_: &Hit| true, bad()));
@@ -44,7 +44,7 @@ fn wrappers_ask_what_they_contain() {
 }
 
 #[test]
-fn a_specification_that_nobody_validated_does_not_panic() {
+fn a_specification_without_validation_does_not_panic() {
     let hits = [hit("/a", 1.0), hit("/b", 2.0)];
     answer(&top_k(0, |hit: &Hit| hit.url.as_str()).counters(0), &hits);
     answer(&distinct(|hit: &Hit| hit.url.as_str()).precision(255).exact_up_to(0), &hits);
@@ -112,7 +112,7 @@ proptest! {
     #![proptest_config(crate::cases(200))]
 
     #[test]
-    fn what_is_refused_in_two_steps_is_refused_in_one(mut hits in hits(), nans: [prop::sample::Index; 9], groups in 1usize..12) {
+    fn check_and_try_add_refuse_the_same_records(mut hits in hits(), nans: [prop::sample::Index; 9], groups in 1usize..12) {
         for nan in nans {
             let at = nan.index(hits.len().max(1));
             hits.get_mut(at).into_iter().for_each(|hit| hit.latency = f64::NAN);
@@ -136,7 +136,7 @@ proptest! {
 }
 
 #[test]
-fn a_group_too_many_is_an_error_if_asked_for() {
+fn a_group_past_the_limit_can_be_an_error() {
     let by_url =
         group_by(|hit: &Hit| hit.url.as_str(), count()).groups_max(2).overflow(Overflow::Error);
     let full = fold(&by_url, &[hit("/a", 1.0), hit("/b", 1.0)]);
@@ -159,7 +159,7 @@ fn a_group_too_many_is_an_error_if_asked_for() {
 }
 
 #[test]
-fn an_inner_limit_is_seen_through_a_tuple_and_a_group() {
+fn an_inner_limit_holds_inside_a_tuple_and_a_group() {
     let inner =
         group_by(|hit: &Hit| hit.url.as_str(), count()).groups_max(1).overflow(Overflow::Error);
     let outer = (count(), group_by(|hit: &Hit| hit.country.as_str(), inner));
@@ -174,7 +174,7 @@ fn an_inner_limit_is_seen_through_a_tuple_and_a_group() {
 }
 
 #[test]
-fn a_group_that_cannot_share_is_kept_and_no_other_opened() {
+fn a_group_that_cannot_join_other_is_kept_and_no_new_one_is_opened() {
     // The shared accumulator may hold only one URL, so not all groups past the limit can be moved
     // there.
     let inner =

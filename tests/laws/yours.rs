@@ -38,7 +38,7 @@ proptest! {
     #![proptest_config(crate::cases(50))]
 
     #[test]
-    fn it_works_in_tuples_filters_and_groups(hits in hits()) {
+    fn a_custom_aggregate_works_in_tuples_filters_and_groups(hits in hits()) {
         let all = (count(), GeometricMean, filtered(|hit: &Hit| hit.status < 400, GeometricMean), group_by(|hit: &Hit| hit.country.as_str(), GeometricMean));
         let (n, whole, _, groups) = answer(&all, &hits);
         prop_assert_eq!(whole.is_some(), n > 0);
@@ -53,7 +53,7 @@ proptest! {
 fn is_plain<T: Send + Sync + Clone>(_: &T) {}
 
 #[test]
-fn specifications_are_as_plain_as_their_closures() {
+fn specifications_are_copy_and_send_like_their_closures() {
     let limit = 500;
     let all = (
         count(),
@@ -105,7 +105,7 @@ impl Aggregate<u64> for AtMostThree {
 
 /// Four methods and a check are enough: no hint is needed that the check reads the accumulator.
 #[test]
-fn a_check_that_looks_at_the_accumulator_is_asked_in_every_group() {
+fn a_check_of_the_accumulator_is_called_in_every_group() {
     let aggregate = (count(), group_by_value(|n: &u64| n % 5, (AtMostThree, count())));
     let mut accumulator = aggregate.init();
     let time = Timestamp::from_millis(0);

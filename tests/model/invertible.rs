@@ -126,7 +126,7 @@ proptest! {
     #![proptest_config(crate::cases(500))]
 
     #[test]
-    fn subtracting_says_what_merging_says(rules in rules(), steps in steps(2), groups_max in 2usize..10, cuts: bool) {
+    fn subtracting_equals_merging(rules in rules(), steps in steps(2), groups_max in 2usize..10, cuts: bool) {
         let merged = emissions(|| Hidden(aggregate(groups_max)), &rules, &steps, false);
         prop_assert_eq!(emissions(|| aggregate(groups_max), &rules, &steps, cuts), merged);
     }
@@ -135,7 +135,7 @@ proptest! {
 /// With sliding windows: in some of them neighbours must be joined, and in others, which share
 /// panes with them, not.
 #[test]
-fn s29_a_window_is_joined_by_its_own_records_alone() {
+fn s29_only_a_windows_own_records_join_its_buckets() {
     // Doubles with random bits, 500 to 4,000 per pane.
     let value = |id: &u64| {
         f64::from_bits((id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1) % f64::MAX.to_bits())

@@ -247,13 +247,13 @@ proptest! {
     #![proptest_config(crate::cases(1000))]
 
     #[test]
-    fn s10_the_engine_says_what_the_reference_says(rules in rules(), (shards, steps) in (1usize..4).prop_flat_map(|shards| (Just(shards), steps(shards)))) {
+    fn s10_the_engine_equals_the_reference(rules in rules(), (shards, steps) in (1usize..4).prop_flat_map(|shards| (Just(shards), steps(shards)))) {
         let (emitted, expected) = run(&rules, shards, &steps, true);
         prop_assert_eq!(emitted, expected);
     }
 
     #[test]
-    fn s33_when_emissions_are_fetched_does_not_matter(rules in rules(), steps in steps(2)) {
+    fn s33_the_moment_of_fetching_does_not_matter(rules in rules(), steps in steps(2)) {
         prop_assert_eq!(run(&rules, 2, &steps, true).0, run(&rules, 2, &steps, false).0);
     }
 }
@@ -296,7 +296,7 @@ proptest! {
     /// An early answer contains all records so far and closes nothing, and later answers have
     /// higher revisions. No early answer is repeated.
     #[test]
-    fn s63_answering_early_changes_no_final_answer(mut rules in rules(), steps in steps(1), every in 1usize..20) {
+    fn s63_an_early_firing_changes_no_final_answer(mut rules in rules(), steps in steps(1), every in 1usize..20) {
         rules.emit_empty = false;
         let mut finals = std::collections::BTreeMap::new();
         for (start, _, _, records) in run(&rules, 1, &steps.iter().filter(|step| !matches!(step, Step::Close { .. })).cloned().collect::<Vec<_>>(), true).0 {
@@ -314,7 +314,7 @@ proptest! {
 }
 
 #[test]
-fn a_window_answered_early_is_final_only_in_its_turn() {
+fn a_window_that_fired_early_is_final_only_at_its_end() {
     let mut options = EngineOptions::default();
     options.windows = Tumbling::new(millis(10)).unwrap().into();
     let mut engine = Engine::new(Keep, options).unwrap();
@@ -339,7 +339,7 @@ fn a_window_answered_early_is_final_only_in_its_turn() {
 }
 
 #[test]
-fn s63_only_windows_with_other_records_are_answered_again() {
+fn s63_only_windows_with_new_records_fire_early_again() {
     let mut options = EngineOptions::default();
     options.windows = Tumbling::new(millis(10)).unwrap().into();
     options.out_of_orderness = Some(millis(100));

@@ -48,7 +48,7 @@ fn s81_a_leap_over_many_windows_takes_no_memory_until_they_are_fetched() {
 }
 
 #[test]
-fn s81_answers_that_have_to_be_made_are_made_up_to_the_limit_and_no_further() {
+fn s81_pending_answers_are_limited() {
     let mut limits = Limits::default();
     limits.pending_bytes_max = 1 << 20;
     let mut pipeline = sliding(limits);
@@ -114,13 +114,13 @@ proptest! {
     #![proptest_config(crate::cases(500))]
 
     #[test]
-    fn s81_a_record_that_was_refused_for_want_of_room_is_taken_after_a_fetch(rules in rules(), steps in steps(2)) {
+    fn s81_a_record_that_found_no_room_is_added_after_a_fetch(rules in rules(), steps in steps(2)) {
         prop_assert_eq!(run_tight(&rules, 2, &steps).0, run(&rules, 2, &steps, false).1);
     }
 }
 
 #[test]
-fn records_that_come_out_of_order_are_refused_for_want_of_room_at_times() {
+fn out_of_order_records_can_find_no_room() {
     let rules = Rules {
         size: 30,
         slide: 10,
@@ -148,7 +148,7 @@ fn two_groups(size: u64) -> Pipeline<Event, impl Aggregate<Event, Output = Group
 }
 
 #[test]
-fn s82_a_window_past_a_limit_is_an_error_once_and_the_others_come_out() {
+fn s82_a_window_past_a_limit_is_one_error_and_the_others_are_emitted() {
     let events = [(1, 1), (2, 2), (11, 3), (12, 4), (40, 1), (60, 1)];
     let start = |emission: Emission<_>| emission.window.unwrap().start().as_millis();
     for drains in [true, false] {
@@ -177,7 +177,7 @@ fn s82_a_window_past_a_limit_is_an_error_once_and_the_others_come_out() {
 }
 
 #[test]
-fn s82_a_window_past_a_limit_that_has_to_be_made_refuses_one_push() {
+fn s82_a_pending_window_past_a_limit_refuses_one_push() {
     let mut pipeline = two_groups(20);
     // The last is late for the window of the limit, and not for the next one.
     for event in [(1, 1), (2, 2), (11, 3), (12, 4), (20, 3)] {

@@ -198,7 +198,7 @@ fn edge_9_every_window_with_a_record_is_emitted_also_those_that_start_before_the
 }
 
 #[test]
-fn edge_9_empty_windows_are_emitted_only_when_asked_for() {
+fn edge_9_empty_windows_are_emitted_only_with_emit_empty() {
     for (emit_empty, expected) in [(false, vec![0, 30]), (true, vec![0, 10, 20, 30])] {
         let mut engine = engine(|options| {
             options.windows = Tumbling::new(millis(10)).unwrap().into();

@@ -32,7 +32,7 @@ fn s41_a_state_over_its_limit_is_an_error() {
 }
 
 #[test]
-fn s41_a_state_of_many_new_groups_passes_its_limit_by_little() {
+fn s41_a_state_of_many_new_groups_exceeds_its_limit_by_little() {
     let mut options = streamgauge::engine::EngineOptions::default();
     options.out_of_orderness = None;
     options.limits.state_bytes_max = 2 << 20;
@@ -83,7 +83,7 @@ fn s80_a_record_so_far_from_all_others_that_too_many_empty_windows_would_be_emit
 }
 
 #[test]
-fn a_record_between_windows_that_were_filled_in_is_taken_whatever_the_distance_of_the_ends() {
+fn a_record_between_filled_windows_is_added_at_any_distance_of_the_ends() {
     let mut engine = engine(|options| {
         options.windows = Tumbling::new(millis(10)).unwrap().into();
         (options.emit_empty, options.out_of_orderness) = (true, None);

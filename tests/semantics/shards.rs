@@ -4,7 +4,7 @@ use super::edges::{at, drain, engine};
 use streamgauge::prelude::*;
 
 #[test]
-fn edge_7_two_halves_of_a_log_read_one_after_the_other_lose_nothing() {
+fn edge_7_two_halves_of_a_log_read_in_sequence_lose_nothing() {
     let mut engine = engine(|options| {
         options.windows = Tumbling::new(seconds(10)).unwrap().into();
         options.out_of_orderness = Some(seconds(5));
@@ -90,7 +90,7 @@ fn s16_a_shard_whose_records_are_filtered_or_refused_is_not_idle() {
 
 /// For each way to push: a window with a record, and then only records that the filter drops.
 #[test]
-fn s11_filtered_records_move_the_watermark_however_they_are_pushed() {
+fn s11_filtered_records_move_the_watermark_in_any_way_of_pushing() {
     let build = || {
         let builder = Pipeline::builder()
             .event_time(|event: &(i64, bool)| at(event.0))
@@ -128,7 +128,7 @@ fn s11_filtered_records_move_the_watermark_however_they_are_pushed() {
 }
 
 #[test]
-fn where_no_watermark_rises_the_time_of_a_filtered_record_is_not_asked_for() {
+fn without_a_watermark_the_time_of_a_filtered_record_is_not_read() {
     let never =
         |_: &u64| -> Timestamp { panic!("asked for the time of a record that the filter drops") };
     let builder = Pipeline::builder()
@@ -155,7 +155,7 @@ fn a_time_out_of_range_of_a_filtered_record_moves_nothing() {
 }
 
 #[test]
-fn s35_a_record_that_was_taken_before_changes_nothing_and_is_counted() {
+fn s35_a_duplicate_changes_nothing_and_is_counted() {
     let mut engine = engine(|options| options.windows = Tumbling::new(millis(10)).unwrap().into());
     let shard = engine.open_shard(ShardId::new("a")).unwrap();
     let other = engine.open_shard(ShardId::new("b")).unwrap();

@@ -574,7 +574,7 @@ fn run(seed: u64) -> (Answers, Answers, BTreeMap<&'static str, u64>) {
 }
 
 #[test]
-fn s69_whatever_happens_to_its_processes_every_record_is_in_the_merged_answer_once() {
+fn s69_every_record_is_in_the_merged_answer_once_whatever_happens_to_processes() {
     let mut events = BTreeMap::<&'static str, u64>::new();
     // Each run is about forty conversations, so a quarter of the seeds takes as long as the other
     // simulation.

@@ -62,7 +62,7 @@ fn differences(said: &Answers, expected: &Answers) -> Vec<String> {
 }
 
 #[test]
-fn s53_whatever_happens_the_final_answers_are_those_of_a_batch_query() {
+fn s53_the_final_answers_equal_a_batch_query_whatever_happens() {
     let mut events = BTreeMap::<&'static str, u64>::new();
     for seed in seeds() {
         let run = std::panic::catch_unwind(|| world::run(seed));

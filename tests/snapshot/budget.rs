@@ -48,7 +48,7 @@ fn hits(count: usize, urls: u64) -> impl Iterator<Item = Hit> {
 /// The top 10 of over 1 M distinct URLs and counts for 200 groups, in 5 min every 10 s. The limit
 /// of Lambda's window state is 1 MB.
 #[test]
-fn a_top_ten_of_a_million_urls_fits_lambdas_state_and_is_still_right() {
+fn a_top_ten_of_a_million_urls_fits_lambdas_state_and_is_correct() {
     let full = std::env::var_os("STREAMGAUGE_FULL").is_some();
     let count = if full || !cfg!(debug_assertions) { 7_000_000 } else { 200_000 };
     let pipeline = || {
@@ -118,7 +118,7 @@ fn a_top_ten_of_a_million_urls_fits_lambdas_state_and_is_still_right() {
 }
 
 #[test]
-fn what_cannot_fit_is_refused_and_nothing_changes() {
+fn a_state_that_cannot_fit_is_refused_and_nothing_changes() {
     let mut pipeline =
         Pipeline::builder().aggregate(group_by(|key: &u64| key, count())).build().unwrap();
     pipeline.push_batch(&(0..1000).collect::<Vec<u64>>()).unwrap();

@@ -169,7 +169,7 @@ fn s83_a_window_that_fires_before_it_closes_has_a_last_partial_when_it_does() {
 }
 
 #[test]
-fn s49_what_is_said_to_be_the_last_is_said_so_after_a_restore_too() {
+fn s49_a_final_partial_is_final_after_a_restore_too() {
     let rules = tumbling(0);
     let steps = [pushes(&[1]), pushes(&[2, 30, 31])].concat();
     let shown = |cuts: &BTreeSet<usize>| {
@@ -188,7 +188,7 @@ fn s49_what_is_said_to_be_the_last_is_said_so_after_a_restore_too() {
 }
 
 #[test]
-fn s68_windows_that_were_given_are_not_handed_over() {
+fn s68_windows_that_were_returned_are_not_handed_over() {
     let rules = tumbling(50);
     let mut source = Source::new(&rules);
     let shard = source.engine.open_shard(ShardId::new("a")).unwrap();

@@ -71,7 +71,7 @@ fn merger() -> Merger<Hit, impl Aggregate<Hit, Output: std::fmt::Debug>> {
 }
 
 #[test]
-fn s51_a_golden_snapshot_goes_on_and_is_written_as_it_was() {
+fn s51_a_golden_snapshot_continues_and_is_written_unchanged() {
     let bytes = golden("snapshot.bin", || {
         let mut engine = engine();
         push(&mut engine, 0, 120);
@@ -115,7 +115,7 @@ fn golden_partials_and_mergers_are_merged() {
 /// With windows that were given as partials and have not closed, and windows that were answered
 /// early.
 #[test]
-fn s51_a_golden_snapshot_of_partials_goes_on_and_is_written_as_it_was() {
+fn s51_a_golden_snapshot_of_partials_continues_and_is_written_unchanged() {
     let bytes = golden("given.bin", || {
         let mut engine = engine();
         push(&mut engine, 0, 120);

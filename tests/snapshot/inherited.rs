@@ -144,7 +144,7 @@ fn a_window_of_another_pipeline_or_one_that_has_fired_is_refused() {
 }
 
 #[test]
-fn s71_a_shard_that_is_known_to_be_quiet_reaches_a_time_without_a_record() {
+fn s71_the_watermark_of_a_quiet_shard_can_be_advanced_without_a_record() {
     let (mut engine, shard) = engine(Rules { size: 10, slide: 10, lateness: 0 });
     engine.push(shard, &5, Timestamp::from_millis(5)).unwrap();
     engine.advance_watermark(shard, Timestamp::from_millis(9));

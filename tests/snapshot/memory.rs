@@ -49,7 +49,7 @@ fn peak(decode: impl FnOnce()) -> u64 {
 }
 
 #[test]
-fn a_mebibyte_of_anything_is_read_in_little_memory() {
+fn any_mebibyte_is_decoded_in_little_memory() {
     let mut random = Random::new(1);
     let mut inputs: Vec<Vec<u8>> = vec![
         vec![0; MEBIBYTE],
@@ -77,7 +77,7 @@ fn a_mebibyte_of_anything_is_read_in_little_memory() {
 }
 
 #[test]
-fn a_restored_state_takes_what_the_saved_one_took() {
+fn a_restored_state_takes_the_memory_of_the_saved_one() {
     let mut random = Random::new(2);
     for records in [100, 1_000] {
         let saved = filled(records).snapshot().unwrap();

@@ -26,7 +26,7 @@ fn the_object_store_keeps_its_promises() {
 }
 
 #[test]
-fn it_can_be_called_and_dropped_inside_of_another_runtime() {
+fn the_object_store_works_inside_of_another_runtime() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let store = ObjectStore::new(Arc::new(InMemory::new()), "").unwrap();

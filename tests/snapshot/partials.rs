@@ -67,7 +67,7 @@ proptest! {
     #![proptest_config(crate::cases(200))]
 
     #[test]
-    fn s54_any_order_and_any_number_of_times(
+    fn s54_partials_can_be_added_in_any_order_and_any_number_of_times(
         // The jitter is within the lateness, so nothing is lost, and revisions come.
         records in prop::collection::vec((0usize..3, 0i64..4, 0i64..15), 0..60),
         order in prop::collection::vec((any::<prop::sample::Index>(), 0i64..50), 0..150),
@@ -129,7 +129,7 @@ proptest! {
 }
 
 #[test]
-fn a_window_is_given_when_all_sources_have_or_at_its_deadline() {
+fn a_window_is_complete_with_all_sources_or_at_its_deadline() {
     let mut merger = merger(Some(2), Some(100));
     let (first, second) = (partials(0, &[(1, 5)], 0), partials(1, &[(2, 5)], 0));
     for partial in &first {
@@ -174,7 +174,7 @@ fn given_by_deadline(source: usize, records: &[(u64, i64)]) -> Merger<u64, Keep>
 }
 
 #[test]
-fn s83_what_two_mergers_have_given_in_parts_is_given_as_a_whole_after_absorbing() {
+fn s83_after_absorbing_a_merger_gives_the_windows_of_both_as_a_whole() {
     let values = |merger: &mut Merger<u64, Keep>| {
         drain(merger).into_iter().map(|merged| (merged.revision, merged.value)).collect::<Vec<_>>()
     };
@@ -244,7 +244,7 @@ fn s83_a_partial_is_late_only_if_its_own_window_was_dropped() {
 }
 
 #[test]
-fn s82_a_window_past_a_limit_hides_none_after_it() {
+fn s82_a_window_past_a_limit_does_not_hide_later_ones() {
     type Event = (i64, u64);
     let pipeline = || {
         let groups = group_by_value(|event: &Event| event.1, count())
@@ -379,7 +379,7 @@ proptest! {
 }
 
 #[test]
-fn what_goes_past_a_limit_or_is_of_another_pipeline_changes_nothing() {
+fn a_partial_past_a_limit_or_of_another_pipeline_changes_nothing() {
     let mut options = MergerOptions::default();
     (options.sources, options.windows_max, options.sources_max) = (Some(3), 1, 1);
     let mut merger = Merger::new(engine(0), options).unwrap();

@@ -178,7 +178,7 @@ pub(super) fn hit(index: usize) -> Hit {
 
 /// The last early answer of an open window is known after a restart, for every aggregate.
 #[test]
-fn s63_a_restart_answers_no_open_window_again() {
+fn s63_a_restart_repeats_no_early_answer() {
     let options = || {
         let mut options = EngineOptions::default();
         options.windows = Sliding::new(millis(50), millis(20)).unwrap().into();
@@ -263,7 +263,7 @@ proptest! {
     #![proptest_config(crate::cases(150))]
 
     #[test]
-    fn s33_when_emissions_are_fetched_changes_no_bit(rules in rules(), steps in steps(3)) {
+    fn s33_the_moment_of_fetching_changes_no_byte(rules in rules(), steps in steps(3)) {
         let unfetched: Vec<Step> = steps.iter().map(|step| if let Step::Drain = step { Step::PassOver { shard: 0, time: None } } else { step.clone() }).collect();
         let trace = || (|| Trace, |index: usize| index as u64);
         prop_assert_eq!(run(&rules, trace(), &unfetched, &[]).0, run(&rules, trace(), &steps, &[]).0);
@@ -273,7 +273,7 @@ proptest! {
 }
 
 #[test]
-fn s50_a_snapshot_of_another_pipeline_seed_or_lateness_is_refused_with_what_differs() {
+fn s50_a_snapshot_of_another_pipeline_seed_or_lateness_is_refused_with_the_difference() {
     let windows = |size| {
         let mut options = EngineOptions::default();
         options.windows = Tumbling::new(millis(size)).unwrap().into();
@@ -299,7 +299,7 @@ fn s50_a_snapshot_of_another_pipeline_seed_or_lateness_is_refused_with_what_diff
 }
 
 #[test]
-fn a_state_past_a_limit_is_refused_and_the_engine_stays_as_it_was() {
+fn a_state_past_a_limit_is_refused_and_the_engine_is_unchanged() {
     let mut engine = Engine::new(
         Keep,
         options(&Rules {
@@ -336,7 +336,7 @@ fn a_state_past_a_limit_is_refused_and_the_engine_stays_as_it_was() {
 }
 
 #[test]
-fn an_aggregate_that_cannot_be_written_down_says_so() {
+fn an_aggregate_without_an_encoding_is_an_error_with_its_name() {
     struct Plain;
     impl Aggregate<u64> for Plain {
         type Accumulator = u64;
@@ -366,10 +366,9 @@ fn an_aggregate_that_cannot_be_written_down_says_so() {
         error.to_string()
     }
     // With its own name, before the first record.
-    assert!(
-        refusal(Plain)
-            .contains("resume::an_aggregate_that_cannot_be_written_down_says_so::Plain cannot")
-    );
+    assert!(refusal(Plain).contains(
+        "resume::an_aggregate_without_an_encoding_is_an_error_with_its_name::Plain cannot"
+    ));
     let inside = refusal((count(), group_by(|key: &u64| key, filtered(|_: &u64| true, (Plain,)))));
     assert!(inside.contains("the aggregate suite::snapshot::resume::"), "{inside}");
     assert!(inside.contains("::Plain cannot"), "{inside}");
@@ -381,7 +380,7 @@ fn an_aggregate_that_cannot_be_written_down_says_so() {
 }
 
 #[test]
-fn records_without_a_shard_go_on_in_the_restored_one() {
+fn records_without_a_shard_continue_in_the_restored_shard() {
     let build = || {
         Pipeline::builder()
             .event_time(|at: &i64| Timestamp::from_millis(*at))
@@ -407,7 +406,7 @@ fn records_without_a_shard_go_on_in_the_restored_one() {
 }
 
 #[test]
-fn a_boxed_pipeline_has_the_whole_control() {
+fn a_boxed_pipeline_has_all_of_control() {
     let build = || {
         let windows = Tumbling::new(millis(10)).unwrap();
         let builder = Pipeline::builder().event_time(|at: &i64| Timestamp::from_millis(*at));

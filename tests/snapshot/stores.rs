@@ -93,7 +93,7 @@ pub(super) fn counts_up(stores: Vec<Arc<dyn Store>>) {
 }
 
 #[test]
-fn s55_of_two_owners_none_loses_what_the_other_saved() {
+fn s55_two_owners_never_overwrite_each_other() {
     let folder = folder("owners");
     let open = || Arc::new(DirectoryStore::open(&folder).unwrap()) as Arc<dyn Store>;
     counts_up(vec![open(), open(), open()]);

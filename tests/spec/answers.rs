@@ -4,7 +4,7 @@ use super::{answer, answer_csv};
 use streamgauge::Control;
 
 #[test]
-fn the_issues_line_is_written_to_the_letter() {
+fn the_documented_line_is_written_exactly() {
     let toml = r#"
 time = "ts"
 time_format = "ms"
@@ -42,7 +42,7 @@ fn s29_a_median_is_the_middle_value_or_the_mean_of_two() {
 }
 
 #[test]
-fn of_no_values_there_is_null_and_a_count_of_zero() {
+fn without_values_there_is_null_and_a_count_of_zero() {
     let toml = r#"agg = "count(x), sum(x), mean(x), min(x), max(x), stddev(x), first(x), last(x), p99(x), distinct(x), top(3, x)""#;
     let expected = r#"{"window":null,"revision":0,"count(x)":0,"sum(x)":null,"mean(x)":null,"min(x)":null,"max(x)":null,"stddev(x)":null,"first(x)":null,"last(x)":null,"p99(x)":null,"distinct(x)":{"value":0,"lower":0,"upper":0},"top(3, x)":[]}"#;
     assert_eq!(answer(toml, &[r#"{"x": null}"#]), [expected]);
@@ -50,7 +50,7 @@ fn of_no_values_there_is_null_and_a_count_of_zero() {
 }
 
 #[test]
-fn s90_markers_are_missing_in_every_function_over_a_number_and_text_elsewhere() {
+fn s90_markers_are_missing_values_of_numbers_and_text_elsewhere() {
     let cells = ["NA", "5", "-", "\\N", "", " NULL "];
     let answers =
         answer_csv(r#"agg = "sum(x), count(x), distinct(x), top(2, x), first(x)""#, &cells);
@@ -81,7 +81,7 @@ fn s90_markers_are_missing_in_every_function_over_a_number_and_text_elsewhere() 
 }
 
 #[test]
-fn a_list_of_markers_counts_in_every_field() {
+fn a_list_of_markers_holds_for_every_field() {
     let cells = ["NA", "5", "-", "none", "-999"];
     let toml = "null = ['none, -999']\ngroup = 'x'";
     let groups: Vec<_> = answer_csv(toml, &cells)
@@ -103,7 +103,7 @@ fn a_list_of_markers_counts_in_every_field() {
 }
 
 #[test]
-fn s91_extremes_are_of_values_of_any_kind() {
+fn s91_min_and_max_accept_values_of_any_kind() {
     let extremes = |lines: &[&str]| {
         answer("time = 'ts'\nagg = 'min(x) as least, max(x) as most, count(x) as count'", lines)
             .concat()
@@ -142,7 +142,7 @@ fn s91_extremes_are_of_values_of_any_kind() {
 }
 
 #[test]
-fn extremes_of_text_slide_are_kept_and_merge() {
+fn min_and_max_of_text_slide_restore_and_merge() {
     let toml =
         "time = 'ts'\ntime_format = 's'\nwindow = '3s'\nevery = '1s'\nagg = 'min(x), max(x)'";
     let lines: Vec<String> = (0..40i64)
@@ -209,7 +209,7 @@ fn groups_come_in_the_order_of_their_values() {
 }
 
 #[test]
-fn several_fields_make_a_group_together() {
+fn several_fields_make_one_group() {
     let answers = answer_csv("group = [\"a\", \"b\"]", &["x,2", "x,10", ",1", "x,2"]);
     let expected = [
         r#"{"window":null,"group":{"a":null,"b":1},"revision":0,"count":1}"#,
@@ -269,7 +269,7 @@ fn sums_of_integers_are_exact_and_of_floats_rounded_once() {
 }
 
 #[test]
-fn names_are_quoted_as_json_has_them() {
+fn names_are_escaped_as_in_json() {
     let answers = answer(r#"agg = 'count as "a ""b"""'"#, &["{}"]);
     assert_eq!(answers, [r#"{"window":null,"revision":0,"a \"b\"":1}"#]);
 }

@@ -6,7 +6,7 @@ use streamgauge::rows::{ColumnKind, CompileOptions, Fit};
 use streamgauge::{Control, ErrorKind, ShardId};
 
 #[test]
-fn the_filters_fields_are_read_first() {
+fn the_fields_of_the_filter_come_first() {
     let pipeline = pipeline(
         "time = \"ts\"\nwindow = \"1m\"\ngroup = \"c\"\nagg = \"sum(x), top(3, c)\"\nwhere = [\"s >= 500\", \"/a/b == 'x'\"]",
     );
@@ -19,7 +19,7 @@ fn the_filters_fields_are_read_first() {
 }
 
 #[test]
-fn parts_that_do_not_go_together_are_refused() {
+fn parts_that_do_not_fit_are_refused() {
     let cases = [
         ("every = '1m'", "every is given, but no window"),
         ("offset = '1m'", "offset is given, but no window"),
@@ -51,7 +51,7 @@ fn parts_that_do_not_go_together_are_refused() {
 }
 
 #[test]
-fn with_arrival_times_a_window_needs_no_field() {
+fn with_arrival_times_a_window_needs_no_time_field() {
     let mut options = CompileOptions::default();
     options.arrival_times = true;
     let spec = PipelineSpec::from_toml("window = \"1m\"", "").unwrap();
@@ -61,7 +61,7 @@ fn with_arrival_times_a_window_needs_no_field() {
 }
 
 #[test]
-fn the_explanation_tells_panes_memory_and_bounds() {
+fn the_explanation_has_panes_memory_and_bounds() {
     let toml = "time = 'ts'\nwindow = '5m'\nevery = '10s'\nmax_delay = '5s'\ngroup = 'c'\nlimit_groups = 1000\nagg = 'count, p99(x), distinct(u), top(10, url, 2000)'";
     let pipeline = pipeline(toml);
     let explanation = pipeline.explain();
@@ -93,7 +93,7 @@ fn the_explanation_tells_panes_memory_and_bounds() {
 }
 
 #[test]
-fn the_explanation_foresees_what_a_snapshot_takes_and_whether_it_fits() {
+fn the_explanation_predicts_the_size_of_a_snapshot() {
     let toml = "time = 'ts'\nwindow = '1m'\nevery = '30s'\nmax_delay = '0s'\ngroup = 'c'\nlimit_groups = 20\n\
                 agg = 'count, sum(x), mean(x), stddev(x), min(x), first(u), p99(x), distinct(u), top(10, u, 500)'";
     let mut pipeline = super::pipeline(toml);

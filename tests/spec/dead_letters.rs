@@ -18,7 +18,7 @@ fn reason(toml: &str, line: &str) -> String {
 }
 
 #[test]
-fn reasons_name_the_field_and_its_value() {
+fn dead_letters_name_the_field_and_its_value() {
     assert_eq!(
         reason("agg = 'sum(bytes)'", r#"{"bytes": "abc"}"#),
         r#"bytes: "abc" is not a number"#
@@ -71,7 +71,7 @@ fn a_dead_letter_is_added_to_no_column() {
 }
 
 #[test]
-fn the_filter_comes_before_time_and_numbers() {
+fn the_filter_is_evaluated_before_time_and_numbers() {
     let mut pipeline = pipeline("time = 'ts'\nwindow = '1m'\nagg = 'sum(x)'\nwhere = 'ok == true'");
     assert_eq!(
         push_json(&mut pipeline, "s", r#"{"ok": false, "ts": "soon", "x": "abc"}"#),
@@ -85,7 +85,7 @@ fn the_filter_comes_before_time_and_numbers() {
 }
 
 #[test]
-fn what_was_filtered_or_refused_is_a_duplicate_when_it_comes_again() {
+fn a_filtered_or_refused_record_is_a_duplicate_the_second_time() {
     let spec = PipelineSpec::from_toml("agg = 'sum(x)'\nwhere = 'x != 3'", "test.toml").unwrap();
     let mut pipeline = spec.compile(&CompileOptions::default()).unwrap();
     let shard = pipeline.open_shard(ShardId::new("s")).unwrap();

@@ -114,7 +114,7 @@ fn answer_csv(toml: &str, lines: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn a_row_that_was_filled_reads_back() {
+fn a_filled_row_can_be_read_back() {
     let mut row = Row::new(3);
     fill_json(
         &mut row,

@@ -58,7 +58,7 @@ proptest! {
     #![proptest_config(crate::cases(128))]
 
     #[test]
-    fn answers_are_those_of_who_keeps_every_record(
+    fn answers_equal_those_of_an_oracle_that_keeps_every_record(
         hits in prop::collection::vec(hit(), 0..60), size in 1i64..40, slide in 1i64..40, offset in 0i64..40,
     ) {
         let toml = format!(
@@ -98,7 +98,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_records_does_not_show(hits in prop::collection::vec(hit(), 0..40), seed: u64) {
+    fn answers_do_not_depend_on_the_order_of_records(hits in prop::collection::vec(hit(), 0..40), seed: u64) {
         let toml = "group = 'g'\nlimit_groups = 2\nagg = 'count, sum(x), mean(x), stddev(x), distinct(url), p90(x), top(3, url)'";
         let run = |hits: &[Hit]| {
             let mut pipeline = pipeline(toml);

@@ -33,7 +33,7 @@ fn sliding_windows_hold_every_record_that_is_in_them() {
 }
 
 #[test]
-fn two_halves_read_one_after_the_other_lose_nothing() {
+fn two_halves_read_in_sequence_lose_nothing() {
     let toml = "time = 'ts'\ntime_format = 's'\nwindow = '10s'\nmax_delay = '5s'";
     let mut pipeline = pipeline(toml);
     for shard in ["first", "second"] {
@@ -52,7 +52,7 @@ fn two_halves_read_one_after_the_other_lose_nothing() {
 }
 
 #[test]
-fn input_without_an_end_waits_ten_seconds_unless_told_otherwise() {
+fn the_default_delay_of_input_without_an_end_is_ten_seconds() {
     let spec =
         PipelineSpec::from_toml("time = 'ts'\ntime_format = 's'\nwindow = '10s'", "test.toml")
             .unwrap();
@@ -74,7 +74,7 @@ fn input_without_an_end_waits_ten_seconds_unless_told_otherwise() {
 }
 
 #[test]
-fn a_late_record_within_the_lateness_answers_its_groups_anew() {
+fn a_late_record_within_the_lateness_answers_its_groups_again() {
     let mut pipeline = pipeline(
         "time = 'ts'\ntime_format = 's'\nwindow = '10s'\nmax_delay = '0s'\nlateness = '1m'\ngroup = 'g'",
     );

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_is_found_over_what_a_module_hands_on() {
+    fn a_circle_is_found_through_re_exports() {
         let sources = [
             file("src/a/mod.rs", "mod x;\nmod y;\npub use x::X;\npub use y::{Y, Z as W};\n"),
             file("src/a/x.rs", "use super::Y;\npub struct X(Y);\n"),
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn imports_downwards_are_none() {
+    fn imports_downwards_are_not_circles() {
         let sources = [
             file("src/a/mod.rs", "mod x;\npub use x::X;\n"),
             file(

@@ -176,7 +176,7 @@ fn is_macro(code: &str, name: &str) -> bool {
 }
 
 #[test]
-fn formats_know_rows_and_no_language() {
+fn formats_import_rows_but_not_the_language() {
     let mut found = Vec::new();
     for file in sources() {
         if room(&file.path) != Some("formats") {
@@ -488,7 +488,7 @@ fn links_between_documents_lead_somewhere() {
 }
 
 #[test]
-fn the_checks_see_what_they_are_for() {
+fn the_checks_find_violations() {
     let names = |code: &str| imported(code, "crate::").into_iter().collect::<Vec<_>>().join(" ");
     assert_eq!(names("use crate::{a::b, c::{d, e}, f};\nlet x = crate::g::h();"), "a c f g");
     assert_eq!(room("src/engine/stats.rs"), Some("engine"));

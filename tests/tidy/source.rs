@@ -269,7 +269,7 @@ fn nesting(body: &[String]) -> usize {
 const CONTROL: [&str; 5] = ["if", "match", "for", "while", "loop"];
 
 #[test]
-fn comments_and_strings_are_taken_out_line_for_line() {
+fn comments_and_strings_are_removed_line_by_line() {
     let source = "let a = \"// no { \\\" comment\"; // yes\nlet b = 'x'; /* two\nlines */ let c: &'a str = r#\"}\"#;\n";
     let plain = without_comments_and_strings(source);
     assert_eq!(plain.lines().count(), 3);

@@ -41,7 +41,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn every_vector_comes_apart_as_awss_libraries_do_it() {
+fn every_vector_is_split_as_by_awss_libraries() {
     let vectors = std::fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/data/kpl/vectors.jsonl"

@@ -39,7 +39,7 @@ fn shard() -> ShardId {
 }
 
 #[test]
-fn every_line_of_the_daemon_is_read_without_loss() {
+fn every_line_of_the_daemon_is_read_completely() {
     for (name, lines) in transcripts() {
         for line in lines.iter().filter(|line| line.dir == "daemon") {
             let message = Message::parse(line.line.as_bytes(), &shard())
@@ -65,7 +65,7 @@ const NOISE: [&str; 4] = [
 ];
 
 #[test]
-fn every_line_of_the_child_is_written_as_the_daemon_took_it() {
+fn every_line_of_the_child_is_written_as_the_daemon_accepted_it() {
     let mut noise = 0;
     for (name, lines) in transcripts() {
         for line in lines.iter().filter(|line| line.dir == "child") {
@@ -100,7 +100,7 @@ fn every_line_of_the_child_is_written_as_the_daemon_took_it() {
 }
 
 #[test]
-fn a_session_that_plays_the_child_says_what_the_child_said() {
+fn a_replayed_session_gives_the_replies_of_the_child() {
     for (name, lines) in transcripts() {
         let input: String = lines
             .iter()

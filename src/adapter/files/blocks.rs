@@ -398,7 +398,7 @@ mod tests {
     use crate::limits::Limits;
 
     #[test]
-    fn a_thread_fills_the_buffers_that_it_filled_before() {
+    fn a_thread_reuses_its_own_buffers() {
         let lines = b"a line\n".repeat(1000);
         let source = Input::from_reader("lines", std::io::Cursor::new(lines))
             .open(&Limits::default())

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_pay_is_tried_ever_more_seldom() {
+    fn failed_preaggregation_is_tried_less_and_less_often() {
         let pipeline = PipelineSpec::from_toml("agg = \"count\"\n", "test")
             .unwrap()
             .compile(&CompileOptions::default())

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_lines_are_found_and_read_as_long_as_they_are_there() {
+    fn whole_lines_are_located_and_read_up_to_the_end_of_the_file() {
         let path =
             std::env::temp_dir().join(format!("streamgauge-regular-file-{}", std::process::id()));
         let long = "x".repeat(3 * LOOK_BYTES);

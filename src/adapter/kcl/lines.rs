@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_lines_are_passed_over_and_ends_are_cut() {
+    fn blank_lines_are_skipped_and_line_ends_are_removed() {
         assert_eq!(lines("\n  \na\r\nbcdefgh\n\n", 10).unwrap(), ["a", "bcdefgh"]);
         assert_eq!(lines("", 10).unwrap(), [""; 0]);
     }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_tens_of_megabytes_is_one_pass() {
+    fn a_line_of_tens_of_megabytes_is_read_in_one_pass() {
         let mut input = vec![b'x'; 40 << 20];
         input.push(b'\n');
         let mut reader = LineReader::new(BufReader::new(&input[..]));

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_is_answered_by_its_reply_an_error_or_the_end() {
+    fn a_checkpoint_ends_with_an_answer_an_error_or_the_end_of_input() {
         let refused = r#"{"action":"checkpoint","sequenceNumber":"7","subSequenceNumber":2,"error":"ThrottlingException"}"#;
         let (result, output) = kinds(&format!("{INITIALIZE}\n{refused}\n"), |session| {
             session.read()?;

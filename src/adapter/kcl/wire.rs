@@ -504,7 +504,7 @@ mod tests {
     }
 
     #[test]
-    fn nulls_are_taken_and_the_order_of_fields_does_not_matter() {
+    fn nulls_are_accepted_and_the_order_of_fields_does_not_matter() {
         let got = with_record(
             r#"{"data":null,"partitionKey":"k","sequenceNumber":"42","approximateArrivalTimestamp":null,"new":[{}]}"#,
         );
@@ -623,7 +623,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_that_cannot_be_read_say_why() {
+    fn unreadable_messages_give_the_reason() {
         for (line, expected) in [
             ("nonsense", "the line \"nonsense\" is not a message: expected ident"),
             ("null", "invalid type: null, expected an object with the field action"),
@@ -667,7 +667,7 @@ mod tests {
     }
 
     #[test]
-    fn starting_points_and_old_shutdowns_are_told_apart() {
+    fn starting_points_and_old_shutdowns_are_distinguished() {
         let from = |number: &str| match read(&format!(
             r#"{{"action":"initialize","shardId":"s","sequenceNumber":{number},"subSequenceNumber":3}}"#
         )) {
@@ -693,7 +693,7 @@ mod tests {
     }
 
     #[test]
-    fn checkpoint_errors_are_classed_and_keep_their_names() {
+    fn checkpoint_errors_are_classified_and_keep_their_names() {
         for (name, retryable, last) in [
             ("ThrottlingException", true, false),
             ("KinesisClientLibDependencyException", true, false),
@@ -720,7 +720,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_batch_comes_through_unchanged(
+        fn any_batch_is_read_back_unchanged(
             records in prop::collection::vec((".{0,12}", prop::collection::vec(any::<u8>(), 0..60), "[1-9][0-9]{0,70}", any::<i64>(), 0u64..1 << 63), 0..20),
             behind in prop::option::of(0u64..1 << 40),
         ) {
@@ -737,7 +737,7 @@ mod tests {
         }
 
         #[test]
-        fn no_line_makes_it_panic(line in prop::collection::vec(any::<u8>(), 0..60), json in "[\\[\\]{}\":,a-z0-9 ]{0,60}") {
+        fn no_line_causes_a_panic(line in prop::collection::vec(any::<u8>(), 0..60), json in "[\\[\\]{}\":,a-z0-9 ]{0,60}") {
             let _ = parse_message(&line, &shard());
             let _ = parse_message(json.as_bytes(), &shard());
             let _ = parse_reply(json.as_bytes());

@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn batches_of_500_and_only_the_refused_again() {
+    fn batches_have_500_records_and_only_refused_ones_are_sent_again() {
         let mut target = KinesisTarget::new(Stream {
             refuse: vec![2, 3, 0, 7, usize::MAX],
             ..Stream::default()
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_stream_refuses_for_good_is_an_error_and_is_kept() {
+    fn records_refused_for_ever_are_an_error_and_are_kept() {
         let mut target = KinesisTarget::new(Stream { refuse: vec![1; 10], ..Stream::default() });
         target.put(&partials(1)[0]).unwrap();
         let error = target.flush().unwrap_err();
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partial_that_no_record_holds_is_an_error_that_says_what_to_do() {
+    fn a_partial_over_the_record_limit_is_an_error_with_a_remedy() {
         let mut target = KinesisTarget::new(Stream::default()).record_bytes_max(100);
         let error = target.put(&partials(1)[0]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::LimitExceeded);

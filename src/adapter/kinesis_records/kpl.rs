@@ -563,7 +563,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_taken_apart_already_passes_through() {
+    fn a_record_that_was_split_before_is_unchanged() {
         let mut inner = record(pack(&["k"], &[], &[(0, None, b"x".to_vec())]));
         inner.position.sequence.sub = 3;
         let mut records = Vec::new();
@@ -572,7 +572,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_protobuf_under_a_right_digest_passes_through_whole() {
+    fn broken_protobuf_with_a_right_digest_is_unchanged() {
         let mut no_data = Vec::new();
         field(1, b"k", &mut no_data);
         field(3, &[0x08, 0x00], &mut no_data);
@@ -611,14 +611,14 @@ mod tests {
     }
 
     #[test]
-    fn more_user_records_than_the_limit_pass_through_whole() {
+    fn an_aggregate_over_the_record_limit_is_unchanged() {
         let mut message = Vec::new();
         (0..=USER_RECORDS_MAX).for_each(|_| field(3, &[0x08, 0x00, 0x1A, 0x00], &mut message));
         assert!(Aggregated::parse(&seal(&message)).is_none());
     }
 
     #[test]
-    fn ranges_are_read_and_refused() {
+    fn valid_ranges_are_parsed_and_others_refused() {
         assert_eq!(HashRange::parse("0", "x").unwrap_err().kind(), ErrorKind::Parse);
         assert_eq!(
             HashRange::parse("0", &format!("{}0", u128::MAX)).unwrap_err().kind(),
@@ -630,7 +630,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_packed_comes_out(
+        fn packed_records_are_unpacked(
             keys in prop::collection::vec("[a-zé]{0,20}", 1..5),
             hashes in prop::collection::vec(any::<u128>().prop_map(|key| key.to_string()), 1..4),
             records in prop::collection::vec((0u64..7, prop::option::of(0u64..6), prop::collection::vec(any::<u8>(), 0..200)), 0..40),
@@ -657,7 +657,7 @@ mod tests {
         }
 
         #[test]
-        fn no_message_makes_it_panic(message in prop::collection::vec(any::<u8>(), 1..80)) {
+        fn no_message_causes_a_panic(message in prop::collection::vec(any::<u8>(), 1..80)) {
             taken_apart(seal(&message), None);
         }
     }

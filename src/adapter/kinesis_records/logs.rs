@@ -187,7 +187,7 @@ mod tests {
          "extractedFields":{"level":"INFO"}}]}"#;
 
     #[test]
-    fn a_record_for_every_log_event() {
+    fn every_log_event_becomes_a_record() {
         let mut records = Vec::new();
         assert_eq!(
             expand(&record(BATCH), LogPayload::Message, &Limits::default(), &mut records).unwrap(),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn control_messages_hold_no_records() {
+    fn control_messages_have_no_records() {
         let control = r#"{"messageType":"CONTROL_MESSAGE","owner":"CloudwatchLogs","logGroup":"","logStream":"","subscriptionFilters":[],
             "logEvents":[{"id":"","timestamp":1432826855000,"message":"CWL CONTROL MESSAGE: Checking health of destination Kinesis stream."}]}"#;
         assert_eq!(
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_subscription_is_refused_with_its_place() {
+    fn records_of_other_sources_are_refused_with_their_position() {
         let mut plain = record("");
         plain.data = Bytes::from_static(b"{\"page\":1}");
         let mut cut = record(BATCH);
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_stops_at_the_limit() {
+    fn a_compression_bomb_stops_at_the_limit() {
         let limits = Limits { record_bytes_max: 1 << 20, ..Limits::default() };
         let bomb = record(&" ".repeat(8 << 20));
         assert!(bomb.data.len() < 100_000);

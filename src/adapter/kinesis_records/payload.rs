@@ -63,7 +63,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_is_not_base64_is_refused_and_leaves_no_trace() {
+    fn invalid_base64_is_refused_and_changes_nothing() {
         let mut payloads = Payloads::default();
         for wrong in ["a", "ab", "ab==c", "YQ", "YR==", "Y Q=", "YWJj\n", "é===", "____"] {
             assert_eq!(payloads.decode_base64(wrong.as_bytes()), None, "{wrong:?}");
@@ -74,7 +74,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_goes_in_comes_out_across_blocks(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..3000), 1..20)) {
+        fn payloads_are_read_back_across_blocks(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..3000), 1..20)) {
             let mut payloads = Payloads::default();
             let copied: Vec<Bytes> = pieces.iter().map(|piece| payloads.copy(piece)).collect();
             let decoded: Vec<Bytes> =

@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn flaws_stand_where_they_were_and_a_prefix_ends_before_its_number() {
+    fn flaws_keep_their_place_and_a_prefix_ends_before_its_number() {
         let event = |packing| {
             let records = vec![record("s", 2), record("s", 4), record("s", 5)];
             let rejected = vec![rejected(0, 1), rejected(1, 3), rejected(3, 6)];
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shard_is_known_where_only_flaws_name_it() {
+    fn the_shard_is_known_if_only_flaws_name_it() {
         let flaw = Rejected { shard: Some(ShardId::new("s")), ..rejected(0, 1) };
         let event =
             KinesisEvent { rejected: vec![rejected(0, 1), flaw], ..KinesisEvent::default() };
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn the_source_is_the_stream_whatever_consumer_is_named() {
+    fn the_source_is_the_stream_for_any_consumer() {
         let stream = "arn:aws:kinesis:eu-west-1:1:stream/clicks";
         for (arn, source, stream_arn) in [
             (stream, "clicks/s", stream),

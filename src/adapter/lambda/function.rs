@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_do_not_go_together_are_refused_with_what_would() {
+    fn settings_that_do_not_fit_are_refused_with_a_remedy() {
         for (variables, words) in [
             (&[("STREAMGAUGE_MODE", "windowed")][..], "use tumbling, store or stateless"),
             (&[("STREAMGAUGE_MODE", "store")], "STREAMGAUGE_STATE is not set"),
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn late_records_of_an_invocation_are_told_in_one_line() {
+    fn late_records_of_an_invocation_are_reported_in_one_line() {
         assert_eq!(late_note(&Invocation::default(), false), None);
         let invocation =
             Invocation { late: 3, shard: Some(ShardId::new("s")), ..Invocation::default() };
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn without_settings_it_is_lambdas_own_window() {
+    fn the_default_mode_is_lambdas_own_window() {
         let settings = settings(&[]).unwrap();
         assert!(
             matches!(settings.mode, Mode::Tumbling { state_bytes_max: None })

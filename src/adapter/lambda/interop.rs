@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn records_survive_the_way_there_and_back() {
+    fn records_survive_both_conversions() {
         let event = KinesisEvent::from_slice(&fixture("01-plain-100.json")).unwrap();
         let theirs = aws::KinesisEvent::try_from(&event).unwrap();
         let back = KinesisEvent::from(theirs);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_that_crate_read_agrees_but_for_its_times() {
+    fn the_other_crates_events_agree_except_for_times() {
         let bytes = fixture("02-window-first.json");
         let ours = KinesisEvent::from_slice(&bytes).unwrap();
         let theirs: KinesisTimeWindowEvent = serde_json::from_slice(&bytes).unwrap();

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn every_metric_that_is_announced_is_there_and_dimensions_are_few() {
+    fn every_announced_metric_is_present_and_dimensions_are_few() {
         let invocation = Invocation {
             at: Some(Timestamp::from_millis(1_700_000_000_007)),
             shard: Some(ShardId::new("shardId-000000000003")),

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn arrival_times_are_exact_and_aggregates_are_taken_apart() {
+    fn arrival_times_are_exact_and_aggregates_are_split() {
         let mut event =
             KinesisEvent::from_slice(&fixture("05-mixed-kpl-bad-timestamps.json")).unwrap();
         let arrivals: Vec<i64> = event
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_is_an_error_that_says_so() {
+    fn input_that_is_not_an_event_is_an_error() {
         for (event, expected) in [
             ("", "EOF while parsing"),
             ("{\"Records\":[],\"x\":\"\u{fffd}\"", "EOF while parsing"),
@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_without_an_arrival_time_is_one() {
+    fn a_record_without_an_arrival_time_is_a_record() {
         for missing in [Value::Null, json!({})] {
             let event = changed(|record| match missing.is_null() {
                 true => record["kinesis"]["approximateArrivalTimestamp"] = Value::Null,
@@ -472,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn rejected_places_follow_when_aggregates_are_taken_apart() {
+    fn places_of_rejected_records_follow_the_splitting_of_aggregates() {
         let aggregate = STANDARD.encode_to_string(hex(
             "f3899ac20a0575736572300a0575736572310a0575736572321a0b08001a077b226e223a307d1a0b08011a077b226e223a317d1a0b08021a077b226e223a327d428cf93291eb1edaa645867334281748",
         ));
@@ -499,7 +499,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_record_comes_through(
+        fn any_record_is_read_back(
             key in ".{0,20}", data in prop::collection::vec(any::<u8>(), 0..200), sequence in "[1-9][0-9]{0,128}", millis in 0i64..4_000_000_000_000,
         ) {
             let mut record = good(&sequence);

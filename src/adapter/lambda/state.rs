@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn another_functions_state_is_refused_with_what_it_is() {
+    fn another_functions_state_is_refused_with_its_kind() {
         for (json, what) in [
             (r#"{"/home":12,"_v":1}"#, "has no field"),
             ("[]", "is not an object"),
@@ -187,7 +187,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_carried_comes_back_and_fits(bytes in prop::collection::vec(any::<u8>(), 0..300), since: u128, json_bytes_max in 100usize..400) {
+        fn carried_state_is_read_back_and_fits(bytes in prop::collection::vec(any::<u8>(), 0..300), since: u128, json_bytes_max in 100usize..400) {
             let since: SequenceNumber = since.to_string().parse().unwrap();
             let carried = State::carrying(&bytes, &since).carried().unwrap().unwrap();
             prop_assert_eq!((carried.snapshot, carried.since), (bytes, Some(since.clone())));
@@ -197,7 +197,7 @@ mod tests {
         }
 
         #[test]
-        fn a_snapshot_comes_back(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn a_snapshot_is_read_back(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let written = State::from_snapshot(&bytes);
             prop_assert_eq!(written.json().len(), bytes.len().div_ceil(3) * 4 + 15);
             let read = state(&serde_json::to_string(&written).unwrap());

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_shows_the_shard_and_tells_streams_apart() {
+    fn a_key_shows_the_shard_and_distinguishes_streams() {
         let short = key("arn:aws:kinesis:us-east-1:1:stream/clicks");
         assert!(short.starts_with("clicks_shardId-000000000003."), "{short}");
         let long = key(&format!("arn:aws:kinesis:us-east-1:1:stream/{}", "x".repeat(128)));

@@ -271,7 +271,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn both_ways_give_the_same(
+        fn the_fast_and_the_general_way_agree(
             records in prop::collection::vec(
                 (any::<bool>(), "[a-zé]{0,40}|[ -~\n]{0,9}", "[0-9]{1,60}|x", prop::collection::vec(any::<u8>(), 0..60), "[1-9][0-9]{0,9}(\\.[0-9]{1,4})?|[-0-9.eE]{1,8}|null", 0u8..20),
                 0..8,

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_or_no_time_is_refused() {
+    fn text_that_is_not_a_number_or_a_time_is_refused() {
         for wrong in [
             "", "-", "1.", ".5", "1e", "1e+", "1e1.5", "1_000", " 1", "0x10", "null", "\"1\"",
             "NaN", "1.5.5", "--1", "1e--5",
@@ -144,7 +144,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_time_written_down_is_read_back(millis in -10_000_000_000_000i64..10_000_000_000_000, shift in 0usize..12, tail in "[0-9]{0,5}") {
+        fn a_written_time_is_read_back(millis in -10_000_000_000_000i64..10_000_000_000_000, shift in 0usize..12, tail in "[0-9]{0,5}") {
             let sign = if millis < 0 { "-" } else { "" };
             let (seconds, rest) = (millis.unsigned_abs() / 1000, millis.unsigned_abs() % 1000);
             prop_assert_eq!(parse_seconds(&format!("{sign}{seconds}.{rest:03}")).unwrap().as_millis(), millis);
@@ -159,7 +159,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in "[-+0-9eE.]{0,30}") {
+        fn no_text_causes_a_panic(text in "[-+0-9eE.]{0,30}") {
             let read = parse_seconds(&text);
             if let (Ok(read), Ok(float)) = (read, text.parse::<f64>()) {
                 prop_assert!((read.as_millis() as f64 - float * 1000.0).abs() <= 1.0 + float.abs(), "{} {:?}", text, read);

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_left_of_a_line_is_cut_off() {
+    fn an_incomplete_line_of_a_killed_process_is_cut_off() {
         let path = path("torn");
         for (left, kept) in [("", ""), ("a\n", "a\n"), ("a\nhal", "a\n"), ("hal", "")] {
             fs::write(&path, left).unwrap();

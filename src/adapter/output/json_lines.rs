@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_begins_with_its_source_where_that_is_asked_for() {
+    fn a_line_can_begin_with_its_source() {
         assert_eq!(
             lines(false),
             "{\"window\":null,\"group\":{\"c\":\"DE\"},\"revision\":0,\"count\":1}\n"

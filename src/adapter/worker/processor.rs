@@ -571,7 +571,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_does_not_end_where_its_last_checkpoint_is_refused_for_now() {
+    fn a_shard_does_not_end_if_its_last_checkpoint_is_refused_temporarily() {
         let (counts, notes) = (Told::default(), Told::default());
         let mut broker = Broker::new(1, false);
         let mut processor = counter((MemoryStore::new(), "s"), &counts, &notes);

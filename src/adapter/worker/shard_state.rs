@@ -179,7 +179,7 @@ mod tests {
         }
 
         #[test]
-        fn what_was_cut_or_damaged_is_refused(phase in phase(), at: prop::sample::Index, flip in 1u8..) {
+        fn cut_or_damaged_bytes_are_refused(phase in phase(), at: prop::sample::Index, flip in 1u8..) {
             let bytes = ShardState { owner: 3, phase }.to_bytes();
             let at = at.index(bytes.len());
             prop_assert!(ShardState::from_bytes(&bytes.slice(..at)).is_err());
@@ -189,7 +189,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_reading_panic(content: Vec<u8>) {
+        fn no_bytes_cause_a_panic(content: Vec<u8>) {
             let mut bytes = MAGIC.to_vec();
             bytes.extend(content);
             let sum = checksum(&bytes);

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_closing_lines_read_as_documented() {
+    fn the_closing_lines_are_as_documented() {
         let summary = Summary { between_windows: 0, rows: 4321, ..full(10) };
         let expected = "records 10, applied 10, filtered 10, dead letters 10, late 10\nwindows 10, rows 4,321, 1.500 s, 2.0 MB/s\n";
         assert_eq!(summary.to_string(), expected);

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn no_flag_that_is_expected_exists() {
+    fn tips_are_only_for_flags_that_do_not_exist() {
         let command = Arguments::command();
         let run = command.find_subcommand("run").unwrap();
         for (flag, _) in

@@ -96,7 +96,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(120))]
 
     #[test]
-    fn parts_say_what_the_whole_says(times in times(), options in options(), parts in 2usize..6, groups_max in 2usize..10) {
+    fn parts_equal_the_whole(times in times(), options in options(), parts in 2usize..6, groups_max in 2usize..10) {
         let (whole, _) = emissions(aggregate(groups_max), &times, &options, 1);
         let (split, count) = emissions(aggregate(groups_max), &times, &options, parts);
         prop_assert!(count <= parts && count != 1);

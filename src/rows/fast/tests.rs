@@ -180,7 +180,7 @@ fn block(from: i64) -> Vec<Item> {
 }
 
 #[test]
-fn a_block_is_taken_at_once_where_nothing_but_adding_is_to_be_done() {
+fn a_block_that_only_needs_adding_is_merged_at_once() {
     let (mut pipeline, shard) = pipeline(WINDOWS[2], "", UNLIMITED, false);
     assert!(
         !push_at_once(&mut pipeline, shard, &block(1000)).unwrap(),
@@ -204,7 +204,7 @@ fn a_block_is_taken_at_once_where_nothing_but_adding_is_to_be_done() {
 }
 
 #[test]
-fn a_block_of_a_window_that_has_fired_is_taken_row_by_row() {
+fn a_block_of_a_fired_window_is_added_row_by_row() {
     let (mut pipeline, shard) = pipeline(WINDOWS[3], "", UNLIMITED, false);
     push(&mut pipeline, shard, &block(21_000)).unwrap();
     push(&mut pipeline, shard, &block(17_000)).unwrap();
@@ -217,7 +217,7 @@ fn a_block_of_a_window_that_has_fired_is_taken_row_by_row() {
 }
 
 #[test]
-fn sketches_and_refused_groups_are_taken_row_by_row() {
+fn sketches_and_refused_groups_are_added_row_by_row() {
     for (agg, groups_overflow) in [
         ("top(3, g)", Overflow::Other),
         ("distinct(g)", Overflow::Other),

@@ -319,7 +319,7 @@ fn blocks_are_aggregated_on_all_threads() {
 }
 
 #[test]
-fn a_block_that_is_not_taken_as_it_was_aggregated_is_read_again() {
+fn a_block_whose_aggregates_are_refused_is_read_again() {
     let file = [small_groups()];
     let answers = |threads, declines| {
         let mut journal = Journal::new(&by_minute(), usize::MAX, 0);
@@ -382,7 +382,7 @@ fn same(
 /// The rest after the last whole block is read from the end of that block, even if the rest is
 /// empty.
 #[test]
-fn blocks_may_end_where_a_line_ends() {
+fn blocks_may_end_at_the_end_of_a_line() {
     for (lines, end) in (0..40).flat_map(|lines| [(lines, ""), (lines, "\n")]) {
         let lines: Vec<_> = (0..lines)
             .map(|index| format!("{{\"ts\":{index:9},\"k\":\"k\",\"i\":{index:2}}}"))

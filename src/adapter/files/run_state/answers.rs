@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_is_not_said_twice_and_another_thing_has_a_higher_revision() {
+    fn equal_answers_are_not_repeated_and_changed_ones_have_a_higher_revision() {
         let mut first = RunAnswers::default();
         assert_eq!(revision(&mut first, window(0), 0, 7), Some(0));
         first.hand_out();
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn s87_what_may_have_been_said_before_a_crash_is_said_again_or_superseded() {
+    fn s87_answers_possibly_written_before_a_crash_are_repeated_or_superseded() {
         let mut killed = RunAnswers::default();
         assert_eq!(revision(&mut killed, window(0), 0, 7), Some(0));
         assert!(killed.has_changed());
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_that_are_over_are_forgotten() {
+    fn completed_windows_are_forgotten() {
         let mut answers = RunAnswers::default();
         for start in 0..3 {
             assert_eq!(revision(&mut answers, window(start * 10), 0, 1), Some(0));
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn s88_groups_that_are_gone_are_retracted_until_that_is_known_to_be_said() {
+    fn s88_vanished_groups_are_retracted_until_the_retraction_is_written() {
         let groups = |names: &[&str]| {
             names.iter().map(|name| vec![OutputValue::Text((*name).to_owned())]).collect::<Vec<_>>()
         };
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn s89_every_flipped_bit_of_what_was_answered_is_found() {
+    fn s89_every_flipped_bit_of_saved_answers_is_found() {
         let mut answers = RunAnswers::default();
         assert_eq!(
             answers
@@ -420,7 +420,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_section_gives_answers_or_an_error(section in prop::collection::vec(any::<u8>(), 0..80)) {
+        fn any_bytes_give_answers_or_an_error(section in prop::collection::vec(any::<u8>(), 0..80)) {
             let mut envelope = EnvelopeWriter::new(Kind::Answers, &pipeline().identity());
             envelope.section(Tag::Given, |writer| writer.raw(&section));
             if let Ok(mut answers) = RunAnswers::from_bytes(envelope.finish(), &pipeline()) {

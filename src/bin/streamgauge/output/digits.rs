@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_person_reads_six_digits() {
+    fn a_table_shows_six_digits() {
         let shown = [
             0.0,
             1.0,

@@ -216,7 +216,7 @@ start  path                     count          bytes         ms)       y_ms)    
     }
 
     #[test]
-    fn s107_later_lines_say_their_date_and_keep_the_form_of_the_first() {
+    fn s107_later_lines_have_their_date_and_the_form_of_the_first() {
         let (first, later) = (
             rows(),
             [row(4, OutputValue::Integer(2024), 7), row(28, OutputValue::Integer(2024), 8)],

@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_reads_each_value_once() {
+    fn a_table_shows_each_value_once() {
         let expected = [
             "country|rank|count|p50(x)|a|count|b|count",
             "null|1|3|5 [4, 6]|/x|2|k|3",
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_reads_every_line_by_itself() {
+    fn every_line_of_csv_is_complete() {
         let expected = [
             "country|revision|rank|count|p50(x)|p50(x) lower|p50(x) upper|a|a count|a lower|a upper|a guaranteed|b|b count|b lower|b upper|b guaranteed",
             "null|0|1|3|5|4|6|/x|2|2|2|true|k|3|3|3|true",
