@@ -450,6 +450,12 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         &self.aggregate
     }
 
+    /// Returns the limits.
+    #[cfg(feature = "spec")]
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Fast path: adds the record to a recently used pane. Returns false if there is no such pane
     /// or the aggregate rejects the record.
     #[inline]

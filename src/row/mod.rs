@@ -5,6 +5,7 @@
 mod block;
 mod decimal;
 mod digits;
+mod field_value;
 pub(crate) mod fields;
 pub(crate) mod json_array;
 pub(crate) mod key;
@@ -20,6 +21,7 @@ mod time_text;
 pub(crate) mod time_words;
 mod value;
 
+pub use field_value::FieldValue;
 pub use fields::Row;
 pub use not_a_time::NotATime;
 pub use number::Number;

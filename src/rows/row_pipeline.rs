@@ -2,6 +2,7 @@
 
 use super::explain::Explanation;
 use super::fast::preparer::{Preparation, RowPreparer};
+use super::intake::Intake;
 use super::pending_rows::PendingRows;
 use super::row_aggregate::{ColumnKind, Plan, RowAggregate};
 use crate::engine::{Control, Engine, Outcome, Shard};
@@ -57,6 +58,8 @@ pub struct RowPipeline {
     pub(super) hands_out_late: bool,
     /// The remaining rows of the current emission.
     pub(super) pending: PendingRows,
+    /// What reads records that are not given as rows.
+    pub(super) intake: Option<Box<Intake>>,
 }
 
 /// The parts of a pipeline.
@@ -123,6 +126,7 @@ impl RowPipeline {
             explanation: parts.explanation,
             hands_out_late: false,
             pending: PendingRows::default(),
+            intake: None,
         }
     }
 
