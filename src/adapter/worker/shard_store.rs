@@ -12,7 +12,7 @@
 //! shard. A new shard X adopts them as follows:
 //! 1. X saves, if it has no state yet, that it is `Claiming` every ended shard without an adopter.
 //! 2. For each of them in turn, X adopts its windows by a conditional save, unless another shard
-//! has adopted them.
+//!    has adopted them.
 //! 3. X saves that it is `Running`, with the adopted windows, instead of `Claiming`.
 //!
 //! X adopts P only if X's `Claiming` names P. For every shard that it names, X finds out in step 2
