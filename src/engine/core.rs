@@ -102,7 +102,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     pub fn new(aggregate: A, options: EngineOptions) -> Result<Self, Error> {
         aggregate.validate()?;
         let spans = options.spans()?;
-        let schedule = options.windows.schedule();
+        let schedule = options.windows.schedule().clone();
+        let stacks = (!schedule.window_is_pane()).then(TwoStacks::new);
         let until_check = records_between_checks(0, options.limits.state_bytes_max);
         Ok(Engine {
             aggregate,
@@ -112,7 +113,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             strict: options.strict,
             limits: options.limits,
             panes: Panes::new(),
-            stacks: (!schedule.window_is_pane()).then(TwoStacks::new),
+            stacks,
             inherited: Inherited::new(),
             watermarks: Watermarks::new(spans.out_of_orderness, spans.idle_after),
             firing: Firing::new(),

@@ -136,6 +136,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
                 self.firing.given().iter().for_each(|start| writer.i64(*start));
             });
         }
+        if self.schedule.is_zoned() {
+            envelope.section(Tag::Cuts, |writer| self.encode_cuts(writer));
+        }
         Ok(envelope.finish())
     }
 
@@ -248,22 +251,25 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         let mut reader = envelope.section(bytes, Tag::Stats)?;
         let stats = Stats::decode(&mut reader)?;
         reader.finish()?;
+        if self.schedule.is_zoned() {
+            self.check_cuts(envelope.section(bytes, Tag::Cuts)?)?;
+        }
         let mut reader = envelope.section(bytes, Tag::Firing)?;
-        let mut firing = Firing::decode(&mut reader, self.schedule)?;
+        let mut firing = Firing::decode(&mut reader, &self.schedule)?;
         reader.finish()?;
         if envelope.has(Tag::Early) {
             let mut reader = envelope.section(bytes, Tag::Early)?;
-            firing.decode_early(&mut reader, self.schedule)?;
+            firing.decode_early(&mut reader, &self.schedule)?;
             reader.finish()?;
         }
         if envelope.has(Tag::Answering) {
             let mut reader = envelope.section(bytes, Tag::Answering)?;
-            firing.decode_answering(&mut reader, self.schedule)?;
+            firing.decode_answering(&mut reader, &self.schedule)?;
             reader.finish()?;
         }
         if envelope.has(Tag::Unfinished) {
             let mut reader = envelope.section(bytes, Tag::Unfinished)?;
-            firing.decode_given(&mut reader, self.schedule)?;
+            firing.decode_given(&mut reader, &self.schedule)?;
             reader.finish()?;
         }
         let mut room = self.limits.state_bytes_max;
@@ -366,7 +372,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         let mut pending = Pending::new();
         for _ in 0..count {
             let (start, revision) =
-                (read_start(&mut reader, self.schedule)?, read_revision(&mut reader)?);
+                (read_start(&mut reader, &self.schedule)?, read_revision(&mut reader)?);
             let content = match reader.bool()? {
                 true => Some(self.decode_accumulator(reader.section()?, room)?),
                 false => None,

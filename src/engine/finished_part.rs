@@ -32,7 +32,7 @@ impl<R: ?Sized, A: Aggregate<R>> FinishedPart<R, A> {
     /// # Errors
     /// Those of [`Engine::next_emission`](super::Engine::next_emission).
     pub(crate) fn next_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
-        let next = first_window(&self.panes, self.schedule, self.windows.start);
+        let next = first_window(&self.panes, &self.schedule, self.windows.start);
         let Some(start) = next.filter(|start| *start < self.windows.end) else { return Ok(None) };
         let value = self.answer(start)?;
         self.windows.start = self.schedule.next_window(start);

@@ -210,7 +210,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if let Some(before) = fired.max(opened).max(inherited) {
             return self.schedule.windows_between(before, first);
         }
-        let next = first_window(&self.panes, self.schedule, after(last));
+        let next = first_window(&self.panes, &self.schedule, after(last));
         next.map_or(0, |next| self.schedule.windows_between(after(last), next))
     }
 
@@ -231,7 +231,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Returns the first window with a record that starts at `start` or later.
     pub(super) fn candidate_from(&self, start: i64) -> Option<i64> {
-        let own = first_window(&self.panes, self.schedule, start);
+        let own = first_window(&self.panes, &self.schedule, start);
         own.into_iter().chain(self.first_inherited_from(start)).min()
     }
 

@@ -116,6 +116,13 @@ impl Firing {
         self.wake_at
     }
 
+    /// Returns the starts of all windows in the state.
+    pub(super) fn starts(&self) -> impl Iterator<Item = i64> {
+        let maps = self.revisions.keys().chain(self.early.keys());
+        let lists = self.again.iter().chain(&self.given);
+        maps.chain(lists).copied().chain([self.fired_to])
+    }
+
     /// Returns the revision of the window's next answer.
     pub(super) fn next_revision(&self, start: i64) -> u32 {
         self.revisions.get(&start).map_or(0, |last| last.saturating_add(1))
@@ -162,7 +169,7 @@ impl Firing {
         self.again.iter().for_each(|start| writer.i64(*start));
     }
 
-    pub(super) fn decode(reader: &mut Reader<'_>, schedule: Schedule) -> Result<Self, Error> {
+    pub(super) fn decode(reader: &mut Reader<'_>, schedule: &Schedule) -> Result<Self, Error> {
         let (fired_to, has_fired) = (read_start(reader, schedule)?, reader.bool()?);
         let (mut revisions, mut last) = (BTreeMap::new(), 0i64);
         for _ in 0..reader.count(2)? {
@@ -219,7 +226,7 @@ impl Firing {
     pub(super) fn decode_given(
         &mut self,
         reader: &mut Reader<'_>,
-        schedule: Schedule,
+        schedule: &Schedule,
     ) -> Result<(), Error> {
         for _ in 0..reader.count(1)? {
             self.given.insert(read_start(reader, schedule)?);
@@ -235,7 +242,7 @@ impl Firing {
     pub(super) fn decode_answering(
         &mut self,
         reader: &mut Reader<'_>,
-        schedule: Schedule,
+        schedule: &Schedule,
     ) -> Result<(), Error> {
         self.answering = Some(read_start(reader, schedule)?..read_start(reader, schedule)?);
         Ok(())
@@ -244,7 +251,7 @@ impl Firing {
     pub(super) fn decode_early(
         &mut self,
         reader: &mut Reader<'_>,
-        schedule: Schedule,
+        schedule: &Schedule,
     ) -> Result<(), Error> {
         for _ in 0..reader.count(9)? {
             let start = read_start(reader, schedule)?;
@@ -254,7 +261,7 @@ impl Firing {
     }
 }
 
-pub(super) fn read_start(reader: &mut Reader<'_>, schedule: Schedule) -> Result<i64, Error> {
+pub(super) fn read_start(reader: &mut Reader<'_>, schedule: &Schedule) -> Result<i64, Error> {
     let start = reader.i64()?;
     check_start(reader, schedule, start)?;
     Ok(start)
@@ -264,7 +271,7 @@ pub(super) fn read_revision(reader: &mut Reader<'_>) -> Result<u32, Error> {
     u32::try_from(reader.u64()?).map_err(|_| reader.corrupt("a revision is over 32 bits"))
 }
 
-fn check_start(reader: &Reader<'_>, schedule: Schedule, start: i64) -> Result<(), Error> {
+fn check_start(reader: &Reader<'_>, schedule: &Schedule, start: i64) -> Result<(), Error> {
     if schedule.is_start(start) {
         Ok(())
     } else {
@@ -273,7 +280,7 @@ fn check_start(reader: &Reader<'_>, schedule: Schedule, start: i64) -> Result<()
 }
 
 /// Returns the first window with a pane that starts at `start` or later.
-pub(super) fn first_window<T>(panes: &Panes<T>, schedule: Schedule, start: i64) -> Option<i64> {
+pub(super) fn first_window<T>(panes: &Panes<T>, schedule: &Schedule, start: i64) -> Option<i64> {
     // All panes of such a window start there or later, and the first pane is in the first such
     // window.
     panes.first_pane_from(start).map(|pane| schedule.first_window_of(pane).max(start))

@@ -17,9 +17,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     pub(super) fn add_partial(&mut self, partial: &Partial) -> Result<(), Error> {
         partial.envelope().check(partial.bytes(), Kind::Partial, &self.identity())?;
         let mut reader = partial.envelope().section(partial.bytes(), Tag::Accumulator)?;
-        let start = match (partial.window(), self.schedule) {
+        let start = match (partial.window(), &self.schedule) {
             (None, Schedule::Global) => i64::MIN,
-            (Some(window), Schedule::Periodic(_))
+            (Some(window), Schedule::Periodic(_) | Schedule::Calendar(_))
                 if self.schedule.window(window.start().as_millis()) == Some(window) =>
             {
                 window.start().as_millis()
@@ -110,7 +110,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     ) -> Result<Inherited<A::Accumulator>, Error> {
         let mut inherited = Inherited::new();
         for _ in 0..reader.count(2)? {
-            let start = read_start(&mut reader, self.schedule)?;
+            let start = read_start(&mut reader, &self.schedule)?;
             if inherited.last_key_value().is_some_and(|(last, _)| *last >= start) {
                 return Err(reader.corrupt("inherited windows are not in the order of time"));
             }

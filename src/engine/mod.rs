@@ -11,6 +11,7 @@
 mod batch;
 mod control;
 mod core;
+mod cuts;
 mod durable;
 mod emission;
 #[cfg_attr(not(feature = "spec"), allow(dead_code, reason = "files alone are answered in parts"))]

@@ -114,7 +114,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
     pub(crate) fn preaggregation(&self) -> Preaggregation<R, A> {
         Preaggregation {
             aggregate: self.aggregate.clone(),
-            schedule: self.schedule,
+            schedule: self.schedule.clone(),
             lateness: self.lateness,
             record: PhantomData,
         }

@@ -150,7 +150,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
         let aggregate = self.aggregate.clone();
         FinishedPart {
             aggregate,
-            schedule: self.schedule,
+            schedule: self.schedule.clone(),
             panes: Panes::new(),
             stacks,
             windows,

@@ -83,12 +83,16 @@ PipelineSpec {
     /// The year of event times that are written without one, as syslog does. `time_format` is
     /// `syslog` then.
     year "year": u64;
-    /// The size of a window, such as `5m`. Default: one window over everything.
+    /// The size of a window, such as `5m`, or by the calendar `1d`, `1w` (from Monday), `1mo`, `1q`
+    /// or `1y`. Default: one window over everything.
     window "window": String;
     /// The interval between the starts of two windows. Default: the size of a window.
     every "every": String;
     /// The offset of all window starts from the multiples of `every`. Default: 0.
     offset "offset": String;
+    /// The time zone, such as `Europe/Berlin`, that windows of days and longer begin and end in, and
+    /// that the times of windows are shown in. Default: UTC.
+    timezone "timezone": String;
     /// The out-of-orderness: how far a record may be behind the latest record of its shard without
     /// being late. `unbounded` means any distance. Default: unbounded for input that ends,
     /// otherwise 10 s.
@@ -291,6 +295,7 @@ time_format = "ms"
 window = "5m"
 every = "10s"
 offset = "0s"
+timezone = "Europe/Berlin"
 max_delay = "5s"
 max_ahead = "2h"
 lateness = "1m"

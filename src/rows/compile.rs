@@ -18,8 +18,8 @@ use crate::query::token::Tokens;
 use crate::record::MAX_AHEAD_DEFAULT;
 use crate::row::TimeFormat;
 use crate::row::time_field::TimeField;
-use crate::time::{Timestamp, millis, parse_duration, whole_millis};
-use crate::window::{Global, Sliding, Tumbling, Windows};
+use crate::time::{Timestamp, parse_duration, whole_millis};
+use crate::window::TimeZone;
 use std::time::Duration;
 
 /// The out-of-orderness of input that does not end, unless the specification has one.
@@ -74,7 +74,7 @@ pub struct CompileOptions {
 impl CompileOptions {
     /// A key of the specification, as the user has written it: a flag of a command line, or the
     /// key.
-    fn written(&self, key: &str) -> String {
+    pub(super) fn written(&self, key: &str) -> String {
         match &self.flags {
             Some(flags) if flags.contains(&key) => flag(key),
             _ => key.to_owned(),
@@ -82,7 +82,7 @@ impl CompileOptions {
     }
 
     /// How to give a key that is missing, with a value such as `FIELD`.
-    fn missing(&self, key: &str, value: &str) -> String {
+    pub(super) fn missing(&self, key: &str, value: &str) -> String {
         match &self.flags {
             Some(_) => format!("{} {value}", flag(key)),
             None => format!("{key} = \"{value}\""),
@@ -121,7 +121,8 @@ impl PipelineSpec {
             compare_with_event_time(&mut filter, &mut columns, (time, fields.name(time.slot)))
                 .map_err(|error| error.at(options.written("where")))?;
         }
-        let engine_options = self.engine_options(options)?;
+        let zone = self.time_zone(options)?;
+        let engine_options = self.engine_options(options, zone.clone())?;
         let max_ahead = self.max_ahead(options)?;
         let plan = Plan::of(&columns, options.seed);
         let marked = marked_slots(&mut filter, &plan, &group, (&nulls, fields.names().len()));
@@ -140,7 +141,7 @@ impl PipelineSpec {
             ),
         };
         aggregate.validate()?;
-        let windows = engine_options.windows;
+        let windows = engine_options.windows.clone();
         let revised = !engine_options.allowed_lateness.is_zero() && !windows.is_global();
         let key_bytes_max = engine_options.limits.key_bytes_max;
         let engine = Engine::new(aggregate, engine_options)?;
@@ -155,6 +156,7 @@ impl PipelineSpec {
             marked,
             engine,
             windows,
+            zone,
             revised,
             key_bytes_max,
             max_ahead,
@@ -299,7 +301,11 @@ impl PipelineSpec {
         Ok(columns)
     }
 
-    fn engine_options(&self, options: &CompileOptions) -> Result<EngineOptions, Error> {
+    fn engine_options(
+        &self,
+        options: &CompileOptions,
+        zone: Option<TimeZone>,
+    ) -> Result<EngineOptions, Error> {
         let mut limits = options.limits.clone();
         if let Some(groups) = self.limit_groups {
             limits.groups_max = usize::try_from(groups).unwrap_or(usize::MAX);
@@ -319,7 +325,7 @@ impl PipelineSpec {
             }
         };
         Ok(EngineOptions {
-            windows: self.windows(options)?,
+            windows: self.windows(options, zone)?,
             out_of_orderness,
             allowed_lateness: options
                 .duration("lateness", self.lateness.as_deref())?
@@ -365,38 +371,6 @@ impl PipelineSpec {
         words.concat()
     }
 
-    fn windows(&self, options: &CompileOptions) -> Result<Windows, Error> {
-        let every = options.duration("every", self.every.as_deref())?;
-        let Some(size) = options.duration("window", self.window.as_deref())? else {
-            let given = [("every", every.is_some()), ("offset", self.offset.is_some())];
-            let Some((key, _)) = given.iter().find(|(_, given)| *given) else {
-                return Ok(Global.into());
-            };
-            let (given, missing) = (options.written(key), options.missing("window", "DURATION"));
-            return Err(Error::invalid(format!(
-                "{given} is given, but no window: give its size by {missing}"
-            )));
-        };
-        let offset = self
-            .offset
-            .as_deref()
-            .map_or(Ok(Duration::ZERO), |text| read_offset(text, every.unwrap_or(size)));
-        let offset = offset.map_err(|error| error.at(options.written("offset")))?;
-        match every {
-            None => Ok(Tumbling::new(size)
-                .map_err(|error| error.at(options.written("window")))?
-                .offset(offset)
-                .into()),
-            Some(every) => {
-                let place = format!("{}, {}", options.written("window"), options.written("every"));
-                Ok(Sliding::new(size, every)
-                    .map_err(|error| error.at(place))?
-                    .offset(offset)
-                    .into())
-            }
-        }
-    }
-
     /// What late and `max_delay` mean for a run.
     fn late_words(&self, engine: &EngineOptions) -> String {
         if engine.windows.is_global() {
@@ -429,17 +403,4 @@ fn last_moment(year: u64) -> Result<Timestamp, Error> {
     start.map(|start| Timestamp::from_millis(start.as_millisecond() - 1)).ok_or_else(|| {
         Error::invalid(format!("{year} is no year of such times: give one from 1 to 9998"))
     })
-}
-
-/// Reads how far windows are shifted: a duration, or one with a minus in front for a shift into the
-/// past, which is a shift into the future by the rest of the slide.
-fn read_offset(text: &str, slide: Duration) -> Result<Duration, Error> {
-    let Some(past) = text.trim_start().strip_prefix('-') else { return parse_duration(text) };
-    let past = parse_duration(past)?;
-    // A slide of 0 is refused as one.
-    let rest = past
-        .as_millis()
-        .checked_rem(slide.as_millis())
-        .map_or(0, |rest| u64::try_from(rest).unwrap_or(u64::MAX));
-    Ok(if rest == 0 { Duration::ZERO } else { slide.saturating_sub(millis(rest)) })
 }

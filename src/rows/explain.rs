@@ -12,8 +12,11 @@ use std::time::Duration;
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// Size and slide of the windows; `None` without windows.
+    /// Size and slide of the windows, of calendar windows the longest and the shortest; `None`
+    /// without windows.
     pub windows: Option<(Duration, Duration)>,
+    /// Calendar windows in words; `None` for others.
+    pub calendar: Option<String>,
     /// Panes of a window. A record goes into one pane.
     pub panes_per_window: u64,
     /// Maximum windows of a record.
@@ -54,6 +57,7 @@ impl Explanation {
             |bytes: fn(&StateSpec) -> usize| plan.states.iter().map(bytes).sum::<usize>() + 64;
         Explanation {
             windows,
+            calendar: engine.windows.calendar_words(),
             panes_per_window: engine.windows.panes_per_window(),
             windows_per_record: engine.windows.windows_per_record(),
             groups_max: (group_fields > 0).then_some(engine.limits.groups_max),
@@ -273,16 +277,23 @@ fn histogram_worth() -> String {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = |size: Duration, slide: Duration| match &self.calendar {
+            Some(words) => words.clone(),
+            None if size == slide => format!("{size:?} each"),
+            None => format!("{size:?} every {slide:?}"),
+        };
         match self.windows {
             None => writeln!(f, "windows: one over everything")?,
-            Some((size, slide)) if size == slide => {
-                writeln!(f, "windows: {size:?} each, one pane a window")?
+            Some((size, slide)) if self.panes_per_window == 1 && self.windows_per_record == 1 => {
+                writeln!(f, "windows: {}, one pane a window", words(size, slide))?
             }
             Some((size, slide)) => writeln!(
                 f,
-                "windows: {size:?} every {slide:?}; {} panes a window, a record goes into one pane and is in up to {} windows, a slide costs at most \
+                "windows: {}; {} panes a window, a record goes into one pane and is in up to {} windows, a slide costs at most \
                  3 merges for each pane that enters (amortised)",
-                self.panes_per_window, self.windows_per_record
+                words(size, slide),
+                self.panes_per_window,
+                self.windows_per_record
             )?,
         }
         writeln!(f, "late records: {}", self.lateness)?;

@@ -5,12 +5,15 @@ use crate::row::Number;
 use crate::row::OutputValue;
 use crate::row::TopValue;
 use crate::rows::RowEmission;
+use crate::time::Timestamp;
+use crate::window::TimeZone;
 use std::io;
 
 /// Writes emissions as JSON Lines:
 /// `{"window":{"start":"2013-01-01T10:00:00.000Z","end":"2013-01-01T11:00:00.000Z"},"group":{"country":"DE"},"revision":0,"count":12}`.
 ///
-/// `window` is null without one, `group` is absent without groups, and the columns follow in their
+/// Times are those of the pipeline's [time zone](RowPipeline::time_zone), with its offset. `window` is
+/// null without one, `group` is absent without groups, and the columns follow in their
 /// order. A row that takes back an earlier one has `"retracted":true` and no columns. Equal answers
 /// are equal bytes.
 #[derive(Clone, Debug)]
@@ -20,6 +23,7 @@ pub struct JsonLines {
     columns: Vec<String>,
     /// Whether the windows of the rows are complete.
     complete: bool,
+    zone: Option<TimeZone>,
 }
 
 impl JsonLines {
@@ -34,6 +38,7 @@ impl JsonLines {
             group: pipeline.group_names().iter().map(|name| quoted(name)).collect(),
             columns: pipeline.columns().iter().map(|column| quoted(&column.name)).collect(),
             complete: true,
+            zone: pipeline.time_zone().cloned(),
         }
     }
 
@@ -53,17 +58,23 @@ impl JsonLines {
         out.write_all(&line)
     }
 
+    fn append_time(&self, time: Timestamp, line: &mut Vec<u8>) {
+        match &self.zone {
+            None => append(line, format_args!("{time}")),
+            Some(zone) => append(line, format_args!("{}", zone.display(time))),
+        }
+    }
+
     /// Appends an emission and the end of its line.
     pub fn append(&self, emission: &RowEmission, line: &mut Vec<u8>) {
         match emission.window {
-            Some(window) => append(
-                line,
-                format_args!(
-                    "{{\"window\":{{\"start\":\"{}\",\"end\":\"{}\"}}",
-                    window.start(),
-                    window.end()
-                ),
-            ),
+            Some(window) => {
+                line.extend_from_slice(b"{\"window\":{\"start\":\"");
+                self.append_time(window.start(), line);
+                line.extend_from_slice(b"\",\"end\":\"");
+                self.append_time(window.end(), line);
+                line.extend_from_slice(b"\"}");
+            }
             None => line.extend_from_slice(b"{\"window\":null"),
         }
         if !self.group.is_empty() {

@@ -12,6 +12,7 @@ mod push;
 mod row_aggregate;
 mod row_merger;
 mod row_pipeline;
+mod windows;
 
 pub use compile::CompileOptions;
 pub use emission::RowEmission;

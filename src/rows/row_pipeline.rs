@@ -16,7 +16,7 @@ use crate::row::null::Nulls;
 use crate::row::time_field::TimeField;
 use crate::rows::RowEmission;
 use crate::time::Timestamp;
-use crate::window::Windows;
+use crate::window::{TimeZone, Windows};
 use std::fmt;
 use std::sync::Arc;
 
@@ -52,6 +52,7 @@ pub struct RowPipeline {
     pub(super) group_names: Vec<String>,
     pub(super) columns: Vec<OutputColumn>,
     pub(super) windows: Windows,
+    pub(super) zone: Option<TimeZone>,
     pub(super) revised: bool,
     pub(super) explanation: Explanation,
     /// True if late prepared rows are reported one by one.
@@ -77,6 +78,7 @@ pub(super) struct Parts {
     pub(super) marked: Vec<usize>,
     pub(super) engine: Engine<Row, RowAggregate>,
     pub(super) windows: Windows,
+    pub(super) zone: Option<TimeZone>,
     pub(super) revised: bool,
     pub(super) key_bytes_max: usize,
     /// How many milliseconds an event time may be ahead of the arrival time.
@@ -122,6 +124,7 @@ impl RowPipeline {
             group_names,
             columns,
             windows: parts.windows,
+            zone: parts.zone,
             revised: parts.revised,
             explanation: parts.explanation,
             hands_out_late: false,
@@ -157,8 +160,13 @@ impl RowPipeline {
     }
 
     /// Returns the windows.
-    pub fn windows(&self) -> Windows {
-        self.windows
+    pub fn windows(&self) -> &Windows {
+        &self.windows
+    }
+
+    /// Returns the time zone that the times of windows are shown in; `None` for UTC.
+    pub fn time_zone(&self) -> Option<&TimeZone> {
+        self.zone.as_ref()
     }
 
     /// Returns true if a window can be answered more than once, because it accepts late records.

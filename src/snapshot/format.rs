@@ -107,10 +107,11 @@ pub(crate) enum Tag {
     Files = 17,
     Given = 18,
     Unfinished = 19,
+    Cuts = 20,
 }
 
 /// The names of the sections, by tag.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 21] = [
     "",
     "description",
     "clock",
@@ -131,10 +132,11 @@ const NAMES: [&str; 20] = [
     "files",
     "given",
     "unfinished",
+    "cuts",
 ];
 
 /// The highest tag of this version.
-const TAG_MAX: u8 = 19;
+const TAG_MAX: u8 = Tag::Cuts as u8;
 
 impl Tag {
     /// Returns the name of a tag that was read from an envelope.

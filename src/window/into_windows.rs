@@ -1,11 +1,11 @@
 //! Types that can be converted into windows.
 
-use super::{Global, Sliding, Tumbling, Windows};
+use super::{Calendar, Global, Sliding, Tumbling, Windows};
 use crate::error::Error;
 use std::time::Duration;
 
-/// A declaration of windows: [`Tumbling`], [`Sliding`], [`Global`], or a duration, which means
-/// tumbling windows of that size.
+/// A declaration of windows: [`Tumbling`], [`Sliding`], [`Calendar`], [`Global`], or a duration,
+/// which means tumbling windows of that size.
 ///
 /// # Example
 /// ```
@@ -39,4 +39,4 @@ macro_rules! declarations {
         }
     )+};
 }
-declarations!(Tumbling Sliding Global Windows);
+declarations!(Tumbling Sliding Calendar Global Windows);

@@ -3,7 +3,8 @@
 //!
 //! A window is half-open, `[start, end)`, and aligned to the Unix epoch plus an offset, never to
 //! the first record. [`Tumbling`] windows follow each other, [`Sliding`] windows overlap (or leave
-//! gaps), and [`Global`] is one window over everything.
+//! gaps), [`Calendar`] windows are days, weeks or months of a time zone, and [`Global`] is one window
+//! over everything.
 //!
 //! ```
 //! use streamgauge::prelude::*;
@@ -12,24 +13,32 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+mod calendar;
+mod calendar_grid;
 mod grid;
 mod into_windows;
 mod pane_map;
 mod panes;
 mod running;
+mod schedule;
 mod sliding;
 mod tumbling;
 mod two_stacks;
 mod watermark;
+mod zone;
 
-pub use grid::{Global, Windows};
-pub(crate) use grid::{Pane, Place, Schedule};
+pub use calendar::{Calendar, Period};
+pub(crate) use grid::{Pane, Place};
 pub use into_windows::IntoWindows;
 pub(crate) use panes::Panes;
+pub(crate) use schedule::Schedule;
+pub use schedule::{Global, Windows};
 pub use sliding::Sliding;
 pub use tumbling::Tumbling;
 pub(crate) use two_stacks::{Boundary, TwoStacks, WindowMerge};
 pub(crate) use watermark::Watermarks;
+#[cfg(feature = "spec")]
+pub use zone::TimeZone;
 
 use crate::time::Timestamp;
 use std::fmt;

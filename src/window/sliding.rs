@@ -23,7 +23,8 @@ use std::time::Duration;
 pub struct Sliding {
     size: i64,
     slide: i64,
-    offset: Duration,
+    /// In milliseconds.
+    offset: i128,
 }
 
 impl Sliding {
@@ -53,7 +54,7 @@ impl Sliding {
                 "a window size of {size} ms with a slide of {slide} ms: both are at least 1 ms"
             )));
         }
-        Ok(Sliding { size, slide, offset: Duration::ZERO })
+        Ok(Sliding { size, slide, offset: 0 })
     }
 
     /// Shifts all windows by `offset`, reduced modulo the slide, in whole milliseconds. Default: 0.
@@ -70,7 +71,23 @@ impl Sliding {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn offset(self, offset: Duration) -> Self {
-        Sliding { offset, ..self }
+        Sliding { offset: offset.as_millis() as i128, ..self }
+    }
+
+    /// Shifts all windows by `offset` into the past: see [`offset`](Sliding::offset).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let windows = Sliding::new(hours(6), hours(3))?;
+    /// assert_eq!(
+    ///     Windows::from(windows.offset_back(hours(1))),
+    ///     Windows::from(windows.offset(hours(2))),
+    /// );
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn offset_back(self, offset: Duration) -> Self {
+        Sliding { offset: -(offset.as_millis() as i128), ..self }
     }
 }
 

@@ -18,7 +18,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Tumbling {
     size: i64,
-    offset: Duration,
+    /// In milliseconds.
+    offset: i128,
 }
 
 impl Tumbling {
@@ -39,7 +40,7 @@ impl Tumbling {
     pub fn new(size: Duration) -> Result<Self, Error> {
         match whole_millis(size, "a window size")? {
             0 => Err(Error::invalid("a window size of 0 holds no records; at least 1 ms")),
-            size => Ok(Tumbling { size, offset: Duration::ZERO }),
+            size => Ok(Tumbling { size, offset: 0 }),
         }
     }
 
@@ -59,7 +60,23 @@ impl Tumbling {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn offset(self, offset: Duration) -> Self {
-        Tumbling { offset, ..self }
+        Tumbling { offset: offset.as_millis() as i128, ..self }
+    }
+
+    /// Shifts all windows by `offset` into the past: see [`offset`](Tumbling::offset).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let windows = Tumbling::new(hours(6))?;
+    /// assert_eq!(
+    ///     Windows::from(windows.offset_back(hours(1))),
+    ///     Windows::from(windows.offset(hours(5))),
+    /// );
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn offset_back(self, offset: Duration) -> Self {
+        Tumbling { offset: -(offset.as_millis() as i128), ..self }
     }
 }
 

@@ -2,6 +2,8 @@
 //! disorder, lateness, shards and batches.
 
 mod batches;
+#[cfg(feature = "spec")]
+mod calendar;
 mod invertible;
 mod waiting;
 
@@ -73,10 +75,16 @@ impl Persistence<u64, Vec<u64>> for Keep {
 pub(crate) fn options(rules: &Rules) -> EngineOptions {
     let millis = |n: i64| millis(n as u64);
     let mut options = EngineOptions::default();
-    options.windows = Sliding::new(millis(rules.size), millis(rules.slide))
-        .unwrap()
-        .offset(millis(rules.offset))
-        .into();
+    options.windows = match rules.days.is_empty() {
+        true => Sliding::new(millis(rules.size), millis(rules.slide))
+            .unwrap()
+            .offset(millis(rules.offset))
+            .into(),
+        #[cfg(feature = "spec")]
+        false => calendar::windows(rules),
+        #[cfg(not(feature = "spec"))]
+        false => panic!("there are no time zones"),
+    };
     options.out_of_orderness = rules.out_of_orderness.map(millis);
     options.allowed_lateness = millis(rules.lateness);
     options.emit_empty = rules.emit_empty;
@@ -116,7 +124,8 @@ pub(crate) fn rules() -> impl Strategy<Value = Rules> {
     let idle_after = prop::option::of(1i64..40);
     (windows, 0i64..50, bound, prop_oneof![Just(0i64), 0i64..40], any::<bool>(), idle_after)
         .prop_map(|((size, slide), offset, out_of_orderness, lateness, emit_empty, idle_after)| {
-            Rules { size, slide, offset, out_of_orderness, lateness, emit_empty, idle_after }
+            let days = vec![];
+            Rules { days, size, slide, offset, out_of_orderness, lateness, emit_empty, idle_after }
         })
 }
 

@@ -122,6 +122,7 @@ proptest! {
 #[test]
 fn out_of_order_records_can_find_no_room() {
     let rules = Rules {
+        days: vec![],
         size: 30,
         slide: 10,
         offset: 0,

@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 /// The rules of time of the reference, all in milliseconds.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
+    /// The times at which the days of a calendar begin. If there are some, size, slide and offset
+    /// are in days, and the offset is that of the first of these.
+    pub(crate) days: Vec<i64>,
     pub(crate) size: i64,
     pub(crate) slide: i64,
     pub(crate) offset: i64,
@@ -81,11 +84,33 @@ impl Reference {
     /// Returns every window that contains the time, by trying all starts near it.
     fn windows_of(&self, time: i64) -> Vec<Window> {
         let Rules { size, slide, offset, .. } = self.rules;
+        if !self.rules.days.is_empty() {
+            let all = self.calendar_windows().into_iter();
+            return all.filter(|(end, start)| *start <= time && time < *end).collect();
+        }
         let starts = (time - size + 1)..=time;
         starts
             .filter(|start| (start - offset).rem_euclid(slide) == 0)
             .map(|start| (start + size, start))
             .collect()
+    }
+
+    fn calendar_windows(&self) -> Vec<Window> {
+        let Rules { days, size, slide, offset, .. } = &self.rules;
+        let start = |first: usize| (first as i64 - offset).rem_euclid(*slide) == 0;
+        let windows = days.windows(*size as usize + 1).enumerate();
+        windows
+            .filter(|(first, _)| start(*first))
+            .map(|(_, days)| (days[days.len() - 1], days[0]))
+            .collect()
+    }
+
+    /// Returns the window after this one.
+    fn after(&self, window: Window) -> Window {
+        if self.rules.days.is_empty() {
+            return (window.0 + self.rules.slide, window.1 + self.rules.slide);
+        }
+        *self.calendar_windows().iter().find(|(_, start)| *start > window.1).expect("enough days")
     }
 
     fn is_open(&self, window: Window) -> bool {
@@ -183,7 +208,7 @@ impl Reference {
             if !self.fired.contains_key(&window) {
                 self.fire(window);
             }
-            window = (window.0 + self.rules.slide, window.1 + self.rules.slide);
+            window = self.after(window);
         }
     }
 
@@ -192,7 +217,7 @@ impl Reference {
         let with_records = self.records.iter().flat_map(|(windows, _)| windows).copied();
         let next = with_records.filter(|window| !self.fired.contains_key(window)).min();
         if let (true, Some(last)) = (self.rules.emit_empty, self.last_in_order) {
-            let after = (last.0 + self.rules.slide, last.1 + self.rules.slide);
+            let after = self.after(last);
             // The end of the input completes no empty windows after the last record's.
             let wanted = self.watermark < i64::MAX || next.is_some();
             return (wanted && self.is_complete(after)).then_some(after);

@@ -118,6 +118,7 @@ proptest! {
 
 fn tumbling(lateness: i64) -> Rules {
     Rules {
+        days: vec![],
         size: 10,
         slide: 10,
         offset: 0,

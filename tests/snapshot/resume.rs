@@ -303,6 +303,7 @@ fn a_state_past_a_limit_is_refused_and_the_engine_is_unchanged() {
     let mut engine = Engine::new(
         Keep,
         options(&Rules {
+            days: vec![],
             size: 10,
             slide: 10,
             offset: 0,
@@ -319,6 +320,7 @@ fn a_state_past_a_limit_is_refused_and_the_engine_is_unchanged() {
     }
     let saved = engine.snapshot().unwrap();
     let mut tight = options(&Rules {
+        days: vec![],
         size: 10,
         slide: 10,
         offset: 0,

@@ -451,6 +451,11 @@ pub(crate) struct PipelineArguments {
     /// past
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub(crate) offset: Option<String>,
+    /// Begin and end windows of days, weeks, months, quarters and years (1d, 1w, 1mo, 1q, 1y) by
+    /// the clocks of a time zone such as Europe/Berlin, and show times with its offset. Default:
+    /// UTC
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) timezone: Option<String>,
     /// How long to wait, in event time, for records that come out of order; `unbounded` waits for
     /// all of them. Default: unbounded for regular files, 10s for standard input
     #[arg(long, value_name = "DURATION")]

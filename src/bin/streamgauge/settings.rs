@@ -65,6 +65,7 @@ impl Settings {
         flags.window = pipeline.window;
         flags.every = pipeline.every;
         flags.offset = pipeline.offset;
+        flags.timezone = pipeline.timezone;
         flags.max_delay = pipeline.max_delay;
         flags.max_ahead = pipeline.max_ahead;
         flags.lateness = pipeline.lateness;
@@ -138,6 +139,7 @@ fn given_keys(flags: &PipelineSpec) -> Vec<&'static str> {
         ("window", flags.window.is_some()),
         ("every", flags.every.is_some()),
         ("offset", flags.offset.is_some()),
+        ("timezone", flags.timezone.is_some()),
         ("max_delay", flags.max_delay.is_some()),
         ("max_ahead", flags.max_ahead.is_some()),
         ("lateness", flags.lateness.is_some()),

@@ -98,6 +98,7 @@ mod tests {
             .collect();
         Shape {
             windowed: true,
+            zone: None,
             revised: false,
             retracts: false,
             resumed: false,

@@ -9,9 +9,10 @@
 
 use super::cell::{Cell, unmistakable};
 use super::digits::{DIGITS, count, rounded, with_separators};
-use streamgauge::Window;
 use streamgauge::row::{Number, OutputValue, TopValue};
 use streamgauge::rows::{ColumnKind, RowEmission, RowPipeline};
+use streamgauge::window::TimeZone;
+use streamgauge::{Timestamp, Window};
 
 /// The reader of the lines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +28,8 @@ pub(crate) enum Reader {
 pub(crate) struct Shape {
     /// True if there are windows.
     pub(crate) windowed: bool,
+    /// The time zone that times are shown in; `None` for UTC.
+    pub(crate) zone: Option<TimeZone>,
     /// True if an answer can come more than once.
     pub(crate) revised: bool,
     /// True if a row can be retracted, so that there is a column for it.
@@ -43,6 +46,7 @@ impl Shape {
     pub(crate) fn of(pipeline: &RowPipeline) -> Self {
         Shape {
             windowed: !pipeline.windows().is_global(),
+            zone: pipeline.time_zone().cloned(),
             revised: pipeline.is_revised(),
             retracts: false,
             resumed: false,
@@ -151,16 +155,20 @@ impl Sheet {
 
     fn window_cells(&self, window: Option<Window>) -> Vec<Cell> {
         let (start, end) = window.map_or_else(Default::default, |window| {
-            (window.start().to_string(), window.end().to_string())
+            (self.time(window.start()), self.time(window.end()))
         });
         match self.reader {
-            Reader::Person => vec![Cell::Time(
-                start
-                    .strip_suffix(".000Z")
-                    .map_or_else(|| start.clone(), |whole| format!("{whole}Z")),
-            )],
+            // Behind the milliseconds there is Z or an offset.
+            Reader::Person => vec![Cell::Time(start.replacen(".000", "", 1))],
             Reader::Program => vec![Cell::Time(start), Cell::Time(end)],
         }
+    }
+
+    fn time(&self, time: Timestamp) -> String {
+        self.shape
+            .zone
+            .as_ref()
+            .map_or_else(|| time.to_string(), |zone| zone.display(time).to_string())
     }
 
     /// Returns the rank of a line; empty if no top column has a row there.
@@ -291,6 +299,7 @@ mod tests {
         let column = |name: &str, kind| (name.to_owned(), kind);
         Shape {
             windowed: false,
+            zone: None,
             revised: false,
             retracts: false,
             resumed: false,
