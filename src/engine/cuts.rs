@@ -52,7 +52,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 }
 
-#[cfg(all(test, feature = "spec"))]
+#[cfg(feature = "spec")]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::aggregate::count;

@@ -245,5 +245,6 @@ impl CalendarGrid {
     }
 }
 
-#[cfg(all(test, feature = "spec"))]
+#[cfg(feature = "spec")]
+#[cfg(test)]
 mod tests;
