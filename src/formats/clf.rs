@@ -29,6 +29,7 @@ use crate::error::Error;
 use crate::formats::decode_error::DecodeError;
 use crate::formats::format::Format;
 use crate::formats::names;
+use crate::formats::request::split_request;
 use crate::row::Row;
 use std::ops::Range;
 
@@ -371,33 +372,6 @@ fn number(
 /// Returns the range, or an empty one if it contains only the dash of a missing value.
 fn present(line: &[u8], range: Range<usize>) -> Range<usize> {
     if line.get(range.clone()) == Some(b"-") { 0..0 } else { range }
-}
-
-fn split_request(line: &[u8], request: &Range<usize>) -> [Range<usize>; 3] {
-    let text = &line[request.clone()];
-    let nothing = [0..0, 0..0, 0..0];
-    let Some(method_len) = memchr::memchr(b' ', text).filter(|end| *end > 0) else {
-        return nothing;
-    };
-    if !text[..method_len]
-        .iter()
-        .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
-    {
-        return nothing;
-    }
-    let method = request.start..request.start + method_len;
-    let path_at = method.end + 1;
-    let last_space = request.start + memchr::memrchr(b' ', text).unwrap_or(method_len);
-    if last_space > path_at && line[last_space + 1..request.end].starts_with(b"HTTP/") {
-        return [method, path_at..last_space, last_space + 1..request.end];
-    }
-    if last_space == method.end
-        && path_at < request.end
-        && !line[path_at..request.end].starts_with(b"HTTP/")
-    {
-        return [method, path_at..request.end, 0..0];
-    }
-    nothing
 }
 
 #[cfg(test)]

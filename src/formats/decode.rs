@@ -5,11 +5,19 @@
 //! put in order afterwards.
 
 use crate::error::Error;
+use crate::formats::aws_logs::{self, VpcDecoder};
 use crate::formats::clf::ClfDecoder;
 use crate::formats::csv::{self, CsvDecoder};
 use crate::formats::decode_error::DecodeError;
+use crate::formats::format::Format;
 use crate::formats::json_scan::{JsonScanner, ScannedLine, TemplateMatch};
+use crate::formats::line_pattern::PatternDecoder;
+use crate::formats::log_format;
+use crate::formats::logfmt::LogfmtDecoder;
 use crate::formats::names;
+use crate::formats::regex_line::RegexDecoder;
+use crate::formats::w3c::W3cDecoder;
+use crate::formats::words::WordsDecoder;
 use crate::row::Block;
 use crate::row::Row;
 
@@ -128,10 +136,47 @@ pub(crate) enum Decoder {
 pub(crate) enum OtherDecoder {
     Csv(CsvDecoder),
     Clf(ClfDecoder),
+    Logfmt(LogfmtDecoder),
+    W3c(W3cDecoder),
+    Words(WordsDecoder),
+    Vpc(VpcDecoder),
+    Pattern(PatternDecoder),
+    Regex(Box<RegexDecoder>),
     Lines(LineDecoder),
 }
 
 impl Decoder {
+    /// Creates the decoder of a format whose records say nothing about each other. Returns `None`
+    /// for a format that needs the beginning of the input.
+    ///
+    /// # Errors
+    /// A field that the format does not have.
+    pub(crate) fn of_records(
+        format: &Format,
+        fields: &[String],
+        depth_max: usize,
+    ) -> Result<Option<Decoder>, Error> {
+        let decoder = match format {
+            Format::JsonLines => Decoder::JsonLines(Box::new(JsonScanner::new(fields, depth_max)?)),
+            Format::Clf => ClfDecoder::new(fields)?.into(),
+            Format::Vhost => ClfDecoder::with_vhost(fields)?.into(),
+            Format::Lines => LineDecoder::new(fields)?.into(),
+            Format::Logfmt => LogfmtDecoder::new(fields)?.into(),
+            Format::Alb => aws_logs::alb(fields)?.into(),
+            Format::S3 => aws_logs::s3(fields)?.into(),
+            Format::LogFormat(text) => log_format::decoder(text, fields)?.into(),
+            Format::Pattern(text) => PatternDecoder::of_names(text, fields)?.into(),
+            Format::Regex(text) => RegexDecoder::new(text, fields)?.into(),
+            Format::Auto
+            | Format::Csv
+            | Format::Tsv
+            | Format::Separated(_)
+            | Format::W3c
+            | Format::Vpc => return Ok(None),
+        };
+        Ok(Some(decoder))
+    }
+
     /// Decodes the record at the cursor and moves the cursor after it. Returns `Ok` if the record
     /// is in the row, an error if it could not be decoded, and `None` for a blank line and for the
     /// header.
@@ -183,6 +228,29 @@ impl Decoder {
     }
 }
 
+impl Decoder {
+    /// Returns true if the first record of an input is its header.
+    pub(crate) fn has_header(&self) -> bool {
+        match self {
+            Decoder::Other(OtherDecoder::Csv(_)) => true,
+            Decoder::Other(OtherDecoder::Vpc(decoder)) => decoder.has_header(),
+            _ => false,
+        }
+    }
+
+    /// Returns true if lines that are no records change how the lines after them are decoded.
+    pub(crate) fn has_directives(&self) -> bool {
+        matches!(self, Decoder::Other(OtherDecoder::W3c(_)))
+    }
+
+    /// Takes such a line, which was passed over.
+    pub(crate) fn directive(&mut self, line: &[u8]) {
+        if let Decoder::Other(OtherDecoder::W3c(decoder)) = self {
+            decoder.directive(line);
+        }
+    }
+}
+
 impl From<CsvDecoder> for Decoder {
     fn from(decoder: CsvDecoder) -> Self {
         Decoder::Other(OtherDecoder::Csv(decoder))
@@ -192,6 +260,42 @@ impl From<CsvDecoder> for Decoder {
 impl From<ClfDecoder> for Decoder {
     fn from(decoder: ClfDecoder) -> Self {
         Decoder::Other(OtherDecoder::Clf(decoder))
+    }
+}
+
+impl From<LogfmtDecoder> for Decoder {
+    fn from(decoder: LogfmtDecoder) -> Self {
+        Decoder::Other(OtherDecoder::Logfmt(decoder))
+    }
+}
+
+impl From<W3cDecoder> for Decoder {
+    fn from(decoder: W3cDecoder) -> Self {
+        Decoder::Other(OtherDecoder::W3c(decoder))
+    }
+}
+
+impl From<WordsDecoder> for Decoder {
+    fn from(decoder: WordsDecoder) -> Self {
+        Decoder::Other(OtherDecoder::Words(decoder))
+    }
+}
+
+impl From<VpcDecoder> for Decoder {
+    fn from(decoder: VpcDecoder) -> Self {
+        Decoder::Other(OtherDecoder::Vpc(decoder))
+    }
+}
+
+impl From<PatternDecoder> for Decoder {
+    fn from(decoder: PatternDecoder) -> Self {
+        Decoder::Other(OtherDecoder::Pattern(decoder))
+    }
+}
+
+impl From<RegexDecoder> for Decoder {
+    fn from(decoder: RegexDecoder) -> Self {
+        Decoder::Other(OtherDecoder::Regex(Box::new(decoder)))
     }
 }
 
@@ -208,15 +312,30 @@ impl OtherDecoder {
         match self {
             OtherDecoder::Csv(decoder) => csv_record(decoder, block, cursor, row),
             OtherDecoder::Clf(decoder) => {
-                row.begin_in(block.block);
-                let (start, end) = next_line(block, cursor);
-                let line = &block.bytes[start..end];
-                if line.trim_ascii().is_empty() {
+                line_record((block, cursor), row, |line, start, row| decoder.line(line, start, row))
+            }
+            OtherDecoder::Logfmt(decoder) => {
+                line_record((block, cursor), row, |line, start, row| decoder.line(line, start, row))
+            }
+            OtherDecoder::Words(decoder) => {
+                line_record((block, cursor), row, |line, start, row| decoder.line(line, start, row))
+            }
+            OtherDecoder::Vpc(decoder) => {
+                line_record((block, cursor), row, |line, start, row| decoder.line(line, start, row))
+            }
+            OtherDecoder::Pattern(decoder) => {
+                line_record((block, cursor), row, |line, start, row| decoder.line(line, start, row))
+            }
+            OtherDecoder::Regex(decoder) => {
+                line_record((block, cursor), row, |line, start, row| decoder.line(line, start, row))
+            }
+            OtherDecoder::W3c(decoder) => {
+                if block.bytes[cursor.offset..].starts_with(b"#") {
+                    let (start, end) = next_line(block, cursor);
+                    decoder.directive(&block.bytes[start..end]);
                     return DecodeResult::Blank;
                 }
-                decoder
-                    .line(line, start, row)
-                    .map_or_else(DecodeResult::Error, |()| DecodeResult::Record)
+                line_record((block, cursor), row, |line, start, row| decoder.line(line, start, row))
             }
             OtherDecoder::Lines(decoder) => {
                 row.begin_in(block.block);
@@ -292,6 +411,22 @@ fn csv_record(
     cursor.offset = next;
     cursor.lines += decoder.lines_of(&bytes[start..next]);
     decoded
+}
+
+/// Decodes the next line, which is a record unless it is blank.
+#[inline]
+fn line_record(
+    (block, cursor): (OpenBlock<'_>, &mut Cursor),
+    row: &mut Row,
+    mut decode: impl FnMut(&[u8], usize, &mut Row) -> Result<(), DecodeError>,
+) -> DecodeResult {
+    row.begin_in(block.block);
+    let (start, end) = next_line(block, cursor);
+    let line = &block.bytes[start..end];
+    if line.trim_ascii().is_empty() {
+        return DecodeResult::Blank;
+    }
+    decode(line, start, row).map_or_else(DecodeResult::Error, |()| DecodeResult::Record)
 }
 
 /// Moves the cursor after the next line of the block. Returns the range of the line without its

@@ -35,6 +35,20 @@ pub enum DecodeError {
         /// The part that is missing.
         what: &'static str,
     },
+    /// A line is not of the log that the format names.
+    LogLine {
+        /// What a line would be, such as `line of logfmt`.
+        line: &'static str,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A line does not fit a pattern or a server's format string.
+    Pattern {
+        /// The number of the field, counted from 1.
+        field: usize,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// The bytes are not UTF-8.
     NotUtf8,
     /// The record is longer than [`Limits::record_bytes_max`](crate::Limits).
@@ -64,6 +78,10 @@ impl fmt::Display for DecodeError {
                 write!(f, "the quote that opens field {field} is not closed")
             }
             DecodeError::AccessLog { what } => write!(f, "not an access log line: {what}"),
+            DecodeError::LogLine { line, what } => write!(f, "not a {line}: {what}"),
+            DecodeError::Pattern { field, what } => {
+                write!(f, "not a line of the format: field {field}: {what}")
+            }
             DecodeError::NotUtf8 => f.write_str("not UTF-8"),
             DecodeError::TooLong { limit } => {
                 write!(f, "longer than the limit of {limit} bytes for one record")

@@ -8,19 +8,22 @@
 //! If the format is not certain, the input is plain lines, with a reason. An input that cannot be
 //! lines of text is refused, with its name.
 
+use crate::formats::aws_logs;
 use crate::formats::beginning::Beginning;
 use crate::formats::clf;
 use crate::formats::container;
 use crate::formats::csv_header::{self, Header};
 use crate::formats::format::{Format, without_byte_order_mark};
 use crate::formats::json_text::{self, JsonText};
+use crate::formats::logfmt;
+use crate::formats::w3c;
 
 /// Maximum number of lines that are examined, without blank lines and line ends in quotes.
 const LINES: usize = 5;
 /// Maximum number of lines that are examined if quotes are open at their ends.
 const LINES_IN_QUOTES: usize = 20;
-/// Number of access log lines that are enough to be certain.
-const ACCESS_LOG_LINES: usize = 2;
+/// Number of lines of a log that are enough to be certain.
+const LOG_LINES: usize = 2;
 
 /// The result of detection.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,11 +44,13 @@ impl Format {
     ///    one;
     /// 2. an access log if the first two lines certainly have the format, including time and
     ///    referer;
-    /// 3. TSV or CSV if the first line certainly is a header: the records under it have the same
+    /// 3. logfmt, or the log of an AWS service (ALB, S3, VPC flows), if the first two lines
+    ///    certainly are, and a W3C extended log if it begins with directives, `#Fields:` among them;
+    /// 4. TSV or CSV if the first line certainly is a header: the records under it have the same
     ///    number of fields, at least two; its fields are different and read like names, not like
     ///    values; and in at least one column the fields below read like values. Two records under
     ///    the header are examined, or one if there is only one;
-    /// 4. plain lines in any other case.
+    /// 5. plain lines in any other case.
     ///
     /// At most five lines that are not blank are examined. [`run`](crate::adapter::files::run) also
     /// accepts a header that has all the requested fields. It tells why it reads plain lines, and
@@ -106,7 +111,7 @@ pub(crate) fn detect(beginning: Beginning<'_>, fields: &[String]) -> Option<Dete
 
 /// Examines the beginning of an input whose format was given; `None` if it needs more bytes.
 /// Refuses bytes that are certainly not text.
-pub(crate) fn check(beginning: Beginning<'_>, named: Format) -> Option<Detection> {
+pub(crate) fn check(beginning: Beginning<'_>, named: &Format) -> Option<Detection> {
     let blank = beginning.bytes.len() - without_blank_lines(beginning.bytes).len();
     let mut ends =
         memchr::memchr_iter(b'\n', &beginning.bytes[blank..]).map(|newline| blank + newline + 1);
@@ -118,7 +123,7 @@ pub(crate) fn check(beginning: Beginning<'_>, named: Format) -> Option<Detection
     // A header reports an error about its line end itself.
     let has_header = matches!(named, Format::Csv | Format::Tsv | Format::Separated(_));
     let refused = container::named(first).or_else(|| returns_alone(first).filter(|_| !has_header));
-    Some(refused.map_or(Detection::Certain(named), Detection::Refused))
+    Some(refused.map_or(Detection::Certain(named.clone()), Detection::Refused))
 }
 
 /// The number of examined lines.
@@ -172,8 +177,11 @@ impl<'a> Sample<'a> {
         if self.is_last {
             return Some(self.judge_last(fields));
         }
-        if let Some(format) = access_log(first) {
-            return self.judge_access_log(format);
+        if let Some(format) = log(first) {
+            return self.judge_log(format);
+        }
+        if self.is_w3c() {
+            return Some(Detection::Certain(Format::W3c));
         }
         if let Some(format) = self.table(fields) {
             return Some(Detection::Certain(format));
@@ -198,8 +206,11 @@ impl<'a> Sample<'a> {
         {
             return Detection::Certain(Format::JsonLines);
         }
-        if let Some(format) = access_log(self.first_line()) {
-            return self.judge_access_log(format).unwrap_or(Detection::Certain(format));
+        if let Some(format) = log(self.first_line()) {
+            return self.judge_log(format.clone()).unwrap_or(Detection::Certain(format));
+        }
+        if self.is_w3c() {
+            return Detection::Certain(Format::W3c);
         }
         match self.table(fields) {
             Some(format) => Detection::Certain(format),
@@ -240,16 +251,35 @@ impl<'a> Sample<'a> {
         is_doubled.then(|| "its lines end with two carriage returns (\\r\\r\\n): tr -d '\\r' < FILE | streamgauge run".to_owned())
     }
 
-    /// Judges an access log whose first line is certain: the next line must be certain, too.
-    fn judge_access_log(self, format: Format) -> Option<Detection> {
-        let others = self.lines().filter(|line| access_log(line) != Some(format)).count();
+    /// Judges a log whose first line is certain: the next line must be certain, too.
+    fn judge_log(self, format: Format) -> Option<Detection> {
+        // The header of a flow log says what its lines are.
+        let header = aws_logs::vpc_names(self.first_line()).filter(|_| format == Format::Vpc);
+        let columns = header.map(|names| names.len());
+        let is_other = |line: &&[u8]| match columns {
+            Some(columns) => {
+                line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count()
+                    != columns
+            }
+            None => log(line).as_ref() != Some(&format),
+        };
+        let others = self.lines().filter(is_other).count();
         if others > 0 {
+            let what = match format {
+                Format::Clf | Format::Vhost => "an access log",
+                _ => "a log in that format",
+            };
             let reason = format!(
-                "its first line is one of an access log and others are not; --format {format} reads those that are"
+                "its first line is one of {what} and others are not; --format {format} reads those that are"
             );
             return Some(Detection::Lines(reason));
         }
-        (self.lines >= ACCESS_LOG_LINES).then_some(Detection::Certain(format))
+        (self.lines >= LOG_LINES).then_some(Detection::Certain(format))
+    }
+
+    /// Returns true if the lines begin with the directives of a W3C extended log.
+    fn is_w3c(self) -> bool {
+        self.text().starts_with(b"#") && w3c::is_certain(self.lines())
     }
 
     /// Returns the table format, if it is certain.
@@ -286,7 +316,7 @@ impl<'a> Sample<'a> {
                 Some(format) => {
                     format!("it looks like an access log and is not certainly in the common or combined format; --format {format} reads it")
                 }
-                None => "it looks like an access log, in another format than the common or combined one, which alone are read".to_owned(),
+                None => "it looks like an access log, in another format than the common or combined one; --log-format 'STRING' reads it, with the string of its server's configuration".to_owned(),
             };
         }
         self.table_reason().unwrap_or_else(|| {
@@ -347,17 +377,22 @@ impl<'a> Sample<'a> {
                 "it looks like CSV with one column, {name}; --format csv reads it as that"
             ));
         }
-        is_logfmt(self.first_line())
-            .then(|| "it looks like logfmt (key=value), for which there is no format".to_owned())
+        is_logfmt(self.first_line()).then(|| {
+            "it looks like logfmt (key=value); --format logfmt reads it as that".to_owned()
+        })
     }
 }
 
-/// Returns the access log format that the line certainly has.
-fn access_log(line: &[u8]) -> Option<Format> {
+/// Returns the format of a log that the line certainly has.
+fn log(line: &[u8]) -> Option<Format> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     match () {
         () if clf::is_certain(line) => Some(Format::Clf),
         () if clf::is_certain_with_vhost(line) => Some(Format::Vhost),
+        () if logfmt::is_certain(line) => Some(Format::Logfmt),
+        () if aws_logs::is_alb(line) => Some(Format::Alb),
+        () if aws_logs::is_s3(line) => Some(Format::S3),
+        () if aws_logs::is_vpc(line) => Some(Format::Vpc),
         () => None,
     }
 }

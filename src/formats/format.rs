@@ -1,11 +1,13 @@
 //! The formats, and detection of a format by its first bytes.
 
 use crate::error::{Error, ErrorKind};
+use crate::formats::{line_pattern, log_format, regex_line};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The format of the records in a file.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum Format {
     /// Detected for each file by its first bytes; see [`Format::detect`]. The default.
@@ -28,11 +30,86 @@ pub enum Format {
     Vhost,
     /// Plain lines, with one field `line`.
     Lines,
+    /// logfmt: pairs such as `level=info msg="a b"`.
+    Logfmt,
+    /// The extended log format of the W3C, whose columns a line `#Fields:` names, as IIS and
+    /// CloudFront write it.
+    W3c,
+    /// The access log of an AWS application load balancer.
+    Alb,
+    /// The access log of an S3 bucket.
+    S3,
+    /// The flow log of a VPC, with the columns of its header or of the default format.
+    Vpc,
+    /// The log that nginx or Apache writes by this format string: see
+    /// [`Format::with_log_format`].
+    LogFormat(Arc<str>),
+    /// Lines in which fields stand between text: see [`Format::with_pattern`].
+    Pattern(Arc<str>),
+    /// Lines that a regular expression takes apart: see [`Format::with_regex`].
+    Regex(Arc<str>),
+}
+
+/// The formats that a name alone says.
+const NAMED: [Format; 12] = [
+    Format::Auto,
+    Format::JsonLines,
+    Format::Csv,
+    Format::Tsv,
+    Format::Clf,
+    Format::Vhost,
+    Format::Logfmt,
+    Format::W3c,
+    Format::Alb,
+    Format::S3,
+    Format::Vpc,
+    Format::Lines,
+];
+
+/// The keys of a pipeline that say how its records are written.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct FormatKeys<'a> {
+    /// The name of a format. Default: it is detected.
+    pub format: Option<&'a str>,
+    /// What separates the fields of CSV. Default: a comma.
+    pub delimiter: Option<&'a str>,
+    /// The format string of nginx or Apache.
+    pub log_format: Option<&'a str>,
+    /// A pattern with `<names>`.
+    pub pattern: Option<&'a str>,
+    /// A regular expression with named groups.
+    pub regex: Option<&'a str>,
+}
+
+impl FormatKeys<'_> {
+    /// Returns the format that the keys name together. Default: [`Format::Auto`].
+    ///
+    /// # Errors
+    /// As [`Format::from_str`], [`Format::with_delimiter`], [`Format::with_log_format`],
+    /// [`Format::with_pattern`] and [`Format::with_regex`], with the key in front.
+    pub fn format(self) -> Result<Format, Error> {
+        let format = self.format.map_or(Ok(Format::Auto), str::parse);
+        let mut format: Format = format.map_err(|error: Error| error.at("format"))?;
+        type With = fn(Format, &str) -> Result<Format, Error>;
+        let keys: [(&str, Option<&str>, With); 4] = [
+            ("delimiter", self.delimiter, |format, text| format.with_delimiter(text)),
+            ("log_format", self.log_format, |format, text| format.with_log_format(text)),
+            ("pattern", self.pattern, |format, text| format.with_pattern(text)),
+            ("regex", self.regex, |format, text| format.with_regex(text)),
+        ];
+        for (key, text, with) in keys {
+            if let Some(text) = text {
+                format = with(format, text).map_err(|error| error.at(key))?;
+            }
+        }
+        Ok(format)
+    }
 }
 
 impl Format {
     /// Returns the name that the command and pipeline files use.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Format::Auto => "auto",
             Format::JsonLines => "jsonl",
@@ -41,19 +118,15 @@ impl Format {
             Format::Clf => "clf",
             Format::Vhost => "vhost",
             Format::Lines => "lines",
+            Format::Logfmt => "logfmt",
+            Format::W3c => "w3c",
+            Format::Alb => "alb",
+            Format::S3 => "s3",
+            Format::Vpc => "vpc",
+            Format::LogFormat(_) => "log_format",
+            Format::Pattern(_) => "pattern",
+            Format::Regex(_) => "regex",
         }
-    }
-
-    /// Returns the format that a pipeline names by its `format` and its `delimiter`. Default:
-    /// [`Format::Auto`].
-    ///
-    /// # Errors
-    /// As [`Format::from_str`] and [`Format::with_delimiter`], with the key in front.
-    pub fn of_pipeline(format: Option<&str>, delimiter: Option<&str>) -> Result<Format, Error> {
-        let format = format.map_or(Ok(Format::Auto), str::parse);
-        let format: Format = format.map_err(|error: Error| error.at("format"))?;
-        let delimited = delimiter.map_or(Ok(format), |text| format.with_delimiter(text));
-        delimited.map_err(|error| error.at("delimiter"))
     }
 
     /// Returns CSV with this text between the fields: one character of ASCII, or `\t` for a tab.
@@ -88,6 +161,85 @@ impl Format {
             ))),
         }
     }
+
+    /// Returns the format of the log that a server writes by this format string, as it stands in
+    /// the configuration: of nginx's `log_format`, with or without the directive and its quotes, or
+    /// of Apache's `LogFormat`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] if another format was named, [`ErrorKind::Parse`] for text
+    /// that is no format string, or whose fields have no text between them.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::adapter::files::Format;
+    /// let format = Format::Auto.with_log_format("$remote_addr [$time_local] $status")?;
+    /// assert_eq!(format.name(), "log_format");
+    /// assert!(Format::Auto.with_log_format("$remote_addr$status").is_err());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
+    pub fn with_log_format(self, string: &str) -> Result<Format, Error> {
+        self.is_free("log_format")?;
+        log_format::parse(string)?;
+        Ok(Format::LogFormat(string.into()))
+    }
+
+    /// Returns the format of lines in which fields stand between text: `<name>` is a field, `<_>`
+    /// one that is not wanted, `\<` the character, and all else stands in the line as it is.
+    ///
+    /// # Errors
+    /// As [`with_log_format`](Format::with_log_format).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::adapter::files::Format;
+    /// let format = Format::Auto.with_pattern("[<time>] <level>: <message>")?;
+    /// assert_eq!(format.to_string().parse::<Format>()?, format);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
+    pub fn with_pattern(self, pattern: &str) -> Result<Format, Error> {
+        self.is_free("pattern")?;
+        line_pattern::parse_pattern(pattern)?;
+        Ok(Format::Pattern(pattern.into()))
+    }
+
+    /// Returns the format of lines whose fields are the named groups of a regular expression.
+    ///
+    /// # Errors
+    /// As [`with_log_format`](Format::with_log_format).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::adapter::files::Format;
+    /// assert!(Format::Auto.with_regex(r"took (?<ms>\d+) ms").is_ok());
+    /// assert!(Format::Auto.with_regex(r"took (\d+) ms").is_err());
+    /// ```
+    pub fn with_regex(self, expression: &str) -> Result<Format, Error> {
+        self.is_free("regex")?;
+        regex_line::compile(expression)?;
+        Ok(Format::Regex(expression.into()))
+    }
+
+    /// Refuses a format that is named already, where a key names one of its own.
+    fn is_free(&self, key: &str) -> Result<(), Error> {
+        match self {
+            Format::Auto => Ok(()),
+            other => {
+                let message = format!("{key} is a format of its own, and the format is {other}");
+                Err(Error::invalid(message))
+            }
+        }
+    }
+
+    /// Returns the key and the text of a format that has them.
+    fn text(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Format::LogFormat(text) | Format::Pattern(text) | Format::Regex(text) => {
+                Some((self.name(), text))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The byte order mark of UTF-8.
@@ -100,9 +252,10 @@ pub(crate) fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Format::Separated(byte) => write!(f, "csv({})", char::from(*byte)),
-            format => f.write_str(format.name()),
+        match (self, self.text()) {
+            (Format::Separated(byte), _) => write!(f, "csv({})", char::from(*byte)),
+            (_, Some((key, text))) => write!(f, "{key}({text})"),
+            (format, None) => f.write_str(format.name()),
         }
     }
 }
@@ -110,33 +263,30 @@ impl fmt::Display for Format {
 impl FromStr for Format {
     type Err = Error;
 
-    /// Reads a name, or what a format is displayed as: CSV with another delimiter is `csv(;)`.
+    /// Reads a name, or what a format is displayed as: CSV with another delimiter is `csv(;)`, and
+    /// a pattern `pattern(<time> <status>)`.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`] for any text but the seven names and this form.
+    /// [`ErrorKind::Parse`] for any text but the names and these forms.
     fn from_str(text: &str) -> Result<Self, Error> {
-        if let Some(delimiter) = text.strip_prefix("csv(").and_then(|rest| rest.strip_suffix(')')) {
-            return Format::Csv
-                .with_delimiter(delimiter)
-                .map_err(|error| Error::new(ErrorKind::Parse, error.message()));
+        let inside = |key: &str| text.strip_prefix(key)?.strip_prefix('(')?.strip_suffix(')');
+        let with = if let Some(delimiter) = inside("csv") {
+            Some(Format::Csv.with_delimiter(delimiter))
+        } else if let Some(string) = inside("log_format") {
+            Some(Format::Auto.with_log_format(string))
+        } else if let Some(pattern) = inside("pattern") {
+            Some(Format::Auto.with_pattern(pattern))
+        } else {
+            inside("regex").map(|expression| Format::Auto.with_regex(expression))
+        };
+        if let Some(with) = with {
+            return with.map_err(|error| Error::new(ErrorKind::Parse, error.message()));
         }
-        let all = [
-            Format::Auto,
-            Format::JsonLines,
-            Format::Csv,
-            Format::Tsv,
-            Format::Clf,
-            Format::Vhost,
-            Format::Lines,
-        ];
-        all.into_iter().find(|format| format.name() == text).ok_or_else(|| {
+        NAMED.into_iter().find(|format| format.name() == text).ok_or_else(|| {
             let shown: String = text.chars().take(50).collect();
-            Error::new(
-                ErrorKind::Parse,
-                format!(
-                    "{shown:?} is not a format: use auto, jsonl, csv, tsv, clf, vhost or lines"
-                ),
-            )
+            let names: Vec<&str> = NAMED.iter().map(Format::name).collect();
+            let message = format!("{shown:?} is not a format: use one of {}", names.join(", "));
+            Error::new(ErrorKind::Parse, message)
         })
     }
 }
@@ -147,20 +297,27 @@ mod tests {
 
     #[test]
     fn names_round_trip() {
-        for format in [
-            Format::Auto,
-            Format::JsonLines,
-            Format::Csv,
-            Format::Tsv,
+        let with = [
             Format::Separated(b';'),
             Format::Separated(b')'),
-            Format::Clf,
-            Format::Vhost,
-            Format::Lines,
-        ] {
+            Format::LogFormat("$status (x)".into()),
+            Format::Pattern("<a>) <b>".into()),
+            Format::Regex("(?<a>.)".into()),
+        ];
+        for format in NAMED.into_iter().chain(with) {
             assert_eq!(format.to_string().parse::<Format>().unwrap(), format);
         }
-        for text in ["json", "csv()", "csv(\")", "csv(ab)", "csv(ä)", "csv(;"] {
+        for text in [
+            "json",
+            "pattern(<)",
+            "regex(()",
+            "log_format(x)",
+            "csv()",
+            "csv(\")",
+            "csv(ab)",
+            "csv(ä)",
+            "csv(;",
+        ] {
             assert_eq!(text.parse::<Format>().unwrap_err().kind(), ErrorKind::Parse, "{text}");
         }
     }

@@ -1,10 +1,9 @@
 //! Records that come one at a time, as payloads of a stream.
 
-use super::clf::ClfDecoder;
-use super::decode::{Cursor, Decoder, Framing, LineDecoder, OtherDecoder};
+use super::aws_logs::VpcDecoder;
+use super::decode::{Cursor, Decoder, Framing, OtherDecoder};
 use super::decode_error::DecodeError;
 use super::format::Format;
-use super::json_scan::JsonScanner;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::row::Block;
@@ -26,18 +25,16 @@ impl PayloadDecoder {
     /// [`ErrorKind::InvalidArgument`] for a format that needs a header, which payloads do not have,
     /// and for fields that the format does not have.
     pub(crate) fn new(format: Format, fields: &[String], limits: &Limits) -> Result<Self, Error> {
-        let decoder = match format {
-            Format::Auto | Format::JsonLines => {
-                Decoder::JsonLines(Box::new(JsonScanner::new(fields, limits.json_depth_max)?))
-            }
-            Format::Clf => ClfDecoder::new(fields)?.into(),
-            Format::Vhost => ClfDecoder::with_vhost(fields)?.into(),
-            Format::Lines => LineDecoder::new(fields)?.into(),
-            Format::Csv | Format::Tsv | Format::Separated(_) => {
-                let message = format!(
-                    "format: the records of a stream have no header, which {format} needs; use jsonl, clf, vhost or lines"
-                );
-                return Err(Error::invalid(message));
+        let named = if format == Format::Auto { &Format::JsonLines } else { &format };
+        let decoder = match named {
+            Format::Vpc => VpcDecoder::new(None, fields)?.into(),
+            named => {
+                Decoder::of_records(named, fields, limits.json_depth_max)?.ok_or_else(|| {
+                    Error::invalid(format!(
+                        "format: the records of a stream have no header, which {format} needs; use \
+                     another format, such as jsonl, clf or logfmt"
+                    ))
+                })?
             }
         };
         Ok(PayloadDecoder { decoder, record_bytes_max: limits.record_bytes_max })

@@ -1,6 +1,7 @@
 //! The pipeline as text: one value that a file, the command line or a program creates.
 
 use crate::error::{Error, ErrorKind};
+use crate::formats::format::{Format, FormatKeys};
 use crate::nearest::nearest;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use std::fmt;
@@ -71,11 +72,18 @@ keys! {
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize)]
 #[non_exhaustive]
 PipelineSpec {
-    /// The format of the records: `auto`, `jsonl`, `csv`, `tsv`, `clf`, `vhost` or `lines`. The
-    /// files adapter uses it.
+    /// The format of the records: `auto`, `jsonl`, `csv`, `tsv`, `clf`, `vhost`, `logfmt`, `w3c`,
+    /// `alb`, `s3`, `vpc` or `lines`. Default: detected in files, JSON in streams.
     format "format": String;
     /// The character between the fields of CSV. Default: a comma.
     delimiter "delimiter": String;
+    /// The format string of nginx or Apache by which the records were written, instead of a
+    /// `format`.
+    log_format "log_format": String;
+    /// A pattern of the records, such as `<time> [<level>] <message>`, instead of a `format`.
+    pattern "pattern": String;
+    /// A regular expression whose named groups are the fields, instead of a `format`.
+    regex "regex": String;
     /// The field that holds the event time. Default: the arrival time.
     time "time": String;
     /// The format of the event time, see [`TimeFormat`](crate::row::TimeFormat). Default: `auto`.
@@ -157,6 +165,21 @@ impl PipelineSpec {
                 message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
             Error::new(ErrorKind::Parse, first_line(message)).at(format!("{name}:{}", error.line()))
         })
+    }
+
+    /// Returns the format of the records: see [`FormatKeys::format`].
+    ///
+    /// # Errors
+    /// As [`FormatKeys::format`].
+    pub fn input_format(&self) -> Result<Format, Error> {
+        FormatKeys {
+            format: self.format.as_deref(),
+            delimiter: self.delimiter.as_deref(),
+            log_format: self.log_format.as_deref(),
+            pattern: self.pattern.as_deref(),
+            regex: self.regex.as_deref(),
+        }
+        .format()
     }
 
     /// Returns the specification in TOML.

@@ -54,7 +54,7 @@ const LOGS: &[&str] = &[
     "# Time: 2025-10-25T20:00:00.000000Z\n# User@Host: root[root] @ localhost []  Id:     8\n# Query_time: 2.0  Lock_time: 0.0 Rows_sent: 1, Rows_examined: 0\nSELECT a, b FROM t;\n",
     "1:M 25 Oct 2025 20:00:00.123 * Ready to accept connections, tcp\n1:M 25 Oct 2025 20:00:01.123 # Warning, low memory\n",
     // Web servers and balancers in other formats than the common and combined one.
-    "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n#Fields: date time cs-method cs-uri-stem sc-status\n2025-10-25 20:00:00 GET /index.html 200\n",
+    "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n2025-10-25 20:00:00 GET /index.html 200\n",
     "2025-10-25T20:00:00.123456Z my-lb 192.0.2.1:2817 10.0.0.1:80 0.00007 0.001 0.00005 200 200 0 29 \"GET http://x.test:80/ HTTP/1.1\" \"curl/7.38.0\" - -\nhttp 2025-10-25T20:00:00.123456Z app/lb/50 192.0.2.1:2817 10.0.0.1:80 0 0 0 200 200 34 366 \"GET http://x.test:80/ HTTP/1.1\" \"curl\" - -\n",
     "Feb  6 12:14:14 localhost haproxy[14389]: 10.0.1.2:33317 [06/Feb/2009:12:14:14.655] http-in static/srv1 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 {1wt.eu} {} \"GET /index.html HTTP/1.1\"\nFeb  6 12:14:15 localhost haproxy[14389]: x, y\n",
     "web1.example.test 10.1.32.66 - [2025-10-25T20:00:00+00:00] \"GET /static/app.js HTTP/1.1\" 200 2014 rt=0.041 \"Mozilla/5.0 (X11)\"\napi.example.test 10.0.4.241 - [2025-10-25T20:00:01+00:00] \"GET / HTTP/1.1\" 404 10202 rt=0.057 \"Mozilla/5.0 (X11)\"\n",
@@ -75,7 +75,7 @@ const LOGS: &[&str] = &[
     "Hello, world\nGoodbye, moon\n",
     "Starting up, please wait\nLoaded 5 modules, took 3 ms\nReady, listening\n",
     "I0125 20:00:00.123456   1 server.go:12] started, ok\nI0125 20:00:01.123456   1 server.go:13] serving, ok\n",
-    "time=2024-01-01T00:00:00Z level=info msg=\"hello, world\" dur=12ms\ntime=2024-01-01T00:00:01Z level=info msg=\"bye, moon\" dur=13ms\n",
+    "time=2024-01-01T00:00:00Z level=info msg=\"hello, world\" dur=12ms\nbye, moon time=2024-01-01T00:00:01Z level=info dur=13ms\n",
     "app=web,user=5\napp=api,user=6\n",
     "10%\n20%\nDone.\n",
     "1,2\n3,4\n5,6\n",
@@ -175,7 +175,7 @@ fn a_field_that_lines_do_not_have_is_an_error_with_a_remedy() {
             "t",
             &["one column, t", "--format csv"],
         ),
-        ("time=1 level=info msg=x\n", "level", &["logfmt"]),
+        ("started time=1 level=info\n", "level", &["logfmt", "--format logfmt reads it"]),
         ("# by hand\nts,v\n1,2\n", "v", &["grep -v '^#' FILE"]),
         ("2024-01-01 12:00:00,123 INFO x\n", "level", &["plain lines", "--format"]),
         (

@@ -10,6 +10,7 @@ mod flags;
 mod formats;
 mod kcl;
 mod late;
+mod logs;
 mod oracle;
 mod output;
 mod pipes;

@@ -111,7 +111,7 @@ fn a_record_of_exactly_the_limit_is_read() {
                 Recorder::new(if format == Format::Lines { &["line"] } else { &["a"] });
             run(
                 vec![Input::from_reader("in", Cursor::new(text.to_vec()))],
-                &options(format, block, 20),
+                &options(format.clone(), block, 20),
                 &mut recorder,
             )
             .unwrap();
@@ -161,7 +161,7 @@ fn binary_junk_is_dead_letters() {
         .collect();
     for format in [Format::JsonLines, Format::Clf] {
         let fields = if format == Format::Clf { "host" } else { "a" };
-        let (got, stats) = read(format, &junk, &[fields]);
+        let (got, stats) = read(format.clone(), &junk, &[fields]);
         assert!(got.rows().is_empty() && stats.dead_letters() > 100, "{format}");
     }
 }
@@ -184,7 +184,7 @@ proptest! {
         let field = match format { Format::Clf => "path", Format::Lines => "line", _ => "a" };
         let events = |block: usize, sizes: &[usize]| {
             let mut recorder = Recorder::new(&[field]);
-            let result = run(vec![Input::from_reader("in", Trickle::new(&bytes, sizes))], &options(format, block, limit), &mut recorder);
+            let result = run(vec![Input::from_reader("in", Trickle::new(&bytes, sizes))], &options(format.clone(), block, limit), &mut recorder);
             (recorder.events, result.map_err(|error| error.to_string()).map(|stats| (stats.records(), stats.files[0].lines)))
         };
         let whole = events(1 << 20, &[1 << 20]);

@@ -8,6 +8,7 @@ mod json_library;
 #[path = "../../examples/generate/log.rs"]
 #[allow(dead_code, reason = "the example writes more layouts than the tests read")]
 mod log;
+mod logs;
 mod many;
 mod real_log;
 mod run_pipeline;

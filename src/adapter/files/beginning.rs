@@ -4,13 +4,14 @@ use crate::adapter::files::blocks::{BLOCK_BYTES, BlockReader, Framing};
 use crate::adapter::files::options::FilesOptions;
 use crate::adapter::files::source::Input;
 use crate::error::{Error, ErrorKind};
+use crate::formats::aws_logs::{self, VpcDecoder};
 use crate::formats::beginning::Beginning;
-use crate::formats::clf::ClfDecoder;
 use crate::formats::csv::{self, CsvDecoder, Quoting};
 use crate::formats::decode::{Decoder, LineDecoder};
 use crate::formats::detect::{self, Detection};
 use crate::formats::format::Format;
 use crate::formats::json_scan::JsonScanner;
+use crate::formats::w3c::{self, W3cDecoder};
 use crate::row::Block;
 
 /// An input whose format is known.
@@ -54,7 +55,7 @@ pub(super) fn begin(
             .map(|scanner| Decoder::JsonLines(Box::new(scanner)))
     };
     let (is_blank, detected) = look(reader, |beginning| {
-        let detected = match options.format {
+        let detected = match &options.format {
             Format::Auto => detect::detect(beginning, fields),
             named => detect::check(beginning, named),
         };
@@ -75,19 +76,7 @@ pub(super) fn begin(
             return Err(Error::new(ErrorKind::Unsupported, reason).at(name));
         }
     };
-    let decoder = match format {
-        Format::JsonLines => {
-            // This also checks which values are numbers, so that few are needed as text.
-            reader.set_make_block(Block::checked);
-            json()
-        }
-        Format::Clf => ClfDecoder::new(fields).map(Decoder::from),
-        Format::Vhost => ClfDecoder::with_vhost(fields).map(Decoder::from),
-        Format::Csv => csv_decoder(reader, fields, b','),
-        Format::Tsv => csv_decoder(reader, fields, b'\t'),
-        Format::Separated(delimiter) => csv_decoder(reader, fields, delimiter),
-        Format::Lines | Format::Auto => LineDecoder::new(fields).map(Decoder::from),
-    };
+    let decoder = decoder(reader, (&format, fields), options.limits.json_depth_max);
     match (decoder, note) {
         (Ok(decoder), note) => {
             let note = note.map(|reason| format!("is read as plain lines: {}", with_flag(reason)));
@@ -126,6 +115,34 @@ fn look<T>(
             return Ok(found);
         }
         reader.peek_more();
+    }
+}
+
+/// Creates the decoder of a format, for which it may read the header.
+fn decoder(
+    reader: &mut BlockReader,
+    (format, fields): (&Format, &[String]),
+    depth_max: usize,
+) -> Result<Decoder, Error> {
+    match format {
+        // The source says which values are numbers, so few are needed as text.
+        Format::JsonLines => reader.set_make_block(Block::checked),
+        Format::Csv => return csv_decoder(reader, fields, b','),
+        Format::Tsv => return csv_decoder(reader, fields, b'\t'),
+        Format::Separated(delimiter) => return csv_decoder(reader, fields, *delimiter),
+        Format::W3c => {
+            let directive = look(reader, w3c::header)?;
+            return W3cDecoder::new(&directive, fields).map(Decoder::from);
+        }
+        Format::Vpc => {
+            let header = look(reader, |beginning| Ok(aws_logs::vpc_header(beginning)))?;
+            return VpcDecoder::new(header.as_deref(), fields).map(Decoder::from);
+        }
+        _ => {}
+    }
+    match Decoder::of_records(format, fields, depth_max)? {
+        Some(decoder) => Ok(decoder),
+        None => LineDecoder::new(fields).map(Decoder::from),
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::adapter::files::blocks::{BlockReader, Piece, Unread};
 use crate::adapter::files::buffers::Buffers;
 use crate::error::{Error, ErrorKind};
-use crate::formats::decode::{Framing, Records};
+use crate::formats::decode::{Decoder, Framing, Records};
+use crate::formats::w3c::DIRECTIVE;
 use crate::row::Block;
 
 /// A piece of an input, and the offset of its end.
@@ -48,14 +49,24 @@ impl Fetched {
 pub(super) struct Fetcher {
     reader: BlockReader,
     header: bool,
+    /// True if lines that are no records change how later ones are decoded.
+    directives: bool,
+    /// The last such line that was passed over.
+    directive: Option<Vec<u8>>,
     offset: u64,
     resume_at: u64,
 }
 
 impl Fetcher {
-    /// Fetches the input after `resume_at` bytes. `header` is true if the first record is a header.
-    pub(super) fn new(reader: BlockReader, header: bool, resume_at: u64) -> Self {
-        Fetcher { reader, header, offset: 0, resume_at }
+    /// Fetches the input after `resume_at` bytes, for this decoder.
+    pub(super) fn new(reader: BlockReader, decoder: &Decoder, resume_at: u64) -> Self {
+        let (header, directives) = (decoder.has_header(), decoder.has_directives());
+        Fetcher { reader, header, directives, directive: None, offset: 0, resume_at }
+    }
+
+    /// Returns the last line that names columns among those that were passed over, once.
+    pub(super) fn passed_directive(&mut self) -> Option<Vec<u8>> {
+        self.directive.take()
     }
 
     pub(super) fn reader(&mut self) -> &mut BlockReader {
@@ -101,6 +112,10 @@ impl Fetcher {
                     let passed = usize::try_from(self.resume_at.saturating_sub(before))
                         .map_or(bytes.len(), |passed| passed.min(bytes.len()));
                     passed_lines += memchr::memchr_iter(b'\n', &bytes[..passed]).count() as u64;
+                    if self.directives {
+                        let last = last_directive(&bytes[..passed]);
+                        self.directive = last.map(<[u8]>::to_vec).or(self.directive.take());
+                    }
                     passed
                 }
                 Ok(Some(Piece::TooLong { len, .. })) => {
@@ -147,4 +162,13 @@ impl Fetcher {
         );
         Error::new(ErrorKind::Mismatch, message).at(self.reader.source().name())
     }
+}
+
+/// Returns the last line that names columns.
+fn last_directive(lines: &[u8]) -> Option<&[u8]> {
+    let lines = memchr::memmem::rfind_iter(lines, DIRECTIVE)
+        .map(|at| (at, &lines[at..]))
+        .find(|(at, _)| *at == 0 || lines[at - 1] == b'\n')?
+        .1;
+    Some(&lines[..memchr::memchr(b'\n', lines).unwrap_or(lines.len())])
 }

@@ -43,7 +43,7 @@ mod taking;
 pub use crate::formats::clf::ClfDecoder;
 pub use crate::formats::csv::CsvDecoder;
 pub use crate::formats::decode_error::{DEAD_LETTER_BYTES_MAX, DeadLetter, DecodeError};
-pub use crate::formats::format::Format;
+pub use crate::formats::format::{Format, FormatKeys};
 pub use crate::formats::json_names::JsonNames;
 pub use crate::formats::json_scan::{JsonError, JsonScanner, ScannedLine};
 pub use last_rows::last_rows;

@@ -13,7 +13,7 @@ use crate::adapter::files::source::Input;
 use crate::adapter::files::stats::{FileStats, FilesStats};
 use crate::adapter::files::taking::Taking;
 use crate::error::Error;
-use crate::formats::decode::{Decoder, Framing, OtherDecoder, Records};
+use crate::formats::decode::{Decoder, Framing, Records};
 use crate::formats::json_scan::JsonScanner;
 use crate::parallel::{Helpers, in_order};
 use crate::record::ShardId;
@@ -110,16 +110,12 @@ pub(super) fn run_into<S: RowSink, B: TakeBlocks<S>>(
         });
         let mut reader = BlockReader::new(source, block_bytes, options.limits.record_bytes_max);
         let Begun { format, decoder, note } = begin(&mut reader, options, &fields)?;
-        let resume_at = sink.resume_at(file, &reader.source().opened(format))?;
+        let resume_at = sink.resume_at(file, &reader.source().opened(format.clone()))?;
         sink.beginning(file, format, reader.peek()?.bytes);
         if let Some(note) = note {
             sink.note(file, &note)?;
         }
-        let fetcher = Fetcher::new(
-            reader,
-            matches!(decoder, Decoder::Other(OtherDecoder::Csv(_))),
-            resume_at,
-        );
+        let fetcher = Fetcher::new(reader, &decoder, resume_at);
         let taking = Taking { file, stats, sink };
         let tail =
             FileRun { fetcher, decoder, row: &mut row, taking }.read::<B>(helpers.as_ref())?;
@@ -191,8 +187,9 @@ impl<S: RowSink> FileRun<'_, S> {
     fn read<B: TakeBlocks<S>>(mut self, helpers: Option<&Helpers>) -> Result<Option<Tail>, Error> {
         // Bytes that arrive slowly are processed at once. A single block is processed before a
         // thread has started.
-        let alone =
-            self.fetcher.reader().source().is_interactive() || self.fetcher.reader().has_ended();
+        let alone = self.fetcher.reader().source().is_interactive()
+            || self.fetcher.reader().has_ended()
+            || self.decoder.has_directives();
         match (helpers.filter(|_| !alone), B::preparer(self.taking.sink)) {
             (Some(helpers), Some(preparer)) => self.read_on::<B>(helpers, preparer),
             _ => self.read_alone(),
@@ -203,6 +200,9 @@ impl<S: RowSink> FileRun<'_, S> {
         let FileRun { mut fetcher, mut decoder, row, mut taking } = self;
         while let Some(fetched) = fetcher.next() {
             taking.begin(&fetched);
+            if let Some(line) = fetcher.passed_directive() {
+                decoder.directive(&line);
+            }
             match &fetched.piece {
                 Ok(Piece::Tail(block)) => {
                     taking.counts().offset = fetcher.offset();

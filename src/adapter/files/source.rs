@@ -104,7 +104,7 @@ fn unreadable(path: &Path, error: io::Error) -> Error {
 }
 
 /// An input that was opened for reading.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Opened<'a> {
     /// The file; `None` if it is not a regular file.

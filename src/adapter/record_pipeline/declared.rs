@@ -52,15 +52,11 @@ impl Declared {
     pub fn compile(spec: &PipelineSpec, mut options: CompileOptions) -> Result<Self, Error> {
         options.arrival_times = true;
         options.strict = spec.strict.unwrap_or(options.strict);
-        let format = Format::of_pipeline(spec.format.as_deref(), spec.delimiter.as_deref())?;
+        let format = spec.input_format()?;
+        let is_given = spec.format.is_some() || format != Format::Auto;
         let pipeline = spec.compile(&options)?;
         let decoder = PayloadDecoder::new(format, pipeline.fields(), &options.limits)?;
-        Ok(Declared {
-            row: pipeline.new_row(),
-            pipeline,
-            decoder,
-            format_is_given: spec.format.is_some(),
-        })
+        Ok(Declared { row: pipeline.new_row(), pipeline, decoder, format_is_given: is_given })
     }
 
     /// Returns the pipeline: its fields, columns and explanation.

@@ -243,7 +243,8 @@ Times (--time-format):
 Fields are plain names, \"quoted names\", or JSON pointers such as /request/url.
 An access log has the fields host, ident, user, time, method, path, protocol,
 status, bytes, referer and agent, with --format vhost also vhost; `lines` has
-the field line.
+the field line. w3c, alb, s3, vpc and --log-format have these names too, besides
+those of their documentation, with _ for other signs (cs_uri_stem).
 
 Examples:
   streamgauge run access.jsonl --time ts --window 5m --every 10s \\
@@ -390,6 +391,18 @@ pub(crate) struct InputArguments {
     /// The character between the fields of CSV, such as ';'. Default: a comma
     #[arg(long, value_name = "CHARACTER", help_heading = "Input")]
     pub(crate) delimiter: Option<String>,
+    /// Read the log of nginx or Apache by the format string of its configuration, such as
+    /// '$remote_addr [$time_local] "$request" $status' or '%h %t "%r" %>s'. With or without
+    /// log_format NAME and LogFormat
+    #[arg(long, value_name = "STRING", help_heading = "Input")]
+    pub(crate) log_format: Option<String>,
+    /// Read lines in which fields stand between text, such as '<ip> - <user> [<time>] "<method>
+    /// <path> <_>" <status>'; \< is the character
+    #[arg(long, value_name = "PATTERN", help_heading = "Input")]
+    pub(crate) pattern: Option<String>,
+    /// Read lines by a regular expression with named groups, such as 'took (?<ms>\d+) ms'
+    #[arg(long, value_name = "EXPRESSION", help_heading = "Input")]
+    pub(crate) regex: Option<String>,
     /// Write records that could not be read to a file, as JSON Lines with file, line, reason and
     /// data
     #[arg(long, value_name = "FILE", help_heading = "Input")]
@@ -542,6 +555,16 @@ pub(crate) enum FormatArgument {
     Clf,
     /// The same with the virtual host in front (Apache's vhost_combined), the field vhost
     Vhost,
+    /// logfmt: key=value pairs
+    Logfmt,
+    /// W3C extended log with a line #Fields:, as IIS and CloudFront write it
+    W3c,
+    /// Access log of an AWS application load balancer
+    Alb,
+    /// Access log of an S3 bucket
+    S3,
+    /// Flow log of an AWS VPC
+    Vpc,
     /// Plain lines, with the one field `line`
     Lines,
 }

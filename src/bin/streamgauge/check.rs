@@ -8,7 +8,6 @@ use crate::standard_output::StandardOutput;
 use std::io::Write;
 use std::path::Path;
 use streamgauge::Error;
-use streamgauge::adapter::files::Format;
 use streamgauge::adapter::read_pipeline;
 use streamgauge::rows::{CompileOptions, Explanation};
 
@@ -36,8 +35,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
 fn explain(path: &Path) -> Result<Explanation, Error> {
     let spec = read_pipeline(path)?;
     let name = path.display().to_string();
-    Format::of_pipeline(spec.format.as_deref(), spec.delimiter.as_deref())
-        .map_err(|error| error.at(&name))?;
+    spec.input_format().map_err(|error| error.at(&name))?;
     let mut options = CompileOptions::default();
     // Files say of which year their times are when they are read.
     options.written_until = Some(streamgauge::Timestamp::MAX);

@@ -335,8 +335,7 @@ pub(crate) fn compile_saved(settings: &Settings) -> Result<RowPipeline, Failure>
 }
 
 fn format(spec: &PipelineSpec) -> Result<Format, Failure> {
-    Format::of_pipeline(spec.format.as_deref(), spec.delimiter.as_deref())
-        .map_err(|error| Failure::usage(&error))
+    spec.input_format().map_err(|error| Failure::usage(&error))
 }
 
 /// Returns the writer of answers to standard output. `bar` may be on the same terminal.

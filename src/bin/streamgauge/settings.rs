@@ -59,6 +59,9 @@ impl Settings {
         let mut flags = PipelineSpec::default();
         flags.format = input.format.map(|format| format_name(format).to_owned());
         flags.delimiter = input.delimiter;
+        flags.log_format = input.log_format;
+        flags.pattern = input.pattern;
+        flags.regex = input.regex;
         flags.time = pipeline.time;
         flags.time_format = pipeline.time_format;
         flags.year = pipeline.year;
@@ -165,6 +168,11 @@ fn format_name(format: FormatArgument) -> &'static str {
         FormatArgument::Tsv => "tsv",
         FormatArgument::Clf => "clf",
         FormatArgument::Vhost => "vhost",
+        FormatArgument::Logfmt => "logfmt",
+        FormatArgument::W3c => "w3c",
+        FormatArgument::Alb => "alb",
+        FormatArgument::S3 => "s3",
+        FormatArgument::Vpc => "vpc",
         FormatArgument::Lines => "lines",
     }
 }

@@ -413,7 +413,7 @@ impl<W: Write> PipelineObserver for Sink<W> {
         else {
             return Ok(0);
         };
-        if let Some(counted) = state.run.other_format(input.file, opened.format) {
+        if let Some(counted) = state.run.other_format(input.file, opened.format.clone()) {
             let begun = self.inputs.begin_again(input, &state.run, counted);
             if let Some(pipeline) = begun.map_err(|failure| self.end(failure))? {
                 let old = pipelines.replace(file, pipeline)?;

@@ -330,7 +330,7 @@ impl RunState {
     /// Returns the format in which bytes of a file were counted, if it differs from `format`.
     pub fn other_format(&self, file: usize, format: Format) -> Option<Format> {
         let counted = self.files.get(file).filter(|file| file.offset > 0)?;
-        (counted.format != format).then_some(counted.format)
+        (counted.format != format).then(|| counted.format.clone())
     }
 
     /// Forgets the counted part of a file, so that it is read from its beginning.
@@ -457,7 +457,7 @@ impl RunState {
             );
             return Err(Error::new(ErrorKind::Io, message));
         }
-        (file.id, file.format) = (open.id, opened.format);
+        (file.id, file.format) = (open.id, opened.format.clone());
         let seen = Fingerprint::of(&open.file, open.size).map_err(failed)?;
         let mark = if compressed { None } else { Some(byte_order_mark(&open.file)) };
         if compressed {
