@@ -114,10 +114,17 @@ PipelineSpec {
     lateness "lateness": String;
     /// Predicates, all of which must hold.
     filter "where": Vec<String>;
-    /// The fields to group by. Each entry is one field or several, separated by commas.
+    /// What to group by: fields or expressions. Each entry is one or several, separated by commas.
     group "group": Vec<String>;
-    /// The aggregates. Each entry is one aggregate or several, separated by commas.
+    /// The aggregates, and arithmetic over them. Each entry is one or several, separated by commas.
     agg "agg": Vec<String>;
+    /// Conditions on rows of the answer, all of which must hold.
+    having "having": Vec<String>;
+    /// The order of the rows of a window, such as `bytes desc, country`. Each entry is one or
+    /// several columns, separated by commas. Default: by group.
+    sort "sort": Vec<String>;
+    /// Maximum number of rows of a window, the first ones by `sort`.
+    limit "limit": u64;
     /// Text that counts as a missing value in every field. Each entry is one marker or several,
     /// separated by commas. Default: the usual markers, in fields that are used as numbers.
     null "null": Vec<String>;
@@ -315,6 +322,7 @@ format = "csv"
 delimiter = ";"
 time = "ts"
 time_format = "ms"
+year = 2024
 window = "5m"
 every = "10s"
 offset = "0s"
@@ -325,6 +333,9 @@ lateness = "1m"
 where = ["status >= 500"]
 group = "country,status"
 agg = ["count", "sum(bytes) as bytes", "top(10, url)"]
+having = "count > 1"
+sort = ["bytes desc, country"]
+limit = 10
 null = ["NA, '-'", "none"]
 limit_groups = 100
 output = "json"

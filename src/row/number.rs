@@ -124,6 +124,14 @@ impl Number {
         }
     }
 
+    /// Returns a whole number as an integer, if 128 bits hold it.
+    pub(crate) fn of_whole(number: Number) -> Number {
+        match number {
+            Number::Float(float) => Number::of_float(float),
+            integer => integer,
+        }
+    }
+
     /// Returns the number in the form that aggregates add: an integer of up to 64 bits in
     /// magnitude, of which a sum of 128 bits can hold 2^63, or else the nearest float.
     #[inline]

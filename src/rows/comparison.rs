@@ -3,7 +3,7 @@
 
 use super::row_aggregate::{Plan, RowTest};
 use crate::error::{Error, ErrorKind};
-use crate::query::aggregates::{Column, Function};
+use crate::query::aggregates::Function;
 use crate::query::literal::{Literal, Operator};
 use crate::query::predicate::Predicate;
 use crate::row::null::Nulls;
@@ -15,7 +15,7 @@ use crate::row::time_field::TimeField;
 /// [`ErrorKind::Parse`] if it is to come before or after the event time and is not a time.
 pub(super) fn compare_with_event_time(
     filter: &mut [Predicate],
-    columns: &mut [Column],
+    calls: &mut [Function],
     (time, name): (&TimeField, &str),
 ) -> Result<(), Error> {
     let mut compare = |slot: usize, compared: Option<(Operator, &mut Literal)>| {
@@ -31,7 +31,7 @@ pub(super) fn compare_with_event_time(
         Err(Error::new(ErrorKind::Parse, message))
     };
     filter.iter_mut().try_for_each(|predicate| predicate.each_field(&mut compare))?;
-    columns.iter_mut().try_for_each(|column| match &mut column.function {
+    calls.iter_mut().try_for_each(|call| match call {
         Function::Frequency(slot, literal) => compare(*slot, Some((Operator::Equal, literal))),
         _ => Ok(()),
     })

@@ -1,5 +1,6 @@
 //! From the written pipeline to one that runs.
 
+use super::answers::AnswerPlan;
 use super::comparison::{compare_with_event_time, marked_slots};
 use super::explain::Explanation;
 use super::row_aggregate::{Plan, RowAggregate};
@@ -9,7 +10,10 @@ use crate::engine::{Engine, EngineOptions};
 use crate::error::Error;
 use crate::hash::Seed;
 use crate::limits::Limits;
-use crate::query::aggregates::{Column, Function, parse_columns, parse_fields};
+use crate::query::aggregates::{
+    Answer, Answers, Column, Function, canonical_list, parse_field, parse_group,
+};
+use crate::query::expression::{Ast, Id, Node};
 use crate::query::field::Fields;
 use crate::query::null_list::parse_nulls;
 use crate::query::pipeline_spec::PipelineSpec;
@@ -114,24 +118,35 @@ impl PipelineSpec {
         let mut filter = self.compile_filter(&mut fields, options)?;
         let time = self.compile_time(&mut fields, options)?;
         let group = self.compile_group(&mut fields, options)?;
-        let mut columns = self.compile_columns(&mut fields, options)?;
+        let group_names: Vec<String> = group.iter().map(|(name, _)| name.clone()).collect();
+        let mut answers = self.compile_answers(&mut fields, &group_names, options)?;
         let nulls =
             parse_nulls(self.null.as_deref()).map_err(|error| error.at(options.written("null")))?;
         if let Some(time) = &time {
-            compare_with_event_time(&mut filter, &mut columns, (time, fields.name(time.slot)))
+            let name = fields.name(time.slot);
+            compare_with_event_time(&mut filter, &mut answers.calls, (time, name))
                 .map_err(|error| error.at(options.written("where")))?;
         }
         let zone = self.time_zone(options)?;
         let engine_options = self.engine_options(options, zone.clone())?;
         let max_ahead = self.max_ahead(options)?;
-        let plan = Plan::of(&columns, options.seed);
+        let plan = Plan::of(&answers.calls, options.seed);
         let marked = marked_slots(&mut filter, &plan, &group, (&nulls, fields.names().len()));
+        let windows = engine_options.windows.clone();
         let explanation = Explanation::new(
             &engine_options,
             &plan,
-            (&columns, group.len()),
+            (&answers, group.len()),
             self.late_words(&engine_options),
         );
+        let kinds: Vec<_> = plan.kinds().collect();
+        let answers = AnswerPlan::new(answers, &kinds, group.len())
+            .map_err(|error| error.at(options.written("agg")))?;
+        if answers.needs_window() && windows.is_global() {
+            let missing = options.missing("window", "DURATION");
+            let why = format!("rate needs a window: give its size by {missing}");
+            return Err(Error::invalid(why));
+        }
         let aggregate = match group.is_empty() {
             true => RowAggregate::plain(plan.columns()),
             false => RowAggregate::grouped(
@@ -141,7 +156,6 @@ impl PipelineSpec {
             ),
         };
         aggregate.validate()?;
-        let windows = engine_options.windows.clone();
         let revised = !engine_options.allowed_lateness.is_zero() && !windows.is_global();
         let key_bytes_max = engine_options.limits.key_bytes_max;
         let engine = Engine::new(aggregate, engine_options)?;
@@ -150,7 +164,7 @@ impl PipelineSpec {
             filter,
             time,
             group,
-            columns,
+            answers,
             plan,
             nulls,
             marked,
@@ -211,16 +225,8 @@ impl PipelineSpec {
             }
             return Ok(None);
         };
-        match parse_fields(text).map_err(|error| error.at(options.written("time")))?.as_slice() {
-            [name] => Ok(Some(TimeField::new(fields.slot(name), format.unwrap_or_default()))),
-            names => {
-                let written = options.written("time");
-                Err(Error::invalid(format!(
-                    "{written} {text:?}: one field holds the event time, not {}",
-                    names.len()
-                )))
-            }
-        }
+        let name = parse_field(text).map_err(|error| error.at(options.written("time")))?;
+        Ok(Some(TimeField::new(fields.slot(&name), format.unwrap_or_default())))
     }
 
     /// The format of the event time, if one is given, with the year of times that have none.
@@ -254,38 +260,42 @@ impl PipelineSpec {
         options: &CompileOptions,
     ) -> Result<Vec<(String, usize)>, Error> {
         let mut group: Vec<(String, usize)> = Vec::new();
+        let mut slots = |ast: &Ast, id: Id| slot_of(fields, ast, id);
         for text in self.group.iter().flatten() {
-            for name in parse_fields(text).map_err(|error| error.at(options.written("group")))? {
+            let more = parse_group(text, &mut slots)
+                .map_err(|error| error.at(options.written("group")))?;
+            for (name, slot) in more {
                 if group.iter().any(|(known, _)| *known == name) {
                     return Err(Error::invalid(format!(
                         "{}: the field {name:?} is named twice",
                         options.written("group")
                     )));
                 }
-                let slot = fields.slot(&name);
                 group.push((name, slot));
             }
         }
         Ok(group)
     }
 
-    fn compile_columns(
+    fn compile_answers(
         &self,
         fields: &mut Fields,
+        groups: &[String],
         options: &CompileOptions,
-    ) -> Result<Vec<Column>, Error> {
-        let mut columns: Vec<Column> = Vec::new();
+    ) -> Result<Answers, Error> {
+        let mut answers = Answers::default();
+        let at = |key| move |error: Error| error.at(options.written(key));
+        let mut slots = |ast: &Ast, id: Id| slot_of(fields, ast, id);
         for text in self.agg.iter().flatten() {
-            columns.extend(
-                parse_columns(text, fields).map_err(|error| error.at(options.written("agg")))?,
-            );
+            answers.add_columns(text, &mut slots).map_err(at("agg"))?;
         }
-        if columns.is_empty() {
-            columns.push(Column { name: "count".into(), function: Function::Count });
+        if answers.columns.is_empty() {
+            answers.calls.push(Function::Count);
+            answers.columns.push(Column { name: "count".into(), answer: Answer::Call(0) });
         }
-        for (index, column) in columns.iter().enumerate() {
+        for (index, column) in answers.columns.iter().enumerate() {
             let name = &column.name;
-            if columns.iter().take(index).any(|earlier| earlier.name == *name) {
+            if answers.columns.iter().take(index).any(|earlier| earlier.name == *name) {
                 let message = format!(
                     "there are two columns {name:?}; give one another name, as in {name} as other"
                 );
@@ -298,7 +308,33 @@ impl PipelineSpec {
                 return Err(Error::invalid(message).at(options.written("agg")));
             }
         }
-        Ok(columns)
+        for text in self.having.iter().flatten() {
+            answers.add_having(text, groups, &mut slots).map_err(at("having"))?;
+        }
+        for text in self.sort.iter().flatten() {
+            answers.add_sort(text, groups, &mut slots).map_err(at("sort"))?;
+        }
+        answers.limit = self.row_limit(&answers, options)?;
+        Ok(answers)
+    }
+
+    /// How many rows of a window are given.
+    fn row_limit(
+        &self,
+        answers: &Answers,
+        options: &CompileOptions,
+    ) -> Result<Option<usize>, Error> {
+        let Some(limit) = self.limit else { return Ok(None) };
+        let written = options.written("limit");
+        if answers.sort.is_empty() {
+            let missing = options.missing("sort", "COLUMN");
+            let why = format!("{written} {limit} of which rows? Give their order by {missing}");
+            return Err(Error::invalid(why));
+        }
+        if limit == 0 {
+            return Err(Error::invalid(format!("{written} of 0: at least 1 row is needed")));
+        }
+        Ok(Some(usize::try_from(limit).unwrap_or(usize::MAX)))
     }
 
     fn engine_options(
@@ -345,26 +381,25 @@ impl PipelineSpec {
     /// is not among them: it says which records are waited for or trusted, and whoever corrects it
     /// is to keep the state.
     fn words(&self) -> String {
-        let canonical =
-            |texts: &[String]| texts.iter().map(|text| Tokens::canonical(text)).collect::<Vec<_>>();
         let list = |entries: &Option<Vec<String>>| {
-            canonical(entries.as_deref().unwrap_or_default()).join(", ")
+            let entries = entries.iter().flatten();
+            entries.map(|text| canonical_list(text)).collect::<Vec<_>>().join(", ")
         };
         let time_format = self
             .time_format
             .as_deref()
             .filter(|format| format.parse().ok() != Some(TimeFormat::default()));
         let (time, group, agg) =
-            (self.time.as_deref().map(Tokens::canonical), list(&self.group), list(&self.agg));
+            (self.time.as_deref().map(canonical_list), list(&self.group), list(&self.agg));
+        let nulls = self.null.iter().flatten().map(|text| Tokens::canonical(text));
+        let nulls = nulls.collect::<Vec<_>>().join(", ");
         let mut words = Vec::new();
         words.extend(time.map(|time| format!("time {time}; ")));
         words.extend(time_format.map(|format| format!("time format {format}; ")));
         words.extend(self.year.map(|year| format!("year {year}; ")));
-        words.extend(self.null.as_ref().map(|_| format!("null {}; ", list(&self.null))));
+        words.extend(self.null.as_ref().map(|_| format!("null {nulls}; ")));
         words.extend(
-            canonical(self.filter.as_deref().unwrap_or_default())
-                .iter()
-                .map(|filter| format!("where {filter}; ")),
+            self.filter.iter().flatten().map(|text| format!("where {}; ", canonical_list(text))),
         );
         words.extend((!group.is_empty()).then(|| format!("group {group}; ")));
         words.push(format!("agg {}; ", if agg.is_empty() { "count" } else { &agg }));
@@ -403,4 +438,12 @@ fn last_moment(year: u64) -> Result<Timestamp, Error> {
     start.map(|start| Timestamp::from_millis(start.as_millisecond() - 1)).ok_or_else(|| {
         Error::invalid(format!("{year} is no year of such times: give one from 1 to 9998"))
     })
+}
+
+/// Returns the slot of a field.
+fn slot_of(fields: &mut Fields, ast: &Ast, id: Id) -> Result<usize, Error> {
+    match ast.node(id) {
+        Node::Field(name) => Ok(fields.slot(name)),
+        _ => Err(ast.error(id, format!("{} is not a field", ast.written(id)))),
+    }
 }

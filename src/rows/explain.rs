@@ -3,7 +3,7 @@
 use super::row_aggregate::{Plan, StateSpec, TOP_ROWS_MIN};
 use crate::aggregate::{DEFAULT_ACCURACY, DISTINCT_EXACT_MAX, DISTINCT_PRECISION};
 use crate::engine::EngineOptions;
-use crate::query::aggregates::{Column, Function};
+use crate::query::aggregates::{Answer, Answers, Function};
 use crate::sketch::LogHistogram;
 use std::fmt;
 use std::time::Duration;
@@ -49,7 +49,7 @@ impl Explanation {
     pub(super) fn new(
         engine: &EngineOptions,
         plan: &Plan,
-        (columns, group_fields): (&[Column], usize),
+        (answers, group_fields): (&Answers, usize),
         lateness: String,
     ) -> Self {
         let windows = engine.windows.size_and_slide();
@@ -69,9 +69,10 @@ impl Explanation {
             ),
             panes_held_max: panes_held_max(engine),
             state_bytes_max: engine.limits.state_bytes_max,
-            columns: columns
+            columns: answers
+                .columns
                 .iter()
-                .map(|column| (column.name.clone(), worth(&column.function)))
+                .map(|column| (column.name.clone(), worth_of(&column.answer, answers)))
                 .collect(),
             lateness,
         }
@@ -236,6 +237,14 @@ fn state_bytes_max(state: &StateSpec) -> usize {
 }
 
 /// Returns the accuracy of a column's numbers.
+fn worth_of(answer: &Answer, answers: &Answers) -> String {
+    if let Answer::Call(index) = answer {
+        return answers.calls.get(*index).map_or_else(String::new, worth);
+    }
+    "computed for each row of the answer; with bounds where an aggregate in it has bounds".into()
+}
+
+/// Returns the accuracy of an aggregate's numbers.
 fn worth(function: &Function) -> String {
     match function {
         Function::Count | Function::CountOf(_) => "exact".into(),

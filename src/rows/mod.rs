@@ -1,5 +1,6 @@
 //! A query at work: rows in, rows of answers out.
 
+mod answers;
 mod comparison;
 mod compile;
 mod emission;

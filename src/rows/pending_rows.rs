@@ -1,5 +1,6 @@
 //! The rows of an emission, handed out one by one.
 
+use super::answers::{AnswerPlan, AnswerRows};
 use super::row_aggregate::RowAnswer;
 use crate::engine::Emission;
 use crate::error::Error;
@@ -15,48 +16,60 @@ struct Pending {
     plain: Option<Vec<OutputValue>>,
     rows: std::vec::IntoIter<(ByteKey, Vec<OutputValue>)>,
     other: Option<Vec<OutputValue>>,
+    /// Groups whose rows do not hold any more.
+    retracted: std::vec::IntoIter<ByteKey>,
+    /// Whether the row of all records, or the row `(other)`, does not hold any more.
+    is_rest_retracted: bool,
 }
 
 impl Pending {
-    fn new(emission: Emission<()>, answer: RowAnswer) -> Self {
-        match answer {
-            RowAnswer::Plain(values) => {
-                Pending { emission, plain: Some(values), rows: Vec::new().into_iter(), other: None }
+    fn new(emission: Emission<()>, answer: AnswerRows) -> Self {
+        let AnswerRows { rows, retracted, is_rest_retracted } = answer;
+        let (plain, rows, other) = match rows {
+            RowAnswer::Plain(values) => (Some(values), Vec::new(), None),
+            RowAnswer::Grouped(groups) => {
+                (None, groups.rows, groups.other.map(|other| other.value))
             }
-            RowAnswer::Grouped(groups) => Pending {
-                emission,
-                plain: None,
-                rows: groups.rows.into_iter(),
-                other: groups.other.map(|other| other.value),
-            },
-        }
+        };
+        let (rows, retracted) = (rows.into_iter(), retracted.into_iter());
+        Pending { emission, plain, rows, other, retracted, is_rest_retracted }
     }
 
     fn is_empty(&self) -> bool {
-        self.plain.is_none() && self.rows.len() == 0 && self.other.is_none()
+        self.plain.is_none()
+            && self.rows.len() == 0
+            && self.other.is_none()
+            && self.retracted.len() == 0
+            && !self.is_rest_retracted
     }
 
     fn next(&mut self, group_fields: usize) -> Option<RowEmission> {
-        if let Some(values) = self.plain.take() {
-            return Some(RowEmission {
-                window: self.emission.window,
-                revision: self.emission.revision,
-                group: Vec::new(),
-                values,
-            });
-        }
-        let (group, values) = match self.rows.next() {
-            // One field is its own key, several are a tuple.
-            Some((key, values)) if group_fields == 1 => (vec![key::decode(&key)], values),
-            Some((key, values)) => (key::decode_parts(&key), values),
-            None => (vec![OutputValue::Other; group_fields], self.other.take()?),
+        let (group, values) = self.next_values(group_fields)?;
+        let Emission { window, revision, .. } = self.emission;
+        Some(RowEmission { window, revision, group, values })
+    }
+
+    /// The group and the values of the next row; no values if it is retracted.
+    fn next_values(&mut self, group_fields: usize) -> Option<(Vec<OutputValue>, Vec<OutputValue>)> {
+        // One field is its own key, several are a tuple.
+        let group = |key: &ByteKey| match group_fields {
+            1 => vec![key::decode(key)],
+            _ => key::decode_parts(key),
         };
-        Some(RowEmission {
-            window: self.emission.window,
-            revision: self.emission.revision,
-            group,
-            values,
-        })
+        if let Some(values) = self.plain.take() {
+            return Some((Vec::new(), values));
+        }
+        if let Some((key, values)) = self.rows.next() {
+            return Some((group(&key), values));
+        }
+        let rest = vec![OutputValue::Other; group_fields];
+        if let Some(values) = self.other.take() {
+            return Some((rest, values));
+        }
+        if let Some(key) = self.retracted.next() {
+            return Some((group(&key), Vec::new()));
+        }
+        std::mem::take(&mut self.is_rest_retracted).then_some((rest, Vec::new()))
     }
 }
 
@@ -75,18 +88,21 @@ impl PendingRows {
     /// Those of fetching it.
     pub(super) fn next(
         &mut self,
-        group_fields: usize,
+        plan: &AnswerPlan,
         mut fetch: impl FnMut() -> Result<Option<Emission<RowAnswer>>, Error>,
     ) -> Result<Option<RowEmission>, Error> {
         loop {
-            if let Some(row) = self.0.as_mut().and_then(|pending| pending.next(group_fields)) {
+            if let Some(row) = self.0.as_mut().and_then(|pending| pending.next(plan.group_fields()))
+            {
                 return Ok(Some(row));
             }
             let Some(Emission { window, revision, value }) = fetch()? else {
                 self.0 = None;
                 return Ok(None);
             };
-            self.0 = Some(Pending::new(Emission { window, revision, value: () }, value));
+            let emission = Emission { window, revision, value: () };
+            let rows = plan.rows(&emission, value);
+            self.0 = Some(Pending::new(emission, rows));
         }
     }
 }

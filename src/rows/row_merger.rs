@@ -1,5 +1,6 @@
 //! Merges partials of a declared pipeline.
 
+use super::answers::AnswerPlan;
 use super::pending_rows::PendingRows;
 use super::row_aggregate::RowAggregate;
 use super::row_pipeline::{OutputColumn, RowPipeline};
@@ -8,6 +9,7 @@ use crate::error::Error;
 use crate::merger::{Merger, MergerControl, MergerOptions};
 use crate::row::Row;
 use crate::rows::RowEmission;
+use std::sync::Arc;
 
 /// Merges partials of a declared pipeline into rows: a [`Merger`] with the pipeline's fields and
 /// columns.
@@ -15,6 +17,7 @@ pub struct RowMerger {
     merger: Merger<Row, RowAggregate>,
     group_names: Vec<String>,
     columns: Vec<OutputColumn>,
+    answers: Arc<AnswerPlan>,
     /// The remaining rows of the current window.
     pending: PendingRows,
     /// The number of sources of the window with pending rows, and true if it was complete.
@@ -34,15 +37,17 @@ pub struct MergedRow {
 }
 
 impl RowMerger {
-    pub(super) fn new(
+    fn new(
         merger: Merger<Row, RowAggregate>,
         group_names: Vec<String>,
         columns: Vec<OutputColumn>,
+        answers: Arc<AnswerPlan>,
     ) -> Self {
         RowMerger {
             merger,
             group_names,
             columns,
+            answers,
             pending: PendingRows::default(),
             origin: (0, false),
         }
@@ -64,8 +69,8 @@ impl RowMerger {
     /// # Errors
     /// Those of [`Merger::next_merged`].
     pub fn next_row(&mut self) -> Result<Option<MergedRow>, Error> {
-        let RowMerger { merger, group_names, pending, origin, .. } = self;
-        let row = pending.next(group_names.len(), || {
+        let RowMerger { merger, answers, pending, origin, .. } = self;
+        let row = pending.next(answers, || {
             Ok(merger.next_merged()?.map(|merged| {
                 *origin = (merged.sources, merged.complete);
                 Emission { window: merged.window, revision: merged.revision, value: merged.value }
@@ -96,8 +101,8 @@ impl RowPipeline {
     /// # Errors
     /// Those of [`Merger::new`].
     pub fn into_merger(self, options: MergerOptions) -> Result<RowMerger, Error> {
-        let (engine, group_names, columns) = self.into_parts();
-        Ok(RowMerger::new(Merger::new(engine, options)?, group_names, columns))
+        let RowPipeline { engine, group_names, columns, answers, .. } = self;
+        Ok(RowMerger::new(Merger::new(engine, options)?, group_names, columns, answers))
     }
 }
 

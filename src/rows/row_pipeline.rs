@@ -1,5 +1,6 @@
 //! A running declared pipeline.
 
+use super::answers::AnswerPlan;
 use super::explain::Explanation;
 use super::fast::preparer::{Preparation, RowPreparer};
 use super::intake::Intake;
@@ -7,7 +8,6 @@ use super::pending_rows::PendingRows;
 use super::row_aggregate::{ColumnKind, Plan, RowAggregate};
 use crate::engine::{Control, Engine, Outcome, Shard};
 use crate::error::{Error, ErrorKind};
-use crate::query::aggregates::Column;
 use crate::query::field::Fields;
 use crate::query::predicate::Predicate;
 use crate::record::Sequence;
@@ -51,6 +51,7 @@ pub struct RowPipeline {
     pub(super) engine: Engine<Row, RowAggregate>,
     pub(super) group_names: Vec<String>,
     pub(super) columns: Vec<OutputColumn>,
+    pub(super) answers: Arc<AnswerPlan>,
     pub(super) windows: Windows,
     pub(super) zone: Option<TimeZone>,
     pub(super) revised: bool,
@@ -70,7 +71,7 @@ pub(super) struct Parts {
     pub(super) time: Option<TimeField>,
     /// Names and slots of the grouped fields.
     pub(super) group: Vec<(String, usize)>,
-    pub(super) columns: Vec<Column>,
+    pub(super) answers: AnswerPlan,
     pub(super) plan: Plan,
     pub(super) nulls: Nulls,
     /// The slots of the fields whose markers of missing values are applied before anything is
@@ -99,9 +100,7 @@ pub struct OutputColumn {
 impl RowPipeline {
     pub(super) fn new(parts: Parts) -> Self {
         let (group_names, group_slots) = parts.group.into_iter().unzip();
-        let named = parts.columns.into_iter().zip(parts.plan.kinds());
-        let columns =
-            named.map(|(Column { name, .. }, kind)| OutputColumn { name, kind }).collect();
+        let columns = parts.answers.output_columns();
         let Parts { fields, filter, time, plan, key_bytes_max, nulls, marked, .. } = parts;
         let moving_times = parts.engine.moving_times();
         let preaggregation =
@@ -123,6 +122,7 @@ impl RowPipeline {
             engine: parts.engine,
             group_names,
             columns,
+            answers: Arc::new(parts.answers),
             windows: parts.windows,
             zone: parts.zone,
             revised: parts.revised,
@@ -172,6 +172,12 @@ impl RowPipeline {
     /// Returns true if a window can be answered more than once, because it accepts late records.
     pub fn is_revised(&self) -> bool {
         self.revised
+    }
+
+    /// Returns true if a row that was given can be retracted by a later revision of its window:
+    /// a condition on rows may cease to hold, or the row may fall behind others past the limit.
+    pub fn retracts(&self) -> bool {
+        self.answers.retracts()
     }
 
     /// Returns the explanation of the pipeline and its cost, for use before it runs.
@@ -274,7 +280,7 @@ impl RowPipeline {
             // The state was restored in between, so the remaining rows belong to the old state.
             self.pending = PendingRows::default();
         }
-        let row = self.pending.next(self.group_names.len(), || self.engine.next_emission())?;
+        let row = self.pending.next(&self.answers, || self.engine.next_emission())?;
         self.engine.set_handing_out(!self.pending.is_empty());
         Ok(row)
     }
@@ -283,10 +289,6 @@ impl RowPipeline {
     #[cfg(feature = "files")]
     pub(crate) fn identity(&self) -> crate::snapshot::Identity {
         self.engine.identity()
-    }
-
-    pub(super) fn into_parts(self) -> (Engine<Row, RowAggregate>, Vec<String>, Vec<OutputColumn>) {
-        (self.engine, self.group_names, self.columns)
     }
 }
 

@@ -60,7 +60,8 @@ impl GivenAnswers {
     /// rows could be retracted when they were given before, and those that are unsure now.
     fn unsure_groups(&self, window: Option<Window>, rows: &[RowEmission]) -> Vec<Vec<OutputValue>> {
         if self.retracts {
-            return rows.iter().map(|row| row.group.clone()).collect();
+            let given = rows.iter().filter(|row| !row.is_retracted());
+            return given.map(|row| row.group.clone()).collect();
         }
         let now = self.unsure.get(&window).map_or(&[][..], |groups| groups);
         let before = self.answers.unsure(window);

@@ -486,12 +486,22 @@ pub(crate) struct PipelineArguments {
     /// must hold
     #[arg(long = "where", value_name = "PREDICATE")]
     pub(crate) predicates: Vec<String>,
-    /// Fields to group by, separated by commas
+    /// Fields or expressions to group by, separated by commas
     #[arg(long, value_name = "FIELD,...")]
     pub(crate) group: Option<String>,
     /// What to compute, such as 'count, sum(bytes) as bytes, top(10, url)'. Default: count
     #[arg(long, value_name = "AGGREGATE,...")]
     pub(crate) agg: Vec<String>,
+    /// Give the rows of the answer for which this holds, such as 'count > 100'. Several can be
+    /// given: all must hold
+    #[arg(long, value_name = "CONDITION")]
+    pub(crate) having: Vec<String>,
+    /// Order the rows of a window, such as 'bytes desc, country'. Default: by group
+    #[arg(long, value_name = "COLUMN [desc],...")]
+    pub(crate) sort: Vec<String>,
+    /// Maximum rows per window, the first ones by --sort
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
     /// Text that is a missing value in every field, such as 'NA, -, (null)'. Text that is not a
     /// word needs quotes; '' means no text. Default: NA, N/A, NULL, null, \N and - of CSV, in
     /// fields that are used as numbers

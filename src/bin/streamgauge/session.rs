@@ -122,10 +122,11 @@ pub(crate) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Returns true if a row can be retracted, because groups are limited.
+    /// Returns true if a row can be retracted, because groups or rows are limited, or a
+    /// condition may cease to hold.
     pub(crate) fn retracts(&self) -> bool {
         let spec = &self.settings.spec;
-        spec.limit_groups.is_some()
+        (spec.limit_groups.is_some() || self.pipeline.retracts())
             && (self.settings.durable.state.is_some() || self.pipeline.is_revised())
     }
 

@@ -75,6 +75,9 @@ impl Settings {
         flags.filter = given(pipeline.predicates);
         flags.group = pipeline.group.map(|group| vec![group]);
         flags.agg = given(pipeline.agg);
+        flags.having = given(pipeline.having);
+        flags.sort = given(pipeline.sort);
+        flags.limit = pipeline.limit;
         flags.null = given(pipeline.null);
         flags.limit_groups = pipeline.limit_groups;
         flags.output = output.output.map(|output| output_name(output).to_owned());
@@ -149,6 +152,9 @@ fn given_keys(flags: &PipelineSpec) -> Vec<&'static str> {
         ("where", flags.filter.is_some()),
         ("group", flags.group.is_some()),
         ("agg", flags.agg.is_some()),
+        ("having", flags.having.is_some()),
+        ("sort", flags.sort.is_some()),
+        ("limit", flags.limit.is_some()),
         ("null", flags.null.is_some()),
         ("limit_groups", flags.limit_groups.is_some()),
     ];

@@ -7,19 +7,10 @@ use clap::{Arg, Command, CommandFactory};
 /// Flags of other tools that people expect of `run` and `top`, and what to use instead.
 const EXPECTED: &[(&[&str], &str)] = &[
     (
-        &["--sort", "--sort-by", "--order", "--order-by"],
-        "answers are not sorted: they come by window and group. top(k, FIELD) gives the most frequent values first; \
-         pipe `--output csv` into sort for another order",
+        &["--sort-by", "--order", "--order-by"],
+        "use --sort COLUMN [desc],..., such as --sort 'count desc'",
     ),
-    (
-        &["--limit", "--head", "-n"],
-        "the number of rows is not limited: top(k, FIELD) gives the k most frequent values, and --limit-groups N bounds the groups \
-         of a window; pipe the output into head for the first rows",
-    ),
-    (
-        &["--having"],
-        "answers are not filtered: --where filters records; pipe `--output json` into jq for a condition on answers",
-    ),
+    (&["--head", "-n"], "use --limit N with --sort COLUMN for the first N rows of a window"),
     (&["--filter"], "use --where PREDICATE, such as --where 'status >= 500'"),
     (&["--group-by", "--groupby"], "use --group FIELD,..."),
     (
@@ -132,7 +123,7 @@ mod tests {
         ] {
             assert_eq!(near(given).as_deref(), Some(flag));
         }
-        for given in ["--sort", "--limit", "--colour", "--frobnicate", "--as"] {
+        for given in ["--colour", "--frobnicate", "--as"] {
             assert_eq!(near(given), None, "{given}");
         }
     }

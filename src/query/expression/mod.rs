@@ -16,11 +16,7 @@ mod position;
 #[cfg(test)]
 mod tests;
 
-#[expect(unused_imports, reason = "the evaluator follows")]
-pub(crate) use ast::{Ast, HEIGHT_MAX, Id, NODES_MAX, Node, Op, Place, Type};
-#[expect(unused_imports, reason = "the evaluator follows")]
+pub(crate) use ast::{Ast, Id, Node, Op, Type};
 pub(crate) use canonical::field_text;
-#[expect(unused_imports, reason = "the parser of aggregates follows")]
-pub(crate) use lexer::{Kind, Token};
-#[expect(unused_imports, reason = "the parser of aggregates follows")]
+pub(crate) use lexer::Kind;
 pub(crate) use parser::{Parser, parse};

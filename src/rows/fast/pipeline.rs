@@ -106,11 +106,7 @@ impl RowPipeline {
     /// `parts` parts for as many threads, or none: see [`Engine::split_finished`]. What this
     /// pipeline still gives itself comes before theirs.
     pub(crate) fn split_finished(&mut self, parts: NonZeroUsize) -> Vec<FinishedRows> {
-        let group_fields = self.group_names.len();
-        self.engine
-            .split_finished(parts)
-            .into_iter()
-            .map(|part| FinishedRows::new(part, group_fields))
-            .collect()
+        let parts = self.engine.split_finished(parts).into_iter();
+        parts.map(|part| FinishedRows::new(part, self.answers.clone())).collect()
     }
 }

@@ -9,7 +9,7 @@ use crate::aggregate::{
     Count, Distinct, First, Last, Max, Mean, Min, Moments, Quantile, TopK, Total, Variance,
 };
 use crate::hash::Seed;
-use crate::query::aggregates::{Column, Function};
+use crate::query::aggregates::Function;
 use crate::query::literal::{Literal, Operator};
 use crate::row::{OutputValue, Row};
 use crate::sketch::Estimate;
@@ -79,11 +79,11 @@ enum Reading {
 }
 
 impl Plan {
-    /// The plan of these columns; sketches hash under the seed.
-    pub(crate) fn of(columns: &[Column], seed: Seed) -> Plan {
+    /// The plan of these aggregates; sketches hash under the seed.
+    pub(crate) fn of(calls: &[Function], seed: Seed) -> Plan {
         let mut plan = Plan::default();
-        for column in columns {
-            let (state, reading) = plan.state_of(&column.function, seed);
+        for call in calls {
+            let (state, reading) = plan.state_of(call, seed);
             let state = index_of(&mut plan.states, state);
             plan.answers.push(ColumnAnswer { state, reading });
         }
@@ -156,7 +156,7 @@ impl Plan {
         KeyAt(index_of(&mut self.keys, slot))
     }
 
-    /// What the values of each column are.
+    /// What the values of each aggregate are.
     pub(crate) fn kinds(&self) -> impl Iterator<Item = ColumnKind> {
         self.answers.iter().map(|answer| answer.kind(&self.states))
     }
