@@ -13,6 +13,7 @@ mod late;
 mod logs;
 mod oracle;
 mod output;
+mod page;
 mod pipes;
 mod promises;
 mod resume;

@@ -5,6 +5,8 @@ use crate::interrupt::Interrupt;
 use crate::merged::MergedFiles;
 use crate::output::OutputWriter;
 use crate::state::KeptAnswers;
+use crate::summary::Summary;
+use crate::view::html::Facts;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -164,6 +166,13 @@ impl<W: Write> Answers<W> {
     pub(crate) fn set_incomplete(&mut self) {
         if let Destination::Rows(output) = &mut self.destination {
             output.set_incomplete();
+        }
+    }
+
+    /// Takes what the run has counted, for an output that tells it.
+    pub(crate) fn set_facts(&mut self, summary: &Summary) {
+        if let Destination::Rows(output) = &mut self.destination {
+            output.set_facts(Facts::of_run(summary));
         }
     }
 

@@ -38,6 +38,8 @@ pub(crate) enum Command {
     /// Merge the partials of several runs, functions or workers into the answers of all their
     /// records
     Merge(MergeArguments),
+    /// Make a page of HTML of the answers that a command has written as JSON Lines
+    Report(ReportArguments),
     /// Show the contents of files of saved state, of partials, and of everything else that the
     /// commands write
     Inspect(InspectArguments),
@@ -284,7 +286,8 @@ pub(crate) struct MergeArguments {
     pub(crate) sources: Option<u32>,
     #[command(flatten)]
     pub(crate) pipeline: PipelineArguments,
-    /// A table for people, JSON Lines or CSV. Default: a table on a terminal, JSON Lines otherwise
+    /// A table for people, JSON Lines, CSV, or a page of HTML. Default: a table on a terminal, JSON
+    /// Lines otherwise
     #[arg(long, value_enum, value_name = "OUTPUT", help_heading = "Output")]
     pub(crate) output: Option<OutputArgument>,
     /// Write only errors and missing partials to standard error
@@ -303,6 +306,34 @@ Example, on two machines and then on one:
   streamgauge run access.log --pipeline hits.toml --partials s3://bucket/hits \\
       --source web2
   streamgauge merge --pipeline hits.toml --sources 2 s3://bucket/hits";
+
+/// Make a page of answers.
+#[derive(Debug, Args)]
+#[command(after_long_help = REPORT_HELP)]
+pub(crate) struct ReportArguments {
+    /// Answers as JSON Lines, as `--output json` writes them; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The pipeline that gave them: the page says what it computes
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) pipeline: Option<PathBuf>,
+    /// The title of the page. Default: the names of the files
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) title: Option<String>,
+}
+
+const REPORT_HELP: &str = "\
+The page goes to standard output. It is one file, which needs no network. Of
+several answers of one window and group the one with the highest revision
+counts; retracted ones vanish.
+
+Examples:
+  streamgauge run access.log --pipeline hits.toml --state state >> answers.jsonl
+  streamgauge report answers.jsonl > report.html
+  streamgauge report answers/*.jsonl --pipeline hits.toml > may.html
+
+Exit codes: 0 the page is whole; 1 a file could not be read, or has a line that
+is no answer; 2 wrong usage.";
 
 /// Show the contents of files.
 #[derive(Debug, Args)]
@@ -516,7 +547,8 @@ pub(crate) struct PipelineArguments {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArguments {
-    /// A table for people, JSON Lines or CSV. Default: a table on a terminal, JSON Lines otherwise
+    /// A table for people, JSON Lines, CSV, or a page of HTML. Default: a table on a terminal, JSON
+    /// Lines otherwise
     #[arg(long, value_enum, value_name = "OUTPUT")]
     pub(crate) output: Option<OutputArgument>,
     /// Before running, write to standard error what the windows are made of, how much memory can be
@@ -588,4 +620,6 @@ pub(crate) enum OutputArgument {
     Json,
     /// Comma-separated values: one row per window and group, or per row of a top-k
     Csv,
+    /// A page of charts and tables in one file, written at the end
+    Html,
 }

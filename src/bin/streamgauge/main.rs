@@ -23,6 +23,7 @@ mod one_file;
 mod output;
 mod progress;
 mod protocol_output;
+mod report;
 mod run;
 mod session;
 mod settings;
@@ -34,6 +35,7 @@ mod state;
 mod summary;
 mod top;
 mod usage;
+mod view;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments),
         Command::Top(arguments) => top::run(arguments),
         Command::Merge(arguments) => merge::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
         Command::Finish(arguments) => finish::run(&arguments),
         Command::Inspect(arguments) => inspect::run(arguments),
         Command::Check(arguments) => check::run(&arguments),

@@ -6,8 +6,9 @@ use crate::output::Shape;
 use crate::progress::Bar;
 use crate::session::{compile_saved, output, say};
 use crate::settings::Settings;
+use crate::view::html::Facts;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use streamgauge::merger::{Added, MergerControl, MergerOptions};
 use streamgauge::rows::RowMerger;
 use streamgauge::store::{self, PartialStore};
@@ -20,9 +21,13 @@ use streamgauge::{Error, Timestamp};
 pub(crate) fn run(arguments: MergeArguments) -> Result<(), Failure> {
     let MergeArguments { places, sources, pipeline, output: form, quiet } = arguments;
     let written = OutputArguments { output: form, quiet, ..OutputArguments::default() };
-    let settings = Settings::new(InputArguments::default(), pipeline, &written)?;
+    let input = InputArguments {
+        files: places.iter().map(PathBuf::from).collect(),
+        ..InputArguments::default()
+    };
+    let settings = Settings::new(input, pipeline, &written)?;
     let pipeline = compile_saved(&settings)?;
-    let mut output = output(&settings.spec, &pipeline, &Bar::default(), Shape::of(&pipeline))?;
+    let mut output = output(&settings, &pipeline, &Bar::default(), Shape::of(&pipeline))?;
     let mut options = MergerOptions::default();
     options.sources = Some(sources.map_or(1, |sources| sources as usize));
     // All windows are held, and the bytes of all of them are bounded.
@@ -43,6 +48,12 @@ pub(crate) fn run(arguments: MergeArguments) -> Result<(), Failure> {
         }
         output.emission(&row.emission).map_err(|error| Failure::output(&error))?;
     }
+    let sources_seen = seen.sources.len() as u64;
+    output.set_facts(Facts::of(&[
+        ("partials", seen.partials),
+        ("sources", sources_seen),
+        ("windows", windows),
+    ]));
     output.finish().map_err(|error| Failure::output(&error))?;
     if let Some(sources) = sources
         && incomplete > 0

@@ -14,7 +14,6 @@ use crate::settings::Settings;
 use crate::sink::{NOTED_MAX, Sink, SinkOptions};
 use crate::standard_output::StandardOutput;
 use crate::state::{Resumed, State};
-use crate::summary::Summary;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -74,7 +73,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         .map(|place| store::open(place).map_err(|error| Failure::run(&error.at(place))));
     let output = match &settings.durable.partials {
         Some(_) => None,
-        None => Some(output(spec, &run.pipeline, &bar, run.shape())?),
+        None => Some(output(settings, &run.pipeline, &bar, run.shape())?),
     };
     let partials = settings
         .durable
@@ -281,7 +280,7 @@ fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Re
                     _ => {}
                 }
                 tell_notes(sink);
-                say(&summary(sink).to_string());
+                say(&sink.summary().to_string());
             }
             result?;
         }
@@ -341,21 +340,36 @@ fn format(spec: &PipelineSpec) -> Result<Format, Failure> {
 
 /// Returns the writer of answers to standard output. `bar` may be on the same terminal.
 pub(crate) fn output(
-    spec: &PipelineSpec,
+    settings: &Settings,
     pipeline: &RowPipeline,
     bar: &Bar,
     shape: Shape,
 ) -> Result<Output, Failure> {
     let is_terminal = io::stdout().is_terminal();
-    let name = spec.output.as_deref().unwrap_or(if is_terminal { "table" } else { "json" });
+    let name =
+        settings.spec.output.as_deref().unwrap_or(if is_terminal { "table" } else { "json" });
     let out = BufWriter::new(StandardOutput::new(bar)?);
     match name {
         "json" => Ok(OutputWriter::Json(JsonLines::new(pipeline), out)),
         "csv" => Ok(OutputWriter::csv(shape, out)),
         "table" => Ok(OutputWriter::table(shape, terminal(is_terminal), out)),
+        "html" => {
+            check_page(is_terminal)?;
+            Ok(OutputWriter::html(shape, settings.origin(), out))
+        }
         other => Err(Failure::Usage(format!(
-            "output: {other:?} is not an output: use table, json or csv"
+            "output: {other:?} is not an output: use table, json, csv or html"
         ))),
+    }
+}
+
+/// Refuses to write a page to a terminal, where nobody can look at it.
+pub(crate) fn check_page(is_terminal: bool) -> Result<(), Failure> {
+    match is_terminal {
+        true => Err(Failure::Usage(
+            "a page of HTML is for a browser: send it to a file, as in > report.html".to_owned(),
+        )),
+        false => Ok(()),
     }
 }
 
@@ -395,23 +409,6 @@ fn tell_notes<W: Write>(sink: &Sink<W>) {
     }
     if sink.records > sink.letters.count() {
         sink.hints.unseen(&sink.unseen).iter().for_each(|note| say(note));
-    }
-}
-
-fn summary<W: Write>(sink: &Sink<W>) -> Summary {
-    let stats = sink.stats();
-    Summary {
-        records: sink.records,
-        applied: stats.applied,
-        filtered: stats.filtered,
-        dead_letters: sink.letters.count(),
-        late: stats.late,
-        between_windows: stats.between_windows,
-        windows: sink.answers.windows,
-        rows: sink.answers.rows,
-        partials: sink.answers.is_of_partials(),
-        elapsed: sink.progress.elapsed(),
-        bytes: sink.bytes,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::arguments::{
     PipelineArguments,
 };
 use crate::failure::Failure;
+use crate::view::html::Origin;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
@@ -116,6 +117,12 @@ impl Settings {
         asked && !self.files.iter().any(|path| path.is_file())
     }
 
+    /// Where the answers are from, for the head of a page.
+    pub(crate) fn origin(&self) -> Origin {
+        let inputs = self.files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
+        Origin { verb: "Reads", inputs, spec: Some(self.spec.clone()), title: None }
+    }
+
     /// Returns the source of the partials.
     pub(crate) fn source(&self) -> String {
         let files =
@@ -188,5 +195,6 @@ fn output_name(output: OutputArgument) -> &'static str {
         OutputArgument::Table => "table",
         OutputArgument::Json => "json",
         OutputArgument::Csv => "csv",
+        OutputArgument::Html => "html",
     }
 }

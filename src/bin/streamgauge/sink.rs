@@ -11,6 +11,7 @@ use crate::output::printable;
 use crate::progress::Progress;
 use crate::session::say;
 use crate::state::State;
+use crate::summary::Summary;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use streamgauge::adapter::files::{
@@ -167,7 +168,7 @@ impl<W: Write> Sink<W> {
     pub(crate) fn finish_interrupted(&mut self) -> Result<(), Failure> {
         self.progress.clear();
         if self.has_state() {
-            return self.answers.finish();
+            return self.finish_answers();
         }
         self.answers.set_incomplete();
         if self.answers.is_of_partials() {
@@ -179,7 +180,7 @@ impl<W: Write> Sink<W> {
         } else {
             self.drain_ended()?;
         }
-        self.answers.finish()
+        self.finish_answers()
     }
 
     /// Explains why all records so far are dead letters, if that is clear.
@@ -204,6 +205,30 @@ impl<W: Write> Sink<W> {
         self.inputs.stats()
     }
 
+    /// What the run has counted so far.
+    pub(crate) fn summary(&self) -> Summary {
+        let stats = self.stats();
+        Summary {
+            records: self.records,
+            applied: stats.applied,
+            filtered: stats.filtered,
+            dead_letters: self.letters.count(),
+            late: stats.late,
+            between_windows: stats.between_windows,
+            windows: self.answers.windows,
+            rows: self.answers.rows,
+            partials: self.answers.is_of_partials(),
+            elapsed: self.progress.elapsed(),
+            bytes: self.bytes,
+        }
+    }
+
+    /// Ends the answers, with what was counted.
+    fn finish_answers(&mut self) -> Result<(), Failure> {
+        self.answers.set_facts(&self.summary());
+        self.answers.finish()
+    }
+
     /// Writes every window after the input has ended, or could not be read further.
     ///
     /// # Errors
@@ -218,9 +243,9 @@ impl<W: Write> Sink<W> {
             Ok(())
         });
         if let Err(Failure::Interrupted(_)) = drained {
-            self.answers.finish()?;
+            self.finish_answers()?;
         }
-        drained.and_then(|()| self.answers.finish()).map_err(|failure| self.not_taken(failure))
+        drained.and_then(|()| self.finish_answers()).map_err(|failure| self.not_taken(failure))
     }
 
     /// Determines the rows whose records may change.

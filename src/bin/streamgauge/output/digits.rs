@@ -31,9 +31,15 @@ pub(super) const DIGITS: usize = 6;
 const DIGITS_NARROW: usize = 4;
 
 /// Returns a float rounded to `digits` significant digits, without trailing zeros.
-pub(super) fn rounded(float: f64, digits: usize) -> String {
+pub(crate) fn rounded(float: f64, digits: usize) -> String {
     if float == 0.0 || !(1e-4..1e15).contains(&float.abs()) {
-        return format!("{float:.5e}").replace(".00000e", "e").replace("0e0", "0");
+        let text = format!("{float:.*e}", digits.saturating_sub(1));
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        let mantissa = match mantissa.contains('.') {
+            true => mantissa.trim_end_matches('0').trim_end_matches('.'),
+            false => mantissa,
+        };
+        return if float == 0.0 { "0".to_owned() } else { format!("{mantissa}e{exponent}") };
     }
     // Digits before the point, from -3 to 15.
     let whole = float.abs().log10().floor() as i32 + 1;

@@ -1,4 +1,4 @@
-//! The output of answers: a table, JSON Lines or CSV.
+//! The output of answers: a table, JSON Lines, CSV or a page.
 
 mod cell;
 mod csv;
@@ -15,6 +15,7 @@ pub(crate) use table::Terminal;
 use self::csv::CsvWriter;
 use self::sheet::{Reader, Sheet};
 use self::table::TableWriter;
+use crate::view::html::{Facts, Origin, PageWriter};
 use std::io::{self, Write};
 use streamgauge::rows::{JsonLines, RowEmission};
 
@@ -23,6 +24,7 @@ pub(crate) enum OutputWriter<W> {
     Table(Sheet, TableWriter<W>),
     Json(JsonLines, W),
     Csv(Sheet, CsvWriter<W>),
+    Html(Box<PageWriter<W>>),
 }
 
 impl<W: Write> OutputWriter<W> {
@@ -40,6 +42,12 @@ impl<W: Write> OutputWriter<W> {
         OutputWriter::Csv(sheet, writer)
     }
 
+    /// Creates a writer of a page of HTML.
+    pub(crate) fn html(shape: Shape, origin: Origin, out: W) -> Self {
+        let columns = shape.columns.into_iter().map(|(name, _)| name).collect();
+        OutputWriter::Html(Box::new(PageWriter::new(out, shape.group, columns, origin)))
+    }
+
     pub(crate) fn emission(&mut self, emission: &RowEmission) -> io::Result<()> {
         match self {
             OutputWriter::Table(sheet, writer) => {
@@ -49,13 +57,23 @@ impl<W: Write> OutputWriter<W> {
             OutputWriter::Csv(sheet, writer) => {
                 sheet.lines(emission).iter().try_for_each(|line| writer.line(line))
             }
+            OutputWriter::Html(page) => page.emission(emission),
         }
     }
 
     /// Declares that the following rows belong to incomplete windows.
     pub(crate) fn set_incomplete(&mut self) {
-        if let OutputWriter::Json(lines, _) = self {
-            lines.set_complete(false);
+        match self {
+            OutputWriter::Json(lines, _) => lines.set_complete(false),
+            OutputWriter::Html(page) => page.set_incomplete(),
+            OutputWriter::Table(..) | OutputWriter::Csv(..) => {}
+        }
+    }
+
+    /// Takes what was counted beside the answers, for an output that tells it.
+    pub(crate) fn set_facts(&mut self, facts: Facts) {
+        if let OutputWriter::Html(page) = self {
+            page.set_facts(facts);
         }
     }
 
@@ -65,6 +83,8 @@ impl<W: Write> OutputWriter<W> {
             OutputWriter::Table(_, writer) => writer.flush(),
             OutputWriter::Json(_, out) => out.flush(),
             OutputWriter::Csv(_, writer) => writer.flush(),
+            // A page is written at its end.
+            OutputWriter::Html(_) => Ok(()),
         }
     }
 
@@ -72,6 +92,7 @@ impl<W: Write> OutputWriter<W> {
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         match self {
             OutputWriter::Csv(_, writer) => writer.finish(),
+            OutputWriter::Html(page) => page.finish(),
             _ => self.flush(),
         }
     }

@@ -1,0 +1,63 @@
+//! The style and the script of a page, and the policy that lets nothing else run.
+
+/// The style.
+pub(super) const STYLE: &str = include_str!("report.css");
+
+/// The script.
+pub(super) const SCRIPT: &str = include_str!("report.js");
+
+/// The SHA-256 of the style, in base64.
+const STYLE_HASH: &str = "yl4I3s9aVyOW9XFgZB5teGYmaawtm7FrDw2bc/E45bM=";
+
+/// The SHA-256 of the script, in base64.
+const SCRIPT_HASH: &str = "AkVngWV8SMaI0b6EHPAtfQpEwdAiweMthm4S3nfgsms=";
+
+/// Returns the content security policy: no network, no frames, and no style or script but ours.
+pub(super) fn policy(has_script: bool) -> String {
+    let script = match has_script {
+        true => format!("'sha256-{SCRIPT_HASH}'"),
+        false => "'none'".to_owned(),
+    };
+    format!(
+        "default-src 'none'; style-src 'sha256-{STYLE_HASH}'; script-src {script}; base-uri 'none'; form-action 'none'"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sha2::{Digest, Sha256};
+
+    fn hash(text: &str) -> String {
+        base64_simd::STANDARD.encode_to_string(Sha256::digest(text))
+    }
+
+    #[test]
+    fn the_hashes_are_those_of_style_and_script() {
+        assert_eq!(STYLE_HASH, hash(STYLE), "of the style");
+        assert_eq!(SCRIPT_HASH, hash(SCRIPT), "of the script");
+    }
+
+    #[test]
+    fn style_and_script_are_small_and_refer_to_nothing_outside() {
+        assert!(SCRIPT.len() <= 6_000, "{} bytes of script", SCRIPT.len());
+        assert!(STYLE.len() <= 14_000, "{} bytes of style", STYLE.len());
+        for outside in ["url(", "@import", "//", "</"] {
+            assert!(!STYLE.contains(outside), "{outside}");
+        }
+        // The one address is the name of SVG.
+        assert_eq!(SCRIPT.replace("'http://www.w3.org/2000/svg'", "").matches("//").count(), 0);
+        for forbidden in [
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacent",
+            "document.write",
+            "eval(",
+            "fetch",
+            "XMLHttp",
+            "</",
+        ] {
+            assert!(!SCRIPT.contains(forbidden), "{forbidden}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Takes answers, and writes the page at their end.
+
+use super::answers::{Answer, Answers, TooManyGroups, as_read};
+use super::facts::{Facts, Origin};
+use super::limits::ANSWERS_BYTES_MAX;
+use super::page::Page;
+use std::io::{self, Write};
+use streamgauge::Timestamp;
+use streamgauge::rows::RowEmission;
+
+/// Writes answers as a page.
+pub(crate) struct PageWriter<W> {
+    out: W,
+    answers: Answers,
+    origin: Origin,
+    facts: Facts,
+    /// The time of the last record, if that is known.
+    latest: Option<Timestamp>,
+    /// False if the rows to come are of incomplete windows.
+    is_complete: bool,
+}
+
+impl<W: Write> PageWriter<W> {
+    /// A page of answers that are to come.
+    pub(crate) fn new(
+        out: W,
+        group_names: Vec<String>,
+        columns: Vec<String>,
+        origin: Origin,
+    ) -> Self {
+        PageWriter::of(out, Answers::new(group_names, columns), origin)
+    }
+
+    /// A page of answers that were read.
+    pub(crate) fn of(out: W, answers: Answers, origin: Origin) -> Self {
+        let facts = Facts::default();
+        PageWriter { out, answers, origin, facts, latest: None, is_complete: true }
+    }
+
+    /// Takes an answer of a run.
+    ///
+    /// # Errors
+    /// The groups of one window are too many to be kept.
+    pub(crate) fn emission(&mut self, emission: &RowEmission) -> io::Result<()> {
+        self.take(Answer {
+            window: emission.window,
+            group: emission.group.clone(),
+            revision: emission.revision,
+            is_complete: self.is_complete,
+            is_retracted: emission.is_retracted(),
+            values: emission.values.iter().cloned().map(as_read).collect(),
+        })
+    }
+
+    fn take(&mut self, answer: Answer) -> io::Result<()> {
+        self.answers.take(answer).map_err(|TooManyGroups| {
+            io::Error::other(format!(
+                "a page keeps {} MiB of answers, and the groups of one window are more: use --limit-groups, or another --output",
+                ANSWERS_BYTES_MAX >> 20
+            ))
+        })
+    }
+
+    /// Declares that the following rows belong to incomplete windows.
+    pub(crate) fn set_incomplete(&mut self) {
+        self.is_complete = false;
+    }
+
+    /// Takes what was counted beside the answers.
+    pub(crate) fn set_facts(&mut self, facts: Facts) {
+        self.facts = facts;
+    }
+
+    /// Writes the page.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        let Self { answers, origin, facts, latest, .. } = self;
+        let page = Page { answers, origin, facts, latest: *latest };
+        self.out.write_all(page.html().as_bytes())?;
+        self.out.flush()
+    }
+}

@@ -1,0 +1,3 @@
+//! Answers for people to look at.
+
+pub(crate) mod html;
