@@ -237,7 +237,8 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
     pub fn new(engine: Engine<R, A>, options: MergerOptions) -> Result<Self, Error> {
         if options.sources.is_none() && options.deadline.is_none() {
             return Err(Error::invalid(
-                "a merger needs a number of sources or a deadline to know when a window is complete",
+                "a merger needs a number of sources or a deadline to know when a window is \
+                 complete",
             ));
         }
         engine.aggregate().persistence()?;
@@ -593,7 +594,8 @@ impl<R: ?Sized, A: Aggregate<R>> MergerControl for Merger<R, A> {
             || total > self.options.bytes_max
         {
             let message = format!(
-                "{} windows with up to {sources} sources and {total} bytes are over what the options allow",
+                "{} windows with up to {sources} sources and {total} bytes are over what the \
+                 options allow",
                 merged.len()
             );
             return Err(Error::new(ErrorKind::LimitExceeded, message));

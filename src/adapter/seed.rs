@@ -43,7 +43,8 @@ pub fn seed_from_environment() -> Result<Option<Seed>, Error> {
     for (name, value) in [(VARIABLE, &text), (FILE_VARIABLE, &file)] {
         if value.as_ref().is_some_and(|value| value.is_empty()) {
             return Err(Error::invalid(format!(
-                "{name} is set, but empty: set it to the secret seed, or unset it for the public one"
+                "{name} is set, but empty: set it to the secret seed, or unset it for the public \
+                 one"
             )));
         }
     }

@@ -42,8 +42,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             let window = Window::new(Timestamp::from_millis(start), Timestamp::from_millis(end));
             if !self.schedule.is_start(start) || self.schedule.window(start) != Some(window) {
                 let message = format!(
-                    "the snapshot has a window {window}, which the data of the time zone does not have any more: the zone's clocks were \
-                     changed since; finish the state with the version that wrote it, or begin without it"
+                    "the snapshot has a window {window}, which the data of the time zone does not \
+                     have any more: the zone's clocks were \
+                     changed since; finish the state with the version that wrote it, or begin \
+                     without it"
                 );
                 return Err(Error::new(ErrorKind::Mismatch, message));
             }

@@ -100,7 +100,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             return Ok(());
         }
         let message = format!(
-            "{} answers that were not fetched take about {bytes} bytes, over what Limits::pending_bytes_max or Limits::state_bytes_max \
+            "{} answers that were not fetched take about {bytes} bytes, over what \
+             Limits::pending_bytes_max or Limits::state_bytes_max \
              allows: fetch the answers that are complete (next_emission), then push again",
             self.pending.len()
         );
@@ -179,7 +180,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             return Ok(());
         }
         let message = format!(
-            "a window at {} is more than {} windows away from all others, and the empty ones in between would be emitted: more than \
+            "a window at {} is more than {} windows away from all others, and the empty ones in \
+             between would be emitted: more than \
              Limits::panes_max allows",
             Timestamp::from_millis(pane.start),
             self.limits.panes_max

@@ -168,7 +168,8 @@ impl RecentIds {
         let shape = (reader.fixed_u64()?, reader.usize()?, reader.usize()?, reader.u64()?);
         if shape != (self.seed.fingerprint(), self.ids, self.bits, u64::from(self.hashes)) {
             let message = format!(
-                "the snapshot remembers {} identities in {} bits, or under another seed than this pipeline",
+                "the snapshot remembers {} identities in {} bits, or under another seed than this \
+                 pipeline",
                 shape.1, shape.2
             );
             return Err(Error::new(ErrorKind::Mismatch, message));

@@ -293,7 +293,8 @@ mod tests {
 
     const ALB_LINE: &str = r#"https 2024-07-02T22:23:00.186641Z app/shop-lb/50dc6c495c0c9188 192.0.2.7:2817 10.0.0.12:80 0.086 0.048 0.037 200 200 0 57 "GET https://shop.example.com:443/cart?id=7 HTTP/1.1" "curl/8.4.0" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/web/73e2d6bc24d8a067 "Root=1-58337281-1d84f3d73c47ec4e58577259" "shop.example.com" "arn:aws:acm:us-east-2:123456789012:certificate/12345678" 1 2024-07-02T22:22:48.364000Z "authenticate,forward" "-" "-" "10.0.0.12:80" "200" "-" "-" TID_123456"#;
     const S3_LINE: &str = r#"79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be logs-bucket [06/Feb/2024:00:00:38 +0000] 192.0.2.3 arn:aws:iam::123456789012:user/anna 3E57427F3EXAMPLE REST.GET.OBJECT photos/2024/a.jpg "GET /logs-bucket/photos/2024/a.jpg HTTP/1.1" 200 - 113 7600 41 28 "-" "S3Console/0.4" - s9lzHYrFp76ZVxRcpX9+5cjAnEH2ROuNkd2BHfIa6UkFVdtjf5mKR3/eTPFvsiP/XV/VLi31234= SigV4 ECDHE-RSA-AES128-GCM-SHA256 AuthHeader logs-bucket.s3.us-west-1.amazonaws.com TLSV1.2 - -"#;
-    const VPC: &str = "2 123456789010 eni-1235b8ca123456789 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK";
+    const VPC: &str = "2 123456789010 eni-1235b8ca123456789 172.31.16.139 172.31.16.21 20641 22 6 \
+                       20 4249 1418530010 1418530070 ACCEPT OK";
 
     #[test]
     fn lines_of_the_documentation_are_certain_and_others_are_not() {

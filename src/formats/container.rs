@@ -152,7 +152,8 @@ pub(crate) fn needs_more(bytes: &[u8]) -> bool {
 pub(crate) fn named(bytes: &[u8]) -> Option<String> {
     if let Some((encoding, why)) = wide_encoding(bytes) {
         let message = format!(
-            "it is text in {encoding}{why}, and only UTF-8 is read: iconv -f {encoding} -t UTF-8 FILE | streamgauge run"
+            "it is text in {encoding}{why}, and only UTF-8 is read: iconv -f {encoding} -t UTF-8 \
+             FILE | streamgauge run"
         );
         return Some(message);
     }

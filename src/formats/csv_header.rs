@@ -321,7 +321,8 @@ mod tests {
             "country,2015,2016,2017\nDE,1.5,2.5,3\nFR,2,3,4\n",
             "load,1min,5min,15min\n2024-01-01,0.1,0.2,0.3\n",
             "Timestamp,\"How old are you?\",\"Where, exactly?\"\n2024-01-01 10:00:00,30,here\n",
-            "\"(PDH-CSV 4.0) (UTC)(0)\",\"\\\\HOST\\Processor(_Total)\\% Processor Time\"\n\"10/25/2025 20:00:01.123\",\"3.45\"\n",
+            "\"(PDH-CSV 4.0) (UTC)(0)\",\"\\\\HOST\\Processor(_Total)\\% Processor \
+             Time\"\n\"10/25/2025 20:00:01.123\",\"3.45\"\n",
             "user,active\nanna,true\nbob,false\n",
             "name,email\nanna,anna@example.test\n",
             "id,name\n550e8400-e29b-41d4-a716-446655440000,x\n",

@@ -270,7 +270,8 @@ impl<'a> Sample<'a> {
                 _ => "a log in that format",
             };
             let reason = format!(
-                "its first line is one of {what} and others are not; --format {format} reads those that are"
+                "its first line is one of {what} and others are not; --format {format} reads those \
+                 that are"
             );
             return Some(Detection::Lines(reason));
         }
@@ -303,7 +304,8 @@ impl<'a> Sample<'a> {
     fn reason(self) -> String {
         let first = self.first_line();
         if !container::is_utf8(self.bytes) {
-            return "it is not UTF-8; if it is text in another encoding: iconv -f ENCODING -t UTF-8 FILE | streamgauge run".to_owned();
+            return "it is not UTF-8; if it is text in another encoding: iconv -f ENCODING -t UTF-8 \
+                    FILE | streamgauge run".to_owned();
         }
         if container::is_junk(self.bytes) {
             return "it holds zeros or control characters, as text in UTF-8 does not".to_owned();
@@ -314,7 +316,8 @@ impl<'a> Sample<'a> {
         if memchr::memmem::find(first, b"] \"").is_some() && memchr::memchr(b'[', first).is_some() {
             return match clf::readable(first) {
                 Some(format) => {
-                    format!("it looks like an access log and is not certainly in the common or combined format; --format {format} reads it")
+                    format!("it looks like an access log and is not certainly in the common or \
+                             combined format; --format {format} reads it")
                 }
                 None => "it looks like an access log, in another format than the common or combined one; --log-format 'STRING' reads it, with the string of its server's configuration".to_owned(),
             };
@@ -329,7 +332,11 @@ impl<'a> Sample<'a> {
         let text = self.text();
         let judge = |delimiter| csv_header::judge(self.bytes, delimiter, (true, self.is_whole));
         if text.starts_with(b"sep=") {
-            return Some("it begins with a line sep=, as Excel writes it; without it: tail -n +2 FILE | streamgauge run".to_owned());
+            return Some(
+                "it begins with a line sep=, as Excel writes it; without it: tail -n +2 \
+                         FILE | streamgauge run"
+                    .to_owned(),
+            );
         }
         if text.starts_with(b"#") {
             let is_comment = |line: &&[u8]| line.starts_with(b"#");
@@ -347,18 +354,21 @@ impl<'a> Sample<'a> {
                 Header::Possible(names) => {
                     let names = shown(&names);
                     return Some(format!(
-                        "whether its first line is a header ({names}) is not certain; --format {format} reads it as one"
+                        "whether its first line is a header ({names}) is not certain; --format \
+                         {format} reads it as one"
                     ));
                 }
                 Header::Ragged(names) => {
                     let names = shown(&names);
                     return Some(format!(
-                        "it has other numbers of fields than its first line ({names}); --format {format} reads records that have as many"
+                        "it has other numbers of fields than its first line ({names}); --format \
+                         {format} reads records that have as many"
                     ));
                 }
                 Header::Values if self.lines > 1 => {
                     return Some(format!(
-                        "its lines have fields and no certain header; --format {format} takes the first line for one"
+                        "its lines have fields and no certain header; --format {format} takes the \
+                         first line for one"
                     ));
                 }
                 Header::Values | Header::NoTable | Header::Certain => {}

@@ -84,7 +84,10 @@ mod tests {
 
     #[test]
     fn fields_of_all_records_are_named_and_nested_ones_as_pointers() {
-        let names = JsonNames::of(b"{\"b\":1,\"a\":{\"x\":{\"y~/\":1}}}\nnot json\n[1]\n{\"c\":null,\"/d\":1,\"e\":{}}\n{\"cut\":");
+        let names = JsonNames::of(
+            b"{\"b\":1,\"a\":{\"x\":{\"y~/\":1}}}\nnot json\n[1]\n\
+                                    {\"c\":null,\"/d\":1,\"e\":{}}\n{\"cut\":",
+        );
         assert_eq!(names.names, ["b", "c", "e", "/a/x/y~0~1", "/~1d"]);
         assert_eq!(names.instead_of("B"), "b, c, e, /a/x/y~0~1, /~1d; did you mean \"b\"?");
         assert_eq!(names.instead_of("something"), "b, c, e, /a/x/y~0~1, /~1d");

@@ -75,7 +75,8 @@ impl LinePattern {
         if let Some(last) = self.fields.last().filter(|last| last.after.is_empty()) {
             let (last, next) = (shown(&last.name), shown(&field.name));
             return refused(format!(
-                "there is no text between the fields {last} and {next}, so where one ends is not clear"
+                "there is no text between the fields {last} and {next}, so where one ends is not \
+                 clear"
             ));
         }
         if self.fields.len() == FIELDS_MAX {
@@ -317,7 +318,8 @@ mod tests {
         }
 
         #[test]
-        fn any_pattern_and_line_are_no_danger(pattern in "[<>a_\\\\\" ]{0,20}", line in "[a\\\\\" é]{0,20}") {
+        fn any_pattern_and_line_are_no_danger(pattern in "[<>a_\\\\\" \
+                                                          ]{0,20}", line in "[a\\\\\" é]{0,20}") {
             if let Ok(parsed) = parse_pattern(&pattern) {
                 let mut ranges = Vec::new();
                 if parsed.split(line.as_bytes(), &mut ranges).is_ok() {

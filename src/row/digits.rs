@@ -97,7 +97,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn digits_are_read_as_the_standard_library_reads_them(text in "[0-9]{0,20}|[-+0-9a/:]{1,6}") {
+        fn digits_are_read_as_the_standard_library_reads_them(text in "[0-9]{0,20}|[-+0-9a/:]{1,\
+            6}") {
             let expected = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() <= DIGITS_MAX;
             prop_assert_eq!(digits(text.as_bytes()), expected.then(|| text.parse().unwrap()));
         }

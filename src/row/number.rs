@@ -76,13 +76,15 @@ pub(crate) enum NotANumber {
 impl fmt::Display for NotANumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            NotANumber::TooLong(bytes) => return write!(f, "takes {bytes} bytes as a key, over the limit of keys"),
+            NotANumber::TooLong(bytes) => return write!(f, "takes {bytes} bytes as a key, over the \
+                                                            limit of keys"),
             NotANumber::Other => "is not a number",
             NotANumber::Nan => "is not a number, and it is missing only if it is listed as null",
             NotANumber::Separated => {
                 "is not a number that can be read: write it without thousands separators and with a decimal point, as in 1234.5"
             }
-            NotANumber::OutOfRange => "is out of range: the largest number is 1.7976931348623157e308",
+            NotANumber::OutOfRange => "is out of range: the largest number is \
+                                       1.7976931348623157e308",
         })
     }
 }

@@ -307,7 +307,8 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_no_danger(text: String, near in "[0-9]{2,8}[-/T ]?[0-9A-Z:/]{0,20}[., ]{0,2}[0-9+Z: ]{0,9}") {
+        fn any_text_is_no_danger(text: String, near in "[0-9]{2,8}[-/T ]?[0-9A-Z:/]{0,20}[., \
+                                                        ]{0,2}[0-9+Z: ]{0,9}") {
             for text in [text, near] {
                 read_iso(text.as_bytes());
                 read_clf(text.as_bytes());

@@ -552,7 +552,10 @@ mod tests {
         fn words_agree_with_jiff(seconds in -60_000_000_000i64..253_000_000_000, offset in -23i8..24) {
             let time = jiff::Timestamp::new(seconds, 0).unwrap();
             let zoned = time.to_zoned_datetime(Offset::constant(offset).to_time_zone());
-            for pattern in ["%a %b %e %H:%M:%S %z %Y", "%d-%b-%Y %H:%M:%S %z", "%B %-d, %Y %-I:%M:%S %p %:z", "%Y%m%d%H%M%S%z", "%A, %d %b %Y %T GMT%z"] {
+            for pattern in ["%a %b %e %H:%M:%S %z \
+                             %Y", "%d-%b-%Y %H:%M:%S \
+                                   %z", "%B %-d, %Y %-I:%M:%S %p \
+                                         %:z", "%Y%m%d%H%M%S%z", "%A, %d %b %Y %T GMT%z"] {
                 let text = strtime::format(pattern, &zoned).unwrap();
                 prop_assert_eq!(words(&text), Ok(time.as_millisecond()), "{}", text);
             }
@@ -581,7 +584,11 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_no_danger(text: String, near in "(Tue,? )?([0-9]{1,2}[ /.-])?(Jan|May|[0-9]{2})[ /.-]{1,2}[0-9]{0,4}[ :,]{0,2}[0-9:]{0,9}[.,]?[0-9]{0,4} ?[A-Z+]{0,4}[0-9:]{0,5} ?[0-9()]{0,5}") {
+        fn any_text_is_no_danger(text: String, near in "(Tue,? )?([0-9]{1,2}[ \
+                                                        /.-])?(Jan|May|[0-9]{2})[ \
+                                                        /.-]{1,2}[0-9]{0,4}[ \
+                                                        :,]{0,2}[0-9:]{0,9}[.,]?[0-9]{0,4} \
+                                                        ?[A-Z+]{0,4}[0-9:]{0,5} ?[0-9()]{0,5}") {
             for text in [text, near] {
                 let _ = words(&text);
                 let _ = read_words(text.as_bytes(), Some(0));

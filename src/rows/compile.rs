@@ -212,7 +212,8 @@ impl PipelineSpec {
                 let (given, missing) =
                     (options.written("time_format"), options.missing("time", "FIELD"));
                 return Err(Error::invalid(format!(
-                    "{given} is given, but no time: name the field that holds the event time by {missing}"
+                    "{given} is given, but no time: name the field that holds the event time by \
+                     {missing}"
                 )));
             }
             if self.window.is_some() && !options.arrival_times {
@@ -303,7 +304,8 @@ impl PipelineSpec {
             }
             if TAKEN_NAMES.contains(&name.as_str()) {
                 let message = format!(
-                    "a column cannot be named {name:?}, which answers have already; choose another name with \"as\""
+                    "a column cannot be named {name:?}, which answers have already; choose another \
+                     name with \"as\""
                 );
                 return Err(Error::invalid(message).at(options.written("agg")));
             }
@@ -414,14 +416,19 @@ impl PipelineSpec {
         let given = if self.max_delay.is_some() { "" } else { " (the default here)" };
         let Some(delay) = engine.out_of_orderness else {
             return format!(
-                "max_delay unbounded{given}: windows are answered at the end of the input, and no record is late"
+                "max_delay unbounded{given}: windows are answered at the end of the input, and no \
+                 record is late"
             );
         };
         let lateness = engine.allowed_lateness;
         let late = match lateness.is_zero() {
-            true => "a record that comes later than that for all of its windows is late: counted, and not in any answer".to_string(),
+            true => "a record that comes later than that for all of its windows is late: counted, \
+                     and not in any answer"
+                .to_string(),
             false => format!(
-                "records up to {lateness:?} later than that are still added, each answering its windows anew with the revision raised; later ones are late: counted, and not in any answer"
+                "records up to {lateness:?} later than that are still added, each answering its \
+                 windows anew with the revision raised; later ones are late: counted, and not in \
+                 any answer"
             ),
         };
         format!(

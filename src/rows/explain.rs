@@ -137,7 +137,10 @@ impl fmt::Display for Fit {
         f.write_str(match self {
             Fit::Whole => "fits whole",
             Fit::Reduced => "fits, with sketches made smaller if need be",
-            Fit::Unsure => "may not fit: fewer groups (limit_groups), a shorter window or a longer slide make it smaller",
+            Fit::Unsure => {
+                "may not fit: fewer groups (limit_groups), a shorter window or a longer \
+                            slide make it smaller"
+            }
         })
     }
 }
@@ -277,7 +280,8 @@ fn worth(function: &Function) -> String {
 /// Returns the accuracy of a value of a histogram.
 fn histogram_worth() -> String {
     format!(
-        "within {} % of the value, with certain bounds, while the numbers of each sign are in at most {} buckets of 0.8 %; past \
+        "within {} % of the value, with certain bounds, while the numbers of each sign are in at \
+         most {} buckets of 0.8 %; past \
              that all buckets are joined in pairs, and the bounds tell the larger error",
         DEFAULT_ACCURACY * 100.0,
         histogram_buckets_max()
@@ -298,7 +302,8 @@ impl fmt::Display for Explanation {
             }
             Some((size, slide)) => writeln!(
                 f,
-                "windows: {}; {} panes a window, a record goes into one pane and is in up to {} windows, a slide costs at most \
+                "windows: {}; {} panes a window, a record goes into one pane and is in up to {} \
+                 windows, a slide costs at most \
                  3 merges for each pane that enters (amortised)",
                 words(size, slide),
                 self.panes_per_window,
@@ -311,7 +316,8 @@ impl fmt::Display for Explanation {
             None => writeln!(f, "state: {least} to {most} a pane")?,
             Some(groups) => writeln!(
                 f,
-                "state: {least} to {most} a group and pane, at most {groups} groups a pane; the rest is (other)"
+                "state: {least} to {most} a group and pane, at most {groups} groups a pane; the \
+                 rest is (other)"
             )?,
         }
         match self.panes_held_max {
@@ -321,7 +327,8 @@ impl fmt::Display for Explanation {
             )?,
             Some(panes) => writeln!(
                 f,
-                "panes held: at most {panes}, between the oldest window that waits and the latest record"
+                "panes held: at most {panes}, between the oldest window that waits and the latest \
+                 record"
             )?,
         }
         writeln!(
@@ -333,7 +340,8 @@ impl fmt::Display for Explanation {
         if let Some((whole, reduced)) = self.snapshot_bytes_max() {
             writeln!(
                 f,
-                "snapshot at worst: {}, or {} with sketches made smaller; in Lambda's state of a window it {}",
+                "snapshot at worst: {}, or {} with sketches made smaller; in Lambda's state of a \
+                 window it {}",
                 Bytes(whole),
                 Bytes(reduced),
                 self.fit(LAMBDA_STATE_BYTES)

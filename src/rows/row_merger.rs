@@ -118,7 +118,8 @@ mod tests {
     use bytes::Bytes;
 
     fn pipeline() -> RowPipeline {
-        let toml = "group = \"country\"\nagg = \"count, sum(bytes), p50(bytes), distinct(bytes), top(2, bytes), min(bytes), first(bytes), stddev(bytes)\"\n";
+        let toml = "group = \"country\"\nagg = \"count, sum(bytes), p50(bytes), distinct(bytes), \
+                    top(2, bytes), min(bytes), first(bytes), stddev(bytes)\"\n";
         PipelineSpec::from_toml(toml, "test").unwrap().compile(&CompileOptions::default()).unwrap()
     }
 

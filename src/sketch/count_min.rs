@@ -109,7 +109,8 @@ impl CountMin {
         let width = (std::f64::consts::E / epsilon).ceil();
         if width > CELLS_MAX as f64 {
             return Err(Error::invalid(format!(
-                "an error of {epsilon} of the total needs rows of {width} counters: at most 2^30 are allowed"
+                "an error of {epsilon} of the total needs rows of {width} counters: at most 2^30 \
+                 are allowed"
             )));
         }
         // `1 - confidence` of a decimal confidence has an error of some ulps. Without the margin, a
@@ -500,7 +501,8 @@ impl CountMin {
         }
         if self.saturated() {
             return Err(Error::invalid(
-                "a count-min that has reached 2^64 - 1 no longer knows its counts and cannot be subtracted from",
+                "a count-min that has reached 2^64 - 1 no longer knows its counts and cannot be \
+                 subtracted from",
             ));
         }
         let unseen = || {
@@ -581,7 +583,8 @@ impl CountMin {
         if self.exact_bytes != other.exact_bytes {
             let (ours, theirs) = (self.exact_bytes, other.exact_bytes);
             return mismatch(format!(
-                "a count-min that is exact within {ours} bytes cannot be merged with one within {theirs}"
+                "a count-min that is exact within {ours} bytes cannot be merged with one within \
+                 {theirs}"
             ));
         }
         Ok(())

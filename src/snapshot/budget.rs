@@ -33,7 +33,8 @@ pub(crate) fn least_tolerance(
     let mut best = encode(tolerance(STEPS))?;
     if best.0.len() > bytes_max {
         let message = format!(
-            "the state takes {} bytes in its smallest form, over the {bytes_max} it is to fit; fewer groups, a shorter window or a longer \
+            "the state takes {} bytes in its smallest form, over the {bytes_max} it is to fit; \
+             fewer groups, a shorter window or a longer \
              slide make it smaller",
             best.0.len()
         );

@@ -233,7 +233,8 @@ impl Envelope {
         let version = reader.u8()?;
         if version == 0 || version > VERSION {
             return Err(corrupt(format!(
-                "format version {version} is not known here; up to {VERSION} can be read: use a newer streamgauge"
+                "format version {version} is not known here; up to {VERSION} can be read: use a \
+                 newer streamgauge"
             )));
         }
         let kind = reader.u8()?;
@@ -312,7 +313,8 @@ impl Envelope {
             )
         } else if self.seeds != identity.seeds {
             format!(
-                "the state's sketches have another seed (fingerprint {:016x}) than this pipeline's (fingerprint {:016x}): give the secret seed under \
+                "the state's sketches have another seed (fingerprint {:016x}) than this pipeline's \
+                 (fingerprint {:016x}): give the secret seed under \
                  which it was written, or none if there was none",
                 self.seeds, identity.seeds
             )

@@ -175,7 +175,8 @@ impl Calendar {
         let slide = slide.check("a slide")?;
         if slide.in_units().0 != self.size.in_units().0 {
             return Err(Error::invalid(format!(
-                "a window size of {} with a slide of {slide}: both are days and weeks, or both are months, quarters and years",
+                "a window size of {} with a slide of {slide}: both are days and weeks, or both are \
+                 months, quarters and years",
                 self.size
             )));
         }

@@ -91,7 +91,8 @@ fn s100_a_missing_arrival_time_is_an_error_only_if_it_is_used() {
 #[test]
 fn s102_lines_in_a_record_are_records_with_that_packing() {
     let folder = Folder::new("aws_kcl_lines");
-    let lines = "{\"c\":\"de\",\"b\":5,\"ts\":1700000000}\n\n{\"c\":\"de\",\"b\":6,\"ts\":1700000001}\nnone\n";
+    let lines = "{\"c\":\"de\",\"b\":5,\"ts\":1700000000}\n\n\
+                 {\"c\":\"de\",\"b\":6,\"ts\":1700000001}\nnone\n";
     let messages = process(&[record(1, lines), record(1, lines), record(2, NEXT_MINUTE)]);
     let (rows, run) = kcl(&folder, "event-time.toml", messages.as_bytes(), &["--packing", "lines"]);
     assert_eq!(rows, [row(2, 11)]);
@@ -197,8 +198,10 @@ mod lambda {
                     true if given == events.len() => break 'connections,
                     true => {
                         given += 1;
-                        let head = "Lambda-Runtime-Aws-Request-Id: r\r\nLambda-Runtime-Deadline-Ms: 4102444800000\r\n\
-                                    Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:r:1:function:f\r\n";
+                        let head = "Lambda-Runtime-Aws-Request-Id: r\r\n\
+                                    Lambda-Runtime-Deadline-Ms: 4102444800000\r\n\
+                                    Lambda-Runtime-Invoked-Function-Arn: \
+                                    arn:aws:lambda:r:1:function:f\r\n";
                         ("200 OK\r\n".to_owned() + head, events[given - 1].as_str())
                     }
                     false => {
@@ -209,7 +212,8 @@ mod lambda {
                     }
                 };
                 let answer = format!(
-                    "HTTP/1.1 {head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{answer}",
+                    "HTTP/1.1 {head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n\
+                     {answer}",
                     answer.len()
                 );
                 stream.get_mut().write_all(answer.as_bytes()).unwrap();

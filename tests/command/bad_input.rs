@@ -191,14 +191,16 @@ fn s19_s36_numbers_at_the_edges_are_exact_or_refused() {
         run.succeeded().stdout,
         "{\"window\":null,\"revision\":0,\"sum(a)\":36893488147419103229,\"max(a)\":18446744073709551615}\n"
     );
-    let same = b"{\"a\":9007199254740993}\n{\"a\":9007199254740992.0}\n{\"a\":1}\n{\"a\":1.0}\n{\"a\":1e0}\n";
+    let same = b"{\"a\":9007199254740993}\n{\"a\":9007199254740992.0}\n{\"a\":1}\n{\"a\":1.0}\n\
+                 {\"a\":1e0}\n";
     let run = streamgauge_reading(&["run", "--group", "a", "--output", "json"], same);
     assert_eq!(run.json().len(), 3, "{}", run.stdout);
 }
 
 #[test]
 fn s2_times_out_of_range_are_dead_letters() {
-    let input = b"{\"ts\":1700000000}\n{\"ts\":99999999999999999999999999}\n{\"ts\":-1e300}\n{\"ts\":true}\n{\"ts\":{}}\n{}\n";
+    let input = b"{\"ts\":1700000000}\n{\"ts\":99999999999999999999999999}\n{\"ts\":-1e300}\n\
+                  {\"ts\":true}\n{\"ts\":{}}\n{}\n";
     let run = streamgauge_reading(
         &["run", "--time", "ts", "--time-format", "s", "--window", "1m", "--output", "json"],
         input,
@@ -256,7 +258,8 @@ fn s105_a_missing_time_field_is_reported_early_with_the_fields_of_the_records() 
             "--output",
             "json",
         ]);
-        let missing = "none has the field \"tss\" that --time names; they have bytes, country, status, ts, url; did you mean \"ts\"?";
+        let missing = "none has the field \"tss\" that --time names; they have bytes, country, \
+                       status, ts, url; did you mean \"ts\"?";
         run.failed(
             1,
             &[&format!("error: every record was a dead letter, 20,000 of 20,000: {missing}")],
@@ -278,13 +281,15 @@ fn s105_a_missing_time_field_is_reported_early_with_the_fields_of_the_records() 
 
 #[test]
 fn s105_a_missing_field_is_reported_with_nested_fields() {
-    let input = b"{\"ts\":1,\"geo\":{\"country\":\"DE\",\"city\":{\"name\":\"B\"}}}\n{\"ts\":2,\"url\":\"/\"}\n";
+    let input = b"{\"ts\":1,\"geo\":{\"country\":\"DE\",\"city\":{\"name\":\"B\"}}}\n\
+                  {\"ts\":2,\"url\":\"/\"}\n";
     let run = streamgauge_reading(
         &["run", "--group", "country", "--agg", "count, sum(x)", "--output", "json"],
         input,
     );
     run.succeeded().says(&[
-        "field \"country\" was in no record; the first records have ts, url, /geo/city/name, /geo/country; did you mean \"/geo/country\"?",
+        "field \"country\" was in no record; the first records have ts, url, /geo/city/name, \
+         /geo/country; did you mean \"/geo/country\"?",
         "note: field \"x\" was in no record\n",
     ]);
 }

@@ -29,53 +29,85 @@ fn count(run: &Run) -> Value {
 /// Logs as programs write them. Each of their lines is a record.
 const LOGS: &[&str] = &[
     // log4j, Python's logging, Hadoop, ZooKeeper, Kafka: commas in the time.
-    "2024-01-01 12:00:00,123 INFO started\n2024-01-01 12:00:01,456 INFO done\n2024-01-01 12:00:02,789 WARN slow, retry\n",
-    "2025-10-25 20:00:00,000 WARN worker-1 took=41.0ms\n2025-10-25 20:00:01,152 ERROR worker-1 took=57.2ms\n",
-    "2015-10-18 18:01:47,978 INFO [main] org.example.App: Created app\n2015-10-18 18:01:48,963 INFO [main] org.example.App: Kind: Y, Service: , Ident: (x)\n",
-    "2015-07-29 17:41:44,747 - INFO  [QuorumPeer[myid=1]:Election@774] - Notification time out: 3200\n2015-07-29 19:04:12,394 - INFO  [peer:Listener@493] - Received request\n",
-    "[2016-12-19 16:25:00,123] INFO Creating /controller (is it secure? false) (kafka.utils)\n[2016-12-19 16:25:00,456] INFO Result is: OK (kafka.utils)\n",
+    "2024-01-01 12:00:00,123 INFO started\n2024-01-01 12:00:01,456 INFO done\n\
+     2024-01-01 12:00:02,789 WARN slow, retry\n",
+    "2025-10-25 20:00:00,000 WARN worker-1 took=41.0ms\n2025-10-25 20:00:01,152 ERROR worker-1 \
+     took=57.2ms\n",
+    "2015-10-18 18:01:47,978 INFO [main] org.example.App: Created app\n\
+     2015-10-18 18:01:48,963 INFO [main] org.example.App: Kind: Y, Service: , Ident: (x)\n",
+    "2015-07-29 17:41:44,747 - INFO  [QuorumPeer[myid=1]:Election@774] - Notification time out: \
+     3200\n2015-07-29 19:04:12,394 - INFO  [peer:Listener@493] - Received request\n",
+    "[2016-12-19 16:25:00,123] INFO Creating /controller (is it secure? false) (kafka.utils)\n\
+     [2016-12-19 16:25:00,456] INFO Result is: OK (kafka.utils)\n",
     "12:00:00,123 INFO a\n12:00:00,124 INFO b\n",
     "INFO 2024-01-01 12:00:00,123 app a\nINFO 2024-01-01 12:00:00,124 app b\n",
     "2024-01-01 12:00:00,123\tINFO\tstarted\n2024-01-01 12:00:01,456\tINFO\tdone\n",
     "2024-01-01T12:00:00,123Z,INFO,started\n2024-01-01T12:00:01,456Z,INFO,done\n",
-    "fail2ban.actions [1234]: 2024-01-01 12:00:00,772 NOTICE Ban 192.0.2.1\nfail2ban.actions [1234]: 2024-01-01 12:00:01,773 NOTICE Ban 192.0.2.2\n",
+    "fail2ban.actions [1234]: 2024-01-01 12:00:00,772 NOTICE Ban 192.0.2.1\n\
+     fail2ban.actions [1234]: 2024-01-01 12:00:01,773 NOTICE Ban 192.0.2.2\n",
     // Windows: CBS, event exports without a header, DHCP.
-    "2016-09-28 04:30:30, Info                  CBS    Loaded Servicing Stack v6.1.7601\n2016-09-28 04:30:31, Info                  CSI    00000001@2016/9/27\n",
-    "11,10/25/25,20:00:00,Renew,192.0.2.1,host-a,AABBCC\n11,10/25/25,20:00:05,Renew,192.0.2.2,host-b,AABBCD\n",
+    "2016-09-28 04:30:30, Info                  CBS    Loaded Servicing Stack v6.1.7601\n\
+     2016-09-28 04:30:31, Info                  CSI    00000001@2016/9/27\n",
+    "11,10/25/25,20:00:00,Renew,192.0.2.1,host-a,AABBCC\n\
+     11,10/25/25,20:00:05,Renew,192.0.2.2,host-b,AABBCD\n",
     // syslog, journald, kernel.
-    "Jun 14 15:16:01 combo sshd(pam_unix)[19939]: authentication failure; logname= uid=0, euid=0\nJun 14 15:16:02 combo sshd(pam_unix)[19937]: check pass; user unknown\n",
-    "<34>1 2003-10-11T22:14:15.003Z host su - ID47 - BOM'su root' failed, for user\n<34>1 2003-10-11T22:14:16.003Z host su - ID47 - ok, then\n",
-    "Oct 25 20:00:00 host systemd[1]: Started Session 5, of user x.\nOct 25 20:00:01 host kernel: [    0.000000] Linux version, 6.1\n",
+    "Jun 14 15:16:01 combo sshd(pam_unix)[19939]: authentication failure; logname= uid=0, euid=0\n\
+     Jun 14 15:16:02 combo sshd(pam_unix)[19937]: check pass; user unknown\n",
+    "<34>1 2003-10-11T22:14:15.003Z host su - ID47 - BOM'su root' failed, for user\n\
+     <34>1 2003-10-11T22:14:16.003Z host su - ID47 - ok, then\n",
+    "Oct 25 20:00:00 host systemd[1]: Started Session 5, of user x.\n\
+     Oct 25 20:00:01 host kernel: [    0.000000] Linux version, 6.1\n",
     "[    0.000000] Linux version 6.1.0, gcc 12\n[    0.004000] Memory: 16G, 4G free\n",
     // Databases.
     "2025-10-25 20:00:00.123 UTC [42] LOG:  checkpoint complete: wrote 3 buffers (0.0%); 0 added, 0 removed\n2025-10-25 20:00:05.123 UTC [43] ERROR:  relation \"x\" does not exist at character 15\n",
-    "2025-10-25 20:00:00.123 UTC,\"postgres\",\"db\",12345,\"[local]\",5f,1,\"SELECT\"\n2025-10-25 20:00:01.123 UTC,\"postgres\",\"db\",12346,\"[local]\",5f,2,\"SELECT\"\n",
-    "/usr/sbin/mysqld, Version: 8.0.30 (MySQL Community Server). started with:\nTcp port: 3306  Unix socket: /run/mysqld.sock\nTime                 Id Command    Argument\n",
-    "# Time: 2025-10-25T20:00:00.000000Z\n# User@Host: root[root] @ localhost []  Id:     8\n# Query_time: 2.0  Lock_time: 0.0 Rows_sent: 1, Rows_examined: 0\nSELECT a, b FROM t;\n",
-    "1:M 25 Oct 2025 20:00:00.123 * Ready to accept connections, tcp\n1:M 25 Oct 2025 20:00:01.123 # Warning, low memory\n",
+    "2025-10-25 20:00:00.123 UTC,\"postgres\",\"db\",12345,\"[local]\",5f,1,\"SELECT\"\n\
+     2025-10-25 20:00:01.123 UTC,\"postgres\",\"db\",12346,\"[local]\",5f,2,\"SELECT\"\n",
+    "/usr/sbin/mysqld, Version: 8.0.30 (MySQL Community Server). started with:\n\
+     Tcp port: 3306  Unix socket: /run/mysqld.sock\nTime                 Id Command    Argument\n",
+    "# Time: 2025-10-25T20:00:00.000000Z\n# User@Host: root[root] @ localhost []  Id:     8\n\
+     # Query_time: 2.0  Lock_time: 0.0 Rows_sent: 1, Rows_examined: 0\nSELECT a, b FROM t;\n",
+    "1:M 25 Oct 2025 20:00:00.123 * Ready to accept connections, tcp\n\
+     1:M 25 Oct 2025 20:00:01.123 # Warning, low memory\n",
     // Web servers and balancers in other formats than the common and combined one.
-    "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n2025-10-25 20:00:00 GET /index.html 200\n",
-    "2025-10-25T20:00:00.123456Z my-lb 192.0.2.1:2817 10.0.0.1:80 0.00007 0.001 0.00005 200 200 0 29 \"GET http://x.test:80/ HTTP/1.1\" \"curl/7.38.0\" - -\nhttp 2025-10-25T20:00:00.123456Z app/lb/50 192.0.2.1:2817 10.0.0.1:80 0 0 0 200 200 34 366 \"GET http://x.test:80/ HTTP/1.1\" \"curl\" - -\n",
-    "Feb  6 12:14:14 localhost haproxy[14389]: 10.0.1.2:33317 [06/Feb/2009:12:14:14.655] http-in static/srv1 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 {1wt.eu} {} \"GET /index.html HTTP/1.1\"\nFeb  6 12:14:15 localhost haproxy[14389]: x, y\n",
+    "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n\
+     2025-10-25 20:00:00 GET /index.html 200\n",
+    "2025-10-25T20:00:00.123456Z my-lb 192.0.2.1:2817 10.0.0.1:80 0.00007 0.001 0.00005 200 200 0 \
+     29 \"GET http://x.test:80/ HTTP/1.1\" \"curl/7.38.0\" - -\nhttp 2025-10-25T20:00:00.123456Z \
+     app/lb/50 192.0.2.1:2817 10.0.0.1:80 0 0 0 200 200 34 366 \"GET http://x.test:80/ \
+     HTTP/1.1\" \"curl\" - -\n",
+    "Feb  6 12:14:14 localhost haproxy[14389]: 10.0.1.2:33317 [06/Feb/2009:12:14:14.655] http-in \
+     static/srv1 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 {1wt.eu} {} \"GET /index.html \
+     HTTP/1.1\"\nFeb  6 12:14:15 localhost haproxy[14389]: x, y\n",
     "web1.example.test 10.1.32.66 - [2025-10-25T20:00:00+00:00] \"GET /static/app.js HTTP/1.1\" 200 2014 rt=0.041 \"Mozilla/5.0 (X11)\"\napi.example.test 10.0.4.241 - [2025-10-25T20:00:01+00:00] \"GET / HTTP/1.1\" 404 10202 rt=0.057 \"Mozilla/5.0 (X11)\"\n",
     "10.0.0.1 - - [25/Oct/2025:20:00:00 +0000] \"GET / HTTP/1.1\" 200 10 \"-\" \"curl\" \"1.2.3.4\" rt=0.1\n[25/Oct/2025:20:00:00 +0000] 10.0.0.1 \"GET / HTTP/1.1\" 200 10\n",
-    "10.0.0.1, 10.0.0.2 - - [25/Oct/2025:20:00:00 +0000] \"GET / HTTP/1.1\" 200 10\n10.0.0.3, 10.0.0.2 - - [25/Oct/2025:20:00:00 +0000] \"GET / HTTP/1.1\" 200 10\n",
-    "10.0.0.1 - - [25/Oct/2025:20:00:00 +0000] \"GET / HTTP/1.1\" 200 10 \"Mozilla/5.0 (X11)\" \"10.0.0.9\"\n10.0.0.1 - - [25/Oct/2025:20:00:01 +0000] \"GET / HTTP/1.1\" 200 10 \"Mozilla/5.0 (X11)\" \"10.0.0.9\"\n",
-    "1431857109.123    118 192.0.2.1 TCP_MISS/200 5 GET http://x.test/a,b - DIRECT/192.0.2.9 text/html\n1431857110.123    118 192.0.2.1 TCP_HIT/200 5 GET http://x.test/ - NONE/- text/html\n",
-    "[Sun Dec 04 04:47:44 2005] [notice] workerEnv.init() ok /etc/httpd/conf/workers2.properties\n[Sun Dec 04 04:47:44 2005] [error] mod_jk child workerEnv in error state 6\n",
+    "10.0.0.1, 10.0.0.2 - - [25/Oct/2025:20:00:00 +0000] \"GET / HTTP/1.1\" 200 10\n\
+     10.0.0.3, 10.0.0.2 - - [25/Oct/2025:20:00:00 +0000] \"GET / HTTP/1.1\" 200 10\n",
+    "10.0.0.1 - - [25/Oct/2025:20:00:00 +0000] \"GET / HTTP/1.1\" 200 10 \"Mozilla/5.0 \
+     (X11)\" \"10.0.0.9\"\n10.0.0.1 - - [25/Oct/2025:20:00:01 +0000] \"GET / HTTP/1.1\" 200 \
+     10 \"Mozilla/5.0 (X11)\" \"10.0.0.9\"\n",
+    "1431857109.123    118 192.0.2.1 TCP_MISS/200 5 GET http://x.test/a,b - DIRECT/192.0.2.9 \
+     text/html\n1431857110.123    118 192.0.2.1 TCP_HIT/200 5 GET http://x.test/ - NONE/- \
+     text/html\n",
+    "[Sun Dec 04 04:47:44 2005] [notice] workerEnv.init() ok /etc/httpd/conf/workers2.properties\n\
+     [Sun Dec 04 04:47:44 2005] [error] mod_jk child workerEnv in error state 6\n",
     "2025/10/25 20:00:00 [error] 1#1: *5 open() \"/x\" failed (2: No such file), client: 192.0.2.1, server: x, request: \"GET / HTTP/1.1\"\n2025/10/25 20:00:01 [warn] 1#1: x, y\n",
     // Stack traces, programs, tools.
-    "java.lang.IllegalStateException: failed, twice\n\tat com.example.App.run(App.java:12)\n\tat com.example.App.main(App.java:5)\n",
-    "Traceback (most recent call last):\n  File \"a.py\", line 1, in <module>\n    f(1, 2)\nValueError: a, b\n",
-    "thread 'main' panicked at src/main.rs:5:5:\nindex out of bounds: the len is 3, but the index is 5\n",
+    "java.lang.IllegalStateException: failed, twice\n\tat com.example.App.run(App.java:12)\n\tat \
+     com.example.App.main(App.java:5)\n",
+    "Traceback (most recent call last):\n  File \"a.py\", line 1, in <module>\n    f(1, 2)\n\
+     ValueError: a, b\n",
+    "thread 'main' panicked at src/main.rs:5:5:\nindex out of bounds: the len is 3, but the index \
+     is 5\n",
     "{main} started, 5\n{main} stopped, 6\n",
     "[main] INFO started, 5\n[main] INFO stopped, 6\n",
     "[1] started\n[2] stopped\n",
     "Hello, world\n",
     "Hello, world\nGoodbye, moon\n",
     "Starting up, please wait\nLoaded 5 modules, took 3 ms\nReady, listening\n",
-    "I0125 20:00:00.123456   1 server.go:12] started, ok\nI0125 20:00:01.123456   1 server.go:13] serving, ok\n",
-    "time=2024-01-01T00:00:00Z level=info msg=\"hello, world\" dur=12ms\nbye, moon time=2024-01-01T00:00:01Z level=info dur=13ms\n",
+    "I0125 20:00:00.123456   1 server.go:12] started, ok\nI0125 20:00:01.123456   1 server.go:13] \
+     serving, ok\n",
+    "time=2024-01-01T00:00:00Z level=info msg=\"hello, world\" dur=12ms\n\
+     bye, moon time=2024-01-01T00:00:01Z level=info dur=13ms\n",
     "app=web,user=5\napp=api,user=6\n",
     "10%\n20%\nDone.\n",
     "1,2\n3,4\n5,6\n",
@@ -113,7 +145,8 @@ const TABLES: &[(&str, u64)] = &[
     ("\n\na,b\n1,2", 1),
     ("a,b\n1,2", 1),
     (
-        "\"Order ID\",\"Ship Date\",\"Unit Price (EUR)\"\n\"X-1\",\"2024-01-02\",\"1,50\"\n\"X-2\",\"2024-01-03\",\"2,50\"\n",
+        "\"Order ID\",\"Ship Date\",\"Unit Price \
+         (EUR)\"\n\"X-1\",\"2024-01-02\",\"1,50\"\n\"X-2\",\"2024-01-03\",\"2,50\"\n",
         2,
     ),
     (",open,close\n0,1.5,2.5\n1,2.5,3.5\n", 2),
@@ -123,7 +156,8 @@ const TABLES: &[(&str, u64)] = &[
     ("timestamp,%user,%system\n12:00:01 AM,1.5,2.5\n12:10:01 AM,1.0,0.5\n", 2),
     ("load,1min,5min,15min\nweb,0.1,0.2,0.3\ndb,1.1,1.2,1.3\n", 2),
     (
-        "Timestamp,\"How old are you?\",\"Where, exactly?\"\n10/25/2025 10:00:00,30,here\n10/25/2025 10:05:00,31,there\n",
+        "Timestamp,\"How old are you?\",\"Where, exactly?\"\n10/25/2025 10:00:00,30,here\n\
+         10/25/2025 10:05:00,31,there\n",
         2,
     ),
     (

@@ -8,7 +8,8 @@ use std::fs;
 use streamgauge::adapter::kcl::{Batch, Message, StartingPoint};
 use streamgauge::record::{Position, Record, Sequence, ShardId};
 
-const PIPELINE: &str = "time = \"ts\"\nwindow = \"10s\"\nmax_delay = \"0s\"\ngroup = \"country\"\nagg = \"count, sum(bytes) as bytes\"\n";
+const PIPELINE: &str = "time = \"ts\"\nwindow = \"10s\"\nmax_delay = \"0s\"\ngroup = \"country\"\n\
+                        agg = \"count, sum(bytes) as bytes\"\n";
 
 const TAKEN: &str =
     r#"{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null,"error":null}"#;

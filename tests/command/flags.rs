@@ -156,7 +156,8 @@ fn agg_can_be_repeated() {
 
 #[test]
 fn every_aggregate_answers() {
-    let agg = "count, count(x), sum(x), mean(x), min(x), max(x), variance(x), stddev(x), first(x), last(x), p50(x), p99.99(x), \
+    let agg = "count, count(x), sum(x), mean(x), min(x), max(x), variance(x), stddev(x), first(x), \
+               last(x), p50(x), p99.99(x), \
                distinct(x), top(2, x), top(1,x , 100), frequency(x, '2')";
     let input = "{\"x\":1}\n{\"x\":\"2\"}\n{\"x\":3}\n{\"x\":null}\n";
     let rows =
@@ -184,8 +185,10 @@ fn a_pipeline_file_has_the_flags_names_and_flags_override_it() {
     let log = folder.file("hits.jsonl", hits(120));
     let pipeline = folder.file(
         "p.toml",
-        "format = \"jsonl\"\ntime = \"ts\"\ntime_format = \"ms\"\nwindow = \"1m\"\nevery = \"30s\"\nmax_delay = \"5s\"\n\
-         where = [\"status < 500\"]\ngroup = [\"country\"]\nagg = [\"count\", \"sum(bytes) as bytes\", \"top(10, url)\"]\noutput = \"json\"\n",
+        "format = \"jsonl\"\ntime = \"ts\"\ntime_format = \"ms\"\nwindow = \"1m\"\n\
+         every = \"30s\"\nmax_delay = \"5s\"\n\
+         where = [\"status < 500\"]\ngroup = [\"country\"]\nagg = [\"count\", \"sum(bytes) as \
+         bytes\", \"top(10, url)\"]\noutput = \"json\"\n",
     );
     let from_file = streamgauge(&["run", &log, "--pipeline", &pipeline]);
     let flags = streamgauge(&[

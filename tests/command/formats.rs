@@ -149,7 +149,8 @@ fn times_that_were_once_misread_are_in_the_right_window() {
         windows(&["--window", "1h"], compact),
         ["2024-01-02T00:00:00.000Z", "2024-01-02T03:00:00.000Z"]
     );
-    let spaced = "ts\n2024-01-02 03:04:05 +0100\n2024-01-02T02:04:05 UTC\n2024/01/02 02:04:05.999 GMT\n20240102T020405Z\n";
+    let spaced = "ts\n2024-01-02 03:04:05 +0100\n2024-01-02T02:04:05 UTC\n\
+                  2024/01/02 02:04:05.999 GMT\n20240102T020405Z\n";
     assert_eq!(
         windows(&["--format", "csv", "--window", "1s"], spaced),
         ["2024-01-02T02:04:05.000Z"]

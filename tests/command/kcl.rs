@@ -6,7 +6,8 @@ use streamgauge::adapter::kcl::{Batch, Message, StartingPoint};
 use streamgauge::record::{Position, Record, Sequence, ShardId};
 use streamgauge::time::Timestamp;
 
-const PIPELINE: &str = "time = \"ts\"\nwindow = \"10s\"\nmax_delay = \"0s\"\ngroup = \"country\"\nagg = \"count, sum(bytes) as bytes, top(2, url)\"\n";
+const PIPELINE: &str = "time = \"ts\"\nwindow = \"10s\"\nmax_delay = \"0s\"\ngroup = \"country\"\n\
+                        agg = \"count, sum(bytes) as bytes, top(2, url)\"\n";
 
 const TAKEN: &str =
     r#"{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null,"error":null}"#;
@@ -161,7 +162,8 @@ fn s68_a_child_shard_continues_the_windows_and_merged_partials_equal_the_batch_a
 /// whatever its outcome.
 #[test]
 fn s11_any_later_record_completes_a_window_whatever_its_outcome() {
-    const BY_TIME: &str = "where = \"s < 5\"\ntime = \"ts\"\ntime_format = \"s\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
+    const BY_TIME: &str = "where = \"s < 5\"\ntime = \"ts\"\ntime_format = \"s\"\nwindow = \"1m\"\n\
+                           max_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
     const BY_ARRIVAL: &str =
         "where = \"s < 5\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
     let first = (r#"{"ts":1700000000,"s":1,"b":5}"#, 1_700_000_000_000);
@@ -270,7 +272,8 @@ fn s78_late_records_are_noted_at_checkpoints_and_written_to_a_file() {
     assert_eq!(
         notes,
         [
-            "streamgauge: shardId-000000000000: 1 record came late and is in no window: max_delay says how long such records are waited for",
+            "streamgauge: shardId-000000000000: 1 record came late and is in no window: max_delay \
+             says how long such records are waited for",
             "streamgauge: shardId-000000000000: 1 more came late, 2 since this process began",
         ]
     );
@@ -283,7 +286,8 @@ fn s78_late_records_are_noted_at_checkpoints_and_written_to_a_file() {
     assert_eq!(written[0], first);
     let run = child(&Folder::new("kcl_late_counted"), &["--out", &out], &messages);
     run.succeeded().says(&[
-        "1 record came late and is in no window: max_delay says how long such records are waited for, and --late FILE writes them to a file",
+        "1 record came late and is in no window: max_delay says how long such records are waited \
+         for, and --late FILE writes them to a file",
     ]);
 }
 

@@ -6,7 +6,12 @@ use serde_json::{Value, json};
 /// Rotated access logs, the newest first, as `zcat -f access.log access.log.1 ...` gives them.
 fn newest_first() -> String {
     let day = |day: u32, lines: u32| {
-        (1..=lines).map(move |line| format!("192.0.2.{line} - - [{day}/May/2015:10:00:0{line} +0000] \"GET /{line} HTTP/1.1\" 200 10\n"))
+        (1..=lines).map(move |line| {
+            format!(
+                "192.0.2.{line} - - [{day}/May/2015:10:00:0{line} \
+                                             +0000] \"GET /{line} HTTP/1.1\" 200 10\n"
+            )
+        })
     };
     day(20, 3).chain(day(19, 3)).chain(day(18, 4)).chain(day(17, 5)).collect()
 }

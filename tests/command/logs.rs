@@ -20,7 +20,8 @@ fn s97_a_log_is_read_by_the_format_string_of_its_server() {
     assert_eq!(column(&run.json(), "slowest"), [1.75, 0.5]);
     // The same from a pipeline file, with the directive around it.
     let text = format!(
-        "log_format = '''log_format main '{STRING}';'''\ntime = \"time\"\nwindow = \"1m\"\nagg = \"count, max(request_time) as slowest\"\n"
+        "log_format = '''log_format main '{STRING}';'''\ntime = \"time\"\nwindow = \"1m\"\n\
+         agg = \"count, max(request_time) as slowest\"\n"
     );
     let pipeline = folder.file("p.toml", text);
     let same = streamgauge(&["run", &log, "--pipeline", &pipeline, "--output", "json"]);
@@ -79,8 +80,11 @@ fn patterns_and_expressions_are_flags_and_keys() {
 
 #[test]
 fn s96_logs_of_services_are_told_without_a_flag() {
-    let iis = "#Software: IIS\r\n#Fields: date time c-ip cs-method cs-uri-stem sc-status\r\n2024-01-02 03:04:05 192.0.2.7 GET /a 200\r\n2024-01-02 03:04:06 192.0.2.8 GET /b 500\r\n";
-    let logfmt = "time=2024-01-02T03:04:05Z status=200 msg=\"a b\"\ntime=2024-01-02T03:04:06Z status=500 msg=c\n";
+    let iis = "#Software: IIS\r\n#Fields: date time c-ip cs-method cs-uri-stem sc-status\r\n\
+               2024-01-02 03:04:05 192.0.2.7 GET /a 200\r\n2024-01-02 03:04:06 192.0.2.8 GET /b \
+               500\r\n";
+    let logfmt = "time=2024-01-02T03:04:05Z status=200 msg=\"a b\"\n\
+                  time=2024-01-02T03:04:06Z status=500 msg=c\n";
     for log in [iis, logfmt] {
         let query = [
             "run",
@@ -103,7 +107,8 @@ fn s96_logs_of_services_are_told_without_a_flag() {
 #[test]
 fn the_columns_of_a_w3c_log_are_known_where_a_run_goes_on() {
     let folder = Folder::new("the_columns_of_a_w3c_log");
-    let first = "#Fields: date time c-ip sc-status\n2024-01-02 03:04:05 192.0.2.7 200\n#Fields: date time sc-status c-ip\n2024-01-02 03:04:06 500 192.0.2.8\n";
+    let first = "#Fields: date time c-ip sc-status\n2024-01-02 03:04:05 192.0.2.7 200\n\
+                 #Fields: date time sc-status c-ip\n2024-01-02 03:04:06 500 192.0.2.8\n";
     let log = folder.file("u_ex240102.log", first);
     let state = folder.path("state");
     let run = || {

@@ -21,7 +21,8 @@ fn csv_has_a_row_per_window_and_group() {
     let lines: Vec<&str> = csv.lines().collect();
     assert_eq!(
         lines[0],
-        "window_start,window_end,country,revision,count,p50(bytes),p50(bytes) lower,p50(bytes) upper"
+        "window_start,window_end,country,revision,count,p50(bytes),p50(bytes) lower,p50(bytes) \
+         upper"
     );
     assert_eq!(lines.len(), 7);
     assert!(
@@ -36,7 +37,8 @@ fn csv_has_a_row_per_rank() {
     let csv =
         run_as("csv_has_a_row_per_rank", "csv", &["--agg", "count, top(2, url), top(3, country)"]);
     let lines: Vec<&str> = csv.lines().collect();
-    let tops = "\"top(2, url)\",\"top(2, url) count\",\"top(2, url) lower\",\"top(2, url) upper\",\"top(2, url) guaranteed\"";
+    let tops = "\"top(2, url)\",\"top(2, url) count\",\"top(2, url) lower\",\"top(2, url) \
+                upper\",\"top(2, url) guaranteed\"";
     assert!(
         lines[0].starts_with(&format!(
             "window_start,window_end,revision,rank,count,{tops},\"top(3, country)\""

@@ -80,7 +80,8 @@ fn the_head_of_a_page_says_what_was_read() {
     let page = streamgauge(&[&["run", &log], &flags[..]].concat()).succeeded().stdout.clone();
     for text in [
         "<title>hits.jsonl · streamgauge</title>",
-        "keeps the records with <code>status &lt; 500</code>, puts each record by <code>ts</code> into a window of 1 minute, and computes <code>count</code>.",
+        "keeps the records with <code>status &lt; 500</code>, puts each record by <code>ts</code> \
+         into a window of 1 minute, and computes <code>count</code>.",
         "<dt>records read</dt><dd>91</dd>",
         "<dt>applied</dt><dd>81<small>89 %</small></dd>",
         "<dt>filtered out</dt><dd>9<small>9.89 %</small></dd>",

@@ -140,7 +140,8 @@ fn s81_a_leap_over_many_windows_takes_little_memory() {
         (0..3000).map(|n| line(n, n)).chain((0..3).map(|n| line(7_200_000 + n, 1))).collect();
     // The answers of all windows at once would take half a gigabyte.
     let script = format!(
-        "ulimit -v 300000; exec '{}' run --format jsonl --time ts --time-format ms --window 30m --every 1s --agg 'top(1, k)' --output csv",
+        "ulimit -v 300000; exec '{}' run --format jsonl --time ts --time-format ms --window 30m \
+         --every 1s --agg 'top(1, k)' --output csv",
         env!("CARGO_BIN_EXE_streamgauge")
     );
     let mut shell = Command::new("bash");

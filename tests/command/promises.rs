@@ -136,7 +136,8 @@ fn s20_sums_of_floats_do_not_depend_on_the_order() {
 
 #[test]
 fn s22_without_values_the_count_is_0_and_everything_else_is_null() {
-    let agg = "count, count(x), sum(x), mean(x), min(x), max(x), variance(x), stddev(x), first(x), last(x), p50(x)";
+    let agg = "count, count(x), sum(x), mean(x), min(x), max(x), variance(x), stddev(x), first(x), \
+               last(x), p50(x)";
     let row = row(&["--agg", agg], "{\"y\":1}\n{\"x\":null}\n");
     for name in [
         "sum(x)",
@@ -168,7 +169,8 @@ fn s23_variance_is_the_sample_variance_and_tolerates_an_offset() {
 
 #[test]
 fn s24_first_and_last_are_by_event_time() {
-    let input = "{\"t\":5,\"x\":\"b\"}\n{\"t\":9,\"x\":\"y\"}\n{\"t\":1,\"x\":\"a\"}\n{\"t\":9,\"x\":\"z\"}\n{\"t\":1,\"x\":\"c\"}\n";
+    let input = "{\"t\":5,\"x\":\"b\"}\n{\"t\":9,\"x\":\"y\"}\n{\"t\":1,\"x\":\"a\"}\n\
+                 {\"t\":9,\"x\":\"z\"}\n{\"t\":1,\"x\":\"c\"}\n";
     let row = row(&["--time", "t", "--window", "1m", "--agg", "first(x), last(x)"], input);
     assert_eq!((&row["first(x)"], &row["last(x)"]), (&json!("a"), &json!("z")));
 }
@@ -272,7 +274,8 @@ fn s39_the_last_of_duplicate_keys_counts() {
 fn a_frequency_in_quotes_counts_text_and_numbers_with_that_spelling() {
     let agg = [
         "--agg",
-        "frequency(x, '200') as quoted, frequency(x, 200) as bare, frequency(x, 'true') as truth, frequency(x, 'a') as text",
+        "frequency(x, '200') as quoted, frequency(x, 200) as bare, frequency(x, 'true') as truth, \
+         frequency(x, 'a') as text",
     ];
     let counts = |input: &str| {
         let row = row(&agg, input);
@@ -280,7 +283,8 @@ fn a_frequency_in_quotes_counts_text_and_numbers_with_that_spelling() {
     };
     assert_eq!(
         counts(
-            "{\"x\":200}\n{\"x\":\"200\"}\n{\"x\":2e2}\n{\"x\":true}\n{\"x\":\"true\"}\n{\"x\":\"a\"}\n{\"x\":404}\n"
+            "{\"x\":200}\n{\"x\":\"200\"}\n{\"x\":2e2}\n{\"x\":true}\n{\"x\":\"true\"}\n\
+             {\"x\":\"a\"}\n{\"x\":404}\n"
         ),
         [3, 3, 2, 1]
     );

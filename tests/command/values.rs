@@ -56,7 +56,8 @@ fn s21_s90_the_markers_of_a_csv_file_are_missing_values_of_numbers() {
 
 #[test]
 fn a_dirty_column_gives_dead_letters_with_the_reason() {
-    let dirty = "ts,v,s\n2024-01-01 00:00:00,1,a\n2024-01-01 00:00:01,,b\n2024-01-01 00:00:02,NA,c\n2024-01-01 00:00:03,\"1,234\",d\n\
+    let dirty = "ts,v,s\n2024-01-01 00:00:00,1,a\n2024-01-01 00:00:01,,b\n\
+                 2024-01-01 00:00:02,NA,c\n2024-01-01 00:00:03,\"1,234\",d\n\
                  2024-01-01 00:00:04,-,e\n2024-01-01 00:00:05,12ms,f\n2024-01-01 00:00:06,4,g\n";
     let run = run(&["--format", "csv", "--agg", "count, count(v), sum(v), mean(v)"], dirty);
     assert_eq!(
@@ -93,7 +94,8 @@ fn s93_times_are_compared_as_times() {
 
 #[test]
 fn text_that_is_a_number_counts_as_a_number() {
-    let statuses = "{\"status\":\"500\"}\n{\"status\":500}\n{\"status\":5e2}\n{\"status\":\"404\"}\n{\"status\":\"9\"}\n";
+    let statuses = "{\"status\":\"500\"}\n{\"status\":500}\n{\"status\":5e2}\n\
+                    {\"status\":\"404\"}\n{\"status\":\"9\"}\n";
     assert_eq!(count(&["--where", "status >= 500"], statuses), 3);
     assert_eq!(
         row(&["--agg", "sum(status), frequency(status, 500)"], statuses)["sum(status)"],

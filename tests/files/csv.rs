@@ -171,7 +171,8 @@ fn one_column_can_fill_several_slots() {
 
 #[test]
 fn s98_a_quote_in_tsv_is_text_unless_quoting_is_certain() {
-    let text = b"title\tyear\n\"Hm\t1945\nOk\t1955\nend\"\t1960\n\"Hm\"\t1\n\"a\tb\"\t2\r\n\"say \"\"hi\"\"\"\t3\nx\t\"\n\"\"\t5";
+    let text = b"title\tyear\n\"Hm\t1945\nOk\t1955\n\
+                 end\"\t1960\n\"Hm\"\t1\n\"a\tb\"\t2\r\n\"say \"\"hi\"\"\"\t3\nx\t\"\n\"\"\t5";
     let (got, stats) = read(Format::Tsv, text, &["title", "year"]);
     let expected = [
         ["u\"Hm", "u1945"],

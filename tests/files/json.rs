@@ -221,7 +221,8 @@ proptest! {
     #[test]
     fn values_of_equal_lengths_are_read_like_other_values(
         length in 1usize..18, first in 0u8..10,
-        rows in prop::collection::vec((0usize..6, 0usize..6, "[a\"\\\\n\u{1}é]{0,2}", "[0-9.eE+-]{0,2}"), 2..60),
+        rows in prop::collection::vec((0usize..6, 0usize..6, "[a\"\\\\n\u{1}é]{0,\
+                                                              2}", "[0-9.eE+-]{0,2}"), 2..60),
     ) {
         let line = |(text, number, odd, tail): &(usize, usize, String, String)| {
             // Most are of the one length.
@@ -298,7 +299,8 @@ fn values_keep_their_types_and_text() {
 
 #[test]
 fn the_last_value_of_a_repeated_key_counts() {
-    let lines = b"{\"a\":1,\"a\":2}\n{\"a\":{\"b\":1},\"a\":{\"c\":2}}\n{\"a\":{\"b\":1},\"a\":null}\n{\"a\":null,\"a\":{\"b\":3}}\n";
+    let lines = b"{\"a\":1,\"a\":2}\n{\"a\":{\"b\":1},\"a\":{\"c\":2}}\n\
+                  {\"a\":{\"b\":1},\"a\":null}\n{\"a\":null,\"a\":{\"b\":3}}\n";
     let (got, _) = read(Format::JsonLines, lines, &["/a/b", "a"]);
     assert_eq!(got.rows(), [["-", "n2"], ["-", "j{\"c\":2}"], ["-", "-"], ["n3", "j{\"b\":3}"]]);
 }
@@ -325,7 +327,8 @@ fn nesting_is_bounded_before_anything_recurses() {
 
 #[test]
 fn dead_letters_have_their_place_and_reason() {
-    let lines: &[u8] = b"{\"a\":1}\n\n[1]\n{\"a\":1} x\r\n{\"a\":\"\xff\"}\n \t\r\n{\"a\":\"\\ud800\"}\n{\"a\":\"x\n\"b\"\n{\"a\":2}";
+    let lines: &[u8] = b"{\"a\":1}\n\n[1]\n{\"a\":1} x\r\n{\"a\":\"\xff\"}\n \t\r\n\
+                         {\"a\":\"\\ud800\"}\n{\"a\":\"x\n\"b\"\n{\"a\":2}";
     let (got, stats) = read(Format::JsonLines, lines, &["a"]);
     let expected = [
         (3, "invalid JSON: a JSON value that is not an object, column 1"),

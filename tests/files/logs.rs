@@ -19,20 +19,24 @@ http 2024-07-02T22:23:01.000000Z app/shop-lb/50dc6c495c0c9188 192.0.2.8:2818 - -
 const S3: &str = r#"79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be logs-bucket [06/Feb/2024:00:00:38 +0000] 192.0.2.3 arn:aws:iam::123456789012:user/anna 3E57427F3EXAMPLE REST.GET.OBJECT photos/2024/a.jpg "GET /logs-bucket/photos/2024/a.jpg?x=1 HTTP/1.1" 200 - 113 7600 41 28 "-" "S3Console/0.4, "odd"-agent" - s9lzHYrFp76ZVxRcpX9+5cjAnEH2ROuNkd2BHfIa6UkFVdtjf5mKR3/eTPFvsiP= SigV4 ECDHE-RSA-AES128-GCM-SHA256 AuthHeader logs-bucket.s3.us-west-1.amazonaws.com TLSV1.2 - -
 79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be logs-bucket [06/Feb/2024:00:01:00 +0000] - AmazonS3 7B4A0FABBEXAMPLE S3.EXPIRE.OBJECT old.txt "-" - - - 12 - - "-" "-" - -
 "#;
-const VPC: &str = "2 123456789010 eni-1235b8ca123456789 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK
+const VPC: &str = "2 123456789010 eni-1235b8ca123456789 172.31.16.139 172.31.16.21 20641 22 6 20 \
+                   4249 1418530010 1418530070 ACCEPT OK
 2 123456789010 eni-1235b8ca123456789 - - - - - - - 1431280876 1431280934 - NODATA
 ";
 const IIS: &str = "#Software: Microsoft Internet Information Services 10.0\r
 #Version: 1.0\r
 #Date: 2024-01-02 03:04:05\r
-#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) sc-status sc-substatus sc-win32-status time-taken\r
-2024-01-02 03:04:05 10.0.0.1 GET /shop/cart.aspx id=7 443 - 192.0.2.7 Mozilla/5.0+(X11) - 200 0 0 15\r
+#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) \
+cs(Referer) sc-status sc-substatus sc-win32-status time-taken\r
+2024-01-02 03:04:05 10.0.0.1 GET /shop/cart.aspx id=7 443 - 192.0.2.7 Mozilla/5.0+(X11) - 200 0 0 \
+15\r
 #Date: 2024-01-02 04:00:00\r
 #Fields: date time c-ip cs-method cs-uri-stem sc-status\r
 2024-01-02 04:00:01 192.0.2.8 POST /shop/pay.aspx 500\r
 ";
 const CLOUDFRONT: &str = "#Version: 1.0
-#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent)
+#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status \
+cs(Referer) cs(User-Agent)
 2019-12-04\t21:02:31\tLAX1\t392\t192.0.2.100\tGET\td111111abcdef8.cloudfront.net\t/index.html\t200\t-\tMozilla/5.0%20(Windows)
 2019-12-04\t21:02:32\tLAX1\t-\t192.0.2.101\tGET\td111111abcdef8.cloudfront.net\t/a b\t304\t-\t-
 ";
@@ -112,7 +116,8 @@ fn s96_logs_of_services_are_told_and_have_the_names_of_access_logs() {
             ["1431280876", "", "", "", "", "NODATA", "NODATA"],
         ]
     );
-    let header = "version account-id srcaddr pkt-srcaddr bytes start\n3 123456789010 10.0.0.1 192.0.2.7 17 1418530010\n";
+    let header = "version account-id srcaddr pkt-srcaddr bytes start\n\
+                  3 123456789010 10.0.0.1 192.0.2.7 17 1418530010\n";
     assert_eq!(rows(Format::Vpc, header, &["pkt_srcaddr", "bytes"]), [["192.0.2.7", "17"]]);
     assert_eq!(
         rows(
@@ -160,7 +165,8 @@ fn s96_logs_of_services_are_told_and_have_the_names_of_access_logs() {
             ],
         ]
     );
-    let logfmt = "ts=2024-01-02T03:04:05Z level=info msg=\"request \\\"x\\\" done\" took=12ms\nts=2024-01-02T03:04:06Z level=warn\n";
+    let logfmt = "ts=2024-01-02T03:04:05Z level=info msg=\"request \\\"x\\\" done\" took=12ms\n\
+                  ts=2024-01-02T03:04:06Z level=warn\n";
     assert_eq!(
         rows(Format::Logfmt, logfmt, &["ts", "level", "msg", "took"]),
         [
@@ -420,7 +426,8 @@ fn events(format: &Format, text: &[u8], fields: &[&str], block_bytes: usize) -> 
 proptest! {
     /// What a server writes by its format string is read as it was.
     #[test]
-    fn values_of_a_server_round_trip(rows in prop::collection::vec(("[a-z0-9.]{1,9}", "[a-z ]{0,9}", 100u16..600, 0u32..9999, "[a-z\"\\\\/ ]{0,12}"), 1..20)) {
+    fn values_of_a_server_round_trip(rows in prop::collection::vec(("[a-z0-9.]{1,\
+        9}", "[a-z ]{0,9}", 100u16..600, 0u32..9999, "[a-z\"\\\\/ ]{0,12}"), 1..20)) {
         let escape = |text: &str| text.replace('\\', "\\x5C").replace('"', "\\x22");
         let write = |(host, user, status, bytes, agent): &(String, String, u16, u32, String)| {
             format!("{host} - {user} [02/Jan/2024:03:04:05 +0000] \"GET /{host} HTTP/1.1\" {status} {bytes} \"{}\"\n", escape(agent))

@@ -106,7 +106,8 @@ fn a_record_of_exactly_the_limit_is_read() {
     for format in [Format::JsonLines, Format::Lines] {
         for block in [64, 1 << 20] {
             // 20 bytes, 21 bytes, 21 bytes without a newline.
-            let text = b"{\"a\":1234567890 1234\n{\"a\":12345678901 123\n{\"a\":1}\n{\"a\":1234567890123456";
+            let text = b"{\"a\":1234567890 1234\n{\"a\":12345678901 123\n{\"a\":1}\n\
+                         {\"a\":1234567890123456";
             let mut recorder =
                 Recorder::new(if format == Format::Lines { &["line"] } else { &["a"] });
             run(
@@ -173,7 +174,8 @@ proptest! {
     fn answers_do_not_depend_on_the_sizes_of_reads(
         pieces in prop::collection::vec(prop::sample::select(vec![
             &b"{\"a\":1}\n"[..], b"{\"a\":\"\\u00e9\",\"b\":[1]}\r\n", b"{\"b\":2, \"a\": \"x\"}\n", b"\n", b" ", b"{\"a\":", b"\xff", b"\xc3\xa9", b"\0",
-            b"h - - [t] \"GET /x HTTP/1.1\" 200 5 \"-\" \"agent\"\n", b"h - - [t] \"\" 200 -\r\n", b"a,b\n", b"\"", b"x",
+            b"h - - [t] \"GET /x HTTP/1.1\" 200 \
+              5 \"-\" \"agent\"\n", b"h - - [t] \"\" 200 -\r\n", b"a,b\n", b"\"", b"x",
         ]), 0..60),
         format in prop::sample::select(vec![Format::Auto, Format::JsonLines, Format::Clf, Format::Lines]),
         block in 64usize..500,

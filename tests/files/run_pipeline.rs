@@ -116,7 +116,8 @@ impl Drop for OwnFile {
 
 fn pipeline(windows: &str, aggregates: &str) -> RowPipeline {
     let text = format!(
-        "time = \"ts\"\ntime_format = \"ms\"\ngroup = \"k\"\nwhere = [\"n != 7\"]\nagg = \"{aggregates}\"\n{windows}\n"
+        "time = \"ts\"\ntime_format = \"ms\"\ngroup = \"k\"\nwhere = [\"n != 7\"]\n\
+         agg = \"{aggregates}\"\n{windows}\n"
     );
     let spec = PipelineSpec::from_toml(&text, "test").unwrap();
     spec.compile(&CompileOptions::default()).unwrap()
@@ -178,10 +179,14 @@ proptest! {
     fn s32_an_observer_gets_the_same_calls_on_any_number_of_threads(
         parts in prop::collection::vec(line(), 0..300), threads in 2usize..5,
         windows in prop::sample::select(vec![
-            "", "window = \"10s\"\nmax_delay = \"unbounded\"", "window = \"1s\"\nevery = \"300ms\"\nmax_delay = \"1s\"",
-            "window = \"2s\"\nmax_delay = \"1s\"\nlateness = \"5s\"", "window = \"100ms\"\nmax_delay = \"0s\"",
+            "", "window = \"10s\"\n\
+                 max_delay = \"unbounded\"", "window = \"1s\"\nevery = \"300ms\"\n\
+                                              max_delay = \"1s\"",
+            "window = \"2s\"\nmax_delay = \"1s\"\n\
+             lateness = \"5s\"", "window = \"100ms\"\nmax_delay = \"0s\"",
         ]),
-        aggregates in prop::sample::select(vec!["count, sum(n), max(n), count(x) as xs", "count, p50(n), top(2, n), last(x)"]),
+        aggregates in prop::sample::select(vec!["count, sum(n), max(n), count(x) as \
+                                                 xs", "count, p50(n), top(2, n), last(x)"]),
         dead_max in prop_oneof![4 => Just(usize::MAX), 1 => 0usize..5],
         asks_max in prop_oneof![4 => Just(usize::MAX), 1 => 1usize..30],
     ) {

@@ -79,7 +79,8 @@ impl Function {
         let event = json!({ "version": "0", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {} }).to_string();
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let head = format!(
-            "POST /2015-03-31/functions/f/invocations HTTP/1.1\r\nHost: l\r\nContent-Length: {}\r\n\r\n",
+            "POST /2015-03-31/functions/f/invocations HTTP/1.1\r\nHost: l\r\n\
+             Content-Length: {}\r\n\r\n",
             event.len()
         );
         stream.write_all(format!("{head}{event}").as_bytes()).unwrap();
@@ -229,7 +230,8 @@ fn s60_s67_tumbling_windows_of_a_real_stream_equal_those_of_a_file() {
 #[ignore = "needs the kit: run by scripts/test-lambda"]
 fn s67_sliding_windows_with_a_store_equal_those_of_a_file() {
     let folder = folder("store");
-    let text = "time = \"ts\"\ntime_format = \"ms\"\nwindow = \"4s\"\nevery = \"1s\"\nmax_delay = \"2s\"\ngroup = \"page\"\nagg = \"count, p90(n), distinct(user)\"\n";
+    let text = "time = \"ts\"\ntime_format = \"ms\"\nwindow = \"4s\"\nevery = \"1s\"\n\
+                max_delay = \"2s\"\ngroup = \"page\"\nagg = \"count, p90(n), distinct(user)\"\n";
     let path = pipeline(&folder, text);
     let state = folder.join("state");
     let variables = [

@@ -192,7 +192,8 @@ proptest! {
         prop_assert_eq!(rows.sum(), shape.expected(&segments, taken(shape.strict)));
         let given_up = runs.iter().map(|run| run.dropped.len()).sum::<usize>();
         let flawed = first.iter().chain(&second).filter(|put| !put.is_good()).count();
-        prop_assert_eq!(given_up, if shape.strict { flawed } else { 0 }, "only what is flawed is given up");
+        prop_assert_eq!(given_up, if shape.strict { flawed } else { 0 }, "only what is flawed is \
+            given up");
     }
 
     /// With a store whose saves fail, or seem to fail.

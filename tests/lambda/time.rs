@@ -80,7 +80,8 @@ fn answer(minute: i64, revision: u32, count: u64) -> (i64, u32, String) {
     (minute, revision, count.to_string())
 }
 
-const BY_TIME: &str = "where = \"s >= 500\"\ntime = \"ts\"\ntime_format = \"s\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
+const BY_TIME: &str = "where = \"s >= 500\"\ntime = \"ts\"\ntime_format = \"s\"\nwindow = \"1m\"\n\
+                       max_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";
 
 const BY_ARRIVAL: &str =
     "where = \"s >= 500\"\nwindow = \"1m\"\nmax_delay = \"0s\"\nagg = \"count, sum(b) as b\"\n";

@@ -18,7 +18,8 @@ proptest! {
         obeys("sum of i64", &sum(|hit: &Hit| hit.change), Order::Irrelevant, case);
         obeys("sum of f64", &sum(|hit: &Hit| hit.latency), Order::Irrelevant, case);
         obeys("sum of f32", &sum(|hit: &Hit| hit.load), Order::Irrelevant, case);
-        obeys("sum of what may be missing", &sum(|hit: &Hit| (hit.status < 300).then_some(hit.latency)), Order::Irrelevant, case);
+        obeys("sum of what may be \
+               missing", &sum(|hit: &Hit| (hit.status < 300).then_some(hit.latency)), Order::Irrelevant, case);
         obeys("if_present", &if_present(|hit: &Hit| (hit.status < 300).then_some(hit.url.as_str()), (count(), distinct(|url: &str| url))), Order::Irrelevant, case);
         obeys("filtered", &filtered(|hit: &Hit| hit.status >= 500, (count(), sum(|hit: &Hit| hit.latency))), Order::Irrelevant, case);
     }
@@ -48,7 +49,8 @@ proptest! {
         let case = (&hits[..], &at);
         obeys("distinct, exact", &distinct(|hit: &Hit| hit.url.as_str()), Order::Irrelevant, case);
         obeys("distinct, overflowing", &distinct(|hit: &Hit| hit.url.as_str()).exact_up_to(9).precision(10), Order::Irrelevant, case);
-        obeys("distinct, never exact", &distinct_value(|hit: &Hit| hit.bytes).exact_up_to(0), Order::Irrelevant, case);
+        obeys("distinct, never \
+               exact", &distinct_value(|hit: &Hit| hit.bytes).exact_up_to(0), Order::Irrelevant, case);
         obeys("quantile", &quantile(0.9, |hit: &Hit| hit.bytes), Order::Irrelevant, case);
         obeys("quantiles", &quantiles([0.0, 0.5, 1.0], |hit: &Hit| hit.load).accuracy(0.02), Order::Irrelevant, case);
         obeys("top_k", &top_k(3, |hit: &Hit| hit.url.as_str()), Order::Irrelevant, case);

@@ -97,7 +97,8 @@ proptest! {
         let mut last = BTreeMap::new();
         for partial in &whole {
             let before: Option<(u32, bool)> = last.insert(start(partial.window()), (partial.revision(), partial.is_final()));
-            prop_assert!(before.is_none_or(|(_, is_final)| !is_final), "nothing follows the last: {:?}", partial);
+            prop_assert!(before.is_none_or(|(_, is_final)| !is_final), "nothing follows the last: \
+                {:?}", partial);
             prop_assert_eq!(before.map_or(0, |(revision, _)| revision + 1), partial.revision());
         }
         prop_assert!(last.values().all(|(_, is_final)| *is_final), "{:?}", whole);

@@ -8,7 +8,8 @@ use streamgauge::{Control, ErrorKind, ShardId};
 #[test]
 fn the_fields_of_the_filter_come_first() {
     let pipeline = pipeline(
-        "time = \"ts\"\nwindow = \"1m\"\ngroup = \"c\"\nagg = \"sum(x), top(3, c)\"\nwhere = [\"s >= 500\", \"/a/b == 'x'\"]",
+        "time = \"ts\"\nwindow = \"1m\"\ngroup = \"c\"\nagg = \"sum(x), top(3, c)\"\n\
+         where = [\"s >= 500\", \"/a/b == 'x'\"]",
     );
     assert_eq!(pipeline.fields(), ["s", "/a/b", "ts", "c", "x"]);
     assert_eq!(pipeline.filter_slots(), 2);
@@ -62,7 +63,8 @@ fn with_arrival_times_a_window_needs_no_time_field() {
 
 #[test]
 fn the_explanation_has_panes_memory_and_bounds() {
-    let toml = "time = 'ts'\nwindow = '5m'\nevery = '10s'\nmax_delay = '5s'\ngroup = 'c'\nlimit_groups = 1000\nagg = 'count, p99(x), distinct(u), top(10, url, 2000)'";
+    let toml = "time = 'ts'\nwindow = '5m'\nevery = '10s'\nmax_delay = '5s'\ngroup = 'c'\n\
+                limit_groups = 1000\nagg = 'count, p99(x), distinct(u), top(10, url, 2000)'";
     let pipeline = pipeline(toml);
     let explanation = pipeline.explain();
     assert_eq!(
@@ -94,8 +96,10 @@ fn the_explanation_has_panes_memory_and_bounds() {
 
 #[test]
 fn the_explanation_predicts_the_size_of_a_snapshot() {
-    let toml = "time = 'ts'\nwindow = '1m'\nevery = '30s'\nmax_delay = '0s'\ngroup = 'c'\nlimit_groups = 20\n\
-                agg = 'count, sum(x), mean(x), stddev(x), min(x), first(u), p99(x), distinct(u), top(10, u, 500)'";
+    let toml = "time = 'ts'\nwindow = '1m'\nevery = '30s'\nmax_delay = '0s'\ngroup = 'c'\n\
+                limit_groups = 20\n\
+                agg = 'count, sum(x), mean(x), stddev(x), min(x), first(u), p99(x), distinct(u), \
+                top(10, u, 500)'";
     let mut pipeline = super::pipeline(toml);
     let (whole, reduced) = pipeline.explain().snapshot_bytes_max().unwrap();
     let fits = [whole, whole - 1, reduced, reduced - 1].map(|bytes| pipeline.explain().fit(bytes));

@@ -62,8 +62,10 @@ proptest! {
         hits in prop::collection::vec(hit(), 0..60), size in 1i64..40, slide in 1i64..40, offset in 0i64..40,
     ) {
         let toml = format!(
-            "time = 'ts'\ntime_format = 's'\nwindow = '{size}s'\nevery = '{slide}s'\noffset = '{offset}s'\ngroup = 'g'\nwhere = \"url != '/4'\"\n\
-             agg = 'count, count(x) as present, sum(x) as sum, mean(x) as mean, min(x) as min, max(x) as max, p50(x) as median, median(x) as middle, top(2, url) as top'"
+            "time = 'ts'\ntime_format = 's'\nwindow = '{size}s'\nevery = '{slide}s'\n\
+             offset = '{offset}s'\ngroup = 'g'\nwhere = \"url != '/4'\"\n\
+             agg = 'count, count(x) as present, sum(x) as sum, mean(x) as mean, min(x) as min, \
+             max(x) as max, p50(x) as median, median(x) as middle, top(2, url) as top'"
         );
         let mut pipeline = pipeline(&toml);
         hits.iter().for_each(|hit| { push_json(&mut pipeline, "s", &line(hit)); });
@@ -99,7 +101,8 @@ proptest! {
 
     #[test]
     fn answers_do_not_depend_on_the_order_of_records(hits in prop::collection::vec(hit(), 0..40), seed: u64) {
-        let toml = "group = 'g'\nlimit_groups = 2\nagg = 'count, sum(x), mean(x), stddev(x), distinct(url), p90(x), top(3, url)'";
+        let toml = "group = 'g'\nlimit_groups = 2\nagg = 'count, sum(x), mean(x), stddev(x), \
+                    distinct(url), p90(x), top(3, url)'";
         let run = |hits: &[Hit]| {
             let mut pipeline = pipeline(toml);
             hits.iter().for_each(|hit| { push_json(&mut pipeline, "s", &line(hit)); });

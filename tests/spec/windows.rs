@@ -76,7 +76,8 @@ fn the_default_delay_of_input_without_an_end_is_ten_seconds() {
 #[test]
 fn a_late_record_within_the_lateness_answers_its_groups_again() {
     let mut pipeline = pipeline(
-        "time = 'ts'\ntime_format = 's'\nwindow = '10s'\nmax_delay = '0s'\nlateness = '1m'\ngroup = 'g'",
+        "time = 'ts'\ntime_format = 's'\nwindow = '10s'\nmax_delay = '0s'\nlateness = '1m'\n\
+         group = 'g'",
     );
     assert!(pipeline.is_revised());
     push_json(&mut pipeline, "s", r#"{"ts": 1, "g": "a"}"#);

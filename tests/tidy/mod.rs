@@ -236,7 +236,8 @@ fn the_core_touches_no_clock_no_file_and_no_thread() {
     }
     fail_on(
         found,
-        "the core is sans-I/O; only adapters, stores, the parallel driver and the command reach outside:",
+        "the core is sans-I/O; only adapters, stores, the parallel driver and the command reach \
+         outside:",
     );
 }
 

@@ -270,7 +270,8 @@ const CONTROL: [&str; 5] = ["if", "match", "for", "while", "loop"];
 
 #[test]
 fn comments_and_strings_are_removed_line_by_line() {
-    let source = "let a = \"// no { \\\" comment\"; // yes\nlet b = 'x'; /* two\nlines */ let c: &'a str = r#\"}\"#;\n";
+    let source = "let a = \"// no { \\\" comment\"; // yes\nlet b = 'x'; /* two\n\
+                  lines */ let c: &'a str = r#\"}\"#;\n";
     let plain = without_comments_and_strings(source);
     assert_eq!(plain.lines().count(), 3);
     assert!(

@@ -161,7 +161,8 @@ impl Zstd {
         );
         let log = wanted.map_or(31, |window| 64 - (window - 1).leading_zeros());
         let message = format!(
-            "{name}: the zstd data asks for {asked} the limit of {} MiB: --zstd-window-log-max {log} lets it through, as does \
+            "{name}: the zstd data asks for {asked} the limit of {} MiB: --zstd-window-log-max \
+             {log} lets it through, as does \
              zstd -dc --long={log} FILE | streamgauge run",
             limit >> 20
         );

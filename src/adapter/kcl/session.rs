@@ -171,7 +171,8 @@ mod tests {
         result.unwrap();
         assert_eq!(
             output,
-            "\n{\"action\":\"status\",\"responseFor\":\"initialize\"}\n\n{\"action\":\"status\",\"responseFor\":\"leaseLost\"}\n"
+            "\n{\"action\":\"status\",\"responseFor\":\"initialize\"}\n\n\
+             {\"action\":\"status\",\"responseFor\":\"leaseLost\"}\n"
         );
     }
 

@@ -528,11 +528,10 @@ mod tests {
     #[test]
     fn a_message_in_another_charset_names_the_remedy() {
         let error = parse_message(b"{\"action\":\"caf\xe9\"}", &shard()).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .ends_with("byte 14 is not UTF-8; the daemon writes the charset of its JVM: start it with -Dfile.encoding=UTF-8")
-        );
+        assert!(error.to_string().ends_with(
+            "byte 14 is not UTF-8; the daemon writes the charset of its JVM: start \
+                            it with -Dfile.encoding=UTF-8"
+        ));
     }
 
     #[test]

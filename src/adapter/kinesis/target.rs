@@ -116,7 +116,9 @@ impl<C: PutRecords> PartialTarget for KinesisTarget<C> {
         let entry = Entry { partition_key: partition_key(partial), data: partial.bytes().clone() };
         if entry.bytes() > self.record_bytes_max {
             let message = format!(
-                "the partial of window {} of {:?} takes {} bytes, over the {} of a record of the stream: use fewer groups or counters, raise the stream's record size, or keep partials \
+                "the partial of window {} of {:?} takes {} bytes, over the {} of a record of the \
+                 stream: use fewer groups or counters, raise the stream's record size, or keep \
+                 partials \
                  in an object store",
                 entry.partition_key,
                 partial.source(),

@@ -111,7 +111,8 @@ fn unpack_kpl(record: Record, records: &mut Vec<Record>) -> Option<Unreadable> {
         return None;
     }
     let message = format!(
-        "{}:{}: {} of the aggregate's {} user records cannot be read: one refers to a key that the aggregate does not hold",
+        "{}:{}: {} of the aggregate's {} user records cannot be read: one refers to a key that the \
+         aggregate does not hold",
         position.shard,
         position.sequence.number,
         counts.unreadable,

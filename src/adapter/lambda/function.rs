@@ -140,7 +140,10 @@ impl Settings {
             Some("stateless") => Mode::Stateless,
             Some("store") => {
                 let place = variable("STREAMGAUGE_STATE").ok_or_else(|| {
-                    invalid("STREAMGAUGE_MODE is store, but STREAMGAUGE_STATE is not set: name a directory or s3://BUCKET/PREFIX")
+                    invalid(
+                        "STREAMGAUGE_MODE is store, but STREAMGAUGE_STATE is not set: name a \
+                             directory or s3://BUCKET/PREFIX",
+                    )
                 })?;
                 Mode::Store { place, idle: duration("STREAMGAUGE_IDLE")? }
             }
@@ -215,7 +218,8 @@ mod tests {
             (&[("STREAMGAUGE_STATE_BYTES", "1 MB")], "not a number of bytes"),
             (
                 &[("STREAMGAUGE_PACKING", "zip")],
-                "STREAMGAUGE_PACKING: \"zip\" is not a packing: use kpl, whole, lines, logs or log-events",
+                "STREAMGAUGE_PACKING: \"zip\" is not a packing: use kpl, whole, lines, logs or \
+                 log-events",
             ),
             (&[("STREAMGAUGE_IDLE", "1m")], "only STREAMGAUGE_MODE=store"),
             (

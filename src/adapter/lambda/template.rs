@@ -273,10 +273,12 @@ mod tests {
         #[test]
         fn the_fast_and_the_general_way_agree(
             records in prop::collection::vec(
-                (any::<bool>(), "[a-zé]{0,40}|[ -~\n]{0,9}", "[0-9]{1,60}|x", prop::collection::vec(any::<u8>(), 0..60), "[1-9][0-9]{0,9}(\\.[0-9]{1,4})?|[-0-9.eE]{1,8}|null", 0u8..20),
+                (any::<bool>(), "[a-zé]{0,40}|[ -~\n\
+                                 ]{0,9}", "[0-9]{1,60}|x", prop::collection::vec(any::<u8>(), 0..60), "[1-9][0-9]{0,9}(\\.[0-9]{1,4})?|[-0-9.eE]{1,8}|null", 0u8..20),
                 0..8,
             ),
-            tail in prop::sample::select(vec!["}", " , \"x\":[] }", "", ",\"eventSourceARN\":\"a\",\"shardId\":\"s\",\"window\":{\"start\":\"2023-11-14T22:12:00Z\",\"end\":\"2023-11-14T22:14:00Z\"}}"]),
+            tail in prop::sample::select(vec!["}", " , \"x\":[] \
+                                                    }", "", ",\"eventSourceARN\":\"a\",\"shardId\":\"s\",\"window\":{\"start\":\"2023-11-14T22:12:00Z\",\"end\":\"2023-11-14T22:14:00Z\"}}"]),
             space in prop::sample::select(vec!["", " ", "\n ", "\u{c}"]),
         ) {
             let texts: Vec<String> = records.iter().map(|(order, key, digits, data, arrival, odd)| {

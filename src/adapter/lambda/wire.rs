@@ -135,7 +135,8 @@ impl Batch {
         if !envelope.has_records && envelope.window.is_none() {
             return Err(Error::new(
                 ErrorKind::Parse,
-                "Records is missing or null: is the function invoked by a Kinesis event source mapping?",
+                "Records is missing or null: is the function invoked by a Kinesis event source \
+                 mapping?",
             ));
         }
         let stream_arn = envelope.arn.into_text().map(Into::into).or(self.arn);

@@ -130,7 +130,8 @@ impl Declared {
             && self.pipeline.takes_arrival_times()
         {
             true => {
-                let message = "the record has no arrival time, which is its event time as the pipeline names no field as time";
+                let message = "the record has no arrival time, which is its event time as the \
+                               pipeline names no field as time";
                 at(record, Error::new(error.kind(), message))
             }
             false => at(record, error),

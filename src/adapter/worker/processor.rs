@@ -281,7 +281,8 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
             |applied| format!("records up to {}", place(applied)),
         );
         let message = format!(
-            "the checkpoint is at {}, and the state in the store has {reached}: records in between are in no answer. Is the store another, or was it lost?",
+            "the checkpoint is at {}, and the state in the store has {reached}: records in between \
+             are in no answer. Is the store another, or was it lost?",
             place(checkpoint)
         );
         match self.options.require_state {
@@ -404,7 +405,8 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
             }
             CheckpointOutcome::Refused(Refusal { source, reason, .. }) => {
                 let message = format!(
-                    "{source} did not take the checkpoint at the end of the shard: {reason}; without it the shards that follow never start"
+                    "{source} did not take the checkpoint at the end of the shard: {reason}; \
+                     without it the shards that follow never start"
                 );
                 Err(Error::new(ErrorKind::Io, message))
             }
@@ -565,7 +567,8 @@ mod tests {
             }
             let expected = [Some(1), Some(2), Some(3)];
             assert_eq!(broker.asked, expected[..asked], "a final refusal is the last");
-            let note = "s: the broker did not take a checkpoint: ILLEGAL_GENERATION (the group has a new member)";
+            let note = "s: the broker did not take a checkpoint: ILLEGAL_GENERATION (the group has \
+                        a new member)";
             assert_eq!(notes.take(), [note]);
         }
     }

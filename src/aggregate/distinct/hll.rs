@@ -260,7 +260,8 @@ impl Hll {
         }
         if precision > precision_max {
             let message = format!(
-                "a distinct count of precision {precision} is finer than the {precision_max} asked for"
+                "a distinct count of precision {precision} is finer than the {precision_max} asked \
+                 for"
             );
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }

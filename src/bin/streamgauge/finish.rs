@@ -71,7 +71,8 @@ fn load(store: &dyn Store) -> Result<(BTreeMap<String, State>, Vec<Error>), Erro
     let (mut states, mut failed) = (BTreeMap::new(), Vec::new());
     for key in store.list("")? {
         if key == RUN {
-            let message = "this is the state of streamgauge run, which gives its open windows at the end of each run: run it again";
+            let message = "this is the state of streamgauge run, which gives its open windows at \
+                           the end of each run: run it again";
             return Err(Error::new(ErrorKind::Mismatch, message));
         }
         let Some(stored) = store.load(&key)?.filter(|_| !key.ends_with(ANSWERED)) else { continue };

@@ -121,13 +121,17 @@ impl Inputs {
         if was_judged && stats.late > 0 {
             let late = stats.late;
             let message = format!(
-                "{path}: {late} of its records were late while it was the last file, and one run over these files would count them: begin with another --state, or run without --max-delay"
+                "{path}: {late} of its records were late while it was the last file, and one run \
+                 over these files would count them: begin with another --state, or run without \
+                 --max-delay"
             );
             return Err(Failure::Run(message));
         }
         if judged && stats.applied > 0 {
             let message = format!(
-                "{path} is the last file now, and was not before: with --max-delay only records of the last file are late: give the files in their order, or begin with another --state"
+                "{path} is the last file now, and was not before: with --max-delay only records of \
+                 the last file are late: give the files in their order, or begin with another \
+                 --state"
             );
             return Err(Failure::Run(message));
         }
@@ -168,7 +172,8 @@ impl Inputs {
         if rows {
             let path = run.path(input.file).display();
             let message = format!(
-                "{path}: its first {} bytes were counted as {counted}, and its format is another one now that it has more: give its --format, and begin with another --state",
+                "{path}: its first {} bytes were counted as {counted}, and its format is another \
+                 one now that it has more: give its --format, and begin with another --state",
                 run.offset(input.file)
             );
             return Err(Failure::Run(message));

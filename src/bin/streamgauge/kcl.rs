@@ -109,7 +109,8 @@ fn converse<W: ShardWork>(
         (Ok(End::Early), None) => {
             let shard = session.shard().map_or("before a shard was named", ShardId::as_str);
             Err(Failure::Run(format!(
-                "the daemon ended without a message ({shard}); saved state and checkpoints are intact"
+                "the daemon ended without a message ({shard}); saved state and checkpoints are \
+                 intact"
             )))
         }
         (Ok(End::Ordered), None) => Ok(()),

@@ -25,7 +25,8 @@ It takes no options: Lambda gives a function its settings as environment variabl
   STREAMGAUGE_PARTIALS     a directory or s3://BUCKET/PREFIX: save partials there, to be merged,
                            and print no answers
   STREAMGAUGE_SOURCE       1: begin each line of the answers with its stream and shard
-  STREAMGAUGE_LATE         1: print each late record to standard error, with its event time; 0 (default):
+  STREAMGAUGE_LATE         1: print each late record to standard error, with its event time; 0 \
+  (default):
                            print their number in each invocation
   STREAMGAUGE_METRICS      a namespace: print metrics of each invocation for CloudWatch
   STREAMGAUGE_SEED         the secret seed of distinct counts and top-k, up to 16 hexadecimal digits

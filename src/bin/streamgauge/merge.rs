@@ -59,7 +59,8 @@ pub(crate) fn run(arguments: MergeArguments) -> Result<(), Failure> {
         && incomplete > 0
     {
         say(&format!(
-            "note: {incomplete} of {windows} windows have not the final partials of {sources} sources\n"
+            "note: {incomplete} of {windows} windows have not the final partials of {sources} \
+             sources\n"
         ));
     }
     if !quiet {

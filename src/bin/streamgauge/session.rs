@@ -39,7 +39,8 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     // An input that cannot be examined is not a stream. Reading it will report the error.
     let live = settings.files.iter().any(|path| is_stream(path));
     if live && settings.durable.state.is_some() {
-        let message = "--state needs files, which can be read again from where a run stopped; standard input, pipes and devices cannot";
+        let message = "--state needs files, which can be read again from where a run stopped; \
+                       standard input, pipes and devices cannot";
         return Err(Failure::Usage(message.into()));
     }
     if settings.durable.state.is_some() && settings.durable.state == settings.durable.partials {
@@ -60,9 +61,8 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         settings.quiet || nothing_to_read(settings),
     );
     if !settings.quiet && nothing_to_read(settings) {
-        say(
-            "reading records from this terminal, which is standard input (-);\nname files to read them, or end the input with Ctrl-D\n",
-        );
+        say("reading records from this terminal, which is standard input (-);\n\
+             name files to read them, or end the input with Ctrl-D\n");
     }
     let bar = progress.bar().clone();
     let run = Run { settings, pipeline, live, progress, interrupt };
@@ -94,7 +94,8 @@ fn check_max_ahead(settings: &Settings) -> Result<(), Failure> {
     {
         return Ok(());
     }
-    let why = "needs the clock, so it works for standard input and pipes only; a regular file has no arrival times";
+    let why = "needs the clock, so it works for standard input and pipes only; a regular file has \
+               no arrival times";
     match settings.flags.contains(&"max_ahead") {
         true => Err(Failure::Usage(format!("--max-ahead {why}"))),
         false if settings.quiet => Ok(()),
@@ -230,7 +231,8 @@ fn source(settings: &Settings, state: Option<&mut State>) -> Result<String, Fail
     match (state.run.source(), &settings.durable.source) {
         (Some(known), Some(source)) if known != source => {
             let message = format!(
-                "--source {source}: the partials of this --state are from {known:?}; under another name their records would count twice"
+                "--source {source}: the partials of this --state are from {known:?}; under another \
+                 name their records would count twice"
             );
             Err(Failure::Usage(message))
         }
@@ -404,7 +406,8 @@ fn tell_notes<W: Write>(sink: &Sink<W>) {
     }
     if sink.answers.other {
         say(
-            "note: there were more groups than --limit-groups allows; the records of further ones are counted together in (other)\n",
+            "note: there were more groups than --limit-groups allows; the records of further ones \
+             are counted together in (other)\n",
         );
     }
     if sink.records > sink.letters.count() {

@@ -109,7 +109,8 @@ mod tests {
     #[test]
     fn the_closing_lines_are_as_documented() {
         let summary = Summary { between_windows: 0, rows: 4321, ..full(10) };
-        let expected = "records 10, applied 10, filtered 10, dead letters 10, late 10\nwindows 10, rows 4,321, 1.500 s, 2.0 MB/s\n";
+        let expected = "records 10, applied 10, filtered 10, dead letters 10, late 10\n\
+                        windows 10, rows 4,321, 1.500 s, 2.0 MB/s\n";
         assert_eq!(summary.to_string(), expected);
         let partials = Summary { partials: true, ..Summary::default() }.to_string();
         assert!(

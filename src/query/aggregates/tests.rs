@@ -35,7 +35,8 @@ fn names(answers: &Answers) -> Vec<&str> {
 #[test]
 fn the_issues_example_is_read() {
     let (answers, fields) = parse(
-        "count, sum(bytes) as bytes,mean( latency_ms ), p99(latency_ms), distinct(user_id), top(10,url)",
+        "count, sum(bytes) as bytes,mean( latency_ms ), p99(latency_ms), distinct(user_id), \
+         top(10,url)",
     );
     assert_eq!(
         names(&answers),
@@ -59,7 +60,8 @@ fn the_issues_example_is_read() {
 #[test]
 fn everything_else_is_read() {
     let (answers, fields) = parse(
-        "count(x), COUNT(*), min(/a/b), max(\"with space\"), variance(x), stddev(x), first(x), last(x), p99.99(x), \
+        "count(x), COUNT(*), min(/a/b), max(\"with space\"), variance(x), stddev(x), first(x), \
+         last(x), p99.99(x), \
          top(3, x, 1000) as 'the top', frequency(x, 'v'), frequency(x, 1.0), frequency(x, true)",
     );
     let names = names(&answers);
@@ -91,7 +93,8 @@ fn other_names_of_aggregates_are_the_same_aggregates() {
 fn arguments_are_expressions() {
     let (answers, slots) = parse(
         "sum(bytes * 8), count_if(status>=500), sum(x) FILTER (where y = 1), \
-         count(*) filter (where y=1), p50(x) filter (where y = 1), bool_and(a > b), count_if(y = 1)",
+         count(*) filter (where y=1), p50(x) filter (where y = 1), bool_and(a > b), count_if(y = \
+         1)",
     );
     assert_eq!(
         slots,

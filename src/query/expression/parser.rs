@@ -65,7 +65,8 @@ const OPERATOR_WORDS: [&str; 9] =
 
 const AN_OPERAND: &str = "a field, a value, a function or \"(\"";
 
-const AN_OPERATOR: &str = "an operator (and or = <> < <= > >= in between is like ilike ~ contains || + - * / // %) or the end";
+const AN_OPERATOR: &str = "an operator (and or = <> < <= > >= in between is like ilike ~ contains \
+                           || + - * / // %) or the end";
 
 /// Returns how tightly an operator binds; a larger number binds tighter.
 pub(super) fn power(op: Op) -> u8 {
@@ -484,7 +485,8 @@ impl<'a> Parser<'a> {
         }
         if self.is_keyword() {
             let why = format!(
-                "{AN_OPERAND} is expected, not {raw}; a field of the name {raw} is written \"{raw}\""
+                "{AN_OPERAND} is expected, not {raw}; a field of the name {raw} is \
+                 written \"{raw}\""
             );
             return Err(self.error(why));
         }

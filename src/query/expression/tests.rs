@@ -135,11 +135,13 @@ fn errors_name_the_column_what_was_found_and_what_fits() {
     let starts = [
         (
             "",
-            "column 1 of \"\": a field, a value, a function or \"(\" is expected, but the text ends",
+            "column 1 of \"\": a field, a value, a function or \"(\" is expected, but the text \
+             ends",
         ),
         (
             "a +",
-            "column 4 of \"a +\": a field, a value, a function or \"(\" is expected, but the text ends",
+            "column 4 of \"a +\": a field, a value, a function or \"(\" is expected, but the text \
+             ends",
         ),
         (
             "é + )",
@@ -147,7 +149,8 @@ fn errors_name_the_column_what_was_found_and_what_fits() {
         ),
         (
             "a b",
-            "column 3 of \"a b\": an operator (and or = <> < <= > >= in between is like ilike ~ contains || + - * / // %) or the end is expected, not b",
+            "column 3 of \"a b\": an operator (and or = <> < <= > >= in between is like ilike ~ \
+             contains || + - * / // %) or the end is expected, not b",
         ),
     ];
     for (text, start) in starts {

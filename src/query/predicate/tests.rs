@@ -189,8 +189,12 @@ fn not_binds_tighter_than_and_and_and_than_or() {
 #[test]
 fn fields_are_words_pointers_and_quoted_names() {
     let mut fields = Fields::default();
-    Predicate::parse("/user/id == 1 and \"with space\" == 2 and user-agent == 'x' and exists \"/odd\" and 'and' == 1", &mut fields)
-        .unwrap();
+    Predicate::parse(
+        "/user/id == 1 and \"with space\" == 2 and user-agent == 'x' and \
+                      exists \"/odd\" and 'and' == 1",
+        &mut fields,
+    )
+    .unwrap();
     assert_eq!(fields.names(), ["/user/id", "with space", "user-agent", "/~1odd", "and"]);
 }
 

@@ -206,7 +206,8 @@ proptest! {
         values in prop::collection::vec((0u8..5, -9i32..9), 1..40), cut in 0usize..40, limit in 1u64..4
     ) {
         let toml = format!(
-            "group = \"g\"\nwindow = \"10s\"\nmax_delay = \"0s\"\nlateness = \"1h\"\nagg = \"count, sum(n) as n\"\n\
+            "group = \"g\"\nwindow = \"10s\"\nmax_delay = \"0s\"\nlateness = \"1h\"\n\
+             agg = \"count, sum(n) as n\"\n\
              having = \"n > 0\"\nsort = \"n desc\"\nlimit = {limit}"
         );
         let texts: Vec<String> = values.iter().map(|(g, n)| format!("g=g{g} n={n}")).collect();
@@ -256,14 +257,16 @@ proptest! {
         let ((true_a, a), (true_b, b)) = (span(a, at.0), span(b, at.1));
         let truth = calculated(op, Number::Float(true_a), Number::Float(true_b));
         if let (Some(truth), Some(Span { bounds: Some((lower, upper)), .. })) = (truth, a.combined(op, b)) {
-            prop_assert!(lower <= truth && truth <= upper, "{:?} in {:?} {:?}", truth, lower, upper);
+            prop_assert!(lower <= truth && truth <= upper, "{:?} in {:?} \
+                                                            {:?}", truth, lower, upper);
         }
     }
 }
 
 #[test]
 fn s123_partials_that_are_merged_give_the_same_rows() {
-    let toml = "group = \"g\"\nagg = \"count, sum(n) / count as mean\"\nhaving = \"count > 1\"\nsort = \"mean desc\"\nlimit = 1";
+    let toml = "group = \"g\"\nagg = \"count, sum(n) / count as mean\"\nhaving = \"count > 1\"\n\
+                sort = \"mean desc\"\nlimit = 1";
     let options = MergerOptions { sources: Some(2), ..Default::default() };
     let mut merger = pipeline(toml).into_merger(options).unwrap();
     for (source, records) in [("a", &HITS[..3]), ("b", &HITS[3..])] {

@@ -64,8 +64,10 @@ fn pipeline(
     emit_empty: bool,
 ) -> (RowPipeline, Shard) {
     let text = format!(
-        "time = \"t\"\ntime_format = \"ms\"\ngroup = \"g\"\nwhere = [\"n != 7\"]\n{windows}\n{limits}\n\
-         agg = \"count, count(x) as xs, sum(n), sum(f), mean(f), min(n), max(f), frequency(g, '1')\"\n"
+        "time = \"t\"\ntime_format = \"ms\"\ngroup = \"g\"\nwhere = [\"n != 7\"]\n{windows}\n\
+         {limits}\n\
+         agg = \"count, count(x) as xs, sum(n), sum(f), mean(f), min(n), max(f), frequency(g, \
+         '1')\"\n"
     );
     let mut options = CompileOptions::default();
     options.limits.state_bytes_max = state_bytes_max;

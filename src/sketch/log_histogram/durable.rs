@@ -76,7 +76,8 @@ impl LogHistogram {
         if resolution > self.resolution_asked {
             let asked = self.resolution_asked;
             let message = format!(
-                "a histogram of 2^{resolution} buckets per doubling is finer than the 2^{asked} asked for"
+                "a histogram of 2^{resolution} buckets per doubling is finer than the 2^{asked} \
+                 asked for"
             );
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }

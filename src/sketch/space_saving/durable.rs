@@ -167,10 +167,12 @@ mod tests {
             }
             let total: u64 = exact.values().sum();
             let rows = parts.iter().map(|(_, rows, _)| *rows as u64).min().unwrap();
-            prop_assert!(whole.error_max() <= total / (rows + 1), "{} of {total} in {rows} rows", whole.error_max());
+            prop_assert!(whole.error_max() <= total / (rows + 1), "{} of {total} in {rows} \
+                rows", whole.error_max());
             for (key, count) in &exact {
                 let said = whole.estimate(key);
-                prop_assert!(said.lower <= *count && *count <= said.upper, "{key}: {count} in {said:?}");
+                prop_assert!(said.lower <= *count && *count <= said.upper, "{key}: {count} in \
+                    {said:?}");
             }
         }
 

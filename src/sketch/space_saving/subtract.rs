@@ -103,7 +103,8 @@ mod tests {
                 sketch.encode(&mut writer);
                 let tops: Vec<_> = [0, 1, 3, usize::MAX].into_iter().map(|k| sketch.top(k)).collect();
                 let estimates: Vec<_> = (0..40).map(|key| sketch.estimate(&format!("/{key}"))).collect();
-                format!("{tops:?} {estimates:?} {} {} {:?}", sketch.len(), sketch.total(), writer.into_bytes())
+                format!("{tops:?} {estimates:?} {} {} \
+                         {:?}", sketch.len(), sketch.total(), writer.into_bytes())
             };
             let mut sliding = parts[0].clone();
             sliding.prepare();

@@ -56,7 +56,8 @@ impl TimeZone {
                 database().available().map(|known| known.to_string()).collect();
             let hint = nearest(name, known.iter().map(String::as_str));
             Error::invalid(format!(
-                "there is no time zone {name:?}{hint}; a name is one of the IANA database, such as Europe/Berlin or UTC"
+                "there is no time zone {name:?}{hint}; a name is one of the IANA database, such as \
+                 Europe/Berlin or UTC"
             ))
             .with_source(error)
         })?;

@@ -270,7 +270,8 @@ fn csv_line() -> impl Strategy<Value = String> {
 
 /// Every state that a row can change: sums of both kinds, extremes, edges, sketches past their
 /// exact size, presence.
-const AGGREGATES: &str = "count, count(x) as xs, sum(n), sum(i), min(i), stddev(n), first(k), last(i), p50(i), distinct(i), top(2, k, 2), frequency(k, 'DE')";
+const AGGREGATES: &str = "count, count(x) as xs, sum(n), sum(i), min(i), stddev(n), first(k), \
+                          last(i), p50(i), distinct(i), top(2, k, 2), frequency(k, 'DE')";
 
 /// States that all threads aggregate by block, and that are merged.
 const MERGED: &str =
@@ -281,7 +282,8 @@ fn spec(windows: &str, filter: bool, merged: bool) -> PipelineSpec {
     // Drops four of ten records, and those without the field.
     let filter = if filter { "where = [\"i >= 40\"]\n" } else { "" };
     let text = format!(
-        "time = \"ts\"\ntime_format = \"ms\"\ngroup = \"k\"\nagg = \"{aggregates}\"\n{windows}\n{filter}"
+        "time = \"ts\"\ntime_format = \"ms\"\ngroup = \"k\"\nagg = \"{aggregates}\"\n{windows}\n\
+         {filter}"
     );
     PipelineSpec::from_toml(&text, "test").unwrap()
 }

@@ -264,7 +264,8 @@ impl RunState {
             let followed = self.files[place + 1..].iter().any(|later| later.is_known());
             if followed && (!file.is_known() || file.has_grown()?) {
                 let message = format!(
-                    "{}: it has bytes that were not counted, and files that come after it were: with --max-delay their watermark has completed its windows; begin \
+                    "{}: it has bytes that were not counted, and files that come after it were: \
+                     with --max-delay their watermark has completed its windows; begin \
                      with another --state, and name all files at once",
                     file.path.display()
                 );
@@ -546,12 +547,14 @@ impl CountedFile {
                 };
                 let at = at.display();
                 Err(refused(format!(
-                    "{path}{renamed}: {left} bytes of it were not counted: name {at} as an input, too, \
+                    "{path}{renamed}: {left} bytes of it were not counted: name {at} as an input, \
+                     too, \
                     before the file that came in its place"
                 )))
             }
             None if self.unread > 0 && !self.retired => Err(refused(format!(
-                "{path} is not the file that it was, and {} bytes that it had were not counted and are not found: name the file that has them as an input, too, or \
+                "{path} is not the file that it was, and {} bytes that it had were not counted and \
+                 are not found: name the file that has them as an input, too, or \
                  begin with another --state",
                 self.unread
             ))),

@@ -127,7 +127,8 @@ fn without_windows(name: &str, bytes: &[u8]) -> Option<Content> {
     if name.ends_with(".answered.state") && bytes.len() <= VERSION_BYTES_MAX && !text.contains('\n')
     {
         let note = format!(
-            "the version of a state whose windows the schedule of a Lambda function answered last: {text}"
+            "the version of a state whose windows the schedule of a Lambda function answered last: \
+             {text}"
         );
         return Some(Content::Other { kind: "answered_version", note });
     }

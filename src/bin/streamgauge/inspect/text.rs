@@ -77,7 +77,8 @@ fn summary_text(summary: &Summary, out: &mut String) -> std::fmt::Result {
             let RecordsSummary { applied, filtered, late, dead_letters, .. } = records;
             writeln!(
                 out,
-                "records: {applied} applied, {filtered} filtered, {late} late, {dead_letters} dead letters"
+                "records: {applied} applied, {filtered} filtered, {late} late, {dead_letters} dead \
+                 letters"
             )?;
         }
         write_shards(summary, out)?;

@@ -357,7 +357,8 @@ mod tests {
     #[test]
     fn every_line_of_csv_is_complete() {
         let expected = [
-            "country|revision|rank|count|p50(x)|p50(x) lower|p50(x) upper|a|a count|a lower|a upper|a guaranteed|b|b count|b lower|b upper|b guaranteed",
+            "country|revision|rank|count|p50(x)|p50(x) lower|p50(x) upper|a|a count|a lower|a \
+             upper|a guaranteed|b|b count|b lower|b upper|b guaranteed",
             "null|0|1|3|5|4|6|/x|2|2|2|true|k|3|3|3|true",
             "null|0|2|3|5|4|6|/y|1|0|1|true|||||",
         ];

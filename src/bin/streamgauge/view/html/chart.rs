@@ -60,14 +60,17 @@ impl Chart<'_> {
             (whole.iter().min_by(by_value), whole.iter().rev().max_by(by_value))
         else {
             return format!(
-                "<figure class=\"chart\"><figcaption>{name}<span class=\"st\">no value in any window</span></figcaption></figure>"
+                "<figure class=\"chart\"><figcaption>{name}<span class=\"st\">no value in any \
+                 window</span></figcaption></figure>"
             );
         };
         let views = self.views(&points, whole);
         let exact = briefly(self.column, rows.iter().copied());
         let exact = if exact.is_empty() { String::new() } else { format!("<span>{exact}</span>") };
         format!(
-            "<figure class=\"chart\" data-c=\"{}\" data-d=\"{}\" data-h=\"{HEIGHT}\"><figcaption>{name}<span class=\"ro\">{}</span><span class=\"st\"><span>{} to {}</span>{exact}</span></figcaption>{}</figure>",
+            "<figure class=\"chart\" data-c=\"{}\" data-d=\"{}\" \
+             data-h=\"{HEIGHT}\"><figcaption>{name}<span class=\"ro\">{}</span><span \
+             class=\"st\"><span>{} to {}</span>{exact}</span></figcaption>{}</figure>",
             self.cell,
             domain(&views),
             self.total(rows, whole),
@@ -128,7 +131,8 @@ impl Chart<'_> {
         }
         let (name, id) = (name_html(&self.column.name), format!("c{}", self.number));
         format!(
-            "<svg class=\"yax\" height=\"{HEIGHT}\" aria-hidden=\"true\">{axis}</svg><svg class=\"plot\" height=\"{HEIGHT}\" role=\"img\" aria-labelledby=\"{id}t {id}d\"><title id=\"{id}t\">{name} over the windows</title><desc id=\"{id}d\">{description}</desc>{plot}<line class=\"cur off\" y1=\"-6\" y2=\"{}\"/><circle class=\"dot off\" r=\"4\"/></svg>",
+            "<svg class=\"yax\" height=\"{HEIGHT}\" aria-hidden=\"true\">{axis}</svg><svg \
+             class=\"plot\" height=\"{HEIGHT}\" role=\"img\" aria-labelledby=\"{id}t {id}d\"><title id=\"{id}t\">{name} over the windows</title><desc id=\"{id}d\">{description}</desc>{plot}<line class=\"cur off\" y1=\"-6\" y2=\"{}\"/><circle class=\"dot off\" r=\"4\"/></svg>",
             HEIGHT + 6.0
         )
     }
@@ -145,7 +149,8 @@ impl Chart<'_> {
         };
         let paths = drawing.paths(self.model, view.points);
         format!(
-            "<svg width=\"100%\" height=\"{HEIGHT}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\">{paths}</svg>"
+            "<svg width=\"100%\" height=\"{HEIGHT}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
+             preserveAspectRatio=\"none\">{paths}</svg>"
         )
     }
 }

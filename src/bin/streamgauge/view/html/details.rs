@@ -68,13 +68,22 @@ impl Details<'_> {
         let mut notes = Vec::new();
         match model.windows.len() - model.whole {
             0 => {}
-            1 => notes.push("The input ends within the last window: it is dotted, and left out of ranges and medians.".to_owned()),
-            cut => notes.push(format!("The input ends within the last {} windows: they are dotted, and left out of ranges and medians.", counted(cut))),
+            1 => notes.push(
+                "The input ends within the last window: it is dotted, and left out of \
+                             ranges and medians."
+                    .to_owned(),
+            ),
+            cut => notes.push(format!(
+                "The input ends within the last {} windows: they are dotted, \
+                                       and left out of ranges and medians.",
+                counted(cut)
+            )),
         }
         if rows > self.limits.steps {
             let step = windows_per_step(rows, self.limits.steps);
             notes.push(format!(
-                "{} windows are drawn in {} steps of {}: the line is the median window of a step, the pale band reaches from its lowest to its highest.",
+                "{} windows are drawn in {} steps of {}: the line is the median window of a step, \
+                 the pale band reaches from its lowest to its highest.",
                 counted(rows),
                 counted(rows.div_ceil(step)),
                 counted(step)

@@ -216,7 +216,8 @@ impl Facts {
             }
         };
         format!(
-            "<svg width=\"100%\" height=\"4\" aria-hidden=\"true\"><rect class=\"tr\" width=\"100%\" height=\"4\"/>{}{}</svg>",
+            "<svg width=\"100%\" height=\"4\" aria-hidden=\"true\"><rect class=\"tr\" \
+             width=\"100%\" height=\"4\"/>{}{}</svg>",
             part(0, run.applied, "br"),
             part(run.applied, run.filtered, "iv")
         )

@@ -16,10 +16,16 @@ use super::times::{range, words};
 use streamgauge::Timestamp;
 
 /// The switch between axes from zero and fitted ones.
-const AXIS: &str = "<fieldset class=\"ax\"><legend>Axis</legend><label><input type=\"radio\" name=\"z\" id=\"z0\" checked>from zero</label><label><input type=\"radio\" name=\"z\" id=\"z1\">fitted</label></fieldset>";
+const AXIS: &str = "<fieldset class=\"ax\"><legend>Axis</legend><label><input type=\"radio\" \
+                    name=\"z\" id=\"z0\" checked>from zero</label><label><input type=\"radio\" \
+                    name=\"z\" id=\"z1\">fitted</label></fieldset>";
 
 /// The choice of a window, for the script.
-const SLIDER: &str = "<div id=\"bar\" hidden><div class=\"wl\"><label for=\"w\">Window</label><output id=\"wv\" for=\"w\" data-all=\"all of them\">all of them</output></div><button id=\"all\" type=\"button\">All</button><input id=\"w\" type=\"range\" min=\"0\" max=\"1\" step=\"1\"></div>";
+const SLIDER: &str = "<div id=\"bar\" hidden><div class=\"wl\"><label \
+                      for=\"w\">Window</label><output id=\"wv\" for=\"w\" data-all=\"all of \
+                      them\">all of them</output></div><button id=\"all\" \
+                      type=\"button\">All</button><input id=\"w\" type=\"range\" min=\"0\" \
+                      max=\"1\" step=\"1\"></div>";
 
 /// Characters of a group's name in the list of groups.
 const OPTION_CHARS: usize = 40;
@@ -58,7 +64,13 @@ impl Page<'_> {
         };
         let (title, version) = (name_html(&self.origin.title()), env!("CARGO_PKG_VERSION"));
         format!(
-            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta http-equiv=\"Content-Security-Policy\" content=\"{}\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\"><meta name=\"referrer\" content=\"no-referrer\"><meta name=\"generator\" content=\"streamgauge {version}\"><title>{title} · streamgauge</title><style>{STYLE}</style></head><body><header><div class=\"top\"><b>streamgauge</b><span>version {version}</span></div><h1>{title}</h1><p class=\"range\">{}</p><p class=\"words\">{}</p>{}{}</header><main>{}</main>{}{script}</body></html>\n",
+            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta \
+             http-equiv=\"Content-Security-Policy\" content=\"{}\"><meta name=\"viewport\" \
+             content=\"width=device-width,initial-scale=1\"><meta name=\"color-scheme\" \
+             content=\"light dark\"><meta name=\"referrer\" content=\"no-referrer\"><meta \
+             name=\"generator\" content=\"streamgauge {version}\"><title>{title} · \
+             streamgauge</title><style>{STYLE}</style></head><body><header><div \
+             class=\"top\"><b>streamgauge</b><span>version {version}</span></div><h1>{title}</h1><p class=\"range\">{}</p><p class=\"words\">{}</p>{}{}</header><main>{}</main>{}{script}</body></html>\n",
             policy(has_script),
             time(&model),
             self.origin.sentence(&self.answers.columns, self.is_windowed(&model)),
@@ -80,7 +92,8 @@ impl Page<'_> {
         let mut notes = String::new();
         if self.answers.left_out() > 0 {
             notes += &format!(
-                "<p class=\"note warn\">The first {} windows are left out: a page keeps the newest {} MiB of answers.</p>",
+                "<p class=\"note warn\">The first {} windows are left out: a page keeps the newest \
+                 {} MiB of answers.</p>",
                 counted(self.answers.left_out()),
                 ANSWERS_BYTES_MAX >> 20
             );
@@ -98,7 +111,8 @@ impl Page<'_> {
     fn body(&self, model: &Model<'_>, limits: PageLimits) -> String {
         match model.groups.first() {
             None => format!(
-                "<section class=\"empty\"><h2>No window came out</h2><p class=\"mute\">{}</p></section>",
+                "<section class=\"empty\"><h2>No window came out</h2><p \
+                 class=\"mute\">{}</p></section>",
                 self.facts.reason()
             ),
             Some(all) if !model.is_grouped() => ungrouped(model, all, limits),
@@ -132,7 +146,9 @@ fn time(model: &Model<'_>) -> String {
 fn ungrouped(model: &Model<'_>, all: &Group<'_>, limits: PageLimits) -> String {
     let heading = match model.is_over_time() {
         true => format!(
-            "<section><div class=\"hd\"><h2>Over time</h2><p class=\"hint\">One point a window. Point at a chart, or move the slider.</p><div class=\"ctl\">{AXIS}</div></div></section>{SLIDER}"
+            "<section><div class=\"hd\"><h2>Over time</h2><p class=\"hint\">One point a window. \
+             Point at a chart, or move the slider.</p><div \
+             class=\"ctl\">{AXIS}</div></div></section>{SLIDER}"
         ),
         false => "<section><h2>One window</h2></section>".to_owned(),
     };
@@ -154,7 +170,8 @@ fn grouped(model: &Model<'_>, limits: PageLimits) -> String {
     };
     let over = match model.is_over_time() {
         true => {
-            "Sums over all windows; what cannot be summed is given from its lowest to its highest window."
+            "Sums over all windows; what cannot be summed is given from its lowest to its highest \
+             window."
         }
         false => "",
     };
@@ -180,7 +197,8 @@ fn windows_of_all(model: &Model<'_>, limits: PageLimits) -> String {
         false => String::new(),
     };
     format!(
-        "<section><div class=\"hd\"><h2>Windows, all groups together</h2><p>{partly}{more}</p></div>{}</section>",
+        "<section><div class=\"hd\"><h2>Windows, all groups \
+         together</h2><p>{partly}{more}</p></div>{}</section>",
         tables::windows_of_all(model, limits)
     )
 }
@@ -200,7 +218,8 @@ fn one_group(model: &Model<'_>, limits: PageLimits, number: usize) -> String {
             format!(", {} of {}", percent(group.size / total, 3), name_html(&measure.name))
         });
         let heading = format!(
-            "<section><div class=\"hd\"><h2{}>{}</h2><p>number {} of {} groups{}</p></div></section>",
+            "<section><div class=\"hd\"><h2{}>{}</h2><p>number {} of {} \
+             groups{}</p></div></section>",
             title(&name, KEY_CHARS, limits.title_chars),
             group_html(group.keys, KEY_CHARS),
             counted(index + 1),
@@ -216,7 +235,10 @@ fn one_group(model: &Model<'_>, limits: PageLimits, number: usize) -> String {
     };
     let (axis, slider) = if model.is_over_time() { (AXIS, SLIDER) } else { ("", "") };
     format!(
-        "<section><div class=\"hd\"><h2>One group</h2><p class=\"hint\">{hint}</p><div class=\"ctl\">{axis}<span hidden><label for=\"gs\">Group</label> <select id=\"gs\">{options}</select></span></div></div>{slider}<div class=\"dets\">{bodies}</div></section>"
+        "<section><div class=\"hd\"><h2>One group</h2><p class=\"hint\">{hint}</p><div \
+         class=\"ctl\">{axis}<span hidden><label for=\"gs\">Group</label> <select \
+         id=\"gs\">{options}</select></span></div></div>{slider}<div \
+         class=\"dets\">{bodies}</div></section>"
     )
 }
 
@@ -232,6 +254,7 @@ fn foot(model: &Model<'_>) -> String {
         return String::new();
     }
     format!(
-        "<footer><h2>How exact it is</h2><dl>{lines}</dl><p class=\"note\">Windows are half-open; times are UTC. The same answers give the same page, to the byte.</p></footer>"
+        "<footer><h2>How exact it is</h2><dl>{lines}</dl><p class=\"note\">Windows are half-open; \
+         times are UTC. The same answers give the same page, to the byte.</p></footer>"
     )
 }

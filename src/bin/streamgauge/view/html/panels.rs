@@ -74,7 +74,8 @@ impl<'a> Panels<'a> {
         let panels: String = self.shown.iter().enumerate().map(panel).collect();
         let rest = if self.rest.is_empty() { String::new() } else { self.rest_panel(self.rest) };
         format!(
-            "<section><div class=\"hd\"><h2>{} groups by {}</h2><p>Largest first. {}</p><div class=\"ctl\">{}</div></div><ul class=\"sm\">{panels}{rest}</ul>{}</section>",
+            "<section><div class=\"hd\"><h2>{} groups by {}</h2><p>Largest first. {}</p><div \
+             class=\"ctl\">{}</div></div><ul class=\"sm\">{panels}{rest}</ul>{}</section>",
             counted(self.model.groups.len()),
             name_html(&self.model.group_names.join(", ")),
             self.scales(),
@@ -100,7 +101,8 @@ impl<'a> Panels<'a> {
     fn scales(&self) -> String {
         let text = |(index, scale): (usize, &Scale)| {
             format!(
-                "<span class=\"m m{index} same\">Each panel from {} to {}.</span><span class=\"m m{index} own\">Each panel on its own scale.</span>",
+                "<span class=\"m m{index} same\">Each panel from {} to {}.</span><span class=\"m \
+                 m{index} own\">Each panel on its own scale.</span>",
                 label(scale.low),
                 label(scale.high)
             )
@@ -119,12 +121,16 @@ impl<'a> Panels<'a> {
         };
         let measures: String = self.measures.iter().enumerate().map(measure).collect();
         let measures = match self.measures.len() {
-            0 | 1 => "<span hidden><input type=\"radio\" name=\"m\" id=\"m0\" checked aria-label=\"measure\"></span>".to_owned(),
+            0 | 1 => "<span hidden><input type=\"radio\" name=\"m\" id=\"m0\" checked \
+                      aria-label=\"measure\"></span>"
+                .to_owned(),
             _ => format!("<fieldset><legend>Show</legend>{measures}</fieldset>"),
         };
         let own = self.is_own_preset();
         format!(
-            "{measures}<fieldset><legend>Scale</legend><label><input type=\"radio\" name=\"s\" id=\"s0\"{}>one for all</label><label><input type=\"radio\" name=\"s\" id=\"s1\"{}>own</label></fieldset>",
+            "{measures}<fieldset><legend>Scale</legend><label><input type=\"radio\" name=\"s\" \
+             id=\"s0\"{}>one for all</label><label><input type=\"radio\" name=\"s\" \
+             id=\"s1\"{}>own</label></fieldset>",
             checked(!own),
             checked(own)
         )
@@ -184,7 +190,8 @@ impl<'a> Panels<'a> {
             }
         }
         format!(
-            "<li class=\"rest\"><span class=\"t\"><b>{} more</b><span>{labels}</span></span>{}</li>",
+            "<li class=\"rest\"><span class=\"t\"><b>{} \
+             more</b><span>{labels}</span></span>{}</li>",
             counted(rest.len()),
             plot(&paths)
         )
@@ -251,6 +258,8 @@ fn scale(points: &[Point], measure: &Column) -> Scale {
 
 fn plot(paths: &str) -> String {
     format!(
-        "<svg height=\"{HEIGHT}\" aria-hidden=\"true\"><line class=\"g0\" x2=\"100%\" y1=\"{HEIGHT}\" y2=\"{HEIGHT}\"/><svg width=\"100%\" height=\"{HEIGHT}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\">{paths}</svg></svg>"
+        "<svg height=\"{HEIGHT}\" aria-hidden=\"true\"><line class=\"g0\" x2=\"100%\" \
+         y1=\"{HEIGHT}\" y2=\"{HEIGHT}\"/><svg width=\"100%\" height=\"{HEIGHT}\" viewBox=\"0 0 \
+         {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\">{paths}</svg></svg>"
     )
 }

@@ -26,7 +26,9 @@ impl Table<'_> {
     fn html(&self) -> String {
         let (Table { class, heads, rows, .. }, caption) = (self, escaped(self.caption));
         format!(
-            "<div class=\"box\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\"><table class=\"{class}\"><caption class=\"vh\">{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+            "<div class=\"box\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\"><table \
+             class=\"{class}\"><caption \
+             class=\"vh\">{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
         )
     }
 }
@@ -89,7 +91,8 @@ pub(super) fn groups(model: &Model<'_>, limits: PageLimits) -> String {
     };
     let share = match measure {
         Some(_) => {
-            "<th scope=\"col\" class=\"b\"><span class=\"vh\">bar</span></th><th scope=\"col\">share</th>"
+            "<th scope=\"col\" class=\"b\"><span class=\"vh\">bar</span></th><th \
+             scope=\"col\">share</th>"
         }
         None => "",
     };

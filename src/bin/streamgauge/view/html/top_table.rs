@@ -75,7 +75,9 @@ impl<'a> TopTable<'a> {
             .map(|(index, total)| self.row(index + 1, total))
             .collect();
         format!(
-            "<div class=\"hd\"><h2>{name}</h2><p class=\"say\">{}</p></div><div><table class=\"{class}\"><caption class=\"vh\">{name}</caption><thead><tr>{}</tr></thead><tbody>{rows}</tbody></table></div>{}",
+            "<div class=\"hd\"><h2>{name}</h2><p class=\"say\">{}</p></div><div><table \
+             class=\"{class}\"><caption \
+             class=\"vh\">{name}</caption><thead><tr>{}</tr></thead><tbody>{rows}</tbody></table></div>{}",
             self.says(),
             self.heads(),
             self.notes(is_exact),
@@ -124,7 +126,9 @@ impl<'a> TopTable<'a> {
             false => "",
         };
         format!(
-            "<th class=\"n\" scope=\"col\">#</th>{rank}<th class=\"k l\" scope=\"col\">{}</th><th class=\"b l\" scope=\"col\"><span class=\"vh\">bar</span></th><th class=\"v\" scope=\"col\">count</th><th class=\"u\" scope=\"col\">between</th>{lines}",
+            "<th class=\"n\" scope=\"col\">#</th>{rank}<th class=\"k l\" scope=\"col\">{}</th><th \
+             class=\"b l\" scope=\"col\"><span class=\"vh\">bar</span></th><th class=\"v\" \
+             scope=\"col\">count</th><th class=\"u\" scope=\"col\">between</th>{lines}",
             name_html(&field)
         )
     }
@@ -146,7 +150,8 @@ impl<'a> TopTable<'a> {
             false => String::new(),
         };
         format!(
-            "<tr><td class=\"n\">{rank}</td>{}<td class=\"k\"{title}>{}{doubt}</td><td class=\"b\">{}</td><td class=\"v\">{}</td><td class=\"u\">{interval}</td>{line}</tr>",
+            "<tr><td class=\"n\">{rank}</td>{}<td class=\"k\"{title}>{}{doubt}</td><td \
+             class=\"b\">{}</td><td class=\"v\">{}</td><td class=\"u\">{interval}</td>{line}</tr>",
             self.change(total),
             key_html(key, KEY_CHARS),
             bar(total.lower as f64, total.upper as f64, longest as f64),
@@ -187,20 +192,24 @@ impl<'a> TopTable<'a> {
             is_broken = false;
         }
         format!(
-            "<td class=\"s\"><svg height=\"{SPARK_HEIGHT}\" viewBox=\"0 0 {SPARK_WIDTH} {SPARK_HEIGHT}\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><path class=\"sp\" d=\"{data}\"/></svg></td>"
+            "<td class=\"s\"><svg height=\"{SPARK_HEIGHT}\" viewBox=\"0 0 {SPARK_WIDTH} \
+             {SPARK_HEIGHT}\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><path class=\"sp\" \
+             d=\"{data}\"/></svg></td>"
         )
     }
 
     fn note(&self) -> String {
         let over_windows = match self.is_over_windows() {
             true => format!(
-                ": in windows where a key is not among the first {}, it came at most as often as the last of them",
+                ": in windows where a key is not among the first {}, it came at most as often as \
+                 the last of them",
                 self.lists.k
             ),
             false => String::new(),
         };
         format!(
-            "The solid part of a bar is certain; the pale part up to the tick is the interval in which the true count lies{over_windows}."
+            "The solid part of a bar is certain; the pale part up to the tick is the interval in \
+             which the true count lies{over_windows}."
         )
     }
 

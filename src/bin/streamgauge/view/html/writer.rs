@@ -55,7 +55,8 @@ impl<W: Write> PageWriter<W> {
     fn take(&mut self, answer: Answer) -> io::Result<()> {
         self.answers.take(answer).map_err(|TooManyGroups| {
             io::Error::other(format!(
-                "a page keeps {} MiB of answers, and the groups of one window are more: use --limit-groups, or another --output",
+                "a page keeps {} MiB of answers, and the groups of one window are more: use \
+                 --limit-groups, or another --output",
                 ANSWERS_BYTES_MAX >> 20
             ))
         })
