@@ -324,7 +324,8 @@ mod tests {
     proptest! {
         #[test]
         fn sequence_numbers_order_as_integers(a: u128, b: u128, zeros in 0usize..5) {
-            let parse = |n: u128| format!("{}{n}", "0".repeat(zeros)).parse::<SequenceNumber>().unwrap();
+            let parse =
+                |n: u128| format!("{}{n}", "0".repeat(zeros)).parse::<SequenceNumber>().unwrap();
             prop_assert_eq!(parse(a).cmp(&parse(b)), a.cmp(&b));
             prop_assert_eq!(parse(a).to_string(), a.to_string());
         }

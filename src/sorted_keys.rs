@@ -98,7 +98,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn keys_come_in_the_order_of_their_bytes(shared in "[a-c]{0,12}", tails in prop::collection::vec("[a-b\u{0}]{0,30}", 0..80)) {
+        fn keys_come_in_the_order_of_their_bytes(
+            shared in "[a-c]{0,12}",
+            tails in prop::collection::vec("[a-b\u{0}]{0,30}", 0..80),
+        ) {
             let keys: Vec<String> = tails.iter().map(|tail| format!("{shared}{tail}")).collect();
             let sorted = SortedKeys::new::<String>(keys.iter());
             let mut expected = keys.clone();

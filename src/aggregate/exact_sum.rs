@@ -394,7 +394,12 @@ mod tests {
             numbers in prop::collection::vec(prop_oneof![any::<f64>(), -1e3..1e3f64, Just(f64::MAX), Just(-f64::MAX), Just(f64::MIN_POSITIVE)], 0..30),
             split in 0usize..30,
         ) {
-            let sum_of = |numbers: &mut dyn Iterator<Item = &f64>| numbers.fold(ExactSum::default(), |mut sum, number| { sum.add(*number); sum });
+            let sum_of = |numbers: &mut dyn Iterator<Item = &f64>| {
+                numbers.fold(ExactSum::default(), |mut sum, number| {
+                    sum.add(*number);
+                    sum
+                })
+            };
             let forwards = sum_of(&mut numbers.iter());
             let backwards = sum_of(&mut numbers.iter().rev());
             let (left, right) = numbers.split_at(split.min(numbers.len()));
@@ -552,13 +557,24 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
-        fn the_sum_is_the_exact_one_rounded_once(numbers in prop::collection::vec(floats(), 0..40)) {
+        fn the_sum_is_the_exact_one_rounded_once(
+            numbers in prop::collection::vec(floats(), 0..40),
+        ) {
             let sum = exact(&numbers).value();
-            prop_assert_eq!(sum.to_bits(), oracle(&numbers).to_bits(), "{} against {}", sum, oracle(&numbers));
+            prop_assert_eq!(
+                sum.to_bits(),
+                oracle(&numbers).to_bits(),
+                "{} against {}",
+                sum,
+                oracle(&numbers)
+            );
         }
 
         #[test]
-        fn the_sum_does_not_depend_on_order_or_merges(numbers in prop::collection::vec(floats(), 0..40), at in any::<prop::sample::Index>()) {
+        fn the_sum_does_not_depend_on_order_or_merges(
+            numbers in prop::collection::vec(floats(), 0..40),
+            at in any::<prop::sample::Index>(),
+        ) {
             let (left, right) = numbers.split_at(at.index(numbers.len() + 1));
             let mut merged = exact(right);
             merged.merge(&exact(left));
@@ -567,16 +583,22 @@ mod tests {
             prop_assert_eq!(value.to_bits(), merged.value().to_bits());
             prop_assert_eq!(value.to_bits(), exact(&backwards).value().to_bits());
             let n = numbers.len() as u64 + 3;
-            prop_assert_eq!(exact(&numbers).divided_by(n).to_bits(), merged.divided_by(n).to_bits());
+            prop_assert_eq!(
+                exact(&numbers).divided_by(n).to_bits(),
+                merged.divided_by(n).to_bits()
+            );
         }
 
         #[test]
-        fn partials_neither_overlap_nor_grow_without_bound(numbers in prop::collection::vec(floats(), 0..200)) {
+        fn partials_neither_overlap_nor_grow_without_bound(
+            numbers in prop::collection::vec(floats(), 0..200),
+        ) {
             let sum = exact(&numbers);
             prop_assert!(sum.partials.len() <= PARTIALS_MAX, "{:?}", sum.partials);
             for pair in sum.partials.windows(2) {
                 let bits = pair[1].abs().to_bits();
-                let without_lowest = if bits << 12 == 0 { 0.0 } else { f64::from_bits(bits & (bits - 1)) };
+                let without_lowest =
+                    if bits << 12 == 0 { 0.0 } else { f64::from_bits(bits & (bits - 1)) };
                 let lowest_bit = pair[1].abs() - without_lowest;
                 prop_assert!(pair[0].abs() < lowest_bit, "{:?}", sum.partials);
             }

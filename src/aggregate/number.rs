@@ -409,7 +409,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_quotient_of_exact_operands_is_the_hardware_s(sum in -(1i64 << 53)..1i64 << 53, n in 1u64..1 << 53) {
+        fn a_quotient_of_exact_operands_is_the_hardware_s(
+            sum in -(1i64 << 53)..1i64 << 53,
+            n in 1u64..1 << 53,
+        ) {
             prop_assert_eq!(IntegerSum(i128::from(sum)).quotient(n), sum as f64 / n as f64);
         }
     }

@@ -29,7 +29,9 @@ proptest! {
     }
 
     #[test]
-    fn front_coded_keys_come_back(keys in prop::collection::btree_set(prop::collection::vec(0u8..4, 0..40), 0..50)) {
+    fn front_coded_keys_come_back(
+        keys in prop::collection::btree_set(prop::collection::vec(0u8..4, 0..40), 0..50),
+    ) {
         let (mut writer, mut front) = (Writer::new(), FrontWriter::new());
         keys.iter().for_each(|key| front.write(&mut writer, key));
         let bytes = writer.into_bytes();
@@ -41,13 +43,17 @@ proptest! {
     }
 
     #[test]
-    fn counters_come_back(counters in prop::collection::vec(prop_oneof![3 => Just(0u64), 1 => 0u64..300, 1 => any::<u64>()], 0..60)) {
+    fn counters_come_back(
+        counters in prop::collection::vec(prop_oneof![3 => Just(0u64), 1 => 0u64..300, 1 => any::<u64>()], 0..60),
+    ) {
         let mut writer = Writer::new();
         writer.counters(counters.iter().copied());
         let bytes = writer.into_bytes();
         if counters.last().is_some_and(|last| *last > 0) {
             let mut sparse = Writer::new();
-            sparse.counters_at((0..).zip(counters.iter().copied()).filter(|(_, counter)| *counter > 0));
+            sparse.counters_at(
+                (0..).zip(counters.iter().copied()).filter(|(_, counter)| *counter > 0),
+            );
             prop_assert_eq!(sparse.as_bytes(), &bytes);
         }
         let (mut reader, mut read) = (Reader::new(&bytes), vec![0; counters.len()]);
@@ -58,7 +64,9 @@ proptest! {
 
     /// Decoded keys are in order, and encoding them gives the same bytes again.
     #[test]
-    fn front_coding_has_one_form(bytes in prop::collection::vec(prop_oneof![0u8..34, any::<u8>()], 0..64)) {
+    fn front_coding_has_one_form(
+        bytes in prop::collection::vec(prop_oneof![0u8..34, any::<u8>()], 0..64),
+    ) {
         let (mut reader, mut front) = (Reader::new(&bytes), FrontReader::new());
         let (mut writer, mut again) = (Writer::new(), FrontWriter::new());
         let mut last: Option<Vec<u8>> = None;
@@ -75,7 +83,13 @@ proptest! {
     #[test]
     fn any_bytes_give_a_value_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         type Read = fn(&mut Reader<'_>) -> bool;
-        let reads: [Read; 5] = [|r| r.u64().is_ok(), |r| r.i128().is_ok(), |r| r.text().is_ok(), |r| r.section().is_ok(), |r| r.count(3).is_ok()];
+        let reads: [Read; 5] = [
+            |r| r.u64().is_ok(),
+            |r| r.i128().is_ok(),
+            |r| r.text().is_ok(),
+            |r| r.section().is_ok(),
+            |r| r.count(3).is_ok(),
+        ];
         for read in reads {
             let mut reader = Reader::new(&bytes);
             while read(&mut reader) && reader.remaining() > 0 {}

@@ -532,12 +532,19 @@ mod tests {
             let (referer, agent) = (referer.concat(), agent.concat());
             let line = format!("h - - [t] \"GET / HTTP/1.1\" 200 5 \"{referer}\" \"{agent}\"");
             if let Ok(parsed) = parse(line.as_bytes()) {
-                prop_assert_eq!([&line[parsed.ranges[9].clone()], &line[parsed.ranges[10].clone()]], [referer, agent], "{}", line);
+                prop_assert_eq!(
+                    [&line[parsed.ranges[9].clone()], &line[parsed.ranges[10].clone()]],
+                    [referer, agent],
+                    "{}",
+                    line
+                );
             }
         }
 
         #[test]
-        fn no_line_panics(line in prop::collection::vec(prop::sample::select(b"h- []\"\\10aHTTP/".to_vec()), 0..60)) {
+        fn no_line_panics(
+            line in prop::collection::vec(prop::sample::select(b"h- []\"\\10aHTTP/".to_vec()), 0..60),
+        ) {
             if let Ok(parsed) = parse(&line) {
                 prop_assert!(parsed.ranges.iter().all(|range| range.end <= line.len()));
             }

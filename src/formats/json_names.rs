@@ -108,7 +108,8 @@ mod tests {
         fn any_bytes_are_no_danger(bytes: Vec<u8>, depth in 0usize..500) {
             let _ = JsonNames::of(&bytes).instead_of("a");
             let _ = JsonNames::of("{\"a\":".repeat(depth).as_bytes());
-            let deep = [vec!["{\"a\":"; depth].concat(), "1".to_owned(), "}".repeat(depth)].concat();
+            let deep =
+                [vec!["{\"a\":"; depth].concat(), "1".to_owned(), "}".repeat(depth)].concat();
             let _ = JsonNames::of(deep.as_bytes());
         }
     }

@@ -223,7 +223,11 @@ mod tests {
         #[test]
         fn values_round_trip(texts in proptest::collection::vec("[a-zé\"\\\\\n\t= ]{1,8}", 1..5)) {
             let write = |(at, text): (usize, &String)| {
-                let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\t', "\\t");
+                let escaped = text
+                    .replace('\\', "\\\\")
+                    .replace('"', "\\\"")
+                    .replace('\n', "\\n")
+                    .replace('\t', "\\t");
                 format!("k{at}=\"{escaped}\"")
             };
             let line = texts.iter().enumerate().map(write).collect::<Vec<_>>().join(" ");

@@ -204,7 +204,9 @@ mod tests {
             for line in [&line[..], near.as_bytes()] {
                 let mut words = Vec::new();
                 if split_words(line, true, &mut words).is_some() {
-                    prop_assert!(words.iter().all(|word| word.start <= word.end && word.end <= line.len()));
+                    prop_assert!(
+                        words.iter().all(|word| word.start <= word.end && word.end <= line.len())
+                    );
                 }
             }
         }

@@ -426,10 +426,19 @@ explain = false
         #[test]
         fn texts_survive_both_notations(texts in prop::collection::vec(".*", 1..4), number: u32) {
             let spec = PipelineSpec {
-                time: texts.first().cloned(), agg: Some(texts), limit_groups: Some(number.into()), ..PipelineSpec::default()
+                time: texts.first().cloned(),
+                agg: Some(texts),
+                limit_groups: Some(number.into()),
+                ..PipelineSpec::default()
             };
-            prop_assert_eq!(&PipelineSpec::from_toml(&spec.to_toml().unwrap(), "p").unwrap(), &spec);
-            prop_assert_eq!(&PipelineSpec::from_json(&serde_json::to_string(&spec).unwrap(), "p").unwrap(), &spec);
+            prop_assert_eq!(
+                &PipelineSpec::from_toml(&spec.to_toml().unwrap(), "p").unwrap(),
+                &spec
+            );
+            prop_assert_eq!(
+                &PipelineSpec::from_json(&serde_json::to_string(&spec).unwrap(), "p").unwrap(),
+                &spec
+            );
         }
     }
 }

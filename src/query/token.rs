@@ -214,7 +214,8 @@ mod tests {
         fn no_character_is_lost(text: String) {
             if let Ok(tokens) = Tokens::of(&text) {
                 let joined: String = tokens.tokens.iter().map(|token| token.raw).collect();
-                let without_spaces = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+                let without_spaces =
+                    |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
                 prop_assert_eq!(without_spaces(&joined), without_spaces(&text));
             }
         }

@@ -97,16 +97,26 @@ mod tests {
 
     proptest! {
         #[test]
-        fn digits_are_read_as_the_standard_library_reads_them(text in "[0-9]{0,20}|[-+0-9a/:]{1,\
-            6}") {
-            let expected = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() <= DIGITS_MAX;
+        fn digits_are_read_as_the_standard_library_reads_them(
+            text in "[0-9]{0,20}|[-+0-9a/:]{1,6}",
+        ) {
+            let expected = !text.is_empty()
+                && text.bytes().all(|byte| byte.is_ascii_digit())
+                && text.len() <= DIGITS_MAX;
             prop_assert_eq!(digits(text.as_bytes()), expected.then(|| text.parse().unwrap()));
         }
 
         #[test]
-        fn digits_among_other_bytes_are_read_as_alone(before in ".{0,20}", text in "[0-9]{0,20}|[0-9]{1,17}[ -~]|[ -~][0-9]{0,17}|.{1,8}", after in ".{0,9}") {
+        fn digits_among_other_bytes_are_read_as_alone(
+            before in ".{0,20}",
+            text in "[0-9]{0,20}|[0-9]{1,17}[ -~]|[ -~][0-9]{0,17}|.{1,8}",
+            after in ".{0,9}",
+        ) {
             let (start, end) = (before.len(), before.len() + text.len());
-            prop_assert_eq!(digits_at(format!("{before}{text}{after}").as_bytes(), start, end), digits(text.as_bytes()));
+            prop_assert_eq!(
+                digits_at(format!("{before}{text}{after}").as_bytes(), start, end),
+                digits(text.as_bytes())
+            );
         }
     }
 

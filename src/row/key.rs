@@ -382,8 +382,17 @@ mod tests {
         }
 
         #[test]
-        fn byte_order_of_tuples_is_their_order(a in prop::collection::vec(owned(), 1..4), b in prop::collection::vec(owned(), 1..4)) {
-            prop_assert_eq!(tuple_key(&a).cmp(&tuple_key(&b)), tuple_order(&a, &b), "{:?} {:?}", a, b);
+        fn byte_order_of_tuples_is_their_order(
+            a in prop::collection::vec(owned(), 1..4),
+            b in prop::collection::vec(owned(), 1..4),
+        ) {
+            prop_assert_eq!(
+                tuple_key(&a).cmp(&tuple_key(&b)),
+                tuple_order(&a, &b),
+                "{:?} {:?}",
+                a,
+                b
+            );
         }
 
         #[test]

@@ -338,20 +338,38 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reading_agrees_with_the_standard_library(float in any::<f64>().prop_filter("finite", |f| f.is_finite()), integer: i128) {
+        fn reading_agrees_with_the_standard_library(
+            float in any::<f64>().prop_filter("finite", |f| f.is_finite()),
+            integer: i128,
+        ) {
             let number = Number::parse(&format!("{float:?}")).unwrap();
             prop_assert_eq!(number.to_f64(), float);
-            prop_assert_eq!(matches!(number, Number::Int(_)), float.fract() == 0.0 && float.abs() < INTEGERS_END);
-            let Number::Int(back) = Number::parse(&integer.to_string()).unwrap() else { panic!("an integer") };
+            prop_assert_eq!(
+                matches!(number, Number::Int(_)),
+                float.fract() == 0.0 && float.abs() < INTEGERS_END
+            );
+            let Number::Int(back) = Number::parse(&integer.to_string()).unwrap() else {
+                panic!("an integer")
+            };
             prop_assert_eq!(back, integer);
         }
 
         #[test]
-        fn order_is_total_and_agrees_with_integers(a in -1000i64..1000, b in -1000i64..1000, quarters in 0i64..4) {
+        fn order_is_total_and_agrees_with_integers(
+            a in -1000i64..1000,
+            b in -1000i64..1000,
+            quarters in 0i64..4,
+        ) {
             // Quarters are exact in binary, so the test compares in units of quarters.
             let float = Number::Float((b * 4 + quarters) as f64 / 4.0);
-            prop_assert_eq!(Number::Int(i128::from(a)).cmp(&float), (a * 4).cmp(&(b * 4 + quarters)));
-            prop_assert_eq!(float.cmp(&Number::Int(i128::from(a))), (b * 4 + quarters).cmp(&(a * 4)));
+            prop_assert_eq!(
+                Number::Int(i128::from(a)).cmp(&float),
+                (a * 4).cmp(&(b * 4 + quarters))
+            );
+            prop_assert_eq!(
+                float.cmp(&Number::Int(i128::from(a))),
+                (b * 4 + quarters).cmp(&(a * 4))
+            );
         }
     }
 }

@@ -457,14 +457,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reading_agrees_with_jiff(nanos in -62_135_596_800_000_000_000i128..253_402_207_200_000_000_000) {
+        fn reading_agrees_with_jiff(
+            nanos in -62_135_596_800_000_000_000i128..253_402_207_200_000_000_000,
+        ) {
             let time = jiff::Timestamp::from_nanosecond(nanos).unwrap();
             let expected = Ok(i64::try_from(nanos.div_euclid(1_000_000)).unwrap());
             let clf = strtime::format("%d/%b/%Y:%H:%M:%S +0000", time).unwrap();
             prop_assert_eq!(read("auto", &time.to_string()), expected);
             prop_assert_eq!(read("rfc3339", &time.to_string()), expected);
             prop_assert_eq!(read("ns", &nanos.to_string()), expected);
-            prop_assert_eq!(read("clf", &clf), Ok(i64::try_from(nanos.div_euclid(1_000_000_000) * 1000).unwrap()));
+            prop_assert_eq!(
+                read("clf", &clf),
+                Ok(i64::try_from(nanos.div_euclid(1_000_000_000) * 1000).unwrap())
+            );
             prop_assert_eq!(read("%FT%T%.fZ", &time.to_string()), expected);
         }
 

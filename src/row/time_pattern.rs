@@ -249,7 +249,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_in_a_pattern_is_read_as_that_millisecond(millis in -3_000_000_000_000i64..4_000_000_000_000, near in -2000i64..2000) {
+        fn what_is_written_in_a_pattern_is_read_as_that_millisecond(
+            millis in -3_000_000_000_000i64..4_000_000_000_000,
+            near in -2000i64..2000,
+        ) {
             for (pattern, unit) in PATTERNS {
                 // A year of two digits is one of these hundred years.
                 let years = if pattern == "%D" { 0..3_000_000_000_000 } else { i64::MIN..i64::MAX };
@@ -259,7 +262,13 @@ mod tests {
                         true => millis / unit * unit,
                         false => millis.div_euclid(unit) * unit,
                     };
-                    prop_assert_eq!(read_pattern(pattern, &text), Ok(down), "{} of {}", text, pattern);
+                    prop_assert_eq!(
+                        read_pattern(pattern, &text),
+                        Ok(down),
+                        "{} of {}",
+                        text,
+                        pattern
+                    );
                 }
             }
         }

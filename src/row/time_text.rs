@@ -288,21 +288,42 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reading_agrees_with_jiff(seconds in -62_000_000_000i64..253_000_000_000, nanos in 0i32..1_000_000_000, places in 0usize..10) {
+        fn reading_agrees_with_jiff(
+            seconds in -62_000_000_000i64..253_000_000_000,
+            nanos in 0i32..1_000_000_000,
+            places in 0usize..10,
+        ) {
             let time = jiff::Timestamp::new(seconds, 0).unwrap();
-            let fraction = if places == 0 { String::new() } else { format!(".{}", &format!("{nanos:09}")[..places]) };
+            let fraction = if places == 0 {
+                String::new()
+            } else {
+                format!(".{}", &format!("{nanos:09}")[..places])
+            };
             let text = time.to_string().replace('Z', &format!("{fraction}Z"));
-            let expected = text.parse::<jiff::Timestamp>().unwrap().as_nanosecond().div_euclid(1_000_000);
+            let expected =
+                text.parse::<jiff::Timestamp>().unwrap().as_nanosecond().div_euclid(1_000_000);
             prop_assert_eq!(iso(&text).map(i128::from), Some(expected), "{}", text);
         }
 
         #[test]
-        fn dates_exist_here_if_they_do_in_jiff(year in 0i16..=9999, month in 0i8..14, day in 0i8..33, offset in -1439i64..1440) {
+        fn dates_exist_here_if_they_do_in_jiff(
+            year in 0i16..=9999,
+            month in 0i8..14,
+            day in 0i8..33,
+            offset in -1439i64..1440,
+        ) {
             let sign = if offset < 0 { '-' } else { '+' };
-            let text = format!("{year:04}-{month:02}-{day:02}T12:34:56{sign}{:02}:{:02}", offset.abs() / 60, offset.abs() % 60);
+            let text = format!(
+                "{year:04}-{month:02}-{day:02}T12:34:56{sign}{:02}:{:02}",
+                offset.abs() / 60,
+                offset.abs() % 60
+            );
             // jiff's range ends a little before the end of the year 9999.
             prop_assume!((1..9999).contains(&year));
-            let expected = text.parse::<jiff::Timestamp>().ok().map(|time| time.as_nanosecond().div_euclid(1_000_000));
+            let expected = text
+                .parse::<jiff::Timestamp>()
+                .ok()
+                .map(|time| time.as_nanosecond().div_euclid(1_000_000));
             prop_assert_eq!(iso(&text).map(i128::from), expected, "{}", text);
         }
 

@@ -549,13 +549,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn words_agree_with_jiff(seconds in -60_000_000_000i64..253_000_000_000, offset in -23i8..24) {
+        fn words_agree_with_jiff(
+            seconds in -60_000_000_000i64..253_000_000_000,
+            offset in -23i8..24,
+        ) {
             let time = jiff::Timestamp::new(seconds, 0).unwrap();
             let zoned = time.to_zoned_datetime(Offset::constant(offset).to_time_zone());
-            for pattern in ["%a %b %e %H:%M:%S %z \
-                             %Y", "%d-%b-%Y %H:%M:%S \
-                                   %z", "%B %-d, %Y %-I:%M:%S %p \
-                                         %:z", "%Y%m%d%H%M%S%z", "%A, %d %b %Y %T GMT%z"] {
+            for pattern in [
+                "%a %b %e %H:%M:%S %z \
+                                     %Y",
+                "%d-%b-%Y %H:%M:%S \
+                                           %z",
+                "%B %-d, %Y %-I:%M:%S %p \
+                                                 %:z",
+                "%Y%m%d%H%M%S%z",
+                "%A, %d %b %Y %T GMT%z",
+            ] {
                 let text = strtime::format(pattern, &zoned).unwrap();
                 prop_assert_eq!(words(&text), Ok(time.as_millisecond()), "{}", text);
             }
@@ -565,7 +574,10 @@ mod tests {
         }
 
         #[test]
-        fn a_year_that_is_left_out_is_found(until in 0i64..4_000_000_000, before in 0i64..365 * 86_400) {
+        fn a_year_that_is_left_out_is_found(
+            until in 0i64..4_000_000_000,
+            before in 0i64..365 * 86_400,
+        ) {
             let time = jiff::Timestamp::new(until - before, 0).unwrap();
             let text = strtime::format("%b %e %H:%M:%S", time).unwrap();
             // A year before a day in a leap year may be the same day.
@@ -574,26 +586,37 @@ mod tests {
         }
 
         #[test]
-        fn zones_agree_with_jiff(seconds in 0i64..4_000_000_000, zone in "Europe/Berlin|America/New_York|Asia/Kathmandu|Australia/Lord_Howe") {
+        fn zones_agree_with_jiff(
+            seconds in 0i64..4_000_000_000,
+            zone in "Europe/Berlin|America/New_York|Asia/Kathmandu|Australia/Lord_Howe",
+        ) {
             let time = jiff::Timestamp::new(seconds, 0).unwrap();
             let zoned = time.to_zoned_datetime(TimeZone::get(&zone).unwrap());
             let text = format!("{} {zone}", strtime::format("%F %T", &zoned).unwrap());
             let read = words(&text);
-            prop_assert!(read == Ok(time.as_millisecond()) || read == Err(NotATime::TwiceInZone), "{}", text);
+            prop_assert!(
+                read == Ok(time.as_millisecond()) || read == Err(NotATime::TwiceInZone),
+                "{}",
+                text
+            );
             prop_assert_eq!(words(&zoned.to_string()), Ok(time.as_millisecond()));
         }
 
         #[test]
-        fn any_text_is_no_danger(text: String, near in "(Tue,? )?([0-9]{1,2}[ \
-                                                        /.-])?(Jan|May|[0-9]{2})[ \
-                                                        /.-]{1,2}[0-9]{0,4}[ \
-                                                        :,]{0,2}[0-9:]{0,9}[.,]?[0-9]{0,4} \
-                                                        ?[A-Z+]{0,4}[0-9:]{0,5} ?[0-9()]{0,5}") {
+        fn any_text_is_no_danger(
+            text: String,
+            near in "(Tue,? )?([0-9]{1,2}[ /.-])?(Jan|May|[0-9]{2})[ /.-]{1,2}[0-9]{0,4}[ \
+                     :,]{0,2}[0-9:]{0,9}[.,]?[0-9]{0,4} ?[A-Z+]{0,4}[0-9:]{0,5} ?[0-9()]{0,5}",
+        ) {
             for text in [text, near] {
                 let _ = words(&text);
                 let _ = read_words(text.as_bytes(), Some(0));
                 let known = read_known(text.as_bytes());
-                prop_assert!(known.is_none() || known == words(&text).ok() || read_common(text.trim_ascii().as_bytes()) == known);
+                prop_assert!(
+                    known.is_none()
+                        || known == words(&text).ok()
+                        || read_common(text.trim_ascii().as_bytes()) == known
+                );
             }
         }
     }

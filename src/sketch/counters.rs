@@ -271,14 +271,26 @@ mod tests {
             let (mut sum, other) = (fill(&a), fill(&b));
             sum.add_all(0, &other);
             let expected: Vec<u64> = a.iter().zip(&b).map(|(a, b)| a.saturating_add(*b)).collect();
-            prop_assert_eq!(sum.moved(2..5, 1, 6).iter().collect::<Vec<_>>(), [0, expected[2], expected[3], expected[4], 0, 0]);
+            prop_assert_eq!(
+                sum.moved(2..5, 1, 6).iter().collect::<Vec<_>>(),
+                [0, expected[2], expected[3], expected[4], 0, 0]
+            );
             let mut up_to = 0u64;
-            prop_assert_eq!(sum.total(), expected.iter().fold(0, |sum: u64, count| sum.saturating_add(*count)));
-            let first = expected.iter().position(|count| { up_to = up_to.saturating_add(*count); up_to >= 20 });
+            prop_assert_eq!(
+                sum.total(),
+                expected.iter().fold(0, |sum: u64, count| sum.saturating_add(*count))
+            );
+            let first = expected.iter().position(|count| {
+                up_to = up_to.saturating_add(*count);
+                up_to >= 20
+            });
             prop_assert_eq!(sum.reaches(20), first);
             prop_assert_eq!(sum.iter().collect::<Vec<_>>(), expected.clone());
             prop_assert!(sum.covers(&other));
-            let folded: Vec<u64> = expected.chunks(2).map(|pair| pair.iter().fold(0, |a: u64, b| a.saturating_add(*b))).collect();
+            let folded: Vec<u64> = expected
+                .chunks(2)
+                .map(|pair| pair.iter().fold(0, |a: u64, b| a.saturating_add(*b)))
+                .collect();
             prop_assert_eq!(sum.folded().iter().collect::<Vec<_>>(), folded);
             let mut taken = sum.clone();
             let saturated = expected.contains(&u64::MAX);

@@ -214,12 +214,16 @@ mod tests {
     proptest! {
         /// Few different tags, so that bytes, home buckets and whole tags are shared.
         #[test]
-        fn every_row_is_found_and_no_other(tags in prop::collection::vec(prop_oneof![0u32..4, any::<u32>(), (0u32..9).prop_map(|n| n << 29)], 0..200)) {
+        fn every_row_is_found_and_no_other(
+            tags in prop::collection::vec(prop_oneof![0u32..4, any::<u32>(), (0u32..9).prop_map(|n| n << 29)], 0..200),
+        ) {
             let mut index = Index::default();
             let mut entered: Vec<u32> = Vec::new();
             for tag in tags {
                 // The row number is the key, which separates rows with equal tags.
-                let Lookup::Vacant(place) = index.find(tag, |_| false) else { unreachable!("nothing is the same") };
+                let Lookup::Vacant(place) = index.find(tag, |_| false) else {
+                    unreachable!("nothing is the same")
+                };
                 entered.push(tag);
                 index.enter(place, entered.len() - 1, &entered);
             }
@@ -229,14 +233,19 @@ mod tests {
                     index.rebuild(&entered);
                 }
                 for (row, &tag) in entered.iter().enumerate() {
-                    prop_assert!(matches!(index.find(tag, |found| found == row), Lookup::Row(found) if found == row));
+                    prop_assert!(
+                        matches!(index.find(tag, |found| found == row), Lookup::Row(found) if found == row)
+                    );
                     index.prefetch(tag);
                     let first = index.first_alike(tag);
                     prop_assert!(first.is_none_or(|first| matches!(index.find(tag, |_| true), Lookup::Row(found) if found == first)));
                     // No other row can come before the very first row.
                     prop_assert!(row > 0 || first == Some(0));
                 }
-                prop_assert!(matches!(index.find(77, |found| found >= entered.len() && found < 200 && !rebuilt), Lookup::Vacant(_)));
+                prop_assert!(matches!(
+                    index.find(77, |found| found >= entered.len() && found < 200 && !rebuilt),
+                    Lookup::Vacant(_)
+                ));
             }
         }
 
@@ -244,25 +253,33 @@ mod tests {
         /// slots.
         #[test]
         fn a_row_that_was_taken_out_is_not_found_and_all_others_are(
-            rows in 1usize..60, steps in prop::collection::vec((any::<prop::sample::Index>(), prop_oneof![0u32..4, (0u32..9).prop_map(|n| n << 29 | n), any::<u32>()]), 0..600),
+            rows in 1usize..60,
+            steps in prop::collection::vec((any::<prop::sample::Index>(), prop_oneof![0u32..4, (0u32..9).prop_map(|n| n << 29 | n), any::<u32>()]), 0..600),
         ) {
             let mut index = Index::default();
             let mut tags: Vec<u32> = Vec::new();
             for (row, tag) in steps {
-                let Lookup::Vacant(place) = index.find(tag, |_| false) else { unreachable!("nothing is the same") };
+                let Lookup::Vacant(place) = index.find(tag, |_| false) else {
+                    unreachable!("nothing is the same")
+                };
                 let row = if tags.len() < rows {
                     tags.push(tag);
                     tags.len() - 1
                 } else {
                     let row = row.index(rows);
                     index.remove(tags[row], row);
-                    prop_assert!(matches!(index.find(tags[row], |found| found == row), Lookup::Vacant(_)));
+                    prop_assert!(matches!(
+                        index.find(tags[row], |found| found == row),
+                        Lookup::Vacant(_)
+                    ));
                     tags[row] = tag;
                     row
                 };
                 index.enter(place, row, &tags);
                 for (row, &tag) in tags.iter().enumerate() {
-                    prop_assert!(matches!(index.find(tag, |found| found == row), Lookup::Row(found) if found == row));
+                    prop_assert!(
+                        matches!(index.find(tag, |found| found == row), Lookup::Row(found) if found == row)
+                    );
                 }
             }
             prop_assert!(index.rows.len() <= SLOTS * (rows * 2).next_power_of_two());

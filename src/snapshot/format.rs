@@ -443,7 +443,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_body_under_a_right_checksum_gives_an_envelope_or_an_error(body in prop::collection::vec(any::<u8>(), 0..64)) {
+        fn any_body_under_a_right_checksum_gives_an_envelope_or_an_error(
+            body in prop::collection::vec(any::<u8>(), 0..64),
+        ) {
             let whole = envelope();
             let mut bytes = whole[..HEADER_BYTES - 8].to_vec();
             bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());

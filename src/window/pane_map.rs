@@ -231,7 +231,8 @@ mod tests {
         #[test]
         fn it_is_an_ordered_map(
             runs in prop::collection::vec((0i64..2000, 0usize..400, prop::sample::select(vec![-10i64, 10, 20, 7 * 10])), 1..8),
-            pops in 0usize..900, probes in prop::collection::vec((0i64..20_000, 0i64..20_000), 8)
+            pops in 0usize..900,
+            probes in prop::collection::vec((0i64..20_000, 0i64..20_000), 8),
         ) {
             let (mut map, mut model) = (PaneMap::new(), BTreeMap::new());
             for (first, length, step) in runs {
@@ -245,24 +246,43 @@ mod tests {
                 }
             }
             for _ in 0..pops {
-                prop_assert_eq!(map.pop_first().map(|(pane, _)| pane.start), model.pop_first().map(|(start, ())| start));
+                prop_assert_eq!(
+                    map.pop_first().map(|(pane, _)| pane.start),
+                    model.pop_first().map(|(start, ())| start)
+                );
             }
             prop_assert_eq!(map.len(), model.len());
-            prop_assert_eq!(map.first().map(|(pane, _)| pane.start), model.first_key_value().map(|(start, ())| *start));
+            prop_assert_eq!(
+                map.first().map(|(pane, _)| pane.start),
+                model.first_key_value().map(|(start, ())| *start)
+            );
             prop_assert_eq!(starts(map.iter()), model.keys().copied().collect::<Vec<_>>());
             for (from, to) in probes.iter().copied() {
-                prop_assert_eq!(map.first_from(from).map(|pane| pane.start), model.range(from..).next().map(|(start, ())| *start));
+                prop_assert_eq!(
+                    map.first_from(from).map(|pane| pane.start),
+                    model.range(from..).next().map(|(start, ())| *start)
+                );
                 prop_assert_eq!(map.find(from).copied(), model.contains_key(&from).then_some(from));
                 let slot = map.slot(from);
-                prop_assert_eq!(slot.and_then(|slot| map.in_slot(slot)).copied(), model.contains_key(&from).then_some(from));
-                let expected: Vec<_> = model.range(from..to.max(from)).map(|(start, ())| *start).collect();
+                prop_assert_eq!(
+                    slot.and_then(|slot| map.in_slot(slot)).copied(),
+                    model.contains_key(&from).then_some(from)
+                );
+                let expected: Vec<_> =
+                    model.range(from..to.max(from)).map(|(start, ())| *start).collect();
                 prop_assert_eq!(starts(map.range(from, to)), expected.clone());
                 if let Some(last) = map.last_alone(from, to) {
                     prop_assert_eq!(&expected, &vec![*last]);
                 }
-                prop_assert_eq!(starts(map.range(from, to).rev()), expected.into_iter().rev().collect::<Vec<_>>());
+                prop_assert_eq!(
+                    starts(map.range(from, to).rev()),
+                    expected.into_iter().rev().collect::<Vec<_>>()
+                );
             }
-            prop_assert_eq!(map.into_iter().map(|(pane, _)| pane.start).collect::<Vec<_>>(), model.into_keys().collect::<Vec<_>>());
+            prop_assert_eq!(
+                map.into_iter().map(|(pane, _)| pane.start).collect::<Vec<_>>(),
+                model.into_keys().collect::<Vec<_>>()
+            );
         }
     }
 }

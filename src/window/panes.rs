@@ -276,7 +276,8 @@ mod tests {
         /// Compares with an ordered map: panes are opened, changed and closed in any order.
         #[test]
         fn panes_are_an_ordered_map(
-            steps in prop::collection::vec((0i64..200, any::<bool>(), (-50i64..250, -50i64..250)), 0..200), paired in any::<bool>()
+            steps in prop::collection::vec((0i64..200, any::<bool>(), (-50i64..250, -50i64..250)), 0..200),
+            paired in any::<bool>(),
         ) {
             let mut panes = Panes::new();
             let mut model = BTreeMap::new();
@@ -303,21 +304,37 @@ mod tests {
                     }
                 }
                 let within = within.0..within.1;
-                let looked_for = |time: i64| within.contains(&pane(time).start) && within.contains(&time);
+                let looked_for =
+                    |time: i64| within.contains(&pane(time).start) && within.contains(&time);
                 let used_lately = panes.recent(time).is_some();
-                prop_assert_eq!(panes.neighbours(time, &within).is_some(), used_lately && within.contains(&pane(time).start));
+                prop_assert_eq!(
+                    panes.neighbours(time, &within).is_some(),
+                    used_lately && within.contains(&pane(time).start)
+                );
                 if let Some(mut neighbours) = panes.neighbours(time, &within) {
                     prop_assert_eq!(neighbours.around(time).is_some(), looked_for(time));
                     // The adjacent panes are always found; others may be.
                     let near = [pane(pane(time).start - 1), pane(time), pane(pane(time).end)];
-                    prop_assert!(neighbours.around(i64::MIN).is_none() && neighbours.around(i64::MAX).is_none());
+                    prop_assert!(
+                        neighbours.around(i64::MIN).is_none()
+                            && neighbours.around(i64::MAX).is_none()
+                    );
                     for time in -10..320 {
-                        let (sum, open) = (neighbours.around(time).map(|sum| *sum), model.get(&pane(time).start).copied());
+                        let (sum, open) = (
+                            neighbours.around(time).map(|sum| *sum),
+                            model.get(&pane(time).start).copied(),
+                        );
                         prop_assert!(sum.is_none() || looked_for(time) && sum == open);
-                        prop_assert!(sum.is_some() || !looked_for(time) || open.is_none() || near.iter().all(|near| !near.contains(time)));
+                        prop_assert!(
+                            sum.is_some()
+                                || !looked_for(time)
+                                || open.is_none()
+                                || near.iter().all(|near| !near.contains(time))
+                        );
                     }
                 }
-                let seen: Vec<_> = panes.range(i64::MIN, i64::MAX).map(|(start, sum)| (start, *sum)).collect();
+                let seen: Vec<_> =
+                    panes.range(i64::MIN, i64::MAX).map(|(start, sum)| (start, *sum)).collect();
                 let expected: Vec<_> = model.iter().map(|(start, sum)| (*start, *sum)).collect();
                 prop_assert_eq!(seen, expected);
                 let next = model.range(time..).next().map(|(start, _)| pane(*start));
@@ -327,10 +344,21 @@ mod tests {
 
         /// Panes short enough for division by multiplication, and longer panes.
         #[test]
-        fn neighbours_are_found_by_division(length in 1i64..3 << 29, first in -5i64..5, offset in any::<u64>(), edge in 0i64..6) {
-            let mut panes: Vec<_> = (first..first + 5).map(|n| (Pane { start: n * length, end: (n + 1) * length }, n)).collect();
+        fn neighbours_are_found_by_division(
+            length in 1i64..3 << 29,
+            first in -5i64..5,
+            offset in any::<u64>(),
+            edge in 0i64..6,
+        ) {
+            let mut panes: Vec<_> = (first..first + 5)
+                .map(|n| (Pane { start: n * length, end: (n + 1) * length }, n))
+                .collect();
             let mut neighbours = Neighbours::new(&mut panes, i64::MAX);
-            for time in [first * length + (offset % (5 * length as u64)) as i64, (first + edge) * length - 1, (first + edge) * length] {
+            for time in [
+                first * length + (offset % (5 * length as u64)) as i64,
+                (first + edge) * length - 1,
+                (first + edge) * length,
+            ] {
                 let found = neighbours.around(time).map(|n| *n);
                 let expected = time.div_euclid(length);
                 prop_assert_eq!(found, (first..first + 5).contains(&expected).then_some(expected));

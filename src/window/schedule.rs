@@ -359,7 +359,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_pane_is_in_exactly_the_windows_of_its_times(size in 1i64..60, slide in 1i64..60, offset in 0i64..60, time in -300i64..300) {
+        fn a_pane_is_in_exactly_the_windows_of_its_times(
+            size in 1i64..60,
+            slide in 1i64..60,
+            offset in 0i64..60,
+            time in -300i64..300,
+        ) {
             let offset = offset % slide;
             let schedule = grid(size, slide, offset);
             let expected = windows_containing(size, slide, offset, time);
@@ -367,10 +372,16 @@ mod tests {
                 Place::In(pane) => {
                     prop_assert!(pane.start <= time && time < pane.end);
                     prop_assert_eq!(schedule.first_window_of(pane), expected[0]);
-                    prop_assert_eq!(schedule.last_window_of(pane.start), expected[expected.len() - 1]);
+                    prop_assert_eq!(
+                        schedule.last_window_of(pane.start),
+                        expected[expected.len() - 1]
+                    );
                     for inside in pane.start..pane.end {
                         prop_assert_eq!(schedule.place(inside, 0), Place::In(pane));
-                        prop_assert_eq!(&windows_containing(size, slide, offset, inside), &expected);
+                        prop_assert_eq!(
+                            &windows_containing(size, slide, offset, inside),
+                            &expected
+                        );
                     }
                 }
                 Place::Between => prop_assert!(expected.is_empty()),
@@ -379,7 +390,12 @@ mod tests {
         }
 
         #[test]
-        fn the_first_unfired_window_is_the_first_whose_end_is_not_reached(size in 1i64..60, slide in 1i64..60, offset in 0i64..60, watermark in -300i64..300) {
+        fn the_first_unfired_window_is_the_first_whose_end_is_not_reached(
+            size in 1i64..60,
+            slide in 1i64..60,
+            offset in 0i64..60,
+            watermark in -300i64..300,
+        ) {
             let offset = offset % slide;
             let schedule = grid(size, slide, offset);
             let first = schedule.first_unfired(watermark);
@@ -391,10 +407,12 @@ mod tests {
         #[test]
         fn a_window_has_as_many_panes_as_it_says(size in 1i64..60, slide in 1i64..60) {
             let windows = Windows(grid(size, slide, 0));
-            let panes: std::collections::BTreeSet<i64> = (0..size).filter_map(|time| match windows.schedule().place(time, 0) {
-                Place::In(pane) => Some(pane.start),
-                _ => None,
-            }).collect();
+            let panes: std::collections::BTreeSet<i64> = (0..size)
+                .filter_map(|time| match windows.schedule().place(time, 0) {
+                    Place::In(pane) => Some(pane.start),
+                    _ => None,
+                })
+                .collect();
             prop_assert_eq!(panes.len() as u64, windows.panes_per_window());
         }
     }
@@ -413,12 +431,19 @@ mod tests {
     proptest! {
         #[test]
         fn from_the_first_time_on_panes_are_in_no_earlier_window(
-            size in 1i64..50, slide in 1i64..50, offset in 0i64..50, window in -20i64..20, time in -1000i64..1000
+            size in 1i64..50,
+            slide in 1i64..50,
+            offset in 0i64..50,
+            window in -20i64..20,
+            time in -1000i64..1000,
         ) {
             let schedule = grid(size, slide, offset % slide);
             let start = offset % slide + window * slide;
             if let Place::In(pane) = schedule.place(time, 0) {
-                prop_assert_eq!(schedule.first_window_of(pane) >= start, time >= schedule.first_time_from(start));
+                prop_assert_eq!(
+                    schedule.first_window_of(pane) >= start,
+                    time >= schedule.first_time_from(start)
+                );
                 prop_assert_eq!(schedule.first_time_from(i64::MIN), i64::MIN, "nothing has fired");
             }
         }

@@ -126,7 +126,10 @@ proptest! {
     }
 
     #[test]
-    fn a_folded_sketch_is_one_of_half_the_width(records in prop::collection::vec(0u64..64, 0..300), depth in 1usize..6) {
+    fn a_folded_sketch_is_one_of_half_the_width(
+        records in prop::collection::vec(0u64..64, 0..300),
+        depth in 1usize..6,
+    ) {
         let mut wide = CountMin::with_shape(64, depth).unwrap();
         let mut narrow = CountMin::with_shape(32, depth).unwrap();
         wide.add_batch(&records);

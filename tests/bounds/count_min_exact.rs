@@ -145,7 +145,11 @@ proptest! {
     }
 
     #[test]
-    fn a_conservative_sketch_is_never_below_the_truth_after_any_merge(left in records(), right in records(), budget in budget()) {
+    fn a_conservative_sketch_is_never_below_the_truth_after_any_merge(
+        left in records(),
+        right in records(),
+        budget in budget(),
+    ) {
         let empty = shape(budget, true);
         let mut merged = filled(&empty, &left);
         merged.merge(&filled(&empty, &right)).unwrap();
@@ -153,7 +157,11 @@ proptest! {
     }
 
     #[test]
-    fn a_part_can_be_subtracted_after_the_change_to_a_sketch(left in records(), right in records(), budget in budget()) {
+    fn a_part_can_be_subtracted_after_the_change_to_a_sketch(
+        left in records(),
+        right in records(),
+        budget in budget(),
+    ) {
         let empty = shape(budget, false);
         let part = filled(&empty, &right);
         let mut rest = filled(&empty, &[left.clone(), right].concat());
@@ -169,7 +177,11 @@ proptest! {
     }
 
     #[test]
-    fn a_fold_before_the_change_is_a_fold_after_it(before in records(), after in records(), budget in budget()) {
+    fn a_fold_before_the_change_is_a_fold_after_it(
+        before in records(),
+        after in records(),
+        budget in budget(),
+    ) {
         let empty = shape(budget, false);
         let all = [before.clone(), after.clone()].concat();
         let mut early = filled(&empty, &before);
@@ -183,7 +195,9 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_behind_the_mark_of_exact_counts_give_a_sketch_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+    fn any_bytes_behind_the_mark_of_exact_counts_give_a_sketch_or_an_error(
+        bytes in prop::collection::vec(any::<u8>(), 0..80),
+    ) {
         let bytes = [&[0, 5], &bytes[..]].concat();
         if let Ok(mut read) = shape(500, false).decode(&mut Reader::new(&bytes)) {
             read.add("a", 1);

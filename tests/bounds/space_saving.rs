@@ -191,7 +191,9 @@ proptest! {
 
     #[test]
     fn bounds_hold_past_the_largest_count(
-        capacity in 1usize..4, adds in prop::collection::vec((0usize..2, 0u64..12, 0u32..64, any::<u64>()), 1..80), merges in 1usize..4,
+        capacity in 1usize..4,
+        adds in prop::collection::vec((0usize..2, 0u64..12, 0u32..64, any::<u64>()), 1..80),
+        merges in 1usize..4,
     ) {
         let mut shards = [0, 1].map(|_| SpaceSaving::<u64>::with_capacity(capacity).unwrap());
         let mut counts = [BTreeMap::<u64, u64>::new(), BTreeMap::new()];
@@ -207,12 +209,18 @@ proptest! {
         for merge in 0..merges {
             let (from, from_counts) = (shards[merge % 2].clone(), counts[merge % 2].clone());
             shards[1 - merge % 2].merge(&from).unwrap();
-            from_counts.into_iter().for_each(|(key, count)| add(&mut counts[1 - merge % 2], key, count));
+            from_counts
+                .into_iter()
+                .for_each(|(key, count)| add(&mut counts[1 - merge % 2], key, count));
         }
         for (shard, counts) in shards.iter().zip(&counts) {
             for key in 0..12 {
-                let (count, estimate) = (counts.get(&key).copied().unwrap_or(0), shard.estimate(&key));
-                prop_assert!((estimate.lower..=estimate.upper).contains(&count), "key {key}: {estimate:?} for {count}");
+                let (count, estimate) =
+                    (counts.get(&key).copied().unwrap_or(0), shard.estimate(&key));
+                prop_assert!(
+                    (estimate.lower..=estimate.upper).contains(&count),
+                    "key {key}: {estimate:?} for {count}"
+                );
             }
         }
     }
@@ -252,8 +260,12 @@ proptest! {
             start = end;
         }
         let mut counts = BTreeMap::new();
-        records.iter().filter(|(_, weight)| *weight > 0).for_each(|(key, weight)| *counts.entry(*key).or_insert(0u64) += weight);
-        let mut expected: Vec<(u64, u64, u64)> = counts.iter().map(|(&key, &count)| (key, count, count)).collect();
+        records
+            .iter()
+            .filter(|(_, weight)| *weight > 0)
+            .for_each(|(key, weight)| *counts.entry(*key).or_insert(0u64) += weight);
+        let mut expected: Vec<(u64, u64, u64)> =
+            counts.iter().map(|(&key, &count)| (key, count, count)).collect();
         expected.sort_by_key(|&(key, count, _)| (std::cmp::Reverse(count), key));
         prop_assert!(merged.is_exact());
         prop_assert_eq!(shown(&merged).2, expected);

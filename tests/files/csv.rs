@@ -63,9 +63,17 @@ proptest! {
     #![proptest_config(crate::cases(1000))]
 
     #[test]
-    fn records_are_those_of_the_csv_crate(text in records(','), tabs in records('\t'), semicolons in records(';'), block in 64usize..300, sizes in prop::collection::vec(1usize..80, 1..4)) {
+    fn records_are_those_of_the_csv_crate(
+        text in records(','),
+        tabs in records('\t'),
+        semicolons in records(';'),
+        block in 64usize..300,
+        sizes in prop::collection::vec(1usize..80, 1..4),
+    ) {
         let semicolon = (semicolons, Format::Separated(b';'), b';');
-        for (text, format, delimiter) in [(text, Format::Csv, b','), (tabs, Format::Tsv, b'\t'), semicolon] {
+        for (text, format, delimiter) in
+            [(text, Format::Csv, b','), (tabs, Format::Tsv, b'\t'), semicolon]
+        {
             // A header in quotes makes TSV quoted as CSV is.
             let header = ["\"x\"", "y", "z\n"].join(&char::from(delimiter).to_string());
             // The csv crate reads a single carriage return as a line end, so a tail of them would
@@ -74,13 +82,24 @@ proptest! {
             let mut recorder = Recorder::new(&["z", "x", "y"]);
             let input = Input::from_reader("in", Trickle::new(text.as_bytes(), &sizes));
             run(vec![input], &options(format, block, 1 << 20), &mut recorder).unwrap();
-            let got: Vec<Vec<String>> = recorder.rows().into_iter().map(|row| {
-                let mut row: Vec<String> = row.into_iter().map(|value| value[1..].to_owned()).collect();
-                row.rotate_left(1);
-                row
-            }).collect();
+            let got: Vec<Vec<String>> = recorder
+                .rows()
+                .into_iter()
+                .map(|row| {
+                    let mut row: Vec<String> =
+                        row.into_iter().map(|value| value[1..].to_owned()).collect();
+                    row.rotate_left(1);
+                    row
+                })
+                .collect();
             prop_assert_eq!(&got, &by_csv_crate(&text, delimiter, 3), "{:?}", text);
-            let all = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_bytes()).records().count();
+            let all = csv::ReaderBuilder::new()
+                .has_headers(false)
+                .flexible(true)
+                .delimiter(delimiter)
+                .from_reader(text.as_bytes())
+                .records()
+                .count();
             prop_assert_eq!(recorder.dead().len() + got.len() + 1, all);
         }
     }
@@ -95,7 +114,12 @@ proptest! {
         let text = format!("x,y\n{}", pieces.concat());
         let events = |block: usize, sizes: &[usize]| {
             let mut recorder = Recorder::new(&["y"]);
-            run(vec![Input::from_reader("in", Trickle::new(text.as_bytes(), sizes))], &options(Format::Csv, block, limit), &mut recorder).unwrap();
+            run(
+                vec![Input::from_reader("in", Trickle::new(text.as_bytes(), sizes))],
+                &options(Format::Csv, block, limit),
+                &mut recorder,
+            )
+            .unwrap();
             recorder.events
         };
         prop_assert_eq!(events(block, &sizes), events(1 << 20, &[1 << 20]), "{:?}", text);

@@ -95,18 +95,18 @@ proptest! {
         bytes in bytes(),
         sizes in prop::collection::vec(1usize..60, 1..5),
         field in prop::sample::select(vec![None, Some("a"), Some("line"), Some("path")]),
-        format in prop::sample::select(vec![
-            Format::Auto, Format::Auto, Format::Auto, Format::JsonLines, Format::Csv, Format::Tsv, Format::Clf, Format::Vhost, Format::Lines,
-        ]),
+        format in prop::sample::select(vec![ Format::Auto, Format::Auto, Format::Auto, Format::JsonLines, Format::Csv, Format::Tsv, Format::Clf, Format::Vhost, Format::Lines, ]),
         block in 64usize..500,
     ) {
         let options = options(format, block, 1 << 20);
         let file = tempfile(&bytes);
         let name = file.0.display().to_string();
         let whole = told(Input::from_argument(&file.0), &options, field);
-        let piecewise = told(Input::from_reader(&*name, Trickle::new(&bytes, &sizes)), &options, field);
+        let piecewise =
+            told(Input::from_reader(&*name, Trickle::new(&bytes, &sizes)), &options, field);
         // A file is refused before its shard is opened.
-        let piecewise = if whole.0.is_empty() { (Vec::new(), piecewise.1, piecewise.2) } else { piecewise };
+        let piecewise =
+            if whole.0.is_empty() { (Vec::new(), piecewise.1, piecewise.2) } else { piecewise };
         prop_assert_eq!(&piecewise, &whole);
         let at_once = told(Input::from_reader(&*name, Cursor::new(bytes.clone())), &options, field);
         prop_assert_eq!(at_once.2, whole.2);

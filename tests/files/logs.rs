@@ -426,11 +426,18 @@ fn events(format: &Format, text: &[u8], fields: &[&str], block_bytes: usize) -> 
 proptest! {
     /// What a server writes by its format string is read as it was.
     #[test]
-    fn values_of_a_server_round_trip(rows in prop::collection::vec(("[a-z0-9.]{1,\
-        9}", "[a-z ]{0,9}", 100u16..600, 0u32..9999, "[a-z\"\\\\/ ]{0,12}"), 1..20)) {
+    fn values_of_a_server_round_trip(
+        rows in prop::collection::vec(("[a-z0-9.]{1,\
+                                        9}", "[a-z ]{0,9}", 100u16..600, 0u32..9999, "[a-z\"\\\\/ \
+                                            ]{0,12}"), 1..20),
+    ) {
         let escape = |text: &str| text.replace('\\', "\\x5C").replace('"', "\\x22");
         let write = |(host, user, status, bytes, agent): &(String, String, u16, u32, String)| {
-            format!("{host} - {user} [02/Jan/2024:03:04:05 +0000] \"GET /{host} HTTP/1.1\" {status} {bytes} \"{}\"\n", escape(agent))
+            format!(
+                "{host} - {user} [02/Jan/2024:03:04:05 +0000] \"GET /{host} HTTP/1.1\" {status} \
+                 {bytes} \"{}\"\n",
+                escape(agent)
+            )
         };
         let log: String = rows.iter().map(write).collect();
         let string = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_user_agent""#;
@@ -439,7 +446,14 @@ proptest! {
         let expected: Vec<Vec<String>> = rows
             .iter()
             .map(|(host, user, status, bytes, agent)| {
-                vec![host.clone(), user.clone(), format!("/{host}"), status.to_string(), bytes.to_string(), escape(agent)]
+                vec![
+                    host.clone(),
+                    user.clone(),
+                    format!("/{host}"),
+                    status.to_string(),
+                    bytes.to_string(),
+                    escape(agent),
+                ]
             })
             .collect();
         prop_assert_eq!(read, expected);
@@ -447,16 +461,29 @@ proptest! {
 
     /// Blocks of any size give the same, also with names of columns that change.
     #[test]
-    fn s95_logs_are_read_alike_in_blocks_of_any_size(block_bytes in 64usize..400, cut in 0usize..2000) {
+    fn s95_logs_are_read_alike_in_blocks_of_any_size(
+        block_bytes in 64usize..400,
+        cut in 0usize..2000,
+    ) {
         let string = Format::Auto.with_log_format(SERVERS[0].directive).unwrap();
         let server = format!("{}\nbroken\n{}\n", SERVERS[0].line, SERVERS[0].line);
-        for (format, text) in [(Format::Alb, ALB), (Format::S3, S3), (Format::Vpc, VPC), (Format::W3c, IIS), (Format::W3c, CLOUDFRONT), (string, &server)] {
+        for (format, text) in [
+            (Format::Alb, ALB),
+            (Format::S3, S3),
+            (Format::Vpc, VPC),
+            (Format::W3c, IIS),
+            (Format::W3c, CLOUDFRONT),
+            (string, &server),
+        ] {
             let text = text.repeat(3);
             // The names of the columns are in front.
             let text = &text.as_bytes()[..text.len() - cut.min(text.len() / 3)];
             let fields = ["host", "bytes"];
             let fields = if text.starts_with(b"#Soft") { &fields[..1] } else { &fields };
-            prop_assert_eq!(events(&format, text, fields, block_bytes), events(&format, text, fields, 1 << 20));
+            prop_assert_eq!(
+                events(&format, text, fields, block_bytes),
+                events(&format, text, fields, 1 << 20)
+            );
         }
     }
 }

@@ -172,22 +172,31 @@ proptest! {
 
     #[test]
     fn answers_do_not_depend_on_the_sizes_of_reads(
-        pieces in prop::collection::vec(prop::sample::select(vec![
-            &b"{\"a\":1}\n"[..], b"{\"a\":\"\\u00e9\",\"b\":[1]}\r\n", b"{\"b\":2, \"a\": \"x\"}\n", b"\n", b" ", b"{\"a\":", b"\xff", b"\xc3\xa9", b"\0",
-            b"h - - [t] \"GET /x HTTP/1.1\" 200 \
-              5 \"-\" \"agent\"\n", b"h - - [t] \"\" 200 -\r\n", b"a,b\n", b"\"", b"x",
-        ]), 0..60),
+        pieces in prop::collection::vec(prop::sample::select(vec![ &b"{\"a\":1}\n"[..], b"{\"a\":\"\\u00e9\",\"b\":[1]}\r\n", b"{\"b\":2, \"a\": \"x\"}\n", b"\n", b" ", b"{\"a\":", b"\xff", b"\xc3\xa9", b"\0", b"h - - [t] \"GET /x HTTP/1.1\" 200 5 \"-\" \"agent\"\n", b"h - - [t] \"\" 200 -\r\n", b"a,b\n", b"\"", b"x", ]), 0..60),
         format in prop::sample::select(vec![Format::Auto, Format::JsonLines, Format::Clf, Format::Lines]),
         block in 64usize..500,
         limit in 10usize..200,
         sizes in prop::collection::vec(1usize..200, 1..5),
     ) {
         let bytes = pieces.concat();
-        let field = match format { Format::Clf => "path", Format::Lines => "line", _ => "a" };
+        let field = match format {
+            Format::Clf => "path",
+            Format::Lines => "line",
+            _ => "a",
+        };
         let events = |block: usize, sizes: &[usize]| {
             let mut recorder = Recorder::new(&[field]);
-            let result = run(vec![Input::from_reader("in", Trickle::new(&bytes, sizes))], &options(format.clone(), block, limit), &mut recorder);
-            (recorder.events, result.map_err(|error| error.to_string()).map(|stats| (stats.records(), stats.files[0].lines)))
+            let result = run(
+                vec![Input::from_reader("in", Trickle::new(&bytes, sizes))],
+                &options(format.clone(), block, limit),
+                &mut recorder,
+            );
+            (
+                recorder.events,
+                result
+                    .map_err(|error| error.to_string())
+                    .map(|stats| (stats.records(), stats.files[0].lines)),
+            )
         };
         let whole = events(1 << 20, &[1 << 20]);
         if format != Format::Auto {

@@ -177,22 +177,18 @@ proptest! {
 
     #[test]
     fn s32_an_observer_gets_the_same_calls_on_any_number_of_threads(
-        parts in prop::collection::vec(line(), 0..300), threads in 2usize..5,
-        windows in prop::sample::select(vec![
-            "", "window = \"10s\"\n\
-                 max_delay = \"unbounded\"", "window = \"1s\"\nevery = \"300ms\"\n\
-                                              max_delay = \"1s\"",
-            "window = \"2s\"\nmax_delay = \"1s\"\n\
-             lateness = \"5s\"", "window = \"100ms\"\nmax_delay = \"0s\"",
-        ]),
-        aggregates in prop::sample::select(vec!["count, sum(n), max(n), count(x) as \
-                                                 xs", "count, p50(n), top(2, n), last(x)"]),
+        parts in prop::collection::vec(line(), 0..300),
+        threads in 2usize..5,
+        windows in prop::sample::select(vec![ "", "window = \"10s\"\nmax_delay = \"unbounded\"", "window = \"1s\"\nevery = \"300ms\"\nmax_delay = \"1s\"", "window = \"2s\"\nmax_delay = \"1s\"\nlateness = \"5s\"", "window = \"100ms\"\nmax_delay = \"0s\"", ]),
+        aggregates in prop::sample::select(vec!["count, sum(n), max(n), count(x) as xs", "count, p50(n), top(2, n), last(x)"]),
         dead_max in prop_oneof![4 => Just(usize::MAX), 1 => 0usize..5],
         asks_max in prop_oneof![4 => Just(usize::MAX), 1 => 1usize..30],
     ) {
         let bytes = lines(&parts);
-        let files = [OwnFile::new(&bytes[..bytes.len() / 3]), OwnFile::new(&bytes[bytes.len() / 3..])];
-        let told = |threads| journal(&files, pipeline(windows, aggregates), (dead_max, asks_max), threads);
+        let files =
+            [OwnFile::new(&bytes[..bytes.len() / 3]), OwnFile::new(&bytes[bytes.len() / 3..])];
+        let told =
+            |threads| journal(&files, pipeline(windows, aggregates), (dead_max, asks_max), threads);
         prop_assert_eq!(told(threads), told(1));
     }
 }

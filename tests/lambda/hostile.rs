@@ -296,7 +296,11 @@ proptest! {
 
     /// No bytes make a handler panic.
     #[test]
-    fn s65_events_with_bytes_changed_never_panic(at in 0usize..4000, bytes in prop::collection::vec(any::<u8>(), 0..6), cut in 0usize..6) {
+    fn s65_events_with_bytes_changed_never_panic(
+        at in 0usize..4000,
+        bytes in prop::collection::vec(any::<u8>(), 0..6),
+        cut in 0usize..6,
+    ) {
         for name in ["02-window-first.json", "05-mixed-kpl-bad-timestamps.json"] {
             let mut event = fixture(name);
             let at = at % event.len();

@@ -184,37 +184,68 @@ proptest! {
     /// Lambda's own windows.
     #[test]
     fn s60_s62_tumbling_windows_equal_those_of_one_run(
-        shape in shape(any::<bool>()), mapping in mapping(20i64..400), first in puts(true), second in puts(true),
+        shape in shape(any::<bool>()),
+        mapping in mapping(20i64..400),
+        first in puts(true),
+        second in puts(true),
     ) {
         let rows = Rows::default();
-        let runs = deliver(&mapping, &[("shard-a", &first), ("shard-b", &second)], || Handler::new(shape.records(), rows.sink()).unwrap().tumbling());
+        let runs = deliver(&mapping, &[("shard-a", &first), ("shard-b", &second)], || {
+            Handler::new(shape.records(), rows.sink()).unwrap().tumbling()
+        });
         let segments: Vec<Vec<Put>> = runs.iter().flat_map(|run| run.segments.clone()).collect();
         prop_assert_eq!(rows.sum(), shape.expected(&segments, taken(shape.strict)));
         let given_up = runs.iter().map(|run| run.dropped.len()).sum::<usize>();
         let flawed = first.iter().chain(&second).filter(|put| !put.is_good()).count();
-        prop_assert_eq!(given_up, if shape.strict { flawed } else { 0 }, "only what is flawed is \
-            given up");
+        prop_assert_eq!(
+            given_up,
+            if shape.strict { flawed } else { 0 },
+            "only what is flawed is \
+                given up"
+        );
     }
 
     /// With a store whose saves fail, or seem to fail.
     #[test]
-    fn s61_windows_with_a_store_equal_those_of_one_run(shape in shape(any::<bool>()), mapping in mapping(Just(0)), first in puts(true), second in puts(true)) {
+    fn s61_windows_with_a_store_equal_those_of_one_run(
+        shape in shape(any::<bool>()),
+        mapping in mapping(Just(0)),
+        first in puts(true),
+        second in puts(true),
+    ) {
         let rows = Rows::default();
         let store = Arc::new(MemoryStore::new());
-        let fates = Arc::new(AtomicU64::new(mapping.fates.iter().map(|fate| u64::from(*fate)).sum()));
-        let new = || Handler::new(shape.records(), rows.sink()).unwrap().stored(Flaky { store: store.clone(), fates: fates.clone() });
+        let fates =
+            Arc::new(AtomicU64::new(mapping.fates.iter().map(|fate| u64::from(*fate)).sum()));
+        let new = || {
+            Handler::new(shape.records(), rows.sink())
+                .unwrap()
+                .stored(Flaky { store: store.clone(), fates: fates.clone() })
+        };
         let runs = deliver(&mapping, &[("shard-a", &first), ("shard-b", &second)], new);
         // The last windows, which no later record completes.
         let later = Timestamp::from_millis(1_700_000_000_000 + 3_600_000);
         while new().answer_idle(later).is_err() {}
-        prop_assert_eq!(Handler::new(shape.records(), rows.sink()).unwrap().stored(Shared(store.clone())).answer_idle(later).unwrap(), 0, "all are answered");
+        prop_assert_eq!(
+            Handler::new(shape.records(), rows.sink())
+                .unwrap()
+                .stored(Shared(store.clone()))
+                .answer_idle(later)
+                .unwrap(),
+            0,
+            "all are answered"
+        );
         let segments: Vec<Vec<Put>> = runs.iter().flat_map(|run| run.segments.clone()).collect();
         prop_assert_eq!(rows.sum(), shape.expected(&segments, taken(shape.strict)));
     }
 
     /// Without state: partials are merged. Lambda does not halve batches here.
     #[test]
-    fn s66_merged_partials_of_batches_equal_one_run(shape in shape(any::<bool>()), mapping in mapping(Just(0)), puts in puts(true)) {
+    fn s66_merged_partials_of_batches_equal_one_run(
+        shape in shape(any::<bool>()),
+        mapping in mapping(Just(0)),
+        puts in puts(true),
+    ) {
         let shape = Shape { out_of_orderness: None, lateness: 0, ..shape };
         let mapping = Mapping { bisect: false, ..mapping };
         let kept = Arc::new(Mutex::new(Vec::new()));

@@ -136,7 +136,8 @@ proptest! {
 
     #[test]
     fn s101_s102_records_in_records_are_counted_once_each(
-        nodes in prop::collection::vec(node(), 1..8), again in prop::collection::vec(any::<(prop::sample::Index, prop::sample::Index)>(), 0..4),
+        nodes in prop::collection::vec(node(), 1..8),
+        again in prop::collection::vec(any::<(prop::sample::Index, prop::sample::Index)>(), 0..4),
     ) {
         let expected = nodes.iter().map(Node::counts).fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
         // A batch begins and ends anywhere in the records so far. The last batch is complete.
@@ -151,24 +152,38 @@ proptest! {
 
         let letters = Arc::new(Mutex::new(0));
         let (told, store) = (letters.clone(), Arc::new(MemoryStore::new()));
-        let handler = Handler::new(pipeline(), each(|_| Ok(()))).unwrap().stored(store.clone()).packing(Packing::Lines);
+        let handler = Handler::new(pipeline(), each(|_| Ok(())))
+            .unwrap()
+            .stored(store.clone())
+            .packing(Packing::Lines);
         let mut handler = handler.on_dead_letter(move |_| *told.lock().unwrap() += 1);
         for (from, to) in &batches {
-            let records: Vec<Value> = (*from..*to).map(|index| lambda_record(index + 1, &nodes[index])).collect();
-            handler.handle_bytes(json!({ "Records": records }).to_string().as_bytes(), Timestamp::from_millis(ARRIVAL)).unwrap();
+            let records: Vec<Value> =
+                (*from..*to).map(|index| lambda_record(index + 1, &nodes[index])).collect();
+            handler
+                .handle_bytes(
+                    json!({ "Records": records }).to_string().as_bytes(),
+                    Timestamp::from_millis(ARRIVAL),
+                )
+                .unwrap();
         }
         prop_assert_eq!(counted(&store), expected);
         prop_assert_eq!(*letters.lock().unwrap(), expected.1);
 
-        let work = PipelineWork::new(pipeline(), |_, _| Ok(Box::new(each(|_| Ok(()))))).unwrap().packing(Packing::Lines);
+        let work = PipelineWork::new(pipeline(), |_, _| Ok(Box::new(each(|_| Ok(())))))
+            .unwrap()
+            .packing(Packing::Lines);
         let mut options = ProcessorOptions::default();
         let told = Arc::new(Mutex::new(0));
         let count = told.clone();
         options.on_dead_letter = Some(Box::new(move |_| *count.lock().unwrap() += 1));
         options.on_note = Box::new(|_| {});
         let mut processor = StatefulProcessor::new(work, MemoryStore::new(), options);
-        let messages = batches.iter().map(|(from, to)| daemon_records(from + 1, &nodes[*from..*to]));
-        let daemon = Daemon::new(std::iter::once(initialize("s", StartingPoint::TrimHorizon)).chain(messages));
+        let messages =
+            batches.iter().map(|(from, to)| daemon_records(from + 1, &nodes[*from..*to]));
+        let daemon = Daemon::new(
+            std::iter::once(initialize("s", StartingPoint::TrimHorizon)).chain(messages),
+        );
         daemon.run(&mut processor, &mut StepClock::new(0)).unwrap();
         let stats = processor.work().pipeline().stats();
         prop_assert_eq!((stats.applied, stats.dead_letters), expected);

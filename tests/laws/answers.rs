@@ -25,7 +25,10 @@ proptest! {
         let total: i128 = hits.iter().map(|hit| i128::from(hit.bytes)).sum();
         prop_assert_eq!(answer(&count(), &hits), hits.len() as u64);
         prop_assert_eq!(answer(&sum(|hit: &Hit| hit.bytes), &hits), total);
-        prop_assert_eq!(answer(&sum(|hit: &Hit| hit.change), &hits), hits.iter().map(|hit| i128::from(hit.change)).sum::<i128>());
+        prop_assert_eq!(
+            answer(&sum(|hit: &Hit| hit.change), &hits),
+            hits.iter().map(|hit| i128::from(hit.change)).sum::<i128>()
+        );
         let mean = answer(&mean(|hit: &Hit| hit.bytes), &hits);
         prop_assert_eq!(mean.is_some(), n > 0);
         if let Some(mean) = mean {
@@ -34,8 +37,14 @@ proptest! {
             let (below, above) = (mean.next_down() as i128, mean.next_up() as i128);
             prop_assert!(below * n <= total && total <= (above + 1) * n, "{} {}", mean, total);
         }
-        prop_assert_eq!(answer(&min(|hit: &Hit| hit.change), &hits), hits.iter().map(|hit| hit.change).min());
-        prop_assert_eq!(answer(&max(|hit: &Hit| hit.change), &hits), hits.iter().map(|hit| hit.change).max());
+        prop_assert_eq!(
+            answer(&min(|hit: &Hit| hit.change), &hits),
+            hits.iter().map(|hit| hit.change).min()
+        );
+        prop_assert_eq!(
+            answer(&max(|hit: &Hit| hit.change), &hits),
+            hits.iter().map(|hit| hit.change).max()
+        );
     }
 
     #[test]
@@ -46,7 +55,10 @@ proptest! {
         // 53 bits, but for tiny ones.
         let total: f64 = loads.iter().sum();
         prop_assert!(close(answer(&sum(|hit: &Hit| hit.load), &hits), total, 1e5));
-        prop_assert_eq!(answer(&min(|hit: &Hit| hit.load), &hits), hits.iter().map(|hit| hit.load).min_by(f32::total_cmp));
+        prop_assert_eq!(
+            answer(&min(|hit: &Hit| hit.load), &hits),
+            hits.iter().map(|hit| hit.load).min_by(f32::total_cmp)
+        );
         if let Some(variance) = answer(&variance(|hit: &Hit| hit.load), &hits) {
             let mean = total / n;
             let squares: f64 = loads.iter().map(|x| (x - mean) * (x - mean)).sum();
@@ -61,21 +73,35 @@ proptest! {
 
     #[test]
     fn first_and_last_are_by_event_time_and_order(hits in hits()) {
-        let numbered: Vec<(i64, usize)> = hits.iter().enumerate().map(|(index, hit)| (hit.time, index)).collect();
+        let numbered: Vec<(i64, usize)> =
+            hits.iter().enumerate().map(|(index, hit)| (hit.time, index)).collect();
         let url = |at: Option<&(i64, usize)>| at.map(|&(_, index)| hits[index].url.clone());
-        prop_assert_eq!(answer(&first(|hit: &Hit| hit.url.clone()), &hits), url(numbered.iter().min()));
-        prop_assert_eq!(answer(&last(|hit: &Hit| hit.url.clone()), &hits), url(numbered.iter().max()));
+        prop_assert_eq!(
+            answer(&first(|hit: &Hit| hit.url.clone()), &hits),
+            url(numbered.iter().min())
+        );
+        prop_assert_eq!(
+            answer(&last(|hit: &Hit| hit.url.clone()), &hits),
+            url(numbered.iter().max())
+        );
     }
 
     #[test]
     fn s31_sketches_that_fit_are_exact(hits in hits()) {
         let urls = counts(&hits, |hit| hit.url.as_str());
-        prop_assert_eq!(answer(&distinct(|hit: &Hit| hit.url.as_str()), &hits), Estimate::exact(urls.len() as u64));
+        prop_assert_eq!(
+            answer(&distinct(|hit: &Hit| hit.url.as_str()), &hits),
+            Estimate::exact(urls.len() as u64)
+        );
         let mut ranked: Vec<(&str, u64)> = urls.iter().map(|(url, count)| (*url, *count)).collect();
         ranked.sort_by_key(|&(url, count)| (std::cmp::Reverse(count), url));
         let top = answer(&top_k(5, |hit: &Hit| hit.url.as_str()), &hits);
-        let rows: Vec<(&str, u64, u64, u64)> = top.iter().map(|row| (&*row.key, row.count, row.lower, row.upper)).collect();
-        prop_assert_eq!(rows, ranked.iter().take(5).map(|&(url, n)| (url, n, n, n)).collect::<Vec<_>>());
+        let rows: Vec<(&str, u64, u64, u64)> =
+            top.iter().map(|row| (&*row.key, row.count, row.lower, row.upper)).collect();
+        prop_assert_eq!(
+            rows,
+            ranked.iter().take(5).map(|&(url, n)| (url, n, n, n)).collect::<Vec<_>>()
+        );
         prop_assert!(top.iter().all(|row| row.is_exact() && row.guaranteed));
         let sketch = answer(&frequencies(|hit: &Hit| hit.url.as_str()), &hits);
         prop_assert!(sketch.is_exact());
@@ -84,7 +110,12 @@ proptest! {
             prop_assert_eq!(answer(&frequency, &hits), Estimate::exact(*count));
             prop_assert_eq!(sketch.estimate(*url), Estimate::exact(*count));
             let estimate = answer(&frequency.exact_within(0), &hits);
-            prop_assert!(estimate.lower <= *count && *count <= estimate.upper, "{:?} of {}", estimate, count);
+            prop_assert!(
+                estimate.lower <= *count && *count <= estimate.upper,
+                "{:?} of {}",
+                estimate,
+                count
+            );
         }
     }
 
@@ -100,11 +131,18 @@ proptest! {
         prop_assert_eq!(load.is_some(), !hits.is_empty());
         if let (Some(ours), Some(exact)) = (load, exact(|hit| f64::from(hit.load))) {
             prop_assert!(ours.lower <= exact && exact <= ours.upper, "{:?} of {}", ours, exact);
-            prop_assert!((ours.value - exact).abs() <= 0.005 * exact.abs(), "{:?} of {}", ours, exact);
+            prop_assert!(
+                (ours.value - exact).abs() <= 0.005 * exact.abs(),
+                "{:?} of {}",
+                ours,
+                exact
+            );
         }
         // Numbers from 1e-308 to 1e308 need more buckets than a histogram has. The bounds report
         // that, and hold.
-        if let (Some(ours), Some(exact)) = (answer(&quantile(q, |hit: &Hit| hit.latency), &hits), exact(|hit| hit.latency)) {
+        if let (Some(ours), Some(exact)) =
+            (answer(&quantile(q, |hit: &Hit| hit.latency), &hits), exact(|hit| hit.latency))
+        {
             prop_assert!(ours.lower <= exact && exact <= ours.upper, "{:?} of {}", ours, exact);
         }
     }
@@ -116,11 +154,19 @@ proptest! {
             let group = groups.entry(&hit.url).or_default();
             *group = (group.0 + 1, group.1 + i128::from(hit.bytes));
         }
-        let by_url = group_by(|hit: &Hit| hit.url.as_str(), (count(), sum(|hit: &Hit| hit.bytes))).groups_max(limit);
+        let by_url = group_by(|hit: &Hit| hit.url.as_str(), (count(), sum(|hit: &Hit| hit.bytes)))
+            .groups_max(limit);
         let answer = answer(&by_url, &hits);
-        let rows: Vec<(&str, (u64, i128))> = answer.iter().map(|(url, totals)| (&**url, *totals)).collect();
-        prop_assert_eq!(rows, groups.iter().take(limit).map(|(url, totals)| (*url, *totals)).collect::<Vec<_>>());
-        let rest = groups.values().skip(limit).fold((0, 0), |sum, totals| (sum.0 + totals.0, sum.1 + totals.1));
+        let rows: Vec<(&str, (u64, i128))> =
+            answer.iter().map(|(url, totals)| (&**url, *totals)).collect();
+        prop_assert_eq!(
+            rows,
+            groups.iter().take(limit).map(|(url, totals)| (*url, *totals)).collect::<Vec<_>>()
+        );
+        let rest = groups
+            .values()
+            .skip(limit)
+            .fold((0, 0), |sum, totals| (sum.0 + totals.0, sum.1 + totals.1));
         match answer.other {
             Some(other) => {
                 prop_assert_eq!(other.records, rest.0);

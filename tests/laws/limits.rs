@@ -112,7 +112,11 @@ proptest! {
     #![proptest_config(crate::cases(200))]
 
     #[test]
-    fn check_and_try_add_refuse_the_same_records(mut hits in hits(), nans: [prop::sample::Index; 9], groups in 1usize..12) {
+    fn check_and_try_add_refuse_the_same_records(
+        mut hits in hits(),
+        nans: [prop::sample::Index; 9],
+        groups in 1usize..12,
+    ) {
         for nan in nans {
             let at = nan.index(hits.len().max(1));
             hits.get_mut(at).into_iter().for_each(|hit| hit.latency = f64::NAN);
@@ -120,17 +124,35 @@ proptest! {
         let latency = |hit: &Hit| hit.latency;
         tries_in_one_step_as_in_two(&filtered(|hit: &Hit| hit.status > 300, sum(latency)), &hits);
         for overflow in [Overflow::Other, Overflow::Error] {
-            let by_url = group_by(|hit: &Hit| hit.url.as_str(), (count(), sum(latency))).groups_max(groups).overflow(overflow);
+            let by_url = group_by(|hit: &Hit| hit.url.as_str(), (count(), sum(latency)))
+                .groups_max(groups)
+                .overflow(overflow);
             tries_in_one_step_as_in_two(&by_url, &hits);
             tries_in_one_step_as_in_two(&(count(), by_url), &hits);
-            let tops = group_by(|hit: &Hit| hit.url.as_str(), top_k(1, |hit: &Hit| hit.country.as_str()).counters(2));
+            let tops = group_by(
+                |hit: &Hit| hit.url.as_str(),
+                top_k(1, |hit: &Hit| hit.country.as_str()).counters(2),
+            );
             // No group is moved, so both tables have the same size.
-            let [one, two] = tries_in_one_step_as_in_two(&group_by(|hit: &Hit| hit.country.as_str(), tops), &hits);
+            let [one, two] = tries_in_one_step_as_in_two(
+                &group_by(|hit: &Hit| hit.country.as_str(), tops),
+                &hits,
+            );
             assert_eq!(one, two);
-            tries_in_one_step_as_in_two(&group_by(|hit: &Hit| hit.country.as_str(), tops.groups_max(groups).overflow(overflow)), &hits);
+            tries_in_one_step_as_in_two(
+                &group_by(
+                    |hit: &Hit| hit.country.as_str(),
+                    tops.groups_max(groups).overflow(overflow),
+                ),
+                &hits,
+            );
             // Groups that cannot share an accumulator.
-            let few = group_by(|hit: &Hit| &hit.bytes, count()).groups_max(2).overflow(Overflow::Error);
-            tries_in_one_step_as_in_two(&group_by(|hit: &Hit| hit.url.as_str(), few).groups_max(groups).overflow(overflow), &hits);
+            let few =
+                group_by(|hit: &Hit| &hit.bytes, count()).groups_max(2).overflow(Overflow::Error);
+            tries_in_one_step_as_in_two(
+                &group_by(|hit: &Hit| hit.url.as_str(), few).groups_max(groups).overflow(overflow),
+                &hits,
+            );
         }
     }
 }
@@ -215,8 +237,13 @@ proptest! {
 
     /// With limits below 4 there is never a group more than the limit.
     #[test]
-    fn groups_take_the_same_memory_added_or_merged(hits in hits(), cut: prop::sample::Index, groups in prop_oneof![1usize..4, Just(1000)]) {
-        let by_url = group_by(|hit: &Hit| hit.url.as_str(), (count(), sum(|hit: &Hit| hit.bytes))).groups_max(groups);
+    fn groups_take_the_same_memory_added_or_merged(
+        hits in hits(),
+        cut: prop::sample::Index,
+        groups in prop_oneof![1usize..4, Just(1000)],
+    ) {
+        let by_url = group_by(|hit: &Hit| hit.url.as_str(), (count(), sum(|hit: &Hit| hit.bytes)))
+            .groups_max(groups);
         let (before, after) = hits.split_at(cut.index(hits.len() + 1));
         let parts = merged(&by_url, fold(&by_url, before), &fold(&by_url, after));
         prop_assert_eq!(by_url.state_bytes(&parts), by_url.state_bytes(&fold(&by_url, &hits)));

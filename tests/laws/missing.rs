@@ -49,7 +49,11 @@ proptest! {
         skips(&variance(bytes), &variance(|hit: &Hit| hit.bytes), &hits);
         skips(&stddev(latency), &stddev(|hit: &Hit| hit.latency), &hits);
         skips(&quantile(0.5, bytes), &quantile(0.5, |hit: &Hit| hit.bytes), &hits);
-        skips(&quantiles([0.1, 0.9], latency), &quantiles([0.1, 0.9], |hit: &Hit| hit.latency), &hits);
+        skips(
+            &quantiles([0.1, 0.9], latency),
+            &quantiles([0.1, 0.9], |hit: &Hit| hit.latency),
+            &hits,
+        );
     }
 
     #[test]

@@ -30,17 +30,25 @@ proptest! {
     #[test]
     fn s110_a_key_of_borrowed_parts_is_the_tuple_of_the_parts(hits in hits(), limit in 1usize..30) {
         let country = |hit: &Hit| hit.country.clone();
-        let pairs = group_by(|hit: &Hit| hit.country.as_str(), count()).and_by(|hit: &Hit| hit.url.as_str());
+        let pairs = group_by(|hit: &Hit| hit.country.as_str(), count())
+            .and_by(|hit: &Hit| hit.url.as_str());
         let cloned = group_by_value(move |hit: &Hit| (country(hit), hit.url.clone()), count());
         same(&pairs.groups_max(limit), &cloned.groups_max(limit), &hits);
-        let triples = group_by(|hit: &Hit| &hit.status, count()).and_by(|hit: &Hit| hit.country.as_str()).and_by_value(|hit: &Hit| hit.bytes % 2);
-        let cloned = group_by_value(move |hit: &Hit| (hit.status, country(hit), hit.bytes % 2), count());
+        let triples = group_by(|hit: &Hit| &hit.status, count())
+            .and_by(|hit: &Hit| hit.country.as_str())
+            .and_by_value(|hit: &Hit| hit.bytes % 2);
+        let cloned =
+            group_by_value(move |hit: &Hit| (hit.status, country(hit), hit.bytes % 2), count());
         same(&triples.groups_max(limit), &cloned.groups_max(limit), &hits);
-        let top = top_k(3, |hit: &Hit| hit.url.as_str()).and_by(|hit: &Hit| &hit.status).counters(5);
+        let top =
+            top_k(3, |hit: &Hit| hit.url.as_str()).and_by(|hit: &Hit| &hit.status).counters(5);
         let cloned = top_k_value(3, |hit: &Hit| (hit.url.clone(), hit.status)).counters(5);
         same(&top, &cloned, &hits);
-        let views = distinct(|hit: &Hit| hit.url.as_str()).and_by(|hit: &Hit| hit.country.as_str()).exact_up_to(5);
-        let cloned = distinct_value(move |hit: &Hit| (hit.url.clone(), country(hit))).exact_up_to(5);
+        let views = distinct(|hit: &Hit| hit.url.as_str())
+            .and_by(|hit: &Hit| hit.country.as_str())
+            .exact_up_to(5);
+        let cloned =
+            distinct_value(move |hit: &Hit| (hit.url.clone(), country(hit))).exact_up_to(5);
         same(&views, &cloned, &hits);
     }
 }

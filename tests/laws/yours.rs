@@ -39,11 +39,20 @@ proptest! {
 
     #[test]
     fn a_custom_aggregate_works_in_tuples_filters_and_groups(hits in hits()) {
-        let all = (count(), GeometricMean, filtered(|hit: &Hit| hit.status < 400, GeometricMean), group_by(|hit: &Hit| hit.country.as_str(), GeometricMean));
+        let all = (
+            count(),
+            GeometricMean,
+            filtered(|hit: &Hit| hit.status < 400, GeometricMean),
+            group_by(|hit: &Hit| hit.country.as_str(), GeometricMean),
+        );
         let (n, whole, _, groups) = answer(&all, &hits);
         prop_assert_eq!(whole.is_some(), n > 0);
         for (country, mean) in &groups {
-            let logs: Vec<f64> = hits.iter().filter(|hit| *hit.country == **country).map(|hit| f64::from(hit.status).ln()).collect();
+            let logs: Vec<f64> = hits
+                .iter()
+                .filter(|hit| *hit.country == **country)
+                .map(|hit| f64::from(hit.status).ln())
+                .collect();
             let expected = (logs.iter().sum::<f64>() / logs.len() as f64).exp();
             prop_assert!((mean.unwrap() - expected).abs() < 1e-9);
         }

@@ -153,9 +153,15 @@ proptest! {
 
     #[test]
     fn s33_a_batch_is_its_records_one_by_one(
-        rules in rules(), refusals in refusals(), items in items(), cut in prop_oneof![Just(1usize), 2usize..40, Just(400)]
+        rules in rules(),
+        refusals in refusals(),
+        items in items(),
+        cut in prop_oneof![Just(1usize), 2usize..40, Just(400)],
     ) {
         let batches: Vec<&[Item]> = items.chunks(cut).collect();
-        prop_assert_eq!(run(&rules, refusals, &batches, true), run(&rules, refusals, &batches, false));
+        prop_assert_eq!(
+            run(&rules, refusals, &batches, true),
+            run(&rules, refusals, &batches, false)
+        );
     }
 }

@@ -126,7 +126,12 @@ proptest! {
     #![proptest_config(crate::cases(500))]
 
     #[test]
-    fn subtracting_equals_merging(rules in rules(), steps in steps(2), groups_max in 2usize..10, cuts: bool) {
+    fn subtracting_equals_merging(
+        rules in rules(),
+        steps in steps(2),
+        groups_max in 2usize..10,
+        cuts: bool,
+    ) {
         let merged = emissions(|| Hidden(aggregate(groups_max)), &rules, &steps, false);
         prop_assert_eq!(emissions(|| aggregate(groups_max), &rules, &steps, cuts), merged);
     }

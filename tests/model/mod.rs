@@ -256,7 +256,10 @@ proptest! {
     #![proptest_config(crate::cases(1000))]
 
     #[test]
-    fn s10_the_engine_equals_the_reference(rules in rules(), (shards, steps) in (1usize..4).prop_flat_map(|shards| (Just(shards), steps(shards)))) {
+    fn s10_the_engine_equals_the_reference(
+        rules in rules(),
+        (shards, steps) in (1usize..4).prop_flat_map(|shards| (Just(shards), steps(shards))),
+    ) {
         let (emitted, expected) = run(&rules, shards, &steps, true);
         prop_assert_eq!(emitted, expected);
     }
@@ -305,19 +308,44 @@ proptest! {
     /// An early answer contains all records so far and closes nothing, and later answers have
     /// higher revisions. No early answer is repeated.
     #[test]
-    fn s63_an_early_firing_changes_no_final_answer(mut rules in rules(), steps in steps(1), every in 1usize..20) {
+    fn s63_an_early_firing_changes_no_final_answer(
+        mut rules in rules(),
+        steps in steps(1),
+        every in 1usize..20,
+    ) {
         rules.emit_empty = false;
         let mut finals = std::collections::BTreeMap::new();
-        for (start, _, _, records) in run(&rules, 1, &steps.iter().filter(|step| !matches!(step, Step::Close { .. })).cloned().collect::<Vec<_>>(), true).0 {
+        for (start, _, _, records) in run(
+            &rules,
+            1,
+            &steps
+                .iter()
+                .filter(|step| !matches!(step, Step::Close { .. }))
+                .cloned()
+                .collect::<Vec<_>>(),
+            true,
+        )
+        .0
+        {
             finals.insert(start, records);
         }
-        let mut last: std::collections::BTreeMap<i64, (u32, Vec<u64>)> = std::collections::BTreeMap::new();
-        for ((start, _, revision, records), early) in run_answered_early(&rules, &steps.iter().filter(|step| !matches!(step, Step::Close { .. })).cloned().collect::<Vec<_>>(), every) {
+        let mut last: std::collections::BTreeMap<i64, (u32, Vec<u64>)> =
+            std::collections::BTreeMap::new();
+        for ((start, _, revision, records), early) in run_answered_early(
+            &rules,
+            &steps
+                .iter()
+                .filter(|step| !matches!(step, Step::Close { .. }))
+                .cloned()
+                .collect::<Vec<_>>(),
+            every,
+        ) {
             let known = last.insert(start, (revision, records.clone()));
             prop_assert_eq!(known.as_ref().map_or(0, |(revision, _)| revision + 1), revision);
             prop_assert!(!early || known.is_none_or(|(_, before)| before != records), "{start}");
         }
-        let last: std::collections::BTreeMap<i64, Vec<u64>> = last.into_iter().map(|(start, (_, records))| (start, records)).collect();
+        let last: std::collections::BTreeMap<i64, Vec<u64>> =
+            last.into_iter().map(|(start, (_, records))| (start, records)).collect();
         prop_assert_eq!(last, finals);
     }
 }

@@ -88,17 +88,27 @@ proptest! {
 
     #[test]
     fn s83_each_window_has_one_last_partial_whatever_the_lateness(
-        rules in rules(), steps in steps(2), every in 1usize..60, cuts in prop::collection::btree_set(0usize..102, 0..4),
+        rules in rules(),
+        steps in steps(2),
+        every in 1usize..60,
+        cuts in prop::collection::btree_set(0usize..102, 0..4),
     ) {
         let whole = Source::new(&rules).run(&steps, every, &BTreeSet::new());
         let cut = Source::new(&rules).run(&steps, every, &cuts);
-        let bytes = |partials: &[Partial]| partials.iter().map(|partial| partial.bytes().clone()).collect::<Vec<_>>();
+        let bytes = |partials: &[Partial]| {
+            partials.iter().map(|partial| partial.bytes().clone()).collect::<Vec<_>>()
+        };
         prop_assert_eq!(bytes(&cut), bytes(&whole), "as one that was not cut");
         let mut last = BTreeMap::new();
         for partial in &whole {
-            let before: Option<(u32, bool)> = last.insert(start(partial.window()), (partial.revision(), partial.is_final()));
-            prop_assert!(before.is_none_or(|(_, is_final)| !is_final), "nothing follows the last: \
-                {:?}", partial);
+            let before: Option<(u32, bool)> =
+                last.insert(start(partial.window()), (partial.revision(), partial.is_final()));
+            prop_assert!(
+                before.is_none_or(|(_, is_final)| !is_final),
+                "nothing follows the last: \
+                    {:?}",
+                partial
+            );
             prop_assert_eq!(before.map_or(0, |(revision, _)| revision + 1), partial.revision());
         }
         prop_assert!(last.values().all(|(_, is_final)| *is_final), "{:?}", whole);

@@ -107,7 +107,8 @@ proptest! {
             }
             for (position, time) in log.iter().enumerate() {
                 if position == cut {
-                    let snapshot = Snapshot::from_bytes(child.snapshot().unwrap().into_bytes()).unwrap();
+                    let snapshot =
+                        Snapshot::from_bytes(child.snapshot().unwrap().into_bytes()).unwrap();
                     (child, shard) = engine(rules);
                     child.restore(&snapshot).unwrap();
                     assert_eq!(child.snapshot().unwrap().bytes(), snapshot.bytes());
@@ -124,7 +125,10 @@ proptest! {
             let (all, total) = merged.entry(window).or_default();
             (*all, *total) = (*all + records, *total + sum);
         }
-        prop_assert_eq!(merged, expected(rules, parent_logs.into_iter().chain(child_logs).flatten()));
+        prop_assert_eq!(
+            merged,
+            expected(rules, parent_logs.into_iter().chain(child_logs).flatten())
+        );
     }
 }
 

@@ -80,7 +80,11 @@ proptest! {
             sources[*source].push((id as u64, now - jitter));
             all.push((id as u64, now - jitter));
         }
-        let mut shipped: Vec<Partial> = sources.iter().enumerate().flat_map(|(source, records)| partials(source, records, 15)).collect();
+        let mut shipped: Vec<Partial> = sources
+            .iter()
+            .enumerate()
+            .flat_map(|(source, records)| partials(source, records, 15))
+            .collect();
         let mut merger = merger(None, Some(5));
         let mut merged = BTreeMap::new();
         let mut clock = 0;
@@ -96,8 +100,13 @@ proptest! {
             clock += wait;
             prop_assert_ne!(merger.add(partial, at(clock)).unwrap(), Added::Late);
             for window in drain(&mut merger) {
-                let known: Option<Merged<Vec<u64>>> = merged.insert(window.window.unwrap(), window.clone());
-                prop_assert_eq!(window.revision, known.map_or(0, |known| known.revision + 1), "revisions count up");
+                let known: Option<Merged<Vec<u64>>> =
+                    merged.insert(window.window.unwrap(), window.clone());
+                prop_assert_eq!(
+                    window.revision,
+                    known.map_or(0, |known| known.revision + 1),
+                    "revisions count up"
+                );
             }
             if index == cut {
                 let saved = merger.snapshot();
@@ -107,13 +116,20 @@ proptest! {
             }
         }
         merger.finish();
-        drain(&mut merger).into_iter().for_each(|window| { merged.insert(window.window.unwrap(), window); });
-        let values: BTreeMap<Window, Vec<u64>> = merged.into_iter().map(|(window, merged)| (window, merged.value)).collect();
+        drain(&mut merger).into_iter().for_each(|window| {
+            merged.insert(window.window.unwrap(), window);
+        });
+        let values: BTreeMap<Window, Vec<u64>> =
+            merged.into_iter().map(|(window, merged)| (window, merged.value)).collect();
         prop_assert_eq!(values, windows_of(&all));
     }
 
     #[test]
-    fn any_damage_to_a_partial_or_a_merger_is_found(records in prop::collection::vec(0i64..100, 1..20), byte in any::<prop::sample::Index>(), bit in 0u8..8) {
+    fn any_damage_to_a_partial_or_a_merger_is_found(
+        records in prop::collection::vec(0i64..100, 1..20),
+        byte in any::<prop::sample::Index>(),
+        bit in 0u8..8,
+    ) {
         let records: Vec<(u64, i64)> = records.iter().map(|time| (7, *time)).collect();
         let partial = partials(0, &records, 0).pop().unwrap();
         let mut merger = merger(Some(2), None);
@@ -122,7 +138,10 @@ proptest! {
             let mut damaged = bytes.to_vec();
             let at = byte.index(damaged.len());
             damaged[at] ^= 1 << bit;
-            prop_assert_eq!(Partial::from_bytes(damaged.clone()).unwrap_err().kind(), ErrorKind::Corrupt);
+            prop_assert_eq!(
+                Partial::from_bytes(damaged.clone()).unwrap_err().kind(),
+                ErrorKind::Corrupt
+            );
             prop_assert_eq!(merger.restore(damaged.into()).unwrap_err().kind(), ErrorKind::Corrupt);
         }
     }
@@ -321,8 +340,13 @@ proptest! {
             sources_records[*source].push((id as u64, now - jitter));
             all.push((id as u64, now - jitter));
         }
-        let shipped: Vec<Partial> = sources_records.iter().enumerate().flat_map(|(source, records)| partials(source, records, 15)).collect();
-        let mut mergers: Vec<_> = (0..4).map(|_| Some((merger(sources, Some(deadline)), 0))).collect();
+        let shipped: Vec<Partial> = sources_records
+            .iter()
+            .enumerate()
+            .flat_map(|(source, records)| partials(source, records, 15))
+            .collect();
+        let mut mergers: Vec<_> =
+            (0..4).map(|_| Some((merger(sources, Some(deadline)), 0))).collect();
         // A consumer keeps the highest revision of each window, and the last of equal ones.
         let mut kept = BTreeMap::<Window, Merged<Vec<u64>>>::new();
         let mut take = |merger: &mut Merger<u64, Keep>| {
@@ -337,7 +361,10 @@ proptest! {
             match step {
                 Move::Add(index, partial) => {
                     if let Some((merger, clock)) = &mut mergers[*index] {
-                        prop_assert_ne!(merger.add(partial.get(&shipped), at(*clock)).unwrap(), Added::Late);
+                        prop_assert_ne!(
+                            merger.add(partial.get(&shipped), at(*clock)).unwrap(),
+                            Added::Late
+                        );
                     }
                 }
                 Move::Wait(index, wait) => {
@@ -360,7 +387,9 @@ proptest! {
                     }
                 }
                 Move::Absorb(into, from) if into != from && mergers[*into].is_some() => {
-                    if let (Some((from, _)), Some((into, _))) = (mergers[*from].take(), &mut mergers[*into]) {
+                    if let (Some((from, _)), Some((into, _))) =
+                        (mergers[*from].take(), &mut mergers[*into])
+                    {
                         into.absorb(from.snapshot()).unwrap();
                     }
                 }
@@ -370,10 +399,13 @@ proptest! {
         let mut left = mergers.into_iter().flatten().map(|(merger, _)| merger);
         let mut whole = left.next().expect("one is left");
         left.for_each(|merger| whole.absorb(merger.snapshot()).unwrap());
-        shipped.iter().for_each(|partial| assert_ne!(whole.add(partial, at(1000)).unwrap(), Added::Late));
+        shipped
+            .iter()
+            .for_each(|partial| assert_ne!(whole.add(partial, at(1000)).unwrap(), Added::Late));
         whole.finish();
         take(&mut whole);
-        let values: BTreeMap<Window, Vec<u64>> = kept.into_iter().map(|(window, merged)| (window, merged.value)).collect();
+        let values: BTreeMap<Window, Vec<u64>> =
+            kept.into_iter().map(|(window, merged)| (window, merged.value)).collect();
         prop_assert_eq!(values, windows_of(&all));
     }
 }

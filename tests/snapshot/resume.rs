@@ -89,7 +89,11 @@ proptest! {
     #![proptest_config(crate::cases(300))]
 
     #[test]
-    fn a_cut_anywhere_changes_no_emission(rules in rules(), steps in steps(3), cuts in prop::collection::vec(0usize..102, 0..4)) {
+    fn a_cut_anywhere_changes_no_emission(
+        rules in rules(),
+        steps in steps(3),
+        cuts in prop::collection::vec(0usize..102, 0..4),
+    ) {
         let whole = run(&rules, keep(), &steps, &[]);
         prop_assert_eq!(run(&rules, keep(), &steps, &cuts).0, whole.0);
     }
@@ -245,17 +249,28 @@ proptest! {
     #![proptest_config(crate::cases(150))]
 
     #[test]
-    fn a_cut_changes_no_order_of_merges(rules in rules(), steps in steps(3), cuts in prop::collection::vec(0usize..102, 0..4)) {
+    fn a_cut_changes_no_order_of_merges(
+        rules in rules(),
+        steps in steps(3),
+        cuts in prop::collection::vec(0usize..102, 0..4),
+    ) {
         let trace = || (|| Trace, |index: usize| index as u64);
         prop_assert_eq!(run(&rules, trace(), &steps, &cuts).0, run(&rules, trace(), &steps, &[]).0);
     }
 
     #[test]
-    fn s49_a_cut_anywhere_changes_no_answer_of_any_aggregate(rules in rules(), steps in steps(3), cuts in prop::collection::vec(0usize..102, 0..4)) {
+    fn s49_a_cut_anywhere_changes_no_answer_of_any_aggregate(
+        rules in rules(),
+        steps in steps(3),
+        cuts in prop::collection::vec(0usize..102, 0..4),
+    ) {
         let whole = run(&rules, (every_aggregate, hit), &steps, &[]);
         let cut = run(&rules, (every_aggregate, hit), &steps, &cuts);
         prop_assert_eq!(format!("{:?}", cut.0), format!("{:?}", whole.0));
-        prop_assert_eq!((cut.1.applied, cut.1.late, cut.1.emitted), (whole.1.applied, whole.1.late, whole.1.emitted));
+        prop_assert_eq!(
+            (cut.1.applied, cut.1.late, cut.1.emitted),
+            (whole.1.applied, whole.1.late, whole.1.emitted)
+        );
     }
 }
 
@@ -264,10 +279,23 @@ proptest! {
 
     #[test]
     fn s33_the_moment_of_fetching_changes_no_byte(rules in rules(), steps in steps(3)) {
-        let unfetched: Vec<Step> = steps.iter().map(|step| if let Step::Drain = step { Step::PassOver { shard: 0, time: None } } else { step.clone() }).collect();
+        let unfetched: Vec<Step> = steps
+            .iter()
+            .map(|step| {
+                if let Step::Drain = step {
+                    Step::PassOver { shard: 0, time: None }
+                } else {
+                    step.clone()
+                }
+            })
+            .collect();
         let trace = || (|| Trace, |index: usize| index as u64);
-        prop_assert_eq!(run(&rules, trace(), &unfetched, &[]).0, run(&rules, trace(), &steps, &[]).0);
-        let every = |steps: &[Step]| format!("{:?}", run(&rules, (every_aggregate, hit), steps, &[]).0);
+        prop_assert_eq!(
+            run(&rules, trace(), &unfetched, &[]).0,
+            run(&rules, trace(), &steps, &[]).0
+        );
+        let every =
+            |steps: &[Step]| format!("{:?}", run(&rules, (every_aggregate, hit), steps, &[]).0);
         prop_assert_eq!(every(&unfetched), every(&steps));
     }
 }

@@ -55,7 +55,9 @@ proptest! {
     #![proptest_config(crate::cases(100))]
 
     #[test]
-    fn s111_a_record_is_the_same_in_whatever_form_it_is_given(records in prop::collection::vec(record(), 0..12)) {
+    fn s111_a_record_is_the_same_in_whatever_form_it_is_given(
+        records in prop::collection::vec(record(), 0..12),
+    ) {
         let now = Timestamp::from_millis(0);
         let shard = |pipeline: &mut RowPipeline| pipeline.open_shard(ShardId::new("a")).unwrap();
         let rows = answers(&records, |pipeline, record, place| {
@@ -65,7 +67,9 @@ proptest! {
         });
         let texts = answers(&records, |pipeline, record, place| {
             let shard = shard(pipeline);
-            pipeline.push_json(shard, json!(record).to_string().as_bytes(), now, Some(place)).unwrap()
+            pipeline
+                .push_json(shard, json!(record).to_string().as_bytes(), now, Some(place))
+                .unwrap()
         });
         let values = answers(&records, |pipeline, record, place| {
             let shard = shard(pipeline);
@@ -73,9 +77,12 @@ proptest! {
         });
         let fields = answers(&records, |pipeline, record, place| {
             let shard = shard(pipeline);
-            let texts: Vec<(&str, String, &Json)> = record.iter().map(|(name, json)| (name.as_str(), json.to_string(), json)).collect();
-            let values: Vec<(&str, Value<'_>)> = texts.iter().map(|(name, text, json)| (*name, value_of(json, text))).collect();
-            let fields: Vec<(&str, &dyn FieldValue)> = values.iter().map(|(name, value)| (*name, value as &dyn FieldValue)).collect();
+            let texts: Vec<(&str, String, &Json)> =
+                record.iter().map(|(name, json)| (name.as_str(), json.to_string(), json)).collect();
+            let values: Vec<(&str, Value<'_>)> =
+                texts.iter().map(|(name, text, json)| (*name, value_of(json, text))).collect();
+            let fields: Vec<(&str, &dyn FieldValue)> =
+                values.iter().map(|(name, value)| (*name, value as &dyn FieldValue)).collect();
             pipeline.push_fields(shard, &fields, now, Some(place)).unwrap()
         });
         prop_assert_eq!(&texts, &rows);

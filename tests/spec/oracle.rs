@@ -59,16 +59,21 @@ proptest! {
 
     #[test]
     fn answers_equal_those_of_an_oracle_that_keeps_every_record(
-        hits in prop::collection::vec(hit(), 0..60), size in 1i64..40, slide in 1i64..40, offset in 0i64..40,
+        hits in prop::collection::vec(hit(), 0..60),
+        size in 1i64..40,
+        slide in 1i64..40,
+        offset in 0i64..40,
     ) {
         let toml = format!(
             "time = 'ts'\ntime_format = 's'\nwindow = '{size}s'\nevery = '{slide}s'\n\
-             offset = '{offset}s'\ngroup = 'g'\nwhere = \"url != '/4'\"\n\
-             agg = 'count, count(x) as present, sum(x) as sum, mean(x) as mean, min(x) as min, \
-             max(x) as max, p50(x) as median, median(x) as middle, top(2, url) as top'"
+                 offset = '{offset}s'\ngroup = 'g'\nwhere = \"url != '/4'\"\n\
+                 agg = 'count, count(x) as present, sum(x) as sum, mean(x) as mean, min(x) as min, \
+                 max(x) as max, p50(x) as median, median(x) as middle, top(2, url) as top'"
         );
         let mut pipeline = pipeline(&toml);
-        hits.iter().for_each(|hit| { push_json(&mut pipeline, "s", &line(hit)); });
+        hits.iter().for_each(|hit| {
+            push_json(&mut pipeline, "s", &line(hit));
+        });
         pipeline.finish();
 
         let mut windows = BTreeMap::<(i64, u8), Vec<&Hit>>::new();
@@ -88,31 +93,43 @@ proptest! {
             for name in ["median", "middle"] {
                 row[name] = row[name]["value"].clone();
             }
-            let columns = ["count", "present", "sum", "mean", "min", "max", "median", "middle", "top"];
-            let columns: serde_json::Map<String, Value> = columns.iter().map(|name| (name.to_string(), row[*name].clone())).collect();
+            let columns =
+                ["count", "present", "sum", "mean", "min", "max", "median", "middle", "top"];
+            let columns: serde_json::Map<String, Value> =
+                columns.iter().map(|name| (name.to_string(), row[*name].clone())).collect();
             actual.push((start.as_second(), group, Value::from(columns)));
         }
         // Written and read like the answer, because `serde_json` reads floats only to within the
         // last place.
         let reread = |value: Value| serde_json::from_str::<Value>(&value.to_string()).unwrap();
-        let wanted: Vec<_> = windows.iter().map(|((start, group), hits)| (*start, format!("g{group}"), reread(expected(hits)))).collect();
+        let wanted: Vec<_> = windows
+            .iter()
+            .map(|((start, group), hits)| (*start, format!("g{group}"), reread(expected(hits))))
+            .collect();
         prop_assert_eq!(actual, wanted);
     }
 
     #[test]
-    fn answers_do_not_depend_on_the_order_of_records(hits in prop::collection::vec(hit(), 0..40), seed: u64) {
+    fn answers_do_not_depend_on_the_order_of_records(
+        hits in prop::collection::vec(hit(), 0..40),
+        seed: u64,
+    ) {
         let toml = "group = 'g'\nlimit_groups = 2\nagg = 'count, sum(x), mean(x), stddev(x), \
-                    distinct(url), p90(x), top(3, url)'";
+                        distinct(url), p90(x), top(3, url)'";
         let run = |hits: &[Hit]| {
             let mut pipeline = pipeline(toml);
-            hits.iter().for_each(|hit| { push_json(&mut pipeline, "s", &line(hit)); });
+            hits.iter().for_each(|hit| {
+                push_json(&mut pipeline, "s", &line(hit));
+            });
             pipeline.finish();
             drain(&mut pipeline)
         };
         let mut shuffled = hits.clone();
         let mut state = seed;
         for index in (1..shuffled.len()).rev() {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             shuffled.swap(index, (state >> 33) as usize % (index + 1));
         }
         prop_assert_eq!(run(&hits), run(&shuffled));

@@ -723,20 +723,33 @@ mod tests {
             records in prop::collection::vec((".{0,12}", prop::collection::vec(any::<u8>(), 0..60), "[1-9][0-9]{0,70}", any::<i64>(), 0u64..1 << 63), 0..20),
             behind in prop::option::of(0u64..1 << 40),
         ) {
-            let records: Vec<Record> = records.into_iter().map(|(key, data, number, arrival, sub)| Record {
-                partition_key: key.into(),
-                data: data.into(),
-                arrival: Timestamp::from_millis(arrival),
-                position: Position { shard: ShardId::new("shard"), sequence: Sequence { number: number.parse().unwrap(), sub } },
-            }).collect();
-            let message = Message::ProcessRecords(Batch { records: records.clone(), millis_behind_latest: behind, ..Batch::default() });
+            let records: Vec<Record> = records
+                .into_iter()
+                .map(|(key, data, number, arrival, sub)| Record {
+                    partition_key: key.into(),
+                    data: data.into(),
+                    arrival: Timestamp::from_millis(arrival),
+                    position: Position {
+                        shard: ShardId::new("shard"),
+                        sequence: Sequence { number: number.parse().unwrap(), sub },
+                    },
+                })
+                .collect();
+            let message = Message::ProcessRecords(Batch {
+                records: records.clone(),
+                millis_behind_latest: behind,
+                ..Batch::default()
+            });
             let read = batch(&message.to_json());
             prop_assert_eq!(read.records, records);
             prop_assert_eq!((read.millis_behind_latest, read.rejected.len()), (behind, 0));
         }
 
         #[test]
-        fn no_line_causes_a_panic(line in prop::collection::vec(any::<u8>(), 0..60), json in "[\\[\\]{}\":,a-z0-9 ]{0,60}") {
+        fn no_line_causes_a_panic(
+            line in prop::collection::vec(any::<u8>(), 0..60),
+            json in "[\\[\\]{}\":,a-z0-9 ]{0,60}",
+        ) {
             let _ = parse_message(&line, &shard());
             let _ = parse_message(json.as_bytes(), &shard());
             let _ = parse_reply(json.as_bytes());

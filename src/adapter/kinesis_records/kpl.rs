@@ -637,20 +637,41 @@ mod tests {
             bounds in any::<(u128, u128)>(),
         ) {
             let range = HashRange { start: bounds.0.min(bounds.1), end: bounds.0.max(bounds.1) };
-            let (key_texts, hash_texts): (Vec<&str>, Vec<&str>) =
-                (keys.iter().map(String::as_str).collect(), hashes.iter().map(String::as_str).collect());
-            let readable: Vec<&Packed> = records.iter()
-                .take_while(|(key, hash, _)| *key < keys.len() as u64 && hash.is_none_or(|hash| hash < hashes.len() as u64)).collect();
+            let (key_texts, hash_texts): (Vec<&str>, Vec<&str>) = (
+                keys.iter().map(String::as_str).collect(),
+                hashes.iter().map(String::as_str).collect(),
+            );
+            let readable: Vec<&Packed> = records
+                .iter()
+                .take_while(|(key, hash, _)| {
+                    *key < keys.len() as u64 && hash.is_none_or(|hash| hash < hashes.len() as u64)
+                })
+                .collect();
             let hash_of = |(key, hash, _): &Packed| match hash {
                 Some(hash) => hashes[*hash as usize].parse::<u128>().unwrap(),
-                None => u128::from_str_radix(&format!("{:032x}", hash_key(keys[*key as usize].as_bytes())), 16).unwrap(),
+                None => u128::from_str_radix(
+                    &format!("{:032x}", hash_key(keys[*key as usize].as_bytes())),
+                    16,
+                )
+                .unwrap(),
             };
-            let expected: Vec<(u64, &str, &[u8])> = readable.iter().enumerate()
+            let expected: Vec<(u64, &str, &[u8])> = readable
+                .iter()
+                .enumerate()
                 .filter(|(_, record)| (range.start..=range.end).contains(&hash_of(record)))
-                .map(|(sub, (key, _, data))| (sub as u64, key_texts[*key as usize], &data[..])).collect();
+                .map(|(sub, (key, _, data))| (sub as u64, key_texts[*key as usize], &data[..]))
+                .collect();
             let (out, counts) = taken_apart(pack(&key_texts, &hash_texts, &records), Some(&range));
-            let got: Vec<(u64, &str, &[u8])> = out.iter()
-                .map(|r| (r.position.sequence.sub, std::str::from_utf8(&r.partition_key).unwrap(), &r.data[..])).collect();
+            let got: Vec<(u64, &str, &[u8])> = out
+                .iter()
+                .map(|r| {
+                    (
+                        r.position.sequence.sub,
+                        std::str::from_utf8(&r.partition_key).unwrap(),
+                        &r.data[..],
+                    )
+                })
+                .collect();
             prop_assert_eq!(got, expected);
             prop_assert_eq!(counts.unreadable as usize, records.len() - readable.len());
             prop_assert_eq!((counts.outside_range + counts.records) as usize, readable.len());

@@ -214,8 +214,12 @@ mod tests {
             let parts = unpacked(Packing::Lines, data.clone());
             let subs: Vec<u64> = parts.iter().map(|(_, sub)| *sub).collect();
             prop_assert_eq!(subs, (0..parts.len() as u64).collect::<Vec<_>>());
-            let joined = parts.iter().map(|(line, _)| line.as_slice()).collect::<Vec<_>>().join(&b'\n');
-            prop_assert_eq!(String::from_utf8(joined).unwrap(), data.strip_suffix('\n').unwrap_or(&data));
+            let joined =
+                parts.iter().map(|(line, _)| line.as_slice()).collect::<Vec<_>>().join(&b'\n');
+            prop_assert_eq!(
+                String::from_utf8(joined).unwrap(),
+                data.strip_suffix('\n').unwrap_or(&data)
+            );
             // A payload without other records is unchanged, except for its line end.
             if !Packing::Lines.holds_others(data.as_bytes()) {
                 prop_assert_eq!(parts.len(), 1);

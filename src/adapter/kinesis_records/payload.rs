@@ -74,11 +74,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn payloads_are_read_back_across_blocks(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..3000), 1..20)) {
+        fn payloads_are_read_back_across_blocks(
+            pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..3000), 1..20),
+        ) {
             let mut payloads = Payloads::default();
             let copied: Vec<Bytes> = pieces.iter().map(|piece| payloads.copy(piece)).collect();
-            let decoded: Vec<Bytes> =
-                pieces.iter().map(|piece| payloads.decode_base64(STANDARD.encode_to_string(piece).as_bytes()).unwrap()).collect();
+            let decoded: Vec<Bytes> = pieces
+                .iter()
+                .map(|piece| {
+                    payloads.decode_base64(STANDARD.encode_to_string(piece).as_bytes()).unwrap()
+                })
+                .collect();
             for ((piece, copied), decoded) in pieces.iter().zip(&copied).zip(&decoded) {
                 prop_assert_eq!(&piece[..], &copied[..]);
                 prop_assert_eq!(&piece[..], &decoded[..]);

@@ -500,7 +500,10 @@ mod tests {
     proptest! {
         #[test]
         fn any_record_is_read_back(
-            key in ".{0,20}", data in prop::collection::vec(any::<u8>(), 0..200), sequence in "[1-9][0-9]{0,128}", millis in 0i64..4_000_000_000_000,
+            key in ".{0,20}",
+            data in prop::collection::vec(any::<u8>(), 0..200),
+            sequence in "[1-9][0-9]{0,128}",
+            millis in 0i64..4_000_000_000_000,
         ) {
             let mut record = good(&sequence);
             record["kinesis"]["partitionKey"] = json!(key);

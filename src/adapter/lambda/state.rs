@@ -187,7 +187,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn carried_state_is_read_back_and_fits(bytes in prop::collection::vec(any::<u8>(), 0..300), since: u128, json_bytes_max in 100usize..400) {
+        fn carried_state_is_read_back_and_fits(
+            bytes in prop::collection::vec(any::<u8>(), 0..300),
+            since: u128,
+            json_bytes_max in 100usize..400,
+        ) {
             let since: SequenceNumber = since.to_string().parse().unwrap();
             let carried = State::carrying(&bytes, &since).carried().unwrap().unwrap();
             prop_assert_eq!((carried.snapshot, carried.since), (bytes, Some(since.clone())));

@@ -144,10 +144,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_written_time_is_read_back(millis in -10_000_000_000_000i64..10_000_000_000_000, shift in 0usize..12, tail in "[0-9]{0,5}") {
+        fn a_written_time_is_read_back(
+            millis in -10_000_000_000_000i64..10_000_000_000_000,
+            shift in 0usize..12,
+            tail in "[0-9]{0,5}",
+        ) {
             let sign = if millis < 0 { "-" } else { "" };
             let (seconds, rest) = (millis.unsigned_abs() / 1000, millis.unsigned_abs() % 1000);
-            prop_assert_eq!(parse_seconds(&format!("{sign}{seconds}.{rest:03}")).unwrap().as_millis(), millis);
+            prop_assert_eq!(
+                parse_seconds(&format!("{sign}{seconds}.{rest:03}")).unwrap().as_millis(),
+                millis
+            );
             // The same number, with its point moved.
             let digits = format!("{:016}", millis.unsigned_abs());
             let (whole, fraction) = digits.split_at(digits.len() - 1 - shift);
@@ -155,14 +162,22 @@ mod tests {
             prop_assert_eq!(parse_seconds(&moved).unwrap().as_millis(), millis, "{}", moved);
             // Digits past the millisecond make a time later, within the same millisecond.
             let below = i64::from(millis < 0 && tail.bytes().any(|digit| digit != b'0'));
-            prop_assert_eq!(parse_seconds(&format!("{sign}{seconds}.{rest:03}{tail}")).unwrap().as_millis(), millis - below);
+            prop_assert_eq!(
+                parse_seconds(&format!("{sign}{seconds}.{rest:03}{tail}")).unwrap().as_millis(),
+                millis - below
+            );
         }
 
         #[test]
         fn no_text_causes_a_panic(text in "[-+0-9eE.]{0,30}") {
             let read = parse_seconds(&text);
             if let (Ok(read), Ok(float)) = (read, text.parse::<f64>()) {
-                prop_assert!((read.as_millis() as f64 - float * 1000.0).abs() <= 1.0 + float.abs(), "{} {:?}", text, read);
+                prop_assert!(
+                    (read.as_millis() as f64 - float * 1000.0).abs() <= 1.0 + float.abs(),
+                    "{} {:?}",
+                    text,
+                    read
+                );
             }
         }
     }

@@ -179,7 +179,11 @@ mod tests {
         }
 
         #[test]
-        fn cut_or_damaged_bytes_are_refused(phase in phase(), at: prop::sample::Index, flip in 1u8..) {
+        fn cut_or_damaged_bytes_are_refused(
+            phase in phase(),
+            at: prop::sample::Index,
+            flip in 1u8..,
+        ) {
             let bytes = ShardState { owner: 3, phase }.to_bytes();
             let at = at.index(bytes.len());
             prop_assert!(ShardState::from_bytes(&bytes.slice(..at)).is_err());

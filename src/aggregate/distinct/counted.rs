@@ -219,15 +219,22 @@ mod tests {
             let spec = distinct_value(|key: &u64| *key).exact_up_to(exact_max).precision(10);
             let part = |(first, count): &(u64, u64)| {
                 let mut part = Aggregate::<u64>::init(&spec);
-                (*first..first + count).for_each(|key| spec.add(&mut part, &key, Timestamp::from_millis(0)));
+                (*first..first + count)
+                    .for_each(|key| spec.add(&mut part, &key, Timestamp::from_millis(0)));
                 part
             };
             let told = |accumulator: &DistinctAccumulator| {
                 let mut writer = crate::codec::Writer::new();
                 Persistence::<u64, _>::encode(&spec, accumulator, &mut writer).unwrap();
-                format!("{:?} {:?}", Aggregate::<u64>::output(&spec, accumulator), writer.into_bytes())
+                format!(
+                    "{:?} {:?}",
+                    Aggregate::<u64>::output(&spec, accumulator),
+                    writer.into_bytes()
+                )
             };
-            let merge = |into: &mut DistinctAccumulator, from: &DistinctAccumulator| Aggregate::<u64>::merge(&spec, into, from).unwrap();
+            let merge = |into: &mut DistinctAccumulator, from: &DistinctAccumulator| {
+                Aggregate::<u64>::merge(&spec, into, from).unwrap()
+            };
             let inverse = Aggregate::<u64>::inverse(&spec).unwrap();
             let parts: Vec<_> = parts.iter().map(part).collect();
             let mut sliding = parts[0].clone();
@@ -235,7 +242,10 @@ mod tests {
             for (end, part) in parts.iter().enumerate() {
                 let start = (end + 1).saturating_sub(length);
                 if start > 0 && !inverse.subtract(&mut sliding, &parts[start - 1]) {
-                    prop_assert!(!matches!(&sliding.0, State::CountedKeys(_)), "what is counted can be taken out");
+                    prop_assert!(
+                        !matches!(&sliding.0, State::CountedKeys(_)),
+                        "what is counted can be taken out"
+                    );
                     return Ok(());
                 }
                 if end > 0 {

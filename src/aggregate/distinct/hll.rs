@@ -522,7 +522,10 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_give_a_sketch_or_an_error(head in prop::collection::vec(0u8..20, 2..8), tail in prop::collection::vec(any::<u8>(), 0..600)) {
+        fn any_bytes_give_a_sketch_or_an_error(
+            head in prop::collection::vec(0u8..20, 2..8),
+            tail in prop::collection::vec(any::<u8>(), 0..600),
+        ) {
             let bytes = [&[1], &head[..], &tail].concat();
             if let Ok(mut read) = Hll::decode(&mut Reader::new(&bytes), 12) {
                 read.add(7);
@@ -538,19 +541,28 @@ mod tests {
             let mut theirs = HllSketch::new(21, HllType::Hll8).unwrap();
             theirs.update(hash.to_le());
             let (address, value) = coupon(hash);
-            prop_assert_eq!(raw_coupons(&theirs.serialize()).collect::<Vec<_>>(), [u32::from(value) << ADDRESS_BITS | address]);
+            prop_assert_eq!(
+                raw_coupons(&theirs.serialize()).collect::<Vec<_>>(),
+                [u32::from(value) << ADDRESS_BITS | address]
+            );
         }
 
         /// Our registers, whatever their history, compared with those of DataSketches.
         #[test]
-        fn registers_and_estimates_are_those_of_data_sketches(precision in 10u8..15, keys in prop_oneof![0u64..700, 0u64..90_000], at in 0.0f64..1.0) {
+        fn registers_and_estimates_are_those_of_data_sketches(
+            precision in 10u8..15,
+            keys in prop_oneof![0u64..700, 0u64..90_000],
+            at in 0.0f64..1.0,
+        ) {
             let hash = |key| crate::hash::hash_u64(crate::hash::Seed::new(3), key);
             let mut theirs = HllUnion::new(precision).unwrap();
             (0..keys).for_each(|key| theirs.update_value(hash(key).to_le()));
             let cut = (at * keys as f64) as u64;
             let mut merged = hll(precision, 0..cut);
             merged.merge(&hll(precision, cut..keys));
-            for ours in [&merged, &hll(precision, 0..keys), &Hll::of(precision, 1, (0..keys).map(hash))] {
+            for ours in
+                [&merged, &hll(precision, 0..keys), &Hll::of(precision, 1, (0..keys).map(hash))]
+            {
                 prop_assert_eq!(ours.estimate(), theirs.composite_estimate());
                 let serial = theirs.to_sketch(HllType::Hll8).serialize();
                 match ours.registers() {

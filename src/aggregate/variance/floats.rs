@@ -272,7 +272,9 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(1000))]
         #[test]
         fn scaling_by_a_power_of_two_scales_the_answer(
-            numbers in prop::collection::vec(-1000i32..1000, 2..20), base in -(1i64 << 40)..1 << 40, exponent in -900i32..900
+            numbers in prop::collection::vec(-1000i32..1000, 2..20),
+            base in -(1i64 << 40)..1 << 40,
+            exponent in -900i32..900,
         ) {
             // The slow oracle: integers of 128 bits.
             let (mut sum, mut squares) = (0i128, 0i128);
@@ -283,19 +285,37 @@ mod tests {
             }
             let n = numbers.len() as i128;
             let variance = (n * squares - sum * sum) as f64 / n as f64 / (n - 1) as f64;
-            let scaled: Vec<f64> = numbers.iter().map(|&x| (f64::from(x) + base as f64) * 2f64.powi(exponent)).collect();
+            let scaled: Vec<f64> = numbers
+                .iter()
+                .map(|&x| (f64::from(x) + base as f64) * 2f64.powi(exponent))
+                .collect();
             let stddev = moments(&scaled).stddev().unwrap();
-            prop_assert!(close(stddev, variance.sqrt() * 2f64.powi(exponent)), "{} {}", stddev, variance.sqrt() * 2f64.powi(exponent));
+            prop_assert!(
+                close(stddev, variance.sqrt() * 2f64.powi(exponent)),
+                "{} {}",
+                stddev,
+                variance.sqrt() * 2f64.powi(exponent)
+            );
         }
 
         #[test]
-        fn order_and_merges_do_not_show(bits in prop::collection::vec(any::<u64>(), 2..30), at in any::<prop::sample::Index>()) {
-            let numbers: Vec<f64> = bits.into_iter().map(f64::from_bits).filter(|x| x.is_finite()).collect();
+        fn order_and_merges_do_not_show(
+            bits in prop::collection::vec(any::<u64>(), 2..30),
+            at in any::<prop::sample::Index>(),
+        ) {
+            let numbers: Vec<f64> =
+                bits.into_iter().map(f64::from_bits).filter(|x| x.is_finite()).collect();
             let (left, right) = numbers.split_at(at.index(numbers.len() + 1));
             let mut merged = moments(right);
             merged.merge(&moments(left)).unwrap();
-            prop_assert_eq!(merged.variance().map(f64::to_bits), moments(&numbers).variance().map(f64::to_bits));
-            prop_assert_eq!(merged.stddev().map(f64::to_bits), moments(&numbers).stddev().map(f64::to_bits));
+            prop_assert_eq!(
+                merged.variance().map(f64::to_bits),
+                moments(&numbers).variance().map(f64::to_bits)
+            );
+            prop_assert_eq!(
+                merged.stddev().map(f64::to_bits),
+                moments(&numbers).stddev().map(f64::to_bits)
+            );
         }
     }
 }

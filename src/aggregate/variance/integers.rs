@@ -222,7 +222,10 @@ mod tests {
         }
 
         #[test]
-        fn the_variance_is_the_one_of_shifted_numbers(numbers in prop::collection::vec(-1000i128..1000, 2..50), shift in -(1i128 << 62)..1 << 62) {
+        fn the_variance_is_the_one_of_shifted_numbers(
+            numbers in prop::collection::vec(-1000i128..1000, 2..50),
+            shift in -(1i128 << 62)..1 << 62,
+        ) {
             let n = numbers.len() as f64;
             let sum = numbers.iter().sum::<i128>() as f64;
             let squares = numbers.iter().map(|x| x * x).sum::<i128>() as f64;

@@ -96,12 +96,20 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(120))]
 
     #[test]
-    fn parts_equal_the_whole(times in times(), options in options(), parts in 2usize..6, groups_max in 2usize..10) {
+    fn parts_equal_the_whole(
+        times in times(),
+        options in options(),
+        parts in 2usize..6,
+        groups_max in 2usize..10,
+    ) {
         let (whole, _) = emissions(aggregate(groups_max), &times, &options, 1);
         let (split, count) = emissions(aggregate(groups_max), &times, &options, parts);
         prop_assert!(count <= parts && count != 1);
         prop_assert_eq!(split, whole);
-        prop_assert_eq!(emissions(Kept, &times, &options, parts).0, emissions(Kept, &times, &options, 1).0);
+        prop_assert_eq!(
+            emissions(Kept, &times, &options, parts).0,
+            emissions(Kept, &times, &options, 1).0
+        );
     }
 }
 

@@ -295,8 +295,10 @@ fn hostile_columns_cost_bounded_time() {
 
 proptest! {
     #[test]
-    fn any_text_is_no_danger(text: String, words in prop::collection::vec(prop::sample::select(
-        vec!["count", "sum", "(", ")", "top", "10", ",", "x", "as", "'a'", "p99", "p", "frequency", "é", "/", "rate", "filter", "where"]), 0..12)) {
+    fn any_text_is_no_danger(
+        text: String,
+        words in prop::collection::vec(prop::sample::select( vec!["count", "sum", "(", ")", "top", "10", ",", "x", "as", "'a'", "p99", "p", "frequency", "é", "/", "rate", "filter", "where"]), 0..12),
+    ) {
         let mut fields = Fields::default();
         let mut slots = slots(&mut fields);
         for text in [text, words.join(" ")] {
@@ -310,7 +312,10 @@ proptest! {
     }
 
     #[test]
-    fn a_column_named_by_its_text_reads_back_the_same(head in prop::sample::select(vec!["sum", "p99.5", "distinct"]), field in "[a-z_]{1,8}") {
+    fn a_column_named_by_its_text_reads_back_the_same(
+        head in prop::sample::select(vec!["sum", "p99.5", "distinct"]),
+        field in "[a-z_]{1,8}",
+    ) {
         let (answers, _) = parse(&format!("{head}(  \"{field}\" )"));
         let (again, _) = parse(&answers.columns[0].name);
         prop_assert_eq!(answers, again);

@@ -368,19 +368,30 @@ fn tree() -> impl Strategy<Value = Tree> {
 proptest! {
     #[test]
     fn predicates_agree_with_a_slow_evaluator(tree in tree(), field in json()) {
-        let shown = match &field { Json::String(text) => text.clone(), other => other.to_string() };
+        let shown = match &field {
+            Json::String(text) => text.clone(),
+            other => other.to_string(),
+        };
         let value = match &field {
             Json::Bool(value) => Value::Bool(*value),
             Json::Number(_) => Value::Number(&shown),
             Json::String(_) => Value::Text(&shown),
             _ => Value::Missing,
         };
-        prop_assert_eq!(holds(&tree.text(), value), tree.holds(&field), "{} of {}", tree.text(), field);
+        prop_assert_eq!(
+            holds(&tree.text(), value),
+            tree.holds(&field),
+            "{} of {}",
+            tree.text(),
+            field
+        );
     }
 
     #[test]
-    fn any_text_is_no_danger(text: String, words in prop::collection::vec(prop::sample::select(
-        vec!["x", "and", "or", "not", "(", ")", "==", "<", "in", "matches", "'a'", "1", ",", "[", "]", "exists", "true"]), 0..12)) {
+    fn any_text_is_no_danger(
+        text: String,
+        words in prop::collection::vec(prop::sample::select( vec!["x", "and", "or", "not", "(", ")", "==", "<", "in", "matches", "'a'", "1", ",", "[", "]", "exists", "true"]), 0..12),
+    ) {
         let _ = Predicate::parse(&text, &mut Fields::default());
         let _ = Predicate::parse(&words.join(" "), &mut Fields::default());
     }

@@ -203,12 +203,14 @@ fn kept(lines: &[String]) -> Vec<String> {
 proptest! {
     #[test]
     fn s124_a_revised_window_takes_back_the_rows_that_do_not_hold_any_more(
-        values in prop::collection::vec((0u8..5, -9i32..9), 1..40), cut in 0usize..40, limit in 1u64..4
+        values in prop::collection::vec((0u8..5, -9i32..9), 1..40),
+        cut in 0usize..40,
+        limit in 1u64..4,
     ) {
         let toml = format!(
             "group = \"g\"\nwindow = \"10s\"\nmax_delay = \"0s\"\nlateness = \"1h\"\n\
-             agg = \"count, sum(n) as n\"\n\
-             having = \"n > 0\"\nsort = \"n desc\"\nlimit = {limit}"
+                 agg = \"count, sum(n) as n\"\n\
+                 having = \"n > 0\"\nsort = \"n desc\"\nlimit = {limit}"
         );
         let texts: Vec<String> = values.iter().map(|(g, n)| format!("g=g{g} n={n}")).collect();
         let records: Vec<(i64, &str)> = texts.iter().map(|text| (1, text.as_str())).collect();
@@ -232,7 +234,10 @@ proptest! {
     }
 
     #[test]
-    fn s122_calculated_numbers_are_those_of_a_slow_evaluator(a in -1000i64..1000, b in -1000i64..1000) {
+    fn s122_calculated_numbers_are_those_of_a_slow_evaluator(
+        a in -1000i64..1000,
+        b in -1000i64..1000,
+    ) {
         let of = |op| calculated(op, Number::Int(a.into()), Number::Int(b.into()));
         let int = |value: i64| Some(Number::Int(value.into()));
         prop_assert_eq!(of(Op::Add), int(a + b));
@@ -244,8 +249,11 @@ proptest! {
 
     #[test]
     fn s122_bounds_hold_for_every_number_between_them(
-        a in (-50i32..50, 0i32..20), b in (-50i32..50, 0i32..20), at in (0.0f64..=1.0, 0.0f64..=1.0),
-        op in prop::sample::select(vec![Op::Add, Op::Sub, Op::Mul, Op::Div, Op::IntDiv, Op::Rem]), scale in -3i32..3
+        a in (-50i32..50, 0i32..20),
+        b in (-50i32..50, 0i32..20),
+        at in (0.0f64..=1.0, 0.0f64..=1.0),
+        op in prop::sample::select(vec![Op::Add, Op::Sub, Op::Mul, Op::Div, Op::IntDiv, Op::Rem]),
+        scale in -3i32..3,
     ) {
         let scaled = |value: i32| f64::from(value) * 10f64.powi(scale);
         let span = |(low, width): (i32, i32), at: f64| {
@@ -256,9 +264,17 @@ proptest! {
         };
         let ((true_a, a), (true_b, b)) = (span(a, at.0), span(b, at.1));
         let truth = calculated(op, Number::Float(true_a), Number::Float(true_b));
-        if let (Some(truth), Some(Span { bounds: Some((lower, upper)), .. })) = (truth, a.combined(op, b)) {
-            prop_assert!(lower <= truth && truth <= upper, "{:?} in {:?} \
-                                                            {:?}", truth, lower, upper);
+        if let (Some(truth), Some(Span { bounds: Some((lower, upper)), .. })) =
+            (truth, a.combined(op, b))
+        {
+            prop_assert!(
+                lower <= truth && truth <= upper,
+                "{:?} in {:?} \
+                                                                {:?}",
+                truth,
+                lower,
+                upper
+            );
         }
     }
 }

@@ -148,15 +148,26 @@ proptest! {
 
     #[test]
     fn s32_rows_aggregated_in_blocks_equal_rows_one_by_one(
-        blocks in blocks(), windows in prop::sample::select(WINDOWS.to_vec()), limit_groups in prop::sample::select(vec!["", "limit_groups = 2"]),
+        blocks in blocks(),
+        windows in prop::sample::select(WINDOWS.to_vec()),
+        limit_groups in prop::sample::select(vec!["", "limit_groups = 2"]),
         state_bytes_max in prop_oneof![2 => Just(usize::MAX), 1 => 20_000usize..200_000, 1 => 200_000usize..2_000_000],
-        panes_max in prop_oneof![3 => Just(usize::MAX), 1 => 1usize..8], emit_empty: bool,
+        panes_max in prop_oneof![3 => Just(usize::MAX), 1 => 1usize..8],
+        emit_empty: bool,
     ) {
-        let (mut alone, shard) = pipeline(windows, limit_groups, (state_bytes_max, panes_max), emit_empty);
-        let (mut apart, same_shard) = pipeline(windows, limit_groups, (state_bytes_max, panes_max), emit_empty);
+        let (mut alone, shard) =
+            pipeline(windows, limit_groups, (state_bytes_max, panes_max), emit_empty);
+        let (mut apart, same_shard) =
+            pipeline(windows, limit_groups, (state_bytes_max, panes_max), emit_empty);
         for (index, block) in blocks.iter().enumerate() {
-            let (expected, taken) = (push(&mut alone, shard, block), push_at_once(&mut apart, same_shard, block));
-            prop_assert_eq!(taken.as_ref().err().map(Error::to_string), expected.as_ref().err().map(Error::to_string), "block {}", index);
+            let (expected, taken) =
+                (push(&mut alone, shard, block), push_at_once(&mut apart, same_shard, block));
+            prop_assert_eq!(
+                taken.as_ref().err().map(Error::to_string),
+                expected.as_ref().err().map(Error::to_string),
+                "block {}",
+                index
+            );
             // Windows that are complete wait to be fetched while some blocks are taken.
             if index % 3 > 0 {
                 prop_assert_eq!(drained(&mut apart), drained(&mut alone), "block {}", index);
@@ -165,7 +176,11 @@ proptest! {
             // May have been measured a few records earlier.
             (counted.state_bytes, expected_counts.state_bytes) = (0, 0);
             prop_assert_eq!(counted, expected_counts, "block {}", index);
-            prop_assert!(apart.snapshot().unwrap().bytes() == alone.snapshot().unwrap().bytes(), "block {}", index);
+            prop_assert!(
+                apart.snapshot().unwrap().bytes() == alone.snapshot().unwrap().bytes(),
+                "block {}",
+                index
+            );
             if expected.is_err() {
                 break;
             }

@@ -201,7 +201,12 @@ mod tests {
         }
 
         #[test]
-        fn unequal_widths_merge_to_the_narrower(left: Vec<u8>, right: Vec<u8>, folds in 0u32..4, more in 0u32..4) {
+        fn unequal_widths_merge_to_the_narrower(
+            left: Vec<u8>,
+            right: Vec<u8>,
+            folds in 0u32..4,
+            more in 0u32..4,
+        ) {
             let folded = |keys: &[u8], times| {
                 let mut sketch = sketch(keys);
                 (0..times).for_each(|_| sketch.fold_in_half().unwrap());

@@ -104,7 +104,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_bucket_holds_its_magnitudes(bits in 1..=f64::MAX.to_bits(), small in 0u32..52, resolution in 1u32..=13) {
+        fn a_bucket_holds_its_magnitudes(
+            bits in 1..=f64::MAX.to_bits(),
+            small in 0u32..52,
+            resolution in 1u32..=13,
+        ) {
             holds(bits, resolution);
             holds((1 << small) | (bits & ((1 << small) - 1)), resolution);
         }

@@ -330,14 +330,19 @@ mod tests {
 
         /// A merge equals one histogram of all numbers, byte by byte, for all numbers.
         #[test]
-        fn a_merge_is_the_histogram_of_all(left in prop::collection::vec(number(), 0..8), right in prop::collection::vec(number(), 0..8)) {
+        fn a_merge_is_the_histogram_of_all(
+            left in prop::collection::vec(number(), 0..8),
+            right in prop::collection::vec(number(), 0..8),
+        ) {
             let mut merged = histogram(&left);
             merged.merge(&histogram(&right)).unwrap();
             prop_assert_eq!(encoded(&merged), encoded(&histogram(&[left, right].concat())));
         }
 
         #[test]
-        fn any_bytes_give_a_histogram_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+        fn any_bytes_give_a_histogram_or_an_error(
+            bytes in prop::collection::vec(any::<u8>(), 0..80),
+        ) {
             if let Ok(mut read) = histogram(&[]).decode(&mut Reader::new(&bytes)) {
                 read.add(-1.5, 1).unwrap();
                 read.add(1e300, 1).unwrap();

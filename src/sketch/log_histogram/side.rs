@@ -441,20 +441,30 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_side_holds_what_an_ordered_map_holds(left in counts(), right in counts(), bits in 0u32..12) {
+        fn a_side_holds_what_an_ordered_map_holds(
+            left in counts(),
+            right in counts(),
+            bits in 0u32..12,
+        ) {
             let ((mut side_left, mut reference), (side_right, other)) = (side(&left), side(&right));
             holds(&side_left, &reference)?;
             side_left.merge(&side_right, BUCKETS_MAX);
-            other.iter().for_each(|(bucket, count)| *reference.entry(*bucket).or_insert(0) += count);
+            other
+                .iter()
+                .for_each(|(bucket, count)| *reference.entry(*bucket).or_insert(0) += count);
             holds(&side_left, &reference)?;
             let mut coarse = Counts::new();
-            reference.iter().for_each(|(bucket, count)| *coarse.entry(bucket >> bits).or_insert(0) += count);
+            reference
+                .iter()
+                .for_each(|(bucket, count)| *coarse.entry(bucket >> bits).or_insert(0) += count);
             holds(&side_left.coarsened(bits, BUCKETS_MAX), &coarse)?;
             prop_assert!(side_left.subtract(&side_right));
             holds(&side_left, &side(&left).1)?;
             if !left.is_empty() {
                 let absent = side(&[(300_000, 1)]).0;
-                prop_assert!(!side_left.clone().subtract(&absent) && !absent.clone().subtract(&side_left));
+                prop_assert!(
+                    !side_left.clone().subtract(&absent) && !absent.clone().subtract(&side_left)
+                );
             }
         }
     }

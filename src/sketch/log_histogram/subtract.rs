@@ -194,7 +194,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_queue_of_parts_says_what_its_merge_says(
-            parts in prop::collection::vec(prop::collection::vec(number(), 0..6), 1..20), length in 1usize..6,
+            parts in prop::collection::vec(prop::collection::vec(number(), 0..6), 1..20),
+            length in 1usize..6,
         ) {
             let parts: Vec<LogHistogram> = parts.iter().map(|numbers| histogram(numbers)).collect();
             let mut sliding = parts[0].clone();

@@ -162,17 +162,27 @@ mod tests {
                 before.iter().for_each(|key| sketch.add(&key.to_string(), 1));
                 sketch.cut_to(*rows);
                 after.iter().for_each(|key| sketch.add(&key.to_string(), 1));
-                before.iter().chain(after).for_each(|key| *exact.entry(key.to_string()).or_default() += 1);
+                before
+                    .iter()
+                    .chain(after)
+                    .for_each(|key| *exact.entry(key.to_string()).or_default() += 1);
                 whole.merge(&through_bytes(&sketch)).unwrap();
             }
             let total: u64 = exact.values().sum();
             let rows = parts.iter().map(|(_, rows, _)| *rows as u64).min().unwrap();
-            prop_assert!(whole.error_max() <= total / (rows + 1), "{} of {total} in {rows} \
-                rows", whole.error_max());
+            prop_assert!(
+                whole.error_max() <= total / (rows + 1),
+                "{} of {total} in {rows} \
+                        rows",
+                whole.error_max()
+            );
             for (key, count) in &exact {
                 let said = whole.estimate(key);
-                prop_assert!(said.lower <= *count && *count <= said.upper, "{key}: {count} in \
-                    {said:?}");
+                prop_assert!(
+                    said.lower <= *count && *count <= said.upper,
+                    "{key}: {count} in \
+                            {said:?}"
+                );
             }
         }
 

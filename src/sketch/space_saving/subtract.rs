@@ -90,7 +90,9 @@ mod tests {
         /// Keys that come and go, so that rows die, get a count again, and are removed.
         #[test]
         fn a_queue_of_parts_says_what_its_merge_says(
-            parts in prop::collection::vec(prop::collection::vec(0u8..40, 0..12), 1..40), length in 1usize..8, capacity in 8usize..40,
+            parts in prop::collection::vec(prop::collection::vec(0u8..40, 0..12), 1..40),
+            length in 1usize..8,
+            capacity in 8usize..40,
         ) {
             let part = |keys: &Vec<u8>| {
                 let mut part = SpaceSaving::<str>::with_capacity(capacity).unwrap();
@@ -101,10 +103,17 @@ mod tests {
             let told = |sketch: &SpaceSaving<str>| {
                 let mut writer = crate::codec::Writer::new();
                 sketch.encode(&mut writer);
-                let tops: Vec<_> = [0, 1, 3, usize::MAX].into_iter().map(|k| sketch.top(k)).collect();
-                let estimates: Vec<_> = (0..40).map(|key| sketch.estimate(&format!("/{key}"))).collect();
-                format!("{tops:?} {estimates:?} {} {} \
-                         {:?}", sketch.len(), sketch.total(), writer.into_bytes())
+                let tops: Vec<_> =
+                    [0, 1, 3, usize::MAX].into_iter().map(|k| sketch.top(k)).collect();
+                let estimates: Vec<_> =
+                    (0..40).map(|key| sketch.estimate(&format!("/{key}"))).collect();
+                format!(
+                    "{tops:?} {estimates:?} {} {} \
+                                 {:?}",
+                    sketch.len(),
+                    sketch.total(),
+                    writer.into_bytes()
+                )
             };
             let mut sliding = parts[0].clone();
             sliding.prepare();

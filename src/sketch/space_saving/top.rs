@@ -184,17 +184,25 @@ mod tests {
     proptest! {
         /// More rows than one chunk, and counts past 2^63.
         #[test]
-        fn the_top_is_that_of_sorting_all(weights in prop::collection::vec(weight(), 0..90), k in 0usize..40) {
+        fn the_top_is_that_of_sorting_all(
+            weights in prop::collection::vec(weight(), 0..90),
+            k in 0usize..40,
+        ) {
             let mut sketch = SpaceSaving::<u64>::with_capacity(100).unwrap();
             weights.iter().zip(0..).for_each(|(weight, key)| sketch.add(&key, *weight));
-            let mut sorted: Vec<(u64, u64)> = weights.iter().copied().zip(0..).filter(|(weight, _)| *weight > 0).collect();
+            let mut sorted: Vec<(u64, u64)> =
+                weights.iter().copied().zip(0..).filter(|(weight, _)| *weight > 0).collect();
             sorted.sort_by(|a, b| by_rank((a.0, &a.1), (b.0, &b.1)));
-            let top: Vec<(u64, u64)> = sketch.top(k).into_iter().map(|row| (row.count, row.key)).collect();
+            let top: Vec<(u64, u64)> =
+                sketch.top(k).into_iter().map(|row| (row.count, row.key)).collect();
             prop_assert_eq!(top, sorted.into_iter().take(k).collect::<Vec<_>>());
         }
 
         #[test]
-        fn counts_below_the_edge_are_told(counts in prop::collection::vec(weight(), 0..40), edge in weight()) {
+        fn counts_below_the_edge_are_told(
+            counts in prop::collection::vec(weight(), 0..40),
+            edge in weight(),
+        ) {
             let expected = edge < 1 << 63 && counts.iter().all(|count| *count < edge);
             prop_assert_eq!(all_below(&counts, edge), expected);
         }

@@ -83,7 +83,9 @@ proptest! {
     /// one begins where it ends.
     #[test]
     fn s160_windows_begin_and_end_where_the_zones_calendar_does(
-        zone in prop::sample::select(zones()), period in periods(), time in TIMES
+        zone in prop::sample::select(zones()),
+        period in periods(),
+        time in TIMES,
     ) {
         let rules = TimeZoneDatabase::bundled().get(&zone).unwrap();
         let windows: Windows =
@@ -97,7 +99,10 @@ proptest! {
         prop_assert_eq!(schedule.place(pane.start, 0), Place::In(pane));
         prop_assert_eq!(schedule.place(pane.end - 1, 0), Place::In(pane));
         prop_assert_eq!(schedule.next_window(pane.start), pane.end);
-        prop_assert_eq!((schedule.first_window_of(pane), schedule.last_window_of(pane.start)), (pane.start, pane.start));
+        prop_assert_eq!(
+            (schedule.first_window_of(pane), schedule.last_window_of(pane.start)),
+            (pane.start, pane.start)
+        );
         prop_assert_eq!(schedule.last_millisecond(pane.start), pane.end - 1);
         prop_assert_eq!(schedule.first_unfired(pane.end - 1), pane.end);
         prop_assert_eq!(schedule.first_unfired(pane.end - 2), pane.start);
@@ -108,7 +113,11 @@ proptest! {
     #[test]
     fn a_pane_is_in_exactly_the_calendar_windows_of_its_times(
         zone in prop::sample::select(vec!["Europe/Berlin", "Australia/Lord_Howe", "America/Sao_Paulo", "Africa/Casablanca", "America/St_Johns"]),
-        month in any::<bool>(), size in 1u32..9, slide in 1u32..6, time in TIMES, offset in 0u64..30 * 3600
+        month in any::<bool>(),
+        size in 1u32..9,
+        slide in 1u32..6,
+        time in TIMES,
+        offset in 0u64..30 * 3600,
     ) {
         let period = if month { Period::Months } else { Period::Days };
         let calendar = Calendar::new(period(size)).unwrap().every(period(slide)).unwrap();
@@ -127,8 +136,14 @@ proptest! {
                 prop_assert!(pane.contains(time));
                 prop_assert_eq!(Some(&schedule.first_window_of(pane)), starts.first());
                 prop_assert_eq!(Some(&schedule.last_window_of(pane.start)), starts.last());
-                prop_assert_eq!(schedule.windows_between(starts[0], starts[starts.len() - 1]), starts.len() as u64 - 1);
-                prop_assert_eq!(schedule.after_windows(starts[0], starts.len() - 1), starts[starts.len() - 1]);
+                prop_assert_eq!(
+                    schedule.windows_between(starts[0], starts[starts.len() - 1]),
+                    starts.len() as u64 - 1
+                );
+                prop_assert_eq!(
+                    schedule.after_windows(starts[0], starts.len() - 1),
+                    starts[starts.len() - 1]
+                );
                 for window in &starts {
                     // The pane is in no earlier window from the first window on.
                     let from = schedule.first_time_from(*window);
@@ -145,14 +160,19 @@ proptest! {
     }
 
     #[test]
-    fn in_utc_calendar_days_are_plain_days_and_months_those_of_the_date(time in -60_000_000_000_000i64..200_000_000_000_000) {
+    fn in_utc_calendar_days_are_plain_days_and_months_those_of_the_date(
+        time in -60_000_000_000_000i64..200_000_000_000_000,
+    ) {
         let day = Windows::from(Calendar::new(Period::Days(2)).unwrap());
         prop_assert_eq!(day, crate::window::Tumbling::new(days(2)).unwrap().into());
         let months = Windows::from(Calendar::new(Period::Months(1)).unwrap());
         let Place::In(pane) = months.schedule().place(time, 0) else { panic!("in range") };
         let (year, month, _) = civil_from_days(time.div_euclid(MILLIS_PER_DAY));
         prop_assert_eq!(pane.start, days_from_month(year, month) * MILLIS_PER_DAY);
-        prop_assert_eq!(pane.end, days_from_month(year + month / 12, month % 12 + 1) * MILLIS_PER_DAY);
+        prop_assert_eq!(
+            pane.end,
+            days_from_month(year + month / 12, month % 12 + 1) * MILLIS_PER_DAY
+        );
     }
 }
 

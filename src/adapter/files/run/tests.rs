@@ -403,16 +403,25 @@ proptest! {
 
     #[test]
     fn s32_threads_change_nothing_about_json(
-        lines in prop::collection::vec(jsonl_line(), 0..200), junk in prop::option::of(0usize..200), windows in windows(),
-        filter: bool, merged: bool, threads in 2usize..6, block_bytes in 64usize..2000, dead_max in prop_oneof![3 => Just(usize::MAX), 1 => 0usize..9],
-        resume in prop_oneof![3 => Just(0), 1 => 0usize..100], ended: bool,
+        lines in prop::collection::vec(jsonl_line(), 0..200),
+        junk in prop::option::of(0usize..200),
+        windows in windows(),
+        filter: bool,
+        merged: bool,
+        threads in 2usize..6,
+        block_bytes in 64usize..2000,
+        dead_max in prop_oneof![3 => Just(usize::MAX), 1 => 0usize..9],
+        resume in prop_oneof![3 => Just(0), 1 => 0usize..100],
+        ended: bool,
     ) {
         let mut bytes = (lines.join("\n") + if ended { "\n" } else { "" }).into_bytes();
         if let Some(at) = junk.filter(|at| *at < bytes.len()) {
             bytes[at] = 0xff;
         }
         // An earlier run stops at the end of a record.
-        let resume_at = lines.iter().take(resume).map(|line| line.len() + 1).sum::<usize>().min(bytes.len()) as u64;
+        let resume_at =
+            lines.iter().take(resume).map(|line| line.len() + 1).sum::<usize>().min(bytes.len())
+                as u64;
         let second = OwnFile::new(&bytes[bytes.len() / 2..]);
         let reading = Reading { format: Format::JsonLines, block_bytes, dead_max, resume_at };
         same(&[OwnFile::new(&bytes), second], &spec(windows, filter, merged), reading, threads)?;
@@ -420,14 +429,24 @@ proptest! {
 
     #[test]
     fn threads_change_nothing_about_csv(
-        lines in prop::collection::vec(csv_line(), 0..200), windows in windows(), filter: bool, merged: bool,
-        threads in 2usize..6, block_bytes in 64usize..2000, cut in prop::option::of(0usize..20),
+        lines in prop::collection::vec(csv_line(), 0..200),
+        windows in windows(),
+        filter: bool,
+        merged: bool,
+        threads in 2usize..6,
+        block_bytes in 64usize..2000,
+        cut in prop::option::of(0usize..20),
     ) {
         let bytes = format!("\nts,k,n,i,x\n{}", lines.join("\n")).into_bytes();
         let bytes = match cut {
             Some(cut) => gzipped(&bytes, cut),
             None => bytes,
         };
-        same(&[OwnFile::new(&bytes)], &spec(windows, filter, merged), Reading::whole(Format::Csv, block_bytes), threads)?;
+        same(
+            &[OwnFile::new(&bytes)],
+            &spec(windows, filter, merged),
+            Reading::whole(Format::Csv, block_bytes),
+            threads,
+        )?;
     }
 }

@@ -420,7 +420,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_give_answers_or_an_error(section in prop::collection::vec(any::<u8>(), 0..80)) {
+        fn any_bytes_give_answers_or_an_error(
+            section in prop::collection::vec(any::<u8>(), 0..80),
+        ) {
             let mut envelope = EnvelopeWriter::new(Kind::Answers, &pipeline().identity());
             envelope.section(Tag::Given, |writer| writer.raw(&section));
             if let Ok(mut answers) = RunAnswers::from_bytes(envelope.finish(), &pipeline()) {

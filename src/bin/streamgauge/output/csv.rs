@@ -90,7 +90,9 @@ mod tests {
         #[test]
         fn written_csv_is_read_back(fields in prop::collection::vec("[a-z,\"\r\n é]{1,12}", 1..6)) {
             let mut out = Vec::new();
-            CsvWriter::new(&mut out, &[]).line(&fields.iter().cloned().map(Cell::Text).collect::<Vec<_>>()).unwrap();
+            CsvWriter::new(&mut out, &[])
+                .line(&fields.iter().cloned().map(Cell::Text).collect::<Vec<_>>())
+                .unwrap();
             let text = String::from_utf8(out).unwrap();
             prop_assert_eq!(read_back(text.strip_prefix('\n').unwrap()), fields);
         }

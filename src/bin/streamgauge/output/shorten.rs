@@ -102,7 +102,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_is_cut_to_its_width(text in "[ -~é日\u{301}]{0,40}", width in 0usize..50, lines in 1usize..5) {
+        fn text_is_cut_to_its_width(
+            text in "[ -~é日\u{301}]{0,40}",
+            width in 0usize..50,
+            lines in 1usize..5,
+        ) {
             prop_assert!(cut_end(&text, width).width() <= width);
             prop_assert!(cut_middle(&text, width).width() <= width);
             prop_assert!(broken(&text, width, lines).iter().all(|line| line.width() <= width));

@@ -342,10 +342,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_line_is_wider_than_the_terminal(cells in prop::collection::vec("[ -~é日]{0,40}", 1..6), width in 1usize..80) {
+        fn no_line_is_wider_than_the_terminal(
+            cells in prop::collection::vec("[ -~é日]{0,40}", 1..6),
+            width in 1usize..80,
+        ) {
             let header: Vec<String> = cells.iter().map(|_| "column".to_owned()).collect();
             let mut out = Vec::new();
-            let mut writer = TableWriter::new(&mut out, Terminal { width: Some(width), color: false }, &header);
+            let mut writer =
+                TableWriter::new(&mut out, Terminal { width: Some(width), color: false }, &header);
             writer.line(cells.into_iter().map(Cell::Text).collect()).unwrap();
             writer.flush().unwrap();
             for line in String::from_utf8(out).unwrap().lines() {

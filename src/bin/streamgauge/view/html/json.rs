@@ -318,7 +318,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn lines_from_outside_never_panic(line in r#"\{("window":null,|"[a-z]*":[\[\]{}0-9e"a-z:,.-]{0,20},){0,4}"count":1\}"#) {
+        fn lines_from_outside_never_panic(
+            line in r#"\{("window":null,|"[a-z]*":[\[\]{}0-9e"a-z:,.-]{0,20},){0,4}"count":1\}"#,
+        ) {
             drop(read(&[&line]));
         }
     }

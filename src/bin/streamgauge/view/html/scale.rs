@@ -72,7 +72,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn values_are_on_the_axis(a in -1e300..1e300f64, width in 0.0..1e300f64, small in any::<bool>(), zero in any::<bool>()) {
+        fn values_are_on_the_axis(
+            a in -1e300..1e300f64,
+            width in 0.0..1e300f64,
+            small in any::<bool>(),
+            zero in any::<bool>(),
+        ) {
             let shrink = if small { 1e-295 } else { 1.0 };
             let (low, high) = (a * shrink, (a + width) * shrink);
             let scale = Scale::new(low, high, zero, 3.0);

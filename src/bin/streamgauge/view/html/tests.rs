@@ -242,15 +242,16 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let mut lines: Vec<Value> = rows.iter().map(|((minute, group), (count, value, listed))| {
-            answer(*minute, &json!(group), json!({"count": count, "p": estimate(*value), "top(2, u)": top(&["x", "y"], *listed)}))
-        }).collect();
+                answer(*minute, &json!(group), json!({"count": count, "p": estimate(*value), "top(2, u)": top(&["x", "y"], *listed)}))
+            }).collect();
         lines.sort_by_key(Value::to_string);
         let page = page_of(&lines, "a.jsonl");
         check(&page);
         // In any order, and with an older revision before or after.
         let mut shuffled = lines.clone();
         for index in (1..shuffled.len()).rev() {
-            shuffled.swap(index, (seed.rotate_left(index as u32 * 7) % (index as u64 + 1)) as usize);
+            shuffled
+                .swap(index, (seed.rotate_left(index as u32 * 7) % (index as u64 + 1)) as usize);
         }
         prop_assert!(shuffled.is_empty() || page_of(&shuffled, "a.jsonl") == page);
     }

@@ -177,7 +177,9 @@ mod tests {
             let inner = inner.trim_start_matches("<i>").trim_end_matches("</i>");
             prop_assert!(!inner.contains(['<', '>', '"', '\'']), "{}", html);
             prop_assert!(!inner.chars().any(|c| c.is_control() || is_acting(c)), "{}", html);
-            prop_assert!(middle(&key, chars).chars().count() <= chars.max(key.chars().count().min(chars)));
+            prop_assert!(
+                middle(&key, chars).chars().count() <= chars.max(key.chars().count().min(chars))
+            );
             let json = json_text(&key);
             prop_assert!(!json.contains(['<', '>']));
             prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), key);

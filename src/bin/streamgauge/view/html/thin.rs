@@ -60,9 +60,17 @@ mod tests {
             steps_max in 1usize..50,
         ) {
             let all = values.len() as f64;
-            let points: Vec<Point> = values.iter().enumerate().map(|(window, (value, width))| Point {
-                window, x: window as f64 / all, value: *value, lower: value - width, upper: value + width,
-            }).collect();
+            let points: Vec<Point> = values
+                .iter()
+                .enumerate()
+                .map(|(window, (value, width))| Point {
+                    window,
+                    x: window as f64 / all,
+                    value: *value,
+                    lower: value - width,
+                    upper: value + width,
+                })
+                .collect();
             let steps = thinned(&points, steps_max);
             prop_assert!(steps.len() <= steps_max);
             let lowest = |at: f64, other: f64| at.min(other);
@@ -73,12 +81,21 @@ mod tests {
             // Each point is within the band of its step, and the line goes through a real value.
             for step in &steps {
                 let inside = &points[step.first..=step.last];
-                prop_assert!(inside.iter().all(|point| step.lower <= point.lower && point.upper <= step.upper));
+                prop_assert!(
+                    inside
+                        .iter()
+                        .all(|point| step.lower <= point.lower && point.upper <= step.upper)
+                );
                 prop_assert!(inside.iter().any(|point| point.value == step.value));
             }
-            prop_assert_eq!(steps.iter().map(|step| step.last + 1 - step.first).sum::<usize>(), points.len());
+            prop_assert_eq!(
+                steps.iter().map(|step| step.last + 1 - step.first).sum::<usize>(),
+                points.len()
+            );
             if points.len() <= steps_max {
-                prop_assert!(steps.iter().zip(&points).all(|(step, point)| step.value == point.value));
+                prop_assert!(
+                    steps.iter().zip(&points).all(|(step, point)| step.value == point.value)
+                );
             }
         }
     }

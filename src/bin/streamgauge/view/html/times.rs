@@ -179,7 +179,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ticks_are_few_and_on_the_axis(start in -4_000_000_000_000i64..4_000_000_000_000, length in 1i64..1_000_000_000_000_000) {
+        fn ticks_are_few_and_on_the_axis(
+            start in -4_000_000_000_000i64..4_000_000_000_000,
+            length in 1i64..1_000_000_000_000_000,
+        ) {
             let end = start + length;
             let ticks = Ticks::between(start, end, TICKS_MAX);
             prop_assert!(ticks.times.len() <= TICKS_MAX);
