@@ -18,6 +18,7 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::formats::beginning::Beginning;
+use crate::formats::csv_dialect::{CsvDialect, CsvSyntax, with_decimal_point};
 use crate::formats::decode_error::DecodeError;
 use crate::formats::names;
 use crate::row::Row;
@@ -35,8 +36,11 @@ pub(crate) enum Quoting {
 /// Decodes CSV records into rows.
 #[derive(Clone, Debug)]
 pub struct CsvDecoder {
-    delimiter: u8,
+    syntax: CsvSyntax,
     quoting: Quoting,
+    /// True if the first record is the header.
+    header: bool,
+    decimal_comma: bool,
     /// For each column of the header, the first slot that it fills. `also` may contain more slots.
     slots: Vec<Option<usize>>,
     /// Further slots of a column, if a pipeline names a field twice.
@@ -58,8 +62,10 @@ impl CsvDecoder {
         delimiter: u8,
     ) -> Result<Self, Error> {
         let mut decoder = CsvDecoder {
-            delimiter,
+            syntax: delimiter.into(),
             quoting: Quoting::Csv,
+            header: true,
+            decimal_comma: false,
             slots: vec![None; header.len()],
             also: Vec::new(),
             scratch: String::new(),
@@ -90,6 +96,25 @@ impl CsvDecoder {
         Ok(decoder)
     }
 
+    /// Sets the dialect.
+    pub(crate) fn with_dialect(mut self, dialect: CsvDialect) -> Self {
+        self.syntax = dialect.into();
+        (self.header, self.decimal_comma) = (dialect.header, dialect.decimal_comma);
+        self
+    }
+
+    /// Returns true if the first record is the header.
+    pub(crate) fn has_header(&self) -> bool {
+        self.header
+    }
+
+    /// Returns the length of a blank or comment line at the start of the bytes, including its line
+    /// end.
+    #[inline]
+    pub(crate) fn passed_line(&self, bytes: &[u8]) -> Option<usize> {
+        passed_line(bytes, self.syntax)
+    }
+
     /// Sets the meaning of quotes.
     pub(crate) fn with_quoting(mut self, quoting: Quoting) -> Self {
         self.quoting = quoting;
@@ -110,7 +135,7 @@ impl CsvDecoder {
         let (mut at, mut column) = (start, 0);
         self.quoted = false;
         loop {
-            let end = if bytes.get(at) == Some(&b'"') {
+            let end = if is_quote(bytes, at, self.syntax) {
                 match self.set_after_quote(bytes, (at, column), row) {
                     Some(end) => end,
                     None => {
@@ -121,13 +146,13 @@ impl CsvDecoder {
                     }
                 }
             } else {
-                let end = field_stop(bytes, at, self.delimiter);
-                self.set(column, without_return(bytes, at, end), row);
+                let end = field_stop(bytes, at, self.syntax.delimiter);
+                self.set(bytes, column, without_return(bytes, at, end), row);
                 end
             };
             column += 1;
             at = end + 1;
-            if bytes.get(end) != Some(&self.delimiter) {
+            if bytes.get(end) != Some(&self.syntax.delimiter) {
                 break;
             }
         }
@@ -145,8 +170,15 @@ impl CsvDecoder {
     }
 
     #[inline]
-    fn set(&self, column: usize, range: Range<usize>, row: &mut Row) {
+    fn set(&mut self, bytes: &[u8], column: usize, range: Range<usize>, row: &mut Row) {
         let Some(Some(slot)) = self.slots.get(column) else { return };
+        if self.decimal_comma && with_decimal_point(&bytes[range.clone()], &mut self.scratch) {
+            row.set_unescaped(*slot, &self.scratch);
+            for (_, slot) in self.also.iter().filter(|(other, _)| *other == column) {
+                row.set_unescaped(*slot, &self.scratch);
+            }
+            return;
+        }
         row.set_untyped(*slot, range.clone());
         for (_, slot) in self.also.iter().filter(|(other, _)| *other == column) {
             row.set_untyped(*slot, range.clone());
@@ -162,7 +194,7 @@ impl CsvDecoder {
         (at, column): (usize, usize),
         row: &mut Row,
     ) -> Option<usize> {
-        match self.quoting.field(bytes, at, self.delimiter) {
+        match self.quoting.field(bytes, at, self.syntax) {
             Some(field) => {
                 self.quoted |= self.quoting == Quoting::Csv;
                 self.set_quoted(bytes, &field, column, row);
@@ -170,8 +202,8 @@ impl CsvDecoder {
             }
             None if self.quoting == Quoting::Csv => None,
             None => {
-                let end = field_stop(bytes, at, self.delimiter);
-                self.set(column, without_return(bytes, at, end), row);
+                let end = field_stop(bytes, at, self.syntax.delimiter);
+                self.set(bytes, column, without_return(bytes, at, end), row);
                 Some(end)
             }
         }
@@ -180,9 +212,9 @@ impl CsvDecoder {
     fn set_quoted(&mut self, bytes: &[u8], field: &QuotedField, column: usize, row: &mut Row) {
         let Some(Some(slot)) = self.slots.get(column) else { return };
         if field.is_plain() {
-            return self.set(column, field.inside.clone(), row);
+            return self.set(bytes, column, field.inside.clone(), row);
         }
-        field.write_text(bytes, &mut self.scratch);
+        field.write_text(bytes, self.syntax.quote, &mut self.scratch);
         row.set_unescaped(*slot, &self.scratch);
         for (_, slot) in self.also.iter().filter(|(other, _)| *other == column) {
             row.set_unescaped(*slot, &self.scratch);
@@ -209,11 +241,12 @@ impl QuotedField {
 
     /// Writes the field's text with single quotes for doubled ones. Replaces bytes that are not
     /// UTF-8, because the caller refuses such a record in any case.
-    fn write_text(&self, bytes: &[u8], text: &mut String) {
+    fn write_text(&self, bytes: &[u8], quote: u8, text: &mut String) {
         text.clear();
         let mut rest = String::from_utf8_lossy(&bytes[self.inside.clone()]).into_owned();
         if self.doubled {
-            rest = rest.replace("\"\"", "\"");
+            let one = char::from(quote);
+            rest = rest.replace(&format!("{one}{one}"), &one.to_string());
         }
         text.push_str(&rest);
         text.push_str(&String::from_utf8_lossy(&bytes[self.tail.clone()]));
@@ -221,17 +254,17 @@ impl QuotedField {
 }
 
 /// Finds the quoted field whose opening quote is at `open_at`; `None` if it is not closed.
-fn quoted_field(bytes: &[u8], open_at: usize, delimiter: u8) -> Option<QuotedField> {
+fn quoted_field(bytes: &[u8], open_at: usize, syntax: CsvSyntax) -> Option<QuotedField> {
     let (mut at, mut doubled) = (open_at + 1, false);
     let close_at = loop {
-        let quote_at = at + memchr::memchr(b'"', bytes.get(at..)?)?;
-        if bytes.get(quote_at + 1) != Some(&b'"') {
+        let quote_at = at + memchr::memchr(syntax.quote, bytes.get(at..)?)?;
+        if bytes.get(quote_at + 1) != Some(&syntax.quote) {
             break quote_at;
         }
         doubled = true;
         at = quote_at + 2;
     };
-    let end = field_stop(bytes, close_at + 1, delimiter);
+    let end = field_stop(bytes, close_at + 1, syntax.delimiter);
     Some(QuotedField {
         inside: open_at + 1..close_at,
         tail: without_return(bytes, close_at + 1, end),
@@ -244,14 +277,14 @@ impl Quoting {
     /// Finds the quoted field whose opening quote is at `open_at`; `None` if it is not closed or is
     /// not a quoted field.
     #[inline]
-    fn field(self, bytes: &[u8], open_at: usize, delimiter: u8) -> Option<QuotedField> {
+    fn field(self, bytes: &[u8], open_at: usize, syntax: CsvSyntax) -> Option<QuotedField> {
         match self {
-            Quoting::Csv => quoted_field(bytes, open_at, delimiter),
+            Quoting::Csv => quoted_field(bytes, open_at, syntax),
             Quoting::Certain => {
                 let line = &bytes[..line_end(bytes, open_at)];
-                let field = quoted_field(line, open_at, delimiter)?;
+                let field = quoted_field(line, open_at, syntax)?;
                 let is_needed = field.doubled
-                    || memchr::memchr(delimiter, &bytes[field.inside.clone()]).is_some();
+                    || memchr::memchr(syntax.delimiter, &bytes[field.inside.clone()]).is_some();
                 (field.tail.is_empty() && is_needed).then_some(field)
             }
         }
@@ -260,16 +293,16 @@ impl Quoting {
 
 /// Returns the meaning of quotes in text with this header. In TSV it is [`Quoting::Certain`],
 /// unless the header has a quoted field.
-pub(crate) fn quoting(bytes: &[u8], delimiter: u8) -> Quoting {
-    if delimiter != b'\t' {
+pub(crate) fn quoting(bytes: &[u8], syntax: CsvSyntax) -> Quoting {
+    let delimiter = syntax.delimiter;
+    if !syntax.certain {
         return Quoting::Csv;
     }
     let line = &bytes[..line_end(bytes, 0)];
     let (mut at, mut is_quoted) = (0, false);
     loop {
-        let end = if line.get(at) == Some(&b'"') {
-            let Some(field) =
-                quoted_field(line, at, delimiter).filter(|field| field.tail.is_empty())
+        let end = if is_quote(line, at, syntax) {
+            let Some(field) = quoted_field(line, at, syntax).filter(|field| field.tail.is_empty())
             else {
                 return Quoting::Certain;
             };
@@ -328,19 +361,20 @@ fn line_end(bytes: &[u8], start: usize) -> usize {
 /// quote is not closed.
 pub(crate) fn first_record(
     bytes: &[u8],
-    delimiter: u8,
+    syntax: CsvSyntax,
     quoting: Quoting,
 ) -> Option<(Vec<String>, usize)> {
+    let delimiter = syntax.delimiter;
     let (mut fields, mut at) = (Vec::new(), 0);
     let mut text = String::new();
     loop {
         let quoted =
-            if bytes.get(at) == Some(&b'"') { quoting.field(bytes, at, delimiter) } else { None };
+            if is_quote(bytes, at, syntax) { quoting.field(bytes, at, syntax) } else { None };
         let end = if let Some(field) = quoted {
-            field.write_text(bytes, &mut text);
+            field.write_text(bytes, syntax.quote, &mut text);
             fields.push(text.clone());
             field.end
-        } else if quoting == Quoting::Csv && bytes.get(at) == Some(&b'"') {
+        } else if quoting == Quoting::Csv && is_quote(bytes, at, syntax) {
             return None;
         } else {
             let end = field_stop(bytes, at, delimiter);
@@ -369,16 +403,16 @@ pub(crate) struct Cut {
 /// A record longer than `record_bytes_max` ends the search before it, closed or not. Records
 /// without a quote are skipped line by line and not measured; their length is checked when they are
 /// decoded.
-pub(crate) fn cut(bytes: &[u8], delimiter: u8, record_bytes_max: usize) -> Cut {
+pub(crate) fn cut(bytes: &[u8], syntax: CsvSyntax, record_bytes_max: usize) -> Cut {
     let mut start = 0;
     loop {
         let rest = bytes.get(start..).unwrap_or_default();
-        let Some(quote_at) = memchr::memchr(b'"', rest) else {
+        let Some(quote_at) = memchr::memchr(syntax.quote, rest) else {
             let end = memchr::memrchr(b'\n', rest).map_or(start, |newline| start + newline + 1);
             return Cut { end, too_long: bytes.len() - end > record_bytes_max };
         };
         start += memchr::memrchr(b'\n', &rest[..quote_at]).map_or(0, |newline| newline + 1);
-        let Some(next) = record_end(bytes, start, delimiter) else {
+        let Some(next) = record_end(bytes, start, syntax) else {
             return Cut { end: start, too_long: bytes.len() - start > record_bytes_max };
         };
         if next - 1 - start > record_bytes_max {
@@ -389,12 +423,15 @@ pub(crate) fn cut(bytes: &[u8], delimiter: u8, record_bytes_max: usize) -> Cut {
 }
 
 /// Returns the offset after the newline that ends the record at `start`; `None` if there is none.
-fn record_end(bytes: &[u8], start: usize, delimiter: u8) -> Option<usize> {
+fn record_end(bytes: &[u8], start: usize, syntax: CsvSyntax) -> Option<usize> {
+    if syntax.is_comment(bytes, start) {
+        return Some(start + memchr::memchr(b'\n', &bytes[start..])? + 1);
+    }
     let mut at = start;
     loop {
         let end = match bytes.get(at) {
-            Some(b'"') => quoted_field(bytes, at, delimiter)?.end,
-            _ => field_stop(bytes, at, delimiter),
+            Some(_) if is_quote(bytes, at, syntax) => quoted_field(bytes, at, syntax)?.end,
+            _ => field_stop(bytes, at, syntax.delimiter),
         };
         at = end + 1;
         if *bytes.get(end)? == b'\n' {
@@ -416,16 +453,23 @@ pub(crate) struct HeaderLine {
 /// # Errors
 /// [`ErrorKind::Parse`] if the header is longer than the examined bytes, has a quote that is not
 /// closed, is not UTF-8, has a carriage return that is not part of a line end, or is a comment.
-pub(crate) fn header(beginning: Beginning<'_>, delimiter: u8) -> Result<Option<HeaderLine>, Error> {
-    let bytes = without_blank_lines(beginning.bytes);
-    let quoting = quoting(bytes, delimiter);
+pub(crate) fn header(
+    beginning: Beginning<'_>,
+    dialect: CsvDialect,
+) -> Result<Option<HeaderLine>, Error> {
+    let syntax = CsvSyntax::from(dialect);
+    let mut bytes = beginning.bytes;
+    while let Some(len) = passed_line(bytes, syntax) {
+        bytes = &bytes[len..];
+    }
+    let quoting = quoting(bytes, syntax);
     if bytes.is_empty() {
         return Ok(beginning.is_all().then(|| HeaderLine { names: Vec::new(), quoting }));
     }
     let unreadable = |what: &str| {
         Err(Error::new(ErrorKind::Parse, format!("the header line cannot be read: {what}")))
     };
-    let record = first_record(bytes, delimiter, quoting);
+    let record = first_record(bytes, syntax, quoting);
     let ends = record.as_ref().is_some_and(|(_, len)| bytes.get(len - 1) == Some(&b'\n'));
     if !ends && !beginning.is_all() {
         return Ok(None);
@@ -437,6 +481,10 @@ pub(crate) fn header(beginning: Beginning<'_>, delimiter: u8) -> Result<Option<H
     if !ends && !beginning.is_whole {
         return unreadable(&format!("it is longer than {} bytes", bytes.len()));
     }
+    if !dialect.header {
+        let names = (1..=names.len()).map(|column| format!("c{column}")).collect();
+        return Ok(Some(HeaderLine { names, quoting }));
+    }
     if let Some(way_out) = stray_return(&names) {
         return unreadable(&format!(
             "it has a carriage return (\\r) that is not part of a line end: {way_out}"
@@ -446,7 +494,7 @@ pub(crate) fn header(beginning: Beginning<'_>, delimiter: u8) -> Result<Option<H
         && name.starts_with('#')
         && name.contains(' ')
     {
-        return unreadable("it is a comment (#): grep -v '^#' FILE | streamgauge run");
+        return unreadable("it is a comment: --comment '#' passes over such lines");
     }
     Ok(Some(HeaderLine { names, quoting }))
 }
@@ -480,4 +528,20 @@ pub(crate) fn blank_line(bytes: &[u8]) -> Option<usize> {
         [b'\r', b'\n', ..] => Some(2),
         _ => None,
     }
+}
+
+/// Returns the length of a blank or comment line at the start of the bytes, including its line end.
+/// A comment line without an end is not passed over.
+#[inline]
+pub(super) fn passed_line(bytes: &[u8], syntax: CsvSyntax) -> Option<usize> {
+    if syntax.is_comment(bytes, 0) {
+        return memchr::memchr(b'\n', bytes).map(|end| end + 1);
+    }
+    blank_line(bytes)
+}
+
+/// Returns true if a quoted field begins at `at`, where a field begins.
+#[inline]
+fn is_quote(bytes: &[u8], at: usize, syntax: CsvSyntax) -> bool {
+    bytes.get(at) == Some(&syntax.quote) && syntax.quote != 0
 }

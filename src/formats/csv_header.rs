@@ -72,8 +72,8 @@ pub(crate) fn judge(bytes: &[u8], delimiter: u8, (is_last, is_whole): (bool, boo
 /// name twice.
 pub(crate) fn has_fields(bytes: &[u8], delimiter: u8, fields: &[String]) -> bool {
     let bytes = csv::without_blank_lines(bytes);
-    let Some((header, next)) = csv::first_record(bytes, delimiter, csv::quoting(bytes, delimiter))
-    else {
+    let syntax = delimiter.into();
+    let Some((header, next)) = csv::first_record(bytes, syntax, csv::quoting(bytes, syntax)) else {
         return false;
     };
     let is_line = next == bytes.len() || bytes.get(next - 1) == Some(&b'\n');
@@ -98,14 +98,15 @@ pub(crate) fn only_column(bytes: &[u8]) -> Option<String> {
 /// Returns the whole records, without blank lines.
 fn records(bytes: &[u8], delimiter: u8, is_whole: bool) -> Option<Records> {
     let bytes = csv::without_blank_lines(bytes);
-    let quoting = csv::quoting(bytes, delimiter);
+    let syntax = delimiter.into();
+    let quoting = csv::quoting(bytes, syntax);
     let (mut all, mut at) = (Vec::new(), 0);
     while at < bytes.len() {
         if let Some(len) = csv::blank_line(&bytes[at..]) {
             at += len;
             continue;
         }
-        let Some((record, len)) = csv::first_record(&bytes[at..], delimiter, quoting) else {
+        let Some((record, len)) = csv::first_record(&bytes[at..], syntax, quoting) else {
             break;
         };
         at += len;

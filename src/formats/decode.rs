@@ -7,7 +7,7 @@
 use crate::error::Error;
 use crate::formats::aws_logs::{self, VpcDecoder};
 use crate::formats::clf::ClfDecoder;
-use crate::formats::csv::{self, CsvDecoder};
+use crate::formats::csv::CsvDecoder;
 use crate::formats::decode_error::DecodeError;
 use crate::formats::format::Format;
 use crate::formats::json_scan::{JsonScanner, ScannedLine, TemplateMatch};
@@ -171,6 +171,7 @@ impl Decoder {
             | Format::Csv
             | Format::Tsv
             | Format::Separated(_)
+            | Format::Dialect(_)
             | Format::W3c
             | Format::Vpc => return Ok(None),
         };
@@ -232,7 +233,7 @@ impl Decoder {
     /// Returns true if the first record of an input is its header.
     pub(crate) fn has_header(&self) -> bool {
         match self {
-            Decoder::Other(OtherDecoder::Csv(_)) => true,
+            Decoder::Other(OtherDecoder::Csv(decoder)) => decoder.has_header(),
             Decoder::Other(OtherDecoder::Vpc(decoder)) => decoder.has_header(),
             _ => false,
         }
@@ -400,7 +401,7 @@ fn csv_record(
 ) -> DecodeResult {
     let (bytes, start) = (block.bytes, cursor.offset);
     row.begin_in(block.block);
-    if let Some(len) = csv::blank_line(&bytes[start..]) {
+    if let Some(len) = decoder.passed_line(&bytes[start..]) {
         (cursor.offset, cursor.lines) = (start + len, cursor.lines + 1);
         return DecodeResult::Blank;
     }

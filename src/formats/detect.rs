@@ -30,6 +30,8 @@ const LOG_LINES: usize = 2;
 pub(crate) enum Detection {
     /// The format is certain.
     Certain(Format),
+    /// JSON that is not one value per line: an array, or objects over several lines.
+    Values,
     /// Plain lines, because no other format is certain. The text is the reason.
     Lines(String),
     /// Not lines of text, or not records. The text tells what it is and what to do.
@@ -41,7 +43,8 @@ impl Format {
     ///
     /// A byte order mark and leading blank lines are ignored. Then the format is
     /// 1. JSON Lines if the first line is a JSON object, or begins like one and another line is
-    ///    one;
+    ///    one; also JSON that is not one object per line: an array, objects over several lines, or
+    ///    several objects on a line, which are read value by value;
     /// 2. an access log if the first two lines certainly have the format, including time and
     ///    referer;
     /// 3. logfmt, or the log of an AWS service (ALB, S3, VPC flows), if the first two lines
@@ -54,8 +57,8 @@ impl Format {
     ///
     /// At most five lines that are not blank are examined. [`run`](crate::adapter::files::run) also
     /// accepts a header that has all the requested fields. It tells why it reads plain lines, and
-    /// refuses input that is certainly not lines of text, such as unsupported compression, UTF-16,
-    /// a JSON array, or Parquet.
+    /// refuses input that is certainly not lines of text, such as unsupported compression, UTF-32,
+    /// or Parquet.
     ///
     /// # Example
     /// ```
@@ -68,6 +71,7 @@ impl Format {
         let beginning = Beginning::of(without_byte_order_mark(first_bytes), true);
         match detect(beginning, &[]) {
             Some(Detection::Certain(format)) => format,
+            Some(Detection::Values) => Format::JsonLines,
             Some(Detection::Lines(_) | Detection::Refused(_)) | None => Format::Lines,
         }
     }
@@ -121,8 +125,19 @@ pub(crate) fn check(beginning: Beginning<'_>, named: &Format) -> Option<Detectio
     }
     let first = &beginning.bytes[..end.unwrap_or(beginning.bytes.len())];
     // A header reports an error about its line end itself.
-    let has_header = matches!(named, Format::Csv | Format::Tsv | Format::Separated(_));
+    let has_header = named.dialect().is_some();
     let refused = container::named(first).or_else(|| returns_alone(first).filter(|_| !has_header));
+    let text = without_blank_lines(first).trim_ascii_start();
+    if refused.is_none()
+        && *named == Format::JsonLines
+        && matches!(text, [b'[' | b'{', ..])
+        && json_text::look(text) != JsonText::Line
+    {
+        return match detect(beginning, &[])? {
+            Detection::Values => Some(Detection::Values),
+            _ => Some(Detection::Certain(Format::JsonLines)),
+        };
+    }
     Some(refused.map_or(Detection::Certain(named.clone()), Detection::Refused))
 }
 
@@ -196,8 +211,11 @@ impl<'a> Sample<'a> {
         let refused = container::named(self.bytes)
             .or_else(|| returns_alone(self.bytes))
             .or_else(|| self.doubled_returns());
-        if let Some(refused) = refused.or_else(|| self.json_to_be_cut()) {
+        if let Some(refused) = refused {
             return Detection::Refused(refused);
+        }
+        if self.json().is_to_be_cut() {
+            return Detection::Values;
         }
         let is_object =
             |line: &[u8]| matches!(json_text::look(line.trim_ascii_start()), JsonText::Line);
@@ -220,25 +238,6 @@ impl<'a> Sample<'a> {
 
     fn json(self) -> JsonText {
         json_text::look(self.text().trim_ascii_start())
-    }
-
-    /// Returns the reason to refuse JSON that is not one object per line, if it is such JSON.
-    fn json_to_be_cut(self) -> Option<String> {
-        let (what, way_out) = match self.json() {
-            JsonText::Array => ("an array", "jq -c '.[]' FILE | streamgauge run"),
-            JsonText::OverLines => {
-                ("one object over several lines", "jq -c . FILE | streamgauge run")
-            }
-            JsonText::SeveralOnALine => {
-                ("several objects on a line", "jq -c . FILE | streamgauge run")
-            }
-            JsonText::Commas => (
-                "objects with commas after them",
-                "sed 's/,[[:space:]]*$//' FILE | streamgauge run",
-            ),
-            JsonText::Line | JsonText::Unfinished | JsonText::No => return None,
-        };
-        Some(format!("it begins with {what}, and JSON is read as one object a line: {way_out}"))
     }
 
     /// Returns the reason to refuse lines that end with two carriage returns.
@@ -296,6 +295,8 @@ impl<'a> Sample<'a> {
         match () {
             () if is_table(b'\t') => Some(Format::Tsv),
             () if is_table(b',') => Some(Format::Csv),
+            () if is_table(b';') => Some(Format::Separated(b';')),
+            () if is_table(b'|') => Some(Format::Separated(b'|')),
             () => None,
         }
     }

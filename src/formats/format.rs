@@ -1,6 +1,7 @@
 //! The formats, and detection of a format by its first bytes.
 
 use crate::error::{Error, ErrorKind};
+use crate::formats::csv_dialect::{CsvDialect, one_byte};
 use crate::formats::{line_pattern, log_format, regex_line};
 use std::fmt;
 use std::str::FromStr;
@@ -23,6 +24,8 @@ pub enum Format {
     Tsv,
     /// As CSV, with another byte of ASCII between the fields: see [`Format::with_delimiter`].
     Separated(u8),
+    /// As CSV, in a dialect of which more than the delimiter differs.
+    Dialect(CsvDialect),
     /// The common or combined log format of Apache and nginx.
     Clf,
     /// As `Clf`, with the virtual host in front, such as `www.example.com:443`: Apache's
@@ -74,6 +77,14 @@ pub struct FormatKeys<'a> {
     pub format: Option<&'a str>,
     /// What separates the fields of CSV. Default: a comma.
     pub delimiter: Option<&'a str>,
+    /// What quotes fields of CSV, or `none`. Default: `"`.
+    pub quote: Option<&'a str>,
+    /// What comment lines of CSV begin with. Default: there are none.
+    pub comment: Option<&'a str>,
+    /// True if CSV has no header. Default: it has one.
+    pub no_header: Option<bool>,
+    /// True if decimals in CSV have a comma. Default: they have a point.
+    pub decimal_comma: Option<bool>,
     /// The format string of nginx or Apache.
     pub log_format: Option<&'a str>,
     /// A pattern with `<names>`.
@@ -86,14 +97,17 @@ impl FormatKeys<'_> {
     /// Returns the format that the keys name together. Default: [`Format::Auto`].
     ///
     /// # Errors
-    /// As [`Format::from_str`], [`Format::with_delimiter`], [`Format::with_log_format`],
-    /// [`Format::with_pattern`] and [`Format::with_regex`], with the key in front.
+    /// As [`Format::from_str`], [`Format::with_delimiter`], [`Format::with_dialect`],
+    /// [`Format::with_log_format`], [`Format::with_pattern`] and [`Format::with_regex`], with the key in front.
     pub fn format(self) -> Result<Format, Error> {
         let format = self.format.map_or(Ok(Format::Auto), str::parse);
         let mut format: Format = format.map_err(|error: Error| error.at("format"))?;
+        if let Some(text) = self.delimiter {
+            format = format.with_delimiter(text).map_err(|error| error.at("delimiter"))?;
+        }
+        format = self.with_dialect(format)?;
         type With = fn(Format, &str) -> Result<Format, Error>;
-        let keys: [(&str, Option<&str>, With); 4] = [
-            ("delimiter", self.delimiter, |format, text| format.with_delimiter(text)),
+        let keys: [(&str, Option<&str>, With); 3] = [
             ("log_format", self.log_format, |format, text| format.with_log_format(text)),
             ("pattern", self.pattern, |format, text| format.with_pattern(text)),
             ("regex", self.regex, |format, text| format.with_regex(text)),
@@ -105,15 +119,81 @@ impl FormatKeys<'_> {
         }
         Ok(format)
     }
+
+    /// Returns the format with the dialect of CSV that the keys describe, if they do.
+    fn with_dialect(self, format: Format) -> Result<Format, Error> {
+        let no_header = self.no_header == Some(true);
+        let decimal_comma = self.decimal_comma == Some(true);
+        let given = [
+            ("quote", self.quote.is_some()),
+            ("comment", self.comment.is_some()),
+            ("no_header", no_header),
+            ("decimal_comma", decimal_comma),
+        ];
+        let Some((key, _)) = given.into_iter().find(|(_, given)| *given) else {
+            return Ok(format);
+        };
+        let base = if format == Format::Auto { &Format::Csv } else { &format };
+        let Some(mut dialect) = base.dialect() else {
+            let message = format!("only csv and tsv have it, and the format is {format}");
+            return Err(Error::invalid(message).at(key));
+        };
+        (dialect.header, dialect.decimal_comma) = (!no_header, decimal_comma);
+        if let Some(quote) = self.quote {
+            let byte = if quote == "none" { Ok(0) } else { one_byte(quote, "quote") };
+            dialect.quote = Some(byte.map_err(|error| error.at("quote"))?);
+        }
+        if let Some(comment) = self.comment {
+            let byte = one_byte(comment, "beginning of comments");
+            dialect.comment = Some(byte.map_err(|error| error.at("comment"))?);
+        }
+        Format::with_dialect(dialect).map_err(|error| error.at(key))
+    }
 }
 
 impl Format {
+    /// Returns CSV in a dialect.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] if one character has two meanings.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::adapter::files::{CsvDialect, Format};
+    /// let mut dialect = CsvDialect::with_delimiter(b';');
+    /// dialect.header = false;
+    /// assert!(Format::with_dialect(dialect).is_ok());
+    /// dialect.quote = Some(b';');
+    /// assert!(Format::with_dialect(dialect).is_err());
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
+    pub fn with_dialect(dialect: CsvDialect) -> Result<Format, Error> {
+        let dialect = dialect.validate()?;
+        Ok(match dialect.delimiter {
+            _ if !dialect.is_plain() => Format::Dialect(dialect),
+            b',' => Format::Csv,
+            b'\t' => Format::Tsv,
+            other => Format::Separated(other),
+        })
+    }
+
+    /// Returns the dialect of a format of tables.
+    pub(crate) fn dialect(&self) -> Option<CsvDialect> {
+        match self {
+            Format::Csv => Some(CsvDialect::default()),
+            Format::Tsv => Some(CsvDialect::with_delimiter(b'\t')),
+            Format::Separated(delimiter) => Some(CsvDialect::with_delimiter(*delimiter)),
+            Format::Dialect(dialect) => Some(*dialect),
+            _ => None,
+        }
+    }
+
     /// Returns the name that the command and pipeline files use.
     pub fn name(&self) -> &'static str {
         match self {
             Format::Auto => "auto",
             Format::JsonLines => "jsonl",
-            Format::Csv | Format::Separated(_) => "csv",
+            Format::Csv | Format::Separated(_) | Format::Dialect(_) => "csv",
             Format::Tsv => "tsv",
             Format::Clf => "clf",
             Format::Vhost => "vhost",
@@ -253,6 +333,7 @@ pub(crate) fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self, self.text()) {
+            (Format::Dialect(dialect), _) => dialect.fmt(f),
             (Format::Separated(byte), _) => write!(f, "csv({})", char::from(*byte)),
             (_, Some((key, text))) => write!(f, "{key}({text})"),
             (format, None) => f.write_str(format.name()),
@@ -270,7 +351,9 @@ impl FromStr for Format {
     /// [`ErrorKind::Parse`] for any text but the names and these forms.
     fn from_str(text: &str) -> Result<Self, Error> {
         let inside = |key: &str| text.strip_prefix(key)?.strip_prefix('(')?.strip_suffix(')');
-        let with = if let Some(delimiter) = inside("csv") {
+        let with = if let Ok(dialect) = text.parse::<CsvDialect>() {
+            Some(Format::with_dialect(dialect))
+        } else if let Some(delimiter) = inside("csv") {
             Some(Format::Csv.with_delimiter(delimiter))
         } else if let Some(string) = inside("log_format") {
             Some(Format::Auto.with_log_format(string))
@@ -300,6 +383,7 @@ mod tests {
         let with = [
             Format::Separated(b';'),
             Format::Separated(b')'),
+            Format::Dialect(CsvDialect { header: false, ..CsvDialect::default() }),
             Format::LogFormat("$status (x)".into()),
             Format::Pattern("<a>) <b>".into()),
             Format::Regex("(?<a>.)".into()),

@@ -23,6 +23,16 @@ pub(crate) enum JsonText {
     No,
 }
 
+impl JsonText {
+    /// Returns true if it is JSON that is not one value per line.
+    pub(crate) fn is_to_be_cut(self) -> bool {
+        matches!(
+            self,
+            JsonText::SeveralOnALine | JsonText::Commas | JsonText::Array | JsonText::OverLines
+        )
+    }
+}
+
 /// Examines the text from its first byte, which is not white space. If an object continues after
 /// the bytes or after its first line, only the present part is checked.
 pub(crate) fn look(bytes: &[u8]) -> JsonText {

@@ -77,6 +77,14 @@ PipelineSpec {
     format "format": String;
     /// The character between the fields of CSV. Default: a comma.
     delimiter "delimiter": String;
+    /// The character around quoted fields of CSV, or `none`. Default: `"`.
+    quote "quote": String;
+    /// The character with which comment lines of CSV begin. Default: there are none.
+    comment "comment": String;
+    /// True if CSV has no header: its columns are `c1`, `c2` and so on.
+    no_header "no_header": bool;
+    /// True if decimals in CSV have a comma, such as `1.234,5`.
+    decimal_comma "decimal_comma": bool;
     /// The format string of nginx or Apache by which the records were written, instead of a
     /// `format`.
     log_format "log_format": String;
@@ -182,6 +190,10 @@ impl PipelineSpec {
         FormatKeys {
             format: self.format.as_deref(),
             delimiter: self.delimiter.as_deref(),
+            quote: self.quote.as_deref(),
+            comment: self.comment.as_deref(),
+            no_header: self.no_header,
+            decimal_comma: self.decimal_comma,
             log_format: self.log_format.as_deref(),
             pattern: self.pattern.as_deref(),
             regex: self.regex.as_deref(),

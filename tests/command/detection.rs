@@ -114,7 +114,7 @@ const LOGS: &[&str] = &[
     "alice,5\nbob,6\ncarl,7\n",
     "alice,NA\nbob,5\ncarl,7\n",
     "INFO,started\nWARN,stopped\n",
-    "a;b;c\n1;2;3\n2;3;4\n",
+    "a;b;c\nx;y;z\nu;v;w\n",
     "t\n2024-01-01T00:00:00Z\n2024-01-01T00:00:01Z\n",
     "# exported by hand\nts,v\n1,2\n3,4\n",
     "word\n",
@@ -203,7 +203,7 @@ fn tables_with_a_certain_header_are_read_as_tables() {
 fn a_field_that_lines_do_not_have_is_an_error_with_a_remedy() {
     let folder = Folder::new("a_field_that_lines_lack");
     let cases: &[(&str, &str, &[&str])] = &[
-        ("a;b;c\n1;2;3\n", "b", &["between the fields", "--delimiter ';'"]),
+        ("a;b;c\nx;y;z\n", "x", &["between the fields", "--delimiter ';'"]),
         (
             "t\n2024-01-01T00:00:00Z\n2024-01-01T00:00:01Z\n",
             "t",
@@ -290,31 +290,37 @@ fn a_resumed_run_keeps_its_delimiter() {
 }
 
 #[test]
-fn json_that_is_not_one_object_a_line_is_refused_with_a_remedy() {
-    let folder = Folder::new("json_that_is_not_an_object_a_line");
-    let arrays = [
+fn s96_json_is_read_value_by_value_however_it_is_written() {
+    let folder = Folder::new("s96_json_is_read_value_by_value");
+    for text in [
         "[{\"v\":1},{\"v\":2}]\n",
         "[{\"v\":1},{\"v\":2}]",
         "[\n  {\"v\":1},\n  {\"v\":2}\n]\n",
-        "\n[1]\n",
-        "[]",
-    ];
-    for text in arrays {
-        both(&folder, text.as_bytes(), &[]).failed(1, &["an array", "jq -c '.[]' FILE"]);
-        both(&folder, text.as_bytes(), &["--agg", "sum(v)"])
-            .failed(1, &["an array", "jq -c '.[]' FILE"]);
-    }
-    for text in [
-        "{\n\"a\":1\n}\n{\n\"a\":2\n}\n",
-        "{\n  \"a\": {\"b\":1},\n  \"c\": [\n    {\"d\":1}\n  ]\n}\n",
-        "{\"a\":1}{\"a\":2}\n",
+        "\n[{\"v\":1\n},\n\n{\n\"v\":2,\"w\":{\"x\":[1]}}]",
+        "{\n\"v\":1\n}\n{\n\"v\":2\n}\n",
+        "{\n  \"v\": 1,\n  \"c\": [\n    {\"d\":1}\n  ]\n}\n{\"v\":2}",
+        "{\"v\":1}{\"v\":2}\n",
+        "{\"v\":1},\n{\"v\":2},\n",
+        "{\"v\":1} ,\r\n{\"v\":2}",
     ] {
-        both(&folder, text.as_bytes(), &[]).failed(1, &["jq -c . FILE"]);
+        for arguments in
+            [&["--agg", "count, sum(v)"][..], &["--agg", "count, sum(v)", "--format", "jsonl"]]
+        {
+            let run = both(&folder, text.as_bytes(), arguments);
+            assert_eq!(run.json()[0]["count"], json!(2), "{text}");
+            assert_eq!(run.json()[0]["sum(v)"], json!(3), "{text}");
+        }
     }
-    // The elements of an array without its brackets.
-    for text in ["{\"a\":1},\n{\"a\":2},\n{\"a\":3}\n", "{\"a\":1} ,\r\n", "{\"a\":1},"] {
-        both(&folder, text.as_bytes(), &[]).failed(1, &["commas after them", "sed 's/,"]);
-    }
+    assert_eq!(count(&both(&folder, b"[]", &[])), json!(0));
+    // What is no object is a dead letter, and so is a value that is cut off.
+    let run = both(&folder, b"[{\"v\":1},\n2,\n{\"v\":", &[]);
+    assert_eq!(count(&run), json!(1));
+    run.says(&["dead letters 2"]);
+}
+
+#[test]
+fn a_line_of_json_that_is_cut_off_leaves_the_others() {
+    let folder = Folder::new("a_line_of_json_that_is_cut_off");
     // A line that is cut off does not make the others something else.
     for text in ["\"a\":0}\n{\"a\":1}\n", "{\"a\":\n{\"a\":1}\n{\"a\":2}\n"] {
         let run = both(&folder, text.as_bytes(), &[]);
@@ -379,8 +385,6 @@ fn files_that_are_not_text_are_refused_by_name() {
             [b"logs/access.log".to_vec(), vec![0; 242], b"ustar\x0000\n".to_vec()].concat(),
             "tar -xOf FILE",
         ),
-        ([b"\xff\xfe".to_vec(), utf16.clone()].concat(), "iconv -f UTF-16 "),
-        ([b"\xfe\xff".to_vec(), big_endian.clone()].concat(), "iconv -f UTF-16 "),
         (utf16, "iconv -f UTF-16LE "),
         (big_endian, "iconv -f UTF-16BE "),
         ([b"\xff\xfe\0\0".to_vec(), utf32.clone()].concat(), "iconv -f UTF-32 "),
@@ -397,6 +401,17 @@ fn files_that_are_not_text_are_refused_by_name() {
                 let run = both(&folder, &bytes, arguments);
                 run.failed(1, &[words, "| streamgauge run"]);
                 assert_eq!(run.stdout, "");
+            }
+        }
+    }
+    // With a byte order mark it is certain, and decoded.
+    for text in ["\u{feff}ts,v\n1,5\n2,6\n", "\u{feff}[{\"v\":5},\n{\"v\":6}]"] {
+        for unit in [u16::to_le_bytes, u16::to_be_bytes] {
+            let bytes: Vec<u8> = text.encode_utf16().flat_map(unit).collect();
+            let packed = zstd::encode_all(&bytes[..], 3).unwrap();
+            for bytes in [bytes, packed] {
+                let run = both(&folder, &bytes, &["--agg", "sum(v)"]);
+                assert_eq!(run.json()[0]["sum(v)"], json!(11), "{text}");
             }
         }
     }

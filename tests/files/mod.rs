@@ -3,6 +3,7 @@
 mod compressed;
 mod csv;
 mod detection;
+mod dialects;
 mod json;
 mod json_library;
 #[path = "../../examples/generate/log.rs"]

@@ -6,7 +6,9 @@ use crate::adapter::files::source::Input;
 use crate::error::{Error, ErrorKind};
 use crate::formats::aws_logs::{self, VpcDecoder};
 use crate::formats::beginning::Beginning;
+use crate::formats::conversion::{Conversion, JsonLinesOf};
 use crate::formats::csv::{self, CsvDecoder, Quoting};
+use crate::formats::csv_dialect::CsvDialect;
 use crate::formats::decode::{Decoder, LineDecoder};
 use crate::formats::detect::{self, Detection};
 use crate::formats::format::Format;
@@ -71,6 +73,10 @@ pub(super) fn begin(
     }
     let (format, note) = match detected {
         Detection::Certain(format) => (format, None),
+        Detection::Values => {
+            reader.convert(Conversion::Json(JsonLinesOf::default()));
+            (Format::JsonLines, None)
+        }
         Detection::Lines(reason) => (Format::Lines, Some(reason)),
         Detection::Refused(reason) => {
             return Err(Error::new(ErrorKind::Unsupported, reason).at(name));
@@ -124,12 +130,12 @@ fn decoder(
     (format, fields): (&Format, &[String]),
     depth_max: usize,
 ) -> Result<Decoder, Error> {
+    if let Some(dialect) = format.dialect() {
+        return csv_decoder(reader, fields, dialect);
+    }
     match format {
         // The source says which values are numbers, so few are needed as text.
         Format::JsonLines => reader.set_make_block(Block::checked),
-        Format::Csv => return csv_decoder(reader, fields, b','),
-        Format::Tsv => return csv_decoder(reader, fields, b'\t'),
-        Format::Separated(delimiter) => return csv_decoder(reader, fields, *delimiter),
         Format::W3c => {
             let directive = look(reader, w3c::header)?;
             return W3cDecoder::new(&directive, fields).map(Decoder::from);
@@ -149,16 +155,16 @@ fn decoder(
 fn csv_decoder(
     reader: &mut BlockReader,
     fields: &[String],
-    delimiter: u8,
+    dialect: CsvDialect,
 ) -> Result<Decoder, Error> {
-    let header = look(reader, |beginning| csv::header(beginning, delimiter))?;
+    let header = look(reader, |beginning| csv::header(beginning, dialect))?;
     // If no field contains a line end, each line is a record.
-    if header.quoting == Quoting::Csv {
-        reader.set_framing(Framing::Csv { delimiter });
+    if header.quoting == Quoting::Csv && dialect.quote != Some(0) {
+        reader.set_framing(Framing::Csv { syntax: dialect.into() });
     }
     let names = header.names;
     // A file without records lacks no field.
     let fields = if names.is_empty() { &[] } else { fields };
-    CsvDecoder::new(&names, fields, delimiter)
-        .map(|decoder| decoder.with_quoting(header.quoting).into())
+    CsvDecoder::new(&names, fields, dialect.delimiter)
+        .map(|decoder| decoder.with_dialect(dialect).with_quoting(header.quoting).into())
 }

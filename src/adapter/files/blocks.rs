@@ -10,7 +10,9 @@ use crate::adapter::files::regular_file::Stretch;
 use crate::adapter::files::source::Source;
 use crate::error::Error;
 use crate::formats::beginning::Beginning;
+use crate::formats::conversion::{Conversion, Utf16Text};
 use crate::formats::csv;
+use crate::formats::csv_dialect::CsvSyntax;
 use crate::formats::decode_error::DEAD_LETTER_BYTES_MAX;
 use crate::formats::format::{BYTE_ORDER_MARK, without_byte_order_mark};
 use crate::row::Block;
@@ -32,8 +34,8 @@ pub(crate) enum Framing {
     Lines,
     /// At each newline that is not in quotes.
     Csv {
-        /// What separates fields.
-        delimiter: u8,
+        /// What separates and quotes fields.
+        syntax: CsvSyntax,
     },
 }
 
@@ -194,9 +196,26 @@ impl BlockReader {
         self.fill();
     }
 
-    /// Returns the length of the byte order mark at the beginning.
+    /// Converts the input from its beginning on. Only bytes that were peeked have been read.
+    pub(crate) fn convert(&mut self, conversion: Conversion) {
+        self.source.convert(conversion, &self.buffer[..self.filled]);
+        (self.filled, self.searched, self.ended, self.bytes_decompressed) = (0, 0, false, 0);
+        let failure = self.failure.take();
+        self.fill();
+        if self.ended && self.failure.is_none() {
+            self.failure = failure;
+        }
+    }
+
+    /// Returns the length of the byte order mark at the beginning. Text in UTF-16 is converted.
     fn byte_order_mark(&mut self) -> usize {
         self.fill();
+        while !self.ended && self.filled < 4 && matches!(self.buffer[0], 0xfe | 0xff) {
+            self.fill();
+        }
+        if let Some(text) = Utf16Text::of_mark(&self.buffer[..self.filled]) {
+            self.convert(Conversion::Utf16(text));
+        }
         while !self.ended
             && BYTE_ORDER_MARK.starts_with(&self.buffer[..self.filled])
             && self.filled < BYTE_ORDER_MARK.len()
@@ -272,9 +291,7 @@ impl BlockReader {
         let cut = match (self.framing, fresh) {
             (_, None) => csv::Cut { end: 0, too_long: self.filled > self.record_bytes_max },
             (Framing::Lines, Some(at)) => csv::Cut { end: self.searched + at + 1, too_long: false },
-            (Framing::Csv { delimiter }, Some(_)) => {
-                csv::cut(bytes, delimiter, self.record_bytes_max)
-            }
+            (Framing::Csv { syntax }, Some(_)) => csv::cut(bytes, syntax, self.record_bytes_max),
         };
         self.searched = if cut.end == 0 && !cut.too_long { self.filled } else { 0 };
         cut

@@ -42,6 +42,7 @@ mod taking;
 
 pub use crate::formats::clf::ClfDecoder;
 pub use crate::formats::csv::CsvDecoder;
+pub use crate::formats::csv_dialect::CsvDialect;
 pub use crate::formats::decode_error::{DEAD_LETTER_BYTES_MAX, DeadLetter, DecodeError};
 pub use crate::formats::format::{Format, FormatKeys};
 pub use crate::formats::json_names::JsonNames;

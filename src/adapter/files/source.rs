@@ -7,6 +7,7 @@
 
 use crate::adapter::files::regular_file::{RegularFile, became_shorter};
 use crate::error::{Error, ErrorKind};
+use crate::formats::conversion::Conversion;
 use crate::formats::format::Format;
 use crate::limits::Limits;
 use std::fs::File;
@@ -22,6 +23,8 @@ const ZSTD_WINDOW_LOGS: std::ops::RangeInclusive<u32> =
 const ZSTD_HEADER_BYTES: u64 = 18;
 /// Bytes read at a time from a compressed file.
 const COMPRESSED_BUFFER_BYTES: usize = 128 << 10;
+/// Bytes converted at a time.
+const CONVERTED_BUFFER_BYTES: usize = 32 << 10;
 
 /// One input: one shard of the stream.
 #[non_exhaustive]
@@ -127,8 +130,51 @@ pub(crate) struct Source {
     /// True if a read may return fewer bytes than requested although more may come later, as from a
     /// pipe. Bytes that have arrived are then processed at once.
     interactive: bool,
+    /// What makes lines of UTF-8 of the bytes, if they are not.
+    converted: Option<Box<Converted>>,
     /// The size of a regular file when it was opened. It has at least these bytes unless it is cut.
     size_bytes: u64,
+}
+
+/// A conversion, and what it has made of the input so far.
+struct Converted {
+    conversion: Conversion,
+    /// An earlier conversion, which gives this one its bytes.
+    before: Option<Box<Converted>>,
+    bytes: Vec<u8>,
+    /// Bytes of these that were read.
+    at: usize,
+    has_ended: bool,
+    /// A buffer for bytes that are to be converted.
+    raw: Vec<u8>,
+}
+
+impl Converted {
+    fn read(
+        &mut self,
+        buffer: &mut [u8],
+        read_raw: &mut dyn FnMut(&mut [u8]) -> Result<usize, Error>,
+    ) -> Result<usize, Error> {
+        while self.at == self.bytes.len() && !self.has_ended && !buffer.is_empty() {
+            (self.at, self.has_ended) = (0, false);
+            self.bytes.clear();
+            self.raw.resize(CONVERTED_BUFFER_BYTES, 0);
+            let len = match &mut self.before {
+                Some(before) => before.read(&mut self.raw, &mut *read_raw)?,
+                None => read_raw(&mut self.raw)?,
+            };
+            self.conversion.convert(&self.raw[..len], &mut self.bytes);
+            if len == 0 {
+                self.has_ended = true;
+                self.conversion.finish(&mut self.bytes);
+            }
+        }
+        let ready = &self.bytes[self.at..];
+        let len = ready.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&ready[..len]);
+        self.at += len;
+        Ok(len)
+    }
 }
 
 enum Decompressed {
@@ -244,6 +290,7 @@ impl Source {
             regular_file: None,
             bytes_read,
             interactive: true,
+            converted: None,
             size_bytes: 0,
         })
     }
@@ -284,6 +331,29 @@ impl Source {
     /// [`ErrorKind::LimitExceeded`] for a zstd window over the limit, [`ErrorKind::Io`] if the
     /// system reports an error.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        let Some(mut converted) = self.converted.take() else { return self.read_raw(buffer) };
+        let read = converted.read(buffer, &mut |raw| self.read_raw(raw));
+        self.converted = Some(converted);
+        read
+    }
+
+    /// Converts the input from now on, beginning with bytes that were read already.
+    pub(crate) fn convert(&mut self, conversion: Conversion, read: &[u8]) {
+        let mut converted = Converted {
+            conversion,
+            before: self.converted.take(),
+            bytes: Vec::new(),
+            at: 0,
+            has_ended: false,
+            raw: Vec::new(),
+        };
+        converted.conversion.convert(read, &mut converted.bytes);
+        self.converted = Some(Box::new(converted));
+        // Its bytes are other ones than those of the file.
+        self.regular_file = None;
+    }
+
+    fn read_raw(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         loop {
             let result = match &mut self.reader {
                 Decompressed::Plain(raw) => raw.read(buffer),

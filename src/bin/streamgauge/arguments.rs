@@ -422,6 +422,18 @@ pub(crate) struct InputArguments {
     /// The character between the fields of CSV, such as ';'. Default: a comma
     #[arg(long, value_name = "CHARACTER", help_heading = "Input")]
     pub(crate) delimiter: Option<String>,
+    /// The character around quoted fields of CSV, or none. Default: "
+    #[arg(long, value_name = "CHARACTER", help_heading = "Input")]
+    pub(crate) quote: Option<String>,
+    /// Pass over lines of CSV that begin with this character, such as '#'
+    #[arg(long, value_name = "CHARACTER", help_heading = "Input")]
+    pub(crate) comment: Option<String>,
+    /// Read CSV without a header: the columns are c1, c2 and so on
+    #[arg(long, help_heading = "Input")]
+    pub(crate) no_header: bool,
+    /// Read decimals of CSV with a comma: 1.234,5 is 1234.5
+    #[arg(long, help_heading = "Input")]
+    pub(crate) decimal_comma: bool,
     /// Read the log of nginx or Apache by the format string of its configuration, such as
     /// '$remote_addr [$time_local] "$request" $status' or '%h %t "%r" %>s'. With or without
     /// log_format NAME and LogFormat

@@ -60,6 +60,10 @@ impl Settings {
         let mut flags = PipelineSpec::default();
         flags.format = input.format.map(|format| format_name(format).to_owned());
         flags.delimiter = input.delimiter;
+        flags.quote = input.quote;
+        flags.comment = input.comment;
+        flags.no_header = input.no_header.then_some(true);
+        flags.decimal_comma = input.decimal_comma.then_some(true);
         flags.log_format = input.log_format;
         flags.pattern = input.pattern;
         flags.regex = input.regex;
