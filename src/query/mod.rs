@@ -8,6 +8,8 @@ pub(crate) mod literal;
 pub(crate) mod null_list;
 pub(crate) mod pipeline_spec;
 pub(crate) mod predicate;
+mod statement;
 pub(crate) mod token;
 
 pub use pipeline_spec::PipelineSpec;
+pub use statement::SqlStatement;

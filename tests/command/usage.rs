@@ -68,7 +68,7 @@ fn windows_and_times_that_make_no_sense_are_refused() {
         ),
         (
             &["run", "--time", "a,b", "--window", "1m"],
-            &["--time \"a,b\": one field holds the event time, not 2"],
+            &["error: --time: ", "one field holds the event time, not 2"],
         ),
         (&["run", "--time", "ts", "--window", "5"], &["5", "1m30s"]),
         (&["run", "--time", "ts", "--window", "0s"], &["window"]),
@@ -122,18 +122,11 @@ fn tips(cases: &[(&[&str], &[&str], &[&str])]) {
 fn s105_a_tip_names_a_flag_of_the_same_meaning_or_none() {
     tips(&[
         (
-            &["run", "--sort", "count"],
-            &["--sort", "not sorted", "Usage: streamgauge run [OPTIONS] [FILE]..."],
-            &["--source", "-- --sort"],
+            &["run", "--order-by", "count"],
+            &["--order-by", "use --sort COLUMN", "Usage: streamgauge run [OPTIONS] [FILE]..."],
+            &["-- --order-by"],
         ),
-        (&["run", "--order-by", "count"], &["not sorted"], &[]),
-        (
-            &["run", "--limit", "10"],
-            &["--limit", "not limited", "--limit-groups N"],
-            &["exists: '--limit-groups'"],
-        ),
-        (&["top", "--by", "a", "-n", "3"], &["top(k, FIELD)"], &["-- -n"]),
-        (&["run", "--having", "count > 1"], &["not filtered", "--where"], &[]),
+        (&["top", "--by", "a", "-n", "3"], &["use --limit N with --sort"], &["-- -n"]),
         (&["run", "--group-by", "a"], &["--group FIELD"], &[]),
         (&["run", "--filter", "a > 1"], &["--where PREDICATE"], &[]),
         (&["run", "--tz", "UTC"], &["UTC"], &["--top"]),
@@ -141,7 +134,6 @@ fn s105_a_tip_names_a_flag_of_the_same_meaning_or_none() {
         (&["run", "-z"], &["-z"], &["tip"]),
         (&["run", "--windw", "1m"], &["similar argument exists: '--window'"], &[]),
         (&["kcl", "--sort"], &["--sort"], &["tip"]),
-        (&["merge", "--sort", "d"], &["--sort"], &["--source"]),
     ]);
 }
 

@@ -35,6 +35,8 @@ pub(crate) enum Command {
     /// Find the most frequent values of a field per window and group: short for run --agg 'top(k,
     /// by)'
     Top(TopArguments),
+    /// Run an SQL statement over files
+    Sql(SqlArguments),
     /// Merge the partials of several runs, functions or workers into the answers of all their
     /// records
     Merge(MergeArguments),
@@ -202,6 +204,45 @@ pub(crate) struct TopArguments {
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }
+
+/// Run an SQL statement over files.
+#[derive(Debug, Args)]
+#[command(after_long_help = SQL_HELP)]
+pub(crate) struct SqlArguments {
+    /// The statement: SELECT ... FROM 'FILE' ...
+    #[arg(value_name = "STATEMENT")]
+    pub(crate) statement: String,
+    /// Print the statement as a pipeline file instead of running it
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub(crate) to: Option<StatementForm>,
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArguments,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}
+
+/// What a statement is printed as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum StatementForm {
+    /// A pipeline file, for `run --pipeline`
+    Toml,
+}
+
+const SQL_HELP: &str = "\
+The statement is SELECT .. FROM 'FILE' [WHERE ..] [GROUP BY ..] [HAVING ..]
+[ORDER BY ..] [LIMIT n]. Files may also be given after the statement, which then
+names a table of any name. TUMBLE(time, size) and HOP(time, slide, size) in
+GROUP BY are windows; ORDER BY and LIMIT hold for each window. Flags of `run`
+add what SQL has no words for, such as --time-format.
+
+Examples:
+  streamgauge sql \"SELECT country, count(*), p99(latency_ms) FROM 'access.jsonl'
+      WHERE status >= 500 GROUP BY TUMBLE(ts, INTERVAL '1' MINUTE), country\"
+  streamgauge sql \"SELECT url, sum(bytes) AS bytes FROM logs GROUP BY url
+      ORDER BY bytes DESC LIMIT 10\" logs/*.gz
+  streamgauge sql --to toml \"SELECT count(*) FROM t\" > count.toml";
 
 const RUN_HELP: &str = "\
 Aggregates (--agg), separated by commas, each with an optional `as NAME`:

@@ -30,6 +30,7 @@ mod settings;
 #[cfg(test)]
 mod simulation;
 mod sink;
+mod sql;
 mod standard_output;
 mod state;
 mod summary;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         Command::Kcl(arguments) => kcl::run(&arguments),
         Command::Run(arguments) => run::run(arguments),
         Command::Top(arguments) => top::run(arguments),
+        Command::Sql(arguments) => sql::run(arguments),
         Command::Merge(arguments) => merge::run(arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::Finish(arguments) => finish::run(&arguments),

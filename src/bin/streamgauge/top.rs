@@ -18,11 +18,12 @@ pub(crate) fn run(mut arguments: TopArguments) -> Result<(), Failure> {
 
 /// Returns the aggregate as text. A name that is not a word of an expression gets quotes.
 fn aggregate(k: u64, by: &str) -> String {
-    let is_word =
-        !by.is_empty() && !by.contains(|c: char| c.is_whitespace() || "()[],'\"=!<>".contains(c));
-    let is_quoted = by.len() > 1
-        && ['\'', '"'].iter().any(|quote| by.starts_with(*quote) && by.ends_with(*quote));
-    match is_word || is_quoted {
+    let is_name = |c: char| c.is_alphanumeric() || "_@$.".contains(c);
+    let is_word = !by.is_empty() && by.chars().all(is_name) && !by.starts_with(char::is_numeric);
+    let is_quoted = by.len() > 1 && by.starts_with('"') && by.ends_with('"');
+    // An expression, which no name of a field looks like.
+    let is_expression = by.ends_with([')', ']']);
+    match is_word || is_quoted || is_expression {
         true => format!("top({k}, {by})"),
         false => format!("top({k}, \"{}\")", by.replace('"', "\"\"")),
     }
@@ -38,6 +39,9 @@ mod tests {
         assert_eq!(aggregate(3, "user agent"), "top(3, \"user agent\")");
         assert_eq!(aggregate(3, "\"user agent\""), "top(3, \"user agent\")");
         assert_eq!(aggregate(3, "a, \"b"), "top(3, \"a, \"\"b\")");
-        assert_eq!(aggregate(3, "/request/url"), "top(3, /request/url)");
+        assert_eq!(aggregate(3, "/request/url"), "top(3, \"/request/url\")");
+        assert_eq!(aggregate(3, "user-agent"), "top(3, \"user-agent\")");
+        assert_eq!(aggregate(3, "4xx"), "top(3, \"4xx\")");
+        assert_eq!(aggregate(3, "lower(url)"), "top(3, lower(url))");
     }
 }

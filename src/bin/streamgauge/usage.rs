@@ -33,8 +33,8 @@ const EXPECTED: &[(&[&str], &str)] = &[
         "answers go to standard output: write > FILE after the command; --output is their format",
     ),
     (
-        &["--timezone", "--tz"],
-        "times without an offset are UTC; those with an offset are read by it",
+        &["--tz", "--time-zone"],
+        "use --timezone ZONE for the windows; times without an offset are UTC, and those with one are read by it",
     ),
     (&["--follow", "--tail"], "use a pipe: tail -F FILE | streamgauge run"),
     (

@@ -50,7 +50,7 @@ const ALIASES: [(&str, &str); 11] = [
 ];
 
 /// Returns true if a name is the name of an aggregate.
-pub(super) fn is_aggregate(name: &str) -> bool {
+pub(crate) fn is_aggregate(name: &str) -> bool {
     OF_A_VALUE.iter().any(|(known, _)| *known == name)
         || OTHERS.contains(&name)
         || percentile_of(name).is_some()

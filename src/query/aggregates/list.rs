@@ -103,12 +103,18 @@ pub(crate) fn parse_group(
 /// # Errors
 /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) with the column, if it is not.
 pub(crate) fn parse_field(text: &str) -> Result<String, Error> {
-    let (ast, id) = crate::query::expression::parse(text)?;
-    match ast.node(id) {
+    let (ast, items) = parse_list(text, Suffix::Alias, "the name of a field")?;
+    let [Item { id, .. }] = items.as_slice() else {
+        let count = items.len();
+        return Err(Error::invalid(format!(
+            "{text:?}: one field holds the event time, not {count}"
+        )));
+    };
+    match ast.node(*id) {
         Node::Field(name) => Ok(name.to_string()),
         _ => {
-            let written = ast.written(id);
-            Err(ast.error(id, format!("one field is expected, not {written}")))
+            let written = ast.written(*id);
+            Err(ast.error(*id, format!("one field is expected, not {written}")))
         }
     }
 }

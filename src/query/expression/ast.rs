@@ -244,6 +244,17 @@ impl Ast {
         }
     }
 
+    /// Gives fields other names, where `rename` returns one.
+    pub(crate) fn rename_fields(&mut self, rename: impl Fn(&str) -> Option<String>) {
+        for node in &mut self.nodes {
+            if let Node::Field(name) = node
+                && let Some(renamed) = rename(name)
+            {
+                *name = renamed.into();
+            }
+        }
+    }
+
     /// Returns the place of a node.
     pub(crate) fn place(&self, id: Id) -> Place {
         let nowhere = Place { start: 0, end: 0, height: 0 };

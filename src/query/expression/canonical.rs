@@ -191,6 +191,13 @@ pub(crate) fn field_text(name: &str) -> String {
     }
 }
 
+/// Returns a duration in the fewest units, such as `1h30m`.
+pub(crate) fn duration_text(millis: i64) -> String {
+    let mut out = String::new();
+    write_duration(millis, &mut out);
+    out
+}
+
 fn write_duration(millis: i64, out: &mut String) {
     out.push_str(if millis < 0 { "-" } else { "" });
     let mut rest = millis.unsigned_abs();

@@ -17,6 +17,6 @@ mod position;
 mod tests;
 
 pub(crate) use ast::{Ast, Id, Node, Op, Type};
-pub(crate) use canonical::field_text;
+pub(crate) use canonical::{duration_text, field_text};
 pub(crate) use lexer::Kind;
 pub(crate) use parser::{Parser, parse};

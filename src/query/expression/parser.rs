@@ -136,6 +136,11 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Returns the tree of what was parsed so far.
+    pub(crate) fn tree(&self) -> &Ast {
+        &self.ast
+    }
+
     /// Returns the next token without consuming it.
     pub(crate) fn now(&self) -> Token<'a> {
         self.now

@@ -1,0 +1,123 @@
+//! Statements and the pipelines that they are.
+
+use super::SqlStatement;
+use proptest::prelude::*;
+
+fn toml(text: &str) -> String {
+    let statement = SqlStatement::parse(text).unwrap_or_else(|error| panic!("{error}"));
+    statement.spec.to_toml().unwrap().trim_end().replace('\n', "; ")
+}
+
+fn error(text: &str) -> String {
+    match SqlStatement::parse(text) {
+        Ok(statement) => panic!("{text}: {statement:?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn s125_a_statement_is_the_pipeline_that_it_says() {
+    for (text, pipeline) in [
+        ("select count(*) from 'a.csv'", r#"agg = ["count(*)"]"#),
+        ("SELECT STREAM Count(*) n FROM t;", r#"agg = ["count(*) as n"]"#),
+        (
+            "select country, sum(bytes) as b from t where status=200 group by country \
+             having sum(bytes)>5 order by b desc, 1 limit 10",
+            r#"where = ["status = 200"]; group = ["country"]; agg = ["sum(bytes) as b"]; having = ["sum(bytes) > 5"]; sort = ["b desc", "country"]; limit = 10"#,
+        ),
+        (
+            "select status // 100 as class, top(3, url by bytes) from t group by class",
+            r#"group = ["status // 100 as class"]; agg = ["top(3, url by bytes)"]"#,
+        ),
+        (
+            "select url, count(*) from t group by 1 order by count(*) desc limit 3",
+            r#"group = ["url"]; agg = ["count(*)"]; sort = ["count(*) desc"]; limit = 3"#,
+        ),
+        (
+            "select tumble_start(ts, interval '1' minute), count(*) from t group by tumble(ts, interval '1' minute)",
+            r#"time = "ts"; window = "1m"; agg = ["count(*)"]"#,
+        ),
+        (
+            "select count(*) from t group by hop(e.ts, 10s, interval '5' minute) order by window_start",
+            r#"time = "e.ts"; window = "5m"; every = "10s"; agg = ["count(*)"]"#,
+        ),
+        (
+            "select window_start, window_end, k, count(*) from table(tumble(table bids, descriptor(ts), interval '10' minutes)) group by window_start, window_end, k",
+            r#"time = "ts"; window = "10m"; group = ["k"]; agg = ["count(*)"]"#,
+        ),
+        (
+            "select count(*) from table(hop(data => table bids, timecol => descriptor(ts), slide => 5m, size => 1h))",
+            r#"time = "ts"; window = "1h"; every = "5m"; agg = ["count(*)"]"#,
+        ),
+        (
+            "select date_trunc('hour', ts), count(*) from t group by date_trunc('hour', ts)",
+            r#"time = "ts"; window = "1h"; agg = ["count(*)"]"#,
+        ),
+        // The programs of Amazon's guide qualify every column and window by the arrival time.
+        (
+            r#"CREATE OR REPLACE STREAM "DESTINATION" (ticker VARCHAR(4), n DECIMAL(3, 1));
+               CREATE OR REPLACE PUMP "P" AS INSERT INTO "DESTINATION"
+               SELECT STREAM "S".ticker, MIN("S"."price") AS lowest FROM "S"
+               GROUP BY "S".ticker, STEP("S".ROWTIME BY INTERVAL '60' SECOND);"#,
+            r#"window = "1m"; group = ["ticker"]; agg = ["min(price) as lowest"]"#,
+        ),
+        (
+            "select a.x, count(*) from t a group by a.x, floor(a.rowtime to minute)",
+            r#"window = "1m"; group = ["x"]; agg = ["count(*)"]"#,
+        ),
+    ] {
+        assert_eq!(toml(text), pipeline, "{text}");
+    }
+    let files = SqlStatement::parse("select count(*) from 'a b.csv', 'c.csv'").unwrap().files;
+    assert_eq!(files, ["a b.csv", "c.csv"]);
+}
+
+#[test]
+fn every_statement_of_the_documents_is_read() {
+    let text = include_str!("../../../docs/LANGUAGE.md");
+    let block = text.split("```statement\n").nth(1).and_then(|rest| rest.split("```").next());
+    let statements: Vec<&str> = block.unwrap().lines().collect();
+    assert!(statements.len() > 3);
+    for statement in statements {
+        assert!(!toml(statement).is_empty());
+    }
+}
+
+#[test]
+fn s125_what_no_pipeline_can_do_is_refused_with_its_place() {
+    for (text, part) in [
+        ("", "SELECT is expected, but the text ends"),
+        ("update t", "column 1 of \"update t\": SELECT or CREATE is expected, not update"),
+        ("select count(*)", "a comma, AS or FROM or the end is expected"),
+        ("select count(*) from t join u on a = b", "column 24 of"),
+        ("select count(*) from t join u on a = b", "there is no joins of streams"),
+        ("select count(*) from t, u", "there is no join of streams"),
+        ("select count(*) from (select a from t)", "there are no subqueries"),
+        ("select * from t", "SELECT * passes records on"),
+        ("select distinct a from t", "there is no SELECT DISTINCT: GROUP BY the columns"),
+        ("select a from t", "column 8 of \"select a from t\": a is neither an aggregate"),
+        ("select count(*) from t union select 1", "there is no UNION"),
+        ("select count(*) from t limit 1 offset 5", "there is no OFFSET"),
+        ("select count(*) over w from t", "there is no OVER"),
+        ("select count(*) from t; select count(*) from u", "more than one SELECT"),
+        ("select count(*) from t group by tumble(ts)", "tumble takes a time and a size"),
+        ("select count(*) from t group by tumble(ts, 5)", "a duration such as"),
+        ("select count(*) from t group by tumble(ts, 1m), tumble(ts, 2m)", "more than one window"),
+        ("select count(*) from t group by 3", "there is no column 3: there are 1"),
+        ("select count(*) from t limit x", "a number of rows is expected, not x"),
+        ("create stream s (a int", "\")\" is expected, but the text ends"),
+    ] {
+        assert!(error(text).contains(part), "{text}: {}", error(text));
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_no_danger(text: String, words in prop::collection::vec(prop::sample::select(
+        vec!["select", "count(*)", "from", "t", "'f'", "where", "group", "by", "having", "order",
+            "limit", "1", ",", "(", ")", "table", "tumble", "create", "stream", "pump", "as", ";",
+            "interval '1' minute", "ts", "descriptor", "=>", "x"]), 0..20)) {
+        let _ = SqlStatement::parse(&text);
+        let _ = SqlStatement::parse(&words.join(" "));
+    }
+}
