@@ -272,6 +272,28 @@ pub trait Control {
         self.control_mut().advance_watermark(shard, time);
     }
 
+    /// Returns the latest event time of the records that came in this process, or `None` if none
+    /// came. A filtered record counts only if its time [moves watermarks](Self::watermark), and a
+    /// snapshot does not keep the time.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// # let mut pipeline = Pipeline::builder()
+    /// #     .event_time(|at: &i64| Timestamp::from_millis(*at))
+    /// #     .window(seconds(10))
+    /// #     .aggregate(count())
+    /// #     .build()?;
+    /// assert_eq!(pipeline.latest_event_time(), None);
+    /// pipeline.push_batch(&[12_000, 8_000])?;
+    /// pipeline.finish();
+    /// assert_eq!(pipeline.latest_event_time(), Some(Timestamp::from_millis(12_000)));
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn latest_event_time(&self) -> Option<Timestamp> {
+        self.control().latest_event_time()
+    }
+
     /// Returns the event time up to which, including it, records are complete. `None` before there
     /// is such a time.
     ///
@@ -669,6 +691,11 @@ impl<R: ?Sized, A: Aggregate<R>> Control for Engine<R, A> {
 
     fn advance_watermark(&mut self, shard: Shard, time: Timestamp) {
         self.watermarks.advance_to(shard.index(), time.as_millis().saturating_sub(1));
+    }
+
+    fn latest_event_time(&self) -> Option<Timestamp> {
+        let latest = self.watermarks.latest();
+        (latest != i64::MIN).then(|| Timestamp::from_millis(latest))
     }
 
     fn watermark(&self) -> Option<Timestamp> {

@@ -38,6 +38,8 @@ pub(crate) struct Watermarks {
     overall: i64,
     /// The overall watermark when the input ended, or the present one if it has not ended.
     reached: i64,
+    /// The latest event time that a record has had in this process.
+    latest: i64,
     /// The latest time of the caller's clock.
     now: i64,
     /// True if a shard was opened or came back since the last computation of the minimum. If no
@@ -53,6 +55,7 @@ impl Watermarks {
             shards: Vec::new(),
             overall: i64::MIN,
             reached: i64::MIN,
+            latest: i64::MIN,
             now: i64::MIN,
             unsettled: false,
         }
@@ -68,6 +71,11 @@ impl Watermarks {
     /// it.
     pub(crate) fn reached(&self) -> i64 {
         self.reached
+    }
+
+    /// Returns the latest event time that was [observed](Watermarks::observe); `i64::MIN` before.
+    pub(crate) fn latest(&self) -> i64 {
+        self.latest
     }
 
     /// Returns the watermark of one shard; `i64::MIN` if it has seen nothing.
@@ -126,6 +134,7 @@ impl Watermarks {
     pub(crate) fn observe(&mut self, shard: usize, time: i64) {
         let Some(clock) = self.shards.get_mut(shard) else { return };
         clock.last_record = self.now;
+        self.latest = self.latest.max(time);
         if clock.activity == Activity::Idle {
             clock.activity = Activity::Active;
             self.unsettled = true;

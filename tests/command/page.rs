@@ -18,7 +18,7 @@ const AGGREGATES: &str = "count, sum(bytes) as bytes, p99(bytes), distinct(url),
 
 /// Runs a pipeline over half an hour of the log.
 fn run(folder: &Folder, flags: &[&str], output: &str) -> String {
-    let log = folder.file("hits.jsonl", hits(1_850));
+    let log = folder.file("hits.jsonl", hits(1_860));
     let all = [&["run", &log, "--agg", AGGREGATES, "--output", output], flags].concat();
     streamgauge(&all).succeeded().stdout.clone()
 }
@@ -39,9 +39,46 @@ fn s206_a_page_of_the_json_is_the_page_of_the_run() {
         let answers = folder.file("answers.jsonl", run(&folder, flags, "json"));
         let pipeline = folder.file("p.toml", format!("agg = [\"{AGGREGATES}\"]"));
         let report = streamgauge(&["report", &answers, "--pipeline", &pipeline]);
-        let main = |page: &str| between(page, "<main>", "</main>").to_owned();
-        assert_eq!(main(&report.succeeded().stdout), main(&page), "{flags:?}");
+        let part = |page: &str| match flags.contains(&"--every") {
+            // Only the run knows that the last windows end after the input.
+            true => between(page, "<table class=\"win sort\">", "</table>").to_owned(),
+            false => between(page, "<main>", "</main>").to_owned(),
+        };
+        assert_eq!(part(&report.succeeded().stdout), part(&page), "{flags:?}");
     }
+}
+
+#[test]
+fn a_window_that_the_input_does_not_fill_is_dotted() {
+    let folder = Folder::new("page_cut");
+    let page = |records: u64, flags: &[&str]| {
+        let log = folder.file("hits.jsonl", hits(records));
+        let all = [&["run", &log, "--time", "ts", "--output", "html"], flags].concat();
+        streamgauge(&all).succeeded().stdout.clone()
+    };
+    let note = "The input ends within the last window: it is dotted";
+    assert!(page(150, &["--window", "1m"]).contains(note));
+    assert!(page(150, &["--window", "1m", "--threads", "1"]).contains(note));
+    assert!(page(150, &["--window", "1m", "--max-delay", "5s"]).contains(note));
+    assert!(!page(180, &["--window", "1m"]).contains(note));
+    let sliding = page(180, &["--window", "3m", "--every", "1m"]);
+    assert!(sliding.contains("The input ends within the last 2 windows"), "{sliding}");
+}
+
+#[test]
+fn times_of_a_page_are_those_of_the_time_zone() {
+    let folder = Folder::new("page_zone");
+    let log = folder.file("hits.jsonl", hits(90));
+    let flags = ["--time", "ts", "--window", "1d", "--timezone", "Asia/Kathmandu"];
+    let run = |output: &str| {
+        let all = [&["run", &log, "--output", output], &flags[..]].concat();
+        streamgauge(&all).succeeded().stdout.clone()
+    };
+    let page = run("html");
+    assert!(page.contains("1 Jan 2024, 00:00 to 24:00 Asia/Kathmandu"), "{page}");
+    let answers = folder.file("answers.jsonl", run("json"));
+    let page = streamgauge(&["report", &answers]).succeeded().stdout.clone();
+    assert!(page.contains("1 Jan 2024, 00:00 to 24:00 UTC+05:45"), "{page}");
 }
 
 #[test]

@@ -169,6 +169,13 @@ impl<W: Write> Answers<W> {
         }
     }
 
+    /// Takes the time of the last record, for an output that shows where the input ends.
+    pub(crate) fn set_latest(&mut self, latest: Option<Timestamp>) {
+        if let Destination::Rows(output) = &mut self.destination {
+            output.set_latest(latest);
+        }
+    }
+
     /// Takes what the run has counted, for an output that tells it.
     pub(crate) fn set_facts(&mut self, summary: &Summary) {
         if let Destination::Rows(output) = &mut self.destination {

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::progress::Bar;
 use crate::session::check_page;
 use crate::standard_output::StandardOutput;
-use crate::view::html::{AnswersReader, Facts, Origin, PageWriter};
+use crate::view::html::{AnswersReader, Facts, Origin, PageWriter, Zone};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read};
 use std::path::Path;
@@ -30,7 +30,10 @@ pub(crate) fn run(arguments: ReportArguments) -> Result<(), Failure> {
     let inputs: Vec<String> =
         files.iter().map(|path| path.to_string_lossy().into_owned()).collect();
     let facts = Facts::of(&[("files", inputs.len() as u64), ("answers read", reader.rows)]);
-    let origin = Origin { verb: "Shows the answers in", inputs, spec, title };
+    // Without a name the offset of the first window is what is known of the zone.
+    let zone = spec.as_ref().and_then(|spec| spec.timezone.as_deref());
+    let zone = zone.map_or_else(|| reader.zone(), |zone| Zone::named(Some(zone)));
+    let origin = Origin { verb: "Shows the answers in", inputs, spec, title, zone };
     let out = BufWriter::new(StandardOutput::new(&Bar::default())?);
     let mut page = PageWriter::of(out, reader.into_answers(), origin);
     page.set_facts(facts);

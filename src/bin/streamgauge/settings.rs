@@ -5,7 +5,7 @@ use crate::arguments::{
     PipelineArguments,
 };
 use crate::failure::Failure;
-use crate::view::html::Origin;
+use crate::view::html::{Origin, Zone};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
@@ -124,7 +124,8 @@ impl Settings {
     /// Where the answers are from, for the head of a page.
     pub(crate) fn origin(&self) -> Origin {
         let inputs = self.files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
-        Origin { verb: "Reads", inputs, spec: Some(self.spec.clone()), title: None }
+        let zone = Zone::named(self.spec.timezone.as_deref());
+        Origin { verb: "Reads", inputs, spec: Some(self.spec.clone()), title: None, zone }
     }
 
     /// Returns the source of the partials.

@@ -236,6 +236,9 @@ impl<W: Write> Sink<W> {
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
         self.progress.clear();
         self.answers.stop_by(self.interrupt.clone());
+        let pipelines = self.inputs.pipelines.iter();
+        self.answers
+            .set_latest(pipelines.filter_map(|pipeline| pipeline.latest_event_time()).max());
         let drained = self.tell_unsure().and_then(|()| self.drain_ended()).and_then(|()| {
             if self.inputs.are_all_answered(self.state.as_ref()) {
                 self.answers.take_back(None)?;

@@ -17,6 +17,7 @@ use self::sheet::{Reader, Sheet};
 use self::table::TableWriter;
 use crate::view::html::{Facts, Origin, PageWriter};
 use std::io::{self, Write};
+use streamgauge::Timestamp;
 use streamgauge::rows::{JsonLines, RowEmission};
 
 /// Writes emissions in the format that the user chose.
@@ -70,6 +71,13 @@ impl<W: Write> OutputWriter<W> {
         }
     }
 
+    /// Takes the time of the last record, for an output that shows where the input ends.
+    pub(crate) fn set_latest(&mut self, latest: Option<Timestamp>) {
+        if let OutputWriter::Html(page) = self {
+            page.set_latest(latest);
+        }
+    }
+
     /// Takes what was counted beside the answers, for an output that tells it.
     pub(crate) fn set_facts(&mut self, facts: Facts) {
         if let OutputWriter::Html(page) = self {
@@ -101,9 +109,9 @@ impl<W: Write> OutputWriter<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use streamgauge::Window;
     use streamgauge::row::{Number, OutputValue};
     use streamgauge::rows::ColumnKind;
-    use streamgauge::{Timestamp, Window};
 
     /// 2025-10-25T20:00:00Z.
     const START: i64 = 1_761_422_400_000;

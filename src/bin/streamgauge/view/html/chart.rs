@@ -10,7 +10,7 @@ use super::numbers::{counted, label, number, place, short};
 use super::scale::Scale;
 use super::text::name_html;
 use super::thin::lower_median;
-use super::times::{TICKS_MAX, Ticks, stamp};
+use super::times::{TICKS_MAX, Ticks};
 use crate::output::digits::with_separators;
 use streamgauge::row::Number;
 
@@ -105,7 +105,7 @@ impl Chart<'_> {
     fn description(&self, points: &[Point], low: &Point, high: &Point) -> String {
         let at = |point: &Point| {
             let start = self.model.windows.get(point.window).map_or(0, |place| place.0);
-            format!("{} at {}", number(Number::Float(point.value)), stamp(start))
+            format!("{} at {}", number(Number::Float(point.value)), self.model.zone.stamp(start))
         };
         let band = match has_band(points) {
             true => " The band shows the lower and upper bounds.",
@@ -209,9 +209,9 @@ fn grid(scale: &Scale) -> String {
 /// Returns the time axis below a stack of charts.
 pub(super) fn time_axis(model: &Model<'_>) -> String {
     let (start, end) = model.time;
-    let ticks = Ticks::between(start, end, TICKS_MAX);
+    let ticks = Ticks::between(model.time, model.zone, TICKS_MAX);
     let every = i64::try_from(ticks.times.len().div_ceil(NARROW_TICKS_MAX).max(1)).unwrap_or(1);
-    let text = |time: &i64| {
+    let text = |(time, local): &(i64, i64)| {
         let share = (time - start) as f64 / (end - start) as f64;
         let mut classes = Vec::new();
         match share {
@@ -219,7 +219,7 @@ pub(super) fn time_axis(model: &Model<'_>) -> String {
             share if share > 0.98 => classes.push("a1"),
             _ => {}
         }
-        if time / ticks.step % every != 0 {
+        if local / ticks.step % every != 0 {
             classes.push("x2");
         }
         let class = match classes.as_slice() {
@@ -227,7 +227,7 @@ pub(super) fn time_axis(model: &Model<'_>) -> String {
             classes => format!(" class=\"{}\"", classes.join(" ")),
         };
         let x = place(100.0 * share);
-        format!("<text x=\"{x}%\" y=\"12\"{class}>{}</text>", ticks.label(*time, start))
+        format!("<text x=\"{x}%\" y=\"12\"{class}>{}</text>", ticks.label(*local, *time == start))
     };
     let texts: String = ticks.times.iter().map(text).collect();
     format!("<div class=\"xax\" aria-hidden=\"true\"><svg height=\"16\">{texts}</svg></div>")

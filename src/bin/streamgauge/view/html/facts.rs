@@ -3,7 +3,7 @@
 use super::columns::{aliases, split};
 use super::numbers::{percent, place};
 use super::text::name_html;
-use super::times::words;
+use super::times::{Zone, words};
 use crate::output::digits::count;
 use crate::summary::Summary;
 use std::path::Path;
@@ -24,6 +24,8 @@ pub(crate) struct Origin {
     pub(crate) spec: Option<PipelineSpec>,
     /// The title; without one it is made of the names.
     pub(crate) title: Option<String>,
+    /// The time zone that times are shown in.
+    pub(crate) zone: Zone,
 }
 
 impl Origin {
@@ -118,6 +120,15 @@ fn clauses(spec: &PipelineSpec, is_windowed: bool) -> Vec<String> {
     }
     if let Some(group) = spec.group.as_deref().filter(|group| !group.is_empty()) {
         clauses.push(format!("one group for each {}", code(&group.join(", "))));
+    }
+    if let Some(having) = spec.having.as_deref().filter(|having| !having.is_empty()) {
+        let having: Vec<String> = having.iter().map(|text| code(text)).collect();
+        clauses.push(format!("keeps the rows with {}", having.join(" and ")));
+    }
+    if let Some(limit) = spec.limit {
+        let by = spec.sort.as_deref().map(|sort| format!(" by {}", code(&sort.join(", "))));
+        let by = by.unwrap_or_default();
+        clauses.push(format!("keeps the first {} rows of a window{by}", count(limit)));
     }
     clauses
 }

@@ -5,6 +5,9 @@
 
 use super::answers::{Answer, Answers};
 use super::limits::COLUMNS_MAX;
+use super::times::Zone;
+use jiff::fmt::temporal::Pieces;
+use jiff::tz::Offset;
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -26,6 +29,8 @@ pub(crate) struct AnswersReader {
     has_read: bool,
     /// True if the answers have windows.
     is_windowed: bool,
+    /// The offset from UTC in the first window.
+    offset: Option<Offset>,
     /// Answers that were read.
     pub(crate) rows: u64,
 }
@@ -37,6 +42,7 @@ impl AnswersReader {
             columns: HashMap::new(),
             has_read: false,
             is_windowed: false,
+            offset: None,
             rows: 0,
         }
     }
@@ -44,6 +50,11 @@ impl AnswersReader {
     /// Returns the answers.
     pub(crate) fn into_answers(self) -> Answers {
         self.answers
+    }
+
+    /// Returns the time zone of the answers as far as they tell it.
+    pub(crate) fn zone(&self) -> Zone {
+        self.offset.map_or_else(|| Zone::named(None), Zone::fixed)
     }
 
     /// Takes the answer of a line.
@@ -65,7 +76,11 @@ impl AnswersReader {
         for (name, value) in line.0 {
             let json = value.get();
             match name.as_str() {
-                "window" => (answer.window, has_window) = (window(json)?, true),
+                "window" => {
+                    let (found, offset) = window(json)?.unzip();
+                    (answer.window, has_window) = (found, true);
+                    self.offset = self.offset.or(offset);
+                }
                 "group" => (names, answer.group) = group(json)?,
                 "revision" => answer.revision = parsed(&name, json)?,
                 "complete" => answer.is_complete = parsed(&name, json)?,
@@ -163,16 +178,18 @@ struct WindowJson {
     end: String,
 }
 
-fn window(json: &str) -> Result<Option<Window>, String> {
+/// Returns the window, and the offset from UTC that its start is written with.
+fn window(json: &str) -> Result<Option<(Window, Offset)>, String> {
     let Some(WindowJson { start, end }) = parsed("window", json)? else { return Ok(None) };
+    let wrong = |error: jiff::Error| format!("has a wrong \"window\": {error}");
     let time = |text: &str| {
-        let time: jiff::Timestamp =
-            text.parse().map_err(|error| format!("has a wrong \"window\": {error}"))?;
+        let time: jiff::Timestamp = text.parse().map_err(wrong)?;
         Ok::<_, String>(Timestamp::from_millis(time.as_millisecond()))
     };
+    let offset = Pieces::parse(&start).map_err(wrong)?.to_numeric_offset();
     let (start, end) = (time(&start)?, time(&end)?);
     match start < end {
-        true => Ok(Some(Window::new(start, end))),
+        true => Ok(Some((Window::new(start, end), offset.unwrap_or(Offset::UTC)))),
         false => Err("has a window that ends before it starts".to_owned()),
     }
 }

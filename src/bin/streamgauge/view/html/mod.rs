@@ -33,4 +33,5 @@ mod writer;
 
 pub(crate) use facts::{Facts, Origin};
 pub(crate) use json::AnswersReader;
+pub(crate) use times::Zone;
 pub(crate) use writer::PageWriter;

@@ -2,7 +2,7 @@
 
 use super::answers::{Answer, Answers, Place, identity};
 use super::columns::{Column, Values};
-use super::times::words;
+use super::times::{Zone, words};
 use std::collections::{BTreeMap, HashMap};
 use streamgauge::Timestamp;
 use streamgauge::row::{Number, OutputValue};
@@ -31,11 +31,23 @@ pub(super) struct Group<'a> {
     pub(super) size: f64,
 }
 
+/// What is known of the answers beside them.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// The aggregates of columns whose names do not say them.
+    pub(super) expressions: HashMap<String, String>,
+    pub(super) zone: Zone,
+    /// The time of the last record, if that is known.
+    pub(super) latest: Option<Timestamp>,
+}
+
 /// The answers of a page.
 #[derive(Debug)]
 pub(super) struct Model<'a> {
     pub(super) columns: Vec<Column>,
     pub(super) group_names: &'a [String],
+    /// The time zone that times are shown in.
+    pub(super) zone: &'a Zone,
     pub(super) groups: Vec<Group<'a>>,
     /// Start and end of all windows, in order; none without windows.
     pub(super) windows: Vec<Place>,
@@ -51,15 +63,9 @@ pub(super) struct Model<'a> {
 }
 
 impl<'a> Model<'a> {
-    /// `latest` is the time of the last record, if that is known.
-    pub(super) fn new(
-        answers: &'a Answers,
-        expressions: &HashMap<String, String>,
-        latest: Option<Timestamp>,
-        columns_max: usize,
-    ) -> Self {
+    pub(super) fn new(answers: &'a Answers, source: &'a Source, columns_max: usize) -> Self {
         let rows: Vec<&Answer> = answers.rows().collect();
-        let mut columns = Column::all(&answers.columns, expressions, &rows);
+        let mut columns = Column::all(&answers.columns, &source.expressions, &rows);
         columns.truncate(columns_max);
         let places: BTreeMap<Place, bool> = rows.iter().fold(BTreeMap::new(), |mut all, row| {
             if let Some(window) = row.window {
@@ -69,7 +75,7 @@ impl<'a> Model<'a> {
             all
         });
         let whole = places.iter().rev().take_while(|(place, complete)| {
-            !**complete || latest.is_some_and(|latest| is_cut(**place, latest))
+            !**complete || source.latest.is_some_and(|latest| is_cut(**place, latest))
         });
         let whole = places.len() - whole.count();
         let windows: Vec<Place> = places.into_keys().collect();
@@ -81,6 +87,7 @@ impl<'a> Model<'a> {
             time: (start, end.max(start.saturating_add(1))),
             columns,
             group_names: &answers.group_names,
+            zone: &source.zone,
             groups: Vec::new(),
             whole,
             overlapping: pairs().any(|(one, next)| next.0 < one.1),

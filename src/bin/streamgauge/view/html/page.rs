@@ -6,13 +6,13 @@ use super::details::Details;
 use super::exactness::in_full;
 use super::facts::{Facts, Origin};
 use super::limits::{ANSWERS_BYTES_MAX, KEY_CHARS, PAGE_BYTES_MAX, PageLimits};
-use super::model::{Group, Model};
+use super::model::{Group, Model, Source};
 use super::numbers::{counted, percent};
 use super::panels::Panels;
 use super::policy::{SCRIPT, STYLE, policy};
 use super::tables;
 use super::text::{escaped, group_html, group_text, middle, name_html, title};
-use super::times::{range, words};
+use super::times::words;
 use streamgauge::Timestamp;
 
 /// The switch between axes from zero and fitted ones.
@@ -43,9 +43,14 @@ impl Page<'_> {
     /// Returns the page. If it is too large all limits are halved, until it is not or nothing more
     /// can be left out.
     pub(super) fn html(&self) -> String {
+        let source = Source {
+            expressions: aliases(self.origin.aggregates()),
+            zone: self.origin.zone.clone(),
+            latest: self.latest,
+        };
         let mut limits = PageLimits::FULL;
         loop {
-            let page = self.within(limits);
+            let page = self.within(&source, limits);
             let halved = limits.halved();
             if page.len() <= PAGE_BYTES_MAX || halved == limits {
                 return page;
@@ -54,9 +59,8 @@ impl Page<'_> {
         }
     }
 
-    fn within(&self, limits: PageLimits) -> String {
-        let expressions = aliases(self.origin.aggregates());
-        let model = Model::new(self.answers, &expressions, self.latest, limits.columns);
+    fn within(&self, source: &Source, limits: PageLimits) -> String {
+        let model = Model::new(self.answers, source, limits.columns);
         let has_script = model.is_over_time() || model.is_grouped();
         let script = match has_script {
             true => format!("<script>{SCRIPT}</script>"),
@@ -136,7 +140,7 @@ fn time(model: &Model<'_>) -> String {
     };
     format!(
         "{} · {} window{}{}{every}",
-        range(start, end),
+        model.zone.range(start, end),
         counted(number),
         if number == 1 { "" } else { "s" },
         length.unwrap_or_default()
@@ -255,6 +259,7 @@ fn foot(model: &Model<'_>) -> String {
     }
     format!(
         "<footer><h2>How exact it is</h2><dl>{lines}</dl><p class=\"note\">Windows are half-open; \
-         times are UTC. The same answers give the same page, to the byte.</p></footer>"
+         times are of {}. The same answers give the same page, to the byte.</p></footer>",
+        name_html(&model.zone.name)
     )
 }

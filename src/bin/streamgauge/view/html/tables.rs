@@ -7,12 +7,13 @@ use super::limits::{KEY_CHARS, PageLimits};
 use super::model::{Group, Model, bounds, sum};
 use super::numbers::{counted, number, value_html};
 use super::text::{escaped, group_html, group_text, name_html, title};
-use super::times::stamp;
 use std::collections::BTreeMap;
 use streamgauge::row::{Number, OutputValue};
 
 /// The head of the first column of a table of windows.
-const WINDOW_HEAD: &str = "<th scope=\"col\">window from (UTC)</th>";
+fn window_head(model: &Model<'_>) -> String {
+    format!("<th scope=\"col\">window from ({})</th>", name_html(&model.zone.name))
+}
 
 /// A table in a box that scrolls.
 struct Table<'a> {
@@ -53,12 +54,12 @@ pub(super) fn windows(
             .map(|column| format!("<td>{}</td>", value_html(column.of(row))))
             .collect();
         let x = (model.middle_of(window) * 1e4).round();
-        format!("<tr data-x=\"{x}\"><th scope=\"row\">{}</th>{cells}</tr>", stamp(start))
+        format!("<tr data-x=\"{x}\"><th scope=\"row\">{}</th>{cells}</tr>", model.zone.stamp(start))
     };
     let table = Table {
         caption,
         class: "win sort",
-        heads: format!("{WINDOW_HEAD}{}", heads(model.cells())),
+        heads: window_head(model) + &heads(model.cells()),
         rows: shown.iter().map(row).collect(),
     };
     table.html()
@@ -152,7 +153,7 @@ pub(super) fn windows_of_all(model: &Model<'_>, limits: PageLimits) -> String {
             .collect();
         format!(
             "<tr><th scope=\"row\">{}</th><td>{}</td>{cells}</tr>",
-            stamp(start),
+            model.zone.stamp(start),
             counted(rows.len())
         )
     };
@@ -160,7 +161,8 @@ pub(super) fn windows_of_all(model: &Model<'_>, limits: PageLimits) -> String {
         caption: "Windows, all groups together",
         class: "sort",
         heads: format!(
-            "{WINDOW_HEAD}<th scope=\"col\">groups</th>{}",
+            "{}<th scope=\"col\">groups</th>{}",
+            window_head(model),
             heads(summed.iter().copied())
         ),
         rows: windows.iter().skip(hidden).map(row).collect(),

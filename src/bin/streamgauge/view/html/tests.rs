@@ -6,6 +6,7 @@ use super::json::AnswersReader;
 use super::limits::PAGE_BYTES_MAX;
 use super::page::Page;
 use super::policy::{SCRIPT, STYLE};
+use super::times::Zone;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -19,7 +20,13 @@ fn read(lines: &[Value]) -> Answers {
 }
 
 fn page_of(lines: &[Value], file: &str) -> String {
-    let origin = Origin { verb: "Shows", inputs: vec![file.to_owned()], spec: None, title: None };
+    let origin = Origin {
+        verb: "Shows",
+        inputs: vec![file.to_owned()],
+        spec: None,
+        title: None,
+        zone: Zone::named(None),
+    };
     let (answers, facts) = (read(lines), Facts::of(&[("answers read", lines.len() as u64)]));
     Page { answers: &answers, origin: &origin, facts: &facts, latest: None }.html()
 }

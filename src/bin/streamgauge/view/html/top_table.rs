@@ -7,7 +7,6 @@ use super::limits::{KEY_CHARS, PageLimits};
 use super::model::Model;
 use super::numbers::{counted, place};
 use super::text::{json_text, key_html, key_text, middle, name_html, title};
-use super::times::stamp;
 use super::top::{Listed, Lists, Total};
 use crate::output::digits::count;
 use std::collections::BTreeSet;
@@ -108,7 +107,7 @@ impl<'a> TopTable<'a> {
             None => "over all windows; rank: second half of the time against the first".to_owned(),
             Some(only) if self.has_lines() => {
                 let start = self.starts.get(only).copied().unwrap_or_default();
-                format!("in the last full window, from {}", stamp(start))
+                format!("in the last full window, from {}", self.model.zone.stamp(start))
             }
             Some(_) => String::new(),
         }

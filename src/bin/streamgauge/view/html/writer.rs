@@ -67,6 +67,11 @@ impl<W: Write> PageWriter<W> {
         self.is_complete = false;
     }
 
+    /// Takes the time of the last record.
+    pub(crate) fn set_latest(&mut self, latest: Option<Timestamp>) {
+        self.latest = latest;
+    }
+
     /// Takes what was counted beside the answers.
     pub(crate) fn set_facts(&mut self, facts: Facts) {
         self.facts = facts;
