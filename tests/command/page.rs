@@ -92,7 +92,8 @@ fn s200_the_policy_of_a_page_names_its_style_and_script() {
     assert_eq!(
         policy,
         format!(
-            "default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'"
+            "default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; \
+             base-uri 'none'; form-action 'none'"
         )
     );
     assert_eq!(page.matches("<script").count(), 2, "the script, and the lists of windows");

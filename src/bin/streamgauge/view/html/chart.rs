@@ -132,7 +132,10 @@ impl Chart<'_> {
         let (name, id) = (name_html(&self.column.name), format!("c{}", self.number));
         format!(
             "<svg class=\"yax\" height=\"{HEIGHT}\" aria-hidden=\"true\">{axis}</svg><svg \
-             class=\"plot\" height=\"{HEIGHT}\" role=\"img\" aria-labelledby=\"{id}t {id}d\"><title id=\"{id}t\">{name} over the windows</title><desc id=\"{id}d\">{description}</desc>{plot}<line class=\"cur off\" y1=\"-6\" y2=\"{}\"/><circle class=\"dot off\" r=\"4\"/></svg>",
+             class=\"plot\" height=\"{HEIGHT}\" role=\"img\" aria-labelledby=\"{id}t {id}d\">\
+             <title id=\"{id}t\">{name} over the windows</title>\
+             <desc id=\"{id}d\">{description}</desc>\
+             {plot}<line class=\"cur off\" y1=\"-6\" y2=\"{}\"/><circle class=\"dot off\" r=\"4\"/></svg>",
             HEIGHT + 6.0
         )
     }

@@ -288,7 +288,10 @@ mod tests {
     #[test]
     fn values_are_what_was_written() {
         let line = format!(
-            r#"{{{WINDOW},"group":{{"a":null}},"revision":3,"count":12,"x":1.5,"p":{{"value":5,"lower":4,"upper":6.5}},"t":[{{"key":"k","count":3,"lower":2,"upper":3,"guaranteed":false}}],"later":{{"buckets":[1]}},"big":123456789012345678901234567890}}"#
+            r#"{{{WINDOW},"group":{{"a":null}},"revision":3,"count":12,"x":1.5,
+                "p":{{"value":5,"lower":4,"upper":6.5}},
+                "t":[{{"key":"k","count":3,"lower":2,"upper":3,"guaranteed":false}}],
+                "later":{{"buckets":[1]}},"big":123456789012345678901234567890}}"#
         );
         let answers = read(&[&line]).unwrap();
         assert_eq!(answers.columns, ["count", "x", "p", "t", "later", "big"]);

@@ -74,7 +74,9 @@ impl Page<'_> {
              content=\"light dark\"><meta name=\"referrer\" content=\"no-referrer\"><meta \
              name=\"generator\" content=\"streamgauge {version}\"><title>{title} · \
              streamgauge</title><style>{STYLE}</style></head><body><header><div \
-             class=\"top\"><b>streamgauge</b><span>version {version}</span></div><h1>{title}</h1><p class=\"range\">{}</p><p class=\"words\">{}</p>{}{}</header><main>{}</main>{}{script}</body></html>\n",
+             class=\"top\"><b>streamgauge</b><span>version {version}</span></div><h1>{title}</h1>\
+             <p class=\"range\">{}</p><p class=\"words\">{}</p>{}{}</header>\
+             <main>{}</main>{}{script}</body></html>\n",
             policy(has_script),
             time(&model),
             self.origin.sentence(&self.answers.columns, self.is_windowed(&model)),
@@ -105,7 +107,8 @@ impl Page<'_> {
         let hidden = self.answers.columns.len() - model.columns.len();
         if hidden > 0 {
             notes += &format!(
-                "<p class=\"note warn\">The last {} columns are left out; <code>--output csv</code> has all.</p>",
+                "<p class=\"note warn\">The last {} columns are left out; \
+                 <code>--output csv</code> has all.</p>",
                 counted(hidden)
             );
         }

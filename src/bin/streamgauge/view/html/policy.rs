@@ -19,7 +19,8 @@ pub(super) fn policy(has_script: bool) -> String {
         false => "'none'".to_owned(),
     };
     format!(
-        "default-src 'none'; style-src 'sha256-{STYLE_HASH}'; script-src {script}; base-uri 'none'; form-action 'none'"
+        "default-src 'none'; style-src 'sha256-{STYLE_HASH}'; script-src {script}; \
+         base-uri 'none'; form-action 'none'"
     )
 }
 

@@ -29,7 +29,8 @@ impl Table<'_> {
         format!(
             "<div class=\"box\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\"><table \
              class=\"{class}\"><caption \
-             class=\"vh\">{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+             class=\"vh\">{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>\
+             </table></div>"
         )
     }
 }

@@ -56,7 +56,10 @@ fn estimate(value: f64) -> Value {
 fn top(keys: &[&str], count: u64) -> Value {
     let row = |(index, key): (usize, &&str)| {
         let count = count.saturating_sub(index as u64);
-        json!({"key": key, "count": count, "lower": count / 2, "upper": count, "guaranteed": index == 0})
+        let is_first = index == 0;
+        json!({
+            "key": key, "count": count, "lower": count / 2, "upper": count, "guaranteed": is_first
+        })
     };
     keys.iter().enumerate().map(row).collect()
 }
@@ -245,11 +248,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn s206_the_same_answers_give_the_same_page(
-        rows in proptest::collection::hash_map((0usize..8, 0u8..4), (any::<i32>(), -1e3..1e3f64, 0u64..9), 0..20),
+        rows in proptest::collection::hash_map(
+            (0usize..8, 0u8..4),
+            (any::<i32>(), -1e3..1e3f64, 0u64..9),
+            0..20,
+        ),
         seed in any::<u64>(),
     ) {
         let mut lines: Vec<Value> = rows.iter().map(|((minute, group), (count, value, listed))| {
-                answer(*minute, &json!(group), json!({"count": count, "p": estimate(*value), "top(2, u)": top(&["x", "y"], *listed)}))
+                let top = top(&["x", "y"], *listed);
+                let columns = json!({"count": count, "p": estimate(*value), "top(2, u)": top});
+                answer(*minute, &json!(group), columns)
             }).collect();
         lines.sort_by_key(Value::to_string);
         let page = page_of(&lines, "a.jsonl");

@@ -76,7 +76,8 @@ impl<'a> TopTable<'a> {
         format!(
             "<div class=\"hd\"><h2>{name}</h2><p class=\"say\">{}</p></div><div><table \
              class=\"{class}\"><caption \
-             class=\"vh\">{name}</caption><thead><tr>{}</tr></thead><tbody>{rows}</tbody></table></div>{}",
+             class=\"vh\">{name}</caption><thead><tr>{}</tr></thead><tbody>{rows}</tbody></table>\
+             </div>{}",
             self.says(),
             self.heads(),
             self.notes(is_exact),
