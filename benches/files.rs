@@ -43,7 +43,7 @@ impl RowSink for Lengths {
                 | Value::Text(text)
                 | Value::Untyped(text)
                 | Value::Json(text) => text.len(),
-                Value::Missing | Value::Bool(_) => 0,
+                Value::Missing | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => 0,
             };
         }
         Ok(None)

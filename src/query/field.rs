@@ -23,6 +23,11 @@ impl Fields {
         }
     }
 
+    /// Returns the slot of a field that is known.
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|known| known == name)
+    }
+
     /// Returns the name in a slot.
     pub(crate) fn name(&self, slot: usize) -> &str {
         self.names.get(slot).map_or("", String::as_str)
@@ -32,12 +37,6 @@ impl Fields {
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
-}
-
-/// Returns the pointer to a top-level member if its name could be read as a pointer. Returns other
-/// names unchanged.
-pub(crate) fn quoted_name(name: &str) -> String {
-    if name.starts_with('/') { pointer_to(name) } else { name.into() }
 }
 
 /// Returns the JSON pointer to a top-level member.
@@ -77,11 +76,5 @@ mod tests {
         assert_eq!(member_of("a.b", "0", false), "/a/b/0");
         assert_eq!(member_of("/a/0", "x", true), "/a/0/x");
         assert_eq!(member_of("a", "x/y~", false), "/a/x~1y~0");
-    }
-
-    #[test]
-    fn a_quoted_name_is_no_pointer() {
-        assert_eq!(quoted_name("with space"), "with space");
-        assert_eq!(quoted_name("/a~b"), "/~1a~0b");
     }
 }

@@ -14,8 +14,6 @@
 //! A missing value makes every comparison false. With a value of another kind `!=` is true and
 //! every other comparison is false.
 
-use super::token::{Kind, Token, Tokens};
-use crate::error::Error;
 use crate::row::Number;
 use crate::row::TimeFormat;
 use crate::row::Value;
@@ -35,10 +33,9 @@ pub(crate) enum Operator {
 }
 
 impl Operator {
-    /// Returns true if the operator holds for two values in this order. `None` means that they have
-    /// no order.
-    fn holds_of(self, order: Option<Ordering>) -> bool {
-        let Some(order) = order else { return self == Operator::Unequal };
+    /// Returns true if the operator holds for two values in this order.
+    #[inline]
+    pub(crate) fn holds(self, order: Ordering) -> bool {
         match self {
             Operator::Equal => order.is_eq(),
             Operator::Unequal => order.is_ne(),
@@ -46,6 +43,17 @@ impl Operator {
             Operator::LessOrEqual => order.is_le(),
             Operator::Greater => order.is_gt(),
             Operator::GreaterOrEqual => order.is_ge(),
+        }
+    }
+
+    /// Returns the operator for the operands in reverse.
+    pub(crate) fn flipped(self) -> Operator {
+        match self {
+            Operator::Less => Operator::Greater,
+            Operator::LessOrEqual => Operator::GreaterOrEqual,
+            Operator::Greater => Operator::Less,
+            Operator::GreaterOrEqual => Operator::LessOrEqual,
+            equality => equality,
         }
     }
 
@@ -75,34 +83,19 @@ pub(crate) struct TextLiteral {
 }
 
 impl Literal {
-    /// Parses a literal: text in quotes, a number, or a boolean.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) for any other word.
-    pub(crate) fn of(token: &Token<'_>, tokens: &Tokens<'_>) -> Result<Literal, Error> {
-        match (&token.kind, token.raw) {
-            (Kind::Quoted(text), _) => Ok(Literal::Text(TextLiteral::new(text))),
-            (_, "true") => Ok(Literal::Bool(true)),
-            (_, "false") => Ok(Literal::Bool(false)),
-            (_, raw) => Number::parse(raw).map(Literal::Number).map_err(|why| {
-                tokens.error_at(token.start, format!("{raw} {why}; write text in quotes: '{raw}'"))
-            }),
-        }
-    }
-
-    /// Returns true if `value operator literal` holds.
+    /// Returns whether `value operator literal` holds; `None`, which is null, if the value is
+    /// missing or cannot be compared with the literal.
     #[inline]
-    pub(crate) fn compares(&self, operator: Operator, value: Value<'_>) -> bool {
+    pub(crate) fn compares(&self, operator: Operator, value: Value<'_>) -> Option<bool> {
         if value.is_missing() {
-            return false;
+            return None;
         }
-        operator.holds_of(match self {
-            Literal::Number(number) => {
-                number_of(value).ok().flatten().map(|value| value.cmp(number))
-            }
-            Literal::Text(text) => text.order(value),
-            Literal::Bool(literal) => bool_of(value).map(|value| value.cmp(literal)),
-        })
+        let order = match self {
+            Literal::Number(number) => number_of(value).ok()??.cmp(number),
+            Literal::Text(text) => return text.compares(operator, value),
+            Literal::Bool(literal) => bool_of(value)?.cmp(literal),
+        };
+        Some(operator.holds(order))
     }
 }
 
@@ -129,9 +122,20 @@ impl TextLiteral {
         self.event_time.is_some()
     }
 
-    /// As [`Literal::compares`].
-    pub(crate) fn compares(&self, operator: Operator, value: Value<'_>) -> bool {
-        !value.is_missing() && operator.holds_of(self.order(value))
+    /// As [`Literal::compares`]. Everything but null is unequal to a text that it cannot be compared
+    /// with.
+    pub(crate) fn compares(&self, operator: Operator, value: Value<'_>) -> Option<bool> {
+        match self.order(value) {
+            _ if value.is_missing() => None,
+            Some(order) => Some(operator.holds(order)),
+            None if operator.orders() => None,
+            None => Some(operator == Operator::Unequal),
+        }
+    }
+
+    /// Returns true if only text that is spelled so is equal: the text is not a time.
+    pub(crate) fn is_spelled_once(&self) -> bool {
+        self.time.is_none() && self.event_time.is_none()
     }
 
     /// Returns the order of a value, which is not missing, and the literal; `None` if their kinds
@@ -148,7 +152,9 @@ impl TextLiteral {
                     None => Some(text.cmp(&self.text)),
                 }
             }
-            Value::Number(_) => Some(number_of(value).ok()??.cmp(&self.number?)),
+            Value::Number(_) | Value::Integer(_) | Value::Float(_) => {
+                Some(number_of(value).ok()??.cmp(&self.number?))
+            }
             Value::Bool(value) => Some(if value { "true" } else { "false" }.cmp(&self.text)),
             Value::Json(text) => Some(text.cmp(&self.text)),
             Value::Missing => None,
@@ -169,8 +175,18 @@ fn bool_of(value: Value<'_>) -> Option<bool> {
 mod tests {
     use super::*;
 
-    fn text(text: &str) -> Literal {
-        Literal::Text(TextLiteral::new(text))
+    /// A literal whose comparisons are true or not.
+    #[derive(PartialEq, Debug)]
+    struct Compared(TextLiteral);
+
+    impl Compared {
+        fn compares(&self, operator: Operator, value: Value<'_>) -> bool {
+            Literal::Text(self.0.clone()).compares(operator, value) == Some(true)
+        }
+    }
+
+    fn text(text: &str) -> Compared {
+        Compared(TextLiteral::new(text))
     }
 
     #[test]
@@ -221,9 +237,7 @@ mod tests {
     fn the_event_time_compares_as_its_format_says() {
         let bound = |format: &str, literal: &str| {
             let mut literal = TextLiteral::new(literal);
-            literal
-                .compare_as_event_time(&format.parse().unwrap())
-                .then_some(Literal::Text(literal))
+            literal.compare_as_event_time(&format.parse().unwrap()).then_some(Compared(literal))
         };
         let literal = bound("ms", "2025-10-26").unwrap();
         assert!(

@@ -4,10 +4,10 @@
 pub(crate) mod aggregates;
 pub(crate) mod expression;
 pub(crate) mod field;
+pub(crate) mod lets;
 pub(crate) mod literal;
 pub(crate) mod null_list;
 pub(crate) mod pipeline_spec;
-pub(crate) mod predicate;
 mod statement;
 pub(crate) mod token;
 

@@ -120,8 +120,10 @@ PipelineSpec {
     /// The allowed lateness: how long after a window has fired late records are still added to it.
     /// Default: 0.
     lateness "lateness": String;
-    /// Predicates, all of which must hold.
+    /// Conditions, all of which must be true.
     filter "where": Vec<String>;
+    /// Names for expressions, each as `NAME = EXPRESSION`. They can be used in all other expressions.
+    lets "let": Vec<String>;
     /// What to group by: fields or expressions. Each entry is one or several, separated by commas.
     group "group": Vec<String>;
     /// The aggregates, and arithmetic over them. Each entry is one or several, separated by commas.
@@ -346,6 +348,7 @@ max_delay = "5s"
 max_ahead = "2h"
 lateness = "1m"
 where = ["status >= 500"]
+let = ["class = status // 100"]
 group = "country,status"
 agg = ["count", "sum(bytes) as bytes", "top(10, url)"]
 having = "count > 1"

@@ -4,7 +4,6 @@
 //! text is between `'` or `"`. A quote inside is doubled. A backslash is an ordinary character, so
 //! that regular expressions need no escapes.
 
-use super::field::quoted_name;
 use crate::error::{Error, ErrorKind};
 
 /// Maximum length of an expression or predicate, which people write by hand.
@@ -34,16 +33,6 @@ impl Token<'_> {
             Kind::Symbol => self.raw == text,
             Kind::Word => self.raw.eq_ignore_ascii_case(text),
             Kind::Quoted(_) => false,
-        }
-    }
-
-    /// Returns the name of a field, if the token can be one: a word, a JSON pointer, or quoted
-    /// text.
-    pub(crate) fn field(&self) -> Option<String> {
-        match &self.kind {
-            Kind::Word => Some(self.raw.into()),
-            Kind::Quoted(text) => Some(quoted_name(text)),
-            Kind::Symbol => None,
         }
     }
 }

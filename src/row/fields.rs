@@ -13,6 +13,7 @@ use super::key::{KeyForm, write_time};
 use super::not_a_time::NotATime;
 use super::null::Nulls;
 use super::number::{NotANumber, PreparedNumber, number_of};
+use super::scratch::Scratch;
 use super::span::{KeyBytes, Span};
 use super::time_field::TimeField;
 use super::time_words::read_known;
@@ -22,7 +23,7 @@ use bytes::Bytes;
 use std::ops::Range;
 
 #[derive(Clone, Copy, Debug)]
-enum Field {
+pub(super) enum Field {
     Missing,
     Bool(bool),
     Number(Span),
@@ -38,6 +39,12 @@ enum Field {
     Json(Span),
     /// The span is in `unescaped`, not in `source`.
     Unescaped(Span),
+    /// An integer that an expression computed.
+    Computed(i64),
+    /// A float that an expression computed.
+    Float(f64),
+    /// A number of more than 64 bits that an expression computed, as digits in `unescaped`.
+    Wide(Span),
 }
 
 /// A record decoded to the fields that a pipeline names.
@@ -55,10 +62,11 @@ enum Field {
 /// ```
 #[derive(Debug)]
 pub struct Row {
-    source: Block,
-    unescaped: String,
-    fields: Vec<Field>,
+    pub(super) source: Block,
+    pub(super) unescaped: String,
+    pub(super) fields: Vec<Field>,
     prepared: Prepared,
+    pub(super) scratch: Scratch,
 }
 
 /// Values derived from the fields once, for all aggregates that need them. The pipeline's plan
@@ -119,6 +127,7 @@ impl Row {
             unescaped: String::new(),
             fields,
             prepared: Prepared::default(),
+            scratch: Scratch::default(),
         }
     }
 
@@ -238,16 +247,18 @@ impl Row {
             Field::Text(span) => Value::Text(span.text(&self.source)),
             Field::Untyped(span) => Value::Untyped(span.text(&self.source)),
             Field::Json(span) => Value::Json(span.text(&self.source)),
-            Field::Unescaped(span) => Value::Text(
-                self.unescaped.get(span.start as usize..span.end as usize).unwrap_or_default(),
-            ),
+            Field::Unescaped(span) => Value::Text(span.of_text(&self.unescaped)),
+            Field::Computed(integer) => Value::Integer(integer),
+            Field::Float(float) => Value::Float(float),
+            Field::Wide(span) => Value::Number(span.of_text(&self.unescaped)),
         }
     }
 
-    /// Returns the integer of a slot that the source gave as a few digits only.
+    /// Returns the integer of a slot that the source gave as a few digits only, or that was
+    /// computed.
     #[inline(always)]
     pub(crate) fn integer(&self, slot: usize) -> Option<i64> {
-        if let Some(Field::Integer { value, .. }) = self.fields.get(slot) {
+        if let Some(Field::Integer { value, .. } | Field::Computed(value)) = self.fields.get(slot) {
             Some(*value)
         } else {
             None
@@ -259,7 +270,7 @@ impl Row {
     #[inline]
     pub(crate) fn digits(&self, slot: usize) -> Option<i64> {
         match self.fields.get(slot)? {
-            Field::Integer { value, .. } => Some(*value),
+            Field::Integer { value, .. } | Field::Computed(value) => Some(*value),
             Field::Number(span) | Field::Text(span) | Field::Untyped(span) => {
                 digits_at(self.source.as_bytes(), span.start as usize, span.end as usize)
             }
@@ -330,7 +341,8 @@ impl Row {
     ) -> Result<(), (usize, NotANumber)> {
         let Row { fields, prepared, .. } = self;
         for (index, (place, &slot)) in prepared.numbers.iter_mut().zip(reading.slots).enumerate() {
-            let Some(Field::Integer { value, .. }) = fields.get(slot) else {
+            let Some(Field::Integer { value, .. } | Field::Computed(value)) = fields.get(slot)
+            else {
                 return self.prepare_numbers_from(index, reading);
             };
             *place = PreparedNumber::Short(*value);
@@ -508,8 +520,10 @@ impl Row {
             Some(Field::Integer { start, len, .. }) => {
                 KeyBytes::Source(Span::of_digits(*start, *len))
             }
-            Some(Field::Unescaped(span)) => KeyBytes::Unescaped(*span),
-            Some(Field::Missing | Field::Bool(_)) | None => KeyBytes::Missing,
+            Some(Field::Unescaped(span) | Field::Wide(span)) => KeyBytes::Unescaped(*span),
+            Some(Field::Missing | Field::Bool(_) | Field::Computed(_) | Field::Float(_)) | None => {
+                KeyBytes::Missing
+            }
         }
     }
 

@@ -25,6 +25,7 @@ use super::decimal::Decimal;
 use super::output::OutputValue;
 use super::value::Value;
 use crate::time::Timestamp;
+use std::fmt::{self, Write};
 
 const TAG_MISSING: u8 = 0x01;
 const TAG_NEGATIVE: u8 = 0x02;
@@ -44,7 +45,7 @@ const MAGNITUDE_BIAS: i64 = 0x8040;
 const UNTYPED_DIGITS_MAX: usize = 18;
 
 /// The form of a value as a key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum KeyForm<'a> {
     /// There is no value.
     Missing,
@@ -56,6 +57,10 @@ pub(crate) enum KeyForm<'a> {
     Bool(bool),
     /// A number.
     Number(Decimal<'a>),
+    /// An integer that was computed.
+    Integer(i64),
+    /// A float that was computed.
+    Float(f64),
     /// A number beyond 10^28,672 or nearer to zero than 10^-28,672.
     OutOfRange(&'a str),
 }
@@ -74,6 +79,8 @@ impl<'a> KeyForm<'a> {
             }
             Value::Untyped(text) | Value::Number(text) => KeyForm::of_number(text),
             Value::Text(text) | Value::Json(text) => KeyForm::of_text(text),
+            Value::Integer(integer) => KeyForm::Integer(integer),
+            Value::Float(float) => KeyForm::Float(float),
         }
     }
 
@@ -121,6 +128,8 @@ impl<'a> KeyForm<'a> {
             }
             KeyForm::Bool(value) => out.push(if value { TAG_TRUE } else { TAG_FALSE }),
             KeyForm::Number(decimal) => write_number(decimal, out),
+            KeyForm::Integer(integer) => write_displayed(format_args!("{integer}"), out),
+            KeyForm::Float(float) => write_displayed(format_args!("{float:?}"), out),
         }
     }
 
@@ -158,6 +167,38 @@ fn is_canonical_integer(text: &[u8]) -> bool {
                 && digits.len() <= UNTYPED_DIGITS_MAX
                 && digits.iter().all(u8::is_ascii_digit)
         }
+    }
+}
+
+/// Appends a number that is not text yet: by its digits, on the stack.
+fn write_displayed(number: fmt::Arguments<'_>, out: &mut Vec<u8>) {
+    let mut text = ShortText { bytes: [0; 32], len: 0 };
+    // The shortest digits of an `f64` with sign, point and exponent are 24 bytes.
+    if text.write_fmt(number).is_ok()
+        && let Some(decimal) = text.as_str().and_then(Decimal::scan)
+    {
+        write_number(decimal, out);
+    }
+}
+
+/// A text of a few bytes on the stack.
+struct ShortText {
+    bytes: [u8; 32],
+    len: usize,
+}
+
+impl ShortText {
+    fn as_str(&self) -> Option<&str> {
+        std::str::from_utf8(self.bytes.get(..self.len)?).ok()
+    }
+}
+
+impl Write for ShortText {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.len + text.len();
+        self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.len = end;
+        Ok(())
     }
 }
 

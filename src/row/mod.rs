@@ -3,6 +3,7 @@
 
 #[cfg_attr(not(feature = "files"), allow(dead_code, reason = "files alone come in blocks"))]
 mod block;
+pub(crate) mod computed;
 mod decimal;
 mod digits;
 mod field_value;
@@ -13,6 +14,7 @@ mod not_a_time;
 pub(crate) mod null;
 pub(crate) mod number;
 mod output;
+mod scratch;
 pub(crate) mod span;
 pub(crate) mod time_field;
 mod time_format;

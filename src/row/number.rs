@@ -249,6 +249,8 @@ pub(crate) fn number_of(value: Value<'_>) -> Result<Option<Number>, NotANumber> 
         Value::Number(text) | Value::Untyped(text) | Value::Text(text) => {
             Number::parse(text).map(Some)
         }
+        Value::Integer(integer) => Ok(Some(Number::Int(i128::from(integer)))),
+        Value::Float(float) => Ok(Some(Number::of_float(float))),
         Value::Bool(_) | Value::Json(_) => Err(NotANumber::Other),
     }
 }

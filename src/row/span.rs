@@ -31,6 +31,12 @@ impl Span {
         bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 
+    /// Returns this part of a text.
+    #[inline]
+    pub(super) fn of_text(self, text: &str) -> &str {
+        text.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
     #[inline]
     pub(super) fn text(self, block: &Block) -> &str {
         block.text(self.start as usize, self.end as usize)

@@ -139,6 +139,8 @@ impl TimeFormat {
         let text = match value {
             Value::Number(text) | Value::Text(text) | Value::Untyped(text) => text.trim_ascii(),
             Value::Missing => return Err(NotATime::Missing),
+            Value::Integer(integer) => return self.read(Value::Number(&integer.to_string())),
+            Value::Float(float) => return self.read(Value::Number(&float.to_string())),
             Value::Bool(_) | Value::Json(_) => return Err(NotATime::Malformed),
         };
         if text.is_empty() {

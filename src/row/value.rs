@@ -1,7 +1,7 @@
 //! The value of a field.
 
 /// The value of one field as the source wrote it. Numbers are parsed only when they are read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Value<'a> {
     /// The record does not have the field, or it is null.
     Missing,
@@ -15,6 +15,10 @@ pub enum Value<'a> {
     Untyped(&'a str),
     /// An array or object, as JSON text.
     Json(&'a str),
+    /// An integer that an expression computed.
+    Integer(i64),
+    /// A finite float that an expression computed.
+    Float(f64),
 }
 
 impl Value<'_> {

@@ -2,7 +2,9 @@
 
 use super::answers::AnswerPlan;
 use super::comparison::{compare_with_event_time, marked_slots};
+use super::evaluate::{Condition, Names, Values};
 use super::explain::Explanation;
+use super::parsed::Parsed;
 use super::row_aggregate::{Plan, RowAggregate};
 use super::row_pipeline::{Parts, RowPipeline};
 use crate::aggregate::{Aggregate, Overflow};
@@ -11,16 +13,16 @@ use crate::error::Error;
 use crate::hash::Seed;
 use crate::limits::Limits;
 use crate::query::aggregates::{
-    Answer, Answers, Column, Function, canonical_list, parse_field, parse_group,
+    Answer, Answers, Column, Function, Slots, canonical_list, parse_field, parse_group,
 };
-use crate::query::expression::{Ast, Id, Node};
+use crate::query::expression::{Ast, Id};
 use crate::query::field::Fields;
 use crate::query::null_list::parse_nulls;
 use crate::query::pipeline_spec::PipelineSpec;
-use crate::query::predicate::Predicate;
 use crate::query::token::Tokens;
 use crate::record::MAX_AHEAD_DEFAULT;
 use crate::row::TimeFormat;
+use crate::row::null::Nulls;
 use crate::row::time_field::TimeField;
 use crate::time::{Timestamp, parse_duration, whole_millis};
 use crate::window::TimeZone;
@@ -99,6 +101,20 @@ impl CompileOptions {
     }
 }
 
+/// What a specification asks of records, before it is known how it is computed.
+struct Asked {
+    values: Values,
+    filter: Vec<Condition>,
+    filter_slots: usize,
+    time: Option<TimeField>,
+    /// Names and slots of what is grouped by.
+    group: Vec<(String, usize)>,
+    answers: Answers,
+    nulls: Nulls,
+    /// The conditions and names in canonical spelling.
+    words: String,
+}
+
 /// `--max-delay` for `max_delay`.
 fn flag(key: &str) -> String {
     format!("--{}", key.replace('_', "-"))
@@ -113,32 +129,22 @@ impl PipelineSpec {
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the parts do not go
     /// together. Each names the key.
     pub fn compile(&self, options: &CompileOptions) -> Result<RowPipeline, Error> {
-        let mut fields = Fields::default();
-        // The filter's fields get the first slots: they are read first.
-        let mut filter = self.compile_filter(&mut fields, options)?;
-        let time = self.compile_time(&mut fields, options)?;
-        let group = self.compile_group(&mut fields, options)?;
-        let group_names: Vec<String> = group.iter().map(|(name, _)| name.clone()).collect();
-        let mut answers = self.compile_answers(&mut fields, &group_names, options)?;
-        let nulls =
-            parse_nulls(self.null.as_deref()).map_err(|error| error.at(options.written("null")))?;
-        if let Some(time) = &time {
-            let name = fields.name(time.slot);
-            compare_with_event_time(&mut filter, &mut answers.calls, (time, name))
-                .map_err(|error| error.at(options.written("where")))?;
-        }
+        let asked = self.compile_asked(options)?;
+        let Asked { values, answers, group, nulls, .. } = &asked;
         let zone = self.time_zone(options)?;
-        let engine_options = self.engine_options(options, zone.clone())?;
+        let mut engine_options = self.engine_options(options, zone.clone())?;
+        engine_options.name = self.words(&asked.words);
         let max_ahead = self.max_ahead(options)?;
         let plan = Plan::of(&answers.calls, options.seed);
-        let marked = marked_slots(&mut filter, &plan, &group, (&nulls, fields.names().len()));
+        let marked = marked_slots(&values.names, &plan, group, nulls);
         let windows = engine_options.windows.clone();
         let explanation = Explanation::new(
             &engine_options,
             &plan,
-            (&answers, group.len()),
+            (answers, group.len()),
             self.late_words(&engine_options),
         );
+        let Asked { values, filter, filter_slots, time, group, answers, nulls, .. } = asked;
         let kinds: Vec<_> = plan.kinds().collect();
         let answers = AnswerPlan::new(answers, &kinds, group.len())
             .map_err(|error| error.at(options.written("agg")))?;
@@ -160,8 +166,9 @@ impl PipelineSpec {
         let key_bytes_max = engine_options.limits.key_bytes_max;
         let engine = Engine::new(aggregate, engine_options)?;
         Ok(RowPipeline::new(Parts {
-            fields,
+            values,
             filter,
+            filter_slots,
             time,
             group,
             answers,
@@ -186,19 +193,6 @@ impl PipelineSpec {
             text => options.duration("max_ahead", text)?,
         };
         length.map(|length| whole_millis(length, "max_ahead")).transpose()
-    }
-
-    fn compile_filter(
-        &self,
-        fields: &mut Fields,
-        options: &CompileOptions,
-    ) -> Result<Vec<Predicate>, Error> {
-        let texts = self.filter.iter().flatten();
-        texts
-            .map(|text| {
-                Predicate::parse(text, fields).map_err(|error| error.at(options.written("where")))
-            })
-            .collect()
     }
 
     fn compile_time(
@@ -254,17 +248,56 @@ impl PipelineSpec {
         Ok(Some(TimeFormat::Syslog(Some(until))))
     }
 
-    /// The names of the fields to group by, and their slots.
+    fn compile_asked(&self, options: &CompileOptions) -> Result<Asked, Error> {
+        let at = |key| move |error: Error| error.at(options.written(key));
+        let mut parsed = Parsed::default();
+        parsed.add_lets(self.lets.as_deref().unwrap_or_default()).map_err(at("let"))?;
+        parsed.add_filter(self.filter.as_deref().unwrap_or_default()).map_err(at("where"))?;
+        // The filter's fields get the first slots: they are read first.
+        let mut fields = Fields::default();
+        parsed.add_filter_fields(&mut fields);
+        let filter_slots = fields.names().len();
+        let time = self.compile_time(&mut fields, options)?;
+        if let Some(time) = &time
+            && parsed.has_let(fields.name(time.slot))
+        {
+            let why = "the event time is a field of the record, and no name of let";
+            return Err(Error::invalid(why).at(options.written("time")));
+        }
+        parsed.add_let_fields(&mut fields);
+        // Every field has its slot before a value is computed into one behind them. So groups and
+        // aggregates are parsed twice.
+        let mut fields_of = |ast: &Ast, id: Id| {
+            parsed.add_fields(ast, id, &mut fields);
+            Ok(0)
+        };
+        let group = self.compile_group(&mut fields_of, options)?;
+        let group_names: Vec<String> = group.into_iter().map(|(name, _)| name).collect();
+        self.compile_answers((&mut fields_of, &group_names), options)?;
+        let nulls = parse_nulls(self.null.as_deref()).map_err(at("null"))?;
+        let mut values = Values::new(Names::new(fields, time.clone(), nulls.clone()));
+        parsed.lower_lets(&mut values).map_err(at("let"))?;
+        let filter = parsed.lower_filter(&mut values).map_err(at("where"))?;
+        let mut slots = |ast: &Ast, id: Id| values.slot(ast, id);
+        let group = self.compile_group(&mut slots, options)?;
+        let mut answers = self.compile_answers((&mut slots, &group_names), options)?;
+        if let Some(time) = &time {
+            compare_with_event_time(&mut answers.calls, time);
+        }
+        let words = parsed.words();
+        Ok(Asked { values, filter, filter_slots, time, group, answers, nulls, words })
+    }
+
+    /// The names and slots of what is grouped by.
     fn compile_group(
         &self,
-        fields: &mut Fields,
+        slots: &mut Slots<'_>,
         options: &CompileOptions,
     ) -> Result<Vec<(String, usize)>, Error> {
         let mut group: Vec<(String, usize)> = Vec::new();
-        let mut slots = |ast: &Ast, id: Id| slot_of(fields, ast, id);
         for text in self.group.iter().flatten() {
-            let more = parse_group(text, &mut slots)
-                .map_err(|error| error.at(options.written("group")))?;
+            let more =
+                parse_group(text, slots).map_err(|error| error.at(options.written("group")))?;
             for (name, slot) in more {
                 if group.iter().any(|(known, _)| *known == name) {
                     return Err(Error::invalid(format!(
@@ -280,15 +313,13 @@ impl PipelineSpec {
 
     fn compile_answers(
         &self,
-        fields: &mut Fields,
-        groups: &[String],
+        (slots, groups): (&mut Slots<'_>, &[String]),
         options: &CompileOptions,
     ) -> Result<Answers, Error> {
         let mut answers = Answers::default();
         let at = |key| move |error: Error| error.at(options.written(key));
-        let mut slots = |ast: &Ast, id: Id| slot_of(fields, ast, id);
         for text in self.agg.iter().flatten() {
-            answers.add_columns(text, &mut slots).map_err(at("agg"))?;
+            answers.add_columns(text, slots).map_err(at("agg"))?;
         }
         if answers.columns.is_empty() {
             answers.calls.push(Function::Count);
@@ -311,10 +342,10 @@ impl PipelineSpec {
             }
         }
         for text in self.having.iter().flatten() {
-            answers.add_having(text, groups, &mut slots).map_err(at("having"))?;
+            answers.add_having(text, groups, slots).map_err(at("having"))?;
         }
         for text in self.sort.iter().flatten() {
-            answers.add_sort(text, groups, &mut slots).map_err(at("sort"))?;
+            answers.add_sort(text, groups, slots).map_err(at("sort"))?;
         }
         answers.limit = self.row_limit(&answers, options)?;
         Ok(answers)
@@ -372,7 +403,7 @@ impl PipelineSpec {
             strict: options.strict,
             emit_empty: options.emit_empty,
             recent_ids: None,
-            name: self.words(),
+            name: String::new(),
             limits,
         })
     }
@@ -382,7 +413,7 @@ impl PipelineSpec {
     /// may change between two runs (delay, lateness, how far ahead a time may be, limits, output)
     /// is not among them: it says which records are waited for or trusted, and whoever corrects it
     /// is to keep the state.
-    fn words(&self) -> String {
+    fn words(&self, parsed: &str) -> String {
         let list = |entries: &Option<Vec<String>>| {
             let entries = entries.iter().flatten();
             entries.map(|text| canonical_list(text)).collect::<Vec<_>>().join(", ")
@@ -400,9 +431,7 @@ impl PipelineSpec {
         words.extend(time_format.map(|format| format!("time format {format}; ")));
         words.extend(self.year.map(|year| format!("year {year}; ")));
         words.extend(self.null.as_ref().map(|_| format!("null {nulls}; ")));
-        words.extend(
-            self.filter.iter().flatten().map(|text| format!("where {}; ", canonical_list(text))),
-        );
+        words.push(parsed.to_owned());
         words.extend((!group.is_empty()).then(|| format!("group {group}; ")));
         words.push(format!("agg {}; ", if agg.is_empty() { "count" } else { &agg }));
         words.concat()
@@ -445,12 +474,4 @@ fn last_moment(year: u64) -> Result<Timestamp, Error> {
     start.map(|start| Timestamp::from_millis(start.as_millisecond() - 1)).ok_or_else(|| {
         Error::invalid(format!("{year} is no year of such times: give one from 1 to 9998"))
     })
-}
-
-/// Returns the slot of a field.
-fn slot_of(fields: &mut Fields, ast: &Ast, id: Id) -> Result<usize, Error> {
-    match ast.node(id) {
-        Node::Field(name) => Ok(fields.slot(name)),
-        _ => Err(ast.error(id, format!("{} is not a field", ast.written(id)))),
-    }
 }

@@ -4,7 +4,7 @@ use crate::error::{Error, ErrorKind};
 use crate::formats::format::Format;
 use crate::formats::payload::PayloadDecoder;
 use crate::limits::Limits;
-use crate::row::{Block, FieldValue, Row, Value};
+use crate::row::{Block, FieldValue, Number, Row, Value};
 use bytes::{BufMut, BytesMut};
 use serde::Serialize;
 
@@ -82,6 +82,8 @@ impl Intake {
                 Value::Text(_) => row.set_text(slot, range),
                 Value::Untyped(_) => row.set_untyped(slot, range),
                 Value::Json(_) => row.set_json(slot, range),
+                Value::Integer(integer) => row.set_computed_integer(slot, integer),
+                Value::Float(float) => row.set_computed(slot, Number::of_float(float)),
             }
         });
         Ok(true)
@@ -103,7 +105,7 @@ fn for_each_slot(
 
 fn text_of(value: Value<'_>) -> &str {
     match value {
-        Value::Missing | Value::Bool(_) => "",
+        Value::Missing | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => "",
         Value::Number(text) | Value::Text(text) | Value::Untyped(text) | Value::Json(text) => text,
     }
 }

@@ -1,6 +1,7 @@
 //! A running declared pipeline.
 
 use super::answers::AnswerPlan;
+use super::evaluate::{Condition, NullCounts, Values};
 use super::explain::Explanation;
 use super::fast::preparer::{Preparation, RowPreparer};
 use super::intake::Intake;
@@ -8,8 +9,6 @@ use super::pending_rows::PendingRows;
 use super::row_aggregate::{ColumnKind, Plan, RowAggregate};
 use crate::engine::{Control, Engine, Outcome, Shard};
 use crate::error::{Error, ErrorKind};
-use crate::query::field::Fields;
-use crate::query::predicate::Predicate;
 use crate::record::Sequence;
 use crate::row::Row;
 use crate::row::null::Nulls;
@@ -66,8 +65,11 @@ pub struct RowPipeline {
 
 /// The parts of a pipeline.
 pub(super) struct Parts {
-    pub(super) fields: Fields,
-    pub(super) filter: Vec<Predicate>,
+    /// The fields, and what is computed of them.
+    pub(super) values: Values,
+    pub(super) filter: Vec<Condition>,
+    /// The slots of the filter's fields are those below this.
+    pub(super) filter_slots: usize,
     pub(super) time: Option<TimeField>,
     /// Names and slots of the grouped fields.
     pub(super) group: Vec<(String, usize)>,
@@ -99,16 +101,24 @@ pub struct OutputColumn {
 
 impl RowPipeline {
     pub(super) fn new(parts: Parts) -> Self {
-        let (group_names, group_slots) = parts.group.into_iter().unzip();
+        let (group_names, group_slots): (Vec<_>, Vec<_>) = parts.group.into_iter().unzip();
         let columns = parts.answers.output_columns();
-        let Parts { fields, filter, time, plan, key_bytes_max, nulls, marked, .. } = parts;
+        let Parts { values, filter, filter_slots, time, plan, .. } = parts;
+        let Parts { key_bytes_max, nulls, marked, .. } = parts;
+        let conditions = filter.iter().flat_map(|condition| condition.reads.iter().copied());
+        let late = plan.slots().chain(group_slots.iter().copied()).collect::<Vec<_>>();
+        let (names, computed) = values.ordered(&conditions.collect::<Vec<_>>(), &late);
+        let (fields, shared) = (names.fields, names.shared);
         let moving_times = parts.engine.moving_times();
         let preaggregation =
             parts.engine.aggregate().preaggregates().then(|| parts.engine.preaggregation());
         RowPipeline {
             preparer: Arc::new(RowPreparer {
                 fields,
+                computed,
                 filter,
+                filter_slots,
+                shared,
                 time,
                 group_slots,
                 plan,
@@ -178,6 +188,12 @@ impl RowPipeline {
     /// a condition on rows may cease to hold, or the row may fall behind others past the limit.
     pub fn retracts(&self) -> bool {
         self.answers.retracts()
+    }
+
+    /// Returns how often expressions were null though the fields they read have values, in all
+    /// records that were prepared so far.
+    pub fn null_counts(&self) -> NullCounts {
+        self.preparer.shared.counts()
     }
 
     /// Returns the explanation of the pipeline and its cost, for use before it runs.

@@ -252,7 +252,7 @@ fn s30_s31_distinct_counts_and_frequencies_enclose_the_truth() {
 }
 
 #[test]
-fn s37_a_comparison_with_a_missing_field_is_false() {
+fn s37_s140_a_comparison_with_a_missing_field_is_null() {
     let input = "{\"x\":1}\n{\"y\":1}\n{\"x\":null}\n";
     let count = |predicate: &str| {
         row(&["--where", predicate, "--agg", "count(x) as with, count as all"], input)["all"]
@@ -260,8 +260,10 @@ fn s37_a_comparison_with_a_missing_field_is_false() {
     };
     assert_eq!(count("x == 1"), json!(1));
     assert_eq!(count("x != 2"), json!(1));
-    assert_eq!(count("not (x == 2)"), json!(3));
+    assert_eq!(count("not (x == 2)"), json!(1));
     assert_eq!(count("exists x"), json!(1));
+    assert_eq!(count("not exists x"), json!(2));
+    assert_eq!(count("x is null or x > 5"), json!(2));
 }
 
 #[test]
@@ -269,7 +271,7 @@ fn s39_the_last_of_duplicate_keys_counts() {
     assert_eq!(row(&["--agg", "sum(x)"], "{\"x\":1,\"x\":5}\n")["sum(x)"], json!(5));
 }
 
-/// A frequency counts what is equal to its value in a predicate.
+/// A frequency counts what is equal to its value in a condition.
 #[test]
 fn a_frequency_in_quotes_counts_text_and_numbers_with_that_spelling() {
     let agg = [

@@ -128,7 +128,7 @@ fn s105_a_tip_names_a_flag_of_the_same_meaning_or_none() {
         ),
         (&["top", "--by", "a", "-n", "3"], &["use --limit N with --sort"], &["-- -n"]),
         (&["run", "--group-by", "a"], &["--group FIELD"], &[]),
-        (&["run", "--filter", "a > 1"], &["--where PREDICATE"], &[]),
+        (&["run", "--filter", "a > 1"], &["--where CONDITION"], &[]),
         (&["run", "--tz", "UTC"], &["UTC"], &["--top"]),
         (&["run", "--frobnicate"], &["--frobnicate"], &["tip"]),
         (&["run", "-z"], &["-z"], &["tip"]),
@@ -140,7 +140,7 @@ fn s105_a_tip_names_a_flag_of_the_same_meaning_or_none() {
 #[test]
 fn s105_parts_that_flags_give_are_named_as_flags() {
     refused(&[
-        (&["run", "--where", "a = 1"], &["error: --where: "]),
+        (&["run", "--where", "a = = 1"], &["error: --where: "]),
         (&["run", "--agg", "sume(a)"], &["error: --agg: "]),
         (&["run", "--agg", "count, count"], &["error: --agg: there are two columns"]),
         (

@@ -289,7 +289,7 @@ fn check_values(file: &str, (cells, is_csv): (&[Cell], bool), threads: &str) {
     assert_eq!(counted("x == 1"), count(&numbers, &|value| value.number() == Some(1.0)), "equal");
     assert_eq!(
         counted("x != 1"),
-        count(&numbers, &|value| *value != Plain::Missing && value.number() != Some(1.0)),
+        count(&numbers, &|value| value.number().is_some_and(|number| number != 1.0)),
         "unequal"
     );
     assert_eq!(

@@ -25,7 +25,7 @@ fn fields_of(row: &Row) -> Vec<Field> {
             Value::Bool(value) => Field::Bool(value),
             Value::Number(text) => Field::Number(text.to_owned()),
             Value::Text(text) | Value::Json(text) => Field::Text(text.to_owned()),
-            Value::Untyped(text) => panic!("JSON has types, yet {text:?} has none"),
+            other => panic!("JSON has types, yet {other:?} has none"),
         })
         .collect()
 }

@@ -80,6 +80,7 @@ fn shown(value: Value<'_>) -> String {
         Value::Text(text) => format!("t{text}"),
         Value::Untyped(text) => format!("u{text}"),
         Value::Json(text) => format!("j{text}"),
+        Value::Integer(_) | Value::Float(_) => panic!("no file has a computed value"),
     }
 }
 

@@ -37,7 +37,7 @@ fn parts_that_do_not_fit_are_refused() {
         ("agg = 'count, count'", "two columns \"count\""),
         ("agg = 'sum(x) as window'", "cannot be named \"window\""),
         ("agg = ['count', 'summ(x)']", "agg: column 1 of \"summ(x)\""),
-        ("where = 'x = 1'", "where: column 3 of"),
+        ("where = 'x = = 1'", "where: column 5 of"),
         ("limit_groups = 0", "limit_groups of 0"),
     ];
     for (toml, expected) in cases {

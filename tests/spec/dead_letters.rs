@@ -86,7 +86,8 @@ fn the_filter_is_evaluated_before_time_and_numbers() {
 
 #[test]
 fn a_filtered_or_refused_record_is_a_duplicate_the_second_time() {
-    let spec = PipelineSpec::from_toml("agg = 'sum(x)'\nwhere = 'x != 3'", "test.toml").unwrap();
+    let spec =
+        PipelineSpec::from_toml("agg = 'sum(x)'\nwhere = \"x != '3'\"", "test.toml").unwrap();
     let mut pipeline = spec.compile(&CompileOptions::default()).unwrap();
     let shard = pipeline.open_shard(ShardId::new("s")).unwrap();
     let mut push = |number: u64, text: &'static str| {

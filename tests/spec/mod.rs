@@ -4,6 +4,7 @@
 mod answers;
 mod compile;
 mod dead_letters;
+mod expressions;
 mod intake;
 mod oracle;
 mod windows;

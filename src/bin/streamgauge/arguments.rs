@@ -254,10 +254,14 @@ Aggregates (--agg), separated by commas, each with an optional `as NAME`:
   top(k, f), top(k, f, m)    the k most frequent values, by m counters (65,536)
   frequency(f, 'value')      number of records with f == 'value'
 
-Predicates (--where):
-  field OP value             with == != < <= > >= in contains matches, and, or,
-                             not, and parentheses
-  exists field               a missing field makes every comparison false
+Expressions (--where, --let, --group, and in aggregates), as in SQL:
+  a OP b                     with = <> < <= > >= in between like ilike ~ is null
+                             contains matches, and, or, not, + - * / // % ||
+  case when a > 1 then b else c end, cast(x as int), try_cast(x as double)
+  abs, round, floor, power, greatest, coalesce, length, lower, substr, replace,
+  split_part, regexp_extract, regexp_replace, url_host, url_path, ip_prefix,
+  json_extract, date_trunc, extract, epoch, to_timestamp, strftime and others
+  exists field               a comparison with a missing field is null
   ts >= '2025-10-26'         times compare as times; text that is a number
                              compares with a number as a number
   tags contains 'vip'        an element of a JSON array, or a part of text
@@ -566,9 +570,13 @@ pub(crate) struct PipelineArguments {
     /// answer, with a higher revision
     #[arg(long, value_name = "DURATION")]
     pub(crate) lateness: Option<String>,
-    /// Keep the records for which this holds, such as 'status >= 500'. Several can be given: all
-    /// must hold
-    #[arg(long = "where", value_name = "PREDICATE")]
+    /// Give a name to an expression, as in `class = status // 100`, for all other expressions; may
+    /// be given several times
+    #[arg(long = "let", value_name = "NAME = EXPR")]
+    pub(crate) lets: Vec<String>,
+    /// Keep the records for which this is true, such as 'status >= 500'. Several can be given: all
+    /// must be true
+    #[arg(long = "where", value_name = "CONDITION")]
     pub(crate) predicates: Vec<String>,
     /// Fields or expressions to group by, separated by commas
     #[arg(long, value_name = "FIELD,...")]

@@ -410,6 +410,7 @@ fn tell_notes<W: Write>(sink: &Sink<W>) {
              are counted together in (other)\n",
         );
     }
+    sink.null_notes().iter().for_each(|note| say(note));
     if sink.records > sink.letters.count() {
         sink.hints.unseen(&sink.unseen).iter().for_each(|note| say(note));
     }

@@ -77,6 +77,7 @@ impl Settings {
         flags.max_delay = pipeline.max_delay;
         flags.max_ahead = pipeline.max_ahead;
         flags.lateness = pipeline.lateness;
+        flags.lets = given(pipeline.lets);
         flags.filter = given(pipeline.predicates);
         flags.group = pipeline.group.map(|group| vec![group]);
         flags.agg = given(pipeline.agg);
@@ -161,6 +162,7 @@ fn given_keys(flags: &PipelineSpec) -> Vec<&'static str> {
         ("max_delay", flags.max_delay.is_some()),
         ("max_ahead", flags.max_ahead.is_some()),
         ("lateness", flags.lateness.is_some()),
+        ("let", flags.lets.is_some()),
         ("where", flags.filter.is_some()),
         ("group", flags.group.is_some()),
         ("agg", flags.agg.is_some()),

@@ -7,6 +7,7 @@ use crate::hints::Hints;
 use crate::inputs::{Inputs, hold};
 use crate::interrupt::{Interrupt, Signal};
 use crate::late_records::LateRecords;
+use crate::output::digits::count;
 use crate::output::printable;
 use crate::progress::Progress;
 use crate::session::say;
@@ -181,6 +182,19 @@ impl<W: Write> Sink<W> {
             self.drain_ended()?;
         }
         self.finish_answers()
+    }
+
+    /// Returns notes on values for which expressions were null.
+    pub(crate) fn null_notes(&self) -> Vec<String> {
+        let counts = self.inputs.pipelines.iter().map(|pipeline| pipeline.null_counts());
+        let (other_kind, by_zero) = counts.fold((0, 0), |(other_kind, by_zero), counts| {
+            (other_kind + counts.other_kind, by_zero + counts.divisions_by_zero)
+        });
+        let note = |of: u64, what: &str| {
+            (of > 0).then(|| format!("note: {} times {what}, which is null\n", count(of)))
+        };
+        let kinds = note(other_kind, "a condition met a value of another kind");
+        kinds.into_iter().chain(note(by_zero, "a division was by zero")).collect()
     }
 
     /// Explains why all records so far are dead letters, if that is clear.

@@ -11,7 +11,7 @@ const EXPECTED: &[(&[&str], &str)] = &[
         "use --sort COLUMN [desc],..., such as --sort 'count desc'",
     ),
     (&["--head", "-n"], "use --limit N with --sort COLUMN for the first N rows of a window"),
-    (&["--filter"], "use --where PREDICATE, such as --where 'status >= 500'"),
+    (&["--filter"], "use --where CONDITION, such as --where 'status >= 500'"),
     (&["--group-by", "--groupby"], "use --group FIELD,..."),
     (
         &["--select", "--aggregate", "--aggregates"],

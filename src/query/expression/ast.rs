@@ -279,7 +279,6 @@ impl Ast {
     }
 
     /// Returns the column of a node, from 1.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the evaluator follows"))]
     pub(crate) fn column(&self, id: Id) -> usize {
         position::column(&self.text, self.place(id).start as usize)
     }

@@ -2,7 +2,6 @@
 
 use crate::engine::Preaggregation;
 use crate::query::field::Fields;
-use crate::query::predicate::Predicate;
 use crate::record::{ahead_words, is_ahead};
 use crate::row::NotATime;
 use crate::row::Row;
@@ -11,10 +10,12 @@ use crate::row::Value;
 use crate::row::fields::{NotAKey, NumberReading};
 use crate::row::null::Nulls;
 use crate::row::time_field::TimeField;
+use crate::rows::evaluate::{Condition, Ordered, Shared, shown};
 use crate::rows::row_aggregate::{Plan, RowAggregate};
 use crate::time::Timestamp;
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// The part of a [`RowPipeline`](super::RowPipeline) that looks at one row alone: filter, event
 /// time, numbers and keys.
@@ -23,7 +24,12 @@ use std::ops::RangeInclusive;
 /// [`PreparedRows`](super::PreparedRows) carry what it made to the pipeline.
 pub(crate) struct RowPreparer {
     pub(in crate::rows) fields: Fields,
-    pub(in crate::rows) filter: Vec<Predicate>,
+    pub(in crate::rows) computed: Ordered,
+    pub(in crate::rows) filter: Vec<Condition>,
+    /// The slots of the filter's fields are those below this.
+    pub(in crate::rows) filter_slots: usize,
+    /// What expressions count.
+    pub(in crate::rows) shared: Arc<Shared>,
     pub(in crate::rows) time: Option<TimeField>,
     pub(in crate::rows) group_slots: Vec<usize>,
     pub(in crate::rows) plan: Plan,
@@ -59,7 +65,8 @@ impl RowPreparer {
         if !self.marked.is_empty() {
             row.clear_nulls(&self.marked, &self.nulls);
         }
-        if !self.filter.iter().all(|predicate| predicate.holds(row)) {
+        let early = if self.computed.is_empty() { None } else { self.computed.fill_early(row) };
+        if !self.filter.iter().all(|condition| condition.holds(row, &self.shared)) {
             return Preparation::Filtered(if self.moving_times.is_empty() {
                 None
             } else {
@@ -84,6 +91,12 @@ impl RowPreparer {
                 }
             },
         };
+        if !self.computed.is_empty()
+            && let Err(failure) = early.map_or_else(|| self.computed.fill_late(row), Err)
+        {
+            let sentence = failure.sentence(row, &self.fields);
+            return Preparation::DeadLetter(sentence.into(), Some(time));
+        }
         match self.read(row) {
             Ok(()) => Preparation::Record(time),
             Err(refusal) => {
@@ -159,7 +172,7 @@ impl RowPreparer {
 
     /// The slots of the filter's fields are those below this.
     pub(in crate::rows) fn filter_slots(&self) -> usize {
-        self.filter.iter().filter_map(Predicate::slot_max).max().map_or(0, |slot| slot + 1)
+        self.filter_slots
     }
 
     /// How many fields are read.
@@ -189,24 +202,11 @@ impl Refusal {
     /// A sentence with the field and its value, as in `bytes: "abc" is not a number`.
     #[cold]
     fn text(&self, fields: &Fields, row: &Row) -> String {
-        let shown = match row.value(self.slot) {
-            Value::Missing | Value::Untyped("") => {
-                return format!("{}: the field {}", fields.name(self.slot), self.why);
-            }
-            Value::Bool(value) => value.to_string(),
-            Value::Number(text) | Value::Json(text) => shortened(text),
-            Value::Text(text) | Value::Untyped(text) => format!("{:?}", shortened(text)),
-        };
-        format!("{}: {shown} {}", fields.name(self.slot), self.why)
-    }
-}
-
-fn shortened(text: &str) -> String {
-    const SHOWN: usize = 80;
-    if text.chars().count() <= SHOWN {
-        text.into()
-    } else {
-        text.chars().take(SHOWN).chain("...".chars()).collect()
+        let name = fields.name(self.slot);
+        match row.value(self.slot) {
+            Value::Missing | Value::Untyped("") => format!("{name}: the field {}", self.why),
+            value => format!("{name}: {} {}", shown(value), self.why),
+        }
     }
 }
 

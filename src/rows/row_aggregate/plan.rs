@@ -43,7 +43,9 @@ impl RowTest {
     pub(crate) fn passes(&self, row: &Row) -> bool {
         match self {
             RowTest::Present(slot) => !row.value(*slot).is_missing(),
-            RowTest::Equal(slot, literal) => literal.compares(Operator::Equal, row.value(*slot)),
+            RowTest::Equal(slot, literal) => {
+                literal.compares(Operator::Equal, row.value(*slot)) == Some(true)
+            }
         }
     }
 
@@ -154,6 +156,12 @@ impl Plan {
 
     fn key(&mut self, slot: usize) -> KeyAt {
         KeyAt(index_of(&mut self.keys, slot))
+    }
+
+    /// Returns the slots that are read.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = usize> {
+        let tests = self.tests.iter().map(RowTest::slot);
+        self.numbers.iter().chain(&self.keys).copied().chain(tests)
     }
 
     /// What the values of each aggregate are.

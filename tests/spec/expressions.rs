@@ -1,0 +1,152 @@
+//! Expressions in conditions, names and groups.
+
+use super::{answer, drain, pipeline, push_json, refusal};
+use streamgauge::{Control, Outcome};
+
+/// Returns the reason why a record is a dead letter.
+fn reason(toml: &str, line: &str) -> String {
+    match push_json(&mut pipeline(toml), "a", line) {
+        Outcome::DeadLetter(reason) => reason,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+/// Returns the groups of an expression, each with its number of records.
+fn groups(expression: &str, lines: &[&str]) -> Vec<String> {
+    let toml = format!("let = \"\"\"g = {expression}\"\"\"\ngroup = 'g'\n");
+    let rows = answer(&toml, lines);
+    let shown = rows.iter().map(|row| {
+        let row: serde_json::Value = serde_json::from_str(row).unwrap();
+        format!("{}:{}", row["group"]["g"], row["count"])
+    });
+    shown.collect()
+}
+
+#[test]
+fn s142_numbers_are_exact_or_out_of_range() {
+    let one = |expression: &str| groups(expression, &["{\"x\":7,\"z\":0}"]).join(" ");
+    for (expression, value) in [
+        ("x / 2", "3.5:1"),
+        ("x // 2", "3:1"),
+        ("-x // 2", "-3:1"),
+        ("-x % 2", "-1:1"),
+        ("x / z", "null:1"),
+        ("x // z", "null:1"),
+        ("x % z", "null:1"),
+        ("9223372036854775807 + x", "9223372036854775814:1"),
+        ("9223372036854775807 * x // x", "9223372036854775807:1"),
+        ("x / 7", "1:1"),
+        ("x * 0.5", "3.5:1"),
+        ("x = 7.0", "true:1"),
+    ] {
+        assert_eq!(one(expression), value, "{expression}");
+    }
+    for (expression, words) in [
+        ("x * 170141183460469231731687303715884105727", "is an integer of more than 128 bits"),
+        ("x * 1e308 * 10", "is out of range: the largest number is"),
+    ] {
+        let toml = format!("let = 'g = {expression}'\ngroup = 'g'\n");
+        let reason = reason(&toml, "{\"x\":7}");
+        assert_eq!(reason.split(": ").nth(1).unwrap().split(" is ").next(), Some(expression));
+        assert!(reason.starts_with("column 5: ") && reason.contains(words), "{reason}");
+    }
+    let mut pipeline = pipeline("let = 'g = x // z'\ngroup = 'g'\n");
+    push_json(&mut pipeline, "a", "{\"x\":7,\"z\":0}");
+    assert_eq!(pipeline.null_counts().divisions_by_zero, 1);
+}
+
+#[test]
+fn s141_a_value_of_another_kind_is_a_dead_letter_unless_it_is_in_a_condition() {
+    let toml = "let = 'bits = (1 + bytes) * 8'\ngroup = 'bits'\n";
+    assert_eq!(reason(toml, "{\"bytes\":\"abc\"}"), "column 13: bytes: \"abc\" is not a number");
+    assert_eq!(
+        reason("let = 'd = cast(s as int)'\ngroup = 'd'\n", "{\"s\":\"abc\"}"),
+        "column 10: s: \"abc\" is not a number"
+    );
+    assert_eq!(
+        reason("let = \"d = date_trunc('day', t)\"\ngroup = 'd'\n", "{\"t\":\"soon\"}"),
+        "column 23: t: \"soon\" is not a time"
+    );
+    let mut pipeline = pipeline("where = 'bytes * 8 > 100 or bytes != 5'\n");
+    assert_eq!(push_json(&mut pipeline, "a", "{\"bytes\":\"abc\"}"), Outcome::Filtered);
+    assert_eq!(push_json(&mut pipeline, "a", "{\"bytes\":13}"), Outcome::Applied);
+    assert_eq!(pipeline.null_counts().other_kind, 2);
+    assert!(refusal("where = \"lower(x) > 5\"").contains("text is needed"));
+    assert!(refusal("where = 'sum(x) > 5'").starts_with("where: column 1 of"));
+}
+
+#[test]
+fn s143_what_comes_after_the_part_that_decides_is_not_computed() {
+    let lines = ["{\"x\":\"abc\"}", "{}", "{\"x\":\"7\"}"];
+    for (expression, expected) in [
+        ("case when x = 'abc' then -1 else cast(x as int) end", ["null:1", "-1:1", "7:1"]),
+        ("coalesce(nullif(length(x), 1), cast(x as int))", ["null:1", "3:1", "7:1"]),
+    ] {
+        assert_eq!(groups(expression, &lines), expected, "{expression}");
+    }
+}
+
+#[test]
+fn s144_a_name_means_the_same_everywhere() {
+    let toml = "let = ['class = status // 100', 'bad = class >= 5']\n\
+                where = 'class >= 2'\ngroup = 'class, bad'\n";
+    let lines = ["{\"status\":200}", "{\"status\":503}", "{\"status\":100}", "{\"status\":599}"];
+    assert_eq!(
+        answer(toml, &lines),
+        [
+            r#"{"window":null,"group":{"class":2,"bad":false},"revision":0,"count":1}"#,
+            r#"{"window":null,"group":{"class":5,"bad":true},"revision":0,"count":2}"#,
+        ]
+    );
+    for (lets, words) in [
+        ("['a = x', 'a = y']", "the name a is given twice"),
+        ("['a = a + 1']", "a is a field already"),
+        ("['b = a', 'a = 1']", "a is a field already"),
+        ("['a = ']", "let: column 5 of"),
+        ("['a = lower(1)']", "let: column 11 of"),
+    ] {
+        let error = refusal(&format!("let = {lets}\n"));
+        assert!(error.contains(words), "{lets}: {error}");
+    }
+}
+
+#[test]
+fn s144_a_name_that_only_conditions_use_makes_no_dead_letter() {
+    let mut only = pipeline("let = 'y = x + 1'\nwhere = 'y > 3 or z = 1'\n");
+    assert_eq!(push_json(&mut only, "a", "{\"x\":\"abc\"}"), Outcome::Filtered);
+    assert_eq!(push_json(&mut only, "a", "{\"x\":\"abc\",\"z\":1}"), Outcome::Applied);
+    let mut grouped = pipeline("let = 'y = x + 1'\nwhere = 'y > 3 or z = 1'\ngroup = 'y'\n");
+    assert_eq!(push_json(&mut grouped, "a", "{\"x\":\"abc\"}"), Outcome::Filtered);
+    let dead = push_json(&mut grouped, "a", "{\"x\":\"abc\",\"z\":1}");
+    assert!(matches!(dead, Outcome::DeadLetter(_)), "{dead:?}");
+}
+
+#[test]
+fn s145_a_computed_value_is_a_value_as_any_other() {
+    let lines = ["{\"x\":4,\"t\":\"2025-10-26T01:30:00+02:00\"}", "{\"x\":4.0,\"t\":1761435000}"];
+    for (expression, value) in [
+        ("x / 2", "2:2"),
+        ("x + 0.5", "4.5:2"),
+        ("date_trunc('hour', t)", "\"2025-10-25T23:00:00.000Z\":2"),
+        ("date_trunc('day', t, 'Europe/Berlin')", "\"2025-10-25T22:00:00.000Z\":2"),
+        ("extract(hour from t)", "23:2"),
+        ("case when x > 3 then 'big' end", "\"big\":2"),
+        ("case when x > 3 then x end", "4:2"),
+    ] {
+        assert_eq!(groups(expression, &lines).join(" "), value, "{expression}");
+    }
+}
+
+#[test]
+fn s40_a_state_of_another_meaning_of_conditions_is_refused() {
+    let toml = "where = 'not (x > 5)'\n";
+    let mut first = pipeline(toml);
+    push_json(&mut first, "a", "{\"x\":1}");
+    let saved = first.snapshot().unwrap();
+    let (same, other) = ("where = ['NOT x>5']\n", "where = 'not (x > 6)'\n");
+    let mut again = pipeline(same);
+    again.restore(&saved).unwrap();
+    again.finish();
+    assert_eq!(drain(&mut again).len(), 1);
+    assert!(pipeline(other).restore(&saved).is_err());
+}
