@@ -49,7 +49,7 @@
 //! # Features
 //! - `cli` (default, with `files`, `kcl` and `spec`): the command `streamgauge`. A library user
 //!   turns it off: `default-features = false`.
-//! - `files`: JSON Lines, CSV, TSV, access logs and plain lines, gzip and zstd.
+//! - `files`: JSON Lines, CSV, TSV, access logs and plain lines, compressed or not.
 //! - `spec`: the pipeline as TOML, JSON or text.
 //! - `lambda`: a handler of Lambda's Kinesis events; `lambda-runtime`: the loop that runs it.
 //! - `kcl`: a record processor for the KCL's MultiLangDaemon.

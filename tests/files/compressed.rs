@@ -15,6 +15,126 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 3).unwrap()
 }
 
+fn xz(bytes: &[u8]) -> Vec<u8> {
+    let options = lzma_rust2::XzOptions::with_preset(1);
+    let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn bzip2(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// How the member of a zip archive is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Member {
+    Deflated,
+    Stored,
+    /// The checksum stands after the content.
+    Streamed,
+}
+
+/// Returns a zip archive with these members (APPNOTE 6.3, sections 4.3.7 to 4.3.16).
+fn zip(members: &[&[u8]], how: Member) -> Vec<u8> {
+    let mut archive = Vec::new();
+    for bytes in members {
+        let mut content = bytes.to_vec();
+        if how != Member::Stored {
+            let mut encoder =
+                flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(bytes).unwrap();
+            content = encoder.finish().unwrap();
+        }
+        let mut crc = flate2::Crc::new();
+        crc.update(bytes);
+        let sums = [crc.sum(), content.len() as u32, bytes.len() as u32];
+        let sums: Vec<u8> = sums.iter().flat_map(|sum| sum.to_le_bytes()).collect();
+        let (flags, method) = (
+            if how == Member::Streamed { 8 } else { 0 },
+            if how == Member::Stored { 0 } else { 8 },
+        );
+        archive.extend_from_slice(&[b'P', b'K', 3, 4, 20, 0, flags, 0, method, 0, 0, 0, 0, 0]);
+        archive.extend_from_slice(if how == Member::Streamed { &[0; 12] } else { &sums });
+        archive.extend_from_slice(b"\x05\0\0\0a.log");
+        archive.extend_from_slice(&content);
+        if how == Member::Streamed {
+            archive.extend_from_slice(b"PK\x07\x08");
+            archive.extend_from_slice(&sums);
+        }
+    }
+    let directory = archive.len() as u32;
+    for _ in members {
+        archive.extend_from_slice(b"PK\x01\x02");
+        archive.extend_from_slice(&[0; 42]);
+    }
+    archive.extend_from_slice(b"PK\x05\x06\0\0\0\0");
+    archive.extend_from_slice(&[members.len() as u8, 0, members.len() as u8, 0, 0, 0, 0, 0]);
+    archive.extend_from_slice(&directory.to_le_bytes());
+    archive.extend_from_slice(&[0, 0]);
+    archive
+}
+
+#[test]
+fn xz_bzip2_and_a_zip_archive_of_one_file_are_read() {
+    let plain = lines(50_000);
+    let (first, second) = plain.split_at(123_457);
+    for compressed in [
+        [xz(first), xz(second)].concat(),
+        [bzip2(first), bzip2(b""), bzip2(second)].concat(),
+        zip(&[&plain], Member::Deflated),
+        zip(&[&plain], Member::Stored),
+        zip(&[&plain], Member::Streamed),
+    ] {
+        let (records, error) = read_until_error(compressed.clone());
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!(records, 50_000);
+        for len in [5, 12, 40, compressed.len() / 2, compressed.len() - 30] {
+            let (records, error) = read_until_error(compressed[..len].to_vec());
+            assert!(error.is_some() || records == 50_000, "{len}");
+        }
+        let mut recorder = Recorder::new(&["a"]);
+        let trickle = Input::from_reader("in", Trickle::new(&compressed, &[1, 2, 300]));
+        run(vec![trickle], &options(Format::Auto, 64, 1000), &mut recorder).unwrap();
+        assert_eq!(recorder.rows().len(), 50_000);
+    }
+}
+
+#[test]
+fn archives_that_are_not_one_file_are_refused() {
+    let plain = lines(10);
+    for how in [Member::Deflated, Member::Stored, Member::Streamed] {
+        let (_, error) = read_until_error(zip(&[&plain, &plain], how));
+        let error = error.unwrap();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.message().contains("unzip -p FILE"), "{error}");
+        // A file is refused before anything is read of it.
+        let path =
+            std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("two-{how:?}.zip"));
+        std::fs::write(&path, zip(&[&plain, &plain], how)).unwrap();
+        let mut recorder = Recorder::new(&["a"]);
+        let error =
+            run(vec![Input::Path(path)], &FilesOptions::default(), &mut recorder).unwrap_err();
+        assert!(error.message().contains("a zip archive of 2 files"), "{error}");
+        assert_eq!(recorder.rows().len(), 0);
+    }
+    let mut damaged = zip(&[&plain], Member::Stored);
+    damaged[14] ^= 1;
+    assert_eq!(read_until_error(damaged).1.unwrap().kind(), ErrorKind::Corrupt);
+    let mut encrypted = zip(&[&plain], Member::Deflated);
+    encrypted[6] = 1;
+    assert!(read_until_error(encrypted).1.unwrap().message().contains("encrypted"));
+    // A window of 1 GiB, in a header with its checksum.
+    let mut options = lzma_rust2::XzOptions::with_preset(6);
+    options.lzma_options.dict_size = 1 << 30;
+    let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+    encoder.write_all(b"{}\n").unwrap();
+    let error = read_until_error(encoder.finish().unwrap()).1.unwrap();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
+}
+
 /// Returns `count` lines `{"a":0}`, `{"a":1}`, ...
 fn lines(count: usize) -> Vec<u8> {
     (0..count).map(|index| format!("{{\"a\":{index}}}\n")).collect::<String>().into_bytes()

@@ -2,7 +2,7 @@
 //!
 //! [`run_pipeline`] runs a declared pipeline over any number of inputs, each a shard, and passes
 //! the answers to a [`PipelineObserver`]. [`run`] reads the inputs row by row into your own
-//! [`RowSink`]. Format ([`Format::detect`]) and compression (gzip, zstd) are detected from the
+//! [`RowSink`]. Format ([`Format::detect`]) and compression (gzip, zstd, xz, bzip2, zip) are detected from the
 //! first bytes; if the format is not certain, lines are read and [`PipelineObserver::note`] gets
 //! the reason. Only requested fields are kept, as ranges of the block they were read with: a record
 //! costs no allocation.
@@ -23,6 +23,7 @@
 mod beginning;
 mod blocks;
 mod buffers;
+mod compression;
 mod fetcher;
 mod last_rows;
 mod late;

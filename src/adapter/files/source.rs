@@ -5,6 +5,7 @@
 //! the size of a file or on its compression ratio. A zstd frame may need a window of at most
 //! [`Limits::zstd_window_log_max`].
 
+use crate::adapter::files::compression::{OtherCompression, check_zip};
 use crate::adapter::files::regular_file::{RegularFile, became_shorter};
 use crate::error::{Error, ErrorKind};
 use crate::formats::conversion::Conversion;
@@ -19,6 +20,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The window sizes that zstd can be told to accept, as powers of two.
 const ZSTD_WINDOW_LOGS: std::ops::RangeInclusive<u32> =
     10..=if usize::BITS == 32 { 30 } else { 31 };
+/// Bytes that tell a compression for certain.
+const HEAD_BYTES: u64 = 10;
 /// The longest header of a zstd frame, in bytes.
 const ZSTD_HEADER_BYTES: u64 = 18;
 /// Bytes read at a time from a compressed file.
@@ -181,6 +184,8 @@ enum Decompressed {
     Plain(Raw),
     Gzip(Box<Gzip>),
     Zstd(Box<Zstd>),
+    /// Another compression, by its name.
+    Other(&'static str, Box<dyn Read + Send>),
 }
 
 /// zstd frames, one after the other.
@@ -238,6 +243,9 @@ impl Source {
         let file = File::open(path).map_err(|error| unreadable(path, error))?;
         let found = file.metadata().ok().filter(|found| found.is_file());
         let regular = found.is_some();
+        if regular {
+            check_zip(&file, &name)?;
+        }
         // It shares the offset of the file with the reader.
         let regular_file = file
             .try_clone()
@@ -257,8 +265,13 @@ impl Source {
     fn new(name: String, inner: Box<dyn Read + Send>, limits: &Limits) -> Result<Source, Error> {
         let bytes_read = Arc::new(AtomicU64::new(0));
         let mut counted = Counted { inner, bytes_read: bytes_read.clone() };
-        let mut head = Vec::with_capacity(4);
+        let mut head = Vec::with_capacity(HEAD_BYTES as usize);
         let mut looked_at = counted.by_ref().take(4).read_to_end(&mut head);
+        let may_be_other = matches!(&head[..], [0xfd, b'7', ..] | [b'B', b'Z', b'h', _]);
+        if may_be_other {
+            let rest = counted.by_ref().take(HEAD_BYTES - 4).read_to_end(&mut head);
+            looked_at = looked_at.and(rest);
+        }
         let (gzip, zstd) = (is_gzip(&head), is_zstd(&head));
         if zstd {
             looked_at = looked_at
@@ -268,6 +281,7 @@ impl Source {
             Error::new(ErrorKind::Io, format!("{name}: cannot be read")).with_source(error)
         })?;
         let window = zstd_window(&head);
+        let other = OtherCompression::of(&head);
         let raw = io::Cursor::new(head).chain(counted);
         let buffered = |raw| BufReader::with_capacity(COMPRESSED_BUFFER_BYTES, raw);
         let reader = match (gzip, zstd) {
@@ -281,7 +295,13 @@ impl Source {
                 decoder.window_log_max(log_max).map_err(|error| damaged(&name, "zstd", error))?;
                 Decompressed::Zstd(Box::new(Zstd { decoder, window, log_max }))
             }
-            _ => Decompressed::Plain(raw),
+            _ => match other {
+                Some(other) => Decompressed::Other(
+                    other.name(),
+                    other.reader(buffered(raw), limits.zstd_window_log_max),
+                ),
+                None => Decompressed::Plain(raw),
+            },
         };
         Ok(Source {
             name,
@@ -359,6 +379,7 @@ impl Source {
                 Decompressed::Plain(raw) => raw.read(buffer),
                 Decompressed::Gzip(gzip) => gzip.read(buffer),
                 Decompressed::Zstd(zstd) => zstd.decoder.read(buffer),
+                Decompressed::Other(_, decoder) => decoder.read(buffer),
             };
             match result {
                 Ok(0) if !buffer.is_empty() && self.is_cut() => {
@@ -385,6 +406,20 @@ impl Source {
             }
             Decompressed::Gzip(_) => damaged(&self.name, "gzip", error),
             Decompressed::Zstd(zstd) => zstd.failed(&self.name, error),
+            Decompressed::Other(name, _) => match error.kind() {
+                io::ErrorKind::Unsupported if *name == "zip" => {
+                    Error::new(ErrorKind::Unsupported, format!("{}: {error}", self.name))
+                }
+                _ if error.to_string().contains("mem_limit") => {
+                    let message = format!(
+                        "{}: the xz data asks for a larger window than the limit: \
+                         --zstd-window-log-max 31 allows it; so does xz -dc FILE | streamgauge run",
+                        self.name
+                    );
+                    Error::new(ErrorKind::LimitExceeded, message)
+                }
+                _ => damaged(&self.name, name, error),
+            },
         }
     }
 }

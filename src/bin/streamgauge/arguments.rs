@@ -456,8 +456,8 @@ pub(crate) enum InspectOutputArgument {
 /// The source of the records.
 #[derive(Debug, Default, Args)]
 pub(crate) struct InputArguments {
-    /// Files to read, as one input; standard input without a file, and for `-`. gzip and zstd are
-    /// recognised
+    /// Files to read, as one input; standard input without a file, and for `-`. gzip, zstd, xz,
+    /// bzip2 and zip are detected
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// The format of the records; auto detects it from the first lines of each input. If it is not
