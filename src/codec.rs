@@ -696,53 +696,20 @@ const ADDED_ESCAPE: usize = 7;
 ///
 /// One byte holds both lengths if they are below 31 and 7. The shared prefix is never more than 16
 /// times the bytes added so far, so the input length bounds the memory of a reader.
-///
-/// # Example
-/// ```
-/// use streamgauge::codec::{FrontReader, FrontWriter, Reader, Writer};
-/// let keys = ["/product/1001", "/product/1002", "/product/1003"];
-/// let (mut writer, mut front) = (Writer::new(), FrontWriter::new());
-/// keys.iter().for_each(|key| front.write(&mut writer, key.as_bytes()));
-/// assert!(writer.len() < 24); // 39 bytes of keys
-/// let (mut reader, mut front) = (Reader::new(writer.as_bytes()), FrontReader::new());
-/// for key in keys {
-///     assert_eq!(front.read(&mut reader)?, key.as_bytes());
-/// }
-/// # Ok::<(), streamgauge::Error>(())
-/// ```
 #[derive(Clone, Debug, Default)]
-pub struct FrontWriter {
+pub(crate) struct FrontWriter {
     previous: Vec<u8>,
     credit: usize,
 }
 
 impl FrontWriter {
     /// Creates a writer for the first key.
-    ///
-    /// # Example
-    /// ```
-    /// use streamgauge::codec::{FrontWriter, Writer};
-    /// let mut writer = Writer::new();
-    /// FrontWriter::new().write(&mut writer, b"ab");
-    /// FrontWriter::new().write(&mut writer, b"ab"); // a new list: the prefix is not shared
-    /// assert_eq!(writer.len(), 2 * 3);
-    /// ```
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         FrontWriter::default()
     }
 
     /// Writes a key, which must be greater than the key before it.
-    ///
-    /// # Example
-    /// ```
-    /// use streamgauge::codec::{FrontWriter, Writer};
-    /// let (mut writer, mut front) = (Writer::new(), FrontWriter::new());
-    /// front.write(&mut writer, b"/a/b/c");
-    /// let first = writer.len();
-    /// front.write(&mut writer, b"/a/b/d");
-    /// assert_eq!(writer.len() - first, 2); // the lengths, and "d"
-    /// ```
-    pub fn write(&mut self, writer: &mut Writer, key: &[u8]) {
+    pub(crate) fn write(&mut self, writer: &mut Writer, key: &[u8]) {
         let alike = shared_prefix(&self.previous, key);
         let shared = alike.min(self.credit);
         let added = key.get(shared..).unwrap_or_default();
@@ -769,20 +736,8 @@ pub(crate) fn shared_prefix(a: &[u8], b: &[u8]) -> usize {
 }
 
 /// Reads the bytes that a [`FrontWriter`] wrote.
-///
-/// # Example
-/// ```
-/// use streamgauge::codec::{FrontReader, FrontWriter, Reader, Writer};
-/// let (mut writer, mut front) = (Writer::new(), FrontWriter::new());
-/// front.write(&mut writer, b"b");
-/// let bytes = [writer.as_bytes(), writer.as_bytes()].concat();
-/// let (mut reader, mut front) = (Reader::new(&bytes), FrontReader::new());
-/// assert_eq!(front.read(&mut reader)?, b"b");
-/// assert!(front.read(&mut reader).is_err()); // "b" again: keys must ascend
-/// # Ok::<(), streamgauge::Error>(())
-/// ```
 #[derive(Clone, Debug, Default)]
-pub struct FrontReader {
+pub(crate) struct FrontReader {
     current: Vec<u8>,
     credit: usize,
     begun: bool,
@@ -790,13 +745,7 @@ pub struct FrontReader {
 
 impl FrontReader {
     /// Creates a reader for the first key.
-    ///
-    /// # Example
-    /// ```
-    /// use streamgauge::codec::{FrontReader, Reader};
-    /// assert!(FrontReader::new().read(&mut Reader::new(&[])).is_err()); // no key
-    /// ```
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         FrontReader::default()
     }
 
@@ -805,18 +754,7 @@ impl FrontReader {
     /// # Errors
     /// [`ErrorKind::Corrupt`] if the bytes hold no key, if the key is not greater than the key
     /// before it, or if it has a shorter encoding.
-    ///
-    /// # Example
-    /// ```
-    /// use streamgauge::codec::{FrontReader, FrontWriter, Reader, Writer};
-    /// let (mut writer, mut front) = (Writer::new(), FrontWriter::new());
-    /// [&b"ab"[..], b"ac"].into_iter().for_each(|key| front.write(&mut writer, key));
-    /// let (mut reader, mut front) = (Reader::new(writer.as_bytes()), FrontReader::new());
-    /// let first = front.read(&mut reader)?.to_vec(); // the next read reuses the buffer
-    /// assert!(first.as_slice() < front.read(&mut reader)?);
-    /// # Ok::<(), streamgauge::Error>(())
-    /// ```
-    pub fn read(&mut self, reader: &mut Reader<'_>) -> Result<&[u8], Error> {
+    pub(crate) fn read(&mut self, reader: &mut Reader<'_>) -> Result<&[u8], Error> {
         let lengths = usize::from(reader.u8()?);
         let shared = match lengths >> 3 {
             SHARED_ESCAPE => reader.usize()?.saturating_add(SHARED_ESCAPE),
@@ -850,14 +788,7 @@ fn credit_after(credit: usize, shared: usize, added: usize) -> usize {
 
 /// Returns the checksum that ends all stored bytes: XXH3, 64 bits. It detects damage, not
 /// manipulation.
-///
-/// # Example
-/// ```
-/// use streamgauge::codec::checksum;
-/// assert_eq!(checksum(b"state"), checksum(b"state"));
-/// assert_ne!(checksum(b"state"), checksum(b"sTate"));
-/// ```
-pub fn checksum(bytes: &[u8]) -> u64 {
+pub(crate) fn checksum(bytes: &[u8]) -> u64 {
     crate::hash::hash_bytes(crate::hash::Seed::new(0), bytes)
 }
 

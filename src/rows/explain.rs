@@ -80,7 +80,7 @@ impl Explanation {
 
     /// Returns the maximum bytes of the whole state, approximately: groups times panes times the
     /// bytes of a group, or the limit if that is lower.
-    pub fn state_bytes_worst(&self) -> usize {
+    fn state_bytes_worst(&self) -> usize {
         let groups = self.groups_max.unwrap_or(1);
         let panes = self.panes_held_max.unwrap_or(u64::MAX).max(1);
         let bytes = self

@@ -263,20 +263,20 @@ impl RowPipeline {
 
     /// Returns true if a row at this position was added before, and counts it as a duplicate. The
     /// row need not be decoded then.
-    pub fn is_duplicate(&mut self, shard: Shard, sequence: &Sequence) -> bool {
+    pub(crate) fn is_duplicate(&mut self, shard: Shard, sequence: &Sequence) -> bool {
         self.engine.is_duplicate(shard, sequence)
     }
 
     /// Returns true if the specification names no time field, so that a row's event time is its
     /// arrival time.
-    pub fn takes_arrival_times(&self) -> bool {
+    pub(crate) fn takes_arrival_times(&self) -> bool {
         self.preparer.time.is_none()
     }
 
     /// Counts a record that could not be decoded, and marks its position as processed. If the
     /// specification names no time field, the record's arrival time, if it has one, moves the
     /// watermark.
-    pub fn skip_dead_letter(
+    pub(crate) fn skip_dead_letter(
         &mut self,
         shard: Shard,
         sequence: Option<&Sequence>,

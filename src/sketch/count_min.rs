@@ -607,20 +607,6 @@ impl CountMin {
         self.exact.is_some()
     }
 
-    /// Returns the bytes up to which counts are exact; 0 if never.
-    ///
-    /// # Example
-    /// ```
-    /// use streamgauge::sketch::CountMin;
-    /// let counts = CountMin::with_shape(1024, 3)?;
-    /// assert_eq!(counts.exact_bytes(), 0);
-    /// assert_eq!(counts.exact_within(12_288).exact_bytes(), 12_288);
-    /// # Ok::<(), streamgauge::Error>(())
-    /// ```
-    pub fn exact_bytes(&self) -> usize {
-        self.exact_bytes
-    }
-
     /// Returns the sum of all weights.
     ///
     /// # Example
@@ -721,21 +707,6 @@ impl CountMin {
     /// ```
     pub fn seed(&self) -> Seed {
         self.seed
-    }
-
-    /// Returns true if updates are conservative.
-    ///
-    /// # Example
-    /// ```
-    /// use streamgauge::sketch::CountMin;
-    /// let mut linear = CountMin::with_shape(64, 3)?;
-    /// let conservative = CountMin::with_shape(64, 3)?.conservative();
-    /// assert!(conservative.is_conservative() && !linear.is_conservative());
-    /// assert!(linear.merge(&conservative).is_err());
-    /// # Ok::<(), streamgauge::Error>(())
-    /// ```
-    pub fn is_conservative(&self) -> bool {
-        self.conservative
     }
 
     /// Returns the bytes in memory, including the heap.

@@ -6,14 +6,14 @@ use std::io::{BufRead, Read};
 /// Maximum bytes of one line. The daemon puts up to 10,000 records of up to 10 MiB in one line, but
 /// GetRecords returns at most 10 MiB at a time. Base64, the other fields, and the keys of records
 /// that the KPL aggregated turn that into tens of megabytes.
-pub const LINE_BYTES_MAX: usize = 512 << 20;
+pub(super) const LINE_BYTES_MAX: usize = 512 << 20;
 
 /// Reads lines one after the other into one reused buffer.
 ///
 /// Cost: O(bytes), for lines of any length. Memory: the longest line so far, at most
 /// [`LINE_BYTES_MAX`].
 #[derive(Debug)]
-pub struct LineReader<R> {
+pub(super) struct LineReader<R> {
     input: R,
     line: Vec<u8>,
     lines: u64,
@@ -23,12 +23,13 @@ pub struct LineReader<R> {
 impl<R: BufRead> LineReader<R> {
     /// Creates a reader of `input`. A buffer of 64 KiB or more (`BufReader::with_capacity`) keeps
     /// long lines fast.
-    pub fn new(input: R) -> Self {
+    pub(super) fn new(input: R) -> Self {
         LineReader { input, line: Vec::new(), lines: 0, bytes_max: LINE_BYTES_MAX }
     }
 
     /// Sets another limit than [`LINE_BYTES_MAX`].
-    pub fn with_line_bytes_max(mut self, bytes_max: usize) -> Self {
+    #[cfg(test)]
+    fn with_line_bytes_max(mut self, bytes_max: usize) -> Self {
         self.bytes_max = bytes_max;
         self
     }
@@ -40,7 +41,7 @@ impl<R: BufRead> LineReader<R> {
     /// [`ErrorKind::Io`] if the input cannot be read; [`ErrorKind::Corrupt`] if it ends within a
     /// line, as when the daemon is killed while it writes; [`ErrorKind::LimitExceeded`] if the line
     /// is over the limit.
-    pub fn read(&mut self) -> Result<Option<&[u8]>, Error> {
+    pub(super) fn read(&mut self) -> Result<Option<&[u8]>, Error> {
         loop {
             self.line.clear();
             self.lines += 1;
@@ -62,7 +63,7 @@ impl<R: BufRead> LineReader<R> {
     }
 
     /// Returns the number of the line read last, counted from 1.
-    pub fn line_number(&self) -> u64 {
+    pub(super) fn line_number(&self) -> u64 {
         self.lines
     }
 

@@ -45,10 +45,8 @@ pub use crate::adapter::worker::{
     ShardWork, StatefulProcessor, SystemClock,
 };
 pub use checkpointer::Checkpointer;
-pub use lines::{LINE_BYTES_MAX, LineReader};
 pub use processor::{End, RecordProcessor, run};
 pub use protocol::{
     Action, CheckpointAnswer, CheckpointError, Message, Reply, ShutdownReason, StartingPoint,
 };
 pub use session::{Checkpointed, Session};
-pub use wire::MESSAGE_RECORDS_MAX;

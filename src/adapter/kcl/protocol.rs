@@ -140,7 +140,7 @@ pub enum CheckpointError {
 
 impl CheckpointError {
     /// Returns the error of that name.
-    pub fn from_name(name: &str) -> Self {
+    pub(super) fn from_name(name: &str) -> Self {
         match name {
             "ThrottlingException" => CheckpointError::Throttling,
             "KinesisClientLibDependencyException" => CheckpointError::Dependency,

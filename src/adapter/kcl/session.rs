@@ -56,7 +56,9 @@ impl<R: BufRead, W: Write> Session<R, W> {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] if the last message is not answered; [`ErrorKind::Parse`] for
     /// a message that this version cannot read, a first message other than `initialize`, or an
-    /// answer to a checkpoint that was not asked for; and the errors of [`LineReader::read`].
+    /// answer to a checkpoint that was not asked for; [`ErrorKind::Io`] if the input cannot be
+    /// read; [`ErrorKind::Corrupt`] if it ends within a line, as when the daemon is killed while it
+    /// writes; [`ErrorKind::LimitExceeded`] for a line of over 512 MiB.
     pub fn read(&mut self) -> Result<Option<Message>, Error> {
         if let Some(due) = self.due {
             return Err(Error::invalid(format!("{due} is not answered yet")));

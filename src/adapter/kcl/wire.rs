@@ -21,7 +21,7 @@ use std::fmt;
 
 /// Maximum records of one message. The daemon asks for 10,000 at a time; a record that the KPL
 /// aggregated contains many.
-pub const MESSAGE_RECORDS_MAX: usize = 4_000_000;
+const MESSAGE_RECORDS_MAX: usize = 4_000_000;
 
 /// Part of the message of the error about too many records. The error is recognised by it.
 const TOO_MANY: &str = "more than MESSAGE_RECORDS_MAX";

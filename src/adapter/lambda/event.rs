@@ -3,7 +3,6 @@
 use super::State;
 use crate::adapter::Rejected;
 use crate::adapter::kinesis_records::kpl::{self, Deaggregation, HashRange};
-use crate::error::Error;
 use crate::record::{Record, ShardId};
 use crate::window::Window;
 
@@ -65,16 +64,5 @@ impl KinesisEvent {
         rejected.for_each(|rejected| rejected.records_before = records.len());
         self.records = records;
         counts
-    }
-
-    /// Returns the records, if all of them could be read.
-    ///
-    /// # Errors
-    /// The error of the first record that could not be read.
-    pub fn into_records(self) -> Result<Vec<Record>, Error> {
-        match self.rejected.into_iter().next() {
-            None => Ok(self.records),
-            Some(rejected) => Err(rejected.error),
-        }
     }
 }

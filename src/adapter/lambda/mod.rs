@@ -54,4 +54,3 @@ pub use reply::Reply;
 #[cfg(feature = "lambda-runtime")]
 pub use runtime::run;
 pub use state::State;
-pub use wire::EVENT_RECORDS_MAX;

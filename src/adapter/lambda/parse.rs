@@ -20,7 +20,7 @@ impl KinesisEvent {
     /// [`ErrorKind::Parse`] if this is not the JSON of a Kinesis event. The message names the index
     /// of the record and the field, if known, or the service of the event: SQS, SNS, S3, DynamoDB
     /// and others send events of the same form. [`ErrorKind::LimitExceeded`] for more than
-    /// [`EVENT_RECORDS_MAX`](super::EVENT_RECORDS_MAX) records.
+    /// 100,000 records.
     pub fn from_slice(event: &[u8]) -> Result<Self, Error> {
         // One check of the whole text is several times faster than one check per string.
         KinesisEvent::from_text(
@@ -292,7 +292,7 @@ mod tests {
                         .is_some_and(|shard| shard.as_str() == "shardId-000000000003"),
                 "{expected}"
             );
-            assert!(event.into_records().unwrap_err().to_string().contains(expected));
+            assert!(event.rejected[0].error.to_string().contains(expected));
         }
         assert_eq!(changed(|r| r["kinesis"]["data"] = json!("!")).rejected[0].data, "!");
         assert_eq!(changed(|r| r["eventID"] = Value::Null).rejected[0].data, "{}");
@@ -455,15 +455,12 @@ mod tests {
             r#"{{"Records":[{{"kinesis":{{"sequenceNumber":"7","approximateArrivalTimestamp":{}}}}}]}}"#,
             "9".repeat(1_000_000)
         );
-        let error = KinesisEvent::from_slice(huge.as_bytes())
-            .unwrap()
-            .into_records()
-            .unwrap_err()
-            .to_string();
+        let error =
+            KinesisEvent::from_slice(huge.as_bytes()).unwrap().rejected[0].error.to_string();
         assert!(error.len() < 300, "{error}");
         let many = format!(
             r#"{{"Records":[{}{{"kinesis":{{}}}}]}}"#,
-            "{\"kinesis\":{}},".repeat(super::super::EVENT_RECORDS_MAX)
+            "{\"kinesis\":{}},".repeat(super::super::wire::EVENT_RECORDS_MAX)
         );
         assert_eq!(
             KinesisEvent::from_slice(many.as_bytes()).unwrap_err().kind(),

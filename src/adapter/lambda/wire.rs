@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use std::fmt;
 
 /// Maximum records of one event. Lambda's own limit is 10,000.
-pub const EVENT_RECORDS_MAX: usize = 100_000;
+pub(super) const EVENT_RECORDS_MAX: usize = 100_000;
 
 /// Part of the message of the error about too many records. The error is recognised by it.
 pub(super) const TOO_MANY: &str = "more than EVENT_RECORDS_MAX";
