@@ -7,6 +7,7 @@
 
 use crate::error::{Error, ErrorKind};
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z, negative before it.
@@ -131,6 +132,41 @@ impl fmt::Debug for Timestamp {
     }
 }
 
+/// Reads the form that `Display` writes, and no other.
+///
+/// # Example
+/// ```
+/// use streamgauge::{ErrorKind, Timestamp};
+/// let time: Timestamp = "2013-01-01T10:00:00.000Z".parse()?;
+/// assert_eq!(time.as_millis(), 1_357_034_400_000);
+/// let refused = "2013-01-01".parse::<Timestamp>().unwrap_err();
+/// assert_eq!(refused.kind(), ErrorKind::Parse);
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
+impl FromStr for Timestamp {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        read_displayed(text).filter(|time| time.to_string() == text).ok_or_else(|| {
+            let message = format!("{text:?} is not a time as in \"2013-01-01T10:00:00.000Z\"");
+            Error::new(ErrorKind::Parse, message)
+        })
+    }
+}
+
+/// Reads `-MM-DDTHH:MM:SS.mmmZ` behind a year. The caller checks the separators.
+fn read_displayed(text: &str) -> Option<Timestamp> {
+    const YEAR_BYTES_MAX: usize = 10;
+    let (year, rest) = text.split_at_checked(text.len().checked_sub(20)?)?;
+    let number = |from: usize, to: usize| rest.get(from..to)?.parse::<i64>().ok();
+    let year = year.parse().ok().filter(|_| year.len() <= YEAR_BYTES_MAX)?;
+    let days = days_from_civil(year, number(1, 3)?, number(4, 6)?)?;
+    let seconds = (number(7, 9)? * 60 + number(10, 12)?) * 60 + number(13, 15)?;
+    let millis = i128::from(days) * i128::from(MILLIS_PER_DAY)
+        + i128::from(seconds * 1000 + number(16, 19)?);
+    i64::try_from(millis).ok().map(Timestamp)
+}
+
 pub(crate) const MILLIS_PER_DAY: i64 = 86_400_000;
 
 /// Returns year, month and day of the day `days` after the epoch, in the proleptic Gregorian
@@ -157,6 +193,18 @@ pub(crate) fn days_from_month(year: i64, month: i64) -> i64 {
     let day_of_year = (153 * month_index + 2) / 5;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     era * 146_097 + day_of_era - 719_468
+}
+
+/// Returns a day of the proleptic Gregorian calendar as days since the epoch; `None` if there is no
+/// such day.
+pub(crate) fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
+    const DAYS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let length = DAYS.get(usize::try_from(month - 1).ok()?)? + i64::from(leap && month == 2);
+    if !(1..=length).contains(&day) {
+        return None;
+    }
+    Some(days_from_month(year, month) + day - 1)
 }
 
 /// Returns the largest `offset + n * period` that is not after `millis`, where `n` is any integer.
@@ -317,6 +365,32 @@ mod tests {
         assert_eq!(shown(253_402_300_800_000), "+010000-01-01T00:00:00.000Z");
         assert_eq!(shown(i64::MAX), "+292278994-08-17T07:12:55.807Z");
         assert_eq!(shown(i64::MIN), "-292275055-05-16T16:47:04.192Z");
+    }
+
+    #[test]
+    fn the_displayed_form_is_read_and_no_other() {
+        let (day, bound) = (86_400_000, 253_402_300_800_000);
+        for millis in [0, -1, day - 1, bound, -bound, i64::MAX, i64::MIN, i64::MIN + 1] {
+            let time = Timestamp::from_millis(millis);
+            assert_eq!(time.to_string().parse::<Timestamp>().unwrap(), time);
+        }
+        for wrong in [
+            "",
+            "2013-01-01",
+            "2013-01-01T10:00:00Z",
+            "2013-01-01 10:00:00.000Z",
+            "2013-13-01T10:00:00.000Z",
+            "2013-02-29T10:00:00.000Z",
+            "2013-01-01T24:00:00.000Z",
+            "2013-01-01T10:00:00.+00Z",
+            "+2013-01-01T10:00:00.000Z",
+            "+999999999999999999-01-01T10:00:00.000Z",
+            "+292278994-08-17T07:12:55.808Z",
+            "é013-01-01T10:00:00.000Z",
+            "2013-01-0éT10:00:00.00Z",
+        ] {
+            assert_eq!(wrong.parse::<Timestamp>().unwrap_err().kind(), ErrorKind::Parse, "{wrong}");
+        }
     }
 
     #[test]

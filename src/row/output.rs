@@ -1,6 +1,8 @@
 //! The values of an answer, for writing as JSON, CSV or a table.
 
 use super::number::Number;
+use serde::ser::{Error as _, Serialize, SerializeStruct, Serializer};
+use serde_json::value::RawValue;
 use std::fmt;
 
 /// A value of an answer.
@@ -35,7 +37,7 @@ pub enum OutputValue {
 }
 
 /// A row of [`OutputValue::Top`].
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, serde::Serialize)]
 pub struct TopValue {
     /// The counted value.
     pub key: OutputValue,
@@ -55,6 +57,58 @@ impl From<Number> for OutputValue {
             Number::Int(integer) => OutputValue::Integer(integer),
             Number::Float(float) => OutputValue::Float(float),
         }
+    }
+}
+
+impl Serialize for OutputValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            OutputValue::Null => serializer.serialize_unit(),
+            OutputValue::Bool(value) => serializer.serialize_bool(*value),
+            OutputValue::Integer(integer) => Number::Int(*integer).serialize(serializer),
+            OutputValue::Float(float) => Number::Float(*float).serialize(serializer),
+            OutputValue::Decimal(text) => serialize_digits(text, serializer),
+            OutputValue::Text(text) => serializer.serialize_str(text),
+            OutputValue::Other => serializer.serialize_str("(other)"),
+            OutputValue::Estimate { value, lower, upper } => {
+                let mut estimate = serializer.serialize_struct("Estimate", 3)?;
+                estimate.serialize_field("value", value)?;
+                estimate.serialize_field("lower", lower)?;
+                estimate.serialize_field("upper", upper)?;
+                estimate.end()
+            }
+            OutputValue::Top(rows) => rows.serialize(serializer),
+        }
+    }
+}
+
+/// A sum of floats can be past their range, which JSON has no number for: it is null then.
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match *self {
+            Number::Int(integer) => match i64::try_from(integer) {
+                Ok(integer) => serializer.serialize_i64(integer),
+                Err(_) => serializer.serialize_i128(integer),
+            },
+            Number::Float(float) if !float.is_finite() => serializer.serialize_unit(),
+            // `serde_json` writes floats out of this range in another way than all else here.
+            Number::Float(float) if float == 0.0 || (1e-4..1e16).contains(&float.abs()) => {
+                serializer.serialize_f64(float)
+            }
+            number => serialize_digits(&number.to_string(), serializer),
+        }
+    }
+}
+
+/// Serializes a number with exactly these digits. A format that is not for people gets them as text.
+#[cold]
+fn serialize_digits<S: Serializer>(digits: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    match serializer.is_human_readable() {
+        true => {
+            let number: &RawValue = serde_json::from_str(digits).map_err(S::Error::custom)?;
+            number.serialize(serializer)
+        }
+        false => serializer.serialize_str(digits),
     }
 }
 

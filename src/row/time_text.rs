@@ -5,24 +5,7 @@
 //! [`TimeFormat`](super::TimeFormat).
 
 use super::digits::digits;
-
-/// Returns a day of the proleptic Gregorian calendar as days since the epoch; `None` if there is no
-/// such day.
-pub(super) fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
-    const DAYS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let length = DAYS.get(usize::try_from(month - 1).ok()?)? + i64::from(leap && month == 2);
-    if !(1..=length).contains(&day) {
-        return None;
-    }
-    // Howard Hinnant's `days_from_civil` (<https://howardhinnant.github.io/date_algorithms.html>).
-    let shifted = if month <= 2 { year - 1 } else { year };
-    let era = shifted.div_euclid(400);
-    let year_of_era = shifted.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    Some(era * 146_097 + day_of_era - 719_468)
-}
+use crate::time::days_from_civil;
 
 /// Returns the milliseconds of a time of day. A leap second, `:60`, counts as the second before it,
 /// as in `jiff`.

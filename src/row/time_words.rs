@@ -6,9 +6,9 @@
 use super::digits::digits;
 use super::not_a_time::NotATime;
 use super::time_text::{
-    Civil, MONTHS, compact_civil, days_from_civil, read_clf, read_fraction, read_iso, read_zone,
-    time_of_day,
+    Civil, MONTHS, compact_civil, read_clf, read_fraction, read_iso, read_zone, time_of_day,
 };
+use crate::time::days_from_civil;
 use jiff::tz::{Offset, TimeZone};
 
 /// The result of a reader: milliseconds since the epoch, or why the text is not a time.

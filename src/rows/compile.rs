@@ -146,7 +146,8 @@ impl PipelineSpec {
         );
         let Asked { values, filter, filter_slots, time, group, answers, nulls, .. } = asked;
         let kinds: Vec<_> = plan.kinds().collect();
-        let answers = AnswerPlan::new(answers, &kinds, group.len())
+        let group_names = group.iter().map(|(name, _)| name.clone()).collect();
+        let answers = AnswerPlan::new(answers, &kinds, (group_names, zone))
             .map_err(|error| error.at(options.written("agg")))?;
         if answers.needs_window() && windows.is_global() {
             let missing = options.missing("window", "DURATION");
@@ -177,7 +178,6 @@ impl PipelineSpec {
             marked,
             engine,
             windows,
-            zone,
             revised,
             key_bytes_max,
             max_ahead,

@@ -1,12 +1,45 @@
 //! A row of an answer.
 
 use crate::row::OutputValue;
-use crate::window::Window;
+use crate::time::Timestamp;
+use crate::window::{TimeZone, Window};
+use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
+use std::sync::Arc;
+
+/// What all rows of a pipeline's answers have in common.
+#[derive(Clone, PartialEq, Debug, Default)]
+#[non_exhaustive]
+pub struct RowForm {
+    /// The names of the grouped fields; empty without groups.
+    pub group: Vec<String>,
+    /// The names of the columns.
+    pub columns: Vec<String>,
+    /// The time zone that the times of windows are shown in; `None` for UTC.
+    pub zone: Option<TimeZone>,
+}
 
 /// The answer of one window for one group.
 ///
 /// Rows come by window end, window start, then group ascending (missing, numbers, false, true,
 /// text), the `(other)` row last.
+///
+/// Its serde form is the JSON object that the command writes, see [`JsonLines`](super::JsonLines).
+///
+/// # Example
+/// ```
+/// use streamgauge::prelude::*;
+/// use streamgauge::query::PipelineSpec;
+/// use streamgauge::rows::CompileOptions;
+/// let spec = PipelineSpec::from_toml("group = \"country\"\nagg = \"count\"", "hits.toml")?;
+/// let mut hits = spec.compile(&CompileOptions::default())?;
+/// let shard = hits.open_shard(ShardId::new("requests"))?;
+/// hits.push_fields(shard, &[("country", &"DE")], Timestamp::from_millis(0), None)?;
+/// hits.finish();
+/// let row = hits.next_emission()?.expect("one group");
+/// let json = serde_json::to_string(&row).expect("values have a form in JSON");
+/// assert_eq!(json, r#"{"window":null,"group":{"country":"DE"},"revision":0,"count":1}"#);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 pub struct RowEmission {
     /// The window; `None` for a pipeline without windows.
@@ -19,6 +52,8 @@ pub struct RowEmission {
     /// The values of the columns, in their order; empty if the row is
     /// [retracted](RowEmission::is_retracted).
     pub values: Vec<OutputValue>,
+    /// The names of the grouped fields and of the columns, shared by all rows of a pipeline.
+    pub form: Arc<RowForm>,
 }
 
 impl RowEmission {
@@ -31,5 +66,70 @@ impl RowEmission {
     /// Returns true if this is the row of the records whose groups were past the limit.
     pub fn is_other(&self) -> bool {
         self.group.first() == Some(&OutputValue::Other)
+    }
+}
+
+/// The JSON of a row: what `streamgauge run --output json` writes.
+impl Serialize for RowEmission {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        RowLine { row: self, complete: true }.serialize(serializer)
+    }
+}
+
+/// A row of a window that may not be complete.
+pub(super) struct RowLine<'a> {
+    pub(super) row: &'a RowEmission,
+    pub(super) complete: bool,
+}
+
+impl Serialize for RowLine<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let RowEmission { window, revision, group, values, form } = self.row;
+        let mut row = serializer.serialize_map(None)?;
+        match (window, &form.zone) {
+            (Some(window), Some(zone)) => {
+                row.serialize_entry("window", &ZonedWindow { window: *window, zone })?;
+            }
+            _ => row.serialize_entry("window", window)?,
+        }
+        if !form.group.is_empty() {
+            row.serialize_entry("group", &Named(&form.group, group))?;
+        }
+        row.serialize_entry("revision", revision)?;
+        if !self.complete {
+            row.serialize_entry("complete", &false)?;
+        }
+        if self.row.is_retracted() {
+            row.serialize_entry("retracted", &true)?;
+        }
+        for (name, value) in form.columns.iter().zip(values) {
+            row.serialize_entry(name, value)?;
+        }
+        row.end()
+    }
+}
+
+/// A window whose times are those of a time zone.
+struct ZonedWindow<'a> {
+    window: Window,
+    zone: &'a TimeZone,
+}
+
+impl Serialize for ZonedWindow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let shown = |time: Timestamp| self.zone.display(time).to_string();
+        let mut window = serializer.serialize_struct("Window", 2)?;
+        window.serialize_field("start", &shown(self.window.start()))?;
+        window.serialize_field("end", &shown(self.window.end()))?;
+        window.end()
+    }
+}
+
+/// Values with their names.
+struct Named<'a>(&'a [String], &'a [OutputValue]);
+
+impl Serialize for Named<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().zip(self.1))
     }
 }

@@ -18,7 +18,7 @@ mod row_pipeline;
 mod windows;
 
 pub use compile::CompileOptions;
-pub use emission::RowEmission;
+pub use emission::{RowEmission, RowForm};
 pub use evaluate::{NullCounts, functions};
 pub use explain::{Explanation, Fit};
 pub use json_lines::JsonLines;

@@ -7,7 +7,8 @@ use crate::error::Error;
 use crate::key::ByteKey;
 use crate::row::OutputValue;
 use crate::row::key;
-use crate::rows::RowEmission;
+use crate::rows::{RowEmission, RowForm};
+use std::sync::Arc;
 
 /// An emission of groups, handed out row by row.
 struct Pending {
@@ -43,10 +44,10 @@ impl Pending {
             && !self.is_rest_retracted
     }
 
-    fn next(&mut self, group_fields: usize) -> Option<RowEmission> {
-        let (group, values) = self.next_values(group_fields)?;
+    fn next(&mut self, form: &Arc<RowForm>) -> Option<RowEmission> {
+        let (group, values) = self.next_values(form.group.len())?;
         let Emission { window, revision, .. } = self.emission;
-        Some(RowEmission { window, revision, group, values })
+        Some(RowEmission { window, revision, group, values, form: form.clone() })
     }
 
     /// The group and the values of the next row; no values if it is retracted.
@@ -92,8 +93,7 @@ impl PendingRows {
         mut fetch: impl FnMut() -> Result<Option<Emission<RowAnswer>>, Error>,
     ) -> Result<Option<RowEmission>, Error> {
         loop {
-            if let Some(row) = self.0.as_mut().and_then(|pending| pending.next(plan.group_fields()))
-            {
+            if let Some(row) = self.0.as_mut().and_then(|pending| pending.next(plan.form())) {
                 return Ok(Some(row));
             }
             let Some(Emission { window, revision, value }) = fetch()? else {

@@ -9,13 +9,14 @@ use crate::error::Error;
 use crate::merger::{Merger, MergerControl, MergerOptions};
 use crate::row::Row;
 use crate::rows::RowEmission;
+use crate::rows::emission::RowLine;
+use serde::{Serialize, Serializer};
 use std::sync::Arc;
 
 /// Merges partials of a declared pipeline into rows: a [`Merger`] with the pipeline's fields and
 /// columns.
 pub struct RowMerger {
     merger: Merger<Row, RowAggregate>,
-    group_names: Vec<String>,
     columns: Vec<OutputColumn>,
     answers: Arc<AnswerPlan>,
     /// The remaining rows of the current window.
@@ -36,26 +37,25 @@ pub struct MergedRow {
     pub complete: bool,
 }
 
+/// The JSON of the row, with `"complete":false` where it is not complete.
+impl Serialize for MergedRow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        RowLine { row: &self.emission, complete: self.complete }.serialize(serializer)
+    }
+}
+
 impl RowMerger {
     fn new(
         merger: Merger<Row, RowAggregate>,
-        group_names: Vec<String>,
         columns: Vec<OutputColumn>,
         answers: Arc<AnswerPlan>,
     ) -> Self {
-        RowMerger {
-            merger,
-            group_names,
-            columns,
-            answers,
-            pending: PendingRows::default(),
-            origin: (0, false),
-        }
+        RowMerger { merger, columns, answers, pending: PendingRows::default(), origin: (0, false) }
     }
 
     /// Returns the grouped fields; empty without groups.
     pub fn group_names(&self) -> &[String] {
-        &self.group_names
+        &self.answers.form().group
     }
 
     /// Returns the columns of the answer.
@@ -101,8 +101,8 @@ impl RowPipeline {
     /// # Errors
     /// Those of [`Merger::new`].
     pub fn into_merger(self, options: MergerOptions) -> Result<RowMerger, Error> {
-        let RowPipeline { engine, group_names, columns, answers, .. } = self;
-        Ok(RowMerger::new(Merger::new(engine, options)?, group_names, columns, answers))
+        let RowPipeline { engine, columns, answers, .. } = self;
+        Ok(RowMerger::new(Merger::new(engine, options)?, columns, answers))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::record::Sequence;
 use crate::row::Row;
 use crate::row::null::Nulls;
 use crate::row::time_field::TimeField;
-use crate::rows::RowEmission;
+use crate::rows::{RowEmission, RowForm};
 use crate::time::Timestamp;
 use crate::window::{TimeZone, Windows};
 use std::fmt;
@@ -48,11 +48,9 @@ use std::sync::Arc;
 pub struct RowPipeline {
     pub(super) preparer: Arc<RowPreparer>,
     pub(super) engine: Engine<Row, RowAggregate>,
-    pub(super) group_names: Vec<String>,
     pub(super) columns: Vec<OutputColumn>,
     pub(super) answers: Arc<AnswerPlan>,
     pub(super) windows: Windows,
-    pub(super) zone: Option<TimeZone>,
     pub(super) revised: bool,
     pub(super) explanation: Explanation,
     /// True if late prepared rows are reported one by one.
@@ -81,7 +79,6 @@ pub(super) struct Parts {
     pub(super) marked: Vec<usize>,
     pub(super) engine: Engine<Row, RowAggregate>,
     pub(super) windows: Windows,
-    pub(super) zone: Option<TimeZone>,
     pub(super) revised: bool,
     pub(super) key_bytes_max: usize,
     /// How many milliseconds an event time may be ahead of the arrival time.
@@ -101,7 +98,7 @@ pub struct OutputColumn {
 
 impl RowPipeline {
     pub(super) fn new(parts: Parts) -> Self {
-        let (group_names, group_slots): (Vec<_>, Vec<_>) = parts.group.into_iter().unzip();
+        let group_slots: Vec<_> = parts.group.into_iter().map(|(_, slot)| slot).collect();
         let columns = parts.answers.output_columns();
         let Parts { values, filter, filter_slots, time, plan, .. } = parts;
         let Parts { key_bytes_max, nulls, marked, .. } = parts;
@@ -130,11 +127,9 @@ impl RowPipeline {
                 preaggregation,
             }),
             engine: parts.engine,
-            group_names,
             columns,
             answers: Arc::new(parts.answers),
             windows: parts.windows,
-            zone: parts.zone,
             revised: parts.revised,
             explanation: parts.explanation,
             hands_out_late: false,
@@ -161,7 +156,7 @@ impl RowPipeline {
 
     /// Returns the grouped fields; empty without groups.
     pub fn group_names(&self) -> &[String] {
-        &self.group_names
+        &self.form().group
     }
 
     /// Returns the columns of the answer.
@@ -174,9 +169,14 @@ impl RowPipeline {
         &self.windows
     }
 
+    /// Returns what all rows of the answer have in common.
+    pub fn form(&self) -> &Arc<RowForm> {
+        self.answers.form()
+    }
+
     /// Returns the time zone that the times of windows are shown in; `None` for UTC.
     pub fn time_zone(&self) -> Option<&TimeZone> {
-        self.zone.as_ref()
+        self.form().zone.as_ref()
     }
 
     /// Returns true if a window can be answered more than once, because it accepts late records.
@@ -320,10 +320,10 @@ impl Control for RowPipeline {
 
 impl fmt::Debug for RowPipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RowPipeline { preparer, group_names, columns, windows, .. } = self;
+        let RowPipeline { preparer, columns, windows, .. } = self;
         f.debug_struct("RowPipeline")
             .field("fields", &preparer.fields)
-            .field("group", group_names)
+            .field("group", &self.group_names())
             .field("columns", columns)
             .field("windows", windows)
             .finish_non_exhaustive()

@@ -25,6 +25,8 @@ mod sliding;
 mod tumbling;
 mod two_stacks;
 mod watermark;
+#[cfg(feature = "serde")]
+mod window_text;
 mod zone;
 
 pub use calendar::{Calendar, Period};
@@ -56,7 +58,11 @@ use std::fmt;
 /// assert_eq!(windows, [window(8_000, 9_000), window(0, 10_000), window(5_000, 15_000)]);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(from = "window_text::WindowText", into = "window_text::WindowText")
+)]
 pub struct Window {
     end: Timestamp,
     start: Timestamp,

@@ -25,9 +25,9 @@ struct Journal {
 }
 
 impl Journal {
-    fn of(pipeline: &RowPipeline) -> Self {
+    fn new() -> Self {
         Journal {
-            format: JsonLines::new(pipeline),
+            format: JsonLines::default(),
             lines: Vec::new(),
             takes_late: true,
             dead_max: usize::MAX,
@@ -141,7 +141,7 @@ fn journal(
     (dead_max, asks_max): (usize, usize),
     threads: usize,
 ) -> String {
-    let mut journal = Journal { dead_max, asks_max, ..Journal::of(&pipeline) };
+    let mut journal = Journal { dead_max, asks_max, ..Journal::new() };
     let ended = run_pipeline(inputs(files), &options(threads), &mut pipeline, &mut journal);
     journal.told(&format!("{ended:?} {:?}", pipeline.stats().applied));
     journal.text()
@@ -214,7 +214,7 @@ const WINDOWS: &str = "window = \"1s\"\nevery = \"300ms\"\nmax_delay = \"1s\"";
 /// The rows of the answer to some records, by a pipeline that is given them one by one.
 fn rows_by_hand(records: &[[(&str, String); 3]]) -> String {
     let mut pipeline = pipeline(WINDOWS, "count, sum(n), p50(n)");
-    let mut journal = Journal::of(&pipeline);
+    let mut journal = Journal::new();
     let shard = pipeline.open_shard(ShardId::new("by hand")).unwrap();
     let (mut row, fields) = (pipeline.new_row(), pipeline.fields().to_vec());
     for record in records {
@@ -253,14 +253,14 @@ fn the_rows_equal_those_of_records_pushed_by_hand() {
     let whole = [OwnFile::new(&bytes[..cut]), OwnFile::new(&bytes[cut..])];
     for threads in 1..=4 {
         let mut pipeline = pipeline(WINDOWS, "count, sum(n), p50(n)");
-        let mut rows = Rows(Journal::of(&pipeline));
+        let mut rows = Rows(Journal::new());
         let read = run_pipeline(inputs(&whole), &options(threads), &mut pipeline, &mut rows);
         assert_eq!(read.unwrap().records(), 2000);
         assert_eq!(rows.0.text(), rows_by_hand(&records), "{threads} threads");
     }
     // A line that is cut in two is two dead letters.
     let mut pipeline = pipeline(WINDOWS, "count");
-    let mut rows = Rows(Journal::of(&pipeline));
+    let mut rows = Rows(Journal::new());
     let read = run_pipeline(inputs(&files), &options(1), &mut pipeline, &mut rows).unwrap();
     assert_eq!((read.records(), read.dead_letters()), (2001, 2));
 }
@@ -272,7 +272,7 @@ fn records_before_damage_are_answered_and_the_damage_is_an_error() {
     packed.truncate(packed.len() - 4);
     let files = [OwnFile::new(&packed)];
     let mut pipeline = pipeline(WINDOWS, "count, sum(n), p50(n)");
-    let mut rows = Rows(Journal::of(&pipeline));
+    let mut rows = Rows(Journal::new());
     let error = run_pipeline(inputs(&files), &options(2), &mut pipeline, &mut rows).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert_eq!(rows.0.text(), rows_by_hand(&records));
@@ -282,7 +282,7 @@ fn records_before_damage_are_answered_and_the_damage_is_an_error() {
 fn a_run_that_is_stopped_leaves_the_open_windows_to_the_pipeline() {
     let files = [OwnFile::new(&json_of(&records()))];
     let mut pipeline = pipeline("window = \"1h\"\nmax_delay = \"1s\"", "count");
-    let mut journal = Journal { asks_max: 3, ..Journal::of(&pipeline) };
+    let mut journal = Journal { asks_max: 3, ..Journal::new() };
     let read = run_pipeline(inputs(&files), &options(1), &mut pipeline, &mut journal).unwrap();
     assert!(read.records() > 0 && read.records() < 2000, "{read:?}");
     assert!(!journal.text().contains("{\"window\""), "{}", journal.text());

@@ -7,6 +7,7 @@ mod dead_letters;
 mod expressions;
 mod intake;
 mod oracle;
+mod serde_form;
 mod windows;
 
 use streamgauge::query::PipelineSpec;
@@ -79,7 +80,7 @@ fn push_json(pipeline: &mut RowPipeline, shard: &str, line: &str) -> Outcome<Str
 
 /// Returns the complete answers as JSON Lines.
 fn drain(pipeline: &mut RowPipeline) -> Vec<String> {
-    let lines = JsonLines::new(pipeline);
+    let lines = JsonLines::default();
     let mut out = Vec::new();
     while let Some(emission) = pipeline.next_emission().unwrap() {
         lines.write(&emission, &mut out).unwrap();

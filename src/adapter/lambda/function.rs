@@ -59,7 +59,7 @@ pub fn run_from_environment() -> Result<(), Error> {
     match &settings.partials {
         None => {
             let out: BufWriter<Stdout> = BufWriter::new(io::stdout());
-            let sink = JsonLinesSink::new(&pipeline, out).with_source(settings.with_source);
+            let sink = JsonLinesSink::new(out).with_source(settings.with_source);
             serve(pipeline, sink, settings)
         }
         Some(place) => {

@@ -19,13 +19,8 @@ pub struct JsonLinesSink<W> {
 
 impl<W: Write> JsonLinesSink<W> {
     /// Creates the sink of a pipeline's answers.
-    pub fn new(pipeline: &Declared, out: W) -> Self {
-        JsonLinesSink {
-            lines: JsonLines::new(pipeline.pipeline()),
-            out,
-            with_source: false,
-            buffer: Vec::new(),
-        }
+    pub fn new(out: W) -> Self {
+        JsonLinesSink { lines: JsonLines::default(), out, with_source: false, buffer: Vec::new() }
     }
 
     /// Sets whether each line begins with its source, `{"source":"shardId-000000000003",...`, so
@@ -92,10 +87,7 @@ mod tests {
         hits.finish();
         let mut out = Vec::new();
         assert_eq!(
-            JsonLinesSink::new(&hits, &mut out)
-                .with_source(with_source)
-                .drain(&mut hits, "s\"1")
-                .unwrap(),
+            JsonLinesSink::new(&mut out).with_source(with_source).drain(&mut hits, "s\"1").unwrap(),
             1
         );
         String::from_utf8(out).unwrap()

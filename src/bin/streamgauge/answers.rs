@@ -10,10 +10,11 @@ use crate::view::html::Facts;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use streamgauge::adapter::files::{Judgement, RunAnswers, last_rows};
 use streamgauge::hash::hash_bytes;
 use streamgauge::row::OutputValue;
-use streamgauge::rows::{JsonLines, RowEmission, RowPipeline};
+use streamgauge::rows::{JsonLines, RowEmission, RowForm, RowPipeline};
 use streamgauge::snapshot::Partial;
 use streamgauge::store::{PartialStore, Store};
 use streamgauge::{Control, Error, Seed, Timestamp, Window};
@@ -81,13 +82,15 @@ impl GivenAnswers {
 fn retracted(
     window: Option<Window>,
     judged: &Judgement,
+    form: &Arc<RowForm>,
 ) -> impl Iterator<Item = RowEmission> + use<> {
-    let revision = judged.revision;
+    let (revision, form) = (judged.revision, form.clone());
     judged.retracted.clone().into_iter().map(move |group| RowEmission {
         window,
         revision,
         group,
         values: Vec::new(),
+        form: form.clone(),
     })
 }
 
@@ -98,6 +101,7 @@ pub(crate) struct Answers<W> {
     given: Option<GivenAnswers>,
     waiting: Vec<Waiting>,
     lines: JsonLines,
+    form: Arc<RowForm>,
     /// Windows that were answered; each counts once, whatever its number of revisions.
     pub(crate) windows: u64,
     /// Rows or partials that were written.
@@ -121,7 +125,8 @@ impl<W: Write> Answers<W> {
             destination,
             given,
             waiting: Vec::new(),
-            lines: JsonLines::new(pipeline),
+            lines: JsonLines::default(),
+            form: pipeline.form().clone(),
             windows: 0,
             rows: 0,
             furthest: None,
@@ -280,7 +285,7 @@ impl<W: Write> Answers<W> {
             held.clear();
             return Ok(false);
         };
-        for mut row in held.drain(..).chain(retracted(window, &judged)) {
+        for mut row in held.drain(..).chain(retracted(window, &judged, &self.form)) {
             row.revision = judged.revision;
             self.give(Waiting::Row(row))?;
         }
@@ -309,7 +314,7 @@ impl<W: Write> Answers<W> {
                 self.give(Waiting::Removed(window, judged.revision))?;
                 continue;
             }
-            for row in retracted(window, &judged) {
+            for row in retracted(window, &judged, &self.form) {
                 self.give(Waiting::Row(row))?;
             }
         }

@@ -144,7 +144,7 @@ impl Finish {
         let mut options = MergerOptions::default();
         // No window is known to be complete, and the bytes of all of them are bounded.
         (options.sources, options.windows_max) = (Some(usize::MAX), usize::MAX);
-        let (merger, lines) = merger((spec, seed), options).map_err(usage)?;
+        let merger = merger((spec, seed), options).map_err(usage)?;
         let destination = match &arguments.partials {
             Some(place) => {
                 Destination::Partials(target(place).map_err(|error| usage(error.at("--partials")))?)
@@ -152,7 +152,15 @@ impl Finish {
             None => Destination::Lines(arguments.out.clone().map(Out)),
         };
         let fresh = pipeline.snapshot().map_err(usage)?;
-        Ok(Finish { pipeline, fresh, lines, merger, merges: false, destination, windows: 0 })
+        Ok(Finish {
+            pipeline,
+            fresh,
+            lines: JsonLines::default(),
+            merger,
+            merges: false,
+            destination,
+            windows: 0,
+        })
     }
 
     /// Writes the open windows of a shard.

@@ -117,7 +117,7 @@ impl Telling {
         let Some(settings) = &self.settings else { return Ok(()) };
         for held in content.held() {
             let pipeline = compile_saved(settings)?;
-            let mut output = output(settings, &pipeline, &Bar::default(), Shape::of(&pipeline))?;
+            let mut output = output(settings, &Bar::default(), Shape::of(&pipeline))?;
             match held.summary.kind {
                 Kind::Run => run_answers((&pipeline, settings), held, &mut output, &at)?,
                 // A record of earlier answers is shown by its windows only.

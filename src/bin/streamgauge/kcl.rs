@@ -192,23 +192,22 @@ fn pipeline_work(
     let late = arguments.late.clone().or_else(|| spec.late.as_ref().map(PathBuf::from));
     let (out, partials, spec) =
         (arguments.out.clone().map(Out), arguments.partials.clone(), spec.clone());
-    let open =
-        move |shard: &ShardId, pipeline: &Declared| -> Result<Box<dyn Sink<Declared>>, Error> {
-            let lines = out.as_ref().map(|out| out.open(shard)).transpose()?;
-            Ok(match (lines, &partials) {
-                (Some(lines), None) => Box::new(JsonLinesSink::new(pipeline, lines)),
-                (None, Some(place)) => Box::new(PartialSink::new(Target(target(place)?))),
-                (Some(lines), Some(place)) => {
-                    Box::new(Both::new(Target(target(place)?), lines, (&spec, seed))?)
-                }
-                (None, None) => {
-                    return Err(Error::new(
-                        ErrorKind::InvalidArgument,
-                        "give --out, --partials, or both",
-                    ));
-                }
-            })
-        };
+    let open = move |shard: &ShardId, _: &Declared| -> Result<Box<dyn Sink<Declared>>, Error> {
+        let lines = out.as_ref().map(|out| out.open(shard)).transpose()?;
+        Ok(match (lines, &partials) {
+            (Some(lines), None) => Box::new(JsonLinesSink::new(lines)),
+            (None, Some(place)) => Box::new(PartialSink::new(Target(target(place)?))),
+            (Some(lines), Some(place)) => {
+                Box::new(Both::new(Target(target(place)?), lines, (&spec, seed))?)
+            }
+            (None, None) => {
+                return Err(Error::new(
+                    ErrorKind::InvalidArgument,
+                    "give --out, --partials, or both",
+                ));
+            }
+        })
+    };
     let work = PipelineWork::new(pipeline, open)
         .map_err(|error| Failure::usage(&error))?
         .packing(arguments.packing);
@@ -256,17 +255,15 @@ fn stream_target(stream: &str) -> Result<Box<dyn PartialTarget>, Error> {
     Err(Error::new(ErrorKind::Unsupported, message))
 }
 
-/// Returns a merger of the pipeline's partials, and the writer of its rows.
+/// Returns a merger of the pipeline's partials.
 pub(crate) fn merger(
     (spec, seed): (&PipelineSpec, Seed),
     options: MergerOptions,
-) -> Result<(RowMerger, JsonLines), Error> {
+) -> Result<RowMerger, Error> {
     let mut compile = CompileOptions::default();
     compile.arrival_times = true;
     compile.seed = seed;
-    let pipeline = spec.compile(&compile)?;
-    let lines = JsonLines::new(&pipeline);
-    Ok((pipeline.into_merger(options)?, lines))
+    spec.compile(&compile)?.into_merger(options)
 }
 
 fn merger_work(
@@ -277,11 +274,11 @@ fn merger_work(
         return Err(Failure::Usage(String::from("--merge needs --out")));
     };
     let spec = (spec, seed(arguments.seed_file.as_deref())?);
-    let (merger, lines) = merger(spec, merger_options(&arguments.merging)?)
+    let merger = merger(spec, merger_options(&arguments.merging)?)
         .map_err(|error| Failure::usage(&error))?;
     Ok(MergerWork::new(merger, move |shard| {
         let sink: Box<dyn AnswerSink<MergedRow>> =
-            Box::new(MergedLines { lines: lines.clone(), out: out.open(shard)?, line: Vec::new() });
+            Box::new(MergedLines { out: out.open(shard)?, line: Vec::new() });
         Ok(sink)
     }))
 }
@@ -296,7 +293,6 @@ fn merger_options(arguments: &MergingArguments) -> Result<MergerOptions, Failure
 
 /// Merged rows as JSON Lines.
 struct MergedLines {
-    lines: JsonLines,
     out: AppendFile,
     line: Vec<u8>,
 }
@@ -304,7 +300,7 @@ struct MergedLines {
 impl AnswerSink<MergedRow> for MergedLines {
     fn put(&mut self, row: MergedRow) -> Result<(), Error> {
         self.line.clear();
-        self.lines.append(&row.emission, &mut self.line);
+        JsonLines::default().append(&row.emission, &mut self.line);
         self.out.write_all(&self.line).map_err(cannot_write)
     }
 
@@ -330,10 +326,10 @@ impl Both {
     fn new(target: Target, out: AppendFile, spec: (&PipelineSpec, Seed)) -> Result<Self, Error> {
         let mut options = MergerOptions::default();
         options.sources = Some(1);
-        let (mut merger, lines) = merger(spec, options)?;
+        let mut merger = merger(spec, options)?;
         merger.finish();
         let empty = merger.snapshot();
-        Ok(Both { target, rows: MergedLines { lines, out, line: Vec::new() }, merger, empty })
+        Ok(Both { target, rows: MergedLines { out, line: Vec::new() }, merger, empty })
     }
 
     fn put_rows(&mut self, partial: &Partial) -> Result<(), Error> {

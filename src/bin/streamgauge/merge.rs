@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: MergeArguments) -> Result<(), Failure> {
     };
     let settings = Settings::new(input, pipeline, &written)?;
     let pipeline = compile_saved(&settings)?;
-    let mut output = output(&settings, &pipeline, &Bar::default(), Shape::of(&pipeline))?;
+    let mut output = output(&settings, &Bar::default(), Shape::of(&pipeline))?;
     let mut options = MergerOptions::default();
     options.sources = Some(sources.map_or(1, |sources| sources as usize));
     // All windows are held, and the bytes of all of them are bounded.

@@ -73,7 +73,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         .map(|place| store::open(place).map_err(|error| Failure::run(&error.at(place))));
     let output = match &settings.durable.partials {
         Some(_) => None,
-        None => Some(output(settings, &run.pipeline, &bar, run.shape())?),
+        None => Some(output(settings, &bar, run.shape())?),
     };
     let partials = settings
         .durable
@@ -341,18 +341,13 @@ fn format(spec: &PipelineSpec) -> Result<Format, Failure> {
 }
 
 /// Returns the writer of answers to standard output. `bar` may be on the same terminal.
-pub(crate) fn output(
-    settings: &Settings,
-    pipeline: &RowPipeline,
-    bar: &Bar,
-    shape: Shape,
-) -> Result<Output, Failure> {
+pub(crate) fn output(settings: &Settings, bar: &Bar, shape: Shape) -> Result<Output, Failure> {
     let is_terminal = io::stdout().is_terminal();
     let name =
         settings.spec.output.as_deref().unwrap_or(if is_terminal { "table" } else { "json" });
     let out = BufWriter::new(StandardOutput::new(bar)?);
     match name {
-        "json" => Ok(OutputWriter::Json(JsonLines::new(pipeline), out)),
+        "json" => Ok(OutputWriter::Json(JsonLines::default(), out)),
         "csv" => Ok(OutputWriter::csv(shape, out)),
         "table" => Ok(OutputWriter::table(shape, terminal(is_terminal), out)),
         "html" => {

@@ -331,7 +331,7 @@ impl World {
 
 fn one_run(settings: &Settings, out: Pipe, stores: Stores) -> Result<(), Failure> {
     let pipeline = compile(settings, true)?;
-    let output = OutputWriter::Json(JsonLines::new(&pipeline), BufWriter::with_capacity(200, out));
+    let output = OutputWriter::Json(JsonLines::default(), BufWriter::with_capacity(200, out));
     let run = Run {
         settings,
         pipeline,

@@ -18,12 +18,15 @@ use crate::key::ByteKey;
 use crate::query::aggregates::{Answer, Answers, Column, Scalar, SortKey};
 use crate::query::expression::Op;
 use crate::row::{Number, OutputValue};
+use crate::rows::RowForm;
+use crate::window::TimeZone;
 use evaluate::RowValues;
+use std::sync::Arc;
 
 /// What rows are made of the values of aggregates.
 #[derive(Debug)]
 pub(super) struct AnswerPlan {
-    group_fields: usize,
+    form: Arc<RowForm>,
     columns: Vec<Column>,
     kinds: Vec<ColumnKind>,
     having: Vec<Answer>,
@@ -52,7 +55,7 @@ impl AnswerPlan {
     pub(super) fn new(
         answers: Answers,
         call_kinds: &[ColumnKind],
-        group_fields: usize,
+        (group, zone): (Vec<String>, Option<TimeZone>),
     ) -> Result<Self, Error> {
         let Answers { calls, columns, having, sort, limit } = answers;
         let kinds: Vec<ColumnKind> =
@@ -78,12 +81,14 @@ impl AnswerPlan {
                 .enumerate()
                 .all(|(index, column)| column.answer == Answer::Call(index));
         let is_plain = is_same && having.is_empty() && sort.is_empty() && limit.is_none();
-        Ok(AnswerPlan { group_fields, columns, kinds, having, sort, limit, is_plain })
+        let names = columns.iter().map(|column| column.name.clone()).collect();
+        let form = Arc::new(RowForm { group, columns: names, zone });
+        Ok(AnswerPlan { form, columns, kinds, having, sort, limit, is_plain })
     }
 
-    /// Returns the number of fields that are grouped by.
-    pub(super) fn group_fields(&self) -> usize {
-        self.group_fields
+    /// Returns what all rows have in common.
+    pub(super) fn form(&self) -> &Arc<RowForm> {
+        &self.form
     }
 
     /// Returns the columns of the answer.
@@ -166,8 +171,8 @@ impl AnswerPlan {
         key: Option<&'a ByteKey>,
         calls: &'a [OutputValue],
     ) -> RowValues<'a> {
-        let AnswerPlan { columns, group_fields, .. } = self;
-        RowValues { calls, key, group_fields: *group_fields, columns, window: emission.window }
+        let AnswerPlan { columns, form, .. } = self;
+        RowValues { calls, key, group_fields: form.group.len(), columns, window: emission.window }
     }
 
     /// Returns the columns of a row, or `None` if a condition is not true.

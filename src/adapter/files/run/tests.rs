@@ -47,7 +47,7 @@ impl Journal {
         let mut pipeline = spec.compile(&options).unwrap();
         let hands_out_late = spec.late.is_some();
         pipeline.hand_out_late(hands_out_late);
-        let (format, unseen) = (JsonLines::new(&pipeline), (0..pipeline.fields().len()).collect());
+        let (format, unseen) = (JsonLines::default(), (0..pipeline.fields().len()).collect());
         let (shards, lines) = (Vec::new(), Vec::new());
         Journal {
             pipeline,

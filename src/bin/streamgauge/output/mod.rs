@@ -162,7 +162,7 @@ mod tests {
             estimate(count + 100),
         ];
         let window = Some(Window::new(Timestamp::from_millis(start), Timestamp::from_millis(end)));
-        RowEmission { window, revision: 0, group: vec![path], values }
+        RowEmission { window, revision: 0, group: vec![path], values, form: Default::default() }
     }
 
     fn rows() -> Vec<RowEmission> {

@@ -329,6 +329,7 @@ mod tests {
                 top(&[("/x", 2, 2), ("/y", 0, 1)]),
                 top(&[("k", 3, 3)]),
             ],
+            form: Default::default(),
         }
     }
 
