@@ -10,7 +10,7 @@ pub(super) const SCRIPT: &str = include_str!("report.js");
 const STYLE_HASH: &str = "yl4I3s9aVyOW9XFgZB5teGYmaawtm7FrDw2bc/E45bM=";
 
 /// The SHA-256 of the script, in base64.
-const SCRIPT_HASH: &str = "AkVngWV8SMaI0b6EHPAtfQpEwdAiweMthm4S3nfgsms=";
+const SCRIPT_HASH: &str = "oi2tt9gHdxWhmjmmEi4qdR414HkralWycRwKGt5zZDE=";
 
 /// Returns the content security policy: no network, no frames, and no style or script but ours.
 pub(super) fn policy(has_script: bool) -> String {

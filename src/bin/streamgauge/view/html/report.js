@@ -23,11 +23,11 @@ const spark=(t,k)=>{let p='',gap=1,m=1;const n=t.w.length,v=t.w.slice(0,n-t.cut)
  s=Math.ceil(n/120);for(let i=0;i<v.length;i+=s){const y=Math.max(...v.slice(i,i+s));if(y<0){gap=1;continue}
  p+=(gap?'M':'L')+(i*140/n).toFixed(1)+' '+(20-18*y/m).toFixed(1)+(gap?'h0':'');gap=0}return p};
 const tops=(d,i)=>d.tops.forEach(t=>{
- const y=$('.say',t.b.closest('section')),on=i>=0&&t.w[i-t.o];y.dataset.a??=y.textContent;y.textContent=on?'in the window from '+d.cells[i][0].textContent+'; rank: against the window before':y.dataset.a;
+ const y=$('.say',t.b.closest('section')),on=i>=0&&t.w[i-t.o];y.dataset.a??=y.textContent;y.textContent=on?'in the window from '+d.cells[i][0].textContent+($('.c',t.b)?'; rank: against the window before':''):y.dataset.a;
  if(i<0||!t.w[i-t.o]||!t.st[0])return t.b.replaceChildren(...t.st);
  const Q=t.q,w=t.w[i-t.o],before=i-t.o>0?rank(t,i-1):0,out=[];let m=1;for(let j=0;j<w.length;j+=Q)m=Math.max(m,w[j+(Q>2?3:1)]);
- for(let j=0;j<w.length;j+=Q){const r=(t.st[0]).cloneNode(true),[n,c,k,b,v,u,s]=r.cells,id=w[j],R=j/Q+1,q=before&&before.get(id),dd=q-R,lo=w[j+(Q>2?2:1)],up=w[j+(Q>2?3:1)];
-  n.textContent=R;c.className='c '+(before?q?dd>0?'up':dd<0?'dn':'':'up':'');c.textContent=before?q?dd>0?'▲ '+dd:dd<0?'▼ '+-dd:'=':'new':'';
+ for(let j=0;j<w.length;j+=Q){const r=(t.st[0]).cloneNode(true),[n,c,k,b,v,u,s]=[...'nckbvus'].map(x=>$('.'+x,r)),id=w[j],R=j/Q+1,q=before&&before.get(id),dd=q-R,lo=w[j+(Q>2?2:1)],up=w[j+(Q>2?3:1)];
+  n.textContent=R;if(c){c.className='c '+(before?q?dd>0?'up':dd<0?'dn':'':'up':'');c.textContent=before?q?dd>0?'▲ '+dd:dd<0?'▼ '+-dd:'=':'new':''}
   const bd=document.createElement('bdi');bd.textContent=t.k[id];k.replaceChildren(bd);if(Q>2&&!w[j+4]){const g=document.createElement('i');g.textContent='not certain';k.append(g)}k.title=t.k[id];
   bars($('svg',b),lo,up,m);
   v.textContent=fmt(w[j+1]);u.textContent=up>lo?fmt(lo)+'–'+fmt(up):'';
