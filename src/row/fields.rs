@@ -433,6 +433,26 @@ impl Row {
         Ok(())
     }
 
+    /// Encodes several fields as one key. It is missing if all of them are. The error holds the slot
+    /// of the field that does not fit.
+    pub(crate) fn prepare_key_of(
+        &mut self,
+        index: usize,
+        slots: &[usize],
+        bytes_max: usize,
+    ) -> Result<(), (usize, NotAKey)> {
+        let is_missing =
+            |slot: &usize| matches!(self.value(*slot), Value::Missing | Value::Untyped(""));
+        let key = match slots.iter().all(is_missing) {
+            true => KeyBytes::Missing,
+            false => self.tuple_of(slots, bytes_max)?,
+        };
+        if let Some(place) = self.prepared.keys.get_mut(index) {
+            *place = key;
+        }
+        Ok(())
+    }
+
     /// Encodes a field, which may be missing, as the key of the row's group.
     #[inline(always)]
     pub(crate) fn prepare_group(&mut self, slot: usize, bytes_max: usize) -> Result<(), NotAKey> {
@@ -451,13 +471,23 @@ impl Row {
         Ok(())
     }
 
-    /// Adds a field to the tuple that is the key of the row's group. The error holds the slot of
-    /// the field that does not fit.
+    /// Encodes several fields as the key of the row's group. The error holds the slot of the field
+    /// that does not fit.
     pub(crate) fn prepare_group_of(
         &mut self,
         slots: &[usize],
         bytes_max: usize,
     ) -> Result<(), (usize, NotAKey)> {
+        self.prepared.group = self.tuple_of(slots, bytes_max)?;
+        Ok(())
+    }
+
+    /// Encodes several fields as a tuple.
+    fn tuple_of(
+        &mut self,
+        slots: &[usize],
+        bytes_max: usize,
+    ) -> Result<KeyBytes, (usize, NotAKey)> {
         let mut encoded = std::mem::take(&mut self.prepared.encoded);
         let start = encoded.len();
         let mut refused = Ok(());
@@ -473,9 +503,9 @@ impl Row {
                 break;
             }
         }
-        self.prepared.group = KeyBytes::Encoded(Span::of(start..encoded.len()));
+        let key = KeyBytes::Encoded(Span::of(start..encoded.len()));
         self.prepared.encoded = encoded;
-        refused
+        refused.map(|()| key)
     }
 
     #[inline(always)]

@@ -21,6 +21,8 @@ pub enum OutputValue {
     Decimal(String),
     /// Text.
     Text(String),
+    /// Several values as one key, of a top-k.
+    List(Vec<OutputValue>),
     /// All groups past the limit, written `(other)`.
     Other,
     /// An approximate number with its bounds.
@@ -69,6 +71,7 @@ impl Serialize for OutputValue {
             OutputValue::Float(float) => Number::Float(*float).serialize(serializer),
             OutputValue::Decimal(text) => serialize_digits(text, serializer),
             OutputValue::Text(text) => serializer.serialize_str(text),
+            OutputValue::List(values) => values.serialize(serializer),
             OutputValue::Other => serializer.serialize_str("(other)"),
             OutputValue::Estimate { value, lower, upper } => {
                 let mut estimate = serializer.serialize_struct("Estimate", 3)?;
@@ -123,6 +126,12 @@ impl fmt::Display for OutputValue {
             OutputValue::Float(float) => Number::Float(*float).fmt(f),
             OutputValue::Decimal(text) | OutputValue::Text(text) => f.write_str(text),
             OutputValue::Other => f.write_str("(other)"),
+            OutputValue::List(values) => {
+                for (index, value) in values.iter().enumerate() {
+                    write!(f, "{}{value}", if index == 0 { "(" } else { ", " })?;
+                }
+                f.write_str(")")
+            }
             OutputValue::Estimate { value, .. } => value.fmt(f),
             OutputValue::Top(rows) => {
                 for (index, row) in rows.iter().enumerate() {

@@ -32,7 +32,8 @@ pub(super) fn marked_slots(
     if *nulls != Nulls::Usual {
         return slots.collect();
     }
-    let (mut numbers, mut others) = (plan.numbers.clone(), plan.keys.clone());
+    let mut numbers = plan.numbers.clone();
+    let mut others: Vec<usize> = plan.keys.iter().flatten().copied().collect();
     numbers.extend(&names.numbers);
     others.extend(&names.others);
     others.extend(group.iter().map(|(_, slot)| *slot));

@@ -165,6 +165,7 @@ fn state_written_max(state: &StateSpec) -> (usize, usize) {
     match state {
         StateSpec::Sum(..) => same(400),
         StateSpec::Squares(..) => same(900),
+        StateSpec::MinBy(..) | StateSpec::MaxBy(..) => same(2 * KEY_BYTES + 40),
         StateSpec::First(..) | StateSpec::Last(..) | StateSpec::Min(..) | StateSpec::Max(..) => {
             same(KEY_BYTES + 20)
         }
@@ -176,7 +177,7 @@ fn state_written_max(state: &StateSpec) -> (usize, usize) {
         StateSpec::Distinct(..) => {
             ((DISTINCT_EXACT_MAX * 9).max(1 << DISTINCT_PRECISION) + 64, 128)
         }
-        StateSpec::Top(_, top) => (
+        StateSpec::Top(_, top) | StateSpec::Heaviest(_, top) => (
             top.counters_max().saturating_mul(2 * row + filter).saturating_add(64),
             top.counters_max().min(TOP_ROWS_MIN) * (2 * row + filter) + 64,
         ),
@@ -218,13 +219,14 @@ fn state_bytes_min(state: &StateSpec) -> usize {
         StateSpec::Squares(..) => CELL + 240,
         StateSpec::Histogram(..) => CELL + size_of::<LogHistogram>(),
         StateSpec::Distinct(..) => CELL + 64,
-        StateSpec::Top(..) => CELL + 200,
+        StateSpec::Top(..) | StateSpec::Heaviest(..) => CELL + 200,
         _ => CELL,
     }
 }
 
 fn state_bytes_max(state: &StateSpec) -> usize {
     let held = match state {
+        StateSpec::MinBy(..) | StateSpec::MaxBy(..) => 2 * KEY_BYTES + 40,
         StateSpec::First(..) | StateSpec::Last(..) | StateSpec::Min(..) | StateSpec::Max(..) => {
             KEY_BYTES
         }
@@ -233,7 +235,9 @@ fn state_bytes_max(state: &StateSpec) -> usize {
         StateSpec::Histogram(..) => 2 * histogram_buckets_max() * 24 + 128,
         StateSpec::Distinct(..) => (DISTINCT_EXACT_MAX * 20).max(1 << DISTINCT_PRECISION),
         // Twice as many rows as counters, and the filter.
-        StateSpec::Top(_, top) => top.counters_max().saturating_mul(2 * (75 + KEY_BYTES) + 64),
+        StateSpec::Top(_, top) | StateSpec::Heaviest(_, top) => {
+            top.counters_max().saturating_mul(2 * (75 + KEY_BYTES) + 64)
+        }
         _ => 0,
     };
     state_bytes_min(state).saturating_add(held)
@@ -261,6 +265,9 @@ fn worth(function: &Function) -> String {
         }
         Function::First(_) => "exact; of equal event times the record that came first".into(),
         Function::Last(_) => "exact; of equal event times the record that came last".into(),
+        Function::MinBy(..) | Function::MaxBy(..) => {
+            "exact; of equal values the first or the last by order".into()
+        }
         Function::Frequency(..) => "exact: the one value is counted".into(),
         Function::Quantile(..) => format!("nearest rank; {}", histogram_worth()),
         Function::Median(_) => {

@@ -13,6 +13,8 @@ pub(crate) enum Answer {
     Call(usize),
     /// The value of a column, by its index.
     Column(usize),
+    /// The buckets of a histogram: what each is called, and the call that counts it.
+    Histogram(Box<[(Box<str>, usize)]>),
     /// A value of the group, by its index.
     Group(usize),
     Null,

@@ -5,7 +5,7 @@ use super::{Function, Percent};
 use crate::aggregate::{COUNTERS_MAX, DEFAULT_COUNTERS};
 use crate::error::Error;
 use crate::nearest::nearest;
-use crate::query::expression::{Id, Node, Type};
+use crate::query::expression::{Id, Node, Op, Type};
 use crate::query::literal::{Literal, TextLiteral};
 use crate::row::Number;
 
@@ -13,7 +13,7 @@ use crate::row::Number;
 type OfAValue = fn(usize) -> Function;
 
 /// The aggregates of one value, by name.
-const OF_A_VALUE: [(&str, OfAValue); 14] = [
+const OF_A_VALUE: [(&str, OfAValue); 11] = [
     ("sum", Function::Sum),
     ("mean", Function::Mean),
     ("avg", Function::Mean),
@@ -24,18 +24,33 @@ const OF_A_VALUE: [(&str, OfAValue); 14] = [
     ("first", Function::First),
     ("last", Function::Last),
     ("any", Function::First),
-    ("distinct", Function::Distinct),
-    ("count_distinct", Function::Distinct),
-    ("approx_distinct", Function::Distinct),
     ("median", Function::Median),
 ];
 
 /// The other aggregates.
-const OTHERS: [&str; 9] =
-    ["count", "count_if", "percentile", "top", "frequency", "bool_and", "bool_or", "p50", "p99"];
+const OTHERS: [&str; 15] = [
+    "count",
+    "count_if",
+    "distinct",
+    "count_distinct",
+    "approx_distinct",
+    "percentile",
+    "top",
+    "frequency",
+    "histogram",
+    "max_by",
+    "min_by",
+    "bool_and",
+    "bool_or",
+    "p50",
+    "p99",
+];
+
+/// Maximum number of bounds of a histogram.
+const BUCKETS_MAX: usize = 100;
 
 /// The names of aggregates in other systems.
-const ALIASES: [(&str, &str); 11] = [
+const ALIASES: [(&str, &str); 13] = [
     ("average", "avg"),
     ("std", "stddev"),
     ("stddev_samp", "stddev"),
@@ -47,6 +62,8 @@ const ALIASES: [(&str, &str); 11] = [
     ("topk", "top"),
     ("countif", "count_if"),
     ("every", "bool_and"),
+    ("arg_max", "max_by"),
+    ("arg_min", "min_by"),
 ];
 
 /// Returns true if a name is the name of an aggregate.
@@ -105,11 +122,19 @@ impl Lowering<'_, '_> {
         if distinct && &*call.name != "count" {
             return Err(self.wrong(&call, "does not take distinct, only count does"));
         }
-        if call.by.is_some() {
+        if call.by.is_some() && &*call.name != "top" {
             return Err(self.wrong(&call, "does not take \"by\""));
         }
         match (&*call.name, &*call.args) {
-            ("count", [field]) if distinct => self.of_value(&call, *field, Function::Distinct),
+            ("count", [field]) if distinct => self.distinct(&call, *field),
+            ("distinct" | "count_distinct" | "approx_distinct", [field]) => {
+                self.distinct(&call, *field)
+            }
+            ("max_by", [value, by]) => self.ranked(&call, (*value, *by), Function::MaxBy),
+            ("min_by", [value, by]) => self.ranked(&call, (*value, *by), Function::MinBy),
+            ("max_by" | "min_by", _) => {
+                Err(self.wrong(&call, "takes two values, as in max_by(url, latency_ms)"))
+            }
             ("count", []) => self.count(&call),
             ("count", [field]) => self.of_value(&call, *field, Function::CountOf),
             ("count", _) => Err(self.wrong(&call, "takes at most one argument")),
@@ -240,7 +265,106 @@ impl Lowering<'_, '_> {
                 counters => counters,
             },
         };
-        self.of_value(call, key, |slot| Function::Top { k, slot, counters })
+        let slots = self.keys(call, key)?;
+        let weight = call.by.map(|by| self.slot(by)).transpose()?;
+        Ok(Function::Top { k, slots, weight, counters })
+    }
+
+    fn distinct(&mut self, call: &Call, key: Id) -> Result<Function, Error> {
+        self.keys(call, key).map(Function::Distinct)
+    }
+
+    /// The slots of a key: of one value, or of the values of a tuple.
+    fn keys(&mut self, call: &Call, key: Id) -> Result<Box<[usize]>, Error> {
+        let parts = match self.ast.node(key) {
+            Node::Tuple(parts) => parts.clone(),
+            _ => [key].into(),
+        };
+        let mut slots = Vec::with_capacity(parts.len());
+        for part in &parts {
+            let part = match call.filter {
+                Some(filter) => self.if_true(call, filter, *part)?,
+                None => *part,
+            };
+            slots.push(self.slot(part)?);
+        }
+        Ok(slots.into())
+    }
+
+    fn ranked(
+        &mut self,
+        call: &Call,
+        (value, by): (Id, Id),
+        function: fn(usize, usize) -> Function,
+    ) -> Result<Function, Error> {
+        let by = self.slot(by)?;
+        self.of_value(call, value, |slot| function(slot, by))
+    }
+
+    /// Returns the buckets of `histogram(x, 0, 10, 100)`, each with what it is called and the count
+    /// of the values in it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) if the bounds are no rising numbers.
+    pub(super) fn histogram(&mut self, id: Id) -> Result<Vec<(String, Function)>, Error> {
+        let Node::Call { name, args, by, filter, .. } = self.ast.node(id).clone() else {
+            return Err(self.ast.error(id, "an aggregate is expected"));
+        };
+        let call = Call { id, name, args, by, filter };
+        if let Some(part) = self.aggregate_inside(id) {
+            return Err(self.ast.error(part, "an aggregate cannot be inside of another one"));
+        }
+        let (value, bounds) = match *call.args {
+            [value, ref bounds @ ..] if (1..=BUCKETS_MAX).contains(&bounds.len()) => {
+                (value, bounds.to_vec())
+            }
+            _ => {
+                let why = "takes a value and the bounds of its buckets, as in \
+                           histogram(latency_ms, 10, 100, 1000)";
+                return Err(self.wrong(&call, why));
+            }
+        };
+        self.check_bounds(&bounds)?;
+        let mut buckets = Vec::new();
+        for index in 0..=bounds.len() {
+            let low = index.checked_sub(1).and_then(|index| bounds.get(index)).copied();
+            let high = bounds.get(index).copied();
+            let below =
+                high.map(|high| self.add(id, Node::Binary(Op::Lt, value, high))).transpose()?;
+            let from = low.map(|low| self.add(id, Node::Binary(Op::Ge, value, low))).transpose()?;
+            let text = |bound: Id| self.ast.canonical(bound);
+            let (name, condition) = match (low.map(text), from, high.map(text), below) {
+                (Some(low), Some(from), Some(high), Some(below)) => {
+                    let both = self.add(id, Node::Many(Op::And, [from, below].into()))?;
+                    (format!("{low} to {high}"), both)
+                }
+                (Some(low), Some(from), ..) => (format!(">= {low}"), from),
+                (_, _, Some(high), Some(below)) => (format!("< {high}"), below),
+                _ => continue,
+            };
+            let passes = self.where_true(&call, condition)?;
+            buckets.push((name, self.of_value(&call, passes, Function::CountOf)?));
+        }
+        Ok(buckets)
+    }
+
+    fn check_bounds(&self, bounds: &[Id]) -> Result<(), Error> {
+        let number = |id: &Id| match self.ast.node(*id) {
+            Node::Int(value) => Some(Number::Int(*value)),
+            Node::Float(value) => Some(Number::Float(*value)),
+            _ => None,
+        };
+        let mut last = None;
+        for bound in bounds {
+            let next = number(bound);
+            if next.is_none() || last.is_some() && next <= last {
+                let written = self.ast.written(*bound);
+                let why = format!("{written} is not a number above the bound before it");
+                return Err(self.ast.error(*bound, why));
+            }
+            last = next;
+        }
+        Ok(())
     }
 
     fn size(&self, id: Id) -> Result<usize, Error> {

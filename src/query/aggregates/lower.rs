@@ -45,6 +45,12 @@ impl Lowering<'_, '_> {
             }
             Node::Case { of, arms, otherwise } => self.case(of, &arms, otherwise)?,
             Node::Cast { of, to, .. } => Answer::Cast(to, self.boxed(of)?),
+            Node::Call { name, .. } if &*name == "histogram" => {
+                let buckets = self.histogram(id)?.into_iter();
+                Answer::Histogram(
+                    buckets.map(|(name, call)| (name.into(), self.call_index(call))).collect(),
+                )
+            }
             Node::Call { name, .. } if is_aggregate(&name) => {
                 let function = self.aggregate(id)?;
                 self.call(function)
@@ -81,14 +87,19 @@ impl Lowering<'_, '_> {
     }
 
     fn call(&mut self, function: Function) -> Answer {
+        Answer::Call(self.call_index(function))
+    }
+
+    /// Returns the index of an aggregate, which is added if it is new.
+    fn call_index(&mut self, function: Function) -> usize {
         let calls = &mut self.answers.calls;
-        Answer::Call(match calls.iter().position(|known| *known == function) {
+        match calls.iter().position(|known| *known == function) {
             Some(index) => index,
             None => {
                 calls.push(function);
                 calls.len() - 1
             }
-        })
+        }
     }
 
     fn field(&mut self, id: Id, name: &str) -> Result<Answer, Error> {

@@ -69,12 +69,20 @@ pub(crate) enum Function {
     Stddev(usize),
     First(usize),
     Last(usize),
-    Distinct(usize),
+    /// Of one value, or of tuples of several.
+    Distinct(Box<[usize]>),
     Quantile(usize, Percent),
     Median(usize),
+    /// The first value where the second one is smallest.
+    MinBy(usize, usize),
+    /// The first value where the second one is largest.
+    MaxBy(usize, usize),
     Top {
         k: usize,
-        slot: usize,
+        /// The key: one value, or a tuple of several.
+        slots: Box<[usize]>,
+        /// What is summed in place of counting.
+        weight: Option<usize>,
         counters: usize,
     },
     /// Counts records in which the field is equal to the value.

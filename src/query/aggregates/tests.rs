@@ -53,7 +53,8 @@ fn the_issues_example_is_read() {
     assert!(answers.columns.iter().enumerate().all(|(n, c)| c.answer == Answer::Call(n)));
     assert_eq!(answers.calls[1], Function::Sum(0));
     assert_eq!(answers.calls[3], Function::Quantile(1, Percent(9900)));
-    let top = Function::Top { k: 10, slot: 3, counters: crate::aggregate::DEFAULT_COUNTERS };
+    let counters = crate::aggregate::DEFAULT_COUNTERS;
+    let top = Function::Top { k: 10, slots: [3].into(), weight: None, counters };
     assert_eq!(answers.calls[5], top);
 }
 
@@ -71,7 +72,10 @@ fn everything_else_is_read() {
     assert_eq!((names[1], names[3]), ("count(*)", "max(\"with space\")"));
     assert_eq!(answers.calls[8], Function::Quantile(0, Percent(9999)));
     assert_eq!(names[9], "the top");
-    assert_eq!(answers.calls[9], Function::Top { k: 3, slot: 0, counters: 1000 });
+    assert_eq!(
+        answers.calls[9],
+        Function::Top { k: 3, slots: [0].into(), weight: None, counters: 1000 }
+    );
     let frequency = Function::Frequency(0, Literal::Text(TextLiteral::new("v")));
     assert_eq!(answers.calls[10], frequency);
     assert_eq!(names[10], "frequency(x, 'v')");
@@ -118,6 +122,57 @@ fn arguments_are_expressions() {
             Function::Min(4)
         ]
     );
+}
+
+#[test]
+fn keys_may_be_tuples_and_have_weights() {
+    let (answers, slots) = parse(
+        "top(3, (method, path)), top(3, url by bytes * 8), distinct((a, b)), \
+         top(3, url by bytes) filter (where ok), max_by(url, ms), min_by(url, ms)",
+    );
+    assert_eq!(
+        slots,
+        [
+            "method",
+            "path",
+            "url",
+            "bytes * 8",
+            "a",
+            "b",
+            "case when ok then url end",
+            "bytes",
+            "ms"
+        ]
+    );
+    let counters = crate::aggregate::DEFAULT_COUNTERS;
+    let top =
+        |slots: &[usize], weight| Function::Top { k: 3, slots: slots.into(), weight, counters };
+    assert_eq!(
+        answers.calls,
+        [
+            top(&[0, 1], None),
+            top(&[2], Some(3)),
+            Function::Distinct([4, 5].into()),
+            top(&[6], Some(7)),
+            Function::MaxBy(2, 8),
+            Function::MinBy(2, 8)
+        ]
+    );
+}
+
+#[test]
+fn a_histogram_counts_the_values_of_each_bucket() {
+    let (answers, slots) = parse("histogram(ms, 10, 100.5)");
+    assert_eq!(
+        slots,
+        [
+            "case when ms < 10 then true end",
+            "case when ms >= 10 and ms < 100.5 then true end",
+            "case when ms >= 100.5 then true end"
+        ]
+    );
+    let buckets = [("< 10".into(), 0), ("10 to 100.5".into(), 1), (">= 100.5".into(), 2)];
+    assert_eq!(answers.columns[0].answer, Answer::Histogram(buckets.into()));
 }
 
 #[test]
@@ -206,6 +261,10 @@ fn errors_name_the_column_and_the_remedy() {
         ("sum(*)", "only count does"),
         ("sum(distinct x)", "only count does"),
         ("sum(x by y)", "does not take \"by\""),
+        ("max_by(x)", "as in max_by(url, latency_ms)"),
+        ("histogram(x)", "the bounds of its buckets"),
+        ("histogram(x, 1, 1)", "column 17 of \"histogram(x, 1, 1)\": 1 is not a number above"),
+        ("histogram(x, y)", "y is not a number above the bound before it"),
         ("count(a, b)", "takes at most one argument"),
         ("percentile(x, 95)", "95 is not a number from 0.0001 to 1"),
         ("round(count, 1, 2)", "round takes 1 to 2 arguments, not 3"),

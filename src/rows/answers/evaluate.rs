@@ -7,7 +7,7 @@ use super::span::Span;
 use crate::key::ByteKey;
 use crate::query::aggregates::{Answer, Column, Scalar};
 use crate::query::expression::{Op, Type};
-use crate::row::{Number, OutputValue, key};
+use crate::row::{Number, OutputValue, TopValue, key};
 use crate::window::Window;
 use std::cmp::Ordering;
 
@@ -31,6 +31,7 @@ impl RowValues<'_> {
                 Some(column) => self.value(&column.answer),
                 None => OutputValue::Null,
             },
+            Answer::Histogram(buckets) => self.histogram(buckets),
             Answer::Group(index) => self.group(*index),
             Answer::Null => OutputValue::Null,
             Answer::Bool(value) => OutputValue::Bool(*value),
@@ -57,6 +58,18 @@ impl RowValues<'_> {
             OutputValue::Bool(value) => Some(value),
             _ => None,
         }
+    }
+
+    fn histogram(&self, buckets: &[(Box<str>, usize)]) -> OutputValue {
+        let row = |(name, index): &(Box<str>, usize)| {
+            let count = match self.calls.get(*index) {
+                Some(OutputValue::Integer(count)) => u64::try_from(*count).unwrap_or(u64::MAX),
+                _ => 0,
+            };
+            let key = OutputValue::Text(name.to_string());
+            TopValue { key, count, lower: count, upper: count, guaranteed: true }
+        };
+        OutputValue::Top(buckets.iter().map(row).collect())
     }
 
     fn group(&self, index: usize) -> OutputValue {

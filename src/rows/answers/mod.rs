@@ -60,17 +60,19 @@ impl AnswerPlan {
         let Answers { calls, columns, having, sort, limit } = answers;
         let kinds: Vec<ColumnKind> =
             columns.iter().map(|column| kind_of(&column.answer, call_kinds, &columns)).collect();
-        let computed = columns.iter().filter(|column| !matches!(column.answer, Answer::Call(_)));
+        let computed = columns
+            .iter()
+            .filter(|column| !matches!(column.answer, Answer::Call(_) | Answer::Histogram(_)));
         let conditions = having.iter().chain(sort.iter().map(|key| &key.answer));
         for answer in computed.map(|column| &column.answer).chain(conditions) {
             let is_top = |answer: &Answer| match answer {
-                Answer::Call(_) | Answer::Column(_) => {
+                Answer::Call(_) | Answer::Column(_) | Answer::Histogram(_) => {
                     kind_of(answer, call_kinds, &columns) == ColumnKind::Top
                 }
                 _ => false,
             };
             if answer.any(&is_top) {
-                let why = "top has several values: it can be a column, but not a part of an \
+                let why = "top and histogram have several values: they can be columns, but not a part of an \
                            expression, a condition or an order";
                 return Err(Error::invalid(why));
             }
@@ -213,6 +215,7 @@ fn kind_of(answer: &Answer, calls: &[ColumnKind], columns: &[Column]) -> ColumnK
         Answer::Column(index) => {
             columns.get(*index).map_or(ColumnKind::Plain, |column| of(&column.answer))
         }
+        Answer::Histogram(_) => ColumnKind::Top,
         Answer::Neg(inner) => of(inner),
         Answer::Cast(to, inner) if to.is_number() => of(inner),
         Answer::Binary(Op::Concat, _) => ColumnKind::Plain,

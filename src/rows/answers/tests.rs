@@ -170,7 +170,10 @@ fn s123_having_sort_and_limit_choose_and_order_rows() {
             .contains("limit 2 of which rows? Give their order by sort = \"COLUMN\"")
     );
     assert!(error("agg = \"count\"\nsort = \"count\"\nlimit = 0").contains("at least 1 row"));
-    assert!(error("agg = \"top(2, g)\"\nsort = \"top(2, g)\"").contains("top has several values"));
+    assert!(
+        error("agg = \"top(2, g)\"\nsort = \"top(2, g)\"")
+            .contains("top and histogram have several")
+    );
     assert!(error("agg = \"count\"\nhaving = \"n > 5\"").contains("there is no column n"));
 }
 
@@ -242,7 +245,7 @@ proptest! {
         let int = |value: i64| Some(Number::Int(value.into()));
         prop_assert_eq!(of(Op::Add), int(a + b));
         prop_assert_eq!(of(Op::Mul), int(a * b));
-        prop_assert_eq!(of(Op::Div), (b != 0).then(|| Number::Float(a as f64 / b as f64)));
+        prop_assert_eq!(of(Op::Div), (b != 0).then(|| Number::Float(a as f64 / b as f64 + 0.0)));
         prop_assert_eq!(of(Op::IntDiv), if b == 0 { None } else { int(a / b) });
         prop_assert_eq!(of(Op::Rem), if b == 0 { None } else { int(a % b) });
     }
@@ -277,6 +280,74 @@ proptest! {
             );
         }
     }
+}
+
+#[test]
+fn s126_keys_are_tuples_have_weights_and_are_ranked() {
+    let records = [
+        (0, "g=a h=x n=5"),
+        (1, "g=b h=x n=70"),
+        (2, "g=a h=y n=9"),
+        (3, "g=a h=x n=0"),
+        (4, "g=c n=70"),
+        (5, "n=1000"),
+        (6, "h=z"),
+    ];
+    assert_eq!(
+        answered(
+            "agg = \"top(1, (g, h)) as t, distinct((g, h)) as d, top(2, g by n) as w\"",
+            &records
+        ),
+        [concat!(
+            "{\"revision\":0,\"t\":[{\"key\":[\"a\",\"x\"],\"count\":2,\"lower\":2,\"upper\":2,",
+            "\"guaranteed\":true}],\"d\":{\"value\":5,\"lower\":5,\"upper\":5},\"w\":[",
+            "{\"key\":\"b\",\"count\":70,\"lower\":70,\"upper\":70,\"guaranteed\":true},",
+            "{\"key\":\"c\",\"count\":70,\"lower\":70,\"upper\":70,\"guaranteed\":true}]}"
+        )]
+    );
+    assert_eq!(
+        answered("agg = \"max_by(g, n) as m, min_by(g, n) as l, max_by(n, h) as z\"", &records),
+        ["{\"revision\":0,\"m\":\"c\",\"l\":\"a\",\"z\":9}"],
+        "of equal values the largest key, and the smallest"
+    );
+    let none = answered("agg = \"max_by(g, x) as m\"", &records);
+    assert_eq!(none, ["{\"revision\":0,\"m\":null}"]);
+    assert_eq!(
+        answered("agg = \"histogram(n, 5, 50) as h\"", &records),
+        [concat!(
+            "{\"revision\":0,\"h\":[{\"key\":\"< 5\",\"count\":1,\"lower\":1,\"upper\":1,\"guaranteed\":true},",
+            "{\"key\":\"5 to 50\",\"count\":2,\"lower\":2,\"upper\":2,\"guaranteed\":true},",
+            "{\"key\":\">= 50\",\"count\":3,\"lower\":3,\"upper\":3,\"guaranteed\":true}]}"
+        )]
+    );
+}
+
+#[test]
+fn s126_a_weight_that_is_none_makes_a_dead_letter() {
+    let mut pipeline = pipeline("agg = \"count, top(1, g by n)\"");
+    let records = [(0, "g=a n=-1"), (1, "g=a n=0.5"), (2, "g=a n=2.0"), (3, "g=b"), (4, "n=x")];
+    push(&mut pipeline, &records);
+    pipeline.finish();
+    assert_eq!(pipeline.stats().dead_letters, 3);
+    let rows = rows(&mut pipeline);
+    assert_eq!(rows[0].values[0], OutputValue::Integer(2));
+}
+
+#[test]
+fn s126_tuples_and_weights_survive_a_restore_and_merge() {
+    let toml = "agg = \"top(2, (g, h) by n) as t, max_by(g, n), min_by((n), h), distinct((g, h))\"";
+    let texts: Vec<String> =
+        (0..200).map(|n| format!("g=g{} h=h{} n={}", n % 7, n % 5, n * 37 % 101)).collect();
+    let records: Vec<(i64, &str)> = texts.iter().map(|text| (0, text.as_str())).collect();
+    let (mut before, mut after) = (pipeline(toml), pipeline(toml));
+    push(&mut before, &records[..90]);
+    let snapshot = before.snapshot().unwrap();
+    after.restore(&snapshot).unwrap();
+    assert_eq!(after.snapshot().unwrap().bytes(), snapshot.bytes());
+    push(&mut after, &records[90..]);
+    after.finish();
+    let resumed = rows(&mut after);
+    assert_eq!(lines(&resumed), answered(toml, &records));
 }
 
 #[test]

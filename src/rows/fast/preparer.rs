@@ -136,9 +136,21 @@ impl RowPreparer {
         let (nulls, time, bytes_max) = (&self.nulls, self.time.as_ref(), self.key_bytes_max);
         let reading = NumberReading { slots: numbers, any_order, nulls, time, bytes_max };
         row.prepare_numbers(&reading).map_err(|(slot, why)| Refusal::new(slot, why.to_string()))?;
-        for (index, &slot) in keys.iter().enumerate() {
-            row.prepare_key(index, slot, self.key_bytes_max)
-                .map_err(|why| self.refuse_key(slot, why))?;
+        if !self.plan.weights.is_empty()
+            && let Some(slot) = self.plan.wrong_weight(row)
+        {
+            let why = "is not a whole number of at least 0, as a weight is".into();
+            return Err(Refusal::new(slot, why));
+        }
+        for (index, slots) in keys.iter().enumerate() {
+            match **slots {
+                [slot] => row
+                    .prepare_key(index, slot, self.key_bytes_max)
+                    .map_err(|why| self.refuse_key(slot, why))?,
+                _ => row
+                    .prepare_key_of(index, slots, self.key_bytes_max)
+                    .map_err(|(slot, why)| self.refuse_key(slot, why))?,
+            }
         }
         for (index, test) in tests.iter().enumerate() {
             let passes = test.passes(row);

@@ -1,6 +1,7 @@
 //! The answers of aggregates as values of a column.
 
 use super::extreme::Extreme;
+use super::pair::KeptKey;
 use crate::key::ByteKey;
 use crate::row::{Number, OutputValue, TopValue, key};
 use crate::sketch::{Estimate, TopRow};
@@ -58,6 +59,14 @@ impl Answer for Extreme {
     }
 }
 
+impl Answer for KeptKey {
+    const KIND: ColumnKind = ColumnKind::Plain;
+
+    fn value(self) -> OutputValue {
+        key::decode(self.key())
+    }
+}
+
 /// A key.
 impl Answer for Box<[u8]> {
     const KIND: ColumnKind = ColumnKind::Plain;
@@ -98,6 +107,19 @@ impl Answer for Vec<TopRow<ByteKey>> {
             guaranteed: row.guaranteed,
         };
         OutputValue::Top(self.into_iter().map(row).collect())
+    }
+}
+
+/// Returns the rows of a top-k whose keys are tuples.
+pub(super) fn top_of_tuples(rows: Vec<TopRow<ByteKey>>) -> OutputValue {
+    let keys: Vec<OutputValue> =
+        rows.iter().map(|row| OutputValue::List(key::decode_parts(&row.key))).collect();
+    match rows.value() {
+        OutputValue::Top(mut rows) => {
+            rows.iter_mut().zip(keys).for_each(|(row, key)| row.key = key);
+            OutputValue::Top(rows)
+        }
+        other => other,
     }
 }
 

@@ -3,7 +3,10 @@
 use super::answer::{Answer, ColumnKind};
 use super::extreme::{Extreme, OrderedValue};
 use super::mixed::{MixedMoments, MixedSum};
-use super::source::{AllRows, Itself, KeyAt, NumberAt, OrderAt, TestAt};
+use super::pair::{KeptKey, RankedKey};
+use super::source::{
+    AllRows, Itself, KeyAt, NumberAt, OrderAt, RankedKeyAt, TestAt, WeightedKey, WeightedKeyAt,
+};
 use crate::aggregate::{
     Aggregate, Count, DEFAULT_ACCURACY, Distinct, DistinctAccumulator, First, Last, Max, Mean,
     MeanAccumulator, Min, Persistence, Quantile, Reductions, TopK, Variance,
@@ -242,8 +245,15 @@ states! {
     /// A histogram, for quantiles.
     Histogram "histogram": NumberAt, Quantile<Itself>, Number, Box<LogHistogram>, Much,
         |_| DEFAULT_ACCURACY.to_string();
+    /// The key of the smallest value.
+    MinBy "min_by": RankedKeyAt, Min<Itself>, RankedKey<'_>, Option<KeptKey>, Value;
+    /// The key of the largest value.
+    MaxBy "max_by": RankedKeyAt, Max<Itself>, RankedKey<'_>, Option<KeptKey>, Value;
     Distinct "distinct": KeyAt, Distinct<Itself>, [u8], Box<DistinctAccumulator>, Much;
     Top "top": KeyAt, TopK<Itself>, [u8], Box<SpaceSaving<[u8]>>, Much,
+        |top| top.counters_max().to_string();
+    /// As `Top`, by sums.
+    Heaviest "heaviest": WeightedKeyAt, TopK<Itself>, WeightedKey<'_>, Box<SpaceSaving<[u8]>>, Much,
         |top| top.counters_max().to_string();
 }
 

@@ -5,6 +5,7 @@ mod answer;
 mod cell;
 mod extreme;
 mod mixed;
+mod pair;
 mod plan;
 mod source;
 

@@ -1,9 +1,11 @@
 //! From columns to states: what is read of a row, which states are kept, and how each column is
 //! answered.
 
-use super::answer::{Answer, ColumnKind};
+use super::answer::{Answer, ColumnKind, top_of_tuples};
 use super::cell::{Cell, StateSpec, TOP_ROWS_MIN};
-use super::source::{AllRows, Itself, KeyAt, NumberAt, OrderAt, TestAt};
+use super::source::{
+    AllRows, Itself, KeyAt, NumberAt, OrderAt, RankedKeyAt, TestAt, WeightedKeyAt, weight_of,
+};
 use super::{Cells, Columns};
 use crate::aggregate::{
     Count, Distinct, First, Last, Max, Mean, Min, Moments, Quantile, TopK, Total, Variance,
@@ -11,7 +13,7 @@ use crate::aggregate::{
 use crate::hash::Seed;
 use crate::query::aggregates::Function;
 use crate::query::literal::{Literal, Operator};
-use crate::row::{OutputValue, Row};
+use crate::row::{Number, OutputValue, Row};
 use crate::sketch::Estimate;
 
 /// What is read of each row, and the states made of it. Columns of the same state share it.
@@ -21,8 +23,10 @@ pub(crate) struct Plan {
     pub(crate) numbers: Vec<usize>,
     /// For each of them, whether only the order of its values counts, which other values have, too.
     pub(crate) any_order: Vec<bool>,
-    /// Slots of the fields that are read as keys.
-    pub(crate) keys: Vec<usize>,
+    /// Slots of the fields that are read as keys; several are a tuple.
+    pub(crate) keys: Vec<Box<[usize]>>,
+    /// Slots of the numbers that are weights, and must be whole and at least 0.
+    pub(crate) weights: Vec<usize>,
     /// What is asked of a field that is true or not.
     pub(crate) tests: Vec<RowTest>,
     pub(crate) states: Vec<StateSpec>,
@@ -78,6 +82,8 @@ enum Reading {
     Quantile(f64),
     Median,
     Top(usize),
+    /// The keys are tuples.
+    TopOfTuples(usize),
 }
 
 impl Plan {
@@ -107,20 +113,36 @@ impl Plan {
             Function::Variance(slot) | Function::Stddev(slot) => {
                 StateSpec::Squares(self.number(slot), Box::new(Variance::new(Itself)))
             }
-            Function::First(slot) => StateSpec::First(self.key(slot), Box::new(First::new(Itself))),
-            Function::Last(slot) => StateSpec::Last(self.key(slot), Box::new(Last::new(Itself))),
-            Function::Distinct(slot) => {
+            Function::First(slot) => {
+                StateSpec::First(self.key(&[slot]), Box::new(First::new(Itself)))
+            }
+            Function::Last(slot) => StateSpec::Last(self.key(&[slot]), Box::new(Last::new(Itself))),
+            Function::MinBy(slot, by) => {
+                StateSpec::MinBy(self.ranked(slot, by), Box::new(Min::new(Itself)))
+            }
+            Function::MaxBy(slot, by) => {
+                StateSpec::MaxBy(self.ranked(slot, by), Box::new(Max::new(Itself)))
+            }
+            Function::Distinct(ref slots) => {
                 let distinct = Distinct::new(Itself).seeded(seed);
-                StateSpec::Distinct(self.key(slot), Box::new(distinct))
+                StateSpec::Distinct(self.key(slots), Box::new(distinct))
             }
             // One histogram answers all quantiles.
             Function::Quantile(slot, _) | Function::Median(slot) => {
                 StateSpec::Histogram(self.number(slot), Box::new(Quantile::new(0.5, Itself)))
             }
             // And one sketch any number of rows.
-            Function::Top { slot, counters, .. } => {
+            Function::Top { ref slots, weight, counters, .. } => {
                 let top = TopK::new(TOP_ROWS_MIN, Itself).counters(counters).seeded(seed);
-                StateSpec::Top(self.key(slot), Box::new(top))
+                let key = self.key(slots);
+                match weight {
+                    None => StateSpec::Top(key, Box::new(top)),
+                    Some(weight) => {
+                        index_of(&mut self.weights, weight);
+                        let source = WeightedKeyAt(key, self.number(weight));
+                        StateSpec::Heaviest(source, Box::new(top))
+                    }
+                }
             }
         };
         let reading = match *function {
@@ -129,6 +151,7 @@ impl Plan {
             Function::Frequency(..) => Reading::ExactEstimate,
             Function::Quantile(_, percent) => Reading::Quantile(percent.quantile()),
             Function::Median(_) => Reading::Median,
+            Function::Top { k, ref slots, .. } if slots.len() > 1 => Reading::TopOfTuples(k),
             Function::Top { k, .. } => Reading::Top(k),
             _ => Reading::Own,
         };
@@ -154,14 +177,28 @@ impl Plan {
         OrderAt(index)
     }
 
-    fn key(&mut self, slot: usize) -> KeyAt {
-        KeyAt(index_of(&mut self.keys, slot))
+    fn key(&mut self, slots: &[usize]) -> KeyAt {
+        KeyAt(index_of(&mut self.keys, slots.into()))
+    }
+
+    fn ranked(&mut self, slot: usize, by: usize) -> RankedKeyAt {
+        RankedKeyAt(self.key(&[slot]), self.order(by))
+    }
+
+    /// Returns the first slot of a weight that is not one.
+    pub(crate) fn wrong_weight(&self, row: &Row) -> Option<usize> {
+        let is_wrong = |slot: &usize| {
+            let index = self.numbers.iter().position(|number| number == slot);
+            let number = index.and_then(|index| Option::<Number>::from(*row.number(index)));
+            number.is_some_and(|number| weight_of(number).is_none())
+        };
+        self.weights.iter().copied().find(is_wrong)
     }
 
     /// Returns the slots that are read.
     pub(crate) fn slots(&self) -> impl Iterator<Item = usize> {
         let tests = self.tests.iter().map(RowTest::slot);
-        self.numbers.iter().chain(&self.keys).copied().chain(tests)
+        self.numbers.iter().chain(self.keys.iter().flatten()).copied().chain(tests)
     }
 
     /// What the values of each aggregate are.
@@ -192,7 +229,7 @@ impl ColumnAnswer {
             Reading::Own => states.get(self.state).map_or(ColumnKind::Plain, StateSpec::kind),
             Reading::Sum | Reading::Stddev => ColumnKind::Plain,
             Reading::ExactEstimate | Reading::Quantile(_) | Reading::Median => ColumnKind::Estimate,
-            Reading::Top(_) => ColumnKind::Top,
+            Reading::Top(_) | Reading::TopOfTuples(_) => ColumnKind::Top,
         }
     }
 
@@ -208,7 +245,10 @@ impl ColumnAnswer {
             (Reading::Stddev, Cell::Squares(squares)) => squares.stddev().value(),
             (Reading::Quantile(q), Cell::Histogram(histogram)) => histogram.quantile(q).value(),
             (Reading::Median, Cell::Histogram(histogram)) => histogram.median().value(),
-            (Reading::Top(k), Cell::Top(top)) => top.top(k).value(),
+            (Reading::Top(k), Cell::Top(top) | Cell::Heaviest(top)) => top.top(k).value(),
+            (Reading::TopOfTuples(k), Cell::Top(top) | Cell::Heaviest(top)) => {
+                top_of_tuples(top.top(k))
+            }
             _ => OutputValue::Null,
         }
     }

@@ -2,6 +2,7 @@
 //! where the row has none.
 
 use super::extreme::OrderedValue;
+use super::pair::RankedKey;
 use crate::aggregate::{KeyOf, ValueOf};
 use crate::row::number::PreparedNumber;
 use crate::row::{Number, Row};
@@ -26,6 +27,21 @@ pub(crate) struct OrderAt(pub(super) usize);
 /// A key of the row, by its index in the plan.
 #[derive(Clone, Copy)]
 pub(crate) struct KeyAt(pub(super) usize);
+
+/// A key of the row, and the value that it is ranked by.
+#[derive(Clone, Copy)]
+pub(crate) struct RankedKeyAt(pub(super) KeyAt, pub(super) OrderAt);
+
+/// A key of the row, and the number that its sum grows by.
+#[derive(Clone, Copy)]
+pub(crate) struct WeightedKeyAt(pub(super) KeyAt, pub(super) NumberAt);
+
+/// A key of a row and the number that its sum grows by.
+#[derive(Clone, Copy)]
+pub(crate) struct WeightedKey<'a> {
+    key: &'a [u8],
+    weight: u64,
+}
 
 impl AllRows {
     #[inline]
@@ -82,6 +98,49 @@ impl KeyAt {
     }
 }
 
+impl RankedKeyAt {
+    #[inline]
+    pub(super) fn with(self, row: &Row, f: impl FnOnce(&RankedKey<'_>)) {
+        let RankedKeyAt(key, order) = self;
+        key.with(row, |key| order.with(row, |by| f(&RankedKey { by: *by, key })));
+    }
+}
+
+impl WeightedKeyAt {
+    #[inline]
+    pub(super) fn with(self, row: &Row, f: impl FnOnce(&WeightedKey<'_>)) {
+        let WeightedKeyAt(key, number) = self;
+        key.with(row, |key| {
+            number.with(row, |number| {
+                // The plan has checked that it is one.
+                if let Some(weight) = weight_of(*number) {
+                    f(&WeightedKey { key, weight });
+                }
+            });
+        });
+    }
+}
+
+/// Returns a number as a weight: a whole number of at least 0.
+pub(super) fn weight_of(number: Number) -> Option<u64> {
+    match Number::of_whole(number) {
+        Number::Int(integer) => u64::try_from(integer).ok(),
+        Number::Float(_) => None,
+    }
+}
+
+impl fmt::Display for RankedKeyAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} by {}", self.0, self.1)
+    }
+}
+
+impl fmt::Display for WeightedKeyAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} by {}", self.0, self.1)
+    }
+}
+
 /// As the argument of an aggregate in words; nothing of all rows.
 macro_rules! displayed {
     ($($source:ident),*) => {$(
@@ -111,6 +170,33 @@ impl KeyOf<[u8]> for Itself {
     #[inline]
     fn key<'r>(&self, key: &'r [u8]) -> &'r [u8] {
         key
+    }
+}
+
+impl<'a> KeyOf<WeightedKey<'a>> for Itself {
+    type Key = [u8];
+    type Borrowed<'r>
+        = &'r [u8]
+    where
+        WeightedKey<'a>: 'r;
+
+    #[inline]
+    fn key<'r>(&self, record: &'r WeightedKey<'a>) -> &'r [u8] {
+        record.key
+    }
+
+    #[inline]
+    fn weight(&self, record: &WeightedKey<'a>) -> u64 {
+        record.weight
+    }
+}
+
+impl<'a> ValueOf<RankedKey<'a>> for Itself {
+    type Value = RankedKey<'a>;
+
+    #[inline]
+    fn value(&self, key: &RankedKey<'a>) -> RankedKey<'a> {
+        *key
     }
 }
 

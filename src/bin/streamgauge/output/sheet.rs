@@ -211,7 +211,14 @@ impl Sheet {
         match self.reader {
             Reader::Person if lower == upper => vec![Cell::Number(value)],
             Reader::Person => vec![Cell::Estimate(value, format!("[{lower}, {upper}]"))],
-            Reader::Program => [value, lower, upper].map(Cell::Number).to_vec(),
+            Reader::Program => {
+                // A bound of which nothing is known is infinite.
+                let bound = |text: String| match text.ends_with("inf") {
+                    true => Cell::Null,
+                    false => Cell::Number(text),
+                };
+                vec![Cell::Number(value), bound(lower), bound(upper)]
+            }
         }
     }
 
@@ -243,6 +250,7 @@ impl Sheet {
             }
             OutputValue::Text(text) => Cell::Text(text.clone()),
             OutputValue::Other => Cell::Other,
+            OutputValue::List(_) => Cell::Text(value.to_string()),
             OutputValue::Float(float) if self.reader == Reader::Person => {
                 Cell::Number(rounded(*float, DIGITS))
             }
