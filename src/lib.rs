@@ -53,7 +53,8 @@
 //! - `spec`: the pipeline as TOML, JSON or text.
 //! - `lambda`: a handler of Lambda's Kinesis events; `lambda-runtime`: the loop that runs it.
 //! - `kcl`: a record processor for the KCL's MultiLangDaemon.
-//! - `kinesis`: partials of windows into a Kinesis stream.
+//! - `kinesis` (with `kcl`): all shards of a Kinesis stream in one process; records and partials
+//!   into a stream.
 //! - `aws_lambda_events`: conversions from and to that crate's events.
 //! - `object-store`: snapshots in S3 and whatever else speaks its protocol.
 //! - `serde`: `Serialize` and `Deserialize` for timestamps, windows and results.
@@ -144,6 +145,9 @@ mod documents {
     #[cfg(feature = "kcl")]
     #[doc = include_str!("../docs/KCL.md")]
     mod kcl {}
+    #[cfg(feature = "kinesis")]
+    #[doc = include_str!("../docs/KINESIS.md")]
+    mod kinesis {}
     #[cfg(feature = "lambda-runtime")]
     #[doc = include_str!("../docs/LAMBDA.md")]
     mod lambda {}

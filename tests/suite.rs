@@ -9,6 +9,8 @@ mod command;
 mod files;
 #[cfg(feature = "kcl")]
 mod kcl;
+#[cfg(all(feature = "kinesis", feature = "spec"))]
+mod kinesis;
 #[cfg(all(feature = "lambda", feature = "spec"))]
 mod lambda;
 mod laws;

@@ -34,6 +34,8 @@ pub use output::JsonLinesSink;
 pub use output::{
     AppendFile, Each, EachOfSource, PartialSink, PartialTarget, Sink, each, each_of_source,
 };
+#[cfg(feature = "kcl")]
+pub use output::{ExactFile, OutputMark};
 #[cfg(feature = "spec")]
 pub use pipeline_file::read_pipeline;
 #[cfg(feature = "spec")]

@@ -177,8 +177,8 @@ def open_shards():
     return [shard for shard in shards if "EndingSequenceNumber" not in shard["SequenceNumberRange"]]
 
 
-def wait_for_stream(stream=STREAM):
-    wait_until(lambda: KINESIS.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE", "the stream", 30)
+def wait_for_stream(stream=None):
+    wait_until(lambda: KINESIS.describe_stream_summary(StreamName=stream or STREAM)["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE", "the stream", 30)
 
 
 def split_and_merge():

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use serde::Deserialize;
+use streamgauge::adapter::kinesis_records::Aggregator;
 use streamgauge::adapter::kinesis_records::kpl::{Aggregated, deaggregate};
 use streamgauge::record::{Position, Record, Sequence, ShardId};
 use streamgauge::time::Timestamp;
@@ -97,4 +98,32 @@ fn every_vector_is_split_as_by_awss_libraries() {
         }
     }
     assert_eq!(seen, 11);
+}
+
+#[test]
+fn s217_an_aggregate_has_the_bytes_of_awss_libraries() {
+    let vectors = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/data/kpl/vectors.jsonl"
+    ))
+    .unwrap();
+    let mut equal = Vec::new();
+    for line in vectors.lines() {
+        let vector: Vector = serde_json::from_str(line).unwrap();
+        let data = Bytes::from(unhex(&vector.hex));
+        let Some(aggregated) = Aggregated::parse(&data) else { continue };
+        let mut aggregator = Aggregator::new();
+        for user in aggregated.user_records() {
+            let hash_key = user.explicit_hash_key.as_ref().map(|key| text(key).parse().unwrap());
+            aggregator.add(&user.partition_key, hash_key, &user.data);
+        }
+        if aggregator.take().is_some_and(|blob| blob == data) {
+            equal.push(vector.name);
+        }
+    }
+    // `with_tags` has what the aggregator does not write.
+    assert_eq!(
+        equal,
+        ["lib_three_keys", "lib_shared_keys", "mixed_explicit_hash", "single_record"]
+    );
 }

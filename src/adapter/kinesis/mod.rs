@@ -1,5 +1,13 @@
-//! Partials into a Kinesis stream, for a second stage that merges them.
+//! Kinesis streams without a Java process: all shards of a stream read by one process, and partials
+//! put into a stream.
 //!
+//! # Reading
+//! [`StreamProcessor`] computes a pipeline over all shards of a stream, with its state and the
+//! positions in one save. It reads by a [`StreamReader`]: parents before children, at the pace that
+//! Kinesis allows. Both are blocking loops, and call Kinesis through the trait [`ReadStream`]. For
+//! several processes of one application use [`kcl`](crate::adapter::kcl).
+//!
+//! # Partials for a second stage
 //! [`KinesisTarget`] puts each partial as one record, with its window as the partition key, so that
 //! all partials of a window come on one shard.
 //!
@@ -12,9 +20,16 @@
 //! ```
 
 mod client;
+mod pace;
 mod put_records;
+mod read_stream;
+mod reader;
+mod stream_processor;
 mod target;
 
-pub use client::StreamClient;
+pub use client::{ClientOptions, StreamClient};
 pub use put_records::{Entry, PutRecords};
+pub use read_stream::{IteratorPlace, ReadFailure, ReadStream, RecordPage, ShardInfo};
+pub use reader::{StreamEvent, StreamReader};
+pub use stream_processor::StreamProcessor;
 pub use target::KinesisTarget;

@@ -8,8 +8,10 @@ use std::time::Duration;
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Entry {
-    /// Decides the shard.
+    /// Decides the shard, by its MD5.
     pub partition_key: String,
+    /// Decides the shard instead of the partition key's MD5.
+    pub hash_key: Option<u128>,
     /// The payload.
     pub data: Bytes,
 }

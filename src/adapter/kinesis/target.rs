@@ -113,7 +113,11 @@ impl<C: PutRecords> KinesisTarget<C> {
 
 impl<C: PutRecords> PartialTarget for KinesisTarget<C> {
     fn put(&mut self, partial: &Partial) -> Result<(), Error> {
-        let entry = Entry { partition_key: partition_key(partial), data: partial.bytes().clone() };
+        let entry = Entry {
+            partition_key: partition_key(partial),
+            hash_key: None,
+            data: partial.bytes().clone(),
+        };
         if entry.bytes() > self.record_bytes_max {
             let message = format!(
                 "the partial of window {} of {:?} takes {} bytes, over the {} of a record of the \

@@ -31,8 +31,8 @@ use md5::{Digest, Md5};
 use std::iter::FusedIterator;
 use std::ops::Range;
 
-const MAGIC: [u8; 4] = [0xF3, 0x89, 0x9A, 0xC2];
-const DIGEST_BYTES: usize = 16;
+pub(super) const MAGIC: [u8; 4] = [0xF3, 0x89, 0x9A, 0xC2];
+pub(super) const DIGEST_BYTES: usize = 16;
 
 /// Maximum user records of one aggregate. A larger one passes unchanged. A record of Kinesis'
 /// largest size, 10 MiB, contains over a million user records only if they are almost empty.
@@ -87,7 +87,7 @@ impl HashRange {
 
 /// Returns the hash key by which Kinesis chooses the shard of a partition key: its MD5, as a
 /// big-endian number.
-fn hash_key(partition_key: &[u8]) -> u128 {
+pub(crate) fn hash_key(partition_key: &[u8]) -> u128 {
     u128::from_be_bytes(Md5::digest(partition_key).into())
 }
 
@@ -107,7 +107,7 @@ pub struct UserRecord {
 impl UserRecord {
     /// Returns the hash key that decides on the shard: the explicit one, or the partition key's
     /// MD5. Returns `None` if the explicit one is not an integer below 2^128.
-    fn hash_key(&self) -> Option<u128> {
+    pub(crate) fn hash_key(&self) -> Option<u128> {
         match &self.explicit_hash_key {
             None => Some(hash_key(&self.partition_key)),
             Some(digits) => std::str::from_utf8(digits).ok()?.parse().ok(),

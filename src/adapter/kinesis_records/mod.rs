@@ -1,7 +1,8 @@
 //! The forms of a record of a Kinesis stream, for every adapter that reads one: records aggregated
-//! by the KPL ([`kpl`]) and by CloudWatch Logs ([`logs`]), how records are unpacked ([`Packing`]),
+//! by the KPL ([`kpl`], written by [`Aggregator`]) and by CloudWatch Logs ([`logs`]), how records are unpacked ([`Packing`]),
 //! deliveries that are not records ([`Rejected`]) and late records ([`LateRecord`]).
 
+mod aggregator;
 pub(crate) mod json;
 pub mod kpl;
 pub(crate) mod late;
@@ -10,6 +11,7 @@ pub(crate) mod packing;
 pub(crate) mod payload;
 mod rejected;
 
+pub use aggregator::Aggregator;
 pub use late::LateRecord;
 pub use packing::Packing;
 pub use rejected::Rejected;

@@ -1,6 +1,6 @@
 //! How the records of a stream are unpacked before they are decoded.
 
-use super::kpl;
+use super::kpl::{self, HashRange};
 use super::logs::{self, LogPayload};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
@@ -54,17 +54,23 @@ impl Packing {
     }
 
     /// Appends the records inside of this one. They have its position, and their index as
-    /// sub-sequence number. Returns the part that could not be read.
-    pub(crate) fn unpack(self, record: Record, records: &mut Vec<Record>) -> Option<Unreadable> {
+    /// sub-sequence number. Returns the part that could not be read. With a range, user records of
+    /// an aggregate that belong to another shard are dropped.
+    pub(crate) fn unpack(
+        self,
+        record: Record,
+        range: Option<&HashRange>,
+        records: &mut Vec<Record>,
+    ) -> Option<Unreadable> {
         match self {
-            Packing::Kpl => unpack_kpl(record, records),
+            Packing::Kpl => unpack_kpl(record, range, records),
             Packing::Whole => {
                 records.push(record);
                 None
             }
             Packing::Lines => {
                 let mut whole = Vec::new();
-                let mut unreadable = unpack_kpl(record, &mut whole);
+                let mut unreadable = unpack_kpl(record, range, &mut whole);
                 let first = records.len();
                 whole.into_iter().for_each(|record| split_lines(record, first, records));
                 if let Some(unreadable) = &mut unreadable {
@@ -104,9 +110,13 @@ impl FromStr for Packing {
 
 /// User records after a defect of the producer cannot be read. They count as one unreadable part,
 /// after the readable records.
-fn unpack_kpl(record: Record, records: &mut Vec<Record>) -> Option<Unreadable> {
+fn unpack_kpl(
+    record: Record,
+    range: Option<&HashRange>,
+    records: &mut Vec<Record>,
+) -> Option<Unreadable> {
     let position = record.position.clone();
-    let counts = kpl::take_apart(record, None, records);
+    let counts = kpl::take_apart(record, range, records);
     if counts.unreadable == 0 {
         return None;
     }
@@ -161,7 +171,7 @@ mod tests {
 
     fn unpacked(packing: Packing, data: impl Into<Bytes>) -> Vec<(Vec<u8>, u64)> {
         let mut records = Vec::new();
-        assert!(packing.unpack(record(data), &mut records).is_none());
+        assert!(packing.unpack(record(data), None, &mut records).is_none());
         records
             .into_iter()
             .map(|record| (record.data.to_vec(), record.position.sequence.sub))

@@ -97,7 +97,8 @@ impl Batch {
                 self.flaws.push(Flaw::of(before, Some(self.records.len())));
             }
             let (arrival, data) = (Some(record.arrival), record.data.clone());
-            if let Some(Unreadable { sequence, error }) = packing.unpack(record, &mut self.records)
+            if let Some(Unreadable { sequence, error }) =
+                packing.unpack(record, None, &mut self.records)
             {
                 self.flaws.push(Flaw {
                     records_before: self.records.len(),

@@ -5,10 +5,14 @@ use crate::error::Error;
 use crate::snapshot::Partial;
 
 mod append_file;
+#[cfg(feature = "kcl")]
+mod exact_file;
 #[cfg(feature = "spec")]
 mod json_lines;
 
 pub use append_file::AppendFile;
+#[cfg(feature = "kcl")]
+pub use exact_file::{ExactFile, OutputMark};
 #[cfg(feature = "spec")]
 pub use json_lines::JsonLinesSink;
 

@@ -2,7 +2,7 @@
 //! answers, save the state, checkpoint.
 //!
 //! [`StatefulProcessor`] is the loop of one shard. A [`ShardWork`] is its computation:
-//! [`PipelineWork`] or [`MergerWork`]. The loop saves state in a [`Store`](crate::store::Store),
+//! [`PipelineWork`] or [`MergerWork`]; [`StreamWork`] is that of all shards of a stream. The loop saves state in a [`Store`](crate::store::Store),
 //! detects that another process has taken the shard over, hands the open windows of an ended shard
 //! over to a new one, and lets the clock complete the windows of a quiet shard.
 //!
@@ -81,6 +81,8 @@ mod processor;
 mod shard_state;
 mod shard_store;
 mod shard_work;
+mod stream_state;
+mod stream_work;
 
 pub use batch::Batch;
 pub use checkpoint::{Checkpoint, CheckpointOutcome, Refusal};
@@ -91,3 +93,5 @@ pub use pipeline_work::PipelineWork;
 pub use processor::StatefulProcessor;
 pub use shard_state::{Phase, ShardState};
 pub use shard_work::ShardWork;
+pub use stream_state::{StreamPosition, StreamStart, StreamState};
+pub use stream_work::StreamWork;

@@ -2,6 +2,7 @@
 
 use super::batch::Batch;
 use super::shard_work::ShardWork;
+use crate::adapter::kinesis_records::kpl::HashRange;
 use crate::adapter::{LateRecord, Packing, RecordPipeline, Rejected, Sink};
 use crate::engine::{Outcome, Shard};
 use crate::error::{Error, ErrorKind};
@@ -35,8 +36,10 @@ type OnLate = Box<dyn FnMut(&LateRecord<'_>)>;
 pub struct PipelineWork<P> {
     pipeline: P,
     open_sink: OpenSink<P>,
-    /// The shard, its handle in the pipeline, and the sink of its answers.
-    open: Option<(ShardId, Shard, Box<dyn Sink<P>>)>,
+    /// The source of the answers, and their sink.
+    sink: Option<(ShardId, Box<dyn Sink<P>>)>,
+    /// The one shard.
+    shard: Option<Shard>,
     /// The state of a new shard.
     fresh: Snapshot,
     idle_after: Option<i64>,
@@ -68,7 +71,8 @@ impl<P: RecordPipeline> PipelineWork<P> {
         Ok(PipelineWork {
             pipeline,
             open_sink,
-            open: None,
+            sink: None,
+            shard: None,
             fresh,
             idle_after: None,
             busy_at: None,
@@ -110,11 +114,53 @@ impl<P: RecordPipeline> PipelineWork<P> {
         &self.pipeline
     }
 
-    fn shard(&self) -> Result<Shard, Error> {
-        self.open
-            .as_ref()
-            .map(|(_, shard, _)| *shard)
-            .ok_or_else(|| Error::invalid("no shard is open"))
+    pub(super) fn pipeline_mut(&mut self) -> &mut P {
+        &mut self.pipeline
+    }
+
+    /// Opens the sink of the answers from this source, which may have any number of shards.
+    pub(super) fn open_sink(&mut self, source: &ShardId) -> Result<(), Error> {
+        self.sink = Some((source.clone(), (self.open_sink)(source, &self.pipeline)?));
+        Ok(())
+    }
+
+    /// Applies a batch of one shard. User records of an aggregate that are outside of the range are
+    /// dropped. Returns true if there was a record whose event time could be read.
+    pub(super) fn apply_to(
+        &mut self,
+        (shard, range): (Shard, Option<&HashRange>),
+        batch: &Batch,
+        now: Timestamp,
+        dead_letter: &mut dyn FnMut(Error),
+    ) -> Result<bool, Error> {
+        self.pipeline.advance(now);
+        let last_record = self.pipeline.last_record(shard);
+        self.apply_all((shard, range), batch, dead_letter)?;
+        Ok(self.pipeline.last_record(shard) != last_record)
+    }
+
+    /// Declares that the shards have no more records before these times, because the clock says so.
+    /// Returns true if that may have completed an answer.
+    pub(super) fn raise(&mut self, quiet: &[(Shard, Timestamp)]) -> bool {
+        let (was_due, watermark) = (self.pipeline.is_due(), self.pipeline.watermark());
+        for (shard, time) in quiet {
+            self.pipeline.advance_watermark(*shard, *time);
+        }
+        self.raised |= self.pipeline.watermark() != watermark;
+        !was_due && self.pipeline.is_due()
+    }
+
+    /// Returns the time before which a shard has no more records, if the clock completes its
+    /// windows and it has been quiet long enough. `busy_at` is set if it is not known.
+    pub(super) fn quiet_before(
+        &self,
+        busy_at: &mut Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let idle_after = self.idle_after?;
+        let busy_at = *busy_at.get_or_insert(now);
+        let is_quiet = now.as_millis().saturating_sub(busy_at.as_millis()) >= idle_after;
+        is_quiet.then(|| Timestamp::from_millis(now.as_millis().saturating_sub(idle_after)))
     }
 
     /// Applies a record. A further part of a record has the position of the part before it.
@@ -177,13 +223,13 @@ impl<P: RecordPipeline> PipelineWork<P> {
     /// deliveries, so it has all of them or none.
     fn push_parts(
         &mut self,
-        shard: Shard,
+        (shard, range): (Shard, Option<&HashRange>),
         record: &Record,
         dead_letter: &mut dyn FnMut(Error),
     ) -> Result<(), Error> {
         let mut parts = std::mem::take(&mut self.parts);
         let sequence = &record.position.sequence;
-        let unreadable = self.packing.unpack(record.clone(), &mut parts);
+        let unreadable = self.packing.unpack(record.clone(), range, &mut parts);
         let is_new = self.pipeline.applied(shard).is_none_or(|applied| sequence > applied);
         // A record that was applied before counts as one duplicate.
         let taken = if is_new { parts.len() } else { 1 };
@@ -208,7 +254,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
     /// Applies the records of a batch and the rejected deliveries between them.
     fn apply_all(
         &mut self,
-        shard: Shard,
+        (shard, range): (Shard, Option<&HashRange>),
         batch: &Batch,
         dead_letter: &mut dyn FnMut(Error),
     ) -> Result<(), Error> {
@@ -218,7 +264,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
                 self.reject(shard, next, dead_letter)?;
             }
             match self.packing.holds_others(&record.data) {
-                true => self.push_parts(shard, record, dead_letter)?,
+                true => self.push_parts((shard, range), record, dead_letter)?,
                 false => self.push((shard, false), record, dead_letter)?,
             }
         }
@@ -262,8 +308,8 @@ impl<P: RecordPipeline> PipelineWork<P> {
 
 impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
     fn open(&mut self, shard: &ShardId) -> Result<(), Error> {
-        let sink = (self.open_sink)(shard, &self.pipeline)?;
-        self.open = Some((shard.clone(), self.pipeline.open_shard(shard.clone())?, sink));
+        self.open_sink(shard)?;
+        self.shard = Some(self.pipeline.open_shard(shard.clone())?);
         Ok(())
     }
 
@@ -272,7 +318,7 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
             Some(state) => self.pipeline.restore(&Snapshot::from_bytes(state.clone())?)?,
             None => self.pipeline.restore(&self.fresh)?,
         }
-        if let Some((id, shard, _)) = &mut self.open {
+        if let (Some((id, _)), Some(shard)) = (&self.sink, &mut self.shard) {
             *shard = self.pipeline.open_shard(id.clone())?;
         }
         Ok(())
@@ -288,12 +334,9 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
         now: Timestamp,
         dead_letter: &mut dyn FnMut(Error),
     ) -> Result<(), Error> {
-        let shard = self.shard()?;
-        self.pipeline.advance(now);
-        let last_record = self.pipeline.last_record(shard);
-        self.apply_all(shard, batch, dead_letter)?;
+        let shard = self.shard.ok_or_else(|| Error::invalid("no shard is open"))?;
         // Only records whose time could be read keep a shard from being quiet.
-        if self.pipeline.last_record(shard) != last_record || batch.is_behind() {
+        if self.apply_to((shard, None), batch, now, dead_letter)? || batch.is_behind() {
             self.busy_at = Some(now);
         }
         Ok(())
@@ -301,19 +344,13 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
 
     fn advance(&mut self, now: Timestamp) -> bool {
         self.pipeline.advance(now);
-        let (Some(idle_after), Some((_, shard, _))) = (self.idle_after, &self.open) else {
-            return false;
-        };
-        let busy_at = *self.busy_at.get_or_insert(now);
-        let (was_due, watermark) = (self.pipeline.is_due(), self.pipeline.watermark());
-        if now.as_millis().saturating_sub(busy_at.as_millis()) >= idle_after {
-            self.pipeline.advance_watermark(
-                *shard,
-                Timestamp::from_millis(now.as_millis().saturating_sub(idle_after)),
-            );
+        let mut busy_at = self.busy_at;
+        let before = self.quiet_before(&mut busy_at, now);
+        self.busy_at = busy_at;
+        match (self.shard, before) {
+            (Some(shard), Some(before)) => self.raise(&[(shard, before)]),
+            _ => false,
         }
-        self.raised |= self.pipeline.watermark() != watermark;
-        !was_due && self.pipeline.is_due()
     }
 
     fn is_ahead(&self) -> bool {
@@ -321,8 +358,8 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
     }
 
     fn emit(&mut self) -> Result<(), Error> {
-        match &mut self.open {
-            Some((id, _, sink)) => sink.drain(&mut self.pipeline, id.as_str()).map(drop),
+        match &mut self.sink {
+            Some((id, sink)) => sink.drain(&mut self.pipeline, id.as_str()).map(drop),
             None => Ok(()),
         }
     }
@@ -333,7 +370,7 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
     }
 
     fn hand_over(&mut self) -> Result<Vec<Bytes>, Error> {
-        let source = self.open.as_ref().map_or_else(String::new, |(id, _, _)| id.to_string());
+        let source = self.sink.as_ref().map_or_else(String::new, |(id, _)| id.to_string());
         self.pipeline.hand_over();
         let mut handed_over = Vec::new();
         while let Some(partial) = self.pipeline.next_partial(&source)? {
@@ -351,7 +388,7 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
     }
 
     fn applied(&self) -> Option<&Sequence> {
-        self.open.as_ref().and_then(|(_, shard, _)| self.pipeline.applied(*shard))
+        self.shard.and_then(|shard| self.pipeline.applied(shard))
     }
 }
 

@@ -113,6 +113,11 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
         &self.work
     }
 
+    /// Returns the work.
+    pub(crate) fn work_mut(&mut self) -> &mut W {
+        &mut self.work
+    }
+
     /// Opens the shard, whose records come after this checkpoint of the source if there is one.
     /// State that cannot be read is an error here. Nothing is saved: the shard is taken over with
     /// its first batch.

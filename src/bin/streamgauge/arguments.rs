@@ -64,6 +64,9 @@ pub(crate) enum Command {
     /// --partials or both. It speaks the daemon's protocol on standard input and output. Messages
     /// for an operator go to standard error, which is in the daemon's log.
     Kcl(KclArguments),
+    /// Read all shards of a Kinesis stream in this process
+    #[cfg(feature = "kinesis")]
+    Kinesis(Box<crate::kinesis_arguments::KinesisArguments>),
 }
 
 /// Say what pipeline files mean.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
-use streamgauge::adapter::worker::{MergerState, Phase, ShardState};
+use streamgauge::adapter::worker::{MergerState, Phase, ShardState, StreamState};
 use streamgauge::adapter::{Declared, PartialTarget, RecordPipeline, read_pipeline};
 use streamgauge::merger::{MergerControl, MergerOptions};
 use streamgauge::query::PipelineSpec;
@@ -171,6 +171,11 @@ impl Finish {
         self.pipeline.restore(&self.fresh)?;
         let mut source = key.to_owned();
         for bytes in open {
+            if StreamState::is_one(&bytes) {
+                let state = StreamState::from_bytes(&bytes)?;
+                self.pipeline.restore(&Snapshot::from_bytes(state.snapshot)?)?;
+                continue;
+            }
             match Summary::of(bytes.clone()) {
                 Ok(summary) if summary.kind == Kind::Snapshot => {
                     // On Lambda the key is not the name of the shard, but the state has the name.

@@ -117,11 +117,13 @@ fn converse<W: ShardWork>(
     }
 }
 
-fn duration(flag: &str, text: &str) -> Result<Duration, Failure> {
+/// Returns the duration of a flag.
+pub(crate) fn duration(flag: &str, text: &str) -> Result<Duration, Failure> {
     parse_duration(text).map_err(|error| Failure::usage(&error.at(flag)))
 }
 
-fn dead_letters(path: &Path) -> Result<OnDeadLetter, Failure> {
+/// Returns a writer of dead letters to a file.
+pub(crate) fn dead_letters(path: &Path) -> Result<OnDeadLetter, Failure> {
     let mut file = append(path).map_err(|error| Failure::usage(&error))?;
     Ok(Box::new(move |letter| {
         // A quote and escapes: the text is the value of a JSON string.
@@ -138,7 +140,7 @@ fn dead_letters(path: &Path) -> Result<OnDeadLetter, Failure> {
 
 /// Appends late records to a file, each with one write of the operating system, because several
 /// shards may use the same file.
-fn late_records(path: &Path) -> Result<impl FnMut(&LateRecord<'_>) + 'static, Failure> {
+pub(crate) fn late_records(path: &Path) -> Result<impl FnMut(&LateRecord<'_>) + 'static, Failure> {
     let opened = File::options().create(true).append(true).open(path);
     let mut file = opened.map_err(|error| {
         Failure::Usage(format!("{}: late records cannot be written: {error}", path.display()))
@@ -222,7 +224,7 @@ fn pipeline_work(
 }
 
 /// The target of partials that the command line names.
-struct Target(Box<dyn PartialTarget>);
+pub(crate) struct Target(pub(crate) Box<dyn PartialTarget>);
 
 impl PartialTarget for Target {
     fn put(&mut self, partial: &Partial) -> Result<(), Error> {

@@ -11,6 +11,10 @@ mod inputs;
 mod inspect;
 mod interrupt;
 mod kcl;
+#[cfg(feature = "kinesis")]
+mod kinesis;
+#[cfg(feature = "kinesis")]
+mod kinesis_arguments;
 #[cfg(feature = "lambda-runtime")]
 mod lambda;
 mod last_written;
@@ -55,6 +59,8 @@ fn main() -> ExitCode {
     };
     exit_code(match arguments.command {
         Command::Kcl(arguments) => kcl::run(&arguments),
+        #[cfg(feature = "kinesis")]
+        Command::Kinesis(arguments) => kinesis::run(*arguments),
         Command::Run(arguments) => run::run(arguments),
         Command::Top(arguments) => top::run(arguments),
         Command::Sql(arguments) => sql::run(arguments),

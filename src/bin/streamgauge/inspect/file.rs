@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use streamgauge::adapter::files::RunState;
-use streamgauge::adapter::worker::{MergerState, Phase, ShardState};
+use streamgauge::adapter::worker::{MergerState, Phase, ShardState, StreamState};
 use streamgauge::snapshot::{Kind, Summary};
 use streamgauge::{Error, ErrorKind};
 
@@ -25,7 +25,7 @@ pub(super) struct Held {
 /// The content of a file.
 pub(super) enum Content {
     Held(Held),
-    /// The state of a shard on the KCL, with its contents, and the last record that a second stage
+    /// The state of a shard on the KCL, or of a stream, with its contents, and the last record that a second stage
     /// has merged.
     Shard {
         state: ShardState,
@@ -105,6 +105,9 @@ fn shard(bytes: &Bytes) -> Result<Content, Error> {
     let state = ShardState::from_bytes(bytes)?;
     let mut applied = None;
     let parts = match &state.phase {
+        Phase::Running { state, .. } if StreamState::is_one(state) => {
+            vec![StreamState::from_bytes(state)?.snapshot]
+        }
         Phase::Running { state, .. } => match MergerState::from_bytes(state) {
             Ok(merging) if Summary::of(state.clone()).is_err() => {
                 applied = merging.applied.map(|applied| applied.number.to_string());

@@ -3,7 +3,7 @@
 use super::file::Content;
 use crate::output::printable;
 use std::fmt::Write as _;
-use streamgauge::adapter::worker::Phase;
+use streamgauge::adapter::worker::{Phase, StreamState};
 use streamgauge::snapshot::{Kind, RecordsSummary, Summary};
 
 /// Maximum lines of shards, and of panes.
@@ -20,7 +20,11 @@ fn write_content(content: &Content, out: &mut String) -> std::fmt::Result {
         Content::Held(held) => return summary_text(&held.summary, out),
         Content::Other { kind, note } => return writeln!(out, "{kind}: {}", printable(note)),
         Content::Shard { state, applied, .. } => {
-            write!(out, "State of a shard on the KCL, owner {}: ", state.owner)?;
+            let what = match &state.phase {
+                Phase::Running { state, .. } if StreamState::is_one(state) => "a stream",
+                _ => "a shard on the KCL",
+            };
+            write!(out, "State of {what}, owner {}: ", state.owner)?;
             match &state.phase {
                 Phase::Claiming { parents } => {
                     writeln!(out, "claiming the windows of {}", names(parents))?

@@ -1,0 +1,239 @@
+//! A pipeline over all shards of a stream.
+
+use super::batch::Batch;
+use super::pipeline_work::PipelineWork;
+use super::shard_work::ShardWork;
+use super::stream_state::{StreamPosition, StreamStart, StreamState};
+use crate::adapter::RecordPipeline;
+use crate::adapter::kinesis_records::kpl::HashRange;
+use crate::adapter::output::ExactFile;
+use crate::engine::Shard;
+use crate::error::{Error, ErrorKind};
+use crate::record::{Sequence, ShardId};
+use crate::time::Timestamp;
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// Runs one pipeline over all shards of a stream: a window closes when all of them have passed it.
+/// Its state is one: the pipeline, the position in each shard, and the end of the output.
+///
+/// A source opens each shard before the first record, a child before its parents are closed, and
+/// says of which shard the next batch is.
+pub struct StreamWork<P> {
+    work: PipelineWork<P>,
+    start: StreamStart,
+    initial: BTreeSet<ShardId>,
+    open: BTreeMap<ShardId, OpenShard>,
+    /// The shard of the next batch.
+    selected: Option<ShardId>,
+    output: Option<ExactFile>,
+}
+
+/// A shard that is read.
+#[derive(Debug)]
+struct OpenShard {
+    shard: Shard,
+    range: Option<HashRange>,
+    /// The time of the last record whose event time could be read, or when the shard was last known
+    /// to be behind.
+    busy_at: Option<Timestamp>,
+    is_behind: bool,
+}
+
+impl<P: RecordPipeline> StreamWork<P> {
+    /// Creates the work from the pipeline with its options. It opens no shard itself.
+    pub fn new(work: PipelineWork<P>) -> Self {
+        StreamWork {
+            work,
+            start: StreamStart::default(),
+            initial: BTreeSet::new(),
+            open: BTreeMap::new(),
+            selected: None,
+            output: None,
+        }
+    }
+
+    /// Sets the file of the answers. When state is restored, the answers that were written after it
+    /// was saved are cut off, and come again. So each answer is in the file once.
+    #[must_use]
+    pub fn output(mut self, file: ExactFile) -> Self {
+        self.output = Some(file);
+        self
+    }
+
+    /// Returns the pipeline.
+    pub fn pipeline(&self) -> &P {
+        self.work.pipeline()
+    }
+
+    /// Returns how far the stream was read.
+    ///
+    /// # Errors
+    /// Those of [`Control::open_shard`].
+    pub fn position(&mut self) -> Result<StreamPosition, Error> {
+        let pipeline = self.work.pipeline_mut();
+        let names = pipeline.shards().to_vec();
+        let mut shards = BTreeMap::new();
+        for name in names {
+            let shard = pipeline.open_shard(name.clone())?;
+            shards.insert(name, pipeline.applied(shard).cloned());
+        }
+        Ok(StreamPosition { start: self.start, initial: self.initial.clone(), shards })
+    }
+
+    /// Sets where the initial shards begin: part of the state from now on.
+    pub fn begin(&mut self, position: &StreamPosition) {
+        (self.start, self.initial) = (position.start, position.initial.clone());
+    }
+
+    /// Follows a shard. The watermark of one that continues others begins where theirs ended.
+    ///
+    /// # Errors
+    /// Those of [`Control::open_shard`].
+    pub fn open_shard(
+        &mut self,
+        id: &ShardId,
+        parents: &[ShardId],
+        range: Option<HashRange>,
+    ) -> Result<(), Error> {
+        let pipeline = self.work.pipeline_mut();
+        let mut known = Vec::new();
+        for parent in parents {
+            if pipeline.shards().contains(parent) {
+                known.push(pipeline.open_shard(parent.clone())?);
+            }
+        }
+        let shard = match known.is_empty() {
+            true => pipeline.open_shard(id.clone())?,
+            false => pipeline.open_child_shard(id.clone(), &known)?,
+        };
+        let open = OpenShard { shard, range, busy_at: None, is_behind: true };
+        self.open.insert(id.clone(), open);
+        Ok(())
+    }
+
+    /// Ends a shard. The shards that continue it are open.
+    ///
+    /// # Errors
+    /// Those of [`Control::open_shard`].
+    pub fn close_shard(&mut self, id: &ShardId) -> Result<(), Error> {
+        self.open.remove(id);
+        let pipeline = self.work.pipeline_mut();
+        if pipeline.shards().contains(id) {
+            let shard = pipeline.open_shard(id.clone())?;
+            pipeline.close_shard(shard);
+        }
+        Ok(())
+    }
+
+    /// Says of which shard the next batch is.
+    pub fn select(&mut self, id: &ShardId) {
+        self.selected = Some(id.clone());
+    }
+
+    /// Ends the input, so that every window is complete. Nothing can be restored after that.
+    pub fn finish(&mut self) {
+        self.work.pipeline_mut().finish();
+    }
+}
+
+impl<P: RecordPipeline> ShardWork for StreamWork<P> {
+    fn open(&mut self, stream: &ShardId) -> Result<(), Error> {
+        self.work.open_sink(stream)
+    }
+
+    fn restore(&mut self, state: Option<&Bytes>) -> Result<(), Error> {
+        let Some(state) = state else { return self.work.restore(None) };
+        let state = StreamState::from_bytes(state)?;
+        self.work.restore(Some(&state.snapshot))?;
+        (self.start, self.initial) = (state.start, state.initial);
+        for (id, open) in &mut self.open {
+            open.shard = self.work.pipeline_mut().open_shard(id.clone())?;
+        }
+        if let (Some(file), Some(mark)) = (&mut self.output, &state.output) {
+            file.rewind(mark).map_err(output_failed)?;
+        }
+        Ok(())
+    }
+
+    fn adopt(&mut self, handed_over: &Bytes) -> Result<(), Error> {
+        self.work.adopt(handed_over)
+    }
+
+    fn apply(
+        &mut self,
+        batch: &Batch,
+        now: Timestamp,
+        dead_letter: &mut dyn FnMut(Error),
+    ) -> Result<(), Error> {
+        let selected = self.selected.as_ref().and_then(|id| self.open.get_mut(id));
+        let Some(open) = selected else {
+            return match batch.deliveries() {
+                0 => Ok(()),
+                _ => Err(Error::invalid("records came of a shard that is not open")),
+            };
+        };
+        open.is_behind = batch.is_behind();
+        let place = (open.shard, open.range.as_ref());
+        if self.work.apply_to(place, batch, now, dead_letter)? || open.is_behind {
+            open.busy_at = Some(now);
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, now: Timestamp) -> bool {
+        self.work.pipeline_mut().advance(now);
+        let mut quiet = Vec::new();
+        for open in self.open.values_mut().filter(|open| !open.is_behind) {
+            let before = self.work.quiet_before(&mut open.busy_at, now);
+            quiet.extend(before.map(|before| (open.shard, before)));
+        }
+        self.work.raise(&quiet)
+    }
+
+    fn is_ahead(&self) -> bool {
+        self.work.is_ahead()
+    }
+
+    fn emit(&mut self) -> Result<(), Error> {
+        self.work.emit()
+    }
+
+    fn state(&mut self) -> Result<Bytes, Error> {
+        let mut state = StreamState::new((self.start, &self.initial), self.work.state()?);
+        if let Some(file) = &mut self.output {
+            state.output = Some(file.mark().map_err(output_failed)?);
+        }
+        Ok(state.to_bytes())
+    }
+
+    fn hand_over(&mut self) -> Result<Vec<Bytes>, Error> {
+        self.work.hand_over()
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn late(&self) -> (u64, bool) {
+        self.work.late()
+    }
+
+    fn applied(&self) -> Option<&Sequence> {
+        None
+    }
+}
+
+fn output_failed(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Io, "the end of the output cannot be found").with_source(error)
+}
+
+impl<P: fmt::Debug> fmt::Debug for StreamWork<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamWork")
+            .field("work", &self.work)
+            .field("open", &self.open)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,258 @@
+//! `streamgauge kinesis`: all shards of a stream in one process.
+
+use crate::arguments::DurableArguments;
+use crate::failure::Failure;
+use crate::interrupt::{Interrupt, Signal};
+use crate::kcl::{Target, dead_letters, duration, late_records, target};
+use crate::kinesis_arguments::{KinesisArguments, StreamArguments};
+use crate::output::{OutputWriter, Shape, digits};
+use crate::progress::Bar;
+use crate::session::{output, say};
+use crate::settings::Settings;
+use crate::standard_output::StandardOutput;
+use std::cell::RefCell;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::Path;
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use streamgauge::adapter::kinesis::{ClientOptions, StreamClient, StreamProcessor, StreamReader};
+use streamgauge::adapter::worker::{
+    PipelineWork, ProcessorOptions, StatefulProcessor, StreamWork, SystemClock,
+};
+use streamgauge::adapter::{Declared, ExactFile, JsonLinesSink, PartialSink, RecordPipeline, Sink};
+use streamgauge::rows::CompileOptions;
+use streamgauge::store::{self, MemoryStore, Store};
+use streamgauge::{Error, ErrorKind};
+
+/// Time between two notes on the progress.
+const NOTE_EVERY: Duration = Duration::from_secs(60);
+
+type Processor = StreamProcessor<StreamClient, Declared, Box<dyn Store>>;
+
+/// Reads the stream until a signal.
+///
+/// # Errors
+/// Wrong usage, a failed run, a reader that has gone, or the signal.
+pub(crate) fn run(arguments: KinesisArguments) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::Run(format!("cannot watch for signals: {error}"));
+    let interrupt = Interrupt::watch().map_err(failed)?;
+    let (input, shared) = arguments.shared();
+    let KinesisArguments { stream, from, packing, idle_after, pipeline, output: place, .. } =
+        arguments;
+    let settings = Settings::new(input, pipeline, &shared)?;
+    if settings.spec.window.is_none() {
+        return Err(Failure::Usage(String::from(
+            "a stream has no end, so the pipeline needs a window: --window 1m",
+        )));
+    }
+    let mut options = CompileOptions::default();
+    (options.seed, options.flags) = (settings.seed, Some(settings.flags.clone()));
+    let usage = |error: Error| Failure::usage(&error);
+    let pipeline = Declared::compile(&settings.spec, options).map_err(usage)?;
+    if settings.spec.explain == Some(true) {
+        say(&format!("{}\n", pipeline.pipeline().explain()));
+    }
+    let durable = DurableArguments {
+        state: place.state.clone(),
+        partials: place.partials.clone(),
+        source: None,
+    };
+    let destination = Destination::open(place.out.as_deref(), &durable, (&settings, &pipeline))?;
+    let sink = destination.clone();
+    let work = PipelineWork::new(pipeline, move |_, _| sink.sink()).map_err(usage)?;
+    let mut work = work.packing(packing);
+    if let Some(text) = &idle_after {
+        work = work.idle_after(duration("--idle-after", text)?);
+    }
+    if let Some(path) = &settings.spec.late {
+        work = work.on_late(late_records(Path::new(path))?);
+    }
+    let mut work = StreamWork::new(work);
+    if let Destination::File(file) = &destination {
+        work = work.output(file.clone());
+    }
+    let mut saving = ProcessorOptions::default();
+    saving.every_records = place.save_records;
+    let every = match place.state {
+        Some(_) => "10s",
+        None => "1s",
+    };
+    saving.every = duration("--save-every", place.save_every.as_deref().unwrap_or(every))?;
+    if let Some(path) = &settings.spec.dead_letters {
+        saving.on_dead_letter = Some(dead_letters(Path::new(path))?);
+    }
+    let store: Box<dyn Store> = match &place.state {
+        Some(place) => store::open(place).map_err(|error| usage(error.at("--state")))?,
+        None => Box::new(MemoryStore::new()),
+    };
+    let reader = StreamReader::new(connect(&stream)?, seed());
+    let processor = StatefulProcessor::new(work, store, saving);
+    let opened = StreamProcessor::open(&stream.stream, from, (reader, processor), &mut SystemClock);
+    let mut reading = Reading {
+        processor: opened.map_err(|error| Failure::run(&error))?,
+        destination,
+        quiet: settings.quiet,
+        keeps_state: place.state.is_some(),
+        stream: stream.stream,
+    };
+    let signal = reading.read(&interrupt)?;
+    reading.end(signal)?;
+    Err(Failure::Interrupted(signal))
+}
+
+/// Returns a client of the stream that the command line names.
+///
+/// # Errors
+/// The client cannot be made.
+pub(crate) fn connect(stream: &StreamArguments) -> Result<StreamClient, Failure> {
+    let mut options = ClientOptions::default();
+    (options.endpoint, options.region) = (stream.endpoint.clone(), stream.region.clone());
+    StreamClient::connect_with(&stream.stream, options).map_err(|error| Failure::run(&error))
+}
+
+/// Returns a number that differs between processes, for the pauses.
+fn seed() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::from(since.subsec_nanos()) ^ (u64::from(std::process::id()) << 32)
+}
+
+/// A stream that is read.
+struct Reading {
+    processor: Processor,
+    destination: Destination,
+    quiet: bool,
+    keeps_state: bool,
+    stream: String,
+}
+
+impl Reading {
+    /// Reads until there is a signal.
+    fn read(&mut self, interrupt: &Interrupt) -> Result<Signal, Failure> {
+        let mut noted_at = Instant::now();
+        loop {
+            if let Some(signal) = interrupt.signal() {
+                return Ok(signal);
+            }
+            self.processor.step(&mut SystemClock).map_err(|error| Failure::run(&error))?;
+            if noted_at.elapsed() >= NOTE_EVERY && !self.destination.is_terminal() {
+                noted_at = Instant::now();
+                self.note();
+            }
+        }
+    }
+
+    fn end(&mut self, signal: Signal) -> Result<(), Failure> {
+        let failed = |error: Error| Failure::run(&error);
+        self.processor.shut_down(&mut SystemClock).map_err(failed)?;
+        if !self.keeps_state {
+            self.destination.set_incomplete();
+            self.processor.finish().map_err(failed)?;
+        }
+        self.destination.finish().map_err(|error| Failure::output(&error))?;
+        if !self.quiet {
+            let left = match self.keeps_state {
+                true => "the state is saved, and the next start continues from there",
+                false => "the last windows are not complete",
+            };
+            say(&format!("note: stopped by {}: {left}\n", signal.name()));
+            self.note();
+        }
+        Ok(())
+    }
+
+    /// Writes how far the reading is.
+    fn note(&self) {
+        if self.quiet {
+            return;
+        }
+        let behind = match self.processor.lag() {
+            Some(lag) if lag.is_zero() => "at the end of the stream".to_owned(),
+            Some(lag) => format!("{:.1} s behind the end of the stream", lag.as_secs_f64()),
+            None => "the end of the stream is not known yet".to_owned(),
+        };
+        say(&format!(
+            "streamgauge: {}: {} shards, {} records, {} dead letters, {behind}\n",
+            self.stream,
+            self.processor.reader().shards_open(),
+            digits::count(self.processor.records()),
+            digits::count(self.processor.dead_letters()),
+        ));
+    }
+}
+
+/// Where the answers go.
+#[derive(Clone)]
+enum Destination {
+    File(ExactFile),
+    Partials(String),
+    Output(Rc<RefCell<OutputWriter<BufWriter<StandardOutput>>>>),
+}
+
+impl Destination {
+    fn open(
+        out: Option<&Path>,
+        durable: &DurableArguments,
+        (settings, pipeline): (&Settings, &Declared),
+    ) -> Result<Self, Failure> {
+        if let Some(path) = out {
+            return ExactFile::open(path).map(Destination::File).map_err(|error| {
+                match error.kind() {
+                    ErrorKind::Conflict => Failure::run(&error),
+                    _ => Failure::usage(&error.at("--out")),
+                }
+            });
+        }
+        if let Some(place) = &durable.partials {
+            return Ok(Destination::Partials(place.clone()));
+        }
+        let pipeline = pipeline.pipeline();
+        let resumed = durable.state.is_some();
+        let shape =
+            Shape { revised: pipeline.is_revised() || resumed, resumed, ..Shape::of(pipeline) };
+        let output = output(settings, &Bar::default(), shape)?;
+        Ok(Destination::Output(Rc::new(RefCell::new(output))))
+    }
+
+    fn sink(&self) -> Result<Box<dyn Sink<Declared>>, Error> {
+        Ok(match self {
+            Destination::File(file) => Box::new(JsonLinesSink::new(file.clone())),
+            Destination::Partials(place) => Box::new(PartialSink::new(Target(target(place)?))),
+            Destination::Output(output) => Box::new(Rows(output.clone())),
+        })
+    }
+
+    fn is_terminal(&self) -> bool {
+        matches!(self, Destination::Output(_)) && io::stdout().is_terminal()
+    }
+
+    fn set_incomplete(&self) {
+        if let Destination::Output(output) = self {
+            output.borrow_mut().set_incomplete();
+        }
+    }
+
+    fn finish(&self) -> io::Result<()> {
+        match self {
+            Destination::Output(output) => output.borrow_mut().finish(),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Writes rows to standard output as they come.
+struct Rows<W>(Rc<RefCell<OutputWriter<W>>>);
+
+impl<W: Write> Sink<Declared> for Rows<W> {
+    fn drain(&mut self, pipeline: &mut Declared, _: &str) -> Result<u64, Error> {
+        let failed = |error: io::Error| {
+            Error::new(ErrorKind::Io, "cannot write the answers").with_source(error)
+        };
+        let mut rows = 0;
+        while let Some(emission) = pipeline.next_emission()? {
+            self.0.borrow_mut().emission(&emission).map_err(failed)?;
+            rows += 1;
+        }
+        self.0.borrow_mut().flush().map_err(failed)?;
+        Ok(rows)
+    }
+}

@@ -1,0 +1,4 @@
+//! Streams read without a Java process, over a simulated Kinesis.
+
+mod cloud;
+mod reading;

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""kinesis_end_to_end.py STREAMGAUGE: 100,000 records through `streamgauge kinesis`, against the batch answer.
+
+While the records flow, the process is killed three times and started again, a shard is split and two are merged, and the positions are in
+its state alone. The rows in its file must be those of `streamgauge run` over the same records, byte by byte, each once.
+Needs what setup.sh (python node) installs and start-kinesis.sh has started; run by scripts/test-kcl."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import kcl_end_to_end as kit
+
+STREAM = "clicks"
+RUN = pathlib.Path(os.environ["RUN_DIR"]) / "kinesis"
+STREAMGAUGE = kit.STREAMGAUGE
+KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
+GIVE_UP_SECONDS = 540
+
+
+class Reader:
+    """`streamgauge kinesis`, killed and started again."""
+
+    def __init__(self):
+        self.log = open(RUN / "kinesis.log", "ab")
+        command = [STREAMGAUGE, "kinesis", "--stream", STREAM, "--endpoint", os.environ["KINESIS"], "--from", "trim"]
+        command += ["--pipeline", str(RUN / "hits.toml"), "--state", str(RUN / "state"), "--out", str(RUN / "rows.jsonl")]
+        command += ["--save-every", "1s", "--save-records", "2000"]
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, env={**os.environ, **KEYS})
+
+    def kill(self):
+        assert self.process.poll() is None, f"the reader ended with {self.process.returncode}: see {self.log.name}"
+        self.process.kill()
+        self.process.wait()
+
+    def terminate(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(30)
+        assert code == 143, f"the reader ended with {code}"
+
+    def memory_kib(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0])
+
+
+def rows():
+    path = RUN / "rows.jsonl"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def expected_rows():
+    """What closes before the records of the far future, in the order of a run over the same records."""
+    command = [STREAMGAUGE, "run", "--pipeline", str(RUN / "hits.toml"), str(RUN / "hits.jsonl"), "--output", "json"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def scenario(lines):
+    reader = Reader()
+    producer = kit.Producer(lines)
+    producer.start()
+    producer.wait_for(0.2)
+    reader.kill()
+    kit.say(f"killed the reader at {producer.sent} records, {len(rows())} rows are out")
+    reader = Reader()
+    producer.wait_for(0.35)
+    kit.split_and_merge()
+    producer.wait_for(0.5)
+    reader.kill()
+    kit.say(f"killed the reader at {producer.sent} records, {len(rows())} rows are out")
+    producer.wait_for(0.7)
+    reader = Reader()
+    producer.wait_for(0.8)
+    reader.kill()
+    reader = Reader()
+    producer.wait_for(1)
+    producer.join()
+    ends_at = time.time()
+    kit.put_ends()
+    kit.say("all records are put")
+    expected = expected_rows()
+    assert len(expected) > 300, expected
+    try:
+        kit.wait_until(lambda: len(rows()) >= len(expected), "the rows", 90)
+    except AssertionError:
+        kit.tell_difference(rows(), expected)
+        raise
+    time.sleep(3)
+    kit.say(f"the reader took at most {reader.memory_kib() / 1024:.1f} MiB")
+    reader.terminate()
+    assert rows() == expected, "the rows are those of a run, byte by byte"
+    kit.say(f"{len(expected)} rows are the batch answer's")
+    return ends_at
+
+
+def check_interrupt(ends_at):
+    """Without a state, from a time on: the row of an incomplete window at Ctrl-C."""
+    start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends_at - 1))
+    command = [STREAMGAUGE, "kinesis", "--stream", STREAM, "--endpoint", os.environ["KINESIS"], "--from", start, "--time", "ts"]
+    command += ["--time-format", "ms", "--window", "1h", "--max-ahead", "off", "--where", "country == 'end'"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **KEYS})
+    time.sleep(20)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [(row["count"], row["complete"]) for row in found] == [(len(kit.open_shards()), False)], out + err
+    assert "the last windows are not complete" in err, err
+    kit.say("Ctrl-C gives the incomplete window")
+
+
+def main():
+    shutil.rmtree(RUN, ignore_errors=True)
+    RUN.mkdir(parents=True)
+    kit.STREAM = STREAM
+    kit.PUT_SECONDS = 40
+    (RUN / "hits.toml").write_text(kit.PIPELINE)
+    lines = [json.dumps(hit).encode() for hit in kit.hits()]
+    (RUN / "hits.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    kit.KINESIS.create_stream(StreamName=STREAM, ShardCount=4)
+    kit.wait_for_stream(STREAM)
+    check_interrupt(scenario(lines))
+    assert "panicked" not in (RUN / "kinesis.log").read_text(errors="replace")
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGALRM, kit.give_up)
+    signal.alarm(GIVE_UP_SECONDS)
+    main()
