@@ -20,7 +20,10 @@ pub(crate) struct FieldTree {
 struct Node {
     /// The slots that this value fills: several if it is named both as `a` and as `/a`.
     slots: SmallVec<[usize; 2]>,
-    /// The slots of all fields below it.
+    /// The slots that this value fills if nothing else does: of `host.name`, where a record has no
+    /// member of that name but a member `name` of the member `host`.
+    fallbacks: SmallVec<[usize; 2]>,
+    /// The slots of all fields below it, apart from fallbacks.
     slots_below: Vec<usize>,
     children: Vec<(Box<[u8]>, NodeIndex)>,
 }
@@ -38,26 +41,32 @@ impl FieldTree {
                     path.len()
                 )));
             }
-            tree.insert(&path, slot);
+            let mut node = tree.root();
+            for key in &path {
+                tree.nodes[node as usize].slots_below.push(slot);
+                node = tree.child_or_new(node, key);
+            }
+            tree.nodes[node as usize].slots.push(slot);
+            let nested: Vec<&str> = field.as_ref().split('.').collect();
+            if field.as_ref().starts_with('/') || nested.len() == 1 || nested.len() > depth_max {
+                continue;
+            }
+            let node = nested.iter().fold(tree.root(), |node, key| tree.child_or_new(node, key));
+            tree.nodes[node as usize].fallbacks.push(slot);
         }
         Ok(tree)
     }
 
-    fn insert(&mut self, path: &[String], slot: usize) {
-        let mut node = 0;
-        for key in path {
-            self.nodes[node].slots_below.push(slot);
-            node = match self.child(node as NodeIndex, key.as_bytes()) {
-                NONE => {
-                    let index = self.nodes.len();
-                    self.nodes.push(Node::default());
-                    self.nodes[node].children.push((key.as_bytes().into(), index as NodeIndex));
-                    index
-                }
-                known => known as usize,
-            };
+    fn child_or_new(&mut self, node: NodeIndex, key: &str) -> NodeIndex {
+        match self.child(node, key.as_bytes()) {
+            NONE => {
+                let index = self.nodes.len() as NodeIndex;
+                self.nodes.push(Node::default());
+                self.nodes[node as usize].children.push((key.as_bytes().into(), index));
+                index
+            }
+            known => known,
         }
-        self.nodes[node].slots.push(slot);
     }
 
     pub(crate) fn root(&self) -> NodeIndex {
@@ -93,10 +102,16 @@ impl FieldTree {
         &self.nodes[node as usize].slots
     }
 
+    /// Returns the slots that the value fills if they are missing.
+    #[inline]
+    pub(crate) fn fallbacks(&self, node: NodeIndex) -> &[usize] {
+        &self.nodes[node as usize].fallbacks
+    }
+
     /// Returns the node's slot, if it has exactly one and none below it.
     pub(crate) fn only_slot(&self, node: NodeIndex) -> Option<usize> {
         match self.slots(node) {
-            [slot] if !self.has_children(node) => Some(*slot),
+            [slot] if !self.has_children(node) && self.fallbacks(node).is_empty() => Some(*slot),
             _ => None,
         }
     }

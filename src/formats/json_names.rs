@@ -45,9 +45,11 @@ impl JsonNames {
         self.names.is_empty()
     }
 
-    /// Returns true if a record has the field.
+    /// Returns true if a record has the field. `host.name` is also the member `name` of the member
+    /// `host`.
     pub fn contains(&self, field: &str) -> bool {
-        self.names.iter().any(|name| name == field)
+        let nested = (!field.starts_with('/')).then(|| format!("/{}", field.replace('.', "/")));
+        self.names.iter().any(|name| name == field || Some(name) == nested.as_ref())
     }
 
     /// Returns a text with a bounded number of names, and the name that may be meant by `field`,

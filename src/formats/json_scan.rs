@@ -21,7 +21,9 @@ use super::json_tokens::{error, number, scalar, string, unescape};
 use crate::error::Error;
 use crate::row::Block;
 use crate::row::Row;
+use crate::row::Value;
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 /// The content of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,7 +67,8 @@ struct Scratch {
 
 impl JsonScanner {
     /// Creates a scanner for these fields, in the order of the row's slots. A field is the name of
-    /// a top-level member, or an RFC 6901 pointer if it begins with `/`.
+    /// a top-level member, or an RFC 6901 pointer if it begins with `/`. Where a record has no
+    /// member `host.name`, that field is the member `name` of the member `host`.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a malformed pointer or
@@ -320,7 +323,7 @@ impl Line<'_> {
         for slot in self.fields.slots_below(node) {
             self.row.set_missing(*slot);
         }
-        let slots = self.fields.slots(node);
+        let slots = &self.slots_of(node);
         match self.byte(at) {
             b'"' => {
                 let (end, escaped) = string(self.bytes, at + 1)?;
@@ -358,6 +361,14 @@ impl Line<'_> {
                 Ok(end)
             }
         }
+    }
+
+    /// Returns the slots that the value of a node fills: its own, and those that have no value yet
+    /// of the fields that it stands for.
+    fn slots_of(&self, node: NodeIndex) -> SmallVec<[usize; 2]> {
+        let fallbacks = self.fields.fallbacks(node).iter();
+        let missing = fallbacks.filter(|slot| self.row.value(**slot) == Value::Missing);
+        self.fields.slots(node).iter().chain(missing).copied().collect()
     }
 
     /// Reads an object inside the record if one of its members is requested. It recurses at most to

@@ -20,6 +20,7 @@ mod resume;
 mod seed;
 #[cfg(unix)]
 mod signals;
+mod sql;
 mod state;
 mod threads;
 mod times;

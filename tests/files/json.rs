@@ -306,6 +306,42 @@ fn the_last_value_of_a_repeated_key_counts() {
 }
 
 #[test]
+fn a_name_with_points_is_a_nested_member_where_no_member_has_it() {
+    let fields = ["host.name", "host.ip", "/host/name", "tags.1", "a.b.c"];
+    for (line, expected) in [
+        (r#"{"host":{"name":"web","ip":1},"tags":[5,6]}"#, ["web", "1", "web", "6", ""]),
+        (r#"{"host.name":"flat","host":{"name":"web"}}"#, ["flat", "", "web", "", ""]),
+        (r#"{"host":{"name":"web"},"host.name":"flat"}"#, ["flat", "", "web", "", ""]),
+        (r#"{"host":{"name":"we\u0062"},"a":{"b":{"c":2}}}"#, ["web", "", "web", "", "2"]),
+        (r#"{"host":"web","a.b.c":3,"a":{"b":{"c":2}}}"#, ["", "", "", "", "3"]),
+        (r#"{"a":{"b":{"d":1}},"host":null}"#, ["", "", "", "", ""]),
+    ] {
+        let mut scanner = JsonScanner::new(&fields, 9).unwrap();
+        let mut row = Row::new(fields.len());
+        // The second line is read by the keys of the first one.
+        let block = Bytes::from(format!("{line}\n{line}\n"));
+        let ScannedLine::Record(end) = scanner.scan(&block, 0, &mut row).unwrap() else {
+            panic!("{line}")
+        };
+        assert_eq!(texts_of(&row), expected, "{line}");
+        scanner.scan(&block, end + 1, &mut row).unwrap();
+        assert_eq!(texts_of(&row), expected, "again: {line}");
+    }
+}
+
+/// The values of a row as text.
+fn texts_of(row: &Row) -> Vec<String> {
+    fields_of(row)
+        .into_iter()
+        .map(|field| match field {
+            Field::Missing => String::new(),
+            Field::Bool(value) => value.to_string(),
+            Field::Number(text) | Field::Text(text) => text,
+        })
+        .collect()
+}
+
+#[test]
 fn nesting_is_bounded_before_anything_recurses() {
     let nested =
         |depth: usize| format!("{{\"a\":{}1{}}}\n", "[".repeat(depth - 1), "]".repeat(depth - 1));
