@@ -99,6 +99,10 @@ PipelineSpec {
     /// The year of event times that are written without one, as syslog does. `time_format` is
     /// `syslog` then.
     year "year": u64;
+    /// The event time from which records are kept, in any form that `time_format` `auto` reads.
+    since "since": String;
+    /// The event time before which records are kept, in any such form.
+    until "until": String;
     /// The size of a window, such as `5m`, or by the calendar `1d`, `1w` (from Monday), `1mo`, `1q`
     /// or `1y`. Default: one window over everything.
     window "window": String;

@@ -7,6 +7,7 @@ use super::explain::Explanation;
 use super::parsed::Parsed;
 use super::row_aggregate::{Plan, RowAggregate};
 use super::row_pipeline::{Parts, RowPipeline};
+use super::time_range;
 use crate::aggregate::{Aggregate, Overflow};
 use crate::engine::{Engine, EngineOptions};
 use crate::error::Error;
@@ -253,6 +254,9 @@ impl PipelineSpec {
         let mut parsed = Parsed::default();
         parsed.add_lets(self.lets.as_deref().unwrap_or_default()).map_err(at("let"))?;
         parsed.add_filter(self.filter.as_deref().unwrap_or_default()).map_err(at("where"))?;
+        let range = time_range::conditions(self, &options.missing("time", "FIELD"));
+        let range = range.map_err(|(key, error)| at(key)(error))?;
+        parsed.add_filter(&range).map_err(at("time"))?;
         // The filter's fields get the first slots: they are read first.
         let mut fields = Fields::default();
         parsed.add_filter_fields(&mut fields);

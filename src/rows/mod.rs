@@ -15,6 +15,7 @@ mod push;
 mod row_aggregate;
 mod row_merger;
 mod row_pipeline;
+mod time_range;
 mod windows;
 
 pub use compile::CompileOptions;

@@ -1,6 +1,7 @@
 //! Spellings of times that need an option, or are refused with the way to read them.
 
 use super::{Folder, column, starts, streamgauge, streamgauge_reading};
+use serde_json::json;
 use std::fs::File;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -69,4 +70,37 @@ fn s92_an_ambiguous_time_is_a_dead_letter_with_a_remedy() {
     let input = "time,host\n01/02/2024 03:04:05,web1\n01/02/2024 03:04:06,web1\n";
     let run = streamgauge_reading(&[&pattern[..], &BY_DAY].concat(), input.as_bytes());
     assert_eq!(starts(&run.json()), ["2024-01-02T00:00:00.000Z"]);
+}
+
+#[test]
+fn since_and_until_keep_a_range_of_event_times() {
+    let log = "time,host\n2024-01-02 03:00:00,a\n2024-01-02 04:00:00,b\n2024-01-02 05:00:00+01:00,c\n\
+        2024-01-02 05:00:00,d\n";
+    let count = |flags: &[&str]| {
+        let run = ["run", "--time", "time", "--agg", "count", "--output", "json"];
+        let rows = streamgauge_reading(&[&run, flags].concat(), log.as_bytes()).json();
+        rows.first().map_or(json!(0), |row| row["count"].clone())
+    };
+    // From the first moment on, and up to before the last one; offsets count.
+    assert_eq!(count(&["--since", "2024-01-02 04:00"]), 3);
+    assert_eq!(count(&["--until", "2024-01-02T05:00:00Z"]), 3);
+    assert_eq!(count(&["--since", "2024-01-02 04:00", "--until", "02 Jan 2024 05:00:00"]), 2);
+    assert_eq!(count(&["--since", "2h ago"]), 0);
+    assert_eq!(count(&["--until", "1d ago"]), 4);
+    let folder = Folder::new("since_and_until");
+    let pipeline = folder.file("p.toml", "time = \"time\"\nsince = \"2024-01-02 04:00\"\n");
+    assert_eq!(count(&["--pipeline", &pipeline]), 3);
+    let wrong = folder.file("w.toml", "time = \"time\"\nuntil = \"2h ago\"\n");
+    streamgauge(&["run", "--pipeline", &wrong, &pipeline])
+        .failed(2, &["until: \"2h ago\" is not a time", "for flags alone"]);
+    for (flags, words) in [
+        (&["--since", "soon", "--time", "t"][..], "--since: \"soon\" is not a time"),
+        (&["--since", "2024-01-02"], "--since: name the field that holds the event time by --time"),
+        (
+            &["--since", "2024-01-02", "--until", "2024-01-01", "--time", "t"],
+            "--until: no time is from",
+        ),
+    ] {
+        streamgauge_reading(&[&["run"][..], flags].concat(), b"").failed(2, &[words]);
+    }
 }

@@ -545,6 +545,12 @@ pub(crate) struct PipelineArguments {
     /// syslog the year before the files were last modified
     #[arg(long, value_name = "YEAR")]
     pub(crate) year: Option<u64>,
+    /// Keep the records whose event time is this or later, such as 2024-01-31T12:00 or '2h ago'
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Keep the records whose event time is before this
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
     /// Size of the windows, such as 1m30s. Default: one window over everything
     #[arg(long, value_name = "DURATION")]
     pub(crate) window: Option<String>,

@@ -9,8 +9,10 @@ use crate::view::html::{Origin, Zone};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
+use streamgauge::adapter::worker::{Clock, SystemClock};
 use streamgauge::adapter::{read_pipeline, read_seed, seed_from_environment};
 use streamgauge::query::PipelineSpec;
+use streamgauge::time::parse_duration;
 use streamgauge::{Limits, Seed, Timestamp};
 
 /// The computation and its input.
@@ -44,7 +46,7 @@ impl Settings {
     /// # Errors
     /// A pipeline file that cannot be read or parsed.
     pub(crate) fn new(
-        input: InputArguments,
+        mut input: InputArguments,
         pipeline: PipelineArguments,
         output: &OutputArguments,
     ) -> Result<Settings, Failure> {
@@ -58,18 +60,12 @@ impl Settings {
         let seed = seed(pipeline.seed_file.as_deref())?;
         let setting_files = pipeline.pipeline.into_iter().chain(pipeline.seed_file).collect();
         let mut flags = PipelineSpec::default();
-        flags.format = input.format.map(|format| format_name(format).to_owned());
-        flags.delimiter = input.delimiter;
-        flags.quote = input.quote;
-        flags.comment = input.comment;
-        flags.no_header = input.no_header.then_some(true);
-        flags.decimal_comma = input.decimal_comma.then_some(true);
-        flags.log_format = input.log_format;
-        flags.pattern = input.pattern;
-        flags.regex = input.regex;
+        set_format(&mut flags, &mut input);
         flags.time = pipeline.time;
         flags.time_format = pipeline.time_format;
         flags.year = pipeline.year;
+        flags.since = pipeline.since.map(absolute);
+        flags.until = pipeline.until.map(absolute);
         flags.window = pipeline.window;
         flags.every = pipeline.every;
         flags.offset = pipeline.offset;
@@ -155,6 +151,8 @@ fn given_keys(flags: &PipelineSpec) -> Vec<&'static str> {
         ("time", flags.time.is_some()),
         ("time_format", flags.time_format.is_some()),
         ("year", flags.year.is_some()),
+        ("since", flags.since.is_some()),
+        ("until", flags.until.is_some()),
         ("window", flags.window.is_some()),
         ("every", flags.every.is_some()),
         ("offset", flags.offset.is_some()),
@@ -204,4 +202,24 @@ fn output_name(output: OutputArgument) -> &'static str {
         OutputArgument::Csv => "csv",
         OutputArgument::Html => "html",
     }
+}
+
+/// Returns the time that a duration and `ago` mean now. Other text stays what it is.
+fn absolute(text: String) -> String {
+    let ago = text.strip_suffix("ago").and_then(|ago| parse_duration(ago.trim()).ok());
+    let time = ago.and_then(|ago| SystemClock.now().checked_sub(ago));
+    time.map_or(text, |time| time.to_string())
+}
+
+/// Sets the keys that say how records are written.
+fn set_format(flags: &mut PipelineSpec, input: &mut InputArguments) {
+    flags.format = input.format.map(|format| format_name(format).to_owned());
+    flags.delimiter = input.delimiter.take();
+    flags.quote = input.quote.take();
+    flags.comment = input.comment.take();
+    flags.no_header = input.no_header.then_some(true);
+    flags.decimal_comma = input.decimal_comma.then_some(true);
+    flags.log_format = input.log_format.take();
+    flags.pattern = input.pattern.take();
+    flags.regex = input.regex.take();
 }
